@@ -1,0 +1,97 @@
+//! Writing events as lines.
+
+use crate::EventLine;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use surmise_event::{Code, Data, Datum, Record, Refusal, format_time};
+
+impl EventLine {
+    /// Appends the event as a line that [`crate::parse_line`] reads back.
+    ///
+    /// # Errors
+    /// Refuses what JSON cannot carry: numbers that are not finite, and bytes that are not UTF-8.
+    pub fn write_line(&self, out: &mut Vec<u8>) -> Result<(), Refusal> {
+        carriable(&self.record.data)?;
+        serde_json::to_writer(&mut *out, self).map_err(|e| Refusal::new(Code::BadJson, "line", e.to_string()))?;
+        out.push(b'\n');
+        Ok(())
+    }
+}
+
+fn carriable(data: &Data) -> Result<(), Refusal> {
+    let check = |name: &str, d: &Datum| match d {
+        Datum::Number(x) if !x.is_finite() => Err(Refusal::new(
+            Code::NotFinite,
+            name,
+            format!("{x} is not a finite number; send null for a missing value"),
+        )),
+        Datum::Numbers(v) if v.iter().any(|x| !x.is_finite()) => {
+            Err(Refusal::new(Code::NotFinite, name, "the array holds a number that is not finite"))
+        }
+        Datum::Bytes(b) if std::str::from_utf8(b).is_err() => Err(Refusal::new(
+            Code::BadUtf8,
+            name,
+            "bytes that are not UTF-8 cannot be sent as JSON; replay the file instead",
+        )),
+        _ => Ok(()),
+    };
+    match data {
+        Data::None => Ok(()),
+        Data::One(d) => check(surmise_event::VALUE, d),
+        Data::Fields(f) => f.iter().try_for_each(|(n, d)| check(n, d)),
+    }
+}
+
+impl Serialize for EventLine {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let Record { key, time_us, arrival_us: _, data, end } = &self.record;
+        let mut m = s.serialize_map(None)?;
+        if let Some(seq) = self.seq {
+            m.serialize_entry("seq", &seq)?;
+        }
+        if let Some(stream) = &self.stream {
+            m.serialize_entry("stream", stream)?;
+        }
+        if let Some(key) = key {
+            m.serialize_entry("key", key)?;
+        }
+        if let Some(t) = time_us {
+            match time_text(*t) {
+                Some(text) => m.serialize_entry("time", &text)?,
+                None => m.serialize_entry("time", &(*t as f64 / 1e6))?,
+            }
+        }
+        match data {
+            Data::None => {}
+            Data::One(d) => m.serialize_entry("data", &Value(d))?,
+            Data::Fields(f) => m.serialize_entry("data", &Named(f))?,
+        }
+        if *end {
+            m.serialize_entry("end", &true)?;
+        }
+        m.end()
+    }
+}
+
+/// RFC 3339, where the calendar reaches.
+fn time_text(us: i64) -> Option<String> {
+    Some(format_time(us)).filter(|t| t.ends_with('Z'))
+}
+
+struct Value<'a>(&'a Datum);
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Datum::Bytes(b) => s.serialize_str(std::str::from_utf8(b).map_err(serde::ser::Error::custom)?),
+            other => other.serialize(s),
+        }
+    }
+}
+
+struct Named<'a>(&'a [(Box<str>, Datum)]);
+
+impl Serialize for Named<'_> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_map(self.0.iter().map(|(n, d)| (n, Value(d))))
+    }
+}

@@ -1,0 +1,166 @@
+use super::*;
+use proptest::prelude::*;
+
+fn event(line: &str) -> EventLine {
+    match parse_line(line.as_bytes()).unwrap() {
+        Line::Event(e) => e,
+        Line::Hello(h) => panic!("{h:?}"),
+    }
+}
+fn plain(line: &str) -> Data {
+    match parse_plain(line.as_bytes()).unwrap() {
+        Line::Event(e) => e.record.data,
+        Line::Hello(h) => panic!("{h:?}"),
+    }
+}
+fn refused(line: impl AsRef<[u8]>) -> (Code, String, String) {
+    let r = parse_line(line.as_ref()).unwrap_err();
+    (r.code, r.field, r.reason)
+}
+fn named(fields: &[(&str, Datum)]) -> Data {
+    Data::Fields(fields.iter().map(|(n, d)| ((*n).into(), d.clone())).collect())
+}
+
+#[test]
+fn events_of_the_interface_page() {
+    let e = event(
+        r#"{"seq":42,"stream":"web","key":"user-7","time":"2026-11-23T12:00:00.123Z","data":{"page":"/cart","ms":132.5}}"#,
+    );
+    assert_eq!((e.seq, e.stream.as_deref(), e.record.key.as_deref()), (Some(42), Some("web"), Some("user-7")));
+    assert_eq!(e.record.time_us, Some(1_795_435_200_123_000));
+    assert_eq!(e.record.data, named(&[("page", Datum::Text("/cart".into())), ("ms", Datum::Number(132.5))]));
+    let e = event(r#"{"seq":43,"key":"user-7","end":true}"#);
+    assert!(e.record.end && e.record.data == Data::None);
+    assert_eq!(event(r#"{"data":"up"}"#).record.data, Data::One(Datum::Text("up".into())));
+    assert_eq!(event(r#"{"data":[1,2.5],"time":1.5}"#).record.data, Data::One(Datum::Numbers(vec![1.0, 2.5])));
+    assert_eq!(
+        event(r#"{"data":null,"time":-2}"#).record,
+        Record { time_us: Some(-2_000_000), data: Data::One(Datum::Null), ..Record::default() }
+    );
+}
+
+#[test]
+fn the_hello_of_the_interface_page() {
+    let line = r#"{"hello":{"protocol":1,"producer":"web-7","epoch":3,"token":"t","stream":"web","want":["ack","outcome","next"]}}"#;
+    let Line::Hello(h) = parse_line(line.as_bytes()).unwrap() else { panic!() };
+    assert_eq!((h.protocol, h.producer.as_deref(), h.epoch, h.wants(crate::Want::Next)), (1, Some("web-7"), 3, true));
+    let mut out = Vec::new();
+    h.write_line(&mut out);
+    assert_eq!(String::from_utf8(out).unwrap().trim_end(), line);
+    let (code, field, reason) = refused(r#"{"hello":{"protocol":1,"producr":"x"}}"#);
+    assert_eq!((code, field.as_str()), (Code::BadHello, "hello.producr"));
+    assert!(reason.contains("did you mean \"producer\"?"), "{reason}");
+    let (code, field, reason) = refused(r#"{"hello":{"protocol":1,"want":["all"]}}"#);
+    assert_eq!((code, field.as_str()), (Code::BadHello, "hello.want[0]"), "{reason}");
+    assert_eq!(refused(r#"{"hello":{"protocol":1},"data":1}"#).0, Code::BadJson);
+}
+
+#[test]
+fn refusals_name_the_field_and_say_what_to_do() {
+    for (line, code, field, says) in [
+        ("hello", Code::BadJson, "line", "not JSON"),
+        ("{\"data\":{\"a\":1}", Code::BadJson, "line", "one whole JSON object a line"),
+        ("[1]", Code::BadJson, "line", "expected an object"),
+        ("7", Code::BadJson, "line", "expected an object"),
+        (r#"{"data":{"ms":NaN}}"#, Code::NotFinite, "data.ms", "send null"),
+        (r#"{"data":{"ms":-Infinity}}"#, Code::NotFinite, "data.ms", "send null"),
+        (r#"{"data":{"ms":1e400}}"#, Code::NotFinite, "data.ms", "1e400"),
+        (r#"{"data":{"v":[1,1e400]}}"#, Code::NotFinite, "data.v[1]", "send null"),
+        (r#"{"data":NaN}"#, Code::NotFinite, "data", "send null"),
+        (r#"{"data":{"a":{"b":1}}}"#, Code::WrongType, "data.a", "do not nest"),
+        (r#"{"data":{"a":[[1]]}}"#, Code::WrongType, "data.a[0]", "do not nest"),
+        (r#"{"data":{"a":["x"]}}"#, Code::WrongType, "data.a[0]", "expected a number"),
+        (r#"{"data":{"a":1,"a":2}}"#, Code::BadJson, "data", "twice"),
+        (r#"{"seq":-1,"data":1}"#, Code::WrongType, "seq", "expected a whole number from 0, got -1"),
+        (r#"{"seq":"1","data":1}"#, Code::WrongType, "seq", "got \"1\""),
+        (r#"{"key":7,"data":1}"#, Code::WrongType, "key", "expected text, got 7"),
+        (r#"{"stream":7,"data":1}"#, Code::BadStream, "stream", "expected text"),
+        (r#"{"time":"noon","data":1}"#, Code::BadTime, "time", "got \"noon\""),
+        (r#"{"time":true,"data":1}"#, Code::BadTime, "time", "expected a time"),
+        (r#"{"time":1e300,"data":1}"#, Code::BadTime, "time", "calendar"),
+        (r#"{"end":1}"#, Code::WrongType, "end", "got 1"),
+        (r#"{"dta":1}"#, Code::BadJson, "dta", "did you mean \"data\"?"),
+        (r#"{"data":1,"page":1}"#, Code::BadJson, "page", "fields go into \"data\""),
+        (r#"{"data":1} x"#, Code::BadJson, "line", "trailing"),
+    ] {
+        let (c, f, r) = refused(line);
+        assert_eq!((c, f.as_str()), (code, field), "{line}: {r}");
+        assert!(r.contains(says), "{line}: {r}");
+    }
+    let (code, field, _) = refused(b"{\"data\":{\"name\":\"\xff\"}}");
+    assert_eq!((code, field.as_str()), (Code::BadUtf8, "data.name"));
+    let deep = format!("{{\"data\":{}", "[".repeat(1 << 20));
+    assert_eq!(refused(deep).0, Code::WrongType);
+    let deep = format!("{{\"data\":{{\"a\":{}", "{\"a\":".repeat(1 << 18));
+    assert_eq!(refused(deep).1, "data.a");
+}
+
+#[test]
+fn plain_lines() {
+    assert_eq!(plain("\"up\""), Data::One(Datum::Text("up".into())));
+    assert_eq!(plain("3.5"), Data::One(Datum::Number(3.5)));
+    assert_eq!(plain(" true\r\n"), Data::One(Datum::Bool(true)));
+    assert_eq!(plain("null"), Data::One(Datum::Null));
+    assert_eq!(plain("[1,2]"), Data::One(Datum::Numbers(vec![1.0, 2.0])));
+    assert_eq!(plain("up and running"), Data::One(Datum::Text("up and running".into())));
+    assert_eq!(plain("[Sun Dec 04] notice"), Data::One(Datum::Text("[Sun Dec 04] notice".into())));
+    assert_eq!(plain("2026-11-23 12:00 error"), Data::One(Datum::Text("2026-11-23 12:00 error".into())));
+    assert_eq!(
+        plain(r#"{"page":"/a","ms":3}"#),
+        named(&[("page", Datum::Text("/a".into())), ("ms", Datum::Number(3.0))])
+    );
+    assert_eq!(plain(r#"{"data":{"page":"/a"},"key":"k"}"#), named(&[("page", Datum::Text("/a".into()))]));
+    let code = |l: &str| parse_plain(l.as_bytes()).map_err(|r| (r.code, r.field)).unwrap_err();
+    assert_eq!(code("{page: 1}"), (Code::BadJson, "line".into()));
+    assert_eq!(code(r#"{"key":"k","page":1}"#), (Code::BadJson, "page".into()));
+    assert_eq!(code(r#"{"page":1,"key":"k"}"#), (Code::BadJson, "page".into()));
+    assert_eq!(code(r#"{"page":{"a":1}}"#), (Code::WrongType, "page".into()));
+    assert_eq!(code("1e400"), (Code::NotFinite, "data".into()));
+    assert_eq!(code("[1,\"a\"]"), (Code::WrongType, "data[1]".into()));
+    assert_eq!(code("  "), (Code::Empty, "line".into()));
+    assert!(matches!(parse_plain(br#"{"hello":{"protocol":1}}"#), Ok(Line::Hello(_))));
+    assert_eq!(parse_bare(b"3.5\r\n").unwrap().record.data, Data::One(Datum::Text("3.5".into())));
+}
+
+fn datum() -> impl Strategy<Value = Datum> {
+    let finite = || any::<f64>().prop_filter("finite", |x| x.is_finite());
+    prop_oneof![
+        Just(Datum::Null),
+        any::<bool>().prop_map(Datum::Bool),
+        finite().prop_map(Datum::Number),
+        any::<String>().prop_map(|s| Datum::Text(s.into())),
+        prop::collection::vec(finite(), 0..4).prop_map(Datum::Numbers),
+    ]
+}
+
+fn data() -> impl Strategy<Value = Data> {
+    prop_oneof![
+        Just(Data::None),
+        datum().prop_map(Data::One),
+        prop::collection::btree_map(any::<String>(), datum(), 0..24)
+            .prop_map(|m| Data::Fields(m.into_iter().map(|(n, d)| (n.into(), d)).collect())),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(line in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = (parse_line(&line), parse_plain(&line), parse_bare(&line), crate::Reply::parse(&line));
+    }
+
+    #[test]
+    fn no_near_json_makes_it_panic(line in r#"[{}\[\]",:a-e0-9. ]*(\{"(data|seq|time|hello|key)":[\[{"0-9eE+.-]{0,8})?[}\]"]*"#) {
+        let _ = (parse_line(line.as_bytes()), parse_plain(line.as_bytes()));
+    }
+
+    #[test]
+    fn what_is_written_reads_back(seq: Option<u64>, stream: Option<String>, key: Option<String>,
+        time_us in prop::option::of(-62_000_000_000_000_000i64..253_000_000_000_000_000), data in data(), end: bool) {
+        let record = Record { key: key.map(Into::into), time_us, arrival_us: None, data, end };
+        let line = EventLine { seq, stream, record };
+        let mut out = Vec::new();
+        line.write_line(&mut out).unwrap();
+        prop_assert_eq!(out.iter().filter(|b| **b == b'\n').count(), 1);
+        prop_assert_eq!(parse_line(&out), Ok(Line::Event(line)));
+    }
+}

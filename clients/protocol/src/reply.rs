@@ -1,0 +1,257 @@
+//! The lines that the daemon answers.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::sync::Arc;
+use surmise_event::{Code, FieldOutcome, Outcome, Prediction, Refusal};
+
+/// One line of the daemon.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// The answer to a hello.
+    Welcome(Welcome),
+    /// Events became durable.
+    Ack(Ack),
+    /// What an event turned out to be worth.
+    Outcome(Box<OutcomeReply>),
+    /// Something was refused.
+    Error(ErrorReply),
+}
+
+/// The answer to a hello.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The version of the protocol.
+    pub protocol: u32,
+    /// Name and version of the daemon.
+    pub server: String,
+    /// The last of the producer's sequence numbers in this epoch that is durable; null if there is none.
+    pub committed_seq: Option<u64>,
+    /// The longest line that is read, in bytes.
+    pub line_bytes_max: u64,
+}
+
+/// Every event up to and with a sequence number is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// The sequence number.
+    pub ack: u64,
+    /// How many events since the last acknowledgement were recognised as sent before.
+    #[serde(default)]
+    pub duplicates: u64,
+}
+
+/// What an event turned out to be worth.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OutcomeReply {
+    /// The producer's number of it, if it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// Its stream.
+    pub stream: Arc<str>,
+    /// Its key, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Box<str>>,
+    /// Its position in its stream.
+    pub offset: u64,
+    /// −log₂ of its probability.
+    pub surprise_bits: f64,
+    /// Where that stands among the stream's own recent surprises, from 0 to 1.
+    pub anomaly_score: f64,
+    /// Each field's share, in schema order.
+    #[serde(default, with = "by_name")]
+    pub fields: Vec<FieldOutcome>,
+    /// The version of the model that made the prediction.
+    pub model_version: u64,
+    /// What is expected next, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Prediction>,
+}
+
+impl OutcomeReply {
+    /// The reply that tells of an outcome.
+    pub fn new(
+        seq: Option<u64>,
+        stream: Arc<str>,
+        key: Option<Box<str>>,
+        outcome: Outcome,
+        next: Option<Prediction>,
+    ) -> OutcomeReply {
+        let Outcome { offset, events: _, surprise_bits, anomaly_score, fields, model_version } = outcome;
+        OutcomeReply { seq, stream, key, offset, surprise_bits, anomaly_score, fields, model_version, next }
+    }
+}
+
+/// Something was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorReply {
+    /// The kind of fault.
+    pub code: Code,
+    /// The sequence number of the event, where it could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// The number of the line on its connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The field, or the part of the line, that is at fault.
+    pub field: String,
+    /// What is wrong with it.
+    pub reason: String,
+    /// Whether the connection ends with it.
+    pub fatal: bool,
+}
+
+impl ErrorReply {
+    /// The reply that tells of a refusal; the connection goes on.
+    pub fn new(refusal: Refusal, seq: Option<u64>, line: Option<u64>) -> ErrorReply {
+        let Refusal { code, field, reason } = refusal;
+        ErrorReply { code, seq, line, field, reason, fatal: false }
+    }
+
+    /// The same, but the connection ends with it.
+    pub fn fatal(refusal: Refusal, seq: Option<u64>, line: Option<u64>) -> ErrorReply {
+        ErrorReply { fatal: true, ..ErrorReply::new(refusal, seq, line) }
+    }
+}
+
+impl std::fmt::Display for ErrorReply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(seq) = self.seq {
+            write!(f, "event {seq}, ")?;
+        }
+        write!(f, "field {:?}: {}", self.field, self.reason)
+    }
+}
+
+impl Reply {
+    /// Reads a line of a daemon. Keys that are not known are ignored, so that a newer daemon is understood.
+    ///
+    /// # Errors
+    /// The line is not a reply.
+    pub fn parse(line: &[u8]) -> Result<Reply, serde_json::Error> {
+        serde_json::from_slice(line)
+    }
+
+    /// Appends the reply as a line.
+    pub fn write_line(&self, out: &mut Vec<u8>) {
+        serde_json::to_writer(&mut *out, self).expect("invariant: a reply can be written as JSON");
+        out.push(b'\n');
+    }
+}
+
+impl Serialize for Reply {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Reply::Welcome(w) => s.collect_map([("welcome", w)]),
+            Reply::Ack(a) => a.serialize(s),
+            Reply::Outcome(o) => s.collect_map([("outcome", o)]),
+            Reply::Error(e) => s.collect_map([("error", e)]),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Reply {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Reply, D::Error> {
+        #[derive(Deserialize)]
+        struct Any {
+            welcome: Option<Welcome>,
+            ack: Option<u64>,
+            #[serde(default)]
+            duplicates: u64,
+            outcome: Option<Box<OutcomeReply>>,
+            error: Option<ErrorReply>,
+        }
+        match Any::deserialize(d)? {
+            Any { ack: Some(ack), duplicates, .. } => Ok(Reply::Ack(Ack { ack, duplicates })),
+            Any { outcome: Some(o), .. } => Ok(Reply::Outcome(o)),
+            Any { error: Some(e), .. } => Ok(Reply::Error(e)),
+            Any { welcome: Some(w), .. } => Ok(Reply::Welcome(w)),
+            _ => Err(serde::de::Error::custom("expected a welcome, an ack, an outcome or an error")),
+        }
+    }
+}
+
+/// Outcomes of fields as an object `{"page":{"surprise_bits":2.9}}`, in schema order.
+mod by_name {
+    use serde::de::{Deserializer, MapAccess, Visitor};
+    use serde::{Deserialize, Serialize, ser::Serializer};
+    use std::fmt;
+    use surmise_event::FieldOutcome;
+
+    #[derive(Serialize, Deserialize)]
+    struct Share {
+        surprise_bits: f64,
+    }
+
+    pub(super) fn serialize<S: Serializer>(fields: &[FieldOutcome], s: S) -> Result<S::Ok, S::Error> {
+        s.collect_map(fields.iter().map(|f| (&*f.name, Share { surprise_bits: f.surprise_bits })))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<FieldOutcome>, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = Vec<FieldOutcome>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of fields")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut a: A) -> Result<Self::Value, A::Error> {
+                let mut out = Vec::new();
+                while let Some((name, share)) = a.next_entry::<String, Share>()? {
+                    out.push(FieldOutcome { name: name.into(), surprise_bits: share.surprise_bits });
+                }
+                Ok(out)
+            }
+        }
+        d.deserialize_map(V)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(r: &Reply) -> String {
+        let mut out = Vec::new();
+        r.write_line(&mut out);
+        assert_eq!(&Reply::parse(&out).unwrap(), r, "a reply reads back");
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn replies_are_written_as_promised() {
+        let w =
+            Welcome { protocol: 1, server: "surmised 0.1.0".into(), committed_seq: Some(41), line_bytes_max: 1048576 };
+        assert_eq!(
+            line(&Reply::Welcome(w)),
+            "{\"welcome\":{\"protocol\":1,\"server\":\"surmised 0.1.0\",\"committed_seq\":41,\"line_bytes_max\":1048576}}\n"
+        );
+        assert_eq!(line(&Reply::Ack(Ack { ack: 43, duplicates: 0 })), "{\"ack\":43,\"duplicates\":0}\n");
+        let e = Refusal::new(Code::WrongType, "ms", "expected a number, got \"fast\"");
+        assert_eq!(
+            line(&Reply::Error(ErrorReply::new(e, Some(44), Some(3)))),
+            "{\"error\":{\"code\":\"wrong_type\",\"seq\":44,\"line\":3,\"field\":\"ms\",\"reason\":\"expected a number, got \\\"fast\\\"\",\"fatal\":false}}\n"
+        );
+        let share = |n: &str, b| FieldOutcome { name: n.into(), surprise_bits: b };
+        let o = OutcomeReply {
+            seq: Some(42),
+            stream: "web".into(),
+            key: Some("user-7".into()),
+            offset: 1042,
+            surprise_bits: 3.21,
+            anomaly_score: 0.41,
+            fields: vec![share("page", 2.9), share("ms", 0.31)],
+            model_version: 131,
+            next: None,
+        };
+        assert_eq!(
+            line(&Reply::Outcome(Box::new(o))),
+            "{\"outcome\":{\"seq\":42,\"stream\":\"web\",\"key\":\"user-7\",\"offset\":1042,\"surprise_bits\":3.21,\"anomaly_score\":0.41,\
+             \"fields\":{\"page\":{\"surprise_bits\":2.9},\"ms\":{\"surprise_bits\":0.31}},\"model_version\":131}}\n"
+        );
+    }
+
+    #[test]
+    fn a_newer_daemon_is_understood() {
+        assert_eq!(Reply::parse(b"{\"ack\":1,\"credit\":5}").unwrap(), Reply::Ack(Ack { ack: 1, duplicates: 0 }));
+        assert!(Reply::parse(b"{\"other\":1}").is_err());
+    }
+}

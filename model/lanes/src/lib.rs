@@ -1,0 +1,233 @@
+//! Sixteen-lane arithmetic that gives the same bits on every kernel.
+//!
+//! Everything numeric in the hot path works on blocks of sixteen `f32` with a fixed order of reduction. The
+//! [`kernels!`] macro compiles one body three times, for AVX-512, AVX2 with FMA, and the plain x86-64 baseline, and
+//! picks at run time. The two vector kernels agree bit for bit, because both fuse every [`madd`] and neither changes
+//! the order of a sum; the portable kernel does not fuse, so it has a name of its own in a checkpoint's identity.
+//!
+//! Nothing here calls a system mathematics library, whose results differ between machines.
+
+use std::sync::OnceLock;
+
+/// Number of lanes in a block; arrays that kernels walk have a length that is a multiple of it.
+pub const LANES: usize = 16;
+
+/// One block of lanes.
+pub type Block = [f32; LANES];
+
+/// Which compiled kernel runs on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernel {
+    /// AVX-512 F/BW/DQ/VL.
+    Avx512,
+    /// AVX2 with FMA.
+    Avx2,
+    /// The plain baseline, without fused multiply-add.
+    Portable,
+}
+
+impl Kernel {
+    /// The fastest kernel that this machine has; `SURMISE_KERNEL=portable|avx2|avx512` asks for a slower one.
+    pub fn detect() -> Kernel {
+        static K: OnceLock<Kernel> = OnceLock::new();
+        *K.get_or_init(|| {
+            let best = Self::best();
+            match std::env::var("SURMISE_KERNEL").ok().as_deref() {
+                Some("portable") => Kernel::Portable,
+                Some("avx2") if best != Kernel::Portable => Kernel::Avx2,
+                _ => best,
+            }
+        })
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn best() -> Kernel {
+        use std::arch::is_x86_feature_detected as has;
+        let v3 = has!("avx2") && has!("fma") && has!("bmi1") && has!("bmi2") && has!("lzcnt");
+        if v3 && has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl") {
+            Kernel::Avx512
+        } else if v3 {
+            Kernel::Avx2
+        } else {
+            Kernel::Portable
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn best() -> Kernel {
+        Kernel::Portable
+    }
+
+    /// The name that is printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kernel::Avx512 => "avx512",
+            Kernel::Avx2 => "avx2",
+            Kernel::Portable => "portable",
+        }
+    }
+
+    /// The name of the arithmetic, part of a checkpoint's identity: kernels of one arithmetic agree bit for bit.
+    pub fn arithmetic(self) -> &'static str {
+        match self {
+            Kernel::Avx512 | Kernel::Avx2 => "fused16",
+            Kernel::Portable => "plain16",
+        }
+    }
+}
+
+/// `a * b + c`, fused where `FMA` is true (a constant of the kernel that is being compiled).
+#[inline(always)]
+pub fn madd<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FMA { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// e^x with a relative error near 1e-7, for x clamped to ±87; NaN stays NaN.
+#[inline(always)]
+pub fn exp<const FMA: bool>(x: f32) -> f32 {
+    let x = x.clamp(-87.0, 87.0);
+    // adding 1.5·2^23 rounds to the nearest integer, which is then found in the low bits
+    let k = madd::<FMA>(x, std::f32::consts::LOG2_E, 12582912.0);
+    let n = k - 12582912.0;
+    let r = madd::<FMA>(n, -0.693_359_4, x);
+    let r = madd::<FMA>(n, 2.121_944_4e-4, r);
+    let p = 1.987_569_1e-4f32;
+    let p = madd::<FMA>(p, r, 1.398_199_9e-3);
+    let p = madd::<FMA>(p, r, 8.333_452e-3);
+    let p = madd::<FMA>(p, r, 4.166_579_6e-2);
+    let p = madd::<FMA>(p, r, 1.666_666_5e-1);
+    let p = madd::<FMA>(p, r, 5e-1);
+    let y = madd::<FMA>(p, r * r, r + 1.0);
+    f32::from_bits(y.to_bits().wrapping_add(k.to_bits() << 23))
+}
+
+/// 1 / (1 + e^-x).
+#[inline(always)]
+pub fn sigmoid<const FMA: bool>(x: f32) -> f32 {
+    1.0 / (1.0 + exp::<FMA>(-x))
+}
+
+/// tanh x, through the logistic function.
+#[inline(always)]
+pub fn tanh<const FMA: bool>(x: f32) -> f32 {
+    madd::<FMA>(2.0, sigmoid::<FMA>(2.0 * x), -1.0)
+}
+
+/// Natural logarithm of a positive normal number, absolute error below 2e-6.
+#[inline(always)]
+pub fn ln<const FMA: bool>(x: f32) -> f32 {
+    let bits = x.to_bits();
+    // mantissa to [√½, √2)
+    let e = ((bits.wrapping_sub(0x3f35_04f3)) as i32) >> 23;
+    let m = f32::from_bits(bits.wrapping_sub((e as u32) << 23));
+    let s = (m - 1.0) / (m + 1.0);
+    let q = s * s;
+    let r = madd::<FMA>(q, 2.0 / 9.0, 2.0 / 7.0);
+    let r = madd::<FMA>(r, q, 2.0 / 5.0);
+    let r = madd::<FMA>(r, q, 2.0 / 3.0);
+    let r = madd::<FMA>(r, q, 2.0);
+    madd::<FMA>(e as f32, std::f32::consts::LN_2, r * s)
+}
+
+/// ln(p / (1 - p)).
+#[inline(always)]
+pub fn stretch<const FMA: bool>(p: f32) -> f32 {
+    ln::<FMA>(p / (1.0 - p))
+}
+
+/// 1/√x to about 5e-6, by two Newton steps; x is positive and normal.
+#[inline(always)]
+pub fn rsqrt<const FMA: bool>(x: f32) -> f32 {
+    let y = f32::from_bits(0x5f37_5a86u32.wrapping_sub(x.to_bits() >> 1));
+    let h = -0.5 * x;
+    let y = y * madd::<FMA>(h * y, y, 1.5);
+    y * madd::<FMA>(h * y, y, 1.5)
+}
+
+/// Sum of a block in one fixed order (pairwise halves).
+#[inline(always)]
+pub fn sum(a: &Block) -> f32 {
+    let mut b = [0f32; 8];
+    for i in 0..8 {
+        b[i] = a[i] + a[i + 8];
+    }
+    let c = [b[0] + b[4], b[1] + b[5], b[2] + b[6], b[3] + b[7]];
+    (c[0] + c[2]) + (c[1] + c[3])
+}
+
+/// Compiles each function for every kernel and picks one at run time.
+///
+/// A body sees the constant `FMA` and hands it to the functions of this crate. Other functions that it calls must be
+/// `#[inline(always)]`, or they are compiled for the baseline.
+#[macro_export]
+macro_rules! kernels {
+    ($( $(#[$m:meta])* $v:vis fn $n:ident [$fma:ident] ($($a:ident: $t:ty),* $(,)?) $(-> $r:ty)? $b:block )*) => { $(
+        $(#[$m])*
+        #[allow(clippy::too_many_arguments)]
+        #[inline]
+        $v fn $n($($a: $t),*) $(-> $r)? {
+            #[inline(always)]
+            fn body<const $fma: bool>($($a: $t),*) $(-> $r)? $b
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2,lzcnt")]
+                fn v4($($a: $t),*) $(-> $r)? { body::<true>($($a),*) }
+                #[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt")]
+                fn v3($($a: $t),*) $(-> $r)? { body::<true>($($a),*) }
+                match $crate::Kernel::detect() {
+                    // SAFETY: `detect` returned a kernel whose features this machine has.
+                    $crate::Kernel::Avx512 => unsafe { v4($($a),*) },
+                    // SAFETY: as above.
+                    $crate::Kernel::Avx2 => unsafe { v3($($a),*) },
+                    $crate::Kernel::Portable => body::<false>($($a),*),
+                }
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            body::<false>($($a),*)
+        }
+    )* };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elementary_functions_are_accurate() {
+        for i in -2000..2000 {
+            let x = i as f32 * 0.043;
+            let e = exp::<true>(x) as f64 / (x as f64).exp() - 1.0;
+            assert!(e.abs() < 3e-7, "exp {x}: {e}");
+            let p = 1.0 / (1.0 + (-x as f64).exp());
+            assert!((sigmoid::<true>(x) as f64 - p).abs() < 3e-7, "sigmoid {x}");
+            let y = (x as f64).exp() as f32;
+            if y.is_normal() {
+                assert!((ln::<true>(y) as f64 - (y as f64).ln()).abs() < 4e-6 * (1.0 + x.abs() as f64), "ln {y}");
+                assert!((rsqrt::<true>(y) as f64 * (y as f64).sqrt() - 1.0).abs() < 1e-5, "rsqrt {y}");
+            }
+        }
+        assert!(exp::<true>(f32::NAN).is_nan() && sigmoid::<false>(f32::NAN).is_nan());
+    }
+
+    kernels! { fn dot[FMA](a: &[Block], b: &[Block]) -> f32 {
+        let mut s = [0f32; LANES];
+        for (x, y) in a.iter().zip(b) { for i in 0..LANES { s[i] = madd::<FMA>(x[i], y[i], s[i]); } }
+        sum(&s)
+    } }
+
+    #[test]
+    fn the_chosen_kernel_agrees_with_its_arithmetic() {
+        let a: Vec<Block> = (0..9).map(|i| std::array::from_fn(|j| ((i * 16 + j) as f32 * 0.37).sin())).collect();
+        let b: Vec<Block> = (0..9).map(|i| std::array::from_fn(|j| ((i * 16 + j) as f32 * 0.11).cos())).collect();
+        let want = {
+            let mut s = [0f32; LANES];
+            for (x, y) in a.iter().zip(&b) {
+                for i in 0..LANES {
+                    s[i] = if Kernel::detect() == Kernel::Portable { x[i] * y[i] + s[i] } else { x[i].mul_add(y[i], s[i]) };
+                }
+            }
+            sum(&s)
+        };
+        assert_eq!(dot(&a, &b).to_bits(), want.to_bits());
+    }
+}

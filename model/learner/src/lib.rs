@@ -1,0 +1,15 @@
+//! The learner of one stream: it always holds a prediction of the next event, and learns from how wrong it was.
+//!
+//! Two verbs. [`Learner::predict`] says what is expected; [`Learner::observe`] scores the event that came against
+//! what was expected of it, learns from exactly that error, and thereby forms the next expectation. There is no way
+//! to look at an event before it is scored. Everything is single-threaded, deterministic, and free of clocks, files
+//! and sockets: equal events in equal order give bit-equal states.
+
+mod learner;
+mod options;
+mod report;
+
+pub use learner::{Learner, LearnerError};
+pub use options::{NetworkSize, Options, Preset};
+pub use report::{ExpertReport, FieldReport, Report};
+pub use surmise_network::Engine;

@@ -1,0 +1,89 @@
+//! The steps of the open chunk.
+
+use crate::{NONE, Shape, aligned::Aligned, tensor::same};
+use surmise_state::{State, StateError};
+
+/// What the backward pass needs of the last T steps, one row a step, whatever sequence the step belongs to.
+#[derive(Clone)]
+pub(crate) struct Chunk {
+    /// Rows [T, tables].
+    pub ids: Vec<u32>,
+    /// Rows [T, dense].
+    pub dense: Aligned,
+    /// The row of the same sequence's step before, or [`NONE`] if that is not in this chunk.
+    pub links: Vec<u32>,
+    /// Features y, rows [T, layers · H].
+    pub y: Aligned,
+    /// dL/dy, same shape.
+    pub dy: Aligned,
+    pub layers: Vec<LayerRows>,
+    /// Steps that are finished.
+    pub filled: usize,
+    /// Whether the row behind them is under way.
+    pub open: bool,
+}
+
+/// The part of the rows that each layer has of its own.
+#[derive(Clone)]
+pub(crate) struct LayerRows {
+    /// z, c, o, rows [T, 3H].
+    pub gates: Aligned,
+    /// h of the step before, rows [T, H].
+    pub before: Aligned,
+    /// h, rows [T, H].
+    pub h: Aligned,
+}
+
+impl Chunk {
+    pub fn new(shape: &Shape) -> Self {
+        let t = shape.chunk;
+        Chunk {
+            ids: vec![NONE; t * shape.tables],
+            dense: Aligned::zeros(t * shape.dense),
+            links: vec![NONE; t],
+            y: Aligned::zeros(t * shape.width()),
+            dy: Aligned::zeros(t * shape.width()),
+            layers: (0..shape.layers)
+                .map(|_| LayerRows {
+                    gates: Aligned::zeros(t * 3 * shape.hidden),
+                    before: Aligned::zeros(t * shape.hidden),
+                    h: Aligned::zeros(t * shape.hidden),
+                })
+                .collect(),
+            filled: 0,
+            open: false,
+        }
+    }
+
+    /// Rows that hold something: the finished ones and the one under way.
+    pub fn rows(&self) -> usize {
+        self.filled + usize::from(self.open)
+    }
+
+    pub fn persist(&mut self, s: &mut State<'_>, shape: &Shape) -> Result<(), StateError> {
+        s.section("chunk")?;
+        same(s, "chunk.steps", shape.chunk)?;
+        s.len("chunk.filled", &mut self.filled)?;
+        s.bool("chunk.open", &mut self.open)?;
+        if self.filled >= shape.chunk {
+            (self.filled, self.open) = (0, false);
+            return Err(StateError::Invalid("chunk.filled"));
+        }
+        let n = self.rows();
+        s.u32s_fixed("chunk.ids", &mut self.ids[..n * shape.tables])?;
+        s.f32s_fixed("chunk.dense", &mut self.dense[..n * shape.dense])?;
+        s.u32s_fixed("chunk.links", &mut self.links[..n])?;
+        s.f32s_fixed("chunk.y", &mut self.y[..n * shape.width()])?;
+        s.f32s_fixed("chunk.dy", &mut self.dy[..n * shape.width()])?;
+        for l in &mut self.layers {
+            s.f32s_fixed("chunk.gates", &mut l.gates[..n * 3 * shape.hidden])?;
+            s.f32s_fixed("chunk.before", &mut l.before[..n * shape.hidden])?;
+            s.f32s_fixed("chunk.h", &mut l.h[..n * shape.hidden])?;
+        }
+        if self.links[..n].iter().enumerate().any(|(r, l)| *l != NONE && *l as usize >= r) {
+            self.links.fill(NONE);
+            return Err(StateError::Invalid("chunk.links"));
+        }
+        Ok(())
+    }
+}

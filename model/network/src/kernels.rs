@@ -1,0 +1,315 @@
+//! The arithmetic of the network on blocks of sixteen lanes, each sum in one fixed order.
+//!
+//! Shapes: H units, G = 3H gates in the order z, c, o; matrices are `[input][gate]`, row-major; rows of a chunk follow
+//! one another. All widths are multiples of sixteen.
+
+use crate::rule::Rule;
+use surmise_lanes::{kernels, madd, rsqrt, sigmoid, sum, tanh};
+
+/// The input of gate z is held within ± this, so that 1 - z is never lost.
+pub(crate) const CLAMP: f32 = 20.0;
+
+/// A gradient at a gate that is larger than this counts as not finite: its products would overflow soon.
+pub(crate) const HUGE: f32 = 1e9;
+
+macro_rules! load {
+    ($s:expr, $j:expr, $n:expr) => {{
+        let a: [f32; $n] = $s[$j..$j + $n].try_into().expect("a slice has the length that was asked for");
+        a
+    }};
+}
+
+#[inline(always)]
+fn gemv_tile<const FMA: bool, const N: usize>(x: &[f32], w: &[f32], stride: usize, o: usize, u: &mut [f32]) {
+    let mut a = load!(u, o, N);
+    for (b, row) in x.iter().zip(w.chunks_exact(stride)) {
+        let row: &[f32; N] = row[o..o + N].try_into().expect("a slice has the length that was asked for");
+        for q in 0..N {
+            a[q] = madd::<FMA>(*b, row[q], a[q]);
+        }
+    }
+    u[o..o + N].copy_from_slice(&a);
+}
+
+/// Adds `Σ_i x[r][i] d[r][o..o+N]` over the rows for I inputs from `i`, and applies the rule to the weights there.
+#[inline(always)]
+fn outer_tile<const FMA: bool, const I: usize, const N: usize>(
+    x: &[f32],
+    stride: usize,
+    off: usize,
+    i: usize,
+    d: &[f32],
+    g: usize,
+    o: usize,
+    w: &mut [f32],
+    v: &mut [f32],
+    rule: &Rule,
+) {
+    let mut a = [[0f32; N]; I];
+    for (x, d) in x.chunks_exact(stride).zip(d.chunks_exact(g)) {
+        let x: &[f32; I] = x[off + i..off + i + I].try_into().expect("a slice has the length that was asked for");
+        let d: &[f32; N] = d[o..o + N].try_into().expect("a slice has the length that was asked for");
+        for p in 0..I {
+            for q in 0..N {
+                a[p][q] = madd::<FMA>(x[p], d[q], a[p][q]);
+            }
+        }
+    }
+    for p in 0..I {
+        let at = (i + p) * g + o;
+        step_block::<FMA, N>(&a[p], &mut w[at..at + N], &mut v[at..at + N], rule);
+    }
+}
+
+/// The update rule on N weights.
+#[inline(always)]
+fn step_block<const FMA: bool, const N: usize>(g: &[f32; N], w: &mut [f32], v: &mut [f32], rule: &Rule) {
+    if rule.probe {
+        v[..N].copy_from_slice(g);
+        return;
+    }
+    let (w, v): (&mut [f32; N], &mut [f32; N]) = (
+        w.try_into().expect("a slice has the length that was asked for"),
+        v.try_into().expect("a slice has the length that was asked for"),
+    );
+    let Rule { lr, rate, unbias, floor, .. } = *rule;
+    for q in 0..N {
+        let m = madd::<FMA>(rate, madd::<FMA>(g[q], g[q], -v[q]), v[q]);
+        v[q] = m;
+        w[q] = madd::<FMA>(-(lr * g[q]), rsqrt::<FMA>(madd::<FMA>(m, unbias, floor)), w[q]);
+    }
+}
+
+kernels! {
+    /// u += row.
+    pub(crate) fn add[FMA](u: &mut [f32], row: &[f32]) {
+        for (u, r) in u.as_chunks_mut::<16>().0.iter_mut().zip(row.as_chunks::<16>().0) {
+            for q in 0..16 {
+                u[q] += r[q];
+            }
+        }
+    }
+
+    /// u[G] += x · W[x.len(), G].
+    pub(crate) fn gemv[FMA](x: &[f32], w: &[f32], u: &mut [f32]) {
+        let g = u.len();
+        let mut o = 0;
+        while o + 96 <= g {
+            gemv_tile::<FMA, 96>(x, w, g, o, u);
+            o += 96;
+        }
+        while o + 64 <= g {
+            gemv_tile::<FMA, 64>(x, w, g, o, u);
+            o += 64;
+        }
+        while o + 16 <= g {
+            gemv_tile::<FMA, 16>(x, w, g, o, u);
+            o += 16;
+        }
+    }
+
+    /// Gate inputs u[3H] become z, c, o in place; h = before + z (c - before); y = o h.
+    pub(crate) fn gates[FMA](u: &mut [f32], before: &[f32], h: &mut [f32], y: &mut [f32]) {
+        let n = before.len();
+        let (uz, rest) = u.split_at_mut(n);
+        let (uc, uo) = rest.split_at_mut(n);
+        for j in (0..n).step_by(16) {
+            // through local arrays, or the compiler gives up proving that seven slices do not overlap
+            let (mut z, mut c, mut o, p) = (load!(uz, j, 16), load!(uc, j, 16), load!(uo, j, 16), load!(before, j, 16));
+            let (mut hn, mut yn) = ([0f32; 16], [0f32; 16]);
+            for q in 0..16 {
+                z[q] = sigmoid::<FMA>(z[q].clamp(-CLAMP, CLAMP));
+            }
+            for q in 0..16 {
+                c[q] = tanh::<FMA>(c[q]);
+            }
+            for q in 0..16 {
+                o[q] = sigmoid::<FMA>(o[q]);
+            }
+            for q in 0..16 {
+                hn[q] = madd::<FMA>(z[q], c[q] - p[q], p[q]);
+                yn[q] = o[q] * hn[q];
+            }
+            uz[j..j + 16].copy_from_slice(&z);
+            uc[j..j + 16].copy_from_slice(&c);
+            uo[j..j + 16].copy_from_slice(&o);
+            h[j..j + 16].copy_from_slice(&hn);
+            y[j..j + 16].copy_from_slice(&yn);
+        }
+    }
+
+    /// Backward through the gates of one layer, last row first: z, c, o of each row become dL/du in place. dL/dh flows
+    /// from a row to the row that its link names, through `dh`, which starts at zero. `dy` has rows of `width`, this
+    /// layer's part at `off`. Returns whether every value stayed below [`HUGE`].
+    pub(crate) fn scan_back[FMA](
+        hidden: usize, links: &[u32], gates: &mut [f32], before: &[f32], h: &[f32], dy: &[f32], width: usize, off: usize, dh: &mut [f32],
+    ) -> bool {
+        let mut bad = [0u32; 16];
+        for r in (0..links.len()).rev() {
+            let (gz, rest) = gates[r * 3 * hidden..(r + 1) * 3 * hidden].split_at_mut(hidden);
+            let (gc, go) = rest.split_at_mut(hidden);
+            let (before, h) = (&before[r * hidden..(r + 1) * hidden], &h[r * hidden..(r + 1) * hidden]);
+            let dy = &dy[r * width + off..r * width + off + hidden];
+            let link = links[r] as usize;
+            let (earlier, here) = dh.split_at_mut(r * hidden);
+            for j in (0..hidden).step_by(16) {
+                let (z, c, o, p, n, d, e) =
+                    (load!(gz, j, 16), load!(gc, j, 16), load!(go, j, 16), load!(before, j, 16), load!(h, j, 16), load!(dy, j, 16), load!(here, j, 16));
+                let (mut dz, mut dc, mut do_, mut back) = ([0f32; 16], [0f32; 16], [0f32; 16], [0f32; 16]);
+                for q in 0..16 {
+                    let g = madd::<FMA>(d[q], o[q], e[q]);
+                    let (gz, keep) = (g * z[q], 1.0 - z[q]);
+                    dz[q] = gz * keep * (c[q] - p[q]);
+                    dc[q] = gz * madd::<FMA>(-c[q], c[q], 1.0);
+                    do_[q] = d[q] * n[q] * (o[q] * (1.0 - o[q]));
+                    back[q] = g * keep;
+                    let worst = dz[q].abs() + dc[q].abs() + do_[q].abs() + back[q].abs();
+                    bad[q] |= u32::from(worst.is_nan()) | u32::from(worst > HUGE);
+                }
+                gz[j..j + 16].copy_from_slice(&dz);
+                gc[j..j + 16].copy_from_slice(&dc);
+                go[j..j + 16].copy_from_slice(&do_);
+                if link < r {
+                    let to = &mut earlier[link * hidden + j..link * hidden + j + 16];
+                    for q in 0..16 {
+                        to[q] += back[q];
+                    }
+                }
+            }
+        }
+        bad.iter().all(|b| *b == 0)
+    }
+
+    /// dy[r][off + i] += Σ_o du[r][o] W[i][o] for the `hidden` inputs i of a layer.
+    pub(crate) fn input_back[FMA](hidden: usize, du: &[f32], w: &[f32], dy: &mut [f32], width: usize, off: usize) {
+        let g = 3 * hidden;
+        for i in (0..hidden).step_by(2) {
+            let (w0, w1) = (&w[i * g..(i + 1) * g], &w[(i + 1) * g..(i + 2) * g]);
+            let (mut pairs, mut outs) = (du.chunks_exact(2 * g), dy.chunks_exact_mut(2 * width));
+            for (d, y) in (&mut pairs).zip(&mut outs) {
+                let (d0, d1) = d.split_at(g);
+                let (mut a, mut b, mut c, mut e) = ([0f32; 16], [0f32; 16], [0f32; 16], [0f32; 16]);
+                for (((w0, w1), d0), d1) in
+                    w0.as_chunks::<16>().0.iter().zip(w1.as_chunks::<16>().0).zip(d0.as_chunks::<16>().0).zip(d1.as_chunks::<16>().0)
+                {
+                    for q in 0..16 {
+                        a[q] = madd::<FMA>(d0[q], w0[q], a[q]);
+                        b[q] = madd::<FMA>(d0[q], w1[q], b[q]);
+                        c[q] = madd::<FMA>(d1[q], w0[q], c[q]);
+                        e[q] = madd::<FMA>(d1[q], w1[q], e[q]);
+                    }
+                }
+                y[off + i] += sum(&a);
+                y[off + i + 1] += sum(&b);
+                y[width + off + i] += sum(&c);
+                y[width + off + i + 1] += sum(&e);
+            }
+            let y = outs.into_remainder();
+            for (d, y) in pairs.remainder().chunks_exact(g).zip(y.chunks_exact_mut(width)) {
+                let (mut a, mut b) = ([0f32; 16], [0f32; 16]);
+                for ((w0, w1), d) in w0.as_chunks::<16>().0.iter().zip(w1.as_chunks::<16>().0).zip(d.as_chunks::<16>().0) {
+                    for q in 0..16 {
+                        a[q] = madd::<FMA>(d[q], w0[q], a[q]);
+                        b[q] = madd::<FMA>(d[q], w1[q], b[q]);
+                    }
+                }
+                y[off + i] += sum(&a);
+                y[off + i + 1] += sum(&b);
+            }
+        }
+    }
+
+    /// The gradient Xᵀ du of a matrix of `inputs` rows, and its update, in one pass over w and v. Row r of X starts at
+    /// `x[r * stride + off]`.
+    pub(crate) fn outer_update[FMA](inputs: usize, x: &[f32], stride: usize, off: usize, du: &[f32], g: usize, w: &mut [f32], v: &mut [f32], rule: &Rule) {
+        let mut i = 0;
+        while i + 2 <= inputs {
+            let mut o = 0;
+            while o + 32 <= g {
+                outer_tile::<FMA, 2, 32>(x, stride, off, i, du, g, o, w, v, rule);
+                o += 32;
+            }
+            if o < g {
+                outer_tile::<FMA, 2, 16>(x, stride, off, i, du, g, o, w, v, rule);
+            }
+            i += 2;
+        }
+        if i < inputs {
+            for o in (0..g).step_by(16) {
+                outer_tile::<FMA, 1, 16>(x, stride, off, i, du, g, o, w, v, rule);
+            }
+        }
+    }
+
+    /// The gradient of one row of weights, the sum of du over the rows `first`, `next[first]`, ..., and its update.
+    pub(crate) fn row_update[FMA](first: usize, next: &[u32], du: &[f32], w: &mut [f32], v: &mut [f32], rule: &Rule) {
+        let g = w.len();
+        for o in (0..g).step_by(16) {
+            let mut a = load!(du, first * g + o, 16);
+            let mut r = next[first] as usize;
+            while r < next.len() {
+                let d = load!(du, r * g + o, 16);
+                for q in 0..16 {
+                    a[q] += d[q];
+                }
+                r = next[r] as usize;
+            }
+            step_block::<FMA, 16>(&a, &mut w[o..o + 16], &mut v[o..o + 16], rule);
+        }
+    }
+
+    /// Updates weights whose gradient is at hand.
+    pub(crate) fn update[FMA](gradient: &[f32], w: &mut [f32], v: &mut [f32], rule: &Rule) {
+        for ((g, w), v) in gradient.as_chunks::<16>().0.iter().zip(w.as_chunks_mut::<16>().0).zip(v.as_chunks_mut::<16>().0) {
+            step_block::<FMA, 16>(g, w, v, rule);
+        }
+    }
+
+    /// Σ a b.
+    pub(crate) fn dot[FMA](a: &[f32], b: &[f32]) -> f32 {
+        let mut s = [[0f32; 16]; 4];
+        let (a4, b4) = (a.as_chunks::<64>(), b.as_chunks::<64>());
+        for (a, b) in a4.0.iter().zip(b4.0) {
+            for p in 0..4 {
+                for q in 0..16 {
+                    s[p][q] = madd::<FMA>(a[p * 16 + q], b[p * 16 + q], s[p][q]);
+                }
+            }
+        }
+        for (a, b) in a4.1.as_chunks::<16>().0.iter().zip(b4.1.as_chunks::<16>().0) {
+            for q in 0..16 {
+                s[0][q] = madd::<FMA>(a[q], b[q], s[0][q]);
+            }
+        }
+        let mut t = [0f32; 16];
+        for q in 0..16 {
+            t[q] = (s[0][q] + s[1][q]) + (s[2][q] + s[3][q]);
+        }
+        sum(&t)
+    }
+
+    /// y += a x.
+    pub(crate) fn axpy[FMA](a: f32, x: &[f32], y: &mut [f32]) {
+        for (x, y) in x.as_chunks::<16>().0.iter().zip(y.as_chunks_mut::<16>().0) {
+            for q in 0..16 {
+                y[q] = madd::<FMA>(a, x[q], y[q]);
+            }
+        }
+    }
+
+    /// One logistic unit learns at once: dy += e w, then RMSprop with v's rate `rate` on the gradient e y.
+    pub(crate) fn unit_learn[FMA](e: f32, lr: f32, rate: f32, y: &[f32], w: &mut [f32], v: &mut [f32], dy: &mut [f32]) {
+        for j in (0..w.len()).step_by(16) {
+            let (x, mut m, mut k, mut d) = (load!(y, j, 16), load!(w, j, 16), load!(v, j, 16), load!(dy, j, 16));
+            for q in 0..16 {
+                d[q] = madd::<FMA>(e, m[q], d[q]);
+                let g = e * x[q];
+                k[q] = madd::<FMA>(rate, madd::<FMA>(g, g, -k[q]), k[q]);
+                m[q] = madd::<FMA>(-(lr * g), rsqrt::<FMA>(k[q] + 1e-7), m[q]);
+            }
+            w[j..j + 16].copy_from_slice(&m);
+            v[j..j + 16].copy_from_slice(&k);
+            dy[j..j + 16].copy_from_slice(&d);
+        }
+    }
+}

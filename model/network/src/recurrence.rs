@@ -1,0 +1,334 @@
+//! The network as its users see it.
+
+use crate::{
+    Engine, Hidden, NONE, Rates, Sequence, Shape,
+    aligned::Aligned,
+    chunk::Chunk,
+    dfdx_engine,
+    fused::{self, Work},
+    layer::Layer,
+    rule::Rule,
+    tensor::{same, tensor},
+};
+use surmise_state::{Persist, State, StateError};
+
+/// Dense inputs are held within ± this, so that no product of theirs overflows.
+const DENSE_MAX: f32 = 1e6;
+
+/// A gated linear recurrence that learns online by backpropagation through chunks of T steps.
+///
+/// One step is [`step`](Self::step), reading [`features`](Self::features), adding dL/dfeatures to
+/// [`gradient`](Self::gradient), and [`finish`](Self::finish). After T steps `finish` runs backward and updates the
+/// weights. The loss is summed over the steps of the chunk, not averaged.
+///
+/// Shapes: features and gradient are `[layers · hidden]`, layer by layer; matrices `[input][3 · hidden]` with the gates
+/// in the order z, c, o. Units: none; features lie within ±1.
+///
+/// Determinism: with [`Engine::Fused`] all arithmetic has one order, so equal calls give equal bits, before and after a
+/// checkpoint, at any moment of a chunk. Weights start as a hash of (seed, part, layer, table, row, column).
+///
+/// Errors: none. Ids and dense inputs may be anything: an id is reduced modulo the number of rows, a dense input that
+/// is not finite counts as 0 and the others are held within ±1e6. A chunk with a gradient that is not finite (or
+/// larger than 1e9) changes no weight and is counted in [`rejected`](Self::rejected).
+///
+/// Source: Martin and Cundy, "Parallelizing linear recurrent neural nets over sequence length" (2018), with an output
+/// gate; the memories of the units start spread over 1..64 steps.
+#[derive(Clone)]
+pub struct Recurrence {
+    shape: Shape,
+    rates: Rates,
+    engine: Engine,
+    rows_max: usize,
+    layers: Vec<Layer>,
+    chunk: Chunk,
+    features: Aligned,
+    gradient: Aligned,
+    updates: u64,
+    rejected: u64,
+    /// beta2 to the power of `updates`.
+    decay: f64,
+    work: Work,
+}
+
+impl Recurrence {
+    /// A network that has learnt nothing.
+    ///
+    /// `rows_max`, rounded up to a power of two, is the most rows that a table grows to. A shape that cannot be is
+    /// rounded up to the next that can, see [`Shape::valid`].
+    pub fn new(shape: Shape, rates: Rates, rows_max: usize, seed: u64, engine: Engine) -> Self {
+        let shape = shape.valid();
+        Recurrence {
+            shape,
+            rates,
+            engine,
+            rows_max: rows_max.clamp(1, 1 << 31).next_power_of_two(),
+            layers: (0..shape.layers).map(|l| Layer::new(&shape, l, seed)).collect(),
+            chunk: Chunk::new(&shape),
+            features: Aligned::zeros(shape.width()),
+            gradient: Aligned::zeros(shape.width()),
+            updates: 0,
+            rejected: 0,
+            decay: 1.0,
+            work: Work::new(&shape),
+        }
+    }
+
+    /// The sizes.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The engine that computes.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// The number of features, layers · hidden.
+    pub fn width(&self) -> usize {
+        self.shape.width()
+    }
+
+    /// The number of weights, counting the table rows that there are so far.
+    pub fn parameters(&self) -> usize {
+        let count = |l: &Layer| {
+            let tables: usize = l.tables.iter().map(|t| t.param.w.len()).sum();
+            tables + l.dense.w.len() + l.below.w.len() + l.bias.w.len()
+        };
+        self.layers.iter().map(count).sum()
+    }
+
+    /// Advances `seq` by one step and computes its features.
+    ///
+    /// `ids[k]` is the row of table k, or [`NONE`]; ids that are missing count as `NONE`. `dense` is padded with zeros.
+    /// A step that was not finished is finished first.
+    pub fn step(&mut self, seq: &mut Sequence, ids: &[u32], dense: &[f32]) {
+        self.finish();
+        let Recurrence { shape, chunk, .. } = self;
+        let r = chunk.filled;
+        let (hidden, width) = (shape.hidden, shape.width());
+        if seq.h.len() != width {
+            seq.h.resize(width, 0.0);
+        }
+        for (k, to) in chunk.ids[r * shape.tables..(r + 1) * shape.tables].iter_mut().enumerate() {
+            *to = mask(ids.get(k), self.rows_max);
+            if *to != NONE {
+                for l in &mut self.layers {
+                    l.tables[k].reach(*to as usize, self.rows_max);
+                }
+            }
+        }
+        for (i, to) in chunk.dense[r * shape.dense..(r + 1) * shape.dense].iter_mut().enumerate() {
+            *to = sane(dense.get(i));
+        }
+        let number = self.updates + self.rejected;
+        let linked = seq.chunk == number && (seq.row as usize) < r;
+        chunk.links[r] = if linked { seq.row } else { NONE };
+        for (rows, h) in chunk.layers.iter_mut().zip(seq.h.chunks_exact(hidden)) {
+            rows.before[r * hidden..(r + 1) * hidden].copy_from_slice(h);
+        }
+        match self.engine {
+            Engine::Fused => fused::forward(shape, &self.layers, chunk, r),
+            Engine::Dfdx => dfdx_engine::forward(shape, &self.layers, chunk, r),
+        }
+        for (rows, h) in chunk.layers.iter().zip(seq.h.chunks_exact_mut(hidden)) {
+            h.copy_from_slice(&rows.h[r * hidden..(r + 1) * hidden]);
+        }
+        (seq.chunk, seq.row) = (number, r as u32);
+        self.features.copy_from_slice(&chunk.y[r * width..(r + 1) * width]);
+        self.gradient.fill(0.0);
+        chunk.open = true;
+    }
+
+    /// Features of the latest step, `[layers · hidden]`.
+    pub fn features(&self) -> &[f32] {
+        &self.features
+    }
+
+    /// dL/dfeatures of the latest step, zero after [`step`](Self::step); heads add to it.
+    pub fn gradient(&mut self) -> &mut [f32] {
+        &mut self.gradient
+    }
+
+    /// Both at once.
+    pub fn features_and_gradient(&mut self) -> (&[f32], &mut [f32]) {
+        (&self.features, &mut self.gradient)
+    }
+
+    /// Ends the step. When the chunk is full: backward, update, next chunk. Without a step under way it does nothing.
+    pub fn finish(&mut self) {
+        if !std::mem::take(&mut self.chunk.open) {
+            return;
+        }
+        let (r, width) = (self.chunk.filled, self.shape.width());
+        self.chunk.dy[r * width..(r + 1) * width].copy_from_slice(&self.gradient);
+        self.chunk.filled += 1;
+        if self.chunk.filled == self.shape.chunk {
+            let mut decay = self.decay;
+            let rule = self.rates.rule(&mut decay);
+            if self.learn(self.shape.chunk, &rule) {
+                self.updates += 1;
+                self.decay = decay;
+            } else {
+                self.rejected += 1;
+            }
+            self.chunk.filled = 0;
+        }
+    }
+
+    /// Updates that were made, one for each chunk.
+    pub fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    /// Chunks that were thrown away because a gradient was not finite.
+    pub fn rejected(&self) -> u64 {
+        self.rejected
+    }
+
+    /// Forward for a query or a roll-out: advances `hidden` by one step and writes the features to `out`, whose length is
+    /// the width. Nothing is recorded, and no table grows; the result is that of [`step`](Self::step), bit for bit.
+    pub fn peek(&self, hidden: &mut Hidden, ids: &[u32], dense: &[f32], out: &mut [f32]) {
+        let (h, width) = (self.shape.hidden, self.shape.width());
+        if hidden.h.len() != width {
+            hidden.h.resize(width);
+            hidden.next.resize(width);
+        }
+        // ids and dense inputs as a step would take them, in the room behind the gates
+        let Shape { tables, dense: inputs, .. } = self.shape;
+        hidden.gates.resize(3 * h + inputs);
+        let mut small = [NONE; 16];
+        let mut large = Vec::new();
+        let masked: &mut [u32] = if tables <= small.len() {
+            &mut small[..tables]
+        } else {
+            large.resize(tables, NONE);
+            &mut large
+        };
+        for (k, to) in masked.iter_mut().enumerate() {
+            *to = mask(ids.get(k), self.rows_max);
+        }
+        let (gates, room) = hidden.gates.split_at_mut(3 * h);
+        for (i, to) in room.iter_mut().enumerate() {
+            *to = sane(dense.get(i));
+        }
+        for (l, layer) in self.layers.iter().enumerate() {
+            let (below, y) = out.split_at_mut(l * h);
+            let (below, y) = (&below[l.saturating_sub(1) * h..], &mut y[..h]);
+            let (before, next) = (&hidden.h[l * h..(l + 1) * h], &mut hidden.next[l * h..(l + 1) * h]);
+            match self.engine {
+                Engine::Fused => fused::layer_forward(layer, masked, room, below, before, gates, next, y),
+                Engine::Dfdx => dfdx_engine::layer_forward(layer, masked, room, below, before, gates, next, y),
+            }
+        }
+        std::mem::swap(&mut hidden.h, &mut hidden.next);
+    }
+
+    /// Backward through the first `n` rows and the update; false if a gradient was not finite and nothing was changed.
+    fn learn(&mut self, n: usize, rule: &Rule) -> bool {
+        let Recurrence { shape, layers, chunk, work, .. } = self;
+        match self.engine {
+            Engine::Fused => {
+                let finite = fused::backward(shape, layers, chunk, work, n);
+                if finite {
+                    fused::update(shape, layers, chunk, work, n, rule);
+                }
+                finite
+            }
+            Engine::Dfdx => {
+                let all = dfdx_engine::gradients(shape, layers, chunk, n);
+                let finite = all.iter().all(dfdx_engine::Gradients::are_finite);
+                if finite {
+                    for (layer, g) in layers.iter_mut().zip(&all) {
+                        g.update(layer, rule);
+                    }
+                }
+                finite
+            }
+        }
+    }
+
+    /// The gradients of the finished steps of the open chunk and of the step under way, by name, without an update:
+    /// `l{layer}.e{table}`, `l{layer}.dense`, `l{layer}.below`, `l{layer}.bias`. For tests.
+    #[doc(hidden)]
+    pub fn gradients(&self) -> Vec<(String, Vec<f32>)> {
+        let mut it = self.clone();
+        let n = it.chunk.rows();
+        if it.chunk.open {
+            let (r, width) = (it.chunk.filled, it.shape.width());
+            it.chunk.dy[r * width..(r + 1) * width].copy_from_slice(&it.gradient);
+        }
+        it.layers.iter_mut().flat_map(Layer::params).for_each(|p| p.v.fill(0.0));
+        let mut rule = it.rates.rule(&mut 1.0);
+        rule.probe = true;
+        it.learn(n, &rule);
+        it.named(|p| p.v.to_vec())
+    }
+
+    /// The weights by name, as [`gradients`](Self::gradients) names them. For tests.
+    #[doc(hidden)]
+    pub fn weights(&self) -> Vec<(String, Vec<f32>)> {
+        self.clone().named(|p| p.w.to_vec())
+    }
+
+    /// Adds to the bias of gate z of every unit. For tests.
+    #[doc(hidden)]
+    pub fn shift_gates(&mut self, mut by: impl FnMut(usize, usize) -> f32) {
+        for (l, layer) in self.layers.iter_mut().enumerate() {
+            for i in 0..self.shape.hidden {
+                layer.bias.w[i] += by(l, i);
+            }
+        }
+    }
+
+    fn named(&mut self, f: impl Fn(&crate::layer::Param) -> Vec<f32>) -> Vec<(String, Vec<f32>)> {
+        let tables = self.shape.tables;
+        let name = |l: usize, i: usize| match i.checked_sub(tables) {
+            None => format!("l{l}.e{i}"),
+            Some(j) => format!("l{l}.{}", ["dense", "below", "bias"][j]),
+        };
+        let layers = self.layers.iter_mut().enumerate();
+        layers.flat_map(|(l, x)| x.params().enumerate().map(|(i, p)| (name(l, i), f(p))).collect::<Vec<_>>()).collect()
+    }
+}
+
+fn mask(id: Option<&u32>, rows_max: usize) -> u32 {
+    id.filter(|id| **id != NONE).map_or(NONE, |id| *id & (rows_max as u32 - 1))
+}
+
+fn sane(x: Option<&f32>) -> f32 {
+    x.filter(|x| x.is_finite()).map_or(0.0, |x| x.clamp(-DENSE_MAX, DENSE_MAX))
+}
+
+impl Persist for Recurrence {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.section("recurrence")?;
+        same(s, "layers", self.shape.layers)?;
+        same(s, "hidden", self.shape.hidden)?;
+        same(s, "tables", self.shape.tables)?;
+        same(s, "dense", self.shape.dense)?;
+        same(s, "rows_max", self.rows_max)?;
+        s.u64("updates", &mut self.updates)?;
+        s.u64("rejected", &mut self.rejected)?;
+        s.f64("decay", &mut self.decay)?;
+        for l in &mut self.layers {
+            l.persist(s, self.rows_max)?;
+        }
+        let dims = [self.shape.width()];
+        tensor(s, "features", &dims, &mut self.features)?;
+        tensor(s, "gradient", &dims, &mut self.gradient)?;
+        self.chunk.persist(s, &self.shape)?;
+        // a row that the tables do not have would be out of bounds in the update
+        let n = self.chunk.rows() * self.shape.tables;
+        let tables = self.shape.tables;
+        for (i, id) in self.chunk.ids[..n].iter().enumerate().filter(|(_, id)| **id != NONE) {
+            if *id as usize >= self.rows_max {
+                (self.chunk.filled, self.chunk.open) = (0, false);
+                return Err(StateError::Invalid("chunk.ids"));
+            }
+            for l in &mut self.layers {
+                l.tables[i % tables].reach(*id as usize, self.rows_max);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,55 @@
+//! The update rule: RMSprop with bias correction, which is Adam without momentum.
+
+use serde::{Deserialize, Serialize};
+
+/// Step size and memory of the update rule.
+///
+/// With g the gradient summed over a chunk: `v += (1-beta2)(g² - v)`, `w -= lr · g / √(v/(1-beta2^n) + eps²)`, where n
+/// counts the updates of the network. Rows of a table that the chunk did not touch keep their w and their v.
+///
+/// Source: Kingma and Ba, "Adam: a method for stochastic optimization" (2015), with beta1 = 0 and eps inside the root.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rates {
+    /// Step size.
+    pub lr: f32,
+    /// Share of the mean squared gradient that an update keeps.
+    pub beta2: f32,
+    /// Gradients far below it make small steps.
+    pub eps: f32,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Rates { lr: 5e-3, beta2: 0.999, eps: 1e-6 }
+    }
+}
+
+/// The rule of one update, ready for the kernels.
+#[derive(Clone, Copy)]
+pub(crate) struct Rule {
+    pub lr: f32,
+    /// 1 - beta2.
+    pub rate: f32,
+    /// 1 / (1 - beta2^n).
+    pub unbias: f32,
+    /// eps², at least 1e-30 so that the root is of a normal number.
+    pub floor: f32,
+    /// Leave the gradient in place of the second moment and the weight alone (for tests).
+    pub probe: bool,
+}
+
+impl Rates {
+    /// The rule of the next update; `decay` is beta2^n and is advanced.
+    pub(crate) fn rule(&self, decay: &mut f64) -> Rule {
+        let rate = 1.0 - self.beta2;
+        *decay *= 1.0 - rate as f64;
+        Rule {
+            lr: self.lr,
+            rate,
+            unbias: (1.0 / (1.0 - *decay)) as f32,
+            floor: (self.eps * self.eps).max(1e-30),
+            probe: false,
+        }
+    }
+}

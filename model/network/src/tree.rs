@@ -1,0 +1,116 @@
+//! A head of binary decisions.
+
+use crate::{aligned::Aligned, kernels, tensor::tensor};
+use surmise_state::{Persist, State, StateError};
+
+/// How much larger a unit's first steps are.
+const HASTE: f32 = 4.0;
+
+/// One logistic unit for each node of a code tree: P(bit = 1 | node) = σ(w·y + b).
+///
+/// A node learns at once, not by chunks: with e = p - bit, g = e y and c the times that the node has learnt,
+/// `v += r (g² - v)` with r = max(0.001, 1/(c+1)), and `w -= lr (1 + 3/(1 + 0.02 c)) g / √(v + 1e-7)`; the bias likewise.
+///
+/// Shapes: y and dy are `[width]`. Nodes are there from their first [`learn`](Self::learn) on; a node that never learnt has
+/// logit 0. Numbers of nodes are reduced modulo the most nodes that there may be, so two nodes share a unit beyond it.
+///
+/// Determinism: sums of sixteen lanes in a fixed order. Errors: none; an error that is not finite is ignored.
+///
+/// Source: Mikolov et al., "Extensions of recurrent neural network language model" (2011), for factored outputs;
+/// Tieleman and Hinton's RMSprop (2012) with a mean at first.
+#[derive(Clone)]
+pub struct TreeHead {
+    width: usize,
+    nodes_max: usize,
+    lr: f32,
+    w: Aligned,
+    v: Aligned,
+    nodes: Vec<Node>,
+}
+
+/// What a node has besides its rows of w and v.
+#[derive(Clone, Copy, Default)]
+struct Node {
+    bias: f32,
+    bias_v: f32,
+    count: u32,
+}
+
+impl TreeHead {
+    /// A head over features of `width` (rounded up to a multiple of 16) that never learnt. `nodes_max` is rounded up to
+    /// a power of two.
+    pub fn new(width: usize, nodes_max: usize, lr: f32) -> Self {
+        TreeHead {
+            width: width.max(1).next_multiple_of(16),
+            nodes_max: nodes_max.clamp(1, 1 << 31).next_power_of_two(),
+            lr,
+            w: Aligned::default(),
+            v: Aligned::default(),
+            nodes: Vec::new(),
+        }
+    }
+
+    /// The number of nodes that there is room for so far.
+    pub fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// ln(p / (1 - p)) of the bit at a node.
+    #[inline]
+    pub fn logit(&self, node: u32, y: &[f32]) -> f32 {
+        let i = node as usize & (self.nodes_max - 1);
+        match self.nodes.get(i) {
+            Some(n) if n.count > 0 => kernels::dot(&self.w[i * self.width..(i + 1) * self.width], y) + n.bias,
+            _ => 0.0,
+        }
+    }
+
+    /// Learns from a bit whose probability was predicted: `error` is p - bit. Adds the gradient to `dy`.
+    #[inline]
+    pub fn learn(&mut self, node: u32, error: f32, y: &[f32], dy: &mut [f32]) {
+        if !error.is_finite() {
+            return;
+        }
+        let i = node as usize & (self.nodes_max - 1);
+        if i >= self.nodes.len() {
+            self.reach(i);
+        }
+        let n = &mut self.nodes[i];
+        n.count = n.count.saturating_add(1);
+        let c = n.count as f32;
+        let rate = (1.0 / (c + 1.0)).max(0.001);
+        let lr = self.lr * (1.0 + (HASTE - 1.0) / (1.0 + 0.02 * c));
+        let at = i * self.width..(i + 1) * self.width;
+        kernels::unit_learn(error, lr, rate, y, &mut self.w[at.clone()], &mut self.v[at], dy);
+        n.bias_v += rate * (error * error - n.bias_v);
+        n.bias -= lr * error / (n.bias_v + 1e-7).sqrt();
+    }
+
+    #[cold]
+    fn reach(&mut self, node: usize) {
+        let n = (node + 1).next_power_of_two().max(16).min(self.nodes_max.max(node + 1));
+        self.w.resize(n * self.width);
+        self.v.resize(n * self.width);
+        self.nodes.resize(n, Node::default());
+    }
+}
+
+impl Persist for TreeHead {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        let n = s.begin("tree", self.nodes.len(), 8 * self.width)?;
+        if n > self.nodes_max {
+            return Err(StateError::Invalid("tree"));
+        }
+        self.nodes.resize(n, Node::default());
+        self.w.resize(n * self.width);
+        self.v.resize(n * self.width);
+        tensor(s, "tree.w", &[n, self.width], &mut self.w)?;
+        tensor(s, "tree.v", &[n, self.width], &mut self.v)?;
+        for node in &mut self.nodes {
+            s.f32("tree.bias", &mut node.bias)?;
+            s.f32("tree.bias_v", &mut node.bias_v)?;
+            s.u32("tree.count", &mut node.count)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,212 @@
+//! Experts that put mass on single values: the last one again, values seen often, steps seen often.
+//!
+//! Each gives its spike what experience says and leaves the rest to the density mixture, so that it is a whole
+//! distribution: with novelty ε, mass(cell) = (1−ε) · share of the cell among the remembered + ε · density mass.
+//! Novelty is counted as in Krichevsky-Trofimov, and forgotten slowly.
+
+use surmise_state::{Persist, State, StateError};
+
+/// Remembered values of one table.
+pub(crate) const SLOTS: usize = 32;
+/// Total count at which counts are halved.
+const LIMIT: f32 = 512.0;
+
+/// An adaptive probability: counts at first, then an average that forgets.
+#[derive(Clone, Debug)]
+pub(crate) struct Odds {
+    p: f64,
+    n: f64,
+    least: f64,
+}
+
+impl Odds {
+    pub(crate) fn new(p: f64, least: f64) -> Self {
+        Self { p, n: 0.0, least }
+    }
+    pub(crate) fn get(&self) -> f64 {
+        self.p
+    }
+    pub(crate) fn learn(&mut self, yes: bool) {
+        let r = (1.0 / (self.n + 1.6)).max(self.least);
+        self.n = (self.n + 1.0).min(1e9);
+        self.p = (self.p + r * (f64::from(u8::from(yes)) - self.p)).clamp(1e-7, 1.0 - 1e-7);
+    }
+    fn walk(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.f64("p", &mut self.p)?;
+        s.f64("n", &mut self.n)
+    }
+}
+
+impl Persist for Odds {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        self.walk(s)
+    }
+}
+
+/// At most [`SLOTS`] distinct values with counts, and optionally counts by the slot that came before.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    values: Vec<f64>,
+    counts: Vec<f32>,
+    total: f32,
+    /// How often a value was not in the table.
+    novelty: Odds,
+    /// counts[previous slot][slot], empty until values recur.
+    after: Vec<f32>,
+    after_total: Vec<f32>,
+    ordered: bool,
+}
+
+/// No slot.
+pub(crate) const NOWHERE: usize = usize::MAX;
+
+impl Table {
+    pub(crate) fn new(ordered: bool) -> Self {
+        Self {
+            values: Vec::new(),
+            counts: Vec::new(),
+            total: 0.0,
+            novelty: Odds::new(0.5, 0.004),
+            after: Vec::new(),
+            after_total: Vec::new(),
+            ordered,
+        }
+    }
+
+    /// The slot whose value lies within `h` of `c`.
+    pub(crate) fn find(&self, c: f64, h: f64) -> usize {
+        self.values.iter().position(|v| (v - c).abs() < h).unwrap_or(NOWHERE)
+    }
+
+    /// P(a value that is not remembered).
+    pub(crate) fn novelty(&self) -> f64 {
+        if self.values.is_empty() { 1.0 } else { self.novelty.get() }
+    }
+
+    /// Remembered values with their probability, given that the value is remembered.
+    pub(crate) fn spikes(&self, before: usize) -> impl Iterator<Item = (f64, f64)> + '_ {
+        (0..self.values.len()).map(move |i| (self.values[i], self.chance(i, before)))
+    }
+
+    /// P(slot | remembered, slot before).
+    fn chance(&self, slot: usize, before: usize) -> f64 {
+        let p = (self.counts[slot] / self.total) as f64;
+        if before == NOWHERE || self.after.is_empty() {
+            return p;
+        }
+        let (n, of) = (self.after[before * SLOTS + slot] as f64, self.after_total[before] as f64);
+        (n + 0.5 * p) / (of + 0.5)
+    }
+
+    /// Mass of the cell whose slot is `slot`, with `density` for what is not remembered: by counts alone, and by
+    /// counts after the slot before.
+    pub(crate) fn mass(&self, slot: usize, before: usize, density: f64) -> (f64, f64) {
+        let e = self.novelty();
+        if slot == NOWHERE {
+            return (e * density, e * density);
+        }
+        (
+            (1.0 - e) * self.chance(slot, NOWHERE) + e * density,
+            (1.0 - e) * self.chance(slot, before) + e * density,
+        )
+    }
+
+    /// Takes in the value of the cell `c`, which `find` placed in `slot`.
+    pub(crate) fn learn(&mut self, c: f64, slot: usize, before: usize) {
+        self.novelty.learn(slot == NOWHERE);
+        let slot = if slot != NOWHERE {
+            slot
+        } else if self.values.len() < SLOTS {
+            self.values.push(c);
+            self.counts.push(0.0);
+            self.values.len() - 1
+        } else {
+            self.evict(c)
+        };
+        self.counts[slot] += 1.0;
+        self.total += 1.0;
+        if self.total > LIMIT {
+            self.counts.iter_mut().for_each(|n| *n *= 0.5);
+            self.total = self.counts.iter().sum();
+        }
+        if self.ordered && before != NOWHERE && before < self.values.len() && self.novelty.get() < 0.4 {
+            if self.after.is_empty() {
+                self.after = vec![0.0; SLOTS * SLOTS];
+                self.after_total = vec![0.0; SLOTS];
+            }
+            self.after[before * SLOTS + slot] += 1.0;
+            self.after_total[before] += 1.0;
+            if self.after_total[before] > LIMIT {
+                let row = &mut self.after[before * SLOTS..(before + 1) * SLOTS];
+                row.iter_mut().for_each(|n| *n *= 0.5);
+                self.after_total[before] = row.iter().sum();
+            }
+        }
+    }
+
+    /// Gives the least used slot to `c`.
+    fn evict(&mut self, c: f64) -> usize {
+        let mut slot = 0;
+        for i in 1..SLOTS {
+            if self.counts[i] < self.counts[slot] {
+                slot = i;
+            }
+        }
+        // every newcomer wears the old a little, so that what was frequent once can go
+        self.counts.iter_mut().for_each(|n| *n *= 0.99);
+        self.counts[slot] = 0.0;
+        self.total = self.counts.iter().sum();
+        self.values[slot] = c;
+        if !self.after.is_empty() {
+            self.after[slot * SLOTS..(slot + 1) * SLOTS].fill(0.0);
+            self.after_total[slot] = 0.0;
+            for b in 0..SLOTS {
+                self.after_total[b] -= self.after[b * SLOTS + slot];
+                self.after[b * SLOTS + slot] = 0.0;
+            }
+        }
+        slot
+    }
+}
+
+impl Persist for Table {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.section("table")?;
+        s.f64s("values", &mut self.values)?;
+        s.f32s("counts", &mut self.counts)?;
+        s.f32("total", &mut self.total)?;
+        self.novelty.walk(s)?;
+        s.f32s("after", &mut self.after)?;
+        s.f32s("after_total", &mut self.after_total)?;
+        let n = self.values.len();
+        let rows = if self.after.is_empty() { 0 } else { SLOTS };
+        if n > SLOTS || self.counts.len() != n || self.after.len() != rows * SLOTS || self.after_total.len() != rows {
+            return Err(StateError::Invalid("table"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mass_never_exceeds_one() {
+        let mut t = Table::new(true);
+        let mut before = NOWHERE;
+        for i in 0..3000u64 {
+            let c = ((i * i * 31 + i / 7) % (10 + i / 20)) as f64;
+            let (mut a, mut b) = (0.0, 0.0);
+            for k in -50..1000 {
+                let (x, y) = t.mass(t.find(k as f64, 0.5), before, 1.0 / 1050.0);
+                a += x;
+                b += y;
+            }
+            assert!(a <= 1.0 + 1e-6 && b <= 1.0 + 1e-6, "{i}: {a} {b}");
+            let slot = t.find(c, 0.5);
+            t.learn(c, slot, before);
+            before = t.find(c, 0.5);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Linear regression on the past of all columns.
+//!
+//! Up to [`SHARED`] columns share one set of at most forty regressors (lags one and two, the day before, lag three:
+//! as many of each column as fit) and one inverse correlation. Beyond that each column has its own small regression on
+//! two lags of its own and one of each neighbour, so that the cost stays linear in the number of columns.
+
+use crate::column::FORGET;
+use crate::rls::{Rls, padded};
+use crate::scale::Rebase;
+use crate::stand::Stand;
+use surmise_state::{Persist, State, StateError};
+
+/// Most columns that share their regressors.
+const SHARED: usize = 37;
+/// Neighbours that a column looks at beyond that.
+const NEAR: usize = 8;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Relations {
+    columns: usize,
+    /// Regressors per column in the shared form.
+    each: usize,
+    /// Length of the buffer of regressors.
+    length: usize,
+    shared: Option<Rls>,
+    apart: Vec<Rls>,
+}
+
+impl Relations {
+    pub(crate) fn new(columns: usize) -> Self {
+        let mut r = Self { columns, each: 0, length: 0, shared: None, apart: Vec::new() };
+        if (1..=SHARED).contains(&columns) {
+            r.each = (SHARED / columns).min(5);
+            let dims = columns * r.each + 3;
+            let mut shared = Rls::new(dims, columns, FORGET, 10.0);
+            (0..columns).for_each(|c| shared.set_weight(c, c * r.each, 1.0));
+            r.shared = Some(shared);
+            r.length = padded(dims);
+        } else {
+            for _ in 0..columns {
+                let mut own = Rls::new(NEAR + 3, 1, FORGET, 10.0);
+                own.set_weight(0, 0, 1.0);
+                r.apart.push(own);
+            }
+            r.length = columns * padded(NEAR + 3);
+        }
+        r
+    }
+
+    /// The `i`-th neighbour of a column.
+    fn neighbour(&self, c: usize, i: usize) -> usize {
+        // half before, half after, around the ends
+        let d = i / 2 + 1;
+        if i % 2 == 0 { (c + self.columns - d) % self.columns } else { (c + d) % self.columns }
+    }
+
+    /// Every column's forecast, as z.
+    pub(crate) fn predict(&self, stands: &[Stand], phase: (f64, f64), x: &mut Vec<f64>, out: &mut Vec<f64>) {
+        x.clear();
+        x.resize(self.length, 0.0);
+        out.clear();
+        if let Some(r) = &self.shared {
+            let base = |s: &Stand| [s.z[0], s.z[1], s.x_own[12], s.x_own[13], s.z[2]];
+            for (c, s) in stands.iter().enumerate() {
+                x[c * self.each..(c + 1) * self.each].copy_from_slice(&base(s)[..self.each]);
+            }
+            let n = self.columns * self.each;
+            (x[n], x[n + 1], x[n + 2]) = (phase.0, phase.1, 1.0);
+            out.extend((0..self.columns).map(|c| r.predict(c, x)));
+        } else {
+            let n = padded(NEAR + 3);
+            for c in 0..self.columns {
+                let row = &mut x[c * n..(c + 1) * n];
+                (row[0], row[1], row[NEAR + 2]) = (stands[c].z[0], stands[c].z[1], 1.0);
+                for i in 0..NEAR {
+                    row[2 + i] = stands[self.neighbour(c, i)].z[0];
+                }
+                out.push(self.apart[c].predict(0, row));
+            }
+        }
+    }
+
+    /// Learns from the outcomes that are there; `error(c)` is column `c`'s clipped error as z, given its forecast.
+    pub(crate) fn learn(&mut self, x: &[f64], error: impl Fn(usize) -> Option<f64>) {
+        if let Some(r) = &mut self.shared {
+            let den = r.gain(x);
+            let mut any = false;
+            for c in 0..self.columns {
+                if let Some(e) = error(c) {
+                    r.correct(c, e, den);
+                    any = true;
+                }
+            }
+            if any {
+                r.advance(den);
+            }
+        } else {
+            let n = padded(NEAR + 3);
+            for (c, r) in self.apart.iter_mut().enumerate() {
+                if let Some(e) = error(c) {
+                    r.learn(&x[c * n..(c + 1) * n], e);
+                }
+            }
+        }
+    }
+
+    /// A column changed its units.
+    pub(crate) fn rebase(&mut self, column: usize, change: Rebase) {
+        let Rebase::Soft { a, c } = change else {
+            if change == Rebase::Hard {
+                match &mut self.shared {
+                    Some(r) => r.unsettle(column),
+                    None => self.apart[column].unsettle(0),
+                }
+            }
+            return;
+        };
+        if let Some(r) = &mut self.shared {
+            let first = column * self.each;
+            let which: [usize; 5] = std::array::from_fn(|i| first + i);
+            r.rebase_inputs(&which[..self.each], a, c);
+            r.rebase_target(column, 1.0 / a, -c / a);
+        } else {
+            self.apart[column].rebase_inputs(&[0, 1], a, c);
+            self.apart[column].rebase_target(0, 1.0 / a, -c / a);
+            for other in 0..self.columns.min(NEAR) {
+                // the neighbours of a neighbour: who has this column as regressor i
+                let d = other / 2 + 1;
+                let who = if other % 2 == 0 { (column + d) % self.columns } else { (column + self.columns - d) % self.columns };
+                self.apart[who].rebase_inputs(&[2 + other], a, c);
+            }
+        }
+    }
+}
+
+impl Persist for Relations {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.section("relations")?;
+        if let Some(r) = &mut self.shared {
+            r.persist(s)?;
+        }
+        self.apart.iter_mut().try_for_each(|r| r.persist(s))
+    }
+}

@@ -1,0 +1,255 @@
+//! Recursive least squares with forgetting, made safe for a learner that never restarts.
+//!
+//! Source: Haykin, *Adaptive Filter Theory*, ch. 10. Four guards keep it from winding up: the forgetting factor is at
+//! least 0.998, nothing is forgotten while the trace of the inverse correlation is above its start, innovations are
+//! clipped by the caller, and an update that is not finite is undone by a restart of the inverse correlation.
+//! All sums run over blocks of eight lanes in one order and never fuse, so every kernel gives the same bits.
+
+use surmise_lanes::kernels;
+use surmise_state::{Persist, State, StateError};
+
+/// Lanes of one block of `f64`.
+const B: usize = 8;
+
+/// `dims` regressors shared by `outs` targets.
+#[derive(Clone, Debug)]
+pub(crate) struct Rls {
+    dims: usize,
+    outs: usize,
+    /// `dims` rounded up to a block; padding stays zero.
+    stride: usize,
+    lambda: f64,
+    start: f64,
+    /// Inverse correlation, `dims` rows of `stride`.
+    p: Vec<f64>,
+    /// Weights, `outs` rows of `stride`.
+    w: Vec<f64>,
+    /// Gain of the last [`Rls::gain`].
+    k: Vec<f64>,
+}
+
+#[inline(always)]
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut s = [0f64; B];
+    for (x, y) in a.chunks_exact(B).zip(b.chunks_exact(B)) {
+        for i in 0..B {
+            s[i] += x[i] * y[i];
+        }
+    }
+    ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))
+}
+
+kernels! {
+    fn product[FMA](a: &[f64], b: &[f64]) -> f64 { let _ = FMA; dot(a, b) }
+
+    /// k = P x, with P symmetric, as a sum of rows; returns x · k.
+    fn gain[FMA](p: &[f64], x: &[f64], dims: usize, k: &mut [f64]) -> f64 {
+        let _ = FMA;
+        k.fill(0.0);
+        let n = k.len();
+        for i in 0..dims {
+            let xi = x[i];
+            for (k, p) in k.iter_mut().zip(&p[i * n..(i + 1) * n]) { *k += p * xi; }
+        }
+        dot(k, x)
+    }
+
+    /// P = (P - k kᵀ / den) · grow; returns whether the diagonal stayed positive and finite.
+    fn shrink[FMA](p: &mut [f64], k: &[f64], dims: usize, inv: f64, grow: f64) -> bool {
+        let _ = FMA;
+        let n = k.len();
+        let mut fine = true;
+        for i in 0..dims {
+            let ki = k[i];
+            let row = &mut p[i * n..(i + 1) * n];
+            for (p, k) in row.iter_mut().zip(k) { *p = (*p - (ki * k) * inv) * grow; }
+            fine &= row[i] > 0.0 && row[i] < 1e12;
+        }
+        fine
+    }
+}
+
+/// The length that regressor buffers must have: `dims` rounded up to a block.
+pub(crate) fn padded(dims: usize) -> usize {
+    dims.div_ceil(B) * B
+}
+
+impl Rls {
+    pub(crate) fn new(dims: usize, outs: usize, lambda: f64, start: f64) -> Self {
+        let stride = padded(dims);
+        let mut r = Self {
+            dims,
+            outs,
+            stride,
+            lambda,
+            start,
+            p: vec![0.0; dims * stride],
+            w: vec![0.0; outs * stride],
+            k: vec![0.0; stride],
+        };
+        r.restart();
+        r
+    }
+
+    /// Forgets how sure it is, keeps what it believes.
+    fn restart(&mut self) {
+        self.p.fill(0.0);
+        for i in 0..self.dims {
+            self.p[i * self.stride + i] = self.start;
+        }
+    }
+
+    pub(crate) fn set_weight(&mut self, out: usize, i: usize, v: f64) {
+        self.w[out * self.stride + i] = v;
+    }
+
+    /// w · x; `x` is padded with zeros.
+    pub(crate) fn predict(&self, out: usize, x: &[f64]) -> f64 {
+        product(&self.w[out * self.stride..(out + 1) * self.stride], x)
+    }
+
+    /// The gain for regressors `x`: to be followed by [`Rls::correct`] of each target, then [`Rls::advance`].
+    pub(crate) fn gain(&mut self, x: &[f64]) -> f64 {
+        self.lambda + gain(&self.p, x, self.dims, &mut self.k)
+    }
+
+    /// Moves the weights of one target along the gain; `error` is already clipped.
+    pub(crate) fn correct(&mut self, out: usize, error: f64, den: f64) {
+        let g = error / den;
+        if !g.is_finite() || den <= 0.0 {
+            return;
+        }
+        let w = &mut self.w[out * self.stride..(out + 1) * self.stride];
+        let mut fine = true;
+        for (w, k) in w.iter_mut().zip(&self.k) {
+            let next = *w + g * k;
+            fine &= next.abs() < 1e9;
+        }
+        if fine {
+            for (w, k) in w.iter_mut().zip(&self.k) {
+                *w += g * k;
+            }
+        }
+    }
+
+    /// Takes the regressors of the last gain into the inverse correlation.
+    pub(crate) fn advance(&mut self, den: f64) {
+        let trace: f64 = (0..self.dims).map(|i| self.p[i * self.stride + i]).sum();
+        let grow = if trace < self.start * self.dims as f64 { 1.0 / self.lambda } else { 1.0 };
+        if !(den > 0.0 && den.is_finite()) || !shrink(&mut self.p, &self.k, self.dims, 1.0 / den, grow) {
+            self.restart();
+        }
+    }
+
+    /// All of an update of one target.
+    pub(crate) fn learn(&mut self, x: &[f64], error: f64) {
+        let den = self.gain(x);
+        self.correct(0, error, den);
+        self.advance(den);
+    }
+
+    /// The regressors change their units: x_i = a x'_i + c for every `i` of `which`; the last regressor is constant.
+    /// What is predicted and how surely stays the same.
+    pub(crate) fn rebase_inputs(&mut self, which: &[usize], a: f64, c: f64) {
+        let (n, last) = (self.stride, self.dims - 1);
+        for out in 0..self.outs {
+            let w = &mut self.w[out * n..(out + 1) * n];
+            for &i in which {
+                w[last] += w[i] * c;
+                w[i] *= a;
+            }
+        }
+        // x = T x', hence P' = Tᵀ P T
+        for row in self.p.chunks_exact_mut(n) {
+            for &i in which {
+                row[last] += row[i] * c;
+                row[i] *= a;
+            }
+        }
+        for &i in which {
+            for j in 0..n {
+                let v = self.p[i * n + j];
+                self.p[last * n + j] += v * c;
+                self.p[i * n + j] = v * a;
+            }
+        }
+        if (0..self.dims).any(|i| !(self.p[i * n + i] > 0.0 && self.p[i * n + i] < 1e6 * self.start)) {
+            self.restart();
+        }
+    }
+
+    /// The target changes its units: y' = a y + c; the last regressor is constant.
+    pub(crate) fn rebase_target(&mut self, out: usize, a: f64, c: f64) {
+        let w = &mut self.w[out * self.stride..(out + 1) * self.stride];
+        for w in w.iter_mut() {
+            *w *= a;
+        }
+        w[self.dims - 1] += c;
+    }
+
+    /// The units changed so much that only slopes can be kept: no bias, start again on how sure it is.
+    pub(crate) fn unsettle(&mut self, out: usize) {
+        self.w[out * self.stride + self.dims - 1] = 0.0;
+        self.restart();
+    }
+}
+
+impl Persist for Rls {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.section("rls")?;
+        let (d, o) = (self.dims, self.outs);
+        s.len("dims", &mut self.dims)?;
+        s.len("outs", &mut self.outs)?;
+        if (d, o) != (self.dims, self.outs) {
+            (self.dims, self.outs) = (d, o);
+            return Err(StateError::Mismatch("rls"));
+        }
+        s.f64s_fixed("p", &mut self.p)?;
+        s.f64s_fixed("w", &mut self.w)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_a_line_and_survives_a_change_of_units() {
+        let mut r = Rls::new(3, 1, 0.9995, 10.0);
+        let mut state = 1u64;
+        let mut draw = || {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 40) as f64 / 8388608.0 - 1.0
+        };
+        let mut x = vec![0.0; padded(3)];
+        for _ in 0..200 {
+            (x[0], x[1], x[2]) = (draw(), draw(), 1.0);
+            let y = 2.0 * x[0] - x[1] + 0.5;
+            let e = y - r.predict(0, &x);
+            r.learn(&x, e);
+        }
+        (x[0], x[1]) = (0.3, -0.4);
+        let y = r.predict(0, &x);
+        assert!((y - 1.5).abs() < 1e-3, "{y}");
+        // x0 = 4 x0' + 1; then the target in units of 1/10
+        r.rebase_inputs(&[0], 4.0, 1.0);
+        x[0] = (0.3 - 1.0) / 4.0;
+        assert!((r.predict(0, &x) - y).abs() < 1e-12);
+        r.rebase_target(0, 10.0, -3.0);
+        assert!((r.predict(0, &x) - (10.0 * y - 3.0)).abs() < 1e-11);
+    }
+
+    #[test]
+    fn poison_does_not_stay() {
+        let mut r = Rls::new(2, 1, 0.998, 1.0);
+        let mut x = vec![0.0; padded(2)];
+        (x[0], x[1]) = (1e200, 1.0);
+        r.learn(&x, 1e200);
+        for i in 0..500 {
+            (x[0], x[1]) = (((i * 7) % 5) as f64 - 2.0, 1.0);
+            let e = 3.0 * x[0] - r.predict(0, &x);
+            r.learn(&x, e);
+        }
+        assert!((r.predict(0, &x) - 3.0 * x[0]).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,320 @@
+//! A column's own units: where its values lie, how far they spread, and how finely they are written.
+//!
+//! Everything linear works on z = (y − `base`) / `unit`. The two follow the column slowly and move only in steps; at a
+//! step the regressions are converted exactly (see `rls`), so a learner does not notice it. A lasting jump (six values
+//! in a row outside twelve units) or a lasting collapse of the spread starts the statistics afresh.
+
+use surmise_state::{Persist, State, StateError};
+
+/// Slowest rate at which centre and spread follow the column.
+const RATE: f64 = 0.002;
+/// Values in a row that make a jump lasting.
+const RUN: u32 = 6;
+/// Most decimals that are looked for.
+const DECIMALS: u32 = 40;
+/// Cells are at least this fraction of the unit.
+const FINEST: f64 = 1.0 / 16_777_216.0;
+/// Cells are at least this fraction of the value itself (2^-44).
+const FINEST_OF_VALUE: f64 = 1.0 / 17_592_186_044_416.0;
+
+/// How units changed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Rebase {
+    /// Not at all.
+    None,
+    /// z = a z' + c, and z' = (z − c) / a.
+    Soft { a: f64, c: f64 },
+    /// The old units mean nothing any more.
+    Hard,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Units {
+    /// Values seen.
+    pub(crate) seen: u64,
+    /// Values since the statistics last started afresh.
+    age: u64,
+    mean: f64,
+    spread: f64,
+    /// Centre and unit of z in force.
+    pub(crate) base: f64,
+    pub(crate) unit: f64,
+    /// Mean |y − previous|, of the key's own previous value.
+    pub(crate) step: f64,
+    steps: u64,
+    /// Decimals with which values have been written.
+    decimals: u32,
+    /// Width of a cell near the base.
+    pub(crate) quantum: f64,
+    /// Run of values outside, and their own centre and spread.
+    run: u32,
+    run_mean: f64,
+    run_spread: f64,
+    /// Run of values much closer together than the spread.
+    calm: u32,
+    last: f64,
+    /// Quantiles 1/16 … 15/16 of the past, for buckets.
+    marks: [f64; 15],
+}
+
+/// 10^-d, the same on every machine.
+fn tenth_power(d: u32) -> f64 {
+    let mut p = 1.0;
+    for _ in 0..d {
+        p *= 10.0;
+    }
+    1.0 / p
+}
+
+/// 2^⌊log₂ x⌋ of a positive normal number.
+fn binade(x: f64) -> f64 {
+    f64::from_bits(x.to_bits() & 0x7ff0_0000_0000_0000)
+}
+
+/// The nearest integer of a number below 2^52 in size; ties to even, without a call.
+#[inline]
+pub(crate) fn round(x: f64) -> f64 {
+    const M: f64 = 6_755_399_441_055_744.0;
+    if x.abs() < 2_251_799_813_685_248.0 { (x + M) - M } else { x }
+}
+
+impl Units {
+    pub(crate) fn new() -> Self {
+        Self {
+            seen: 0,
+            age: 0,
+            mean: 0.0,
+            spread: 0.0,
+            base: 0.0,
+            unit: 1.0,
+            step: 0.0,
+            steps: 0,
+            decimals: 0,
+            quantum: 1.0,
+            run: 0,
+            run_mean: 0.0,
+            run_spread: 0.0,
+            calm: 0,
+            last: 0.0,
+            marks: [0.0; 15],
+        }
+    }
+
+    /// z of a raw value, within ±20.
+    #[inline]
+    pub(crate) fn z(&self, y: f64) -> f64 {
+        ((y - self.base) / self.unit).clamp(-20.0, 20.0)
+    }
+
+    /// The slow mean.
+    pub(crate) fn centre(&self) -> f64 {
+        self.mean
+    }
+
+    /// The cell that holds `y`: centre and half width.
+    #[inline]
+    pub(crate) fn cell(&self, y: f64) -> (f64, f64) {
+        let q = self.quantum.max(y.abs() * FINEST_OF_VALUE);
+        (if q == self.quantum { round(y / q) * q } else { y }, 0.5 * q)
+    }
+
+    /// How far a forecast may stray from the previous value.
+    #[inline]
+    pub(crate) fn reach(&self) -> f64 {
+        6.0 * self.step.max(self.quantum)
+    }
+
+    /// A forecast's smallest scale.
+    #[inline]
+    pub(crate) fn least(&self) -> f64 {
+        (0.01 * self.quantum).max(1e-290)
+    }
+
+    /// Whether `y` is a multiple of `q`, up to the rounding of its own type.
+    fn is_multiple(y: f64, inverse: f64) -> bool {
+        let x = (y * inverse).abs();
+        let tolerance = if (y as f32) as f64 == y { 1.2e-7 } else { 1e-15 };
+        (x - round(x)).abs() <= (tolerance * x).min(0.1) || x >= 2_251_799_813_685_248.0
+    }
+
+    fn set_quantum(&mut self, y: f64) {
+        let floor = binade(self.unit) * FINEST;
+        while self.decimals < DECIMALS
+            && tenth_power(self.decimals) > floor
+            && !Self::is_multiple(y, 1.0 / tenth_power(self.decimals))
+        {
+            self.decimals += 1;
+        }
+        self.quantum = tenth_power(self.decimals).max(floor).max(1e-300);
+    }
+
+    /// Takes a value in; `previous` is the same key's one before it.
+    pub(crate) fn learn(&mut self, y: f64, previous: f64) -> Rebase {
+        let d = (y - previous).abs();
+        if d.is_finite() {
+            self.steps += 1;
+            let r = (1.0 / self.steps as f64).max(0.01);
+            let cap = if self.steps < 3 { d } else { 20.0 * self.step.max(self.quantum) };
+            self.step += r * (d.min(cap) - self.step);
+        }
+        self.seen += 1;
+        self.follow_marks(y);
+        let hard = self.follow(y);
+        if self.seen == 1 {
+            // nothing is known of the spread: half of what the value itself suggests
+            self.base = y;
+            self.unit = (0.1 * y.abs()).max(1e-300);
+            self.set_quantum(y);
+            self.unit = self.unit.max(self.quantum);
+            return Rebase::Hard;
+        }
+        let unit = (1.25 * self.spread).max(0.5 * self.quantum).max(self.mean.abs() * 1e-13).max(1e-300);
+        let out = if hard || !(1e-3..1e3).contains(&(unit / self.unit)) {
+            (self.base, self.unit) = (self.mean, unit);
+            Rebase::Hard
+        } else if (self.mean - self.base).abs() > 0.5 * self.unit || !(0.7..1.4).contains(&(unit / self.unit)) {
+            let (a, c) = (unit / self.unit, (self.mean - self.base) / self.unit);
+            (self.base, self.unit) = (self.mean, unit);
+            if c.abs() > 100.0 { Rebase::Hard } else { Rebase::Soft { a, c } }
+        } else {
+            Rebase::None
+        };
+        self.set_quantum(y);
+        out
+    }
+
+    /// Mean and spread; true if they started afresh.
+    fn follow(&mut self, y: f64) -> bool {
+        let e = y - self.mean;
+        self.age += 1;
+        let r = (1.0 / self.age as f64).max(RATE);
+        if self.seen == 1 {
+            (self.mean, self.spread) = (y, 0.0);
+            self.last = y;
+            return false;
+        }
+        let far = 12.0 * self.unit;
+        let out = !((y - self.base).abs() <= far);
+        if out {
+            self.run += 1;
+            let rr = 1.0 / self.run as f64;
+            let d = y - self.run_mean;
+            self.run_mean += rr * d;
+            if self.run > 1 {
+                self.run_spread += rr * (d.abs() - self.run_spread);
+            }
+        } else {
+            (self.run, self.run_mean, self.run_spread) = (0, 0.0, 0.0);
+        }
+        self.calm = if (y - self.last).abs() < 1e-5 * self.spread { self.calm + 1 } else { 0 };
+        let near = self.last;
+        self.last = y;
+        if self.run >= RUN && self.run_mean.is_finite() {
+            (self.mean, self.spread) = (self.run_mean, self.run_spread);
+            (self.age, self.run, self.calm) = (RUN as u64, 0, 0);
+            (self.run_mean, self.run_spread) = (0.0, 0.0);
+            return true;
+        }
+        if self.calm >= 64 && 1e-4 * self.spread > self.quantum {
+            (self.mean, self.spread) = (y, (y - near).abs());
+            (self.age, self.calm) = (RUN as u64, 0);
+            return true;
+        }
+        let cap = if self.age <= 3 { 8.0 * self.unit } else { 10.0 * (self.spread).max(0.5 * self.quantum) };
+        let e = e.clamp(-cap, cap);
+        self.mean += r * e;
+        self.spread += r * (e.abs() - self.spread);
+        false
+    }
+
+    fn follow_marks(&mut self, y: f64) {
+        if self.seen == 1 {
+            self.marks = [y; 15];
+            return;
+        }
+        let r = self.unit * (4.0 / (self.seen as f64 + 8.0)).max(0.005);
+        for (i, m) in self.marks.iter_mut().enumerate() {
+            let p = (i + 1) as f64 / 16.0;
+            let far = if (y - *m).abs() > 8.0 * self.unit { 16.0 } else { 1.0 };
+            *m += r * far * if y > *m { p } else { p - 1.0 };
+        }
+    }
+
+    /// 0..16: where `y` lies among the column's own past; values in one cell share a bucket.
+    pub(crate) fn bucket(&self, y: f64) -> u32 {
+        if y.is_nan() {
+            return 0;
+        }
+        let (mut b, mut top) = (0, f64::NEG_INFINITY);
+        for m in &self.marks {
+            top = top.max(*m);
+            b += u32::from(y > top + 0.25 * self.quantum);
+        }
+        b
+    }
+}
+
+impl Persist for Units {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.section("units")?;
+        s.u64("seen", &mut self.seen)?;
+        s.u64("age", &mut self.age)?;
+        s.u64("steps", &mut self.steps)?;
+        s.u32("decimals", &mut self.decimals)?;
+        s.u32("run", &mut self.run)?;
+        s.u32("calm", &mut self.calm)?;
+        for v in [
+            &mut self.mean,
+            &mut self.spread,
+            &mut self.base,
+            &mut self.unit,
+            &mut self.step,
+            &mut self.quantum,
+            &mut self.run_mean,
+            &mut self.run_spread,
+            &mut self.last,
+        ] {
+            s.f64("units", v)?;
+        }
+        s.f64s_fixed("marks", &mut self.marks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_found_through_rounding() {
+        let mut u = Units::new();
+        for (y, q) in [(3.0, 1.0), (2.5, 0.1), (51.846_000_000_000_004, 1e-3), (5.827f32 as f64, 1e-3), (7.0, 1e-3)] {
+            u.learn(y, f64::NAN);
+            assert!((u.quantum / q - 1.0).abs() < 1e-9, "{y}: {}", u.quantum);
+        }
+        let (c, h) = u.cell(5.827f32 as f64);
+        assert!((c - 5.827).abs() < 1e-12 && (h - 0.0005).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_jump_and_a_collapse_are_followed() {
+        let mut u = Units::new();
+        let wave = |i: i32| ((i * 37) % 100) as f64 / 10.0;
+        (0..500).for_each(|i| _ = u.learn(wave(i), f64::NAN));
+        let hard = (0..10).filter(|i| u.learn(1e9 + wave(*i), f64::NAN) == Rebase::Hard).count();
+        assert!(hard >= 1 && (u.base - 1e9).abs() < 20.0, "{u:?}");
+        u.learn(1e308, 0.0);
+        u.learn(-1e308, 0.0);
+        (0..500).for_each(|i| _ = u.learn(wave(i), f64::NAN));
+        assert!(u.base.abs() < 20.0 && u.unit < 20.0, "{u:?}");
+    }
+
+    #[test]
+    fn buckets_split_the_past_evenly() {
+        let mut u = Units::new();
+        let wave = |i: i64| ((i * 7919) % 10007) as f64;
+        (0..4000).for_each(|i| _ = u.learn(wave(i), f64::NAN));
+        let mut n = [0; 16];
+        (4000..8000).for_each(|i| n[u.bucket(wave(i)) as usize] += 1);
+        assert!(n.iter().all(|n| (100..450).contains(n)), "{n:?}");
+    }
+}

@@ -1,0 +1,181 @@
+//! The mass of a cell under everybody, and under the mixtures.
+
+use crate::calibrate::spread;
+use crate::column::Column;
+use crate::density::{cdf3, mass, masses, mixed_cdf};
+use crate::experts::*;
+use crate::share::mix;
+use crate::stand::{Given, MOST, Seen, Stand};
+
+/// Forecasts of column `j` from what is known of its event: other columns' errors and values, and symbols.
+pub(crate) fn given(columns: &[Column], stands: &[Stand], j: usize, symbols: &[u32]) -> Given {
+    let (c, st) = (&columns[j], &stands[j]);
+    let mut g = Given {
+        awake: 1,
+        mu: [st.mean; G],
+        inv: [0.0; G],
+        w: [0.0; G],
+        m: [0.0; G],
+        p: 0.0,
+        x_errors: [0.0; MOST],
+        x_values: [0.0; MOST],
+    };
+    let sigma = st.sigma[STACK];
+    let least = c.units.least();
+    if let Some(s) = &c.siblings {
+        let n = s.others.len();
+        let mut any = false;
+        for (i, o) in s.others.iter().enumerate() {
+            let other = &stands[*o as usize];
+            if other.seen == Seen::There {
+                any = true;
+                g.x_errors[i] = ((other.value - other.mean) * other.inv[STACK]).clamp(-8.0, 8.0);
+                g.x_values[i] = columns[*o as usize].units.z(other.value);
+            }
+        }
+        if any {
+            g.awake |= 1 << GIVEN_ERRORS | 1 << GIVEN_VALUES;
+            (g.x_values[n], g.x_values[n + 1]) = (c.units.z(st.mean), 1.0);
+            let e = s.errors.predict(0, &g.x_errors[..crate::rls::padded(n)]).clamp(-30.0, 30.0);
+            g.mu[GIVEN_ERRORS] = st.mean + sigma * e;
+            let z = s.values.predict(0, &g.x_values[..crate::rls::padded(n + 2)]).clamp(-20.0, 20.0);
+            g.mu[GIVEN_VALUES] = c.units.base + c.units.unit * z;
+            for i in [GIVEN_ERRORS, GIVEN_VALUES] {
+                let s = if c.given_n[i] == 0 { sigma } else { c.sigma_given[i] };
+                g.inv[i] = 1.0 / s.max(least);
+            }
+        }
+    }
+    if !symbols.is_empty() {
+        g.awake |= 1 << GIVEN_SYMBOLS;
+        let (offset, scale) = c.symbols.predict(symbols);
+        g.mu[GIVEN_SYMBOLS] = st.mean + sigma * offset;
+        g.inv[GIVEN_SYMBOLS] = 1.0 / (sigma * scale).max(least);
+    }
+    g.w = c.share_given.weights(g.awake);
+    g
+}
+
+impl Given {
+    /// The forecast: centres by weight.
+    pub(crate) fn mean(&self) -> f64 {
+        (0..G).map(|i| self.w[i] * self.mu[i]).sum()
+    }
+}
+
+impl Stand {
+    /// Scores a value that is there; `given` was filled before.
+    pub(crate) fn score(&mut self, c: &Column, y: f64) {
+        self.seen = Seen::There;
+        self.value = y;
+        let (centre, half) = c.units.cell(y);
+        self.cell = (centre, half);
+        masses(centre, half, &self.mu, &self.inv, &mut self.m);
+        self.m[LOG] = if self.awake >> LOG & 1 == 1 { self.log.mass(centre, half) } else { 0.0 };
+        self.m[BACKGROUND] = self.background.mass(centre, half);
+        self.p = mix(&self.w, &self.m);
+        let g = &mut self.given;
+        g.m[0] = self.p;
+        for i in 1..G {
+            g.m[i] = if g.awake >> i & 1 == 1 { mass(centre, half, g.mu[i], g.inv[i]) } else { 0.0 };
+        }
+        g.p = mix(&g.w, &g.m);
+        let near = 0.5 * c.units.quantum;
+        self.slot = c.values.find(centre, near);
+        self.slot_step = if self.last.is_finite() { c.steps.find(self.step(c), near) } else { usize::MAX };
+        let again = self.repeats(c);
+        let r = c.repeat[self.run].get();
+        let atoms = |p: f64| {
+            let (f, o) = c.values.mass(self.slot, self.slot_before, p);
+            let (s, _) = c.steps.mass(self.slot_step, usize::MAX, p);
+            [p, if again { r } else { 0.0 } + (1.0 - r) * p, f, o, s]
+        };
+        let (m_marginal, m_outer) = (atoms(self.p), atoms(self.given.p));
+        (self.m_marginal, self.m_outer) = (m_marginal, m_outer);
+        self.p_marginal = mix(&self.w_marginal, &self.m_marginal);
+        self.p_outer = mix(&self.w_outer, &self.m_outer);
+    }
+
+    /// The cell of the change since the last value.
+    pub(crate) fn step(&self, c: &Column) -> f64 {
+        c.units.cell(self.value - self.last).0
+    }
+
+    /// Whether the value is the last one again.
+    pub(crate) fn repeats(&self, c: &Column) -> bool {
+        self.last.is_finite() && (c.units.cell(self.last).0 - self.cell.0).abs() < 0.5 * c.units.quantum
+    }
+
+    /// F(x) of the density mixture before the event's values.
+    fn density_cdf(&self, x: f64) -> f64 {
+        let mut f = mixed_cdf(x, &self.w, &self.mu, &self.inv);
+        for (i, g) in [(LOG, self.log.cdf(x)), (BACKGROUND, self.background.cdf(x))] {
+            f += self.w[i] * (g - cdf3((x - self.mu[i]) * self.inv[i]));
+        }
+        f
+    }
+
+    fn given_cdf(&self, g: &Given, x: f64) -> f64 {
+        let mut f = g.w[0] * self.density_cdf(x);
+        for i in 1..G {
+            if g.w[i] > 0.0 {
+                f += g.w[i] * cdf3((x - g.mu[i]) * g.inv[i]);
+            }
+        }
+        f
+    }
+
+    /// F(x) of the density part: given what is known of the event, or not.
+    pub(crate) fn cdf(&self, g: Option<&Given>, x: f64) -> f64 {
+        match g {
+            Some(g) if g.awake != 1 => self.given_cdf(g, x),
+            _ => self.density_cdf(x),
+        }
+    }
+
+    /// Calls `f` with place and mass of every spike; returns the factor of the density part.
+    pub(crate) fn spikes(&self, c: &Column, w: &[f64; A], mut f: impl FnMut(f64, f64)) -> f64 {
+        let (e, es) = (c.values.novelty(), c.steps.novelty());
+        let mut d = w[0] + (w[FREQUENT] + w[FOLLOWING]) * e;
+        for (i, before) in [(FREQUENT, usize::MAX), (FOLLOWING, self.slot_before)] {
+            if w[i] * (1.0 - e) > 1e-7 {
+                c.values.spikes(before).for_each(|(y, p)| f(y, w[i] * (1.0 - e) * p));
+            }
+        }
+        if self.last.is_finite() {
+            let r = c.repeat[self.run].get();
+            f(c.units.cell(self.last).0, w[REPEAT] * r);
+            d += w[REPEAT] * (1.0 - r) + w[STEP] * es;
+            if w[STEP] * (1.0 - es) > 1e-7 {
+                c.steps.spikes(usize::MAX).for_each(|(y, p)| f(self.last + y, w[STEP] * (1.0 - es) * p));
+            }
+        }
+        d
+    }
+
+    /// Where the observed value lies in the distribution, spread over its cell's mass.
+    pub(crate) fn place(&self, c: &Column, conditional: bool, column: usize) -> f64 {
+        let v = spread(c.units.seen, column);
+        let (x, h) = self.cell;
+        let (g, w, p) = if conditional {
+            (Some(&self.given), &self.w_outer, self.given.p)
+        } else {
+            (None, &self.w_marginal, self.p)
+        };
+        let (mut below, mut here) = (0.0, 0.0);
+        let d = self.spikes(c, w, |y, m| {
+            if (y - x).abs() < h {
+                here += m;
+            } else if y < x {
+                below += m;
+            }
+        });
+        let dense = if p < 0.05 {
+            self.cdf(g, x) + (v - 0.5) * p
+        } else {
+            let a = self.cdf(g, x - h);
+            a + v * (self.cdf(g, x + h) - a)
+        };
+        (below + v * here + d * dense).clamp(0.0, 1.0)
+    }
+}

@@ -1,0 +1,174 @@
+//! The stream's sampling interval, found by majority vote, and each key's record of the days before.
+
+use surmise_state::{Persist, State, StateError};
+
+/// Microseconds of a day.
+pub(crate) const DAY_US: i64 = 86_400_000_000;
+/// Votes that make an interval known.
+const SURE: u32 = 12;
+const VOTES: u32 = 64;
+/// Longest day in samples.
+const LONGEST: i64 = 1440;
+
+/// What the stream's time stamps say (shared by its keys).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Season {
+    candidate_us: i64,
+    votes: u32,
+    /// The interval in force, 0 if none.
+    pub(crate) interval_us: i64,
+    /// Samples a day, 0 if the interval does not divide a day.
+    pub(crate) day: usize,
+    /// Changes with the interval; records of another epoch are void.
+    pub(crate) epoch: u32,
+}
+
+impl Season {
+    /// One more distance between two events of one key.
+    pub(crate) fn learn(&mut self, distance_us: i64) {
+        if distance_us <= 0 {
+            return;
+        }
+        let near = |a: i64| (a - distance_us).abs() <= a / 64;
+        if self.votes > 0 && near(self.candidate_us) {
+            self.votes = (self.votes + 1).min(VOTES);
+        } else if self.votes > 0 {
+            self.votes -= 1;
+        } else {
+            (self.candidate_us, self.votes) = (distance_us, 1);
+        }
+        if self.votes >= SURE && (self.interval_us == 0 || (self.interval_us - self.candidate_us).abs() > self.interval_us / 64)
+        {
+            self.interval_us = self.candidate_us;
+            let day = (DAY_US + self.interval_us / 2) / self.interval_us.max(1);
+            let divides = (day * self.interval_us - DAY_US).abs() < DAY_US / 1000;
+            let day = if divides && (2..=LONGEST).contains(&day) { day as usize } else { 0 };
+            if day != self.day {
+                self.day = day;
+                self.epoch += 1;
+            }
+        }
+    }
+
+    /// How many samples `later` lies after `earlier`, at least one.
+    pub(crate) fn steps(&self, earlier: i64, later: i64) -> usize {
+        if self.interval_us == 0 {
+            return 1;
+        }
+        let d = later.saturating_sub(earlier).max(0);
+        ((d.saturating_add(self.interval_us / 2)) / self.interval_us).max(1) as usize
+    }
+}
+
+impl Persist for Season {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.section("season")?;
+        s.i64("candidate_us", &mut self.candidate_us)?;
+        s.u32("votes", &mut self.votes)?;
+        s.i64("interval_us", &mut self.interval_us)?;
+        s.len("day", &mut self.day)?;
+        s.u32("epoch", &mut self.epoch)
+    }
+}
+
+/// A key's rows of the last days: grows with the key, then wraps.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ring {
+    pub(crate) epoch: u32,
+    width: usize,
+    /// Rows kept at most.
+    rows: usize,
+    /// Place of the oldest row once the ring is full.
+    head: usize,
+    data: Vec<f64>,
+}
+
+impl Ring {
+    /// The value of `column`, `back` rows before the next one; NaN if unknown.
+    pub(crate) fn get(&self, back: usize, column: usize) -> f64 {
+        let n = if self.width == 0 { 0 } else { self.data.len() / self.width };
+        if back == 0 || back > n || column >= self.width {
+            return f64::NAN;
+        }
+        let i = (self.head + n - back) % n;
+        self.data[i * self.width + column]
+    }
+
+    /// Starts anew where the season or the columns are others.
+    pub(crate) fn fit(&mut self, epoch: u32, width: usize, rows: usize) {
+        if (self.epoch, self.width, self.rows) != (epoch, width, rows) {
+            *self = Self { epoch, width, rows, ..Self::default() };
+        }
+    }
+
+    /// Leaves out `n` rows whose values were never sent.
+    pub(crate) fn skip(&mut self, n: usize) {
+        if n >= self.rows {
+            self.data.clear();
+            self.head = 0;
+        } else {
+            (0..n).for_each(|_| self.push_with(|_| f64::NAN));
+        }
+    }
+
+    pub(crate) fn push_with(&mut self, value: impl Fn(usize) -> f64) {
+        if self.rows == 0 || self.width == 0 {
+            return;
+        }
+        if self.data.len() < self.rows * self.width {
+            self.data.extend((0..self.width).map(value));
+        } else {
+            for c in 0..self.width {
+                self.data[self.head * self.width + c] = value(c);
+            }
+            self.head = (self.head + 1) % self.rows;
+        }
+    }
+}
+
+impl Persist for Ring {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.section("ring")?;
+        s.u32("epoch", &mut self.epoch)?;
+        s.len("width", &mut self.width)?;
+        s.len("rows", &mut self.rows)?;
+        s.len("head", &mut self.head)?;
+        s.f64s("data", &mut self.data)?;
+        let whole = if self.width == 0 { self.data.is_empty() } else { self.data.len() % self.width == 0 };
+        if !whole || self.head > self.rows {
+            return Err(StateError::Invalid("ring"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_is_found_through_jitter_and_holes() {
+        let mut s = Season::default();
+        for i in 0..60 {
+            s.learn(if i % 7 == 3 { 7_200_000_000 } else { 3_600_000_000 + (i % 3) * 1_000_000 });
+        }
+        assert_eq!(s.day, 24);
+        assert_eq!(s.steps(0, 10_799_000_000), 3);
+    }
+
+    #[test]
+    fn the_ring_remembers_rows_by_their_distance() {
+        let mut r = Ring::default();
+        r.fit(1, 2, 5);
+        for i in 0..12 {
+            r.push_with(|c| (10 * i + c) as f64);
+            for back in 1..=5.min(i + 1) {
+                assert_eq!(r.get(back, 1), (10 * (i + 1 - back) + 1) as f64);
+            }
+        }
+        assert!(r.get(6, 0).is_nan() && r.get(0, 0).is_nan());
+        r.skip(2);
+        assert!(r.get(2, 0).is_nan());
+        assert_eq!(r.get(3, 0), 110.0);
+    }
+}

@@ -1,0 +1,147 @@
+//! The private state of one key: its recent symbols and where it stands.
+
+use crate::context::mix;
+use crate::history::NOWHERE;
+use surmise_network::Sequence;
+use surmise_state::{Persist, State, StateError};
+
+/// How many recent symbols a key remembers.
+pub const RECENT: usize = 64;
+
+/// Longest line whose bytes are remembered for the line below.
+const LINE: usize = 1024;
+
+/// The private state of one key within one symbol model.
+#[derive(Clone, Default)]
+pub struct SymbolKey {
+    /// Symbols + 1, a ring once it is full.
+    recent: Vec<u32>,
+    /// Symbols so far.
+    pub(crate) length: u32,
+    /// Sum of the hashes of the session's symbols.
+    pub(crate) bag: u32,
+    /// Where the key stands within lines and words, if its symbols are bytes.
+    pub(crate) line: LinePlace,
+    /// Each match model's expectation: position of the expected symbol, and how long the match is.
+    pub(crate) matches: [(u32, u32); 2],
+    /// Position of the key's last symbol in the history.
+    pub(crate) last: u32,
+    /// The network's hidden state.
+    pub(crate) sequence: Option<Sequence>,
+}
+
+/// Words, columns and fields of a text.
+#[derive(Clone, Default)]
+pub struct LinePlace {
+    pub(crate) word: u32,
+    pub(crate) previous_word: u32,
+    pub(crate) field: u32,
+    pub(crate) field_hash: u32,
+    column: u32,
+    current: Vec<u8>,
+    previous: Vec<u8>,
+}
+
+impl LinePlace {
+    pub(crate) fn column(&self) -> u32 {
+        self.column
+    }
+
+    pub(crate) fn above(&self) -> u32 {
+        self.previous.get(self.column as usize).map_or(0, |b| u32::from(*b))
+    }
+
+    fn push(&mut self, b: u8) {
+        if b.is_ascii_alphanumeric() || b >= 128 {
+            self.word = mix(self.word, u32::from(b) + 1);
+        } else if self.word != 0 {
+            self.previous_word = self.word;
+            self.word = 0;
+        }
+        if b == b'\n' {
+            std::mem::swap(&mut self.previous, &mut self.current);
+            self.current.clear();
+            (self.column, self.field, self.field_hash) = (0, 0, 0);
+            return;
+        }
+        if self.current.len() < LINE {
+            self.current.push(b);
+        }
+        self.column += 1;
+        if matches!(b, b' ' | b'\t' | b',' | b'|') {
+            self.field += 1;
+            self.field_hash = 0;
+        } else {
+            self.field_hash = mix(self.field_hash, u32::from(b) + 1);
+        }
+    }
+}
+
+impl SymbolKey {
+    /// A key without a past.
+    pub fn new() -> Self {
+        SymbolKey { last: NOWHERE, matches: [(NOWHERE, 0); 2], ..SymbolKey::default() }
+    }
+
+    /// The symbol `k` steps back plus 1 (k = 1: the last); 0 before the key's first.
+    #[inline(always)]
+    pub fn at(&self, k: usize) -> u32 {
+        let n = self.length as usize;
+        if k > n || k > RECENT { 0 } else { self.recent[(n - k) % RECENT] }
+    }
+
+    /// Symbols so far.
+    pub fn length(&self) -> u32 {
+        self.length
+    }
+
+    pub(crate) fn push(&mut self, symbol: u32, is_text: bool) {
+        let n = self.length as usize;
+        if n < RECENT {
+            self.recent.push(symbol + 1);
+        } else {
+            self.recent[n % RECENT] = symbol + 1;
+        }
+        // a multiple of the ring's length is subtracted before the count could overflow
+        self.length = if self.length == u32::MAX - 63 { self.length - (1 << 31) } else { self.length } + 1;
+        self.bag = self.bag.wrapping_add(mix(symbol + 1, 1234));
+        if is_text {
+            self.line.push(symbol as u8);
+        }
+    }
+}
+
+impl Persist for LinePlace {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        for v in [&mut self.word, &mut self.previous_word, &mut self.field, &mut self.field_hash, &mut self.column] {
+            s.u32("line place", v)?;
+        }
+        s.u8s("line", &mut self.current)?;
+        s.u8s("line above", &mut self.previous)
+    }
+}
+
+/// Persisted by the model that it belongs to, which knows the network's shape.
+impl SymbolKey {
+    pub(crate) fn persist(&mut self, s: &mut State<'_>, make: impl FnOnce() -> Sequence) -> Result<(), StateError> {
+        s.u32s("recent", &mut self.recent)?;
+        s.u32("length", &mut self.length)?;
+        if self.recent.len() > RECENT || self.recent.len() != (self.length as usize).min(RECENT) {
+            return Err(StateError::Invalid("recent"));
+        }
+        s.u32("bag", &mut self.bag)?;
+        let mut text = self.line.column > 0 || self.line.field_hash != 0 || !self.line.previous.is_empty() || self.line.previous_word != 0 || self.line.word != 0;
+        s.bool("has line", &mut text)?;
+        if text {
+            self.line.persist(s)?;
+        } else if s.is_reading() {
+            self.line = LinePlace::default();
+        }
+        for (at, len) in &mut self.matches {
+            s.u32("match position", at)?;
+            s.u32("match length", len)?;
+        }
+        s.u32("last", &mut self.last)?;
+        s.option("sequence", &mut self.sequence, make)
+    }
+}

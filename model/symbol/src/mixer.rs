@@ -1,0 +1,179 @@
+//! Logistic mixing: predictions meet in the stretched domain, under weights that small contexts select.
+//!
+//! Mahoney, "Adaptive Weighing of Context Models for Lossless Data Compression" (2005), and its successors. Rows of
+//! weights appear when they are first learnt, so that a quiet stream stays small.
+
+use surmise_lanes::{Block, LANES, madd, sum};
+use surmise_state::{Persist, State, StateError};
+
+/// Blocks of inputs: probabilities, histories, the ISSE chain, confidences, and everything else.
+pub const GROUPS: usize = 5;
+
+/// One weight per input.
+pub type Row = [Block; GROUPS];
+
+/// Weights by a selecting context.
+#[derive(Clone)]
+pub struct WeightSet {
+    /// Row of each context; 0 is the initial row that all start from.
+    index: Vec<u32>,
+    rows: Vec<Row>,
+}
+
+impl WeightSet {
+    /// A set for `contexts` contexts that all start from `initial`.
+    pub fn new(contexts: usize, initial: Row) -> Self {
+        WeightSet { index: vec![0; contexts], rows: vec![initial] }
+    }
+
+    /// The mixed prediction in the stretched domain.
+    #[inline(always)]
+    pub fn dot<const FMA: bool>(&self, context: u32, inputs: &Row) -> f32 {
+        let w = &self.rows[self.index[context as usize] as usize];
+        let mut a = [0f32; LANES];
+        for g in 0..GROUPS {
+            for i in 0..LANES {
+                a[i] = madd::<FMA>(w[g][i], inputs[g][i], a[i]);
+            }
+        }
+        sum(&a)
+    }
+
+    /// Moves the weights along the inputs.
+    #[inline(always)]
+    pub fn learn<const FMA: bool>(&mut self, context: u32, inputs: &Row, step: f32) {
+        let slot = &mut self.index[context as usize];
+        if *slot == 0 {
+            *slot = self.rows.len() as u32;
+            self.rows.push(self.rows[0]);
+        }
+        let w = &mut self.rows[*slot as usize];
+        for g in 0..GROUPS {
+            for i in 0..LANES {
+                w[g][i] = madd::<FMA>(step, inputs[g][i], w[g][i]);
+            }
+        }
+    }
+}
+
+impl Persist for WeightSet {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.u32s_fixed("mixer index", &mut self.index)?;
+        let n = s.begin("mixer rows", self.rows.len(), std::mem::size_of::<Row>())?;
+        if s.is_reading() {
+            self.rows.resize(n, [[0.0; LANES]; GROUPS]);
+        }
+        if self.index.iter().any(|i| *i as usize >= self.rows.len()) {
+            return Err(StateError::Invalid("mixer index"));
+        }
+        self.rows.iter_mut().flatten().try_for_each(|b| s.f32s_fixed("mixer row", b))
+    }
+}
+
+/// A final mixer: weights over the sets' outputs, by a selecting context.
+#[derive(Clone)]
+pub struct FinalMixer {
+    rows: Vec<Block>,
+}
+
+impl FinalMixer {
+    /// Of `sets` outputs, for 256 contexts.
+    pub fn new(sets: usize) -> Self {
+        let mut b = [0f32; LANES];
+        b[..sets].fill(1.0 / sets as f32);
+        FinalMixer { rows: vec![b; 256] }
+    }
+
+    /// The mixed prediction in the stretched domain.
+    #[inline(always)]
+    pub fn dot<const FMA: bool>(&self, context: u32, outputs: &Block) -> f32 {
+        let w = &self.rows[context as usize];
+        let mut a = [0f32; LANES];
+        for i in 0..LANES {
+            a[i] = w[i] * outputs[i];
+        }
+        sum(&a)
+    }
+
+    /// Moves the weights along the outputs.
+    #[inline(always)]
+    pub fn learn<const FMA: bool>(&mut self, context: u32, outputs: &Block, step: f32) {
+        let w = &mut self.rows[context as usize];
+        for i in 0..LANES {
+            w[i] = madd::<FMA>(step, outputs[i], w[i]);
+        }
+    }
+}
+
+impl Persist for FinalMixer {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.section("final mixer")?;
+        self.rows.iter_mut().try_for_each(|b| s.f32s_fixed("final mixer row", b))
+    }
+}
+
+/// Buckets of a probability map.
+const BUCKETS: usize = 33;
+
+/// An adaptive probability map: what a stretched prediction was worth, by a small context, interpolated between
+/// buckets ("secondary symbol estimation").
+#[derive(Clone)]
+pub struct ProbabilityMap {
+    index: Vec<u32>,
+    rows: Vec<[f32; BUCKETS]>,
+}
+
+/// Where a prediction fell in a map.
+#[derive(Clone, Copy, Default)]
+pub struct MapPlace {
+    context: u32,
+    bucket: u32,
+    weight: f32,
+}
+
+impl ProbabilityMap {
+    /// For `contexts` contexts.
+    pub fn new(contexts: usize) -> Self {
+        let identity = std::array::from_fn(|j| surmise_lanes::sigmoid::<false>((j as f32 - 16.0) * 0.5));
+        ProbabilityMap { index: vec![0; contexts], rows: vec![identity] }
+    }
+
+    /// The refined probability of a stretched prediction.
+    #[inline(always)]
+    pub fn refine(&self, context: u32, stretched: f32) -> (f32, MapPlace) {
+        let pos = (stretched.clamp(-7.99, 7.99) + 8.0) * 2.0;
+        let bucket = pos as u32;
+        let weight = pos - bucket as f32;
+        let r = &self.rows[self.index[context as usize] as usize];
+        let p = r[bucket as usize] * (1.0 - weight) + r[bucket as usize + 1] * weight;
+        (p, MapPlace { context, bucket, weight })
+    }
+
+    /// Learns the bit that came.
+    #[inline(always)]
+    pub fn learn(&mut self, at: &MapPlace, bit: f32, rate: f32) {
+        let slot = &mut self.index[at.context as usize];
+        if *slot == 0 {
+            *slot = self.rows.len() as u32;
+            self.rows.push(self.rows[0]);
+        }
+        let r = &mut self.rows[*slot as usize];
+        let b = at.bucket as usize;
+        r[b] += (bit - r[b]) * rate * (1.0 - at.weight);
+        r[b + 1] += (bit - r[b + 1]) * rate * at.weight;
+    }
+}
+
+impl Persist for ProbabilityMap {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.u32s_fixed("map index", &mut self.index)?;
+        let n = s.begin("map rows", self.rows.len(), BUCKETS * 4)?;
+        if s.is_reading() {
+            self.rows.resize(n, [0.0; BUCKETS]);
+        }
+        if self.index.iter().any(|i| *i as usize >= self.rows.len()) {
+            return Err(StateError::Invalid("map index"));
+        }
+        self.rows.iter_mut().try_for_each(|r| s.f32s_fixed("map row", r))
+    }
+}

@@ -1,0 +1,550 @@
+//! The symbol model: counts, histories, matches, recency and the network, mixed at every node of the code tree.
+//!
+//! [`SymbolModel::observe`] walks a symbol's path. At each node it first forms a prediction from what was known
+//! before the symbol came, and only then looks at the bit and learns. The same prediction code answers queries.
+
+use crate::code::Code;
+use crate::context::{Context, mix};
+use crate::history::History;
+use crate::key::SymbolKey;
+use crate::matching::MatchModel;
+use crate::mixer::{FinalMixer, ProbabilityMap, WeightSet};
+use crate::node::{
+    BIAS, CONFIDENCE, DIRECT, Decision, Front, Maps, NET, OTHER, Place, RECENT_RANK, RECENT_SIDES, Tables, count, expected_bit, initial_row,
+};
+use crate::recency::{Recency, Recent};
+use crate::share::{EXPERTS_MAX, FixedShare};
+use crate::spec::{Layout, Spec};
+use crate::tables::{CountTable, HistoryTable};
+use surmise_lanes::{LANES, kernels, sigmoid, stretch};
+use surmise_network::{NONE, Rates, Recurrence, Sequence, Shape, TreeHead};
+use surmise_state::{Persist, State, StateError};
+
+/// Rows of the hashed probability map.
+const MAP_ROWS: u32 = 1 << 12;
+
+/// Probabilities stay this far from 0 and 1.
+const PROBABILITY_MIN: f32 = 1.0 / 65536.0;
+
+/// The network of a model and its head.
+#[derive(Clone)]
+pub(crate) struct Network {
+    pub(crate) core: Recurrence,
+    pub(crate) head: TreeHead,
+    pub(crate) lags: usize,
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct SymbolModel {
+    pub(crate) spec: Spec,
+    pub(crate) lanes: usize,
+    /// 1 in lanes of plain orders.
+    pub(crate) orders: usize,
+    pub(crate) counted: u32,
+    pub(crate) counts: CountTable,
+    pub(crate) histories: HistoryTable,
+    pub(crate) past: History,
+    pub(crate) maps: Maps,
+    pub(crate) matches: [MatchModel; 2],
+    pub(crate) recency: Recency,
+    pub(crate) sets: Vec<WeightSet>,
+    pub(crate) counts_set: WeightSet,
+    pub(crate) finals: [FinalMixer; 3],
+    pub(crate) refine: [ProbabilityMap; 2],
+    pub(crate) share: FixedShare,
+    pub(crate) network: Option<Network>,
+    symbols: u64,
+    names: Vec<&'static str>,
+    /// Nats that each expert would have paid for the last symbol.
+    expert_nats: [f64; EXPERTS_MAX],
+    /// Claimed probabilities of ones, ones, and decisions, by tenth of the claim, for the latest symbol.
+    claims: [[f64; 3]; 10],
+    work: Option<Box<Work>>,
+}
+
+/// Scratch of one symbol.
+#[derive(Clone, Default)]
+struct Work {
+    front: Front,
+    lines: [u32; LANES],
+    keys: [u32; LANES],
+    decision: Decision,
+}
+
+impl SymbolModel {
+    /// A model that has seen nothing.
+    pub fn new(spec: Spec) -> Self {
+        let lanes = spec.contexts.len();
+        assert!(lanes <= LANES, "at most {LANES} contexts");
+        let orders = spec.contexts.iter().take_while(|c| matches!(c.0, Context::Order(_))).count();
+        let counted = spec.contexts.iter().enumerate().filter(|(_, c)| c.1 == Layout::Counts).fold(0u32, |m, (i, _)| m | 1 << i);
+        let network = spec.network.as_ref().map(|n| {
+            let shape = Shape { layers: n.layers, hidden: n.hidden, tables: n.lags + spec.sides.min(4), dense: 0, chunk: n.chunk };
+            let rates = Rates { lr: n.rate, ..Rates::default() };
+            let core = Recurrence::new(shape, rates, n.rows_max, spec.seed, n.engine);
+            let head = TreeHead::new(core.width(), n.nodes_max, n.head_rate);
+            Network { core, head, lags: n.lags }
+        });
+        let has_net = network.is_some();
+        let row = initial_row(lanes, spec.recency, has_net);
+        let sizes = [256, 256, 256, 256, 2048, 4096, 256];
+        let used = if has_net { 6 } else { 5 } + usize::from(spec.sides > 0);
+        let sets: Vec<WeightSet> = (0..used).map(|i| WeightSet::new(if spec.sides > 0 && i + 1 == used { 256 } else { sizes[i] }, row)).collect();
+        const ORDERS: [&str; 8] = ["order-0", "order-1", "order-2", "order-3", "order-4", "order-5", "order-6", "order-7"];
+        let mut names: Vec<&'static str> = (0..orders)
+            .map(|i| match spec.contexts[i].0 {
+                Context::Order(n) => ORDERS[n.min(7) as usize],
+                _ => unreachable!("orders come first"),
+            })
+            .collect();
+        if has_net {
+            names.extend(["counts", "network"]);
+        }
+        names.push("mixed");
+        let maps = Maps::new(|lane| counted >> lane & 1 == 1);
+        SymbolModel {
+            lanes,
+            orders,
+            counted,
+            counts: CountTable::new(spec.count_lines),
+            histories: HistoryTable::new(spec.history_rows),
+            past: History::new(spec.past, spec.keyed),
+            maps,
+            matches: [MatchModel::new(0, 4, spec.match_entries), MatchModel::new(1, 8, spec.match_entries)],
+            recency: Recency::default(),
+            finals: std::array::from_fn(|_| FinalMixer::new(sets.len())),
+            sets,
+            counts_set: WeightSet::new(256, initial_row(lanes, spec.recency, false)),
+            refine: [ProbabilityMap::new(256), ProbabilityMap::new(MAP_ROWS as usize)],
+            share: FixedShare::new(names.len()),
+            network,
+            symbols: 0,
+            names,
+            expert_nats: [0.0; EXPERTS_MAX],
+            claims: [[0.0; 3]; 10],
+            work: None,
+            spec,
+        }
+    }
+
+    /// The recipe it was made from.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// The experts that the mixture is made of, by name.
+    pub fn experts(&self) -> &[&'static str] {
+        &self.names
+    }
+
+    /// Nats that each expert alone would have paid for the latest symbol.
+    pub fn expert_nats(&self) -> &[f64] {
+        &self.expert_nats[..self.names.len()]
+    }
+
+    /// The experts' weights in the outer mixture.
+    pub fn weights(&self) -> &[f64] {
+        self.share.weights()
+    }
+
+    /// For the latest symbol and every tenth of claimed probability: sum of claims, ones, and binary decisions.
+    pub fn claims(&self) -> &[[f64; 3]; 10] {
+        &self.claims
+    }
+
+    /// What the mixture's regret against its best expert cannot exceed so far, in nats.
+    pub fn regret_bound(&self) -> f64 {
+        self.share.bound()
+    }
+
+    /// Weights of the network.
+    pub fn parameters(&self) -> usize {
+        self.network.as_ref().map_or(0, |n| n.core.parameters())
+    }
+
+    /// Updates of the network that were not applied because they were not finite.
+    pub fn rejected(&self) -> u64 {
+        self.network.as_ref().map_or(0, |n| n.core.rejected())
+    }
+
+    /// The private state of a new key.
+    pub fn new_key(&self) -> SymbolKey {
+        let mut key = SymbolKey::new();
+        key.sequence = self.network.as_ref().map(|n| Sequence::new(n.core.shape()));
+        key
+    }
+
+    /// Walks over a key's state, as [`Persist`] does.
+    pub fn persist_key(&self, key: &mut SymbolKey, s: &mut State<'_>) -> Result<(), StateError> {
+        let shape = self.network.as_ref().map(|n| n.core.shape());
+        key.persist(s, || shape.map(Sequence::new).unwrap_or_else(|| Sequence::new(&Shape { layers: 1, hidden: 16, tables: 0, dense: 0, chunk: 1 })))?;
+        if key.sequence.is_some() == shape.is_some() { Ok(()) } else { Err(StateError::Mismatch("sequence")) }
+    }
+
+    /// What is fixed while the key's next symbol is predicted.
+    pub(crate) fn front(&self, key: &SymbolKey, side: &[u32]) -> Front {
+        let mut f = Front { last: [key.at(1), key.at(2)], ..Front::default() };
+        for (i, (c, _)) in self.spec.contexts.iter().enumerate() {
+            f.hashes[i] = c.hash(i, key, side);
+        }
+        f.expected = [0, 1].map(|i| self.matches[i].expect(key, &self.past, self.spec.code));
+        if self.spec.recency {
+            f.recent = Recent::of(key, self.spec.code);
+        }
+        f.side = side.iter().fold(0, |h, x| mix(h, *x));
+        f
+    }
+
+    /// The network's inputs for the key's next symbol.
+    pub(crate) fn ids(&self, key: &SymbolKey, side: &[u32], ids: &mut [u32; 16]) -> usize {
+        let lags = self.network.as_ref().map_or(0, |n| n.lags);
+        for k in 0..lags {
+            ids[k] = match key.at(k + 1) {
+                0 => NONE,
+                x => x - 1,
+            };
+        }
+        let sides = self.spec.sides.min(4);
+        for i in 0..sides {
+            ids[lags + i] = side.get(i).map_or(NONE, |x| mix(*x, i as u32) & 255);
+        }
+        lags + sides
+    }
+
+    /// Scores a symbol of a key against what was expected of it, and learns from it; returns its surprise in nats.
+    ///
+    /// `side` holds hashes of the event's other fields, as many as the recipe says, in a fixed order.
+    pub fn observe(&mut self, key: &mut SymbolKey, side: &[u32], symbol: u32) -> f64 {
+        let mut work = self.work.take().unwrap_or_default();
+        work.front = self.front(key, side);
+        if let Some(n) = &self.network {
+            let mut ids = [NONE; 16];
+            let used = self.ids(key, side, &mut ids);
+            let tables = n.core.shape().tables;
+            debug_assert_eq!(used, tables);
+            let n = self.network.as_mut().expect("it was there a line ago");
+            let sequence = key.sequence.get_or_insert_with(|| Sequence::new(n.core.shape()));
+            n.core.step(sequence, &ids[..tables], &[]);
+        }
+        let nats = walk(self, &mut work, symbol);
+        if let Some(n) = &mut self.network {
+            n.core.finish();
+        }
+        key.push(symbol, self.spec.code == Code::Byte);
+        let at = self.past.push(symbol, key.last);
+        key.last = at;
+        for (i, m) in self.matches.iter_mut().enumerate() {
+            let failed = work.front.expected[i].length == 0;
+            m.follow(key, &self.past, failed, symbol, at);
+        }
+        self.symbols += 1;
+        self.work = Some(work);
+        nats
+    }
+
+    /// Claims the line of every context at a nibble.
+    #[inline(always)]
+    fn claim(&mut self, front: &Front, depth: usize, prefix: u32, keys: &mut [u32; LANES], lines: &mut [u32; LANES]) {
+        for i in 0..self.lanes {
+            keys[i] = nibble_key(front.hashes[i], depth, prefix);
+            if self.counted >> i & 1 == 1 { self.counts.prefetch(keys[i]) } else { self.histories.prefetch(keys[i]) }
+        }
+        self.histories.grow_if_full();
+        for i in 0..self.lanes {
+            if self.counted >> i & 1 == 0 {
+                lines[i] = self.histories.claim(keys[i]);
+            }
+        }
+        for i in 0..self.lanes {
+            if self.counted >> i & 1 == 1 {
+                if self.counts.is_full() {
+                    self.counts.grow();
+                    for j in (0..i).filter(|j| self.counted >> j & 1 == 1) {
+                        lines[j] = self.counts.claim(keys[j]);
+                    }
+                }
+                lines[i] = self.counts.claim(keys[i]);
+            }
+        }
+    }
+
+    /// The raw statistics of a lane's line at a node, in the one form that predictions read.
+    #[inline(always)]
+    fn slot(&self, lane: usize, line: u32, node: u32) -> u32 {
+        if self.counted >> lane & 1 == 1 {
+            self.counts.line(line)[node as usize]
+        } else {
+            history_slot(self.histories.line(line)[node as usize])
+        }
+    }
+
+    /// Forms the prediction at a place from the statistics in `d.slots`; returns the mixture's probability of a 1.
+    #[inline(always)]
+    pub(crate) fn predict<const FMA: bool>(&self, front: &Front, at: &Place, network: f32, d: &mut Decision, walk: &[f64; EXPERTS_MAX]) -> f32 {
+        let t = Tables::get();
+        let lanes = self.lanes;
+        for i in 0..LANES {
+            let s = d.slots[i];
+            d.counts[i] = s >> 16 & 255;
+            d.maps[i] = (i as u32) << 8 | s >> 24;
+            d.seen[i] = if d.counts[i] > 0 { 1.0 } else { 0.0 };
+            d.direct[i] = ((s & 0xffff) as f32 + 0.5) * (1.0 / 65536.0);
+        }
+        self.maps.read::<FMA>(lanes, d);
+        let mut confidence = [0f32; LANES];
+        for i in 0..LANES {
+            confidence[i] = t.confidence[d.counts[i] as usize];
+        }
+        for i in 0..LANES {
+            let is_counts = self.counted >> i & 1 == 1;
+            let p = if is_counts { d.direct[i] } else { d.history[i] };
+            d.direct[i] = p;
+            d.inputs[DIRECT][i] = if is_counts { stretch::<FMA>(p) * confidence[i] } else { 0.0 };
+            d.inputs[CONFIDENCE][i] = (p - 0.5) * (4.0 * confidence[i]);
+        }
+        // matches
+        let mut length = 0;
+        let other = &mut d.inputs[OTHER];
+        for q in 0..2 {
+            let e = &front.expected[q];
+            d.expects[q] = expected_bit(e, at);
+            let (a, b) = if d.expects[q] < 0 {
+                (0.0, 0.0)
+            } else {
+                length = e.length;
+                let p = self.matches[q].trust[e.length as usize];
+                let (a, b) = (stretch::<FMA>(p), (p - 0.5) * 4.0);
+                if d.expects[q] == 1 { (a, b) } else { (-a, -b) }
+            };
+            (other[2 * q], other[2 * q + 1]) = (a, b);
+        }
+        d.network = network.clamp(-12.0, 12.0);
+        other[NET] = d.network;
+        other[BIAS] = 0.3;
+        if self.spec.recency {
+            d.sighting = self.recency.look(&front.recent, at.mask, at.depth, at.node, at.shift);
+            (other[RECENT_SIDES], other[RECENT_RANK]) = if d.sighting.any {
+                let r = stretch::<FMA>(self.recency.by_rank[d.sighting.rank]);
+                (stretch::<FMA>(self.recency.by_sides[d.sighting.sides]), if d.sighting.bit { r } else { -r })
+            } else {
+                (0.0, 0.0)
+            };
+        }
+        self.select(front, at, length, d);
+        // two layers of mixing
+        d.outputs = [0.0; LANES];
+        for (q, set) in self.sets.iter().enumerate() {
+            d.outputs[q] = set.dot::<FMA>(d.selected[q], &d.inputs).clamp(-15.0, 15.0);
+        }
+        for i in 0..LANES {
+            d.probabilities[i] = sigmoid::<FMA>(d.outputs[i]);
+        }
+        for k in 0..3 {
+            d.final_outputs[k] = self.finals[k].dot::<FMA>(d.finals[k], &d.outputs);
+        }
+        d.stretched = ((d.final_outputs[0] + d.final_outputs[1] + d.final_outputs[2]) * (1.0 / 3.0)).clamp(-15.0, 15.0);
+        let (a0, p0) = self.refine[0].refine(d.finals[0], d.stretched);
+        let hash = mix(mix(mix(front.last[0], front.last[1]), at.prefix * 16 + at.node), at.depth as u32) & (MAP_ROWS - 1);
+        let (a1, p1) = self.refine[1].refine(hash, d.stretched);
+        d.places = [p0, p1];
+        let mixed = 0.5 * sigmoid::<FMA>(d.stretched) + 0.25 * (a0 + a1);
+        self.fill_experts::<FMA>(d, &confidence, mixed);
+        FixedShare::mix(walk, &d.experts) as f32
+    }
+
+    /// Every expert's own prediction: plain orders that fall back on the next lower one, the counts' mixture, the
+    /// network, and the full mixture.
+    #[inline(always)]
+    fn fill_experts<const FMA: bool>(&self, d: &mut Decision, confidence: &[f32; LANES], mixed: f32) {
+        let clip = |p: f32| p.clamp(PROBABILITY_MIN, 1.0 - PROBABILITY_MIN);
+        let mut p = 0.5;
+        for i in 0..self.orders {
+            p += (d.direct[i] - p) * confidence[i];
+            d.experts[i] = clip(p);
+        }
+        let mut n = self.orders;
+        if self.network.is_some() {
+            let net = std::mem::take(&mut d.inputs[OTHER][NET]);
+            d.counts_only = self.counts_set.dot::<FMA>(d.selected[0], &d.inputs).clamp(-15.0, 15.0);
+            d.inputs[OTHER][NET] = net;
+            d.experts[n] = clip(sigmoid::<FMA>(d.counts_only));
+            d.experts[n + 1] = clip(sigmoid::<FMA>(d.network));
+            n += 2;
+        }
+        d.experts[n] = clip(mixed);
+    }
+
+    /// Chooses the weights by small contexts.
+    #[inline(always)]
+    fn select(&self, front: &Front, at: &Place, length: u32, d: &mut Decision) {
+        let (mut seen, mut ones, mut zeros) = (0u32, 0u32, 0u32);
+        for i in 0..self.orders {
+            let s = d.seen[i] != 0.0;
+            seen += u32::from(s);
+            ones += u32::from(s && d.direct[i] > 0.9155);
+            zeros += u32::from(s && d.direct[i] < 0.0845);
+        }
+        let node = match self.spec.code {
+            Code::Byte if at.depth == 0 => at.node,
+            Code::Byte => (16 + at.prefix * 15 + at.node - 1) & 255,
+            Code::Arrival => (at.depth as u32 * 16 + at.node) & 255,
+        };
+        let matched = if length > 0 { (1 + length / 3).min(15) } else { 0 };
+        let m = matched * 16 + seen.min(15);
+        let fourth = if self.spec.recency {
+            if d.sighting.any { d.sighting.sides as u32 } else { 0 }
+        } else {
+            let e = (d.expects[0] + 1) as u32;
+            ((ones.min(7) * 8 + zeros.min(7)) * 4 + e) * 4 + (seen / 2).min(3)
+        };
+        let confident = (sigmoid::<false>(d.network) * 16.0) as u32;
+        d.selected = [node, m, front.last[0] & 255, front.last[1] & 255, fourth, (confident.min(15) * 16 + matched) * 16 + at.node, 0];
+        if self.spec.sides > 0 {
+            d.selected[self.sets.len() - 1] = front.side & 255;
+        }
+        d.finals = [node, m, front.last[0] & 255];
+    }
+
+    /// Learns the bit that came at a place.
+    #[inline(always)]
+    fn learn<const FMA: bool>(&mut self, front: &mut Front, at: &Place, lines: &[u32; LANES], d: &Decision, bit: u32) {
+        let y = bit as f32;
+        if let Some(n) = &mut self.network {
+            let error = sigmoid::<FMA>(d.network) - y;
+            let (features, gradient) = n.core.features_and_gradient();
+            n.head.learn(at.number, error, features, gradient);
+            let mut inputs = d.inputs;
+            inputs[OTHER][NET] = 0.0;
+            let rate = mixer_rate(self.symbols);
+            self.counts_set.learn::<FMA>(d.selected[0], &inputs, (y - sigmoid::<FMA>(d.counts_only)) * rate);
+        }
+        for k in 0..3 {
+            let e = (y - sigmoid::<FMA>(d.final_outputs[k])) * 0.002;
+            self.finals[k].learn::<FMA>(d.finals[k], &d.outputs, e);
+        }
+        let rate = mixer_rate(self.symbols);
+        for (q, set) in self.sets.iter_mut().enumerate() {
+            set.learn::<FMA>(d.selected[q], &d.inputs, (y - d.probabilities[q]) * rate);
+        }
+        for k in 0..2 {
+            self.refine[k].learn(&d.places[k], y, 0.02);
+        }
+        self.maps.learn::<FMA>(self.lanes, d, y);
+        let t = Tables::get();
+        for i in 0..self.lanes {
+            if self.counted >> i & 1 == 1 {
+                let slot = d.slots[i];
+                let p = ((slot & 0xffff) as f32 + 0.5) * (1.0 / 65536.0);
+                self.counts.line_mut(lines[i])[at.node as usize] = count(slot, p, d.counts[i], bit, t.rate[d.counts[i] as usize]);
+            } else {
+                let s = &mut self.histories.line_mut(lines[i])[at.node as usize];
+                *s = crate::bits::BitHistory::get().next[*s as usize][bit as usize];
+            }
+        }
+        if self.spec.recency {
+            self.recency.learn(&d.sighting, bit == 1);
+        }
+        for q in 0..2 {
+            if d.expects[q] >= 0 {
+                let e = &mut front.expected[q];
+                let hit = d.expects[q] as u32 == bit;
+                let p = &mut self.matches[q].trust[e.length as usize];
+                *p += (f32::from(u8::from(hit)) - *p) * 0.005;
+                if !hit {
+                    e.length = 0;
+                }
+            }
+        }
+    }
+
+    fn score(&mut self, likelihoods: &[f64; EXPERTS_MAX]) {
+        for i in 0..self.names.len() {
+            self.expert_nats[i] = -libm::log(likelihoods[i]);
+        }
+    }
+}
+
+/// Step of the mixers' weights, falling to a floor that keeps them able to follow.
+#[inline(always)]
+fn mixer_rate(symbols: u64) -> f32 {
+    0.001 + 0.014 / (1.0 + 2e-4 * symbols as f32)
+}
+
+/// The hash of a context's line at a nibble.
+#[inline(always)]
+pub(crate) fn nibble_key(context: u32, depth: usize, prefix: u32) -> u32 {
+    let h = if depth == 0 { context } else { mix(context, prefix.wrapping_mul(8).wrapping_add(depth as u32)) };
+    if h == 0 { 1 } else { h }
+}
+
+/// A bit history in the form of a slot.
+#[inline(always)]
+pub(crate) fn history_slot(state: u8) -> u32 {
+    u32::from(state) << 24 | Tables::get().weight[state as usize] << 16
+}
+
+kernels! {
+/// Walks a symbol's path, predicting and learning at every node; returns the mixture's nats.
+fn walk[FMA](m: &mut SymbolModel, w: &mut Work, symbol: u32) -> f64 {
+    let path = m.spec.code.path(symbol);
+    let mut outer = m.share.start();
+    let mut likelihoods = [1f64; EXPERTS_MAX];
+    let mut mixture = 1f64;
+    m.claims = [[0.0; 3]; 10];
+    let mut at = Place::default();
+    for depth in 0..path.len as usize {
+        at.depth = depth;
+        at.mask = if m.spec.recency { w.front.recent.within(&path.nibbles, depth) } else { 0 };
+        m.claim(&w.front, depth, at.prefix, &mut w.keys, &mut w.lines);
+        let nibble = u32::from(path.nibbles[depth]);
+        at.node = 1;
+        for shift in (0..4u32).rev() {
+            at.shift = shift;
+            at.number = m.spec.code.node(depth, at.prefix, at.node);
+            for i in 0..m.lanes { w.decision.slots[i] = m.slot(i, w.lines[i], at.node); }
+            let logit = m.network.as_ref().map_or(0.0, |n| n.head.logit(at.number, n.core.features()));
+            let p = m.predict::<FMA>(&w.front, &at, logit, &mut w.decision, &outer);
+            let bit = nibble >> shift & 1;
+            let c = &mut m.claims[((p * 10.0) as usize).min(9)];
+            c[0] += f64::from(p); c[1] += f64::from(bit); c[2] += 1.0;
+            mixture *= f64::from(if bit == 1 { p } else { 1.0 - p });
+            FixedShare::step(&mut likelihoods, &w.decision.experts, bit == 1);
+            FixedShare::step(&mut outer, &w.decision.experts, bit == 1);
+            m.learn::<FMA>(&mut w.front, &at, &w.lines, &w.decision, bit);
+            at.node = at.node * 2 + bit;
+        }
+        for e in &mut w.front.expected {
+            e.alive &= u32::from(e.path.nibbles[depth]) == nibble && e.path.len as usize > depth + 1;
+        }
+        at.nibbles[depth] = nibble as u8;
+        at.prefix = at.prefix << 4 | nibble;
+    }
+    m.share.finish(&outer);
+    m.score(&likelihoods);
+    -libm::log(mixture)
+}
+}
+
+impl Persist for SymbolModel {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.section("symbol model")?;
+        s.u64("symbols", &mut self.symbols)?;
+        self.counts.persist(s)?;
+        self.histories.persist(s)?;
+        self.past.persist(s)?;
+        self.maps.persist(s)?;
+        self.matches.iter_mut().try_for_each(|m| m.persist(s))?;
+        self.recency.persist(s)?;
+        self.sets.iter_mut().try_for_each(|m| m.persist(s))?;
+        self.counts_set.persist(s)?;
+        self.finals.iter_mut().try_for_each(|m| m.persist(s))?;
+        self.refine.iter_mut().try_for_each(|m| m.persist(s))?;
+        self.share.persist(s)?;
+        if let Some(n) = &mut self.network {
+            n.core.persist(s)?;
+            n.head.persist(s)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,264 @@
+//! One binary decision: every input of the mixer, its output, and what learning needs afterwards.
+
+use crate::bits::BitHistory;
+use crate::code::{NIBBLES, Path};
+use crate::matching::Expectation;
+use crate::mixer::{GROUPS, MapPlace, Row};
+use crate::recency::{Recent, Sighting};
+use crate::share::EXPERTS_MAX;
+use surmise_lanes::{Block, LANES, madd, sigmoid, stretch};
+use surmise_state::{Persist, State, StateError};
+
+/// Most contexts of a model: one lane each.
+pub const CONTEXTS_MAX: usize = LANES;
+
+/// Blocks of inputs.
+pub const DIRECT: usize = 0;
+/// See [`DIRECT`].
+pub const HISTORY: usize = 1;
+/// See [`DIRECT`].
+pub const CHAIN: usize = 2;
+/// See [`DIRECT`].
+pub const CONFIDENCE: usize = 3;
+/// See [`DIRECT`].
+pub const OTHER: usize = 4;
+
+/// Lanes of the block [`OTHER`].
+pub const NET: usize = 4;
+/// See [`NET`].
+pub const BIAS: usize = 6;
+/// See [`NET`].
+pub const RECENT_SIDES: usize = 7;
+/// See [`NET`].
+pub const RECENT_RANK: usize = 8;
+
+/// Selecting contexts of the mixer.
+pub const SETS: usize = 7;
+
+/// What is fixed while one symbol is predicted.
+#[derive(Clone, Default)]
+pub struct Front {
+    /// The hash of every context.
+    pub hashes: [u32; CONTEXTS_MAX],
+    /// What the match models expect.
+    pub expected: [Expectation; 2],
+    /// The most recent distinct symbols.
+    pub recent: Recent,
+    /// The two last symbols + 1.
+    pub last: [u32; 2],
+    /// A hash of the event's other fields.
+    pub side: u32,
+}
+
+/// Where in the tree a decision stands.
+#[derive(Clone, Copy, Default)]
+pub struct Place {
+    /// Nibbles before this one.
+    pub depth: usize,
+    /// Those nibbles, packed.
+    pub prefix: u32,
+    /// The node within the nibble, 1..16.
+    pub node: u32,
+    /// Bits of the nibble still to come after this one.
+    pub shift: u32,
+    /// The node's number for the head and for selecting.
+    pub number: u32,
+    /// Recent symbols that share the prefix.
+    pub mask: u32,
+    /// Nibbles of the prefix.
+    pub nibbles: [u8; NIBBLES],
+}
+
+/// One binary decision; see the module.
+#[derive(Clone, Default)]
+pub struct Decision {
+    /// Raw statistics of every lane.
+    pub slots: [u32; LANES],
+    /// The mixer's inputs.
+    pub inputs: Row,
+    /// Counts of every lane.
+    pub counts: [u32; LANES],
+    /// Index of every lane's history map entry.
+    pub maps: [u32; LANES],
+    /// 1 in lanes whose context has been seen.
+    pub seen: Block,
+    /// Probability of a 1 in count lanes.
+    pub direct: Block,
+    /// Probability of a 1 by history.
+    pub history: Block,
+    /// The chain before and after each lane.
+    pub chain_in: Block,
+    /// See `chain_in`.
+    pub chain_out: Block,
+    /// Which bit each match expects: 0, 1, or −1 for none.
+    pub expects: [i8; 2],
+    /// Recency's view.
+    pub sighting: Sighting,
+    /// The network's stretched prediction.
+    pub network: f32,
+    /// Selected weights.
+    pub selected: [u32; SETS],
+    /// Outputs of the sets, stretched, and as probabilities.
+    pub outputs: Block,
+    /// See `outputs`.
+    pub probabilities: Block,
+    /// Selected final weights.
+    pub finals: [u32; 3],
+    /// Outputs of the final mixers.
+    pub final_outputs: [f32; 3],
+    /// The mixed prediction, stretched.
+    pub stretched: f32,
+    /// Where it fell in the probability maps.
+    pub places: [MapPlace; 2],
+    /// The counts' own mixture, stretched.
+    pub counts_only: f32,
+    /// Every expert's probability of a 1.
+    pub experts: [f32; EXPERTS_MAX],
+}
+
+/// Maps from bit histories to probabilities, and the chain that refines them context by context.
+#[derive(Clone)]
+pub struct Maps {
+    /// Probability by lane and history.
+    pub probability: Vec<f32>,
+    rate: Vec<f32>,
+    /// The chain's two weights by lane and history: how much of the prediction so far, how much to add.
+    chain_keep: Vec<f32>,
+    chain_add: Vec<f32>,
+}
+
+const MAP_RATE_MIN: f32 = 0.005;
+const CHAIN_RATE: f32 = 0.002;
+
+impl Maps {
+    /// For lanes whose statistics are counts (whose history is the last bits) or bit histories.
+    pub fn new(is_counts: impl Fn(usize) -> bool) -> Self {
+        let t = BitHistory::get();
+        let mut m = Maps { probability: vec![0.5; 4096], rate: vec![0.01; 4096], chain_keep: vec![0.9; 4096], chain_add: vec![0.0; 4096] };
+        for lane in 0..LANES {
+            for h in 0..256usize {
+                let (n0, n1) = if is_counts(lane) {
+                    let bits = if h == 0 { 0 } else { h.ilog2() as usize };
+                    let ones = (0..bits).filter(|q| h >> q & 1 == 1).count();
+                    ((bits - ones) as f32, ones as f32)
+                } else {
+                    (f32::from(t.counts[h][0]), f32::from(t.counts[h][1]))
+                };
+                let p = (n1 + 0.4) / (n0 + n1 + 0.8);
+                m.probability[lane * 256 + h] = p;
+                m.chain_add[lane * 256 + h] = 0.1 * stretch::<false>(p);
+            }
+        }
+        m
+    }
+
+    /// Fills the history and chain inputs of a decision.
+    #[inline(always)]
+    pub fn read<const FMA: bool>(&self, lanes: usize, d: &mut Decision) {
+        for i in 0..LANES {
+            d.history[i] = self.probability[d.maps[i] as usize & 4095];
+        }
+        let mut y = 0f32;
+        for i in 0..lanes {
+            let k = d.maps[i] as usize & 4095;
+            d.chain_in[i] = y;
+            if d.seen[i] != 0.0 {
+                y = madd::<FMA>(self.chain_keep[k], y, self.chain_add[k]).clamp(-10.0, 10.0);
+            }
+            d.chain_out[i] = y;
+        }
+        for i in 0..LANES {
+            d.inputs[HISTORY][i] = stretch::<FMA>(d.history[i]) * d.seen[i];
+        }
+        d.inputs[CHAIN] = d.chain_out;
+    }
+
+    /// Learns the bit that came.
+    #[inline(always)]
+    pub fn learn<const FMA: bool>(&mut self, lanes: usize, d: &Decision, bit: f32) {
+        let mut error = [0f32; LANES];
+        for i in 0..LANES {
+            error[i] = (bit - sigmoid::<FMA>(d.chain_out[i])) * CHAIN_RATE;
+        }
+        for i in 0..lanes {
+            if d.seen[i] == 0.0 {
+                continue;
+            }
+            let k = d.maps[i] as usize & 4095;
+            let r = self.rate[k];
+            self.probability[k] = madd::<FMA>(r, bit - d.history[i], d.history[i]);
+            self.rate[k] = (r / (r + 1.0)).max(MAP_RATE_MIN);
+            self.chain_keep[k] = madd::<FMA>(error[i], d.chain_in[i], self.chain_keep[k]);
+            self.chain_add[k] += error[i];
+        }
+    }
+}
+
+impl Persist for Maps {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.f32s_fixed("map probability", &mut self.probability)?;
+        s.f32s_fixed("map rate", &mut self.rate)?;
+        s.f32s_fixed("chain keep", &mut self.chain_keep)?;
+        s.f32s_fixed("chain add", &mut self.chain_add)
+    }
+}
+
+/// Rates and confidences by count.
+pub struct Tables {
+    /// Step of a probability after n observations.
+    pub rate: [f32; 256],
+    /// How far a probability after n observations is believed.
+    pub confidence: [f32; 256],
+    /// Zeros and ones that a bit history stands for.
+    pub weight: [u32; 256],
+}
+
+impl Tables {
+    /// The one set.
+    pub fn get() -> &'static Tables {
+        static T: std::sync::OnceLock<Tables> = std::sync::OnceLock::new();
+        T.get_or_init(|| Tables {
+            rate: std::array::from_fn(|n| (1.0 / (n as f32 + 1.3)).max(1.0 / 256.5)),
+            confidence: std::array::from_fn(|n| if n == 0 { 0.0 } else { (0.3 + 0.25 * n as f32).min(1.0) }),
+            weight: std::array::from_fn(|s| BitHistory::get().counts[s].iter().map(|n| u32::from(*n)).sum()),
+        })
+    }
+}
+
+/// The next slot of counts after a bit.
+#[inline(always)]
+pub fn count(slot: u32, p: f32, n: u32, bit: u32, rate: f32) -> u32 {
+    let q = (p + rate * (bit as f32 - p)) * 65536.0;
+    let q = (q as u32).clamp(16, 65519);
+    let h = slot >> 24 << 1 | bit;
+    let h = if h > 255 { h & 127 | 128 } else { h };
+    q | (n + 1).min(255) << 16 | h << 24
+}
+
+/// What a match's expectation says at a place: the expected bit, if its path runs through the node.
+#[inline(always)]
+pub fn expected_bit(e: &Expectation, at: &Place) -> i8 {
+    let Path { nibbles, .. } = &e.path;
+    let x = u32::from(nibbles[at.depth]);
+    if e.alive && e.length > 0 && (x | 16) >> (at.shift + 1) == at.node { (x >> at.shift & 1) as i8 } else { -1 }
+}
+
+/// Initial weights of a mixer row for these inputs.
+pub fn initial_row(lanes: usize, recency: bool, network: bool) -> Row {
+    let mut r = [[0f32; LANES]; GROUPS];
+    for i in 0..lanes {
+        r[DIRECT][i] = 0.12;
+        r[HISTORY][i] = 0.12;
+        r[CHAIN][i] = 0.024;
+        r[CONFIDENCE][i] = 0.12;
+    }
+    r[OTHER][..4].fill(0.12);
+    if network {
+        r[OTHER][NET] = 0.12;
+    }
+    if recency {
+        r[OTHER][RECENT_SIDES] = 0.12;
+        r[OTHER][RECENT_RANK] = 0.12;
+    }
+    r
+}
