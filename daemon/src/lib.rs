@@ -1,1 +1,2 @@
-//! (being written)
+//! The daemon.
+pub mod store;

@@ -82,7 +82,7 @@ pub(crate) fn bad_utf8(field: &str, at: usize) -> Refusal {
     Refusal::new(Code::BadUtf8, field, format!("byte {at} of the line is not UTF-8; send text as UTF-8"))
 }
 
-fn utf8<'a>(line: &'a [u8], seed: LineSeed) -> Result<&'a str, Refusal> {
+fn utf8(line: &[u8], seed: LineSeed) -> Result<&str, Refusal> {
     std::str::from_utf8(line).map_err(|e| {
         let at = e.valid_up_to();
         let found = diagnose(line, seed, Scope::Line);
@@ -115,7 +115,7 @@ impl<'de> DeserializeSeed<'de> for LineSeed {
     }
 }
 
-enum Key {
+enum Part {
     Hello,
     Seq,
     Stream,
@@ -126,24 +126,24 @@ enum Key {
     Other(Box<str>),
 }
 
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Key, D::Error> {
+impl<'de> Deserialize<'de> for Part {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Part, D::Error> {
         struct V;
         impl Visitor<'_> for V {
-            type Value = Key;
+            type Value = Part;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a key")
             }
-            fn visit_str<E: Error>(self, s: &str) -> Result<Key, E> {
+            fn visit_str<E: Error>(self, s: &str) -> Result<Part, E> {
                 Ok(match s {
-                    "hello" => Key::Hello,
-                    "seq" => Key::Seq,
-                    "stream" => Key::Stream,
-                    "key" => Key::Key,
-                    "time" => Key::Time,
-                    "data" => Key::Data,
-                    "end" => Key::End,
-                    _ => Key::Other(s.into()),
+                    "hello" => Part::Hello,
+                    "seq" => Part::Seq,
+                    "stream" => Part::Stream,
+                    "key" => Part::Key,
+                    "time" => Part::Time,
+                    "data" => Part::Data,
+                    "end" => Part::End,
+                    _ => Part::Other(s.into()),
                 })
             }
         }
@@ -166,20 +166,20 @@ impl<'de> Visitor<'de> for LineSeed {
         let mut end: Option<bool> = None;
         let mut loose = Fields::default();
         let mut known = false;
-        while let Some(key) = a.next_key::<Key>()? {
-            known |= !matches!(key, Key::Other(_));
+        while let Some(key) = a.next_key::<Part>()? {
+            known |= !matches!(key, Part::Other(_));
             match key {
-                Key::Hello => once(&mut hello, a.next_value()?, "hello"),
-                Key::Seq => once(&mut line.seq, a.next_value_seed(Whole)?, "seq"),
-                Key::Stream => once(&mut line.stream, a.next_value::<String>()?, "stream"),
-                Key::Key => once(&mut line.record.key, a.next_value::<Box<str>>()?, "key"),
-                Key::Time => once(&mut line.record.time_us, a.next_value_seed(Time)?, "time"),
-                Key::Data => once(&mut data, a.next_value_seed(DataSeed)?, "data"),
-                Key::End => once(&mut end, a.next_value()?, "end"),
-                Key::Other(name) if self.plain && (!known || !loose.items.is_empty()) => {
+                Part::Hello => once(&mut hello, a.next_value()?, "hello"),
+                Part::Seq => once(&mut line.seq, a.next_value_seed(Whole)?, "seq"),
+                Part::Stream => once(&mut line.stream, a.next_value::<String>()?, "stream"),
+                Part::Key => once(&mut line.record.key, a.next_value::<Box<str>>()?, "key"),
+                Part::Time => once(&mut line.record.time_us, a.next_value_seed(Time)?, "time"),
+                Part::Data => once(&mut data, a.next_value_seed(DataSeed)?, "data"),
+                Part::End => once(&mut end, a.next_value()?, "end"),
+                Part::Other(name) if self.plain && (!known || !loose.items.is_empty()) => {
                     loose.push(name, a.next_value_seed(DatumSeed)?)
                 }
-                Key::Other(name) => Err(unknown(&name)),
+                Part::Other(name) => Err(unknown(&name)),
             }
             .map_err(A::Error::custom)?;
         }

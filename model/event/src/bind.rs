@@ -123,6 +123,9 @@ impl Schema {
                     self.fields.insert(0, Schema::gap_field());
                     event.values.insert(0, Value::Missing);
                 }
+                if self.fields.is_empty() {
+                    return Err(Refusal::new(Code::Empty, "data", "all values are null and the stream has no fields yet; send a value, or declare a schema"));
+                }
                 event.values.resize(self.fields.len(), Value::Missing);
                 if event.time_us.is_none() && self.has_gap() {
                     event.time_us = record.arrival_us;
@@ -171,6 +174,8 @@ impl Schema {
     fn bind_one(&mut self, name: &str, datum: &Datum, hint: Option<usize>, limits: &Limits, event: &mut Event) -> Result<(), Refusal> {
         let i = match hint.or_else(|| self.position(name)) {
             Some(i) => i,
+            // what an open schema's new field holds shows with its first value
+            None if *datum == Datum::Null && !self.closed => return Ok(()),
             None => self.grow(name, datum, limits)?,
         };
         let value = convert(&self.fields[i], datum, limits)?;
@@ -195,7 +200,6 @@ impl Schema {
         let kind = match datum {
             Datum::Number(_) | Datum::Numbers(_) => Kind::Number,
             Datum::Bytes(_) => Kind::Text,
-            // a field that begins with a missing value could be anything; the open vocabulary can hold most of it
             Datum::Text(_) | Datum::Bool(_) | Datum::Null => Kind::Category,
         };
         self.fields.push(Field::new(name, kind));

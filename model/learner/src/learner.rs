@@ -1,7 +1,17 @@
-//! The learner of one stream.
+//! The learner of one stream: observing.
 
-use crate::{Options, Report};
-use surmise_event::{Event, Limits, Outcome, Prediction, Record, Refusal, Schema};
+use crate::anomaly::Rank;
+use crate::ending::Ending;
+use crate::field::{ABSENT, ENDED, FieldModel, INSIDE, Model, folds_ends, seen};
+use crate::gap;
+use crate::keys::{KeyState, Keys};
+use crate::tally::{FieldTally, RANKS, Tally};
+use crate::{NetworkSize, Options, Report};
+use std::sync::Arc;
+use surmise_event::{Event, FieldOutcome, Kind, Limits, Outcome, Record, Refusal, Schema, Value};
+use surmise_number::{Context, NumberKey, NumberModel, NumberOptions};
+use surmise_state::Persist;
+use surmise_symbol::{SymbolKey, SymbolModel};
 
 /// Why a learner could not be made or read.
 #[derive(Debug, thiserror::Error)]
@@ -12,86 +22,512 @@ pub enum LearnerError {
     /// A checkpoint that cannot be read.
     #[error("checkpoint: {0}")]
     State(#[from] surmise_state::StateError),
-    /// A checkpoint of another format, arithmetic or engine.
+    /// A checkpoint of another format.
     #[error("checkpoint {0}")]
     Incompatible(String),
 }
 
 /// The learner of one stream.
 #[derive(Clone)]
-pub struct Learner {}
+pub struct Learner {
+    pub(crate) schema: Schema,
+    pub(crate) options: Options,
+    pub(crate) fields: Vec<FieldModel>,
+    pub(crate) columns: usize,
+    pub(crate) numbers: Option<NumberModel>,
+    pub(crate) ending: Ending,
+    pub(crate) keys: Keys,
+    pub(crate) rank: Rank,
+    pub(crate) offset: u64,
+    pub(crate) version: u64,
+    /// Events that came with an earlier time than their key's last.
+    pub(crate) late: u64,
+    pub(crate) tally: Tally,
+    pub(crate) end_name: Arc<str>,
+    scoring: bool,
+    ranks: bool,
+    side: Vec<u32>,
+    forecasts: Vec<(usize, f64, f64, f64)>,
+}
 
 impl Learner {
     /// A learner that has seen nothing.
-    pub fn new(_schema: Schema, _options: Options) -> Result<Learner, LearnerError> {
-        todo!()
+    ///
+    /// # Errors
+    /// If the target is none of a closed schema's fields.
+    pub fn new(schema: Schema, options: Options) -> Result<Learner, LearnerError> {
+        if let Some(t) = &options.target
+            && schema.position(t).is_none()
+            && schema.closed
+        {
+            let names: Vec<&str> = schema.fields.iter().map(|f| f.name.as_str()).collect();
+            return Err(LearnerError::Options(format!("target {t:?} is not a field; fields are {}", names.join(", "))));
+        }
+        let mut l = Learner {
+            keys: Keys::new(options.keys),
+            schema: Schema::default(),
+            options,
+            fields: Vec::new(),
+            columns: 0,
+            numbers: None,
+            ending: Ending::default(),
+            rank: Rank::default(),
+            offset: 0,
+            version: 0,
+            late: 0,
+            tally: Tally::default(),
+            end_name: "end".into(),
+            scoring: true,
+            ranks: false,
+            side: Vec::new(),
+            forecasts: Vec::new(),
+        };
+        l.schema = schema;
+        l.grow();
+        Ok(l)
     }
+
     /// The fields as they are now.
     pub fn schema(&self) -> &Schema {
-        todo!()
+        &self.schema
     }
+
     /// The choices it was made with.
     pub fn options(&self) -> &Options {
-        todo!()
+        &self.options
     }
+
     /// Holds a record against the schema, which grows by new fields if it is open.
-    pub fn bind(&mut self, _record: &Record, _limits: &Limits) -> Result<Event, Refusal> {
-        todo!()
+    ///
+    /// # Errors
+    /// Names the field and the reason.
+    pub fn bind(&mut self, record: &Record, limits: &Limits) -> Result<Event, Refusal> {
+        let event = self.schema.bind(record, limits)?;
+        if self.fields.len() < self.schema.fields.len() {
+            self.grow();
+        }
+        Ok(event)
     }
+
+    /// Makes models for the fields that have none yet.
+    fn grow(&mut self) {
+        for i in self.fields.len()..self.schema.fields.len() {
+            let f = FieldModel::new(&self.schema, i, &mut self.columns, &self.options);
+            self.add(f);
+        }
+    }
+
+    pub(crate) fn add(&mut self, f: FieldModel) {
+        if let Model::Number(column) = f.model {
+            match &mut self.numbers {
+                Some(n) => n.add_column(),
+                None => self.numbers = Some(NumberModel::new(column + 1, self.number_options(), self.options.seed)),
+            }
+        }
+        self.fields.push(f);
+        self.tally.fields.push(FieldTally::default());
+    }
+
+    pub(crate) fn number_options(&self) -> NumberOptions {
+        let mut o = NumberOptions::default();
+        match (self.options.network, &mut o.network) {
+            (NetworkSize::Off, n) => *n = None,
+            (size, Some(n)) => {
+                n.engine = self.options.engine;
+                n.hidden = match size {
+                    NetworkSize::Medium => 64,
+                    NetworkSize::Large => 128,
+                    _ => n.hidden,
+                };
+            }
+            (_, None) => {}
+        }
+        o
+    }
+
+    /// The private state of a new key.
+    pub(crate) fn new_key(&self) -> KeyState {
+        KeyState {
+            symbols: self.fields.iter().map(|f| f.symbols().map(|m| m.new_key())).collect(),
+            numbers: self.numbers.as_ref().map(NumberKey::new),
+            previous: vec![0; self.fields.len()],
+            last_us: None,
+            length: 0,
+        }
+    }
+
+    /// Gives a key that was made before the schema grew its new parts.
+    pub(crate) fn complete(&self, key: &mut KeyState) {
+        for f in &self.fields[key.symbols.len().min(self.fields.len())..] {
+            key.symbols.push(f.symbols().map(|m| m.new_key()));
+        }
+        key.previous.resize(self.fields.len(), 0);
+        if key.numbers.is_none() {
+            key.numbers = self.numbers.as_ref().map(NumberKey::new);
+        }
+    }
+
     /// Scores the event against what was expected of it, and learns from it.
-    pub fn observe(&mut self, _event: &Event) -> Outcome {
-        todo!()
+    pub fn observe(&mut self, event: &Event) -> Outcome {
+        let name = event.key.as_deref();
+        let events = event.offsets(&self.schema);
+        let mut out = Outcome { offset: self.offset, events, model_version: self.version, ..Outcome::default() };
+        let mut keys = std::mem::replace(&mut self.keys, Keys::new(1));
+        let mut key = keys.take(name, || self.new_key());
+        self.complete(&mut key);
+        let mut nats = 0.0;
+        if !event.values.is_empty() {
+            nats += if self.schema.is_bytes() { self.observe_run(&mut key, event, &mut out) } else { self.observe_values(&mut key, event, &mut out) };
+        }
+        if event.end {
+            let n = self.observe_end(&mut key);
+            out.fields.push(FieldOutcome { name: self.end_name.clone(), surprise_bits: n * std::f64::consts::LOG2_E });
+            nats += n;
+        } else {
+            keys.put(name, key);
+        }
+        self.keys = keys;
+        self.offset += events;
+        self.version += events;
+        out.surprise_bits = nats * std::f64::consts::LOG2_E;
+        // a run of bytes is as many events as it has bytes, wherever its producer cut it
+        let run = self.schema.is_bytes();
+        if !run {
+            out.anomaly_score = self.rank.observe(out.surprise_bits);
+        }
+        if self.scoring {
+            self.tally.events += events;
+            self.tally.nats += if run { 0.0 } else { nats };
+        }
+        out
     }
-    /// What is expected of the next event of a key: the `top` likeliest symbols, quantiles of numbers.
-    pub fn predict(&self, _key: Option<&str>, _top: usize) -> Prediction {
-        todo!()
+
+    /// A run of bytes, each an event.
+    fn observe_run(&mut self, key: &mut KeyState, event: &Event, out: &mut Outcome) -> f64 {
+        let [Value::Bytes(run)] = event.values.as_slice() else { return 0.0 };
+        let (Model::Bytes(m), Some(k)) = (&mut self.fields[0].model, &mut key.symbols[0]) else { return 0.0 };
+        let mut nats = 0.0;
+        for b in run {
+            let n = m.observe(k, &[], u32::from(*b));
+            nats += n;
+            out.anomaly_score = out.anomaly_score.max(self.rank.observe(n * std::f64::consts::LOG2_E));
+            if self.scoring {
+                self.tally.nats += n;
+                self.tally.fields[0].nats += n;
+                self.tally.add_experts(0, n, m.expert_nats());
+                self.tally.add_claims(m.claims());
+            }
+        }
+        if self.scoring {
+            self.tally.fields[0].count += run.len() as u64;
+        }
+        out.fields.push(FieldOutcome { name: self.fields[0].name.clone(), surprise_bits: nats * std::f64::consts::LOG2_E });
+        key.length = key.length.saturating_add(run.len() as u32);
+        nats
     }
-    /// The model rolled forward: what is expected of the next `horizon` events of a key.
-    pub fn forecast(&self, _key: Option<&str>, _horizon: usize, _top: usize) -> Vec<Prediction> {
-        todo!()
+
+    /// One value per field, each given the earlier ones; a target comes last.
+    fn observe_values(&mut self, key: &mut KeyState, event: &Event, out: &mut Outcome) -> f64 {
+        let target = self.options.target.as_ref().and_then(|t| self.schema.position(t));
+        let mut nats = 0.0;
+        if target.is_none() && !folds_ends(&self.schema) {
+            nats += self.observe_going_on(key, false);
+        }
+        let mut current = key.previous.clone();
+        let mut begun = false;
+        self.forecasts.clear();
+        let order = (0..self.fields.len()).filter(|i| Some(*i) != target).chain(target);
+        for i in order {
+            let value = event.values.get(i).unwrap_or(&Value::Missing);
+            let given = target.is_some_and(|t| t != i);
+            let (n, hash) = match self.schema.fields[i].kind {
+                Kind::Number => self.observe_number(key, i, value, event.time_us, &current, &mut begun, given),
+                // a value that is given and not predicted still enters the vocabulary
+                _ if given => (0.0, seen(self.symbol(i, value, gap_of(key, event)))),
+                _ => self.observe_symbols(key, i, value, event, &current),
+            };
+            current[i] = hash;
+            if !given {
+                nats += n;
+                self.score(i, n, out);
+            }
+        }
+        if let (true, Some(m), Some(k)) = (begun, &mut self.numbers, &mut key.numbers) {
+            m.finish(k);
+        }
+        if let Some(t) = event.time_us {
+            self.late += u64::from(key.last_us.is_some_and(|l| t < l));
+            // an event that comes late does not turn the clock back
+            key.last_us = Some(key.last_us.map_or(t, |l| l.max(t)));
+        }
+        key.previous = current;
+        key.length = key.length.saturating_add(1);
+        nats
     }
+
+    fn score(&mut self, field: usize, nats: f64, out: &mut Outcome) {
+        out.fields.push(FieldOutcome { name: self.fields[field].name.clone(), surprise_bits: nats * std::f64::consts::LOG2_E });
+        if self.scoring {
+            let f = &mut self.tally.fields[field];
+            f.count += 1;
+            f.nats += nats;
+        }
+    }
+
+    /// The symbol of a value that is not a number and not a text.
+    fn symbol(&mut self, i: usize, value: &Value, gap_bin: u32) -> u32 {
+        match (&mut self.fields[i].model, value) {
+            (Model::Gap(_), _) => gap_bin,
+            (Model::Category(_, v), Value::Symbol(s)) => v.text(s),
+            (Model::Category(_, v), _) => v.missing(),
+            _ => 0,
+        }
+    }
+
+    fn observe_symbols(&mut self, key: &mut KeyState, i: usize, value: &Value, event: &Event, current: &[u32]) -> (f64, u32) {
+        let known = match &self.fields[i].model {
+            Model::Category(_, v) => v.len() as u32,
+            _ => 256,
+        };
+        let symbol = self.symbol(i, value, gap_of(key, event));
+        let mut side = std::mem::take(&mut self.side);
+        self.fields[i].side(current, &mut side);
+        if self.ranks
+            && self.scoring
+            && let (Model::Category(m, v), Some(k)) = (&self.fields[i].model, &key.symbols[i])
+        {
+            let rank = rank(m, v.end(), k, &side, known, symbol);
+            self.tally.add_rank(i, rank);
+        }
+        let f = &mut self.fields[i];
+        let Some(k) = &mut key.symbols[i] else { return (0.0, 0) };
+        let mut nats = 0.0;
+        let (scoring, tally) = (self.scoring, &mut self.tally);
+        let mut one = |m: &mut SymbolModel, s: u32| {
+            let n = m.observe(k, &side, s);
+            nats += n;
+            if scoring {
+                tally.add_experts(i, n, m.expert_nats());
+                tally.add_claims(m.claims());
+            }
+        };
+        match &mut f.model {
+            Model::Category(m, _) | Model::Gap(m) => one(m, symbol),
+            Model::Bytes(m) => spell(value, |s| one(m, s)),
+            Model::Number(_) => {}
+        }
+        self.side = side;
+        (nats, seen(symbol))
+    }
+
+    fn observe_number(&mut self, key: &mut KeyState, i: usize, value: &Value, time_us: Option<i64>, current: &[u32], begun: &mut bool, given: bool) -> (f64, u32) {
+        let Model::Number(column) = self.fields[i].model else { return (0.0, 0) };
+        let (Some(m), Some(k)) = (&mut self.numbers, &mut key.numbers) else { return (0.0, 0) };
+        if !*begun {
+            // symbols that stand before the first number are known to all numbers
+            let symbols: Vec<u32> = self.fields.iter().zip(current).enumerate().filter(|(j, (f, _))| *j < i && matches!(f.model, Model::Category(..))).map(|(_, (_, h))| *h).collect();
+            m.begin(k, &Context { time_us, symbols: &symbols });
+            *begun = true;
+        }
+        let x = match value {
+            Value::Number(x) => *x,
+            _ => f64::NAN,
+        };
+        let target = self.options.target.is_some();
+        if !given && x.is_finite() {
+            let (mean, low, median, high) = if target {
+                let q = |p| m.conditional_quantile(column, p);
+                (m.conditional_mean(column), q(0.05), q(0.5), q(0.95))
+            } else {
+                (m.mean(column), m.quantile(column, 0.05), m.median(column), m.quantile(column, 0.95))
+            };
+            self.forecasts.push((i, mean, low, high));
+            if self.scoring {
+                let f = &mut self.tally.fields[i];
+                f.numbers += 1;
+                f.squared += (x - mean) * (x - mean);
+                f.absolute += (x - median).abs();
+                f.covered += u64::from(low <= x && x <= high);
+                if self.ranks {
+                    f.crps += m.crps(column, x);
+                }
+            }
+        }
+        let nats = m.observe(k, column, x);
+        if self.scoring && !given {
+            self.tally.add_experts(i, nats, m.expert_nats(column));
+        }
+        // several fields: the others see how large the number is for its column
+        let hash = if self.fields.len() > 1 && x.is_finite() { seen(m.bucket(column, x)) } else { 0 };
+        (nats, hash)
+    }
+
+    /// Scores whether the key went on, where its end is not one of the first field's symbols.
+    fn observe_going_on(&mut self, key: &KeyState, ended: bool) -> f64 {
+        let last = key.previous.first().copied().unwrap_or(0);
+        let n = self.ending.observe(key.length, last, ended);
+        if self.scoring {
+            self.tally.ends += u64::from(ended);
+            self.tally.end_nats += n;
+        }
+        n
+    }
+
+    fn observe_end(&mut self, key: &mut KeyState) -> f64 {
+        if self.schema.is_bytes() || self.options.target.is_some() {
+            return 0.0;
+        }
+        if !folds_ends(&self.schema) {
+            return self.observe_going_on(key, true);
+        }
+        let mut side = std::mem::take(&mut self.side);
+        self.fields[0].side(&key.previous, &mut side);
+        let mut nats = 0.0;
+        if let (Model::Category(m, v), Some(k)) = (&mut self.fields[0].model, &mut key.symbols[0]) {
+            nats = m.observe(k, &side, v.ended());
+            if self.scoring {
+                self.tally.ends += 1;
+                self.tally.end_nats += nats;
+                self.tally.add_experts(0, nats, m.expert_nats());
+                self.tally.add_claims(m.claims());
+            }
+        }
+        self.side = side;
+        nats
+    }
+
     /// The offset that the next event will have.
     pub fn offset(&self) -> u64 {
-        todo!()
+        self.offset
     }
+
     /// How many times the model has changed.
     pub fn model_version(&self) -> u64 {
-        todo!()
+        self.version
     }
+
     /// Keys whose state is held.
     pub fn keys_held(&self) -> usize {
-        todo!()
+        self.keys.len()
     }
+
+    /// Events whose time was earlier than their key's last; they are learnt with a gap of zero.
+    pub fn late_events(&self) -> u64 {
+        self.late
+    }
+
+    /// Updates of networks that were not applied because they were not finite.
+    pub fn rejected_updates(&self) -> u64 {
+        let symbols: u64 = self.fields.iter().filter_map(|f| f.symbols()).map(|m| m.rejected()).sum();
+        symbols + self.numbers.as_ref().map_or(0, |n| n.rejected())
+    }
+
     /// Whether events are counted in the report (they are learnt all the same).
-    pub fn set_scoring(&mut self, _on: bool) {
-        todo!()
+    pub fn set_scoring(&mut self, on: bool) {
+        if on && !self.scoring && self.tally.events == 0 {
+            let bounds = self.bounds();
+            for (f, b) in self.tally.fields.iter_mut().zip(bounds) {
+                f.bound_before = b;
+            }
+        }
+        self.scoring = on;
     }
-    /// Whether ranks of symbols (top1 to top20) are measured; costs a walk of the code tree per event.
-    pub fn set_ranks(&mut self, _on: bool) {
-        todo!()
+
+    /// Whether ranks of symbols (top1 to top20) and the CRPS of numbers are measured, which costs a query per event.
+    pub fn set_ranks(&mut self, on: bool) {
+        self.ranks = on;
     }
-    /// Forecasts of number fields that stood before the latest event: per number field, name, mean, and the bounds of the 90 % interval.
+
+    /// Forecasts of number fields that stood before the latest event: name, mean, and the bounds of the 90 % interval.
     pub fn latest_forecasts(&self) -> Vec<(String, f64, f64, f64)> {
-        todo!()
+        self.forecasts.iter().map(|(i, m, a, b)| (self.schema.fields[*i].name.clone(), *m, *a, *b)).collect()
     }
+
+    fn bounds(&self) -> Vec<f64> {
+        let numbers = self.numbers.as_ref();
+        let bound = |f: &FieldModel| match f.model {
+            Model::Number(c) => numbers.map_or(0.0, |n| n.regret_bound(c)),
+            _ => f.symbols().map_or(0.0, |m| m.regret_bound()),
+        };
+        self.fields.iter().map(bound).collect()
+    }
+
     /// Prequential measures so far.
     pub fn report(&mut self) -> Report {
-        todo!()
+        let names: Vec<&[&'static str]> = self
+            .fields
+            .iter()
+            .map(|f| match f.symbols() {
+                Some(m) => m.experts(),
+                None => self.numbers.as_ref().map_or(&[][..], |n| n.experts()),
+            })
+            .collect();
+        let distinct = self.fields.iter().map(|f| match &f.model {
+            Model::Category(_, v) => Some((v.len() - usize::from(v.end().is_some())) as u64),
+            _ => None,
+        });
+        let mut r = self.tally.report(&self.schema, &names, &self.bounds(), &distinct.collect::<Vec<_>>());
+        if let Some(target) = &self.options.target {
+            r.fields.retain(|name, _| name == target);
+            r.experts.retain(|e| e.name.strip_prefix(target.as_str()).is_some_and(|rest| rest.starts_with('/')));
+        }
+        r.keys = self.keys.begun;
+        r.parameters = self.fields.iter().filter_map(|f| f.symbols()).map(|m| m.parameters() as u64).sum::<u64>();
+        r.state_bytes = self.state_bytes();
+        r.kernel = surmise_lanes::Kernel::detect().name().into();
+        r.engine = self.options.engine.to_string();
+        r
     }
+
     /// A hash of everything that decides what is predicted from here on, as 32 hexadecimal digits.
     pub fn state_hash(&mut self) -> String {
-        todo!()
+        format!("{:032x}", crate::checkpoint::Core(self).hash_state())
     }
-    /// Bytes of memory held, near enough for a bound.
+
+    /// Size of the encoded state in bytes.
     pub fn state_bytes(&mut self) -> u64 {
-        todo!()
+        crate::checkpoint::Core(self).measure()
     }
-    /// Everything, with format version, identity of arithmetic and engine, schema and options, checksummed.
-    pub fn save(&mut self) -> Vec<u8> {
-        todo!()
+}
+
+/// The bin of the gap that an event makes.
+fn gap_of(key: &KeyState, event: &Event) -> u32 {
+    match (event.time_us, key.last_us) {
+        (Some(t), Some(l)) => gap::bin(t.saturating_sub(l)),
+        _ => gap::FIRST,
     }
-    /// Reads what `save` wrote.
-    pub fn load(_bytes: &[u8]) -> Result<Learner, LearnerError> {
-        todo!()
+}
+
+/// A text as symbols: its bytes, where a line feed says whether the text goes on.
+fn spell(value: &Value, mut each: impl FnMut(u32)) {
+    const FEED: u32 = b'\n' as u32;
+    let mut close = ABSENT;
+    if let Value::Bytes(text) = value {
+        close = ENDED;
+        for b in text {
+            each(u32::from(*b));
+            if *b == b'\n' {
+                each(INSIDE);
+            }
+        }
     }
+    each(FEED);
+    each(close);
+}
+
+/// How many values were likelier than the one that came; the end of a key is none of them.
+fn rank(m: &SymbolModel, end: Option<u32>, k: &SymbolKey, side: &[u32], known: u32, symbol: u32) -> usize {
+    let max = RANKS[RANKS.len() - 1];
+    if symbol >= known {
+        return max;
+    }
+    let mut n = 0;
+    m.likeliest(&m.probe(k), side, known, |s, _| {
+        if s == symbol {
+            return false;
+        }
+        n += usize::from(Some(s) != end);
+        n < max
+    });
+    n
 }

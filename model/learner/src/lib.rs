@@ -5,9 +5,18 @@
 //! to look at an event before it is scored. Everything is single-threaded, deterministic, and free of clocks, files
 //! and sockets: equal events in equal order give bit-equal states.
 
+mod anomaly;
+mod checkpoint;
+mod ending;
+mod field;
+mod gap;
+mod keys;
 mod learner;
 mod options;
+mod predict;
 mod report;
+mod tally;
+mod vocabulary;
 
 pub use learner::{Learner, LearnerError};
 pub use options::{NetworkSize, Options, Preset};

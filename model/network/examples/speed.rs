@@ -1,4 +1,4 @@
-//! Time of a step of the network, with and without a tree head: `cargo run --release -p surmise-network --example speed [fused|dfdx]`.
+//! Time of a step of the network, with and without a tree head, of looking ahead and of a copy: `cargo run --release -p surmise-network --example speed [fused|dfdx]`.
 
 use std::time::Instant;
 use surmise_network::{Engine, Rates, Recurrence, Sequence, Shape, TreeHead};
@@ -39,7 +39,19 @@ fn main() {
                     times.push(t.elapsed().as_secs_f64() * 1e6 / (steps / 7) as f64);
                 }
                 times.sort_by(f64::total_cmp);
-                println!("{engine} {layers}x{hidden} head={heads}: {:.2} us a step (best {:.2})", times[3], times[0]);
+                let (t, n) = (Instant::now(), steps as u32 / 10);
+                let (mut ahead, mut out) = (seq.hidden(), vec![0.0; net.width()]);
+                for i in 0..n {
+                    net.peek(&mut ahead, &[i % 200, 1, 2], &[], &mut out);
+                }
+                let peek = t.elapsed().as_secs_f64() * 1e6 / f64::from(n);
+                let t = Instant::now();
+                let copies = (0..20).map(|_| std::hint::black_box(net.clone()).parameters()).sum::<usize>() / 20;
+                let clone = t.elapsed().as_secs_f64() * 1e6 / 20.0;
+                println!(
+                    "{engine} {layers}x{hidden} head={heads}: {:.2} us a step (best {:.2}), peek {peek:.2}, clone of {copies} weights {clone:.0}",
+                    times[3], times[0]
+                );
             }
         }
     }

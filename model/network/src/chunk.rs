@@ -6,13 +6,13 @@ use surmise_state::{State, StateError};
 /// What the backward pass needs of the last T steps, one row a step, whatever sequence the step belongs to.
 #[derive(Clone)]
 pub(crate) struct Chunk {
-    /// Rows [T, tables].
+    /// Rows `[T, tables]`.
     pub ids: Vec<u32>,
-    /// Rows [T, dense].
+    /// Rows `[T, dense]`.
     pub dense: Aligned,
     /// The row of the same sequence's step before, or [`NONE`] if that is not in this chunk.
     pub links: Vec<u32>,
-    /// Features y, rows [T, layers · H].
+    /// Features y, rows `[T, layers · H]`.
     pub y: Aligned,
     /// dL/dy, same shape.
     pub dy: Aligned,
@@ -26,11 +26,11 @@ pub(crate) struct Chunk {
 /// The part of the rows that each layer has of its own.
 #[derive(Clone)]
 pub(crate) struct LayerRows {
-    /// z, c, o, rows [T, 3H].
+    /// z, c, o, rows `[T, 3H]`.
     pub gates: Aligned,
-    /// h of the step before, rows [T, H].
+    /// h of the step before, rows `[T, H]`.
     pub before: Aligned,
-    /// h, rows [T, H].
+    /// h, rows `[T, H]`.
     pub h: Aligned,
 }
 

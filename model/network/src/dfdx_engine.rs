@@ -83,7 +83,7 @@ impl Gate {
         }
     }
 
-    /// The gate's input, rows [n, H].
+    /// The gate's input, rows `[n, H]`.
     fn input(
         &self,
         dev: &Cpu,

@@ -10,7 +10,7 @@ use surmise_lanes::{kernels, madd, rsqrt, sigmoid, sum, tanh};
 pub(crate) const CLAMP: f32 = 20.0;
 
 /// A gradient at a gate that is larger than this counts as not finite: its products would overflow soon.
-pub(crate) const HUGE: f32 = 1e9;
+pub(crate) const HUGE: f32 = 1e8;
 
 macro_rules! load {
     ($s:expr, $j:expr, $n:expr) => {{
@@ -90,7 +90,7 @@ kernels! {
         }
     }
 
-    /// u[G] += x · W[x.len(), G].
+    /// `u[G] += x · W[x.len(), G]`.
     pub(crate) fn gemv[FMA](x: &[f32], w: &[f32], u: &mut [f32]) {
         let g = u.len();
         let mut o = 0;
@@ -108,7 +108,7 @@ kernels! {
         }
     }
 
-    /// Gate inputs u[3H] become z, c, o in place; h = before + z (c - before); y = o h.
+    /// Gate inputs `u[3H]` become z, c, o in place; h = before + z (c - before); y = o h.
     pub(crate) fn gates[FMA](u: &mut [f32], before: &[f32], h: &mut [f32], y: &mut [f32]) {
         let n = before.len();
         let (uz, rest) = u.split_at_mut(n);
@@ -180,7 +180,7 @@ kernels! {
         bad.iter().all(|b| *b == 0)
     }
 
-    /// dy[r][off + i] += Σ_o du[r][o] W[i][o] for the `hidden` inputs i of a layer.
+    /// `dy[r][off + i] += Σ_o du[r][o] W[i][o]` for the `hidden` inputs i of a layer.
     pub(crate) fn input_back[FMA](hidden: usize, du: &[f32], w: &[f32], dy: &mut [f32], width: usize, off: usize) {
         let g = 3 * hidden;
         for i in (0..hidden).step_by(2) {

@@ -21,7 +21,7 @@ impl Param {
     }
 }
 
-/// An embedding table [rows, 3H] that grows to the largest row that was ever asked for.
+/// An embedding table `[rows, 3H]` that grows to the largest row that was ever asked for.
 ///
 /// A row that is not there yet is known all the same: its weights are a hash of its place.
 #[derive(Clone)]
@@ -95,11 +95,11 @@ impl Table {
 #[derive(Clone)]
 pub(crate) struct Layer {
     pub tables: Vec<Table>,
-    /// D [dense, 3H].
+    /// D, `[dense, 3H]`.
     pub dense: Param,
-    /// W [H, 3H], empty in the first layer.
+    /// W, `[H, 3H]`, empty in the first layer.
     pub below: Param,
-    /// b [3H].
+    /// b, `[3H]`.
     pub bias: Param,
 }
 

@@ -18,7 +18,7 @@ use surmise_state::{Persist, State, StateError};
 /// Shapes: y and dy `[width]`, out and its gradient `[outputs]`, W `[outputs][width]`. W starts uniform within
 /// ± 0.15/√width, a hash of (seed, output, column); b at 0.
 ///
-/// Determinism: sums of sixteen lanes in a fixed order. Errors: none; gradients that are not finite (or larger than 1e9)
+/// Determinism: sums of sixteen lanes in a fixed order. Errors: none; gradients that are not finite (or larger than 1e8)
 /// reach `dy`, where the network rejects its chunk, and the update they would have been part of is dropped too.
 #[derive(Clone)]
 pub struct LinearHead {

@@ -13,7 +13,7 @@ use crate::{
 use surmise_state::{Persist, State, StateError};
 
 /// Dense inputs are held within ± this, so that no product of theirs overflows.
-const DENSE_MAX: f32 = 1e6;
+const DENSE_MAX: f32 = 1e5;
 
 /// A gated linear recurrence that learns online by backpropagation through chunks of T steps.
 ///
@@ -28,11 +28,13 @@ const DENSE_MAX: f32 = 1e6;
 /// checkpoint, at any moment of a chunk. Weights start as a hash of (seed, part, layer, table, row, column).
 ///
 /// Errors: none. Ids and dense inputs may be anything: an id is reduced modulo the number of rows, a dense input that
-/// is not finite counts as 0 and the others are held within ±1e6. A chunk with a gradient that is not finite (or
-/// larger than 1e9) changes no weight and is counted in [`rejected`](Self::rejected).
+/// is not finite counts as 0 and the others are held within ±1e5. A chunk with a gradient that is not finite (or
+/// larger than 1e8) changes no weight and is counted in [`rejected`](Self::rejected).
 ///
 /// Source: Martin and Cundy, "Parallelizing linear recurrent neural nets over sequence length" (2018), with an output
 /// gate; the memories of the units start spread over 1..64 steps.
+///
+/// A clone is a full copy of the weights and of the open chunk: a snapshot for readers, who [`peek`](Self::peek).
 #[derive(Clone)]
 pub struct Recurrence {
     shape: Shape,

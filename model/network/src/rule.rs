@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct Rates {
     /// Step size.
     pub lr: f32,
-    /// Share of the mean squared gradient that an update keeps.
+    /// Share of the mean squared gradient that an update keeps, in 0 ..= 0.999999.
     pub beta2: f32,
     /// Gradients far below it make small steps.
     pub eps: f32,
@@ -42,7 +42,8 @@ pub(crate) struct Rule {
 impl Rates {
     /// The rule of the next update; `decay` is beta2^n and is advanced.
     pub(crate) fn rule(&self, decay: &mut f64) -> Rule {
-        let rate = 1.0 - self.beta2;
+        // a mean that never moves would divide by zero
+        let rate = (1.0 - self.beta2).clamp(1e-6, 1.0);
         *decay *= 1.0 - rate as f64;
         Rule {
             lr: self.lr,

@@ -65,12 +65,13 @@ impl TreeHead {
         }
     }
 
-    /// Learns from a bit whose probability was predicted: `error` is p - bit. Adds the gradient to `dy`.
+    /// Learns from a bit whose probability was predicted: `error` is p - bit, within ±1. Adds the gradient to `dy`.
     #[inline]
     pub fn learn(&mut self, node: u32, error: f32, y: &[f32], dy: &mut [f32]) {
         if !error.is_finite() {
             return;
         }
+        let error = error.clamp(-1.0, 1.0);
         let i = node as usize & (self.nodes_max - 1);
         if i >= self.nodes.len() {
             self.reach(i);

@@ -76,8 +76,7 @@ impl Siblings {
         }
         // the nearest before, then the nearest after
         let others: Vec<u32> = (0..j).rev().chain(j + 1..columns).take(n).map(|c| c as u32).collect();
-        let mut values = Rls::new(n + 2, 1, FORGET, 10.0);
-        values.set_weight(0, n, 1.0);
+        let values = Rls::new(n + 2, 1, FORGET, 100.0);
         Some(Self { errors: Rls::new(n, 1, FORGET, 10.0), values, others })
     }
 }

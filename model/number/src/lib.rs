@@ -1,133 +1,44 @@
-//! Prediction of the number fields of one stream. (First version: the interface stands, the learner is being written.)
-use surmise_state::{Persist, State, StateError};
+//! Prediction of the number fields of one stream, online.
+//!
+//! Simple experts (last value, means, trend, the day before), two linear regressions and a small network each forecast
+//! every column; a stack makes the point forecast of them, and nested fixed-share mixtures of their heavy-tailed
+//! densities and of spikes on single values make the distribution. Within an event a column is scored given the columns
+//! before it. See [`NumberModel`] for the three calls that an event takes.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `scale` | a column's units, its cells, buckets |
+//! | `rls` | recursive least squares |
+//! | `relations` | regression on the past of all columns |
+//! | `season` | sampling interval, records of past days |
+//! | `net` | the network as an expert |
+//! | `stand` | what stands written before an event |
+//! | `density`, `atoms`, `share` | masses of cells, of single values, and their mixture |
+//! | `score`, `learn` | an observed value: what it cost, what it teaches |
+//! | `symbols` | what symbols of the event say |
+//! | `calibrate`, `predictive`, `forecast` | quantiles that cover, questions, roll-outs |
 
-/// Which engine computes the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Engine {
-    /// Hand-written kernels.
-    #[default]
-    Fused,
-    /// The reference, step by step in dfdx.
-    Dfdx,
-}
-/// The network's size.
-#[derive(Clone, Debug)]
-pub struct NetworkOptions {
-    /// Layers.
-    pub layers: usize,
-    /// Width of a layer.
-    pub hidden: usize,
-    /// Steps of truncated backpropagation.
-    pub chunk: usize,
-    /// Learning rate.
-    pub lr: f32,
-    /// Engine.
-    pub engine: Engine,
-}
-impl Default for NetworkOptions {
-    fn default() -> Self {
-        Self { layers: 2, hidden: 32, chunk: 8, lr: 2e-3, engine: Engine::Fused }
-    }
-}
-/// Options.
-#[derive(Clone, Debug, Default)]
-pub struct NumberOptions {
-    /// The network; none: linear and simple experts only.
-    pub network: Option<NetworkOptions>,
-}
-/// What is known of an event besides its numbers.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Context<'a> {
-    /// Time in microseconds since 1970.
-    pub time_us: Option<i64>,
-    /// Hashes of symbolic fields that are already known.
-    pub symbols: &'a [u32],
-}
-/// One step's forecast of one column.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Forecast {
-    /// Point forecast.
-    pub mean: f64,
-    /// Quantiles at the levels that were asked for.
-    pub quantiles: Vec<f64>,
-}
-/// Shared state of one stream's number fields.
-#[derive(Clone)]
-pub struct NumberModel {
-    columns: usize,
-    nats: Vec<f64>,
-}
-/// Private state of one key.
-#[derive(Clone)]
-pub struct NumberKey {
-    n: u64,
-}
-impl NumberKey {
-    /// A key without history.
-    pub fn new(_model: &NumberModel) -> Self {
-        Self { n: 0 }
-    }
-}
-impl Persist for NumberKey {
-    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        s.u64("n", &mut self.n)
-    }
-}
-impl Persist for NumberModel {
-    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        s.len("columns", &mut self.columns)
-    }
-}
-#[allow(missing_docs)]
-impl NumberModel {
-    pub fn new(columns: usize, _options: NumberOptions, _seed: u64) -> Self {
-        Self { columns, nats: vec![0.0] }
-    }
-    pub fn columns(&self) -> usize {
-        self.columns
-    }
-    pub fn add_column(&mut self) {
-        self.columns += 1;
-    }
-    pub fn begin(&mut self, _key: &mut NumberKey, _ctx: &Context<'_>) {}
-    pub fn mean(&self, _column: usize) -> f64 {
-        0.0
-    }
-    pub fn median(&self, _column: usize) -> f64 {
-        0.0
-    }
-    pub fn quantile(&self, _column: usize, _p: f64) -> f64 {
-        0.0
-    }
-    pub fn cdf(&self, _column: usize, _value: f64) -> f64 {
-        0.5
-    }
-    pub fn crps(&self, _column: usize, _value: f64) -> f64 {
-        0.0
-    }
-    pub fn observe(&mut self, _key: &mut NumberKey, _column: usize, _value: f64) -> f64 {
-        1.0
-    }
-    pub fn conditional_mean(&self, _column: usize) -> f64 {
-        0.0
-    }
-    pub fn conditional_quantile(&self, _column: usize, _p: f64) -> f64 {
-        0.0
-    }
-    pub fn finish(&mut self, _key: &mut NumberKey) {}
-    pub fn experts(&self) -> &[&'static str] {
-        &["(none)"]
-    }
-    pub fn expert_nats(&self, _column: usize) -> &[f64] {
-        &self.nats
-    }
-    pub fn bucket(&self, _column: usize, _value: f64) -> u32 {
-        0
-    }
-    pub fn forecast(&self, _key: &NumberKey, _ctx: &Context<'_>, horizon: usize, levels: &[f64]) -> Vec<Vec<Forecast>> {
-        vec![vec![Forecast { mean: 0.0, quantiles: vec![0.0; levels.len()] }; self.columns]; horizon]
-    }
-    pub fn regret_bound(&self, _column: usize) -> f64 {
-        0.0
-    }
-}
+mod atoms;
+mod calibrate;
+mod column;
+mod density;
+mod experts;
+mod forecast;
+mod key;
+mod learn;
+mod model;
+mod net;
+mod options;
+mod predictive;
+mod relations;
+mod rls;
+mod scale;
+mod score;
+mod season;
+mod share;
+mod stand;
+mod symbols;
+
+pub use key::NumberKey;
+pub use model::NumberModel;
+pub use options::{Context, Engine, Forecast, NetworkOptions, NumberOptions};

@@ -80,13 +80,15 @@ impl Relations {
         }
     }
 
-    /// Learns from the outcomes that are there; `error(c)` is column `c`'s clipped error as z, given its forecast.
-    pub(crate) fn learn(&mut self, x: &[f64], error: impl Fn(usize) -> Option<f64>) {
+    /// Learns from the outcomes that are there; `error(c)` is column `c`'s innovation and the mean
+    /// error of its last value, both as z.
+    pub(crate) fn learn(&mut self, x: &[f64], error: impl Fn(usize) -> Option<(f64, f64)>) {
+        let astray = |r: &Rls, out: usize, last: f64| r.size(out).1 > 100 && r.size(out).0 > 4.0 * last;
         if let Some(r) = &mut self.shared {
             let den = r.gain(x);
             let mut any = false;
             for c in 0..self.columns {
-                if let Some(e) = error(c) {
+                if let Some((e, _)) = error(c) {
                     r.correct(c, e, den);
                     any = true;
                 }
@@ -94,11 +96,19 @@ impl Relations {
             if any {
                 r.advance(den);
             }
+            for c in 0..self.columns {
+                if error(c).is_some_and(|(_, last)| astray(r, c, last)) {
+                    r.reset(c, &[(c * self.each, 1.0)]);
+                }
+            }
         } else {
             let n = padded(NEAR + 3);
             for (c, r) in self.apart.iter_mut().enumerate() {
-                if let Some(e) = error(c) {
+                if let Some((e, last)) = error(c) {
                     r.learn(&x[c * n..(c + 1) * n], e);
+                    if astray(r, 0, last) {
+                        r.reset(0, &[(0, 1.0)]);
+                    }
                 }
             }
         }

@@ -10,6 +10,8 @@ use surmise_state::{Persist, State, StateError};
 const RATE: f64 = 0.002;
 /// Values in a row that make a jump lasting.
 const RUN: u32 = 6;
+/// Changes in a row, each far below the spread, that make the spread an error.
+const CALM: u32 = 16;
 /// Most decimals that are looked for.
 const DECIMALS: u32 = 40;
 /// Cells are at least this fraction of the unit.
@@ -50,7 +52,7 @@ pub(crate) struct Units {
     run: u32,
     run_mean: f64,
     run_spread: f64,
-    /// Run of values much closer together than the spread.
+    /// Run of changes far below the spread.
     calm: u32,
     last: f64,
     /// Quantiles 1/16 … 15/16 of the past, for buckets.
@@ -206,7 +208,10 @@ impl Units {
         } else {
             (self.run, self.run_mean, self.run_spread) = (0, 0.0, 0.0);
         }
-        self.calm = if (y - self.last).abs() < 1e-5 * self.spread { self.calm + 1 } else { 0 };
+        let d = (y - self.last).abs();
+        if d > 0.0 {
+            self.calm = if d < 1e-7 * self.spread { self.calm + 1 } else { 0 };
+        }
         let near = self.last;
         self.last = y;
         if self.run >= RUN && self.run_mean.is_finite() {
@@ -215,7 +220,7 @@ impl Units {
             (self.run_mean, self.run_spread) = (0.0, 0.0);
             return true;
         }
-        if self.calm >= 64 && 1e-4 * self.spread > self.quantum {
+        if self.calm >= CALM {
             (self.mean, self.spread) = (y, (y - near).abs());
             (self.age, self.calm) = (RUN as u64, 0);
             return true;

@@ -13,7 +13,7 @@ pub(crate) fn given(columns: &[Column], stands: &[Stand], j: usize, symbols: &[u
     let mut g = Given {
         awake: 1,
         mu: [st.mean; G],
-        inv: [0.0; G],
+        inv: [st.inv[STACK], 1.0, 1.0, 1.0],
         w: [0.0; G],
         m: [0.0; G],
         p: 0.0,
@@ -57,9 +57,20 @@ pub(crate) fn given(columns: &[Column], stands: &[Stand], j: usize, symbols: &[u
 }
 
 impl Given {
-    /// The forecast: centres by weight.
+    /// The forecast: centres by weight and precision, so that the share which an expert keeps for bad days does not
+    /// pull on the good ones.
     pub(crate) fn mean(&self) -> f64 {
-        (0..G).map(|i| self.w[i] * self.mu[i]).sum()
+        let (mut sum, mut total) = (0.0, 0.0);
+        let widest = (0..G).filter(|i| self.w[*i] > 0.0).map(|i| self.inv[i]).fold(f64::MAX, f64::min);
+        for i in 0..G {
+            if self.w[i] > 0.0 {
+                let r = widest / self.inv[i];
+                let w = self.w[i] / (r * r).max(1e-30);
+                sum += w * (self.mu[i] - self.mu[0]);
+                total += w;
+            }
+        }
+        if total > 0.0 && sum.is_finite() { self.mu[0] + sum / total } else { self.mu[0] }
     }
 }
 

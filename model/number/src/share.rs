@@ -72,6 +72,11 @@ impl<const M: usize> Share<M> {
         self.w.iter_mut().for_each(|w| *w = *w * keep + give);
     }
 
+    /// Rounds so far.
+    pub(crate) fn rounds(&self) -> u64 {
+        self.t
+    }
+
     /// Nats by which the mixture may have fallen behind its best expert.
     pub(crate) fn bound(&self) -> f64 {
         libm::log(M as f64) + self.spent

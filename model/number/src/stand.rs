@@ -55,7 +55,6 @@ pub(crate) struct Stand {
     pub(crate) last: f64,
     pub(crate) run: usize,
     pub(crate) slot_before: usize,
-    pub(crate) value_seen: usize,
     pub(crate) given: Given,
     pub(crate) seen: Seen,
     pub(crate) value: f64,
@@ -117,7 +116,6 @@ impl Stand {
             last: f64::NAN,
             run: 0,
             slot_before: 0,
-            value_seen: 0,
             given: Given {
                 awake: 0,
                 mu: [0.0; G],

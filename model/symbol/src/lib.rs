@@ -25,4 +25,5 @@ pub use code::{ARRIVAL_MAX, Code};
 pub use context::{Context, mix};
 pub use key::SymbolKey;
 pub use model::SymbolModel;
+pub use query::Probe;
 pub use spec::{Layout, NetworkSpec, Spec};

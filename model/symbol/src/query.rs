@@ -3,14 +3,17 @@
 //! The code tree is walked best first, so the cost depends on how many symbols are asked for and how sharp the
 //! prediction is, never on the size of the vocabulary.
 
+use crate::code::Code;
+use crate::history::NOWHERE;
 use crate::key::SymbolKey;
+use crate::matching::LONGEST;
 use crate::model::{SymbolModel, history_slot, nibble_key};
 use crate::node::{Decision, Front, Place};
 use crate::share::{EXPERTS_MAX, FixedShare};
 use crate::tables::{FRESH, UNSEEN};
 use std::collections::BinaryHeap;
 use surmise_lanes::{LANES, kernels};
-use surmise_network::NONE;
+use surmise_network::{Hidden, NONE, Sequence};
 
 /// Branches less likely than this are not followed.
 const FAINT: f64 = 1e-7;
@@ -53,11 +56,42 @@ struct Walk<'a> {
     decision: Decision,
 }
 
+/// A copy of a key's state that a question may move forward without the model learning anything.
+#[derive(Clone)]
+pub struct Probe {
+    key: SymbolKey,
+    hidden: Option<Hidden>,
+}
+
 impl SymbolModel {
+    /// A probe that stands where the key stands.
+    pub fn probe(&self, key: &SymbolKey) -> Probe {
+        let hidden = self.network.as_ref().map(|n| match &key.sequence {
+            Some(s) => s.hidden(),
+            None => Sequence::new(n.core.shape()).hidden(),
+        });
+        Probe { key: key.clone(), hidden }
+    }
+
+    /// Moves a probe over a symbol, as if it had come.
+    pub fn advance(&self, probe: &mut Probe, side: &[u32], symbol: u32) {
+        if let (Some(n), Some(hidden)) = (&self.network, &mut probe.hidden) {
+            let mut ids = [NONE; 16];
+            let used = self.ids(&probe.key, side, &mut ids);
+            n.core.peek(hidden, &ids[..used], &[], &mut vec![0.0; n.core.width()]);
+        }
+        probe.key.push(symbol, self.spec.code == Code::Byte);
+        for (at, length) in &mut probe.key.matches {
+            let hit = *length > 0 && self.past.holds(*at) && self.past.symbol(*at) == symbol;
+            *at = if hit { self.past.next(*at) } else { NOWHERE };
+            *length = if *at == NOWHERE { 0 } else { (*length + 1).min(LONGEST) };
+        }
+    }
+
     /// The likeliest symbols of the key's next event with their probabilities, likeliest first. Only symbols below
     /// `known` are listed: those that have arrived. `keep` stops the walk early when it returns false.
-    pub fn likeliest(&self, key: &SymbolKey, side: &[u32], known: u32, mut keep: impl FnMut(u32, f64) -> bool) {
-        let mut w = self.walk_from(key, side);
+    pub fn likeliest(&self, probe: &Probe, side: &[u32], known: u32, mut keep: impl FnMut(u32, f64) -> bool) {
+        let mut w = self.walk_from(probe, side);
         while let Some(b) = w.queue.pop() {
             if !b.complete {
                 expand(&mut w, b);
@@ -71,10 +105,10 @@ impl SymbolModel {
     }
 
     /// The `k` likeliest symbols; see [`SymbolModel::likeliest`].
-    pub fn top(&self, key: &SymbolKey, side: &[u32], known: u32, k: usize) -> Vec<(u32, f64)> {
+    pub fn top(&self, probe: &Probe, side: &[u32], known: u32, k: usize) -> Vec<(u32, f64)> {
         let mut v = Vec::with_capacity(k);
         if k > 0 {
-            self.likeliest(key, side, known, |s, p| {
+            self.likeliest(probe, side, known, |s, p| {
                 v.push((s, p));
                 v.len() < k
             });
@@ -83,9 +117,9 @@ impl SymbolModel {
     }
 
     /// How many known symbols are likelier than this one (0: it is the likeliest), at most `max`.
-    pub fn rank(&self, key: &SymbolKey, side: &[u32], known: u32, symbol: u32, max: usize) -> usize {
+    pub fn rank(&self, probe: &Probe, side: &[u32], known: u32, symbol: u32, max: usize) -> usize {
         let mut n = 0;
-        self.likeliest(key, side, known, |s, _| {
+        self.likeliest(probe, side, known, |s, _| {
             if s == symbol {
                 return false;
             }
@@ -95,28 +129,35 @@ impl SymbolModel {
         n
     }
 
+    /// The probability of one symbol.
+    pub fn probability(&self, probe: &Probe, side: &[u32], symbol: u32) -> f64 {
+        let path = self.spec.code.path(symbol);
+        let mut w = self.walk_from(probe, side);
+        for depth in 0..path.len as usize {
+            let Some(b) = w.queue.drain().find(|b| b.nibbles[..depth] == path.nibbles[..depth]) else { return 0.0 };
+            expand(&mut w, b);
+        }
+        w.queue.drain().find(|b| b.nibbles == path.nibbles).map_or(0.0, |b| b.probability)
+    }
+
     /// The probability of every known symbol below `known`: an exhaustive walk, for small codes and tests.
-    pub fn distribution(&self, key: &SymbolKey, side: &[u32], known: u32) -> Vec<f64> {
+    pub fn distribution(&self, probe: &Probe, side: &[u32], known: u32) -> Vec<f64> {
         let mut v = vec![0.0; known as usize];
-        self.likeliest(key, side, known, |s, p| {
+        self.likeliest(probe, side, known, |s, p| {
             v[s as usize] = p;
             true
         });
         v
     }
 
-    fn walk_from(&self, key: &SymbolKey, side: &[u32]) -> Walk<'_> {
-        let front = self.front(key, side);
+    fn walk_from(&self, probe: &Probe, side: &[u32]) -> Walk<'_> {
+        let front = self.front(&probe.key, side);
         let mut features = Vec::new();
-        if let Some(n) = &self.network {
+        if let (Some(n), Some(hidden)) = (&self.network, &probe.hidden) {
             let mut ids = [NONE; 16];
-            let used = self.ids(key, side, &mut ids);
+            let used = self.ids(&probe.key, side, &mut ids);
             features.resize(n.core.width(), 0.0);
-            let mut hidden = match &key.sequence {
-                Some(s) => s.hidden(),
-                None => surmise_network::Sequence::new(n.core.shape()).hidden(),
-            };
-            n.core.peek(&mut hidden, &ids[..used], &[], &mut features);
+            n.core.peek(&mut hidden.clone(), &ids[..used], &[], &mut features);
         }
         let root = Branch { probability: 1.0, prefix: 0, nibbles: [0; crate::code::NIBBLES], depth: 0, complete: false, outer: self.share.start() };
         Walk { model: self, front, features, queue: BinaryHeap::from([root]), decision: Decision::default() }
@@ -182,4 +223,58 @@ fn expand[FMA](w: &mut Walk<'_>, b: Branch) -> () {
         w.queue.push(Branch { probability: probability[16 + v], prefix: b.prefix << 4 | v as u32, nibbles, depth, complete, outer: outer[16 + v] });
     }
 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{NetworkSpec, Spec};
+
+    fn trained(network: bool) -> (SymbolModel, SymbolKey) {
+        let mut spec = Spec::symbols(true, 1);
+        if network {
+            let engine = surmise_network::Engine::Fused;
+            spec.network = Some(NetworkSpec { layers: 2, hidden: 16, chunk: 8, rate: 5e-3, head_rate: 5e-3, lags: 3, rows_max: 256, nodes_max: 1024, engine });
+        }
+        let mut m = SymbolModel::new(spec);
+        let mut k = m.new_key();
+        let mut x = 1u32;
+        for i in 0..4000u32 {
+            x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let s = if i % 3 == 0 { i / 3 % 5 } else { x >> 24 & 31 };
+            m.observe(&mut k, &[], s);
+        }
+        (m, k)
+    }
+
+    #[test]
+    fn a_distribution_sums_to_one_and_agrees_with_what_is_scored() {
+        for network in [false, true] {
+            let (mut m, mut k) = trained(network);
+            for s in [0u32, 3, 17, 31] {
+                let probe = m.probe(&k);
+                let p = m.distribution(&probe, &[], 28 + 256);
+                let sum: f64 = p.iter().sum();
+                assert!(sum < 1.0 + 1e-5 && sum > 0.98, "{sum}");
+                assert_eq!(m.probability(&probe, &[], s), p[s as usize]);
+                let rank = m.rank(&probe, &[], 64, s, 64);
+                assert_eq!(rank, p.iter().filter(|q| **q > p[s as usize]).count());
+                let nats = m.observe(&mut k, &[], s);
+                // scoring learns along the path, bit by bit, so the two differ by a few learning steps
+                assert!((nats + p[s as usize].ln()).abs() < 0.05, "{nats} against {}", -p[s as usize].ln());
+            }
+        }
+    }
+
+    #[test]
+    fn a_probe_moves_as_the_key_does() {
+        let (m, k) = trained(true);
+        let (mut learnt, mut key) = (m.clone(), k.clone());
+        let mut probe = m.probe(&k);
+        m.advance(&mut probe, &[], 7);
+        learnt.observe(&mut key, &[], 7);
+        let (a, b) = (m.distribution(&probe, &[], 32), learnt.distribution(&learnt.probe(&key), &[], 32));
+        let distance: f64 = a.iter().zip(&b).map(|(x, y)| (x - y).abs()).sum();
+        assert!(distance < 0.2, "{distance}: one learning step apart");
+    }
 }

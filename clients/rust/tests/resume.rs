@@ -1,0 +1,273 @@
+//! The client against a small server that drops connections at random points: every event arrives exactly once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use surmise_client::{Address, Client, ClientError, Options};
+use surmise_event::{Data, Datum, Record};
+use surmise_protocol::{Ack, Code, ErrorReply, Hello, Line, OutcomeReply, Refusal, Reply, Want, Welcome, parse_line};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::mpsc;
+
+/// What the server has made durable, and how it misbehaves.
+#[derive(Default)]
+struct Server {
+    /// Events by producer, in the order in which they became durable.
+    durable: HashMap<String, Vec<(u64, Record)>>,
+    duplicates: u64,
+    connections: u64,
+    random: u64,
+    /// One line in so many breaks the connection; 0 is never.
+    break_every: u64,
+    forget: bool,
+}
+
+impl Server {
+    fn chance(&mut self, one_in: u64) -> bool {
+        self.random = self.random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        one_in > 0 && (self.random >> 33).is_multiple_of(one_in)
+    }
+    fn committed(&self, producer: &str) -> Option<u64> {
+        self.durable.get(producer).and_then(|d| d.last()).map(|(s, _)| *s)
+    }
+}
+
+type Shared = Arc<Mutex<Server>>;
+
+async fn serve<S: AsyncRead + AsyncWrite>(stream: S, server: Shared) {
+    let (read, mut write) = tokio::io::split(stream);
+    let mut lines = BufReader::new(read).lines();
+    let Ok(Some(first)) = lines.next_line().await else { return };
+    let Line::Hello(hello) = parse_line(first.as_bytes()).unwrap() else { panic!("no hello") };
+    let producer = hello.producer.clone().unwrap();
+    let mut out = Vec::new();
+    let committed_seq = {
+        let mut s = server.lock().unwrap();
+        s.connections += 1;
+        if s.break_every > 0 && s.chance(4) {
+            return; // before the welcome
+        }
+        if s.forget { Some(1) } else { s.committed(&producer) }
+    };
+    if hello.token.as_deref() == Some("wrong") {
+        let e = ErrorReply::fatal(Refusal::new(Code::Unauthorized, "hello.token", "the token is wrong"), None, None);
+        Reply::Error(e).write_line(&mut out);
+        let _ = write.write_all(&out).await;
+        return;
+    }
+    Reply::Welcome(Welcome { protocol: 1, server: "mock".into(), committed_seq, line_bytes_max: 4096 })
+        .write_line(&mut out);
+    if write.write_all(&out).await.is_err() {
+        return;
+    }
+    let mut pending = Vec::new(); // received, not durable yet
+    while let Ok(Some(line)) = lines.next_line().await {
+        let Ok(Line::Event(e)) = parse_line(line.as_bytes()) else { panic!("{line}") };
+        let seq = e.seq.unwrap();
+        let mut out = Vec::new();
+        {
+            let mut s = server.lock().unwrap();
+            if e.record.key.as_deref() == Some("bad") {
+                let refusal = Refusal::new(Code::WrongType, "key", "bad");
+                Reply::Error(ErrorReply::new(refusal, Some(seq), None)).write_line(&mut out);
+            } else {
+                pending.push((seq, e.record));
+            }
+            let every = s.break_every;
+            if s.chance(every) {
+                return; // before the commit
+            }
+            if s.chance(7) || every == 0 {
+                let mut duplicates = 0;
+                for (seq, record) in pending.drain(..) {
+                    if s.committed(&producer).is_some_and(|c| seq <= c) {
+                        duplicates += 1;
+                        continue;
+                    }
+                    s.durable.entry(producer.clone()).or_default().push((seq, record));
+                    if hello.wants(Want::Outcome) {
+                        let o = OutcomeReply { seq: Some(seq), ..OutcomeReply::default() };
+                        Reply::Outcome(Box::new(o)).write_line(&mut out);
+                    }
+                }
+                s.duplicates += duplicates;
+                if s.chance(every) {
+                    return; // after the commit, before the ack
+                }
+                if let Some(ack) = s.committed(&producer) {
+                    Reply::Ack(Ack { ack, duplicates }).write_line(&mut out);
+                }
+            }
+        }
+        if write.write_all(&out).await.is_err() {
+            return;
+        }
+        if lines.get_ref().buffer().is_empty() {
+            // nothing more to read for now: commit what is pending, as a timer would
+            let mut out = Vec::new();
+            {
+                let mut s = server.lock().unwrap();
+                for (seq, record) in pending.drain(..) {
+                    if s.committed(&producer).is_none_or(|c| seq > c) {
+                        s.durable.entry(producer.clone()).or_default().push((seq, record));
+                        if hello.wants(Want::Outcome) {
+                            Reply::Outcome(Box::new(OutcomeReply { seq: Some(seq), ..OutcomeReply::default() }))
+                                .write_line(&mut out);
+                        }
+                    }
+                }
+                if let Some(ack) = s.committed(&producer) {
+                    Reply::Ack(Ack { ack, duplicates: 0 }).write_line(&mut out);
+                }
+            }
+            if write.write_all(&out).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+async fn tcp(server: Shared) -> Address {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().into();
+    tokio::spawn(async move {
+        while let Ok((s, _)) = listener.accept().await {
+            tokio::spawn(serve(s, server.clone()));
+        }
+    });
+    address
+}
+
+fn record(i: u64) -> Record {
+    Record { data: Data::One(Datum::Number(i as f64)), ..Record::default() }
+}
+
+fn impatient() -> Options {
+    Options {
+        pause_max: std::time::Duration::from_millis(30),
+        first_connection: std::time::Duration::from_secs(5),
+        ..Options::default()
+    }
+}
+
+#[tokio::test]
+async fn every_event_arrives_exactly_once_whatever_breaks() {
+    for seed in 0..20 {
+        let server = Shared::new(Mutex::new(Server { random: seed, break_every: 40, ..Server::default() }));
+        let address = tcp(server.clone()).await;
+        let options = Options { window_events: 1 + seed as usize * 7, ..impatient() };
+        let mut client = Client::connect_with(address, Hello::new("p", "s"), options).await.unwrap();
+        let mut refused = 0;
+        for i in 1..=600 {
+            let bad = i % 100 == 99 || i == 600;
+            refused += u64::from(bad);
+            let r = Record { key: bad.then(|| "bad".into()), ..record(i) };
+            assert_eq!(client.send(r).await.unwrap(), i);
+        }
+        let p = client.close().await.unwrap();
+        let s = server.lock().unwrap();
+        let want: Vec<u64> = (1..600).filter(|i| i % 100 != 99).collect();
+        let got: Vec<u64> = s.durable["p"].iter().map(|(seq, _)| *seq).collect();
+        assert_eq!(got, want, "seed {seed}");
+        assert!(s.durable["p"].iter().all(|(seq, r)| *r == record(*seq)));
+        assert!(p.refused >= refused && p.refusals[0].field == "key", "a refusal may be repeated after a break");
+        assert!(s.connections > 1 && p.reconnects > 0, "the server never broke");
+    }
+}
+
+#[tokio::test]
+async fn sending_the_same_again_resumes() {
+    let server = Shared::default();
+    let address = tcp(server.clone()).await;
+    let mut client = Client::connect(address.clone(), Hello::new("p", "s")).await.unwrap();
+    for i in 1..=10 {
+        client.send(record(i)).await.unwrap();
+    }
+    client.flush().await.unwrap();
+    drop(client); // no farewell
+    let mut client = Client::connect(address, Hello::new("p", "s")).await.unwrap();
+    assert_eq!(client.committed_at_start(), Some(10));
+    for i in 1..=15 {
+        client.send(record(i)).await.unwrap();
+    }
+    assert_eq!(client.skipped(), 10);
+    client.close().await.unwrap();
+    let s = server.lock().unwrap();
+    assert_eq!(s.durable["p"].iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), (1..=15).collect::<Vec<_>>());
+    assert_eq!(s.duplicates, 0);
+}
+
+#[tokio::test]
+async fn outcomes_over_a_unix_socket() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let server = Shared::default();
+    tokio::spawn(async move {
+        while let Ok((s, _)) = listener.accept().await {
+            tokio::spawn(serve(s, server.clone()));
+        }
+    });
+    let (tx, mut rx) = mpsc::channel(4);
+    let reader = tokio::spawn(async move {
+        let mut seqs = Vec::new();
+        while let Some(r) = rx.recv().await {
+            match r {
+                Reply::Outcome(o) => seqs.push(o.seq.unwrap()),
+                r => panic!("{r:?}"),
+            }
+        }
+        seqs
+    });
+    let hello = Hello { want: vec![Want::Ack, Want::Outcome], ..Hello::new("p", "s") };
+    let options = Options { replies: Some(tx), ..Options::default() };
+    let mut client = Client::connect_with(Address::Unix(path), hello, options).await.unwrap();
+    for i in 1..=100 {
+        client.send(record(i)).await.unwrap();
+    }
+    client.close().await.unwrap();
+    assert_eq!(reader.await.unwrap(), (1..=100).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_cannot_go_on_is_said() {
+    let server = Shared::default();
+    let address = tcp(server.clone()).await;
+    let hello = Hello { token: Some("wrong".into()), ..Hello::new("p", "s") };
+    match Client::connect(address.clone(), hello).await.map(|_| ()) {
+        Err(ClientError::Refused(e)) => assert_eq!(e.code, Code::Unauthorized),
+        other => panic!("{other:?}"),
+    }
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    assert!(matches!(
+        Client::connect(closed.into(), Hello::default()).await.map(|_| ()),
+        Err(ClientError::Unreachable { .. })
+    ));
+
+    let mut client = Client::connect_with(address, Hello::new("q", "s"), impatient()).await.unwrap();
+    client.send(record(5)).await.unwrap();
+    client
+        .send_line(surmise_protocol::EventLine { seq: Some(9), record: record(9), ..Default::default() })
+        .await
+        .unwrap();
+    let again = surmise_protocol::EventLine { seq: Some(9), record: record(9), ..Default::default() };
+    assert_eq!(client.send_line(again).await, Err(ClientError::SeqNotRising { last: 9, seq: 9 }));
+    let long = Record { data: Data::One(Datum::Text("x".repeat(5000).into())), ..Record::default() };
+    assert!(matches!(client.send(long).await, Err(ClientError::Record(r)) if r.code == Code::LineTooLong));
+    assert!(matches!(client.send(record(0)).await, Ok(11)));
+    client.flush().await.unwrap();
+    // a server that forgets what it acknowledged is found out
+    {
+        let mut s = server.lock().unwrap();
+        (s.forget, s.break_every) = (true, 1);
+    }
+    let mut failed = None;
+    for i in 0..1000 {
+        if let Err(e) = client.send(record(i)).await {
+            failed = Some(e);
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    assert!(matches!(failed, Some(ClientError::Forgotten { acked: 11, committed: Some(1) })), "{failed:?}");
+}

@@ -1,0 +1,108 @@
+//! Forecasts of several steps, scored when the truth has arrived.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use surmise_event::{Event, Expected, Prediction, Schema, Value};
+use surmise_learner::Learner;
+
+/// Keys whose forecasts are held at once.
+const KEYS_MAX: usize = 10_000;
+
+/// How good the forecasts of one field were.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Errors {
+    pub(crate) steps: u64,
+    pub(crate) squares: f64,
+    pub(crate) distances: f64,
+    pub(crate) last_steps: u64,
+    pub(crate) last_squares: f64,
+    pub(crate) symbols: u64,
+    pub(crate) hits: u64,
+}
+
+/// Forecasts made and not yet overtaken by events.
+pub(crate) struct Horizon {
+    steps: usize,
+    made: HashMap<Option<Box<str>>, VecDeque<VecDeque<Prediction>>>,
+    pub(crate) fields: BTreeMap<String, Errors>,
+}
+
+impl Horizon {
+    pub(crate) fn new(steps: usize) -> Horizon {
+        Horizon { steps, made: HashMap::new(), fields: BTreeMap::new() }
+    }
+
+    /// The truth has arrived: scores the forecasts that were made of this event.
+    pub(crate) fn score(&mut self, event: &Event, schema: &Schema, count: bool) {
+        if event.values.is_empty() {
+            return;
+        }
+        let Some(made) = self.made.get_mut(&event.key) else { return };
+        for steps in made.iter_mut() {
+            let Some(p) = steps.pop_front() else { continue };
+            let last = steps.is_empty();
+            for (f, v) in schema.fields.iter().zip(&event.values) {
+                if count && let Some(e) = p.fields.get(&f.name) {
+                    judge(self.fields.entry(f.name.clone()).or_default(), e, v, last);
+                }
+            }
+        }
+        made.retain(|steps| !steps.is_empty());
+    }
+
+    /// Forecasts from what is known after this event.
+    pub(crate) fn forecast(&mut self, event: &Event, learner: &Learner) {
+        if event.end {
+            self.made.remove(&event.key);
+            return;
+        }
+        if self.made.len() >= KEYS_MAX && !self.made.contains_key(&event.key) {
+            return;
+        }
+        let steps = learner.forecast(event.key.as_deref(), self.steps, 1);
+        self.made.entry(event.key.clone()).or_default().push_back(steps.into());
+    }
+}
+
+fn judge(errors: &mut Errors, expected: &Expected, truth: &Value, last: bool) {
+    match (expected, truth) {
+        (Expected::Number { mean, median, .. }, Value::Number(x)) => {
+            errors.steps += 1;
+            errors.squares += (x - mean).powi(2);
+            errors.distances += (x - median).abs();
+            if last {
+                errors.last_steps += 1;
+                errors.last_squares += (x - mean).powi(2);
+            }
+        }
+        (Expected::Symbols { top, .. }, truth) => {
+            let hit = match (top.first(), truth) {
+                (Some((Some(s), _)), Value::Symbol(t)) => **s == **t,
+                (Some((Some(s), _)), Value::Bytes(b)) => s.as_bytes() == &**b,
+                (Some((None, _)), Value::Missing) => true,
+                _ => false,
+            };
+            errors.symbols += 1;
+            errors.hits += u64::from(hit);
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_add_up() {
+        let mut e = Errors::default();
+        let n = |mean, median| Expected::Number { mean, median, quantiles: BTreeMap::new(), missing: None };
+        judge(&mut e, &n(1.0, 2.0), &Value::Number(3.0), false);
+        judge(&mut e, &n(3.0, 3.0), &Value::Number(4.0), true);
+        judge(&mut e, &n(3.0, 3.0), &Value::Missing, true);
+        assert_eq!((e.steps, e.squares, e.distances, e.last_squares), (2, 5.0, 2.0, 1.0));
+        let s = Expected::Symbols { top: vec![(Some("a".into()), 0.9)], other: 0.1 };
+        judge(&mut e, &s, &Value::Symbol("a".into()), false);
+        judge(&mut e, &s, &Value::Symbol("b".into()), false);
+        assert_eq!((e.symbols, e.hits), (2, 1));
+    }
+}

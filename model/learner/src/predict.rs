@@ -1,0 +1,168 @@
+//! The learner of one stream: saying what is expected, without learning.
+
+use crate::field::{FieldModel, Model, folds_ends, seen};
+use crate::gap;
+use crate::keys::KeyState;
+use crate::learner::Learner;
+use crate::vocabulary::Token;
+use std::collections::BTreeMap;
+use surmise_event::{Expected, Prediction};
+use surmise_number::{Context, Forecast};
+use surmise_symbol::Probe;
+
+/// Levels at which quantiles are given.
+pub const LEVELS: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
+
+/// A key moved forward over expected events.
+struct Roll {
+    probes: Vec<Option<Probe>>,
+    previous: Vec<u32>,
+    length: u32,
+}
+
+impl Learner {
+    /// What is expected of the next event of a key: the `top` likeliest symbols, quantiles of numbers. Each field is
+    /// given that the earlier ones are as expected.
+    pub fn predict(&self, key: Option<&str>, top: usize) -> Prediction {
+        self.forecast(key, 1, top).pop().unwrap_or_default()
+    }
+
+    /// The model rolled forward: what is expected of the next `horizon` events of a key, each given that those before
+    /// it are as expected (numbers: given the whole distribution's mean). Stops early if a key's end is likeliest.
+    pub fn forecast(&self, key: Option<&str>, horizon: usize, top: usize) -> Vec<Prediction> {
+        let fresh;
+        let state = match self.keys.get(key) {
+            Some(k) if k.symbols.len() == self.fields.len() => k,
+            known => {
+                let mut k = known.cloned().unwrap_or_else(|| self.new_key());
+                self.complete(&mut k);
+                fresh = k;
+                &fresh
+            }
+        };
+        let numbers = self.forecast_numbers(state, horizon);
+        let mut roll = Roll {
+            probes: self.fields.iter().zip(&state.symbols).map(|(f, k)| f.symbols().zip(k.as_ref()).map(|(m, k)| m.probe(k))).collect(),
+            previous: state.previous.clone(),
+            length: state.length,
+        };
+        let mut steps = Vec::new();
+        for h in 0..horizon {
+            let mut p = Prediction { offset: self.offset + h as u64, model_version: self.version, key: key.map(str::to_owned), ..Prediction::default() };
+            let ends = self.step(&mut roll, numbers.get(h).map(Vec::as_slice), top, &mut p);
+            steps.push(p);
+            if ends {
+                break;
+            }
+        }
+        steps
+    }
+
+    fn forecast_numbers(&self, state: &KeyState, horizon: usize) -> Vec<Vec<Forecast>> {
+        match (&self.numbers, &state.numbers) {
+            (Some(m), Some(k)) => m.forecast(k, &Context { time_us: state.last_us, symbols: &[] }, horizon, &LEVELS),
+            _ => Vec::new(),
+        }
+    }
+
+    /// One step of a roll; true if the key's end is the likeliest.
+    fn step(&self, roll: &mut Roll, numbers: Option<&[Forecast]>, top: usize, p: &mut Prediction) -> bool {
+        let mut current = roll.previous.clone();
+        let mut side = Vec::new();
+        let mut ends = false;
+        let mut steps: Vec<(usize, Vec<u32>, u32)> = Vec::new();
+        if !folds_ends(&self.schema) && !self.schema.is_bytes() && self.tally.ends > 0 {
+            let end = self.ending.probability(roll.length, roll.previous.first().copied().unwrap_or(0));
+            p.end = Some(end);
+            ends = end > 0.5;
+        }
+        for (i, f) in self.fields.iter().enumerate() {
+            f.side(&current, &mut side);
+            let expected = match (&f.model, &roll.probes[i]) {
+                (Model::Number(c), _) => {
+                    let Some(n) = numbers.and_then(|n| n.get(*c)) else { continue };
+                    current[i] = self.numbers.as_ref().map_or(0, |m| seen(m.bucket(*c, n.mean)));
+                    number(n)
+                }
+                (Model::Category(m, v), Some(probe)) => {
+                    let known = v.len() as u32;
+                    let likeliest = m.top(probe, &side, known, top.max(1) + 1);
+                    if let (0, Some(end)) = (i, v.end()) {
+                        p.end = Some(m.probability(probe, &side, end));
+                        ends = likeliest.first().is_some_and(|(s, _)| *s == end);
+                    }
+                    if let Some((s, _)) = likeliest.iter().find(|(s, _)| Some(*s) != v.end()) {
+                        current[i] = seen(*s);
+                        steps.push((i, side.clone(), *s));
+                    }
+                    symbols(likeliest, top, |s| match v.token(s) {
+                        Some(Token::Text(t)) => Some(Some(t.to_string())),
+                        Some(Token::Missing) => Some(None),
+                        _ => None,
+                    })
+                }
+                (Model::Bytes(m), Some(probe)) => {
+                    let likeliest = m.top(probe, &side, 256, top.max(1));
+                    steps.extend(likeliest.first().map(|(s, _)| (i, Vec::new(), *s)));
+                    symbols(likeliest, top, |s| Some(Some((s as u8).escape_ascii().to_string())))
+                }
+                (Model::Gap(m), Some(probe)) => {
+                    let (e, bin) = gaps(&m.distribution(probe, &side, 256));
+                    current[i] = seen(bin);
+                    steps.push((i, side.clone(), bin));
+                    e
+                }
+                _ => continue,
+            };
+            p.fields.insert(self.schema.fields[i].name.clone(), expected);
+        }
+        for (i, side, s) in steps {
+            if let (Some(m), Some(probe)) = (self.fields[i].symbols(), &mut roll.probes[i]) {
+                m.advance(probe, &side, s);
+            }
+        }
+        roll.previous = current;
+        roll.length += 1;
+        ends
+    }
+
+    /// The experts' weights in every field's outer mixture, by field.
+    pub fn weights(&self) -> BTreeMap<String, Vec<(&'static str, f64)>> {
+        let named = |f: &FieldModel| f.symbols().map(|m| m.experts().iter().copied().zip(m.weights().iter().copied()).collect());
+        self.fields.iter().filter_map(|f| Some((f.name.to_string(), named(f)?))).collect()
+    }
+}
+
+/// The likeliest symbols by name; symbols that have none count among the others.
+fn symbols(likeliest: Vec<(u32, f64)>, top: usize, name: impl Fn(u32) -> Option<Option<String>>) -> Expected {
+    let top: Vec<(Option<String>, f64)> = likeliest.into_iter().filter_map(|(s, p)| Some((name(s)?, p))).take(top).collect();
+    let other = (1.0 - top.iter().map(|t| t.1).sum::<f64>()).max(0.0);
+    Expected::Symbols { top, other }
+}
+
+fn level(l: f64) -> String {
+    format!("{l}")
+}
+
+fn number(n: &Forecast) -> Expected {
+    let quantiles = LEVELS.iter().map(|l| level(*l)).zip(n.quantiles.iter().copied()).collect();
+    Expected::Number { mean: n.mean, median: n.quantiles[3], quantiles, missing: None }
+}
+
+/// A distribution over bins as a gap in seconds, and the median's bin.
+fn gaps(p: &[f64]) -> (Expected, u32) {
+    let p = &p[..gap::FIRST as usize];
+    let total: f64 = p.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+    let mean = p.iter().enumerate().map(|(b, q)| q * gap::seconds(b as u32)).sum::<f64>() / total;
+    let at = |l: f64| {
+        let mut sum = 0.0;
+        p.iter().position(|q| {
+            sum += q / total;
+            sum >= l
+        })
+        .unwrap_or(p.len() - 1) as u32
+    };
+    let quantiles = LEVELS.iter().map(|l| (level(*l), gap::seconds(at(*l)))).collect();
+    let median = at(0.5);
+    (Expected::Number { mean, median: gap::seconds(median), quantiles, missing: None }, median)
+}

@@ -1,0 +1,119 @@
+//! Symbols by order of arrival.
+
+use std::collections::HashMap;
+use surmise_state::{Persist, State, StateError};
+
+/// Symbols that a vocabulary holds; all further ones share one more.
+const SYMBOLS_MAX: usize = 1 << 20;
+
+/// Bytes of text that a vocabulary holds; beyond it further symbols share one more.
+const TEXT_MAX: usize = 64 << 20;
+
+/// What a symbol stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Token {
+    /// A value.
+    Text(Box<str>),
+    /// No value.
+    Missing,
+    /// The end of the key.
+    End,
+    /// Every value beyond the bound of the vocabulary.
+    Others,
+}
+
+/// Symbols by order of arrival; see the module.
+#[derive(Clone, Default)]
+pub struct Vocabulary {
+    tokens: Vec<Token>,
+    texts: HashMap<Box<str>, u32>,
+    missing: Option<u32>,
+    end: Option<u32>,
+    others: Option<u32>,
+    text_bytes: usize,
+}
+
+impl Vocabulary {
+    /// Symbols that have arrived.
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// What a symbol stands for, if it has arrived.
+    pub fn token(&self, id: u32) -> Option<&Token> {
+        self.tokens.get(id as usize)
+    }
+
+    /// The end's symbol, if a key has ended.
+    pub fn end(&self) -> Option<u32> {
+        self.end
+    }
+
+    /// The symbol of a text, new if need be.
+    pub fn text(&mut self, s: &str) -> u32 {
+        if let Some(id) = self.texts.get(s) {
+            return *id;
+        }
+        if self.tokens.len() >= SYMBOLS_MAX || self.text_bytes + s.len() > TEXT_MAX {
+            return Self::special(&mut self.others, &mut self.tokens, Token::Others);
+        }
+        let id = self.tokens.len() as u32;
+        self.tokens.push(Token::Text(s.into()));
+        self.texts.insert(s.into(), id);
+        self.text_bytes += s.len();
+        id
+    }
+
+    /// The symbol of a missing value.
+    pub fn missing(&mut self) -> u32 {
+        Self::special(&mut self.missing, &mut self.tokens, Token::Missing)
+    }
+
+    /// The symbol of a key's end.
+    pub fn ended(&mut self) -> u32 {
+        Self::special(&mut self.end, &mut self.tokens, Token::End)
+    }
+
+    fn special(at: &mut Option<u32>, tokens: &mut Vec<Token>, token: Token) -> u32 {
+        *at.get_or_insert_with(|| {
+            tokens.push(token);
+            tokens.len() as u32 - 1
+        })
+    }
+}
+
+impl Persist for Vocabulary {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        let n = s.begin("vocabulary", self.tokens.len(), 1)?;
+        let mut read = if s.is_reading() { Some(Vocabulary::default()) } else { None };
+        for i in 0..n {
+            let (mut kind, mut text) = match self.tokens.get(i).filter(|_| read.is_none()) {
+                None => (0, String::new()),
+                Some(Token::Text(t)) => (0u8, t.to_string()),
+                Some(Token::Missing) => (1, String::new()),
+                Some(Token::End) => (2, String::new()),
+                Some(Token::Others) => (3, String::new()),
+            };
+            s.u8("token kind", &mut kind)?;
+            if kind == 0 {
+                s.string("token", &mut text)?;
+            }
+            if let Some(v) = &mut read {
+                match kind {
+                    0 => v.text(&text),
+                    1 => v.missing(),
+                    2 => v.ended(),
+                    3 => Self::special(&mut v.others, &mut v.tokens, Token::Others),
+                    _ => return Err(StateError::Invalid("token kind")),
+                };
+                if v.len() != i + 1 {
+                    return Err(StateError::Invalid("vocabulary"));
+                }
+            }
+        }
+        if let Some(v) = read {
+            *self = v;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,65 @@
+//! Roll-outs: what a key's columns do over the next events, if each were as expected.
+//!
+//! Step one is the standing distribution. Further steps feed the point forecasts back in. Quantiles keep the shape of
+//! step one around the mean and widen as an autoregression with the column's own lag-one correlation does, up to the
+//! column's own spread: σ_h = σ_1 √(1 + φ² + … + φ^2(h−1)).
+
+use crate::model::Standing;
+use crate::options::{Context, Forecast};
+use crate::predictive::Predictive;
+use crate::stand::Seen;
+use crate::experts::STACK;
+use crate::{NumberKey, NumberModel};
+
+impl NumberModel {
+    /// The next `horizon` events of `key`, without learning: for each step and column the mean and the quantiles at
+    /// `levels`, in the column's units. `ctx` speaks of the first step; symbols are unknown after it.
+    pub fn forecast(&self, key: &NumberKey, ctx: &Context<'_>, horizon: usize, levels: &[f64]) -> Vec<Vec<Forecast>> {
+        let (columns, season, net) = self.parts();
+        let mut key = key.clone();
+        key.columns.resize_with(columns.len(), crate::key::KeyColumn::new);
+        let mut ahead = net.map(|n| n.ahead(key.net.as_ref()));
+        let mut standing = Standing::default();
+        let mut steps: Vec<Vec<Forecast>> = Vec::with_capacity(horizon);
+        let mut first: Vec<(Vec<f64>, f64)> = Vec::new();
+        let mut growth = vec![0.0; columns.len()];
+        let mut power = vec![1.0; columns.len()];
+        let mut ctx = *ctx;
+        for h in 0..horizon {
+            self.stand(&key, &ctx, &mut ahead, &mut standing);
+            let mut row = Vec::with_capacity(columns.len());
+            for (j, (c, st)) in columns.iter().zip(&standing.stands).enumerate() {
+                if h == 0 {
+                    let p = Predictive::new(c, st, None);
+                    let q = levels.iter().map(|l| p.quantile(c.calibrate[0].level(*l)) - st.mean).collect();
+                    first.push((q, st.sigma[STACK]));
+                }
+                growth[j] += power[j];
+                let phi = (c.covariance[0] / c.covariance[1].max(1e-9)).clamp(0.0, 1.0);
+                power[j] *= phi * phi;
+                let widest = (1.5 * c.units.unit / first[j].1.max(1e-300)).max(1.0);
+                let wider = growth[j].sqrt().min(widest);
+                let quantiles = first[j].0.iter().map(|d| st.mean + d * wider).collect();
+                row.push(Forecast { mean: st.mean, quantiles });
+            }
+            let time = self.next_time(&key, &ctx);
+            for (j, st) in standing.stands.iter_mut().enumerate() {
+                if st.regime == 0 {
+                    (st.seen, st.value) = (Seen::There, st.mean);
+                    key.columns[j].push(st.mean, st.mean, columns[j].units.quantum);
+                }
+            }
+            if season.day > 0 && key.ring.epoch == season.epoch {
+                if time != i64::MIN && key.time_us != i64::MIN {
+                    key.ring.skip(season.steps(key.time_us, time) - 1);
+                }
+                let stands = &standing.stands;
+                key.ring.push_with(|j| stands.get(j).map_or(f64::NAN, |s| s.mean));
+            }
+            key.time_us = time;
+            ctx = Context::default();
+            steps.push(row);
+        }
+        steps
+    }
+}

@@ -1,0 +1,393 @@
+//! The model of one stream's numbers: predict, score, learn.
+
+use crate::column::Column;
+use crate::density::ln_all;
+use crate::experts::*;
+use crate::net::{Ahead, Net, Pass};
+use crate::options::{Context, NumberOptions};
+use crate::predictive::Predictive;
+use crate::relations::Relations;
+use crate::scale::Rebase;
+use crate::score::given;
+use crate::season::{DAY_US, Season};
+use crate::stand::{Given, Seen, Stand};
+use crate::NumberKey;
+use crate::key::KeyColumn;
+use surmise_state::{Persist, State, StateError};
+
+/// Values are learnt from as if they lay within ± this; they are scored as they are.
+const LARGEST: f64 = 1e120;
+
+/// Predicts all number fields of one stream, online; shared by the stream's keys.
+///
+/// An event is three calls: [`begin`](Self::begin) makes the standing prediction from the past alone,
+/// [`observe`](Self::observe) scores the event's columns one after another, each given those before it, and
+/// [`finish`](Self::finish) learns from all of them. Only `finish` changes what is learnt.
+///
+/// Units: values in, values out are the column's own; surprise is in nats.
+///
+/// Surprise is −ln of the probability of the *cell* that holds the value: cells are 10^-d wide, d being the most
+/// decimals the column has been written with before this event, but never finer than 2^-24 of the column's unit (the
+/// binade of its spread) nor than 2^-44 of the value. A column whose decimals cannot be told so costs a constant
+/// ln 2^24 more than its density says.
+///
+/// Determinism: one thread, no clock; basic arithmetic of `f64`, `libm`, and the network's lanes. Equal calls give
+/// equal bits on every machine of one arithmetic (see `surmise_lanes`); without the network on every machine.
+///
+/// Errors: none. What is not finite counts as missing; an update that is not finite is not applied.
+#[derive(Clone)]
+pub struct NumberModel {
+    options: NumberOptions,
+    seed: u64,
+    columns: Vec<Column>,
+    relations: Relations,
+    season: Season,
+    net: Option<Net>,
+    standing: Standing,
+}
+
+/// The prediction that stands, and what came of it: scratch.
+#[derive(Clone, Default)]
+pub(crate) struct Standing {
+    pub(crate) stands: Vec<Stand>,
+    pub(crate) symbols: Vec<u32>,
+    active: bool,
+    time_us: i64,
+    x: Vec<f64>,
+    all: Vec<f64>,
+    pass: Pass,
+    nats: Vec<Vec<f64>>,
+}
+
+impl NumberModel {
+    /// A model that has learnt nothing, for `columns` number fields.
+    pub fn new(columns: usize, options: NumberOptions, seed: u64) -> Self {
+        let net = options.network.clone().filter(|_| columns > 0).map(|o| Net::new(columns, o, seed, 0));
+        let mut it = Self {
+            options,
+            seed,
+            columns: (0..columns).map(|j| Column::new(columns, j)).collect(),
+            relations: Relations::new(columns),
+            season: Season::default(),
+            net,
+            standing: Standing::default(),
+        };
+        it.fit_scratch();
+        it
+    }
+
+    /// The number of columns.
+    pub fn columns(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// One more column, the last. What columns have learnt of themselves stays; what they have learnt of each other
+    /// starts again, and so does the network when it has no room.
+    pub fn add_column(&mut self) {
+        let n = self.columns.len() + 1;
+        self.columns.push(Column::new(n, n - 1));
+        for (j, c) in self.columns.iter_mut().enumerate().take(n - 1) {
+            c.relate(n, j);
+        }
+        self.relations = Relations::new(n);
+        match &mut self.net {
+            Some(net) => net.grow(n),
+            None => self.net = self.options.network.clone().map(|o| Net::new(n, o, self.seed, 0)),
+        }
+        self.fit_scratch();
+    }
+
+    fn fit_scratch(&mut self) {
+        let n = self.columns.len();
+        self.standing.stands.resize_with(n, Stand::new);
+        self.standing.nats.resize_with(n, || vec![0.0; NAMED]);
+        self.standing.active = false;
+    }
+
+    /// Computes the standing distribution of every column of the key's next event, from the past alone and what `ctx`
+    /// says. Changes nothing that is learnt; it may be called any number of times.
+    pub fn begin(&mut self, key: &mut NumberKey, ctx: &Context<'_>) {
+        let mut standing = std::mem::take(&mut self.standing);
+        let mut ahead = self.net.as_ref().map(|n| n.ahead(key.net.as_ref()));
+        self.stand(key, ctx, &mut ahead, &mut standing);
+        standing.active = true;
+        self.standing = standing;
+    }
+
+    /// The time of the key's next event, as far as it is known; `i64::MIN` if not at all.
+    pub(crate) fn next_time(&self, key: &NumberKey, ctx: &Context<'_>) -> i64 {
+        match ctx.time_us {
+            Some(t) => t,
+            None if key.time_us != i64::MIN && self.season.interval_us > 0 => {
+                key.time_us.saturating_add(self.season.interval_us)
+            }
+            None => i64::MIN,
+        }
+    }
+
+    /// Writes the standing prediction of `key` to `to`.
+    pub(crate) fn stand(&self, key: &NumberKey, ctx: &Context<'_>, ahead: &mut Option<Ahead>, to: &mut Standing) {
+        let n = self.columns.len();
+        to.stands.resize_with(n, Stand::new);
+        to.symbols.clear();
+        to.symbols.extend_from_slice(ctx.symbols);
+        to.time_us = self.next_time(key, ctx);
+        let phase = phase(to.time_us);
+        let day = self.season.day;
+        let ring = (day > 0 && key.ring.epoch == self.season.epoch).then(|| {
+            let known = key.time_us != i64::MIN && to.time_us != i64::MIN;
+            let ahead = if known { self.season.steps(key.time_us, to.time_us) - 1 } else { 0 };
+            (&key.ring, day, ahead)
+        });
+        let empty = KeyColumn::new();
+        let column = |j: usize| key.columns.get(j).unwrap_or(&empty);
+        for (j, st) in to.stands.iter_mut().enumerate() {
+            st.clear();
+            st.recall(&self.columns[j], column(j), ring, j);
+        }
+        self.relations.predict(&to.stands, phase, &mut to.x, &mut to.all);
+        for (j, st) in to.stands.iter_mut().enumerate() {
+            st.speak(&self.columns[j], column(j), to.all[j]);
+        }
+        if let (Some(net), Some(ahead)) = (&self.net, ahead) {
+            net.peek(ahead, &to.stands, |j| self.columns[j].units.unit, phase, &mut to.pass);
+            for (st, o) in to.stands.iter_mut().zip(to.pass.out.chunks_exact(2)) {
+                st.listen(o[0] as f64, o[1] as f64);
+            }
+        }
+        for (j, st) in to.stands.iter_mut().enumerate() {
+            st.settle(&self.columns[j], column(j));
+        }
+    }
+
+    /// Scores one column given the columns observed before it in this event; anything not finite counts as missing.
+    /// Returns the surprise in nats. A column that is observed twice counts as first observed.
+    pub fn observe(&mut self, key: &mut NumberKey, column: usize, value: f64) -> f64 {
+        if column >= self.columns.len() || self.standing.stands[column].seen != Seen::NotYet {
+            return 0.0;
+        }
+        let gap = key.columns.get(column).is_some_and(|k| k.gap > 0);
+        let c = &self.columns[column];
+        let there = c.there[usize::from(gap)].get();
+        let nats = &mut self.standing.nats[column];
+        if !value.is_finite() {
+            self.standing.stands[column].seen = Seen::Missing;
+            let surprise = -libm::log(1.0 - there);
+            nats.fill(surprise);
+            return surprise;
+        }
+        let presence = -libm::log(there);
+        let g = given(&self.columns, &self.standing.stands, column, &self.standing.symbols);
+        let st = &mut self.standing.stands[column];
+        st.given = g;
+        st.score(c, value);
+        let mut m = [0.0; NAMED];
+        for (i, m) in m.iter_mut().enumerate() {
+            *m = match i {
+                0..16 => if st.awake >> i & 1 == 1 { st.m[i] } else { st.p },
+                16..19 => if st.given.awake >> (i - 15) & 1 == 1 { st.given.m[i - 15] } else { st.given.p },
+                _ => if st.atoms_awake() >> (i - 18) & 1 == 1 { st.m_outer[i - 18] } else { st.p_outer },
+            };
+        }
+        ln_all(&m, nats);
+        nats.iter_mut().for_each(|n| *n = presence - *n);
+        st.value = value.clamp(-LARGEST, LARGEST);
+        presence - libm::log(st.p_outer.max(1e-300))
+    }
+
+    /// Learns from the event that was begun: every column that was observed; the others count as missing, without
+    /// being held against anybody. Does nothing if no event was begun.
+    pub fn finish(&mut self, key: &mut NumberKey) {
+        if !std::mem::take(&mut self.standing.active) {
+            return;
+        }
+        let n = self.columns.len();
+        key.columns.resize_with(n, KeyColumn::new);
+        let Self { columns, standing, relations, net, season, .. } = self;
+        for j in 0..n {
+            let (c, st) = (&mut columns[j], &standing.stands[j]);
+            if st.seen != Seen::NotYet {
+                c.there[usize::from(key.columns[j].gap > 0)].learn(st.seen == Seen::There);
+            }
+            if st.seen == Seen::There {
+                c.learn_event(st, j, &standing.symbols);
+            }
+        }
+        relations.learn(&standing.x, |j| {
+            let st = &standing.stands[j];
+            let there = st.seen == Seen::There && st.regime == 0;
+            let c = &columns[j];
+            let last = c.scale(0, LAST).max(c.units.quantum) / c.units.unit;
+            there.then(|| (c.innovation(st.value, standing.all[j]), last))
+        });
+        if let Some(net) = net {
+            net.learn(&mut key.net, &standing.stands, &mut standing.pass);
+        }
+        for j in 0..n {
+            let st = &standing.stands[j];
+            let quantum = columns[j].units.quantum;
+            if st.seen == Seen::There {
+                let change = columns[j].learn_value(st.value, key.columns[j].last);
+                if change != Rebase::None {
+                    columns[j].rebase(change);
+                    columns.iter_mut().for_each(|c| c.rebase_sibling(j, change));
+                    relations.rebase(j, change);
+                }
+                key.columns[j].push(st.value, st.mean, quantum);
+            } else {
+                key.columns[j].push(f64::NAN, st.mean, quantum);
+            }
+        }
+        remember(key, season, &standing.stands, standing.time_us, self.options.season_rows);
+    }
+
+    /// The point forecast: the stack of all experts, learnt under squared error.
+    pub fn mean(&self, column: usize) -> f64 {
+        self.standing.stands[column].mean
+    }
+
+    /// The standing median.
+    pub fn median(&self, column: usize) -> f64 {
+        self.quantile(column, 0.5)
+    }
+
+    /// The standing quantile at level `p`, corrected so that a fraction p of outcomes has fallen below it; in the middle
+    /// of its cell where cells are wide.
+    pub fn quantile(&self, column: usize, p: f64) -> f64 {
+        let c = &self.columns[column];
+        Predictive::new(c, &self.standing.stands[column], None).quantile(c.calibrate[0].level(p))
+    }
+
+    /// P(value ≤ x) as it stands, uncorrected.
+    pub fn cdf(&self, column: usize, x: f64) -> f64 {
+        Predictive::new(&self.columns[column], &self.standing.stands[column], None).cdf(x)
+    }
+
+    /// Continuous ranked probability score of `value` under the standing distribution (uncorrected), in the column's
+    /// units: numerically, to about one per cent.
+    pub fn crps(&self, column: usize, value: f64) -> f64 {
+        Predictive::new(&self.columns[column], &self.standing.stands[column], None).crps(value)
+    }
+
+    fn given(&self, column: usize) -> Given {
+        given(&self.columns, &self.standing.stands, column, &self.standing.symbols)
+    }
+
+    /// The point forecast given the columns observed so far in this event.
+    pub fn conditional_mean(&self, column: usize) -> f64 {
+        self.given(column).mean()
+    }
+
+    /// The quantile at level `p` given the columns observed so far in this event, corrected as [`quantile`](Self::quantile).
+    pub fn conditional_quantile(&self, column: usize, p: f64) -> f64 {
+        let g = self.given(column);
+        let c = &self.columns[column];
+        let level = c.calibrate[usize::from(g.awake != 1)].level(p);
+        Predictive::new(c, &self.standing.stands[column], Some(&g)).quantile(level)
+    }
+
+    /// Names of the experts, in the order of [`expert_nats`](Self::expert_nats).
+    pub fn experts(&self) -> &[&'static str] {
+        &NAMES
+    }
+
+    /// What each expert alone would have paid for the column's last observed value, in nats, presence included. An
+    /// expert that had nothing to say counts as saying what the mixture said.
+    pub fn expert_nats(&self, column: usize) -> &[f64] {
+        &self.standing.nats[column]
+    }
+
+    /// 0..16: where a value lies among the column's past values.
+    pub fn bucket(&self, column: usize, value: f64) -> u32 {
+        self.columns[column].units.bucket(value)
+    }
+
+    /// Nats by which the column's surprise so far may exceed the best single expert's, on any stream: the sum over the
+    /// nested fixed-share mixtures of ln N + Σ ln 1/(1−α_t), see the module `share`.
+    pub fn regret_bound(&self, column: usize) -> f64 {
+        let c = &self.columns[column];
+        let fresh = if c.share[1].rounds() > 0 { c.share[1].bound() } else { 0.0 };
+        c.share[0].bound() + fresh + c.share_given.bound() + c.share_outer.bound()
+    }
+
+    /// Width of the cells in which the column's surprise is counted at present, near its centre.
+    pub fn resolution(&self, column: usize) -> f64 {
+        self.columns[column].units.quantum
+    }
+
+    /// The sampling interval found in the time stamps, in microseconds.
+    pub fn interval_us(&self) -> Option<i64> {
+        (self.season.interval_us > 0).then_some(self.season.interval_us)
+    }
+
+    /// Network chunks that were thrown away because a gradient was not finite.
+    pub fn rejected(&self) -> u64 {
+        self.net.as_ref().map_or(0, Net::rejected)
+    }
+
+    pub(crate) fn parts(&self) -> (&[Column], &Season, Option<&Net>) {
+        (&self.columns, &self.season, self.net.as_ref())
+    }
+}
+
+/// sin and cos of the time of day.
+fn phase(time_us: i64) -> (f64, f64) {
+    if time_us == i64::MIN {
+        return (0.0, 0.0);
+    }
+    let t = time_us.rem_euclid(DAY_US) as f64 / DAY_US as f64;
+    libm::sincos(std::f64::consts::TAU * t)
+}
+
+/// Takes the event into the stream's clock and the key's record of days.
+fn remember(key: &mut NumberKey, season: &mut Season, stands: &[Stand], time_us: i64, rows: usize) {
+    let before = key.time_us;
+    if time_us != i64::MIN {
+        if before != i64::MIN {
+            season.learn(time_us.saturating_sub(before));
+        }
+        key.time_us = time_us;
+    }
+    let day = season.day;
+    if day == 0 || day + 2 > rows {
+        return;
+    }
+    let rows = if 7 * day + 1 <= rows { 7 * day + 1 } else { day + 2 };
+    key.ring.fit(season.epoch, stands.len(), rows);
+    if before != i64::MIN && time_us != i64::MIN {
+        key.ring.skip(season.steps(before, time_us) - 1);
+    }
+    key.ring.push_with(|c| if stands[c].seen == Seen::There { stands[c].value } else { f64::NAN });
+}
+
+impl Persist for NumberModel {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.section("number-model")?;
+        let mut n = self.columns.len();
+        s.len("columns", &mut n)?;
+        if s.is_reading() && n != self.columns.len() {
+            if n > 1 << 16 {
+                return Err(StateError::Invalid("columns"));
+            }
+            *self = Self::new(n, self.options.clone(), self.seed);
+        }
+        self.columns.iter_mut().try_for_each(|c| c.persist(s))?;
+        self.relations.persist(s)?;
+        self.season.persist(s)?;
+        if let Some(net) = &mut self.net {
+            net.persist(s)?;
+        }
+        if s.is_reading() {
+            self.fit_scratch();
+        }
+        Ok(())
+    }
+}
+//DEBUG
+impl NumberModel {
+    #[doc(hidden)]
+    pub fn debug(&self, c: usize) -> String {
+        let g = self.given(c);
+        format!("w {:?} mu {:?} inv {:?}", g.w, g.mu, g.inv)
+    }
+}

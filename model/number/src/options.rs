@@ -1,0 +1,59 @@
+//! What a model is built with, and what it is told and tells.
+
+pub use surmise_network::Engine;
+
+/// The network's size and rate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NetworkOptions {
+    /// Layers.
+    pub layers: usize,
+    /// Units of a layer, a multiple of 16.
+    pub hidden: usize,
+    /// Steps of a chunk: one update of the network per so many events.
+    pub chunk: usize,
+    /// Learning rate, constant.
+    pub lr: f32,
+    /// What computes it.
+    pub engine: Engine,
+}
+
+impl Default for NetworkOptions {
+    fn default() -> Self {
+        Self { layers: 2, hidden: 32, chunk: 8, lr: 2e-3, engine: Engine::Fused }
+    }
+}
+
+/// How a [`NumberModel`](crate::NumberModel) is built.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NumberOptions {
+    /// The network; none: simple and linear experts only.
+    pub network: Option<NetworkOptions>,
+    /// Rows that a key remembers at most for yesterday and a week ago (a row is 8 bytes a column). A day that has more
+    /// samples than this is not looked for.
+    pub season_rows: usize,
+}
+
+impl Default for NumberOptions {
+    fn default() -> Self {
+        Self { network: Some(NetworkOptions::default()), season_rows: 2048 }
+    }
+}
+
+/// What is known of an event besides its numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Context<'a> {
+    /// Time of the event in microseconds since 1970, where it is known; else the key's last time and the stream's
+    /// sampling interval stand in.
+    pub time_us: Option<i64>,
+    /// Hashes of the event's symbolic fields that are already known; the first eight count.
+    pub symbols: &'a [u32],
+}
+
+/// One column at one step ahead.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forecast {
+    /// Point forecast, in the column's units.
+    pub mean: f64,
+    /// Quantiles at the levels that were asked for.
+    pub quantiles: Vec<f64>,
+}
