@@ -155,6 +155,62 @@ pub fn sum(a: &Block) -> f32 {
     (c[0] + c[2]) + (c[1] + c[3])
 }
 
+/// Σ w·x over all lanes of all blocks: lane by lane over the blocks, then [`sum`].
+///
+/// Written with intrinsics where the kernel has them, as compilers carry the shape of the final sum back into the loop
+/// and then compute it a few lanes at a time; the result is the same bits.
+#[inline(always)]
+pub fn dot<const FMA: bool, const N: usize>(w: &[Block; N], x: &[Block; N]) -> f32 {
+    #[cfg(target_arch = "x86_64")]
+    if FMA {
+        use std::arch::x86_64::*;
+        // SAFETY: a kernel that fuses has AVX2 and FMA; the loads stay inside the blocks.
+        unsafe {
+            let (mut lo, mut hi) = (_mm256_setzero_ps(), _mm256_setzero_ps());
+            for (w, x) in w.iter().zip(x) {
+                lo = _mm256_fmadd_ps(_mm256_loadu_ps(w.as_ptr()), _mm256_loadu_ps(x.as_ptr()), lo);
+                hi = _mm256_fmadd_ps(_mm256_loadu_ps(w.as_ptr().add(8)), _mm256_loadu_ps(x.as_ptr().add(8)), hi);
+            }
+            let b = _mm256_add_ps(lo, hi);
+            let c = _mm_add_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1));
+            let d = _mm_add_ps(c, _mm_movehl_ps(c, c));
+            return _mm_cvtss_f32(_mm_add_ss(d, _mm_shuffle_ps(d, d, 1)));
+        }
+    }
+    let mut a = [0f32; LANES];
+    for (w, x) in w.iter().zip(x) {
+        for i in 0..LANES {
+            a[i] = madd::<FMA>(w[i], x[i], a[i]);
+        }
+    }
+    sum(&a)
+}
+
+/// w += step·x over all lanes of all blocks.
+#[inline(always)]
+pub fn add_scaled<const FMA: bool, const N: usize>(w: &mut [Block; N], x: &[Block; N], step: f32) {
+    #[cfg(target_arch = "x86_64")]
+    if FMA {
+        use std::arch::x86_64::*;
+        // SAFETY: a kernel that fuses has AVX2 and FMA; the loads and stores stay inside the blocks.
+        unsafe {
+            let s = _mm256_set1_ps(step);
+            for (w, x) in w.iter_mut().zip(x) {
+                for at in [0, 8] {
+                    let v = _mm256_fmadd_ps(s, _mm256_loadu_ps(x.as_ptr().add(at)), _mm256_loadu_ps(w.as_ptr().add(at)));
+                    _mm256_storeu_ps(w.as_mut_ptr().add(at), v);
+                }
+            }
+        }
+        return;
+    }
+    for (w, x) in w.iter_mut().zip(x) {
+        for i in 0..LANES {
+            w[i] = madd::<FMA>(step, x[i], w[i]);
+        }
+    }
+}
+
 /// Compiles each function for every kernel and picks one at run time.
 ///
 /// A body sees the constant `FMA` and hands it to the functions of this crate. Other functions that it calls must be
@@ -209,6 +265,12 @@ mod tests {
         assert!(exp::<true>(f32::NAN).is_nan() && sigmoid::<false>(f32::NAN).is_nan());
     }
 
+    kernels! { fn by_hand[FMA](a: &[Block; 9], b: &[Block; 9]) -> (f32, Block) {
+        let mut w = *b;
+        super::add_scaled::<FMA, 9>(&mut w, a, 0.37);
+        (super::dot::<FMA, 9>(a, b), w[8])
+    } }
+
     kernels! { fn dot[FMA](a: &[Block], b: &[Block]) -> f32 {
         let mut s = [0f32; LANES];
         for (x, y) in a.iter().zip(b) { for i in 0..LANES { s[i] = madd::<FMA>(x[i], y[i], s[i]); } }
@@ -229,5 +291,13 @@ mod tests {
             sum(&s)
         };
         assert_eq!(dot(&a, &b).to_bits(), want.to_bits());
+        let (a, b): (&[Block; 9], &[Block; 9]) = (a.as_slice().try_into().unwrap(), b.as_slice().try_into().unwrap());
+        let (d, w) = by_hand(a, b);
+        assert_eq!(d.to_bits(), want.to_bits());
+        for i in 0..LANES {
+            let fused = Kernel::detect() != Kernel::Portable;
+            let want = if fused { 0.37f32.mul_add(a[8][i], b[8][i]) } else { 0.37 * a[8][i] + b[8][i] };
+            assert_eq!(w[i].to_bits(), want.to_bits());
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! distribution: with novelty ε, mass(cell) = (1−ε) · share of the cell among the remembered + ε · density mass.
 //! Novelty is counted as in Krichevsky-Trofimov, and forgotten slowly.
 
+use crate::scale::Units;
 use surmise_state::{Persist, State, StateError};
 
 /// Remembered values of one table.
@@ -73,9 +74,10 @@ impl Table {
         }
     }
 
-    /// The slot whose value lies within `h` of `c`.
-    pub(crate) fn find(&self, c: f64, h: f64) -> usize {
-        self.values.iter().position(|v| (v - c).abs() < h).unwrap_or(NOWHERE)
+    /// The slot whose value lies in the cell of `y`.
+    pub(crate) fn find(&self, u: &Units, y: f64) -> usize {
+        let i = u.index(y);
+        self.values.iter().position(|v| u.index(*v) == i).unwrap_or(NOWHERE)
     }
 
     /// P(a value that is not remembered).
@@ -193,20 +195,21 @@ mod tests {
 
     #[test]
     fn mass_never_exceeds_one() {
+        let u = Units::new();
         let mut t = Table::new(true);
         let mut before = NOWHERE;
         for i in 0..3000u64 {
             let c = ((i * i * 31 + i / 7) % (10 + i / 20)) as f64;
             let (mut a, mut b) = (0.0, 0.0);
             for k in -50..1000 {
-                let (x, y) = t.mass(t.find(k as f64, 0.5), before, 1.0 / 1050.0);
+                let (x, y) = t.mass(t.find(&u, k as f64), before, 1.0 / 1050.0);
                 a += x;
                 b += y;
             }
             assert!(a <= 1.0 + 1e-6 && b <= 1.0 + 1e-6, "{i}: {a} {b}");
-            let slot = t.find(c, 0.5);
+            let slot = t.find(&u, c);
             t.learn(c, slot, before);
-            before = t.find(c, 0.5);
+            before = t.find(&u, c);
         }
     }
 }

@@ -26,7 +26,7 @@ impl Calibrator {
             return;
         }
         self.n += 1;
-        let r = (1.0 / (self.n as f64 + 50.0)).max(0.002);
+        let r = (1.0 / (self.n as f64 + 50.0)).max(0.004);
         for (g, p) in self.g.iter_mut().zip(LEVELS) {
             // steps shrink with the level, so that the outermost ones are not noise alone
             let rate = r * (8.0 * (p * (1.0 - p)).sqrt()).min(1.0);

@@ -218,6 +218,11 @@ impl Column {
                 }
             }
             Rebase::Hard => {
+                // scales of the old units would take thousands of events to shrink
+                if self.scale(0, LAST) > 1e3 * self.units.unit {
+                    (self.sigma_n, self.residual_n, self.given_n) = ([0; 2], 0, [0; G]);
+                    self.residual = self.units.unit;
+                }
                 self.own.unsettle(0);
                 self.stack.unsettle(0);
                 if let Some(s) = &mut self.siblings {

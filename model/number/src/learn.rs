@@ -30,7 +30,7 @@ impl Column {
         if g.awake != 1 {
             self.calibrate[1].learn(st.place(self, true, j));
         }
-        self.learn_atoms(st);
+        self.learn_atoms(st, y);
         // forecasts
         if st.regime == 0 {
             self.learn_linear(st, y);
@@ -39,7 +39,7 @@ impl Column {
         self.learn_scales(st.regime, y, &st.mu, st.awake);
     }
 
-    fn learn_atoms(&mut self, st: &Stand) {
+    fn learn_atoms(&mut self, st: &Stand, y: f64) {
         if st.last.is_finite() {
             let again = st.repeats(self);
             self.repeat[st.run].learn(again);
@@ -48,7 +48,7 @@ impl Column {
                 self.steps.learn(step, st.slot_step, usize::MAX);
             }
         }
-        self.values.learn(st.cell.0, st.slot, st.slot_before);
+        self.values.learn(y, st.slot, st.slot_before);
     }
 
     fn learn_linear(&mut self, st: &Stand, y: f64) {
@@ -87,6 +87,7 @@ impl Column {
                 if self.units.seen == SETTLED {
                     // the first events came in units that were guesses
                     s.values.reset(0, &[]);
+                    self.given_n[GIVEN_VALUES] = 0;
                 }
             }
             self.learn_given(GIVEN_ERRORS, y - g.mu[GIVEN_ERRORS]);

@@ -2,7 +2,6 @@
 
 use crate::column::Column;
 use crate::experts::*;
-use crate::scale::round;
 use crate::stand::{Given, Stand};
 
 /// A distribution of one column: spikes and a density part.
@@ -71,8 +70,15 @@ impl<'a> Predictive<'a> {
             }
             if self.cdf(mid) >= p { high = mid } else { low = mid }
         }
-        let q = self.c.units.quantum;
-        if q > 1e-3 * self.width { round(high / q) * q } else { high }
+        // a spike that was closed in on is meant as it was written
+        let after = self.spikes.partition_point(|s| s.0 <= high + fine);
+        if after > 0 && self.spikes[after - 1].0 >= low - fine {
+            self.spikes[after - 1].0
+        } else if self.c.units.quantum > 1e-3 * self.width {
+            self.c.units.centre_of(high)
+        } else {
+            high
+        }
     }
 
     /// Continuous ranked probability score, by integrating (F − step)² over a grid that is fine near the mean, near
@@ -103,6 +109,6 @@ impl<'a> Predictive<'a> {
             sum += (x - before.0) * (a * a + a * b + b * b) / 3.0;
             before = (x, d);
         }
-        sum
+        if sum.is_finite() { sum.max(0.0) } else { far }
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Rls {
 
 /// Innovations are clipped at so many of their mean sizes …
 const CLIP: f64 = 4.0;
+/// … and never below this (targets have a unit of about one): rare jumps that could be foreseen are no outliers …
+const TOLERANCE: f64 = 2.0;
 /// … once so many have been seen.
 const KNOWN: u32 = 30;
 
@@ -129,7 +131,8 @@ impl Rls {
     pub(crate) fn correct(&mut self, out: usize, error: f64, den: f64) {
         let (size, n) = (&mut self.size[out], &mut self.seen[out]);
         let known = *n >= KNOWN;
-        let e = if known { error.clamp(-CLIP * *size, CLIP * *size) } else { error };
+        let cap = (CLIP * *size).max(TOLERANCE);
+        let e = if known { error.clamp(-cap, cap) } else { error };
         let g = e / den;
         if !g.is_finite() || den <= 0.0 {
             return;

@@ -48,6 +48,8 @@ pub(crate) struct Units {
     decimals: u32,
     /// Width of a cell near the base.
     pub(crate) quantum: f64,
+    /// 1 / `quantum`, exact: a power of ten or of two.
+    inverse: f64,
     /// Run of values outside, and their own centre and spread.
     run: u32,
     run_mean: f64,
@@ -59,13 +61,9 @@ pub(crate) struct Units {
     marks: [f64; 15],
 }
 
-/// 10^-d, the same on every machine.
-fn tenth_power(d: u32) -> f64 {
-    let mut p = 1.0;
-    for _ in 0..d {
-        p *= 10.0;
-    }
-    1.0 / p
+/// 10^d, the same on every machine.
+fn power_of_ten(d: u32) -> f64 {
+    (0..d).fold(1.0, |p, _| p * 10.0)
 }
 
 /// 2^⌊log₂ x⌋ of a positive normal number.
@@ -93,6 +91,7 @@ impl Units {
             steps: 0,
             decimals: 0,
             quantum: 1.0,
+            inverse: 1.0,
             run: 0,
             run_mean: 0.0,
             run_spread: 0.0,
@@ -117,7 +116,19 @@ impl Units {
     #[inline]
     pub(crate) fn cell(&self, y: f64) -> (f64, f64) {
         let q = self.quantum.max(y.abs() * FINEST_OF_VALUE);
-        (if q == self.quantum { round(y / q) * q } else { y }, 0.5 * q)
+        (if q == self.quantum { self.centre_of(y) } else { y }, 0.5 * q)
+    }
+
+    /// The middle of a cell near the base: the number that is written so in decimals.
+    #[inline]
+    pub(crate) fn centre_of(&self, y: f64) -> f64 {
+        round(y * self.inverse) / self.inverse
+    }
+
+    /// The number of a value's cell: equal for values of one cell.
+    #[inline]
+    pub(crate) fn index(&self, y: f64) -> f64 {
+        round(y * self.inverse)
     }
 
     /// How far a forecast may stray from the previous value.
@@ -140,14 +151,17 @@ impl Units {
     }
 
     fn set_quantum(&mut self, y: f64) {
-        let floor = binade(self.unit) * FINEST;
-        while self.decimals < DECIMALS
-            && tenth_power(self.decimals) > floor
-            && !Self::is_multiple(y, 1.0 / tenth_power(self.decimals))
+        let floor = (binade(self.unit) * FINEST).clamp(1e-290, 1e290);
+        // what is next to nothing says nothing of decimals
+        while y.abs() > 1e-30
+            && self.decimals < DECIMALS
+            && power_of_ten(self.decimals) < 1.0 / floor
+            && !Self::is_multiple(y, power_of_ten(self.decimals))
         {
             self.decimals += 1;
         }
-        self.quantum = tenth_power(self.decimals).max(floor).max(1e-300);
+        self.inverse = power_of_ten(self.decimals).min(1.0 / floor);
+        self.quantum = 1.0 / self.inverse;
     }
 
     /// Takes a value in; `previous` is the same key's one before it.
@@ -173,6 +187,9 @@ impl Units {
         let unit = (1.25 * self.spread).max(0.5 * self.quantum).max(self.mean.abs() * 1e-13).max(1e-300);
         let out = if hard || !(1e-3..1e3).contains(&(unit / self.unit)) {
             (self.base, self.unit) = (self.mean, unit);
+            if self.step > 1e3 * unit {
+                (self.step, self.steps) = (unit, 10);
+            }
             Rebase::Hard
         } else if (self.mean - self.base).abs() > 0.5 * self.unit || !(0.7..1.4).contains(&(unit / self.unit)) {
             let (a, c) = (unit / self.unit, (self.mean - self.base) / self.unit);
@@ -275,6 +292,7 @@ impl Persist for Units {
             &mut self.unit,
             &mut self.step,
             &mut self.quantum,
+            &mut self.inverse,
             &mut self.run_mean,
             &mut self.run_spread,
             &mut self.last,

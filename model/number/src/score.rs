@@ -91,9 +91,8 @@ impl Stand {
             g.m[i] = if g.awake >> i & 1 == 1 { mass(centre, half, g.mu[i], g.inv[i]) } else { 0.0 };
         }
         g.p = mix(&g.w, &g.m);
-        let near = 0.5 * c.units.quantum;
-        self.slot = c.values.find(centre, near);
-        self.slot_step = if self.last.is_finite() { c.steps.find(self.step(c), near) } else { usize::MAX };
+        self.slot = c.values.find(&c.units, y);
+        self.slot_step = if self.last.is_finite() { c.steps.find(&c.units, self.step(c)) } else { usize::MAX };
         let again = self.repeats(c);
         let r = c.repeat[self.run].get();
         let atoms = |p: f64| {
@@ -114,7 +113,7 @@ impl Stand {
 
     /// Whether the value is the last one again.
     pub(crate) fn repeats(&self, c: &Column) -> bool {
-        self.last.is_finite() && (c.units.cell(self.last).0 - self.cell.0).abs() < 0.5 * c.units.quantum
+        self.last.is_finite() && c.units.index(self.last) == c.units.index(self.value)
     }
 
     /// F(x) of the density mixture before the event's values.
@@ -155,10 +154,10 @@ impl Stand {
         }
         if self.last.is_finite() {
             let r = c.repeat[self.run].get();
-            f(c.units.cell(self.last).0, w[REPEAT] * r);
+            f(self.last, w[REPEAT] * r);
             d += w[REPEAT] * (1.0 - r) + w[STEP] * es;
             if w[STEP] * (1.0 - es) > 1e-7 {
-                c.steps.spikes(usize::MAX).for_each(|(y, p)| f(self.last + y, w[STEP] * (1.0 - es) * p));
+                c.steps.spikes(usize::MAX).for_each(|(y, p)| f(c.units.centre_of(self.last + y), w[STEP] * (1.0 - es) * p));
             }
         }
         d

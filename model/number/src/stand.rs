@@ -252,7 +252,7 @@ impl Stand {
                 self.sigma[i] = c.scale(self.regime, i);
             }
         }
-        let blend = |own: f64, all: f64| if k.seen < 4 { all } else { 0.8 * own + 0.2 * all };
+        let blend = |own: f64, all: f64| if k.seen < 4 { all } else { 0.8 * own.min(30.0 * all) + 0.2 * all };
         self.sigma[STACK_KEY] = blend(k.error, self.sigma[STACK]);
         self.sigma[LAST_KEY] = blend(k.move_, self.sigma[LAST]);
         self.sigma[STACK_NARROW] = 0.3 * self.sigma[STACK];
@@ -263,8 +263,7 @@ impl Stand {
         self.w = c.share[self.regime].weights(self.awake);
         self.last = k.last;
         self.run = (32 - k.run.leading_zeros()).min(7) as usize;
-        let half = 0.5 * u.quantum;
-        self.slot_before = if k.last.is_finite() { c.values.find(u.cell(k.last).0, half) } else { usize::MAX };
+        self.slot_before = if k.last.is_finite() { c.values.find(u, k.last) } else { usize::MAX };
         let a = self.atoms_awake();
         self.w_marginal = c.share_marginal.weights(a);
         self.w_outer = c.share_outer.weights(a);

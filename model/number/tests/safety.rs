@@ -81,29 +81,21 @@ fn masses_of_all_cells_sum_to_at_most_one() {
                 _ => 1.0 + (2.0 * d.normal()).exp().round(),
             };
             s.event(&[v, (v + d.below(2) as f64).round()]);
-            if t % 20 != 19 {
+            if t > 30 && t % 60 != 59 {
                 continue;
             }
-            for second in [false, true] {
+            for second in [0, 1] {
                 let mut sum = 0.0;
-                for i in -20_000..20_000 {
+                for i in -400..400 {
                     let mut m = s.model.clone();
                     m.begin(&mut s.key, &Context::default());
-                    if second {
+                    if second == 1 {
                         m.observe(&mut s.key, 0, 1.0);
                     }
-                    if i % 100 == 0 || i64::abs(i) < 60 {
-                        let w = if i64::abs(i) < 60 { 1.0 } else { 100.0 };
-                        if w == 1.0 || i64::abs(i) >= 200 {
-                            sum += w * (-m.observe(&mut s.key, usize::from(second), i as f64)).exp();
-                        }
-                    }
-                    if i == -19_999 {
-                        assert!(m.resolution(0) == 1.0);
-                    }
+                    assert!(m.resolution(second) == 1.0);
+                    sum += (-m.observe(&mut s.key, second, i as f64)).exp();
                 }
-                // beyond the enumerated centre the sum is over every hundredth cell: an estimate, and small
-                assert!(sum <= 1.001 && sum > 0.8, "kind {kind} at {t}: {sum}");
+                assert!(sum <= 1.0 + 1e-9 && (t < 10 || sum > 0.8), "kind {kind} at {t}: {sum}");
             }
         }
     }
@@ -137,10 +129,12 @@ fn nothing_breaks_it() {
         }
         // and afterwards it predicts as if nothing had been
         let mut e = 0.0;
-        for _ in 0..500 {
+        for t in 0..500 {
             let y = d.normal();
             s.model.begin(&mut s.key, &Context::default());
-            e += (s.model.mean(0) - y).powi(2) / 500.0;
+            if t >= 50 {
+                e += (s.model.mean(0) - y).powi(2) / 450.0;
+            }
             s.model.observe(&mut s.key, 0, y);
             s.model.finish(&mut s.key);
         }
@@ -156,7 +150,7 @@ fn a_poisoned_start_is_forgotten() {
         s.event(&[first]);
         let late = s.mean_surprise(600, 400, |_| vec![(100.0 * d.normal()).round() / 100.0]);
         // a normal at a resolution of a hundredth has 6.02 nats
-        assert!(late < 6.6, "{first}: {late}");
+        assert!(late < 6.6, "{first:e}: {late}");
     }
 }
 

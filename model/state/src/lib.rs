@@ -195,7 +195,7 @@ impl State<'_> {
     }
 
     /// A named tensor: its dimensions, then its values in row-major order.
-    pub fn tensor(&mut self, name: &'static str, dims: &[usize], v: &mut Vec<f32>) -> Result<(), StateError> {
+    pub fn tensor(&mut self, name: &'static str, dims: &[usize], v: &mut [f32]) -> Result<(), StateError> {
         self.section(name)?;
         for d in dims {
             let mut n = *d as u64;

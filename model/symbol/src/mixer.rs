@@ -3,7 +3,7 @@
 //! Mahoney, "Adaptive Weighing of Context Models for Lossless Data Compression" (2005), and its successors. Rows of
 //! weights appear when they are first learnt, so that a quiet stream stays small.
 
-use surmise_lanes::{Block, LANES, madd, sum};
+use surmise_lanes::{Block, LANES, add_scaled, dot};
 use surmise_state::{Persist, State, StateError};
 
 /// Blocks of inputs: probabilities, histories, the ISSE chain, confidences, and everything else.
@@ -29,14 +29,7 @@ impl WeightSet {
     /// The mixed prediction in the stretched domain.
     #[inline(always)]
     pub fn dot<const FMA: bool>(&self, context: u32, inputs: &Row) -> f32 {
-        let w = &self.rows[self.index[context as usize] as usize];
-        let mut a = [0f32; LANES];
-        for g in 0..GROUPS {
-            for i in 0..LANES {
-                a[i] = madd::<FMA>(w[g][i], inputs[g][i], a[i]);
-            }
-        }
-        sum(&a)
+        dot::<FMA, GROUPS>(&self.rows[self.index[context as usize] as usize], inputs)
     }
 
     /// Moves the weights along the inputs.
@@ -47,12 +40,7 @@ impl WeightSet {
             *slot = self.rows.len() as u32;
             self.rows.push(self.rows[0]);
         }
-        let w = &mut self.rows[*slot as usize];
-        for g in 0..GROUPS {
-            for i in 0..LANES {
-                w[g][i] = madd::<FMA>(step, inputs[g][i], w[g][i]);
-            }
-        }
+        add_scaled::<FMA, GROUPS>(&mut self.rows[*slot as usize], inputs, step);
     }
 }
 
@@ -87,21 +75,13 @@ impl FinalMixer {
     /// The mixed prediction in the stretched domain.
     #[inline(always)]
     pub fn dot<const FMA: bool>(&self, context: u32, outputs: &Block) -> f32 {
-        let w = &self.rows[context as usize];
-        let mut a = [0f32; LANES];
-        for i in 0..LANES {
-            a[i] = w[i] * outputs[i];
-        }
-        sum(&a)
+        dot::<FMA, 1>(std::array::from_ref(&self.rows[context as usize]), std::array::from_ref(outputs))
     }
 
     /// Moves the weights along the outputs.
     #[inline(always)]
     pub fn learn<const FMA: bool>(&mut self, context: u32, outputs: &Block, step: f32) {
-        let w = &mut self.rows[context as usize];
-        for i in 0..LANES {
-            w[i] = madd::<FMA>(step, outputs[i], w[i]);
-        }
+        add_scaled::<FMA, 1>(std::array::from_mut(&mut self.rows[context as usize]), std::array::from_ref(outputs), step);
     }
 }
 

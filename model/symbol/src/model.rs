@@ -3,7 +3,7 @@
 //! [`SymbolModel::observe`] walks a symbol's path. At each node it first forms a prediction from what was known
 //! before the symbol came, and only then looks at the bit and learns. The same prediction code answers queries.
 
-use crate::code::Code;
+use crate::code::{Code, Path};
 use crate::context::{Context, mix};
 use crate::history::History;
 use crate::key::SymbolKey;
@@ -13,7 +13,7 @@ use crate::node::{
     BIAS, CONFIDENCE, DIRECT, Decision, Front, Maps, NET, OTHER, Place, RECENT_RANK, RECENT_SIDES, Tables, count, expected_bit, initial_row,
 };
 use crate::recency::{Recency, Recent};
-use crate::share::{EXPERTS_MAX, FixedShare};
+use crate::share::{EXPERTS_MAX, FixedShare, Nibble};
 use crate::spec::{Layout, Spec};
 use crate::tables::{CountTable, HistoryTable};
 use surmise_lanes::{LANES, kernels, sigmoid, stretch};
@@ -218,6 +218,7 @@ impl SymbolModel {
     pub fn observe(&mut self, key: &mut SymbolKey, side: &[u32], symbol: u32) -> f64 {
         let mut work = self.work.take().unwrap_or_default();
         work.front = self.front(key, side);
+        self.prefetch(&work.front, &self.spec.code.path(symbol));
         if let Some(n) = &self.network {
             let mut ids = [NONE; 16];
             let used = self.ids(key, side, &mut ids);
@@ -243,12 +244,23 @@ impl SymbolModel {
         nats
     }
 
+    /// Asks the processor for the lines of a symbol's first nibbles while there is other work to do.
+    fn prefetch(&self, front: &Front, path: &Path) {
+        let mut prefix = 0;
+        for depth in 0..(path.len as usize).min(2) {
+            for i in 0..self.lanes {
+                let k = nibble_key(front.hashes[i], depth, prefix);
+                if self.counted >> i & 1 == 1 { self.counts.prefetch(k) } else { self.histories.prefetch(k) }
+            }
+            prefix = prefix << 4 | u32::from(path.nibbles[depth]);
+        }
+    }
+
     /// Claims the line of every context at a nibble.
     #[inline(always)]
     fn claim(&mut self, front: &Front, depth: usize, prefix: u32, keys: &mut [u32; LANES], lines: &mut [u32; LANES]) {
         for i in 0..self.lanes {
             keys[i] = nibble_key(front.hashes[i], depth, prefix);
-            if self.counted >> i & 1 == 1 { self.counts.prefetch(keys[i]) } else { self.histories.prefetch(keys[i]) }
         }
         self.histories.grow_if_full();
         for i in 0..self.lanes {
@@ -281,7 +293,7 @@ impl SymbolModel {
 
     /// Forms the prediction at a place from the statistics in `d.slots`; returns the mixture's probability of a 1.
     #[inline(always)]
-    pub(crate) fn predict<const FMA: bool>(&self, front: &Front, at: &Place, network: f32, d: &mut Decision, walk: &[f64; EXPERTS_MAX]) -> f32 {
+    pub(crate) fn predict<const FMA: bool>(&self, front: &Front, at: &Place, network: f32, d: &mut Decision, outer: &Nibble) -> f32 {
         let t = Tables::get();
         let lanes = self.lanes;
         for i in 0..LANES {
@@ -331,7 +343,7 @@ impl SymbolModel {
                 (0.0, 0.0)
             };
         }
-        self.select(front, at, length, d);
+        self.select::<FMA>(front, at, length, d);
         // two layers of mixing
         d.outputs = [0.0; LANES];
         for (q, set) in self.sets.iter().enumerate() {
@@ -350,7 +362,7 @@ impl SymbolModel {
         d.places = [p0, p1];
         let mixed = 0.5 * sigmoid::<FMA>(d.stretched) + 0.25 * (a0 + a1);
         self.fill_experts::<FMA>(d, &confidence, mixed);
-        FixedShare::mix(walk, &d.experts) as f32
+        outer.mix::<FMA>(&d.experts)
     }
 
     /// Every expert's own prediction: plain orders that fall back on the next lower one, the counts' mixture, the
@@ -377,7 +389,7 @@ impl SymbolModel {
 
     /// Chooses the weights by small contexts.
     #[inline(always)]
-    fn select(&self, front: &Front, at: &Place, length: u32, d: &mut Decision) {
+    fn select<const FMA: bool>(&self, front: &Front, at: &Place, length: u32, d: &mut Decision) {
         let (mut seen, mut ones, mut zeros) = (0u32, 0u32, 0u32);
         for i in 0..self.orders {
             let s = d.seen[i] != 0.0;
@@ -398,7 +410,7 @@ impl SymbolModel {
             let e = (d.expects[0] + 1) as u32;
             ((ones.min(7) * 8 + zeros.min(7)) * 4 + e) * 4 + (seen / 2).min(3)
         };
-        let confident = (sigmoid::<false>(d.network) * 16.0) as u32;
+        let confident = if self.network.is_some() { (sigmoid::<FMA>(d.network) * 16.0) as u32 } else { 0 };
         d.selected = [node, m, front.last[0] & 255, front.last[1] & 255, fourth, (confident.min(15) * 16 + matched) * 16 + at.node, 0];
         if self.spec.sides > 0 {
             d.selected[self.sets.len() - 1] = front.side & 255;
@@ -432,11 +444,10 @@ impl SymbolModel {
         }
         self.maps.learn::<FMA>(self.lanes, d, y);
         let t = Tables::get();
+        let next = count::<FMA>(&d.slots, &d.counts, &t.rate, bit);
         for i in 0..self.lanes {
             if self.counted >> i & 1 == 1 {
-                let slot = d.slots[i];
-                let p = ((slot & 0xffff) as f32 + 0.5) * (1.0 / 65536.0);
-                self.counts.line_mut(lines[i])[at.node as usize] = count(slot, p, d.counts[i], bit, t.rate[d.counts[i] as usize]);
+                self.counts.line_mut(lines[i])[at.node as usize] = next[i];
             } else {
                 let s = &mut self.histories.line_mut(lines[i])[at.node as usize];
                 *s = crate::bits::BitHistory::get().next[*s as usize][bit as usize];
@@ -489,7 +500,6 @@ kernels! {
 fn walk[FMA](m: &mut SymbolModel, w: &mut Work, symbol: u32) -> f64 {
     let path = m.spec.code.path(symbol);
     let mut outer = m.share.start();
-    let mut likelihoods = [1f64; EXPERTS_MAX];
     let mut mixture = 1f64;
     m.claims = [[0.0; 3]; 10];
     let mut at = Place::default();
@@ -499,21 +509,22 @@ fn walk[FMA](m: &mut SymbolModel, w: &mut Work, symbol: u32) -> f64 {
         m.claim(&w.front, depth, at.prefix, &mut w.keys, &mut w.lines);
         let nibble = u32::from(path.nibbles[depth]);
         at.node = 1;
+        let mut weights = outer.nibble();
         for shift in (0..4u32).rev() {
             at.shift = shift;
             at.number = m.spec.code.node(depth, at.prefix, at.node);
             for i in 0..m.lanes { w.decision.slots[i] = m.slot(i, w.lines[i], at.node); }
             let logit = m.network.as_ref().map_or(0.0, |n| n.head.logit(at.number, n.core.features()));
-            let p = m.predict::<FMA>(&w.front, &at, logit, &mut w.decision, &outer);
+            let p = m.predict::<FMA>(&w.front, &at, logit, &mut w.decision, &weights);
             let bit = nibble >> shift & 1;
             let c = &mut m.claims[((p * 10.0) as usize).min(9)];
             c[0] += f64::from(p); c[1] += f64::from(bit); c[2] += 1.0;
             mixture *= f64::from(if bit == 1 { p } else { 1.0 - p });
-            FixedShare::step(&mut likelihoods, &w.decision.experts, bit == 1);
-            FixedShare::step(&mut outer, &w.decision.experts, bit == 1);
+            weights.step(&w.decision.experts, bit == 1);
             m.learn::<FMA>(&mut w.front, &at, &w.lines, &w.decision, bit);
             at.node = at.node * 2 + bit;
         }
+        outer = outer.after(&weights);
         for e in &mut w.front.expected {
             e.alive &= u32::from(e.path.nibbles[depth]) == nibble && e.path.len as usize > depth + 1;
         }
@@ -521,7 +532,7 @@ fn walk[FMA](m: &mut SymbolModel, w: &mut Work, symbol: u32) -> f64 {
         at.prefix = at.prefix << 4 | nibble;
     }
     m.share.finish(&outer);
-    m.score(&likelihoods);
+    m.score(outer.likelihoods());
     -libm::log(mixture)
 }
 }

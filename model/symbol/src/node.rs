@@ -225,14 +225,27 @@ impl Tables {
     }
 }
 
-/// The next slot of counts after a bit.
+/// The next slots of counts after a bit, in every lane.
 #[inline(always)]
-pub fn count(slot: u32, p: f32, n: u32, bit: u32, rate: f32) -> u32 {
-    let q = (p + rate * (bit as f32 - p)) * 65536.0;
-    let q = (q as u32).clamp(16, 65519);
-    let h = slot >> 24 << 1 | bit;
-    let h = if h > 255 { h & 127 | 128 } else { h };
-    q | (n + 1).min(255) << 16 | h << 24
+pub fn count<const FMA: bool>(slots: &[u32; LANES], counts: &[u32; LANES], rates: &[f32; 256], bit: u32) -> [u32; LANES] {
+    let y = bit as f32;
+    let mut rate = [0f32; LANES];
+    for i in 0..LANES {
+        rate[i] = rates[counts[i] as usize & 255];
+    }
+    let mut next = [0u32; LANES];
+    for i in 0..LANES {
+        let p = ((slots[i] & 0xffff) as i32 as f32 + 0.5) * (1.0 / 65536.0);
+        let q = (madd::<FMA>(rate[i], y - p, p) * 65536.0).clamp(16.0, 65519.0);
+        // SAFETY: the clamp keeps it far inside the range of the type.
+        let q = unsafe { q.to_int_unchecked::<i32>() } as u32;
+        let h = slots[i] >> 24 << 1 | bit;
+        let h = if h > 255 { h & 127 | 128 } else { h };
+        let n = counts[i] + 1;
+        let n = if n > 255 { 255 } else { n };
+        next[i] = q | n << 16 | h << 24;
+    }
+    next
 }
 
 /// What a match's expectation says at a place: the expected bit, if its path runs through the node.

@@ -9,7 +9,7 @@ use crate::key::SymbolKey;
 use crate::matching::LONGEST;
 use crate::model::{SymbolModel, history_slot, nibble_key};
 use crate::node::{Decision, Front, Place};
-use crate::share::{EXPERTS_MAX, FixedShare};
+use crate::share;
 use crate::tables::{FRESH, UNSEEN};
 use std::collections::BinaryHeap;
 use surmise_lanes::{LANES, kernels};
@@ -26,7 +26,7 @@ struct Branch {
     depth: usize,
     complete: bool,
     /// The outer mixture's weights after the branch.
-    outer: [f64; EXPERTS_MAX],
+    outer: share::Walk,
 }
 
 impl PartialEq for Branch {
@@ -194,9 +194,8 @@ fn expand[FMA](w: &mut Walk<'_>, b: Branch) -> () {
     let mut at = Place { depth: b.depth, prefix: b.prefix, nibbles: b.nibbles, ..Place::default() };
     at.mask = if m.spec.recency { w.front.recent.within(&b.nibbles, b.depth) } else { 0 };
     let mut probability = [0f64; 32];
-    let mut outer = vec![[0f64; EXPERTS_MAX]; 32];
+    let mut outer = [b.outer.nibble(); 32];
     probability[1] = b.probability;
-    outer[1] = b.outer;
     for node in 1..16u32 {
         let n = node as usize;
         if probability[n] < FAINT { continue; }
@@ -210,7 +209,7 @@ fn expand[FMA](w: &mut Walk<'_>, b: Branch) -> () {
         probability[2 * n + 1] = probability[n] * p;
         for bit in 0..2 {
             outer[2 * n + bit] = outer[n];
-            FixedShare::step(&mut outer[2 * n + bit], &w.decision.experts, bit == 1);
+            outer[2 * n + bit].step(&w.decision.experts, bit == 1);
         }
     }
     w.front.expected = kept;
@@ -220,7 +219,7 @@ fn expand[FMA](w: &mut Walk<'_>, b: Branch) -> () {
         nibbles[b.depth] = v as u8;
         let depth = b.depth + 1;
         let complete = depth == m.spec.code.length(nibbles[0]);
-        w.queue.push(Branch { probability: probability[16 + v], prefix: b.prefix << 4 | v as u32, nibbles, depth, complete, outer: outer[16 + v] });
+        w.queue.push(Branch { probability: probability[16 + v], prefix: b.prefix << 4 | v as u32, nibbles, depth, complete, outer: b.outer.after(&outer[16 + v]) });
     }
 }
 }

@@ -1,0 +1,153 @@
+//! Which of a producer's events a stream has learnt: what makes learning happen exactly once.
+//!
+//! The table is a function of the log alone: a checkpoint holds it, and replaying the log after the checkpoint
+//! brings it to where it was.
+
+use crate::store::bytes::{Cursor, Damaged, put_bytes, put_option, put_varint};
+use crate::store::group::Origin;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// What a stream remembers of one producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Producer {
+    /// The newest epoch seen.
+    pub epoch: u64,
+    /// The largest sequence number learnt in it.
+    pub last_seq: u64,
+    /// The largest number up to which everything was durable, or in this stream, when it was sent.
+    pub safe: Option<u64>,
+    /// The offset of its latest event; the producer with the smallest is forgotten first.
+    pub last_offset: u64,
+}
+
+/// How an event stands to what its stream has learnt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It has not been learnt.
+    New,
+    /// It has been learnt before.
+    Duplicate,
+    /// A newer epoch of its producer has sent events.
+    Fenced(u64),
+}
+
+/// The producers of one stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Producers {
+    map: FxHashMap<Arc<str>, Producer>,
+    max: usize,
+}
+
+impl Producers {
+    /// Nobody yet; at most so many are remembered.
+    pub fn new(max: usize) -> Producers {
+        Producers { map: FxHashMap::default(), max: max.max(1) }
+    }
+
+    /// How an event stands.
+    pub fn standing(&self, o: &Origin) -> Standing {
+        match self.map.get(&o.producer) {
+            Some(p) if o.epoch < p.epoch => Standing::Fenced(p.epoch),
+            Some(p) if o.epoch == p.epoch && o.seq <= p.last_seq => Standing::Duplicate,
+            _ => Standing::New,
+        }
+    }
+
+    /// Remembers an event that is being learnt.
+    pub fn note(&mut self, o: &Origin, offset: u64) {
+        let new = Producer { epoch: o.epoch, last_seq: o.seq, safe: o.safe, last_offset: offset };
+        match self.map.get_mut(&o.producer) {
+            Some(p) if p.epoch == o.epoch => *p = Producer { safe: p.safe.max(o.safe), ..new },
+            Some(p) => *p = new,
+            None => {
+                if self.map.len() >= self.max {
+                    self.forget_one();
+                }
+                self.map.insert(o.producer.clone(), new);
+            }
+        }
+    }
+
+    /// Forgets the producer that has been silent for longest.
+    fn forget_one(&mut self) {
+        let oldest = self.map.iter().min_by_key(|(name, p)| (p.last_offset, name.as_ref())).map(|(name, _)| name.clone());
+        if let Some(name) = oldest {
+            self.map.remove(&name);
+        }
+    }
+
+    /// Everyone, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Producer)> {
+        self.map.iter()
+    }
+
+    /// How many are remembered.
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Appends the table, in the order of names.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut all: Vec<_> = self.map.iter().collect();
+        all.sort_by_key(|(name, _)| name.as_ref());
+        put_varint(out, all.len() as u64);
+        for (name, p) in all {
+            put_bytes(out, name.as_bytes());
+            put_varint(out, p.epoch);
+            put_varint(out, p.last_seq);
+            put_option(out, p.safe);
+            put_varint(out, p.last_offset);
+        }
+    }
+
+    /// Reads a table.
+    pub fn decode(c: &mut Cursor<'_>, max: usize) -> Result<Producers, Damaged> {
+        let mut table = Producers::new(max);
+        for _ in 0..c.count("producers")? {
+            let name = Arc::from(c.text("producer")?);
+            let (epoch, last_seq) = (c.varint("epoch")?, c.varint("seq")?);
+            let (safe, last_offset) = (c.option("safe")?, c.varint("offset")?);
+            table.map.insert(name, Producer { epoch, last_seq, safe, last_offset });
+        }
+        Ok(table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(producer: &str, epoch: u64, seq: u64) -> Origin {
+        Origin { producer: producer.into(), epoch, seq, safe: Some(seq) }
+    }
+
+    #[test]
+    fn what_was_learnt_is_recognised() {
+        let mut t = Producers::new(10);
+        assert_eq!(t.standing(&origin("a", 1, 5)), Standing::New);
+        t.note(&origin("a", 1, 5), 0);
+        assert_eq!(t.standing(&origin("a", 1, 5)), Standing::Duplicate);
+        assert_eq!(t.standing(&origin("a", 1, 4)), Standing::Duplicate);
+        assert_eq!(t.standing(&origin("a", 1, 6)), Standing::New);
+        assert_eq!(t.standing(&origin("a", 0, 6)), Standing::Fenced(1));
+        assert_eq!(t.standing(&origin("a", 2, 1)), Standing::New);
+        t.note(&origin("a", 2, 1), 1);
+        assert_eq!(t.standing(&origin("a", 1, 9)), Standing::Fenced(2));
+        assert_eq!(t.standing(&origin("b", 0, 0)), Standing::New);
+    }
+
+    #[test]
+    fn the_silent_are_forgotten_first_and_tables_come_back() {
+        let mut t = Producers::new(2);
+        for (i, p) in ["a", "b", "a", "c"].iter().enumerate() {
+            t.note(&origin(p, 1, i as u64), i as u64);
+        }
+        let mut names: Vec<_> = t.iter().map(|(n, _)| n.to_string()).collect();
+        names.sort();
+        assert_eq!(names, ["a", "c"]);
+        let mut out = Vec::new();
+        t.encode(&mut out);
+        assert_eq!(Producers::decode(&mut Cursor(&out), 2), Ok(t));
+    }
+}

@@ -1,0 +1,240 @@
+//! A stream's whole state, and the one function that changes it: live, in recovery and in replay alike.
+
+use crate::producers::{Producers, Standing};
+use crate::store::bytes::{Cursor, Damaged, put_bytes, put_varint};
+use crate::store::group::{Logged, Origin};
+use crate::store::{CheckpointMeta, Draft, Store, StoreError, StreamEntry};
+use std::collections::BTreeMap;
+use surmise_event::{Code, Limits, Outcome, Record, Refusal};
+use surmise_learner::{Learner, LearnerError};
+
+/// What is counted beside learning; kept in checkpoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Events learnt (records, not offsets).
+    pub records: u64,
+    /// Events recognised as sent before.
+    pub duplicates: u64,
+    /// Bytes of the log, from its very beginning.
+    pub logged_bytes: u64,
+    /// The time of the latest event.
+    pub last_event_us: Option<i64>,
+    /// Refusals by code.
+    pub refused: BTreeMap<String, u64>,
+}
+
+/// What became of a record.
+pub enum Applied {
+    /// It was learnt.
+    Learnt(Outcome),
+    /// It had been learnt before.
+    Duplicate,
+}
+
+/// Everything about a stream that its owner holds.
+pub struct StreamState {
+    /// What it was made with.
+    pub entry: StreamEntry,
+    /// Its learner.
+    pub learner: Learner,
+    /// Its producers.
+    pub producers: Producers,
+    /// Its counters.
+    pub counters: Counters,
+}
+
+/// A stream could not be brought back.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoveryError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The learner failed.
+    #[error(transparent)]
+    Learner(#[from] LearnerError),
+    /// The log does not fit the state.
+    #[error("{0}")]
+    Log(String),
+}
+
+impl StreamState {
+    /// A stream that has learnt nothing.
+    pub fn new(entry: StreamEntry, producers_max: usize) -> Result<StreamState, LearnerError> {
+        let learner = Learner::new(entry.schema.clone(), entry.options.clone())?;
+        Ok(StreamState { entry, learner, producers: Producers::new(producers_max), counters: Counters::default() })
+    }
+
+    /// The one function: holds a record against what was learnt and against the schema, and learns from it. `append`
+    /// is called in between, when it is certain that the record will be learnt: it writes the log.
+    pub fn apply(
+        &mut self,
+        record: &Record,
+        origin: Option<&Origin>,
+        limits: &Limits,
+        append: impl FnOnce(u64),
+    ) -> Result<Applied, Refusal> {
+        match origin.map(|o| (self.producers.standing(o), o)) {
+            Some((Standing::Duplicate, _)) => return Ok(Applied::Duplicate),
+            Some((Standing::Fenced(epoch), o)) => {
+                let reason = format!("epoch {epoch} of the producer has taken over from epoch {}", o.epoch);
+                return Err(Refusal::new(Code::Fenced, "epoch", reason));
+            }
+            Some((Standing::New, _)) | None => {}
+        }
+        let event = self.learner.bind(record, limits)?;
+        let offset = self.learner.offset();
+        append(offset);
+        let outcome = self.learner.observe(&event);
+        if let Some(o) = origin {
+            self.producers.note(o, offset);
+        }
+        self.counters.records += 1;
+        self.counters.last_event_us = record.time_us.or(record.arrival_us);
+        Ok(Applied::Learnt(outcome))
+    }
+
+    /// Counts a refusal.
+    pub fn count_refusal(&mut self, code: Code) {
+        let word = code_word(code);
+        match self.counters.refused.get_mut(word.as_str()) {
+            Some(n) => *n += 1,
+            None => drop(self.counters.refused.insert(word, 1)),
+        }
+    }
+
+    /// The state as a checkpoint.
+    pub fn draft(&mut self, time_us: i64, with_hash: bool) -> Draft {
+        let mut rest = vec![1];
+        self.producers.encode(&mut rest);
+        let c = &self.counters;
+        for n in [c.records, c.duplicates, c.logged_bytes] {
+            put_varint(&mut rest, n);
+        }
+        put_varint(&mut rest, u64::from(c.last_event_us.is_some()));
+        rest.extend_from_slice(&c.last_event_us.unwrap_or(0).to_le_bytes());
+        put_varint(&mut rest, c.refused.len() as u64);
+        for (code, n) in &c.refused {
+            put_bytes(&mut rest, code.as_bytes());
+            put_varint(&mut rest, *n);
+        }
+        Draft {
+            stream: self.entry.number,
+            offset: self.learner.offset(),
+            time_us,
+            learner: self.learner.save(),
+            rest,
+            state_hash: with_hash.then(|| self.learner.state_hash()),
+        }
+    }
+
+    fn read_rest(&mut self, rest: &[u8], producers_max: usize) -> Result<(), Damaged> {
+        let mut c = Cursor(rest);
+        if c.byte("checkpoint version")? != 1 {
+            return Err(Damaged("a checkpoint's version"));
+        }
+        self.producers = Producers::decode(&mut c, producers_max)?;
+        let (records, duplicates, logged_bytes) = (c.varint("records")?, c.varint("duplicates")?, c.varint("bytes")?);
+        let some = c.varint("time")? == 1;
+        let time = c.u64("time")? as i64;
+        let mut refused = BTreeMap::new();
+        for _ in 0..c.count("refusals")? {
+            let code = c.text("code")?.to_owned();
+            refused.insert(code, c.varint("count")?);
+        }
+        self.counters = Counters { records, duplicates, logged_bytes, last_event_us: some.then_some(time), refused };
+        Ok(())
+    }
+
+    /// Brings a stream back: the newest whole checkpoint, then the log from there through [`StreamState::apply`].
+    ///
+    /// # Errors
+    /// No checkpoint is whole and the log does not go back to the beginning, or the log is damaged.
+    pub fn recover(store: &Store, entry: StreamEntry, producers_max: usize) -> Result<Recovered, RecoveryError> {
+        let mut checkpoint = None;
+        let mut passed_over = 0;
+        for meta in store.checkpoints.of(entry.number).into_iter().rev() {
+            match Self::from_checkpoint(store, &entry, &meta, producers_max) {
+                Ok(state) => {
+                    checkpoint = Some((state, meta));
+                    break;
+                }
+                Err(e) => {
+                    passed_over += 1;
+                    tracing::warn!(stream = entry.name, generation = meta.generation, "checkpoint is passed over: {e}");
+                }
+            }
+        }
+        let (mut state, meta) = match checkpoint {
+            Some((state, meta)) => (state, Some(meta)),
+            None => (Self::new(entry, producers_max)?, None),
+        };
+        let replayed = state.replay_tail(store)?;
+        Ok(Recovered { state, checkpoint: meta, passed_over, replayed })
+    }
+
+    fn from_checkpoint(
+        store: &Store,
+        entry: &StreamEntry,
+        meta: &CheckpointMeta,
+        producers_max: usize,
+    ) -> Result<StreamState, RecoveryError> {
+        let (learner, rest) = store.checkpoints.load(meta)?;
+        let learner = Learner::load(&learner)?;
+        if learner.offset() != meta.offset {
+            return Err(RecoveryError::Log(format!("it holds offset {} instead of {}", learner.offset(), meta.offset)));
+        }
+        let producers = Producers::new(producers_max);
+        let mut state = StreamState { entry: entry.clone(), learner, producers, counters: Counters::default() };
+        state.read_rest(&rest, producers_max).map_err(StoreError::from)?;
+        Ok(state)
+    }
+
+    fn replay_tail(&mut self, store: &Store) -> Result<u64, RecoveryError> {
+        // what the log holds was held against the limits when it came in
+        const NONE: Limits = Limits { fields: usize::MAX, symbol_bytes: usize::MAX, text_bytes: usize::MAX, name_bytes: usize::MAX };
+        let mut replayed = 0;
+        for group in store.log.tail(self.entry.number, self.learner.offset()) {
+            let (group, bytes) = group?;
+            if group.first_offset != self.learner.offset() {
+                let (want, got) = (self.learner.offset(), group.first_offset);
+                return Err(RecoveryError::Log(format!("the log goes on at offset {got}, but offset {want} comes next")));
+            }
+            for Logged { record, origin } in &group.records {
+                match self.apply(record, origin.as_ref(), &NONE, |_| {}) {
+                    Ok(Applied::Learnt(_)) => replayed += 1,
+                    Ok(Applied::Duplicate) => return Err(RecoveryError::Log("the log holds an event twice".into())),
+                    Err(e) => return Err(RecoveryError::Log(format!("the log holds an event that is refused: {e}"))),
+                }
+            }
+            if self.learner.offset() != group.first_offset + group.span {
+                return Err(RecoveryError::Log(format!("the group at offset {} was learnt differently before", group.first_offset)));
+            }
+            self.counters.logged_bytes += bytes as u64;
+        }
+        Ok(replayed)
+    }
+}
+
+/// A stream that was brought back.
+pub struct Recovered {
+    /// Its state.
+    pub state: StreamState,
+    /// The checkpoint that it began with.
+    pub checkpoint: Option<CheckpointMeta>,
+    /// Newer checkpoints that were not whole.
+    pub passed_over: u64,
+    /// Records of the log that were learnt again.
+    pub replayed: u64,
+}
+
+/// A code as the word that the protocol has for it.
+pub fn code_word(code: Code) -> String {
+    match serde_json::to_value(code) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => "other".into(),
+    }
+}
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;
