@@ -159,8 +159,7 @@ impl Config {
             }
         };
         within("commit_interval", s.commit_interval.0.as_millis() as u64, 0, 10_000, " ms");
-        // a leaf of sled holds up to 17 values and has to stay below a quarter of a segment of 4 MiB
-        within("group_bytes_max", s.group_bytes_max.0, 1 << 10, 56 << 10, " bytes");
+        within("group_bytes_max", s.group_bytes_max.0, 1 << 10, 1 << 20, " bytes");
         within("checkpoint_interval", s.checkpoint_interval.0.as_millis() as u64, 100, 7 * 86_400_000, " ms");
         within("checkpoint_events", s.checkpoint_events, 1, u64::MAX, "");
         within("generations", u64::from(s.generations), 1, 100, "");

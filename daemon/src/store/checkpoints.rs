@@ -1,6 +1,6 @@
 //! Checkpoints: whole states of streams, several generations of each.
 //!
-//! Tree `pieces`: stream (u32), generation (u64), piece (u32), all big-endian → checksum and up to 56 KiB of the
+//! Tree `pieces`: stream (u32), generation (u64), piece (u32), all big-endian → checksum and up to 14 KiB of the
 //! state. Tree `manifests`: stream, generation → a [`CheckpointMeta`] as JSON with a checksum. The order is: pieces,
 //! sync, manifest, sync, and only then the oldest generation goes; so that whatever happens, the newest generation
 //! that has a manifest is whole, or the one before it is.

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Bytes of one segment. Seventeen values of a leaf have to stay below a quarter of it.
-const SEGMENT_BYTES: usize = 4 << 20;
+const SEGMENT_BYTES: usize = 1 << 20;
 
 /// The largest value that is stored in one piece.
-pub(super) const PIECE_BYTES: usize = 56 << 10;
+pub(super) const PIECE_BYTES: usize = 14 << 10;
 
 /// How long a database of a daemon that was just dropped is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);

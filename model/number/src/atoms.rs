@@ -8,7 +8,7 @@ use crate::scale::Units;
 use surmise_state::{Persist, State, StateError};
 
 /// Remembered values of one table.
-pub(crate) const SLOTS: usize = 32;
+pub(crate) const SLOTS: usize = 64;
 /// Total count at which counts are halved.
 const LIMIT: f32 = 512.0;
 
@@ -76,8 +76,7 @@ impl Table {
 
     /// The slot whose value lies in the cell of `y`.
     pub(crate) fn find(&self, u: &Units, y: f64) -> usize {
-        let i = u.index(y);
-        self.values.iter().position(|v| u.index(*v) == i).unwrap_or(NOWHERE)
+        u.find(&self.values, y)
     }
 
     /// P(a value that is not remembered).
@@ -87,7 +86,17 @@ impl Table {
 
     /// Remembered values with their probability, given that the value is remembered.
     pub(crate) fn spikes(&self, before: usize) -> impl Iterator<Item = (f64, f64)> + '_ {
-        (0..self.values.len()).map(move |i| (self.values[i], self.chance(i, before)))
+        let inv = 1.0 / self.total as f64;
+        let follows = before != NOWHERE && !self.after.is_empty();
+        let (row, all) = if follows {
+            (&self.after[before * SLOTS..(before + 1) * SLOTS], 1.0 / (self.after_total[before] as f64 + 0.5))
+        } else {
+            (&self.after[..0], 1.0)
+        };
+        (0..self.values.len()).map(move |i| {
+            let p = self.counts[i] as f64 * inv;
+            (self.values[i], row.get(i).map_or(p, |n| (*n as f64 + 0.5 * p) * all))
+        })
     }
 
     /// P(slot | remembered, slot before).

@@ -4,6 +4,7 @@ use crate::atoms::{Odds, Table};
 use crate::calibrate::Calibrator;
 use crate::density::{Lanes, LogT, N};
 use crate::experts::*;
+use crate::lattice::Lattice;
 use crate::rls::Rls;
 use crate::scale::{Rebase, Units};
 use crate::share::Share;
@@ -98,6 +99,7 @@ pub(crate) struct Column {
     pub(crate) log: LogLevel,
     pub(crate) values: Table,
     pub(crate) steps: Table,
+    pub(crate) lattice: Lattice,
     pub(crate) repeat: [Odds; 8],
     /// P(value is there), by whether the key's last one was.
     pub(crate) there: [Odds; 2],
@@ -132,6 +134,7 @@ impl Column {
             log: LogLevel { mu: 0.0, spread: 1.0, n: 0, positive: true },
             values: Table::new(true),
             steps: Table::new(false),
+            lattice: Lattice::new(if columns > 64 { 32 } else { 256 }),
             repeat: std::array::from_fn(|_| Odds::new(0.3, 0.002)),
             there: [Odds::new(0.9, 0.005), Odds::new(0.3, 0.005)],
             calibrate: [Calibrator::new(), Calibrator::new()],
@@ -268,6 +271,7 @@ impl Persist for Column {
         s.bool("log", &mut self.log.positive)?;
         self.values.persist(s)?;
         self.steps.persist(s)?;
+        self.lattice.persist(s)?;
         self.repeat.iter_mut().try_for_each(|r| r.persist(s))?;
         s.f64s_fixed("sigma_given", &mut self.sigma_given)?;
         s.u32s_fixed("given_n", &mut self.given_n)?;

@@ -69,6 +69,13 @@ fn pdf3(z: f64) -> f64 {
     C3 / (u * u)
 }
 
+/// f(z) of t₃ up to a factor, in single precision; not below 1e-20.
+#[inline(always)]
+pub(crate) fn pdf3_single(z: f32) -> f32 {
+    let u = 1.0 + z * z * (1.0 / 3.0);
+    1.0 / (u * u).min(1e20)
+}
+
 #[inline(always)]
 fn mass_one(c: f64, h: f64, mu: f64, inv: f64) -> f64 {
     let z = (c - mu) * inv;
@@ -103,6 +110,38 @@ kernels! {
         let mut a = 0.0;
         for i in 0..N { a += s[i]; }
         a
+    }
+
+    /// Σ weight · f((value − mu) · inv), in single precision and sixteen partial sums.
+    pub(crate) fn weighed_density[FMA](values: &[f64], weight: &[f32], mu: f64, inv: f64) -> f64 {
+        let _ = FMA;
+        let mut s = [0f32; 16];
+        let (v, w) = (values.chunks_exact(16), weight.chunks_exact(16));
+        let (rv, rw) = (v.remainder(), w.remainder());
+        for (v, w) in v.zip(w) {
+            for i in 0..16 { s[i] += w[i] * pdf3_single(((v[i] - mu) * inv) as f32); }
+        }
+        for (i, (v, w)) in rv.iter().zip(rw).enumerate() { s[i] += w * pdf3_single(((v - mu) * inv) as f32); }
+        surmise_lanes::sum(&s) as f64
+    }
+
+    /// The same over the values below `x`.
+    pub(crate) fn weighed_below[FMA](values: &[f64], weight: &[f32], mu: f64, inv: f64, x: f64) -> f64 {
+        let _ = FMA;
+        let mut s = [0f32; 16];
+        let (v, w) = (values.chunks_exact(16), weight.chunks_exact(16));
+        let (rv, rw) = (v.remainder(), w.remainder());
+        for (v, w) in v.zip(w) {
+            for i in 0..16 {
+                let w = if v[i] < x { w[i] } else { 0.0 };
+                s[i] += w * pdf3_single(((v[i] - mu) * inv) as f32);
+            }
+        }
+        for (i, (v, w)) in rv.iter().zip(rw).enumerate() {
+            let w = if *v < x { *w } else { 0.0 };
+            s[i] += w * pdf3_single(((v - mu) * inv) as f32);
+        }
+        surmise_lanes::sum(&s) as f64
     }
 
     /// Natural logarithms, within 1e-9; what is not positive and normal counts as 1e-300.

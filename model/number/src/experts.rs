@@ -42,11 +42,12 @@ pub(crate) const GIVEN_VALUES: usize = 2;
 pub(crate) const GIVEN_SYMBOLS: usize = 3;
 
 /// The density mixture and the experts that put mass on single values.
-pub(crate) const A: usize = 5;
+pub(crate) const A: usize = 6;
 pub(crate) const REPEAT: usize = 1;
 pub(crate) const FREQUENT: usize = 2;
 pub(crate) const FOLLOWING: usize = 3;
 pub(crate) const STEP: usize = 4;
+pub(crate) const LATTICE: usize = 5;
 
 /// All experts, in the order of `expert_nats`.
 pub(crate) const NAMES: [&str; N + G + A - 2] = [
@@ -73,6 +74,7 @@ pub(crate) const NAMES: [&str; N + G + A - 2] = [
     "frequent",
     "following",
     "step",
+    "lattice",
 ];
 /// How many experts there are.
 pub(crate) const NAMED: usize = NAMES.len();

@@ -49,6 +49,7 @@ impl Column {
             }
         }
         self.values.learn(y, st.slot, st.slot_before);
+        self.lattice.learn(y, st.slot_lattice);
     }
 
     fn learn_linear(&mut self, st: &Stand, y: f64) {

@@ -13,7 +13,7 @@
 //! | `season` | sampling interval, records of past days |
 //! | `net` | the network as an expert |
 //! | `stand` | what stands written before an event |
-//! | `density`, `atoms`, `share` | masses of cells, of single values, and their mixture |
+//! | `density`, `atoms`, `lattice`, `share` | masses of cells, of single values, and their mixture |
 //! | `score`, `learn` | an observed value: what it cost, what it teaches |
 //! | `symbols` | what symbols of the event say |
 //! | `calibrate`, `predictive`, `forecast` | quantiles that cover, questions, roll-outs |
@@ -25,6 +25,7 @@ mod density;
 mod experts;
 mod forecast;
 mod key;
+mod lattice;
 mod learn;
 mod model;
 mod net;

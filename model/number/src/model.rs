@@ -258,6 +258,14 @@ impl NumberModel {
         Predictive::new(c, &self.standing.stands[column], None).quantile(c.calibrate[0].level(p))
     }
 
+    /// The standing quantiles at several levels, into `out`: cheaper than one after another.
+    pub fn quantiles(&self, column: usize, levels: &[f64], out: &mut Vec<f64>) {
+        let c = &self.columns[column];
+        let p = Predictive::new(c, &self.standing.stands[column], None);
+        out.clear();
+        out.extend(levels.iter().map(|l| p.quantile(c.calibrate[0].level(*l))));
+    }
+
     /// P(value ≤ x) as it stands, uncorrected.
     pub fn cdf(&self, column: usize, x: f64) -> f64 {
         Predictive::new(&self.columns[column], &self.standing.stands[column], None).cdf(x)

@@ -72,10 +72,27 @@ fn binade(x: f64) -> f64 {
 }
 
 /// The nearest integer of a number below 2^52 in size; ties to even, without a call.
-#[inline]
+#[inline(always)]
 pub(crate) fn round(x: f64) -> f64 {
     const M: f64 = 6_755_399_441_055_744.0;
     if x.abs() < 2_251_799_813_685_248.0 { (x + M) - M } else { x }
+}
+
+surmise_lanes::kernels! {
+    /// The first of `values` whose cell has the number `index`, cells being 1/`inverse` wide; `usize::MAX` if none.
+    fn find[FMA](values: &[f64], inverse: f64, index: f64) -> usize {
+        let _ = FMA;
+        for (c, part) in values.chunks(16).enumerate() {
+            let mut any = false;
+            for v in part { any |= round(*v * inverse) == index; }
+            if any {
+                for (i, v) in part.iter().enumerate() {
+                    if round(*v * inverse) == index { return c * 16 + i; }
+                }
+            }
+        }
+        usize::MAX
+    }
 }
 
 impl Units {
@@ -129,6 +146,11 @@ impl Units {
     #[inline]
     pub(crate) fn index(&self, y: f64) -> f64 {
         round(y * self.inverse)
+    }
+
+    /// The first of `values` in the cell of `y`; `usize::MAX` if none is.
+    pub(crate) fn find(&self, values: &[f64], y: f64) -> usize {
+        find(values, self.inverse, self.index(y))
     }
 
     /// How far a forecast may stray from the previous value.

@@ -57,6 +57,12 @@ pub(crate) fn given(columns: &[Column], stands: &[Stand], j: usize, symbols: &[u
 }
 
 impl Given {
+    /// The forecast and the scale, as 1/σ, of the expert that is trusted most.
+    pub(crate) fn centre(&self) -> (f64, f64) {
+        let best = (1..G).fold(0, |b, i| if self.w[i] > self.w[b] { i } else { b });
+        (self.mean(), self.inv[best])
+    }
+
     /// The forecast: centres by weight and precision, so that the share which an expert keeps for bad days does not
     /// pull on the good ones.
     pub(crate) fn mean(&self) -> f64 {
@@ -73,6 +79,9 @@ impl Given {
         if total > 0.0 && sum.is_finite() { self.mu[0] + sum / total } else { self.mu[0] }
     }
 }
+
+/// Spikes of so little mass altogether count as density where quantiles are concerned.
+pub(crate) const FAINT: f64 = 1e-4;
 
 impl Stand {
     /// Scores a value that is there; `given` was filled before.
@@ -95,12 +104,25 @@ impl Stand {
         self.slot_step = if self.last.is_finite() { c.steps.find(&c.units, self.step(c)) } else { usize::MAX };
         let again = self.repeats(c);
         let r = c.repeat[self.run].get();
-        let atoms = |p: f64| {
+        self.slot_lattice = c.lattice.find(&c.units, y);
+        let (mean, inv) = (self.mean, self.inv[STACK]);
+        let near = |st: &Self, p: f64, mean: f64, inv: f64, total: f64| {
+            if st.lattice { c.lattice.mass(st.slot_lattice, mean, inv, total, p) } else { 0.0 }
+        };
+        let near_marginal = near(&*self, self.p, mean, inv, self.lattice_total);
+        let near_outer = if self.given.awake == 1 {
+            near_marginal
+        } else {
+            let (mean, inv) = self.given.centre();
+            self.lattice_given = if self.lattice { c.lattice.total(mean, inv) } else { 0.0 };
+            near(&*self, self.given.p, mean, inv, self.lattice_given)
+        };
+        let atoms = |p: f64, near: f64| {
             let (f, o) = c.values.mass(self.slot, self.slot_before, p);
             let (s, _) = c.steps.mass(self.slot_step, usize::MAX, p);
-            [p, if again { r } else { 0.0 } + (1.0 - r) * p, f, o, s]
+            [p, if again { r } else { 0.0 } + (1.0 - r) * p, f, o, s, near]
         };
-        let (m_marginal, m_outer) = (atoms(self.p), atoms(self.given.p));
+        let (m_marginal, m_outer) = (atoms(self.p, near_marginal), atoms(self.given.p, near_outer));
         (self.m_marginal, self.m_outer) = (m_marginal, m_outer);
         self.p_marginal = mix(&self.w_marginal, &self.m_marginal);
         self.p_outer = mix(&self.w_outer, &self.m_outer);
@@ -119,8 +141,12 @@ impl Stand {
     /// F(x) of the density mixture before the event's values.
     fn density_cdf(&self, x: f64) -> f64 {
         let mut f = mixed_cdf(x, &self.w, &self.mu, &self.inv);
-        for (i, g) in [(LOG, self.log.cdf(x)), (BACKGROUND, self.background.cdf(x))] {
-            f += self.w[i] * (g - cdf3((x - self.mu[i]) * self.inv[i]));
+        // the last two lanes are not t₃
+        for i in [LOG, BACKGROUND] {
+            if self.w[i] > 1e-9 {
+                let g = if i == LOG { self.log.cdf(x) } else { self.background.cdf(x) };
+                f += self.w[i] * (g - cdf3((x - self.mu[i]) * self.inv[i]));
+            }
         }
         f
     }
@@ -143,21 +169,38 @@ impl Stand {
         }
     }
 
-    /// Calls `f` with place and mass of every spike; returns the factor of the density part.
+    /// Centre and scale by which the lattice is weighed.
+    pub(crate) fn lattice_centre(&self, g: Option<&Given>) -> (f64, f64) {
+        match g {
+            Some(g) if g.awake != 1 => g.centre(),
+            _ => (self.mean, self.inv[STACK]),
+        }
+    }
+
+    /// Calls `f` with place and mass of every spike but the lattice's; returns the factor of the density part.
     pub(crate) fn spikes(&self, c: &Column, w: &[f64; A], mut f: impl FnMut(f64, f64)) -> f64 {
         let (e, es) = (c.values.novelty(), c.steps.novelty());
         let mut d = w[0] + (w[FREQUENT] + w[FOLLOWING]) * e;
         for (i, before) in [(FREQUENT, usize::MAX), (FOLLOWING, self.slot_before)] {
-            if w[i] * (1.0 - e) > 1e-7 {
-                c.values.spikes(before).for_each(|(y, p)| f(y, w[i] * (1.0 - e) * p));
+            let m = w[i] * (1.0 - e);
+            if m > FAINT {
+                c.values.spikes(before).for_each(|(y, p)| f(y, m * p));
+            } else {
+                d += m;
             }
+        }
+        if self.lattice {
+            d += w[LATTICE] * if w[LATTICE] > FAINT { c.lattice.novelty() } else { 1.0 };
         }
         if self.last.is_finite() {
             let r = c.repeat[self.run].get();
             f(self.last, w[REPEAT] * r);
             d += w[REPEAT] * (1.0 - r) + w[STEP] * es;
-            if w[STEP] * (1.0 - es) > 1e-7 {
-                c.steps.spikes(usize::MAX).for_each(|(y, p)| f(c.units.centre_of(self.last + y), w[STEP] * (1.0 - es) * p));
+            let m = w[STEP] * (1.0 - es);
+            if m > FAINT {
+                c.steps.spikes(usize::MAX).for_each(|(y, p)| f(c.units.centre_of(self.last + y), m * p));
+            } else {
+                d += m;
             }
         }
         d
@@ -180,6 +223,13 @@ impl Stand {
                 below += m;
             }
         });
+        if self.lattice && w[LATTICE] > FAINT {
+            let (mean, inv) = self.lattice_centre(g);
+            let given = g.is_some_and(|g| g.awake != 1);
+            let total = if given { self.lattice_given } else { self.lattice_total };
+            below += w[LATTICE] * c.lattice.below(mean, inv, total, x - h);
+            here += w[LATTICE] * c.lattice.mass(self.slot_lattice, mean, inv, total, 0.0);
+        }
         let dense = if p < 0.05 {
             self.cdf(g, x) + (v - 0.5) * p
         } else {

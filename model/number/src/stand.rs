@@ -61,6 +61,11 @@ pub(crate) struct Stand {
     pub(crate) cell: (f64, f64),
     pub(crate) slot: usize,
     pub(crate) slot_step: usize,
+    pub(crate) slot_lattice: usize,
+    pub(crate) lattice: bool,
+    pub(crate) lattice_total: f64,
+    /// The same for the forecast given the event.
+    pub(crate) lattice_given: f64,
     pub(crate) m: Lanes,
     pub(crate) p: f64,
     pub(crate) m_marginal: [f64; A],
@@ -131,6 +136,10 @@ impl Stand {
             cell: (0.0, 0.0),
             slot: 0,
             slot_step: 0,
+            slot_lattice: 0,
+            lattice: false,
+            lattice_total: 0.0,
+            lattice_given: 0.0,
             m: [0.0; N],
             p: 0.0,
             m_marginal: [0.0; A],
@@ -264,6 +273,8 @@ impl Stand {
         self.last = k.last;
         self.run = (32 - k.run.leading_zeros()).min(7) as usize;
         self.slot_before = if k.last.is_finite() { c.values.find(u, k.last) } else { usize::MAX };
+        self.lattice = c.lattice.awake();
+        self.lattice_total = if self.lattice { c.lattice.total(self.mean, self.inv[STACK]) } else { 0.0 };
         let a = self.atoms_awake();
         self.w_marginal = c.share_marginal.weights(a);
         self.w_outer = c.share_outer.weights(a);
@@ -271,6 +282,6 @@ impl Stand {
 
     /// Which of the experts on single values have something to say.
     pub(crate) fn atoms_awake(&self) -> u32 {
-        1 | 1 << FREQUENT | if self.last.is_finite() { 1 << REPEAT | 1 << FOLLOWING | 1 << STEP } else { 0 }
+        1 | 1 << FREQUENT | u32::from(self.lattice) << LATTICE | if self.last.is_finite() { 1 << REPEAT | 1 << FOLLOWING | 1 << STEP } else { 0 }
     }
 }

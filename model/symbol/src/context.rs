@@ -1,5 +1,6 @@
 //! What a prediction may depend on: hashes of the key's past, one per context.
 
+use crate::followers::Followers;
 use crate::key::SymbolKey;
 
 /// One context.
@@ -13,6 +14,12 @@ pub enum Context {
     Word,
     /// The current and the previous word.
     Words,
+    /// The current word and the last but one.
+    SkipWord,
+    /// The kinds of bytes since the line began, runs of one kind as one.
+    Shape,
+    /// What followed the last two bytes the last times that they came, with the last byte.
+    Followers,
     /// The byte above in the previous line, and the last byte.
     Above1,
     /// The column and the byte above.
@@ -38,13 +45,16 @@ pub fn mix(h: u32, x: u32) -> u32 {
 impl Context {
     /// The context's hash for a key's next symbol; `lane` sets contexts of equal content apart.
     #[inline]
-    pub fn hash(self, lane: usize, key: &SymbolKey, side: &[u32]) -> u32 {
+    pub fn hash(self, lane: usize, key: &SymbolKey, follow: &Followers, side: &[u32]) -> u32 {
         let order = |h: u32, n: u8| (1..=n as usize).fold(h, |h, k| mix(h, key.at(k)));
         let h = match self {
             Context::Order(n) => order(0, n),
             Context::Skip(lags) => (1..=16).filter(|k| lags >> (k - 1) & 1 == 1).fold(0, |h, k| mix(h, key.at(k).wrapping_add(k as u32 * 977))),
             Context::Word => mix(key.line.word, 0),
             Context::Words => mix(key.line.word, key.line.previous_word),
+            Context::SkipWord => mix(mix(key.line.word, key.line.word_before), 77),
+            Context::Shape => mix(key.line.shape, key.line.field),
+            Context::Followers => mix(follow.after(key.at(1), key.at(2)), key.at(1) + 300),
             Context::Above1 => mix(key.line.above(), key.at(1)),
             Context::Above => mix(key.line.column(), key.line.above()),
             Context::Field => mix(mix(key.line.field, key.line.field_hash), 3),

@@ -35,6 +35,9 @@ pub struct SymbolKey {
 pub struct LinePlace {
     pub(crate) word: u32,
     pub(crate) previous_word: u32,
+    pub(crate) word_before: u32,
+    pub(crate) shape: u32,
+    kind: u32,
     pub(crate) field: u32,
     pub(crate) field_hash: u32,
     column: u32,
@@ -47,6 +50,10 @@ impl LinePlace {
         self.column
     }
 
+    pub(crate) fn place(&self) -> u32 {
+        self.column.min(15) * 16 + self.field.min(15)
+    }
+
     pub(crate) fn above(&self) -> u32 {
         self.previous.get(self.column as usize).map_or(0, |b| u32::from(*b))
     }
@@ -55,10 +62,23 @@ impl LinePlace {
         if b.is_ascii_alphanumeric() || b >= 128 {
             self.word = mix(self.word, u32::from(b) + 1);
         } else if self.word != 0 {
+            self.word_before = self.previous_word;
             self.previous_word = self.word;
             self.word = 0;
         }
+        let kind = match b {
+            b'0'..=b'9' => 1,
+            b'a'..=b'z' => 2,
+            b'A'..=b'Z' => 3,
+            128.. => 4,
+            _ => 256 + u32::from(b),
+        };
+        if kind != self.kind {
+            self.kind = kind;
+            self.shape = mix(self.shape, kind);
+        }
         if b == b'\n' {
+            (self.shape, self.kind) = (0, 0);
             std::mem::swap(&mut self.previous, &mut self.current);
             self.current.clear();
             (self.column, self.field, self.field_hash) = (0, 0, 0);
@@ -113,7 +133,7 @@ impl SymbolKey {
 
 impl Persist for LinePlace {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        for v in [&mut self.word, &mut self.previous_word, &mut self.field, &mut self.field_hash, &mut self.column] {
+        for v in [&mut self.word, &mut self.previous_word, &mut self.word_before, &mut self.shape, &mut self.kind, &mut self.field, &mut self.field_hash, &mut self.column] {
             s.u32("line place", v)?;
         }
         s.u8s("line", &mut self.current)?;

@@ -9,6 +9,7 @@
 mod bits;
 mod code;
 mod context;
+mod followers;
 mod history;
 mod key;
 mod matching;

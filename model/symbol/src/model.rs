@@ -5,6 +5,7 @@
 
 use crate::code::{Code, Path};
 use crate::context::{Context, mix};
+use crate::followers::Followers;
 use crate::history::History;
 use crate::key::SymbolKey;
 use crate::matching::MatchModel;
@@ -45,6 +46,7 @@ pub struct SymbolModel {
     pub(crate) counts: CountTable,
     pub(crate) histories: HistoryTable,
     pub(crate) past: History,
+    pub(crate) follow: Followers,
     pub(crate) maps: Maps,
     pub(crate) matches: [MatchModel; 2],
     pub(crate) recency: Recency,
@@ -88,8 +90,9 @@ impl SymbolModel {
         });
         let has_net = network.is_some();
         let row = initial_row(lanes, spec.recency, has_net);
-        let sizes = [256, 256, 256, 256, 2048, 4096, 256];
-        let used = if has_net { 6 } else { 5 } + usize::from(spec.sides > 0);
+        let sizes = [256, 256, 256, 256, 2048, 4096, 256, 256, 256];
+        let text = spec.code == Code::Byte && spec.sides == 0;
+        let used = if has_net { 6 } else { 5 } + usize::from(spec.sides > 0) + if text { 2 } else { 0 };
         let sets: Vec<WeightSet> = (0..used).map(|i| WeightSet::new(if spec.sides > 0 && i + 1 == used { 256 } else { sizes[i] }, row)).collect();
         const ORDERS: [&str; 8] = ["order-0", "order-1", "order-2", "order-3", "order-4", "order-5", "order-6", "order-7"];
         let mut names: Vec<&'static str> = (0..orders)
@@ -110,6 +113,7 @@ impl SymbolModel {
             counts: CountTable::new(spec.count_lines),
             histories: HistoryTable::new(spec.history_rows),
             past: History::new(spec.past, spec.keyed),
+            follow: Followers::new(spec.contexts.iter().any(|c| c.0 == Context::Followers)),
             maps,
             matches: [MatchModel::new(0, 4, spec.match_entries), MatchModel::new(1, 8, spec.match_entries)],
             recency: Recency::default(),
@@ -186,12 +190,15 @@ impl SymbolModel {
     pub(crate) fn front(&self, key: &SymbolKey, side: &[u32]) -> Front {
         let mut f = Front { last: [key.at(1), key.at(2)], ..Front::default() };
         for (i, (c, _)) in self.spec.contexts.iter().enumerate() {
-            f.hashes[i] = c.hash(i, key, side);
+            f.hashes[i] = c.hash(i, key, &self.follow, side);
         }
         f.expected = [0, 1].map(|i| self.matches[i].expect(key, &self.past, self.spec.code));
         if self.spec.recency {
             f.recent = Recent::of(key, self.spec.code);
         }
+        let class = |x: u32| match x.wrapping_sub(1) as u8 { b'0'..=b'9' => 1, b'a'..=b'z' | b'A'..=b'Z' | 128.. => 0, b' ' => 2, _ => 3u32 };
+        f.kinds = (1..=4).fold(0, |h, k| h << 2 | class(key.at(k)));
+        f.place = key.line.place();
         f.side = side.iter().fold(0, |h, x| mix(h, *x));
         f
     }
@@ -232,6 +239,7 @@ impl SymbolModel {
         if let Some(n) = &mut self.network {
             n.core.finish();
         }
+        self.follow.push(symbol, key.at(1), key.at(2));
         key.push(symbol, self.spec.code == Code::Byte);
         let at = self.past.push(symbol, key.last);
         key.last = at;
@@ -411,7 +419,12 @@ impl SymbolModel {
             ((ones.min(7) * 8 + zeros.min(7)) * 4 + e) * 4 + (seen / 2).min(3)
         };
         let confident = if self.network.is_some() { (sigmoid::<FMA>(d.network) * 16.0) as u32 } else { 0 };
-        d.selected = [node, m, front.last[0] & 255, front.last[1] & 255, fourth, (confident.min(15) * 16 + matched) * 16 + at.node, 0];
+        d.selected = [node, m, front.last[0] & 255, front.last[1] & 255, fourth, (confident.min(15) * 16 + matched) * 16 + at.node, 0, 0, 0];
+        if self.spec.code == Code::Byte && self.spec.sides == 0 {
+            let base = if self.network.is_some() { 6 } else { 5 };
+            d.selected[base] = front.kinds;
+            d.selected[base + 1] = front.place;
+        }
         if self.spec.sides > 0 {
             d.selected[self.sets.len() - 1] = front.side & 255;
         }
@@ -544,6 +557,7 @@ impl Persist for SymbolModel {
         self.counts.persist(s)?;
         self.histories.persist(s)?;
         self.past.persist(s)?;
+        self.follow.persist(s)?;
         self.maps.persist(s)?;
         self.matches.iter_mut().try_for_each(|m| m.persist(s))?;
         self.recency.persist(s)?;

@@ -33,7 +33,7 @@ pub const RECENT_SIDES: usize = 7;
 pub const RECENT_RANK: usize = 8;
 
 /// Selecting contexts of the mixer.
-pub const SETS: usize = 7;
+pub const SETS: usize = 9;
 
 /// What is fixed while one symbol is predicted.
 #[derive(Clone, Default)]
@@ -46,6 +46,10 @@ pub struct Front {
     pub recent: Recent,
     /// The two last symbols + 1.
     pub last: [u32; 2],
+    /// Kinds of the last four bytes, and the place within word and line.
+    pub kinds: u32,
+    /// See `kinds`.
+    pub place: u32,
     /// A hash of the event's other fields.
     pub side: u32,
 }

@@ -82,6 +82,10 @@ impl Spec {
             (Context::Above1, A),
             (Context::Field, A),
             (Context::Skip(0b110), A),
+            (Context::Shape, B),
+            (Context::Above, B),
+            (Context::SkipWord, B),
+            (Context::Followers, A),
         ];
         Spec { code: Code::Byte, keyed, contexts, sides: 0, recency: false, ..Spec::sized(memory_mib) }
     }

@@ -54,7 +54,8 @@ fn columns(
         .filter_map(|(f, n)| Some((f, n?)))
         .chain(options.fields.iter().map(|f| ("--field: column", f.name.as_str())))
     {
-        if !known(name) && !(name == GAP && flag.starts_with("--field")) {
+        let gap = name == GAP && flag.starts_with("--field");
+        if !known(name) && !gap {
             return Err(SourceError::Usage(no_such(flag, name, header.iter())));
         }
     }

@@ -1,0 +1,103 @@
+//! The command line as a whole.
+
+use crate::{checkpoint, demo, next, replay, send, status, stream, watch};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Predicts the next event of every stream, and learns from each one that comes.
+///
+/// Most commands talk to a running surmised; replay needs none.
+#[derive(Parser, Debug)]
+#[command(name = "surmise", version, propagate_version = true, after_help = HELP, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const HELP: &str = "\
+Examples:
+  tail -f access.log | surmise send --stream web     feed a running daemon
+  surmise next --stream web                          what does it expect now?
+  surmise watch --stream web                         how surprising is what comes?
+  surmise replay data.csv --time date                no daemon: learn from a file and see how well
+
+Exit codes: 0 done, 64 wrong usage or configuration, 65 bad input data, 69 daemon not reachable,
+            70 internal, 74 storage";
+
+/// What every command understands.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Global {
+    /// How results are printed.
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+    /// The daemon's HTTP address.
+    #[arg(long, global = true, value_name = "URL", env = "SURMISE_SERVER", default_value = "http://127.0.0.1:7070")]
+    pub(crate) server: String,
+    /// The daemon's event socket: HOST:PORT, or unix:PATH.
+    #[arg(long, global = true, value_name = "ADDRESS", env = "SURMISE_SOCKET", default_value = "127.0.0.1:7071")]
+    pub(crate) socket: String,
+    /// A token, where the daemon asks for one.
+    #[arg(long, global = true, value_name = "TOKEN", env = "SURMISE_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+}
+
+/// How results are printed.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// For people.
+    Text,
+    /// For programs: JSON on standard output, and nothing else there.
+    Json,
+}
+
+impl Global {
+    /// Whether JSON was asked for.
+    pub(crate) fn json(&self) -> bool {
+        self.output == Output::Json
+    }
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Send events from files or standard input to a daemon.
+    Send(send::SendArgs),
+    /// Follow a stream: every event as it comes, and how surprising it is.
+    Watch(watch::WatchArgs),
+    /// Ask what is expected of the next event.
+    Next(next::NextArgs),
+    /// Ask what is expected of the events after it, too.
+    Forecast(next::ForecastArgs),
+    /// Learn from recorded streams without a daemon, and see how well it goes.
+    Replay(replay::ReplayArgs),
+    /// Show whether the daemon lives, and its streams at a glance.
+    Status(status::StatusArgs),
+    /// List streams, or show one.
+    Stream(stream::StreamArgs),
+    /// List, make and export checkpoints.
+    Checkpoint(checkpoint::CheckpointArgs),
+    /// Start a daemon with a stream of known entropy, and watch it learn.
+    Demo(demo::DemoArgs),
+    /// Print a completion script for a shell.
+    #[command(after_help = "Example:\n  surmise completions bash > ~/.local/share/bash-completion/completions/surmise")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound_and_teaches() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        for c in command.get_subcommands().filter(|c| c.get_name() != "help") {
+            let nested = c.get_subcommands().any(|s| s.get_after_help().is_some());
+            assert!(c.get_after_help().is_some() || nested, "{} has no examples", c.get_name());
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `surmise checkpoint`: the durable states of a daemon's streams.
+
+use crate::args::Global;
+use crate::exit::{Exit, Failure};
+use crate::http::{Http, segment};
+use crate::paint::{Paint, Table, count, say, size};
+use clap::{Args, Subcommand};
+use serde_json::Value;
+use std::io::Write;
+use std::path::PathBuf;
+use surmise_protocol::CheckpointInfo;
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  surmise checkpoint ls
+  surmise checkpoint create --stream web
+  surmise checkpoint export web --to web.ckpt && surmise replay more.ndjson --from web.ckpt")]
+pub(crate) struct CheckpointArgs {
+    #[command(subcommand)]
+    command: CheckpointCommand,
+}
+
+#[derive(Subcommand, Debug)]
+enum CheckpointCommand {
+    /// List the checkpoints.
+    Ls {
+        /// Of this stream only.
+        #[arg(long, value_name = "STREAM")]
+        stream: Option<String>,
+    },
+    /// Make a checkpoint now.
+    Create {
+        /// Of this stream only; of all if it is left out.
+        #[arg(long, value_name = "STREAM")]
+        stream: Option<String>,
+    },
+    /// Save a checkpoint as a file that `surmise replay --from` reads.
+    Export {
+        /// The stream.
+        stream: String,
+        /// Its number; the newest if it is left out.
+        generation: Option<u64>,
+        /// The file; standard output if it is `-`.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+}
+
+pub(crate) fn run(global: &Global, args: &CheckpointArgs) -> Result<(), Failure> {
+    let http = Http::new(global);
+    match &args.command {
+        CheckpointCommand::Ls { stream } => {
+            let answer: Value = http.get("/api/v1/checkpoints", &query(stream))?;
+            list(global, answer, stream.as_deref())
+        }
+        CheckpointCommand::Create { stream } => {
+            let answer: Value = http.post("/api/v1/checkpoints", &query(stream))?;
+            list(global, answer, stream.as_deref())
+        }
+        CheckpointCommand::Export { stream, generation, to } => {
+            let generation = match generation {
+                Some(g) => *g,
+                None => newest(&http, stream)?,
+            };
+            let path = format!("/api/v1/checkpoints/{}/{generation}", segment(stream));
+            let mut response = http.open(&path, &[])?;
+            let bytes = response.body_mut().with_config().limit(u64::MAX).read_to_vec();
+            let bytes = bytes.map_err(|e| Failure::new(Exit::Unreachable, format!("the answer broke off: {e}")))?;
+            if to.as_os_str() == "-" {
+                std::io::stdout().write_all(&bytes)?;
+                return Ok(());
+            }
+            std::fs::write(to, &bytes).map_err(|e| Failure::new(Exit::Storage, format!("{}: {e}", to.display())))?;
+            if global.json() {
+                let done =
+                    serde_json::json!({ "stream": stream, "generation": generation, "bytes": bytes.len(), "file": to });
+                return Ok(say(&done.to_string())?);
+            }
+            Ok(say(&format!("checkpoint {generation} of {stream}: {} in {}", size(bytes.len() as u64), to.display()))?)
+        }
+    }
+}
+
+fn query(stream: &Option<String>) -> Vec<(&'static str, String)> {
+    stream.iter().map(|s| ("stream", s.clone())).collect()
+}
+
+/// Checkpoints, whether they come as a list, as one, or as an object that has a list.
+fn infos(answer: &Value) -> Result<Vec<CheckpointInfo>, Failure> {
+    let fault = |e: serde_json::Error| Failure::new(Exit::Internal, format!("the answer is not understood: {e}"));
+    let list = answer.as_array().or_else(|| answer.get("checkpoints").and_then(Value::as_array));
+    match list {
+        Some(l) => l.iter().map(|c| serde_json::from_value(c.clone()).map_err(fault)).collect(),
+        None => Ok(vec![serde_json::from_value(answer.clone()).map_err(fault)?]),
+    }
+}
+
+fn newest(http: &Http, stream: &str) -> Result<u64, Failure> {
+    let all = infos(&http.get("/api/v1/checkpoints", &query(&Some(stream.to_owned())))?)?;
+    let newest = all.iter().filter(|c| c.stream == stream).map(|c| c.generation).max();
+    newest.ok_or_else(|| {
+        Failure::usage(format!("stream {stream:?} has no checkpoint yet; surmise checkpoint create makes one"))
+    })
+}
+
+fn list(global: &Global, answer: Value, stream: Option<&str>) -> Result<(), Failure> {
+    if global.json() {
+        return Ok(say(&answer.to_string())?);
+    }
+    let mut t = Table::new(1, ["stream", "generation", "offset", "size", "made"]);
+    for c in infos(&answer)?.iter().filter(|c| stream.is_none_or(|s| s == c.stream)) {
+        t.row([c.stream.clone(), c.generation.to_string(), count(c.offset), size(c.bytes), c.time.clone()]);
+    }
+    for line in t.lines(Paint::stdout()) {
+        say(&line)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_several_shapes() {
+        let one = serde_json::json!({"stream":"s","generation":3,"offset":10,"time":"t","bytes":5});
+        assert_eq!(infos(&one).unwrap()[0].generation, 3);
+        assert_eq!(infos(&serde_json::json!([one])).unwrap().len(), 1);
+        assert_eq!(infos(&serde_json::json!({ "checkpoints": [one] })).unwrap().len(), 1);
+    }
+}

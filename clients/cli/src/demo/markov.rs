@@ -1,0 +1,149 @@
+//! A source whose entropy is known: pages that visitors ask for, each by the two before it, under a hidden mood.
+
+/// What the source emits.
+pub(crate) const PAGES: [&str; 20] = [
+    "/",
+    "/login",
+    "/search",
+    "/item",
+    "/cart",
+    "/checkout",
+    "/pay",
+    "/thanks",
+    "/help",
+    "/account",
+    "/orders",
+    "/logout",
+    "/offers",
+    "/reviews",
+    "/wishlist",
+    "/compare",
+    "/delivery",
+    "/returns",
+    "/contact",
+    "/error",
+];
+const N: usize = PAGES.len();
+/// Moods of the source. It is in one at a time, and nobody is told in which.
+const MOODS: usize = 2;
+/// How likely the mood changes at an event.
+const CHANGE: f64 = 1.0 / 25_000.0;
+/// One in so many pairs of pages is followed differently in another mood.
+const DIFFERS: u64 = 10;
+/// The likeliest page is this power of k likelier than the k-th.
+const STEEPNESS: f64 = 1.9;
+
+/// Uniform numbers from a seed (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+    fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+    fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+}
+
+type Row = [f64; N];
+
+/// The source: an order-2 Markov chain with a slow hidden mood.
+pub(crate) struct Markov {
+    /// Probabilities of the next page: by mood, page before last, last page.
+    rows: Vec<[[Row; N]; N]>,
+    mood: usize,
+    last: (usize, usize),
+    /// What one who knows the source but not its mood believes of the mood.
+    belief: [f64; MOODS],
+    random: Random,
+}
+
+impl Markov {
+    pub(crate) fn new(seed: u64) -> Markov {
+        let mut random = Random(seed);
+        let first: Box<[[Row; N]; N]> = Box::new(std::array::from_fn(|_| std::array::from_fn(|_| row(&mut random))));
+        let mut rows = vec![*first];
+        for _ in 1..MOODS {
+            let mut other = rows[0];
+            for r in other.iter_mut().flatten() {
+                if random.below(DIFFERS) == 0 {
+                    *r = row(&mut random);
+                }
+            }
+            rows.push(other);
+        }
+        Markov { rows, mood: 0, last: (0, 0), belief: [1.0 / MOODS as f64; MOODS], random }
+    }
+
+    /// The next page, and its exact surprise in bits: −log₂ of its probability given every page before it, to one who
+    /// knows all about the source except its mood. No predictor can do better on average.
+    pub(crate) fn emit(&mut self) -> (usize, f64) {
+        if self.random.unit() < CHANGE {
+            self.mood = (self.mood + 1 + self.random.below(MOODS as u64 - 1) as usize) % MOODS;
+        }
+        let (a, b) = self.last;
+        let symbol = draw(&self.rows[self.mood][a][b], self.random.unit());
+        let before: [f64; MOODS] = std::array::from_fn(|m| {
+            self.belief[m] * (1.0 - CHANGE) + (1.0 - self.belief[m]) * CHANGE / (MOODS as f64 - 1.0)
+        });
+        let joint: [f64; MOODS] = std::array::from_fn(|m| before[m] * self.rows[m][a][b][symbol]);
+        let p: f64 = joint.iter().sum();
+        self.belief = joint.map(|j| j / p);
+        self.last = (b, symbol);
+        (symbol, -p.log2())
+    }
+}
+
+/// Probabilities that fall with the rank, over pages in random order.
+fn row(random: &mut Random) -> Row {
+    let mut order: [usize; N] = std::array::from_fn(|i| i);
+    for i in (1..N).rev() {
+        order.swap(i, random.below(i as u64 + 1) as usize);
+    }
+    let mut row = [0.0; N];
+    for (rank, page) in order.into_iter().enumerate() {
+        row[page] = ((rank + 1) as f64).powf(-STEEPNESS);
+    }
+    let sum: f64 = row.iter().sum();
+    row.map(|p| p / sum)
+}
+
+fn draw(row: &Row, mut u: f64) -> usize {
+    for (i, p) in row.iter().enumerate() {
+        u -= p;
+        if u < 0.0 {
+            return i;
+        }
+    }
+    N - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_entropy_is_that_of_its_rows() {
+        let mut m = Markov::new(7);
+        let steep: f64 = {
+            let r = row(&mut Random(1));
+            r.iter().map(|p| -p * p.log2()).sum()
+        };
+        let n = 200_000;
+        let bits: f64 = (0..n).map(|_| m.emit().1).sum::<f64>() / f64::from(n);
+        assert!((bits - steep).abs() < 0.03, "{bits} but rows have {steep}");
+        let again = |seed| {
+            let mut m = Markov::new(seed);
+            (0..50).map(|_| m.emit().0).collect::<Vec<_>>()
+        };
+        assert_eq!(again(3), again(3));
+        assert_ne!(again(3), again(4));
+    }
+}

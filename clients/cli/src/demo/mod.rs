@@ -1,0 +1,220 @@
+//! `surmise demo`: a daemon in this process, a source of known entropy, the real client, the real socket.
+
+mod daemon;
+mod ledger;
+mod markov;
+mod screen;
+
+use crate::args::Global;
+use crate::exit::{Exit, Failure};
+use crate::http::Http;
+use crate::paint::{Paint, say};
+use crate::stream;
+use clap::Args;
+use ledger::Ledger;
+use markov::{Markov, PAGES};
+use screen::{Where, picture};
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use surmise_client::{Client, ClientError};
+use surmise_config::Config;
+use surmise_event::{Data, Datum, Record};
+use surmise_protocol::{Hello, StreamStatus};
+
+/// The stream that is shown.
+const STREAM: &str = "demo";
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  surmise demo                        until Ctrl-C
+  surmise demo --seconds 30 --rate 0  as fast as it goes
+  surmise demo --data ./demo-data     keep what it learns; the next run goes on from there
+
+The source is a visitor of a web shop: which page is asked for depends on the two before it, and on a mood
+that nobody sees and that changes now and then. As the source is known, so is its entropy, which no predictor
+can beat. Watch the mixture fall towards it, and the network and the experts beside it.")]
+pub(crate) struct DemoArgs {
+    /// Stop after so many seconds; by default never on a terminal, else after 60.
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<f64>,
+    /// Events a second; 0 is as fast as it goes.
+    #[arg(long, value_name = "EVENTS", default_value_t = 5000)]
+    rate: u64,
+    /// Where the daemon keeps its data; by default a directory that is removed at the end.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Seed of the source.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+pub(crate) fn run(global: &Global, args: &DemoArgs) -> Result<(), Failure> {
+    let temporary = match &args.data {
+        Some(_) => None,
+        None => Some(tempfile::tempdir()?),
+    };
+    let dir = args.data.clone().or_else(|| temporary.as_ref().map(|t| t.path().to_owned())).unwrap_or_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(demo(global, args, dir));
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    done
+}
+
+async fn demo(global: &Global, args: &DemoArgs, dir: PathBuf) -> Result<(), Failure> {
+    let text = !global.json();
+    if text {
+        say("starting surmised with its defaults in this process …")?;
+    }
+    let (config, usual) = configuration(dir);
+    let daemon = daemon::start(config).await?;
+    let place = Where { http: format!("http://{}", daemon.http), tcp: daemon.tcp.to_string(), usual };
+    let hello = Hello { token: global.token.clone(), ..Hello::new(format!("demo-{}", std::process::id()), STREAM) };
+    let client = Client::connect(daemon.tcp.into(), hello).await?;
+    let http = Http::new(&Global { server: place.http.clone(), ..global.clone() });
+    let endless = std::io::stdout().is_terminal() && text;
+    let limit = args.seconds.or((!endless).then_some(60.0)).map(Duration::from_secs_f64);
+    if text {
+        say(&format!(
+            "listening on {} and {}; sending events of known entropy over the socket",
+            place.http, place.tcp
+        ))?;
+    }
+    let ledger = Arc::new(Mutex::new(Ledger::default()));
+    let mut sender = tokio::spawn(send(client, Markov::new(args.seed), args.rate, ledger.clone()));
+    let shown = tokio::select! {
+        shown = show(http, &ledger, &place, endless, text, limit) => shown,
+        sent = &mut sender => match sent {
+            Ok(Err(e)) => Err(e.into()),
+            _ => Err(Failure::new(Exit::Internal, "the sender ended")),
+        },
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    };
+    sender.abort();
+    let stopped = daemon.stop().await;
+    shown.and(stopped)?;
+    let ledger = ledger.lock().map_err(|_| Failure::new(Exit::Internal, "the sender panicked"))?;
+    if !text {
+        return Ok(say(&summary(&ledger).to_string())?);
+    }
+    if let Some(dir) = &args.data {
+        say(&format!("stopped; what was learnt is in {}", dir.display()))?;
+    }
+    Ok(())
+}
+
+/// The daemon's defaults, in this directory; on other ports where the usual ones are taken.
+fn configuration(dir: PathBuf) -> (Config, bool) {
+    let mut config = Config::default();
+    config.store.dir = dir;
+    let free = |a: &str| std::net::TcpListener::bind(a).is_ok();
+    let usual = free(&config.listen.http) && free(&config.listen.tcp);
+    if !usual {
+        config.listen.http = "127.0.0.1:0".into();
+        config.listen.tcp = "127.0.0.1:0".into();
+    }
+    (config, usual)
+}
+
+/// Sends what the source emits, at a steady rate, for ever.
+async fn send(
+    mut client: Client,
+    mut source: Markov,
+    rate: u64,
+    ledger: Arc<Mutex<Ledger>>,
+) -> Result<(), ClientError> {
+    let (mut events, mut bits) = (0u64, 0.0);
+    let start = Instant::now();
+    loop {
+        let due = if rate == 0 {
+            256
+        } else {
+            ((start.elapsed().as_secs_f64() * rate as f64) as u64).saturating_sub(events).min(4096)
+        };
+        for _ in 0..due {
+            let (page, surprise) = source.emit();
+            events += 1;
+            bits += surprise;
+            if events.is_multiple_of(64)
+                && let Ok(mut l) = ledger.lock()
+            {
+                l.emitted(events, bits);
+            }
+            let record = Record { data: Data::One(Datum::Text(PAGES[page].into())), ..Record::default() };
+            client.send(record).await?;
+        }
+        if rate > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// Asks the daemon for the stream's report every second, and draws.
+async fn show(
+    http: Http,
+    ledger: &Mutex<Ledger>,
+    place: &Where,
+    redraw: bool,
+    text: bool,
+    limit: Option<Duration>,
+) -> Result<(), Failure> {
+    let http = Arc::new(http);
+    let (start, paint) = (Instant::now(), Paint::stdout());
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    tick.tick().await;
+    let (mut drawn, mut rounds) = (0, 0u64);
+    loop {
+        tick.tick().await;
+        rounds += 1;
+        let over = limit.is_some_and(|l| start.elapsed() >= l);
+        let asked = http.clone();
+        let ask = move || asked.get::<StreamStatus>(&format!("/api/v1/streams/{STREAM}"), &[]);
+        let status = tokio::task::spawn_blocking(ask).await.map_err(|e| Failure::new(Exit::Internal, e))?;
+        let status = match status {
+            Ok(s) => s,
+            Err(e) if over || rounds > 10 => return Err(e),
+            Err(_) => continue, // the first event is still on its way
+        };
+        let lines = {
+            let mut ledger = ledger.lock().map_err(|_| Failure::new(Exit::Internal, "the sender panicked"))?;
+            ledger.report(&stream::report(&status));
+            picture(&ledger, start.elapsed().as_secs_f64(), place, paint)
+        };
+        if text && redraw {
+            let mut out = std::io::stdout().lock();
+            if drawn > 0 {
+                write!(out, "\x1b[{drawn}A\x1b[J")?;
+            }
+            writeln!(out, "{}", lines.join("\n"))?;
+            out.flush()?;
+            drawn = lines.len();
+        } else if text && (over || rounds == 5 || rounds.is_multiple_of(20)) {
+            say(&format!("\n{}", lines.join("\n")))?;
+        } else if text {
+            say(&one_line(ledger, start.elapsed().as_secs_f64()))?;
+        }
+        if over {
+            return Ok(());
+        }
+    }
+}
+
+/// One line for terminals that cannot redraw.
+fn one_line(ledger: &Mutex<Ledger>, seconds: f64) -> String {
+    let Ok(l) = ledger.lock() else { return String::new() };
+    let (loss, floor) = l.curve.last().copied().unwrap_or_default();
+    format!(
+        "{seconds:>4.0} s  {:>10} events  {loss:.4} bits per event  (entropy {floor:.4})",
+        crate::paint::count(l.events().0)
+    )
+}
+
+fn summary(ledger: &Ledger) -> serde_json::Value {
+    let one = |l: &ledger::Loss| serde_json::json!({ "lately": l.lately, "overall": l.overall });
+    let losses: serde_json::Map<String, serde_json::Value> =
+        ledger.losses().iter().map(|l| (l.name.clone(), one(l))).collect();
+    let (events, window) = ledger.events();
+    serde_json::json!({ "events": events, "window_events": window, "entropy": one(&ledger.entropy()), "bits_per_event": losses })
+}

@@ -1,0 +1,106 @@
+//! The choices about a learner: a preset, a configuration file, single keys.
+
+use crate::exit::Failure;
+use clap::Args;
+use std::path::PathBuf;
+use surmise_config::Config;
+use surmise_learner::Options;
+use surmise_protocol::suggest;
+
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct LearnerArgs {
+    /// A named set of choices: auto, bytes, symbols, numbers, records.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<String>,
+    /// One choice, named as in the daemon's [model] table: network=off, engine=dfdx, memory_mib=16, seed=7, …
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// A configuration file of the daemon; its [model] table counts here.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Predict this field given the other fields of the same event, and score it alone.
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) target: Option<String>,
+}
+
+impl LearnerArgs {
+    /// Whether anything was said.
+    pub(crate) fn any(&self) -> bool {
+        self.preset.is_some() || !self.set.is_empty() || self.config.is_some() || self.target.is_some()
+    }
+
+    /// The options: defaults, under the file and the environment, under the preset, under single keys.
+    pub(crate) fn options(&self) -> Result<Options, Failure> {
+        let config = Config::load(self.config.as_deref()).map_err(Failure::usage)?;
+        let mut options = config.model;
+        if let Some(p) = &self.preset {
+            options = set(&options, "preset", p)?;
+        }
+        for pair in &self.set {
+            let (k, v) = pair
+                .split_once('=')
+                .ok_or_else(|| Failure::usage(format!("--set: expected KEY=VALUE, got {pair:?}")))?;
+            options = set(&options, k.trim().strip_prefix("model.").unwrap_or(k.trim()), v.trim())?;
+        }
+        if self.target.is_some() {
+            options.target.clone_from(&self.target);
+        }
+        Ok(options)
+    }
+}
+
+/// The options with one of them changed.
+fn set(options: &Options, key: &str, value: &str) -> Result<Options, Failure> {
+    let internal = |e: serde_json::Error| Failure::new(crate::exit::Exit::Internal, e);
+    let mut all = serde_json::to_value(options).map_err(internal)?;
+    let Some(table) = all.as_object_mut() else { return Err(Failure::usage("the options are no table")) };
+    let keys: Vec<String> = table.keys().cloned().collect();
+    let Some(slot) = table.get_mut(key) else {
+        let hint = match suggest(key, keys.iter().map(String::as_str)) {
+            Some(s) => format!("did you mean {s:?}?"),
+            None => format!("keys are {}", keys.join(", ")),
+        };
+        return Err(Failure::usage(format!("--set: unknown key {key:?}; {hint}")));
+    };
+    *slot = match serde_json::from_str(value) {
+        Ok(v @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_)))
+            if slot.is_number() || slot.is_boolean() =>
+        {
+            v
+        }
+        _ => value.into(),
+    };
+    serde_json::from_value(all).map_err(|e| Failure::usage(format!("{key}={value}: {e}").replace('`', "\"")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use surmise_learner::NetworkSize;
+
+    fn options(set: &[&str]) -> Result<Options, Failure> {
+        LearnerArgs { set: set.iter().map(|s| (*s).to_owned()).collect(), ..LearnerArgs::default() }.options()
+    }
+
+    #[test]
+    fn single_keys_are_set() {
+        let o = options(&["network=off", "model.seed=7", "memory_mib=16", "target=5"]).unwrap();
+        assert_eq!((o.network, o.seed, o.memory_mib, o.target.as_deref()), (NetworkSize::Off, 7, 16, Some("5")));
+        let says = |s: &str| options(&[s]).unwrap_err().message;
+        assert!(says("netwrk=off").contains("did you mean \"network\"?"));
+        assert!(says("network=of").contains("expected one of"), "{}", says("network=of"));
+        assert!(says("seed=x").contains("seed=x") && says("seed").contains("KEY=VALUE"));
+    }
+
+    #[test]
+    fn a_file_and_a_preset() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("c.toml");
+        std::fs::write(&file, "[model]\nnetwork = \"small\"\nseed = 3\n").unwrap();
+        let a = LearnerArgs { config: Some(file.clone()), preset: Some("numbers".into()), ..LearnerArgs::default() };
+        let o = a.options().unwrap();
+        assert_eq!((o.network, o.seed), (NetworkSize::Small, 3));
+        std::fs::write(&file, "[model]\nnetwrk = \"small\"\n").unwrap();
+        assert!(a.options().unwrap_err().message.contains("network"));
+    }
+}

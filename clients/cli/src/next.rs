@@ -1,0 +1,169 @@
+//! `surmise next` and `surmise forecast`: what is expected.
+
+use crate::args::Global;
+use crate::exit::{Exit, Failure};
+use crate::http::{Http, segment};
+use crate::paint::{Paint, bar, number, say};
+use clap::Args;
+use serde_json::Value;
+use surmise_event::{Expected, Prediction};
+
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  surmise next --stream web\n  surmise next --stream web --key user-7 --top 20 --output json"
+)]
+pub(crate) struct NextArgs {
+    /// The stream.
+    #[arg(long, value_name = "STREAM")]
+    stream: String,
+    /// One of the stream's keys.
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// How many symbols are listed.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    top: u32,
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  surmise forecast --stream load --horizon 24\n  surmise forecast --stream web --key user-7 --horizon 5 --top 3"
+)]
+pub(crate) struct ForecastArgs {
+    #[command(flatten)]
+    next: NextArgs,
+    /// How many events ahead.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    horizon: u32,
+}
+
+impl NextArgs {
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let mut q = vec![("top", self.top.to_string())];
+        q.extend(self.key.clone().map(|k| ("key", k)));
+        q
+    }
+}
+
+pub(crate) fn next(global: &Global, args: &NextArgs) -> Result<(), Failure> {
+    let answer: Value =
+        Http::new(global).get(&format!("/api/v1/streams/{}/next", segment(&args.stream)), &args.query())?;
+    if global.json() {
+        return Ok(say(&answer.to_string())?);
+    }
+    let paint = Paint::stdout();
+    let p = prediction(answer)?;
+    let key = p.key.as_ref().map_or(String::new(), |k| format!(", key {k}"));
+    say(&paint.dim(&format!("stream {}{key}, offset {}, model version {}", args.stream, p.offset, p.model_version)))?;
+    for line in lines(&p, paint) {
+        say(&line)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn forecast(global: &Global, args: &ForecastArgs) -> Result<(), Failure> {
+    let mut query = args.next.query();
+    query.push(("horizon", args.horizon.to_string()));
+    let path = format!("/api/v1/streams/{}/forecast", segment(&args.next.stream));
+    let answer: Value = Http::new(global).get(&path, &query)?;
+    if global.json() {
+        return Ok(say(&answer.to_string())?);
+    }
+    let paint = Paint::stdout();
+    for (i, step) in steps(answer)?.into_iter().enumerate() {
+        let p = prediction(step)?;
+        say(&format!("{} {}", paint.bold(&format!("+{:<4}", i + 1)), in_one_line(&p)))?;
+    }
+    Ok(())
+}
+
+fn prediction(v: Value) -> Result<Prediction, Failure> {
+    serde_json::from_value(v).map_err(|e| Failure::new(Exit::Internal, format!("the answer is not understood: {e}")))
+}
+
+/// The steps of a forecast: a list, or an object that has one.
+fn steps(answer: Value) -> Result<Vec<Value>, Failure> {
+    match answer {
+        Value::Array(steps) => Ok(steps),
+        Value::Object(o) => match o.into_iter().find(|(_, v)| v.is_array()) {
+            Some((_, Value::Array(steps))) => Ok(steps),
+            _ => Err(Failure::new(Exit::Internal, "the answer holds no list of steps")),
+        },
+        _ => Err(Failure::new(Exit::Internal, "the answer holds no list of steps")),
+    }
+}
+
+const BAR: usize = 24;
+
+fn lines(p: &Prediction, paint: Paint) -> Vec<String> {
+    let mut out = Vec::new();
+    for (name, expected) in &p.fields {
+        out.push(paint.bold(name));
+        match expected {
+            Expected::Symbols { top, other } => {
+                let shown: Vec<(String, f64)> = top.iter().map(|(s, p)| (symbol(s.as_deref()), *p)).collect();
+                let wide = shown.iter().map(|(s, _)| s.chars().count()).max().unwrap_or(0).clamp(5, 40);
+                for (s, p) in shown {
+                    let pad = " ".repeat(wide.saturating_sub(s.chars().count()));
+                    out.push(format!("  {s}{pad}  {:>6.2} %  {}", p * 100.0, paint.green(&bar(p, BAR))));
+                }
+                out.push(paint.dim(&format!("  {:wide$}  {:>6.2} %", "other", other * 100.0)));
+            }
+            Expected::Number { mean, median, quantiles, missing } => {
+                out.push(format!("  mean {}  median {}", number(*mean), number(*median)));
+                let levels: Vec<String> = quantiles.iter().map(|(q, x)| format!("{q}: {}", number(*x))).collect();
+                out.push(format!("  quantiles  {}", levels.join("  ")));
+                if let Some(m) = missing {
+                    out.push(paint.dim(&format!("  missing {:.2} %", m * 100.0)));
+                }
+            }
+        }
+    }
+    if let Some(e) = p.end {
+        out.push(format!("{}  {:.2} %  {}", paint.bold("end of the key"), e * 100.0, paint.green(&bar(e, BAR))));
+    }
+    out
+}
+
+pub(crate) fn in_one_line(p: &Prediction) -> String {
+    let field = |(name, e): (&String, &Expected)| match e {
+        Expected::Symbols { top, .. } => {
+            let likely: Vec<String> =
+                top.iter().take(3).map(|(s, p)| format!("{} {:.0} %", symbol(s.as_deref()), p * 100.0)).collect();
+            format!("{name}: {}", likely.join(", "))
+        }
+        Expected::Number { mean, quantiles, .. } => {
+            let (low, high) = (quantiles.get("0.05"), quantiles.get("0.95"));
+            let within = low.zip(high).map_or(String::new(), |(l, h)| format!(" ({} to {})", number(*l), number(*h)));
+            format!("{name}: {}{within}", number(*mean))
+        }
+    };
+    let mut parts: Vec<String> = p.fields.iter().map(field).collect();
+    parts.extend(p.end.map(|e| format!("end {:.0} %", e * 100.0)));
+    parts.join("   ")
+}
+
+/// A symbol as one word on the screen.
+fn symbol(s: Option<&str>) -> String {
+    match s {
+        None => "(missing)".into(),
+        Some(s) if s.chars().any(char::is_control) || s.trim() != s || s.is_empty() => format!("{s:?}"),
+        Some(s) if s.chars().count() > 40 => s.chars().take(39).chain(['…']).collect(),
+        Some(s) => s.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn predictions_are_told() {
+        let json = r#"{"offset":7,"model_version":7,"end":0.25,"fields":{"page":{"top":[["/home",0.61],[" ",0.2],[null,0.1]],"other":0.09},
+            "ms":{"mean":10.5,"median":10,"quantiles":{"0.05":1,"0.95":20}}}}"#;
+        let p = prediction(serde_json::from_str(json).unwrap()).unwrap();
+        let one = in_one_line(&p);
+        assert_eq!(one, "ms: 10.5 (1 to 20)   page: /home 61 %, \" \" 20 %, (missing) 10 %   end 25 %");
+        assert!(lines(&p, Paint::stdout()).iter().any(|l| l.contains("61.00 %")));
+        assert_eq!(steps(serde_json::json!({"stream":"x","steps":[1,2]})).unwrap().len(), 2);
+    }
+}

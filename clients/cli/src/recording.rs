@@ -1,0 +1,87 @@
+//! What is said about recordings, for `send` and `replay` alike.
+
+use crate::paint::{count, size};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::Duration;
+use surmise_event::Schema;
+use surmise_replay::{FieldChoice, Format, Source, SourceOptions};
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RecordingArgs {
+    /// Files, in order; several are one stream. `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// How the files are streams: bytes, text, tokens, lines, csv, ndjson. By default, their names and content tell.
+    ///
+    /// bytes, text: every byte is an event of one sequence.
+    /// tokens: each line is one key's sequence of symbols separated by blanks, and its end is an event.
+    /// lines: each line that is not blank is an event.
+    /// csv: a header, then one event a row.
+    /// ndjson: events as on the wire, one JSON object a line.
+    #[arg(long, value_name = "FORMAT", verbatim_doc_comment)]
+    pub(crate) format: Option<Format>,
+    /// What a field holds: category, number, bytes (text), gap or ignore; by default, the first rows tell.
+    #[arg(long = "field", value_name = "NAME:KIND")]
+    pub(crate) fields: Vec<FieldChoice>,
+    /// The column that names the key: which of many sequences a row belongs to.
+    #[arg(long, value_name = "COL")]
+    pub(crate) key: Option<String>,
+    /// The column that holds the time; the time since the key's last event is then predicted as the field `gap`.
+    #[arg(long, value_name = "COL")]
+    pub(crate) time: Option<String>,
+}
+
+impl RecordingArgs {
+    pub(crate) fn options(&self, known: Option<Schema>) -> SourceOptions {
+        SourceOptions {
+            files: self.files.clone(),
+            format: self.format,
+            fields: self.fields.clone(),
+            key: self.key.clone(),
+            time: self.time.clone(),
+            known,
+        }
+    }
+
+    /// The files in few words.
+    pub(crate) fn describe(&self, source: &Source) -> String {
+        let files = match self.files.as_slice() {
+            [] => "standard input".to_owned(),
+            [f] if f.as_os_str() == "-" => "standard input".to_owned(),
+            [f] => f.display().to_string(),
+            many => format!("{} files", many.len()),
+        };
+        let bytes = source.bytes_total().map_or(String::new(), |b| format!(", {}", size(b)));
+        format!("{files} as {}{bytes}", source.format().name())
+    }
+}
+
+/// The fields in few words.
+pub(crate) fn fields(schema: &Schema) -> String {
+    if schema.fields.is_empty() {
+        return "fields come with the events".into();
+    }
+    const SHOWN: usize = 16;
+    let names: Vec<String> =
+        schema.fields.iter().take(SHOWN).map(|f| format!("{}:{}", f.name, f.kind.name())).collect();
+    let more = schema.fields.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {} more", count(more as u64)) } else { String::new() };
+    format!("fields {}{more}", names.join(" "))
+}
+
+/// A bar on the terminal, if there is one.
+pub(crate) fn progress_bar(bytes_total: Option<u64>) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let (bar, style) = match bytes_total {
+        Some(total) => (ProgressBar::new(total), "{elapsed} {wide_bar:.cyan} {bytes}/{total_bytes}  {msg}"),
+        None => (ProgressBar::new_spinner(), "{elapsed} {spinner} {bytes}  {msg}"),
+    };
+    bar.set_style(ProgressStyle::with_template(style).expect("invariant: the template is well formed"));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

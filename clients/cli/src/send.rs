@@ -1,0 +1,277 @@
+//! `surmise send`: events from files or standard input to a daemon.
+
+use crate::args::Global;
+use crate::exit::{Exit, Failure};
+use crate::http::{Http, segment};
+use crate::next::in_one_line;
+use crate::paint::{Paint, count, say};
+use crate::recording::{RecordingArgs, fields, progress_bar};
+use crate::watch::outcome_line;
+use clap::{Args, ValueEnum};
+use indicatif::ProgressBar;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+use surmise_client::{Address, Client, ClientError, Options, Progress};
+use surmise_event::Schema;
+use surmise_protocol::{EventLine, Hello, Reply, StreamStatus, Want};
+use surmise_replay::{Item, Source, SourceError};
+use tokio::sync::{mpsc, oneshot, watch};
+
+#[derive(Args, Debug)]
+#[command(after_help = HELP)]
+pub(crate) struct SendArgs {
+    #[command(flatten)]
+    recording: RecordingArgs,
+    /// The stream; the daemon's default stream if neither this nor the events name one.
+    #[arg(long, value_name = "STREAM")]
+    stream: Option<String>,
+    /// The name under which the daemon remembers what it has; by default made of this host and the files, so that
+    /// sending the same files again resumes. Standard input gets a new name every time.
+    #[arg(long, value_name = "NAME")]
+    producer: Option<String>,
+    /// The producer's epoch; a higher one starts afresh and shuts out the lower ones.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    epoch: u64,
+    /// What to print of every event: its outcome, or its outcome and the next prediction.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    want: Option<Wanted>,
+    /// Give up when a lost daemon has not come back after so many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    wait: u64,
+    /// Events that may be on their way unacknowledged.
+    #[arg(long, value_name = "EVENTS", default_value_t = 8192)]
+    window: usize,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// How surprising each event was.
+    Outcome,
+    /// The same, and what is expected next.
+    Next,
+}
+
+const HELP: &str = "\
+Examples:
+  tail -f access.log | surmise send --stream web
+  surmise send ETTh1.csv --time date --stream transformer
+  surmise send hdfs_train --format tokens --stream hdfs     run it again: it resumes
+  printf 'up\\ndown\\nup\\n' | surmise send --format lines --stream link --want next
+
+Every event is kept until the daemon has acknowledged it as durable. When the daemon goes away and comes
+back, sending resumes by itself without loss or duplicates.";
+
+pub(crate) fn run(global: &Global, args: SendArgs) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let done = runtime.block_on(send(global, &args));
+    // a thread that waits for standard input cannot be waited for
+    runtime.shutdown_background();
+    done
+}
+
+async fn send(global: &Global, args: &SendArgs) -> Result<(), Failure> {
+    let address: Address = global.socket.parse()?;
+    let source = Source::open(&args.recording.options(known_schema(global, args)))?;
+    let hello = Hello {
+        producer: Some(args.producer.clone().unwrap_or_else(|| producer(args))),
+        epoch: args.epoch,
+        token: global.token.clone(),
+        stream: args.stream.clone(),
+        want: match args.want {
+            None => vec![Want::Ack],
+            Some(Wanted::Outcome) => vec![Want::Ack, Want::Outcome],
+            Some(Wanted::Next) => vec![Want::Ack, Want::Outcome, Want::Next],
+        },
+        ..Hello::default()
+    };
+    let (replies, inbox) = mpsc::channel(1024);
+    let options = Options {
+        window_events: args.window,
+        give_up_after: Some(Duration::from_secs(args.wait)),
+        replies: args.want.map(|_| replies),
+        ..Options::default()
+    };
+    let client = Client::connect_with(address, hello.clone(), options).await?;
+    let resumes = client.committed_at_start().map_or(String::new(), |c| format!("; resumes after record {}", count(c)));
+    let to = args.stream.as_deref().map_or("the default stream".to_owned(), |s| format!("stream {s}"));
+    let producer = hello.producer.unwrap_or_default();
+    eprintln!("sending {} to {to} at {} as {producer}{resumes}", args.recording.describe(&source), global.socket);
+    for note in std::iter::once(&fields(source.schema())).chain(source.notes()) {
+        eprintln!("{note}");
+    }
+    let printer = tokio::spawn(print_replies(inbox, global.json()));
+    let start = Instant::now();
+    let sent = pump(client, source).await;
+    let _ = printer.await;
+    finish(global, sent, start.elapsed().as_secs_f64())
+}
+
+/// What came of sending.
+struct Sent {
+    records: u64,
+    skipped: u64,
+    progress: Progress,
+    local: Vec<(u64, String)>,
+    fault: Option<Failure>,
+}
+
+/// Sends every record of the source, and waits for the last acknowledgement. An interrupt ends the reading, not the
+/// sending of what was read.
+async fn pump(mut client: Client, source: Source) -> Sent {
+    let bar = progress_bar(source.bytes_total());
+    let ticker = tokio::spawn(tick(bar.clone(), source.bytes_counter(), client.follow()));
+    let mut items = read(source);
+    let mut sent = Sent { records: 0, skipped: 0, progress: Progress::default(), local: Vec::new(), fault: None };
+    let mut interrupted = interrupts();
+    loop {
+        let item = tokio::select! {
+            item = items.recv() => item,
+            _ = &mut interrupted => None,
+        };
+        let item = match item {
+            None => break,
+            Some(Ok(item)) => item,
+            Some(Err(e)) => {
+                sent.fault = Some(e.into());
+                break;
+            }
+        };
+        sent.records += 1;
+        let line = EventLine { seq: None, stream: item.stream.clone(), record: item.record.clone() };
+        match client.send_line(line).await {
+            Ok(_) => {}
+            Err(ClientError::Record(r)) => sent.local.push((sent.records, item.refused(r).to_string())),
+            Err(e) => {
+                sent.fault = Some(e.into());
+                break;
+            }
+        }
+    }
+    sent.skipped = client.skipped();
+    sent.progress = client.progress();
+    match client.close().await {
+        Ok(p) => sent.progress = p,
+        Err(e) => sent.fault = sent.fault.or(Some(e.into())),
+    }
+    ticker.abort();
+    bar.finish_and_clear();
+    sent
+}
+
+/// The first interrupt, as a message; the second one ends the process at once.
+fn interrupts() -> oneshot::Receiver<()> {
+    let (tx, rx) = oneshot::channel();
+    tokio::spawn(async move {
+        let _ = tokio::signal::ctrl_c().await;
+        eprintln!("interrupted: waiting for what was read to become durable; interrupt again to leave at once");
+        let _ = tx.send(());
+        let _ = tokio::signal::ctrl_c().await;
+        std::process::exit(Exit::Unreachable as i32);
+    });
+    rx
+}
+
+/// Reads the source on a thread of its own, as reading may wait.
+fn read(source: Source) -> mpsc::Receiver<Result<Item, SourceError>> {
+    let (tx, rx) = mpsc::channel(1024);
+    tokio::task::spawn_blocking(move || {
+        for item in source {
+            if tx.blocking_send(item).is_err() {
+                break;
+            }
+        }
+    });
+    rx
+}
+
+/// Keeps the bar up to date.
+async fn tick(bar: ProgressBar, bytes: Arc<AtomicU64>, follow: watch::Receiver<Progress>) {
+    let mut every = tokio::time::interval(Duration::from_millis(200));
+    loop {
+        every.tick().await;
+        let state = if follow.borrow().connected { "" } else { "  reconnecting…" };
+        bar.set_position(bytes.load(Ordering::Relaxed));
+        bar.set_message(format!("{} durable{state}", count(follow.borrow().settled.unwrap_or(0))));
+    }
+}
+
+async fn print_replies(mut inbox: mpsc::Receiver<Reply>, json: bool) {
+    let paint = Paint::stdout();
+    while let Some(reply) = inbox.recv().await {
+        let line = match &reply {
+            Reply::Outcome(o) if json => serde_json::to_string(o).unwrap_or_default(),
+            Reply::Outcome(o) => match &o.next {
+                Some(next) => format!("{}   next {}", outcome_line(o, paint), in_one_line(next)),
+                None => outcome_line(o, paint),
+            },
+            _ => continue,
+        };
+        if say(&line).is_err() {
+            break;
+        }
+    }
+    // nobody reads any more; the events go on
+    while inbox.recv().await.is_some() {}
+}
+
+fn finish(global: &Global, sent: Sent, seconds: f64) -> Result<(), Failure> {
+    let Sent { records, skipped, progress: p, local, fault } = sent;
+    let refused = p.refused + local.len() as u64;
+    let summary = serde_json::json!({
+        "records": records, "skipped": skipped, "durable_through": p.acked, "duplicates": p.duplicates,
+        "refused": refused, "reconnects": p.reconnects, "seconds": seconds,
+    });
+    for (n, e) in local.iter().take(20) {
+        eprintln!("refused: record {n}: {e}");
+    }
+    for e in &p.refusals {
+        eprintln!("refused: {e}");
+    }
+    if global.json() {
+        say(&summary.to_string())?;
+    } else {
+        let rate = count((records.saturating_sub(skipped) as f64 / seconds.max(1e-3)) as u64);
+        let mut parts = vec![format!("{} records in {seconds:.1} s ({rate}/s)", count(records))];
+        let mut more = |n: u64, what: &str| (n > 0).then(|| parts.push(format!("{} {what}", count(n))));
+        more(skipped, "already there");
+        more(p.duplicates, "duplicates");
+        more(refused, "refused");
+        more(p.reconnects, "reconnects");
+        eprintln!("{}", parts.join(", "));
+    }
+    match fault {
+        Some(f) => Err(f),
+        None if refused > 0 => {
+            Err(Failure::new(Exit::Data, format!("{} of {} records were refused", count(refused), count(records))))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The fields that the stream already has, so that the file is read to fit them.
+fn known_schema(global: &Global, args: &SendArgs) -> Option<Schema> {
+    let path = format!("/api/v1/streams/{}", segment(args.stream.as_deref()?));
+    let status: StreamStatus = Http::new(global).get(&path, &[]).ok()?;
+    Some(status.schema).filter(|s| !s.fields.is_empty())
+}
+
+/// A name that is the same whenever the same files are sent from the same place.
+fn producer(args: &SendArgs) -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let files = &args.recording.files;
+    if files.is_empty() || files.iter().any(|f| f.as_os_str() == "-") {
+        let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+        return format!("{host}:stdin:{}:{nanos:x}", std::process::id());
+    }
+    let full = |f: &std::path::PathBuf| std::fs::canonicalize(f).unwrap_or_else(|_| f.clone()).display().to_string();
+    let paths: Vec<String> = files.iter().map(full).collect();
+    let name = format!("{host}:{}", paths.join(":"));
+    const MAX: usize = 200;
+    if name.len() <= MAX {
+        return name;
+    }
+    let hash = name.bytes().fold(0xcbf29ce484222325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100000001b3));
+    let cut = (0..=MAX - 17).rev().find(|i| name.is_char_boundary(*i)).unwrap_or(0);
+    format!("{}-{hash:016x}", &name[..cut])
+}

@@ -1,0 +1,121 @@
+//! `surmise stream`: the streams of a daemon.
+
+use crate::args::Global;
+use crate::exit::{Exit, Failure};
+use crate::http::{Http, segment};
+use crate::paint::{Paint, Table, count, number, say, size};
+use crate::recording::fields;
+use clap::{Args, Subcommand};
+use serde_json::Value;
+use surmise_learner::Report;
+use surmise_protocol::{StreamList, StreamStatus};
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  surmise stream ls\n  surmise stream show web --output json")]
+pub(crate) struct StreamArgs {
+    #[command(subcommand)]
+    command: StreamCommand,
+}
+
+#[derive(Subcommand, Debug)]
+enum StreamCommand {
+    /// List the streams.
+    Ls,
+    /// Show one stream: its fields, and the mixture beside every expert.
+    Show {
+        /// The stream.
+        stream: String,
+    },
+}
+
+pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
+    let http = Http::new(global);
+    let path = match &args.command {
+        StreamCommand::Ls => "/api/v1/streams".to_owned(),
+        StreamCommand::Show { stream } => format!("/api/v1/streams/{}", segment(stream)),
+    };
+    let answer: Value = http.get(&path, &[])?;
+    if global.json() {
+        return Ok(say(&answer.to_string())?);
+    }
+    let fault = |e: serde_json::Error| Failure::new(Exit::Internal, format!("the answer is not understood: {e}"));
+    let paint = Paint::stdout();
+    let lines = match &args.command {
+        StreamCommand::Ls => table(&serde_json::from_value::<StreamList>(answer).map_err(fault)?.streams).lines(paint),
+        StreamCommand::Show { .. } => show(&serde_json::from_value(answer).map_err(fault)?, paint),
+    };
+    for line in lines {
+        say(&line)?;
+    }
+    Ok(())
+}
+
+/// A stream's report, as far as it is understood.
+pub(crate) fn report(s: &StreamStatus) -> Report {
+    serde_json::from_value(s.report.clone()).unwrap_or_else(|_| Report {
+        loss_bits_per_event: s.report.get("loss_bits_per_event").and_then(Value::as_f64).unwrap_or(f64::NAN),
+        ..Report::default()
+    })
+}
+
+pub(crate) fn table(streams: &[StreamStatus]) -> Table {
+    let mut t = Table::new(1, ["stream", "events", "keys", "fields", "bits/event", "state", "last event"]);
+    for s in streams {
+        t.row([
+            s.stream.clone(),
+            count(s.offset),
+            count(s.keys),
+            count(s.schema.fields.len() as u64),
+            format!("{:.4}", report(s).loss_bits_per_event),
+            size(s.state_bytes),
+            s.last_event_time.clone().unwrap_or_default(),
+        ]);
+    }
+    t
+}
+
+fn show(s: &StreamStatus, paint: Paint) -> Vec<String> {
+    let r = report(s);
+    let mut out = vec![
+        format!(
+            "{}: {} events, {} keys held, model version {}, state {}",
+            paint.bold(&s.stream),
+            count(s.offset),
+            count(s.keys),
+            s.model_version,
+            size(s.state_bytes)
+        ),
+        fields(&s.schema),
+    ];
+    if let Some(c) = &s.checkpoint {
+        out.push(format!("checkpoint {} up to offset {}, made {}", c.generation, c.offset, c.time));
+    }
+    if !s.refused.is_empty() {
+        let refused: Vec<String> = s.refused.iter().map(|(code, n)| format!("{code} {n}")).collect();
+        out.push(format!("refused: {}", refused.join(", ")));
+    }
+    out.push(String::new());
+    let mut t = Table::new(1, ["bits per event", ""]);
+    t.row(["mixture".into(), format!("{:.4}", r.loss_bits_per_event)]);
+    for e in &r.experts {
+        t.row([e.name.clone(), format!("{:.4}", e.loss_bits_per_event)]);
+    }
+    out.extend(t.lines(paint));
+    if !r.fields.is_empty() {
+        out.push(String::new());
+        let mut t = Table::new(2, ["field", "kind", "bits", "top 1", "mse", "in 90 %"]);
+        let num = |x: Option<f64>| x.map_or(String::new(), number);
+        for (name, f) in &r.fields {
+            t.row([
+                name.clone(),
+                f.kind.clone(),
+                format!("{:.4}", f.loss_bits),
+                num(f.top1),
+                num(f.mse),
+                num(f.coverage_90),
+            ]);
+        }
+        out.extend(t.lines(paint));
+    }
+    out
+}

@@ -1,0 +1,135 @@
+//! `surmise watch`: every event as it comes, and how surprising it is.
+
+use crate::args::Global;
+use crate::exit::{Exit, Failure};
+use crate::http::{Http, segment};
+use crate::paint::{Paint, bar, say};
+use clap::Args;
+use std::io::{BufRead, BufReader};
+use surmise_protocol::OutcomeReply;
+
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  surmise watch --stream web\n  surmise watch --stream web --min-bits 12 --output json | jq .key"
+)]
+pub(crate) struct WatchArgs {
+    /// The stream.
+    #[arg(long, value_name = "STREAM")]
+    stream: String,
+    /// Show only events at least this surprising.
+    #[arg(long, value_name = "BITS")]
+    min_bits: Option<f64>,
+    /// Show only events with at least this anomaly score (0 to 1).
+    #[arg(long, value_name = "SCORE")]
+    min_score: Option<f64>,
+    /// Stop after so many events.
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+}
+
+pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
+    let response = Http::new(global).open(&format!("/api/v1/streams/{}/watch", segment(&args.stream)), &[])?;
+    let mut lines = BufReader::new(response.into_body().into_reader());
+    let paint = Paint::stdout();
+    if !global.json() {
+        say(&paint.dim("    offset      bits                        score  fields"))?;
+    }
+    let (mut line, mut event, mut shown) = (String::new(), Feed::default(), 0);
+    loop {
+        line.clear();
+        match lines.read_line(&mut line) {
+            Ok(0) => return Err(Failure::new(Exit::Unreachable, "surmised ended the feed")),
+            Err(e) => return Err(Failure::new(Exit::Unreachable, format!("the feed broke off: {e}"))),
+            Ok(_) => {}
+        }
+        let Some(data) = event.line(line.trim_end_matches(['\r', '\n'])) else { continue };
+        let fault = |e| Failure::new(Exit::Internal, format!("the feed is not understood: {e}"));
+        let o: OutcomeReply = serde_json::from_str(&data).map_err(fault)?;
+        if args.min_bits.is_some_and(|b| o.surprise_bits < b) || args.min_score.is_some_and(|s| o.anomaly_score < s) {
+            continue;
+        }
+        say(&if global.json() { data } else { outcome_line(&o, paint) })?;
+        shown += 1;
+        if args.count.is_some_and(|n| shown >= n) {
+            return Ok(());
+        }
+    }
+}
+
+/// Server-sent events, line by line.
+#[derive(Default)]
+struct Feed {
+    name: String,
+    data: String,
+}
+
+impl Feed {
+    /// Takes in a line; the data of an outcome when one is complete.
+    fn line(&mut self, line: &str) -> Option<String> {
+        let value = |v: &str| v.strip_prefix(' ').unwrap_or(v).to_owned();
+        match line.split_once(':') {
+            Some(("event", v)) => self.name = value(v),
+            Some(("data", v)) => {
+                if !self.data.is_empty() {
+                    self.data.push('\n');
+                }
+                self.data += &value(v);
+            }
+            None if line.is_empty() => {
+                let done = std::mem::take(self);
+                return (done.name == "outcome" && !done.data.is_empty()).then_some(done.data);
+            }
+            _ => {}
+        }
+        None
+    }
+}
+
+/// Bits that fill the bar.
+const FULL_BITS: f64 = 24.0;
+
+/// An outcome for people.
+pub(crate) fn outcome_line(o: &OutcomeReply, paint: Paint) -> String {
+    let surprise = format!("{:<24}", bar(o.surprise_bits / FULL_BITS, 24));
+    let fields: Vec<String> = o.fields.iter().map(|f| format!("{} {:.2}", f.name, f.surprise_bits)).collect();
+    let fields = if fields.len() > 1 { fields.join("  ") } else { String::new() };
+    let key = o.key.as_deref().map_or(String::new(), |k| format!("{k}  "));
+    let score = paint.alarm(o.anomaly_score, &format!("{:.3}", o.anomaly_score));
+    let line = format!(
+        "{:>10}  {:>8.2}  {}{score}  {key}{}",
+        o.offset,
+        o.surprise_bits,
+        paint.alarm(o.anomaly_score, &surprise),
+        paint.dim(&fields)
+    );
+    line.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_feed_is_read() {
+        let mut f = Feed::default();
+        let mut got = Vec::new();
+        for l in
+            [": hello", "event: outcome", "data: {\"a\":", "data: 1}", "", "event: drift", "data: x", "", "data: y", ""]
+        {
+            got.extend(f.line(l));
+        }
+        assert_eq!(got, ["{\"a\":\n1}"]);
+    }
+
+    #[test]
+    fn outcomes_are_told() {
+        let o = OutcomeReply {
+            offset: 7,
+            surprise_bits: 12.0,
+            anomaly_score: 0.5,
+            key: Some("k".into()),
+            ..OutcomeReply::default()
+        };
+        assert_eq!(outcome_line(&o, Paint::stdout()), "         7     12.00  ████████████            0.500  k");
+    }
+}

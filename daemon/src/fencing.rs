@@ -1,0 +1,198 @@
+//! Producers over all streams: their newest epoch, what is durable of it, and which connection speaks for them.
+
+use crate::producers::Producers;
+use rustc_hash::FxHashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Producers that are remembered here. Beyond it, those without a connection are forgotten; their streams' own
+/// tables still recognise what was learnt.
+const PRODUCERS: usize = 65_536;
+
+/// How long a connection that was taken over is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(Default)]
+struct Known {
+    epoch: u64,
+    committed: Option<u64>,
+    holder: Option<Holder>,
+}
+
+#[derive(Clone)]
+struct Holder {
+    id: u64,
+    fenced: CancellationToken,
+    gone: CancellationToken,
+}
+
+/// All producers.
+#[derive(Default)]
+pub struct Fencing {
+    known: Mutex<FxHashMap<Arc<str>, Known>>,
+    next_id: AtomicU64,
+}
+
+/// A newer epoch of the producer is known.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("epoch {known} of the producer is known, which is newer than {asked}; take a higher one")]
+pub struct OldEpoch {
+    known: u64,
+    asked: u64,
+}
+
+/// A connection's right to speak for a producer. It ends when it is dropped, or when a newer connection takes over.
+pub struct Claim {
+    fencing: Arc<Fencing>,
+    producer: Arc<str>,
+    epoch: u64,
+    holder: Holder,
+    /// The largest number that was known to be durable when the claim was made.
+    pub committed: Option<u64>,
+}
+
+impl Fencing {
+    fn lock(&self) -> std::sync::MutexGuard<'_, FxHashMap<Arc<str>, Known>> {
+        self.known.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Takes in what a recovered stream knows.
+    pub fn learn(&self, producers: &Producers) {
+        let mut known = self.lock();
+        for (name, p) in producers.iter() {
+            let k = known.entry(name.clone()).or_default();
+            if p.epoch > k.epoch || k.committed.is_none() {
+                k.committed = if p.epoch >= k.epoch { p.safe } else { k.committed };
+                k.epoch = k.epoch.max(p.epoch);
+            } else if p.epoch == k.epoch {
+                k.committed = k.committed.max(p.safe);
+            }
+        }
+    }
+
+    /// Makes a connection speak for a producer. An older connection is fenced, and has sent its last event when this
+    /// returns.
+    ///
+    /// # Errors
+    /// A newer epoch is known.
+    pub async fn claim(self: &Arc<Self>, producer: &Arc<str>, epoch: u64) -> Result<Claim, OldEpoch> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let holder = Holder { id, fenced: CancellationToken::new(), gone: CancellationToken::new() };
+        let before = {
+            let mut known = self.lock();
+            Self::make_room(&mut known);
+            let k = known.entry(producer.clone()).or_default();
+            if epoch < k.epoch {
+                return Err(OldEpoch { known: k.epoch, asked: epoch });
+            }
+            Self::raise(k, epoch);
+            k.holder.replace(holder.clone())
+        };
+        let mut claim = Claim { fencing: self.clone(), producer: producer.clone(), epoch, holder, committed: None };
+        if let Some(before) = before {
+            before.fenced.cancel();
+            let _ = tokio::time::timeout(PATIENCE, before.gone.cancelled()).await;
+        }
+        claim.committed = self.lock().get(producer).filter(|k| k.epoch == epoch).and_then(|k| k.committed);
+        Ok(claim)
+    }
+
+    /// Holds the epoch of events that come without a connection of their own (HTTP) against what is known.
+    ///
+    /// # Errors
+    /// A newer epoch is known.
+    pub fn pass(&self, producer: &Arc<str>, epoch: u64) -> Result<(), OldEpoch> {
+        let mut known = self.lock();
+        Self::make_room(&mut known);
+        let k = known.entry(producer.clone()).or_default();
+        if epoch < k.epoch {
+            return Err(OldEpoch { known: k.epoch, asked: epoch });
+        }
+        if epoch > k.epoch {
+            if let Some(h) = k.holder.take() {
+                h.fenced.cancel();
+            }
+            Self::raise(k, epoch);
+        }
+        Ok(())
+    }
+
+    fn raise(k: &mut Known, epoch: u64) {
+        if epoch > k.epoch {
+            k.epoch = epoch;
+            k.committed = None;
+        }
+    }
+
+    fn make_room(known: &mut FxHashMap<Arc<str>, Known>) {
+        if known.len() >= PRODUCERS {
+            known.retain(|_, k| k.holder.is_some());
+        }
+    }
+}
+
+impl Claim {
+    /// Everything of the producer up to this number is durable.
+    pub fn commit(&self, seq: u64) {
+        if let Some(k) = self.fencing.lock().get_mut(&self.producer)
+            && k.epoch == self.epoch
+        {
+            k.committed = k.committed.max(Some(seq));
+        }
+    }
+
+    /// Waits until a newer connection takes over.
+    pub async fn fenced(&self) {
+        self.holder.fenced.cancelled().await;
+    }
+
+    /// Whether a newer connection has taken over.
+    pub fn is_fenced(&self) -> bool {
+        self.holder.fenced.is_cancelled()
+    }
+
+    /// The connection has sent its last event.
+    pub fn sent_last(&self) {
+        self.holder.gone.cancel();
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.holder.gone.cancel();
+        let mut known = self.fencing.lock();
+        if let Some(k) = known.get_mut(&self.producer)
+            && k.holder.as_ref().is_some_and(|h| h.id == self.holder.id)
+        {
+            k.holder = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_newer_connection_speaks() {
+        let f = Arc::new(Fencing::default());
+        let p: Arc<str> = "p".into();
+        let a = f.claim(&p, 1).await.unwrap();
+        a.commit(7);
+        a.sent_last();
+        let b = f.claim(&p, 1).await.unwrap();
+        assert!(a.is_fenced() && !b.is_fenced());
+        assert_eq!(b.committed, Some(7));
+        b.sent_last();
+        let c = f.claim(&p, 2).await.unwrap();
+        assert_eq!(c.committed, None, "a new epoch begins anew");
+        a.commit(9);
+        drop(b);
+        assert!(f.claim(&p, 1).await.is_err());
+        c.commit(3);
+        c.sent_last();
+        assert_eq!(f.claim(&p, 2).await.unwrap().committed, Some(3));
+    }
+}

@@ -1,0 +1,360 @@
+//! A stream in its owner's hands: its state, the group that is being gathered, and when what is due.
+
+use crate::clock::now_us;
+use crate::directory::{Shared, Snapshot};
+use crate::inbox::{Answers, Item};
+use crate::store::group::{Group, GroupBuilder};
+use crate::store::{Draft, Store, StreamEntry};
+use crate::stream::{Applied, StreamState, code_word};
+use crate::telemetry;
+use crate::ticket::Pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use surmise_config::Config;
+use surmise_event::{Code, Limits, Outcome, Refusal};
+use surmise_protocol::{ErrorReply, OutcomeReply, Reply};
+
+/// Symbols that a prediction beside an outcome lists.
+const TOP: usize = 5;
+/// Replies that are gathered before they are put into the outbox.
+const REPLIES: usize = 64;
+/// Weight of the latest event in the average that lists of streams show.
+const RECENT: f64 = 0.002;
+
+/// A stream in its owner's hands.
+pub(super) struct Live {
+    /// Nothing if it failed.
+    state: Option<StreamState>,
+    entry: StreamEntry,
+    shared: Arc<Shared>,
+    new: bool,
+    dirty: bool,
+    group: Option<GroupBuilder>,
+    groups: Vec<Group>,
+    changed: u64,
+    checkpointed: Instant,
+    published: Instant,
+    published_offset: u64,
+    clone_time: Duration,
+    nats_rest: f64,
+}
+
+/// What was counted over a batch.
+#[derive(Default)]
+struct Tally {
+    learnt: u64,
+    duplicates: u64,
+    rejected: u64,
+    nats: f64,
+    listener: &'static str,
+}
+
+/// The reply that tells of a refused event.
+pub(super) fn refused(item: &Item, refusal: Refusal) -> Reply {
+    Reply::Error(ErrorReply::new(refusal, item.seq, Some(item.line)))
+}
+
+impl Live {
+    /// A new stream as the configuration declares it.
+    pub(super) fn make(config: &Config, name: &str, number: u32) -> Result<Live, String> {
+        let (group, rule) = config.rule(name).unzip();
+        let options = rule.map_or(Ok(config.model.clone()), |r| r.options(&config.model)).map_err(|e| e.to_string())?;
+        let entry = StreamEntry {
+            number,
+            name: name.to_owned(),
+            group: group.unwrap_or("").to_owned(),
+            schema: rule.map(|r| r.schema()).unwrap_or_default(),
+            options,
+            created_us: now_us(),
+            trimmed_bytes: 0,
+        };
+        let state = StreamState::new(entry.clone(), config.limits.producers).map_err(|e| e.to_string())?;
+        let shared = Arc::new(Shared::new(&entry));
+        Ok(Live { new: true, ..Live::of(Some(state), entry, shared) })
+    }
+
+    fn of(state: Option<StreamState>, entry: StreamEntry, shared: Arc<Shared>) -> Live {
+        let now = Instant::now();
+        Live {
+            state,
+            entry,
+            shared,
+            new: false,
+            dirty: false,
+            group: None,
+            groups: Vec::new(),
+            changed: 0,
+            checkpointed: now,
+            published: now,
+            published_offset: 0,
+            clone_time: Duration::ZERO,
+            nats_rest: 0.0,
+        }
+    }
+
+    /// Brings a stream back.
+    pub(super) fn recover(store: &Store, entry: StreamEntry, shared: &Arc<Shared>, producers_max: usize) -> Live {
+        let tried = catch_unwind(AssertUnwindSafe(|| StreamState::recover(store, entry.clone(), producers_max)));
+        let recovered = match tried {
+            Ok(Ok(recovered)) => Ok(recovered),
+            Ok(Err(e)) => Err(e.to_string()),
+            Err(panic) => Err(panic_text(panic.as_ref())),
+        };
+        let mut live = Live::of(None, entry, shared.clone());
+        match recovered {
+            Ok(r) => {
+                shared.committed.store(r.state.learner.offset(), Ordering::Release);
+                shared.checkpoint.store(r.checkpoint.map(Arc::new));
+                live.changed = r.replayed + r.passed_over;
+                live.dirty = live.changed > 0;
+                live.state = Some(r.state);
+                live.show(&Tally::default());
+            }
+            Err(e) => live.fail(format!("it cannot be brought back: {e}")),
+        }
+        live
+    }
+
+    fn fail(&mut self, why: String) {
+        tracing::error!(stream = &*self.shared.name, "the stream does not learn any more: {why}");
+        metrics::gauge!(telemetry::STREAMS_FAILED).increment(1.0);
+        let _ = self.shared.failed.set(why);
+        self.state = None;
+    }
+
+    /// Learns events, in order. Returns how many were learnt.
+    pub(super) fn learn(&mut self, items: &[Item], answers: Answers, pending: &Pending, limits: &Limits, group_max: u64) -> u64 {
+        let mut tally = Tally { listener: answers.listener, ..Tally::default() };
+        let mut replies = Vec::new();
+        let followed = self.shared.outcomes.receiver_count() > 0;
+        for item in items {
+            match self.learn_one(item, limits, group_max) {
+                Ok(Applied::Learnt(outcome)) => {
+                    tally.learnt += 1;
+                    self.note(&outcome, &mut tally);
+                    if answers.outcome || followed {
+                        self.tell(item, outcome, answers, followed, &mut replies);
+                    }
+                }
+                Ok(Applied::Duplicate) => tally.duplicates += 1,
+                Err(refusal) => {
+                    tally.rejected += 1;
+                    if let Some(state) = &mut self.state {
+                        state.count_refusal(refusal.code);
+                    }
+                    metrics::counter!(telemetry::REJECTED, "reason" => code_word(refusal.code)).increment(1);
+                    replies.push(refused(item, refusal));
+                }
+            }
+            if replies.len() >= REPLIES {
+                pending.outbox().push(replies.drain(..));
+            }
+        }
+        if !replies.is_empty() {
+            pending.outbox().push(replies);
+        }
+        pending.count(tally.learnt, tally.duplicates, tally.rejected);
+        self.changed += tally.learnt;
+        self.show(&tally);
+        if let Some(arrival) = items.last().and_then(|i| i.record.arrival_us) {
+            metrics::gauge!(telemetry::LAG).set((now_us() - arrival) as f64 / 1e6);
+        }
+        tally.learnt
+    }
+
+    fn learn_one(&mut self, item: &Item, limits: &Limits, group_max: u64) -> Result<Applied, Refusal> {
+        let Some(state) = &mut self.state else {
+            let why = self.shared.failed.get().map_or("", String::as_str);
+            return Err(Refusal::new(Code::Unavailable, "stream", format!("the stream does not learn any more: {why}")));
+        };
+        let (number, group) = (self.entry.number, &mut self.group);
+        let before = state.learner.offset();
+        let mut mark = None;
+        let applied = catch_unwind(AssertUnwindSafe(|| {
+            state.apply(&item.record, item.origin.as_ref(), limits, |offset| {
+                let group = group.get_or_insert_with(|| GroupBuilder::new(number, offset));
+                mark = Some(group.push(&item.record, item.origin.as_ref()));
+            })
+        }));
+        match applied {
+            Ok(applied) => {
+                let end = state.learner.offset();
+                if self.group.as_ref().is_some_and(|g| g.len() as u64 >= group_max) {
+                    self.close_group(end);
+                }
+                applied
+            }
+            Err(panic) => {
+                // what was learnt before stands; the event that did it is neither learnt nor logged
+                if let (Some(group), Some(mark)) = (&mut self.group, mark) {
+                    group.undo(mark);
+                }
+                self.close_group(before);
+                self.fail(format!("learning an event failed inside: {}", panic_text(panic.as_ref())));
+                Err(Refusal::new(Code::Unavailable, "stream", "learning this event failed inside the daemon; the stream does not learn any more"))
+            }
+        }
+    }
+
+    fn close_group(&mut self, end_offset: u64) {
+        if let Some(group) = self.group.take().filter(|g| g.records() > 0) {
+            let group = group.finish(end_offset);
+            if let Some(state) = &mut self.state {
+                state.counters.logged_bytes += group.bytes.len() as u64;
+            }
+            self.shared.logged_bytes.fetch_add(group.bytes.len() as u64, Ordering::Relaxed);
+            self.groups.push(group);
+        }
+    }
+
+    /// Counts an outcome.
+    fn note(&mut self, outcome: &Outcome, tally: &mut Tally) {
+        let nats = outcome.surprise_bits * std::f64::consts::LN_2;
+        tally.nats += nats;
+        metrics::histogram!(telemetry::SURPRISE).record(nats);
+        let now = outcome.surprise_bits / outcome.events.max(1) as f64;
+        let recent = match self.shared.recent_bits() {
+            Some(r) => r + RECENT.max(1.0 / (self.shared.records.load(Ordering::Relaxed) + tally.learnt) as f64) * (now - r),
+            None => now,
+        };
+        self.shared.recent_bits.store(recent.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Tells the producer and the followers.
+    fn tell(&self, item: &Item, outcome: Outcome, answers: Answers, followed: bool, replies: &mut Vec<Reply>) {
+        let key = item.record.key.clone();
+        let learner = self.state.as_ref().map(|s| &s.learner);
+        let next = learner.filter(|_| answers.next).map(|l| l.predict(key.as_deref(), TOP));
+        let reply = OutcomeReply::new(item.seq, self.shared.name.clone(), key, outcome, next);
+        if followed {
+            let _ = self.shared.outcomes.send(Arc::new(OutcomeReply { next: None, ..reply.clone() }));
+        }
+        if answers.outcome {
+            replies.push(Reply::Outcome(Box::new(reply)));
+        }
+    }
+
+    /// Shows the outside how things stand.
+    fn show(&mut self, tally: &Tally) {
+        let Some(state) = &mut self.state else { return };
+        let s = &self.shared;
+        s.offset.store(state.learner.offset(), Ordering::Relaxed);
+        s.model_version.store(state.learner.model_version(), Ordering::Relaxed);
+        s.keys.store(state.learner.keys_held() as u64, Ordering::Relaxed);
+        s.records.fetch_add(tally.learnt, Ordering::Relaxed);
+        s.last_event_us.store(state.counters.last_event_us.unwrap_or(i64::MIN), Ordering::Relaxed);
+        if self.group.is_none() && self.groups.is_empty() {
+            s.logged_bytes.store(state.counters.logged_bytes, Ordering::Relaxed);
+        }
+        if s.schema.load().fields.len() != state.learner.schema().fields.len() {
+            s.schema.store(Arc::new(state.learner.schema().clone()));
+        }
+        let group = if s.group.is_empty() { "default".to_owned() } else { s.group.to_string() };
+        if tally.duplicates > 0 {
+            metrics::counter!(telemetry::DUPLICATE).increment(tally.duplicates);
+        }
+        if tally.learnt > 0 {
+            metrics::counter!(telemetry::RECEIVED, "listener" => tally.listener, "group" => group.clone()).increment(tally.learnt);
+            // counters count whole numbers; the rest is kept for the next time
+            self.nats_rest += tally.nats;
+            metrics::counter!(telemetry::LOSS, "group" => group).increment(self.nats_rest as u64);
+            self.nats_rest = self.nats_rest.fract();
+        }
+    }
+
+    /// Moves the groups that are gathered out.
+    pub(super) fn take_groups(&mut self, out: &mut Vec<(Arc<Shared>, Group)>) {
+        if let Some(state) = &self.state {
+            let end = state.learner.offset();
+            self.close_group(end);
+        }
+        out.extend(self.groups.drain(..).map(|g| (self.shared.clone(), g)));
+    }
+
+    /// The state as a checkpoint.
+    pub(super) fn draft(&mut self, time_us: i64, hash: bool) -> Option<Draft> {
+        let state = self.state.as_mut()?;
+        let drafted = catch_unwind(AssertUnwindSafe(|| state.draft(time_us, hash)));
+        self.changed = 0;
+        self.dirty = false;
+        self.checkpointed = Instant::now();
+        match drafted {
+            Ok(draft) => Some(draft),
+            Err(panic) => {
+                self.fail(format!("encoding a checkpoint failed inside: {}", panic_text(panic.as_ref())));
+                None
+            }
+        }
+    }
+
+    /// Whether a regular checkpoint is due.
+    pub(super) fn is_due(&self, interval: Duration, events: u64) -> bool {
+        let due = self.changed >= events || self.changed > 0 && self.checkpointed.elapsed() >= interval;
+        due && self.shared.checkpoints_pending.load(Ordering::Relaxed) == 0
+    }
+
+    /// Publishes a snapshot now.
+    pub(super) fn publish(&mut self) -> Option<Arc<Snapshot>> {
+        let state = self.state.as_ref()?;
+        let start = Instant::now();
+        let snapshot = Arc::new(Snapshot { learner: state.learner.clone() });
+        self.clone_time = start.elapsed();
+        self.published = Instant::now();
+        self.published_offset = snapshot.learner.offset();
+        self.shared.snapshot.store(Some(snapshot.clone()));
+        Some(snapshot)
+    }
+
+    /// Publishes a snapshot if the last one is old, so that copying takes a small part of the time.
+    pub(super) fn publish_due(&mut self, idle: bool) {
+        let (least, times) = if idle { (Duration::from_millis(5), 4) } else { (Duration::from_millis(50), 20) };
+        if self.is_behind() && self.published.elapsed() >= least.max(times * self.clone_time) {
+            self.publish();
+        }
+    }
+
+    /// Whether the last snapshot is not the latest state.
+    pub(super) fn is_behind(&self) -> bool {
+        self.state.as_ref().is_some_and(|s| s.learner.offset() != self.published_offset)
+    }
+
+    /// Publishes no more.
+    pub(super) fn unpublish(&mut self) {
+        self.shared.snapshot.store(None);
+    }
+
+    /// Notes that it changed; true if it had not since its checkpoint.
+    pub(super) fn mark_dirty(&mut self) -> bool {
+        !std::mem::replace(&mut self.dirty, true)
+    }
+
+    /// Its entry in the list of streams; it is new no more.
+    pub(super) fn enlist(&mut self) -> StreamEntry {
+        self.new = false;
+        self.entry.clone()
+    }
+
+    pub(super) fn is_new(&self) -> bool {
+        self.new
+    }
+    pub(super) fn since_checkpoint(&self) -> u64 {
+        self.changed
+    }
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+    pub(super) fn state(&self) -> Option<&StreamState> {
+        self.state.as_ref()
+    }
+    pub(super) fn state_mut(&mut self) -> Option<&mut StreamState> {
+        self.state.as_mut()
+    }
+}
+
+/// What a panic said.
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it panicked".into())
+}

@@ -1,0 +1,427 @@
+//! A session: one connection of the event socket, from its first line to its last acknowledgement.
+//!
+//! It reads no further line before there is room for that line's answers, and none while the inbox of a stream is
+//! full. That is all the backpressure there is, and it harms nobody else.
+
+pub mod lines;
+mod numbering;
+mod writer;
+
+use crate::clock::now_us;
+use crate::fencing::Claim;
+use crate::hub::Hub;
+use crate::inbox::{Answers, Item};
+use crate::ticket::Outbox;
+use lines::{Lines, Piece};
+use numbering::{Numbered, Numbering, Watermark};
+use std::sync::Arc;
+use surmise_config::stream_name_fault;
+use surmise_event::{Code, Refusal};
+use surmise_protocol::{ErrorReply, EventLine, Format, Hello, Line, PROTOCOL, Reply, Want, Welcome};
+use surmise_protocol::{parse_bare, parse_line, parse_plain};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::Semaphore;
+
+/// Lines that are sent to owners together.
+const CHUNK: usize = 256;
+
+/// What a listener says about its connections.
+#[derive(Clone)]
+pub struct Kind {
+    /// Its name in metrics.
+    pub listener: &'static str,
+    /// Whether every line is an event, the first included.
+    pub bare: bool,
+    /// The stream of events that name none.
+    pub stream: Arc<str>,
+}
+
+/// Serves a connection until it ends.
+pub async fn serve<S: AsyncRead + AsyncWrite + Send>(hub: Arc<Hub>, kind: Kind, socket: S) {
+    let (mut read, mut write) = tokio::io::split(socket);
+    let outbox = Arc::new(Outbox::default());
+    let credits = Arc::new(Semaphore::new(hub.config.limits.session_events));
+    let watermark = Arc::new(Watermark::default());
+    let wants_ack = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let mut session = Session::new(hub, kind, outbox.clone(), credits.clone(), watermark.clone(), wants_ack.clone());
+    let reading = async {
+        let end = session.read(&mut read).await;
+        if let Some(claim) = &session.claim {
+            claim.sent_last();
+        }
+        if let End::Fatal(error) = end {
+            outbox.push([Reply::Error(error)]);
+        }
+        outbox.close();
+        (end_is_fatal(&session), session.claim.take())
+    };
+    let writing = writer::write(&mut write, &outbox, &credits, &watermark, &wants_ack);
+    let ((fatal, _claim), ()) = tokio::join!(reading, writing);
+    let _ = write.shutdown().await;
+    if fatal {
+        drain(&mut read).await;
+    }
+}
+
+fn end_is_fatal(session: &Session) -> bool {
+    session.fatal
+}
+
+/// Reads on for a moment, so that closing does not throw away the last reply before the other side has read it.
+async fn drain<R: AsyncRead + Unpin>(read: &mut R) {
+    let mut rest = vec![0; 16 << 10];
+    let reading = async {
+        for _ in 0..256 {
+            match read.read(&mut rest).await {
+                Ok(0) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+    };
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(1), reading).await;
+}
+
+/// Why reading ended.
+enum End {
+    /// The other side is done, or the daemon is leaving.
+    Done,
+    /// Something after which the connection cannot go on.
+    Fatal(ErrorReply),
+}
+
+/// How lines are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// The first line decides.
+    Unknown,
+    /// Without a hello.
+    Plain,
+    /// JSON lines after a hello.
+    Json,
+    /// Bare lines.
+    Bare,
+}
+
+struct Session {
+    hub: Arc<Hub>,
+    stream: Arc<str>,
+    key: Option<Box<str>>,
+    mode: Mode,
+    answers: Answers,
+    numbering: Option<Numbering>,
+    claim: Option<Claim>,
+    outbox: Arc<Outbox>,
+    credits: Arc<Semaphore>,
+    watermark: Arc<Watermark>,
+    wants_ack: Arc<std::sync::atomic::AtomicBool>,
+    line: u64,
+    fatal: bool,
+}
+
+/// Events and replies of a chunk of lines.
+#[derive(Default)]
+struct Chunk {
+    lines: usize,
+    events: Vec<(Arc<str>, Item)>,
+    replies: Vec<Reply>,
+    duplicates: u64,
+}
+
+impl Session {
+    fn new(
+        hub: Arc<Hub>,
+        kind: Kind,
+        outbox: Arc<Outbox>,
+        credits: Arc<Semaphore>,
+        watermark: Arc<Watermark>,
+        wants_ack: Arc<std::sync::atomic::AtomicBool>,
+    ) -> Session {
+        Session {
+            hub,
+            stream: kind.stream,
+            key: None,
+            mode: if kind.bare { Mode::Bare } else { Mode::Unknown },
+            answers: Answers { listener: kind.listener, ..Answers::default() },
+            numbering: None,
+            claim: None,
+            outbox,
+            credits,
+            watermark,
+            wants_ack,
+            line: 0,
+            fatal: false,
+        }
+    }
+
+    async fn read<R: AsyncRead + Unpin>(&mut self, read: &mut R) -> End {
+        let mut lines = Lines::new(self.hub.config.limits.line_bytes.0 as usize);
+        let end = loop {
+            match self.fill(read, &mut lines).await {
+                Ok(0) => break self.last_line(&mut lines).await,
+                Ok(_) => {}
+                Err(end) => break end,
+            }
+            if let Err(end) = self.cut(&mut lines).await {
+                break end;
+            }
+        };
+        self.fatal = matches!(end, End::Fatal(_));
+        end
+    }
+
+    /// Reads more bytes; ends when the daemon leaves or a newer connection takes over.
+    async fn fill<R: AsyncRead + Unpin>(&mut self, read: &mut R, lines: &mut Lines) -> Result<usize, End> {
+        let hub = self.hub.clone();
+        let claim = self.claim.as_ref();
+        let fenced = async {
+            match claim {
+                Some(c) => c.fenced().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = hub.stopping.cancelled() => Err(End::Done),
+            () = fenced => Err(End::Fatal(fenced_reply())),
+            n = read.read_buf(lines.buffer()) => n.or(Ok(0)),
+        }
+    }
+
+    /// Handles all whole lines, a chunk at a time.
+    async fn cut(&mut self, lines: &mut Lines) -> Result<(), End> {
+        loop {
+            if self.mode == Mode::Unknown {
+                let Some(piece) = lines.next() else { return Ok(()) };
+                self.first_line(piece).await?;
+                continue;
+            }
+            let mut chunk = Chunk::default();
+            let arrival = now_us();
+            while chunk.lines < CHUNK
+                && let Some(piece) = lines.next()
+            {
+                self.take_line(piece, arrival, &mut chunk);
+            }
+            if chunk.lines == 0 {
+                return Ok(());
+            }
+            self.submit(chunk).await?;
+        }
+    }
+
+    /// A line without an end. From a producer with a name it may be cut off, and will be sent again.
+    async fn last_line(&mut self, lines: &mut Lines) -> End {
+        let named = self.claim.is_some();
+        let mut chunk = Chunk::default();
+        match lines.last() {
+            Some(piece) if self.mode == Mode::Unknown => {
+                if let Err(end) = self.first_line(piece).await {
+                    return end;
+                }
+            }
+            Some(piece) if !named => self.take_line(piece, now_us(), &mut chunk),
+            _ => {}
+        }
+        match self.submit(chunk).await {
+            Ok(()) => End::Done,
+            Err(end) => end,
+        }
+    }
+
+    /// The first line: a hello, or the first event of a plain connection.
+    async fn first_line(&mut self, piece: Piece<'_>) -> Result<(), End> {
+        if let Piece::Line(line) = piece
+            && line.iter().all(u8::is_ascii_whitespace)
+        {
+            self.line += 1;
+            return Ok(());
+        }
+        let parsed = match piece {
+            Piece::Line(line) => parse_plain(line),
+            Piece::TooLong => Err(self.too_long()),
+        };
+        match parsed {
+            Ok(Line::Hello(hello)) => {
+                self.line += 1;
+                self.greet(hello).await.map_err(|refusal| End::Fatal(ErrorReply::fatal(refusal, None, Some(self.line))))
+            }
+            Err(refusal) if refusal.code == Code::BadHello => {
+                Err(End::Fatal(ErrorReply::fatal(refusal, None, Some(self.line + 1))))
+            }
+            parsed => {
+                if self.hub.config.auth.token.is_some() {
+                    let refusal = Refusal::new(Code::Unauthorized, "hello", "a hello with a token has to be the first line");
+                    return Err(End::Fatal(ErrorReply::fatal(refusal, None, Some(self.line + 1))));
+                }
+                self.mode = Mode::Plain;
+                let mut chunk = Chunk { lines: 1, ..Chunk::default() };
+                self.line += 1;
+                let bytes = if let Piece::Line(l) = piece { l.len() } else { 0 };
+                self.take_parsed(parsed, now_us(), bytes, &mut chunk);
+                self.submit(chunk).await
+            }
+        }
+    }
+
+    async fn greet(&mut self, hello: Hello) -> Result<(), Refusal> {
+        let bad = |field: &str, reason: String| Refusal::new(Code::BadHello, format!("hello.{field}"), reason);
+        if hello.protocol != PROTOCOL {
+            return Err(bad("protocol", format!("{} is not spoken here; this daemon speaks {PROTOCOL}", hello.protocol)));
+        }
+        if let Some(token) = &self.hub.config.auth.token
+            && !hello.token.as_ref().is_some_and(|t| same(t.as_bytes(), token.0.as_bytes()))
+        {
+            let reason = if hello.token.is_some() { "the token is not known" } else { "this daemon asks for a token" };
+            return Err(Refusal::new(Code::Unauthorized, "hello.token", reason));
+        }
+        let name_max = self.hub.config.limits.name_bytes.0 as usize;
+        if let Some(stream) = &hello.stream {
+            if let Some(fault) = stream_name_fault(stream, name_max) {
+                return Err(Refusal::new(Code::BadStream, "hello.stream", fault));
+            }
+            self.stream = stream.as_str().into();
+        }
+        if let Some(producer) = &hello.producer
+            && (producer.is_empty() || producer.len() > name_max)
+        {
+            return Err(bad("producer", format!("a producer's name has 1 to {name_max} bytes")));
+        }
+        let producer: Option<(Arc<str>, u64)> = hello.producer.as_deref().map(|p| (p.into(), hello.epoch));
+        if let Some((name, epoch)) = &producer {
+            let claim = self.hub.fencing.claim(name, *epoch).await;
+            self.claim = Some(claim.map_err(|e| Refusal::new(Code::Fenced, "hello.epoch", e.to_string()))?);
+        }
+        self.key = hello.key.as_deref().map(Into::into);
+        self.mode = if hello.format == Format::Lines { Mode::Bare } else { Mode::Json };
+        self.answers.outcome = hello.wants(Want::Outcome) || hello.wants(Want::Next);
+        self.answers.next = hello.wants(Want::Next);
+        self.wants_ack.store(hello.wants(Want::Ack), std::sync::atomic::Ordering::Release);
+        self.numbering = Some(Numbering::new(self.claim.as_ref(), producer, self.watermark.clone()));
+        self.outbox.push([Reply::Welcome(Welcome {
+            protocol: PROTOCOL,
+            server: crate::SERVER.into(),
+            committed_seq: self.claim.as_ref().and_then(|c| c.committed),
+            line_bytes_max: self.hub.config.limits.line_bytes.0,
+        })]);
+        Ok(())
+    }
+
+    fn too_long(&self) -> Refusal {
+        let max = self.hub.config.limits.line_bytes;
+        Refusal::new(Code::LineTooLong, "line", format!("the line is longer than {max} and was skipped"))
+    }
+
+    /// Reads a line into a chunk.
+    fn take_line(&mut self, piece: Piece<'_>, arrival: i64, chunk: &mut Chunk) {
+        self.line += 1;
+        chunk.lines += 1;
+        let (parsed, bytes) = match piece {
+            Piece::TooLong => (Err(self.too_long()), 0),
+            Piece::Line(line) if self.mode == Mode::Bare => (parse_bare(line).map(Line::Event), line.len()),
+            Piece::Line(line) if line.iter().all(u8::is_ascii_whitespace) => return,
+            Piece::Line(line) if self.mode == Mode::Plain => (parse_plain(line), line.len()),
+            Piece::Line(line) => (parse_line(line), line.len()),
+        };
+        self.take_parsed(parsed, arrival, bytes, chunk);
+    }
+
+    fn take_parsed(&mut self, parsed: Result<Line, Refusal>, arrival: i64, bytes: usize, chunk: &mut Chunk) {
+        let taken = match parsed {
+            Ok(Line::Event(event)) => {
+                let seq = event.seq;
+                self.take_event(event, arrival, bytes, chunk).map_err(|e| (e, seq))
+            }
+            Ok(Line::Hello(_)) => {
+                Err((Refusal::new(Code::BadHello, "hello", "a hello has to be the first line of its connection"), None))
+            }
+            Err(refusal) => {
+                if self.mode == Mode::Bare && let Some(n) = &mut self.numbering {
+                    n.skip();
+                }
+                Err((refusal, None))
+            }
+        };
+        if let Err((refusal, seq)) = taken {
+            let reason = crate::stream::code_word(refusal.code);
+            metrics::counter!(crate::telemetry::REJECTED, "reason" => reason).increment(1);
+            chunk.replies.push(Reply::Error(ErrorReply::new(refusal, seq, Some(self.line))));
+        }
+    }
+
+    fn take_event(&mut self, event: EventLine, arrival: i64, bytes: usize, chunk: &mut Chunk) -> Result<(), Refusal> {
+        let EventLine { seq, stream, mut record } = event;
+        let stream = match stream {
+            None => self.stream.clone(),
+            Some(s) if *s == *self.stream => self.stream.clone(),
+            Some(s) => match stream_name_fault(&s, self.hub.config.limits.name_bytes.0 as usize) {
+                Some(fault) => return Err(Refusal::new(Code::BadStream, "stream", fault)),
+                None => s.into(),
+            },
+        };
+        record.arrival_us = Some(arrival);
+        if record.key.is_none() {
+            record.key = self.key.clone();
+        }
+        let (seq, origin) = match &mut self.numbering {
+            None => (seq, None),
+            Some(numbering) => match numbering.number(seq, &stream)? {
+                Numbered::New(seq, origin) => (Some(seq), origin),
+                Numbered::Duplicate => {
+                    chunk.duplicates += 1;
+                    return Ok(());
+                }
+            },
+        };
+        let item = Item { record, origin, seq, line: self.line, bytes };
+        chunk.events.push((stream, item));
+        Ok(())
+    }
+
+    /// Sends a chunk to the owners; waits for room for its answers, and in their inboxes.
+    async fn submit(&mut self, chunk: Chunk) -> Result<(), End> {
+        if chunk.lines == 0 {
+            return Ok(());
+        }
+        let room = chunk.lines.min(self.hub.config.limits.session_events) as u32;
+        let hub = self.hub.clone();
+        tokio::select! {
+            biased;
+            room = self.credits.acquire_many(room) => match room {
+                Ok(room) => room.forget(),
+                Err(_) => return Err(End::Done),
+            },
+            () = hub.stopping.cancelled() => return Err(End::Done),
+        }
+        if self.claim.as_ref().is_some_and(Claim::is_fenced) {
+            return Err(End::Fatal(fenced_reply()));
+        }
+        let pending = self.outbox.ticket(room as usize, self.numbering.as_ref().and_then(Numbering::last));
+        pending.count(0, chunk.duplicates, chunk.replies.len() as u64);
+        if !chunk.replies.is_empty() {
+            self.outbox.push(chunk.replies);
+        }
+        if chunk.duplicates > 0 {
+            metrics::counter!(crate::telemetry::DUPLICATE).increment(chunk.duplicates);
+        }
+        match self.hub.submit(chunk.events, self.answers, &pending).await {
+            Ok(()) => {
+                pending.done();
+                Ok(())
+            }
+            Err(e) => {
+                let refusal = Refusal::new(Code::Unavailable, "connection", e.to_string());
+                Err(End::Fatal(ErrorReply::fatal(refusal, None, None)))
+            }
+        }
+    }
+}
+
+fn fenced_reply() -> ErrorReply {
+    let reason = "a newer connection of the same producer has taken over";
+    ErrorReply::fatal(Refusal::new(Code::Fenced, "producer", reason), None, None)
+}
+
+/// Whether two secrets are equal, in a time that does not tell where they differ.
+pub fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |d, (x, y)| d | (x ^ y)) == 0
+}

@@ -1,0 +1,60 @@
+//! Writing a connection's replies and acknowledgements.
+
+use super::numbering::Watermark;
+use crate::ticket::Outbox;
+use std::sync::atomic::{AtomicBool, Ordering};
+use surmise_event::{Code, Refusal};
+use surmise_protocol::{Ack, ErrorReply, Reply};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::Semaphore;
+
+/// Writes until nothing more will come. If the other side no longer reads, answers are thrown away, and its events
+/// still count.
+pub(super) async fn write<W: AsyncWrite + Unpin>(
+    socket: &mut W,
+    outbox: &Outbox,
+    credits: &Semaphore,
+    watermark: &Watermark,
+    wants_ack: &AtomicBool,
+) {
+    let mut deaf = false;
+    let mut failed = false;
+    let mut duplicates = 0;
+    let mut acked = None;
+    let mut out = Vec::new();
+    loop {
+        let taken = outbox.take();
+        duplicates += taken.duplicates;
+        for reply in &taken.replies {
+            reply.write_line(&mut out);
+        }
+        if let Some(ack) = taken.ack.filter(|_| !failed) {
+            watermark.raise(ack);
+            let news = acked.is_none_or(|a| ack > a) || duplicates > 0;
+            if news && wants_ack.load(Ordering::Acquire) {
+                Reply::Ack(Ack { ack, duplicates }).write_line(&mut out);
+                duplicates = 0;
+                acked = Some(ack);
+            }
+        }
+        if taken.failed && !failed {
+            failed = true;
+            let reason = "the daemon cannot make events durable; what was not acknowledged has to be sent again";
+            let refusal = Refusal::new(Code::Unavailable, "connection", reason);
+            Reply::Error(ErrorReply::fatal(refusal, None, None)).write_line(&mut out);
+        }
+        if !out.is_empty() {
+            deaf = deaf || socket.write_all(&out).await.is_err();
+            out.clear();
+            if out.capacity() > 1 << 20 {
+                out = Vec::new();
+            }
+        }
+        credits.add_permits(taken.lines);
+        if taken.finished {
+            let _ = socket.flush().await;
+            return;
+        }
+        outbox.changed().await;
+    }
+}

@@ -1,0 +1,138 @@
+//! A column whose values come again, weighed by the forecast: sensors that know only so many levels, prices, counts.
+//!
+//! Up to [`Lattice::most`] distinct values are remembered. The mass that is not kept for new values is spread over them
+//! in proportion to how often each came and to its density under the forecast, so that a coarse sensor is
+//! charged for choosing among the levels near the forecast, not for all digits.
+
+use crate::atoms::Odds;
+use crate::density::{pdf3_single, weighed_below, weighed_density};
+use crate::scale::Units;
+
+/// Single precision must not lift a sum above one.
+const SAFE: f64 = 1.0 - 1e-5;
+
+use surmise_state::{Persist, State, StateError};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Lattice {
+    most: usize,
+    values: Vec<f64>,
+    /// √count, at most 16.
+    weight: Vec<f32>,
+    /// The next slot to be given away, by second chance.
+    hand: usize,
+    novelty: Odds,
+}
+
+use crate::atoms::NOWHERE;
+
+impl Lattice {
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most, values: Vec::new(), weight: Vec::new(), hand: 0, novelty: Odds::new(0.9, 0.004) }
+    }
+
+    /// Whether values come again often enough for it to speak.
+    pub(crate) fn awake(&self) -> bool {
+        self.values.len() > 1 && self.novelty.get() < 0.9
+    }
+
+    pub(crate) fn novelty(&self) -> f64 {
+        self.novelty.get()
+    }
+
+    pub(crate) fn find(&self, u: &Units, y: f64) -> usize {
+        u.find(&self.values, y)
+    }
+
+    fn one(&self, i: usize, mu: f64, inv: f64) -> f64 {
+        (self.weight[i] * pdf3_single(((self.values[i] - mu) * inv) as f32)) as f64
+    }
+
+    /// Σ weight · density over the remembered values, for a forecast of centre `mu` and scale 1/`inv`.
+    pub(crate) fn total(&self, mu: f64, inv: f64) -> f64 {
+        weighed_density(&self.values, &self.weight, mu, inv)
+    }
+
+    /// Mass of the cell whose slot is `slot`; `density` is what the density mixture gives it.
+    pub(crate) fn mass(&self, slot: usize, mu: f64, inv: f64, total: f64, density: f64) -> f64 {
+        let e = self.novelty.get();
+        let here = if slot == NOWHERE || total <= 0.0 {
+            0.0
+        } else {
+            (1.0 - e) * SAFE * self.one(slot, mu, inv) / total
+        };
+        here + e * density
+    }
+
+    /// Remembered values with their part of the mass.
+    pub(crate) fn spikes(&self, mu: f64, inv: f64) -> impl Iterator<Item = (f64, f64)> + '_ {
+        let scale = (1.0 - self.novelty.get()) * SAFE / self.total(mu, inv).max(1e-300);
+        (0..self.values.len())
+            .map(move |i| (self.values[i], scale * self.one(i, mu, inv)))
+    }
+
+    /// The mass of the spikes below `x`.
+    pub(crate) fn below(&self, mu: f64, inv: f64, total: f64, x: f64) -> f64 {
+        if total <= 0.0 {
+            return 0.0;
+        }
+        (1.0 - self.novelty.get()) * SAFE * weighed_below(&self.values, &self.weight, mu, inv, x) / total
+    }
+
+    pub(crate) fn learn(&mut self, y: f64, slot: usize) {
+        self.novelty.learn(slot == NOWHERE);
+        if slot != NOWHERE {
+            let w = &mut self.weight[slot];
+            *w = (*w * *w + 1.0).sqrt().min(16.0);
+        } else if self.values.len() < self.most {
+            self.values.push(y);
+            self.weight.push(1.0);
+        } else {
+            // whoever came more than once is passed over, and worn
+            for _ in 0..8 {
+                if self.weight[self.hand] <= 1.0 {
+                    break;
+                }
+                self.weight[self.hand] = (self.weight[self.hand] * 0.7).max(1.0);
+                self.hand = (self.hand + 1) % self.most;
+            }
+            (self.values[self.hand], self.weight[self.hand]) = (y, 1.0);
+            self.hand = (self.hand + 1) % self.most;
+        }
+    }
+}
+
+impl Persist for Lattice {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.section("lattice")?;
+        s.f64s("values", &mut self.values)?;
+        s.f32s("weight", &mut self.weight)?;
+        s.len("hand", &mut self.hand)?;
+        self.novelty.persist(s)?;
+        let n = self.values.len();
+        if n > self.most || self.weight.len() != n || self.hand >= self.most.max(1) {
+            return Err(StateError::Invalid("lattice"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mass_never_exceeds_one() {
+        let u = Units::new();
+        let mut l = Lattice::new(16);
+        for i in 0..2000u64 {
+            let (mu, inv) = ((i % 13) as f64, 0.3);
+            let total = l.total(mu, inv);
+            let sum: f64 = (-50..500).map(|k| l.mass(l.find(&u, k as f64), mu, inv, total, 1.0 / 550.0)).sum();
+            assert!(sum <= 1.0 + 1e-9, "{i}: {sum}");
+            let y = ((i * i * 31 + i / 7) % (5 + i / 40)) as f64;
+            let slot = l.find(&u, y);
+            l.learn(y, slot);
+        }
+    }
+}

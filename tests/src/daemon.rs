@@ -1,0 +1,248 @@
+//! A daemon in a process of its own, and the command line against it.
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// The path of one of the project's programs, built once if need be with the profile that the tests have.
+pub fn binary(name: &str) -> PathBuf {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    let dir = DIR.get_or_init(|| {
+        let mut dir = std::env::current_exe().expect("a test knows its own path");
+        dir.pop();
+        dir.pop();
+        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).args(["build", "--quiet", "--bins", "-p", "surmise", "-p", "surmised"]);
+        if dir.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().expect("cargo can be started").success(), "the programs could not be built");
+        dir
+    });
+    dir.join(name)
+}
+
+/// A command of one of the project's programs.
+pub fn command(name: &str) -> Command {
+    let mut c = Command::new(binary(name));
+    c.env_remove("RUST_LOG").env("RUST_BACKTRACE", "0");
+    c
+}
+
+/// Runs `surmise` to its end.
+pub fn surmise<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
+    command("surmise").args(args).stdin(Stdio::null()).output().expect("surmise can be started")
+}
+
+/// A running `surmised` on a data directory.
+pub struct Daemon {
+    child: Child,
+    /// `127.0.0.1:port` of HTTP.
+    pub http: String,
+    /// `127.0.0.1:port` of the event socket.
+    pub tcp: String,
+}
+
+fn free_port() -> u16 {
+    let l = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    l.local_addr().expect("a listener has an address").port()
+}
+
+impl Daemon {
+    /// Starts one and waits until it is ready.
+    pub fn start(dir: &Path) -> Daemon {
+        Daemon::start_with(dir, "", &[])
+    }
+
+    /// Starts one with more configuration and environment.
+    pub fn start_with(dir: &Path, toml: &str, env: &[(&str, &str)]) -> Daemon {
+        let mut d = Daemon::spawn(dir, toml, env);
+        d.wait_ready();
+        d
+    }
+
+    /// Starts one on ports of its own, without waiting.
+    pub fn spawn(dir: &Path, toml: &str, env: &[(&str, &str)]) -> Daemon {
+        let (http, tcp) = (format!("127.0.0.1:{}", free_port()), format!("127.0.0.1:{}", free_port()));
+        Daemon::spawn_at(dir, toml, env, http, tcp)
+    }
+
+    fn spawn_at(dir: &Path, toml: &str, env: &[(&str, &str)], http: String, tcp: String) -> Daemon {
+        std::fs::create_dir_all(dir).expect("the folder can be made");
+        let config = dir.with_extension("toml");
+        let data = dir.display();
+        std::fs::write(&config, format!("[listen]\nhttp = \"{http}\"\ntcp = \"{tcp}\"\n[store]\ndir = \"{data}\"\n{toml}")).expect("the folder can be written");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.with_extension("log")).expect("the folder can be written");
+        let mut c = command("surmised");
+        c.arg("--config").arg(&config).stdin(Stdio::null()).stdout(log.try_clone().expect("a file can be opened twice")).stderr(log);
+        c.envs(env.iter().copied());
+        Daemon { child: c.spawn().expect("surmised can be started"), http, tcp }
+    }
+
+    /// Waits until it answers that it is ready.
+    pub fn wait_ready(&mut self) {
+        let start = Instant::now();
+        loop {
+            if let Ok(r) = ureq::get(format!("http://{}/-/ready", self.http)).call()
+                && r.status() == 200
+            {
+                return;
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!("surmised left with {status} before it was ready");
+            }
+            assert!(start.elapsed() < Duration::from_secs(120), "surmised is not ready after two minutes");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Kills it as the kernel would, and starts another on the same directory and ports.
+    pub fn kill_and_restart(&mut self, dir: &Path, toml: &str) {
+        self.kill();
+        let next = Daemon::spawn_at(dir, toml, &[], self.http.clone(), self.tcp.clone());
+        *self = next;
+        self.wait_ready();
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child can be killed");
+        self.child.wait().expect("a child can be waited for");
+    }
+
+    /// SIGTERM; returns how it left.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal();
+        self.child.wait().expect("a child can be waited for")
+    }
+
+    /// Sends SIGTERM without waiting.
+    pub fn signal(&self) {
+        // SAFETY: kill only takes numbers, and the child has not been waited for, so its number is still its own.
+        unsafe { libc::kill(self.child.id() as i32, libc::SIGTERM) };
+    }
+
+    /// Waits until it has left by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().expect("a child can be waited for")
+    }
+
+    /// Peak of its resident memory, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let s = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let kib = s.lines().find_map(|l| l.strip_prefix("VmHWM:")).and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+        kib.unwrap_or(0) * 1024
+    }
+
+    /// GET; the status and the body as JSON (null if it is none).
+    pub fn get(&self, path: &str) -> (u16, Value) {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut r = agent.get(format!("http://{}{path}", self.http)).call().expect("the daemon answers");
+        let body = r.body_mut().read_to_string().expect("the answer is text");
+        (r.status().as_u16(), serde_json::from_str(&body).unwrap_or(Value::Null))
+    }
+
+    /// GET of text.
+    pub fn text(&self, path: &str) -> String {
+        let mut r = ureq::get(format!("http://{}{path}", self.http)).call().expect("the daemon answers");
+        r.body_mut().read_to_string().expect("the answer is text")
+    }
+
+    /// POST; the status and the body as JSON.
+    pub fn post(&self, path: &str, body: &[u8]) -> (u16, Value) {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut r = agent.post(format!("http://{}{path}", self.http)).send(body).expect("the daemon answers");
+        let body = r.body_mut().read_to_string().expect("the answer is text");
+        (r.status().as_u16(), serde_json::from_str(&body).unwrap_or(Value::Null))
+    }
+
+    /// The `state_hash` of a stream.
+    pub fn hash(&self, stream: &str) -> String {
+        let (status, v) = self.get(&format!("/api/v1/streams/{stream}/hash"));
+        assert_eq!(status, 200, "{v}");
+        v["state_hash"].as_str().expect("the answer holds a hash").to_owned()
+    }
+
+    /// Runs `surmise` against it.
+    pub fn surmise(&self, args: &[&str]) -> Output {
+        self.client(args).output().expect("surmise can be started")
+    }
+
+    /// A `surmise` command against it.
+    pub fn client(&self, args: &[&str]) -> Command {
+        let mut c = command("surmise");
+        c.env("SURMISE_SERVER", format!("http://{}", self.http)).env("SURMISE_SOCKET", &self.tcp).args(args).stdin(Stdio::null());
+        c
+    }
+
+    /// A connection to the event socket.
+    pub fn connect(&self) -> Wire {
+        Wire::connect(&self.tcp)
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A plain connection that speaks lines.
+pub struct Wire {
+    out: TcpStream,
+    lines: BufReader<TcpStream>,
+}
+
+impl Wire {
+    /// To an address.
+    pub fn connect(addr: &str) -> Wire {
+        let out = TcpStream::connect(addr).expect("the daemon listens");
+        out.set_read_timeout(Some(Duration::from_secs(30))).expect("a socket has a time limit");
+        let lines = BufReader::new(out.try_clone().expect("a socket can be used twice"));
+        Wire { out, lines }
+    }
+
+    /// Says hello as a producer of a stream and returns the welcome.
+    pub fn hello(&mut self, producer: &str, epoch: u64, stream: &str, want: &[&str]) -> Value {
+        let h = serde_json::json!({"hello": {"protocol": 1, "producer": producer, "epoch": epoch, "stream": stream, "want": want}});
+        self.send(&h.to_string());
+        self.receive()
+    }
+
+    /// Sends one line.
+    pub fn send(&mut self, line: &str) {
+        self.send_bytes(line.as_bytes());
+        self.send_bytes(b"\n");
+    }
+
+    /// Sends bytes as they are.
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        self.out.write_all(bytes).expect("the daemon reads");
+    }
+
+    /// The next line, as JSON.
+    pub fn receive(&mut self) -> Value {
+        let mut line = String::new();
+        let n = self.lines.read_line(&mut line).expect("the daemon answers in time");
+        assert!(n > 0, "the daemon closed the connection");
+        serde_json::from_str(&line).unwrap_or_else(|e| panic!("the daemon answered {line:?}: {e}"))
+    }
+
+    /// Reads lines until an ack of at least this number; returns them.
+    pub fn until_ack(&mut self, seq: u64) -> Vec<Value> {
+        let mut all = Vec::new();
+        loop {
+            let v = self.receive();
+            let done = v["ack"].as_u64().is_some_and(|a| a >= seq);
+            all.push(v);
+            if done {
+                return all;
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The command line, as its users type it.
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use surmise_tests::{Daemon, command, data, sessions_file, surmise};
+
+fn json(args: &[&str]) -> Value {
+    let out = surmise(args);
+    assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    serde_json::from_slice(&out.stdout).unwrap_or_else(|e| panic!("{args:?}: {e}: {}", String::from_utf8_lossy(&out.stdout)))
+}
+
+#[test]
+fn replay_reports_what_it_promises() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = sessions_file(dir.path(), 1, 8_000);
+    let r = json(&["replay", file.to_str().unwrap(), "--format", "tokens", "--output", "json"]);
+    for key in [
+        "events", "keys", "loss_bits_per_event", "regret_bits", "experts", "fields", "calibration_error", "cpu_seconds", "wall_seconds", "events_per_second",
+        "peak_memory_bytes", "parameters", "state_bytes", "state_hash", "version",
+    ] {
+        assert!(!r[key].is_null(), "{key} is missing: {r}");
+    }
+    let f = &r["fields"]["value"];
+    for key in ["loss_bits", "top1", "top5", "top9", "top20", "distinct"] {
+        assert!(f[key].is_number(), "{key} is missing: {f}");
+    }
+    assert!(r["regret_bits"].as_f64().unwrap() <= r["regret_bound_bits"].as_f64().unwrap());
+    let loss = r["loss_bits_per_event"].as_f64().unwrap();
+    for e in r["experts"].as_array().unwrap() {
+        let slack = r["regret_bound_bits"].as_f64().unwrap() / r["events"].as_f64().unwrap();
+        assert!(loss <= e["loss_bits_per_event"].as_f64().unwrap() + slack, "{e}");
+    }
+    let again = json(&["replay", file.to_str().unwrap(), "--format", "tokens", "--output", "json"]);
+    assert_eq!(r["state_hash"], again["state_hash"]);
+    let other = json(&["replay", file.to_str().unwrap(), "--format", "tokens", "--output", "json", "--set", "seed=2"]);
+    assert_ne!(r["state_hash"], other["state_hash"]);
+}
+
+#[test]
+fn replay_of_numbers_reports_errors_in_units() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("readings.csv");
+    let mut f = std::fs::File::create(&file).unwrap();
+    writeln!(f, "date,temp,load").unwrap();
+    for i in 0..2000 {
+        let day = f64::from(i % 24) / 24.0 * std::f64::consts::TAU;
+        writeln!(f, "2026-01-{:02} {:02}:00:00,{:.2},{:.3}", 1 + i / 24 % 28, i % 24, 20.0 + 5.0 * day.sin(), 0.3 * day.cos()).unwrap();
+    }
+    let path = file.to_str().unwrap();
+    let r = json(&["replay", path, "--format", "csv", "--time", "date", "--unit-rows", "0:500", "--score-rows", "500:2000", "--output", "json"]);
+    let t = &r["fields"]["temp"];
+    for key in ["mse", "mae", "crps", "coverage_90"] {
+        assert!(t[key].is_number(), "{key} is missing: {t}");
+    }
+    assert!(t["mse"].as_f64().unwrap() < 0.05, "a sine is easy, in units of its own deviation: {t}");
+    let scores = dir.path().join("scores.csv");
+    json(&["replay", path, "--format", "csv", "--time", "date", "--scores", scores.to_str().unwrap(), "--output", "json"]);
+    let text = std::fs::read_to_string(&scores).unwrap();
+    let header = text.lines().next().unwrap();
+    assert!(header.starts_with("offset,key,time,surprise_bits,anomaly_score") && header.contains("temp_yhat,temp_yhat_lower,temp_yhat_upper"), "{header}");
+    assert_eq!(text.lines().count(), 2001);
+}
+
+#[test]
+fn exit_codes_say_what_went_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let code = |args: &[&str]| surmise(args).status.code();
+    assert_eq!(code(&["relpay", "x"]), Some(64));
+    assert_eq!(code(&["replay", "x", "--set", "sede=1"]), Some(64));
+    let bad = dir.path().join("bad.csv");
+    std::fs::write(&bad, "a,b\n1,2\n3\n").unwrap();
+    let out = surmise(["replay", bad.to_str().unwrap(), "--format", "csv"]);
+    assert_eq!(out.status.code(), Some(65));
+    let err = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(err.contains("bad.csv:3"), "the error names file and line: {err}");
+    let out = command("surmise").args(["status"]).env("SURMISE_SERVER", "http://127.0.0.1:9").output().unwrap();
+    assert_eq!(out.status.code(), Some(69), "{}", String::from_utf8_lossy(&out.stderr));
+    let out = surmise(["replay", "x", "--set", "sede=1"]);
+    assert!(String::from_utf8_lossy(&out.stderr).contains("seed"), "a misspelt key gets a suggestion");
+}
+
+#[test]
+fn a_first_line_comes_within_a_second() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = sessions_file(dir.path(), 2, 200_000);
+    surmise_tests::binary("surmise");
+    let start = Instant::now();
+    let mut child = command("surmise").args(["replay", file.to_str().unwrap(), "--format", "tokens"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let took = start.elapsed();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!line.is_empty() && took < Duration::from_secs(2), "{took:?}: {line}");
+}
+
+#[test]
+fn a_daemon_is_fed_watched_and_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let d = Daemon::start(&dir.path().join("state"));
+    // standard input is a source
+    let mut send = d.client(&["send", "--stream", "web", "--format", "lines"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let text = ["/home", "/list", "/item", "/cart"].map(|s| format!("{s}\n")).concat().repeat(120);
+    send.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(send.wait().unwrap().success());
+    let ask = |args: &[&str]| -> Value {
+        let out = d.surmise(args);
+        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        serde_json::from_slice(&out.stdout).unwrap_or_else(|e| panic!("{args:?}: {e}: {}", String::from_utf8_lossy(&out.stdout)))
+    };
+    let next = ask(&["next", "--stream", "web", "--output", "json"]);
+    assert_eq!(next["fields"]["value"]["top"][0][0], "/home", "{next}");
+    assert_eq!(next["offset"], 480);
+    let f = ask(&["forecast", "--stream", "web", "--horizon", "3", "--output", "json"]);
+    assert!(f.to_string().contains("/item"), "{f}");
+    let status = ask(&["status", "--output", "json"]);
+    assert!(status.to_string().contains("web"), "{status}");
+    let show = ask(&["stream", "show", "web", "--output", "json"]);
+    assert_eq!(show["offset"], 480, "{show}");
+    ask(&["checkpoint", "create", "--output", "json"]);
+    let list = ask(&["checkpoint", "ls", "--output", "json"]);
+    assert!(list.to_string().contains("web"), "{list}");
+    // a live feed shows what comes while it is open
+    let mut watch = d.client(&["watch", "--stream", "web", "--output", "json"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut feed = BufReader::new(watch.stdout.take().unwrap());
+    std::thread::sleep(Duration::from_millis(700));
+    let (status, v) = d.post("/api/v1/streams/web/events", br#"{"data":"/surprise"}"#);
+    assert_eq!(status, 200, "{v}");
+    let mut line = String::new();
+    feed.read_line(&mut line).unwrap();
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    let outcome: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+    assert!(outcome["surprise_bits"].as_f64().is_some_and(|b| b > 4.0), "{outcome}");
+}
+
+#[test]
+fn outcomes_and_next_come_back_on_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let d = Daemon::start(&dir.path().join("state"));
+    let mut w = d.connect();
+    w.hello("p", 1, "s", &["ack", "outcome", "next"]);
+    w.send(r#"{"seq":1,"key":"u","data":{"page":"/a","ms":1.5}}"#);
+    let lines = w.until_ack(1);
+    let o = &lines.iter().find(|v| v["outcome"].is_object()).expect("an outcome comes")["outcome"];
+    assert_eq!((o["seq"].as_u64(), o["offset"].as_u64(), o["stream"].as_str(), o["key"].as_str()), (Some(1), Some(0), Some("s"), Some("u")), "{o}");
+    assert!(o["fields"]["page"]["surprise_bits"].is_number() && o["next"]["fields"]["page"]["top"].is_array(), "{o}");
+    w.send(r#"{"seq":2,"key":"u","end":true}"#);
+    let lines = w.until_ack(2);
+    assert!(lines.iter().any(|v| v["outcome"]["seq"] == 2), "{lines:?}");
+}
+
+/// What the first issue promises on real streams.
+#[test]
+fn real_streams_are_predicted_as_promised() {
+    let Some(folder) = data("real_streams_are_predicted_as_promised") else { return };
+    let file = |f: &str| folder.join(f).to_str().unwrap().to_owned();
+    let run = |args: &[&str]| {
+        let r = json(&[&["replay"], args, &["--output", "json"]].concat());
+        let (regret, bound) = (r["regret_bits"].as_f64().unwrap(), r["regret_bound_bits"].as_f64().unwrap());
+        assert!(regret <= bound, "{args:?}: regret {regret} above its bound {bound}");
+        r
+    };
+    let bits = |r: &Value| r["loss_bits_per_event"].as_f64().unwrap();
+    let r = run(&[&file("hdfs/hdfs_train"), "--format", "tokens"]);
+    assert!(bits(&r) <= 0.386, "{}", bits(&r));
+    let r = run(&[&file("text/alice29.txt"), "--format", "bytes"]);
+    assert!(bits(&r) <= 1.912, "{}", bits(&r));
+    let r = run(&[&file("ett/ETTh1.csv"), "--format", "csv", "--time", "date", "--unit-rows", "0:2880", "--score-rows", "3600:14400"]);
+    let mse: Vec<f64> = r["fields"].as_object().unwrap().values().filter_map(|f| f["mse"].as_f64()).collect();
+    let mean = mse.iter().sum::<f64>() / mse.len() as f64;
+    assert!(mse.len() == 7 && mean <= 0.206, "{mean} over {}", mse.len());
+}

@@ -1,0 +1,134 @@
+//! Live = replay = recovery: whatever happens to the process, every acknowledged event is learnt exactly once, and
+//! the learner ends as the very same bits as that of a replay.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use surmise_tests::{Daemon, Random, data, sessions_file, surmise};
+
+/// Checkpoints so often that kills fall before, between and after them.
+const OFTEN: &str = "checkpoint_events = 700\ncheckpoint_interval = \"300ms\"\n";
+
+fn replay(file: &Path) -> serde_json::Value {
+    let out = surmise(["replay", file.to_str().unwrap(), "--format", "tokens", "--output", "json"]);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    serde_json::from_slice(&out.stdout).expect("one JSON object")
+}
+
+/// Sends a recording while the daemon is killed at random instants; returns how often it was killed.
+fn send_through_kills(file: &Path, kills: u64, seed: u64, spread_ms: u64) -> (u64, serde_json::Value, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let mut d = Daemon::start_with(&state, OFTEN, &[]);
+    let mut r = Random::new(seed);
+    let args = ["send", file.to_str().unwrap(), "--format", "tokens", "--stream", "hdfs", "--producer", "crash-test", "--epoch", "1"];
+    let mut client = d.client(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut killed = 0;
+    while killed < kills && client.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(r.below(spread_ms)));
+        d.kill_and_restart(&state, OFTEN);
+        killed += 1;
+    }
+    let start = Instant::now();
+    let status = loop {
+        if let Some(s) = client.try_wait().unwrap() {
+            break s;
+        }
+        assert!(start.elapsed() < Duration::from_secs(300), "the client has not finished after five minutes");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let mut errors = String::new();
+    std::io::Read::read_to_string(client.stderr.as_mut().unwrap(), &mut errors).unwrap();
+    assert!(status.success(), "the client left with {status}: {errors}");
+    let (_, stream) = d.get("/api/v1/streams/hdfs");
+    (killed, stream, d.hash("hdfs"))
+}
+
+#[test]
+fn killed_at_random_it_learns_everything_once() {
+    let dir = tempfile::tempdir().unwrap();
+    for seed in [11, 12] {
+        let file = sessions_file(dir.path(), seed, 30_000);
+        let want = replay(&file);
+        let (killed, stream, hash) = send_through_kills(&file, 6, seed, 250);
+        assert_eq!(stream["offset"], want["events"], "seed {seed}, {killed} kills");
+        assert_eq!(hash, want["state_hash"].as_str().unwrap(), "seed {seed}, {killed} kills");
+        assert!(killed >= 5, "only {killed} kills fell into the sending");
+    }
+}
+
+/// The real stream, with as many kills as `SURMISE_KILLS` says.
+#[test]
+fn the_hdfs_log_is_learnt_once_through_kills() {
+    let Some(folder) = data("the_hdfs_log_is_learnt_once_through_kills") else { return };
+    let kills = std::env::var("SURMISE_KILLS").ok().and_then(|k| k.parse().ok()).unwrap_or(5);
+    let file = folder.join("hdfs/hdfs_train");
+    let want = replay(&file);
+    let (killed, stream, hash) = send_through_kills(&file, kills, 3, 400);
+    eprintln!("{killed} kills, {} events, {hash}", stream["offset"]);
+    assert_eq!(stream["offset"], want["events"]);
+    assert_eq!(hash, want["state_hash"].as_str().unwrap());
+}
+
+/// Neither the number of threads, nor the size of commit groups, nor the vector kernel shows in the state.
+#[test]
+fn threads_timing_and_kernels_do_not_change_the_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = sessions_file(dir.path(), 5, 6_000);
+    let want = replay(&file)["state_hash"].as_str().unwrap().to_owned();
+    let settings: [(&str, &[(&str, &str)]); 4] = [
+        ("[owners]\nthreads = 1\n", &[]),
+        ("[owners]\nthreads = 7\n", &[]),
+        ("commit_interval = \"40ms\"\ngroup_bytes_max = \"512B\"\n", &[]),
+        ("", &[("SURMISE_KERNEL", "avx2")]),
+    ];
+    for (i, (toml, env)) in settings.into_iter().enumerate() {
+        let state = dir.path().join(format!("state-{i}"));
+        let d = Daemon::start_with(&state, toml, env);
+        let out = d.surmise(&["send", file.to_str().unwrap(), "--format", "tokens", "--stream", "s"]);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        assert_eq!(d.hash("s"), want, "{toml} {env:?}");
+    }
+}
+
+/// A clean stop finishes what was accepted, writes a last checkpoint, and the next start goes on from it.
+#[test]
+fn sigterm_loses_nothing_and_the_next_start_is_quick() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let mut d = Daemon::start(&state);
+    let mut w = d.connect();
+    assert_eq!(w.hello("p", 1, "s", &["ack"])["welcome"]["committed_seq"], serde_json::Value::Null);
+    for seq in 1..=3000u64 {
+        w.send(&format!(r#"{{"seq":{seq},"data":"{}"}}"#, ["a", "b", "c"][seq as usize % 3]));
+    }
+    // the last of them is still on its way when the signal comes
+    let acked = w.until_ack(1).last().unwrap()["ack"].as_u64().unwrap();
+    let start = Instant::now();
+    let status = d.terminate();
+    assert!(status.success(), "{status}");
+    assert!(start.elapsed() < Duration::from_secs(10), "within the grace period");
+    let start = Instant::now();
+    let d = Daemon::start(&state);
+    let took = start.elapsed();
+    let (_, s) = d.get("/api/v1/streams/s");
+    assert!(s["offset"].as_u64().unwrap() >= acked, "{s}");
+    let mut w = d.connect();
+    let committed = w.hello("p", 1, "s", &["ack"])["welcome"]["committed_seq"].as_u64().unwrap();
+    assert!(committed >= acked, "acknowledged {acked}, after the restart {committed}");
+    assert_eq!(s["offset"], committed, "every event once");
+    eprintln!("{acked} acked before the signal, {committed} kept; ready again after {took:?}");
+}
+
+/// Two daemons never share a directory.
+#[test]
+fn a_second_daemon_on_a_directory_says_so_and_leaves() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let d = Daemon::start(&state);
+    let mut second = Daemon::spawn(&state, "", &[]);
+    assert_eq!(second.wait().code(), Some(74));
+    let log = std::fs::read_to_string(state.with_extension("log")).unwrap();
+    assert!(log.contains(&*state.to_string_lossy()) && log.contains("another surmised"), "{log}");
+    assert_eq!(d.get("/-/healthy").0, 200, "the first lives on");
+}
