@@ -5,7 +5,7 @@ use crate::fault::Fault;
 use crate::store::group::Group;
 use crate::store::{Store, StoreError, StreamEntry};
 use crate::telemetry;
-use crate::ticket::Pending;
+use crate::ticket::{Pending, marks};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -78,10 +78,11 @@ fn gather(all: &mut Handoff, handoffs: &Receiver<Handoff>, until: Instant) {
 
 fn commit(store: &Store, all: Handoff) -> Result<(), StoreError> {
     let Handoff { entries, groups, pending } = all;
-    if !groups.is_empty() || !entries.is_empty() {
+    let marks = marks(&pending);
+    if !groups.is_empty() || !entries.is_empty() || !marks.is_empty() {
         let start = Instant::now();
         let (streams, groups): (Vec<Arc<Shared>>, Vec<Group>) = groups.into_iter().unzip();
-        store.log.commit(&entries, &groups)?;
+        store.log.commit(&entries, &groups, &marks)?;
         for (shared, g) in streams.iter().zip(&groups) {
             shared.committed.store(g.first_offset + g.span, Ordering::Release);
         }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Producers that are remembered here. Beyond it, those without a connection are forgotten; their streams' own
 /// tables still recognise what was learnt.
-const PRODUCERS: usize = 65_536;
+pub const PRODUCERS: usize = 65_536;
 
 /// How long a connection that was taken over is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -47,7 +47,6 @@ pub struct OldEpoch {
 pub struct Claim {
     fencing: Arc<Fencing>,
     producer: Arc<str>,
-    epoch: u64,
     holder: Holder,
     /// The largest number that was known to be durable when the claim was made.
     pub committed: Option<u64>,
@@ -60,15 +59,18 @@ impl Fencing {
 
     /// Takes in what a recovered stream knows.
     pub fn learn(&self, producers: &Producers) {
-        let mut known = self.lock();
         for (name, p) in producers.iter() {
-            let k = known.entry(name.clone()).or_default();
-            if p.epoch > k.epoch || k.committed.is_none() {
-                k.committed = if p.epoch >= k.epoch { p.safe } else { k.committed };
-                k.epoch = k.epoch.max(p.epoch);
-            } else if p.epoch == k.epoch {
-                k.committed = k.committed.max(p.safe);
-            }
+            self.learn_one(name, p.epoch, p.safe);
+        }
+    }
+
+    /// Takes in that everything of a producer up to a number is durable.
+    pub fn learn_one(&self, producer: &Arc<str>, epoch: u64, committed: Option<u64>) {
+        let mut known = self.lock();
+        let k = known.entry(producer.clone()).or_default();
+        Self::raise(k, epoch);
+        if epoch == k.epoch {
+            k.committed = k.committed.max(committed);
         }
     }
 
@@ -90,7 +92,7 @@ impl Fencing {
             Self::raise(k, epoch);
             k.holder.replace(holder.clone())
         };
-        let mut claim = Claim { fencing: self.clone(), producer: producer.clone(), epoch, holder, committed: None };
+        let mut claim = Claim { fencing: self.clone(), producer: producer.clone(), holder, committed: None };
         if let Some(before) = before {
             before.fenced.cancel();
             let _ = tokio::time::timeout(PATIENCE, before.gone.cancelled()).await;
@@ -134,15 +136,6 @@ impl Fencing {
 }
 
 impl Claim {
-    /// Everything of the producer up to this number is durable.
-    pub fn commit(&self, seq: u64) {
-        if let Some(k) = self.fencing.lock().get_mut(&self.producer)
-            && k.epoch == self.epoch
-        {
-            k.committed = k.committed.max(Some(seq));
-        }
-    }
-
     /// Waits until a newer connection takes over.
     pub async fn fenced(&self) {
         self.holder.fenced.cancelled().await;
@@ -180,7 +173,7 @@ mod tests {
         let f = Arc::new(Fencing::default());
         let p: Arc<str> = "p".into();
         let a = f.claim(&p, 1).await.unwrap();
-        a.commit(7);
+        f.learn_one(&p, 1, Some(7));
         a.sent_last();
         let b = f.claim(&p, 1).await.unwrap();
         assert!(a.is_fenced() && !b.is_fenced());
@@ -188,10 +181,10 @@ mod tests {
         b.sent_last();
         let c = f.claim(&p, 2).await.unwrap();
         assert_eq!(c.committed, None, "a new epoch begins anew");
-        a.commit(9);
+        f.learn_one(&p, 1, Some(9));
         drop(b);
         assert!(f.claim(&p, 1).await.is_err());
-        c.commit(3);
+        f.learn_one(&p, 2, Some(3));
         c.sent_last();
         assert_eq!(f.claim(&p, 2).await.unwrap().committed, Some(3));
     }

@@ -6,7 +6,7 @@ use crate::fencing::Fencing;
 use crate::inbox::{Answers, Batch, Closed, Inbox, Item};
 use crate::owner::Control;
 use crate::store::Store;
-use crate::ticket::Pending;
+use crate::ticket::{Fate, Outbox};
 use crossbeam_channel::{Sender, TrySendError};
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -109,13 +109,23 @@ impl Hub {
         &self.owners[owner_of(stream, self.owners.len())]
     }
 
-    /// Sends events to the owners of their streams, each stream's in order; waits while inboxes are full.
+    /// Sends a chunk of lines' events to the owners of their streams, each stream's in order; waits while inboxes are
+    /// full. What is known about the chunk's other lines is their fate.
     ///
     /// # Errors
     /// The daemon is leaving.
-    pub async fn submit(&self, events: Vec<(Arc<str>, Item)>, answers: Answers, pending: &Pending) -> Result<(), Closed> {
-        for (stream, items) in by_stream(events) {
-            let batch = Batch { stream, items, answers, pending: pending.another() };
+    pub async fn submit(
+        &self,
+        events: Vec<(Arc<str>, Item)>,
+        answers: Answers,
+        outbox: &Arc<Outbox>,
+        lines: usize,
+        fate: Fate,
+    ) -> Result<(), Closed> {
+        let batches = by_stream(events);
+        let parts = outbox.ticket(lines, batches.len(), fate);
+        for ((stream, items), pending) in batches.into_iter().zip(parts) {
+            let batch = Batch { stream, items, answers, pending };
             self.port(&batch.stream).inbox.send(batch).await?;
         }
         Ok(())

@@ -1,2 +1,31 @@
-//! The daemon.
+//! `surmised`: a service that always predicts the next event of every stream, and learns from each event that comes.
+//!
+//! An event comes in over a socket ([`session`]), waits in the bounded inbox of its stream's owner ([`inbox`]), is
+//! appended to the log, scored and learnt ([`owner`], [`stream`]), made durable together with others ([`committer`])
+//! and acknowledged ([`ticket`]). It goes down this path and never comes back. Questions ([`http`]) are answered from
+//! snapshots. [`store`] is the only part that sees the database.
+
+mod checkpointer;
+mod clock;
+mod committer;
+mod daemon;
+mod directory;
+mod fault;
+mod fencing;
+mod http;
+mod hub;
+mod inbox;
+mod listen;
+mod owner;
+mod producers;
+mod session;
 pub mod store;
+mod stream;
+mod telemetry;
+mod ticket;
+
+pub use daemon::{Daemon, Running, check_streams};
+pub use surmise_learner::kernel;
+
+/// Name and version, as the welcome and health have them.
+pub const SERVER: &str = concat!("surmised ", env!("CARGO_PKG_VERSION"));

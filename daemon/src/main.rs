@@ -1,1 +1,133 @@
-fn main(){}
+//! The `surmised` program.
+
+use clap::Parser;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use surmise_config::{Config, ConfigError};
+use surmised::store::StoreError;
+use surmised::{Daemon, Running};
+use tokio::signal::unix::{SignalKind, signal};
+
+const USAGE: u8 = 64;
+const INTERNAL: u8 = 70;
+const STORAGE: u8 = 74;
+
+/// Predicts the next event of every stream, and learns from each event that comes.
+///
+/// Without arguments it keeps its data in ./surmise-data and listens on loopback: events at 127.0.0.1:7071 and at a
+/// Unix socket in the data directory, questions at http://127.0.0.1:7070, where there is also a page to look at.
+#[derive(Parser)]
+#[command(version, after_help = HELP)]
+struct Args {
+    /// Configuration file; everything in it has a default
+    #[arg(long, value_name = "FILE", env = "SURMISE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Check the configuration, say what is wrong with it, and leave
+    #[arg(long)]
+    check_config: bool,
+    /// Print the default configuration file, with comments, and leave
+    #[arg(long)]
+    print_config: bool,
+}
+
+const HELP: &str = "\
+Try it:
+  surmised &
+  printf '%s\\n' a b c a b c a b c | nc -q1 127.0.0.1 7071    one symbol a line: the stream \"default\"
+  curl -s 127.0.0.1:7070/api/v1/streams/default/next           what is expected next
+
+Environment:
+  SURMISE__TABLE__KEY  overrides a key of the file: SURMISE__STORE__DIR=/var/lib/surmise
+  RUST_LOG             what is logged: warn, info (usual), debug
+
+Signals: SIGTERM and SIGINT finish what was accepted, write a last checkpoint of every stream, and leave.
+
+Exit codes: 0 done, 64 wrong usage or configuration, 70 internal error, 74 the store cannot be used.";
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(e) => {
+            let _ = e.print();
+            return if e.use_stderr() { USAGE.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("surmised: {e:#}");
+            exit_code(&e).into()
+        }
+    }
+}
+
+fn exit_code(e: &anyhow::Error) -> u8 {
+    let io = || e.chain().any(|c| c.is::<std::io::Error>());
+    match () {
+        () if e.is::<ConfigError>() => USAGE,
+        () if e.is::<StoreError>() || e.is::<StoreFault>() => STORAGE,
+        () if e.is::<String>() || io() => USAGE,
+        () => INTERNAL,
+    }
+}
+
+/// The store failed while the daemon ran.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct StoreFault(String);
+
+fn run(args: &Args) -> anyhow::Result<()> {
+    if args.print_config {
+        print!("{}", surmise_config::DEFAULT_FILE);
+        return Ok(());
+    }
+    let config = Config::load(args.config.as_deref())?;
+    config.check()?;
+    if args.check_config {
+        surmised::check_streams(&config)?;
+        println!("the configuration is fine");
+        return Ok(());
+    }
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(serve(config));
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    result
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let about = (config.store.dir.clone(), config.model.engine, config.owners.count());
+    let running = tokio::select! {
+        running = Daemon::start(config) => running?,
+        _ = term.recv() => return Ok(()),
+        _ = int.recv() => return Ok(()),
+    };
+    announce(&running, &about.0, &format!("engine {}, kernel {}, {} owners", about.1, surmised::kernel(), about.2));
+    let fault = tokio::select! {
+        _ = term.recv() => None,
+        _ = int.recv() => None,
+        fault = running.failed() => Some(fault),
+    };
+    tracing::info!("leaving: what was accepted is finished and kept");
+    let left = running.shutdown().await;
+    match fault {
+        Some(fault) => Err(StoreFault(fault).into()),
+        None => {
+            left?;
+            tracing::info!("done");
+            Ok(())
+        }
+    }
+}
+
+fn announce(running: &Running, dir: &std::path::Path, about: &str) {
+    let mut places = Vec::new();
+    places.extend(running.tcp_addr().map(|a| format!("events at {a}")));
+    places.extend(running.unix_path().map(|p| format!("and {}", p.display())));
+    places.extend(running.lines_addr().map(|a| format!("bare lines at {a}")));
+    places.extend(running.http_addr().map(|a| format!("questions and a page at http://{a}/")));
+    let (streams, dir) = (running.streams(), dir.display());
+    tracing::info!("{} is ready: {}; data in {dir}, {streams} streams; {about}", surmised::SERVER, places.join(", "));
+}

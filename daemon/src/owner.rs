@@ -15,7 +15,7 @@ use crate::inbox::{Batch, Delivered};
 use crate::store::{CheckpointMeta, Store, StreamEntry};
 use crate::stream::StreamState;
 use crate::telemetry;
-use crate::ticket::Pending;
+use crate::ticket::{Fate, Pending};
 pub use answer::StatusAnswer;
 use crossbeam_channel::{Receiver, Sender};
 use live::Live;
@@ -176,18 +176,18 @@ impl Owner {
     /// Learns a batch: the one place where events change streams.
     fn learn(&mut self, batch: Batch) {
         let start = Instant::now();
-        let Batch { stream, items, answers, pending } = batch;
+        let Batch { stream, items, answers, mut pending } = batch;
         let mut live = match self.take(&stream) {
             Ok(live) => live,
             Err(refusal) => {
                 pending.outbox().push(items.iter().map(|i| live::refused(i, refusal.clone())));
-                pending.count(0, 0, items.len() as u64);
+                pending.applied(Fate { rejected: items.len() as u64, ..Fate::default() });
                 metrics::counter!(telemetry::REJECTED, "reason" => crate::stream::code_word(refusal.code))
                     .increment(items.len() as u64);
                 return self.pending.push(pending);
             }
         };
-        let learnt = live.learn(&items, answers, &pending, &self.limits, self.setup.config.store.group_bytes_max.0);
+        let learnt = live.learn(&items, answers, &mut pending, &self.limits, self.setup.config.store.group_bytes_max.0);
         if learnt > 0 {
             if live.is_new() {
                 self.setup.directory.insert(live.shared().clone());

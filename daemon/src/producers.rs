@@ -71,7 +71,7 @@ impl Producers {
 
     /// Forgets the producer that has been silent for longest.
     fn forget_one(&mut self) {
-        let oldest = self.map.iter().min_by_key(|(name, p)| (p.last_offset, name.as_ref())).map(|(name, _)| name.clone());
+        let oldest = self.map.iter().min_by(|(a, p), (b, q)| (p.last_offset, a).cmp(&(q.last_offset, b))).map(|(name, _)| name.clone());
         if let Some(name) = oldest {
             self.map.remove(&name);
         }
@@ -90,7 +90,7 @@ impl Producers {
     /// Appends the table, in the order of names.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut all: Vec<_> = self.map.iter().collect();
-        all.sort_by_key(|(name, _)| name.as_ref());
+        all.sort_by(|a, b| a.0.cmp(b.0));
         put_varint(out, all.len() as u64);
         for (name, p) in all {
             put_bytes(out, name.as_bytes());

@@ -5,63 +5,106 @@
 //! who puts something into it: it is bounded by the connection, which reads no further line before there is room for
 //! that line's answers.
 
+use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use surmise_protocol::Reply;
 use tokio::sync::Notify;
+
+/// The largest of some sequence numbers; none at first.
+#[derive(Default)]
+pub struct Highest(AtomicU64);
+
+impl Highest {
+    /// Takes in another.
+    pub fn raise(&self, seq: Option<u64>) {
+        if let Some(seq) = seq {
+            self.0.fetch_max(seq.saturating_add(1), Ordering::AcqRel);
+        }
+    }
+    /// The largest so far.
+    pub fn get(&self) -> Option<u64> {
+        self.0.load(Ordering::Acquire).checked_sub(1)
+    }
+}
+
+/// What became of events.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fate {
+    /// Learnt.
+    pub accepted: u64,
+    /// Recognised as sent before.
+    pub duplicates: u64,
+    /// Refused.
+    pub rejected: u64,
+    /// The largest number among those learnt or recognised.
+    pub high: Option<u64>,
+}
 
 /// A chunk of lines on its way.
 pub struct Ticket {
     lines: usize,
-    last_seq: Option<u64>,
     pending: AtomicUsize,
     failed: AtomicBool,
     duplicates: AtomicU64,
     accepted: AtomicU64,
     rejected: AtomicU64,
+    high: Highest,
     outbox: Arc<Outbox>,
 }
 
+impl Ticket {
+    fn note(&self, fate: Fate) {
+        self.accepted.fetch_add(fate.accepted, Ordering::Relaxed);
+        self.duplicates.fetch_add(fate.duplicates, Ordering::Relaxed);
+        self.rejected.fetch_add(fate.rejected, Ordering::Relaxed);
+        self.high.raise(fate.high);
+    }
+}
+
 /// One part of a chunk that is not durable yet. Dropping it undone tells the connection that it never will be.
-pub struct Pending(Arc<Ticket>);
+pub struct Pending {
+    ticket: Arc<Ticket>,
+    applied: bool,
+    done: bool,
+}
 
 impl Pending {
-    /// Counts what became of the events.
-    pub fn count(&self, accepted: u64, duplicates: u64, rejected: u64) {
-        self.0.accepted.fetch_add(accepted, Ordering::Relaxed);
-        self.0.duplicates.fetch_add(duplicates, Ordering::Relaxed);
-        self.0.rejected.fetch_add(rejected, Ordering::Relaxed);
-    }
-
-    /// Another part of the same chunk.
-    pub fn another(&self) -> Pending {
-        self.0.pending.fetch_add(1, Ordering::AcqRel);
-        Pending(self.0.clone())
+    /// The owner has seen to the part's events; they are not durable yet.
+    pub fn applied(&mut self, fate: Fate) {
+        self.ticket.note(fate);
+        self.ticket.outbox.learnt.raise(fate.high);
+        self.settle();
     }
 
     /// The part is durable (or wholly refused).
-    pub fn done(self) {
-        self.finish();
-        std::mem::forget(self);
+    pub fn done(mut self) {
+        self.done = true;
     }
 
     /// Where replies go.
     pub fn outbox(&self) -> &Arc<Outbox> {
-        &self.0.outbox
+        &self.ticket.outbox
     }
 
-    fn finish(&self) {
-        if self.0.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.outbox.changed.notify_one();
+    fn settle(&mut self) {
+        if !std::mem::replace(&mut self.applied, true) {
+            self.ticket.outbox.unapplied.fetch_sub(1, Ordering::AcqRel);
+            self.ticket.outbox.applied.notify_one();
         }
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.0.failed.store(true, Ordering::Release);
-        self.finish();
+        if !self.done {
+            self.ticket.failed.store(true, Ordering::Release);
+        }
+        self.settle();
+        if self.ticket.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.ticket.outbox.changed.notify_one();
+        }
     }
 }
 
@@ -70,6 +113,11 @@ impl Drop for Pending {
 pub struct Outbox {
     inner: Mutex<Inner>,
     changed: Notify,
+    /// Parts that no owner has seen to.
+    unapplied: AtomicUsize,
+    applied: Notify,
+    learnt: Highest,
+    marking: OnceLock<(Arc<str>, u64)>,
 }
 
 #[derive(Default)]
@@ -84,20 +132,25 @@ struct Inner {
 pub struct Taken {
     /// Replies, in order.
     pub replies: Vec<Reply>,
-    /// Everything up to this number is durable.
-    pub ack: Option<u64>,
     /// Lines that are wholly answered.
     pub lines: usize,
-    /// Events that are durable now.
-    pub accepted: u64,
-    /// Events that were recognised as sent before.
-    pub duplicates: u64,
-    /// Events that were refused.
-    pub rejected: u64,
+    /// What became of the events of those lines. The largest number is what may be acknowledged.
+    pub fate: Fate,
     /// Whether something could not be made durable.
     pub failed: bool,
     /// Whether nothing more will come.
     pub finished: bool,
+}
+
+/// Everything of a producer up to a number is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProducerMark {
+    /// The producer.
+    pub producer: Arc<str>,
+    /// Its epoch.
+    pub epoch: u64,
+    /// The number.
+    pub seq: u64,
 }
 
 impl Outbox {
@@ -111,21 +164,25 @@ impl Outbox {
         self.changed.notify_one();
     }
 
-    /// A ticket for a chunk of so many lines, the last of which has this number. It is pending until the returned
-    /// part and all others are done.
-    pub fn ticket(self: &Arc<Self>, lines: usize, last_seq: Option<u64>) -> Pending {
+    /// A ticket for a chunk of so many lines in so many parts. What is known about its events already is its fate.
+    pub fn ticket(self: &Arc<Self>, lines: usize, parts: usize, fate: Fate) -> Vec<Pending> {
         let ticket = Arc::new(Ticket {
             lines,
-            last_seq,
-            pending: AtomicUsize::new(1),
+            pending: AtomicUsize::new(parts),
             failed: AtomicBool::new(false),
             duplicates: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
+            high: Highest::default(),
             outbox: self.clone(),
         });
+        ticket.note(fate);
+        self.unapplied.fetch_add(parts, Ordering::AcqRel);
         self.lock().tickets.push_back(ticket.clone());
-        Pending(ticket)
+        if parts == 0 {
+            self.changed.notify_one();
+        }
+        (0..parts).map(|_| Pending { ticket: ticket.clone(), applied: false, done: false }).collect()
     }
 
     /// No more tickets will be asked for.
@@ -139,22 +196,34 @@ impl Outbox {
         self.changed.notified().await;
     }
 
+    /// Waits until owners have seen to everything that was sent; returns the largest number that was learnt.
+    pub async fn all_applied(&self) -> Option<u64> {
+        while self.unapplied.load(Ordering::Acquire) > 0 {
+            self.applied.notified().await;
+        }
+        self.learnt.get()
+    }
+
+    /// Has the log remember how far the producer of this connection is durable, as its streams cannot tell: it sends
+    /// to several.
+    pub fn mark(&self, producer: &Arc<str>, epoch: u64) {
+        self.marking.get_or_init(|| (producer.clone(), epoch));
+    }
+
     /// Takes what there is.
     pub fn take(&self) -> Taken {
         let mut inner = self.lock();
         let mut t = Taken::default();
         while inner.tickets.front().is_some_and(|t| t.pending.load(Ordering::Acquire) == 0) {
             let ticket = inner.tickets.pop_front().expect("invariant: there is a front");
-            t.failed |= ticket.failed.load(Ordering::Acquire);
-            if t.failed {
-                t.lines += ticket.lines;
-                continue;
-            }
-            t.ack = ticket.last_seq.max(t.ack);
             t.lines += ticket.lines;
-            t.accepted += ticket.accepted.load(Ordering::Relaxed);
-            t.duplicates += ticket.duplicates.load(Ordering::Relaxed);
-            t.rejected += ticket.rejected.load(Ordering::Relaxed);
+            t.failed |= ticket.failed.load(Ordering::Acquire);
+            if !t.failed {
+                t.fate.high = ticket.high.get().max(t.fate.high);
+                t.fate.accepted += ticket.accepted.load(Ordering::Relaxed);
+                t.fate.duplicates += ticket.duplicates.load(Ordering::Relaxed);
+                t.fate.rejected += ticket.rejected.load(Ordering::Relaxed);
+            }
         }
         // replies were put in before their ticket was done, so they are here and come before the acknowledgement
         t.replies = std::mem::take(&mut inner.replies);
@@ -163,23 +232,52 @@ impl Outbox {
     }
 }
 
+/// How far producers of several streams will be durable once these parts are: to be written with them, so that an
+/// acknowledgement is never ahead of what the log remembers.
+pub fn marks(parts: &[Pending]) -> Vec<ProducerMark> {
+    let mut counted: FxHashMap<*const Ticket, usize> = FxHashMap::default();
+    let mut outboxes: FxHashMap<*const Outbox, &Arc<Outbox>> = FxHashMap::default();
+    for part in parts.iter().filter(|p| p.outbox().marking.get().is_some()) {
+        *counted.entry(Arc::as_ptr(&part.ticket)).or_default() += 1;
+        outboxes.insert(Arc::as_ptr(part.outbox()), part.outbox());
+    }
+    let mark = |outbox: &Arc<Outbox>| {
+        let (producer, epoch) = outbox.marking.get()?;
+        let mut high = None;
+        for ticket in &outbox.lock().tickets {
+            let here = counted.get(&Arc::as_ptr(ticket)).copied().unwrap_or(0);
+            if ticket.pending.load(Ordering::Acquire) > here || ticket.failed.load(Ordering::Acquire) {
+                break;
+            }
+            high = ticket.high.get().max(high);
+        }
+        Some(ProducerMark { producer: producer.clone(), epoch: *epoch, seq: high? })
+    };
+    outboxes.values().filter_map(|o| mark(o)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn high(seq: u64) -> Fate {
+        Fate { accepted: 1, high: Some(seq), ..Fate::default() }
+    }
+
     #[test]
     fn acknowledgements_are_cumulative_and_in_order() {
         let outbox = Arc::new(Outbox::default());
-        let first = outbox.ticket(2, Some(2));
-        let second = outbox.ticket(1, Some(3));
-        let part = first.another();
-        first.done();
-        second.done();
-        assert_eq!(outbox.take().ack, None, "the first chunk is not durable yet");
-        part.count(1, 1, 0);
-        part.done();
+        let [mut a, mut b] = <[Pending; 2]>::try_from(outbox.ticket(2, 2, Fate::default())).ok().unwrap();
+        let mut c = outbox.ticket(1, 1, Fate::default()).pop().unwrap();
+        for (p, seq) in [(&mut a, 1), (&mut b, 2), (&mut c, 3)] {
+            p.applied(high(seq));
+        }
+        a.done();
+        c.done();
+        assert_eq!(outbox.take().fate.high, None, "the first chunk is not durable yet");
+        b.done();
         let t = outbox.take();
-        assert_eq!((t.ack, t.lines, t.accepted, t.duplicates, t.failed, t.finished), (Some(3), 3, 1, 1, false, false));
+        assert_eq!((t.fate.high, t.lines, t.fate.accepted, t.failed, t.finished), (Some(3), 3, 3, false, false));
         outbox.close();
         assert!(outbox.take().finished);
     }
@@ -187,9 +285,26 @@ mod tests {
     #[test]
     fn what_is_dropped_is_never_acknowledged() {
         let outbox = Arc::new(Outbox::default());
-        drop(outbox.ticket(1, Some(1)));
-        outbox.ticket(1, Some(2)).done();
+        drop(outbox.ticket(1, 1, Fate::default()));
+        let mut b = outbox.ticket(1, 1, Fate::default()).pop().unwrap();
+        b.applied(high(2));
+        b.done();
         let t = outbox.take();
-        assert!(t.failed && t.ack.is_none() && t.lines == 2);
+        assert!(t.failed && t.fate.high.is_none() && t.lines == 2);
+    }
+
+    #[test]
+    fn marks_say_what_will_be_durable() {
+        let outbox = Arc::new(Outbox::default());
+        outbox.mark(&"p".into(), 1);
+        let [mut a, mut b] = <[Pending; 2]>::try_from(outbox.ticket(2, 2, Fate::default())).ok().unwrap();
+        let mut c = outbox.ticket(1, 1, Fate::default()).pop().unwrap();
+        for (p, seq) in [(&mut a, 1), (&mut b, 2), (&mut c, 3)] {
+            p.applied(high(seq));
+        }
+        let first = [a, c];
+        assert_eq!(marks(&first), [], "the first chunk will not be whole");
+        first.into_iter().for_each(Pending::done);
+        assert_eq!(marks(&[b]), [ProducerMark { producer: "p".into(), epoch: 1, seq: 3 }]);
     }
 }

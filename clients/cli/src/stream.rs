@@ -8,10 +8,10 @@ use crate::recording::fields;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use surmise_learner::Report;
-use surmise_protocol::{StreamList, StreamStatus};
+use surmise_protocol::{StreamList, StreamRow, StreamStatus};
 
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  surmise stream ls\n  surmise stream show web --output json")]
+#[command(after_help = "Examples:\n  surmise stream ls\n  surmise stream show web\n  surmise stream show web --hash")]
 pub(crate) struct StreamArgs {
     #[command(subcommand)]
     command: StreamCommand,
@@ -25,6 +25,9 @@ enum StreamCommand {
     Show {
         /// The stream.
         stream: String,
+        /// Only the hash of everything that decides what is predicted from here on, as `surmise replay` prints it.
+        #[arg(long)]
+        hash: bool,
     },
 }
 
@@ -32,7 +35,8 @@ pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
     let http = Http::new(global);
     let path = match &args.command {
         StreamCommand::Ls => "/api/v1/streams".to_owned(),
-        StreamCommand::Show { stream } => format!("/api/v1/streams/{}", segment(stream)),
+        StreamCommand::Show { stream, hash: true } => format!("/api/v1/streams/{}/hash", segment(stream)),
+        StreamCommand::Show { stream, .. } => format!("/api/v1/streams/{}", segment(stream)),
     };
     let answer: Value = http.get(&path, &[])?;
     if global.json() {
@@ -42,6 +46,7 @@ pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
     let paint = Paint::stdout();
     let lines = match &args.command {
         StreamCommand::Ls => table(&serde_json::from_value::<StreamList>(answer).map_err(fault)?.streams).lines(paint),
+        StreamCommand::Show { hash: true, .. } => vec![answer["state_hash"].as_str().unwrap_or_default().to_owned()],
         StreamCommand::Show { .. } => show(&serde_json::from_value(answer).map_err(fault)?, paint),
     };
     for line in lines {
@@ -58,17 +63,17 @@ pub(crate) fn report(s: &StreamStatus) -> Report {
     })
 }
 
-pub(crate) fn table(streams: &[StreamStatus]) -> Table {
-    let mut t = Table::new(1, ["stream", "events", "keys", "fields", "bits/event", "state", "last event"]);
+pub(crate) fn table(streams: &[StreamRow]) -> Table {
+    let mut t = Table::new(1, ["stream", "events", "keys", "fields", "bits lately", "last event", ""]);
     for s in streams {
         t.row([
             s.stream.clone(),
             count(s.offset),
             count(s.keys),
             count(s.schema.fields.len() as u64),
-            format!("{:.4}", report(s).loss_bits_per_event),
-            size(s.state_bytes),
+            s.recent_bits.map_or(String::new(), |b| format!("{b:.4}")),
             s.last_event_time.clone().unwrap_or_default(),
+            s.failed.as_ref().map_or(String::new(), |why| format!("failed: {why}")),
         ]);
     }
     t

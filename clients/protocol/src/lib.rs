@@ -16,7 +16,9 @@ mod status;
 pub use hello::{Format, Hello, PROTOCOL, Want};
 pub use line::{EventLine, LINE_BYTES_MAX, Line, parse_bare, parse_line, parse_plain};
 pub use reply::{Ack, ErrorReply, OutcomeReply, Reply, Welcome};
-pub use status::{Accepted, AcceptedError, CheckpointInfo, CheckpointMark, Health, Problem, StreamList, StreamStatus};
+pub use status::{
+    Accepted, AcceptedError, CheckpointInfo, CheckpointMark, Health, Problem, StreamList, StreamRow, StreamStatus,
+};
 pub use surmise_event::{Code, Refusal};
 
 /// The candidate that a mistyped word was probably meant to be.

@@ -55,7 +55,37 @@ pub struct CheckpointMark {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StreamList {
     /// The streams, by name.
-    pub streams: Vec<StreamStatus>,
+    pub streams: Vec<StreamRow>,
+}
+
+/// What the list says of a stream, without asking its learner.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StreamRow {
+    /// Its name.
+    pub stream: String,
+    /// The offset that its next event will have.
+    pub offset: u64,
+    /// The offset up to which its events are durable.
+    #[serde(default)]
+    pub committed_offset: u64,
+    /// How many times its model has changed.
+    #[serde(default)]
+    pub model_version: u64,
+    /// Keys whose state is held.
+    #[serde(default)]
+    pub keys: u64,
+    /// Its fields.
+    #[serde(default)]
+    pub schema: Schema,
+    /// Mean surprise of its latest events.
+    #[serde(default)]
+    pub recent_bits: Option<f64>,
+    /// The time of its latest event, RFC 3339.
+    #[serde(default)]
+    pub last_event_time: Option<String>,
+    /// Why it does not learn any more, if so.
+    #[serde(default)]
+    pub failed: Option<String>,
 }
 
 /// A checkpoint in the store (`GET /api/v1/checkpoints` lists them).

@@ -3,6 +3,8 @@
 use crate::owner::Owner;
 use crate::window::{Entry, Window};
 use crate::{Address, ClientError, Progress};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use surmise_event::{Code, Record, Refusal};
 use surmise_protocol::{EventLine, Hello, Reply, Welcome};
@@ -45,6 +47,7 @@ pub struct Client {
     progress: watch::Receiver<Progress>,
     task: JoinHandle<()>,
     welcome: Welcome,
+    many: Arc<AtomicBool>,
     last: Option<u64>,
     sent: Option<u64>,
     skipped: u64,
@@ -67,15 +70,17 @@ impl Client {
         let (commands, inbox) = mpsc::channel(options.window_events.clamp(1, 1024));
         let (news, progress) = watch::channel(Progress::default());
         let window = Window::new(options.window_events, options.window_bytes);
-        let owner = Owner { address, hello, options, inbox, window, news };
+        let many = Arc::new(AtomicBool::new(false));
+        let mut owner = Owner { address, hello, options, inbox, window, news, durable: None, many: many.clone() };
         let patience = owner.options.first_connection;
         let (connection, welcome) = owner.reach(Some(patience)).await?;
+        owner.durable = welcome.committed_seq;
         owner.news.send_modify(|p| {
             p.acked = welcome.committed_seq;
             p.settled = welcome.committed_seq;
         });
         let task = tokio::spawn(owner.run(connection));
-        Ok(Client { commands: Some(commands), progress, task, welcome, last: None, sent: None, skipped: 0 })
+        Ok(Client { commands: Some(commands), progress, task, welcome, many, last: None, sent: None, skipped: 0 })
     }
 
     /// What the daemon answered to the first hello.
@@ -119,6 +124,9 @@ impl Client {
             return Ok(seq);
         }
         line.seq = Some(seq);
+        if line.stream.is_some() {
+            self.many.store(true, Ordering::Relaxed);
+        }
         let mut bytes = Vec::with_capacity(128);
         line.write_line(&mut bytes)?;
         if bytes.len() as u64 > self.welcome.line_bytes_max {

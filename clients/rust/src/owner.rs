@@ -5,6 +5,8 @@ use crate::window::{Entry, Window};
 use crate::{Address, ClientError, Options, Progress};
 use futures::StreamExt;
 use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use surmise_protocol::{Code, ErrorReply, Hello, Reply, Welcome};
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
@@ -44,6 +46,11 @@ pub(crate) struct Owner {
     pub(crate) inbox: mpsc::Receiver<Entry>,
     pub(crate) window: Window,
     pub(crate) news: watch::Sender<Progress>,
+    /// The last event that was acknowledged and not refused: the daemon's log has it.
+    pub(crate) durable: Option<u64>,
+    /// Whether events name streams of their own. The daemon then knows only of each stream what it has, and may say
+    /// less in its welcome than it acknowledged.
+    pub(crate) many: Arc<AtomicBool>,
 }
 
 impl Owner {
@@ -79,13 +86,14 @@ impl Owner {
     async fn resume(&mut self) -> Result<Connection, ClientError> {
         let (connection, welcome) = self.reach(self.options.give_up_after).await?;
         let committed = welcome.committed_seq;
-        if let Some(acked) = self.news.borrow().acked
+        if let Some(acked) = self.durable
             && committed.is_none_or(|c| c < acked)
+            && !self.many.load(Ordering::Relaxed)
         {
             return Err(ClientError::Forgotten { acked, committed });
         }
         if let Some(c) = committed {
-            self.window.acknowledge(c);
+            self.durable = self.window.acknowledge(c).max(self.durable);
         }
         let settled = self.window.settled();
         self.news.send_modify(|p| {
@@ -199,7 +207,7 @@ impl Owner {
     async fn hear(&mut self, reply: Reply) -> Option<Ended> {
         match &reply {
             Reply::Ack(ack) => {
-                self.window.acknowledge(ack.ack);
+                self.durable = self.window.acknowledge(ack.ack).max(self.durable);
                 let settled = self.window.settled();
                 self.news.send_modify(|p| {
                     p.acked = Some(ack.ack).max(p.acked);

@@ -56,11 +56,14 @@ impl Window {
         self.written = 0;
     }
 
-    /// Every event up to this one is durable.
-    pub(crate) fn acknowledge(&mut self, seq: u64) {
-        while self.entries.front().is_some_and(|e| e.seq <= seq) {
+    /// Every event up to this one is durable or was refused; the last that was waiting.
+    pub(crate) fn acknowledge(&mut self, seq: u64) -> Option<u64> {
+        let mut last = None;
+        while let Some(e) = self.entries.front().filter(|e| e.seq <= seq) {
+            last = Some(e.seq);
             self.remove(0);
         }
+        last
     }
 
     /// One event was refused; whether it was waiting at all.
@@ -104,10 +107,10 @@ mod tests {
         assert_eq!((w.settled(), w.next_unwritten().is_some(), w.next_unwritten().is_some()), (Some(0), true, true));
         assert!(w.refuse(2) && !w.refuse(3));
         assert_eq!((w.written, w.bytes), (1, 20));
-        w.acknowledge(1);
+        assert_eq!(w.acknowledge(1), Some(1));
         assert_eq!((w.written, w.settled()), (0, Some(4)));
         assert!(w.next_unwritten().is_some() && w.next_unwritten().is_none());
-        w.acknowledge(9);
+        assert_eq!((w.acknowledge(9), w.acknowledge(9)), (Some(5), None));
         assert_eq!((w.is_empty(), w.bytes, w.settled()), (true, 0, Some(5)));
     }
 }

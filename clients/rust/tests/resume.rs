@@ -95,7 +95,9 @@ async fn serve<S: AsyncRead + AsyncWrite>(stream: S, server: Shared) {
                     return; // after the commit, before the ack
                 }
                 if let Some(ack) = s.committed(&producer) {
-                    Reply::Ack(Ack { ack, duplicates }).write_line(&mut out);
+                    // a refused event is settled, too
+                    Reply::Ack(Ack { ack: if every == 0 { seq.max(ack) } else { ack }, duplicates })
+                        .write_line(&mut out);
                 }
             }
         }
@@ -195,6 +197,24 @@ async fn sending_the_same_again_resumes() {
     let s = server.lock().unwrap();
     assert_eq!(s.durable["p"].iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), (1..=15).collect::<Vec<_>>());
     assert_eq!(s.duplicates, 0);
+}
+
+#[tokio::test]
+async fn an_acknowledged_refusal_is_nothing_that_the_daemon_has() {
+    let server = Shared::default();
+    let address = tcp(server.clone()).await;
+    let mut client = Client::connect_with(address, Hello::new("p", "s"), impatient()).await.unwrap();
+    client.send(record(1)).await.unwrap();
+    client.send(Record { key: Some("bad".into()), ..record(2) }).await.unwrap();
+    client.flush().await.unwrap();
+    server.lock().unwrap().break_every = 1;
+    client.send(record(3)).await.unwrap(); // breaks the connection
+    while client.progress().connected {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    server.lock().unwrap().break_every = 0;
+    let p = client.close().await.unwrap();
+    assert!(p.reconnects > 0 && p.acked == Some(3), "{p:?}");
 }
 
 #[tokio::test]

@@ -14,12 +14,15 @@ fn main() {
             "--net" => ro.learner.network = serde_json::from_value(serde_json::Value::String(v())).unwrap(),
             "--unit-rows" => ro.unit_rows = Some(v().parse().unwrap()),
             "--score-rows" => ro.score_rows = Some(v().parse().unwrap()),
+            "--scores" => ro.scores = Some(v().into()),
             "--horizon" => ro.horizon = Some(v().parse().unwrap()),
             f => so.files.push(f.into()),
         }
     }
     let s = Source::open(&so).unwrap();
-    for n in s.notes() { eprintln!("{n}"); }
+    for n in s.notes() {
+        eprintln!("{n}");
+    }
     let r = replay(s, &ro, |_| {}).unwrap();
     println!("{}", serde_json::to_string_pretty(&r).unwrap());
 }

@@ -4,8 +4,6 @@ use surmise_event::{Kind, parse_time};
 
 /// Rows that are looked at before the first is taken for an event.
 pub(crate) const SAMPLE_ROWS: usize = 200;
-/// The same where more rows come only with time.
-pub(crate) const SAMPLE_ROWS_LIVE: usize = 20;
 /// Whole numbers with no more distinct values than this are names, not readings.
 const NAMES_MAX: usize = 12;
 

@@ -39,6 +39,16 @@ impl Input {
         self.reader.fill_buf().map_err(|error| SourceError::Read { file, error })
     }
 
+    /// How many of `most` lines can be looked at before the first is taken for an event. What comes live is not waited
+    /// for: only lines that are there already count.
+    pub(crate) fn lines_ahead(&mut self, most: usize) -> Result<usize, SourceError> {
+        if !self.live {
+            return Ok(most);
+        }
+        let there = self.head()?.iter().filter(|b| **b == b'\n').count();
+        Ok(there.clamp(1, most))
+    }
+
     /// Drops the mark of byte order that some programs put in front of text.
     pub(crate) fn skip_mark(&mut self) -> Result<(), SourceError> {
         if self.head()?.starts_with(b"\xef\xbb\xbf") {

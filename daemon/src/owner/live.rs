@@ -7,7 +7,7 @@ use crate::store::group::{Group, GroupBuilder};
 use crate::store::{Draft, Store, StreamEntry};
 use crate::stream::{Applied, StreamState, code_word};
 use crate::telemetry;
-use crate::ticket::Pending;
+use crate::ticket::{Fate, Pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -47,6 +47,7 @@ struct Tally {
     learnt: u64,
     duplicates: u64,
     rejected: u64,
+    high: Option<u64>,
     nats: f64,
     listener: &'static str,
 }
@@ -125,7 +126,7 @@ impl Live {
     }
 
     /// Learns events, in order. Returns how many were learnt.
-    pub(super) fn learn(&mut self, items: &[Item], answers: Answers, pending: &Pending, limits: &Limits, group_max: u64) -> u64 {
+    pub(super) fn learn(&mut self, items: &[Item], answers: Answers, pending: &mut Pending, limits: &Limits, group_max: u64) -> u64 {
         let mut tally = Tally { listener: answers.listener, ..Tally::default() };
         let mut replies = Vec::new();
         let followed = self.shared.outcomes.receiver_count() > 0;
@@ -133,12 +134,16 @@ impl Live {
             match self.learn_one(item, limits, group_max) {
                 Ok(Applied::Learnt(outcome)) => {
                     tally.learnt += 1;
+                    tally.high = tally.high.max(item.seq);
                     self.note(&outcome, &mut tally);
                     if answers.outcome || followed {
                         self.tell(item, outcome, answers, followed, &mut replies);
                     }
                 }
-                Ok(Applied::Duplicate) => tally.duplicates += 1,
+                Ok(Applied::Duplicate) => {
+                    tally.duplicates += 1;
+                    tally.high = tally.high.max(item.seq);
+                }
                 Err(refusal) => {
                     tally.rejected += 1;
                     if let Some(state) = &mut self.state {
@@ -155,7 +160,8 @@ impl Live {
         if !replies.is_empty() {
             pending.outbox().push(replies);
         }
-        pending.count(tally.learnt, tally.duplicates, tally.rejected);
+        let Tally { learnt: accepted, duplicates, rejected, high, .. } = tally;
+        pending.applied(Fate { accepted, duplicates, rejected, high });
         self.changed += tally.learnt;
         self.show(&tally);
         if let Some(arrival) = items.last().and_then(|i| i.record.arrival_us) {

@@ -11,7 +11,7 @@ use crate::clock::now_us;
 use crate::fencing::Claim;
 use crate::hub::Hub;
 use crate::inbox::{Answers, Item};
-use crate::ticket::Outbox;
+use crate::ticket::{Fate, Outbox};
 use lines::{Lines, Piece};
 use numbering::{Numbered, Numbering, Watermark};
 use std::sync::Arc;
@@ -53,7 +53,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Send>(hub: Arc<Hub>, kind: Kind, 
             outbox.push([Reply::Error(error)]);
         }
         outbox.close();
-        (end_is_fatal(&session), session.claim.take())
+        (session.fatal, session.claim.take())
     };
     let writing = writer::write(&mut write, &outbox, &credits, &watermark, &wants_ack);
     let ((fatal, _claim), ()) = tokio::join!(reading, writing);
@@ -61,10 +61,6 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Send>(hub: Arc<Hub>, kind: Kind, 
     if fatal {
         drain(&mut read).await;
     }
-}
-
-fn end_is_fatal(session: &Session) -> bool {
-    session.fatal
 }
 
 /// Reads on for a moment, so that closing does not throw away the last reply before the other side has read it.
@@ -124,7 +120,9 @@ struct Chunk {
     lines: usize,
     events: Vec<(Arc<str>, Item)>,
     replies: Vec<Reply>,
-    duplicates: u64,
+    fate: Fate,
+    /// The last line's event, whose number does not rise.
+    behind: Option<(Arc<str>, Item)>,
 }
 
 impl Session {
@@ -198,6 +196,7 @@ impl Session {
             let mut chunk = Chunk::default();
             let arrival = now_us();
             while chunk.lines < CHUNK
+                && chunk.behind.is_none()
                 && let Some(piece) = lines.next()
             {
                 self.take_line(piece, arrival, &mut chunk);
@@ -205,7 +204,7 @@ impl Session {
             if chunk.lines == 0 {
                 return Ok(());
             }
-            self.submit(chunk).await?;
+            self.send(chunk).await?;
         }
     }
 
@@ -222,7 +221,7 @@ impl Session {
             Some(piece) if !named => self.take_line(piece, now_us(), &mut chunk),
             _ => {}
         }
-        match self.submit(chunk).await {
+        match self.send(chunk).await {
             Ok(()) => End::Done,
             Err(end) => end,
         }
@@ -258,7 +257,7 @@ impl Session {
                 self.line += 1;
                 let bytes = if let Piece::Line(l) = piece { l.len() } else { 0 };
                 self.take_parsed(parsed, now_us(), bytes, &mut chunk);
-                self.submit(chunk).await
+                self.send(chunk).await
             }
         }
     }
@@ -296,11 +295,15 @@ impl Session {
         self.answers.outcome = hello.wants(Want::Outcome) || hello.wants(Want::Next);
         self.answers.next = hello.wants(Want::Next);
         self.wants_ack.store(hello.wants(Want::Ack), std::sync::atomic::Ordering::Release);
-        self.numbering = Some(Numbering::new(self.claim.as_ref(), producer, self.watermark.clone()));
+        let committed = self.claim.as_ref().and_then(|c| c.committed);
+        if let Some((name, epoch)) = &producer {
+            self.watermark.tell(&self.hub.fencing, name, *epoch);
+        }
+        self.numbering = Some(Numbering::new(committed, producer, self.watermark.clone()));
         self.outbox.push([Reply::Welcome(Welcome {
             protocol: PROTOCOL,
             server: crate::SERVER.into(),
-            committed_seq: self.claim.as_ref().and_then(|c| c.committed),
+            committed_seq: committed,
             line_bytes_max: self.hub.config.limits.line_bytes.0,
         })]);
         Ok(())
@@ -342,10 +345,39 @@ impl Session {
             }
         };
         if let Err((refusal, seq)) = taken {
-            let reason = crate::stream::code_word(refusal.code);
-            metrics::counter!(crate::telemetry::REJECTED, "reason" => reason).increment(1);
-            chunk.replies.push(Reply::Error(ErrorReply::new(refusal, seq, Some(self.line))));
+            self.refuse(refusal, seq, chunk);
         }
+    }
+
+    fn refuse(&self, refusal: Refusal, seq: Option<u64>, chunk: &mut Chunk) {
+        let reason = crate::stream::code_word(refusal.code);
+        metrics::counter!(crate::telemetry::REJECTED, "reason" => reason).increment(1);
+        chunk.fate.rejected += 1;
+        chunk.replies.push(Reply::Error(ErrorReply::new(refusal, seq, Some(self.line))));
+    }
+
+    /// Sends a chunk; then sees to its last event, if that one's number does not rise: it is refused, unless those
+    /// that were sent with higher numbers were refused themselves.
+    async fn send(&mut self, mut chunk: Chunk) -> Result<(), End> {
+        let behind = chunk.behind.take();
+        if behind.is_some() {
+            chunk.lines -= 1;
+        }
+        self.submit(chunk).await?;
+        let Some((stream, mut item)) = behind else { return Ok(()) };
+        let learnt = self.outbox.all_applied().await;
+        let mut last = Chunk { lines: 1, ..Chunk::default() };
+        let (Some(numbering), Some(seq)) = (&mut self.numbering, item.seq) else { return Ok(()) };
+        match numbering.step_back(seq, learnt.max(self.watermark.get())) {
+            Err(refusal) => self.refuse(refusal, Some(seq), &mut last),
+            Ok(()) => {
+                if let Numbered::New(_, origin) = numbering.number(Some(seq), &stream) {
+                    item.origin = origin;
+                    last.events.push((stream, item));
+                }
+            }
+        }
+        self.submit(last).await
     }
 
     fn take_event(&mut self, event: EventLine, arrival: i64, bytes: usize, chunk: &mut Chunk) -> Result<(), Refusal> {
@@ -362,18 +394,19 @@ impl Session {
         if record.key.is_none() {
             record.key = self.key.clone();
         }
-        let (seq, origin) = match &mut self.numbering {
-            None => (seq, None),
-            Some(numbering) => match numbering.number(seq, &stream)? {
-                Numbered::New(seq, origin) => (Some(seq), origin),
-                Numbered::Duplicate => {
-                    chunk.duplicates += 1;
-                    return Ok(());
-                }
-            },
-        };
-        let item = Item { record, origin, seq, line: self.line, bytes };
-        chunk.events.push((stream, item));
+        let mut item = Item { record, origin: None, seq, line: self.line, bytes };
+        match self.numbering.as_mut().map(|n| n.number(seq, &stream)) {
+            None => chunk.events.push((stream, item)),
+            Some(Numbered::New(seq, origin)) => {
+                (item.seq, item.origin) = (Some(seq), origin);
+                chunk.events.push((stream, item));
+            }
+            Some(Numbered::Duplicate) => {
+                chunk.fate.duplicates += 1;
+                chunk.fate.high = chunk.fate.high.max(self.watermark.get());
+            }
+            Some(Numbered::Behind) => chunk.behind = Some((stream, item)),
+        }
         Ok(())
     }
 
@@ -395,24 +428,20 @@ impl Session {
         if self.claim.as_ref().is_some_and(Claim::is_fenced) {
             return Err(End::Fatal(fenced_reply()));
         }
-        let pending = self.outbox.ticket(room as usize, self.numbering.as_ref().and_then(Numbering::last));
-        pending.count(0, chunk.duplicates, chunk.replies.len() as u64);
-        if !chunk.replies.is_empty() {
-            self.outbox.push(chunk.replies);
+        let Chunk { events, replies, fate, .. } = chunk;
+        if let Some((producer, epoch)) = self.numbering.as_ref().and_then(Numbering::scattered) {
+            self.outbox.mark(producer, epoch);
         }
-        if chunk.duplicates > 0 {
-            metrics::counter!(crate::telemetry::DUPLICATE).increment(chunk.duplicates);
+        if !replies.is_empty() {
+            self.outbox.push(replies);
         }
-        match self.hub.submit(chunk.events, self.answers, &pending).await {
-            Ok(()) => {
-                pending.done();
-                Ok(())
-            }
-            Err(e) => {
-                let refusal = Refusal::new(Code::Unavailable, "connection", e.to_string());
-                Err(End::Fatal(ErrorReply::fatal(refusal, None, None)))
-            }
+        if fate.duplicates > 0 {
+            metrics::counter!(crate::telemetry::DUPLICATE).increment(fate.duplicates);
         }
+        self.hub.submit(events, self.answers, &self.outbox, room as usize, fate).await.map_err(|e| {
+            let refusal = Refusal::new(Code::Unavailable, "connection", e.to_string());
+            End::Fatal(ErrorReply::fatal(refusal, None, None))
+        })
     }
 }
 

@@ -24,11 +24,11 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(
     let mut out = Vec::new();
     loop {
         let taken = outbox.take();
-        duplicates += taken.duplicates;
+        duplicates += taken.fate.duplicates;
         for reply in &taken.replies {
             reply.write_line(&mut out);
         }
-        if let Some(ack) = taken.ack.filter(|_| !failed) {
+        if let Some(ack) = taken.fate.high.filter(|_| !failed) {
             watermark.raise(ack);
             let news = acked.is_none_or(|a| ack > a) || duplicates > 0;
             if news && wants_ack.load(Ordering::Acquire) {

@@ -193,6 +193,15 @@ impl Checkpoints {
         Ok((bytes, rest))
     }
 
+    /// Damages a piece, as a bad disk would.
+    #[cfg(test)]
+    pub(crate) fn damage(&self, meta: &CheckpointMeta) {
+        let key = piece_key(meta, 0);
+        let mut piece = self.pieces.get(&key).unwrap().unwrap().to_vec();
+        piece[9] ^= 1;
+        self.pieces.insert(key, piece).unwrap();
+    }
+
     /// Bytes on disk, what is not reused yet included.
     pub fn disk_bytes(&self) -> u64 {
         self.database.disk_bytes()

@@ -2,8 +2,10 @@
 //!
 //! Tree `groups`: stream number (u32, big-endian), first offset (u64, big-endian) → a group. A group longer than one
 //! piece goes on under the same key with a piece number (u16) appended. Tree `streams`: stream number → a
-//! [`StreamEntry`] as JSON with a checksum.
+//! [`StreamEntry`] as JSON with a checksum. Tree `marks`: name of a producer that sends to several streams → how far
+//! it is durable; written after the groups it speaks of, which sled keeps in that order.
 
+use super::bytes::{Cursor, put_varint};
 use super::database::{Database, PIECE_BYTES};
 use super::group::{self, Decoded, Group};
 use super::{StoreError, seal, unseal};
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 use surmise_event::Schema;
 use surmise_learner::Options;
+use crate::clock::now_us;
+use crate::ticket::ProducerMark;
 
 const FORMAT: &str = "surmise log 1";
 const CACHE_BYTES: u64 = 8 << 20;
@@ -41,13 +45,14 @@ pub struct Log {
     database: Database,
     groups: sled::Tree,
     streams: sled::Tree,
+    marks: sled::Tree,
 }
 
 impl Log {
     /// Opens the log.
     pub fn open(path: &Path) -> Result<Log, StoreError> {
         let database = Database::open(path, CACHE_BYTES, FORMAT)?;
-        Ok(Log { groups: database.tree("groups")?, streams: database.tree("streams")?, database })
+        Ok(Log { groups: database.tree("groups")?, streams: database.tree("streams")?, marks: database.tree("marks")?, database })
     }
 
     /// All streams, by number.
@@ -69,8 +74,26 @@ impl Log {
         put.map(|_| ()).map_err(StoreError::database("cannot write a stream's entry"))
     }
 
-    /// Makes new streams and groups durable, all of them together.
-    pub fn commit(&self, entries: &[StreamEntry], groups: &[Group]) -> Result<(), StoreError> {
+    /// How far producers of several streams are durable. Only the latest so many are kept.
+    pub fn marks(&self, keep: usize) -> Result<Vec<ProducerMark>, StoreError> {
+        let mut all = Vec::new();
+        for mark in self.marks.iter() {
+            let (k, v) = mark.map_err(StoreError::database("cannot read the marks of producers"))?;
+            let mut c = Cursor(unseal(&v, "a producer's mark")?);
+            let (time, epoch, seq) = (c.u64("mark")?, c.varint("mark")?, c.varint("mark")?);
+            let producer = String::from_utf8_lossy(&k).as_ref().into();
+            all.push((time, ProducerMark { producer, epoch, seq }));
+        }
+        all.sort_unstable_by_key(|(time, _)| std::cmp::Reverse(*time));
+        for (_, old) in all.drain(keep.min(all.len())..) {
+            let gone = self.marks.remove(old.producer.as_bytes());
+            gone.map_err(StoreError::database("cannot delete a producer's mark"))?;
+        }
+        Ok(all.into_iter().map(|(_, m)| m).collect())
+    }
+
+    /// Makes new streams, groups and marks durable, all of them together.
+    pub fn commit(&self, entries: &[StreamEntry], groups: &[Group], marks: &[ProducerMark]) -> Result<(), StoreError> {
         for entry in entries {
             self.put_entry(entry)?;
         }
@@ -81,6 +104,13 @@ impl Log {
             }
         }
         self.groups.apply_batch(batch).map_err(StoreError::database("cannot write the log"))?;
+        for m in marks {
+            let mut value = now_us().to_le_bytes().to_vec();
+            put_varint(&mut value, m.epoch);
+            put_varint(&mut value, m.seq);
+            let put = self.marks.insert(m.producer.as_bytes(), seal(value));
+            put.map_err(StoreError::database("cannot write a producer's mark"))?;
+        }
         self.database.flush()
     }
 

@@ -36,8 +36,8 @@ fn groups_come_back_after_a_drop_without_goodbye() {
     let dir = tempfile::tempdir().unwrap();
     {
         let store = Store::open(dir.path(), 3).unwrap();
-        store.log.commit(&[entry(0), entry(1)], &[group(0, 0, &[text("a"), text("b")]), group(1, 0, &[text("c")])]).unwrap();
-        store.log.commit(&[], &[group(0, 2, &[text("d")])]).unwrap();
+        store.log.commit(&[entry(0), entry(1)], &[group(0, 0, &[text("a"), text("b")]), group(1, 0, &[text("c")])], &[]).unwrap();
+        store.log.commit(&[], &[group(0, 2, &[text("d")])], &[]).unwrap();
         // not committed: what was only inserted may be lost, what was committed may not
     }
     let store = Store::open(dir.path(), 3).unwrap();
@@ -52,7 +52,7 @@ fn a_long_group_is_cut_and_joined() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), 3).unwrap();
     let long = text(&"x".repeat(500_000));
-    store.log.commit(&[entry(0)], &[group(0, 0, std::slice::from_ref(&long)), group(0, 1, &[text("b")])]).unwrap();
+    store.log.commit(&[entry(0)], &[group(0, 0, std::slice::from_ref(&long)), group(0, 1, &[text("b")])], &[]).unwrap();
     let all: Vec<_> = store.log.tail(0, 0).map(|g| g.unwrap().0).collect();
     assert_eq!(all.len(), 2);
     assert_eq!(all[0].records[0].record, long);
@@ -64,7 +64,7 @@ fn a_long_group_is_cut_and_joined() {
 fn damage_in_the_log_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), 3).unwrap();
-    store.log.commit(&[entry(0)], &[group(0, 0, &[text("a")]), group(0, 1, &[text("b")])]).unwrap();
+    store.log.commit(&[entry(0)], &[group(0, 0, &[text("a")]), group(0, 1, &[text("b")])], &[]).unwrap();
     let mut v = store.log.groups.get(key(0, 1, 0)).unwrap().unwrap().to_vec();
     let last = v.len() - 1;
     v[last] ^= 1;
@@ -79,7 +79,7 @@ fn the_beginning_can_be_trimmed() {
     let store = Store::open(dir.path(), 3).unwrap();
     let groups: Vec<Group> = (0..10).map(|i| group(0, i, &[text("abc")])).collect();
     let each = groups[0].bytes.len() as u64;
-    store.log.commit(&[entry(0)], &groups).unwrap();
+    store.log.commit(&[entry(0)], &groups, &[]).unwrap();
     let mut e = entry(0);
     assert_eq!(store.log.trim(&mut e, 8, each * 3).unwrap(), each * 3);
     assert_eq!(offsets(&store.log, 0, 0), [3, 4, 5, 6, 7, 8, 9]);
@@ -98,4 +98,20 @@ fn a_second_daemon_is_told() {
         }
         other => panic!("{:?}", other.map(|_| ())),
     }
+}
+
+#[test]
+fn marks_are_remembered_and_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    let mark = |p: &str, seq| ProducerMark { producer: p.into(), epoch: 2, seq };
+    {
+        let store = Store::open(dir.path(), 3).unwrap();
+        store.log.commit(&[], &[], &[mark("a", 1), mark("b", 2)]).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        store.log.commit(&[], &[], &[mark("a", 7)]).unwrap();
+    }
+    let store = Store::open(dir.path(), 3).unwrap();
+    assert_eq!(store.log.marks(9).unwrap(), [mark("a", 7), mark("b", 2)]);
+    assert_eq!(store.log.marks(1).unwrap(), [mark("a", 7)]);
+    assert_eq!(store.log.marks(9).unwrap(), [mark("a", 7)]);
 }

@@ -32,7 +32,7 @@ impl Persist for Core<'_> {
             f.persist(s)?;
         }
         l.ending.persist(s)?;
-        l.rank.persist(s)?;
+        l.anomaly.persist(s)?;
         let mut held = std::mem::replace(&mut l.keys, Keys::new(l.options.keys));
         let r = keys(l, &mut held, s);
         l.keys = held;

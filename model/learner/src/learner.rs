@@ -1,6 +1,6 @@
 //! The learner of one stream: observing.
 
-use crate::anomaly::Rank;
+use crate::anomaly::Anomaly;
 use crate::ending::Ending;
 use crate::field::{ABSENT, ENDED, FieldModel, INSIDE, Model, folds_ends, seen};
 use crate::gap;
@@ -37,7 +37,7 @@ pub struct Learner {
     pub(crate) numbers: Option<NumberModel>,
     pub(crate) ending: Ending,
     pub(crate) keys: Keys,
-    pub(crate) rank: Rank,
+    pub(crate) anomaly: Anomaly,
     pub(crate) offset: u64,
     pub(crate) version: u64,
     /// Events that came with an earlier time than their key's last.
@@ -71,7 +71,7 @@ impl Learner {
             columns: 0,
             numbers: None,
             ending: Ending::default(),
-            rank: Rank::default(),
+            anomaly: Anomaly::default(),
             offset: 0,
             version: 0,
             late: 0,
@@ -193,7 +193,7 @@ impl Learner {
         // a run of bytes is as many events as it has bytes, wherever its producer cut it
         let run = self.schema.is_bytes();
         if !run {
-            out.anomaly_score = self.rank.observe(out.surprise_bits);
+            out.anomaly_score = self.anomaly.observe(out.surprise_bits);
         }
         if self.scoring {
             self.tally.events += events;
@@ -210,7 +210,7 @@ impl Learner {
         for b in run {
             let n = m.observe(k, &[], u32::from(*b));
             nats += n;
-            out.anomaly_score = out.anomaly_score.max(self.rank.observe(n * std::f64::consts::LOG2_E));
+            out.anomaly_score = out.anomaly_score.max(self.anomaly.observe(n * std::f64::consts::LOG2_E));
             if self.scoring {
                 self.tally.nats += n;
                 self.tally.fields[0].nats += n;
@@ -335,20 +335,26 @@ impl Learner {
         };
         let target = self.options.target.is_some();
         if !given && x.is_finite() {
-            let (mean, low, median, high) = if target {
-                let q = |p| m.conditional_quantile(column, p);
-                (m.conditional_mean(column), q(0.05), q(0.5), q(0.95))
-            } else {
-                (m.mean(column), m.quantile(column, 0.05), m.median(column), m.quantile(column, 0.95))
-            };
-            self.forecasts.push((i, mean, low, high));
+            let mean = if target { m.conditional_mean(column) } else { m.mean(column) };
+            self.anomaly.number(column, x - mean, m.resolution(column));
             if self.scoring {
                 let f = &mut self.tally.fields[i];
                 f.numbers += 1;
                 f.squared += (x - mean) * (x - mean);
-                f.absolute += (x - median).abs();
-                f.covered += u64::from(low <= x && x <= high);
-                if self.ranks {
+                f.absolute += (x - mean).abs();
+            }
+            if self.ranks {
+                let mut q = vec![0.0; 2];
+                if target {
+                    q = [0.05, 0.95].map(|p| m.conditional_quantile(column, p)).to_vec();
+                } else {
+                    m.quantiles(column, &[0.05, 0.95], &mut q);
+                }
+                self.forecasts.push((i, mean, q[0], q[1]));
+                if self.scoring {
+                    let f = &mut self.tally.fields[i];
+                    f.measured += 1;
+                    f.covered += u64::from(q[0] <= x && x <= q[1]);
                     f.crps += m.crps(column, x);
                 }
             }
@@ -433,7 +439,8 @@ impl Learner {
         self.scoring = on;
     }
 
-    /// Whether ranks of symbols (top1 to top20) and the CRPS of numbers are measured, which costs a query per event.
+    /// Whether ranks of symbols (top1 to top20) and intervals and CRPS of numbers are measured, which costs a query per
+    /// event.
     pub fn set_ranks(&mut self, on: bool) {
         self.ranks = on;
     }

@@ -22,3 +22,8 @@ pub use learner::{Learner, LearnerError};
 pub use options::{NetworkSize, Options, Preset};
 pub use report::{ExpertReport, FieldReport, Report};
 pub use surmise_network::Engine;
+
+/// The name of the vector kernel that learners on this machine use.
+pub fn kernel() -> &'static str {
+    surmise_lanes::Kernel::detect().name()
+}

@@ -43,7 +43,7 @@ pub struct FieldReport {
     /// Numbers: mean squared error of the point forecast.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mse: Option<f64>,
-    /// Numbers: mean absolute error of the median.
+    /// Numbers: mean absolute error of the point forecast.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mae: Option<f64>,
     /// Numbers: continuous ranked probability score.

@@ -24,15 +24,17 @@ pub struct FieldTally {
     pub ranked: u64,
     /// See `ranked`.
     pub within: [u64; 4],
-    /// Numbers scored, squared and absolute errors, ranked probability scores, values within the 90 % interval.
+    /// Numbers scored, and the squared and absolute errors of their point forecasts.
     pub numbers: u64,
     /// See `numbers`.
     pub squared: f64,
     /// See `numbers`.
     pub absolute: f64,
-    /// See `numbers`.
+    /// Numbers whose distribution was measured: ranked probability scores, values within the 90 % interval.
+    pub measured: u64,
+    /// See `measured`.
     pub crps: f64,
-    /// See `numbers`.
+    /// See `measured`.
     pub covered: u64,
     /// The regret bound when counting began.
     pub bound_before: f64,
@@ -101,6 +103,7 @@ impl Tally {
             }
             let share = |n: u64| (f.ranked > 0).then(|| n as f64 / f.ranked as f64);
             let number = |x: f64| (f.numbers > 0).then(|| x / f.numbers as f64);
+            let measured = |x: f64| (f.measured > 0).then(|| x / f.measured as f64);
             r.fields.insert(
                 field.name.clone(),
                 FieldReport {
@@ -116,8 +119,8 @@ impl Tally {
                     distinct: distinct[i],
                     mse: number(f.squared),
                     mae: number(f.absolute),
-                    crps: number(f.crps),
-                    coverage_90: number(f.covered as f64),
+                    crps: measured(f.crps),
+                    coverage_90: measured(f.covered as f64),
                 },
             );
         }
@@ -134,7 +137,7 @@ impl Tally {
 
 impl Persist for FieldTally {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        for v in [&mut self.count, &mut self.ranked, &mut self.numbers, &mut self.covered] {
+        for v in [&mut self.count, &mut self.ranked, &mut self.numbers, &mut self.measured, &mut self.covered] {
             s.u64("tally count", v)?;
         }
         s.u64s_fixed("tally ranks", &mut self.within)?;

@@ -9,7 +9,10 @@ use surmise_number::{Context, NumberKey, NumberModel, NumberOptions};
 
 /// Days since 1970 of a date, by Howard Hinnant's algorithm; then microseconds.
 fn time_us(s: &str) -> Option<i64> {
-    let p: Vec<i64> = s.split(['-', ' ', ':', 'T']).map_while(|x| x.get(..2.max(x.len().min(4))).and_then(|x| x.parse().ok())).collect();
+    let p: Vec<i64> = s
+        .split(['-', ' ', ':', 'T'])
+        .map_while(|x| x.get(..2.max(x.len().min(4))).and_then(|x| x.parse().ok()))
+        .collect();
     let &[y, m, d, h, min, sec] = &p[..] else { return None };
     let y = if m <= 2 { y - 1 } else { y };
     let (era, yoe) = (y.div_euclid(400), y.rem_euclid(400));
@@ -29,8 +32,9 @@ fn main() {
         let header: Vec<&str> = lines.next().unwrap_or("").split(',').collect();
         let rows: Vec<Vec<&str>> = lines.map(|l| l.split(',').collect()).collect();
         let timed = rows.first().is_some_and(|r| time_us(r[0]).is_some());
-        let columns: Vec<usize> =
-            (usize::from(timed)..header.len()).filter(|c| rows.iter().take(50).any(|r| r[*c].parse::<f64>().is_ok())).collect();
+        let columns: Vec<usize> = (usize::from(timed)..header.len())
+            .filter(|c| rows.iter().take(50).any(|r| r[*c].parse::<f64>().is_ok()))
+            .collect();
         let mut options = NumberOptions::default();
         if flags.iter().any(|f| f == "nonet") {
             options.network = None;
@@ -39,7 +43,8 @@ fn main() {
         let mut model = NumberModel::new(n, options, 1);
         let mut key = NumberKey::new(&model);
         let mut last = vec![f64::NAN; n];
-        let (mut se, mut base, mut nats, mut most, mut inside) = (vec![0.0; n], vec![0.0; n], vec![0.0; n], vec![0.0f64; n], vec![0; n]);
+        let (mut se, mut base, mut nats, mut most, mut inside) =
+            (vec![0.0; n], vec![0.0; n], vec![0.0; n], vec![0.0f64; n], vec![0; n]);
         let mut alone = vec![vec![0.0; model.experts().len()]; n];
         let clock = Instant::now();
         let skip = 100;
@@ -65,7 +70,12 @@ fn main() {
             }
             model.finish(&mut key);
         }
-        println!("{file}: {} rows, {:.0} rows/s, interval {:?}", rows.len(), rows.len() as f64 / clock.elapsed().as_secs_f64(), model.interval_us());
+        println!(
+            "{file}: {} rows, {:.0} rows/s, interval {:?}",
+            rows.len(),
+            rows.len() as f64 / clock.elapsed().as_secs_f64(),
+            model.interval_us()
+        );
         let count = rows.len() as f64;
         for c in 0..n {
             let mut order: Vec<usize> = (0..model.experts().len()).collect();
@@ -74,8 +84,13 @@ fn main() {
                 order.iter().take(4).map(|i| format!("{} {:.3}", model.experts()[*i], alone[c][*i] / count)).collect();
             println!(
                 "  {:14} error/last's {:.3}  nats {:.3} (most {:.1}) at {:.1e}  covers {:.1} %  best {}",
-                header[columns[c]], (se[c] / base[c].max(1e-300)).sqrt(), nats[c] / count, most[c], model.resolution(c),
-                100.0 * inside[c] as f64 / (count - skip as f64), best.join(", ")
+                header[columns[c]],
+                (se[c] / base[c].max(1e-300)).sqrt(),
+                nats[c] / count,
+                most[c],
+                model.resolution(c),
+                100.0 * inside[c] as f64 / (count - skip as f64),
+                best.join(", ")
             );
         }
     }

@@ -4,6 +4,7 @@
 
 use std::{fs, time::Instant};
 use surmise_number::{Context, NumberKey, NumberModel, NumberOptions};
+use surmise_state::Persist;
 
 const TRAIN: usize = 2880;
 const FROM: usize = 3600;
@@ -74,12 +75,23 @@ fn main() {
         model.finish(&mut key);
     }
     let seconds = clock.elapsed().as_secs_f64();
-    println!("MSE {:.4}  MAE {:.4}  nats {:.4}  given columns before: MSE {:.4}", se / count, ae / count, nats / count, conditional / count);
-    for c in 0..n { println!("res {:e} scale {:.3}", model.resolution(c), scale[c]); }
-    println!("{:.0} rows/s, {} chunks rejected, interval {:?} us", TO as f64 / seconds, model.rejected(), model.interval_us());
+    println!(
+        "MSE {:.4}  MAE {:.4}  nats {:.4}  given columns before: MSE {:.4}",
+        se / count,
+        ae / count,
+        nats / count,
+        conditional / count
+    );
+    println!(
+        "{:.0} rows/s, {} chunks rejected, interval {:?} us",
+        TO as f64 / seconds,
+        model.rejected(),
+        model.interval_us()
+    );
     if detail {
         println!("90 % interval covers {:.2} %, CRPS {:.4}", 100.0 * inside as f64 / quantiles as f64, crps / count);
     }
+    println!("model {} bytes, key {} bytes, hash {:032x}", model.measure(), key.measure(), model.hash_state());
     for (name, a) in model.experts().iter().zip(&alone) {
         println!("  {name:14} {:.4}", a / count);
     }

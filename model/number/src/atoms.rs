@@ -116,10 +116,7 @@ impl Table {
         if slot == NOWHERE {
             return (e * density, e * density);
         }
-        (
-            (1.0 - e) * self.chance(slot, NOWHERE) + e * density,
-            (1.0 - e) * self.chance(slot, before) + e * density,
-        )
+        ((1.0 - e) * self.chance(slot, NOWHERE) + e * density, (1.0 - e) * self.chance(slot, before) + e * density)
     }
 
     /// Takes in the value of the cell `c`, which `find` placed in `slot`.

@@ -277,7 +277,12 @@ impl Persist for Column {
         s.u32s_fixed("given_n", &mut self.given_n)?;
         s.f64s_fixed("covariance", &mut self.covariance)?;
         if let Some(b) = &mut self.siblings {
+            let others = b.others.clone();
             s.u32s_fixed("others", &mut b.others)?;
+            if others != b.others {
+                b.others = others;
+                return Err(StateError::Mismatch("others"));
+            }
             b.errors.persist(s)?;
             b.values.persist(s)?;
         }

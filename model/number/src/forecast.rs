@@ -4,11 +4,11 @@
 //! step one around the mean and widen as an autoregression with the column's own lag-one correlation does, up to the
 //! column's own spread: σ_h = σ_1 √(1 + φ² + … + φ^2(h−1)).
 
+use crate::experts::STACK;
 use crate::model::Standing;
 use crate::options::{Context, Forecast};
 use crate::predictive::Predictive;
 use crate::stand::Seen;
-use crate::experts::STACK;
 use crate::{NumberKey, NumberModel};
 
 impl NumberModel {

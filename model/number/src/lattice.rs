@@ -1,17 +1,16 @@
 //! A column whose values come again, weighed by the forecast: sensors that know only so many levels, prices, counts.
 //!
 //! Up to [`Lattice::most`] distinct values are remembered. The mass that is not kept for new values is spread over them
-//! in proportion to how often each came and to its density under the forecast, so that a coarse sensor is
+//! in proportion to the root of how often each came and to its density under the forecast, so that a coarse sensor is
 //! charged for choosing among the levels near the forecast, not for all digits.
 
 use crate::atoms::Odds;
 use crate::density::{pdf3_single, weighed_below, weighed_density};
 use crate::scale::Units;
+use surmise_state::{Persist, State, StateError};
 
 /// Single precision must not lift a sum above one.
 const SAFE: f64 = 1.0 - 1e-5;
-
-use surmise_state::{Persist, State, StateError};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Lattice {
@@ -56,19 +55,15 @@ impl Lattice {
     /// Mass of the cell whose slot is `slot`; `density` is what the density mixture gives it.
     pub(crate) fn mass(&self, slot: usize, mu: f64, inv: f64, total: f64, density: f64) -> f64 {
         let e = self.novelty.get();
-        let here = if slot == NOWHERE || total <= 0.0 {
-            0.0
-        } else {
-            (1.0 - e) * SAFE * self.one(slot, mu, inv) / total
-        };
+        let here =
+            if slot == NOWHERE || total <= 0.0 { 0.0 } else { (1.0 - e) * SAFE * self.one(slot, mu, inv) / total };
         here + e * density
     }
 
     /// Remembered values with their part of the mass.
     pub(crate) fn spikes(&self, mu: f64, inv: f64) -> impl Iterator<Item = (f64, f64)> + '_ {
         let scale = (1.0 - self.novelty.get()) * SAFE / self.total(mu, inv).max(1e-300);
-        (0..self.values.len())
-            .map(move |i| (self.values[i], scale * self.one(i, mu, inv)))
+        (0..self.values.len()).map(move |i| (self.values[i], scale * self.one(i, mu, inv)))
     }
 
     /// The mass of the spikes below `x`.
@@ -105,12 +100,13 @@ impl Lattice {
 impl Persist for Lattice {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("lattice")?;
+        s.len("most", &mut self.most)?;
         s.f64s("values", &mut self.values)?;
         s.f32s("weight", &mut self.weight)?;
         s.len("hand", &mut self.hand)?;
         self.novelty.persist(s)?;
         let n = self.values.len();
-        if n > self.most || self.weight.len() != n || self.hand >= self.most.max(1) {
+        if n > self.most || self.most > 1 << 16 || self.weight.len() != n || self.hand >= self.most.max(1) {
             return Err(StateError::Invalid("lattice"));
         }
         Ok(())

@@ -1,18 +1,18 @@
 //! The model of one stream's numbers: predict, score, learn.
 
+use crate::NumberKey;
 use crate::column::Column;
 use crate::density::ln_all;
 use crate::experts::*;
+use crate::key::KeyColumn;
 use crate::net::{Ahead, Net, Pass};
 use crate::options::{Context, NumberOptions};
 use crate::predictive::Predictive;
 use crate::relations::Relations;
 use crate::scale::Rebase;
 use crate::score::given;
-use crate::season::{DAY_US, Season};
+use crate::season::{Season, phase};
 use crate::stand::{Given, Seen, Stand};
-use crate::NumberKey;
-use crate::key::KeyColumn;
 use surmise_state::{Persist, State, StateError};
 
 /// Values are learnt from as if they lay within ± this; they are scored as they are.
@@ -22,7 +22,8 @@ const LARGEST: f64 = 1e120;
 ///
 /// An event is three calls: [`begin`](Self::begin) makes the standing prediction from the past alone,
 /// [`observe`](Self::observe) scores the event's columns one after another, each given those before it, and
-/// [`finish`](Self::finish) learns from all of them. Only `finish` changes what is learnt.
+/// [`finish`](Self::finish) learns from all of them. Only `finish` changes what is learnt. All three speak of the same
+/// key. A checkpoint is taken between events: the standing prediction is no part of it.
 ///
 /// Units: values in, values out are the column's own; surprise is in nats.
 ///
@@ -34,7 +35,12 @@ const LARGEST: f64 = 1e120;
 /// Determinism: one thread, no clock; basic arithmetic of `f64`, `libm`, and the network's lanes. Equal calls give
 /// equal bits on every machine of one arithmetic (see `surmise_lanes`); without the network on every machine.
 ///
-/// Errors: none. What is not finite counts as missing; an update that is not finite is not applied.
+/// Cost: about 3 µs a column and event on one core; linear in the number of columns. Up to 37 columns are regressed on
+/// each other's past together, and on up to 32 others' values of the same event; beyond that a column looks at its
+/// nearest neighbours in the order of the schema only.
+///
+/// Errors: none; a column number that does not exist panics, except in `observe`. What is not finite counts as
+/// missing; an update that is not finite is not applied.
 #[derive(Clone)]
 pub struct NumberModel {
     options: NumberOptions,
@@ -184,9 +190,27 @@ impl NumberModel {
         let mut m = [0.0; NAMED];
         for (i, m) in m.iter_mut().enumerate() {
             *m = match i {
-                0..16 => if st.awake >> i & 1 == 1 { st.m[i] } else { st.p },
-                16..19 => if st.given.awake >> (i - 15) & 1 == 1 { st.given.m[i - 15] } else { st.given.p },
-                _ => if st.atoms_awake() >> (i - 18) & 1 == 1 { st.m_outer[i - 18] } else { st.p_outer },
+                0..16 => {
+                    if st.awake >> i & 1 == 1 {
+                        st.m[i]
+                    } else {
+                        st.p
+                    }
+                }
+                16..19 => {
+                    if st.given.awake >> (i - 15) & 1 == 1 {
+                        st.given.m[i - 15]
+                    } else {
+                        st.given.p
+                    }
+                }
+                _ => {
+                    if st.atoms_awake() >> (i - 18) & 1 == 1 {
+                        st.m_outer[i - 18]
+                    } else {
+                        st.p_outer
+                    }
+                }
             };
         }
         ln_all(&m, nats);
@@ -338,15 +362,6 @@ impl NumberModel {
     }
 }
 
-/// sin and cos of the time of day.
-fn phase(time_us: i64) -> (f64, f64) {
-    if time_us == i64::MIN {
-        return (0.0, 0.0);
-    }
-    let t = time_us.rem_euclid(DAY_US) as f64 / DAY_US as f64;
-    libm::sincos(std::f64::consts::TAU * t)
-}
-
 /// Takes the event into the stream's clock and the key's record of days.
 fn remember(key: &mut NumberKey, season: &mut Season, stands: &[Stand], time_us: i64, rows: usize) {
     let before = key.time_us;
@@ -360,7 +375,7 @@ fn remember(key: &mut NumberKey, season: &mut Season, stands: &[Stand], time_us:
     if day == 0 || day + 2 > rows {
         return;
     }
-    let rows = if 7 * day + 1 <= rows { 7 * day + 1 } else { day + 2 };
+    let rows = if 7 * day < rows { 7 * day + 1 } else { day + 2 };
     key.ring.fit(season.epoch, stands.len(), rows);
     if before != i64::MIN && time_us != i64::MIN {
         key.ring.skip(season.steps(before, time_us) - 1);
@@ -389,13 +404,5 @@ impl Persist for NumberModel {
             self.fit_scratch();
         }
         Ok(())
-    }
-}
-//DEBUG
-impl NumberModel {
-    #[doc(hidden)]
-    pub fn debug(&self, c: usize) -> String {
-        let g = self.given(c);
-        format!("w {:?} mu {:?} inv {:?}", g.w, g.mu, g.inv)
     }
 }

@@ -70,14 +70,28 @@ impl<'a> Predictive<'a> {
             (low, below, high) = (high, above, high + reach);
             above = self.cdf(high);
         }
-        // what lies far out need not be known as finely
-        let apart = (low - self.mean).abs().min((high - self.mean).abs());
-        let fine = (1e-6 * self.width).max(1e-13 * self.mean.abs()).max(1e-7 * apart);
-        for i in 0..200 {
+        let (base, unit) = (self.c.units.base, self.c.units.unit);
+        let mut fine = 0.0;
+        for i in 0..300 {
+            // what lies far from all centres need not be known as finely
+            let apart = |x: f64| (x - self.mean).abs().min((x - base).abs());
+            let size = low.abs().max(high.abs());
+            fine = (1e-6 * self.width).max(1e-13 * size).max(1e-7 * apart(low).min(apart(high)));
             // two steps along the chord, then one to the middle
             let t = if i % 3 == 2 { 0.5 } else { ((p - below) / (above - below)).clamp(0.02, 0.98) };
-            let mid = if t.is_finite() { low + t * (high - low) } else { 0.5 * low + 0.5 * high };
-            if high - low <= fine || mid <= low || mid >= high {
+            let mid = if i % 3 == 2 && high - low > 1e3 * self.width {
+                // over many orders of magnitude: the middle of the orders
+                base + unit * libm::sinh(0.5 * (libm::asinh((low - base) / unit) + libm::asinh((high - base) / unit)))
+            } else if t.is_finite() {
+                low + t * (high - low)
+            } else {
+                0.5 * low + 0.5 * high
+            };
+            if high - low <= fine {
+                break;
+            }
+            let mid = if mid > low && mid < high { mid } else { 0.5 * low + 0.5 * high };
+            if mid <= low || mid >= high {
                 break;
             }
             let f = self.cdf(mid);
@@ -103,7 +117,8 @@ impl<'a> Predictive<'a> {
     /// cent; in units of the column.
     pub(crate) fn crps(&self, y: f64) -> f64 {
         const HALF: i32 = 24;
-        let mut nodes: Vec<f64> = (-HALF..=HALF).map(|i| self.mean + self.width * libm::sinh(i as f64 * 0.28)).collect();
+        let mut nodes: Vec<f64> =
+            (-HALF..=HALF).map(|i| self.mean + self.width * libm::sinh(i as f64 * 0.28)).collect();
         nodes.push(y);
         let far = (y - self.mean).abs();
         if far > self.width {

@@ -51,7 +51,7 @@ impl Relations {
     fn neighbour(&self, c: usize, i: usize) -> usize {
         // half before, half after, around the ends
         let d = i / 2 + 1;
-        if i % 2 == 0 { (c + self.columns - d) % self.columns } else { (c + d) % self.columns }
+        if i.is_multiple_of(2) { (c + self.columns - d) % self.columns } else { (c + d) % self.columns }
     }
 
     /// Every column's forecast, as z.
@@ -136,7 +136,11 @@ impl Relations {
             for other in 0..self.columns.min(NEAR) {
                 // the neighbours of a neighbour: who has this column as regressor i
                 let d = other / 2 + 1;
-                let who = if other % 2 == 0 { (column + d) % self.columns } else { (column + self.columns - d) % self.columns };
+                let who = if other % 2 == 0 {
+                    (column + d) % self.columns
+                } else {
+                    (column + self.columns - d) % self.columns
+                };
                 self.apart[who].rebase_inputs(&[2 + other], a, c);
             }
         }

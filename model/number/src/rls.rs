@@ -158,7 +158,8 @@ impl Rls {
     pub(crate) fn advance(&mut self, den: f64) {
         let trace: f64 = (0..self.dims).map(|i| self.p[i * self.stride + i]).sum();
         let grow = if trace < self.start * self.dims as f64 { 1.0 / self.lambda } else { 1.0 };
-        if !(den > 0.0 && den.is_finite()) || !shrink(&mut self.p, &self.k, self.dims, 1.0 / den, grow) {
+        let fine = den > 0.0 && den.is_finite();
+        if !(fine && shrink(&mut self.p, &self.k, self.dims, 1.0 / den, grow)) {
             self.restart();
         }
     }

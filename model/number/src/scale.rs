@@ -235,7 +235,7 @@ impl Units {
             return false;
         }
         let far = 12.0 * self.unit;
-        let out = !((y - self.base).abs() <= far);
+        let out = (y - self.base).abs() > far;
         if out {
             self.run += 1;
             let rr = 1.0 / self.run as f64;

@@ -3,12 +3,21 @@
 use surmise_state::{Persist, State, StateError};
 
 /// Microseconds of a day.
-pub(crate) const DAY_US: i64 = 86_400_000_000;
+const DAY_US: i64 = 86_400_000_000;
 /// Votes that make an interval known.
 const SURE: u32 = 12;
 const VOTES: u32 = 64;
 /// Longest day in samples.
 const LONGEST: i64 = 1440;
+
+/// sin and cos of the time of day.
+pub(crate) fn phase(time_us: i64) -> (f64, f64) {
+    if time_us == i64::MIN {
+        return (0.0, 0.0);
+    }
+    let t = time_us.rem_euclid(DAY_US) as f64 / DAY_US as f64;
+    libm::sincos(std::f64::consts::TAU * t)
+}
 
 /// What the stream's time stamps say (shared by its keys).
 #[derive(Clone, Debug, Default)]
@@ -37,7 +46,8 @@ impl Season {
         } else {
             (self.candidate_us, self.votes) = (distance_us, 1);
         }
-        if self.votes >= SURE && (self.interval_us == 0 || (self.interval_us - self.candidate_us).abs() > self.interval_us / 64)
+        if self.votes >= SURE
+            && (self.interval_us == 0 || (self.interval_us - self.candidate_us).abs() > self.interval_us / 64)
         {
             self.interval_us = self.candidate_us;
             let day = (DAY_US + self.interval_us / 2) / self.interval_us.max(1);
@@ -86,7 +96,7 @@ pub(crate) struct Ring {
 impl Ring {
     /// The value of `column`, `back` rows before the next one; NaN if unknown.
     pub(crate) fn get(&self, back: usize, column: usize) -> f64 {
-        let n = if self.width == 0 { 0 } else { self.data.len() / self.width };
+        let n = self.data.len().checked_div(self.width).unwrap_or(0);
         if back == 0 || back > n || column >= self.width {
             return f64::NAN;
         }
@@ -134,8 +144,9 @@ impl Persist for Ring {
         s.len("rows", &mut self.rows)?;
         s.len("head", &mut self.head)?;
         s.f64s("data", &mut self.data)?;
-        let whole = if self.width == 0 { self.data.is_empty() } else { self.data.len() % self.width == 0 };
-        if !whole || self.head > self.rows {
+        let whole = self.data.len().is_multiple_of(self.width);
+        let full = self.rows.saturating_mul(self.width);
+        if !whole || self.data.len() > full || (self.head > 0 && (self.data.len() < full || self.head >= self.rows)) {
             return Err(StateError::Invalid("ring"));
         }
         Ok(())

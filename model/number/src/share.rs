@@ -123,8 +123,20 @@ mod tests {
                         2 if t / 1000 % 5 == i as u64 => 0.9,
                         2 => 1e-9,
                         // the adversary gives least to whom the mixture trusts most
-                        3 => if w[i] == w.iter().copied().fold(0.0, f64::max) { 1e-6 } else { 0.5 },
-                        4 => if t == 20_000 && i < 4 { 1e-200 } else { 0.8 - 0.1 * i as f64 },
+                        3 => {
+                            if w[i] == w.iter().copied().fold(0.0, f64::max) {
+                                1e-6
+                            } else {
+                                0.5
+                            }
+                        }
+                        4 => {
+                            if t == 20_000 && i < 4 {
+                                1e-200
+                            } else {
+                                0.8 - 0.1 * i as f64
+                            }
+                        }
                         _ => (u * (i + 1) as f64).fract().max(1e-3),
                     };
                 }

@@ -282,6 +282,8 @@ impl Stand {
 
     /// Which of the experts on single values have something to say.
     pub(crate) fn atoms_awake(&self) -> u32 {
-        1 | 1 << FREQUENT | u32::from(self.lattice) << LATTICE | if self.last.is_finite() { 1 << REPEAT | 1 << FOLLOWING | 1 << STEP } else { 0 }
+        1 | 1 << FREQUENT
+            | u32::from(self.lattice) << LATTICE
+            | if self.last.is_finite() { 1 << REPEAT | 1 << FOLLOWING | 1 << STEP } else { 0 }
     }
 }

@@ -73,13 +73,18 @@ impl Symbols {
 impl Persist for Symbols {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("symbols")?;
+        s.len("slots", &mut self.slots)?;
         s.u32s("tag", &mut self.tag)?;
         s.f32s("offset", &mut self.offset)?;
         s.f32s("error", &mut self.error)?;
         s.f32s("n", &mut self.n)?;
         let n = self.tag.len();
         let fine = (n == 0 || n == self.slots) && [&self.offset, &self.error, &self.n].iter().all(|v| v.len() == n);
-        if fine { Ok(()) } else { Err(StateError::Invalid("symbols")) }
+        if fine && self.slots.is_power_of_two() && self.slots <= 1 << 20 {
+            Ok(())
+        } else {
+            Err(StateError::Invalid("symbols"))
+        }
     }
 }
 

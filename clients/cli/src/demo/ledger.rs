@@ -26,6 +26,8 @@ pub(crate) struct Loss {
 /// The accounts of a stream: what was paid, by whom, since when.
 #[derive(Default)]
 pub(crate) struct Ledger {
+    /// What had been paid before this run.
+    base: Entry,
     entries: VecDeque<Entry>,
     names: Vec<String>,
     /// Entropy of the first n events, for rising n, until a report speaks of them.
@@ -39,6 +41,11 @@ pub(crate) struct Ledger {
 pub(crate) const LATELY: u64 = 20_000;
 
 impl Ledger {
+    /// A daemon that goes on from an earlier run has reported before the first event of this one.
+    pub(crate) fn begin(&mut self, r: &Report) {
+        self.base = Entry { events: r.events, entropy: 0.0, paid: paid(r) };
+    }
+
     /// The source has emitted `events` events, whose surprises add up to `bits`.
     pub(crate) fn emitted(&mut self, events: u64, bits: f64) {
         self.emitted.push_back((events, bits));
@@ -46,28 +53,27 @@ impl Ledger {
 
     /// The daemon has reported.
     pub(crate) fn report(&mut self, r: &Report) {
-        let last = self.entries.back().map_or(0, |e| e.events);
-        if r.events <= last {
+        let events = r.events.saturating_sub(self.base.events);
+        if events <= self.entries.back().map_or(0, |e| e.events) {
             return;
         }
-        while self.emitted.front().is_some_and(|(n, _)| *n <= r.events) {
+        while self.emitted.front().is_some_and(|(n, _)| *n <= events) {
             if let Some((n, bits)) = self.emitted.pop_front() {
                 self.floor = bits / n as f64;
             }
         }
-        let n = r.events as f64;
-        let mut losses = vec![r.loss_bits_per_event];
-        losses.extend(r.experts.iter().map(|e| e.loss_bits_per_event));
+        let before = |i: usize| self.base.paid.get(i).copied().unwrap_or(0.0);
+        let paid: Vec<f64> = paid(r).into_iter().enumerate().map(|(i, p)| p - before(i)).collect();
         self.names = std::iter::once("mixture".to_owned()).chain(r.experts.iter().map(|e| e.name.clone())).collect();
-        let now = Entry { events: r.events, entropy: self.floor * n, paid: losses.iter().map(|l| l * n).collect() };
+        let now = Entry { events, entropy: self.floor * events as f64, paid };
         if let Some(before) = self.entries.back() {
             let d = (now.events - before.events) as f64;
             self.curve.push(((now.paid[0] - before.paid[0]) / d, (now.entropy - before.entropy) / d));
         } else {
-            self.curve.push((losses[0], self.floor));
+            self.curve.push((now.paid[0] / events as f64, self.floor));
         }
         self.entries.push_back(now);
-        while self.entries.len() > 2 && r.events - self.entries[1].events >= LATELY {
+        while self.entries.len() > 2 && events - self.entries[1].events >= LATELY {
             self.entries.pop_front();
         }
     }
@@ -105,6 +111,12 @@ impl Ledger {
     }
 }
 
+/// Bits that the mixture and every expert have paid, in a report.
+fn paid(r: &Report) -> Vec<f64> {
+    let losses = std::iter::once(r.loss_bits_per_event).chain(r.experts.iter().map(|e| e.loss_bits_per_event));
+    losses.map(|l| l * r.events as f64).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +141,11 @@ mod tests {
         assert_eq!((losses[1].lately, losses[1].overall), (4.0, 4.5));
         assert_eq!((l.entropy().lately, l.events()), (2.0, (20_000, 10_000)));
         assert_eq!(l.curve, [(4.0, 2.0), (2.0, 2.0)]);
+        let mut later = Ledger::default();
+        later.begin(&report(10_000, 4.0, 5.0));
+        later.emitted(10_000, 20_000.0);
+        later.report(&report(20_000, 3.0, 4.5));
+        assert_eq!((later.losses()[0].overall, later.entropy().overall, later.events().0), (2.0, 2.0, 10_000));
         l.report(&report(40_000, 2.5, 4.5));
         l.report(&report(60_000, 2.5, 4.5));
         assert_eq!(l.events(), (60_000, 20_000));

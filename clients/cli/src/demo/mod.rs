@@ -73,7 +73,7 @@ async fn demo(global: &Global, args: &DemoArgs, dir: PathBuf) -> Result<(), Fail
     let place = Where { http: format!("http://{}", daemon.http), tcp: daemon.tcp.to_string(), usual };
     let hello = Hello { token: global.token.clone(), ..Hello::new(format!("demo-{}", std::process::id()), STREAM) };
     let client = Client::connect(daemon.tcp.into(), hello).await?;
-    let http = Http::new(&Global { server: place.http.clone(), ..global.clone() });
+    let http = Arc::new(Http::new(&Global { server: place.http.clone(), ..global.clone() }));
     let endless = std::io::stdout().is_terminal() && text;
     let limit = args.seconds.or((!endless).then_some(60.0)).map(Duration::from_secs_f64);
     if text {
@@ -82,7 +82,13 @@ async fn demo(global: &Global, args: &DemoArgs, dir: PathBuf) -> Result<(), Fail
             place.http, place.tcp
         ))?;
     }
-    let ledger = Arc::new(Mutex::new(Ledger::default()));
+    let mut ledger = Ledger::default();
+    if args.data.is_some()
+        && let Ok(before) = status(&http).await
+    {
+        ledger.begin(&stream::report(&before));
+    }
+    let ledger = Arc::new(Mutex::new(ledger));
     let mut sender = tokio::spawn(send(client, Markov::new(args.seed), args.rate, ledger.clone()));
     let shown = tokio::select! {
         shown = show(http, &ledger, &place, endless, text, limit) => shown,
@@ -133,11 +139,11 @@ async fn send(
         } else {
             ((start.elapsed().as_secs_f64() * rate as f64) as u64).saturating_sub(events).min(4096)
         };
-        for _ in 0..due {
+        for i in 0..due {
             let (page, surprise) = source.emit();
             events += 1;
             bits += surprise;
-            if events.is_multiple_of(64)
+            if (events.is_multiple_of(64) || i + 1 == due)
                 && let Ok(mut l) = ledger.lock()
             {
                 l.emitted(events, bits);
@@ -153,14 +159,13 @@ async fn send(
 
 /// Asks the daemon for the stream's report every second, and draws.
 async fn show(
-    http: Http,
+    http: Arc<Http>,
     ledger: &Mutex<Ledger>,
     place: &Where,
     redraw: bool,
     text: bool,
     limit: Option<Duration>,
 ) -> Result<(), Failure> {
-    let http = Arc::new(http);
     let (start, paint) = (Instant::now(), Paint::stdout());
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tick.tick().await;
@@ -169,10 +174,7 @@ async fn show(
         tick.tick().await;
         rounds += 1;
         let over = limit.is_some_and(|l| start.elapsed() >= l);
-        let asked = http.clone();
-        let ask = move || asked.get::<StreamStatus>(&format!("/api/v1/streams/{STREAM}"), &[]);
-        let status = tokio::task::spawn_blocking(ask).await.map_err(|e| Failure::new(Exit::Internal, e))?;
-        let status = match status {
+        let status = match status(&http).await {
             Ok(s) => s,
             Err(e) if over || rounds > 10 => return Err(e),
             Err(_) => continue, // the first event is still on its way
@@ -199,6 +201,13 @@ async fn show(
             return Ok(());
         }
     }
+}
+
+/// What the daemon says of the stream.
+async fn status(http: &Arc<Http>) -> Result<StreamStatus, Failure> {
+    let http = http.clone();
+    let ask = move || http.get::<StreamStatus>(&format!("/api/v1/streams/{STREAM}"), &[]);
+    tokio::task::spawn_blocking(ask).await.map_err(|e| Failure::new(Exit::Internal, e))?
 }
 
 /// One line for terminals that cannot redraw.

@@ -2,7 +2,7 @@
 
 use crate::SourceError;
 use crate::choice::{FieldKind, chosen};
-use crate::infer::{SAMPLE_ROWS, SAMPLE_ROWS_LIVE, kind_of};
+use crate::infer::{SAMPLE_ROWS, kind_of};
 use crate::input::{Input, Inputs};
 use crate::source::{Item, Opened, SourceOptions};
 use std::io::{BufRead, Read};
@@ -10,11 +10,11 @@ use std::sync::Arc;
 use surmise_event::{Code, Data, Datum, Field, Kind, Record, Refusal, Schema, VALUE};
 use surmise_protocol::LINE_BYTES_MAX;
 
-pub(crate) fn open(first: Input, inputs: Inputs, options: &SourceOptions) -> Result<Opened, SourceError> {
+pub(crate) fn open(mut first: Input, inputs: Inputs, options: &SourceOptions) -> Result<Opened, SourceError> {
     if let Some(f) = options.fields.iter().find(|f| f.name != VALUE) {
         return Err(SourceError::Usage(format!("a recording of lines has the one field {VALUE:?}, not {:?}", f.name)));
     }
-    let rows = if first.live { SAMPLE_ROWS_LIVE } else { SAMPLE_ROWS };
+    let rows = first.lines_ahead(SAMPLE_ROWS)?;
     let mut lines = TextLines::new(first, inputs);
     let sample: Vec<_> = lines.by_ref().take(rows).collect();
     let known = options.known.as_ref().and_then(|s| s.fields.iter().find(|f| f.kind != Kind::Gap)).map(|f| f.kind);

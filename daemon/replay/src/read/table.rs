@@ -2,7 +2,7 @@
 
 use crate::SourceError;
 use crate::choice::{FieldKind, chosen, no_such};
-use crate::infer::{SAMPLE_ROWS, SAMPLE_ROWS_LIVE, is_missing, is_time, kind_of};
+use crate::infer::{SAMPLE_ROWS, is_missing, is_time, kind_of};
 use crate::input::{Counted, Input, Inputs};
 use crate::source::{Item, Opened, SourceOptions};
 use csv::{ReaderBuilder, StringRecord};
@@ -13,7 +13,7 @@ use surmise_event::{Code, Data, Datum, Field, GAP, Kind, Record, Refusal, Schema
 
 pub(crate) fn open(mut first: Input, inputs: Inputs, options: &SourceOptions) -> Result<Opened, SourceError> {
     let separator = separator(&first.name.clone(), first.head()?);
-    let live = first.live;
+    let rows = first.lines_ahead(SAMPLE_ROWS + 1)?.saturating_sub(1).max(1); // without the header
     let mut file = Table::new(first, separator)?;
     let header = file.header.clone();
     if header.is_empty() {
@@ -24,7 +24,7 @@ pub(crate) fn open(mut first: Input, inputs: Inputs, options: &SourceOptions) ->
         });
     }
     let mut sample = VecDeque::new();
-    while sample.len() < if live { SAMPLE_ROWS_LIVE } else { SAMPLE_ROWS }
+    while sample.len() < rows
         && let Some(row) = file.row()?
     {
         sample.push_back(row);

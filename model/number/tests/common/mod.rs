@@ -33,7 +33,10 @@ pub fn plain() -> NumberOptions {
 }
 
 pub fn small() -> NumberOptions {
-    NumberOptions { network: Some(NetworkOptions { layers: 1, hidden: 16, ..Default::default() }), ..Default::default() }
+    NumberOptions {
+        network: Some(NetworkOptions { layers: 1, hidden: 16, ..Default::default() }),
+        ..Default::default()
+    }
 }
 
 impl Stream {

@@ -1,0 +1,343 @@
+//! Starting all parts in order, and stopping them in the reverse.
+
+use crate::checkpointer::{self, Jobs};
+use crate::committer;
+use crate::directory::Directory;
+use crate::fault::Fault;
+use crate::fencing::{self, Fencing};
+use crate::hub::{Hub, OwnerPort, owner_of};
+use crate::inbox::Inbox;
+use crate::owner::{Control, Owner, Setup};
+use crate::session::Kind;
+use crate::store::{Store, StreamEntry};
+use crate::{clock, http, listen, telemetry};
+use anyhow::{Context, anyhow, bail};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use surmise_config::{Config, OFF, parse_address};
+use surmise_learner::Learner;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
+
+/// Questions that may wait for one owner.
+const QUESTIONS: usize = 256;
+
+/// The daemon.
+pub struct Daemon;
+
+/// A daemon that runs.
+pub struct Running {
+    hub: Arc<Hub>,
+    addresses: Addresses,
+    threads: Vec<JoinHandle<()>>,
+    jobs: Option<Jobs>,
+    listeners: TaskTracker,
+    sessions: TaskTracker,
+}
+
+#[derive(Default)]
+struct Addresses {
+    http: Option<SocketAddr>,
+    tcp: Option<SocketAddr>,
+    lines: Option<SocketAddr>,
+    unix: Option<PathBuf>,
+}
+
+/// Sockets that are bound and not served yet.
+#[derive(Default)]
+struct Bound {
+    http: Option<TcpListener>,
+    tcp: Option<TcpListener>,
+    lines: Option<TcpListener>,
+    unix: Option<(UnixListener, PathBuf)>,
+}
+
+impl Daemon {
+    /// Starts a daemon: opens the store, binds the sockets, answers that it lives, brings all streams back, and then
+    /// takes events.
+    ///
+    /// # Errors
+    /// The configuration does not hold together, the store cannot be opened, or a socket cannot be bound.
+    pub async fn start(config: Config) -> anyhow::Result<Running> {
+        let started = Instant::now();
+        config.check()?;
+        check_streams(&config)?;
+        telemetry::recorder();
+        let (dir, generations) = (config.store.dir.clone(), config.store.generations);
+        let store = Arc::new(tokio::task::spawn_blocking(move || Store::open(&dir, generations)).await??);
+        let bound = Bound::bind(&config).await?;
+        let mut running = Running::assemble(config, store.clone(), started)?;
+        running.addresses = bound.addresses()?;
+        let Bound { http, tcp, lines, unix } = bound;
+        if let Some(listener) = http {
+            running.serve_http(listener);
+        }
+        running.ready(tcp, lines, unix).await;
+        Ok(running)
+    }
+}
+
+/// What `config.check()` cannot see without a learner.
+///
+/// # Errors
+/// Options that do not fit a declared schema.
+pub fn check_streams(config: &Config) -> anyhow::Result<()> {
+    let rules = config.streams.iter().filter(|(_, r)| !r.fields.is_empty());
+    for (name, rule) in rules {
+        let options = rule.options(&config.model)?;
+        Learner::new(rule.schema(), options).map_err(|e| surmise_config::ConfigError(format!("streams.{name:?}: {e}")))?;
+    }
+    Ok(())
+}
+
+impl Bound {
+    async fn bind(config: &Config) -> anyhow::Result<Bound> {
+        let l = &config.listen;
+        let mut bound = Bound {
+            http: bind_tcp("http", &l.http).await?,
+            tcp: bind_tcp("tcp", &l.tcp).await?,
+            lines: bind_tcp("lines", &l.lines).await?,
+            unix: None,
+        };
+        if let Some(path) = config.unix_path() {
+            let listener = listen::bind_unix(&path).with_context(|| format!("listen.unix: cannot listen at {}", path.display()))?;
+            bound.unix = Some((listener, path));
+        }
+        Ok(bound)
+    }
+
+    fn addresses(&self) -> anyhow::Result<Addresses> {
+        let address = |l: &Option<TcpListener>| l.as_ref().map(TcpListener::local_addr).transpose();
+        Ok(Addresses {
+            http: address(&self.http)?,
+            tcp: address(&self.tcp)?,
+            lines: address(&self.lines)?,
+            unix: self.unix.as_ref().map(|(_, path)| path.clone()),
+        })
+    }
+}
+
+async fn bind_tcp(key: &str, address: &str) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = parse_address(address).map_err(|e| anyhow!("listen.{key}: {e}"))? else { return Ok(None) };
+    let bound = TcpListener::bind(address).await;
+    let listener = bound.with_context(|| {
+        format!("listen.{key}: cannot listen at {address}; is another program there? Choose another address, or {OFF:?}")
+    })?;
+    Ok(Some(listener))
+}
+
+/// What each owner gets and gives back when its streams are there.
+struct Recovery {
+    replayed: oneshot::Receiver<u64>,
+}
+
+impl Running {
+    fn assemble(config: Config, store: Arc<Store>, started: Instant) -> anyhow::Result<Running> {
+        let fault = Fault::default();
+        let entries = store.log.streams()?;
+        let trimmed = entries.iter().map(|e| (e.number, e.trimmed_bytes)).collect();
+        let next_number = entries.iter().map(|e| e.number + 1).max().unwrap_or(0);
+        let directory = Arc::new(Directory::new(config.limits.streams, next_number));
+        let fencing = Arc::new(Fencing::default());
+        for m in store.log.marks(fencing::PRODUCERS)? {
+            fencing.learn_one(&m.producer, m.epoch, Some(m.seq));
+        }
+        let (commits, committer) = committer::start(store.clone(), config.store.commit_interval.0, fault.clone())?;
+        let log_max = config.store.log_bytes_max.0;
+        let (jobs, checkpointer) = checkpointer::start(store.clone(), directory.clone(), trimmed, log_max, fault.clone())?;
+        let shared = Arc::new(config.clone());
+        let count = config.owners.count();
+        let mut by_owner: Vec<Vec<StreamEntry>> = (0..count).map(|_| Vec::new()).collect();
+        for entry in entries {
+            by_owner[owner_of(&entry.name, count)].push(entry);
+        }
+        let (mut ports, mut threads, mut recoveries) = (Vec::new(), Vec::new(), Vec::new());
+        for (i, entries) in by_owner.into_iter().enumerate() {
+            let (inbox, receiver) = Inbox::new(config.limits.inbox_events, config.limits.inbox_bytes.0 as usize);
+            let (control, questions) = crossbeam_channel::bounded(QUESTIONS);
+            let setup = Setup {
+                config: shared.clone(),
+                directory: directory.clone(),
+                fencing: fencing.clone(),
+                inbox: receiver,
+                control: questions,
+                commits: commits.clone(),
+                jobs: jobs.clone(),
+                started,
+            };
+            let (thread, recovery) = start_owner(i, setup, store.clone(), entries, fault.clone())?;
+            threads.push(thread);
+            recoveries.push(recovery);
+            ports.push(OwnerPort { inbox, control });
+        }
+        threads.extend([committer, checkpointer]);
+        let hub = Arc::new(Hub::new(config, directory, fencing, fault, ports, store, started));
+        let (listeners, sessions) = (TaskTracker::new(), TaskTracker::new());
+        let waiting = hub.clone();
+        listeners.spawn(async move { wait_for_recovery(&waiting, recoveries).await });
+        listeners.spawn(upkeep(hub.clone()));
+        Ok(Running { hub, addresses: Addresses::default(), threads, jobs: Some(jobs), listeners, sessions })
+    }
+
+    fn serve_http(&self, listener: TcpListener) {
+        let hub = self.hub.clone();
+        let limited = http::Limited::new(listener, hub.config.limits.connections);
+        let app = http::router(hub.clone());
+        self.sessions.spawn(async move {
+            let stopping = hub.stopping.clone();
+            let serving = axum::serve(limited, app).with_graceful_shutdown(async move { stopping.cancelled().await });
+            if let Err(e) = serving.await {
+                hub.fault.set(format!("the HTTP listener failed: {e}"));
+            }
+        });
+    }
+
+    /// Waits until all streams are there, and opens the event sockets.
+    async fn ready(&mut self, tcp: Option<TcpListener>, lines: Option<TcpListener>, unix: Option<(UnixListener, PathBuf)>) {
+        while !self.hub.ready.load(Ordering::Acquire) && !self.hub.fault.is_set() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let l = &self.hub.config.listen;
+        let kind = |listener, bare, stream: &str| Kind { listener, bare, stream: stream.into() };
+        if let Some(listener) = tcp {
+            let task = listen::tcp(self.hub.clone(), listener, kind("tcp", false, &l.stream), self.sessions.clone());
+            self.listeners.spawn(task);
+        }
+        if let Some(listener) = lines {
+            let task = listen::tcp(self.hub.clone(), listener, kind("lines", true, &l.lines_stream), self.sessions.clone());
+            self.listeners.spawn(task);
+        }
+        if let Some((listener, path)) = unix {
+            let kind = kind("unix", false, &l.stream);
+            self.listeners.spawn(listen::unix(self.hub.clone(), listener, path, kind, self.sessions.clone()));
+        }
+    }
+
+    /// Where HTTP listens.
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.addresses.http
+    }
+
+    /// Where the event socket listens.
+    pub fn tcp_addr(&self) -> Option<SocketAddr> {
+        self.addresses.tcp
+    }
+
+    /// Where bare lines are listened for.
+    pub fn lines_addr(&self) -> Option<SocketAddr> {
+        self.addresses.lines
+    }
+
+    /// Where the Unix socket lies.
+    pub fn unix_path(&self) -> Option<&Path> {
+        self.addresses.unix.as_deref()
+    }
+
+    /// How many streams there are.
+    pub fn streams(&self) -> usize {
+        self.hub.directory.len()
+    }
+
+    /// Waits for a fault that ends the daemon.
+    pub async fn failed(&self) -> String {
+        self.hub.fault.wait().await
+    }
+
+    /// Leaves as a killed process would: what is not durable is lost, nothing is finished, no checkpoint is written.
+    /// For tests, which cannot kill their own process.
+    #[doc(hidden)]
+    pub async fn abandon(self) {
+        self.hub.fault.set("abandoned".into());
+        let _ = self.shutdown().await;
+    }
+
+    /// Takes no more events, learns and makes durable what was taken, writes a last checkpoint of every stream that
+    /// changed, and lets go of the store.
+    ///
+    /// # Errors
+    /// That took longer than the grace period, or the store failed. Whatever was acknowledged is durable all the same.
+    pub async fn shutdown(mut self) -> anyhow::Result<()> {
+        let until = Instant::now() + self.hub.config.shutdown.grace.0;
+        self.hub.stopping.cancel();
+        self.listeners.close();
+        self.sessions.close();
+        // sessions wait for their last acknowledgements; one whose other side does not read them is left behind
+        let sessions = clock::left(until) / 2;
+        let _ = tokio::time::timeout(sessions, async { tokio::join!(self.listeners.wait(), self.sessions.wait()) }).await;
+        for port in self.hub.owners() {
+            port.inbox.close();
+        }
+        let controls: Vec<_> = self.hub.owners().iter().map(|p| p.control.clone()).collect();
+        self.jobs = None;
+        let threads = std::mem::take(&mut self.threads);
+        let (sender, finished) = oneshot::channel();
+        std::thread::Builder::new().name("shutdown".into()).spawn(move || {
+            for control in controls {
+                let _ = control.send(Control::Leave);
+            }
+            let failed = threads.into_iter().filter_map(|t| t.join().err()).count();
+            let _ = sender.send(failed);
+        })?;
+        let finished = tokio::time::timeout(clock::left(until), finished).await;
+        self.hub.release_store();
+        match finished {
+            Err(_) => bail!("finishing took longer than the grace period of {}", self.hub.config.shutdown.grace),
+            Ok(Ok(0)) => {}
+            Ok(_) => bail!("a thread of the daemon had failed"),
+        }
+        match self.hub.fault.get() {
+            Some(fault) => Err(anyhow!(fault)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn start_owner(
+    number: usize,
+    setup: Setup,
+    store: Arc<Store>,
+    entries: Vec<StreamEntry>,
+    fault: Fault,
+) -> std::io::Result<(JoinHandle<()>, Recovery)> {
+    let (sender, replayed) = oneshot::channel();
+    let work = move || {
+        let mut owner = Owner::new(setup);
+        let replayed = owner.recover(&store, entries);
+        drop(store);
+        let _ = sender.send(replayed);
+        owner.run();
+    };
+    let guarded = move || {
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
+            fault.set(format!("owner {number} of streams failed inside; this is a bug"));
+        }
+    };
+    let thread = std::thread::Builder::new().name(format!("owner-{number}")).spawn(guarded)?;
+    Ok((thread, Recovery { replayed }))
+}
+
+async fn wait_for_recovery(hub: &Hub, recoveries: Vec<Recovery>) {
+    let mut replayed = 0;
+    for r in recoveries {
+        replayed += r.replayed.await.unwrap_or(0);
+    }
+    let took = hub.started.elapsed();
+    tracing::info!(streams = hub.directory.len(), replayed, "streams are there after {took:.1?}");
+    hub.ready.store(true, Ordering::Release);
+}
+
+/// Keeps the recorder of metrics small.
+async fn upkeep(hub: Arc<Hub>) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        tokio::select! {
+            () = hub.stopping.cancelled() => return,
+            _ = ticks.tick() => if let Some(recorder) = telemetry::recorder() { recorder.run_upkeep() },
+        }
+    }
+}

@@ -1,0 +1,109 @@
+use super::*;
+use crate::store::group::GroupBuilder;
+use surmise_event::{Data, Datum, Schema};
+use surmise_learner::Options;
+
+const NO_LIMITS: Limits = Limits { fields: 100, symbol_bytes: 1000, text_bytes: 1000, name_bytes: 100 };
+
+fn entry() -> StreamEntry {
+    StreamEntry {
+        number: 3,
+        name: "s".into(),
+        group: String::new(),
+        schema: Schema::default(),
+        options: Options::default(),
+        created_us: 1,
+        trimmed_bytes: 0,
+    }
+}
+
+fn record(i: u64) -> Record {
+    let text = ["a", "b", "c", "b"][i as usize % 4];
+    Record { data: Data::One(Datum::Text(text.into())), arrival_us: Some(i as i64), ..Record::default() }
+}
+
+fn origin(seq: u64) -> Origin {
+    Origin { producer: "p".into(), epoch: 1, seq, safe: Some(seq) }
+}
+
+/// Learns events `from..to` in groups of three, and logs them.
+fn learn(store: &Store, state: &mut StreamState, from: u64, to: u64) {
+    let mut groups = Vec::new();
+    let mut group = None;
+    for i in from..to {
+        let applied = state.apply(&record(i), Some(&origin(i)), &NO_LIMITS, |offset| {
+            let g = group.get_or_insert_with(|| GroupBuilder::new(3, offset));
+            g.push(&record(i), Some(&origin(i)));
+        });
+        assert!(matches!(applied, Ok(Applied::Learnt(_))));
+        if group.as_ref().is_some_and(|g: &GroupBuilder| g.records() == 3) || i + 1 == to {
+            let g = group.take().unwrap().finish(state.learner.offset());
+            state.counters.logged_bytes += g.bytes.len() as u64;
+            groups.push(g);
+        }
+    }
+    store.log.commit(&[state.entry.clone()], &groups, &[]).unwrap();
+}
+
+fn checkpoint(store: &Store, state: &mut StreamState) {
+    let draft = state.draft(7, true);
+    store.checkpoints.write(&[draft]).unwrap();
+}
+
+fn same(a: &mut StreamState, b: &mut StreamState) {
+    assert_eq!(a.learner.state_hash(), b.learner.state_hash());
+    assert_eq!(a.producers, b.producers);
+    assert_eq!(a.counters, b.counters);
+}
+
+#[test]
+fn recovery_from_log_or_checkpoint_is_the_same_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), 3).unwrap();
+    let mut live = StreamState::new(entry(), 9).unwrap();
+    for (from, to, replayed) in [(0, 10, 10), (10, 20, 10), (20, 25, 5)] {
+        learn(&store, &mut live, from, to);
+        let mut r = StreamState::recover(&store, entry(), 9).unwrap();
+        assert_eq!((r.replayed, r.passed_over), (replayed, 0));
+        same(&mut live, &mut r.state);
+        checkpoint(&store, &mut live);
+        let mut r = StreamState::recover(&store, entry(), 9).unwrap();
+        assert_eq!(r.replayed, 0, "a checkpoint needs no replay");
+        same(&mut live, &mut r.state);
+    }
+    assert!(matches!(live.apply(&record(3), Some(&origin(3)), &NO_LIMITS, |_| {}), Ok(Applied::Duplicate)));
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), 3).unwrap();
+    let mut live = StreamState::new(entry(), 9).unwrap();
+    for i in 0..3 {
+        learn(&store, &mut live, i * 10, i * 10 + 10);
+        checkpoint(&store, &mut live);
+    }
+    let metas = store.checkpoints.of(3);
+    for (damaged, replayed) in [(2, 10), (1, 20), (0, 30)] {
+        store.checkpoints.damage(&metas[damaged]);
+        let mut r = StreamState::recover(&store, entry(), 9).unwrap();
+        assert_eq!((r.passed_over, r.replayed), (3 - damaged as u64, replayed));
+        same(&mut live, &mut r.state);
+    }
+    // without any checkpoint, and with the beginning of the log gone, it says so instead of guessing
+    let mut e = entry();
+    store.log.trim(&mut e, 10, u64::MAX).unwrap();
+    match StreamState::recover(&store, entry(), 9) {
+        Err(RecoveryError::Log(what)) => assert!(what.contains("offset 0 comes next"), "{what}"),
+        other => panic!("{:?}", other.map(|r| r.replayed)),
+    }
+}
+
+#[test]
+fn an_older_epoch_is_refused() {
+    let mut s = StreamState::new(entry(), 9).unwrap();
+    let newer = Origin { epoch: 2, ..origin(1) };
+    assert!(s.apply(&record(0), Some(&newer), &NO_LIMITS, |_| {}).is_ok());
+    let refusal = s.apply(&record(0), Some(&origin(9)), &NO_LIMITS, |_| panic!("not logged")).err().unwrap();
+    assert_eq!(refusal.code, Code::Fenced);
+}

@@ -1,0 +1,150 @@
+//! The HTTP interface.
+#![allow(missing_docs)]
+
+mod common;
+
+use common::{Host, Wire};
+use serde_json::{Value, json};
+use std::net::TcpStream;
+
+fn fill(host: &Host) {
+    let body: String = (0..120).map(|i| format!("{{\"data\":\"{}\"}}\n", ["/home", "/list", "/cart"][i % 3])).collect();
+    let (status, v) = host.post("/api/v1/streams/web/events", &body);
+    assert_eq!((status, &v), (200, &json!({"accepted": 120, "rejected": 0, "duplicates": 0, "errors": []})));
+}
+
+#[test]
+fn questions_are_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start(dir.path());
+    fill(&host);
+    let (_, s) = host.get("/api/v1/streams/web?hash=1");
+    assert_eq!((&s["offset"], &s["records"], &s["schema"]["fields"][0]["name"]), (&json!(120), &json!(120), &json!("value")), "{s}");
+    assert!(s["report"]["experts"].is_array() && s["state_bytes"].as_u64().unwrap() > 0 && s["state_hash"].is_string(), "{s}");
+    assert_eq!(s["committed_offset"], 120);
+    let (_, n) = host.get("/api/v1/streams/web/next?top=2");
+    assert_eq!((&n["stream"], &n["offset"]), (&json!("web"), &json!(120)), "{n}");
+    assert_eq!(n["fields"]["value"]["top"].as_array().unwrap().len(), 2, "{n}");
+    assert!(n["model_version"].is_u64());
+    let (_, f) = host.get("/api/v1/streams/web/forecast?horizon=4&top=1");
+    assert_eq!((f["steps"].as_array().unwrap().len(), &f["offset"]), (4, &json!(120)), "{f}");
+    // a snapshot follows the learner while somebody asks
+    fill(&host);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    while host.get("/api/v1/streams/web/next").1["offset"] != 240 {
+        assert!(std::time::Instant::now() < until, "the snapshot does not follow");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let (_, list) = host.get("/api/v1/streams");
+    assert_eq!((&list["streams"][0]["stream"], &list["streams"][0]["offset"]), (&json!("web"), &json!(240)), "{list}");
+    let (_, text) = host.get_text("/metrics");
+    for name in ["surmise_events_received_total{listener=\"http\",group=\"default\"}", "surmise_commit_duration_seconds_bucket", "surmise_build_info", "surmise_loss_nats_total", "surmise_queue_events"] {
+        assert!(text.contains(name), "{name} in {text}");
+    }
+    assert!(!text.contains("web"), "metrics never name a stream");
+    let (status, page) = host.get_text("/");
+    assert!(status == 200 && page.contains("<h1>") && !page.contains("http://") || page.contains("w3.org"));
+    host.stop();
+}
+
+#[test]
+fn faults_are_problems_with_a_field() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start_with(dir.path(), "[limits]\nbody_bytes = \"10KiB\"\n");
+    fill(&host);
+    let long = format!("/api/v1/streams/{}", "x".repeat(10_000));
+    for (path, status, field) in [
+        ("/api/v1/streams/nobody", 404, "stream"),
+        ("/api/v1/streams/nobody/next", 404, "stream"),
+        ("/api/v1/streams/web/next?top=banana", 400, "top"),
+        ("/api/v1/streams/web/next?top=0", 400, "top"),
+        ("/api/v1/streams/web/next?tpo=3", 400, "tpo"),
+        ("/api/v1/streams/web/forecast?horizon=99999999", 400, "horizon"),
+        ("/api/v1/checkpoints/web/77", 404, "generation"),
+        ("/api/v1/nothing", 404, ""),
+        (&long, 414, ""),
+    ] {
+        let mut r = common::agent().get(host.url(path)).call().unwrap();
+        assert_eq!(r.headers()["content-type"], "application/problem+json", "{path}");
+        let v: Value = serde_json::from_str(&r.body_mut().read_to_string().unwrap()).unwrap();
+        assert_eq!((r.status().as_u16(), v["status"].as_u64()), (status, Some(u64::from(status))), "{path}: {v}");
+        assert_eq!(v["field"].as_str().unwrap_or(""), field, "{path}: {v}");
+        assert!(!v["detail"].as_str().unwrap().is_empty());
+    }
+    let (status, v) = host.post("/api/v1/streams/a%2Fb/events", "x");
+    assert_eq!((status, &v["field"], &v["code"]), (400, &json!("stream"), &json!("bad_stream")));
+    let (status, v) = host.post("/api/v1/streams/web/events", &"{\"data\":\"/home\"}\n".repeat(2000));
+    assert_eq!((status, &v["field"]), (413, &json!("body")), "{v}");
+    assert_eq!(host.post("/api/v1/streams", "").0, 405);
+    host.stop();
+}
+
+#[test]
+fn posted_events_are_answered_one_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start(dir.path());
+    let body = "{\"data\":{\"ms\":1}}\n{broken\n\n{\"data\":{\"ms\":\"fast\"}}\n{\"ms\":2}\n{\"stream\":\"x\",\"data\":{\"ms\":1}}";
+    let (status, v) = host.post("/api/v1/streams/s/events", body);
+    assert_eq!((status, &v["accepted"], &v["rejected"]), (200, &json!(2), &json!(3)), "{v}");
+    let errors: Vec<(u64, &str)> =
+        v["errors"].as_array().unwrap().iter().map(|e| (e["line"].as_u64().unwrap(), e["code"].as_str().unwrap())).collect();
+    assert_eq!(errors, [(2, "bad_json"), (4, "wrong_type"), (6, "bad_stream")]);
+    // with a producer, what is sent twice is learnt once
+    let body: String = (1..=5).map(|seq| format!("{{\"seq\":{seq},\"data\":{{\"ms\":{seq}}}}}\n")).collect();
+    let path = "/api/v1/streams/s/events?producer=p&epoch=2";
+    assert_eq!(host.post(path, &body).1["accepted"], 5);
+    let (_, v) = host.post(path, &body);
+    assert_eq!((&v["accepted"], &v["duplicates"]), (&json!(0), &json!(5)));
+    let (status, v) = host.post("/api/v1/streams/s/events?producer=p&epoch=1", &body);
+    assert_eq!((status, &v["code"]), (409, &json!("fenced")));
+    assert_eq!(host.get("/api/v1/streams/s").1["offset"], 7);
+    host.stop();
+}
+
+#[test]
+fn checkpoints_are_made_listed_and_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start(dir.path());
+    fill(&host);
+    let (status, v) = host.post("/api/v1/checkpoints?stream=web", "");
+    assert_eq!((status, &v["checkpoints"][0]["offset"], &v["checkpoints"][0]["generation"]), (200, &json!(120), &json!(1)), "{v}");
+    assert_eq!(host.get("/api/v1/checkpoints").1, v);
+    assert_eq!(host.post("/api/v1/checkpoints", "").1["checkpoints"][0]["generation"], 2);
+    assert_eq!(host.post("/api/v1/checkpoints?stream=nobody", "").0, 404);
+    let mut r = common::agent().get(host.url("/api/v1/checkpoints/web/1")).call().unwrap();
+    assert_eq!(r.headers()["content-type"], "application/octet-stream");
+    let bytes = r.body_mut().with_config().limit(u64::MAX).read_to_vec().unwrap();
+    let mut learner = surmise_learner::Learner::load(&bytes).unwrap();
+    assert_eq!(learner.offset(), 120);
+    let hash = host.get("/api/v1/streams/web/hash").1;
+    assert_eq!((&hash["state_hash"], &hash["offset"]), (&json!(learner.state_hash()), &json!(120)));
+    assert_eq!(v["checkpoints"][0]["state_hash"], hash["state_hash"]);
+    host.stop();
+}
+
+#[test]
+fn outcomes_can_be_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start(dir.path());
+    fill(&host);
+    let mut w = Wire::over(TcpStream::connect(host.running().http_addr().unwrap()).unwrap());
+    w.bytes(b"GET /api/v1/streams/web/watch HTTP/1.1\r\nHost: x\r\n\r\n");
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        std::io::BufRead::read_line(&mut w.lines, &mut head).unwrap();
+    }
+    assert!(head.contains("200 OK") && head.contains("text/event-stream"), "{head}");
+    host.post("/api/v1/streams/web/events", "{\"key\":\"k\",\"data\":\"/surprise\"}");
+    let mut text = String::new();
+    while !text.contains("\n\n") {
+        std::io::BufRead::read_line(&mut w.lines, &mut text).unwrap();
+    }
+    let data = text.lines().find_map(|l| l.strip_prefix("data:")).unwrap();
+    assert!(text.contains("event: outcome"), "{text}");
+    let o: Value = serde_json::from_str(data).unwrap();
+    assert_eq!((&o["offset"], &o["key"], &o["stream"]), (&json!(120), &json!("k"), &json!("web")), "{o}");
+    // following does not keep the daemon from leaving
+    let start = std::time::Instant::now();
+    host.stop();
+    assert!(start.elapsed().as_secs() < 5);
+}
