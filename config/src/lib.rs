@@ -303,7 +303,8 @@ mod tests {
         let (_, rule) = c.rule("web-us").unwrap();
         assert_eq!(rule.options(&c.model).unwrap(), Options { seed: 9, ..c.model.clone() });
         assert!(c.rule("db").is_none());
-        let c = Config::from_toml("[streams.x]\nfields = [{name=\"a\", kind=\"gap\"},{name=\"b\", kind=\"gap\"}]").unwrap();
+        let c =
+            Config::from_toml("[streams.x]\nfields = [{name=\"a\", kind=\"gap\"},{name=\"b\", kind=\"gap\"}]").unwrap();
         assert!(c.check().is_err());
     }
 

@@ -59,7 +59,9 @@ pub fn parse_address(s: &str) -> Result<Option<SocketAddr>, String> {
     let s = s.strip_prefix("localhost:").map_or_else(|| s.to_owned(), |port| format!("127.0.0.1:{port}"));
     match s.parse() {
         Ok(a) => Ok(Some(a)),
-        Err(_) => Err(format!("expected an address such as \"127.0.0.1:7071\" or \"[::1]:7071\", or \"off\", got {s:?}")),
+        Err(_) => {
+            Err(format!("expected an address such as \"127.0.0.1:7071\" or \"[::1]:7071\", or \"off\", got {s:?}"))
+        }
     }
 }
 

@@ -150,7 +150,8 @@ impl Checkpointer {
             let logged = s.logged_bytes.load(Ordering::Relaxed);
             logged.saturating_sub(trimmed.get(&s.number).copied().unwrap_or(0))
         };
-        let mut sizes: Vec<(u64, u32)> = self.directory.all().iter().map(|s| (kept(s, &self.trimmed), s.number)).collect();
+        let mut sizes: Vec<(u64, u32)> =
+            self.directory.all().iter().map(|s| (kept(s, &self.trimmed), s.number)).collect();
         let mut total: u64 = sizes.iter().map(|(bytes, _)| bytes).sum();
         if total <= self.log_bytes_max {
             return Ok(());

@@ -41,7 +41,11 @@ impl Handoff {
 }
 
 /// Starts the committer. It ends when all senders are gone and everything is durable.
-pub fn start(store: Arc<Store>, interval: Duration, fault: Fault) -> std::io::Result<(Sender<Handoff>, JoinHandle<()>)> {
+pub fn start(
+    store: Arc<Store>,
+    interval: Duration,
+    fault: Fault,
+) -> std::io::Result<(Sender<Handoff>, JoinHandle<()>)> {
     let (sender, receiver) = crossbeam_channel::bounded(HANDOFFS);
     let run = move || run(&store, interval, &receiver, &fault);
     let thread = std::thread::Builder::new().name("committer".into()).spawn(run)?;

@@ -90,7 +90,8 @@ pub fn check_streams(config: &Config) -> anyhow::Result<()> {
     let rules = config.streams.iter().filter(|(_, r)| !r.fields.is_empty());
     for (name, rule) in rules {
         let options = rule.options(&config.model)?;
-        Learner::new(rule.schema(), options).map_err(|e| surmise_config::ConfigError(format!("streams.{name:?}: {e}")))?;
+        Learner::new(rule.schema(), options)
+            .map_err(|e| surmise_config::ConfigError(format!("streams.{name:?}: {e}")))?;
     }
     Ok(())
 }
@@ -105,7 +106,8 @@ impl Bound {
             unix: None,
         };
         if let Some(path) = config.unix_path() {
-            let listener = listen::bind_unix(&path).with_context(|| format!("listen.unix: cannot listen at {}", path.display()))?;
+            let listener = listen::bind_unix(&path)
+                .with_context(|| format!("listen.unix: cannot listen at {}", path.display()))?;
             bound.unix = Some((listener, path));
         }
         Ok(bound)
@@ -126,7 +128,9 @@ async fn bind_tcp(key: &str, address: &str) -> anyhow::Result<Option<TcpListener
     let Some(address) = parse_address(address).map_err(|e| anyhow!("listen.{key}: {e}"))? else { return Ok(None) };
     let bound = TcpListener::bind(address).await;
     let listener = bound.with_context(|| {
-        format!("listen.{key}: cannot listen at {address}; is another program there? Choose another address, or {OFF:?}")
+        format!(
+            "listen.{key}: cannot listen at {address}; is another program there? Choose another address, or {OFF:?}"
+        )
     })?;
     Ok(Some(listener))
 }
@@ -149,7 +153,8 @@ impl Running {
         }
         let (commits, committer) = committer::start(store.clone(), config.store.commit_interval.0, fault.clone())?;
         let log_max = config.store.log_bytes_max.0;
-        let (jobs, checkpointer) = checkpointer::start(store.clone(), directory.clone(), trimmed, log_max, fault.clone())?;
+        let (jobs, checkpointer) =
+            checkpointer::start(store.clone(), directory.clone(), trimmed, log_max, fault.clone())?;
         let shared = Arc::new(config.clone());
         let count = config.owners.count();
         let mut by_owner: Vec<Vec<StreamEntry>> = (0..count).map(|_| Vec::new()).collect();
@@ -198,7 +203,12 @@ impl Running {
     }
 
     /// Waits until all streams are there, and opens the event sockets.
-    async fn ready(&mut self, tcp: Option<TcpListener>, lines: Option<TcpListener>, unix: Option<(UnixListener, PathBuf)>) {
+    async fn ready(
+        &mut self,
+        tcp: Option<TcpListener>,
+        lines: Option<TcpListener>,
+        unix: Option<(UnixListener, PathBuf)>,
+    ) {
         while !self.hub.ready.load(Ordering::Acquire) && !self.hub.fault.is_set() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -209,7 +219,8 @@ impl Running {
             self.listeners.spawn(task);
         }
         if let Some(listener) = lines {
-            let task = listen::tcp(self.hub.clone(), listener, kind("lines", true, &l.lines_stream), self.sessions.clone());
+            let task =
+                listen::tcp(self.hub.clone(), listener, kind("lines", true, &l.lines_stream), self.sessions.clone());
             self.listeners.spawn(task);
         }
         if let Some((listener, path)) = unix {
@@ -268,7 +279,8 @@ impl Running {
         self.sessions.close();
         // sessions wait for their last acknowledgements; one whose other side does not read them is left behind
         let sessions = clock::left(until) / 2;
-        let _ = tokio::time::timeout(sessions, async { tokio::join!(self.listeners.wait(), self.sessions.wait()) }).await;
+        let _ =
+            tokio::time::timeout(sessions, async { tokio::join!(self.listeners.wait(), self.sessions.wait()) }).await;
         for port in self.hub.owners() {
             port.inbox.close();
         }

@@ -135,7 +135,11 @@ impl Hub {
     ///
     /// # Errors
     /// It does not answer in time.
-    pub async fn ask<T>(&self, stream: &str, question: impl FnOnce(oneshot::Sender<T>) -> Control) -> Result<T, AskError> {
+    pub async fn ask<T>(
+        &self,
+        stream: &str,
+        question: impl FnOnce(oneshot::Sender<T>) -> Control,
+    ) -> Result<T, AskError> {
         let (sender, receiver) = oneshot::channel();
         put(self.port(stream), question(sender))?;
         wait(receiver).await

@@ -74,8 +74,14 @@ impl Inbox {
     pub fn new(events_max: usize, bytes_max: usize) -> (Inbox, Receiver<Delivered>) {
         let (sender, receiver) = crossbeam_channel::bounded(MESSAGES);
         let room = |n| Arc::new(Semaphore::new(n));
-        let inbox =
-            Inbox { sender, messages: room(MESSAGES), events: room(events_max), bytes: room(bytes_max), events_max, bytes_max };
+        let inbox = Inbox {
+            sender,
+            messages: room(MESSAGES),
+            events: room(events_max),
+            bytes: room(bytes_max),
+            events_max,
+            bytes_max,
+        };
         (inbox, receiver)
     }
 

@@ -35,7 +35,8 @@ impl Door {
         let (hub, kind) = (self.hub.clone(), self.kind.clone());
         let Ok(room) = self.room.clone().try_acquire_owned() else {
             let max = self.hub.config.limits.connections;
-            let reason = format!("there are {max} connections, as many as there may be (limits.connections); try again later");
+            let reason =
+                format!("there are {max} connections, as many as there may be (limits.connections); try again later");
             let mut line = Vec::new();
             let refusal = Refusal::new(Code::LimitReached, "connection", reason);
             Reply::Error(ErrorReply::fatal(refusal, None, None)).write_line(&mut line);

@@ -215,7 +215,11 @@ impl Owner {
         }
         if !self.setup.directory.reserve() {
             let max = self.setup.config.limits.streams;
-            return Err(Refusal::new(Code::LimitReached, "stream", format!("there are {max} streams, as many as there may be (limits.streams)")));
+            return Err(Refusal::new(
+                Code::LimitReached,
+                "stream",
+                format!("there are {max} streams, as many as there may be (limits.streams)"),
+            ));
         }
         let made = Live::make(&self.setup.config, stream, self.setup.directory.next_number());
         made.map_err(|e| {
@@ -272,7 +276,8 @@ impl Owner {
         self.last_look = Instant::now();
         let store = &self.setup.config.store;
         let due = |l: &Live| l.is_due(store.checkpoint_interval.0, store.checkpoint_events);
-        let names: Vec<Arc<str>> = self.dirty.iter().filter(|n| self.streams.get(*n).is_some_and(due)).cloned().collect();
+        let names: Vec<Arc<str>> =
+            self.dirty.iter().filter(|n| self.streams.get(*n).is_some_and(due)).cloned().collect();
         for name in names {
             if self.setup.jobs.is_busy() {
                 return;
@@ -282,7 +287,12 @@ impl Owner {
     }
 
     /// Encodes a stream and hands it to the checkpointer.
-    fn checkpoint(&mut self, name: &Arc<str>, reply: Option<oneshot::Sender<Result<CheckpointMeta, String>>>, hash: bool) {
+    fn checkpoint(
+        &mut self,
+        name: &Arc<str>,
+        reply: Option<oneshot::Sender<Result<CheckpointMeta, String>>>,
+        hash: bool,
+    ) {
         self.hand_off(); // a checkpoint lies between two groups
         let Some(live) = self.streams.get_mut(name) else { return };
         let Some(draft) = live.draft(now_us(), hash) else { return };

@@ -71,7 +71,11 @@ impl Producers {
 
     /// Forgets the producer that has been silent for longest.
     fn forget_one(&mut self) {
-        let oldest = self.map.iter().min_by(|(a, p), (b, q)| (p.last_offset, a).cmp(&(q.last_offset, b))).map(|(name, _)| name.clone());
+        let oldest = self
+            .map
+            .iter()
+            .min_by(|(a, p), (b, q)| (p.last_offset, a).cmp(&(q.last_offset, b)))
+            .map(|(name, _)| name.clone());
         if let Some(name) = oldest {
             self.map.remove(&name);
         }

@@ -191,13 +191,16 @@ impl StreamState {
 
     fn replay_tail(&mut self, store: &Store) -> Result<u64, RecoveryError> {
         // what the log holds was held against the limits when it came in
-        const NONE: Limits = Limits { fields: usize::MAX, symbol_bytes: usize::MAX, text_bytes: usize::MAX, name_bytes: usize::MAX };
+        const NONE: Limits =
+            Limits { fields: usize::MAX, symbol_bytes: usize::MAX, text_bytes: usize::MAX, name_bytes: usize::MAX };
         let mut replayed = 0;
         for group in store.log.tail(self.entry.number, self.learner.offset()) {
             let (group, bytes) = group?;
             if group.first_offset != self.learner.offset() {
                 let (want, got) = (self.learner.offset(), group.first_offset);
-                return Err(RecoveryError::Log(format!("the log goes on at offset {got}, but offset {want} comes next")));
+                return Err(RecoveryError::Log(format!(
+                    "the log goes on at offset {got}, but offset {want} comes next"
+                )));
             }
             for Logged { record, origin } in &group.records {
                 match self.apply(record, origin.as_ref(), &NONE, |_| {}) {
@@ -207,7 +210,10 @@ impl StreamState {
                 }
             }
             if self.learner.offset() != group.first_offset + group.span {
-                return Err(RecoveryError::Log(format!("the group at offset {} was learnt differently before", group.first_offset)));
+                return Err(RecoveryError::Log(format!(
+                    "the group at offset {} was learnt differently before",
+                    group.first_offset
+                )));
             }
             self.counters.logged_bytes += bytes as u64;
         }

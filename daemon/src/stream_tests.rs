@@ -42,7 +42,7 @@ fn learn(store: &Store, state: &mut StreamState, from: u64, to: u64) {
             groups.push(g);
         }
     }
-    store.log.commit(&[state.entry.clone()], &groups, &[]).unwrap();
+    store.log.commit(std::slice::from_ref(&state.entry), &groups, &[]).unwrap();
 }
 
 fn checkpoint(store: &Store, state: &mut StreamState) {

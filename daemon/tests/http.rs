@@ -19,8 +19,15 @@ fn questions_are_answered() {
     let host = Host::start(dir.path());
     fill(&host);
     let (_, s) = host.get("/api/v1/streams/web?hash=1");
-    assert_eq!((&s["offset"], &s["records"], &s["schema"]["fields"][0]["name"]), (&json!(120), &json!(120), &json!("value")), "{s}");
-    assert!(s["report"]["experts"].is_array() && s["state_bytes"].as_u64().unwrap() > 0 && s["state_hash"].is_string(), "{s}");
+    assert_eq!(
+        (&s["offset"], &s["records"], &s["schema"]["fields"][0]["name"]),
+        (&json!(120), &json!(120), &json!("value")),
+        "{s}"
+    );
+    assert!(
+        s["report"]["experts"].is_array() && s["state_bytes"].as_u64().unwrap() > 0 && s["state_hash"].is_string(),
+        "{s}"
+    );
     assert_eq!(s["committed_offset"], 120);
     let (_, n) = host.get("/api/v1/streams/web/next?top=2");
     assert_eq!((&n["stream"], &n["offset"]), (&json!("web"), &json!(120)), "{n}");
@@ -38,7 +45,13 @@ fn questions_are_answered() {
     let (_, list) = host.get("/api/v1/streams");
     assert_eq!((&list["streams"][0]["stream"], &list["streams"][0]["offset"]), (&json!("web"), &json!(240)), "{list}");
     let (_, text) = host.get_text("/metrics");
-    for name in ["surmise_events_received_total{listener=\"http\",group=\"default\"}", "surmise_commit_duration_seconds_bucket", "surmise_build_info", "surmise_loss_nats_total", "surmise_queue_events"] {
+    for name in [
+        "surmise_events_received_total{listener=\"http\",group=\"default\"}",
+        "surmise_commit_duration_seconds_bucket",
+        "surmise_build_info",
+        "surmise_loss_nats_total",
+        "surmise_queue_events",
+    ] {
         assert!(text.contains(name), "{name} in {text}");
     }
     assert!(!text.contains("web"), "metrics never name a stream");
@@ -86,8 +99,12 @@ fn posted_events_are_answered_one_by_one() {
     let body = "{\"data\":{\"ms\":1}}\n{broken\n\n{\"data\":{\"ms\":\"fast\"}}\n{\"ms\":2}\n{\"stream\":\"x\",\"data\":{\"ms\":1}}";
     let (status, v) = host.post("/api/v1/streams/s/events", body);
     assert_eq!((status, &v["accepted"], &v["rejected"]), (200, &json!(2), &json!(3)), "{v}");
-    let errors: Vec<(u64, &str)> =
-        v["errors"].as_array().unwrap().iter().map(|e| (e["line"].as_u64().unwrap(), e["code"].as_str().unwrap())).collect();
+    let errors: Vec<(u64, &str)> = v["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| (e["line"].as_u64().unwrap(), e["code"].as_str().unwrap()))
+        .collect();
     assert_eq!(errors, [(2, "bad_json"), (4, "wrong_type"), (6, "bad_stream")]);
     // with a producer, what is sent twice is learnt once
     let body: String = (1..=5).map(|seq| format!("{{\"seq\":{seq},\"data\":{{\"ms\":{seq}}}}}\n")).collect();
@@ -107,7 +124,11 @@ fn checkpoints_are_made_listed_and_read() {
     let host = Host::start(dir.path());
     fill(&host);
     let (status, v) = host.post("/api/v1/checkpoints?stream=web", "");
-    assert_eq!((status, &v["checkpoints"][0]["offset"], &v["checkpoints"][0]["generation"]), (200, &json!(120), &json!(1)), "{v}");
+    assert_eq!(
+        (status, &v["checkpoints"][0]["offset"], &v["checkpoints"][0]["generation"]),
+        (200, &json!(120), &json!(1)),
+        "{v}"
+    );
     assert_eq!(host.get("/api/v1/checkpoints").1, v);
     assert_eq!(host.post("/api/v1/checkpoints", "").1["checkpoints"][0]["generation"], 2);
     assert_eq!(host.post("/api/v1/checkpoints?stream=nobody", "").0, 404);

@@ -186,7 +186,8 @@ fn tokens_are_asked_for_everywhere() {
 #[test]
 fn who_does_not_read_makes_nobody_else_wait() {
     let dir = tempfile::tempdir().unwrap();
-    let host = Host::start_with(dir.path(), "[limits]\nsession_events = 100\ninbox_events = 200\n[owners]\nthreads = 1\n");
+    let host =
+        Host::start_with(dir.path(), "[limits]\nsession_events = 100\ninbox_events = 200\n[owners]\nthreads = 1\n");
     let mut deaf = host.connect();
     deaf.hello(json!({"producer": "deaf", "stream": "s", "want": ["outcome", "next"]}));
     deaf.lines.get_ref().set_write_timeout(Some(Duration::from_millis(300))).unwrap();
@@ -212,7 +213,11 @@ fn too_many_connections_and_streams_are_refused() {
     let host = Host::start_with(dir.path(), "[limits]\nconnections = 2\nstreams = 2\n");
     let mut a = host.connect();
     a.hello(json!({"producer": "p"}));
-    let _b = { let mut b = host.connect(); b.hello(json!({})); b };
+    let _b = {
+        let mut b = host.connect();
+        b.hello(json!({}));
+        b
+    };
     let mut c = host.connect();
     let e = c.hear()["error"].clone();
     assert_eq!((&e["code"], &e["fatal"]), (&json!("limit_reached"), &json!(true)), "{e}");

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 /// The folder of real streams named by `SURMISE_DATA`; without it the caller says that it skips, and returns.
 pub fn data(test: &str) -> Option<PathBuf> {
-    match std::env::var_os("SURMISE_DATA") {
+    match std::env::var_os("SURMISE_DATA").filter(|d| !d.is_empty()) {
         Some(d) => Some(PathBuf::from(d)),
         None => {
             eprintln!("SKIPPED {test}: SURMISE_DATA does not name the folder of real streams");

@@ -48,9 +48,9 @@ fn send_through_kills(file: &Path, kills: u64, seed: u64, spread_ms: u64) -> (u6
 fn killed_at_random_it_learns_everything_once() {
     let dir = tempfile::tempdir().unwrap();
     for seed in [11, 12] {
-        let file = sessions_file(dir.path(), seed, 30_000);
+        let file = sessions_file(dir.path(), seed, 60_000);
         let want = replay(&file);
-        let (killed, stream, hash) = send_through_kills(&file, 6, seed, 250);
+        let (killed, stream, hash) = send_through_kills(&file, 6, seed, 120);
         assert_eq!(stream["offset"], want["events"], "seed {seed}, {killed} kills");
         assert_eq!(hash, want["state_hash"].as_str().unwrap(), "seed {seed}, {killed} kills");
         assert!(killed >= 5, "only {killed} kills fell into the sending");
@@ -79,7 +79,7 @@ fn threads_timing_and_kernels_do_not_change_the_state() {
     let settings: [(&str, &[(&str, &str)]); 4] = [
         ("[owners]\nthreads = 1\n", &[]),
         ("[owners]\nthreads = 7\n", &[]),
-        ("commit_interval = \"40ms\"\ngroup_bytes_max = \"512B\"\n", &[]),
+        ("commit_interval = \"40ms\"\ngroup_bytes_max = \"1KiB\"\n", &[]),
         ("", &[("SURMISE_KERNEL", "avx2")]),
     ];
     for (i, (toml, env)) in settings.into_iter().enumerate() {

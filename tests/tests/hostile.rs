@@ -35,8 +35,8 @@ fn every_bad_line_is_named_and_the_connection_lives_on() {
     bad(br#"{"seq":900,"data":{"page":"/a","ms":"fast"}}"#, "wrong_type", "ms");
     bad(br#"{"seq":901,"data":{"page":"/a","colour":"red"}}"#, "unknown_field", "colour");
     bad(br#"{"seq":902,"data":{"ms":3}}"#, "missing_field", "page");
-    bad(br#"{"seq":903,"data":{"page":"/a","ms":NaN}}"#, "bad_json", "ms");
-    bad(br#"{"seq":904,"data":{"page":"/a","ms":Infinity}}"#, "bad_json", "ms");
+    bad(br#"{"seq":903,"data":{"page":"/a","ms":NaN}}"#, "not_finite", "ms");
+    bad(br#"{"seq":904,"data":{"page":"/a","ms":Infinity}}"#, "not_finite", "ms");
     for not_finite in [&br#"{"seq":905,"data":{"page":"/a","ms":1e400}}"#[..], br#"{"seq":905,"data":{"page":"/a","ms":-1e999}}"#] {
         w.send_bytes(not_finite);
         w.send_bytes(b"\n");

@@ -8,7 +8,7 @@ use crate::recording::{RecordingArgs, fields, progress_bar};
 use clap::Args;
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use surmise_replay::{FieldResult, Progress, ReplayOptions, ReplayResult, Rows, Source, replay};
+use surmise_replay::{FieldResult, Labels, LabelsResult, Progress, ReplayOptions, ReplayResult, Rows, Source, replay};
 
 #[derive(Args, Debug)]
 #[command(after_help = HELP)]
@@ -36,6 +36,9 @@ pub(crate) struct ReplayArgs {
     /// Write one row per event: offset, key, time, surprise, anomaly score, and forecasts of numbers.
     #[arg(long, value_name = "OUT.csv")]
     scores: Option<PathBuf>,
+    /// Tell how well anomaly scores find known anomalies, whose windows this file holds: NAB's JSON or a CSV of start,end.
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
 }
 
 const HELP: &str = "\
@@ -62,6 +65,7 @@ pub(crate) fn run(global: &Global, args: ReplayArgs) -> Result<(), Failure> {
         unit_rows: args.unit_rows,
         horizon: args.horizon.map(|h| h as usize),
         scores: args.scores.clone(),
+        labels: args.labels.as_deref().map(Labels::read).transpose()?,
         save: args.save.clone(),
         ..ReplayOptions::default()
     };
@@ -124,6 +128,10 @@ pub(crate) fn table(r: &ReplayResult, paint: Paint) -> Vec<String> {
     out.push(String::new());
     out.extend(field_table(r).lines(paint));
     out.push(String::new());
+    if let Some(l) = &r.labels {
+        out.extend(labels_table(l).lines(paint));
+        out.push(String::new());
+    }
     out.push(format!(
         "{} events/s, {:.2} s ({:.2} s of processor time), {} at most, state {}, {} weights, {} engine on {}",
         count(r.events_per_second as u64),
@@ -229,6 +237,23 @@ fn field_table(r: &ReplayResult) -> Table {
             ]);
         }
     }
+    t
+}
+
+/// How well anomaly scores found the anomalies that are known.
+fn labels_table(l: &LabelsResult) -> Table {
+    let share = |x: Option<f64>| x.map_or(String::new(), |x| format!("{:.1} %", x * 100.0));
+    let num = |x: Option<f64>| x.map_or(String::new(), number);
+    let nab = |x: Option<f64>| x.map_or(String::new(), |x| format!("{x:.1}"));
+    let mut t = Table::new(1, ["known anomalies", "", ""]);
+    let found = format!("{} of {}", count(l.detected), count(l.windows));
+    let delay = l.mean_delay_seconds.map_or(String::new(), |s| format!("{} s", number(s)));
+    t.row(["found, false alarms".into(), found, count(l.false_alarms)]);
+    t.row(["precision, recall".into(), share(l.precision), share(l.recall)]);
+    t.row(["F1, from a score of".into(), share(l.f1), num(l.threshold)]);
+    t.row(["mean delay in events, in time".into(), num(l.mean_delay_rows), delay]);
+    t.row(["NAB score, standard".into(), nab(l.nab.standard), String::new()]);
+    t.row(["NAB score, fewer false alarms, fewer misses".into(), nab(l.nab.reward_low_fp), nab(l.nab.reward_low_fn)]);
     t
 }
 

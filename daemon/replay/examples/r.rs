@@ -15,6 +15,7 @@ fn main() {
             "--unit-rows" => ro.unit_rows = Some(v().parse().unwrap()),
             "--score-rows" => ro.score_rows = Some(v().parse().unwrap()),
             "--scores" => ro.scores = Some(v().into()),
+            "--labels" => ro.labels = Some(Labels::read(v().as_ref()).unwrap()),
             "--horizon" => ro.horizon = Some(v().parse().unwrap()),
             f => so.files.push(f.into()),
         }

@@ -9,6 +9,7 @@ mod format;
 mod horizon;
 mod infer;
 mod input;
+mod labels;
 mod read;
 mod replay;
 mod resources;
@@ -19,6 +20,7 @@ mod units;
 
 pub use choice::{FieldChoice, FieldKind};
 pub use format::Format;
+pub use labels::{Labels, LabelsResult, NabScores, Window};
 pub use replay::{Progress, ReplayOptions, Rows, replay};
 pub use resources::{cpu_seconds, peak_memory_bytes};
 pub use result::{FieldResult, ReplayResult};

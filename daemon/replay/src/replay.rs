@@ -1,6 +1,7 @@
 //! The driver: a source, a learner, and what is measured on the way.
 
 use crate::horizon::Horizon;
+use crate::labels::{Collector, Labels};
 use crate::scores::Scores;
 use crate::units::Units;
 use crate::{FieldResult, Item, ReplayError, ReplayResult, Source, SourceError, cpu_seconds, peak_memory_bytes};
@@ -52,6 +53,8 @@ pub struct ReplayOptions {
     pub horizon: Option<usize>,
     /// Where one row per event is written.
     pub scores: Option<PathBuf>,
+    /// Windows of known anomalies, to hold the anomaly scores against.
+    pub labels: Option<Labels>,
     /// Where the learner is saved at the end, to go on from.
     pub save: Option<PathBuf>,
     /// Bounds on records.
@@ -120,7 +123,7 @@ pub fn replay(
         let state = run.learner.save();
         std::fs::write(path, state).map_err(|error| ReplayError::Write { file: path.display().to_string(), error })?;
     }
-    let Run { mut learner, units, horizon, progress, .. } = run;
+    let Run { mut learner, units, horizon, labels, progress, .. } = run;
     let report = learner.report();
     let fields = FieldResult::all(&report, &units, horizon.as_ref());
     let wall_seconds = wall.elapsed().as_secs_f64();
@@ -145,6 +148,7 @@ pub fn replay(
         kernel: report.kernel,
         engine: report.engine,
         horizon: options.horizon.map(|h| h as u64),
+        labels: labels.map(Collector::finish),
         format: format.name().into(),
         bytes: progress.bytes,
         schema: learner.schema().clone(),
@@ -159,6 +163,7 @@ struct Run<'a, F> {
     units: Units,
     horizon: Option<Horizon>,
     scores: Option<Scores>,
+    labels: Option<Collector>,
     /// Events so far: the row that comes next.
     row: u64,
     scoring: bool,
@@ -176,6 +181,7 @@ impl<'a, F: FnMut(&Progress)> Run<'a, F> {
             units: Units::default(),
             horizon: options.horizon.map(Horizon::new),
             scores: options.scores.as_deref().map(Scores::create).transpose()?,
+            labels: options.labels.clone().map(Collector::new),
             row: 0,
             scoring: true,
             progress: Progress::default(),
@@ -230,6 +236,9 @@ impl<'a, F: FnMut(&Progress)> Run<'a, F> {
         }
         if let Some(s) = &mut self.scores {
             s.write(&event, self.learner.schema(), &outcome, &self.learner.latest_forecasts())?;
+        }
+        if let Some(l) = &mut self.labels {
+            l.add(&item.file, event.time_us, outcome.anomaly_score)?;
         }
         self.row += outcome.events;
         self.progress.events += outcome.events;

@@ -1,5 +1,6 @@
 //! What a replay has found.
 
+use crate::LabelsResult;
 use crate::horizon::{Errors, Horizon};
 use crate::units::Units;
 use serde::Serialize;
@@ -51,6 +52,9 @@ pub struct ReplayResult {
     /// Steps of the forecasts, where there were any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub horizon: Option<u64>,
+    /// How well anomaly scores found the anomalies that are known, where windows of them were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<LabelsResult>,
     /// The files' format.
     pub format: String,
     /// Bytes read.

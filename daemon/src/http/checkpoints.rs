@@ -75,8 +75,12 @@ pub async fn download(
     let store = hub.store().ok_or_else(leaving)?;
     let wanted = |m: &CheckpointMeta| m.generation.to_string() == generation;
     let meta = store.checkpoints.of(number).into_iter().find(wanted).ok_or_else(|| {
-        Failure::new(404, "no such checkpoint", format!("{stream:?} has no checkpoint {generation:?}; /api/v1/checkpoints lists them"))
-            .at("generation", None)
+        Failure::new(
+            404,
+            "no such checkpoint",
+            format!("{stream:?} has no checkpoint {generation:?}; /api/v1/checkpoints lists them"),
+        )
+        .at("generation", None)
     })?;
     let loaded = tokio::task::spawn_blocking(move || store.checkpoints.load(&meta)).await;
     match loaded {

@@ -41,7 +41,14 @@ pub async fn push(
         return Err(Failure::refusal(400, Refusal::new(Code::BadStream, "stream", fault)));
     }
     let producer = producer(&hub, &query, name_max)?;
-    let mut push = Push { stream: stream.as_str().into(), producer, line: 0, outbox: Arc::default(), answer: Accepted::default(), hub };
+    let mut push = Push {
+        stream: stream.as_str().into(),
+        producer,
+        line: 0,
+        outbox: Arc::default(),
+        answer: Accepted::default(),
+        hub,
+    };
     push.read(body).await?;
     Ok(Json(push.answer).into_response())
 }
@@ -88,7 +95,9 @@ impl Push {
                 Some(Ok(bytes)) => {
                     total += bytes.len() as u64;
                     if total > max.0 {
-                        let detail = format!("the body is longer than {max} (limits.body_bytes); send it in parts. What came before was taken");
+                        let detail = format!(
+                            "the body is longer than {max} (limits.body_bytes); send it in parts. What came before was taken"
+                        );
                         break Some(Failure::new(413, "body too long", detail).at("body", None));
                     }
                     lines.buffer().extend_from_slice(&bytes);
@@ -121,7 +130,10 @@ impl Push {
             while whole && let Some(piece) = lines.next() {
                 whole = take(self, piece);
             }
-            if whole && last && let Some(piece) = lines.last() {
+            if whole
+                && last
+                && let Some(piece) = lines.last()
+            {
                 take(self, piece);
             }
             if seen == 0 {
@@ -141,12 +153,23 @@ impl Push {
             Piece::Line(l) => (parse_plain(l), l.len()),
             Piece::TooLong => {
                 let max = self.hub.config.limits.line_bytes;
-                (Err(Refusal::new(Code::LineTooLong, "line", format!("the line is longer than {max} and was skipped"))), 0)
+                (
+                    Err(Refusal::new(
+                        Code::LineTooLong,
+                        "line",
+                        format!("the line is longer than {max} and was skipped"),
+                    )),
+                    0,
+                )
             }
         };
         let event = parsed.and_then(|line| match line {
             Line::Event(event) => self.check(event),
-            Line::Hello(_) => Err(Refusal::new(Code::BadHello, "hello", "a hello is for the event socket; here the query says who sends")),
+            Line::Hello(_) => Err(Refusal::new(
+                Code::BadHello,
+                "hello",
+                "a hello is for the event socket; here the query says who sends",
+            )),
         });
         match event {
             Ok(EventLine { seq, mut record, .. }) => {
@@ -175,7 +198,11 @@ impl Push {
             return Err(Refusal::new(Code::BadStream, "stream", reason));
         }
         if event.seq.is_none() && self.producer.is_some() {
-            return Err(Refusal::new(Code::SeqNotRising, "seq", "the query names a producer, so every event needs a seq"));
+            return Err(Refusal::new(
+                Code::SeqNotRising,
+                "seq",
+                "the query names a producer, so every event needs a seq",
+            ));
         }
         Ok(event)
     }

@@ -33,7 +33,9 @@ pub fn router(hub: Arc<Hub>) -> Router {
         .route("/api/v1/checkpoints", get(checkpoints::list).post(checkpoints::create))
         .route("/api/v1/checkpoints/{stream}/{generation}", get(checkpoints::download))
         .fallback(|| async { Failure::new(404, "not found", "there is nothing at this path; / shows what there is") })
-        .method_not_allowed_fallback(|| async { Failure::new(405, "method not allowed", "this path takes another method") })
+        .method_not_allowed_fallback(|| async {
+            Failure::new(405, "method not allowed", "this path takes another method")
+        })
         .layer(from_fn_with_state(hub.clone(), guard::token))
         .layer(from_fn(guard::address))
         .with_state(hub)

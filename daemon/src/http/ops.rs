@@ -13,7 +13,8 @@ const PAGE: &str = include_str!("page.html");
 
 /// `GET /`.
 pub async fn page() -> impl IntoResponse {
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:";
+    let policy =
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:";
     ([(header::CONTENT_SECURITY_POLICY, policy)], Html(PAGE))
 }
 

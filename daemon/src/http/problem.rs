@@ -30,7 +30,8 @@ impl Failure {
 
     /// There is no such stream.
     pub fn no_stream(stream: &str) -> Failure {
-        Failure::new(404, "no such stream", format!("no stream is called {stream:?}; it begins with its first event")).at("stream", None)
+        Failure::new(404, "no such stream", format!("no stream is called {stream:?}; it begins with its first event"))
+            .at("stream", None)
     }
 
     /// A refused record or name.

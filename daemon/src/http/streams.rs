@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 use surmise_event::{Prediction, format_time};
-use surmise_protocol::{CheckpointMark, StreamStatus};
+use surmise_protocol::{StreamList, StreamRow};
 
 const TOP: usize = 5;
 const TOP_MAX: usize = 1000;
@@ -30,7 +30,9 @@ impl Query {
     /// # Errors
     /// A key that is not among the known ones, or that is there twice.
     pub fn read(raw: Option<&str>, known: &[&str]) -> Result<Query, Failure> {
-        let uri = format!("/?{}", raw.unwrap_or("")).parse().map_err(|_| Failure::bad("query", "the query cannot be read"))?;
+        let uri = format!("/?{}", raw.unwrap_or(""))
+            .parse()
+            .map_err(|_| Failure::bad("query", "the query cannot be read"))?;
         let parsed = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri);
         let pairs = parsed.map_err(|e| Failure::bad("query", e.body_text()))?.0;
         for (i, (key, _)) in pairs.iter().enumerate() {
@@ -75,42 +77,26 @@ pub fn find(hub: &Hub, stream: &str) -> Result<Arc<Shared>, Failure> {
 fn find_alive(hub: &Hub, stream: &str) -> Result<Arc<Shared>, Failure> {
     let shared = find(hub, stream)?;
     match shared.failed.get() {
-        Some(why) => Err(Failure::new(503, "stream failed", format!("the stream does not learn any more: {why}")).at("stream", None)),
+        Some(why) => {
+            Err(Failure::new(503, "stream failed", format!("the stream does not learn any more: {why}"))
+                .at("stream", None))
+        }
         None => Ok(shared),
     }
 }
 
 /// What is known of a stream from the outside.
-#[derive(Serialize)]
-struct Brief {
-    #[serde(flatten)]
-    status: StreamStatus,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recent_bits_per_event: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failed: Option<String>,
-}
-
-fn brief(s: &Shared) -> Brief {
+fn row(s: &Shared) -> StreamRow {
     let last = s.last_event_us.load(Ordering::Relaxed);
-    let checkpoint = s.checkpoint.load_full();
-    let mark = |m: Arc<crate::store::CheckpointMeta>| CheckpointMark {
-        generation: m.generation,
-        offset: m.offset,
-        time: format_time(m.time_us),
-    };
-    Brief {
-        status: StreamStatus {
-            stream: s.name.to_string(),
-            offset: s.offset.load(Ordering::Relaxed),
-            model_version: s.model_version.load(Ordering::Relaxed),
-            keys: s.keys.load(Ordering::Relaxed),
-            schema: s.schema.load().as_ref().clone(),
-            last_event_time: (last != i64::MIN).then(|| format_time(last)),
-            checkpoint: checkpoint.map(mark),
-            ..StreamStatus::default()
-        },
-        recent_bits_per_event: s.recent_bits(),
+    StreamRow {
+        stream: s.name.to_string(),
+        offset: s.offset.load(Ordering::Relaxed),
+        committed_offset: s.committed.load(Ordering::Relaxed),
+        model_version: s.model_version.load(Ordering::Relaxed),
+        keys: s.keys.load(Ordering::Relaxed),
+        schema: s.schema.load().as_ref().clone(),
+        recent_bits: s.recent_bits(),
+        last_event_time: (last != i64::MIN).then(|| format_time(last)),
         failed: s.failed.get().cloned(),
     }
 }
@@ -118,8 +104,8 @@ fn brief(s: &Shared) -> Brief {
 /// `GET /api/v1/streams`: all streams, from the outside; nobody is asked.
 pub async fn list(State(hub): State<Arc<Hub>>, RawQuery(raw): RawQuery) -> Result<Response, Failure> {
     Query::read(raw.as_deref(), &[])?;
-    let streams: Vec<Brief> = hub.directory.all().iter().map(|s| brief(s)).collect();
-    Ok(Json(json!({ "streams": streams })).into_response())
+    let streams = hub.directory.all().iter().map(|s| row(s)).collect();
+    Ok(Json(StreamList { streams }).into_response())
 }
 
 /// `GET /api/v1/streams/{stream}`: everything about one stream; its owner is asked.
@@ -134,7 +120,7 @@ pub async fn status(
     let name = shared.name.clone();
     match hub.ask(&stream, |reply| Control::Status { stream: name, with_hash, reply }).await? {
         Some(answer) => Ok(Json(answer).into_response()),
-        None => Ok(Json(brief(&shared)).into_response()),
+        None => Ok(Json(row(&shared)).into_response()), // it failed: what is left to say
     }
 }
 
@@ -196,7 +182,8 @@ pub async fn forecast(
         (s.learner.offset(), s.learner.model_version(), s.learner.forecast(asked.as_deref(), horizon, top))
     })
     .await?;
-    let mut answer = json!({ "stream": stream, "offset": offset, "model_version": version, "horizon": horizon, "steps": steps });
+    let mut answer =
+        json!({ "stream": stream, "offset": offset, "model_version": version, "horizon": horizon, "steps": steps });
     if let Some(key) = key {
         answer["key"] = key.into();
     }

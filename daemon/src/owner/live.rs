@@ -126,7 +126,14 @@ impl Live {
     }
 
     /// Learns events, in order. Returns how many were learnt.
-    pub(super) fn learn(&mut self, items: &[Item], answers: Answers, pending: &mut Pending, limits: &Limits, group_max: u64) -> u64 {
+    pub(super) fn learn(
+        &mut self,
+        items: &[Item],
+        answers: Answers,
+        pending: &mut Pending,
+        limits: &Limits,
+        group_max: u64,
+    ) -> u64 {
         let mut tally = Tally { listener: answers.listener, ..Tally::default() };
         let mut replies = Vec::new();
         let followed = self.shared.outcomes.receiver_count() > 0;
@@ -173,7 +180,11 @@ impl Live {
     fn learn_one(&mut self, item: &Item, limits: &Limits, group_max: u64) -> Result<Applied, Refusal> {
         let Some(state) = &mut self.state else {
             let why = self.shared.failed.get().map_or("", String::as_str);
-            return Err(Refusal::new(Code::Unavailable, "stream", format!("the stream does not learn any more: {why}")));
+            return Err(Refusal::new(
+                Code::Unavailable,
+                "stream",
+                format!("the stream does not learn any more: {why}"),
+            ));
         };
         let (number, group) = (self.entry.number, &mut self.group);
         let before = state.learner.offset();
@@ -187,7 +198,7 @@ impl Live {
         match applied {
             Ok(applied) => {
                 let end = state.learner.offset();
-                if self.group.as_ref().is_some_and(|g| g.len() as u64 >= group_max) {
+                if self.group.as_ref().is_some_and(|g| g.size_bytes() as u64 >= group_max) {
                     self.close_group(end);
                 }
                 applied
@@ -199,7 +210,11 @@ impl Live {
                 }
                 self.close_group(before);
                 self.fail(format!("learning an event failed inside: {}", panic_text(panic.as_ref())));
-                Err(Refusal::new(Code::Unavailable, "stream", "learning this event failed inside the daemon; the stream does not learn any more"))
+                Err(Refusal::new(
+                    Code::Unavailable,
+                    "stream",
+                    "learning this event failed inside the daemon; the stream does not learn any more",
+                ))
             }
         }
     }
@@ -222,7 +237,9 @@ impl Live {
         metrics::histogram!(telemetry::SURPRISE).record(nats);
         let now = outcome.surprise_bits / outcome.events.max(1) as f64;
         let recent = match self.shared.recent_bits() {
-            Some(r) => r + RECENT.max(1.0 / (self.shared.records.load(Ordering::Relaxed) + tally.learnt) as f64) * (now - r),
+            Some(r) => {
+                r + RECENT.max(1.0 / (self.shared.records.load(Ordering::Relaxed) + tally.learnt) as f64) * (now - r)
+            }
             None => now,
         };
         self.shared.recent_bits.store(recent.to_bits(), Ordering::Relaxed);
@@ -262,7 +279,8 @@ impl Live {
             metrics::counter!(telemetry::DUPLICATE).increment(tally.duplicates);
         }
         if tally.learnt > 0 {
-            metrics::counter!(telemetry::RECEIVED, "listener" => tally.listener, "group" => group.clone()).increment(tally.learnt);
+            metrics::counter!(telemetry::RECEIVED, "listener" => tally.listener, "group" => group.clone())
+                .increment(tally.learnt);
             // counters count whole numbers; the rest is kept for the next time
             self.nats_rest += tally.nats;
             metrics::counter!(telemetry::LOSS, "group" => group).increment(self.nats_rest as u64);

@@ -249,7 +249,8 @@ impl Session {
             }
             parsed => {
                 if self.hub.config.auth.token.is_some() {
-                    let refusal = Refusal::new(Code::Unauthorized, "hello", "a hello with a token has to be the first line");
+                    let refusal =
+                        Refusal::new(Code::Unauthorized, "hello", "a hello with a token has to be the first line");
                     return Err(End::Fatal(ErrorReply::fatal(refusal, None, Some(self.line + 1))));
                 }
                 self.mode = Mode::Plain;
@@ -265,7 +266,10 @@ impl Session {
     async fn greet(&mut self, hello: Hello) -> Result<(), Refusal> {
         let bad = |field: &str, reason: String| Refusal::new(Code::BadHello, format!("hello.{field}"), reason);
         if hello.protocol != PROTOCOL {
-            return Err(bad("protocol", format!("{} is not spoken here; this daemon speaks {PROTOCOL}", hello.protocol)));
+            return Err(bad(
+                "protocol",
+                format!("{} is not spoken here; this daemon speaks {PROTOCOL}", hello.protocol),
+            ));
         }
         if let Some(token) = &self.hub.config.auth.token
             && !hello.token.as_ref().is_some_and(|t| same(t.as_bytes(), token.0.as_bytes()))
@@ -338,7 +342,9 @@ impl Session {
                 Err((Refusal::new(Code::BadHello, "hello", "a hello has to be the first line of its connection"), None))
             }
             Err(refusal) => {
-                if self.mode == Mode::Bare && let Some(n) = &mut self.numbering {
+                if self.mode == Mode::Bare
+                    && let Some(n) = &mut self.numbering
+                {
                     n.skip();
                 }
                 Err((refusal, None))

@@ -108,7 +108,9 @@ impl Numbering {
     /// The number does not rise above what counts.
     pub fn step_back(&mut self, seq: u64, learnt: Option<u64>) -> Result<(), Refusal> {
         if let Some(last) = learnt.filter(|last| seq <= *last) {
-            let reason = format!("{seq} is not above {last}, which was sent before on this connection; numbers rise within an epoch");
+            let reason = format!(
+                "{seq} is not above {last}, which was sent before on this connection; numbers rise within an epoch"
+            );
             return Err(Refusal::new(Code::SeqNotRising, "seq", reason));
         }
         self.last = learnt;

@@ -186,7 +186,8 @@ impl Checkpoints {
             }
             bytes.extend_from_slice(unseal(&v, "a checkpoint (a piece's checksum)")?);
         }
-        if bytes.len() as u64 != meta.bytes || crc32fast::hash(&bytes) != meta.crc32 || meta.learner_bytes > meta.bytes {
+        if bytes.len() as u64 != meta.bytes || crc32fast::hash(&bytes) != meta.crc32 || meta.learner_bytes > meta.bytes
+        {
             return Err(Damaged("a checkpoint (checksum)").into());
         }
         let rest = bytes.split_off(meta.learner_bytes as usize);

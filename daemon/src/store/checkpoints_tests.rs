@@ -76,7 +76,8 @@ fn leftovers_of_a_torn_generation_do_no_harm() {
 #[test]
 fn disk_is_bounded_under_churn() {
     let asked = std::env::var("SURMISE_GROWTH").unwrap_or("40x4".into());
-    let (rounds, mb) = asked.split_once('x').map(|(r, m)| (r.parse::<u64>().unwrap(), m.parse::<usize>().unwrap())).unwrap();
+    let (rounds, mb) =
+        asked.split_once('x').map(|(r, m)| (r.parse::<u64>().unwrap(), m.parse::<usize>().unwrap())).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), 3).unwrap();
     let start = std::time::Instant::now();

@@ -101,7 +101,7 @@ impl GroupBuilder {
     }
 
     /// Bytes that the group will take, nearly.
-    pub fn len(&self) -> usize {
+    pub fn size_bytes(&self) -> usize {
         self.body.len() + self.name_bytes.len() + HEADER + 32
     }
 
@@ -183,7 +183,7 @@ impl GroupBuilder {
     /// The encoded group; `end_offset` is the offset after its last event.
     pub fn finish(self, end_offset: u64) -> Group {
         let span = end_offset - self.first_offset;
-        let mut out = Vec::with_capacity(self.len() + 64);
+        let mut out = Vec::with_capacity(self.size_bytes() + 64);
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&[0; 8]);
         out.extend_from_slice(&self.stream.to_le_bytes());

@@ -30,8 +30,12 @@ fn any_logged() -> impl Strategy<Value = Logged> {
         any::<bool>(),
     )
         .prop_map(|(key, time_us, arrival_us, data, end)| Record { key, time_us, arrival_us, data, end });
-    let origin = ("[p-r]", 0u64..3, any::<u64>(), any::<Option<u64>>())
-        .prop_map(|(p, epoch, seq, safe)| Origin { producer: p.as_str().into(), epoch, seq, safe });
+    let origin = ("[p-r]", 0u64..3, any::<u64>(), any::<Option<u64>>()).prop_map(|(p, epoch, seq, safe)| Origin {
+        producer: p.as_str().into(),
+        epoch,
+        seq,
+        safe,
+    });
     (record, prop::option::of(origin)).prop_map(|(record, origin)| Logged { record, origin })
 }
 

@@ -29,7 +29,9 @@ impl DirLock {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::Error(e)) => return Err(StoreError::io("cannot lock", &path)(e)),
-                Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(Duration::from_millis(25)),
+                Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(25))
+                }
                 Err(TryLockError::WouldBlock) => {
                     let mut pid = String::new();
                     let read = file.read_to_string(&mut pid).is_ok() && !pid.trim().is_empty();
@@ -37,7 +39,8 @@ impl DirLock {
                 }
             }
         }
-        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+        let written =
+            file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
         written.map_err(StoreError::io("cannot write", &path))?;
         Ok(DirLock { _file: file })
     }

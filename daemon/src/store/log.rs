@@ -9,12 +9,12 @@ use super::bytes::{Cursor, put_varint};
 use super::database::{Database, PIECE_BYTES};
 use super::group::{self, Decoded, Group};
 use super::{StoreError, seal, unseal};
+use crate::clock::now_us;
+use crate::ticket::ProducerMark;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use surmise_event::Schema;
 use surmise_learner::Options;
-use crate::clock::now_us;
-use crate::ticket::ProducerMark;
 
 const FORMAT: &str = "surmise log 1";
 const CACHE_BYTES: u64 = 8 << 20;
@@ -52,7 +52,12 @@ impl Log {
     /// Opens the log.
     pub fn open(path: &Path) -> Result<Log, StoreError> {
         let database = Database::open(path, CACHE_BYTES, FORMAT)?;
-        Ok(Log { groups: database.tree("groups")?, streams: database.tree("streams")?, marks: database.tree("marks")?, database })
+        Ok(Log {
+            groups: database.tree("groups")?,
+            streams: database.tree("streams")?,
+            marks: database.tree("marks")?,
+            database,
+        })
     }
 
     /// All streams, by number.

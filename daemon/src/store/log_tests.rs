@@ -36,7 +36,10 @@ fn groups_come_back_after_a_drop_without_goodbye() {
     let dir = tempfile::tempdir().unwrap();
     {
         let store = Store::open(dir.path(), 3).unwrap();
-        store.log.commit(&[entry(0), entry(1)], &[group(0, 0, &[text("a"), text("b")]), group(1, 0, &[text("c")])], &[]).unwrap();
+        store
+            .log
+            .commit(&[entry(0), entry(1)], &[group(0, 0, &[text("a"), text("b")]), group(1, 0, &[text("c")])], &[])
+            .unwrap();
         store.log.commit(&[], &[group(0, 2, &[text("d")])], &[]).unwrap();
         // not committed: what was only inserted may be lost, what was committed may not
     }

@@ -1,0 +1,13 @@
+//! Known anomalies, and how well scores find them.
+//!
+//! [`Labels`] reads the windows in which anomalies are known to lie; [`Labels::score_files`] holds the anomaly scores of
+//! recordings against them, by the rules of the Numenta Anomaly Benchmark (the private module `nab` states them) and in
+//! plain counts ([`LabelsResult`]).
+
+mod measure;
+mod nab;
+mod windows;
+
+pub use measure::{LabelsResult, NabScores};
+pub(crate) use measure::Collector;
+pub use windows::{Labels, Window};
