@@ -1,3 +1,4 @@
+//! Scratch.
 use surmise_replay::*;
 fn main() {
     let mut so = SourceOptions::default();

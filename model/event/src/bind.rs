@@ -89,8 +89,8 @@ impl Schema {
     /// Binds a record: one value per field, in schema order. An open schema first grows by the record's new fields; a
     /// refused record leaves the schema as it was.
     ///
-    /// The kind of a new field is inferred from its first value: a number is a number, text is a category, a vector is
-    /// as many numbers, and a record that brings its own time to an empty schema adds the gap between events in front.
+    /// The kind of a new field is inferred from its first value: a number is a number, text is a category (but a stream
+    /// whose lone first value is a line with blanks is one of texts), a vector is as many numbers, and a record that brings its own time to an empty schema adds the gap between events in front.
     pub fn bind(&mut self, record: &Record, limits: &Limits) -> Result<Event, Refusal> {
         if let Some(k) = &record.key
             && k.len() > limits.name_bytes
@@ -176,7 +176,7 @@ impl Schema {
             Some(i) => i,
             // what an open schema's new field holds shows with its first value
             None if *datum == Datum::Null && !self.closed => return Ok(()),
-            None => self.grow(name, datum, limits)?,
+            None => self.grow(name, datum, event.values.is_empty(), limits)?,
         };
         let value = convert(&self.fields[i], datum, limits)?;
         if event.values.len() <= i {
@@ -186,7 +186,7 @@ impl Schema {
         Ok(())
     }
 
-    fn grow(&mut self, name: &str, datum: &Datum, limits: &Limits) -> Result<usize, Refusal> {
+    fn grow(&mut self, name: &str, datum: &Datum, first: bool, limits: &Limits) -> Result<usize, Refusal> {
         if self.closed {
             let names: Vec<&str> = self.fields.iter().map(|f| f.name.as_str()).collect();
             return Err(Refusal::new(Code::UnknownField, shorten(name), format!("the stream's schema is closed and has only {}", names.join(", "))));
@@ -200,6 +200,8 @@ impl Schema {
         let kind = match datum {
             Datum::Number(_) | Datum::Numbers(_) => Kind::Number,
             Datum::Bytes(_) => Kind::Text,
+            // a line of words is no symbol that comes again as a whole
+            Datum::Text(s) if first && name == VALUE && s.contains(char::is_whitespace) => Kind::Text,
             Datum::Text(_) | Datum::Bool(_) | Datum::Null => Kind::Category,
         };
         self.fields.push(Field::new(name, kind));
@@ -271,6 +273,10 @@ mod tests {
         let mut s = Schema::default();
         bind(&mut s, &r).unwrap();
         assert_eq!(s.fields, [Field::new(VALUE, Kind::Category)]);
+        let line = Record { data: Data::One(Datum::Text("GET /a 200".into())), ..Record::default() };
+        let mut s = Schema::default();
+        assert_eq!(bind(&mut s, &line).unwrap().values, [Value::Bytes(b"GET /a 200"[..].into())]);
+        assert_eq!(s.fields, [Field::new(VALUE, Kind::Text)]);
     }
 
     #[test]

@@ -1,30 +1,39 @@
 //! How unusual an event is for its own stream: one score from 0 to 1 that streams can be compared by.
 //!
 //! An event deviates by the most unusual of its parts: how far each of its numbers lies from its forecast, and how many
-//! bits more than usual the event cost as a whole. Each is measured twice, as it is and smoothed over some events, in
-//! units of its own root mean square in the recent past ([`Deviation`]), so that the unit, the noise and the entropy of
-//! a stream cancel. What is left, z, is near 1 on ordinary events of every stream.
+//! bits more than usual the event cost as a whole. A deviation is looked at in three ways: as it is, e₁ = |e|; smoothed
+//! over some events, e₄ = |e| averaged with weight ¼; and as a drift, e₁₀ = |e averaged with weight ⅒|, which errors to
+//! alternating sides do not make and errors to one side do. Each is told in units of its own root mean square over the
+//! stream's past ([`Deviation`]), so that the unit, the noise and the entropy of a stream cancel:
 //!
-//! The score is z² / (z² + 25), and a quarter of that if one of the last 400 events had a z as high. Hence
+//! ```text
+//! z = ½ max(e₁, e₄ + e₁₀),    score = z² / (z² + 16), a quarter of it if one of the last 400 events had a z as high
+//! ```
 //!
-//! * a score above one half is a *record*: the event deviates by more than five times the usual, and by more than any
-//!   of the 400 before it. Alarm there; a higher threshold asks for more, and any threshold means the same on all
-//!   streams;
-//! * where the order of the events' deviations is exchangeable, fewer than one event in 400 is a record, whatever the
-//!   distribution of deviations is: a budget of false alarms, and no stream can stay at the top;
-//! * an incident is told once, when it begins, and again only while it gets worse.
+//! On ordinary events of every stream z is below 1. Where an event has so many numbers that their maximum is usually
+//! above that, z is divided by its own mean. Hence
+//!
+//! * a score above one half is a *record*: for once eight times the usual, or four times for a while, and more than any
+//!   of the 400 events before. Alarm there; a higher threshold asks for more, and any one means the same on all streams;
+//! * if the order of an event's z among the 400 before it is left to chance, fewer than one event in 400 is a record,
+//!   whatever the distribution: a budget of false alarms, and no stream can stay at the top;
+//! * an incident is told once, when it begins, and again only if it gets worse.
 //!
 //! The error of a number is taken against its *long-run* size, not against what the forecast allows now: forecasts
-//! rightly widen in wild times, and wild times are what people want to be told of. On the 34 NAB files this gives 61
-//! (standard profile), the tail probability under the standing forecast with the same refractory period 44.
+//! rightly widen in wild times, and wild times are what people want to be told of. On the 34 NAB files (standard profile)
+//! this has 67, the tail probability under the standing forecast with the same refractory period 44, the surprise in
+//! bits alone 50.
 
 use surmise_state::{Persist, State, StateError};
 
 /// Events over which the usual size of a deviation is remembered.
 const MEMORY: f64 = 4096.0;
 
-/// Weight of the latest event in the smoothed deviation.
-const SMOOTH: f64 = 0.25;
+/// Weight of the latest event in the smoothed deviation and in the drift.
+const SMOOTH: [f64; 2] = [0.25, 0.1];
+
+/// Standard deviation of independent values of one when smoothed so: √(w / (2 − w)).
+const SMOOTHED: [f64; 2] = [0.377_964_473_009_227_2, 0.229_415_733_870_561_77];
 
 /// A deviation larger than so many times the usual enters the usual as so many times: one freak does not blind the
 /// stream to what comes after it.
@@ -34,10 +43,10 @@ const CLIP: f64 = 16.0;
 const YOUNG: f64 = 20.0;
 
 /// Bits by which costs vary at the least: a stream that is always foreseen need not fear half a bit.
-const LEAST_BITS: f64 = 2.0;
+const LEAST_BITS: f64 = 1.0;
 
 /// The deviation that scores one half.
-const HALF: f64 = 5.0;
+const HALF: f64 = 4.0;
 
 /// Largest error that is told from larger ones; its square is finite.
 const LARGEST: f64 = 1e120;
@@ -54,41 +63,52 @@ fn track(mean: &mut f64, x: f64, count: f64) {
     *mean += (x - *mean) / count.min(MEMORY);
 }
 
-/// The usual size of one kind of deviation.
+/// A deviation as it is, smoothed, and as a drift; and the usual size of each.
 #[derive(Clone, Default)]
 struct Deviation {
     count: f64,
-    square: f64,
-    smooth: f64,
-    smooth_square: f64,
+    smooth: [f64; 2],
+    squares: [f64; 3],
 }
 
 impl Deviation {
-    /// How many times the usual this deviation is, 0 for what falls short; itself is one of the usual ones, so that
-    /// none of n deviations exceeds √n times the usual. Less than `floor` counts as usual.
-    fn observe(&mut self, size: f64, floor: f64) -> f64 {
+    /// By how many times the usual this error deviates, of which `size` is what counts when it stands alone: 0 for what
+    /// falls short. Itself is one of the usual ones, so that none of n deviations exceeds √n times the usual. Less than
+    /// `floor` counts as usual.
+    fn observe(&mut self, error: f64, size: f64, floor: f64) -> f64 {
         self.count += 1.0;
-        let smooth = self.smooth + SMOOTH.max(1.0 / self.count) * (size - self.smooth);
         let weight = 1.0 / self.count.min(MEMORY);
-        let against = |square: &mut f64, x: f64| {
+        let young = self.count <= YOUNG;
+        for ((mean, x), rate) in self.smooth.iter_mut().zip([size, error]).zip(SMOOTH) {
+            *mean += rate.max(1.0 / self.count) * (x - *mean);
+        }
+        let against = |square: &mut f64, x: f64, floor: f64| {
             let with = |x: f64| *square + weight * (x * x - *square);
             let usual = with(x).sqrt().max(floor);
-            let bound = if self.count > YOUNG { CLIP * square.sqrt().max(floor) } else { LARGEST };
+            let bound = if young { f64::MAX } else { CLIP * square.sqrt().max(floor) };
             *square = with(x.clamp(-bound, bound));
-            x.max(0.0) / usual
+            x / usual
         };
-        let z = 0.5 * (against(&mut self.square, size) + against(&mut self.smooth_square, smooth));
-        self.smooth = smooth;
-        z
+        let [now, smooth, drift] = &mut self.squares;
+        let now = against(now, size, floor);
+        let smooth = against(smooth, self.smooth[0], floor * SMOOTHED[0]);
+        let drift = against(drift, self.smooth[1], floor * SMOOTHED[1]);
+        // too cheap is no anomaly, too low a number is
+        let drift = if size == error.abs() { drift.abs() } else { drift };
+        0.5 * now.max(smooth.max(0.0) + drift.max(0.0))
+    }
+
+    /// The usual size of a deviation as it is.
+    fn usual(&self) -> f64 {
+        self.squares[0].sqrt()
     }
 }
 
 impl Persist for Deviation {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.f64("deviations", &mut self.count)?;
-        s.f64("deviation square", &mut self.square)?;
-        s.f64("deviation smoothed", &mut self.smooth)?;
-        s.f64("deviation smoothed square", &mut self.smooth_square)
+        s.f64s_fixed("deviations smoothed", &mut self.smooth)?;
+        s.f64s_fixed("deviation squares", &mut self.squares)
     }
 }
 
@@ -156,7 +176,8 @@ impl Anomaly {
             // nothing was known of the first value: its error says nothing of later ones
             n.count = 1.0;
         } else if error.is_finite() {
-            let z = n.observe(error.abs().min(LARGEST), resolution.clamp(1e-120, LARGEST));
+            let error = error.clamp(-LARGEST, LARGEST);
+            let z = n.observe(error, error.abs(), resolution.clamp(1e-120, LARGEST));
             self.furthest = self.furthest.max(z);
         }
     }
@@ -166,8 +187,8 @@ impl Anomaly {
         let mut z = std::mem::take(&mut self.furthest);
         if bits.is_finite() {
             let over = if self.bits.count > 0.0 { bits - self.usual_bits } else { 0.0 };
-            z = z.max(self.bits.observe(over, LEAST_BITS));
-            let bound = CLIP * LEAST_BITS.max(self.bits.square.sqrt());
+            z = z.max(self.bits.observe(over, over, LEAST_BITS));
+            let bound = CLIP * LEAST_BITS.max(self.bits.usual());
             let bits = bits.min(self.usual_bits + bound);
             track(&mut self.usual_bits, bits, self.bits.count);
         }

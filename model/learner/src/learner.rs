@@ -476,6 +476,7 @@ impl Learner {
         let mut r = self.tally.report(&self.schema, &names, &self.bounds(), &distinct.collect::<Vec<_>>());
         if let Some(target) = &self.options.target {
             r.fields.retain(|name, _| name == target);
+            (r.regret_bits, r.regret_bound_bits) = r.fields.get(target).map_or((0.0, 0.0), |f| (f.regret_bits, f.regret_bound_bits));
             r.experts.retain(|e| e.name.strip_prefix(target.as_str()).is_some_and(|rest| rest.starts_with('/')));
         }
         r.keys = self.keys.begun;
