@@ -16,6 +16,9 @@ use tokio_util::task::TaskTracker;
 /// How long a listener pauses when the system has no more file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How long a connection is silent before the system asks whether its other side is still there.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
 /// Connections of one listener.
 struct Door {
     hub: Arc<Hub>,
@@ -69,6 +72,9 @@ pub async fn tcp(hub: Arc<Hub>, listener: TcpListener, kind: Kind, tasks: TaskTr
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => {
                     let _ = socket.set_nodelay(true);
+                    // a peer that is gone without a word is noticed after some minutes
+                    let alive = socket2::TcpKeepalive::new().with_time(KEEPALIVE);
+                    let _ = socket2::SockRef::from(&socket).set_tcp_keepalive(&alive);
                     door.open(socket);
                 }
                 Err(e) => rest(&e).await,

@@ -55,7 +55,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Send>(hub: Arc<Hub>, kind: Kind, 
         outbox.close();
         (session.fatal, session.claim.take())
     };
-    let writing = writer::write(&mut write, &outbox, &credits, &watermark, &wants_ack);
+    let writing = writer::write(&mut write, &outbox, &credits, &watermark, &wants_ack, &gone);
     let ((fatal, _claim), ()) = tokio::join!(reading, writing);
     let _ = write.shutdown().await;
     if fatal {

@@ -3,19 +3,25 @@
 use super::numbering::Watermark;
 use crate::ticket::Outbox;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use surmise_event::{Code, Refusal};
 use surmise_protocol::{Ack, ErrorReply, Reply};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
-/// Writes until nothing more will come. If the other side no longer reads, answers are thrown away, and its events
-/// still count.
+/// How long the other side may leave its replies unread before it counts as gone.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Writes until nothing more will come. If the other side has closed its ear, answers are thrown away, and its events
+/// still count; if it only does not listen for long, the connection ends.
 pub(super) async fn write<W: AsyncWrite + Unpin>(
     socket: &mut W,
     outbox: &Outbox,
     credits: &Semaphore,
     watermark: &Watermark,
     wants_ack: &AtomicBool,
+    gone: &CancellationToken,
 ) {
     let mut deaf = false;
     let mut failed = false;
@@ -44,7 +50,15 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(
             Reply::Error(ErrorReply::fatal(refusal, None, None)).write_line(&mut out);
         }
         if !out.is_empty() {
-            deaf = deaf || socket.write_all(&out).await.is_err();
+            if !deaf {
+                match tokio::time::timeout(PATIENCE, socket.write_all(&out)).await {
+                    Ok(written) => deaf = written.is_err(),
+                    Err(_) => {
+                        deaf = true;
+                        gone.cancel();
+                    }
+                }
+            }
             out.clear();
             if out.capacity() > 1 << 20 {
                 out = Vec::new();
@@ -52,7 +66,6 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(
         }
         credits.add_permits(taken.lines);
         if taken.finished {
-            let _ = socket.flush().await;
             return;
         }
         outbox.changed().await;
