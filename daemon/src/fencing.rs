@@ -141,11 +141,6 @@ impl Claim {
         self.holder.fenced.cancelled().await;
     }
 
-    /// Whether a newer connection has taken over.
-    pub fn is_fenced(&self) -> bool {
-        self.holder.fenced.is_cancelled()
-    }
-
     /// The connection has sent its last event.
     pub fn sent_last(&self) {
         self.holder.gone.cancel();
@@ -176,7 +171,7 @@ mod tests {
         f.learn_one(&p, 1, Some(7));
         a.sent_last();
         let b = f.claim(&p, 1).await.unwrap();
-        assert!(a.is_fenced() && !b.is_fenced());
+        assert!(a.holder.fenced.is_cancelled() && !b.holder.fenced.is_cancelled());
         assert_eq!(b.committed, Some(7));
         b.sent_last();
         let c = f.claim(&p, 2).await.unwrap();

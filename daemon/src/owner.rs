@@ -113,6 +113,7 @@ impl Owner {
         for entry in entries {
             let shared = Arc::new(Shared::new(&entry));
             let live = Live::recover(store, entry, &shared, self.setup.config.limits.producers);
+            live.compare(&self.setup.config);
             if let Some(state) = live.state() {
                 self.setup.fencing.learn(&state.producers);
             }

@@ -84,6 +84,8 @@ impl StreamState {
         let event = self.learner.bind(record, limits)?;
         let offset = self.learner.offset();
         append(offset);
+        #[cfg(test)]
+        assert_ne!(record.key.as_deref(), Some(tests::POISON), "a bug inside");
         let outcome = self.learner.observe(&event);
         if let Some(o) = origin {
             self.producers.note(o, offset);
@@ -243,4 +245,4 @@ pub fn code_word(code: Code) -> String {
 
 #[cfg(test)]
 #[path = "stream_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -3,6 +3,9 @@ use crate::store::group::GroupBuilder;
 use surmise_event::{Data, Datum, Schema};
 use surmise_learner::Options;
 
+/// The key of a record that makes learning panic, in tests.
+pub(crate) const POISON: &str = "poison";
+
 const NO_LIMITS: Limits = Limits { fields: 100, symbol_bytes: 1000, text_bytes: 1000, name_bytes: 100 };
 
 fn entry() -> StreamEntry {

@@ -39,6 +39,7 @@ pub(super) struct Live {
     published_offset: u64,
     clone_time: Duration,
     nats_rest: f64,
+    surprises: metrics::Histogram,
 }
 
 /// What was counted over a batch.
@@ -60,9 +61,16 @@ pub(super) fn refused(item: &Item, refusal: Refusal) -> Reply {
 impl Live {
     /// A new stream as the configuration declares it.
     pub(super) fn make(config: &Config, name: &str, number: u32) -> Result<Live, String> {
+        let entry = Live::declare(config, name, number)?;
+        let state = StreamState::new(entry.clone(), config.limits.producers).map_err(|e| e.to_string())?;
+        let shared = Arc::new(Shared::new(&entry));
+        Ok(Live { new: true, ..Live::of(Some(state), entry, shared) })
+    }
+
+    fn declare(config: &Config, name: &str, number: u32) -> Result<StreamEntry, String> {
         let (group, rule) = config.rule(name).unzip();
         let options = rule.map_or(Ok(config.model.clone()), |r| r.options(&config.model)).map_err(|e| e.to_string())?;
-        let entry = StreamEntry {
+        Ok(StreamEntry {
             number,
             name: name.to_owned(),
             group: group.unwrap_or("").to_owned(),
@@ -70,10 +78,7 @@ impl Live {
             options,
             created_us: now_us(),
             trimmed_bytes: 0,
-        };
-        let state = StreamState::new(entry.clone(), config.limits.producers).map_err(|e| e.to_string())?;
-        let shared = Arc::new(Shared::new(&entry));
-        Ok(Live { new: true, ..Live::of(Some(state), entry, shared) })
+        })
     }
 
     fn of(state: Option<StreamState>, entry: StreamEntry, shared: Arc<Shared>) -> Live {
@@ -92,6 +97,16 @@ impl Live {
             published_offset: 0,
             clone_time: Duration::ZERO,
             nats_rest: 0.0,
+            surprises: metrics::histogram!(telemetry::SURPRISE),
+        }
+    }
+
+    /// Says so if the configuration declares something else by now than the stream was made with.
+    pub(super) fn compare(&self, config: &Config) {
+        let Ok(now) = Live::declare(config, &self.entry.name, self.entry.number) else { return };
+        if (&now.schema, &now.options) != (&self.entry.schema, &self.entry.options) {
+            let what = "the configuration declares another schema or model for the stream than it was made with; it keeps what it has";
+            tracing::warn!(stream = self.entry.name, "{what}");
         }
     }
 
@@ -234,7 +249,7 @@ impl Live {
     fn note(&mut self, outcome: &Outcome, tally: &mut Tally) {
         let nats = outcome.surprise_bits * std::f64::consts::LN_2;
         tally.nats += nats;
-        metrics::histogram!(telemetry::SURPRISE).record(nats);
+        self.surprises.record(nats);
         let now = outcome.surprise_bits / outcome.events.max(1) as f64;
         let recent = match self.shared.recent_bits() {
             Some(r) => {
@@ -382,3 +397,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it panicked".into())
 }
+
+#[cfg(test)]
+#[path = "live_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 //! It reads no further line before there is room for that line's answers, and none while the inbox of a stream is
 //! full. That is all the backpressure there is, and it harms nobody else.
 
+mod greeting;
 pub mod lines;
 mod numbering;
 mod writer;
@@ -15,12 +16,14 @@ use crate::ticket::{Fate, Outbox};
 use lines::{Lines, Piece};
 use numbering::{Numbered, Numbering, Watermark};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use surmise_config::stream_name_fault;
 use surmise_event::{Code, Refusal};
-use surmise_protocol::{ErrorReply, EventLine, Format, Hello, Line, PROTOCOL, Reply, Want, Welcome};
+use surmise_protocol::{ErrorReply, EventLine, Line, Reply};
 use surmise_protocol::{parse_bare, parse_line, parse_plain};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 /// Lines that are sent to owners together.
 const CHUNK: usize = 256;
@@ -36,27 +39,41 @@ pub struct Kind {
     pub stream: Arc<str>,
 }
 
+/// What reading and writing of one connection share.
+struct Link {
+    outbox: Arc<Outbox>,
+    /// Lines whose answers there is room for.
+    credits: Semaphore,
+    watermark: Arc<Watermark>,
+    wants_ack: AtomicBool,
+    /// Cancelled when the other side has not listened for long.
+    gone: CancellationToken,
+}
+
 /// Serves a connection until it ends.
 pub async fn serve<S: AsyncRead + AsyncWrite + Send>(hub: Arc<Hub>, kind: Kind, socket: S) {
     let (mut read, mut write) = tokio::io::split(socket);
-    let outbox = Arc::new(Outbox::default());
-    let credits = Arc::new(Semaphore::new(hub.config.limits.session_events));
-    let watermark = Arc::new(Watermark::default());
-    let wants_ack = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let mut session = Session::new(hub, kind, outbox.clone(), credits.clone(), watermark.clone(), wants_ack.clone());
+    let link = Arc::new(Link {
+        outbox: Arc::default(),
+        credits: Semaphore::new(hub.config.limits.session_events),
+        watermark: Arc::default(),
+        wants_ack: AtomicBool::new(false),
+        gone: CancellationToken::new(),
+    });
+    let mut session = Session::new(hub, kind, link.clone());
     let reading = async {
         let end = session.read(&mut read).await;
         if let Some(claim) = &session.claim {
             claim.sent_last();
         }
+        let fatal = matches!(end, End::Fatal(_));
         if let End::Fatal(error) = end {
-            outbox.push([Reply::Error(error)]);
+            link.outbox.push([Reply::Error(*error)]);
         }
-        outbox.close();
-        (session.fatal, session.claim.take())
+        link.outbox.close();
+        fatal
     };
-    let writing = writer::write(&mut write, &outbox, &credits, &watermark, &wants_ack, &gone);
-    let ((fatal, _claim), ()) = tokio::join!(reading, writing);
+    let (fatal, ()) = tokio::join!(reading, writer::write(&mut write, &link));
     let _ = write.shutdown().await;
     if fatal {
         drain(&mut read).await;
@@ -82,7 +99,18 @@ enum End {
     /// The other side is done, or the daemon is leaving.
     Done,
     /// Something after which the connection cannot go on.
-    Fatal(ErrorReply),
+    Fatal(Box<ErrorReply>),
+}
+
+impl End {
+    fn fatal(refusal: Refusal, line: Option<u64>) -> End {
+        End::Fatal(Box::new(ErrorReply::fatal(refusal, None, line)))
+    }
+
+    fn fenced() -> End {
+        let reason = "a newer connection of the same producer has taken over";
+        End::fatal(Refusal::new(Code::Fenced, "producer", reason), None)
+    }
 }
 
 /// How lines are read.
@@ -106,12 +134,8 @@ struct Session {
     answers: Answers,
     numbering: Option<Numbering>,
     claim: Option<Claim>,
-    outbox: Arc<Outbox>,
-    credits: Arc<Semaphore>,
-    watermark: Arc<Watermark>,
-    wants_ack: Arc<std::sync::atomic::AtomicBool>,
+    link: Arc<Link>,
     line: u64,
-    fatal: bool,
 }
 
 /// Events and replies of a chunk of lines.
@@ -126,14 +150,7 @@ struct Chunk {
 }
 
 impl Session {
-    fn new(
-        hub: Arc<Hub>,
-        kind: Kind,
-        outbox: Arc<Outbox>,
-        credits: Arc<Semaphore>,
-        watermark: Arc<Watermark>,
-        wants_ack: Arc<std::sync::atomic::AtomicBool>,
-    ) -> Session {
+    fn new(hub: Arc<Hub>, kind: Kind, link: Arc<Link>) -> Session {
         Session {
             hub,
             stream: kind.stream,
@@ -142,45 +159,45 @@ impl Session {
             answers: Answers { listener: kind.listener, ..Answers::default() },
             numbering: None,
             claim: None,
-            outbox,
-            credits,
-            watermark,
-            wants_ack,
+            link,
             line: 0,
-            fatal: false,
         }
     }
 
     async fn read<R: AsyncRead + Unpin>(&mut self, read: &mut R) -> End {
         let mut lines = Lines::new(self.hub.config.limits.line_bytes.0 as usize);
-        let end = loop {
+        loop {
             match self.fill(read, &mut lines).await {
-                Ok(0) => break self.last_line(&mut lines).await,
+                Ok(0) => return self.last_line(&mut lines).await,
                 Ok(_) => {}
-                Err(end) => break end,
+                Err(end) => return end,
             }
             if let Err(end) = self.cut(&mut lines).await {
-                break end;
+                return end;
             }
-        };
-        self.fatal = matches!(end, End::Fatal(_));
-        end
+        }
     }
 
-    /// Reads more bytes; ends when the daemon leaves or a newer connection takes over.
-    async fn fill<R: AsyncRead + Unpin>(&mut self, read: &mut R, lines: &mut Lines) -> Result<usize, End> {
-        let hub = self.hub.clone();
-        let claim = self.claim.as_ref();
+    /// Waits for a reason to end: the daemon leaves, a newer connection takes over, or the other side is gone.
+    async fn interrupted(&self) -> End {
         let fenced = async {
-            match claim {
+            match &self.claim {
                 Some(c) => c.fenced().await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
+            () = self.hub.stopping.cancelled() => End::Done,
+            () = self.link.gone.cancelled() => End::Done,
+            () = fenced => End::fenced(),
+        }
+    }
+
+    /// Reads more bytes.
+    async fn fill<R: AsyncRead + Unpin>(&self, read: &mut R, lines: &mut Lines) -> Result<usize, End> {
+        tokio::select! {
             biased;
-            () = hub.stopping.cancelled() => Err(End::Done),
-            () = fenced => Err(End::Fatal(fenced_reply())),
+            end = self.interrupted() => Err(end),
             n = read.read_buf(lines.buffer()) => n.or(Ok(0)),
         }
     }
@@ -225,92 +242,6 @@ impl Session {
             Ok(()) => End::Done,
             Err(end) => end,
         }
-    }
-
-    /// The first line: a hello, or the first event of a plain connection.
-    async fn first_line(&mut self, piece: Piece<'_>) -> Result<(), End> {
-        if let Piece::Line(line) = piece
-            && line.iter().all(u8::is_ascii_whitespace)
-        {
-            self.line += 1;
-            return Ok(());
-        }
-        let parsed = match piece {
-            Piece::Line(line) => parse_plain(line),
-            Piece::TooLong => Err(self.too_long()),
-        };
-        match parsed {
-            Ok(Line::Hello(hello)) => {
-                self.line += 1;
-                self.greet(hello).await.map_err(|refusal| End::Fatal(ErrorReply::fatal(refusal, None, Some(self.line))))
-            }
-            Err(refusal) if refusal.code == Code::BadHello => {
-                Err(End::Fatal(ErrorReply::fatal(refusal, None, Some(self.line + 1))))
-            }
-            parsed => {
-                if self.hub.config.auth.token.is_some() {
-                    let refusal =
-                        Refusal::new(Code::Unauthorized, "hello", "a hello with a token has to be the first line");
-                    return Err(End::Fatal(ErrorReply::fatal(refusal, None, Some(self.line + 1))));
-                }
-                self.mode = Mode::Plain;
-                let mut chunk = Chunk { lines: 1, ..Chunk::default() };
-                self.line += 1;
-                let bytes = if let Piece::Line(l) = piece { l.len() } else { 0 };
-                self.take_parsed(parsed, now_us(), bytes, &mut chunk);
-                self.send(chunk).await
-            }
-        }
-    }
-
-    async fn greet(&mut self, hello: Hello) -> Result<(), Refusal> {
-        let bad = |field: &str, reason: String| Refusal::new(Code::BadHello, format!("hello.{field}"), reason);
-        if hello.protocol != PROTOCOL {
-            return Err(bad(
-                "protocol",
-                format!("{} is not spoken here; this daemon speaks {PROTOCOL}", hello.protocol),
-            ));
-        }
-        if let Some(token) = &self.hub.config.auth.token
-            && !hello.token.as_ref().is_some_and(|t| same(t.as_bytes(), token.0.as_bytes()))
-        {
-            let reason = if hello.token.is_some() { "the token is not known" } else { "this daemon asks for a token" };
-            return Err(Refusal::new(Code::Unauthorized, "hello.token", reason));
-        }
-        let name_max = self.hub.config.limits.name_bytes.0 as usize;
-        if let Some(stream) = &hello.stream {
-            if let Some(fault) = stream_name_fault(stream, name_max) {
-                return Err(Refusal::new(Code::BadStream, "hello.stream", fault));
-            }
-            self.stream = stream.as_str().into();
-        }
-        if let Some(producer) = &hello.producer
-            && (producer.is_empty() || producer.len() > name_max)
-        {
-            return Err(bad("producer", format!("a producer's name has 1 to {name_max} bytes")));
-        }
-        let producer: Option<(Arc<str>, u64)> = hello.producer.as_deref().map(|p| (p.into(), hello.epoch));
-        if let Some((name, epoch)) = &producer {
-            let claim = self.hub.fencing.claim(name, *epoch).await;
-            self.claim = Some(claim.map_err(|e| Refusal::new(Code::Fenced, "hello.epoch", e.to_string()))?);
-        }
-        self.key = hello.key.as_deref().map(Into::into);
-        self.mode = if hello.format == Format::Lines { Mode::Bare } else { Mode::Json };
-        self.answers.outcome = hello.wants(Want::Outcome) || hello.wants(Want::Next);
-        self.answers.next = hello.wants(Want::Next);
-        self.wants_ack.store(hello.wants(Want::Ack), std::sync::atomic::Ordering::Release);
-        let committed = self.claim.as_ref().and_then(|c| c.committed);
-        if let Some((name, epoch)) = &producer {
-            self.watermark.tell(&self.hub.fencing, name, *epoch);
-        }
-        self.numbering = Some(Numbering::new(committed, producer, self.watermark.clone()));
-        self.outbox.push([Reply::Welcome(Welcome {
-            protocol: PROTOCOL,
-            server: crate::SERVER.into(),
-            committed_seq: committed,
-            line_bytes_max: self.hub.config.limits.line_bytes.0,
-        })]);
-        Ok(())
     }
 
     fn too_long(&self) -> Refusal {
@@ -371,10 +302,10 @@ impl Session {
         }
         self.submit(chunk).await?;
         let Some((stream, mut item)) = behind else { return Ok(()) };
-        let learnt = self.outbox.all_applied().await;
+        let learnt = self.link.outbox.all_applied().await;
         let mut last = Chunk { lines: 1, ..Chunk::default() };
         let (Some(numbering), Some(seq)) = (&mut self.numbering, item.seq) else { return Ok(()) };
-        match numbering.step_back(seq, learnt.max(self.watermark.get())) {
+        match numbering.step_back(seq, learnt.max(self.link.watermark.get())) {
             Err(refusal) => self.refuse(refusal, Some(seq), &mut last),
             Ok(()) => {
                 if let Numbered::New(_, origin) = numbering.number(Some(seq), &stream) {
@@ -409,7 +340,7 @@ impl Session {
             }
             Some(Numbered::Duplicate) => {
                 chunk.fate.duplicates += 1;
-                chunk.fate.high = chunk.fate.high.max(self.watermark.get());
+                chunk.fate.high = chunk.fate.high.max(self.link.watermark.get());
             }
             Some(Numbered::Behind) => chunk.behind = Some((stream, item)),
         }
@@ -422,38 +353,29 @@ impl Session {
             return Ok(());
         }
         let room = chunk.lines.min(self.hub.config.limits.session_events) as u32;
-        let hub = self.hub.clone();
         tokio::select! {
             biased;
-            room = self.credits.acquire_many(room) => match room {
+            end = self.interrupted() => return Err(end),
+            room = self.link.credits.acquire_many(room) => match room {
                 Ok(room) => room.forget(),
                 Err(_) => return Err(End::Done),
             },
-            () = hub.stopping.cancelled() => return Err(End::Done),
-        }
-        if self.claim.as_ref().is_some_and(Claim::is_fenced) {
-            return Err(End::Fatal(fenced_reply()));
         }
         let Chunk { events, replies, fate, .. } = chunk;
         if let Some((producer, epoch)) = self.numbering.as_ref().and_then(Numbering::scattered) {
-            self.outbox.mark(producer, epoch);
+            self.link.outbox.mark(producer, epoch);
         }
         if !replies.is_empty() {
-            self.outbox.push(replies);
+            self.link.outbox.push(replies);
         }
         if fate.duplicates > 0 {
             metrics::counter!(crate::telemetry::DUPLICATE).increment(fate.duplicates);
         }
-        self.hub.submit(events, self.answers, &self.outbox, room as usize, fate).await.map_err(|e| {
-            let refusal = Refusal::new(Code::Unavailable, "connection", e.to_string());
-            End::Fatal(ErrorReply::fatal(refusal, None, None))
-        })
+        self.hub
+            .submit(events, self.answers, &self.link.outbox, room as usize, fate)
+            .await
+            .map_err(|e| End::fatal(Refusal::new(Code::Unavailable, "connection", e.to_string()), None))
     }
-}
-
-fn fenced_reply() -> ErrorReply {
-    let reason = "a newer connection of the same producer has taken over";
-    ErrorReply::fatal(Refusal::new(Code::Fenced, "producer", reason), None, None)
 }
 
 /// Whether two secrets are equal, in a time that does not tell where they differ.

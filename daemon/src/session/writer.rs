@@ -1,43 +1,33 @@
 //! Writing a connection's replies and acknowledgements.
 
-use super::numbering::Watermark;
-use crate::ticket::Outbox;
-use std::sync::atomic::{AtomicBool, Ordering};
+use super::Link;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use surmise_event::{Code, Refusal};
 use surmise_protocol::{Ack, ErrorReply, Reply};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 
 /// How long the other side may leave its replies unread before it counts as gone.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Writes until nothing more will come. If the other side has closed its ear, answers are thrown away, and its events
 /// still count; if it only does not listen for long, the connection ends.
-pub(super) async fn write<W: AsyncWrite + Unpin>(
-    socket: &mut W,
-    outbox: &Outbox,
-    credits: &Semaphore,
-    watermark: &Watermark,
-    wants_ack: &AtomicBool,
-    gone: &CancellationToken,
-) {
+pub(super) async fn write<W: AsyncWrite + Unpin>(socket: &mut W, link: &Link) {
     let mut deaf = false;
     let mut failed = false;
     let mut duplicates = 0;
     let mut acked = None;
     let mut out = Vec::new();
     loop {
-        let taken = outbox.take();
+        let taken = link.outbox.take();
         duplicates += taken.fate.duplicates;
         for reply in &taken.replies {
             reply.write_line(&mut out);
         }
         if let Some(ack) = taken.fate.high.filter(|_| !failed) {
-            watermark.raise(ack);
+            link.watermark.raise(ack);
             let news = acked.is_none_or(|a| ack > a) || duplicates > 0;
-            if news && wants_ack.load(Ordering::Acquire) {
+            if news && link.wants_ack.load(Ordering::Acquire) {
                 Reply::Ack(Ack { ack, duplicates }).write_line(&mut out);
                 duplicates = 0;
                 acked = Some(ack);
@@ -55,7 +45,7 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(
                     Ok(written) => deaf = written.is_err(),
                     Err(_) => {
                         deaf = true;
-                        gone.cancel();
+                        link.gone.cancel();
                     }
                 }
             }
@@ -64,10 +54,10 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(
                 out = Vec::new();
             }
         }
-        credits.add_permits(taken.lines);
+        link.credits.add_permits(taken.lines);
         if taken.finished {
             return;
         }
-        outbox.changed().await;
+        link.outbox.changed().await;
     }
 }

@@ -36,8 +36,8 @@ const SMOOTH: [f64; 2] = [0.25, 0.1];
 const SMOOTHED: [f64; 2] = [0.377_964_473_009_227_2, 0.229_415_733_870_561_77];
 
 /// A deviation larger than so many times the usual enters the usual as so many times: one freak does not blind the
-/// stream to what comes after it.
-const CLIP: f64 = 16.0;
+/// stream to what comes after it. The same holds for what is smoothed.
+const CLIP: f64 = 32.0;
 
 /// Events before a deviation is clipped.
 const YOUNG: f64 = 20.0;
@@ -83,22 +83,26 @@ impl Deviation {
     /// usual ones, so that none of n deviations exceeds √n times the usual. Less than `floor` counts as usual.
     fn observe(&mut self, error: f64, floor: f64, sides: Sides) -> f64 {
         let error = error.clamp(-LARGEST, LARGEST);
+        let floor = floor.min(LARGEST);
         let size = |x: f64| if sides == Sides::Both { x.abs() } else { x };
         self.count += 1.0;
         let weight = 1.0 / self.count.min(MEMORY);
         let young = self.count <= YOUNG;
-        for ((mean, x), rate) in self.smooth.iter_mut().zip([size(error), error]).zip(SMOOTH) {
-            *mean += rate.max(1.0 / self.count) * (x - *mean);
-        }
+        let bound = |square: f64, floor: f64| if young { LARGEST } else { CLIP * square.sqrt().max(floor) };
         let against = |square: &mut f64, x: f64, floor: f64| {
             let with = |x: f64| *square + weight * (x * x - *square);
             let usual = with(x).sqrt().max(floor);
-            let bound = if young { f64::MAX } else { CLIP * square.sqrt().max(floor) };
+            let bound = bound(*square, floor);
             *square = with(x.clamp(-bound, bound));
             x / usual
         };
         let [now, smooth, drift] = &mut self.squares;
+        let bound = bound(*now, floor);
+        let bounded = error.clamp(-bound, bound);
         let now = against(now, size(error), floor);
+        for ((mean, x), rate) in self.smooth.iter_mut().zip([size(bounded), bounded]).zip(SMOOTH) {
+            *mean += rate.max(1.0 / self.count) * (x - *mean);
+        }
         let smooth = against(smooth, self.smooth[0], floor * SMOOTHED[0]);
         let drift = against(drift, size(self.smooth[1]), floor * SMOOTHED[1]);
         0.5 * now.max(smooth.max(0.0) + drift.max(0.0))
@@ -370,10 +374,10 @@ mod tests {
         let (mut a, mut seed) = (Anomaly::default(), 4);
         quiet(&mut a, 1234, 1.0, &mut seed);
         let mut b = Anomaly::default();
-        b.decode_state(&a.encode_state()).unwrap();
+        b.decode(&a.encode()).unwrap();
         let mut again = seed;
         let (x, y) = (quiet(&mut a, 900, 3.0, &mut seed), quiet(&mut b, 900, 3.0, &mut again));
         assert_eq!(x, y);
-        assert_eq!(a.encode_state(), b.encode_state());
+        assert_eq!(a.encode(), b.encode());
     }
 }
