@@ -57,7 +57,6 @@ const WITHIN: f64 = 0.25;
 const BLOCKS: usize = 16;
 const BLOCK: usize = 25;
 
-
 /// A mean that remembers the last [`MEMORY`] events, all of them equally as long as they are fewer.
 fn track(mean: &mut f64, x: f64, count: f64) {
     *mean += (x - *mean) / count.min(MEMORY);

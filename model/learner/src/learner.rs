@@ -479,6 +479,10 @@ impl Learner {
             (r.regret_bits, r.regret_bound_bits) = r.fields.get(target).map_or((0.0, 0.0), |f| (f.regret_bits, f.regret_bound_bits));
             r.experts.retain(|e| e.name.strip_prefix(target.as_str()).is_some_and(|rest| rest.starts_with('/')));
         }
+        if self.options.network == NetworkSize::Off {
+            // the number model lists every expert that it may have
+            r.experts.retain(|e| e.name != "network" && !e.name.ends_with("/network"));
+        }
         r.keys = self.keys.begun;
         r.parameters = self.fields.iter().filter_map(|f| f.symbols()).map(|m| m.parameters() as u64).sum::<u64>();
         r.state_bytes = self.state_bytes();

@@ -64,8 +64,11 @@ impl LabelsResult {
     fn of(mut rows: Rows) -> LabelsResult {
         rows.sort();
         let (standard, threshold) = rows.best(STANDARD);
-        let nab =
-            NabScores { standard, reward_low_fp: rows.best(REWARD_LOW_FP).0, reward_low_fn: rows.best(REWARD_LOW_FN).0 };
+        let nab = NabScores {
+            standard,
+            reward_low_fp: rows.best(REWARD_LOW_FP).0,
+            reward_low_fn: rows.best(REWARD_LOW_FN).0,
+        };
         let mut first: Vec<Option<(u64, i64)>> = vec![None; rows.windows];
         let mut false_alarms = 0;
         for row in rows.rows.iter().take_while(|r| threshold.is_some_and(|t| r.score >= t)) {

@@ -8,6 +8,6 @@ mod measure;
 mod nab;
 mod windows;
 
-pub use measure::{LabelsResult, NabScores};
 pub(crate) use measure::Collector;
+pub use measure::{LabelsResult, NabScores};
 pub use windows::{Labels, Window};

@@ -149,7 +149,8 @@ mod tests {
             Window { start_us: 1_000_000, end_us: 2_500_000 },
             Window { start_us: 7_000_000, end_us: 8_000_000 },
         ]);
-        for text in ["start,end\n7,8\n1,2.5\n\n", "7,8\r\n 1 , 2.5 , why \r\n", "\u{feff}start,end\n7,8\n\"1\",\"2.5\""] {
+        for text in ["start,end\n7,8\n1,2.5\n\n", "7,8\r\n 1 , 2.5 , why \r\n", "\u{feff}start,end\n7,8\n\"1\",\"2.5\""]
+        {
             assert_eq!(read(text).unwrap(), want, "{text:?}");
         }
         assert_eq!(want.of("anything").unwrap().len(), 2);
