@@ -16,7 +16,9 @@ pub fn binary(name: &str) -> PathBuf {
         dir.pop();
         dir.pop();
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).args(["build", "--quiet", "--bins", "-p", "surmise", "-p", "surmised"]);
+        build
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .args(["build", "--quiet", "--bins", "-p", "surmise", "-p", "surmised"]);
         if dir.ends_with("release") {
             build.arg("--release");
         }
@@ -75,10 +77,22 @@ impl Daemon {
         std::fs::create_dir_all(dir).expect("the folder can be made");
         let config = dir.with_extension("toml");
         let data = dir.display();
-        std::fs::write(&config, format!("[listen]\nhttp = \"{http}\"\ntcp = \"{tcp}\"\n[store]\ndir = \"{data}\"\n{toml}")).expect("the folder can be written");
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.with_extension("log")).expect("the folder can be written");
+        std::fs::write(
+            &config,
+            format!("[listen]\nhttp = \"{http}\"\ntcp = \"{tcp}\"\n[store]\ndir = \"{data}\"\n{toml}"),
+        )
+        .expect("the folder can be written");
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(dir.with_extension("log"))
+            .expect("the folder can be written");
         let mut c = command("surmised");
-        c.arg("--config").arg(&config).stdin(Stdio::null()).stdout(log.try_clone().expect("a file can be opened twice")).stderr(log);
+        c.arg("--config")
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a file can be opened twice"))
+            .stderr(log);
         c.envs(env.iter().copied());
         Daemon { child: c.spawn().expect("surmised can be started"), http, tcp }
     }
@@ -134,7 +148,10 @@ impl Daemon {
     /// Peak of its resident memory, in bytes.
     pub fn peak_memory(&self) -> u64 {
         let s = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let kib = s.lines().find_map(|l| l.strip_prefix("VmHWM:")).and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+        let kib = s
+            .lines()
+            .find_map(|l| l.strip_prefix("VmHWM:"))
+            .and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
         kib.unwrap_or(0) * 1024
     }
 
@@ -175,7 +192,10 @@ impl Daemon {
     /// A `surmise` command against it.
     pub fn client(&self, args: &[&str]) -> Command {
         let mut c = command("surmise");
-        c.env("SURMISE_SERVER", format!("http://{}", self.http)).env("SURMISE_SOCKET", &self.tcp).args(args).stdin(Stdio::null());
+        c.env("SURMISE_SERVER", format!("http://{}", self.http))
+            .env("SURMISE_SOCKET", &self.tcp)
+            .args(args)
+            .stdin(Stdio::null());
         c
     }
 

@@ -19,7 +19,10 @@ fn sources(under: &str) -> Vec<(String, String)> {
     }
     let mut files = Vec::new();
     walk(&root().join(under), &mut files);
-    files.into_iter().map(|f| (f.strip_prefix(root()).unwrap().display().to_string(), std::fs::read_to_string(&f).unwrap())).collect()
+    files
+        .into_iter()
+        .map(|f| (f.strip_prefix(root()).unwrap().display().to_string(), std::fs::read_to_string(&f).unwrap()))
+        .collect()
 }
 
 fn manifest(of: &str) -> String {
@@ -55,7 +58,10 @@ fn dependencies_never_turn_back() {
     for (of, names) in never {
         let text = manifest(of);
         for n in names {
-            assert!(!text.lines().any(|l| l.starts_with(&format!("{n}.")) || l.starts_with(&format!("{n} "))), "{of} depends on {n}");
+            assert!(
+                !text.lines().any(|l| l.starts_with(&format!("{n}.")) || l.starts_with(&format!("{n} "))),
+                "{of} depends on {n}"
+            );
         }
     }
 }
@@ -79,7 +85,10 @@ fn the_model_has_no_clock_file_socket_or_thread() {
 fn channels_are_bounded_and_models_unlocked() {
     for under in ["daemon", "clients"] {
         for (path, text) in sources(under) {
-            assert!(!text.contains("unbounded_channel") && !text.contains("mpsc::channel()"), "{path} has a channel without a bound");
+            assert!(
+                !text.contains("unbounded_channel") && !text.contains("mpsc::channel()"),
+                "{path} has a channel without a bound"
+            );
             assert!(!text.contains("Mutex<Learner"), "{path} locks a learner");
         }
     }

@@ -9,7 +9,8 @@ use surmise_tests::{Daemon, command, data, sessions_file, surmise};
 fn json(args: &[&str]) -> Value {
     let out = surmise(args);
     assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
-    serde_json::from_slice(&out.stdout).unwrap_or_else(|e| panic!("{args:?}: {e}: {}", String::from_utf8_lossy(&out.stdout)))
+    serde_json::from_slice(&out.stdout)
+        .unwrap_or_else(|e| panic!("{args:?}: {e}: {}", String::from_utf8_lossy(&out.stdout)))
 }
 
 #[test]
@@ -18,8 +19,21 @@ fn replay_reports_what_it_promises() {
     let file = sessions_file(dir.path(), 1, 8_000);
     let r = json(&["replay", file.to_str().unwrap(), "--format", "tokens", "--output", "json"]);
     for key in [
-        "events", "keys", "loss_bits_per_event", "regret_bits", "experts", "fields", "calibration_error", "cpu_seconds", "wall_seconds", "events_per_second",
-        "peak_memory_bytes", "parameters", "state_bytes", "state_hash", "version",
+        "events",
+        "keys",
+        "loss_bits_per_event",
+        "regret_bits",
+        "experts",
+        "fields",
+        "calibration_error",
+        "cpu_seconds",
+        "wall_seconds",
+        "events_per_second",
+        "peak_memory_bytes",
+        "parameters",
+        "state_bytes",
+        "state_hash",
+        "version",
     ] {
         assert!(!r[key].is_null(), "{key} is missing: {r}");
     }
@@ -47,20 +61,56 @@ fn replay_of_numbers_reports_errors_in_units() {
     writeln!(f, "date,temp,load").unwrap();
     for i in 0..2000 {
         let day = f64::from(i % 24) / 24.0 * std::f64::consts::TAU;
-        writeln!(f, "2026-01-{:02} {:02}:00:00,{:.2},{:.3}", 1 + i / 24 % 28, i % 24, 20.0 + 5.0 * day.sin(), 0.3 * day.cos()).unwrap();
+        writeln!(
+            f,
+            "2026-01-{:02} {:02}:00:00,{:.2},{:.3}",
+            1 + i / 24 % 28,
+            i % 24,
+            20.0 + 5.0 * day.sin(),
+            0.3 * day.cos()
+        )
+        .unwrap();
     }
     let path = file.to_str().unwrap();
-    let r = json(&["replay", path, "--format", "csv", "--time", "date", "--unit-rows", "0:500", "--score-rows", "500:2000", "--output", "json"]);
+    let r = json(&[
+        "replay",
+        path,
+        "--format",
+        "csv",
+        "--time",
+        "date",
+        "--unit-rows",
+        "0:500",
+        "--score-rows",
+        "500:2000",
+        "--output",
+        "json",
+    ]);
     let t = &r["fields"]["temp"];
     for key in ["mse", "mae", "crps", "coverage_90"] {
         assert!(t[key].is_number(), "{key} is missing: {t}");
     }
     assert!(t["mse"].as_f64().unwrap() < 0.05, "a sine is easy, in units of its own deviation: {t}");
     let scores = dir.path().join("scores.csv");
-    json(&["replay", path, "--format", "csv", "--time", "date", "--scores", scores.to_str().unwrap(), "--output", "json"]);
+    json(&[
+        "replay",
+        path,
+        "--format",
+        "csv",
+        "--time",
+        "date",
+        "--scores",
+        scores.to_str().unwrap(),
+        "--output",
+        "json",
+    ]);
     let text = std::fs::read_to_string(&scores).unwrap();
     let header = text.lines().next().unwrap();
-    assert!(header.starts_with("offset,key,time,surprise_bits,anomaly_score") && header.contains("temp_yhat,temp_yhat_lower,temp_yhat_upper"), "{header}");
+    assert!(
+        header.starts_with("offset,key,time,surprise_bits,anomaly_score")
+            && header.contains("temp_yhat,temp_yhat_lower,temp_yhat_upper"),
+        "{header}"
+    );
     assert_eq!(text.lines().count(), 2001);
 }
 
@@ -88,7 +138,12 @@ fn a_first_line_comes_within_a_second() {
     let file = sessions_file(dir.path(), 2, 200_000);
     surmise_tests::binary("surmise");
     let start = Instant::now();
-    let mut child = command("surmise").args(["replay", file.to_str().unwrap(), "--format", "tokens"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = command("surmise")
+        .args(["replay", file.to_str().unwrap(), "--format", "tokens"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let took = start.elapsed();
@@ -102,14 +157,20 @@ fn a_daemon_is_fed_watched_and_asked() {
     let dir = tempfile::tempdir().unwrap();
     let d = Daemon::start(&dir.path().join("state"));
     // standard input is a source
-    let mut send = d.client(&["send", "--stream", "web", "--format", "lines"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut send = d
+        .client(&["send", "--stream", "web", "--format", "lines"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     let text = ["/home", "/list", "/item", "/cart"].map(|s| format!("{s}\n")).concat().repeat(120);
     send.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     assert!(send.wait().unwrap().success());
     let ask = |args: &[&str]| -> Value {
         let out = d.surmise(args);
         assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
-        serde_json::from_slice(&out.stdout).unwrap_or_else(|e| panic!("{args:?}: {e}: {}", String::from_utf8_lossy(&out.stdout)))
+        serde_json::from_slice(&out.stdout)
+            .unwrap_or_else(|e| panic!("{args:?}: {e}: {}", String::from_utf8_lossy(&out.stdout)))
     };
     let next = ask(&["next", "--stream", "web", "--output", "json"]);
     assert_eq!(next["fields"]["value"]["top"][0][0], "/home", "{next}");
@@ -146,7 +207,11 @@ fn outcomes_and_next_come_back_on_request() {
     w.send(r#"{"seq":1,"key":"u","data":{"page":"/a","ms":1.5}}"#);
     let lines = w.until_ack(1);
     let o = &lines.iter().find(|v| v["outcome"].is_object()).expect("an outcome comes")["outcome"];
-    assert_eq!((o["seq"].as_u64(), o["offset"].as_u64(), o["stream"].as_str(), o["key"].as_str()), (Some(1), Some(0), Some("s"), Some("u")), "{o}");
+    assert_eq!(
+        (o["seq"].as_u64(), o["offset"].as_u64(), o["stream"].as_str(), o["key"].as_str()),
+        (Some(1), Some(0), Some("s"), Some("u")),
+        "{o}"
+    );
     assert!(o["fields"]["page"]["surprise_bits"].is_number() && o["next"]["fields"]["page"]["top"].is_array(), "{o}");
     w.send(r#"{"seq":2,"key":"u","end":true}"#);
     let lines = w.until_ack(2);
@@ -169,7 +234,17 @@ fn real_streams_are_predicted_as_promised() {
     assert!(bits(&r) <= 0.386, "{}", bits(&r));
     let r = run(&[&file("text/alice29.txt"), "--format", "bytes"]);
     assert!(bits(&r) <= 1.912, "{}", bits(&r));
-    let r = run(&[&file("ett/ETTh1.csv"), "--format", "csv", "--time", "date", "--unit-rows", "0:2880", "--score-rows", "3600:14400"]);
+    let r = run(&[
+        &file("ett/ETTh1.csv"),
+        "--format",
+        "csv",
+        "--time",
+        "date",
+        "--unit-rows",
+        "0:2880",
+        "--score-rows",
+        "3600:14400",
+    ]);
     let mse: Vec<f64> = r["fields"].as_object().unwrap().values().filter_map(|f| f["mse"].as_f64()).collect();
     let mean = mse.iter().sum::<f64>() / mse.len() as f64;
     assert!(mse.len() == 7 && mean <= 0.206, "{mean} over {}", mse.len());

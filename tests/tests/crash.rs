@@ -21,7 +21,18 @@ fn send_through_kills(file: &Path, kills: u64, seed: u64, spread_ms: u64) -> (u6
     let state = dir.path().join("state");
     let mut d = Daemon::start_with(&state, OFTEN, &[]);
     let mut r = Random::new(seed);
-    let args = ["send", file.to_str().unwrap(), "--format", "tokens", "--stream", "hdfs", "--producer", "crash-test", "--epoch", "1"];
+    let args = [
+        "send",
+        file.to_str().unwrap(),
+        "--format",
+        "tokens",
+        "--stream",
+        "hdfs",
+        "--producer",
+        "crash-test",
+        "--epoch",
+        "1",
+    ];
     let mut client = d.client(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut killed = 0;
     while killed < kills && client.try_wait().unwrap().is_none() {

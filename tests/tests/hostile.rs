@@ -37,7 +37,9 @@ fn every_bad_line_is_named_and_the_connection_lives_on() {
     bad(br#"{"seq":902,"data":{"ms":3}}"#, "missing_field", "page");
     bad(br#"{"seq":903,"data":{"page":"/a","ms":NaN}}"#, "not_finite", "ms");
     bad(br#"{"seq":904,"data":{"page":"/a","ms":Infinity}}"#, "not_finite", "ms");
-    for not_finite in [&br#"{"seq":905,"data":{"page":"/a","ms":1e400}}"#[..], br#"{"seq":905,"data":{"page":"/a","ms":-1e999}}"#] {
+    for not_finite in
+        [&br#"{"seq":905,"data":{"page":"/a","ms":1e400}}"#[..], br#"{"seq":905,"data":{"page":"/a","ms":-1e999}}"#]
+    {
         w.send_bytes(not_finite);
         w.send_bytes(b"\n");
         let e = w.receive()["error"].clone();
@@ -87,7 +89,9 @@ fn tokens_are_asked_for() {
     let d = Daemon::start_with(&dir.path().join("state"), "[auth]\ntoken = \"open sesame\"\n", &[]);
     let hello = |token: Value| {
         let mut w = d.connect();
-        w.send(&json!({"hello": {"protocol": 1, "producer": "p", "epoch": 1, "stream": "s", "token": token}}).to_string());
+        w.send(
+            &json!({"hello": {"protocol": 1, "producer": "p", "epoch": 1, "stream": "s", "token": token}}).to_string(),
+        );
         w.receive()
     };
     for wrong in [json!("open barley"), json!(""), Value::Null] {
@@ -117,7 +121,9 @@ fn http_answers_bad_events_as_the_socket_does() {
     assert_eq!((&v["accepted"], &v["rejected"]), (&json!(2), &json!(5)), "{v}");
     let fields: Vec<&str> = v["errors"].as_array().unwrap().iter().map(|e| e["field"].as_str().unwrap()).collect();
     assert!(fields.iter().any(|f| f.contains("ms")) && fields.contains(&"colour") && fields.contains(&"page"), "{v}");
-    for (path, want) in [("/api/v1/streams/nobody", 404), ("/api/v1/streams/strict/next?top=banana", 400), ("/api/v1/nothing", 404)] {
+    for (path, want) in
+        [("/api/v1/streams/nobody", 404), ("/api/v1/streams/strict/next?top=banana", 400), ("/api/v1/nothing", 404)]
+    {
         let (status, v) = d.get(path);
         assert_eq!(status, want, "{path}: {v}");
     }
@@ -138,7 +144,12 @@ fn plain_lines_need_no_hello() {
     assert_eq!(w.receive()["error"]["code"], "bad_json");
     w.send(r#"{"stream":"web","data":{"page":3}}"#);
     assert_eq!(w.receive()["error"]["field"], "page");
-    let names: Vec<String> = d.get("/api/v1/streams").1["streams"].as_array().unwrap().iter().map(|s| s["stream"].as_str().unwrap().to_owned()).collect();
+    let names: Vec<String> = d.get("/api/v1/streams").1["streams"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["stream"].as_str().unwrap().to_owned())
+        .collect();
     assert!(names.contains(&"default".to_owned()) && names.contains(&"web".to_owned()), "{names:?}");
     assert_eq!(d.get("/api/v1/streams/default").1["offset"], 4);
 }

@@ -24,7 +24,10 @@ fn two_hundred_streams_from_twenty_connections() {
                         for stream in &mine {
                             seq += 1;
                             let page = (i * (stream + 1)) % 7;
-                            w.send(&format!(r#"{{"seq":{seq},"stream":"s-{stream}","key":"k{}","data":{{"page":"/p{page}"}}}}"#, i % 3));
+                            w.send(&format!(
+                                r#"{{"seq":{seq},"stream":"s-{stream}","key":"k{}","data":{{"page":"/p{page}"}}}}"#,
+                                i % 3
+                            ));
                         }
                     }
                     w.until_ack(seq);
@@ -52,7 +55,11 @@ fn two_hundred_streams_from_twenty_connections() {
         assert_eq!(s["offset"], EVENTS, "{s}");
     }
     let peak = d.peak_memory();
-    eprintln!("{} events in {STREAMS} streams, {answered} questions answered meanwhile, peak memory {} MB", STREAMS * EVENTS, peak >> 20);
+    eprintln!(
+        "{} events in {STREAMS} streams, {answered} questions answered meanwhile, peak memory {} MB",
+        STREAMS * EVENTS,
+        peak >> 20
+    );
     assert!(peak < 4 << 30, "{peak} bytes");
     assert!(d.text("/metrics").contains("surmise_events_received_total"));
 }

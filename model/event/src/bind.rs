@@ -106,7 +106,9 @@ impl Schema {
                 one = [(self.only_name().into(), d.clone())];
                 &one
             }
-            Data::Fields(f) if f.is_empty() && !record.end => return Err(Refusal::new(Code::Empty, "data", "the object has no fields")),
+            Data::Fields(f) if f.is_empty() && !record.end => {
+                return Err(Refusal::new(Code::Empty, "data", "the object has no fields"));
+            }
             Data::Fields(f) if f.is_empty() => return Ok(event),
             Data::Fields(f) => f,
         };
@@ -124,7 +126,11 @@ impl Schema {
                     event.values.insert(0, Value::Missing);
                 }
                 if self.fields.is_empty() {
-                    return Err(Refusal::new(Code::Empty, "data", "all values are null and the stream has no fields yet; send a value, or declare a schema"));
+                    return Err(Refusal::new(
+                        Code::Empty,
+                        "data",
+                        "all values are null and the stream has no fields yet; send a value, or declare a schema",
+                    ));
                 }
                 event.values.resize(self.fields.len(), Value::Missing);
                 if event.time_us.is_none() && self.has_gap() {
@@ -144,7 +150,13 @@ impl Schema {
         }
     }
 
-    fn bind_items(&mut self, items: &[(Box<str>, Datum)], record: &Record, limits: &Limits, event: &mut Event) -> Result<(), Refusal> {
+    fn bind_items(
+        &mut self,
+        items: &[(Box<str>, Datum)],
+        record: &Record,
+        limits: &Limits,
+        event: &mut Event,
+    ) -> Result<(), Refusal> {
         event.values.resize(self.fields.len(), Value::Missing);
         for (position, (name, datum)) in items.iter().enumerate() {
             // records of one stream mostly come with their fields in schema order
@@ -165,13 +177,24 @@ impl Schema {
                 return Err(Refusal::new(Code::MissingField, &f.name, "the schema requires it; send a value"));
             }
             if f.kind == Kind::Gap && record.time_us.is_none() && record.arrival_us.is_none() {
-                return Err(Refusal::new(Code::MissingField, "time", "the schema has a gap field, so every event needs a time"));
+                return Err(Refusal::new(
+                    Code::MissingField,
+                    "time",
+                    "the schema has a gap field, so every event needs a time",
+                ));
             }
         }
         Ok(())
     }
 
-    fn bind_one(&mut self, name: &str, datum: &Datum, hint: Option<usize>, limits: &Limits, event: &mut Event) -> Result<(), Refusal> {
+    fn bind_one(
+        &mut self,
+        name: &str,
+        datum: &Datum,
+        hint: Option<usize>,
+        limits: &Limits,
+        event: &mut Event,
+    ) -> Result<(), Refusal> {
         let i = match hint.or_else(|| self.position(name)) {
             Some(i) => i,
             // what an open schema's new field holds shows with its first value
@@ -189,13 +212,21 @@ impl Schema {
     fn grow(&mut self, name: &str, datum: &Datum, first: bool, limits: &Limits) -> Result<usize, Refusal> {
         if self.closed {
             let names: Vec<&str> = self.fields.iter().map(|f| f.name.as_str()).collect();
-            return Err(Refusal::new(Code::UnknownField, shorten(name), format!("the stream's schema is closed and has only {}", names.join(", "))));
+            return Err(Refusal::new(
+                Code::UnknownField,
+                shorten(name),
+                format!("the stream's schema is closed and has only {}", names.join(", ")),
+            ));
         }
         if name.len() > limits.name_bytes {
             return Err(too_long(&shorten(name), name.len(), limits.name_bytes));
         }
         if self.fields.len() >= limits.fields {
-            return Err(Refusal::new(Code::TooManyFields, name, format!("the stream has {} fields, as many as it may have", limits.fields)));
+            return Err(Refusal::new(
+                Code::TooManyFields,
+                name,
+                format!("the stream has {} fields, as many as it may have", limits.fields),
+            ));
         }
         let kind = match datum {
             Datum::Number(_) | Datum::Numbers(_) => Kind::Number,
@@ -214,7 +245,8 @@ fn too_long(field: &str, bytes: usize, max: usize) -> Refusal {
 }
 
 fn convert(f: &Field, datum: &Datum, limits: &Limits) -> Result<Value, Refusal> {
-    let wrong = |what: &str| Err(Refusal::new(Code::WrongType, &f.name, format!("expected {what}, got {}", datum.describe())));
+    let wrong =
+        |what: &str| Err(Refusal::new(Code::WrongType, &f.name, format!("expected {what}, got {}", datum.describe())));
     let text = |b: &[u8]| {
         if b.len() > limits.text_bytes {
             return Err(too_long(&f.name, b.len(), limits.text_bytes));
@@ -225,13 +257,23 @@ fn convert(f: &Field, datum: &Datum, limits: &Limits) -> Result<Value, Refusal> 
         Ok(Value::Bytes(b.into()))
     };
     match (f.kind, datum) {
-        (Kind::Gap, _) => Err(Refusal::new(Code::WrongType, &f.name, "the daemon computes a gap from the events' times; do not send it")),
+        (Kind::Gap, _) => Err(Refusal::new(
+            Code::WrongType,
+            &f.name,
+            "the daemon computes a gap from the events' times; do not send it",
+        )),
         (Kind::Byte, Datum::Null) => wrong("text"),
         (_, Datum::Null) => Ok(Value::Missing),
         (Kind::Number, Datum::Number(x)) if x.is_finite() => Ok(Value::Number(*x)),
-        (Kind::Number, Datum::Number(x)) => Err(Refusal::new(Code::NotFinite, &f.name, format!("{x} is not a finite number; send null for a missing value"))),
+        (Kind::Number, Datum::Number(x)) => Err(Refusal::new(
+            Code::NotFinite,
+            &f.name,
+            format!("{x} is not a finite number; send null for a missing value"),
+        )),
         (Kind::Number, _) => wrong("a number"),
-        (Kind::Category, Datum::Text(s)) if s.len() > limits.symbol_bytes => Err(too_long(&f.name, s.len(), limits.symbol_bytes)),
+        (Kind::Category, Datum::Text(s)) if s.len() > limits.symbol_bytes => {
+            Err(too_long(&f.name, s.len(), limits.symbol_bytes))
+        }
         (Kind::Category, Datum::Text(s)) => Ok(Value::Symbol(s.clone())),
         (Kind::Category, Datum::Bool(b)) => Ok(Value::Symbol(b.to_string().into())),
         (Kind::Category, _) => wrong("a category (text)"),
@@ -246,7 +288,10 @@ mod tests {
     use super::*;
 
     fn record(fields: &[(&str, Datum)]) -> Record {
-        Record { data: Data::Fields(fields.iter().map(|(n, d)| ((*n).into(), d.clone())).collect()), ..Record::default() }
+        Record {
+            data: Data::Fields(fields.iter().map(|(n, d)| ((*n).into(), d.clone())).collect()),
+            ..Record::default()
+        }
     }
     fn bind(s: &mut Schema, r: &Record) -> Result<Event, Refusal> {
         s.bind(r, &Limits::default())
@@ -289,8 +334,13 @@ mod tests {
 
     #[test]
     fn refusals_name_field_and_reason() {
-        let mut s = Schema { fields: vec![Field::new("a", Kind::Number), Field { required: true, ..Field::new("b", Kind::Category) }], closed: true };
-        let code = |s: &mut Schema, f: &[(&str, Datum)]| bind(s, &record(f)).map(|_| ()).map_err(|e| (e.code, e.field)).unwrap_err();
+        let mut s = Schema {
+            fields: vec![Field::new("a", Kind::Number), Field { required: true, ..Field::new("b", Kind::Category) }],
+            closed: true,
+        };
+        let code = |s: &mut Schema, f: &[(&str, Datum)]| {
+            bind(s, &record(f)).map(|_| ()).map_err(|e| (e.code, e.field)).unwrap_err()
+        };
         let b = ("b", Datum::Text("x".into()));
         assert_eq!(code(&mut s, &[("a", Datum::Text("fast".into())), b.clone()]), (Code::WrongType, "a".into()));
         assert_eq!(code(&mut s, &[("a", Datum::Number(f64::NAN)), b.clone()]), (Code::NotFinite, "a".into()));

@@ -43,7 +43,11 @@ impl std::str::FromStr for Kind {
             "text" | "bytes" => Kind::Text,
             "byte" => Kind::Byte,
             "gap" => Kind::Gap,
-            _ => return Err(format!("{s:?} is not a kind of field; kinds are category, number, text (or bytes), byte, gap")),
+            _ => {
+                return Err(format!(
+                    "{s:?} is not a kind of field; kinds are category, number, text (or bytes), byte, gap"
+                ));
+            }
         })
     }
 }

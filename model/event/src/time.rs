@@ -18,7 +18,10 @@ pub fn parse_time(s: &str) -> Result<i64, String> {
     }
     match s.parse::<f64>() {
         Ok(x) if x.is_finite() && x.abs() < 9e12 => Ok((x * 1e6).round() as i64),
-        _ => Err(format!("expected a time such as 2026-11-23T12:00:00Z, 2026-11-23 12:00:00, or seconds since 1970, got {:?}", crate::record::shorten(s))),
+        _ => Err(format!(
+            "expected a time such as 2026-11-23T12:00:00Z, 2026-11-23 12:00:00, or seconds since 1970, got {:?}",
+            crate::record::shorten(s)
+        )),
     }
 }
 
@@ -37,7 +40,9 @@ mod tests {
     #[test]
     fn usual_forms_agree() {
         let want = 1_467_331_200_000_000;
-        for s in ["2016-07-01T00:00:00Z", "2016-07-01 00:00:00", "2016-07-01T02:00:00+02:00", "1467331200", "1467331200.0"] {
+        for s in
+            ["2016-07-01T00:00:00Z", "2016-07-01 00:00:00", "2016-07-01T02:00:00+02:00", "1467331200", "1467331200.0"]
+        {
             assert_eq!(parse_time(s), Ok(want), "{s}");
         }
         assert_eq!(format_time(want), "2016-07-01T00:00:00Z");

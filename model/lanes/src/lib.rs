@@ -197,7 +197,8 @@ pub fn add_scaled<const FMA: bool, const N: usize>(w: &mut [Block; N], x: &[Bloc
             let s = _mm256_set1_ps(step);
             for (w, x) in w.iter_mut().zip(x) {
                 for at in [0, 8] {
-                    let v = _mm256_fmadd_ps(s, _mm256_loadu_ps(x.as_ptr().add(at)), _mm256_loadu_ps(w.as_ptr().add(at)));
+                    let v =
+                        _mm256_fmadd_ps(s, _mm256_loadu_ps(x.as_ptr().add(at)), _mm256_loadu_ps(w.as_ptr().add(at)));
                     _mm256_storeu_ps(w.as_mut_ptr().add(at), v);
                 }
             }
@@ -285,7 +286,11 @@ mod tests {
             let mut s = [0f32; LANES];
             for (x, y) in a.iter().zip(&b) {
                 for i in 0..LANES {
-                    s[i] = if Kernel::detect() == Kernel::Portable { x[i] * y[i] + s[i] } else { x[i].mul_add(y[i], s[i]) };
+                    s[i] = if Kernel::detect() == Kernel::Portable {
+                        x[i] * y[i] + s[i]
+                    } else {
+                        x[i].mul_add(y[i], s[i])
+                    };
                 }
             }
             sum(&s)

@@ -25,7 +25,9 @@ impl Persist for Core<'_> {
         }
         let columns = l.columns;
         let mut numbers = l.numbers.take();
-        let r = s.option("numbers", &mut numbers, || surmise_number::NumberModel::new(columns, l.number_options(), l.options.seed));
+        let r = s.option("numbers", &mut numbers, || {
+            surmise_number::NumberModel::new(columns, l.number_options(), l.options.seed)
+        });
         l.numbers = numbers;
         r?;
         for f in &mut l.fields {
@@ -140,11 +142,13 @@ impl Learner {
         }
         let mut part = || -> Result<&[u8], LearnerError> {
             let (n, rest) = body.split_first_chunk::<8>().ok_or_else(|| bad("is cut short"))?;
-            let (part, rest) = rest.split_at_checked(u64::from_le_bytes(*n) as usize).ok_or_else(|| bad("is cut short"))?;
+            let (part, rest) =
+                rest.split_at_checked(u64::from_le_bytes(*n) as usize).ok_or_else(|| bad("is cut short"))?;
             body = rest;
             Ok(part)
         };
-        let options = serde_json::from_slice(part()?).map_err(|e| LearnerError::Incompatible(format!("has options that cannot be read: {e}")))?;
+        let options = serde_json::from_slice(part()?)
+            .map_err(|e| LearnerError::Incompatible(format!("has options that cannot be read: {e}")))?;
         let mut l = Learner::new(Schema::default(), options)?;
         Core(&mut l).decode(part()?)?;
         l.tally.decode(part()?)?;

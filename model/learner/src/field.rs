@@ -71,7 +71,9 @@ impl FieldModel {
             Kind::Byte => Model::Bytes(build(Spec::bytes(false, memory), Preset::Bytes)),
             Kind::Text => Model::Bytes(build(Spec::bytes(true, memory), Preset::Bytes)),
             Kind::Gap => Model::Gap(build(records(Code::Byte), Preset::Records)),
-            Kind::Category if lone && sides.is_empty() => Model::Category(build(Spec::symbols(true, memory), Preset::Symbols), Vocabulary::default()),
+            Kind::Category if lone && sides.is_empty() => {
+                Model::Category(build(Spec::symbols(true, memory), Preset::Symbols), Vocabulary::default())
+            }
             Kind::Category => Model::Category(build(records(Code::Arrival), Preset::Records), Vocabulary::default()),
         };
         let sides = match &model {
@@ -163,4 +165,3 @@ impl Persist for FieldModel {
 pub fn folds_ends(schema: &Schema) -> bool {
     schema.fields.first().is_some_and(|f| f.kind == Kind::Category)
 }
-

@@ -177,7 +177,11 @@ impl Learner {
         self.complete(&mut key);
         let mut nats = 0.0;
         if !event.values.is_empty() {
-            nats += if self.schema.is_bytes() { self.observe_run(&mut key, event, &mut out) } else { self.observe_values(&mut key, event, &mut out) };
+            nats += if self.schema.is_bytes() {
+                self.observe_run(&mut key, event, &mut out)
+            } else {
+                self.observe_values(&mut key, event, &mut out)
+            };
         }
         if event.end {
             let n = self.observe_end(&mut key);
@@ -221,7 +225,8 @@ impl Learner {
         if self.scoring {
             self.tally.fields[0].count += run.len() as u64;
         }
-        out.fields.push(FieldOutcome { name: self.fields[0].name.clone(), surprise_bits: nats * std::f64::consts::LOG2_E });
+        out.fields
+            .push(FieldOutcome { name: self.fields[0].name.clone(), surprise_bits: nats * std::f64::consts::LOG2_E });
         key.length = key.length.saturating_add(run.len() as u32);
         nats
     }
@@ -266,7 +271,10 @@ impl Learner {
     }
 
     fn score(&mut self, field: usize, nats: f64, out: &mut Outcome) {
-        out.fields.push(FieldOutcome { name: self.fields[field].name.clone(), surprise_bits: nats * std::f64::consts::LOG2_E });
+        out.fields.push(FieldOutcome {
+            name: self.fields[field].name.clone(),
+            surprise_bits: nats * std::f64::consts::LOG2_E,
+        });
         if self.scoring {
             let f = &mut self.tally.fields[field];
             f.count += 1;
@@ -284,7 +292,14 @@ impl Learner {
         }
     }
 
-    fn observe_symbols(&mut self, key: &mut KeyState, i: usize, value: &Value, event: &Event, current: &[u32]) -> (f64, u32) {
+    fn observe_symbols(
+        &mut self,
+        key: &mut KeyState,
+        i: usize,
+        value: &Value,
+        event: &Event,
+        current: &[u32],
+    ) -> (f64, u32) {
         let known = match &self.fields[i].model {
             Model::Category(_, v) => v.len() as u32,
             _ => 256,
@@ -320,12 +335,28 @@ impl Learner {
         (nats, seen(symbol))
     }
 
-    fn observe_number(&mut self, key: &mut KeyState, i: usize, value: &Value, time_us: Option<i64>, current: &[u32], begun: &mut bool, given: bool) -> (f64, u32) {
+    fn observe_number(
+        &mut self,
+        key: &mut KeyState,
+        i: usize,
+        value: &Value,
+        time_us: Option<i64>,
+        current: &[u32],
+        begun: &mut bool,
+        given: bool,
+    ) -> (f64, u32) {
         let Model::Number(column) = self.fields[i].model else { return (0.0, 0) };
         let (Some(m), Some(k)) = (&mut self.numbers, &mut key.numbers) else { return (0.0, 0) };
         if !*begun {
             // symbols that stand before the first number are known to all numbers
-            let symbols: Vec<u32> = self.fields.iter().zip(current).enumerate().filter(|(j, (f, _))| *j < i && matches!(f.model, Model::Category(..))).map(|(_, (_, h))| *h).collect();
+            let symbols: Vec<u32> = self
+                .fields
+                .iter()
+                .zip(current)
+                .enumerate()
+                .filter(|(j, (f, _))| *j < i && matches!(f.model, Model::Category(..)))
+                .map(|(_, (_, h))| *h)
+                .collect();
             m.begin(k, &Context { time_us, symbols: &symbols });
             *begun = true;
         }
@@ -476,7 +507,8 @@ impl Learner {
         let mut r = self.tally.report(&self.schema, &names, &self.bounds(), &distinct.collect::<Vec<_>>());
         if let Some(target) = &self.options.target {
             r.fields.retain(|name, _| name == target);
-            (r.regret_bits, r.regret_bound_bits) = r.fields.get(target).map_or((0.0, 0.0), |f| (f.regret_bits, f.regret_bound_bits));
+            (r.regret_bits, r.regret_bound_bits) =
+                r.fields.get(target).map_or((0.0, 0.0), |f| (f.regret_bits, f.regret_bound_bits));
             r.experts.retain(|e| e.name.strip_prefix(target.as_str()).is_some_and(|rest| rest.starts_with('/')));
         }
         if self.options.network == NetworkSize::Off {

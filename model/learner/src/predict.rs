@@ -42,13 +42,23 @@ impl Learner {
         };
         let numbers = self.forecast_numbers(state, horizon);
         let mut roll = Roll {
-            probes: self.fields.iter().zip(&state.symbols).map(|(f, k)| f.symbols().zip(k.as_ref()).map(|(m, k)| m.probe(k))).collect(),
+            probes: self
+                .fields
+                .iter()
+                .zip(&state.symbols)
+                .map(|(f, k)| f.symbols().zip(k.as_ref()).map(|(m, k)| m.probe(k)))
+                .collect(),
             previous: state.previous.clone(),
             length: state.length,
         };
         let mut steps = Vec::new();
         for h in 0..horizon {
-            let mut p = Prediction { offset: self.offset + h as u64, model_version: self.version, key: key.map(str::to_owned), ..Prediction::default() };
+            let mut p = Prediction {
+                offset: self.offset + h as u64,
+                model_version: self.version,
+                key: key.map(str::to_owned),
+                ..Prediction::default()
+            };
             let ends = self.step(&mut roll, numbers.get(h).map(Vec::as_slice), top, &mut p);
             steps.push(p);
             if ends {
@@ -128,14 +138,17 @@ impl Learner {
 
     /// The experts' weights in every field's outer mixture, by field.
     pub fn weights(&self) -> BTreeMap<String, Vec<(&'static str, f64)>> {
-        let named = |f: &FieldModel| f.symbols().map(|m| m.experts().iter().copied().zip(m.weights().iter().copied()).collect());
+        let named = |f: &FieldModel| {
+            f.symbols().map(|m| m.experts().iter().copied().zip(m.weights().iter().copied()).collect())
+        };
         self.fields.iter().filter_map(|f| Some((f.name.to_string(), named(f)?))).collect()
     }
 }
 
 /// The likeliest symbols by name; symbols that have none count among the others.
 fn symbols(likeliest: Vec<(u32, f64)>, top: usize, name: impl Fn(u32) -> Option<Option<String>>) -> Expected {
-    let top: Vec<(Option<String>, f64)> = likeliest.into_iter().filter_map(|(s, p)| Some((name(s)?, p))).take(top).collect();
+    let top: Vec<(Option<String>, f64)> =
+        likeliest.into_iter().filter_map(|(s, p)| Some((name(s)?, p))).take(top).collect();
     let other = (1.0 - top.iter().map(|t| t.1).sum::<f64>()).max(0.0);
     Expected::Symbols { top, other }
 }
@@ -156,11 +169,12 @@ fn gaps(p: &[f64]) -> (Expected, u32) {
     let mean = p.iter().enumerate().map(|(b, q)| q * gap::seconds(b as u32)).sum::<f64>() / total;
     let at = |l: f64| {
         let mut sum = 0.0;
-        p.iter().position(|q| {
-            sum += q / total;
-            sum >= l
-        })
-        .unwrap_or(p.len() - 1) as u32
+        p.iter()
+            .position(|q| {
+                sum += q / total;
+                sum >= l
+            })
+            .unwrap_or(p.len() - 1) as u32
     };
     let quantiles = LEVELS.iter().map(|l| (level(*l), gap::seconds(at(*l)))).collect();
     let median = at(0.5);

@@ -85,9 +85,16 @@ impl Tally {
     }
 
     /// The report; `experts` names each field's experts, `bounds` gives their mixtures' regret bounds in nats.
-    pub fn report(&self, schema: &Schema, experts: &[&[&'static str]], bounds: &[f64], distinct: &[Option<u64>]) -> Report {
+    pub fn report(
+        &self,
+        schema: &Schema,
+        experts: &[&[&'static str]],
+        bounds: &[f64],
+        distinct: &[Option<u64>],
+    ) -> Report {
         let per = |nats: f64, n: u64| if n == 0 { 0.0 } else { nats * BITS / n as f64 };
-        let mut r = Report { events: self.events, loss_bits_per_event: per(self.nats, self.events), ..Report::default() };
+        let mut r =
+            Report { events: self.events, loss_bits_per_event: per(self.nats, self.events), ..Report::default() };
         for (i, f) in self.fields.iter().enumerate() {
             let field = &schema.fields[i];
             let best = f.experts.iter().copied().fold(f64::INFINITY, f64::min);
@@ -125,7 +132,12 @@ impl Tally {
             );
         }
         if self.ends > 0 && !r.fields.contains_key("end") {
-            let end = FieldReport { kind: "end".into(), loss_bits: per(self.end_nats, self.ends), count: self.ends, ..FieldReport::default() };
+            let end = FieldReport {
+                kind: "end".into(),
+                loss_bits: per(self.end_nats, self.ends),
+                count: self.ends,
+                ..FieldReport::default()
+            };
             r.fields.insert("end".into(), end);
         }
         let total: f64 = self.claims.iter().map(|c| c[2]).sum();
@@ -141,7 +153,14 @@ impl Persist for FieldTally {
             s.u64("tally count", v)?;
         }
         s.u64s_fixed("tally ranks", &mut self.within)?;
-        for v in [&mut self.nats, &mut self.mixture, &mut self.squared, &mut self.absolute, &mut self.crps, &mut self.bound_before] {
+        for v in [
+            &mut self.nats,
+            &mut self.mixture,
+            &mut self.squared,
+            &mut self.absolute,
+            &mut self.crps,
+            &mut self.bound_before,
+        ] {
             s.f64("tally sum", v)?;
         }
         s.f64s("tally experts", &mut self.experts)

@@ -40,13 +40,26 @@ fn mixed(i: u64, r: &mut Random) -> Record {
     let mut f = vec![
         ("page".into(), if r.below(9) == 0 { Datum::Null } else { Datum::Text(format!("/p{}", r.below(5)).into()) }),
         ("ms".into(), Datum::Number((r.unit() * 50.0).round() / 10.0)),
-        ("line".into(), if r.below(5) == 0 { Datum::Null } else { Datum::Bytes(format!("GET {}\nx", r.below(30)).into_bytes().into()) }),
+        (
+            "line".into(),
+            if r.below(5) == 0 {
+                Datum::Null
+            } else {
+                Datum::Bytes(format!("GET {}\nx", r.below(30)).into_bytes().into())
+            },
+        ),
     ];
     if i > 150 {
         f.push(("late".into(), Datum::Bool(r.below(2) == 0)));
         f.push(("v".into(), Datum::Numbers(vec![i as f64, r.unit()])));
     }
-    Record { key: Some(key.into()), time_us: Some((i * 1_000_000 + r.below(900_000)) as i64), data: Data::Fields(f), end: r.below(30) == 0, ..Record::default() }
+    Record {
+        key: Some(key.into()),
+        time_us: Some((i * 1_000_000 + r.below(900_000)) as i64),
+        data: Data::Fields(f),
+        end: r.below(30) == 0,
+        ..Record::default()
+    }
 }
 
 #[test]
@@ -129,7 +142,8 @@ fn predictions_change_nothing_and_sum_to_one() {
                     assert!(top.windows(2).all(|w| w[0].1 >= w[1].1));
                 }
                 Expected::Number { quantiles, .. } => {
-                    let q: Vec<f64> = ["0.01", "0.05", "0.25", "0.5", "0.75", "0.95", "0.99"].iter().map(|l| quantiles[*l]).collect();
+                    let q: Vec<f64> =
+                        ["0.01", "0.05", "0.25", "0.5", "0.75", "0.95", "0.99"].iter().map(|l| quantiles[*l]).collect();
                     assert!(q.windows(2).all(|w| w[0] <= w[1]), "{name} {q:?}");
                 }
             }
@@ -207,7 +221,11 @@ fn bytes_are_events_each_and_runs_do_not_matter() {
 
 #[test]
 fn a_target_is_given_all_other_fields() {
-    let schema = Schema::new([Field::new("class", Kind::Category), Field::new("x", Kind::Number), Field::new("colour", Kind::Category)]);
+    let schema = Schema::new([
+        Field::new("class", Kind::Category),
+        Field::new("x", Kind::Number),
+        Field::new("colour", Kind::Category),
+    ]);
     let mut l = Learner::new(schema, Options { target: Some("class".into()), ..small() }).unwrap();
     let mut r = Random(1);
     for _ in 0..1500 {
@@ -245,7 +263,9 @@ fn poison_stops_nothing() {
     for _ in 0..400 {
         see(&mut l, &Record { data: Data::One(Datum::Number(r.unit())), ..Record::default() });
     }
-    let Expected::Number { mean, .. } = l.predict(None, 1).fields["value"].clone() else { panic!("a number was expected") };
+    let Expected::Number { mean, .. } = l.predict(None, 1).fields["value"].clone() else {
+        panic!("a number was expected")
+    };
     assert!(mean.is_finite());
 }
 

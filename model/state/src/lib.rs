@@ -209,7 +209,12 @@ impl State<'_> {
     }
 
     /// A list of parts, each of which persists itself; `make` builds an empty part when reading.
-    pub fn list<T: Persist>(&mut self, name: &'static str, v: &mut Vec<T>, mut make: impl FnMut() -> T) -> Result<(), StateError> {
+    pub fn list<T: Persist>(
+        &mut self,
+        name: &'static str,
+        v: &mut Vec<T>,
+        mut make: impl FnMut() -> T,
+    ) -> Result<(), StateError> {
         let n = self.begin(name, v.len(), 1)?;
         if self.is_reading() {
             v.clear();
@@ -219,7 +224,12 @@ impl State<'_> {
     }
 
     /// A part that may be absent.
-    pub fn option<T: Persist>(&mut self, name: &'static str, v: &mut Option<T>, make: impl FnOnce() -> T) -> Result<(), StateError> {
+    pub fn option<T: Persist>(
+        &mut self,
+        name: &'static str,
+        v: &mut Option<T>,
+        make: impl FnOnce() -> T,
+    ) -> Result<(), StateError> {
         let mut some = v.is_some();
         self.bool(name, &mut some)?;
         if self.is_reading() {

@@ -51,7 +51,13 @@ fn main() {
     }
     let t = start.elapsed().as_secs_f64();
     let bits = std::f64::consts::LOG2_E / n as f64;
-    println!("{:.4} bits/event, {n} events, {:.0} events/s, {} parameters, code {:?}", nats * bits, n as f64 / t, m.parameters(), Code::Byte);
+    println!(
+        "{:.4} bits/event, {n} events, {:.0} events/s, {} parameters, code {:?}",
+        nats * bits,
+        n as f64 / t,
+        m.parameters(),
+        Code::Byte
+    );
     for (e, x) in m.experts().iter().zip(&experts) {
         println!("  {e:<10} {:.4}", x * bits);
     }

@@ -120,7 +120,10 @@ mod tests {
 
     #[test]
     fn paths_are_a_prefix_code_and_invert() {
-        for (code, ids) in [(Code::Byte, (0..256).collect::<Vec<u32>>()), (Code::Arrival, (0..9000).chain([70_000, ARRIVAL_MAX - 1]).collect())] {
+        for (code, ids) in [
+            (Code::Byte, (0..256).collect::<Vec<u32>>()),
+            (Code::Arrival, (0..9000).chain([70_000, ARRIVAL_MAX - 1]).collect()),
+        ] {
             let mut seen = HashSet::new();
             for id in ids {
                 let p = code.path(id);

@@ -49,7 +49,9 @@ impl Context {
         let order = |h: u32, n: u8| (1..=n as usize).fold(h, |h, k| mix(h, key.at(k)));
         let h = match self {
             Context::Order(n) => order(0, n),
-            Context::Skip(lags) => (1..=16).filter(|k| lags >> (k - 1) & 1 == 1).fold(0, |h, k| mix(h, key.at(k).wrapping_add(k as u32 * 977))),
+            Context::Skip(lags) => (1..=16)
+                .filter(|k| lags >> (k - 1) & 1 == 1)
+                .fold(0, |h, k| mix(h, key.at(k).wrapping_add(k as u32 * 977))),
             Context::Word => mix(key.line.word, 0),
             Context::Words => mix(key.line.word, key.line.previous_word),
             Context::SkipWord => mix(mix(key.line.word, key.line.word_before), 77),
@@ -61,7 +63,11 @@ impl Context {
             Context::Bag(last) => mix(key.bag, if last { key.at(1) } else { 0 }),
             Context::Position => mix(key.length.min(255), 0),
             Context::Side(fields, n) => {
-                let h = side.iter().enumerate().filter(|(i, _)| fields >> i & 1 == 1).fold(0x51DE, |h, (i, x)| mix(h, x.wrapping_add(i as u32 * 0x6d2b)));
+                let h = side
+                    .iter()
+                    .enumerate()
+                    .filter(|(i, _)| fields >> i & 1 == 1)
+                    .fold(0x51DE, |h, (i, x)| mix(h, x.wrapping_add(i as u32 * 0x6d2b)));
                 order(h, n)
             }
         };

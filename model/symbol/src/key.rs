@@ -133,7 +133,16 @@ impl SymbolKey {
 
 impl Persist for LinePlace {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        for v in [&mut self.word, &mut self.previous_word, &mut self.word_before, &mut self.shape, &mut self.kind, &mut self.field, &mut self.field_hash, &mut self.column] {
+        for v in [
+            &mut self.word,
+            &mut self.previous_word,
+            &mut self.word_before,
+            &mut self.shape,
+            &mut self.kind,
+            &mut self.field,
+            &mut self.field_hash,
+            &mut self.column,
+        ] {
             s.u32("line place", v)?;
         }
         s.u8s("line", &mut self.current)?;
@@ -150,7 +159,11 @@ impl SymbolKey {
             return Err(StateError::Invalid("recent"));
         }
         s.u32("bag", &mut self.bag)?;
-        let mut text = self.line.column > 0 || self.line.field_hash != 0 || !self.line.previous.is_empty() || self.line.previous_word != 0 || self.line.word != 0;
+        let mut text = self.line.column > 0
+            || self.line.field_hash != 0
+            || !self.line.previous.is_empty()
+            || self.line.previous_word != 0
+            || self.line.word != 0;
         s.bool("has line", &mut text)?;
         if text {
             self.line.persist(s)?;

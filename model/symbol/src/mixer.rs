@@ -81,7 +81,11 @@ impl FinalMixer {
     /// Moves the weights along the outputs.
     #[inline(always)]
     pub fn learn<const FMA: bool>(&mut self, context: u32, outputs: &Block, step: f32) {
-        add_scaled::<FMA, 1>(std::array::from_mut(&mut self.rows[context as usize]), std::array::from_ref(outputs), step);
+        add_scaled::<FMA, 1>(
+            std::array::from_mut(&mut self.rows[context as usize]),
+            std::array::from_ref(outputs),
+            step,
+        );
     }
 }
 

@@ -11,7 +11,8 @@ use crate::key::SymbolKey;
 use crate::matching::MatchModel;
 use crate::mixer::{FinalMixer, ProbabilityMap, WeightSet};
 use crate::node::{
-    BIAS, CONFIDENCE, DIRECT, Decision, Front, Maps, NET, OTHER, Place, RECENT_RANK, RECENT_SIDES, Tables, count, expected_bit, initial_row,
+    BIAS, CONFIDENCE, DIRECT, Decision, Front, Maps, NET, OTHER, Place, RECENT_RANK, RECENT_SIDES, Tables, count,
+    expected_bit, initial_row,
 };
 use crate::recency::{Recency, Recent};
 use crate::share::{EXPERTS_MAX, FixedShare, Nibble};
@@ -80,9 +81,16 @@ impl SymbolModel {
         let lanes = spec.contexts.len();
         assert!(lanes <= LANES, "at most {LANES} contexts");
         let orders = spec.contexts.iter().take_while(|c| matches!(c.0, Context::Order(_))).count();
-        let counted = spec.contexts.iter().enumerate().filter(|(_, c)| c.1 == Layout::Counts).fold(0u32, |m, (i, _)| m | 1 << i);
+        let counted =
+            spec.contexts.iter().enumerate().filter(|(_, c)| c.1 == Layout::Counts).fold(0u32, |m, (i, _)| m | 1 << i);
         let network = spec.network.as_ref().map(|n| {
-            let shape = Shape { layers: n.layers, hidden: n.hidden, tables: n.lags + spec.sides.min(4), dense: 0, chunk: n.chunk };
+            let shape = Shape {
+                layers: n.layers,
+                hidden: n.hidden,
+                tables: n.lags + spec.sides.min(4),
+                dense: 0,
+                chunk: n.chunk,
+            };
             let rates = Rates { lr: n.rate, ..Rates::default() };
             let core = Recurrence::new(shape, rates, n.rows_max, spec.seed, n.engine);
             let head = TreeHead::new(core.width(), n.nodes_max, n.head_rate);
@@ -93,8 +101,11 @@ impl SymbolModel {
         let sizes = [256, 256, 256, 256, 2048, 4096, 256, 256, 256];
         let text = spec.code == Code::Byte && spec.sides == 0;
         let used = if has_net { 6 } else { 5 } + usize::from(spec.sides > 0) + if text { 2 } else { 0 };
-        let sets: Vec<WeightSet> = (0..used).map(|i| WeightSet::new(if spec.sides > 0 && i + 1 == used { 256 } else { sizes[i] }, row)).collect();
-        const ORDERS: [&str; 8] = ["order-0", "order-1", "order-2", "order-3", "order-4", "order-5", "order-6", "order-7"];
+        let sets: Vec<WeightSet> = (0..used)
+            .map(|i| WeightSet::new(if spec.sides > 0 && i + 1 == used { 256 } else { sizes[i] }, row))
+            .collect();
+        const ORDERS: [&str; 8] =
+            ["order-0", "order-1", "order-2", "order-3", "order-4", "order-5", "order-6", "order-7"];
         let mut names: Vec<&'static str> = (0..orders)
             .map(|i| match spec.contexts[i].0 {
                 Context::Order(n) => ORDERS[n.min(7) as usize],
@@ -182,7 +193,11 @@ impl SymbolModel {
     /// Walks over a key's state, as [`Persist`] does.
     pub fn persist_key(&self, key: &mut SymbolKey, s: &mut State<'_>) -> Result<(), StateError> {
         let shape = self.network.as_ref().map(|n| n.core.shape());
-        key.persist(s, || shape.map(Sequence::new).unwrap_or_else(|| Sequence::new(&Shape { layers: 1, hidden: 16, tables: 0, dense: 0, chunk: 1 })))?;
+        key.persist(s, || {
+            shape
+                .map(Sequence::new)
+                .unwrap_or_else(|| Sequence::new(&Shape { layers: 1, hidden: 16, tables: 0, dense: 0, chunk: 1 }))
+        })?;
         if key.sequence.is_some() == shape.is_some() { Ok(()) } else { Err(StateError::Mismatch("sequence")) }
     }
 
@@ -196,7 +211,12 @@ impl SymbolModel {
         if self.spec.recency {
             f.recent = Recent::of(key, self.spec.code);
         }
-        let class = |x: u32| match x.wrapping_sub(1) as u8 { b'0'..=b'9' => 1, b'a'..=b'z' | b'A'..=b'Z' | 128.. => 0, b' ' => 2, _ => 3u32 };
+        let class = |x: u32| match x.wrapping_sub(1) as u8 {
+            b'0'..=b'9' => 1,
+            b'a'..=b'z' | b'A'..=b'Z' | 128.. => 0,
+            b' ' => 2,
+            _ => 3u32,
+        };
         f.kinds = (1..=4).fold(0, |h, k| h << 2 | class(key.at(k)));
         f.place = key.line.place();
         f.side = side.iter().fold(0, |h, x| mix(h, *x));
@@ -301,7 +321,14 @@ impl SymbolModel {
 
     /// Forms the prediction at a place from the statistics in `d.slots`; returns the mixture's probability of a 1.
     #[inline(always)]
-    pub(crate) fn predict<const FMA: bool>(&self, front: &Front, at: &Place, network: f32, d: &mut Decision, outer: &Nibble) -> f32 {
+    pub(crate) fn predict<const FMA: bool>(
+        &self,
+        front: &Front,
+        at: &Place,
+        network: f32,
+        d: &mut Decision,
+        outer: &Nibble,
+    ) -> f32 {
         let t = Tables::get();
         let lanes = self.lanes;
         for i in 0..LANES {
@@ -365,7 +392,8 @@ impl SymbolModel {
         }
         d.stretched = ((d.final_outputs[0] + d.final_outputs[1] + d.final_outputs[2]) * (1.0 / 3.0)).clamp(-15.0, 15.0);
         let (a0, p0) = self.refine[0].refine(d.finals[0], d.stretched);
-        let hash = mix(mix(mix(front.last[0], front.last[1]), at.prefix * 16 + at.node), at.depth as u32) & (MAP_ROWS - 1);
+        let hash =
+            mix(mix(mix(front.last[0], front.last[1]), at.prefix * 16 + at.node), at.depth as u32) & (MAP_ROWS - 1);
         let (a1, p1) = self.refine[1].refine(hash, d.stretched);
         d.places = [p0, p1];
         let mixed = 0.5 * sigmoid::<FMA>(d.stretched) + 0.25 * (a0 + a1);
@@ -419,7 +447,17 @@ impl SymbolModel {
             ((ones.min(7) * 8 + zeros.min(7)) * 4 + e) * 4 + (seen / 2).min(3)
         };
         let confident = if self.network.is_some() { (sigmoid::<FMA>(d.network) * 16.0) as u32 } else { 0 };
-        d.selected = [node, m, front.last[0] & 255, front.last[1] & 255, fourth, (confident.min(15) * 16 + matched) * 16 + at.node, 0, 0, 0];
+        d.selected = [
+            node,
+            m,
+            front.last[0] & 255,
+            front.last[1] & 255,
+            fourth,
+            (confident.min(15) * 16 + matched) * 16 + at.node,
+            0,
+            0,
+            0,
+        ];
         if self.spec.code == Code::Byte && self.spec.sides == 0 {
             let base = if self.network.is_some() { 6 } else { 5 };
             d.selected[base] = front.kinds;

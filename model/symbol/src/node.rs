@@ -138,7 +138,12 @@ impl Maps {
     /// For lanes whose statistics are counts (whose history is the last bits) or bit histories.
     pub fn new(is_counts: impl Fn(usize) -> bool) -> Self {
         let t = BitHistory::get();
-        let mut m = Maps { probability: vec![0.5; 4096], rate: vec![0.01; 4096], chain_keep: vec![0.9; 4096], chain_add: vec![0.0; 4096] };
+        let mut m = Maps {
+            probability: vec![0.5; 4096],
+            rate: vec![0.01; 4096],
+            chain_keep: vec![0.9; 4096],
+            chain_add: vec![0.0; 4096],
+        };
         for lane in 0..LANES {
             for h in 0..256usize {
                 let (n0, n1) = if is_counts(lane) {
@@ -231,7 +236,12 @@ impl Tables {
 
 /// The next slots of counts after a bit, in every lane.
 #[inline(always)]
-pub fn count<const FMA: bool>(slots: &[u32; LANES], counts: &[u32; LANES], rates: &[f32; 256], bit: u32) -> [u32; LANES] {
+pub fn count<const FMA: bool>(
+    slots: &[u32; LANES],
+    counts: &[u32; LANES],
+    rates: &[f32; 256],
+    bit: u32,
+) -> [u32; LANES] {
     let y = bit as f32;
     let mut rate = [0f32; LANES];
     for i in 0..LANES {

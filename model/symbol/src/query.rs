@@ -159,7 +159,14 @@ impl SymbolModel {
             features.resize(n.core.width(), 0.0);
             n.core.peek(&mut hidden.clone(), &ids[..used], &[], &mut features);
         }
-        let root = Branch { probability: 1.0, prefix: 0, nibbles: [0; crate::code::NIBBLES], depth: 0, complete: false, outer: self.share.start() };
+        let root = Branch {
+            probability: 1.0,
+            prefix: 0,
+            nibbles: [0; crate::code::NIBBLES],
+            depth: 0,
+            complete: false,
+            outer: self.share.start(),
+        };
         Walk { model: self, front, features, queue: BinaryHeap::from([root]), decision: Decision::default() }
     }
 
@@ -233,7 +240,17 @@ mod tests {
         let mut spec = Spec::symbols(true, 1);
         if network {
             let engine = surmise_network::Engine::Fused;
-            spec.network = Some(NetworkSpec { layers: 2, hidden: 16, chunk: 8, rate: 5e-3, head_rate: 5e-3, lags: 3, rows_max: 256, nodes_max: 1024, engine });
+            spec.network = Some(NetworkSpec {
+                layers: 2,
+                hidden: 16,
+                chunk: 8,
+                rate: 5e-3,
+                head_rate: 5e-3,
+                lags: 3,
+                rows_max: 256,
+                nodes_max: 1024,
+                engine,
+            });
         }
         let mut m = SymbolModel::new(spec);
         let mut k = m.new_key();

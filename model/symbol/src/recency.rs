@@ -80,7 +80,12 @@ pub struct Recency {
 
 impl Default for Recency {
     fn default() -> Self {
-        Recency { by_sides: vec![0.5; 256], sides_seen: vec![0.0; 256], by_rank: vec![0.5; 256], rank_seen: vec![0.0; 256] }
+        Recency {
+            by_sides: vec![0.5; 256],
+            sides_seen: vec![0.0; 256],
+            by_rank: vec![0.5; 256],
+            rank_seen: vec![0.0; 256],
+        }
     }
 }
 
@@ -95,7 +100,11 @@ impl Recency {
             let e = u32::from(recent.paths[i].nibbles[depth]);
             if (e | 16) >> (shift + 1) == node {
                 let b = e >> shift & 1 == 1;
-                if b { n1 += 1 } else { n0 += 1 }
+                if b {
+                    n1 += 1
+                } else {
+                    n0 += 1
+                }
                 if first == usize::MAX {
                     (first, bit) = (i, b);
                 }

@@ -139,7 +139,11 @@ impl Walk {
 /// −ln(1 − α), by its series beyond the few first symbols.
 #[inline(always)]
 fn share_cost(a: f64) -> f64 {
-    if a > 0.01 { -libm::log(1.0 - a) } else { a * (1.0 + a * (0.5 + a * (1.0 / 3.0 + a * 0.25))) + a * a * a * a * a * 0.25 }
+    if a > 0.01 {
+        -libm::log(1.0 - a)
+    } else {
+        a * (1.0 + a * (0.5 + a * (1.0 / 3.0 + a * 0.25))) + a * a * a * a * a * 0.25
+    }
 }
 
 impl Persist for FixedShare {

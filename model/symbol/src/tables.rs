@@ -161,7 +161,12 @@ impl HistoryTable {
     /// A table that may grow to `max` groups of four lines (a power of two, at least 64).
     pub fn new(max: usize) -> Self {
         let n = 64.min(max);
-        HistoryTable { rows: vec![HistoryLines::default(); n], hashes: vec![0; if n < max { n * 4 } else { 0 }], used: 0, max }
+        HistoryTable {
+            rows: vec![HistoryLines::default(); n],
+            hashes: vec![0; if n < max { n * 4 } else { 0 }],
+            used: 0,
+            max,
+        }
     }
 
     #[inline(always)]

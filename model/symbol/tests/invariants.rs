@@ -14,7 +14,17 @@ impl Random {
 
 fn spec(bytes: bool) -> Spec {
     let mut s = if bytes { Spec::bytes(false, 1) } else { Spec::symbols(true, 1) };
-    s.network = Some(NetworkSpec { layers: 2, hidden: 16, chunk: 8, rate: 5e-3, head_rate: 2e-3, lags: 3, rows_max: 256, nodes_max: 4096, engine: Engine::Fused });
+    s.network = Some(NetworkSpec {
+        layers: 2,
+        hidden: 16,
+        chunk: 8,
+        rate: 5e-3,
+        head_rate: 2e-3,
+        lags: 3,
+        rows_max: 256,
+        nodes_max: 4096,
+        engine: Engine::Fused,
+    });
     s
 }
 
@@ -72,7 +82,11 @@ fn regret_is_within_its_bound_on_hostile_streams() {
             }
         }
         let best = experts.iter().copied().fold(f64::INFINITY, f64::min);
-        assert!(loss <= best + m.regret_bound() + 1e-3 * loss.abs().max(1.0) * 1e-2, "{name}: {loss} against {best} + {}", m.regret_bound());
+        assert!(
+            loss <= best + m.regret_bound() + 1e-3 * loss.abs().max(1.0) * 1e-2,
+            "{name}: {loss} against {best} + {}",
+            m.regret_bound()
+        );
     }
 }
 
