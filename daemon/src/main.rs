@@ -55,7 +55,9 @@ fn main() -> ExitCode {
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("surmised: {e:#}");
+            // an error of the store tells its reason itself
+            let text = if e.is::<StoreError>() { e.to_string() } else { format!("{e:#}") };
+            eprintln!("surmised: {text}");
             exit_code(&e).into()
         }
     }

@@ -28,9 +28,9 @@ impl Paint {
     /// From calm to alarming, by a score from 0 to 1.
     pub(crate) fn alarm(self, score: f64, text: &str) -> String {
         match score {
-            s if s >= 0.999 => self.with("1;31", text),
-            s if s >= 0.98 => self.with("31", text),
-            s if s >= 0.9 => self.with("33", text),
+            s if s >= 0.9 => self.with("1;31", text),
+            s if s >= 0.7 => self.with("31", text),
+            s if s >= 0.5 => self.with("33", text),
             _ => text.to_owned(),
         }
     }

@@ -21,8 +21,8 @@
 //!
 //! The error of a number is taken against its *long-run* size, not against what the forecast allows now: forecasts
 //! rightly widen in wild times, and wild times are what people want to be told of. On the 34 NAB files (standard profile)
-//! this has 67, the tail probability under the standing forecast with the same refractory period 44, the surprise in
-//! bits alone 50.
+//! this has 67, and 65 at a score of one half; the tail probability under the standing forecast with the same rule for
+//! records 44, the surprise in bits alone 50.
 
 use surmise_state::{Persist, State, StateError};
 
@@ -161,7 +161,7 @@ impl Persist for Records {
 /// Scores the events of one stream by how unusual they are for it.
 ///
 /// Tell it the errors of an event's numbers by [`number`](Self::number), then the event's surprise by
-/// [`observe`](Self::observe). Costs a few square roots and divisions, about 10 ns and as much again for each number.
+/// [`observe`](Self::observe). Costs square roots and divisions: about 50 ns an event and 30 ns a number.
 #[derive(Clone, Default)]
 pub struct Anomaly {
     numbers: Vec<Deviation>,

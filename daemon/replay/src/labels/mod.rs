@@ -6,6 +6,8 @@
 
 mod measure;
 mod nab;
+#[cfg(test)]
+mod tests;
 mod windows;
 
 pub(crate) use measure::Collector;
