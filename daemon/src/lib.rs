@@ -1,9 +1,9 @@
 //! `surmised`: a service that always predicts the next event of every stream, and learns from each event that comes.
 //!
-//! An event comes in over a socket ([`session`]), waits in the bounded inbox of its stream's owner ([`inbox`]), is
-//! appended to the log, scored and learnt ([`owner`], [`stream`]), made durable together with others ([`committer`])
-//! and acknowledged ([`ticket`]). It goes down this path and never comes back. Questions ([`http`]) are answered from
-//! snapshots. [`store`] is the only part that sees the database.
+//! An event comes in over a socket (`session`), waits in the bounded inbox of its stream's owner (`inbox`), is
+//! appended to the log, scored and learnt (`owner`, `stream`), made durable together with others (`committer`)
+//! and acknowledged (`ticket`). It goes down this path and never comes back. Questions (`http`) are answered from
+//! snapshots. `store` is the only part that sees the database.
 
 mod checkpointer;
 mod clock;

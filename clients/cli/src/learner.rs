@@ -12,10 +12,10 @@ pub(crate) struct LearnerArgs {
     /// A named set of choices: auto, bytes, symbols, numbers, records.
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
-    /// One choice, named as in the daemon's [model] table: network=off, engine=dfdx, memory_mib=16, seed=7, …
+    /// One choice, named as in the daemon's `model` table: network=off, engine=dfdx, memory_mib=16, seed=7, …
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// A configuration file of the daemon; its [model] table counts here.
+    /// A configuration file of the daemon; its `model` table counts here.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Predict this field given the other fields of the same event, and score it alone.
