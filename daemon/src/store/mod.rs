@@ -1,6 +1,6 @@
 //! The store: a log and checkpoints, in two sled databases of one data directory. Nothing else sees sled.
 //!
-//! What sled 0.34 needs, and gets here (measured in EVIDENCE.md A2, and again by the growth test):
+//! What sled 0.34 needs, and gets here (the growth test measures it again):
 //! * values small against a segment (14 KiB against 1 MiB), or they become files that are hardly ever deleted; of the
 //!   pairs without such files this one leaves the least on disk (200 checkpoints of 20 MB: 3.9 times the live data;
 //!   28 KiB against 2 MiB 5.0, 56 KiB against 4 MiB 4.9) and takes the least memory;

@@ -21,6 +21,7 @@ mod recency;
 mod share;
 mod spec;
 mod tables;
+mod walk;
 
 pub use code::{ARRIVAL_MAX, Code};
 pub use context::{Context, mix};
