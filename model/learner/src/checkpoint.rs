@@ -9,7 +9,7 @@ use surmise_state::{Persist, State, StateError};
 const MAGIC: &[u8; 8] = b"surmise\0";
 
 /// Rises with every change of what is written.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The part of a learner that decides what it will predict; its measures stand apart.
 pub(crate) struct Core<'a>(pub &'a mut Learner);
@@ -91,7 +91,7 @@ fn keys(l: &Learner, held: &mut Keys, s: &mut State<'_>) -> Result<(), StateErro
 
 fn key(l: &Learner, k: &mut KeyState, s: &mut State<'_>) -> Result<(), StateError> {
     l.complete(k);
-    s.u32s_fixed("previous", &mut k.previous)?;
+    k.previous.persist(s)?;
     let mut timed = k.last_us.is_some();
     s.bool("key timed", &mut timed)?;
     if timed {

@@ -7,7 +7,7 @@ use crate::{NetworkSize, Options, Preset};
 use std::sync::Arc;
 use surmise_event::{Kind, Schema};
 use surmise_state::{Persist, State, StateError};
-use surmise_symbol::{Code, NetworkSpec, Spec, SymbolModel, mix};
+use surmise_symbol::{Code, Given, NUMBERS_MAX, NetworkSpec, Spec, SymbolModel, mix};
 
 /// Other fields that a symbol model is told of, at most.
 const SIDES_MAX: usize = 8;
@@ -32,6 +32,48 @@ pub enum Model {
     Number(usize),
 }
 
+/// The latest value of every field, as the others see it.
+#[derive(Clone, Default)]
+pub struct Values {
+    /// Hashes; 0 where there is none.
+    pub hashes: Vec<u32>,
+    /// Numbers; NaN where there is none.
+    pub numbers: Vec<f64>,
+}
+
+impl Values {
+    /// Of so many fields, all missing.
+    pub fn new(fields: usize) -> Self {
+        Values { hashes: vec![0; fields], numbers: vec![f64::NAN; fields] }
+    }
+
+    /// As many as the schema has fields now.
+    pub fn resize(&mut self, fields: usize) {
+        self.hashes.resize(fields, 0);
+        self.numbers.resize(fields, f64::NAN);
+    }
+}
+
+impl Persist for Values {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.u32s_fixed("previous", &mut self.hashes)?;
+        s.f64s_fixed("previous numbers", &mut self.numbers)
+    }
+}
+
+/// What one field is told of the others.
+#[derive(Clone, Default)]
+pub struct Told {
+    side: Vec<u32>,
+    numbers: Vec<f64>,
+}
+
+impl<'a> From<&'a Told> for Given<'a> {
+    fn from(t: &'a Told) -> Self {
+        Given { side: &t.side, numbers: &t.numbers }
+    }
+}
+
 /// The model of one field.
 #[derive(Clone)]
 pub struct FieldModel {
@@ -41,6 +83,8 @@ pub struct FieldModel {
     pub among: usize,
     /// Positions of the fields that it is told of.
     pub sides: Vec<usize>,
+    /// Positions of the number fields whose values its symbols are given.
+    pub numbers: Vec<usize>,
     /// What predicts it.
     pub model: Model,
 }
@@ -62,7 +106,12 @@ impl FieldModel {
             spec.seed = seed;
             Box::new(SymbolModel::new(spec))
         };
-        let records = |code: Code| Spec::among_fields(code, true, memory, sides.len());
+        let numbers: Vec<usize> =
+            (0..schema.fields.len()).filter(|i| schema.fields[*i].kind == Kind::Number).take(NUMBERS_MAX).collect();
+        let records = |code: Code| Spec {
+            numbers: numbers.len(),
+            ..Spec::among_fields(code, true, memory, sides.len())
+        };
         let model = match field.kind {
             Kind::Number => {
                 *columns += 1;
@@ -80,7 +129,11 @@ impl FieldModel {
             Model::Category(m, _) | Model::Gap(m) if m.spec().sides > 0 => sides,
             _ => Vec::new(),
         };
-        FieldModel { name: field.name.as_str().into(), among: schema.fields.len(), sides, model }
+        let numbers = match &model {
+            Model::Category(m, _) | Model::Gap(m) if m.spec().numbers > 0 => numbers,
+            _ => Vec::new(),
+        };
+        FieldModel { name: field.name.as_str().into(), among: schema.fields.len(), sides, numbers, model }
     }
 
     /// The symbol model, unless the field is a number.
@@ -92,9 +145,11 @@ impl FieldModel {
     }
 
     /// What the field is told of the others.
-    pub fn side(&self, current: &[u32], out: &mut Vec<u32>) {
-        out.clear();
-        out.extend(self.sides.iter().map(|i| current.get(*i).copied().unwrap_or(0)));
+    pub fn told(&self, current: &Values, out: &mut Told) {
+        out.side.clear();
+        out.side.extend(self.sides.iter().map(|i| current.hashes.get(*i).copied().unwrap_or(0)));
+        out.numbers.clear();
+        out.numbers.extend(self.numbers.iter().map(|i| current.numbers.get(*i).copied().unwrap_or(f64::NAN)));
     }
 
     /// Walks over one key's part of the state.

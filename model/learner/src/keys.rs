@@ -1,5 +1,6 @@
 //! The private states of keys, bounded: the key unused for longest is forgotten first.
 
+use crate::field::Values;
 use lru::LruCache;
 use surmise_number::NumberKey;
 use surmise_symbol::SymbolKey;
@@ -11,8 +12,8 @@ pub struct KeyState {
     pub symbols: Vec<Option<SymbolKey>>,
     /// Of all number fields together.
     pub numbers: Option<NumberKey>,
-    /// Hash of every field's last value.
-    pub previous: Vec<u32>,
+    /// Every field's last value.
+    pub previous: Values,
     /// Time of the last event, in microseconds.
     pub last_us: Option<i64>,
     /// Events so far.

@@ -2,7 +2,7 @@
 
 use crate::anomaly::Anomaly;
 use crate::ending::Ending;
-use crate::field::{ABSENT, ENDED, FieldModel, INSIDE, Model, folds_ends, seen};
+use crate::field::{ABSENT, ENDED, FieldModel, INSIDE, Model, Told, Values, folds_ends, seen};
 use crate::gap;
 use crate::keys::{KeyState, Keys};
 use crate::tally::{FieldTally, RANKS, Tally};
@@ -46,7 +46,7 @@ pub struct Learner {
     pub(crate) end_name: Arc<str>,
     scoring: bool,
     ranks: bool,
-    side: Vec<u32>,
+    told: Told,
     forecasts: Vec<(usize, f64, f64, f64)>,
 }
 
@@ -79,7 +79,7 @@ impl Learner {
             end_name: "end".into(),
             scoring: true,
             ranks: false,
-            side: Vec::new(),
+            told: Told::default(),
             forecasts: Vec::new(),
         };
         l.schema = schema;
@@ -150,7 +150,7 @@ impl Learner {
         KeyState {
             symbols: self.fields.iter().map(|f| f.symbols().map(|m| m.new_key())).collect(),
             numbers: self.numbers.as_ref().map(NumberKey::new),
-            previous: vec![0; self.fields.len()],
+            previous: Values::new(self.fields.len()),
             last_us: None,
             length: 0,
         }
@@ -161,7 +161,7 @@ impl Learner {
         for f in &self.fields[key.symbols.len().min(self.fields.len())..] {
             key.symbols.push(f.symbols().map(|m| m.new_key()));
         }
-        key.previous.resize(self.fields.len(), 0);
+        key.previous.resize(self.fields.len());
         if key.numbers.is_none() {
             key.numbers = self.numbers.as_ref().map(NumberKey::new);
         }
@@ -251,7 +251,11 @@ impl Learner {
                 _ if given => (0.0, seen(self.symbol(i, value, gap_of(key, event)))),
                 _ => self.observe_symbols(key, i, value, event, &current),
             };
-            current[i] = hash;
+            current.hashes[i] = hash;
+            current.numbers[i] = match value {
+                Value::Number(x) => *x,
+                _ => f64::NAN,
+            };
             if !given {
                 nats += n;
                 self.score(i, n, out);
@@ -298,20 +302,20 @@ impl Learner {
         i: usize,
         value: &Value,
         event: &Event,
-        current: &[u32],
+        current: &Values,
     ) -> (f64, u32) {
         let known = match &self.fields[i].model {
             Model::Category(_, v) => v.len() as u32,
             _ => 256,
         };
         let symbol = self.symbol(i, value, gap_of(key, event));
-        let mut side = std::mem::take(&mut self.side);
-        self.fields[i].side(current, &mut side);
+        let mut told = std::mem::take(&mut self.told);
+        self.fields[i].told(current, &mut told);
         if self.ranks
             && self.scoring
             && let (Model::Category(m, v), Some(k)) = (&self.fields[i].model, &key.symbols[i])
         {
-            let rank = rank(m, v.end(), k, &side, known, symbol);
+            let rank = rank(m, v.end(), k, &told, known, symbol);
             self.tally.add_rank(i, rank);
         }
         let f = &mut self.fields[i];
@@ -319,7 +323,7 @@ impl Learner {
         let mut nats = 0.0;
         let (scoring, tally) = (self.scoring, &mut self.tally);
         let mut one = |m: &mut SymbolModel, s: u32| {
-            let n = m.observe(k, &side, s);
+            let n = m.observe(k, &told, s);
             nats += n;
             if scoring {
                 tally.add_experts(i, n, m.expert_nats());
@@ -331,7 +335,7 @@ impl Learner {
             Model::Bytes(m) => spell(value, |s| one(m, s)),
             Model::Number(_) => {}
         }
-        self.side = side;
+        self.told = told;
         (nats, seen(symbol))
     }
 
@@ -341,7 +345,7 @@ impl Learner {
         i: usize,
         value: &Value,
         time_us: Option<i64>,
-        current: &[u32],
+        current: &Values,
         begun: &mut bool,
         given: bool,
     ) -> (f64, u32) {
@@ -352,7 +356,7 @@ impl Learner {
             let symbols: Vec<u32> = self
                 .fields
                 .iter()
-                .zip(current)
+                .zip(&current.hashes)
                 .enumerate()
                 .filter(|(j, (f, _))| *j < i && matches!(f.model, Model::Category(..)))
                 .map(|(_, (_, h))| *h)
@@ -401,7 +405,7 @@ impl Learner {
 
     /// Scores whether the key went on, where its end is not one of the first field's symbols.
     fn observe_going_on(&mut self, key: &KeyState, ended: bool) -> f64 {
-        let last = key.previous.first().copied().unwrap_or(0);
+        let last = key.previous.hashes.first().copied().unwrap_or(0);
         let n = self.ending.observe(key.length, last, ended);
         if self.scoring {
             self.tally.ends += u64::from(ended);
@@ -417,11 +421,11 @@ impl Learner {
         if !folds_ends(&self.schema) {
             return self.observe_going_on(key, true);
         }
-        let mut side = std::mem::take(&mut self.side);
-        self.fields[0].side(&key.previous, &mut side);
+        let mut told = std::mem::take(&mut self.told);
+        self.fields[0].told(&key.previous, &mut told);
         let mut nats = 0.0;
         if let (Model::Category(m, v), Some(k)) = (&mut self.fields[0].model, &mut key.symbols[0]) {
-            nats = m.observe(k, &side, v.ended());
+            nats = m.observe(k, &told, v.ended());
             if self.scoring {
                 self.tally.ends += 1;
                 self.tally.end_nats += nats;
@@ -429,7 +433,7 @@ impl Learner {
                 self.tally.add_claims(m.claims());
             }
         }
-        self.side = side;
+        self.told = told;
         nats
     }
 
@@ -560,13 +564,13 @@ fn spell(value: &Value, mut each: impl FnMut(u32)) {
 }
 
 /// How many values were likelier than the one that came; the end of a key is none of them.
-fn rank(m: &SymbolModel, end: Option<u32>, k: &SymbolKey, side: &[u32], known: u32, symbol: u32) -> usize {
+fn rank(m: &SymbolModel, end: Option<u32>, k: &SymbolKey, told: &Told, known: u32, symbol: u32) -> usize {
     let max = RANKS[RANKS.len() - 1];
     if symbol >= known {
         return max;
     }
     let mut n = 0;
-    m.likeliest(&m.probe(k), side, known, |s, _| {
+    m.likeliest(&m.probe(k), told, known, |s, _| {
         if s == symbol {
             return false;
         }

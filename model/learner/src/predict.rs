@@ -1,6 +1,6 @@
 //! The learner of one stream: saying what is expected, without learning.
 
-use crate::field::{FieldModel, Model, folds_ends, seen};
+use crate::field::{FieldModel, Model, Told, Values, folds_ends, seen};
 use crate::gap;
 use crate::keys::KeyState;
 use crate::learner::Learner;
@@ -16,7 +16,7 @@ pub const LEVELS: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
 /// A key moved forward over expected events.
 struct Roll {
     probes: Vec<Option<Probe>>,
-    previous: Vec<u32>,
+    previous: Values,
     length: u32,
 }
 
@@ -78,32 +78,33 @@ impl Learner {
     /// One step of a roll; true if the key's end is the likeliest.
     fn step(&self, roll: &mut Roll, numbers: Option<&[Forecast]>, top: usize, p: &mut Prediction) -> bool {
         let mut current = roll.previous.clone();
-        let mut side = Vec::new();
+        let mut told = Told::default();
         let mut ends = false;
-        let mut steps: Vec<(usize, Vec<u32>, u32)> = Vec::new();
+        let mut steps: Vec<(usize, Told, u32)> = Vec::new();
         if !folds_ends(&self.schema) && !self.schema.is_bytes() && self.tally.ends > 0 {
-            let end = self.ending.probability(roll.length, roll.previous.first().copied().unwrap_or(0));
+            let end = self.ending.probability(roll.length, roll.previous.hashes.first().copied().unwrap_or(0));
             p.end = Some(end);
             ends = end > 0.5;
         }
         for (i, f) in self.fields.iter().enumerate() {
-            f.side(&current, &mut side);
+            f.told(&current, &mut told);
             let expected = match (&f.model, &roll.probes[i]) {
                 (Model::Number(c), _) => {
                     let Some(n) = numbers.and_then(|n| n.get(*c)) else { continue };
-                    current[i] = self.numbers.as_ref().map_or(0, |m| seen(m.bucket(*c, n.mean)));
+                    current.numbers[i] = n.mean;
+                    current.hashes[i] = self.numbers.as_ref().map_or(0, |m| seen(m.bucket(*c, n.mean)));
                     number(n)
                 }
                 (Model::Category(m, v), Some(probe)) => {
                     let known = v.len() as u32;
-                    let likeliest = m.top(probe, &side, known, top.max(1) + 1);
+                    let likeliest = m.top(probe, &told, known, top.max(1) + 1);
                     if let (0, Some(end)) = (i, v.end()) {
-                        p.end = Some(m.probability(probe, &side, end));
+                        p.end = Some(m.probability(probe, &told, end));
                         ends = likeliest.first().is_some_and(|(s, _)| *s == end);
                     }
                     if let Some((s, _)) = likeliest.iter().find(|(s, _)| Some(*s) != v.end()) {
-                        current[i] = seen(*s);
-                        steps.push((i, side.clone(), *s));
+                        current.hashes[i] = seen(*s);
+                        steps.push((i, told.clone(), *s));
                     }
                     symbols(likeliest, top, |s| match v.token(s) {
                         Some(Token::Text(t)) => Some(Some(t.to_string())),
@@ -112,23 +113,23 @@ impl Learner {
                     })
                 }
                 (Model::Bytes(m), Some(probe)) => {
-                    let likeliest = m.top(probe, &side, 256, top.max(1));
-                    steps.extend(likeliest.first().map(|(s, _)| (i, Vec::new(), *s)));
+                    let likeliest = m.top(probe, &told, 256, top.max(1));
+                    steps.extend(likeliest.first().map(|(s, _)| (i, Told::default(), *s)));
                     symbols(likeliest, top, |s| Some(Some((s as u8).escape_ascii().to_string())))
                 }
                 (Model::Gap(m), Some(probe)) => {
-                    let (e, bin) = gaps(&m.distribution(probe, &side, 256));
-                    current[i] = seen(bin);
-                    steps.push((i, side.clone(), bin));
+                    let (e, bin) = gaps(&m.distribution(probe, &told, 256));
+                    current.hashes[i] = seen(bin);
+                    steps.push((i, told.clone(), bin));
                     e
                 }
                 _ => continue,
             };
             p.fields.insert(self.schema.fields[i].name.clone(), expected);
         }
-        for (i, side, s) in steps {
+        for (i, told, s) in steps {
             if let (Some(m), Some(probe)) = (self.fields[i].symbols(), &mut roll.probes[i]) {
-                m.advance(probe, &side, s);
+                m.advance(probe, &told, s);
             }
         }
         roll.previous = current;

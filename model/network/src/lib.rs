@@ -22,6 +22,7 @@
 
 mod aligned;
 mod chunk;
+mod dense;
 mod dfdx_engine;
 mod fused;
 mod kernels;
@@ -35,6 +36,7 @@ mod start;
 mod tensor;
 mod tree;
 
+pub use dense::{DenseLayer, SoftmaxHead};
 pub use linear::LinearHead;
 pub use recurrence::Recurrence;
 pub use rule::Rates;

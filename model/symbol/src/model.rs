@@ -11,6 +11,7 @@ use crate::key::SymbolKey;
 use crate::matching::MatchModel;
 use crate::mixer::{FinalMixer, ProbabilityMap, WeightSet};
 use crate::node::{Decision, Front, Maps, initial_row};
+use crate::numbers::{Numbers, Reading};
 use crate::recency::{Recency, Recent};
 use crate::share::{EXPERTS_MAX, FixedShare};
 use crate::spec::{Layout, Spec};
@@ -22,6 +23,33 @@ use surmise_state::{Persist, State, StateError};
 
 /// Rows of the hashed probability map.
 pub(crate) const MAP_ROWS: u32 = 1 << 12;
+
+/// What a symbol may depend on besides its key's past.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Given<'a> {
+    /// Hashes of the event's other fields, as many as the recipe says, in a fixed order.
+    pub side: &'a [u32],
+    /// The event's numbers, as many as the recipe says, in a fixed order; NaN where there is none.
+    pub numbers: &'a [f64],
+}
+
+impl<'a> From<&'a [u32]> for Given<'a> {
+    fn from(side: &'a [u32]) -> Self {
+        Given { side, numbers: &[] }
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u32; N]> for Given<'a> {
+    fn from(side: &'a [u32; N]) -> Self {
+        Given { side, numbers: &[] }
+    }
+}
+
+impl<'a> From<&'a Vec<u32>> for Given<'a> {
+    fn from(side: &'a Vec<u32>) -> Self {
+        Given { side, numbers: &[] }
+    }
+}
 
 /// The network of a model and its head.
 #[derive(Clone)]
@@ -52,6 +80,7 @@ pub struct SymbolModel {
     pub(crate) refine: [ProbabilityMap; 2],
     pub(crate) share: FixedShare,
     pub(crate) network: Option<Network>,
+    pub(crate) numbers: Option<Box<Numbers>>,
     pub(crate) symbols: u64,
     pub(crate) names: Vec<&'static str>,
     /// Nats that each expert would have paid for the last symbol.
@@ -92,13 +121,12 @@ impl SymbolModel {
             Network { core, head, lags: n.lags }
         });
         let has_net = network.is_some();
-        let row = initial_row(lanes, spec.recency, has_net);
-        let sizes = [256, 256, 256, 256, 2048, 4096, 256, 256, 256];
+        let has_numbers = spec.numbers > 0;
+        let row = initial_row(lanes, spec.recency, has_net, has_numbers);
         let text = spec.code == Code::Byte && spec.sides == 0;
-        let used = if has_net { 6 } else { 5 } + usize::from(spec.sides > 0) + if text { 2 } else { 0 };
-        let sets: Vec<WeightSet> = (0..used)
-            .map(|i| WeightSet::new(if spec.sides > 0 && i + 1 == used { 256 } else { sizes[i] }, row))
-            .collect();
+        let optional = [(has_net, 4096), (text, 256), (text, 256), (spec.sides > 0, 256), (has_numbers, 256)];
+        let sizes = [256, 256, 256, 256, 2048].into_iter().chain(optional.into_iter().filter(|o| o.0).map(|o| o.1));
+        let sets: Vec<WeightSet> = sizes.map(|n| WeightSet::new(n, row)).collect();
         const ORDERS: [&str; 8] =
             ["order-0", "order-1", "order-2", "order-3", "order-4", "order-5", "order-6", "order-7"];
         let mut names: Vec<&'static str> = (0..orders)
@@ -109,6 +137,9 @@ impl SymbolModel {
             .collect();
         if has_net {
             names.extend(["counts", "network"]);
+        }
+        if has_numbers {
+            names.push("numbers");
         }
         names.push("mixed");
         let maps = Maps::new(|lane| counted >> lane & 1 == 1);
@@ -125,10 +156,11 @@ impl SymbolModel {
             recency: Recency::default(),
             finals: std::array::from_fn(|_| FinalMixer::new(sets.len())),
             sets,
-            counts_set: WeightSet::new(256, initial_row(lanes, spec.recency, false)),
+            counts_set: WeightSet::new(256, initial_row(lanes, spec.recency, false, false)),
             refine: [ProbabilityMap::new(256), ProbabilityMap::new(MAP_ROWS as usize)],
             share: FixedShare::new(names.len()),
             network,
+            numbers: has_numbers.then(|| Box::new(Numbers::new(spec.numbers, spec.numbers_bytes, spec.seed))),
             symbols: 0,
             names,
             expert_nats: [0.0; EXPERTS_MAX],
@@ -197,8 +229,12 @@ impl SymbolModel {
     }
 
     /// What is fixed while the key's next symbol is predicted.
-    pub(crate) fn front(&self, key: &SymbolKey, side: &[u32]) -> Front {
-        let mut f = Front { last: [key.at(1), key.at(2)], ..Front::default() };
+    pub(crate) fn front(&self, key: &SymbolKey, given: Given<'_>, reading: Reading) -> Front {
+        let side = given.side;
+        let mut f = Front { last: [key.at(1), key.at(2)], reading, ..Front::default() };
+        if let Some(n) = &self.numbers {
+            n.read(given.numbers, self.spec.code, &mut f.reading);
+        }
         for (i, (c, _)) in self.spec.contexts.iter().enumerate() {
             f.hashes[i] = c.hash(i, key, &self.follow, side);
         }
@@ -236,10 +272,12 @@ impl SymbolModel {
 
     /// Scores a symbol of a key against what was expected of it, and learns from it; returns its surprise in nats.
     ///
-    /// `side` holds hashes of the event's other fields, as many as the recipe says, in a fixed order.
-    pub fn observe(&mut self, key: &mut SymbolKey, side: &[u32], symbol: u32) -> f64 {
+    /// `given` is what it may depend on besides the key's past.
+    pub fn observe<'a>(&mut self, key: &mut SymbolKey, given: impl Into<Given<'a>>, symbol: u32) -> f64 {
+        let given = given.into();
+        let side = given.side;
         let mut work = self.work.take().unwrap_or_default();
-        work.front = self.front(key, side);
+        work.front = self.front(key, given, std::mem::take(&mut work.front.reading));
         self.prefetch(&work.front, &self.spec.code.path(symbol));
         if let Some(n) = &self.network {
             let mut ids = [NONE; 16];
@@ -253,6 +291,9 @@ impl SymbolModel {
         let nats = walk(self, &mut work, symbol);
         if let Some(n) = &mut self.network {
             n.core.finish();
+        }
+        if let Some(n) = &mut self.numbers {
+            n.learn(given.numbers, self.spec.code, &work.front.reading, symbol);
         }
         self.follow.push(symbol, key.at(1), key.at(2));
         key.push(symbol, self.spec.code == Code::Byte);
@@ -287,6 +328,10 @@ impl Persist for SymbolModel {
         if let Some(n) = &mut self.network {
             n.core.persist(s)?;
             n.head.persist(s)?;
+        }
+        if let Some(n) = &mut self.numbers {
+            n.persist(s)?;
+            n.restore(self.spec.code);
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use crate::bits::BitHistory;
 use crate::code::{NIBBLES, Path};
 use crate::matching::Expectation;
 use crate::mixer::{GROUPS, MapPlace, Row};
+use crate::numbers::{Opinion, Reading};
 use crate::recency::{Recent, Sighting};
 use crate::share::EXPERTS_MAX;
 use surmise_lanes::{Block, LANES, madd, sigmoid, stretch};
@@ -31,9 +32,11 @@ pub const BIAS: usize = 6;
 pub const RECENT_SIDES: usize = 7;
 /// See [`NET`].
 pub const RECENT_RANK: usize = 8;
+/// The first of two lanes for what the event's numbers say.
+pub const NUMBERS: usize = 14;
 
 /// Selecting contexts of the mixer.
-pub const SETS: usize = 9;
+pub const SETS: usize = 10;
 
 /// What is fixed while one symbol is predicted.
 #[derive(Clone, Default)]
@@ -52,6 +55,8 @@ pub struct Front {
     pub place: u32,
     /// A hash of the event's other fields.
     pub side: u32,
+    /// What was seen in the event's numbers.
+    pub reading: Reading,
 }
 
 /// Where in the tree a decision stands.
@@ -100,6 +105,8 @@ pub struct Decision {
     pub sighting: Sighting,
     /// The network's stretched prediction.
     pub network: f32,
+    /// What the event's numbers say.
+    pub numbers: Opinion,
     /// Selected weights.
     pub selected: [u32; SETS],
     /// Outputs of the sets, stretched, and as probabilities.
@@ -271,7 +278,7 @@ pub fn expected_bit(e: &Expectation, at: &Place) -> i8 {
 }
 
 /// Initial weights of a mixer row for these inputs.
-pub fn initial_row(lanes: usize, recency: bool, network: bool) -> Row {
+pub fn initial_row(lanes: usize, recency: bool, network: bool, numbers: bool) -> Row {
     let mut r = [[0f32; LANES]; GROUPS];
     for i in 0..lanes {
         r[DIRECT][i] = 0.12;
@@ -282,6 +289,10 @@ pub fn initial_row(lanes: usize, recency: bool, network: bool) -> Row {
     r[OTHER][..4].fill(0.12);
     if network {
         r[OTHER][NET] = 0.12;
+    }
+    if numbers {
+        r[OTHER][NUMBERS] = 0.3;
+        r[OTHER][NUMBERS + 1] = 0.3;
     }
     if recency {
         r[OTHER][RECENT_SIDES] = 0.12;

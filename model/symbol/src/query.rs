@@ -7,8 +7,9 @@ use crate::code::Code;
 use crate::history::NOWHERE;
 use crate::key::SymbolKey;
 use crate::matching::LONGEST;
-use crate::model::SymbolModel;
+use crate::model::{Given, SymbolModel};
 use crate::node::{Decision, Front, Place};
+use crate::numbers::Reading;
 use crate::share;
 use crate::tables::{FRESH, UNSEEN};
 use crate::walk::{history_slot, nibble_key};
@@ -75,10 +76,10 @@ impl SymbolModel {
     }
 
     /// Moves a probe over a symbol, as if it had come.
-    pub fn advance(&self, probe: &mut Probe, side: &[u32], symbol: u32) {
+    pub fn advance<'a>(&self, probe: &mut Probe, given: impl Into<Given<'a>>, symbol: u32) {
         if let (Some(n), Some(hidden)) = (&self.network, &mut probe.hidden) {
             let mut ids = [NONE; 16];
-            let used = self.ids(&probe.key, side, &mut ids);
+            let used = self.ids(&probe.key, given.into().side, &mut ids);
             n.core.peek(hidden, &ids[..used], &[], &mut vec![0.0; n.core.width()]);
         }
         probe.key.push(symbol, self.spec.code == Code::Byte);
@@ -91,8 +92,14 @@ impl SymbolModel {
 
     /// The likeliest symbols of the key's next event with their probabilities, likeliest first. Only symbols below
     /// `known` are listed: those that have arrived. `keep` stops the walk early when it returns false.
-    pub fn likeliest(&self, probe: &Probe, side: &[u32], known: u32, mut keep: impl FnMut(u32, f64) -> bool) {
-        let mut w = self.walk_from(probe, side);
+    pub fn likeliest<'a>(
+        &self,
+        probe: &Probe,
+        given: impl Into<Given<'a>>,
+        known: u32,
+        mut keep: impl FnMut(u32, f64) -> bool,
+    ) {
+        let mut w = self.walk_from(probe, given.into());
         while let Some(b) = w.queue.pop() {
             if !b.complete {
                 expand(&mut w, b);
@@ -106,10 +113,10 @@ impl SymbolModel {
     }
 
     /// The `k` likeliest symbols; see [`SymbolModel::likeliest`].
-    pub fn top(&self, probe: &Probe, side: &[u32], known: u32, k: usize) -> Vec<(u32, f64)> {
+    pub fn top<'a>(&self, probe: &Probe, given: impl Into<Given<'a>>, known: u32, k: usize) -> Vec<(u32, f64)> {
         let mut v = Vec::with_capacity(k);
         if k > 0 {
-            self.likeliest(probe, side, known, |s, p| {
+            self.likeliest(probe, given, known, |s, p| {
                 v.push((s, p));
                 v.len() < k
             });
@@ -118,9 +125,9 @@ impl SymbolModel {
     }
 
     /// How many known symbols are likelier than this one (0: it is the likeliest), at most `max`.
-    pub fn rank(&self, probe: &Probe, side: &[u32], known: u32, symbol: u32, max: usize) -> usize {
+    pub fn rank<'a>(&self, probe: &Probe, given: impl Into<Given<'a>>, known: u32, symbol: u32, max: usize) -> usize {
         let mut n = 0;
-        self.likeliest(probe, side, known, |s, _| {
+        self.likeliest(probe, given, known, |s, _| {
             if s == symbol {
                 return false;
             }
@@ -131,9 +138,9 @@ impl SymbolModel {
     }
 
     /// The probability of one symbol.
-    pub fn probability(&self, probe: &Probe, side: &[u32], symbol: u32) -> f64 {
+    pub fn probability<'a>(&self, probe: &Probe, given: impl Into<Given<'a>>, symbol: u32) -> f64 {
         let path = self.spec.code.path(symbol);
-        let mut w = self.walk_from(probe, side);
+        let mut w = self.walk_from(probe, given.into());
         for depth in 0..path.len as usize {
             let Some(b) = w.queue.drain().find(|b| b.nibbles[..depth] == path.nibbles[..depth]) else { return 0.0 };
             expand(&mut w, b);
@@ -142,21 +149,21 @@ impl SymbolModel {
     }
 
     /// The probability of every known symbol below `known`: an exhaustive walk, for small codes and tests.
-    pub fn distribution(&self, probe: &Probe, side: &[u32], known: u32) -> Vec<f64> {
+    pub fn distribution<'a>(&self, probe: &Probe, given: impl Into<Given<'a>>, known: u32) -> Vec<f64> {
         let mut v = vec![0.0; known as usize];
-        self.likeliest(probe, side, known, |s, p| {
+        self.likeliest(probe, given, known, |s, p| {
             v[s as usize] = p;
             true
         });
         v
     }
 
-    fn walk_from(&self, probe: &Probe, side: &[u32]) -> Walk<'_> {
-        let front = self.front(&probe.key, side);
+    fn walk_from(&self, probe: &Probe, given: Given<'_>) -> Walk<'_> {
+        let front = self.front(&probe.key, given, Reading::default());
         let mut features = Vec::new();
         if let (Some(n), Some(hidden)) = (&self.network, &probe.hidden) {
             let mut ids = [NONE; 16];
-            let used = self.ids(&probe.key, side, &mut ids);
+            let used = self.ids(&probe.key, given.side, &mut ids);
             features.resize(n.core.width(), 0.0);
             n.core.peek(&mut hidden.clone(), &ids[..used], &[], &mut features);
         }

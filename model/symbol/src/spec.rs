@@ -47,6 +47,8 @@ pub struct Spec {
     pub contexts: Vec<(Context, Layout)>,
     /// How many other fields the model is told of.
     pub sides: usize,
+    /// How many numbers the model is told of.
+    pub numbers: usize,
     /// Whether the recency model takes part.
     pub recency: bool,
     /// Lines that the table of counts may grow to (a power of two).
@@ -59,6 +61,8 @@ pub struct Spec {
     pub past: usize,
     /// The network, if there is one.
     pub network: Option<NetworkSpec>,
+    /// Bytes that the learners of numbers may take.
+    pub numbers_bytes: usize,
     /// Seed of the network's weights.
     pub seed: u64,
 }
@@ -140,6 +144,8 @@ impl Spec {
             keyed: false,
             contexts: Vec::new(),
             sides: 0,
+            numbers: 0,
+            numbers_bytes: m / 8,
             recency: false,
             count_lines: floor(m / 8 / 64).max(256),
             history_rows: floor(m / 2 / 64).max(64),

@@ -4,7 +4,7 @@ use crate::code::{Code, Path};
 use crate::context::mix;
 use crate::model::{MAP_ROWS, SymbolModel, Work};
 use crate::node::{
-    BIAS, CONFIDENCE, DIRECT, Decision, Front, NET, OTHER, Place, RECENT_RANK, RECENT_SIDES, Tables, count,
+    BIAS, CONFIDENCE, DIRECT, Decision, Front, NET, NUMBERS, OTHER, Place, RECENT_RANK, RECENT_SIDES, Tables, count,
     expected_bit,
 };
 use crate::share::{EXPERTS_MAX, Nibble};
@@ -111,6 +111,10 @@ impl SymbolModel {
         d.network = network.clamp(-12.0, 12.0);
         other[NET] = d.network;
         other[BIAS] = 0.3;
+        if let Some(n) = &self.numbers {
+            d.numbers = n.opinion::<FMA>(&front.reading, at);
+            other[NUMBERS..NUMBERS + 2].copy_from_slice(&d.numbers.logits);
+        }
         if self.spec.recency {
             d.sighting = self.recency.look(&front.recent, at.mask, at.depth, at.node, at.shift);
             (other[RECENT_SIDES], other[RECENT_RANK]) = if d.sighting.any {
@@ -155,12 +159,19 @@ impl SymbolModel {
         }
         let mut n = self.orders;
         if self.network.is_some() {
-            let net = std::mem::take(&mut d.inputs[OTHER][NET]);
+            let other = d.inputs[OTHER];
+            for k in [NET, NUMBERS, NUMBERS + 1] {
+                d.inputs[OTHER][k] = 0.0;
+            }
             d.counts_only = self.counts_set.dot::<FMA>(d.selected[0], &d.inputs).clamp(-15.0, 15.0);
-            d.inputs[OTHER][NET] = net;
+            d.inputs[OTHER] = other;
             d.experts[n] = clip(sigmoid::<FMA>(d.counts_only));
             d.experts[n + 1] = clip(sigmoid::<FMA>(d.network));
             n += 2;
+        }
+        if self.numbers.is_some() {
+            d.experts[n] = clip(sigmoid::<FMA>(d.numbers.joint));
+            n += 1;
         }
         d.experts[n] = clip(mixed);
     }
@@ -199,6 +210,7 @@ impl SymbolModel {
             0,
             0,
             0,
+            0,
         ];
         if self.spec.code == Code::Byte && self.spec.sides == 0 {
             let base = if self.network.is_some() { 6 } else { 5 };
@@ -206,7 +218,11 @@ impl SymbolModel {
             d.selected[base + 1] = front.place;
         }
         if self.spec.sides > 0 {
-            d.selected[self.sets.len() - 1] = front.side & 255;
+            d.selected[self.sets.len() - 1 - usize::from(self.numbers.is_some())] = front.side & 255;
+        }
+        if self.numbers.is_some() {
+            let part = |x: f32| ((x + 8.0).clamp(0.0, 15.0)) as u32;
+            d.selected[self.sets.len() - 1] = part(d.numbers.logits[0]) * 16 + part(d.numbers.logits[1]);
         }
         d.finals = [node, m, front.last[0] & 255];
     }
@@ -220,9 +236,14 @@ impl SymbolModel {
             let (features, gradient) = n.core.features_and_gradient();
             n.head.learn(at.number, error, features, gradient);
             let mut inputs = d.inputs;
-            inputs[OTHER][NET] = 0.0;
+            for k in [NET, NUMBERS, NUMBERS + 1] {
+                inputs[OTHER][k] = 0.0;
+            }
             let rate = mixer_rate(self.symbols);
             self.counts_set.learn::<FMA>(d.selected[0], &inputs, (y - sigmoid::<FMA>(d.counts_only)) * rate);
+        }
+        if let Some(n) = &mut self.numbers {
+            n.learn_bit::<FMA>(&front.reading, at, &d.numbers, y);
         }
         for k in 0..3 {
             let e = (y - sigmoid::<FMA>(d.final_outputs[k])) * 0.002;

@@ -1,0 +1,130 @@
+//! The nearest past events: which symbols came with numbers like these.
+
+use surmise_lanes::{LANES, kernels, madd, sum};
+use surmise_state::{Persist, State, StateError};
+
+/// Neighbours that are asked.
+pub const NEAREST: usize = 8;
+
+/// A ring of past vectors and the symbols that came with them, searched in full.
+///
+/// A neighbour's weight falls with its squared distance in units of the mean of the nearest eight, so that there is no
+/// scale to choose.
+///
+/// Source: Fix and Hodges (1951), "Discriminatory analysis"; Dudani, "The distance-weighted k-nearest-neighbor rule"
+/// (1976).
+#[derive(Clone)]
+pub struct Neighbours {
+    width: usize,
+    most: usize,
+    vectors: Vec<f32>,
+    symbols: Vec<u32>,
+    next: usize,
+}
+
+/// The symbols of the nearest events and their weights, which sum to 1.
+#[derive(Clone, Default)]
+pub struct Near {
+    /// Symbol and weight.
+    pub list: [(u32, f32); NEAREST],
+    /// How many there are.
+    pub len: usize,
+}
+
+impl Neighbours {
+    /// Of at most `most` vectors of `width`, a multiple of 16.
+    pub fn new(width: usize, most: usize) -> Self {
+        Neighbours { width, most, vectors: Vec::new(), symbols: Vec::new(), next: 0 }
+    }
+
+    /// The nearest of the past.
+    pub fn near(&self, x: &[f32]) -> Near {
+        let mut best = [(f32::MAX, 0u32); NEAREST];
+        nearest(&self.vectors, &self.symbols, x, &mut best);
+        let len = self.symbols.len().min(NEAREST);
+        let mean = best[..len].iter().map(|b| b.0).sum::<f32>() / len.max(1) as f32 + 1e-9;
+        let mut near = Near { len, ..Near::default() };
+        let mut total = 0.0;
+        for (n, (d, s)) in near.list.iter_mut().zip(&best[..len]) {
+            *n = (*s, falling(4.0 * (1.0 - d / mean)));
+            total += n.1;
+        }
+        near.list[..len].iter_mut().for_each(|n| n.1 /= total);
+        near
+    }
+
+    /// Remembers a vector and its symbol in place of the oldest.
+    pub fn push(&mut self, x: &[f32], symbol: u32) {
+        if self.symbols.len() < self.most {
+            self.vectors.extend_from_slice(x);
+            self.symbols.push(symbol);
+        } else {
+            self.vectors[self.next * self.width..(self.next + 1) * self.width].copy_from_slice(x);
+            self.symbols[self.next] = symbol;
+            self.next = (self.next + 1) % self.most;
+        }
+    }
+}
+
+impl Persist for Neighbours {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.u32s("neighbour symbols", &mut self.symbols)?;
+        s.f32s("neighbour vectors", &mut self.vectors)?;
+        s.len("neighbour next", &mut self.next)?;
+        let n = self.symbols.len();
+        if n > self.most || self.vectors.len() != n * self.width || (self.next > 0 && self.next >= n) {
+            return Err(StateError::Invalid("neighbours"));
+        }
+        Ok(())
+    }
+}
+
+kernels! {
+fn nearest[FMA](vectors: &[f32], symbols: &[u32], x: &[f32], best: &mut [(f32, u32); NEAREST]) -> () {
+    for (v, s) in vectors.chunks_exact(x.len()).zip(symbols) {
+        let mut a = [0f32; LANES];
+        for (v, x) in v.as_chunks::<LANES>().0.iter().zip(x.as_chunks::<LANES>().0) {
+            for q in 0..LANES {
+                let d = v[q] - x[q];
+                a[q] = madd::<FMA>(d, d, a[q]);
+            }
+        }
+        let d = sum(&a);
+        if d < best[NEAREST - 1].0 {
+            let mut i = NEAREST - 1;
+            while i > 0 && best[i - 1].0 > d {
+                best[i] = best[i - 1];
+                i -= 1;
+            }
+            best[i] = (d, *s);
+        }
+    }
+}
+
+fn falling[FMA](x: f32) -> f32 {
+    surmise_lanes::exp::<FMA>(x)
+}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_are_found_and_the_oldest_give_way() {
+        let mut n = Neighbours::new(16, 32);
+        let v = |i: usize| std::array::from_fn::<f32, 16, _>(|j| ((i * 31 + j * 7) % 23) as f32);
+        for i in 0..50 {
+            n.push(&v(i), i as u32);
+        }
+        let x = v(40);
+        let near = n.near(&x);
+        let mut want: Vec<(f32, u32)> =
+            (18..50).map(|i| (v(i).iter().zip(&x).map(|(a, b)| (a - b) * (a - b)).sum(), i as u32)).collect();
+        want.sort_by(|a, b| a.0.total_cmp(&b.0));
+        assert_eq!((near.len, want[0].0), (8, 0.0));
+        assert!(near.list.iter().all(|(s, _)| want.iter().any(|w| w.1 == *s && w.0 <= want[7].0)), "{:?}", near.list);
+        assert!((near.list.iter().map(|l| l.1).sum::<f32>() - 1.0).abs() < 1e-5);
+        assert!(near.list[0].1 >= near.list[7].1);
+    }
+}
