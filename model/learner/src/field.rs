@@ -108,10 +108,8 @@ impl FieldModel {
         };
         let numbers: Vec<usize> =
             (0..schema.fields.len()).filter(|i| schema.fields[*i].kind == Kind::Number).take(NUMBERS_MAX).collect();
-        let records = |code: Code| Spec {
-            numbers: numbers.len(),
-            ..Spec::among_fields(code, true, memory, sides.len())
-        };
+        let records =
+            |code: Code| Spec { numbers: numbers.len(), ..Spec::among_fields(code, true, memory, sides.len()) };
         let model = match field.kind {
             Kind::Number => {
                 *columns += 1;

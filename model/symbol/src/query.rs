@@ -1,9 +1,10 @@
 //! Questions about a key's next symbol, answered without learning: the likeliest symbols, and the rank of one.
 //!
-//! The code tree is walked best first, so the cost depends on how many symbols are asked for and how sharp the
-//! prediction is, never on the size of the vocabulary.
+//! The code tree is walked best first, node by node: a node is asked only if it is likelier than the last symbol that
+//! is wanted. So the cost depends on how many symbols are asked for and how sharp the prediction is, never on the size
+//! of the vocabulary. The fifteen nodes of a nibble share one look-up of every context's line.
 
-use crate::code::Code;
+use crate::code::{Code, NIBBLES, Path};
 use crate::history::NOWHERE;
 use crate::key::SymbolKey;
 use crate::matching::LONGEST;
@@ -20,15 +21,29 @@ use surmise_network::{Hidden, NONE, Sequence};
 /// Branches less likely than this are not followed.
 const FAINT: f64 = 1e-7;
 
-/// A branch of the tree that has not been followed yet, or a symbol if it is complete.
+/// A nibble that the walk has reached: what its fifteen nodes have in common.
+struct Reached {
+    prefix: u32,
+    nibbles: [u8; NIBBLES],
+    depth: usize,
+    /// Recent symbols below it.
+    mask: u32,
+    /// Whether what each match expects lies below it.
+    alive: [bool; 2],
+    /// The outer mixture's weights before it.
+    outer: share::Walk,
+    /// The raw statistics of its nodes, by lane.
+    slots: [[u32; 16]; LANES],
+}
+
+/// A node that has not been asked yet (1..16), or a nibble's value (16..32).
 struct Branch {
     probability: f64,
-    prefix: u32,
-    nibbles: [u8; crate::code::NIBBLES],
-    depth: usize,
-    complete: bool,
-    /// The outer mixture's weights after the branch.
-    outer: share::Walk,
+    /// Which of the nibbles reached.
+    at: u32,
+    node: u32,
+    /// The outer mixture's weights before the node.
+    outer: share::Nibble,
 }
 
 impl PartialEq for Branch {
@@ -44,8 +59,8 @@ impl PartialOrd for Branch {
 }
 impl Ord for Branch {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        // among equals the earlier symbol is first, so that answers do not depend on the heap
-        self.probability.total_cmp(&other.probability).then(other.prefix.cmp(&self.prefix))
+        // among equals the one reached first, so that answers do not depend on the heap
+        self.probability.total_cmp(&other.probability).then((other.at, other.node).cmp(&(self.at, self.node)))
     }
 }
 
@@ -54,6 +69,7 @@ struct Walk<'a> {
     model: &'a SymbolModel,
     front: Front,
     features: Vec<f32>,
+    reached: Vec<Reached>,
     queue: BinaryHeap<Branch>,
     decision: Decision,
 }
@@ -101,12 +117,12 @@ impl SymbolModel {
     ) {
         let mut w = self.walk_from(probe, given.into());
         while let Some(b) = w.queue.pop() {
-            if !b.complete {
-                expand(&mut w, b);
-                continue;
-            }
-            let symbol = self.spec.code.symbol(b.prefix);
-            if symbol < known && !keep(symbol, b.probability) {
+            if b.node < 16 {
+                ask(&mut w, &b);
+            } else if let Some(symbol) = w.descend(&b)
+                && symbol < known
+                && !keep(symbol, b.probability)
+            {
                 break;
             }
         }
@@ -142,10 +158,18 @@ impl SymbolModel {
         let path = self.spec.code.path(symbol);
         let mut w = self.walk_from(probe, given.into());
         for depth in 0..path.len as usize {
-            let Some(b) = w.queue.drain().find(|b| b.nibbles[..depth] == path.nibbles[..depth]) else { return 0.0 };
-            expand(&mut w, b);
+            let nibble = u32::from(path.nibbles[depth]) | 16;
+            for shift in (0..4).rev() {
+                let Some(b) = w.queue.pop() else { return 0.0 };
+                ask(&mut w, &b);
+                w.queue.retain(|b| b.node == nibble >> shift);
+            }
+            let Some(b) = w.queue.pop() else { return 0.0 };
+            if w.descend(&b).is_some() {
+                return b.probability;
+            }
         }
-        w.queue.drain().find(|b| b.nibbles == path.nibbles).map_or(0.0, |b| b.probability)
+        0.0
     }
 
     /// The probability of every known symbol below `known`: an exhaustive walk, for small codes and tests.
@@ -167,15 +191,16 @@ impl SymbolModel {
             features.resize(n.core.width(), 0.0);
             n.core.peek(&mut hidden.clone(), &ids[..used], &[], &mut features);
         }
-        let root = Branch {
-            probability: 1.0,
-            prefix: 0,
-            nibbles: [0; crate::code::NIBBLES],
-            depth: 0,
-            complete: false,
-            outer: self.share.start(),
+        let mut w = Walk {
+            model: self,
+            front,
+            features,
+            reached: Vec::new(),
+            queue: BinaryHeap::new(),
+            decision: Decision::default(),
         };
-        Walk { model: self, front, features, queue: BinaryHeap::from([root]), decision: Decision::default() }
+        w.reach(1.0, 0, [0; NIBBLES], 0, self.share.start());
+        w
     }
 
     /// The raw statistics of every node of a nibble, by lane.
@@ -196,45 +221,64 @@ impl SymbolModel {
     }
 }
 
-kernels! {
-/// Follows a branch by one nibble.
-fn expand[FMA](w: &mut Walk<'_>, b: Branch) -> () {
-    let m = w.model;
-    let slots = m.slots(&w.front, b.depth, b.prefix);
-    // expectations hold only on the paths that they agree with
-    let kept = w.front.expected;
-    for e in &mut w.front.expected {
-        e.alive &= e.path.len as usize > b.depth && e.path.nibbles[..b.depth] == b.nibbles[..b.depth];
+impl Walk<'_> {
+    /// Puts a nibble's first node into the queue.
+    fn reach(&mut self, probability: f64, prefix: u32, nibbles: [u8; NIBBLES], depth: usize, outer: share::Walk) {
+        let m = self.model;
+        let mask = if m.spec.recency { self.front.recent.within(&nibbles, depth) } else { 0 };
+        // expectations hold only on the paths that they agree with
+        let agrees = |p: &Path| p.len as usize > depth && p.nibbles[..depth] == nibbles[..depth];
+        let alive = [0, 1].map(|q| self.front.expected[q].alive && agrees(&self.front.expected[q].path));
+        let slots = m.slots(&self.front, depth, prefix);
+        let at = self.reached.len() as u32;
+        self.queue.push(Branch { probability, at, node: 1, outer: outer.nibble() });
+        self.reached.push(Reached { prefix, nibbles, depth, mask, alive, outer, slots });
     }
-    let mut at = Place { depth: b.depth, prefix: b.prefix, nibbles: b.nibbles, ..Place::default() };
-    at.mask = if m.spec.recency { w.front.recent.within(&b.nibbles, b.depth) } else { 0 };
-    let mut probability = [0f64; 32];
-    let mut outer = [b.outer.nibble(); 32];
-    probability[1] = b.probability;
-    for node in 1..16u32 {
-        let n = node as usize;
-        if probability[n] < FAINT { continue; }
-        at.node = node;
-        at.shift = 3 - node.ilog2();
-        at.number = m.spec.code.node(at.depth, at.prefix, node);
-        for i in 0..m.lanes { w.decision.slots[i] = slots[i][n]; }
-        let logit = m.network.as_ref().map_or(0.0, |x| x.head.logit(at.number, &w.features));
-        let p = f64::from(m.predict::<FMA>(&w.front, &at, logit, &mut w.decision, &outer[n]));
-        probability[2 * n] = probability[n] * (1.0 - p);
-        probability[2 * n + 1] = probability[n] * p;
-        for bit in 0..2 {
-            outer[2 * n + bit] = outer[n];
-            outer[2 * n + bit].step(&w.decision.experts, bit == 1);
+
+    /// Goes down from a nibble's value: to its symbol if the path is complete, or to the next nibble.
+    fn descend(&mut self, b: &Branch) -> Option<u32> {
+        let r = &self.reached[b.at as usize];
+        let (mut nibbles, depth, value) = (r.nibbles, r.depth, b.node - 16);
+        nibbles[depth] = value as u8;
+        let prefix = r.prefix << 4 | value;
+        if depth + 1 == self.model.spec.code.length(nibbles[0]) {
+            return Some(self.model.spec.code.symbol(prefix));
         }
+        let outer = r.outer.after(&b.outer);
+        self.reach(b.probability, prefix, nibbles, depth + 1, outer);
+        None
     }
-    w.front.expected = kept;
-    for v in 0..16usize {
-        if probability[16 + v] < FAINT { continue; }
-        let mut nibbles = b.nibbles;
-        nibbles[b.depth] = v as u8;
-        let depth = b.depth + 1;
-        let complete = depth == m.spec.code.length(nibbles[0]);
-        w.queue.push(Branch { probability: probability[16 + v], prefix: b.prefix << 4 | v as u32, nibbles, depth, complete, outer: b.outer.after(&outer[16 + v]) });
+}
+
+kernels! {
+/// Asks a node and queues both its sides.
+fn ask[FMA](w: &mut Walk<'_>, b: &Branch) -> () {
+    let m = w.model;
+    let r = &w.reached[b.at as usize];
+    for q in 0..2 {
+        w.front.expected[q].alive = r.alive[q];
+    }
+    let at = Place {
+        depth: r.depth,
+        prefix: r.prefix,
+        nibbles: r.nibbles,
+        node: b.node,
+        shift: 3 - b.node.ilog2(),
+        number: m.spec.code.node(r.depth, r.prefix, b.node),
+        mask: r.mask,
+    };
+    for i in 0..m.lanes {
+        w.decision.slots[i] = r.slots[i][b.node as usize];
+    }
+    let logit = m.network.as_ref().map_or(0.0, |x| x.head.logit(at.number, &w.features));
+    let p = f64::from(m.predict::<FMA>(&w.front, &at, logit, &mut w.decision, &b.outer));
+    for (bit, q) in [(0, 1.0 - p), (1, p)] {
+        let probability = b.probability * q;
+        if probability >= FAINT {
+            let mut outer = b.outer;
+            outer.step(&w.decision.experts, bit == 1);
+            w.queue.push(Branch { probability, at: b.at, node: 2 * b.node + bit, outer });
+        }
     }
 }
 }

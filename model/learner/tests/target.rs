@@ -1,0 +1,74 @@
+//! Supervised use: one field given the others.
+
+use surmise_event::{Data, Datum, Field, Kind, Limits, Record, Schema};
+use surmise_learner::{Learner, Options};
+
+struct Random(u64);
+
+impl Random {
+    fn uniform(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as f64 / f64::from(1 << 24)
+    }
+
+    /// Near to normal, by the sum of twelve.
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
+    }
+}
+
+fn learner(fields: Vec<Field>, target: &str) -> Learner {
+    let options = Options { memory_mib: 4, target: Some(target.into()), ..Options::default() };
+    let mut l = Learner::new(Schema::new(fields), options).expect("the target is a field");
+    l.set_ranks(true);
+    l
+}
+
+fn see(l: &mut Learner, fields: Vec<(Box<str>, Datum)>) {
+    let r = Record { data: Data::Fields(fields), ..Record::default() };
+    let e = l.bind(&r, &Limits::default()).expect("the record fits");
+    l.observe(&e);
+}
+
+/// Twelve classes from forty numbers, nearest of two centres each: the class stands first in the schema, and its
+/// numbers after it are of the same event all the same, as it is the target.
+#[test]
+fn a_class_is_learnt_from_dozens_of_numbers() {
+    let mut r = Random(7);
+    let centres: Vec<Vec<f64>> = (0..24).map(|_| (0..40).map(|_| r.normal()).collect()).collect();
+    let names: Vec<String> = (0..40).map(|i| format!("n{i}")).collect();
+    let fields = [Field::new("class", Kind::Category)].into_iter();
+    let fields = fields.chain(names.iter().map(|n| Field::new(n.as_str(), Kind::Number))).collect();
+    let mut l = learner(fields, "class");
+    for i in 0..2500 {
+        l.set_scoring(i >= 1000);
+        let c = (r.uniform() * 24.0) as usize;
+        let class = Datum::Text(format!("c{}", c % 12).into());
+        let numbers = names.iter().zip(&centres[c]).map(|(n, x)| {
+            let missing = r.uniform() < 0.05;
+            (n.as_str().into(), if missing { Datum::Null } else { Datum::Number(300.0 + 20.0 * (x + r.normal())) })
+        });
+        let numbers: Vec<_> = numbers.collect();
+        see(&mut l, [("class".into(), class)].into_iter().chain(numbers).collect());
+    }
+    let f = l.report().fields["class"].clone();
+    assert!(f.top1.unwrap() > 0.95 && f.loss_bits < 0.3, "{:?} {}", f.top1, f.loss_bits);
+}
+
+/// y = a x + b + noise: from event 200 on, the error is the noise.
+#[test]
+fn a_line_is_learnt_to_its_noise_floor_within_two_hundred_events() {
+    for (a, b, noise) in [(2.5, -40.0, 1.0), (-300.0, 7.0, 25.0)] {
+        let mut r = Random(11);
+        let mut l = learner(vec![Field::new("y", Kind::Number), Field::new("x", Kind::Number)], "y");
+        for i in 0..1200 {
+            l.set_scoring(i >= 200);
+            let x = 10.0 + 3.0 * r.normal();
+            let y = a * x + b + noise * r.normal();
+            see(&mut l, vec![("x".into(), Datum::Number(x)), ("y".into(), Datum::Number(y))]);
+        }
+        let f = l.report().fields["y"].clone();
+        let rmse = f.mse.unwrap().sqrt();
+        assert!(rmse < 1.08 * noise, "{rmse} against a noise of {noise}");
+    }
+}
