@@ -84,6 +84,15 @@ impl Code {
         }
     }
 
+    /// The smallest symbol below a node (1..16) or value (16..32) of the nibble at `depth`, after these nibbles.
+    #[inline]
+    pub fn least(self, depth: usize, nibbles: &[u8; NIBBLES], node: u32) -> u32 {
+        let value = (node << (node.leading_zeros() - 27)) & 15;
+        let first = if depth == 0 { value as u8 } else { nibbles[0] };
+        let prefix = nibbles[..depth].iter().fold(0, |p, n| p << 4 | u32::from(*n)) << 4 | value;
+        self.symbol(prefix << (4 * (self.length(first) - depth - 1)))
+    }
+
     /// A number of the tree node that is reached by `depth` nibbles packed into `prefix` and then by `node` (1..16)
     /// within the next nibble. Nodes are dense by arrival, so arrays indexed by them grow with the vocabulary.
     #[inline]
@@ -131,6 +140,26 @@ mod tests {
                 let prefix = p.nibbles[..p.len as usize].iter().fold(0, |a, n| a << 4 | u32::from(*n));
                 assert_eq!(code.symbol(prefix), id, "{code:?} {id}");
                 assert!(seen.insert((p.len, prefix)));
+            }
+        }
+    }
+
+    #[test]
+    fn the_least_symbol_below_a_node_is_the_least() {
+        for code in [Code::Byte, Code::Arrival] {
+            let ids: Vec<u32> = (0..if code == Code::Byte { 256 } else { 6000 }).collect();
+            let mut least = std::collections::HashMap::new();
+            for id in ids {
+                let p = code.path(id);
+                for depth in 0..p.len as usize {
+                    let mut before = [0; NIBBLES];
+                    before[..depth].copy_from_slice(&p.nibbles[..depth]);
+                    for shift in 0..5 {
+                        let node = (u32::from(p.nibbles[depth]) | 16) >> shift;
+                        let l = *least.entry((depth, before, node)).or_insert(id);
+                        assert_eq!(code.least(depth, &before, node), l, "{code:?} {id} {depth} {node}");
+                    }
+                }
             }
         }
     }

@@ -72,6 +72,8 @@ struct Walk<'a> {
     reached: Vec<Reached>,
     queue: BinaryHeap<Branch>,
     decision: Decision,
+    /// Only symbols below it are of interest.
+    known: u32,
 }
 
 /// A copy of a key's state that a question may move forward without the model learning anything.
@@ -115,7 +117,7 @@ impl SymbolModel {
         known: u32,
         mut keep: impl FnMut(u32, f64) -> bool,
     ) {
-        let mut w = self.walk_from(probe, given.into());
+        let mut w = self.walk_from(probe, given.into(), known);
         while let Some(b) = w.queue.pop() {
             if b.node < 16 {
                 ask(&mut w, &b);
@@ -156,7 +158,7 @@ impl SymbolModel {
     /// The probability of one symbol.
     pub fn probability<'a>(&self, probe: &Probe, given: impl Into<Given<'a>>, symbol: u32) -> f64 {
         let path = self.spec.code.path(symbol);
-        let mut w = self.walk_from(probe, given.into());
+        let mut w = self.walk_from(probe, given.into(), u32::MAX);
         for depth in 0..path.len as usize {
             let nibble = u32::from(path.nibbles[depth]) | 16;
             for shift in (0..4).rev() {
@@ -182,7 +184,7 @@ impl SymbolModel {
         v
     }
 
-    fn walk_from(&self, probe: &Probe, given: Given<'_>) -> Walk<'_> {
+    fn walk_from(&self, probe: &Probe, given: Given<'_>, known: u32) -> Walk<'_> {
         let front = self.front(&probe.key, given, Reading::default());
         let mut features = Vec::new();
         if let (Some(n), Some(hidden)) = (&self.network, &probe.hidden) {
@@ -198,6 +200,7 @@ impl SymbolModel {
             reached: Vec::new(),
             queue: BinaryHeap::new(),
             decision: Decision::default(),
+            known,
         };
         w.reach(1.0, 0, [0; NIBBLES], 0, self.share.start());
         w
@@ -206,6 +209,10 @@ impl SymbolModel {
     /// The raw statistics of every node of a nibble, by lane.
     fn slots(&self, front: &Front, depth: usize, prefix: u32) -> [[u32; 16]; LANES] {
         let mut t = [[0u32; 16]; LANES];
+        for i in 0..self.lanes {
+            let k = nibble_key(front.hashes[i], depth, prefix);
+            if self.counted >> i & 1 == 1 { self.counts.prefetch(k) } else { self.histories.prefetch(k) }
+        }
         for i in 0..self.lanes {
             let k = nibble_key(front.hashes[i], depth, prefix);
             if self.counted >> i & 1 == 1 {
@@ -274,10 +281,11 @@ fn ask[FMA](w: &mut Walk<'_>, b: &Branch) -> () {
     let p = f64::from(m.predict::<FMA>(&w.front, &at, logit, &mut w.decision, &b.outer));
     for (bit, q) in [(0, 1.0 - p), (1, p)] {
         let probability = b.probability * q;
-        if probability >= FAINT {
+        let node = 2 * b.node + bit;
+        if probability >= FAINT && m.spec.code.least(r.depth, &r.nibbles, node) < w.known {
             let mut outer = b.outer;
             outer.step(&w.decision.experts, bit == 1);
-            w.queue.push(Branch { probability, at: b.at, node: 2 * b.node + bit, outer });
+            w.queue.push(Branch { probability, at: b.at, node, outer });
         }
     }
 }
