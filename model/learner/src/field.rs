@@ -181,19 +181,18 @@ fn network(options: &Options, preset: Preset, spec: &Spec) -> Option<NetworkSpec
         NetworkSize::Large => 128,
     };
     let bytes = spec.code == Code::Byte && spec.sides == 0;
-    // embeddings take 18 values of 4 bytes per unit and symbol: keep them within a third of the ceiling
-    let rows = (options.memory_mib as usize * (1 << 20) / 3 / (hidden * 18 * 8)).max(256);
-    Some(NetworkSpec {
+    let largest = NetworkSpec {
         layers: 2,
         hidden,
         chunk: if bytes { 16 } else { 8 },
         rate: if hidden > 64 { 3e-3 } else { 5e-3 },
         head_rate: if bytes { 2e-3 } else { 5e-3 },
         lags: 3,
-        rows_max: 1 << rows.min(1 << 16).ilog2(),
+        rows_max: 1 << 16,
         nodes_max: 1 << 14,
         engine: options.engine,
-    })
+    };
+    largest.within((options.memory_mib.max(1) as usize) << 18, spec.code, spec.sides)
 }
 
 /// The hash under which other fields see a symbol.

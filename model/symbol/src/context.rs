@@ -34,6 +34,9 @@ pub enum Context {
     Side(u16, u8),
 }
 
+/// Symbols of a session beyond which its multiset is no context any more.
+const BAG_MAX: u32 = 64;
+
 /// Mixes a word into a hash.
 #[inline(always)]
 pub fn mix(h: u32, x: u32) -> u32 {
@@ -60,7 +63,11 @@ impl Context {
             Context::Above1 => mix(key.line.above(), key.at(1)),
             Context::Above => mix(key.line.column(), key.line.above()),
             Context::Field => mix(mix(key.line.field, key.line.field_hash), 3),
-            Context::Bag(last) => mix(key.bag, if last { key.at(1) } else { 0 }),
+            Context::Bag(last) => {
+                // a bag that goes on growing is new at every event, and would fill the tables of a quiet stream
+                let bag = if key.length() <= BAG_MAX { key.bag } else { 0 };
+                mix(bag, if last { key.at(1) } else { 0 })
+            }
             Context::Position => mix(key.length.min(255), 0),
             Context::Side(fields, n) => {
                 let h = side

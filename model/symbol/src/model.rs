@@ -21,9 +21,6 @@ use surmise_lanes::LANES;
 use surmise_network::{NONE, Rates, Recurrence, Sequence, Shape, TreeHead};
 use surmise_state::{Persist, State, StateError};
 
-/// Rows of the hashed probability map.
-pub(crate) const MAP_ROWS: u32 = 1 << 12;
-
 /// What a symbol may depend on besides its key's past.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Given<'a> {
@@ -126,7 +123,7 @@ impl SymbolModel {
         let text = spec.code == Code::Byte && spec.sides == 0;
         let optional = [(has_net, 4096), (text, 256), (text, 256), (spec.sides > 0, 256), (has_numbers, 256)];
         let sizes = [256, 256, 256, 256, 2048].into_iter().chain(optional.into_iter().filter(|o| o.0).map(|o| o.1));
-        let sets: Vec<WeightSet> = sizes.map(|n| WeightSet::new(n, row)).collect();
+        let sets: Vec<WeightSet> = sizes.map(|n| WeightSet::new(n.min(spec.mixer_rows), row)).collect();
         const ORDERS: [&str; 8] =
             ["order-0", "order-1", "order-2", "order-3", "order-4", "order-5", "order-6", "order-7"];
         let mut names: Vec<&'static str> = (0..orders)
@@ -150,14 +147,18 @@ impl SymbolModel {
             counts: CountTable::new(spec.count_lines),
             histories: HistoryTable::new(spec.history_rows),
             past: History::new(spec.past, spec.keyed),
-            follow: Followers::new(spec.contexts.iter().any(|c| c.0 == Context::Followers)),
+            follow: Followers::new(if spec.contexts.iter().any(|c| c.0 == Context::Followers) {
+                spec.follower_pairs
+            } else {
+                0
+            }),
             maps,
             matches: [MatchModel::new(0, 4, spec.match_entries), MatchModel::new(1, 8, spec.match_entries)],
             recency: Recency::default(),
             finals: std::array::from_fn(|_| FinalMixer::new(sets.len())),
             sets,
-            counts_set: WeightSet::new(256, initial_row(lanes, spec.recency, false, false)),
-            refine: [ProbabilityMap::new(256), ProbabilityMap::new(MAP_ROWS as usize)],
+            counts_set: WeightSet::new(256.min(spec.mixer_rows), initial_row(lanes, spec.recency, false, false)),
+            refine: [ProbabilityMap::new(256), ProbabilityMap::new(spec.map_rows)],
             share: FixedShare::new(names.len()),
             network,
             numbers: has_numbers.then(|| Box::new(Numbers::new(spec.numbers, spec.numbers_bytes, spec.seed))),

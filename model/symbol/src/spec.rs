@@ -59,6 +59,12 @@ pub struct Spec {
     pub match_entries: usize,
     /// Symbols of the past that are held for matches (a power of two).
     pub past: usize,
+    /// Rows of weights that a mixer set may have (a power of two); further contexts share.
+    pub mixer_rows: usize,
+    /// Rows of the hashed probability map (a power of two).
+    pub map_rows: usize,
+    /// Pairs of bytes whose followers are told apart (a power of two).
+    pub follower_pairs: usize,
     /// The network, if there is one.
     pub network: Option<NetworkSpec>,
     /// Bytes that the learners of numbers may take.
@@ -91,7 +97,7 @@ impl Spec {
             (Context::SkipWord, B),
             (Context::Followers, A),
         ];
-        Spec { code: Code::Byte, keyed, contexts, sides: 0, recency: false, ..Spec::sized(memory_mib) }
+        Spec { code: Code::Byte, keyed, contexts, sides: 0, recency: false, ..Spec::sized(keyed, memory_mib) }
     }
 
     /// The recipe for symbols of an open vocabulary: log keys, clicks, requests.
@@ -110,7 +116,7 @@ impl Spec {
             (Context::Skip(0b10), B),
             (Context::Skip(0b100), B),
         ];
-        Spec { code: Code::Arrival, keyed, contexts, sides: 0, recency: true, ..Spec::sized(memory_mib) }
+        Spec { code: Code::Arrival, keyed, contexts, sides: 0, recency: true, ..Spec::sized(keyed, memory_mib) }
     }
 
     /// The recipe for one category among the fields of a record: fewer orders of its own, more of the other fields.
@@ -132,27 +138,68 @@ impl Spec {
             contexts.push((Context::Side(1 << i, 0), A));
             contexts.push((Context::Side(1 << i, 1), A));
         }
-        Spec { code, keyed, contexts, sides, recency: code == Code::Arrival, ..Spec::sized(memory_mib) }
+        Spec { code, keyed, contexts, sides, recency: code == Code::Arrival, ..Spec::sized(keyed, memory_mib) }
     }
 
-    fn sized(memory_mib: u32) -> Spec {
-        // a third for histories, an eighth for counts, the rest for the past, the mixers and the network
+    /// Shares of a ceiling in MiB. What is fixed weighs more when it is small, so the tables take less of it then.
+    fn sized(keyed: bool, memory_mib: u32) -> Spec {
         let m = (memory_mib.max(1) as usize) << 20;
-        let floor = |n: usize| 1usize << (usize::BITS - 1 - n.max(1).leading_zeros());
+        let small = m < 8 << 20;
+        let link = if keyed { 12 } else { 4 };
         Spec {
             code: Code::Arrival,
-            keyed: false,
+            keyed,
             contexts: Vec::new(),
             sides: 0,
             numbers: 0,
             numbers_bytes: m / 8,
             recency: false,
             count_lines: floor(m / 8 / 64).max(256),
-            history_rows: floor(m / 2 / 64).max(64),
-            match_entries: floor(m / 32 / 4).clamp(1 << 12, 1 << 18),
-            past: floor(m / 8 / 4).clamp(1 << 12, 1 << 22),
+            history_rows: floor(m / if small { 4 } else { 2 } / 64).max(64),
+            match_entries: floor(m / 64 / 4).clamp(1 << 9, 1 << 18),
+            past: floor(m / if small { 16 } else { 8 } / link).clamp(1 << 10, 1 << 22),
+            mixer_rows: floor(m / if small { 64 } else { 32 } / 320).min(1 << 12),
+            map_rows: floor(m / 32 / 132).min(1 << 12),
+            follower_pairs: floor(m / 64 / 2).min(1 << 16),
             network: None,
             seed: 1,
+        }
+    }
+}
+
+/// The largest power of two that is not larger.
+fn floor(n: usize) -> usize {
+    1 << n.max(1).ilog2()
+}
+
+impl NetworkSpec {
+    /// The nearest network that takes at most so many bytes: fewer rows and nodes for an open vocabulary, then a
+    /// smaller width, then one lag, then rows that bytes share; none if even that is too large.
+    pub fn within(mut self, bytes: usize, code: Code, sides: usize) -> Option<NetworkSpec> {
+        // a weight and its mean squared gradient
+        const WEIGHT: usize = 8;
+        loop {
+            let gates = self.layers * 3 * self.hidden;
+            let tables = (self.lags + sides.min(4)) * gates * WEIGHT;
+            let node = self.layers * self.hidden * WEIGHT + 12;
+            let fixed = gates * (self.hidden + 1) * WEIGHT + self.chunk * self.layers * self.hidden * 8 * 4;
+            let (rows, nodes) = match code {
+                Code::Byte => (256, 512),
+                Code::Arrival => (floor(bytes / 2 / tables), floor(bytes * 2 / 5 / node)),
+            };
+            let (rows, nodes) = (rows.min(self.rows_max), nodes.min(self.nodes_max));
+            let least = if code == Code::Arrival { 64 } else { 256 };
+            if rows >= least && nodes >= 256 && rows * tables + nodes * node + fixed <= bytes {
+                return Some(NetworkSpec { rows_max: rows, nodes_max: nodes, ..self });
+            }
+            if self.hidden > 16 {
+                self.hidden /= 2;
+            } else if self.lags > 1 {
+                self.lags = 1;
+            } else {
+                let fits = 64 * tables + 512 * node + fixed <= bytes;
+                return fits.then_some(NetworkSpec { rows_max: 64, nodes_max: 512, ..self });
+            }
         }
     }
 }

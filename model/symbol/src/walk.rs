@@ -2,7 +2,7 @@
 
 use crate::code::{Code, Path};
 use crate::context::mix;
-use crate::model::{MAP_ROWS, SymbolModel, Work};
+use crate::model::{SymbolModel, Work};
 use crate::node::{
     BIAS, CONFIDENCE, DIRECT, Decision, Front, NET, NUMBERS, OTHER, Place, RECENT_RANK, RECENT_SIDES, Tables, count,
     expected_bit,
@@ -138,8 +138,8 @@ impl SymbolModel {
         }
         d.stretched = ((d.final_outputs[0] + d.final_outputs[1] + d.final_outputs[2]) * (1.0 / 3.0)).clamp(-15.0, 15.0);
         let (a0, p0) = self.refine[0].refine(d.finals[0], d.stretched);
-        let hash =
-            mix(mix(mix(front.last[0], front.last[1]), at.prefix * 16 + at.node), at.depth as u32) & (MAP_ROWS - 1);
+        let hash = mix(mix(mix(front.last[0], front.last[1]), at.prefix * 16 + at.node), at.depth as u32)
+            & (self.spec.map_rows as u32 - 1);
         let (a1, p1) = self.refine[1].refine(hash, d.stretched);
         d.places = [p0, p1];
         let mixed = 0.5 * sigmoid::<FMA>(d.stretched) + 0.25 * (a0 + a1);
@@ -223,6 +223,10 @@ impl SymbolModel {
         if self.numbers.is_some() {
             let part = |x: f32| ((x + 8.0).clamp(0.0, 15.0)) as u32;
             d.selected[self.sets.len() - 1] = part(d.numbers.logits[0]) * 16 + part(d.numbers.logits[1]);
+        }
+        // under a low ceiling contexts share rows
+        for s in &mut d.selected {
+            *s &= self.spec.mixer_rows as u32 - 1;
         }
         d.finals = [node, m, front.last[0] & 255];
     }
