@@ -18,12 +18,13 @@ use surmise_state::{Persist, State, StateError};
 pub const NUMBERS_MAX: usize = 1024;
 /// Symbols beyond which the softmax gives way to units at nodes.
 const CLASSES_MAX: usize = 64;
-/// Probability that each side of a node keeps, whatever is said.
-const FLOOR: f32 = 1e-3;
+/// Probability that each side of a node has besides what the layer, or the nearest events, give it: what little lies
+/// below a node must not decide.
+const DOUBT: [f32; 2] = [2e-4, 1e-2];
 /// Learning rate of the units at nodes.
 const NODE_RATE: f32 = 5e-3;
 /// Learning rate of the expert's two weights.
-const BLEND_RATE: f32 = 0.005;
+const BLEND_RATE: f32 = 0.01;
 
 /// The learners; see the module.
 #[derive(Clone)]
@@ -103,10 +104,10 @@ impl Numbers {
         let layer = if self.wide {
             self.nodes.logit(at.number, &r.features).clamp(-8.0, 8.0)
         } else {
-            logit::<FMA>(self.paths.iter().zip(r.classes.iter().copied()), at)
+            logit::<FMA>(self.paths.iter().zip(r.classes.iter().copied()), at, DOUBT[0])
         };
         let near = &r.near.list[..r.near.len];
-        let near = logit::<FMA>(r.near_paths.iter().zip(near.iter().map(|n| n.1)), at);
+        let near = logit::<FMA>(r.near_paths.iter().zip(near.iter().map(|n| n.1)), at, DOUBT[1]);
         let joint = madd::<FMA>(self.blend[0], layer, self.blend[1] * near).clamp(-12.0, 12.0);
         Opinion { logits: [layer, near], joint }
     }
@@ -142,8 +143,8 @@ impl Numbers {
 
 /// ln of the odds that one of these symbols lies on the side of 1, given that it lies below the node.
 #[inline(always)]
-fn logit<'a, const FMA: bool>(symbols: impl Iterator<Item = (&'a Path, f32)>, at: &Place) -> f32 {
-    let mut sides = [0f32; 2];
+fn logit<'a, const FMA: bool>(symbols: impl Iterator<Item = (&'a Path, f32)>, at: &Place, doubt: f32) -> f32 {
+    let mut sides = [doubt; 2];
     for (path, p) in symbols {
         let x = u32::from(path.nibbles[at.depth]);
         let below = path.len as usize > at.depth
@@ -151,13 +152,7 @@ fn logit<'a, const FMA: bool>(symbols: impl Iterator<Item = (&'a Path, f32)>, at
             && path.nibbles[..at.depth] == at.nibbles[..at.depth];
         sides[(x >> at.shift & 1) as usize] += if below { p } else { 0.0 };
     }
-    let total = sides[0] + sides[1];
-    if total > 1e-6 { ratio::<FMA>(sides[1] / total) } else { 0.0 }
-}
-
-#[inline(always)]
-fn ratio<const FMA: bool>(p: f32) -> f32 {
-    stretch::<FMA>(madd::<FMA>(p, 1.0 - 2.0 * FLOOR, FLOOR))
+    stretch::<FMA>(sides[1] / (sides[0] + sides[1]))
 }
 
 impl Persist for Numbers {
