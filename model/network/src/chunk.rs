@@ -69,7 +69,17 @@ impl Chunk {
             (self.filled, self.open) = (0, false);
             return Err(StateError::Invalid("chunk.filled"));
         }
-        let n = self.rows();
+        self.persist_rows(s, shape, self.rows())
+    }
+
+    /// Walks over a chunk that is full.
+    pub fn persist_full(&mut self, s: &mut State<'_>, shape: &Shape) -> Result<(), StateError> {
+        s.section("full chunk")?;
+        same(s, "chunk.steps", shape.chunk)?;
+        self.persist_rows(s, shape, shape.chunk)
+    }
+
+    fn persist_rows(&mut self, s: &mut State<'_>, shape: &Shape, n: usize) -> Result<(), StateError> {
         s.u32s_fixed("chunk.ids", &mut self.ids[..n * shape.tables])?;
         s.f32s_fixed("chunk.dense", &mut self.dense[..n * shape.dense])?;
         s.u32s_fixed("chunk.links", &mut self.links[..n])?;

@@ -8,13 +8,7 @@
 //! dfdx computes the gradients; the step is made by the update rule of `rule.rs`, the same as for the kernels (dfdx's
 //! Adam has its eps outside the root and updates rows that nothing touched).
 
-use crate::{
-    NONE, Shape as Sizes,
-    chunk::Chunk,
-    kernels::{self, CLAMP, HUGE},
-    layer::Layer,
-    rule::Rule,
-};
+use crate::{NONE, Shape as Sizes, chunk::Chunk, gradients::LayerGradients, kernels::CLAMP, layer::Layer};
 use dfdx::prelude::*;
 
 type Tape1 = OwnedTape<f32, Cpu>;
@@ -196,41 +190,8 @@ pub(crate) fn forward(shape: &Sizes, layers: &[Layer], chunk: &mut Chunk, r: usi
     }
 }
 
-/// The gradients of one layer, in the layout of its arrays.
-pub(crate) struct Gradients {
-    /// For each table its named rows and their gradients.
-    tables: Vec<(Vec<u32>, Vec<f32>)>,
-    dense: Vec<f32>,
-    below: Vec<f32>,
-    bias: Vec<f32>,
-}
-
-impl Gradients {
-    /// Whether every gradient is finite, and no larger than the fused engine would allow.
-    pub fn are_finite(&self) -> bool {
-        let tables = self.tables.iter().flat_map(|t| &t.1);
-        tables.chain(&self.dense).chain(&self.below).chain(&self.bias).all(|g| g.abs() <= HUGE)
-    }
-
-    /// Updates the layer.
-    pub fn update(&self, layer: &mut Layer, rule: &Rule) {
-        let g = layer.bias.w.len();
-        for ((ids, rows), table) in self.tables.iter().zip(&mut layer.tables) {
-            for (id, row) in ids.iter().zip(rows.chunks_exact(g)) {
-                let at = *id as usize * g..(*id as usize + 1) * g;
-                kernels::update(row, &mut table.param.w[at.clone()], &mut table.param.v[at], rule);
-            }
-        }
-        for (gradient, p) in
-            [(&self.dense, &mut layer.dense), (&self.below, &mut layer.below), (&self.bias, &mut layer.bias)]
-        {
-            kernels::update(gradient, &mut p.w, &mut p.v, rule);
-        }
-    }
-}
-
 /// Gradients of every layer for the first `n` rows of the chunk, by dfdx's backward pass.
-pub(crate) fn gradients(shape: &Sizes, layers: &[Layer], chunk: &Chunk, n: usize) -> Vec<Gradients> {
+pub(crate) fn gradients(shape: &Sizes, layers: &[Layer], chunk: &Chunk, n: usize) -> Vec<LayerGradients> {
     let dev = Cpu::default();
     let (hidden, width) = (shape.hidden, shape.width());
     let named: Vec<Named> =
@@ -262,7 +223,7 @@ pub(crate) fn gradients(shape: &Sizes, layers: &[Layer], chunk: &Chunk, n: usize
 }
 
 /// Puts the gates' gradients side by side again.
-fn collect(p: &Pass, named: &[Named], g: &dfdx::tensor::Gradients<f32, Cpu>, hidden: usize) -> Gradients {
+fn collect(p: &Pass, named: &[Named], g: &dfdx::tensor::Gradients<f32, Cpu>, hidden: usize) -> LayerGradients {
     let join = |rows: usize, parts: [Vec<f32>; 3]| -> Vec<f32> {
         (0..rows).flat_map(|r| parts.iter().flat_map(move |p| &p[r * hidden..(r + 1) * hidden])).copied().collect()
     };
@@ -277,7 +238,7 @@ fn collect(p: &Pass, named: &[Named], g: &dfdx::tensor::Gradients<f32, Cpu>, hid
         let parts = [0, 1, 2].map(|j: usize| g.get(&p.weights[j].tables[k]).as_vec());
         (n.ids.clone(), join(n.ids.len(), parts))
     };
-    Gradients {
+    LayerGradients {
         tables: named.iter().enumerate().map(table).collect(),
         dense: matrices(|w| &w.dense),
         below: matrices(|w| &w.below),

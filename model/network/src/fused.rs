@@ -1,6 +1,14 @@
 //! The default engine: hand-written kernels over the parameter arrays.
 
-use crate::{NONE, Shape, chunk::Chunk, kernels, layer::Layer, rule::Rule};
+use crate::{
+    NONE, Shape,
+    aligned::Aligned,
+    chunk::Chunk,
+    gradients::{Gradients, LayerGradients},
+    kernels,
+    layer::Layer,
+    rule::Rule,
+};
 
 /// Forward through one layer: `gates` becomes z, c, o. `below` is y of the layer below, empty in the first.
 pub(crate) fn layer_forward(
@@ -84,9 +92,15 @@ impl Work {
     }
 }
 
-/// Backward through the first `n` rows: the gates of every layer become dL/du, and dy is completed. Returns whether all of it is
-/// finite.
-pub(crate) fn backward(shape: &Shape, layers: &[Layer], chunk: &mut Chunk, work: &mut Work, n: usize) -> bool {
+/// Backward through the first `n` rows: the gates of every layer become dL/du, and dy is completed. `below` gives W of
+/// a layer. Returns whether all of it is finite.
+pub(crate) fn backward<'a>(
+    shape: &Shape,
+    below: impl Fn(usize) -> &'a [f32],
+    chunk: &mut Chunk,
+    work: &mut Work,
+    n: usize,
+) -> bool {
     let (hidden, width) = (shape.hidden, shape.width());
     let mut finite = true;
     for l in (0..shape.layers).rev() {
@@ -106,7 +120,7 @@ pub(crate) fn backward(shape: &Shape, layers: &[Layer], chunk: &mut Chunk, work:
             dh,
         );
         if l > 0 {
-            kernels::input_back(hidden, gates, &layers[l].below.w, &mut chunk.dy[..n * width], width, (l - 1) * hidden);
+            kernels::input_back(hidden, gates, below(l), &mut chunk.dy[..n * width], width, (l - 1) * hidden);
         }
     }
     finite
@@ -156,4 +170,49 @@ pub(crate) fn update(shape: &Shape, layers: &mut [Layer], chunk: &Chunk, work: &
             }
         }
     }
+}
+
+/// The gradients of a full chunk, apart from the weights; nothing if they are not finite.
+pub(crate) fn gradients(shape: &Shape, below: &[Aligned], chunk: &Chunk) -> Option<Gradients> {
+    let (mut chunk, mut work, n) = (chunk.clone(), Work::new(shape), shape.chunk);
+    if !backward(shape, |l| &below[l], &mut chunk, &mut work, n) {
+        return None;
+    }
+    let (g, width, hidden) = (3 * shape.hidden, shape.width(), shape.hidden);
+    let rule = Rule::probe();
+    let mut all = Vec::with_capacity(shape.layers);
+    for (l, below) in below.iter().enumerate() {
+        let du = &chunk.layers[l].gates[..n * g];
+        let product = |inputs: usize, x: &[f32], stride: usize, off: usize| {
+            let mut gradient = vec![0.0; inputs * g];
+            let mut weights = vec![0.0; inputs * g];
+            kernels::outer_update(inputs, x, stride, off, du, g, &mut weights, &mut gradient, &rule);
+            gradient
+        };
+        all.push(LayerGradients {
+            tables: Vec::with_capacity(shape.tables),
+            dense: if shape.dense > 0 { product(shape.dense, &chunk.dense, shape.dense, 0) } else { Vec::new() },
+            below: if below.is_empty() {
+                Vec::new()
+            } else {
+                product(hidden, &chunk.y, width, (l.max(1) - 1) * hidden)
+            },
+            bias: product(1, &work.ones, 1, 0),
+        });
+    }
+    for k in 0..shape.tables {
+        work.chain(shape, &chunk.ids, k, n);
+        let firsts: Vec<usize> = (0..n).filter(|r| work.first[*r]).collect();
+        let ids: Vec<u32> = firsts.iter().map(|r| chunk.ids[r * shape.tables + k]).collect();
+        for (l, layer) in all.iter_mut().enumerate() {
+            let du = &chunk.layers[l].gates[..n * g];
+            let mut rows = vec![0.0; firsts.len() * g];
+            let mut weights = vec![0.0; g];
+            for (r, row) in firsts.iter().zip(rows.chunks_exact_mut(g)) {
+                kernels::row_update(*r, &work.next[..n], du, &mut weights, row, &rule);
+            }
+            layer.tables.push((ids.clone(), rows));
+        }
+    }
+    Some(Gradients(all))
 }

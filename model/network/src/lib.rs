@@ -15,6 +15,10 @@
 //! one step by [`Rates`]. Steps of many sequences may interleave in a chunk: each has a [`Sequence`], and gradients
 //! flow along each sequence's own steps.
 //!
+//! The update of a chunk takes effect at the start of the next one, or [`Recurrence::delayed`] by a number of chunks: a
+//! place among the steps, never a moment in time. So a [`Teacher`] can work it out beside, on another core, and what is
+//! learnt depends on the delay alone.
+//!
 //! Two engines compute the same network over the same parameter arrays; see [`Engine`].
 //!
 //! Every sum has a fixed order and no system mathematics library is called: with the default engine the same steps
@@ -25,8 +29,10 @@ mod chunk;
 mod dense;
 mod dfdx_engine;
 mod fused;
+mod gradients;
 mod kernels;
 mod layer;
+mod lesson;
 mod linear;
 mod recurrence;
 mod rule;
@@ -37,6 +43,7 @@ mod tensor;
 mod tree;
 
 pub use dense::{DenseLayer, SoftmaxHead};
+pub use lesson::{Lesson, Teacher};
 pub use linear::LinearHead;
 pub use recurrence::Recurrence;
 pub use rule::Rates;

@@ -6,10 +6,13 @@ use crate::{
     chunk::Chunk,
     dfdx_engine,
     fused::{self, Work},
+    gradients::Gradients,
     layer::Layer,
+    lesson::{self, Lesson, Teacher},
     rule::Rule,
     tensor::{same, tensor},
 };
+use std::{collections::VecDeque, sync::Arc};
 use surmise_state::{Persist, State, StateError};
 
 /// Dense inputs are held within ± this, so that no product of theirs overflows.
@@ -50,6 +53,10 @@ pub struct Recurrence {
     /// beta2 to the power of `updates`.
     decay: f64,
     work: Work,
+    delay: usize,
+    /// Full chunks whose updates have not taken effect, oldest first.
+    lessons: VecDeque<Arc<Lesson>>,
+    teacher: Option<Teacher>,
 }
 
 impl Recurrence {
@@ -72,7 +79,22 @@ impl Recurrence {
             rejected: 0,
             decay: 1.0,
             work: Work::new(&shape),
+            delay: 0,
+            lessons: VecDeque::new(),
+            teacher: None,
         }
+    }
+
+    /// The same, but the update of chunk k takes effect at the start of chunk k + 1 + `chunks`. Its gradient is that
+    /// under the weights that were in force during chunk k.
+    pub fn delayed(mut self, chunks: usize) -> Self {
+        self.delay = chunks;
+        self
+    }
+
+    /// Who works out gradients beside. With a delay of zero nobody does.
+    pub fn set_teacher(&mut self, teacher: Option<Teacher>) {
+        self.teacher = teacher;
     }
 
     /// The sizes.
@@ -122,7 +144,7 @@ impl Recurrence {
         for (i, to) in chunk.dense[r * shape.dense..(r + 1) * shape.dense].iter_mut().enumerate() {
             *to = sane(dense.get(i));
         }
-        let number = self.updates + self.rejected;
+        let number = self.updates + self.rejected + self.lessons.len() as u64;
         let linked = seq.chunk == number && (seq.row as usize) < r;
         chunk.links[r] = if linked { seq.row } else { NONE };
         for (rows, h) in chunk.layers.iter_mut().zip(seq.h.chunks_exact(hidden)) {
@@ -165,16 +187,32 @@ impl Recurrence {
         self.chunk.dy[r * width..(r + 1) * width].copy_from_slice(&self.gradient);
         self.chunk.filled += 1;
         if self.chunk.filled == self.shape.chunk {
-            let mut decay = self.decay;
-            let rule = self.rates.rule(&mut decay);
-            if self.learn(self.shape.chunk, &rule) {
-                self.updates += 1;
-                self.decay = decay;
-            } else {
-                self.rejected += 1;
-            }
-            self.chunk.filled = 0;
+            self.close();
         }
+    }
+
+    /// Learns from the chunk, which is full, or hands it over and learns from the one whose turn it is.
+    fn close(&mut self) {
+        let mut decay = self.decay;
+        let rule = self.rates.rule(&mut decay);
+        let learnt = if self.delay == 0 {
+            Some(self.learn(self.shape.chunk, &rule))
+        } else {
+            let full = std::mem::replace(&mut self.chunk, Chunk::new(&self.shape));
+            let lesson = Arc::new(Lesson::of(&self.shape, &self.layers, full, self.engine));
+            if let Some(teacher) = &self.teacher {
+                teacher(lesson.clone());
+            }
+            self.lessons.push_back(lesson);
+            let due = (self.lessons.len() > self.delay).then(|| self.lessons.pop_front()).flatten();
+            due.map(|l| l.gradients().map(|g| g.update(&mut self.layers, &rule)).is_some())
+        };
+        match learnt {
+            Some(true) => (self.updates, self.decay) = (self.updates + 1, decay),
+            Some(false) => self.rejected += 1,
+            None => {}
+        }
+        self.chunk.filled = 0;
     }
 
     /// Updates that were made, one for each chunk.
@@ -230,21 +268,15 @@ impl Recurrence {
         let Recurrence { shape, layers, chunk, work, .. } = self;
         match self.engine {
             Engine::Fused => {
-                let finite = fused::backward(shape, layers, chunk, work, n);
+                let finite = fused::backward(shape, |l| &layers[l].below.w, chunk, work, n);
                 if finite {
                     fused::update(shape, layers, chunk, work, n, rule);
                 }
                 finite
             }
             Engine::Dfdx => {
-                let all = dfdx_engine::gradients(shape, layers, chunk, n);
-                let finite = all.iter().all(dfdx_engine::Gradients::are_finite);
-                if finite {
-                    for (layer, g) in layers.iter_mut().zip(&all) {
-                        g.update(layer, rule);
-                    }
-                }
-                finite
+                let all = Gradients::by_dfdx(shape, layers, chunk, n);
+                all.map(|g| g.update(layers, rule)).is_some()
             }
         }
     }
@@ -260,9 +292,7 @@ impl Recurrence {
             it.chunk.dy[r * width..(r + 1) * width].copy_from_slice(&it.gradient);
         }
         it.layers.iter_mut().flat_map(Layer::params).for_each(|p| p.v.fill(0.0));
-        let mut rule = it.rates.rule(&mut 1.0);
-        rule.probe = true;
-        it.learn(n, &rule);
+        it.learn(n, &Rule::probe());
         it.named(|p| p.v.to_vec())
     }
 
@@ -309,6 +339,7 @@ impl Persist for Recurrence {
         same(s, "tables", self.shape.tables)?;
         same(s, "dense", self.shape.dense)?;
         same(s, "rows_max", self.rows_max)?;
+        same(s, "delay", self.delay)?;
         s.u64("updates", &mut self.updates)?;
         s.u64("rejected", &mut self.rejected)?;
         s.f64("decay", &mut self.decay)?;
@@ -331,6 +362,20 @@ impl Persist for Recurrence {
                 l.tables[i % tables].reach(*id as usize, self.rows_max);
             }
         }
-        Ok(())
+        if self.delay == 0 {
+            return Ok(());
+        }
+        let mut lessons = Vec::from(std::mem::take(&mut self.lessons));
+        let r = lesson::persist(&mut lessons, s, &self.shape, &self.layers, self.engine, self.delay);
+        for lesson in &lessons {
+            for (i, id) in lesson.chunk.ids.iter().enumerate().filter(|(_, id)| **id != NONE) {
+                if *id as usize >= self.rows_max {
+                    return Err(StateError::Invalid("lesson.ids"));
+                }
+                self.layers.iter_mut().for_each(|l| l.tables[i % tables].reach(*id as usize, self.rows_max));
+            }
+        }
+        self.lessons = lessons.into();
+        r
     }
 }

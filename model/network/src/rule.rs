@@ -35,7 +35,7 @@ pub(crate) struct Rule {
     pub unbias: f32,
     /// eps², at least 1e-30 so that the root is of a normal number.
     pub floor: f32,
-    /// Leave the gradient in place of the second moment and the weight alone (for tests).
+    /// Leave the gradient in place of the second moment and the weight alone.
     pub probe: bool,
 }
 
@@ -52,5 +52,12 @@ impl Rates {
             floor: (self.eps * self.eps).max(1e-30),
             probe: false,
         }
+    }
+}
+
+impl Rule {
+    /// Leaves gradients in place of second moments, and weights alone.
+    pub(crate) fn probe() -> Rule {
+        Rule { probe: true, ..Rates::default().rule(&mut 1.0) }
     }
 }

@@ -1,0 +1,140 @@
+//! Updates that take effect later: at a place among the steps, whoever works them out, and whenever.
+
+mod common;
+use common::Rng;
+use std::sync::{Arc, mpsc};
+use surmise_network::{Engine, NONE, Rates, Recurrence, Sequence, Shape, Teacher};
+use surmise_state::Persist;
+
+const SHAPE: Shape = Shape { layers: 2, hidden: 32, tables: 2, dense: 1, chunk: 8 };
+
+fn network(delay: usize, seed: u64, engine: Engine) -> Recurrence {
+    Recurrence::new(SHAPE, Rates::default(), 64, seed, engine).delayed(delay)
+}
+
+/// Steps of two sequences in turn, with a loss that pulls every feature to a value that its place decides.
+fn run(net: &mut Recurrence, keys: &mut [Sequence; 2], rng: &mut Rng, steps: usize) -> Vec<Vec<f32>> {
+    let mut all = Vec::new();
+    for _ in 0..steps {
+        let ids = [rng.below(40) as u32, rng.below(5) as u32];
+        net.step(&mut keys[rng.below(2) as usize], &ids, &[rng.f()]);
+        let (y, dy) = net.features_and_gradient();
+        for (i, (y, d)) in y.iter().zip(dy).enumerate() {
+            *d += y - if (i + ids[0] as usize).is_multiple_of(3) { 0.5 } else { -0.2 };
+        }
+        all.push(net.features().to_vec());
+        net.finish();
+    }
+    all
+}
+
+fn keys() -> [Sequence; 2] {
+    [Sequence::new(&SHAPE), Sequence::new(&SHAPE)]
+}
+
+/// A thread that works lessons out, as fast as it can.
+fn teacher() -> Teacher {
+    let (give, take) = mpsc::channel();
+    std::thread::spawn(move || {
+        let take: mpsc::Receiver<Arc<surmise_network::Lesson>> = take;
+        take.iter().for_each(|lesson| lesson.work());
+    });
+    Arc::new(move |lesson| give.send(lesson).unwrap())
+}
+
+#[test]
+fn what_is_learnt_depends_on_the_delay_and_on_nothing_else() {
+    let mut seen = Vec::new();
+    for delay in 0..4 {
+        let mut alone = network(delay, 1, Engine::Fused);
+        let features = run(&mut alone, &mut keys(), &mut Rng(3), 400);
+        let mut taught = network(delay, 1, Engine::Fused);
+        taught.set_teacher(Some(teacher()));
+        assert_eq!(features, run(&mut taught, &mut keys(), &mut Rng(3), 400), "delay {delay}");
+        // a teacher who lets every other lesson fall
+        let mut lazy = network(delay, 1, Engine::Fused);
+        let count = std::sync::atomic::AtomicUsize::new(0);
+        lazy.set_teacher(Some(Arc::new(move |lesson| {
+            if count.fetch_add(1, std::sync::atomic::Ordering::Relaxed).is_multiple_of(2) {
+                lesson.work();
+            }
+        })));
+        assert_eq!(features, run(&mut lazy, &mut keys(), &mut Rng(3), 400), "delay {delay}");
+        let state = alone.encode();
+        assert_eq!((&state, &state), (&taught.encode(), &lazy.encode()), "delay {delay}");
+        assert_eq!(alone.updates(), 50 - delay as u64);
+        assert!(!seen.contains(&features), "delay {delay} makes no difference");
+        seen.push(features);
+    }
+}
+
+/// The largest difference of two sets of weights, over the rows that both have.
+fn apart(a: &Recurrence, b: &Recurrence) -> f32 {
+    let differences = |((_, a), (_, b)): (&(String, Vec<f32>), &(String, Vec<f32>))| {
+        a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    };
+    a.weights().iter().zip(&b.weights()).map(differences).fold(0.0, f32::max)
+}
+
+#[test]
+fn an_update_takes_effect_where_it_is_said_to() {
+    for delay in 1..4 {
+        let (mut late, mut ka, mut rng) = (network(delay, 1, Engine::Fused), keys(), Rng(8));
+        run(&mut late, &mut ka, &mut rng, SHAPE.chunk * (delay + 1) - 1);
+        let mut first = network(0, 1, Engine::Fused);
+        assert_eq!(apart(&late, &first), 0.0, "no update before its time");
+        run(&mut late, &mut ka, &mut rng, 1);
+        // the first chunk alone makes the first update
+        run(&mut first, &mut keys(), &mut Rng(8), SHAPE.chunk);
+        assert_eq!((late.updates(), first.updates()), (1, 1));
+        assert!(apart(&first, &network(0, 1, Engine::Fused)) > 1e-3);
+        assert!(apart(&late, &first) < 1e-7, "delay {delay}: {}", apart(&late, &first));
+    }
+}
+
+#[test]
+fn a_restored_network_goes_on_bit_for_bit_with_lessons_under_way() {
+    for engine in [Engine::Fused, Engine::Dfdx] {
+        for cut in [0, 1, 7, 8, 9, 15, 16, 23, 24, 40] {
+            let mut a = network(2, 1, engine);
+            a.set_teacher(Some(teacher()));
+            let (mut ka, mut rng) = (keys(), Rng(4));
+            run(&mut a, &mut ka, &mut rng, cut);
+            let state = a.encode();
+            let mut b = network(2, 77, engine);
+            run(&mut b, &mut keys(), &mut Rng(5), 30);
+            b.decode(&state).unwrap();
+            assert_eq!(state, b.encode(), "{engine} {cut}");
+            let mut kb = ka.clone();
+            let mut again = Rng(rng.0);
+            let (x, y) = (run(&mut a, &mut ka, &mut rng, 40), run(&mut b, &mut kb, &mut again, 40));
+            assert!(x == y, "{engine} {cut}");
+            assert_eq!(a.encode(), b.encode(), "{engine} {cut}");
+        }
+    }
+    let mut other = network(1, 1, Engine::Fused);
+    assert!(other.decode(&network(2, 1, Engine::Fused).encode()).is_err(), "another delay is another network");
+}
+
+#[test]
+fn engines_agree_about_delayed_updates() {
+    let both = [Engine::Fused, Engine::Dfdx].map(|e| {
+        let mut net = network(2, 1, e);
+        run(&mut net, &mut keys(), &mut Rng(6), 64)
+    });
+    let worst = both[0].iter().flatten().zip(both[1].iter().flatten()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst < 1e-4, "{worst}");
+}
+
+#[test]
+fn a_lesson_that_is_not_finite_changes_no_weight() {
+    let mut net = network(1, 1, Engine::Fused);
+    let mut seq = Sequence::new(&SHAPE);
+    for t in 0..24 {
+        net.step(&mut seq, &[1, NONE], &[0.0]);
+        net.gradient().fill(if t < 8 { f32::NAN } else { 0.1 });
+        net.finish();
+    }
+    assert_eq!((net.rejected(), net.updates()), (1, 1));
+    assert!(net.weights().iter().all(|(_, w)| w.iter().all(|x| x.is_finite())));
+}
