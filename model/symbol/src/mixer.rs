@@ -3,11 +3,16 @@
 //! Mahoney, "Adaptive Weighing of Context Models for Lossless Data Compression" (2005), and its successors. Rows of
 //! weights appear when they are first learnt, so that a quiet stream stays small.
 
-use surmise_lanes::{Block, LANES, add_scaled, dot};
+use surmise_lanes::{Block, LANES, add_scaled, dot, madd};
 use surmise_state::{Persist, State, StateError};
 
 /// Blocks of inputs: probabilities, histories, the ISSE chain, confidences, and everything else.
 pub const GROUPS: usize = 5;
+
+/// A row's rate of learning falls from the sum of these to the second.
+const RATE_FIRST: f32 = 0.018;
+/// See [`RATE_FIRST`].
+const RATE_MIN: f32 = 0.001;
 
 /// One weight per input.
 pub type Row = [Block; GROUPS];
@@ -18,12 +23,14 @@ pub struct WeightSet {
     /// Row of each context; 0 is the initial row that all start from.
     index: Vec<u32>,
     rows: Vec<Row>,
+    /// What each row has learnt from: 8 e² + .2 for every error e.
+    learnt: Vec<f32>,
 }
 
 impl WeightSet {
     /// A set for `contexts` contexts that all start from `initial`.
     pub fn new(contexts: usize, initial: Row) -> Self {
-        WeightSet { index: vec![0; contexts], rows: vec![initial] }
+        WeightSet { index: vec![0; contexts], rows: vec![initial], learnt: vec![0.0] }
     }
 
     /// The mixed prediction in the stretched domain.
@@ -32,15 +39,23 @@ impl WeightSet {
         dot::<FMA, GROUPS>(&self.rows[self.index[context as usize] as usize], inputs)
     }
 
-    /// Moves the weights along the inputs.
+    /// Moves the weights along the levelled inputs against an error (bit − probability).
+    ///
+    /// A row's rate falls with the squared errors that it has seen rather than with the stream's length: a row that is
+    /// met for the first time late still learns fast, and one that is seldom wrong keeps its rate for when it is. The
+    /// floor keeps every row able to follow.
     #[inline(always)]
-    pub fn learn<const FMA: bool>(&mut self, context: u32, inputs: &Row, step: f32) {
+    pub fn learn<const FMA: bool>(&mut self, context: u32, levelled: &Row, error: f32) {
         let slot = &mut self.index[context as usize];
         if *slot == 0 {
             *slot = self.rows.len() as u32;
             self.rows.push(self.rows[0]);
+            self.learnt.push(0.0);
         }
-        add_scaled::<FMA, GROUPS>(&mut self.rows[*slot as usize], inputs, step);
+        let n = &mut self.learnt[*slot as usize];
+        *n = madd::<FMA>(8.0 * error, error, *n + 0.2).min(1e6);
+        let rate = RATE_MIN + RATE_FIRST / madd::<FMA>(0.002, *n, 1.0);
+        add_scaled::<FMA, GROUPS>(&mut self.rows[*slot as usize], levelled, error * rate);
     }
 }
 
@@ -50,11 +65,68 @@ impl Persist for WeightSet {
         let n = s.begin("mixer rows", self.rows.len(), std::mem::size_of::<Row>())?;
         if s.is_reading() {
             self.rows.resize(n, [[0.0; LANES]; GROUPS]);
+            self.learnt.resize(n, 0.0);
         }
         if self.index.iter().any(|i| *i as usize >= self.rows.len()) {
             return Err(StateError::Invalid("mixer index"));
         }
-        self.rows.iter_mut().flatten().try_for_each(|b| s.f32s_fixed("mixer row", b))
+        self.rows.iter_mut().flatten().try_for_each(|b| s.f32s_fixed("mixer row", b))?;
+        s.f32s_fixed("mixer learnt", &mut self.learnt)
+    }
+}
+
+/// The mean square of every input, by which steps are levelled: inputs that are small learn as fast as large ones.
+///
+/// A diagonal preconditioner as in RMSprop, but of the inputs alone and shared by all rows, so it costs one pass per
+/// decision and no state per weight.
+#[derive(Clone)]
+pub struct Levels {
+    decisions: u64,
+    power: Row,
+    scale: Row,
+}
+
+impl Default for Levels {
+    fn default() -> Self {
+        Levels { decisions: 0, power: [[0.0; LANES]; GROUPS], scale: [[1.0; LANES]; GROUPS] }
+    }
+}
+
+impl Levels {
+    /// The inputs, each divided by its own root mean square; learns that from them.
+    #[inline(always)]
+    pub fn level<const FMA: bool>(&mut self, inputs: &Row) -> Row {
+        // a nibble has four decisions: every third one sees all four places in turn
+        if self.decisions.is_multiple_of(3) {
+            let rate = (1.0 / ((self.decisions / 3) as f32 + 2.5)).max(0.0015);
+            for (p, x) in self.power.iter_mut().zip(inputs) {
+                for i in 0..LANES {
+                    p[i] = madd::<FMA>(rate, madd::<FMA>(x[i], x[i], -p[i]), p[i]);
+                }
+            }
+        }
+        if self.decisions & 63 == 0 {
+            for (s, p) in self.scale.iter_mut().zip(&self.power) {
+                for i in 0..LANES {
+                    s[i] = 3.0 / (p[i] + 0.1).sqrt();
+                }
+            }
+        }
+        self.decisions += 1;
+        let mut levelled = *inputs;
+        for (x, s) in levelled.iter_mut().zip(&self.scale) {
+            for i in 0..LANES {
+                x[i] *= s[i];
+            }
+        }
+        levelled
+    }
+}
+
+impl Persist for Levels {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.u64("levels decisions", &mut self.decisions)?;
+        self.power.iter_mut().chain(&mut self.scale).try_for_each(|b| s.f32s_fixed("levels", b))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::followers::Followers;
 use crate::history::History;
 use crate::key::SymbolKey;
 use crate::matching::MatchModel;
-use crate::mixer::{FinalMixer, ProbabilityMap, WeightSet};
+use crate::mixer::{FinalMixer, Levels, ProbabilityMap, WeightSet};
 use crate::node::{Decision, Front, Maps, initial_row};
 use crate::recency::{Recency, Recent};
 use crate::share::{EXPERTS_MAX, FixedShare};
@@ -47,6 +47,7 @@ pub struct SymbolModel {
     pub(crate) matches: [MatchModel; 2],
     pub(crate) recency: Recency,
     pub(crate) sets: Vec<WeightSet>,
+    pub(crate) levels: Levels,
     pub(crate) counts_set: WeightSet,
     pub(crate) finals: [FinalMixer; 3],
     pub(crate) refine: [ProbabilityMap; 2],
@@ -95,7 +96,7 @@ impl SymbolModel {
         let row = initial_row(lanes, spec.recency, has_net);
         let sizes = [256, 256, 256, 256, 2048, 4096, 256, 256, 256];
         let text = spec.code == Code::Byte && spec.sides == 0;
-        let used = if has_net { 6 } else { 5 } + usize::from(spec.sides > 0) + if text { 2 } else { 0 };
+        let used = if has_net { 6 } else { 5 } + usize::from(spec.sides > 0) + if text { 3 } else { 0 };
         let sets: Vec<WeightSet> = (0..used)
             .map(|i| WeightSet::new(if spec.sides > 0 && i + 1 == used { 256 } else { sizes[i] }, row))
             .collect();
@@ -125,6 +126,7 @@ impl SymbolModel {
             recency: Recency::default(),
             finals: std::array::from_fn(|_| FinalMixer::new(sets.len())),
             sets,
+            levels: Levels::default(),
             counts_set: WeightSet::new(256, initial_row(lanes, spec.recency, false)),
             refine: [ProbabilityMap::new(256), ProbabilityMap::new(MAP_ROWS as usize)],
             share: FixedShare::new(names.len()),
@@ -280,6 +282,7 @@ impl Persist for SymbolModel {
         self.matches.iter_mut().try_for_each(|m| m.persist(s))?;
         self.recency.persist(s)?;
         self.sets.iter_mut().try_for_each(|m| m.persist(s))?;
+        self.levels.persist(s)?;
         self.counts_set.persist(s)?;
         self.finals.iter_mut().try_for_each(|m| m.persist(s))?;
         self.refine.iter_mut().try_for_each(|m| m.persist(s))?;
