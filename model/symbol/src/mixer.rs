@@ -3,6 +3,7 @@
 //! Mahoney, "Adaptive Weighing of Context Models for Lossless Data Compression" (2005), and its successors. Rows of
 //! weights appear when they are first learnt, so that a quiet stream stays small.
 
+use crate::tables::prefetch;
 use surmise_lanes::{Block, LANES, add_scaled, dot, madd};
 use surmise_state::{Persist, State, StateError};
 
@@ -192,6 +193,14 @@ impl ProbabilityMap {
     pub fn new(contexts: usize) -> Self {
         let identity = std::array::from_fn(|j| surmise_lanes::sigmoid::<false>((j as f32 - 16.0) * 0.5));
         ProbabilityMap { index: vec![0; contexts], rows: vec![identity] }
+    }
+
+    /// Asks the processor for a context's buckets ahead of their use.
+    #[inline(always)]
+    pub fn prefetch(&self, context: u32) {
+        let r = &self.rows[self.index[context as usize] as usize];
+        prefetch(&r[0]);
+        prefetch(&r[16]);
     }
 
     /// The refined probability of a stretched prediction.

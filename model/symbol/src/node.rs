@@ -188,6 +188,9 @@ impl Maps {
         let (mut error, mut rate, mut slower) = ([0f32; LANES], [0f32; LANES], [0f32; LANES]);
         for i in 0..LANES {
             error[i] = (bit - sigmoid::<FMA>(d.chain_out[i])) * CHAIN_RATE;
+        }
+        // a loop of its own, as gathering in it would keep the one above from being vectorised
+        for i in 0..LANES {
             rate[i] = self.rate[d.maps[i] as usize & 4095];
         }
         for i in 0..LANES {

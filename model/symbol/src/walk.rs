@@ -74,6 +74,9 @@ impl SymbolModel {
     ) -> f32 {
         let t = Tables::get();
         let lanes = self.lanes;
+        let hash =
+            mix(mix(mix(front.last[0], front.last[1]), at.prefix * 16 + at.node), at.depth as u32) & (MAP_ROWS - 1);
+        self.refine[1].prefetch(hash);
         for i in 0..LANES {
             let s = d.slots[i];
             d.counts[i] = s >> 16 & 255;
@@ -135,8 +138,6 @@ impl SymbolModel {
         }
         d.stretched = ((d.final_outputs[0] + d.final_outputs[1] + d.final_outputs[2]) * (1.0 / 3.0)).clamp(-15.0, 15.0);
         let (a0, p0) = self.refine[0].refine(d.finals[0], d.stretched);
-        let hash =
-            mix(mix(mix(front.last[0], front.last[1]), at.prefix * 16 + at.node), at.depth as u32) & (MAP_ROWS - 1);
         let (a1, p1) = self.refine[1].refine(hash, d.stretched);
         d.places = [p0, p1];
         let mixed = 0.3 * sigmoid::<FMA>(d.stretched) + 0.35 * (a0 + a1);
