@@ -221,14 +221,14 @@ impl SymbolModel {
     #[inline(always)]
     fn learn<const FMA: bool>(&mut self, front: &mut Front, at: &Place, lines: &[u32; LANES], d: &Decision, bit: u32) {
         let y = bit as f32;
-        let levelled = self.levels.level::<FMA>(&d.inputs);
+        let mut levelled = self.levels.level::<FMA>(&d.inputs);
         if let Some(n) = &mut self.network {
             let error = sigmoid::<FMA>(d.network) - y;
             let (features, gradient) = n.core.features_and_gradient();
             n.head.learn(at.number, error, features, gradient);
-            let mut counts = levelled;
-            counts[OTHER][NET] = 0.0;
-            self.counts_set.learn::<FMA>(d.selected[0], &counts, y - sigmoid::<FMA>(d.counts_only));
+            let network = std::mem::take(&mut levelled[OTHER][NET]);
+            self.counts_set.learn::<FMA>(d.selected[0], &levelled, y - sigmoid::<FMA>(d.counts_only));
+            levelled[OTHER][NET] = network;
         }
         for k in 0..3 {
             let e = (y - sigmoid::<FMA>(d.final_outputs[k])) * 0.002;
