@@ -242,3 +242,49 @@ impl Persist for ProbabilityMap {
         self.rows.iter_mut().try_for_each(|r| s.f32s_fixed("map row", r))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Large inputs are levelled to three times their sign, whatever their scale, and small ones are not blown up.
+    #[test]
+    fn inputs_are_levelled_by_their_root_mean_square() {
+        let mut levels = Levels::default();
+        let mut last = [[0f32; LANES]; GROUPS];
+        for t in 0..5000 {
+            let sign = if t % 7 < 3 { -1.0 } else { 1.0 };
+            let mut x = [[0f32; LANES]; GROUPS];
+            (x[0][0], x[1][3], x[4][15]) = (8.0 * sign, 2.0 * sign, 1e-4 * sign);
+            last = levels.level::<false>(&x);
+            assert!(last.iter().flatten().all(|v| v.is_finite()));
+            assert_eq!(last[0][0].signum(), sign);
+        }
+        assert!((last[0][0].abs() - 3.0).abs() < 0.05, "{}", last[0][0]);
+        assert!((last[1][3].abs() - 3.0).abs() < 0.1, "{}", last[1][3]);
+        assert!(last[4][15].abs() < 1.1e-3, "{}", last[4][15]);
+    }
+
+    /// A row that is met late learns as fast as the first one did, and a row that was seldom wrong faster than one that
+    /// was often wrong; none falls below the floor.
+    #[test]
+    fn rows_keep_the_rate_that_their_own_errors_leave_them() {
+        let initial = [[0f32; LANES]; GROUPS];
+        let mut x = initial;
+        x[2][5] = 1.0;
+        let moved = |s: &mut WeightSet, c: u32, error: f32| {
+            let before = s.dot::<false>(c, &x);
+            s.learn::<false>(c, &x, error);
+            (s.dot::<false>(c, &x) - before) / error
+        };
+        let mut s = WeightSet::new(4, initial);
+        let first = moved(&mut s, 0, 0.5);
+        for t in 0..20_000 {
+            moved(&mut s, 0, if t % 2 == 0 { 0.5 } else { -0.5 });
+            moved(&mut s, 1, if t % 2 == 0 { 0.01 } else { -0.01 });
+        }
+        let (wrong, right, late) = (moved(&mut s, 0, 0.5), moved(&mut s, 1, 0.5), moved(&mut s, 2, 0.5));
+        assert!((late - first).abs() < 1e-5 && (first - RATE_FIRST - RATE_MIN).abs() < 2e-4, "{late} {first}");
+        assert!(RATE_MIN * 0.99 < wrong && wrong < right && right < late, "{wrong} {right} {late}");
+    }
+}
