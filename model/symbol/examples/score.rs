@@ -13,9 +13,9 @@ fn main() {
         spec.network = Some(NetworkSpec {
             layers: 2,
             hidden,
-            chunk: 16,
+            chunk: if bytes { 16 } else { 8 },
             rate: 5e-3,
-            head_rate: 2e-3,
+            head_rate: if bytes { 2e-3 } else { 5e-3 },
             lags: 3,
             rows_max: if bytes { 256 } else { 1 << 11 },
             nodes_max: if bytes { 1 << 13 } else { 1 << 14 },

@@ -16,12 +16,15 @@ pub enum Context {
     Words,
     /// The current word and the last but one.
     SkipWord,
+    /// The current word and the bytes between it and the previous one.
+    GapWord,
+    /// Within a number, how many of its digits have come, the previous word and the last byte; elsewhere the last two
+    /// bytes but one.
+    Number,
     /// The kinds of bytes since the line began, runs of one kind as one.
     Shape,
     /// What followed the last two bytes the last times that they came, with the last byte.
     Followers,
-    /// The byte above in the previous line, and the last byte.
-    Above1,
     /// The column and the byte above.
     Above,
     /// The number of the field in the line, and the field so far.
@@ -58,9 +61,13 @@ impl Context {
             Context::Word => mix(key.line.word, 0),
             Context::Words => mix(key.line.word, key.line.previous_word),
             Context::SkipWord => mix(mix(key.line.word, key.line.word_before), 77),
+            Context::GapWord => mix(mix(key.line.word, key.line.gap), 5),
+            Context::Number => match key.line.digits {
+                0 => mix(mix(key.at(2), key.at(3)), 1),
+                n => mix(mix(n + 300, key.line.previous_word), key.at(1)),
+            },
             Context::Shape => mix(key.line.shape, key.line.field),
             Context::Followers => mix(follow.after(key.at(1), key.at(2)), key.at(1) + 300),
-            Context::Above1 => mix(key.line.above(), key.at(1)),
             Context::Above => mix(key.line.column(), key.line.above()),
             Context::Field => mix(mix(key.line.field, key.line.field_hash), 3),
             Context::Bag(last) => {

@@ -36,6 +36,10 @@ pub struct LinePlace {
     pub(crate) word: u32,
     pub(crate) previous_word: u32,
     pub(crate) word_before: u32,
+    /// The bytes between the previous word and the current one.
+    pub(crate) gap: u32,
+    /// Digits since the last byte that is none.
+    pub(crate) digits: u32,
     pub(crate) shape: u32,
     kind: u32,
     pub(crate) field: u32,
@@ -61,11 +65,15 @@ impl LinePlace {
     fn push(&mut self, b: u8) {
         if b.is_ascii_alphanumeric() || b >= 128 {
             self.word = mix(self.word, u32::from(b) + 1);
-        } else if self.word != 0 {
-            self.word_before = self.previous_word;
-            self.previous_word = self.word;
-            self.word = 0;
+        } else {
+            if self.word != 0 {
+                self.word_before = self.previous_word;
+                self.previous_word = self.word;
+                (self.word, self.gap) = (0, 0);
+            }
+            self.gap = mix(self.gap, u32::from(b) + 1);
         }
+        self.digits = if b.is_ascii_digit() { (self.digits + 1).min(255) } else { 0 };
         let kind = match b {
             b'0'..=b'9' => 1,
             b'a'..=b'z' => 2,
@@ -137,6 +145,8 @@ impl Persist for LinePlace {
             &mut self.word,
             &mut self.previous_word,
             &mut self.word_before,
+            &mut self.gap,
+            &mut self.digits,
             &mut self.shape,
             &mut self.kind,
             &mut self.field,
@@ -163,7 +173,8 @@ impl SymbolKey {
             || self.line.field_hash != 0
             || !self.line.previous.is_empty()
             || self.line.previous_word != 0
-            || self.line.word != 0;
+            || self.line.word != 0
+            || self.line.gap != 0;
         s.bool("has line", &mut text)?;
         if text {
             self.line.persist(s)?;

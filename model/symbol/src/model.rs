@@ -9,7 +9,7 @@ use crate::followers::Followers;
 use crate::history::History;
 use crate::key::SymbolKey;
 use crate::matching::MatchModel;
-use crate::mixer::{FinalMixer, ProbabilityMap, WeightSet};
+use crate::mixer::{FinalMixer, Levels, ProbabilityMap, WeightSet};
 use crate::node::{Decision, Front, Maps, initial_row};
 use crate::numbers::{Numbers, Reading};
 use crate::recency::{Recency, Recent};
@@ -72,6 +72,7 @@ pub struct SymbolModel {
     pub(crate) matches: [MatchModel; 2],
     pub(crate) recency: Recency,
     pub(crate) sets: Vec<WeightSet>,
+    pub(crate) levels: Levels,
     pub(crate) counts_set: WeightSet,
     pub(crate) finals: [FinalMixer; 3],
     pub(crate) refine: [ProbabilityMap; 2],
@@ -121,7 +122,8 @@ impl SymbolModel {
         let has_numbers = spec.numbers > 0;
         let row = initial_row(lanes, spec.recency, has_net, has_numbers);
         let text = spec.code == Code::Byte && spec.sides == 0;
-        let optional = [(has_net, 4096), (text, 256), (text, 256), (spec.sides > 0, 256), (has_numbers, 256)];
+        let optional =
+            [(has_net, 4096), (text, 256), (text, 256), (text, 256), (spec.sides > 0, 256), (has_numbers, 256)];
         let sizes = [256, 256, 256, 256, 2048].into_iter().chain(optional.into_iter().filter(|o| o.0).map(|o| o.1));
         let sets: Vec<WeightSet> = sizes.map(|n| WeightSet::new(n.min(spec.mixer_rows), row)).collect();
         const ORDERS: [&str; 8] =
@@ -157,6 +159,7 @@ impl SymbolModel {
             recency: Recency::default(),
             finals: std::array::from_fn(|_| FinalMixer::new(sets.len())),
             sets,
+            levels: Levels::default(),
             counts_set: WeightSet::new(256.min(spec.mixer_rows), initial_row(lanes, spec.recency, false, false)),
             refine: [ProbabilityMap::new(256), ProbabilityMap::new(spec.map_rows)],
             share: FixedShare::new(names.len()),
@@ -322,6 +325,7 @@ impl Persist for SymbolModel {
         self.matches.iter_mut().try_for_each(|m| m.persist(s))?;
         self.recency.persist(s)?;
         self.sets.iter_mut().try_for_each(|m| m.persist(s))?;
+        self.levels.persist(s)?;
         self.counts_set.persist(s)?;
         self.finals.iter_mut().try_for_each(|m| m.persist(s))?;
         self.refine.iter_mut().try_for_each(|m| m.persist(s))?;

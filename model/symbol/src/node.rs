@@ -192,18 +192,24 @@ impl Maps {
     /// Learns the bit that came.
     #[inline(always)]
     pub fn learn<const FMA: bool>(&mut self, lanes: usize, d: &Decision, bit: f32) {
-        let mut error = [0f32; LANES];
+        let (mut error, mut rate, mut slower) = ([0f32; LANES], [0f32; LANES], [0f32; LANES]);
         for i in 0..LANES {
             error[i] = (bit - sigmoid::<FMA>(d.chain_out[i])) * CHAIN_RATE;
+        }
+        // a loop of its own, as gathering in it would keep the one above from being vectorised
+        for i in 0..LANES {
+            rate[i] = self.rate[d.maps[i] as usize & 4095];
+        }
+        for i in 0..LANES {
+            slower[i] = (rate[i] / (rate[i] + 1.0)).max(MAP_RATE_MIN);
         }
         for i in 0..lanes {
             if d.seen[i] == 0.0 {
                 continue;
             }
             let k = d.maps[i] as usize & 4095;
-            let r = self.rate[k];
-            self.probability[k] = madd::<FMA>(r, bit - d.history[i], d.history[i]);
-            self.rate[k] = (r / (r + 1.0)).max(MAP_RATE_MIN);
+            self.probability[k] = madd::<FMA>(rate[i], bit - d.history[i], d.history[i]);
+            self.rate[k] = slower[i];
             self.chain_keep[k] = madd::<FMA>(error[i], d.chain_in[i], self.chain_keep[k]);
             self.chain_add[k] += error[i];
         }

@@ -282,8 +282,9 @@ impl Persist for HistoryTable {
     }
 }
 
+/// Asks the processor for a value ahead of its use.
 #[inline(always)]
-fn prefetch<T>(p: &T) {
+pub fn prefetch<T>(p: &T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch of a valid reference has no effect that a program can see.
     unsafe {

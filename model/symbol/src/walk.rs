@@ -1,5 +1,6 @@
 //! One symbol's walk down the code tree: at every node a prediction, then the bit, then learning.
 
+use crate::bits::BitHistory;
 use crate::code::{Code, Path};
 use crate::context::mix;
 use crate::model::{SymbolModel, Work};
@@ -73,12 +74,15 @@ impl SymbolModel {
     ) -> f32 {
         let t = Tables::get();
         let lanes = self.lanes;
+        let hash = mix(mix(mix(front.last[0], front.last[1]), at.prefix * 16 + at.node), at.depth as u32)
+            & (self.spec.map_rows as u32 - 1);
+        self.refine[1].prefetch(hash);
         for i in 0..LANES {
             let s = d.slots[i];
             d.counts[i] = s >> 16 & 255;
             d.maps[i] = (i as u32) << 8 | s >> 24;
             d.seen[i] = if d.counts[i] > 0 { 1.0 } else { 0.0 };
-            d.direct[i] = ((s & 0xffff) as f32 + 0.5) * (1.0 / 65536.0);
+            d.direct[i] = ((s & 0xffff) as i32 as f32 + 0.5) * (1.0 / 65536.0);
         }
         self.maps.read::<FMA>(lanes, d);
         let mut confidence = [0f32; LANES];
@@ -138,11 +142,9 @@ impl SymbolModel {
         }
         d.stretched = ((d.final_outputs[0] + d.final_outputs[1] + d.final_outputs[2]) * (1.0 / 3.0)).clamp(-15.0, 15.0);
         let (a0, p0) = self.refine[0].refine(d.finals[0], d.stretched);
-        let hash = mix(mix(mix(front.last[0], front.last[1]), at.prefix * 16 + at.node), at.depth as u32)
-            & (self.spec.map_rows as u32 - 1);
         let (a1, p1) = self.refine[1].refine(hash, d.stretched);
         d.places = [p0, p1];
-        let mixed = 0.5 * sigmoid::<FMA>(d.stretched) + 0.25 * (a0 + a1);
+        let mixed = 0.3 * sigmoid::<FMA>(d.stretched) + 0.35 * (a0 + a1);
         self.fill_experts::<FMA>(d, &confidence, mixed);
         outer.mix::<FMA>(&d.experts)
     }
@@ -216,6 +218,10 @@ impl SymbolModel {
             let base = if self.network.is_some() { 6 } else { 5 };
             d.selected[base] = front.kinds;
             d.selected[base + 1] = front.place;
+            // the longer match's symbol, as long as its path agrees
+            let hoped = front.expected.iter().rev().find(|e| e.alive && e.length > 0);
+            d.selected[base + 2] =
+                hoped.map_or(0, |e| u32::from(e.path.nibbles[0]) << 4 | u32::from(e.path.nibbles[1]));
         }
         if self.spec.sides > 0 {
             d.selected[self.sets.len() - 1 - usize::from(self.numbers.is_some())] = front.side & 255;
@@ -235,16 +241,16 @@ impl SymbolModel {
     #[inline(always)]
     fn learn<const FMA: bool>(&mut self, front: &mut Front, at: &Place, lines: &[u32; LANES], d: &Decision, bit: u32) {
         let y = bit as f32;
+        let levelled = self.levels.level::<FMA>(&d.inputs);
         if let Some(n) = &mut self.network {
             let error = sigmoid::<FMA>(d.network) - y;
             let (features, gradient) = n.core.features_and_gradient();
             n.head.learn(at.number, error, features, gradient);
-            let mut inputs = d.inputs;
+            let mut inputs = levelled;
             for k in [NET, NUMBERS, NUMBERS + 1] {
                 inputs[OTHER][k] = 0.0;
             }
-            let rate = mixer_rate(self.symbols);
-            self.counts_set.learn::<FMA>(d.selected[0], &inputs, (y - sigmoid::<FMA>(d.counts_only)) * rate);
+            self.counts_set.learn::<FMA>(d.selected[0], &inputs, y - sigmoid::<FMA>(d.counts_only));
         }
         if let Some(n) = &mut self.numbers {
             n.learn_bit::<FMA>(&front.reading, at, &d.numbers, y);
@@ -253,22 +259,22 @@ impl SymbolModel {
             let e = (y - sigmoid::<FMA>(d.final_outputs[k])) * 0.002;
             self.finals[k].learn::<FMA>(d.finals[k], &d.outputs, e);
         }
-        let rate = mixer_rate(self.symbols);
         for (q, set) in self.sets.iter_mut().enumerate() {
-            set.learn::<FMA>(d.selected[q], &d.inputs, (y - d.probabilities[q]) * rate);
+            set.learn::<FMA>(d.selected[q], &levelled, y - d.probabilities[q]);
         }
         for k in 0..2 {
             self.refine[k].learn(&d.places[k], y, 0.02);
         }
         self.maps.learn::<FMA>(self.lanes, d, y);
         let t = Tables::get();
+        let histories = BitHistory::get();
         let next = count::<FMA>(&d.slots, &d.counts, &t.rate, bit);
         for i in 0..self.lanes {
             if self.counted >> i & 1 == 1 {
                 self.counts.line_mut(lines[i])[at.node as usize] = next[i];
             } else {
                 let s = &mut self.histories.line_mut(lines[i])[at.node as usize];
-                *s = crate::bits::BitHistory::get().next[*s as usize][bit as usize];
+                *s = histories.next[*s as usize][bit as usize];
             }
         }
         if self.spec.recency {
@@ -292,12 +298,6 @@ impl SymbolModel {
             self.expert_nats[i] = -libm::log(likelihoods[i]);
         }
     }
-}
-
-/// Step of the mixers' weights, falling to a floor that keeps them able to follow.
-#[inline(always)]
-fn mixer_rate(symbols: u64) -> f32 {
-    0.001 + 0.014 / (1.0 + 2e-4 * symbols as f32)
 }
 
 /// The hash of a context's line at a nibble.
