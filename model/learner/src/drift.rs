@@ -16,8 +16,10 @@
 //! are learnt anew. Only a *rising* loss is a change: a falling one is what learning looks like, and μ follows it. A level may change to both
 //! sides, and counts if it moved by more than three deviations of the number.
 //!
-//! On 16 regimes of a permuted alphabet (a Markov source; Shakespeare in pieces) all 15 boundaries are found, 40 to 100
-//! events late, placed within 8; there is no alarm on tinyshakespeare, HDFS keys, ETTh1 and the clicks of bms.
+//! On 16 regimes of a permuted alphabet (a Markov source; Shakespeare in pieces) all 15 boundaries are found and
+//! nothing else, 60 to 130 events late and placed within 8. A mean, a spread or a season that changes is found within 40
+//! to 230 events. On HDFS keys (normal and abnormal sessions), ETTh1 and the clicks of bms there is no alarm, on the
+//! 1.1 million bytes of tinyshakespeare there are two.
 
 use std::sync::Arc;
 use surmise_event::{Detector, Drift};

@@ -11,7 +11,7 @@ use crate::tally::{FieldTally, RANKS, Tally};
 use crate::{NetworkSize, Options, Report};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use surmise_event::{Code, Drift, Event, FieldOutcome, Kind, Limits, Outcome, Record, Refusal, Schema, Value};
+use surmise_event::{Code, Event, FieldOutcome, Kind, Limits, Outcome, Record, Refusal, Schema, Value};
 use surmise_number::{Context, NumberKey, NumberModel, NumberOptions};
 use surmise_state::Persist;
 use surmise_symbol::{SymbolKey, SymbolModel};
@@ -487,11 +487,6 @@ impl Learner {
         self.late
     }
 
-    /// The latest lasting changes of the stream, oldest first: at most 16.
-    pub fn drifts(&self) -> &[Drift] {
-        &self.drift.latest
-    }
-
     /// Nats that every expert would have paid so far, by name, over all fields.
     pub fn baselines(&self) -> BTreeMap<&'static str, f64> {
         let mut sums = BTreeMap::new();
@@ -503,14 +498,6 @@ impl Learner {
             }
         }
         sums
-    }
-
-    /// Symbols in every category's vocabulary, by field.
-    pub fn vocabularies(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.fields.iter().filter_map(|f| match &f.model {
-            Model::Category(_, v) => Some((&*f.name, v.len())),
-            _ => None,
-        })
     }
 
     /// Updates of networks that were not applied because they were not finite.

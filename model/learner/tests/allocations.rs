@@ -69,18 +69,34 @@ fn keys() {
     assert_eq!(allocations(Schema::default(), &period, 400, 40), 0);
 }
 
+fn fields(i: u32) -> Vec<(Box<str>, Datum)> {
+    vec![("page".into(), Datum::Text(format!("/p{}", i % 5).into())), ("user".into(), Datum::Bool(i.is_multiple_of(3)))]
+}
+
 #[test]
 fn records() {
     let period: Vec<Record> = (0..24u32)
         .map(|i| Record {
             key: Some(format!("k{}", i % 3).into()),
-            data: Data::Fields(vec![
-                ("page".into(), Datum::Text(format!("/p{}", i % 5).into())),
-                ("ms".into(), Datum::Number(f64::from(i * 7 % 11))),
-                ("size".into(), Datum::Number(f64::from(i % 4) * 0.5)),
-            ]),
+            time_us: Some(i64::from(i * i % 5) * 1_000_000),
+            data: Data::Fields(fields(i)),
             ..Record::default()
         })
         .collect();
     assert_eq!(allocations(Schema::default(), &period, 400, 40), 0);
+}
+
+/// A number asks its own distribution where the median and the bounds lie, which lists the spikes of it.
+#[test]
+fn numbers_list_their_spikes_and_allocate_nothing_else() {
+    let number = |i: u32| Datum::Number(f64::from(i * 7 % 11));
+    let period: Vec<Record> = (0..24u32)
+        .map(|i| Record {
+            key: Some(format!("k{}", i % 3).into()),
+            data: Data::Fields([fields(i), vec![("ms".into(), number(i)), ("size".into(), number(i + 3))]].concat()),
+            ..Record::default()
+        })
+        .collect();
+    let (events, numbers) = (24 * 40, 2);
+    assert!(allocations(Schema::default(), &period, 400, 40) <= events * numbers * 2);
 }
