@@ -339,6 +339,7 @@ async fn wait_for_recovery(hub: &Hub, recoveries: Vec<Recovery>) {
         replayed += r.replayed.await.unwrap_or(0);
     }
     let took = hub.started.elapsed();
+    metrics::gauge!(crate::telemetry::RECOVERED).set(replayed as f64);
     tracing::info!(streams = hub.directory.len(), replayed, "streams are there after {took:.1?}");
     hub.ready.store(true, Ordering::Release);
 }

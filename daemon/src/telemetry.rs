@@ -22,6 +22,14 @@ pub const LEARN: &str = "surmise_learn_duration_seconds";
 pub const COMMIT: &str = "surmise_commit_duration_seconds";
 /// Loss of the mixture.
 pub const LOSS: &str = "surmise_loss_nats_total";
+/// Loss that each expert would have had.
+pub const BASELINE_LOSS: &str = "surmise_baseline_loss_nats_total";
+/// Lasting changes found, by what changed.
+pub const DRIFT: &str = "surmise_drift_detected_total";
+/// Events that came with an earlier time than their key's last.
+pub const LATE: &str = "surmise_events_late_total";
+/// Updates of networks that were not applied.
+pub const UPDATES_REJECTED: &str = "surmise_updates_rejected_total";
 /// Surprise of events.
 pub const SURPRISE: &str = "surmise_surprise_nats";
 /// When a checkpoint last succeeded.
@@ -36,6 +44,8 @@ pub const STREAMS_FAILED: &str = "surmise_streams_failed";
 pub const CONNECTIONS: &str = "surmise_connections";
 /// Bytes of the store on disk, by database.
 pub const STORE_BYTES: &str = "surmise_store_size_bytes";
+/// Events of the log that were learnt again at the start.
+pub const RECOVERED: &str = "surmise_recovery_events";
 /// Which build this is.
 pub const BUILD: &str = "surmise_build_info";
 
@@ -79,6 +89,14 @@ fn describe() {
     describe_histogram!(LEARN, Unit::Seconds, "How long learning an event takes");
     describe_histogram!(COMMIT, Unit::Seconds, "How long making a commit durable takes");
     describe_counter!(LOSS, "Loss of the predictions in nats");
+    describe_counter!(BASELINE_LOSS, "Loss in nats that each expert alone would have had, by group of streams");
+    describe_counter!(DRIFT, Unit::Count, "Lasting changes of streams, by what changed: loss or level");
+    describe_counter!(
+        LATE,
+        Unit::Count,
+        "Events with an earlier time than their key's last; learnt with a gap of zero"
+    );
+    describe_counter!(UPDATES_REJECTED, Unit::Count, "Updates of networks that were not applied, by reason");
     describe_histogram!(SURPRISE, "Surprise of events in nats");
     describe_gauge!(CHECKPOINT_TIME, Unit::Seconds, "When a checkpoint was last written, in seconds since 1970");
     describe_gauge!(CHECKPOINT_BYTES, Unit::Bytes, "Size of the latest checkpoint");
@@ -86,5 +104,6 @@ fn describe() {
     describe_gauge!(STREAMS_FAILED, Unit::Count, "Streams that do not learn any more");
     describe_gauge!(CONNECTIONS, Unit::Count, "Open connections, by listener");
     describe_gauge!(STORE_BYTES, Unit::Bytes, "Size of the store on disk, by database");
+    describe_gauge!(RECOVERED, Unit::Count, "Events of the log that were learnt again when the daemon started");
     describe_gauge!(BUILD, "Version of the daemon");
 }

@@ -5,9 +5,11 @@ use crate::exit::Failure;
 use crate::learner::LearnerArgs;
 use crate::paint::{Paint, Table, count, number, say, size};
 use crate::recording::{RecordingArgs, fields, progress_bar};
+use crate::watch::drift_line;
 use clap::Args;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use surmise_event::Drift;
 use surmise_replay::{FieldResult, Labels, LabelsResult, Progress, ReplayOptions, ReplayResult, Rows, Source, replay};
 
 #[derive(Args, Debug)]
@@ -125,6 +127,11 @@ pub(crate) fn table(r: &ReplayResult, paint: Paint) -> Vec<String> {
         r.regret_bound_bits
     ));
     out.push(format!("calibration error {:.4}", r.calibration_error));
+    out.push(r.choices.clone());
+    if r.late_events > 0 {
+        out.push(format!("{} events came late: learnt with a gap of zero", count(r.late_events)));
+    }
+    out.extend(drift_lines(&r.drifts, paint));
     out.push(String::new());
     out.extend(field_table(r).lines(paint));
     out.push(String::new());
@@ -144,6 +151,17 @@ pub(crate) fn table(r: &ReplayResult, paint: Paint) -> Vec<String> {
         r.kernel
     ));
     out.push(format!("state {}", r.state_hash));
+    out
+}
+
+/// Drifts that a table shows.
+const DRIFTS: usize = 20;
+
+fn drift_lines(drifts: &[Drift], paint: Paint) -> Vec<String> {
+    let mut out: Vec<String> = drifts.iter().take(DRIFTS).map(|d| drift_line(d, paint)).collect();
+    if drifts.len() > DRIFTS {
+        out.push(format!("… and {} more drifts", drifts.len() - DRIFTS));
+    }
     out
 }
 

@@ -5,6 +5,7 @@ use crate::exit::{Exit, Failure};
 use crate::http::{Http, segment};
 use crate::paint::{Paint, Table, count, number, say, size};
 use crate::recording::fields;
+use crate::watch::drift_line;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use surmise_learner::Report;
@@ -95,6 +96,13 @@ fn show(s: &StreamStatus, paint: Paint) -> Vec<String> {
     if let Some(c) = &s.checkpoint {
         out.push(format!("checkpoint {} up to offset {}, made {}", c.generation, c.offset, c.time));
     }
+    if !r.choices.is_empty() {
+        out.push(r.choices.clone());
+    }
+    if r.late_events > 0 {
+        out.push(format!("{} events came late: learnt with a gap of zero", count(r.late_events)));
+    }
+    out.extend(r.drifts.iter().map(|d| drift_line(d, paint)));
     if !s.refused.is_empty() {
         let refused: Vec<String> = s.refused.iter().map(|(code, n)| format!("{code} {n}")).collect();
         out.push(format!("refused: {}", refused.join(", ")));

@@ -1,12 +1,13 @@
-//! `surmise watch`: every event as it comes, and how surprising it is.
+//! `surmise watch`: every event as it comes, how surprising it is, and when the stream changes for good.
 
 use crate::args::Global;
 use crate::exit::{Exit, Failure};
 use crate::http::{Http, segment};
-use crate::paint::{Paint, bar, say};
+use crate::paint::{Paint, bar, number, say};
 use clap::Args;
 use std::io::{BufRead, BufReader};
-use surmise_protocol::OutcomeReply;
+use surmise_event::Drift;
+use surmise_protocol::{DriftEvent, OutcomeReply};
 
 #[derive(Args, Debug)]
 #[command(
@@ -42,8 +43,13 @@ pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
             Err(e) => return Err(Failure::new(Exit::Unreachable, format!("the feed broke off: {e}"))),
             Ok(_) => {}
         }
-        let Some(data) = event.line(line.trim_end_matches(['\r', '\n'])) else { continue };
+        let Some((name, data)) = event.line(line.trim_end_matches(['\r', '\n'])) else { continue };
         let fault = |e| Failure::new(Exit::Internal, format!("the feed is not understood: {e}"));
+        if name == "drift" {
+            let d: DriftEvent = serde_json::from_str(&data).map_err(fault)?;
+            say(&if global.json() { data } else { drift_line(&d.drift, paint) })?;
+            continue;
+        }
         let o: OutcomeReply = serde_json::from_str(&data).map_err(fault)?;
         if args.min_bits.is_some_and(|b| o.surprise_bits < b) || args.min_score.is_some_and(|s| o.anomaly_score < s) {
             continue;
@@ -64,8 +70,8 @@ struct Feed {
 }
 
 impl Feed {
-    /// Takes in a line; the data of an outcome when one is complete.
-    fn line(&mut self, line: &str) -> Option<String> {
+    /// Takes in a line; name and data of an outcome or a drift when one is complete.
+    fn line(&mut self, line: &str) -> Option<(String, String)> {
         let value = |v: &str| v.strip_prefix(' ').unwrap_or(v).to_owned();
         match line.split_once(':') {
             Some(("event", v)) => self.name = value(v),
@@ -77,12 +83,26 @@ impl Feed {
             }
             None if line.is_empty() => {
                 let done = std::mem::take(self);
-                return (done.name == "outcome" && !done.data.is_empty()).then_some(done.data);
+                let told = matches!(done.name.as_str(), "outcome" | "drift") && !done.data.is_empty();
+                return told.then_some((done.name, done.data));
             }
             _ => {}
         }
         None
     }
+}
+
+/// A lasting change for people.
+pub(crate) fn drift_line(d: &Drift, paint: Paint) -> String {
+    let place = format!("since event {}, noticed at {}", d.began, d.noticed);
+    let bits = format!("{:.2} → {:.2} bits per event", d.bits_before, d.bits_after);
+    let what = match (&d.field, d.level_before, d.level_after) {
+        (Some(field), Some(before), Some(after)) => {
+            format!("level of {field} {} → {}, {bits}", number(before), number(after))
+        }
+        _ => format!("loss {bits}"),
+    };
+    paint.alarm(1.0, &format!("drift: {what}, {place}"))
 }
 
 /// Bits that fill the bar.
@@ -118,7 +138,8 @@ mod tests {
         {
             got.extend(f.line(l));
         }
-        assert_eq!(got, ["{\"a\":\n1}"]);
+        let told = |name: &str, data: &str| (name.to_owned(), data.to_owned());
+        assert_eq!(got, [told("outcome", "{\"a\":\n1}"), told("drift", "x")]);
     }
 
     #[test]

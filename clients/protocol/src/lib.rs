@@ -15,7 +15,7 @@ mod status;
 
 pub use hello::{Format, Hello, PROTOCOL, Want};
 pub use line::{EventLine, LINE_BYTES_MAX, Line, parse_bare, parse_line, parse_plain};
-pub use reply::{Ack, ErrorReply, OutcomeReply, Reply, Welcome};
+pub use reply::{Ack, DriftEvent, ErrorReply, OutcomeReply, Reply, Welcome};
 pub use status::{
     Accepted, AcceptedError, CheckpointInfo, CheckpointMark, Health, Problem, StreamList, StreamRow, StreamStatus,
 };

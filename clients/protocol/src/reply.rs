@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
-use surmise_event::{Code, FieldOutcome, Outcome, Prediction, Refusal};
+use surmise_event::{Code, Drift, FieldOutcome, Outcome, Prediction, Refusal};
 
 /// One line of the daemon.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +62,9 @@ pub struct OutcomeReply {
     pub fields: Vec<FieldOutcome>,
     /// The version of the model that made the prediction.
     pub model_version: u64,
+    /// Lasting changes of the stream that show with this event.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Drift>,
     /// What is expected next, if that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Prediction>,
@@ -76,9 +79,19 @@ impl OutcomeReply {
         outcome: Outcome,
         next: Option<Prediction>,
     ) -> OutcomeReply {
-        let Outcome { offset, events: _, surprise_bits, anomaly_score, fields, model_version } = outcome;
-        OutcomeReply { seq, stream, key, offset, surprise_bits, anomaly_score, fields, model_version, next }
+        let Outcome { offset, events: _, surprise_bits, anomaly_score, fields, model_version, drift } = outcome;
+        OutcomeReply { seq, stream, key, offset, surprise_bits, anomaly_score, fields, model_version, drift, next }
     }
+}
+
+/// A drift as the feed of a stream tells it (event `drift` of `/api/v1/streams/{stream}/watch`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DriftEvent {
+    /// The stream.
+    pub stream: Arc<str>,
+    /// What changed, where, and by how much.
+    #[serde(flatten)]
+    pub drift: Drift,
 }
 
 /// Something was refused.
@@ -240,6 +253,7 @@ mod tests {
             anomaly_score: 0.41,
             fields: vec![share("page", 2.9), share("ms", 0.31)],
             model_version: 131,
+            drift: Vec::new(),
             next: None,
         };
         assert_eq!(

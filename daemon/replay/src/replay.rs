@@ -8,7 +8,7 @@ use crate::{FieldResult, Item, ReplayError, ReplayResult, Source, SourceError, c
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
-use surmise_event::{Data, Datum, Event, Limits, Record, Value};
+use surmise_event::{Data, Datum, Drift, Event, Limits, Outcome, Record, Value};
 use surmise_learner::{Learner, Options};
 
 /// Rows `A:B`: from A, without B, counted from 0. Either may be left out.
@@ -89,6 +89,9 @@ pub struct Progress {
     pub bits: f64,
 }
 
+/// Lasting changes that a result lists at most.
+const DRIFTS: usize = 1000;
+
 /// How often the progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(100);
 
@@ -123,7 +126,7 @@ pub fn replay(
         let state = run.learner.save();
         std::fs::write(path, state).map_err(|error| ReplayError::Write { file: path.display().to_string(), error })?;
     }
-    let Run { mut learner, units, horizon, labels, progress, .. } = run;
+    let Run { mut learner, units, horizon, labels, progress, drifts, .. } = run;
     let report = learner.report();
     let fields = FieldResult::all(&report, &units, horizon.as_ref());
     let wall_seconds = wall.elapsed().as_secs_f64();
@@ -147,6 +150,9 @@ pub fn replay(
         version: env!("CARGO_PKG_VERSION").into(),
         kernel: report.kernel,
         engine: report.engine,
+        late_events: report.late_events,
+        drifts,
+        choices: report.choices,
         horizon: options.horizon.map(|h| h as u64),
         labels: labels.map(Collector::finish),
         format: format.name().into(),
@@ -166,6 +172,8 @@ struct Run<'a, F> {
     labels: Option<Collector>,
     /// Events so far: the row that comes next.
     row: u64,
+    outcome: Outcome,
+    drifts: Vec<Drift>,
     scoring: bool,
     progress: Progress,
     told: Instant,
@@ -183,6 +191,8 @@ impl<'a, F: FnMut(&Progress)> Run<'a, F> {
             scores: options.scores.as_deref().map(Scores::create).transpose()?,
             labels: options.labels.clone().map(Collector::new),
             row: 0,
+            outcome: Outcome::default(),
+            drifts: Vec::new(),
             scoring: true,
             progress: Progress::default(),
             told: Instant::now(),
@@ -230,12 +240,14 @@ impl<'a, F: FnMut(&Progress)> Run<'a, F> {
         if let Some(h) = &mut self.horizon {
             h.score(&event, self.learner.schema(), counts);
         }
-        let outcome = self.learner.observe(&event);
+        let outcome = &mut self.outcome;
+        self.learner.observe_into(&event, outcome);
+        self.drifts.extend(outcome.drift.iter().take(DRIFTS.saturating_sub(self.drifts.len())).cloned());
         if let Some(h) = &mut self.horizon {
             h.forecast(&event, &self.learner);
         }
         if let Some(s) = &mut self.scores {
-            s.write(&event, self.learner.schema(), &outcome, &self.learner.latest_forecasts())?;
+            s.write(&event, self.learner.schema(), outcome, &self.learner.latest_forecasts())?;
         }
         if let Some(l) = &mut self.labels {
             l.add(&item.file, event.time_us, outcome.anomaly_score)?;

@@ -5,7 +5,7 @@ use crate::horizon::{Errors, Horizon};
 use crate::units::Units;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use surmise_event::Schema;
+use surmise_event::{Drift, Schema};
 use surmise_learner::{ExpertReport, FieldReport, Options, Report};
 
 /// What a replay has found: the JSON object of `surmise replay --output json`.
@@ -49,6 +49,12 @@ pub struct ReplayResult {
     pub kernel: String,
     /// The engine that ran the network.
     pub engine: String,
+    /// Events that came with an earlier time than their key's last.
+    pub late_events: u64,
+    /// Lasting changes of the stream, in order; at most 1000.
+    pub drifts: Vec<Drift>,
+    /// What was chosen for the schema, for people.
+    pub choices: String,
     /// Steps of the forecasts, where there were any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub horizon: Option<u64>,

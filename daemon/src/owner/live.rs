@@ -8,18 +8,22 @@ use crate::store::{Draft, Store, StreamEntry};
 use crate::stream::{Applied, StreamState, code_word};
 use crate::telemetry;
 use crate::ticket::{Fate, Pending};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use surmise_config::Config;
 use surmise_event::{Code, Limits, Outcome, Refusal};
+use surmise_learner::Learner;
 use surmise_protocol::{ErrorReply, OutcomeReply, Reply};
 
 /// Symbols that a prediction beside an outcome lists.
 const TOP: usize = 5;
 /// Replies that are gathered before they are put into the outbox.
 const REPLIES: usize = 64;
+/// Fields up to which the experts' losses are told as metrics.
+const BASELINE_FIELDS: usize = 32;
 /// Weight of the latest event in the average that lists of streams show.
 const RECENT: f64 = 0.002;
 
@@ -39,7 +43,48 @@ pub(super) struct Live {
     published_offset: u64,
     clone_time: Duration,
     nats_rest: f64,
+    told: Told,
     surprises: metrics::Histogram,
+}
+
+/// What metrics have been told of a learner's own counts.
+#[derive(Default)]
+struct Told {
+    late: u64,
+    rejected: u64,
+    baselines: BTreeMap<&'static str, u64>,
+}
+
+impl Told {
+    /// What a learner has counted; whole numbers, as counters are.
+    fn of(learner: &Learner) -> Told {
+        // what every expert of every column of a wide vector lost is too much to add up for each batch
+        let narrow = learner.schema().fields.len() <= BASELINE_FIELDS;
+        let baselines = if narrow { learner.baselines() } else { BTreeMap::new() };
+        Told {
+            late: learner.late_events(),
+            rejected: learner.rejected_updates(),
+            baselines: baselines.into_iter().map(|(name, nats)| (name, nats as u64)).collect(),
+        }
+    }
+
+    /// Adds to the metrics what came since.
+    fn tell(&mut self, learner: &Learner, group: &str) {
+        let now = Told::of(learner);
+        let (late, rejected) = (now.late.saturating_sub(self.late), now.rejected.saturating_sub(self.rejected));
+        if late > 0 {
+            metrics::counter!(telemetry::LATE).increment(late);
+        }
+        if rejected > 0 {
+            metrics::counter!(telemetry::UPDATES_REJECTED, "reason" => "not_finite").increment(rejected);
+        }
+        for (name, nats) in &now.baselines {
+            let more = nats.saturating_sub(self.baselines.get(name).copied().unwrap_or(0));
+            metrics::counter!(telemetry::BASELINE_LOSS, "group" => group.to_owned(), "baseline" => *name)
+                .increment(more);
+        }
+        *self = now;
+    }
 }
 
 /// What was counted over a batch.
@@ -97,6 +142,7 @@ impl Live {
             published_offset: 0,
             clone_time: Duration::ZERO,
             nats_rest: 0.0,
+            told: Told::default(),
             surprises: metrics::histogram!(telemetry::SURPRISE),
         }
     }
@@ -125,6 +171,7 @@ impl Live {
                 shared.checkpoint.store(r.checkpoint.map(Arc::new));
                 live.changed = r.replayed + r.passed_over;
                 live.dirty = live.changed > 0;
+                live.told = Told::of(&r.state.learner);
                 live.state = Some(r.state);
                 live.show(&Tally::default());
             }
@@ -250,6 +297,9 @@ impl Live {
         let nats = outcome.surprise_bits * std::f64::consts::LN_2;
         tally.nats += nats;
         self.surprises.record(nats);
+        for d in &outcome.drift {
+            metrics::counter!(telemetry::DRIFT, "detector" => d.detector.name()).increment(1);
+        }
         let now = outcome.surprise_bits / outcome.events.max(1) as f64;
         let recent = match self.shared.recent_bits() {
             Some(r) => {
@@ -298,6 +348,7 @@ impl Live {
                 .increment(tally.learnt);
             // counters count whole numbers; the rest is kept for the next time
             self.nats_rest += tally.nats;
+            self.told.tell(&state.learner, &group);
             metrics::counter!(telemetry::LOSS, "group" => group).increment(self.nats_rest as u64);
             self.nats_rest = self.nats_rest.fract();
         }

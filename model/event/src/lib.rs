@@ -12,7 +12,7 @@ mod schema;
 mod time;
 
 pub use bind::{Code, Limits, Refusal};
-pub use prediction::{Expected, FieldOutcome, Outcome, Prediction};
+pub use prediction::{Detector, Drift, Expected, FieldOutcome, Outcome, Prediction};
 pub use record::{Data, Datum, Event, Record, Value};
 pub use schema::{Field, Kind, Schema};
 pub use time::{format_time, parse_time};

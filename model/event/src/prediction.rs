@@ -61,6 +61,53 @@ pub struct Outcome {
     pub fields: Vec<FieldOutcome>,
     /// The version of the model that made the prediction.
     pub model_version: u64,
+    /// Lasting changes of the stream that show with this event.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Drift>,
+}
+
+/// What a drift is a change of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Detector {
+    /// The stream's loss rose: it no longer does what was learnt.
+    Loss,
+    /// A number moved to another level.
+    Level,
+}
+
+impl Detector {
+    /// Its word in JSON and in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Detector::Loss => "loss",
+            Detector::Level => "level",
+        }
+    }
+}
+
+/// A lasting change of a stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Drift {
+    /// What changed.
+    pub detector: Detector,
+    /// The number whose level changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<std::sync::Arc<str>>,
+    /// The offset where it began, as far as can be told.
+    pub began: u64,
+    /// The offset of the event with which it was noticed.
+    pub noticed: u64,
+    /// Bits per event before it.
+    pub bits_before: f64,
+    /// Bits per event since it began.
+    pub bits_after: f64,
+    /// The number's mean before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level_before: Option<f64>,
+    /// The number's mean since it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level_after: Option<f64>,
 }
 
 /// One field's share of an outcome.

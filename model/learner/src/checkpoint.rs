@@ -115,7 +115,8 @@ impl Learner {
         out.extend_from_slice(&FORMAT.to_le_bytes());
         let core = Core(self).encode();
         let tally = self.tally.encode();
-        for part in [&options, &core, &tally] {
+        let drift = self.drift.encode();
+        for part in [&options, &core, &tally, &drift] {
             out.extend_from_slice(&(part.len() as u64).to_le_bytes());
             out.extend_from_slice(part);
         }
@@ -152,6 +153,7 @@ impl Learner {
         let mut l = Learner::new(Schema::default(), options)?;
         Core(&mut l).decode(part()?)?;
         l.tally.decode(part()?)?;
+        l.drift.decode(part()?)?;
         if l.tally.fields.len() != l.fields.len() {
             return Err(bad("holds measures of other fields"));
         }

@@ -1,9 +1,10 @@
 //! The model of one field: which recipe it follows, what it is told of the other fields, and how values become
 //! symbols.
 
+use crate::clock::Clocks;
 use crate::keys::KeyState;
 use crate::vocabulary::Vocabulary;
-use crate::{NetworkSize, Options, Preset};
+use crate::{Options, Preset};
 use std::sync::Arc;
 use surmise_event::{Kind, Schema};
 use surmise_state::{Persist, State, StateError};
@@ -99,6 +100,11 @@ impl FieldModel {
             .filter(|i| *i != position && !matches!(schema.fields[*i].kind, Kind::Text | Kind::Byte))
             .take(SIDES_MAX)
             .collect();
+        // the recipe of sessions is for a category by itself; of fields among others, if they are to be told of each other
+        let session = match options.preset {
+            Preset::Auto => lone && sides.is_empty(),
+            preset => preset == Preset::Symbols,
+        };
         let memory = options.memory_mib;
         let seed = options.seed.wrapping_add(position as u64 * 0x9E37_79B9);
         let build = |mut spec: Spec, preset: Preset| {
@@ -108,8 +114,9 @@ impl FieldModel {
         };
         let numbers: Vec<usize> =
             (0..schema.fields.len()).filter(|i| schema.fields[*i].kind == Kind::Number).take(NUMBERS_MAX).collect();
+        let clocks = if schema.has_gap() { Clocks::COUNT } else { 0 };
         let records =
-            |code: Code| Spec { numbers: numbers.len(), ..Spec::among_fields(code, true, memory, sides.len()) };
+            |code: Code| Spec { numbers: numbers.len(), ..Spec::among_fields(code, true, memory, sides.len(), clocks) };
         let model = match field.kind {
             Kind::Number => {
                 *columns += 1;
@@ -118,7 +125,7 @@ impl FieldModel {
             Kind::Byte => Model::Bytes(build(Spec::bytes(false, memory), Preset::Bytes)),
             Kind::Text => Model::Bytes(build(Spec::bytes(true, memory), Preset::Bytes)),
             Kind::Gap => Model::Gap(build(records(Code::Byte), Preset::Records)),
-            Kind::Category if lone && sides.is_empty() => {
+            Kind::Category if session => {
                 Model::Category(build(Spec::symbols(true, memory), Preset::Symbols), Vocabulary::default())
             }
             Kind::Category => Model::Category(build(records(Code::Arrival), Preset::Records), Vocabulary::default()),
@@ -142,10 +149,11 @@ impl FieldModel {
         }
     }
 
-    /// What the field is told of the others.
-    pub fn told(&self, current: &Values, out: &mut Told) {
+    /// What the field is told of the others, and of the time of the key's last event.
+    pub fn told(&self, current: &Values, clocks: Clocks, out: &mut Told) {
         out.side.clear();
         out.side.extend(self.sides.iter().map(|i| current.hashes.get(*i).copied().unwrap_or(0)));
+        out.side.extend(clocks.hands().iter().take(self.symbols().map_or(0, |m| m.spec().clocks)));
         out.numbers.clear();
         out.numbers.extend(self.numbers.iter().map(|i| current.numbers.get(*i).copied().unwrap_or(f64::NAN)));
     }
@@ -169,17 +177,7 @@ impl FieldModel {
 /// The network that the options and the kind of data call for.
 fn network(options: &Options, preset: Preset, spec: &Spec) -> Option<NetworkSpec> {
     let preset = if options.preset == Preset::Auto { preset } else { options.preset };
-    let size = match (options.network, preset) {
-        (NetworkSize::Auto, Preset::Bytes) => NetworkSize::Medium,
-        (NetworkSize::Auto, _) => NetworkSize::Small,
-        (size, _) => size,
-    };
-    let hidden = match size {
-        NetworkSize::Off => return None,
-        NetworkSize::Auto | NetworkSize::Small => 32,
-        NetworkSize::Medium => 64,
-        NetworkSize::Large => 128,
-    };
+    let hidden = options.network.chosen(preset).hidden()?;
     let bytes = spec.code == Code::Byte && spec.sides == 0;
     let largest = NetworkSpec {
         layers: 2,

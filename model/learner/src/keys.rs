@@ -6,7 +6,7 @@ use surmise_number::NumberKey;
 use surmise_symbol::SymbolKey;
 
 /// The private state of one key.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct KeyState {
     /// One per field, where the field has symbols.
     pub symbols: Vec<Option<SymbolKey>>,
@@ -51,16 +51,22 @@ impl Keys {
         }
     }
 
-    /// Takes a key's state out, or makes a new one.
-    pub fn take(&mut self, key: Option<&str>, make: impl FnOnce() -> KeyState) -> KeyState {
+    /// Takes a key's state out, or nothing if it begins now. Its place is kept until [`Keys::put`] or [`Keys::end`].
+    pub fn take(&mut self, key: Option<&str>) -> Option<KeyState> {
         let known = match key {
             None => self.nameless.take(),
-            Some(k) => self.named.pop(k),
+            Some(k) => self.named.get_mut(k).map(std::mem::take),
         };
-        known.unwrap_or_else(|| {
-            self.begun += 1;
-            make()
-        })
+        self.begun += u64::from(known.is_none());
+        known
+    }
+
+    /// Forgets a key that has ended.
+    pub fn end(&mut self, key: Option<&str>) {
+        match key {
+            None => self.nameless = None,
+            Some(k) => drop(self.named.pop(k)),
+        }
     }
 
     /// Puts a key's state back, as the most recently used.
@@ -68,6 +74,10 @@ impl Keys {
         match key {
             None => self.nameless = Some(state),
             Some(k) => {
+                if let Some(place) = self.named.get_mut(k) {
+                    *place = state;
+                    return;
+                }
                 self.named.put(k.into(), state);
                 if self.named.len() > self.max {
                     self.named.pop_lru();

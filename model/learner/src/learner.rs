@@ -1,14 +1,17 @@
 //! The learner of one stream: observing.
 
 use crate::anomaly::Anomaly;
+use crate::clock::Clocks;
+use crate::drift::Watcher;
 use crate::ending::Ending;
 use crate::field::{ABSENT, ENDED, FieldModel, INSIDE, Model, Told, Values, folds_ends, seen};
 use crate::gap;
 use crate::keys::{KeyState, Keys};
 use crate::tally::{FieldTally, RANKS, Tally};
 use crate::{NetworkSize, Options, Report};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use surmise_event::{Event, FieldOutcome, Kind, Limits, Outcome, Record, Refusal, Schema, Value};
+use surmise_event::{Code, Event, FieldOutcome, Kind, Limits, Outcome, Record, Refusal, Schema, Value};
 use surmise_number::{Context, NumberKey, NumberModel, NumberOptions};
 use surmise_state::Persist;
 use surmise_symbol::{SymbolKey, SymbolModel};
@@ -43,10 +46,15 @@ pub struct Learner {
     /// Events that came with an earlier time than their key's last.
     pub(crate) late: u64,
     pub(crate) tally: Tally,
+    pub(crate) drift: Watcher,
     pub(crate) end_name: Arc<str>,
     scoring: bool,
     ranks: bool,
+    /// Buffers of one event, kept from one to the next.
     told: Told,
+    current: Values,
+    symbols: Vec<u32>,
+    quantiles: Vec<f64>,
     forecasts: Vec<(usize, f64, f64, f64)>,
 }
 
@@ -63,6 +71,9 @@ impl Learner {
             let names: Vec<&str> = schema.fields.iter().map(|f| f.name.as_str()).collect();
             return Err(LearnerError::Options(format!("target {t:?} is not a field; fields are {}", names.join(", "))));
         }
+        if let Some(fault) = options.preset.fault(&schema) {
+            return Err(LearnerError::Options(fault));
+        }
         let mut l = Learner {
             keys: Keys::new(options.keys),
             schema: Schema::default(),
@@ -76,10 +87,14 @@ impl Learner {
             version: 0,
             late: 0,
             tally: Tally::default(),
+            drift: Watcher::default(),
             end_name: "end".into(),
             scoring: true,
             ranks: false,
             told: Told::default(),
+            current: Values::default(),
+            symbols: Vec::new(),
+            quantiles: Vec::new(),
             forecasts: Vec::new(),
         };
         l.schema = schema;
@@ -104,6 +119,11 @@ impl Learner {
     pub fn bind(&mut self, record: &Record, limits: &Limits) -> Result<Event, Refusal> {
         let event = self.schema.bind(record, limits)?;
         if self.fields.len() < self.schema.fields.len() {
+            if let Some(fault) = self.options.preset.fault(&self.schema) {
+                let field = self.schema.fields.pop().map_or_else(String::new, |f| f.name);
+                self.schema.fields.truncate(self.fields.len());
+                return Err(Refusal::new(Code::WrongType, field, fault));
+            }
             self.grow();
         }
         Ok(event)
@@ -169,28 +189,41 @@ impl Learner {
 
     /// Scores the event against what was expected of it, and learns from it.
     pub fn observe(&mut self, event: &Event) -> Outcome {
+        let mut out = Outcome::default();
+        self.observe_into(event, &mut out);
+        out
+    }
+
+    /// As [`Learner::observe`], into an outcome whose buffers are used again. An event of a known key costs no
+    /// allocation but for tables that grow.
+    pub fn observe_into(&mut self, event: &Event, out: &mut Outcome) {
         let name = event.key.as_deref();
         let events = event.offsets(&self.schema);
-        let mut out = Outcome { offset: self.offset, events, model_version: self.version, ..Outcome::default() };
-        let mut keys = std::mem::replace(&mut self.keys, Keys::new(1));
-        let mut key = keys.take(name, || self.new_key());
+        (out.offset, out.events, out.model_version) = (self.offset, events, self.version);
+        out.anomaly_score = 0.0;
+        out.fields.clear();
+        out.drift.clear();
+        let mut key = match self.keys.take(name) {
+            Some(key) => key,
+            None => self.new_key(),
+        };
         self.complete(&mut key);
         let mut nats = 0.0;
         if !event.values.is_empty() {
             nats += if self.schema.is_bytes() {
-                self.observe_run(&mut key, event, &mut out)
+                self.observe_run(&mut key, event, out)
             } else {
-                self.observe_values(&mut key, event, &mut out)
+                self.observe_values(&mut key, event, out)
             };
         }
         if event.end {
             let n = self.observe_end(&mut key);
             out.fields.push(FieldOutcome { name: self.end_name.clone(), surprise_bits: n * std::f64::consts::LOG2_E });
             nats += n;
+            self.keys.end(name);
         } else {
-            keys.put(name, key);
+            self.keys.put(name, key);
         }
-        self.keys = keys;
         self.offset += events;
         self.version += events;
         out.surprise_bits = nats * std::f64::consts::LOG2_E;
@@ -198,12 +231,13 @@ impl Learner {
         let run = self.schema.is_bytes();
         if !run {
             out.anomaly_score = self.anomaly.observe(out.surprise_bits);
+            let (fields, bits) = (&self.fields, out.surprise_bits / events.max(1) as f64);
+            self.drift.observe(out.offset, bits, |column| name_of(fields, column), &mut out.drift);
         }
         if self.scoring {
             self.tally.events += events;
             self.tally.nats += if run { 0.0 } else { nats };
         }
-        out
     }
 
     /// A run of bytes, each an event.
@@ -211,10 +245,12 @@ impl Learner {
         let [Value::Bytes(run)] = event.values.as_slice() else { return 0.0 };
         let (Model::Bytes(m), Some(k)) = (&mut self.fields[0].model, &mut key.symbols[0]) else { return 0.0 };
         let mut nats = 0.0;
-        for b in run {
+        for (i, b) in run.iter().enumerate() {
             let n = m.observe(k, &[], u32::from(*b));
             nats += n;
-            out.anomaly_score = out.anomaly_score.max(self.anomaly.observe(n * std::f64::consts::LOG2_E));
+            let bits = n * std::f64::consts::LOG2_E;
+            out.anomaly_score = out.anomaly_score.max(self.anomaly.observe(bits));
+            self.drift.observe(out.offset + i as u64, bits, |_| self.end_name.clone(), &mut out.drift);
             if self.scoring {
                 self.tally.nats += n;
                 self.tally.fields[0].nats += n;
@@ -238,7 +274,8 @@ impl Learner {
         if target.is_none() && !folds_ends(&self.schema) {
             nats += self.observe_going_on(key, false);
         }
-        let mut current = key.previous.clone();
+        let mut current = std::mem::take(&mut self.current);
+        current.clone_from(&key.previous);
         let mut begun = false;
         self.forecasts.clear();
         let order = (0..self.fields.len()).filter(|i| Some(*i) != target).chain(target);
@@ -269,7 +306,7 @@ impl Learner {
             // an event that comes late does not turn the clock back
             key.last_us = Some(key.last_us.map_or(t, |l| l.max(t)));
         }
-        key.previous = current;
+        self.current = std::mem::replace(&mut key.previous, current);
         key.length = key.length.saturating_add(1);
         nats
     }
@@ -310,7 +347,7 @@ impl Learner {
         };
         let symbol = self.symbol(i, value, gap_of(key, event));
         let mut told = std::mem::take(&mut self.told);
-        self.fields[i].told(current, &mut told);
+        self.fields[i].told(current, Clocks::of(key.last_us), &mut told);
         if self.ranks
             && self.scoring
             && let (Model::Category(m, v), Some(k)) = (&self.fields[i].model, &key.symbols[i])
@@ -353,15 +390,10 @@ impl Learner {
         let (Some(m), Some(k)) = (&mut self.numbers, &mut key.numbers) else { return (0.0, 0) };
         if !*begun {
             // symbols that stand before the first number are known to all numbers
-            let symbols: Vec<u32> = self
-                .fields
-                .iter()
-                .zip(&current.hashes)
-                .enumerate()
-                .filter(|(j, (f, _))| *j < i && matches!(f.model, Model::Category(..)))
-                .map(|(_, (_, h))| *h)
-                .collect();
-            m.begin(k, &Context { time_us, symbols: &symbols });
+            let known = self.fields.iter().zip(&current.hashes).take(i);
+            self.symbols.clear();
+            self.symbols.extend(known.filter(|(f, _)| matches!(f.model, Model::Category(..))).map(|(_, h)| *h));
+            m.begin(k, &Context { time_us, symbols: &self.symbols });
             *begun = true;
         }
         let x = match value {
@@ -372,6 +404,7 @@ impl Learner {
         if !given && x.is_finite() {
             let mean = if target { m.conditional_mean(column) } else { m.mean(column) };
             self.anomaly.number(column, x - mean, m.resolution(column));
+            self.drift.number(column, x, m.resolution(column));
             if self.scoring {
                 let f = &mut self.tally.fields[i];
                 f.numbers += 1;
@@ -379,11 +412,12 @@ impl Learner {
                 f.absolute += (x - mean).abs();
             }
             if self.ranks {
-                let mut q = vec![0.0; 2];
+                let q = &mut self.quantiles;
                 if target {
-                    q = [0.05, 0.95].map(|p| m.conditional_quantile(column, p)).to_vec();
+                    q.clear();
+                    q.extend([0.05, 0.95].map(|p| m.conditional_quantile(column, p)));
                 } else {
-                    m.quantiles(column, &[0.05, 0.95], &mut q);
+                    m.quantiles(column, &[0.05, 0.95], q);
                 }
                 self.forecasts.push((i, mean, q[0], q[1]));
                 if self.scoring {
@@ -422,7 +456,7 @@ impl Learner {
             return self.observe_going_on(key, true);
         }
         let mut told = std::mem::take(&mut self.told);
-        self.fields[0].told(&key.previous, &mut told);
+        self.fields[0].told(&key.previous, Clocks::of(key.last_us), &mut told);
         let mut nats = 0.0;
         if let (Model::Category(m, v), Some(k)) = (&mut self.fields[0].model, &mut key.symbols[0]) {
             nats = m.observe(k, &told, v.ended());
@@ -455,6 +489,19 @@ impl Learner {
     /// Events whose time was earlier than their key's last; they are learnt with a gap of zero.
     pub fn late_events(&self) -> u64 {
         self.late
+    }
+
+    /// Nats that every expert would have paid so far, by name, over all fields.
+    pub fn baselines(&self) -> BTreeMap<&'static str, f64> {
+        let mut sums = BTreeMap::new();
+        for (f, t) in self.fields.iter().zip(&self.tally.fields) {
+            let names =
+                f.symbols().map_or_else(|| self.numbers.as_ref().map_or(&[][..], |n| n.experts()), |m| m.experts());
+            for (name, nats) in names.iter().zip(&t.experts) {
+                *sums.entry(*name).or_insert(0.0) += nats;
+            }
+        }
+        sums
     }
 
     /// Updates of networks that were not applied because they were not finite.
@@ -524,6 +571,9 @@ impl Learner {
         r.state_bytes = self.state_bytes();
         r.kernel = surmise_lanes::Kernel::detect().name().into();
         r.engine = self.options.engine.to_string();
+        r.choices = self.options.describe(&self.schema);
+        r.late_events = self.late;
+        r.drifts.clone_from(&self.drift.latest);
         r
     }
 
@@ -536,6 +586,12 @@ impl Learner {
     pub fn state_bytes(&mut self) -> u64 {
         crate::checkpoint::Core(self).measure()
     }
+}
+
+/// The name of the field that a column of numbers is.
+fn name_of(fields: &[FieldModel], column: usize) -> Arc<str> {
+    let it = fields.iter().find(|f| matches!(f.model, Model::Number(c) if c == column));
+    it.map_or_else(|| "".into(), |f| f.name.clone())
 }
 
 /// The bin of the gap that an event makes.

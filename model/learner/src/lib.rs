@@ -7,6 +7,8 @@
 
 mod anomaly;
 mod checkpoint;
+mod clock;
+mod drift;
 mod ending;
 mod field;
 mod gap;

@@ -1,6 +1,7 @@
 //! What can be chosen about a learner.
 
 use serde::{Deserialize, Serialize};
+use surmise_event::{Kind, Schema};
 use surmise_network::Engine;
 
 /// A named set of choices for a kind of data.
@@ -18,6 +19,56 @@ pub enum Preset {
     Numbers,
     /// Mixed records.
     Records,
+}
+
+impl Preset {
+    /// Its word in configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Preset::Auto => "auto",
+            Preset::Bytes => "bytes",
+            Preset::Symbols => "symbols",
+            Preset::Numbers => "numbers",
+            Preset::Records => "records",
+        }
+    }
+
+    /// The preset for a kind of schema; gaps between events go with every one.
+    pub fn of(schema: &Schema) -> Preset {
+        let mut kinds = schema.fields.iter().map(|f| f.kind).filter(|k| *k != Kind::Gap);
+        let first = kinds.next();
+        let all = |fits: fn(Kind) -> bool| first.is_some_and(fits) && kinds.clone().all(fits);
+        match () {
+            () if all(|k| matches!(k, Kind::Byte | Kind::Text)) => Preset::Bytes,
+            () if all(|k| k == Kind::Category) && schema.fields.len() == 1 => Preset::Symbols,
+            () if all(|k| k == Kind::Number) => Preset::Numbers,
+            () => Preset::Records,
+        }
+    }
+
+    /// The preset that counts for a schema.
+    pub(crate) fn chosen(self, schema: &Schema) -> Preset {
+        if self == Preset::Auto { Preset::of(schema) } else { self }
+    }
+
+    /// Why the preset does not fit a schema, if so.
+    pub(crate) fn fault(self, schema: &Schema) -> Option<String> {
+        let (fits, wants): (fn(Kind) -> bool, _) = match self {
+            Preset::Auto => return None,
+            Preset::Bytes => (|k| matches!(k, Kind::Byte | Kind::Text), "bytes or texts"),
+            Preset::Symbols => (|k| k == Kind::Category, "categories"),
+            Preset::Numbers => (|k| k == Kind::Number, "numbers"),
+            Preset::Records => (|k| k != Kind::Byte, "anything but single bytes"),
+        };
+        let odd = schema.fields.iter().find(|f| f.kind != Kind::Gap && !fits(f.kind))?;
+        Some(format!(
+            "preset {} is for {wants}, but field {:?} is of kind {}; leave the preset out, or name {}",
+            self.name(),
+            odd.name,
+            odd.kind.name(),
+            Preset::of(schema).name()
+        ))
+    }
 }
 
 /// How large the network is.
@@ -55,6 +106,42 @@ pub struct Options {
     pub seed: u64,
     /// Supervised use: this field is predicted given all others of the same event, and it alone is scored.
     pub target: Option<String>,
+}
+
+impl NetworkSize {
+    /// The size that counts, where the preset decides.
+    pub(crate) fn chosen(self, preset: Preset) -> NetworkSize {
+        match (self, preset) {
+            (NetworkSize::Auto, Preset::Bytes) => NetworkSize::Medium,
+            (NetworkSize::Auto, _) => NetworkSize::Small,
+            (size, _) => size,
+        }
+    }
+
+    /// Units of a layer.
+    pub(crate) fn hidden(self) -> Option<usize> {
+        match self {
+            NetworkSize::Off => None,
+            NetworkSize::Auto | NetworkSize::Small => Some(32),
+            NetworkSize::Medium => Some(64),
+            NetworkSize::Large => Some(128),
+        }
+    }
+}
+
+impl Options {
+    /// What was chosen for a schema, for people: `preset symbols, network small 2x32, memory 64 MiB`.
+    pub fn describe(&self, schema: &Schema) -> String {
+        let preset = self.preset.chosen(schema);
+        let size = self.network.chosen(preset);
+        let network = match (size, size.hidden()) {
+            (_, None) => "off".to_owned(),
+            (NetworkSize::Medium, Some(n)) => format!("medium 2x{n}"),
+            (NetworkSize::Large, Some(n)) => format!("large 2x{n}"),
+            (_, Some(n)) => format!("small 2x{n}"),
+        };
+        format!("preset {}, network {network}, memory {} MiB", preset.name(), self.memory_mib)
+    }
 }
 
 impl Default for Options {

@@ -1,5 +1,6 @@
 //! The learner of one stream: saying what is expected, without learning.
 
+use crate::clock::Clocks;
 use crate::field::{FieldModel, Model, Told, Values, folds_ends, seen};
 use crate::gap;
 use crate::keys::KeyState;
@@ -17,6 +18,7 @@ pub const LEVELS: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
 struct Roll {
     probes: Vec<Option<Probe>>,
     previous: Values,
+    last_us: Option<i64>,
     length: u32,
 }
 
@@ -49,6 +51,7 @@ impl Learner {
                 .map(|(f, k)| f.symbols().zip(k.as_ref()).map(|(m, k)| m.probe(k)))
                 .collect(),
             previous: state.previous.clone(),
+            last_us: state.last_us,
             length: state.length,
         };
         let mut steps = Vec::new();
@@ -80,6 +83,7 @@ impl Learner {
         let mut current = roll.previous.clone();
         let mut told = Told::default();
         let mut ends = false;
+        let mut passed = 0;
         let mut steps: Vec<(usize, Told, u32)> = Vec::new();
         if !folds_ends(&self.schema) && !self.schema.is_bytes() && self.tally.ends > 0 {
             let end = self.ending.probability(roll.length, roll.previous.hashes.first().copied().unwrap_or(0));
@@ -87,7 +91,7 @@ impl Learner {
             ends = end > 0.5;
         }
         for (i, f) in self.fields.iter().enumerate() {
-            f.told(&current, &mut told);
+            f.told(&current, Clocks::of(roll.last_us), &mut told);
             let expected = match (&f.model, &roll.probes[i]) {
                 (Model::Number(c), _) => {
                     let Some(n) = numbers.and_then(|n| n.get(*c)) else { continue };
@@ -120,6 +124,7 @@ impl Learner {
                 (Model::Gap(m), Some(probe)) => {
                     let (e, bin) = gaps(&m.distribution(probe, &told, 256));
                     current.hashes[i] = seen(bin);
+                    passed = (gap::seconds(bin) * 1e6) as i64;
                     steps.push((i, told.clone(), bin));
                     e
                 }
@@ -132,6 +137,7 @@ impl Learner {
                 m.advance(probe, &told, s);
             }
         }
+        roll.last_us = roll.last_us.map(|t| t.saturating_add(passed));
         roll.previous = current;
         roll.length += 1;
         ends

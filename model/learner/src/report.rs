@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use surmise_event::Drift;
 
 /// One expert's loss, next to which the mixture's stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -81,4 +82,13 @@ pub struct Report {
     pub kernel: String,
     /// The engine that ran the network.
     pub engine: String,
+    /// What was chosen for the schema, for people.
+    #[serde(default)]
+    pub choices: String,
+    /// Events that came with an earlier time than their key's last.
+    #[serde(default)]
+    pub late_events: u64,
+    /// The latest lasting changes of the stream, oldest first: at most 16.
+    #[serde(default)]
+    pub drifts: Vec<Drift>,
 }

@@ -254,7 +254,8 @@ impl SymbolModel {
         };
         f.kinds = (1..=4).fold(0, |h, k| h << 2 | class(key.at(k)));
         f.place = key.line.place();
-        f.side = side.iter().fold(0, |h, x| mix(h, *x));
+        let fields = side.len().saturating_sub(self.spec.clocks);
+        f.side = side[..fields].iter().fold(0, |h, x| mix(h, *x));
         f
     }
 

@@ -2,6 +2,7 @@
 
 use crate::code::Code;
 use crate::context::Context;
+use surmise_lanes::LANES;
 use surmise_network::Engine;
 
 /// How a context's statistics are laid out.
@@ -45,8 +46,10 @@ pub struct Spec {
     pub keyed: bool,
     /// The contexts, orders first and rising; at most 16.
     pub contexts: Vec<(Context, Layout)>,
-    /// How many other fields the model is told of.
+    /// How many other fields, and clocks after them, the model is told of.
     pub sides: usize,
+    /// How many of them are clocks.
+    pub clocks: usize,
     /// How many numbers the model is told of.
     pub numbers: usize,
     /// Whether the recency model takes part.
@@ -120,8 +123,9 @@ impl Spec {
     }
 
     /// The recipe for one category among the fields of a record: fewer orders of its own, more of the other fields.
-    /// Which sides have values of the same event is the caller's business; all are contexts.
-    pub fn among_fields(code: Code, keyed: bool, memory_mib: u32, sides: usize) -> Spec {
+    /// Which sides have values of the same event is the caller's business; all are contexts. Clocks (the hour of the
+    /// day, of the week) are further sides, each a context by itself.
+    pub fn among_fields(code: Code, keyed: bool, memory_mib: u32, sides: usize, clocks: usize) -> Spec {
         let all = (1u32 << sides.min(16)) as u16;
         let all = all.wrapping_sub(1);
         let mut contexts = vec![
@@ -138,7 +142,14 @@ impl Spec {
             contexts.push((Context::Side(1 << i, 0), A));
             contexts.push((Context::Side(1 << i, 1), A));
         }
-        Spec { code, keyed, contexts, sides, recency: code == Code::Arrival, ..Spec::sized(keyed, memory_mib) }
+        // what a session held so far tells repeated ones apart: book orders 0.92 → 0.69 bits
+        contexts.extend([(Context::Bag(true), A), (Context::Bag(false), A)]);
+        contexts.truncate(LANES);
+        let clocks = clocks.min(LANES - contexts.len());
+        contexts.extend((0..clocks).map(|i| (Context::Side(1 << (sides + i), 0), A)));
+        let sides = sides + clocks;
+        let recency = code == Code::Arrival;
+        Spec { code, keyed, contexts, sides, clocks, recency, ..Spec::sized(keyed, memory_mib) }
     }
 
     /// Shares of a ceiling in MiB. What is fixed weighs more when it is small, so the tables take less of it then.
@@ -151,6 +162,7 @@ impl Spec {
             keyed,
             contexts: Vec::new(),
             sides: 0,
+            clocks: 0,
             numbers: 0,
             numbers_bytes: m / 8,
             recency: false,

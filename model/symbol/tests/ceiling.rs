@@ -25,7 +25,7 @@ fn with_network(mut spec: Spec, mib: usize) -> Spec {
 fn state_stays_below_the_ceiling() {
     for mib in [1usize, 4] {
         let m = mib as u32;
-        let records = Spec { numbers: 20, ..Spec::among_fields(Code::Arrival, true, m, 3) };
+        let records = Spec { numbers: 20, ..Spec::among_fields(Code::Arrival, true, m, 3, 0) };
         for spec in [Spec::bytes(false, m), Spec::bytes(true, m), Spec::symbols(true, m), records] {
             let symbols = if spec.code == Code::Byte { 256 } else { 20_000 };
             let name = format!("{:?} keyed {} at {mib} MiB", spec.code, spec.keyed);

@@ -18,7 +18,7 @@ impl Random {
 }
 
 fn model(numbers: usize) -> SymbolModel {
-    SymbolModel::new(Spec { numbers, ..Spec::among_fields(Code::Arrival, true, 4, 0) })
+    SymbolModel::new(Spec { numbers, ..Spec::among_fields(Code::Arrival, true, 4, 0, 0) })
 }
 
 /// Share of the last half whose likeliest symbol came, and bits per symbol of that half.
@@ -85,7 +85,7 @@ fn a_large_vocabulary_is_conditioned_too() {
 #[test]
 fn hostile_numbers_are_survived_and_saved() {
     let mut r = Random(4);
-    let spec = || Spec { numbers: 3, ..Spec::among_fields(Code::Arrival, true, 1, 0) };
+    let spec = || Spec { numbers: 3, ..Spec::among_fields(Code::Arrival, true, 1, 0, 0) };
     let mut m = SymbolModel::new(spec());
     let mut k = m.new_key();
     let odd = [f64::NAN, f64::INFINITY, -1e308, 1e308, 0.0, 5e-324];

@@ -1,0 +1,102 @@
+//! Observing an event allocates nothing once its key, its symbols and its tables are there.
+#![allow(missing_docs)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use surmise_event::{Data, Datum, Event, Limits, Outcome, Record, Schema};
+use surmise_learner::{Learner, Options};
+
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count() {
+    let _ = COUNT.try_with(|c| c.set(c.get() + 1));
+}
+
+// SAFETY: every call goes to the system's allocator as it is.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, p: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(p, layout) }
+    }
+    unsafe fn realloc(&self, p: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        unsafe { System.realloc(p, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Learns a period of records over and over, and counts the allocations of the last `measured` periods.
+fn allocations(schema: Schema, period: &[Record], warm: usize, measured: usize) -> u64 {
+    let mut l = Learner::new(schema, Options { memory_mib: 1, ..Options::default() }).unwrap();
+    let events: Vec<Event> = period.iter().map(|r| l.bind(r, &Limits::default()).unwrap()).collect();
+    let mut out = Outcome::default();
+    for _ in 0..warm {
+        events.iter().for_each(|e| l.observe_into(e, &mut out));
+    }
+    let before = COUNT.with(Cell::get);
+    for _ in 0..measured {
+        events.iter().for_each(|e| l.observe_into(e, &mut out));
+    }
+    COUNT.with(Cell::get) - before
+}
+
+#[test]
+fn bytes() {
+    let text = b"the quick brown fox jumps over the lazy dog, and the dog sleeps on\n";
+    let run = Record { data: Data::One(Datum::Bytes(text[..].into())), ..Record::default() };
+    assert_eq!(allocations(Schema::bytes(), &[run], 600, 60), 0);
+}
+
+#[test]
+fn keys() {
+    let period: Vec<Record> = (0..60)
+        .map(|i| Record {
+            key: Some(format!("k{}", i % 5).into()),
+            data: Data::One(Datum::Text(format!("s{}", i * i % 7).into())),
+            ..Record::default()
+        })
+        .collect();
+    assert_eq!(allocations(Schema::default(), &period, 400, 40), 0);
+}
+
+fn fields(i: u32) -> Vec<(Box<str>, Datum)> {
+    vec![("page".into(), Datum::Text(format!("/p{}", i % 5).into())), ("user".into(), Datum::Bool(i.is_multiple_of(3)))]
+}
+
+#[test]
+fn records() {
+    let period: Vec<Record> = (0..24u32)
+        .map(|i| Record {
+            key: Some(format!("k{}", i % 3).into()),
+            time_us: Some(i64::from(i * i % 5) * 1_000_000),
+            data: Data::Fields(fields(i)),
+            ..Record::default()
+        })
+        .collect();
+    assert_eq!(allocations(Schema::default(), &period, 400, 40), 0);
+}
+
+/// A number asks its own distribution where the median and the bounds lie, which lists the spikes of it.
+#[test]
+fn numbers_list_their_spikes_and_allocate_nothing_else() {
+    let number = |i: u32| Datum::Number(f64::from(i * 7 % 11));
+    let period: Vec<Record> = (0..24u32)
+        .map(|i| Record {
+            key: Some(format!("k{}", i % 3).into()),
+            data: Data::Fields([fields(i), vec![("ms".into(), number(i)), ("size".into(), number(i + 3))]].concat()),
+            ..Record::default()
+        })
+        .collect();
+    let (events, numbers) = (24 * 40, 2);
+    assert!(allocations(Schema::default(), &period, 400, 40) <= events * numbers * 2);
+}
