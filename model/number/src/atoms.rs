@@ -4,6 +4,7 @@
 //! distribution: with novelty ε, mass(cell) = (1−ε) · share of the cell among the remembered + ε · density mass.
 //! Novelty is counted as in Krichevsky-Trofimov, and forgotten slowly.
 
+use crate::density::chosen;
 use crate::scale::Units;
 use surmise_state::{Persist, State, StateError};
 
@@ -41,6 +42,21 @@ impl Odds {
 impl Persist for Odds {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         self.walk(s)
+    }
+}
+
+surmise_lanes::kernels! {
+    /// The sum of the counts whose values lie below `x`, in sixteen partial sums.
+    fn counted_below[FMA](values: &[f64], counts: &[f32], x: f64) -> f32 {
+        let _ = FMA;
+        let mut s = [0f32; 16];
+        let (v, n) = (values.chunks_exact(16), counts.chunks_exact(16));
+        let (rv, rn) = (v.remainder(), n.remainder());
+        for (v, n) in v.zip(n) {
+            for i in 0..16 { s[i] += chosen(v[i] < x, n[i]); }
+        }
+        for (i, (v, n)) in rv.iter().zip(rn).enumerate() { s[i] += chosen(*v < x, *n); }
+        surmise_lanes::sum(&s)
     }
 }
 
@@ -97,6 +113,37 @@ impl Table {
             let p = self.counts[i] as f64 * inv;
             (self.values[i], row.get(i).map_or(p, |n| (*n as f64 + 0.5 * p) * all))
         })
+    }
+
+    /// P(a value below `x` | remembered): by counts alone, and by counts after the slot before.
+    pub(crate) fn below(&self, x: f64, before: usize) -> (f64, f64) {
+        if self.values.is_empty() {
+            return (0.0, 0.0);
+        }
+        let p = counted_below(&self.values, &self.counts, x) as f64 / self.total as f64;
+        if before == NOWHERE || self.after.is_empty() {
+            return (p, p);
+        }
+        let row = &self.after[before * SLOTS..before * SLOTS + self.values.len()];
+        let n = counted_below(&self.values, row, x) as f64;
+        (p, (n + 0.5 * p) / (self.after_total[before] as f64 + 0.5))
+    }
+
+    /// Writes `by.0` · P(value) + `by.1` · P(value | slot before) to `out`, given that the value is remembered; the
+    /// values.
+    pub(crate) fn weigh(&self, before: usize, by: (f64, f64), out: &mut [f32]) -> &[f64] {
+        let follows = before != NOWHERE && !self.after.is_empty();
+        let all = if follows { by.1 / (self.after_total[before] as f64 + 0.5) } else { by.1 };
+        let scale = ((by.0 + if follows { 0.5 * all } else { all }) / self.total as f64) as f32;
+        for (o, n) in out.iter_mut().zip(&self.counts) {
+            *o = scale * n;
+        }
+        if follows {
+            for (o, n) in out.iter_mut().zip(&self.after[before * SLOTS..(before + 1) * SLOTS]) {
+                *o += all as f32 * n;
+            }
+        }
+        &self.values
     }
 
     /// P(slot | remembered, slot before).
