@@ -60,6 +60,32 @@ surmise_lanes::kernels! {
     }
 }
 
+surmise_lanes::kernels! {
+    /// The first of the least counts.
+    fn least[FMA](counts: &[f32]) -> usize {
+        let _ = FMA;
+        let mut m = [f32::INFINITY; 16];
+        for part in counts.chunks(16) {
+            for (m, n) in m.iter_mut().zip(part) { *m = if *n < *m { *n } else { *m }; }
+        }
+        let all = m.iter().copied().fold(f32::INFINITY, f32::min);
+        counts.iter().position(|n| *n == all).unwrap_or(0)
+    }
+
+    /// Scales all counts; their new sum.
+    fn wear[FMA](counts: &mut [f32], by: f32) -> f32 {
+        let _ = FMA;
+        let mut s = [0f32; 16];
+        for part in counts.chunks_mut(16) {
+            for (s, n) in s.iter_mut().zip(part) {
+                *n *= by;
+                *s += *n;
+            }
+        }
+        surmise_lanes::sum(&s)
+    }
+}
+
 /// At most [`SLOTS`] distinct values with counts, and optionally counts by the slot that came before.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
@@ -181,8 +207,7 @@ impl Table {
         self.counts[slot] += 1.0;
         self.total += 1.0;
         if self.total > LIMIT {
-            self.counts.iter_mut().for_each(|n| *n *= 0.5);
-            self.total = self.counts.iter().sum();
+            self.total = wear(&mut self.counts, 0.5);
         }
         if self.ordered && before != NOWHERE && before < self.values.len() && self.novelty.get() < 0.4 {
             if self.after.is_empty() {
@@ -201,16 +226,10 @@ impl Table {
 
     /// Gives the least used slot to `c`.
     fn evict(&mut self, c: f64) -> usize {
-        let mut slot = 0;
-        for i in 1..SLOTS {
-            if self.counts[i] < self.counts[slot] {
-                slot = i;
-            }
-        }
-        // every newcomer wears the old a little, so that what was frequent once can go
-        self.counts.iter_mut().for_each(|n| *n *= 0.99);
+        let slot = least(&self.counts);
         self.counts[slot] = 0.0;
-        self.total = self.counts.iter().sum();
+        // every newcomer wears the old a little, so that what was frequent once can go
+        self.total = wear(&mut self.counts, 0.99);
         self.values[slot] = c;
         if !self.after.is_empty() {
             self.after[slot * SLOTS..(slot + 1) * SLOTS].fill(0.0);

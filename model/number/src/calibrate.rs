@@ -26,6 +26,14 @@ const WIDTHS: [f64; BINS] = {
     }
     w
 };
+const PER_WIDTH: [f64; BINS] = {
+    let (mut w, mut k) = ([0.0; BINS], 0);
+    while k < BINS {
+        w[k] = 1.0 / WIDTHS[k];
+        k += 1;
+    }
+    w
+};
 /// The plain distribution and the two histograms.
 const MAPS: usize = 3;
 const ALL: u32 = (1 << MAPS) - 1;
@@ -73,7 +81,7 @@ impl Calibrator {
 
     /// Density of each histogram in each bin.
     fn slope(&self, map: usize, bin: usize) -> f64 {
-        EVEN + (1.0 - EVEN) * self.bins[map][bin] / WIDTHS[bin]
+        EVEN + (1.0 - EVEN) * self.bins[map][bin] * PER_WIDTH[bin]
     }
 
     /// The corrected mass of a span.
@@ -81,24 +89,25 @@ impl Calibrator {
         let mut out = Corrected { weights: self.share.weights(ALL), ..Corrected::default() };
         let low = span.below.clamp(0.0, 1.0);
         let high = (low + span.mass).min(1.0);
-        let mut sum = 0.0;
-        for k in 0..BINS {
-            let part = (high.min(EDGES[k + 1]) - low.max(EDGES[k])).max(0.0);
-            out.parts[k] = part;
-            sum += part;
-        }
-        if sum > 1e-7 {
-            let inv = 1.0 / sum;
-            out.parts.iter_mut().for_each(|p| *p *= inv);
+        let first = bin_of(&EDGES, low);
+        let mut density = [0.0; MAPS - 1];
+        if high <= EDGES[first + 1] || high - low < 1e-7 {
+            // within one bin, or too narrow for a difference: the whole of it where it begins
+            out.parts[first] = 1.0;
+            density = std::array::from_fn(|map| self.slope(map, first));
         } else {
-            // too narrow for a difference: the whole of it where it begins
-            out.parts = [0.0; BINS];
-            out.parts[EDGES[1..BINS].iter().filter(|e| **e <= low).count()] = 1.0;
+            let inv = 1.0 / (high - low);
+            for k in first..BINS {
+                let part = (high.min(EDGES[k + 1]) - low.max(EDGES[k])).max(0.0) * inv;
+                out.parts[k] = part;
+                for (map, d) in density.iter_mut().enumerate() {
+                    *d += part * self.slope(map, k);
+                }
+            }
         }
         out.masses[0] = span.mass;
-        for map in 0..MAPS - 1 {
-            let density: f64 = (0..BINS).map(|k| out.parts[k] * self.slope(map, k)).sum();
-            out.masses[map + 1] = SAFE * span.mass * density;
+        for (m, d) in out.masses[1..].iter_mut().zip(density) {
+            *m = SAFE * span.mass * d;
         }
         out.mass = mix(&out.weights, &out.masses);
         out
@@ -132,8 +141,8 @@ impl Calibrator {
         for k in 0..BINS {
             at[k + 1] = at[k] + density[k] * WIDTHS[k];
         }
-        let all = at[BINS];
-        at.iter_mut().for_each(|a| *a /= all);
+        let inv = 1.0 / at[BINS];
+        at.iter_mut().for_each(|a| *a *= inv);
         Map { at }
     }
 
@@ -141,6 +150,11 @@ impl Calibrator {
     pub(crate) fn bound(&self) -> f64 {
         self.share.bound()
     }
+}
+
+/// The bin that holds `u`, of increasing edges.
+fn bin_of(edges: &[f64; BINS + 1], u: f64) -> usize {
+    edges[1..BINS].iter().map(|e| u32::from(*e <= u)).sum::<u32>() as usize
 }
 
 /// A piecewise linear, increasing map of [0, 1] onto itself.
@@ -151,13 +165,13 @@ pub(crate) struct Map {
 impl Map {
     /// The corrected level of a plain one.
     pub(crate) fn corrected(&self, u: f64) -> f64 {
-        let k = EDGES[1..BINS].iter().filter(|e| **e <= u).count();
-        self.at[k] + (self.at[k + 1] - self.at[k]) * ((u - EDGES[k]) / WIDTHS[k]).clamp(0.0, 1.0)
+        let k = bin_of(&EDGES, u);
+        self.at[k] + (self.at[k + 1] - self.at[k]) * ((u - EDGES[k]) * PER_WIDTH[k]).clamp(0.0, 1.0)
     }
 
     /// The plain level of a corrected one.
     pub(crate) fn plain(&self, p: f64) -> f64 {
-        let k = self.at[1..BINS].iter().filter(|a| **a <= p).count();
+        let k = bin_of(&self.at, p);
         let rise = self.at[k + 1] - self.at[k];
         EDGES[k] + WIDTHS[k] * if rise > 0.0 { ((p - self.at[k]) / rise).clamp(0.0, 1.0) } else { 0.5 }
     }

@@ -131,10 +131,10 @@ kernels! {
         surmise_lanes::sum(&s) as f64
     }
 
-    /// weight · f((value − mu) · inv) of every value.
-    pub(crate) fn weigh[FMA](values: &[f64], weight: &[f32], mu: f64, inv: f64, out: &mut [f32]) {
+    /// scale · weight · f((value − mu) · inv) of every value.
+    pub(crate) fn weigh[FMA](values: &[f64], weight: &[f32], mu: f64, inv: f64, scale: f32, out: &mut [f32]) {
         let _ = FMA;
-        for ((v, w), o) in values.iter().zip(weight).zip(out) { *o = w * pdf3_single(((v - mu) * inv) as f32); }
+        for ((v, w), o) in values.iter().zip(weight).zip(out) { *o = scale * w * pdf3_single(((v - mu) * inv) as f32); }
     }
 
     /// Σ weight · density over the values below `x`.

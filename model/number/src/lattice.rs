@@ -66,13 +66,11 @@ impl Lattice {
         (0..self.values.len()).map(move |i| (self.values[i], scale * self.one(i, mu, inv)))
     }
 
-    /// Writes the part of `mass` that each remembered value gets to `out`; the values.
-    pub(crate) fn weigh(&self, mu: f64, inv: f64, mass: f64, out: &mut [f32]) -> &[f64] {
+    /// Writes the part of `mass` that each remembered value gets to `out`; the values. `total` is of the same forecast.
+    pub(crate) fn weigh(&self, mu: f64, inv: f64, total: f64, mass: f64, out: &mut [f32]) -> &[f64] {
         let n = self.values.len().min(out.len());
-        weigh(&self.values[..n], &self.weight, mu, inv, out);
-        let sum: f32 = out[..n].iter().sum();
-        let scale = if sum > 0.0 { mass as f32 / sum } else { 0.0 };
-        out[..n].iter_mut().for_each(|p| *p *= scale);
+        let scale = if total > 0.0 { mass / total } else { 0.0 };
+        weigh(&self.values[..n], &self.weight, mu, inv, scale as f32, out);
         &self.values[..n]
     }
 

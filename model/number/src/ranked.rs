@@ -140,7 +140,8 @@ fn spread(c: &Column, st: &Stand, g: Option<&Given>, x: &Points, mean: f64, widt
         let near = w[LATTICE] * (1.0 - c.lattice.novelty());
         if near > FAINT {
             let (mu, inv) = st.lattice_centre(g);
-            let places = c.lattice.weigh(mu, inv, near, &mut p);
+            let of = if g.is_some() { st.lattice_given } else { st.lattice_total };
+            let places = c.lattice.weigh(mu, inv, of, near, &mut p);
             rescaled(x, places, mean, width, &p, f);
             dense -= near;
             total += near;
