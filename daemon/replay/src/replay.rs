@@ -183,6 +183,7 @@ struct Run<'a, F> {
 impl<'a, F: FnMut(&Progress)> Run<'a, F> {
     fn new(mut learner: Learner, options: &'a ReplayOptions, tell: F) -> Result<Run<'a, F>, ReplayError> {
         learner.set_ranks(!learner.schema().is_bytes());
+        learner.set_intervals(options.scores.is_some());
         Ok(Run {
             learner,
             options,

@@ -54,7 +54,7 @@ pub struct Learner {
     told: Told,
     current: Values,
     symbols: Vec<u32>,
-    quantiles: Vec<f64>,
+    intervals: bool,
     forecasts: Vec<(usize, f64, f64, f64)>,
 }
 
@@ -94,7 +94,7 @@ impl Learner {
             told: Told::default(),
             current: Values::default(),
             symbols: Vec::new(),
-            quantiles: Vec::new(),
+            intervals: false,
             forecasts: Vec::new(),
         };
         l.schema = schema;
@@ -411,26 +411,17 @@ impl Learner {
                 f.squared += (x - mean) * (x - mean);
                 f.absolute += (x - mean).abs();
             }
-            if self.ranks {
-                let q = &mut self.quantiles;
-                if target {
-                    q.clear();
-                    q.extend([0.05, 0.95].map(|p| m.conditional_quantile(column, p)));
-                } else {
-                    m.quantiles(column, &[0.05, 0.95], q);
-                }
-                self.forecasts.push((i, mean, q[0], q[1]));
-                if self.scoring {
-                    let f = &mut self.tally.fields[i];
-                    f.measured += 1;
-                    f.covered += u64::from(q[0] <= x && x <= q[1]);
-                    f.crps += m.crps(column, x);
-                }
+            if self.intervals {
+                let [low, high] = m.interval(column, target, 0.05, 0.95);
+                self.forecasts.push((i, mean, low, high));
             }
         }
         let nats = m.observe(k, column, x);
         if self.scoring && !given {
             self.tally.add_experts(i, nats, m.expert_nats(column));
+            if let (true, Some(levels), Some(crps)) = (self.ranks, m.levels(column, target), m.crps(column, target)) {
+                self.tally.add_levels(i, levels, crps);
+            }
         }
         // several fields: the others see how large the number is for its column
         let hash = if self.fields.len() > 1 && x.is_finite() { seen(m.bucket(column, x)) } else { 0 };
@@ -521,10 +512,15 @@ impl Learner {
         self.scoring = on;
     }
 
-    /// Whether ranks of symbols (top1 to top20) and intervals and CRPS of numbers are measured, which costs a query per
+    /// Whether ranks of symbols (top1 to top20), and coverage and CRPS of numbers are measured, which costs a little per
     /// event.
     pub fn set_ranks(&mut self, on: bool) {
         self.ranks = on;
+    }
+
+    /// Whether [`latest_forecasts`](Self::latest_forecasts) are kept, which costs a query per number.
+    pub fn set_intervals(&mut self, on: bool) {
+        self.intervals = on;
     }
 
     /// Forecasts of number fields that stood before the latest event: name, mean, and the bounds of the 90 % interval.

@@ -47,12 +47,21 @@ pub struct FieldReport {
     /// Numbers: mean absolute error of the point forecast.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mae: Option<f64>,
-    /// Numbers: continuous ranked probability score.
+    /// Numbers: continuous ranked probability score, a mean of one estimate a value (about one per cent over a few
+    /// thousand values).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crps: Option<f64>,
-    /// Numbers: how often the value lay within the 90 % interval.
+    /// Numbers: which part of the values lay between the levels .05 and .95 of what was predicted. A value that is
+    /// predicted with a mass of its own covers the levels from F(y⁻) to F(y), and counts by the part of these that lies
+    /// between (the probability integral transform, which is even for a calibrated prediction, atoms or not).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage_90: Option<f64>,
+    /// The same between .25 and .75.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage_50: Option<f64>,
+    /// The same between .005 and .995.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage_99: Option<f64>,
 }
 
 /// How well a stream was predicted, from its first event or since measuring began.
@@ -72,7 +81,8 @@ pub struct Report {
     pub experts: Vec<ExpertReport>,
     /// Every field.
     pub fields: BTreeMap<String, FieldReport>,
-    /// Mean difference between claimed and measured frequency, over ten classes of claimed probability.
+    /// Mean difference between claimed and measured frequency: of decisions on symbols, over ten classes of claimed
+    /// probability; of numbers, over the ten tenths of the predicted distribution, each claimed to hold a tenth.
     pub calibration_error: f64,
     /// Weights of the network.
     pub parameters: u64,

@@ -9,6 +9,9 @@ const BITS: f64 = std::f64::consts::LOG2_E;
 /// Ranks that are counted: among the first, 5, 9 and 20 likeliest.
 pub const RANKS: [usize; 4] = [1, 5, 9, 20];
 
+/// Levels between which coverage is measured: 90, 50 and 99 %.
+const COVERED: [(f64, f64); 3] = [(0.05, 0.95), (0.25, 0.75), (0.005, 0.995)];
+
 /// Sums of one field.
 #[derive(Clone, Default)]
 pub struct FieldTally {
@@ -30,12 +33,15 @@ pub struct FieldTally {
     pub squared: f64,
     /// See `numbers`.
     pub absolute: f64,
-    /// Numbers whose distribution was measured: ranked probability scores, values within the 90 % interval.
+    /// Numbers whose distribution was measured, their ranked probability scores, and how much of them lay within the
+    /// intervals [`COVERED`] and in each tenth of the distribution.
     pub measured: u64,
     /// See `measured`.
     pub crps: f64,
     /// See `measured`.
-    pub covered: u64,
+    pub covered: [f64; 3],
+    /// See `measured`.
+    pub tenths: [f64; 10],
     /// The regret bound when counting began.
     pub bound_before: f64,
 }
@@ -84,6 +90,19 @@ impl Tally {
         }
     }
 
+    /// Adds a number that covered the levels from `span.0` to `span.1` of what was predicted, and its ranked score.
+    pub fn add_levels(&mut self, field: usize, span: (f64, f64), crps: f64) {
+        let f = &mut self.fields[field];
+        f.measured += 1;
+        f.crps += crps;
+        for (sum, (low, high)) in f.covered.iter_mut().zip(COVERED) {
+            *sum += within(span, low, high);
+        }
+        for (k, sum) in f.tenths.iter_mut().enumerate() {
+            *sum += within(span, k as f64 / 10.0, (k + 1) as f64 / 10.0);
+        }
+    }
+
     /// The report; `experts` names each field's experts, `bounds` gives their mixtures' regret bounds in nats.
     pub fn report(
         &self,
@@ -95,6 +114,8 @@ impl Tally {
         let per = |nats: f64, n: u64| if n == 0 { 0.0 } else { nats * BITS / n as f64 };
         let mut r =
             Report { events: self.events, loss_bits_per_event: per(self.nats, self.events), ..Report::default() };
+        let mut total: f64 = self.claims.iter().map(|c| c[2]).sum();
+        let mut error: f64 = self.claims.iter().map(|c| (c[0] - c[1]).abs()).sum();
         for (i, f) in self.fields.iter().enumerate() {
             let field = &schema.fields[i];
             let best = f.experts.iter().copied().fold(f64::INFINITY, f64::min);
@@ -111,6 +132,9 @@ impl Tally {
             let share = |n: u64| (f.ranked > 0).then(|| n as f64 / f.ranked as f64);
             let number = |x: f64| (f.numbers > 0).then(|| x / f.numbers as f64);
             let measured = |x: f64| (f.measured > 0).then(|| x / f.measured as f64);
+            let tenth = 0.1 * f.measured as f64;
+            error += f.tenths.iter().map(|n| (n - tenth).abs()).sum::<f64>();
+            total += 10.0 * f.measured as f64;
             r.fields.insert(
                 field.name.clone(),
                 FieldReport {
@@ -127,7 +151,9 @@ impl Tally {
                     mse: number(f.squared),
                     mae: number(f.absolute),
                     crps: measured(f.crps),
-                    coverage_90: measured(f.covered as f64),
+                    coverage_90: measured(f.covered[0]),
+                    coverage_50: measured(f.covered[1]),
+                    coverage_99: measured(f.covered[2]),
                 },
             );
         }
@@ -140,16 +166,24 @@ impl Tally {
             };
             r.fields.insert("end".into(), end);
         }
-        let total: f64 = self.claims.iter().map(|c| c[2]).sum();
-        let error: f64 = self.claims.iter().map(|c| (c[0] - c[1]).abs()).sum();
         r.calibration_error = if total > 0.0 { error / total } else { 0.0 };
         r
     }
 }
 
+/// Which part of a span of levels lies between two of them; a span too narrow to be divided lies where it begins.
+fn within(span: (f64, f64), low: f64, high: f64) -> f64 {
+    let width = span.1 - span.0;
+    if width > 1e-9 {
+        ((span.1.min(high) - span.0.max(low)) / width).clamp(0.0, 1.0)
+    } else {
+        f64::from(u8::from((low..high).contains(&span.0.min(1.0 - 1e-12))))
+    }
+}
+
 impl Persist for FieldTally {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        for v in [&mut self.count, &mut self.ranked, &mut self.numbers, &mut self.measured, &mut self.covered] {
+        for v in [&mut self.count, &mut self.ranked, &mut self.numbers, &mut self.measured] {
             s.u64("tally count", v)?;
         }
         s.u64s_fixed("tally ranks", &mut self.within)?;
@@ -163,6 +197,8 @@ impl Persist for FieldTally {
         ] {
             s.f64("tally sum", v)?;
         }
+        s.f64s_fixed("tally covered", &mut self.covered)?;
+        s.f64s_fixed("tally tenths", &mut self.tenths)?;
         s.f64s("tally experts", &mut self.experts)
     }
 }
@@ -176,5 +212,26 @@ impl Persist for Tally {
         s.f64("end nats", &mut self.end_nats)?;
         s.list("tally fields", &mut self.fields, FieldTally::default)?;
         self.claims.iter_mut().try_for_each(|c| s.f64s_fixed("claims", c))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn atoms_count_by_the_part_that_lies_within() {
+        let mut t = Tally { fields: vec![FieldTally::default()], ..Tally::default() };
+        // a constant is predicted as such: it covers all levels alike
+        t.add_levels(0, (0.0, 1.0), 0.0);
+        let f = &t.fields[0];
+        assert!(f.covered.iter().zip([0.9, 0.5, 0.99]).all(|(a, b)| (a - b).abs() < 1e-12));
+        assert!(f.tenths.iter().all(|n| (n - 0.1).abs() < 1e-12));
+        t.add_levels(0, (0.9, 1.0), 0.0);
+        t.add_levels(0, (1.0, 1.0), 0.0);
+        t.add_levels(0, (0.3, 0.3), 0.0);
+        let f = &t.fields[0];
+        assert!((f.covered[0] - (0.9 + 0.5 + 0.0 + 1.0)).abs() < 1e-12, "{:?}", f.covered);
+        assert!((f.tenths.iter().sum::<f64>() - 4.0).abs() < 1e-12, "{:?}", f.tenths);
     }
 }

@@ -55,7 +55,6 @@ fn main() {
                 if detail {
                     quantiles += 1;
                     inside += i32::from((model.quantile(c, 0.05)..=model.quantile(c, 0.95)).contains(&row[c]));
-                    crps += model.crps(c, row[c]) / scale[c];
                 }
             }
         }
@@ -65,6 +64,9 @@ fn main() {
                 conditional += e * e;
             }
             let surprise = model.observe(&mut key, c, row[c]);
+            if test && detail {
+                crps += model.crps(c, false).unwrap_or(0.0) / scale[c];
+            }
             if test {
                 // as a density of the standardised value
                 let to_density = (model.resolution(c) / scale[c]).ln();

@@ -4,6 +4,7 @@
 //! distribution: with novelty ε, mass(cell) = (1−ε) · share of the cell among the remembered + ε · density mass.
 //! Novelty is counted as in Krichevsky-Trofimov, and forgotten slowly.
 
+use crate::density::chosen;
 use crate::scale::Units;
 use surmise_state::{Persist, State, StateError};
 
@@ -41,6 +42,47 @@ impl Odds {
 impl Persist for Odds {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         self.walk(s)
+    }
+}
+
+surmise_lanes::kernels! {
+    /// The sum of the counts whose values lie below `x`, in sixteen partial sums.
+    fn counted_below[FMA](values: &[f64], counts: &[f32], x: f64) -> f32 {
+        let _ = FMA;
+        let mut s = [0f32; 16];
+        let (v, n) = (values.chunks_exact(16), counts.chunks_exact(16));
+        let (rv, rn) = (v.remainder(), n.remainder());
+        for (v, n) in v.zip(n) {
+            for i in 0..16 { s[i] += chosen(v[i] < x, n[i]); }
+        }
+        for (i, (v, n)) in rv.iter().zip(rn).enumerate() { s[i] += chosen(*v < x, *n); }
+        surmise_lanes::sum(&s)
+    }
+}
+
+surmise_lanes::kernels! {
+    /// The first of the least counts.
+    fn least[FMA](counts: &[f32]) -> usize {
+        let _ = FMA;
+        let mut m = [f32::INFINITY; 16];
+        for part in counts.chunks(16) {
+            for (m, n) in m.iter_mut().zip(part) { *m = if *n < *m { *n } else { *m }; }
+        }
+        let all = m.iter().copied().fold(f32::INFINITY, f32::min);
+        counts.iter().position(|n| *n == all).unwrap_or(0)
+    }
+
+    /// Scales all counts; their new sum.
+    fn wear[FMA](counts: &mut [f32], by: f32) -> f32 {
+        let _ = FMA;
+        let mut s = [0f32; 16];
+        for part in counts.chunks_mut(16) {
+            for (s, n) in s.iter_mut().zip(part) {
+                *n *= by;
+                *s += *n;
+            }
+        }
+        surmise_lanes::sum(&s)
     }
 }
 
@@ -99,6 +141,37 @@ impl Table {
         })
     }
 
+    /// P(a value below `x` | remembered): by counts alone, and by counts after the slot before.
+    pub(crate) fn below(&self, x: f64, before: usize) -> (f64, f64) {
+        if self.values.is_empty() {
+            return (0.0, 0.0);
+        }
+        let p = counted_below(&self.values, &self.counts, x) as f64 / self.total as f64;
+        if before == NOWHERE || self.after.is_empty() {
+            return (p, p);
+        }
+        let row = &self.after[before * SLOTS..before * SLOTS + self.values.len()];
+        let n = counted_below(&self.values, row, x) as f64;
+        (p, (n + 0.5 * p) / (self.after_total[before] as f64 + 0.5))
+    }
+
+    /// Writes `by.0` · P(value) + `by.1` · P(value | slot before) to `out`, given that the value is remembered; the
+    /// values.
+    pub(crate) fn weigh(&self, before: usize, by: (f64, f64), out: &mut [f32]) -> &[f64] {
+        let follows = before != NOWHERE && !self.after.is_empty();
+        let all = if follows { by.1 / (self.after_total[before] as f64 + 0.5) } else { by.1 };
+        let scale = ((by.0 + if follows { 0.5 * all } else { all }) / self.total as f64) as f32;
+        for (o, n) in out.iter_mut().zip(&self.counts) {
+            *o = scale * n;
+        }
+        if follows {
+            for (o, n) in out.iter_mut().zip(&self.after[before * SLOTS..(before + 1) * SLOTS]) {
+                *o += all as f32 * n;
+            }
+        }
+        &self.values
+    }
+
     /// P(slot | remembered, slot before).
     fn chance(&self, slot: usize, before: usize) -> f64 {
         let p = (self.counts[slot] / self.total) as f64;
@@ -134,8 +207,7 @@ impl Table {
         self.counts[slot] += 1.0;
         self.total += 1.0;
         if self.total > LIMIT {
-            self.counts.iter_mut().for_each(|n| *n *= 0.5);
-            self.total = self.counts.iter().sum();
+            self.total = wear(&mut self.counts, 0.5);
         }
         if self.ordered && before != NOWHERE && before < self.values.len() && self.novelty.get() < 0.4 {
             if self.after.is_empty() {
@@ -154,16 +226,10 @@ impl Table {
 
     /// Gives the least used slot to `c`.
     fn evict(&mut self, c: f64) -> usize {
-        let mut slot = 0;
-        for i in 1..SLOTS {
-            if self.counts[i] < self.counts[slot] {
-                slot = i;
-            }
-        }
-        // every newcomer wears the old a little, so that what was frequent once can go
-        self.counts.iter_mut().for_each(|n| *n *= 0.99);
+        let slot = least(&self.counts);
         self.counts[slot] = 0.0;
-        self.total = self.counts.iter().sum();
+        // every newcomer wears the old a little, so that what was frequent once can go
+        self.total = wear(&mut self.counts, 0.99);
         self.values[slot] = c;
         if !self.after.is_empty() {
             self.after[slot * SLOTS..(slot + 1) * SLOTS].fill(0.0);

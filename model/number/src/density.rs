@@ -69,6 +69,12 @@ fn pdf3(z: f64) -> f64 {
     C3 / (u * u)
 }
 
+/// `w` or nothing, without a branch.
+#[inline(always)]
+pub(crate) fn chosen(yes: bool, w: f32) -> f32 {
+    f32::from_bits(w.to_bits() & u32::from(yes).wrapping_neg())
+}
+
 /// f(z) of t₃ up to a factor, in single precision; not below 1e-20.
 #[inline(always)]
 pub(crate) fn pdf3_single(z: f32) -> f32 {
@@ -125,7 +131,13 @@ kernels! {
         surmise_lanes::sum(&s) as f64
     }
 
-    /// The same over the values below `x`.
+    /// scale · weight · f((value − mu) · inv) of every value.
+    pub(crate) fn weigh[FMA](values: &[f64], weight: &[f32], mu: f64, inv: f64, scale: f32, out: &mut [f32]) {
+        let _ = FMA;
+        for ((v, w), o) in values.iter().zip(weight).zip(out) { *o = scale * w * pdf3_single(((v - mu) * inv) as f32); }
+    }
+
+    /// Σ weight · density over the values below `x`.
     pub(crate) fn weighed_below[FMA](values: &[f64], weight: &[f32], mu: f64, inv: f64, x: f64) -> f64 {
         let _ = FMA;
         let mut s = [0f32; 16];

@@ -31,7 +31,8 @@ impl NumberModel {
             for (j, (c, st)) in columns.iter().zip(&standing.stands).enumerate() {
                 if h == 0 {
                     let p = Predictive::new(c, st, None);
-                    let q = levels.iter().map(|l| p.quantile(c.calibrate[0].level(*l)) - st.mean).collect();
+                    let map = c.calibrate[0].map();
+                    let q = levels.iter().map(|l| p.quantile(map.plain(*l)) - st.mean).collect();
                     first.push((q, st.sigma[STACK]));
                 }
                 growth[j] += power[j];

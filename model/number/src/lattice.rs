@@ -5,7 +5,7 @@
 //! charged for choosing among the levels near the forecast, not for all digits.
 
 use crate::atoms::Odds;
-use crate::density::{pdf3_single, weighed_below, weighed_density};
+use crate::density::{pdf3_single, weigh, weighed_below, weighed_density};
 use crate::scale::Units;
 use surmise_state::{Persist, State, StateError};
 
@@ -64,6 +64,14 @@ impl Lattice {
     pub(crate) fn spikes(&self, mu: f64, inv: f64) -> impl Iterator<Item = (f64, f64)> + '_ {
         let scale = (1.0 - self.novelty.get()) * SAFE / self.total(mu, inv).max(1e-300);
         (0..self.values.len()).map(move |i| (self.values[i], scale * self.one(i, mu, inv)))
+    }
+
+    /// Writes the part of `mass` that each remembered value gets to `out`; the values. `total` is of the same forecast.
+    pub(crate) fn weigh(&self, mu: f64, inv: f64, total: f64, mass: f64, out: &mut [f32]) -> &[f64] {
+        let n = self.values.len().min(out.len());
+        let scale = if total > 0.0 { mass / total } else { 0.0 };
+        weigh(&self.values[..n], &self.weight, mu, inv, scale as f32, out);
+        &self.values[..n]
     }
 
     /// The mass of the spikes below `x`.

@@ -15,7 +15,7 @@ impl Column {
     }
 
     /// Everything but units and lags, which change last.
-    pub(crate) fn learn_event(&mut self, st: &Stand, j: usize, symbols: &[u32]) {
+    pub(crate) fn learn_event(&mut self, st: &Stand, symbols: &[u32]) {
         let y = st.value;
         // mixtures
         self.share[st.regime].learn(&st.w, &st.m, st.p, st.awake);
@@ -26,10 +26,8 @@ impl Column {
         let atoms = st.atoms_awake();
         self.share_marginal.learn(&st.w_marginal, &st.m_marginal, st.p_marginal, atoms);
         self.share_outer.learn(&st.w_outer, &st.m_outer, st.p_outer, atoms);
-        self.calibrate[0].learn(st.place(self, false, j));
-        if g.awake != 1 {
-            self.calibrate[1].learn(st.place(self, true, j));
-        }
+        self.calibrate[0].learn(&self.calibrate[0].correct(st.span_marginal));
+        self.calibrate[1].learn(&st.corrected);
         self.learn_atoms(st, y);
         // forecasts
         if st.regime == 0 {

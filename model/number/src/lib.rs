@@ -16,7 +16,8 @@
 //! | `density`, `atoms`, `lattice`, `share` | masses of cells, of single values, and their mixture |
 //! | `score`, `learn` | an observed value: what it cost, what it teaches |
 //! | `symbols` | what symbols of the event say |
-//! | `calibrate`, `predictive`, `forecast` | quantiles that cover, questions, roll-outs |
+//! | `place`, `calibrate` | where the value lay, and the correction that this teaches |
+//! | `ranked`, `predictive`, `forecast` | ranked probability scores, quantiles, roll-outs |
 
 mod atoms;
 mod calibrate;
@@ -30,7 +31,9 @@ mod learn;
 mod model;
 mod net;
 mod options;
+mod place;
 mod predictive;
+mod ranked;
 mod relations;
 mod rls;
 mod scale;

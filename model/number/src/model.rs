@@ -8,6 +8,7 @@ use crate::key::KeyColumn;
 use crate::net::{Ahead, Net, Pass};
 use crate::options::{Context, NumberOptions};
 use crate::predictive::Predictive;
+use crate::ranked;
 use crate::relations::Relations;
 use crate::scale::Rebase;
 use crate::score::given;
@@ -216,7 +217,7 @@ impl NumberModel {
         ln_all(&m, nats);
         nats.iter_mut().for_each(|n| *n = presence - *n);
         st.value = value.clamp(-LARGEST, LARGEST);
-        presence - libm::log(st.p_outer.max(1e-300))
+        presence - libm::log(st.corrected.mass.max(1e-300))
     }
 
     /// Learns from the event that was begun: every column that was observed; the others count as missing, without
@@ -234,7 +235,7 @@ impl NumberModel {
                 c.there[usize::from(key.columns[j].gap > 0)].learn(st.seen == Seen::There);
             }
             if st.seen == Seen::There {
-                c.learn_event(st, j, &standing.symbols);
+                c.learn_event(st, &standing.symbols);
             }
         }
         relations.learn(&standing.x, |j| {
@@ -279,7 +280,7 @@ impl NumberModel {
     /// of its cell where cells are wide.
     pub fn quantile(&self, column: usize, p: f64) -> f64 {
         let c = &self.columns[column];
-        Predictive::new(c, &self.standing.stands[column], None).quantile(c.calibrate[0].level(p))
+        Predictive::new(c, &self.standing.stands[column], None).quantile(c.calibrate[0].map().plain(p))
     }
 
     /// The standing quantiles at several levels, into `out`: cheaper than one after another.
@@ -287,7 +288,8 @@ impl NumberModel {
         let c = &self.columns[column];
         let p = Predictive::new(c, &self.standing.stands[column], None);
         out.clear();
-        out.extend(levels.iter().map(|l| p.quantile(c.calibrate[0].level(*l))));
+        let map = c.calibrate[0].map();
+        out.extend(levels.iter().map(|l| p.quantile(map.plain(*l))));
     }
 
     /// P(value ≤ x) as it stands, uncorrected.
@@ -295,10 +297,24 @@ impl NumberModel {
         Predictive::new(&self.columns[column], &self.standing.stands[column], None).cdf(x)
     }
 
-    /// Continuous ranked probability score of `value` under the standing distribution (uncorrected), in the column's
-    /// units: numerically, to about one per cent.
-    pub fn crps(&self, column: usize, value: f64) -> f64 {
-        Predictive::new(&self.columns[column], &self.standing.stands[column], None).crps(value)
+    /// Where the column's observed value lay in the distribution that stood for it: the mass below its cell and up to
+    /// its end, as levels of the corrected distribution (before the event, or given the columns observed before it).
+    /// Until `finish`; `None` if no value was observed.
+    pub fn levels(&self, column: usize, conditional: bool) -> Option<(f64, f64)> {
+        let st = &self.standing.stands[column];
+        let span = if conditional { st.span_outer } else { st.span_marginal };
+        let span = self.columns[column].calibrate[usize::from(conditional)].map().span(span);
+        (st.seen == Seen::There).then_some((span.below, span.below + span.mass))
+    }
+
+    /// Continuous ranked probability score of the column's observed value under the distribution that stood for it, as
+    /// [`levels`](Self::levels), in the column's units; see the module `ranked` for how it is estimated: single scores
+    /// are rough, means over many values are right.
+    pub fn crps(&self, column: usize, conditional: bool) -> Option<f64> {
+        let (c, st) = (&self.columns[column], &self.standing.stands[column]);
+        let at = (c.units.seen as f64 * 0.618_033_988_749_894_9).fract();
+        let map = c.calibrate[usize::from(conditional)].map();
+        (st.seen == Seen::There).then(|| ranked::crps(c, st, conditional.then_some(&st.given), &map, st.value, at))
     }
 
     fn given(&self, column: usize) -> Given {
@@ -314,8 +330,17 @@ impl NumberModel {
     pub fn conditional_quantile(&self, column: usize, p: f64) -> f64 {
         let g = self.given(column);
         let c = &self.columns[column];
-        let level = c.calibrate[usize::from(g.awake != 1)].level(p);
+        let level = c.calibrate[1].map().plain(p);
         Predictive::new(c, &self.standing.stands[column], Some(&g)).quantile(level)
+    }
+
+    /// The standing quantiles at two levels, before the event or given the columns observed so far in it.
+    pub fn interval(&self, column: usize, conditional: bool, low: f64, high: f64) -> [f64; 2] {
+        let c = &self.columns[column];
+        let g = conditional.then(|| self.given(column));
+        let map = c.calibrate[usize::from(conditional)].map();
+        let p = Predictive::new(c, &self.standing.stands[column], g.as_ref());
+        [low, high].map(|l| p.quantile(map.plain(l)))
     }
 
     /// Names of the experts, in the order of [`expert_nats`](Self::expert_nats).
@@ -339,7 +364,7 @@ impl NumberModel {
     pub fn regret_bound(&self, column: usize) -> f64 {
         let c = &self.columns[column];
         let fresh = if c.share[1].rounds() > 0 { c.share[1].bound() } else { 0.0 };
-        c.share[0].bound() + fresh + c.share_given.bound() + c.share_outer.bound()
+        c.share[0].bound() + fresh + c.share_given.bound() + c.share_outer.bound() + c.calibrate[1].bound()
     }
 
     /// Width of the cells in which the column's surprise is counted at present, near its centre.

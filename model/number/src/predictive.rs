@@ -1,4 +1,4 @@
-//! Questions to a standing distribution: quantiles, distribution function, CRPS.
+//! Questions to a standing distribution: distribution function and quantiles.
 
 use crate::column::Column;
 use crate::experts::*;
@@ -111,74 +111,11 @@ impl<'a> Predictive<'a> {
             high
         }
     }
-
-    /// Continuous ranked probability score, by integrating (F − step)² over a grid that is fine near the mean and near
-    /// the value, with the spikes between; the density part is linear between nodes. Relative accuracy about one per
-    /// cent; in units of the column.
-    pub(crate) fn crps(&self, y: f64) -> f64 {
-        const HALF: i32 = 24;
-        let mut nodes: Vec<f64> =
-            (-HALF..=HALF).map(|i| self.mean + self.width * libm::sinh(i as f64 * 0.28)).collect();
-        nodes.push(y);
-        let far = (y - self.mean).abs();
-        if far > self.width {
-            nodes.extend((1..16).map(|i| self.mean + (y - self.mean) * i as f64 / 16.0));
-        }
-        nodes.sort_by(f64::total_cmp);
-        let (mut spike, mut mass, mut sum) = (0, 0.0, 0.0);
-        let dense = |x: f64| self.density * self.st.cdf(self.given, x);
-        let (mut x0, mut d0) = (nodes[0], dense(nodes[0]));
-        for &x1 in &nodes[1..] {
-            let d1 = dense(x1);
-            let step = if x0 >= y { 1.0 } else { 0.0 };
-            let slope = if x1 > x0 { (d1 - d0) / (x1 - x0) } else { 0.0 };
-            let (mut from, mut low) = (x0, d0);
-            loop {
-                let inner = self.spikes.get(spike).filter(|s| s.0 < x1);
-                let to = inner.map_or(x1, |s| s.0.max(from));
-                let high = low + slope * (to - from);
-                let (a, b) = (mass + low - step, mass + high - step);
-                sum += (to - from) * (a * a + a * b + b * b) / 3.0;
-                (from, low) = (to, high);
-                match inner {
-                    Some(s) => mass = s.1,
-                    None => break,
-                }
-                spike += 1;
-            }
-            (x0, d0) = (x1, d1);
-        }
-        if sum.is_finite() { sum.max(0.0) } else { far }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::density::cdf3;
-
-    #[test]
-    fn crps_is_that_of_the_distribution() {
-        let mut c = Column::new(1, 0);
-        (0..50).for_each(|i| _ = c.units.learn((i * 7 % 11) as f64 * 0.37, f64::NAN));
-        let mut st = Stand::new();
-        (st.mean, st.sigma[STACK]) = (2.0, 0.5);
-        (st.mu[STACK], st.inv[STACK], st.w[STACK]) = (2.0, 2.0, 1.0);
-        st.w_marginal[0] = 1.0;
-        let p = Predictive::new(&c, &st, None);
-        for y in [2.0, 2.3, 0.0, 9.0, 60.0] {
-            let n = 400_000;
-            let (lo, hi) = (-200.0, 300.0);
-            let h = (hi - lo) / n as f64;
-            let want: f64 = (0..n)
-                .map(|i| {
-                    let x = lo + (i as f64 + 0.5) * h;
-                    (cdf3((x - 2.0) * 2.0) - f64::from(u8::from(x >= y))).powi(2) * h
-                })
-                .sum();
-            assert!((p.crps(y) / want - 1.0).abs() < 0.02, "{y}: {} {want}", p.crps(y));
-        }
-    }
 
     #[test]
     fn quantiles_undo_the_distribution_function() {

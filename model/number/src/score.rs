@@ -1,6 +1,5 @@
 //! The mass of a cell under everybody, and under the mixtures.
 
-use crate::calibrate::spread;
 use crate::column::Column;
 use crate::density::{cdf3, mass, masses, mixed_cdf};
 use crate::experts::*;
@@ -126,6 +125,8 @@ impl Stand {
         (self.m_marginal, self.m_outer) = (m_marginal, m_outer);
         self.p_marginal = mix(&self.w_marginal, &self.m_marginal);
         self.p_outer = mix(&self.w_outer, &self.m_outer);
+        (self.span_marginal, self.span_outer) = self.spans(c);
+        self.corrected = c.calibrate[1].correct(self.span_outer);
     }
 
     /// The cell of the change since the last value.
@@ -139,11 +140,11 @@ impl Stand {
     }
 
     /// F(x) of the density mixture before the event's values.
-    fn density_cdf(&self, x: f64) -> f64 {
+    pub(crate) fn cdf_before(&self, x: f64) -> f64 {
         let mut f = mixed_cdf(x, &self.w, &self.mu, &self.inv);
         // the last two lanes are not t₃
         for i in [LOG, BACKGROUND] {
-            if self.w[i] > 1e-9 {
+            if self.w[i] > 1e-5 {
                 let g = if i == LOG { self.log.cdf(x) } else { self.background.cdf(x) };
                 f += self.w[i] * (g - cdf3((x - self.mu[i]) * self.inv[i]));
             }
@@ -152,7 +153,7 @@ impl Stand {
     }
 
     fn given_cdf(&self, g: &Given, x: f64) -> f64 {
-        let mut f = g.w[0] * self.density_cdf(x);
+        let mut f = g.w[0] * self.cdf_before(x);
         for i in 1..G {
             if g.w[i] > 0.0 {
                 f += g.w[i] * cdf3((x - g.mu[i]) * g.inv[i]);
@@ -165,7 +166,7 @@ impl Stand {
     pub(crate) fn cdf(&self, g: Option<&Given>, x: f64) -> f64 {
         match g {
             Some(g) if g.awake != 1 => self.given_cdf(g, x),
-            _ => self.density_cdf(x),
+            _ => self.cdf_before(x),
         }
     }
 
@@ -204,38 +205,5 @@ impl Stand {
             }
         }
         d
-    }
-
-    /// Where the observed value lies in the distribution, spread over its cell's mass.
-    pub(crate) fn place(&self, c: &Column, conditional: bool, column: usize) -> f64 {
-        let v = spread(c.units.seen, column);
-        let (x, h) = self.cell;
-        let (g, w, p) = if conditional {
-            (Some(&self.given), &self.w_outer, self.given.p)
-        } else {
-            (None, &self.w_marginal, self.p)
-        };
-        let (mut below, mut here) = (0.0, 0.0);
-        let d = self.spikes(c, w, |y, m| {
-            if (y - x).abs() < h {
-                here += m;
-            } else if y < x {
-                below += m;
-            }
-        });
-        if self.lattice && w[LATTICE] > FAINT {
-            let (mean, inv) = self.lattice_centre(g);
-            let given = g.is_some_and(|g| g.awake != 1);
-            let total = if given { self.lattice_given } else { self.lattice_total };
-            below += w[LATTICE] * c.lattice.below(mean, inv, total, x - h);
-            here += w[LATTICE] * c.lattice.mass(self.slot_lattice, mean, inv, total, 0.0);
-        }
-        let dense = if p < 0.05 {
-            self.cdf(g, x) + (v - 0.5) * p
-        } else {
-            let a = self.cdf(g, x - h);
-            a + v * (self.cdf(g, x + h) - a)
-        };
-        (below + v * here + d * dense).clamp(0.0, 1.0)
     }
 }

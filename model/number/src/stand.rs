@@ -3,6 +3,7 @@
 //! A [`Stand`] is scratch: it is computed from model and key by `begin`, holds what an event brings until `finish`,
 //! and is never part of a checkpoint.
 
+use crate::calibrate::{Corrected, Span};
 use crate::column::Column;
 use crate::density::{Background, Lanes, LogT, N};
 use crate::experts::*;
@@ -72,6 +73,10 @@ pub(crate) struct Stand {
     pub(crate) m_outer: [f64; A],
     pub(crate) p_marginal: f64,
     pub(crate) p_outer: f64,
+    /// Where the value lies in both, and what the calibrator makes of the second.
+    pub(crate) span_marginal: Span,
+    pub(crate) span_outer: Span,
+    pub(crate) corrected: Corrected,
 }
 
 /// Forecasts given what is known of the same event.
@@ -146,6 +151,9 @@ impl Stand {
             m_outer: [0.0; A],
             p_marginal: 0.0,
             p_outer: 0.0,
+            span_marginal: Span::default(),
+            span_outer: Span::default(),
+            corrected: Corrected::default(),
         }
     }
 

@@ -135,10 +135,14 @@ fn nothing_breaks_it() {
                 if t % 50 == 0 {
                     let (lo, hi) = (s.model.quantile(c, 0.05), s.model.quantile(c, 0.95));
                     assert!(lo.is_finite() && hi.is_finite() && lo <= hi, "{lo:e} {hi:e} at {t}");
-                    assert!(s.model.crps(c, if v.is_finite() { *v } else { 0.0 }) >= 0.0);
                 }
                 let nats = s.model.observe(&mut s.key, c, *v);
                 assert!(nats.is_finite() && (-1e-6..400.0).contains(&nats), "{nats} for {v} at {t}");
+                if v.is_finite() {
+                    let (low, high) = s.model.levels(c, t % 2 == 0).unwrap();
+                    assert!(0.0 <= low && low <= high && high <= 1.0 + 1e-9, "{low} {high} at {t}");
+                    assert!(s.model.crps(c, t % 2 == 0).unwrap() >= 0.0, "at {t}");
+                }
                 assert!(s.model.bucket(c, *v) < 16);
             }
             s.model.finish(&mut s.key);
@@ -232,9 +236,11 @@ fn asking_changes_nothing() {
         for _ in 0..3 {
             s.model.begin(&mut s.key, &Context { time_us: Some(t), symbols: &[1, 2] });
             s.model.quantile(0, 0.3);
-            s.model.crps(1, 0.0);
+            s.model.crps(1, false);
             s.model.forecast(&s.key, &Context::default(), 3, &[0.5]);
             s.model.observe(&mut s.key, 1, 7.0);
+            s.model.levels(1, true);
+            s.model.crps(1, true);
         }
         assert_eq!((m, k), (s.model.hash_state(), s.key.hash_state()));
         s.event(&row);
