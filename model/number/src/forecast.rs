@@ -55,6 +55,7 @@ impl NumberModel {
                 }
                 let stands = &standing.stands;
                 key.ring.push_with(|j| stands.get(j).map_or(f64::NAN, |s| s.mean));
+                key.profile.pass(|j| stands.get(j).map_or(f64::NAN, |s| s.mean), season.place(time));
             }
             key.time_us = time;
             ctx = Context::default();

@@ -10,6 +10,7 @@
 //! | `scale` | a column's units, its cells, buckets |
 //! | `rls` | recursive least squares |
 //! | `relations` | regression on the past of all columns |
+//! | `profile` | the usual day and how deviations from it go on |
 //! | `season` | sampling interval, records of past days |
 //! | `net` | the network as an expert |
 //! | `stand` | what stands written before an event |
@@ -31,6 +32,7 @@ mod model;
 mod net;
 mod options;
 mod predictive;
+mod profile;
 mod relations;
 mod rls;
 mod scale;

@@ -12,7 +12,7 @@ use crate::relations::Relations;
 use crate::scale::Rebase;
 use crate::score::given;
 use crate::season::{Season, phase};
-use crate::stand::{Given, Seen, Stand};
+use crate::stand::{Days, Given, Seen, Stand};
 use surmise_state::{Persist, State, StateError};
 
 /// Values are learnt from as if they lay within ± this; they are scored as they are.
@@ -140,16 +140,17 @@ impl NumberModel {
         to.time_us = self.next_time(key, ctx);
         let phase = phase(to.time_us);
         let day = self.season.day;
-        let ring = (day > 0 && key.ring.epoch == self.season.epoch).then(|| {
+        let days = (day > 0 && key.ring.epoch == self.season.epoch).then(|| {
             let known = key.time_us != i64::MIN && to.time_us != i64::MIN;
             let ahead = if known { self.season.steps(key.time_us, to.time_us) - 1 } else { 0 };
-            (&key.ring, day, ahead)
+            let place = self.season.place(to.time_us).filter(|_| key.profile.epoch == self.season.epoch);
+            Days { ring: &key.ring, profile: &key.profile, day, ahead, place }
         });
         let empty = KeyColumn::new();
         let column = |j: usize| key.columns.get(j).unwrap_or(&empty);
         for (j, st) in to.stands.iter_mut().enumerate() {
             st.clear();
-            st.recall(&self.columns[j], column(j), ring, j);
+            st.recall(&self.columns[j], column(j), days.as_ref(), j);
         }
         self.relations.predict(&to.stands, phase, &mut to.x, &mut to.all);
         for (j, st) in to.stands.iter_mut().enumerate() {
@@ -375,12 +376,17 @@ fn remember(key: &mut NumberKey, season: &mut Season, stands: &[Stand], time_us:
     if day == 0 || day + 2 > rows {
         return;
     }
-    let rows = if 7 * day < rows { 7 * day + 1 } else { day + 2 };
+    let rows = if 7 * day + 1 < rows { 7 * day + 2 } else { day + 2 };
     key.ring.fit(season.epoch, stands.len(), rows);
     if before != i64::MIN && time_us != i64::MIN {
         key.ring.skip(season.steps(before, time_us) - 1);
     }
-    key.ring.push_with(|c| if stands[c].seen == Seen::There { stands[c].value } else { f64::NAN });
+    let value = |c: usize| if stands[c].seen == Seen::There { stands[c].value } else { f64::NAN };
+    key.ring.push_with(value);
+    if let Some(place) = season.place(time_us) {
+        key.profile.fit(season.epoch, stands.len(), season.slots());
+        key.profile.learn(place, value);
+    }
 }
 
 impl Persist for NumberModel {
