@@ -70,7 +70,8 @@ impl Learner {
 
     fn forecast_numbers(&self, state: &KeyState, horizon: usize) -> Vec<Vec<Forecast>> {
         match (&self.numbers, &state.numbers) {
-            (Some(m), Some(k)) => m.forecast(k, &Context { time_us: state.last_us, symbols: &[] }, horizon, &LEVELS),
+            // the next time is not known: the stream's sampling interval stands in for it
+            (Some(m), Some(k)) => m.forecast(k, &Context::default(), horizon, &LEVELS),
             _ => Vec::new(),
         }
     }

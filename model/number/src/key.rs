@@ -1,5 +1,6 @@
 //! What the model remembers of one key.
 
+use crate::leads::KeyLeads;
 use crate::profile::Profile;
 use crate::season::Ring;
 use crate::{NumberModel, net::KeyNet};
@@ -126,6 +127,7 @@ pub struct NumberKey {
     pub(crate) columns: Vec<KeyColumn>,
     pub(crate) ring: Ring,
     pub(crate) profile: Profile,
+    pub(crate) leads: KeyLeads,
     /// Time of the last event, `i64::MIN` if none had one.
     pub(crate) time_us: i64,
     pub(crate) net: Option<KeyNet>,
@@ -135,7 +137,7 @@ impl NumberKey {
     /// A key without history.
     pub fn new(model: &NumberModel) -> Self {
         let columns = (0..model.columns()).map(|_| KeyColumn::new()).collect();
-        Self { columns, ring: Ring::default(), profile: Profile::default(), time_us: i64::MIN, net: None }
+        Self { columns, ring: Ring::default(), profile: Profile::default(), leads: KeyLeads::default(), time_us: i64::MIN, net: None }
     }
 }
 
@@ -145,6 +147,7 @@ impl Persist for NumberKey {
         s.list("columns", &mut self.columns, KeyColumn::new)?;
         self.ring.persist(s)?;
         self.profile.persist(s)?;
+        self.leads.persist(s)?;
         s.i64("time_us", &mut self.time_us)?;
         KeyNet::walk(&mut self.net, s)
     }

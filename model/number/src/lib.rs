@@ -17,7 +17,8 @@
 //! | `density`, `atoms`, `lattice`, `share` | masses of cells, of single values, and their mixture |
 //! | `score`, `learn` | an observed value: what it cost, what it teaches |
 //! | `symbols` | what symbols of the event say |
-//! | `calibrate`, `predictive`, `forecast` | quantiles that cover, questions, roll-outs |
+//! | `calibrate`, `predictive` | quantiles that cover, questions |
+//! | `forecast`, `leads` | several events ahead: rolled, and learnt for each lead |
 
 mod atoms;
 mod calibrate;
@@ -27,6 +28,7 @@ mod experts;
 mod forecast;
 mod key;
 mod lattice;
+mod leads;
 mod learn;
 mod model;
 mod net;

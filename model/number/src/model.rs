@@ -5,6 +5,7 @@ use crate::column::Column;
 use crate::density::ln_all;
 use crate::experts::*;
 use crate::key::KeyColumn;
+use crate::leads::Leads;
 use crate::net::{Ahead, Net, Pass};
 use crate::options::{Context, NumberOptions};
 use crate::predictive::Predictive;
@@ -49,6 +50,7 @@ pub struct NumberModel {
     relations: Relations,
     season: Season,
     net: Option<Net>,
+    leads: Option<Leads>,
     standing: Standing,
 }
 
@@ -69,7 +71,9 @@ impl NumberModel {
     /// A model that has learnt nothing, for `columns` number fields.
     pub fn new(columns: usize, options: NumberOptions, seed: u64) -> Self {
         let net = options.network.clone().filter(|_| columns > 0).map(|o| Net::new(columns, o, seed, 0));
+        let leads = Leads::new(columns, options.horizon);
         let mut it = Self {
+            leads,
             options,
             seed,
             columns: (0..columns).map(|j| Column::new(columns, j)).collect(),
@@ -96,6 +100,7 @@ impl NumberModel {
             c.relate(n, j);
         }
         self.relations = Relations::new(n);
+        self.leads = Leads::new(n, self.options.horizon);
         match &mut self.net {
             Some(net) => net.grow(n),
             None => self.net = self.options.network.clone().map(|o| Net::new(n, o, self.seed, 0)),
@@ -264,6 +269,7 @@ impl NumberModel {
             }
         }
         remember(key, season, &standing.stands, standing.time_us, self.options.season_rows);
+        self.foresee(key);
     }
 
     /// The point forecast: the stack of all experts, learnt under squared error.
@@ -358,6 +364,22 @@ impl NumberModel {
         self.net.as_ref().map_or(0, Net::rejected)
     }
 
+    pub(crate) fn leads(&self) -> Option<&Leads> {
+        self.leads.as_ref()
+    }
+
+    pub(crate) fn leads_mut(&mut self) -> &mut Option<Leads> {
+        &mut self.leads
+    }
+
+    /// The values of the event just learnt, NaN where one was missing, and with what was expected in their place.
+    pub(crate) fn latest(&self) -> (Vec<f64>, Vec<f64>) {
+        let value = |s: &Stand| if s.seen == Seen::There { s.value } else { f64::NAN };
+        let stands = &self.standing.stands;
+        let filled = stands.iter().map(|s| if s.seen == Seen::There { s.value } else if s.regime == 0 { s.mean } else { f64::NAN });
+        (stands.iter().map(value).collect(), filled.collect())
+    }
+
     pub(crate) fn parts(&self) -> (&[Column], &Season, Option<&Net>) {
         (&self.columns, &self.season, self.net.as_ref())
     }
@@ -405,6 +427,9 @@ impl Persist for NumberModel {
         self.season.persist(s)?;
         if let Some(net) = &mut self.net {
             net.persist(s)?;
+        }
+        if let Some(l) = &mut self.leads {
+            l.persist(s)?;
         }
         if s.is_reading() {
             self.fit_scratch();
