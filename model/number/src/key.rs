@@ -137,7 +137,14 @@ impl NumberKey {
     /// A key without history.
     pub fn new(model: &NumberModel) -> Self {
         let columns = (0..model.columns()).map(|_| KeyColumn::new()).collect();
-        Self { columns, ring: Ring::default(), profile: Profile::default(), leads: KeyLeads::default(), time_us: i64::MIN, net: None }
+        Self {
+            columns,
+            ring: Ring::default(),
+            profile: Profile::default(),
+            leads: KeyLeads::default(),
+            time_us: i64::MIN,
+            net: None,
+        }
     }
 }
 

@@ -210,7 +210,11 @@ impl Leads {
     ) {
         let n = self.columns.len();
         key.past.resize_with(n, VecDeque::new);
-        let mut o = if key.waiting.len() >= self.steps { key.waiting.pop_back().unwrap_or_default() } else { Origin::default() };
+        let mut o = if key.waiting.len() >= self.steps {
+            key.waiting.pop_back().unwrap_or_default()
+        } else {
+            Origin::default()
+        };
         o.epochs.clear();
         for v in [&mut o.regressors, &mut o.gains] {
             v.clear();
@@ -341,4 +345,3 @@ impl KeyLeads {
         self.waiting.truncate(steps);
     }
 }
-

@@ -359,6 +359,11 @@ impl NumberModel {
         (self.season.interval_us > 0).then_some(self.season.interval_us)
     }
 
+    /// Whether forecasts are learnt for each lead directly.
+    pub fn leads_learnt(&self) -> bool {
+        self.leads.is_some()
+    }
+
     /// Network chunks that were thrown away because a gradient was not finite.
     pub fn rejected(&self) -> u64 {
         self.net.as_ref().map_or(0, Net::rejected)
@@ -376,7 +381,15 @@ impl NumberModel {
     pub(crate) fn latest(&self) -> (Vec<f64>, Vec<f64>) {
         let value = |s: &Stand| if s.seen == Seen::There { s.value } else { f64::NAN };
         let stands = &self.standing.stands;
-        let filled = stands.iter().map(|s| if s.seen == Seen::There { s.value } else if s.regime == 0 { s.mean } else { f64::NAN });
+        let filled = stands.iter().map(|s| {
+            if s.seen == Seen::There {
+                s.value
+            } else if s.regime == 0 {
+                s.mean
+            } else {
+                f64::NAN
+            }
+        });
         (stands.iter().map(value).collect(), filled.collect())
     }
 

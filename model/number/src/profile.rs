@@ -185,12 +185,12 @@ impl Hours {
         let h = &mut self.parts[place.part()];
         let said = h.say(x);
         let cap = if self.size > 0.0 { 4.0 * self.size } else { 4.0 };
-        let r = residual.clamp(-2.0 * cap, 2.0 * cap);
-        self.slope[0] += 0.002 * (r * said - self.slope[0]);
-        self.slope[1] += 0.002 * (said * said - self.slope[1]);
         let e = residual - said;
+        let clipped = e.clamp(-cap, cap);
+        self.slope[0] += 0.002 * ((said + clipped) * said - self.slope[0]);
+        self.slope[1] += 0.002 * (said * said - self.slope[1]);
         self.size += 0.02 * (e.abs().min(8.0 * self.size.max(0.05)) - self.size);
-        h.learn(x, e.clamp(-cap, cap));
+        h.learn(x, clipped);
     }
 
     /// The column changed its units: one new unit is `a` old ones.
