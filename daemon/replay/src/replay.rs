@@ -107,7 +107,13 @@ pub fn replay(
     let (wall, cpu) = (Instant::now(), cpu_seconds());
     let learner = match options.checkpoint()? {
         Some(l) => l,
-        None => Learner::new(source.schema().clone(), options.learner.clone())?,
+        None => {
+            let mut chosen = options.learner.clone();
+            if let Some(h) = options.horizon {
+                chosen.horizon = u32::try_from(h).unwrap_or(u32::MAX);
+            }
+            Learner::new(source.schema().clone(), chosen)?
+        }
     };
     let mut run = Run::new(learner, options, tell)?;
     let (format, total, count) = (source.format(), source.bytes_total(), source.bytes_counter());
@@ -128,7 +134,7 @@ pub fn replay(
     }
     let Run { mut learner, units, horizon, labels, progress, drifts, .. } = run;
     let report = learner.report();
-    let fields = FieldResult::all(&report, &units, horizon.as_ref());
+    let fields = FieldResult::all(&report, &units, horizon.as_ref(), learner.leads_learnt());
     let wall_seconds = wall.elapsed().as_secs_f64();
     Ok(ReplayResult {
         events: progress.events,

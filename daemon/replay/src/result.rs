@@ -83,6 +83,9 @@ pub struct FieldResult {
     /// Numbers: mean squared error over all steps of the forecasts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub horizon_mse: Option<f64>,
+    /// How forecasts were made: `learnt`, by a forecast of its own for each lead, or `rolled`, step by step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub horizon_method: Option<&'static str>,
     /// Numbers: mean absolute error of the median over all steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub horizon_mae: Option<f64>,
@@ -95,12 +98,13 @@ pub struct FieldResult {
 }
 
 impl FieldResult {
-    fn new(name: &str, mut report: FieldReport, units: &Units, errors: Option<&Errors>) -> FieldResult {
+    fn new(name: &str, mut report: FieldReport, units: &Units, errors: Option<&Errors>, learnt: bool) -> FieldResult {
         let e = errors.copied().unwrap_or_default();
         let mean = |sum: f64, n: u64| (n > 0).then(|| sum / n as f64);
         let mut f = FieldResult {
             unit_sd: units.of(name).filter(|_| report.mse.is_some() || e.steps > 0),
             horizon_mse: mean(e.squares, e.steps),
+            horizon_method: errors.map(|e| if learnt && e.steps > 0 { "learnt" } else { "rolled" }),
             horizon_mae: mean(e.distances, e.steps),
             horizon_last_mse: mean(e.last_squares, e.last_steps),
             horizon_top1: mean(e.hits as f64, e.symbols),
@@ -120,9 +124,14 @@ impl FieldResult {
     }
 
     /// The measures of all fields, in their units.
-    pub(crate) fn all(report: &Report, units: &Units, horizon: Option<&Horizon>) -> BTreeMap<String, FieldResult> {
+    pub(crate) fn all(
+        report: &Report,
+        units: &Units,
+        horizon: Option<&Horizon>,
+        learnt: bool,
+    ) -> BTreeMap<String, FieldResult> {
         let one = |(name, r): (&String, &FieldReport)| {
-            (name.clone(), FieldResult::new(name, r.clone(), units, horizon.and_then(|h| h.fields.get(name))))
+            (name.clone(), FieldResult::new(name, r.clone(), units, horizon.and_then(|h| h.fields.get(name)), learnt))
         };
         report.fields.iter().map(one).collect()
     }
@@ -137,12 +146,12 @@ mod tests {
         let mut u = Units::default();
         (0..8).for_each(|i| u.add("a", if i % 2 == 0 { 1.0 } else { 5.0 }));
         let r = FieldReport { mse: Some(8.0), mae: Some(3.0), crps: Some(1.0), ..FieldReport::default() };
-        let f = FieldResult::new("a", r.clone(), &u, None);
+        let f = FieldResult::new("a", r.clone(), &u, None, false);
         assert_eq!(
             (f.unit_sd, f.report.mse, f.report.mae, f.report.crps),
             (Some(2.0), Some(2.0), Some(1.5), Some(0.5))
         );
-        assert_eq!(FieldResult::new("b", r, &u, None).report.mse, Some(8.0));
+        assert_eq!(FieldResult::new("b", r, &u, None, false).report.mse, Some(8.0));
         let json = serde_json::to_value(&f).unwrap();
         assert!(json.get("horizon_mse").is_none() && json["mse"] == 2.0, "{json}");
     }

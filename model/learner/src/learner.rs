@@ -149,7 +149,7 @@ impl Learner {
     }
 
     pub(crate) fn number_options(&self) -> NumberOptions {
-        let mut o = NumberOptions::default();
+        let mut o = NumberOptions { horizon: self.options.horizon as usize, ..NumberOptions::default() };
         match (self.options.network, &mut o.network) {
             (NetworkSize::Off, n) => *n = None,
             (size, Some(n)) => {
@@ -470,6 +470,11 @@ impl Learner {
     /// How many times the model has changed.
     pub fn model_version(&self) -> u64 {
         self.version
+    }
+
+    /// Whether forecasts of numbers are learnt for each lead directly.
+    pub fn leads_learnt(&self) -> bool {
+        self.numbers.as_ref().is_some_and(NumberModel::leads_learnt)
     }
 
     /// Keys whose state is held.

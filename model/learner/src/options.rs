@@ -106,6 +106,8 @@ pub struct Options {
     pub seed: u64,
     /// Supervised use: this field is predicted given all others of the same event, and it alone is scored.
     pub target: Option<String>,
+    /// Events ahead whose forecasts of numbers are learnt directly, lead by lead; 0: none, forecasts are rolled.
+    pub horizon: u32,
 }
 
 impl NetworkSize {
@@ -154,6 +156,7 @@ impl Default for Options {
             keys: 100_000,
             seed: 1,
             target: None,
+            horizon: 0,
         }
     }
 }

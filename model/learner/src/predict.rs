@@ -29,8 +29,9 @@ impl Learner {
         self.forecast(key, 1, top).pop().unwrap_or_default()
     }
 
-    /// The model rolled forward: what is expected of the next `horizon` events of a key, each given that those before
-    /// it are as expected (numbers: given the whole distribution's mean). Stops early if a key's end is likeliest.
+    /// What is expected of the next `horizon` events of a key: the model rolled forward, each event given that those
+    /// before it are as expected (numbers: given the whole distribution's mean). Numbers whose leads are learnt
+    /// directly ([`Options::horizon`](crate::Options::horizon)) take what was learnt instead. Stops early if a key's end is likeliest.
     pub fn forecast(&self, key: Option<&str>, horizon: usize, top: usize) -> Vec<Prediction> {
         let fresh;
         let state = match self.keys.get(key) {
@@ -73,7 +74,8 @@ impl Learner {
 
     fn forecast_numbers(&self, state: &KeyState, horizon: usize) -> Vec<Vec<Forecast>> {
         match (&self.numbers, &state.numbers) {
-            (Some(m), Some(k)) => m.forecast(k, &Context { time_us: state.last_us, symbols: &[] }, horizon, &LEVELS),
+            // the next time is not known: the stream's sampling interval stands in for it
+            (Some(m), Some(k)) => m.forecast(k, &Context::default(), horizon, &LEVELS),
             _ => Vec::new(),
         }
     }
@@ -173,7 +175,6 @@ fn number(n: &Forecast) -> Expected {
 fn gaps(p: &[f64]) -> (Expected, u32) {
     let p = &p[..gap::FIRST as usize];
     let total: f64 = p.iter().sum::<f64>().max(f64::MIN_POSITIVE);
-    let mean = p.iter().enumerate().map(|(b, q)| q * gap::seconds(b as u32)).sum::<f64>() / total;
     let at = |l: f64| {
         let mut sum = 0.0;
         p.iter()
@@ -183,7 +184,26 @@ fn gaps(p: &[f64]) -> (Expected, u32) {
             })
             .unwrap_or(p.len() - 1) as u32
     };
+    // bins that never came share a little mass and reach to centuries: the mean is that of the inner 98 in 100
+    let (low, high) = (at(LEVELS[0]), at(LEVELS[LEVELS.len() - 1]));
+    let second = |b: usize| gap::seconds((b as u32).clamp(low, high));
+    let mean = p.iter().enumerate().map(|(b, q)| q * second(b)).sum::<f64>() / total;
     let quantiles = LEVELS.iter().map(|l| (level(*l), gap::seconds(at(*l)))).collect();
     let median = at(0.5);
     (Expected::Number { mean, median: gap::seconds(median), quantiles, missing: None }, median)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_expected_where_gaps_have_been() {
+        // nearly always an hour; a little mass on every bin, up to thousands of years
+        let hour = gap::bin(3_600_000_000);
+        let mut p = vec![1e-5; 256];
+        p[hour as usize] = 0.997;
+        let (Expected::Number { mean, median, .. }, _) = gaps(&p) else { panic!("a gap is a number") };
+        assert!((mean / 3600.0 - 1.0).abs() < 0.1 && (median / 3600.0 - 1.0).abs() < 0.1, "{mean} {median}");
+    }
 }

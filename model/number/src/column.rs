@@ -5,6 +5,7 @@ use crate::calibrate::Calibrator;
 use crate::density::{Lanes, LogT, N};
 use crate::experts::*;
 use crate::lattice::Lattice;
+use crate::profile::Hours;
 use crate::rls::Rls;
 use crate::scale::{Rebase, Units};
 use crate::share::Share;
@@ -92,6 +93,7 @@ pub(crate) struct Column {
     pub(crate) share_marginal: Share<A>,
     pub(crate) share_outer: Share<A>,
     pub(crate) own: Rls,
+    pub(crate) hours: Hours,
     pub(crate) stack: Rls,
     /// Scale of the residual of the linear forecasts.
     pub(crate) residual: f64,
@@ -128,6 +130,7 @@ impl Column {
             share_marginal: Share::new(FLOOR),
             share_outer: Share::new(FLOOR),
             own,
+            hours: Hours::default(),
             stack,
             residual: 0.0,
             residual_n: 0,
@@ -212,6 +215,7 @@ impl Column {
                 };
                 self.own.rebase_inputs(&INPUTS, a, c);
                 self.own.rebase_target(0, 1.0 / a, -c / a);
+                self.hours.rebase(a);
                 self.stack.rebase_inputs(&INPUTS[..STACK_DIMS - 1], a, c);
                 self.stack.rebase_target(0, 1.0 / a, -c / a);
                 if let Some(s) = &mut self.siblings {
@@ -227,6 +231,7 @@ impl Column {
                     self.residual = self.units.unit;
                 }
                 self.own.unsettle(0);
+                self.hours.restart();
                 self.stack.unsettle(0);
                 if let Some(s) = &mut self.siblings {
                     s.values.unsettle(0);
@@ -262,6 +267,7 @@ impl Persist for Column {
         self.share_marginal.persist(s)?;
         self.share_outer.persist(s)?;
         self.own.persist(s)?;
+        self.hours.persist(s)?;
         self.stack.persist(s)?;
         s.f64("residual", &mut self.residual)?;
         s.u32("residual_n", &mut self.residual_n)?;

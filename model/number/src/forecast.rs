@@ -1,20 +1,68 @@
-//! Roll-outs: what a key's columns do over the next events, if each were as expected.
+//! What a key's columns do over the next events: learnt for each lead where that was asked for (see `leads`), else
+//! rolled out as if each event were as expected.
 //!
 //! Step one is the standing distribution. Further steps feed the point forecasts back in. Quantiles keep the shape of
 //! step one around the mean and widen as an autoregression with the column's own lag-one correlation does, up to the
 //! column's own spread: σ_h = σ_1 √(1 + φ² + … + φ^2(h−1)).
 
 use crate::experts::STACK;
+use crate::leads::{BEFORE, CENTRE, LATEST, ROLLED, USUAL, VOICES, Voices};
 use crate::model::Standing;
 use crate::options::{Context, Forecast};
 use crate::predictive::Predictive;
+use crate::season::phase;
 use crate::stand::Seen;
 use crate::{NumberKey, NumberModel};
 
 impl NumberModel {
     /// The next `horizon` events of `key`, without learning: for each step and column the mean and the quantiles at
-    /// `levels`, in the column's units. `ctx` speaks of the first step; symbols are unknown after it.
+    /// `levels`, in the column's units. `ctx` speaks of the first step; symbols are unknown after it. Leads that were
+    /// learnt directly take the place of the roll-out as soon as enough of their truths have come.
     pub fn forecast(&self, key: &NumberKey, ctx: &Context<'_>, horizon: usize, levels: &[f64]) -> Vec<Vec<Forecast>> {
+        let mut steps = self.roll(key, ctx, horizon, levels);
+        if let Some(leads) = self.leads() {
+            for (h, row) in steps.iter_mut().enumerate().take(leads.steps()) {
+                for (j, f) in row.iter_mut().enumerate() {
+                    if let Some(learnt) = leads.forecast(&key.leads, h, j, levels) {
+                        *f = learnt;
+                    }
+                }
+            }
+        }
+        steps
+    }
+
+    /// Learns from forecasts whose truth the event just learnt has brought, and makes those that start from it.
+    pub(crate) fn foresee(&mut self, key: &mut NumberKey) {
+        let Some(mut leads) = self.leads_mut().take() else { return };
+        let (values, filled) = self.latest();
+        let mut waiting = std::mem::take(&mut key.leads);
+        waiting.fit(values.len(), leads.steps());
+        leads.learn(&mut waiting, &values);
+        let rolled = self.roll(key, &Context::default(), leads.steps(), &[]);
+        let (columns, season, _) = self.parts();
+        let known = season.day > 0 && key.ring.epoch == season.epoch;
+        let voice = |h: usize, j: usize| {
+            let mut v: Voices = [f64::NAN; VOICES - 1];
+            v[ROLLED] = rolled[h][j].mean;
+            v[LATEST] = filled[j];
+            v[CENTRE] = columns[j].units.centre();
+            if known {
+                let periods = h / season.day + 1;
+                v[BEFORE] = key.ring.get(periods * season.day - h, j);
+                let ahead = season.interval_us.saturating_mul(h as i64 + 1);
+                let place = season.place(key.time_us.saturating_add(ahead));
+                v[USUAL] = place.map_or(f64::NAN, |p| key.profile.usual(p, j));
+            }
+            v
+        };
+        let units = |j: usize| (columns[j].units.centre(), columns[j].units.unit, columns[j].units.seen);
+        leads.foresee(&mut waiting, &filled, units, phase(key.time_us), voice);
+        key.leads = waiting;
+        *self.leads_mut() = Some(leads);
+    }
+
+    fn roll(&self, key: &NumberKey, ctx: &Context<'_>, horizon: usize, levels: &[f64]) -> Vec<Vec<Forecast>> {
         let (columns, season, net) = self.parts();
         let mut key = key.clone();
         key.columns.resize_with(columns.len(), crate::key::KeyColumn::new);
@@ -29,11 +77,13 @@ impl NumberModel {
             self.stand(&key, &ctx, &mut ahead, &mut standing);
             let mut row = Vec::with_capacity(columns.len());
             for (j, (c, st)) in columns.iter().zip(&standing.stands).enumerate() {
-                if h == 0 {
+                if h == 0 && !levels.is_empty() {
                     let p = Predictive::new(c, st, None);
                     let map = c.calibrate[0].map();
                     let q = levels.iter().map(|l| p.quantile(map.plain(*l)) - st.mean).collect();
                     first.push((q, st.sigma[STACK]));
+                } else if h == 0 {
+                    first.push((Vec::new(), st.sigma[STACK]));
                 }
                 growth[j] += power[j];
                 let phi = (c.covariance[0] / c.covariance[1].max(1e-9)).clamp(0.0, 1.0);
@@ -56,6 +106,7 @@ impl NumberModel {
                 }
                 let stands = &standing.stands;
                 key.ring.push_with(|j| stands.get(j).map_or(f64::NAN, |s| s.mean));
+                key.profile.pass(|j| stands.get(j).map_or(f64::NAN, |s| s.mean), season.place(time));
             }
             key.time_us = time;
             ctx = Context::default();

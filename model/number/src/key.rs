@@ -1,5 +1,7 @@
 //! What the model remembers of one key.
 
+use crate::leads::KeyLeads;
+use crate::profile::Profile;
 use crate::season::Ring;
 use crate::{NumberModel, net::KeyNet};
 use surmise_state::{Persist, State, StateError};
@@ -124,6 +126,8 @@ impl Persist for KeyColumn {
 pub struct NumberKey {
     pub(crate) columns: Vec<KeyColumn>,
     pub(crate) ring: Ring,
+    pub(crate) profile: Profile,
+    pub(crate) leads: KeyLeads,
     /// Time of the last event, `i64::MIN` if none had one.
     pub(crate) time_us: i64,
     pub(crate) net: Option<KeyNet>,
@@ -133,7 +137,14 @@ impl NumberKey {
     /// A key without history.
     pub fn new(model: &NumberModel) -> Self {
         let columns = (0..model.columns()).map(|_| KeyColumn::new()).collect();
-        Self { columns, ring: Ring::default(), time_us: i64::MIN, net: None }
+        Self {
+            columns,
+            ring: Ring::default(),
+            profile: Profile::default(),
+            leads: KeyLeads::default(),
+            time_us: i64::MIN,
+            net: None,
+        }
     }
 }
 
@@ -142,6 +153,8 @@ impl Persist for NumberKey {
         s.section("number-key")?;
         s.list("columns", &mut self.columns, KeyColumn::new)?;
         self.ring.persist(s)?;
+        self.profile.persist(s)?;
+        self.leads.persist(s)?;
         s.i64("time_us", &mut self.time_us)?;
         KeyNet::walk(&mut self.net, s)
     }

@@ -53,6 +53,9 @@ impl Column {
     fn learn_linear(&mut self, st: &Stand, y: f64) {
         let z = self.units.z(y);
         let e = self.innovation(y, self.own.predict(0, &st.x_own));
+        if let Some(p) = st.place {
+            self.hours.learn(p, &st.x_hour, e);
+        }
         self.own.learn(&st.x_own, e);
         let e = self.innovation(y, self.stack.predict(0, &st.x_stack));
         self.stack.learn(&st.x_stack, e);

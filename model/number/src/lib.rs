@@ -10,6 +10,7 @@
 //! | `scale` | a column's units, its cells, buckets |
 //! | `rls` | recursive least squares |
 //! | `relations` | regression on the past of all columns |
+//! | `profile` | the usual day and how deviations from it go on |
 //! | `season` | sampling interval, records of past days |
 //! | `net` | the network as an expert |
 //! | `stand` | what stands written before an event |
@@ -17,7 +18,8 @@
 //! | `score`, `learn` | an observed value: what it cost, what it teaches |
 //! | `symbols` | what symbols of the event say |
 //! | `place`, `calibrate` | where the value lay, and the correction that this teaches |
-//! | `ranked`, `predictive`, `forecast` | ranked probability scores, quantiles, roll-outs |
+//! | `ranked`, `predictive` | ranked probability scores, quantiles |
+//! | `forecast`, `leads` | several events ahead: rolled, and learnt for each lead |
 
 mod atoms;
 mod calibrate;
@@ -27,12 +29,14 @@ mod experts;
 mod forecast;
 mod key;
 mod lattice;
+mod leads;
 mod learn;
 mod model;
 mod net;
 mod options;
 mod place;
 mod predictive;
+mod profile;
 mod ranked;
 mod relations;
 mod rls;

@@ -5,6 +5,7 @@ use crate::column::Column;
 use crate::density::ln_all;
 use crate::experts::*;
 use crate::key::KeyColumn;
+use crate::leads::Leads;
 use crate::net::{Ahead, Net, Pass};
 use crate::options::{Context, NumberOptions};
 use crate::predictive::Predictive;
@@ -13,7 +14,7 @@ use crate::relations::Relations;
 use crate::scale::Rebase;
 use crate::score::given;
 use crate::season::{Season, phase};
-use crate::stand::{Given, Seen, Stand};
+use crate::stand::{Days, Given, Seen, Stand};
 use surmise_state::{Persist, State, StateError};
 
 /// Values are learnt from as if they lay within ± this; they are scored as they are.
@@ -50,6 +51,7 @@ pub struct NumberModel {
     relations: Relations,
     season: Season,
     net: Option<Net>,
+    leads: Option<Leads>,
     standing: Standing,
 }
 
@@ -70,7 +72,9 @@ impl NumberModel {
     /// A model that has learnt nothing, for `columns` number fields.
     pub fn new(columns: usize, options: NumberOptions, seed: u64) -> Self {
         let net = options.network.clone().filter(|_| columns > 0).map(|o| Net::new(columns, o, seed, 0));
+        let leads = Leads::new(columns, options.horizon);
         let mut it = Self {
+            leads,
             options,
             seed,
             columns: (0..columns).map(|j| Column::new(columns, j)).collect(),
@@ -97,6 +101,7 @@ impl NumberModel {
             c.relate(n, j);
         }
         self.relations = Relations::new(n);
+        self.leads = Leads::new(n, self.options.horizon);
         match &mut self.net {
             Some(net) => net.grow(n),
             None => self.net = self.options.network.clone().map(|o| Net::new(n, o, self.seed, 0)),
@@ -141,16 +146,17 @@ impl NumberModel {
         to.time_us = self.next_time(key, ctx);
         let phase = phase(to.time_us);
         let day = self.season.day;
-        let ring = (day > 0 && key.ring.epoch == self.season.epoch).then(|| {
+        let days = (day > 0 && key.ring.epoch == self.season.epoch).then(|| {
             let known = key.time_us != i64::MIN && to.time_us != i64::MIN;
             let ahead = if known { self.season.steps(key.time_us, to.time_us) - 1 } else { 0 };
-            (&key.ring, day, ahead)
+            let place = self.season.place(to.time_us).filter(|_| key.profile.epoch == self.season.epoch);
+            Days { ring: &key.ring, profile: &key.profile, day, ahead, place }
         });
         let empty = KeyColumn::new();
         let column = |j: usize| key.columns.get(j).unwrap_or(&empty);
         for (j, st) in to.stands.iter_mut().enumerate() {
             st.clear();
-            st.recall(&self.columns[j], column(j), ring, j);
+            st.recall(&self.columns[j], column(j), days.as_ref(), j);
         }
         self.relations.predict(&to.stands, phase, &mut to.x, &mut to.all);
         for (j, st) in to.stands.iter_mut().enumerate() {
@@ -264,6 +270,7 @@ impl NumberModel {
             }
         }
         remember(key, season, &standing.stands, standing.time_us, self.options.season_rows);
+        self.foresee(key);
     }
 
     /// The point forecast: the stack of all experts, learnt under squared error.
@@ -377,9 +384,38 @@ impl NumberModel {
         (self.season.interval_us > 0).then_some(self.season.interval_us)
     }
 
+    /// Whether forecasts are learnt for each lead directly.
+    pub fn leads_learnt(&self) -> bool {
+        self.leads.is_some()
+    }
+
     /// Network chunks that were thrown away because a gradient was not finite.
     pub fn rejected(&self) -> u64 {
         self.net.as_ref().map_or(0, Net::rejected)
+    }
+
+    pub(crate) fn leads(&self) -> Option<&Leads> {
+        self.leads.as_ref()
+    }
+
+    pub(crate) fn leads_mut(&mut self) -> &mut Option<Leads> {
+        &mut self.leads
+    }
+
+    /// The values of the event just learnt, NaN where one was missing, and with what was expected in their place.
+    pub(crate) fn latest(&self) -> (Vec<f64>, Vec<f64>) {
+        let value = |s: &Stand| if s.seen == Seen::There { s.value } else { f64::NAN };
+        let stands = &self.standing.stands;
+        let filled = stands.iter().map(|s| {
+            if s.seen == Seen::There {
+                s.value
+            } else if s.regime == 0 {
+                s.mean
+            } else {
+                f64::NAN
+            }
+        });
+        (stands.iter().map(value).collect(), filled.collect())
     }
 
     pub(crate) fn parts(&self) -> (&[Column], &Season, Option<&Net>) {
@@ -400,12 +436,17 @@ fn remember(key: &mut NumberKey, season: &mut Season, stands: &[Stand], time_us:
     if day == 0 || day + 2 > rows {
         return;
     }
-    let rows = if 7 * day < rows { 7 * day + 1 } else { day + 2 };
+    let rows = if 7 * day + 1 < rows { 7 * day + 2 } else { day + 2 };
     key.ring.fit(season.epoch, stands.len(), rows);
     if before != i64::MIN && time_us != i64::MIN {
         key.ring.skip(season.steps(before, time_us) - 1);
     }
-    key.ring.push_with(|c| if stands[c].seen == Seen::There { stands[c].value } else { f64::NAN });
+    let value = |c: usize| if stands[c].seen == Seen::There { stands[c].value } else { f64::NAN };
+    key.ring.push_with(value);
+    if let Some(place) = season.place(time_us) {
+        key.profile.fit(season.epoch, stands.len(), season.slots());
+        key.profile.learn(place, value);
+    }
 }
 
 impl Persist for NumberModel {
@@ -424,6 +465,9 @@ impl Persist for NumberModel {
         self.season.persist(s)?;
         if let Some(net) = &mut self.net {
             net.persist(s)?;
+        }
+        if let Some(l) = &mut self.leads {
+            l.persist(s)?;
         }
         if s.is_reading() {
             self.fit_scratch();

@@ -31,11 +31,15 @@ pub struct NumberOptions {
     /// Rows that a key remembers at most for yesterday and a week ago (a row is 8 bytes a column). A day that has more
     /// samples than this is not looked for.
     pub season_rows: usize,
+    /// Events ahead that are learnt directly; 0: none, forecasts are rolled. Costs a roll-out of so many events with
+    /// every event, and about 2 kB a column and step, in the model as in each key squared. More than 4,096 steps times
+    /// columns are rolled all the same.
+    pub horizon: usize,
 }
 
 impl Default for NumberOptions {
     fn default() -> Self {
-        Self { network: Some(NetworkOptions::default()), season_rows: 2048 }
+        Self { network: Some(NetworkOptions::default()), season_rows: 2048, horizon: 0 }
     }
 }
 

@@ -82,7 +82,7 @@ kernels! {
 }
 
 /// The length that regressor buffers must have: `dims` rounded up to a block.
-pub(crate) fn padded(dims: usize) -> usize {
+pub(crate) const fn padded(dims: usize) -> usize {
     dims.div_ceil(B) * B
 }
 
@@ -125,6 +125,18 @@ impl Rls {
     /// The gain for regressors `x`: to be followed by [`Rls::correct`] of each target, then [`Rls::advance`].
     pub(crate) fn gain(&mut self, x: &[f64]) -> f64 {
         self.lambda + gain(&self.p, x, self.dims, &mut self.k)
+    }
+
+    /// The last gain divided by `den`, to be used later by [`Rls::correct_along`].
+    pub(crate) fn gain_over(&self, den: f64, to: &mut [f64]) {
+        to.iter_mut().zip(&self.k).for_each(|(t, k)| *t = k / den);
+    }
+
+    /// As [`Rls::correct`], along a gain of [`Rls::gain_over`] that was kept until the target was known.
+    pub(crate) fn correct_along(&mut self, out: usize, error: f64, gain: &[f64]) {
+        let now = std::mem::replace(&mut self.k, gain.to_vec());
+        self.correct(out, error, 1.0);
+        self.k = now;
     }
 
     /// Moves the weights of one target along the gain, given its innovation.

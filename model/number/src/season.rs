@@ -1,5 +1,6 @@
 //! The stream's sampling interval, found by majority vote, and each key's record of the days before.
 
+use crate::profile::{Place, SLOTS};
 use surmise_state::{Persist, State, StateError};
 
 /// Microseconds of a day.
@@ -58,6 +59,20 @@ impl Season {
                 self.epoch += 1;
             }
         }
+    }
+
+    /// Slots of the usual day, 0 if there is no day.
+    pub(crate) fn slots(&self) -> usize {
+        if self.day == 0 { 0 } else { self.day.div_ceil(self.day.div_ceil(SLOTS)) }
+    }
+
+    /// Where in the day a time lies; jitter of less than half an interval does not matter.
+    pub(crate) fn place(&self, time_us: i64) -> Option<Place> {
+        let slots = self.slots();
+        (slots > 0 && time_us != i64::MIN).then(|| {
+            let t = time_us.saturating_add(self.interval_us / 2).rem_euclid(DAY_US);
+            Place { slot: (t as i128 * slots as i128 / DAY_US as i128) as usize, slots }
+        })
     }
 
     /// How many samples `later` lies after `earlier`, at least one.

@@ -8,11 +8,12 @@ use crate::column::Column;
 use crate::density::{Background, Lanes, LogT, N};
 use crate::experts::*;
 use crate::key::{KeyColumn, LAGS};
+use crate::profile::{HOUR_DIMS, Place, Profile};
 use crate::rls::padded;
 use crate::season::Ring;
 
-/// Regressors of the own-past regression: lags, the day before, and a constant.
-pub(crate) const OWN_DIMS: usize = LAGS + 5;
+/// Regressors of the own-past regression: lags, the day and the week before, the usual day, and a constant.
+pub(crate) const OWN_DIMS: usize = LAGS + 8;
 /// Regressors of the stack.
 pub(crate) const STACK_DIMS: usize = 9;
 /// Longest buffer of regressors given values of the same event.
@@ -46,6 +47,9 @@ pub(crate) struct Stand {
     pub(crate) residual_unit: f64,
     pub(crate) x_own: [f64; padded_own()],
     pub(crate) x_stack: [f64; padded_stack()],
+    /// Where in the period the event lies, and the last two deviations from what is usual there, as z, with a constant.
+    pub(crate) place: Option<Place>,
+    pub(crate) x_hour: [f64; HOUR_DIMS],
     /// Lags as z, newest first, for the regressions over all columns.
     pub(crate) z: [f64; 3],
     pub(crate) day: f64,
@@ -99,6 +103,17 @@ const fn padded_stack() -> usize {
     STACK_DIMS.div_ceil(8) * 8
 }
 
+/// What a key knows of the days before an event.
+pub(crate) struct Days<'a> {
+    pub(crate) ring: &'a Ring,
+    pub(crate) profile: &'a Profile,
+    /// Samples of a day.
+    pub(crate) day: usize,
+    /// Samples that were skipped since the key's last event.
+    pub(crate) ahead: usize,
+    pub(crate) place: Option<Place>,
+}
+
 impl Stand {
     pub(crate) fn new() -> Self {
         debug_assert_eq!(padded(OWN_DIMS), padded_own());
@@ -118,6 +133,8 @@ impl Stand {
             residual_unit: 1.0,
             x_own: [0.0; padded_own()],
             x_stack: [0.0; padded_stack()],
+            place: None,
+            x_hour: [0.0; HOUR_DIMS],
             z: [0.0; 3],
             day: 0.0,
             day_before: 0.0,
@@ -163,8 +180,8 @@ impl Stand {
         self.given.awake = 0;
     }
 
-    /// The lags in the column's units, and what the key knows of the day before.
-    pub(crate) fn recall(&mut self, c: &Column, k: &KeyColumn, ring: Option<(&Ring, usize, usize)>, column: usize) {
+    /// The lags in the column's units, and what the key knows of the days before.
+    pub(crate) fn recall(&mut self, c: &Column, k: &KeyColumn, days: Option<&Days<'_>>, column: usize) {
         let u = &c.units;
         let x = &mut self.x_own;
         x.fill(0.0);
@@ -175,15 +192,26 @@ impl Stand {
         }
         self.z = [x[0], x[1], x[2]];
         (self.day, self.day_before) = (f64::NAN, f64::NAN);
-        if let Some((ring, day, ahead)) = ring {
-            let at = |back: usize| if back > ahead { ring.get(back - ahead, column) } else { f64::NAN };
+        self.place = None;
+        if let Some(d) = days {
+            let (day, ahead) = (d.day, d.ahead);
+            let at = |back: usize| if back > ahead { d.ring.get(back - ahead, column) } else { f64::NAN };
             (self.day, self.day_before) = (at(day), at(day + 1));
             x[LAGS] = z(self.day);
             x[LAGS + 1] = z(self.day_before);
             x[LAGS + 2] = z(at(day - 1));
             x[LAGS + 3] = z(at(7 * day));
+            x[LAGS + 4] = z(at(7 * day + 1));
+            let usual = d.place.map_or(f64::NAN, |p| d.profile.usual(p, column));
+            if usual.is_finite() && k.last.is_finite() {
+                self.place = d.place;
+                let [d1, d2] = d.profile.deviations(column);
+                x[LAGS + 5] = z(usual);
+                x[LAGS + 6] = z(k.last - d1);
+                self.x_hour = [(d1 / u.unit).clamp(-20.0, 20.0), (d2 / u.unit).clamp(-20.0, 20.0), 1.0];
+            }
         }
-        x[LAGS + 4] = 1.0;
+        x[OWN_DIMS - 1] = 1.0;
     }
 
     /// The simple forecasts and the two linear ones; `all` is the regression over all columns, as z.
@@ -225,7 +253,8 @@ impl Stand {
         mu[TREND] = keep(k.level + k.trend);
         mu[DAY] = if day { self.day } else { y1 };
         mu[DAY_STEP] = if step { keep(y1 + 0.7 * (self.day - self.day_before)) } else { y1 };
-        mu[OWN] = keep(raw(c.own.predict(0, &self.x_own)));
+        let hour = self.place.map_or(0.0, |p| c.hours.say(p, &self.x_hour));
+        mu[OWN] = keep(raw(c.own.predict(0, &self.x_own) + hour));
         mu[ALL] = if all.is_nan() { mu[OWN] } else { keep(raw(all)) };
         mu[LINE] = keep(2.0 * y1 - k.lag(2));
         self.linear = 0.5 * (mu[OWN] + mu[ALL]);
