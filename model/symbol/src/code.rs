@@ -84,6 +84,13 @@ impl Code {
         }
     }
 
+    /// The first symbol, in order of arrival, of those whose paths begin with `depth` nibbles packed into `prefix`, of
+    /// which `first` is the first.
+    #[inline]
+    pub fn least(self, prefix: u32, depth: usize, first: u8) -> u32 {
+        self.symbol(prefix << (4 * (self.length(first) - depth)))
+    }
+
     /// A number of the tree node that is reached by `depth` nibbles packed into `prefix` and then by `node` (1..16)
     /// within the next nibble. Nodes are dense by arrival, so arrays indexed by them grow with the vocabulary.
     #[inline]

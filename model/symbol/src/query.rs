@@ -95,7 +95,10 @@ impl SymbolModel {
         let mut w = self.walk_from(probe, side);
         while let Some(b) = w.queue.pop() {
             if !b.complete {
-                expand(&mut w, b);
+                // codes are given in order of arrival: where the first of a branch has not arrived, none has
+                if b.depth == 0 || self.spec.code.least(b.prefix, b.depth, b.nibbles[0]) < known {
+                    expand(&mut w, b);
+                }
                 continue;
             }
             let symbol = self.spec.code.symbol(b.prefix);
@@ -236,6 +239,22 @@ fn expand[FMA](w: &mut Walk<'_>, b: Branch) -> () {
 mod tests {
     use super::*;
     use crate::spec::{NetworkSpec, Spec};
+
+    #[test]
+    fn few_known_symbols_are_found_without_walking_all_that_could_be() {
+        let m = SymbolModel::new(Spec::symbols(false, 1));
+        let probe = m.probe(&m.new_key());
+        let mut w = m.walk_from(&probe, &[]);
+        let (mut taken, known) = (0, 3);
+        assert_eq!(m.top(&probe, &[], known, 20).len(), 3);
+        while let Some(b) = w.queue.pop() {
+            if !b.complete && (b.depth == 0 || m.spec.code.least(b.prefix, b.depth, b.nibbles[0]) < known) {
+                taken += 1;
+                expand(&mut w, b);
+            }
+        }
+        assert_eq!(taken, 1, "the first nibble holds all that have arrived");
+    }
 
     fn trained(network: bool) -> (SymbolModel, SymbolKey) {
         let mut spec = Spec::symbols(true, 1);
