@@ -58,7 +58,7 @@ pub(crate) fn learn(
     let (mut n, mut events) = (0, 0);
     let (done, took) = timed(|| {
         for r in records {
-            if n % 64 == 0 && seconds.is_some_and(|s| start.elapsed().as_secs_f64() > s) {
+            if n > 0 && n % 64 == 0 && seconds.is_some_and(|s| start.elapsed().as_secs_f64() > s) {
                 break;
             }
             let event = learner.bind(r, &limits).map_err(internal)?;

@@ -80,8 +80,8 @@ const CHAINS: usize = 12;
 #[target_feature(enable = "avx512f")]
 fn fma_512(rounds: usize) -> (f32, f64) {
     use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_reduce_add_ps, _mm512_set1_ps};
-    let (m, c) = (_mm512_set1_ps(0.999), _mm512_set1_ps(0.001));
-    let mut acc = [_mm512_set1_ps(1.0); CHAINS];
+    let (m, c) = black_box((_mm512_set1_ps(0.999), _mm512_set1_ps(0.001)));
+    let mut acc = black_box([_mm512_set1_ps(1.5); CHAINS]);
     for _ in 0..rounds {
         for a in &mut acc {
             *a = _mm512_fmadd_ps(*a, m, c);
@@ -94,8 +94,8 @@ fn fma_512(rounds: usize) -> (f32, f64) {
 #[target_feature(enable = "avx2,fma")]
 fn fma_256(rounds: usize) -> (f32, f64) {
     use std::arch::x86_64::{_mm256_cvtss_f32, _mm256_fmadd_ps, _mm256_set1_ps};
-    let (m, c) = (_mm256_set1_ps(0.999), _mm256_set1_ps(0.001));
-    let mut acc = [_mm256_set1_ps(1.0); CHAINS];
+    let (m, c) = black_box((_mm256_set1_ps(0.999), _mm256_set1_ps(0.001)));
+    let mut acc = black_box([_mm256_set1_ps(1.5); CHAINS]);
     for _ in 0..rounds {
         for a in &mut acc {
             *a = _mm256_fmadd_ps(*a, m, c);
