@@ -1,11 +1,14 @@
-//! The checkpointer: one thread that writes what owners have encoded, and trims the log behind it.
+//! The checkpointer: one thread that encodes and writes copies of states, and trims the log behind them. Owners only
+//! make the copy, which is all that their streams wait for.
 
 use crate::directory::{Directory, Shared};
 use crate::fault::Fault;
 use crate::store::{CheckpointMeta, Draft, Store, StoreError};
+use crate::stream::Frozen;
 use crate::telemetry;
 use crossbeam_channel::{Receiver, Sender};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -16,6 +19,8 @@ use tokio::sync::oneshot;
 const JOBS: usize = 8;
 /// Bytes that are written together at most, unless a single checkpoint is larger.
 const TOGETHER_BYTES: usize = 64 << 20;
+/// How large a stream's first checkpoint is taken to be.
+const FIRST_BYTES: usize = 4 << 20;
 /// Bytes under way beyond which owners put off regular checkpoints.
 const BUSY_BYTES: usize = 64 << 20;
 
@@ -24,31 +29,58 @@ pub struct Job {
     /// Its stream.
     pub shared: Arc<Shared>,
     /// The state.
-    pub draft: Draft,
+    pub frozen: Frozen,
     /// Who wants to know.
     pub reply: Option<oneshot::Sender<Result<CheckpointMeta, String>>>,
 }
 
 impl Job {
+    /// About how large it is: as large as the one before.
     fn bytes(&self) -> usize {
-        self.draft.learner.len() + self.draft.rest.len()
+        self.shared.checkpoint.load().as_ref().map_or(FIRST_BYTES, |m| m.bytes as usize)
+    }
+}
+
+/// A checkpoint that is to be written, and whom to tell.
+struct Encoded {
+    shared: Arc<Shared>,
+    draft: Draft,
+    reply: Option<oneshot::Sender<Result<CheckpointMeta, String>>>,
+}
+
+impl Encoded {
+    /// Encodes a job; nothing if that fails inside.
+    fn new(Job { shared, frozen, reply }: Job) -> Option<Encoded> {
+        match catch_unwind(AssertUnwindSafe(|| frozen.encode())) {
+            Ok(draft) => Some(Encoded { shared, draft, reply }),
+            Err(_) => {
+                let why = "encoding a checkpoint failed inside; this is a bug";
+                tracing::error!(stream = &*shared.name, "{why}");
+                shared.checkpoints_pending.fetch_sub(1, Ordering::Relaxed);
+                if let Some(reply) = reply {
+                    let _ = reply.send(Err(why.into()));
+                }
+                None
+            }
+        }
     }
 }
 
 /// The way to the checkpointer.
 #[derive(Clone)]
 pub struct Jobs {
-    sender: Sender<Job>,
+    sender: Sender<(usize, Job)>,
     bytes: Arc<AtomicUsize>,
 }
 
 impl Jobs {
     /// Hands a job over; waits while many are waiting.
     pub fn send(&self, job: Job) {
-        self.bytes.fetch_add(job.bytes(), Ordering::Relaxed);
+        let bytes = job.bytes();
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
         job.shared.checkpoints_pending.fetch_add(1, Ordering::Relaxed);
-        if let Err(e) = self.sender.send(job) {
-            tracing::error!(stream = &*e.0.shared.name, "a checkpoint is not written: the checkpointer is gone");
+        if let Err(e) = self.sender.send((bytes, job)) {
+            tracing::error!(stream = &*e.0.1.shared.name, "a checkpoint is not written: the checkpointer is gone");
         }
     }
 
@@ -85,28 +117,32 @@ struct Checkpointer {
 }
 
 impl Checkpointer {
-    fn run(&mut self, jobs: &Receiver<Job>) {
+    fn run(&mut self, jobs: &Receiver<(usize, Job)>) {
         while let Ok(first) = jobs.recv() {
-            let mut all = vec![first];
-            let mut bytes = all[0].bytes();
-            while bytes < TOGETHER_BYTES
-                && let Ok(more) = jobs.try_recv()
-            {
-                bytes += more.bytes();
-                all.push(more);
+            let mut next = Some(first);
+            let (mut all, mut bytes, mut counted) = (Vec::new(), 0, 0);
+            while let Some((estimate, job)) = next {
+                counted += estimate;
+                if let Some(encoded) = Encoded::new(job) {
+                    bytes += encoded.draft.learner.len() + encoded.draft.rest.len();
+                    all.push(encoded);
+                }
+                next = if bytes < TOGETHER_BYTES { jobs.try_recv().ok() } else { None };
             }
-            self.write(all);
-            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            if !all.is_empty() {
+                self.write(all);
+            }
+            self.bytes.fetch_sub(counted, Ordering::Relaxed);
             if let Err(e) = self.trim() {
                 tracing::warn!("the log cannot be trimmed: {e}");
             }
         }
     }
 
-    fn write(&mut self, jobs: Vec<Job>) {
+    fn write(&mut self, all: Vec<Encoded>) {
         let mut outsides = Vec::new();
         let mut drafts = Vec::new();
-        for Job { shared, draft, reply } in jobs {
+        for Encoded { shared, draft, reply } in all {
             outsides.push((shared, reply));
             drafts.push(draft);
         }

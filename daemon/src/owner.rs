@@ -283,22 +283,23 @@ impl Owner {
             if self.setup.jobs.is_busy() {
                 return;
             }
-            self.checkpoint(&name, None, false);
+            self.checkpoint(&name, None, false, false);
         }
     }
 
-    /// Encodes a stream and hands it to the checkpointer.
+    /// Hands a copy of a stream to the checkpointer, or the stream itself if it goes on no more.
     fn checkpoint(
         &mut self,
         name: &Arc<str>,
         reply: Option<oneshot::Sender<Result<CheckpointMeta, String>>>,
         hash: bool,
+        last: bool,
     ) {
         self.hand_off(); // a checkpoint lies between two groups
         let Some(live) = self.streams.get_mut(name) else { return };
-        let Some(draft) = live.draft(now_us(), hash) else { return };
+        let Some(frozen) = live.freeze(now_us(), hash, last) else { return };
         self.dirty.retain(|n| n != name);
-        self.setup.jobs.send(Job { shared: live.shared().clone(), draft, reply });
+        self.setup.jobs.send(Job { shared: live.shared().clone(), frozen, reply });
     }
 
     /// Learns what is in the inbox, makes it durable, and writes what changed.
@@ -311,7 +312,7 @@ impl Owner {
         }
         self.hand_off();
         for name in std::mem::take(&mut self.dirty) {
-            self.checkpoint(&name, None, true);
+            self.checkpoint(&name, None, true, true);
         }
     }
 }

@@ -43,6 +43,29 @@ pub struct StreamState {
     pub counters: Counters,
 }
 
+/// A state at one moment: what a checkpoint will hold.
+pub struct Frozen {
+    stream: u32,
+    time_us: i64,
+    with_hash: bool,
+    learner: Learner,
+    rest: Vec<u8>,
+}
+
+impl Frozen {
+    /// Encodes it.
+    pub fn encode(mut self) -> Draft {
+        Draft {
+            stream: self.stream,
+            offset: self.learner.offset(),
+            time_us: self.time_us,
+            learner: self.learner.save(),
+            rest: self.rest,
+            state_hash: self.with_hash.then(|| self.learner.state_hash()),
+        }
+    }
+}
+
 /// A stream could not be brought back.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoveryError {
@@ -104,8 +127,20 @@ impl StreamState {
         }
     }
 
-    /// The state as a checkpoint.
-    pub fn draft(&mut self, time_us: i64, with_hash: bool) -> Draft {
+    /// A copy of the state as it is now, to be encoded while the stream goes on.
+    pub fn freeze(&self, time_us: i64, with_hash: bool) -> Frozen {
+        let (stream, rest) = (self.entry.number, self.rest());
+        Frozen { stream, time_us, with_hash, learner: self.learner.clone(), rest }
+    }
+
+    /// The same without a copy, of a stream that goes on no more.
+    pub fn into_frozen(self, time_us: i64, with_hash: bool) -> Frozen {
+        let (stream, rest) = (self.entry.number, self.rest());
+        Frozen { stream, time_us, with_hash, learner: self.learner, rest }
+    }
+
+    /// Everything but the learner, encoded.
+    fn rest(&self) -> Vec<u8> {
         let mut rest = vec![1];
         self.producers.encode(&mut rest);
         let c = &self.counters;
@@ -119,14 +154,7 @@ impl StreamState {
             put_bytes(&mut rest, code.as_bytes());
             put_varint(&mut rest, *n);
         }
-        Draft {
-            stream: self.entry.number,
-            offset: self.learner.offset(),
-            time_us,
-            learner: self.learner.save(),
-            rest,
-            state_hash: with_hash.then(|| self.learner.state_hash()),
-        }
+        rest
     }
 
     fn read_rest(&mut self, rest: &[u8], producers_max: usize) -> Result<(), Damaged> {

@@ -49,7 +49,7 @@ fn learn(store: &Store, state: &mut StreamState, from: u64, to: u64) {
 }
 
 fn checkpoint(store: &Store, state: &mut StreamState) {
-    let draft = state.draft(7, true);
+    let draft = state.freeze(7, true).encode();
     store.checkpoints.write(&[draft]).unwrap();
 }
 

@@ -1,6 +1,6 @@
 //! The command line as a whole.
 
-use crate::{checkpoint, demo, next, replay, send, status, stream, watch};
+use crate::{bench, checkpoint, demo, next, replay, send, status, stream, watch};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Predicts the next event of every stream, and learns from each one that comes.
@@ -78,6 +78,8 @@ pub(crate) enum Command {
     Checkpoint(checkpoint::CheckpointArgs),
     /// Start a daemon with a stream of known entropy, and watch it learn.
     Demo(demo::DemoArgs),
+    /// Measure how fast everything is on this machine, beside references that run in the same minute.
+    Bench(bench::BenchArgs),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  surmise completions bash > ~/.local/share/bash-completion/completions/surmise")]
     Completions {

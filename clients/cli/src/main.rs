@@ -1,6 +1,7 @@
 //! `surmise`: sends events to a running `surmised`, asks it what comes next, and replays recordings without it.
 
 mod args;
+mod bench;
 mod checkpoint;
 mod demo;
 mod exit;
@@ -51,6 +52,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Stream(a) => stream::run(&global, &a),
         Command::Checkpoint(a) => checkpoint::run(&global, &a),
         Command::Demo(a) => demo::run(&global, &a),
+        Command::Bench(a) => bench::run(&global, &a),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "surmise", &mut std::io::stdout());
             Ok(())

@@ -93,7 +93,7 @@ impl Owner {
         for name in names {
             if state(&mut self.streams, &name).is_some() {
                 let (sender, receiver) = oneshot::channel();
-                self.checkpoint(&name, Some(sender), true);
+                self.checkpoint(&name, Some(sender), true, false);
                 written.push((name, receiver));
             }
         }

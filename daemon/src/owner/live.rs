@@ -4,8 +4,8 @@ use crate::clock::now_us;
 use crate::directory::{Shared, Snapshot};
 use crate::inbox::{Answers, Item};
 use crate::store::group::{Group, GroupBuilder};
-use crate::store::{Draft, Store, StreamEntry};
-use crate::stream::{Applied, StreamState, code_word};
+use crate::store::{Store, StreamEntry};
+use crate::stream::{Applied, Frozen, StreamState, code_word};
 use crate::telemetry;
 use crate::ticket::{Fate, Pending};
 use std::collections::BTreeMap;
@@ -363,20 +363,16 @@ impl Live {
         out.extend(self.groups.drain(..).map(|g| (self.shared.clone(), g)));
     }
 
-    /// The state as a checkpoint.
-    pub(super) fn draft(&mut self, time_us: i64, hash: bool) -> Option<Draft> {
-        let state = self.state.as_mut()?;
-        let drafted = catch_unwind(AssertUnwindSafe(|| state.draft(time_us, hash)));
+    /// A copy of the state for a checkpoint; the state itself if this is the end of it.
+    pub(super) fn freeze(&mut self, time_us: i64, hash: bool, last: bool) -> Option<Frozen> {
+        let frozen = match last {
+            true => self.state.take()?.into_frozen(time_us, hash),
+            false => self.state.as_ref()?.freeze(time_us, hash),
+        };
         self.changed = 0;
         self.dirty = false;
         self.checkpointed = Instant::now();
-        match drafted {
-            Ok(draft) => Some(draft),
-            Err(panic) => {
-                self.fail(format!("encoding a checkpoint failed inside: {}", panic_text(panic.as_ref())));
-                None
-            }
-        }
+        Some(frozen)
     }
 
     /// Whether a regular checkpoint is due.

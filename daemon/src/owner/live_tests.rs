@@ -28,5 +28,5 @@ fn a_panic_inside_ends_one_stream_and_spoils_no_log() {
     live.take_groups(&mut groups);
     let logged = crate::store::group::decode(&groups[0].1.bytes).unwrap();
     assert_eq!((groups.len(), logged.records.len(), logged.span), (1, 1, 1), "the event that did it is not logged");
-    assert!(live.shared().failed.get().is_some() && live.draft(1, false).is_none() && live.publish().is_none());
+    assert!(live.shared().failed.get().is_some() && live.freeze(1, false, false).is_none() && live.publish().is_none());
 }

@@ -31,7 +31,8 @@ pub trait Persist {
 
     /// The encoded state.
     fn encode(&mut self) -> Vec<u8> {
-        let mut s = State { mode: Mode::Write(Vec::new()) };
+        // the measuring walk is short: arrays are not looked at
+        let mut s = State { mode: Mode::Write(Vec::with_capacity(self.measure() as usize)) };
         self.persist(&mut s).expect("writing a state cannot fail");
         match s.mode {
             Mode::Write(v) => v,

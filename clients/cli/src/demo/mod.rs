@@ -1,8 +1,8 @@
 //! `surmise demo`: a daemon in this process, a source of known entropy, the real client, the real socket.
 
-mod daemon;
+pub(crate) mod daemon;
 mod ledger;
-mod markov;
+pub(crate) mod markov;
 mod screen;
 
 use crate::args::Global;
