@@ -3,6 +3,7 @@
 mod args;
 mod checkpoint;
 mod demo;
+mod eval;
 mod exit;
 mod http;
 mod learner;
@@ -47,6 +48,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Next(a) => next::next(&global, &a),
         Command::Forecast(a) => next::forecast(&global, &a),
         Command::Replay(a) => replay::run(&global, a),
+        Command::Eval(a) => eval::run(&global, a),
         Command::Status(a) => status::run(&global, &a),
         Command::Stream(a) => stream::run(&global, &a),
         Command::Checkpoint(a) => checkpoint::run(&global, &a),
