@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 const NAMES: [&str; 3] = ["persistence", "seasonal", "direct RLS"];
 /// Steps times columns at most that the regression forecasts.
 const OUTPUTS_MAX: usize = 2048;
-const FORGET: f64 = 0.9995;
+const FORGET: f64 = 0.9999;
 
 #[derive(Default)]
 struct Key {

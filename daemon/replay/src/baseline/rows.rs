@@ -3,8 +3,8 @@
 use super::season::time_of_day;
 use std::collections::VecDeque;
 
-/// Past rows that a linear forecast sees.
-pub(crate) const LAGS: usize = 4;
+/// Past rows that a linear forecast sees: as many as its inputs have room for.
+const LAGS: [usize; 3] = [26, 4, 1];
 /// Inputs of a linear forecast at most: its cost grows with their square.
 const INPUTS_MAX: usize = 220;
 
@@ -80,7 +80,7 @@ impl Scales {
 /// How many past rows linear forecasts of so many columns see, and how many inputs these make; none if too many.
 pub(crate) fn inputs(columns: usize) -> Option<(usize, usize)> {
     let size = |lags: usize| 3 + columns * (lags + 1);
-    [LAGS, 1].into_iter().map(|lags| (lags, size(lags))).find(|(_, n)| *n <= INPUTS_MAX)
+    LAGS.into_iter().map(|lags| (lags, size(lags))).find(|(_, n)| *n <= INPUTS_MAX)
 }
 
 /// What a linear forecast sees: one, the time of day, the latest rows and, at the end, one that matters besides (the
@@ -124,7 +124,7 @@ mod tests {
         }
         assert_eq!((s.deviation(0), s.standard(0, 4.0)), (1.0, 1.0));
         assert!(s.bounded(0, 1e9, 1) < 10.0);
-        assert_eq!(inputs(7), Some((4, 38)));
+        assert_eq!((inputs(7), inputs(20)), (Some((26, 192)), Some((4, 103))));
         assert_eq!((inputs(100), inputs(1000)), (Some((1, 203)), None));
     }
 }
