@@ -27,7 +27,8 @@ pub(crate) struct Symbols {
     scored: u64,
     bits: [f64; ORDERS + 1],
     ranked: u64,
-    hits: [u64; 3],
+    /// Of each ranking: the symbol was its first, was among its first twenty.
+    hits: [[u64; 2]; 3],
     unranked: bool,
 }
 
@@ -44,7 +45,7 @@ impl Symbols {
             scored: 0,
             bits: [0.0; ORDERS + 1],
             ranked: 0,
-            hits: [0; 3],
+            hits: [[0; 2]; 3],
             unranked: false,
         }
     }
@@ -101,23 +102,27 @@ impl Symbols {
         self.frequency[symbol as usize] += 1;
     }
 
-    /// Whether the symbol is among the twenty likeliest of each ranking.
+    /// Whether the symbol is the likeliest, or among the twenty likeliest, of each ranking.
     fn rank(&mut self, key: &Option<Box<str>>, symbol: u32) {
         self.ranked += 1;
         let k = self.keys.peek(key);
-        self.hits[1] += u64::from(k.is_some_and(|k| k.recent.contains(&symbol)));
+        let mut hit = |ranking: usize, rank: usize| {
+            self.hits[ranking][0] += u64::from(rank == 0);
+            self.hits[ranking][1] += u64::from(rank < TOP);
+        };
+        hit(1, k.and_then(|k| k.recent.iter().position(|s| *s == symbol)).unwrap_or(TOP));
         if symbol >= self.known {
             return;
         }
         let own = self.frequency[symbol as usize];
         let apart = |s: usize| self.end == Some(s as u32);
         let above = self.frequency.iter().enumerate().filter(|(s, n)| **n > own && !apart(*s)).take(TOP).count();
-        self.hits[0] += u64::from(above < TOP);
+        hit(0, above);
         if self.known > RANKED_MAX {
             self.unranked = true;
         } else {
             let history = k.map_or(&NOTHING, |k| &k.history);
-            self.hits[2] += u64::from(self.counts.rank(history, symbol, self.known, self.end) < TOP);
+            hit(2, self.counts.rank(history, symbol, self.known, self.end));
         }
     }
 
@@ -132,7 +137,9 @@ impl Symbols {
         if self.ranked > 0 {
             let all = ["most frequent", "latest of the key", "mixture of orders 0-6"];
             for (name, hits) in all.into_iter().zip(self.hits).take(if self.unranked { 2 } else { 3 }) {
-                out.push(Score::new(Measure::Top20, name.into(), hits as f64 / self.ranked as f64));
+                for (measure, n) in [Measure::Top1, Measure::Top20].into_iter().zip(hits) {
+                    out.push(Score::new(measure, name.into(), n as f64 / self.ranked as f64));
+                }
             }
         }
         out
@@ -170,8 +177,8 @@ mod tests {
     fn a_new_symbol_is_no_hit() {
         let mut s = Symbols::new(false);
         (0..30).for_each(|i| s.name(&None, Some(&i.to_string()), true));
-        assert_eq!(s.hits, [0; 3]);
+        assert_eq!(s.hits, [[0; 2]; 3]);
         s.name(&None, Some("0"), true);
-        assert_eq!(s.hits, [1, 0, 1], "seen as often as any other, but long ago");
+        assert_eq!(s.hits.map(|h| h[1]), [1, 0, 1], "seen as often as any other, but long ago");
     }
 }
