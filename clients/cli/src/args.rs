@@ -1,11 +1,11 @@
 //! The command line as a whole.
 
-use crate::{bench, checkpoint, demo, next, replay, send, status, stream, watch};
+use crate::{bench, checkpoint, demo, eval, next, replay, send, status, stream, watch};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Predicts the next event of every stream, and learns from each one that comes.
 ///
-/// Most commands talk to a running surmised; replay needs none.
+/// Most commands talk to a running surmised; replay and eval need none.
 #[derive(Parser, Debug)]
 #[command(name = "surmise", version, propagate_version = true, after_help = HELP, max_term_width = 110)]
 pub(crate) struct Cli {
@@ -70,6 +70,8 @@ pub(crate) enum Command {
     Forecast(next::ForecastArgs),
     /// Learn from recorded streams without a daemon, and see how well it goes.
     Replay(replay::ReplayArgs),
+    /// Evaluate a folder of recorded streams, with simple predictors beside the learner.
+    Eval(eval::EvalArgs),
     /// Show whether the daemon lives, and its streams at a glance.
     Status(status::StatusArgs),
     /// List streams, or show one.

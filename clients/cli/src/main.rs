@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod checkpoint;
 mod demo;
+mod eval;
 mod exit;
 mod http;
 mod learner;
@@ -48,6 +49,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Next(a) => next::next(&global, &a),
         Command::Forecast(a) => next::forecast(&global, &a),
         Command::Replay(a) => replay::run(&global, a),
+        Command::Eval(a) => eval::run(&global, a),
         Command::Status(a) => status::run(&global, &a),
         Command::Stream(a) => stream::run(&global, &a),
         Command::Checkpoint(a) => checkpoint::run(&global, &a),

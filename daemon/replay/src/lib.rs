@@ -4,7 +4,9 @@
 //! `surmise send` sends exactly the records that `surmise replay` learns from. [`replay`] drives a learner over a
 //! source with the very calls that the daemon makes, and measures how well it predicted.
 
+mod baseline;
 mod choice;
+mod eval;
 mod format;
 mod horizon;
 mod infer;
@@ -18,11 +20,15 @@ mod scores;
 mod source;
 mod units;
 
+pub use baseline::{BaselineResult, Measure, Score, baselines, detectors};
 pub use choice::{FieldChoice, FieldKind};
+pub use eval::{
+    Compared, Evaluated, Manifest, ManifestError, Stage, Stream, StreamFault, Task, evaluate, find_streams,
+};
 pub use format::Format;
 pub use labels::{Labels, LabelsResult, NabScores, Window};
 pub use replay::{Progress, ReplayOptions, Rows, replay};
-pub use resources::{cpu_seconds, peak_memory_bytes};
+pub use resources::{cpu_seconds, peak_memory_bytes, thread_seconds};
 pub use result::{FieldResult, ReplayResult};
 pub use source::{Item, Source, SourceOptions};
 

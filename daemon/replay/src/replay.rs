@@ -55,6 +55,8 @@ pub struct ReplayOptions {
     pub scores: Option<PathBuf>,
     /// Windows of known anomalies, to hold the anomaly scores against.
     pub labels: Option<Labels>,
+    /// Whether the result holds the time and the anomaly score of every event.
+    pub anomalies: bool,
     /// Where the learner is saved at the end, to go on from.
     pub save: Option<PathBuf>,
     /// Bounds on records.
@@ -132,7 +134,7 @@ pub fn replay(
         let state = run.learner.save();
         std::fs::write(path, state).map_err(|error| ReplayError::Write { file: path.display().to_string(), error })?;
     }
-    let Run { mut learner, units, horizon, labels, progress, drifts, .. } = run;
+    let Run { mut learner, units, horizon, labels, anomalies, progress, drifts, .. } = run;
     let report = learner.report();
     let fields = FieldResult::all(&report, &units, horizon.as_ref(), learner.leads_learnt());
     let wall_seconds = wall.elapsed().as_secs_f64();
@@ -161,6 +163,7 @@ pub fn replay(
         choices: report.choices,
         horizon: options.horizon.map(|h| h as u64),
         labels: labels.map(Collector::finish),
+        anomalies,
         format: format.name().into(),
         bytes: progress.bytes,
         schema: learner.schema().clone(),
@@ -176,6 +179,7 @@ struct Run<'a, F> {
     horizon: Option<Horizon>,
     scores: Option<Scores>,
     labels: Option<Collector>,
+    anomalies: Vec<(i64, f64)>,
     /// Events so far: the row that comes next.
     row: u64,
     outcome: Outcome,
@@ -197,6 +201,7 @@ impl<'a, F: FnMut(&Progress)> Run<'a, F> {
             horizon: options.horizon.map(Horizon::new),
             scores: options.scores.as_deref().map(Scores::create).transpose()?,
             labels: options.labels.clone().map(Collector::new),
+            anomalies: Vec::new(),
             row: 0,
             outcome: Outcome::default(),
             drifts: Vec::new(),
@@ -255,6 +260,10 @@ impl<'a, F: FnMut(&Progress)> Run<'a, F> {
         }
         if let Some(s) = &mut self.scores {
             s.write(&event, self.learner.schema(), outcome, &self.learner.latest_forecasts())?;
+        }
+        if self.options.anomalies {
+            let last = self.anomalies.last().map_or(0, |a| a.0);
+            self.anomalies.push((event.time_us.unwrap_or(last), outcome.anomaly_score));
         }
         if let Some(l) = &mut self.labels {
             l.add(&item.file, event.time_us, outcome.anomaly_score)?;

@@ -61,6 +61,9 @@ pub struct ReplayResult {
     /// How well anomaly scores found the anomalies that are known, where windows of them were given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<LabelsResult>,
+    /// The time in microseconds since 1970 and the anomaly score of every event, where they were asked for.
+    #[serde(skip)]
+    pub anomalies: Vec<(i64, f64)>,
     /// The files' format.
     pub format: String,
     /// Bytes read.

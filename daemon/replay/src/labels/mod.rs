@@ -12,4 +12,5 @@ mod windows;
 
 pub(crate) use measure::Collector;
 pub use measure::{LabelsResult, NabScores};
+pub(crate) use nab::probation;
 pub use windows::{Labels, Window};

@@ -75,7 +75,7 @@ pub(super) fn sigmoid(y: f64) -> f64 {
 }
 
 /// Rows of a file that do not count.
-pub(super) fn probation(rows: usize) -> usize {
+pub(crate) fn probation(rows: usize) -> usize {
     // in whole numbers: 0.15 · 20 is 3, which its nearest double falls short of or not by chance
     (rows.saturating_mul(15) / 100).min(750)
 }

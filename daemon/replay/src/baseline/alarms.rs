@@ -1,0 +1,88 @@
+//! Anomaly scores of one column of numbers by two classic detectors.
+
+use super::gaps::normal;
+use std::collections::VecDeque;
+
+/// Rows of the window, and by how many it moves.
+const WINDOW: usize = 6400;
+const STEP: usize = 100;
+
+/// The windowed Gaussian of the Numenta Anomaly Benchmark: one minus the tail probability of a row under the mean and
+/// deviation of the window before it, which moves a hundred rows at a time. (`detectors/gaussian` in numenta/NAB.)
+pub(crate) struct WindowedGaussian {
+    window: VecDeque<f64>,
+    step: Vec<f64>,
+    mean: f64,
+    deviation: f64,
+}
+
+impl WindowedGaussian {
+    pub(crate) fn new() -> WindowedGaussian {
+        WindowedGaussian { window: VecDeque::new(), step: Vec::new(), mean: 0.0, deviation: 1.0 }
+    }
+
+    /// The score of a row, from 0 to 1, before it is learnt.
+    pub(crate) fn score(&mut self, x: f64) -> f64 {
+        let tail = normal(-((x - self.mean) / self.deviation).abs());
+        let score = if self.window.is_empty() { 0.0 } else { 1.0 - tail };
+        if self.window.len() < WINDOW {
+            self.window.push_back(x);
+            self.measure();
+        } else {
+            self.step.push(x);
+            if self.step.len() == STEP {
+                self.window.drain(..STEP);
+                self.window.extend(self.step.drain(..));
+                self.measure();
+            }
+        }
+        score
+    }
+
+    fn measure(&mut self) {
+        let n = self.window.len() as f64;
+        self.mean = self.window.iter().sum::<f64>() / n;
+        let variance = self.window.iter().map(|x| (x - self.mean).powi(2)).sum::<f64>() / n;
+        self.deviation = if variance > 0.0 { variance.sqrt() } else { 1e-6 };
+    }
+}
+
+/// How many deviations each row lies from the mean of the first ones, `probation` of them, which are then left as they
+/// are.
+pub(crate) fn static_z(rows: &[f64], probation: usize) -> Vec<f64> {
+    let first = &rows[..probation.min(rows.len())];
+    let n = first.len().max(1) as f64;
+    let mean = first.iter().sum::<f64>() / n;
+    let deviation = (first.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt().max(1e-6);
+    rows.iter().map(|x| (x - mean).abs() / deviation).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_moves_in_steps() {
+        let mut g = WindowedGaussian::new();
+        assert_eq!(g.score(5.0), 0.0, "nothing came before");
+        assert!((g.score(5.0) - 0.5).abs() < 1e-6, "at the mean");
+        assert!((g.score(7.0) - 1.0).abs() < 1e-6, "a constant has next to no deviation");
+        // mean 17/3, population's deviation √(8/9): one deviation above is 1 − .158655
+        let x = 17.0 / 3.0 + (8f64 / 9.0).sqrt();
+        assert!((g.score(x) - 0.841_344_7).abs() < 1e-4);
+        let mut g = WindowedGaussian::new();
+        (0..WINDOW).for_each(|i| assert!(g.score(f64::from(u8::from(i % 2 == 0))) <= 1.0));
+        (0..STEP - 1).for_each(|_| assert!(g.score(1000.0) > 0.99));
+        assert_eq!(g.mean, 0.5);
+        g.score(1000.0);
+        assert!((g.mean - (0.5 * (WINDOW - STEP) as f64 + 1000.0 * STEP as f64) / WINDOW as f64).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_first_rows_set_the_measure() {
+        let z = static_z(&[1.0, 3.0, 1.0, 3.0, 12.0], 4);
+        assert_eq!(z, [1.0, 1.0, 1.0, 1.0, 10.0]);
+        assert!(static_z(&[], 4).is_empty());
+        assert!(static_z(&[2.0], 0)[0].is_finite());
+    }
+}

@@ -1,0 +1,180 @@
+//! Number columns, one step ahead: persistence, season, smoothing, and linear regression on past rows of all columns.
+
+use super::rls::Rls;
+use super::rows::{Past, Scales, features, inputs};
+use super::season::{LAG_MAX, Season};
+use super::smooth::{AVERAGES, Smooth, TRENDS};
+use super::{Measure, SEQUENCES_MAX, Score};
+use crate::units::Units;
+use lru::LruCache;
+
+const NAMES: [&str; 5] = ["persistence", "seasonal", "moving average", "Holt", "linear RLS"];
+/// Forgetting of the regression.
+const FORGET: f64 = 0.9999;
+
+/// Squared and absolute errors of one forecast of one column.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Errors {
+    pub(crate) count: u64,
+    pub(crate) squares: f64,
+    pub(crate) distances: f64,
+}
+
+impl Errors {
+    pub(crate) fn add(&mut self, miss: f64) {
+        self.count += 1;
+        self.squares += miss * miss;
+        self.distances += miss.abs();
+    }
+}
+
+/// The mean over columns of squared and absolute errors in their units.
+pub(crate) fn mean(errors: &[Errors], names: &[String], units: &Units) -> Option<(f64, f64)> {
+    let mut sums = (0.0, 0.0, 0.0);
+    for (e, name) in errors.iter().zip(names).filter(|(e, _)| e.count > 0) {
+        let (n, unit) = (e.count as f64, units.of(name).unwrap_or(1.0));
+        sums = (sums.0 + e.squares / n / (unit * unit), sums.1 + e.distances / n / unit, sums.2 + 1.0);
+    }
+    (sums.2 > 0.0).then(|| (sums.0 / sums.2, sums.1 / sums.2))
+}
+
+struct Key {
+    past: Past,
+    averages: Vec<Smooth>,
+    trends: Vec<Smooth>,
+}
+
+/// Forecasts of all number columns of a stream.
+pub(crate) struct Numbers {
+    names: Vec<String>,
+    /// The only column that is forecast, given the others.
+    target: Option<usize>,
+    keys: LruCache<Option<Box<str>>, Key>,
+    season: Season,
+    scales: Scales,
+    rls: Option<(usize, Rls)>,
+    inputs: Vec<f64>,
+    errors: [Vec<Errors>; 5],
+    seasonal: bool,
+}
+
+impl Numbers {
+    pub(crate) fn new(names: Vec<String>, target: Option<usize>) -> Numbers {
+        let n = names.len();
+        Numbers {
+            target,
+            keys: LruCache::new(SEQUENCES_MAX),
+            season: Season::default(),
+            scales: Scales::new(n),
+            rls: inputs(n).map(|(lags, inputs)| (lags, Rls::new(inputs, n, FORGET, 1.0))),
+            inputs: Vec::new(),
+            errors: std::array::from_fn(|_| vec![Errors::default(); n]),
+            seasonal: false,
+            names,
+        }
+    }
+
+    /// A row came; what is not finite is missing.
+    pub(crate) fn event(&mut self, key: &Option<Box<str>>, time_us: Option<i64>, row: &[f64], count: bool) {
+        let smooth = |rates| vec![Smooth::new(rates); row.len()];
+        let new = || Key { past: Past::default(), averages: smooth(AVERAGES), trends: smooth(TRENDS) };
+        let k = self.keys.get_or_insert_mut_ref(key, new);
+        let lag = self.season.lag();
+        self.seasonal |= lag.is_some();
+        let last: Vec<f64> = k.past.back(1).map_or_else(|| vec![0.0; row.len()], <[f64]>::to_vec);
+        let before = lag.and_then(|l| k.past.back(l));
+        if let Some((lags, _)) = &self.rls {
+            let given: Option<Vec<f64>> = self.target.map(|t| {
+                let mut given = row.to_vec();
+                given[t] = f64::NAN;
+                given
+            });
+            features(&k.past, &self.scales, *lags, time_us, given.as_deref().or(before), &mut self.inputs);
+        }
+        for c in (0..row.len()).filter(|c| count && row[*c].is_finite() && self.target.is_none_or(|t| t == *c)) {
+            let linear = self.rls.as_ref().map(|(_, rls)| {
+                let change = rls.forecast(c, &self.inputs) * self.scales.deviation(c);
+                let change = if self.target.is_some() { change } else { self.scales.bounded(c, change, 1) };
+                last[c] + change
+            });
+            let all = [
+                Some(last[c]),
+                Some(before.map_or(last[c], |b| b[c])),
+                Some(k.averages[c].forecast()),
+                Some(k.trends[c].forecast()),
+                linear,
+            ];
+            for (e, forecast) in self.errors.iter_mut().zip(all).filter_map(|(e, f)| Some((e, f?))) {
+                e[c].add(row[c] - forecast);
+            }
+        }
+        if let Some((_, rls)) = &mut self.rls
+            && k.past.back(1).is_some()
+        {
+            let changes: Vec<f64> = (0..row.len())
+                .map(|c| (row[c] - last[c]) / self.scales.deviation(c))
+                .map(|y| y.clamp(-20.0, 20.0))
+                .collect();
+            rls.learn(&self.inputs, &changes);
+        }
+        for c in (0..row.len()).filter(|c| row[*c].is_finite()) {
+            k.averages[c].learn(row[c]);
+            k.trends[c].learn(row[c]);
+        }
+        self.scales.learn(row, k.past.back(1));
+        k.past.push(row, lag.map_or(LAG_MAX, |l| l.max(8)));
+        self.season.learn(time_us);
+    }
+
+    pub(crate) fn ended(&mut self, key: &Option<Box<str>>) {
+        self.keys.pop(key);
+    }
+
+    pub(crate) fn scores(&self, units: &Units) -> Vec<Score> {
+        let mut out = Vec::new();
+        for (i, (name, errors)) in NAMES.into_iter().zip(&self.errors).enumerate() {
+            if (i != 1 || self.seasonal)
+                && let Some((mse, mae)) = mean(errors, &self.names, units)
+            {
+                out.push(Score::new(Measure::Mse, name.into(), mse));
+                out.push(Score::new(Measure::Mae, name.into(), mae));
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mse(s: &[Score], name: &str) -> f64 {
+        s.iter().find(|s| s.measure == Measure::Mse && s.name == name).unwrap().value
+    }
+
+    #[test]
+    fn each_forecast_finds_what_it_is_for() {
+        let mut n = Numbers::new(vec!["a".into(), "b".into()], None);
+        let noise = |i: i64| (((i * 7919) % 1013) as f64 / 1013.0 - 0.5) * 2.0;
+        for i in 0..2000 {
+            // a jumps about but is the same every day; b is what a was two hours before
+            let a = |i: i64| noise(i.rem_euclid(24));
+            n.event(&None, Some(i * 3_600_000_000), &[a(i), a(i - 2)], i > 500);
+        }
+        let s = n.scores(&Units::default());
+        assert!(mse(&s, "seasonal") < 1e-12, "{s:?}");
+        assert!(mse(&s, "linear RLS") < 0.01 && mse(&s, "persistence") > 0.1, "{s:?}");
+    }
+
+    #[test]
+    fn a_target_is_forecast_given_the_others() {
+        let mut n = Numbers::new(vec!["x".into(), "y".into()], Some(1));
+        for i in 0..3000i64 {
+            let x = ((i * 7919) % 1013) as f64 / 100.0;
+            n.event(&None, None, &[x, 3.0 * x + 2.0], i > 1000);
+        }
+        let s = n.scores(&Units::default());
+        assert!(mse(&s, "linear RLS") < 2.0 && mse(&s, "persistence") > 100.0, "{s:?}");
+        assert!(s.iter().all(|s| s.name != "seasonal"), "there are no times");
+    }
+}

@@ -1,0 +1,148 @@
+//! `surmise eval` over a small folder that has one of each kind.
+
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::path::Path;
+use surmise_tests::surmise;
+
+fn write(dir: &Path, name: &str, text: &str) {
+    let path = dir.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+/// Bytes, tokens, a table with times, and two labelled recordings in a folder of their own.
+fn folder() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "play.txt", &"to be, or not to be, that is the question:\n".repeat(60));
+    let tokens = (0..400).fold(String::new(), |mut s, i| {
+        let _ = writeln!(s, "open read{} read{} close", i % 3, (i + 1) % 3);
+        s
+    });
+    write(dir.path(), "log.tokens", &tokens);
+    let hour = |i: usize| format!("2026-{:02}-{:02} {:02}:00:00", 1 + i / 24 / 28, 1 + i / 24 % 28, i % 24);
+    let readings = (0..800).fold("date,temp,load\n".to_owned(), |mut s, i| {
+        let day = (i % 24) as f64 / 24.0 * std::f64::consts::TAU;
+        let _ = writeln!(s, "{},{:.2},{:.3}", hour(i), 20.0 + 5.0 * day.sin(), 3.0 * day.cos() + (i % 7) as f64);
+        s
+    });
+    write(dir.path(), "readings.csv", &readings);
+    for name in ["a", "b"] {
+        let rows = (0..600).fold("timestamp,value\n".to_owned(), |mut s, i| {
+            let x = if (400..404).contains(&i) { 90.0 } else { 10.0 + (i * 7919 % 101) as f64 / 50.0 };
+            let _ = writeln!(s, "{},{x}", hour(i));
+            s
+        });
+        write(dir.path(), &format!("cpu/{name}.csv"), &rows);
+    }
+    let window = format!("[[\"{}\", \"{}\"]]", hour(395), hour(410));
+    write(dir.path(), "cpu/windows.json", &format!("{{\"a.csv\": {window}, \"b.csv\": {window}}}"));
+    dir
+}
+
+fn eval(dir: &Path, more: &[&str]) -> std::process::Output {
+    let mut args = vec!["eval", dir.to_str().unwrap()];
+    args.extend(more);
+    surmise(args)
+}
+
+fn json(out: &std::process::Output) -> Value {
+    serde_json::from_slice(&out.stdout).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&out.stdout)))
+}
+
+fn stream<'a>(all: &'a Value, title: &str) -> &'a Value {
+    let found = all["streams"].as_array().unwrap().iter().find(|s| s["title"] == title);
+    found.unwrap_or_else(|| panic!("no {title} in {all}"))
+}
+
+fn measure<'a>(stream: &'a Value, name: &str) -> &'a Value {
+    let found = stream["measures"].as_array().unwrap().iter().find(|m| m["measure"] == name);
+    found.unwrap_or_else(|| panic!("no {name} in {stream}"))
+}
+
+#[test]
+fn every_recording_is_a_row_with_baselines() {
+    let dir = folder();
+    let out = eval(dir.path(), &["--output", "json", "--jobs", "2"]);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let all = json(&out);
+    assert_eq!(all["streams"].as_array().unwrap().len(), 4, "{all}");
+    assert_eq!(all["errors"], Value::Array(vec![]));
+    for s in all["streams"].as_array().unwrap() {
+        for key in ["title", "files", "format", "events", "bits_per_event", "regret_bits", "regret_bound_bits"] {
+            assert!(!s[key].is_null(), "{key} is missing: {s}");
+        }
+        for key in ["cpu_seconds", "events_per_second", "state_bytes", "state_hashes", "references"] {
+            assert!(!s[key].is_null(), "{key} is missing: {s}");
+        }
+        assert_eq!(s["within_bound"], true, "{s}");
+        for m in s["measures"].as_array().unwrap() {
+            assert!(m["surmise"].is_number() && !m["baselines"].as_array().unwrap().is_empty(), "{m}");
+        }
+    }
+    let play = stream(&all, "play.txt");
+    assert_eq!((&play["format"], &play["events"]), (&"text".into(), &2580.into()));
+    assert_eq!(measure(play, "bits")["baselines"].as_array().unwrap().len(), 8, "seven orders and their mixture");
+    let log = stream(&all, "log.tokens");
+    assert_eq!(log["events"], 2000, "ends are events");
+    assert!(measure(log, "accuracy")["surmise"].as_f64().unwrap() > 0.6);
+    let readings = measure(stream(&all, "readings.csv"), "MSE");
+    let names: Vec<&str> =
+        readings["baselines"].as_array().unwrap().iter().map(|b| b["name"].as_str().unwrap()).collect();
+    for name in ["persistence", "seasonal", "moving average", "Holt", "linear RLS"] {
+        assert!(names.contains(&name), "{name} is missing: {names:?}");
+    }
+    let cpu = stream(&all, "cpu");
+    assert_eq!((cpu["files"].as_array().unwrap().len(), &cpu["events"]), (2, &1200.into()));
+    assert_eq!(cpu["labels"]["windows"], 2);
+    assert!(measure(cpu, "NAB standard")["surmise"].as_f64().unwrap() > 0.0, "{cpu}");
+    // a stream of its own: the same as by itself, whatever runs beside
+    let file = dir.path().join("play.txt");
+    let replay = json(&surmise(["replay", file.to_str().unwrap(), "--output", "json"]));
+    assert_eq!(play["state_hashes"][0], replay["state_hash"]);
+    assert_eq!(play["bits_per_event"], replay["loss_bits_per_event"]);
+}
+
+#[test]
+fn a_manifest_says_more_and_a_fault_harms_only_its_own_row() {
+    let dir = folder();
+    write(dir.path(), "bad.csv", "a,b\n1,2\n3\n");
+    let manifest = "[[stream]]\nfiles = [\"readings.csv\"]\ntitle = \"Readings\"\nhorizon = 3\nscore_rows = \"300:800\"\n\
+                    references = [\"ARIMA .31\"]\n[[stream]]\nfiles = [\"cpu/*\", \"*.tokens\"]\nskip = true\n";
+    write(dir.path(), "eval.toml", manifest);
+    let out = eval(dir.path(), &["--output", "json"]);
+    assert_eq!(out.status.code(), Some(65));
+    let all = json(&out);
+    assert_eq!(all["errors"][0]["line"], 3, "{all}");
+    assert!(all["errors"][0]["file"].as_str().unwrap().ends_with("bad.csv"));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("bad.csv:3"));
+    let readings = stream(&all, "Readings");
+    assert_eq!((&readings["events_scored"], &readings["horizon"]), (&500.into(), &3.into()));
+    assert!(measure(readings, "MSE ahead")["baselines"].as_array().unwrap().len() == 3, "{readings}");
+    let out = eval(dir.path(), &["--only", "readings", "--markdown"]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.success() && text.lines().count() == 3 && text.contains("ARIMA .31"), "{text}");
+    let out = eval(dir.path(), &["--only", "readings"]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(text.contains("Readings") && text.contains("best simple one") && text.contains("events/s"), "{text}");
+}
+
+#[test]
+fn wrong_usage_is_told() {
+    let dir = folder();
+    let says = |more: &[&str]| {
+        let out = eval(dir.path(), more);
+        (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
+    };
+    write(dir.path(), "m.toml", "[[stream]]\nfiles = [\"a\"]\nformt = \"csv\"\n");
+    let (code, text) = says(&["--manifest", dir.path().join("m.toml").to_str().unwrap()]);
+    assert_eq!(code, Some(64));
+    assert!(text.contains("m.toml:3") && text.contains("did you mean \"format\"?"), "{text}");
+    let (code, text) = says(&["--only", "nothing of the kind"]);
+    assert!(code == Some(64) && text.contains("--only"), "{text}");
+    let (code, text) = says(&["--markdown", "--output", "json"]);
+    assert!(code == Some(64) && text.contains("choose one"), "{text}");
+    let out = eval(&dir.path().join("play.txt"), &[]);
+    assert_eq!(out.status.code(), Some(64));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("surmise replay"), "a file is for replay");
+}
