@@ -43,6 +43,12 @@ pub struct Values {
 }
 
 impl Values {
+    /// Becomes as `other`, in the room that there is.
+    pub fn copy(&mut self, other: &Values) {
+        self.hashes.clone_from(&other.hashes);
+        self.numbers.clone_from(&other.numbers);
+    }
+
     /// Of so many fields, all missing.
     pub fn new(fields: usize) -> Self {
         Values { hashes: vec![0; fields], numbers: vec![f64::NAN; fields] }

@@ -275,7 +275,7 @@ impl Learner {
             nats += self.observe_going_on(key, false);
         }
         let mut current = std::mem::take(&mut self.current);
-        current.clone_from(&key.previous);
+        current.copy(&key.previous);
         let mut begun = false;
         self.forecasts.clear();
         let order = (0..self.fields.len()).filter(|i| Some(*i) != target).chain(target);
