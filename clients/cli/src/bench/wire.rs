@@ -58,13 +58,13 @@ pub(crate) fn drive_lines(
     let mut want = want.to_vec();
     want.push(Want::Ack);
     let (mut socket, replies) = connect(to, &Hello { want, ..Hello::new(producer, stream) })?;
-    let start = Instant::now() + Duration::from_millis(20);
+    let start = Instant::now();
     let due = move |seq: u64| start + Duration::from_secs_f64((seq - 1) as f64 / rate);
     let reader = std::thread::spawn(move || listen(replies, count, start, due));
     let (mut seq, mut out) = (0, Vec::new());
     while seq < count {
         let now = Instant::now();
-        while seq < count && due(seq + 1) <= now.max(start) && out.len() < 1 << 16 {
+        while seq < count && due(seq + 1) <= now && out.len() < 1 << 16 {
             seq += 1;
             line(seq, &mut out)?;
             if seq.is_multiple_of(TOGETHER) {
