@@ -16,6 +16,7 @@ mod http;
 mod hub;
 mod inbox;
 mod listen;
+mod outline;
 mod owner;
 mod producers;
 mod session;

@@ -108,17 +108,17 @@ impl Owner {
 
     /// Brings streams back. One that cannot be brought back refuses events; the others live on.
     /// Returns how many records were learnt again.
-    pub fn recover(&mut self, store: &Store, entries: Vec<StreamEntry>) -> u64 {
+    pub fn recover(&mut self, store: &Arc<Store>, entries: Vec<StreamEntry>) -> u64 {
         let mut replayed = 0;
         for entry in entries {
             let shared = Arc::new(Shared::new(&entry));
-            let live = Live::recover(store, entry, &shared, self.setup.config.limits.producers);
+            let mut live = Live::recover(store, entry, &shared, self.setup.config.limits.producers);
             live.compare(&self.setup.config);
-            if let Some(state) = live.state() {
-                self.setup.fencing.learn(&state.producers);
+            if let Some(producers) = live.producers() {
+                self.setup.fencing.learn(producers);
             }
             replayed += live.since_checkpoint();
-            if live.since_checkpoint() > 0 {
+            if live.since_checkpoint() > 0 && live.mark_dirty() {
                 self.dirty.push(shared.name.clone());
             }
             self.streams.insert(shared.name.clone(), live);

@@ -1,7 +1,7 @@
 //! A stream's whole state, and the one function that changes it: live, in recovery and in replay alike.
 
+use crate::outline::Outline;
 use crate::producers::{Producers, Standing};
-use crate::store::bytes::{Cursor, Damaged, put_bytes, put_varint};
 use crate::store::group::{Logged, Origin};
 use crate::store::{CheckpointMeta, Draft, Store, StoreError, StreamEntry};
 use std::collections::BTreeMap;
@@ -129,50 +129,14 @@ impl StreamState {
 
     /// A copy of the state as it is now, to be encoded while the stream goes on.
     pub fn freeze(&self, time_us: i64, with_hash: bool) -> Frozen {
-        let (stream, rest) = (self.entry.number, self.rest());
+        let (stream, rest) = (self.entry.number, Outline::encode(self));
         Frozen { stream, time_us, with_hash, learner: self.learner.clone(), rest }
     }
 
     /// The same without a copy, of a stream that goes on no more.
     pub fn into_frozen(self, time_us: i64, with_hash: bool) -> Frozen {
-        let (stream, rest) = (self.entry.number, self.rest());
+        let (stream, rest) = (self.entry.number, Outline::encode(&self));
         Frozen { stream, time_us, with_hash, learner: self.learner, rest }
-    }
-
-    /// Everything but the learner, encoded.
-    fn rest(&self) -> Vec<u8> {
-        let mut rest = vec![1];
-        self.producers.encode(&mut rest);
-        let c = &self.counters;
-        for n in [c.records, c.duplicates, c.logged_bytes] {
-            put_varint(&mut rest, n);
-        }
-        put_varint(&mut rest, u64::from(c.last_event_us.is_some()));
-        rest.extend_from_slice(&c.last_event_us.unwrap_or(0).to_le_bytes());
-        put_varint(&mut rest, c.refused.len() as u64);
-        for (code, n) in &c.refused {
-            put_bytes(&mut rest, code.as_bytes());
-            put_varint(&mut rest, *n);
-        }
-        rest
-    }
-
-    fn read_rest(&mut self, rest: &[u8], producers_max: usize) -> Result<(), Damaged> {
-        let mut c = Cursor(rest);
-        if c.byte("checkpoint version")? != 1 {
-            return Err(Damaged("a checkpoint's version"));
-        }
-        self.producers = Producers::decode(&mut c, producers_max)?;
-        let (records, duplicates, logged_bytes) = (c.varint("records")?, c.varint("duplicates")?, c.varint("bytes")?);
-        let some = c.varint("time")? == 1;
-        let time = c.u64("time")? as i64;
-        let mut refused = BTreeMap::new();
-        for _ in 0..c.count("refusals")? {
-            let code = c.text("code")?.to_owned();
-            refused.insert(code, c.varint("count")?);
-        }
-        self.counters = Counters { records, duplicates, logged_bytes, last_event_us: some.then_some(time), refused };
-        Ok(())
     }
 
     /// Brings a stream back: the newest whole checkpoint, then the log from there through [`StreamState::apply`].
@@ -213,10 +177,8 @@ impl StreamState {
         if learner.offset() != meta.offset {
             return Err(RecoveryError::Log(format!("it holds offset {} instead of {}", learner.offset(), meta.offset)));
         }
-        let producers = Producers::new(producers_max);
-        let mut state = StreamState { entry: entry.clone(), learner, producers, counters: Counters::default() };
-        state.read_rest(&rest, producers_max).map_err(StoreError::from)?;
-        Ok(state)
+        let Outline { producers, counters, .. } = Outline::decode(&rest, producers_max).map_err(StoreError::from)?;
+        Ok(StreamState { entry: entry.clone(), learner, producers, counters })
     }
 
     fn replay_tail(&mut self, store: &Store) -> Result<u64, RecoveryError> {

@@ -103,6 +103,26 @@ fn a_damaged_checkpoint_is_passed_over() {
 }
 
 #[test]
+fn a_stream_may_sleep_only_if_its_newest_checkpoint_covers_its_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), 3).unwrap();
+    let mut live = StreamState::new(entry(), 9).unwrap();
+    let outline = || Outline::of(&store, &entry(), 9);
+    assert!(outline().unwrap().is_none(), "there is no checkpoint");
+    learn(&store, &mut live, 0, 10);
+    checkpoint(&store, &mut live);
+    let (o, meta) = outline().unwrap().unwrap();
+    assert_eq!((o.model_version, o.keys), (live.learner.model_version(), live.learner.keys_held() as u64));
+    assert_eq!((&o.producers, &o.counters, &o.schema), (&live.producers, &live.counters, live.learner.schema()));
+    assert_eq!((meta.offset, meta.generation), (10, 1));
+    learn(&store, &mut live, 10, 11);
+    assert!(outline().unwrap().is_none(), "the log goes on");
+    checkpoint(&store, &mut live);
+    let (o, meta) = outline().unwrap().unwrap();
+    assert_eq!((o.counters.records, meta.offset), (11, 11));
+}
+
+#[test]
 fn an_older_epoch_is_refused() {
     let mut s = StreamState::new(entry(), 9).unwrap();
     let newer = Origin { epoch: 2, ..origin(1) };

@@ -31,6 +31,9 @@ fn a_hundred_streams_stopped_and_started_answer_without_learning_anything_again(
     }
     let metrics = host.get_text("/metrics").1;
     assert!(metrics.lines().any(|l| l == "surmise_recovery_events 0"), "{metrics}");
+    // what is asked of all at once is known without any of them
+    let slept = host.get("/api/v1/streams").1;
+    assert_eq!(slept.to_string().matches(&format!("\"offset\":{EVENTS},")).count(), STREAMS, "{slept}");
     for (s, hash_before) in before.iter().enumerate() {
         assert_eq!(&hash(&host, s), hash_before, "stream {s}");
         assert_eq!(host.get(&format!("/api/v1/streams/s{s}/next")).1["offset"], EVENTS);

@@ -91,7 +91,11 @@ impl Owner {
         };
         let mut written = Vec::new();
         for name in names {
-            if state(&mut self.streams, &name).is_some() {
+            if let Some(meta) = self.streams.get(&name).and_then(|l| l.slept_on()) {
+                let (sender, receiver) = oneshot::channel();
+                let _ = sender.send(Ok(meta.clone()));
+                written.push((name, receiver));
+            } else if state(&mut self.streams, &name).is_some() {
                 let (sender, receiver) = oneshot::channel();
                 self.checkpoint(&name, Some(sender), true, false);
                 written.push((name, receiver));

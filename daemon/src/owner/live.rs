@@ -3,8 +3,10 @@
 use crate::clock::now_us;
 use crate::directory::{Shared, Snapshot};
 use crate::inbox::{Answers, Item};
+use crate::outline::Outline;
+use crate::producers::Producers;
 use crate::store::group::{Group, GroupBuilder};
-use crate::store::{Store, StreamEntry};
+use crate::store::{CheckpointMeta, Store, StreamEntry};
 use crate::stream::{Applied, Frozen, StreamState, code_word};
 use crate::telemetry;
 use crate::ticket::{Fate, Pending};
@@ -29,8 +31,9 @@ const RECENT: f64 = 0.002;
 
 /// A stream in its owner's hands.
 pub(super) struct Live {
-    /// Nothing if it failed.
+    /// Nothing if it failed, or is asleep.
     state: Option<StreamState>,
+    asleep: Option<Asleep>,
     entry: StreamEntry,
     shared: Arc<Shared>,
     new: bool,
@@ -45,6 +48,14 @@ pub(super) struct Live {
     nats_rest: f64,
     told: Told,
     surprises: metrics::Histogram,
+}
+
+/// What a stream that sleeps is brought back with.
+struct Asleep {
+    store: Arc<Store>,
+    producers_max: usize,
+    outline: Outline,
+    checkpoint: CheckpointMeta,
 }
 
 /// What metrics have been told of a learner's own counts.
@@ -130,6 +141,7 @@ impl Live {
         let now = Instant::now();
         Live {
             state,
+            asleep: None,
             entry,
             shared,
             new: false,
@@ -156,28 +168,59 @@ impl Live {
         }
     }
 
-    /// Brings a stream back.
-    pub(super) fn recover(store: &Store, entry: StreamEntry, shared: &Arc<Shared>, producers_max: usize) -> Live {
-        let tried = catch_unwind(AssertUnwindSafe(|| StreamState::recover(store, entry.clone(), producers_max)));
+    /// Brings a stream back; one with nothing to learn again sleeps until something is asked of it.
+    pub(super) fn recover(store: &Arc<Store>, entry: StreamEntry, shared: &Arc<Shared>, producers_max: usize) -> Live {
+        let mut live = Live::of(None, entry, shared.clone());
+        match Outline::of(store, &live.entry, producers_max) {
+            Ok(Some((outline, checkpoint))) => {
+                live.show_asleep(&outline, &checkpoint);
+                live.asleep = Some(Asleep { store: store.clone(), producers_max, outline, checkpoint });
+            }
+            // what cannot be read is passed over there, with a word about it
+            Ok(None) | Err(_) => live.bring_back(store, producers_max),
+        }
+        live
+    }
+
+    fn bring_back(&mut self, store: &Store, producers_max: usize) {
+        let entry = self.entry.clone();
+        let tried = catch_unwind(AssertUnwindSafe(|| StreamState::recover(store, entry, producers_max)));
         let recovered = match tried {
             Ok(Ok(recovered)) => Ok(recovered),
             Ok(Err(e)) => Err(e.to_string()),
             Err(panic) => Err(panic_text(panic.as_ref())),
         };
-        let mut live = Live::of(None, entry, shared.clone());
         match recovered {
             Ok(r) => {
-                shared.committed.store(r.state.learner.offset(), Ordering::Release);
-                shared.checkpoint.store(r.checkpoint.map(Arc::new));
-                live.changed = r.replayed + r.passed_over;
-                live.dirty = live.changed > 0;
-                live.told = Told::of(&r.state.learner);
-                live.state = Some(r.state);
-                live.show(&Tally::default());
+                self.shared.committed.store(r.state.learner.offset(), Ordering::Release);
+                self.shared.checkpoint.store(r.checkpoint.map(Arc::new));
+                self.changed = r.replayed + r.passed_over;
+                self.checkpointed = Instant::now();
+                self.told = Told::of(&r.state.learner);
+                self.state = Some(r.state);
+                self.show(&Tally::default());
             }
-            Err(e) => live.fail(format!("it cannot be brought back: {e}")),
+            Err(e) => self.fail(format!("it cannot be brought back: {e}")),
         }
-        live
+    }
+
+    /// Brings the state of a stream that sleeps back.
+    fn wake(&mut self) {
+        if let Some(Asleep { store, producers_max, .. }) = self.asleep.take() {
+            self.bring_back(&store, producers_max);
+        }
+    }
+
+    fn show_asleep(&self, outline: &Outline, checkpoint: &CheckpointMeta) {
+        let s = &self.shared;
+        s.offset.store(checkpoint.offset, Ordering::Relaxed);
+        s.committed.store(checkpoint.offset, Ordering::Release);
+        s.model_version.store(outline.model_version, Ordering::Relaxed);
+        s.keys.store(outline.keys, Ordering::Relaxed);
+        s.last_event_us.store(outline.counters.last_event_us.unwrap_or(i64::MIN), Ordering::Relaxed);
+        s.logged_bytes.store(outline.counters.logged_bytes, Ordering::Relaxed);
+        s.schema.store(Arc::new(outline.schema.clone()));
+        s.checkpoint.store(Some(Arc::new(checkpoint.clone())));
     }
 
     fn fail(&mut self, why: String) {
@@ -196,6 +239,7 @@ impl Live {
         limits: &Limits,
         group_max: u64,
     ) -> u64 {
+        self.wake();
         let mut tally = Tally { listener: answers.listener, ..Tally::default() };
         let mut replies = Vec::new();
         let followed = self.shared.outcomes.receiver_count() > 0;
@@ -383,6 +427,7 @@ impl Live {
 
     /// Publishes a snapshot now.
     pub(super) fn publish(&mut self) -> Option<Arc<Snapshot>> {
+        self.wake();
         let state = self.state.as_ref()?;
         let start = Instant::now();
         let snapshot = Arc::new(Snapshot { learner: state.learner.clone() });
@@ -431,11 +476,19 @@ impl Live {
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
-    pub(super) fn state(&self) -> Option<&StreamState> {
-        self.state.as_ref()
-    }
+    /// Its state, which is brought back for it.
     pub(super) fn state_mut(&mut self) -> Option<&mut StreamState> {
+        self.wake();
         self.state.as_mut()
+    }
+    /// Its producers, awake or not.
+    pub(super) fn producers(&self) -> Option<&Producers> {
+        let asleep = self.asleep.as_ref().map(|a| &a.outline.producers);
+        asleep.or(self.state.as_ref().map(|s| &s.producers))
+    }
+    /// The checkpoint that a stream sleeps on, if its hash is known.
+    pub(super) fn slept_on(&self) -> Option<&CheckpointMeta> {
+        self.asleep.as_ref().map(|a| &a.checkpoint).filter(|m| m.state_hash.is_some())
     }
 }
 

@@ -30,3 +30,50 @@ fn a_panic_inside_ends_one_stream_and_spoils_no_log() {
     assert_eq!((groups.len(), logged.records.len(), logged.span), (1, 1, 1), "the event that did it is not logged");
     assert!(live.shared().failed.get().is_some() && live.freeze(1, false, false).is_none() && live.publish().is_none());
 }
+
+#[test]
+fn a_stream_sleeps_until_it_is_asked_or_an_event_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(Store::open(dir.path(), 2).unwrap());
+    let mut live = Live::make(&Config::default(), "s", 1).unwrap();
+    let entry = live.enlist();
+    let item = |x: f64| Item {
+        record: Record { data: Data::One(Datum::Number(x)), ..Record::default() },
+        origin: None,
+        seq: None,
+        line: 1,
+        bytes: 9,
+    };
+    let outbox = Arc::new(Outbox::default());
+    let learn = |live: &mut Live, items: &[Item]| {
+        let mut pending = outbox.ticket(1, 1, Fate::default()).pop().unwrap();
+        let learnt = live.learn(items, Answers::default(), &mut pending, &Limits::default(), 1 << 15);
+        pending.done();
+        learnt
+    };
+    assert_eq!(learn(&mut live, &[item(1.0), item(2.0), item(1.0)]), 3);
+    let mut groups = Vec::new();
+    live.take_groups(&mut groups);
+    let groups: Vec<Group> = groups.into_iter().map(|(_, g)| g).collect();
+    store.log.commit(std::slice::from_ref(&entry), &groups, &[]).unwrap();
+    store.checkpoints.write(&[live.freeze(1, true, false).unwrap().encode()]).unwrap();
+
+    let recover = || Live::recover(&store, entry.clone(), &Arc::new(Shared::new(&entry)), 9);
+    let (mut asked, mut sent) = (recover(), recover());
+    for l in [&asked, &sent] {
+        assert!(l.state.is_none() && l.slept_on().is_some() && l.producers().is_some() && !l.is_behind());
+        assert_eq!((l.shared.offset.load(Ordering::Relaxed), l.since_checkpoint()), (3, 0));
+        assert_eq!(
+            l.shared.model_version.load(Ordering::Relaxed),
+            live.state.as_ref().unwrap().learner.model_version()
+        );
+    }
+    let hash = |l: &mut Live| l.state_mut().unwrap().learner.state_hash();
+    assert_eq!(asked.publish().unwrap().learner.offset(), 3);
+    assert_eq!(hash(&mut asked), hash(&mut live));
+    for l in [&mut live, &mut sent] {
+        assert_eq!(learn(l, &[item(2.0)]), 1);
+    }
+    assert_eq!(hash(&mut sent), hash(&mut live));
+    assert!(sent.slept_on().is_none() && sent.mark_dirty());
+}

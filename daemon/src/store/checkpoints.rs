@@ -194,6 +194,24 @@ impl Checkpoints {
         Ok((bytes, rest))
     }
 
+    /// Reads everything but the learner's state; the checksums of its pieces have to hold.
+    ///
+    /// # Errors
+    /// A piece is missing or damaged.
+    pub fn load_rest(&self, meta: &CheckpointMeta) -> Result<Vec<u8>, StoreError> {
+        let first = meta.learner_bytes as usize / PAYLOAD_BYTES;
+        let mut bytes = Vec::new();
+        for piece in self.pieces.range(piece_key(meta, first as u32)..=piece_key(meta, u32::MAX)).values() {
+            let piece = piece.map_err(StoreError::database("cannot read a checkpoint"))?;
+            bytes.extend_from_slice(unseal(&piece, "a checkpoint (a piece's checksum)")?);
+        }
+        let before = meta.learner_bytes as usize - first * PAYLOAD_BYTES;
+        if (first * PAYLOAD_BYTES + bytes.len()) as u64 != meta.bytes || before > bytes.len() {
+            return Err(Damaged("a checkpoint (a piece is missing)").into());
+        }
+        Ok(bytes.split_off(before))
+    }
+
     /// Damages a piece, as a bad disk would.
     #[cfg(test)]
     pub(crate) fn damage(&self, meta: &CheckpointMeta) {

@@ -121,12 +121,21 @@ impl Log {
 
     /// The groups of a stream from an offset on, in order.
     pub fn tail(&self, stream: u32, from_offset: u64) -> Tail {
-        let low = key(stream, from_offset, 0);
-        let pieces = match stream.checked_add(1) {
+        Tail { pieces: self.pieces_from(stream, from_offset) }
+    }
+
+    /// Whether a stream's log has nothing from an offset on.
+    pub fn ends_at(&self, stream: u32, offset: u64) -> Result<bool, StoreError> {
+        let next = self.pieces_from(stream, offset).next().transpose();
+        Ok(next.map_err(StoreError::database("cannot read the log"))?.is_none())
+    }
+
+    fn pieces_from(&self, stream: u32, offset: u64) -> sled::Iter {
+        let low = key(stream, offset, 0);
+        match stream.checked_add(1) {
             Some(next) => self.groups.range(low..next.to_be_bytes().to_vec()),
             None => self.groups.range(low..),
-        };
-        Tail { pieces }
+        }
     }
 
     /// Deletes groups at the beginning of a stream, all of them before an offset, until so many bytes are gone.
