@@ -58,6 +58,7 @@ fn main() {
         m.parameters(),
         Code::Byte
     );
+    println!("{:?}", m.network_history());
     for (e, x) in m.experts().iter().zip(&experts) {
         println!("  {e:<10} {:.4}", x * bits);
     }

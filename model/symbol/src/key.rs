@@ -2,7 +2,7 @@
 
 use crate::context::mix;
 use crate::history::NOWHERE;
-use surmise_network::Sequence;
+use surmise_network::{Hidden, Sequence, Shape};
 use surmise_state::{Persist, State, StateError};
 
 /// How many recent symbols a key remembers.
@@ -28,6 +28,10 @@ pub struct SymbolKey {
     pub(crate) last: u32,
     /// The network's hidden state.
     pub(crate) sequence: Option<Sequence>,
+    /// Which of the model's networks that is.
+    pub(crate) network: u64,
+    /// The number of the challenger that was on trial at the key's last symbol, and its hidden state.
+    pub(crate) challenger: Option<(u64, Sequence)>,
 }
 
 /// Words, columns and fields of a text.
@@ -118,6 +122,26 @@ impl SymbolKey {
         if k > n || k > RECENT { 0 } else { self.recent[(n - k) % RECENT] }
     }
 
+    /// Hidden states for the networks that there are: a promoted challenger's, which starts from nothing if the key had
+    /// no symbol during the trial; none of a challenger that is gone.
+    pub(crate) fn settle(&mut self, shape: &Shape, champion: u64, challenger: Option<u64>) {
+        if self.network != champion {
+            let promoted = self.challenger.take().filter(|c| c.0 == champion);
+            self.sequence = Some(promoted.map_or_else(|| Sequence::new(shape), |c| c.1));
+            self.network = champion;
+        }
+        if self.challenger.as_ref().is_some_and(|c| Some(c.0) != challenger) {
+            self.challenger = None;
+        }
+    }
+
+    /// A copy of the champion's hidden state, to look ahead with.
+    pub(crate) fn hidden(&self, shape: &Shape, champion: u64) -> Hidden {
+        let promoted = || self.challenger.as_ref().filter(|c| c.0 == champion).map(|c| &c.1);
+        let it = if self.network == champion { self.sequence.as_ref() } else { promoted() };
+        it.map_or_else(|| Sequence::new(shape).hidden(), Sequence::hidden)
+    }
+
     /// Symbols so far.
     pub fn length(&self) -> u32 {
         self.length
@@ -162,7 +186,7 @@ impl Persist for LinePlace {
 
 /// Persisted by the model that it belongs to, which knows the network's shape.
 impl SymbolKey {
-    pub(crate) fn persist(&mut self, s: &mut State<'_>, make: impl FnOnce() -> Sequence) -> Result<(), StateError> {
+    pub(crate) fn persist(&mut self, s: &mut State<'_>, make: impl Fn() -> Sequence) -> Result<(), StateError> {
         s.u32s("recent", &mut self.recent)?;
         s.u32("length", &mut self.length)?;
         if self.recent.len() > RECENT || self.recent.len() != (self.length as usize).min(RECENT) {
@@ -186,6 +210,13 @@ impl SymbolKey {
             s.u32("match length", len)?;
         }
         s.u32("last", &mut self.last)?;
-        s.option("sequence", &mut self.sequence, make)
+        s.option("sequence", &mut self.sequence, &make)?;
+        s.u64("network", &mut self.network)?;
+        let mut number = self.challenger.as_ref().map_or(0, |c| c.0);
+        s.u64("challenger", &mut number)?;
+        if s.is_reading() {
+            self.challenger = (number != 0).then(|| (number, make()));
+        }
+        self.challenger.as_mut().map_or(Ok(()), |c| c.1.persist(s))
     }
 }

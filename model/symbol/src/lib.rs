@@ -7,6 +7,7 @@
 //! The design follows the PAQ and ZPAQ line of context mixing; each module names its sources.
 
 mod bits;
+mod challenger;
 mod code;
 mod context;
 mod followers;
@@ -16,6 +17,7 @@ mod matching;
 mod mixer;
 mod model;
 mod neighbours;
+mod network;
 mod node;
 mod numbers;
 mod query;
@@ -26,6 +28,7 @@ mod standard;
 mod tables;
 mod walk;
 
+pub use challenger::NetworkHistory;
 pub use code::{ARRIVAL_MAX, Code};
 pub use context::{Context, mix};
 pub use key::SymbolKey;

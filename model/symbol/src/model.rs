@@ -3,6 +3,7 @@
 //! [`SymbolModel::observe`] walks a symbol's path. At each node it first forms a prediction from what was known
 //! before the symbol came, and only then looks at the bit and learns. The same prediction code answers queries.
 
+use crate::challenger::{NetworkHistory, Trials};
 use crate::code::Code;
 use crate::context::{Context, mix};
 use crate::followers::Followers;
@@ -10,6 +11,7 @@ use crate::history::History;
 use crate::key::SymbolKey;
 use crate::matching::MatchModel;
 use crate::mixer::{FinalMixer, Levels, ProbabilityMap, WeightSet};
+use crate::network::{Network, learn_alone};
 use crate::node::{Decision, Front, Maps, initial_row};
 use crate::numbers::{Numbers, Reading};
 use crate::recency::{Recency, Recent};
@@ -18,7 +20,7 @@ use crate::spec::{Layout, Spec};
 use crate::tables::{CountTable, HistoryTable};
 use crate::walk::walk;
 use surmise_lanes::LANES;
-use surmise_network::{NONE, Rates, Recurrence, Sequence, Shape, TreeHead};
+use surmise_network::{NONE, Sequence, Shape};
 use surmise_state::{Persist, State, StateError};
 
 /// What a symbol may depend on besides its key's past.
@@ -48,14 +50,6 @@ impl<'a> From<&'a Vec<u32>> for Given<'a> {
     }
 }
 
-/// The network of a model and its head.
-#[derive(Clone)]
-pub(crate) struct Network {
-    pub(crate) core: Recurrence,
-    pub(crate) head: TreeHead,
-    pub(crate) lags: usize,
-}
-
 /// See the module.
 #[derive(Clone)]
 pub struct SymbolModel {
@@ -77,7 +71,9 @@ pub struct SymbolModel {
     pub(crate) finals: [FinalMixer; 3],
     pub(crate) refine: [ProbabilityMap; 2],
     pub(crate) share: FixedShare,
+    /// The champion, which the mixture sees.
     pub(crate) network: Option<Network>,
+    pub(crate) trials: Trials,
     pub(crate) numbers: Option<Box<Numbers>>,
     pub(crate) symbols: u64,
     pub(crate) names: Vec<&'static str>,
@@ -105,25 +101,13 @@ impl SymbolModel {
         let orders = spec.contexts.iter().take_while(|c| matches!(c.0, Context::Order(_))).count();
         let counted =
             spec.contexts.iter().enumerate().filter(|(_, c)| c.1 == Layout::Counts).fold(0u32, |m, (i, _)| m | 1 << i);
-        let network = spec.network.as_ref().map(|n| {
-            let shape = Shape {
-                layers: n.layers,
-                hidden: n.hidden,
-                tables: n.lags + spec.sides.min(4),
-                dense: 0,
-                chunk: n.chunk,
-            };
-            let rates = Rates { lr: n.rate, ..Rates::default() };
-            let core = Recurrence::new(shape, rates, n.rows_max, spec.seed, n.engine);
-            let head = TreeHead::new(core.width(), n.nodes_max, n.head_rate);
-            Network { core, head, lags: n.lags }
-        });
+        let network = Network::new(&spec, 0);
         let has_net = network.is_some();
         let has_numbers = spec.numbers > 0;
         let row = initial_row(lanes, spec.recency, has_net, has_numbers);
         let text = spec.code == Code::Byte && spec.sides == 0;
         let optional =
-            [(has_net, 4096), (text, 256), (text, 256), (text, 256), (spec.sides > 0, 256), (has_numbers, 256)];
+            [(has_net, 2048), (text, 256), (text, 256), (text, 256), (spec.sides > 0, 256), (has_numbers, 256)];
         let sizes = [256, 256, 256, 256, 2048].into_iter().chain(optional.into_iter().filter(|o| o.0).map(|o| o.1));
         let sets: Vec<WeightSet> = sizes.map(|n| WeightSet::new(n.min(spec.mixer_rows), row)).collect();
         const ORDERS: [&str; 8] =
@@ -164,6 +148,7 @@ impl SymbolModel {
             refine: [ProbabilityMap::new(256), ProbabilityMap::new(spec.map_rows)],
             share: FixedShare::new(names.len()),
             network,
+            trials: Trials::new(),
             numbers: has_numbers.then(|| Box::new(Numbers::new(spec.numbers, spec.numbers_bytes, spec.seed))),
             symbols: 0,
             names,
@@ -214,15 +199,31 @@ impl SymbolModel {
         self.network.as_ref().map_or(0, |n| n.core.rejected())
     }
 
+    /// Challengers of the network so far.
+    pub fn network_history(&self) -> NetworkHistory {
+        self.trials.history
+    }
+
     /// The private state of a new key.
     pub fn new_key(&self) -> SymbolKey {
         let mut key = SymbolKey::new();
         key.sequence = self.network.as_ref().map(|n| Sequence::new(n.core.shape()));
+        key.network = self.trials.champion;
         key
+    }
+
+    /// Brings a key's sequences up to what became of challengers since its last symbol.
+    fn settle(&self, key: &mut SymbolKey) {
+        if let Some(n) = &self.network {
+            key.settle(n.core.shape(), self.trials.champion, self.trials.challenger());
+        }
     }
 
     /// Walks over a key's state, as [`Persist`] does.
     pub fn persist_key(&self, key: &mut SymbolKey, s: &mut State<'_>) -> Result<(), StateError> {
+        if !s.is_reading() {
+            self.settle(key);
+        }
         let shape = self.network.as_ref().map(|n| n.core.shape());
         key.persist(s, || {
             shape
@@ -284,18 +285,24 @@ impl SymbolModel {
         let mut work = self.work.take().unwrap_or_default();
         work.front = self.front(key, given, std::mem::take(&mut work.front.reading));
         self.prefetch(&work.front, &self.spec.code.path(symbol));
-        if let Some(n) = &self.network {
-            let mut ids = [NONE; 16];
-            let used = self.ids(key, side, &mut ids);
-            let tables = n.core.shape().tables;
-            debug_assert_eq!(used, tables);
-            let n = self.network.as_mut().expect("it was there a line ago");
+        self.settle(key);
+        let mut ids = [NONE; 16];
+        let used = self.ids(key, side, &mut ids);
+        if let Some(n) = &mut self.network {
+            debug_assert_eq!(used, n.core.shape().tables);
             let sequence = key.sequence.get_or_insert_with(|| Sequence::new(n.core.shape()));
-            n.core.step(sequence, &ids[..tables], &[]);
+            n.core.step(sequence, &ids[..used], &[]);
         }
         let nats = walk(self, &mut work, symbol);
         if let Some(n) = &mut self.network {
             n.core.finish();
+            let challenger = self.trials.trial.as_mut().map_or(0.0, |t| {
+                let (_, sequence) = key.challenger.get_or_insert_with(|| (t.number, Sequence::new(n.core.shape())));
+                learn_alone(&mut t.network, sequence, &ids[..used], self.spec.code, symbol)
+            });
+            // the network's place among the experts
+            let champion = self.expert_nats[self.orders + 1];
+            self.trials.judge(&self.spec, n, self.symbols + 1, champion, challenger);
         }
         if let Some(n) = &mut self.numbers {
             n.learn(given.numbers, self.spec.code, &work.front.reading, symbol);
@@ -332,8 +339,8 @@ impl Persist for SymbolModel {
         self.refine.iter_mut().try_for_each(|m| m.persist(s))?;
         self.share.persist(s)?;
         if let Some(n) = &mut self.network {
-            n.core.persist(s)?;
-            n.head.persist(s)?;
+            self.trials.persist(s, &self.spec, n)?;
+            n.persist(s)?;
         }
         if let Some(n) = &mut self.numbers {
             n.persist(s)?;

@@ -16,7 +16,7 @@ use crate::tables::{FRESH, UNSEEN};
 use crate::walk::{history_slot, nibble_key};
 use std::collections::BinaryHeap;
 use surmise_lanes::{LANES, kernels};
-use surmise_network::{Hidden, NONE, Sequence};
+use surmise_network::{Hidden, NONE};
 
 /// Branches less likely than this are not followed.
 const FAINT: f64 = 1e-7;
@@ -86,10 +86,7 @@ pub struct Probe {
 impl SymbolModel {
     /// A probe that stands where the key stands.
     pub fn probe(&self, key: &SymbolKey) -> Probe {
-        let hidden = self.network.as_ref().map(|n| match &key.sequence {
-            Some(s) => s.hidden(),
-            None => Sequence::new(n.core.shape()).hidden(),
-        });
+        let hidden = self.network.as_ref().map(|n| key.hidden(n.core.shape(), self.trials.champion));
         Probe { key: key.clone(), hidden }
     }
 

@@ -70,6 +70,8 @@ pub struct Spec {
     pub follower_pairs: usize,
     /// The network, if there is one.
     pub network: Option<NetworkSpec>,
+    /// Bytes that a network and a challenger on trial beside it may take together; 0: no challengers.
+    pub network_bytes: usize,
     /// Bytes that the learners of numbers may take.
     pub numbers_bytes: usize,
     /// Seed of the network's weights.
@@ -174,6 +176,7 @@ impl Spec {
             map_rows: floor(m / 32 / 132).min(1 << 12),
             follower_pairs: floor(m / 64 / 2).min(1 << 16),
             network: None,
+            network_bytes: m / 4,
             seed: 1,
         }
     }

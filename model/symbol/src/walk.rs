@@ -4,6 +4,7 @@ use crate::bits::BitHistory;
 use crate::code::{Code, Path};
 use crate::context::mix;
 use crate::model::{SymbolModel, Work};
+use crate::network::LOGIT_MAX;
 use crate::node::{
     BIAS, CONFIDENCE, DIRECT, Decision, Front, NET, NUMBERS, OTHER, Place, RECENT_RANK, RECENT_SIDES, Tables, count,
     expected_bit,
@@ -112,7 +113,7 @@ impl SymbolModel {
             };
             (other[2 * q], other[2 * q + 1]) = (a, b);
         }
-        d.network = network.clamp(-12.0, 12.0);
+        d.network = network.clamp(-LOGIT_MAX, LOGIT_MAX);
         other[NET] = d.network;
         other[BIAS] = 0.3;
         if let Some(n) = &self.numbers {
@@ -208,7 +209,7 @@ impl SymbolModel {
             front.last[0] & 255,
             front.last[1] & 255,
             fourth,
-            (confident.min(15) * 16 + matched) * 16 + at.node,
+            (confident.min(15) * 8 + matched / 2) * 16 + at.node,
             0,
             0,
             0,
