@@ -20,6 +20,7 @@ mod node;
 mod numbers;
 mod query;
 mod recency;
+mod rest;
 mod share;
 mod spec;
 mod standard;
