@@ -13,6 +13,10 @@ use surmise_symbol::{Code, Given, NUMBERS_MAX, NetworkSpec, Spec, SymbolModel, m
 /// Other fields that a symbol model is told of, at most.
 const SIDES_MAX: usize = 8;
 
+/// So many equal gaps in a row and the clock ticks evenly: longer than the rhythms of a day in minutes or a week in
+/// hours leave one.
+const EVEN_TICKS: u64 = 1024;
+
 /// Follows a line feed inside a text; what follows the one that ends it; what stands for a missing text.
 pub const INSIDE: u32 = 1;
 /// See [`INSIDE`].
@@ -130,7 +134,7 @@ impl FieldModel {
             }
             Kind::Byte => Model::Bytes(build(Spec::bytes(false, memory), Preset::Bytes)),
             Kind::Text => Model::Bytes(build(Spec::bytes(true, memory), Preset::Bytes)),
-            Kind::Gap => Model::Gap(build(records(Code::Byte), Preset::Records)),
+            Kind::Gap => Model::Gap(build(Spec { rest: EVEN_TICKS, ..records(Code::Byte) }, Preset::Records)),
             Kind::Category if session => {
                 Model::Category(build(Spec::symbols(true, memory), Preset::Symbols), Vocabulary::default())
             }

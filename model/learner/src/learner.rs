@@ -419,7 +419,9 @@ impl Learner {
         let nats = m.observe(k, column, x);
         if self.scoring && !given {
             self.tally.add_experts(i, nats, m.expert_nats(column));
-            if let (true, Some(levels), Some(crps)) = (self.ranks, m.levels(column, target), m.crps(column, target)) {
+            if self.ranks
+                && let Some((levels, crps)) = m.measures(column, target)
+            {
                 self.tally.add_levels(i, levels, crps);
             }
         }

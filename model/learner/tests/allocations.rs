@@ -86,9 +86,8 @@ fn records() {
     assert_eq!(allocations(Schema::default(), &period, 400, 40), 0);
 }
 
-/// A number asks its own distribution where the median and the bounds lie, which lists the spikes of it.
 #[test]
-fn numbers_list_their_spikes_and_allocate_nothing_else() {
+fn numbers() {
     let number = |i: u32| Datum::Number(f64::from(i * 7 % 11));
     let period: Vec<Record> = (0..24u32)
         .map(|i| Record {
@@ -97,6 +96,5 @@ fn numbers_list_their_spikes_and_allocate_nothing_else() {
             ..Record::default()
         })
         .collect();
-    let (events, numbers) = (24 * 40, 2);
-    assert!(allocations(Schema::default(), &period, 400, 40) <= events * numbers * 2);
+    assert_eq!(allocations(Schema::default(), &period, 400, 40), 0);
 }

@@ -28,6 +28,13 @@ impl Sequence {
         Hidden { next: Aligned::zeros(h.len()), gates: Aligned::zeros(0), h }
     }
 
+    /// As [`Sequence::hidden`], into the room of an earlier copy.
+    pub fn hidden_into(&self, to: &mut Hidden) {
+        to.h.resize(self.h.len());
+        to.next.resize(self.h.len());
+        to.h.copy_from_slice(&self.h);
+    }
+
     /// The values of h, `[layers, hidden]`.
     pub fn values(&self) -> &[f32] {
         &self.h

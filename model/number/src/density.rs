@@ -137,23 +137,25 @@ kernels! {
         for ((v, w), o) in values.iter().zip(weight).zip(out) { *o = scale * w * pdf3_single(((v - mu) * inv) as f32); }
     }
 
-    /// Σ weight · density over the values below `x`.
-    pub(crate) fn weighed_below[FMA](values: &[f64], weight: &[f32], mu: f64, inv: f64, x: f64) -> f64 {
+    /// Σ weight · density over the values below `x`, and over all; the second as [`weighed_density`] says.
+    pub(crate) fn weighed_parts[FMA](values: &[f64], weight: &[f32], mu: f64, inv: f64, x: f64) -> (f64, f64) {
         let _ = FMA;
-        let mut s = [0f32; 16];
+        let (mut s, mut below) = ([0f32; 16], [0f32; 16]);
         let (v, w) = (values.chunks_exact(16), weight.chunks_exact(16));
         let (rv, rw) = (v.remainder(), w.remainder());
         for (v, w) in v.zip(w) {
             for i in 0..16 {
-                let w = if v[i] < x { w[i] } else { 0.0 };
-                s[i] += w * pdf3_single(((v[i] - mu) * inv) as f32);
+                let d = w[i] * pdf3_single(((v[i] - mu) * inv) as f32);
+                s[i] += d;
+                below[i] += if v[i] < x { d } else { 0.0 };
             }
         }
         for (i, (v, w)) in rv.iter().zip(rw).enumerate() {
-            let w = if *v < x { *w } else { 0.0 };
-            s[i] += w * pdf3_single(((v - mu) * inv) as f32);
+            let d = w * pdf3_single(((v - mu) * inv) as f32);
+            s[i] += d;
+            below[i] += if *v < x { d } else { 0.0 };
         }
-        surmise_lanes::sum(&s) as f64
+        (surmise_lanes::sum(&below) as f64, surmise_lanes::sum(&s) as f64)
     }
 
     /// Natural logarithms, within 1e-9; what is not positive and normal counts as 1e-300.

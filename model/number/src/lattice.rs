@@ -5,7 +5,7 @@
 //! charged for choosing among the levels near the forecast, not for all digits.
 
 use crate::atoms::Odds;
-use crate::density::{pdf3_single, weigh, weighed_below, weighed_density};
+use crate::density::{pdf3_single, weigh, weighed_density, weighed_parts};
 use crate::scale::Units;
 use surmise_state::{Persist, State, StateError};
 
@@ -21,6 +21,13 @@ pub(crate) struct Lattice {
     /// The next slot to be given away, by second chance.
     hand: usize,
     novelty: Odds,
+}
+
+/// What [`Lattice::parts`] says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Parts {
+    pub(crate) below: f64,
+    pub(crate) total: f64,
 }
 
 use crate::atoms::NOWHERE;
@@ -47,7 +54,14 @@ impl Lattice {
         (self.weight[i] * pdf3_single(((self.values[i] - mu) * inv) as f32)) as f64
     }
 
-    /// Σ weight · density over the remembered values, for a forecast of centre `mu` and scale 1/`inv`.
+    /// Σ weight · density over the remembered values below `x`, and over all, for a forecast of centre `mu` and scale
+    /// 1/`inv`.
+    pub(crate) fn parts(&self, mu: f64, inv: f64, x: f64) -> Parts {
+        let (below, total) = weighed_parts(&self.values, &self.weight, mu, inv, x);
+        Parts { below, total }
+    }
+
+    /// [`Parts::total`] alone.
     pub(crate) fn total(&self, mu: f64, inv: f64) -> f64 {
         weighed_density(&self.values, &self.weight, mu, inv)
     }
@@ -74,12 +88,12 @@ impl Lattice {
         &self.values[..n]
     }
 
-    /// The mass of the spikes below `x`.
-    pub(crate) fn below(&self, mu: f64, inv: f64, total: f64, x: f64) -> f64 {
-        if total <= 0.0 {
+    /// The mass of the spikes below the value that the parts were cut at.
+    pub(crate) fn below(&self, parts: Parts) -> f64 {
+        if parts.total <= 0.0 {
             return 0.0;
         }
-        (1.0 - self.novelty.get()) * SAFE * weighed_below(&self.values, &self.weight, mu, inv, x) / total
+        (1.0 - self.novelty.get()) * SAFE * parts.below / parts.total
     }
 
     pub(crate) fn learn(&mut self, y: f64, slot: usize) {

@@ -1,6 +1,7 @@
 //! The model of one stream's numbers: predict, score, learn.
 
 use crate::NumberKey;
+use crate::calibrate::Map;
 use crate::column::Column;
 use crate::density::ln_all;
 use crate::experts::*;
@@ -65,6 +66,7 @@ pub(crate) struct Standing {
     x: Vec<f64>,
     all: Vec<f64>,
     pass: Pass,
+    ahead: Option<Ahead>,
     nats: Vec<Vec<f64>>,
 }
 
@@ -120,8 +122,12 @@ impl NumberModel {
     /// says. Changes nothing that is learnt; it may be called any number of times.
     pub fn begin(&mut self, key: &mut NumberKey, ctx: &Context<'_>) {
         let mut standing = std::mem::take(&mut self.standing);
-        let mut ahead = self.net.as_ref().map(|n| n.ahead(key.net.as_ref()));
+        let mut ahead = standing.ahead.take();
+        if let Some(net) = &self.net {
+            net.ahead_into(key.net.as_ref(), &mut ahead);
+        }
         self.stand(key, ctx, &mut ahead, &mut standing);
+        standing.ahead = ahead;
         standing.active = true;
         self.standing = standing;
     }
@@ -308,10 +314,8 @@ impl NumberModel {
     /// its end, as levels of the corrected distribution (before the event, or given the columns observed before it).
     /// Until `finish`; `None` if no value was observed.
     pub fn levels(&self, column: usize, conditional: bool) -> Option<(f64, f64)> {
-        let st = &self.standing.stands[column];
-        let span = if conditional { st.span_outer } else { st.span_marginal };
-        let span = self.columns[column].calibrate[usize::from(conditional)].map().span(span);
-        (st.seen == Seen::There).then_some((span.below, span.below + span.mass))
+        let (c, st) = (&self.columns[column], &self.standing.stands[column]);
+        (st.seen == Seen::There).then(|| levels(st, conditional, &c.calibrate[usize::from(conditional)].map()))
     }
 
     /// Continuous ranked probability score of the column's observed value under the distribution that stood for it, as
@@ -319,9 +323,17 @@ impl NumberModel {
     /// are rough, means over many values are right.
     pub fn crps(&self, column: usize, conditional: bool) -> Option<f64> {
         let (c, st) = (&self.columns[column], &self.standing.stands[column]);
-        let at = (c.units.seen as f64 * 0.618_033_988_749_894_9).fract();
+        (st.seen == Seen::There).then(|| crps(c, st, conditional, &c.calibrate[usize::from(conditional)].map()))
+    }
+
+    /// [`levels`](Self::levels) and [`crps`](Self::crps) at once, for less.
+    pub fn measures(&self, column: usize, conditional: bool) -> Option<((f64, f64), f64)> {
+        let (c, st) = (&self.columns[column], &self.standing.stands[column]);
+        if st.seen != Seen::There {
+            return None;
+        }
         let map = c.calibrate[usize::from(conditional)].map();
-        (st.seen == Seen::There).then(|| ranked::crps(c, st, conditional.then_some(&st.given), &map, st.value, at))
+        Some((levels(st, conditional, &map), crps(c, st, conditional, &map)))
     }
 
     fn given(&self, column: usize) -> Given {
@@ -421,6 +433,16 @@ impl NumberModel {
     pub(crate) fn parts(&self) -> (&[Column], &Season, Option<&Net>) {
         (&self.columns, &self.season, self.net.as_ref())
     }
+}
+
+fn levels(st: &Stand, conditional: bool, map: &Map) -> (f64, f64) {
+    let span = map.span(if conditional { st.span_outer } else { st.span_marginal });
+    (span.below, span.below + span.mass)
+}
+
+fn crps(c: &Column, st: &Stand, conditional: bool, map: &Map) -> f64 {
+    let at = (c.units.seen as f64 * 0.618_033_988_749_894_9).fract();
+    ranked::crps(c, st, conditional.then_some(&st.given), map, st.value, at)
 }
 
 /// Takes the event into the stream's clock and the key's record of days.

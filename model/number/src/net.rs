@@ -127,6 +127,14 @@ impl Net {
         self.body.finish();
     }
 
+    /// As [`Net::ahead`], into the room of an earlier one.
+    pub(crate) fn ahead_into(&self, key: Option<&KeyNet>, to: &mut Option<Ahead>) {
+        match (key, &mut *to) {
+            (Some(k), Some(a)) if k.epoch == self.epoch => k.sequence.hidden_into(&mut a.0),
+            _ => *to = Some(self.ahead(key)),
+        }
+    }
+
     /// The hidden state to look ahead from.
     pub(crate) fn ahead(&self, key: Option<&KeyNet>) -> Ahead {
         match key {
@@ -142,6 +150,7 @@ impl Net {
 }
 
 /// A hidden state that only looks ahead.
+#[derive(Clone)]
 pub(crate) struct Ahead(surmise_network::Hidden);
 
 impl Persist for Net {

@@ -44,17 +44,8 @@ impl Stand {
             }
         }
         let (new, near_before, near_given) = if self.lattice {
-            let near = |w: &[f64; A], (mu, inv): (f64, f64), total| {
-                let new = c.lattice.novelty();
-                if w[LATTICE] * (1.0 - new) > FAINT {
-                    c.lattice.below(mu, inv, total, edge)
-                } else {
-                    (1.0 - new) * before
-                }
-            };
-            let plain = near(&self.w_marginal, (self.mean, self.inv[STACK]), self.lattice_total);
-            let with = if conditional { near(&self.w_outer, g.centre(), self.lattice_given) } else { plain };
-            (c.lattice.novelty(), plain, with)
+            let plain = c.lattice.below(self.near);
+            (c.lattice.novelty(), plain, if conditional { c.lattice.below(self.near_given) } else { plain })
         } else {
             (1.0, 0.0, 0.0)
         };

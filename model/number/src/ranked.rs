@@ -140,7 +140,7 @@ fn spread(c: &Column, st: &Stand, g: Option<&Given>, x: &Points, mean: f64, widt
         let near = w[LATTICE] * (1.0 - c.lattice.novelty());
         if near > FAINT {
             let (mu, inv) = st.lattice_centre(g);
-            let of = if g.is_some() { st.lattice_given } else { st.lattice_total };
+            let of = if g.is_some() { st.near_given } else { st.near }.total;
             let places = c.lattice.weigh(mu, inv, of, near, &mut p);
             rescaled(x, places, mean, width, &p, f);
             dense -= near;

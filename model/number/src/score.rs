@@ -3,6 +3,7 @@
 use crate::column::Column;
 use crate::density::{cdf3, mass, masses, mixed_cdf};
 use crate::experts::*;
+use crate::lattice::Parts;
 use crate::share::mix;
 use crate::stand::{Given, MOST, Seen, Stand};
 
@@ -105,16 +106,22 @@ impl Stand {
         let r = c.repeat[self.run].get();
         self.slot_lattice = c.lattice.find(&c.units, y);
         let (mean, inv) = (self.mean, self.inv[STACK]);
-        let near = |st: &Self, p: f64, mean: f64, inv: f64, total: f64| {
-            if st.lattice { c.lattice.mass(st.slot_lattice, mean, inv, total, p) } else { 0.0 }
+        let near = |st: &Self, p: f64, mean: f64, inv: f64| {
+            if !st.lattice {
+                return (0.0, Parts::default());
+            }
+            let parts = c.lattice.parts(mean, inv, centre - half);
+            (c.lattice.mass(st.slot_lattice, mean, inv, parts.total, p), parts)
         };
-        let near_marginal = near(&*self, self.p, mean, inv, self.lattice_total);
+        let near_marginal;
+        (near_marginal, self.near) = near(&*self, self.p, mean, inv);
         let near_outer = if self.given.awake == 1 {
             near_marginal
         } else {
             let (mean, inv) = self.given.centre();
-            self.lattice_given = if self.lattice { c.lattice.total(mean, inv) } else { 0.0 };
-            near(&*self, self.given.p, mean, inv, self.lattice_given)
+            let near_outer;
+            (near_outer, self.near_given) = near(&*self, self.given.p, mean, inv);
+            near_outer
         };
         let atoms = |p: f64, near: f64| {
             let (f, o) = c.values.mass(self.slot, self.slot_before, p);

@@ -16,13 +16,11 @@ pub(crate) struct Share<const M: usize> {
     w: [f64; M],
     t: u64,
     floor: f64,
-    /// Σ ln 1/(1−α) so far.
-    spent: f64,
 }
 
 impl<const M: usize> Share<M> {
     pub(crate) fn new(floor: f64) -> Self {
-        Self { w: [1.0 / M as f64; M], t: 0, floor, spent: 0.0 }
+        Self { w: [1.0 / M as f64; M], t: 0, floor }
     }
 
     /// Weights of the experts that are awake (bits of `awake`), summing to one; all zero if none is.
@@ -46,7 +44,6 @@ impl<const M: usize> Share<M> {
     pub(crate) fn learn(&mut self, w: &[f64; M], m: &[f64; M], p: f64, awake: u32) {
         let alpha = (1.0 / (self.t as f64 + 2.0)).max(self.floor);
         self.t += 1;
-        self.spent -= libm::log1p(-alpha);
         if !(p > 0.0 && p.is_finite()) {
             return;
         }
@@ -79,7 +76,10 @@ impl<const M: usize> Share<M> {
 
     /// Nats by which the mixture may have fallen behind its best expert.
     pub(crate) fn bound(&self) -> f64 {
-        libm::log(M as f64) + self.spent
+        // Σ ln 1/(1−α): 1/(t+2) telescopes until the floor is met
+        let early = (self.t as f64).min((1.0 / self.floor - 2.0).ceil().max(0.0));
+        let spent = libm::log(early + 1.0) - (self.t as f64 - early) * libm::log1p(-self.floor);
+        libm::log(M as f64) + spent
     }
 }
 
@@ -97,7 +97,6 @@ impl<const M: usize> Persist for Share<M> {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("share")?;
         s.u64("t", &mut self.t)?;
-        s.f64("spent", &mut self.spent)?;
         s.f64s_fixed("w", &mut self.w)
     }
 }

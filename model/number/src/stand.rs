@@ -8,6 +8,7 @@ use crate::column::Column;
 use crate::density::{Background, Lanes, LogT, N};
 use crate::experts::*;
 use crate::key::{KeyColumn, LAGS};
+use crate::lattice::Parts;
 use crate::profile::{HOUR_DIMS, Place, Profile};
 use crate::rls::padded;
 use crate::season::Ring;
@@ -68,9 +69,9 @@ pub(crate) struct Stand {
     pub(crate) slot_step: usize,
     pub(crate) slot_lattice: usize,
     pub(crate) lattice: bool,
-    pub(crate) lattice_total: f64,
-    /// The same for the forecast given the event.
-    pub(crate) lattice_given: f64,
+    /// The lattice below the value's cell and altogether, before and given the event; once the value is there.
+    pub(crate) near: Parts,
+    pub(crate) near_given: Parts,
     pub(crate) m: Lanes,
     pub(crate) p: f64,
     pub(crate) m_marginal: [f64; A],
@@ -160,8 +161,8 @@ impl Stand {
             slot_step: 0,
             slot_lattice: 0,
             lattice: false,
-            lattice_total: 0.0,
-            lattice_given: 0.0,
+            near: Parts::default(),
+            near_given: Parts::default(),
             m: [0.0; N],
             p: 0.0,
             m_marginal: [0.0; A],
@@ -311,7 +312,6 @@ impl Stand {
         self.run = (32 - k.run.leading_zeros()).min(7) as usize;
         self.slot_before = if k.last.is_finite() { c.values.find(u, k.last) } else { usize::MAX };
         self.lattice = c.lattice.awake();
-        self.lattice_total = if self.lattice { c.lattice.total(self.mean, self.inv[STACK]) } else { 0.0 };
         let a = self.atoms_awake();
         self.w_marginal = c.share_marginal.weights(a);
         self.w_outer = c.share_outer.weights(a);

@@ -1,13 +1,13 @@
-//! After a warm-up the experts, their mixture and its measures allocate nothing (the network is left out: it copies its
-//! hidden state to look ahead).
+//! After a warm-up the experts, the network, their mixture and its measures allocate nothing.
 
 mod common;
 use common::{Draw, Stream, plain};
+
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     sync::atomic::{AtomicUsize, Ordering},
 };
-use surmise_number::Context;
+use surmise_number::{Context, NumberOptions};
 
 struct Counting;
 
@@ -32,7 +32,13 @@ static COUNTING: Counting = Counting;
 
 #[test]
 fn an_event_allocates_nothing() {
-    let (mut d, mut s) = (Draw(3), Stream::new(4, plain()));
+    for options in [plain(), NumberOptions::default()] {
+        nothing_is_allocated(options);
+    }
+}
+
+fn nothing_is_allocated(options: NumberOptions) {
+    let (mut d, mut s) = (Draw(3), Stream::new(4, options));
     let (mut before, mut sum) = (0, 0.0);
     for t in 0..3000i64 {
         if t == 2000 {
@@ -43,6 +49,7 @@ fn an_event_allocates_nothing() {
         for (c, v) in row.iter().enumerate() {
             sum += s.model.observe(&mut s.key, c, *v);
             sum += s.model.levels(c, true).map_or(0.0, |l| l.0) + s.model.crps(c, false).unwrap_or(0.0);
+            sum += s.model.measures(c, true).map_or(0.0, |m| m.1);
         }
         s.model.finish(&mut s.key);
     }

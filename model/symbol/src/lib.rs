@@ -22,6 +22,7 @@ mod node;
 mod numbers;
 mod query;
 mod recency;
+mod rest;
 mod share;
 mod spec;
 mod standard;

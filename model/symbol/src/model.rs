@@ -15,6 +15,7 @@ use crate::network::{Network, learn_alone};
 use crate::node::{Decision, Front, Maps, initial_row};
 use crate::numbers::{Numbers, Reading};
 use crate::recency::{Recency, Recent};
+use crate::rest::Run;
 use crate::share::{EXPERTS_MAX, FixedShare};
 use crate::spec::{Layout, Spec};
 use crate::tables::{CountTable, HistoryTable};
@@ -76,6 +77,7 @@ pub struct SymbolModel {
     pub(crate) trials: Trials,
     pub(crate) numbers: Option<Box<Numbers>>,
     pub(crate) symbols: u64,
+    pub(crate) run: Run,
     pub(crate) names: Vec<&'static str>,
     /// Nats that each expert would have paid for the last symbol.
     pub(crate) expert_nats: [f64; EXPERTS_MAX],
@@ -151,6 +153,7 @@ impl SymbolModel {
             trials: Trials::new(),
             numbers: has_numbers.then(|| Box::new(Numbers::new(spec.numbers, spec.numbers_bytes, spec.seed))),
             symbols: 0,
+            run: Run::default(),
             names,
             expert_nats: [0.0; EXPERTS_MAX],
             claims: [[0.0; 3]; 10],
@@ -280,6 +283,13 @@ impl SymbolModel {
     ///
     /// `given` is what it may depend on besides the key's past.
     pub fn observe<'a>(&mut self, key: &mut SymbolKey, given: impl Into<Given<'a>>, symbol: u32) -> f64 {
+        let again = self.run.again(self.spec.rest);
+        self.run.push(symbol);
+        let dearer = match again {
+            Some((s, p)) if s == symbol => return self.sleep_over(-libm::log(p)),
+            Some((_, p)) => -libm::log(1.0 - p),
+            None => 0.0,
+        };
         let given = given.into();
         let side = given.side;
         let mut work = self.work.take().unwrap_or_default();
@@ -293,7 +303,8 @@ impl SymbolModel {
             let sequence = key.sequence.get_or_insert_with(|| Sequence::new(n.core.shape()));
             n.core.step(sequence, &ids[..used], &[]);
         }
-        let nats = walk(self, &mut work, symbol);
+        let nats = walk(self, &mut work, symbol) + dearer;
+        self.expert_nats[..self.names.len()].iter_mut().for_each(|n| *n += dearer);
         if let Some(n) = &mut self.network {
             n.core.finish();
             let challenger = self.trials.trial.as_mut().map_or(0.0, |t| {
@@ -319,12 +330,24 @@ impl SymbolModel {
         self.work = Some(work);
         nats
     }
+
+    /// A symbol that came while the model rests: nobody is asked, nothing is learnt; every expert counts as saying the
+    /// same.
+    fn sleep_over(&mut self, nats: f64) -> f64 {
+        self.expert_nats[..self.names.len()].fill(nats);
+        self.claims = [[0.0; 3]; 10];
+        self.symbols += 1;
+        nats
+    }
 }
 
 impl Persist for SymbolModel {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("symbol model")?;
         s.u64("symbols", &mut self.symbols)?;
+        if self.spec.rest < u64::MAX {
+            self.run.persist(s)?;
+        }
         self.counts.persist(s)?;
         self.histories.persist(s)?;
         self.past.persist(s)?;

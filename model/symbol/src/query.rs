@@ -114,13 +114,22 @@ impl SymbolModel {
         known: u32,
         mut keep: impl FnMut(u32, f64) -> bool,
     ) {
+        let again = self.run.again(self.spec.rest);
+        if let Some((s, p)) = again
+            && s < known
+            && !keep(s, p)
+        {
+            return;
+        }
+        let (resting, rest) = again.map_or((None, 1.0), |(s, p)| (Some(s), 1.0 - p));
         let mut w = self.walk_from(probe, given.into(), known);
         while let Some(b) = w.queue.pop() {
             if b.node < 16 {
                 ask(&mut w, &b);
             } else if let Some(symbol) = w.descend(&b)
                 && symbol < known
-                && !keep(symbol, b.probability)
+                && Some(symbol) != resting
+                && !keep(symbol, b.probability * rest)
             {
                 break;
             }
@@ -154,6 +163,11 @@ impl SymbolModel {
 
     /// The probability of one symbol.
     pub fn probability<'a>(&self, probe: &Probe, given: impl Into<Given<'a>>, symbol: u32) -> f64 {
+        let rest = match self.run.again(self.spec.rest) {
+            Some((s, p)) if s == symbol => return p,
+            Some((_, p)) => 1.0 - p,
+            None => 1.0,
+        };
         let path = self.spec.code.path(symbol);
         let mut w = self.walk_from(probe, given.into(), u32::MAX);
         for depth in 0..path.len as usize {
@@ -165,7 +179,7 @@ impl SymbolModel {
             }
             let Some(b) = w.queue.pop() else { return 0.0 };
             if w.descend(&b).is_some() {
-                return b.probability;
+                return b.probability * rest;
             }
         }
         0.0
@@ -292,6 +306,7 @@ fn ask[FMA](w: &mut Walk<'_>, b: &Branch) -> () {
 mod tests {
     use super::*;
     use crate::spec::{NetworkSpec, Spec};
+    use surmise_state::Persist;
 
     fn trained(network: bool) -> (SymbolModel, SymbolKey) {
         let mut spec = Spec::symbols(true, 1);
@@ -337,6 +352,32 @@ mod tests {
                 assert!((nats + p[s as usize].ln()).abs() < 0.05, "{nats} against {}", -p[s as usize].ln());
             }
         }
+    }
+
+    #[test]
+    fn a_model_rests_on_a_long_run_and_wakes_from_it() {
+        let build = |rest| SymbolModel::new(Spec { rest, ..Spec::among_fields(Code::Byte, true, 1, 0, 0) });
+        let (mut m, mut awake) = (build(64), build(u64::MAX));
+        let (mut k, mut a) = (m.new_key(), awake.new_key());
+        let (mut nats, mut without) = (0.0, 0.0);
+        for i in 0..3000u32 {
+            let s = if i % 1000 == 999 { 9 } else { 7 };
+            if i == 900 || i == 999 {
+                let p = m.distribution(&m.probe(&k), &[], 256);
+                assert!(p.iter().sum::<f64>() <= 1.0 && p[7] == 1.0 - 1.0 / f64::from(i + 2), "{}", p[7]);
+                let one = m.probability(&m.probe(&k), &[], s);
+                assert_eq!(one, p[s as usize]);
+                let before = m.counts.hash_state();
+                let n = m.observe(&mut k, &[], s);
+                assert!((n + one.ln()).abs() < 0.05 * n.max(0.01), "{n} {}", -one.ln());
+                assert_eq!(m.counts.hash_state() == before, s == 7, "only what is new is learnt");
+                nats += n;
+            } else {
+                nats += m.observe(&mut k, &[], s);
+            }
+            without += awake.observe(&mut a, &[], s);
+        }
+        assert!(nats < without + 3.0 * 1000f64.ln(), "{nats} {without}");
     }
 
     #[test]

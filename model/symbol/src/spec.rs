@@ -74,6 +74,8 @@ pub struct Spec {
     pub network_bytes: usize,
     /// Bytes that the learners of numbers may take.
     pub numbers_bytes: usize,
+    /// After so many times one symbol in a row the model rests; `u64::MAX`: never.
+    pub rest: u64,
     /// Seed of the network's weights.
     pub seed: u64,
 }
@@ -167,6 +169,7 @@ impl Spec {
             clocks: 0,
             numbers: 0,
             numbers_bytes: m / 8,
+            rest: u64::MAX,
             recency: false,
             count_lines: floor(m / 8 / 64).max(256),
             history_rows: floor(m / if small { 4 } else { 2 } / 64).max(64),
