@@ -18,7 +18,10 @@ const NOISE: f64 = 0.3;
 
 fn main() {
     let events: usize = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(3000);
-    println!("columns  µs/column  lagged copy  lagged sum  same event   bits/value  oracle   MSE (oracle {:.3})", NOISE * NOISE);
+    println!(
+        "columns  µs/column  lagged copy  lagged sum  same event   bits/value  oracle   MSE (oracle {:.3})",
+        NOISE * NOISE
+    );
     for n in [10, 37, 100, 300, 1000] {
         let events = events.min(3_000_000 / n);
         let (mut d, mut s) = (Draw(1), Stream::new(n, plain()));

@@ -75,7 +75,7 @@ impl NumberModel {
     /// A model that has learnt nothing, for `columns` number fields.
     pub fn new(columns: usize, options: NumberOptions, seed: u64) -> Self {
         let net = options.network.clone().filter(|_| columns > 0).map(|o| Net::new(columns, o, seed, 0));
-        let leads = Leads::new(columns, options.horizon);
+        let leads = Leads::new(columns, options.horizon, 0);
         let mut it = Self {
             leads,
             options,
@@ -104,7 +104,8 @@ impl NumberModel {
             c.relate(n, j);
         }
         self.relations = Relations::new(n);
-        self.leads = Leads::new(n, self.options.horizon);
+        let leases = self.leads.as_ref().map_or(0, Leads::leases);
+        self.leads = Leads::new(n, self.options.horizon, leases);
         match &mut self.net {
             Some(net) => net.grow(n),
             None => self.net = self.options.network.clone().map(|o| Net::new(n, o, self.seed, 0)),

@@ -66,8 +66,7 @@ impl Search {
         let since = vec![PROBATION; partners.len()];
         let columns = columns as u32;
         let next = (own as u32 + columns - 1) % columns;
-        let mut s =
-            Self { partners, since, trials: [Trial::default(); TRIALS], next, columns, size: 0.0, seen: 0 };
+        let mut s = Self { partners, since, trials: [Trial::default(); TRIALS], next, columns, size: 0.0, seen: 0 };
         for i in 0..TRIALS {
             s.trials[i] = s.fresh(own);
         }
