@@ -255,7 +255,8 @@ impl Rls {
         for out in 0..self.outs {
             self.w[out * n + i] = 0.0;
         }
-        if (0..self.dims).any(|j| !(self.p[j * n + j] > 0.0)) {
+        let sound = (0..self.dims).all(|j| self.p[j * n + j] > 0.0);
+        if !sound {
             self.restart();
         }
     }
