@@ -9,10 +9,15 @@ use crate::vocabulary::Token;
 use std::collections::BTreeMap;
 use surmise_event::{Expected, Prediction};
 use surmise_number::{Context, Forecast};
-use surmise_symbol::Probe;
+use surmise_symbol::{Probe, SymbolModel};
 
 /// Levels at which quantiles are given.
 pub const LEVELS: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
+
+/// What later steps leave out of a gap's distribution, and most of its bins that they look at: they are given that the
+/// steps before are as expected, so that rare gaps mean little there, and the whole distribution costs many times more.
+const REST: f64 = 0.01;
+const BINS: usize = 32;
 
 /// A key moved forward over expected events.
 struct Roll {
@@ -30,7 +35,7 @@ impl Learner {
     }
 
     /// What is expected of the next `horizon` events of a key: the model rolled forward, each event given that those
-    /// before it are as expected (numbers: given the whole distribution's mean). Numbers whose leads are learnt
+    /// before it are as expected, and after the first step a gap is one of its likeliest (numbers: given the whole distribution's mean). Numbers whose leads are learnt
     /// directly ([`Options::horizon`](crate::Options::horizon)) take what was learnt instead. Stops early if a key's end is likeliest.
     pub fn forecast(&self, key: Option<&str>, horizon: usize, top: usize) -> Vec<Prediction> {
         let fresh;
@@ -63,7 +68,7 @@ impl Learner {
                 key: key.map(str::to_owned),
                 ..Prediction::default()
             };
-            let ends = self.step(&mut roll, numbers.get(h).map(Vec::as_slice), top, &mut p);
+            let ends = self.step(&mut roll, h == 0, numbers.get(h).map(Vec::as_slice), top, &mut p);
             steps.push(p);
             if ends {
                 break;
@@ -80,8 +85,8 @@ impl Learner {
         }
     }
 
-    /// One step of a roll; true if the key's end is the likeliest.
-    fn step(&self, roll: &mut Roll, numbers: Option<&[Forecast]>, top: usize, p: &mut Prediction) -> bool {
+    /// One step of a roll; true if the key's end is the likeliest. Gaps are whole in the `first` only.
+    fn step(&self, roll: &mut Roll, first: bool, numbers: Option<&[Forecast]>, top: usize, p: &mut Prediction) -> bool {
         let mut current = roll.previous.clone();
         let mut told = Told::default();
         let mut ends = false;
@@ -124,7 +129,8 @@ impl Learner {
                     symbols(likeliest, top, |s| Some(Some((s as u8).escape_ascii().to_string())))
                 }
                 (Model::Gap(m), Some(probe)) => {
-                    let (e, bin) = gaps(&m.distribution(probe, &told, 256));
+                    let bins = if first { m.distribution(probe, &told, 256) } else { likely_bins(m, probe, &told) };
+                    let (e, bin) = gaps(&bins);
                     current.hashes[i] = seen(bin);
                     passed = (gap::seconds(bin) * 1e6) as i64;
                     steps.push((i, told.clone(), bin));
@@ -169,6 +175,19 @@ fn level(l: f64) -> String {
 fn number(n: &Forecast) -> Expected {
     let quantiles = LEVELS.iter().map(|l| level(*l)).zip(n.quantiles.iter().copied()).collect();
     Expected::Number { mean: n.mean, median: n.quantiles[3], quantiles, missing: None }
+}
+
+/// The likeliest bins, as many as have all but [`REST`] of the mass, but [`BINS`] at most.
+fn likely_bins(m: &SymbolModel, probe: &Probe, told: &Told) -> Vec<f64> {
+    let mut p = vec![0.0; 256];
+    let (mut sum, mut n) = (0.0, 0);
+    m.likeliest(probe, told, 256, |bin, q| {
+        p[bin as usize] = q;
+        sum += q;
+        n += 1;
+        sum < 1.0 - REST && n < BINS
+    });
+    p
 }
 
 /// A distribution over bins as a gap in seconds, and the median's bin.

@@ -5,11 +5,13 @@ use crate::calibrate::Calibrator;
 use crate::density::{Lanes, LogT, N};
 use crate::experts::*;
 use crate::lattice::Lattice;
+use crate::partners::Search;
 use crate::profile::Hours;
-use crate::rls::Rls;
+use crate::relations::SHARED;
+use crate::rls::{Rls, padded};
 use crate::scale::{Rebase, Units};
 use crate::share::Share;
-use crate::stand::{OWN_DIMS, STACK_DIMS};
+use crate::stand::{OWN_DIMS, STACK_DIMS, Stand};
 use crate::symbols::Symbols;
 use surmise_state::{Persist, State, StateError};
 
@@ -64,6 +66,8 @@ impl LogLevel {
 pub(crate) struct Siblings {
     /// The columns that explain this one, with room for their regressors.
     pub(crate) others: Vec<u32>,
+    /// Where there are more than can be looked at: who should be among them.
+    search: Option<Search>,
     /// On their errors, in units of their scales.
     pub(crate) errors: Rls,
     /// On their values as z, the stack and a constant.
@@ -79,7 +83,14 @@ impl Siblings {
         // the nearest before, then the nearest after
         let others: Vec<u32> = (0..j).rev().chain(j + 1..columns).take(n).map(|c| c as u32).collect();
         let values = Rls::new(n + 2, 1, FORGET, 100.0);
-        Some(Self { errors: Rls::new(n, 1, FORGET, 10.0), values, others })
+        let search = (columns > SHARED).then(|| Search::new(columns, j, others.clone()));
+        Some(Self { errors: Rls::new(n, 1, FORGET, 10.0), values, others, search })
+    }
+
+    /// What the others' errors leave of this column's, in units of its scale.
+    fn left(&self, st: &Stand) -> f64 {
+        let e = ((st.value - st.mean) * st.inv[STACK]).clamp(-8.0, 8.0);
+        e - self.errors.predict(0, &st.given.x_errors[..padded(self.others.len())])
     }
 }
 
@@ -152,6 +163,20 @@ impl Column {
     /// Starts again on the relations between columns, for another number of them.
     pub(crate) fn relate(&mut self, columns: usize, j: usize) {
         self.siblings = Siblings::new(columns, j);
+    }
+
+    /// Looks for columns that explain this one better than those that do; `errors` says any column's error of the
+    /// event in units of its scale, 0 where it was not known before this column's value.
+    pub(crate) fn seek(&mut self, j: usize, st: &Stand, errors: impl Fn(usize) -> f64) {
+        let Some(s) = &mut self.siblings else { return };
+        let left = s.left(st);
+        let Some(search) = &mut s.search else { return };
+        let found = search.learn(j, left, errors);
+        if let Some(i) = found.and_then(|f| search.accept(f, 0, &s.errors)) {
+            s.others.copy_from_slice(&search.partners);
+            s.errors.replace(i);
+            s.values.replace(i);
+        }
     }
 
     /// Mean |error| of an expert, or the column's unit where none was measured yet.
@@ -283,11 +308,9 @@ impl Persist for Column {
         s.u32s_fixed("given_n", &mut self.given_n)?;
         s.f64s_fixed("covariance", &mut self.covariance)?;
         if let Some(b) = &mut self.siblings {
-            let others = b.others.clone();
-            s.u32s_fixed("others", &mut b.others)?;
-            if others != b.others {
-                b.others = others;
-                return Err(StateError::Mismatch("others"));
+            if let Some(search) = &mut b.search {
+                search.persist(s)?;
+                b.others.copy_from_slice(&search.partners);
             }
             b.errors.persist(s)?;
             b.values.persist(s)?;

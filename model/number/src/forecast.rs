@@ -19,14 +19,16 @@ impl NumberModel {
     /// `levels`, in the column's units. `ctx` speaks of the first step; symbols are unknown after it. Leads that were
     /// learnt directly take the place of the roll-out as soon as enough of their truths have come.
     pub fn forecast(&self, key: &NumberKey, ctx: &Context<'_>, horizon: usize, levels: &[f64]) -> Vec<Vec<Forecast>> {
+        let columns = self.columns();
+        let learnt = |h: usize, j: usize| self.leads()?.forecast(&key.lease, h, j, levels);
+        let mut learnt: Vec<Vec<_>> = (0..horizon).map(|h| (0..columns).map(|j| learnt(h, j)).collect()).collect();
+        if learnt.iter().flatten().all(Option::is_some) {
+            return learnt.into_iter().map(|row| row.into_iter().flatten().collect()).collect();
+        }
         let mut steps = self.roll(key, ctx, horizon, levels);
-        if let Some(leads) = self.leads() {
-            for (h, row) in steps.iter_mut().enumerate().take(leads.steps()) {
-                for (j, f) in row.iter_mut().enumerate() {
-                    if let Some(learnt) = leads.forecast(&key.leads, h, j, levels) {
-                        *f = learnt;
-                    }
-                }
+        for (f, l) in steps.iter_mut().flatten().zip(learnt.iter_mut().flatten()) {
+            if let Some(l) = l.take() {
+                *f = l;
             }
         }
         steps
@@ -36,8 +38,10 @@ impl NumberModel {
     pub(crate) fn foresee(&mut self, key: &mut NumberKey) {
         let Some(mut leads) = self.leads_mut().take() else { return };
         let (values, filled) = self.latest();
-        let mut waiting = std::mem::take(&mut key.leads);
-        waiting.fit(values.len(), leads.steps());
+        let Some(mut waiting) = leads.take(&mut key.lease, values.len()) else {
+            *self.leads_mut() = Some(leads);
+            return;
+        };
         leads.learn(&mut waiting, &values);
         let rolled = self.roll(key, &Context::default(), leads.steps(), &[]);
         let (columns, season, _) = self.parts();
@@ -58,7 +62,7 @@ impl NumberModel {
         };
         let units = |j: usize| (columns[j].units.centre(), columns[j].units.unit, columns[j].units.seen);
         leads.foresee(&mut waiting, &filled, units, phase(key.time_us), voice);
-        key.leads = waiting;
+        leads.put(&key.lease, waiting);
         *self.leads_mut() = Some(leads);
     }
 

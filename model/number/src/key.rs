@@ -1,6 +1,6 @@
 //! What the model remembers of one key.
 
-use crate::leads::KeyLeads;
+use crate::leads::Lease;
 use crate::profile::Profile;
 use crate::season::Ring;
 use crate::{NumberModel, net::KeyNet};
@@ -127,7 +127,7 @@ pub struct NumberKey {
     pub(crate) columns: Vec<KeyColumn>,
     pub(crate) ring: Ring,
     pub(crate) profile: Profile,
-    pub(crate) leads: KeyLeads,
+    pub(crate) lease: Lease,
     /// Time of the last event, `i64::MIN` if none had one.
     pub(crate) time_us: i64,
     pub(crate) net: Option<KeyNet>,
@@ -141,7 +141,7 @@ impl NumberKey {
             columns,
             ring: Ring::default(),
             profile: Profile::default(),
-            leads: KeyLeads::default(),
+            lease: Lease::default(),
             time_us: i64::MIN,
             net: None,
         }
@@ -154,7 +154,7 @@ impl Persist for NumberKey {
         s.list("columns", &mut self.columns, KeyColumn::new)?;
         self.ring.persist(s)?;
         self.profile.persist(s)?;
-        self.leads.persist(s)?;
+        self.lease.persist(s)?;
         s.i64("time_us", &mut self.time_us)?;
         KeyNet::walk(&mut self.net, s)
     }

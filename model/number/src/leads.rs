@@ -3,8 +3,9 @@
 //! For every lead h and column six forecasts are made from what is known now: the model rolled forward, a linear
 //! regression on the last values, the value one period before, the last value, the slow mean, and the usual value at
 //! that time. A regression stacks them, and the answer is a mean of stack, roll and last value with weights
-//! ∝ (discounted squared error)⁻⁸, so that it does not lose to either. A forecast waits in its key, with everything that
-//! it was made of, until its event has come; only then is it learnt from: with delay exactly h.
+//! ∝ (discounted squared error)⁻⁸, so that it does not lose to either. A forecast waits, with everything that
+//! it was made of, until its event has come; only then is it learnt from: with delay exactly h. What waits is about
+//! steps² × columns × 56 bytes, so not every key has room for it: see [`Lease`].
 //!
 //! The leads of a column share regressors and so one inverse correlation: the gain is computed once, when the
 //! regressors arise, and is used by lead h when its truth has come. Quantiles are those of the errors that were made at
@@ -143,9 +144,44 @@ impl Column {
 pub(crate) struct Leads {
     steps: usize,
     columns: Vec<Column>,
+    /// Room for the keys that have a lease, at most `most`.
+    rooms: Vec<Room>,
+    most: usize,
+    /// Events learnt.
+    now: u64,
+    /// Leases given.
+    leases: u64,
 }
 
-/// Forecasts of one key that wait for their truths, and what the next ones need.
+/// A key's right to one of the model's rooms; void once the room has another holder.
+///
+/// Rooms take at most [`BUDGET`] bytes together. A key that has none gets a free one at its next event, or that of the
+/// holder whose last event is longest ago, if that holder has been silent for [`SILENCE`] × rooms events or has had
+/// [`TURN`] × steps events of its own since it came: so that with more keys than rooms each holder stays long enough to
+/// be learnt from. Keys without a room are rolled; what was learnt from others waits for them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lease {
+    room: u32,
+    /// 0: none.
+    number: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Room {
+    holder: u64,
+    /// The holder's last event, and how many there were.
+    last: u64,
+    events: u64,
+    leads: KeyLeads,
+}
+
+/// Bytes of all that waits, and the most rooms.
+const BUDGET: usize = 64 << 20;
+const ROOMS: usize = 1024;
+const SILENCE: u64 = 64;
+const TURN: u64 = 16;
+
+/// Forecasts of a key that wait for their truths, and what the next ones need.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KeyLeads {
     /// Newest first.
@@ -170,8 +206,55 @@ pub(crate) type Voices = [f64; VOICES - 1];
 
 impl Leads {
     /// For `columns` columns, `steps` events ahead; none if that is nothing, or more than [`MOST`].
-    pub(crate) fn new(columns: usize, steps: usize) -> Option<Self> {
-        (1..=MOST).contains(&(columns * steps)).then(|| Self { steps, columns: vec![Column::new(steps); columns] })
+    /// `leases` were given before: their keys must not take those of others for their own.
+    pub(crate) fn new(columns: usize, steps: usize, leases: u64) -> Option<Self> {
+        (1..=MOST).contains(&(columns * steps)).then(|| Self {
+            steps,
+            columns: vec![Column::new(steps); columns],
+            rooms: Vec::new(),
+            most: (BUDGET / (steps * columns * 8 * (2 * WIDTH + steps * VOICES))).clamp(1, ROOMS),
+            now: 0,
+            leases,
+        })
+    }
+
+    /// How many leases were given.
+    pub(crate) fn leases(&self) -> u64 {
+        self.leases
+    }
+
+    /// What waits for the key, to be [`put`](Self::put) back after the event; none if there is no room for it now.
+    pub(crate) fn take(&mut self, lease: &mut Lease, columns: usize) -> Option<KeyLeads> {
+        self.now += 1;
+        if self.room(lease).is_none() {
+            let (now, silence, turn) = (self.now, SILENCE * self.most as u64, TURN * self.steps as u64);
+            let room = if self.rooms.len() < self.most {
+                self.rooms.push(Room::default());
+                self.rooms.len() - 1
+            } else {
+                let ready = |r: &Room| now - r.last > silence || r.events >= turn;
+                let ready = self.rooms.iter().enumerate().filter(|(_, r)| ready(r));
+                ready.min_by_key(|(_, r)| r.last).map(|(i, _)| i)?
+            };
+            self.leases += 1;
+            *lease = Lease { room: room as u32, number: self.leases };
+            self.rooms[room] = Room { holder: self.leases, ..Room::default() };
+        }
+        let room = &mut self.rooms[lease.room as usize];
+        (room.last, room.events) = (self.now, room.events + 1);
+        let mut leads = std::mem::take(&mut room.leads);
+        leads.fit(columns, self.steps);
+        Some(leads)
+    }
+
+    /// Puts back what was taken.
+    pub(crate) fn put(&mut self, lease: &Lease, leads: KeyLeads) {
+        self.rooms[lease.room as usize].leads = leads;
+    }
+
+    fn room(&self, lease: &Lease) -> Option<&KeyLeads> {
+        let room = self.rooms.get(lease.room as usize)?;
+        (lease.number > 0 && room.holder == lease.number).then_some(&room.leads)
     }
 
     pub(crate) fn steps(&self) -> usize {
@@ -264,8 +347,9 @@ impl Leads {
     }
 
     /// What stands of one lead, counted from 0, and column; none if nothing was learnt of it yet.
-    pub(crate) fn forecast(&self, key: &KeyLeads, h: usize, column: usize, levels: &[f64]) -> Option<Forecast> {
+    pub(crate) fn forecast(&self, key: &Lease, h: usize, column: usize, levels: &[f64]) -> Option<Forecast> {
         let c = self.columns.get(column)?;
+        let key = self.room(key)?;
         let o = key.waiting.front().filter(|o| c.epoch > 0 && o.epochs.get(column) == Some(&c.epoch))?;
         let lead = c.leads.get(h).filter(|l| l.seen > 2 * PAST as u32)?;
         let (z, _) = lead.say(&voices(o, h, column, self.columns.len()));
@@ -301,7 +385,29 @@ impl Persist for Leads {
             c.direct.persist(s)?;
             c.leads.iter_mut().try_for_each(|l| l.persist(s))?;
         }
+        s.u64("now", &mut self.now)?;
+        s.u64("leases", &mut self.leases)?;
+        s.list("rooms", &mut self.rooms, Room::default)?;
+        if self.rooms.len() > self.most || self.rooms.iter().any(|r| r.last > self.now) {
+            return Err(StateError::Invalid("rooms"));
+        }
         Ok(())
+    }
+}
+
+impl Persist for Lease {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.u32("room", &mut self.room)?;
+        s.u64("lease", &mut self.number)
+    }
+}
+
+impl Persist for Room {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.u64("holder", &mut self.holder)?;
+        s.u64("last", &mut self.last)?;
+        s.u64("events", &mut self.events)?;
+        self.leads.persist(s)
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `scale` | a column's units, its cells, buckets |
 //! | `rls` | recursive least squares |
 //! | `relations` | regression on the past of all columns |
+//! | `partners` | which few of many columns a column is regressed on |
 //! | `profile` | the usual day and how deviations from it go on |
 //! | `season` | sampling interval, records of past days |
 //! | `net` | the network as an expert |
@@ -34,6 +35,7 @@ mod learn;
 mod model;
 mod net;
 mod options;
+mod partners;
 mod place;
 mod predictive;
 mod profile;

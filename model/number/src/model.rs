@@ -11,7 +11,7 @@ use crate::net::{Ahead, Net, Pass};
 use crate::options::{Context, NumberOptions};
 use crate::predictive::Predictive;
 use crate::ranked;
-use crate::relations::Relations;
+use crate::relations::{Relations, SHARED};
 use crate::scale::Rebase;
 use crate::score::given;
 use crate::season::{Season, phase};
@@ -39,8 +39,8 @@ const LARGEST: f64 = 1e120;
 /// equal bits on every machine of one arithmetic (see `surmise_lanes`); without the network on every machine.
 ///
 /// Cost: about 3 µs a column and event on one core; linear in the number of columns. Up to 37 columns are regressed on
-/// each other's past together, and on up to 32 others' values of the same event; beyond that a column looks at its
-/// nearest neighbours in the order of the schema only.
+/// each other's past together, and on up to 32 others' values of the same event; beyond that a column looks at eight
+/// others' past and twelve others' values, those that explain it best of the ones it has tried so far.
 ///
 /// Errors: none; a column number that does not exist panics, except in `observe`. What is not finite counts as
 /// missing; an update that is not finite is not applied.
@@ -62,6 +62,9 @@ pub(crate) struct Standing {
     pub(crate) stands: Vec<Stand>,
     pub(crate) symbols: Vec<u32>,
     active: bool,
+    /// Values observed of the event; where there are many columns, turn and error of each.
+    turn: u32,
+    errors: Vec<(u32, f64)>,
     time_us: i64,
     x: Vec<f64>,
     all: Vec<f64>,
@@ -74,7 +77,7 @@ impl NumberModel {
     /// A model that has learnt nothing, for `columns` number fields.
     pub fn new(columns: usize, options: NumberOptions, seed: u64) -> Self {
         let net = options.network.clone().filter(|_| columns > 0).map(|o| Net::new(columns, o, seed, 0));
-        let leads = Leads::new(columns, options.horizon);
+        let leads = Leads::new(columns, options.horizon, 0);
         let mut it = Self {
             leads,
             options,
@@ -103,7 +106,8 @@ impl NumberModel {
             c.relate(n, j);
         }
         self.relations = Relations::new(n);
-        self.leads = Leads::new(n, self.options.horizon);
+        let leases = self.leads.as_ref().map_or(0, Leads::leases);
+        self.leads = Leads::new(n, self.options.horizon, leases);
         match &mut self.net {
             Some(net) => net.grow(n),
             None => self.net = self.options.network.clone().map(|o| Net::new(n, o, self.seed, 0)),
@@ -147,6 +151,7 @@ impl NumberModel {
     pub(crate) fn stand(&self, key: &NumberKey, ctx: &Context<'_>, ahead: &mut Option<Ahead>, to: &mut Standing) {
         let n = self.columns.len();
         to.stands.resize_with(n, Stand::new);
+        to.turn = 0;
         to.symbols.clear();
         to.symbols.extend_from_slice(ctx.symbols);
         to.time_us = self.next_time(key, ctx);
@@ -197,7 +202,9 @@ impl NumberModel {
         }
         let presence = -libm::log(there);
         let g = given(&self.columns, &self.standing.stands, column, &self.standing.symbols);
+        self.standing.turn += 1;
         let st = &mut self.standing.stands[column];
+        st.turn = self.standing.turn;
         st.given = g;
         st.score(c, value);
         let mut m = [0.0; NAMED];
@@ -241,6 +248,14 @@ impl NumberModel {
         let n = self.columns.len();
         key.columns.resize_with(n, KeyColumn::new);
         let Self { columns, standing, relations, net, season, .. } = self;
+        let wide = n > SHARED;
+        if wide {
+            standing.errors.clear();
+            standing.errors.extend(standing.stands.iter().map(|st| match st.seen {
+                Seen::There => (st.turn, (st.value - st.mean) * st.inv[STACK]),
+                _ => (u32::MAX, 0.0),
+            }));
+        }
         for j in 0..n {
             let (c, st) = (&mut columns[j], &standing.stands[j]);
             if st.seen != Seen::NotYet {
@@ -248,15 +263,24 @@ impl NumberModel {
             }
             if st.seen == Seen::There {
                 c.learn_event(st, &standing.symbols);
+                if wide {
+                    let errors = &standing.errors;
+                    c.seek(j, st, |k| if errors[k].0 < st.turn { errors[k].1 } else { 0.0 });
+                }
             }
         }
-        relations.learn(&standing.x, |j| {
+        let error = |j: usize| {
             let st = &standing.stands[j];
             let there = st.seen == Seen::There && st.regime == 0;
             let c = &columns[j];
             let last = c.scale(0, LAST).max(c.units.quantum) / c.units.unit;
             there.then(|| (c.innovation(st.value, standing.all[j]), last))
-        });
+        };
+        let news = |j: usize| {
+            let (z, c) = (&standing.stands[j].z, &columns[j].covariance);
+            z[0] - (c[0] / c[1].max(1e-9)).clamp(-1.0, 1.0) * z[1]
+        };
+        relations.learn(&standing.x, error, news);
         if let Some(net) = net {
             net.learn(&mut key.net, &standing.stands, &mut standing.pass);
         }

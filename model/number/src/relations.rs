@@ -2,17 +2,19 @@
 //!
 //! Up to [`SHARED`] columns share one set of at most forty regressors (lags one and two, the day before, lag three:
 //! as many of each column as fit) and one inverse correlation. Beyond that each column has its own small regression on
-//! two lags of its own and one of each neighbour, so that the cost stays linear in the number of columns.
+//! two lags of its own and one of each of eight partners: its neighbours at first, then whoever explains it best (see
+//! `partners`). So the cost stays linear in the number of columns.
 
 use crate::column::FORGET;
+use crate::partners::Search;
 use crate::rls::{Rls, padded};
 use crate::scale::Rebase;
 use crate::stand::Stand;
 use surmise_state::{Persist, State, StateError};
 
 /// Most columns that share their regressors.
-const SHARED: usize = 37;
-/// Neighbours that a column looks at beyond that.
+pub(crate) const SHARED: usize = 37;
+/// Partners that a column looks at beyond that.
 const NEAR: usize = 8;
 
 #[derive(Clone, Debug)]
@@ -23,7 +25,23 @@ pub(crate) struct Relations {
     /// Length of the buffer of regressors.
     length: usize,
     shared: Option<Rls>,
-    apart: Vec<Rls>,
+    apart: Vec<Apart>,
+}
+
+/// One column's own regression and its partners.
+#[derive(Clone, Debug)]
+struct Apart {
+    rls: Rls,
+    search: Search,
+    /// Mean size of the column's news.
+    news: f64,
+}
+
+/// The `i`-th neighbour of a column.
+fn neighbour(columns: usize, c: usize, i: usize) -> u32 {
+    // half before, half after, around the ends
+    let d = i / 2 + 1;
+    (if i.is_multiple_of(2) { (c + columns - d) % columns } else { (c + d) % columns }) as u32
 }
 
 impl Relations {
@@ -37,21 +55,15 @@ impl Relations {
             r.shared = Some(shared);
             r.length = padded(dims);
         } else {
-            for _ in 0..columns {
+            for c in 0..columns {
                 let mut own = Rls::new(NEAR + 3, 1, FORGET, 10.0);
                 own.set_weight(0, 0, 1.0);
-                r.apart.push(own);
+                let partners = (0..NEAR).map(|i| neighbour(columns, c, i)).collect();
+                r.apart.push(Apart { rls: own, search: Search::new(columns, c, partners), news: 0.0 });
             }
             r.length = columns * padded(NEAR + 3);
         }
         r
-    }
-
-    /// The `i`-th neighbour of a column.
-    fn neighbour(&self, c: usize, i: usize) -> usize {
-        // half before, half after, around the ends
-        let d = i / 2 + 1;
-        if i.is_multiple_of(2) { (c + self.columns - d) % self.columns } else { (c + d) % self.columns }
     }
 
     /// Every column's forecast, as z.
@@ -69,20 +81,29 @@ impl Relations {
             out.extend((0..self.columns).map(|c| r.predict(c, x)));
         } else {
             let n = padded(NEAR + 3);
+            // the last values side by side: partners lie anywhere
+            x.extend(stands.iter().map(|s| s.z[0]));
+            let (x, last) = x.split_at_mut(self.length);
             for c in 0..self.columns {
                 let row = &mut x[c * n..(c + 1) * n];
                 (row[0], row[1], row[NEAR + 2]) = (stands[c].z[0], stands[c].z[1], 1.0);
-                for i in 0..NEAR {
-                    row[2 + i] = stands[self.neighbour(c, i)].z[0];
+                let own = &self.apart[c];
+                for (x, p) in row[2..].iter_mut().zip(&own.search.partners) {
+                    *x = last[*p as usize];
                 }
-                out.push(self.apart[c].predict(0, row));
+                out.push(own.rls.predict(0, row));
             }
         }
     }
 
     /// Learns from the outcomes that are there; `error(c)` is column `c`'s innovation and the mean
-    /// error of its last value, both as z.
-    pub(crate) fn learn(&mut self, x: &[f64], error: impl Fn(usize) -> Option<(f64, f64)>) {
+    /// error of its last value, both as z; `news(c)` what was new in its last value, as z.
+    pub(crate) fn learn(
+        &mut self,
+        x: &[f64],
+        error: impl Fn(usize) -> Option<(f64, f64)>,
+        news: impl Fn(usize) -> f64,
+    ) {
         let astray = |r: &Rls, out: usize, last: f64| r.size(out).1 > 100 && r.size(out).0 > 4.0 * last;
         if let Some(r) = &mut self.shared {
             let den = r.gain(x);
@@ -103,12 +124,16 @@ impl Relations {
             }
         } else {
             let n = padded(NEAR + 3);
-            for (c, r) in self.apart.iter_mut().enumerate() {
-                if let Some((e, last)) = error(c) {
-                    r.learn(&x[c * n..(c + 1) * n], e);
-                    if astray(r, 0, last) {
-                        r.reset(0, &[(0, 1.0)]);
-                    }
+            let news: Vec<f64> = self.apart.iter_mut().enumerate().map(|(c, own)| own.measure(news(c))).collect();
+            for (c, own) in self.apart.iter_mut().enumerate() {
+                let Some((e, last)) = error(c) else { continue };
+                own.rls.learn(&x[c * n..(c + 1) * n], e);
+                if astray(&own.rls, 0, last) {
+                    own.rls.reset(0, &[(0, 1.0)]);
+                }
+                let found = own.search.learn(c, e, |k| news[k]);
+                if let Some(i) = found.and_then(|f| own.search.accept(f, 2, &own.rls)) {
+                    own.rls.replace(2 + i);
                 }
             }
         }
@@ -120,7 +145,7 @@ impl Relations {
             if change == Rebase::Hard {
                 match &mut self.shared {
                     Some(r) => r.unsettle(column),
-                    None => self.apart[column].unsettle(0),
+                    None => self.apart[column].rls.unsettle(0),
                 }
             }
             return;
@@ -131,19 +156,32 @@ impl Relations {
             r.rebase_inputs(&which[..self.each], a, c);
             r.rebase_target(column, 1.0 / a, -c / a);
         } else {
-            self.apart[column].rebase_inputs(&[0, 1], a, c);
-            self.apart[column].rebase_target(0, 1.0 / a, -c / a);
-            for other in 0..self.columns.min(NEAR) {
-                // the neighbours of a neighbour: who has this column as regressor i
-                let d = other / 2 + 1;
-                let who = if other % 2 == 0 {
-                    (column + d) % self.columns
-                } else {
-                    (column + self.columns - d) % self.columns
-                };
-                self.apart[who].rebase_inputs(&[2 + other], a, c);
+            self.apart[column].rls.rebase_inputs(&[0, 1], a, c);
+            self.apart[column].rls.rebase_target(0, 1.0 / a, -c / a);
+            for own in &mut self.apart {
+                if let Some(i) = own.search.partners.iter().position(|p| *p as usize == column) {
+                    own.rls.rebase_inputs(&[2 + i], a, c);
+                }
             }
         }
+    }
+}
+
+impl Apart {
+    /// News in units of its mean size.
+    fn measure(&mut self, news: f64) -> f64 {
+        let news = if news.is_finite() { news } else { 0.0 };
+        let most = if self.news > 0.0 { 8.0 * self.news } else { 1e6 };
+        self.news += 0.02 * (news.abs().min(most) - self.news);
+        if self.news > 1e-12 { news / self.news } else { 0.0 }
+    }
+}
+
+impl Persist for Apart {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        self.rls.persist(s)?;
+        self.search.persist(s)?;
+        s.f64("news", &mut self.news)
     }
 }
 

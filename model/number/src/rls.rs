@@ -223,6 +223,44 @@ impl Rls {
         self.size[out] *= a;
     }
 
+    /// How much of the mean square of a target's errors one regressor saves, given the others: w² / P over the
+    /// events that count.
+    pub(crate) fn worth(&self, out: usize, i: usize) -> f64 {
+        let w = self.w[out * self.stride + i];
+        let events = f64::from(self.seen[out]).min(1.0 / (1.0 - self.lambda)).max(1.0);
+        w * w / (self.p[i * self.stride + i] * events).max(1e-300)
+    }
+
+    /// Another regressor takes the place of the `i`-th: the others take over what they can of its part, and only its
+    /// own row and column of the inverse correlation start again.
+    pub(crate) fn replace(&mut self, i: usize) {
+        let n = self.stride;
+        let row: Vec<f64> = self.p[i * n..(i + 1) * n].to_vec();
+        let pii = row[i];
+        if pii > 0.0 && pii.is_finite() {
+            for out in 0..self.outs {
+                let w = &mut self.w[out * n..(out + 1) * n];
+                let g = w[i] / pii;
+                w.iter_mut().zip(&row).for_each(|(w, r)| *w -= g * r);
+            }
+            for (j, r) in row.iter().enumerate().take(self.dims) {
+                let g = r / pii;
+                self.p[j * n..(j + 1) * n].iter_mut().zip(&row).for_each(|(p, r)| *p -= g * r);
+            }
+        }
+        for j in 0..self.dims {
+            (self.p[i * n + j], self.p[j * n + i]) = (0.0, 0.0);
+        }
+        self.p[i * n + i] = self.start;
+        for out in 0..self.outs {
+            self.w[out * n + i] = 0.0;
+        }
+        let sound = (0..self.dims).all(|j| self.p[j * n + j] > 0.0);
+        if !sound {
+            self.restart();
+        }
+    }
+
     /// Mean size of a target's innovations and how many there were.
     pub(crate) fn size(&self, out: usize) -> (f64, u32) {
         (self.size[out], self.seen[out])
@@ -289,6 +327,31 @@ mod tests {
         assert!((r.predict(0, &x) - y).abs() < 1e-12);
         r.rebase_target(0, 10.0, -3.0);
         assert!((r.predict(0, &x) - (10.0 * y - 3.0)).abs() < 1e-11);
+    }
+
+    #[test]
+    fn a_regressor_that_is_replaced_leaves_the_fit_without_it() {
+        let mut state = 1u64;
+        let mut draw = || {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 40) as f64 / 8388608.0 - 1.0
+        };
+        let (mut with, mut without) = (Rls::new(4, 1, 1.0, 1e6), Rls::new(3, 1, 1.0, 1e6));
+        let (mut x, mut z) = (vec![0.0; padded(4)], vec![0.0; padded(3)]);
+        for _ in 0..300 {
+            let (a, b) = (draw(), draw());
+            let c = 0.7 * a + 0.3 * draw();
+            let y = a - b + 2.0 * c + 0.1 * draw();
+            (x[0], x[1], x[2], x[3]) = (a, c, b, 1.0);
+            (z[0], z[1], z[2]) = (a, b, 1.0);
+            with.learn(&x, y - with.predict(0, &x));
+            without.learn(&z, y - without.predict(0, &z));
+        }
+        assert!(with.worth(0, 1) > 0.05);
+        with.replace(1);
+        assert_eq!(with.worth(0, 1), 0.0);
+        let (said, best) = (with.predict(0, &x), without.predict(0, &z));
+        assert!((said - best).abs() < 0.03, "{said} {best}");
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub(crate) struct Stand {
     pub(crate) slot_before: usize,
     pub(crate) given: Given,
     pub(crate) seen: Seen,
+    /// Which of the event's columns it was to be observed.
+    pub(crate) turn: u32,
     pub(crate) value: f64,
     pub(crate) cell: (f64, f64),
     pub(crate) slot: usize,
@@ -155,6 +157,7 @@ impl Stand {
                 x_values: [0.0; MOST],
             },
             seen: Seen::NotYet,
+            turn: 0,
             value: f64::NAN,
             cell: (0.0, 0.0),
             slot: 0,

@@ -2,7 +2,7 @@
 
 mod common;
 use common::{Stream, plain};
-use surmise_number::{Context, Forecast, NumberOptions};
+use surmise_number::{Context, Forecast, NumberKey, NumberOptions};
 use surmise_state::Persist;
 
 const STEPS: usize = 24;
@@ -94,4 +94,22 @@ fn a_random_walk_is_its_last_value() {
         }
     }
     assert!(ours < 1.05 * last, "{}", ours / last);
+}
+
+#[test]
+fn leads_of_many_keys_stay_within_their_budget() {
+    // 60 steps of 60 columns wait in 13 MB: there is room for four keys
+    let options = NumberOptions { horizon: 60, ..plain() };
+    let mut s = Stream::new(60, options);
+    let mut keys: Vec<NumberKey> = (0..5).map(|_| NumberKey::new(&s.model)).collect();
+    for t in 0..62 {
+        for (k, key) in keys.iter_mut().enumerate() {
+            s.model.begin(key, &Context::default());
+            (0..60).for_each(|c| _ = s.model.observe(key, c, noise(t * 600 + k * 60 + c)));
+            s.model.finish(key);
+        }
+    }
+    let bytes = s.model.encode().len();
+    assert!((30 << 20..76 << 20).contains(&bytes), "{bytes}");
+    assert!(keys.iter_mut().all(|k| k.encode().len() < 100_000));
 }
