@@ -26,7 +26,7 @@ impl Persist for Core<'_> {
         let columns = l.columns;
         let mut numbers = l.numbers.take();
         let r = s.option("numbers", &mut numbers, || {
-            surmise_number::NumberModel::new(columns, l.number_options(), l.options.seed)
+            surmise_number::NumberModel::new(columns, l.options.numbers(), l.options.seed)
         });
         l.numbers = numbers;
         r?;

@@ -37,6 +37,22 @@ pub struct NetworkSpec {
     pub engine: Engine,
 }
 
+/// Parts that a model is made without, to see what they are worth. Contexts and the network are left out by the recipe
+/// itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Without {
+    /// The match models never find a match.
+    pub matches: bool,
+    /// Mapped histories and their chain give nothing to the mixer.
+    pub histories: bool,
+    /// All mixer sets select by the node, as the first one does.
+    pub weight_sets: bool,
+    /// So do all final mixers.
+    pub final_mixers: bool,
+    /// The answer is the final mixers' own.
+    pub maps: bool,
+}
+
 /// Everything that is fixed about a symbol model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
@@ -70,6 +86,8 @@ pub struct Spec {
     pub follower_pairs: usize,
     /// The network, if there is one.
     pub network: Option<NetworkSpec>,
+    /// What is left out.
+    pub without: Without,
     /// Bytes that the learners of numbers may take.
     pub numbers_bytes: usize,
     /// Seed of the network's weights.
@@ -174,6 +192,7 @@ impl Spec {
             map_rows: floor(m / 32 / 132).min(1 << 12),
             follower_pairs: floor(m / 64 / 2).min(1 << 16),
             network: None,
+            without: Without::default(),
             seed: 1,
         }
     }
