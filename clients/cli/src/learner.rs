@@ -92,7 +92,10 @@ mod tests {
         assert!(says("netwrk=off").contains("did you mean \"network\"?"));
         assert!(says("network=of").contains("expected one of"), "{}", says("network=of"));
         let o = options(&["without=words, matches"]).unwrap();
-        assert!(o.without.iter().copied().eq([Part::Words, Part::Matches]) && options(&["without="]).unwrap().without.is_empty());
+        assert!(
+            o.without.iter().copied().eq([Part::Words, Part::Matches])
+                && options(&["without="]).unwrap().without.is_empty()
+        );
         let told = says("without=words,wrods");
         assert!(told.contains("wrods") && told.contains("weight-sets"), "{told}");
         assert!(says("seed=x").contains("seed=x") && says("seed").contains("KEY=VALUE"));

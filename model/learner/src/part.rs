@@ -118,7 +118,8 @@ impl Part {
         }
     }
 
-    /// The parts that a learner of these options has for a schema: leaving out any other would change nothing.
+    /// The parts that a learner of these options has for a schema: leaving out any other would change nothing. Whether
+    /// there is a season is for times to say.
     pub fn of(schema: &Schema, options: &Options) -> Vec<Part> {
         let columns = schema.fields.iter().any(|f| f.kind == Kind::Number);
         let made = |o: &Options| {
@@ -139,10 +140,7 @@ impl Part {
         let mut drop = |fits: fn(Context) -> bool| spec.contexts.retain(|(c, _)| !fits(*c));
         match self {
             Part::Words => drop(|c| {
-                matches!(
-                    c,
-                    Context::Word | Context::Words | Context::SkipWord | Context::GapWord | Context::Number
-                )
+                matches!(c, Context::Word | Context::Words | Context::SkipWord | Context::GapWord | Context::Number)
             }),
             Part::Columns => drop(|c| matches!(c, Context::Above | Context::Field | Context::Shape)),
             Part::Followers => drop(|c| c == Context::Followers),

@@ -2,10 +2,10 @@
 
 use crate::atoms::{Odds, Table};
 use crate::calibrate::Calibrator;
-use crate::options::Without;
 use crate::density::{Lanes, LogT, N};
 use crate::experts::*;
 use crate::lattice::Lattice;
+use crate::options::Without;
 use crate::profile::Hours;
 use crate::rls::Rls;
 use crate::scale::{Rebase, Units};

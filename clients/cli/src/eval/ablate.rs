@@ -38,8 +38,7 @@ pub(super) fn run(
     if global.json() {
         let errors = faults.iter().map(Error::of).collect();
         let kernel = surmise_learner::kernel();
-        let all =
-            All { ablations: done, errors, options: options.clone(), version: env!("CARGO_PKG_VERSION"), kernel };
+        let all = All { ablations: done, errors, options: options.clone(), version: env!("CARGO_PKG_VERSION"), kernel };
         say(&serde_json::to_string(&all).map_err(|e| Failure::new(Exit::Internal, e))?)?;
     } else if args.markdown {
         markdown(&done, parts).iter().try_for_each(|l| say(l))?;
@@ -78,12 +77,14 @@ fn text(all: &[Ablation], paint: Paint) -> Vec<String> {
 
 /// One table: a line for every part, a column for every measure of every stream.
 fn markdown(all: &[Ablation], parts: &[Part]) -> Vec<String> {
-    let columns: Vec<(&Ablation, usize)> = all.iter().flat_map(|a| (0..a.measures.len()).map(move |i| (a, i))).collect();
+    let columns: Vec<(&Ablation, usize)> =
+        all.iter().flat_map(|a| (0..a.measures.len()).map(move |i| (a, i))).collect();
     let line = |first: &str, of: &dyn Fn(&Ablation, usize) -> String| {
         let cells: Vec<String> = columns.iter().map(|(a, i)| of(a, *i).replace('|', "\\|")).collect();
         format!("| {first} | {} |", cells.join(" | "))
     };
-    let head = |a: &Ablation, i: usize| format!("{}, {} events, {}", a.title, count(a.events), measure(a, a.measures[i]));
+    let head =
+        |a: &Ablation, i: usize| format!("{}, {} events, {}", a.title, count(a.events), measure(a, a.measures[i]));
     let mut out = vec![line("without", &head), format!("|---|{}", "---|".repeat(columns.len()))];
     out.push(line("nothing", &|a, i| format!("**{:.4}**", a.whole[i])));
     for p in parts.iter().filter(|p| all.iter().any(|a| a.without.iter().any(|w| w.part == **p))) {
