@@ -56,6 +56,11 @@ fn measure(a: &Ablation, m: Measure) -> &'static str {
     }
 }
 
+/// A difference with four decimals, or none.
+fn signed(x: f64) -> String {
+    if x.abs() < 5e-5 { "0".into() } else { format!("{x:+.4}") }
+}
+
 /// A table for every stream.
 fn text(all: &[Ablation], paint: Paint) -> Vec<String> {
     let mut out = Vec::new();
@@ -67,7 +72,7 @@ fn text(all: &[Ablation], paint: Paint) -> Vec<String> {
         let whole = a.whole.iter().map(|x| format!("{x:.4}         "));
         t.cells(["nothing".to_owned()].into_iter().chain(whole).collect());
         for w in &a.without {
-            let cells = w.more.iter().zip(&a.whole).map(|(d, x)| format!("{d:+.4} {:>+6.1} %", 100.0 * d / x));
+            let cells = w.more.iter().zip(&a.whole).map(|(d, x)| format!("{} {:>+6.1} %", signed(*d), 100.0 * d / x));
             t.cells([w.part.name().to_owned()].into_iter().chain(cells).collect());
         }
         out.extend(t.lines(paint));
@@ -90,7 +95,7 @@ fn markdown(all: &[Ablation], parts: &[Part]) -> Vec<String> {
     for p in parts.iter().filter(|p| all.iter().any(|a| a.without.iter().any(|w| w.part == **p))) {
         let more = |a: &Ablation, i: usize| {
             let found = a.without.iter().find(|w| w.part == *p);
-            found.map_or(String::new(), |w| format!("{:+.4}", w.more[i]))
+            found.map_or(String::new(), |w| signed(w.more[i]))
         };
         out.push(line(p.name(), &more));
     }
