@@ -128,6 +128,43 @@ fn a_manifest_says_more_and_a_fault_harms_only_its_own_row() {
 }
 
 #[test]
+fn each_part_is_left_out_once() {
+    let dir = folder();
+    let out = eval(dir.path(), &["--ablate", "words,season", "--output", "json"]);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let all = json(&out);
+    let of = |title: &str| all["ablations"].as_array().unwrap().iter().find(|a| a["title"] == title).unwrap().clone();
+    let (play, log, readings) = (of("play.txt"), of("log.tokens"), of("readings.csv"));
+    let parts = |a: &Value| a["without"].as_array().unwrap().iter().map(|w| w["part"].clone()).collect::<Vec<_>>();
+    assert_eq!((parts(&play), parts(&log), parts(&readings)), (vec!["words".into()], vec![], vec!["season".into()]));
+    assert_eq!(readings["measures"], serde_json::json!(["bits", "MSE"]));
+    let value = |v: &Value| v.as_f64().unwrap();
+    for a in [&play, &readings] {
+        let w = &a["without"][0];
+        assert!((value(&w["values"][0]) - value(&a["whole"][0]) - value(&w["more"][0])).abs() < 1e-12, "{a}");
+    }
+    // the whole is what eval says, and a part left out what its option leaves out
+    let file = dir.path().join("play.txt");
+    let replay = |more: &[&str]| {
+        let mut args = vec!["replay", file.to_str().unwrap(), "--output", "json"];
+        args.extend(more);
+        json(&surmise(args))["loss_bits_per_event"].clone()
+    };
+    assert_eq!(play["whole"][0], replay(&[]));
+    assert_eq!(play["without"][0]["values"][0], replay(&["--set", "without=words"]));
+    let out = eval(dir.path(), &["--only", "readings", "--ablate", "season,stack", "--markdown"]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.success() && text.lines().count() == 5, "{text}");
+    assert!(
+        text.contains("| stack | ") && text.contains("bits per event | ") && text.contains("| nothing | **"),
+        "{text}"
+    );
+    let out = eval(dir.path(), &["--only", "readings", "--ablate"]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.success() && text.contains("regressions") && text.contains(" %"), "{text}");
+}
+
+#[test]
 fn wrong_usage_is_told() {
     let dir = folder();
     let says = |more: &[&str]| {
@@ -142,6 +179,8 @@ fn wrong_usage_is_told() {
     assert!(code == Some(64) && text.contains("--only"), "{text}");
     let (code, text) = says(&["--markdown", "--output", "json"]);
     assert!(code == Some(64) && text.contains("choose one"), "{text}");
+    let (code, text) = says(&["--ablate", "words,wrods"]);
+    assert!(code == Some(64) && text.contains("wrods") && text.contains("weight-sets"), "{text}");
     let out = eval(&dir.path().join("play.txt"), &[]);
     assert_eq!(out.status.code(), Some(64));
     assert!(String::from_utf8_lossy(&out.stderr).contains("surmise replay"), "a file is for replay");

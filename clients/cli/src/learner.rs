@@ -68,6 +68,8 @@ fn set(options: &Options, key: &str, value: &str) -> Result<Options, Failure> {
         {
             v
         }
+        // a list: words between commas
+        _ if slot.is_array() => value.split(',').map(str::trim).filter(|v| !v.is_empty()).collect(),
         _ => value.into(),
     };
     serde_json::from_value(all).map_err(|e| Failure::usage(format!("{key}={value}: {e}").replace('`', "\"")))
@@ -76,7 +78,7 @@ fn set(options: &Options, key: &str, value: &str) -> Result<Options, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use surmise_learner::NetworkSize;
+    use surmise_learner::{NetworkSize, Part};
 
     fn options(set: &[&str]) -> Result<Options, Failure> {
         LearnerArgs { set: set.iter().map(|s| (*s).to_owned()).collect(), ..LearnerArgs::default() }.options()
@@ -89,6 +91,13 @@ mod tests {
         let says = |s: &str| options(&[s]).unwrap_err().message;
         assert!(says("netwrk=off").contains("did you mean \"network\"?"));
         assert!(says("network=of").contains("expected one of"), "{}", says("network=of"));
+        let o = options(&["without=words, matches"]).unwrap();
+        assert!(
+            o.without.iter().copied().eq([Part::Words, Part::Matches])
+                && options(&["without="]).unwrap().without.is_empty()
+        );
+        let told = says("without=words,wrods");
+        assert!(told.contains("wrods") && told.contains("weight-sets"), "{told}");
         assert!(says("seed=x").contains("seed=x") && says("seed").contains("KEY=VALUE"));
     }
 

@@ -23,7 +23,8 @@ mod units;
 pub use baseline::{BaselineResult, Measure, Score, baselines, detectors};
 pub use choice::{FieldChoice, FieldKind};
 pub use eval::{
-    Compared, Evaluated, Manifest, ManifestError, Stage, Stream, StreamFault, Task, evaluate, find_streams,
+    Ablation, Compared, Evaluated, Manifest, ManifestError, Stage, Stream, StreamFault, Task, Without, ablate,
+    evaluate, find_streams,
 };
 pub use format::Format;
 pub use labels::{Labels, LabelsResult, NabScores, Window};

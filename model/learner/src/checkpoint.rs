@@ -9,7 +9,7 @@ use surmise_state::{Persist, State, StateError};
 const MAGIC: &[u8; 8] = b"surmise\0";
 
 /// Rises with every change of what is written.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// The part of a learner that decides what it will predict; its measures stand apart.
 pub(crate) struct Core<'a>(pub &'a mut Learner);
@@ -26,7 +26,7 @@ impl Persist for Core<'_> {
         let columns = l.columns;
         let mut numbers = l.numbers.take();
         let r = s.option("numbers", &mut numbers, || {
-            surmise_number::NumberModel::new(columns, l.number_options(), l.options.seed)
+            surmise_number::NumberModel::new(columns, l.options.numbers(), l.options.seed)
         });
         l.numbers = numbers;
         r?;

@@ -4,7 +4,7 @@
 use crate::clock::Clocks;
 use crate::keys::KeyState;
 use crate::vocabulary::Vocabulary;
-use crate::{Options, Preset};
+use crate::{Options, Part, Preset};
 use std::sync::Arc;
 use surmise_event::{Kind, Schema};
 use surmise_state::{Persist, State, StateError};
@@ -105,47 +105,25 @@ impl FieldModel {
     /// (of all, for a target) their values in the same event, of later ones those of the key's previous event.
     pub fn new(schema: &Schema, position: usize, columns: &mut usize, options: &Options) -> FieldModel {
         let field = &schema.fields[position];
-        let lone = schema.fields.iter().filter(|f| f.kind != Kind::Gap).count() == 1;
-        let sides: Vec<usize> = (0..schema.fields.len())
-            .filter(|i| *i != position && !matches!(schema.fields[*i].kind, Kind::Text | Kind::Byte))
-            .take(SIDES_MAX)
-            .collect();
-        // the recipe of sessions is for a category by itself; of fields among others, if they are to be told of each other
-        let session = match options.preset {
-            Preset::Auto => lone && sides.is_empty(),
-            preset => preset == Preset::Symbols,
+        let build = |spec: Option<Spec>| {
+            Box::new(SymbolModel::new(spec.expect("invariant: every field that is no number has a recipe")))
         };
-        let memory = options.memory_mib;
-        let seed = options.seed.wrapping_add(position as u64 * 0x9E37_79B9);
-        let build = |mut spec: Spec, preset: Preset| {
-            spec.network = network(options, preset, &spec);
-            spec.seed = seed;
-            Box::new(SymbolModel::new(spec))
-        };
-        let numbers: Vec<usize> =
-            (0..schema.fields.len()).filter(|i| schema.fields[*i].kind == Kind::Number).take(NUMBERS_MAX).collect();
-        let clocks = if schema.has_gap() { Clocks::COUNT } else { 0 };
-        let records =
-            |code: Code| Spec { numbers: numbers.len(), ..Spec::among_fields(code, true, memory, sides.len(), clocks) };
+        let spec = recipe(schema, position, options);
         let model = match field.kind {
             Kind::Number => {
                 *columns += 1;
                 Model::Number(*columns - 1)
             }
-            Kind::Byte => Model::Bytes(build(Spec::bytes(false, memory), Preset::Bytes)),
-            Kind::Text => Model::Bytes(build(Spec::bytes(true, memory), Preset::Bytes)),
-            Kind::Gap => Model::Gap(build(Spec { rest: EVEN_TICKS, ..records(Code::Byte) }, Preset::Records)),
-            Kind::Category if session => {
-                Model::Category(build(Spec::symbols(true, memory), Preset::Symbols), Vocabulary::default())
-            }
-            Kind::Category => Model::Category(build(records(Code::Arrival), Preset::Records), Vocabulary::default()),
+            Kind::Byte | Kind::Text => Model::Bytes(build(spec)),
+            Kind::Gap => Model::Gap(build(spec)),
+            Kind::Category => Model::Category(build(spec), Vocabulary::default()),
         };
         let sides = match &model {
-            Model::Category(m, _) | Model::Gap(m) if m.spec().sides > 0 => sides,
+            Model::Category(m, _) | Model::Gap(m) if m.spec().sides > 0 => sides_of(schema, position, options),
             _ => Vec::new(),
         };
         let numbers = match &model {
-            Model::Category(m, _) | Model::Gap(m) if m.spec().numbers > 0 => numbers,
+            Model::Category(m, _) | Model::Gap(m) if m.spec().numbers > 0 => numbers_of(schema),
             _ => Vec::new(),
         };
         FieldModel { name: field.name.as_str().into(), among: schema.fields.len(), sides, numbers, model }
@@ -184,10 +162,50 @@ impl FieldModel {
     }
 }
 
+/// Positions of the fields that the field at a position is told of.
+fn sides_of(schema: &Schema, position: usize, options: &Options) -> Vec<usize> {
+    let told = |i: &usize| *i != position && !matches!(schema.fields[*i].kind, Kind::Text | Kind::Byte);
+    let most = if options.has(Part::Sides) { SIDES_MAX } else { 0 };
+    (0..schema.fields.len()).filter(told).take(most).collect()
+}
+
+/// Positions of the number fields whose values symbols are given.
+fn numbers_of(schema: &Schema) -> Vec<usize> {
+    (0..schema.fields.len()).filter(|i| schema.fields[*i].kind == Kind::Number).take(NUMBERS_MAX).collect()
+}
+
+/// The recipe for the field at a position, unless it is a number.
+pub fn recipe(schema: &Schema, position: usize, options: &Options) -> Option<Spec> {
+    let lone = schema.fields.iter().filter(|f| f.kind != Kind::Gap).count() == 1;
+    // the recipe of sessions is for a category by itself; of fields among others, if they are to be told of each other
+    let session = match options.preset {
+        Preset::Auto => lone && schema.fields.len() == 1,
+        preset => preset == Preset::Symbols,
+    };
+    let memory = options.memory_mib;
+    let records = |code: Code| {
+        let clocks = if schema.has_gap() && options.has(Part::Clocks) { Clocks::COUNT } else { 0 };
+        let sides = sides_of(schema, position, options).len();
+        Spec { numbers: numbers_of(schema).len(), ..Spec::among_fields(code, true, memory, sides, clocks) }
+    };
+    let (spec, preset) = match schema.fields[position].kind {
+        Kind::Number => return None,
+        Kind::Byte => (Spec::bytes(false, memory), Preset::Bytes),
+        Kind::Text => (Spec::bytes(true, memory), Preset::Bytes),
+        Kind::Gap => (Spec { rest: EVEN_TICKS, ..records(Code::Byte) }, Preset::Records),
+        Kind::Category if session => (Spec::symbols(true, memory), Preset::Symbols),
+        Kind::Category => (records(Code::Arrival), Preset::Records),
+    };
+    let mut spec = options.reduce(spec);
+    spec.network = network(options, preset, &spec);
+    spec.seed = options.seed.wrapping_add(position as u64 * 0x9E37_79B9);
+    Some(spec)
+}
+
 /// The network that the options and the kind of data call for.
 fn network(options: &Options, preset: Preset, spec: &Spec) -> Option<NetworkSpec> {
     let preset = if options.preset == Preset::Auto { preset } else { options.preset };
-    let hidden = options.network.chosen(preset).hidden()?;
+    let hidden = options.network().chosen(preset).hidden()?;
     let bytes = spec.code == Code::Byte && spec.sides == 0;
     let largest = NetworkSpec {
         layers: 2,

@@ -12,7 +12,7 @@ use crate::{NetworkSize, Options, Report};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use surmise_event::{Code, Event, FieldOutcome, Kind, Limits, Outcome, Record, Refusal, Schema, Value};
-use surmise_number::{Context, NumberKey, NumberModel, NumberOptions};
+use surmise_number::{Context, NumberKey, NumberModel};
 use surmise_state::Persist;
 use surmise_symbol::{SymbolKey, SymbolModel};
 
@@ -141,28 +141,11 @@ impl Learner {
         if let Model::Number(column) = f.model {
             match &mut self.numbers {
                 Some(n) => n.add_column(),
-                None => self.numbers = Some(NumberModel::new(column + 1, self.number_options(), self.options.seed)),
+                None => self.numbers = Some(NumberModel::new(column + 1, self.options.numbers(), self.options.seed)),
             }
         }
         self.fields.push(f);
         self.tally.fields.push(FieldTally::default());
-    }
-
-    pub(crate) fn number_options(&self) -> NumberOptions {
-        let mut o = NumberOptions { horizon: self.options.horizon as usize, ..NumberOptions::default() };
-        match (self.options.network, &mut o.network) {
-            (NetworkSize::Off, n) => *n = None,
-            (size, Some(n)) => {
-                n.engine = self.options.engine;
-                n.hidden = match size {
-                    NetworkSize::Medium => 64,
-                    NetworkSize::Large => 128,
-                    _ => n.hidden,
-                };
-            }
-            (_, None) => {}
-        }
-        o
     }
 
     /// The private state of a new key.
@@ -565,7 +548,7 @@ impl Learner {
                 r.fields.get(target).map_or((0.0, 0.0), |f| (f.regret_bits, f.regret_bound_bits));
             r.experts.retain(|e| e.name.strip_prefix(target.as_str()).is_some_and(|rest| rest.starts_with('/')));
         }
-        if self.options.network == NetworkSize::Off {
+        if self.options.network() == NetworkSize::Off {
             // the number model lists every expert that it may have
             r.experts.retain(|e| e.name != "network" && !e.name.ends_with("/network"));
         }

@@ -15,6 +15,7 @@ mod gap;
 mod keys;
 mod learner;
 mod options;
+mod part;
 mod predict;
 mod report;
 mod tally;
@@ -22,6 +23,7 @@ mod vocabulary;
 
 pub use learner::{Learner, LearnerError};
 pub use options::{NetworkSize, Options, Preset};
+pub use part::{Part, UnknownPart};
 pub use report::{ExpertReport, FieldReport, Report};
 pub use surmise_network::Engine;
 

@@ -1,6 +1,8 @@
 //! What can be chosen about a learner.
 
+use crate::Part;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use surmise_event::{Kind, Schema};
 use surmise_network::Engine;
 
@@ -108,6 +110,8 @@ pub struct Options {
     pub target: Option<String>,
     /// Events ahead whose forecasts of numbers are learnt directly, lead by lead; 0: none, forecasts are rolled.
     pub horizon: u32,
+    /// Parts that are left out, to see what they are worth.
+    pub without: BTreeSet<Part>,
 }
 
 impl NetworkSize {
@@ -135,14 +139,16 @@ impl Options {
     /// What was chosen for a schema, for people: `preset symbols, network small 2x32, memory 64 MiB`.
     pub fn describe(&self, schema: &Schema) -> String {
         let preset = self.preset.chosen(schema);
-        let size = self.network.chosen(preset);
+        let size = self.network().chosen(preset);
         let network = match (size, size.hidden()) {
             (_, None) => "off".to_owned(),
             (NetworkSize::Medium, Some(n)) => format!("medium 2x{n}"),
             (NetworkSize::Large, Some(n)) => format!("large 2x{n}"),
             (_, Some(n)) => format!("small 2x{n}"),
         };
-        format!("preset {}, network {network}, memory {} MiB", preset.name(), self.memory_mib)
+        let parts: Vec<_> = self.without.iter().map(|p| p.name()).collect();
+        let without = if parts.is_empty() { String::new() } else { format!(", without {}", parts.join(", ")) };
+        format!("preset {}, network {network}, memory {} MiB{without}", preset.name(), self.memory_mib)
     }
 }
 
@@ -157,6 +163,7 @@ impl Default for Options {
             seed: 1,
             target: None,
             horizon: 0,
+            without: BTreeSet::new(),
         }
     }
 }

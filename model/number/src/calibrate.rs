@@ -72,11 +72,18 @@ pub(crate) struct Calibrator {
     bins: [[f64; BINS]; MAPS - 1],
     share: Share<MAPS>,
     n: u64,
+    /// Which maps take part.
+    awake: u32,
 }
 
 impl Calibrator {
     pub(crate) fn new() -> Self {
-        Self { bins: [WIDTHS; MAPS - 1], share: Share::new(1e-4), n: 0 }
+        Self { bins: [WIDTHS; MAPS - 1], share: Share::new(1e-4), n: 0, awake: ALL }
+    }
+
+    /// One that corrects nothing.
+    pub(crate) fn plain() -> Self {
+        Self { awake: 1, ..Self::new() }
     }
 
     /// Density of each histogram in each bin.
@@ -86,7 +93,7 @@ impl Calibrator {
 
     /// The corrected mass of a span.
     pub(crate) fn correct(&self, span: Span) -> Corrected {
-        let mut out = Corrected { weights: self.share.weights(ALL), ..Corrected::default() };
+        let mut out = Corrected { weights: self.share.weights(self.awake), ..Corrected::default() };
         let low = span.below.clamp(0.0, 1.0);
         let high = (low + span.mass).min(1.0);
         let first = bin_of(&EDGES, low);
@@ -118,7 +125,7 @@ impl Calibrator {
         if !(c.mass > 0.0 && c.mass.is_finite()) {
             return;
         }
-        self.share.learn(&c.weights, &c.masses, c.mass, ALL);
+        self.share.learn(&c.weights, &c.masses, c.mass, self.awake);
         for (bins, least) in self.bins.iter_mut().zip(RATES) {
             let r = (1.0 / (self.n as f64 + PRIOR)).max(least);
             for (b, p) in bins.iter_mut().zip(&c.parts) {
@@ -130,7 +137,7 @@ impl Calibrator {
 
     /// The corrected distribution's density over each bin of the plain one.
     fn density(&self) -> [f64; BINS] {
-        let w = self.share.weights(ALL);
+        let w = self.share.weights(self.awake);
         std::array::from_fn(|k| w[0] + w[1] * self.slope(0, k) + w[2] * self.slope(1, k))
     }
 

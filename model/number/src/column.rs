@@ -5,6 +5,7 @@ use crate::calibrate::Calibrator;
 use crate::density::{Lanes, LogT, N};
 use crate::experts::*;
 use crate::lattice::Lattice;
+use crate::options::Without;
 use crate::partners::Search;
 use crate::profile::Hours;
 use crate::relations::SHARED;
@@ -96,6 +97,7 @@ impl Siblings {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Column {
+    pub(crate) without: Without,
     pub(crate) units: Units,
     sigma: [Lanes; 2],
     sigma_n: [u32; 2],
@@ -133,6 +135,7 @@ impl Column {
         stack.set_weight(0, OWN, 0.5);
         stack.set_weight(0, ALL, 0.5);
         Self {
+            without: Without::default(),
             units: Units::new(),
             sigma: [[0.0; N]; 2],
             sigma_n: [0; 2],
@@ -158,6 +161,15 @@ impl Column {
             symbols: Symbols::new(if columns > 64 { 256 } else { 1024 }),
             covariance: [0.0, 1e-3],
         }
+    }
+
+    /// A column without some parts.
+    pub(crate) fn leaving_out(mut self, without: Without) -> Self {
+        self.without = without;
+        if without.calibration {
+            self.calibrate = [Calibrator::plain(), Calibrator::plain()];
+        }
+        self
     }
 
     /// Starts again on the relations between columns, for another number of them.

@@ -78,11 +78,12 @@ impl NumberModel {
     pub fn new(columns: usize, options: NumberOptions, seed: u64) -> Self {
         let net = options.network.clone().filter(|_| columns > 0).map(|o| Net::new(columns, o, seed, 0));
         let leads = Leads::new(columns, options.horizon, 0);
+        let without = options.without;
         let mut it = Self {
             leads,
             options,
             seed,
-            columns: (0..columns).map(|j| Column::new(columns, j)).collect(),
+            columns: (0..columns).map(|j| Column::new(columns, j).leaving_out(without)).collect(),
             relations: Relations::new(columns),
             season: Season::default(),
             net,
@@ -101,7 +102,7 @@ impl NumberModel {
     /// starts again, and so does the network when it has no room.
     pub fn add_column(&mut self) {
         let n = self.columns.len() + 1;
-        self.columns.push(Column::new(n, n - 1));
+        self.columns.push(Column::new(n, n - 1).leaving_out(self.options.without));
         for (j, c) in self.columns.iter_mut().enumerate().take(n - 1) {
             c.relate(n, j);
         }

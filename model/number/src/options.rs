@@ -23,6 +23,21 @@ impl Default for NetworkOptions {
     }
 }
 
+/// Parts that a model is made without, to see what they are worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Without {
+    /// The point forecast is the mean of the experts, weighed by their share, instead of a regression on them.
+    pub stack: bool,
+    /// The last value stands for both regressions on the past.
+    pub regressions: bool,
+    /// Nobody puts mass on single values.
+    pub atoms: bool,
+    /// Distributions stay as they are.
+    pub calibration: bool,
+    /// A column knows nothing of its own event.
+    pub conditioning: bool,
+}
+
 /// How a [`NumberModel`](crate::NumberModel) is built.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NumberOptions {
@@ -36,11 +51,13 @@ pub struct NumberOptions {
     /// many keys as fit into 64 MiB, at most 1,024 (24 steps, 7 columns: 215); further keys are rolled until they get their
     /// turn. More than 4,096 steps times columns are rolled all the same.
     pub horizon: usize,
+    /// What is left out.
+    pub without: Without,
 }
 
 impl Default for NumberOptions {
     fn default() -> Self {
-        Self { network: Some(NetworkOptions::default()), season_rows: 2048, horizon: 0 }
+        Self { network: Some(NetworkOptions::default()), season_rows: 2048, horizon: 0, without: Without::default() }
     }
 }
 

@@ -20,6 +20,10 @@ pub(crate) fn given(columns: &[Column], stands: &[Stand], j: usize, symbols: &[u
         x_errors: [0.0; MOST],
         x_values: [0.0; MOST],
     };
+    if c.without.conditioning {
+        g.w = c.share_given.weights(g.awake);
+        return g;
+    }
     let sigma = st.sigma[STACK];
     let least = c.units.least();
     if let Some(s) = &c.siblings {

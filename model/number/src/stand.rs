@@ -65,6 +65,8 @@ pub(crate) struct Stand {
     pub(crate) seen: Seen,
     /// Which of the event's columns it was to be observed.
     pub(crate) turn: u32,
+    /// Whether experts on single values take part.
+    atoms: bool,
     pub(crate) value: f64,
     pub(crate) cell: (f64, f64),
     pub(crate) slot: usize,
@@ -158,6 +160,7 @@ impl Stand {
             },
             seen: Seen::NotYet,
             turn: 0,
+            atoms: true,
             value: f64::NAN,
             cell: (0.0, 0.0),
             slot: 0,
@@ -260,6 +263,9 @@ impl Stand {
         let hour = self.place.map_or(0.0, |p| c.hours.say(p, &self.x_hour));
         mu[OWN] = keep(raw(c.own.predict(0, &self.x_own) + hour));
         mu[ALL] = if all.is_nan() { mu[OWN] } else { keep(raw(all)) };
+        if c.without.regressions {
+            (mu[OWN], mu[ALL]) = (y1, y1);
+        }
         mu[LINE] = keep(2.0 * y1 - k.lag(2));
         self.linear = 0.5 * (mu[OWN] + mu[ALL]);
         mu[NETWORK] = self.linear;
@@ -290,7 +296,11 @@ impl Stand {
             if self.awake >> NETWORK & 1 == 0 {
                 self.x_stack[NETWORK] = 0.0;
             }
-            let y = u.base + u.unit * c.stack.predict(0, &self.x_stack);
+            let y = if c.without.stack {
+                self.average(&c.share[0].weights(self.awake))
+            } else {
+                u.base + u.unit * c.stack.predict(0, &self.x_stack)
+            };
             self.mean = if y.is_finite() { y.clamp(self.low, self.high) } else { self.mu[OWN] };
             self.mu[STACK] = self.mean;
             self.mu[STACK_KEY] = self.mean;
@@ -314,14 +324,24 @@ impl Stand {
         self.last = k.last;
         self.run = (32 - k.run.leading_zeros()).min(7) as usize;
         self.slot_before = if k.last.is_finite() { c.values.find(u, k.last) } else { usize::MAX };
+        self.atoms = !c.without.atoms;
         self.lattice = c.lattice.awake();
         let a = self.atoms_awake();
         self.w_marginal = c.share_marginal.weights(a);
         self.w_outer = c.share_outer.weights(a);
     }
 
+    /// The mean of what the stack is made of, by weights of the mixture.
+    fn average(&self, w: &Lanes) -> f64 {
+        let (sum, total) = (0..STACK).fold((0.0, 0.0), |(s, t), i| (s + w[i] * self.mu[i], t + w[i]));
+        sum / total
+    }
+
     /// Which of the experts on single values have something to say.
     pub(crate) fn atoms_awake(&self) -> u32 {
+        if !self.atoms {
+            return 1;
+        }
         1 | 1 << FREQUENT
             | u32::from(self.lattice) << LATTICE
             | if self.last.is_finite() { 1 << REPEAT | 1 << FOLLOWING | 1 << STEP } else { 0 }

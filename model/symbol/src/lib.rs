@@ -36,4 +36,4 @@ pub use key::SymbolKey;
 pub use model::{Given, SymbolModel};
 pub use numbers::NUMBERS_MAX;
 pub use query::Probe;
-pub use spec::{Layout, NetworkSpec, Spec};
+pub use spec::{Layout, NetworkSpec, Spec, Without};

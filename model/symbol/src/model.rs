@@ -141,7 +141,10 @@ impl SymbolModel {
                 0
             }),
             maps,
-            matches: [MatchModel::new(0, 4, spec.match_entries), MatchModel::new(1, 8, spec.match_entries)],
+            matches: [(0, 4), (1, 8)].map(|(which, minimum)| {
+                let minimum = if spec.without.matches { usize::MAX } else { minimum };
+                MatchModel::new(which, minimum, spec.match_entries)
+            }),
             recency: Recency::default(),
             finals: std::array::from_fn(|_| FinalMixer::new(sets.len())),
             sets,

@@ -37,6 +37,22 @@ pub struct NetworkSpec {
     pub engine: Engine,
 }
 
+/// Parts that a model is made without, to see what they are worth. Contexts and the network are left out by the recipe
+/// itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Without {
+    /// The match models never find a match.
+    pub matches: bool,
+    /// Mapped histories and their chain give nothing to the mixer.
+    pub histories: bool,
+    /// All mixer sets select by the node, as the first one does.
+    pub weight_sets: bool,
+    /// So do all final mixers.
+    pub final_mixers: bool,
+    /// The answer is the final mixers' own.
+    pub maps: bool,
+}
+
 /// Everything that is fixed about a symbol model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
@@ -72,6 +88,8 @@ pub struct Spec {
     pub network: Option<NetworkSpec>,
     /// Bytes that a network and a challenger on trial beside it may take together; 0: no challengers.
     pub network_bytes: usize,
+    /// What is left out.
+    pub without: Without,
     /// Bytes that the learners of numbers may take.
     pub numbers_bytes: usize,
     /// After so many times one symbol in a row the model rests; `u64::MAX`: never.
@@ -180,6 +198,7 @@ impl Spec {
             follower_pairs: floor(m / 64 / 2).min(1 << 16),
             network: None,
             network_bytes: m / 4,
+            without: Without::default(),
             seed: 1,
         }
     }

@@ -6,8 +6,8 @@ use crate::context::mix;
 use crate::model::{SymbolModel, Work};
 use crate::network::LOGIT_MAX;
 use crate::node::{
-    BIAS, CONFIDENCE, DIRECT, Decision, Front, NET, NUMBERS, OTHER, Place, RECENT_RANK, RECENT_SIDES, Tables, count,
-    expected_bit,
+    BIAS, CHAIN, CONFIDENCE, DIRECT, Decision, Front, HISTORY, NET, NUMBERS, OTHER, Place, RECENT_RANK, RECENT_SIDES,
+    SETS, Tables, count, expected_bit,
 };
 use crate::share::{EXPERTS_MAX, Nibble};
 use surmise_lanes::{LANES, kernels, sigmoid, stretch};
@@ -86,6 +86,9 @@ impl SymbolModel {
             d.direct[i] = ((s & 0xffff) as i32 as f32 + 0.5) * (1.0 / 65536.0);
         }
         self.maps.read::<FMA>(lanes, d);
+        if self.spec.without.histories {
+            (d.inputs[HISTORY], d.inputs[CHAIN]) = ([0.0; LANES], [0.0; LANES]);
+        }
         let mut confidence = [0f32; LANES];
         for i in 0..LANES {
             confidence[i] = t.confidence[d.counts[i] as usize];
@@ -145,7 +148,8 @@ impl SymbolModel {
         let (a0, p0) = self.refine[0].refine(d.finals[0], d.stretched);
         let (a1, p1) = self.refine[1].refine(hash, d.stretched);
         d.places = [p0, p1];
-        let mixed = 0.3 * sigmoid::<FMA>(d.stretched) + 0.35 * (a0 + a1);
+        let mixed = sigmoid::<FMA>(d.stretched);
+        let mixed = if self.spec.without.maps { mixed } else { 0.3 * mixed + 0.35 * (a0 + a1) };
         self.fill_experts::<FMA>(d, &confidence, mixed);
         outer.mix::<FMA>(&d.experts)
     }
@@ -236,6 +240,12 @@ impl SymbolModel {
             *s &= self.spec.mixer_rows as u32 - 1;
         }
         d.finals = [node, m, front.last[0] & 255];
+        if self.spec.without.weight_sets {
+            d.selected = [d.selected[0]; SETS];
+        }
+        if self.spec.without.final_mixers {
+            d.finals = [node; 3];
+        }
     }
 
     /// Learns the bit that came at a place.

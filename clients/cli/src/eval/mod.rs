@@ -1,5 +1,6 @@
 //! `surmise eval`: a folder of recordings as a table, with simple predictors beside the learner.
 
+mod ablate;
 mod progress;
 mod table;
 
@@ -8,11 +9,11 @@ use crate::exit::{Exit, Failure};
 use crate::learner::LearnerArgs;
 use crate::paint::{Paint, say};
 use clap::Args;
-use progress::Progress;
+use progress::{Done, Progress};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use surmise_learner::Options;
+use surmise_learner::{Options, Part};
 use surmise_replay::{Evaluated, Manifest, ManifestError, ReplayError, SourceError, Stream, StreamFault};
 use surmise_replay::{evaluate, find_streams};
 
@@ -31,6 +32,9 @@ pub(crate) struct EvalArgs {
     /// Streams that are evaluated at once. More than one makes speeds those of a busy machine.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: u16,
+    /// What each part of the predictor is worth: replay each stream once without each of these parts, or of all.
+    #[arg(long, value_name = "PART,…", num_args = 0..=1, value_delimiter = ',')]
+    ablate: Option<Vec<Part>>,
     /// Print the table as Markdown.
     #[arg(long)]
     markdown: bool,
@@ -45,6 +49,8 @@ Examples:
   surmise eval data --only shakespeare          one row of it
   surmise eval data --set network=off           the same without networks
   surmise eval data --markdown > results.md
+  surmise eval data --ablate                    what each part of the predictor is worth
+  surmise eval data --ablate words,matches      what these two are
   surmise eval data --output json | jq '.streams[] | {title, measures}'
 
 Every file of the folder is a stream: a fresh learner goes over it once, scoring each event before it learns it, and so
@@ -108,7 +114,12 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<(), Failure> {
     }
     let streams = streams(&args)?;
     let progress = Progress::new(streams.len(), global.json());
-    let found = evaluate_all(&streams, usize::from(args.jobs), &options, &progress);
+    let jobs = usize::from(args.jobs);
+    if let Some(parts) = &args.ablate {
+        return ablate::run(global, &args, &streams, &options, parts, &progress);
+    }
+    let one = |s: &Stream| evaluate(s, &options, |stage| progress.tell(&s.title, stage));
+    let found = for_all(&streams, jobs, &progress, one);
     let (mut done, mut faults) = (Vec::new(), Vec::new());
     for result in found {
         match result {
@@ -129,6 +140,11 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<(), Failure> {
     } else {
         table::text(&done, Paint::stdout()).iter().try_for_each(|l| say(l))?;
     }
+    ended(faults)
+}
+
+/// The exit that faults ask for, which have been told of.
+fn ended(faults: Vec<StreamFault>) -> Result<(), Failure> {
     let many = faults.len();
     match faults.into_iter().next() {
         None => Ok(()),
@@ -172,25 +188,25 @@ fn streams(args: &EvalArgs) -> Result<Vec<Stream>, Failure> {
     Ok(streams)
 }
 
-/// Evaluates streams, some at once, and gives the results in their order.
-fn evaluate_all(
+/// Does the same with all streams, with some at once, and gives the results in their order.
+fn for_all<T: Done + Send>(
     streams: &[Stream],
     jobs: usize,
-    options: &Options,
     progress: &Progress,
-) -> Vec<Result<Evaluated, StreamFault>> {
+    one: impl Fn(&Stream) -> Result<T, StreamFault> + Sync,
+) -> Vec<Result<T, StreamFault>> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut mine = Vec::new();
         loop {
             let i = next.fetch_add(1, Ordering::Relaxed);
             let Some(stream) = streams.get(i) else { return mine };
-            let result = evaluate(stream, options, |stage| progress.tell(&stream.title, stage));
+            let result = one(stream);
             progress.done(&stream.title, &result);
             mine.push((i, result));
         }
     };
-    let mut all: Vec<(usize, Result<Evaluated, StreamFault>)> = std::thread::scope(|s| {
+    let mut all: Vec<(usize, Result<T, StreamFault>)> = std::thread::scope(|s| {
         let workers: Vec<_> = (0..jobs.min(streams.len())).map(|_| s.spawn(work)).collect();
         workers.into_iter().flat_map(|w| w.join().unwrap_or_else(|p| std::panic::resume_unwind(p))).collect()
     });

@@ -5,7 +5,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use surmise_replay::{Evaluated, Stage, StreamFault};
+use surmise_learner::Part;
+use surmise_replay::{Ablation, Evaluated, Stage, StreamFault};
 
 /// A line that moves where there is a terminal, and a line for every stream that is done.
 pub(crate) struct Progress {
@@ -39,6 +40,17 @@ impl Progress {
             Stage::Replay(p) => (p, "not scored yet".into()),
             Stage::Baselines(p) => (p, "baselines".into()),
         };
+        self.show(title, p, &what);
+    }
+
+    /// How far a replay without a part has come.
+    pub(crate) fn tell_without(&self, title: &str, part: Option<Part>, p: &surmise_replay::Progress) {
+        if !self.bar.is_hidden() {
+            self.show(title, p, &part.map_or("whole".into(), |p| format!("without {p}")));
+        }
+    }
+
+    fn show(&self, title: &str, p: &surmise_replay::Progress, what: &str) {
         let share = p.bytes_total.filter(|t| *t > 0).map_or(String::new(), |t| format!("{} %  ", 100 * p.bytes / t));
         let done = self.done.load(Ordering::Relaxed);
         let total = self.total;
@@ -46,20 +58,43 @@ impl Progress {
     }
 
     /// A stream is done.
-    pub(crate) fn done(&self, title: &str, result: &Result<Evaluated, StreamFault>) {
+    pub(crate) fn done<T: Done>(&self, title: &str, result: &Result<T, StreamFault>) {
         let number = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         let (total, seconds) = (self.total, self.began.elapsed().as_secs());
         let line = |text: String| self.bar.suspend(|| eprintln!("[{number}/{total}, {seconds} s] {title}: {text}"));
         match result {
             Ok(e) => {
-                line(format!("{} events, {:.4} bits each", count(e.events), e.bits_per_event));
-                e.faults.iter().for_each(|f| self.bar.suspend(|| eprintln!("surmise: {}", told(f))));
+                line(e.told());
+                e.faults().iter().for_each(|f| self.bar.suspend(|| eprintln!("surmise: {}", told(f))));
             }
             Err(f) => {
                 line("failed".into());
                 self.bar.suspend(|| eprintln!("surmise: {}", told(f)));
             }
         }
+    }
+}
+
+/// What is told of a stream that is done.
+pub(crate) trait Done {
+    fn told(&self) -> String;
+    fn faults(&self) -> &[StreamFault] {
+        &[]
+    }
+}
+
+impl Done for Evaluated {
+    fn told(&self) -> String {
+        format!("{} events, {:.4} bits each", count(self.events), self.bits_per_event)
+    }
+    fn faults(&self) -> &[StreamFault] {
+        &self.faults
+    }
+}
+
+impl Done for Ablation {
+    fn told(&self) -> String {
+        format!("{} events, without each of {} parts", count(self.events), self.without.len())
     }
 }
 

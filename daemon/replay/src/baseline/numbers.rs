@@ -11,6 +11,8 @@ use lru::LruCache;
 const NAMES: [&str; 5] = ["persistence", "seasonal", "moving average", "Holt", "linear RLS"];
 /// Forgetting of the regression.
 const FORGET: f64 = 0.9999;
+/// Rows after which scales are no longer guesses; rows before would be learnt in units that soon mean something else.
+const SETTLED: u64 = 24;
 
 /// Squared and absolute errors of one forecast of one column.
 #[derive(Clone, Copy, Default)]
@@ -110,6 +112,7 @@ impl Numbers {
         }
         if let Some((_, rls)) = &mut self.rls
             && k.past.back(1).is_some()
+            && self.scales.settled(SETTLED)
         {
             let changes: Vec<f64> = (0..row.len())
                 .map(|c| (row[c] - last[c]) / self.scales.deviation(c))

@@ -53,6 +53,11 @@ impl Scales {
         if d > 1e-12 * self.mean[c].abs() && d > 0.0 { d } else { 1.0 }
     }
 
+    /// Whether any column has come so often.
+    pub(crate) fn settled(&self, rows: u64) -> bool {
+        self.count.iter().any(|n| *n >= rows as f64)
+    }
+
     pub(crate) fn standard(&self, c: usize, x: f64) -> f64 {
         if self.count[c] > 0.0 && x.is_finite() { (x - self.mean[c]) / self.deviation(c) } else { 0.0 }
     }

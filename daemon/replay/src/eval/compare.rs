@@ -40,7 +40,7 @@ fn of(scores: &[Score], measure: Measure) -> Vec<Score> {
 }
 
 /// The mean over number fields.
-fn mean(r: &ReplayResult, value: impl Fn(&FieldResult) -> Option<f64>) -> Option<f64> {
+pub(crate) fn mean(r: &ReplayResult, value: impl Fn(&FieldResult) -> Option<f64>) -> Option<f64> {
     let all: Vec<f64> = r.fields.values().filter_map(value).collect();
     (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
 }

@@ -111,17 +111,26 @@ pub fn evaluate(stream: &Stream, learner: &Options, mut tell: impl FnMut(Stage<'
     joined(stream, parts, labels.as_ref(), faults)
 }
 
-fn fault(file: &Path, error: ReplayError) -> StreamFault {
+pub(super) fn fault(file: &Path, error: ReplayError) -> StreamFault {
     StreamFault { file: file.display().to_string(), error }
 }
 
-fn part(
+/// A recording that was replayed as its stream's task says.
+pub(super) struct Learnt {
+    pub(super) result: ReplayResult,
+    source: SourceOptions,
+    options: ReplayOptions,
+    cpu_seconds: f64,
+}
+
+/// Replays one recording with a fresh learner.
+pub(super) fn learnt(
     stream: &Stream,
     file: &Path,
     learner: &Options,
     anomalies: bool,
-    tell: &mut impl FnMut(Stage<'_>),
-) -> Result<Part, ReplayError> {
+    tell: impl FnMut(&Progress),
+) -> Result<Learnt, ReplayError> {
     let task = &stream.task;
     let source = SourceOptions {
         files: vec![file.into()],
@@ -148,9 +157,21 @@ fn part(
         return Err(SourceError::Usage(format!("{}: the target {t:?} is not a field", file.display())).into());
     }
     let began = thread_seconds();
-    let result = replay(opened, &options, |p| tell(Stage::Replay(p)))?;
+    let result = replay(opened, &options, tell)?;
     let cpu_seconds = thread_seconds() - began;
     options.learner = result.options.clone();
+    Ok(Learnt { result, source, options, cpu_seconds })
+}
+
+fn part(
+    stream: &Stream,
+    file: &Path,
+    learner: &Options,
+    anomalies: bool,
+    tell: &mut impl FnMut(Stage<'_>),
+) -> Result<Part, ReplayError> {
+    let Learnt { result, source, options, cpu_seconds } =
+        learnt(stream, file, learner, anomalies, |p| tell(Stage::Replay(p)))?;
     let beside = baselines(Source::open(&source)?, &options, |p| tell(Stage::Baselines(p)))?;
     let measures = compare(&result, &beside);
     Ok(Part { file: file.display().to_string(), result, cpu_seconds, measures, rows: beside.rows })
