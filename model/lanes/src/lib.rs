@@ -212,6 +212,19 @@ pub fn add_scaled<const FMA: bool, const N: usize>(w: &mut [Block; N], x: &[Bloc
     }
 }
 
+/// Asks the processor for a value ahead of its use.
+#[inline(always)]
+pub fn prefetch<T>(p: &T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch of a valid reference has no effect that a program can see.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch(std::ptr::from_ref(p).cast(), _MM_HINT_T0);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = p;
+}
+
 /// Compiles each function for every kernel and picks one at run time.
 ///
 /// A body sees the constant `FMA` and hands it to the functions of this crate. Other functions that it calls must be

@@ -55,6 +55,18 @@ impl TreeHead {
         self.nodes.len()
     }
 
+    /// Asks the processor for a node's weights ahead of their use.
+    #[inline(always)]
+    pub fn prefetch(&self, node: u32) {
+        let at = (node as usize & (self.nodes_max - 1)) * self.width;
+        if let (Some(w), Some(v)) = (self.w.get(at..at + self.width), self.v.get(at..at + self.width)) {
+            for i in (0..self.width).step_by(16) {
+                surmise_lanes::prefetch(&w[i]);
+                surmise_lanes::prefetch(&v[i]);
+            }
+        }
+    }
+
     /// ln(p / (1 - p)) of the bit at a node.
     #[inline]
     pub fn logit(&self, node: u32, y: &[f32]) -> f32 {

@@ -3,8 +3,7 @@
 //! Mahoney, "Adaptive Weighing of Context Models for Lossless Data Compression" (2005), and its successors. Rows of
 //! weights appear when they are first learnt, so that a quiet stream stays small.
 
-use crate::tables::prefetch;
-use surmise_lanes::{Block, LANES, add_scaled, dot, madd};
+use surmise_lanes::{Block, LANES, add_scaled, dot, madd, prefetch};
 use surmise_state::{Persist, State, StateError};
 
 /// Blocks of inputs: probabilities, histories, the ISSE chain, confidences, and everything else.
@@ -18,12 +17,17 @@ const RATE_MIN: f32 = 0.001;
 /// One weight per input.
 pub type Row = [Block; GROUPS];
 
+/// A row of weights on cache lines of its own.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Weights(Row);
+
 /// Weights by a selecting context.
 #[derive(Clone)]
 pub struct WeightSet {
     /// Row of each context; 0 is the initial row that all start from.
     index: Vec<u32>,
-    rows: Vec<Row>,
+    rows: Vec<Weights>,
     /// What each row has learnt from: 8 e² + .2 for every error e.
     learnt: Vec<f32>,
 }
@@ -31,22 +35,28 @@ pub struct WeightSet {
 impl WeightSet {
     /// A set for `contexts` contexts that all start from `initial`.
     pub fn new(contexts: usize, initial: Row) -> Self {
-        WeightSet { index: vec![0; contexts], rows: vec![initial], learnt: vec![0.0] }
+        WeightSet { index: vec![0; contexts], rows: vec![Weights(initial)], learnt: vec![0.0] }
     }
 
     /// The mixed prediction in the stretched domain.
     #[inline(always)]
     pub fn dot<const FMA: bool>(&self, context: u32, inputs: &Row) -> f32 {
-        dot::<FMA, GROUPS>(&self.rows[self.index[context as usize] as usize], inputs)
+        dot::<FMA, GROUPS>(&self.rows[self.index[context as usize] as usize].0, inputs)
     }
 
-    /// Moves the weights along the levelled inputs against an error (bit − probability).
+    /// Asks the processor for a context's row ahead of its use.
+    #[inline(always)]
+    pub fn prefetch(&self, context: u32) {
+        self.rows[self.index[context as usize] as usize].0.iter().for_each(prefetch);
+    }
+
+    /// Moves the weights along the levelled inputs against an error (bit − probability); returns the row.
     ///
     /// A row's rate falls with the squared errors that it has seen rather than with the stream's length: a row that is
     /// met for the first time late still learns fast, and one that is seldom wrong keeps its rate for when it is. The
     /// floor keeps every row able to follow.
     #[inline(always)]
-    pub fn learn<const FMA: bool>(&mut self, context: u32, levelled: &Row, error: f32) {
+    pub fn learn<const FMA: bool>(&mut self, context: u32, levelled: &Row, error: f32) -> &mut Row {
         let slot = &mut self.index[context as usize];
         if *slot == 0 {
             *slot = self.rows.len() as u32;
@@ -56,7 +66,9 @@ impl WeightSet {
         let n = &mut self.learnt[*slot as usize];
         *n = madd::<FMA>(8.0 * error, error, *n + 0.2).min(1e6);
         let rate = RATE_MIN + RATE_FIRST / madd::<FMA>(0.002, *n, 1.0);
-        add_scaled::<FMA, GROUPS>(&mut self.rows[*slot as usize], levelled, error * rate);
+        let row = &mut self.rows[*slot as usize].0;
+        add_scaled::<FMA, GROUPS>(row, levelled, error * rate);
+        row
     }
 }
 
@@ -65,13 +77,13 @@ impl Persist for WeightSet {
         s.u32s_fixed("mixer index", &mut self.index)?;
         let n = s.begin("mixer rows", self.rows.len(), std::mem::size_of::<Row>())?;
         if s.is_reading() {
-            self.rows.resize(n, [[0.0; LANES]; GROUPS]);
+            self.rows.resize(n, Weights([[0.0; LANES]; GROUPS]));
             self.learnt.resize(n, 0.0);
         }
         if self.index.iter().any(|i| *i as usize >= self.rows.len()) {
             return Err(StateError::Invalid("mixer index"));
         }
-        self.rows.iter_mut().flatten().try_for_each(|b| s.f32s_fixed("mixer row", b))?;
+        self.rows.iter_mut().flat_map(|r| &mut r.0).try_for_each(|b| s.f32s_fixed("mixer row", b))?;
         s.f32s_fixed("mixer learnt", &mut self.learnt)
     }
 }

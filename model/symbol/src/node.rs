@@ -130,60 +130,63 @@ pub struct Decision {
 /// Maps from bit histories to probabilities, and the chain that refines them context by context.
 #[derive(Clone)]
 pub struct Maps {
-    /// Probability by lane and history.
-    pub probability: Vec<f32>,
-    rate: Vec<f32>,
-    /// The chain's two weights by lane and history: how much of the prediction so far, how much to add.
-    chain_keep: Vec<f32>,
-    chain_add: Vec<f32>,
+    /// By lane and history.
+    entries: Vec<Entry>,
+}
+
+/// What is known of a history in a lane, together as it is read together.
+#[derive(Clone, Copy)]
+#[repr(align(16))]
+struct Entry {
+    probability: f32,
+    rate: f32,
+    /// The chain's two weights: how much of the prediction so far, how much to add.
+    keep: f32,
+    add: f32,
 }
 
 const MAP_RATE_MIN: f32 = 0.005;
 const CHAIN_RATE: f32 = 0.002;
+/// The chain's predictions stay within ± this.
+const CHAIN_MAX: f32 = 10.0;
+/// Bound of a chain's weight on the prediction so far: sixteen of them in a row stay finite.
+const KEEP_MAX: f32 = 4.0;
 
 impl Maps {
     /// For lanes whose statistics are counts (whose history is the last bits) or bit histories.
     pub fn new(is_counts: impl Fn(usize) -> bool) -> Self {
         let t = BitHistory::get();
-        let mut m = Maps {
-            probability: vec![0.5; 4096],
-            rate: vec![0.01; 4096],
-            chain_keep: vec![0.9; 4096],
-            chain_add: vec![0.0; 4096],
+        let entry = |lane: usize, h: usize| {
+            let (n0, n1) = if is_counts(lane) {
+                let bits = if h == 0 { 0 } else { h.ilog2() as usize };
+                let ones = (0..bits).filter(|q| h >> q & 1 == 1).count();
+                ((bits - ones) as f32, ones as f32)
+            } else {
+                (f32::from(t.counts[h][0]), f32::from(t.counts[h][1]))
+            };
+            let probability = (n1 + 0.4) / (n0 + n1 + 0.8);
+            Entry { probability, rate: 0.01, keep: 0.9, add: 0.1 * stretch::<false>(probability) }
         };
-        for lane in 0..LANES {
-            for h in 0..256usize {
-                let (n0, n1) = if is_counts(lane) {
-                    let bits = if h == 0 { 0 } else { h.ilog2() as usize };
-                    let ones = (0..bits).filter(|q| h >> q & 1 == 1).count();
-                    ((bits - ones) as f32, ones as f32)
-                } else {
-                    (f32::from(t.counts[h][0]), f32::from(t.counts[h][1]))
-                };
-                let p = (n1 + 0.4) / (n0 + n1 + 0.8);
-                m.probability[lane * 256 + h] = p;
-                m.chain_add[lane * 256 + h] = 0.1 * stretch::<false>(p);
-            }
-        }
-        m
+        Maps { entries: (0..LANES * 256).map(|k| entry(k / 256, k % 256)).collect() }
     }
 
     /// Fills the history and chain inputs of a decision.
     #[inline(always)]
     pub fn read<const FMA: bool>(&self, lanes: usize, d: &mut Decision) {
-        for i in 0..LANES {
-            d.history[i] = self.probability[d.maps[i] as usize & 4095];
-        }
+        let entries: &[Entry; 4096] = self.entries.as_slice().try_into().expect("a map has 256 entries a lane");
+        // without a clamp or a branch on the way, as every lane waits for the one before
         let mut y = 0f32;
         for i in 0..lanes {
-            let k = d.maps[i] as usize & 4095;
+            let e = &entries[d.maps[i] as usize & 4095];
+            d.history[i] = e.probability;
             d.chain_in[i] = y;
-            if d.seen[i] != 0.0 {
-                y = madd::<FMA>(self.chain_keep[k], y, self.chain_add[k]).clamp(-10.0, 10.0);
-            }
+            let next = madd::<FMA>(e.keep, y, e.add);
+            y = if d.seen[i] != 0.0 { next } else { y };
             d.chain_out[i] = y;
         }
         for i in 0..LANES {
+            d.chain_in[i] = d.chain_in[i].clamp(-CHAIN_MAX, CHAIN_MAX);
+            d.chain_out[i] = d.chain_out[i].clamp(-CHAIN_MAX, CHAIN_MAX);
             d.inputs[HISTORY][i] = stretch::<FMA>(d.history[i]) * d.seen[i];
         }
         d.inputs[CHAIN] = d.chain_out;
@@ -192,13 +195,14 @@ impl Maps {
     /// Learns the bit that came.
     #[inline(always)]
     pub fn learn<const FMA: bool>(&mut self, lanes: usize, d: &Decision, bit: f32) {
+        let entries: &mut [Entry; 4096] = self.entries.as_mut_slice().try_into().expect("a map has 256 entries a lane");
         let (mut error, mut rate, mut slower) = ([0f32; LANES], [0f32; LANES], [0f32; LANES]);
         for i in 0..LANES {
             error[i] = (bit - sigmoid::<FMA>(d.chain_out[i])) * CHAIN_RATE;
         }
         // a loop of its own, as gathering in it would keep the one above from being vectorised
         for i in 0..LANES {
-            rate[i] = self.rate[d.maps[i] as usize & 4095];
+            rate[i] = entries[d.maps[i] as usize & 4095].rate;
         }
         for i in 0..LANES {
             slower[i] = (rate[i] / (rate[i] + 1.0)).max(MAP_RATE_MIN);
@@ -207,21 +211,26 @@ impl Maps {
             if d.seen[i] == 0.0 {
                 continue;
             }
-            let k = d.maps[i] as usize & 4095;
-            self.probability[k] = madd::<FMA>(rate[i], bit - d.history[i], d.history[i]);
-            self.rate[k] = slower[i];
-            self.chain_keep[k] = madd::<FMA>(error[i], d.chain_in[i], self.chain_keep[k]);
-            self.chain_add[k] += error[i];
+            let e = &mut entries[d.maps[i] as usize & 4095];
+            *e = Entry {
+                probability: madd::<FMA>(rate[i], bit - d.history[i], d.history[i]),
+                rate: slower[i],
+                keep: madd::<FMA>(error[i], d.chain_in[i], e.keep).clamp(-KEEP_MAX, KEEP_MAX),
+                add: e.add + error[i],
+            };
         }
     }
 }
 
 impl Persist for Maps {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        s.f32s_fixed("map probability", &mut self.probability)?;
-        s.f32s_fixed("map rate", &mut self.rate)?;
-        s.f32s_fixed("chain keep", &mut self.chain_keep)?;
-        s.f32s_fixed("chain add", &mut self.chain_add)
+        for e in &mut self.entries {
+            let mut x = [e.probability, e.rate, e.keep, e.add];
+            s.f32s_fixed("map entry", &mut x)?;
+            let [probability, rate, keep, add] = x;
+            *e = Entry { probability, rate, keep: keep.clamp(-KEEP_MAX, KEEP_MAX), add };
+        }
+        Ok(())
     }
 }
 
@@ -305,4 +314,44 @@ pub fn initial_row(lanes: usize, recency: bool, network: bool, numbers: bool) ->
         r[OTHER][RECENT_RANK] = 0.12;
     }
     r
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever weights a checkpoint brings, the chain stays finite and within its bounds, learning included.
+    #[test]
+    fn the_chain_stays_within_its_bounds() {
+        let mut maps = Maps::new(|_| true);
+        maps.entries.fill(Entry { probability: 0.5, rate: 0.01, keep: KEEP_MAX, add: CHAIN_MAX });
+        let mut d = Decision { seen: [1.0; LANES], ..Decision::default() };
+        for i in 0..LANES {
+            d.maps[i] = (i * 256) as u32;
+        }
+        for t in 0..2000 {
+            maps.read::<false>(LANES, &mut d);
+            let within = |x: &f32| x.abs() <= CHAIN_MAX;
+            assert!(d.chain_in.iter().all(within) && d.chain_out.iter().all(within), "{t}");
+            maps.learn::<false>(LANES, &d, if t % 3 == 0 { 1.0 } else { 0.0 });
+        }
+        assert!(maps.entries.iter().all(|e| e.keep.abs() <= KEEP_MAX && e.add.is_finite()));
+    }
+
+    /// A lane whose context was never seen hands the chain on as it is.
+    #[test]
+    fn unseen_lanes_hand_the_chain_on() {
+        let maps = Maps::new(|_| true);
+        let mut d = Decision::default();
+        for i in 0..LANES {
+            d.maps[i] = (i * 256 + 3) as u32;
+            d.seen[i] = if i % 2 == 0 { 1.0 } else { 0.0 };
+        }
+        maps.read::<false>(LANES, &mut d);
+        for i in (1..LANES).step_by(2) {
+            assert_eq!(d.chain_out[i], d.chain_out[i - 1]);
+            assert_eq!(d.inputs[HISTORY][i], 0.0);
+        }
+        assert!(d.chain_out[2] != d.chain_out[0]);
+    }
 }

@@ -6,6 +6,7 @@
 //! least used of four lines gives way.
 
 use crate::bits::BitHistory;
+use surmise_lanes::prefetch;
 use surmise_state::{Persist, State, StateError};
 
 /// No line: the context was never seen.
@@ -280,19 +281,6 @@ impl Persist for HistoryTable {
         self.rows.iter_mut().flat_map(|r| &mut r.0).try_for_each(|l| s.u8s_fixed("history line", l))?;
         s.u32s_fixed("history hashes", &mut self.hashes)
     }
-}
-
-/// Asks the processor for a value ahead of its use.
-#[inline(always)]
-pub fn prefetch<T>(p: &T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch of a valid reference has no effect that a program can see.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch(std::ptr::from_ref(p).cast(), _MM_HINT_T0);
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = p;
 }
 
 #[cfg(test)]

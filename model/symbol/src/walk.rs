@@ -15,9 +15,21 @@ use surmise_lanes::{LANES, kernels, sigmoid, stretch};
 /// Probabilities stay this far from 0 and 1.
 const PROBABILITY_MIN: f32 = 1.0 / 65536.0;
 
+/// What erred by no more than this is left as it is: most decisions of a routine stream are settled, and learning more
+/// from them costs time and, where it drives weights on without end, bits.
+const SETTLED: f32 = 1.0 / 256.0;
+
 impl SymbolModel {
     /// Asks the processor for the lines of a symbol's first nibbles while there is other work to do.
     pub(crate) fn prefetch(&self, front: &Front, path: &Path) {
+        let rows = self.spec.mixer_rows as u32 - 1;
+        self.sets[2].prefetch(front.last[0] & 255 & rows);
+        self.sets[3].prefetch(front.last[1] & 255 & rows);
+        if self.spec.code == Code::Byte && self.spec.sides == 0 {
+            let base = if self.network.is_some() { 6 } else { 5 };
+            self.sets[base].prefetch(front.kinds & rows);
+            self.sets[base + 1].prefetch(front.place & rows);
+        }
         let mut prefix = 0;
         for depth in 0..(path.len as usize).min(2) {
             for i in 0..self.lanes {
@@ -25,6 +37,30 @@ impl SymbolModel {
                 if self.counted >> i & 1 == 1 { self.counts.prefetch(k) } else { self.histories.prefetch(k) }
             }
             prefix = prefix << 4 | u32::from(path.nibbles[depth]);
+        }
+    }
+
+    /// Asks the processor for the weights of the node that comes next in the nibble.
+    #[inline(always)]
+    fn prefetch_node(&self, at: &Place, bit: u32) {
+        if at.shift > 0 {
+            let next = Place { node: at.node * 2 + bit, ..*at };
+            let node = self.node_context(&next) & (self.spec.mixer_rows as u32 - 1);
+            self.sets[0].prefetch(node);
+            if let Some(n) = &self.network {
+                n.head.prefetch(self.spec.code.node(next.depth, next.prefix, next.node));
+                self.counts_set.prefetch(node);
+            }
+        }
+    }
+
+    /// The selecting context of a node.
+    #[inline(always)]
+    fn node_context(&self, at: &Place) -> u32 {
+        match self.spec.code {
+            Code::Byte if at.depth == 0 => at.node,
+            Code::Byte => (16 + at.prefix * 15 + at.node - 1) & 255,
+            Code::Arrival => (at.depth as u32 * 16 + at.node) & 255,
         }
     }
 
@@ -166,12 +202,8 @@ impl SymbolModel {
         }
         let mut n = self.orders;
         if self.network.is_some() {
-            let other = d.inputs[OTHER];
-            for k in [NET, NUMBERS, NUMBERS + 1] {
-                d.inputs[OTHER][k] = 0.0;
-            }
+            // its weights for what does not count are zero
             d.counts_only = self.counts_set.dot::<FMA>(d.selected[0], &d.inputs).clamp(-15.0, 15.0);
-            d.inputs[OTHER] = other;
             d.experts[n] = clip(sigmoid::<FMA>(d.counts_only));
             d.experts[n + 1] = clip(sigmoid::<FMA>(d.network));
             n += 2;
@@ -193,11 +225,7 @@ impl SymbolModel {
             ones += u32::from(s && d.direct[i] > 0.9155);
             zeros += u32::from(s && d.direct[i] < 0.0845);
         }
-        let node = match self.spec.code {
-            Code::Byte if at.depth == 0 => at.node,
-            Code::Byte => (16 + at.prefix * 15 + at.node - 1) & 255,
-            Code::Arrival => (at.depth as u32 * 16 + at.node) & 255,
-        };
+        let node = self.node_context(at);
         let matched = if length > 0 { (1 + length / 3).min(15) } else { 0 };
         let m = matched * 16 + seen.min(15);
         let fourth = if self.spec.recency {
@@ -255,28 +283,39 @@ impl SymbolModel {
         let levelled = self.levels.level::<FMA>(&d.inputs);
         if let Some(n) = &mut self.network {
             let error = sigmoid::<FMA>(d.network) - y;
-            let (features, gradient) = n.core.features_and_gradient();
-            n.head.learn(at.number, error, features, gradient);
-            let mut inputs = levelled;
-            for k in [NET, NUMBERS, NUMBERS + 1] {
-                inputs[OTHER][k] = 0.0;
+            if error.abs() > SETTLED {
+                let (features, gradient) = n.core.features_and_gradient();
+                n.head.learn(at.number, error, features, gradient);
             }
-            self.counts_set.learn::<FMA>(d.selected[0], &inputs, y - sigmoid::<FMA>(d.counts_only));
+            let error = y - sigmoid::<FMA>(d.counts_only);
+            if error.abs() > SETTLED {
+                let row = self.counts_set.learn::<FMA>(d.selected[0], &levelled, error);
+                for k in [NET, NUMBERS, NUMBERS + 1] {
+                    row[OTHER][k] = 0.0;
+                }
+            }
         }
         if let Some(n) = &mut self.numbers {
             n.learn_bit::<FMA>(&front.reading, at, &d.numbers, y);
         }
         for k in 0..3 {
-            let e = (y - sigmoid::<FMA>(d.final_outputs[k])) * 0.002;
-            self.finals[k].learn::<FMA>(d.finals[k], &d.outputs, e);
+            let error = y - sigmoid::<FMA>(d.final_outputs[k]);
+            if error.abs() > SETTLED {
+                self.finals[k].learn::<FMA>(d.finals[k], &d.outputs, error * 0.002);
+            }
         }
         for (q, set) in self.sets.iter_mut().enumerate() {
-            set.learn::<FMA>(d.selected[q], &levelled, y - d.probabilities[q]);
+            let error = y - d.probabilities[q];
+            if error.abs() > SETTLED {
+                set.learn::<FMA>(d.selected[q], &levelled, error);
+            }
         }
         for k in 0..2 {
             self.refine[k].learn(&d.places[k], y, 0.02);
         }
-        self.maps.learn::<FMA>(self.lanes, d, y);
+        if (y - sigmoid::<FMA>(d.stretched)).abs() > SETTLED {
+            self.maps.learn::<FMA>(self.lanes, d, y);
+        }
         let t = Tables::get();
         let histories = BitHistory::get();
         let next = count::<FMA>(&d.slots, &d.counts, &t.rate, bit);
@@ -344,8 +383,9 @@ pub(crate) fn walk[FMA](m: &mut SymbolModel, w: &mut Work, symbol: u32) -> f64 {
             at.number = m.spec.code.node(depth, at.prefix, at.node);
             for i in 0..m.lanes { w.decision.slots[i] = m.slot(i, w.lines[i], at.node); }
             let logit = m.network.as_ref().map_or(0.0, |n| n.head.logit(at.number, n.core.features()));
-            let p = m.predict::<FMA>(&w.front, &at, logit, &mut w.decision, &weights);
             let bit = nibble >> shift & 1;
+            m.prefetch_node(&at, bit);
+            let p = m.predict::<FMA>(&w.front, &at, logit, &mut w.decision, &weights);
             let c = &mut m.claims[((p * 10.0) as usize).min(9)];
             c[0] += f64::from(p); c[1] += f64::from(bit); c[2] += 1.0;
             mixture *= f64::from(if bit == 1 { p } else { 1.0 - p });
