@@ -145,7 +145,7 @@ impl Part {
             Part::Columns => drop(|c| matches!(c, Context::Above | Context::Field | Context::Shape)),
             Part::Followers => drop(|c| c == Context::Followers),
             Part::Skips => drop(|c| matches!(c, Context::Skip(_))),
-            Part::Session => drop(|c| matches!(c, Context::Bag(_) | Context::Position)),
+            Part::Session => drop(|c| matches!(c, Context::Bag(..) | Context::Position)),
             Part::Recency => spec.recency = false,
             Part::Histories => spec.without.histories = true,
             Part::Matches => spec.without.matches = true,

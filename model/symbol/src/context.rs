@@ -29,16 +29,13 @@ pub enum Context {
     Above,
     /// The number of the field in the line, and the field so far.
     Field,
-    /// The multiset of the session's symbols so far, with the last symbol if set.
-    Bag(bool),
+    /// The multiset of the session's symbols so far, as long as they are no more than this; with the last symbol if set.
+    Bag(u16, bool),
     /// The position in the session.
     Position,
     /// Other fields of the event: those whose bits are set, with the last n symbols of this one.
     Side(u16, u8),
 }
-
-/// Symbols of a session beyond which its multiset is no context any more.
-const BAG_MAX: u32 = 64;
 
 /// Mixes a word into a hash.
 #[inline(always)]
@@ -70,9 +67,9 @@ impl Context {
             Context::Followers => mix(follow.after(key.at(1), key.at(2)), key.at(1) + 300),
             Context::Above => mix(key.line.column(), key.line.above()),
             Context::Field => mix(mix(key.line.field, key.line.field_hash), 3),
-            Context::Bag(last) => {
+            Context::Bag(max, last) => {
                 // a bag that goes on growing is new at every event, and would fill the tables of a quiet stream
-                let bag = if key.length() <= BAG_MAX { key.bag } else { 0 };
+                let bag = if key.length() <= u32::from(max) { key.bag } else { 0 };
                 mix(bag, if last { key.at(1) } else { 0 })
             }
             Context::Position => mix(key.length.min(255), 0),
