@@ -14,6 +14,7 @@ mod field;
 mod gap;
 mod keys;
 mod learner;
+mod measured;
 mod options;
 mod part;
 mod predict;

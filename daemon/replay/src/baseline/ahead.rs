@@ -1,6 +1,6 @@
 //! Forecasts of several steps: persistence, season, and one regression for every step, learnt when the truth is there.
 
-use super::numbers::{Errors, mean};
+use super::numbers::{Errors, scores};
 use super::rls::Rls;
 use super::rows::{Past, Scales, features, inputs};
 use super::season::{LAG_MAX, Season};
@@ -100,16 +100,8 @@ impl Ahead {
     }
 
     pub(crate) fn scores(&self, units: &Units) -> Vec<Score> {
-        let mut out = Vec::new();
-        for (i, (name, errors)) in NAMES.into_iter().zip(&self.errors).enumerate() {
-            if (i != 1 || self.seasonal)
-                && let Some((mse, mae)) = mean(errors, &self.names, units)
-            {
-                out.push(Score::new(Measure::AheadMse, name.into(), mse));
-                out.push(Score::new(Measure::AheadMae, name.into(), mae));
-            }
-        }
-        out
+        let named = NAMES.into_iter().zip(&self.errors).enumerate().filter(|(i, _)| *i != 1 || self.seasonal);
+        scores([Measure::AheadMse, Measure::AheadMae], named.map(|(_, n)| n), &self.names, units)
     }
 }
 

@@ -31,13 +31,28 @@ impl Errors {
 }
 
 /// The mean over columns of squared and absolute errors in their units.
-pub(crate) fn mean(errors: &[Errors], names: &[String], units: &Units) -> Option<(f64, f64)> {
+fn mean(errors: &[Errors], names: &[String], units: &Units) -> Option<(f64, f64)> {
     let mut sums = (0.0, 0.0, 0.0);
     for (e, name) in errors.iter().zip(names).filter(|(e, _)| e.count > 0) {
         let (n, unit) = (e.count as f64, units.of(name).unwrap_or(1.0));
         sums = (sums.0 + e.squares / n / (unit * unit), sums.1 + e.distances / n / unit, sums.2 + 1.0);
     }
     (sums.2 > 0.0).then(|| (sums.0 / sums.2, sums.1 / sums.2))
+}
+
+/// Squared and absolute errors of predictors by name, where they said anything.
+pub(crate) fn scores<'a>(
+    measures: [Measure; 2],
+    named: impl Iterator<Item = (&'static str, &'a Vec<Errors>)>,
+    columns: &[String],
+    units: &Units,
+) -> Vec<Score> {
+    let means = named.filter_map(|(name, errors)| Some((name, mean(errors, columns, units)?)));
+    means
+        .flat_map(|(name, (mse, mae))| {
+            [(measures[0], mse), (measures[1], mae)].map(|(m, x)| Score::new(m, name.into(), x))
+        })
+        .collect()
 }
 
 struct Key {
@@ -134,16 +149,8 @@ impl Numbers {
     }
 
     pub(crate) fn scores(&self, units: &Units) -> Vec<Score> {
-        let mut out = Vec::new();
-        for (i, (name, errors)) in NAMES.into_iter().zip(&self.errors).enumerate() {
-            if (i != 1 || self.seasonal)
-                && let Some((mse, mae)) = mean(errors, &self.names, units)
-            {
-                out.push(Score::new(Measure::Mse, name.into(), mse));
-                out.push(Score::new(Measure::Mae, name.into(), mae));
-            }
-        }
-        out
+        let named = NAMES.into_iter().zip(&self.errors).enumerate().filter(|(i, _)| *i != 1 || self.seasonal);
+        scores([Measure::Mse, Measure::Mae], named.map(|(_, n)| n), &self.names, units)
     }
 }
 
