@@ -155,6 +155,12 @@ fn preset(b: &mut Bench, stream: &Stream) -> Result<(), Failure> {
         let ratio = b.figures.get(PART, of, "learning").unwrap_or(f64::NAN) / plain;
         b.figures.put(PART, of, "learning against plain order-2 counts", &[ratio], "×");
     }
+    for (program, must, reach) in super::reference::PROGRAMS {
+        if let Some(theirs) = b.figures.get("reference", of, program) {
+            let ratio = b.figures.get(PART, of, "learning").unwrap_or(f64::NAN) / theirs;
+            b.figures.put(PART, of, format!("learning against {program}"), &[ratio], "×").at_least(must, reach);
+        }
+    }
     Ok(())
 }
 
