@@ -14,10 +14,11 @@ use surmise_symbol::{Probe, SymbolModel};
 /// Levels at which quantiles are given.
 pub const LEVELS: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
 
-/// What later steps leave out of a gap's distribution, and most of its bins that they look at: they are given that the
-/// steps before are as expected, so that rare gaps mean little there, and the whole distribution costs many times more.
-const REST: f64 = 0.01;
-const BINS: usize = 32;
+/// What is left out of a gap's distribution, and most of its bins that are looked at: the outermost quantiles are those
+/// of one in a hundred, and bins that hardly ever come cost as much as others.
+const WHOLE: (f64, usize) = (1e-3, 256);
+/// The same of later steps: they are given that the steps before are as expected, so that rare gaps mean little there.
+const ROUGH: (f64, usize) = (0.01, 32);
 
 /// A key moved forward over expected events.
 struct Roll {
@@ -85,7 +86,7 @@ impl Learner {
         }
     }
 
-    /// One step of a roll; true if the key's end is the likeliest. Gaps are whole in the `first` only.
+    /// One step of a roll; true if the key's end is the likeliest. Gaps are rough after the `first`.
     fn step(&self, roll: &mut Roll, first: bool, numbers: Option<&[Forecast]>, top: usize, p: &mut Prediction) -> bool {
         let mut current = roll.previous.clone();
         let mut told = Told::default();
@@ -129,7 +130,7 @@ impl Learner {
                     symbols(likeliest, top, |s| Some(Some((s as u8).escape_ascii().to_string())))
                 }
                 (Model::Gap(m), Some(probe)) => {
-                    let bins = if first { m.distribution(probe, &told, 256) } else { likely_bins(m, probe, &told) };
+                    let bins = likely_bins(m, probe, &told, if first { WHOLE } else { ROUGH });
                     let (e, bin) = gaps(&bins);
                     current.hashes[i] = seen(bin);
                     passed = (gap::seconds(bin) * 1e6) as i64;
@@ -177,15 +178,15 @@ fn number(n: &Forecast) -> Expected {
     Expected::Number { mean: n.mean, median: n.quantiles[3], quantiles, missing: None }
 }
 
-/// The likeliest bins, as many as have all but [`REST`] of the mass, but [`BINS`] at most.
-fn likely_bins(m: &SymbolModel, probe: &Probe, told: &Told) -> Vec<f64> {
+/// The likeliest bins, as many as have all but `rest` of the mass, but `most` at most.
+fn likely_bins(m: &SymbolModel, probe: &Probe, told: &Told, (rest, most): (f64, usize)) -> Vec<f64> {
     let mut p = vec![0.0; 256];
     let (mut sum, mut n) = (0.0, 0);
     m.likeliest(probe, told, 256, |bin, q| {
         p[bin as usize] = q;
         sum += q;
         n += 1;
-        sum < 1.0 - REST && n < BINS
+        sum < 1.0 - rest && n < most
     });
     p
 }

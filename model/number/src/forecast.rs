@@ -13,6 +13,7 @@ use crate::predictive::Predictive;
 use crate::season::phase;
 use crate::stand::Seen;
 use crate::{NumberKey, NumberModel};
+use std::borrow::Cow;
 
 impl NumberModel {
     /// The next `horizon` events of `key`, without learning: for each step and column the mean and the quantiles at
@@ -68,8 +69,11 @@ impl NumberModel {
 
     fn roll(&self, key: &NumberKey, ctx: &Context<'_>, horizon: usize, levels: &[f64]) -> Vec<Vec<Forecast>> {
         let (columns, season, net) = self.parts();
-        let mut key = key.clone();
-        key.columns.resize_with(columns.len(), crate::key::KeyColumn::new);
+        // a key takes a copy only if it is moved on
+        let mut key = Cow::Borrowed(key);
+        if key.columns.len() < columns.len() {
+            key.to_mut().columns.resize_with(columns.len(), crate::key::KeyColumn::new);
+        }
         let mut ahead = net.map(|n| n.ahead(key.net.as_ref()));
         let mut standing = Standing::default();
         let mut steps: Vec<Vec<Forecast>> = Vec::with_capacity(horizon);
@@ -84,7 +88,8 @@ impl NumberModel {
                 if h == 0 && !levels.is_empty() {
                     let p = Predictive::new(c, st, None);
                     let map = c.calibrate[0].map();
-                    let q = levels.iter().map(|l| p.quantile(map.plain(*l)) - st.mean).collect();
+                    let mut q = p.quantiles(levels.iter().map(|l| map.plain(*l)));
+                    q.iter_mut().for_each(|q| *q -= st.mean);
                     first.push((q, st.sigma[STACK]));
                 } else if h == 0 {
                     first.push((Vec::new(), st.sigma[STACK]));
@@ -97,7 +102,12 @@ impl NumberModel {
                 let quantiles = first[j].0.iter().map(|d| st.mean + d * wider).collect();
                 row.push(Forecast { mean: st.mean, quantiles });
             }
+            steps.push(row);
+            if h + 1 == horizon {
+                break;
+            }
             let time = self.next_time(&key, &ctx);
+            let key = key.to_mut();
             for (j, st) in standing.stands.iter_mut().enumerate() {
                 if st.regime == 0 {
                     (st.seen, st.value) = (Seen::There, st.mean);
@@ -114,7 +124,6 @@ impl NumberModel {
             }
             key.time_us = time;
             ctx = Context::default();
-            steps.push(row);
         }
         steps
     }

@@ -327,7 +327,7 @@ impl NumberModel {
         let p = Predictive::new(c, &self.standing.stands[column], None);
         out.clear();
         let map = c.calibrate[0].map();
-        out.extend(levels.iter().map(|l| p.quantile(map.plain(*l))));
+        out.extend(p.quantiles(levels.iter().map(|l| map.plain(*l))));
     }
 
     /// P(value ≤ x) as it stands, uncorrected.
@@ -384,7 +384,8 @@ impl NumberModel {
         let g = conditional.then(|| self.given(column));
         let map = c.calibrate[usize::from(conditional)].map();
         let p = Predictive::new(c, &self.standing.stands[column], g.as_ref());
-        [low, high].map(|l| p.quantile(map.plain(l)))
+        let q = p.quantiles([low, high].map(|l| map.plain(l)));
+        [q[0], q[1]]
     }
 
     /// Names of the experts, in the order of [`expert_nats`](Self::expert_nats).

@@ -143,7 +143,12 @@ pub(crate) const PROGRAMS: [(&str, f64, f64); 2] = [("zpaq -m5", 0.28, 0.45), ("
 fn programs(b: &mut Bench) {
     let Some(bytes) = b.streams.iter().find(|s| s.preset == "bytes").cloned() else { return };
     let scratch = b.dir.path().join("packed");
-    compressor(b, &bytes, PROGRAMS[0].0, &["add".into(), scratch.with_extension("zpaq"), bytes.file.clone(), "-m5".into()]);
+    compressor(
+        b,
+        &bytes,
+        PROGRAMS[0].0,
+        &["add".into(), scratch.with_extension("zpaq"), bytes.file.clone(), "-m5".into()],
+    );
     compressor(b, &bytes, PROGRAMS[1].0, &["-c".into(), bytes.file.clone(), scratch]);
     let torch = Command::new("python3").args(["-c", "import torch; print(torch.__version__)"]).output();
     match torch {
