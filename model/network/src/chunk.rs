@@ -21,6 +21,13 @@ pub(crate) struct Chunk {
     pub filled: usize,
     /// Whether the row behind them is under way.
     pub open: bool,
+    /// Rows behind those that are planned, and how many of them are computed. They are no part of the state: whoever
+    /// forgets them plans them again, and gets the same.
+    pub planned: usize,
+    /// See `planned`.
+    pub ready: usize,
+    /// Tells plans apart; rows of an earlier plan are void.
+    pub plan: u64,
 }
 
 /// The part of the rows that each layer has of its own.
@@ -32,6 +39,14 @@ pub(crate) struct LayerRows {
     pub before: Aligned,
     /// h, rows `[T, H]`.
     pub h: Aligned,
+}
+
+impl LayerRows {
+    /// Row r goes on from another row.
+    #[inline]
+    pub fn go_on(&mut self, from: usize, r: usize, hidden: usize) {
+        self.before[r * hidden..(r + 1) * hidden].copy_from_slice(&self.h[from * hidden..(from + 1) * hidden]);
+    }
 }
 
 impl Chunk {
@@ -52,7 +67,15 @@ impl Chunk {
                 .collect(),
             filled: 0,
             open: false,
+            planned: 0,
+            ready: 0,
+            plan: 1,
         }
+    }
+
+    /// Forgets what was planned.
+    pub fn forget(&mut self) {
+        (self.planned, self.ready, self.plan) = (0, 0, self.plan + 1);
     }
 
     /// Rows that hold something: the finished ones and the one under way.
@@ -62,6 +85,9 @@ impl Chunk {
 
     pub fn persist(&mut self, s: &mut State<'_>, shape: &Shape) -> Result<(), StateError> {
         s.section("chunk")?;
+        if s.is_reading() {
+            self.forget();
+        }
         same(s, "chunk.steps", shape.chunk)?;
         s.len("chunk.filled", &mut self.filled)?;
         s.bool("chunk.open", &mut self.open)?;

@@ -10,6 +10,7 @@
 
 use crate::{NONE, Shape as Sizes, chunk::Chunk, gradients::LayerGradients, kernels::CLAMP, layer::Layer};
 use dfdx::prelude::*;
+use std::ops::Range;
 
 type Tape1 = OwnedTape<f32, Cpu>;
 type Matrix = Tensor<(usize, usize), f32, Cpu>;
@@ -169,24 +170,31 @@ pub(crate) fn layer_forward(
     y.copy_from_slice(&p.y.as_vec());
 }
 
-/// Forward through row `r` of the chunk.
-pub(crate) fn forward(shape: &Sizes, layers: &[Layer], chunk: &mut Chunk, r: usize) {
-    let (hidden, width) = (shape.hidden, shape.width());
-    let ids = &chunk.ids[r * shape.tables..(r + 1) * shape.tables];
-    let dense = &chunk.dense[r * shape.dense..(r + 1) * shape.dense];
-    let y = &mut chunk.y[r * width..(r + 1) * width];
-    for (l, (layer, rows)) in layers.iter().zip(&mut chunk.layers).enumerate() {
-        let (below, y) = y.split_at_mut(l * hidden);
-        layer_forward(
-            layer,
-            ids,
-            dense,
-            &below[l.saturating_sub(1) * hidden..],
-            &rows.before[r * hidden..(r + 1) * hidden],
-            &mut rows.gates[r * 3 * hidden..(r + 1) * 3 * hidden],
-            &mut rows.h[r * hidden..(r + 1) * hidden],
-            &mut y[..hidden],
-        );
+/// Forward through some rows of the chunk, one after another; what is in place is what the fused engine's function of
+/// the same name asks for.
+pub(crate) fn forward(shape: &Sizes, layers: &[Layer], chunk: &mut Chunk, rows: Range<usize>) {
+    let (hidden, width, start) = (shape.hidden, shape.width(), rows.start);
+    for r in rows {
+        let ids = &chunk.ids[r * shape.tables..(r + 1) * shape.tables];
+        let dense = &chunk.dense[r * shape.dense..(r + 1) * shape.dense];
+        let y = &mut chunk.y[r * width..(r + 1) * width];
+        for (l, (layer, at)) in layers.iter().zip(&mut chunk.layers).enumerate() {
+            let from = chunk.links[r] as usize;
+            if (start..r).contains(&from) {
+                at.go_on(from, r, hidden);
+            }
+            let (below, y) = y.split_at_mut(l * hidden);
+            layer_forward(
+                layer,
+                ids,
+                dense,
+                &below[l.saturating_sub(1) * hidden..],
+                &at.before[r * hidden..(r + 1) * hidden],
+                &mut at.gates[r * 3 * hidden..(r + 1) * 3 * hidden],
+                &mut at.h[r * hidden..(r + 1) * hidden],
+                &mut y[..hidden],
+            );
+        }
     }
 }
 

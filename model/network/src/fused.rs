@@ -1,16 +1,19 @@
 //! The default engine: hand-written kernels over the parameter arrays.
 
 use crate::{
-    NONE, Shape,
+    Shape,
     aligned::Aligned,
+    chains::Chains,
     chunk::Chunk,
     gradients::{Gradients, LayerGradients},
     kernels,
-    layer::Layer,
+    layer::{Layer, Param},
+    products::{self, BLOCK, Rows},
     rule::Rule,
 };
+use std::ops::Range;
 
-/// Forward through one layer: `gates` becomes z, c, o. `below` is y of the layer below, empty in the first.
+/// Forward through one layer at one step: `gates` becomes z, c, o. `below` is y of the layer below, empty in the first.
 pub(crate) fn layer_forward(
     layer: &Layer,
     ids: &[u32],
@@ -21,73 +24,85 @@ pub(crate) fn layer_forward(
     h: &mut [f32],
     y: &mut [f32],
 ) {
-    gates.copy_from_slice(&layer.bias.w);
-    for (table, id) in layer.tables.iter().zip(ids) {
-        if *id != NONE {
-            table.add_to(*id as usize, gates);
+    let g = gates.len();
+    layer.embed(ids, gates);
+    for (x, w) in [(dense, &layer.dense.w), (below, &layer.below.w)] {
+        if !x.is_empty() {
+            let x = Rows { data: x, stride: x.len(), off: 0 };
+            products::product(x, x.stride, w, g, gates, g, 0, 1);
         }
-    }
-    if !dense.is_empty() {
-        kernels::gemv(dense, &layer.dense.w, gates);
-    }
-    if !below.is_empty() {
-        kernels::gemv(below, &layer.below.w, gates);
     }
     kernels::gates(gates, before, h, y);
 }
 
-/// Forward through row `r` of the chunk, whose ids, dense inputs and `before` are in place.
-pub(crate) fn forward(shape: &Shape, layers: &[Layer], chunk: &mut Chunk, r: usize) {
-    let (hidden, width) = (shape.hidden, shape.width());
-    let ids = &chunk.ids[r * shape.tables..(r + 1) * shape.tables];
-    let dense = &chunk.dense[r * shape.dense..(r + 1) * shape.dense];
-    let y = &mut chunk.y[r * width..(r + 1) * width];
-    for (l, (layer, rows)) in layers.iter().zip(&mut chunk.layers).enumerate() {
-        let (below, y) = y.split_at_mut(l * hidden);
-        layer_forward(
-            layer,
-            ids,
-            dense,
-            &below[l.saturating_sub(1) * hidden..],
-            &rows.before[r * hidden..(r + 1) * hidden],
-            &mut rows.gates[r * 3 * hidden..(r + 1) * 3 * hidden],
-            &mut rows.h[r * hidden..(r + 1) * hidden],
-            &mut y[..hidden],
-        );
+/// Forward through some rows of the chunk, in blocks, layer by layer: all rows' gates are one product, then each row goes
+/// on from the row that its link names. Their ids and dense inputs are in place, and `before` where the link names none
+/// of them.
+pub(crate) fn forward(shape: &Shape, layers: &[Layer], chunk: &mut Chunk, rows: Range<usize>) {
+    let (hidden, width, g) = (shape.hidden, shape.width(), 3 * shape.hidden);
+    for start in rows.clone().step_by(BLOCK) {
+        let block = start..rows.end.min(start + BLOCK);
+        for (l, layer) in layers.iter().enumerate() {
+            let at = &mut chunk.layers[l];
+            let gates = &mut at.gates[start * g..block.end * g];
+            for (ids, gates) in ids_of(shape, &chunk.ids, &block).zip(gates.chunks_exact_mut(g)) {
+                layer.embed(ids, gates);
+            }
+            if shape.dense > 0 {
+                let x = Rows { data: &chunk.dense[start * shape.dense..], stride: shape.dense, off: 0 };
+                products::product(x, shape.dense, &layer.dense.w, g, gates, g, 0, block.len());
+            }
+            if l > 0 {
+                let x = Rows { data: &chunk.y[start * width..], stride: width, off: (l - 1) * hidden };
+                products::product(x, hidden, &layer.below.w, g, gates, g, 0, block.len());
+            }
+            for r in block.clone() {
+                let from = chunk.links[r] as usize;
+                if (rows.start..r).contains(&from) {
+                    at.go_on(from, r, hidden);
+                }
+                kernels::gates(
+                    &mut at.gates[r * g..(r + 1) * g],
+                    &at.before[r * hidden..(r + 1) * hidden],
+                    &mut at.h[r * hidden..(r + 1) * hidden],
+                    &mut chunk.y[r * width + l * hidden..r * width + (l + 1) * hidden],
+                );
+            }
+        }
     }
 }
 
-/// Room for the backward pass.
+/// The ids of some rows, row by row; of a network without tables, none.
+fn ids_of<'a>(shape: &Shape, ids: &'a [u32], rows: &Range<usize>) -> impl Iterator<Item = &'a [u32]> {
+    let tables = shape.tables;
+    rows.clone().map(move |r| &ids[r * tables..(r + 1) * tables])
+}
+
+/// Room for the backward pass and the update.
 #[derive(Clone)]
 pub(crate) struct Work {
-    dh: crate::aligned::Aligned,
+    /// dL/dh, rows `[layers, T, H]`.
+    dh: Aligned,
+    /// Wᵀ of every layer.
+    turned: Aligned,
+    /// Sums of products that wait for more rows.
+    sums: Aligned,
     ones: Vec<f32>,
-    next: Vec<u32>,
-    first: Vec<bool>,
+    chains: Chains,
 }
 
 impl Work {
     pub fn new(shape: &Shape) -> Self {
         Work {
-            dh: crate::aligned::Aligned::zeros(shape.chunk * shape.hidden),
+            dh: Aligned::zeros(shape.chunk * shape.width()),
+            turned: Aligned::zeros(if shape.layers > 1 { 3 * shape.hidden * shape.width() } else { 0 }),
+            sums: Aligned::zeros(if shape.chunk > BLOCK {
+                3 * shape.hidden * shape.hidden.max(shape.dense)
+            } else {
+                0
+            }),
             ones: vec![1.0; shape.chunk],
-            next: vec![NONE; shape.chunk],
-            first: vec![false; shape.chunk],
-        }
-    }
-
-    /// Chains the rows that have the same id in one table.
-    fn chain(&mut self, shape: &Shape, ids: &[u32], k: usize, n: usize) {
-        let id = |r: usize| ids[r * shape.tables + k];
-        self.first[..n].fill(true);
-        for r in 0..n {
-            self.next[r] = NONE;
-            if id(r) == NONE {
-                self.first[r] = false;
-            } else if let Some(next) = (r + 1..n).find(|q| id(*q) == id(r)) {
-                self.next[r] = next as u32;
-                self.first[next] = false;
-            }
+            chains: Chains::new(shape.chunk),
         }
     }
 }
@@ -101,26 +116,34 @@ pub(crate) fn backward<'a>(
     work: &mut Work,
     n: usize,
 ) -> bool {
-    let (hidden, width) = (shape.hidden, shape.width());
+    let (hidden, width, g) = (shape.hidden, shape.width(), 3 * shape.hidden);
     let mut finite = true;
-    for l in (0..shape.layers).rev() {
-        let rows = &mut chunk.layers[l];
-        let dh = &mut work.dh[..n * hidden];
-        dh.fill(0.0);
-        let gates = &mut rows.gates[..n * 3 * hidden];
-        finite &= kernels::scan_back(
-            hidden,
-            &chunk.links[..n],
-            gates,
-            &rows.before,
-            &rows.h,
-            &chunk.dy,
-            width,
-            l * hidden,
-            dh,
-        );
-        if l > 0 {
-            kernels::input_back(hidden, gates, below(l), &mut chunk.dy[..n * width], width, (l - 1) * hidden);
+    let Work { dh, turned, .. } = work;
+    dh[..shape.layers * n * hidden].fill(0.0);
+    for l in 1..shape.layers {
+        products::transpose(below(l), g, &mut turned[l * g * hidden..(l + 1) * g * hidden]);
+    }
+    for start in (0..n).step_by(BLOCK).rev() {
+        let rows = start..n.min(start + BLOCK);
+        for l in (0..shape.layers).rev() {
+            let at = &mut chunk.layers[l];
+            finite &= kernels::scan_back(
+                hidden,
+                rows.clone(),
+                &chunk.links,
+                &mut at.gates,
+                &at.before,
+                &at.h,
+                &chunk.dy,
+                width,
+                l * hidden,
+                &mut dh[l * n * hidden..(l + 1) * n * hidden],
+            );
+            if l > 0 {
+                let du = Rows { data: &at.gates[start * g..], stride: g, off: 0 };
+                let (w, dy) = (&turned[l * g * hidden..(l + 1) * g * hidden], &mut chunk.dy[start * width..]);
+                products::product(du, g, w, hidden, dy, width, (l - 1) * hidden, rows.len());
+            }
         }
     }
     finite
@@ -129,44 +152,29 @@ pub(crate) fn backward<'a>(
 /// Updates every weight that the first `n` rows touched, after [`backward`].
 pub(crate) fn update(shape: &Shape, layers: &mut [Layer], chunk: &Chunk, work: &mut Work, n: usize, rule: &Rule) {
     let (g, width) = (3 * shape.hidden, shape.width());
+    let Work { sums, ones, chains, .. } = work;
     for (l, layer) in layers.iter_mut().enumerate() {
         let du = &chunk.layers[l].gates[..n * g];
+        let mut matrix = |inputs: usize, x: Rows<'_>, p: &mut Param| {
+            products::outer_update(inputs, x, du, g, &mut p.w, &mut p.v, sums, rule);
+        };
         if l > 0 {
-            kernels::outer_update(
-                shape.hidden,
-                &chunk.y,
-                width,
-                (l - 1) * shape.hidden,
-                du,
-                g,
-                &mut layer.below.w,
-                &mut layer.below.v,
-                rule,
-            );
+            let x = Rows { data: &chunk.y, stride: width, off: (l - 1) * shape.hidden };
+            matrix(shape.hidden, x, &mut layer.below);
         }
         if shape.dense > 0 {
-            kernels::outer_update(
-                shape.dense,
-                &chunk.dense,
-                shape.dense,
-                0,
-                du,
-                g,
-                &mut layer.dense.w,
-                &mut layer.dense.v,
-                rule,
-            );
+            matrix(shape.dense, Rows { data: &chunk.dense, stride: shape.dense, off: 0 }, &mut layer.dense);
         }
-        kernels::outer_update(1, &work.ones[..n], 1, 0, du, g, &mut layer.bias.w, &mut layer.bias.v, rule);
+        matrix(1, Rows { data: ones, stride: 1, off: 0 }, &mut layer.bias);
     }
     for k in 0..shape.tables {
-        work.chain(shape, &chunk.ids, k, n);
-        for r in (0..n).filter(|r| work.first[*r]) {
+        chains.link(&chunk.ids[..n * shape.tables], shape.tables, k);
+        for r in chains.firsts() {
             let at = chunk.ids[r * shape.tables + k] as usize * g;
             for (l, layer) in layers.iter_mut().enumerate() {
                 let p = &mut layer.tables[k].param;
                 let du = &chunk.layers[l].gates[..n * g];
-                kernels::row_update(r, &work.next[..n], du, &mut p.w[at..at + g], &mut p.v[at..at + g], rule);
+                kernels::row_update(r, chains.next(), du, &mut p.w[at..at + g], &mut p.v[at..at + g], rule);
             }
         }
     }
@@ -180,36 +188,35 @@ pub(crate) fn gradients(shape: &Shape, below: &[Aligned], chunk: &Chunk) -> Opti
     }
     let (g, width, hidden) = (3 * shape.hidden, shape.width(), shape.hidden);
     let rule = Rule::probe();
+    let Work { sums, ones, chains, .. } = &mut work;
     let mut all = Vec::with_capacity(shape.layers);
     for (l, below) in below.iter().enumerate() {
         let du = &chunk.layers[l].gates[..n * g];
-        let product = |inputs: usize, x: &[f32], stride: usize, off: usize| {
+        let mut matrix = |inputs: usize, data: &[f32], stride: usize, off: usize| {
             let mut gradient = vec![0.0; inputs * g];
-            let mut weights = vec![0.0; inputs * g];
-            kernels::outer_update(inputs, x, stride, off, du, g, &mut weights, &mut gradient, &rule);
+            let x = Rows { data, stride, off };
+            // with this rule weights are not looked at
+            products::outer_update(inputs, x, du, g, &mut vec![0.0; inputs * g], &mut gradient, sums, &rule);
             gradient
         };
+        let above = if below.is_empty() { 0 } else { hidden };
         all.push(LayerGradients {
             tables: Vec::with_capacity(shape.tables),
-            dense: if shape.dense > 0 { product(shape.dense, &chunk.dense, shape.dense, 0) } else { Vec::new() },
-            below: if below.is_empty() {
-                Vec::new()
-            } else {
-                product(hidden, &chunk.y, width, (l.max(1) - 1) * hidden)
-            },
-            bias: product(1, &work.ones, 1, 0),
+            dense: matrix(shape.dense, &chunk.dense, shape.dense, 0),
+            below: matrix(above, &chunk.y, width, (l.max(1) - 1) * hidden),
+            bias: matrix(1, ones, 1, 0),
         });
     }
     for k in 0..shape.tables {
-        work.chain(shape, &chunk.ids, k, n);
-        let firsts: Vec<usize> = (0..n).filter(|r| work.first[*r]).collect();
+        chains.link(&chunk.ids[..n * shape.tables], shape.tables, k);
+        let firsts: Vec<usize> = chains.firsts().collect();
         let ids: Vec<u32> = firsts.iter().map(|r| chunk.ids[r * shape.tables + k]).collect();
         for (l, layer) in all.iter_mut().enumerate() {
             let du = &chunk.layers[l].gates[..n * g];
             let mut rows = vec![0.0; firsts.len() * g];
             let mut weights = vec![0.0; g];
             for (r, row) in firsts.iter().zip(rows.chunks_exact_mut(g)) {
-                kernels::row_update(*r, &work.next[..n], du, &mut weights, row, &rule);
+                kernels::row_update(*r, chains.next(), du, &mut weights, row, &rule);
             }
             layer.tables.push((ids.clone(), rows));
         }

@@ -4,6 +4,7 @@
 //! one another. All widths are multiples of sixteen.
 
 use crate::rule::Rule;
+use std::ops::Range;
 use surmise_lanes::{kernels, madd, rsqrt, sigmoid, sum, tanh};
 
 /// The input of gate z is held within ± this, so that 1 - z is never lost.
@@ -19,51 +20,9 @@ macro_rules! load {
     }};
 }
 
-#[inline(always)]
-fn gemv_tile<const FMA: bool, const N: usize>(x: &[f32], w: &[f32], stride: usize, o: usize, u: &mut [f32]) {
-    let mut a = load!(u, o, N);
-    for (b, row) in x.iter().zip(w.chunks_exact(stride)) {
-        let row: &[f32; N] = row[o..o + N].try_into().expect("a slice has the length that was asked for");
-        for q in 0..N {
-            a[q] = madd::<FMA>(*b, row[q], a[q]);
-        }
-    }
-    u[o..o + N].copy_from_slice(&a);
-}
-
-/// Adds `Σ_i x[r][i] d[r][o..o+N]` over the rows for I inputs from `i`, and applies the rule to the weights there.
-#[inline(always)]
-fn outer_tile<const FMA: bool, const I: usize, const N: usize>(
-    x: &[f32],
-    stride: usize,
-    off: usize,
-    i: usize,
-    d: &[f32],
-    g: usize,
-    o: usize,
-    w: &mut [f32],
-    v: &mut [f32],
-    rule: &Rule,
-) {
-    let mut a = [[0f32; N]; I];
-    for (x, d) in x.chunks_exact(stride).zip(d.chunks_exact(g)) {
-        let x: &[f32; I] = x[off + i..off + i + I].try_into().expect("a slice has the length that was asked for");
-        let d: &[f32; N] = d[o..o + N].try_into().expect("a slice has the length that was asked for");
-        for p in 0..I {
-            for q in 0..N {
-                a[p][q] = madd::<FMA>(x[p], d[q], a[p][q]);
-            }
-        }
-    }
-    for p in 0..I {
-        let at = (i + p) * g + o;
-        step_block::<FMA, N>(&a[p], &mut w[at..at + N], &mut v[at..at + N], rule);
-    }
-}
-
 /// The update rule on N weights.
 #[inline(always)]
-fn step_block<const FMA: bool, const N: usize>(g: &[f32; N], w: &mut [f32], v: &mut [f32], rule: &Rule) {
+pub(crate) fn step_block<const FMA: bool, const N: usize>(g: &[f32; N], w: &mut [f32], v: &mut [f32], rule: &Rule) {
     if rule.probe {
         v[..N].copy_from_slice(g);
         return;
@@ -87,24 +46,6 @@ kernels! {
             for q in 0..16 {
                 u[q] += r[q];
             }
-        }
-    }
-
-    /// `u[G] += x · W[x.len(), G]`.
-    pub(crate) fn gemv[FMA](x: &[f32], w: &[f32], u: &mut [f32]) {
-        let g = u.len();
-        let mut o = 0;
-        while o + 96 <= g {
-            gemv_tile::<FMA, 96>(x, w, g, o, u);
-            o += 96;
-        }
-        while o + 64 <= g {
-            gemv_tile::<FMA, 64>(x, w, g, o, u);
-            o += 64;
-        }
-        while o + 16 <= g {
-            gemv_tile::<FMA, 16>(x, w, g, o, u);
-            o += 16;
         }
     }
 
@@ -138,14 +79,14 @@ kernels! {
         }
     }
 
-    /// Backward through the gates of one layer, last row first: z, c, o of each row become dL/du in place. dL/dh flows
+    /// Backward through the gates of one layer for some rows, last row first: z, c, o of each row become dL/du in place. dL/dh flows
     /// from a row to the row that its link names, through `dh`, which starts at zero. `dy` has rows of `width`, this
     /// layer's part at `off`. Returns whether every value stayed below [`HUGE`].
     pub(crate) fn scan_back[FMA](
-        hidden: usize, links: &[u32], gates: &mut [f32], before: &[f32], h: &[f32], dy: &[f32], width: usize, off: usize, dh: &mut [f32],
+        hidden: usize, rows: Range<usize>, links: &[u32], gates: &mut [f32], before: &[f32], h: &[f32], dy: &[f32], width: usize, off: usize, dh: &mut [f32],
     ) -> bool {
         let mut bad = [0u32; 16];
-        for r in (0..links.len()).rev() {
+        for r in rows.rev() {
             let (gz, rest) = gates[r * 3 * hidden..(r + 1) * 3 * hidden].split_at_mut(hidden);
             let (gc, go) = rest.split_at_mut(hidden);
             let (before, h) = (&before[r * hidden..(r + 1) * hidden], &h[r * hidden..(r + 1) * hidden]);
@@ -178,67 +119,6 @@ kernels! {
             }
         }
         bad.iter().all(|b| *b == 0)
-    }
-
-    /// `dy[r][off + i] += Σ_o du[r][o] W[i][o]` for the `hidden` inputs i of a layer.
-    pub(crate) fn input_back[FMA](hidden: usize, du: &[f32], w: &[f32], dy: &mut [f32], width: usize, off: usize) {
-        let g = 3 * hidden;
-        for i in (0..hidden).step_by(2) {
-            let (w0, w1) = (&w[i * g..(i + 1) * g], &w[(i + 1) * g..(i + 2) * g]);
-            let (mut pairs, mut outs) = (du.chunks_exact(2 * g), dy.chunks_exact_mut(2 * width));
-            for (d, y) in (&mut pairs).zip(&mut outs) {
-                let (d0, d1) = d.split_at(g);
-                let (mut a, mut b, mut c, mut e) = ([0f32; 16], [0f32; 16], [0f32; 16], [0f32; 16]);
-                for (((w0, w1), d0), d1) in
-                    w0.as_chunks::<16>().0.iter().zip(w1.as_chunks::<16>().0).zip(d0.as_chunks::<16>().0).zip(d1.as_chunks::<16>().0)
-                {
-                    for q in 0..16 {
-                        a[q] = madd::<FMA>(d0[q], w0[q], a[q]);
-                        b[q] = madd::<FMA>(d0[q], w1[q], b[q]);
-                        c[q] = madd::<FMA>(d1[q], w0[q], c[q]);
-                        e[q] = madd::<FMA>(d1[q], w1[q], e[q]);
-                    }
-                }
-                y[off + i] += sum(&a);
-                y[off + i + 1] += sum(&b);
-                y[width + off + i] += sum(&c);
-                y[width + off + i + 1] += sum(&e);
-            }
-            let y = outs.into_remainder();
-            for (d, y) in pairs.remainder().chunks_exact(g).zip(y.chunks_exact_mut(width)) {
-                let (mut a, mut b) = ([0f32; 16], [0f32; 16]);
-                for ((w0, w1), d) in w0.as_chunks::<16>().0.iter().zip(w1.as_chunks::<16>().0).zip(d.as_chunks::<16>().0) {
-                    for q in 0..16 {
-                        a[q] = madd::<FMA>(d[q], w0[q], a[q]);
-                        b[q] = madd::<FMA>(d[q], w1[q], b[q]);
-                    }
-                }
-                y[off + i] += sum(&a);
-                y[off + i + 1] += sum(&b);
-            }
-        }
-    }
-
-    /// The gradient Xᵀ du of a matrix of `inputs` rows, and its update, in one pass over w and v. Row r of X starts at
-    /// `x[r * stride + off]`.
-    pub(crate) fn outer_update[FMA](inputs: usize, x: &[f32], stride: usize, off: usize, du: &[f32], g: usize, w: &mut [f32], v: &mut [f32], rule: &Rule) {
-        let mut i = 0;
-        while i + 2 <= inputs {
-            let mut o = 0;
-            while o + 32 <= g {
-                outer_tile::<FMA, 2, 32>(x, stride, off, i, du, g, o, w, v, rule);
-                o += 32;
-            }
-            if o < g {
-                outer_tile::<FMA, 2, 16>(x, stride, off, i, du, g, o, w, v, rule);
-            }
-            i += 2;
-        }
-        if i < inputs {
-            for o in (0..g).step_by(16) {
-                outer_tile::<FMA, 1, 16>(x, stride, off, i, du, g, o, w, v, rule);
-            }
-        }
     }
 
     /// The gradient of one row of weights, the sum of du over the rows `first`, `next[first]`, ..., and its update.

@@ -1,6 +1,6 @@
 //! The weights of one layer, and their second moments.
 
-use crate::{aligned::Aligned, kernels, start, start::Part, tensor::tensor};
+use crate::{NONE, aligned::Aligned, kernels, start, start::Part, tensor::tensor};
 use surmise_state::{State, StateError};
 
 /// Weights w and the running mean v of their squared gradients.
@@ -123,6 +123,14 @@ impl Layer {
             it.bias.w[i] = start::gate_bias(i, h);
         }
         it
+    }
+
+    /// The part of the gates' inputs that is looked up: the bias and a row of every table.
+    pub fn embed(&self, ids: &[u32], u: &mut [f32]) {
+        u.copy_from_slice(&self.bias.w);
+        for (table, id) in self.tables.iter().zip(ids).filter(|(_, id)| **id != NONE) {
+            table.add_to(*id as usize, u);
+        }
     }
 
     /// Every parameter, in the order in which `Recurrence::gradients` names them.

@@ -25,6 +25,7 @@
 //! give the same bits on every machine of one arithmetic (see `surmise_lanes::Kernel::arithmetic`).
 
 mod aligned;
+mod chains;
 mod chunk;
 mod dense;
 mod dfdx_engine;
@@ -34,6 +35,7 @@ mod kernels;
 mod layer;
 mod lesson;
 mod linear;
+mod products;
 mod recurrence;
 mod rule;
 mod sequence;

@@ -124,35 +124,83 @@ impl Recurrence {
     /// Advances `seq` by one step and computes its features.
     ///
     /// `ids[k]` is the row of table k, or [`NONE`]; ids that are missing count as `NONE`. `dense` is padded with zeros.
-    /// A step that was not finished is finished first.
+    /// A step that was not finished is finished first; steps that are planned are forgotten.
     pub fn step(&mut self, seq: &mut Sequence, ids: &[u32], dense: &[f32]) {
         self.finish();
+        self.chunk.forget();
+        self.plan(seq, ids, dense);
+        self.advance(seq);
+    }
+
+    /// Plans a step of `seq`, behind those that are planned already, with the inputs of [`step`](Self::step); false if
+    /// the open chunk has no room for it, so that it has to wait until the chunk is closed.
+    ///
+    /// Steps are planned where the inputs of several are known, of one sequence or of many, in whatever order they
+    /// come. They are computed together, which is cheaper, and each is what it would be alone, bit for bit. Nothing of
+    /// the network or of `seq` moves before [`advance`](Self::advance), and a checkpoint does not hold what is planned.
+    pub fn plan(&mut self, seq: &mut Sequence, ids: &[u32], dense: &[f32]) -> bool {
+        let number = self.number();
         let Recurrence { shape, chunk, .. } = self;
-        let r = chunk.filled;
+        let taken = chunk.rows();
+        let r = taken + chunk.planned;
+        if r == shape.chunk {
+            return false;
+        }
         let (hidden, width) = (shape.hidden, shape.width());
         if seq.h.len() != width {
             seq.h.resize(width, 0.0);
         }
         for (k, to) in chunk.ids[r * shape.tables..(r + 1) * shape.tables].iter_mut().enumerate() {
             *to = mask(ids.get(k), self.rows_max);
-            if *to != NONE {
-                for l in &mut self.layers {
-                    l.tables[k].reach(*to as usize, self.rows_max);
-                }
-            }
         }
         for (i, to) in chunk.dense[r * shape.dense..(r + 1) * shape.dense].iter_mut().enumerate() {
             *to = sane(dense.get(i));
         }
-        let number = self.updates + self.rejected + self.lessons.len() as u64;
-        let linked = seq.chunk == number && (seq.row as usize) < r;
-        chunk.links[r] = if linked { seq.row } else { NONE };
+        let ahead = (seq.planned.0 == chunk.plan).then_some(seq.planned.1).filter(|row| (*row as usize) < r);
+        let behind = (seq.chunk == number).then_some(seq.row).filter(|row| (*row as usize) < taken);
+        chunk.links[r] = ahead.or(behind).unwrap_or(NONE);
+        // of a step that is planned and not computed, h is taken from its row when it is
+        let computed = ahead.map(|row| row as usize).filter(|row| *row < taken + chunk.ready);
         for (rows, h) in chunk.layers.iter_mut().zip(seq.h.chunks_exact(hidden)) {
-            rows.before[r * hidden..(r + 1) * hidden].copy_from_slice(h);
+            match computed {
+                Some(row) => rows.go_on(row, r, hidden),
+                None => rows.before[r * hidden..(r + 1) * hidden].copy_from_slice(h),
+            }
         }
-        match self.engine {
-            Engine::Fused => fused::forward(shape, &self.layers, chunk, r),
-            Engine::Dfdx => dfdx_engine::forward(shape, &self.layers, chunk, r),
+        seq.planned = (chunk.plan, r as u32);
+        chunk.planned += 1;
+        true
+    }
+
+    /// Steps that are planned and have not come.
+    pub fn planned(&self) -> usize {
+        self.chunk.planned
+    }
+
+    /// Takes the step that was planned first: advances `seq`, which it was planned for. A step that was not finished is
+    /// finished first. Without a plan it does nothing.
+    pub fn advance(&mut self, seq: &mut Sequence) {
+        self.finish();
+        if self.chunk.planned == 0 {
+            return;
+        }
+        let number = self.number();
+        let Recurrence { shape, chunk, .. } = self;
+        let (hidden, width, r) = (shape.hidden, shape.width(), chunk.filled);
+        if chunk.ready == 0 {
+            let rows = r..r + chunk.planned;
+            match self.engine {
+                Engine::Fused => fused::forward(shape, &self.layers, chunk, rows),
+                Engine::Dfdx => dfdx_engine::forward(shape, &self.layers, chunk, rows),
+            }
+            chunk.ready = chunk.planned;
+        }
+        for (k, id) in
+            chunk.ids[r * shape.tables..(r + 1) * shape.tables].iter().enumerate().filter(|(_, id)| **id != NONE)
+        {
+            for l in &mut self.layers {
+                l.tables[k].reach(*id as usize, self.rows_max);
+            }
         }
         for (rows, h) in chunk.layers.iter().zip(seq.h.chunks_exact_mut(hidden)) {
             h.copy_from_slice(&rows.h[r * hidden..(r + 1) * hidden]);
@@ -160,7 +208,12 @@ impl Recurrence {
         (seq.chunk, seq.row) = (number, r as u32);
         self.features.copy_from_slice(&chunk.y[r * width..(r + 1) * width]);
         self.gradient.fill(0.0);
-        chunk.open = true;
+        (chunk.open, chunk.planned, chunk.ready) = (true, chunk.planned - 1, chunk.ready - 1);
+    }
+
+    /// The number of the open chunk.
+    fn number(&self) -> u64 {
+        self.updates + self.rejected + self.lessons.len() as u64
     }
 
     /// Features of the latest step, `[layers · hidden]`.
@@ -213,6 +266,7 @@ impl Recurrence {
             None => {}
         }
         self.chunk.filled = 0;
+        self.chunk.forget();
     }
 
     /// Updates that were made, one for each chunk.

@@ -14,12 +14,14 @@ pub struct Sequence {
     /// Number and row of the chunk that holds the latest step.
     pub(crate) chunk: u64,
     pub(crate) row: u32,
+    /// Plan and row of the latest step that is planned, no part of the state.
+    pub(crate) planned: (u64, u32),
 }
 
 impl Sequence {
     /// A sequence without a past.
     pub fn new(shape: &Shape) -> Self {
-        Sequence { h: vec![0.0; shape.valid().width()], chunk: 0, row: NONE }
+        Sequence { h: vec![0.0; shape.valid().width()], chunk: 0, row: NONE, planned: (0, NONE) }
     }
 
     /// A copy of the hidden state, to look ahead with.
@@ -49,6 +51,9 @@ fn copy(h: &[f32]) -> Aligned {
 
 impl Persist for Sequence {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        if s.is_reading() {
+            self.planned = (0, NONE);
+        }
         let dims = [self.h.len()];
         tensor(s, "sequence.h", &dims, &mut self.h)?;
         s.u64("sequence.chunk", &mut self.chunk)?;
