@@ -226,19 +226,21 @@ impl Learner {
         let [Value::Bytes(run)] = event.values.as_slice() else { return 0.0 };
         let (Model::Bytes(m), Some(k)) = (&mut self.fields[0].model, &mut key.symbols[0]) else { return 0.0 };
         let mut nats = 0.0;
-        for (i, b) in run.iter().enumerate() {
-            let n = m.observe(k, &[], u32::from(*b));
+        let (mut i, scoring) = (0, self.scoring);
+        let Learner { anomaly, drift, tally, end_name, .. } = self;
+        m.observe_run(k, &[], run, |m, n| {
             nats += n;
             let bits = n * std::f64::consts::LOG2_E;
-            out.anomaly_score = out.anomaly_score.max(self.anomaly.observe(bits));
-            self.drift.observe(out.offset + i as u64, bits, |_| self.end_name.clone(), &mut out.drift);
-            if self.scoring {
-                self.tally.nats += n;
-                self.tally.fields[0].nats += n;
-                self.tally.add_experts(0, n, m.expert_nats());
-                self.tally.add_claims(m.claims());
+            out.anomaly_score = out.anomaly_score.max(anomaly.observe(bits));
+            drift.observe(out.offset + i, bits, |_| end_name.clone(), &mut out.drift);
+            i += 1;
+            if scoring {
+                tally.nats += n;
+                tally.fields[0].nats += n;
+                tally.add_experts(0, n, m.expert_nats());
+                tally.add_claims(m.claims());
             }
-        }
+        });
         if self.scoring {
             self.tally.fields[0].count += run.len() as u64;
         }
@@ -340,8 +342,7 @@ impl Learner {
         let Some(k) = &mut key.symbols[i] else { return (0.0, 0) };
         let mut nats = 0.0;
         let (scoring, tally) = (self.scoring, &mut self.tally);
-        let mut one = |m: &mut SymbolModel, s: u32| {
-            let n = m.observe(k, &told, s);
+        let learnt = |m: &SymbolModel, n: f64| {
             nats += n;
             if scoring {
                 tally.add_experts(i, n, m.expert_nats());
@@ -349,8 +350,11 @@ impl Learner {
             }
         };
         match &mut f.model {
-            Model::Category(m, _) | Model::Gap(m) => one(m, symbol),
-            Model::Bytes(m) => spell(value, |s| one(m, s)),
+            Model::Category(m, _) | Model::Gap(m) => m.observe_run(k, &told, &[symbol], learnt),
+            Model::Bytes(m) => {
+                spell(value, &mut self.symbols);
+                m.observe_run(k, &told, &self.symbols, learnt);
+            }
             Model::Number(_) => {}
         }
         self.told = told;
@@ -461,20 +465,20 @@ fn gap_of(key: &KeyState, event: &Event) -> u32 {
 }
 
 /// A text as symbols: its bytes, where a line feed says whether the text goes on.
-fn spell(value: &Value, mut each: impl FnMut(u32)) {
+fn spell(value: &Value, symbols: &mut Vec<u32>) {
     const FEED: u32 = b'\n' as u32;
     let mut close = ABSENT;
+    symbols.clear();
     if let Value::Bytes(text) = value {
         close = ENDED;
         for b in text {
-            each(u32::from(*b));
+            symbols.push(u32::from(*b));
             if *b == b'\n' {
-                each(INSIDE);
+                symbols.push(INSIDE);
             }
         }
     }
-    each(FEED);
-    each(close);
+    symbols.extend([FEED, close]);
 }
 
 /// How many values were likelier than the one that came; the end of a key is none of them.

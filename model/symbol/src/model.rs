@@ -268,11 +268,25 @@ impl SymbolModel {
 
     /// The network's inputs for the key's next symbol.
     pub(crate) fn ids(&self, key: &SymbolKey, side: &[u32], ids: &mut [u32; 16]) -> usize {
+        self.ids_behind(key, &[0u32; 0], side, ids)
+    }
+
+    /// The same for the symbol that comes after some that are yet to come.
+    fn ids_behind<S: Copy + Into<u32>>(
+        &self,
+        key: &SymbolKey,
+        coming: &[S],
+        side: &[u32],
+        ids: &mut [u32; 16],
+    ) -> usize {
         let lags = self.network.as_ref().map_or(0, |n| n.lags);
         for k in 0..lags {
-            ids[k] = match key.at(k + 1) {
-                0 => NONE,
-                x => x - 1,
+            ids[k] = match coming.len().checked_sub(k + 1) {
+                Some(i) => coming[i].into(),
+                None => match key.at(k + 1 - coming.len()) {
+                    0 => NONE,
+                    x => x - 1,
+                },
             };
         }
         let sides = self.spec.sides.min(4);
@@ -286,6 +300,45 @@ impl SymbolModel {
     ///
     /// `given` is what it may depend on besides the key's past.
     pub fn observe<'a>(&mut self, key: &mut SymbolKey, given: impl Into<Given<'a>>, symbol: u32) -> f64 {
+        self.observe_next(key, given.into(), &[symbol])
+    }
+
+    /// As [`observe`](Self::observe) for several symbols of a key that are given the same; `each` gets every one's nats
+    /// when it is learnt.
+    ///
+    /// Nothing is different from observing one after another, but for the time: as the network sees symbols alone, it
+    /// runs ahead of the others. What a symbol is expected to be depends on none that comes after it.
+    pub fn observe_run<'a, S: Copy + Into<u32>>(
+        &mut self,
+        key: &mut SymbolKey,
+        given: impl Into<Given<'a>>,
+        symbols: &[S],
+        mut each: impl FnMut(&SymbolModel, f64),
+    ) {
+        let given = given.into();
+        for i in 0..symbols.len() {
+            let nats = self.observe_next(key, given, &symbols[i..]);
+            each(self, nats);
+        }
+    }
+
+    /// Plans the network's steps of a key for symbols to come, as far as the open chunk has room.
+    fn run_ahead<S: Copy + Into<u32>>(&mut self, key: &mut SymbolKey, side: &[u32], symbols: &[S]) {
+        let mut ids = [NONE; 16];
+        for i in 0..symbols.len() {
+            let used = self.ids_behind(key, &symbols[..i], side, &mut ids);
+            let Some(n) = &mut self.network else { return };
+            debug_assert_eq!(used, n.core.shape().tables);
+            let sequence = key.sequence.get_or_insert_with(|| Sequence::new(n.core.shape()));
+            if !n.core.plan(sequence, &ids[..used], &[]) {
+                return;
+            }
+        }
+    }
+
+    /// Observes the first of the symbols.
+    fn observe_next<S: Copy + Into<u32>>(&mut self, key: &mut SymbolKey, given: Given<'_>, symbols: &[S]) -> f64 {
+        let symbol = symbols[0].into();
         let again = self.run.again(self.spec.rest);
         self.run.push(symbol);
         let dearer = match again {
@@ -293,21 +346,23 @@ impl SymbolModel {
             Some((_, p)) => -libm::log(1.0 - p),
             None => 0.0,
         };
-        let given = given.into();
         let side = given.side;
         let mut work = self.work.take().unwrap_or_default();
         work.front = self.front(key, given, std::mem::take(&mut work.front.reading));
         self.prefetch(&work.front, &self.spec.code.path(symbol));
         self.settle(key);
-        let mut ids = [NONE; 16];
-        let used = self.ids(key, side, &mut ids);
-        if let Some(n) = &mut self.network {
-            debug_assert_eq!(used, n.core.shape().tables);
-            let sequence = key.sequence.get_or_insert_with(|| Sequence::new(n.core.shape()));
-            n.core.step(sequence, &ids[..used], &[]);
+        if self.network.as_ref().is_some_and(|n| n.core.planned() == 0) {
+            // where a model may rest, who knows which symbols it will sleep over
+            let awake = if self.spec.rest < u64::MAX { &symbols[..1] } else { symbols };
+            self.run_ahead(key, side, awake);
+        }
+        if let (Some(n), Some(sequence)) = (&mut self.network, &mut key.sequence) {
+            n.core.advance(sequence);
         }
         let nats = walk(self, &mut work, symbol) + dearer;
         self.expert_nats[..self.names.len()].iter_mut().for_each(|n| *n += dearer);
+        let mut ids = [NONE; 16];
+        let used = if self.trials.trial.is_some() { self.ids(key, side, &mut ids) } else { 0 };
         if let Some(n) = &mut self.network {
             n.core.finish();
             let challenger = self.trials.trial.as_mut().map_or(0.0, |t| {
