@@ -40,12 +40,17 @@ pub(crate) fn step_block<const FMA: bool, const N: usize>(g: &[f32; N], w: &mut 
 }
 
 kernels! {
-    /// u += row.
-    pub(crate) fn add[FMA](u: &mut [f32], row: &[f32]) {
-        for (u, r) in u.as_chunks_mut::<16>().0.iter_mut().zip(row.as_chunks::<16>().0) {
-            for q in 0..16 {
-                u[q] += r[q];
+    /// u += each row, in their order.
+    pub(crate) fn add[FMA](u: &mut [f32], rows: &[&[f32]]) {
+        for (j, u) in u.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+            let mut a = *u;
+            for row in rows {
+                let r = load!(row, j * 16, 16);
+                for q in 0..16 {
+                    a[q] += r[q];
+                }
             }
+            *u = a;
         }
     }
 

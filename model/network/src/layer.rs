@@ -57,23 +57,27 @@ impl Table {
         self.rows = rows;
     }
 
-    /// Adds a row to `u`.
-    pub fn add_to(&self, row: usize, u: &mut [f32]) {
-        if row < self.rows {
-            kernels::add(u, &self.param.w[row * self.width..(row + 1) * self.width]);
-        } else {
-            let (key, scale) = (self.key(row), start::table_scale(self.place.2));
-            for (i, u) in u.iter_mut().enumerate() {
-                *u += scale * start::uniform(key, i);
-            }
+    /// A row, if it is there.
+    pub fn get(&self, row: usize) -> Option<&[f32]> {
+        (row < self.rows).then(|| &self.param.w[row * self.width..(row + 1) * self.width])
+    }
+
+    /// Adds a row that is not there to `u`.
+    fn add_first(&self, row: usize, u: &mut [f32]) {
+        let (key, scale) = (self.key(row), start::table_scale(self.place.2));
+        for (i, u) in u.iter_mut().enumerate() {
+            *u += scale * start::uniform(key, i);
         }
     }
 
     /// A copy of a row.
     pub fn row(&self, row: usize) -> Vec<f32> {
-        // from zero: 0 + x is x
         let mut u = vec![0.0; self.width];
-        self.add_to(row, &mut u);
+        match self.get(row) {
+            Some(row) => u.copy_from_slice(row),
+            // 0 + x is x
+            None => self.add_first(row, &mut u),
+        }
         u
     }
 
@@ -125,12 +129,22 @@ impl Layer {
         it
     }
 
-    /// The part of the gates' inputs that is looked up: the bias and a row of every table.
+    /// The part of the gates' inputs that is looked up: the bias and a row of every table, one after another.
     pub fn embed(&self, ids: &[u32], u: &mut [f32]) {
         u.copy_from_slice(&self.bias.w);
+        let (mut rows, mut n) = ([&[][..]; 4], 0);
         for (table, id) in self.tables.iter().zip(ids).filter(|(_, id)| **id != NONE) {
-            table.add_to(*id as usize, u);
+            let row = table.get(*id as usize);
+            if n == rows.len() || row.is_none() {
+                kernels::add(u, &rows[..n]);
+                n = 0;
+            }
+            match row {
+                Some(row) => (rows[n], n) = (row, n + 1),
+                None => table.add_first(*id as usize, u),
+            }
         }
+        kernels::add(u, &rows[..n]);
     }
 
     /// Every parameter, in the order in which `Recurrence::gradients` names them.

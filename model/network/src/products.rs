@@ -195,30 +195,33 @@ kernels! {
     }
 }
 
-/// `to[j][i] = from[i][j]`, where `from` has rows of `width` numbers; both sizes are multiples of four.
+/// `to[j][i] = from[i][j]`, where `from` has rows of `width` numbers; both sizes are multiples of sixteen.
 pub(crate) fn transpose(from: &[f32], width: usize, to: &mut [f32]) {
     let height = from.len() / width;
-    assert!(
-        width.is_multiple_of(4) && height.is_multiple_of(4) && from.len() == width * height && to.len() >= from.len()
-    );
-    for i in (0..height).step_by(4) {
+    assert!(width.is_multiple_of(16) && height.is_multiple_of(16));
+    assert!(from.len() == width * height && to.len() >= from.len());
+    // by whole cache lines of what is written
+    for line in (0..height).step_by(16) {
         for j in (0..width).step_by(4) {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: SSE is part of x86-64; sixteen numbers from row i and column j on are inside, by the assertion.
-            unsafe {
-                use std::arch::x86_64::*;
-                let at = |p: usize| from.as_ptr().add((i + p) * width + j);
-                let mut r = [_mm_loadu_ps(at(0)), _mm_loadu_ps(at(1)), _mm_loadu_ps(at(2)), _mm_loadu_ps(at(3))];
-                let [a, b, c, d] = &mut r;
-                _MM_TRANSPOSE4_PS(a, b, c, d);
-                for (p, row) in r.into_iter().enumerate() {
-                    _mm_storeu_ps(to.as_mut_ptr().add((j + p) * height + i), row);
+            for i in (line..line + 16).step_by(4) {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: SSE is part of x86-64; four numbers of four rows from (i, j) on are inside both, by the
+                // assertions.
+                unsafe {
+                    use std::arch::x86_64::*;
+                    let at = |p: usize| from.as_ptr().add((i + p) * width + j);
+                    let mut r = [_mm_loadu_ps(at(0)), _mm_loadu_ps(at(1)), _mm_loadu_ps(at(2)), _mm_loadu_ps(at(3))];
+                    let [a, b, c, d] = &mut r;
+                    _MM_TRANSPOSE4_PS(a, b, c, d);
+                    for (p, row) in r.into_iter().enumerate() {
+                        _mm_storeu_ps(to.as_mut_ptr().add((j + p) * height + i), row);
+                    }
                 }
-            }
-            #[cfg(not(target_arch = "x86_64"))]
-            for p in 0..4 {
-                for q in 0..4 {
-                    to[(j + q) * height + i + p] = from[(i + p) * width + j + q];
+                #[cfg(not(target_arch = "x86_64"))]
+                for p in 0..4 {
+                    for q in 0..4 {
+                        to[(j + q) * height + i + p] = from[(i + p) * width + j + q];
+                    }
                 }
             }
         }
@@ -274,8 +277,8 @@ mod tests {
 
     #[test]
     fn a_transposition_is_its_definition() {
-        let (from, mut to) = (numbers(12 * 48, 1), vec![0.0; 12 * 48]);
+        let (from, mut to) = (numbers(32 * 48, 1), vec![0.0; 32 * 48]);
         transpose(&from, 48, &mut to);
-        assert!((0..12).all(|i| (0..48).all(|j| to[j * 12 + i] == from[i * 48 + j])));
+        assert!((0..32).all(|i| (0..48).all(|j| to[j * 32 + i] == from[i * 48 + j])));
     }
 }
