@@ -51,6 +51,9 @@ pub(crate) struct BenchArgs {
     /// Measure growth, too, up to so many events.
     #[arg(long, value_name = "EVENTS", num_args = 0..=1, default_missing_value = "10000000")]
     growth: Option<usize>,
+    /// The Python whose PyTorch the network is compared with.
+    #[arg(long, value_name = "PROGRAM", default_value = "python3")]
+    python: PathBuf,
     /// Streams of the footprint.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     streams: u64,
@@ -91,6 +94,7 @@ struct Bench<'a> {
     seconds: f64,
     repeat: usize,
     small_streams: u64,
+    python: PathBuf,
     dir: tempfile::TempDir,
     streams: Vec<Stream>,
     figures: Figures,
@@ -129,6 +133,7 @@ pub(crate) fn run(global: &Global, args: &BenchArgs) -> Result<(), Failure> {
         seconds: args.seconds,
         repeat: args.repeat.max(1),
         small_streams: args.streams,
+        python: args.python.clone(),
         dir,
         streams,
         figures: Figures::default(),

@@ -150,14 +150,6 @@ fn programs(b: &mut Bench) {
         &["add".into(), scratch.with_extension("zpaq"), bytes.file.clone(), "-m5".into()],
     );
     compressor(b, &bytes, PROGRAMS[1].0, &["-c".into(), bytes.file.clone(), scratch]);
-    let torch = Command::new("python3").args(["-c", "import torch; print(torch.__version__)"]).output();
-    match torch {
-        Ok(out) if out.status.success() => b.notes.push(format!(
-            "torch {} is here; the network beside it is measured by the script of the project's evidence, not by this command",
-            String::from_utf8_lossy(&out.stdout).trim()
-        )),
-        _ => b.notes.push("torch: not found".into()),
-    }
 }
 
 fn compressor(b: &mut Bench, stream: &Stream, program: &str, args: &[PathBuf]) {
