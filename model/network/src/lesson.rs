@@ -44,6 +44,15 @@ pub struct Lesson {
     result: OnceLock<Worked>,
 }
 
+/// Bytes that the full chunks of a network take at most, nearly, when updates wait for so many chunks.
+pub fn lessons_bytes(shape: &Shape, delay: usize) -> usize {
+    let (g, width) = (3 * shape.hidden, shape.width());
+    // two of gates, states, features and gradients; W, and the gradients of W, of a row of each table a step, of D
+    let chunk = 2 * shape.chunk * 7 * width;
+    let weights = (3 * shape.hidden + shape.chunk * shape.tables + shape.dense) * g * shape.layers;
+    if delay == 0 { 0 } else { 4 * (delay + SPARE) * (chunk + weights) }
+}
+
 /// What became of a lesson.
 #[derive(Clone)]
 struct Worked {

@@ -8,7 +8,7 @@ use crate::{
     fused::{self, Work},
     gradients::Gradients,
     layer::Layer,
-    lesson::{Lessons, Teacher},
+    lesson::{self, Lessons, Teacher},
     rule::Rule,
     tensor::{same, tensor},
 };
@@ -90,6 +90,11 @@ impl Recurrence {
     /// Who works out gradients beside. With a delay of zero nobody does. A clone has nobody.
     pub fn set_teacher(&mut self, teacher: Option<Teacher>) {
         self.lessons.teacher.0 = teacher;
+    }
+
+    /// Bytes that full chunks take until their updates take effect, nearly.
+    pub fn lessons_bytes(&self) -> usize {
+        lesson::lessons_bytes(&self.shape, self.lessons.delay)
     }
 
     /// Who works out gradients beside.
