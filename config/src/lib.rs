@@ -13,9 +13,9 @@ use figment::providers::{Env, Format, Toml};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-pub use streams::{StreamRule, stream_name_fault};
+pub use streams::{StreamLearning, StreamRule, stream_name_fault};
 use surmise_learner::Options;
-pub use tables::{Auth, Limits, Listen, OFF, Owners, Secret, Shutdown, Store, parse_address};
+pub use tables::{Auth, Learning, Limits, Listen, OFF, Owners, Secret, Shutdown, Store, parse_address};
 pub use units::{Size, Span};
 
 /// The commented default file.
@@ -39,6 +39,8 @@ pub struct Config {
     pub auth: Auth,
     /// The threads that learn.
     pub owners: Owners,
+    /// When what networks learn takes effect, and who works it out.
+    pub learning: Learning,
     /// Leaving.
     pub shutdown: Shutdown,
 }
@@ -192,12 +194,17 @@ impl Config {
                 faults.push(format!("limits.{key}: {value} is more than {}, the most that works", 1u64 << 31));
             }
         }
-        if self.owners.threads > 1024 {
-            faults.push(format!("owners.threads: {} is more than 1024", self.owners.threads));
+        for (table, threads) in [("owners", self.owners.threads), ("learning", self.learning.threads)] {
+            if threads > 1024 {
+                faults.push(format!("{table}.threads: {threads} is more than 1024"));
+            }
         }
     }
 
     fn check_streams(&self, faults: &mut Vec<String>) {
+        if let Err(e) = self.options(None) {
+            faults.push(e.0);
+        }
         for (pattern, rule) in &self.streams {
             if let Some(f) = stream_name_fault(&pattern.replace('*', "x"), self.limits.name_bytes.0 as usize) {
                 faults.push(format!("streams.{pattern:?}: {f}"));
@@ -205,10 +212,27 @@ impl Config {
             if let Some(f) = rule.schema_fault() {
                 faults.push(format!("streams.{pattern:?}: {f}"));
             }
-            if let Err(e) = rule.options(&self.model) {
+            if let Err(e) = rule.options(&self.model, &self.learning) {
                 faults.push(format!("streams.{pattern:?}.{}", e.0));
             }
         }
+    }
+
+    /// The choices about the learners of a stream, under the rule that it has.
+    ///
+    /// # Errors
+    /// A key in the wrong place, an unknown key of the rule, or a value that does not fit.
+    pub fn options(&self, rule: Option<&StreamRule>) -> Result<Options, ConfigError> {
+        match rule {
+            Some(rule) => rule.options(&self.model, &self.learning),
+            None => StreamRule::default().options(&self.model, &self.learning),
+        }
+    }
+
+    /// Whether updates wait in some stream that the configuration speaks of.
+    pub fn any_delay(&self) -> bool {
+        let rules = self.streams.values().filter_map(|r| r.learning.delay_chunks);
+        rules.chain([self.learning.delay_chunks]).any(|n| n > 0)
     }
 
     /// The rule of a stream and its pattern: its exact name, or else the longest pattern that fits.
@@ -301,11 +325,39 @@ mod tests {
         assert_eq!(c.rule("web-eu-2").unwrap().0, "web-eu-*");
         assert!(c.rule("web-eu-2").unwrap().1.schema().closed);
         let (_, rule) = c.rule("web-us").unwrap();
-        assert_eq!(rule.options(&c.model).unwrap(), Options { seed: 9, ..c.model.clone() });
+        assert_eq!(c.options(Some(rule)).unwrap(), Options { seed: 9, ..c.model.clone() });
         assert!(c.rule("db").is_none());
         let c =
             Config::from_toml("[streams.x]\nfields = [{name=\"a\", kind=\"gap\"},{name=\"b\", kind=\"gap\"}]").unwrap();
         assert!(c.check().is_err());
+    }
+
+    #[test]
+    fn updates_wait_as_said_for_all_streams_or_for_some() {
+        let c =
+            Config::from_toml("[learning]\ndelay_chunks = 2\n[streams.x]\nlearning = { delay_chunks = 0 }").unwrap();
+        c.check().unwrap();
+        let delay = |c: &Config, name| c.options(c.rule(name).map(|r| r.1)).unwrap().delay_chunks;
+        assert_eq!((delay(&c, "x"), delay(&c, "y"), c.any_delay()), (0, 2, true));
+        assert!(!Config::default().any_delay() && Config::default().learning.count() > 0);
+        for (text, says) in [
+            ("[learning]\ndelay_chunks = 65", "learning.delay_chunks: 65 is not within 0 and 64"),
+            ("[streams.x]\nlearning = { delay_chunks = 65 }", "streams.\"x\".learning.delay_chunks: 65 is not"),
+            ("[model]\ndelay_chunks = 1", "model.delay_chunks: belongs to [learning]"),
+            ("[streams.x]\nmodel = { delay_chunks = 1 }", "streams.\"x\".model.delay_chunks: belongs to"),
+            ("[learning]\nthreads = 1025", "learning.threads: 1025 is more than 1024"),
+        ] {
+            let e = Config::from_toml(text).unwrap().check().unwrap_err().0;
+            assert!(e.contains(says), "{e}");
+        }
+        for (text, says) in [
+            ("[learning]\ndelay_chunks = -1", "learning.delay_chunks"),
+            ("[learning]\ndelay = 1", "did you mean"),
+            ("[streams.x]\nlearning = { thread = 1 }", "\"thread\""),
+        ] {
+            let e = Config::from_toml(text).unwrap_err().0;
+            assert!(e.contains(says), "{e}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `[streams."name-or-glob*"]`: what is declared about streams before their first event.
 
-use crate::ConfigError;
+use crate::{ConfigError, Learning};
 use figment::Figment;
 use figment::providers::Serialized;
 use figment::value::Dict;
@@ -18,7 +18,21 @@ pub struct StreamRule {
     pub closed: bool,
     /// Keys of `[model]` that differ for these streams.
     pub model: Dict,
+    /// Keys of `[learning]` that differ for these streams.
+    pub learning: StreamLearning,
 }
+
+/// What `[learning]` says that may differ from stream to stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StreamLearning {
+    /// Chunks that an update of a network waits before it takes effect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay_chunks: Option<u32>,
+}
+
+/// The one choice about learners that is not in `[model]`.
+const DELAY: &str = "delay_chunks";
 
 impl StreamRule {
     /// The declared schema.
@@ -26,15 +40,21 @@ impl StreamRule {
         Schema { fields: self.fields.clone(), closed: self.closed }
     }
 
-    /// The choices of `[model]`, with what differs for these streams.
+    /// The choices of `[model]` and `[learning]`, with what differs for these streams.
     ///
     /// # Errors
-    /// An unknown key or a value that does not fit.
-    pub fn options(&self, base: &Options) -> Result<Options, ConfigError> {
-        Figment::from(Serialized::defaults(base))
+    /// An unknown key, one in the wrong place, or a value that does not fit.
+    pub(crate) fn options(&self, base: &Options, learning: &Learning) -> Result<Options, ConfigError> {
+        if base.delay_chunks != 0 || self.model.contains_key(DELAY) {
+            return Err(ConfigError(format!("model.{DELAY}: belongs to [learning], as learning.{DELAY}")));
+        }
+        let options: Options = Figment::from(Serialized::defaults(base))
             .merge(Serialized::defaults(&self.model))
             .extract()
-            .map_err(|e| ConfigError::from_figment(e, "model"))
+            .map_err(|e| ConfigError::from_figment(e, "model"))?;
+        let delay_chunks = self.learning.delay_chunks.unwrap_or(learning.delay_chunks);
+        let options = Options { delay_chunks, ..options };
+        options.fault().map_or(Ok(options), |f| Err(ConfigError(format!("learning.{f}"))))
     }
 
     /// What is wrong with the declared schema.

@@ -203,6 +203,27 @@ impl Owners {
     }
 }
 
+/// `[learning]`: when what networks learn takes effect, and who works it out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Learning {
+    /// Chunks that an update of a network waits before it takes effect. What is learnt depends on it.
+    pub delay_chunks: u32,
+    /// Threads that work updates out meanwhile; 0 means one per core but one, and at least one. There are none where no
+    /// stream's updates wait.
+    pub threads: usize,
+}
+
+impl Learning {
+    /// How many threads work updates out.
+    pub fn count(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, |n| n.get()).saturating_sub(1).max(1),
+            n => n,
+        }
+    }
+}
+
 /// `[shutdown]`: leaving.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -20,6 +20,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use surmise_config::{Config, OFF, parse_address};
 use surmise_learner::Learner;
+use surmise_teachers::Teachers;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
@@ -89,7 +90,7 @@ impl Daemon {
 pub fn check_streams(config: &Config) -> anyhow::Result<()> {
     let rules = config.streams.iter().filter(|(_, r)| !r.fields.is_empty());
     for (name, rule) in rules {
-        let options = rule.options(&config.model)?;
+        let options = config.options(Some(rule))?;
         Learner::new(rule.schema(), options)
             .map_err(|e| surmise_config::ConfigError(format!("streams.{name:?}: {e}")))?;
     }
@@ -144,6 +145,7 @@ impl Running {
     fn assemble(config: Config, store: Arc<Store>, started: Instant) -> anyhow::Result<Running> {
         let fault = Fault::default();
         let entries = store.log.streams()?;
+        let entries_delayed = entries.iter().any(|e| e.options.delay_chunks > 0);
         let trimmed = entries.iter().map(|e| (e.number, e.trimmed_bytes)).collect();
         let next_number = entries.iter().map(|e| e.number + 1).max().unwrap_or(0);
         let directory = Arc::new(Directory::new(config.limits.streams, next_number));
@@ -161,6 +163,9 @@ impl Running {
         for entry in entries {
             by_owner[owner_of(&entry.name, count)].push(entry);
         }
+        let delayed = config.any_delay() || entries_delayed;
+        let teachers = delayed.then(|| Teachers::start(config.learning.count())).transpose()?;
+        let teacher = teachers.as_ref().map(Teachers::teacher);
         let (mut ports, mut threads, mut recoveries) = (Vec::new(), Vec::new(), Vec::new());
         for (i, entries) in by_owner.into_iter().enumerate() {
             let (inbox, receiver) = Inbox::new(config.limits.inbox_events, config.limits.inbox_bytes.0 as usize);
@@ -173,6 +178,7 @@ impl Running {
                 control: questions,
                 commits: commits.clone(),
                 jobs: jobs.clone(),
+                teacher: teacher.clone(),
                 started,
             };
             let (thread, recovery) = start_owner(i, setup, store.clone(), entries, fault.clone())?;
@@ -181,7 +187,7 @@ impl Running {
             ports.push(OwnerPort { inbox, control });
         }
         threads.extend([committer, checkpointer]);
-        let hub = Arc::new(Hub::new(config, directory, fencing, fault, ports, store, started));
+        let hub = Arc::new(Hub::new(config, directory, fencing, fault, ports, store, teachers, started));
         let (listeners, sessions) = (TaskTracker::new(), TaskTracker::new());
         let waiting = hub.clone();
         listeners.spawn(async move { wait_for_recovery(&waiting, recoveries).await });

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use surmise_config::Config;
+use surmise_teachers::Teachers;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +58,8 @@ pub struct Hub {
     pub fault: Fault,
     /// Whether all streams are brought back.
     pub ready: AtomicBool,
+    /// Who works out beside what networks learn, where a stream's updates wait for it.
+    pub teachers: Option<Teachers>,
     owners: Vec<OwnerPort>,
     store: Mutex<Option<Arc<Store>>>,
 }
@@ -70,9 +73,11 @@ impl Hub {
         fault: Fault,
         owners: Vec<OwnerPort>,
         store: Arc<Store>,
+        teachers: Option<Teachers>,
         started: Instant,
     ) -> Hub {
         Hub {
+            teachers,
             config,
             started,
             directory,

@@ -25,6 +25,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use surmise_config::Config;
 use surmise_event::{Code, Refusal};
+use surmise_learner::Teacher;
 use tokio::sync::oneshot;
 
 /// While there is more to learn, what was learnt is handed to the committer this often.
@@ -67,6 +68,8 @@ pub struct Setup {
     pub commits: Sender<Handoff>,
     /// To the checkpointer.
     pub jobs: Jobs,
+    /// Who works out beside what networks learn.
+    pub teacher: Option<Teacher>,
     /// When the daemon was started.
     pub started: Instant,
 }
@@ -112,7 +115,8 @@ impl Owner {
         let mut replayed = 0;
         for entry in entries {
             let shared = Arc::new(Shared::new(&entry));
-            let mut live = Live::recover(store, entry, &shared, self.setup.config.limits.producers);
+            let mut live =
+                Live::recover(store, entry, &shared, self.setup.config.limits.producers, self.setup.teacher.clone());
             live.compare(&self.setup.config);
             if let Some(producers) = live.producers() {
                 self.setup.fencing.learn(producers);
@@ -222,7 +226,8 @@ impl Owner {
                 format!("there are {max} streams, as many as there may be (limits.streams)"),
             ));
         }
-        let made = Live::make(&self.setup.config, stream, self.setup.directory.next_number());
+        let made =
+            Live::make(&self.setup.config, stream, self.setup.directory.next_number(), self.setup.teacher.clone());
         made.map_err(|e| {
             self.setup.directory.release();
             Refusal::new(Code::BadStream, "stream", e)

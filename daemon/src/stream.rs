@@ -6,7 +6,7 @@ use crate::store::group::{Logged, Origin};
 use crate::store::{CheckpointMeta, Draft, Store, StoreError, StreamEntry};
 use std::collections::BTreeMap;
 use surmise_event::{Code, Limits, Outcome, Record, Refusal};
-use surmise_learner::{Learner, LearnerError};
+use surmise_learner::{Learner, LearnerError, Teacher};
 
 /// What is counted beside learning; kept in checkpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -143,7 +143,12 @@ impl StreamState {
     ///
     /// # Errors
     /// No checkpoint is whole and the log does not go back to the beginning, or the log is damaged.
-    pub fn recover(store: &Store, entry: StreamEntry, producers_max: usize) -> Result<Recovered, RecoveryError> {
+    pub fn recover(
+        store: &Store,
+        entry: StreamEntry,
+        producers_max: usize,
+        teacher: Option<Teacher>,
+    ) -> Result<Recovered, RecoveryError> {
         let mut checkpoint = None;
         let mut passed_over = 0;
         for meta in store.checkpoints.of(entry.number).into_iter().rev() {
@@ -162,6 +167,7 @@ impl StreamState {
             Some((state, meta)) => (state, Some(meta)),
             None => (Self::new(entry, producers_max)?, None),
         };
+        state.learner.set_teacher(teacher);
         let replayed = state.replay_tail(store)?;
         Ok(Recovered { state, checkpoint: meta, passed_over, replayed })
     }

@@ -12,6 +12,10 @@ pub const REJECTED: &str = "surmise_events_rejected_total";
 pub const DUPLICATE: &str = "surmise_events_duplicate_total";
 /// Events that wait, by stage.
 pub const QUEUE: &str = "surmise_queue_events";
+/// Lessons of networks that wait for a teacher.
+pub const LESSONS_WAITING: &str = "surmise_queue_lessons";
+/// Lessons of networks that a teacher was to work out, by who did.
+pub const LESSONS: &str = "surmise_lessons_total";
 /// Age of the latest event when it was learnt.
 pub const LAG: &str = "surmise_input_lag_seconds";
 /// How long predicting takes.
@@ -84,6 +88,16 @@ fn describe() {
     describe_counter!(REJECTED, Unit::Count, "Events refused, by reason");
     describe_counter!(DUPLICATE, Unit::Count, "Events recognised as sent before and not learnt again");
     describe_gauge!(QUEUE, Unit::Count, "Events that wait, by stage");
+    describe_gauge!(
+        LESSONS_WAITING,
+        Unit::Count,
+        "Full chunks of networks that wait for a thread to work out their update"
+    );
+    describe_counter!(
+        LESSONS,
+        Unit::Count,
+        "Full chunks of networks whose update waits, by who works it out: beside, a thread of learning.threads; late, the stream itself as no thread came to it in time; fell, the stream itself as the queue was full"
+    );
     describe_gauge!(LAG, Unit::Seconds, "Time from the arrival of the latest event until it was learnt");
     describe_histogram!(PREDICT, Unit::Seconds, "How long answering a prediction or forecast takes");
     describe_histogram!(LEARN, Unit::Seconds, "How long learning an event takes");

@@ -51,6 +51,8 @@ fn questions_are_answered() {
         "surmise_build_info",
         "surmise_loss_nats_total",
         "surmise_queue_events",
+        "surmise_queue_lessons",
+        "surmise_lessons_total",
     ] {
         assert!(text.contains(name), "{name} in {text}");
     }

@@ -9,17 +9,31 @@ use surmise_tests::{Daemon, Random, data, sessions_file, surmise};
 /// Checkpoints so often that kills fall before, between and after them.
 const OFTEN: &str = "checkpoint_events = 700\ncheckpoint_interval = \"300ms\"\n";
 
+/// The same, with updates that wait, and are worked out beside.
+const OFTEN_DELAYED: &str = "checkpoint_events = 700\ncheckpoint_interval = \"300ms\"\n[learning]\ndelay_chunks = 3\n";
+
 fn replay(file: &Path) -> serde_json::Value {
-    let out = surmise(["replay", file.to_str().unwrap(), "--format", "tokens", "--output", "json"]);
+    replay_delayed(file, 0)
+}
+
+fn replay_delayed(file: &Path, chunks: u32) -> serde_json::Value {
+    let (file, chunks) = (file.to_str().unwrap(), chunks.to_string());
+    let out = surmise(["replay", file, "--format", "tokens", "--output", "json", "--delay-chunks", &chunks]);
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     serde_json::from_slice(&out.stdout).expect("one JSON object")
 }
 
 /// Sends a recording while the daemon is killed at random instants; returns how often it was killed.
-fn send_through_kills(file: &Path, kills: u64, seed: u64, spread_ms: u64) -> (u64, serde_json::Value, String) {
+fn send_through_kills(
+    file: &Path,
+    kills: u64,
+    seed: u64,
+    spread_ms: u64,
+    toml: &str,
+) -> (u64, serde_json::Value, String) {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
-    let mut d = Daemon::start_with(&state, OFTEN, &[]);
+    let mut d = Daemon::start_with(&state, toml, &[]);
     let mut r = Random::new(seed);
     let args = [
         "send",
@@ -37,7 +51,7 @@ fn send_through_kills(file: &Path, kills: u64, seed: u64, spread_ms: u64) -> (u6
     let mut killed = 0;
     while killed < kills && client.try_wait().unwrap().is_none() {
         std::thread::sleep(Duration::from_millis(r.below(spread_ms)));
-        d.kill_and_restart(&state, OFTEN);
+        d.kill_and_restart(&state, toml);
         killed += 1;
     }
     let start = Instant::now();
@@ -61,11 +75,26 @@ fn killed_at_random_it_learns_everything_once() {
     for seed in [11, 12] {
         let file = sessions_file(dir.path(), seed, 60_000);
         let want = replay(&file);
-        let (killed, stream, hash) = send_through_kills(&file, 6, seed, 120);
+        let (killed, stream, hash) = send_through_kills(&file, 6, seed, 120, OFTEN);
         assert_eq!(stream["offset"], want["events"], "seed {seed}, {killed} kills");
         assert_eq!(hash, want["state_hash"].as_str().unwrap(), "seed {seed}, {killed} kills");
         assert!(killed >= 5, "only {killed} kills fell into the sending");
     }
+}
+
+/// The same with chunks under way whose updates have not taken effect.
+#[test]
+fn killed_at_random_updates_take_effect_where_they_would_have() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = sessions_file(dir.path(), 13, 60_000);
+    let want = replay_delayed(&file, 3);
+    let (killed, stream, hash) = send_through_kills(&file, 6, 13, 120, OFTEN_DELAYED);
+    assert_eq!(stream["offset"], want["events"], "{killed} kills");
+    assert_eq!(hash, want["state_hash"].as_str().unwrap(), "{killed} kills");
+    assert!(killed >= 5, "only {killed} kills fell into the sending");
+    assert_eq!(stream["options"]["delay_chunks"], 3);
+    assert!(stream["report"]["choices"].as_str().unwrap().contains("updates wait 3 chunks"), "{stream}");
+    assert_ne!(hash, replay(&file)["state_hash"].as_str().unwrap(), "another delay is another learner");
 }
 
 /// The real stream, with as many kills as `SURMISE_KILLS` says, up to `SURMISE_KILL_SPREAD_MS` apart.
@@ -77,7 +106,7 @@ fn the_hdfs_log_is_learnt_once_through_kills() {
     let spread_ms = number("SURMISE_KILL_SPREAD_MS").unwrap_or(200);
     let file = folder.join("hdfs/hdfs_train");
     let want = replay(&file);
-    let (killed, stream, hash) = send_through_kills(&file, kills, 3, spread_ms);
+    let (killed, stream, hash) = send_through_kills(&file, kills, 3, spread_ms, OFTEN);
     eprintln!("{killed} kills, {} events, {hash}", stream["offset"]);
     assert_eq!(stream["offset"], want["events"]);
     assert_eq!(hash, want["state_hash"].as_str().unwrap());
@@ -101,6 +130,25 @@ fn threads_timing_and_kernels_do_not_change_the_state() {
         let out = d.surmise(&["send", file.to_str().unwrap(), "--format", "tokens", "--stream", "s"]);
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         assert_eq!(d.hash("s"), want, "{toml} {env:?}");
+    }
+}
+
+/// Nor do the threads that work updates out beside.
+#[test]
+fn teachers_do_not_change_the_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = sessions_file(dir.path(), 6, 6_000);
+    let want = replay_delayed(&file, 2)["state_hash"].as_str().unwrap().to_owned();
+    for threads in [1, 3] {
+        let state = dir.path().join(format!("state-{threads}"));
+        let d = Daemon::start_with(&state, &format!("[learning]\ndelay_chunks = 2\nthreads = {threads}\n"), &[]);
+        let out = d.surmise(&["send", file.to_str().unwrap(), "--format", "tokens", "--stream", "s"]);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        assert_eq!(d.hash("s"), want, "{threads} threads");
+        let metrics = d.text("/metrics");
+        let lessons = metrics.lines().filter_map(|l| l.strip_prefix("surmise_lessons_total{")?.split(' ').nth(1));
+        let lessons: u64 = lessons.map(|n| n.parse::<u64>().unwrap()).sum();
+        assert!(lessons > 100, "{metrics}");
     }
 }
 

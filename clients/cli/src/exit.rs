@@ -76,6 +76,7 @@ impl From<ReplayError> for Failure {
         let exit = match e {
             ReplayError::Source(e) => return e.into(),
             ReplayError::Learner(LearnerError::Options(_)) => Exit::Usage,
+            ReplayError::Threads(_) => Exit::Internal,
             ReplayError::Learner(_) => Exit::Internal,
             ReplayError::Checkpoint { .. } => Exit::Data,
             ReplayError::Write { .. } => Exit::Storage,

@@ -4,7 +4,7 @@ use crate::exit::Failure;
 use clap::Args;
 use std::path::PathBuf;
 use surmise_config::Config;
-use surmise_learner::Options;
+use surmise_learner::{DELAY_CHUNKS_MAX, Options};
 use surmise_protocol::suggest;
 
 #[derive(Args, Clone, Debug, Default)]
@@ -18,6 +18,9 @@ pub(crate) struct LearnerArgs {
     /// A configuration file of the daemon; its `model` table counts here.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Chunks that an update of a network waits before it takes effect, while other threads work it out.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(DELAY_CHUNKS_MAX)))]
+    pub(crate) delay_chunks: Option<u32>,
     /// Predict this field given the other fields of the same event, and score it alone.
     #[arg(long, value_name = "FIELD")]
     pub(crate) target: Option<String>,
@@ -26,13 +29,22 @@ pub(crate) struct LearnerArgs {
 impl LearnerArgs {
     /// Whether anything was said.
     pub(crate) fn any(&self) -> bool {
-        self.preset.is_some() || !self.set.is_empty() || self.config.is_some() || self.target.is_some()
+        self.preset.is_some()
+            || !self.set.is_empty()
+            || self.config.is_some()
+            || self.target.is_some()
+            || self.delay_chunks.is_some()
     }
 
     /// The options: defaults, under the file and the environment, under the preset, under single keys.
     pub(crate) fn options(&self) -> Result<Options, Failure> {
+        Ok(self.choices()?.0)
+    }
+
+    /// The options, and how many threads work out beside what networks learn.
+    pub(crate) fn choices(&self) -> Result<(Options, usize), Failure> {
         let config = Config::load(self.config.as_deref()).map_err(Failure::usage)?;
-        let mut options = config.model;
+        let mut options = config.options(None).map_err(Failure::usage)?;
         if let Some(p) = &self.preset {
             options = set(&options, "preset", p)?;
         }
@@ -45,7 +57,10 @@ impl LearnerArgs {
         if self.target.is_some() {
             options.target.clone_from(&self.target);
         }
-        Ok(options)
+        if let Some(n) = self.delay_chunks {
+            options.delay_chunks = n;
+        }
+        Ok((options, config.learning.count()))
     }
 }
 
@@ -99,6 +114,22 @@ mod tests {
         let told = says("without=words,wrods");
         assert!(told.contains("wrods") && told.contains("weight-sets"), "{told}");
         assert!(says("seed=x").contains("seed=x") && says("seed").contains("KEY=VALUE"));
+    }
+
+    #[test]
+    fn a_delay() {
+        let delay = |a: &LearnerArgs| a.options().map(|o| o.delay_chunks).map_err(|e| e.message);
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("c.toml");
+        std::fs::write(&file, "[learning]\ndelay_chunks = 3\n").unwrap();
+        let mut a = LearnerArgs { config: Some(file.clone()), ..LearnerArgs::default() };
+        assert_eq!(delay(&a), Ok(3));
+        a.delay_chunks = Some(1);
+        assert_eq!(delay(&a), Ok(1));
+        std::fs::write(&file, "[model]\ndelay_chunks = 3\n").unwrap();
+        assert!(delay(&a).unwrap_err().contains("learning.delay_chunks"));
+        std::fs::write(&file, "[learning]\ndelay_chunks = 65\n").unwrap();
+        assert!(delay(&a).unwrap_err().contains("65 is not within 0 and 64"));
     }
 
     #[test]

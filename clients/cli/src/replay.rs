@@ -49,6 +49,7 @@ Examples:
   surmise replay hdfs_train --format tokens --output json
   surmise replay ETTh1.csv --time date --unit-rows 0:2880 --score-rows 3600:14400
   surmise replay electricity.csv --target class --scores scores.csv
+  surmise replay tinyshakespeare.txt --format bytes --delay-chunks 1
   surmise replay book_order.csv --key key --time time --set network=off
 
 The first prediction is made by a learner that knows nothing, every event is scored before it is learnt,
@@ -57,11 +58,13 @@ and the table shows the mixture beside every expert that is in it.";
 pub(crate) fn run(global: &Global, args: ReplayArgs) -> Result<(), Failure> {
     if args.from.is_some() && args.learner.any() {
         return Err(Failure::usage(
-            "--from brings the learner's own options; leave out --preset, --set, --config and --target",
+            "--from brings the learner's own options; leave out --preset, --set, --config, --delay-chunks and --target",
         ));
     }
+    let (learner, teachers) = args.learner.choices()?;
     let mut options = ReplayOptions {
-        learner: args.learner.options()?,
+        learner,
+        teachers,
         from: args.from.clone(),
         score_rows: args.score_rows,
         unit_rows: args.unit_rows,

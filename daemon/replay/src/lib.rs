@@ -86,6 +86,9 @@ pub enum ReplayError {
         /// Why.
         error: surmise_learner::LearnerError,
     },
+    /// Threads could not be had.
+    #[error("no thread could be started: {0}")]
+    Threads(std::io::Error),
     /// Results could not be written.
     #[error("{file}: {error}")]
     Write {

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 use surmise_event::{Data, Datum, Drift, Event, Limits, Outcome, Record, Value};
 use surmise_learner::{Learner, Options};
+use surmise_teachers::Teachers;
 
 /// Rows `A:B`: from A, without B, counted from 0. Either may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ impl FromStr for Rows {
 pub struct ReplayOptions {
     /// The choices of a fresh learner.
     pub learner: Options,
+    /// Threads that work out beside what networks learn, where updates wait for it.
+    pub teachers: usize,
     /// A learner to go on with, instead of a fresh one.
     pub from: Option<PathBuf>,
     /// Rows that the measures count; all, if none are named.
@@ -107,7 +110,7 @@ pub fn replay(
     tell: impl FnMut(&Progress),
 ) -> Result<ReplayResult, ReplayError> {
     let (wall, cpu) = (Instant::now(), cpu_seconds());
-    let learner = match options.checkpoint()? {
+    let mut learner = match options.checkpoint()? {
         Some(l) => l,
         None => {
             let mut chosen = options.learner.clone();
@@ -117,6 +120,9 @@ pub fn replay(
             Learner::new(source.schema().clone(), chosen)?
         }
     };
+    let beside = options.teachers > 0 && learner.options().delay_chunks > 0;
+    let teachers = beside.then(|| Teachers::start(options.teachers)).transpose().map_err(ReplayError::Threads)?;
+    learner.set_teacher(teachers.as_ref().map(Teachers::teacher));
     let mut run = Run::new(learner, options, tell)?;
     let (format, total, count) = (source.format(), source.bytes_total(), source.bytes_counter());
     let bytes = || count.load(std::sync::atomic::Ordering::Relaxed);
@@ -159,6 +165,7 @@ pub fn replay(
         kernel: report.kernel,
         engine: report.engine,
         late_events: report.late_events,
+        lessons_beside: teachers.as_ref().map(|t| t.lessons().beside),
         drifts,
         choices: report.choices,
         horizon: options.horizon.map(|h| h as u64),

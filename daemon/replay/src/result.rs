@@ -51,6 +51,9 @@ pub struct ReplayResult {
     pub engine: String,
     /// Events that came with an earlier time than their key's last.
     pub late_events: u64,
+    /// Updates of networks that were worked out on other threads, where updates wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lessons_beside: Option<u64>,
     /// Lasting changes of the stream, in order; at most 1000.
     pub drifts: Vec<Drift>,
     /// What was chosen for the schema, for people.

@@ -52,6 +52,11 @@ pub async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
     };
     let waiting: usize = hub.owners().iter().map(|o| o.inbox.events()).sum();
     metrics::gauge!(telemetry::QUEUE, "stage" => "inbox").set(waiting as f64);
+    let lessons = hub.teachers.as_ref().map(|t| t.lessons()).unwrap_or_default();
+    metrics::gauge!(telemetry::LESSONS_WAITING).set(lessons.waiting as f64);
+    for (by, n) in [("beside", lessons.beside), ("late", lessons.late), ("fell", lessons.fell)] {
+        metrics::counter!(telemetry::LESSONS, "worked" => by).absolute(n);
+    }
     metrics::gauge!(telemetry::STREAMS).set(hub.directory.len() as f64);
     if let Some(store) = hub.store() {
         metrics::gauge!(telemetry::STORE_BYTES, "database" => "log").set(store.log.disk_bytes() as f64);

@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use surmise_config::Config;
 use surmise_event::{Code, Limits, Outcome, Refusal};
-use surmise_learner::Learner;
+use surmise_learner::{Learner, Teacher};
 use surmise_protocol::{ErrorReply, OutcomeReply, Reply};
 
 /// Symbols that a prediction beside an outcome lists.
@@ -48,6 +48,8 @@ pub(super) struct Live {
     nats_rest: f64,
     told: Told,
     surprises: metrics::Histogram,
+    /// Who works out beside what its networks learn.
+    teacher: Option<Teacher>,
 }
 
 /// What a stream that sleeps is brought back with.
@@ -116,16 +118,17 @@ pub(super) fn refused(item: &Item, refusal: Refusal) -> Reply {
 
 impl Live {
     /// A new stream as the configuration declares it.
-    pub(super) fn make(config: &Config, name: &str, number: u32) -> Result<Live, String> {
+    pub(super) fn make(config: &Config, name: &str, number: u32, teacher: Option<Teacher>) -> Result<Live, String> {
         let entry = Live::declare(config, name, number)?;
-        let state = StreamState::new(entry.clone(), config.limits.producers).map_err(|e| e.to_string())?;
+        let mut state = StreamState::new(entry.clone(), config.limits.producers).map_err(|e| e.to_string())?;
+        state.learner.set_teacher(teacher.clone());
         let shared = Arc::new(Shared::new(&entry));
-        Ok(Live { new: true, ..Live::of(Some(state), entry, shared) })
+        Ok(Live { new: true, teacher, ..Live::of(Some(state), entry, shared) })
     }
 
     fn declare(config: &Config, name: &str, number: u32) -> Result<StreamEntry, String> {
         let (group, rule) = config.rule(name).unzip();
-        let options = rule.map_or(Ok(config.model.clone()), |r| r.options(&config.model)).map_err(|e| e.to_string())?;
+        let options = config.options(rule).map_err(|e| e.to_string())?;
         Ok(StreamEntry {
             number,
             name: name.to_owned(),
@@ -156,6 +159,7 @@ impl Live {
             nats_rest: 0.0,
             told: Told::default(),
             surprises: metrics::histogram!(telemetry::SURPRISE),
+            teacher: None,
         }
     }
 
@@ -169,8 +173,14 @@ impl Live {
     }
 
     /// Brings a stream back; one with nothing to learn again sleeps until something is asked of it.
-    pub(super) fn recover(store: &Arc<Store>, entry: StreamEntry, shared: &Arc<Shared>, producers_max: usize) -> Live {
-        let mut live = Live::of(None, entry, shared.clone());
+    pub(super) fn recover(
+        store: &Arc<Store>,
+        entry: StreamEntry,
+        shared: &Arc<Shared>,
+        producers_max: usize,
+        teacher: Option<Teacher>,
+    ) -> Live {
+        let mut live = Live { teacher, ..Live::of(None, entry, shared.clone()) };
         match Outline::of(store, &live.entry, producers_max) {
             Ok(Some((outline, checkpoint))) => {
                 live.show_asleep(&outline, &checkpoint);
@@ -183,8 +193,8 @@ impl Live {
     }
 
     fn bring_back(&mut self, store: &Store, producers_max: usize) {
-        let entry = self.entry.clone();
-        let tried = catch_unwind(AssertUnwindSafe(|| StreamState::recover(store, entry, producers_max)));
+        let (entry, teacher) = (self.entry.clone(), self.teacher.clone());
+        let tried = catch_unwind(AssertUnwindSafe(|| StreamState::recover(store, entry, producers_max, teacher)));
         let recovered = match tried {
             Ok(Ok(recovered)) => Ok(recovered),
             Ok(Err(e)) => Err(e.to_string()),

@@ -137,6 +137,14 @@ impl FieldModel {
         }
     }
 
+    /// The same, to change it.
+    pub fn symbols_mut(&mut self) -> Option<&mut SymbolModel> {
+        match &mut self.model {
+            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) => Some(m),
+            Model::Number(_) => None,
+        }
+    }
+
     /// What the field is told of the others, and of the time of the key's last event.
     pub fn told(&self, current: &Values, clocks: Clocks, out: &mut Told) {
         out.side.clear();
@@ -217,6 +225,7 @@ fn network(options: &Options, preset: Preset, spec: &Spec) -> Option<NetworkSpec
         rows_max: 1 << 16,
         nodes_max: 1 << 14,
         engine: options.engine,
+        delay_chunks: options.delay_chunks as usize,
     };
     largest.within((options.memory_mib.max(1) as usize) << 18, spec.code, spec.sides)
 }

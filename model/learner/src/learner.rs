@@ -11,6 +11,7 @@ use crate::keys::{KeyState, Keys};
 use crate::tally::{FieldTally, RANKS, Tally};
 use std::sync::Arc;
 use surmise_event::{Code, Event, FieldOutcome, Kind, Limits, Outcome, Record, Refusal, Schema, Value};
+use surmise_network::{Taught, Teacher};
 use surmise_number::{Context, NumberKey, NumberModel};
 use surmise_symbol::{SymbolKey, SymbolModel};
 
@@ -48,6 +49,7 @@ pub struct Learner {
     pub(crate) end_name: Arc<str>,
     pub(crate) scoring: bool,
     pub(crate) ranks: bool,
+    teacher: Taught,
     /// Buffers of one event, kept from one to the next.
     told: Told,
     current: Values,
@@ -69,7 +71,7 @@ impl Learner {
             let names: Vec<&str> = schema.fields.iter().map(|f| f.name.as_str()).collect();
             return Err(LearnerError::Options(format!("target {t:?} is not a field; fields are {}", names.join(", "))));
         }
-        if let Some(fault) = options.preset.fault(&schema) {
+        if let Some(fault) = options.fault().or_else(|| options.preset.fault(&schema)) {
             return Err(LearnerError::Options(fault));
         }
         let mut l = Learner {
@@ -89,6 +91,7 @@ impl Learner {
             end_name: "end".into(),
             scoring: true,
             ranks: false,
+            teacher: Taught::default(),
             told: Told::default(),
             current: Values::default(),
             symbols: Vec::new(),
@@ -133,6 +136,7 @@ impl Learner {
             let f = FieldModel::new(&self.schema, i, &mut self.columns, &self.options);
             self.add(f);
         }
+        self.hand_teacher_on();
     }
 
     pub(crate) fn add(&mut self, f: FieldModel) {
@@ -154,6 +158,21 @@ impl Learner {
             previous: Values::new(self.fields.len()),
             last_us: None,
             length: 0,
+        }
+    }
+
+    /// Who works out beside what networks learn, where updates wait for it ([`Options::delay_chunks`]). It has no part
+    /// in what is learnt. A clone has nobody, and neither has what was read from a checkpoint.
+    pub fn set_teacher(&mut self, teacher: Option<Teacher>) {
+        self.teacher = Taught(teacher.filter(|_| self.options.delay_chunks > 0));
+        self.hand_teacher_on();
+    }
+
+    fn hand_teacher_on(&mut self) {
+        let teacher = &self.teacher.0;
+        self.fields.iter_mut().filter_map(FieldModel::symbols_mut).for_each(|m| m.set_teacher(teacher.clone()));
+        if let Some(n) = &mut self.numbers {
+            n.set_teacher(teacher.clone());
         }
     }
 

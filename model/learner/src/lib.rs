@@ -23,10 +23,10 @@ mod tally;
 mod vocabulary;
 
 pub use learner::{Learner, LearnerError};
-pub use options::{NetworkSize, Options, Preset};
+pub use options::{DELAY_CHUNKS_MAX, NetworkSize, Options, Preset};
 pub use part::{Part, UnknownPart};
 pub use report::{ExpertReport, FieldReport, Report};
-pub use surmise_network::Engine;
+pub use surmise_network::{Engine, Lesson, Teacher};
 
 /// The name of the vector kernel that learners on this machine use.
 pub fn kernel() -> &'static str {

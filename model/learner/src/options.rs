@@ -110,9 +110,15 @@ pub struct Options {
     pub target: Option<String>,
     /// Events ahead whose forecasts of numbers are learnt directly, lead by lead; 0: none, forecasts are rolled.
     pub horizon: u32,
+    /// Chunks that an update of a network waits before it takes effect, at most [`DELAY_CHUNKS_MAX`]; so long others
+    /// have to work it out beside. What is learnt depends on it, but not on who works it out.
+    pub delay_chunks: u32,
     /// Parts that are left out, to see what they are worth.
     pub without: BTreeSet<Part>,
 }
+
+/// The most chunks that an update may wait.
+pub const DELAY_CHUNKS_MAX: u32 = 64;
 
 impl NetworkSize {
     /// The size that counts, where the preset decides.
@@ -136,6 +142,12 @@ impl NetworkSize {
 }
 
 impl Options {
+    /// Why a value is out of bounds, if one is; begins with its key.
+    pub fn fault(&self) -> Option<String> {
+        let n = self.delay_chunks;
+        (n > DELAY_CHUNKS_MAX).then(|| format!("delay_chunks: {n} is not within 0 and {DELAY_CHUNKS_MAX}"))
+    }
+
     /// What was chosen for a schema, for people: `preset symbols, network small 2x32, memory 64 MiB`.
     pub fn describe(&self, schema: &Schema) -> String {
         let preset = self.preset.chosen(schema);
@@ -145,6 +157,10 @@ impl Options {
             (NetworkSize::Medium, Some(n)) => format!("medium 2x{n}"),
             (NetworkSize::Large, Some(n)) => format!("large 2x{n}"),
             (_, Some(n)) => format!("small 2x{n}"),
+        };
+        let network = match (size.hidden(), self.delay_chunks) {
+            (None, _) | (_, 0) => network,
+            (_, n) => format!("{network} (updates wait {n} chunk{})", if n == 1 { "" } else { "s" }),
         };
         let parts: Vec<_> = self.without.iter().map(|p| p.name()).collect();
         let without = if parts.is_empty() { String::new() } else { format!(", without {}", parts.join(", ")) };
@@ -163,6 +179,7 @@ impl Default for Options {
             seed: 1,
             target: None,
             horizon: 0,
+            delay_chunks: 0,
             without: BTreeSet::new(),
         }
     }

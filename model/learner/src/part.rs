@@ -183,6 +183,7 @@ impl Options {
             (NetworkSize::Off, n) => *n = None,
             (size, Some(n)) => {
                 n.engine = self.engine;
+                n.delay_chunks = self.delay_chunks as usize;
                 n.hidden = match size {
                     NetworkSize::Medium => 64,
                     NetworkSize::Large => 128,

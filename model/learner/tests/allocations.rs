@@ -35,9 +35,14 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Learns a period of records over and over, and counts the allocations of the last `measured` periods.
+/// Learns a period of records over and over, and counts the allocations of the last `measured` periods; with updates
+/// that take effect at once and with such that wait.
 fn allocations(schema: Schema, period: &[Record], warm: usize, measured: usize) -> u64 {
-    let mut l = Learner::new(schema, Options { memory_mib: 1, ..Options::default() }).unwrap();
+    [0, 2].map(|delay| allocations_delayed(schema.clone(), period, warm, measured, delay)).into_iter().sum()
+}
+
+fn allocations_delayed(schema: Schema, period: &[Record], warm: usize, measured: usize, delay_chunks: u32) -> u64 {
+    let mut l = Learner::new(schema, Options { memory_mib: 1, delay_chunks, ..Options::default() }).unwrap();
     let events: Vec<Event> = period.iter().map(|r| l.bind(r, &Limits::default()).unwrap()).collect();
     let mut out = Outcome::default();
     for _ in 0..warm {

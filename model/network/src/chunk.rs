@@ -78,6 +78,22 @@ impl Chunk {
         (self.planned, self.ready, self.plan) = (0, 0, self.plan + 1);
     }
 
+    /// Becomes as `other`, which is of the same shape, in the room that there is.
+    pub fn copy_from(&mut self, other: &Chunk) {
+        let Chunk { ids, dense, links, y, dy, layers, filled, open, .. } = self;
+        ids.copy_from_slice(&other.ids);
+        links.copy_from_slice(&other.links);
+        for (to, from) in [(dense, &other.dense), (y, &other.y), (dy, &other.dy)] {
+            to.copy_from_slice(from);
+        }
+        for (to, from) in layers.iter_mut().zip(&other.layers) {
+            to.gates.copy_from_slice(&from.gates);
+            to.before.copy_from_slice(&from.before);
+            to.h.copy_from_slice(&from.h);
+        }
+        (*filled, *open) = (other.filled, other.open);
+    }
+
     /// Rows that hold something: the finished ones and the one under way.
     pub fn rows(&self) -> usize {
         self.filled + usize::from(self.open)

@@ -180,46 +180,64 @@ pub(crate) fn update(shape: &Shape, layers: &mut [Layer], chunk: &Chunk, work: &
     }
 }
 
-/// The gradients of a full chunk, apart from the weights; nothing if they are not finite.
-pub(crate) fn gradients(shape: &Shape, below: &[Aligned], chunk: &Chunk) -> Option<Gradients> {
-    let (mut chunk, mut work, n) = (chunk.clone(), Work::new(shape), shape.chunk);
-    if !backward(shape, |l| &below[l], &mut chunk, &mut work, n) {
-        return None;
+/// Room to work out the gradients of a full chunk in, apart from the weights.
+#[derive(Clone)]
+pub(crate) struct Room {
+    chunk: Chunk,
+    work: Work,
+    /// Stands for weights that nothing happens to.
+    weights: Vec<f32>,
+    pub gradients: Gradients,
+}
+
+impl Room {
+    pub fn new(shape: &Shape) -> Self {
+        let weights = vec![0.0; shape.hidden.max(shape.dense).max(1) * 3 * shape.hidden];
+        let mut gradients = Gradients::default();
+        gradients.0.resize_with(shape.layers, LayerGradients::default);
+        gradients.0.iter_mut().for_each(|l| l.tables.resize_with(shape.tables, Default::default));
+        Room { chunk: Chunk::new(shape), work: Work::new(shape), weights, gradients }
+    }
+}
+
+/// The gradients of a full chunk; false if they are not finite.
+pub(crate) fn gradients(shape: &Shape, below: &[Aligned], chunk: &Chunk, room: &mut Room) -> bool {
+    let Room { chunk: passed, work, weights, gradients } = room;
+    let n = shape.chunk;
+    passed.copy_from(chunk);
+    if !backward(shape, |l| &below[l], passed, work, n) {
+        return false;
     }
     let (g, width, hidden) = (3 * shape.hidden, shape.width(), shape.hidden);
     let rule = Rule::probe();
-    let Work { sums, ones, chains, .. } = &mut work;
-    let mut all = Vec::with_capacity(shape.layers);
-    for (l, below) in below.iter().enumerate() {
-        let du = &chunk.layers[l].gates[..n * g];
-        let mut matrix = |inputs: usize, data: &[f32], stride: usize, off: usize| {
-            let mut gradient = vec![0.0; inputs * g];
+    let Work { sums, ones, chains, .. } = work;
+    for (l, layer) in gradients.0.iter_mut().enumerate() {
+        let du = &passed.layers[l].gates[..n * g];
+        let mut matrix = |inputs: usize, data: &[f32], stride: usize, off: usize, to: &mut Vec<f32>| {
+            to.resize(inputs * g, 0.0);
             let x = Rows { data, stride, off };
-            // with this rule weights are not looked at
-            products::outer_update(inputs, x, du, g, &mut vec![0.0; inputs * g], &mut gradient, sums, &rule);
-            gradient
+            products::outer_update(inputs, x, du, g, &mut weights[..inputs * g], to, sums, &rule);
         };
-        let above = if below.is_empty() { 0 } else { hidden };
-        all.push(LayerGradients {
-            tables: Vec::with_capacity(shape.tables),
-            dense: matrix(shape.dense, &chunk.dense, shape.dense, 0),
-            below: matrix(above, &chunk.y, width, (l.max(1) - 1) * hidden),
-            bias: matrix(1, ones, 1, 0),
-        });
+        if l > 0 {
+            matrix(hidden, &passed.y, width, (l - 1) * hidden, &mut layer.below);
+        }
+        if shape.dense > 0 {
+            matrix(shape.dense, &passed.dense, shape.dense, 0, &mut layer.dense);
+        }
+        matrix(1, ones, 1, 0, &mut layer.bias);
     }
     for k in 0..shape.tables {
-        chains.link(&chunk.ids[..n * shape.tables], shape.tables, k);
-        let firsts: Vec<usize> = chains.firsts().collect();
-        let ids: Vec<u32> = firsts.iter().map(|r| chunk.ids[r * shape.tables + k]).collect();
-        for (l, layer) in all.iter_mut().enumerate() {
-            let du = &chunk.layers[l].gates[..n * g];
-            let mut rows = vec![0.0; firsts.len() * g];
-            let mut weights = vec![0.0; g];
-            for (r, row) in firsts.iter().zip(rows.chunks_exact_mut(g)) {
-                kernels::row_update(*r, chains.next(), du, &mut weights, row, &rule);
+        chains.link(&passed.ids[..n * shape.tables], shape.tables, k);
+        for (l, layer) in gradients.0.iter_mut().enumerate() {
+            let du = &passed.layers[l].gates[..n * g];
+            let (ids, rows) = &mut layer.tables[k];
+            ids.clear();
+            ids.extend(chains.firsts().map(|r| passed.ids[r * shape.tables + k]));
+            rows.resize(ids.len() * g, 0.0);
+            for (r, row) in chains.firsts().zip(rows.chunks_exact_mut(g)) {
+                kernels::row_update(r, chains.next(), du, &mut weights[..g], row, &rule);
             }
-            layer.tables.push((ids.clone(), rows));
         }
     }
-    Some(Gradients(all))
+    true
 }

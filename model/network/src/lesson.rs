@@ -1,102 +1,250 @@
 //! A full chunk on its way to becoming an update: learning beside predicting.
 
-use crate::{Engine, Shape, aligned::Aligned, chunk::Chunk, fused, gradients::Gradients, layer::Layer, tensor::tensor};
-use std::sync::{Arc, OnceLock};
+use crate::{
+    Engine, NONE, Shape,
+    aligned::Aligned,
+    chunk::Chunk,
+    fused::{self, Room},
+    gradients::Gradients,
+    layer::Layer,
+    tensor::tensor,
+};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use surmise_state::{Persist, State, StateError};
+
+/// Lessons that are kept for their room, at most: one that was learnt from, and one that its teacher still holds.
+const SPARE: usize = 2;
 
 /// Who works out lessons beside the one who predicts: gets every lesson when its chunk is full, and calls
 /// [`Lesson::work`] on it, whenever, on whatever thread. What is not worked out by the time that its update is due is
 /// worked out then, so a teacher may also let lessons fall.
 pub type Teacher = Arc<dyn Fn(Arc<Lesson>) + Send + Sync>;
 
+/// The place of a teacher. A clone's is empty: who only looks has nothing worked out.
+#[derive(Default)]
+pub struct Taught(pub Option<Teacher>);
+
+impl Clone for Taught {
+    fn clone(&self) -> Self {
+        Taught(None)
+    }
+}
+
 /// A full chunk, with the weights that its gradient needs.
 ///
 /// Determinism: the gradient depends on the lesson alone. Whoever asks first works it out, all others wait for that.
 pub struct Lesson {
     shape: Shape,
-    pub(crate) chunk: Chunk,
+    chunk: Chunk,
     /// W of every layer, as it was during the chunk.
     below: Vec<Aligned>,
-    result: OnceLock<Option<Gradients>>,
+    /// Room that an earlier lesson was worked out in.
+    room: Mutex<Option<Room>>,
+    result: OnceLock<Worked>,
+}
+
+/// Bytes that the full chunks of a network take at most, nearly, when updates wait for so many chunks.
+pub fn lessons_bytes(shape: &Shape, delay: usize) -> usize {
+    let (g, width) = (3 * shape.hidden, shape.width());
+    // two of gates, states, features and gradients; W, and the gradients of W, of a row of each table a step, of D
+    let chunk = 2 * shape.chunk * 7 * width;
+    let weights = (3 * shape.hidden + shape.chunk * shape.tables + shape.dense) * g * shape.layers;
+    if delay == 0 { 0 } else { 4 * (delay + SPARE) * (chunk + weights) }
+}
+
+/// What became of a lesson.
+#[derive(Clone)]
+struct Worked {
+    finite: bool,
+    room: Room,
 }
 
 impl Lesson {
-    /// The lesson of a full chunk, under the weights in force. dfdx's tape may not change threads, nor may its inputs
-    /// be had later, so that engine works it out at once.
-    pub(crate) fn of(shape: &Shape, layers: &[Layer], chunk: Chunk, engine: Engine) -> Lesson {
+    fn new(shape: &Shape, layers: &[Layer], engine: Engine) -> Lesson {
         let below = match engine {
-            Engine::Fused => layers.iter().map(|l| l.below.w.clone()).collect(),
+            Engine::Fused => layers.iter().map(|l| Aligned::zeros(l.below.w.len())).collect(),
+            // dfdx works out at once, under the weights as they are
             Engine::Dfdx => layers.iter().map(|_| Aligned::default()).collect(),
         };
-        let it = Lesson { shape: *shape, chunk, below, result: OnceLock::new() };
-        if engine == Engine::Dfdx {
-            it.result.get_or_init(|| Gradients::by_dfdx(shape, layers, &it.chunk, shape.chunk));
-        }
-        it
+        Lesson { shape: *shape, chunk: Chunk::new(shape), below, room: Mutex::default(), result: OnceLock::new() }
     }
 
-    /// Works out the gradient, unless that is done.
-    pub fn work(&self) {
-        self.gradients();
+    /// Becomes the lesson of a full chunk, which gets this one's old chunk in return, under the weights in force.
+    /// dfdx's tape may not change threads, nor may its inputs be had later, so that engine works it out at once.
+    fn begin(&mut self, layers: &[Layer], chunk: &mut Chunk, engine: Engine) {
+        if let Some(worked) = self.result.take() {
+            *self.room.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(worked.room);
+        }
+        std::mem::swap(&mut self.chunk, chunk);
+        // plans are told apart over all chunks
+        chunk.plan = self.chunk.plan;
+        match engine {
+            Engine::Fused => self.below.iter_mut().zip(layers).for_each(|(b, l)| b.copy_from_slice(&l.below.w)),
+            Engine::Dfdx => {
+                let all = Gradients::by_dfdx(&self.shape, layers, &self.chunk, self.shape.chunk);
+                self.result = Worked::given(&self.shape, all).into();
+            }
+        }
+    }
+
+    /// Works out the gradient; false if that was done already.
+    pub fn work(&self) -> bool {
+        let mut mine = false;
+        self.result.get_or_init(|| {
+            mine = true;
+            let room = self.room.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let mut room = room.unwrap_or_else(|| Room::new(&self.shape));
+            let finite = fused::gradients(&self.shape, &self.below, &self.chunk, &mut room);
+            Worked { finite, room }
+        });
+        mine
     }
 
     /// The gradient; nothing if it is not finite.
     pub(crate) fn gradients(&self) -> Option<&Gradients> {
-        self.result.get_or_init(|| fused::gradients(&self.shape, &self.below, &self.chunk)).as_ref()
+        self.work();
+        self.result.get().filter(|r| r.finite).map(|r| &r.room.gradients)
     }
 }
 
-/// A checkpoint holds the chunk and the weights, not the gradient: what it holds must not depend on who was faster.
-/// Only an engine that cannot work lessons out later has its gradients written.
-pub(crate) fn persist(
-    lessons: &mut Vec<Arc<Lesson>>,
-    s: &mut State<'_>,
-    shape: &Shape,
-    layers: &[Layer],
-    engine: Engine,
-    delay: usize,
-) -> Result<(), StateError> {
-    let n = s.begin("lessons", lessons.len(), 1)?;
-    if n > delay {
-        return Err(StateError::Invalid("lessons"));
+impl Worked {
+    fn given(shape: &Shape, gradients: Option<Gradients>) -> Worked {
+        let mut room = Room::new(shape);
+        let finite = gradients.is_some();
+        room.gradients = gradients.unwrap_or_default();
+        Worked { finite, room }
     }
-    if s.is_reading() {
-        lessons.clear();
+}
+
+/// Full chunks whose updates have not taken effect.
+///
+/// A clone has the same ones, as a checkpoint needs them, but neither a teacher nor room to reuse.
+#[derive(Default)]
+pub(crate) struct Lessons {
+    /// Chunks that an update waits.
+    pub delay: usize,
+    pub teacher: Taught,
+    /// Oldest first.
+    waiting: VecDeque<Arc<Lesson>>,
+    spare: Vec<Arc<Lesson>>,
+}
+
+impl Clone for Lessons {
+    fn clone(&self) -> Self {
+        Lessons { delay: self.delay, teacher: Taught(None), waiting: self.waiting.clone(), spare: Vec::new() }
     }
-    for i in 0..n {
-        let (mut chunk, mut below, result) = match lessons.get(i) {
-            Some(l) => (l.chunk.clone(), l.below.clone(), l.result.get().cloned()),
-            None => (Chunk::new(shape), vec![Aligned::default(); layers.len()], None),
+}
+
+impl Lessons {
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Takes a full chunk, in whose place another comes, and gives the lesson whose update is due.
+    pub fn hand_over(
+        &mut self,
+        shape: &Shape,
+        layers: &[Layer],
+        chunk: &mut Chunk,
+        engine: Engine,
+    ) -> Option<Arc<Lesson>> {
+        let free = self.spare.iter_mut().position(|l| Arc::get_mut(l).is_some());
+        let mut lesson = match free {
+            Some(i) => self.spare.swap_remove(i),
+            None => Arc::new(Lesson::new(shape, layers, engine)),
         };
-        chunk.persist_full(s, shape)?;
-        for (b, l) in below.iter_mut().zip(layers) {
-            let len = s.begin("lesson.below", b.len(), 4)?;
-            if len != 0 && len != l.below.w.len() {
-                return Err(StateError::Invalid("lesson.below"));
-            }
-            b.resize(len);
-            tensor(s, "lesson.below", &[len], b)?;
+        Arc::get_mut(&mut lesson).expect("invariant: nobody else has it").begin(layers, chunk, engine);
+        if let Some(teacher) = &self.teacher.0 {
+            teacher(lesson.clone());
         }
-        let mut given = if engine == Engine::Dfdx { result } else { None };
-        let mut there = given.is_some();
-        s.bool("lesson.done", &mut there)?;
-        if there {
-            let mut finite = given.as_ref().is_some_and(Option::is_some);
-            s.bool("lesson.finite", &mut finite)?;
-            let mut g = given.take().flatten().unwrap_or_else(|| Gradients::zeros(layers));
-            if finite {
-                g.persist(s)?;
-                g.fits(layers)?;
-            }
-            given = Some(finite.then_some(g));
+        self.waiting.push_back(lesson);
+        (self.waiting.len() > self.delay).then(|| self.waiting.pop_front()).flatten()
+    }
+
+    /// Keeps the room of a lesson that was learnt from.
+    pub fn put_back(&mut self, lesson: Arc<Lesson>) {
+        if self.spare.len() == SPARE {
+            // one that somebody holds is of no use now
+            self.spare.retain_mut(|l| Arc::get_mut(l).is_some());
+            self.spare.truncate(SPARE - 1);
+        }
+        self.spare.push(lesson);
+    }
+}
+
+impl Lessons {
+    /// A checkpoint holds chunks and weights, not gradients: what it holds must not depend on who was faster. Only an
+    /// engine that cannot work lessons out later has its gradients written.
+    pub fn persist(
+        &mut self,
+        s: &mut State<'_>,
+        shape: &Shape,
+        layers: &[Layer],
+        rows_max: usize,
+        engine: Engine,
+    ) -> Result<(), StateError> {
+        let n = s.begin("lessons", self.waiting.len(), 1)?;
+        if n > self.delay {
+            return Err(StateError::Invalid("lessons"));
         }
         if s.is_reading() {
-            let lesson = Lesson { shape: *shape, chunk, below, result: OnceLock::new() };
-            if let Some(g) = given {
-                let _ = lesson.result.set(g);
-            }
-            lessons.push(Arc::new(lesson));
+            self.waiting.clear();
         }
+        for i in 0..n {
+            let (mut chunk, mut below, result) = match self.waiting.get(i) {
+                Some(l) => (l.chunk.clone(), l.below.clone(), l.result.get()),
+                None => (Chunk::new(shape), vec![Aligned::default(); layers.len()], None),
+            };
+            chunk.persist_full(s, shape)?;
+            if chunk.ids.iter().any(|id| *id != NONE && *id as usize >= rows_max) {
+                return Err(StateError::Invalid("lesson.ids"));
+            }
+            for (b, l) in below.iter_mut().zip(layers) {
+                let len = s.begin("lesson.below", b.len(), 4)?;
+                if len != (if engine == Engine::Fused { l.below.w.len() } else { 0 }) {
+                    return Err(StateError::Invalid("lesson.below"));
+                }
+                b.resize(len);
+                tensor(s, "lesson.below", &[len], b)?;
+            }
+            let given = result.filter(|_| engine == Engine::Dfdx).map(|r| r.finite.then(|| r.room.gradients.clone()));
+            let given = persist_given(given, s, layers)?;
+            if s.is_reading() {
+                let result = given.map_or_else(OnceLock::new, |g| Worked::given(shape, g).into());
+                let lesson = Lesson { shape: *shape, chunk, below, room: Mutex::default(), result };
+                self.waiting.push_back(Arc::new(lesson));
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Table rows of the chunks that wait, with the table that each is of.
+    pub fn rows(&self) -> impl Iterator<Item = (usize, u32)> {
+        let ids =
+            self.waiting.iter().flat_map(|l| l.chunk.ids.iter().enumerate().map(|(i, id)| (i % l.shape.tables, *id)));
+        ids.filter(|(_, id)| *id != NONE)
+    }
+}
+
+/// Whether a lesson was worked out, and its gradient if that is finite.
+fn persist_given(
+    mut given: Option<Option<Gradients>>,
+    s: &mut State<'_>,
+    layers: &[Layer],
+) -> Result<Option<Option<Gradients>>, StateError> {
+    let mut there = given.is_some();
+    s.bool("lesson.done", &mut there)?;
+    if !there {
+        return Ok(None);
+    }
+    let mut finite = given.as_ref().is_some_and(Option::is_some);
+    s.bool("lesson.finite", &mut finite)?;
+    if !finite {
+        return Ok(Some(None));
+    }
+    let mut g = given.take().flatten().unwrap_or_else(|| Gradients::zeros(layers));
+    g.persist(s)?;
+    g.fits(layers)?;
+    Ok(Some(Some(g)))
 }

@@ -45,7 +45,7 @@ mod tensor;
 mod tree;
 
 pub use dense::{DenseLayer, SoftmaxHead};
-pub use lesson::{Lesson, Teacher};
+pub use lesson::{Lesson, Taught, Teacher, lessons_bytes};
 pub use linear::LinearHead;
 pub use recurrence::Recurrence;
 pub use rule::Rates;

@@ -8,11 +8,10 @@ use crate::{
     fused::{self, Work},
     gradients::Gradients,
     layer::Layer,
-    lesson::{self, Lesson, Teacher},
+    lesson::{self, Lessons, Teacher},
     rule::Rule,
     tensor::{same, tensor},
 };
-use std::{collections::VecDeque, sync::Arc};
 use surmise_state::{Persist, State, StateError};
 
 /// Dense inputs are held within ± this, so that no product of theirs overflows.
@@ -53,10 +52,8 @@ pub struct Recurrence {
     /// beta2 to the power of `updates`.
     decay: f64,
     work: Work,
-    delay: usize,
-    /// Full chunks whose updates have not taken effect, oldest first.
-    lessons: VecDeque<Arc<Lesson>>,
-    teacher: Option<Teacher>,
+    /// Full chunks whose updates have not taken effect.
+    lessons: Lessons,
 }
 
 impl Recurrence {
@@ -79,22 +76,30 @@ impl Recurrence {
             rejected: 0,
             decay: 1.0,
             work: Work::new(&shape),
-            delay: 0,
-            lessons: VecDeque::new(),
-            teacher: None,
+            lessons: Lessons::default(),
         }
     }
 
     /// The same, but the update of chunk k takes effect at the start of chunk k + 1 + `chunks`. Its gradient is that
     /// under the weights that were in force during chunk k.
     pub fn delayed(mut self, chunks: usize) -> Self {
-        self.delay = chunks;
+        self.lessons.delay = chunks;
         self
     }
 
-    /// Who works out gradients beside. With a delay of zero nobody does.
+    /// Who works out gradients beside. With a delay of zero nobody does. A clone has nobody.
     pub fn set_teacher(&mut self, teacher: Option<Teacher>) {
-        self.teacher = teacher;
+        self.lessons.teacher.0 = teacher;
+    }
+
+    /// Bytes that full chunks take until their updates take effect, nearly.
+    pub fn lessons_bytes(&self) -> usize {
+        lesson::lessons_bytes(&self.shape, self.lessons.delay)
+    }
+
+    /// Who works out gradients beside.
+    pub fn teacher(&self) -> Option<Teacher> {
+        self.lessons.teacher.0.clone()
     }
 
     /// The sizes.
@@ -248,17 +253,15 @@ impl Recurrence {
     fn close(&mut self) {
         let mut decay = self.decay;
         let rule = self.rates.rule(&mut decay);
-        let learnt = if self.delay == 0 {
+        let learnt = if self.lessons.delay == 0 {
             Some(self.learn(self.shape.chunk, &rule))
         } else {
-            let full = std::mem::replace(&mut self.chunk, Chunk::new(&self.shape));
-            let lesson = Arc::new(Lesson::of(&self.shape, &self.layers, full, self.engine));
-            if let Some(teacher) = &self.teacher {
-                teacher(lesson.clone());
-            }
-            self.lessons.push_back(lesson);
-            let due = (self.lessons.len() > self.delay).then(|| self.lessons.pop_front()).flatten();
-            due.map(|l| l.gradients().map(|g| g.update(&mut self.layers, &rule)).is_some())
+            let due = self.lessons.hand_over(&self.shape, &self.layers, &mut self.chunk, self.engine);
+            due.map(|lesson| {
+                let learnt = lesson.gradients().map(|g| g.update(&mut self.layers, &rule)).is_some();
+                self.lessons.put_back(lesson);
+                learnt
+            })
         };
         match learnt {
             Some(true) => (self.updates, self.decay) = (self.updates + 1, decay),
@@ -393,7 +396,7 @@ impl Persist for Recurrence {
         same(s, "tables", self.shape.tables)?;
         same(s, "dense", self.shape.dense)?;
         same(s, "rows_max", self.rows_max)?;
-        same(s, "delay", self.delay)?;
+        same(s, "delay", self.lessons.delay)?;
         s.u64("updates", &mut self.updates)?;
         s.u64("rejected", &mut self.rejected)?;
         s.f64("decay", &mut self.decay)?;
@@ -416,20 +419,13 @@ impl Persist for Recurrence {
                 l.tables[i % tables].reach(*id as usize, self.rows_max);
             }
         }
-        if self.delay == 0 {
+        if self.lessons.delay == 0 {
             return Ok(());
         }
-        let mut lessons = Vec::from(std::mem::take(&mut self.lessons));
-        let r = lesson::persist(&mut lessons, s, &self.shape, &self.layers, self.engine, self.delay);
-        for lesson in &lessons {
-            for (i, id) in lesson.chunk.ids.iter().enumerate().filter(|(_, id)| **id != NONE) {
-                if *id as usize >= self.rows_max {
-                    return Err(StateError::Invalid("lesson.ids"));
-                }
-                self.layers.iter_mut().for_each(|l| l.tables[i % tables].reach(*id as usize, self.rows_max));
-            }
+        self.lessons.persist(s, &self.shape, &self.layers, self.rows_max, self.engine)?;
+        for (table, id) in self.lessons.rows() {
+            self.layers.iter_mut().for_each(|l| l.tables[table].reach(id as usize, self.rows_max));
         }
-        self.lessons = lessons.into();
-        r
+        Ok(())
     }
 }

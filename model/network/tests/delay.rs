@@ -37,7 +37,9 @@ fn teacher() -> Teacher {
     let (give, take) = mpsc::channel();
     std::thread::spawn(move || {
         let take: mpsc::Receiver<Arc<surmise_network::Lesson>> = take;
-        take.iter().for_each(|lesson| lesson.work());
+        take.iter().for_each(|lesson| {
+            let _ = lesson.work();
+        });
     });
     Arc::new(move |lesson| give.send(lesson).unwrap())
 }
@@ -113,7 +115,27 @@ fn a_restored_network_goes_on_bit_for_bit_with_lessons_under_way() {
         }
     }
     let mut other = network(1, 1, Engine::Fused);
-    assert!(other.decode(&network(2, 1, Engine::Fused).encode()).is_err(), "another delay is another network");
+    let fault = other.decode(&network(2, 1, Engine::Fused).encode()).unwrap_err().to_string();
+    assert!(fault.contains("delay"), "another delay is another network: {fault}");
+}
+
+/// What a reader holds learns the same, but has nothing worked out beside.
+#[test]
+fn a_clone_goes_on_alike_and_asks_no_teacher() {
+    let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = asked.clone();
+    let mut net = network(2, 1, Engine::Fused);
+    net.set_teacher(Some(Arc::new(move |_| {
+        let _ = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    })));
+    let (mut ka, mut rng) = (keys(), Rng(4));
+    run(&mut net, &mut ka, &mut rng, 28);
+    let (mut clone, mut kb, mut again) = (net.clone(), ka.clone(), Rng(rng.0));
+    assert!(net.teacher().is_some() && clone.teacher().is_none());
+    let y = run(&mut clone, &mut kb, &mut again, 40);
+    assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), 3);
+    assert!(run(&mut net, &mut ka, &mut rng, 40) == y);
+    assert_eq!(net.encode(), clone.encode());
 }
 
 #[test]

@@ -427,6 +427,14 @@ impl NumberModel {
         self.leads.is_some()
     }
 
+    /// Who works out beside what the network learns, see [`surmise_network::Teacher`]. To be set again after a
+    /// checkpoint was read; a clone has nobody.
+    pub fn set_teacher(&mut self, teacher: Option<surmise_network::Teacher>) {
+        if let Some(net) = &mut self.net {
+            net.set_teacher(teacher);
+        }
+    }
+
     /// Network chunks that were thrown away because a gradient was not finite.
     pub fn rejected(&self) -> u64 {
         self.net.as_ref().map_or(0, Net::rejected)

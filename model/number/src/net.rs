@@ -7,7 +7,7 @@
 use crate::NetworkOptions;
 use crate::experts::*;
 use crate::stand::{Seen, Stand};
-use surmise_network::{LinearHead, Rates, Recurrence, Sequence, Shape};
+use surmise_network::{LinearHead, Rates, Recurrence, Sequence, Shape, Teacher};
 use surmise_state::{Persist, State, StateError};
 
 /// Beyond so many columns each has two inputs instead of four.
@@ -47,10 +47,10 @@ impl Net {
     pub(crate) fn new(columns: usize, options: NetworkOptions, seed: u64, epoch: u32) -> Self {
         let room = columns.max(1);
         let each = if room > NARROW { 2 } else { 4 };
-        let NetworkOptions { layers, hidden, chunk, lr, engine } = options.clone();
+        let NetworkOptions { layers, hidden, chunk, lr, engine, delay_chunks } = options.clone();
         let shape = Shape { layers, hidden, tables: 0, dense: room * each + 4, chunk };
         let rates = Rates { lr, beta2: 0.999, eps: 1e-6 };
-        let body = Recurrence::new(shape, rates, 1, seed, engine);
+        let body = Recurrence::new(shape, rates, 1, seed, engine).delayed(delay_chunks);
         let head = LinearHead::new(body.width(), 2 * room, rates, chunk, seed ^ 0x5eed);
         Self { options, seed, room, each, epoch, shape, body, head }
     }
@@ -58,7 +58,9 @@ impl Net {
     /// Makes room for another column; the network starts anew, with room to spare, when there is none.
     pub(crate) fn grow(&mut self, columns: usize) {
         if columns > self.room {
+            let teacher = self.body.teacher();
             *self = Self::new(columns + columns / 2, self.options.clone(), self.seed, self.epoch + 1);
+            self.set_teacher(teacher);
         }
     }
 
@@ -141,6 +143,11 @@ impl Net {
             Some(k) if k.epoch == self.epoch => Ahead(k.sequence.hidden()),
             _ => Ahead(Sequence::new(&self.shape).hidden()),
         }
+    }
+
+    /// Who works out beside what it learns.
+    pub(crate) fn set_teacher(&mut self, teacher: Option<Teacher>) {
+        self.body.set_teacher(teacher);
     }
 
     /// Chunks thrown away because a gradient was not finite.

@@ -15,11 +15,13 @@ pub struct NetworkOptions {
     pub lr: f32,
     /// What computes it.
     pub engine: Engine,
+    /// Chunks that the update of a chunk waits before it takes effect.
+    pub delay_chunks: usize,
 }
 
 impl Default for NetworkOptions {
     fn default() -> Self {
-        Self { layers: 2, hidden: 32, chunk: 8, lr: 2e-3, engine: Engine::Fused }
+        Self { layers: 2, hidden: 32, chunk: 8, lr: 2e-3, engine: Engine::Fused, delay_chunks: 0 }
     }
 }
 

@@ -32,6 +32,7 @@ fn main() {
                 rows_max: 1 << 16,
                 nodes_max: 1 << 14,
                 engine: surmise_network::Engine::Fused,
+                delay_chunks: 0,
             };
             spec.network = largest.within((mib as usize) << 18, spec.code, 0);
             let mut m = SymbolModel::new(spec);

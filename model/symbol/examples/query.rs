@@ -17,6 +17,7 @@ fn main() {
         rows_max: 1 << 11,
         nodes_max: 1 << 14,
         engine: surmise_network::Engine::Fused,
+        delay_chunks: 0,
     });
     // sessions of symbols; 0 ends one
     let sessions: Vec<Vec<u32>> = match a[1].as_str() {

@@ -23,6 +23,7 @@ fn main() {
         rows_max: 256,
         nodes_max: 512,
         engine: Engine::Fused,
+        delay_chunks: 0,
     });
     let mut alphabet: Vec<u8> = (0..=255).filter(|b| data.contains(b)).collect();
     let known = alphabet.clone();

@@ -20,6 +20,7 @@ fn main() {
             rows_max: if bytes { 256 } else { 1 << 11 },
             nodes_max: if bytes { 1 << 13 } else { 1 << 14 },
             engine: surmise_network::Engine::Fused,
+            delay_chunks: 0,
         });
     }
     let mut m = SymbolModel::new(spec);

@@ -199,6 +199,9 @@ impl Trials {
         let number = self.history.trials + 1;
         self.history.trials = number;
         self.trial = Trial::new(spec, number);
+        if let Some(t) = &mut self.trial {
+            t.network.core.set_teacher(champion.core.teacher());
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::spec::{Layout, Spec};
 use crate::tables::{CountTable, HistoryTable};
 use crate::walk::walk;
 use surmise_lanes::LANES;
-use surmise_network::{NONE, Sequence, Shape};
+use surmise_network::{NONE, Sequence, Shape, Teacher};
 use surmise_state::{Persist, State, StateError};
 
 /// What a symbol may depend on besides its key's past.
@@ -203,6 +203,15 @@ impl SymbolModel {
     /// Updates of the network that were not applied because they were not finite.
     pub fn rejected(&self) -> u64 {
         self.network.as_ref().map_or(0, |n| n.core.rejected())
+    }
+
+    /// Who works out beside what its networks learn, see [`surmise_network::Teacher`]. To be set again after a
+    /// checkpoint was read; a clone has nobody.
+    pub fn set_teacher(&mut self, teacher: Option<Teacher>) {
+        let trial = self.trials.trial.as_mut().map(|t| &mut t.network);
+        for n in self.network.iter_mut().chain(trial) {
+            n.core.set_teacher(teacher.clone());
+        }
     }
 
     /// Challengers of the network so far.

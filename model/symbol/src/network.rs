@@ -26,7 +26,7 @@ impl Network {
         let shape = Shape { layers: n.layers, hidden: n.hidden, tables, dense: 0, chunk: n.chunk };
         let rates = Rates { lr: n.rate, ..Rates::default() };
         let seed = spec.seed.wrapping_add(number.wrapping_mul(0xD1B5_4A32_D192_ED03));
-        let core = Recurrence::new(shape, rates, n.rows_max, seed, n.engine);
+        let core = Recurrence::new(shape, rates, n.rows_max, seed, n.engine).delayed(n.delay_chunks);
         let head = TreeHead::new(core.width(), n.nodes_max, n.head_rate);
         Some(Network { core, head, lags: n.lags })
     }
@@ -34,8 +34,9 @@ impl Network {
     /// Bytes that it takes now, nearly.
     pub(crate) fn bytes(&self) -> usize {
         let width = self.core.width();
-        // a weight and its mean squared gradient; gates, states and gradients of the open chunk
-        8 * self.core.parameters() + (8 * width + 12) * self.head.nodes() + 32 * width * self.core.shape().chunk
+        // a weight and its mean squared gradient; gates, states and gradients of the open chunk; lessons
+        let open = 32 * width * self.core.shape().chunk;
+        8 * self.core.parameters() + (8 * width + 12) * self.head.nodes() + open + self.core.lessons_bytes()
     }
 }
 

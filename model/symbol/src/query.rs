@@ -322,6 +322,7 @@ mod tests {
                 rows_max: 256,
                 nodes_max: 1024,
                 engine,
+                delay_chunks: 0,
             });
         }
         let mut m = SymbolModel::new(spec);

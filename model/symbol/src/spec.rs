@@ -3,7 +3,7 @@
 use crate::code::Code;
 use crate::context::Context;
 use surmise_lanes::LANES;
-use surmise_network::Engine;
+use surmise_network::{Engine, Shape};
 
 /// How a context's statistics are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct NetworkSpec {
     pub nodes_max: usize,
     /// Code that runs it.
     pub engine: Engine,
+    /// Chunks that the update of a chunk waits before it takes effect.
+    pub delay_chunks: usize,
 }
 
 /// Parts that a model is made without, to see what they are worth. Contexts and the network are left out by the recipe
@@ -221,7 +223,10 @@ impl NetworkSpec {
             let gates = self.layers * 3 * self.hidden;
             let tables = (self.lags + sides.min(4)) * gates * WEIGHT;
             let node = self.layers * self.hidden * WEIGHT + 12;
-            let fixed = gates * (self.hidden + 1) * WEIGHT + self.chunk * self.layers * self.hidden * 8 * 4;
+            let shape =
+                Shape { layers: self.layers, hidden: self.hidden, tables: self.lags, dense: 0, chunk: self.chunk };
+            let lessons = surmise_network::lessons_bytes(&shape, self.delay_chunks);
+            let fixed = gates * (self.hidden + 1) * WEIGHT + self.chunk * self.layers * self.hidden * 8 * 4 + lessons;
             let (rows, nodes) = match code {
                 Code::Byte => (256, 512),
                 Code::Arrival => (floor(bytes / 2 / tables), floor(bytes * 2 / 5 / node)),

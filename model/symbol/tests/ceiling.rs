@@ -15,6 +15,7 @@ fn with_network(mut spec: Spec, mib: usize) -> Spec {
         rows_max: 1 << 16,
         nodes_max: 1 << 14,
         engine: Engine::Fused,
+        delay_chunks: 0,
     };
     spec.network = largest.within(mib << 18, spec.code, spec.sides);
     spec

@@ -24,6 +24,7 @@ fn spec(bytes: bool) -> Spec {
         rows_max: 256,
         nodes_max: 4096,
         engine: Engine::Fused,
+        delay_chunks: 0,
     });
     s
 }

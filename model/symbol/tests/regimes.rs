@@ -23,6 +23,7 @@ fn spec(mut s: Spec) -> Spec {
         rows_max: 256,
         nodes_max: 4096,
         engine: Engine::Fused,
+        delay_chunks: 0,
     });
     s
 }

@@ -1,0 +1,91 @@
+//! What is learnt depends on the delay, and on nothing else: not on teachers, their number or their speed.
+#![allow(missing_docs)]
+
+use std::sync::{Arc, Mutex};
+use surmise_event::{Data, Datum, Limits, Record, Schema};
+use surmise_learner::{Learner, Lesson, Options, Teacher};
+use surmise_teachers::Teachers;
+
+fn record(i: u64) -> Record {
+    let x = i * i % 7 + i % 3;
+    let fields = vec![
+        ("page".into(), Datum::Text(format!("/p{x}").into())),
+        ("ms".into(), Datum::Number(x as f64 + (i % 5) as f64 / 8.0)),
+    ];
+    // the second field of numbers comes late: its network begins anew, and keeps its teacher
+    let late = (i > 300).then(|| ("size".into(), Datum::Number((i % 11) as f64)));
+    let data = Data::Fields(fields.into_iter().chain(late).collect());
+    Record { key: Some(format!("k{}", i % 3).into()), data, ..Record::default() }
+}
+
+fn learner(delay_chunks: u32) -> Learner {
+    Learner::new(Schema::default(), Options { delay_chunks, memory_mib: 2, ..Options::default() }).unwrap()
+}
+
+fn learn(l: &mut Learner, events: std::ops::Range<u64>) {
+    for i in events {
+        let e = l.bind(&record(i), &Limits::default()).unwrap();
+        l.observe(&e);
+    }
+}
+
+fn learnt(delay: u32, teacher: Option<Teacher>) -> String {
+    let mut l = learner(delay);
+    l.set_teacher(teacher);
+    learn(&mut l, 0..900);
+    l.state_hash()
+}
+
+/// Works lessons out long after their updates were due.
+fn slow() -> Teacher {
+    let held: Mutex<Vec<Arc<Lesson>>> = Mutex::default();
+    Arc::new(move |lesson| {
+        let mut held = held.lock().unwrap();
+        held.push(lesson);
+        if held.len() == 50 {
+            assert!(held.drain(..).filter(|l| l.work()).count() < 50);
+        }
+    })
+}
+
+#[test]
+fn the_state_depends_on_the_delay_alone() {
+    let mut seen = Vec::new();
+    for delay in [0, 1, 2, 5] {
+        let want = learnt(delay, None);
+        for threads in [1, 3] {
+            let pool = Teachers::start(threads).unwrap();
+            assert_eq!(learnt(delay, Some(pool.teacher())), want, "delay {delay}, {threads} threads");
+            let n = pool.lessons();
+            assert_eq!(n.beside + n.late + n.fell + n.waiting > 0, delay > 0, "{n:?}");
+        }
+        assert_eq!(learnt(delay, Some(slow())), want, "delay {delay}, a slow teacher");
+        assert_eq!(learnt(delay, Some(Arc::new(drop))), want, "delay {delay}, a teacher that lets everything fall");
+        assert!(!seen.contains(&want), "delay {delay} makes no difference");
+        seen.push(want);
+    }
+}
+
+#[test]
+fn a_checkpoint_with_lessons_under_way_goes_on_alike() {
+    let pool = Teachers::start(2).unwrap();
+    let want = learnt(2, None);
+    for cut in [5, 100, 333, 640] {
+        let mut l = learner(2);
+        l.set_teacher(Some(pool.teacher()));
+        learn(&mut l, 0..cut);
+        let mut back = Learner::load(&l.clone().save()).unwrap();
+        assert_eq!(back.state_hash(), l.state_hash(), "at {cut}");
+        back.set_teacher(Some(pool.teacher()));
+        learn(&mut back, cut..900);
+        assert_eq!(back.state_hash(), want, "from {cut}");
+    }
+}
+
+#[test]
+fn a_pool_that_is_gone_holds_nobody_up() {
+    let pool = Teachers::start(1).unwrap();
+    let teacher = pool.teacher();
+    drop(pool);
+    assert_eq!(learnt(1, Some(teacher)), learnt(1, None));
+}
