@@ -169,6 +169,7 @@ impl Running {
                 config: shared.clone(),
                 directory: directory.clone(),
                 fencing: fencing.clone(),
+                store: Arc::downgrade(&store),
                 inbox: receiver,
                 control: questions,
                 commits: commits.clone(),

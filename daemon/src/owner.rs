@@ -20,7 +20,7 @@ pub use answer::StatusAnswer;
 use crossbeam_channel::{Receiver, Sender};
 use live::Live;
 use rustc_hash::FxHashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use surmise_config::Config;
@@ -59,6 +59,8 @@ pub struct Setup {
     pub directory: Arc<Directory>,
     /// All producers.
     pub fencing: Arc<Fencing>,
+    /// The store, which others keep open.
+    pub store: Weak<Store>,
     /// Events.
     pub inbox: Receiver<Delivered>,
     /// Questions.
@@ -222,7 +224,7 @@ impl Owner {
                 format!("there are {max} streams, as many as there may be (limits.streams)"),
             ));
         }
-        let made = Live::make(&self.setup.config, stream, self.setup.directory.next_number());
+        let made = Live::make(&self.setup.config, &self.setup.store, stream, self.setup.directory.next_number());
         made.map_err(|e| {
             self.setup.directory.release();
             Refusal::new(Code::BadStream, "stream", e)

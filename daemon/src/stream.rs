@@ -3,8 +3,9 @@
 use crate::outline::Outline;
 use crate::producers::{Producers, Standing};
 use crate::store::group::{Logged, Origin};
-use crate::store::{CheckpointMeta, Draft, Store, StoreError, StreamEntry};
+use crate::store::{CheckpointMeta, Draft, Store, StoreError, StreamEntry, StreamPages};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use surmise_event::{Code, Limits, Outcome, Record, Refusal};
 use surmise_learner::{Learner, LearnerError};
 
@@ -62,6 +63,7 @@ impl Frozen {
             learner: self.learner.save(),
             rest: self.rest,
             state_hash: self.with_hash.then(|| self.learner.state_hash()),
+            pages: self.learner.pages_numbered(),
         }
     }
 }
@@ -143,7 +145,7 @@ impl StreamState {
     ///
     /// # Errors
     /// No checkpoint is whole and the log does not go back to the beginning, or the log is damaged.
-    pub fn recover(store: &Store, entry: StreamEntry, producers_max: usize) -> Result<Recovered, RecoveryError> {
+    pub fn recover(store: &Arc<Store>, entry: StreamEntry, producers_max: usize) -> Result<Recovered, RecoveryError> {
         let mut checkpoint = None;
         let mut passed_over = 0;
         for meta in store.checkpoints.of(entry.number).into_iter().rev() {
@@ -162,6 +164,10 @@ impl StreamState {
             Some((state, meta)) => (state, Some(meta)),
             None => (Self::new(entry, producers_max)?, None),
         };
+        let (number, pages) = (state.entry.number, state.learner.pages_numbered());
+        store.checkpoints.drop_beyond(number, pages)?;
+        store.pages.truncate(number, pages)?;
+        state.learner.set_pages(Arc::new(StreamPages::new(Arc::downgrade(store), number)));
         let replayed = state.replay_tail(store)?;
         Ok(Recovered { state, checkpoint: meta, passed_over, replayed })
     }
@@ -176,6 +182,9 @@ impl StreamState {
         let learner = Learner::load(&learner)?;
         if learner.offset() != meta.offset {
             return Err(RecoveryError::Log(format!("it holds offset {} instead of {}", learner.offset(), meta.offset)));
+        }
+        if learner.pages_numbered() != meta.pages || !store.pages.reaches_back(entry.number, meta.pages)? {
+            return Err(RecoveryError::Log("states of its keys are not in the store".into()));
         }
         let Outline { producers, counters, .. } = Outline::decode(&rest, producers_max).map_err(StoreError::from)?;
         Ok(StreamState { entry: entry.clone(), learner, producers, counters })
@@ -199,6 +208,9 @@ impl StreamState {
                     Ok(Applied::Learnt(_)) => replayed += 1,
                     Ok(Applied::Duplicate) => return Err(RecoveryError::Log("the log holds an event twice".into())),
                     Err(e) => return Err(RecoveryError::Log(format!("the log holds an event that is refused: {e}"))),
+                }
+                if let Some(fault) = self.learner.pages_fault() {
+                    return Err(RecoveryError::Log(fault.to_string()));
                 }
             }
             if self.learner.offset() != group.first_offset + group.span {

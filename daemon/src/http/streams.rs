@@ -146,6 +146,11 @@ async fn predict<T: Send + 'static>(
     answer.map_err(|_| Failure::new(500, "internal error", "the prediction failed inside; the daemon's log says more"))
 }
 
+/// The state of a key lies in the store, and does not come from there.
+fn unreadable() -> Failure {
+    Failure::new(503, "unavailable", "the state of the key cannot be read from the store; the daemon's log says more")
+}
+
 /// A prediction with the stream that it is of.
 #[derive(Serialize)]
 struct Named {
@@ -163,7 +168,8 @@ pub async fn next(
     let query = Query::read(raw.as_deref(), &["key", "top"])?;
     let top = query.number("top", TOP, 1, TOP_MAX)?;
     let key = query.get("key").map(str::to_owned);
-    let prediction = predict(&hub, &stream, move |s| s.learner.predict(key.as_deref(), top)).await?;
+    let prediction = predict(&hub, &stream, move |s| s.learner.forecast(key.as_deref(), 1, top).pop()).await?;
+    let prediction = prediction.ok_or_else(unreadable)?;
     Ok(Json(Named { stream, prediction }).into_response())
 }
 
@@ -182,6 +188,9 @@ pub async fn forecast(
         (s.learner.offset(), s.learner.model_version(), s.learner.forecast(asked.as_deref(), horizon, top))
     })
     .await?;
+    if steps.is_empty() {
+        return Err(unreadable());
+    }
     let mut answer =
         json!({ "stream": stream, "offset": offset, "model_version": version, "horizon": horizon, "steps": steps });
     if let Some(key) = key {
