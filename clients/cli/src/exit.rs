@@ -78,7 +78,7 @@ impl From<ReplayError> for Failure {
             ReplayError::Learner(LearnerError::Options(_)) => Exit::Usage,
             ReplayError::Learner(_) => Exit::Internal,
             ReplayError::Checkpoint { .. } => Exit::Data,
-            ReplayError::Write { .. } => Exit::Storage,
+            ReplayError::Write { .. } | ReplayError::Pages(_) => Exit::Storage,
         };
         Failure::new(exit, e)
     }

@@ -4,6 +4,7 @@ use crate::args::Global;
 use crate::exit::Failure;
 use crate::learner::LearnerArgs;
 use crate::paint::{Paint, Table, count, number, say, size};
+use crate::pages::TemporaryPages;
 use crate::recording::{RecordingArgs, fields, progress_bar};
 use crate::watch::drift_line;
 use clap::Args;
@@ -61,6 +62,7 @@ pub(crate) fn run(global: &Global, args: ReplayArgs) -> Result<(), Failure> {
         ));
     }
     let mut options = ReplayOptions {
+        pages: Some(TemporaryPages::make),
         learner: args.learner.options()?,
         from: args.from.clone(),
         score_rows: args.score_rows,

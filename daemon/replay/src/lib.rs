@@ -28,7 +28,7 @@ pub use eval::{
 };
 pub use format::Format;
 pub use labels::{Labels, LabelsResult, NabScores, Window};
-pub use replay::{Progress, ReplayOptions, Rows, replay};
+pub use replay::{MakePages, Progress, ReplayOptions, Rows, replay};
 pub use resources::{cpu_seconds, peak_memory_bytes, thread_seconds};
 pub use result::{FieldResult, ReplayResult};
 pub use source::{Item, Source, SourceOptions};
@@ -86,6 +86,9 @@ pub enum ReplayError {
         /// Why.
         error: surmise_learner::LearnerError,
     },
+    /// The states of keys that memory has no room for cannot be written or read.
+    #[error(transparent)]
+    Pages(#[from] surmise_learner::PagesError),
     /// Results could not be written.
     #[error("{file}: {error}")]
     Write {

@@ -15,6 +15,7 @@ pub(super) const PIECE_BYTES: usize = 14 << 10;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A database.
+#[derive(Debug)]
 pub(super) struct Database {
     pub(super) db: sled::Db,
     path: PathBuf,

@@ -20,7 +20,7 @@ mod pages;
 pub use checkpoints::{CheckpointMeta, Checkpoints, Draft};
 pub use lock::DirLock;
 pub use log::{Log, StreamEntry};
-pub use pages::{KeyPages, StreamPages};
+pub use pages::{KeyPages, LonePages, StreamPages};
 
 use std::path::{Path, PathBuf};
 

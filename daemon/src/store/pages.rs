@@ -37,6 +37,7 @@ const REPLACES: u8 = 2;
 const SWEEPS: usize = 2;
 
 /// The pages of all streams.
+#[derive(Debug)]
 pub struct KeyPages {
     path: PathBuf,
     opened: OnceLock<Opened>,
@@ -47,6 +48,7 @@ pub struct KeyPages {
     pub writes: AtomicU64,
 }
 
+#[derive(Debug)]
 struct Opened {
     database: Database,
     pages: sled::Tree,
@@ -131,6 +133,11 @@ impl KeyPages {
 }
 
 impl Opened {
+    fn put_all(&self, stream: u32, first: u64, pages: &[Page<'_>], floor: u64) -> Result<(), StoreError> {
+        self.sweep(stream, floor, SWEEPS * pages.len())?;
+        (first..).zip(pages).try_for_each(|(number, page)| self.put(stream, number, page, floor))
+    }
+
     fn put(&self, stream: u32, number: u64, page: &Page<'_>, floor: u64) -> Result<(), StoreError> {
         let at = index_key(stream, page.key);
         let mut numbers = self.numbers(&at)?;
@@ -317,7 +324,7 @@ impl StreamPages {
 
     fn with<T>(&self, work: impl FnOnce(&Store) -> Result<T, StoreError>) -> Result<T, PagesError> {
         let store = self.store.upgrade().ok_or_else(|| PagesError("the daemon is leaving".into()))?;
-        work(&store).map_err(|e| PagesError(e.to_string()))
+        told(work(&store))
     }
 }
 
@@ -337,10 +344,7 @@ impl Pages for StreamPages {
             }
             // as long as there is no checkpoint, nothing is known to be durable
             let floor = store.checkpoints.fewest_pages(self.stream).unwrap_or(0);
-            opened.sweep(self.stream, floor, SWEEPS * pages.len())?;
-            for (number, page) in (first..).zip(pages) {
-                opened.put(self.stream, number, page, floor)?;
-            }
+            opened.put_all(self.stream, first, pages, floor)?;
             store.pages.writes.fetch_add(pages.len() as u64, Ordering::Relaxed);
             Ok(())
         })
@@ -363,6 +367,40 @@ impl Pages for StreamPages {
     fn oldest(&self, from: u64) -> Result<Option<(u64, Box<str>, Vec<u8>)>, PagesError> {
         self.with(|store| store.pages.open()?.oldest(self.stream, from))
     }
+}
+
+/// The pages of a learner that nothing is to bring back: what no longer counts goes as soon as may be.
+#[derive(Debug)]
+pub struct LonePages(KeyPages);
+
+impl LonePages {
+    /// Below a directory that nobody else uses, which is made when there is something to write.
+    pub fn new(path: &Path) -> LonePages {
+        LonePages(KeyPages::new(path))
+    }
+
+    /// Bytes on disk, what is not reused yet included.
+    pub fn disk_bytes(&self) -> u64 {
+        self.0.disk_bytes()
+    }
+}
+
+impl Pages for LonePages {
+    fn put(&self, first: u64, pages: &[Page<'_>]) -> Result<(), PagesError> {
+        told(self.0.open().and_then(|o| o.put_all(0, first, pages, first)))
+    }
+
+    fn get(&self, key: &str, before: u64) -> Result<Option<Vec<u8>>, PagesError> {
+        told(self.0.open().and_then(|o| o.get(0, key, before)))
+    }
+
+    fn oldest(&self, from: u64) -> Result<Option<(u64, Box<str>, Vec<u8>)>, PagesError> {
+        told(self.0.open().and_then(|o| o.oldest(0, from)))
+    }
+}
+
+fn told<T>(result: Result<T, StoreError>) -> Result<T, PagesError> {
+    result.map_err(|e| PagesError(e.to_string()))
 }
 
 #[cfg(test)]
