@@ -248,3 +248,7 @@ pub fn code_word(code: Code) -> String {
 #[cfg(test)]
 #[path = "stream_tests.rs"]
 pub(crate) mod tests;
+
+#[cfg(test)]
+#[path = "keys_tests.rs"]
+mod keys_tests;

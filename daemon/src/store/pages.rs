@@ -195,7 +195,13 @@ impl Opened {
         let at = index_key(stream, key);
         loop {
             let numbers = self.numbers(&at)?;
-            let Some((number, false)) = numbers.iter().find(|(n, _)| *n < before) else { return Ok(None) };
+            let number = match numbers.iter().find(|(n, _)| *n < before) {
+                Some((number, false)) => number,
+                None if before < self.swept(stream)?.floor => {
+                    return Err(StoreError::Inconsistent("the stream has gone on, and its pages too".into()));
+                }
+                _ => return Ok(None),
+            };
             match self.page(stream, *number)? {
                 Some(page) if *page.key == *key => return Ok(Some(page.state)),
                 // the owner went on between the two looks of a reader

@@ -34,7 +34,7 @@ pub trait Pages: Debug + Send + Sync {
     /// The state that counts among a key's pages with numbers below `before`; nothing if there is none, or it is gone.
     ///
     /// # Errors
-    /// As [`Pages::put`].
+    /// As [`Pages::put`], and for a copy of a learner that is so old that its pages may be gone.
     fn get(&self, key: &str, before: u64) -> Result<Option<Vec<u8>>, PagesError>;
 
     /// The first page from `from` on that counts and is not gone: its number, its key and the state.
