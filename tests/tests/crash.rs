@@ -10,22 +10,34 @@ use surmise_tests::{Daemon, Random, data, sessions_file, surmise};
 const OFTEN: &str = "checkpoint_events = 700\ncheckpoint_interval = \"300ms\"\n";
 
 fn replay(file: &Path) -> serde_json::Value {
-    let out = surmise(["replay", file.to_str().unwrap(), "--format", "tokens", "--output", "json"]);
+    replay_with(file, &["--format", "tokens"])
+}
+
+fn replay_with(file: &Path, how: &[&str]) -> serde_json::Value {
+    let out = surmise([&["replay", file.to_str().unwrap(), "--output", "json"], how].concat());
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     serde_json::from_slice(&out.stdout).expect("one JSON object")
 }
 
 /// Sends a recording while the daemon is killed at random instants; returns how often it was killed.
-fn send_through_kills(file: &Path, kills: u64, seed: u64, spread_ms: u64) -> (u64, serde_json::Value, String) {
+fn send_through_kills(
+    file: &Path,
+    format: &str,
+    model: &str,
+    kills: u64,
+    seed: u64,
+    spread_ms: u64,
+) -> (u64, serde_json::Value, String) {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
-    let mut d = Daemon::start_with(&state, OFTEN, &[]);
+    let toml = &format!("{OFTEN}[model]\n{model}");
+    let mut d = Daemon::start_with(&state, toml, &[]);
     let mut r = Random::new(seed);
     let args = [
         "send",
         file.to_str().unwrap(),
         "--format",
-        "tokens",
+        format,
         "--stream",
         "hdfs",
         "--producer",
@@ -37,7 +49,7 @@ fn send_through_kills(file: &Path, kills: u64, seed: u64, spread_ms: u64) -> (u6
     let mut killed = 0;
     while killed < kills && client.try_wait().unwrap().is_none() {
         std::thread::sleep(Duration::from_millis(r.below(spread_ms)));
-        d.kill_and_restart(&state, OFTEN);
+        d.kill_and_restart(&state, toml);
         killed += 1;
     }
     let start = Instant::now();
@@ -61,10 +73,43 @@ fn killed_at_random_it_learns_everything_once() {
     for seed in [11, 12] {
         let file = sessions_file(dir.path(), seed, 60_000);
         let want = replay(&file);
-        let (killed, stream, hash) = send_through_kills(&file, 6, seed, 120);
+        let (killed, stream, hash) = send_through_kills(&file, "tokens", "", 6, seed, 120);
         assert_eq!(stream["offset"], want["events"], "seed {seed}, {killed} kills");
         assert_eq!(hash, want["state_hash"].as_str().unwrap(), "seed {seed}, {killed} kills");
         assert!(killed >= 5, "only {killed} kills fell into the sending");
+    }
+}
+
+/// Keys that come back all the time, in memory for forty of them: they are in the store when it is killed, on their way
+/// there and back.
+#[test]
+fn killed_at_random_it_finds_every_key_again() {
+    let dir = tempfile::tempdir().unwrap();
+    for (seed, stored) in [(21, 10_000), (22, 300)] {
+        let file = dir.path().join(format!("{seed}.ndjson"));
+        let mut r = Random::new(seed);
+        let mut text = String::new();
+        for i in 0..40_000 {
+            let key = (i / 100 + r.below(60)) % 600;
+            text += &match r.below(50) {
+                0 => format!("{{\"key\":\"k{key}\",\"end\":true}}\n"),
+                _ => format!("{{\"key\":\"k{key}\",\"data\":\"s{}\"}}\n", (r.below(3) + i) % 9),
+            };
+        }
+        std::fs::write(&file, text).unwrap();
+        let bound = format!("keys_stored={stored}");
+        let how = ["--format", "ndjson", "--set", "keys=40", "--set", &bound];
+        let want = replay_with(&file, &how);
+        let roomy = replay_with(&file, &["--format", "ndjson"]);
+        let forgets = stored < 600;
+        assert_eq!(want["state_hash"] != roomy["state_hash"], forgets, "where keys lie decides nothing, forgetting does");
+        let (killed, stream, hash) =
+            send_through_kills(&file, "ndjson", &format!("keys = 40\nkeys_stored = {stored}\n"), 6, seed, 120);
+        assert_eq!(stream["offset"], want["events"], "seed {seed}, {killed} kills");
+        assert_eq!(hash, want["state_hash"].as_str().unwrap(), "seed {seed}, {killed} kills");
+        assert!(stream["keys_stored"].as_u64().unwrap() > 100, "{stream}");
+        assert_eq!(stream["keys_forgotten"].as_u64().unwrap() > 0, forgets);
+        assert!(killed >= 4, "only {killed} kills fell into the sending");
     }
 }
 
@@ -77,7 +122,7 @@ fn the_hdfs_log_is_learnt_once_through_kills() {
     let spread_ms = number("SURMISE_KILL_SPREAD_MS").unwrap_or(200);
     let file = folder.join("hdfs/hdfs_train");
     let want = replay(&file);
-    let (killed, stream, hash) = send_through_kills(&file, kills, 3, spread_ms);
+    let (killed, stream, hash) = send_through_kills(&file, "tokens", "", kills, 3, spread_ms);
     eprintln!("{killed} kills, {} events, {hash}", stream["offset"]);
     assert_eq!(stream["offset"], want["events"]);
     assert_eq!(hash, want["state_hash"].as_str().unwrap());
