@@ -6,7 +6,7 @@
 //! that has a manifest is whole, or the one before it is.
 
 use super::bytes::Damaged;
-use super::database::{Database, PIECE_BYTES};
+use super::database::{Database, PIECE_BYTES, SEGMENT_BYTES};
 use super::{StoreError, seal, unseal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -74,7 +74,7 @@ pub struct Checkpoints {
 impl Checkpoints {
     /// Opens the checkpoints; of each stream, so many generations are kept.
     pub fn open(path: &Path, generations: u32) -> Result<Checkpoints, StoreError> {
-        let database = Database::open(path, CACHE_BYTES, FORMAT)?;
+        let database = Database::open(path, SEGMENT_BYTES, CACHE_BYTES, FORMAT)?;
         let (pieces, manifests) = (database.tree("pieces")?, database.tree("manifests")?);
         let mut known: BTreeMap<u32, Vec<CheckpointMeta>> = BTreeMap::new();
         for value in manifests.iter().values() {

@@ -1,8 +1,8 @@
 //! Pages: states of keys that memory has no room for, of all streams, in a database that is made when the first is
 //! written.
 //!
-//! Tree `pages`: stream (u32), number (u64), big-endian → what it is, its key, its state, a checksum. Tree `index`:
-//! stream, key → the numbers of the key's pages, newest first, each with whether its state is gone. Tree `floors`:
+//! Tree `pages`: stream (u32), number (u64), big-endian → what it is, its key, its state, a checksum. A page longer than
+//! one piece goes on under the same key with a piece number (u16) appended. Tree `index`: stream, key → the numbers of the key's pages, newest first, each with whether its state is gone. Tree `floors`:
 //! stream → how far it was swept, see below.
 //!
 //! **The invariant.** A state that has numbered N pages sees of each key the newest page with a number below N, and
@@ -20,7 +20,7 @@
 //!   page that is not there: pages are written before their index and deleted after it.
 
 use super::bytes::{Cursor, Damaged, put_bytes, put_varint};
-use super::database::Database;
+use super::database::{Database, PIECE_BYTES, SEGMENT_BYTES};
 use super::{Store, StoreError, seal, unseal};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,6 +33,8 @@ const CACHE_BYTES: u64 = 16 << 20;
 const GONE: u8 = 1;
 /// The key had other pages when this one was written.
 const REPLACES: u8 = 2;
+/// The state goes on in further pieces.
+const GOES_ON: u8 = 4;
 /// Pages that are swept for each one that is written, so that sweeping keeps up and nobody waits for it.
 const SWEEPS: usize = 2;
 
@@ -91,7 +93,7 @@ impl KeyPages {
         }
         let _one = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if self.opened.get().is_none() {
-            let database = Database::open(&self.path, CACHE_BYTES, FORMAT)?;
+            let database = Database::open(&self.path, SEGMENT_BYTES, CACHE_BYTES, FORMAT)?;
             let (pages, index) = (database.tree("pages")?, database.tree("index")?);
             let floors = database.tree("floors")?;
             let _ = self.opened.set(Opened { database, pages, index, floors });
@@ -145,14 +147,25 @@ impl Opened {
         numbers.truncate(numbers.len() - surplus.len());
         let gone = if page.state.is_none() { GONE } else { 0 };
         let replaces = if numbers.is_empty() { 0 } else { REPLACES };
-        let mut value = vec![gone | replaces];
+        let state = page.state.unwrap_or_default();
+        let (first, more) = state.split_at(state.len().min(PIECE_BYTES));
+        let goes_on = if more.is_empty() { 0 } else { GOES_ON };
+        let mut value = vec![gone | replaces | goes_on];
         put_bytes(&mut value, page.key.as_bytes());
-        value.extend_from_slice(page.state.unwrap_or_default());
-        let put = self.pages.insert(page_key(stream, number), seal(value));
-        put.map_err(StoreError::database("cannot write the state of a key"))?;
+        value.extend_from_slice(first);
+        let at_page = page_key(stream, number);
+        for (i, piece) in (1..).zip(more.chunks(PIECE_BYTES)) {
+            self.insert(piece_key(at_page, i), piece.to_vec())?;
+        }
+        self.insert(at_page, value)?;
         numbers.insert(0, (number, page.state.is_none()));
         self.set_numbers(&at, &numbers)?;
         self.delete(stream, &surplus)
+    }
+
+    fn insert(&self, at: impl AsRef<[u8]>, value: Vec<u8>) -> Result<(), StoreError> {
+        let put = self.pages.insert(at, seal(value));
+        put.map(|_| ()).map_err(StoreError::database("cannot write the state of a key"))
     }
 
     /// The numbers of a key's pages, newest first, and whether each says that the state is gone.
@@ -180,13 +193,45 @@ impl Opened {
     fn page(&self, stream: u32, number: u64) -> Result<Option<Read>, StoreError> {
         let value = self.pages.get(page_key(stream, number));
         let value = value.map_err(StoreError::database("cannot read the state of a key"))?;
-        value.map(|v| read(&v)).transpose()
+        value.map(|v| self.whole(page_key(stream, number), &v)).transpose()
+    }
+
+    /// A page with all its pieces, from the first of them.
+    fn whole(&self, at: [u8; FIRST_BYTES], first: &[u8]) -> Result<Read, StoreError> {
+        let mut page = read(first)?;
+        if page.flags & GOES_ON != 0 {
+            for piece in self.pages.range(piece_key(at, 1)..=piece_key(at, u16::MAX)).values() {
+                let piece = piece.map_err(StoreError::database("cannot read the state of a key"))?;
+                page.state.extend_from_slice(unseal(&piece, "the state of a key (a piece's checksum)")?);
+            }
+        }
+        Ok(page)
+    }
+
+    /// Pages in a range of numbers, without what goes on behind their first pieces.
+    fn firsts(
+        &self,
+        stream: u32,
+        from: u64,
+        to: u64,
+    ) -> impl Iterator<Item = Result<(u64, sled::IVec), StoreError>> + use<> {
+        let all = self.pages.range(page_key(stream, from)..=page_key(stream, to));
+        all.filter(|e| e.as_ref().map_or(true, |(k, _)| k.len() == FIRST_BYTES)).map(|e| {
+            let (k, v) = e.map_err(StoreError::database("cannot read the states of keys"))?;
+            Ok((number_of(&k), v))
+        })
     }
 
     fn delete(&self, stream: u32, numbers: &[(u64, bool)]) -> Result<(), StoreError> {
         for (n, _) in numbers {
-            let gone = self.pages.remove(page_key(stream, *n));
-            gone.map_err(StoreError::database("cannot delete the state of a key"))?;
+            let at = page_key(stream, *n);
+            let gone = self.pages.remove(at).map_err(StoreError::database("cannot delete the state of a key"))?;
+            if gone.is_some_and(|v| v.first().is_some_and(|flags| flags & GOES_ON != 0)) {
+                for k in self.pages.range(piece_key(at, 1)..=piece_key(at, u16::MAX)).keys() {
+                    let removed = k.and_then(|k| self.pages.remove(k));
+                    removed.map_err(StoreError::database("cannot delete the state of a key"))?;
+                }
+            }
         }
         Ok(())
     }
@@ -212,11 +257,11 @@ impl Opened {
     }
 
     fn oldest(&self, stream: u32, from: u64) -> Result<Option<(u64, Box<str>, Vec<u8>)>, StoreError> {
-        for entry in self.pages.range(page_key(stream, from)..=page_key(stream, u64::MAX)) {
-            let (k, v) = entry.map_err(StoreError::database("cannot read the states of keys"))?;
-            let (number, page) = (number_of(&k), read(&v)?);
-            let newest = self.numbers(&index_key(stream, &page.key))?.first().copied();
+        for entry in self.firsts(stream, from, u64::MAX) {
+            let (number, first) = entry?;
+            let newest = self.numbers(&index_key(stream, &read(&first)?.key))?.first().copied();
             if newest == Some((number, false)) {
+                let page = self.whole(page_key(stream, number), &first)?;
                 return Ok(Some((number, page.key, page.state)));
             }
         }
@@ -250,14 +295,14 @@ impl Opened {
             self.set_swept(stream, Swept { floor, ..swept })?;
         }
         let mut next = floor;
-        for (i, entry) in self.pages.range(page_key(stream, swept.next)..page_key(stream, floor)).enumerate() {
-            let (k, v) = entry.map_err(StoreError::database("cannot read the states of keys"))?;
+        for (i, entry) in self.firsts(stream, swept.next, floor - 1).enumerate() {
+            let (number, first) = entry?;
             if i == pages {
-                next = number_of(&k);
+                next = number;
                 break;
             }
-            let page = read(&v)?;
-            if page.flags != 0 {
+            let page = read(&first)?;
+            if page.flags & (GONE | REPLACES) != 0 {
                 let at = index_key(stream, &page.key);
                 let mut numbers = self.numbers(&at)?;
                 let surplus = surplus(&numbers, floor);
@@ -272,13 +317,13 @@ impl Opened {
     }
 
     fn truncate(&self, stream: u32, numbered: u64) -> Result<(), StoreError> {
-        for entry in self.pages.range(page_key(stream, numbered)..=page_key(stream, u64::MAX)) {
-            let (k, v) = entry.map_err(StoreError::database("cannot read the states of keys"))?;
-            let at = index_key(stream, &read(&v)?.key);
+        for entry in self.firsts(stream, numbered, u64::MAX) {
+            let (number, first) = entry?;
+            let at = index_key(stream, &read(&first)?.key);
             let mut numbers = self.numbers(&at)?;
             numbers.retain(|(n, _)| *n < numbered);
             self.set_numbers(&at, &numbers)?;
-            self.delete(stream, &[(number_of(&k), false)])?;
+            self.delete(stream, &[(number, false)])?;
         }
         if numbered == 0 {
             let gone = self.floors.remove(stream.to_be_bytes());
@@ -305,8 +350,17 @@ fn index_key(stream: u32, key: &str) -> Vec<u8> {
     [&stream.to_be_bytes(), key.as_bytes()].concat()
 }
 
-fn page_key(stream: u32, number: u64) -> [u8; 12] {
-    let mut k = [0; 12];
+const FIRST_BYTES: usize = 12;
+
+fn piece_key(first: [u8; FIRST_BYTES], piece: u16) -> [u8; FIRST_BYTES + 2] {
+    let mut k = [0; FIRST_BYTES + 2];
+    k[..FIRST_BYTES].copy_from_slice(&first);
+    k[FIRST_BYTES..].copy_from_slice(&piece.to_be_bytes());
+    k
+}
+
+fn page_key(stream: u32, number: u64) -> [u8; FIRST_BYTES] {
+    let mut k = [0; FIRST_BYTES];
     k[..4].copy_from_slice(&stream.to_be_bytes());
     k[4..].copy_from_slice(&number.to_be_bytes());
     k

@@ -80,7 +80,7 @@ fn put(pages: &StreamPages, plain: &mut Plain, keys: &[u8], state: u8) {
     let (mut states, mut first) = (Vec::new(), plain.numbered);
     for key in keys {
         let there = matches!(plain.keys.get(key), Some(Place::Store(..)));
-        states.push((name(*key), (!there).then(|| vec![state; usize::from(state) * 3])));
+        states.push((name(*key), (!there).then(|| vec![state; usize::from(state) * if state > 250 { 200 } else { 3 }])));
     }
     let these: Vec<Page<'_>> = states.iter().map(|(key, s)| Page { key, state: s.as_deref() }).collect();
     pages.put(first, &these).unwrap();
@@ -213,4 +213,65 @@ fn damage_is_found() {
     assert!(pages.get(&name(1), 1).is_err());
     opened.pages.insert(page_key(STREAM, 0), whole).unwrap();
     assert!(pages.get(&name(1), 1).unwrap().is_some());
+}
+
+fn disk(dir: &Path) -> u64 {
+    let size = |e: std::fs::DirEntry| if e.path().is_dir() { disk(&e.path()) } else { e.metadata().unwrap().len() };
+    std::fs::read_dir(dir).unwrap().map(|e| size(e.unwrap())).sum()
+}
+
+/// The whole measure: `SURMISE_PAGES=200000x400 cargo test --release -p surmised pages_take -- --nocapture`.
+#[test]
+fn pages_take_a_bounded_part_of_the_disk_under_churn() {
+    let asked = std::env::var("SURMISE_PAGES").unwrap_or("3000x60".into());
+    let (keys, rounds) = asked.split_once('x').map(|(k, r)| (k.parse::<u64>().unwrap(), r.parse().unwrap())).unwrap();
+    const TOGETHER: u64 = 64;
+    let dir = tempfile::tempdir().unwrap();
+    let (store, pages) = open(dir.path());
+    let (mut number, mut seed) = (0, 1u64);
+    let mut state = vec![0u8; 700];
+    let mut write = |of: &mut dyn FnMut(u64) -> u64, number: &mut u64| {
+        let mut names: Vec<String> = (0..TOGETHER).map(|i| format!("user-{}", of(i))).collect();
+        names.sort_unstable();
+        names.dedup();
+        for b in &mut state {
+            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            *b = (seed >> 56) as u8;
+        }
+        let these: Vec<Page<'_>> = names.iter().map(|key| Page { key, state: Some(&state) }).collect();
+        pages.put(*number, &these).unwrap();
+        *number += these.len() as u64;
+    };
+    for from in (0..keys).step_by(TOGETHER as usize) {
+        write(&mut |i| (from + i) % keys, &mut number);
+    }
+    let start = std::time::Instant::now();
+    let mut r = 7u64;
+    let first = number;
+    for round in 0..rounds {
+        for _ in 0..1 + keys / 40 / TOGETHER {
+            let any = &mut |_| {
+                r = r.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                (r >> 33) % keys
+            };
+            write(any, &mut number);
+        }
+        if round % 4 == 0 {
+            checkpoint(&store, number);
+        }
+    }
+    let (live, disk) = (keys * 730, disk(&dir.path().join("keys")));
+    println!(
+        "{keys} keys, {} pages more: {:.1} MB on disk, {:.0} bytes a key, {:.2} x the live data; {:.1} µs a page; {} pages",
+        number - first,
+        disk as f64 / 1e6,
+        disk as f64 / keys as f64,
+        disk as f64 / live as f64,
+        start.elapsed().as_micros() as f64 / (number - first) as f64,
+        store.pages.count(STREAM),
+    );
+    // many pages written at random are the worst that can be; keys that come and go in turn leave half of that
+    // of each key the page that counts, and what is replaced between two generations and on the way to be swept
+    assert!(store.pages.count(STREAM) as u64 <= keys + 12 * (keys / 40 + 64));
+    assert!(disk <= 12 * live + 20_000_000, "{disk} bytes on disk for {live} live ones");
 }
