@@ -31,7 +31,7 @@ fn records(from: u64, to: u64, future: u64) -> Vec<Record> {
     (from..to)
         .map(|i| {
             let r = (i + 1000 * future).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
-            let end = r % 11 == 0;
+            let end = r.is_multiple_of(11);
             let data = if end { Data::None } else { Data::One(Datum::Text(format!("s{}", r % 7).into())) };
             Record { key: Some(format!("k{}", r / 16 % 30).into()), data, end, ..Record::default() }
         })
@@ -48,7 +48,9 @@ fn learn(state: &mut StreamState, records: &[Record]) {
 /// Learns and logs.
 fn commit(store: &Store, state: &mut StreamState, records: &[Record]) {
     let mut group = GroupBuilder::new(3, state.learner.offset());
-    records.iter().for_each(|r| drop(group.push(r, None)));
+    for r in records {
+        group.push(r, None);
+    }
     learn(state, records);
     let group = group.finish(state.learner.offset());
     state.counters.logged_bytes += group.bytes.len() as u64;

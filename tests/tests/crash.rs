@@ -102,7 +102,11 @@ fn killed_at_random_it_finds_every_key_again() {
         let want = replay_with(&file, &how);
         let roomy = replay_with(&file, &["--format", "ndjson"]);
         let forgets = stored < 600;
-        assert_eq!(want["state_hash"] != roomy["state_hash"], forgets, "where keys lie decides nothing, forgetting does");
+        assert_eq!(
+            want["state_hash"] != roomy["state_hash"],
+            forgets,
+            "where keys lie decides nothing, forgetting does"
+        );
         let (killed, stream, hash) =
             send_through_kills(&file, "ndjson", &format!("keys = 40\nkeys_stored = {stored}\n"), 6, seed, 120);
         assert_eq!(stream["offset"], want["events"], "seed {seed}, {killed} kills");

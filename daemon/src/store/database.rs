@@ -24,7 +24,12 @@ pub(super) struct Database {
 
 impl Database {
     /// Opens a database and holds its format against the one that this version writes.
-    pub(super) fn open(path: &Path, segment_bytes: usize, cache_bytes: u64, format: &'static str) -> Result<Database, StoreError> {
+    pub(super) fn open(
+        path: &Path,
+        segment_bytes: usize,
+        cache_bytes: u64,
+        format: &'static str,
+    ) -> Result<Database, StoreError> {
         let config = sled::Config::new()
             .path(path)
             .segment_size(segment_bytes)

@@ -80,7 +80,8 @@ fn put(pages: &StreamPages, plain: &mut Plain, keys: &[u8], state: u8) {
     let (mut states, mut first) = (Vec::new(), plain.numbered);
     for key in keys {
         let there = matches!(plain.keys.get(key), Some(Place::Store(..)));
-        states.push((name(*key), (!there).then(|| vec![state; usize::from(state) * if state > 250 { 200 } else { 3 }])));
+        states
+            .push((name(*key), (!there).then(|| vec![state; usize::from(state) * if state > 250 { 200 } else { 3 }])));
     }
     let these: Vec<Page<'_>> = states.iter().map(|(key, s)| Page { key, state: s.as_deref() }).collect();
     pages.put(first, &these).unwrap();

@@ -126,11 +126,13 @@ pub(crate) fn run(b: &mut Bench, most: usize) -> Result<(), Failure> {
     let many = Fed::new(symbols, 1000)?.until(window * 3, window)?;
     b.figures.put(PART, "symbols", format!("of {symbols}"), &[many], "events/s of CPU");
     b.figures.put(PART, "symbols", format!("{symbols} against 100"), &[100.0 * many / few], "%").at_least(40.0, 100.0);
-    grow_keys(b, most as u64, window)
+    Ok(())
 }
 
-/// Keys in memory and beyond it. What a key takes in memory and on disk is told with them.
-fn grow_keys(b: &mut Bench, most: u64, window: usize) -> Result<(), Failure> {
+/// Keys in memory and beyond it. What they take in memory and on disk is told with them.
+pub(crate) fn run_keys(b: &mut Bench, most: usize) -> Result<(), Failure> {
+    const PART: &str = "keys";
+    let (window, most) = ((most / 100).clamp(50, 100_000), most as u64);
     let mut few = f64::NAN;
     for keys in [100, (most / 100).clamp(200, 10_000), (most / 10).clamp(400, 1_000_000)] {
         let mut fed = Fed::new(200, keys)?;
