@@ -148,8 +148,10 @@ impl Checkpointer {
         }
         // a checkpoint never runs ahead of the log
         let durable = outsides.iter().zip(&drafts).all(|((shared, _), d)| self.wait_for_log(shared, d.offset));
+        // nor ahead of the pages of its keys
+        let pages = if drafts.iter().any(|d| d.pages > 0) { self.store.pages.flush() } else { Ok(()) };
         let result = match durable {
-            true => self.store.checkpoints.write(&drafts).map_err(|e| e.to_string()),
+            true => pages.and_then(|()| self.store.checkpoints.write(&drafts)).map_err(|e| e.to_string()),
             false => Err("the log cannot be written".to_owned()),
         };
         if let Err(e) = &result {

@@ -174,6 +174,7 @@ impl Running {
                 config: shared.clone(),
                 directory: directory.clone(),
                 fencing: fencing.clone(),
+                store: Arc::downgrade(&store),
                 inbox: receiver,
                 control: questions,
                 commits: commits.clone(),

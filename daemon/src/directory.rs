@@ -35,8 +35,10 @@ pub struct Shared {
     pub model_version: AtomicU64,
     /// Records learnt since the start of the daemon.
     pub records: AtomicU64,
-    /// Keys held.
+    /// Keys held, in memory or in the store.
     pub keys: AtomicU64,
+    /// Those in the store; not known while the stream sleeps.
+    pub keys_stored: AtomicU64,
     /// Bytes of its log, from its very beginning.
     pub logged_bytes: AtomicU64,
     /// Surprise of its latest events, exponentially averaged, in bits (as the bits of an `f64`).
@@ -71,6 +73,7 @@ impl Shared {
             model_version: AtomicU64::new(0),
             records: AtomicU64::new(0),
             keys: AtomicU64::new(0),
+            keys_stored: AtomicU64::new(0),
             logged_bytes: AtomicU64::new(0),
             recent_bits: AtomicU64::new(f64::NAN.to_bits()),
             last_event_us: AtomicI64::new(i64::MIN),

@@ -178,6 +178,14 @@ impl Hub {
         if let Some(s) = shared.snapshot.load_full() {
             return Ok(s);
         }
+        self.fresh_snapshot(shared).await
+    }
+
+    /// A snapshot of a stream as it is now.
+    ///
+    /// # Errors
+    /// The owner does not answer in time.
+    pub async fn fresh_snapshot(&self, shared: &Shared) -> Result<Arc<crate::directory::Snapshot>, AskError> {
         let stream = shared.name.clone();
         self.ask(&shared.name, |reply| Control::Publish { stream, reply }).await?.ok_or(AskError::Gone)
     }

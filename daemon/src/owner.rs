@@ -20,8 +20,8 @@ pub use answer::StatusAnswer;
 use crossbeam_channel::{Receiver, Sender};
 use live::Live;
 use rustc_hash::FxHashMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use surmise_config::Config;
 use surmise_event::{Code, Refusal};
@@ -60,6 +60,8 @@ pub struct Setup {
     pub directory: Arc<Directory>,
     /// All producers.
     pub fencing: Arc<Fencing>,
+    /// The store, which others keep open.
+    pub store: Weak<Store>,
     /// Events.
     pub inbox: Receiver<Delivered>,
     /// Questions.
@@ -226,8 +228,8 @@ impl Owner {
                 format!("there are {max} streams, as many as there may be (limits.streams)"),
             ));
         }
-        let made =
-            Live::make(&self.setup.config, stream, self.setup.directory.next_number(), self.setup.teacher.clone());
+        let Setup { config, store, teacher, directory, .. } = &self.setup;
+        let made = Live::make(config, store, stream, directory.next_number(), teacher.clone());
         made.map_err(|e| {
             self.setup.directory.release();
             Refusal::new(Code::BadStream, "stream", e)

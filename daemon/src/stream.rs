@@ -3,8 +3,9 @@
 use crate::outline::Outline;
 use crate::producers::{Producers, Standing};
 use crate::store::group::{Logged, Origin};
-use crate::store::{CheckpointMeta, Draft, Store, StoreError, StreamEntry};
+use crate::store::{CheckpointMeta, Draft, Store, StoreError, StreamEntry, StreamPages};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use surmise_event::{Code, Limits, Outcome, Record, Refusal};
 use surmise_learner::{Learner, LearnerError, Teacher};
 
@@ -62,6 +63,7 @@ impl Frozen {
             learner: self.learner.save(),
             rest: self.rest,
             state_hash: self.with_hash.then(|| self.learner.state_hash()),
+            pages: self.learner.pages_numbered(),
         }
     }
 }
@@ -144,7 +146,7 @@ impl StreamState {
     /// # Errors
     /// No checkpoint is whole and the log does not go back to the beginning, or the log is damaged.
     pub fn recover(
-        store: &Store,
+        store: &Arc<Store>,
         entry: StreamEntry,
         producers_max: usize,
         teacher: Option<Teacher>,
@@ -168,6 +170,10 @@ impl StreamState {
             None => (Self::new(entry, producers_max)?, None),
         };
         state.learner.set_teacher(teacher);
+        let (number, pages) = (state.entry.number, state.learner.pages_numbered());
+        store.checkpoints.drop_beyond(number, pages)?;
+        store.pages.truncate(number, pages)?;
+        state.learner.set_pages(Arc::new(StreamPages::new(Arc::downgrade(store), number)));
         let replayed = state.replay_tail(store)?;
         Ok(Recovered { state, checkpoint: meta, passed_over, replayed })
     }
@@ -182,6 +188,9 @@ impl StreamState {
         let learner = Learner::load(&learner)?;
         if learner.offset() != meta.offset {
             return Err(RecoveryError::Log(format!("it holds offset {} instead of {}", learner.offset(), meta.offset)));
+        }
+        if learner.pages_numbered() != meta.pages || !store.pages.reaches_back(entry.number, meta.pages)? {
+            return Err(RecoveryError::Log("states of its keys are not in the store".into()));
         }
         let Outline { producers, counters, .. } = Outline::decode(&rest, producers_max).map_err(StoreError::from)?;
         Ok(StreamState { entry: entry.clone(), learner, producers, counters })
@@ -205,6 +214,9 @@ impl StreamState {
                     Ok(Applied::Learnt(_)) => replayed += 1,
                     Ok(Applied::Duplicate) => return Err(RecoveryError::Log("the log holds an event twice".into())),
                     Err(e) => return Err(RecoveryError::Log(format!("the log holds an event that is refused: {e}"))),
+                }
+                if let Some(fault) = self.learner.pages_fault() {
+                    return Err(RecoveryError::Log(fault.to_string()));
                 }
             }
             if self.learner.offset() != group.first_offset + group.span {
@@ -242,3 +254,7 @@ pub fn code_word(code: Code) -> String {
 #[cfg(test)]
 #[path = "stream_tests.rs"]
 pub(crate) mod tests;
+
+#[cfg(test)]
+#[path = "keys_tests.rs"]
+mod keys_tests;

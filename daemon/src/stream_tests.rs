@@ -62,8 +62,8 @@ fn same(a: &mut StreamState, b: &mut StreamState) {
 #[test]
 fn recovery_from_log_or_checkpoint_is_the_same_state() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), 3).unwrap();
-    let mut live = StreamState::new(entry(), 9, None).unwrap();
+    let store = Arc::new(Store::open(dir.path(), 3).unwrap());
+    let mut live = StreamState::new(entry(), 9).unwrap();
     for (from, to, replayed) in [(0, 10, 10), (10, 20, 10), (20, 25, 5)] {
         learn(&store, &mut live, from, to);
         let mut r = StreamState::recover(&store, entry(), 9, None).unwrap();
@@ -80,8 +80,8 @@ fn recovery_from_log_or_checkpoint_is_the_same_state() {
 #[test]
 fn a_damaged_checkpoint_is_passed_over() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), 3).unwrap();
-    let mut live = StreamState::new(entry(), 9, None).unwrap();
+    let store = Arc::new(Store::open(dir.path(), 3).unwrap());
+    let mut live = StreamState::new(entry(), 9).unwrap();
     for i in 0..3 {
         learn(&store, &mut live, i * 10, i * 10 + 10);
         checkpoint(&store, &mut live);
@@ -105,9 +105,9 @@ fn a_damaged_checkpoint_is_passed_over() {
 #[test]
 fn a_stream_may_sleep_only_if_its_newest_checkpoint_covers_its_log() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), 3).unwrap();
-    let mut live = StreamState::new(entry(), 9, None).unwrap();
-    let outline = || Outline::of(&store, &entry(), 9, None);
+    let store = Arc::new(Store::open(dir.path(), 3).unwrap());
+    let mut live = StreamState::new(entry(), 9).unwrap();
+    let outline = || Outline::of(&store, &entry(), 9);
     assert!(outline().unwrap().is_none(), "there is no checkpoint");
     learn(&store, &mut live, 0, 10);
     checkpoint(&store, &mut live);
@@ -124,7 +124,7 @@ fn a_stream_may_sleep_only_if_its_newest_checkpoint_covers_its_log() {
 
 #[test]
 fn an_older_epoch_is_refused() {
-    let mut s = StreamState::new(entry(), 9, None).unwrap();
+    let mut s = StreamState::new(entry(), 9).unwrap();
     let newer = Origin { epoch: 2, ..origin(1) };
     assert!(s.apply(&record(0), Some(&newer), &NO_LIMITS, |_| {}).is_ok());
     let refusal = s.apply(&record(0), Some(&origin(9)), &NO_LIMITS, |_| panic!("not logged")).err().unwrap();

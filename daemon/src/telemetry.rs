@@ -34,6 +34,14 @@ pub const DRIFT: &str = "surmise_drift_detected_total";
 pub const LATE: &str = "surmise_events_late_total";
 /// Updates of networks that were not applied.
 pub const UPDATES_REJECTED: &str = "surmise_updates_rejected_total";
+/// Keys whose state is held, by place: memory or store.
+pub const KEYS: &str = "surmise_keys";
+/// Keys that were forgotten before they ended.
+pub const KEYS_FORGOTTEN: &str = "surmise_keys_forgotten_total";
+/// States of keys read from the store.
+pub const PAGE_READS: &str = "surmise_key_page_reads_total";
+/// States of keys written to the store.
+pub const PAGE_WRITES: &str = "surmise_key_page_writes_total";
 /// Surprise of events.
 pub const SURPRISE: &str = "surmise_surprise_nats";
 /// When a checkpoint last succeeded.
@@ -111,6 +119,10 @@ fn describe() {
         "Events with an earlier time than their key's last; learnt with a gap of zero"
     );
     describe_counter!(UPDATES_REJECTED, Unit::Count, "Updates of networks that were not applied, by reason");
+    describe_gauge!(KEYS, Unit::Count, "Keys whose state is held, by place: memory or store");
+    describe_counter!(KEYS_FORGOTTEN, Unit::Count, "Keys that were forgotten before they ended, for want of room");
+    describe_counter!(PAGE_READS, Unit::Count, "States of keys that came back from the store");
+    describe_counter!(PAGE_WRITES, Unit::Count, "States of keys that went to the store, or ended there");
     describe_histogram!(SURPRISE, "Surprise of events in nats");
     describe_gauge!(CHECKPOINT_TIME, Unit::Seconds, "When a checkpoint was last written, in seconds since 1970");
     describe_gauge!(CHECKPOINT_BYTES, Unit::Bytes, "Size of the latest checkpoint");

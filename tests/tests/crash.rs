@@ -9,16 +9,12 @@ use surmise_tests::{Daemon, Random, data, sessions_file, surmise};
 /// Checkpoints so often that kills fall before, between and after them.
 const OFTEN: &str = "checkpoint_events = 700\ncheckpoint_interval = \"300ms\"\n";
 
-/// The same, with updates that wait, and are worked out beside.
-const OFTEN_DELAYED: &str = "checkpoint_events = 700\ncheckpoint_interval = \"300ms\"\n[learning]\ndelay_chunks = 3\n";
-
 fn replay(file: &Path) -> serde_json::Value {
-    replay_delayed(file, 0)
+    replay_with(file, &["--format", "tokens"])
 }
 
-fn replay_delayed(file: &Path, chunks: u32) -> serde_json::Value {
-    let (file, chunks) = (file.to_str().unwrap(), chunks.to_string());
-    let out = surmise(["replay", file, "--format", "tokens", "--output", "json", "--delay-chunks", &chunks]);
+fn replay_with(file: &Path, how: &[&str]) -> serde_json::Value {
+    let out = surmise([&["replay", file.to_str().unwrap(), "--output", "json"], how].concat());
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     serde_json::from_slice(&out.stdout).expect("one JSON object")
 }
@@ -26,20 +22,22 @@ fn replay_delayed(file: &Path, chunks: u32) -> serde_json::Value {
 /// Sends a recording while the daemon is killed at random instants; returns how often it was killed.
 fn send_through_kills(
     file: &Path,
+    format: &str,
+    toml: &str,
     kills: u64,
     seed: u64,
     spread_ms: u64,
-    toml: &str,
 ) -> (u64, serde_json::Value, String) {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
+    let toml = &format!("{OFTEN}{toml}");
     let mut d = Daemon::start_with(&state, toml, &[]);
     let mut r = Random::new(seed);
     let args = [
         "send",
         file.to_str().unwrap(),
         "--format",
-        "tokens",
+        format,
         "--stream",
         "hdfs",
         "--producer",
@@ -75,7 +73,7 @@ fn killed_at_random_it_learns_everything_once() {
     for seed in [11, 12] {
         let file = sessions_file(dir.path(), seed, 60_000);
         let want = replay(&file);
-        let (killed, stream, hash) = send_through_kills(&file, 6, seed, 120, OFTEN);
+        let (killed, stream, hash) = send_through_kills(&file, "tokens", "", 6, seed, 120);
         assert_eq!(stream["offset"], want["events"], "seed {seed}, {killed} kills");
         assert_eq!(hash, want["state_hash"].as_str().unwrap(), "seed {seed}, {killed} kills");
         assert!(killed >= 5, "only {killed} kills fell into the sending");
@@ -87,14 +85,51 @@ fn killed_at_random_it_learns_everything_once() {
 fn killed_at_random_updates_take_effect_where_they_would_have() {
     let dir = tempfile::tempdir().unwrap();
     let file = sessions_file(dir.path(), 13, 60_000);
-    let want = replay_delayed(&file, 3);
-    let (killed, stream, hash) = send_through_kills(&file, 6, 13, 120, OFTEN_DELAYED);
+    let want = replay_with(&file, &["--format", "tokens", "--delay-chunks", "3"]);
+    let (killed, stream, hash) = send_through_kills(&file, "tokens", "[learning]\ndelay_chunks = 3\n", 6, 13, 120);
     assert_eq!(stream["offset"], want["events"], "{killed} kills");
     assert_eq!(hash, want["state_hash"].as_str().unwrap(), "{killed} kills");
     assert!(killed >= 5, "only {killed} kills fell into the sending");
     assert_eq!(stream["options"]["delay_chunks"], 3);
     assert!(stream["report"]["choices"].as_str().unwrap().contains("updates wait 3 chunks"), "{stream}");
     assert_ne!(hash, replay(&file)["state_hash"].as_str().unwrap(), "another delay is another learner");
+}
+
+/// Keys that come back all the time, in memory for forty of them: they are in the store when it is killed, on their way
+/// there and back.
+#[test]
+fn killed_at_random_it_finds_every_key_again() {
+    let dir = tempfile::tempdir().unwrap();
+    for (seed, stored) in [(21, 10_000), (22, 300)] {
+        let file = dir.path().join(format!("{seed}.ndjson"));
+        let mut r = Random::new(seed);
+        let mut text = String::new();
+        for i in 0..40_000 {
+            let key = (i / 100 + r.below(60)) % 600;
+            text += &match r.below(50) {
+                0 => format!("{{\"key\":\"k{key}\",\"end\":true}}\n"),
+                _ => format!("{{\"key\":\"k{key}\",\"data\":\"s{}\"}}\n", (r.below(3) + i) % 9),
+            };
+        }
+        std::fs::write(&file, text).unwrap();
+        let bound = format!("keys_stored={stored}");
+        let how = ["--format", "ndjson", "--set", "keys=40", "--set", &bound];
+        let want = replay_with(&file, &how);
+        let roomy = replay_with(&file, &["--format", "ndjson"]);
+        let forgets = stored < 600;
+        assert_eq!(
+            want["state_hash"] != roomy["state_hash"],
+            forgets,
+            "where keys lie decides nothing, forgetting does"
+        );
+        let (killed, stream, hash) =
+            send_through_kills(&file, "ndjson", &format!("[model]\nkeys = 40\nkeys_stored = {stored}\n"), 6, seed, 120);
+        assert_eq!(stream["offset"], want["events"], "seed {seed}, {killed} kills");
+        assert_eq!(hash, want["state_hash"].as_str().unwrap(), "seed {seed}, {killed} kills");
+        assert!(stream["keys_stored"].as_u64().unwrap() > 100, "{stream}");
+        assert_eq!(stream["keys_forgotten"].as_u64().unwrap() > 0, forgets);
+        assert!(killed >= 4, "only {killed} kills fell into the sending");
+    }
 }
 
 /// The real stream, with as many kills as `SURMISE_KILLS` says, up to `SURMISE_KILL_SPREAD_MS` apart.
@@ -106,7 +141,7 @@ fn the_hdfs_log_is_learnt_once_through_kills() {
     let spread_ms = number("SURMISE_KILL_SPREAD_MS").unwrap_or(200);
     let file = folder.join("hdfs/hdfs_train");
     let want = replay(&file);
-    let (killed, stream, hash) = send_through_kills(&file, kills, 3, spread_ms, OFTEN);
+    let (killed, stream, hash) = send_through_kills(&file, "tokens", "", kills, 3, spread_ms);
     eprintln!("{killed} kills, {} events, {hash}", stream["offset"]);
     assert_eq!(stream["offset"], want["events"]);
     assert_eq!(hash, want["state_hash"].as_str().unwrap());

@@ -79,7 +79,7 @@ impl From<ReplayError> for Failure {
             ReplayError::Threads(_) => Exit::Internal,
             ReplayError::Learner(_) => Exit::Internal,
             ReplayError::Checkpoint { .. } => Exit::Data,
-            ReplayError::Write { .. } => Exit::Storage,
+            ReplayError::Write { .. } | ReplayError::Pages(_) => Exit::Storage,
         };
         Failure::new(exit, e)
     }

@@ -9,6 +9,7 @@ mod exit;
 mod http;
 mod learner;
 mod next;
+mod pages;
 mod paint;
 mod recording;
 mod replay;

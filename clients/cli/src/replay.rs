@@ -3,6 +3,7 @@
 use crate::args::Global;
 use crate::exit::Failure;
 use crate::learner::LearnerArgs;
+use crate::pages::TemporaryPages;
 use crate::paint::{Paint, Table, count, number, say, size};
 use crate::recording::{RecordingArgs, fields, progress_bar};
 use crate::watch::drift_line;
@@ -19,7 +20,7 @@ pub(crate) struct ReplayArgs {
     recording: RecordingArgs,
     #[command(flatten)]
     learner: LearnerArgs,
-    /// Go on with a learner from a checkpoint file instead of a fresh one.
+    /// Go on with a learner from a checkpoint file instead of a fresh one. Keys whose state lay in its store are forgotten.
     #[arg(long, value_name = "CHECKPOINT")]
     from: Option<PathBuf>,
     /// Save the learner at the end, for a later --from.
@@ -63,6 +64,7 @@ pub(crate) fn run(global: &Global, args: ReplayArgs) -> Result<(), Failure> {
     }
     let (learner, teachers) = args.learner.choices()?;
     let mut options = ReplayOptions {
+        pages: Some(TemporaryPages::make),
         learner,
         teachers,
         from: args.from.clone(),

@@ -13,8 +13,14 @@ pub struct StreamStatus {
     pub offset: u64,
     /// How many times its model has changed.
     pub model_version: u64,
-    /// Keys whose state is held.
+    /// Keys whose state is held, in memory or in the store.
     pub keys: u64,
+    /// Those whose state lies in the store.
+    #[serde(default)]
+    pub keys_stored: u64,
+    /// Keys that were forgotten before they ended.
+    #[serde(default)]
+    pub keys_forgotten: u64,
     /// Its fields.
     pub schema: Schema,
     /// The learner's options.

@@ -28,7 +28,7 @@ pub use eval::{
 };
 pub use format::Format;
 pub use labels::{Labels, LabelsResult, NabScores, Window};
-pub use replay::{Progress, ReplayOptions, Rows, replay};
+pub use replay::{MakePages, Progress, ReplayOptions, Rows, replay};
 pub use resources::{cpu_seconds, peak_memory_bytes, thread_seconds};
 pub use result::{FieldResult, ReplayResult};
 pub use source::{Item, Source, SourceOptions};
@@ -89,6 +89,9 @@ pub enum ReplayError {
     /// Threads could not be had.
     #[error("no thread could be started: {0}")]
     Threads(std::io::Error),
+    /// The states of keys that memory has no room for cannot be written or read.
+    #[error(transparent)]
+    Pages(#[from] surmise_learner::PagesError),
     /// Results could not be written.
     #[error("{file}: {error}")]
     Write {

@@ -7,9 +7,10 @@ use crate::units::Units;
 use crate::{FieldResult, Item, ReplayError, ReplayResult, Source, SourceError, cpu_seconds, peak_memory_bytes};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use surmise_event::{Data, Datum, Drift, Event, Limits, Outcome, Record, Value};
-use surmise_learner::{Learner, Options};
+use surmise_learner::{Learner, MemoryPages, Options, Pages, PagesError};
 use surmise_teachers::Teachers;
 
 /// Rows `A:B`: from A, without B, counted from 0. Either may be left out.
@@ -39,6 +40,9 @@ impl FromStr for Rows {
     }
 }
 
+/// Makes a place for the states of keys that a learner has no room for.
+pub type MakePages = fn() -> std::io::Result<Arc<dyn Pages>>;
+
 /// How a recording is replayed.
 #[derive(Clone, Debug, Default)]
 pub struct ReplayOptions {
@@ -64,10 +68,14 @@ pub struct ReplayOptions {
     pub save: Option<PathBuf>,
     /// Bounds on records.
     pub limits: Limits,
+    /// Where the states of keys go that memory has no room for. By default they stay in memory all the same, within what
+    /// [`Options`] allows the store: what is learnt is that of the daemon.
+    pub pages: Option<MakePages>,
 }
 
 impl ReplayOptions {
-    /// The learner that a replay goes on with, if it does.
+    /// The learner that a replay goes on with, if it does. States of keys that lay in its store stayed there: these keys
+    /// are forgotten.
     ///
     /// # Errors
     /// The file cannot be read, or is no checkpoint of this program.
@@ -75,7 +83,9 @@ impl ReplayOptions {
         let Some(path) = &self.from else { return Ok(None) };
         let file = path.display().to_string();
         let bytes = std::fs::read(path).map_err(|error| SourceError::Open { file: file.clone(), error })?;
-        Learner::load(&bytes).map(Some).map_err(|error| ReplayError::Checkpoint { file, error })
+        let mut learner = Learner::load(&bytes).map_err(|error| ReplayError::Checkpoint { file, error })?;
+        learner.forget_stored();
+        Ok(Some(learner))
     }
 }
 
@@ -123,6 +133,10 @@ pub fn replay(
     let beside = options.teachers > 0 && learner.options().delay_chunks > 0;
     let teachers = beside.then(|| Teachers::start(options.teachers)).transpose().map_err(ReplayError::Threads)?;
     learner.set_teacher(teachers.as_ref().map(Teachers::teacher));
+    learner.set_pages(match options.pages {
+        Some(make) => make().map_err(|e| PagesError(e.to_string()))?,
+        None => Arc::new(MemoryPages::default()),
+    });
     let mut run = Run::new(learner, options, tell)?;
     let (format, total, count) = (source.format(), source.bytes_total(), source.bytes_counter());
     let bytes = || count.load(std::sync::atomic::Ordering::Relaxed);
@@ -261,6 +275,9 @@ impl<'a, F: FnMut(&Progress)> Run<'a, F> {
         }
         let outcome = &mut self.outcome;
         self.learner.observe_into(&event, outcome);
+        if let Some(fault) = self.learner.pages_fault() {
+            return Err(fault.clone().into());
+        }
         self.drifts.extend(outcome.drift.iter().take(DRIFTS.saturating_sub(self.drifts.len())).cloned());
         if let Some(h) = &mut self.horizon {
             h.forecast(&event, &self.learner);

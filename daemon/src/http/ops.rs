@@ -1,5 +1,6 @@
 //! Health, metrics, and the page.
 
+use crate::directory::Shared;
 use crate::hub::Hub;
 use crate::telemetry;
 use axum::Json;
@@ -7,6 +8,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use surmise_protocol::Health;
 
 const PAGE: &str = include_str!("page.html");
@@ -58,7 +60,16 @@ pub async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
         metrics::counter!(telemetry::LESSONS, "worked" => by).absolute(n);
     }
     metrics::gauge!(telemetry::STREAMS).set(hub.directory.len() as f64);
+    let all = hub.directory.all();
+    let sum = |of: fn(&Shared) -> &AtomicU64| all.iter().map(|s| of(s).load(Ordering::Relaxed)).sum::<u64>();
+    let (held, stored) = (sum(|s| &s.keys), sum(|s| &s.keys_stored));
+    metrics::gauge!(telemetry::KEYS, "place" => "memory").set(held.saturating_sub(stored) as f64);
+    metrics::gauge!(telemetry::KEYS, "place" => "store").set(stored as f64);
     if let Some(store) = hub.store() {
+        let pages = &store.pages;
+        metrics::counter!(telemetry::PAGE_READS).absolute(pages.reads.load(Ordering::Relaxed));
+        metrics::counter!(telemetry::PAGE_WRITES).absolute(pages.writes.load(Ordering::Relaxed));
+        metrics::gauge!(telemetry::STORE_BYTES, "database" => "keys").set(pages.disk_bytes() as f64);
         metrics::gauge!(telemetry::STORE_BYTES, "database" => "log").set(store.log.disk_bytes() as f64);
         metrics::gauge!(telemetry::STORE_BYTES, "database" => "checkpoints").set(store.checkpoints.disk_bytes() as f64);
     }

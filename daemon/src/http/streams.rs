@@ -132,18 +132,30 @@ pub async fn hash(State(hub): State<Arc<Hub>>, Path(stream): Path<String>) -> Re
     Ok(Json(json!({ "stream": stream, "offset": offset, "state_hash": state_hash })).into_response())
 }
 
-/// Has a snapshot answer, on a thread of its own.
+/// Has a snapshot answer, on a thread of its own. One that cannot, as the state of the key lies in the store and is no
+/// longer kept for so old a snapshot, is asked again when it is new.
 async fn predict<T: Send + 'static>(
     hub: &Hub,
     stream: &str,
-    question: impl FnOnce(&Snapshot) -> T + Send + 'static,
+    question: impl Fn(&Snapshot) -> Option<T> + Clone + Send + 'static,
 ) -> Result<T, Failure> {
     let shared = find_alive(hub, stream)?;
-    let snapshot = hub.snapshot(&shared).await?;
+    let mut snapshot = hub.snapshot(&shared).await?;
     let start = Instant::now();
-    let answer = tokio::task::spawn_blocking(move || question(&snapshot)).await;
-    metrics::histogram!(telemetry::PREDICT).record(start.elapsed().as_secs_f64());
-    answer.map_err(|_| Failure::new(500, "internal error", "the prediction failed inside; the daemon's log says more"))
+    for again in [true, false] {
+        let (asked, question) = (snapshot.clone(), question.clone());
+        let answer = tokio::task::spawn_blocking(move || question(&asked)).await.map_err(|_| {
+            Failure::new(500, "internal error", "the prediction failed inside; the daemon's log says more")
+        })?;
+        if let Some(answer) = answer {
+            metrics::histogram!(telemetry::PREDICT).record(start.elapsed().as_secs_f64());
+            return Ok(answer);
+        }
+        if again {
+            snapshot = hub.fresh_snapshot(&shared).await?;
+        }
+    }
+    Err(Failure::new(503, "unavailable", "the state of the key cannot be read from the store"))
 }
 
 /// A prediction with the stream that it is of.
@@ -163,7 +175,7 @@ pub async fn next(
     let query = Query::read(raw.as_deref(), &["key", "top"])?;
     let top = query.number("top", TOP, 1, TOP_MAX)?;
     let key = query.get("key").map(str::to_owned);
-    let prediction = predict(&hub, &stream, move |s| s.learner.predict(key.as_deref(), top)).await?;
+    let prediction = predict(&hub, &stream, move |s| s.learner.forecast(key.as_deref(), 1, top).pop()).await?;
     Ok(Json(Named { stream, prediction }).into_response())
 }
 
@@ -179,7 +191,8 @@ pub async fn forecast(
     let key = query.get("key").map(str::to_owned);
     let asked = key.clone();
     let (offset, version, steps) = predict(&hub, &stream, move |s| {
-        (s.learner.offset(), s.learner.model_version(), s.learner.forecast(asked.as_deref(), horizon, top))
+        let steps = s.learner.forecast(asked.as_deref(), horizon, top);
+        (!steps.is_empty()).then(|| (s.learner.offset(), s.learner.model_version(), steps))
     })
     .await?;
     let mut answer =

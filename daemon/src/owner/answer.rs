@@ -65,6 +65,8 @@ impl Owner {
             offset: state.learner.offset(),
             model_version: state.learner.model_version(),
             keys: state.learner.keys_held() as u64,
+            keys_stored: state.learner.keys_stored(),
+            keys_forgotten: state.learner.keys_forgotten(),
             schema: state.learner.schema().clone(),
             options: serde_json::to_value(state.learner.options()).unwrap_or_default(),
             report,

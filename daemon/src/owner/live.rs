@@ -6,14 +6,14 @@ use crate::inbox::{Answers, Item};
 use crate::outline::Outline;
 use crate::producers::Producers;
 use crate::store::group::{Group, GroupBuilder};
-use crate::store::{CheckpointMeta, Store, StreamEntry};
+use crate::store::{CheckpointMeta, Store, StreamEntry, StreamPages};
 use crate::stream::{Applied, Frozen, StreamState, code_word};
 use crate::telemetry;
 use crate::ticket::{Fate, Pending};
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use surmise_config::Config;
 use surmise_event::{Code, Limits, Outcome, Refusal};
@@ -64,6 +64,7 @@ struct Asleep {
 #[derive(Default)]
 struct Told {
     late: u64,
+    forgotten: u64,
     rejected: u64,
     baselines: BTreeMap<&'static str, u64>,
 }
@@ -76,6 +77,7 @@ impl Told {
         let baselines = if narrow { learner.baselines() } else { BTreeMap::new() };
         Told {
             late: learner.late_events(),
+            forgotten: learner.keys_forgotten(),
             rejected: learner.rejected_updates(),
             baselines: baselines.into_iter().map(|(name, nats)| (name, nats as u64)).collect(),
         }
@@ -87,6 +89,10 @@ impl Told {
         let (late, rejected) = (now.late.saturating_sub(self.late), now.rejected.saturating_sub(self.rejected));
         if late > 0 {
             metrics::counter!(telemetry::LATE).increment(late);
+        }
+        let forgotten = now.forgotten.saturating_sub(self.forgotten);
+        if forgotten > 0 {
+            metrics::counter!(telemetry::KEYS_FORGOTTEN).increment(forgotten);
         }
         if rejected > 0 {
             metrics::counter!(telemetry::UPDATES_REJECTED, "reason" => "not_finite").increment(rejected);
@@ -118,10 +124,17 @@ pub(super) fn refused(item: &Item, refusal: Refusal) -> Reply {
 
 impl Live {
     /// A new stream as the configuration declares it.
-    pub(super) fn make(config: &Config, name: &str, number: u32, teacher: Option<Teacher>) -> Result<Live, String> {
+    pub(super) fn make(
+        config: &Config,
+        store: &Weak<Store>,
+        name: &str,
+        number: u32,
+        teacher: Option<Teacher>,
+    ) -> Result<Live, String> {
         let entry = Live::declare(config, name, number)?;
         let mut state = StreamState::new(entry.clone(), config.limits.producers).map_err(|e| e.to_string())?;
         state.learner.set_teacher(teacher.clone());
+        state.learner.set_pages(Arc::new(StreamPages::new(store.clone(), number)));
         let shared = Arc::new(Shared::new(&entry));
         Ok(Live { new: true, teacher, ..Live::of(Some(state), entry, shared) })
     }
@@ -192,7 +205,7 @@ impl Live {
         live
     }
 
-    fn bring_back(&mut self, store: &Store, producers_max: usize) {
+    fn bring_back(&mut self, store: &Arc<Store>, producers_max: usize) {
         let (entry, teacher) = (self.entry.clone(), self.teacher.clone());
         let tried = catch_unwind(AssertUnwindSafe(|| StreamState::recover(store, entry, producers_max, teacher)));
         let recovered = match tried {
@@ -306,10 +319,14 @@ impl Live {
         let before = state.learner.offset();
         let mut mark = None;
         let applied = catch_unwind(AssertUnwindSafe(|| {
-            state.apply(&item.record, item.origin.as_ref(), limits, |offset| {
+            let applied = state.apply(&item.record, item.origin.as_ref(), limits, |offset| {
                 let group = group.get_or_insert_with(|| GroupBuilder::new(number, offset));
                 mark = Some(group.push(&item.record, item.origin.as_ref()));
-            })
+            });
+            if let Some(fault) = state.learner.pages_fault() {
+                resume_unwind(Box::new(fault.to_string()));
+            }
+            applied
         }));
         match applied {
             Ok(applied) => {
@@ -385,6 +402,7 @@ impl Live {
         s.offset.store(state.learner.offset(), Ordering::Relaxed);
         s.model_version.store(state.learner.model_version(), Ordering::Relaxed);
         s.keys.store(state.learner.keys_held() as u64, Ordering::Relaxed);
+        s.keys_stored.store(state.learner.keys_stored(), Ordering::Relaxed);
         s.records.fetch_add(tally.learnt, Ordering::Relaxed);
         s.last_event_us.store(state.counters.last_event_us.unwrap_or(i64::MIN), Ordering::Relaxed);
         if self.group.is_none() && self.groups.is_empty() {

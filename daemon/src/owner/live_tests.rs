@@ -5,7 +5,7 @@ use surmise_event::{Data, Datum, Record};
 
 #[test]
 fn a_panic_inside_ends_one_stream_and_spoils_no_log() {
-    let mut live = Live::make(&Config::default(), "s", 1, None).unwrap();
+    let mut live = Live::make(&Config::default(), &Weak::new(), "s", 1, None).unwrap();
     let item = |key: &str| Item {
         record: Record { key: Some(key.into()), data: Data::One(Datum::Number(1.0)), ..Record::default() },
         origin: None,
@@ -35,7 +35,7 @@ fn a_panic_inside_ends_one_stream_and_spoils_no_log() {
 fn a_stream_sleeps_until_it_is_asked_or_an_event_comes() {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(dir.path(), 2).unwrap());
-    let mut live = Live::make(&Config::default(), "s", 1, None).unwrap();
+    let mut live = Live::make(&Config::default(), &Weak::new(), "s", 1, None).unwrap();
     let entry = live.enlist();
     let item = |x: f64| Item {
         record: Record { data: Data::One(Datum::Number(x)), ..Record::default() },

@@ -6,7 +6,7 @@
 //! that has a manifest is whole, or the one before it is.
 
 use super::bytes::Damaged;
-use super::database::{Database, PIECE_BYTES};
+use super::database::{Database, PIECE_BYTES, SEGMENT_BYTES};
 use super::{StoreError, seal, unseal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -39,6 +39,9 @@ pub struct CheckpointMeta {
     /// The learner's hash, where it was computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_hash: Option<String>,
+    /// Pages of keys that the learner had numbered; it goes on with those below.
+    #[serde(default)]
+    pub pages: u64,
 }
 
 /// A checkpoint that is to be written.
@@ -55,6 +58,8 @@ pub struct Draft {
     pub rest: Vec<u8>,
     /// The learner's hash, where it was computed.
     pub state_hash: Option<String>,
+    /// Pages of keys that the learner had numbered.
+    pub pages: u64,
 }
 
 /// All checkpoints.
@@ -69,7 +74,7 @@ pub struct Checkpoints {
 impl Checkpoints {
     /// Opens the checkpoints; of each stream, so many generations are kept.
     pub fn open(path: &Path, generations: u32) -> Result<Checkpoints, StoreError> {
-        let database = Database::open(path, CACHE_BYTES, FORMAT)?;
+        let database = Database::open(path, SEGMENT_BYTES, CACHE_BYTES, FORMAT)?;
         let (pieces, manifests) = (database.tree("pieces")?, database.tree("manifests")?);
         let mut known: BTreeMap<u32, Vec<CheckpointMeta>> = BTreeMap::new();
         for value in manifests.iter().values() {
@@ -100,6 +105,25 @@ impl Checkpoints {
     /// All checkpoints, by stream and generation.
     pub fn all(&self) -> Vec<CheckpointMeta> {
         self.known().values().flatten().cloned().collect()
+    }
+
+    /// The least number of pages that a checkpoint of a stream goes on with; nothing if it has no checkpoint.
+    pub fn fewest_pages(&self, stream: u32) -> Option<u64> {
+        self.known().get(&stream).and_then(|of| of.iter().map(|m| m.pages).min())
+    }
+
+    /// Drops checkpoints of a stream that go on with more pages than these.
+    pub fn drop_beyond(&self, stream: u32, pages: u64) -> Result<(), StoreError> {
+        let mut known = self.known();
+        let Some(of) = known.get_mut(&stream) else { return Ok(()) };
+        let beyond: Vec<CheckpointMeta> = of.extract_if(.., |m| m.pages > pages).collect();
+        drop(known);
+        for meta in &beyond {
+            let gone = self.manifests.remove(manifest_key(meta));
+            gone.map_err(StoreError::database("cannot delete a checkpoint's manifest"))?;
+            self.delete_pieces(meta)?;
+        }
+        if beyond.is_empty() { Ok(()) } else { self.database.flush() }
     }
 
     /// Writes checkpoints and makes them durable; then deletes the generations that are too many.
@@ -143,6 +167,7 @@ impl Checkpoints {
             crc32: crc.finalize(),
             version: env!("CARGO_PKG_VERSION").into(),
             state_hash: d.state_hash.clone(),
+            pages: d.pages,
         }
     }
 

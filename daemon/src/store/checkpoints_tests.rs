@@ -2,7 +2,7 @@ use super::super::Store;
 use super::*;
 
 fn draft(stream: u32, offset: u64, learner: &[u8]) -> Draft {
-    Draft { stream, offset, time_us: 1, learner: learner.to_vec(), rest: b"rest".to_vec(), state_hash: None }
+    Draft { stream, offset, time_us: 1, learner: learner.to_vec(), rest: b"rest".to_vec(), state_hash: None, pages: 0 }
 }
 
 /// Bytes that do not repeat.

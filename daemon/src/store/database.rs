@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Bytes of one segment. Seventeen values of a leaf have to stay below a quarter of it.
-const SEGMENT_BYTES: usize = 1 << 20;
+pub(super) const SEGMENT_BYTES: usize = 1 << 20;
 
 /// The largest value that is stored in one piece.
 pub(super) const PIECE_BYTES: usize = 14 << 10;
@@ -15,6 +15,7 @@ pub(super) const PIECE_BYTES: usize = 14 << 10;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A database.
+#[derive(Debug)]
 pub(super) struct Database {
     pub(super) db: sled::Db,
     path: PathBuf,
@@ -23,10 +24,15 @@ pub(super) struct Database {
 
 impl Database {
     /// Opens a database and holds its format against the one that this version writes.
-    pub(super) fn open(path: &Path, cache_bytes: u64, format: &'static str) -> Result<Database, StoreError> {
+    pub(super) fn open(
+        path: &Path,
+        segment_bytes: usize,
+        cache_bytes: u64,
+        format: &'static str,
+    ) -> Result<Database, StoreError> {
         let config = sled::Config::new()
             .path(path)
-            .segment_size(SEGMENT_BYTES)
+            .segment_size(segment_bytes)
             .cache_capacity(cache_bytes)
             .mode(sled::Mode::HighThroughput)
             .flush_every_ms(None);

@@ -6,7 +6,7 @@
 //! it is durable; written after the groups it speaks of, which sled keeps in that order.
 
 use super::bytes::{Cursor, put_varint};
-use super::database::{Database, PIECE_BYTES};
+use super::database::{Database, PIECE_BYTES, SEGMENT_BYTES};
 use super::group::{self, Decoded, Group};
 use super::{StoreError, seal, unseal};
 use crate::clock::now_us;
@@ -51,7 +51,7 @@ pub struct Log {
 impl Log {
     /// Opens the log.
     pub fn open(path: &Path) -> Result<Log, StoreError> {
-        let database = Database::open(path, CACHE_BYTES, FORMAT)?;
+        let database = Database::open(path, SEGMENT_BYTES, CACHE_BYTES, FORMAT)?;
         Ok(Log {
             groups: database.tree("groups")?,
             streams: database.tree("streams")?,

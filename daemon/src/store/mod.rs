@@ -1,11 +1,12 @@
-//! The store: a log and checkpoints, in two sled databases of one data directory. Nothing else sees sled.
+//! The store: a log, checkpoints, and the states of keys that memory has no room for, in three sled databases of one
+//! data directory. Nothing else sees sled.
 //!
 //! What sled 0.34 needs, and gets here (the growth test measures it again):
 //! * values small against a segment (14 KiB against 1 MiB), or they become files that are hardly ever deleted; of the
 //!   pairs without such files this one leaves the least on disk (200 checkpoints of 20 MB: 3.9 times the live data;
 //!   28 KiB against 2 MiB 5.0, 56 KiB against 4 MiB 4.9) and takes the least memory;
 //! * no flushing of its own, and an fsync of ours after each flush, as its flush on Linux does not sync;
-//! * checkpoints in a database of their own, so that writing one does not stall the log;
+//! * checkpoints and states of keys in databases of their own, so that writing them does not stall the log;
 //! * patience when opening, as it lets go of its lock some time after it was dropped.
 
 pub mod bytes;
@@ -14,10 +15,12 @@ mod database;
 pub mod group;
 mod lock;
 mod log;
+mod pages;
 
 pub use checkpoints::{CheckpointMeta, Checkpoints, Draft};
 pub use lock::DirLock;
 pub use log::{Log, StreamEntry};
+pub use pages::{KeyPages, LonePages, StreamPages};
 
 use std::path::{Path, PathBuf};
 
@@ -78,12 +81,14 @@ impl StoreError {
     }
 }
 
-/// Both databases, and the lock of the directory.
+/// The databases, and the lock of the directory.
 pub struct Store {
     /// Events and streams.
     pub log: Log,
     /// States of learners.
     pub checkpoints: Checkpoints,
+    /// States of keys that memory has no room for.
+    pub pages: KeyPages,
     // last, so that the lock is given back after the databases are closed
     _lock: DirLock,
 }
@@ -97,8 +102,9 @@ impl Store {
         let lock = DirLock::take(dir)?;
         let log = Log::open(&dir.join("log"))?;
         let checkpoints = Checkpoints::open(&dir.join("checkpoints"), generations)?;
+        let pages = KeyPages::new(&dir.join("keys"));
         database::sync_dir(dir)?;
-        Ok(Store { log, checkpoints, _lock: lock })
+        Ok(Store { log, checkpoints, pages, _lock: lock })
     }
 }
 

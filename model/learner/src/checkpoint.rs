@@ -1,7 +1,7 @@
 //! What a checkpoint of a learner holds, and in which order.
 
 use crate::field::FieldModel;
-use crate::keys::{KeyState, Keys};
+use crate::keys::{KeyState, Keys, digest};
 use crate::learner::{Learner, LearnerError};
 use surmise_event::Schema;
 use surmise_state::{Persist, State, StateError};
@@ -9,7 +9,7 @@ use surmise_state::{Persist, State, StateError};
 const MAGIC: &[u8; 8] = b"surmise\0";
 
 /// Rises with every change of what is written.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// The part of a learner that decides what it will predict; its measures stand apart.
 pub(crate) struct Core<'a>(pub &'a mut Learner);
@@ -35,7 +35,7 @@ impl Persist for Core<'_> {
         }
         l.ending.persist(s)?;
         l.anomaly.persist(s)?;
-        let mut held = std::mem::replace(&mut l.keys, Keys::new(l.options.keys));
+        let mut held = std::mem::replace(&mut l.keys, Keys::new(&l.options));
         let r = keys(l, &mut held, s);
         l.keys = held;
         r
@@ -69,6 +69,20 @@ fn keys(l: &Learner, held: &mut Keys, s: &mut State<'_>) -> Result<(), StateErro
     s.u64("keys begun", &mut held.begun)?;
     s.u64("keys forgotten", &mut held.forgotten)?;
     let mut all = held.drain();
+    if s.is_hashing() {
+        // where keys lie decides nothing: the hash knows how many there are, and of each its digest
+        let digests = all.iter_mut().map(|(name, k)| digest(name.as_deref(), KeyBody(l, k).hash_state()));
+        let mut sum = digests.fold(held.stored.digest, u128::wrapping_add);
+        let mut count = all.len() as u64 + held.stored.keys;
+        held.restore(all);
+        s.u64("keys", &mut count)?;
+        return s.u128("keys", &mut sum);
+    }
+    let stored = &mut held.stored;
+    for v in [&mut stored.keys, &mut stored.bytes, &mut stored.numbered, &mut stored.oldest] {
+        s.u64("keys in the store", v)?;
+    }
+    s.u128("keys in the store", &mut stored.digest)?;
     let n = s.begin("keys", all.len(), 1)?;
     if s.is_reading() {
         all.clear();
@@ -83,27 +97,55 @@ fn keys(l: &Learner, held: &mut Keys, s: &mut State<'_>) -> Result<(), StateErro
             *name = Some(text.into());
             r?;
         }
-        key(l, k, s)
+        s.bool("key stored", &mut k.stored)?;
+        KeyBody(l, k).persist(s)
     });
     held.restore(all);
     r
 }
 
-fn key(l: &Learner, k: &mut KeyState, s: &mut State<'_>) -> Result<(), StateError> {
-    l.complete(k);
-    k.previous.persist(s)?;
-    let mut timed = k.last_us.is_some();
-    s.bool("key timed", &mut timed)?;
-    if timed {
+/// All that one key knows, as it is: a key that was made before the schema grew has fewer parts, wherever it lies.
+pub(crate) struct KeyBody<'a>(pub &'a Learner, pub &'a mut KeyState);
+
+impl Persist for KeyBody<'_> {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        let KeyBody(l, k) = self;
+        let mut fields = k.symbols.len();
+        s.len("key fields", &mut fields)?;
+        if fields > l.fields.len() {
+            return Err(StateError::Invalid("key fields"));
+        }
+        if s.is_reading() {
+            k.symbols.resize(fields, None);
+            k.previous.resize(fields);
+        }
+        k.previous.persist(s)?;
+        let mut timed = k.last_us.is_some();
+        s.bool("key timed", &mut timed)?;
         let mut t = k.last_us.unwrap_or(0);
-        s.i64("key time", &mut t)?;
-        k.last_us = Some(t);
+        if timed {
+            s.i64("key time", &mut t)?;
+        }
+        k.last_us = timed.then_some(t);
+        s.u32("key length", &mut k.length)?;
+        s.u64("key used", &mut k.used)?;
+        s.u32("key size", &mut k.measured.0)?;
+        s.u32("key size", &mut k.measured.1)?;
+        for (i, f) in l.fields.iter().enumerate().take(fields) {
+            f.persist_key(k, i, s)?;
+        }
+        let mut numbers = k.numbers.is_some();
+        s.bool("key numbers", &mut numbers)?;
+        if s.is_reading() {
+            let model = l.numbers.as_ref().filter(|_| numbers);
+            k.numbers = model.map(|m| Box::new(surmise_number::NumberKey::new(m)));
+        }
+        match &mut k.numbers {
+            Some(n) => n.persist(s),
+            None if numbers => Err(StateError::Invalid("key numbers")),
+            None => Ok(()),
+        }
     }
-    s.u32("key length", &mut k.length)?;
-    for (i, f) in l.fields.iter().enumerate() {
-        f.persist_key(k, i, s)?;
-    }
-    k.numbers.as_mut().map_or(Ok(()), |n| n.persist(s))
 }
 
 impl Learner {

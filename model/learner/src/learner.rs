@@ -75,7 +75,7 @@ impl Learner {
             return Err(LearnerError::Options(fault));
         }
         let mut l = Learner {
-            keys: Keys::new(options.keys),
+            keys: Keys::new(&options),
             schema: Schema::default(),
             options,
             fields: Vec::new(),
@@ -154,10 +154,9 @@ impl Learner {
     pub(crate) fn new_key(&self) -> KeyState {
         KeyState {
             symbols: self.fields.iter().map(|f| f.symbols().map(|m| m.new_key())).collect(),
-            numbers: self.numbers.as_ref().map(NumberKey::new),
+            numbers: self.numbers.as_ref().map(|n| Box::new(NumberKey::new(n))),
             previous: Values::new(self.fields.len()),
-            last_us: None,
-            length: 0,
+            ..KeyState::default()
         }
     }
 
@@ -183,7 +182,7 @@ impl Learner {
         }
         key.previous.resize(self.fields.len());
         if key.numbers.is_none() {
-            key.numbers = self.numbers.as_ref().map(NumberKey::new);
+            key.numbers = self.numbers.as_ref().map(|n| Box::new(NumberKey::new(n)));
         }
     }
 
@@ -203,10 +202,7 @@ impl Learner {
         out.anomaly_score = 0.0;
         out.fields.clear();
         out.drift.clear();
-        let mut key = match self.keys.take(name) {
-            Some(key) => key,
-            None => self.new_key(),
-        };
+        let mut key = self.take_key(name);
         self.complete(&mut key);
         let mut nats = 0.0;
         if !event.values.is_empty() {
@@ -220,9 +216,9 @@ impl Learner {
             let n = self.observe_end(&mut key);
             out.fields.push(FieldOutcome { name: self.end_name.clone(), surprise_bits: n * std::f64::consts::LOG2_E });
             nats += n;
-            self.keys.end(name);
+            self.end_key(name, &key);
         } else {
-            self.keys.put(name, key);
+            self.put_key(name, key);
         }
         self.offset += events;
         self.version += events;

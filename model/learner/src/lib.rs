@@ -16,6 +16,8 @@ mod keys;
 mod learner;
 mod measured;
 mod options;
+mod pages;
+mod paging;
 mod part;
 mod predict;
 mod report;
@@ -24,6 +26,7 @@ mod vocabulary;
 
 pub use learner::{Learner, LearnerError};
 pub use options::{DELAY_CHUNKS_MAX, NetworkSize, Options, Preset};
+pub use pages::{MemoryPages, Page, Pages, PagesError};
 pub use part::{Part, UnknownPart};
 pub use report::{ExpertReport, FieldReport, Report};
 pub use surmise_network::{Engine, Lesson, Teacher};

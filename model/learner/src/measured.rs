@@ -23,9 +23,9 @@ impl Learner {
         self.numbers.as_ref().is_some_and(NumberModel::leads_learnt)
     }
 
-    /// Keys whose state is held.
+    /// Keys whose state is held, in memory or in the store.
     pub fn keys_held(&self) -> usize {
-        self.keys.len()
+        self.keys.len() + self.keys.stored.keys as usize
     }
 
     /// Events whose time was earlier than their key's last; they are learnt with a gap of zero.

@@ -102,8 +102,15 @@ pub struct Options {
     pub engine: Engine,
     /// Ceiling of one stream's tables in MiB.
     pub memory_mib: u32,
-    /// Keys whose private state is held; beyond it the one unused for longest is forgotten.
+    /// Keys whose private state is held in memory. Beyond it those unused for longest go to the store where there is
+    /// one, and are forgotten where there is none.
     pub keys: u32,
+    /// Ceiling of the states of keys in memory, in MiB; beyond it the same happens.
+    pub keys_mib: u32,
+    /// Keys whose private state lies in the store; beyond it the one unused for longest is forgotten.
+    pub keys_stored: u32,
+    /// Ceiling of the states of keys in the store, in MiB; beyond it the same happens.
+    pub keys_stored_mib: u32,
     /// Seed of every random choice.
     pub seed: u64,
     /// Supervised use: this field is predicted given all others of the same event, and it alone is scored.
@@ -176,6 +183,9 @@ impl Default for Options {
             engine: Engine::Fused,
             memory_mib: 64,
             keys: 100_000,
+            keys_mib: 256,
+            keys_stored: 4_000_000,
+            keys_stored_mib: 4096,
             seed: 1,
             target: None,
             horizon: 0,

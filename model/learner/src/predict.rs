@@ -37,13 +37,16 @@ impl Learner {
 
     /// What is expected of the next `horizon` events of a key: the model rolled forward, each event given that those
     /// before it are as expected, and after the first step a gap is one of its likeliest (numbers: given the whole distribution's mean). Numbers whose leads are learnt
-    /// directly ([`Options::horizon`](crate::Options::horizon)) take what was learnt instead. Stops early if a key's end is likeliest.
+    /// directly ([`Options::horizon`](crate::Options::horizon)) take what was learnt instead. Stops early if a key's end is likeliest. Empty if the key's
+    /// state lies in the store and cannot be read.
     pub fn forecast(&self, key: Option<&str>, horizon: usize, top: usize) -> Vec<Prediction> {
         let fresh;
         let state = match self.keys.get(key) {
             Some(k) if k.symbols.len() == self.fields.len() => k,
             known => {
-                let mut k = known.cloned().unwrap_or_else(|| self.new_key());
+                let Ok(returning) = known.map_or_else(|| self.returning(key), |_| Ok(None)) else { return Vec::new() };
+                let stored = returning.map(|(state, _)| state);
+                let mut k = known.cloned().or(stored).unwrap_or_else(|| self.new_key());
                 self.complete(&mut k);
                 fresh = k;
                 &fresh

@@ -126,6 +126,11 @@ impl State<'_> {
         matches!(self.mode, Mode::Read(_))
     }
 
+    /// Whether a hash is being computed: a part that may lie in any order, or elsewhere, can give a digest of itself.
+    pub fn is_hashing(&self) -> bool {
+        matches!(self.mode, Mode::Hash(_))
+    }
+
     fn raw(&mut self, name: &'static str, b: &mut [u8]) -> Result<(), StateError> {
         match &mut self.mode {
             Mode::Write(v) => v.extend_from_slice(b),
@@ -162,7 +167,7 @@ impl State<'_> {
         Ok(n as usize)
     }
 
-    scalars!(u8 u8, u16 u16, u32 u32, u64 u64, i64 i64, f32 f32, f64 f64);
+    scalars!(u8 u8, u16 u16, u32 u32, u64 u64, u128 u128, i64 i64, f32 f32, f64 f64);
     arrays!(u8s u8s_fixed u8, u16s u16s_fixed u16, u32s u32s_fixed u32, u64s u64s_fixed u64, i64s i64s_fixed i64, f32s f32s_fixed f32, f64s f64s_fixed f64);
 
     /// A `usize`, as 64 bits.

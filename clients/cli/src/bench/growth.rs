@@ -2,9 +2,12 @@
 
 use super::Bench;
 use super::clock::timed;
+use super::machine::resident_bytes;
 use super::streams::follow;
 use crate::demo::markov::Random;
 use crate::exit::{Exit, Failure};
+use crate::pages::TemporaryPages;
+use std::sync::Arc;
 use surmise_event::{Data, Datum, Limits, Record, Schema};
 use surmise_learner::{Learner, Options};
 
@@ -52,6 +55,7 @@ impl Sessions {
 /// A learner that is fed, and the rate over the latest events.
 struct Fed {
     learner: Learner,
+    pages: Arc<TemporaryPages>,
     source: Sessions,
     events: usize,
 }
@@ -59,8 +63,10 @@ struct Fed {
 impl Fed {
     fn new(symbols: u64, keys: u64) -> Result<Fed, Failure> {
         let learner = Learner::new(Schema::default(), Options::default());
-        let learner = learner.map_err(|e| Failure::new(Exit::Internal, e))?;
-        Ok(Fed { learner, source: Sessions::new(symbols, keys), events: 0 })
+        let mut learner = learner.map_err(|e| Failure::new(Exit::Internal, e))?;
+        let pages = Arc::new(TemporaryPages::new()?);
+        learner.set_pages(pages.clone());
+        Ok(Fed { learner, pages, source: Sessions::new(symbols, keys), events: 0 })
     }
 
     fn feed(&mut self, records: &[Record]) -> Result<f64, Failure> {
@@ -120,17 +126,33 @@ pub(crate) fn run(b: &mut Bench, most: usize) -> Result<(), Failure> {
     let many = Fed::new(symbols, 1000)?.until(window * 3, window)?;
     b.figures.put(PART, "symbols", format!("of {symbols}"), &[many], "events/s of CPU");
     b.figures.put(PART, "symbols", format!("{symbols} against 100"), &[100.0 * many / few], "%").at_least(40.0, 100.0);
-    let few = Fed::new(200, 100)?.until(window * 3, window)?;
-    b.figures.put(PART, "keys", "of 100", &[few], "events/s of CPU");
-    for keys in [most as u64 / 100, most as u64 / 10].map(|k| k.clamp(200, 1_000_000)) {
+    Ok(())
+}
+
+/// Keys in memory and beyond it. What they take in memory and on disk is told with them.
+pub(crate) fn run_keys(b: &mut Bench, most: usize) -> Result<(), Failure> {
+    const PART: &str = "keys";
+    let (window, most) = ((most / 100).clamp(50, 100_000), most as u64);
+    let mut few = f64::NAN;
+    for keys in [100, (most / 100).clamp(200, 10_000), (most / 10).clamp(400, 1_000_000)] {
         let mut fed = Fed::new(200, keys)?;
         fed.greet(keys)?;
         let rate = fed.until(window * 3, window)?;
         b.figures.put(PART, "keys", format!("of {keys}"), &[rate], "events/s of CPU");
-        b.figures.put(PART, "keys", format!("{keys} against 100"), &[100.0 * rate / few], "%").at_least(70.0, 100.0);
+        if few.is_nan() {
+            few = rate;
+        } else {
+            let against = format!("{keys} against 100");
+            b.figures.put(PART, "keys", against, &[100.0 * rate / few], "%").at_least(70.0, 100.0);
+        }
+        let resident = resident_bytes(std::process::id()) as f64 / 1e6;
+        b.figures.put(PART, "keys", format!("of {keys}, resident memory of the bench"), &[resident], "MB");
+        let stored = fed.learner.keys_stored();
+        b.figures.put(PART, "keys", format!("of {keys}, in the store"), &[stored as f64], "keys");
+        if stored > 0 {
+            let each = fed.pages.disk_bytes() as f64 / stored as f64;
+            b.figures.put(PART, "keys", format!("of {keys}, on disk for each in the store"), &[each], "bytes");
+        }
     }
-    b.notes.push(
-        "growth: keys beyond model.keys (100,000 by default) are forgotten, the one unused for longest first".into(),
-    );
     Ok(())
 }

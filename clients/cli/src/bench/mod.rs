@@ -32,11 +32,12 @@ Examples:
   surmise bench --data DIR --output json          on real streams, for programs
   surmise bench --only presets --only network     two parts
   surmise bench --only growth --growth 10000000   does it stay as fast after ten million events?
+  surmise bench --only keys --growth 10000000     and with a million keys?
 
 Figures are medians. Rates are per second of a processor unless they say wall, so that other work on the machine
 disturbs them less; its load is told beside them.")]
 pub(crate) struct BenchArgs {
-    /// Measure this part; may be given several times. By default, all of them but growth.
+    /// Measure this part; may be given several times. By default, all of them but growth and keys.
     #[arg(long, value_enum, value_name = "PART")]
     only: Vec<Part>,
     /// About how long each single measurement takes.
@@ -48,7 +49,7 @@ pub(crate) struct BenchArgs {
     /// Measure on the streams of this folder: text/tinyshakespeare.txt, hdfs/hdfs_train, ett/ETTh1.csv, elec2/electricity.csv.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Measure growth, too, up to so many events.
+    /// Measure growth and keys, too, up to so many events and a tenth as many keys.
     #[arg(long, value_name = "EVENTS", num_args = 0..=1, default_missing_value = "10000000")]
     growth: Option<usize>,
     /// The Python whose PyTorch the network is compared with.
@@ -78,8 +79,10 @@ enum Part {
     Pause,
     /// Memory, and the start.
     Footprint,
-    /// Long streams, many symbols, many keys.
+    /// Long streams, many symbols.
     Growth,
+    /// Many keys, in memory and in the store.
+    Keys,
 }
 
 impl Part {
@@ -118,7 +121,7 @@ pub(crate) fn run(global: &Global, args: &BenchArgs) -> Result<(), Failure> {
         .iter()
         .copied()
         .filter(|p| match args.only.as_slice() {
-            [] => *p != Part::Growth || args.growth.is_some(),
+            [] => !matches!(p, Part::Growth | Part::Keys) || args.growth.is_some(),
             only => only.contains(p),
         })
         .collect();
@@ -173,5 +176,6 @@ fn measure(b: &mut Bench, part: Part, growth: usize) -> Result<(), Failure> {
         Part::Pause => pause::run(b),
         Part::Footprint => footprint::run(b),
         Part::Growth => growth::run(b, growth),
+        Part::Keys => growth::run_keys(b, growth),
     }
 }
