@@ -8,17 +8,8 @@ use crate::{
     layer::Layer,
     rule::Rule,
 };
+pub(crate) use crate::device::LayerGradients;
 use surmise_state::{Persist, State, StateError};
-
-/// The gradients of one layer, in the layout of its arrays.
-#[derive(Clone, Default)]
-pub(crate) struct LayerGradients {
-    /// For each table its named rows and their gradients.
-    pub tables: Vec<(Vec<u32>, Vec<f32>)>,
-    pub dense: Vec<f32>,
-    pub below: Vec<f32>,
-    pub bias: Vec<f32>,
-}
 
 /// The gradients of all layers.
 #[derive(Clone, Default)]

@@ -1,0 +1,84 @@
+//! Where gradients of full chunks can be worked out besides this processor: the boundary to a graphics processor.
+
+use crate::Shape;
+use std::fmt;
+
+/// Works out the gradients of full chunks, elsewhere or here.
+///
+/// A [`Lesson`](crate::Lesson) that is [`assigned`](crate::Lesson::assign) to a device has its gradient from there, and
+/// from nowhere else while the device works, whoever asks for it and whenever. So what is learnt depends on the device and
+/// never on timing.
+///
+/// Determinism: equal chunks give equal bits on one device. Between devices, and to the engines of this crate, gradients
+/// agree to [`TOLERANCE`] of the largest of their array.
+pub trait Device: Send + Sync {
+    /// What it is, for people.
+    fn name(&self) -> String;
+
+    /// The gradients of every layer, first layer first; `None` if one is not finite (see [`FullChunk`]).
+    ///
+    /// # Errors
+    /// The device failed. The chunk is then worked out by the engine `fused`.
+    fn gradients(&self, chunk: &FullChunk<'_>) -> Result<Option<Vec<LayerGradients>>, DeviceError>;
+}
+
+/// How far values and gradients of two devices may lie apart, as a share of the largest value of their array.
+pub const TOLERANCE: f64 = 1e-5;
+
+/// Why a device did not do what it was asked to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceError(pub String);
+
+impl fmt::Display for DeviceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for DeviceError {}
+
+/// A chunk whose steps are all there, with the weights that its gradient needs. All arrays are row-major.
+///
+/// A chunk counts as not finite if in any row, layer and unit |dL/du_z| + |dL/du_c| + |dL/du_o| + |dL/dh before| is not a
+/// number or above 1e8.
+pub struct FullChunk<'a> {
+    /// The sizes; `shape.chunk` is the number of rows T.
+    pub shape: &'a Shape,
+    /// `[T, tables]`, [`NONE`](crate::NONE) where there is no id.
+    pub ids: &'a [u32],
+    /// `[T, dense]`.
+    pub dense: &'a [f32],
+    /// `[T]`: the row of the step before of the same sequence, always an earlier one, or [`NONE`](crate::NONE).
+    pub links: &'a [u32],
+    /// Features, `[T, layers · H]`.
+    pub y: &'a [f32],
+    /// dL/dfeatures, same shape.
+    pub dy: &'a [f32],
+    /// What each layer has of its own.
+    pub layers: Vec<FullLayer<'a>>,
+}
+
+/// The part of one layer of a [`FullChunk`].
+pub struct FullLayer<'a> {
+    /// z, c, o, `[T, 3H]`.
+    pub gates: &'a [f32],
+    /// h of the step before, `[T, H]`.
+    pub before: &'a [f32],
+    /// h, `[T, H]`.
+    pub h: &'a [f32],
+    /// W during the chunk, `[H, 3H]`; empty in the first layer.
+    pub below: &'a [f32],
+}
+
+/// The gradients of one layer, in the layout of its arrays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LayerGradients {
+    /// For each table its named rows, each once, and their gradients `[rows, 3H]`.
+    pub tables: Vec<(Vec<u32>, Vec<f32>)>,
+    /// Of D, `[dense, 3H]`.
+    pub dense: Vec<f32>,
+    /// Of W, `[H, 3H]`; empty in the first layer.
+    pub below: Vec<f32>,
+    /// Of b, `[3H]`.
+    pub bias: Vec<f32>,
+}
