@@ -1,6 +1,9 @@
 //! Where gradients of full chunks can be worked out besides this processor: the boundary to a graphics processor.
 
-use crate::Shape;
+use crate::{
+    Recurrence, Shape,
+    layer::{Layer, Table},
+};
 use std::fmt;
 
 /// Works out the gradients of full chunks, elsewhere or here.
@@ -81,4 +84,31 @@ pub struct LayerGradients {
     pub below: Vec<f32>,
     /// Of b, `[3H]`.
     pub bias: Vec<f32>,
+}
+
+/// The weights of one layer, `[input][3H]`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LayerWeights {
+    /// For each table as many rows as were asked for.
+    pub tables: Vec<Vec<f32>>,
+    /// D.
+    pub dense: Vec<f32>,
+    /// W; empty in the first layer.
+    pub below: Vec<f32>,
+    /// b.
+    pub bias: Vec<f32>,
+}
+
+impl Recurrence {
+    /// A copy of the weights, with the first `rows` rows of each table, whether or not they took part in anything yet.
+    pub fn layer_weights(&self, rows: usize) -> Vec<LayerWeights> {
+        let table = |t: &Table| (0..rows).flat_map(|r| t.row(r)).collect();
+        let layer = |l: &Layer| LayerWeights {
+            tables: l.tables.iter().map(table).collect(),
+            dense: l.dense.w.to_vec(),
+            below: l.below.w.to_vec(),
+            bias: l.bias.w.to_vec(),
+        };
+        self.layers().iter().map(layer).collect()
+    }
 }
