@@ -13,12 +13,12 @@
 mod backward;
 mod groups;
 mod lessons;
-mod machine;
+pub mod machine;
 mod plain;
 mod resident;
 mod room;
 
 pub use lessons::{LessonDevice, teacher};
-pub use machine::{Kernel, Machine, Memory, Product, words, words_mut};
+pub use machine::{Machine, Memory};
 pub use plain::Plain;
 pub use resident::Resident;

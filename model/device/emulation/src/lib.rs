@@ -3,7 +3,7 @@
 //! For tests alone: it shows that the device path is right on a machine that has no device, and nothing of its speed.
 
 use std::ffi::c_void;
-use surmise_device::{Kernel, Machine, Memory};
+use surmise_device::machine::{Kernel, Machine, Memory};
 use surmise_network::DeviceError;
 
 /// Memory and kernels of this processor.

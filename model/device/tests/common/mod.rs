@@ -48,6 +48,10 @@ pub fn run(net: &mut Recurrence, keys: &mut [Sequence], rng: &mut Random, steps:
             (0..shape.tables).map(|k| if rng.below(9) == 0 { NONE } else { rng.below(spread[k % 3]) as u32 }).collect();
         let dense: Vec<f32> = (0..shape.dense).map(|_| rng.f()).collect();
         let key = rng.below(keys.len() as u64) as usize;
+        if rng.below(8) == 0 {
+            // a fork: two steps then have the same step before them
+            keys[key] = keys[rng.below(keys.len() as u64) as usize].clone();
+        }
         net.step(&mut keys[key], &ids, &dense);
         let (y, dy) = net.features_and_gradient();
         let mut loss = 0.0;
