@@ -28,6 +28,9 @@ struct Args {
     /// Print the default configuration file, with comments, and leave
     #[arg(long)]
     print_config: bool,
+    /// Compare everything that computes the network here, a GPU too if there is one, and leave
+    #[arg(long)]
+    self_test: bool,
 }
 
 const HELP: &str = "\
@@ -42,7 +45,7 @@ Environment:
 
 Signals: SIGTERM and SIGINT finish what was accepted, write a last checkpoint of every stream, and leave.
 
-Exit codes: 0 done, 64 wrong usage or configuration, 70 internal error, 74 the store cannot be used.";
+Exit codes: 0 done, 1 the self-test found a difference, 64 wrong usage or configuration, 70 internal error, 74 the store cannot be used.";
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -52,6 +55,10 @@ fn main() -> ExitCode {
             return if e.use_stderr() { USAGE.into() } else { ExitCode::SUCCESS };
         }
     };
+    if args.self_test {
+        let agree = surmised::self_test(surmise_device::find, &mut std::io::stdout().lock());
+        return if agree.unwrap_or(false) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {

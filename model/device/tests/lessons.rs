@@ -5,7 +5,9 @@ use common::{Random, apart, run, sequences};
 use std::sync::{Arc, Mutex};
 use surmise_device::{LessonDevice, teacher};
 use surmise_emulation::Emulated;
-use surmise_network::{Device, Engine, LayerGradients, Lesson, Rates, Recurrence, Shape, TOLERANCE, Teacher};
+use surmise_network::{
+    Device, Engine, LayerGradients, Lesson, Processor, Rates, Recurrence, Shape, TOLERANCE, Teacher,
+};
 use surmise_state::Persist;
 
 const SHAPES: [Shape; 5] = [
@@ -74,6 +76,8 @@ fn gradients_are_those_of_the_fused_engine() {
                     println!("fused {shape:?} keys {keys} shift {shift}: {worst:.1e}");
                     assert!(worst <= TOLERANCE, "{shape:?} keys {keys} shift {shift}: {worst:.1e}");
                     assert_eq!(Some(got), device.gradients(&lesson.full_chunk()).unwrap(), "equal bits each time");
+                    let here = Processor.gradients(&lesson.full_chunk()).unwrap();
+                    assert_eq!(here.as_deref(), lesson.answer(), "the processor is a device like others");
                 }
             }
         }

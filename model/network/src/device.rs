@@ -2,6 +2,9 @@
 
 use crate::{
     Recurrence, Shape,
+    aligned::Aligned,
+    chunk::{Chunk, LayerRows},
+    fused,
     layer::{Layer, Table},
 };
 use std::fmt;
@@ -23,6 +26,33 @@ pub trait Device: Send + Sync {
     /// # Errors
     /// The device failed. The chunk is then worked out by the engine `fused`.
     fn gradients(&self, chunk: &FullChunk<'_>) -> Result<Option<Vec<LayerGradients>>, DeviceError>;
+}
+
+/// This processor as a device: engine `fused`.
+pub struct Processor;
+
+impl Device for Processor {
+    fn name(&self) -> String {
+        format!("processor, kernel {}", surmise_lanes::Kernel::detect().name())
+    }
+
+    fn gradients(&self, chunk: &FullChunk<'_>) -> Result<Option<Vec<LayerGradients>>, DeviceError> {
+        let layer = |l: &FullLayer<'_>| LayerRows { gates: l.gates.into(), before: l.before.into(), h: l.h.into() };
+        let rows = Chunk {
+            ids: chunk.ids.to_vec(),
+            dense: chunk.dense.into(),
+            links: chunk.links.to_vec(),
+            y: chunk.y.into(),
+            dy: chunk.dy.into(),
+            layers: chunk.layers.iter().map(layer).collect(),
+            filled: chunk.shape.chunk,
+            open: false,
+        };
+        let below: Vec<Aligned> = chunk.layers.iter().map(|l| l.below.into()).collect();
+        let mut room = fused::Room::new(chunk.shape);
+        let finite = fused::gradients(chunk.shape, &below, &rows, &mut room);
+        Ok(finite.then_some(room.gradients.0))
+    }
 }
 
 /// How far values and gradients of two devices may lie apart, as a share of the largest value of their array.
