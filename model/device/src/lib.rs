@@ -30,7 +30,7 @@ pub use cuda::Cuda;
 pub use find::{BUILT_WITH_CUDA, find};
 pub use lessons::{LessonDevice, teacher};
 pub use machine::{Machine, Memory};
-pub use plain::Plain;
+pub use plain::{Plain, first_head};
 pub use resident::Resident;
 
 /// A checksum of `kernels.cu`, by which `kernels.ptx` says what it was made of.

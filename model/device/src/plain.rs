@@ -19,17 +19,11 @@ impl Plain {
     /// A network for so many sequences, each of which makes `shape.chunk` steps in a chunk.
     pub fn new(shape: Shape, sequences: usize, symbols: usize, rates: Rates, seed: u64, engine: Engine) -> Plain {
         let all = Shape { chunk: shape.chunk * sequences, ..shape };
-        let n = (shape.width() + 1) * symbols;
-        // small weights of either sign, from a multiplicative generator
-        let mut x = seed | 1;
-        let head = (0..n).map(|_| {
-            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            ((x >> 40) as f32 / 8_388_608.0 - 1.0) * 0.5 / (shape.hidden as f32).sqrt()
-        });
+        let head = first_head(&shape, symbols, seed);
         Plain {
             net: Recurrence::new(all, rates, symbols, seed, engine),
-            head: head.collect(),
-            moments: vec![0.0; n],
+            moments: vec![0.0; head.len()],
+            head,
             sequences: (0..sequences).map(|_| Sequence::new(&all)).collect(),
             symbols,
             rates,
@@ -81,4 +75,15 @@ impl Plain {
             *w -= (f64::from(self.rates.lr) * g / (*v * unbias + f64::from(self.rates.floor())).sqrt()) as f32;
         }
     }
+}
+
+/// The first weights of a head over features of a network, `[width + 1, symbols]`: small, of either sign.
+pub fn first_head(shape: &Shape, symbols: usize, seed: u64) -> Vec<f32> {
+    // a multiplicative generator; weights are within ± 0.5/√H
+    let mut x = seed | 1;
+    let mut weight = || {
+        x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((x >> 40) as f32 / 8_388_608.0 - 1.0) * 0.5 / (shape.hidden as f32).sqrt()
+    };
+    (0..(shape.width() + 1) * symbols).map(|_| weight()).collect()
 }
