@@ -31,6 +31,8 @@ pub struct Config {
     pub store: Store,
     /// Choices about learners.
     pub model: Options,
+    /// How learning runs beside predicting.
+    pub learning: Learning,
     /// What is declared about streams, by name or pattern.
     pub streams: BTreeMap<String, StreamRule>,
     /// Bounds on everything that grows.

@@ -237,3 +237,11 @@ impl Default for Shutdown {
         Shutdown { grace: Span(Duration::from_secs(10)) }
     }
 }
+
+/// `[learning]`: how learning runs beside predicting.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Learning {
+    /// Who works out the updates of networks.
+    pub device: surmise_device::Choice,
+}

@@ -9,6 +9,7 @@ mod checkpointer;
 mod clock;
 mod committer;
 mod daemon;
+pub mod devices;
 mod directory;
 mod fault;
 mod fencing;

@@ -72,7 +72,7 @@ pub fn compare_machine(
     let here = run(network(Engine::Fused, 1), None);
     let there = run(network(Engine::Fused, 1), Some(device.clone()));
     if let Some(e) = device.fault() {
-        return Err(e);
+        return Err(e.clone());
     }
     let (values, losses) = resident(open()?)?;
     Ok(vec![

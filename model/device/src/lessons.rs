@@ -6,7 +6,7 @@ use crate::{
     machine::{Machine, Memory, words_mut},
     room::Room,
 };
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use surmise_network::{Device, DeviceError, FullChunk, LayerGradients, Teacher};
 
 /// A [`Device`] that works out one chunk after another on a machine.
@@ -16,13 +16,8 @@ use surmise_network::{Device, DeviceError, FullChunk, LayerGradients, Teacher};
 /// then does not depend on which chunks it might still have done.
 pub struct LessonDevice {
     name: String,
-    inner: Mutex<Inner>,
-}
-
-struct Inner {
-    machine: Box<dyn Machine>,
-    fault: Option<DeviceError>,
-    room: Rooms,
+    fault: OnceLock<DeviceError>,
+    inner: Mutex<(Box<dyn Machine>, Rooms)>,
 }
 
 #[derive(Default)]
@@ -51,12 +46,12 @@ struct LayerRooms {
 impl LessonDevice {
     /// A device on a machine.
     pub fn new(machine: Box<dyn Machine>) -> LessonDevice {
-        LessonDevice { name: machine.name(), inner: Mutex::new(Inner { machine, fault: None, room: Rooms::default() }) }
+        LessonDevice { name: machine.name(), fault: OnceLock::new(), inner: Mutex::new((machine, Rooms::default())) }
     }
 
     /// Why it works no more, if so.
-    pub fn fault(&self) -> Option<DeviceError> {
-        self.inner.lock().unwrap_or_else(|e| e.into_inner()).fault.clone()
+    pub fn fault(&self) -> Option<&DeviceError> {
+        self.fault.get()
     }
 }
 
@@ -66,11 +61,11 @@ impl Device for LessonDevice {
     }
 
     fn gradients(&self, chunk: &FullChunk<'_>) -> Result<Option<Vec<LayerGradients>>, DeviceError> {
-        let Inner { machine, fault, room } = &mut *self.inner.lock().unwrap_or_else(|e| e.into_inner());
-        if let Some(fault) = fault {
-            return Err(fault.clone());
+        let (machine, rooms) = &mut *self.inner.lock().unwrap_or_else(|e| e.into_inner());
+        match self.fault.get() {
+            Some(fault) => Err(fault.clone()),
+            None => rooms.gradients(machine.as_mut(), chunk).map_err(|e| self.fault.get_or_init(|| e).clone()),
         }
-        room.gradients(machine.as_mut(), chunk).inspect_err(|e| *fault = Some(e.clone()))
     }
 }
 
