@@ -2,6 +2,7 @@
 
 use crate::checkpointer::{self, Jobs};
 use crate::committer;
+use crate::devices::Devices;
 use crate::directory::Directory;
 use crate::fault::Fault;
 use crate::fencing::{self, Fencing};
@@ -34,6 +35,7 @@ pub struct Daemon;
 /// A daemon that runs.
 pub struct Running {
     hub: Arc<Hub>,
+    devices: Arc<Devices>,
     addresses: Addresses,
     threads: Vec<JoinHandle<()>>,
     jobs: Option<Jobs>,
@@ -68,11 +70,12 @@ impl Daemon {
         let started = Instant::now();
         config.check()?;
         check_streams(&config)?;
+        let devices = Arc::new(Devices::configured(&config)?);
         telemetry::recorder();
         let (dir, generations) = (config.store.dir.clone(), config.store.generations);
         let store = Arc::new(tokio::task::spawn_blocking(move || Store::open(&dir, generations)).await??);
         let bound = Bound::bind(&config).await?;
-        let mut running = Running::assemble(config, store.clone(), started)?;
+        let mut running = Running::assemble(config, devices, store.clone(), started)?;
         running.addresses = bound.addresses()?;
         let Bound { http, tcp, lines, unix } = bound;
         if let Some(listener) = http {
@@ -142,7 +145,7 @@ struct Recovery {
 }
 
 impl Running {
-    fn assemble(config: Config, store: Arc<Store>, started: Instant) -> anyhow::Result<Running> {
+    fn assemble(config: Config, devices: Arc<Devices>, store: Arc<Store>, started: Instant) -> anyhow::Result<Running> {
         let fault = Fault::default();
         let entries = store.log.streams()?;
         let entries_delayed = entries.iter().any(|e| e.options.delay_chunks > 0);
@@ -192,7 +195,7 @@ impl Running {
         let waiting = hub.clone();
         listeners.spawn(async move { wait_for_recovery(&waiting, recoveries).await });
         listeners.spawn(upkeep(hub.clone()));
-        Ok(Running { hub, addresses: Addresses::default(), threads, jobs: Some(jobs), listeners, sessions })
+        Ok(Running { hub, devices, addresses: Addresses::default(), threads, jobs: Some(jobs), listeners, sessions })
     }
 
     fn serve_http(&self, listener: TcpListener) {
@@ -233,6 +236,11 @@ impl Running {
             let kind = kind("unix", false, &l.stream);
             self.listeners.spawn(listen::unix(self.hub.clone(), listener, path, kind, self.sessions.clone()));
         }
+    }
+
+    /// What works out the updates of networks, for people.
+    pub fn device(&self) -> String {
+        self.devices.describe()
     }
 
     /// Where HTTP listens.

@@ -94,6 +94,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
     config.check()?;
     if args.check_config {
         surmised::check_streams(&config)?;
+        surmised::devices::Devices::configured(&config)?;
         println!("the configuration is fine");
         return Ok(());
     }
@@ -113,7 +114,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         _ = term.recv() => return Ok(()),
         _ = int.recv() => return Ok(()),
     };
-    announce(&running, &about.0, &format!("engine {}, kernel {}, {} owners", about.1, surmised::kernel(), about.2));
+    let (device, kernel) = (running.device(), surmised::kernel());
+    announce(&running, &about.0, &format!("engine {}, kernel {kernel}, device {device}, {} owners", about.1, about.2));
     let fault = tokio::select! {
         _ = term.recv() => None,
         _ = int.recv() => None,
