@@ -3,7 +3,7 @@
 use crate::{
     Recurrence, Shape,
     aligned::Aligned,
-    chunk::{Chunk, LayerRows},
+    chunk::Chunk,
     fused,
     layer::{Layer, Table},
 };
@@ -37,17 +37,15 @@ impl Device for Processor {
     }
 
     fn gradients(&self, chunk: &FullChunk<'_>) -> Result<Option<Vec<LayerGradients>>, DeviceError> {
-        let layer = |l: &FullLayer<'_>| LayerRows { gates: l.gates.into(), before: l.before.into(), h: l.h.into() };
-        let rows = Chunk {
-            ids: chunk.ids.to_vec(),
-            dense: chunk.dense.into(),
-            links: chunk.links.to_vec(),
-            y: chunk.y.into(),
-            dy: chunk.dy.into(),
-            layers: chunk.layers.iter().map(layer).collect(),
-            filled: chunk.shape.chunk,
-            open: false,
-        };
+        let mut rows = Chunk::new(chunk.shape);
+        rows.filled = chunk.shape.chunk;
+        rows.ids.copy_from_slice(chunk.ids);
+        rows.links.copy_from_slice(chunk.links);
+        let arrays = [(&mut rows.dense, chunk.dense), (&mut rows.y, chunk.y), (&mut rows.dy, chunk.dy)];
+        let layers = rows.layers.iter_mut().zip(&chunk.layers);
+        let layers =
+            layers.flat_map(|(to, l)| [(&mut to.gates, l.gates), (&mut to.before, l.before), (&mut to.h, l.h)]);
+        arrays.into_iter().chain(layers).for_each(|(to, from)| to.copy_from_slice(from));
         let below: Vec<Aligned> = chunk.layers.iter().map(|l| l.below.into()).collect();
         let mut room = fused::Room::new(chunk.shape);
         let finite = fused::gradients(chunk.shape, &below, &rows, &mut room);

@@ -56,7 +56,7 @@ pub fn run(net: &mut Recurrence, keys: &mut [Sequence], rng: &mut Random, steps:
         let (y, dy) = net.features_and_gradient();
         let mut loss = 0.0;
         for (i, (y, d)) in y.iter().zip(dy).enumerate() {
-            *d += y - if (i + key) % 3 == 0 { 0.5 } else { -0.2 };
+            *d += y - if (i + key).is_multiple_of(3) { 0.5 } else { -0.2 };
             loss += f64::from(*d).powi(2) / 2.0;
         }
         all.push(net.features().to_vec());
