@@ -145,9 +145,18 @@ fn what_is_learnt_depends_on_the_device_and_never_on_timing() {
         (all, net.encode())
     };
     let due = one(None);
-    assert_eq!(due, one(Some(Arc::new(|lesson: Arc<Lesson>| lesson.work()))));
+    assert_eq!(
+        due,
+        one(Some(Arc::new(|lesson: Arc<Lesson>| {
+            lesson.work();
+        })))
+    );
     let (give, take) = std::sync::mpsc::channel::<Arc<Lesson>>();
-    let thread = std::thread::spawn(move || take.iter().for_each(|l| l.work()));
+    let thread = std::thread::spawn(move || {
+        take.iter().for_each(|l| {
+            l.work();
+        })
+    });
     assert_eq!(due, one(Some(Arc::new(move |lesson| give.send(lesson).unwrap()))));
     thread.join().unwrap();
 }
