@@ -1,5 +1,6 @@
 //! The gradients of a chunk, as both engines hand them over.
 
+pub(crate) use crate::device::LayerGradients;
 use crate::{
     Shape,
     chunk::Chunk,
@@ -8,7 +9,6 @@ use crate::{
     layer::Layer,
     rule::Rule,
 };
-pub(crate) use crate::device::LayerGradients;
 use surmise_state::{Persist, State, StateError};
 
 /// The gradients of all layers.
