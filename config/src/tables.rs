@@ -212,6 +212,8 @@ pub struct Learning {
     /// Threads that work updates out meanwhile; 0 means one per core but one, and at least one. There are none where no
     /// stream's updates wait.
     pub threads: usize,
+    /// What works updates out meanwhile: a GPU, or those threads.
+    pub device: surmise_device::Choice,
 }
 
 impl Learning {
@@ -236,12 +238,4 @@ impl Default for Shutdown {
     fn default() -> Self {
         Shutdown { grace: Span(Duration::from_secs(10)) }
     }
-}
-
-/// `[learning]`: how learning runs beside predicting.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Learning {
-    /// Who works out the updates of networks.
-    pub device: surmise_device::Choice,
 }

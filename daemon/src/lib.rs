@@ -9,7 +9,6 @@ mod checkpointer;
 mod clock;
 mod committer;
 mod daemon;
-pub mod devices;
 mod directory;
 mod fault;
 mod fencing;
@@ -27,7 +26,7 @@ mod stream;
 mod telemetry;
 mod ticket;
 
-pub use daemon::{Daemon, Running, check_streams};
+pub use daemon::{Daemon, Running, check_streams, devices};
 pub use self_test::self_test;
 pub use surmise_learner::kernel;
 

@@ -94,7 +94,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
     config.check()?;
     if args.check_config {
         surmised::check_streams(&config)?;
-        surmised::devices::Devices::configured(&config)?;
+        surmised::devices(&config)?;
         println!("the configuration is fine");
         return Ok(());
     }

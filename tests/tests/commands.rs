@@ -265,7 +265,7 @@ fn the_self_test_agrees_and_says_what_was_compared() {
 fn without_a_gpu_whoever_asks_for_one_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let (config, data) = (dir.path().join("s.toml"), dir.path().join("data"));
-    let text = format!("[learning]\ndevice = \"cuda\"\n[store]\ndir = \"{}\"", data.display());
+    let text = format!("[learning]\ndelay_chunks = 1\ndevice = \"cuda\"\n[store]\ndir = \"{}\"", data.display());
     std::fs::write(&config, text).unwrap();
     let said = |out: &std::process::Output| String::from_utf8_lossy(&out.stderr).into_owned();
     let check = command("surmised").args(["--check-config", "--config"]).arg(&config).output().unwrap();

@@ -89,6 +89,9 @@ pub enum ReplayError {
     /// Threads could not be had.
     #[error("no thread could be started: {0}")]
     Threads(std::io::Error),
+    /// There is no GPU to be used.
+    #[error("learning.device: {0}")]
+    Device(#[from] surmise_network::DeviceError),
     /// Results could not be written.
     #[error("{file}: {error}")]
     Write {

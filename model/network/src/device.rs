@@ -47,7 +47,9 @@ impl Device for Processor {
             layers.flat_map(|(to, l)| [(&mut to.gates, l.gates), (&mut to.before, l.before), (&mut to.h, l.h)]);
         arrays.into_iter().chain(layers).for_each(|(to, from)| to.copy_from_slice(from));
         let below: Vec<Aligned> = chunk.layers.iter().map(|l| l.below.into()).collect();
-        Ok(fused::gradients(chunk.shape, &below, &rows).map(|g| g.0))
+        let mut room = fused::Room::new(chunk.shape);
+        let finite = fused::gradients(chunk.shape, &below, &rows, &mut room);
+        Ok(finite.then_some(room.gradients.0))
     }
 }
 

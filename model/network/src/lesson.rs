@@ -69,7 +69,14 @@ impl Lesson {
             // dfdx works out at once, under the weights as they are
             Engine::Dfdx => layers.iter().map(|_| Aligned::default()).collect(),
         };
-        Lesson { shape: *shape, chunk: Chunk::new(shape), below, room: Mutex::default(), device: OnceLock::new(), result: OnceLock::new() }
+        Lesson {
+            shape: *shape,
+            chunk: Chunk::new(shape),
+            below,
+            room: Mutex::default(),
+            device: OnceLock::new(),
+            result: OnceLock::new(),
+        }
     }
 
     /// Becomes the lesson of a full chunk, which gets this one's old chunk in return, under the weights in force.
@@ -259,7 +266,8 @@ impl Lessons {
             let given = persist_given(given, s, layers)?;
             if s.is_reading() {
                 let result = given.map_or_else(OnceLock::new, |g| Worked::given(shape, g).into());
-                let lesson = Lesson { shape: *shape, chunk, below, room: Mutex::default(), device: OnceLock::new(), result };
+                let lesson =
+                    Lesson { shape: *shape, chunk, below, room: Mutex::default(), device: OnceLock::new(), result };
                 self.waiting.push_back(Arc::new(lesson));
             }
         }

@@ -48,9 +48,7 @@ mod tensor;
 mod tree;
 
 pub use dense::{DenseLayer, SoftmaxHead};
-pub use device::{
-    Device, DeviceError, FullChunk, FullLayer, LayerGradients, LayerWeights, Processor, TOLERANCE,
-};
+pub use device::{Device, DeviceError, FullChunk, FullLayer, LayerGradients, LayerWeights, Processor, TOLERANCE};
 pub use lesson::{Lesson, Taught, Teacher, lessons_bytes};
 pub use linear::LinearHead;
 pub use recurrence::Recurrence;

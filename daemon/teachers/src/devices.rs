@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Once};
 use std::time::Instant;
-use surmise_config::{Config, ConfigError};
 use surmise_device::{Choice, Chosen, LessonDevice, Machine, Measured};
 use surmise_network::{Device, DeviceError, Lesson, Processor, Shape, Teacher};
 
@@ -38,16 +37,6 @@ impl Devices {
             Err(e) if choice == Choice::Cuda => Err(e),
             device => Ok(Devices { choice, device, chosen: Mutex::default(), failed: Once::new() }),
         }
-    }
-
-    /// What the configuration asks for.
-    ///
-    /// # Errors
-    /// As [`Devices::open`], with the key.
-    pub fn configured(config: &Config) -> Result<Devices, ConfigError> {
-        let choice = config.learning.device;
-        Self::open(choice, surmise_device::find)
-            .map_err(|e| ConfigError(format!("learning.device: {:?} is asked for, but {e}", choice.to_string())))
     }
 
     /// What is there, for people.
