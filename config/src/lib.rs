@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 pub use streams::{StreamLearning, StreamRule, stream_name_fault};
+use surmise_device::Choice;
 use surmise_learner::Options;
 pub use tables::{Auth, Learning, Limits, Listen, OFF, Owners, Secret, Shutdown, Store, parse_address};
 pub use units::{Size, Span};
@@ -205,6 +206,9 @@ impl Config {
         if let Err(e) = self.options(None) {
             faults.push(e.0);
         }
+        if self.learning.device == Choice::Cuda && !self.any_delay() {
+            faults.push("learning.device: \"cuda\" works updates out while they wait, so learning.delay_chunks has to be 1 at least".into());
+        }
         for (pattern, rule) in &self.streams {
             if let Some(f) = stream_name_fault(&pattern.replace('*', "x"), self.limits.name_bytes.0 as usize) {
                 faults.push(format!("streams.{pattern:?}: {f}"));
@@ -345,6 +349,7 @@ mod tests {
             ("[streams.x]\nlearning = { delay_chunks = 65 }", "streams.\"x\".learning.delay_chunks: 65 is not"),
             ("[model]\ndelay_chunks = 1", "model.delay_chunks: belongs to [learning]"),
             ("[streams.x]\nmodel = { delay_chunks = 1 }", "streams.\"x\".model.delay_chunks: belongs to"),
+            ("[learning]\ndevice = \"cuda\"", "learning.device: \"cuda\" works updates out while they wait"),
             ("[learning]\nthreads = 1025", "learning.threads: 1025 is more than 1024"),
         ] {
             let e = Config::from_toml(text).unwrap().check().unwrap_err().0;
@@ -353,6 +358,7 @@ mod tests {
         for (text, says) in [
             ("[learning]\ndelay_chunks = -1", "learning.delay_chunks"),
             ("[learning]\ndelay = 1", "did you mean"),
+            ("[learning]\ndevice = \"coda\"", "did you mean \"cuda\"?"),
             ("[streams.x]\nlearning = { thread = 1 }", "\"thread\""),
         ] {
             let e = Config::from_toml(text).unwrap_err().0;

@@ -212,6 +212,8 @@ pub struct Learning {
     /// Threads that work updates out meanwhile; 0 means one per core but one, and at least one. There are none where no
     /// stream's updates wait.
     pub threads: usize,
+    /// What works updates out meanwhile: a GPU, or those threads.
+    pub device: surmise_device::Choice,
 }
 
 impl Learning {

@@ -18,9 +18,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use surmise_config::{Config, OFF, parse_address};
+use surmise_config::{Config, ConfigError, OFF, parse_address};
+use surmise_device::Choice;
 use surmise_learner::Learner;
-use surmise_teachers::Teachers;
+use surmise_teachers::{Devices, Teachers};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
@@ -34,6 +35,7 @@ pub struct Daemon;
 /// A daemon that runs.
 pub struct Running {
     hub: Arc<Hub>,
+    devices: Arc<Devices>,
     addresses: Addresses,
     threads: Vec<JoinHandle<()>>,
     jobs: Option<Jobs>,
@@ -68,11 +70,12 @@ impl Daemon {
         let started = Instant::now();
         config.check()?;
         check_streams(&config)?;
+        let devices = devices(&config)?;
         telemetry::recorder();
         let (dir, generations) = (config.store.dir.clone(), config.store.generations);
         let store = Arc::new(tokio::task::spawn_blocking(move || Store::open(&dir, generations)).await??);
         let bound = Bound::bind(&config).await?;
-        let mut running = Running::assemble(config, store.clone(), started)?;
+        let mut running = Running::assemble(config, devices, store.clone(), started)?;
         running.addresses = bound.addresses()?;
         let Bound { http, tcp, lines, unix } = bound;
         if let Some(listener) = http {
@@ -91,10 +94,20 @@ pub fn check_streams(config: &Config) -> anyhow::Result<()> {
     let rules = config.streams.iter().filter(|(_, r)| !r.fields.is_empty());
     for (name, rule) in rules {
         let options = config.options(Some(rule))?;
-        Learner::new(rule.schema(), options)
-            .map_err(|e| surmise_config::ConfigError(format!("streams.{name:?}: {e}")))?;
+        Learner::new(rule.schema(), options).map_err(|e| ConfigError(format!("streams.{name:?}: {e}")))?;
     }
     Ok(())
+}
+
+/// What works updates out where they wait, as the configuration asks for.
+///
+/// # Errors
+/// A GPU is asked for, and there is none to be used.
+pub fn devices(config: &Config) -> Result<Arc<Devices>, ConfigError> {
+    // where nothing waits, nobody looks for one
+    let choice = if config.any_delay() { config.learning.device } else { Choice::Cpu };
+    let fault = |e| ConfigError(format!("learning.device: {:?} is asked for, but {e}", choice.to_string()));
+    Devices::open(choice, surmise_device::find).map(Arc::new).map_err(fault)
 }
 
 impl Bound {
@@ -142,7 +155,7 @@ struct Recovery {
 }
 
 impl Running {
-    fn assemble(config: Config, store: Arc<Store>, started: Instant) -> anyhow::Result<Running> {
+    fn assemble(config: Config, devices: Arc<Devices>, store: Arc<Store>, started: Instant) -> anyhow::Result<Running> {
         let fault = Fault::default();
         let entries = store.log.streams()?;
         let entries_delayed = entries.iter().any(|e| e.options.delay_chunks > 0);
@@ -165,7 +178,7 @@ impl Running {
         }
         let delayed = config.any_delay() || entries_delayed;
         let teachers = delayed.then(|| Teachers::start(config.learning.count())).transpose()?;
-        let teacher = teachers.as_ref().map(Teachers::teacher);
+        let teacher = teachers.as_ref().and_then(|t| devices.teacher(Some(t.teacher())));
         let (mut ports, mut threads, mut recoveries) = (Vec::new(), Vec::new(), Vec::new());
         for (i, entries) in by_owner.into_iter().enumerate() {
             let (inbox, receiver) = Inbox::new(config.limits.inbox_events, config.limits.inbox_bytes.0 as usize);
@@ -193,7 +206,7 @@ impl Running {
         let waiting = hub.clone();
         listeners.spawn(async move { wait_for_recovery(&waiting, recoveries).await });
         listeners.spawn(upkeep(hub.clone()));
-        Ok(Running { hub, addresses: Addresses::default(), threads, jobs: Some(jobs), listeners, sessions })
+        Ok(Running { hub, devices, addresses: Addresses::default(), threads, jobs: Some(jobs), listeners, sessions })
     }
 
     fn serve_http(&self, listener: TcpListener) {
@@ -234,6 +247,11 @@ impl Running {
             let kind = kind("unix", false, &l.stream);
             self.listeners.spawn(listen::unix(self.hub.clone(), listener, path, kind, self.sessions.clone()));
         }
+    }
+
+    /// What works out the updates of networks, for people.
+    pub fn device(&self) -> String {
+        self.devices.describe()
     }
 
     /// Where HTTP listens.

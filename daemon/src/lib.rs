@@ -19,13 +19,15 @@ mod listen;
 mod outline;
 mod owner;
 mod producers;
+mod self_test;
 mod session;
 pub mod store;
 mod stream;
 mod telemetry;
 mod ticket;
 
-pub use daemon::{Daemon, Running, check_streams};
+pub use daemon::{Daemon, Running, check_streams, devices};
+pub use self_test::self_test;
 pub use surmise_learner::kernel;
 
 /// Name and version, as the welcome and health have them.

@@ -28,6 +28,9 @@ struct Args {
     /// Print the default configuration file, with comments, and leave
     #[arg(long)]
     print_config: bool,
+    /// Compare everything that computes the network here, a GPU too if there is one, and leave
+    #[arg(long)]
+    self_test: bool,
 }
 
 const HELP: &str = "\
@@ -42,7 +45,7 @@ Environment:
 
 Signals: SIGTERM and SIGINT finish what was accepted, write a last checkpoint of every stream, and leave.
 
-Exit codes: 0 done, 64 wrong usage or configuration, 70 internal error, 74 the store cannot be used.";
+Exit codes: 0 done, 1 the self-test found a difference, 64 wrong usage or configuration, 70 internal error, 74 the store cannot be used.";
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -52,6 +55,10 @@ fn main() -> ExitCode {
             return if e.use_stderr() { USAGE.into() } else { ExitCode::SUCCESS };
         }
     };
+    if args.self_test {
+        let agree = surmised::self_test(surmise_device::find, &mut std::io::stdout().lock());
+        return if agree.unwrap_or(false) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
@@ -87,6 +94,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
     config.check()?;
     if args.check_config {
         surmised::check_streams(&config)?;
+        surmised::devices(&config)?;
         println!("the configuration is fine");
         return Ok(());
     }
@@ -106,7 +114,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         _ = term.recv() => return Ok(()),
         _ = int.recv() => return Ok(()),
     };
-    announce(&running, &about.0, &format!("engine {}, kernel {}, {} owners", about.1, surmised::kernel(), about.2));
+    let (device, kernel) = (running.device(), surmised::kernel());
+    announce(&running, &about.0, &format!("engine {}, kernel {kernel}, device {device}, {} owners", about.1, about.2));
     let fault = tokio::select! {
         _ = term.recv() => None,
         _ = int.recv() => None,

@@ -249,3 +249,35 @@ fn real_streams_are_predicted_as_promised() {
     let mean = mse.iter().sum::<f64>() / mse.len() as f64;
     assert!(mse.len() == 7 && mean <= 0.206, "{mean} over {}", mse.len());
 }
+
+#[test]
+fn the_self_test_agrees_and_says_what_was_compared() {
+    let out = command("surmised").arg("--self-test").output().unwrap();
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert!(out.status.success(), "{text}");
+    for part in ["kernel ", "engine fused against dfdx", "values", "gradients", "ten losses", "all agree"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+/// What asks for a GPU where there is none says so and does nothing else.
+#[test]
+fn without_a_gpu_whoever_asks_for_one_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (config, data) = (dir.path().join("s.toml"), dir.path().join("data"));
+    let text = format!("[learning]\ndelay_chunks = 1\ndevice = \"cuda\"\n[store]\ndir = \"{}\"", data.display());
+    std::fs::write(&config, text).unwrap();
+    let said = |out: &std::process::Output| String::from_utf8_lossy(&out.stderr).into_owned();
+    let check = command("surmised").args(["--check-config", "--config"]).arg(&config).output().unwrap();
+    if check.status.success() {
+        return;
+    }
+    for out in [check, command("surmised").arg("--config").arg(&config).output().unwrap()] {
+        assert_eq!(out.status.code(), Some(64), "{}", said(&out));
+        assert!(said(&out).contains("learning.device") && said(&out).contains("cuda"), "{}", said(&out));
+    }
+    assert!(!data.exists(), "nothing was begun");
+    let bench = surmise(["bench", "--device", "cuda", "--seconds", "0.01", "--repeat", "1"]);
+    assert_eq!(bench.status.code(), Some(69));
+    assert!(said(&bench).contains("GPU") || said(&bench).contains("CUDA"), "{}", said(&bench));
+}

@@ -77,6 +77,7 @@ impl From<ReplayError> for Failure {
             ReplayError::Source(e) => return e.into(),
             ReplayError::Learner(LearnerError::Options(_)) => Exit::Usage,
             ReplayError::Threads(_) => Exit::Internal,
+            ReplayError::Device(_) => Exit::Usage,
             ReplayError::Learner(_) => Exit::Internal,
             ReplayError::Checkpoint { .. } => Exit::Data,
             ReplayError::Write { .. } | ReplayError::Pages(_) => Exit::Storage,

@@ -3,7 +3,7 @@
 use crate::exit::Failure;
 use clap::Args;
 use std::path::PathBuf;
-use surmise_config::Config;
+use surmise_config::{Config, Learning};
 use surmise_learner::{DELAY_CHUNKS_MAX, Options};
 use surmise_protocol::suggest;
 
@@ -41,8 +41,8 @@ impl LearnerArgs {
         Ok(self.choices()?.0)
     }
 
-    /// The options, and how many threads work out beside what networks learn.
-    pub(crate) fn choices(&self) -> Result<(Options, usize), Failure> {
+    /// The options, and who works out beside what networks learn.
+    pub(crate) fn choices(&self) -> Result<(Options, Learning), Failure> {
         let config = Config::load(self.config.as_deref()).map_err(Failure::usage)?;
         let mut options = config.options(None).map_err(Failure::usage)?;
         if let Some(p) = &self.preset {
@@ -60,7 +60,7 @@ impl LearnerArgs {
         if let Some(n) = self.delay_chunks {
             options.delay_chunks = n;
         }
-        Ok((options, config.learning.count()))
+        Ok((options, config.learning))
     }
 }
 

@@ -62,11 +62,12 @@ pub(crate) fn run(global: &Global, args: ReplayArgs) -> Result<(), Failure> {
             "--from brings the learner's own options; leave out --preset, --set, --config, --delay-chunks and --target",
         ));
     }
-    let (learner, teachers) = args.learner.choices()?;
+    let (learner, learning) = args.learner.choices()?;
     let mut options = ReplayOptions {
         pages: Some(TemporaryPages::make),
         learner,
-        teachers,
+        teachers: learning.count(),
+        device: Some(learning.device),
         from: args.from.clone(),
         score_rows: args.score_rows,
         unit_rows: args.unit_rows,

@@ -92,6 +92,9 @@ pub enum ReplayError {
     /// The states of keys that memory has no room for cannot be written or read.
     #[error(transparent)]
     Pages(#[from] surmise_learner::PagesError),
+    /// There is no GPU to be used.
+    #[error("learning.device: {0}")]
+    Device(#[from] surmise_network::DeviceError),
     /// Results could not be written.
     #[error("{file}: {error}")]
     Write {

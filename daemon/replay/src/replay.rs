@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use surmise_device::Choice;
 use surmise_event::{Data, Datum, Drift, Event, Limits, Outcome, Record, Value};
 use surmise_learner::{Learner, MemoryPages, Options, Pages, PagesError};
-use surmise_teachers::Teachers;
+use surmise_teachers::{Devices, Teachers};
 
 /// Rows `A:B`: from A, without B, counted from 0. Either may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct ReplayOptions {
     pub learner: Options,
     /// Threads that work out beside what networks learn, where updates wait for it.
     pub teachers: usize,
+    /// Whether a GPU may; nothing said is the processor.
+    pub device: Option<Choice>,
     /// A learner to go on with, instead of a fresh one.
     pub from: Option<PathBuf>,
     /// Rows that the measures count; all, if none are named.
@@ -132,7 +135,10 @@ pub fn replay(
     };
     let beside = options.teachers > 0 && learner.options().delay_chunks > 0;
     let teachers = beside.then(|| Teachers::start(options.teachers)).transpose().map_err(ReplayError::Threads)?;
-    learner.set_teacher(teachers.as_ref().map(Teachers::teacher));
+    if let Some(teachers) = &teachers {
+        let devices = Devices::open(options.device.unwrap_or(Choice::Cpu), surmise_device::find)?;
+        learner.set_teacher(Arc::new(devices).teacher(Some(teachers.teacher())));
+    }
     learner.set_pages(match options.pages {
         Some(make) => make().map_err(|e| PagesError(e.to_string()))?,
         None => Arc::new(MemoryPages::default()),

@@ -5,6 +5,10 @@
 //! falls, and its stream works it out itself when the update is due, as it does with one that no teacher has come to.
 //! So what is learnt depends neither on how many teachers there are nor on how fast they are.
 
+mod devices;
+
+pub use devices::{Devices, measure};
+
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

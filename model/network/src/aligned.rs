@@ -34,6 +34,14 @@ impl Aligned {
     }
 }
 
+impl From<&[f32]> for Aligned {
+    fn from(x: &[f32]) -> Self {
+        let mut a = Self::zeros(x.len());
+        a.copy_from_slice(x);
+        a
+    }
+}
+
 impl Deref for Aligned {
     type Target = [f32];
     #[inline(always)]

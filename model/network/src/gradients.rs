@@ -1,5 +1,6 @@
 //! The gradients of a chunk, as both engines hand them over.
 
+pub(crate) use crate::device::LayerGradients;
 use crate::{
     Shape,
     chunk::Chunk,
@@ -9,16 +10,6 @@ use crate::{
     rule::Rule,
 };
 use surmise_state::{Persist, State, StateError};
-
-/// The gradients of one layer, in the layout of its arrays.
-#[derive(Clone, Default)]
-pub(crate) struct LayerGradients {
-    /// For each table its named rows and their gradients.
-    pub tables: Vec<(Vec<u32>, Vec<f32>)>,
-    pub dense: Vec<f32>,
-    pub below: Vec<f32>,
-    pub bias: Vec<f32>,
-}
 
 /// The gradients of all layers.
 #[derive(Clone, Default)]

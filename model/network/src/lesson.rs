@@ -1,7 +1,7 @@
 //! A full chunk on its way to becoming an update: learning beside predicting.
 
 use crate::{
-    Engine, NONE, Shape,
+    Device, Engine, FullChunk, FullLayer, LayerGradients, NONE, Shape,
     aligned::Aligned,
     chunk::Chunk,
     fused::{self, Room},
@@ -33,7 +33,8 @@ impl Clone for Taught {
 
 /// A full chunk, with the weights that its gradient needs.
 ///
-/// Determinism: the gradient depends on the lesson alone. Whoever asks first works it out, all others wait for that.
+/// Determinism: the gradient depends on the lesson and its device alone. Whoever asks first has it worked out, all others
+/// wait for that.
 pub struct Lesson {
     shape: Shape,
     chunk: Chunk,
@@ -41,6 +42,7 @@ pub struct Lesson {
     below: Vec<Aligned>,
     /// Room that an earlier lesson was worked out in.
     room: Mutex<Option<Room>>,
+    device: OnceLock<Arc<dyn Device>>,
     result: OnceLock<Worked>,
 }
 
@@ -67,7 +69,14 @@ impl Lesson {
             // dfdx works out at once, under the weights as they are
             Engine::Dfdx => layers.iter().map(|_| Aligned::default()).collect(),
         };
-        Lesson { shape: *shape, chunk: Chunk::new(shape), below, room: Mutex::default(), result: OnceLock::new() }
+        Lesson {
+            shape: *shape,
+            chunk: Chunk::new(shape),
+            below,
+            room: Mutex::default(),
+            device: OnceLock::new(),
+            result: OnceLock::new(),
+        }
     }
 
     /// Becomes the lesson of a full chunk, which gets this one's old chunk in return, under the weights in force.
@@ -76,6 +85,7 @@ impl Lesson {
         if let Some(worked) = self.result.take() {
             *self.room.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(worked.room);
         }
+        self.device.take();
         std::mem::swap(&mut self.chunk, chunk);
         // plans are told apart over all chunks
         chunk.plan = self.chunk.plan;
@@ -88,6 +98,33 @@ impl Lesson {
         }
     }
 
+    /// Has the gradient worked out on a device, by whoever asks for it. A [`Teacher`] has to do this before it returns;
+    /// the first device that is named counts.
+    pub fn assign(&self, device: &Arc<dyn Device>) {
+        self.device.get_or_init(|| device.clone());
+    }
+
+    /// The chunk, as devices see it.
+    pub fn full_chunk(&self) -> FullChunk<'_> {
+        let c = &self.chunk;
+        FullChunk {
+            shape: &self.shape,
+            ids: &c.ids,
+            dense: &c.dense,
+            links: &c.links,
+            y: &c.y,
+            dy: &c.dy,
+            layers: (c.layers.iter().zip(&self.below))
+                .map(|(l, below)| FullLayer { gates: &l.gates, before: &l.before, h: &l.h, below })
+                .collect(),
+        }
+    }
+
+    /// Whether the gradient is worked out.
+    pub fn is_done(&self) -> bool {
+        self.result.get().is_some()
+    }
+
     /// Works out the gradient; false if that was done already.
     pub fn work(&self) -> bool {
         let mut mine = false;
@@ -95,10 +132,19 @@ impl Lesson {
             mine = true;
             let room = self.room.lock().unwrap_or_else(PoisonError::into_inner).take();
             let mut room = room.unwrap_or_else(|| Room::new(&self.shape));
-            let finite = fused::gradients(&self.shape, &self.below, &self.chunk, &mut room);
+            let finite = match self.device.get().map(|d| d.gradients(&self.full_chunk())) {
+                Some(Ok(gradients)) => gradients.map(|g| room.gradients = Gradients(g)).is_some(),
+                // a device that failed leaves its lessons to the processor
+                Some(Err(_)) | None => fused::gradients(&self.shape, &self.below, &self.chunk, &mut room),
+            };
             Worked { finite, room }
         });
         mine
+    }
+
+    /// The gradient, layer by layer, worked out unless that is done; nothing if it is not finite.
+    pub fn answer(&self) -> Option<&[LayerGradients]> {
+        self.gradients().map(|g| g.0.as_slice())
     }
 
     /// The gradient; nothing if it is not finite.
@@ -162,6 +208,14 @@ impl Lessons {
         (self.waiting.len() > self.delay).then(|| self.waiting.pop_front()).flatten()
     }
 
+    /// Changes the teacher; the new one gets the lessons that wait, too.
+    pub fn set_teacher(&mut self, teacher: Option<Teacher>) {
+        if let Some(teacher) = &teacher {
+            self.waiting.iter().for_each(|l| teacher(l.clone()));
+        }
+        self.teacher.0 = teacher;
+    }
+
     /// Keeps the room of a lesson that was learnt from.
     pub fn put_back(&mut self, lesson: Arc<Lesson>) {
         if self.spare.len() == SPARE {
@@ -212,7 +266,8 @@ impl Lessons {
             let given = persist_given(given, s, layers)?;
             if s.is_reading() {
                 let result = given.map_or_else(OnceLock::new, |g| Worked::given(shape, g).into());
-                let lesson = Lesson { shape: *shape, chunk, below, room: Mutex::default(), result };
+                let lesson =
+                    Lesson { shape: *shape, chunk, below, room: Mutex::default(), device: OnceLock::new(), result };
                 self.waiting.push_back(Arc::new(lesson));
             }
         }

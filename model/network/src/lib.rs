@@ -19,6 +19,8 @@
 //! place among the steps, never a moment in time. So a [`Teacher`] can work it out beside, on another core, and what is
 //! learnt depends on the delay alone.
 //!
+//! A lesson can also be assigned to a [`Device`], a graphics processor.
+//!
 //! Two engines compute the same network over the same parameter arrays; see [`Engine`].
 //!
 //! Every sum has a fixed order and no system mathematics library is called: with the default engine the same steps
@@ -28,6 +30,7 @@ mod aligned;
 mod chains;
 mod chunk;
 mod dense;
+mod device;
 mod dfdx_engine;
 mod fused;
 mod gradients;
@@ -45,6 +48,7 @@ mod tensor;
 mod tree;
 
 pub use dense::{DenseLayer, SoftmaxHead};
+pub use device::{Device, DeviceError, FullChunk, FullLayer, LayerGradients, LayerWeights, Processor, TOLERANCE};
 pub use lesson::{Lesson, Taught, Teacher, lessons_bytes};
 pub use linear::LinearHead;
 pub use recurrence::Recurrence;

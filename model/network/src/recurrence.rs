@@ -87,9 +87,9 @@ impl Recurrence {
         self
     }
 
-    /// Who works out gradients beside. With a delay of zero nobody does. A clone has nobody.
+    /// Who works out gradients beside; gets the lessons that wait, too. With a delay of zero nobody does. A clone has nobody.
     pub fn set_teacher(&mut self, teacher: Option<Teacher>) {
-        self.lessons.teacher.0 = teacher;
+        self.lessons.set_teacher(teacher);
     }
 
     /// Bytes that full chunks take until their updates take effect, nearly.
@@ -110,6 +110,10 @@ impl Recurrence {
     /// The engine that computes.
     pub fn engine(&self) -> Engine {
         self.engine
+    }
+
+    pub(crate) fn layers(&self) -> &[Layer] {
+        &self.layers
     }
 
     /// The number of features, layers · hidden.

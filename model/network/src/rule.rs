@@ -33,25 +33,29 @@ pub(crate) struct Rule {
     pub rate: f32,
     /// 1 / (1 - beta2^n).
     pub unbias: f32,
-    /// eps², at least 1e-30 so that the root is of a normal number.
+    /// See [`Rates::floor`].
     pub floor: f32,
     /// Leave the gradient in place of the second moment and the weight alone.
     pub probe: bool,
 }
 
 impl Rates {
+    /// The share by which the mean squared gradient follows: 1 - beta2, at least 1e-6, as a mean that never moves would
+    /// divide by zero.
+    pub fn rate(&self) -> f32 {
+        (1.0 - self.beta2).clamp(1e-6, 1.0)
+    }
+
+    /// What is added to the mean squared gradient: eps², at least 1e-30 so that the root is of a normal number.
+    pub fn floor(&self) -> f32 {
+        (self.eps * self.eps).max(1e-30)
+    }
+
     /// The rule of the next update; `decay` is beta2^n and is advanced.
     pub(crate) fn rule(&self, decay: &mut f64) -> Rule {
-        // a mean that never moves would divide by zero
-        let rate = (1.0 - self.beta2).clamp(1e-6, 1.0);
+        let rate = self.rate();
         *decay *= 1.0 - rate as f64;
-        Rule {
-            lr: self.lr,
-            rate,
-            unbias: (1.0 / (1.0 - *decay)) as f32,
-            floor: (self.eps * self.eps).max(1e-30),
-            probe: false,
-        }
+        Rule { lr: self.lr, rate, unbias: (1.0 / (1.0 - *decay)) as f32, floor: self.floor(), probe: false }
     }
 }
 

@@ -25,6 +25,7 @@ fn model(keyed: bool, sides: usize) -> SymbolModel {
         rows_max: 256,
         nodes_max: 4096,
         engine: Engine::Fused,
+        delay_chunks: 0,
     });
     SymbolModel::new(s)
 }

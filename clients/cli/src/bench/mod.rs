@@ -1,6 +1,7 @@
 //! `surmise bench`: how fast everything is on this machine, beside references that run in the same minute.
 
 mod clock;
+mod device;
 mod figure;
 mod footprint;
 mod growth;
@@ -33,6 +34,7 @@ Examples:
   surmise bench --only presets --only network     two parts
   surmise bench --only growth --growth 10000000   does it stay as fast after ten million events?
   surmise bench --only keys --growth 10000000     and with a million keys?
+  surmise bench --device cuda                     a large network on a GPU, beside PyTorch
 
 Figures are medians. Rates are per second of a processor unless they say wall, so that other work on the machine
 disturbs them less; its load is told beside them.")]
@@ -55,9 +57,19 @@ pub(crate) struct BenchArgs {
     /// The Python whose PyTorch the network is compared with.
     #[arg(long, value_name = "PROGRAM", default_value = "python3")]
     python: PathBuf,
+    /// Measure a large network on this device beside PyTorch; without --only nothing else.
+    #[arg(long, value_enum, value_name = "DEVICE")]
+    device: Option<Device>,
     /// Streams of the footprint.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     streams: u64,
+}
+
+/// Where a network can be besides the processor.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Device {
+    /// NVIDIA's GPU.
+    Cuda,
 }
 
 /// A part of the bench.
@@ -121,6 +133,7 @@ pub(crate) fn run(global: &Global, args: &BenchArgs) -> Result<(), Failure> {
         .iter()
         .copied()
         .filter(|p| match args.only.as_slice() {
+            [] if args.device.is_some() => false,
             [] => !matches!(p, Part::Growth | Part::Keys) || args.growth.is_some(),
             only => only.contains(p),
         })
@@ -145,12 +158,13 @@ pub(crate) fn run(global: &Global, args: &BenchArgs) -> Result<(), Failure> {
     if !global.json() {
         say(&machine.describe())?;
     }
+    if args.device == Some(Device::Cuda) {
+        device::run(&mut b)?;
+        tell(&b, device::PART)?;
+    }
     for part in parts {
         measure(&mut b, part, args.growth.unwrap_or(1_000_000))?;
-        if !global.json() {
-            say(&format!("\n{} (load {:.2})", part.name(), machine::load()))?;
-            b.figures.table(&part.name(), Paint::stdout()).iter().try_for_each(|line| say(line))?;
-        }
+        tell(&b, &part.name())?;
     }
     machine.look_again();
     if global.json() {
@@ -161,6 +175,15 @@ pub(crate) fn run(global: &Global, args: &BenchArgs) -> Result<(), Failure> {
     } else {
         say("")?;
         b.notes.iter().try_for_each(|n| say(n))?;
+    }
+    Ok(())
+}
+
+/// The figures of a part, for people.
+fn tell(b: &Bench, part: &str) -> Result<(), Failure> {
+    if !b.global.json() {
+        say(&format!("\n{part} (load {:.2})", machine::load()))?;
+        b.figures.table(part, Paint::stdout()).iter().try_for_each(|line| say(line))?;
     }
     Ok(())
 }

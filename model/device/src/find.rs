@@ -1,0 +1,18 @@
+//! Whether there is a graphics processor.
+
+use crate::machine::Machine;
+use surmise_network::DeviceError;
+
+/// Whether this program was built to use a graphics processor.
+pub const BUILT_WITH_CUDA: bool = cfg!(feature = "cuda");
+
+/// The graphics processor of this machine.
+///
+/// # Errors
+/// There is none, or this program was built without: says which, in words.
+pub fn find() -> Result<Box<dyn Machine>, DeviceError> {
+    #[cfg(feature = "cuda")]
+    return Ok(Box::new(crate::Cuda::open()?));
+    #[cfg(not(feature = "cuda"))]
+    Err(DeviceError("this program was built without CUDA (cargo build --features cuda)".into()))
+}
