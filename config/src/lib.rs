@@ -352,7 +352,7 @@ mod tests {
         }
         for (text, says) in [
             ("[learning]\ndelay_chunks = -1", "learning.delay_chunks"),
-            ("[learning]\ndelay = 1", "did you mean"),
+            ("[learning]\ndelay_chunk = 1", "did you mean \"delay_chunks\"?"),
             ("[streams.x]\nlearning = { thread = 1 }", "\"thread\""),
         ] {
             let e = Config::from_toml(text).unwrap_err().0;
