@@ -357,7 +357,7 @@ mod tests {
         }
         for (text, says) in [
             ("[learning]\ndelay_chunks = -1", "learning.delay_chunks"),
-            ("[learning]\ndelay = 1", "did you mean"),
+            ("[learning]\ndelay_chunk = 1", "did you mean \"delay_chunks\"?"),
             ("[learning]\ndevice = \"coda\"", "did you mean \"cuda\"?"),
             ("[streams.x]\nlearning = { thread = 1 }", "\"thread\""),
         ] {

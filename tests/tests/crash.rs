@@ -173,7 +173,8 @@ fn threads_timing_and_kernels_do_not_change_the_state() {
 fn teachers_do_not_change_the_state() {
     let dir = tempfile::tempdir().unwrap();
     let file = sessions_file(dir.path(), 6, 6_000);
-    let want = replay_delayed(&file, 2)["state_hash"].as_str().unwrap().to_owned();
+    let want =
+        replay_with(&file, &["--format", "tokens", "--delay-chunks", "2"])["state_hash"].as_str().unwrap().to_owned();
     for threads in [1, 3] {
         let state = dir.path().join(format!("state-{threads}"));
         let d = Daemon::start_with(&state, &format!("[learning]\ndelay_chunks = 2\nthreads = {threads}\n"), &[]);

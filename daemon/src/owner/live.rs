@@ -458,7 +458,9 @@ impl Live {
         self.wake();
         let state = self.state.as_ref()?;
         let start = Instant::now();
-        let snapshot = Arc::new(Snapshot { learner: state.learner.clone() });
+        let mut learner = state.learner.clone();
+        learner.let_lessons_go();
+        let snapshot = Arc::new(Snapshot { learner });
         self.clone_time = start.elapsed();
         self.published = Instant::now();
         self.published_offset = snapshot.learner.offset();

@@ -82,6 +82,25 @@ fn a_checkpoint_with_lessons_under_way_goes_on_alike() {
     }
 }
 
+/// What readers hold answers the same, and keeps no lesson.
+#[test]
+fn a_copy_that_only_answers_holds_no_lesson() {
+    let given: Arc<Mutex<Vec<std::sync::Weak<Lesson>>>> = Arc::default();
+    let all = given.clone();
+    let mut l = learner(2);
+    l.set_teacher(Some(Arc::new(move |lesson| all.lock().unwrap().push(Arc::downgrade(&lesson)))));
+    learn(&mut l, 0..400);
+    let mut reader = l.clone();
+    reader.let_lessons_go();
+    let answer = l.predict(Some("k1"), 5);
+    assert_eq!(reader.predict(Some("k1"), 5), answer);
+    let alive = || given.lock().unwrap().iter().filter(|w| w.strong_count() > 0).count();
+    assert!(alive() > 0);
+    drop(l);
+    assert_eq!(alive(), 0);
+    assert_eq!(reader.predict(Some("k1"), 5), answer);
+}
+
 #[test]
 fn a_pool_that_is_gone_holds_nobody_up() {
     let pool = Teachers::start(1).unwrap();

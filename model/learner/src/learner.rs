@@ -167,6 +167,12 @@ impl Learner {
         self.hand_teacher_on();
     }
 
+    /// Lets go of what networks have yet to learn from: for a copy that only answers, and learns no more.
+    pub fn let_lessons_go(&mut self) {
+        self.fields.iter_mut().filter_map(FieldModel::symbols_mut).for_each(SymbolModel::let_lessons_go);
+        self.numbers.iter_mut().for_each(NumberModel::let_lessons_go);
+    }
+
     fn hand_teacher_on(&mut self) {
         let teacher = &self.teacher.0;
         self.fields.iter_mut().filter_map(FieldModel::symbols_mut).for_each(|m| m.set_teacher(teacher.clone()));

@@ -187,6 +187,12 @@ impl Lessons {
         self.waiting.len()
     }
 
+    /// Lets go of what waits, which is lost.
+    pub fn let_go(&mut self) {
+        self.waiting = VecDeque::new();
+        self.spare = Vec::new();
+    }
+
     /// Takes a full chunk, in whose place another comes, and gives the lesson whose update is due.
     pub fn hand_over(
         &mut self,

@@ -92,6 +92,11 @@ impl Recurrence {
         self.lessons.set_teacher(teacher);
     }
 
+    /// Lets go of full chunks whose updates have not taken effect, which are lost: for a copy that only answers.
+    pub fn let_lessons_go(&mut self) {
+        self.lessons.let_go();
+    }
+
     /// Bytes that full chunks take until their updates take effect, nearly.
     pub fn lessons_bytes(&self) -> usize {
         lesson::lessons_bytes(&self.shape, self.lessons.delay)

@@ -427,6 +427,11 @@ impl NumberModel {
         self.leads.is_some()
     }
 
+    /// See [`surmise_network::Recurrence::let_lessons_go`].
+    pub fn let_lessons_go(&mut self) {
+        self.net.iter_mut().for_each(Net::let_lessons_go);
+    }
+
     /// Who works out beside what the network learns, see [`surmise_network::Teacher`]. To be set again after a
     /// checkpoint was read; a clone has nobody.
     pub fn set_teacher(&mut self, teacher: Option<surmise_network::Teacher>) {

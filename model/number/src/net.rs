@@ -150,6 +150,10 @@ impl Net {
         self.body.set_teacher(teacher);
     }
 
+    pub(crate) fn let_lessons_go(&mut self) {
+        self.body.let_lessons_go();
+    }
+
     /// Chunks thrown away because a gradient was not finite.
     pub(crate) fn rejected(&self) -> u64 {
         self.body.rejected()

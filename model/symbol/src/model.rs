@@ -214,6 +214,12 @@ impl SymbolModel {
         }
     }
 
+    /// See [`surmise_network::Recurrence::let_lessons_go`].
+    pub fn let_lessons_go(&mut self) {
+        let trial = self.trials.trial.as_mut().map(|t| &mut t.network);
+        self.network.iter_mut().chain(trial).for_each(|n| n.core.let_lessons_go());
+    }
+
     /// Challengers of the network so far.
     pub fn network_history(&self) -> NetworkHistory {
         self.trials.history
