@@ -49,9 +49,19 @@ fn see(l: &mut Learner, r: &Record) -> u64 {
 
 #[test]
 fn a_key_that_returns_finds_its_state_bit_for_bit() {
-    let (mut free, none) = learner(roomy());
-    let (mut narrow, pages) = learner(Options { keys: 4, ..roomy() });
-    let (mut light, some) = learner(Options { keys_mib: 0, ..roomy() });
+    returning(&roomy());
+}
+
+/// Updates that wait when a key leaves are in force when it is back.
+#[test]
+fn so_it_does_where_updates_come_later() {
+    returning(&Options { delay_chunks: 2, ..roomy() });
+}
+
+fn returning(options: &Options) {
+    let (mut free, none) = learner(options.clone());
+    let (mut narrow, pages) = learner(Options { keys: 4, ..options.clone() });
+    let (mut light, some) = learner(Options { keys_mib: 0, ..options.clone() });
     let mut r = Random(1);
     for i in 0..1500 {
         let rec = record(i, &mut r, 60);
