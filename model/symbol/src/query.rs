@@ -351,8 +351,10 @@ mod tests {
                 let rank = m.rank(&probe, &[], 64, s, 64);
                 assert_eq!(rank, p.iter().filter(|q| **q > p[s as usize]).count());
                 let nats = m.observe(&mut k, &[], s);
-                // scoring learns along the path, bit by bit, so the two differ by a few learning steps
-                assert!((nats + p[s as usize].ln()).abs() < 0.05, "{nats} against {}", -p[s as usize].ln());
+                // scoring learns after every nibble, so of a path of several the two differ by a few learning steps
+                let nibbles = m.spec().code.path(s).len;
+                let tolerance = if nibbles == 1 { 1e-4 } else { 0.05 };
+                assert!((nats + p[s as usize].ln()).abs() < tolerance, "{nats} against {}", -p[s as usize].ln());
             }
         }
     }
