@@ -10,7 +10,7 @@ const N: usize = 5;
 const WIDE: usize = 64;
 
 kernels! {
-    fn mix[FMA](w: &[Block; N], x: &[Block; N]) -> f32 { dot::<FMA, N>(w, x) }
+    fn mix[FMA](w: &[Block; N], x: &[Block; N]) -> f32 { dot::<FMA>(w, x) }
     fn learn[FMA](w: &mut [Block; N], x: &[Block; N], step: f32) { add_scaled::<FMA, N>(w, x, step) }
     fn exps[FMA](x: &mut [Block; WIDE]) { x.iter_mut().flatten().for_each(|v| *v = exp::<FMA>(*v)); }
     fn lns[FMA](x: &mut [Block; WIDE]) { x.iter_mut().flatten().for_each(|v| *v = ln::<FMA>(*v)); }

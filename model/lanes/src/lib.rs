@@ -160,7 +160,7 @@ pub fn sum(a: &Block) -> f32 {
 /// Written with intrinsics where the kernel has them, as compilers carry the shape of the final sum back into the loop
 /// and then compute it a few lanes at a time; the result is the same bits.
 #[inline(always)]
-pub fn dot<const FMA: bool, const N: usize>(w: &[Block; N], x: &[Block; N]) -> f32 {
+pub fn dot<const FMA: bool>(w: &[Block], x: &[Block]) -> f32 {
     #[cfg(target_arch = "x86_64")]
     if FMA {
         use std::arch::x86_64::*;
@@ -171,10 +171,7 @@ pub fn dot<const FMA: bool, const N: usize>(w: &[Block; N], x: &[Block; N]) -> f
                 lo = _mm256_fmadd_ps(_mm256_loadu_ps(w.as_ptr()), _mm256_loadu_ps(x.as_ptr()), lo);
                 hi = _mm256_fmadd_ps(_mm256_loadu_ps(w.as_ptr().add(8)), _mm256_loadu_ps(x.as_ptr().add(8)), hi);
             }
-            let b = _mm256_add_ps(lo, hi);
-            let c = _mm_add_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1));
-            let d = _mm_add_ps(c, _mm_movehl_ps(c, c));
-            return _mm_cvtss_f32(_mm_add_ss(d, _mm_shuffle_ps(d, d, 1)));
+            return sum_of_halves(lo, hi);
         }
     }
     let mut a = [0f32; LANES];
@@ -184,6 +181,82 @@ pub fn dot<const FMA: bool, const N: usize>(w: &[Block; N], x: &[Block; N]) -> f
         }
     }
     sum(&a)
+}
+
+/// [`dot`] of several rows with one x, which stays in registers; what is behind the rows in `out` stays as it is.
+#[inline(always)]
+pub fn dots<'a, const FMA: bool, const N: usize>(
+    rows: impl Iterator<Item = &'a [Block; N]>,
+    x: &[Block; N],
+    out: &mut Block,
+) {
+    #[cfg(target_arch = "x86_64")]
+    if FMA {
+        use std::arch::x86_64::*;
+        // SAFETY: a kernel that fuses has AVX2 and FMA; the loads stay inside the blocks.
+        unsafe {
+            let mut held = [[_mm256_setzero_ps(); 2]; N];
+            for (h, x) in held.iter_mut().zip(x) {
+                *h = [_mm256_loadu_ps(x.as_ptr()), _mm256_loadu_ps(x.as_ptr().add(8))];
+            }
+            for (out, row) in out.iter_mut().zip(rows) {
+                let (mut lo, mut hi) = (_mm256_setzero_ps(), _mm256_setzero_ps());
+                for (w, x) in row.iter().zip(&held) {
+                    lo = _mm256_fmadd_ps(_mm256_loadu_ps(w.as_ptr()), x[0], lo);
+                    hi = _mm256_fmadd_ps(_mm256_loadu_ps(w.as_ptr().add(8)), x[1], hi);
+                }
+                *out = sum_of_halves(lo, hi);
+            }
+        }
+        return;
+    }
+    for (out, row) in out.iter_mut().zip(rows) {
+        *out = dot::<FMA>(row, x);
+    }
+}
+
+/// [`sum`] of a block in two registers.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn sum_of_halves(lo: std::arch::x86_64::__m256, hi: std::arch::x86_64::__m256) -> f32 {
+    use std::arch::x86_64::*;
+    // SAFETY: the caller's kernel has AVX2.
+    unsafe {
+        let b = _mm256_add_ps(lo, hi);
+        let c = _mm_add_ps(_mm256_castps256_ps128(b), _mm256_extractf128_ps(b, 1));
+        let d = _mm_add_ps(c, _mm_movehl_ps(c, c));
+        _mm_cvtss_f32(_mm_add_ss(d, _mm_shuffle_ps(d, d, 1)))
+    }
+}
+
+/// w += Σ step·x over several x, in their order: the same as [`add_scaled`] with one after another.
+#[inline(always)]
+pub fn add_scaled_each<const FMA: bool, const N: usize, const K: usize>(
+    w: &mut [Block; N],
+    x: [&[Block; N]; K],
+    steps: &[f32; K],
+) {
+    #[cfg(target_arch = "x86_64")]
+    if FMA {
+        use std::arch::x86_64::*;
+        // SAFETY: a kernel that fuses has AVX2 and FMA; the loads and stores stay inside the blocks.
+        unsafe {
+            let s = steps.map(|s| _mm256_set1_ps(s));
+            for (b, w) in w.iter_mut().enumerate() {
+                for at in [0, 8] {
+                    let mut v = _mm256_loadu_ps(w.as_ptr().add(at));
+                    for k in 0..K {
+                        v = _mm256_fmadd_ps(s[k], _mm256_loadu_ps(x[k][b].as_ptr().add(at)), v);
+                    }
+                    _mm256_storeu_ps(w.as_mut_ptr().add(at), v);
+                }
+            }
+        }
+        return;
+    }
+    for (x, s) in x.iter().zip(steps) {
+        add_scaled::<FMA, N>(w, x, *s);
+    }
 }
 
 /// w += step·x over all lanes of all blocks.
@@ -282,7 +355,7 @@ mod tests {
     kernels! { fn by_hand[FMA](a: &[Block; 9], b: &[Block; 9]) -> (f32, Block) {
         let mut w = *b;
         super::add_scaled::<FMA, 9>(&mut w, a, 0.37);
-        (super::dot::<FMA, 9>(a, b), w[8])
+        (super::dot::<FMA>(a, b), w[8])
     } }
 
     kernels! { fn dot[FMA](a: &[Block], b: &[Block]) -> f32 {

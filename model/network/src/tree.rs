@@ -1,6 +1,7 @@
 //! A head of binary decisions.
 
-use crate::{aligned::Aligned, kernels, tensor::tensor};
+use crate::{aligned::Aligned, tensor::tensor};
+use surmise_lanes::{LANES, dot, kernels, madd, rsqrt};
 use surmise_state::{Persist, State, StateError};
 
 /// How much larger a unit's first steps are.
@@ -67,36 +68,65 @@ impl TreeHead {
         }
     }
 
-    /// ln(p / (1 - p)) of the bit at a node.
-    #[inline]
-    pub fn logit(&self, node: u32, y: &[f32]) -> f32 {
-        let i = node as usize & (self.nodes_max - 1);
-        match self.nodes.get(i) {
-            Some(n) if n.count > 0 => kernels::dot(&self.w[i * self.width..(i + 1) * self.width], y) + n.bias,
-            _ => 0.0,
+    /// ln(p / (1 - p)) of the bit at each node. A node's is the same whichever others are asked beside it.
+    #[inline(always)]
+    pub fn logits<const FMA: bool, const N: usize>(&self, nodes: &[u32; N], y: &[f32]) -> [f32; N] {
+        let y = y.as_chunks().0;
+        nodes.map(|n| {
+            let i = n as usize & (self.nodes_max - 1);
+            // what never learnt is zero
+            self.nodes.get(i).map_or(0.0, |node| {
+                let w = self.w[i * self.width..(i + 1) * self.width].as_chunks().0;
+                dot::<FMA>(w, y) + node.bias
+            })
+        })
+    }
+
+    /// Learns from bits whose probabilities were predicted, at nodes that differ: errors are p - bit, within ±1, or 0 where
+    /// there is nothing to learn. Adds the gradient to `dy`.
+    #[inline(always)]
+    pub fn learn_all<const FMA: bool, const N: usize>(
+        &mut self,
+        nodes: &[u32; N],
+        errors: &[f32; N],
+        y: &[f32],
+        dy: &mut [f32],
+    ) {
+        for k in 0..N {
+            let e = errors[k];
+            if e == 0.0 || !e.is_finite() {
+                continue;
+            }
+            let i = nodes[k] as usize & (self.nodes_max - 1);
+            if i >= self.nodes.len() {
+                self.reach(i);
+            }
+            let e = e.clamp(-1.0, 1.0);
+            let (rate, lr) = self.nodes[i].step(self.lr, e);
+            let at = i * self.width..(i + 1) * self.width;
+            let (w, v) = (self.w[at.clone()].as_chunks_mut::<LANES>().0, self.v[at].as_chunks_mut::<LANES>().0);
+            let (y, dy) = (y.as_chunks::<LANES>().0, dy.as_chunks_mut::<LANES>().0);
+            for (((w, v), y), dy) in w.iter_mut().zip(v).zip(y).zip(dy) {
+                for q in 0..LANES {
+                    dy[q] = madd::<FMA>(e, w[q], dy[q]);
+                    let g = e * y[q];
+                    v[q] = madd::<FMA>(rate, madd::<FMA>(g, g, -v[q]), v[q]);
+                    w[q] = madd::<FMA>(-(lr * g), rsqrt::<FMA>(v[q] + 1e-7), w[q]);
+                }
+            }
         }
     }
 
-    /// Learns from a bit whose probability was predicted: `error` is p - bit, within ±1. Adds the gradient to `dy`.
+    /// [`TreeHead::logits`] of one node.
+    #[inline]
+    pub fn logit(&self, node: u32, y: &[f32]) -> f32 {
+        one_logit(self, node, y)
+    }
+
+    /// [`TreeHead::learn_all`] at one node.
     #[inline]
     pub fn learn(&mut self, node: u32, error: f32, y: &[f32], dy: &mut [f32]) {
-        if !error.is_finite() {
-            return;
-        }
-        let error = error.clamp(-1.0, 1.0);
-        let i = node as usize & (self.nodes_max - 1);
-        if i >= self.nodes.len() {
-            self.reach(i);
-        }
-        let n = &mut self.nodes[i];
-        n.count = n.count.saturating_add(1);
-        let c = n.count as f32;
-        let rate = (1.0 / (c + 1.0)).max(0.001);
-        let lr = self.lr * (1.0 + (HASTE - 1.0) / (1.0 + 0.02 * c));
-        let at = i * self.width..(i + 1) * self.width;
-        kernels::unit_learn(error, lr, rate, y, &mut self.w[at.clone()], &mut self.v[at], dy);
-        n.bias_v += rate * (error * error - n.bias_v);
-        n.bias -= lr * error / (n.bias_v + 1e-7).sqrt();
+        one_learn(self, node, error, y, dy)
     }
 
     #[cold]
@@ -105,6 +135,30 @@ impl TreeHead {
         self.w.resize(n * self.width);
         self.v.resize(n * self.width);
         self.nodes.resize(n, Node::default());
+    }
+}
+
+impl Node {
+    /// Learns the bias; returns the rate of v and that of w.
+    #[inline(always)]
+    fn step(&mut self, lr: f32, e: f32) -> (f32, f32) {
+        self.count = self.count.saturating_add(1);
+        let c = self.count as f32;
+        let rate = (1.0 / (c + 1.0)).max(0.001);
+        let lr = lr * (1.0 + (HASTE - 1.0) / (1.0 + 0.02 * c));
+        self.bias_v += rate * (e * e - self.bias_v);
+        self.bias -= lr * e / (self.bias_v + 1e-7).sqrt();
+        (rate, lr)
+    }
+}
+
+kernels! {
+    fn one_logit[FMA](head: &TreeHead, node: u32, y: &[f32]) -> f32 {
+        head.logits::<FMA, 1>(&[node], y)[0]
+    }
+
+    fn one_learn[FMA](head: &mut TreeHead, node: u32, error: f32, y: &[f32], dy: &mut [f32]) {
+        head.learn_all::<FMA, 1>(&[node], &[error], y, dy);
     }
 }
 

@@ -11,6 +11,8 @@ pub struct BitHistory {
     pub next: [[u8; 2]; 256],
     /// Zeros and ones that the state stands for.
     pub counts: [[u8; 2]; 256],
+    /// The state in the form of a slot: zeros and ones together in the third byte, the state in the fourth.
+    pub slot: [u32; 256],
 }
 
 fn states(a: usize, b: usize) -> usize {
@@ -56,7 +58,7 @@ impl BitHistory {
                     }
                 }
             }
-            let mut t = Box::new(BitHistory { next: [[0; 2]; 256], counts: [[0; 2]; 256] });
+            let mut t = Box::new(BitHistory { next: [[0; 2]; 256], counts: [[0; 2]; 256], slot: [0; 256] });
             for a in 0..50 {
                 for b in 0..50 {
                     for y in 0..states(a, b) {
@@ -66,6 +68,7 @@ impl BitHistory {
                             t.next[q][bit] = index[na][nb][bit];
                         }
                         t.counts[q] = [a as u8, b as u8];
+                        t.slot[q] = (q as u32) << 24 | ((a + b) as u32) << 16;
                     }
                 }
             }

@@ -3,7 +3,8 @@
 use crate::code::{Code, Path};
 use crate::context::mix;
 use crate::history::{History, NOWHERE};
-use crate::key::SymbolKey;
+use crate::key::{RECENT, SymbolKey};
+use surmise_lanes::prefetch;
 use surmise_state::{Persist, State, StateError};
 
 /// Longest match that is told apart.
@@ -52,9 +53,31 @@ impl MatchModel {
         Expectation { alive: true, path: code.path(history.symbol(at)), length }
     }
 
-    /// Follows the key's match over the symbol that has just been pushed at `position`, or looks for a new one.
+    /// The hash of the context that ends with a symbol which is about to come; asks the processor for its entry.
     #[inline]
-    pub fn follow(&mut self, key: &mut SymbolKey, history: &History, failed: bool, symbol: u32, position: u32) {
+    pub fn ahead(&self, key: &SymbolKey, symbol: u32) -> u32 {
+        let h = (1..self.minimum.min(RECENT)).fold(mix(0, symbol + 1), |h, k| mix(h, key.at(k)));
+        prefetch(&self.table[self.slot(h)]);
+        h
+    }
+
+    #[inline(always)]
+    fn slot(&self, h: u32) -> usize {
+        (h >> 8) as usize & (self.table.len() - 1)
+    }
+
+    /// Follows the key's match over the symbol that has just been pushed at `position`, or looks for a new one; `hash`
+    /// is what [`MatchModel::ahead`] said.
+    #[inline]
+    pub fn follow(
+        &mut self,
+        key: &mut SymbolKey,
+        history: &History,
+        failed: bool,
+        symbol: u32,
+        position: u32,
+        hash: u32,
+    ) {
         let (at, length) = key.matches[self.which];
         let mut next = (NOWHERE, 0);
         if length > 0 && !failed && history.holds(at) && history.symbol(at) == symbol {
@@ -64,9 +87,8 @@ impl MatchModel {
             }
         }
         if key.length as usize >= self.minimum {
-            let h = (1..=self.minimum).fold(0, |h, k| mix(h, key.at(k)));
             self.grow();
-            let slot = (h >> 8) as usize & (self.table.len() - 1);
+            let slot = self.slot(hash);
             if next.1 == 0 {
                 next = self.search(key, history, self.table[slot]);
             }

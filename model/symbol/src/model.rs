@@ -8,13 +8,17 @@ use crate::code::Code;
 use crate::context::{Context, mix};
 use crate::followers::Followers;
 use crate::history::History;
+use crate::inputs::Inputs;
 use crate::key::SymbolKey;
+use crate::levels::Levels;
+use crate::maps::Maps;
 use crate::matching::MatchModel;
-use crate::mixer::{FinalMixer, Levels, ProbabilityMap, WeightSet};
+use crate::mixer::{FinalMixer, Mixer};
 use crate::network::{Network, learn_alone};
-use crate::node::{Decision, Front, Maps, initial_row};
+use crate::node::{Decisions, Front, TOGETHER};
 use crate::numbers::{Numbers, Reading};
 use crate::recency::{Recency, Recent};
+use crate::refine::ProbabilityMap;
 use crate::rest::Run;
 use crate::share::{EXPERTS_MAX, FixedShare};
 use crate::spec::{Layout, Spec};
@@ -66,9 +70,11 @@ pub struct SymbolModel {
     pub(crate) maps: Maps,
     pub(crate) matches: [MatchModel; 2],
     pub(crate) recency: Recency,
-    pub(crate) sets: Vec<WeightSet>,
+    pub(crate) inputs: Inputs,
+    pub(crate) mixer: Mixer,
+    /// The set of weights that is the counts' own mixture, if there is a network beside them.
+    pub(crate) alone: Option<usize>,
     pub(crate) levels: Levels,
-    pub(crate) counts_set: WeightSet,
     pub(crate) finals: [FinalMixer; 3],
     pub(crate) refine: [ProbabilityMap; 2],
     pub(crate) share: FixedShare,
@@ -91,8 +97,9 @@ pub struct SymbolModel {
 pub(crate) struct Work {
     pub(crate) front: Front,
     pub(crate) lines: [u32; LANES],
-    pub(crate) keys: [u32; LANES],
-    pub(crate) decision: Decision,
+    /// The keys of the first nibbles.
+    pub(crate) keys: [[u32; LANES]; 2],
+    pub(crate) decisions: Decisions<TOGETHER>,
 }
 
 impl SymbolModel {
@@ -106,12 +113,24 @@ impl SymbolModel {
         let network = Network::new(&spec, 0);
         let has_net = network.is_some();
         let has_numbers = spec.numbers > 0;
-        let row = initial_row(lanes, spec.recency, has_net, has_numbers);
-        let text = spec.code == Code::Byte && spec.sides == 0;
-        let optional =
-            [(has_net, 2048), (text, 256), (text, 256), (text, 256), (spec.sides > 0, 256), (has_numbers, 256)];
-        let sizes = [256, 256, 256, 256, 2048].into_iter().chain(optional.into_iter().filter(|o| o.0).map(|o| o.1));
-        let sets: Vec<WeightSet> = sizes.map(|n| WeightSet::new(n.min(spec.mixer_rows), row)).collect();
+        let inputs = Inputs::new(lanes, counted, spec.chain, has_net, spec.recency, has_numbers);
+        let text = spec.is_text();
+        let optional = [
+            (!text, 2048),
+            (has_net, 2048),
+            (text, 256),
+            (text, 256),
+            (text, 256),
+            (spec.sides > 0, 256),
+            (has_numbers, 256),
+        ];
+        let sizes = [256; 4].into_iter().chain(optional.into_iter().filter(|o| o.0).map(|o| o.1));
+        let sizes: Vec<usize> = sizes.map(|n| n.min(spec.mixer_rows)).collect();
+        let sets = sizes.len();
+        let alone = has_net.then_some(sets);
+        let rows = [inputs.initial_row(false), inputs.initial_row(true)];
+        let own = alone.map(|_| (256.min(spec.mixer_rows), 1));
+        let mixer = Mixer::new(sizes.into_iter().map(|n| (n, 0)).chain(own), inputs.groups, &rows);
         const ORDERS: [&str; 8] =
             ["order-0", "order-1", "order-2", "order-3", "order-4", "order-5", "order-6", "order-7"];
         let mut names: Vec<&'static str> = (0..orders)
@@ -146,10 +165,11 @@ impl SymbolModel {
                 MatchModel::new(which, minimum, spec.match_entries)
             }),
             recency: Recency::default(),
-            finals: std::array::from_fn(|_| FinalMixer::new(sets.len())),
-            sets,
+            finals: std::array::from_fn(|_| FinalMixer::new(sets)),
+            inputs,
+            mixer,
+            alone,
             levels: Levels::default(),
-            counts_set: WeightSet::new(256.min(spec.mixer_rows), initial_row(lanes, spec.recency, false, false)),
             refine: [ProbabilityMap::new(256), ProbabilityMap::new(spec.map_rows)],
             share: FixedShare::new(names.len()),
             network,
@@ -364,8 +384,11 @@ impl SymbolModel {
         let side = given.side;
         let mut work = self.work.take().unwrap_or_default();
         work.front = self.front(key, given, std::mem::take(&mut work.front.reading));
-        self.prefetch(&work.front, &self.spec.code.path(symbol));
+        let path = self.spec.code.path(symbol);
+        self.approach(&work.front, &path, &mut work.keys);
+        let ahead = self.matches.each_ref().map(|m| m.ahead(key, symbol));
         self.settle(key);
+        self.prefetch_counts(&path, &work.keys);
         if self.network.as_ref().is_some_and(|n| n.core.planned() == 0) {
             // where a model may rest, who knows which symbols it will sleep over
             let awake = if self.spec.rest < u64::MAX { &symbols[..1] } else { symbols };
@@ -397,7 +420,7 @@ impl SymbolModel {
         key.last = at;
         for (i, m) in self.matches.iter_mut().enumerate() {
             let failed = work.front.expected[i].length == 0;
-            m.follow(key, &self.past, failed, symbol, at);
+            m.follow(key, &self.past, failed, symbol, at, ahead[i]);
         }
         self.symbols += 1;
         self.work = Some(work);
@@ -428,9 +451,8 @@ impl Persist for SymbolModel {
         self.maps.persist(s)?;
         self.matches.iter_mut().try_for_each(|m| m.persist(s))?;
         self.recency.persist(s)?;
-        self.sets.iter_mut().try_for_each(|m| m.persist(s))?;
+        self.mixer.persist(s)?;
         self.levels.persist(s)?;
-        self.counts_set.persist(s)?;
         self.finals.iter_mut().try_for_each(|m| m.persist(s))?;
         self.refine.iter_mut().try_for_each(|m| m.persist(s))?;
         self.share.persist(s)?;

@@ -2,6 +2,7 @@
 //! the code tree.
 
 use crate::code::Code;
+use crate::node::TOGETHER;
 use crate::spec::Spec;
 use surmise_lanes::{kernels, sigmoid};
 use surmise_network::{Rates, Recurrence, Sequence, Shape, TreeHead};
@@ -48,16 +49,18 @@ pub(crate) fn learn_alone[FMA](n: &mut Network, key: &mut Sequence, ids: &[u32],
     let (mut prefix, mut likelihood) = (0, 1f64);
     for depth in 0..path.len as usize {
         let nibble = u32::from(path.nibbles[depth]);
-        let mut node = 1;
-        for shift in (0..4u32).rev() {
-            let number = code.node(depth, prefix, node);
-            let bit = nibble >> shift & 1;
-            let p = sigmoid::<FMA>(n.head.logit(number, n.core.features()).clamp(-LOGIT_MAX, LOGIT_MAX));
+        let nodes: [u32; TOGETHER] =
+            std::array::from_fn(|j| code.node(depth, prefix, (nibble | 16) >> (TOGETHER - j)));
+        let logits = n.head.logits::<FMA, TOGETHER>(&nodes, n.core.features());
+        let mut errors = [0f32; TOGETHER];
+        for j in 0..TOGETHER {
+            let bit = nibble >> (TOGETHER - 1 - j) & 1;
+            let p = sigmoid::<FMA>(logits[j].clamp(-LOGIT_MAX, LOGIT_MAX));
             likelihood *= f64::from(if bit == 1 { p } else { 1.0 - p });
-            let (features, gradient) = n.core.features_and_gradient();
-            n.head.learn(number, p - bit as f32, features, gradient);
-            node = node * 2 + bit;
+            errors[j] = p - bit as f32;
         }
+        let (features, gradient) = n.core.features_and_gradient();
+        n.head.learn_all::<FMA, TOGETHER>(&nodes, &errors, features, gradient);
         prefix = prefix << 4 | nibble;
     }
     n.core.finish();

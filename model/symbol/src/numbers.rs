@@ -57,8 +57,8 @@ pub struct Reading {
 pub struct Opinion {
     /// Of the layer, and of the nearest events.
     pub logits: [f32; 2],
-    /// Of the two together.
-    pub joint: f32,
+    /// The probability of a 1 by the two together.
+    pub probability: f32,
 }
 
 impl Numbers {
@@ -109,7 +109,7 @@ impl Numbers {
         let near = &r.near.list[..r.near.len];
         let near = logit::<FMA>(r.near_paths.iter().zip(near.iter().map(|n| n.1)), at, DOUBT[1]);
         let joint = madd::<FMA>(self.blend[0], layer, self.blend[1] * near).clamp(-12.0, 12.0);
-        Opinion { logits: [layer, near], joint }
+        Opinion { logits: [layer, near], probability: sigmoid::<FMA>(joint) }
     }
 
     /// Learns a bit at a node.
@@ -119,7 +119,7 @@ impl Numbers {
             let error = sigmoid::<FMA>(o.logits[0]) - bit;
             self.nodes.learn(at.number, error, &r.features, &mut self.gradient);
         }
-        let step = (bit - sigmoid::<FMA>(o.joint)) * BLEND_RATE;
+        let step = (bit - o.probability) * BLEND_RATE;
         for k in 0..2 {
             self.blend[k] = madd::<FMA>(step, o.logits[k], self.blend[k]).clamp(0.0, 2.0);
         }

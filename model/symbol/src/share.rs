@@ -5,7 +5,7 @@
 //! the mixture's cumulative loss exceeds that of the best single expert by at most ln N + Σ −ln(1 − α_t) nats, whatever
 //! comes. α_t falls like 1/t to a floor, so the bound grows like ln t, and then by α per event.
 
-use surmise_lanes::{Block, dot};
+use surmise_lanes::{Block, dot, sum};
 use surmise_state::{Persist, State, StateError};
 
 /// Most experts in a mixture.
@@ -96,8 +96,21 @@ impl Nibble {
     #[inline(always)]
     pub fn mix<const FMA: bool>(&self, p: &Block) -> f32 {
         let one: [Block; 1] = [[1.0; EXPERTS_MAX]];
-        let w = std::array::from_ref(&self.weights);
-        dot::<FMA, 1>(w, std::array::from_ref(p)) / dot::<FMA, 1>(w, &one)
+        let w = std::slice::from_ref(&self.weights);
+        dot::<FMA>(w, std::slice::from_ref(p)) / dot::<FMA>(w, &one)
+    }
+
+    /// Takes bits into the weights, one after the other; returns the probability that the mixture gave each.
+    #[inline(always)]
+    pub fn follow<const N: usize>(&mut self, p: &[Block; N], bits: &[u32; N]) -> [f32; N] {
+        let mut before = [0f32; N];
+        let mut after = [0f32; N];
+        for j in 0..N {
+            before[j] = if j == 0 { sum(&self.weights) } else { after[j - 1] };
+            self.step(&p[j], bits[j] == 1);
+            after[j] = sum(&self.weights);
+        }
+        std::array::from_fn(|j| after[j] / before[j])
     }
 
     /// Takes a bit into the weights.

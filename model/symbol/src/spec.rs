@@ -72,6 +72,8 @@ pub struct Spec {
     pub numbers: usize,
     /// Whether the recency model takes part.
     pub recency: bool,
+    /// Whether a chain over the contexts' histories takes part.
+    pub chain: bool,
     /// Lines that the table of counts may grow to (a power of two).
     pub count_lines: usize,
     /// Groups of four lines that the table of histories may grow to (a power of two).
@@ -143,7 +145,15 @@ impl Spec {
             (Context::Skip(0b10), B),
             (Context::Skip(0b100), B),
         ];
-        Spec { code: Code::Arrival, keyed, contexts, sides: 0, recency: true, ..Spec::sized(keyed, memory_mib) }
+        Spec {
+            code: Code::Arrival,
+            keyed,
+            contexts,
+            sides: 0,
+            recency: true,
+            chain: false,
+            ..Spec::sized(keyed, memory_mib)
+        }
     }
 
     /// The recipe for one category among the fields of a record: fewer orders of its own, more of the other fields.
@@ -178,6 +188,11 @@ impl Spec {
         Spec { code, keyed, contexts, sides, clocks, recency, ..Spec::sized(keyed, memory_mib) }
     }
 
+    /// Whether the symbols are bytes of a stream of their own.
+    pub(crate) fn is_text(&self) -> bool {
+        self.code == Code::Byte && self.sides == 0
+    }
+
     /// Shares of a ceiling in MiB. What is fixed weighs more when it is small, so the tables take less of it then.
     fn sized(keyed: bool, memory_mib: u32) -> Spec {
         let m = (memory_mib.max(1) as usize) << 20;
@@ -193,6 +208,7 @@ impl Spec {
             numbers_bytes: m / 8,
             rest: u64::MAX,
             recency: false,
+            chain: true,
             count_lines: floor(m / 8 / 64).max(256),
             history_rows: floor(m / if small { 4 } else { 2 } / 64).max(64),
             match_entries: floor(m / 64 / 4).clamp(1 << 9, 1 << 18),

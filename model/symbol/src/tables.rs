@@ -6,6 +6,7 @@
 //! least used of four lines gives way.
 
 use crate::bits::BitHistory;
+use crate::pages::filled;
 use surmise_lanes::prefetch;
 use surmise_state::{Persist, State, StateError};
 
@@ -32,14 +33,23 @@ const EMPTY: CountLine = {
 #[derive(Clone)]
 pub struct CountTable {
     lines: Vec<CountLine>,
+    /// Sixteen bits of every line's hash, those of four ways together; 0 where a line is empty. They are small enough to
+    /// stay in a near cache, and tell which of the four lines is worth fetching.
+    tags: Vec<[u16; WAYS as usize]>,
     used: usize,
     max: usize,
+}
+
+#[inline(always)]
+fn tag(h: u32) -> u16 {
+    (h >> 16) as u16 | 1
 }
 
 impl CountTable {
     /// A table that may grow to `max` lines (a power of two, at least 256).
     pub fn new(max: usize) -> Self {
-        CountTable { lines: vec![EMPTY; 256.min(max)], used: 0, max }
+        let n = 256.min(max);
+        CountTable { lines: filled(n, EMPTY), tags: vec![[0; 4]; n.div_ceil(4)], used: 0, max }
     }
 
     #[inline(always)]
@@ -47,20 +57,40 @@ impl CountTable {
         h >> 3 & (self.lines.len() as u32 - 1)
     }
 
-    /// Asks the processor for the line of a context ahead of its use.
+    /// The ways of a hash whose tag agrees, as a mask by their place among the four.
+    #[inline(always)]
+    fn agree(&self, base: u32, h: u32) -> u32 {
+        let tags = &self.tags[(base / WAYS) as usize];
+        let t = tag(h);
+        (0..4).fold(0, |m, k| m | u32::from(tags[k] == t) << k)
+    }
+
+    /// Asks the processor for what tells where a context's line is.
+    #[inline(always)]
+    pub fn prefetch_tags(&self, h: u32) {
+        prefetch(&self.tags[(self.base(h) / WAYS) as usize]);
+    }
+
+    /// Asks the processor for the line of a context ahead of its use, or for the one that it would likely get.
     #[inline(always)]
     pub fn prefetch(&self, h: u32) {
-        prefetch(&self.lines[self.base(h) as usize]);
+        let b = self.base(h);
+        let m = self.agree(b, h);
+        let i = if m != 0 { b & !(WAYS - 1) | m.trailing_zeros() } else { b };
+        prefetch(&self.lines[i as usize]);
     }
 
     /// The line of a context, if there is one. `h` is not 0.
     #[inline(always)]
     pub fn find(&self, h: u32) -> u32 {
         let b = self.base(h);
-        for k in 0..WAYS {
-            if self.lines[(b ^ k) as usize].0[0] == h {
-                return b ^ k;
+        let mut m = self.agree(b, h);
+        while m != 0 {
+            let i = b & !(WAYS - 1) | m.trailing_zeros();
+            if self.lines[i as usize].0[0] == h {
+                return i;
             }
+            m &= m - 1;
         }
         UNSEEN
     }
@@ -74,16 +104,30 @@ impl CountTable {
     /// Doubles the table.
     pub fn grow(&mut self) {
         let old = std::mem::take(&mut self.lines);
-        self.lines = vec![EMPTY; old.len() * 2];
+        self.lines = filled(old.len() * 2, EMPTY);
+        self.tags = vec![[0; 4]; self.lines.len().div_ceil(4)];
         self.used = 0;
         for l in old.iter().filter(|l| l.0[0] != 0) {
             let b = self.base(l.0[0]);
-            let free = (0..WAYS).map(|k| b ^ k).find(|i| self.lines[*i as usize].0[0] == 0);
+            let free = self.free(b);
             if free.is_some() {
                 self.used += 1;
             }
-            self.lines[free.unwrap_or(b ^ (WAYS - 1)) as usize] = *l;
+            self.put(free.unwrap_or(b ^ (WAYS - 1)), *l);
         }
+    }
+
+    /// The first empty way.
+    #[inline(always)]
+    fn free(&self, base: u32) -> Option<u32> {
+        let tags = &self.tags[(base / WAYS) as usize];
+        (0..WAYS).map(|k| base ^ k).find(|i| tags[(i % WAYS) as usize] == 0)
+    }
+
+    #[inline(always)]
+    fn put(&mut self, i: u32, line: CountLine) {
+        self.tags[(i / WAYS) as usize][(i % WAYS) as usize] = tag(line.0[0]);
+        self.lines[i as usize] = line;
     }
 
     /// The line of a context, made if need be in place of the least used of its four.
@@ -96,23 +140,20 @@ impl CountTable {
     #[inline(never)]
     fn replace(&mut self, h: u32) -> u32 {
         let b = self.base(h);
-        let mut best = b;
-        let mut least = u32::MAX;
-        for k in 0..WAYS {
-            let l = &self.lines[(b ^ k) as usize].0;
-            if l[0] == 0 {
-                best = b ^ k;
+        let i = match self.free(b) {
+            Some(i) => {
                 self.used += 1;
-                break;
+                i
             }
-            let n = l[1] >> 16 & 255;
-            if n < least {
-                (least, best) = (n, b ^ k);
+            None => {
+                let uses = |i: &u32| self.lines[*i as usize].0[1] >> 16 & 255;
+                (0..WAYS).map(|k| b ^ k).min_by_key(uses).expect("there are four ways")
             }
-        }
-        self.lines[best as usize] = EMPTY;
-        self.lines[best as usize].0[0] = h;
-        best
+        };
+        let mut line = EMPTY;
+        line.0[0] = h;
+        self.put(i, line);
+        i
     }
 
     /// A line's slots; slot 0 is the hash.
@@ -136,9 +177,16 @@ impl Persist for CountTable {
             if !n.is_power_of_two() || n > self.max {
                 return Err(StateError::Invalid("count lines"));
             }
-            self.lines = vec![EMPTY; n];
+            self.lines = filled(n, EMPTY);
+            self.tags = vec![[0; 4]; n.div_ceil(4)];
         }
-        self.lines.iter_mut().try_for_each(|l| s.u32s_fixed("count line", &mut l.0))
+        self.lines.iter_mut().try_for_each(|l| s.u32s_fixed("count line", &mut l.0))?;
+        if s.is_reading() {
+            for (i, l) in self.lines.iter().enumerate().filter(|(_, l)| l.0[0] != 0) {
+                self.tags[i / 4][i % 4] = tag(l.0[0]);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -163,7 +211,7 @@ impl HistoryTable {
     pub fn new(max: usize) -> Self {
         let n = 64.min(max);
         HistoryTable {
-            rows: vec![HistoryLines::default(); n],
+            rows: filled(n, HistoryLines::default()),
             hashes: vec![0; if n < max { n * 4 } else { 0 }],
             used: 0,
             max,
@@ -238,7 +286,7 @@ impl HistoryTable {
     #[inline(never)]
     fn grow(&mut self) {
         let n = self.rows.len() * 2;
-        let rows = std::mem::replace(&mut self.rows, vec![HistoryLines::default(); n]);
+        let rows = std::mem::replace(&mut self.rows, filled(n, HistoryLines::default()));
         let hashes = std::mem::replace(&mut self.hashes, vec![0; n * 4]);
         self.used = 0;
         for (i, h) in hashes.into_iter().enumerate() {
@@ -275,7 +323,7 @@ impl Persist for HistoryTable {
             if !n.is_power_of_two() || n > self.max {
                 return Err(StateError::Invalid("history lines"));
             }
-            self.rows = vec![HistoryLines::default(); n];
+            self.rows = filled(n, HistoryLines::default());
             self.hashes = vec![0; if n < self.max { n * 4 } else { 0 }];
         }
         self.rows.iter_mut().flat_map(|r| &mut r.0).try_for_each(|l| s.u8s_fixed("history line", l))?;
