@@ -1,7 +1,7 @@
 //! A head of binary decisions.
 
 use crate::{aligned::Aligned, kernels, tensor::tensor};
-use surmise_state::{Persist, State, StateError};
+use surmise_state::{Persist, State, StateError, freeze};
 
 /// How much larger a unit's first steps are.
 const HASTE: f32 = 4.0;
@@ -94,7 +94,7 @@ impl TreeHead {
         let rate = (1.0 / (c + 1.0)).max(0.001);
         let lr = self.lr * (1.0 + (HASTE - 1.0) / (1.0 + 0.02 * c));
         let at = i * self.width..(i + 1) * self.width;
-        kernels::unit_learn(error, lr, rate, y, &mut self.w[at.clone()], &mut self.v[at], dy);
+        kernels::unit_learn(error, lr, rate, y, self.w.part_mut(at.clone()), self.v.part_mut(at), dy);
         n.bias_v += rate * (error * error - n.bias_v);
         n.bias -= lr * error / (n.bias_v + 1e-7).sqrt();
     }
@@ -108,6 +108,8 @@ impl TreeHead {
     }
 }
 
+freeze!(TreeHead { large: w, v; small: width, nodes_max, lr, nodes });
+
 impl Persist for TreeHead {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         let n = s.begin("tree", self.nodes.len(), 8 * self.width)?;
@@ -117,8 +119,9 @@ impl Persist for TreeHead {
         self.nodes.resize(n, Node::default());
         self.w.resize(n * self.width);
         self.v.resize(n * self.width);
-        tensor(s, "tree.w", &[n, self.width], &mut self.w)?;
-        tensor(s, "tree.v", &[n, self.width], &mut self.v)?;
+        let (w, v) = (self.w.walk(s), self.v.walk(s));
+        tensor(s, "tree.w", &[n, self.width], w)?;
+        tensor(s, "tree.v", &[n, self.width], v)?;
         for node in &mut self.nodes {
             s.f32("tree.bias", &mut node.bias)?;
             s.f32("tree.bias_v", &mut node.bias_v)?;

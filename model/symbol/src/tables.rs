@@ -7,7 +7,7 @@
 
 use crate::bits::BitHistory;
 use surmise_lanes::prefetch;
-use surmise_state::{Persist, State, StateError};
+use surmise_state::{Persist, State, StateError, Twin, freeze};
 
 /// No line: the context was never seen.
 pub const UNSEEN: u32 = u32::MAX;
@@ -31,7 +31,7 @@ const EMPTY: CountLine = {
 /// See the module.
 #[derive(Clone)]
 pub struct CountTable {
-    lines: Vec<CountLine>,
+    lines: Twin<CountLine>,
     used: usize,
     max: usize,
 }
@@ -39,7 +39,7 @@ pub struct CountTable {
 impl CountTable {
     /// A table that may grow to `max` lines (a power of two, at least 256).
     pub fn new(max: usize) -> Self {
-        CountTable { lines: vec![EMPTY; 256.min(max)], used: 0, max }
+        CountTable { lines: Twin::new(vec![EMPTY; 256.min(max)]), used: 0, max }
     }
 
     #[inline(always)]
@@ -73,8 +73,7 @@ impl CountTable {
 
     /// Doubles the table.
     pub fn grow(&mut self) {
-        let old = std::mem::take(&mut self.lines);
-        self.lines = vec![EMPTY; old.len() * 2];
+        let old = self.lines.replace(vec![EMPTY; self.lines.len() * 2]);
         self.used = 0;
         for l in old.iter().filter(|l| l.0[0] != 0) {
             let b = self.base(l.0[0]);
@@ -128,6 +127,8 @@ impl CountTable {
     }
 }
 
+freeze!(CountTable { large: lines; small: used, max });
+
 impl Persist for CountTable {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.len("count lines used", &mut self.used)?;
@@ -136,9 +137,9 @@ impl Persist for CountTable {
             if !n.is_power_of_two() || n > self.max {
                 return Err(StateError::Invalid("count lines"));
             }
-            self.lines = vec![EMPTY; n];
+            self.lines.replace(vec![EMPTY; n]);
         }
-        self.lines.iter_mut().try_for_each(|l| s.u32s_fixed("count line", &mut l.0))
+        self.lines.walk(s).iter_mut().try_for_each(|l| s.u32s_fixed("count line", &mut l.0))
     }
 }
 
@@ -150,10 +151,10 @@ struct HistoryLines([[u8; 16]; 4]);
 /// See the module.
 #[derive(Clone)]
 pub struct HistoryTable {
-    rows: Vec<HistoryLines>,
+    rows: Twin<HistoryLines>,
     /// The full hash of every line, as eight bits of check do not tell where in a larger table a line belongs. Written
     /// only when a line is made, read only when the table grows, and dropped when it has its final size.
-    hashes: Vec<u32>,
+    hashes: Twin<u32>,
     used: usize,
     max: usize,
 }
@@ -163,8 +164,8 @@ impl HistoryTable {
     pub fn new(max: usize) -> Self {
         let n = 64.min(max);
         HistoryTable {
-            rows: vec![HistoryLines::default(); n],
-            hashes: vec![0; if n < max { n * 4 } else { 0 }],
+            rows: Twin::new(vec![HistoryLines::default(); n]),
+            hashes: Twin::new(vec![0; if n < max { n * 4 } else { 0 }]),
             used: 0,
             max,
         }
@@ -238,8 +239,8 @@ impl HistoryTable {
     #[inline(never)]
     fn grow(&mut self) {
         let n = self.rows.len() * 2;
-        let rows = std::mem::replace(&mut self.rows, vec![HistoryLines::default(); n]);
-        let hashes = std::mem::replace(&mut self.hashes, vec![0; n * 4]);
+        let rows = self.rows.replace(vec![HistoryLines::default(); n]);
+        let hashes = self.hashes.replace(vec![0; n * 4]);
         self.used = 0;
         for (i, h) in hashes.into_iter().enumerate() {
             let line = rows[i / 4].0[i % 4];
@@ -250,7 +251,7 @@ impl HistoryTable {
             }
         }
         if n == self.max {
-            self.hashes = Vec::new();
+            self.hashes.replace(Vec::new());
         }
     }
 
@@ -267,6 +268,8 @@ impl HistoryTable {
     }
 }
 
+freeze!(HistoryTable { large: rows, hashes; small: used, max });
+
 impl Persist for HistoryTable {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.len("history lines used", &mut self.used)?;
@@ -275,11 +278,11 @@ impl Persist for HistoryTable {
             if !n.is_power_of_two() || n > self.max {
                 return Err(StateError::Invalid("history lines"));
             }
-            self.rows = vec![HistoryLines::default(); n];
-            self.hashes = vec![0; if n < self.max { n * 4 } else { 0 }];
+            self.rows.replace(vec![HistoryLines::default(); n]);
+            self.hashes.replace(vec![0; if n < self.max { n * 4 } else { 0 }]);
         }
-        self.rows.iter_mut().flat_map(|r| &mut r.0).try_for_each(|l| s.u8s_fixed("history line", l))?;
-        s.u32s_fixed("history hashes", &mut self.hashes)
+        self.rows.walk(s).iter_mut().flat_map(|r| &mut r.0).try_for_each(|l| s.u8s_fixed("history line", l))?;
+        s.u32s_fixed("history hashes", self.hashes.walk(s))
     }
 }
 
