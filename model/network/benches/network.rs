@@ -48,6 +48,31 @@ fn steps(c: &mut Criterion) {
     g.finish();
 }
 
+/// A chunk whose inputs are known when it begins, of one sequence and of sixty-four: its steps are one product.
+fn planned(c: &mut Criterion) {
+    let mut g = c.benchmark_group("planned");
+    for keys in [1usize, 64] {
+        let shape = Shape { layers: 2, hidden: 64, tables: 1, dense: 0, chunk: 16 * keys };
+        let mut net = Recurrence::new(shape, Rates::default(), 256, 1, Engine::Fused);
+        let mut all = vec![Sequence::new(&shape); keys];
+        let mut x = 1;
+        g.throughput(Throughput::Elements(shape.chunk as u64));
+        g.bench_function(BenchmarkId::new("chunk of keys", keys), |b| {
+            b.iter(|| {
+                for i in 0..shape.chunk {
+                    net.plan(&mut all[i % keys], &[next(&mut x)], &[]);
+                }
+                for i in 0..shape.chunk {
+                    net.advance(&mut all[i % keys]);
+                    net.gradient()[i % 128] = 0.3;
+                    net.finish();
+                }
+            })
+        });
+    }
+    g.finish();
+}
+
 /// What a question costs: one step ahead, and a copy of everything for readers.
 fn questions(c: &mut Criterion) {
     let mut g = c.benchmark_group("questions");
@@ -63,5 +88,5 @@ fn questions(c: &mut Criterion) {
     g.finish();
 }
 
-criterion_group!(benches, steps, questions);
+criterion_group!(benches, steps, planned, questions);
 criterion_main!(benches);
