@@ -24,6 +24,8 @@ pub const PREDICT: &str = "surmise_predict_duration_seconds";
 pub const LEARN: &str = "surmise_learn_duration_seconds";
 /// How long making a commit durable takes.
 pub const COMMIT: &str = "surmise_commit_duration_seconds";
+/// How long a stream waits at once while a copy of its state is made.
+pub const COPY: &str = "surmise_copy_pause_seconds";
 /// Loss of the mixture.
 pub const LOSS: &str = "surmise_loss_nats_total";
 /// Loss that each expert would have had.
@@ -62,6 +64,8 @@ pub const RECOVERED: &str = "surmise_recovery_events";
 pub const BUILD: &str = "surmise_build_info";
 
 const SECONDS: &[f64] = &[1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0];
+/// See [`COPY`].
+const PAUSES: &[f64] = &[1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1];
 const NATS: &[f64] = &[0.01, 0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 
 /// The recorder of this process; made by whoever asks first.
@@ -73,6 +77,7 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
 fn install() -> Option<PrometheusHandle> {
     let builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)
+        .and_then(|b| b.set_buckets_for_metric(Matcher::Full(COPY.into()), PAUSES))
         .and_then(|b| b.set_buckets_for_metric(Matcher::Full(SURPRISE.into()), NATS));
     let recorder = match builder {
         Ok(b) => b.build_recorder(),
@@ -110,6 +115,7 @@ fn describe() {
     describe_histogram!(PREDICT, Unit::Seconds, "How long answering a prediction or forecast takes");
     describe_histogram!(LEARN, Unit::Seconds, "How long learning an event takes");
     describe_histogram!(COMMIT, Unit::Seconds, "How long making a commit durable takes");
+    describe_histogram!(COPY, Unit::Seconds, "How long a stream waits at once while a copy of its state is made");
     describe_counter!(LOSS, "Loss of the predictions in nats");
     describe_counter!(BASELINE_LOSS, "Loss in nats that each expert alone would have had, by group of streams");
     describe_counter!(DRIFT, Unit::Count, "Lasting changes of streams, by what changed: loss or level");
