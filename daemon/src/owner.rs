@@ -4,6 +4,7 @@
 //! groups begin, and not on time.
 
 mod answer;
+mod copies;
 mod live;
 
 use crate::checkpointer::{Job, Jobs};
@@ -17,6 +18,7 @@ use crate::stream::StreamState;
 use crate::telemetry;
 use crate::ticket::{Fate, Pending};
 pub use answer::StatusAnswer;
+use copies::{Purpose, Step, Wanted};
 use crossbeam_channel::{Receiver, Sender};
 use live::Live;
 use rustc_hash::FxHashMap;
@@ -32,6 +34,12 @@ use tokio::sync::oneshot;
 const HANDOFF: Duration = Duration::from_millis(2);
 /// How often regular checkpoints are considered.
 const CHECKPOINT_LOOK: Duration = Duration::from_millis(100);
+/// So much of a state is copied without a look at the clock.
+const SLICE_BYTES: usize = 128 << 10;
+/// Between batches, copying takes this part of the time, and no more than this at once.
+const COPY_PART: u32 = 4;
+/// See [`COPY_PART`].
+const COPY_AT_ONCE: Duration = Duration::from_millis(1);
 /// How long nobody may ask before snapshots are no longer published.
 const READERS_GONE_MS: u64 = 30_000;
 
@@ -87,10 +95,13 @@ pub struct Owner {
     watched: Vec<Arc<str>>,
     /// Streams that changed since their checkpoint.
     dirty: Vec<Arc<str>>,
+    /// Streams with copies that are wanted or in the making.
+    copying: Vec<Arc<str>>,
     pending: Vec<Pending>,
     entries: Vec<StreamEntry>,
     last_handoff: Instant,
     last_look: Instant,
+    last_copy: Instant,
 }
 
 impl Owner {
@@ -104,10 +115,12 @@ impl Owner {
             touched: Vec::new(),
             watched: Vec::new(),
             dirty: Vec::new(),
+            copying: Vec::new(),
             pending: Vec::new(),
             entries: Vec::new(),
             last_handoff: now,
             last_look: now,
+            last_copy: now,
         }
     }
 
@@ -160,12 +173,19 @@ impl Owner {
                 }
             }
             self.checkpoint_due();
+            self.copy_on();
         }
     }
 
     /// Waits for something to do; false if it is time to leave.
     fn wait(&mut self) -> bool {
-        let idle = if self.behind() { Duration::from_millis(5) } else { CHECKPOINT_LOOK };
+        let idle = if !self.copying.is_empty() {
+            Duration::ZERO
+        } else if self.behind() {
+            Duration::from_millis(5)
+        } else {
+            CHECKPOINT_LOOK
+        };
         crossbeam_channel::select! {
             recv(self.setup.control) -> question => match question {
                 Ok(Control::Leave) | Err(_) => return false,
@@ -263,7 +283,7 @@ impl Owner {
     /// Publishes snapshots that readers ask for.
     fn publish(&mut self, idle: bool) {
         let now = millis_since(self.setup.started);
-        let streams = &mut self.streams;
+        let (streams, copying) = (&mut self.streams, &mut self.copying);
         self.watched.retain(|name| {
             let Some(live) = streams.get_mut(name) else { return false };
             let asked = live.shared().asked_ms.load(Ordering::Relaxed);
@@ -271,7 +291,10 @@ impl Owner {
                 live.unpublish();
                 return false;
             }
-            live.publish_due(idle);
+            if live.publish_due(idle) {
+                live.copies.want_snapshot(None);
+                want(copying, name);
+            }
             true
         });
     }
@@ -290,23 +313,65 @@ impl Owner {
             if self.setup.jobs.is_busy() {
                 return;
             }
-            self.checkpoint(&name, None, false, false);
+            self.checkpoint(&name, Wanted { reply: None, hash: false });
         }
     }
 
-    /// Hands a copy of a stream to the checkpointer, or the stream itself if it goes on no more.
-    fn checkpoint(
-        &mut self,
-        name: &Arc<str>,
-        reply: Option<oneshot::Sender<Result<CheckpointMeta, String>>>,
-        hash: bool,
-        last: bool,
-    ) {
-        self.hand_off(); // a checkpoint lies between two groups
-        let Some(live) = self.streams.get_mut(name) else { return };
-        let Some(frozen) = live.freeze(now_us(), hash, last) else { return };
-        self.dirty.retain(|n| n != name);
-        self.setup.jobs.send(Job { shared: live.shared().clone(), frozen, reply });
+    /// Has a checkpoint of a stream made.
+    fn checkpoint(&mut self, name: &Arc<str>, wanted: Wanted) {
+        if let Some(live) = self.streams.get_mut(name) {
+            live.copies.want_checkpoint(wanted);
+            self.copy_or_wait(name);
+        }
+    }
+
+    /// Begins what is wanted of a stream, which is all of it if its state is small.
+    fn copy_or_wait(&mut self, name: &Arc<str>) {
+        if self.copy(name) {
+            want(&mut self.copying, name);
+        }
+    }
+
+    /// Goes on with copies: for a part of the time, one stream after the other.
+    fn copy_on(&mut self) {
+        let start = Instant::now();
+        let most = (start.duration_since(self.last_copy) / COPY_PART).min(COPY_AT_ONCE);
+        while let Some(name) = self.copying.first().cloned() {
+            if !self.copy(&name) {
+                self.copying.retain(|n| *n != name);
+            }
+            if start.elapsed() >= most {
+                break;
+            }
+        }
+        self.last_copy = Instant::now();
+    }
+
+    /// Copies a slice of a stream; true if there is more to do.
+    fn copy(&mut self, name: &Arc<str>) -> bool {
+        let Some(live) = self.streams.get_mut(name) else { return false };
+        let mut step = live.copy(SLICE_BYTES);
+        if matches!(step, Step::Prepared) {
+            self.hand_off(); // a checkpoint lies between two groups
+            let Some(live) = self.streams.get_mut(name) else { return false };
+            let dirty = live.since_checkpoint() > 0;
+            live.moment(now_us());
+            if dirty && live.since_checkpoint() == 0 {
+                self.dirty.retain(|n| n != name);
+            }
+            step = live.copy(SLICE_BYTES);
+        }
+        let Some(live) = self.streams.get_mut(name) else { return false };
+        if let Step::Complete(learner, purpose) = step {
+            match purpose {
+                Purpose::Checkpoint { wanted, time_us, rest } => {
+                    let frozen = live.frozen(*learner, time_us, wanted.hash, rest);
+                    self.setup.jobs.send(Job { shared: live.shared().clone(), frozen, reply: wanted.reply });
+                }
+                Purpose::Snapshot(waiting) => live.publish(*learner, waiting),
+            }
+        }
+        live.copies.is_busy()
     }
 
     /// Learns what is in the inbox, makes it durable, and writes what changed.
@@ -318,9 +383,21 @@ impl Owner {
             }
         }
         self.hand_off();
-        for name in std::mem::take(&mut self.dirty) {
-            self.checkpoint(&name, None, true, true);
+        for name in std::mem::take(&mut self.copying) {
+            while self.copy(&name) {}
         }
+        for name in std::mem::take(&mut self.dirty) {
+            let Some(live) = self.streams.get_mut(&name) else { continue };
+            let Some(frozen) = live.into_last(now_us()) else { continue };
+            self.setup.jobs.send(Job { shared: live.shared().clone(), frozen, reply: None });
+        }
+    }
+}
+
+/// Notes a stream that has copies to be made.
+fn want(copying: &mut Vec<Arc<str>>, name: &Arc<str>) {
+    if !copying.contains(name) {
+        copying.push(name.clone());
     }
 }
 

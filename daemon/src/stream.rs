@@ -54,6 +54,11 @@ pub struct Frozen {
 }
 
 impl Frozen {
+    /// A copy of a stream's learner, with what [`Outline::encode`] said of the stream at the same moment.
+    pub fn new(stream: u32, time_us: i64, with_hash: bool, learner: Learner, rest: Vec<u8>) -> Frozen {
+        Frozen { stream, time_us, with_hash, learner, rest }
+    }
+
     /// Encodes it.
     pub fn encode(mut self) -> Draft {
         Draft {
@@ -129,7 +134,8 @@ impl StreamState {
         }
     }
 
-    /// A copy of the state as it is now, to be encoded while the stream goes on.
+    /// A copy of the state as it is now.
+    #[cfg(test)]
     pub fn freeze(&self, time_us: i64, with_hash: bool) -> Frozen {
         let (stream, rest) = (self.entry.number, Outline::encode(self));
         Frozen { stream, time_us, with_hash, learner: self.learner.clone(), rest }

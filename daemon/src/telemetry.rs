@@ -24,6 +24,8 @@ pub const PREDICT: &str = "surmise_predict_duration_seconds";
 pub const LEARN: &str = "surmise_learn_duration_seconds";
 /// How long making a commit durable takes.
 pub const COMMIT: &str = "surmise_commit_duration_seconds";
+/// How long a stream waits at once while a copy of its state is made.
+pub const COPY: &str = "surmise_copy_pause_seconds";
 /// Loss of the mixture.
 pub const LOSS: &str = "surmise_loss_nats_total";
 /// Loss that each expert would have had.
@@ -110,6 +112,7 @@ fn describe() {
     describe_histogram!(PREDICT, Unit::Seconds, "How long answering a prediction or forecast takes");
     describe_histogram!(LEARN, Unit::Seconds, "How long learning an event takes");
     describe_histogram!(COMMIT, Unit::Seconds, "How long making a commit durable takes");
+    describe_histogram!(COPY, Unit::Seconds, "How long a stream waits at once while a copy of its state is made");
     describe_counter!(LOSS, "Loss of the predictions in nats");
     describe_counter!(BASELINE_LOSS, "Loss in nats that each expert alone would have had, by group of streams");
     describe_counter!(DRIFT, Unit::Count, "Lasting changes of streams, by what changed: loss or level");

@@ -1,5 +1,6 @@
 //! Answers of an owner about its streams.
 
+use super::copies::Wanted;
 use super::{Control, Owner, Written, state};
 use crate::stream::StreamState;
 use serde::Serialize;
@@ -38,11 +39,15 @@ impl Owner {
                 drop(reply.send(state(&mut self.streams, &stream).map(hash)));
             }
             Control::Publish { stream, reply } => {
-                let snapshot = self.streams.get_mut(&stream).and_then(|l| l.publish());
-                if snapshot.is_some() && !self.watched.contains(&stream) {
-                    self.watched.push(stream);
+                let Some(live) = self.streams.get_mut(&stream) else { return drop(reply.send(None)) };
+                if live.state_mut().is_none() {
+                    return drop(reply.send(None));
                 }
-                drop(reply.send(snapshot));
+                live.copies.want_snapshot(Some(reply));
+                if !self.watched.contains(&stream) {
+                    self.watched.push(stream.clone());
+                }
+                self.copy_or_wait(&stream);
             }
             Control::Checkpoint { stream, reply } => drop(reply.send(self.checkpoint_now(stream))),
             Control::Leave => {}
@@ -99,7 +104,7 @@ impl Owner {
                 written.push((name, receiver));
             } else if state(&mut self.streams, &name).is_some() {
                 let (sender, receiver) = oneshot::channel();
-                self.checkpoint(&name, Some(sender), true, false);
+                self.checkpoint(&name, Wanted { reply: Some(sender), hash: true });
                 written.push((name, receiver));
             }
         }

@@ -1,5 +1,6 @@
 //! A stream in its owner's hands: its state, the group that is being gathered, and when what is due.
 
+use super::copies::{Copies, Step, TellSnapshot};
 use crate::clock::now_us;
 use crate::directory::{Shared, Snapshot};
 use crate::inbox::{Answers, Item};
@@ -44,7 +45,11 @@ pub(super) struct Live {
     checkpointed: Instant,
     published: Instant,
     published_offset: u64,
-    clone_time: Duration,
+    /// How long copies have kept the stream since a snapshot was published, and how long that one did.
+    copy_time: Duration,
+    publish_pause: Duration,
+    /// Copies for checkpoints and readers.
+    pub(super) copies: Copies,
     nats_rest: f64,
     told: Told,
     surprises: metrics::Histogram,
@@ -168,7 +173,9 @@ impl Live {
             checkpointed: now,
             published: now,
             published_offset: 0,
-            clone_time: Duration::ZERO,
+            copy_time: Duration::ZERO,
+            publish_pause: Duration::ZERO,
+            copies: Copies::default(),
             nats_rest: 0.0,
             told: Told::default(),
             surprises: metrics::histogram!(telemetry::SURPRISE),
@@ -249,6 +256,7 @@ impl Live {
     fn fail(&mut self, why: String) {
         tracing::error!(stream = &*self.shared.name, "the stream does not learn any more: {why}");
         metrics::gauge!(telemetry::STREAMS_FAILED).increment(1.0);
+        self.copies.give_up(&why);
         let _ = self.shared.failed.set(why);
         self.state = None;
     }
@@ -435,45 +443,70 @@ impl Live {
         out.extend(self.groups.drain(..).map(|g| (self.shared.clone(), g)));
     }
 
-    /// A copy of the state for a checkpoint; the state itself if this is the end of it.
-    pub(super) fn freeze(&mut self, time_us: i64, hash: bool, last: bool) -> Option<Frozen> {
-        let frozen = match last {
-            true => self.state.take()?.into_frozen(time_us, hash),
-            false => self.state.as_ref()?.freeze(time_us, hash),
-        };
-        self.changed = 0;
-        self.dirty = false;
-        self.checkpointed = Instant::now();
-        Some(frozen)
+    /// The state itself, for its last checkpoint.
+    pub(super) fn into_last(&mut self, time_us: i64) -> Option<Frozen> {
+        Some(self.state.take()?.into_frozen(time_us, true))
+    }
+
+    /// Copies at most so many bytes more of what is wanted.
+    pub(super) fn copy(&mut self, bytes: usize) -> Step {
+        let start = Instant::now();
+        let Some(state) = &mut self.state else { return Step::Idle };
+        let step = self.copies.step(&mut state.learner, bytes);
+        self.stopped(start);
+        step
+    }
+
+    /// The moment of the copy that is prepared. What it is of must have been handed off if it is for a checkpoint.
+    pub(super) fn moment(&mut self, time_us: i64) {
+        let start = Instant::now();
+        let Some(state) = &mut self.state else { return };
+        let checkpoint = self.copies.wants_checkpoint();
+        let rest = if checkpoint { Outline::encode(state) } else { Vec::new() };
+        self.copies.moment(&mut state.learner, time_us, rest);
+        if checkpoint {
+            self.changed = 0;
+            self.dirty = false;
+            self.checkpointed = Instant::now();
+        } else {
+            self.published_offset = state.learner.offset();
+        }
+        self.stopped(start);
+    }
+
+    fn stopped(&mut self, since: Instant) {
+        let took = since.elapsed();
+        self.copy_time += took;
+        metrics::histogram!(telemetry::COPY).record(took.as_secs_f64());
+    }
+
+    /// The copy for a checkpoint.
+    pub(super) fn frozen(&self, learner: Learner, time_us: i64, hash: bool, rest: Vec<u8>) -> Frozen {
+        Frozen::new(self.entry.number, time_us, hash, learner, rest)
     }
 
     /// Whether a regular checkpoint is due.
     pub(super) fn is_due(&self, interval: Duration, events: u64) -> bool {
         let due = self.changed >= events || self.changed > 0 && self.checkpointed.elapsed() >= interval;
-        due && self.shared.checkpoints_pending.load(Ordering::Relaxed) == 0
+        due && self.shared.checkpoints_pending.load(Ordering::Relaxed) == 0 && !self.copies.is_busy()
     }
 
-    /// Publishes a snapshot now.
-    pub(super) fn publish(&mut self) -> Option<Arc<Snapshot>> {
-        self.wake();
-        let state = self.state.as_ref()?;
-        let start = Instant::now();
-        let mut learner = state.learner.clone();
+    /// Publishes a snapshot that is complete, and tells those who wait for it.
+    pub(super) fn publish(&mut self, mut learner: Learner, waiting: Vec<TellSnapshot>) {
         learner.let_lessons_go();
         let snapshot = Arc::new(Snapshot { learner });
-        self.clone_time = start.elapsed();
+        let old = self.shared.snapshot.swap(Some(snapshot.clone()));
+        self.copies.retire(old);
         self.published = Instant::now();
-        self.published_offset = snapshot.learner.offset();
-        self.shared.snapshot.store(Some(snapshot.clone()));
-        Some(snapshot)
+        self.publish_pause = std::mem::take(&mut self.copy_time);
+        waiting.into_iter().for_each(|reply| drop(reply.send(Some(snapshot.clone()))));
     }
 
-    /// Publishes a snapshot if the last one is old, so that copying takes a small part of the time.
-    pub(super) fn publish_due(&mut self, idle: bool) {
+    /// Whether the last snapshot is old enough for another one, so that copying takes a small part of the time.
+    pub(super) fn publish_due(&self, idle: bool) -> bool {
         let (least, times) = if idle { (Duration::from_millis(5), 4) } else { (Duration::from_millis(50), 20) };
-        if self.is_behind() && self.published.elapsed() >= least.max(times * self.clone_time) {
-            self.publish();
-        }
+        let old = self.published.elapsed() >= least.max(times * self.publish_pause);
+        old && self.is_behind() && !self.copies.is_busy()
     }
 
     /// Whether the last snapshot is not the latest state.
@@ -484,6 +517,7 @@ impl Live {
     /// Publishes no more.
     pub(super) fn unpublish(&mut self) {
         self.shared.snapshot.store(None);
+        self.copies.forget();
     }
 
     /// Notes that it changed; true if it had not since its checkpoint.

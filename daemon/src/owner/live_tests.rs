@@ -28,7 +28,7 @@ fn a_panic_inside_ends_one_stream_and_spoils_no_log() {
     live.take_groups(&mut groups);
     let logged = crate::store::group::decode(&groups[0].1.bytes).unwrap();
     assert_eq!((groups.len(), logged.records.len(), logged.span), (1, 1, 1), "the event that did it is not logged");
-    assert!(live.shared().failed.get().is_some() && live.freeze(1, false, false).is_none() && live.publish().is_none());
+    assert!(live.shared().failed.get().is_some() && matches!(live.copy(1), Step::Idle) && live.into_last(1).is_none());
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_stream_sleeps_until_it_is_asked_or_an_event_comes() {
     live.take_groups(&mut groups);
     let groups: Vec<Group> = groups.into_iter().map(|(_, g)| g).collect();
     store.log.commit(std::slice::from_ref(&entry), &groups, &[]).unwrap();
-    store.checkpoints.write(&[live.freeze(1, true, false).unwrap().encode()]).unwrap();
+    store.checkpoints.write(&[live.state.as_ref().unwrap().freeze(1, true).encode()]).unwrap();
 
     let recover = || Live::recover(&store, entry.clone(), &Arc::new(Shared::new(&entry)), 9, None);
     let (mut asked, mut sent) = (recover(), recover());
@@ -69,7 +69,7 @@ fn a_stream_sleeps_until_it_is_asked_or_an_event_comes() {
         );
     }
     let hash = |l: &mut Live| l.state_mut().unwrap().learner.state_hash();
-    assert_eq!(asked.publish().unwrap().learner.offset(), 3);
+    assert_eq!(asked.state_mut().unwrap().learner.offset(), 3);
     assert_eq!(hash(&mut asked), hash(&mut live));
     for l in [&mut live, &mut sent] {
         assert_eq!(learn(l, &[item(2.0)]), 1);

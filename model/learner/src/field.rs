@@ -7,7 +7,7 @@ use crate::vocabulary::Vocabulary;
 use crate::{Options, Part, Preset};
 use std::sync::Arc;
 use surmise_event::{Kind, Schema};
-use surmise_state::{Persist, State, StateError};
+use surmise_state::{Freeze, Persist, State, StateError, freeze};
 use surmise_symbol::{Code, Given, NUMBERS_MAX, NetworkSpec, Spec, SymbolModel, mix};
 
 /// Other fields that a symbol model is told of, at most.
@@ -35,6 +35,22 @@ pub enum Model {
     Gap(Box<SymbolModel>),
     /// A column of the number model.
     Number(usize),
+}
+
+impl Model {
+    fn symbol_model(&self) -> Option<&SymbolModel> {
+        match self {
+            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) => Some(m),
+            Model::Number(_) => None,
+        }
+    }
+
+    fn symbol_model_mut(&mut self) -> Option<&mut SymbolModel> {
+        match self {
+            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) => Some(m),
+            Model::Number(_) => None,
+        }
+    }
 }
 
 /// The latest value of every field, as the others see it.
@@ -131,10 +147,7 @@ impl FieldModel {
 
     /// The symbol model, unless the field is a number.
     pub fn symbols(&self) -> Option<&SymbolModel> {
-        match &self.model {
-            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) => Some(m),
-            Model::Number(_) => None,
-        }
+        self.model.symbol_model()
     }
 
     /// The same, to change it.
@@ -233,6 +246,52 @@ fn network(options: &Options, preset: Preset, spec: &Spec) -> Option<NetworkSpec
 /// The hash under which other fields see a symbol.
 pub fn seen(symbol: u32) -> u32 {
     mix(symbol.wrapping_add(1), 0x5EE7)
+}
+
+freeze!(FieldModel { large: model; small: name, among, sides, numbers });
+
+impl Freeze for Model {
+    fn hollow(&self) -> Self {
+        match self {
+            Model::Category(m, v) => Model::Category(m.hollow(), v.clone()),
+            Model::Bytes(m) => Model::Bytes(m.hollow()),
+            Model::Gap(m) => Model::Gap(m.hollow()),
+            Model::Number(column) => Model::Number(*column),
+        }
+    }
+
+    fn prepare(&self, copy: &mut Self, room: &mut usize) -> bool {
+        if let Some(m) = self.symbol_model() {
+            if copy.symbol_model().is_none() {
+                *copy = self.hollow();
+            }
+            return copy.symbol_model_mut().is_none_or(|copy| m.prepare(copy, room));
+        }
+        true
+    }
+
+    fn freeze(&mut self, copy: &mut Self) {
+        if std::mem::discriminant(self) != std::mem::discriminant(copy) {
+            *copy = self.hollow();
+        }
+        match (self, copy) {
+            (Model::Category(m, v), Model::Category(copy, copied)) => {
+                copied.clone_from(v);
+                m.freeze(copy);
+            }
+            (Model::Bytes(m), Model::Bytes(copy)) | (Model::Gap(m), Model::Gap(copy)) => m.freeze(copy),
+            (Model::Number(column), copy) => *copy = Model::Number(*column),
+            _ => unreachable!("the copy was made to be of the same kind"),
+        }
+    }
+
+    fn carry(&mut self, room: &mut usize) -> bool {
+        self.symbol_model_mut().is_none_or(|m| m.carry(room))
+    }
+
+    fn settle(&mut self) {
+        self.symbol_model_mut().into_iter().for_each(|m| m.settle());
+    }
 }
 
 impl Persist for FieldModel {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use surmise_event::{Code, Event, FieldOutcome, Kind, Limits, Outcome, Record, Refusal, Schema, Value};
 use surmise_network::{Taught, Teacher};
 use surmise_number::{Context, NumberKey, NumberModel};
+use surmise_state::freeze;
 use surmise_symbol::{SymbolKey, SymbolModel};
 
 /// Why a learner could not be made or read.
@@ -28,6 +29,12 @@ pub enum LearnerError {
     #[error("checkpoint {0}")]
     Incompatible(String),
 }
+
+freeze!(Learner {
+    large: fields;
+    small: schema, options, columns, numbers, ending, keys, anomaly, offset, version, late, tally, drift, end_name, scoring,
+        ranks, told, current, symbols, intervals, forecasts,
+});
 
 /// The learner of one stream.
 #[derive(Clone)]

@@ -11,6 +11,7 @@ mod clock;
 mod drift;
 mod ending;
 mod field;
+mod freezing;
 mod gap;
 mod keys;
 mod learner;
@@ -24,6 +25,7 @@ mod report;
 mod tally;
 mod vocabulary;
 
+pub use freezing::Freezing;
 pub use learner::{Learner, LearnerError};
 pub use options::{DELAY_CHUNKS_MAX, NetworkSize, Options, Preset};
 pub use pages::{MemoryPages, Page, Pages, PagesError};

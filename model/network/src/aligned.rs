@@ -1,6 +1,7 @@
 //! Arrays of numbers that start on a cache line.
 
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
+use surmise_state::{State, Twin, freeze};
 
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
@@ -9,9 +10,11 @@ struct Line([f32; 16]);
 /// A growable array of `f32`, aligned to 64 bytes, zero where nothing was written.
 #[derive(Clone, Default)]
 pub(crate) struct Aligned {
-    lines: Vec<Line>,
+    lines: Twin<Line>,
     len: usize,
 }
+
+freeze!(Aligned { large: lines; small: len });
 
 impl Aligned {
     /// An array of `len` zeros.
@@ -23,7 +26,7 @@ impl Aligned {
 
     /// Changes the length; what is new is zero.
     pub fn resize(&mut self, len: usize) {
-        self.lines.resize(len.div_ceil(16), Line([0.0; 16]));
+        self.lines.all_mut().resize(len.div_ceil(16), Line([0.0; 16]));
         if len < self.len {
             // what is cut off must be zero if the array grows again
             let spare = self.lines.len() * 16;
@@ -31,6 +34,24 @@ impl Aligned {
             self[len.min(kept)..].fill(0.0);
         }
         self.len = len;
+    }
+
+    /// A part, to be changed: a copy in the making takes over no more than that at once.
+    #[inline(always)]
+    pub fn part_mut(&mut self, at: Range<usize>) -> &mut [f32] {
+        assert!(at.start <= at.end && at.end <= self.len);
+        let first = at.start / 16;
+        let lines = self.lines.part_mut(first..at.end.div_ceil(16).max(first));
+        // SAFETY: a line is sixteen initialised numbers without padding.
+        let numbers = unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast::<f32>(), lines.len() * 16) };
+        &mut numbers[at.start - first * 16..at.end - first * 16]
+    }
+
+    /// All of it for a walk, which changes it only if it reads.
+    pub fn walk(&mut self, s: &State<'_>) -> &mut [f32] {
+        let len = self.len;
+        // SAFETY: as in `deref_mut`.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.walk(s).as_mut_ptr().cast(), len) }
     }
 }
 
@@ -55,7 +76,7 @@ impl DerefMut for Aligned {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut [f32] {
         // SAFETY: as above, and `self` is borrowed exclusively.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+        unsafe { std::slice::from_raw_parts_mut(self.lines.all_mut().as_mut_ptr().cast(), self.len) }
     }
 }
 

@@ -174,7 +174,7 @@ pub(crate) fn update(shape: &Shape, layers: &mut [Layer], chunk: &Chunk, work: &
             for (l, layer) in layers.iter_mut().enumerate() {
                 let p = &mut layer.tables[k].param;
                 let du = &chunk.layers[l].gates[..n * g];
-                kernels::row_update(r, chains.next(), du, &mut p.w[at..at + g], &mut p.v[at..at + g], rule);
+                kernels::row_update(r, chains.next(), du, p.w.part_mut(at..at + g), p.v.part_mut(at..at + g), rule);
             }
         }
     }

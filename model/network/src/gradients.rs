@@ -36,7 +36,8 @@ impl Gradients {
             for ((ids, rows), table) in gradients.tables.iter().zip(&mut layer.tables) {
                 for (id, row) in ids.iter().zip(rows.chunks_exact(g)) {
                     let at = *id as usize * g..(*id as usize + 1) * g;
-                    kernels::update(row, &mut table.param.w[at.clone()], &mut table.param.v[at], rule);
+                    let p = &mut table.param;
+                    kernels::update(row, p.w.part_mut(at.clone()), p.v.part_mut(at), rule);
                 }
             }
             let dense = [

@@ -1,7 +1,7 @@
 //! The weights of one layer, and their second moments.
 
 use crate::{NONE, aligned::Aligned, kernels, start, start::Part, tensor::tensor};
-use surmise_state::{State, StateError};
+use surmise_state::{State, StateError, freeze};
 
 /// Weights w and the running mean v of their squared gradients.
 #[derive(Clone, Default)]
@@ -10,14 +10,17 @@ pub(crate) struct Param {
     pub v: Aligned,
 }
 
+freeze!(Param { large: w, v; small: });
+
 impl Param {
     pub fn zeros(len: usize) -> Self {
         Param { w: Aligned::zeros(len), v: Aligned::zeros(len) }
     }
 
     fn persist(&mut self, s: &mut State<'_>, names: [&'static str; 2], dims: &[usize]) -> Result<(), StateError> {
-        tensor(s, names[0], dims, &mut self.w)?;
-        tensor(s, names[1], dims, &mut self.v)
+        let (w, v) = (self.w.walk(s), self.v.walk(s));
+        tensor(s, names[0], dims, w)?;
+        tensor(s, names[1], dims, v)
     }
 }
 
@@ -31,6 +34,8 @@ pub(crate) struct Table {
     width: usize,
     place: (u64, usize, usize),
 }
+
+freeze!(Table { large: param; small: rows, width, place });
 
 impl Table {
     fn new(width: usize, seed: u64, layer: usize, table: usize) -> Self {
@@ -106,6 +111,8 @@ pub(crate) struct Layer {
     /// b, `[3H]`.
     pub bias: Param,
 }
+
+freeze!(Layer { large: tables, dense, below, bias; small: });
 
 impl Layer {
     pub fn new(shape: &crate::Shape, layer: usize, seed: u64) -> Self {

@@ -12,7 +12,7 @@ use crate::{
     rule::Rule,
     tensor::{same, tensor},
 };
-use surmise_state::{Persist, State, StateError};
+use surmise_state::{Persist, State, StateError, freeze};
 
 /// Dense inputs are held within ± this, so that no product of theirs overflows.
 const DENSE_MAX: f32 = 1e5;
@@ -396,6 +396,12 @@ fn mask(id: Option<&u32>, rows_max: usize) -> u32 {
 fn sane(x: Option<&f32>) -> f32 {
     x.filter(|x| x.is_finite()).map_or(0.0, |x| x.clamp(-DENSE_MAX, DENSE_MAX))
 }
+
+freeze!(Recurrence {
+    large: layers;
+    small: shape, rates, engine, rows_max, chunk, features, gradient, updates, rejected, decay, work, delay, lessons,
+        teacher,
+});
 
 impl Persist for Recurrence {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {

@@ -2,7 +2,7 @@
 
 use crate::{aligned::Aligned, tensor::tensor};
 use surmise_lanes::{LANES, dot, kernels, madd, rsqrt};
-use surmise_state::{Persist, State, StateError};
+use surmise_state::{Persist, State, StateError, freeze};
 
 /// How much larger a unit's first steps are.
 const HASTE: f32 = 4.0;
@@ -104,7 +104,8 @@ impl TreeHead {
             let e = e.clamp(-1.0, 1.0);
             let (rate, lr) = self.nodes[i].step(self.lr, e);
             let at = i * self.width..(i + 1) * self.width;
-            let (w, v) = (self.w[at.clone()].as_chunks_mut::<LANES>().0, self.v[at].as_chunks_mut::<LANES>().0);
+            let (w, v) = (self.w.part_mut(at.clone()), self.v.part_mut(at));
+            let (w, v) = (w.as_chunks_mut::<LANES>().0, v.as_chunks_mut::<LANES>().0);
             let (y, dy) = (y.as_chunks::<LANES>().0, dy.as_chunks_mut::<LANES>().0);
             for (((w, v), y), dy) in w.iter_mut().zip(v).zip(y).zip(dy) {
                 for q in 0..LANES {
@@ -162,6 +163,9 @@ kernels! {
     }
 }
 
+freeze!(TreeHead { large: w, v; small: width, nodes_max, lr, nodes });
+
+
 impl Persist for TreeHead {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         let n = s.begin("tree", self.nodes.len(), 8 * self.width)?;
@@ -171,8 +175,9 @@ impl Persist for TreeHead {
         self.nodes.resize(n, Node::default());
         self.w.resize(n * self.width);
         self.v.resize(n * self.width);
-        tensor(s, "tree.w", &[n, self.width], &mut self.w)?;
-        tensor(s, "tree.v", &[n, self.width], &mut self.v)?;
+        let (w, v) = (self.w.walk(s), self.v.walk(s));
+        tensor(s, "tree.w", &[n, self.width], w)?;
+        tensor(s, "tree.v", &[n, self.width], v)?;
         for node in &mut self.nodes {
             s.f32("tree.bias", &mut node.bias)?;
             s.f32("tree.bias_v", &mut node.bias_v)?;

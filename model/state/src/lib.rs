@@ -5,6 +5,11 @@
 //! are little-endian; arrays carry their name and length, so that a reader that is out of step fails at once with the
 //! name of the part, never with silently wrong weights.
 
+mod freeze;
+mod twin;
+
+pub use freeze::Freeze;
+pub use twin::Twin;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Why a state could not be read.

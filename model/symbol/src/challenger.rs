@@ -17,7 +17,7 @@
 
 use crate::network::Network;
 use crate::spec::Spec;
-use surmise_state::{Persist, State, StateError};
+use surmise_state::{Persist, State, StateError, freeze};
 
 /// Symbols of a block.
 const BLOCK: u64 = 256;
@@ -115,6 +115,8 @@ pub(crate) struct Trial {
     evidence: Evidence,
 }
 
+freeze!(Trial { large: network; small: number, symbols, nats, evidence });
+
 /// See the module.
 #[derive(Clone)]
 pub(crate) struct Trials {
@@ -131,6 +133,8 @@ pub(crate) struct Trials {
     /// Trials that came to nothing since the last promotion.
     failures: u32,
 }
+
+freeze!(Trials { large: trial; small: champion, history, symbols, nats, alarm, quiet, failures });
 
 impl Trials {
     pub(crate) fn new() -> Self {

@@ -1,6 +1,6 @@
 //! The stream's symbols in order of arrival, each linked to its neighbours within its own key.
 
-use surmise_state::{Persist, State, StateError};
+use surmise_state::{Persist, State, StateError, Twin, freeze};
 
 /// No position.
 pub const NOWHERE: u32 = u32::MAX;
@@ -8,9 +8,9 @@ pub const NOWHERE: u32 = u32::MAX;
 /// A ring of the latest symbols. Positions count all symbols ever (modulo 2³²); old ones fall out.
 #[derive(Clone)]
 pub struct History {
-    symbols: Vec<u32>,
+    symbols: Twin<u32>,
     /// Previous and next position within the same key, where keys interleave.
-    links: Option<Vec<[u32; 2]>>,
+    links: Option<Twin<[u32; 2]>>,
     end: u32,
     max: u32,
 }
@@ -18,7 +18,7 @@ pub struct History {
 impl History {
     /// A history of at most `max` symbols (a power of two); `keyed` if several keys may interleave.
     pub fn new(max: usize, keyed: bool) -> Self {
-        History { symbols: Vec::new(), links: keyed.then(Vec::new), end: 0, max: max as u32 }
+        History { symbols: Twin::default(), links: keyed.then(Twin::default), end: 0, max: max as u32 }
     }
 
     /// Whether the symbol at a position is still held.
@@ -89,9 +89,11 @@ impl History {
     }
 }
 
+freeze!(History { large: symbols, links; small: end, max });
+
 impl Persist for History {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        s.u32s("history", &mut self.symbols)?;
+        s.u32s("history", self.symbols.walk(s))?;
         s.u32("history end", &mut self.end)?;
         if self.symbols.len() > self.max as usize {
             return Err(StateError::Invalid("history"));
@@ -99,10 +101,9 @@ impl Persist for History {
         if let Some(l) = &mut self.links {
             let n = self.symbols.len();
             if s.is_reading() {
-                l.clear();
-                l.resize(n, [NOWHERE; 2]);
+                l.replace(vec![[NOWHERE; 2]; n]);
             }
-            l.iter_mut().try_for_each(|x| s.u32s_fixed("history link", x))?;
+            l.walk(s).iter_mut().try_for_each(|x| s.u32s_fixed("history link", x))?;
         }
         Ok(())
     }

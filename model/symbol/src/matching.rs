@@ -5,7 +5,7 @@ use crate::context::mix;
 use crate::history::{History, NOWHERE};
 use crate::key::{RECENT, SymbolKey};
 use surmise_lanes::prefetch;
-use surmise_state::{Persist, State, StateError};
+use surmise_state::{Persist, State, StateError, Twin, freeze};
 
 /// Longest match that is told apart.
 pub const LONGEST: u32 = 63;
@@ -18,7 +18,7 @@ pub struct MatchModel {
     /// Symbols that must agree.
     minimum: usize,
     /// Position of the latest symbol that ended such a context, by hash.
-    table: Vec<u32>,
+    table: Twin<u32>,
     max: usize,
     inserted: usize,
     /// Probability that the expected bit comes, by match length.
@@ -40,7 +40,7 @@ impl MatchModel {
     /// A model of matches of at least `minimum` symbols, with an index of at most `max` entries.
     pub fn new(which: usize, minimum: usize, max: usize) -> Self {
         let trust = (0..=LONGEST).map(|l| 1.0 - 0.5 / (l as f32 + 1.5)).collect();
-        MatchModel { which, minimum, table: vec![NOWHERE; 256], max, inserted: 0, trust }
+        MatchModel { which, minimum, table: Twin::new(vec![NOWHERE; 256]), max, inserted: 0, trust }
     }
 
     /// What is expected of the key's next symbol.
@@ -111,15 +111,17 @@ impl MatchModel {
     fn grow(&mut self) {
         if self.inserted >= self.table.len() && self.table.len() < self.max {
             // the larger index of a hash is its smaller one, with or without one more bit
-            self.table.extend_from_within(..);
+            self.table.all_mut().extend_from_within(..);
             self.inserted = 0;
         }
     }
 }
 
+freeze!(MatchModel { large: table; small: which, minimum, max, inserted, trust });
+
 impl Persist for MatchModel {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        s.u32s("match index", &mut self.table)?;
+        s.u32s("match index", self.table.walk(s))?;
         if !self.table.len().is_power_of_two() {
             return Err(StateError::Invalid("match index"));
         }

@@ -26,7 +26,7 @@ use crate::tables::{CountTable, HistoryTable};
 use crate::walk::walk;
 use surmise_lanes::LANES;
 use surmise_network::{NONE, Sequence, Shape, Teacher};
-use surmise_state::{Persist, State, StateError};
+use surmise_state::{Persist, State, StateError, freeze};
 
 /// What a symbol may depend on besides its key's past.
 #[derive(Clone, Copy, Debug, Default)]
@@ -436,6 +436,12 @@ impl SymbolModel {
         nats
     }
 }
+
+freeze!(SymbolModel {
+    large: counts, histories, past, matches, network, trials;
+    small: spec, lanes, orders, counted, follow, maps, recency, inputs, mixer, alone, levels, finals, refine, share, numbers,
+        symbols, run, names, expert_nats, claims, work,
+});
 
 impl Persist for SymbolModel {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {

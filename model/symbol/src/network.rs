@@ -6,7 +6,7 @@ use crate::node::TOGETHER;
 use crate::spec::Spec;
 use surmise_lanes::{kernels, sigmoid};
 use surmise_network::{Rates, Recurrence, Sequence, Shape, TreeHead};
-use surmise_state::{Persist, State, StateError};
+use surmise_state::{Persist, State, StateError, freeze};
 
 /// Logits are held within ± this.
 pub(crate) const LOGIT_MAX: f32 = 12.0;
@@ -67,6 +67,8 @@ pub(crate) fn learn_alone[FMA](n: &mut Network, key: &mut Sequence, ids: &[u32],
     -libm::log(likelihood)
 }
 }
+
+freeze!(Network { large: core, head; small: lags });
 
 impl Persist for Network {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {

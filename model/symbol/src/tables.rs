@@ -8,7 +8,7 @@
 use crate::bits::BitHistory;
 use crate::pages::filled;
 use surmise_lanes::prefetch;
-use surmise_state::{Persist, State, StateError};
+use surmise_state::{Persist, State, StateError, Twin, freeze};
 
 /// No line: the context was never seen.
 pub const UNSEEN: u32 = u32::MAX;
@@ -32,10 +32,10 @@ const EMPTY: CountLine = {
 /// See the module.
 #[derive(Clone)]
 pub struct CountTable {
-    lines: Vec<CountLine>,
+    lines: Twin<CountLine>,
     /// Sixteen bits of every line's hash, those of four ways together; 0 where a line is empty. They are small enough to
     /// stay in a near cache, and tell which of the four lines is worth fetching.
-    tags: Vec<[u16; WAYS as usize]>,
+    tags: Twin<[u16; WAYS as usize]>,
     used: usize,
     max: usize,
 }
@@ -49,7 +49,12 @@ impl CountTable {
     /// A table that may grow to `max` lines (a power of two, at least 256).
     pub fn new(max: usize) -> Self {
         let n = 256.min(max);
-        CountTable { lines: filled(n, EMPTY), tags: vec![[0; 4]; n.div_ceil(4)], used: 0, max }
+        CountTable {
+            lines: Twin::new(filled(n, EMPTY)),
+            tags: Twin::new(vec![[0; 4]; n.div_ceil(4)]),
+            used: 0,
+            max,
+        }
     }
 
     #[inline(always)]
@@ -103,9 +108,9 @@ impl CountTable {
 
     /// Doubles the table.
     pub fn grow(&mut self) {
-        let old = std::mem::take(&mut self.lines);
-        self.lines = filled(old.len() * 2, EMPTY);
-        self.tags = vec![[0; 4]; self.lines.len().div_ceil(4)];
+        let n = self.lines.len() * 2;
+        let old = self.lines.replace(filled(n, EMPTY));
+        self.tags.replace(vec![[0; 4]; n.div_ceil(4)]);
         self.used = 0;
         for l in old.iter().filter(|l| l.0[0] != 0) {
             let b = self.base(l.0[0]);
@@ -169,6 +174,8 @@ impl CountTable {
     }
 }
 
+freeze!(CountTable { large: lines, tags; small: used, max });
+
 impl Persist for CountTable {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.len("count lines used", &mut self.used)?;
@@ -177,10 +184,10 @@ impl Persist for CountTable {
             if !n.is_power_of_two() || n > self.max {
                 return Err(StateError::Invalid("count lines"));
             }
-            self.lines = filled(n, EMPTY);
-            self.tags = vec![[0; 4]; n.div_ceil(4)];
+            self.lines.replace(filled(n, EMPTY));
+            self.tags.replace(vec![[0; 4]; n.div_ceil(4)]);
         }
-        self.lines.iter_mut().try_for_each(|l| s.u32s_fixed("count line", &mut l.0))?;
+        self.lines.walk(s).iter_mut().try_for_each(|l| s.u32s_fixed("count line", &mut l.0))?;
         if s.is_reading() {
             for (i, l) in self.lines.iter().enumerate().filter(|(_, l)| l.0[0] != 0) {
                 self.tags[i / 4][i % 4] = tag(l.0[0]);
@@ -198,10 +205,10 @@ struct HistoryLines([[u8; 16]; 4]);
 /// See the module.
 #[derive(Clone)]
 pub struct HistoryTable {
-    rows: Vec<HistoryLines>,
+    rows: Twin<HistoryLines>,
     /// The full hash of every line, as eight bits of check do not tell where in a larger table a line belongs. Written
     /// only when a line is made, read only when the table grows, and dropped when it has its final size.
-    hashes: Vec<u32>,
+    hashes: Twin<u32>,
     used: usize,
     max: usize,
 }
@@ -211,8 +218,8 @@ impl HistoryTable {
     pub fn new(max: usize) -> Self {
         let n = 64.min(max);
         HistoryTable {
-            rows: filled(n, HistoryLines::default()),
-            hashes: vec![0; if n < max { n * 4 } else { 0 }],
+            rows: Twin::new(filled(n, HistoryLines::default())),
+            hashes: Twin::new(vec![0; if n < max { n * 4 } else { 0 }]),
             used: 0,
             max,
         }
@@ -286,8 +293,8 @@ impl HistoryTable {
     #[inline(never)]
     fn grow(&mut self) {
         let n = self.rows.len() * 2;
-        let rows = std::mem::replace(&mut self.rows, filled(n, HistoryLines::default()));
-        let hashes = std::mem::replace(&mut self.hashes, vec![0; n * 4]);
+        let rows = self.rows.replace(filled(n, HistoryLines::default()));
+        let hashes = self.hashes.replace(vec![0; n * 4]);
         self.used = 0;
         for (i, h) in hashes.into_iter().enumerate() {
             let line = rows[i / 4].0[i % 4];
@@ -298,7 +305,7 @@ impl HistoryTable {
             }
         }
         if n == self.max {
-            self.hashes = Vec::new();
+            self.hashes.replace(Vec::new());
         }
     }
 
@@ -315,6 +322,8 @@ impl HistoryTable {
     }
 }
 
+freeze!(HistoryTable { large: rows, hashes; small: used, max });
+
 impl Persist for HistoryTable {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.len("history lines used", &mut self.used)?;
@@ -323,11 +332,11 @@ impl Persist for HistoryTable {
             if !n.is_power_of_two() || n > self.max {
                 return Err(StateError::Invalid("history lines"));
             }
-            self.rows = filled(n, HistoryLines::default());
-            self.hashes = vec![0; if n < self.max { n * 4 } else { 0 }];
+            self.rows.replace(filled(n, HistoryLines::default()));
+            self.hashes.replace(vec![0; if n < self.max { n * 4 } else { 0 }]);
         }
-        self.rows.iter_mut().flat_map(|r| &mut r.0).try_for_each(|l| s.u8s_fixed("history line", l))?;
-        s.u32s_fixed("history hashes", &mut self.hashes)
+        self.rows.walk(s).iter_mut().flat_map(|r| &mut r.0).try_for_each(|l| s.u8s_fixed("history line", l))?;
+        s.u32s_fixed("history hashes", self.hashes.walk(s))
     }
 }
 
