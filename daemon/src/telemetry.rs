@@ -64,6 +64,8 @@ pub const RECOVERED: &str = "surmise_recovery_events";
 pub const BUILD: &str = "surmise_build_info";
 
 const SECONDS: &[f64] = &[1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0];
+/// See [`COPY`].
+const PAUSES: &[f64] = &[1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1];
 const NATS: &[f64] = &[0.01, 0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 
 /// The recorder of this process; made by whoever asks first.
@@ -75,6 +77,7 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
 fn install() -> Option<PrometheusHandle> {
     let builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)
+        .and_then(|b| b.set_buckets_for_metric(Matcher::Full(COPY.into()), PAUSES))
         .and_then(|b| b.set_buckets_for_metric(Matcher::Full(SURPRISE.into()), NATS));
     let recorder = match builder {
         Ok(b) => b.build_recorder(),
