@@ -38,6 +38,13 @@ pub enum Model {
 }
 
 impl Model {
+    /// Makes a copy that is of another kind anew.
+    fn match_kind(&self, copy: &mut Model) {
+        if std::mem::discriminant(self) != std::mem::discriminant(copy) {
+            *copy = self.hollow();
+        }
+    }
+
     fn symbol_model(&self) -> Option<&SymbolModel> {
         match self {
             Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) => Some(m),
@@ -253,7 +260,7 @@ freeze!(FieldModel { large: model; small: name, among, sides, numbers });
 impl Freeze for Model {
     fn hollow(&self) -> Self {
         match self {
-            Model::Category(m, v) => Model::Category(m.hollow(), v.clone()),
+            Model::Category(m, v) => Model::Category(m.hollow(), v.hollow()),
             Model::Bytes(m) => Model::Bytes(m.hollow()),
             Model::Gap(m) => Model::Gap(m.hollow()),
             Model::Number(column) => Model::Number(*column),
@@ -261,22 +268,19 @@ impl Freeze for Model {
     }
 
     fn prepare(&self, copy: &mut Self, room: &mut usize) -> bool {
-        if let Some(m) = self.symbol_model() {
-            if copy.symbol_model().is_none() {
-                *copy = self.hollow();
-            }
-            return copy.symbol_model_mut().is_none_or(|copy| m.prepare(copy, room));
+        self.match_kind(copy);
+        match (self, copy) {
+            (Model::Category(m, v), Model::Category(copy, copied)) => v.prepare(copied, room) && m.prepare(copy, room),
+            (Model::Bytes(m), Model::Bytes(copy)) | (Model::Gap(m), Model::Gap(copy)) => m.prepare(copy, room),
+            _ => true,
         }
-        true
     }
 
     fn freeze(&mut self, copy: &mut Self) {
-        if std::mem::discriminant(self) != std::mem::discriminant(copy) {
-            *copy = self.hollow();
-        }
+        self.match_kind(copy);
         match (self, copy) {
             (Model::Category(m, v), Model::Category(copy, copied)) => {
-                copied.clone_from(v);
+                v.freeze(copied);
                 m.freeze(copy);
             }
             (Model::Bytes(m), Model::Bytes(copy)) | (Model::Gap(m), Model::Gap(copy)) => m.freeze(copy),

@@ -33,7 +33,7 @@ pub enum LearnerError {
 freeze!(Learner {
     large: fields;
     small: schema, options, columns, numbers, ending, keys, anomaly, offset, version, late, tally, drift, end_name, scoring,
-        ranks, told, current, symbols, intervals, forecasts,
+        ranks, told, current, symbols, intervals, forecasts, teacher,
 });
 
 /// The learner of one stream.

@@ -1,7 +1,8 @@
 //! Symbols by order of arrival.
 
 use std::collections::HashMap;
-use surmise_state::{Persist, State, StateError};
+use std::sync::Arc;
+use surmise_state::{Freeze, Persist, State, StateError};
 
 /// Symbols that a vocabulary holds; all further ones share one more.
 const SYMBOLS_MAX: usize = 1 << 20;
@@ -9,11 +10,14 @@ const SYMBOLS_MAX: usize = 1 << 20;
 /// Bytes of text that a vocabulary holds; beyond it further symbols share one more.
 const TEXT_MAX: usize = 64 << 20;
 
+/// What adding a symbol to a copy costs, in bytes that could be copied meanwhile.
+const ADDING_BYTES: usize = 512;
+
 /// What a symbol stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Token {
     /// A value.
-    Text(Box<str>),
+    Text(Arc<str>),
     /// No value.
     Missing,
     /// The end of the key.
@@ -26,7 +30,7 @@ pub enum Token {
 #[derive(Clone, Default)]
 pub struct Vocabulary {
     tokens: Vec<Token>,
-    texts: HashMap<Box<str>, u32>,
+    texts: HashMap<Arc<str>, u32>,
     missing: Option<u32>,
     end: Option<u32>,
     others: Option<u32>,
@@ -58,8 +62,9 @@ impl Vocabulary {
             return Self::special(&mut self.others, &mut self.tokens, Token::Others);
         }
         let id = self.tokens.len() as u32;
-        self.tokens.push(Token::Text(s.into()));
-        self.texts.insert(s.into(), id);
+        let text: Arc<str> = s.into();
+        self.tokens.push(Token::Text(text.clone()));
+        self.texts.insert(text, id);
         self.text_bytes += s.len();
         id
     }
@@ -80,6 +85,45 @@ impl Vocabulary {
             tokens.len() as u32 - 1
         })
     }
+}
+
+impl Vocabulary {
+    /// Adds the next so many symbols of the vocabulary that this is a copy of; their texts are shared.
+    fn follow(&mut self, of: &Vocabulary, most: usize) {
+        // symbols only ever come, so an earlier copy is a beginning
+        if self.tokens.last().is_some_and(|last| of.tokens.get(self.len() - 1) != Some(last)) {
+            *self = Vocabulary::default();
+        }
+        let more = &of.tokens[self.len()..];
+        self.tokens.reserve(more.len());
+        self.texts.reserve(more.len());
+        for token in &more[..most.min(more.len())] {
+            if let Token::Text(text) = token {
+                self.texts.insert(text.clone(), self.tokens.len() as u32);
+            }
+            self.tokens.push(token.clone());
+        }
+        (self.missing, self.end, self.others, self.text_bytes) = (of.missing, of.end, of.others, of.text_bytes);
+    }
+}
+
+impl Freeze for Vocabulary {
+    fn hollow(&self) -> Self {
+        Vocabulary::default()
+    }
+    fn prepare(&self, copy: &mut Self, room: &mut usize) -> bool {
+        let before = copy.len();
+        copy.follow(self, *room / ADDING_BYTES);
+        *room -= copy.len().saturating_sub(before) * ADDING_BYTES;
+        copy.len() == self.len()
+    }
+    fn freeze(&mut self, copy: &mut Self) {
+        copy.follow(self, usize::MAX);
+    }
+    fn carry(&mut self, _: &mut usize) -> bool {
+        true
+    }
+    fn settle(&mut self) {}
 }
 
 impl Persist for Vocabulary {

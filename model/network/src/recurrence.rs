@@ -399,8 +399,7 @@ fn sane(x: Option<&f32>) -> f32 {
 
 freeze!(Recurrence {
     large: layers;
-    small: shape, rates, engine, rows_max, chunk, features, gradient, updates, rejected, decay, work, delay, lessons,
-        teacher,
+    small: shape, rates, engine, rows_max, chunk, features, gradient, updates, rejected, decay, work, lessons,
 });
 
 impl Persist for Recurrence {
