@@ -492,8 +492,7 @@ impl Live {
     }
 
     /// Publishes a snapshot that is complete, and tells those who wait for it.
-    pub(super) fn publish(&mut self, mut mut learner: Learner, waiting: Vec<TellSnapshot>) {
-        learner.let_lessons_go();
+    pub(super) fn publish(&mut self, mut learner: Learner, waiting: Vec<TellSnapshot>) {
         learner.let_lessons_go();
         let snapshot = Arc::new(Snapshot { learner });
         let old = self.shared.snapshot.swap(Some(snapshot.clone()));
