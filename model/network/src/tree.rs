@@ -72,14 +72,15 @@ impl TreeHead {
     #[inline(always)]
     pub fn logits<const FMA: bool, const N: usize>(&self, nodes: &[u32; N], y: &[f32]) -> [f32; N] {
         let y = y.as_chunks().0;
-        nodes.map(|n| {
-            let i = n as usize & (self.nodes_max - 1);
-            // what never learnt is zero
-            self.nodes.get(i).map_or(0.0, |node| {
-                let w = self.w[i * self.width..(i + 1) * self.width].as_chunks().0;
-                dot::<FMA>(w, y) + node.bias
-            })
-        })
+        // a loop, as a closure that is not inlined would be compiled for the baseline; what never learnt is zero
+        let mut logits = [0.0; N];
+        for (logit, n) in logits.iter_mut().zip(nodes) {
+            let i = *n as usize & (self.nodes_max - 1);
+            if let Some(node) = self.nodes.get(i) {
+                *logit = dot::<FMA>(self.w[i * self.width..(i + 1) * self.width].as_chunks().0, y) + node.bias;
+            }
+        }
+        logits
     }
 
     /// Learns from bits whose probabilities were predicted, at nodes that differ: errors are p - bit, within ±1, or 0 where
