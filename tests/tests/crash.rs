@@ -46,6 +46,10 @@ fn send_through_kills(
         "1",
     ];
     let mut client = d.client(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    // a client tries to connect for the first time once, and not through kills
+    while client.try_wait().unwrap().is_none() && d.get("/api/v1/streams/hdfs").0 != 200 {
+        std::thread::sleep(Duration::from_millis(2));
+    }
     let mut killed = 0;
     while killed < kills && client.try_wait().unwrap().is_none() {
         std::thread::sleep(Duration::from_millis(r.below(spread_ms)));
