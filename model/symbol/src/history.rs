@@ -1,5 +1,6 @@
 //! The stream's symbols in order of arrival, each linked to its neighbours within its own key.
 
+use surmise_lanes::prefetch;
 use surmise_state::{Persist, State, StateError, Twin, freeze};
 
 /// No position.
@@ -37,6 +38,17 @@ impl History {
     #[inline(always)]
     pub fn symbol(&self, at: u32) -> u32 {
         self.symbols[self.slot(at)]
+    }
+
+    /// Asks the processor for the symbol at a position, and for its neighbours.
+    #[inline(always)]
+    pub fn prefetch(&self, at: u32) {
+        if self.holds(at) {
+            prefetch(&self.symbols[self.slot(at)]);
+            if let Some(l) = &self.links {
+                prefetch(&l[self.slot(at)]);
+            }
+        }
     }
 
     /// The position of the next symbol of the same key, if it has come and is held.

@@ -61,6 +61,12 @@ impl MatchModel {
         h
     }
 
+    /// Asks the processor for the symbol at the entry of a hash, which [`MatchModel::ahead`] asked for a while ago.
+    #[inline]
+    pub fn approach(&self, hash: u32, history: &History) {
+        history.prefetch(self.table[self.slot(hash)]);
+    }
+
     #[inline(always)]
     fn slot(&self, h: u32) -> usize {
         (h >> 8) as usize & (self.table.len() - 1)

@@ -382,13 +382,14 @@ impl SymbolModel {
             None => 0.0,
         };
         let side = given.side;
+        let ahead = self.matches.each_ref().map(|m| m.ahead(key, symbol));
         let mut work = self.work.take().unwrap_or_default();
         work.front = self.front(key, given, std::mem::take(&mut work.front.reading));
         let path = self.spec.code.path(symbol);
         self.approach(&work.front, &path, &mut work.keys);
-        let ahead = self.matches.each_ref().map(|m| m.ahead(key, symbol));
         self.settle(key);
         self.prefetch_counts(&path, &work.keys);
+        self.matches.iter().zip(ahead).for_each(|(m, hash)| m.approach(hash, &self.past));
         if self.network.as_ref().is_some_and(|n| n.core.planned() == 0) {
             // where a model may rest, who knows which symbols it will sleep over
             let awake = if self.spec.rest < u64::MAX { &symbols[..1] } else { symbols };
