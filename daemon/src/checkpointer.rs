@@ -6,7 +6,7 @@ use crate::fault::Fault;
 use crate::store::{CheckpointMeta, Draft, Store, StoreError};
 use crate::stream::Frozen;
 use crate::telemetry;
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, TrySendError};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -66,6 +66,10 @@ impl Encoded {
     }
 }
 
+fn lost(job: &Job) {
+    tracing::error!(stream = &*job.shared.name, "a checkpoint is not written: the checkpointer is gone");
+}
+
 /// The way to the checkpointer.
 #[derive(Clone)]
 pub struct Jobs {
@@ -76,12 +80,37 @@ pub struct Jobs {
 impl Jobs {
     /// Hands a job over; waits while many are waiting.
     pub fn send(&self, job: Job) {
+        let bytes = self.expect(&job);
+        if let Err(e) = self.sender.send((bytes, job)) {
+            lost(&e.0.1);
+        }
+    }
+
+    /// Hands a job over, or back where it would have to wait.
+    ///
+    /// # Errors
+    /// The job, if many are waiting.
+    #[allow(clippy::result_large_err)]
+    pub fn try_send(&self, job: Job) -> Result<(), Job> {
+        let bytes = self.expect(&job);
+        match self.sender.try_send((bytes, job)) {
+            Ok(()) => {}
+            Err(TrySendError::Disconnected((_, job))) => lost(&job),
+            Err(TrySendError::Full((_, job))) => {
+                self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+                job.shared.checkpoints_pending.fetch_sub(1, Ordering::Relaxed);
+                return Err(job);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a job as under way; returns how large it is.
+    fn expect(&self, job: &Job) -> usize {
         let bytes = job.bytes();
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         job.shared.checkpoints_pending.fetch_add(1, Ordering::Relaxed);
-        if let Err(e) = self.sender.send((bytes, job)) {
-            tracing::error!(stream = &*e.0.1.shared.name, "a checkpoint is not written: the checkpointer is gone");
-        }
+        bytes
     }
 
     /// Whether regular checkpoints had better be put off.

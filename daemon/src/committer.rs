@@ -28,12 +28,26 @@ pub struct Handoff {
     pub pending: Vec<Pending>,
 }
 
+/// Batches that wait in one hand-off at most.
+const BATCHES: usize = 4096;
+
 impl Handoff {
     fn bytes(&self) -> usize {
         self.groups.iter().map(|(_, g)| g.bytes.len()).sum()
     }
 
-    fn absorb(&mut self, more: Handoff) {
+    /// Whether there is nothing to be made durable, and nobody who waits.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.groups.is_empty() && self.pending.is_empty()
+    }
+
+    /// Whether it is so much that an owner should rather wait than add to it.
+    pub fn is_much(&self) -> bool {
+        self.pending.len() >= BATCHES || self.bytes() >= COMMIT_BYTES
+    }
+
+    /// Takes in what comes after it.
+    pub fn absorb(&mut self, more: Handoff) {
         self.entries.extend(more.entries);
         self.groups.extend(more.groups);
         self.pending.extend(more.pending);

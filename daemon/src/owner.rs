@@ -19,7 +19,7 @@ use crate::telemetry;
 use crate::ticket::{Fate, Pending};
 pub use answer::StatusAnswer;
 use copies::{Purpose, Step, Wanted};
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, TrySendError};
 use live::Live;
 use rustc_hash::FxHashMap;
 use std::sync::atomic::Ordering;
@@ -99,6 +99,8 @@ pub struct Owner {
     copying: Vec<Arc<str>>,
     pending: Vec<Pending>,
     entries: Vec<StreamEntry>,
+    /// What the committer had no room for yet.
+    handoff: Handoff,
     last_handoff: Instant,
     last_look: Instant,
     last_copy: Instant,
@@ -118,6 +120,7 @@ impl Owner {
             copying: Vec::new(),
             pending: Vec::new(),
             entries: Vec::new(),
+            handoff: Handoff::default(),
             last_handoff: now,
             last_look: now,
             last_copy: now,
@@ -181,6 +184,8 @@ impl Owner {
     fn wait(&mut self) -> bool {
         let idle = if !self.copying.is_empty() {
             Duration::ZERO
+        } else if !self.handoff.is_empty() {
+            Duration::from_millis(1)
         } else if self.behind() {
             Duration::from_millis(5)
         } else {
@@ -257,22 +262,42 @@ impl Owner {
     }
 
     /// Hands what was learnt to the committer.
+    ///
+    /// While the disk is slow, as when a large checkpoint is written, hand-offs gather here and the streams go on; only
+    /// when there is much do they wait.
     fn hand_off(&mut self) {
-        self.last_handoff = Instant::now();
-        if self.pending.is_empty() && self.touched.is_empty() {
+        self.gather();
+        if self.handoff.is_much() {
+            return self.hand_off_all();
+        }
+        if self.handoff.is_empty() {
             return;
         }
+        match self.setup.commits.try_send(std::mem::take(&mut self.handoff)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(back)) => self.handoff = back,
+            Err(TrySendError::Disconnected(_)) => tracing::error!("the committer is gone"),
+        }
+    }
+
+    /// The same, and waits until the committer has room for it.
+    fn hand_off_all(&mut self) {
+        self.gather();
+        if !self.handoff.is_empty() && self.setup.commits.send(std::mem::take(&mut self.handoff)).is_err() {
+            tracing::error!("the committer is gone");
+        }
+    }
+
+    fn gather(&mut self) {
+        self.last_handoff = Instant::now();
         let mut groups = Vec::new();
         for name in self.touched.drain(..) {
             if let Some(live) = self.streams.get_mut(&name) {
                 live.take_groups(&mut groups);
             }
         }
-        let handoff =
-            Handoff { entries: std::mem::take(&mut self.entries), groups, pending: std::mem::take(&mut self.pending) };
-        if self.setup.commits.send(handoff).is_err() {
-            tracing::error!("the committer is gone");
-        }
+        let (entries, pending) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.pending));
+        self.handoff.absorb(Handoff { entries, groups, pending });
     }
 
     /// Whether a reader would be served something old.
@@ -366,12 +391,22 @@ impl Owner {
             match purpose {
                 Purpose::Checkpoint { wanted, time_us, rest } => {
                     let frozen = live.frozen(*learner, time_us, wanted.hash, rest);
-                    self.setup.jobs.send(Job { shared: live.shared().clone(), frozen, reply: wanted.reply });
+                    let (busy, shared) = (live.copies.is_busy(), live.shared().clone());
+                    self.write(Job { shared, frozen, reply: wanted.reply });
+                    return busy;
                 }
                 Purpose::Snapshot(waiting) => live.publish(*learner, waiting),
             }
         }
         live.copies.is_busy()
+    }
+
+    /// Hands a checkpoint to the checkpointer, who may have to wait for what is to be handed off here first.
+    fn write(&mut self, job: Job) {
+        if let Err(job) = self.setup.jobs.try_send(job) {
+            self.hand_off_all();
+            self.setup.jobs.send(job);
+        }
     }
 
     /// Learns what is in the inbox, makes it durable, and writes what changed.
@@ -382,7 +417,7 @@ impl Owner {
                 self.hand_off();
             }
         }
-        self.hand_off();
+        self.hand_off_all();
         for name in std::mem::take(&mut self.copying) {
             while self.copy(&name) {}
         }
