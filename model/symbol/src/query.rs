@@ -186,8 +186,9 @@ impl SymbolModel {
         0.0
     }
 
-    /// The probability of every known symbol below `known`: an exhaustive walk, for small codes and tests.
-    pub fn distribution<'a>(&self, probe: &Probe, given: impl Into<Given<'a>>, known: u32) -> Vec<f64> {
+    /// The probability of every known symbol below `known`: an exhaustive walk.
+    #[cfg(test)]
+    fn distribution<'a>(&self, probe: &Probe, given: impl Into<Given<'a>>, known: u32) -> Vec<f64> {
         let mut v = vec![0.0; known as usize];
         self.likeliest(probe, given, known, |s, p| {
             v[s as usize] = p;
