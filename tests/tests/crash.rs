@@ -186,9 +186,9 @@ fn teachers_do_not_change_the_state() {
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         assert_eq!(d.hash("s"), want, "{threads} threads");
         let metrics = d.text("/metrics");
-        let lessons = metrics.lines().filter_map(|l| l.strip_prefix("surmise_lessons_total{")?.split(' ').nth(1));
-        let lessons: u64 = lessons.map(|n| n.parse::<u64>().unwrap()).sum();
-        assert!(lessons > 100, "{metrics}");
+        let jobs = metrics.lines().filter_map(|l| l.strip_prefix("surmise_gradient_jobs_total{")?.split(' ').nth(1));
+        let jobs: u64 = jobs.map(|n| n.parse::<u64>().unwrap()).sum();
+        assert!(jobs > 100, "{metrics}");
     }
 }
 
