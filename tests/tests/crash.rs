@@ -174,7 +174,7 @@ fn threads_timing_and_kernels_do_not_change_the_state() {
 
 /// Nor do the threads that work updates out beside.
 #[test]
-fn teachers_do_not_change_the_state() {
+fn workers_do_not_change_the_state() {
     let dir = tempfile::tempdir().unwrap();
     let file = sessions_file(dir.path(), 6, 6_000);
     let want =

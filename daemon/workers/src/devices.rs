@@ -157,7 +157,7 @@ mod tests {
 
     /// dfdx works its jobs out when they are made, and keeps nothing that a device could use.
     #[test]
-    fn lessons_that_are_done_stay_where_they_are() {
+    fn jobs_that_are_done_stay_where_they_are() {
         let devices = Arc::new(Devices::open(Choice::Cuda, emulated).unwrap());
         let want = learn(None, Engine::Dfdx);
         assert_eq!(learn(devices.job_sink(None), Engine::Dfdx), want);

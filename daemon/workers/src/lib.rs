@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn lessons_are_counted_by_who_works_them_out() {
+    fn jobs_are_counted_by_what_computed_them() {
         let mut jobs = Vec::new();
         let (give, take) = bounded(8);
         let mut l = Learner::new(Schema::bytes(), Options { delay_chunks: 1, ..Options::default() }).unwrap();

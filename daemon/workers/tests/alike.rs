@@ -57,7 +57,7 @@ fn the_state_depends_on_the_delay_alone() {
             let pool = WorkerPool::start(threads).unwrap();
             assert_eq!(learnt(delay, Some(pool.job_sink())), want, "delay {delay}, {threads} threads");
             let n = pool.jobs();
-            assert_eq!(n.beside + n.late + n.fell + n.waiting > 0, delay > 0, "{n:?}");
+            assert_eq!(n.by_workers + n.by_owners_first + n.queue_full + n.waiting > 0, delay > 0, "{n:?}");
         }
         assert_eq!(learnt(delay, Some(slow())), want, "delay {delay}, a slow job_sink");
         assert_eq!(learnt(delay, Some(Arc::new(drop))), want, "delay {delay}, a job_sink that lets everything fall");
@@ -67,7 +67,7 @@ fn the_state_depends_on_the_delay_alone() {
 }
 
 #[test]
-fn a_checkpoint_with_lessons_under_way_goes_on_alike() {
+fn a_checkpoint_with_jobs_under_way_goes_on_alike() {
     let pool = WorkerPool::start(2).unwrap();
     let want = learnt(2, None);
     for cut in [5, 100, 333, 640] {
@@ -84,7 +84,7 @@ fn a_checkpoint_with_lessons_under_way_goes_on_alike() {
 
 /// What readers hold answers the same, and keeps no job.
 #[test]
-fn a_copy_that_only_answers_holds_no_lesson() {
+fn a_copy_that_only_answers_holds_no_job() {
     let given: Arc<Mutex<Vec<std::sync::Weak<GradientJob>>>> = Arc::default();
     let all = given.clone();
     let mut l = learner(2);

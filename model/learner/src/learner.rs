@@ -143,7 +143,7 @@ impl Learner {
             let f = FieldModel::new(&self.schema, i, &mut self.columns, &self.options);
             self.add(f);
         }
-        self.hand_teacher_on();
+        self.pass_job_sink_on();
     }
 
     pub(crate) fn add(&mut self, f: FieldModel) {
@@ -171,7 +171,7 @@ impl Learner {
     /// in what is learnt. A clone has nobody, and neither has what was read from a checkpoint.
     pub fn set_job_sink(&mut self, job_sink: Option<JobSink>) {
         self.job_sink = Taught(job_sink.filter(|_| self.options.delay_chunks > 0));
-        self.hand_teacher_on();
+        self.pass_job_sink_on();
     }
 
     /// Lets go of what networks have yet to learn from: for a copy that only answers, and learns no more.
@@ -180,7 +180,7 @@ impl Learner {
         self.numbers.iter_mut().for_each(NumberModel::discard_pending_jobs);
     }
 
-    fn hand_teacher_on(&mut self) {
+    fn pass_job_sink_on(&mut self) {
         let job_sink = &self.job_sink.0;
         self.fields.iter_mut().filter_map(FieldModel::symbols_mut).for_each(|m| m.set_job_sink(job_sink.clone()));
         if let Some(n) = &mut self.numbers {

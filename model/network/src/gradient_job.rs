@@ -55,7 +55,7 @@ pub fn pending_jobs_bytes(shape: &Shape, delay: usize) -> usize {
     if delay == 0 { 0 } else { 4 * (delay + SPARE) * (chunk + weights) }
 }
 
-/// What became of a lesson.
+/// what became of a job.
 #[derive(Clone)]
 struct Computed {
     finite: bool,

@@ -95,7 +95,7 @@ fn an_update_takes_effect_where_it_is_said_to() {
 }
 
 #[test]
-fn a_restored_network_goes_on_bit_for_bit_with_lessons_under_way() {
+fn a_restored_network_goes_on_bit_for_bit_with_jobs_under_way() {
     for engine in [Engine::Fused, Engine::Dfdx] {
         for cut in [0, 1, 7, 8, 9, 15, 16, 23, 24, 40] {
             let mut a = network(2, 1, engine);
@@ -121,7 +121,7 @@ fn a_restored_network_goes_on_bit_for_bit_with_lessons_under_way() {
 
 /// What a reader holds learns the same, but has nothing worked out beside.
 #[test]
-fn a_clone_goes_on_alike_and_asks_no_teacher() {
+fn a_clone_goes_on_alike_and_has_no_job_sink() {
     let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = asked.clone();
     let mut net = network(2, 1, Engine::Fused);
@@ -149,7 +149,7 @@ fn engines_agree_about_delayed_updates() {
 }
 
 #[test]
-fn a_lesson_that_is_not_finite_changes_no_weight() {
+fn a_job_that_is_not_finite_changes_no_weight() {
     let mut net = network(1, 1, Engine::Fused);
     let mut seq = Sequence::new(&SHAPE);
     for t in 0..24 {
