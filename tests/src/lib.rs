@@ -2,6 +2,7 @@
 
 mod daemon;
 mod random;
+pub mod recordings;
 mod sessions;
 
 pub use daemon::{Daemon, Wire, binary, command, surmise};
