@@ -5,7 +5,7 @@ use figment::Figment;
 use figment::providers::Serialized;
 use figment::value::Dict;
 use serde::{Deserialize, Serialize};
-use surmise_event::{Field, Kind, Schema};
+use surmise_event::{Field, FieldKind, Schema};
 use surmise_learner::Options;
 
 /// What is declared about the streams of one name, or of one pattern with `*`.
@@ -70,10 +70,10 @@ impl StreamRule {
                 return Some(format!("the field {:?} is there twice", f.name));
             }
         }
-        if self.fields.iter().filter(|f| f.kind == Kind::Gap).count() > 1 {
+        if self.fields.iter().filter(|f| f.kind == FieldKind::Gap).count() > 1 {
             return Some("a schema has one field of kind gap at most".into());
         }
-        if self.fields.len() > 1 && self.fields.iter().any(|f| f.kind == Kind::Byte) {
+        if self.fields.len() > 1 && self.fields.iter().any(|f| f.kind == FieldKind::Byte) {
             return Some("a field of kind byte has to be the only one; take kind text for texts inside records".into());
         }
         None

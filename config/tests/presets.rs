@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 
 use surmise_config::Config;
-use surmise_event::{Data, Datum, Field, Kind, Limits, Record, Schema};
+use surmise_event::{Data, Datum, Field, FieldKind, Limits, Record, Schema};
 use surmise_learner::{Learner, Options, Preset};
 
 const FILES: [(&str, Preset, &str); 4] = [
@@ -18,12 +18,13 @@ fn sample(preset: Preset, i: u32) -> (Schema, Record) {
     let text = Datum::Text(format!("s{}", i * i % 5).into());
     let number = Datum::Number(f64::from(i * i % 7));
     let (fields, data) = match preset {
-        Preset::Bytes => (vec![field(Kind::Text)], vec![("a".into(), Datum::Bytes(b"a line"[..].into()))]),
-        Preset::Symbols => (vec![field(Kind::Category)], vec![("a".into(), text)]),
-        Preset::Numbers => (vec![field(Kind::Number)], vec![("a".into(), number)]),
-        _ => {
-            (vec![field(Kind::Category), Field::new("b", Kind::Number)], vec![("a".into(), text), ("b".into(), number)])
-        }
+        Preset::Bytes => (vec![field(FieldKind::Text)], vec![("a".into(), Datum::Bytes(b"a line"[..].into()))]),
+        Preset::Symbols => (vec![field(FieldKind::Category)], vec![("a".into(), text)]),
+        Preset::Numbers => (vec![field(FieldKind::Number)], vec![("a".into(), number)]),
+        _ => (
+            vec![field(FieldKind::Category), Field::new("b", FieldKind::Number)],
+            vec![("a".into(), text), ("b".into(), number)],
+        ),
     };
     (Schema { fields, closed: true }, Record { data: Data::Fields(data), ..Record::default() })
 }

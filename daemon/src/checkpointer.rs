@@ -3,7 +3,6 @@
 
 use crate::directory::{Directory, Shared};
 use crate::fault::Fault;
-use crate::store::{CheckpointMeta, Draft, Store, StoreError};
 use crate::stream::Frozen;
 use crate::telemetry;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
@@ -13,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use surmise_store::{CheckpointMeta, Draft, Store, StoreError};
 use tokio::sync::oneshot;
 
 /// Checkpoints that may wait; an owner with more waits.

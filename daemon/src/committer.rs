@@ -1,9 +1,8 @@
 //! The committer: one thread that makes what all owners have learnt durable, many groups at a time.
 
+use crate::clock::now_us;
 use crate::directory::Shared;
 use crate::fault::Fault;
-use crate::store::group::Group;
-use crate::store::{Store, StoreError, StreamEntry};
 use crate::telemetry;
 use crate::ticket::{Pending, marks};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -11,6 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use surmise_store::group::Group;
+use surmise_store::{Store, StoreError, StreamEntry};
 
 /// Hand-offs that may wait; an owner with more waits.
 const HANDOFFS: usize = 64;
@@ -100,7 +101,7 @@ fn commit(store: &Store, all: Handoff) -> Result<(), StoreError> {
     if !groups.is_empty() || !entries.is_empty() || !marks.is_empty() {
         let start = Instant::now();
         let (streams, groups): (Vec<Arc<Shared>>, Vec<Group>) = groups.into_iter().unzip();
-        store.log.commit(&entries, &groups, &marks)?;
+        store.log.commit(&entries, &groups, &marks, now_us())?;
         for (shared, g) in streams.iter().zip(&groups) {
             shared.committed.store(g.first_offset + g.span, Ordering::Release);
         }

@@ -8,8 +8,7 @@ use crate::fencing::{self, Fencing};
 use crate::hub::{Hub, OwnerPort, owner_of};
 use crate::inbox::Inbox;
 use crate::owner::{Control, Owner, Setup};
-use crate::session::Kind;
-use crate::store::{Store, StreamEntry};
+use crate::session::ListenerKind;
 use crate::{clock, http, listen, telemetry};
 use anyhow::{Context, anyhow, bail};
 use std::net::SocketAddr;
@@ -21,7 +20,8 @@ use std::time::{Duration, Instant};
 use surmise_config::{Config, ConfigError, OFF, parse_address};
 use surmise_device::Choice;
 use surmise_learner::Learner;
-use surmise_teachers::{Devices, Teachers};
+use surmise_store::{Store, StreamEntry};
+use surmise_workers::{Devices, WorkerPool};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
@@ -177,8 +177,8 @@ impl Running {
             by_owner[owner_of(&entry.name, count)].push(entry);
         }
         let delayed = config.any_delay() || entries_delayed;
-        let teachers = delayed.then(|| Teachers::start(config.learning.count())).transpose()?;
-        let teacher = teachers.as_ref().and_then(|t| devices.teacher(Some(t.teacher())));
+        let workers = delayed.then(|| WorkerPool::start(config.learning.count())).transpose()?;
+        let job_sink = workers.as_ref().and_then(|t| devices.job_sink(Some(t.job_sink())));
         let (mut ports, mut threads, mut recoveries) = (Vec::new(), Vec::new(), Vec::new());
         for (i, entries) in by_owner.into_iter().enumerate() {
             let (inbox, receiver) = Inbox::new(config.limits.inbox_events, config.limits.inbox_bytes.0 as usize);
@@ -192,7 +192,7 @@ impl Running {
                 control: questions,
                 commits: commits.clone(),
                 jobs: jobs.clone(),
-                teacher: teacher.clone(),
+                job_sink: job_sink.clone(),
                 started,
             };
             let (thread, recovery) = start_owner(i, setup, store.clone(), entries, fault.clone())?;
@@ -201,7 +201,7 @@ impl Running {
             ports.push(OwnerPort { inbox, control });
         }
         threads.extend([committer, checkpointer]);
-        let hub = Arc::new(Hub::new(config, directory, fencing, fault, ports, store, teachers, started));
+        let hub = Arc::new(Hub::new(config, directory, fencing, fault, ports, store, workers, started));
         let (listeners, sessions) = (TaskTracker::new(), TaskTracker::new());
         let waiting = hub.clone();
         listeners.spawn(async move { wait_for_recovery(&waiting, recoveries).await });
@@ -233,7 +233,7 @@ impl Running {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         let l = &self.hub.config.listen;
-        let kind = |listener, bare, stream: &str| Kind { listener, bare, stream: stream.into() };
+        let kind = |listener, bare, stream: &str| ListenerKind { listener, bare, stream: stream.into() };
         if let Some(listener) = tcp {
             let task = listen::tcp(self.hub.clone(), listener, kind("tcp", false, &l.stream), self.sessions.clone());
             self.listeners.spawn(task);

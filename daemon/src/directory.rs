@@ -1,6 +1,5 @@
 //! Which streams there are, and what may be known about them without asking their owners.
 
-use crate::store::{CheckpointMeta, StreamEntry};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -8,6 +7,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 use surmise_event::Schema;
 use surmise_learner::Learner;
 use surmise_protocol::OutcomeReply;
+use surmise_store::{CheckpointMeta, StreamEntry};
 use tokio::sync::broadcast;
 
 /// Outcomes that a follower may lag behind.

@@ -5,7 +5,6 @@ use crate::fault::Fault;
 use crate::fencing::Fencing;
 use crate::inbox::{Answers, Batch, Closed, Inbox, Item};
 use crate::owner::Control;
-use crate::store::Store;
 use crate::ticket::{Fate, Outbox};
 use crossbeam_channel::{Sender, TrySendError};
 use rustc_hash::FxHashMap;
@@ -13,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use surmise_config::Config;
-use surmise_teachers::Teachers;
+use surmise_store::Store;
+use surmise_workers::WorkerPool;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -59,7 +59,7 @@ pub struct Hub {
     /// Whether all streams are brought back.
     pub ready: AtomicBool,
     /// Who works out beside what networks learn, where a stream's updates wait for it.
-    pub teachers: Option<Teachers>,
+    pub workers: Option<WorkerPool>,
     owners: Vec<OwnerPort>,
     store: Mutex<Option<Arc<Store>>>,
 }
@@ -73,11 +73,11 @@ impl Hub {
         fault: Fault,
         owners: Vec<OwnerPort>,
         store: Arc<Store>,
-        teachers: Option<Teachers>,
+        workers: Option<WorkerPool>,
         started: Instant,
     ) -> Hub {
         Hub {
-            teachers,
+            workers,
             config,
             started,
             directory,

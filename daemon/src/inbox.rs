@@ -1,10 +1,10 @@
 //! The inbox of an owner: the only place that makes a sender wait. Bounded in messages, events and bytes.
 
-use crate::store::group::Origin;
 use crate::ticket::Pending;
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use surmise_event::Record;
+use surmise_store::group::Origin;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Messages that wait for one owner.

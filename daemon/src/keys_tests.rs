@@ -1,9 +1,9 @@
 //! Streams with more keys than memory has room for: whatever happens, each finds its state.
 
 use super::*;
-use crate::store::group::GroupBuilder;
 use surmise_event::{Data, Datum, Schema};
 use surmise_learner::{NetworkSize, Options};
+use surmise_store::group::GroupBuilder;
 
 const NO_LIMITS: Limits = Limits { fields: 100, symbol_bytes: 1000, text_bytes: 1000, name_bytes: 100 };
 
@@ -54,12 +54,12 @@ fn commit(store: &Store, state: &mut StreamState, records: &[Record]) {
     learn(state, records);
     let group = group.finish(state.learner.offset());
     state.counters.logged_bytes += group.bytes.len() as u64;
-    store.log.commit(std::slice::from_ref(&state.entry), &[group], &[]).unwrap();
+    store.log.commit(std::slice::from_ref(&state.entry), &[group], &[], 0).unwrap();
 }
 
 fn checkpoint(store: &Store, state: &StreamState) {
     store.pages.flush().unwrap();
-    store.checkpoints.write(&[state.freeze(7, true).encode()]).unwrap();
+    store.checkpoints.write(&[state.begin_copy(7, true).encode()]).unwrap();
 }
 
 fn same(a: &mut StreamState, b: &mut StreamState) {

@@ -21,7 +21,6 @@ mod owner;
 mod producers;
 mod self_test;
 mod session;
-pub mod store;
 mod stream;
 mod telemetry;
 mod ticket;

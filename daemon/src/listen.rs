@@ -1,12 +1,12 @@
 //! Listeners of the event socket.
 
 use crate::hub::Hub;
-use crate::session::{Kind, serve};
+use crate::session::{ListenerKind, serve};
 use crate::telemetry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use surmise_event::{Code, Refusal};
+use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{ErrorReply, Reply};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
@@ -22,13 +22,13 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 /// Connections of one listener.
 struct Door {
     hub: Arc<Hub>,
-    kind: Kind,
+    kind: ListenerKind,
     room: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
 impl Door {
-    fn new(hub: Arc<Hub>, kind: Kind, tasks: TaskTracker) -> Door {
+    fn new(hub: Arc<Hub>, kind: ListenerKind, tasks: TaskTracker) -> Door {
         let room = Arc::new(Semaphore::new(hub.config.limits.connections));
         Door { hub, kind, room, tasks }
     }
@@ -41,7 +41,7 @@ impl Door {
             let reason =
                 format!("there are {max} connections, as many as there may be (limits.connections); try again later");
             let mut line = Vec::new();
-            let refusal = Refusal::new(Code::LimitReached, "connection", reason);
+            let refusal = Refusal::new(RefusalCode::LimitReached, "connection", reason);
             Reply::Error(ErrorReply::fatal(refusal, None, None)).write_line(&mut line);
             self.tasks.spawn(async move {
                 let write = async {
@@ -63,7 +63,7 @@ impl Door {
 }
 
 /// Takes connections over TCP until the daemon leaves.
-pub async fn tcp(hub: Arc<Hub>, listener: TcpListener, kind: Kind, tasks: TaskTracker) {
+pub async fn tcp(hub: Arc<Hub>, listener: TcpListener, kind: ListenerKind, tasks: TaskTracker) {
     let door = Door::new(hub.clone(), kind, tasks);
     loop {
         tokio::select! {
@@ -84,7 +84,7 @@ pub async fn tcp(hub: Arc<Hub>, listener: TcpListener, kind: Kind, tasks: TaskTr
 }
 
 /// Takes connections over a Unix socket until the daemon leaves.
-pub async fn unix(hub: Arc<Hub>, listener: UnixListener, path: PathBuf, kind: Kind, tasks: TaskTracker) {
+pub async fn unix(hub: Arc<Hub>, listener: UnixListener, path: PathBuf, kind: ListenerKind, tasks: TaskTracker) {
     let door = Door::new(hub.clone(), kind, tasks);
     loop {
         tokio::select! {

@@ -4,7 +4,7 @@ use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use surmise_config::{Config, ConfigError};
-use surmised::store::StoreError;
+use surmise_store::StoreError;
 use surmised::{Daemon, Running};
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -2,11 +2,11 @@
 //! whose checkpoint covers its log can sleep through a start.
 
 use crate::producers::Producers;
-use crate::store::bytes::{Cursor, Damaged, put_bytes, put_varint};
-use crate::store::{CheckpointMeta, Store, StoreError, StreamEntry};
 use crate::stream::{Counters, StreamState};
 use std::collections::BTreeMap;
 use surmise_event::Schema;
+use surmise_store::bytes::{Cursor, Damaged, put_bytes, put_varint};
+use surmise_store::{CheckpointMeta, Store, StoreError, StreamEntry};
 
 const VERSION: u8 = 2;
 

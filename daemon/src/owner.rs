@@ -13,7 +13,6 @@ use crate::committer::Handoff;
 use crate::directory::{Directory, Shared, Snapshot};
 use crate::fencing::Fencing;
 use crate::inbox::{Batch, Delivered};
-use crate::store::{CheckpointMeta, Store, StreamEntry};
 use crate::stream::StreamState;
 use crate::telemetry;
 use crate::ticket::{Fate, Pending};
@@ -26,8 +25,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use surmise_config::Config;
-use surmise_event::{Code, Refusal};
-use surmise_learner::Teacher;
+use surmise_event::{Refusal, RefusalCode};
+use surmise_learner::JobSink;
+use surmise_store::{CheckpointMeta, Store, StreamEntry};
 use tokio::sync::oneshot;
 
 /// While there is more to learn, what was learnt is handed to the committer this often.
@@ -79,7 +79,7 @@ pub struct Setup {
     /// To the checkpointer.
     pub jobs: Jobs,
     /// Who works out beside what networks learn.
-    pub teacher: Option<Teacher>,
+    pub job_sink: Option<JobSink>,
     /// When the daemon was started.
     pub started: Instant,
 }
@@ -134,7 +134,7 @@ impl Owner {
         for entry in entries {
             let shared = Arc::new(Shared::new(&entry));
             let mut live =
-                Live::recover(store, entry, &shared, self.setup.config.limits.producers, self.setup.teacher.clone());
+                Live::recover(store, entry, &shared, self.setup.config.limits.producers, self.setup.job_sink.clone());
             live.compare(&self.setup.config);
             if let Some(producers) = live.producers() {
                 self.setup.fencing.learn(producers);
@@ -248,16 +248,16 @@ impl Owner {
         if !self.setup.directory.reserve() {
             let max = self.setup.config.limits.streams;
             return Err(Refusal::new(
-                Code::LimitReached,
+                RefusalCode::LimitReached,
                 "stream",
                 format!("there are {max} streams, as many as there may be (limits.streams)"),
             ));
         }
-        let Setup { config, store, teacher, directory, .. } = &self.setup;
-        let made = Live::make(config, store, stream, directory.next_number(), teacher.clone());
+        let Setup { config, store, job_sink, directory, .. } = &self.setup;
+        let made = Live::make(config, store, stream, directory.next_number(), job_sink.clone());
         made.map_err(|e| {
             self.setup.directory.release();
-            Refusal::new(Code::BadStream, "stream", e)
+            Refusal::new(RefusalCode::BadStream, "stream", e)
         })
     }
 

@@ -3,10 +3,10 @@
 //! The table is a function of the log alone: a checkpoint holds it, and replaying the log after the checkpoint
 //! brings it to where it was.
 
-use crate::store::bytes::{Cursor, Damaged, put_bytes, put_option, put_varint};
-use crate::store::group::Origin;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
+use surmise_store::bytes::{Cursor, Damaged, put_bytes, put_option, put_varint};
+use surmise_store::group::Origin;
 
 /// What a stream remembers of one producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,12 +2,12 @@
 
 use crate::outline::Outline;
 use crate::producers::{Producers, Standing};
-use crate::store::group::{Logged, Origin};
-use crate::store::{CheckpointMeta, Draft, Store, StoreError, StreamEntry, StreamPages};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use surmise_event::{Code, Limits, Outcome, Record, Refusal};
-use surmise_learner::{Learner, LearnerError, Teacher};
+use surmise_event::{Limits, Outcome, Record, Refusal, RefusalCode};
+use surmise_learner::{JobSink, Learner, LearnerError};
+use surmise_store::group::{Logged, Origin};
+use surmise_store::{CheckpointMeta, Draft, Store, StoreError, StreamEntry, StreamPages};
 
 /// What is counted beside learning; kept in checkpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl StreamState {
             Some((Standing::Duplicate, _)) => return Ok(Applied::Duplicate),
             Some((Standing::Fenced(epoch), o)) => {
                 let reason = format!("epoch {epoch} of the producer has taken over from epoch {}", o.epoch);
-                return Err(Refusal::new(Code::Fenced, "epoch", reason));
+                return Err(Refusal::new(RefusalCode::Fenced, "epoch", reason));
             }
             Some((Standing::New, _)) | None => {}
         }
@@ -126,7 +126,7 @@ impl StreamState {
     }
 
     /// Counts a refusal.
-    pub fn count_refusal(&mut self, code: Code) {
+    pub fn count_refusal(&mut self, code: RefusalCode) {
         let word = code_word(code);
         match self.counters.refused.get_mut(word.as_str()) {
             Some(n) => *n += 1,
@@ -136,7 +136,7 @@ impl StreamState {
 
     /// A copy of the state as it is now.
     #[cfg(test)]
-    pub fn freeze(&self, time_us: i64, with_hash: bool) -> Frozen {
+    pub fn begin_copy(&self, time_us: i64, with_hash: bool) -> Frozen {
         let (stream, rest) = (self.entry.number, Outline::encode(self));
         Frozen { stream, time_us, with_hash, learner: self.learner.clone(), rest }
     }
@@ -155,7 +155,7 @@ impl StreamState {
         store: &Arc<Store>,
         entry: StreamEntry,
         producers_max: usize,
-        teacher: Option<Teacher>,
+        job_sink: Option<JobSink>,
     ) -> Result<Recovered, RecoveryError> {
         let mut checkpoint = None;
         let mut passed_over = 0;
@@ -175,7 +175,7 @@ impl StreamState {
             Some((state, meta)) => (state, Some(meta)),
             None => (Self::new(entry, producers_max)?, None),
         };
-        state.learner.set_teacher(teacher);
+        state.learner.set_job_sink(job_sink);
         let (number, pages) = (state.entry.number, state.learner.pages_numbered());
         store.checkpoints.drop_beyond(number, pages)?;
         store.pages.truncate(number, pages)?;
@@ -250,7 +250,7 @@ pub struct Recovered {
 }
 
 /// A code as the word that the protocol has for it.
-pub fn code_word(code: Code) -> String {
+pub fn code_word(code: RefusalCode) -> String {
     match serde_json::to_value(code) {
         Ok(serde_json::Value::String(word)) => word,
         _ => "other".into(),

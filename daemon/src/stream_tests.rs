@@ -1,7 +1,7 @@
 use super::*;
-use crate::store::group::GroupBuilder;
 use surmise_event::{Data, Datum, Schema};
 use surmise_learner::Options;
+use surmise_store::group::GroupBuilder;
 
 /// The key of a record that makes learning panic, in tests.
 pub(crate) const POISON: &str = "poison";
@@ -45,11 +45,11 @@ fn learn(store: &Store, state: &mut StreamState, from: u64, to: u64) {
             groups.push(g);
         }
     }
-    store.log.commit(std::slice::from_ref(&state.entry), &groups, &[]).unwrap();
+    store.log.commit(std::slice::from_ref(&state.entry), &groups, &[], 0).unwrap();
 }
 
 fn checkpoint(store: &Store, state: &mut StreamState) {
-    let draft = state.freeze(7, true).encode();
+    let draft = state.begin_copy(7, true).encode();
     store.checkpoints.write(&[draft]).unwrap();
 }
 
@@ -128,5 +128,5 @@ fn an_older_epoch_is_refused() {
     let newer = Origin { epoch: 2, ..origin(1) };
     assert!(s.apply(&record(0), Some(&newer), &NO_LIMITS, |_| {}).is_ok());
     let refusal = s.apply(&record(0), Some(&origin(9)), &NO_LIMITS, |_| panic!("not logged")).err().unwrap();
-    assert_eq!(refusal.code, Code::Fenced);
+    assert_eq!(refusal.code, RefusalCode::Fenced);
 }

@@ -12,10 +12,10 @@ pub const REJECTED: &str = "surmise_events_rejected_total";
 pub const DUPLICATE: &str = "surmise_events_duplicate_total";
 /// Events that wait, by stage.
 pub const QUEUE: &str = "surmise_queue_events";
-/// Lessons of networks that wait for a teacher.
-pub const LESSONS_WAITING: &str = "surmise_queue_lessons";
-/// Lessons of networks that a teacher was to work out, by who did.
-pub const LESSONS: &str = "surmise_lessons_total";
+/// Gradient jobs that wait for a worker thread.
+pub const GRADIENT_JOBS_QUEUED: &str = "surmise_gradient_jobs_queued";
+/// Gradient jobs that were handed to the workers, by what computed them.
+pub const GRADIENT_JOBS: &str = "surmise_gradient_jobs_total";
 /// Age of the latest event when it was learnt.
 pub const LAG: &str = "surmise_input_lag_seconds";
 /// How long predicting takes.
@@ -29,7 +29,7 @@ pub const COPY: &str = "surmise_copy_pause_seconds";
 /// Loss of the mixture.
 pub const LOSS: &str = "surmise_loss_nats_total";
 /// Loss that each expert would have had.
-pub const BASELINE_LOSS: &str = "surmise_baseline_loss_nats_total";
+pub const EXPERT_LOSS: &str = "surmise_expert_loss_nats_total";
 /// Lasting changes found, by what changed.
 pub const DRIFT: &str = "surmise_drift_detected_total";
 /// Events that came with an earlier time than their key's last.
@@ -101,15 +101,11 @@ fn describe() {
     describe_counter!(REJECTED, Unit::Count, "Events refused, by reason");
     describe_counter!(DUPLICATE, Unit::Count, "Events recognised as sent before and not learnt again");
     describe_gauge!(QUEUE, Unit::Count, "Events that wait, by stage");
-    describe_gauge!(
-        LESSONS_WAITING,
-        Unit::Count,
-        "Full chunks of networks that wait for a thread to work out their update"
-    );
+    describe_gauge!(GRADIENT_JOBS_QUEUED, Unit::Count, "Gradient jobs of networks that wait for a worker thread");
     describe_counter!(
-        LESSONS,
+        GRADIENT_JOBS,
         Unit::Count,
-        "Full chunks of networks whose update waits, by who works it out: beside, a thread of learning.threads; late, the stream itself as no thread came to it in time; fell, the stream itself as the queue was full"
+        "Gradient jobs of networks whose update is delayed, by what computed them: worker, a thread of learning.threads; owner_first, the stream itself, as no worker had come to it in time; owner_queue_full, the stream itself, as the queue was full"
     );
     describe_gauge!(LAG, Unit::Seconds, "Time from the arrival of the latest event until it was learnt");
     describe_histogram!(PREDICT, Unit::Seconds, "How long answering a prediction or forecast takes");
@@ -117,7 +113,7 @@ fn describe() {
     describe_histogram!(COMMIT, Unit::Seconds, "How long making a commit durable takes");
     describe_histogram!(COPY, Unit::Seconds, "How long a stream waits at once while a copy of its state is made");
     describe_counter!(LOSS, "Loss of the predictions in nats");
-    describe_counter!(BASELINE_LOSS, "Loss in nats that each expert alone would have had, by group of streams");
+    describe_counter!(EXPERT_LOSS, "Loss in nats that each expert alone would have had, by group of streams");
     describe_counter!(DRIFT, Unit::Count, "Lasting changes of streams, by what changed: loss or level");
     describe_counter!(
         LATE,

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use surmise_protocol::Reply;
+use surmise_store::ProducerMark;
 use tokio::sync::Notify;
 
 /// The largest of some sequence numbers; none at first.
@@ -140,17 +141,6 @@ pub struct Taken {
     pub failed: bool,
     /// Whether nothing more will come.
     pub finished: bool,
-}
-
-/// Everything of a producer up to a number is durable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProducerMark {
-    /// The producer.
-    pub producer: Arc<str>,
-    /// Its epoch.
-    pub epoch: u64,
-    /// The number.
-    pub seq: u64,
 }
 
 impl Outbox {

@@ -144,7 +144,7 @@ fn the_log_is_trimmed_behind_the_checkpoints() {
     host.post("/api/v1/checkpoints", "");
     let hash = host.get("/api/v1/streams/s/hash").1;
     host.stop();
-    let store = surmised::store::Store::open(dir.path(), 1).unwrap();
+    let store = surmise_store::Store::open(dir.path(), 1).unwrap();
     let first = store.log.tail(0, 0).next().map(|g| g.unwrap().0.first_offset);
     assert!(first.is_some_and(|o| o > 0), "the beginning is gone: {first:?}");
     drop(store);

@@ -51,8 +51,8 @@ fn questions_are_answered() {
         "surmise_build_info",
         "surmise_loss_nats_total",
         "surmise_queue_events",
-        "surmise_queue_lessons",
-        "surmise_lessons_total",
+        "surmise_gradient_jobs_queued",
+        "surmise_gradient_jobs_total",
     ] {
         assert!(text.contains(name), "{name} in {text}");
     }

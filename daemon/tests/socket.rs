@@ -7,8 +7,8 @@ use common::{Host, Wire, config};
 use serde_json::{Value, json};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
+use surmise_store::StoreError;
 use surmised::Daemon;
-use surmised::store::StoreError;
 
 const STRICT: &str = r#"
 [streams."strict"]

@@ -34,7 +34,7 @@ fn manifest(of: &str) -> String {
 fn dfdx_sled_and_cuda_are_fenced() {
     let homes = [
         ("dfdx::", "model/network/src/dfdx_engine"),
-        ("sled::", "daemon/src/store/"),
+        ("sled::", "daemon/store/src/"),
         ("cudarc::", "model/device/src/cuda.rs"),
     ];
     for (library, home) in homes {

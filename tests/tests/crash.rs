@@ -174,7 +174,7 @@ fn threads_timing_and_kernels_do_not_change_the_state() {
 
 /// Nor do the threads that work updates out beside.
 #[test]
-fn teachers_do_not_change_the_state() {
+fn workers_do_not_change_the_state() {
     let dir = tempfile::tempdir().unwrap();
     let file = sessions_file(dir.path(), 6, 6_000);
     let want =
@@ -186,9 +186,9 @@ fn teachers_do_not_change_the_state() {
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         assert_eq!(d.hash("s"), want, "{threads} threads");
         let metrics = d.text("/metrics");
-        let lessons = metrics.lines().filter_map(|l| l.strip_prefix("surmise_lessons_total{")?.split(' ').nth(1));
-        let lessons: u64 = lessons.map(|n| n.parse::<u64>().unwrap()).sum();
-        assert!(lessons > 100, "{metrics}");
+        let jobs = metrics.lines().filter_map(|l| l.strip_prefix("surmise_gradient_jobs_total{")?.split(' ').nth(1));
+        let jobs: u64 = jobs.map(|n| n.parse::<u64>().unwrap()).sum();
+        assert!(jobs > 100, "{metrics}");
     }
 }
 

@@ -135,12 +135,12 @@ fn each_part_is_left_out_once() {
     let all = json(&out);
     let of = |title: &str| all["ablations"].as_array().unwrap().iter().find(|a| a["title"] == title).unwrap().clone();
     let (play, log, readings) = (of("play.txt"), of("log.tokens"), of("readings.csv"));
-    let parts = |a: &Value| a["without"].as_array().unwrap().iter().map(|w| w["part"].clone()).collect::<Vec<_>>();
+    let parts = |a: &Value| a["ablated"].as_array().unwrap().iter().map(|w| w["part"].clone()).collect::<Vec<_>>();
     assert_eq!((parts(&play), parts(&log), parts(&readings)), (vec!["words".into()], vec![], vec!["season".into()]));
     assert_eq!(readings["measures"], serde_json::json!(["bits", "MSE"]));
     let value = |v: &Value| v.as_f64().unwrap();
     for a in [&play, &readings] {
-        let w = &a["without"][0];
+        let w = &a["ablated"][0];
         assert!((value(&w["values"][0]) - value(&a["whole"][0]) - value(&w["more"][0])).abs() < 1e-12, "{a}");
     }
     // the whole is what eval says, and a part left out what its option leaves out
@@ -151,7 +151,7 @@ fn each_part_is_left_out_once() {
         json(&surmise(args))["loss_bits_per_event"].clone()
     };
     assert_eq!(play["whole"][0], replay(&[]));
-    assert_eq!(play["without"][0]["values"][0], replay(&["--set", "without=words"]));
+    assert_eq!(play["ablated"][0]["values"][0], replay(&["--set", "ablate=words"]));
     let out = eval(dir.path(), &["--only", "readings", "--ablate", "season,stack", "--markdown"]);
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     assert!(out.status.success() && text.lines().count() == 5, "{text}");

@@ -3,8 +3,9 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 use surmise_client::ClientError;
+use surmise_evaluation::ReplayError;
 use surmise_learner::LearnerError;
-use surmise_replay::{ReplayError, SourceError};
+use surmise_recording::SourceError;
 
 /// Why a command ends without having done its work: the exit codes of sysexits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -93,7 +93,7 @@ fn set(options: &Options, key: &str, value: &str) -> Result<Options, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use surmise_learner::{NetworkSize, Part};
+    use surmise_learner::{Component, NetworkSize};
 
     fn options(set: &[&str]) -> Result<Options, Failure> {
         LearnerArgs { set: set.iter().map(|s| (*s).to_owned()).collect(), ..LearnerArgs::default() }.options()
@@ -106,12 +106,12 @@ mod tests {
         let says = |s: &str| options(&[s]).unwrap_err().message;
         assert!(says("netwrk=off").contains("did you mean \"network\"?"));
         assert!(says("network=of").contains("expected one of"), "{}", says("network=of"));
-        let o = options(&["without=words, matches"]).unwrap();
+        let o = options(&["ablate=words, matches"]).unwrap();
         assert!(
-            o.without.iter().copied().eq([Part::Words, Part::Matches])
-                && options(&["without="]).unwrap().without.is_empty()
+            o.ablate.iter().copied().eq([Component::Words, Component::Matches])
+                && options(&["ablate="]).unwrap().ablate.is_empty()
         );
-        let told = says("without=words,wrods");
+        let told = says("ablate=words,wrods");
         assert!(told.contains("wrods") && told.contains("weight-sets"), "{told}");
         assert!(says("seed=x").contains("seed=x") && says("seed").contains("KEY=VALUE"));
     }

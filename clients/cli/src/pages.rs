@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 use surmise_learner::{Page, Pages, PagesError};
-use surmised::store::LonePages;
+use surmise_store::ScratchPages;
 use tempfile::TempDir;
 
 /// Pages in a temporary folder (of `TMPDIR`), in which nothing is made before there is something to write.
 #[derive(Debug)]
 pub(crate) struct TemporaryPages {
     // before the folder, so that the database is closed when that goes
-    pages: LonePages,
+    pages: ScratchPages,
     _folder: TempDir,
 }
 
 impl TemporaryPages {
     pub(crate) fn new() -> std::io::Result<TemporaryPages> {
         let folder = tempfile::tempdir()?;
-        Ok(TemporaryPages { pages: LonePages::new(&folder.path().join("keys")), _folder: folder })
+        Ok(TemporaryPages { pages: ScratchPages::new(&folder.path().join("keys")), _folder: folder })
     }
 
     /// For a replay.

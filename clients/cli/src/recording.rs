@@ -7,7 +7,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 use surmise_event::Schema;
-use surmise_replay::{FieldChoice, Format, Source, SourceOptions};
+use surmise_recording::{FieldChoice, Format, Source, SourceOptions};
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RecordingArgs {

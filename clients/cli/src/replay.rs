@@ -10,8 +10,9 @@ use crate::watch::drift_line;
 use clap::Args;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use surmise_evaluation::{FieldResult, Labels, LabelsResult, Progress, ReplayOptions, ReplayResult, Rows, replay};
 use surmise_event::Drift;
-use surmise_replay::{FieldResult, Labels, LabelsResult, Progress, ReplayOptions, ReplayResult, Rows, Source, replay};
+use surmise_recording::Source;
 
 #[derive(Args, Debug)]
 #[command(after_help = HELP)]
@@ -66,7 +67,7 @@ pub(crate) fn run(global: &Global, args: ReplayArgs) -> Result<(), Failure> {
     let mut options = ReplayOptions {
         pages: Some(TemporaryPages::make),
         learner,
-        teachers: learning.count(),
+        workers: learning.count(),
         device: Some(learning.device),
         from: args.from.clone(),
         score_rows: args.score_rows,

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 use surmise_client::{Address, Client, ClientError, Options, Progress};
 use surmise_event::Schema;
 use surmise_protocol::{EventLine, Hello, Reply, StreamStatus, Want};
-use surmise_replay::{Item, Source, SourceError};
+use surmise_recording::{Item, Source, SourceError};
 use tokio::sync::{mpsc, oneshot, watch};
 
 #[derive(Args, Debug)]

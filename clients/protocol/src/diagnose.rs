@@ -2,7 +2,7 @@
 
 use crate::line::{UNKNOWN, bad_utf8, unknown_in_hello};
 use serde::de::DeserializeSeed;
-use surmise_event::{Code, Refusal};
+use surmise_event::{Refusal, RefusalCode};
 
 /// What was being read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) fn diagnose<'a, S: DeserializeSeed<'a>>(line: &'a [u8], seed: S, scop
     let read = seed.deserialize(serde_path_to_error::Deserializer::new(&mut d, &mut track));
     let error = match read.and_then(|_| d.end()) {
         Err(e) => e,
-        Ok(()) => return Refusal::new(Code::BadJson, "line", "the line cannot be read"),
+        Ok(()) => return Refusal::new(RefusalCode::BadJson, "line", "the line cannot be read"),
     };
     let path = track.path().to_string();
     // a place that has no name yet, as inside a key, shows as "?"
@@ -41,19 +41,23 @@ fn refusal(line: &[u8], error: &serde_json::Error, path: &str, scope: Scope) -> 
     }
     if message.starts_with("number out of range") {
         let reason = format!("{} is too large to be a finite number; send null for a missing value", token(line, at));
-        return Refusal::new(Code::NotFinite, field, reason);
+        return Refusal::new(RefusalCode::NotFinite, field, reason);
     }
     if error.is_eof() {
-        return Refusal::new(Code::BadJson, field, "the line ends inside its JSON; one whole JSON object a line");
+        return Refusal::new(
+            RefusalCode::BadJson,
+            field,
+            "the line ends inside its JSON; one whole JSON object a line",
+        );
     }
     if error.is_syntax() {
         let word = token(line, at);
         let bare = word.trim_start_matches(['-', '+']).to_ascii_lowercase();
         if matches!(bare.as_str(), "nan" | "inf" | "infinity") {
             let reason = format!("{word} is neither JSON nor a finite number; send null for a missing value");
-            return Refusal::new(Code::NotFinite, field, reason);
+            return Refusal::new(RefusalCode::NotFinite, field, reason);
         }
-        return Refusal::new(Code::BadJson, field, format!("not JSON: {message} at byte {at}"));
+        return Refusal::new(RefusalCode::BadJson, field, format!("not JSON: {message} at byte {at}"));
     }
     data_error(&message, field)
 }
@@ -62,21 +66,23 @@ fn refusal(line: &[u8], error: &serde_json::Error, path: &str, scope: Scope) -> 
 fn data_error(message: &str, field: String) -> Refusal {
     if let Some(name) = message.strip_prefix(UNKNOWN) {
         let key: String = name.chars().skip(1).take_while(|c| *c != '"').collect();
-        return Refusal::new(Code::BadJson, key, message);
+        return Refusal::new(RefusalCode::BadJson, key, message);
     }
     if field == "hello" || field.starts_with("hello.") {
         let named = message.strip_prefix("unknown field `").and_then(|m| m.split_once('`'));
         return match named {
-            Some((name, _)) => Refusal::new(Code::BadHello, format!("hello.{}", shorten(name)), unknown_in_hello(name)),
-            None => Refusal::new(Code::BadHello, field, plain_words(message)),
+            Some((name, _)) => {
+                Refusal::new(RefusalCode::BadHello, format!("hello.{}", shorten(name)), unknown_in_hello(name))
+            }
+            None => Refusal::new(RefusalCode::BadHello, field, plain_words(message)),
         };
     }
     let code = match field.as_str() {
-        "line" => Code::BadJson,
-        "time" => Code::BadTime,
-        "stream" => Code::BadStream,
-        _ if message.contains("is there twice") => Code::BadJson,
-        _ => Code::WrongType,
+        "line" => RefusalCode::BadJson,
+        "time" => RefusalCode::BadTime,
+        "stream" => RefusalCode::BadStream,
+        _ if message.contains("is there twice") => RefusalCode::BadJson,
+        _ => RefusalCode::WrongType,
     };
     Refusal::new(code, field, plain_words(message))
 }

@@ -2,7 +2,7 @@
 
 use crate::EventLine;
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use surmise_event::{Code, Data, Datum, Record, Refusal, format_time};
+use surmise_event::{Data, Datum, Record, Refusal, RefusalCode, format_time};
 
 impl EventLine {
     /// Appends the event as a line that [`crate::parse_line`] reads back.
@@ -11,7 +11,8 @@ impl EventLine {
     /// Refuses what JSON cannot carry: numbers that are not finite, and bytes that are not UTF-8.
     pub fn write_line(&self, out: &mut Vec<u8>) -> Result<(), Refusal> {
         carriable(&self.record.data)?;
-        serde_json::to_writer(&mut *out, self).map_err(|e| Refusal::new(Code::BadJson, "line", e.to_string()))?;
+        serde_json::to_writer(&mut *out, self)
+            .map_err(|e| Refusal::new(RefusalCode::BadJson, "line", e.to_string()))?;
         out.push(b'\n');
         Ok(())
     }
@@ -20,15 +21,15 @@ impl EventLine {
 fn carriable(data: &Data) -> Result<(), Refusal> {
     let check = |name: &str, d: &Datum| match d {
         Datum::Number(x) if !x.is_finite() => Err(Refusal::new(
-            Code::NotFinite,
+            RefusalCode::NotFinite,
             name,
             format!("{x} is not a finite number; send null for a missing value"),
         )),
         Datum::Numbers(v) if v.iter().any(|x| !x.is_finite()) => {
-            Err(Refusal::new(Code::NotFinite, name, "the array holds a number that is not finite"))
+            Err(Refusal::new(RefusalCode::NotFinite, name, "the array holds a number that is not finite"))
         }
         Datum::Bytes(b) if std::str::from_utf8(b).is_err() => Err(Refusal::new(
-            Code::BadUtf8,
+            RefusalCode::BadUtf8,
             name,
             "bytes that are not UTF-8 cannot be sent as JSON; replay the file instead",
         )),

@@ -19,7 +19,7 @@ pub use reply::{Ack, DriftEvent, ErrorReply, OutcomeReply, Reply, Welcome};
 pub use status::{
     Accepted, AcceptedError, CheckpointInfo, CheckpointMark, Health, Problem, StreamList, StreamRow, StreamStatus,
 };
-pub use surmise_event::{Code, Refusal};
+pub use surmise_event::{Refusal, RefusalCode};
 
 /// The candidate that a mistyped word was probably meant to be.
 pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

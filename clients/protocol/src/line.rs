@@ -5,7 +5,7 @@ use crate::diagnose::{Scope, diagnose, shorten};
 use crate::hello::{HELLO_KEYS, Hello};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
-use surmise_event::{Code, Data, Datum, Record, Refusal, parse_time};
+use surmise_event::{Data, Datum, Record, Refusal, RefusalCode, parse_time};
 
 /// The longest line that a daemon reads unless it says otherwise in its welcome.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
@@ -55,7 +55,7 @@ pub fn parse_plain(line: &[u8]) -> Result<Line, Refusal> {
         return read(text, LineSeed { plain: true });
     }
     if text.is_empty() {
-        return Err(Refusal::new(Code::Empty, "line", "the line is empty"));
+        return Err(Refusal::new(RefusalCode::Empty, "line", "the line is empty"));
     }
     let like_json = text.starts_with(|c: char| c.is_ascii_digit() || "[\"-tfn".contains(c));
     let data = match like_json.then(|| whole(text, DataSeed)) {
@@ -79,14 +79,14 @@ pub fn parse_bare(line: &[u8]) -> Result<EventLine, Refusal> {
 }
 
 pub(crate) fn bad_utf8(field: &str, at: usize) -> Refusal {
-    Refusal::new(Code::BadUtf8, field, format!("byte {at} of the line is not UTF-8; send text as UTF-8"))
+    Refusal::new(RefusalCode::BadUtf8, field, format!("byte {at} of the line is not UTF-8; send text as UTF-8"))
 }
 
 fn utf8(line: &[u8], seed: LineSeed) -> Result<&str, Refusal> {
     std::str::from_utf8(line).map_err(|e| {
         let at = e.valid_up_to();
         let found = diagnose(line, seed, Scope::Line);
-        bad_utf8(if found.code == Code::BadUtf8 { &found.field } else { "line" }, at)
+        bad_utf8(if found.code == RefusalCode::BadUtf8 { &found.field } else { "line" }, at)
     })
 }
 

@@ -13,7 +13,7 @@ fn plain(line: &str) -> Data {
         Line::Hello(h) => panic!("{h:?}"),
     }
 }
-fn refused(line: impl AsRef<[u8]>) -> (Code, String, String) {
+fn refused(line: impl AsRef<[u8]>) -> (RefusalCode, String, String) {
     let r = parse_line(line.as_ref()).unwrap_err();
     (r.code, r.field, r.reason)
 }
@@ -48,49 +48,49 @@ fn the_hello_of_the_interface_page() {
     h.write_line(&mut out);
     assert_eq!(String::from_utf8(out).unwrap().trim_end(), line);
     let (code, field, reason) = refused(r#"{"hello":{"protocol":1,"producr":"x"}}"#);
-    assert_eq!((code, field.as_str()), (Code::BadHello, "hello.producr"));
+    assert_eq!((code, field.as_str()), (RefusalCode::BadHello, "hello.producr"));
     assert!(reason.contains("did you mean \"producer\"?"), "{reason}");
     let (code, field, reason) = refused(r#"{"hello":{"protocol":1,"want":["all"]}}"#);
-    assert_eq!((code, field.as_str()), (Code::BadHello, "hello.want[0]"), "{reason}");
-    assert_eq!(refused(r#"{"hello":{"protocol":1},"data":1}"#).0, Code::BadJson);
+    assert_eq!((code, field.as_str()), (RefusalCode::BadHello, "hello.want[0]"), "{reason}");
+    assert_eq!(refused(r#"{"hello":{"protocol":1},"data":1}"#).0, RefusalCode::BadJson);
 }
 
 #[test]
 fn refusals_name_the_field_and_say_what_to_do() {
     for (line, code, field, says) in [
-        ("hello", Code::BadJson, "line", "not JSON"),
-        ("{\"data\":{\"a\":1}", Code::BadJson, "line", "one whole JSON object a line"),
-        ("[1]", Code::BadJson, "line", "expected an object"),
-        ("7", Code::BadJson, "line", "expected an object"),
-        (r#"{"data":{"ms":NaN}}"#, Code::NotFinite, "data.ms", "send null"),
-        (r#"{"data":{"ms":-Infinity}}"#, Code::NotFinite, "data.ms", "send null"),
-        (r#"{"data":{"ms":1e400}}"#, Code::NotFinite, "data.ms", "1e400"),
-        (r#"{"data":{"v":[1,1e400]}}"#, Code::NotFinite, "data.v[1]", "send null"),
-        (r#"{"data":NaN}"#, Code::NotFinite, "data", "send null"),
-        (r#"{"data":{"a":{"b":1}}}"#, Code::WrongType, "data.a", "do not nest"),
-        (r#"{"data":{"a":[[1]]}}"#, Code::WrongType, "data.a[0]", "do not nest"),
-        (r#"{"data":{"a":["x"]}}"#, Code::WrongType, "data.a[0]", "expected a number"),
-        (r#"{"data":{"a":1,"a":2}}"#, Code::BadJson, "data", "twice"),
-        (r#"{"seq":-1,"data":1}"#, Code::WrongType, "seq", "expected a whole number from 0, got -1"),
-        (r#"{"seq":"1","data":1}"#, Code::WrongType, "seq", "got \"1\""),
-        (r#"{"key":7,"data":1}"#, Code::WrongType, "key", "expected text, got 7"),
-        (r#"{"stream":7,"data":1}"#, Code::BadStream, "stream", "expected text"),
-        (r#"{"time":"noon","data":1}"#, Code::BadTime, "time", "got \"noon\""),
-        (r#"{"time":true,"data":1}"#, Code::BadTime, "time", "expected a time"),
-        (r#"{"time":1e300,"data":1}"#, Code::BadTime, "time", "calendar"),
-        (r#"{"end":1}"#, Code::WrongType, "end", "got 1"),
-        (r#"{"dta":1}"#, Code::BadJson, "dta", "did you mean \"data\"?"),
-        (r#"{"data":1,"page":1}"#, Code::BadJson, "page", "fields go into \"data\""),
-        (r#"{"data":1} x"#, Code::BadJson, "line", "trailing"),
+        ("hello", RefusalCode::BadJson, "line", "not JSON"),
+        ("{\"data\":{\"a\":1}", RefusalCode::BadJson, "line", "one whole JSON object a line"),
+        ("[1]", RefusalCode::BadJson, "line", "expected an object"),
+        ("7", RefusalCode::BadJson, "line", "expected an object"),
+        (r#"{"data":{"ms":NaN}}"#, RefusalCode::NotFinite, "data.ms", "send null"),
+        (r#"{"data":{"ms":-Infinity}}"#, RefusalCode::NotFinite, "data.ms", "send null"),
+        (r#"{"data":{"ms":1e400}}"#, RefusalCode::NotFinite, "data.ms", "1e400"),
+        (r#"{"data":{"v":[1,1e400]}}"#, RefusalCode::NotFinite, "data.v[1]", "send null"),
+        (r#"{"data":NaN}"#, RefusalCode::NotFinite, "data", "send null"),
+        (r#"{"data":{"a":{"b":1}}}"#, RefusalCode::WrongType, "data.a", "do not nest"),
+        (r#"{"data":{"a":[[1]]}}"#, RefusalCode::WrongType, "data.a[0]", "do not nest"),
+        (r#"{"data":{"a":["x"]}}"#, RefusalCode::WrongType, "data.a[0]", "expected a number"),
+        (r#"{"data":{"a":1,"a":2}}"#, RefusalCode::BadJson, "data", "twice"),
+        (r#"{"seq":-1,"data":1}"#, RefusalCode::WrongType, "seq", "expected a whole number from 0, got -1"),
+        (r#"{"seq":"1","data":1}"#, RefusalCode::WrongType, "seq", "got \"1\""),
+        (r#"{"key":7,"data":1}"#, RefusalCode::WrongType, "key", "expected text, got 7"),
+        (r#"{"stream":7,"data":1}"#, RefusalCode::BadStream, "stream", "expected text"),
+        (r#"{"time":"noon","data":1}"#, RefusalCode::BadTime, "time", "got \"noon\""),
+        (r#"{"time":true,"data":1}"#, RefusalCode::BadTime, "time", "expected a time"),
+        (r#"{"time":1e300,"data":1}"#, RefusalCode::BadTime, "time", "calendar"),
+        (r#"{"end":1}"#, RefusalCode::WrongType, "end", "got 1"),
+        (r#"{"dta":1}"#, RefusalCode::BadJson, "dta", "did you mean \"data\"?"),
+        (r#"{"data":1,"page":1}"#, RefusalCode::BadJson, "page", "fields go into \"data\""),
+        (r#"{"data":1} x"#, RefusalCode::BadJson, "line", "trailing"),
     ] {
         let (c, f, r) = refused(line);
         assert_eq!((c, f.as_str()), (code, field), "{line}: {r}");
         assert!(r.contains(says), "{line}: {r}");
     }
     let (code, field, _) = refused(b"{\"data\":{\"name\":\"\xff\"}}");
-    assert_eq!((code, field.as_str()), (Code::BadUtf8, "data.name"));
+    assert_eq!((code, field.as_str()), (RefusalCode::BadUtf8, "data.name"));
     let deep = format!("{{\"data\":{}", "[".repeat(1 << 20));
-    assert_eq!(refused(deep).0, Code::WrongType);
+    assert_eq!(refused(deep).0, RefusalCode::WrongType);
     let deep = format!("{{\"data\":{{\"a\":{}", "{\"a\":".repeat(1 << 18));
     assert_eq!(refused(deep).1, "data.a");
 }
@@ -111,13 +111,13 @@ fn plain_lines() {
     );
     assert_eq!(plain(r#"{"data":{"page":"/a"},"key":"k"}"#), named(&[("page", Datum::Text("/a".into()))]));
     let code = |l: &str| parse_plain(l.as_bytes()).map_err(|r| (r.code, r.field)).unwrap_err();
-    assert_eq!(code("{page: 1}"), (Code::BadJson, "line".into()));
-    assert_eq!(code(r#"{"key":"k","page":1}"#), (Code::BadJson, "page".into()));
-    assert_eq!(code(r#"{"page":1,"key":"k"}"#), (Code::BadJson, "page".into()));
-    assert_eq!(code(r#"{"page":{"a":1}}"#), (Code::WrongType, "page".into()));
-    assert_eq!(code("1e400"), (Code::NotFinite, "data".into()));
-    assert_eq!(code("[1,\"a\"]"), (Code::WrongType, "data[1]".into()));
-    assert_eq!(code("  "), (Code::Empty, "line".into()));
+    assert_eq!(code("{page: 1}"), (RefusalCode::BadJson, "line".into()));
+    assert_eq!(code(r#"{"key":"k","page":1}"#), (RefusalCode::BadJson, "page".into()));
+    assert_eq!(code(r#"{"page":1,"key":"k"}"#), (RefusalCode::BadJson, "page".into()));
+    assert_eq!(code(r#"{"page":{"a":1}}"#), (RefusalCode::WrongType, "page".into()));
+    assert_eq!(code("1e400"), (RefusalCode::NotFinite, "data".into()));
+    assert_eq!(code("[1,\"a\"]"), (RefusalCode::WrongType, "data[1]".into()));
+    assert_eq!(code("  "), (RefusalCode::Empty, "line".into()));
     assert!(matches!(parse_plain(br#"{"hello":{"protocol":1}}"#), Ok(Line::Hello(_))));
     assert_eq!(parse_bare(b"3.5\r\n").unwrap().record.data, Data::One(Datum::Text("3.5".into())));
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
-use surmise_event::{Code, Drift, FieldOutcome, Outcome, Prediction, Refusal};
+use surmise_event::{Drift, FieldOutcome, Outcome, Prediction, Refusal, RefusalCode};
 
 /// One line of the daemon.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,7 +98,7 @@ pub struct DriftEvent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorReply {
     /// The kind of fault.
-    pub code: Code,
+    pub code: RefusalCode,
     /// The sequence number of the event, where it could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
@@ -238,7 +238,7 @@ mod tests {
             "{\"welcome\":{\"protocol\":1,\"server\":\"surmised 0.1.0\",\"committed_seq\":41,\"line_bytes_max\":1048576}}\n"
         );
         assert_eq!(line(&Reply::Ack(Ack { ack: 43, duplicates: 0 })), "{\"ack\":43,\"duplicates\":0}\n");
-        let e = Refusal::new(Code::WrongType, "ms", "expected a number, got \"fast\"");
+        let e = Refusal::new(RefusalCode::WrongType, "ms", "expected a number, got \"fast\"");
         assert_eq!(
             line(&Reply::Error(ErrorReply::new(e, Some(44), Some(3)))),
             "{\"error\":{\"code\":\"wrong_type\",\"seq\":44,\"line\":3,\"field\":\"ms\",\"reason\":\"expected a number, got \\\"fast\\\"\",\"fatal\":false}}\n"

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use surmise_event::{Code, Schema};
+use surmise_event::{RefusalCode, Schema};
 
 /// A stream and its state (`GET /api/v1/streams/{stream}`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -149,7 +149,7 @@ pub struct AcceptedError {
     /// The number of its line, from 1.
     pub line: u64,
     /// The kind of fault.
-    pub code: Code,
+    pub code: RefusalCode,
     /// The field that is at fault.
     pub field: String,
     /// What is wrong with it.
@@ -176,7 +176,7 @@ pub struct Problem {
     pub field: Option<String>,
     /// The kind of fault as in errors of the event socket, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<Code>,
+    pub code: Option<RefusalCode>,
 }
 
 fn about_blank() -> String {

@@ -6,7 +6,7 @@ use crate::{Address, ClientError, Progress};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use surmise_event::{Code, Record, Refusal};
+use surmise_event::{Record, Refusal, RefusalCode};
 use surmise_protocol::{EventLine, Hello, Reply, Welcome};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -135,7 +135,7 @@ impl Client {
                 bytes.len(),
                 self.welcome.line_bytes_max
             );
-            return Err(ClientError::Record(Refusal::new(Code::LineTooLong, "line", reason)));
+            return Err(ClientError::Record(Refusal::new(RefusalCode::LineTooLong, "line", reason)));
         }
         let commands = self.commands.as_ref().ok_or(ClientError::Closed)?;
         match commands.send(Entry { seq, line: bytes.into() }).await {

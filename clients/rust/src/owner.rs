@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use surmise_protocol::{Code, ErrorReply, Hello, Reply, Welcome};
+use surmise_protocol::{ErrorReply, Hello, RefusalCode, Reply, Welcome};
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -252,7 +252,8 @@ impl Owner {
 
 /// Whether an error is one of the moment, so that connecting again may help.
 fn passes(e: &ErrorReply) -> bool {
-    matches!(e.code, Code::Unavailable | Code::LimitReached) && (e.fatal || e.code == Code::Unavailable)
+    matches!(e.code, RefusalCode::Unavailable | RefusalCode::LimitReached)
+        && (e.fatal || e.code == RefusalCode::Unavailable)
 }
 
 /// A factor that keeps clients from all connecting at the same instant.

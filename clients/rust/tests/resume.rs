@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use surmise_client::{Address, Client, ClientError, Options};
 use surmise_event::{Data, Datum, Record};
-use surmise_protocol::{Ack, Code, ErrorReply, Hello, Line, OutcomeReply, Refusal, Reply, Want, Welcome, parse_line};
+use surmise_protocol::{
+    Ack, ErrorReply, Hello, Line, OutcomeReply, Refusal, RefusalCode, Reply, Want, Welcome, parse_line,
+};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
@@ -50,7 +52,8 @@ async fn serve<S: AsyncRead + AsyncWrite>(stream: S, server: Shared) {
         if s.forget { Some(1) } else { s.committed(&producer) }
     };
     if hello.token.as_deref() == Some("wrong") {
-        let e = ErrorReply::fatal(Refusal::new(Code::Unauthorized, "hello.token", "the token is wrong"), None, None);
+        let e =
+            ErrorReply::fatal(Refusal::new(RefusalCode::Unauthorized, "hello.token", "the token is wrong"), None, None);
         Reply::Error(e).write_line(&mut out);
         let _ = write.write_all(&out).await;
         return;
@@ -68,7 +71,7 @@ async fn serve<S: AsyncRead + AsyncWrite>(stream: S, server: Shared) {
         {
             let mut s = server.lock().unwrap();
             if e.record.key.as_deref() == Some("bad") {
-                let refusal = Refusal::new(Code::WrongType, "key", "bad");
+                let refusal = Refusal::new(RefusalCode::WrongType, "key", "bad");
                 Reply::Error(ErrorReply::new(refusal, Some(seq), None)).write_line(&mut out);
             } else {
                 pending.push((seq, e.record));
@@ -255,7 +258,7 @@ async fn what_cannot_go_on_is_said() {
     let address = tcp(server.clone()).await;
     let hello = Hello { token: Some("wrong".into()), ..Hello::new("p", "s") };
     match Client::connect(address.clone(), hello).await.map(|_| ()) {
-        Err(ClientError::Refused(e)) => assert_eq!(e.code, Code::Unauthorized),
+        Err(ClientError::Refused(e)) => assert_eq!(e.code, RefusalCode::Unauthorized),
         other => panic!("{other:?}"),
     }
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -273,7 +276,7 @@ async fn what_cannot_go_on_is_said() {
     let again = surmise_protocol::EventLine { seq: Some(9), record: record(9), ..Default::default() };
     assert_eq!(client.send_line(again).await, Err(ClientError::SeqNotRising { last: 9, seq: 9 }));
     let long = Record { data: Data::One(Datum::Text("x".repeat(5000).into())), ..Record::default() };
-    assert!(matches!(client.send(long).await, Err(ClientError::Record(r)) if r.code == Code::LineTooLong));
+    assert!(matches!(client.send(long).await, Err(ClientError::Record(r)) if r.code == RefusalCode::LineTooLong));
     assert!(matches!(client.send(record(0)).await, Ok(11)));
     client.flush().await.unwrap();
     // a server that forgets what it acknowledged is found out

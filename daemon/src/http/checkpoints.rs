@@ -4,7 +4,6 @@ use super::problem::Failure;
 use super::streams::{Query, find};
 use crate::hub::Hub;
 use crate::owner::{Control, Written};
-use crate::store::CheckpointMeta;
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header;
@@ -14,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use surmise_event::format_time;
 use surmise_protocol::CheckpointInfo;
+use surmise_store::CheckpointMeta;
 
 fn info(stream: &str, m: CheckpointMeta) -> CheckpointInfo {
     CheckpointInfo {

@@ -6,7 +6,6 @@ use crate::clock::now_us;
 use crate::hub::Hub;
 use crate::inbox::{Answers, Item};
 use crate::session::lines::{Lines, Piece};
-use crate::store::group::Origin;
 use crate::stream::code_word;
 use crate::telemetry;
 use crate::ticket::{Fate, Outbox, Taken};
@@ -17,8 +16,9 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use std::sync::Arc;
 use surmise_config::stream_name_fault;
-use surmise_event::{Code, Refusal};
+use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{Accepted, AcceptedError, EventLine, Line, Reply, parse_plain};
+use surmise_store::group::Origin;
 
 /// Lines that are sent to the owner together.
 const CHUNK: usize = 256;
@@ -34,11 +34,13 @@ pub async fn push(
 ) -> Result<Response, Failure> {
     let query = Query::read(raw.as_deref(), &["producer", "epoch"])?;
     if !hub.is_ready() {
-        return Err(Failure::new(503, "unavailable", "events are not taken now").at("stream", Some(Code::Unavailable)));
+        return Err(
+            Failure::new(503, "unavailable", "events are not taken now").at("stream", Some(RefusalCode::Unavailable))
+        );
     }
     let name_max = hub.config.limits.name_bytes.0 as usize;
     if let Some(fault) = stream_name_fault(&stream, name_max) {
-        return Err(Failure::refusal(400, Refusal::new(Code::BadStream, "stream", fault)));
+        return Err(Failure::refusal(400, Refusal::new(RefusalCode::BadStream, "stream", fault)));
     }
     let producer = producer(&hub, &query, name_max)?;
     let mut push = Push {
@@ -67,7 +69,7 @@ fn producer(hub: &Hub, query: &Query, name_max: usize) -> Result<Option<(Arc<str
     let name: Arc<str> = name.into();
     match hub.fencing.pass(&name, epoch) {
         Ok(()) => Ok(Some((name, epoch))),
-        Err(e) => Err(Failure::new(409, "fenced", e.to_string()).at("epoch", Some(Code::Fenced))),
+        Err(e) => Err(Failure::new(409, "fenced", e.to_string()).at("epoch", Some(RefusalCode::Fenced))),
     }
 }
 
@@ -155,7 +157,7 @@ impl Push {
                 let max = self.hub.config.limits.line_bytes;
                 (
                     Err(Refusal::new(
-                        Code::LineTooLong,
+                        RefusalCode::LineTooLong,
                         "line",
                         format!("the line is longer than {max} and was skipped"),
                     )),
@@ -166,7 +168,7 @@ impl Push {
         let event = parsed.and_then(|line| match line {
             Line::Event(event) => self.check(event),
             Line::Hello(_) => Err(Refusal::new(
-                Code::BadHello,
+                RefusalCode::BadHello,
                 "hello",
                 "a hello is for the event socket; here the query says who sends",
             )),
@@ -195,11 +197,11 @@ impl Push {
     fn check(&self, event: EventLine) -> Result<EventLine, Refusal> {
         if let Some(s) = event.stream.as_deref().filter(|s| *s != &*self.stream) {
             let reason = format!("the event names the stream {s:?}, but it was posted to {:?}", self.stream);
-            return Err(Refusal::new(Code::BadStream, "stream", reason));
+            return Err(Refusal::new(RefusalCode::BadStream, "stream", reason));
         }
         if event.seq.is_none() && self.producer.is_some() {
             return Err(Refusal::new(
-                Code::SeqNotRising,
+                RefusalCode::SeqNotRising,
                 "seq",
                 "the query names a producer, so every event needs a seq",
             ));
@@ -227,7 +229,7 @@ impl Push {
         self.answer.rejected += fate.rejected;
         if failed {
             let detail = "the daemon cannot make events durable; send them again, with a producer and seq so that none is learnt twice";
-            return Err(Failure::new(503, "unavailable", detail).at("body", Some(Code::Unavailable)));
+            return Err(Failure::new(503, "unavailable", detail).at("body", Some(RefusalCode::Unavailable)));
         }
         if finished {
             self.answer.errors.sort_by_key(|e| e.line);

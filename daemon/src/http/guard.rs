@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use surmise_event::Code;
+use surmise_event::RefusalCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -39,7 +39,7 @@ pub async fn token(State(hub): State<Arc<Hub>>, request: Request, next: Next) ->
                 Some(_) => "the token is not known",
                 None => "this daemon asks for a token: send it as Authorization: Bearer …",
             };
-            return Err(Failure::new(401, "unauthorized", detail).at("authorization", Some(Code::Unauthorized)));
+            return Err(Failure::new(401, "unauthorized", detail).at("authorization", Some(RefusalCode::Unauthorized)));
         }
     }
     Ok(next.run(request).await)

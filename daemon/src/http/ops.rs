@@ -54,10 +54,12 @@ pub async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
     };
     let waiting: usize = hub.owners().iter().map(|o| o.inbox.events()).sum();
     metrics::gauge!(telemetry::QUEUE, "stage" => "inbox").set(waiting as f64);
-    let lessons = hub.teachers.as_ref().map(|t| t.lessons()).unwrap_or_default();
-    metrics::gauge!(telemetry::LESSONS_WAITING).set(lessons.waiting as f64);
-    for (by, n) in [("beside", lessons.beside), ("late", lessons.late), ("fell", lessons.fell)] {
-        metrics::counter!(telemetry::LESSONS, "worked" => by).absolute(n);
+    let jobs = hub.workers.as_ref().map(|t| t.jobs()).unwrap_or_default();
+    metrics::gauge!(telemetry::GRADIENT_JOBS_QUEUED).set(jobs.waiting as f64);
+    for (by, n) in
+        [("worker", jobs.by_workers), ("owner_first", jobs.by_owners_first), ("owner_queue_full", jobs.queue_full)]
+    {
+        metrics::counter!(telemetry::GRADIENT_JOBS, "computed_by" => by).absolute(n);
     }
     metrics::gauge!(telemetry::STREAMS).set(hub.directory.len() as f64);
     let all = hub.directory.all();

@@ -3,7 +3,7 @@
 use crate::hub::AskError;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use surmise_event::{Code, Refusal};
+use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::Problem;
 
 /// An error of the HTTP interface.
@@ -22,7 +22,7 @@ impl Failure {
     }
 
     /// Names the part that is at fault.
-    pub fn at(mut self, field: &str, code: Option<Code>) -> Failure {
+    pub fn at(mut self, field: &str, code: Option<RefusalCode>) -> Failure {
         self.0.field = Some(field.to_owned());
         self.0.code = code;
         self
@@ -42,7 +42,7 @@ impl Failure {
 
 impl From<AskError> for Failure {
     fn from(e: AskError) -> Failure {
-        Failure::new(503, "unavailable", e.to_string()).at("stream", Some(Code::Unavailable))
+        Failure::new(503, "unavailable", e.to_string()).at("stream", Some(RefusalCode::Unavailable))
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use surmise_event::Code;
+use surmise_event::RefusalCode;
 use surmise_protocol::{DriftEvent, OutcomeReply};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -24,7 +24,7 @@ pub async fn watch(
     let max = hub.config.limits.watchers;
     if shared.outcomes.receiver_count() >= max {
         let detail = format!("{max} follow this stream, as many as may (limits.watchers)");
-        return Err(Failure::new(429, "too many followers", detail).at("stream", Some(Code::LimitReached)));
+        return Err(Failure::new(429, "too many followers", detail).at("stream", Some(RefusalCode::LimitReached)));
     }
     let outcomes = shared.outcomes.subscribe();
     let start = (hub, outcomes, VecDeque::new());

@@ -1,10 +1,10 @@
 //! Copies of a stream's learner, for checkpoints and for readers, made in slices so that the stream goes on.
 
 use crate::directory::Snapshot;
-use crate::store::CheckpointMeta;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use surmise_learner::{Freezing, Learner};
+use surmise_learner::{Learner, LearnerCopy};
+use surmise_store::CheckpointMeta;
 use tokio::sync::oneshot;
 
 /// A state whose copy takes no more slices than this is small: its memory is not kept.
@@ -56,9 +56,9 @@ pub(super) struct Copies {
 }
 
 enum Making {
-    Preparing(Freezing),
-    Prepared(Freezing),
-    Carrying(Freezing, Purpose),
+    Preparing(LearnerCopy),
+    Prepared(LearnerCopy),
+    Carrying(LearnerCopy, Purpose),
 }
 
 impl Copies {
@@ -85,18 +85,18 @@ impl Copies {
                 self.slices = 0;
                 // room that is kept is for readers, who ask again soon
                 let spare = if self.checkpoints.is_empty() { self.spare.take() } else { None };
-                Making::Preparing(Freezing::new(learner, spare))
+                Making::Preparing(LearnerCopy::new(learner, spare))
             }
             None => return Step::Idle,
         };
         self.slices += 1;
         let (making, step) = match making {
-            Making::Preparing(mut copy) => match copy.prepare(learner, bytes) {
+            Making::Preparing(mut copy) => match copy.reserve(learner, bytes) {
                 true => (Making::Prepared(copy), Step::Prepared),
                 false => (Making::Preparing(copy), Step::More),
             },
             Making::Prepared(copy) => (Making::Prepared(copy), Step::Prepared),
-            Making::Carrying(copy, purpose) => match copy.carry(learner, bytes) {
+            Making::Carrying(copy, purpose) => match copy.copy_some(learner, bytes) {
                 Ok(copy) => return Step::Complete(Box::new(copy), purpose),
                 Err(copy) => (Making::Carrying(copy, purpose), Step::More),
             },
@@ -113,7 +113,7 @@ impl Copies {
     /// The moment of a copy that is prepared. `rest` is what a checkpoint, if one is wanted, holds beside the learner.
     pub fn moment(&mut self, learner: &mut Learner, time_us: i64, rest: Vec<u8>) {
         let Some(Making::Prepared(mut copy)) = self.making.take() else { return };
-        copy.freeze(learner);
+        copy.begin_copy(learner);
         let purpose = match self.checkpoints.pop_front() {
             Some(wanted) => Purpose::Checkpoint { wanted, time_us, rest },
             None => Purpose::Snapshot(self.snapshot.take().unwrap_or_default()),

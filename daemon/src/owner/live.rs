@@ -6,8 +6,6 @@ use crate::directory::{Shared, Snapshot};
 use crate::inbox::{Answers, Item};
 use crate::outline::Outline;
 use crate::producers::Producers;
-use crate::store::group::{Group, GroupBuilder};
-use crate::store::{CheckpointMeta, Store, StreamEntry, StreamPages};
 use crate::stream::{Applied, Frozen, StreamState, code_word};
 use crate::telemetry;
 use crate::ticket::{Fate, Pending};
@@ -17,9 +15,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use surmise_config::Config;
-use surmise_event::{Code, Limits, Outcome, Refusal};
-use surmise_learner::{Learner, Teacher};
+use surmise_event::{Limits, Outcome, Refusal, RefusalCode};
+use surmise_learner::{JobSink, Learner};
 use surmise_protocol::{ErrorReply, OutcomeReply, Reply};
+use surmise_store::group::{Group, GroupBuilder};
+use surmise_store::{CheckpointMeta, Store, StreamEntry, StreamPages};
 
 /// Symbols that a prediction beside an outcome lists.
 const TOP: usize = 5;
@@ -54,7 +54,7 @@ pub(super) struct Live {
     told: Told,
     surprises: metrics::Histogram,
     /// Who works out beside what its networks learn.
-    teacher: Option<Teacher>,
+    job_sink: Option<JobSink>,
 }
 
 /// What a stream that sleeps is brought back with.
@@ -79,7 +79,7 @@ impl Told {
     fn of(learner: &Learner) -> Told {
         // what every expert of every column of a wide vector lost is too much to add up for each batch
         let narrow = learner.schema().fields.len() <= BASELINE_FIELDS;
-        let baselines = if narrow { learner.baselines() } else { BTreeMap::new() };
+        let baselines = if narrow { learner.expert_loss_nats() } else { BTreeMap::new() };
         Told {
             late: learner.late_events(),
             forgotten: learner.keys_forgotten(),
@@ -104,8 +104,7 @@ impl Told {
         }
         for (name, nats) in &now.baselines {
             let more = nats.saturating_sub(self.baselines.get(name).copied().unwrap_or(0));
-            metrics::counter!(telemetry::BASELINE_LOSS, "group" => group.to_owned(), "baseline" => *name)
-                .increment(more);
+            metrics::counter!(telemetry::EXPERT_LOSS, "group" => group.to_owned(), "expert" => *name).increment(more);
         }
         *self = now;
     }
@@ -134,14 +133,14 @@ impl Live {
         store: &Weak<Store>,
         name: &str,
         number: u32,
-        teacher: Option<Teacher>,
+        job_sink: Option<JobSink>,
     ) -> Result<Live, String> {
         let entry = Live::declare(config, name, number)?;
         let mut state = StreamState::new(entry.clone(), config.limits.producers).map_err(|e| e.to_string())?;
-        state.learner.set_teacher(teacher.clone());
+        state.learner.set_job_sink(job_sink.clone());
         state.learner.set_pages(Arc::new(StreamPages::new(store.clone(), number)));
         let shared = Arc::new(Shared::new(&entry));
-        Ok(Live { new: true, teacher, ..Live::of(Some(state), entry, shared) })
+        Ok(Live { new: true, job_sink, ..Live::of(Some(state), entry, shared) })
     }
 
     fn declare(config: &Config, name: &str, number: u32) -> Result<StreamEntry, String> {
@@ -179,7 +178,7 @@ impl Live {
             nats_rest: 0.0,
             told: Told::default(),
             surprises: metrics::histogram!(telemetry::SURPRISE),
-            teacher: None,
+            job_sink: None,
         }
     }
 
@@ -198,9 +197,9 @@ impl Live {
         entry: StreamEntry,
         shared: &Arc<Shared>,
         producers_max: usize,
-        teacher: Option<Teacher>,
+        job_sink: Option<JobSink>,
     ) -> Live {
-        let mut live = Live { teacher, ..Live::of(None, entry, shared.clone()) };
+        let mut live = Live { job_sink, ..Live::of(None, entry, shared.clone()) };
         match Outline::of(store, &live.entry, producers_max) {
             Ok(Some((outline, checkpoint))) => {
                 live.show_asleep(&outline, &checkpoint);
@@ -213,8 +212,8 @@ impl Live {
     }
 
     fn bring_back(&mut self, store: &Arc<Store>, producers_max: usize) {
-        let (entry, teacher) = (self.entry.clone(), self.teacher.clone());
-        let tried = catch_unwind(AssertUnwindSafe(|| StreamState::recover(store, entry, producers_max, teacher)));
+        let (entry, job_sink) = (self.entry.clone(), self.job_sink.clone());
+        let tried = catch_unwind(AssertUnwindSafe(|| StreamState::recover(store, entry, producers_max, job_sink)));
         let recovered = match tried {
             Ok(Ok(recovered)) => Ok(recovered),
             Ok(Err(e)) => Err(e.to_string()),
@@ -318,7 +317,7 @@ impl Live {
         let Some(state) = &mut self.state else {
             let why = self.shared.failed.get().map_or("", String::as_str);
             return Err(Refusal::new(
-                Code::Unavailable,
+                RefusalCode::Unavailable,
                 "stream",
                 format!("the stream does not learn any more: {why}"),
             ));
@@ -352,7 +351,7 @@ impl Live {
                 self.close_group(before);
                 self.fail(format!("learning an event failed inside: {}", panic_text(panic.as_ref())));
                 Err(Refusal::new(
-                    Code::Unavailable,
+                    RefusalCode::Unavailable,
                     "stream",
                     "learning this event failed inside the daemon; the stream does not learn any more",
                 ))
@@ -493,7 +492,7 @@ impl Live {
 
     /// Publishes a snapshot that is complete, and tells those who wait for it.
     pub(super) fn publish(&mut self, mut learner: Learner, waiting: Vec<TellSnapshot>) {
-        learner.let_lessons_go();
+        learner.discard_pending_jobs();
         let snapshot = Arc::new(Snapshot { learner });
         let old = self.shared.snapshot.swap(Some(snapshot.clone()));
         self.copies.retire(old);

@@ -22,11 +22,11 @@ fn a_panic_inside_ends_one_stream_and_spoils_no_log() {
     let t = outbox.take();
     assert_eq!((t.fate.accepted, t.fate.rejected, t.replies.len()), (1, 2, 2));
     assert!(
-        matches!(&t.replies[1], Reply::Error(e) if e.code == Code::Unavailable && e.reason.contains("a bug inside"))
+        matches!(&t.replies[1], Reply::Error(e) if e.code == RefusalCode::Unavailable && e.reason.contains("a bug inside"))
     );
     let mut groups = Vec::new();
     live.take_groups(&mut groups);
-    let logged = crate::store::group::decode(&groups[0].1.bytes).unwrap();
+    let logged = surmise_store::group::decode(&groups[0].1.bytes).unwrap();
     assert_eq!((groups.len(), logged.records.len(), logged.span), (1, 1, 1), "the event that did it is not logged");
     assert!(live.shared().failed.get().is_some() && matches!(live.copy(1), Step::Idle) && live.take_last(1).is_none());
 }
@@ -55,8 +55,8 @@ fn a_stream_sleeps_until_it_is_asked_or_an_event_comes() {
     let mut groups = Vec::new();
     live.take_groups(&mut groups);
     let groups: Vec<Group> = groups.into_iter().map(|(_, g)| g).collect();
-    store.log.commit(std::slice::from_ref(&entry), &groups, &[]).unwrap();
-    store.checkpoints.write(&[live.state.as_ref().unwrap().freeze(1, true).encode()]).unwrap();
+    store.log.commit(std::slice::from_ref(&entry), &groups, &[], 0).unwrap();
+    store.checkpoints.write(&[live.state.as_ref().unwrap().begin_copy(1, true).encode()]).unwrap();
 
     let recover = || Live::recover(&store, entry.clone(), &Arc::new(Shared::new(&entry)), 9, None);
     let (mut asked, mut sent) = (recover(), recover());

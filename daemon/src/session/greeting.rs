@@ -7,7 +7,7 @@ use crate::clock::now_us;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use surmise_config::stream_name_fault;
-use surmise_event::{Code, Refusal};
+use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{Format, Hello, Line, PROTOCOL, Reply, Want, Welcome, parse_plain};
 
 impl Session {
@@ -28,11 +28,14 @@ impl Session {
                 self.line += 1;
                 self.greet(hello).await.map_err(|refusal| End::fatal(refusal, Some(self.line)))
             }
-            Err(refusal) if refusal.code == Code::BadHello => Err(End::fatal(refusal, Some(self.line + 1))),
+            Err(refusal) if refusal.code == RefusalCode::BadHello => Err(End::fatal(refusal, Some(self.line + 1))),
             parsed => {
                 if self.hub.config.auth.token.is_some() {
-                    let refusal =
-                        Refusal::new(Code::Unauthorized, "hello", "a hello with a token has to be the first line");
+                    let refusal = Refusal::new(
+                        RefusalCode::Unauthorized,
+                        "hello",
+                        "a hello with a token has to be the first line",
+                    );
                     return Err(End::fatal(refusal, Some(self.line + 1)));
                 }
                 self.mode = Mode::Plain;
@@ -46,7 +49,7 @@ impl Session {
     }
 
     async fn greet(&mut self, hello: Hello) -> Result<(), Refusal> {
-        let bad = |field: &str, reason: String| Refusal::new(Code::BadHello, format!("hello.{field}"), reason);
+        let bad = |field: &str, reason: String| Refusal::new(RefusalCode::BadHello, format!("hello.{field}"), reason);
         if hello.protocol != PROTOCOL {
             return Err(bad(
                 "protocol",
@@ -57,12 +60,12 @@ impl Session {
             && !hello.token.as_ref().is_some_and(|t| same(t.as_bytes(), token.0.as_bytes()))
         {
             let reason = if hello.token.is_some() { "the token is not known" } else { "this daemon asks for a token" };
-            return Err(Refusal::new(Code::Unauthorized, "hello.token", reason));
+            return Err(Refusal::new(RefusalCode::Unauthorized, "hello.token", reason));
         }
         let name_max = self.hub.config.limits.name_bytes.0 as usize;
         if let Some(stream) = &hello.stream {
             if let Some(fault) = stream_name_fault(stream, name_max) {
-                return Err(Refusal::new(Code::BadStream, "hello.stream", fault));
+                return Err(Refusal::new(RefusalCode::BadStream, "hello.stream", fault));
             }
             self.stream = stream.as_str().into();
         }
@@ -74,7 +77,7 @@ impl Session {
         let producer: Option<(Arc<str>, u64)> = hello.producer.as_deref().map(|p| (p.into(), hello.epoch));
         if let Some((name, epoch)) = &producer {
             let claim = self.hub.fencing.claim(name, *epoch).await;
-            self.claim = Some(claim.map_err(|e| Refusal::new(Code::Fenced, "hello.epoch", e.to_string()))?);
+            self.claim = Some(claim.map_err(|e| Refusal::new(RefusalCode::Fenced, "hello.epoch", e.to_string()))?);
         }
         self.key = hello.key.as_deref().map(Into::into);
         self.mode = if hello.format == Format::Lines { Mode::Bare } else { Mode::Json };

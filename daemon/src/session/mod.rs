@@ -18,7 +18,7 @@ use numbering::{Numbered, Numbering, Watermark};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use surmise_config::stream_name_fault;
-use surmise_event::{Code, Refusal};
+use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{ErrorReply, EventLine, Line, Reply};
 use surmise_protocol::{parse_bare, parse_line, parse_plain};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -30,7 +30,7 @@ const CHUNK: usize = 256;
 
 /// What a listener says about its connections.
 #[derive(Clone)]
-pub struct Kind {
+pub struct ListenerKind {
     /// Its name in metrics.
     pub listener: &'static str,
     /// Whether every line is an event, the first included.
@@ -51,7 +51,7 @@ struct Link {
 }
 
 /// Serves a connection until it ends.
-pub async fn serve<S: AsyncRead + AsyncWrite + Send>(hub: Arc<Hub>, kind: Kind, socket: S) {
+pub async fn serve<S: AsyncRead + AsyncWrite + Send>(hub: Arc<Hub>, kind: ListenerKind, socket: S) {
     let (mut read, mut write) = tokio::io::split(socket);
     let link = Arc::new(Link {
         outbox: Arc::default(),
@@ -109,7 +109,7 @@ impl End {
 
     fn fenced() -> End {
         let reason = "a newer connection of the same producer has taken over";
-        End::fatal(Refusal::new(Code::Fenced, "producer", reason), None)
+        End::fatal(Refusal::new(RefusalCode::Fenced, "producer", reason), None)
     }
 }
 
@@ -150,7 +150,7 @@ struct Chunk {
 }
 
 impl Session {
-    fn new(hub: Arc<Hub>, kind: Kind, link: Arc<Link>) -> Session {
+    fn new(hub: Arc<Hub>, kind: ListenerKind, link: Arc<Link>) -> Session {
         Session {
             hub,
             stream: kind.stream,
@@ -246,7 +246,7 @@ impl Session {
 
     fn too_long(&self) -> Refusal {
         let max = self.hub.config.limits.line_bytes;
-        Refusal::new(Code::LineTooLong, "line", format!("the line is longer than {max} and was skipped"))
+        Refusal::new(RefusalCode::LineTooLong, "line", format!("the line is longer than {max} and was skipped"))
     }
 
     /// Reads a line into a chunk.
@@ -269,9 +269,10 @@ impl Session {
                 let seq = event.seq;
                 self.take_event(event, arrival, bytes, chunk).map_err(|e| (e, seq))
             }
-            Ok(Line::Hello(_)) => {
-                Err((Refusal::new(Code::BadHello, "hello", "a hello has to be the first line of its connection"), None))
-            }
+            Ok(Line::Hello(_)) => Err((
+                Refusal::new(RefusalCode::BadHello, "hello", "a hello has to be the first line of its connection"),
+                None,
+            )),
             Err(refusal) => {
                 if self.mode == Mode::Bare
                     && let Some(n) = &mut self.numbering
@@ -323,7 +324,7 @@ impl Session {
             None => self.stream.clone(),
             Some(s) if *s == *self.stream => self.stream.clone(),
             Some(s) => match stream_name_fault(&s, self.hub.config.limits.name_bytes.0 as usize) {
-                Some(fault) => return Err(Refusal::new(Code::BadStream, "stream", fault)),
+                Some(fault) => return Err(Refusal::new(RefusalCode::BadStream, "stream", fault)),
                 None => s.into(),
             },
         };
@@ -374,7 +375,7 @@ impl Session {
         self.hub
             .submit(events, self.answers, &self.link.outbox, room as usize, fate)
             .await
-            .map_err(|e| End::fatal(Refusal::new(Code::Unavailable, "connection", e.to_string()), None))
+            .map_err(|e| End::fatal(Refusal::new(RefusalCode::Unavailable, "connection", e.to_string()), None))
     }
 }
 

@@ -1,10 +1,10 @@
 //! A producer's numbers on one connection.
 
 use crate::fencing::Fencing;
-use crate::store::group::Origin;
 use crate::ticket::Highest;
 use std::sync::{Arc, OnceLock};
-use surmise_event::{Code, Refusal};
+use surmise_event::{Refusal, RefusalCode};
+use surmise_store::group::Origin;
 
 /// The largest number up to which everything of a connection is durable; grows as acknowledgements go out.
 #[derive(Default)]
@@ -111,7 +111,7 @@ impl Numbering {
             let reason = format!(
                 "{seq} is not above {last}, which was sent before on this connection; numbers rise within an epoch"
             );
-            return Err(Refusal::new(Code::SeqNotRising, "seq", reason));
+            return Err(Refusal::new(RefusalCode::SeqNotRising, "seq", reason));
         }
         self.last = learnt;
         Ok(())
@@ -143,7 +143,7 @@ mod tests {
         let s: Arc<str> = "s".into();
         assert!(matches!(n.number(Some(5), &s), Numbered::New(5, Some(_))));
         assert!(matches!(n.number(Some(5), &s), Numbered::Behind));
-        assert_eq!(n.step_back(5, Some(5)).err().map(|e| e.code), Some(Code::SeqNotRising));
+        assert_eq!(n.step_back(5, Some(5)).err().map(|e| e.code), Some(RefusalCode::SeqNotRising));
         n.watermark.raise(5);
         assert!(matches!(n.number(Some(5), &s), Numbered::Duplicate));
         assert!(matches!(n.number(None, &s), Numbered::New(6, Some(_))));

@@ -3,7 +3,7 @@
 use super::Link;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use surmise_event::{Code, Refusal};
+use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{Ack, ErrorReply, Reply};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
@@ -36,7 +36,7 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(socket: &mut W, link: &Link) {
         if taken.failed && !failed {
             failed = true;
             let reason = "the daemon cannot make events durable; what was not acknowledged has to be sent again";
-            let refusal = Refusal::new(Code::Unavailable, "connection", reason);
+            let refusal = Refusal::new(RefusalCode::Unavailable, "connection", reason);
             Reply::Error(ErrorReply::fatal(refusal, None, None)).write_line(&mut out);
         }
         if !out.is_empty() {

@@ -1,9 +1,9 @@
 //! Whether everything that computes the network computes the same.
 
-use crate::{LessonDevice, Machine, Plain, Resident, teacher};
+use crate::{GradientDevice, Machine, Plain, Resident, job_sink};
 use std::sync::{Arc, Mutex};
 use surmise_network::{
-    Device, DeviceError, Engine, LayerGradients, Lesson, NONE, Rates, Recurrence, Sequence, Shape, TOLERANCE,
+    Device, DeviceError, Engine, GradientJob, LayerGradients, NONE, Rates, Recurrence, Sequence, Shape, TOLERANCE,
 };
 
 /// How far the losses of ten chunks may lie apart, relatively: small differences grow with every update.
@@ -41,12 +41,16 @@ pub fn compare_engines() -> Vec<Comparison> {
     let [fused, dfdx] = [Engine::Fused, Engine::Dfdx].map(|engine| run(network(engine, 0), None));
     vec![
         comparison("values", apart(a.features.iter().zip(&b.features)), TOLERANCE),
-        comparison("gradients", gradients_apart(&a.lessons, |i| b.lessons[i].answer().map(<[_]>::to_vec)), TOLERANCE),
+        comparison(
+            "gradients",
+            gradients_apart(&a.jobs, |i| b.jobs[i].layer_gradients().map(<[_]>::to_vec)),
+            TOLERANCE,
+        ),
         comparison("ten losses", relative(&fused.losses, &dfdx.losses), LOSSES),
     ]
 }
 
-/// Compares a machine with engine `fused`: values, gradients, the losses of ten chunks by lessons and of a whole network that
+/// Compares a machine with engine `fused`: values, gradients, the losses of ten chunks by jobs and of a whole network that
 /// lives there, and one chunk with itself, which has to give equal bits. `open` gives the machine.
 ///
 /// # Errors
@@ -54,17 +58,17 @@ pub fn compare_engines() -> Vec<Comparison> {
 pub fn compare_machine(
     mut open: impl FnMut() -> Result<Box<dyn Machine>, DeviceError>,
 ) -> Result<Vec<Comparison>, DeviceError> {
-    let device = Arc::new(LessonDevice::new(open()?));
+    let device = Arc::new(GradientDevice::new(open()?));
     let given = run(network(Engine::Fused, CHUNKS), None);
     let mut failed = None;
-    let mut on_device = |i: usize| match device.gradients(&given.lessons[i].full_chunk()) {
+    let mut on_device = |i: usize| match device.gradients(&given.jobs[i].full_chunk()) {
         Ok(gradients) => gradients,
         Err(e) => {
             failed = Some(e);
             None
         }
     };
-    let gradients = gradients_apart(&given.lessons, &mut on_device);
+    let gradients = gradients_apart(&given.jobs, &mut on_device);
     let repeats = on_device(0).is_some() && on_device(0) == on_device(0);
     if let Some(e) = failed {
         return Err(e);
@@ -79,7 +83,7 @@ pub fn compare_machine(
         comparison("values", values, TOLERANCE),
         comparison("gradients", gradients, TOLERANCE),
         comparison("a gradient, twice", if repeats { 0.0 } else { f64::NAN }, 0.0),
-        comparison("ten losses, by lessons", relative(&here.losses, &there.losses), LOSSES),
+        comparison("ten losses, by jobs", relative(&here.losses, &there.losses), LOSSES),
         comparison("ten losses, on the device alone", losses, LOSSES),
     ])
 }
@@ -93,7 +97,7 @@ struct Run {
     features: Vec<Vec<f32>>,
     /// Of each chunk.
     losses: Vec<f64>,
-    lessons: Vec<Arc<Lesson>>,
+    jobs: Vec<Arc<GradientJob>>,
 }
 
 fn network(engine: Engine, delay: usize) -> Recurrence {
@@ -101,12 +105,12 @@ fn network(engine: Engine, delay: usize) -> Recurrence {
 }
 
 /// Ten chunks of steps of a few sequences in turn; every feature is pulled to a value that its place and the id decide.
-fn run(mut net: Recurrence, device: Option<Arc<LessonDevice>>) -> Run {
-    let lessons = Arc::new(Mutex::new(Vec::new()));
-    let all = lessons.clone();
-    let keep: surmise_network::Teacher = Arc::new(move |l| all.lock().unwrap_or_else(|e| e.into_inner()).push(l));
-    net.set_teacher(Some(match device {
-        Some(device) => teacher(device, Some(keep)),
+fn run(mut net: Recurrence, device: Option<Arc<GradientDevice>>) -> Run {
+    let jobs = Arc::new(Mutex::new(Vec::new()));
+    let all = jobs.clone();
+    let keep: surmise_network::JobSink = Arc::new(move |l| all.lock().unwrap_or_else(|e| e.into_inner()).push(l));
+    net.set_job_sink(Some(match device {
+        Some(device) => job_sink(device, Some(keep)),
         None => keep,
     }));
     let mut keys: Vec<Sequence> = (0..KEYS).map(|_| Sequence::new(&SHAPE)).collect();
@@ -124,8 +128,8 @@ fn run(mut net: Recurrence, device: Option<Arc<LessonDevice>>) -> Run {
         features.push(net.features().to_vec());
         net.finish();
     }
-    let lessons = std::mem::take(&mut *lessons.lock().unwrap_or_else(|e| e.into_inner()));
-    Run { features, losses, lessons }
+    let jobs = std::mem::take(&mut *jobs.lock().unwrap_or_else(|e| e.into_inner()));
+    Run { features, losses, jobs }
 }
 
 /// Values of the first chunk and losses of ten, of a network that lives on the machine.
@@ -203,10 +207,10 @@ fn apart<'a>(pairs: impl Iterator<Item = (&'a Vec<f32>, &'a Vec<f32>)>) -> f64 {
     worst
 }
 
-fn gradients_apart(lessons: &[Arc<Lesson>], mut other: impl FnMut(usize) -> Option<Vec<LayerGradients>>) -> f64 {
+fn gradients_apart(jobs: &[Arc<GradientJob>], mut other: impl FnMut(usize) -> Option<Vec<LayerGradients>>) -> f64 {
     let mut worst = 0f64;
-    for (i, lesson) in lessons.iter().enumerate() {
-        let (Some(a), Some(b)) = (lesson.answer(), other(i)) else { return f64::NAN };
+    for (i, job) in jobs.iter().enumerate() {
+        let (Some(a), Some(b)) = (job.layer_gradients(), other(i)) else { return f64::NAN };
         for (a, b) in a.iter().zip(&b) {
             let arrays = [(&a.dense, &b.dense), (&a.below, &b.below), (&a.bias, &b.bias)];
             let tables: Vec<_> = a.tables.iter().zip(&b.tables).map(|(a, b)| (by_id(a), by_id(b))).collect();
@@ -220,7 +224,7 @@ fn gradients_apart(lessons: &[Arc<Lesson>], mut other: impl FnMut(usize) -> Opti
             worst = worst.max(difference);
         }
     }
-    if lessons.is_empty() { f64::NAN } else { worst }
+    if jobs.is_empty() { f64::NAN } else { worst }
 }
 
 /// Rows in the order of their ids.

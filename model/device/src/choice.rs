@@ -1,4 +1,4 @@
-//! Who works out lessons: the processor or a device.
+//! Who works out jobs: the processor or a device.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

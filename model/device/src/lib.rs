@@ -1,7 +1,7 @@
 //! The network on a graphics processor.
 //!
-//! [`LessonDevice`] works out full chunks of networks that predict on the processor: a
-//! [`Lesson`](surmise_network::Lesson) goes there and its gradients come back, to take effect at their position in the log.
+//! [`GradientDevice`] works out full chunks of networks that predict on the processor: a
+//! [`GradientJob`](surmise_network::GradientJob) goes there and its gradients come back, to take effect at their position in the log.
 //! [`Resident`] keeps a whole network there and trains it on thousands of sequences at once.
 //!
 //! Both run the kernels of `kernels.cu` on a [`Machine`]. With the feature `cuda` there is one, `Cuda`, that finds NVIDIA's
@@ -16,8 +16,8 @@ mod choice;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod find;
+mod gradient_device;
 mod groups;
-mod lessons;
 pub mod machine;
 mod plain;
 mod resident;
@@ -28,7 +28,7 @@ pub use choice::{Choice, Chosen, Measured};
 #[cfg(feature = "cuda")]
 pub use cuda::Cuda;
 pub use find::{BUILT_WITH_CUDA, find};
-pub use lessons::{LessonDevice, teacher};
+pub use gradient_device::{GradientDevice, job_sink};
 pub use machine::{Machine, Memory};
 pub use plain::{Plain, first_head};
 pub use resident::Resident;

@@ -1,13 +1,13 @@
 //! Holding a record against a schema.
 
 use crate::record::shorten;
-use crate::{Data, Datum, Event, Field, Kind, Record, Schema, VALUE, Value};
+use crate::{Data, Datum, Event, Field, FieldKind, Record, Schema, VALUE, Value};
 use serde::{Deserialize, Serialize};
 
 /// Why a record was refused, as a word that programs can tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Code {
+pub enum RefusalCode {
     /// The line is not a JSON object of the protocol.
     BadJson,
     /// The line is not UTF-8.
@@ -51,7 +51,7 @@ pub enum Code {
 #[error("field {field:?}: {reason}")]
 pub struct Refusal {
     /// The kind of fault.
-    pub code: Code,
+    pub code: RefusalCode,
     /// The field, or the part of the line, that is at fault.
     pub field: String,
     /// What is wrong with it.
@@ -60,7 +60,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal.
-    pub fn new(code: Code, field: impl Into<String>, reason: impl Into<String>) -> Refusal {
+    pub fn new(code: RefusalCode, field: impl Into<String>, reason: impl Into<String>) -> Refusal {
         Refusal { code, field: field.into(), reason: reason.into() }
     }
 }
@@ -101,13 +101,15 @@ impl Schema {
         let one;
         let items: &[(Box<str>, Datum)] = match &record.data {
             Data::None if record.end => return Ok(event),
-            Data::None => return Err(Refusal::new(Code::Empty, "data", "a record needs data, or \"end\": true")),
+            Data::None => {
+                return Err(Refusal::new(RefusalCode::Empty, "data", "a record needs data, or \"end\": true"));
+            }
             Data::One(d) => {
                 one = [(self.only_name().into(), d.clone())];
                 &one
             }
             Data::Fields(f) if f.is_empty() && !record.end => {
-                return Err(Refusal::new(Code::Empty, "data", "the object has no fields"));
+                return Err(Refusal::new(RefusalCode::Empty, "data", "the object has no fields"));
             }
             Data::Fields(f) if f.is_empty() => return Ok(event),
             Data::Fields(f) => f,
@@ -127,7 +129,7 @@ impl Schema {
                 }
                 if self.fields.is_empty() {
                     return Err(Refusal::new(
-                        Code::Empty,
+                        RefusalCode::Empty,
                         "data",
                         "all values are null and the stream has no fields yet; send a value, or declare a schema",
                     ));
@@ -143,7 +145,7 @@ impl Schema {
 
     /// The name of a lone value's field: the schema's only field that can hold one, else `value`.
     fn only_name(&self) -> &str {
-        let mut data = self.fields.iter().filter(|f| f.kind != Kind::Gap);
+        let mut data = self.fields.iter().filter(|f| f.kind != FieldKind::Gap);
         match (data.next(), data.next()) {
             (Some(f), None) => &f.name,
             _ => VALUE,
@@ -163,7 +165,7 @@ impl Schema {
             let hint = self.fields.get(position).is_some_and(|f| *f.name == **name).then_some(position);
             if let Datum::Numbers(v) = datum {
                 if v.is_empty() {
-                    return Err(Refusal::new(Code::Empty, &**name, "the array is empty"));
+                    return Err(Refusal::new(RefusalCode::Empty, &**name, "the array is empty"));
                 }
                 for (i, x) in v.iter().enumerate() {
                     self.bind_one(&format!("{name}[{i}]"), &Datum::Number(*x), None, limits, event)?;
@@ -173,12 +175,12 @@ impl Schema {
             }
         }
         for (i, f) in self.fields.iter().enumerate() {
-            if f.required && f.kind != Kind::Gap && matches!(event.values.get(i), None | Some(Value::Missing)) {
-                return Err(Refusal::new(Code::MissingField, &f.name, "the schema requires it; send a value"));
+            if f.required && f.kind != FieldKind::Gap && matches!(event.values.get(i), None | Some(Value::Missing)) {
+                return Err(Refusal::new(RefusalCode::MissingField, &f.name, "the schema requires it; send a value"));
             }
-            if f.kind == Kind::Gap && record.time_us.is_none() && record.arrival_us.is_none() {
+            if f.kind == FieldKind::Gap && record.time_us.is_none() && record.arrival_us.is_none() {
                 return Err(Refusal::new(
-                    Code::MissingField,
+                    RefusalCode::MissingField,
                     "time",
                     "the schema has a gap field, so every event needs a time",
                 ));
@@ -213,7 +215,7 @@ impl Schema {
         if self.closed {
             let names: Vec<&str> = self.fields.iter().map(|f| f.name.as_str()).collect();
             return Err(Refusal::new(
-                Code::UnknownField,
+                RefusalCode::UnknownField,
                 shorten(name),
                 format!("the stream's schema is closed and has only {}", names.join(", ")),
             ));
@@ -223,17 +225,17 @@ impl Schema {
         }
         if self.fields.len() >= limits.fields {
             return Err(Refusal::new(
-                Code::TooManyFields,
+                RefusalCode::TooManyFields,
                 name,
                 format!("the stream has {} fields, as many as it may have", limits.fields),
             ));
         }
         let kind = match datum {
-            Datum::Number(_) | Datum::Numbers(_) => Kind::Number,
-            Datum::Bytes(_) => Kind::Text,
+            Datum::Number(_) | Datum::Numbers(_) => FieldKind::Number,
+            Datum::Bytes(_) => FieldKind::Text,
             // a line of words is no symbol that comes again as a whole
-            Datum::Text(s) if first && name == VALUE && s.contains(char::is_whitespace) => Kind::Text,
-            Datum::Text(_) | Datum::Bool(_) | Datum::Null => Kind::Category,
+            Datum::Text(s) if first && name == VALUE && s.contains(char::is_whitespace) => FieldKind::Text,
+            Datum::Text(_) | Datum::Bool(_) | Datum::Null => FieldKind::Category,
         };
         self.fields.push(Field::new(name, kind));
         Ok(self.fields.len() - 1)
@@ -241,45 +243,46 @@ impl Schema {
 }
 
 fn too_long(field: &str, bytes: usize, max: usize) -> Refusal {
-    Refusal::new(Code::TooLong, field, format!("{bytes} bytes are more than the limit of {max}"))
+    Refusal::new(RefusalCode::TooLong, field, format!("{bytes} bytes are more than the limit of {max}"))
 }
 
 fn convert(f: &Field, datum: &Datum, limits: &Limits) -> Result<Value, Refusal> {
-    let wrong =
-        |what: &str| Err(Refusal::new(Code::WrongType, &f.name, format!("expected {what}, got {}", datum.describe())));
+    let wrong = |what: &str| {
+        Err(Refusal::new(RefusalCode::WrongType, &f.name, format!("expected {what}, got {}", datum.describe())))
+    };
     let text = |b: &[u8]| {
         if b.len() > limits.text_bytes {
             return Err(too_long(&f.name, b.len(), limits.text_bytes));
         }
-        if b.is_empty() && f.kind == Kind::Byte {
-            return Err(Refusal::new(Code::Empty, &f.name, "no bytes: every byte is an event"));
+        if b.is_empty() && f.kind == FieldKind::Byte {
+            return Err(Refusal::new(RefusalCode::Empty, &f.name, "no bytes: every byte is an event"));
         }
         Ok(Value::Bytes(b.into()))
     };
     match (f.kind, datum) {
-        (Kind::Gap, _) => Err(Refusal::new(
-            Code::WrongType,
+        (FieldKind::Gap, _) => Err(Refusal::new(
+            RefusalCode::WrongType,
             &f.name,
             "the daemon computes a gap from the events' times; do not send it",
         )),
-        (Kind::Byte, Datum::Null) => wrong("text"),
+        (FieldKind::Byte, Datum::Null) => wrong("text"),
         (_, Datum::Null) => Ok(Value::Missing),
-        (Kind::Number, Datum::Number(x)) if x.is_finite() => Ok(Value::Number(*x)),
-        (Kind::Number, Datum::Number(x)) => Err(Refusal::new(
-            Code::NotFinite,
+        (FieldKind::Number, Datum::Number(x)) if x.is_finite() => Ok(Value::Number(*x)),
+        (FieldKind::Number, Datum::Number(x)) => Err(Refusal::new(
+            RefusalCode::NotFinite,
             &f.name,
             format!("{x} is not a finite number; send null for a missing value"),
         )),
-        (Kind::Number, _) => wrong("a number"),
-        (Kind::Category, Datum::Text(s)) if s.len() > limits.symbol_bytes => {
+        (FieldKind::Number, _) => wrong("a number"),
+        (FieldKind::Category, Datum::Text(s)) if s.len() > limits.symbol_bytes => {
             Err(too_long(&f.name, s.len(), limits.symbol_bytes))
         }
-        (Kind::Category, Datum::Text(s)) => Ok(Value::Symbol(s.clone())),
-        (Kind::Category, Datum::Bool(b)) => Ok(Value::Symbol(b.to_string().into())),
-        (Kind::Category, _) => wrong("a category (text)"),
-        (Kind::Text | Kind::Byte, Datum::Text(s)) => text(s.as_bytes()),
-        (Kind::Text | Kind::Byte, Datum::Bytes(b)) => text(b),
-        (Kind::Text | Kind::Byte, _) => wrong("text"),
+        (FieldKind::Category, Datum::Text(s)) => Ok(Value::Symbol(s.clone())),
+        (FieldKind::Category, Datum::Bool(b)) => Ok(Value::Symbol(b.to_string().into())),
+        (FieldKind::Category, _) => wrong("a category (text)"),
+        (FieldKind::Text | FieldKind::Byte, Datum::Text(s)) => text(s.as_bytes()),
+        (FieldKind::Text | FieldKind::Byte, Datum::Bytes(b)) => text(b),
+        (FieldKind::Text | FieldKind::Byte, _) => wrong("text"),
     }
 }
 
@@ -306,22 +309,22 @@ mod tests {
         assert_eq!(e.values, [Value::Missing, Value::Missing, Value::Number(1.0), Value::Number(2.0)]);
         assert_eq!(s.fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["page", "ms", "v[0]", "v[1]"]);
         let e = bind(&mut s, &record(&[("new", Datum::Number(1.0)), ("page", Datum::Number(1.0))])).unwrap_err();
-        assert_eq!((e.code, e.field.as_str()), (Code::WrongType, "page"));
+        assert_eq!((e.code, e.field.as_str()), (RefusalCode::WrongType, "page"));
         assert_eq!(s.fields.len(), 4, "a refused record does not grow the schema");
     }
 
     #[test]
     fn a_lone_value_finds_the_only_field() {
-        let mut s = Schema::new([Field::new("level", Kind::Category)]);
+        let mut s = Schema::new([Field::new("level", FieldKind::Category)]);
         let r = Record { data: Data::One(Datum::Text("up".into())), ..Record::default() };
         assert_eq!(bind(&mut s, &r).unwrap().values, [Value::Symbol("up".into())]);
         let mut s = Schema::default();
         bind(&mut s, &r).unwrap();
-        assert_eq!(s.fields, [Field::new(VALUE, Kind::Category)]);
+        assert_eq!(s.fields, [Field::new(VALUE, FieldKind::Category)]);
         let line = Record { data: Data::One(Datum::Text("GET /a 200".into())), ..Record::default() };
         let mut s = Schema::default();
         assert_eq!(bind(&mut s, &line).unwrap().values, [Value::Bytes(b"GET /a 200"[..].into())]);
-        assert_eq!(s.fields, [Field::new(VALUE, Kind::Text)]);
+        assert_eq!(s.fields, [Field::new(VALUE, FieldKind::Text)]);
     }
 
     #[test]
@@ -329,24 +332,27 @@ mod tests {
         let mut s = Schema::default();
         let r = Record { time_us: Some(5), data: Data::One(Datum::Number(1.0)), ..Record::default() };
         assert_eq!(bind(&mut s, &r).unwrap().values, [Value::Missing, Value::Number(1.0)]);
-        assert_eq!(s.fields[0].kind, Kind::Gap);
+        assert_eq!(s.fields[0].kind, FieldKind::Gap);
     }
 
     #[test]
     fn refusals_name_field_and_reason() {
         let mut s = Schema {
-            fields: vec![Field::new("a", Kind::Number), Field { required: true, ..Field::new("b", Kind::Category) }],
+            fields: vec![
+                Field::new("a", FieldKind::Number),
+                Field { required: true, ..Field::new("b", FieldKind::Category) },
+            ],
             closed: true,
         };
         let code = |s: &mut Schema, f: &[(&str, Datum)]| {
             bind(s, &record(f)).map(|_| ()).map_err(|e| (e.code, e.field)).unwrap_err()
         };
         let b = ("b", Datum::Text("x".into()));
-        assert_eq!(code(&mut s, &[("a", Datum::Text("fast".into())), b.clone()]), (Code::WrongType, "a".into()));
-        assert_eq!(code(&mut s, &[("a", Datum::Number(f64::NAN)), b.clone()]), (Code::NotFinite, "a".into()));
-        assert_eq!(code(&mut s, &[("c", Datum::Null), b]), (Code::UnknownField, "c".into()));
-        assert_eq!(code(&mut s, &[("a", Datum::Number(1.0))]), (Code::MissingField, "b".into()));
-        assert_eq!(code(&mut s, &[("b", Datum::Text("y".repeat(1 << 20).into()))]), (Code::TooLong, "b".into()));
-        assert_eq!(code(&mut s, &[]), (Code::Empty, "data".into()));
+        assert_eq!(code(&mut s, &[("a", Datum::Text("fast".into())), b.clone()]), (RefusalCode::WrongType, "a".into()));
+        assert_eq!(code(&mut s, &[("a", Datum::Number(f64::NAN)), b.clone()]), (RefusalCode::NotFinite, "a".into()));
+        assert_eq!(code(&mut s, &[("c", Datum::Null), b]), (RefusalCode::UnknownField, "c".into()));
+        assert_eq!(code(&mut s, &[("a", Datum::Number(1.0))]), (RefusalCode::MissingField, "b".into()));
+        assert_eq!(code(&mut s, &[("b", Datum::Text("y".repeat(1 << 20).into()))]), (RefusalCode::TooLong, "b".into()));
+        assert_eq!(code(&mut s, &[]), (RefusalCode::Empty, "data".into()));
     }
 }

@@ -11,10 +11,10 @@ mod record;
 mod schema;
 mod time;
 
-pub use bind::{Code, Limits, Refusal};
+pub use bind::{Limits, Refusal, RefusalCode};
 pub use prediction::{Detector, Drift, Expected, FieldOutcome, Outcome, Prediction};
 pub use record::{Data, Datum, Event, Record, Value};
-pub use schema::{Field, Kind, Schema};
+pub use schema::{Field, FieldKind, Schema};
 pub use time::{format_time, parse_time};
 
 /// The name of the field that a record without named fields has.

@@ -7,7 +7,7 @@ use surmise_state::{Persist, State, StateError};
 /// What a field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum FieldKind {
     /// A symbol of an open vocabulary that grows online.
     Category,
     /// A number.
@@ -21,28 +21,28 @@ pub enum Kind {
     Gap,
 }
 
-impl Kind {
+impl FieldKind {
     /// The word for it in configuration and messages.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Category => "category",
-            Kind::Number => "number",
-            Kind::Text => "text",
-            Kind::Byte => "byte",
-            Kind::Gap => "gap",
+            FieldKind::Category => "category",
+            FieldKind::Number => "number",
+            FieldKind::Text => "text",
+            FieldKind::Byte => "byte",
+            FieldKind::Gap => "gap",
         }
     }
 }
 
-impl std::str::FromStr for Kind {
+impl std::str::FromStr for FieldKind {
     type Err = String;
-    fn from_str(s: &str) -> Result<Kind, String> {
+    fn from_str(s: &str) -> Result<FieldKind, String> {
         Ok(match s {
-            "category" => Kind::Category,
-            "number" => Kind::Number,
-            "text" | "bytes" => Kind::Text,
-            "byte" => Kind::Byte,
-            "gap" => Kind::Gap,
+            "category" => FieldKind::Category,
+            "number" => FieldKind::Number,
+            "text" | "bytes" => FieldKind::Text,
+            "byte" => FieldKind::Byte,
+            "gap" => FieldKind::Gap,
             _ => {
                 return Err(format!(
                     "{s:?} is not a kind of field; kinds are category, number, text (or bytes), byte, gap"
@@ -59,7 +59,7 @@ pub struct Field {
     /// Its name.
     pub name: String,
     /// What it holds.
-    pub kind: Kind,
+    pub kind: FieldKind,
     /// Whether a record without it is refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
@@ -67,7 +67,7 @@ pub struct Field {
 
 impl Field {
     /// A field that may be missing.
-    pub fn new(name: impl Into<String>, kind: Kind) -> Field {
+    pub fn new(name: impl Into<String>, kind: FieldKind) -> Field {
         Field { name: name.into(), kind, required: false }
     }
 }
@@ -92,12 +92,12 @@ impl Schema {
 
     /// The schema of a stream whose events are single bytes.
     pub fn bytes() -> Schema {
-        Schema { fields: vec![Field::new(crate::VALUE, Kind::Byte)], closed: true }
+        Schema { fields: vec![Field::new(crate::VALUE, FieldKind::Byte)], closed: true }
     }
 
     /// Whether the stream's events are single bytes.
     pub fn is_bytes(&self) -> bool {
-        matches!(self.fields.as_slice(), [f] if f.kind == Kind::Byte)
+        matches!(self.fields.as_slice(), [f] if f.kind == FieldKind::Byte)
     }
 
     /// The position of a field.
@@ -107,12 +107,12 @@ impl Schema {
 
     /// Whether the schema predicts the time between events.
     pub fn has_gap(&self) -> bool {
-        self.fields.iter().any(|f| f.kind == Kind::Gap)
+        self.fields.iter().any(|f| f.kind == FieldKind::Gap)
     }
 
     /// The gap field that a stream with times gets when its schema is inferred.
     pub(crate) fn gap_field() -> Field {
-        Field::new(GAP, Kind::Gap)
+        Field::new(GAP, FieldKind::Gap)
     }
 }
 
@@ -122,11 +122,11 @@ impl Persist for Field {
         let mut k = self.kind as u8;
         s.u8("field kind", &mut k)?;
         self.kind = match k {
-            0 => Kind::Category,
-            1 => Kind::Number,
-            2 => Kind::Text,
-            3 => Kind::Byte,
-            4 => Kind::Gap,
+            0 => FieldKind::Category,
+            1 => FieldKind::Number,
+            2 => FieldKind::Text,
+            3 => FieldKind::Byte,
+            4 => FieldKind::Gap,
             _ => return Err(StateError::Invalid("field kind")),
         };
         s.bool("field required", &mut self.required)
@@ -135,7 +135,7 @@ impl Persist for Field {
 
 impl Persist for Schema {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        s.list("schema", &mut self.fields, || Field::new("", Kind::Category))?;
+        s.list("schema", &mut self.fields, || Field::new("", FieldKind::Category))?;
         s.bool("schema closed", &mut self.closed)
     }
 }

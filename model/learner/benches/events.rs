@@ -1,7 +1,7 @@
 //! An event of each kind of stream learnt, and the next one asked for: `cargo bench -p surmise-learner`.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use surmise_event::{Data, Datum, Event, Field, Kind, Limits, Outcome, Record, Schema};
+use surmise_event::{Data, Datum, Event, Field, FieldKind, Limits, Outcome, Record, Schema};
 use surmise_learner::{Learner, Options};
 
 const EVENTS: usize = 256;
@@ -27,11 +27,11 @@ fn fields(data: impl IntoIterator<Item = (String, Datum)>) -> Record {
 }
 
 fn streams() -> [Stream; 4] {
-    let schema = |fields: &[(&str, Kind)]| Schema::new(fields.iter().map(|(name, kind)| Field::new(*name, *kind)));
+    let schema = |fields: &[(&str, FieldKind)]| Schema::new(fields.iter().map(|(name, kind)| Field::new(*name, *kind)));
     [
         Stream {
             name: "text of 64 bytes",
-            schema: schema(&[("line", Kind::Text)]),
+            schema: schema(&[("line", FieldKind::Text)]),
             record: |x| {
                 let words = ["alpha ", "beta ", "gamma ", "delta ", "epsilon ", "zeta "];
                 let text: String = (0..16).map(|_| words[below(x, 6) as usize]).collect();
@@ -40,7 +40,7 @@ fn streams() -> [Stream; 4] {
         },
         Stream {
             name: "symbols of 32 keys",
-            schema: schema(&[("symbol", Kind::Category)]),
+            schema: schema(&[("symbol", FieldKind::Category)]),
             record: |x| {
                 let key = Some(format!("k{}", below(x, 32)).into());
                 let symbol = below(x, 30) * below(x, 30) / 30;
@@ -54,7 +54,7 @@ fn streams() -> [Stream; 4] {
         },
         Stream {
             name: "a category and a number",
-            schema: schema(&[("page", Kind::Category), ("ms", Kind::Number)]),
+            schema: schema(&[("page", FieldKind::Category), ("ms", FieldKind::Number)]),
             record: |x| {
                 let page = below(x, 9);
                 let ms = (page * 10 + below(x, 5)) as f64;

@@ -1,5 +1,5 @@
 //! Scores one column of a CSV file given all others: `target FILE COLUMN`.
-use surmise_event::{Data, Datum, Field, Kind, Limits, Record, Schema};
+use surmise_event::{Data, Datum, Field, FieldKind, Limits, Record, Schema};
 use surmise_learner::{Learner, Options};
 
 fn main() {
@@ -7,7 +7,7 @@ fn main() {
     let text = std::fs::read_to_string(&a[1]).expect("the file can be read");
     let mut lines = text.lines();
     let names: Vec<&str> = lines.next().expect("a line of names").split(',').collect();
-    let kind = |n: &&str| if **n == a[2] { Kind::Category } else { Kind::Number };
+    let kind = |n: &&str| if **n == a[2] { FieldKind::Category } else { FieldKind::Number };
     let schema = Schema::new(names.iter().map(|n| Field::new(*n, kind(n))));
     let options = Options { target: Some(a[2].clone()), ..Options::default() };
     let mut l = Learner::new(schema, options).expect("the target is a column");
@@ -15,8 +15,8 @@ fn main() {
     for line in lines {
         let datum = |(n, x): (&&str, &str)| {
             let d = match (kind(n), x.parse()) {
-                (Kind::Number, Ok(x)) => Datum::Number(x),
-                (Kind::Number, Err(_)) => Datum::Null,
+                (FieldKind::Number, Ok(x)) => Datum::Number(x),
+                (FieldKind::Number, Err(_)) => Datum::Null,
                 _ => Datum::Text(x.into()),
             };
             (Box::from(*n), d)

@@ -4,11 +4,11 @@
 use crate::clock::Clocks;
 use crate::keys::KeyState;
 use crate::vocabulary::Vocabulary;
-use crate::{Options, Part, Preset};
+use crate::{Component, Options, Preset};
 use std::sync::Arc;
-use surmise_event::{Kind, Schema};
-use surmise_state::{Freeze, Persist, State, StateError, freeze};
-use surmise_symbol::{Code, Given, NUMBERS_MAX, NetworkSpec, Spec, SymbolModel, mix};
+use surmise_event::{FieldKind, Schema};
+use surmise_state::{IncrementalCopy, Persist, State, StateError, incremental_copy};
+use surmise_symbol::{Code, EventInputs, NUMBERS_MAX, NetworkSpec, Spec, SymbolModel, mix};
 
 /// Other fields that a symbol model is told of, at most.
 const SIDES_MAX: usize = 8;
@@ -41,7 +41,7 @@ impl Model {
     /// Makes a copy that is of another kind anew.
     fn match_kind(&self, copy: &mut Model) {
         if std::mem::discriminant(self) != std::mem::discriminant(copy) {
-            *copy = self.hollow();
+            *copy = self.empty_copy();
         }
     }
 
@@ -97,14 +97,14 @@ impl Persist for Values {
 
 /// What one field is told of the others.
 #[derive(Clone, Default)]
-pub struct Told {
+pub struct SideInputs {
     side: Vec<u32>,
     numbers: Vec<f64>,
 }
 
-impl<'a> From<&'a Told> for Given<'a> {
-    fn from(t: &'a Told) -> Self {
-        Given { side: &t.side, numbers: &t.numbers }
+impl<'a> From<&'a SideInputs> for EventInputs<'a> {
+    fn from(t: &'a SideInputs) -> Self {
+        EventInputs { side: &t.side, numbers: &t.numbers }
     }
 }
 
@@ -133,13 +133,13 @@ impl FieldModel {
         };
         let spec = recipe(schema, position, options);
         let model = match field.kind {
-            Kind::Number => {
+            FieldKind::Number => {
                 *columns += 1;
                 Model::Number(*columns - 1)
             }
-            Kind::Byte | Kind::Text => Model::Bytes(build(spec)),
-            Kind::Gap => Model::Gap(build(spec)),
-            Kind::Category => Model::Category(build(spec), Vocabulary::default()),
+            FieldKind::Byte | FieldKind::Text => Model::Bytes(build(spec)),
+            FieldKind::Gap => Model::Gap(build(spec)),
+            FieldKind::Category => Model::Category(build(spec), Vocabulary::default()),
         };
         let sides = match &model {
             Model::Category(m, _) | Model::Gap(m) if m.spec().sides > 0 => sides_of(schema, position, options),
@@ -166,7 +166,7 @@ impl FieldModel {
     }
 
     /// What the field is told of the others, and of the time of the key's last event.
-    pub fn told(&self, current: &Values, clocks: Clocks, out: &mut Told) {
+    pub fn fill_side_inputs(&self, current: &Values, clocks: Clocks, out: &mut SideInputs) {
         out.side.clear();
         out.side.extend(self.sides.iter().map(|i| current.hashes.get(*i).copied().unwrap_or(0)));
         out.side.extend(clocks.hands().iter().take(self.symbols().map_or(0, |m| m.spec().clocks)));
@@ -192,19 +192,19 @@ impl FieldModel {
 
 /// Positions of the fields that the field at a position is told of.
 fn sides_of(schema: &Schema, position: usize, options: &Options) -> Vec<usize> {
-    let told = |i: &usize| *i != position && !matches!(schema.fields[*i].kind, Kind::Text | Kind::Byte);
-    let most = if options.has(Part::Sides) { SIDES_MAX } else { 0 };
+    let told = |i: &usize| *i != position && !matches!(schema.fields[*i].kind, FieldKind::Text | FieldKind::Byte);
+    let most = if options.has(Component::Sides) { SIDES_MAX } else { 0 };
     (0..schema.fields.len()).filter(told).take(most).collect()
 }
 
 /// Positions of the number fields whose values symbols are given.
 fn numbers_of(schema: &Schema) -> Vec<usize> {
-    (0..schema.fields.len()).filter(|i| schema.fields[*i].kind == Kind::Number).take(NUMBERS_MAX).collect()
+    (0..schema.fields.len()).filter(|i| schema.fields[*i].kind == FieldKind::Number).take(NUMBERS_MAX).collect()
 }
 
 /// The recipe for the field at a position, unless it is a number.
 pub fn recipe(schema: &Schema, position: usize, options: &Options) -> Option<Spec> {
-    let lone = schema.fields.iter().filter(|f| f.kind != Kind::Gap).count() == 1;
+    let lone = schema.fields.iter().filter(|f| f.kind != FieldKind::Gap).count() == 1;
     // the recipe of sessions is for a category by itself; of fields among others, if they are to be told of each other
     let session = match options.preset {
         Preset::Auto => lone && schema.fields.len() == 1,
@@ -212,17 +212,17 @@ pub fn recipe(schema: &Schema, position: usize, options: &Options) -> Option<Spe
     };
     let memory = options.memory_mib;
     let records = |code: Code| {
-        let clocks = if schema.has_gap() && options.has(Part::Clocks) { Clocks::COUNT } else { 0 };
+        let clocks = if schema.has_gap() && options.has(Component::Clocks) { Clocks::COUNT } else { 0 };
         let sides = sides_of(schema, position, options).len();
         Spec { numbers: numbers_of(schema).len(), ..Spec::among_fields(code, true, memory, sides, clocks) }
     };
     let (spec, preset) = match schema.fields[position].kind {
-        Kind::Number => return None,
-        Kind::Byte => (Spec::bytes(false, memory), Preset::Bytes),
-        Kind::Text => (Spec::bytes(true, memory), Preset::Bytes),
-        Kind::Gap => (Spec { rest: EVEN_TICKS, ..records(Code::Byte) }, Preset::Records),
-        Kind::Category if session => (Spec::symbols(true, memory), Preset::Symbols),
-        Kind::Category => (records(Code::Arrival), Preset::Records),
+        FieldKind::Number => return None,
+        FieldKind::Byte => (Spec::bytes(false, memory), Preset::Bytes),
+        FieldKind::Text => (Spec::bytes(true, memory), Preset::Bytes),
+        FieldKind::Gap => (Spec { rest: EVEN_TICKS, ..records(Code::Byte) }, Preset::Records),
+        FieldKind::Category if session => (Spec::symbols(true, memory), Preset::Symbols),
+        FieldKind::Category => (records(Code::Arrival), Preset::Records),
     };
     let mut spec = options.reduce(spec);
     spec.network = network(options, preset, &spec);
@@ -255,46 +255,46 @@ pub fn seen(symbol: u32) -> u32 {
     mix(symbol.wrapping_add(1), 0x5EE7)
 }
 
-freeze!(FieldModel { large: model; small: name, among, sides, numbers });
+incremental_copy!(FieldModel { large: model; small: name, among, sides, numbers });
 
-impl Freeze for Model {
-    fn hollow(&self) -> Self {
+impl IncrementalCopy for Model {
+    fn empty_copy(&self) -> Self {
         match self {
-            Model::Category(m, v) => Model::Category(m.hollow(), v.hollow()),
-            Model::Bytes(m) => Model::Bytes(m.hollow()),
-            Model::Gap(m) => Model::Gap(m.hollow()),
+            Model::Category(m, v) => Model::Category(m.empty_copy(), v.empty_copy()),
+            Model::Bytes(m) => Model::Bytes(m.empty_copy()),
+            Model::Gap(m) => Model::Gap(m.empty_copy()),
             Model::Number(column) => Model::Number(*column),
         }
     }
 
-    fn prepare(&self, copy: &mut Self, room: &mut usize) -> bool {
+    fn reserve(&self, copy: &mut Self, room: &mut usize) -> bool {
         self.match_kind(copy);
         match (self, copy) {
-            (Model::Category(m, v), Model::Category(copy, copied)) => v.prepare(copied, room) && m.prepare(copy, room),
-            (Model::Bytes(m), Model::Bytes(copy)) | (Model::Gap(m), Model::Gap(copy)) => m.prepare(copy, room),
+            (Model::Category(m, v), Model::Category(copy, copied)) => v.reserve(copied, room) && m.reserve(copy, room),
+            (Model::Bytes(m), Model::Bytes(copy)) | (Model::Gap(m), Model::Gap(copy)) => m.reserve(copy, room),
             _ => true,
         }
     }
 
-    fn freeze(&mut self, copy: &mut Self) {
+    fn begin_copy(&mut self, copy: &mut Self) {
         self.match_kind(copy);
         match (self, copy) {
             (Model::Category(m, v), Model::Category(copy, copied)) => {
-                v.freeze(copied);
-                m.freeze(copy);
+                v.begin_copy(copied);
+                m.begin_copy(copy);
             }
-            (Model::Bytes(m), Model::Bytes(copy)) | (Model::Gap(m), Model::Gap(copy)) => m.freeze(copy),
+            (Model::Bytes(m), Model::Bytes(copy)) | (Model::Gap(m), Model::Gap(copy)) => m.begin_copy(copy),
             (Model::Number(column), copy) => *copy = Model::Number(*column),
             _ => unreachable!("the copy was made to be of the same kind"),
         }
     }
 
-    fn carry(&mut self, room: &mut usize) -> bool {
-        self.symbol_model_mut().is_none_or(|m| m.carry(room))
+    fn copy_some(&mut self, room: &mut usize) -> bool {
+        self.symbol_model_mut().is_none_or(|m| m.copy_some(room))
     }
 
-    fn settle(&mut self) {
-        self.symbol_model_mut().into_iter().for_each(|m| m.settle());
+    fn finish_copy(&mut self) {
+        self.symbol_model_mut().into_iter().for_each(|m| m.finish_copy());
     }
 }
 
@@ -313,5 +313,5 @@ impl Persist for FieldModel {
 
 /// Whether the first field's vocabulary holds the ends of keys.
 pub fn folds_ends(schema: &Schema) -> bool {
-    schema.fields.first().is_some_and(|f| f.kind == Kind::Category)
+    schema.fields.first().is_some_and(|f| f.kind == FieldKind::Category)
 }

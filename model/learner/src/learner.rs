@@ -5,15 +5,15 @@ use crate::anomaly::Anomaly;
 use crate::clock::Clocks;
 use crate::drift::Watcher;
 use crate::ending::Ending;
-use crate::field::{ABSENT, ENDED, FieldModel, INSIDE, Model, Told, Values, folds_ends, seen};
+use crate::field::{ABSENT, ENDED, FieldModel, INSIDE, Model, SideInputs, Values, folds_ends, seen};
 use crate::gap;
 use crate::keys::{KeyState, Keys};
 use crate::tally::{FieldTally, RANKS, Tally};
 use std::sync::Arc;
-use surmise_event::{Code, Event, FieldOutcome, Kind, Limits, Outcome, Record, Refusal, Schema, Value};
-use surmise_network::{Taught, Teacher};
-use surmise_number::{Context, NumberKey, NumberModel};
-use surmise_state::freeze;
+use surmise_event::{Event, FieldKind, FieldOutcome, Limits, Outcome, Record, Refusal, RefusalCode, Schema, Value};
+use surmise_network::{JobSink, Taught};
+use surmise_number::{EventContext, NumberKey, NumberModel};
+use surmise_state::incremental_copy;
 use surmise_symbol::{SymbolKey, SymbolModel};
 
 /// Why a learner could not be made or read.
@@ -30,10 +30,10 @@ pub enum LearnerError {
     Incompatible(String),
 }
 
-freeze!(Learner {
+incremental_copy!(Learner {
     large: fields;
     small: schema, options, columns, numbers, ending, keys, anomaly, offset, version, late, tally, drift, end_name, scoring,
-        ranks, told, current, symbols, intervals, forecasts, teacher,
+        ranks, told, current, symbols, intervals, forecasts, job_sink,
 });
 
 /// The learner of one stream.
@@ -56,9 +56,9 @@ pub struct Learner {
     pub(crate) end_name: Arc<str>,
     pub(crate) scoring: bool,
     pub(crate) ranks: bool,
-    teacher: Taught,
+    job_sink: Taught,
     /// Buffers of one event, kept from one to the next.
-    told: Told,
+    told: SideInputs,
     current: Values,
     symbols: Vec<u32>,
     pub(crate) intervals: bool,
@@ -98,8 +98,8 @@ impl Learner {
             end_name: "end".into(),
             scoring: true,
             ranks: false,
-            teacher: Taught::default(),
-            told: Told::default(),
+            job_sink: Taught::default(),
+            told: SideInputs::default(),
             current: Values::default(),
             symbols: Vec::new(),
             intervals: false,
@@ -130,7 +130,7 @@ impl Learner {
             if let Some(fault) = self.options.preset.fault(&self.schema) {
                 let field = self.schema.fields.pop().map_or_else(String::new, |f| f.name);
                 self.schema.fields.truncate(self.fields.len());
-                return Err(Refusal::new(Code::WrongType, field, fault));
+                return Err(Refusal::new(RefusalCode::WrongType, field, fault));
             }
             self.grow();
         }
@@ -143,7 +143,7 @@ impl Learner {
             let f = FieldModel::new(&self.schema, i, &mut self.columns, &self.options);
             self.add(f);
         }
-        self.hand_teacher_on();
+        self.pass_job_sink_on();
     }
 
     pub(crate) fn add(&mut self, f: FieldModel) {
@@ -169,22 +169,22 @@ impl Learner {
 
     /// Who works out beside what networks learn, where updates wait for it ([`Options::delay_chunks`]). It has no part
     /// in what is learnt. A clone has nobody, and neither has what was read from a checkpoint.
-    pub fn set_teacher(&mut self, teacher: Option<Teacher>) {
-        self.teacher = Taught(teacher.filter(|_| self.options.delay_chunks > 0));
-        self.hand_teacher_on();
+    pub fn set_job_sink(&mut self, job_sink: Option<JobSink>) {
+        self.job_sink = Taught(job_sink.filter(|_| self.options.delay_chunks > 0));
+        self.pass_job_sink_on();
     }
 
     /// Lets go of what networks have yet to learn from: for a copy that only answers, and learns no more.
-    pub fn let_lessons_go(&mut self) {
-        self.fields.iter_mut().filter_map(FieldModel::symbols_mut).for_each(SymbolModel::let_lessons_go);
-        self.numbers.iter_mut().for_each(NumberModel::let_lessons_go);
+    pub fn discard_pending_jobs(&mut self) {
+        self.fields.iter_mut().filter_map(FieldModel::symbols_mut).for_each(SymbolModel::discard_pending_jobs);
+        self.numbers.iter_mut().for_each(NumberModel::discard_pending_jobs);
     }
 
-    fn hand_teacher_on(&mut self) {
-        let teacher = &self.teacher.0;
-        self.fields.iter_mut().filter_map(FieldModel::symbols_mut).for_each(|m| m.set_teacher(teacher.clone()));
+    fn pass_job_sink_on(&mut self) {
+        let job_sink = &self.job_sink.0;
+        self.fields.iter_mut().filter_map(FieldModel::symbols_mut).for_each(|m| m.set_job_sink(job_sink.clone()));
         if let Some(n) = &mut self.numbers {
-            n.set_teacher(teacher.clone());
+            n.set_job_sink(job_sink.clone());
         }
     }
 
@@ -294,7 +294,7 @@ impl Learner {
             let value = event.values.get(i).unwrap_or(&Value::Missing);
             let given = target.is_some_and(|t| t != i);
             let (n, hash) = match self.schema.fields[i].kind {
-                Kind::Number => self.observe_number(key, i, value, event.time_us, &current, &mut begun, given),
+                FieldKind::Number => self.observe_number(key, i, value, event.time_us, &current, &mut begun, given),
                 // a value that is given and not predicted still enters the vocabulary
                 _ if given => (0.0, seen(self.symbol(i, value, gap_of(key, event)))),
                 _ => self.observe_symbols(key, i, value, event, &current),
@@ -358,7 +358,7 @@ impl Learner {
         };
         let symbol = self.symbol(i, value, gap_of(key, event));
         let mut told = std::mem::take(&mut self.told);
-        self.fields[i].told(current, Clocks::of(key.last_us), &mut told);
+        self.fields[i].fill_side_inputs(current, Clocks::of(key.last_us), &mut told);
         if self.ranks
             && self.scoring
             && let (Model::Category(m, v), Some(k)) = (&self.fields[i].model, &key.symbols[i])
@@ -406,7 +406,7 @@ impl Learner {
             let known = self.fields.iter().zip(&current.hashes).take(i);
             self.symbols.clear();
             self.symbols.extend(known.filter(|(f, _)| matches!(f.model, Model::Category(..))).map(|(_, h)| *h));
-            m.begin(k, &Context { time_us, symbols: &self.symbols });
+            m.begin(k, &EventContext { time_us, symbols: &self.symbols });
             *begun = true;
         }
         let x = match value {
@@ -462,7 +462,7 @@ impl Learner {
             return self.observe_going_on(key, true);
         }
         let mut told = std::mem::take(&mut self.told);
-        self.fields[0].told(&key.previous, Clocks::of(key.last_us), &mut told);
+        self.fields[0].fill_side_inputs(&key.previous, Clocks::of(key.last_us), &mut told);
         let mut nats = 0.0;
         if let (Model::Category(m, v), Some(k)) = (&mut self.fields[0].model, &mut key.symbols[0]) {
             nats = m.observe(k, &told, v.ended());
@@ -510,7 +510,7 @@ fn spell(value: &Value, symbols: &mut Vec<u32>) {
 }
 
 /// How many values were likelier than the one that came; the end of a key is none of them.
-fn rank(m: &SymbolModel, end: Option<u32>, k: &SymbolKey, told: &Told, known: u32, symbol: u32) -> usize {
+fn rank(m: &SymbolModel, end: Option<u32>, k: &SymbolKey, told: &SideInputs, known: u32, symbol: u32) -> usize {
     let max = RANKS[RANKS.len() - 1];
     if symbol >= known {
         return max;

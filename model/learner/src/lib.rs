@@ -8,30 +8,30 @@
 mod anomaly;
 mod checkpoint;
 mod clock;
+mod component;
 mod drift;
 mod ending;
 mod field;
-mod freezing;
 mod gap;
 mod keys;
 mod learner;
+mod learner_copy;
 mod measured;
 mod options;
 mod pages;
 mod paging;
-mod part;
 mod predict;
 mod report;
 mod tally;
 mod vocabulary;
 
-pub use freezing::Freezing;
+pub use component::{Component, UnknownComponent};
 pub use learner::{Learner, LearnerError};
+pub use learner_copy::LearnerCopy;
 pub use options::{DELAY_CHUNKS_MAX, NetworkSize, Options, Preset};
 pub use pages::{MemoryPages, Page, Pages, PagesError};
-pub use part::{Part, UnknownPart};
 pub use report::{ExpertReport, FieldReport, Report};
-pub use surmise_network::{Engine, Lesson, Teacher};
+pub use surmise_network::{Engine, GradientJob, JobSink};
 
 /// The name of the vector kernel that learners on this machine use.
 pub fn kernel() -> &'static str {

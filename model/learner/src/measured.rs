@@ -34,7 +34,7 @@ impl Learner {
     }
 
     /// Nats that every expert would have paid so far, by name, over all fields.
-    pub fn baselines(&self) -> BTreeMap<&'static str, f64> {
+    pub fn expert_loss_nats(&self) -> BTreeMap<&'static str, f64> {
         let mut sums = BTreeMap::new();
         for (f, t) in self.fields.iter().zip(&self.tally.fields) {
             let names =

@@ -1,9 +1,9 @@
 //! What can be chosen about a learner.
 
-use crate::Part;
+use crate::Component;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use surmise_event::{Kind, Schema};
+use surmise_event::{FieldKind, Schema};
 use surmise_network::Engine;
 
 /// A named set of choices for a kind of data.
@@ -37,13 +37,13 @@ impl Preset {
 
     /// The preset for a kind of schema; gaps between events go with every one.
     pub fn of(schema: &Schema) -> Preset {
-        let mut kinds = schema.fields.iter().map(|f| f.kind).filter(|k| *k != Kind::Gap);
+        let mut kinds = schema.fields.iter().map(|f| f.kind).filter(|k| *k != FieldKind::Gap);
         let first = kinds.next();
-        let all = |fits: fn(Kind) -> bool| first.is_some_and(fits) && kinds.clone().all(fits);
+        let all = |fits: fn(FieldKind) -> bool| first.is_some_and(fits) && kinds.clone().all(fits);
         match () {
-            () if all(|k| matches!(k, Kind::Byte | Kind::Text)) => Preset::Bytes,
-            () if all(|k| k == Kind::Category) && schema.fields.len() == 1 => Preset::Symbols,
-            () if all(|k| k == Kind::Number) => Preset::Numbers,
+            () if all(|k| matches!(k, FieldKind::Byte | FieldKind::Text)) => Preset::Bytes,
+            () if all(|k| k == FieldKind::Category) && schema.fields.len() == 1 => Preset::Symbols,
+            () if all(|k| k == FieldKind::Number) => Preset::Numbers,
             () => Preset::Records,
         }
     }
@@ -55,14 +55,14 @@ impl Preset {
 
     /// Why the preset does not fit a schema, if so.
     pub(crate) fn fault(self, schema: &Schema) -> Option<String> {
-        let (fits, wants): (fn(Kind) -> bool, _) = match self {
+        let (fits, wants): (fn(FieldKind) -> bool, _) = match self {
             Preset::Auto => return None,
-            Preset::Bytes => (|k| matches!(k, Kind::Byte | Kind::Text), "bytes or texts"),
-            Preset::Symbols => (|k| k == Kind::Category, "categories"),
-            Preset::Numbers => (|k| k == Kind::Number, "numbers"),
-            Preset::Records => (|k| k != Kind::Byte, "anything but single bytes"),
+            Preset::Bytes => (|k| matches!(k, FieldKind::Byte | FieldKind::Text), "bytes or texts"),
+            Preset::Symbols => (|k| k == FieldKind::Category, "categories"),
+            Preset::Numbers => (|k| k == FieldKind::Number, "numbers"),
+            Preset::Records => (|k| k != FieldKind::Byte, "anything but single bytes"),
         };
-        let odd = schema.fields.iter().find(|f| f.kind != Kind::Gap && !fits(f.kind))?;
+        let odd = schema.fields.iter().find(|f| f.kind != FieldKind::Gap && !fits(f.kind))?;
         Some(format!(
             "preset {} is for {wants}, but field {:?} is of kind {}; leave the preset out, or name {}",
             self.name(),
@@ -120,8 +120,9 @@ pub struct Options {
     /// Chunks that an update of a network waits before it takes effect, at most [`DELAY_CHUNKS_MAX`]; so long others
     /// have to work it out beside. What is learnt depends on it, but not on who works it out.
     pub delay_chunks: u32,
-    /// Parts that are left out, to see what they are worth.
-    pub without: BTreeSet<Part>,
+    /// Components that are left out, to see what they are worth; `without` until checkpoint format 4.
+    #[serde(alias = "without")]
+    pub ablate: BTreeSet<Component>,
 }
 
 /// The most chunks that an update may wait.
@@ -169,7 +170,7 @@ impl Options {
             (None, _) | (_, 0) => network,
             (_, n) => format!("{network} (updates wait {n} chunk{})", if n == 1 { "" } else { "s" }),
         };
-        let parts: Vec<_> = self.without.iter().map(|p| p.name()).collect();
+        let parts: Vec<_> = self.ablate.iter().map(|p| p.name()).collect();
         let without = if parts.is_empty() { String::new() } else { format!(", without {}", parts.join(", ")) };
         format!("preset {}, network {network}, memory {} MiB{without}", preset.name(), self.memory_mib)
     }
@@ -190,7 +191,7 @@ impl Default for Options {
             target: None,
             horizon: 0,
             delay_chunks: 0,
-            without: BTreeSet::new(),
+            ablate: BTreeSet::new(),
         }
     }
 }

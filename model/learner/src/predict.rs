@@ -1,14 +1,14 @@
 //! The learner of one stream: saying what is expected, without learning.
 
 use crate::clock::Clocks;
-use crate::field::{FieldModel, Model, Told, Values, folds_ends, seen};
+use crate::field::{FieldModel, Model, SideInputs, Values, folds_ends, seen};
 use crate::gap;
 use crate::keys::KeyState;
 use crate::learner::Learner;
 use crate::vocabulary::Token;
 use std::collections::BTreeMap;
 use surmise_event::{Expected, Prediction};
-use surmise_number::{Context, Forecast};
+use surmise_number::{EventContext, Forecast};
 use surmise_symbol::{Probe, SymbolModel};
 
 /// Levels at which quantiles are given.
@@ -84,7 +84,7 @@ impl Learner {
     fn forecast_numbers(&self, state: &KeyState, horizon: usize) -> Vec<Vec<Forecast>> {
         match (&self.numbers, &state.numbers) {
             // the next time is not known: the stream's sampling interval stands in for it
-            (Some(m), Some(k)) => m.forecast(k, &Context::default(), horizon, &LEVELS),
+            (Some(m), Some(k)) => m.forecast(k, &EventContext::default(), horizon, &LEVELS),
             _ => Vec::new(),
         }
     }
@@ -92,17 +92,17 @@ impl Learner {
     /// One step of a roll; true if the key's end is the likeliest. Gaps are rough after the `first`.
     fn step(&self, roll: &mut Roll, first: bool, numbers: Option<&[Forecast]>, top: usize, p: &mut Prediction) -> bool {
         let mut current = roll.previous.clone();
-        let mut told = Told::default();
+        let mut told = SideInputs::default();
         let mut ends = false;
         let mut passed = 0;
-        let mut steps: Vec<(usize, Told, u32)> = Vec::new();
+        let mut steps: Vec<(usize, SideInputs, u32)> = Vec::new();
         if !folds_ends(&self.schema) && !self.schema.is_bytes() && self.tally.ends > 0 {
             let end = self.ending.probability(roll.length, roll.previous.hashes.first().copied().unwrap_or(0));
             p.end = Some(end);
             ends = end > 0.5;
         }
         for (i, f) in self.fields.iter().enumerate() {
-            f.told(&current, Clocks::of(roll.last_us), &mut told);
+            f.fill_side_inputs(&current, Clocks::of(roll.last_us), &mut told);
             let expected = match (&f.model, &roll.probes[i]) {
                 (Model::Number(c), _) => {
                     let Some(n) = numbers.and_then(|n| n.get(*c)) else { continue };
@@ -129,7 +129,7 @@ impl Learner {
                 }
                 (Model::Bytes(m), Some(probe)) => {
                     let likeliest = m.top(probe, &told, 256, top.max(1));
-                    steps.extend(likeliest.first().map(|(s, _)| (i, Told::default(), *s)));
+                    steps.extend(likeliest.first().map(|(s, _)| (i, SideInputs::default(), *s)));
                     symbols(likeliest, top, |s| Some(Some((s as u8).escape_ascii().to_string())))
                 }
                 (Model::Gap(m), Some(probe)) => {
@@ -182,7 +182,7 @@ fn number(n: &Forecast) -> Expected {
 }
 
 /// The likeliest bins, as many as have all but `rest` of the mass, but `most` at most.
-fn likely_bins(m: &SymbolModel, probe: &Probe, told: &Told, (rest, most): (f64, usize)) -> Vec<f64> {
+fn likely_bins(m: &SymbolModel, probe: &Probe, told: &SideInputs, (rest, most): (f64, usize)) -> Vec<f64> {
     let mut p = vec![0.0; 256];
     let (mut sum, mut n) = (0.0, 0);
     m.likeliest(probe, told, 256, |bin, q| {

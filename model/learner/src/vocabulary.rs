@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use surmise_state::{Freeze, Persist, State, StateError};
+use surmise_state::{IncrementalCopy, Persist, State, StateError};
 
 /// Symbols that a vocabulary holds; all further ones share one more.
 const SYMBOLS_MAX: usize = 1 << 20;
@@ -107,23 +107,23 @@ impl Vocabulary {
     }
 }
 
-impl Freeze for Vocabulary {
-    fn hollow(&self) -> Self {
+impl IncrementalCopy for Vocabulary {
+    fn empty_copy(&self) -> Self {
         Vocabulary::default()
     }
-    fn prepare(&self, copy: &mut Self, room: &mut usize) -> bool {
+    fn reserve(&self, copy: &mut Self, room: &mut usize) -> bool {
         let before = copy.len();
         copy.follow(self, *room / ADDING_BYTES);
         *room -= copy.len().saturating_sub(before) * ADDING_BYTES;
         copy.len() == self.len()
     }
-    fn freeze(&mut self, copy: &mut Self) {
+    fn begin_copy(&mut self, copy: &mut Self) {
         copy.follow(self, usize::MAX);
     }
-    fn carry(&mut self, _: &mut usize) -> bool {
+    fn copy_some(&mut self, _: &mut usize) -> bool {
         true
     }
-    fn settle(&mut self) {}
+    fn finish_copy(&mut self) {}
 }
 
 impl Persist for Vocabulary {

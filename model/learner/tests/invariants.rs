@@ -1,7 +1,7 @@
 //! What must hold of a learner, whatever it is fed.
 
 use proptest::prelude::*;
-use surmise_event::{Data, Datum, Expected, Field, Kind, Limits, Record, Schema};
+use surmise_event::{Data, Datum, Expected, Field, FieldKind, Limits, Record, Schema};
 use surmise_learner::{Engine, Learner, NetworkSize, Options};
 
 struct Random(u64);
@@ -222,9 +222,9 @@ fn bytes_are_events_each_and_runs_do_not_matter() {
 #[test]
 fn a_target_is_given_all_other_fields() {
     let schema = Schema::new([
-        Field::new("class", Kind::Category),
-        Field::new("x", Kind::Number),
-        Field::new("colour", Kind::Category),
+        Field::new("class", FieldKind::Category),
+        Field::new("x", FieldKind::Number),
+        Field::new("colour", FieldKind::Category),
     ]);
     let mut l = Learner::new(schema, Options { target: Some("class".into()), ..small() }).unwrap();
     let mut r = Random(1);

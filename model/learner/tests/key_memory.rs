@@ -4,7 +4,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use surmise_event::{Data, Datum, Field, Kind, Limits, Record, Schema};
+use surmise_event::{Data, Datum, Field, FieldKind, Limits, Record, Schema};
 use surmise_learner::{Learner, Options, Page, Pages, PagesError};
 
 struct Counting;
@@ -94,7 +94,7 @@ fn fed(schema: &Schema, options: Options, keys: u64, events: u64, data: fn(u64) 
 
 #[test]
 fn what_keys_take_is_what_is_said_and_stays_within_its_bound() {
-    let text = Schema::new([Field::new("text", Kind::Text)]);
+    let text = Schema::new([Field::new("text", FieldKind::Text)]);
     for (name, data, schema) in [
         ("symbols", symbols as fn(u64) -> Data, Schema::default()),
         ("texts", texts, text),

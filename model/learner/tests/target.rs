@@ -1,6 +1,6 @@
 //! Supervised use: one field given the others.
 
-use surmise_event::{Data, Datum, Field, Kind, Limits, Record, Schema};
+use surmise_event::{Data, Datum, Field, FieldKind, Limits, Record, Schema};
 use surmise_learner::{Learner, Options};
 
 struct Random(u64);
@@ -37,8 +37,8 @@ fn a_class_is_learnt_from_dozens_of_numbers() {
     let mut r = Random(7);
     let centres: Vec<Vec<f64>> = (0..24).map(|_| (0..40).map(|_| r.normal()).collect()).collect();
     let names: Vec<String> = (0..40).map(|i| format!("n{i}")).collect();
-    let fields = [Field::new("class", Kind::Category)].into_iter();
-    let fields = fields.chain(names.iter().map(|n| Field::new(n.as_str(), Kind::Number))).collect();
+    let fields = [Field::new("class", FieldKind::Category)].into_iter();
+    let fields = fields.chain(names.iter().map(|n| Field::new(n.as_str(), FieldKind::Number))).collect();
     let mut l = learner(fields, "class");
     for i in 0..2500 {
         l.set_scoring(i >= 1000);
@@ -60,7 +60,7 @@ fn a_class_is_learnt_from_dozens_of_numbers() {
 fn a_line_is_learnt_to_its_noise_floor_within_two_hundred_events() {
     for (a, b, noise) in [(2.5, -40.0, 1.0), (-300.0, 7.0, 25.0)] {
         let mut r = Random(11);
-        let mut l = learner(vec![Field::new("y", Kind::Number), Field::new("x", Kind::Number)], "y");
+        let mut l = learner(vec![Field::new("y", FieldKind::Number), Field::new("x", FieldKind::Number)], "y");
         for i in 0..1200 {
             l.set_scoring(i >= 200);
             let x = 10.0 + 3.0 * r.normal();

@@ -1,7 +1,7 @@
 //! Arrays of numbers that start on a cache line.
 
 use std::ops::{Deref, DerefMut, Range};
-use surmise_state::{State, Twin, freeze};
+use surmise_state::{SnapshotVec, State, incremental_copy};
 
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
@@ -10,11 +10,11 @@ struct Line([f32; 16]);
 /// A growable array of `f32`, aligned to 64 bytes, zero where nothing was written.
 #[derive(Clone, Default)]
 pub(crate) struct Aligned {
-    lines: Twin<Line>,
+    lines: SnapshotVec<Line>,
     len: usize,
 }
 
-freeze!(Aligned { large: lines; small: len });
+incremental_copy!(Aligned { large: lines; small: len });
 
 impl Aligned {
     /// An array of `len` zeros.

@@ -11,7 +11,7 @@ use std::fmt;
 
 /// Works out the gradients of full chunks, elsewhere or here.
 ///
-/// A [`Lesson`](crate::Lesson) that is [`assigned`](crate::Lesson::assign) to a device has its gradient from there, and
+/// A [`GradientJob`](crate::GradientJob) that is [`assigned`](crate::GradientJob::assign) to a device has its gradient from there, and
 /// from nowhere else while the device works, whoever asks for it and whenever. So what is learnt depends on the device and
 /// never on timing.
 ///
@@ -47,9 +47,9 @@ impl Device for Processor {
             layers.flat_map(|(to, l)| [(&mut to.gates, l.gates), (&mut to.before, l.before), (&mut to.h, l.h)]);
         arrays.into_iter().chain(layers).for_each(|(to, from)| to.copy_from_slice(from));
         let below: Vec<Aligned> = chunk.layers.iter().map(|l| l.below.into()).collect();
-        let mut room = fused::Room::new(chunk.shape);
-        let finite = fused::gradients(chunk.shape, &below, &rows, &mut room);
-        Ok(finite.then_some(room.gradients.0))
+        let mut workspace = fused::Workspace::new(chunk.shape);
+        let finite = fused::gradients(chunk.shape, &below, &rows, &mut workspace);
+        Ok(finite.then_some(workspace.gradients.0))
     }
 }
 

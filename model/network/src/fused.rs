@@ -78,7 +78,7 @@ fn ids_of<'a>(shape: &Shape, ids: &'a [u32], rows: &Range<usize>) -> impl Iterat
     rows.clone().map(move |r| &ids[r * tables..(r + 1) * tables])
 }
 
-/// Room for the backward pass and the update.
+/// Workspace for the backward pass and the update.
 #[derive(Clone)]
 pub(crate) struct Work {
     /// dL/dh, rows `[layers, T, H]`.
@@ -180,9 +180,9 @@ pub(crate) fn update(shape: &Shape, layers: &mut [Layer], chunk: &Chunk, work: &
     }
 }
 
-/// Room to work out the gradients of a full chunk in, apart from the weights.
+/// Workspace to work out the gradients of a full chunk in, apart from the weights.
 #[derive(Clone)]
-pub(crate) struct Room {
+pub(crate) struct Workspace {
     chunk: Chunk,
     work: Work,
     /// Stands for weights that nothing happens to.
@@ -190,19 +190,19 @@ pub(crate) struct Room {
     pub gradients: Gradients,
 }
 
-impl Room {
+impl Workspace {
     pub fn new(shape: &Shape) -> Self {
         let weights = vec![0.0; shape.hidden.max(shape.dense).max(1) * 3 * shape.hidden];
         let mut gradients = Gradients::default();
         gradients.0.resize_with(shape.layers, LayerGradients::default);
         gradients.0.iter_mut().for_each(|l| l.tables.resize_with(shape.tables, Default::default));
-        Room { chunk: Chunk::new(shape), work: Work::new(shape), weights, gradients }
+        Workspace { chunk: Chunk::new(shape), work: Work::new(shape), weights, gradients }
     }
 }
 
 /// The gradients of a full chunk; false if they are not finite.
-pub(crate) fn gradients(shape: &Shape, below: &[Aligned], chunk: &Chunk, room: &mut Room) -> bool {
-    let Room { chunk: passed, work, weights, gradients } = room;
+pub(crate) fn gradients(shape: &Shape, below: &[Aligned], chunk: &Chunk, workspace: &mut Workspace) -> bool {
+    let Workspace { chunk: passed, work, weights, gradients } = workspace;
     let n = shape.chunk;
     passed.copy_from(chunk);
     if !backward(shape, |l| &below[l], passed, work, n) {

@@ -51,7 +51,7 @@ impl Gradients {
         }
     }
 
-    /// Room to read into.
+    /// Workspace to read into.
     pub fn zeros(layers: &[Layer]) -> Gradients {
         let one = |l: &Layer| LayerGradients { tables: vec![Default::default(); l.tables.len()], ..Default::default() };
         Gradients(layers.iter().map(one).collect())

@@ -1,7 +1,7 @@
 //! The weights of one layer, and their second moments.
 
 use crate::{NONE, aligned::Aligned, kernels, start, start::Part, tensor::tensor};
-use surmise_state::{State, StateError, freeze};
+use surmise_state::{State, StateError, incremental_copy};
 
 /// Weights w and the running mean v of their squared gradients.
 #[derive(Clone, Default)]
@@ -10,7 +10,7 @@ pub(crate) struct Param {
     pub v: Aligned,
 }
 
-freeze!(Param { large: w, v; small: });
+incremental_copy!(Param { large: w, v; small: });
 
 impl Param {
     pub fn zeros(len: usize) -> Self {
@@ -35,7 +35,7 @@ pub(crate) struct Table {
     place: (u64, usize, usize),
 }
 
-freeze!(Table { large: param; small: rows, width, place });
+incremental_copy!(Table { large: param; small: rows, width, place });
 
 impl Table {
     fn new(width: usize, seed: u64, layer: usize, table: usize) -> Self {
@@ -112,7 +112,7 @@ pub(crate) struct Layer {
     pub bias: Param,
 }
 
-freeze!(Layer { large: tables, dense, below, bias; small: });
+incremental_copy!(Layer { large: tables, dense, below, bias; small: });
 
 impl Layer {
     pub fn new(shape: &crate::Shape, layer: usize, seed: u64) -> Self {

@@ -16,10 +16,10 @@
 //! flow along each sequence's own steps.
 //!
 //! The update of a chunk takes effect at the start of the next one, or [`Recurrence::delayed`] by a number of chunks: a
-//! place among the steps, never a moment in time. So a [`Teacher`] can work it out beside, on another core, and what is
+//! place among the steps, never a moment in time. So a [`JobSink`] can work it out beside, on another core, and what is
 //! learnt depends on the delay alone.
 //!
-//! A lesson can also be assigned to a [`Device`], a graphics processor.
+//! A job can also be assigned to a [`Device`], a graphics processor.
 //!
 //! Two engines compute the same network over the same parameter arrays; see [`Engine`].
 //!
@@ -33,10 +33,10 @@ mod dense;
 mod device;
 mod dfdx_engine;
 mod fused;
+mod gradient_job;
 mod gradients;
 mod kernels;
 mod layer;
-mod lesson;
 mod linear;
 mod products;
 mod recurrence;
@@ -49,7 +49,7 @@ mod tree;
 
 pub use dense::{DenseLayer, SoftmaxHead};
 pub use device::{Device, DeviceError, FullChunk, FullLayer, LayerGradients, LayerWeights, Processor, TOLERANCE};
-pub use lesson::{Lesson, Taught, Teacher, lessons_bytes};
+pub use gradient_job::{GradientJob, JobSink, Taught, pending_jobs_bytes};
 pub use linear::LinearHead;
 pub use recurrence::Recurrence;
 pub use rule::Rates;

@@ -6,13 +6,13 @@ use crate::{
     chunk::Chunk,
     dfdx_engine,
     fused::{self, Work},
+    gradient_job::{self, JobSink, PendingJobs},
     gradients::Gradients,
     layer::Layer,
-    lesson::{self, Lessons, Teacher},
     rule::Rule,
     tensor::{same, tensor},
 };
-use surmise_state::{Persist, State, StateError, freeze};
+use surmise_state::{Persist, State, StateError, incremental_copy};
 
 /// Dense inputs are held within ± this, so that no product of theirs overflows.
 const DENSE_MAX: f32 = 1e5;
@@ -53,7 +53,7 @@ pub struct Recurrence {
     decay: f64,
     work: Work,
     /// Full chunks whose updates have not taken effect.
-    lessons: Lessons,
+    jobs: PendingJobs,
 }
 
 impl Recurrence {
@@ -76,35 +76,35 @@ impl Recurrence {
             rejected: 0,
             decay: 1.0,
             work: Work::new(&shape),
-            lessons: Lessons::default(),
+            jobs: PendingJobs::default(),
         }
     }
 
     /// The same, but the update of chunk k takes effect at the start of chunk k + 1 + `chunks`. Its gradient is that
     /// under the weights that were in force during chunk k.
     pub fn delayed(mut self, chunks: usize) -> Self {
-        self.lessons.delay = chunks;
+        self.jobs.delay = chunks;
         self
     }
 
-    /// Who works out gradients beside; gets the lessons that wait, too. With a delay of zero nobody does. A clone has nobody.
-    pub fn set_teacher(&mut self, teacher: Option<Teacher>) {
-        self.lessons.set_teacher(teacher);
+    /// Who works out gradients beside; gets the jobs that wait, too. With a delay of zero nobody does. A clone has nobody.
+    pub fn set_job_sink(&mut self, job_sink: Option<JobSink>) {
+        self.jobs.set_job_sink(job_sink);
     }
 
     /// Lets go of full chunks whose updates have not taken effect, which are lost: for a copy that only answers.
-    pub fn let_lessons_go(&mut self) {
-        self.lessons.let_go();
+    pub fn discard_pending_jobs(&mut self) {
+        self.jobs.discard();
     }
 
     /// Bytes that full chunks take until their updates take effect, nearly.
-    pub fn lessons_bytes(&self) -> usize {
-        lesson::lessons_bytes(&self.shape, self.lessons.delay)
+    pub fn pending_jobs_bytes(&self) -> usize {
+        gradient_job::pending_jobs_bytes(&self.shape, self.jobs.delay)
     }
 
     /// Who works out gradients beside.
-    pub fn teacher(&self) -> Option<Teacher> {
-        self.lessons.teacher.0.clone()
+    pub fn job_sink(&self) -> Option<JobSink> {
+        self.jobs.sink.0.clone()
     }
 
     /// The sizes.
@@ -227,7 +227,7 @@ impl Recurrence {
 
     /// The number of the open chunk.
     fn number(&self) -> u64 {
-        self.updates + self.rejected + self.lessons.len() as u64
+        self.updates + self.rejected + self.jobs.len() as u64
     }
 
     /// Features of the latest step, `[layers · hidden]`.
@@ -262,13 +262,13 @@ impl Recurrence {
     fn close(&mut self) {
         let mut decay = self.decay;
         let rule = self.rates.rule(&mut decay);
-        let learnt = if self.lessons.delay == 0 {
+        let learnt = if self.jobs.delay == 0 {
             Some(self.learn(self.shape.chunk, &rule))
         } else {
-            let due = self.lessons.hand_over(&self.shape, &self.layers, &mut self.chunk, self.engine);
-            due.map(|lesson| {
-                let learnt = lesson.gradients().map(|g| g.update(&mut self.layers, &rule)).is_some();
-                self.lessons.put_back(lesson);
+            let due = self.jobs.hand_over(&self.shape, &self.layers, &mut self.chunk, self.engine);
+            due.map(|job| {
+                let learnt = job.gradients().map(|g| g.update(&mut self.layers, &rule)).is_some();
+                self.jobs.put_back(job);
                 learnt
             })
         };
@@ -397,9 +397,9 @@ fn sane(x: Option<&f32>) -> f32 {
     x.filter(|x| x.is_finite()).map_or(0.0, |x| x.clamp(-DENSE_MAX, DENSE_MAX))
 }
 
-freeze!(Recurrence {
+incremental_copy!(Recurrence {
     large: layers;
-    small: shape, rates, engine, rows_max, chunk, features, gradient, updates, rejected, decay, work, lessons,
+    small: shape, rates, engine, rows_max, chunk, features, gradient, updates, rejected, decay, work, jobs,
 });
 
 impl Persist for Recurrence {
@@ -410,7 +410,7 @@ impl Persist for Recurrence {
         same(s, "tables", self.shape.tables)?;
         same(s, "dense", self.shape.dense)?;
         same(s, "rows_max", self.rows_max)?;
-        same(s, "delay", self.lessons.delay)?;
+        same(s, "delay", self.jobs.delay)?;
         s.u64("updates", &mut self.updates)?;
         s.u64("rejected", &mut self.rejected)?;
         s.f64("decay", &mut self.decay)?;
@@ -433,11 +433,11 @@ impl Persist for Recurrence {
                 l.tables[i % tables].reach(*id as usize, self.rows_max);
             }
         }
-        if self.lessons.delay == 0 {
+        if self.jobs.delay == 0 {
             return Ok(());
         }
-        self.lessons.persist(s, &self.shape, &self.layers, self.rows_max, self.engine)?;
-        for (table, id) in self.lessons.rows() {
+        self.jobs.persist(s, &self.shape, &self.layers, self.rows_max, self.engine)?;
+        for (table, id) in self.jobs.rows() {
             self.layers.iter_mut().for_each(|l| l.tables[table].reach(id as usize, self.rows_max));
         }
         Ok(())

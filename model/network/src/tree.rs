@@ -2,7 +2,7 @@
 
 use crate::{aligned::Aligned, tensor::tensor};
 use surmise_lanes::{LANES, dot, kernels, madd, rsqrt};
-use surmise_state::{Persist, State, StateError, freeze};
+use surmise_state::{Persist, State, StateError, incremental_copy};
 
 /// How much larger a unit's first steps are.
 const HASTE: f32 = 4.0;
@@ -164,7 +164,7 @@ kernels! {
     }
 }
 
-freeze!(TreeHead { large: w, v; small: width, nodes_max, lr, nodes });
+incremental_copy!(TreeHead { large: w, v; small: width, nodes_max, lr, nodes });
 
 impl Persist for TreeHead {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {

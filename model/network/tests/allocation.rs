@@ -40,10 +40,10 @@ fn a_step_allocates_nothing() {
 fn steps(delay: usize) {
     let shape = Shape { layers: 2, hidden: 32, tables: 3, dense: 2, chunk: 8 };
     let mut net = Recurrence::new(shape, Rates::default(), 64, 1, Engine::Fused).delayed(delay);
-    // every other lesson is worked out when it is given, as by a quick teacher
+    // every other job is worked out when it is given, as by a quick job sink
     let odd = AtomicUsize::new(0);
-    net.set_teacher(Some(Arc::new(move |lesson| {
-        let _ = odd.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) && lesson.work();
+    net.set_job_sink(Some(Arc::new(move |job| {
+        let _ = odd.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) && job.compute();
     })));
     let mut tree = TreeHead::new(net.width(), 64, 2e-3);
     let mut line = LinearHead::new(net.width(), 3, Rates::default(), 4, 1);

@@ -3,7 +3,7 @@
 mod common;
 use common::Rng;
 use std::sync::{Arc, mpsc};
-use surmise_network::{Engine, NONE, Rates, Recurrence, Sequence, Shape, Teacher};
+use surmise_network::{Engine, JobSink, NONE, Rates, Recurrence, Sequence, Shape};
 use surmise_state::Persist;
 
 const SHAPE: Shape = Shape { layers: 2, hidden: 32, tables: 2, dense: 1, chunk: 8 };
@@ -32,16 +32,16 @@ fn keys() -> [Sequence; 2] {
     [Sequence::new(&SHAPE), Sequence::new(&SHAPE)]
 }
 
-/// A thread that works lessons out, as fast as it can.
-fn teacher() -> Teacher {
+/// A thread that works jobs out, as fast as it can.
+fn job_sink() -> JobSink {
     let (give, take) = mpsc::channel();
     std::thread::spawn(move || {
-        let take: mpsc::Receiver<Arc<surmise_network::Lesson>> = take;
-        take.iter().for_each(|lesson| {
-            let _ = lesson.work();
+        let take: mpsc::Receiver<Arc<surmise_network::GradientJob>> = take;
+        take.iter().for_each(|job| {
+            let _ = job.compute();
         });
     });
-    Arc::new(move |lesson| give.send(lesson).unwrap())
+    Arc::new(move |job| give.send(job).unwrap())
 }
 
 #[test]
@@ -51,14 +51,14 @@ fn what_is_learnt_depends_on_the_delay_and_on_nothing_else() {
         let mut alone = network(delay, 1, Engine::Fused);
         let features = run(&mut alone, &mut keys(), &mut Rng(3), 400);
         let mut taught = network(delay, 1, Engine::Fused);
-        taught.set_teacher(Some(teacher()));
+        taught.set_job_sink(Some(job_sink()));
         assert_eq!(features, run(&mut taught, &mut keys(), &mut Rng(3), 400), "delay {delay}");
-        // a teacher who lets every other lesson fall
+        // a job sink who lets every other job fall
         let mut lazy = network(delay, 1, Engine::Fused);
         let count = std::sync::atomic::AtomicUsize::new(0);
-        lazy.set_teacher(Some(Arc::new(move |lesson| {
+        lazy.set_job_sink(Some(Arc::new(move |job| {
             if count.fetch_add(1, std::sync::atomic::Ordering::Relaxed).is_multiple_of(2) {
-                lesson.work();
+                job.compute();
             }
         })));
         assert_eq!(features, run(&mut lazy, &mut keys(), &mut Rng(3), 400), "delay {delay}");
@@ -95,11 +95,11 @@ fn an_update_takes_effect_where_it_is_said_to() {
 }
 
 #[test]
-fn a_restored_network_goes_on_bit_for_bit_with_lessons_under_way() {
+fn a_restored_network_goes_on_bit_for_bit_with_jobs_under_way() {
     for engine in [Engine::Fused, Engine::Dfdx] {
         for cut in [0, 1, 7, 8, 9, 15, 16, 23, 24, 40] {
             let mut a = network(2, 1, engine);
-            a.set_teacher(Some(teacher()));
+            a.set_job_sink(Some(job_sink()));
             let (mut ka, mut rng) = (keys(), Rng(4));
             run(&mut a, &mut ka, &mut rng, cut);
             let state = a.encode();
@@ -121,17 +121,17 @@ fn a_restored_network_goes_on_bit_for_bit_with_lessons_under_way() {
 
 /// What a reader holds learns the same, but has nothing worked out beside.
 #[test]
-fn a_clone_goes_on_alike_and_asks_no_teacher() {
+fn a_clone_goes_on_alike_and_has_no_job_sink() {
     let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = asked.clone();
     let mut net = network(2, 1, Engine::Fused);
-    net.set_teacher(Some(Arc::new(move |_| {
+    net.set_job_sink(Some(Arc::new(move |_| {
         let _ = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     })));
     let (mut ka, mut rng) = (keys(), Rng(4));
     run(&mut net, &mut ka, &mut rng, 28);
     let (mut clone, mut kb, mut again) = (net.clone(), ka.clone(), Rng(rng.0));
-    assert!(net.teacher().is_some() && clone.teacher().is_none());
+    assert!(net.job_sink().is_some() && clone.job_sink().is_none());
     let y = run(&mut clone, &mut kb, &mut again, 40);
     assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), 3);
     assert!(run(&mut net, &mut ka, &mut rng, 40) == y);
@@ -149,7 +149,7 @@ fn engines_agree_about_delayed_updates() {
 }
 
 #[test]
-fn a_lesson_that_is_not_finite_changes_no_weight() {
+fn a_job_that_is_not_finite_changes_no_weight() {
     let mut net = network(1, 1, Engine::Fused);
     let mut seq = Sequence::new(&SHAPE);
     for t in 0..24 {

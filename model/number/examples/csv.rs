@@ -5,7 +5,7 @@
 //! `cargo run --release -p surmise-number --example csv -- FILE… [nonet]`
 
 use std::{fs, time::Instant};
-use surmise_number::{Context, NumberKey, NumberModel, NumberOptions};
+use surmise_number::{EventContext, NumberKey, NumberModel, NumberOptions};
 
 /// Days since 1970 of a date, by Howard Hinnant's algorithm; then microseconds.
 fn time_us(s: &str) -> Option<i64> {
@@ -49,7 +49,7 @@ fn main() {
         let clock = Instant::now();
         let skip = 100;
         for (t, row) in rows.iter().enumerate() {
-            model.begin(&mut key, &Context { time_us: timed.then(|| time_us(row[0])).flatten(), symbols: &[] });
+            model.begin(&mut key, &EventContext { time_us: timed.then(|| time_us(row[0])).flatten(), symbols: &[] });
             for (c, from) in columns.iter().enumerate() {
                 let y: f64 = row[*from].parse().unwrap_or(f64::NAN);
                 if t >= skip && y.is_finite() {

@@ -3,7 +3,7 @@
 //! `SURMISE_DATA=folder cargo run --release -p surmise-number --example ett [nonet]`
 
 use std::{fs, time::Instant};
-use surmise_number::{Context, NumberKey, NumberModel, NumberOptions};
+use surmise_number::{EventContext, NumberKey, NumberModel, NumberOptions};
 use surmise_state::Persist;
 
 const TRAIN: usize = 2880;
@@ -43,7 +43,7 @@ fn main() {
     let start = 1_467_331_200_000_000i64; // 2016-07-01
     let clock = Instant::now();
     for (t, row) in rows.iter().enumerate() {
-        let ctx = Context { time_us: Some(start + t as i64 * 3_600_000_000), symbols: &[] };
+        let ctx = EventContext { time_us: Some(start + t as i64 * 3_600_000_000), symbols: &[] };
         model.begin(&mut key, &ctx);
         let test = t >= FROM;
         if test {

@@ -2,7 +2,7 @@
 //!
 //! `SURMISE_DATA=folder cargo run --release -p surmise-number --example horizon [STEPS]`
 
-use surmise_number::{Context, NumberKey, NumberModel, NumberOptions};
+use surmise_number::{EventContext, NumberKey, NumberModel, NumberOptions};
 
 fn main() {
     let Ok(folder) = std::env::var("SURMISE_DATA") else {
@@ -24,10 +24,12 @@ fn main() {
         let mut key = NumberKey::new(&model);
         let (mut squares, mut distances, mut inside, mut count) = (vec![0.0; steps], 0.0, 0.0, 0.0);
         for (t, row) in rows.iter().enumerate() {
-            model.begin(&mut key, &Context { time_us: Some(t as i64 * 3_600_000_000), symbols: &[] });
+            model.begin(&mut key, &EventContext { time_us: Some(t as i64 * 3_600_000_000), symbols: &[] });
             (0..n).for_each(|c| _ = model.observe(&mut key, c, row[c]));
             model.finish(&mut key);
-            for (h, step) in model.forecast(&key, &Context::default(), steps, &[0.05, 0.5, 0.95]).iter().enumerate() {
+            for (h, step) in
+                model.forecast(&key, &EventContext::default(), steps, &[0.05, 0.5, 0.95]).iter().enumerate()
+            {
                 let Some(truth) = rows.get(t + 1 + h).filter(|_| t + 1 + h >= 3600) else { continue };
                 for c in 0..n {
                     let e = (truth[c] - step[c].mean) / unit[c];

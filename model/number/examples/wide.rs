@@ -12,7 +12,7 @@
 mod common;
 use common::{Draw, Stream, plain};
 use std::time::Instant;
-use surmise_number::Context;
+use surmise_number::EventContext;
 
 const NOISE: f64 = 0.3;
 
@@ -34,7 +34,7 @@ fn main() {
             let before = causes.clone();
             causes.iter_mut().for_each(|c| *c = 0.5 * *c + 0.75f64.sqrt() * d.normal());
             let clock = Instant::now();
-            s.model.begin(&mut s.key, &Context::default());
+            s.model.begin(&mut s.key, &EventContext::default());
             spent += clock.elapsed().as_secs_f64();
             for c in 0..n {
                 let kind = c % 3;

@@ -5,7 +5,7 @@ use crate::calibrate::Calibrator;
 use crate::density::{Lanes, LogT, N};
 use crate::experts::*;
 use crate::lattice::Lattice;
-use crate::options::Without;
+use crate::options::NumberAblation;
 use crate::partners::Search;
 use crate::profile::Hours;
 use crate::relations::SHARED;
@@ -97,7 +97,7 @@ impl Siblings {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Column {
-    pub(crate) without: Without,
+    pub(crate) ablation: NumberAblation,
     pub(crate) units: Units,
     sigma: [Lanes; 2],
     sigma_n: [u32; 2],
@@ -135,7 +135,7 @@ impl Column {
         stack.set_weight(0, OWN, 0.5);
         stack.set_weight(0, ALL, 0.5);
         Self {
-            without: Without::default(),
+            ablation: NumberAblation::default(),
             units: Units::new(),
             sigma: [[0.0; N]; 2],
             sigma_n: [0; 2],
@@ -164,9 +164,9 @@ impl Column {
     }
 
     /// A column without some parts.
-    pub(crate) fn leaving_out(mut self, without: Without) -> Self {
-        self.without = without;
-        if without.calibration {
+    pub(crate) fn leaving_out(mut self, ablation: NumberAblation) -> Self {
+        self.ablation = ablation;
+        if ablation.calibration {
             self.calibrate = [Calibrator::plain(), Calibrator::plain()];
         }
         self

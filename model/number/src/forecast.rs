@@ -8,7 +8,7 @@
 use crate::experts::STACK;
 use crate::leads::{BEFORE, CENTRE, LATEST, ROLLED, USUAL, VOICES, Voices};
 use crate::model::Standing;
-use crate::options::{Context, Forecast};
+use crate::options::{EventContext, Forecast};
 use crate::predictive::Predictive;
 use crate::season::phase;
 use crate::stand::Seen;
@@ -19,7 +19,13 @@ impl NumberModel {
     /// The next `horizon` events of `key`, without learning: for each step and column the mean and the quantiles at
     /// `levels`, in the column's units. `ctx` speaks of the first step; symbols are unknown after it. Leads that were
     /// learnt directly take the place of the roll-out as soon as enough of their truths have come.
-    pub fn forecast(&self, key: &NumberKey, ctx: &Context<'_>, horizon: usize, levels: &[f64]) -> Vec<Vec<Forecast>> {
+    pub fn forecast(
+        &self,
+        key: &NumberKey,
+        ctx: &EventContext<'_>,
+        horizon: usize,
+        levels: &[f64],
+    ) -> Vec<Vec<Forecast>> {
         let columns = self.columns();
         let learnt = |h: usize, j: usize| self.leads()?.forecast(&key.lease, h, j, levels);
         let mut learnt: Vec<Vec<_>> = (0..horizon).map(|h| (0..columns).map(|j| learnt(h, j)).collect()).collect();
@@ -44,7 +50,7 @@ impl NumberModel {
             return;
         };
         leads.learn(&mut waiting, &values);
-        let rolled = self.roll(key, &Context::default(), leads.steps(), &[]);
+        let rolled = self.roll(key, &EventContext::default(), leads.steps(), &[]);
         let (columns, season, _) = self.parts();
         let known = season.day > 0 && key.ring.epoch == season.epoch;
         let voice = |h: usize, j: usize| {
@@ -67,7 +73,7 @@ impl NumberModel {
         *self.leads_mut() = Some(leads);
     }
 
-    fn roll(&self, key: &NumberKey, ctx: &Context<'_>, horizon: usize, levels: &[f64]) -> Vec<Vec<Forecast>> {
+    fn roll(&self, key: &NumberKey, ctx: &EventContext<'_>, horizon: usize, levels: &[f64]) -> Vec<Vec<Forecast>> {
         let (columns, season, net) = self.parts();
         // a key takes a copy only if it is moved on
         let mut key = Cow::Borrowed(key);
@@ -123,7 +129,7 @@ impl NumberModel {
                 key.profile.pass(|j| stands.get(j).map_or(f64::NAN, |s| s.mean), season.place(time));
             }
             key.time_us = time;
-            ctx = Context::default();
+            ctx = EventContext::default();
         }
         steps
     }

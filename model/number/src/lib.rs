@@ -51,4 +51,4 @@ mod symbols;
 
 pub use key::NumberKey;
 pub use model::NumberModel;
-pub use options::{Context, Engine, Forecast, NetworkOptions, NumberOptions, Without};
+pub use options::{Engine, EventContext, Forecast, NetworkOptions, NumberAblation, NumberOptions};

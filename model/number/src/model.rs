@@ -8,7 +8,7 @@ use crate::experts::*;
 use crate::key::KeyColumn;
 use crate::leads::Leads;
 use crate::net::{Ahead, Net, Pass};
-use crate::options::{Context, NumberOptions};
+use crate::options::{EventContext, NumberOptions};
 use crate::predictive::Predictive;
 use crate::ranked;
 use crate::relations::{Relations, SHARED};
@@ -78,12 +78,12 @@ impl NumberModel {
     pub fn new(columns: usize, options: NumberOptions, seed: u64) -> Self {
         let net = options.network.clone().filter(|_| columns > 0).map(|o| Net::new(columns, o, seed, 0));
         let leads = Leads::new(columns, options.horizon, 0);
-        let without = options.without;
+        let ablation = options.ablation;
         let mut it = Self {
             leads,
             options,
             seed,
-            columns: (0..columns).map(|j| Column::new(columns, j).leaving_out(without)).collect(),
+            columns: (0..columns).map(|j| Column::new(columns, j).leaving_out(ablation)).collect(),
             relations: Relations::new(columns),
             season: Season::default(),
             net,
@@ -102,7 +102,7 @@ impl NumberModel {
     /// starts again, and so does the network when it has no room.
     pub fn add_column(&mut self) {
         let n = self.columns.len() + 1;
-        self.columns.push(Column::new(n, n - 1).leaving_out(self.options.without));
+        self.columns.push(Column::new(n, n - 1).leaving_out(self.options.ablation));
         for (j, c) in self.columns.iter_mut().enumerate().take(n - 1) {
             c.relate(n, j);
         }
@@ -125,7 +125,7 @@ impl NumberModel {
 
     /// Computes the standing distribution of every column of the key's next event, from the past alone and what `ctx`
     /// says. Changes nothing that is learnt; it may be called any number of times.
-    pub fn begin(&mut self, key: &mut NumberKey, ctx: &Context<'_>) {
+    pub fn begin(&mut self, key: &mut NumberKey, ctx: &EventContext<'_>) {
         let mut standing = std::mem::take(&mut self.standing);
         let mut ahead = standing.ahead.take();
         if let Some(net) = &self.net {
@@ -138,7 +138,7 @@ impl NumberModel {
     }
 
     /// The time of the key's next event, as far as it is known; `i64::MIN` if not at all.
-    pub(crate) fn next_time(&self, key: &NumberKey, ctx: &Context<'_>) -> i64 {
+    pub(crate) fn next_time(&self, key: &NumberKey, ctx: &EventContext<'_>) -> i64 {
         match ctx.time_us {
             Some(t) => t,
             None if key.time_us != i64::MIN && self.season.interval_us > 0 => {
@@ -149,7 +149,7 @@ impl NumberModel {
     }
 
     /// Writes the standing prediction of `key` to `to`.
-    pub(crate) fn stand(&self, key: &NumberKey, ctx: &Context<'_>, ahead: &mut Option<Ahead>, to: &mut Standing) {
+    pub(crate) fn stand(&self, key: &NumberKey, ctx: &EventContext<'_>, ahead: &mut Option<Ahead>, to: &mut Standing) {
         let n = self.columns.len();
         to.stands.resize_with(n, Stand::new);
         to.turn = 0;
@@ -427,16 +427,16 @@ impl NumberModel {
         self.leads.is_some()
     }
 
-    /// See [`surmise_network::Recurrence::let_lessons_go`].
-    pub fn let_lessons_go(&mut self) {
-        self.net.iter_mut().for_each(Net::let_lessons_go);
+    /// See [`surmise_network::Recurrence::discard_pending_jobs`].
+    pub fn discard_pending_jobs(&mut self) {
+        self.net.iter_mut().for_each(Net::discard_pending_jobs);
     }
 
-    /// Who works out beside what the network learns, see [`surmise_network::Teacher`]. To be set again after a
+    /// Who works out beside what the network learns, see [`surmise_network::JobSink`]. To be set again after a
     /// checkpoint was read; a clone has nobody.
-    pub fn set_teacher(&mut self, teacher: Option<surmise_network::Teacher>) {
+    pub fn set_job_sink(&mut self, job_sink: Option<surmise_network::JobSink>) {
         if let Some(net) = &mut self.net {
-            net.set_teacher(teacher);
+            net.set_job_sink(job_sink);
         }
     }
 

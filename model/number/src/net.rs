@@ -7,7 +7,7 @@
 use crate::NetworkOptions;
 use crate::experts::*;
 use crate::stand::{Seen, Stand};
-use surmise_network::{LinearHead, Rates, Recurrence, Sequence, Shape, Teacher};
+use surmise_network::{JobSink, LinearHead, Rates, Recurrence, Sequence, Shape};
 use surmise_state::{Persist, State, StateError};
 
 /// Beyond so many columns each has two inputs instead of four.
@@ -58,9 +58,9 @@ impl Net {
     /// Makes room for another column; the network starts anew, with room to spare, when there is none.
     pub(crate) fn grow(&mut self, columns: usize) {
         if columns > self.room {
-            let teacher = self.body.teacher();
+            let job_sink = self.body.job_sink();
             *self = Self::new(columns + columns / 2, self.options.clone(), self.seed, self.epoch + 1);
-            self.set_teacher(teacher);
+            self.set_job_sink(job_sink);
         }
     }
 
@@ -146,12 +146,12 @@ impl Net {
     }
 
     /// Who works out beside what it learns.
-    pub(crate) fn set_teacher(&mut self, teacher: Option<Teacher>) {
-        self.body.set_teacher(teacher);
+    pub(crate) fn set_job_sink(&mut self, job_sink: Option<JobSink>) {
+        self.body.set_job_sink(job_sink);
     }
 
-    pub(crate) fn let_lessons_go(&mut self) {
-        self.body.let_lessons_go();
+    pub(crate) fn discard_pending_jobs(&mut self) {
+        self.body.discard_pending_jobs();
     }
 
     /// Chunks thrown away because a gradient was not finite.

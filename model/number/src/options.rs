@@ -27,7 +27,7 @@ impl Default for NetworkOptions {
 
 /// Parts that a model is made without, to see what they are worth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Without {
+pub struct NumberAblation {
     /// The point forecast is the mean of the experts, weighed by their share, instead of a regression on them.
     pub stack: bool,
     /// The last value stands for both regressions on the past.
@@ -54,18 +54,23 @@ pub struct NumberOptions {
     /// turn. More than 4,096 steps times columns are rolled all the same.
     pub horizon: usize,
     /// What is left out.
-    pub without: Without,
+    pub ablation: NumberAblation,
 }
 
 impl Default for NumberOptions {
     fn default() -> Self {
-        Self { network: Some(NetworkOptions::default()), season_rows: 2048, horizon: 0, without: Without::default() }
+        Self {
+            network: Some(NetworkOptions::default()),
+            season_rows: 2048,
+            horizon: 0,
+            ablation: NumberAblation::default(),
+        }
     }
 }
 
 /// What is known of an event besides its numbers.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Context<'a> {
+pub struct EventContext<'a> {
     /// Time of the event in microseconds since 1970, where it is known; else the key's last time and the stream's
     /// sampling interval stand in.
     pub time_us: Option<i64>,

@@ -20,7 +20,7 @@ pub(crate) fn given(columns: &[Column], stands: &[Stand], j: usize, symbols: &[u
         x_errors: [0.0; MOST],
         x_values: [0.0; MOST],
     };
-    if c.without.conditioning {
+    if c.ablation.conditioning {
         g.w = c.share_given.weights(g.awake);
         return g;
     }

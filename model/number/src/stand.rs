@@ -263,7 +263,7 @@ impl Stand {
         let hour = self.place.map_or(0.0, |p| c.hours.say(p, &self.x_hour));
         mu[OWN] = keep(raw(c.own.predict(0, &self.x_own) + hour));
         mu[ALL] = if all.is_nan() { mu[OWN] } else { keep(raw(all)) };
-        if c.without.regressions {
+        if c.ablation.regressions {
             (mu[OWN], mu[ALL]) = (y1, y1);
         }
         mu[LINE] = keep(2.0 * y1 - k.lag(2));
@@ -296,7 +296,7 @@ impl Stand {
             if self.awake >> NETWORK & 1 == 0 {
                 self.x_stack[NETWORK] = 0.0;
             }
-            let y = if c.without.stack {
+            let y = if c.ablation.stack {
                 self.average(&c.share[0].weights(self.awake))
             } else {
                 u.base + u.unit * c.stack.predict(0, &self.x_stack)
@@ -324,7 +324,7 @@ impl Stand {
         self.last = k.last;
         self.run = (32 - k.run.leading_zeros()).min(7) as usize;
         self.slot_before = if k.last.is_finite() { c.values.find(u, k.last) } else { usize::MAX };
-        self.atoms = !c.without.atoms;
+        self.atoms = !c.ablation.atoms;
         self.lattice = c.lattice.awake();
         let a = self.atoms_awake();
         self.w_marginal = c.share_marginal.weights(a);

@@ -7,7 +7,7 @@ use std::{
     alloc::{GlobalAlloc, Layout, System},
     sync::atomic::{AtomicUsize, Ordering},
 };
-use surmise_number::{Context, NumberOptions};
+use surmise_number::{EventContext, NumberOptions};
 
 struct Counting;
 
@@ -45,7 +45,7 @@ fn nothing_is_allocated(options: NumberOptions) {
             before = CALLS.load(Ordering::Relaxed);
         }
         let row = [d.normal(), (3.0 * d.uniform()).floor(), (100.0 * d.normal()).round() / 100.0, 5.0];
-        s.model.begin(&mut s.key, &Context { time_us: Some(t * 3_600_000_000), symbols: &[1, t as u32 % 3] });
+        s.model.begin(&mut s.key, &EventContext { time_us: Some(t * 3_600_000_000), symbols: &[1, t as u32 % 3] });
         for (c, v) in row.iter().enumerate() {
             sum += s.model.observe(&mut s.key, c, *v);
             sum += s.model.levels(c, true).map_or(0.0, |l| l.0) + s.model.crps(c, false).unwrap_or(0.0);

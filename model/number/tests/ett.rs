@@ -2,7 +2,7 @@
 
 mod common;
 use common::{Stream, plain};
-use surmise_number::{Context, NumberOptions};
+use surmise_number::{EventContext, NumberOptions};
 
 #[test]
 fn ett_is_forecast_as_well_as_was_measured() {
@@ -27,7 +27,7 @@ fn ett_is_forecast_as_well_as_was_measured() {
         let mut s = Stream::new(7, options);
         let (mut se, mut ae) = (0.0, 0.0);
         for (t, row) in rows.iter().enumerate() {
-            s.model.begin(&mut s.key, &Context { time_us: Some(t as i64 * 3_600_000_000), symbols: &[] });
+            s.model.begin(&mut s.key, &EventContext { time_us: Some(t as i64 * 3_600_000_000), symbols: &[] });
             for c in 0..7 {
                 if t >= 3600 {
                     let e = (s.model.mean(c) - row[c]) / scale[c];

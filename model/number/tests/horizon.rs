@@ -2,7 +2,7 @@
 
 mod common;
 use common::{Stream, plain};
-use surmise_number::{Context, Forecast, NumberKey, NumberOptions};
+use surmise_number::{EventContext, Forecast, NumberKey, NumberOptions};
 use surmise_state::Persist;
 
 const STEPS: usize = 24;
@@ -20,10 +20,10 @@ fn noise(t: usize) -> f64 {
 }
 
 fn see(s: &mut Stream, t: usize, y: f64) -> Vec<Vec<Forecast>> {
-    s.model.begin(&mut s.key, &Context { time_us: Some(t as i64 * 3_600_000_000), symbols: &[] });
+    s.model.begin(&mut s.key, &EventContext { time_us: Some(t as i64 * 3_600_000_000), symbols: &[] });
     s.model.observe(&mut s.key, 0, y);
     s.model.finish(&mut s.key);
-    s.model.forecast(&s.key, &Context::default(), STEPS, &LEVELS)
+    s.model.forecast(&s.key, &EventContext::default(), STEPS, &LEVELS)
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn leads_of_many_keys_stay_within_their_budget() {
     let mut keys: Vec<NumberKey> = (0..5).map(|_| NumberKey::new(&s.model)).collect();
     for t in 0..62 {
         for (k, key) in keys.iter_mut().enumerate() {
-            s.model.begin(key, &Context::default());
+            s.model.begin(key, &EventContext::default());
             (0..60).for_each(|c| _ = s.model.observe(key, c, noise(t * 600 + k * 60 + c)));
             s.model.finish(key);
         }

@@ -2,7 +2,7 @@
 
 mod common;
 use common::{Draw, Stream, plain, small};
-use surmise_number::{Context, NumberKey, NumberModel};
+use surmise_number::{EventContext, NumberKey, NumberModel};
 
 #[test]
 fn a_constant_costs_nothing_after_a_while() {
@@ -70,7 +70,7 @@ fn a_line_in_the_same_event_is_learnt_to_its_noise() {
             let x = d.normal();
             let e = noise * d.normal();
             let y = a * x + b + e;
-            s.model.begin(&mut s.key, &Context::default());
+            s.model.begin(&mut s.key, &EventContext::default());
             s.model.observe(&mut s.key, 0, x);
             if t >= 200 {
                 let p = s.model.conditional_mean(1);
@@ -99,7 +99,7 @@ fn symbols_shift_and_scale_what_is_expected() {
     for t in 0..4000 {
         let kind = d.below(3) as u32;
         let y = 10.0 * kind as f64 + d.normal();
-        model.begin(&mut key, &Context { time_us: None, symbols: &[100 + kind] });
+        model.begin(&mut key, &EventContext { time_us: None, symbols: &[100 + kind] });
         if t >= 500 {
             with += (model.conditional_mean(0) - y).powi(2);
             without += (model.mean(0) - y).powi(2);
@@ -127,7 +127,7 @@ fn intervals_cover_what_they_say() {
                 2 => d.normal() * if t / 500 % 2 == 0 { 1.0 } else { 6.0 },
                 _ => (1.5 * d.normal()).exp(),
             };
-            s.model.begin(&mut s.key, &Context::default());
+            s.model.begin(&mut s.key, &EventContext::default());
             if t >= 1000 {
                 n += 1;
                 inside += i32::from((s.model.quantile(0, 0.05)..=s.model.quantile(0, 0.95)).contains(&y));
@@ -151,7 +151,7 @@ fn days_are_found_and_used() {
     let shape: Vec<f64> = (0..24).map(|_| 10.0 * d.normal()).collect();
     for t in 0..24 * 40 {
         let y = shape[t % 24] + 0.3 * d.normal();
-        model.begin(&mut key, &Context { time_us: Some(t as i64 * 3_600_000_000), symbols: &[] });
+        model.begin(&mut key, &EventContext { time_us: Some(t as i64 * 3_600_000_000), symbols: &[] });
         if t >= 24 * 20 {
             se += (model.mean(0) - y).powi(2);
             last += (before - y).powi(2);
@@ -162,7 +162,7 @@ fn days_are_found_and_used() {
     }
     assert_eq!(model.interval_us(), Some(3_600_000_000));
     assert!(se < 0.01 * last, "{se} {last}");
-    let f = model.forecast(&key, &Context::default(), 48, &[0.1, 0.9]);
+    let f = model.forecast(&key, &EventContext::default(), 48, &[0.1, 0.9]);
     let error: f64 = f.iter().enumerate().map(|(h, c)| (c[0].mean - shape[h % 24]).abs()).sum::<f64>() / 48.0;
     assert!(error < 2.0, "{error}");
     assert!(f.iter().all(|c| c[0].quantiles[0] <= c[0].mean && c[0].mean <= c[0].quantiles[1]));
@@ -176,8 +176,8 @@ fn the_first_step_of_a_forecast_is_what_stands() {
         x = 0.95 * x + d.normal();
         s.event(&[x, d.normal()]);
     }
-    let f = s.model.forecast(&s.key, &Context::default(), 20, &[0.1, 0.5, 0.9]);
-    s.model.begin(&mut s.key, &Context::default());
+    let f = s.model.forecast(&s.key, &EventContext::default(), 20, &[0.1, 0.5, 0.9]);
+    s.model.begin(&mut s.key, &EventContext::default());
     for c in 0..2 {
         assert_eq!(f[0][c].mean, s.model.mean(c));
         for (q, p) in f[0][c].quantiles.iter().zip([0.1, 0.5, 0.9]) {
@@ -198,7 +198,7 @@ fn keys_share_what_is_learnt() {
     for t in 0..4000 {
         let k = d.below(50) as usize;
         level[k] += d.normal();
-        model.begin(&mut keys[k], &Context::default());
+        model.begin(&mut keys[k], &EventContext::default());
         let s = model.observe(&mut keys[k], 0, (level[k] * 10.0).round() / 10.0);
         model.finish(&mut keys[k]);
         if (200..600).contains(&t) {
@@ -211,7 +211,7 @@ fn keys_share_what_is_learnt() {
     // a normal step at a resolution of a tenth has 3.72 nats
     assert!(late < 4.1 && late <= early + 0.1, "{early} {late}");
     let mut key = NumberKey::new(&model);
-    model.begin(&mut key, &Context::default());
+    model.begin(&mut key, &EventContext::default());
     let fresh = model.observe(&mut key, 0, 2500.0);
     assert!(fresh < 15.0, "{fresh}");
 }

@@ -2,7 +2,7 @@
 
 mod common;
 use common::{Draw, Stream, plain, small};
-use surmise_number::{Context, NumberKey, NumberModel};
+use surmise_number::{EventContext, NumberKey, NumberModel};
 use surmise_state::Persist;
 
 /// A stream of many moods: walks, constants, flags, jumps, bursts, holes.
@@ -60,7 +60,7 @@ fn regret_holds_against_an_adversary() {
         let choices = [0.0, 1.0, 10.0, -5.0, t as f64];
         let worst = choices.map(|v| {
             let (mut m, mut k) = (s.model.clone(), s.key.clone());
-            m.begin(&mut k, &Context::default());
+            m.begin(&mut k, &EventContext::default());
             m.observe(&mut k, 0, v)
         });
         let i = (0..5).max_by(|a, b| worst[*a].total_cmp(&worst[*b])).unwrap();
@@ -92,7 +92,7 @@ fn masses_of_all_cells_sum_to_at_most_one() {
                 let mut sum = 0.0;
                 for i in -400..400 {
                     let mut m = s.model.clone();
-                    m.begin(&mut s.key, &Context::default());
+                    m.begin(&mut s.key, &EventContext::default());
                     if second == 1 {
                         m.observe(&mut s.key, 0, 1.0);
                     }
@@ -129,7 +129,7 @@ fn nothing_breaks_it() {
             if d.uniform() < 0.02 {
                 row[d.below(3) as usize] = poison[d.below(poison.len() as u64) as usize];
             }
-            s.model.begin(&mut s.key, &Context::default());
+            s.model.begin(&mut s.key, &EventContext::default());
             for (c, v) in row.iter().enumerate() {
                 assert!(s.model.mean(c).is_finite(), "mean at {t}");
                 if t % 50 == 0 {
@@ -151,7 +151,7 @@ fn nothing_breaks_it() {
         let mut e = 0.0;
         for t in 0..500 {
             let y = d.normal();
-            s.model.begin(&mut s.key, &Context::default());
+            s.model.begin(&mut s.key, &EventContext::default());
             if t >= 50 {
                 e += (s.model.mean(0) - y).powi(2) / 450.0;
             }
@@ -192,7 +192,7 @@ fn a_checkpoint_goes_on_bit_for_bit() {
         let mut s = Stream::new(n, options.clone());
         let mut row = |d: &mut Draw, t: usize| -> Vec<f64> { (0..n).map(|c| moods(d, t + 400 * c, &mut x)).collect() };
         let event = |m: &mut NumberModel, k: &mut NumberKey, t: usize, row: &[f64]| -> Vec<u64> {
-            m.begin(k, &Context { time_us: Some(t as i64 * 3_600_000_000), symbols: &[t as u32 % 3] });
+            m.begin(k, &EventContext { time_us: Some(t as i64 * 3_600_000_000), symbols: &[t as u32 % 3] });
             let mut out = Vec::new();
             for (c, v) in row.iter().enumerate() {
                 out.push(m.mean(c).to_bits());
@@ -231,13 +231,13 @@ fn asking_changes_nothing() {
     let mut s = Stream::new(2, small());
     for t in 0..300 {
         let row = [d.normal(), d.normal()];
-        s.model.begin(&mut s.key, &Context::default());
+        s.model.begin(&mut s.key, &EventContext::default());
         let (m, k) = (s.model.hash_state(), s.key.hash_state());
         for _ in 0..3 {
-            s.model.begin(&mut s.key, &Context { time_us: Some(t), symbols: &[1, 2] });
+            s.model.begin(&mut s.key, &EventContext { time_us: Some(t), symbols: &[1, 2] });
             s.model.quantile(0, 0.3);
             s.model.crps(1, false);
-            s.model.forecast(&s.key, &Context::default(), 3, &[0.5]);
+            s.model.forecast(&s.key, &EventContext::default(), 3, &[0.5]);
             s.model.observe(&mut s.key, 1, 7.0);
             s.model.levels(1, true);
             s.model.crps(1, true);

@@ -2,7 +2,7 @@
 
 mod common;
 use common::{Draw, Stream, plain};
-use surmise_number::Context;
+use surmise_number::EventContext;
 use surmise_state::Persist;
 
 #[test]
@@ -46,7 +46,7 @@ fn partners_far_away_in_the_schema_are_found() {
     let (mut lagged, mut same, mut n) = (0.0, 0.0, 0.0);
     for t in 0..3000 {
         let row = far(&mut d, &mut causes);
-        s.model.begin(&mut s.key, &Context::default());
+        s.model.begin(&mut s.key, &EventContext::default());
         let ahead = s.model.mean(45);
         for (c, y) in row.iter().enumerate() {
             if c == 50 && t >= 2000 {

@@ -5,11 +5,11 @@
 //! are little-endian; arrays carry their name and length, so that a reader that is out of step fails at once with the
 //! name of the part, never with silently wrong weights.
 
-mod freeze;
-mod twin;
+mod incremental_copy;
+mod snapshot_vec;
 
-pub use freeze::Freeze;
-pub use twin::Twin;
+pub use incremental_copy::IncrementalCopy;
+pub use snapshot_vec::SnapshotVec;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Why a state could not be read.

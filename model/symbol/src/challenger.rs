@@ -17,7 +17,7 @@
 
 use crate::network::Network;
 use crate::spec::Spec;
-use surmise_state::{Persist, State, StateError, freeze};
+use surmise_state::{Persist, State, StateError, incremental_copy};
 
 /// Symbols of a block.
 const BLOCK: u64 = 256;
@@ -115,7 +115,7 @@ pub(crate) struct Trial {
     evidence: Evidence,
 }
 
-freeze!(Trial { large: network; small: number, symbols, nats, evidence });
+incremental_copy!(Trial { large: network; small: number, symbols, nats, evidence });
 
 /// See the module.
 #[derive(Clone)]
@@ -134,7 +134,7 @@ pub(crate) struct Trials {
     failures: u32,
 }
 
-freeze!(Trials { large: trial; small: champion, history, symbols, nats, alarm, quiet, failures });
+incremental_copy!(Trials { large: trial; small: champion, history, symbols, nats, alarm, quiet, failures });
 
 impl Trials {
     pub(crate) fn new() -> Self {
@@ -204,7 +204,7 @@ impl Trials {
         self.history.trials = number;
         self.trial = Trial::new(spec, number);
         if let Some(t) = &mut self.trial {
-            t.network.core.set_teacher(champion.core.teacher());
+            t.network.core.set_job_sink(champion.core.job_sink());
         }
     }
 }

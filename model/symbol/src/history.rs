@@ -1,7 +1,7 @@
 //! The stream's symbols in order of arrival, each linked to its neighbours within its own key.
 
 use surmise_lanes::prefetch;
-use surmise_state::{Persist, State, StateError, Twin, freeze};
+use surmise_state::{Persist, SnapshotVec, State, StateError, incremental_copy};
 
 /// No position.
 pub const NOWHERE: u32 = u32::MAX;
@@ -9,9 +9,9 @@ pub const NOWHERE: u32 = u32::MAX;
 /// A ring of the latest symbols. Positions count all symbols ever (modulo 2³²); old ones fall out.
 #[derive(Clone)]
 pub struct History {
-    symbols: Twin<u32>,
+    symbols: SnapshotVec<u32>,
     /// Previous and next position within the same key, where keys interleave.
-    links: Option<Twin<[u32; 2]>>,
+    links: Option<SnapshotVec<[u32; 2]>>,
     end: u32,
     max: u32,
 }
@@ -19,7 +19,7 @@ pub struct History {
 impl History {
     /// A history of at most `max` symbols (a power of two); `keyed` if several keys may interleave.
     pub fn new(max: usize, keyed: bool) -> Self {
-        History { symbols: Twin::default(), links: keyed.then(Twin::default), end: 0, max: max as u32 }
+        History { symbols: SnapshotVec::default(), links: keyed.then(SnapshotVec::default), end: 0, max: max as u32 }
     }
 
     /// Whether the symbol at a position is still held.
@@ -101,7 +101,7 @@ impl History {
     }
 }
 
-freeze!(History { large: symbols, links; small: end, max });
+incremental_copy!(History { large: symbols, links; small: end, max });
 
 impl Persist for History {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {

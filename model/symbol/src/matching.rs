@@ -5,7 +5,7 @@ use crate::context::mix;
 use crate::history::{History, NOWHERE};
 use crate::key::{RECENT, SymbolKey};
 use surmise_lanes::prefetch;
-use surmise_state::{Persist, State, StateError, Twin, freeze};
+use surmise_state::{Persist, SnapshotVec, State, StateError, incremental_copy};
 
 /// Longest match that is told apart.
 pub const LONGEST: u32 = 63;
@@ -18,7 +18,7 @@ pub struct MatchModel {
     /// Symbols that must agree.
     minimum: usize,
     /// Position of the latest symbol that ended such a context, by hash.
-    table: Twin<u32>,
+    table: SnapshotVec<u32>,
     max: usize,
     inserted: usize,
     /// Probability that the expected bit comes, by match length.
@@ -40,7 +40,7 @@ impl MatchModel {
     /// A model of matches of at least `minimum` symbols, with an index of at most `max` entries.
     pub fn new(which: usize, minimum: usize, max: usize) -> Self {
         let trust = (0..=LONGEST).map(|l| 1.0 - 0.5 / (l as f32 + 1.5)).collect();
-        MatchModel { which, minimum, table: Twin::new(vec![NOWHERE; 256]), max, inserted: 0, trust }
+        MatchModel { which, minimum, table: SnapshotVec::new(vec![NOWHERE; 256]), max, inserted: 0, trust }
     }
 
     /// What is expected of the key's next symbol.
@@ -123,7 +123,7 @@ impl MatchModel {
     }
 }
 
-freeze!(MatchModel { large: table; small: which, minimum, max, inserted, trust });
+incremental_copy!(MatchModel { large: table; small: which, minimum, max, inserted, trust });
 
 impl Persist for MatchModel {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {

@@ -25,33 +25,33 @@ use crate::spec::{Layout, Spec};
 use crate::tables::{CountTable, HistoryTable};
 use crate::walk::walk;
 use surmise_lanes::LANES;
-use surmise_network::{NONE, Sequence, Shape, Teacher};
-use surmise_state::{Persist, State, StateError, freeze};
+use surmise_network::{JobSink, NONE, Sequence, Shape};
+use surmise_state::{Persist, State, StateError, incremental_copy};
 
 /// What a symbol may depend on besides its key's past.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Given<'a> {
+pub struct EventInputs<'a> {
     /// Hashes of the event's other fields, as many as the recipe says, in a fixed order.
     pub side: &'a [u32],
     /// The event's numbers, as many as the recipe says, in a fixed order; NaN where there is none.
     pub numbers: &'a [f64],
 }
 
-impl<'a> From<&'a [u32]> for Given<'a> {
+impl<'a> From<&'a [u32]> for EventInputs<'a> {
     fn from(side: &'a [u32]) -> Self {
-        Given { side, numbers: &[] }
+        EventInputs { side, numbers: &[] }
     }
 }
 
-impl<'a, const N: usize> From<&'a [u32; N]> for Given<'a> {
+impl<'a, const N: usize> From<&'a [u32; N]> for EventInputs<'a> {
     fn from(side: &'a [u32; N]) -> Self {
-        Given { side, numbers: &[] }
+        EventInputs { side, numbers: &[] }
     }
 }
 
-impl<'a> From<&'a Vec<u32>> for Given<'a> {
+impl<'a> From<&'a Vec<u32>> for EventInputs<'a> {
     fn from(side: &'a Vec<u32>) -> Self {
-        Given { side, numbers: &[] }
+        EventInputs { side, numbers: &[] }
     }
 }
 
@@ -161,7 +161,7 @@ impl SymbolModel {
             }),
             maps,
             matches: [(0, 4), (1, 8)].map(|(which, minimum)| {
-                let minimum = if spec.without.matches { usize::MAX } else { minimum };
+                let minimum = if spec.ablation.matches { usize::MAX } else { minimum };
                 MatchModel::new(which, minimum, spec.match_entries)
             }),
             recency: Recency::default(),
@@ -225,19 +225,19 @@ impl SymbolModel {
         self.network.as_ref().map_or(0, |n| n.core.rejected())
     }
 
-    /// Who works out beside what its networks learn, see [`surmise_network::Teacher`]. To be set again after a
+    /// Who works out beside what its networks learn, see [`surmise_network::JobSink`]. To be set again after a
     /// checkpoint was read; a clone has nobody.
-    pub fn set_teacher(&mut self, teacher: Option<Teacher>) {
+    pub fn set_job_sink(&mut self, job_sink: Option<JobSink>) {
         let trial = self.trials.trial.as_mut().map(|t| &mut t.network);
         for n in self.network.iter_mut().chain(trial) {
-            n.core.set_teacher(teacher.clone());
+            n.core.set_job_sink(job_sink.clone());
         }
     }
 
-    /// See [`surmise_network::Recurrence::let_lessons_go`].
-    pub fn let_lessons_go(&mut self) {
+    /// See [`surmise_network::Recurrence::discard_pending_jobs`].
+    pub fn discard_pending_jobs(&mut self) {
         let trial = self.trials.trial.as_mut().map(|t| &mut t.network);
-        self.network.iter_mut().chain(trial).for_each(|n| n.core.let_lessons_go());
+        self.network.iter_mut().chain(trial).for_each(|n| n.core.discard_pending_jobs());
     }
 
     /// Challengers of the network so far.
@@ -275,7 +275,7 @@ impl SymbolModel {
     }
 
     /// What is fixed while the key's next symbol is predicted.
-    pub(crate) fn front(&self, key: &SymbolKey, given: Given<'_>, reading: Reading) -> Front {
+    pub(crate) fn front(&self, key: &SymbolKey, given: EventInputs<'_>, reading: Reading) -> Front {
         let side = given.side;
         let mut f = Front { last: [key.at(1), key.at(2)], reading, ..Front::default() };
         if let Some(n) = &self.numbers {
@@ -334,7 +334,7 @@ impl SymbolModel {
     /// Scores a symbol of a key against what was expected of it, and learns from it; returns its surprise in nats.
     ///
     /// `given` is what it may depend on besides the key's past.
-    pub fn observe<'a>(&mut self, key: &mut SymbolKey, given: impl Into<Given<'a>>, symbol: u32) -> f64 {
+    pub fn observe<'a>(&mut self, key: &mut SymbolKey, given: impl Into<EventInputs<'a>>, symbol: u32) -> f64 {
         self.observe_next(key, given.into(), &[symbol])
     }
 
@@ -346,7 +346,7 @@ impl SymbolModel {
     pub fn observe_run<'a, S: Copy + Into<u32>>(
         &mut self,
         key: &mut SymbolKey,
-        given: impl Into<Given<'a>>,
+        given: impl Into<EventInputs<'a>>,
         symbols: &[S],
         mut each: impl FnMut(&SymbolModel, f64),
     ) {
@@ -372,7 +372,7 @@ impl SymbolModel {
     }
 
     /// Observes the first of the symbols.
-    fn observe_next<S: Copy + Into<u32>>(&mut self, key: &mut SymbolKey, given: Given<'_>, symbols: &[S]) -> f64 {
+    fn observe_next<S: Copy + Into<u32>>(&mut self, key: &mut SymbolKey, given: EventInputs<'_>, symbols: &[S]) -> f64 {
         let symbol = symbols[0].into();
         let again = self.run.again(self.spec.rest);
         self.run.push(symbol);
@@ -438,7 +438,7 @@ impl SymbolModel {
     }
 }
 
-freeze!(SymbolModel {
+incremental_copy!(SymbolModel {
     large: counts, histories, past, matches, network, trials;
     small: spec, lanes, orders, counted, follow, maps, recency, inputs, mixer, alone, levels, finals, refine, share,
         numbers, symbols, run, names, expert_nats, claims, work,

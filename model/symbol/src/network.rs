@@ -6,7 +6,7 @@ use crate::node::TOGETHER;
 use crate::spec::Spec;
 use surmise_lanes::{kernels, sigmoid};
 use surmise_network::{Rates, Recurrence, Sequence, Shape, TreeHead};
-use surmise_state::{Persist, State, StateError, freeze};
+use surmise_state::{Persist, State, StateError, incremental_copy};
 
 /// Logits are held within ± this.
 pub(crate) const LOGIT_MAX: f32 = 12.0;
@@ -35,9 +35,9 @@ impl Network {
     /// Bytes that it takes now, nearly.
     pub(crate) fn bytes(&self) -> usize {
         let width = self.core.width();
-        // a weight and its mean squared gradient; gates, states and gradients of the open chunk; lessons
+        // a weight and its mean squared gradient; gates, states and gradients of the open chunk; jobs
         let open = 32 * width * self.core.shape().chunk;
-        8 * self.core.parameters() + (8 * width + 12) * self.head.nodes() + open + self.core.lessons_bytes()
+        8 * self.core.parameters() + (8 * width + 12) * self.head.nodes() + open + self.core.pending_jobs_bytes()
     }
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn learn_alone[FMA](n: &mut Network, key: &mut Sequence, ids: &[u32],
 }
 }
 
-freeze!(Network { large: core, head; small: lags });
+incremental_copy!(Network { large: core, head; small: lags });
 
 impl Persist for Network {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {

@@ -39,7 +39,7 @@ impl SymbolModel {
             let (a0, p0) = self.refine[0].refine(d.finals[j][0], d.stretched[j]);
             let (a1, p1) = self.refine[1].refine(hash, d.stretched[j]);
             d.places[j] = [p0, p1];
-            let mixed = if self.spec.without.maps { d.mixed[j] } else { 0.3 * d.mixed[j] + 0.35 * (a0 + a1) };
+            let mixed = if self.spec.ablation.maps { d.mixed[j] } else { 0.3 * d.mixed[j] + 0.35 * (a0 + a1) };
             self.fill_experts(d, j, mixed);
         }
     }
@@ -75,7 +75,7 @@ impl SymbolModel {
             if self.inputs.chain {
                 d.inputs[j][CHAIN] = chain[j];
             }
-            if self.spec.without.histories {
+            if self.spec.ablation.histories {
                 d.inputs[j][HISTORY..self.inputs.groups.min(CHAIN + 1)].fill([0.0; LANES]);
             }
         }
@@ -248,10 +248,10 @@ impl SymbolModel {
             selected[n] = part(a) * 16 + part(b);
         }
         d.finals[j] = [node, m, front.last[0] & 255];
-        if self.spec.without.weight_sets {
+        if self.spec.ablation.weight_sets {
             selected = [node; LANES];
         }
-        if self.spec.without.final_mixers {
+        if self.spec.ablation.final_mixers {
             d.finals[j] = [node; 3];
         }
         if let Some(alone) = self.alone {

@@ -9,7 +9,7 @@ use crate::code::{Code, NIBBLES, Path};
 use crate::history::NOWHERE;
 use crate::key::SymbolKey;
 use crate::matching::LONGEST;
-use crate::model::{Given, SymbolModel};
+use crate::model::{EventInputs, SymbolModel};
 use crate::node::{Decisions, Front, Place};
 use crate::numbers::Reading;
 use crate::share;
@@ -92,7 +92,7 @@ impl SymbolModel {
     }
 
     /// Moves a probe over a symbol, as if it had come.
-    pub fn advance<'a>(&self, probe: &mut Probe, given: impl Into<Given<'a>>, symbol: u32) {
+    pub fn advance<'a>(&self, probe: &mut Probe, given: impl Into<EventInputs<'a>>, symbol: u32) {
         if let (Some(n), Some(hidden)) = (&self.network, &mut probe.hidden) {
             let mut ids = [NONE; 16];
             let used = self.ids(&probe.key, given.into().side, &mut ids);
@@ -111,7 +111,7 @@ impl SymbolModel {
     pub fn likeliest<'a>(
         &self,
         probe: &Probe,
-        given: impl Into<Given<'a>>,
+        given: impl Into<EventInputs<'a>>,
         known: u32,
         mut keep: impl FnMut(u32, f64) -> bool,
     ) {
@@ -138,7 +138,7 @@ impl SymbolModel {
     }
 
     /// The `k` likeliest symbols; see [`SymbolModel::likeliest`].
-    pub fn top<'a>(&self, probe: &Probe, given: impl Into<Given<'a>>, known: u32, k: usize) -> Vec<(u32, f64)> {
+    pub fn top<'a>(&self, probe: &Probe, given: impl Into<EventInputs<'a>>, known: u32, k: usize) -> Vec<(u32, f64)> {
         let mut v = Vec::with_capacity(k);
         if k > 0 {
             self.likeliest(probe, given, known, |s, p| {
@@ -150,7 +150,14 @@ impl SymbolModel {
     }
 
     /// How many known symbols are likelier than this one (0: it is the likeliest), at most `max`.
-    pub fn rank<'a>(&self, probe: &Probe, given: impl Into<Given<'a>>, known: u32, symbol: u32, max: usize) -> usize {
+    pub fn rank<'a>(
+        &self,
+        probe: &Probe,
+        given: impl Into<EventInputs<'a>>,
+        known: u32,
+        symbol: u32,
+        max: usize,
+    ) -> usize {
         let mut n = 0;
         self.likeliest(probe, given, known, |s, _| {
             if s == symbol {
@@ -163,7 +170,7 @@ impl SymbolModel {
     }
 
     /// The probability of one symbol.
-    pub fn probability<'a>(&self, probe: &Probe, given: impl Into<Given<'a>>, symbol: u32) -> f64 {
+    pub fn probability<'a>(&self, probe: &Probe, given: impl Into<EventInputs<'a>>, symbol: u32) -> f64 {
         let rest = match self.run.again(self.spec.rest) {
             Some((s, p)) if s == symbol => return p,
             Some((_, p)) => 1.0 - p,
@@ -188,7 +195,7 @@ impl SymbolModel {
 
     /// The probability of every known symbol below `known`: an exhaustive walk.
     #[cfg(test)]
-    fn distribution<'a>(&self, probe: &Probe, given: impl Into<Given<'a>>, known: u32) -> Vec<f64> {
+    fn distribution<'a>(&self, probe: &Probe, given: impl Into<EventInputs<'a>>, known: u32) -> Vec<f64> {
         let mut v = vec![0.0; known as usize];
         self.likeliest(probe, given, known, |s, p| {
             v[s as usize] = p;
@@ -197,7 +204,7 @@ impl SymbolModel {
         v
     }
 
-    fn walk_from(&self, probe: &Probe, given: Given<'_>, known: u32) -> Walk<'_> {
+    fn walk_from(&self, probe: &Probe, given: EventInputs<'_>, known: u32) -> Walk<'_> {
         let front = self.front(&probe.key, given, Reading::default());
         let mut features = Vec::new();
         if let (Some(n), Some(hidden)) = (&self.network, &probe.hidden) {

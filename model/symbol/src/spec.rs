@@ -42,7 +42,7 @@ pub struct NetworkSpec {
 /// Parts that a model is made without, to see what they are worth. Contexts and the network are left out by the recipe
 /// itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Without {
+pub struct SymbolAblation {
     /// The match models never find a match.
     pub matches: bool,
     /// Mapped histories and their chain give nothing to the mixer.
@@ -93,7 +93,7 @@ pub struct Spec {
     /// Bytes that a network and a challenger on trial beside it may take together; 0: no challengers.
     pub network_bytes: usize,
     /// What is left out.
-    pub without: Without,
+    pub ablation: SymbolAblation,
     /// Bytes that the learners of numbers may take.
     pub numbers_bytes: usize,
     /// After so many times one symbol in a row the model rests; `u64::MAX`: never.
@@ -218,7 +218,7 @@ impl Spec {
             follower_pairs: floor(m / 64 / 2).min(1 << 16),
             network: None,
             network_bytes: m / 4,
-            without: Without::default(),
+            ablation: SymbolAblation::default(),
             seed: 1,
         }
     }
@@ -241,8 +241,8 @@ impl NetworkSpec {
             let node = self.layers * self.hidden * WEIGHT + 12;
             let shape =
                 Shape { layers: self.layers, hidden: self.hidden, tables: self.lags, dense: 0, chunk: self.chunk };
-            let lessons = surmise_network::lessons_bytes(&shape, self.delay_chunks);
-            let fixed = gates * (self.hidden + 1) * WEIGHT + self.chunk * self.layers * self.hidden * 8 * 4 + lessons;
+            let jobs = surmise_network::pending_jobs_bytes(&shape, self.delay_chunks);
+            let fixed = gates * (self.hidden + 1) * WEIGHT + self.chunk * self.layers * self.hidden * 8 * 4 + jobs;
             let (rows, nodes) = match code {
                 Code::Byte => (256, 512),
                 Code::Arrival => (floor(bytes / 2 / tables), floor(bytes * 2 / 5 / node)),

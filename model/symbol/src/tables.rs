@@ -8,7 +8,7 @@
 use crate::bits::BitHistory;
 use crate::pages::filled;
 use surmise_lanes::prefetch;
-use surmise_state::{Persist, State, StateError, Twin, freeze};
+use surmise_state::{Persist, SnapshotVec, State, StateError, incremental_copy};
 
 /// No line: the context was never seen.
 pub const UNSEEN: u32 = u32::MAX;
@@ -32,10 +32,10 @@ const EMPTY: CountLine = {
 /// See the module.
 #[derive(Clone)]
 pub struct CountTable {
-    lines: Twin<CountLine>,
+    lines: SnapshotVec<CountLine>,
     /// Sixteen bits of every line's hash, those of four ways together; 0 where a line is empty. They are small enough to
     /// stay in a near cache, and tell which of the four lines is worth fetching.
-    tags: Twin<[u16; WAYS as usize]>,
+    tags: SnapshotVec<[u16; WAYS as usize]>,
     used: usize,
     max: usize,
 }
@@ -49,8 +49,8 @@ impl CountTable {
     /// A table that may grow to `max` lines (a power of two, at least 256).
     pub fn new(max: usize) -> Self {
         let n = 256.min(max);
-        let tags = Twin::new(vec![[0; 4]; n.div_ceil(4)]);
-        CountTable { lines: Twin::new(filled(n, EMPTY)), tags, used: 0, max }
+        let tags = SnapshotVec::new(vec![[0; 4]; n.div_ceil(4)]);
+        CountTable { lines: SnapshotVec::new(filled(n, EMPTY)), tags, used: 0, max }
     }
 
     #[inline(always)]
@@ -169,7 +169,7 @@ impl CountTable {
     }
 }
 
-freeze!(CountTable { large: lines, tags; small: used, max });
+incremental_copy!(CountTable { large: lines, tags; small: used, max });
 
 impl Persist for CountTable {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
@@ -200,10 +200,10 @@ struct HistoryLines([[u8; 16]; 4]);
 /// See the module.
 #[derive(Clone)]
 pub struct HistoryTable {
-    rows: Twin<HistoryLines>,
+    rows: SnapshotVec<HistoryLines>,
     /// The full hash of every line, as eight bits of check do not tell where in a larger table a line belongs. Written
     /// only when a line is made, read only when the table grows, and dropped when it has its final size.
-    hashes: Twin<u32>,
+    hashes: SnapshotVec<u32>,
     used: usize,
     max: usize,
 }
@@ -213,8 +213,8 @@ impl HistoryTable {
     pub fn new(max: usize) -> Self {
         let n = 64.min(max);
         HistoryTable {
-            rows: Twin::new(filled(n, HistoryLines::default())),
-            hashes: Twin::new(vec![0; if n < max { n * 4 } else { 0 }]),
+            rows: SnapshotVec::new(filled(n, HistoryLines::default())),
+            hashes: SnapshotVec::new(vec![0; if n < max { n * 4 } else { 0 }]),
             used: 0,
             max,
         }
@@ -317,7 +317,7 @@ impl HistoryTable {
     }
 }
 
-freeze!(HistoryTable { large: rows, hashes; small: used, max });
+incremental_copy!(HistoryTable { large: rows, hashes; small: used, max });
 
 impl Persist for HistoryTable {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {

@@ -2,7 +2,7 @@
 
 use surmise_network::Engine;
 use surmise_state::Persist;
-use surmise_symbol::{Code, Given, NetworkSpec, Spec, SymbolModel};
+use surmise_symbol::{Code, EventInputs, NetworkSpec, Spec, SymbolModel};
 
 fn with_network(mut spec: Spec, mib: usize) -> Spec {
     let largest = NetworkSpec {
@@ -38,7 +38,7 @@ fn state_stays_below_the_ceiling() {
                 x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 numbers[i % 20] = (x >> 40) as f64;
                 let side = [(x >> 50) as u32, (x >> 20) as u32, i as u32];
-                m.observe(&mut k, Given { side: &side, numbers: &numbers }, ((x >> 33) % symbols) as u32);
+                m.observe(&mut k, EventInputs { side: &side, numbers: &numbers }, ((x >> 33) % symbols) as u32);
             }
             let bytes = m.measure();
             assert!(bytes <= (mib as u64) << 20, "{name}: {bytes} bytes");

@@ -1,7 +1,7 @@
 //! Symbols given numbers: what a good classifier learns online must be learnt here.
 
 use surmise_state::Persist;
-use surmise_symbol::{Code, Given, Spec, SymbolModel};
+use surmise_symbol::{Code, EventInputs, Spec, SymbolModel};
 
 struct Random(u64);
 
@@ -27,7 +27,7 @@ fn run(m: &mut SymbolModel, events: &[(Vec<f64>, u32)]) -> (f64, f64) {
     let (mut hits, mut nats) = (0, 0.0);
     let half = events.len() / 2;
     for (i, (x, s)) in events.iter().enumerate() {
-        let given = Given { side: &[], numbers: x };
+        let given = EventInputs { side: &[], numbers: x };
         let top = if i >= half { m.top(&m.probe(&k), given, 64, 1) } else { Vec::new() };
         let n = m.observe(&mut k, given, *s);
         if i >= half {
@@ -92,7 +92,7 @@ fn hostile_numbers_are_survived_and_saved() {
     let mut nats = 0.0;
     for i in 0..3000u32 {
         let x: [f64; 3] = std::array::from_fn(|_| odd[(r.uniform() * 6.0) as usize]);
-        nats += m.observe(&mut k, Given { side: &[], numbers: &x[..i as usize % 4] }, i / 7 % 3);
+        nats += m.observe(&mut k, EventInputs { side: &[], numbers: &x[..i as usize % 4] }, i / 7 % 3);
     }
     assert!((nats / 3000.0) < 0.45, "{nats}: runs of seven are learnt all the same");
     let saved = m.encode();
@@ -100,7 +100,7 @@ fn hostile_numbers_are_survived_and_saved() {
     n.decode(&saved).unwrap();
     let mut other = k.clone();
     for i in 0..300u32 {
-        let given = Given { side: &[], numbers: &[f64::from(i % 5), 1.0, f64::NAN] };
+        let given = EventInputs { side: &[], numbers: &[f64::from(i % 5), 1.0, f64::NAN] };
         assert_eq!(m.observe(&mut k, given, i % 5).to_bits(), n.observe(&mut other, given, i % 5).to_bits());
     }
     assert_eq!(m.hash_state(), n.hash_state());

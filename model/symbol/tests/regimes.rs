@@ -127,7 +127,7 @@ impl Persist for Key<'_> {
     }
 }
 
-/// Without room for two networks there is no trial.
+/// SymbolAblation room for two networks there is no trial.
 #[test]
 fn there_is_no_trial_beyond_the_ceiling() {
     let mut s = spec(Spec::symbols(true, 4));

@@ -1,7 +1,7 @@
 //! Time that work takes: on the wall, and of the processor.
 
 use std::time::Instant;
-use surmise_replay::cpu_seconds;
+use surmise_evaluation::cpu_seconds;
 
 /// How long something took.
 #[derive(Clone, Copy, Debug, Default)]

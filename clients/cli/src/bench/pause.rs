@@ -9,11 +9,11 @@ use crate::http::Http;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use surmise_event::{Field, Kind, Schema, VALUE};
-use surmise_learner::{Freezing, Learner};
+use surmise_evaluation::thread_seconds;
+use surmise_event::{Field, FieldKind, Schema, VALUE};
+use surmise_learner::{Learner, LearnerCopy};
 use surmise_protocol::Want;
-use surmise_replay::thread_seconds;
-use surmised::store::Store;
+use surmise_store::Store;
 
 const PART: &str = "pause";
 /// How large the state should become.
@@ -24,7 +24,7 @@ const RATE: f64 = 5000.0;
 const CHECKPOINTS: Duration = Duration::from_millis(1500);
 
 pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
-    let schema = Schema::new([Field::new(VALUE, Kind::Category)]);
+    let schema = Schema::new([Field::new(VALUE, FieldKind::Category)]);
     let server = Server::start(b.dir.path().join("pause"), &schema)?;
     let http = server.http(b.global);
     let state = || -> Result<u64, Failure> {
@@ -159,13 +159,13 @@ fn alone(b: &mut Bench, mut learner: Learner) -> Result<(), Failure> {
             whole.push(ms(from));
         }
         let from = thread_seconds();
-        let mut copy = Freezing::new(&learner, if i % 2 == 0 { None } else { spare.take() });
-        while !copy.prepare(&learner, SLICE) {}
+        let mut copy = LearnerCopy::new(&learner, if i % 2 == 0 { None } else { spare.take() });
+        while !copy.reserve(&learner, SLICE) {}
         let then = thread_seconds();
-        copy.freeze(&mut learner);
+        copy.begin_copy(&mut learner);
         moment.push(ms(then));
         let made = loop {
-            match copy.carry(&mut learner, SLICE) {
+            match copy.copy_some(&mut learner, SLICE) {
                 Ok(made) => break made,
                 Err(more) => copy = more,
             }

@@ -37,7 +37,7 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
 }
 
 /// A learner's way through some records.
-pub(crate) struct Lesson {
+pub(crate) struct GradientJob {
     pub(crate) learner: Learner,
     pub(crate) took: Took,
     pub(crate) records: usize,
@@ -51,7 +51,7 @@ pub(crate) fn learn(
     records: &[Record],
     seconds: Option<f64>,
     adjust: impl FnOnce(&mut Learner),
-) -> Result<Lesson, Failure> {
+) -> Result<GradientJob, Failure> {
     let mut learner = Learner::new(schema.clone(), options).map_err(internal)?;
     adjust(&mut learner);
     let (limits, start) = (Limits::default(), Instant::now());
@@ -68,7 +68,7 @@ pub(crate) fn learn(
         Ok::<(), Failure>(())
     });
     done?;
-    Ok(Lesson { learner, took, records: n, events })
+    Ok(GradientJob { learner, took, records: n, events })
 }
 
 fn internal(e: impl std::fmt::Display) -> Failure {

@@ -6,8 +6,8 @@ use crate::demo::markov::Random;
 use crate::exit::{Exit, Failure};
 use surmise_event::{Data, Datum, Record, Schema};
 use surmise_learner::Options;
-use surmised::store::group::GroupBuilder;
-use surmised::store::{Draft, Store, StoreError, StreamEntry};
+use surmise_store::group::GroupBuilder;
+use surmise_store::{Draft, Store, StoreError, StreamEntry};
 
 const PART: &str = "store";
 /// Events of one group.
@@ -70,7 +70,7 @@ fn append(store: &Store, seconds: f64) -> Result<(f64, f64), Failure> {
         }
         let new = if offset == 0 { std::slice::from_ref(&entry) } else { &[] };
         offset += GROUP;
-        store.log.commit(new, &[group.finish(offset)], &[])?;
+        store.log.commit(new, &[group.finish(offset)], &[], 0)?;
         n += 1.0;
     }
     Ok((n, start.elapsed().as_secs_f64()))

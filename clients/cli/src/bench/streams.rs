@@ -5,7 +5,7 @@ use crate::exit::Failure;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use surmise_event::{Data, Datum, Record, Schema};
-use surmise_replay::{Format, Source, SourceOptions};
+use surmise_recording::{Format, Source, SourceOptions};
 
 /// A recording of the kind of data that a preset is for.
 #[derive(Clone, Debug)]

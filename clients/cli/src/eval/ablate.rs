@@ -5,8 +5,8 @@ use crate::args::Global;
 use crate::exit::{Exit, Failure};
 use crate::paint::{Paint, Table, count, say};
 use serde::Serialize;
-use surmise_learner::{Options, Part};
-use surmise_replay::{Ablation, Measure, Stream, ablate};
+use surmise_evaluation::{Ablation, Measure, Stream, ablate};
+use surmise_learner::{Component, Options};
 
 /// The JSON object of `surmise eval --ablate --output json`.
 #[derive(Serialize)]
@@ -23,10 +23,10 @@ pub(super) fn run(
     args: &EvalArgs,
     streams: &[Stream],
     options: &Options,
-    parts: &[Part],
+    parts: &[Component],
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let parts = if parts.is_empty() { &Part::ALL } else { parts };
+    let parts = if parts.is_empty() { &Component::ALL } else { parts };
     let one = |s: &Stream| ablate(s, options, parts, |part, p| progress.tell_without(&s.title, part, p));
     let (mut done, mut faults) = (Vec::new(), Vec::new());
     for result in for_all(streams, usize::from(args.jobs), progress, one) {
@@ -71,7 +71,7 @@ fn text(all: &[Ablation], paint: Paint) -> Vec<String> {
         let mut t = Table::with_head(1, ["without".to_owned()].into_iter().chain(names).collect());
         let whole = a.whole.iter().map(|x| format!("{x:.4}         "));
         t.cells(["nothing".to_owned()].into_iter().chain(whole).collect());
-        for w in &a.without {
+        for w in &a.ablated {
             let cells = w.more.iter().zip(&a.whole).map(|(d, x)| format!("{} {:>+6.1} %", signed(*d), 100.0 * d / x));
             t.cells([w.part.name().to_owned()].into_iter().chain(cells).collect());
         }
@@ -81,7 +81,7 @@ fn text(all: &[Ablation], paint: Paint) -> Vec<String> {
 }
 
 /// One table: a line for every part, a column for every measure of every stream.
-fn markdown(all: &[Ablation], parts: &[Part]) -> Vec<String> {
+fn markdown(all: &[Ablation], parts: &[Component]) -> Vec<String> {
     let columns: Vec<(&Ablation, usize)> =
         all.iter().flat_map(|a| (0..a.measures.len()).map(move |i| (a, i))).collect();
     let line = |first: &str, of: &dyn Fn(&Ablation, usize) -> String| {
@@ -92,9 +92,9 @@ fn markdown(all: &[Ablation], parts: &[Part]) -> Vec<String> {
         |a: &Ablation, i: usize| format!("{}, {} events, {}", a.title, count(a.events), measure(a, a.measures[i]));
     let mut out = vec![line("without", &head), format!("|---|{}", "---|".repeat(columns.len()))];
     out.push(line("nothing", &|a, i| format!("**{:.4}**", a.whole[i])));
-    for p in parts.iter().filter(|p| all.iter().any(|a| a.without.iter().any(|w| w.part == **p))) {
+    for p in parts.iter().filter(|p| all.iter().any(|a| a.ablated.iter().any(|w| w.part == **p))) {
         let more = |a: &Ablation, i: usize| {
-            let found = a.without.iter().find(|w| w.part == *p);
+            let found = a.ablated.iter().find(|w| w.part == *p);
             found.map_or(String::new(), |w| signed(w.more[i]))
         };
         out.push(line(p.name(), &more));

@@ -13,9 +13,10 @@ use progress::{Done, Progress};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use surmise_learner::{Options, Part};
-use surmise_replay::{Evaluated, Manifest, ManifestError, ReplayError, SourceError, Stream, StreamFault};
-use surmise_replay::{evaluate, find_streams};
+use surmise_evaluation::{Evaluated, Manifest, ManifestError, ReplayError, Stream, StreamFault};
+use surmise_evaluation::{evaluate, find_streams};
+use surmise_learner::{Component, Options};
+use surmise_recording::SourceError;
 
 #[derive(Args, Debug)]
 #[command(after_help = HELP)]
@@ -34,7 +35,7 @@ pub(crate) struct EvalArgs {
     jobs: u16,
     /// What each part of the predictor is worth: replay each stream once without each of these parts, or of all.
     #[arg(long, value_name = "PART,…", num_args = 0..=1, value_delimiter = ',')]
-    ablate: Option<Vec<Part>>,
+    ablate: Option<Vec<Component>>,
     /// Print the table as Markdown.
     #[arg(long)]
     markdown: bool,

@@ -5,8 +5,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use surmise_learner::Part;
-use surmise_replay::{Ablation, Evaluated, Stage, StreamFault};
+use surmise_evaluation::{Ablation, Evaluated, Stage, StreamFault};
+use surmise_learner::Component;
 
 /// A line that moves where there is a terminal, and a line for every stream that is done.
 pub(crate) struct Progress {
@@ -44,13 +44,13 @@ impl Progress {
     }
 
     /// How far a replay without a part has come.
-    pub(crate) fn tell_without(&self, title: &str, part: Option<Part>, p: &surmise_replay::Progress) {
+    pub(crate) fn tell_without(&self, title: &str, part: Option<Component>, p: &surmise_evaluation::Progress) {
         if !self.bar.is_hidden() {
             self.show(title, p, &part.map_or("whole".into(), |p| format!("without {p}")));
         }
     }
 
-    fn show(&self, title: &str, p: &surmise_replay::Progress, what: &str) {
+    fn show(&self, title: &str, p: &surmise_evaluation::Progress, what: &str) {
         let share = p.bytes_total.filter(|t| *t > 0).map_or(String::new(), |t| format!("{} %  ", 100 * p.bytes / t));
         let done = self.done.load(Ordering::Relaxed);
         let total = self.total;
@@ -94,7 +94,7 @@ impl Done for Evaluated {
 
 impl Done for Ablation {
     fn told(&self) -> String {
-        format!("{} events, without each of {} parts", count(self.events), self.without.len())
+        format!("{} events, without each of {} parts", count(self.events), self.ablated.len())
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the tests share: a generator of numbers and a stream of one key.
 #![allow(dead_code)]
 
-use surmise_number::{Context, NetworkOptions, NumberKey, NumberModel, NumberOptions};
+use surmise_number::{EventContext, NetworkOptions, NumberKey, NumberModel, NumberOptions};
 
 pub struct Draw(pub u64);
 
@@ -48,7 +48,7 @@ impl Stream {
 
     /// One event without a time; the surprise of each column.
     pub fn event(&mut self, values: &[f64]) -> Vec<f64> {
-        self.model.begin(&mut self.key, &Context::default());
+        self.model.begin(&mut self.key, &EventContext::default());
         let nats = values.iter().enumerate().map(|(c, v)| self.model.observe(&mut self.key, c, *v)).collect();
         self.model.finish(&mut self.key);
         nats

@@ -1,0 +1,141 @@
+//! The streams of a folder.
+
+use super::manifest::{Manifest, Task};
+use crate::Labels;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use surmise_recording::SourceError;
+
+/// Folders within folders that are looked into.
+const DEPTH_MAX: usize = 16;
+
+/// One row of the table: recordings, and what is known of them.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// What it is called.
+    pub title: String,
+    /// One recording; several where known anomalies are told of several, each then a stream of its own.
+    pub files: Vec<PathBuf>,
+    /// Where the windows of known anomalies are.
+    pub labels: Option<PathBuf>,
+    /// What the manifest says, or nothing but what can be inferred.
+    pub task: Task,
+}
+
+/// The streams of a folder, those that manifests name first, in their order; the first manifest that names a file
+/// decides about it.
+///
+/// A JSON file that holds windows of anomalies for files beside it makes one stream of these files. Hidden files,
+/// `eval.toml`, and files called README or LICENSE are no recordings.
+///
+/// # Errors
+/// A folder cannot be read.
+pub fn find_streams(folder: &Path, manifests: &[Manifest]) -> Result<Vec<Stream>, SourceError> {
+    let open = |error| SourceError::Open { file: folder.display().to_string(), error };
+    let root = folder.canonicalize().map_err(open)?;
+    let mut files = Vec::new();
+    walk(folder, 0, &mut files)?;
+    files.sort();
+    let mut found: Vec<(usize, usize, Stream)> = Vec::new();
+    let mut taken = BTreeSet::new();
+    let mut add = |path: &Path, files: Vec<PathBuf>, labels: Option<PathBuf>| {
+        let within = path.strip_prefix(folder).unwrap_or(path);
+        let (rank, tasks) = tasks(manifests, &root.join(within));
+        for (i, task) in tasks {
+            let labels = labels.clone().or_else(|| task.labels.as_ref().map(|l| path.with_file_name(l)));
+            let own = within.parent().filter(|p| labels.is_some() && files.len() > 1 && !p.as_os_str().is_empty());
+            let title = task.title.clone().unwrap_or_else(|| own.unwrap_or(within).display().to_string());
+            found.push((rank, i, Stream { title, files: files.clone(), labels, task }));
+        }
+    };
+    for path in files.iter().filter(|p| p.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"))) {
+        let Ok(Labels::ByFile(windows)) = Labels::read(path) else { continue };
+        let beside: Vec<PathBuf> =
+            windows.keys().filter_map(|k| Some(path.parent()?.join(k))).filter(|f| f.is_file()).collect();
+        if !beside.is_empty() {
+            taken.insert(path.clone());
+            taken.extend(beside.iter().cloned());
+            add(path, beside, Some(path.clone()));
+        }
+    }
+    for path in files.iter().filter(|p| !taken.contains(*p)) {
+        add(path, vec![path.clone()], None);
+    }
+    found.sort_by_key(|(rank, i, _)| (*rank, *i));
+    let windows: BTreeSet<PathBuf> = found.iter().filter_map(|f| f.2.labels.clone()).collect();
+    let streams = found.into_iter().map(|f| f.2);
+    Ok(streams.filter(|s| !s.task.skip && !s.files.iter().any(|f| windows.contains(f))).collect())
+}
+
+/// What the first manifest that names a file says about it.
+fn tasks(manifests: &[Manifest], path: &Path) -> (usize, Vec<(usize, Task)>) {
+    for (rank, m) in manifests.iter().enumerate() {
+        let named: Vec<_> = m.tasks.iter().enumerate().filter(|(_, t)| t.names(path)).collect();
+        if !named.is_empty() {
+            return (rank, named.into_iter().map(|(i, t)| (i, t.clone())).collect());
+        }
+    }
+    (manifests.len(), vec![(0, Task::default())])
+}
+
+fn walk(folder: &Path, depth: usize, out: &mut Vec<PathBuf>) -> Result<(), SourceError> {
+    let open = |error| SourceError::Open { file: folder.display().to_string(), error };
+    for entry in std::fs::read_dir(folder).map_err(open)? {
+        let path = entry.map_err(open)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let about = ["README", "LICENSE"].iter().any(|w| name.starts_with(w));
+        if name.starts_with('.') || about || name == "eval.toml" {
+            continue;
+        }
+        if path.is_dir() {
+            if depth < DEPTH_MAX {
+                walk(&path, depth + 1, out)?;
+            }
+        } else if path.is_file() {
+            out.push(path);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_streams() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("README.md", "about");
+        write(".hidden", "x");
+        write("b.txt", "text");
+        write("a.csv", "x\n1\n");
+        write("a.windows", "start,end\n1,2\n");
+        write("skipped.dat", "x");
+        write("cpu/windows.json", r#"{"one/x.csv": [], "y.csv": [], "gone.csv": []}"#);
+        write("cpu/one/x.csv", "t,v\n1,1\n");
+        write("cpu/y.csv", "t,v\n1,1\n");
+        write("cpu/other.csv", "t,v\n1,1\n");
+        let text = "[[stream]]\nfiles = [\"b.txt\"]\ntitle = \"B\"\n[[stream]]\nfiles = [\"a.csv\"]\nhorizon = 3\n\
+                    labels = \"a.windows\"\n[[stream]]\nfiles = [\"a.csv\"]\n[[stream]]\nfiles = [\"*.dat\"]\nskip = true\n";
+        let m = Manifest::parse("m", text).unwrap();
+        let found = find_streams(dir.path(), &[m]).unwrap();
+        let told: Vec<_> =
+            found.iter().map(|s| (s.title.as_str(), s.files.len(), s.task.horizon, s.labels.is_some())).collect();
+        assert_eq!(
+            told,
+            [
+                ("B", 1, None, false),
+                ("a.csv", 1, Some(3), true),
+                ("a.csv", 1, None, false),
+                ("cpu", 2, None, true),
+                ("cpu/other.csv", 1, None, false)
+            ]
+        );
+        assert!(find_streams(&dir.path().join("none"), &[]).is_err());
+    }
+}

@@ -1,0 +1,64 @@
+//! One row per event: how surprising it was, and what was expected of its numbers.
+
+use crate::ReplayError;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use surmise_event::{Event, FieldKind, Outcome, Schema, format_time};
+
+/// Writes the scores of events.
+pub(crate) struct Scores {
+    path: PathBuf,
+    out: csv::Writer<File>,
+    fields: Option<Vec<String>>,
+}
+
+impl Scores {
+    pub(crate) fn create(path: &Path) -> Result<Scores, ReplayError> {
+        let file =
+            File::create(path).map_err(|error| ReplayError::Write { file: path.display().to_string(), error })?;
+        Ok(Scores { path: path.into(), out: csv::Writer::from_writer(file), fields: None })
+    }
+
+    /// Writes a row; the first one decides which numbers have columns.
+    pub(crate) fn write(
+        &mut self,
+        event: &Event,
+        schema: &Schema,
+        outcome: &Outcome,
+        forecasts: &[(String, f64, f64, f64)],
+    ) -> Result<(), ReplayError> {
+        let path = &self.path;
+        let fault = |e: csv::Error| ReplayError::Write { file: path.display().to_string(), error: e.into() };
+        if self.fields.is_none() {
+            let numbers: Vec<String> =
+                schema.fields.iter().filter(|f| f.kind == FieldKind::Number).map(|f| f.name.clone()).collect();
+            let mut header: Vec<String> =
+                ["offset", "key", "time", "surprise_bits", "anomaly_score"].map(str::to_owned).into();
+            for n in &numbers {
+                header.extend(["yhat", "yhat_lower", "yhat_upper"].map(|c| format!("{n}_{c}")));
+            }
+            self.out.write_record(&header).map_err(fault)?;
+            self.fields = Some(numbers);
+        }
+        let mut row = vec![
+            outcome.offset.to_string(),
+            event.key.as_deref().unwrap_or("").to_owned(),
+            event.time_us.map(format_time).unwrap_or_default(),
+            outcome.surprise_bits.to_string(),
+            outcome.anomaly_score.to_string(),
+        ];
+        for (i, name) in self.fields.iter().flatten().enumerate() {
+            // forecasts mostly come in the order of the columns
+            let found = forecasts.get(i).filter(|f| f.0 == *name).or_else(|| forecasts.iter().find(|f| f.0 == *name));
+            match found {
+                Some((_, mean, lower, upper)) => row.extend([mean, lower, upper].map(f64::to_string)),
+                None => row.extend([String::new(), String::new(), String::new()]),
+            }
+        }
+        self.out.write_record(&row).map_err(fault)
+    }
+
+    pub(crate) fn finish(mut self) -> Result<(), ReplayError> {
+        self.out.flush().map_err(|error| ReplayError::Write { file: self.path.display().to_string(), error })
+    }
+}

@@ -1,0 +1,165 @@
+use crate::{Format, Source, SourceError, SourceOptions};
+use proptest::prelude::*;
+use std::path::PathBuf;
+use surmise_event::{Data, Datum, FieldKind, Record, RefusalCode};
+
+fn write(dir: &tempfile::TempDir, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    let p = dir.path().join(name);
+    std::fs::write(&p, content).unwrap();
+    p
+}
+fn open(
+    files: &[PathBuf],
+    format: Option<Format>,
+    tune: impl FnOnce(&mut SourceOptions),
+) -> Result<Source, SourceError> {
+    let mut o = SourceOptions { files: files.to_vec(), format, ..SourceOptions::default() };
+    tune(&mut o);
+    Source::open(&o)
+}
+fn records(s: Source) -> Vec<Record> {
+    s.map(|i| i.unwrap().record).collect()
+}
+fn kinds(s: &Source) -> Vec<(String, FieldKind)> {
+    s.schema().fields.iter().map(|f| (f.name.clone(), f.kind)).collect()
+}
+fn token(key: &str, t: &str) -> Record {
+    Record { key: Some(key.into()), data: Data::One(Datum::Text(t.into())), ..Record::default() }
+}
+fn end(key: &str) -> Record {
+    Record { key: Some(key.into()), end: true, ..Record::default() }
+}
+
+#[test]
+fn tokens_are_keys_that_end() {
+    let d = tempfile::tempdir().unwrap();
+    let (a, b) = (write(&d, "a", "5 22 \n\n7\r\n"), write(&d, "b", "\t9"));
+    let s = open(&[a, b], Some(Format::Tokens), |_| ()).unwrap();
+    let want =
+        [token("0", "5"), token("0", "22"), end("0"), end("1"), token("2", "7"), end("2"), token("3", "9"), end("3")];
+    assert_eq!(records(s), want);
+}
+
+#[test]
+fn tables_have_keys_times_and_fields() {
+    let d = tempfile::tempdir().unwrap();
+    let rows: String = (0..300)
+        .map(|i| format!("{},{}.5,{},{}\n", i % 3, i, i % 2, if i == 7 { "NA".into() } else { (i * i).to_string() }))
+        .collect();
+    let f = write(&d, "t.csv", format!("k,time,class,n\n{rows}"));
+    let s =
+        open(std::slice::from_ref(&f), None, |o| (o.key, o.time) = (Some("k".into()), Some("time".into()))).unwrap();
+    assert_eq!(s.format(), Format::Csv);
+    assert_eq!(
+        kinds(&s),
+        [("gap".into(), FieldKind::Gap), ("class".into(), FieldKind::Category), ("n".into(), FieldKind::Number)]
+    );
+    let r = records(s);
+    assert_eq!(r.len(), 300);
+    let fields = |c: &str, n| Data::Fields(vec![("class".into(), Datum::Text(c.into())), ("n".into(), n)]);
+    assert_eq!(
+        r[4],
+        Record {
+            key: Some("1".into()),
+            time_us: Some(4_500_000),
+            data: fields("0", Datum::Number(16.0)),
+            ..Record::default()
+        }
+    );
+    assert_eq!(r[7].data, fields("1", Datum::Null));
+
+    let s = open(std::slice::from_ref(&f), None, |o| {
+        o.fields = vec!["class:number".parse().unwrap(), "k:ignore".parse().unwrap(), "time:ignore".parse().unwrap()]
+    });
+    assert_eq!(kinds(&s.unwrap()), [("class".into(), FieldKind::Number), ("n".into(), FieldKind::Number)]);
+    let e = open(std::slice::from_ref(&f), None, |o| o.key = Some("kk".into())).map(|_| ()).unwrap_err();
+    assert!(e.to_string().contains("did you mean \"k\"?"), "{e}");
+}
+
+#[test]
+fn a_column_of_dates_is_the_time() {
+    let d = tempfile::tempdir().unwrap();
+    let f = write(&d, "t.csv", "timestamp,value\n2014-04-01 00:00:00,20.0\n2014-04-01 00:05:00,21.0\n");
+    let s = open(&[f], None, |_| ()).unwrap();
+    assert_eq!(kinds(&s), [("gap".into(), FieldKind::Gap), ("value".into(), FieldKind::Number)]);
+    assert_eq!(s.notes().len(), 1);
+    assert_eq!(records(s)[1].time_us, Some(1_396_310_700_000_000));
+}
+
+#[test]
+fn faults_name_file_line_field_and_reason() {
+    let d = tempfile::tempdir().unwrap();
+    let fault = |name: &str, content: &[u8]| {
+        let f = write(&d, name, content);
+        let s = open(&[f], None, |_| ());
+        let e = s.and_then(|s| s.collect::<Result<Vec<_>, _>>()).map(|_| ()).unwrap_err();
+        match e {
+            SourceError::Data { file, line, refusal } => {
+                assert!(file.ends_with(name));
+                (line, refusal.code, refusal.field)
+            }
+            e => panic!("{e}"),
+        }
+    };
+    let mut csv = "a,b\n".to_owned() + &"1.5,x\n".repeat(250) + "fast,x\n";
+    assert_eq!(fault("a.csv", csv.as_bytes()), (252, RefusalCode::WrongType, "a".into()));
+    csv = csv.replace("fast,x", "inf,x");
+    assert_eq!(fault("b.csv", csv.as_bytes()), (252, RefusalCode::NotFinite, "a".into()));
+    csv = csv.replace("inf,x", "1,2,3");
+    assert_eq!(fault("c.csv", csv.as_bytes()), (252, RefusalCode::BadJson, "row".into()));
+    assert_eq!(fault("d.ndjson", b"{\"data\":1}\n\n{\"data\":NaN}\n"), (3, RefusalCode::NotFinite, "data".into()));
+    assert_eq!(fault("e.log", b"ok\n\xff\n"), (2, RefusalCode::BadUtf8, "line".into()));
+    assert_eq!(fault("f.csv", b""), (1, RefusalCode::Empty, "header".into()));
+    let e = open(&[d.path().join("none.csv")], None, |_| ()).map(|_| ()).unwrap_err();
+    assert!(matches!(e, SourceError::Open { .. }));
+}
+
+#[test]
+fn lines_are_symbols_or_text() {
+    let d = tempfile::tempdir().unwrap();
+    let s = open(&[write(&d, "a", "up\ndown\n\nup\r\n")], None, |_| ()).unwrap();
+    assert_eq!(kinds(&s), [("value".into(), FieldKind::Category)]);
+    assert_eq!(records(s).len(), 3);
+    let s = open(&[write(&d, "b.log", "a b\nc d\n")], None, |_| ()).unwrap();
+    assert_eq!(kinds(&s), [("value".into(), FieldKind::Text)]);
+}
+
+#[test]
+fn the_wire_is_read_as_it_is() {
+    let d = tempfile::tempdir().unwrap();
+    let lines = "{\"hello\":{\"protocol\":1}}\n{\"key\":\"k\",\"end\":true}\n{\"seq\":3,\"stream\":\"web\",\"key\":\"k\",\"time\":1,\"data\":{\"page\":\"/a\",\"ms\":1}}\n";
+    let f = write(&d, "a.ndjson", lines);
+    let s = open(std::slice::from_ref(&f), None, |_| ()).unwrap();
+    assert_eq!(
+        kinds(&s),
+        [("gap".into(), FieldKind::Gap), ("page".into(), FieldKind::Category), ("ms".into(), FieldKind::Number)]
+    );
+    let items: Vec<_> = s.map(Result::unwrap).collect();
+    assert_eq!((items.len(), items[1].stream.as_deref(), items[1].line), (2, Some("web"), 3));
+    let s = open(&[f], None, |o| {
+        o.fields = vec!["ms:category".parse().unwrap()];
+        o.key = Some("page".into());
+    });
+    let r = records(s.unwrap());
+    assert_eq!(r[1].data, Data::Fields(vec![("ms".into(), Datum::Text("1".into()))]));
+    assert_eq!(r[1].key.as_deref(), Some("/a"));
+}
+
+proptest! {
+    #[test]
+    fn bytes_come_as_they_are_in_runs_that_json_can_carry(text in "[a-zé漢🙂]{0,3000}", tail in prop::collection::vec(any::<u8>(), 0..9)) {
+        let d = tempfile::tempdir().unwrap();
+        let a = write(&d, "a", &text);
+        let b = write(&d, "b", &tail);
+        let mut all = Vec::new();
+        for r in records(open(&[a, b], Some(Format::Bytes), |_| ()).unwrap()) {
+            let Data::One(Datum::Bytes(run)) = r.data else { panic!() };
+            prop_assert!(!run.is_empty() && run.len() <= 4096);
+            if all.len() < text.len() {
+                prop_assert!(std::str::from_utf8(&run).is_ok());
+            }
+            all.extend_from_slice(&run);
+        }
+        prop_assert_eq!(all, [text.as_bytes(), &tail].concat());
+    }
+}

@@ -1,0 +1,98 @@
+//! One sled database, opened with patience and synced for real.
+
+use crate::StoreError;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Bytes of one segment. Seventeen values of a leaf have to stay below a quarter of it.
+pub(crate) const SEGMENT_BYTES: usize = 1 << 20;
+
+/// The largest value that is stored in one piece.
+pub(crate) const PIECE_BYTES: usize = 14 << 10;
+
+/// How long a database of a daemon that was just dropped is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A database.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pub(crate) db: sled::Db,
+    path: PathBuf,
+    file: File,
+}
+
+impl Database {
+    /// Opens a database and holds its format against the one that this version writes.
+    pub(crate) fn open(
+        path: &Path,
+        segment_bytes: usize,
+        cache_bytes: u64,
+        format: &'static str,
+    ) -> Result<Database, StoreError> {
+        let config = sled::Config::new()
+            .path(path)
+            .segment_size(segment_bytes)
+            .cache_capacity(cache_bytes)
+            .mode(sled::Mode::HighThroughput)
+            .flush_every_ms(None);
+        let until = Instant::now() + PATIENCE;
+        let db = loop {
+            match config.open() {
+                Ok(db) => break db,
+                Err(e) if is_locked(&e) && Instant::now() < until => std::thread::sleep(Duration::from_millis(20)),
+                Err(e) => return Err(StoreError::database("cannot open a database of the store")(e)),
+            }
+        };
+        match db.get("format").map_err(StoreError::database("cannot read the store's format"))? {
+            Some(found) if found == format.as_bytes() => {}
+            Some(found) => {
+                let found = String::from_utf8_lossy(&found).into_owned();
+                return Err(StoreError::Format { path: path.into(), found, known: format });
+            }
+            None => {
+                db.insert("format", format).map_err(StoreError::database("cannot write the store's format"))?;
+            }
+        }
+        let file_path = path.join("db");
+        let file = File::open(&file_path).map_err(StoreError::io("cannot open", &file_path))?;
+        let database = Database { db, path: path.into(), file };
+        database.flush()?;
+        sync_dir(path)?;
+        Ok(database)
+    }
+
+    pub(crate) fn tree(&self, name: &'static str) -> Result<sled::Tree, StoreError> {
+        self.db.open_tree(name).map_err(StoreError::database("cannot open a tree of the store"))
+    }
+
+    /// Makes everything that was inserted durable.
+    pub(crate) fn flush(&self) -> Result<(), StoreError> {
+        self.db.flush().map_err(StoreError::database("cannot flush the store"))?;
+        self.file.sync_data().map_err(StoreError::io("cannot sync", &self.path))
+    }
+
+    /// The same, files that were made or removed included.
+    pub(crate) fn flush_all(&self) -> Result<(), StoreError> {
+        self.flush()?;
+        let blobs = self.path.join("blobs");
+        if blobs.is_dir() {
+            sync_dir(&blobs)?;
+        }
+        sync_dir(&self.path)
+    }
+
+    /// Bytes on disk.
+    pub(crate) fn disk_bytes(&self) -> u64 {
+        self.db.size_on_disk().unwrap_or(0)
+    }
+}
+
+fn is_locked(e: &sled::Error) -> bool {
+    matches!(e, sled::Error::Io(e) if e.to_string().contains("lock"))
+}
+
+/// Makes names in a directory durable.
+pub(crate) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
+    File::open(dir).and_then(|d| d.sync_all()).map_err(StoreError::io("cannot sync", dir))
+}

@@ -1,0 +1,47 @@
+//! The lock of the data directory: one daemon at a time.
+
+use crate::StoreError;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long a daemon that is leaving is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The lock of a data directory, held until it is dropped (or the process ends, however it ends).
+pub struct DirLock {
+    _file: File,
+}
+
+impl DirLock {
+    /// Takes the lock; makes the directory first if it is not there.
+    ///
+    /// # Errors
+    /// Another process has it.
+    pub fn take(dir: &Path) -> Result<DirLock, StoreError> {
+        std::fs::create_dir_all(dir).map_err(StoreError::io("cannot make the data directory", dir))?;
+        let path = dir.join("surmised.lock");
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let mut file = opened.map_err(StoreError::io("cannot open", &path))?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(e)) => return Err(StoreError::io("cannot lock", &path)(e)),
+                Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(25))
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let mut pid = String::new();
+                    let read = file.read_to_string(&mut pid).is_ok() && !pid.trim().is_empty();
+                    return Err(StoreError::Locked { dir: dir.into(), pid: read.then(|| pid.trim().to_owned()) });
+                }
+            }
+        }
+        let written =
+            file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+        written.map_err(StoreError::io("cannot write", &path))?;
+        Ok(DirLock { _file: file })
+    }
+}

@@ -1,0 +1,236 @@
+//! The log: every event of every stream, in commit groups; and which streams there are.
+//!
+//! Tree `groups`: stream number (u32, big-endian), first offset (u64, big-endian) → a group. A group longer than one
+//! piece goes on under the same key with a piece number (u16) appended. Tree `streams`: stream number → a
+//! [`StreamEntry`] as JSON with a checksum. Tree `marks`: name of a producer that sends to several streams → how far
+//! it is durable; written after the groups it speaks of, which sled keeps in that order.
+
+use crate::bytes::{Cursor, put_varint};
+use crate::database::{Database, PIECE_BYTES, SEGMENT_BYTES};
+use crate::group::{self, Decoded, Group};
+use crate::{StoreError, seal, unseal};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::Arc;
+use surmise_event::Schema;
+use surmise_learner::Options;
+
+const FORMAT: &str = "surmise log 1";
+const CACHE_BYTES: u64 = 8 << 20;
+
+/// A stream as it was made; all that recovery without a checkpoint has to know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StreamEntry {
+    /// Its number in the log.
+    pub number: u32,
+    /// Its name.
+    pub name: String,
+    /// The pattern of the configuration that it fell under.
+    #[serde(default)]
+    pub group: String,
+    /// The schema that was declared for it.
+    pub schema: Schema,
+    /// The options that its learner was made with.
+    pub options: Options,
+    /// When it was made, in microseconds since 1970.
+    pub created_us: i64,
+    /// Bytes that were deleted at the beginning of its log.
+    #[serde(default)]
+    pub trimmed_bytes: u64,
+}
+
+/// Everything of a producer up to a number is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProducerMark {
+    /// The producer.
+    pub producer: Arc<str>,
+    /// Its epoch.
+    pub epoch: u64,
+    /// The number.
+    pub seq: u64,
+}
+
+/// The log.
+pub struct Log {
+    database: Database,
+    groups: sled::Tree,
+    streams: sled::Tree,
+    marks: sled::Tree,
+}
+
+impl Log {
+    /// Opens the log.
+    pub fn open(path: &Path) -> Result<Log, StoreError> {
+        let database = Database::open(path, SEGMENT_BYTES, CACHE_BYTES, FORMAT)?;
+        Ok(Log {
+            groups: database.tree("groups")?,
+            streams: database.tree("streams")?,
+            marks: database.tree("marks")?,
+            database,
+        })
+    }
+
+    /// All streams, by number.
+    pub fn streams(&self) -> Result<Vec<StreamEntry>, StoreError> {
+        self.streams
+            .iter()
+            .values()
+            .map(|v| {
+                let v = v.map_err(StoreError::database("cannot read the list of streams"))?;
+                serde_json::from_slice(unseal(&v, "a stream's entry")?)
+                    .map_err(|e| StoreError::Inconsistent(format!("a stream's entry cannot be read: {e}")))
+            })
+            .collect()
+    }
+
+    fn put_entry(&self, entry: &StreamEntry) -> Result<(), StoreError> {
+        let value = serde_json::to_vec(entry).expect("invariant: a stream's entry can be written as JSON");
+        let put = self.streams.insert(entry.number.to_be_bytes(), seal(value));
+        put.map(|_| ()).map_err(StoreError::database("cannot write a stream's entry"))
+    }
+
+    /// How far producers of several streams are durable. Only the latest so many are kept.
+    pub fn marks(&self, keep: usize) -> Result<Vec<ProducerMark>, StoreError> {
+        let mut all = Vec::new();
+        for mark in self.marks.iter() {
+            let (k, v) = mark.map_err(StoreError::database("cannot read the marks of producers"))?;
+            let mut c = Cursor(unseal(&v, "a producer's mark")?);
+            let (time, epoch, seq) = (c.u64("mark")?, c.varint("mark")?, c.varint("mark")?);
+            let producer = String::from_utf8_lossy(&k).as_ref().into();
+            all.push((time, ProducerMark { producer, epoch, seq }));
+        }
+        all.sort_unstable_by_key(|(time, _)| std::cmp::Reverse(*time));
+        for (_, old) in all.drain(keep.min(all.len())..) {
+            let gone = self.marks.remove(old.producer.as_bytes());
+            gone.map_err(StoreError::database("cannot delete a producer's mark"))?;
+        }
+        Ok(all.into_iter().map(|(_, m)| m).collect())
+    }
+
+    /// Makes new streams, groups and marks durable, all of them together. `time_us`, in microseconds since 1970, dates the
+    /// marks, so that the oldest can be dropped first.
+    pub fn commit(
+        &self,
+        entries: &[StreamEntry],
+        groups: &[Group],
+        marks: &[ProducerMark],
+        time_us: i64,
+    ) -> Result<(), StoreError> {
+        for entry in entries {
+            self.put_entry(entry)?;
+        }
+        let mut batch = sled::Batch::default();
+        for g in groups {
+            for (i, piece) in g.bytes.chunks(PIECE_BYTES).enumerate() {
+                batch.insert(key(g.stream, g.first_offset, i), piece);
+            }
+        }
+        self.groups.apply_batch(batch).map_err(StoreError::database("cannot write the log"))?;
+        for m in marks {
+            let mut value = time_us.to_le_bytes().to_vec();
+            put_varint(&mut value, m.epoch);
+            put_varint(&mut value, m.seq);
+            let put = self.marks.insert(m.producer.as_bytes(), seal(value));
+            put.map_err(StoreError::database("cannot write a producer's mark"))?;
+        }
+        self.database.flush()
+    }
+
+    /// The groups of a stream from an offset on, in order.
+    pub fn tail(&self, stream: u32, from_offset: u64) -> Tail {
+        Tail { pieces: self.pieces_from(stream, from_offset) }
+    }
+
+    /// Whether a stream's log has nothing from an offset on.
+    pub fn ends_at(&self, stream: u32, offset: u64) -> Result<bool, StoreError> {
+        let next = self.pieces_from(stream, offset).next().transpose();
+        Ok(next.map_err(StoreError::database("cannot read the log"))?.is_none())
+    }
+
+    fn pieces_from(&self, stream: u32, offset: u64) -> sled::Iter {
+        let low = key(stream, offset, 0);
+        match stream.checked_add(1) {
+            Some(next) => self.groups.range(low..next.to_be_bytes().to_vec()),
+            None => self.groups.range(low..),
+        }
+    }
+
+    /// Deletes groups at the beginning of a stream, all of them before an offset, until so many bytes are gone.
+    /// Returns how many bytes are gone.
+    pub fn trim(&self, entry: &mut StreamEntry, before_offset: u64, bytes: u64) -> Result<u64, StoreError> {
+        let mut gone = 0;
+        let mut batch = sled::Batch::default();
+        for piece in self.groups.range(key(entry.number, 0, 0)..key(entry.number, before_offset, 0)) {
+            let (k, v) = piece.map_err(StoreError::database("cannot read the log"))?;
+            if gone >= bytes && k.len() == KEY_BYTES {
+                break;
+            }
+            gone += v.len() as u64;
+            batch.remove(k);
+        }
+        if gone > 0 {
+            self.groups.apply_batch(batch).map_err(StoreError::database("cannot trim the log"))?;
+            entry.trimmed_bytes += gone;
+            self.put_entry(entry)?;
+            self.database.flush()?;
+        }
+        Ok(gone)
+    }
+
+    /// Bytes on disk, what is not reused yet included.
+    pub fn disk_bytes(&self) -> u64 {
+        self.database.disk_bytes()
+    }
+}
+
+const KEY_BYTES: usize = 12;
+
+fn key(stream: u32, first_offset: u64, piece: usize) -> Vec<u8> {
+    let mut k = Vec::with_capacity(KEY_BYTES + 2);
+    k.extend_from_slice(&stream.to_be_bytes());
+    k.extend_from_slice(&first_offset.to_be_bytes());
+    if piece > 0 {
+        k.extend_from_slice(&(piece as u16).to_be_bytes());
+    }
+    k
+}
+
+/// Groups of one stream, in order.
+pub struct Tail {
+    pieces: sled::Iter,
+}
+
+impl Tail {
+    fn piece(&mut self) -> Option<Result<sled::IVec, StoreError>> {
+        let piece = self.pieces.next()?;
+        Some(piece.map(|(_, v)| v).map_err(StoreError::database("cannot read the log")))
+    }
+
+    fn whole(&mut self, first: sled::IVec) -> Result<(Decoded, usize), StoreError> {
+        let total = group::total_length(&first)?;
+        if total == first.len() {
+            return Ok((group::decode(&first)?, total));
+        }
+        let mut bytes = first.to_vec();
+        while bytes.len() < total {
+            match self.piece() {
+                Some(p) => bytes.extend_from_slice(&p?),
+                None => break,
+            }
+        }
+        Ok((group::decode(&bytes)?, total))
+    }
+}
+
+impl Iterator for Tail {
+    /// A group and how many bytes it takes.
+    type Item = Result<(Decoded, usize), StoreError>;
+    fn next(&mut self) -> Option<Self::Item> {
+        let first = self.piece()?;
+        Some(first.and_then(|v| self.whole(v)))
+    }
+}
+
+#[cfg(test)]
+#[path = "log_tests.rs"]
+mod tests;
