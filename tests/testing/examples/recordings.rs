@@ -1,6 +1,6 @@
 //! Writes the recordings of known entropy into a folder, with `bounds.json` beside them.
 //!
-//! `cargo run --release -p surmise-tests --example recordings -- DIR`
+//! `cargo run --release -p surmise-testing --example recordings -- DIR`
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ fn main() -> ExitCode {
         eprintln!("usage: recordings DIR");
         return ExitCode::from(64);
     };
-    match surmise_tests::recordings::write_all(Path::new(&dir)) {
+    match surmise_testing::recordings::write_all(Path::new(&dir)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("recordings: {}: {error}", Path::new(&dir).display());

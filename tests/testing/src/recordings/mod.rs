@@ -5,7 +5,7 @@
 //! better than [`Best`] says but by luck. The same release of this file always makes the same bytes, on any machine,
 //! because only additions, multiplications and divisions lead to them.
 //!
-//! `cargo run --release -p surmise-tests --example recordings -- DIR` writes them all, and `DIR/bounds.json`.
+//! `cargo run --release -p surmise-testing --example recordings -- DIR` writes them all, and `DIR/bounds.json`.
 
 mod chain;
 mod numbers;
@@ -26,6 +26,8 @@ pub enum Measure {
     SquaredError(&'static str),
     /// Share of values of one field of symbols that were held the likeliest.
     Accuracy(&'static str),
+    /// NAB's score of the alarms for known anomalies, by its standard profile, of 100.
+    NabStandard,
 }
 
 impl Measure {
@@ -36,6 +38,7 @@ impl Measure {
             Measure::FieldBits(field) => result["fields"][field]["loss_bits"].as_f64(),
             Measure::SquaredError(field) => result["fields"][field]["mse"].as_f64(),
             Measure::Accuracy(field) => result["fields"][field]["top1"].as_f64(),
+            Measure::NabStandard => result["labels"]["nab"]["standard"].as_f64(),
         }
     }
 
@@ -46,7 +49,13 @@ impl Measure {
             Measure::FieldBits(field) => ("field_bits", Some(field)),
             Measure::SquaredError(field) => ("squared_error", Some(field)),
             Measure::Accuracy(field) => ("accuracy", Some(field)),
+            Measure::NabStandard => ("nab_standard", None),
         }
+    }
+
+    /// Whether the measure counts what went well, not what went wrong.
+    pub fn more_is_better(self) -> bool {
+        matches!(self, Measure::Accuracy(_) | Measure::NabStandard)
     }
 }
 
@@ -99,6 +108,29 @@ impl Recording {
         Ok(dir.join(&self.files[0].0))
     }
 
+    /// The recording as a table of a manifest for `surmise eval`.
+    pub fn manifest(&self) -> String {
+        let (mut table, mut fields) = (String::new(), Vec::new());
+        for pair in self.options.chunks(2) {
+            match (pair[0], pair[1]) {
+                ("--field", field) => fields.push(field),
+                (option, value) => {
+                    let key = option.trim_start_matches('-').replace('-', "_");
+                    table.push_str(&format!("{key} = {value:?}\n"));
+                }
+            }
+        }
+        if !fields.is_empty() {
+            table.push_str(&format!("fields = {fields:?}\n"));
+        }
+        // known anomalies name the recordings that they are about, and stand for all of them
+        let (file, table) = match self.labels {
+            Some(labels) => (labels, String::new()),
+            None => (self.files[0].0.as_str(), table),
+        };
+        format!("[[stream]]\nfiles = [{file:?}]\ntitle = {:?}\n{table}", self.name)
+    }
+
     /// The recording as an entry of `bounds.json`.
     fn entry(&self) -> Value {
         let best = self.best.iter().map(|b| {
@@ -128,7 +160,8 @@ pub fn named(name: &str) -> Recording {
     all().into_iter().find(|r| r.name == name).unwrap_or_else(|| panic!("no recording has the name {name}"))
 }
 
-/// Writes every recording into a folder, and `bounds.json`, which tells how to replay each and what is known of it.
+/// Writes every recording into a folder, `bounds.json`, which tells how to replay each and what is known of it, and
+/// `eval.toml`, which tells `surmise eval` the same.
 pub fn write_all(dir: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(dir)?;
     let all = all();
@@ -137,5 +170,8 @@ pub fn write_all(dir: &Path) -> std::io::Result<()> {
     }
     let entries: Vec<Value> = all.iter().map(Recording::entry).collect();
     let text = serde_json::to_string_pretty(&entries).map_err(std::io::Error::other)?;
-    std::fs::write(dir.join("bounds.json"), text + "\n")
+    std::fs::write(dir.join("bounds.json"), text + "\n")?;
+    let mut manifest: Vec<String> = all.iter().map(Recording::manifest).collect();
+    manifest.push("[[stream]]\nfiles = [\"bounds.json\"]\nskip = true\n".to_owned());
+    std::fs::write(dir.join("eval.toml"), manifest.join("\n"))
 }
