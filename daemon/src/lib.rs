@@ -24,6 +24,7 @@ mod session;
 mod stream;
 mod telemetry;
 mod ticket;
+mod token;
 
 pub use daemon::{Daemon, Running, check_streams, devices};
 pub use self_test::self_test;

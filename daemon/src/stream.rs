@@ -127,10 +127,9 @@ impl StreamState {
 
     /// Counts a refusal.
     pub fn count_refusal(&mut self, code: RefusalCode) {
-        let word = code_word(code);
-        match self.counters.refused.get_mut(word.as_str()) {
+        match self.counters.refused.get_mut(code.name()) {
             Some(n) => *n += 1,
-            None => drop(self.counters.refused.insert(word, 1)),
+            None => drop(self.counters.refused.insert(code.name().to_owned(), 1)),
         }
     }
 
@@ -247,14 +246,6 @@ pub struct Recovered {
     pub passed_over: u64,
     /// Records of the log that were learnt again.
     pub replayed: u64,
-}
-
-/// A code as the word that the protocol has for it.
-pub fn code_word(code: RefusalCode) -> String {
-    match serde_json::to_value(code) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => "other".into(),
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use crate::clock::now_us;
 use crate::hub::Hub;
 use crate::inbox::{Answers, Item};
 use crate::session::lines::{Lines, Piece};
-use crate::stream::code_word;
 use crate::telemetry;
 use crate::ticket::{Fate, Outbox, Taken};
 use axum::Json;
@@ -186,7 +185,7 @@ impl Push {
                 Some(Item { record, origin, seq, line: self.line, bytes })
             }
             Err(refusal) => {
-                metrics::counter!(telemetry::REJECTED, "reason" => code_word(refusal.code)).increment(1);
+                metrics::counter!(telemetry::REJECTED, "reason" => refusal.code.name()).increment(1);
                 self.answer.rejected += 1;
                 self.list(self.line, refusal);
                 None

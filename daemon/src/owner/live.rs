@@ -6,7 +6,7 @@ use crate::directory::{Shared, Snapshot};
 use crate::inbox::{Answers, Item};
 use crate::outline::Outline;
 use crate::producers::Producers;
-use crate::stream::{Applied, Frozen, StreamState, code_word};
+use crate::stream::{Applied, Frozen, StreamState};
 use crate::telemetry;
 use crate::ticket::{Fate, Pending};
 use std::collections::BTreeMap;
@@ -292,7 +292,7 @@ impl Live {
                     if let Some(state) = &mut self.state {
                         state.count_refusal(refusal.code);
                     }
-                    metrics::counter!(telemetry::REJECTED, "reason" => code_word(refusal.code)).increment(1);
+                    metrics::counter!(telemetry::REJECTED, "reason" => refusal.code.name()).increment(1);
                     replies.push(refused(item, refusal));
                 }
             }

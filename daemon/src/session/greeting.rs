@@ -2,8 +2,9 @@
 
 use super::lines::Piece;
 use super::numbering::Numbering;
-use super::{Chunk, End, Mode, Session, same};
+use super::{Chunk, End, Mode, Session};
 use crate::clock::now_us;
+use crate::token::tokens_match;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use surmise_config::stream_name_fault;
@@ -57,7 +58,7 @@ impl Session {
             ));
         }
         if let Some(token) = &self.hub.config.auth.token
-            && !hello.token.as_ref().is_some_and(|t| same(t.as_bytes(), token.0.as_bytes()))
+            && !hello.token.as_ref().is_some_and(|t| tokens_match(t.as_bytes(), token.0.as_bytes()))
         {
             let reason = if hello.token.is_some() { "the token is not known" } else { "this daemon asks for a token" };
             return Err(Refusal::new(RefusalCode::Unauthorized, "hello.token", reason));

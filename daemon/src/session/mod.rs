@@ -288,8 +288,7 @@ impl Session {
     }
 
     fn refuse(&self, refusal: Refusal, seq: Option<u64>, chunk: &mut Chunk) {
-        let reason = crate::stream::code_word(refusal.code);
-        metrics::counter!(crate::telemetry::REJECTED, "reason" => reason).increment(1);
+        metrics::counter!(crate::telemetry::REJECTED, "reason" => refusal.code.name()).increment(1);
         chunk.fate.rejected += 1;
         chunk.replies.push(Reply::Error(ErrorReply::new(refusal, seq, Some(self.line))));
     }
@@ -377,9 +376,4 @@ impl Session {
             .await
             .map_err(|e| End::fatal(Refusal::new(RefusalCode::Unavailable, "connection", e.to_string()), None))
     }
-}
-
-/// Whether two secrets are equal, in a time that does not tell where they differ.
-pub fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |d, (x, y)| d | (x ^ y)) == 0
 }
