@@ -163,8 +163,8 @@ impl Running {
         let next_number = entries.iter().map(|e| e.number + 1).max().unwrap_or(0);
         let directory = Arc::new(Directory::new(config.limits.streams, next_number));
         let fencing = Arc::new(Fencing::default());
-        for m in store.log.marks(fencing::PRODUCERS)? {
-            fencing.learn_one(&m.producer, m.epoch, Some(m.seq));
+        for m in store.log.marks(fencing::PRODUCERS_MAX)? {
+            fencing.record_durable(&m.producer, m.epoch, Some(m.seq));
         }
         let (commits, committer) = committer::start(store.clone(), config.store.commit_interval.0, fault.clone())?;
         let log_max = config.store.log_bytes_max.0;

@@ -17,6 +17,9 @@ use surmise_workers::WorkerPool;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+/// Name and version of the daemon, as the welcome and the health answers give them.
+pub const SERVER: &str = concat!("surmised ", env!("CARGO_PKG_VERSION"));
+
 /// How long a question to an owner may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 

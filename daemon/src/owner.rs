@@ -137,7 +137,7 @@ impl Owner {
                 Live::recover(store, entry, &shared, self.setup.config.limits.producers, self.setup.job_sink.clone());
             live.compare(&self.setup.config);
             if let Some(producers) = live.producers() {
-                self.setup.fencing.learn(producers);
+                self.setup.fencing.record_recovered(producers);
             }
             replayed += live.since_checkpoint();
             if live.since_checkpoint() > 0 && live.mark_dirty() {

@@ -32,7 +32,7 @@ fn health(hub: &Hub) -> Health {
         }
     };
     let uptime_seconds = hub.started.elapsed().as_secs_f64();
-    Health { status: status.into(), server: crate::SERVER.into(), uptime_seconds, detail }
+    Health { status: status.into(), server: crate::hub::SERVER.into(), uptime_seconds, detail }
 }
 
 /// `GET /-/healthy`: whether the process lives and can keep what it is sent.

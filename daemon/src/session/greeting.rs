@@ -92,7 +92,7 @@ impl Session {
         self.numbering = Some(Numbering::new(committed, producer, self.link.watermark.clone()));
         self.link.outbox.push([Reply::Welcome(Welcome {
             protocol: PROTOCOL,
-            server: crate::SERVER.into(),
+            server: crate::hub::SERVER.into(),
             committed_seq: committed,
             line_bytes_max: self.hub.config.limits.line_bytes.0,
         })]);

@@ -19,7 +19,7 @@ impl Watermark {
     pub fn raise(&self, seq: u64) {
         self.durable.raise(Some(seq));
         if let Some((fencing, producer, epoch)) = self.known.get() {
-            fencing.learn_one(producer, *epoch, Some(seq));
+            fencing.record_durable(producer, *epoch, Some(seq));
         }
     }
     /// How far it has come.
