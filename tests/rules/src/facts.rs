@@ -77,7 +77,7 @@ pub(crate) fn is_test(attributes: &[syn::Attribute]) -> bool {
     })
 }
 
-fn tokens(of: &(impl ToTokens)) -> String {
+fn tokens(of: &impl ToTokens) -> String {
     of.to_token_stream().to_string()
 }
 
