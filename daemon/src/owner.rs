@@ -214,8 +214,7 @@ impl Owner {
             Err(refusal) => {
                 pending.outbox().push(items.iter().map(|i| live::refused(i, refusal.clone())));
                 pending.applied(Fate { rejected: items.len() as u64, ..Fate::default() });
-                metrics::counter!(telemetry::REJECTED, "reason" => refusal.code.name())
-                    .increment(items.len() as u64);
+                metrics::counter!(telemetry::REJECTED, "reason" => refusal.code.name()).increment(items.len() as u64);
                 return self.pending.push(pending);
             }
         };
