@@ -16,7 +16,7 @@ use futures::StreamExt;
 use std::sync::Arc;
 use surmise_config::stream_name_fault;
 use surmise_event::{Refusal, RefusalCode};
-use surmise_protocol::{Accepted, AcceptedError, EventLine, Line, Reply, parse_plain};
+use surmise_protocol::{Accepted, AcceptedError, EventLine, ProducerLine, Reply, parse_plain};
 use surmise_store::group::Origin;
 
 /// Lines that are sent to the owner together.
@@ -165,8 +165,8 @@ impl Push {
             }
         };
         let event = parsed.and_then(|line| match line {
-            Line::Event(event) => self.check(event),
-            Line::Hello(_) => Err(Refusal::new(
+            ProducerLine::Event(event) => self.check(event),
+            ProducerLine::Hello(_) => Err(Refusal::new(
                 RefusalCode::BadHello,
                 "hello",
                 "a hello is for the event socket; here the query says who sends",

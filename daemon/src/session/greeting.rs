@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use surmise_config::stream_name_fault;
 use surmise_event::{Refusal, RefusalCode};
-use surmise_protocol::{Format, Hello, Line, PROTOCOL, Reply, Want, Welcome, parse_plain};
+use surmise_protocol::{Hello, LineFormat, PROTOCOL, ProducerLine, Reply, Want, Welcome, parse_plain};
 
 impl Session {
     /// The first line: a hello, or the first event of a plain connection.
@@ -25,7 +25,7 @@ impl Session {
             Piece::TooLong => Err(self.too_long()),
         };
         match parsed {
-            Ok(Line::Hello(hello)) => {
+            Ok(ProducerLine::Hello(hello)) => {
                 self.line += 1;
                 self.greet(hello).await.map_err(|refusal| End::fatal(refusal, Some(self.line)))
             }
@@ -81,7 +81,7 @@ impl Session {
             self.claim = Some(claim.map_err(|e| Refusal::new(RefusalCode::Fenced, "hello.epoch", e.to_string()))?);
         }
         self.key = hello.key.as_deref().map(Into::into);
-        self.mode = if hello.format == Format::Lines { Mode::Bare } else { Mode::Json };
+        self.mode = if hello.format == LineFormat::Lines { Mode::Bare } else { Mode::Json };
         self.answers.outcome = hello.wants(Want::Outcome) || hello.wants(Want::Next);
         self.answers.next = hello.wants(Want::Next);
         self.link.wants_ack.store(hello.wants(Want::Ack), Ordering::Release);

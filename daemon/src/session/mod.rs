@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use surmise_config::stream_name_fault;
 use surmise_event::{Refusal, RefusalCode};
-use surmise_protocol::{ErrorReply, EventLine, Line, Reply};
+use surmise_protocol::{ErrorReply, EventLine, ProducerLine, Reply};
 use surmise_protocol::{parse_bare, parse_line, parse_plain};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
@@ -255,7 +255,7 @@ impl Session {
         chunk.lines += 1;
         let (parsed, bytes) = match piece {
             Piece::TooLong => (Err(self.too_long()), 0),
-            Piece::Line(line) if self.mode == Mode::Bare => (parse_bare(line).map(Line::Event), line.len()),
+            Piece::Line(line) if self.mode == Mode::Bare => (parse_bare(line).map(ProducerLine::Event), line.len()),
             Piece::Line(line) if line.iter().all(u8::is_ascii_whitespace) => return,
             Piece::Line(line) if self.mode == Mode::Plain => (parse_plain(line), line.len()),
             Piece::Line(line) => (parse_line(line), line.len()),
@@ -263,13 +263,13 @@ impl Session {
         self.take_parsed(parsed, arrival, bytes, chunk);
     }
 
-    fn take_parsed(&mut self, parsed: Result<Line, Refusal>, arrival: i64, bytes: usize, chunk: &mut Chunk) {
+    fn take_parsed(&mut self, parsed: Result<ProducerLine, Refusal>, arrival: i64, bytes: usize, chunk: &mut Chunk) {
         let taken = match parsed {
-            Ok(Line::Event(event)) => {
+            Ok(ProducerLine::Event(event)) => {
                 let seq = event.seq;
                 self.take_event(event, arrival, bytes, chunk).map_err(|e| (e, seq))
             }
-            Ok(Line::Hello(_)) => Err((
+            Ok(ProducerLine::Hello(_)) => Err((
                 Refusal::new(RefusalCode::BadHello, "hello", "a hello has to be the first line of its connection"),
                 None,
             )),
