@@ -1,13 +1,12 @@
 //! A harness for tests from end to end: the real binaries, real sockets, a real data directory.
 
 mod daemon;
-mod random;
 pub mod recordings;
 mod sessions;
 
 pub use daemon::{Daemon, Wire, binary, command, surmise};
-pub use random::Random;
 pub use sessions::{sessions_file, write_sessions};
+pub use surmise_fixtures::Random;
 
 use std::path::PathBuf;
 

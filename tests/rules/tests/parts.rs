@@ -192,6 +192,13 @@ const PARTS: &[Part] = &[
         forbids: &[],
     },
     Part {
+        folder: "tests/fixtures",
+        holds: "what tests of several packages need: seeded randomness, an allocator that counts",
+        never: "link the product",
+        uses: &[],
+        forbids: &["std::time"],
+    },
+    Part {
         folder: "tests/rules",
         holds: "the rules of this page as tests",
         never: "link the product",
