@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::fencing::{self, Fencing};
 use crate::hub::{Hub, OwnerPort, owner_of};
 use crate::inbox::Inbox;
-use crate::owner::{Control, Owner, Setup};
+use crate::owner::{Owner, OwnerRequest, OwnerSetup};
 use crate::session::ListenerKind;
 use crate::{clock, http, listen, telemetry};
 use anyhow::{Context, anyhow, bail};
@@ -183,7 +183,7 @@ impl Running {
         for (i, entries) in by_owner.into_iter().enumerate() {
             let (inbox, receiver) = Inbox::new(config.limits.inbox_events, config.limits.inbox_bytes.0 as usize);
             let (control, questions) = crossbeam_channel::bounded(QUESTIONS);
-            let setup = Setup {
+            let setup = OwnerSetup {
                 config: shared.clone(),
                 directory: directory.clone(),
                 fencing: fencing.clone(),
@@ -315,7 +315,7 @@ impl Running {
         let (sender, finished) = oneshot::channel();
         std::thread::Builder::new().name("shutdown".into()).spawn(move || {
             for control in controls {
-                let _ = control.send(Control::Leave);
+                let _ = control.send(OwnerRequest::Stop);
             }
             let failed = threads.into_iter().filter_map(|t| t.join().err()).count();
             let _ = sender.send(failed);
@@ -336,7 +336,7 @@ impl Running {
 
 fn start_owner(
     number: usize,
-    setup: Setup,
+    setup: OwnerSetup,
     store: Arc<Store>,
     entries: Vec<StreamEntry>,
     fault: Fault,

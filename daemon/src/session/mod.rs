@@ -11,8 +11,8 @@ mod writer;
 use crate::clock::now_us;
 use crate::fencing::Claim;
 use crate::hub::Hub;
-use crate::inbox::{Answers, Item};
-use crate::ticket::{Fate, Outbox};
+use crate::inbox::{InboxEvent, ReplyOptions};
+use crate::ticket::{ChunkCounts, Outbox};
 use lines::{Lines, Piece};
 use numbering::{Numbered, Numbering, Watermark};
 use std::sync::Arc;
@@ -131,7 +131,7 @@ struct Session {
     stream: Arc<str>,
     key: Option<Box<str>>,
     mode: Mode,
-    answers: Answers,
+    answers: ReplyOptions,
     numbering: Option<Numbering>,
     claim: Option<Claim>,
     link: Arc<Link>,
@@ -142,11 +142,11 @@ struct Session {
 #[derive(Default)]
 struct Chunk {
     lines: usize,
-    events: Vec<(Arc<str>, Item)>,
+    events: Vec<(Arc<str>, InboxEvent)>,
     replies: Vec<Reply>,
-    fate: Fate,
+    counts: ChunkCounts,
     /// The last line's event, whose number does not rise.
-    behind: Option<(Arc<str>, Item)>,
+    behind: Option<(Arc<str>, InboxEvent)>,
 }
 
 impl Session {
@@ -156,7 +156,7 @@ impl Session {
             stream: kind.stream,
             key: None,
             mode: if kind.bare { Mode::Bare } else { Mode::Unknown },
-            answers: Answers { listener: kind.listener, ..Answers::default() },
+            answers: ReplyOptions { listener: kind.listener, ..ReplyOptions::default() },
             numbering: None,
             claim: None,
             link,
@@ -288,8 +288,9 @@ impl Session {
     }
 
     fn refuse(&self, refusal: Refusal, seq: Option<u64>, chunk: &mut Chunk) {
-        metrics::counter!(crate::telemetry::REJECTED, "reason" => refusal.code.name()).increment(1);
-        chunk.fate.rejected += 1;
+        let reason = refusal.code.name();
+        metrics::counter!(crate::telemetry::REJECTED, "reason" => reason).increment(1);
+        chunk.counts.rejected += 1;
         chunk.replies.push(Reply::Error(ErrorReply::new(refusal, seq, Some(self.line))));
     }
 
@@ -302,7 +303,7 @@ impl Session {
         }
         self.submit(chunk).await?;
         let Some((stream, mut item)) = behind else { return Ok(()) };
-        let learnt = self.link.outbox.all_applied().await;
+        let learnt = self.link.outbox.all_learnt().await;
         let mut last = Chunk { lines: 1, ..Chunk::default() };
         let (Some(numbering), Some(seq)) = (&mut self.numbering, item.seq) else { return Ok(()) };
         match numbering.step_back(seq, learnt.max(self.link.watermark.get())) {
@@ -331,7 +332,7 @@ impl Session {
         if record.key.is_none() {
             record.key = self.key.clone();
         }
-        let mut item = Item { record, origin: None, seq, line: self.line, bytes };
+        let mut item = InboxEvent { record, origin: None, seq, line: self.line, bytes };
         match self.numbering.as_mut().map(|n| n.number(seq, &stream)) {
             None => chunk.events.push((stream, item)),
             Some(Numbered::New(seq, origin)) => {
@@ -339,8 +340,8 @@ impl Session {
                 chunk.events.push((stream, item));
             }
             Some(Numbered::Duplicate) => {
-                chunk.fate.duplicates += 1;
-                chunk.fate.high = chunk.fate.high.max(self.link.watermark.get());
+                chunk.counts.duplicates += 1;
+                chunk.counts.high = chunk.counts.high.max(self.link.watermark.get());
             }
             Some(Numbered::Behind) => chunk.behind = Some((stream, item)),
         }
@@ -361,18 +362,18 @@ impl Session {
                 Err(_) => return Err(End::Done),
             },
         }
-        let Chunk { events, replies, fate, .. } = chunk;
+        let Chunk { events, replies, counts, .. } = chunk;
         if let Some((producer, epoch)) = self.numbering.as_ref().and_then(Numbering::scattered) {
             self.link.outbox.mark(producer, epoch);
         }
         if !replies.is_empty() {
             self.link.outbox.push(replies);
         }
-        if fate.duplicates > 0 {
-            metrics::counter!(crate::telemetry::DUPLICATE).increment(fate.duplicates);
+        if counts.duplicates > 0 {
+            metrics::counter!(crate::telemetry::DUPLICATE).increment(counts.duplicates);
         }
         self.hub
-            .submit(events, self.answers, &self.link.outbox, room as usize, fate)
+            .submit(events, self.answers, &self.link.outbox, room as usize, counts)
             .await
             .map_err(|e| End::fatal(Refusal::new(RefusalCode::Unavailable, "connection", e.to_string()), None))
     }

@@ -17,7 +17,7 @@ mod lock;
 mod log;
 mod pages;
 
-pub use checkpoints::{CheckpointMeta, Checkpoints, Draft};
+pub use checkpoints::{CheckpointDraft, CheckpointMeta, Checkpoints};
 pub use lock::DirLock;
 pub use log::{Log, ProducerMark, StreamEntry};
 pub use pages::{KeyPages, ScratchPages, StreamPages};

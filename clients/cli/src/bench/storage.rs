@@ -7,7 +7,7 @@ use crate::exit::{Exit, Failure};
 use surmise_event::{Data, Datum, Record, Schema};
 use surmise_learner::Options;
 use surmise_store::group::GroupBuilder;
-use surmise_store::{Draft, Store, StoreError, StreamEntry};
+use surmise_store::{CheckpointDraft, Store, StoreError, StreamEntry};
 
 const PART: &str = "store";
 /// Events of one group.
@@ -30,7 +30,15 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
         events.push(n * GROUP as f64 / took);
         let mut r = Random(6);
         let learner: Vec<u8> = (0..checkpoint_bytes / 8).flat_map(|_| r.next().to_le_bytes()).collect();
-        let draft = Draft { stream: 0, offset: 1, time_us: 1, learner, rest: Vec::new(), state_hash: None, pages: 0 };
+        let draft = CheckpointDraft {
+            stream: 0,
+            offset: 1,
+            time_us: 1,
+            learner,
+            summary: Vec::new(),
+            state_hash: None,
+            pages: 0,
+        };
         let (metas, took) = timed(|| store.checkpoints.write(std::slice::from_ref(&draft)));
         let meta = metas?.pop().ok_or_else(|| Failure::new(Exit::Internal, "no checkpoint was written"))?;
         write.push(checkpoint_bytes as f64 / took.wall / 1e6);

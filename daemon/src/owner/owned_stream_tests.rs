@@ -5,8 +5,8 @@ use surmise_event::{Data, Datum, Record};
 
 #[test]
 fn a_panic_inside_ends_one_stream_and_spoils_no_log() {
-    let mut live = Live::make(&Config::default(), &Weak::new(), "s", 1, None).unwrap();
-    let item = |key: &str| Item {
+    let mut live = OwnedStream::make(&Config::default(), &Weak::new(), "s", 1, None).unwrap();
+    let item = |key: &str| InboxEvent {
         record: Record { key: Some(key.into()), data: Data::One(Datum::Number(1.0)), ..Record::default() },
         origin: None,
         seq: None,
@@ -14,13 +14,13 @@ fn a_panic_inside_ends_one_stream_and_spoils_no_log() {
         bytes: 9,
     };
     let outbox = Arc::new(Outbox::default());
-    let mut pending = outbox.ticket(3, 1, Fate::default()).pop().unwrap();
+    let mut pending = outbox.ticket(3, 1, ChunkCounts::default()).pop().unwrap();
     let items = [item("a"), item(POISON), item("b")];
-    let learnt = live.learn(&items, Answers::default(), &mut pending, &Limits::default(), 1 << 15);
+    let learnt = live.learn(&items, ReplyOptions::default(), &mut pending, &Limits::default(), 1 << 15);
     pending.done();
     assert_eq!(learnt, 1);
-    let t = outbox.take();
-    assert_eq!((t.fate.accepted, t.fate.rejected, t.replies.len()), (1, 2, 2));
+    let t = outbox.drain();
+    assert_eq!((t.counts.accepted, t.counts.rejected, t.replies.len()), (1, 2, 2));
     assert!(
         matches!(&t.replies[1], Reply::Error(e) if e.code == RefusalCode::Unavailable && e.reason.contains("a bug inside"))
     );
@@ -35,9 +35,9 @@ fn a_panic_inside_ends_one_stream_and_spoils_no_log() {
 fn a_stream_sleeps_until_it_is_asked_or_an_event_comes() {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(dir.path(), 2).unwrap());
-    let mut live = Live::make(&Config::default(), &Weak::new(), "s", 1, None).unwrap();
+    let mut live = OwnedStream::make(&Config::default(), &Weak::new(), "s", 1, None).unwrap();
     let entry = live.enlist();
-    let item = |x: f64| Item {
+    let item = |x: f64| InboxEvent {
         record: Record { data: Data::One(Datum::Number(x)), ..Record::default() },
         origin: None,
         seq: None,
@@ -45,9 +45,9 @@ fn a_stream_sleeps_until_it_is_asked_or_an_event_comes() {
         bytes: 9,
     };
     let outbox = Arc::new(Outbox::default());
-    let learn = |live: &mut Live, items: &[Item]| {
-        let mut pending = outbox.ticket(1, 1, Fate::default()).pop().unwrap();
-        let learnt = live.learn(items, Answers::default(), &mut pending, &Limits::default(), 1 << 15);
+    let learn = |live: &mut OwnedStream, items: &[InboxEvent]| {
+        let mut pending = outbox.ticket(1, 1, ChunkCounts::default()).pop().unwrap();
+        let learnt = live.learn(items, ReplyOptions::default(), &mut pending, &Limits::default(), 1 << 15);
         pending.done();
         learnt
     };
@@ -58,7 +58,7 @@ fn a_stream_sleeps_until_it_is_asked_or_an_event_comes() {
     store.log.commit(std::slice::from_ref(&entry), &groups, &[], 0).unwrap();
     store.checkpoints.write(&[live.state.as_ref().unwrap().begin_copy(1, true).encode()]).unwrap();
 
-    let recover = || Live::recover(&store, entry.clone(), &Arc::new(Shared::new(&entry)), 9, None);
+    let recover = || OwnedStream::recover(&store, entry.clone(), &Arc::new(StreamView::new(&entry)), 9, None);
     let (mut asked, mut sent) = (recover(), recover());
     for l in [&asked, &sent] {
         assert!(l.state.is_none() && l.slept_on().is_some() && l.producers().is_some() && !l.is_behind());
@@ -68,7 +68,7 @@ fn a_stream_sleeps_until_it_is_asked_or_an_event_comes() {
             live.state.as_ref().unwrap().learner.model_version()
         );
     }
-    let hash = |l: &mut Live| l.state_mut().unwrap().learner.state_hash();
+    let hash = |l: &mut OwnedStream| l.state_mut().unwrap().learner.state_hash();
     assert_eq!(asked.state_mut().unwrap().learner.offset(), 3);
     assert_eq!(hash(&mut asked), hash(&mut live));
     for l in [&mut live, &mut sent] {

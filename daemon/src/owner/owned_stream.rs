@@ -2,13 +2,13 @@
 
 use super::copies::{Copies, Step, TellSnapshot};
 use crate::clock::now_us;
-use crate::directory::{Shared, Snapshot};
-use crate::inbox::{Answers, Item};
-use crate::outline::Outline;
+use crate::directory::{Snapshot, StreamView};
+use crate::inbox::{InboxEvent, ReplyOptions};
 use crate::producers::Producers;
-use crate::stream::{Applied, Frozen, StreamState};
+use crate::stream::{Applied, CheckpointState, StreamState};
+use crate::summary::StreamSummary;
 use crate::telemetry;
-use crate::ticket::{Fate, Pending};
+use crate::ticket::{ChunkCounts, Pending};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
@@ -31,12 +31,12 @@ const BASELINE_FIELDS: usize = 32;
 const RECENT: f64 = 0.002;
 
 /// A stream in its owner's hands.
-pub(super) struct Live {
+pub(super) struct OwnedStream {
     /// Nothing if it failed, or is asleep.
     state: Option<StreamState>,
     asleep: Option<Asleep>,
     entry: StreamEntry,
-    shared: Arc<Shared>,
+    shared: Arc<StreamView>,
     new: bool,
     dirty: bool,
     group: Option<GroupBuilder>,
@@ -61,7 +61,7 @@ pub(super) struct Live {
 struct Asleep {
     store: Arc<Store>,
     producers_max: usize,
-    outline: Outline,
+    summary: StreamSummary,
     checkpoint: CheckpointMeta,
 }
 
@@ -122,11 +122,11 @@ struct Tally {
 }
 
 /// The reply that tells of a refused event.
-pub(super) fn refused(item: &Item, refusal: Refusal) -> Reply {
+pub(super) fn refused(item: &InboxEvent, refusal: Refusal) -> Reply {
     Reply::Error(ErrorReply::new(refusal, item.seq, Some(item.line)))
 }
 
-impl Live {
+impl OwnedStream {
     /// A new stream as the configuration declares it.
     pub(super) fn make(
         config: &Config,
@@ -134,13 +134,13 @@ impl Live {
         name: &str,
         number: u32,
         job_sink: Option<JobSink>,
-    ) -> Result<Live, String> {
-        let entry = Live::declare(config, name, number)?;
+    ) -> Result<OwnedStream, String> {
+        let entry = OwnedStream::declare(config, name, number)?;
         let mut state = StreamState::new(entry.clone(), config.limits.producers).map_err(|e| e.to_string())?;
         state.learner.set_job_sink(job_sink.clone());
         state.learner.set_pages(Arc::new(StreamPages::new(store.clone(), number)));
-        let shared = Arc::new(Shared::new(&entry));
-        Ok(Live { new: true, job_sink, ..Live::of(Some(state), entry, shared) })
+        let shared = Arc::new(StreamView::new(&entry));
+        Ok(OwnedStream { new: true, job_sink, ..OwnedStream::of(Some(state), entry, shared) })
     }
 
     fn declare(config: &Config, name: &str, number: u32) -> Result<StreamEntry, String> {
@@ -157,9 +157,9 @@ impl Live {
         })
     }
 
-    fn of(state: Option<StreamState>, entry: StreamEntry, shared: Arc<Shared>) -> Live {
+    fn of(state: Option<StreamState>, entry: StreamEntry, shared: Arc<StreamView>) -> OwnedStream {
         let now = Instant::now();
-        Live {
+        OwnedStream {
             state,
             asleep: None,
             entry,
@@ -184,7 +184,7 @@ impl Live {
 
     /// Says so if the configuration declares something else by now than the stream was made with.
     pub(super) fn compare(&self, config: &Config) {
-        let Ok(now) = Live::declare(config, &self.entry.name, self.entry.number) else { return };
+        let Ok(now) = OwnedStream::declare(config, &self.entry.name, self.entry.number) else { return };
         if (&now.schema, &now.options) != (&self.entry.schema, &self.entry.options) {
             let what = "the configuration declares another schema or model for the stream than it was made with; it keeps what it has";
             tracing::warn!(stream = self.entry.name, "{what}");
@@ -195,15 +195,15 @@ impl Live {
     pub(super) fn recover(
         store: &Arc<Store>,
         entry: StreamEntry,
-        shared: &Arc<Shared>,
+        shared: &Arc<StreamView>,
         producers_max: usize,
         job_sink: Option<JobSink>,
-    ) -> Live {
-        let mut live = Live { job_sink, ..Live::of(None, entry, shared.clone()) };
-        match Outline::of(store, &live.entry, producers_max) {
-            Ok(Some((outline, checkpoint))) => {
-                live.show_asleep(&outline, &checkpoint);
-                live.asleep = Some(Asleep { store: store.clone(), producers_max, outline, checkpoint });
+    ) -> OwnedStream {
+        let mut live = OwnedStream { job_sink, ..OwnedStream::of(None, entry, shared.clone()) };
+        match StreamSummary::of(store, &live.entry, producers_max) {
+            Ok(Some((summary, checkpoint))) => {
+                live.show_asleep(&summary, &checkpoint);
+                live.asleep = Some(Asleep { store: store.clone(), producers_max, summary, checkpoint });
             }
             // what cannot be read is passed over there, with a word about it
             Ok(None) | Err(_) => live.bring_back(store, producers_max),
@@ -240,15 +240,15 @@ impl Live {
         }
     }
 
-    fn show_asleep(&self, outline: &Outline, checkpoint: &CheckpointMeta) {
+    fn show_asleep(&self, summary: &StreamSummary, checkpoint: &CheckpointMeta) {
         let s = &self.shared;
         s.offset.store(checkpoint.offset, Ordering::Relaxed);
         s.committed.store(checkpoint.offset, Ordering::Release);
-        s.model_version.store(outline.model_version, Ordering::Relaxed);
-        s.keys.store(outline.keys, Ordering::Relaxed);
-        s.last_event_us.store(outline.counters.last_event_us.unwrap_or(i64::MIN), Ordering::Relaxed);
-        s.logged_bytes.store(outline.counters.logged_bytes, Ordering::Relaxed);
-        s.schema.store(Arc::new(outline.schema.clone()));
+        s.model_version.store(summary.model_version, Ordering::Relaxed);
+        s.keys.store(summary.keys, Ordering::Relaxed);
+        s.last_event_us.store(summary.counters.last_event_us.unwrap_or(i64::MIN), Ordering::Relaxed);
+        s.logged_bytes.store(summary.counters.logged_bytes, Ordering::Relaxed);
+        s.schema.store(Arc::new(summary.schema.clone()));
         s.checkpoint.store(Some(Arc::new(checkpoint.clone())));
     }
 
@@ -263,8 +263,8 @@ impl Live {
     /// Learns events, in order. Returns how many were learnt.
     pub(super) fn learn(
         &mut self,
-        items: &[Item],
-        answers: Answers,
+        items: &[InboxEvent],
+        answers: ReplyOptions,
         pending: &mut Pending,
         limits: &Limits,
         group_max: u64,
@@ -275,7 +275,7 @@ impl Live {
         let followed = self.shared.outcomes.receiver_count() > 0;
         for item in items {
             match self.learn_one(item, limits, group_max) {
-                Ok(Applied::Learnt(outcome)) => {
+                Ok(Applied::Observed(outcome)) => {
                     tally.learnt += 1;
                     tally.high = tally.high.max(item.seq);
                     self.note(&outcome, &mut tally);
@@ -304,7 +304,7 @@ impl Live {
             pending.outbox().push(replies);
         }
         let Tally { learnt: accepted, duplicates, rejected, high, .. } = tally;
-        pending.applied(Fate { accepted, duplicates, rejected, high });
+        pending.mark_learnt(ChunkCounts { accepted, duplicates, rejected, high });
         self.changed += tally.learnt;
         self.show(&tally);
         if let Some(arrival) = items.last().and_then(|i| i.record.arrival_us) {
@@ -313,7 +313,7 @@ impl Live {
         tally.learnt
     }
 
-    fn learn_one(&mut self, item: &Item, limits: &Limits, group_max: u64) -> Result<Applied, Refusal> {
+    fn learn_one(&mut self, item: &InboxEvent, limits: &Limits, group_max: u64) -> Result<Applied, Refusal> {
         let Some(state) = &mut self.state else {
             let why = self.shared.failed.get().map_or("", String::as_str);
             return Err(Refusal::new(
@@ -389,7 +389,14 @@ impl Live {
     }
 
     /// Tells the producer and the followers.
-    fn tell(&self, item: &Item, outcome: Outcome, answers: Answers, followed: bool, replies: &mut Vec<Reply>) {
+    fn tell(
+        &self,
+        item: &InboxEvent,
+        outcome: Outcome,
+        answers: ReplyOptions,
+        followed: bool,
+        replies: &mut Vec<Reply>,
+    ) {
         let key = item.record.key.clone();
         let learner = self.state.as_ref().map(|s| &s.learner);
         let next = learner.filter(|_| answers.next).map(|l| l.predict(key.as_deref(), TOP));
@@ -434,7 +441,7 @@ impl Live {
     }
 
     /// Moves the groups that are gathered out.
-    pub(super) fn take_groups(&mut self, out: &mut Vec<(Arc<Shared>, Group)>) {
+    pub(super) fn take_groups(&mut self, out: &mut Vec<(Arc<StreamView>, Group)>) {
         if let Some(state) = &self.state {
             let end = state.learner.offset();
             self.close_group(end);
@@ -443,8 +450,8 @@ impl Live {
     }
 
     /// The state itself, for its last checkpoint.
-    pub(super) fn take_last(&mut self, time_us: i64) -> Option<Frozen> {
-        Some(self.state.take()?.into_frozen(time_us, true))
+    pub(super) fn take_last(&mut self, time_us: i64) -> Option<CheckpointState> {
+        Some(self.state.take()?.into_checkpoint(time_us, true))
     }
 
     /// Copies at most so many bytes more of what is wanted.
@@ -461,8 +468,8 @@ impl Live {
         let start = Instant::now();
         let Some(state) = &mut self.state else { return };
         let checkpoint = self.copies.wants_checkpoint();
-        let rest = if checkpoint { Outline::encode(state) } else { Vec::new() };
-        self.copies.moment(&mut state.learner, time_us, rest);
+        let summary = if checkpoint { StreamSummary::encode(state) } else { Vec::new() };
+        self.copies.moment(&mut state.learner, time_us, summary);
         if checkpoint {
             self.changed = 0;
             self.dirty = false;
@@ -480,8 +487,8 @@ impl Live {
     }
 
     /// The copy for a checkpoint.
-    pub(super) fn frozen(&self, learner: Learner, time_us: i64, hash: bool, rest: Vec<u8>) -> Frozen {
-        Frozen::new(self.entry.number, time_us, hash, learner, rest)
+    pub(super) fn frozen(&self, learner: Learner, time_us: i64, hash: bool, summary: Vec<u8>) -> CheckpointState {
+        CheckpointState::new(self.entry.number, time_us, hash, learner, summary)
     }
 
     /// Whether a regular checkpoint is due.
@@ -536,7 +543,7 @@ impl Live {
     pub(super) fn since_checkpoint(&self) -> u64 {
         self.changed
     }
-    pub(super) fn shared(&self) -> &Arc<Shared> {
+    pub(super) fn shared(&self) -> &Arc<StreamView> {
         &self.shared
     }
     /// Its state, which is brought back for it.
@@ -546,7 +553,7 @@ impl Live {
     }
     /// Its producers, awake or not.
     pub(super) fn producers(&self) -> Option<&Producers> {
-        let asleep = self.asleep.as_ref().map(|a| &a.outline.producers);
+        let asleep = self.asleep.as_ref().map(|a| &a.summary.producers);
         asleep.or(self.state.as_ref().map(|s| &s.producers))
     }
     /// The checkpoint that a stream sleeps on, if its hash is known.
@@ -562,5 +569,5 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 #[cfg(test)]
-#[path = "live_tests.rs"]
+#[path = "owned_stream_tests.rs"]
 mod tests;

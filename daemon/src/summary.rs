@@ -12,7 +12,7 @@ const VERSION: u8 = 2;
 
 /// A stream without its learner.
 #[derive(Debug)]
-pub struct Outline {
+pub struct StreamSummary {
     /// Its producers.
     pub producers: Producers,
     /// Its counters.
@@ -25,8 +25,8 @@ pub struct Outline {
     pub schema: Schema,
 }
 
-impl Outline {
-    /// The outline of a state, encoded.
+impl StreamSummary {
+    /// The summary of a state, encoded.
     pub fn encode(state: &StreamState) -> Vec<u8> {
         let mut out = vec![VERSION];
         state.producers.encode(&mut out);
@@ -48,11 +48,11 @@ impl Outline {
         out
     }
 
-    /// Reads an outline.
+    /// Reads an summary.
     ///
     /// # Errors
     /// It is damaged, or of another version.
-    pub fn decode(bytes: &[u8], producers_max: usize) -> Result<Outline, Damaged> {
+    pub fn decode(bytes: &[u8], producers_max: usize) -> Result<StreamSummary, Damaged> {
         let mut c = Cursor(bytes);
         if c.byte("checkpoint version")? != VERSION {
             return Err(Damaged("a checkpoint's version"));
@@ -69,10 +69,10 @@ impl Outline {
         let counters = Counters { records, duplicates, logged_bytes, last_event_us: some.then_some(time), refused };
         let (model_version, keys) = (c.varint("model version")?, c.varint("keys")?);
         let schema = serde_json::from_str(c.text("schema")?).map_err(|_| Damaged("a checkpoint's schema"))?;
-        Ok(Outline { producers, counters, model_version, keys, schema })
+        Ok(StreamSummary { producers, counters, model_version, keys, schema })
     }
 
-    /// The outline of a stream whose newest checkpoint covers its whole log; nothing if there is something to learn
+    /// The summary of a stream whose newest checkpoint covers its whole log; nothing if there is something to learn
     /// again, or no such checkpoint.
     ///
     /// # Errors
@@ -81,12 +81,12 @@ impl Outline {
         store: &Store,
         entry: &StreamEntry,
         producers_max: usize,
-    ) -> Result<Option<(Outline, CheckpointMeta)>, StoreError> {
+    ) -> Result<Option<(StreamSummary, CheckpointMeta)>, StoreError> {
         let Some(newest) = store.checkpoints.of(entry.number).pop() else { return Ok(None) };
         if !store.log.ends_at(entry.number, newest.offset)? {
             return Ok(None);
         }
-        let rest = store.checkpoints.load_rest(&newest)?;
-        Ok(Some((Outline::decode(&rest, producers_max)?, newest)))
+        let summary = store.checkpoints.load_summary(&newest)?;
+        Ok(Some((StreamSummary::decode(&summary, producers_max)?, newest)))
     }
 }
