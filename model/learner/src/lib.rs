@@ -21,7 +21,6 @@ mod options;
 mod pages;
 mod paging;
 mod predict;
-mod report;
 mod tally;
 mod vocabulary;
 
@@ -30,7 +29,7 @@ pub use learner::{Learner, LearnerError};
 pub use learner_copy::LearnerCopy;
 pub use options::{DELAY_CHUNKS_MAX, NetworkSize, Options, Preset};
 pub use pages::{MemoryPages, Page, Pages, PagesError};
-pub use report::{ExpertReport, FieldReport, Report};
+pub use surmise_event::{ExpertReport, FieldReport, Report};
 pub use surmise_network::{Engine, GradientJob, JobSink};
 
 /// The name of the vector kernel that learners on this machine use.

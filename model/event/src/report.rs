@@ -1,8 +1,8 @@
 //! Prequential measures: how good the predictions were, each scored before its event was learnt.
 
+use crate::Drift;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use surmise_event::Drift;
 
 /// One expert's loss, next to which the mixture's stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

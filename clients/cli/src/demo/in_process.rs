@@ -1,8 +1,8 @@
 //! The daemon in this process: the same library that the program `surmised` is made of.
 
-use crate::exit::{Exit, Failure};
 use std::net::SocketAddr;
 use surmise_config::Config;
+use surmise_terminal::{Exit, Failure};
 use surmised::{Daemon, Running};
 
 /// A daemon that runs.

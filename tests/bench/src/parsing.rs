@@ -1,15 +1,15 @@
 //! Reading: lines of the wire and rows of CSV.
 
-use super::Bench;
-use super::clock::{repeated, timed};
-use crate::exit::{Exit, Failure};
+use crate::bench::Bench;
+use crate::clock::{repeated, timed};
 use surmise_protocol::{EventLine, parse_line};
+use surmise_terminal::{Exit, Failure};
 
 const PART: &str = "parse";
 
 pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
     for stream in b.streams.clone() {
-        let records = super::streams::cut(&stream.records((b.seconds * 1e5) as usize + 300)?.1, 64);
+        let records = crate::streams::cut(&stream.records((b.seconds * 1e5) as usize + 300)?.1, 64);
         let mut lines = Vec::new();
         for (i, record) in records.iter().enumerate() {
             let mut line = Vec::new();
@@ -26,7 +26,7 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
             lines.len() as f64 / took.cpu
         });
         if refused > 0 {
-            return Err(Failure::new(Exit::Internal, format!("{refused} lines of our own are refused")));
+            return Err(Failure::internal(format!("{refused} lines of our own are refused")));
         }
         let per_line = bytes as f64 / lines.len() as f64;
         let megabytes: Vec<f64> = rate.iter().map(|r| r * per_line / 1e6).collect();

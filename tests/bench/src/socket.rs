@@ -1,18 +1,17 @@
 //! From end to end through a real socket: against replay of the same recording, and how long events and questions wait.
 
-use super::Bench;
-use super::clock::timed;
-use super::server::{STREAM, Server};
-use super::streams::{Stream, cut, events_of};
-use super::wire::{HOUR_US, Load, drive, percentiles};
-use crate::exit::{Exit, Failure};
-use crate::http::Http;
+use crate::bench::Bench;
+use crate::clock::timed;
+use crate::server::{STREAM, Server};
+use crate::streams::{Stream, cut, events_of};
+use crate::wire::{HOUR_US, Load, drive, percentiles};
 use hdrhistogram::Histogram;
 use std::time::{Duration, Instant};
 use surmise_client::Client;
 use surmise_event::{Limits, Record};
 use surmise_learner::{Learner, Options};
 use surmise_protocol::{Hello, Want};
+use surmise_terminal::{Failure, Http};
 
 const PART: &str = "socket";
 /// Questions a second.
@@ -31,7 +30,7 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
 /// The same records, learnt from the recording and sent through the socket, in turns.
 fn throughput(b: &mut Bench, stream: &Stream) -> Result<(), Failure> {
     let (schema, all) = stream.records(b.events_max(stream))?;
-    let records = super::presets::learn(&schema, Options::default(), &all, Some(b.seconds), |_| {})?.records;
+    let records = crate::presets::learn(&schema, Options::default(), &all, Some(b.seconds), |_| {})?.records;
     let (mut replayed, mut sent, mut ratio, mut cpu, mut alone_cpu) = (vec![], vec![], vec![], vec![], vec![]);
     let mut same = true;
     for i in 0..b.repeat {
@@ -40,7 +39,7 @@ fn throughput(b: &mut Bench, stream: &Stream) -> Result<(), Failure> {
         let server = Server::start(b.dir.path().join(format!("socket-{}-{i}", stream.preset)), &schema)?;
         let (done, through) = timed(|| server.runtime().block_on(send(&server, stream, records)));
         done?;
-        let hash = server.http(b.global).get::<serde_json::Value>(&format!("/api/v1/streams/{STREAM}/hash"), &[])?;
+        let hash = server.http().get::<serde_json::Value>(&format!("/api/v1/streams/{STREAM}/hash"), &[])?;
         same &= hash["state_hash"] == learner.state_hash().as_str();
         server.stop()?;
         let n = events as f64;
@@ -62,7 +61,7 @@ fn throughput(b: &mut Bench, stream: &Stream) -> Result<(), Failure> {
 
 fn replay(stream: &Stream, records: usize) -> Result<(Learner, usize), Failure> {
     let source = stream.open()?;
-    let internal = |e: &dyn std::fmt::Display| Failure::new(Exit::Internal, e);
+    let internal = |e: &dyn std::fmt::Display| Failure::internal(e);
     let mut learner = Learner::new(source.schema().clone(), Options::default()).map_err(|e| internal(&e))?;
     let mut events = 0;
     for item in source.take(records) {
@@ -100,7 +99,7 @@ fn latency(b: &mut Bench, stream: &Stream) -> Result<(), Failure> {
     percentiles(&mut b.figures, PART, of, "event to durable at half load", &half.durable, &[]);
     let load = Load::start(server.tcp, STREAM, records.clone())?;
     let key = records.iter().find_map(|r| r.key.clone());
-    let asking = questions(&server.http(b.global), key.as_deref(), b.seconds);
+    let asking = questions(&server.http(), key.as_deref(), b.seconds);
     load.stop();
     let asked = [(50.0, 0.2, 0.05), (99.0, 2.0, 0.5), (99.9, 10.0, 2.0)];
     percentiles(&mut b.figures, PART, of, "question at full load", &asking?, &asked);
@@ -126,7 +125,7 @@ fn most(server: &Server, want: &[Want], records: &[Record], seconds: f64) -> Res
 
 /// Asks for the next prediction at a fixed rate over one connection; latencies from when each question was due.
 pub(crate) fn questions(http: &Http, key: Option<&str>, seconds: f64) -> Result<Histogram<u64>, Failure> {
-    let mut h = Histogram::new_with_bounds(1, HOUR_US, 3).map_err(|e| Failure::new(Exit::Internal, e))?;
+    let mut h = Histogram::new_with_bounds(1, HOUR_US, 3).map_err(Failure::internal)?;
     let path = format!("/api/v1/streams/{STREAM}/next");
     let query: Vec<(&str, String)> = key.map(|k| ("key", k.to_owned())).into_iter().collect();
     let ask = || http.get::<serde_json::Value>(&path, &query);
@@ -144,9 +143,9 @@ pub(crate) fn questions(http: &Http, key: Option<&str>, seconds: f64) -> Result<
 /// Records of one category each, of so many symbols.
 pub(crate) fn symbols(count: usize, symbols: u64, seed: u64) -> Vec<Record> {
     use surmise_event::{Data, Datum};
-    let (mut r, mut last) = (crate::demo::markov::Random(seed), 0);
+    let (mut r, mut last) = (surmise_fixtures::Random::new(seed), 0);
     let mut one = || {
-        last = super::streams::follow(&mut r, last, symbols);
+        last = crate::streams::follow(&mut r, last, symbols);
         Record { data: Data::One(Datum::Text(format!("s{last}").into())), ..Record::default() }
     };
     (0..count).map(|_| one()).collect()

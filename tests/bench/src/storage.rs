@@ -1,22 +1,20 @@
 //! The store: groups of events made durable, and checkpoints written and read.
 
-use super::Bench;
-use super::clock::timed;
-use crate::demo::markov::Random;
-use crate::exit::{Exit, Failure};
+use crate::bench::Bench;
+use crate::clock::timed;
 use surmise_event::{Data, Datum, Record, Schema};
+use surmise_fixtures::Random;
 use surmise_learner::Options;
 use surmise_store::group::GroupBuilder;
 use surmise_store::{CheckpointDraft, Store, StoreError, StreamEntry};
+use surmise_terminal::{Exit, Failure};
 
 const PART: &str = "store";
 /// Events of one group.
 const GROUP: u64 = 256;
 
-impl From<StoreError> for Failure {
-    fn from(e: StoreError) -> Failure {
-        Failure::new(Exit::Storage, e)
-    }
+fn failed(error: StoreError) -> Failure {
+    Failure::new(Exit::Storage, error)
 }
 
 pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
@@ -24,12 +22,12 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
     let checkpoint_bytes = ((b.seconds * 16e6) as usize).clamp(1 << 16, 32 << 20);
     for i in 0..b.repeat {
         let dir = b.dir.path().join(format!("store-{i}"));
-        let store = Store::open(&dir, 3)?;
+        let store = Store::open(&dir, 3).map_err(failed)?;
         let (n, took) = append(&store, b.seconds)?;
         groups.push(n / took);
         events.push(n * GROUP as f64 / took);
-        let mut r = Random(6);
-        let learner: Vec<u8> = (0..checkpoint_bytes / 8).flat_map(|_| r.next().to_le_bytes()).collect();
+        let mut random = Random::new(6);
+        let learner: Vec<u8> = (0..checkpoint_bytes).map(|_| random.below(256) as u8).collect();
         let draft = CheckpointDraft {
             stream: 0,
             offset: 1,
@@ -40,14 +38,14 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
             pages: 0,
         };
         let (metas, took) = timed(|| store.checkpoints.write(std::slice::from_ref(&draft)));
-        let meta = metas?.pop().ok_or_else(|| Failure::new(Exit::Internal, "no checkpoint was written"))?;
+        let meta = metas.map_err(failed)?.pop().ok_or_else(|| Failure::internal("no checkpoint was written"))?;
         write.push(checkpoint_bytes as f64 / took.wall / 1e6);
         let (loaded, took) = timed(|| store.checkpoints.load(&meta));
-        loaded?;
+        loaded.map_err(failed)?;
         read.push(checkpoint_bytes as f64 / took.wall / 1e6);
         drop(store);
         let (opened, took) = timed(|| Store::open(&dir, 3));
-        drop(opened?);
+        drop(opened.map_err(failed)?);
         open.push(took.wall * 1e3);
     }
     b.figures.put(PART, "log", "groups appended and synced", &groups, "groups/s");
@@ -78,7 +76,7 @@ fn append(store: &Store, seconds: f64) -> Result<(f64, f64), Failure> {
         }
         let new = if offset == 0 { std::slice::from_ref(&entry) } else { &[] };
         offset += GROUP;
-        store.log.commit(new, &[group.finish(offset)], &[], 0)?;
+        store.log.commit(new, &[group.finish(offset)], &[], 0).map_err(failed)?;
         n += 1.0;
     }
     Ok((n, start.elapsed().as_secs_f64()))

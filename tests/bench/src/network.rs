@@ -1,11 +1,11 @@
 //! The network alone: a gated linear recurrence of two layers of 64 over 256 symbols, trained every 16 steps.
 
-use super::Bench;
-use super::clock::{Took, timed};
-use super::reference::machine_peaks;
-use crate::demo::markov::Random;
-use crate::exit::Failure;
+use crate::bench::Bench;
+use crate::clock::{Took, timed};
+use crate::reference::machine_peaks;
+use surmise_fixtures::Random;
 use surmise_network::{Engine, Rates, Recurrence, Sequence, Shape, TreeHead};
+use surmise_terminal::Failure;
 
 const PART: &str = "network";
 const LAYERS: usize = 2;
@@ -97,7 +97,7 @@ fn steps(seconds: f64, of: &Way) -> (f64, Took) {
     let mut head = TreeHead::new(net.width(), SYMBOLS, 2e-3);
     let key = || Key { sequence: Sequence::new(&shape), last: 1, ahead: 1 };
     let mut keys: Vec<Key> = (0..of.sequences).map(|_| key()).collect();
-    let (mut r, mut n, mut symbols) = (Random(5), 0usize, vec![0; chunk]);
+    let (mut random, mut n, mut symbols) = (Random::new(5), 0usize, vec![0; chunk]);
     let start = std::time::Instant::now();
     let ((), took) = timed(|| {
         while start.elapsed().as_secs_f64() < seconds {
@@ -106,7 +106,7 @@ fn steps(seconds: f64, of: &Way) -> (f64, Took) {
                 if of.planned {
                     net.plan(&mut key.sequence, &[key.ahead], &[]);
                 }
-                *symbol = (((key.ahead * 7 + 3) % 200) ^ (r.next() & 7) as u32) % SYMBOLS as u32;
+                *symbol = (((key.ahead * 7 + 3) % 200) ^ random.below(8) as u32) % SYMBOLS as u32;
                 key.ahead = *symbol;
             }
             for (i, symbol) in symbols.iter().enumerate() {

@@ -1,7 +1,8 @@
 //! What was measured: one figure a line, for people and for programs alike.
 
-use crate::paint::{Paint, Table, number};
 use serde::Serialize;
+use surmise_terminal::format::number;
+use surmise_terminal::{Paint, Table};
 
 /// One measured figure.
 #[derive(Clone, Debug, Serialize)]
@@ -107,7 +108,7 @@ fn median(sorted: &[f64]) -> f64 {
 }
 
 fn readable(x: f64) -> String {
-    if x.is_finite() && x.abs() >= 1e4 { crate::paint::count(x.round() as u64) } else { number(x) }
+    if x.is_finite() && x.abs() >= 1e4 { surmise_terminal::format::count(x.round() as u64) } else { number(x) }
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! Each preset's learner on its kind of data: events a second, and what each stage of it takes.
 
-use super::Bench;
-use super::clock::{Took, timed};
-use super::streams::{Stream, events_of};
-use crate::exit::{Exit, Failure};
+use crate::bench::Bench;
+use crate::clock::{Took, timed};
+use crate::streams::{Stream, events_of};
 use std::time::Instant;
 use surmise_event::{Limits, Record, Schema};
 use surmise_learner::{Learner, NetworkSize, Options};
+use surmise_terminal::Failure;
 
 const PART: &str = "presets";
 
@@ -72,7 +72,7 @@ pub(crate) fn learn(
 }
 
 fn internal(e: impl std::fmt::Display) -> Failure {
-    Failure::new(Exit::Internal, e)
+    Failure::internal(e)
 }
 
 /// Nanoseconds of processor time for each event of every stage; one entry a repeat.
@@ -155,7 +155,7 @@ fn preset(b: &mut Bench, stream: &Stream) -> Result<(), Failure> {
         let ratio = b.figures.get(PART, of, "learning").unwrap_or(f64::NAN) / plain;
         b.figures.put(PART, of, "learning against plain order-2 counts", &[ratio], "×");
     }
-    for (program, must, reach) in super::reference::PROGRAMS {
+    for (program, must, reach) in crate::reference::PROGRAMS {
         if let Some(theirs) = b.figures.get("reference", of, program) {
             let ratio = b.figures.get(PART, of, "learning").unwrap_or(f64::NAN) / theirs;
             b.figures.put(PART, of, format!("learning against {program}"), &[ratio], "×").at_least(must, reach);
@@ -166,7 +166,7 @@ fn preset(b: &mut Bench, stream: &Stream) -> Result<(), Failure> {
 
 /// What a stream waits for when a checkpoint or a snapshot is made.
 fn copies(b: &mut Bench, of: &str, learner: &Learner) {
-    let copy = super::clock::repeated(b.repeat.max(3), || {
+    let copy = crate::clock::repeated(b.repeat.max(3), || {
         let (copied, took) = timed(|| learner.clone());
         drop(std::hint::black_box(copied));
         took.wall * 1e3

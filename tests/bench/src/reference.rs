@@ -1,14 +1,14 @@
 //! What everything else is held against: what the machine can do at most, and a plain model in a dozen lines.
 
-use super::Bench;
-use super::clock::{children_seconds, repeated, timed};
-use super::streams::Stream;
-use crate::exit::Failure;
+use crate::bench::Bench;
+use crate::clock::{children_seconds, repeated, timed};
+use crate::streams::Stream;
 use rustc_hash::FxHashMap;
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use surmise_event::{Data, Datum, Record};
+use surmise_terminal::Failure;
 
 const PART: &str = "reference";
 

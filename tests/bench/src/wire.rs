@@ -1,6 +1,5 @@
 //! A producer that sends lines at a fixed rate, whatever the daemon does, and measures from when each was due.
 
-use crate::exit::{Exit, Failure};
 use hdrhistogram::Histogram;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -10,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use surmise_event::Record;
 use surmise_protocol::{EventLine, Hello, Reply, Want};
+use surmise_terminal::{Exit, Failure};
 
 /// Lines that are written together at most.
 const TOGETHER: u64 = 256;
@@ -81,7 +81,7 @@ pub(crate) fn drive_lines(
         }
     }
     let _ = socket.shutdown(Shutdown::Write);
-    reader.join().map_err(|_| Failure::new(Exit::Internal, "the reader of replies panicked"))?
+    reader.join().map_err(|_| Failure::internal("the reader of replies panicked"))?
 }
 
 /// Makes a connection and reads the welcome.
@@ -96,7 +96,7 @@ fn connect(to: SocketAddr, hello: &Hello) -> Result<(TcpStream, BufReader<TcpStr
     replies.read_line(&mut welcome)?;
     match Reply::parse(welcome.as_bytes()) {
         Ok(Reply::Welcome(_)) => Ok((socket, replies)),
-        _ => Err(Failure::new(Exit::Internal, format!("no welcome, but {welcome:?}"))),
+        _ => Err(Failure::internal(format!("no welcome, but {welcome:?}"))),
     }
 }
 
@@ -106,15 +106,15 @@ fn listen(
     start: Instant,
     due: impl Fn(u64) -> Instant,
 ) -> Result<Latencies, Failure> {
-    let histogram = || Histogram::<u64>::new_with_bounds(1, HOUR_US, 3).map_err(|e| Failure::new(Exit::Internal, e));
+    let histogram = || Histogram::<u64>::new_with_bounds(1, HOUR_US, 3).map_err(Failure::internal);
     let mut l = Latencies { learnt: histogram()?, durable: histogram()?, seconds: 0.0 };
     let (mut acked, mut line) = (0, Vec::new());
     while acked < count {
         line.clear();
         if replies.read_until(b'\n', &mut line)? == 0 {
-            return Err(Failure::new(Exit::Internal, format!("the daemon left after {acked} of {count} events")));
+            return Err(Failure::internal(format!("the daemon left after {acked} of {count} events")));
         }
-        let reply = Reply::parse(&line).map_err(|e| Failure::new(Exit::Internal, e))?;
+        let reply = Reply::parse(&line).map_err(Failure::internal)?;
         let now = Instant::now();
         let since = |seq| now.saturating_duration_since(due(seq)).as_micros() as u64;
         match reply {
@@ -123,7 +123,7 @@ fn listen(
                 (acked + 1..=a.ack).for_each(|seq| l.durable.saturating_record(since(seq)));
                 acked = acked.max(a.ack);
             }
-            Reply::Error(e) => return Err(Failure::new(Exit::Internal, e)),
+            Reply::Error(e) => return Err(Failure::internal(e)),
             _ => {}
         }
     }
@@ -181,7 +181,7 @@ impl Load {
 
 /// Notes percentiles of latencies, in milliseconds.
 pub(crate) fn percentiles(
-    figures: &mut super::figure::Figures,
+    figures: &mut crate::figure::Figures,
     part: &'static str,
     of: &str,
     name: &str,

@@ -1,31 +1,38 @@
-//! The states of keys that a replay has no room for: in a folder that is gone when the replay is.
+//! Key pages of a learner that is gone when its program is, as in a replay.
 
+use crate::ScratchPages;
 use std::sync::Arc;
 use surmise_learner::{Page, Pages, PagesError};
-use surmise_store::ScratchPages;
 use tempfile::TempDir;
 
-/// Pages in a temporary folder (of `TMPDIR`), in which nothing is made before there is something to write.
+/// Key pages in a folder of `TMPDIR` that is removed with them; nothing is made before the first page is written.
 #[derive(Debug)]
-pub(crate) struct TemporaryPages {
-    // before the folder, so that the database is closed when that goes
+pub struct TemporaryPages {
+    // declared before the folder, so that the database is closed before its files are removed
     pages: ScratchPages,
     _folder: TempDir,
 }
 
 impl TemporaryPages {
-    pub(crate) fn new() -> std::io::Result<TemporaryPages> {
+    /// Pages in a folder of their own.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn new() -> std::io::Result<TemporaryPages> {
         let folder = tempfile::tempdir()?;
         Ok(TemporaryPages { pages: ScratchPages::new(&folder.path().join("keys")), _folder: folder })
     }
 
-    /// For a replay.
-    pub(crate) fn make() -> std::io::Result<Arc<dyn Pages>> {
+    /// Such pages as a learner takes them.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn shared() -> std::io::Result<Arc<dyn Pages>> {
         Ok(Arc::new(TemporaryPages::new()?))
     }
 
     /// Bytes on disk.
-    pub(crate) fn disk_bytes(&self) -> u64 {
+    pub fn disk_bytes(&self) -> u64 {
         self.pages.disk_bytes()
     }
 }

@@ -1,13 +1,13 @@
 //! A large network on a GPU: two layers of 256 over 256 symbols, 4,096 keys at once, trained every 16 steps, beside PyTorch.
 
-use super::Bench;
-use crate::demo::markov::Random;
-use crate::exit::{Exit, Failure};
+use crate::bench::Bench;
 use serde_json::Value;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 use surmise_device::{Machine, Resident, first_head};
+use surmise_fixtures::Random;
 use surmise_network::{DeviceError, Engine, NONE, Rates, Recurrence, Shape};
+use surmise_terminal::{Exit, Failure};
 
 pub(crate) const PART: &str = "device";
 const OF: &str = "2×256, 4,096 keys × 16 steps";
@@ -83,17 +83,17 @@ impl Network {
         let weights = Recurrence::new(shape, Rates::default(), SYMBOLS, 1, Engine::Fused).layer_weights(SYMBOLS);
         let head = first_head(&shape, SYMBOLS, 1);
         let net = Resident::new(machine, shape, keys, SYMBOLS, Rates::default(), &weights, &head)?;
-        let (mut rng, mut past) = (Random(5), vec![[NONE; 3]; keys]);
+        let (mut random, mut past) = (Random::new(5), vec![[NONE; 3]; keys]);
         let mut symbols = || {
             let (mut ids, mut targets) = (Vec::new(), Vec::new());
             for r in 0..shape.chunk * keys {
                 let past = &mut past[r % keys];
                 ids.extend_from_slice(&past[..shape.tables]);
                 // skewed, as symbols are, and partly determined by the one before
-                let u = (rng.next() & 0xffff) as f64 / 65536.0;
+                let u = random.uniform();
                 let last = if past[0] == NONE { 0 } else { past[0] };
                 let symbol =
-                    if rng.next() & 1 == 0 { (last * 7 + 3) % SYMBOLS as u32 } else { (u * u * u * 255.0) as u32 };
+                    if random.below(2) == 0 { (last * 7 + 3) % SYMBOLS as u32 } else { (u * u * u * 255.0) as u32 };
                 *past = [symbol, past[0], past[1]];
                 targets.push(symbol);
             }

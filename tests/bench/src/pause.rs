@@ -1,11 +1,9 @@
 //! How long events wait while checkpoints of a large state are made, and while snapshots of it are published.
 
-use super::Bench;
-use super::server::{STREAM, Server};
-use super::socket::{questions, symbols};
-use super::wire::{drive, percentiles};
-use crate::exit::{Exit, Failure};
-use crate::http::Http;
+use crate::bench::Bench;
+use crate::server::{STREAM, Server};
+use crate::socket::{questions, symbols};
+use crate::wire::{drive, percentiles};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,6 +12,7 @@ use surmise_event::{Field, FieldKind, Schema, VALUE};
 use surmise_learner::{Learner, LearnerCopy};
 use surmise_protocol::Want;
 use surmise_store::Store;
+use surmise_terminal::{Failure, Http};
 
 const PART: &str = "pause";
 /// How large the state should become.
@@ -26,7 +25,7 @@ const CHECKPOINTS: Duration = Duration::from_millis(1500);
 pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
     let schema = Schema::new([Field::new(VALUE, FieldKind::Category)]);
     let server = Server::start(b.dir.path().join("pause"), &schema)?;
-    let http = server.http(b.global);
+    let http = server.http();
     let state = || -> Result<u64, Failure> {
         let status = http.get::<serde_json::Value>(&format!("/api/v1/streams/{STREAM}"), &[])?;
         Ok(status["state_bytes"].as_u64().unwrap_or(0))
@@ -64,7 +63,7 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
     let written = written?;
     let stops = [Stops::asked(&http)?];
     let read = std::thread::scope(|s| {
-        let asking = s.spawn(|| questions(&server.http(b.global), None, seconds));
+        let asking = s.spawn(|| questions(&server.http(), None, seconds));
         let sent = sending("questions");
         let _ = asking.join();
         sent
@@ -137,7 +136,7 @@ impl Stops {
 
 /// The state as the daemon left it.
 fn written_last(dir: &Path) -> Result<Option<Learner>, Failure> {
-    let internal = |e: &dyn std::fmt::Display| Failure::new(Exit::Internal, e);
+    let internal = |e: &dyn std::fmt::Display| Failure::internal(e);
     let store = Store::open(dir, 1).map_err(|e| internal(&e))?;
     let streams = store.log.streams().map_err(|e| internal(&e))?;
     let Some(meta) = streams.first().and_then(|s| store.checkpoints.of(s.number).pop()) else { return Ok(None) };

@@ -1,15 +1,13 @@
 //! Daemons to measure: one in this process, and one in a process of its own.
 
-use crate::args::Global;
-use crate::demo::daemon::{self, Started};
-use crate::exit::{Exit, Failure};
-use crate::http::Http;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use surmise_config::{Config, OFF, StreamRule};
 use surmise_event::Schema;
+use surmise_terminal::{Exit, Failure, Http};
+use surmised::{Daemon, Running};
 use tokio::runtime::Runtime;
 
 /// The stream that is measured.
@@ -18,7 +16,7 @@ pub(crate) const STREAM: &str = "bench";
 /// A daemon in this process, with a runtime of its own.
 pub(crate) struct Server {
     runtime: Runtime,
-    started: Started,
+    running: Running,
     pub(crate) tcp: SocketAddr,
     url: String,
 }
@@ -35,27 +33,28 @@ impl Server {
         let rule = StreamRule { fields: schema.fields.clone(), closed: schema.closed, ..StreamRule::default() };
         config.streams.insert(STREAM.into(), rule);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let started = runtime.block_on(daemon::start(config))?;
-        Ok(Server { tcp: started.tcp, url: format!("http://{}", started.http), runtime, started })
+        let running = runtime
+            .block_on(Daemon::start(config))
+            .map_err(|e| Failure::new(Exit::Storage, format!("surmised cannot start: {e:#}")))?;
+        let (Some(http), Some(tcp)) = (running.http_addr(), running.tcp_addr()) else {
+            return Err(Failure::internal("surmised does not listen"));
+        };
+        Ok(Server { tcp, url: format!("http://{http}"), runtime, running })
     }
 
     pub(crate) fn runtime(&self) -> &Runtime {
         &self.runtime
     }
 
-    pub(crate) fn http(&self, global: &Global) -> Http {
-        http(&self.url, global)
+    pub(crate) fn http(&self) -> Http {
+        Http::new(&self.url, None)
     }
 
     pub(crate) fn stop(self) -> Result<(), Failure> {
-        let stopped = self.runtime.block_on(self.started.stop());
+        let stopped = self.runtime.block_on(self.running.shutdown());
         self.runtime.shutdown_timeout(Duration::from_secs(5));
-        stopped
+        stopped.map_err(|e| Failure::internal(format!("surmised did not stop cleanly: {e:#}")))
     }
-}
-
-fn http(url: &str, global: &Global) -> Http {
-    Http::new(&Global { server: url.to_owned(), token: None, ..global.clone() })
 }
 
 /// `surmised` in a process of its own.
@@ -94,8 +93,8 @@ impl Process {
         Ok(Process { child, tcp, url: format!("http://127.0.0.1:{http}"), started })
     }
 
-    pub(crate) fn http(&self, global: &Global) -> Http {
-        http(&self.url, global)
+    pub(crate) fn http(&self) -> Http {
+        Http::new(&self.url, None)
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -103,8 +102,8 @@ impl Process {
     }
 
     /// Asks until there is an answer; returns how long that took since the start.
-    pub(crate) fn wait_for(&mut self, global: &Global, path: &str) -> Result<f64, Failure> {
-        let http = self.http(global);
+    pub(crate) fn wait_for(&mut self, path: &str) -> Result<f64, Failure> {
+        let http = self.http();
         loop {
             match http.open(path, &[]) {
                 Ok(_) => return Ok(self.started.elapsed().as_secs_f64()),
@@ -112,7 +111,7 @@ impl Process {
                 Err(_) => std::thread::sleep(Duration::from_millis(2)),
             }
             if let Some(status) = self.child.try_wait()? {
-                return Err(Failure::new(Exit::Internal, format!("surmised left with {status}")));
+                return Err(Failure::internal(format!("surmised left with {status}")));
             }
         }
     }

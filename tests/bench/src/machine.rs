@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// What a figure has to be read beside.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Machine {
+pub(crate) struct MachineInfo {
     pub(crate) processor: String,
     pub(crate) cores: usize,
     pub(crate) memory_bytes: u64,
@@ -18,8 +18,8 @@ pub(crate) struct Machine {
     pub(crate) load_after: f64,
 }
 
-impl Machine {
-    pub(crate) fn look() -> Machine {
+impl MachineInfo {
+    pub(crate) fn look() -> MachineInfo {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let value = |text: &str, key: &str| {
             let line = text.lines().find(|l| l.starts_with(key)).and_then(|l| l.split_once(':'));
@@ -28,7 +28,7 @@ impl Machine {
         let memory = value(&read("/proc/meminfo"), "MemTotal");
         let kib = memory.and_then(|m| m.split(' ').next().and_then(|n| n.parse::<u64>().ok()));
         let uname = rustix::system::uname();
-        Machine {
+        MachineInfo {
             processor: value(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "unknown".into()),
             cores: std::thread::available_parallelism().map_or(1, |n| n.get()),
             memory_bytes: kib.unwrap_or(0) * 1024,
@@ -49,7 +49,7 @@ impl Machine {
             "{}, {} cores, {}, {}, kernel {}, load {:.2}",
             self.processor,
             self.cores,
-            crate::paint::size(self.memory_bytes),
+            surmise_terminal::format::size(self.memory_bytes),
             self.system,
             self.kernel,
             self.load_before

@@ -1,15 +1,15 @@
 //! Whether an event costs the same as everything grows: the stream, its vocabulary, its keys.
 
-use super::Bench;
-use super::clock::timed;
-use super::machine::resident_bytes;
-use super::streams::follow;
-use crate::demo::markov::Random;
-use crate::exit::{Exit, Failure};
-use crate::pages::TemporaryPages;
+use crate::bench::Bench;
+use crate::clock::timed;
+use crate::machine::resident_bytes;
+use crate::streams::follow;
 use std::sync::Arc;
 use surmise_event::{Data, Datum, Limits, Record, Schema};
+use surmise_fixtures::Random;
 use surmise_learner::{Learner, Options};
+use surmise_store::TemporaryPages;
+use surmise_terminal::Failure;
 
 const PART: &str = "growth";
 /// Sessions that go on at the same time.
@@ -27,7 +27,7 @@ struct Sessions {
 
 impl Sessions {
     fn new(symbols: u64, keys: u64) -> Sessions {
-        let mut s = Sessions { random: Random(8), symbols, keys, open: Vec::new(), next_key: 0 };
+        let mut s = Sessions { random: Random::new(8), symbols, keys, open: Vec::new(), next_key: 0 };
         s.open = (0..AT_ONCE).map(|_| s.session()).collect();
         s
     }
@@ -63,7 +63,7 @@ struct Fed {
 impl Fed {
     fn new(symbols: u64, keys: u64) -> Result<Fed, Failure> {
         let learner = Learner::new(Schema::default(), Options::default());
-        let mut learner = learner.map_err(|e| Failure::new(Exit::Internal, e))?;
+        let mut learner = learner.map_err(Failure::internal)?;
         let pages = Arc::new(TemporaryPages::new()?);
         learner.set_pages(pages.clone());
         Ok(Fed { learner, pages, source: Sessions::new(symbols, keys), events: 0 })
@@ -78,7 +78,7 @@ impl Fed {
             Ok(())
         });
         self.events += records.len();
-        done.map_err(|e: surmise_event::Refusal| Failure::new(Exit::Internal, e))?;
+        done.map_err(|e: surmise_event::Refusal| Failure::internal(e))?;
         Ok(records.len() as f64 / took.cpu)
     }
 

@@ -1,42 +1,48 @@
 //! Questions to a daemon over HTTP.
 
-use crate::args::Global;
-use crate::exit::{Exit, Failure};
+use crate::{Exit, Failure};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 use surmise_protocol::Problem;
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
-/// How long a connection may take to be made.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// Time within which a connection has to be made.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// A daemon's HTTP interface.
-pub(crate) struct Http {
+/// A daemon's HTTP interface, over one connection that is kept open between questions.
+pub struct Http {
     agent: Agent,
     server: String,
     token: Option<String>,
 }
 
 impl Http {
-    pub(crate) fn new(global: &Global) -> Http {
+    /// The interface at an address, `http://HOST:PORT` or `HOST:PORT`, with a token where the daemon asks for one.
+    pub fn new(server: &str, token: Option<&str>) -> Http {
         let config = Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_connect(Some(CONNECT_WITHIN))
+            .timeout_connect(Some(CONNECT_TIME_MAX))
             .user_agent(concat!("surmise/", env!("CARGO_PKG_VERSION")))
             .build();
-        let server = global.server.trim_end_matches('/');
+        let server = server.trim_end_matches('/');
         let server = if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
-        Http { agent: config.into(), server, token: global.token.clone() }
+        Http { agent: config.into(), server, token: token.map(str::to_owned) }
     }
 
-    /// The answer to a GET, as JSON.
-    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Failure> {
+    /// The answer to a GET, read as JSON.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached, refuses, or answers with something else.
+    pub fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Failure> {
         json(self.open(path, query)?)
     }
 
-    /// The answer to a GET, whatever it is.
-    pub(crate) fn open(&self, path: &str, query: &[(&str, String)]) -> Result<Response<Body>, Failure> {
+    /// The answer to a GET, whatever its body is.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached, or refuses.
+    pub fn open(&self, path: &str, query: &[(&str, String)]) -> Result<Response<Body>, Failure> {
         let mut request = self.agent.get(format!("{}{path}", self.server));
         for (k, v) in query {
             request = request.query(*k, v);
@@ -47,8 +53,11 @@ impl Http {
         self.checked(request.call())
     }
 
-    /// The answer to a POST without a body, as JSON.
-    pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Failure> {
+    /// The answer to a POST without a body, read as JSON.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached, refuses, or answers with something else.
+    pub fn post<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Failure> {
         let mut request = self.agent.post(format!("{}{path}", self.server));
         for (k, v) in query {
             request = request.query(*k, v);
@@ -100,12 +109,23 @@ fn refused(status: u16, body: &str) -> Failure {
 fn json<T: DeserializeOwned>(mut response: Response<Body>) -> Result<T, Failure> {
     let body = response.body_mut().with_config().limit(1 << 30).read_to_vec();
     let body = body.map_err(|e| Failure::new(Exit::Unreachable, format!("the answer broke off: {e}")))?;
-    let fault = |e: serde_json::Error| Failure::new(Exit::Internal, format!("the answer is not understood: {e}"));
-    serde_json::from_slice(&body).map_err(fault)
+    serde_json::from_slice(&body).map_err(not_understood)
 }
 
-/// A name as one segment of a path.
-pub(crate) fn segment(name: &str) -> String {
+/// An answer that was asked for as any JSON, as the type that it should be.
+///
+/// # Errors
+/// It is of another type.
+pub fn from_json<T: DeserializeOwned>(answer: serde_json::Value) -> Result<T, Failure> {
+    serde_json::from_value(answer).map_err(not_understood)
+}
+
+fn not_understood(error: serde_json::Error) -> Failure {
+    Failure::internal(format!("the answer is not understood: {error}"))
+}
+
+/// A name as one segment of a URL's path: bytes that have a meaning there are written as `%XX`.
+pub fn segment(name: &str) -> String {
     let mut out = String::new();
     for b in name.bytes() {
         match b {
@@ -128,7 +148,7 @@ mod tests {
     #[test]
     fn problems_are_told_in_words() {
         let f = refused(404, r#"{"type":"about:blank","title":"Not Found","status":404,"detail":"no stream \"x\""}"#);
-        assert_eq!((f.exit, f.message.as_str()), (Exit::Usage, "surmised: no stream \"x\""));
-        assert_eq!(refused(500, "oops").exit, Exit::Internal);
+        assert_eq!((f.exit(), f.to_string().as_str()), (Some(Exit::Usage), "surmised: no stream \"x\""));
+        assert_eq!(refused(500, "oops").exit(), Some(Exit::Internal));
     }
 }

@@ -1,11 +1,11 @@
 //! The streams that are measured on: seeded ones of our own, or real ones from a folder.
 
-use crate::demo::markov::Random;
-use crate::exit::Failure;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use surmise_event::{Data, Datum, Record, Schema};
+use surmise_fixtures::Random;
 use surmise_recording::{Format, Source, SourceOptions};
+use surmise_terminal::Failure;
 
 /// A recording of the kind of data that a preset is for.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ pub(crate) fn synthetic(folder: &Path, seconds: f64) -> Result<Vec<Stream>, Fail
 /// Words of a vocabulary, common ones more often, each more likely after some; about so many bytes.
 fn text(bytes: usize) -> String {
     const WORDS: u64 = 3000;
-    let mut r = Random(1);
+    let mut r = Random::new(1);
     let letters: Vec<char> = "eeeetttaaaoooiiinnnssshhhrrrddlluuccmmwwffggyyppbbvk".chars().collect();
     let words: Vec<String> = (0..WORDS)
         .map(|_| (0..1 + r.below(4) + r.below(5)).map(|_| letters[r.below(letters.len() as u64) as usize]).collect())
@@ -127,7 +127,7 @@ fn text(bytes: usize) -> String {
         // half of the time one of four that follow this word, else any, the common ones first
         let word = match r.below(2) {
             0 => (last * 7919 + r.below(4) * 104_729) % WORDS,
-            _ => (r.unit().powi(3) * WORDS as f64) as u64,
+            _ => (r.uniform().powi(3) * WORDS as f64) as u64,
         };
         out += &words[word as usize];
         column += words[word as usize].len();
@@ -141,14 +141,14 @@ fn text(bytes: usize) -> String {
 /// The next symbol of a chain in which each symbol has a few successors and now and then anything comes.
 pub(crate) fn follow(r: &mut Random, last: u64, symbols: u64) -> u64 {
     match r.below(16) {
-        0 => (r.unit().powi(2) * symbols as f64) as u64,
+        0 => (r.uniform().powi(2) * symbols as f64) as u64,
         n => (last * 31 + 7 + (n % 3) * (n % 2) * 11) % symbols,
     }
 }
 
 /// One session a line, of about twenty symbols.
 fn sessions(events: usize, symbols: u64) -> String {
-    let (mut r, mut out, mut n) = (Random(2), String::new(), 0);
+    let (mut r, mut out, mut n) = (Random::new(2), String::new(), 0);
     while n < events {
         let (length, mut s) = (12 + r.below(16), r.below(4));
         for i in 0..length {
@@ -163,15 +163,15 @@ fn sessions(events: usize, symbols: u64) -> String {
 
 /// Seven columns every hour: a day, a week, a slow drift that they share, and noise of their own.
 fn readings(rows: usize) -> String {
-    let (mut r, mut out, mut slow) = (Random(3), String::from("time,a,b,c,d,e,f,g\n"), 0.0);
+    let (mut r, mut out, mut slow) = (Random::new(3), String::from("time,a,b,c,d,e,f,g\n"), 0.0);
     for row in 0..rows {
         let hour = row as f64;
-        slow = 0.995 * slow + (r.unit() - 0.5) * 0.6;
+        slow = 0.995 * slow + (r.uniform() - 0.5) * 0.6;
         out += &surmise_event::format_time(1_500_000_000_000_000 + row as i64 * 3_600_000_000);
         for c in 0..7 {
             let day = (hour / 24.0 * std::f64::consts::TAU + f64::from(c)).sin() * 4.0;
             let week = (hour / 168.0 * std::f64::consts::TAU).sin() * 2.0;
-            let x = 20.0 + f64::from(c) * 3.0 + day + week + slow * (1.0 + f64::from(c) / 3.0) + r.unit() - 0.5;
+            let x = 20.0 + f64::from(c) * 3.0 + day + week + slow * (1.0 + f64::from(c) / 3.0) + r.uniform() - 0.5;
             let _ = write!(out, ",{x:.3}");
         }
         out.push('\n');
@@ -181,13 +181,13 @@ fn readings(rows: usize) -> String {
 
 /// Orders: a kind, a region, a price and an amount that depend on them, at uneven times.
 fn orders(rows: usize) -> String {
-    let (mut r, mut out) = (Random(4), String::from("time,kind,region,price,amount\n"));
+    let (mut r, mut out) = (Random::new(4), String::from("time,kind,region,price,amount\n"));
     let (mut kind, mut us) = (0, 1_500_000_000_000_000);
     for _ in 0..rows {
-        us += 50_000 + (r.unit().powi(4) * 60e6) as i64;
+        us += 50_000 + (r.uniform().powi(4) * 60e6) as i64;
         kind = follow(&mut r, kind, 12);
         let region = (kind + r.below(3)) % 7;
-        let price = 10.0 + 5.0 * kind as f64 + r.unit() * 2.0;
+        let price = 10.0 + 5.0 * kind as f64 + r.uniform() * 2.0;
         let amount = 1 + r.below(1 + kind);
         let _ = writeln!(out, "{},k{kind},r{region},{price:.2},{amount}", surmise_event::format_time(us));
     }
