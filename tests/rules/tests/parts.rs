@@ -136,6 +136,13 @@ const PARTS: &[Part] = &[
         forbids: SERVES,
     },
     Part {
+        folder: "clients/terminal",
+        holds: "what programs share that speak to a person: exit codes, tables, questions over HTTP",
+        never: "know a learner",
+        uses: &["surmise-client", "surmise-protocol", "surmise-recording"],
+        forbids: SERVES,
+    },
+    Part {
         folder: "clients/cli",
         holds: "`surmise`, the command line",
         never: "hold logic that a library should have; need a learner in order to send",
