@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use surmise_config::{Config, ConfigError, OFF, parse_address};
+use surmise_config::{Config, ConfigError, ConfigFault, OFF, parse_address};
 use surmise_device::Choice;
 use surmise_learner::Learner;
 use surmise_store::{Store, StreamEntry};
@@ -94,7 +94,7 @@ pub fn check_streams(config: &Config) -> anyhow::Result<()> {
     let rules = config.streams.iter().filter(|(_, r)| !r.fields.is_empty());
     for (name, rule) in rules {
         let options = config.options(Some(rule))?;
-        Learner::new(rule.schema(), options).map_err(|e| ConfigError(format!("streams.{name:?}: {e}")))?;
+        Learner::new(rule.schema(), options).map_err(|e| ConfigError::from(ConfigFault::Learner(e).in_stream(name)))?;
     }
     Ok(())
 }
@@ -106,7 +106,7 @@ pub fn check_streams(config: &Config) -> anyhow::Result<()> {
 pub fn devices(config: &Config) -> Result<Arc<Devices>, ConfigError> {
     // where nothing waits, nobody looks for one
     let choice = if config.any_delay() { config.learning.device } else { Choice::Cpu };
-    let fault = |e| ConfigError(format!("learning.device: {:?} is asked for, but {e}", choice.to_string()));
+    let fault = |e| ConfigFault::Device { choice, error: Box::new(e) }.into();
     Devices::open(choice, surmise_device::find).map(Arc::new).map_err(fault)
 }
 

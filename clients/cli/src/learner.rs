@@ -2,7 +2,7 @@
 
 use clap::Args;
 use std::path::PathBuf;
-use surmise_config::{Config, Learning};
+use surmise_config::{Config, LearningTable};
 use surmise_evaluation::ReplayError;
 use surmise_learner::{DELAY_CHUNKS_MAX, LearnerError, Options};
 use surmise_protocol::suggest;
@@ -43,7 +43,7 @@ impl LearnerArgs {
     }
 
     /// The options, and who works out beside what networks learn.
-    pub(crate) fn choices(&self) -> Result<(Options, Learning), Failure> {
+    pub(crate) fn choices(&self) -> Result<(Options, LearningTable), Failure> {
         let config = Config::load(self.config.as_deref()).map_err(Failure::usage)?;
         let mut options = config.options(None).map_err(Failure::usage)?;
         if let Some(p) = &self.preset {

@@ -14,7 +14,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use std::sync::Arc;
-use surmise_config::stream_name_fault;
+use surmise_config::check_stream_name;
 use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{Accepted, AcceptedError, EventLine, ProducerLine, Reply, parse_plain};
 use surmise_store::group::Origin;
@@ -38,8 +38,8 @@ pub async fn push(
         );
     }
     let name_max = hub.config.limits.name_bytes.0 as usize;
-    if let Some(fault) = stream_name_fault(&stream, name_max) {
-        return Err(Failure::refusal(400, Refusal::new(RefusalCode::BadStream, "stream", fault)));
+    if let Err(fault) = check_stream_name(&stream, name_max) {
+        return Err(Failure::refusal(400, Refusal::new(RefusalCode::BadStream, "stream", fault.to_string())));
     }
     let producer = producer(&hub, &query, name_max)?;
     let mut push = Push {

@@ -7,7 +7,7 @@ use crate::clock::now_us;
 use crate::token::tokens_match;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use surmise_config::stream_name_fault;
+use surmise_config::check_stream_name;
 use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{Hello, LineFormat, PROTOCOL, ProducerLine, Reply, Want, Welcome, parse_plain};
 
@@ -65,8 +65,8 @@ impl Session {
         }
         let name_max = self.hub.config.limits.name_bytes.0 as usize;
         if let Some(stream) = &hello.stream {
-            if let Some(fault) = stream_name_fault(stream, name_max) {
-                return Err(Refusal::new(RefusalCode::BadStream, "hello.stream", fault));
+            if let Err(fault) = check_stream_name(stream, name_max) {
+                return Err(Refusal::new(RefusalCode::BadStream, "hello.stream", fault.to_string()));
             }
             self.stream = stream.as_str().into();
         }

@@ -17,7 +17,7 @@ use lines::{Lines, Piece};
 use numbering::{Numbered, Numbering, Watermark};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use surmise_config::stream_name_fault;
+use surmise_config::check_stream_name;
 use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{ErrorReply, EventLine, ProducerLine, Reply};
 use surmise_protocol::{parse_bare, parse_line, parse_plain};
@@ -323,9 +323,9 @@ impl Session {
         let stream = match stream {
             None => self.stream.clone(),
             Some(s) if *s == *self.stream => self.stream.clone(),
-            Some(s) => match stream_name_fault(&s, self.hub.config.limits.name_bytes.0 as usize) {
-                Some(fault) => return Err(Refusal::new(RefusalCode::BadStream, "stream", fault)),
-                None => s.into(),
+            Some(s) => match check_stream_name(&s, self.hub.config.limits.name_bytes.0 as usize) {
+                Err(fault) => return Err(Refusal::new(RefusalCode::BadStream, "stream", fault.to_string())),
+                Ok(()) => s.into(),
             },
         };
         record.arrival_us = Some(arrival);

@@ -383,7 +383,7 @@ impl StreamPages {
     }
 
     fn with<T>(&self, work: impl FnOnce(&Store) -> Result<T, StoreError>) -> Result<T, PagesError> {
-        let store = self.store.upgrade().ok_or_else(|| PagesError("the daemon is leaving".into()))?;
+        let store = self.store.upgrade().ok_or(PagesError::Closed)?;
         to_pages_error(work(&store))
     }
 }
@@ -460,7 +460,7 @@ impl Pages for ScratchPages {
 }
 
 fn to_pages_error<T>(result: Result<T, StoreError>) -> Result<T, PagesError> {
-    result.map_err(|e| PagesError(e.to_string()))
+    result.map_err(PagesError::place)
 }
 
 #[cfg(test)]

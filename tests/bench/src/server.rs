@@ -29,7 +29,7 @@ impl Server {
         config.listen.http = "127.0.0.1:0".into();
         config.listen.tcp = "127.0.0.1:0".into();
         config.listen.unix = OFF.into();
-        config.shutdown.grace = surmise_config::Span(Duration::from_secs(60));
+        config.shutdown.grace = surmise_config::TimeSpan(Duration::from_secs(60));
         let rule = StreamRule { fields: schema.fields.clone(), closed: schema.closed, ..StreamRule::default() };
         config.streams.insert(STREAM.into(), rule);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
