@@ -1,19 +1,16 @@
 //! The tables of the configuration file, each with its defaults.
 
-use crate::{Size, Span};
+use crate::address::OFF;
+use crate::units::{ByteSize, TimeSpan};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// What turns a listener off.
-pub const OFF: &str = "off";
 
 /// `[listen]`: where events and questions come in. `"off"` turns a listener off.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Listen {
+pub struct ListenTable {
     /// Events as lines of JSON, over TCP.
     pub tcp: String,
     /// The same over a Unix socket; a relative path lies in the data directory.
@@ -28,9 +25,9 @@ pub struct Listen {
     pub lines_stream: String,
 }
 
-impl Default for Listen {
+impl Default for ListenTable {
     fn default() -> Self {
-        Listen {
+        ListenTable {
             tcp: "127.0.0.1:7071".into(),
             unix: "surmised.sock".into(),
             http: "127.0.0.1:7070".into(),
@@ -41,60 +38,43 @@ impl Default for Listen {
     }
 }
 
-impl Listen {
+impl ListenTable {
     /// The listeners on TCP, by key; `None` where one is off or not an address.
     pub(crate) fn addresses(&self) -> [(&'static str, &str); 3] {
         [("tcp", &self.tcp), ("http", &self.http), ("lines", &self.lines)]
     }
 }
 
-/// Reads an address; `None` means that the listener is off.
-///
-/// # Errors
-/// Says what was expected.
-pub fn parse_address(s: &str) -> Result<Option<SocketAddr>, String> {
-    if s == OFF {
-        return Ok(None);
-    }
-    let s = s.strip_prefix("localhost:").map_or_else(|| s.to_owned(), |port| format!("127.0.0.1:{port}"));
-    match s.parse() {
-        Ok(a) => Ok(Some(a)),
-        Err(_) => {
-            Err(format!("expected an address such as \"127.0.0.1:7071\" or \"[::1]:7071\", or \"off\", got {s:?}"))
-        }
-    }
-}
-
 /// `[store]`: the log and the checkpoints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Store {
+pub struct StoreTable {
     /// The data directory.
     pub dir: PathBuf,
     /// How long events are gathered before they are made durable together.
-    pub commit_interval: Span,
+    pub commit_interval: TimeSpan,
     /// The most bytes of one group in the log.
-    pub group_bytes_max: Size,
+    pub group_bytes_max: ByteSize,
     /// How often a stream that changes is checkpointed.
-    pub checkpoint_interval: Span,
+    pub checkpoint_interval: TimeSpan,
     /// After how many events it is checkpointed at the latest.
     pub checkpoint_events: u64,
     /// How many checkpoints of a stream are kept.
     pub generations: u32,
     /// Beyond this size of the log, events that every kept checkpoint covers are deleted, oldest first.
-    pub log_bytes_max: Size,
+    pub log_bytes_max: ByteSize,
 }
 
-impl Default for Store {
+impl Default for StoreTable {
     fn default() -> Self {
-        Store {
+        StoreTable {
             dir: "./surmise-data".into(),
-            commit_interval: Span(Duration::from_millis(5)),
-            group_bytes_max: Size(32 << 10),
-            checkpoint_interval: Span(Duration::from_secs(60)),
+            commit_interval: TimeSpan(Duration::from_millis(5)),
+            group_bytes_max: ByteSize(32 << 10),
+            checkpoint_interval: TimeSpan(Duration::from_secs(60)),
             checkpoint_events: 200_000,
             generations: 3,
-            log_bytes_max: Size(4 << 30),
+            log_bytes_max: ByteSize(4 << 30),
         }
     }
 }
@@ -102,11 +82,11 @@ impl Default for Store {
 /// `[limits]`: bounds on everything that grows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Limits {
+pub struct LimitsTable {
     /// The longest line.
-    pub line_bytes: Size,
+    pub line_bytes: ByteSize,
     /// The largest body of one HTTP request.
-    pub body_bytes: Size,
+    pub body_bytes: ByteSize,
     /// Connections at once, on each listener.
     pub connections: usize,
     /// Streams.
@@ -116,7 +96,7 @@ pub struct Limits {
     /// Events that wait for one owner; a sender of more waits.
     pub inbox_events: usize,
     /// Bytes of events that wait for one owner.
-    pub inbox_bytes: Size,
+    pub inbox_bytes: ByteSize,
     /// Events of one connection that are not answered yet; a sender of more waits.
     pub session_events: usize,
     /// Producers that one stream remembers; beyond it the one unused for longest is forgotten.
@@ -124,35 +104,35 @@ pub struct Limits {
     /// Fields of one schema.
     pub fields: usize,
     /// The longest symbol.
-    pub symbol_bytes: Size,
+    pub symbol_bytes: ByteSize,
     /// The longest text.
-    pub text_bytes: Size,
+    pub text_bytes: ByteSize,
     /// The longest name of a field, key, stream or producer.
-    pub name_bytes: Size,
+    pub name_bytes: ByteSize,
 }
 
-impl Default for Limits {
+impl Default for LimitsTable {
     fn default() -> Self {
         let record = surmise_event::Limits::default();
-        Limits {
-            line_bytes: Size(1 << 20),
-            body_bytes: Size(256 << 20),
+        LimitsTable {
+            line_bytes: ByteSize(1 << 20),
+            body_bytes: ByteSize(256 << 20),
             connections: 1024,
             streams: 10_000,
             watchers: 256,
             inbox_events: 16_384,
-            inbox_bytes: Size(32 << 20),
+            inbox_bytes: ByteSize(32 << 20),
             session_events: 4_096,
             producers: 4_096,
             fields: record.fields,
-            symbol_bytes: Size(record.symbol_bytes as u64),
-            text_bytes: Size(record.text_bytes as u64),
-            name_bytes: Size(record.name_bytes as u64),
+            symbol_bytes: ByteSize(record.symbol_bytes as u64),
+            text_bytes: ByteSize(record.text_bytes as u64),
+            name_bytes: ByteSize(record.name_bytes as u64),
         }
     }
 }
 
-impl Limits {
+impl LimitsTable {
     /// The bounds that one record is held against.
     pub fn record(&self) -> surmise_event::Limits {
         surmise_event::Limits {
@@ -167,7 +147,7 @@ impl Limits {
 /// `[auth]`: who may connect.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Auth {
+pub struct AuthTable {
     /// The token that a hello, or an HTTP request as its bearer token, has to bring. Without one everybody may connect,
     /// and listeners stay on loopback.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,12 +168,12 @@ impl fmt::Debug for Secret {
 /// `[owners]`: the threads that learn.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Owners {
+pub struct OwnersTable {
     /// How many; 0 means one per core.
     pub threads: usize,
 }
 
-impl Owners {
+impl OwnersTable {
     /// How many threads learn.
     pub fn count(&self) -> usize {
         match self.threads {
@@ -206,7 +186,7 @@ impl Owners {
 /// `[learning]`: when what networks learn takes effect, and who works it out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Learning {
+pub struct LearningTable {
     /// Chunks that an update of a network waits before it takes effect. What is learnt depends on it.
     pub delay_chunks: u32,
     /// Threads that work updates out meanwhile; 0 means one per core but one, and at least one. There are none where no
@@ -216,7 +196,7 @@ pub struct Learning {
     pub device: surmise_device::Choice,
 }
 
-impl Learning {
+impl LearningTable {
     /// How many threads work updates out.
     pub fn count(&self) -> usize {
         match self.threads {
@@ -229,13 +209,13 @@ impl Learning {
 /// `[shutdown]`: leaving.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Shutdown {
+pub struct ShutdownTable {
     /// How long finishing may take: events in flight are learnt and made durable, checkpoints are written.
-    pub grace: Span,
+    pub grace: TimeSpan,
 }
 
-impl Default for Shutdown {
+impl Default for ShutdownTable {
     fn default() -> Self {
-        Shutdown { grace: Span(Duration::from_secs(10)) }
+        ShutdownTable { grace: TimeSpan(Duration::from_secs(10)) }
     }
 }

@@ -1,9 +1,9 @@
 //! The checkpointer: one thread that encodes and writes copies of states, and trims the log behind them. Owners only
 //! make the copy, which is all that their streams wait for.
 
-use crate::directory::{Directory, Shared};
+use crate::directory::{Directory, StreamView};
 use crate::fault::Fault;
-use crate::stream::Frozen;
+use crate::stream::CheckpointState;
 use crate::telemetry;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use surmise_store::{CheckpointMeta, Draft, Store, StoreError};
+use surmise_store::{CheckpointDraft, CheckpointMeta, Store, StoreError};
 use tokio::sync::oneshot;
 
 /// Checkpoints that may wait; an owner with more waits.
@@ -27,9 +27,9 @@ const BUSY_BYTES: usize = 64 << 20;
 /// A checkpoint to write.
 pub struct Job {
     /// Its stream.
-    pub shared: Arc<Shared>,
+    pub shared: Arc<StreamView>,
     /// The state.
-    pub frozen: Frozen,
+    pub frozen: CheckpointState,
     /// Who wants to know.
     pub reply: Option<oneshot::Sender<Result<CheckpointMeta, String>>>,
 }
@@ -43,8 +43,8 @@ impl Job {
 
 /// A checkpoint that is to be written, and whom to tell.
 struct Encoded {
-    shared: Arc<Shared>,
-    draft: Draft,
+    shared: Arc<StreamView>,
+    draft: CheckpointDraft,
     reply: Option<oneshot::Sender<Result<CheckpointMeta, String>>>,
 }
 
@@ -153,7 +153,7 @@ impl Checkpointer {
             while let Some((estimate, job)) = next {
                 counted += estimate;
                 if let Some(encoded) = Encoded::new(job) {
-                    bytes += encoded.draft.learner.len() + encoded.draft.rest.len();
+                    bytes += encoded.draft.learner.len() + encoded.draft.summary.len();
                     all.push(encoded);
                 }
                 next = if bytes < TOGETHER_BYTES { jobs.try_recv().ok() } else { None };
@@ -200,7 +200,7 @@ impl Checkpointer {
         }
     }
 
-    fn wait_for_log(&self, shared: &Shared, offset: u64) -> bool {
+    fn wait_for_log(&self, shared: &StreamView, offset: u64) -> bool {
         while shared.committed.load(Ordering::Acquire) < offset {
             if self.fault.is_set() {
                 return false;
@@ -213,7 +213,7 @@ impl Checkpointer {
     /// Deletes what every kept checkpoint of its stream covers, from the streams with the longest logs, until the log
     /// is within its bound.
     fn trim(&mut self) -> Result<(), StoreError> {
-        let kept = |s: &Shared, trimmed: &BTreeMap<u32, u64>| {
+        let kept = |s: &StreamView, trimmed: &BTreeMap<u32, u64>| {
             let logged = s.logged_bytes.load(Ordering::Relaxed);
             logged.saturating_sub(trimmed.get(&s.number).copied().unwrap_or(0))
         };

@@ -1,7 +1,7 @@
 //! The committer: one thread that makes what all owners have learnt durable, many groups at a time.
 
 use crate::clock::now_us;
-use crate::directory::Shared;
+use crate::directory::StreamView;
 use crate::fault::Fault;
 use crate::telemetry;
 use crate::ticket::{Pending, marks};
@@ -24,7 +24,7 @@ pub struct Handoff {
     /// Streams that are new.
     pub entries: Vec<StreamEntry>,
     /// What was learnt.
-    pub groups: Vec<(Arc<Shared>, Group)>,
+    pub groups: Vec<(Arc<StreamView>, Group)>,
     /// Who waits for it to be durable.
     pub pending: Vec<Pending>,
 }
@@ -100,7 +100,7 @@ fn commit(store: &Store, all: Handoff) -> Result<(), StoreError> {
     let marks = marks(&pending);
     if !groups.is_empty() || !entries.is_empty() || !marks.is_empty() {
         let start = Instant::now();
-        let (streams, groups): (Vec<Arc<Shared>>, Vec<Group>) = groups.into_iter().unzip();
+        let (streams, groups): (Vec<Arc<StreamView>>, Vec<Group>) = groups.into_iter().unzip();
         store.log.commit(&entries, &groups, &marks, now_us())?;
         for (shared, g) in streams.iter().zip(&groups) {
             shared.committed.store(g.first_offset + g.span, Ordering::Release);

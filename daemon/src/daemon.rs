@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::fencing::{self, Fencing};
 use crate::hub::{Hub, OwnerPort, owner_of};
 use crate::inbox::Inbox;
-use crate::owner::{Control, Owner, Setup};
+use crate::owner::{Owner, OwnerRequest, OwnerSetup};
 use crate::session::ListenerKind;
 use crate::{clock, http, listen, telemetry};
 use anyhow::{Context, anyhow, bail};
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use surmise_config::{Config, ConfigError, OFF, parse_address};
+use surmise_config::{Config, ConfigError, ConfigFault, OFF, parse_address};
 use surmise_device::Choice;
 use surmise_learner::Learner;
 use surmise_store::{Store, StreamEntry};
@@ -94,7 +94,7 @@ pub fn check_streams(config: &Config) -> anyhow::Result<()> {
     let rules = config.streams.iter().filter(|(_, r)| !r.fields.is_empty());
     for (name, rule) in rules {
         let options = config.options(Some(rule))?;
-        Learner::new(rule.schema(), options).map_err(|e| ConfigError(format!("streams.{name:?}: {e}")))?;
+        Learner::new(rule.schema(), options).map_err(|e| ConfigError::from(ConfigFault::Learner(e).in_stream(name)))?;
     }
     Ok(())
 }
@@ -106,7 +106,7 @@ pub fn check_streams(config: &Config) -> anyhow::Result<()> {
 pub fn devices(config: &Config) -> Result<Arc<Devices>, ConfigError> {
     // where nothing waits, nobody looks for one
     let choice = if config.any_delay() { config.learning.device } else { Choice::Cpu };
-    let fault = |e| ConfigError(format!("learning.device: {:?} is asked for, but {e}", choice.to_string()));
+    let fault = |e| ConfigFault::Device { choice, error: Box::new(e) }.into();
     Devices::open(choice, surmise_device::find).map(Arc::new).map_err(fault)
 }
 
@@ -163,8 +163,8 @@ impl Running {
         let next_number = entries.iter().map(|e| e.number + 1).max().unwrap_or(0);
         let directory = Arc::new(Directory::new(config.limits.streams, next_number));
         let fencing = Arc::new(Fencing::default());
-        for m in store.log.marks(fencing::PRODUCERS)? {
-            fencing.learn_one(&m.producer, m.epoch, Some(m.seq));
+        for m in store.log.marks(fencing::PRODUCERS_MAX)? {
+            fencing.record_durable(&m.producer, m.epoch, Some(m.seq));
         }
         let (commits, committer) = committer::start(store.clone(), config.store.commit_interval.0, fault.clone())?;
         let log_max = config.store.log_bytes_max.0;
@@ -183,7 +183,7 @@ impl Running {
         for (i, entries) in by_owner.into_iter().enumerate() {
             let (inbox, receiver) = Inbox::new(config.limits.inbox_events, config.limits.inbox_bytes.0 as usize);
             let (control, questions) = crossbeam_channel::bounded(QUESTIONS);
-            let setup = Setup {
+            let setup = OwnerSetup {
                 config: shared.clone(),
                 directory: directory.clone(),
                 fencing: fencing.clone(),
@@ -315,7 +315,7 @@ impl Running {
         let (sender, finished) = oneshot::channel();
         std::thread::Builder::new().name("shutdown".into()).spawn(move || {
             for control in controls {
-                let _ = control.send(Control::Leave);
+                let _ = control.send(OwnerRequest::Stop);
             }
             let failed = threads.into_iter().filter_map(|t| t.join().err()).count();
             let _ = sender.send(failed);
@@ -336,7 +336,7 @@ impl Running {
 
 fn start_owner(
     number: usize,
-    setup: Setup,
+    setup: OwnerSetup,
     store: Arc<Store>,
     entries: Vec<StreamEntry>,
     fault: Fault,

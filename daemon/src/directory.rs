@@ -20,7 +20,7 @@ pub struct Snapshot {
 }
 
 /// The outside of a stream: written by its owner, read by everybody.
-pub struct Shared {
+pub struct StreamView {
     /// Its name.
     pub name: Arc<str>,
     /// Its number in the log.
@@ -61,10 +61,10 @@ pub struct Shared {
     pub outcomes: broadcast::Sender<Arc<OutcomeReply>>,
 }
 
-impl Shared {
+impl StreamView {
     /// The outside of a stream.
-    pub fn new(entry: &StreamEntry) -> Shared {
-        Shared {
+    pub fn new(entry: &StreamEntry) -> StreamView {
+        StreamView {
             name: entry.name.as_str().into(),
             number: entry.number,
             group: entry.group.as_str().into(),
@@ -96,7 +96,7 @@ impl Shared {
 
 /// All streams, by name. Not a lock around a model: it holds the outsides only, and is written when a stream is made.
 pub struct Directory {
-    streams: RwLock<BTreeMap<Arc<str>, Arc<Shared>>>,
+    streams: RwLock<BTreeMap<Arc<str>, Arc<StreamView>>>,
     reserved: AtomicUsize,
     next_number: AtomicU32,
     max: usize,
@@ -114,12 +114,12 @@ impl Directory {
     }
 
     /// A stream.
-    pub fn get(&self, name: &str) -> Option<Arc<Shared>> {
+    pub fn get(&self, name: &str) -> Option<Arc<StreamView>> {
         self.streams.read().unwrap_or_else(|e| e.into_inner()).get(name).cloned()
     }
 
     /// All streams, by name.
-    pub fn all(&self) -> Vec<Arc<Shared>> {
+    pub fn all(&self) -> Vec<Arc<StreamView>> {
         self.streams.read().unwrap_or_else(|e| e.into_inner()).values().cloned().collect()
     }
 
@@ -145,7 +145,7 @@ impl Directory {
     }
 
     /// Shows a stream for which there was room.
-    pub fn insert(&self, shared: Arc<Shared>) {
+    pub fn insert(&self, shared: Arc<StreamView>) {
         self.streams.write().unwrap_or_else(|e| e.into_inner()).insert(shared.name.clone(), shared);
     }
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Producers that are remembered here. Beyond it, those without a connection are forgotten; their streams' own
 /// tables still recognise what was learnt.
-pub const PRODUCERS: usize = 65_536;
+pub const PRODUCERS_MAX: usize = 65_536;
 
 /// How long a connection that was taken over is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -58,14 +58,14 @@ impl Fencing {
     }
 
     /// Takes in what a recovered stream knows.
-    pub fn learn(&self, producers: &Producers) {
+    pub fn record_recovered(&self, producers: &Producers) {
         for (name, p) in producers.iter() {
-            self.learn_one(name, p.epoch, p.safe);
+            self.record_durable(name, p.epoch, p.safe);
         }
     }
 
     /// Takes in that everything of a producer up to a number is durable.
-    pub fn learn_one(&self, producer: &Arc<str>, epoch: u64, committed: Option<u64>) {
+    pub fn record_durable(&self, producer: &Arc<str>, epoch: u64, committed: Option<u64>) {
         let mut known = self.lock();
         let k = known.entry(producer.clone()).or_default();
         Self::raise(k, epoch);
@@ -129,7 +129,7 @@ impl Fencing {
     }
 
     fn make_room(known: &mut FxHashMap<Arc<str>, Known>) {
-        if known.len() >= PRODUCERS {
+        if known.len() >= PRODUCERS_MAX {
             known.retain(|_, k| k.holder.is_some());
         }
     }
@@ -168,7 +168,7 @@ mod tests {
         let f = Arc::new(Fencing::default());
         let p: Arc<str> = "p".into();
         let a = f.claim(&p, 1).await.unwrap();
-        f.learn_one(&p, 1, Some(7));
+        f.record_durable(&p, 1, Some(7));
         a.sent_last();
         let b = f.claim(&p, 1).await.unwrap();
         assert!(a.holder.fenced.is_cancelled() && !b.holder.fenced.is_cancelled());
@@ -176,10 +176,10 @@ mod tests {
         b.sent_last();
         let c = f.claim(&p, 2).await.unwrap();
         assert_eq!(c.committed, None, "a new epoch begins anew");
-        f.learn_one(&p, 1, Some(9));
+        f.record_durable(&p, 1, Some(9));
         drop(b);
         assert!(f.claim(&p, 1).await.is_err());
-        f.learn_one(&p, 2, Some(3));
+        f.record_durable(&p, 2, Some(3));
         c.sent_last();
         assert_eq!(f.claim(&p, 2).await.unwrap().committed, Some(3));
     }

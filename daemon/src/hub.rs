@@ -1,11 +1,11 @@
 //! What all parts of a running daemon share. No model is in here.
 
-use crate::directory::{Directory, Shared};
+use crate::directory::{Directory, StreamView};
 use crate::fault::Fault;
 use crate::fencing::Fencing;
-use crate::inbox::{Answers, Batch, Closed, Inbox, Item};
-use crate::owner::Control;
-use crate::ticket::{Fate, Outbox};
+use crate::inbox::{Batch, Closed, Inbox, InboxEvent, ReplyOptions};
+use crate::owner::OwnerRequest;
+use crate::ticket::{ChunkCounts, Outbox};
 use crossbeam_channel::{Sender, TrySendError};
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +17,9 @@ use surmise_workers::WorkerPool;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+/// Name and version of the daemon, as the welcome and the health answers give them.
+pub const SERVER: &str = concat!("surmised ", env!("CARGO_PKG_VERSION"));
+
 /// How long a question to an owner may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -25,7 +28,7 @@ pub struct OwnerPort {
     /// Events.
     pub inbox: Inbox,
     /// Questions.
-    pub control: Sender<Control>,
+    pub control: Sender<OwnerRequest>,
 }
 
 /// Why an owner did not answer.
@@ -115,20 +118,20 @@ impl Hub {
     }
 
     /// Sends a chunk of lines' events to the owners of their streams, each stream's in order; waits while inboxes are
-    /// full. What is known about the chunk's other lines is their fate.
+    /// full. What is known about the chunk's other lines is their counts.
     ///
     /// # Errors
     /// The daemon is leaving.
     pub async fn submit(
         &self,
-        events: Vec<(Arc<str>, Item)>,
-        answers: Answers,
+        events: Vec<(Arc<str>, InboxEvent)>,
+        answers: ReplyOptions,
         outbox: &Arc<Outbox>,
         lines: usize,
-        fate: Fate,
+        counts: ChunkCounts,
     ) -> Result<(), Closed> {
         let batches = by_stream(events);
-        let parts = outbox.ticket(lines, batches.len(), fate);
+        let parts = outbox.ticket(lines, batches.len(), counts);
         for ((stream, items), pending) in batches.into_iter().zip(parts) {
             let batch = Batch { stream, items, answers, pending };
             self.port(&batch.stream).inbox.send(batch).await?;
@@ -143,7 +146,7 @@ impl Hub {
     pub async fn ask<T>(
         &self,
         stream: &str,
-        question: impl FnOnce(oneshot::Sender<T>) -> Control,
+        question: impl FnOnce(oneshot::Sender<T>) -> OwnerRequest,
     ) -> Result<T, AskError> {
         let (sender, receiver) = oneshot::channel();
         put(self.port(stream), question(sender))?;
@@ -154,7 +157,7 @@ impl Hub {
     ///
     /// # Errors
     /// One of them does not answer in time.
-    pub async fn ask_all<T>(&self, question: impl Fn(oneshot::Sender<T>) -> Control) -> Result<Vec<T>, AskError> {
+    pub async fn ask_all<T>(&self, question: impl Fn(oneshot::Sender<T>) -> OwnerRequest) -> Result<Vec<T>, AskError> {
         let mut waiting = Vec::new();
         for port in &self.owners {
             let (sender, receiver) = oneshot::channel();
@@ -173,7 +176,7 @@ impl Hub {
     ///
     /// # Errors
     /// The owner does not answer in time.
-    pub async fn snapshot(&self, shared: &Shared) -> Result<Arc<crate::directory::Snapshot>, AskError> {
+    pub async fn snapshot(&self, shared: &StreamView) -> Result<Arc<crate::directory::Snapshot>, AskError> {
         shared.asked_ms.store(crate::clock::millis_since(self.started).max(1), Ordering::Relaxed);
         if let Some(s) = shared.snapshot.load_full() {
             return Ok(s);
@@ -185,13 +188,13 @@ impl Hub {
     ///
     /// # Errors
     /// The owner does not answer in time.
-    pub async fn fresh_snapshot(&self, shared: &Shared) -> Result<Arc<crate::directory::Snapshot>, AskError> {
+    pub async fn fresh_snapshot(&self, shared: &StreamView) -> Result<Arc<crate::directory::Snapshot>, AskError> {
         let stream = shared.name.clone();
-        self.ask(&shared.name, |reply| Control::Publish { stream, reply }).await?.ok_or(AskError::Gone)
+        self.ask(&shared.name, |reply| OwnerRequest::Publish { stream, reply }).await?.ok_or(AskError::Gone)
     }
 }
 
-fn put(port: &OwnerPort, question: Control) -> Result<(), AskError> {
+fn put(port: &OwnerPort, question: OwnerRequest) -> Result<(), AskError> {
     port.control.try_send(question).map_err(|e| match e {
         TrySendError::Full(_) => AskError::Busy,
         TrySendError::Disconnected(_) => AskError::Gone,
@@ -212,8 +215,8 @@ pub fn owner_of(stream: &str, owners: usize) -> usize {
 }
 
 /// Events by stream, in the order in which streams first appear.
-fn by_stream(events: Vec<(Arc<str>, Item)>) -> Vec<(Arc<str>, Vec<Item>)> {
-    let mut out: Vec<(Arc<str>, Vec<Item>)> = Vec::new();
+fn by_stream(events: Vec<(Arc<str>, InboxEvent)>) -> Vec<(Arc<str>, Vec<InboxEvent>)> {
+    let mut out: Vec<(Arc<str>, Vec<InboxEvent>)> = Vec::new();
     let mut places: FxHashMap<Arc<str>, usize> = FxHashMap::default();
     let n = events.len();
     for (stream, item) in events {

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const MESSAGES: usize = 1024;
 
 /// One event on its way to its owner.
-pub struct Item {
+pub struct InboxEvent {
     /// The event.
     pub record: Record,
     /// Who sent it, if its producer has a name.
@@ -26,7 +26,7 @@ pub struct Item {
 
 /// What a connection wants to be told about its events.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Answers {
+pub struct ReplyOptions {
     /// What each was worth.
     pub outcome: bool,
     /// And what is expected next.
@@ -40,9 +40,9 @@ pub struct Batch {
     /// Their stream.
     pub stream: Arc<str>,
     /// The events.
-    pub items: Vec<Item>,
+    pub items: Vec<InboxEvent>,
     /// What is told about them.
-    pub answers: Answers,
+    pub answers: ReplyOptions,
     /// Where that is told, and that they are durable.
     pub pending: Pending,
 }

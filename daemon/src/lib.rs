@@ -16,18 +16,17 @@ mod http;
 mod hub;
 mod inbox;
 mod listen;
-mod outline;
 mod owner;
 mod producers;
 mod self_test;
 mod session;
 mod stream;
+mod summary;
 mod telemetry;
 mod ticket;
+mod token;
 
 pub use daemon::{Daemon, Running, check_streams, devices};
+pub use hub::SERVER;
 pub use self_test::self_test;
 pub use surmise_learner::kernel;
-
-/// Name and version, as the welcome and health have them.
-pub const SERVER: &str = concat!("surmised ", env!("CARGO_PKG_VERSION"));

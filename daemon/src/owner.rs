@@ -5,21 +5,21 @@
 
 mod answer;
 mod copies;
-mod live;
+mod owned_stream;
 
 use crate::checkpointer::{Job, Jobs};
 use crate::clock::{millis_since, now_us};
 use crate::committer::Handoff;
-use crate::directory::{Directory, Shared, Snapshot};
+use crate::directory::{Directory, Snapshot, StreamView};
 use crate::fencing::Fencing;
 use crate::inbox::{Batch, Delivered};
 use crate::stream::StreamState;
 use crate::telemetry;
-use crate::ticket::{Fate, Pending};
+use crate::ticket::{ChunkCounts, Pending};
 pub use answer::StatusAnswer;
 use copies::{Purpose, Step, Wanted};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
-use live::Live;
+use owned_stream::OwnedStream;
 use rustc_hash::FxHashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -44,7 +44,7 @@ const COPY_AT_ONCE: Duration = Duration::from_millis(1);
 const READERS_GONE_MS: u64 = 30_000;
 
 /// A question to an owner.
-pub enum Control {
+pub enum OwnerRequest {
     /// The state of a stream.
     Status { stream: Arc<str>, with_hash: bool, reply: oneshot::Sender<Option<StatusAnswer>> },
     /// The hash of a stream's learner, with its offset.
@@ -52,16 +52,16 @@ pub enum Control {
     /// A snapshot now, and published ones from now on.
     Publish { stream: Arc<str>, reply: oneshot::Sender<Option<Arc<Snapshot>>> },
     /// Checkpoints now, of one stream or of all.
-    Checkpoint { stream: Option<Arc<str>>, reply: oneshot::Sender<Vec<Written>> },
+    Checkpoint { stream: Option<Arc<str>>, reply: oneshot::Sender<Vec<PendingCheckpoint>> },
     /// Learn what is in the inbox, write checkpoints, and leave.
-    Leave,
+    Stop,
 }
 
 /// A checkpoint that will have been written.
-pub type Written = (Arc<str>, oneshot::Receiver<Result<CheckpointMeta, String>>);
+pub type PendingCheckpoint = (Arc<str>, oneshot::Receiver<Result<CheckpointMeta, String>>);
 
 /// What an owner is made with.
-pub struct Setup {
+pub struct OwnerSetup {
     /// The configuration.
     pub config: Arc<Config>,
     /// All streams.
@@ -73,7 +73,7 @@ pub struct Setup {
     /// Events.
     pub inbox: Receiver<Delivered>,
     /// Questions.
-    pub control: Receiver<Control>,
+    pub control: Receiver<OwnerRequest>,
     /// To the committer.
     pub commits: Sender<Handoff>,
     /// To the checkpointer.
@@ -86,9 +86,9 @@ pub struct Setup {
 
 /// An owner.
 pub struct Owner {
-    setup: Setup,
+    setup: OwnerSetup,
     limits: surmise_event::Limits,
-    streams: FxHashMap<Arc<str>, Live>,
+    streams: FxHashMap<Arc<str>, OwnedStream>,
     /// Streams with records that are not handed off.
     touched: Vec<Arc<str>>,
     /// Streams that readers ask for.
@@ -108,7 +108,7 @@ pub struct Owner {
 
 impl Owner {
     /// An owner without streams.
-    pub fn new(setup: Setup) -> Owner {
+    pub fn new(setup: OwnerSetup) -> Owner {
         let now = Instant::now();
         Owner {
             limits: setup.config.limits.record(),
@@ -132,12 +132,17 @@ impl Owner {
     pub fn recover(&mut self, store: &Arc<Store>, entries: Vec<StreamEntry>) -> u64 {
         let mut replayed = 0;
         for entry in entries {
-            let shared = Arc::new(Shared::new(&entry));
-            let mut live =
-                Live::recover(store, entry, &shared, self.setup.config.limits.producers, self.setup.job_sink.clone());
+            let shared = Arc::new(StreamView::new(&entry));
+            let mut live = OwnedStream::recover(
+                store,
+                entry,
+                &shared,
+                self.setup.config.limits.producers,
+                self.setup.job_sink.clone(),
+            );
             live.compare(&self.setup.config);
             if let Some(producers) = live.producers() {
-                self.setup.fencing.learn(producers);
+                self.setup.fencing.record_recovered(producers);
             }
             replayed += live.since_checkpoint();
             if live.since_checkpoint() > 0 && live.mark_dirty() {
@@ -154,7 +159,7 @@ impl Owner {
     pub fn run(mut self) {
         loop {
             while let Ok(question) = self.setup.control.try_recv() {
-                if matches!(question, Control::Leave) {
+                if matches!(question, OwnerRequest::Stop) {
                     return self.leave();
                 }
                 self.answer(question);
@@ -193,7 +198,7 @@ impl Owner {
         };
         crossbeam_channel::select! {
             recv(self.setup.control) -> question => match question {
-                Ok(Control::Leave) | Err(_) => return false,
+                Ok(OwnerRequest::Stop) | Err(_) => return false,
                 Ok(question) => self.answer(question),
             },
             recv(self.setup.inbox) -> delivered => match delivered {
@@ -212,10 +217,9 @@ impl Owner {
         let mut live = match self.take(&stream) {
             Ok(live) => live,
             Err(refusal) => {
-                pending.outbox().push(items.iter().map(|i| live::refused(i, refusal.clone())));
-                pending.applied(Fate { rejected: items.len() as u64, ..Fate::default() });
-                metrics::counter!(telemetry::REJECTED, "reason" => crate::stream::code_word(refusal.code))
-                    .increment(items.len() as u64);
+                pending.outbox().push(items.iter().map(|i| owned_stream::refused(i, refusal.clone())));
+                pending.mark_learnt(ChunkCounts { rejected: items.len() as u64, ..ChunkCounts::default() });
+                metrics::counter!(telemetry::REJECTED, "reason" => refusal.code.name()).increment(items.len() as u64);
                 return self.pending.push(pending);
             }
         };
@@ -241,7 +245,7 @@ impl Owner {
     }
 
     /// Takes a stream out, or makes it.
-    fn take(&mut self, stream: &Arc<str>) -> Result<Live, Refusal> {
+    fn take(&mut self, stream: &Arc<str>) -> Result<OwnedStream, Refusal> {
         if let Some(live) = self.streams.remove(stream) {
             return Ok(live);
         }
@@ -253,8 +257,8 @@ impl Owner {
                 format!("there are {max} streams, as many as there may be (limits.streams)"),
             ));
         }
-        let Setup { config, store, job_sink, directory, .. } = &self.setup;
-        let made = Live::make(config, store, stream, directory.next_number(), job_sink.clone());
+        let OwnerSetup { config, store, job_sink, directory, .. } = &self.setup;
+        let made = OwnedStream::make(config, store, stream, directory.next_number(), job_sink.clone());
         made.map_err(|e| {
             self.setup.directory.release();
             Refusal::new(RefusalCode::BadStream, "stream", e)
@@ -302,7 +306,7 @@ impl Owner {
 
     /// Whether a reader would be served something old.
     fn behind(&self) -> bool {
-        self.watched.iter().any(|n| self.streams.get(n).is_some_and(Live::is_behind))
+        self.watched.iter().any(|n| self.streams.get(n).is_some_and(OwnedStream::is_behind))
     }
 
     /// Publishes snapshots that readers ask for.
@@ -331,7 +335,7 @@ impl Owner {
         }
         self.last_look = Instant::now();
         let store = &self.setup.config.store;
-        let due = |l: &Live| l.is_due(store.checkpoint_interval.0, store.checkpoint_events);
+        let due = |l: &OwnedStream| l.is_due(store.checkpoint_interval.0, store.checkpoint_events);
         let names: Vec<Arc<str>> =
             self.dirty.iter().filter(|n| self.streams.get(*n).is_some_and(due)).cloned().collect();
         for name in names {
@@ -389,8 +393,8 @@ impl Owner {
         let Some(live) = self.streams.get_mut(name) else { return false };
         if let Step::Complete(learner, purpose) = step {
             match purpose {
-                Purpose::Checkpoint { wanted, time_us, rest } => {
-                    let frozen = live.frozen(*learner, time_us, wanted.hash, rest);
+                Purpose::Checkpoint { wanted, time_us, summary } => {
+                    let frozen = live.frozen(*learner, time_us, wanted.hash, summary);
                     let (busy, shared) = (live.copies.is_busy(), live.shared().clone());
                     self.write(Job { shared, frozen, reply: wanted.reply });
                     return busy;
@@ -437,6 +441,6 @@ fn want(copying: &mut Vec<Arc<str>>, name: &Arc<str>) {
 }
 
 /// A stream's state by name, for those who only look.
-fn state<'a>(streams: &'a mut FxHashMap<Arc<str>, Live>, name: &str) -> Option<&'a mut StreamState> {
-    streams.get_mut(name).and_then(Live::state_mut)
+fn state<'a>(streams: &'a mut FxHashMap<Arc<str>, OwnedStream>, name: &str) -> Option<&'a mut StreamState> {
+    streams.get_mut(name).and_then(OwnedStream::state_mut)
 }

@@ -23,7 +23,7 @@ pub struct Producer {
 
 /// How an event stands to what its stream has learnt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum SeqStatus {
     /// It has not been learnt.
     New,
     /// It has been learnt before.
@@ -46,11 +46,11 @@ impl Producers {
     }
 
     /// How an event stands.
-    pub fn standing(&self, o: &Origin) -> Standing {
+    pub fn seq_status(&self, o: &Origin) -> SeqStatus {
         match self.map.get(&o.producer) {
-            Some(p) if o.epoch < p.epoch => Standing::Fenced(p.epoch),
-            Some(p) if o.epoch == p.epoch && o.seq <= p.last_seq => Standing::Duplicate,
-            _ => Standing::New,
+            Some(p) if o.epoch < p.epoch => SeqStatus::Fenced(p.epoch),
+            Some(p) if o.epoch == p.epoch && o.seq <= p.last_seq => SeqStatus::Duplicate,
+            _ => SeqStatus::New,
         }
     }
 
@@ -129,16 +129,16 @@ mod tests {
     #[test]
     fn what_was_learnt_is_recognised() {
         let mut t = Producers::new(10);
-        assert_eq!(t.standing(&origin("a", 1, 5)), Standing::New);
+        assert_eq!(t.seq_status(&origin("a", 1, 5)), SeqStatus::New);
         t.note(&origin("a", 1, 5), 0);
-        assert_eq!(t.standing(&origin("a", 1, 5)), Standing::Duplicate);
-        assert_eq!(t.standing(&origin("a", 1, 4)), Standing::Duplicate);
-        assert_eq!(t.standing(&origin("a", 1, 6)), Standing::New);
-        assert_eq!(t.standing(&origin("a", 0, 6)), Standing::Fenced(1));
-        assert_eq!(t.standing(&origin("a", 2, 1)), Standing::New);
+        assert_eq!(t.seq_status(&origin("a", 1, 5)), SeqStatus::Duplicate);
+        assert_eq!(t.seq_status(&origin("a", 1, 4)), SeqStatus::Duplicate);
+        assert_eq!(t.seq_status(&origin("a", 1, 6)), SeqStatus::New);
+        assert_eq!(t.seq_status(&origin("a", 0, 6)), SeqStatus::Fenced(1));
+        assert_eq!(t.seq_status(&origin("a", 2, 1)), SeqStatus::New);
         t.note(&origin("a", 2, 1), 1);
-        assert_eq!(t.standing(&origin("a", 1, 9)), Standing::Fenced(2));
-        assert_eq!(t.standing(&origin("b", 0, 0)), Standing::New);
+        assert_eq!(t.seq_status(&origin("a", 1, 9)), SeqStatus::Fenced(2));
+        assert_eq!(t.seq_status(&origin("b", 0, 0)), SeqStatus::New);
     }
 
     #[test]

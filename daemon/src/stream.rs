@@ -1,13 +1,13 @@
 //! A stream's whole state, and the one function that changes it: live, in recovery and in replay alike.
 
-use crate::outline::Outline;
-use crate::producers::{Producers, Standing};
+use crate::producers::{Producers, SeqStatus};
+use crate::summary::StreamSummary;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use surmise_event::{Limits, Outcome, Record, Refusal, RefusalCode};
 use surmise_learner::{JobSink, Learner, LearnerError};
 use surmise_store::group::{Logged, Origin};
-use surmise_store::{CheckpointMeta, Draft, Store, StoreError, StreamEntry, StreamPages};
+use surmise_store::{CheckpointDraft, CheckpointMeta, Store, StoreError, StreamEntry, StreamPages};
 
 /// What is counted beside learning; kept in checkpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Counters {
 /// What became of a record.
 pub enum Applied {
     /// It was learnt.
-    Learnt(Outcome),
+    Observed(Outcome),
     /// It had been learnt before.
     Duplicate,
 }
@@ -45,28 +45,28 @@ pub struct StreamState {
 }
 
 /// A state at one moment: what a checkpoint will hold.
-pub struct Frozen {
+pub struct CheckpointState {
     stream: u32,
     time_us: i64,
     with_hash: bool,
     learner: Learner,
-    rest: Vec<u8>,
+    summary: Vec<u8>,
 }
 
-impl Frozen {
-    /// A copy of a stream's learner, with what [`Outline::encode`] said of the stream at the same moment.
-    pub fn new(stream: u32, time_us: i64, with_hash: bool, learner: Learner, rest: Vec<u8>) -> Frozen {
-        Frozen { stream, time_us, with_hash, learner, rest }
+impl CheckpointState {
+    /// A copy of a stream's learner, with what [`StreamSummary::encode`] said of the stream at the same moment.
+    pub fn new(stream: u32, time_us: i64, with_hash: bool, learner: Learner, summary: Vec<u8>) -> CheckpointState {
+        CheckpointState { stream, time_us, with_hash, learner, summary }
     }
 
     /// Encodes it.
-    pub fn encode(mut self) -> Draft {
-        Draft {
+    pub fn encode(mut self) -> CheckpointDraft {
+        CheckpointDraft {
             stream: self.stream,
             offset: self.learner.offset(),
             time_us: self.time_us,
             learner: self.learner.save(),
-            rest: self.rest,
+            summary: self.summary,
             state_hash: self.with_hash.then(|| self.learner.state_hash()),
             pages: self.learner.pages_numbered(),
         }
@@ -103,13 +103,13 @@ impl StreamState {
         limits: &Limits,
         append: impl FnOnce(u64),
     ) -> Result<Applied, Refusal> {
-        match origin.map(|o| (self.producers.standing(o), o)) {
-            Some((Standing::Duplicate, _)) => return Ok(Applied::Duplicate),
-            Some((Standing::Fenced(epoch), o)) => {
+        match origin.map(|o| (self.producers.seq_status(o), o)) {
+            Some((SeqStatus::Duplicate, _)) => return Ok(Applied::Duplicate),
+            Some((SeqStatus::Fenced(epoch), o)) => {
                 let reason = format!("epoch {epoch} of the producer has taken over from epoch {}", o.epoch);
                 return Err(Refusal::new(RefusalCode::Fenced, "epoch", reason));
             }
-            Some((Standing::New, _)) | None => {}
+            Some((SeqStatus::New, _)) | None => {}
         }
         let event = self.learner.bind(record, limits)?;
         let offset = self.learner.offset();
@@ -122,29 +122,29 @@ impl StreamState {
         }
         self.counters.records += 1;
         self.counters.last_event_us = record.time_us.or(record.arrival_us);
-        Ok(Applied::Learnt(outcome))
+        Ok(Applied::Observed(outcome))
     }
 
     /// Counts a refusal.
     pub fn count_refusal(&mut self, code: RefusalCode) {
-        let word = code_word(code);
-        match self.counters.refused.get_mut(word.as_str()) {
+        let name = code.name();
+        match self.counters.refused.get_mut(name) {
             Some(n) => *n += 1,
-            None => drop(self.counters.refused.insert(word, 1)),
+            None => drop(self.counters.refused.insert(name.to_owned(), 1)),
         }
     }
 
     /// A copy of the state as it is now.
     #[cfg(test)]
-    pub fn begin_copy(&self, time_us: i64, with_hash: bool) -> Frozen {
-        let (stream, rest) = (self.entry.number, Outline::encode(self));
-        Frozen { stream, time_us, with_hash, learner: self.learner.clone(), rest }
+    pub fn begin_copy(&self, time_us: i64, with_hash: bool) -> CheckpointState {
+        let (stream, summary) = (self.entry.number, StreamSummary::encode(self));
+        CheckpointState { stream, time_us, with_hash, learner: self.learner.clone(), summary }
     }
 
     /// The same without a copy, of a stream that goes on no more.
-    pub fn into_frozen(self, time_us: i64, with_hash: bool) -> Frozen {
-        let (stream, rest) = (self.entry.number, Outline::encode(&self));
-        Frozen { stream, time_us, with_hash, learner: self.learner, rest }
+    pub fn into_checkpoint(self, time_us: i64, with_hash: bool) -> CheckpointState {
+        let (stream, summary) = (self.entry.number, StreamSummary::encode(&self));
+        CheckpointState { stream, time_us, with_hash, learner: self.learner, summary }
     }
 
     /// Brings a stream back: the newest whole checkpoint, then the log from there through [`StreamState::apply`].
@@ -195,10 +195,11 @@ impl StreamState {
         if learner.offset() != meta.offset {
             return Err(RecoveryError::Log(format!("it holds offset {} instead of {}", learner.offset(), meta.offset)));
         }
-        if learner.pages_numbered() != meta.pages || !store.pages.reaches_back(entry.number, meta.pages)? {
+        if learner.pages_numbered() != meta.pages || !store.pages.can_resume_from(entry.number, meta.pages)? {
             return Err(RecoveryError::Log("states of its keys are not in the store".into()));
         }
-        let Outline { producers, counters, .. } = Outline::decode(&rest, producers_max).map_err(StoreError::from)?;
+        let StreamSummary { producers, counters, .. } =
+            StreamSummary::decode(&rest, producers_max).map_err(StoreError::from)?;
         Ok(StreamState { entry: entry.clone(), learner, producers, counters })
     }
 
@@ -217,7 +218,7 @@ impl StreamState {
             }
             for Logged { record, origin } in &group.records {
                 match self.apply(record, origin.as_ref(), &NONE, |_| {}) {
-                    Ok(Applied::Learnt(_)) => replayed += 1,
+                    Ok(Applied::Observed(_)) => replayed += 1,
                     Ok(Applied::Duplicate) => return Err(RecoveryError::Log("the log holds an event twice".into())),
                     Err(e) => return Err(RecoveryError::Log(format!("the log holds an event that is refused: {e}"))),
                 }
@@ -247,14 +248,6 @@ pub struct Recovered {
     pub passed_over: u64,
     /// Records of the log that were learnt again.
     pub replayed: u64,
-}
-
-/// A code as the word that the protocol has for it.
-pub fn code_word(code: RefusalCode) -> String {
-    match serde_json::to_value(code) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => "other".into(),
-    }
 }
 
 #[cfg(test)]

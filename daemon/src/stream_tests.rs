@@ -38,7 +38,7 @@ fn learn(store: &Store, state: &mut StreamState, from: u64, to: u64) {
             let g = group.get_or_insert_with(|| GroupBuilder::new(3, offset));
             g.push(&record(i), Some(&origin(i)));
         });
-        assert!(matches!(applied, Ok(Applied::Learnt(_))));
+        assert!(matches!(applied, Ok(Applied::Observed(_))));
         if group.as_ref().is_some_and(|g: &GroupBuilder| g.records() == 3) || i + 1 == to {
             let g = group.take().unwrap().finish(state.learner.offset());
             state.counters.logged_bytes += g.bytes.len() as u64;
@@ -107,18 +107,18 @@ fn a_stream_may_sleep_only_if_its_newest_checkpoint_covers_its_log() {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(dir.path(), 3).unwrap());
     let mut live = StreamState::new(entry(), 9).unwrap();
-    let outline = || Outline::of(&store, &entry(), 9);
-    assert!(outline().unwrap().is_none(), "there is no checkpoint");
+    let summary = || StreamSummary::of(&store, &entry(), 9);
+    assert!(summary().unwrap().is_none(), "there is no checkpoint");
     learn(&store, &mut live, 0, 10);
     checkpoint(&store, &mut live);
-    let (o, meta) = outline().unwrap().unwrap();
+    let (o, meta) = summary().unwrap().unwrap();
     assert_eq!((o.model_version, o.keys), (live.learner.model_version(), live.learner.keys_held() as u64));
     assert_eq!((&o.producers, &o.counters, &o.schema), (&live.producers, &live.counters, live.learner.schema()));
     assert_eq!((meta.offset, meta.generation), (10, 1));
     learn(&store, &mut live, 10, 11);
-    assert!(outline().unwrap().is_none(), "the log goes on");
+    assert!(summary().unwrap().is_none(), "the log goes on");
     checkpoint(&store, &mut live);
-    let (o, meta) = outline().unwrap().unwrap();
+    let (o, meta) = summary().unwrap().unwrap();
     assert_eq!((o.counters.records, meta.offset), (11, 11));
 }
 

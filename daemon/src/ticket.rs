@@ -15,9 +15,9 @@ use tokio::sync::Notify;
 
 /// The largest of some sequence numbers; none at first.
 #[derive(Default)]
-pub struct Highest(AtomicU64);
+pub struct HighestSeq(AtomicU64);
 
-impl Highest {
+impl HighestSeq {
     /// Takes in another.
     pub fn raise(&self, seq: Option<u64>) {
         if let Some(seq) = seq {
@@ -32,7 +32,7 @@ impl Highest {
 
 /// What became of events.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Fate {
+pub struct ChunkCounts {
     /// Learnt.
     pub accepted: u64,
     /// Recognised as sent before.
@@ -51,16 +51,16 @@ pub struct Ticket {
     duplicates: AtomicU64,
     accepted: AtomicU64,
     rejected: AtomicU64,
-    high: Highest,
+    high: HighestSeq,
     outbox: Arc<Outbox>,
 }
 
 impl Ticket {
-    fn note(&self, fate: Fate) {
-        self.accepted.fetch_add(fate.accepted, Ordering::Relaxed);
-        self.duplicates.fetch_add(fate.duplicates, Ordering::Relaxed);
-        self.rejected.fetch_add(fate.rejected, Ordering::Relaxed);
-        self.high.raise(fate.high);
+    fn note(&self, counts: ChunkCounts) {
+        self.accepted.fetch_add(counts.accepted, Ordering::Relaxed);
+        self.duplicates.fetch_add(counts.duplicates, Ordering::Relaxed);
+        self.rejected.fetch_add(counts.rejected, Ordering::Relaxed);
+        self.high.raise(counts.high);
     }
 }
 
@@ -73,10 +73,10 @@ pub struct Pending {
 
 impl Pending {
     /// The owner has seen to the part's events; they are not durable yet.
-    pub fn applied(&mut self, fate: Fate) {
-        self.ticket.note(fate);
-        self.ticket.outbox.learnt.raise(fate.high);
-        self.settle();
+    pub fn mark_learnt(&mut self, counts: ChunkCounts) {
+        self.ticket.note(counts);
+        self.ticket.outbox.learnt.raise(counts.high);
+        self.signal_learnt();
     }
 
     /// The part is durable (or wholly refused).
@@ -89,9 +89,9 @@ impl Pending {
         &self.ticket.outbox
     }
 
-    fn settle(&mut self) {
+    fn signal_learnt(&mut self) {
         if !std::mem::replace(&mut self.applied, true) {
-            self.ticket.outbox.unapplied.fetch_sub(1, Ordering::AcqRel);
+            self.ticket.outbox.unlearnt.fetch_sub(1, Ordering::AcqRel);
             self.ticket.outbox.applied.notify_one();
         }
     }
@@ -102,22 +102,22 @@ impl Drop for Pending {
         if !self.done {
             self.ticket.failed.store(true, Ordering::Release);
         }
-        self.settle();
+        self.signal_learnt();
         if self.ticket.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.ticket.outbox.changed.notify_one();
         }
     }
 }
 
-/// Answers of one connection that are not written yet.
+/// ReplyOptions of one connection that are not written yet.
 #[derive(Default)]
 pub struct Outbox {
     inner: Mutex<Inner>,
     changed: Notify,
     /// Parts that no owner has seen to.
-    unapplied: AtomicUsize,
+    unlearnt: AtomicUsize,
     applied: Notify,
-    learnt: Highest,
+    learnt: HighestSeq,
     marking: OnceLock<(Arc<str>, u64)>,
 }
 
@@ -130,13 +130,13 @@ struct Inner {
 
 /// What could be taken out of an outbox.
 #[derive(Default)]
-pub struct Taken {
+pub struct Drained {
     /// Replies, in order.
     pub replies: Vec<Reply>,
     /// Lines that are wholly answered.
     pub lines: usize,
     /// What became of the events of those lines. The largest number is what may be acknowledged.
-    pub fate: Fate,
+    pub counts: ChunkCounts,
     /// Whether something could not be made durable.
     pub failed: bool,
     /// Whether nothing more will come.
@@ -154,8 +154,8 @@ impl Outbox {
         self.changed.notify_one();
     }
 
-    /// A ticket for a chunk of so many lines in so many parts. What is known about its events already is its fate.
-    pub fn ticket(self: &Arc<Self>, lines: usize, parts: usize, fate: Fate) -> Vec<Pending> {
+    /// A ticket for a chunk of so many lines in so many parts. What is known about its events already is its counts.
+    pub fn ticket(self: &Arc<Self>, lines: usize, parts: usize, counts: ChunkCounts) -> Vec<Pending> {
         let ticket = Arc::new(Ticket {
             lines,
             pending: AtomicUsize::new(parts),
@@ -163,11 +163,11 @@ impl Outbox {
             duplicates: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
-            high: Highest::default(),
+            high: HighestSeq::default(),
             outbox: self.clone(),
         });
-        ticket.note(fate);
-        self.unapplied.fetch_add(parts, Ordering::AcqRel);
+        ticket.note(counts);
+        self.unlearnt.fetch_add(parts, Ordering::AcqRel);
         self.lock().tickets.push_back(ticket.clone());
         if parts == 0 {
             self.changed.notify_one();
@@ -187,8 +187,8 @@ impl Outbox {
     }
 
     /// Waits until owners have seen to everything that was sent; returns the largest number that was learnt.
-    pub async fn all_applied(&self) -> Option<u64> {
-        while self.unapplied.load(Ordering::Acquire) > 0 {
+    pub async fn all_learnt(&self) -> Option<u64> {
+        while self.unlearnt.load(Ordering::Acquire) > 0 {
             self.applied.notified().await;
         }
         self.learnt.get()
@@ -201,18 +201,18 @@ impl Outbox {
     }
 
     /// Takes what there is.
-    pub fn take(&self) -> Taken {
+    pub fn drain(&self) -> Drained {
         let mut inner = self.lock();
-        let mut t = Taken::default();
+        let mut t = Drained::default();
         while inner.tickets.front().is_some_and(|t| t.pending.load(Ordering::Acquire) == 0) {
             let ticket = inner.tickets.pop_front().expect("invariant: there is a front");
             t.lines += ticket.lines;
             t.failed |= ticket.failed.load(Ordering::Acquire);
             if !t.failed {
-                t.fate.high = ticket.high.get().max(t.fate.high);
-                t.fate.accepted += ticket.accepted.load(Ordering::Relaxed);
-                t.fate.duplicates += ticket.duplicates.load(Ordering::Relaxed);
-                t.fate.rejected += ticket.rejected.load(Ordering::Relaxed);
+                t.counts.high = ticket.high.get().max(t.counts.high);
+                t.counts.accepted += ticket.accepted.load(Ordering::Relaxed);
+                t.counts.duplicates += ticket.duplicates.load(Ordering::Relaxed);
+                t.counts.rejected += ticket.rejected.load(Ordering::Relaxed);
             }
         }
         // replies were put in before their ticket was done, so they are here and come before the acknowledgement
@@ -250,47 +250,47 @@ pub fn marks(parts: &[Pending]) -> Vec<ProducerMark> {
 mod tests {
     use super::*;
 
-    fn high(seq: u64) -> Fate {
-        Fate { accepted: 1, high: Some(seq), ..Fate::default() }
+    fn high(seq: u64) -> ChunkCounts {
+        ChunkCounts { accepted: 1, high: Some(seq), ..ChunkCounts::default() }
     }
 
     #[test]
     fn acknowledgements_are_cumulative_and_in_order() {
         let outbox = Arc::new(Outbox::default());
-        let [mut a, mut b] = <[Pending; 2]>::try_from(outbox.ticket(2, 2, Fate::default())).ok().unwrap();
-        let mut c = outbox.ticket(1, 1, Fate::default()).pop().unwrap();
+        let [mut a, mut b] = <[Pending; 2]>::try_from(outbox.ticket(2, 2, ChunkCounts::default())).ok().unwrap();
+        let mut c = outbox.ticket(1, 1, ChunkCounts::default()).pop().unwrap();
         for (p, seq) in [(&mut a, 1), (&mut b, 2), (&mut c, 3)] {
-            p.applied(high(seq));
+            p.mark_learnt(high(seq));
         }
         a.done();
         c.done();
-        assert_eq!(outbox.take().fate.high, None, "the first chunk is not durable yet");
+        assert_eq!(outbox.drain().counts.high, None, "the first chunk is not durable yet");
         b.done();
-        let t = outbox.take();
-        assert_eq!((t.fate.high, t.lines, t.fate.accepted, t.failed, t.finished), (Some(3), 3, 3, false, false));
+        let t = outbox.drain();
+        assert_eq!((t.counts.high, t.lines, t.counts.accepted, t.failed, t.finished), (Some(3), 3, 3, false, false));
         outbox.close();
-        assert!(outbox.take().finished);
+        assert!(outbox.drain().finished);
     }
 
     #[test]
     fn what_is_dropped_is_never_acknowledged() {
         let outbox = Arc::new(Outbox::default());
-        drop(outbox.ticket(1, 1, Fate::default()));
-        let mut b = outbox.ticket(1, 1, Fate::default()).pop().unwrap();
-        b.applied(high(2));
+        drop(outbox.ticket(1, 1, ChunkCounts::default()));
+        let mut b = outbox.ticket(1, 1, ChunkCounts::default()).pop().unwrap();
+        b.mark_learnt(high(2));
         b.done();
-        let t = outbox.take();
-        assert!(t.failed && t.fate.high.is_none() && t.lines == 2);
+        let t = outbox.drain();
+        assert!(t.failed && t.counts.high.is_none() && t.lines == 2);
     }
 
     #[test]
     fn marks_say_what_will_be_durable() {
         let outbox = Arc::new(Outbox::default());
         outbox.mark(&"p".into(), 1);
-        let [mut a, mut b] = <[Pending; 2]>::try_from(outbox.ticket(2, 2, Fate::default())).ok().unwrap();
-        let mut c = outbox.ticket(1, 1, Fate::default()).pop().unwrap();
+        let [mut a, mut b] = <[Pending; 2]>::try_from(outbox.ticket(2, 2, ChunkCounts::default())).ok().unwrap();
+        let mut c = outbox.ticket(1, 1, ChunkCounts::default()).pop().unwrap();
         for (p, seq) in [(&mut a, 1), (&mut b, 2), (&mut c, 3)] {
-            p.applied(high(seq));
+            p.mark_learnt(high(seq));
         }
         let first = [a, c];
         assert_eq!(marks(&first), [], "the first chunk will not be whole");

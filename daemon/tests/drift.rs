@@ -56,7 +56,7 @@ fn a_stream_that_changes_is_told_to_its_sender_to_followers_and_in_metrics() {
     for line in ["surmise_drift_detected_total{detector=\"loss\"} 1", "surmise_events_late_total 1"] {
         assert!(metrics.lines().any(|l| l == line), "{line}: {metrics}");
     }
-    assert!(metrics.contains("surmise_expert_loss_nats_total{group=\"default\",baseline=\"order-0\"}"), "{metrics}");
+    assert!(metrics.contains("surmise_expert_loss_nats_total{group=\"default\",expert=\"order-0\"}"), "{metrics}");
     drop(feed);
     host.stop();
 }

@@ -7,7 +7,7 @@ use common::{Host, Random};
 use serde_json::json;
 use surmise_event::{Limits, Schema};
 use surmise_learner::{Learner, Options};
-use surmise_protocol::{Line, parse_line};
+use surmise_protocol::{ProducerLine, parse_line};
 
 fn line(i: u64) -> String {
     let pages = ["/a", "/b", "/a", "/c", "/d"];
@@ -18,7 +18,7 @@ fn line(i: u64) -> String {
 fn reference(lines: impl Iterator<Item = String>) -> String {
     let mut learner = Learner::new(Schema::default(), Options::default()).unwrap();
     for l in lines {
-        let Ok(Line::Event(e)) = parse_line(l.as_bytes()) else { panic!("{l}") };
+        let Ok(ProducerLine::Event(e)) = parse_line(l.as_bytes()) else { panic!("{l}") };
         let event = learner.bind(&e.record, &Limits::default()).unwrap();
         learner.observe(&event);
     }

@@ -322,7 +322,7 @@ def recordings(folder):
     """The folder of recordings of known entropy; made by cargo where none is given."""
     if folder is None:
         folder = ROOT / "target" / "gate" / "recordings"
-        make = ["cargo", "run", "--quiet", "--release", "-p", "surmise-testing", "--example", "recordings", "--", str(folder)]
+        make = ["cargo", "run", "--quiet", "--release", "-p", "surmise-fixtures", "--example", "recordings", "--", str(folder)]
         subprocess.run(make, cwd=ROOT, check=True)
     return Path(folder)
 

@@ -6,7 +6,7 @@ It is written from the definitions (of the books and papers that the predictors 
 contexts are tuples in dictionaries, the distribution of a gap is an integral by `math.erf`, the score of alarms tries
 every threshold. `tests/tests/eval.rs` holds the product to what this prints.
 
-  cargo run --release -p surmise-testing --example recordings -- DIR
+  cargo run --release -p surmise-fixtures --example recordings -- DIR
   tests/reference/baselines.py DIR > tests/reference/baselines.json      (half a minute; standard library only)
 """
 

@@ -16,9 +16,17 @@ pub fn binary(name: &str) -> PathBuf {
         dir.pop();
         dir.pop();
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-            .args(["build", "--quiet", "--bins", "-p", "surmise", "-p", "surmised"]);
+        build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).args([
+            "build",
+            "--quiet",
+            "--bins",
+            "-p",
+            "surmise",
+            "-p",
+            "surmised",
+            "-p",
+            "surmise-bench",
+        ]);
         if dir.ends_with("release") {
             build.arg("--release");
         }

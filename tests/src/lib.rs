@@ -5,4 +5,4 @@ mod sessions;
 
 pub use daemon::{Daemon, Wire, binary, command, surmise};
 pub use sessions::{sessions_file, write_sessions};
-pub use surmise_testing::{Random, data};
+pub use surmise_fixtures::{Random, data};

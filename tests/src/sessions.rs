@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use surmise_testing::Random;
+use surmise_fixtures::Random;
 
 /// About `events` symbols in sessions that follow a small grammar with noise, ends counted.
 pub fn write_sessions(seed: u64, events: usize) -> String {

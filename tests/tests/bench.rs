@@ -1,14 +1,15 @@
-//! `surmise bench` at its smallest: what it measures, and the shape in which it says so. No time is judged here.
+//! `surmise-bench` at its smallest: what it measures, and the shape in which it says so. No time is judged here.
 
 use serde_json::Value;
 use std::collections::BTreeSet;
-use surmise_tests::surmise;
+use std::process::Stdio;
+use surmise_tests::command;
 
 /// A run of some parts, as programs read it.
 fn bench(parts: &[&str]) -> Value {
-    let mut args = vec!["bench", "--seconds", "0.01", "--repeat", "1", "--streams", "4", "--output", "json"];
+    let mut args = vec!["--seconds", "0.01", "--repeat", "1", "--streams", "4", "--output", "json"];
     parts.iter().for_each(|p| args.extend(["--only", *p]));
-    let out = surmise(args);
+    let out = command("surmise-bench").args(args).stdin(Stdio::null()).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     serde_json::from_slice(&out.stdout).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&out.stdout)))
 }

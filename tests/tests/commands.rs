@@ -1,8 +1,9 @@
 //! The command line, as its users type it.
 
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use surmise_tests::{Daemon, command, sessions_file, surmise};
 
@@ -218,6 +219,37 @@ fn outcomes_and_next_come_back_on_request() {
     assert!(lines.iter().any(|v| v["outcome"]["seq"] == 2), "{lines:?}");
 }
 
+/// Without its feature `learner`, the command line is a client: it sends, watches and asks, and brings no learner along.
+#[test]
+fn a_command_line_that_only_sends_depends_on_no_learner_and_no_daemon() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let depends_on = |features: &[&str]| -> BTreeSet<String> {
+        let out = Command::new(&cargo)
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .args(["tree", "--offline", "--locked", "-p", "surmise", "--edges", "normal", "--prefix", "none"])
+            .args(["--format", "{p}"])
+            .args(features)
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        let text = String::from_utf8_lossy(&out.stdout);
+        text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+    };
+    let learning = ["surmise-learner", "surmise-network", "surmise-evaluation", "surmised", "sled", "dfdx"];
+    let client = ["surmise-client", "surmise-recording", "surmise-terminal"];
+    let (all, thin) = (depends_on(&[]), depends_on(&["--no-default-features"]));
+    for name in learning {
+        assert!(
+            all.contains(name),
+            "{name} is no dependency of the whole command line, so this test looks for nothing"
+        );
+        assert!(!thin.contains(name), "{name} is compiled into a command line that only sends");
+    }
+    for name in client {
+        assert!(thin.contains(name), "{name} is missing of {thin:?}");
+    }
+}
+
 #[test]
 fn the_self_test_agrees_and_says_what_was_compared() {
     let out = command("surmised").arg("--self-test").output().unwrap();
@@ -245,7 +277,8 @@ fn without_a_gpu_whoever_asks_for_one_is_told() {
         assert!(said(&out).contains("learning.device") && said(&out).contains("cuda"), "{}", said(&out));
     }
     assert!(!data.exists(), "nothing was begun");
-    let bench = surmise(["bench", "--device", "cuda", "--seconds", "0.01", "--repeat", "1"]);
+    let args = ["--device", "cuda", "--seconds", "0.01", "--repeat", "1"];
+    let bench = command("surmise-bench").args(args).output().unwrap();
     assert_eq!(bench.status.code(), Some(69));
     assert!(said(&bench).contains("GPU") || said(&bench).contains("CUDA"), "{}", said(&bench));
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::Path;
-use surmise_testing::recordings;
+use surmise_fixtures::recordings;
 use surmise_tests::surmise;
 
 fn write(dir: &Path, name: &str, text: &str) {

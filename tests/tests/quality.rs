@@ -4,8 +4,8 @@
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Mutex;
-use surmise_testing::recordings::{self, Measure, Recording};
-use surmise_testing::{Claim, claims, data, parse_results};
+use surmise_fixtures::recordings::{self, Recording, RecordingMeasure as Measure};
+use surmise_fixtures::{PrintedResult, data, parse_results, printed_results};
 use surmise_tests::surmise;
 
 /// How many times the least loss of a made recording its learner may have: what is measured, and a few parts in a
@@ -121,14 +121,14 @@ fn a_learner_without_what_carries_a_stream_misses_its_bar() {
 }
 
 /// What the README claims of a stream that `surmise eval` contradicts.
-fn contradicted(folder: &Path, title: &str, claims: &[Claim]) -> Vec<String> {
+fn contradicted(folder: &Path, title: &str, claims: &[PrintedResult]) -> Vec<String> {
     let out = surmise(["eval", folder.to_str().unwrap(), "--only", title, "--markdown"]);
     let said = String::from_utf8_lossy(&out.stderr);
     if !out.status.success() {
         return vec![format!("{title}: {said}")];
     }
     let found = parse_results(&String::from_utf8_lossy(&out.stdout));
-    let fault = |claim: &Claim| match found.iter().find(|f| f.stream == title && f.measure == claim.measure) {
+    let fault = |claim: &PrintedResult| match found.iter().find(|f| f.stream == title && f.measure == claim.measure) {
         Some(measured) => claim.faults(measured),
         None => vec![format!("{title}: {} was not measured", claim.measure)],
     };
@@ -139,8 +139,8 @@ fn contradicted(folder: &Path, title: &str, claims: &[Claim]) -> Vec<String> {
 #[test]
 fn the_readme_prints_what_is_measured() {
     let Some(folder) = data("the README's table of results", "") else { return };
-    let mut streams: Vec<(String, Vec<Claim>)> = Vec::new();
-    for claim in claims() {
+    let mut streams: Vec<(String, Vec<PrintedResult>)> = Vec::new();
+    for claim in printed_results() {
         match streams.iter_mut().find(|(title, _)| *title == claim.stream) {
             Some((_, claims)) => claims.push(claim),
             None => streams.push((claim.stream.clone(), vec![claim])),

@@ -1,7 +1,10 @@
 //! The command line as a whole.
 
-use crate::{bench, checkpoint, demo, eval, next, replay, send, status, stream, watch};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use crate::global::Global;
+use crate::{checkpoint, next, send, status, stream, watch};
+#[cfg(feature = "learner")]
+use crate::{demo, eval, replay};
+use clap::{Parser, Subcommand};
 
 /// Predicts the next event of every stream, and learns from each one that comes.
 ///
@@ -25,39 +28,6 @@ Examples:
 Exit codes: 0 done, 64 wrong usage or configuration, 65 bad input data, 69 daemon not reachable,
             70 internal, 74 storage";
 
-/// What every command understands.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Global {
-    /// How results are printed.
-    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
-    pub(crate) output: Output,
-    /// The daemon's HTTP address.
-    #[arg(long, global = true, value_name = "URL", env = "SURMISE_SERVER", default_value = "http://127.0.0.1:7070")]
-    pub(crate) server: String,
-    /// The daemon's event socket: HOST:PORT, or unix:PATH.
-    #[arg(long, global = true, value_name = "ADDRESS", env = "SURMISE_SOCKET", default_value = "127.0.0.1:7071")]
-    pub(crate) socket: String,
-    /// A token, where the daemon asks for one.
-    #[arg(long, global = true, value_name = "TOKEN", env = "SURMISE_TOKEN", hide_env_values = true)]
-    pub(crate) token: Option<String>,
-}
-
-/// How results are printed.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Output {
-    /// For people.
-    Text,
-    /// For programs: JSON on standard output, and nothing else there.
-    Json,
-}
-
-impl Global {
-    /// Whether JSON was asked for.
-    pub(crate) fn json(&self) -> bool {
-        self.output == Output::Json
-    }
-}
-
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Send events from files or standard input to a daemon.
@@ -69,8 +39,10 @@ pub(crate) enum Command {
     /// Ask what is expected of the events after it, too.
     Forecast(next::ForecastArgs),
     /// Learn from recorded streams without a daemon, and see how well it goes.
+    #[cfg(feature = "learner")]
     Replay(replay::ReplayArgs),
     /// Evaluate a folder of recorded streams, with simple predictors beside the learner.
+    #[cfg(feature = "learner")]
     Eval(eval::EvalArgs),
     /// Show whether the daemon lives, and its streams at a glance.
     Status(status::StatusArgs),
@@ -79,9 +51,8 @@ pub(crate) enum Command {
     /// List, make and export checkpoints.
     Checkpoint(checkpoint::CheckpointArgs),
     /// Start a daemon with a stream of known entropy, and watch it learn.
+    #[cfg(feature = "learner")]
     Demo(demo::DemoArgs),
-    /// Measure how fast everything is on this machine, beside references that run in the same minute.
-    Bench(bench::BenchArgs),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  surmise completions bash > ~/.local/share/bash-completion/completions/surmise")]
     Completions {

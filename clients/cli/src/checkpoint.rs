@@ -1,14 +1,13 @@
 //! `surmise checkpoint`: the durable states of a daemon's streams.
 
-use crate::args::Global;
-use crate::exit::{Exit, Failure};
-use crate::http::{Http, segment};
-use crate::paint::{Paint, Table, count, say, size};
+use crate::global::Global;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use std::io::Write;
 use std::path::PathBuf;
 use surmise_protocol::CheckpointInfo;
+use surmise_terminal::format::{count, size};
+use surmise_terminal::{Exit, Failure, Http, Paint, Table, print_line, segment};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -48,7 +47,7 @@ enum CheckpointCommand {
 }
 
 pub(crate) fn run(global: &Global, args: &CheckpointArgs) -> Result<(), Failure> {
-    let http = Http::new(global);
+    let http = global.http();
     match &args.command {
         CheckpointCommand::Ls { stream } => {
             let answer: Value = http.get("/api/v1/checkpoints", &query(stream))?;
@@ -75,9 +74,13 @@ pub(crate) fn run(global: &Global, args: &CheckpointArgs) -> Result<(), Failure>
             if global.json() {
                 let done =
                     serde_json::json!({ "stream": stream, "generation": generation, "bytes": bytes.len(), "file": to });
-                return Ok(say(&done.to_string())?);
+                return Ok(print_line(&done.to_string())?);
             }
-            Ok(say(&format!("checkpoint {generation} of {stream}: {} in {}", size(bytes.len() as u64), to.display()))?)
+            Ok(print_line(&format!(
+                "checkpoint {generation} of {stream}: {} in {}",
+                size(bytes.len() as u64),
+                to.display()
+            ))?)
         }
     }
 }
@@ -106,14 +109,14 @@ fn newest(http: &Http, stream: &str) -> Result<u64, Failure> {
 
 fn list(global: &Global, answer: Value, stream: Option<&str>) -> Result<(), Failure> {
     if global.json() {
-        return Ok(say(&answer.to_string())?);
+        return Ok(print_line(&answer.to_string())?);
     }
     let mut t = Table::new(1, ["stream", "generation", "offset", "size", "made"]);
     for c in infos(&answer)?.iter().filter(|c| stream.is_none_or(|s| s == c.stream)) {
         t.row([c.stream.clone(), c.generation.to_string(), count(c.offset), size(c.bytes), c.time.clone()]);
     }
     for line in t.lines(Paint::stdout()) {
-        say(&line)?;
+        print_line(&line)?;
     }
     Ok(())
 }

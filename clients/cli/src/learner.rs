@@ -1,11 +1,12 @@
 //! The choices about a learner: a preset, a configuration file, single keys.
 
-use crate::exit::Failure;
 use clap::Args;
 use std::path::PathBuf;
-use surmise_config::{Config, Learning};
-use surmise_learner::{DELAY_CHUNKS_MAX, Options};
+use surmise_config::{Config, LearningTable};
+use surmise_evaluation::ReplayError;
+use surmise_learner::{DELAY_CHUNKS_MAX, LearnerError, Options};
 use surmise_protocol::suggest;
+use surmise_terminal::{Exit, Failure};
 
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct LearnerArgs {
@@ -42,7 +43,7 @@ impl LearnerArgs {
     }
 
     /// The options, and who works out beside what networks learn.
-    pub(crate) fn choices(&self) -> Result<(Options, Learning), Failure> {
+    pub(crate) fn choices(&self) -> Result<(Options, LearningTable), Failure> {
         let config = Config::load(self.config.as_deref()).map_err(Failure::usage)?;
         let mut options = config.options(None).map_err(Failure::usage)?;
         if let Some(p) = &self.preset {
@@ -64,10 +65,21 @@ impl LearnerArgs {
     }
 }
 
+/// The failure that a replay's error is. (`Failure` cannot convert it by itself, as it has to know no learner.)
+pub(crate) fn replay_failure(error: ReplayError) -> Failure {
+    let exit = match error {
+        ReplayError::Source(e) => return e.into(),
+        ReplayError::Learner(LearnerError::Options(_)) | ReplayError::Device(_) => Exit::Usage,
+        ReplayError::Learner(_) | ReplayError::Threads(_) => Exit::Internal,
+        ReplayError::Checkpoint { .. } => Exit::Data,
+        ReplayError::Write { .. } | ReplayError::Pages(_) => Exit::Storage,
+    };
+    Failure::new(exit, error)
+}
+
 /// The options with one of them changed.
 fn set(options: &Options, key: &str, value: &str) -> Result<Options, Failure> {
-    let internal = |e: serde_json::Error| Failure::new(crate::exit::Exit::Internal, e);
-    let mut all = serde_json::to_value(options).map_err(internal)?;
+    let mut all = serde_json::to_value(options).map_err(Failure::internal)?;
     let Some(table) = all.as_object_mut() else { return Err(Failure::usage("the options are no table")) };
     let keys: Vec<String> = table.keys().cloned().collect();
     let Some(slot) = table.get_mut(key) else {
@@ -103,7 +115,7 @@ mod tests {
     fn single_keys_are_set() {
         let o = options(&["network=off", "model.seed=7", "memory_mib=16", "target=5"]).unwrap();
         assert_eq!((o.network, o.seed, o.memory_mib, o.target.as_deref()), (NetworkSize::Off, 7, 16, Some("5")));
-        let says = |s: &str| options(&[s]).unwrap_err().message;
+        let says = |s: &str| options(&[s]).unwrap_err().to_string();
         assert!(says("netwrk=off").contains("did you mean \"network\"?"));
         assert!(says("network=of").contains("expected one of"), "{}", says("network=of"));
         let o = options(&["ablate=words, matches"]).unwrap();
@@ -118,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_delay() {
-        let delay = |a: &LearnerArgs| a.options().map(|o| o.delay_chunks).map_err(|e| e.message);
+        let delay = |a: &LearnerArgs| a.options().map(|o| o.delay_chunks).map_err(|e| e.to_string());
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("c.toml");
         std::fs::write(&file, "[learning]\ndelay_chunks = 3\n").unwrap();
@@ -141,6 +153,6 @@ mod tests {
         let o = a.options().unwrap();
         assert_eq!((o.network, o.seed), (NetworkSize::Small, 3));
         std::fs::write(&file, "[model]\nnetwrk = \"small\"\n").unwrap();
-        assert!(a.options().unwrap_err().message.contains("network"));
+        assert!(a.options().unwrap_err().to_string().contains("network"));
     }
 }

@@ -1,17 +1,21 @@
 //! `surmise`: sends events to a running `surmised`, asks it what comes next, and replays recordings without it.
+//!
+//! A command is one file with its arguments and `run`; `args.rs` lists them all. The feature `learner` (on by default)
+//! has the commands that learn in this process: `replay`, `eval` and `demo`. Without it, the program speaks to a daemon
+//! only, and neither a learner nor a daemon is compiled.
 
 mod args;
-mod bench;
 mod checkpoint;
+#[cfg(feature = "learner")]
 mod demo;
+#[cfg(feature = "learner")]
 mod eval;
-mod exit;
-mod http;
+mod global;
+#[cfg(feature = "learner")]
 mod learner;
 mod next;
-mod pages;
-mod paint;
 mod recording;
+#[cfg(feature = "learner")]
 mod replay;
 mod send;
 mod status;
@@ -19,26 +23,14 @@ mod stream;
 mod watch;
 
 use args::{Cli, Command};
-use clap::{CommandFactory, Parser};
-use exit::{Exit, Failure};
+use clap::CommandFactory;
 use std::process::ExitCode;
+use surmise_terminal::{Failure, finish, parse};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(e) => {
-            let _ = e.print();
-            return if e.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS };
-        }
-    };
-    match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        // standard output has seen enough
-        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
-        Err(failure) => {
-            failure.tell();
-            failure.exit.into()
-        }
+    match parse::<Cli>() {
+        Ok(cli) => finish("surmise", run(cli)),
+        Err(code) => code,
     }
 }
 
@@ -49,13 +41,15 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Watch(a) => watch::run(&global, &a),
         Command::Next(a) => next::next(&global, &a),
         Command::Forecast(a) => next::forecast(&global, &a),
+        #[cfg(feature = "learner")]
         Command::Replay(a) => replay::run(&global, a),
+        #[cfg(feature = "learner")]
         Command::Eval(a) => eval::run(&global, a),
         Command::Status(a) => status::run(&global, &a),
         Command::Stream(a) => stream::run(&global, &a),
         Command::Checkpoint(a) => checkpoint::run(&global, &a),
+        #[cfg(feature = "learner")]
         Command::Demo(a) => demo::run(&global, &a),
-        Command::Bench(a) => bench::run(&global, &a),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "surmise", &mut std::io::stdout());
             Ok(())

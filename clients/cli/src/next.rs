@@ -1,12 +1,11 @@
 //! `surmise next` and `surmise forecast`: what is expected.
 
-use crate::args::Global;
-use crate::exit::{Exit, Failure};
-use crate::http::{Http, segment};
-use crate::paint::{Paint, bar, number, say};
+use crate::global::Global;
 use clap::Args;
 use serde_json::Value;
 use surmise_event::{Expected, Prediction};
+use surmise_terminal::format::{bar, number};
+use surmise_terminal::{Exit, Failure, Paint, print_line, segment};
 
 #[derive(Args, Debug)]
 #[command(
@@ -45,17 +44,18 @@ impl NextArgs {
 }
 
 pub(crate) fn next(global: &Global, args: &NextArgs) -> Result<(), Failure> {
-    let answer: Value =
-        Http::new(global).get(&format!("/api/v1/streams/{}/next", segment(&args.stream)), &args.query())?;
+    let answer: Value = global.http().get(&format!("/api/v1/streams/{}/next", segment(&args.stream)), &args.query())?;
     if global.json() {
-        return Ok(say(&answer.to_string())?);
+        return Ok(print_line(&answer.to_string())?);
     }
     let paint = Paint::stdout();
     let p = prediction(answer)?;
     let key = p.key.as_ref().map_or(String::new(), |k| format!(", key {k}"));
-    say(&paint.dim(&format!("stream {}{key}, offset {}, model version {}", args.stream, p.offset, p.model_version)))?;
+    print_line(
+        &paint.dim(&format!("stream {}{key}, offset {}, model version {}", args.stream, p.offset, p.model_version)),
+    )?;
     for line in lines(&p, paint) {
-        say(&line)?;
+        print_line(&line)?;
     }
     Ok(())
 }
@@ -64,14 +64,14 @@ pub(crate) fn forecast(global: &Global, args: &ForecastArgs) -> Result<(), Failu
     let mut query = args.next.query();
     query.push(("horizon", args.horizon.to_string()));
     let path = format!("/api/v1/streams/{}/forecast", segment(&args.next.stream));
-    let answer: Value = Http::new(global).get(&path, &query)?;
+    let answer: Value = global.http().get(&path, &query)?;
     if global.json() {
-        return Ok(say(&answer.to_string())?);
+        return Ok(print_line(&answer.to_string())?);
     }
     let paint = Paint::stdout();
     for (i, step) in steps(answer)?.into_iter().enumerate() {
         let p = prediction(step)?;
-        say(&format!("{} {}", paint.bold(&format!("+{:<4}", i + 1)), in_one_line(&p)))?;
+        print_line(&format!("{} {}", paint.bold(&format!("+{:<4}", i + 1)), in_one_line(&p)))?;
     }
     Ok(())
 }

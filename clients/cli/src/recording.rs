@@ -1,6 +1,5 @@
 //! What is said about recordings, for `send` and `replay` alike.
 
-use crate::paint::{count, size};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -8,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use surmise_event::Schema;
 use surmise_recording::{FieldChoice, Format, Source, SourceOptions};
+use surmise_terminal::format::{count, size};
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RecordingArgs {

@@ -1,10 +1,7 @@
 //! `surmise replay`: learn from recordings, and say how well it went.
 
-use crate::args::Global;
-use crate::exit::Failure;
-use crate::learner::LearnerArgs;
-use crate::pages::TemporaryPages;
-use crate::paint::{Paint, Table, count, number, say, size};
+use crate::global::Global;
+use crate::learner::{LearnerArgs, replay_failure};
 use crate::recording::{RecordingArgs, fields, progress_bar};
 use crate::watch::drift_line;
 use clap::Args;
@@ -13,6 +10,9 @@ use std::path::PathBuf;
 use surmise_evaluation::{FieldResult, Labels, LabelsResult, Progress, ReplayOptions, ReplayResult, Rows, replay};
 use surmise_event::Drift;
 use surmise_recording::Source;
+use surmise_store::TemporaryPages;
+use surmise_terminal::format::{count, number, size};
+use surmise_terminal::{Failure, Paint, Table, print_line};
 
 #[derive(Args, Debug)]
 #[command(after_help = HELP)]
@@ -65,7 +65,7 @@ pub(crate) fn run(global: &Global, args: ReplayArgs) -> Result<(), Failure> {
     }
     let (learner, learning) = args.learner.choices()?;
     let mut options = ReplayOptions {
-        pages: Some(TemporaryPages::make),
+        pages: Some(TemporaryPages::shared),
         learner,
         workers: learning.count(),
         device: Some(learning.device),
@@ -81,7 +81,7 @@ pub(crate) fn run(global: &Global, args: ReplayArgs) -> Result<(), Failure> {
     if args.recording.files.is_empty() && std::io::stdin().is_terminal() {
         return Err(Failure::usage("name a file to replay, or pipe one in"));
     }
-    let known = options.checkpoint()?.map(|l| l.schema().clone());
+    let known = options.checkpoint().map_err(replay_failure)?.map(|l| l.schema().clone());
     let source = Source::open(&args.recording.options(known))?;
     if let Some(t) = &options.learner.target
         && !source.schema().fields.is_empty()
@@ -92,7 +92,7 @@ pub(crate) fn run(global: &Global, args: ReplayArgs) -> Result<(), Failure> {
     options.learner.target = options.learner.target.take().filter(|t| !t.is_empty());
     let head = std::iter::once(format!("replaying {}; {}", args.recording.describe(&source), fields(source.schema())));
     for line in head.chain(source.notes().iter().cloned()) {
-        if global.json() { eprintln!("{line}") } else { say(&line)? }
+        if global.json() { eprintln!("{line}") } else { print_line(&line)? }
     }
     let bar = progress_bar(source.bytes_total());
     let result = replay(source, &options, |p| {
@@ -100,13 +100,13 @@ pub(crate) fn run(global: &Global, args: ReplayArgs) -> Result<(), Failure> {
         bar.set_message(so_far(p, bar.elapsed().as_secs_f64()));
     });
     bar.finish_and_clear();
-    let result = result?;
+    let result = result.map_err(replay_failure)?;
     if global.json() {
-        let json = serde_json::to_string(&result).map_err(|e| Failure::new(crate::exit::Exit::Internal, e))?;
-        say(&json)?;
+        let json = serde_json::to_string(&result).map_err(|e| Failure::new(surmise_terminal::Exit::Internal, e))?;
+        print_line(&json)?;
     } else {
         for line in table(&result, Paint::stdout()) {
-            say(&line)?;
+            print_line(&line)?;
         }
     }
     Ok(())

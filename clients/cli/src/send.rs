@@ -1,10 +1,7 @@
 //! `surmise send`: events from files or standard input to a daemon.
 
-use crate::args::Global;
-use crate::exit::{Exit, Failure};
-use crate::http::{Http, segment};
+use crate::global::Global;
 use crate::next::in_one_line;
-use crate::paint::{Paint, count, say};
 use crate::recording::{RecordingArgs, fields, progress_bar};
 use crate::watch::outcome_line;
 use clap::{Args, ValueEnum};
@@ -16,6 +13,8 @@ use surmise_client::{Address, Client, ClientError, Options, Progress};
 use surmise_event::Schema;
 use surmise_protocol::{EventLine, Hello, Reply, StreamStatus, Want};
 use surmise_recording::{Item, Source, SourceError};
+use surmise_terminal::format::count;
+use surmise_terminal::{Exit, Failure, Paint, print_line, segment};
 use tokio::sync::{mpsc, oneshot, watch};
 
 #[derive(Args, Debug)]
@@ -207,7 +206,7 @@ async fn print_replies(mut inbox: mpsc::Receiver<Reply>, json: bool) {
             },
             _ => continue,
         };
-        if say(&line).is_err() {
+        if print_line(&line).is_err() {
             break;
         }
     }
@@ -229,7 +228,7 @@ fn finish(global: &Global, sent: Sent, seconds: f64) -> Result<(), Failure> {
         eprintln!("refused: {e}");
     }
     if global.json() {
-        say(&summary.to_string())?;
+        print_line(&summary.to_string())?;
     } else {
         let rate = count((records.saturating_sub(skipped) as f64 / seconds.max(1e-3)) as u64);
         let mut parts = vec![format!("{} records in {seconds:.1} s ({rate}/s)", count(records))];
@@ -252,7 +251,7 @@ fn finish(global: &Global, sent: Sent, seconds: f64) -> Result<(), Failure> {
 /// The fields that the stream already has, so that the file is read to fit them.
 fn known_schema(global: &Global, args: &SendArgs) -> Option<Schema> {
     let path = format!("/api/v1/streams/{}", segment(args.stream.as_deref()?));
-    let status: StreamStatus = Http::new(global).get(&path, &[]).ok()?;
+    let status: StreamStatus = global.http().get(&path, &[]).ok()?;
     Some(status.schema).filter(|s| !s.fields.is_empty())
 }
 

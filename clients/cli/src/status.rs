@@ -1,39 +1,39 @@
 //! `surmise status`: whether the daemon lives, and its streams at a glance.
 
-use crate::args::Global;
-use crate::exit::{Exit, Failure};
-use crate::http::Http;
-use crate::paint::{Paint, say};
+use crate::global::Global;
 use crate::stream;
 use clap::Args;
 use serde_json::{Value, json};
 use surmise_protocol::StreamList;
+use surmise_terminal::{Exit, Failure, Http, Paint, print_line};
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  surmise status\n  surmise status --server http://10.0.0.5:7070 --output json")]
 pub(crate) struct StatusArgs {}
 
 pub(crate) fn run(global: &Global, _: &StatusArgs) -> Result<(), Failure> {
-    let http = Http::new(global);
+    let http = global.http();
     let health = probe(&http, "/-/healthy")?;
     let ready = probe(&http, "/-/ready");
     let streams: Value = http.get("/api/v1/streams", &[])?;
     if global.json() {
-        let ready = ready.unwrap_or_else(|f| json!({ "status": f.message }));
-        return Ok(say(&json!({ "health": health, "ready": ready, "streams": streams.get("streams") }).to_string())?);
+        let ready = ready.unwrap_or_else(|f| json!({ "status": f.to_string() }));
+        return Ok(print_line(
+            &json!({ "health": health, "ready": ready, "streams": streams.get("streams") }).to_string(),
+        )?);
     }
     let list: StreamList = serde_json::from_value(streams)
         .map_err(|e| Failure::new(Exit::Internal, format!("the answer is not understood: {e}")))?;
     let paint = Paint::stdout();
     let ready = match ready {
         Ok(_) => paint.green("ready"),
-        Err(f) => format!("not ready: {}", f.message),
+        Err(f) => format!("not ready: {f}"),
     };
     let server = health.get("server").and_then(Value::as_str).unwrap_or("surmised");
     let up = health.get("uptime_seconds").and_then(Value::as_f64).map_or(String::new(), |s| format!(", up {s:.0} s"));
-    say(&format!("{} at {}: {ready}{up}, {} streams", paint.bold(server), global.server, list.streams.len()))?;
+    print_line(&format!("{} at {}: {ready}{up}, {} streams", paint.bold(server), global.server, list.streams.len()))?;
     for line in stream::table(&list.streams).lines(paint) {
-        say(&line)?;
+        print_line(&line)?;
     }
     Ok(())
 }

@@ -1,15 +1,14 @@
 //! `surmise stream`: the streams of a daemon.
 
-use crate::args::Global;
-use crate::exit::{Exit, Failure};
-use crate::http::{Http, segment};
-use crate::paint::{Paint, Table, count, number, say, size};
+use crate::global::Global;
 use crate::recording::fields;
 use crate::watch::drift_line;
 use clap::{Args, Subcommand};
 use serde_json::Value;
-use surmise_learner::Report;
+use surmise_event::Report;
 use surmise_protocol::{StreamList, StreamRow, StreamStatus};
+use surmise_terminal::format::{count, number, size};
+use surmise_terminal::{Exit, Failure, Paint, Table, print_line, segment};
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  surmise stream ls\n  surmise stream show web\n  surmise stream show web --hash")]
@@ -33,7 +32,7 @@ enum StreamCommand {
 }
 
 pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
-    let http = Http::new(global);
+    let http = global.http();
     let path = match &args.command {
         StreamCommand::Ls => "/api/v1/streams".to_owned(),
         StreamCommand::Show { stream, hash: true } => format!("/api/v1/streams/{}/hash", segment(stream)),
@@ -41,7 +40,7 @@ pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
     };
     let answer: Value = http.get(&path, &[])?;
     if global.json() {
-        return Ok(say(&answer.to_string())?);
+        return Ok(print_line(&answer.to_string())?);
     }
     let fault = |e: serde_json::Error| Failure::new(Exit::Internal, format!("the answer is not understood: {e}"));
     let paint = Paint::stdout();
@@ -51,7 +50,7 @@ pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
         StreamCommand::Show { .. } => show(&serde_json::from_value(answer).map_err(fault)?, paint),
     };
     for line in lines {
-        say(&line)?;
+        print_line(&line)?;
     }
     Ok(())
 }

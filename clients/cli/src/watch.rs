@@ -1,13 +1,12 @@
 //! `surmise watch`: every event as it comes, how surprising it is, and when the stream changes for good.
 
-use crate::args::Global;
-use crate::exit::{Exit, Failure};
-use crate::http::{Http, segment};
-use crate::paint::{Paint, bar, number, say};
+use crate::global::Global;
 use clap::Args;
 use std::io::{BufRead, BufReader};
 use surmise_event::Drift;
 use surmise_protocol::{DriftEvent, OutcomeReply};
+use surmise_terminal::format::{bar, number};
+use surmise_terminal::{Exit, Failure, Paint, print_line, segment};
 
 #[derive(Args, Debug)]
 #[command(
@@ -29,11 +28,11 @@ pub(crate) struct WatchArgs {
 }
 
 pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
-    let response = Http::new(global).open(&format!("/api/v1/streams/{}/watch", segment(&args.stream)), &[])?;
+    let response = global.http().open(&format!("/api/v1/streams/{}/watch", segment(&args.stream)), &[])?;
     let mut lines = BufReader::new(response.into_body().into_reader());
     let paint = Paint::stdout();
     if !global.json() {
-        say(&paint.dim("    offset      bits                        score  fields"))?;
+        print_line(&paint.dim("    offset      bits                        score  fields"))?;
     }
     let (mut line, mut event, mut shown) = (String::new(), Feed::default(), 0);
     loop {
@@ -47,14 +46,14 @@ pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
         let fault = |e| Failure::new(Exit::Internal, format!("the feed is not understood: {e}"));
         if name == "drift" {
             let d: DriftEvent = serde_json::from_str(&data).map_err(fault)?;
-            say(&if global.json() { data } else { drift_line(&d.drift, paint) })?;
+            print_line(&if global.json() { data } else { drift_line(&d.drift, paint) })?;
             continue;
         }
         let o: OutcomeReply = serde_json::from_str(&data).map_err(fault)?;
         if args.min_bits.is_some_and(|b| o.surprise_bits < b) || args.min_score.is_some_and(|s| o.anomaly_score < s) {
             continue;
         }
-        say(&if global.json() { data } else { outcome_line(&o, paint) })?;
+        print_line(&if global.json() { data } else { outcome_line(&o, paint) })?;
         shown += 1;
         if args.count.is_some_and(|n| shown >= n) {
             return Ok(());

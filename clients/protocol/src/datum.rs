@@ -1,17 +1,20 @@
-//! Reading values: null, truth values, numbers, text, arrays of numbers, and one level of named values. Nothing nests
-//! deeper, so that no line can make the reader recurse.
+//! Reading values: null, truth values, numbers, text, arrays of numbers, and one level of named values.
+//!
+//! Nothing nests deeper, so no line can make the reader recurse.
 
+use crate::wording::KeyFault;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::collections::HashSet;
 use std::fmt;
 use surmise_event::{Data, Datum};
 
-pub(crate) const NESTED: &str =
-    "objects do not nest here; give the inner values names of their own, such as \"page.path\"";
+/// The reason for refusing an object in a place where only a value may be.
+const NESTED_OBJECT: &str = "objects do not nest here; give the inner values names of their own, such as \"page.path\"";
 
-/// One value of a field.
+/// Reads the value of one field.
 pub(crate) struct DatumSeed;
 
+// A value alone and a value as the whole `data` differ only in what they are wrapped into.
 macro_rules! scalar_visits {
     ($out:ty, $wrap:expr) => {
         fn visit_unit<E: Error>(self) -> Result<$out, E> {
@@ -55,19 +58,20 @@ impl<'de> Visitor<'de> for DatumSeed {
     }
     scalar_visits!(Datum, std::convert::identity);
     fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Datum, A::Error> {
-        Err(A::Error::custom(NESTED))
+        Err(A::Error::custom(NESTED_OBJECT))
     }
 }
 
+/// Reads an array as a vector of numbers.
 fn numbers<'de, A: SeqAccess<'de>>(mut a: A) -> Result<Datum, A::Error> {
-    let mut v = Vec::new();
-    while let Some(x) = a.next_element_seed(NumberSeed)? {
-        v.push(x);
+    let mut vector = Vec::new();
+    while let Some(number) = a.next_element_seed(NumberSeed)? {
+        vector.push(number);
     }
-    Ok(Datum::Numbers(v))
+    Ok(Datum::Numbers(vector))
 }
 
-/// One number of an array.
+/// Reads one number of an array.
 struct NumberSeed;
 
 impl<'de> DeserializeSeed<'de> for NumberSeed {
@@ -92,14 +96,14 @@ impl<'de> Visitor<'de> for NumberSeed {
         Ok(v)
     }
     fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<f64, A::Error> {
-        Err(A::Error::custom(NESTED))
+        Err(A::Error::custom(NESTED_OBJECT))
     }
     fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<f64, A::Error> {
         Err(A::Error::custom("arrays do not nest here; send one flat array of numbers"))
     }
 }
 
-/// The `data` of an event: one value, or an object of named ones.
+/// Reads the `data` of an event: one value, or an object of named values.
 pub(crate) struct DataSeed;
 
 impl<'de> DeserializeSeed<'de> for DataSeed {
@@ -116,7 +120,7 @@ impl<'de> Visitor<'de> for DataSeed {
     }
     scalar_visits!(Data, Data::One);
     fn visit_map<A: MapAccess<'de>>(self, mut a: A) -> Result<Data, A::Error> {
-        let mut fields = Fields::default();
+        let mut fields = NamedData::default();
         while let Some(name) = a.next_key::<Box<str>>()? {
             let value = a.next_value_seed(DatumSeed)?;
             fields.push(name, value).map_err(A::Error::custom)?;
@@ -125,26 +129,34 @@ impl<'de> Visitor<'de> for DataSeed {
     }
 }
 
-/// Named values as they come in, none of them twice.
+/// Named values in the order in which they are read, no name twice.
 #[derive(Default)]
-pub(crate) struct Fields {
+pub(crate) struct NamedData {
     pub(crate) items: Vec<(Box<str>, Datum)>,
-    seen: HashSet<Box<str>>,
+    /// The names of all items, once there are more than [`LINEAR_SEARCH_ITEMS_MAX`].
+    names: HashSet<Box<str>>,
 }
 
-impl Fields {
-    pub(crate) fn push(&mut self, name: Box<str>, value: Datum) -> Result<(), String> {
-        const SCAN: usize = 16;
-        let twice = if self.items.len() < SCAN {
-            self.items.iter().any(|(n, _)| *n == name)
+/// Items up to which comparing all names is faster than hashing them.
+const LINEAR_SEARCH_ITEMS_MAX: usize = 16;
+
+impl NamedData {
+    /// Appends a value.
+    ///
+    /// # Errors
+    /// A value of this name is there already.
+    pub(crate) fn push(&mut self, name: Box<str>, value: Datum) -> Result<(), KeyFault> {
+        let repeated = if self.items.len() < LINEAR_SEARCH_ITEMS_MAX {
+            self.items.iter().any(|(item, _)| *item == name)
         } else {
-            if self.seen.is_empty() {
-                self.seen.extend(self.items.iter().map(|(n, _)| n.clone()));
+            // the first item beyond the bound fills the set with all before it
+            if self.names.is_empty() {
+                self.names.extend(self.items.iter().map(|(item, _)| item.clone()));
             }
-            !self.seen.insert(name.clone())
+            !self.names.insert(name.clone())
         };
-        if twice {
-            return Err(format!("the field {name:?} is there twice; send it once"));
+        if repeated {
+            return Err(KeyFault::RepeatedField(name));
         }
         self.items.push((name, value));
         Ok(())

@@ -1,24 +1,27 @@
-//! Why a line was refused: a second, slower reading that says where it failed.
+//! Finding out why a line was refused: a second, slower reading that follows the path to the failure.
+//!
+//! The first reading ([`crate::line`]) only learns that a line cannot be read, which keeps good lines fast. This one
+//! names the field at fault and says what to send instead.
 
-use crate::line::{UNKNOWN, bad_utf8, unknown_in_hello};
+use crate::wording::{KeyFault, REPEATED, UNKNOWN, bad_utf8, shorten};
 use serde::de::DeserializeSeed;
 use surmise_event::{Refusal, RefusalCode};
 
-/// What was being read.
+/// What was being read when the failure occurred; it decides the name of the field at fault.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// A whole line.
+    /// A whole line, whose parts are named by their path.
     Line,
-    /// A value that stands for the whole event.
+    /// A value that is the whole event, as on a plain connection.
     Data,
 }
 
-/// Reads the line once more, following the path to the failure. Called only for lines that failed.
+/// Reads a line that failed once more and returns the refusal to answer it with.
 pub(crate) fn diagnose<'a, S: DeserializeSeed<'a>>(line: &'a [u8], seed: S, scope: Scope) -> Refusal {
-    let mut d = serde_json::Deserializer::from_slice(line);
+    let mut json = serde_json::Deserializer::from_slice(line);
     let mut track = serde_path_to_error::Track::new();
-    let read = seed.deserialize(serde_path_to_error::Deserializer::new(&mut d, &mut track));
-    let error = match read.and_then(|_| d.end()) {
+    let read = seed.deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track));
+    let error = match read.and_then(|_| json.end()) {
         Err(e) => e,
         Ok(()) => return Refusal::new(RefusalCode::BadJson, "line", "the line cannot be read"),
     };
@@ -27,13 +30,14 @@ pub(crate) fn diagnose<'a, S: DeserializeSeed<'a>>(line: &'a [u8], seed: S, scop
     refusal(line, &error, path.trim_end_matches(['?', '.']), scope)
 }
 
+/// The refusal that fits an error of serde_json at a path of the line.
 fn refusal(line: &[u8], error: &serde_json::Error, path: &str, scope: Scope) -> Refusal {
     let message = bare_message(error);
     let field = match (path, scope) {
         ("", Scope::Line) => "line".to_owned(),
         ("", Scope::Data) => "data".to_owned(),
-        (p, Scope::Line) => shorten(p),
-        (p, Scope::Data) => format!("data{p}"),
+        (path, Scope::Line) => shorten(path),
+        (path, Scope::Data) => format!("data{path}"),
     };
     let at = error.column().saturating_sub(1).min(line.len());
     if message.contains("invalid unicode code point") {
@@ -44,16 +48,14 @@ fn refusal(line: &[u8], error: &serde_json::Error, path: &str, scope: Scope) -> 
         return Refusal::new(RefusalCode::NotFinite, field, reason);
     }
     if error.is_eof() {
-        return Refusal::new(
-            RefusalCode::BadJson,
-            field,
-            "the line ends inside its JSON; one whole JSON object a line",
-        );
+        let reason = "the line ends inside its JSON; one whole JSON object a line";
+        return Refusal::new(RefusalCode::BadJson, field, reason);
     }
     if error.is_syntax() {
+        // NaN and Infinity are what many languages print for a number that JSON does not have
         let word = token(line, at);
-        let bare = word.trim_start_matches(['-', '+']).to_ascii_lowercase();
-        if matches!(bare.as_str(), "nan" | "inf" | "infinity") {
+        let unsigned = word.trim_start_matches(['-', '+']).to_ascii_lowercase();
+        if matches!(unsigned.as_str(), "nan" | "inf" | "infinity") {
             let reason = format!("{word} is neither JSON nor a finite number; send null for a missing value");
             return Refusal::new(RefusalCode::NotFinite, field, reason);
         }
@@ -62,17 +64,18 @@ fn refusal(line: &[u8], error: &serde_json::Error, path: &str, scope: Scope) -> 
     data_error(&message, field)
 }
 
-/// The line is JSON, but not what the protocol has in that place.
+/// The refusal of a line that is JSON, but not what the protocol has in the place `field`.
 fn data_error(message: &str, field: String) -> Refusal {
     if let Some(name) = message.strip_prefix(UNKNOWN) {
         let key: String = name.chars().skip(1).take_while(|c| *c != '"').collect();
         return Refusal::new(RefusalCode::BadJson, key, message);
     }
     if field == "hello" || field.starts_with("hello.") {
-        let named = message.strip_prefix("unknown field `").and_then(|m| m.split_once('`'));
+        let named = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
         return match named {
             Some((name, _)) => {
-                Refusal::new(RefusalCode::BadHello, format!("hello.{}", shorten(name)), unknown_in_hello(name))
+                let reason = KeyFault::unknown_in_hello(name).to_string();
+                Refusal::new(RefusalCode::BadHello, format!("hello.{}", shorten(name)), reason)
             }
             None => Refusal::new(RefusalCode::BadHello, field, plain_words(message)),
         };
@@ -81,16 +84,16 @@ fn data_error(message: &str, field: String) -> Refusal {
         "line" => RefusalCode::BadJson,
         "time" => RefusalCode::BadTime,
         "stream" => RefusalCode::BadStream,
-        _ if message.contains("is there twice") => RefusalCode::BadJson,
+        _ if message.contains(REPEATED) => RefusalCode::BadJson,
         _ => RefusalCode::WrongType,
     };
     Refusal::new(code, field, plain_words(message))
 }
 
-/// serde's `invalid type: string "fast", expected a number` as `expected a number, got "fast"`.
+/// Rewrites serde's `invalid type: string "fast", expected a number` as `expected a number, got "fast"`.
 fn plain_words(message: &str) -> String {
     let found = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
-    match found.and_then(|m| m.rsplit_once(", expected ")) {
+    match found.and_then(|words| words.rsplit_once(", expected ")) {
         None => message.to_owned(),
         Some((got, expected)) => {
             let got = got.strip_prefix("string ").or_else(|| got.strip_prefix("integer ")).unwrap_or(got);
@@ -101,28 +104,20 @@ fn plain_words(message: &str) -> String {
     }
 }
 
-/// The message without serde_json's position.
+/// The message of an error without the position that serde_json appends.
 fn bare_message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {
-        Some(i) => text[..i].to_owned(),
+        Some(end) => text[..end].to_owned(),
         None => text,
     }
 }
 
-/// The word around a place in the line, for messages.
+/// The word around byte `at` of a line, for messages.
 fn token(line: &[u8], at: usize) -> String {
-    let part = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+    let in_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
     let at = at.min(line.len());
-    let from = at - line[..at].iter().rev().take_while(|b| part(b)).count();
-    let to = at + line[at..].iter().take_while(|b| part(b)).count();
+    let from = at - line[..at].iter().rev().take_while(|b| in_word(b)).count();
+    let to = at + line[at..].iter().take_while(|b| in_word(b)).count();
     shorten(&String::from_utf8_lossy(&line[from..to]))
-}
-
-/// The first characters of a text, with an ellipsis if there were more.
-pub(crate) fn shorten(s: &str) -> String {
-    match s.char_indices().nth(80) {
-        Some((i, _)) => format!("{}…", &s[..i]),
-        None => s.to_owned(),
-    }
 }

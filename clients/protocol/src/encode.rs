@@ -1,6 +1,6 @@
 //! Writing events as lines.
 
-use crate::EventLine;
+use crate::line::EventLine;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use surmise_event::{Data, Datum, Record, Refusal, RefusalCode, format_time};
 
@@ -8,9 +8,9 @@ impl EventLine {
     /// Appends the event as a line that [`crate::parse_line`] reads back.
     ///
     /// # Errors
-    /// Refuses what JSON cannot carry: numbers that are not finite, and bytes that are not UTF-8.
+    /// The event holds what JSON cannot carry: a number that is not finite, or bytes that are not UTF-8.
     pub fn write_line(&self, out: &mut Vec<u8>) -> Result<(), Refusal> {
-        carriable(&self.record.data)?;
+        check_encodable(&self.record.data)?;
         serde_json::to_writer(&mut *out, self)
             .map_err(|e| Refusal::new(RefusalCode::BadJson, "line", e.to_string()))?;
         out.push(b'\n');
@@ -18,8 +18,9 @@ impl EventLine {
     }
 }
 
-fn carriable(data: &Data) -> Result<(), Refusal> {
-    let check = |name: &str, d: &Datum| match d {
+/// Refuses data that JSON cannot carry, by the name of the field.
+fn check_encodable(data: &Data) -> Result<(), Refusal> {
+    let check = |name: &str, datum: &Datum| match datum {
         Datum::Number(x) if !x.is_finite() => Err(Refusal::new(
             RefusalCode::NotFinite,
             name,
@@ -37,8 +38,8 @@ fn carriable(data: &Data) -> Result<(), Refusal> {
     };
     match data {
         Data::None => Ok(()),
-        Data::One(d) => check(surmise_event::VALUE, d),
-        Data::Fields(f) => f.iter().try_for_each(|(n, d)| check(n, d)),
+        Data::One(datum) => check(surmise_event::VALUE, datum),
+        Data::Fields(fields) => fields.iter().try_for_each(|(name, datum)| check(name, datum)),
     }
 }
 
@@ -58,13 +59,14 @@ impl Serialize for EventLine {
         if let Some(t) = time_us {
             match time_text(*t) {
                 Some(text) => m.serialize_entry("time", &text)?,
+                // years that RFC 3339 has no digits for go as seconds
                 None => m.serialize_entry("time", &(*t as f64 / 1e6))?,
             }
         }
         match data {
             Data::None => {}
-            Data::One(d) => m.serialize_entry("data", &Value(d))?,
-            Data::Fields(f) => m.serialize_entry("data", &Named(f))?,
+            Data::One(datum) => m.serialize_entry("data", &JsonDatum(datum))?,
+            Data::Fields(fields) => m.serialize_entry("data", &JsonFields(fields))?,
         }
         if *end {
             m.serialize_entry("end", &true)?;
@@ -73,14 +75,15 @@ impl Serialize for EventLine {
     }
 }
 
-/// RFC 3339, where the calendar reaches.
-fn time_text(us: i64) -> Option<String> {
-    Some(format_time(us)).filter(|t| t.ends_with('Z'))
+/// A time in microseconds since 1970 as RFC 3339 text, if its year has four digits.
+fn time_text(time_us: i64) -> Option<String> {
+    Some(format_time(time_us)).filter(|text| text.ends_with('Z'))
 }
 
-struct Value<'a>(&'a Datum);
+/// A value as its JSON; bytes are text.
+struct JsonDatum<'a>(&'a Datum);
 
-impl Serialize for Value<'_> {
+impl Serialize for JsonDatum<'_> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Datum::Bytes(b) => s.serialize_str(std::str::from_utf8(b).map_err(serde::ser::Error::custom)?),
@@ -89,10 +92,11 @@ impl Serialize for Value<'_> {
     }
 }
 
-struct Named<'a>(&'a [(Box<str>, Datum)]);
+/// Named values as a JSON object, in their order.
+struct JsonFields<'a>(&'a [(Box<str>, Datum)]);
 
-impl Serialize for Named<'_> {
+impl Serialize for JsonFields<'_> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_map(self.0.iter().map(|(n, d)| (n, Value(d))))
+        s.collect_map(self.0.iter().map(|(n, d)| (n, JsonDatum(d))))
     }
 }

@@ -1,34 +1,34 @@
-//! The first line of a producer that wants acknowledgements.
+//! The hello: the first line of a producer that has a name or wants answers.
 
 use serde::{Deserialize, Serialize};
 
-/// The version of the protocol that this crate speaks.
+/// The version of the protocol that this crate reads and writes.
 pub const PROTOCOL: u32 = 1;
 
-/// What a producer asks to be told.
+/// A kind of reply that a producer asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Want {
-    /// Cumulative acknowledgements that mean durable.
+    /// Cumulative acknowledgements, which mean that events are durable.
     Ack,
-    /// What each event turned out to be worth.
+    /// The outcome of each event: how surprising it was.
     Outcome,
-    /// The prediction of the next event, with each outcome.
+    /// The prediction of the next event, inside each outcome.
     Next,
 }
 
-/// How the lines after the hello are read.
+/// The format of the lines that follow a hello.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// One JSON object a line.
+pub enum LineFormat {
+    /// Each line is one JSON object of the protocol.
     #[default]
     Json,
-    /// The line is the event.
+    /// Each line, as it stands, is one event.
     Lines,
 }
 
-/// Who the producer is, and what it wants.
+/// The name of a producer and what it asks for, in the first line of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hello {
@@ -37,21 +37,21 @@ pub struct Hello {
     /// The producer's name, under which its sequence numbers are remembered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub producer: Option<String>,
-    /// The producer's epoch: a higher one fences the lower ones.
+    /// The producer's epoch: a connection with a higher epoch fences those with lower ones.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub epoch: u64,
-    /// A token, where the daemon asks for one.
+    /// The access token of the daemon, if its configuration has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// The stream of events that do not name one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<String>,
-    /// What the producer wants to be told.
+    /// The replies that the producer asks for.
     #[serde(default = "ack_only")]
     pub want: Vec<Want>,
-    /// How the lines that follow are read.
+    /// The format of the lines that follow.
     #[serde(default, skip_serializing_if = "is_json")]
-    pub format: Format,
+    pub format: LineFormat,
     /// The key of events that do not name one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
@@ -60,14 +60,15 @@ pub struct Hello {
 /// Every key that a hello may have.
 pub(crate) const HELLO_KEYS: &[&str] = &["protocol", "producer", "epoch", "token", "stream", "want", "format", "key"];
 
+/// What a producer is told that does not say what it wants.
 fn ack_only() -> Vec<Want> {
     vec![Want::Ack]
 }
-fn is_zero(x: &u64) -> bool {
-    *x == 0
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
-fn is_json(f: &Format) -> bool {
-    *f == Format::Json
+fn is_json(format: &LineFormat) -> bool {
+    *format == LineFormat::Json
 }
 
 impl Default for Hello {
@@ -79,7 +80,7 @@ impl Default for Hello {
             token: None,
             stream: None,
             want: ack_only(),
-            format: Format::Json,
+            format: LineFormat::Json,
             key: None,
         }
     }
@@ -91,7 +92,7 @@ impl Hello {
         Hello { producer: Some(producer.into()), stream: Some(stream.into()), ..Hello::default() }
     }
 
-    /// Whether the producer asked for this.
+    /// Whether the producer asks for this kind of reply.
     pub fn wants(&self, want: Want) -> bool {
         self.want.contains(&want)
     }

@@ -3,14 +3,14 @@ use proptest::prelude::*;
 
 fn event(line: &str) -> EventLine {
     match parse_line(line.as_bytes()).unwrap() {
-        Line::Event(e) => e,
-        Line::Hello(h) => panic!("{h:?}"),
+        ProducerLine::Event(e) => e,
+        ProducerLine::Hello(h) => panic!("{h:?}"),
     }
 }
 fn plain(line: &str) -> Data {
     match parse_plain(line.as_bytes()).unwrap() {
-        Line::Event(e) => e.record.data,
-        Line::Hello(h) => panic!("{h:?}"),
+        ProducerLine::Event(e) => e.record.data,
+        ProducerLine::Hello(h) => panic!("{h:?}"),
     }
 }
 fn refused(line: impl AsRef<[u8]>) -> (RefusalCode, String, String) {
@@ -42,7 +42,7 @@ fn events_of_the_interface_page() {
 #[test]
 fn the_hello_of_the_interface_page() {
     let line = r#"{"hello":{"protocol":1,"producer":"web-7","epoch":3,"token":"t","stream":"web","want":["ack","outcome","next"]}}"#;
-    let Line::Hello(h) = parse_line(line.as_bytes()).unwrap() else { panic!() };
+    let ProducerLine::Hello(h) = parse_line(line.as_bytes()).unwrap() else { panic!() };
     assert_eq!((h.protocol, h.producer.as_deref(), h.epoch, h.wants(crate::Want::Next)), (1, Some("web-7"), 3, true));
     let mut out = Vec::new();
     h.write_line(&mut out);
@@ -118,7 +118,7 @@ fn plain_lines() {
     assert_eq!(code("1e400"), (RefusalCode::NotFinite, "data".into()));
     assert_eq!(code("[1,\"a\"]"), (RefusalCode::WrongType, "data[1]".into()));
     assert_eq!(code("  "), (RefusalCode::Empty, "line".into()));
-    assert!(matches!(parse_plain(br#"{"hello":{"protocol":1}}"#), Ok(Line::Hello(_))));
+    assert!(matches!(parse_plain(br#"{"hello":{"protocol":1}}"#), Ok(ProducerLine::Hello(_))));
     assert_eq!(parse_bare(b"3.5\r\n").unwrap().record.data, Data::One(Datum::Text("3.5".into())));
 }
 
@@ -161,6 +161,6 @@ proptest! {
         let mut out = Vec::new();
         line.write_line(&mut out).unwrap();
         prop_assert_eq!(out.iter().filter(|b| **b == b'\n').count(), 1);
-        prop_assert_eq!(parse_line(&out), Ok(Line::Event(line)));
+        prop_assert_eq!(parse_line(&out), Ok(ProducerLine::Event(line)));
     }
 }

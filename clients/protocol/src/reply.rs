@@ -1,4 +1,4 @@
-//! The lines that the daemon answers.
+//! The lines that the daemon answers with.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
@@ -7,71 +7,71 @@ use surmise_event::{Drift, FieldOutcome, Outcome, Prediction, Refusal, RefusalCo
 /// One line of the daemon.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
-    /// The answer to a hello.
+    /// The answer to a hello that is accepted.
     Welcome(Welcome),
-    /// Events became durable.
+    /// An acknowledgement: events have become durable.
     Ack(Ack),
-    /// What an event turned out to be worth.
+    /// The outcome of an event: how surprising it was.
     Outcome(Box<OutcomeReply>),
-    /// Something was refused.
+    /// The refusal of a line or of the connection.
     Error(ErrorReply),
 }
 
-/// The answer to a hello.
+/// The answer to a hello that is accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
     /// The version of the protocol.
     pub protocol: u32,
     /// Name and version of the daemon.
     pub server: String,
-    /// The last of the producer's sequence numbers in this epoch that is durable; null if there is none.
+    /// The producer's last sequence number of this epoch that is durable, after which to resume; null if there is none.
     pub committed_seq: Option<u64>,
-    /// The longest line that is read, in bytes.
+    /// Bytes of the longest line that the daemon reads.
     pub line_bytes_max: u64,
 }
 
-/// Every event up to and with a sequence number is durable.
+/// A cumulative acknowledgement: every event up to and including a sequence number is durable or was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
-    /// The sequence number.
+    /// The largest sequence number that is acknowledged.
     pub ack: u64,
-    /// How many events since the last acknowledgement were recognised as sent before.
+    /// Events since the last acknowledgement that were recognised as sent before and not learnt again.
     #[serde(default)]
     pub duplicates: u64,
 }
 
-/// What an event turned out to be worth.
+/// The outcome of one event: how probable its prediction had made it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OutcomeReply {
-    /// The producer's number of it, if it had one.
+    /// The producer's number of the event, if it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
-    /// Its stream.
+    /// The name of the event's stream.
     pub stream: Arc<str>,
-    /// Its key, if it has one.
+    /// The event's key, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Box<str>>,
-    /// Its position in its stream.
+    /// The position of the event in its stream.
     pub offset: u64,
-    /// −log₂ of its probability.
+    /// The surprise of the event: −log₂ of its probability.
     pub surprise_bits: f64,
-    /// Where that stands among the stream's own recent surprises, from 0 to 1.
+    /// The rank of that surprise among the stream's own recent ones, from 0 to 1.
     pub anomaly_score: f64,
-    /// Each field's share, in schema order.
+    /// Each field's part of the surprise, in schema order.
     #[serde(default, with = "by_name")]
     pub fields: Vec<FieldOutcome>,
     /// The version of the model that made the prediction.
     pub model_version: u64,
-    /// Lasting changes of the stream that show with this event.
+    /// Lasting changes of the stream that were noticed with this event.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<Drift>,
-    /// What is expected next, if that was asked for.
+    /// The prediction of the next event, if the producer asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Prediction>,
 }
 
 impl OutcomeReply {
-    /// The reply that tells of an outcome.
+    /// The reply for an outcome of the learner.
     pub fn new(
         seq: Option<u64>,
         stream: Arc<str>,
@@ -84,43 +84,43 @@ impl OutcomeReply {
     }
 }
 
-/// A drift as the feed of a stream tells it (event `drift` of `/api/v1/streams/{stream}/watch`).
+/// A lasting change of a stream, as the event `drift` of `/api/v1/streams/{stream}/watch` carries it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DriftEvent {
-    /// The stream.
+    /// The name of the stream.
     pub stream: Arc<str>,
     /// What changed, where, and by how much.
     #[serde(flatten)]
     pub drift: Drift,
 }
 
-/// Something was refused.
+/// The refusal of a line, or of the whole connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorReply {
     /// The kind of fault.
     pub code: RefusalCode,
-    /// The sequence number of the event, where it could be read.
+    /// The sequence number of the event, if it could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
-    /// The number of the line on its connection.
+    /// The number of the line on its connection, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
     /// The field, or the part of the line, that is at fault.
     pub field: String,
     /// What is wrong with it.
     pub reason: String,
-    /// Whether the connection ends with it.
+    /// Whether the daemon closes the connection after this line.
     pub fatal: bool,
 }
 
 impl ErrorReply {
-    /// The reply that tells of a refusal; the connection goes on.
+    /// The reply for a refused line; the connection stays open.
     pub fn new(refusal: Refusal, seq: Option<u64>, line: Option<u64>) -> ErrorReply {
         let Refusal { code, field, reason } = refusal;
         ErrorReply { code, seq, line, field, reason, fatal: false }
     }
 
-    /// The same, but the connection ends with it.
+    /// The reply for a refusal after which the daemon closes the connection.
     pub fn fatal(refusal: Refusal, seq: Option<u64>, line: Option<u64>) -> ErrorReply {
         ErrorReply { fatal: true, ..ErrorReply::new(refusal, seq, line) }
     }
@@ -136,7 +136,7 @@ impl std::fmt::Display for ErrorReply {
 }
 
 impl Reply {
-    /// Reads a line of a daemon. Keys that are not known are ignored, so that a newer daemon is understood.
+    /// Reads a line of a daemon. Unknown keys are ignored, so that a newer daemon is understood.
     ///
     /// # Errors
     /// The line is not a reply.
@@ -164,8 +164,9 @@ impl Serialize for Reply {
 
 impl<'de> Deserialize<'de> for Reply {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Reply, D::Error> {
+        // the key of an object tells the kind of reply; all kinds in one struct need no second reading
         #[derive(Deserialize)]
-        struct Any {
+        struct AnyReply {
             welcome: Option<Welcome>,
             ack: Option<u64>,
             #[serde(default)]
@@ -173,17 +174,17 @@ impl<'de> Deserialize<'de> for Reply {
             outcome: Option<Box<OutcomeReply>>,
             error: Option<ErrorReply>,
         }
-        match Any::deserialize(d)? {
-            Any { ack: Some(ack), duplicates, .. } => Ok(Reply::Ack(Ack { ack, duplicates })),
-            Any { outcome: Some(o), .. } => Ok(Reply::Outcome(o)),
-            Any { error: Some(e), .. } => Ok(Reply::Error(e)),
-            Any { welcome: Some(w), .. } => Ok(Reply::Welcome(w)),
+        match AnyReply::deserialize(d)? {
+            AnyReply { ack: Some(ack), duplicates, .. } => Ok(Reply::Ack(Ack { ack, duplicates })),
+            AnyReply { outcome: Some(o), .. } => Ok(Reply::Outcome(o)),
+            AnyReply { error: Some(e), .. } => Ok(Reply::Error(e)),
+            AnyReply { welcome: Some(w), .. } => Ok(Reply::Welcome(w)),
             _ => Err(serde::de::Error::custom("expected a welcome, an ack, an outcome or an error")),
         }
     }
 }
 
-/// Outcomes of fields as an object `{"page":{"surprise_bits":2.9}}`, in schema order.
+/// Writes and reads the outcomes of fields as an object `{"page":{"surprise_bits":2.9}}`, in schema order.
 mod by_name {
     use serde::de::{Deserializer, MapAccess, Visitor};
     use serde::{Deserialize, Serialize, ser::Serializer};
@@ -191,30 +192,30 @@ mod by_name {
     use surmise_event::FieldOutcome;
 
     #[derive(Serialize, Deserialize)]
-    struct Share {
+    struct FieldShare {
         surprise_bits: f64,
     }
 
     pub(super) fn serialize<S: Serializer>(fields: &[FieldOutcome], s: S) -> Result<S::Ok, S::Error> {
-        s.collect_map(fields.iter().map(|f| (&*f.name, Share { surprise_bits: f.surprise_bits })))
+        s.collect_map(fields.iter().map(|f| (&*f.name, FieldShare { surprise_bits: f.surprise_bits })))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<FieldOutcome>, D::Error> {
-        struct V;
-        impl<'de> Visitor<'de> for V {
+        struct FieldsVisitor;
+        impl<'de> Visitor<'de> for FieldsVisitor {
             type Value = Vec<FieldOutcome>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object of fields")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut a: A) -> Result<Self::Value, A::Error> {
                 let mut out = Vec::new();
-                while let Some((name, share)) = a.next_entry::<String, Share>()? {
+                while let Some((name, share)) = a.next_entry::<String, FieldShare>()? {
                     out.push(FieldOutcome { name: name.into(), surprise_bits: share.surprise_bits });
                 }
                 Ok(out)
             }
         }
-        d.deserialize_map(V)
+        d.deserialize_map(FieldsVisitor)
     }
 }
 

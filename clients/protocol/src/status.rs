@@ -1,152 +1,154 @@
-//! The JSON of the HTTP interface, shared by the daemon and its clients.
+//! The JSON answers of the HTTP interface, which the daemon writes and clients read.
+//!
+//! A key that later versions added has a default, so that an older answer still reads.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use surmise_event::{RefusalCode, Schema};
 
-/// A stream and its state (`GET /api/v1/streams/{stream}`).
+/// The whole state of a stream, as its owner reports it (`GET /api/v1/streams/{stream}`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StreamStatus {
-    /// Its name.
+    /// The name of the stream.
     pub stream: String,
-    /// The offset that its next event will have.
+    /// The offset that the next event will have.
     pub offset: u64,
-    /// How many times its model has changed.
+    /// How many times the model has changed.
     pub model_version: u64,
-    /// Keys whose state is held, in memory or in the store.
+    /// Keys whose state is kept, in memory or in the store.
     pub keys: u64,
-    /// Those whose state lies in the store.
+    /// Keys whose state is in the store and not in memory.
     #[serde(default)]
     pub keys_stored: u64,
-    /// Keys that were forgotten before they ended.
+    /// Keys whose state was dropped, for lack of space, before they ended.
     #[serde(default)]
     pub keys_forgotten: u64,
-    /// Its fields.
+    /// The fields of the stream.
     pub schema: Schema,
-    /// The learner's options.
+    /// The options with which the learner was made.
     #[serde(default)]
     pub options: serde_json::Value,
     /// The learner's report: losses of the mixture, of every expert, and of every field.
     #[serde(default)]
     pub report: serde_json::Value,
-    /// Bytes of memory that its learner holds.
+    /// Bytes of memory that the learner takes.
     #[serde(default)]
     pub state_bytes: u64,
-    /// A hash of everything that decides what is predicted from here on, where it was asked for.
+    /// A hash of everything that decides future predictions, if the query asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_hash: Option<String>,
-    /// The time of its latest event, RFC 3339.
+    /// The time of the latest event, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_event_time: Option<String>,
-    /// Its newest checkpoint.
+    /// The newest checkpoint of the stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<CheckpointMark>,
-    /// Events that were refused, by code.
+    /// Events that were refused, by the name of the code.
     #[serde(default)]
     pub refused: BTreeMap<String, u64>,
 }
 
-/// Which checkpoint is a stream's newest.
+/// The place and time of a stream's newest checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointMark {
-    /// Its number.
+    /// The number of the checkpoint.
     pub generation: u64,
-    /// The offset of the first event that is not in it.
+    /// The offset of the first event that the checkpoint does not contain.
     pub offset: u64,
-    /// When it was made, RFC 3339.
+    /// The time at which the checkpoint was made, RFC 3339.
     pub time: String,
 }
 
-/// All streams (`GET /api/v1/streams`).
+/// The list of all streams (`GET /api/v1/streams`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StreamList {
-    /// The streams, by name.
+    /// The streams, sorted by name.
     pub streams: Vec<StreamRow>,
 }
 
-/// What the list says of a stream, without asking its learner.
+/// One stream in the list, as known without asking its owner.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StreamRow {
-    /// Its name.
+    /// The name of the stream.
     pub stream: String,
-    /// The offset that its next event will have.
+    /// The offset that the next event will have.
     pub offset: u64,
-    /// The offset up to which its events are durable.
+    /// The offset before which all events are durable.
     #[serde(default)]
     pub committed_offset: u64,
-    /// How many times its model has changed.
+    /// How many times the model has changed.
     #[serde(default)]
     pub model_version: u64,
-    /// Keys whose state is held.
+    /// Keys whose state is kept.
     #[serde(default)]
     pub keys: u64,
-    /// Its fields.
+    /// The fields of the stream.
     #[serde(default)]
     pub schema: Schema,
-    /// Mean surprise of its latest events.
+    /// The mean surprise of the latest events, in bits.
     #[serde(default)]
     pub recent_bits: Option<f64>,
-    /// The time of its latest event, RFC 3339.
+    /// The time of the latest event, RFC 3339.
     #[serde(default)]
     pub last_event_time: Option<String>,
-    /// Why it does not learn any more, if so.
+    /// Why the stream does not learn any more, if it has failed.
     #[serde(default)]
     pub failed: Option<String>,
 }
 
-/// A checkpoint in the store (`GET /api/v1/checkpoints` lists them).
+/// One checkpoint in the store (`GET /api/v1/checkpoints` lists them).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointInfo {
-    /// Its stream.
+    /// The name of its stream.
     pub stream: String,
-    /// Its number, rising.
+    /// The number of the checkpoint; later ones have larger numbers.
     pub generation: u64,
-    /// The offset of the first event that is not in it.
+    /// The offset of the first event that the checkpoint does not contain.
     pub offset: u64,
-    /// When it was made, RFC 3339.
+    /// The time at which the checkpoint was made, RFC 3339.
     pub time: String,
-    /// Its size.
+    /// The size of the checkpoint.
     pub bytes: u64,
-    /// The learner's `state_hash` in it, where that is known.
+    /// The learner's `state_hash` in the checkpoint, if it was computed when the checkpoint was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_hash: Option<String>,
 }
 
-/// Whether the daemon lives and is ready (`/-/healthy`, `/-/ready`).
+/// Whether the daemon works and accepts events (`GET /-/healthy`, `GET /-/ready`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Health {
-    /// `ok`, or a word for what is the matter.
+    /// One word: `ok`, `starting`, `stopping` or `failed`.
     pub status: String,
     /// Name and version of the daemon.
     #[serde(default)]
     pub server: String,
-    /// Seconds since it was started.
+    /// Seconds since the daemon was started.
     #[serde(default)]
     pub uptime_seconds: f64,
-    /// What the matter is, for people.
+    /// An explanation for people, if the status needs one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
-/// The answer to events that were posted (`POST /api/v1/streams/{stream}/events`).
+/// The answer to posted events, sent once they are durable (`POST /api/v1/streams/{stream}/events`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Accepted {
-    /// Events that are durable now.
+    /// Events that were learnt and are durable.
     pub accepted: u64,
     /// Events that were refused.
     pub rejected: u64,
-    /// Events that had been sent before.
+    /// Events that were recognised as sent before and not learnt again.
     #[serde(default)]
     pub duplicates: u64,
-    /// Why events were refused; perhaps only the first of them.
+    /// The refusals in the order of lines; all are counted, the daemon may list only the first.
     #[serde(default)]
     pub errors: Vec<AcceptedError>,
 }
 
-/// Why one posted event was refused.
+/// The refusal of one posted line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcceptedError {
-    /// The number of its line, from 1.
+    /// The number of the line in the body, from 1.
     pub line: u64,
     /// The kind of fault.
     pub code: RefusalCode,
@@ -159,22 +161,22 @@ pub struct AcceptedError {
 /// An error of the HTTP interface: `application/problem+json` (RFC 9457).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// A URI of the kind of problem; `about:blank` where the status says it all.
+    /// A URI for the kind of problem; `about:blank` if the status alone tells it.
     #[serde(rename = "type", default = "about_blank")]
     pub kind: String,
-    /// The kind of problem in few words.
+    /// The kind of problem in a few words.
     #[serde(default)]
     pub title: String,
-    /// The status of the response.
+    /// The HTTP status of the response.
     #[serde(default)]
     pub status: u16,
     /// What happened and what to do.
     #[serde(default)]
     pub detail: String,
-    /// The field that is at fault, where there is one.
+    /// The part of the request that is at fault, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// The kind of fault as in errors of the event socket, where there is one.
+    /// The code of the fault as on the event socket, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<RefusalCode>,
 }
@@ -184,7 +186,7 @@ fn about_blank() -> String {
 }
 
 impl Problem {
-    /// A problem of a status.
+    /// A problem with an HTTP status, a title and an explanation.
     pub fn new(status: u16, title: impl Into<String>, detail: impl Into<String>) -> Problem {
         Problem { kind: about_blank(), title: title.into(), status, detail: detail.into(), ..Problem::default() }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use surmise_client::{Address, Client, ClientError, Options};
 use surmise_event::{Data, Datum, Record};
 use surmise_protocol::{
-    Ack, ErrorReply, Hello, Line, OutcomeReply, Refusal, RefusalCode, Reply, Want, Welcome, parse_line,
+    Ack, ErrorReply, Hello, OutcomeReply, ProducerLine, Refusal, RefusalCode, Reply, Want, Welcome, parse_line,
 };
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, UnixListener};
@@ -40,7 +40,7 @@ async fn serve<S: AsyncRead + AsyncWrite>(stream: S, server: Shared) {
     let (read, mut write) = tokio::io::split(stream);
     let mut lines = BufReader::new(read).lines();
     let Ok(Some(first)) = lines.next_line().await else { return };
-    let Line::Hello(hello) = parse_line(first.as_bytes()).unwrap() else { panic!("no hello") };
+    let ProducerLine::Hello(hello) = parse_line(first.as_bytes()).unwrap() else { panic!("no hello") };
     let producer = hello.producer.clone().unwrap();
     let mut out = Vec::new();
     let committed_seq = {
@@ -65,7 +65,7 @@ async fn serve<S: AsyncRead + AsyncWrite>(stream: S, server: Shared) {
     }
     let mut pending = Vec::new(); // received, not durable yet
     while let Ok(Some(line)) = lines.next_line().await {
-        let Ok(Line::Event(e)) = parse_line(line.as_bytes()) else { panic!("{line}") };
+        let Ok(ProducerLine::Event(e)) = parse_line(line.as_bytes()) else { panic!("{line}") };
         let seq = e.seq.unwrap();
         let mut out = Vec::new();
         {

@@ -141,7 +141,7 @@ pub fn replay(
         learner.set_job_sink(Arc::new(devices).job_sink(Some(workers.job_sink())));
     }
     learner.set_pages(match options.pages {
-        Some(make) => make().map_err(|e| PagesError(e.to_string()))?,
+        Some(make) => make().map_err(PagesError::place)?,
         None => Arc::new(MemoryPages::default()),
     });
     let mut run = Run::new(learner, options, tell)?;
@@ -290,7 +290,7 @@ impl<'a, F: FnMut(&Progress)> Run<'a, F> {
             h.forecast(&event, &self.learner);
         }
         if let Some(s) = &mut self.scores {
-            s.write(&event, self.learner.schema(), outcome, &self.learner.latest_forecasts())?;
+            s.write(&event, self.learner.schema(), outcome, self.learner.latest_forecasts())?;
         }
         if self.options.anomalies {
             let last = self.anomalies.last().map_or(0, |a| a.0);

@@ -3,7 +3,8 @@
 use crate::ReplayError;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use surmise_event::{Event, FieldKind, Outcome, Schema, format_time};
+use surmise_event::{Event, Outcome, Schema, format_time};
+use surmise_learner::NumberForecast;
 
 /// Writes the scores of events.
 pub(crate) struct Scores {
@@ -25,13 +26,13 @@ impl Scores {
         event: &Event,
         schema: &Schema,
         outcome: &Outcome,
-        forecasts: &[(String, f64, f64, f64)],
+        forecasts: &[NumberForecast],
     ) -> Result<(), ReplayError> {
         let path = &self.path;
         let fault = |e: csv::Error| ReplayError::Write { file: path.display().to_string(), error: e.into() };
         if self.fields.is_none() {
             let numbers: Vec<String> =
-                schema.fields.iter().filter(|f| f.kind == FieldKind::Number).map(|f| f.name.clone()).collect();
+                schema.fields.iter().filter(|f| f.kind.is_number()).map(|f| f.name.clone()).collect();
             let mut header: Vec<String> =
                 ["offset", "key", "time", "surprise_bits", "anomaly_score"].map(str::to_owned).into();
             for n in &numbers {
@@ -49,9 +50,12 @@ impl Scores {
         ];
         for (i, name) in self.fields.iter().flatten().enumerate() {
             // forecasts mostly come in the order of the columns
-            let found = forecasts.get(i).filter(|f| f.0 == *name).or_else(|| forecasts.iter().find(|f| f.0 == *name));
+            let named = |f: &&NumberForecast| *f.field == **name;
+            let found = forecasts.get(i).filter(named).or_else(|| forecasts.iter().find(named));
             match found {
-                Some((_, mean, lower, upper)) => row.extend([mean, lower, upper].map(f64::to_string)),
+                Some(NumberForecast { mean, interval_90: [lower, upper], .. }) => {
+                    row.extend([mean, lower, upper].map(f64::to_string));
+                }
                 None => row.extend([String::new(), String::new(), String::new()]),
             }
         }

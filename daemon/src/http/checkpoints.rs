@@ -3,7 +3,7 @@
 use super::problem::Failure;
 use super::streams::{Query, find};
 use crate::hub::Hub;
-use crate::owner::{Control, Written};
+use crate::owner::{OwnerRequest, PendingCheckpoint};
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header;
@@ -47,12 +47,14 @@ pub async fn list(State(hub): State<Arc<Hub>>, RawQuery(raw): RawQuery) -> Resul
 /// `POST /api/v1/checkpoints`: makes them now, of all streams or of `?stream=`; answered when they are durable.
 pub async fn create(State(hub): State<Arc<Hub>>, RawQuery(raw): RawQuery) -> Result<Response, Failure> {
     let query = Query::read(raw.as_deref(), &["stream"])?;
-    let written: Vec<Written> = match query.get("stream") {
+    let written: Vec<PendingCheckpoint> = match query.get("stream") {
         Some(stream) => {
             let name = find(&hub, stream)?.name.clone();
-            hub.ask(stream, |reply| Control::Checkpoint { stream: Some(name), reply }).await?
+            hub.ask(stream, |reply| OwnerRequest::Checkpoint { stream: Some(name), reply }).await?
         }
-        None => hub.ask_all(|reply| Control::Checkpoint { stream: None, reply }).await?.into_iter().flatten().collect(),
+        None => {
+            hub.ask_all(|reply| OwnerRequest::Checkpoint { stream: None, reply }).await?.into_iter().flatten().collect()
+        }
     };
     let mut infos = Vec::new();
     for (stream, receiver) in written {

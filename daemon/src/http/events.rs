@@ -4,20 +4,19 @@ use super::problem::Failure;
 use super::streams::Query;
 use crate::clock::now_us;
 use crate::hub::Hub;
-use crate::inbox::{Answers, Item};
+use crate::inbox::{InboxEvent, ReplyOptions};
 use crate::session::lines::{Lines, Piece};
-use crate::stream::code_word;
 use crate::telemetry;
-use crate::ticket::{Fate, Outbox, Taken};
+use crate::ticket::{ChunkCounts, Drained, Outbox};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use std::sync::Arc;
-use surmise_config::stream_name_fault;
+use surmise_config::check_stream_name;
 use surmise_event::{Refusal, RefusalCode};
-use surmise_protocol::{Accepted, AcceptedError, EventLine, Line, Reply, parse_plain};
+use surmise_protocol::{Accepted, AcceptedError, EventLine, ProducerLine, Reply, parse_plain};
 use surmise_store::group::Origin;
 
 /// Lines that are sent to the owner together.
@@ -39,8 +38,8 @@ pub async fn push(
         );
     }
     let name_max = hub.config.limits.name_bytes.0 as usize;
-    if let Some(fault) = stream_name_fault(&stream, name_max) {
-        return Err(Failure::refusal(400, Refusal::new(RefusalCode::BadStream, "stream", fault)));
+    if let Err(fault) = check_stream_name(&stream, name_max) {
+        return Err(Failure::refusal(400, Refusal::new(RefusalCode::BadStream, "stream", fault.to_string())));
     }
     let producer = producer(&hub, &query, name_max)?;
     let mut push = Push {
@@ -141,14 +140,14 @@ impl Push {
             if seen == 0 {
                 return Ok(());
             }
-            let answers = Answers { listener: "http", ..Answers::default() };
-            let sent = self.hub.submit(events, answers, &self.outbox, seen, Fate::default()).await;
+            let answers = ReplyOptions { listener: "http", ..ReplyOptions::default() };
+            let sent = self.hub.submit(events, answers, &self.outbox, seen, ChunkCounts::default()).await;
             sent.map_err(|e| Failure::new(503, "unavailable", e.to_string()))?;
             self.collect()?;
         }
     }
 
-    fn take(&mut self, piece: Piece<'_>) -> Option<Item> {
+    fn take(&mut self, piece: Piece<'_>) -> Option<InboxEvent> {
         self.line += 1;
         let (parsed, bytes) = match piece {
             Piece::Line(l) if l.iter().all(u8::is_ascii_whitespace) => return None,
@@ -166,8 +165,8 @@ impl Push {
             }
         };
         let event = parsed.and_then(|line| match line {
-            Line::Event(event) => self.check(event),
-            Line::Hello(_) => Err(Refusal::new(
+            ProducerLine::Event(event) => self.check(event),
+            ProducerLine::Hello(_) => Err(Refusal::new(
                 RefusalCode::BadHello,
                 "hello",
                 "a hello is for the event socket; here the query says who sends",
@@ -183,10 +182,10 @@ impl Push {
                     seq,
                     safe: None,
                 });
-                Some(Item { record, origin, seq, line: self.line, bytes })
+                Some(InboxEvent { record, origin, seq, line: self.line, bytes })
             }
             Err(refusal) => {
-                metrics::counter!(telemetry::REJECTED, "reason" => code_word(refusal.code)).increment(1);
+                metrics::counter!(telemetry::REJECTED, "reason" => refusal.code.name()).increment(1);
                 self.answer.rejected += 1;
                 self.list(self.line, refusal);
                 None
@@ -218,15 +217,15 @@ impl Push {
 
     /// Takes in what is known by now; true if nothing more will come.
     fn collect(&mut self) -> Result<bool, Failure> {
-        let Taken { replies, fate, failed, finished, .. } = self.outbox.take();
+        let Drained { replies, counts, failed, finished, .. } = self.outbox.drain();
         for reply in replies {
             if let Reply::Error(e) = reply {
                 self.list(e.line.unwrap_or(0), Refusal::new(e.code, e.field, e.reason));
             }
         }
-        self.answer.accepted += fate.accepted;
-        self.answer.duplicates += fate.duplicates;
-        self.answer.rejected += fate.rejected;
+        self.answer.accepted += counts.accepted;
+        self.answer.duplicates += counts.duplicates;
+        self.answer.rejected += counts.rejected;
         if failed {
             let detail = "the daemon cannot make events durable; send them again, with a producer and seq so that none is learnt twice";
             return Err(Failure::new(503, "unavailable", detail).at("body", Some(RefusalCode::Unavailable)));

@@ -2,7 +2,7 @@
 
 use super::problem::Failure;
 use crate::hub::Hub;
-use crate::session::same;
+use crate::token::tokens_match;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::middleware::Next;
@@ -34,7 +34,7 @@ pub async fn token(State(hub): State<Arc<Hub>>, request: Request, next: Next) ->
     let open = matches!(request.uri().path(), "/" | "/-/healthy" | "/-/ready");
     if let Some(token) = hub.config.auth.token.as_ref().filter(|_| !open) {
         let given = request.headers().get(header::AUTHORIZATION).and_then(|h| h.as_bytes().strip_prefix(b"Bearer "));
-        if !given.is_some_and(|t| same(t, token.0.as_bytes())) {
+        if !given.is_some_and(|t| tokens_match(t, token.0.as_bytes())) {
             let detail = match given {
                 Some(_) => "the token is not known",
                 None => "this daemon asks for a token: send it as Authorization: Bearer …",

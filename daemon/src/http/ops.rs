@@ -1,6 +1,6 @@
 //! Health, metrics, and the page.
 
-use crate::directory::Shared;
+use crate::directory::StreamView;
 use crate::hub::Hub;
 use crate::telemetry;
 use axum::Json;
@@ -32,7 +32,7 @@ fn health(hub: &Hub) -> Health {
         }
     };
     let uptime_seconds = hub.started.elapsed().as_secs_f64();
-    Health { status: status.into(), server: crate::SERVER.into(), uptime_seconds, detail }
+    Health { status: status.into(), server: crate::hub::SERVER.into(), uptime_seconds, detail }
 }
 
 /// `GET /-/healthy`: whether the process lives and can keep what it is sent.
@@ -63,7 +63,7 @@ pub async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
     }
     metrics::gauge!(telemetry::STREAMS).set(hub.directory.len() as f64);
     let all = hub.directory.all();
-    let sum = |of: fn(&Shared) -> &AtomicU64| all.iter().map(|s| of(s).load(Ordering::Relaxed)).sum::<u64>();
+    let sum = |of: fn(&StreamView) -> &AtomicU64| all.iter().map(|s| of(s).load(Ordering::Relaxed)).sum::<u64>();
     let (held, stored) = (sum(|s| &s.keys), sum(|s| &s.keys_stored));
     metrics::gauge!(telemetry::KEYS, "place" => "memory").set(held.saturating_sub(stored) as f64);
     metrics::gauge!(telemetry::KEYS, "place" => "store").set(stored as f64);

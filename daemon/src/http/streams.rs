@@ -1,9 +1,9 @@
 //! Questions about streams. Predictions come from snapshots and never wait for the learner.
 
 use super::problem::Failure;
-use crate::directory::{Shared, Snapshot};
+use crate::directory::{Snapshot, StreamView};
 use crate::hub::Hub;
-use crate::owner::Control;
+use crate::owner::OwnerRequest;
 use crate::telemetry;
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
@@ -70,12 +70,12 @@ impl Query {
 }
 
 /// A stream by its name.
-pub fn find(hub: &Hub, stream: &str) -> Result<Arc<Shared>, Failure> {
+pub fn find(hub: &Hub, stream: &str) -> Result<Arc<StreamView>, Failure> {
     hub.directory.get(stream).ok_or_else(|| Failure::no_stream(stream))
 }
 
 /// A stream that learns.
-fn find_alive(hub: &Hub, stream: &str) -> Result<Arc<Shared>, Failure> {
+fn find_alive(hub: &Hub, stream: &str) -> Result<Arc<StreamView>, Failure> {
     let shared = find(hub, stream)?;
     match shared.failed.get() {
         Some(why) => {
@@ -87,7 +87,7 @@ fn find_alive(hub: &Hub, stream: &str) -> Result<Arc<Shared>, Failure> {
 }
 
 /// What is known of a stream from the outside.
-fn row(s: &Shared) -> StreamRow {
+fn row(s: &StreamView) -> StreamRow {
     let last = s.last_event_us.load(Ordering::Relaxed);
     StreamRow {
         stream: s.name.to_string(),
@@ -119,7 +119,7 @@ pub async fn status(
     let with_hash = matches!(query.get("hash"), Some("1" | "true" | ""));
     let shared = find(&hub, &stream)?;
     let name = shared.name.clone();
-    match hub.ask(&stream, |reply| Control::Status { stream: name, with_hash, reply }).await? {
+    match hub.ask(&stream, |reply| OwnerRequest::Status { stream: name, with_hash, reply }).await? {
         Some(answer) => Ok(Json(answer).into_response()),
         None => Ok(Json(row(&shared)).into_response()), // it failed: what is left to say
     }
@@ -128,7 +128,7 @@ pub async fn status(
 /// `GET /api/v1/streams/{stream}/hash`: the hash of its learner, and the offset that it is of.
 pub async fn hash(State(hub): State<Arc<Hub>>, Path(stream): Path<String>) -> Result<Response, Failure> {
     let name = find_alive(&hub, &stream)?.name.clone();
-    let answer = hub.ask(&stream, |reply| Control::Hash { stream: name, reply }).await?;
+    let answer = hub.ask(&stream, |reply| OwnerRequest::Hash { stream: name, reply }).await?;
     let (offset, state_hash) = answer.ok_or_else(|| Failure::no_stream(&stream))?;
     Ok(Json(json!({ "stream": stream, "offset": offset, "state_hash": state_hash })).into_response())
 }

@@ -1,7 +1,7 @@
-//! Answers of an owner about its streams.
+//! ReplyOptions of an owner about its streams.
 
 use super::copies::Wanted;
-use super::{Control, Owner, Written, state};
+use super::{Owner, OwnerRequest, PendingCheckpoint, state};
 use crate::stream::StreamState;
 use serde::Serialize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,15 +30,15 @@ pub struct StatusAnswer {
 }
 
 impl Owner {
-    /// Answers a question.
-    pub(super) fn answer(&mut self, question: Control) {
+    /// ReplyOptions a question.
+    pub(super) fn answer(&mut self, question: OwnerRequest) {
         match question {
-            Control::Status { stream, with_hash, reply } => drop(reply.send(self.status(&stream, with_hash))),
-            Control::Hash { stream, reply } => {
+            OwnerRequest::Status { stream, with_hash, reply } => drop(reply.send(self.status(&stream, with_hash))),
+            OwnerRequest::Hash { stream, reply } => {
                 let hash = |s: &mut StreamState| (s.learner.offset(), s.learner.state_hash());
                 drop(reply.send(state(&mut self.streams, &stream).map(hash)));
             }
-            Control::Publish { stream, reply } => {
+            OwnerRequest::Publish { stream, reply } => {
                 let Some(live) = self.streams.get_mut(&stream) else { return drop(reply.send(None)) };
                 if live.state_mut().is_none() {
                     return drop(reply.send(None));
@@ -49,8 +49,8 @@ impl Owner {
                 }
                 self.copy_or_wait(&stream);
             }
-            Control::Checkpoint { stream, reply } => drop(reply.send(self.checkpoint_now(stream))),
-            Control::Leave => {}
+            OwnerRequest::Checkpoint { stream, reply } => drop(reply.send(self.checkpoint_now(stream))),
+            OwnerRequest::Stop => {}
         }
     }
 
@@ -91,7 +91,7 @@ impl Owner {
         })
     }
 
-    fn checkpoint_now(&mut self, stream: Option<Arc<str>>) -> Vec<Written> {
+    fn checkpoint_now(&mut self, stream: Option<Arc<str>>) -> Vec<PendingCheckpoint> {
         let names: Vec<Arc<str>> = match stream {
             Some(name) => vec![name],
             None => self.streams.keys().cloned().collect(),

@@ -26,7 +26,7 @@ pub(super) struct Wanted {
 /// What a copy is for; decided at its moment.
 pub(super) enum Purpose {
     /// A checkpoint, made at this time, with what it holds beside the learner.
-    Checkpoint { wanted: Wanted, time_us: i64, rest: Vec<u8> },
+    Checkpoint { wanted: Wanted, time_us: i64, summary: Vec<u8> },
     /// A snapshot for readers, and those who wait for it.
     Snapshot(Vec<TellSnapshot>),
 }
@@ -110,12 +110,12 @@ impl Copies {
         !self.checkpoints.is_empty()
     }
 
-    /// The moment of a copy that is prepared. `rest` is what a checkpoint, if one is wanted, holds beside the learner.
-    pub fn moment(&mut self, learner: &mut Learner, time_us: i64, rest: Vec<u8>) {
+    /// The moment of a copy that is prepared. `summary` is what a checkpoint, if one is wanted, holds beside the learner.
+    pub fn moment(&mut self, learner: &mut Learner, time_us: i64, summary: Vec<u8>) {
         let Some(Making::Prepared(mut copy)) = self.making.take() else { return };
         copy.begin_copy(learner);
         let purpose = match self.checkpoints.pop_front() {
-            Some(wanted) => Purpose::Checkpoint { wanted, time_us, rest },
+            Some(wanted) => Purpose::Checkpoint { wanted, time_us, summary },
             None => Purpose::Snapshot(self.snapshot.take().unwrap_or_default()),
         };
         self.making = Some(Making::Carrying(copy, purpose));

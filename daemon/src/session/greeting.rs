@@ -2,13 +2,14 @@
 
 use super::lines::Piece;
 use super::numbering::Numbering;
-use super::{Chunk, End, Mode, Session, same};
+use super::{Chunk, End, Mode, Session};
 use crate::clock::now_us;
+use crate::token::tokens_match;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use surmise_config::stream_name_fault;
+use surmise_config::check_stream_name;
 use surmise_event::{Refusal, RefusalCode};
-use surmise_protocol::{Format, Hello, Line, PROTOCOL, Reply, Want, Welcome, parse_plain};
+use surmise_protocol::{Hello, LineFormat, PROTOCOL, ProducerLine, Reply, Want, Welcome, parse_plain};
 
 impl Session {
     /// The first line: a hello, or the first event of a plain connection.
@@ -24,7 +25,7 @@ impl Session {
             Piece::TooLong => Err(self.too_long()),
         };
         match parsed {
-            Ok(Line::Hello(hello)) => {
+            Ok(ProducerLine::Hello(hello)) => {
                 self.line += 1;
                 self.greet(hello).await.map_err(|refusal| End::fatal(refusal, Some(self.line)))
             }
@@ -57,15 +58,15 @@ impl Session {
             ));
         }
         if let Some(token) = &self.hub.config.auth.token
-            && !hello.token.as_ref().is_some_and(|t| same(t.as_bytes(), token.0.as_bytes()))
+            && !hello.token.as_ref().is_some_and(|t| tokens_match(t.as_bytes(), token.0.as_bytes()))
         {
             let reason = if hello.token.is_some() { "the token is not known" } else { "this daemon asks for a token" };
             return Err(Refusal::new(RefusalCode::Unauthorized, "hello.token", reason));
         }
         let name_max = self.hub.config.limits.name_bytes.0 as usize;
         if let Some(stream) = &hello.stream {
-            if let Some(fault) = stream_name_fault(stream, name_max) {
-                return Err(Refusal::new(RefusalCode::BadStream, "hello.stream", fault));
+            if let Err(fault) = check_stream_name(stream, name_max) {
+                return Err(Refusal::new(RefusalCode::BadStream, "hello.stream", fault.to_string()));
             }
             self.stream = stream.as_str().into();
         }
@@ -80,7 +81,7 @@ impl Session {
             self.claim = Some(claim.map_err(|e| Refusal::new(RefusalCode::Fenced, "hello.epoch", e.to_string()))?);
         }
         self.key = hello.key.as_deref().map(Into::into);
-        self.mode = if hello.format == Format::Lines { Mode::Bare } else { Mode::Json };
+        self.mode = if hello.format == LineFormat::Lines { Mode::Bare } else { Mode::Json };
         self.answers.outcome = hello.wants(Want::Outcome) || hello.wants(Want::Next);
         self.answers.next = hello.wants(Want::Next);
         self.link.wants_ack.store(hello.wants(Want::Ack), Ordering::Release);
@@ -91,7 +92,7 @@ impl Session {
         self.numbering = Some(Numbering::new(committed, producer, self.link.watermark.clone()));
         self.link.outbox.push([Reply::Welcome(Welcome {
             protocol: PROTOCOL,
-            server: crate::SERVER.into(),
+            server: crate::hub::SERVER.into(),
             committed_seq: committed,
             line_bytes_max: self.hub.config.limits.line_bytes.0,
         })]);

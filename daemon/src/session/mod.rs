@@ -11,15 +11,15 @@ mod writer;
 use crate::clock::now_us;
 use crate::fencing::Claim;
 use crate::hub::Hub;
-use crate::inbox::{Answers, Item};
-use crate::ticket::{Fate, Outbox};
+use crate::inbox::{InboxEvent, ReplyOptions};
+use crate::ticket::{ChunkCounts, Outbox};
 use lines::{Lines, Piece};
 use numbering::{Numbered, Numbering, Watermark};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use surmise_config::stream_name_fault;
+use surmise_config::check_stream_name;
 use surmise_event::{Refusal, RefusalCode};
-use surmise_protocol::{ErrorReply, EventLine, Line, Reply};
+use surmise_protocol::{ErrorReply, EventLine, ProducerLine, Reply};
 use surmise_protocol::{parse_bare, parse_line, parse_plain};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
@@ -131,7 +131,7 @@ struct Session {
     stream: Arc<str>,
     key: Option<Box<str>>,
     mode: Mode,
-    answers: Answers,
+    answers: ReplyOptions,
     numbering: Option<Numbering>,
     claim: Option<Claim>,
     link: Arc<Link>,
@@ -142,11 +142,11 @@ struct Session {
 #[derive(Default)]
 struct Chunk {
     lines: usize,
-    events: Vec<(Arc<str>, Item)>,
+    events: Vec<(Arc<str>, InboxEvent)>,
     replies: Vec<Reply>,
-    fate: Fate,
+    counts: ChunkCounts,
     /// The last line's event, whose number does not rise.
-    behind: Option<(Arc<str>, Item)>,
+    behind: Option<(Arc<str>, InboxEvent)>,
 }
 
 impl Session {
@@ -156,7 +156,7 @@ impl Session {
             stream: kind.stream,
             key: None,
             mode: if kind.bare { Mode::Bare } else { Mode::Unknown },
-            answers: Answers { listener: kind.listener, ..Answers::default() },
+            answers: ReplyOptions { listener: kind.listener, ..ReplyOptions::default() },
             numbering: None,
             claim: None,
             link,
@@ -255,7 +255,7 @@ impl Session {
         chunk.lines += 1;
         let (parsed, bytes) = match piece {
             Piece::TooLong => (Err(self.too_long()), 0),
-            Piece::Line(line) if self.mode == Mode::Bare => (parse_bare(line).map(Line::Event), line.len()),
+            Piece::Line(line) if self.mode == Mode::Bare => (parse_bare(line).map(ProducerLine::Event), line.len()),
             Piece::Line(line) if line.iter().all(u8::is_ascii_whitespace) => return,
             Piece::Line(line) if self.mode == Mode::Plain => (parse_plain(line), line.len()),
             Piece::Line(line) => (parse_line(line), line.len()),
@@ -263,13 +263,13 @@ impl Session {
         self.take_parsed(parsed, arrival, bytes, chunk);
     }
 
-    fn take_parsed(&mut self, parsed: Result<Line, Refusal>, arrival: i64, bytes: usize, chunk: &mut Chunk) {
+    fn take_parsed(&mut self, parsed: Result<ProducerLine, Refusal>, arrival: i64, bytes: usize, chunk: &mut Chunk) {
         let taken = match parsed {
-            Ok(Line::Event(event)) => {
+            Ok(ProducerLine::Event(event)) => {
                 let seq = event.seq;
                 self.take_event(event, arrival, bytes, chunk).map_err(|e| (e, seq))
             }
-            Ok(Line::Hello(_)) => Err((
+            Ok(ProducerLine::Hello(_)) => Err((
                 Refusal::new(RefusalCode::BadHello, "hello", "a hello has to be the first line of its connection"),
                 None,
             )),
@@ -288,9 +288,9 @@ impl Session {
     }
 
     fn refuse(&self, refusal: Refusal, seq: Option<u64>, chunk: &mut Chunk) {
-        let reason = crate::stream::code_word(refusal.code);
+        let reason = refusal.code.name();
         metrics::counter!(crate::telemetry::REJECTED, "reason" => reason).increment(1);
-        chunk.fate.rejected += 1;
+        chunk.counts.rejected += 1;
         chunk.replies.push(Reply::Error(ErrorReply::new(refusal, seq, Some(self.line))));
     }
 
@@ -303,7 +303,7 @@ impl Session {
         }
         self.submit(chunk).await?;
         let Some((stream, mut item)) = behind else { return Ok(()) };
-        let learnt = self.link.outbox.all_applied().await;
+        let learnt = self.link.outbox.all_learnt().await;
         let mut last = Chunk { lines: 1, ..Chunk::default() };
         let (Some(numbering), Some(seq)) = (&mut self.numbering, item.seq) else { return Ok(()) };
         match numbering.step_back(seq, learnt.max(self.link.watermark.get())) {
@@ -323,16 +323,16 @@ impl Session {
         let stream = match stream {
             None => self.stream.clone(),
             Some(s) if *s == *self.stream => self.stream.clone(),
-            Some(s) => match stream_name_fault(&s, self.hub.config.limits.name_bytes.0 as usize) {
-                Some(fault) => return Err(Refusal::new(RefusalCode::BadStream, "stream", fault)),
-                None => s.into(),
+            Some(s) => match check_stream_name(&s, self.hub.config.limits.name_bytes.0 as usize) {
+                Err(fault) => return Err(Refusal::new(RefusalCode::BadStream, "stream", fault.to_string())),
+                Ok(()) => s.into(),
             },
         };
         record.arrival_us = Some(arrival);
         if record.key.is_none() {
             record.key = self.key.clone();
         }
-        let mut item = Item { record, origin: None, seq, line: self.line, bytes };
+        let mut item = InboxEvent { record, origin: None, seq, line: self.line, bytes };
         match self.numbering.as_mut().map(|n| n.number(seq, &stream)) {
             None => chunk.events.push((stream, item)),
             Some(Numbered::New(seq, origin)) => {
@@ -340,8 +340,8 @@ impl Session {
                 chunk.events.push((stream, item));
             }
             Some(Numbered::Duplicate) => {
-                chunk.fate.duplicates += 1;
-                chunk.fate.high = chunk.fate.high.max(self.link.watermark.get());
+                chunk.counts.duplicates += 1;
+                chunk.counts.high = chunk.counts.high.max(self.link.watermark.get());
             }
             Some(Numbered::Behind) => chunk.behind = Some((stream, item)),
         }
@@ -362,24 +362,19 @@ impl Session {
                 Err(_) => return Err(End::Done),
             },
         }
-        let Chunk { events, replies, fate, .. } = chunk;
+        let Chunk { events, replies, counts, .. } = chunk;
         if let Some((producer, epoch)) = self.numbering.as_ref().and_then(Numbering::scattered) {
             self.link.outbox.mark(producer, epoch);
         }
         if !replies.is_empty() {
             self.link.outbox.push(replies);
         }
-        if fate.duplicates > 0 {
-            metrics::counter!(crate::telemetry::DUPLICATE).increment(fate.duplicates);
+        if counts.duplicates > 0 {
+            metrics::counter!(crate::telemetry::DUPLICATE).increment(counts.duplicates);
         }
         self.hub
-            .submit(events, self.answers, &self.link.outbox, room as usize, fate)
+            .submit(events, self.answers, &self.link.outbox, room as usize, counts)
             .await
             .map_err(|e| End::fatal(Refusal::new(RefusalCode::Unavailable, "connection", e.to_string()), None))
     }
-}
-
-/// Whether two secrets are equal, in a time that does not tell where they differ.
-pub fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |d, (x, y)| d | (x ^ y)) == 0
 }

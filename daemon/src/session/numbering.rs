@@ -1,7 +1,7 @@
 //! A producer's numbers on one connection.
 
 use crate::fencing::Fencing;
-use crate::ticket::Highest;
+use crate::ticket::HighestSeq;
 use std::sync::{Arc, OnceLock};
 use surmise_event::{Refusal, RefusalCode};
 use surmise_store::group::Origin;
@@ -9,7 +9,7 @@ use surmise_store::group::Origin;
 /// The largest number up to which everything of a connection is durable; grows as acknowledgements go out.
 #[derive(Default)]
 pub struct Watermark {
-    durable: Highest,
+    durable: HighestSeq,
     /// Where a producer's next connection will ask.
     known: OnceLock<(Arc<Fencing>, Arc<str>, u64)>,
 }
@@ -19,7 +19,7 @@ impl Watermark {
     pub fn raise(&self, seq: u64) {
         self.durable.raise(Some(seq));
         if let Some((fencing, producer, epoch)) = self.known.get() {
-            fencing.learn_one(producer, *epoch, Some(seq));
+            fencing.record_durable(producer, *epoch, Some(seq));
         }
     }
     /// How far it has come.

@@ -19,12 +19,12 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(socket: &mut W, link: &Link) {
     let mut acked = None;
     let mut out = Vec::new();
     loop {
-        let taken = link.outbox.take();
-        duplicates += taken.fate.duplicates;
+        let taken = link.outbox.drain();
+        duplicates += taken.counts.duplicates;
         for reply in &taken.replies {
             reply.write_line(&mut out);
         }
-        if let Some(ack) = taken.fate.high.filter(|_| !failed) {
+        if let Some(ack) = taken.counts.high.filter(|_| !failed) {
             link.watermark.raise(ack);
             let news = acked.is_none_or(|a| ack > a) || duplicates > 0;
             if news && link.wants_ack.load(Ordering::Acquire) {

@@ -45,7 +45,7 @@ pub struct CheckpointMeta {
 }
 
 /// A checkpoint that is to be written.
-pub struct Draft {
+pub struct CheckpointDraft {
     /// The stream's number.
     pub stream: u32,
     /// The offset of the first event that is not in it.
@@ -55,7 +55,7 @@ pub struct Draft {
     /// The learner's state.
     pub learner: Vec<u8>,
     /// Everything else about the stream.
-    pub rest: Vec<u8>,
+    pub summary: Vec<u8>,
     /// The learner's hash, where it was computed.
     pub state_hash: Option<String>,
     /// Pages of keys that the learner had numbered.
@@ -127,11 +127,11 @@ impl Checkpoints {
     }
 
     /// Writes checkpoints and makes them durable; then deletes the generations that are too many.
-    pub fn write(&self, drafts: &[Draft]) -> Result<Vec<CheckpointMeta>, StoreError> {
+    pub fn write(&self, drafts: &[CheckpointDraft]) -> Result<Vec<CheckpointMeta>, StoreError> {
         let metas: Vec<CheckpointMeta> = drafts.iter().map(|d| self.describe(d)).collect();
         for (draft, meta) in drafts.iter().zip(&metas) {
             self.delete_pieces(meta)?; // what a crash may have left of this very generation
-            for (n, piece) in pieces(&draft.learner, &draft.rest).enumerate() {
+            for (n, piece) in pieces(&draft.learner, &draft.summary).enumerate() {
                 let put = self.pieces.insert(piece_key(meta, n as u32), seal(piece));
                 put.map_err(StoreError::database("cannot write a checkpoint"))?;
             }
@@ -152,18 +152,18 @@ impl Checkpoints {
         Ok(metas)
     }
 
-    fn describe(&self, d: &Draft) -> CheckpointMeta {
+    fn describe(&self, d: &CheckpointDraft) -> CheckpointMeta {
         let newest = self.known().get(&d.stream).and_then(|v| v.last()).map_or(0, |m| m.generation);
         let mut crc = crc32fast::Hasher::new();
         crc.update(&d.learner);
-        crc.update(&d.rest);
+        crc.update(&d.summary);
         CheckpointMeta {
             stream: d.stream,
             generation: newest + 1,
             offset: d.offset,
             time_us: d.time_us,
             learner_bytes: d.learner.len() as u64,
-            bytes: (d.learner.len() + d.rest.len()) as u64,
+            bytes: (d.learner.len() + d.summary.len()) as u64,
             crc32: crc.finalize(),
             version: env!("CARGO_PKG_VERSION").into(),
             state_hash: d.state_hash.clone(),
@@ -223,7 +223,7 @@ impl Checkpoints {
     ///
     /// # Errors
     /// A piece is missing or damaged.
-    pub fn load_rest(&self, meta: &CheckpointMeta) -> Result<Vec<u8>, StoreError> {
+    pub fn load_summary(&self, meta: &CheckpointMeta) -> Result<Vec<u8>, StoreError> {
         let first = meta.learner_bytes as usize / PAYLOAD_BYTES;
         let mut bytes = Vec::new();
         for piece in self.pieces.range(piece_key(meta, first as u32)..=piece_key(meta, u32::MAX)).values() {
@@ -253,13 +253,13 @@ impl Checkpoints {
 }
 
 /// Both parts as one sequence of pieces.
-fn pieces<'a>(learner: &'a [u8], rest: &'a [u8]) -> impl Iterator<Item = Vec<u8>> + 'a {
-    let total = learner.len() + rest.len();
+fn pieces<'a>(learner: &'a [u8], summary: &'a [u8]) -> impl Iterator<Item = Vec<u8>> + 'a {
+    let total = learner.len() + summary.len();
     (0..total).step_by(PAYLOAD_BYTES).map(move |from| {
         let to = (from + PAYLOAD_BYTES).min(total);
         let mut piece = Vec::with_capacity(PIECE_BYTES);
         piece.extend_from_slice(&learner[from.min(learner.len())..to.min(learner.len())]);
-        piece.extend_from_slice(&rest[from.saturating_sub(learner.len())..to.saturating_sub(learner.len())]);
+        piece.extend_from_slice(&summary[from.saturating_sub(learner.len())..to.saturating_sub(learner.len())]);
         piece
     })
 }

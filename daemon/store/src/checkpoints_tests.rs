@@ -1,8 +1,16 @@
 use super::*;
 use crate::Store;
 
-fn draft(stream: u32, offset: u64, learner: &[u8]) -> Draft {
-    Draft { stream, offset, time_us: 1, learner: learner.to_vec(), rest: b"rest".to_vec(), state_hash: None, pages: 0 }
+fn draft(stream: u32, offset: u64, learner: &[u8]) -> CheckpointDraft {
+    CheckpointDraft {
+        stream,
+        offset,
+        time_us: 1,
+        learner: learner.to_vec(),
+        summary: b"rest".to_vec(),
+        state_hash: None,
+        pages: 0,
+    }
 }
 
 /// Bytes that do not repeat.

@@ -16,11 +16,13 @@ pub mod group;
 mod lock;
 mod log;
 mod pages;
+mod temporary;
 
-pub use checkpoints::{CheckpointMeta, Checkpoints, Draft};
+pub use checkpoints::{CheckpointDraft, CheckpointMeta, Checkpoints};
 pub use lock::DirLock;
 pub use log::{Log, ProducerMark, StreamEntry};
 pub use pages::{KeyPages, ScratchPages, StreamPages};
+pub use temporary::TemporaryPages;
 
 use std::path::{Path, PathBuf};
 

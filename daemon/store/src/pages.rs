@@ -110,7 +110,7 @@ impl KeyPages {
     }
 
     /// Whether a state with so many pages can be gone on from.
-    pub fn reaches_back(&self, stream: u32, numbered: u64) -> Result<bool, StoreError> {
+    pub fn can_resume_from(&self, stream: u32, numbered: u64) -> Result<bool, StoreError> {
         match self.there()? {
             Some(o) => Ok(numbered == 0 || o.swept(stream)?.floor <= numbered),
             None => Ok(numbered == 0),
@@ -383,8 +383,8 @@ impl StreamPages {
     }
 
     fn with<T>(&self, work: impl FnOnce(&Store) -> Result<T, StoreError>) -> Result<T, PagesError> {
-        let store = self.store.upgrade().ok_or_else(|| PagesError("the daemon is leaving".into()))?;
-        told(work(&store))
+        let store = self.store.upgrade().ok_or(PagesError::Closed)?;
+        to_pages_error(work(&store))
     }
 }
 
@@ -447,20 +447,20 @@ impl ScratchPages {
 
 impl Pages for ScratchPages {
     fn put(&self, first: u64, pages: &[Page<'_>]) -> Result<(), PagesError> {
-        told(self.0.open().and_then(|o| o.put_all(0, first, pages, first)))
+        to_pages_error(self.0.open().and_then(|o| o.put_all(0, first, pages, first)))
     }
 
     fn get(&self, key: &str, before: u64) -> Result<Option<Vec<u8>>, PagesError> {
-        told(self.0.open().and_then(|o| o.get(0, key, before)))
+        to_pages_error(self.0.open().and_then(|o| o.get(0, key, before)))
     }
 
     fn oldest(&self, from: u64) -> Result<Option<(u64, Box<str>, Vec<u8>)>, PagesError> {
-        told(self.0.open().and_then(|o| o.oldest(0, from)))
+        to_pages_error(self.0.open().and_then(|o| o.oldest(0, from)))
     }
 }
 
-fn told<T>(result: Result<T, StoreError>) -> Result<T, PagesError> {
-    result.map_err(|e| PagesError(e.to_string()))
+fn to_pages_error<T>(result: Result<T, StoreError>) -> Result<T, PagesError> {
+    result.map_err(PagesError::place)
 }
 
 #[cfg(test)]

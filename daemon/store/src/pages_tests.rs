@@ -1,5 +1,5 @@
 use super::*;
-use crate::Draft;
+use crate::CheckpointDraft;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,7 +53,15 @@ fn open(dir: &Path) -> (Arc<Store>, StreamPages) {
 
 fn checkpoint(store: &Store, pages: u64) {
     store.pages.flush().unwrap();
-    let d = Draft { stream: STREAM, offset: pages, time_us: 1, learner: vec![], rest: vec![], state_hash: None, pages };
+    let d = CheckpointDraft {
+        stream: STREAM,
+        offset: pages,
+        time_us: 1,
+        learner: vec![],
+        summary: vec![],
+        state_hash: None,
+        pages,
+    };
     store.checkpoints.write(&[d]).unwrap();
 }
 
@@ -125,7 +133,7 @@ proptest! {
                         drop((pages, store));
                         (store, pages) = open(dir.path());
                     }
-                    prop_assert!(store.pages.reaches_back(STREAM, plain.numbered).unwrap());
+                    prop_assert!(store.pages.can_resume_from(STREAM, plain.numbered).unwrap());
                     store.checkpoints.drop_beyond(STREAM, plain.numbered).unwrap();
                     store.pages.truncate(STREAM, plain.numbered).unwrap();
                     // checkpoints of the same number of pages are all the same to the pages
@@ -182,9 +190,9 @@ fn a_checkpoint_below_the_floor_is_not_gone_back_to() {
         checkpoint(&store, plain.numbered);
     }
     put(&pages, &mut plain, &[1, 2], 9);
-    assert!(!store.pages.reaches_back(STREAM, 2).unwrap(), "what it saw may be gone");
-    assert!(store.pages.reaches_back(STREAM, 6).unwrap() && store.pages.reaches_back(STREAM, 0).unwrap());
-    assert!(!KeyPages::new(&dir.path().join("elsewhere")).reaches_back(STREAM, 6).unwrap(), "all of it is gone");
+    assert!(!store.pages.can_resume_from(STREAM, 2).unwrap(), "what it saw may be gone");
+    assert!(store.pages.can_resume_from(STREAM, 6).unwrap() && store.pages.can_resume_from(STREAM, 0).unwrap());
+    assert!(!KeyPages::new(&dir.path().join("elsewhere")).can_resume_from(STREAM, 6).unwrap(), "all of it is gone");
 }
 
 #[test]

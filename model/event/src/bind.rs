@@ -46,6 +46,54 @@ pub enum RefusalCode {
     Unavailable,
 }
 
+impl RefusalCode {
+    /// Every code, in the order of the declaration.
+    pub const ALL: [RefusalCode; 18] = [
+        RefusalCode::BadJson,
+        RefusalCode::BadUtf8,
+        RefusalCode::LineTooLong,
+        RefusalCode::WrongType,
+        RefusalCode::UnknownField,
+        RefusalCode::MissingField,
+        RefusalCode::NotFinite,
+        RefusalCode::TooLong,
+        RefusalCode::TooManyFields,
+        RefusalCode::Empty,
+        RefusalCode::BadTime,
+        RefusalCode::SeqNotRising,
+        RefusalCode::Unauthorized,
+        RefusalCode::Fenced,
+        RefusalCode::BadHello,
+        RefusalCode::BadStream,
+        RefusalCode::LimitReached,
+        RefusalCode::Unavailable,
+    ];
+
+    /// The word for the code on the wire, in metrics and in checkpoints.
+    pub const fn name(self) -> &'static str {
+        match self {
+            RefusalCode::BadJson => "bad_json",
+            RefusalCode::BadUtf8 => "bad_utf8",
+            RefusalCode::LineTooLong => "line_too_long",
+            RefusalCode::WrongType => "wrong_type",
+            RefusalCode::UnknownField => "unknown_field",
+            RefusalCode::MissingField => "missing_field",
+            RefusalCode::NotFinite => "not_finite",
+            RefusalCode::TooLong => "too_long",
+            RefusalCode::TooManyFields => "too_many_fields",
+            RefusalCode::Empty => "empty",
+            RefusalCode::BadTime => "bad_time",
+            RefusalCode::SeqNotRising => "seq_not_rising",
+            RefusalCode::Unauthorized => "unauthorized",
+            RefusalCode::Fenced => "fenced",
+            RefusalCode::BadHello => "bad_hello",
+            RefusalCode::BadStream => "bad_stream",
+            RefusalCode::LimitReached => "limit_reached",
+            RefusalCode::Unavailable => "unavailable",
+        }
+    }
+}
+
 /// A record that was refused: which field and why, in words that say what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("field {field:?}: {reason}")]
@@ -289,6 +337,15 @@ fn convert(f: &Field, datum: &Datum, limits: &Limits) -> Result<Value, Refusal> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_code_has_the_name_that_its_json_has() {
+        for code in RefusalCode::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.name());
+        }
+        let distinct: std::collections::HashSet<&str> = RefusalCode::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(distinct.len(), RefusalCode::ALL.len());
+    }
 
     fn record(fields: &[(&str, Datum)]) -> Record {
         Record {

@@ -8,13 +8,15 @@
 mod bind;
 mod prediction;
 mod record;
+mod report;
 mod schema;
 mod time;
 
 pub use bind::{Limits, Refusal, RefusalCode};
 pub use prediction::{Detector, Drift, Expected, FieldOutcome, Outcome, Prediction};
 pub use record::{Data, Datum, Event, Record, Value};
-pub use schema::{Field, FieldKind, Schema};
+pub use report::{ExpertReport, FieldReport, Report};
+pub use schema::{Field, FieldKind, Schema, UnknownFieldKind};
 pub use time::{format_time, parse_time};
 
 /// The name of the field that a record without named fields has.

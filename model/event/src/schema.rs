@@ -1,10 +1,24 @@
-//! The fields of a stream.
+//! The schema of a stream: its fields, and what each of them holds.
 
 use crate::GAP;
 use serde::{Deserialize, Serialize};
 use surmise_state::{Persist, State, StateError};
 
-/// What a field holds.
+/// What a field holds, which decides how it is bound, predicted and scored.
+///
+/// # Adding a kind
+///
+/// No match on a kind has a `_ =>` arm, so after a new variant the compiler leads through what has to be decided:
+///
+/// 1. here: its name, its code in checkpoints, its place in [`FieldKind::ALL`], and its properties
+///    ([`is_number`](Self::is_number) to [`is_every_byte`](Self::is_every_byte)), on which most of the code relies;
+/// 2. `bind.rs` of this crate: which values a field of the kind takes (`convert`), and which value an open schema infers
+///    the kind from (`Schema::grow`);
+/// 3. `surmise-learner`: the recipe of its model (`recipe.rs`), the model (`field.rs`), how a value is observed
+///    (`observe_fields.rs`) and what a prediction of it says (`predict.rs`);
+/// 4. `surmise-recording` and `surmise-evaluation`: how cells and lines are read as values of the kind, and which simple
+///    predictors it is compared with;
+/// 5. the words: `kinds:` in `config/surmised.toml`, and the README's glossary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FieldKind {
@@ -15,14 +29,23 @@ pub enum FieldKind {
     /// Text, predicted byte by byte.
     #[serde(alias = "bytes")]
     Text,
-    /// A single byte of an endless sequence: every byte is an event.
+    /// A byte of an endless sequence: every byte is an event of its own.
     Byte,
-    /// The time since the key's last event; the daemon computes it.
+    /// The time since the key's last event, computed from the events' times.
     Gap,
 }
 
+/// A word that names no kind of field.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a kind of field; kinds are category, number, text (or bytes), byte, gap")]
+pub struct UnknownFieldKind(pub String);
+
 impl FieldKind {
-    /// The word for it in configuration and messages.
+    /// All kinds, in the order of their codes.
+    pub const ALL: [FieldKind; 5] =
+        [FieldKind::Category, FieldKind::Number, FieldKind::Text, FieldKind::Byte, FieldKind::Gap];
+
+    /// The word for the kind in configuration and messages.
     pub fn name(self) -> &'static str {
         match self {
             FieldKind::Category => "category",
@@ -32,35 +55,77 @@ impl FieldKind {
             FieldKind::Gap => "gap",
         }
     }
-}
 
-impl std::str::FromStr for FieldKind {
-    type Err = String;
-    fn from_str(s: &str) -> Result<FieldKind, String> {
-        Ok(match s {
-            "category" => FieldKind::Category,
-            "number" => FieldKind::Number,
-            "text" | "bytes" => FieldKind::Text,
-            "byte" => FieldKind::Byte,
-            "gap" => FieldKind::Gap,
-            _ => {
-                return Err(format!(
-                    "{s:?} is not a kind of field; kinds are category, number, text (or bytes), byte, gap"
-                ));
-            }
-        })
+    /// The number that stands for the kind in checkpoints; it must never change.
+    fn code(self) -> u8 {
+        match self {
+            FieldKind::Category => 0,
+            FieldKind::Number => 1,
+            FieldKind::Text => 2,
+            FieldKind::Byte => 3,
+            FieldKind::Gap => 4,
+        }
+    }
+
+    /// Whether a value is a number, which the number model predicts together with the event's other numbers.
+    pub fn is_number(self) -> bool {
+        match self {
+            FieldKind::Number => true,
+            FieldKind::Category | FieldKind::Text | FieldKind::Byte | FieldKind::Gap => false,
+        }
+    }
+
+    /// Whether a value is one symbol of a vocabulary that grows as symbols arrive.
+    pub fn has_vocabulary(self) -> bool {
+        match self {
+            FieldKind::Category => true,
+            FieldKind::Number | FieldKind::Text | FieldKind::Byte | FieldKind::Gap => false,
+        }
+    }
+
+    /// Whether a value is spelled: predicted as a run of bytes.
+    pub fn is_spelled(self) -> bool {
+        match self {
+            FieldKind::Text | FieldKind::Byte => true,
+            FieldKind::Category | FieldKind::Number | FieldKind::Gap => false,
+        }
+    }
+
+    /// Whether every byte of a value is an event of its own, so that the field has to be the only one of its schema.
+    pub fn is_every_byte(self) -> bool {
+        match self {
+            FieldKind::Byte => true,
+            FieldKind::Category | FieldKind::Number | FieldKind::Text | FieldKind::Gap => false,
+        }
+    }
+
+    /// Whether producers send the value; if not, it is computed from the events' times.
+    pub fn is_sent(self) -> bool {
+        match self {
+            FieldKind::Category | FieldKind::Number | FieldKind::Text | FieldKind::Byte => true,
+            FieldKind::Gap => false,
+        }
     }
 }
 
-/// One field.
+impl std::str::FromStr for FieldKind {
+    type Err = UnknownFieldKind;
+    fn from_str(s: &str) -> Result<FieldKind, UnknownFieldKind> {
+        // "bytes" is another word for "text"
+        let name = if s == "bytes" { "text" } else { s };
+        FieldKind::ALL.into_iter().find(|k| k.name() == name).ok_or_else(|| UnknownFieldKind(s.into()))
+    }
+}
+
+/// One field of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Field {
-    /// Its name.
+    /// The name of the field.
     pub name: String,
-    /// What it holds.
+    /// What the field holds.
     pub kind: FieldKind,
-    /// Whether a record without it is refused.
+    /// Whether a record without a value for the field is refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
 }
@@ -97,7 +162,7 @@ impl Schema {
 
     /// Whether the stream's events are single bytes.
     pub fn is_bytes(&self) -> bool {
-        matches!(self.fields.as_slice(), [f] if f.kind == FieldKind::Byte)
+        matches!(self.fields.as_slice(), [f] if f.kind.is_every_byte())
     }
 
     /// The position of a field.
@@ -107,7 +172,7 @@ impl Schema {
 
     /// Whether the schema predicts the time between events.
     pub fn has_gap(&self) -> bool {
-        self.fields.iter().any(|f| f.kind == FieldKind::Gap)
+        self.fields.iter().any(|f| !f.kind.is_sent())
     }
 
     /// The gap field that a stream with times gets when its schema is inferred.
@@ -119,16 +184,10 @@ impl Schema {
 impl Persist for Field {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.string("field name", &mut self.name)?;
-        let mut k = self.kind as u8;
-        s.u8("field kind", &mut k)?;
-        self.kind = match k {
-            0 => FieldKind::Category,
-            1 => FieldKind::Number,
-            2 => FieldKind::Text,
-            3 => FieldKind::Byte,
-            4 => FieldKind::Gap,
-            _ => return Err(StateError::Invalid("field kind")),
-        };
+        let mut code = self.kind.code();
+        s.u8("field kind", &mut code)?;
+        let known = FieldKind::ALL.into_iter().find(|k| k.code() == code);
+        self.kind = known.ok_or(StateError::Invalid("field kind"))?;
         s.bool("field required", &mut self.required)
     }
 }
@@ -137,5 +196,24 @@ impl Persist for Schema {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.list("schema", &mut self.fields, || Field::new("", FieldKind::Category))?;
         s.bool("schema closed", &mut self.closed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_read_by_its_name_and_by_its_code() {
+        for kind in FieldKind::ALL {
+            assert_eq!(kind.name().parse(), Ok(kind));
+            let mut read = Field::new("", FieldKind::Category);
+            read.decode(&Field::new("a", kind).encode()).unwrap();
+            assert_eq!(read, Field::new("a", kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+        assert_eq!("bytes".parse(), Ok(FieldKind::Text));
+        let refused = "word".parse::<FieldKind>().unwrap_err().to_string();
+        assert!(FieldKind::ALL.iter().all(|k| refused.contains(k.name())), "{refused}");
     }
 }

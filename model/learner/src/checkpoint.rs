@@ -1,77 +1,148 @@
-//! What a checkpoint of a learner holds, and in which order.
+//! Checkpoints: a learner as bytes, and what they hold in which order.
+//!
+//! ```text
+//! magic "surmise\0", format (u32)
+//! length (u64), options as JSON
+//! length (u64), core: arithmetic, schema, models, keys, monitors' state — everything that decides predictions
+//! length (u64), tally: the measures of the report
+//! length (u64), drift: what watches for lasting changes
+//! CRC-32 of all of the above (u32)
+//! ```
+//!
+//! The core is also what `state_hash` hashes, in one walk ([`Persist`]) that writes, reads, hashes and measures. Where
+//! the states of keys lie, in memory or in the store, is no part of the hash, because it decides nothing.
 
-use crate::field::FieldModel;
+use crate::error::{CheckpointError, LearnerError};
 use crate::keys::{KeyState, Keys, digest};
-use crate::learner::{Learner, LearnerError};
+use crate::learner::Learner;
 use surmise_event::Schema;
 use surmise_state::{Persist, State, StateError};
 
 const MAGIC: &[u8; 8] = b"surmise\0";
 
-/// Rises with every change of what is written.
+/// The version of what is written; it rises with every change of it.
 const FORMAT: u32 = 4;
 
-/// The part of a learner that decides what it will predict; its measures stand apart.
+impl Learner {
+    /// Saves the learner: all that [`Learner::load`] needs to make one that goes on exactly as this one would, in one
+    /// block of bytes with a format version and a checksum.
+    ///
+    /// A checkpoint holds the schema, the options, every weight and count of the models, the states of the keys in
+    /// memory, and the measures. It holds no settings of measuring ([`Learner::set_scoring`] and the like), no job sink,
+    /// and of keys in the store only an account: their pages stay where they are. Saving changes nothing that decides a
+    /// prediction.
+    pub fn save(&mut self) -> Vec<u8> {
+        let options = serde_json::to_vec(&self.options).expect("options are plain data");
+        let mut out = Vec::new();
+        out.extend_from_slice(MAGIC);
+        out.extend_from_slice(&FORMAT.to_le_bytes());
+        let core = Core(self).encode();
+        let tally = self.measures.tally.encode();
+        let drift = self.monitors.drift.encode();
+        for part in [&options, &core, &tally, &drift] {
+            out.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            out.extend_from_slice(part);
+        }
+        let sum = crc32fast::hash(&out);
+        out.extend_from_slice(&sum.to_le_bytes());
+        out
+    }
+
+    /// Loads what [`Learner::save`] wrote. The learner that it makes has the same [`state_hash`](Learner::state_hash), and
+    /// ends in the same bits after the same events.
+    ///
+    /// # Errors
+    /// The bytes are damaged, or of a format that this version cannot read.
+    pub fn load(bytes: &[u8]) -> Result<Learner, LearnerError> {
+        let body = bytes.strip_prefix(MAGIC).ok_or(CheckpointError::Foreign)?;
+        let (format, body) = body.split_first_chunk::<4>().ok_or(CheckpointError::CutShort)?;
+        match u32::from_le_bytes(*format) {
+            FORMAT => {}
+            found => return Err(CheckpointError::Format { found, reads: FORMAT }.into()),
+        }
+        let (mut body, sum) = body.split_last_chunk::<4>().ok_or(CheckpointError::CutShort)?;
+        if crc32fast::hash(&bytes[..bytes.len() - 4]) != u32::from_le_bytes(*sum) {
+            return Err(CheckpointError::Checksum.into());
+        }
+        let mut part = || -> Result<&[u8], CheckpointError> {
+            let (length, rest) = body.split_first_chunk::<8>().ok_or(CheckpointError::CutShort)?;
+            let part = rest.split_at_checked(u64::from_le_bytes(*length) as usize);
+            let (part, rest) = part.ok_or(CheckpointError::CutShort)?;
+            body = rest;
+            Ok(part)
+        };
+        let options = serde_json::from_slice(part()?).map_err(CheckpointError::Options)?;
+        let mut learner = Learner::new(Schema::default(), options)?;
+        Core(&mut learner).decode(part()?)?;
+        learner.measures.tally.decode(part()?)?;
+        learner.monitors.drift.decode(part()?)?;
+        if learner.measures.tally.fields.len() != learner.models.fields.len() {
+            return Err(CheckpointError::OtherFields.into());
+        }
+        Ok(learner)
+    }
+}
+
+/// The part of a learner that decides what it will predict, without its measures.
 pub(crate) struct Core<'a>(pub &'a mut Learner);
 
 impl Persist for Core<'_> {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        let l = &mut *self.0;
+        let learner = &mut *self.0;
+        // weights of one arithmetic (fused multiply-add or not) give other bits under the other
         let mut arithmetic = surmise_lanes::Kernel::detect().arithmetic().to_owned();
         s.string("arithmetic", &mut arithmetic)?;
-        fields(l, s)?;
-        for v in [&mut l.offset, &mut l.version, &mut l.late] {
+        persist_fields(learner, s)?;
+        let progress = &mut learner.progress;
+        for v in [&mut progress.offset, &mut progress.version, &mut progress.late] {
             s.u64("position", v)?;
         }
-        let columns = l.columns;
-        let mut numbers = l.numbers.take();
-        let r = s.option("numbers", &mut numbers, || {
-            surmise_number::NumberModel::new(columns, l.options.numbers(), l.options.seed)
-        });
-        l.numbers = numbers;
-        r?;
-        for f in &mut l.fields {
-            f.persist(s)?;
+        let models = &mut learner.models;
+        let columns = models.numbers.as_ref().map_or(0, surmise_number::NumberModel::columns);
+        let new = || surmise_number::NumberModel::new(columns, learner.options.numbers(), learner.options.seed);
+        s.option("numbers", &mut models.numbers, new)?;
+        for field in &mut models.fields {
+            field.persist(s)?;
         }
-        l.ending.persist(s)?;
-        l.anomaly.persist(s)?;
-        let mut held = std::mem::replace(&mut l.keys, Keys::new(&l.options));
-        let r = keys(l, &mut held, s);
-        l.keys = held;
-        r
+        models.ending.persist(s)?;
+        learner.monitors.anomaly.persist(s)?;
+        // the states of keys are read and written by the models, so they leave the learner meanwhile
+        let mut held = std::mem::replace(&mut learner.keys, Keys::new(&learner.options));
+        let result = persist_keys(learner, &mut held, s);
+        learner.keys = held;
+        result
     }
 }
 
-/// The schema, and among how many fields each field's model was made.
-fn fields(l: &mut Learner, s: &mut State<'_>) -> Result<(), StateError> {
-    let mut schema = l.schema.clone();
+/// The schema, and how many fields it had when each field's model was made; reading makes the models anew.
+fn persist_fields(learner: &mut Learner, s: &mut State<'_>) -> Result<(), StateError> {
+    let mut schema = learner.schema.clone();
     schema.persist(s)?;
-    let mut among: Vec<u32> = l.fields.iter().map(|f| f.among as u32).collect();
-    s.u32s("among", &mut among)?;
+    let mut counts: Vec<u32> = learner.models.fields.iter().map(|f| f.schema_fields as u32).collect();
+    s.u32s("among", &mut counts)?;
     if s.is_reading() {
-        if among.iter().enumerate().any(|(i, n)| i >= *n as usize || *n as usize > schema.fields.len()) {
+        if counts.iter().enumerate().any(|(i, n)| i >= *n as usize || *n as usize > schema.fields.len()) {
             return Err(StateError::Invalid("among"));
         }
-        (l.columns, l.numbers) = (0, None);
-        l.fields.clear();
-        l.tally.fields.clear();
-        for (i, n) in among.iter().enumerate() {
-            let then = Schema { fields: schema.fields[..*n as usize].to_vec(), closed: schema.closed };
-            let f = FieldModel::new(&then, i, &mut l.columns, &l.options);
-            l.add(f);
+        learner.models.numbers = None;
+        learner.models.fields.clear();
+        learner.measures.tally.fields.clear();
+        for (position, n) in counts.iter().enumerate() {
+            let schema_then = Schema { fields: schema.fields[..*n as usize].to_vec(), closed: schema.closed };
+            learner.add_model(position, &schema_then);
         }
-        l.schema = schema;
+        learner.schema = schema;
     }
     Ok(())
 }
 
-fn keys(l: &Learner, held: &mut Keys, s: &mut State<'_>) -> Result<(), StateError> {
+fn persist_keys(learner: &Learner, held: &mut Keys, s: &mut State<'_>) -> Result<(), StateError> {
     s.u64("keys begun", &mut held.begun)?;
     s.u64("keys forgotten", &mut held.forgotten)?;
     let mut all = held.drain();
     if s.is_hashing() {
         // where keys lie decides nothing: the hash knows how many there are, and of each its digest
-        let digests = all.iter_mut().map(|(name, k)| digest(name.as_deref(), KeyBody(l, k).hash_state()));
+        let digests = all.iter_mut().map(|(name, key)| digest(name.as_deref(), KeyBody(learner, key).hash_state()));
         let mut sum = digests.fold(held.stored.digest, u128::wrapping_add);
         let mut count = all.len() as u64 + held.stored.keys;
         held.restore(all);
@@ -86,61 +157,62 @@ fn keys(l: &Learner, held: &mut Keys, s: &mut State<'_>) -> Result<(), StateErro
     let n = s.begin("keys", all.len(), 1)?;
     if s.is_reading() {
         all.clear();
-        all.resize_with(n, || (None, l.new_key()));
+        all.resize_with(n, || (None, learner.new_key()));
     }
-    let r = all.iter_mut().try_for_each(|(name, k)| {
+    let result = all.iter_mut().try_for_each(|(name, key)| {
         let mut named = name.is_some();
         s.bool("key named", &mut named)?;
         if named {
             let mut text = name.take().map(String::from).unwrap_or_default();
-            let r = s.string("key", &mut text);
+            let result = s.string("key", &mut text);
             *name = Some(text.into());
-            r?;
+            result?;
         }
-        s.bool("key stored", &mut k.stored)?;
-        KeyBody(l, k).persist(s)
+        s.bool("key stored", &mut key.stored)?;
+        KeyBody(learner, key).persist(s)
     });
     held.restore(all);
-    r
+    result
 }
 
-/// All that one key knows, as it is: a key that was made before the schema grew has fewer parts, wherever it lies.
+/// All that the state of one key holds. A key that was made before the schema grew has fewer parts, in memory, in a
+/// checkpoint and in the store alike.
 pub(crate) struct KeyBody<'a>(pub &'a Learner, pub &'a mut KeyState);
 
 impl Persist for KeyBody<'_> {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        let KeyBody(l, k) = self;
-        let mut fields = k.symbols.len();
+        let KeyBody(learner, key) = self;
+        let mut fields = key.symbols.len();
         s.len("key fields", &mut fields)?;
-        if fields > l.fields.len() {
+        if fields > learner.models.fields.len() {
             return Err(StateError::Invalid("key fields"));
         }
         if s.is_reading() {
-            k.symbols.resize(fields, None);
-            k.previous.resize(fields);
+            key.symbols.resize(fields, None);
+            key.previous.resize(fields);
         }
-        k.previous.persist(s)?;
-        let mut timed = k.last_us.is_some();
+        key.previous.persist(s)?;
+        let mut timed = key.last_us.is_some();
         s.bool("key timed", &mut timed)?;
-        let mut t = k.last_us.unwrap_or(0);
+        let mut last_us = key.last_us.unwrap_or(0);
         if timed {
-            s.i64("key time", &mut t)?;
+            s.i64("key time", &mut last_us)?;
         }
-        k.last_us = timed.then_some(t);
-        s.u32("key length", &mut k.length)?;
-        s.u64("key used", &mut k.used)?;
-        s.u32("key size", &mut k.measured.0)?;
-        s.u32("key size", &mut k.measured.1)?;
-        for (i, f) in l.fields.iter().enumerate().take(fields) {
-            f.persist_key(k, i, s)?;
+        key.last_us = timed.then_some(last_us);
+        s.u32("key length", &mut key.length)?;
+        s.u64("key used", &mut key.used)?;
+        s.u32("key size", &mut key.measured.bytes)?;
+        s.u32("key size", &mut key.measured.length)?;
+        for i in 0..fields {
+            persist_symbol_key(learner, key, i, s)?;
         }
-        let mut numbers = k.numbers.is_some();
+        let mut numbers = key.numbers.is_some();
         s.bool("key numbers", &mut numbers)?;
         if s.is_reading() {
-            let model = l.numbers.as_ref().filter(|_| numbers);
-            k.numbers = model.map(|m| Box::new(surmise_number::NumberKey::new(m)));
+            let model = learner.models.numbers.as_ref().filter(|_| numbers);
+            key.numbers = model.map(|m| Box::new(surmise_number::NumberKey::new(m)));
         }
-        match &mut k.numbers {
+        match &mut key.numbers {
             Some(n) => n.persist(s),
             None if numbers => Err(StateError::Invalid("key numbers")),
             None => Ok(()),
@@ -148,57 +220,14 @@ impl Persist for KeyBody<'_> {
     }
 }
 
-impl Learner {
-    /// Everything, with format version, identity of arithmetic and engine, schema and options, checksummed.
-    pub fn save(&mut self) -> Vec<u8> {
-        let options = serde_json::to_vec(&self.options).expect("options are plain data");
-        let mut out = Vec::new();
-        out.extend_from_slice(MAGIC);
-        out.extend_from_slice(&FORMAT.to_le_bytes());
-        let core = Core(self).encode();
-        let tally = self.tally.encode();
-        let drift = self.drift.encode();
-        for part in [&options, &core, &tally, &drift] {
-            out.extend_from_slice(&(part.len() as u64).to_le_bytes());
-            out.extend_from_slice(part);
-        }
-        let sum = crc32fast::hash(&out);
-        out.extend_from_slice(&sum.to_le_bytes());
-        out
+/// The part of a key's state that belongs to the symbol model of the field at position `i`; nothing for a number.
+fn persist_symbol_key(learner: &Learner, key: &mut KeyState, i: usize, s: &mut State<'_>) -> Result<(), StateError> {
+    let Some(model) = learner.models.fields[i].symbols() else { return Ok(()) };
+    if s.is_reading() {
+        key.symbols[i] = Some(model.new_key());
     }
-
-    /// Reads what [`Learner::save`] wrote.
-    ///
-    /// # Errors
-    /// If the bytes are damaged, or of a format that this version cannot read.
-    pub fn load(bytes: &[u8]) -> Result<Learner, LearnerError> {
-        let bad = |why: &str| LearnerError::Incompatible(why.to_owned());
-        let body = bytes.strip_prefix(MAGIC).ok_or_else(|| bad("is not one of surmise's"))?;
-        let (format, body) = body.split_first_chunk::<4>().ok_or_else(|| bad("is cut short"))?;
-        match u32::from_le_bytes(*format) {
-            FORMAT => {}
-            n => return Err(LearnerError::Incompatible(format!("has format {n}; this version reads format {FORMAT}"))),
-        }
-        let (mut body, sum) = body.split_last_chunk::<4>().ok_or_else(|| bad("is cut short"))?;
-        if crc32fast::hash(&bytes[..bytes.len() - 4]) != u32::from_le_bytes(*sum) {
-            return Err(bad("is damaged: its checksum does not agree"));
-        }
-        let mut part = || -> Result<&[u8], LearnerError> {
-            let (n, rest) = body.split_first_chunk::<8>().ok_or_else(|| bad("is cut short"))?;
-            let (part, rest) =
-                rest.split_at_checked(u64::from_le_bytes(*n) as usize).ok_or_else(|| bad("is cut short"))?;
-            body = rest;
-            Ok(part)
-        };
-        let options = serde_json::from_slice(part()?)
-            .map_err(|e| LearnerError::Incompatible(format!("has options that cannot be read: {e}")))?;
-        let mut l = Learner::new(Schema::default(), options)?;
-        Core(&mut l).decode(part()?)?;
-        l.tally.decode(part()?)?;
-        l.drift.decode(part()?)?;
-        if l.tally.fields.len() != l.fields.len() {
-            return Err(bad("holds measures of other fields"));
-        }
-        Ok(l)
+    match &mut key.symbols[i] {
+        Some(symbol_key) => model.persist_key(symbol_key, s),
+        None => model.persist_key(&mut model.new_key(), s),
     }
 }

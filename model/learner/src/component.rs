@@ -1,72 +1,69 @@
-//! The parts of the predictor that a learner can be made without, to see what each is worth.
+//! The components of the predictor that a learner can be made without, to measure what each of them is worth.
 //!
-//! A part is left out when models are made, by their recipe ([`Spec`], [`NumberOptions`]); what it would have told is
-//! missing or zero, and everything else is as it is. Leaving out what a stream's learner does not have changes nothing.
+//! A component is ablated when models are made, in their recipe ([`Spec`], `NumberOptions`): what it would have
+//! contributed is missing or zero, and everything else stays as it is. Ablating a component that a stream's learner does
+//! not have changes nothing. PREDICTOR §15 lists what each is worth on real streams.
 
-use crate::field::recipe;
-use crate::{NetworkSize, Options};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
-use surmise_event::{FieldKind, Schema};
-use surmise_number::NumberOptions;
 use surmise_symbol::{Context, Spec};
 
-/// A part that can be left out.
+/// A component of the predictor that can be ablated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "&'static str", try_from = "String")]
 pub enum Component {
-    /// The gated linear recurrence, of symbols and of numbers.
+    /// The gated linear recurrence, of symbols and of numbers (PREDICTOR §5).
     Network,
-    /// Contexts of words, and of numbers in text.
+    /// Contexts of words, and of numbers in text (PREDICTOR §3).
     Words,
-    /// Contexts of columns, fields and shapes of lines.
+    /// Contexts of columns, fields and shapes of lines (PREDICTOR §3).
     Columns,
-    /// What followed the last two bytes.
+    /// The context of what followed the last two bytes (PREDICTOR §3).
     Followers,
-    /// Contexts of symbols that are not the latest.
+    /// Contexts of symbols that are not the latest (PREDICTOR §3).
     Skips,
-    /// The multiset of a session, and the position in it.
+    /// The multiset of a session, and the position in it, as contexts (PREDICTOR §3).
     Session,
-    /// The symbols that came last.
+    /// The symbols that came last (PREDICTOR §4).
     Recency,
-    /// Mapped histories and the chain over them, as inputs of the mixer.
+    /// Mapped bit histories and the chain over them, as inputs of the mixer (PREDICTOR §3).
     Histories,
-    /// The match models.
+    /// The match models (PREDICTOR §4).
     Matches,
-    /// Weights of the mixer that other contexts than the node select.
+    /// Weights of the mixer that are selected by other contexts than the node (PREDICTOR §6).
     WeightSets,
-    /// Final mixers that other contexts than the node select.
+    /// Final mixers that are selected by other contexts than the node (PREDICTOR §6).
     FinalMixers,
-    /// The probability maps after the mixer.
+    /// The probability maps after the mixer (PREDICTOR §6).
     Maps,
-    /// Other fields of a record, as contexts.
+    /// Other fields of a record, as contexts (PREDICTOR §2).
     Sides,
-    /// The hour of the day and of the week, as contexts.
+    /// The hour of the day and of the week, as contexts (PREDICTOR §2).
     Clocks,
-    /// Learners that give symbols their event's numbers.
+    /// The learners that condition symbols on their event's numbers (PREDICTOR §11).
     Numbers,
-    /// The regression on a number's experts; their mean by share stands for it.
+    /// The regression on a number's experts; without it the mean of the experts by share takes its place (PREDICTOR §8).
     Stack,
-    /// Regressions on the past of numbers; the last value stands for them.
+    /// Regressions on the past of numbers; without them the last value takes their place (PREDICTOR §8).
     Regressions,
-    /// Days before and the usual day.
+    /// The days before and the usual day of a number (PREDICTOR §8).
     Season,
-    /// Mass on single values of numbers.
+    /// Probability mass on single values of numbers (PREDICTOR §8).
     Atoms,
-    /// Correction of distributions by their own record.
+    /// The correction of a number's distribution by its own record (PREDICTOR §8).
     Calibration,
-    /// What a number is told of its own event.
+    /// The values of the same event that condition a number (PREDICTOR §8).
     Conditioning,
 }
 
-/// A name that no part has.
+/// A name that no component has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no part that can be left out; parts are {list}", list = Component::ALL.map(Component::name).join(", "))]
+#[error("{0:?} is no component that can be ablated; components are {list}", list = Component::ALL.map(Component::name).join(", "))]
 pub struct UnknownComponent(pub String);
 
 impl Component {
-    /// All of them, in the order in which an event meets them.
+    /// All components, in the order in which an event meets them.
     pub const ALL: [Component; 21] = [
         Component::Network,
         Component::Words,
@@ -91,7 +88,7 @@ impl Component {
         Component::Conditioning,
     ];
 
-    /// Its word in options.
+    /// The word for the component in options.
     pub fn name(self) -> &'static str {
         match self {
             Component::Network => "network",
@@ -118,25 +115,8 @@ impl Component {
         }
     }
 
-    /// The parts that a learner of these options has for a schema: leaving out any other would change nothing. Whether
-    /// there is a season is for times to say.
-    pub fn of(schema: &Schema, options: &Options) -> Vec<Component> {
-        let columns = schema.fields.iter().any(|f| f.kind == FieldKind::Number);
-        let made = |o: &Options| {
-            let symbols: Vec<_> = (0..schema.fields.len()).map(|i| recipe(schema, i, o)).collect();
-            (symbols, columns.then(|| o.numbers()))
-        };
-        let whole = made(options);
-        let differs = |p: &Component| {
-            let mut less = options.clone();
-            less.ablate.insert(*p);
-            made(&less) != whole
-        };
-        Component::ALL.into_iter().filter(differs).collect()
-    }
-
-    /// A recipe for symbols without the part, as far as the recipe has it.
-    fn leave_out(self, spec: &mut Spec) {
+    /// Takes the component out of a recipe for symbols, as far as the recipe has it.
+    pub(crate) fn leave_out(self, spec: &mut Spec) {
         let mut drop = |fits: fn(Context) -> bool| spec.contexts.retain(|(c, _)| !fits(*c));
         match self {
             Component::Words => drop(|c| {
@@ -153,57 +133,16 @@ impl Component {
             Component::FinalMixers => spec.ablation.final_mixers = true,
             Component::Maps => spec.ablation.maps = true,
             Component::Numbers => spec.numbers = 0,
-            // networks, sides and clocks are left out where the recipe is chosen
-            _ => {}
+            // these are decided where the recipe is chosen: `recipe.rs`
+            Component::Network | Component::Sides | Component::Clocks => {}
+            // the number model leaves these out
+            Component::Stack
+            | Component::Regressions
+            | Component::Season
+            | Component::Atoms
+            | Component::Calibration
+            | Component::Conditioning => {}
         }
-    }
-}
-
-impl Options {
-    /// Whether a part takes part.
-    pub(crate) fn has(&self, part: Component) -> bool {
-        !self.ablate.contains(&part)
-    }
-
-    /// The network's size, if it takes part.
-    pub(crate) fn network(&self) -> NetworkSize {
-        if self.has(Component::Network) { self.network } else { NetworkSize::Off }
-    }
-
-    /// A recipe for symbols without what is left out.
-    pub(crate) fn reduce(&self, mut spec: Spec) -> Spec {
-        self.ablate.iter().for_each(|p| p.leave_out(&mut spec));
-        spec
-    }
-
-    /// How the model of numbers is made.
-    pub(crate) fn numbers(&self) -> NumberOptions {
-        let mut o = NumberOptions { horizon: self.horizon as usize, ..NumberOptions::default() };
-        match (self.network(), &mut o.network) {
-            (NetworkSize::Off, n) => *n = None,
-            (size, Some(n)) => {
-                n.engine = self.engine;
-                n.delay_chunks = self.delay_chunks as usize;
-                n.hidden = match size {
-                    NetworkSize::Medium => 64,
-                    NetworkSize::Large => 128,
-                    _ => n.hidden,
-                };
-            }
-            (_, None) => {}
-        }
-        if !self.has(Component::Season) {
-            // no day is short enough to be remembered
-            o.season_rows = 0;
-        }
-        o.ablation = surmise_number::NumberAblation {
-            stack: !self.has(Component::Stack),
-            regressions: !self.has(Component::Regressions),
-            atoms: !self.has(Component::Atoms),
-            calibration: !self.has(Component::Calibration),
-            conditioning: !self.has(Component::Conditioning),
-        };
-        o
     }
 }
 
@@ -216,7 +155,7 @@ impl fmt::Display for Component {
 impl FromStr for Component {
     type Err = UnknownComponent;
     fn from_str(s: &str) -> Result<Component, UnknownComponent> {
-        Component::ALL.into_iter().find(|p| p.name() == s).ok_or_else(|| UnknownComponent(s.into()))
+        Component::ALL.into_iter().find(|c| c.name() == s).ok_or_else(|| UnknownComponent(s.into()))
     }
 }
 
@@ -228,7 +167,7 @@ impl TryFrom<String> for Component {
 }
 
 impl From<Component> for &'static str {
-    fn from(p: Component) -> &'static str {
-        p.name()
+    fn from(c: Component) -> &'static str {
+        c.name()
     }
 }

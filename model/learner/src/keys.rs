@@ -1,80 +1,93 @@
-//! The private states of keys: those used lately in memory, within a bound, and an account of those in the store.
+//! The private states of keys: those used lately in memory, within bounds, and an account of those in the store.
 
-use crate::Options;
-use crate::field::Values;
+use crate::options::Options;
 use crate::pages::{Pages, PagesError};
+use crate::values::Values;
 use lru::LruCache;
 use std::sync::Arc;
 use surmise_number::NumberKey;
 use surmise_symbol::SymbolKey;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Keys that leave memory together, at most, unless a single one brings more bytes than they free.
-const TOGETHER: usize = 64;
-/// Bytes that a key takes in memory beside its encoded state: its places in the table and in the order of use, its name.
-const KEY_BYTES: u64 = 200;
-/// Bytes that each of its fields takes beside: the heads of arrays.
-const FIELD_BYTES: u64 = 200;
+/// Keys that leave memory at once, at most, unless one key brought more bytes than so many free. Several at once make one
+/// write of the store.
+const LEAVING_KEYS_MAX: usize = 64;
+/// One part of the bound on keys that may leave at once: few keys leave where few are held.
+const LEAVING_KEYS_DIVISOR: usize = 16;
+/// Bytes that a key takes in memory beyond its encoded state: its places in the table and in the order of use, and its
+/// name. `tests/key_memory.rs` holds the estimate to what allocators say.
+const KEY_OVERHEAD_BYTES: u64 = 200;
+/// Bytes that each field of a key takes in memory beyond its encoded state: the heads of arrays.
+const FIELD_OVERHEAD_BYTES: u64 = 200;
 
 /// The private state of one key.
 #[derive(Clone, Default)]
 pub struct KeyState {
-    /// One per field, where the field has symbols.
+    /// `[fields]`: positions of the key in the fields' symbol models; `None` for numbers.
     pub symbols: Vec<Option<SymbolKey>>,
-    /// Of all number fields together.
+    /// The key's past in the number model, for all number fields together.
     pub numbers: Option<Box<NumberKey>>,
-    /// Every field's last value.
+    /// The latest value of every field.
     pub previous: Values,
-    /// Time of the last event, in microseconds.
+    /// The latest time of an event of the key, in microseconds since 1970.
     pub last_us: Option<i64>,
-    /// Events so far.
+    /// Events of the key so far.
     pub length: u32,
-    /// The offset of its latest event.
+    /// The offset of the key's latest event.
     pub used: u64,
-    /// The size of its encoded state when it was last measured, and how long it was then.
-    pub measured: (u32, u32),
-    /// Whether the store may hold a page of it that no longer counts. Not a part of what the key knows.
+    /// The size of the encoded state when it was last measured.
+    pub measured: MeasuredSize,
+    /// Whether the store may hold a page of the key that no longer counts. It is no part of what the key knows.
     pub stored: bool,
 }
 
+/// When the size of a key's state was last measured, and how large it was.
+#[derive(Clone, Copy, Default)]
+pub struct MeasuredSize {
+    /// Bytes of the encoded state; 0 before the first measure.
+    pub bytes: u32,
+    /// Events of the key at that time.
+    pub length: u32,
+}
+
 impl KeyState {
-    /// Whether its size is to be measured: whenever its length has doubled.
-    pub fn outgrown(&self) -> bool {
-        self.length >= self.measured.1.saturating_mul(2) || self.measured.0 == 0
+    /// Whether the state's size is to be measured again: whenever the key's length has doubled, as measuring costs a walk.
+    pub fn is_outgrown(&self) -> bool {
+        self.length >= self.measured.length.saturating_mul(2) || self.measured.bytes == 0
     }
 
-    /// About how many bytes of memory it takes.
+    /// About how many bytes of memory the state takes.
     fn bytes(&self) -> u64 {
         // arrays have room to grow, and grow between two measures
-        let state = u64::from(self.measured.0);
-        state + state / 4 + KEY_BYTES + FIELD_BYTES * self.symbols.len() as u64
+        let state = u64::from(self.measured.bytes);
+        state + state / 4 + KEY_OVERHEAD_BYTES + FIELD_OVERHEAD_BYTES * self.symbols.len() as u64
     }
 }
 
-/// What a learner knows of the keys whose states lie in the store, without a word about any single one.
+/// What a learner knows of the keys whose states lie in the store, without an entry for any single one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stored {
-    /// How many there are.
+    /// Keys in the store.
     pub keys: u64,
     /// Bytes of their states.
     pub bytes: u64,
-    /// The sum of their digests.
+    /// The sum of their digests ([`digest`]).
     pub digest: u128,
     /// Pages that were numbered so far.
     pub numbered: u64,
-    /// No page before this one counts, but for those of keys that are in memory.
+    /// No page before this one counts, except pages of keys that are in memory.
     pub oldest: u64,
 }
 
 impl Stored {
-    /// Counts a state in.
+    /// Counts a key's state in.
     pub fn add(&mut self, key: &str, state: &[u8]) {
         self.keys += 1;
         self.bytes += state.len() as u64;
         self.digest = self.digest.wrapping_add(digest(Some(key), xxh3_128(state)));
     }
 
-    /// Counts it out.
+    /// Counts a key's state out.
     pub fn remove(&mut self, key: &str, state: &[u8]) {
         self.keys = self.keys.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(state.len() as u64);
@@ -82,7 +95,8 @@ impl Stored {
     }
 }
 
-/// A key's part of the sum that stands for all keys in the hash of a state, wherever they lie.
+/// The digest of one key and the hash of its state. The sum of all digests stands for all keys in the hash of a learner:
+/// a sum, because it does not depend on the order of keys, nor on where they lie.
 pub fn digest(key: Option<&str>, state: u128) -> u128 {
     let mut both = [0u8; 33];
     both[0] = u8::from(key.is_some());
@@ -91,28 +105,30 @@ pub fn digest(key: Option<&str>, state: u128) -> u128 {
     xxh3_128(&both)
 }
 
-/// Keys by name, most recently used first, and the state of events without a key.
+/// The states of keys in memory, by name, most recently used first; and the account of those in the store.
 #[derive(Clone)]
 pub struct Keys {
     named: LruCache<Box<str>, KeyState>,
+    /// The state of events without a key.
     nameless: Option<KeyState>,
     /// Keys that began.
     pub begun: u64,
     /// Keys that were forgotten before they ended.
     pub forgotten: u64,
-    /// Those in the store.
+    /// The account of keys in the store.
     pub stored: Stored,
-    /// Where pages go. A copy of a learner has the same, and only looks.
+    /// Where key pages are written and read, if anywhere. A clone of a learner has the same, and only reads.
     pub pages: Option<Arc<dyn Pages>>,
-    /// What went wrong with them first.
+    /// The first error of the key pages.
     pub fault: Option<PagesError>,
+    /// Estimated bytes of memory of the named states.
     bytes: u64,
     keys_max: usize,
     bytes_max: u64,
 }
 
 impl Keys {
-    /// None yet, within the bounds of the options.
+    /// No keys yet, within the bounds of the options.
     pub fn new(options: &Options) -> Keys {
         Keys {
             named: LruCache::unbounded(),
@@ -128,17 +144,17 @@ impl Keys {
         }
     }
 
-    /// How many are in memory.
+    /// How many keys are in memory.
     pub fn len(&self) -> usize {
         self.named.len() + usize::from(self.nameless.is_some())
     }
 
-    /// About how many bytes of memory they take.
+    /// About how many bytes of memory the keys take.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// A key's state if it is in memory, without counting as a use.
+    /// A key's state if it is in memory; looking at it does not count as a use.
     pub fn get(&self, key: Option<&str>) -> Option<&KeyState> {
         match key {
             None => self.nameless.as_ref(),
@@ -154,8 +170,8 @@ impl Keys {
         }
     }
 
-    /// Takes a key's state out of memory, or nothing if it is not there. Its place is kept until [`Keys::put`] or
-    /// [`Keys::end`].
+    /// Takes a key's state out of memory; `None` if it is not there. Its place is kept until [`Keys::put`] or
+    /// [`Keys::end`], so that an event of a known key allocates nothing.
     pub fn take(&mut self, key: Option<&str>) -> Option<KeyState> {
         match key {
             None => self.nameless.take(),
@@ -174,7 +190,7 @@ impl Keys {
         }
     }
 
-    /// Puts a key's state in, as the most recently used.
+    /// Puts a key's state into memory, as the most recently used.
     pub fn put(&mut self, key: Option<&str>, state: KeyState) {
         let Some(k) = key else {
             self.nameless = Some(state);
@@ -187,14 +203,14 @@ impl Keys {
         }
     }
 
-    /// Whether memory holds more than it may, although it could hold less.
+    /// Whether memory holds more keys or bytes than it may. A single key is never too much.
     pub fn is_over(&self) -> bool {
         self.named.len() > self.keys_max || self.bytes > self.bytes_max && self.named.len() > 1
     }
 
-    /// Keys that leave memory at once when it holds too many.
-    pub fn together(&self) -> usize {
-        (self.keys_max / 16).clamp(1, TOGETHER).min(self.named.len() - 1)
+    /// How many keys leave memory at once when it holds too many.
+    pub fn leaving(&self) -> usize {
+        (self.keys_max / LEAVING_KEYS_DIVISOR).clamp(1, LEAVING_KEYS_MAX).min(self.named.len() - 1)
     }
 
     /// Takes the key that is unused for longest out of memory.
@@ -204,24 +220,24 @@ impl Keys {
         Some((key, state))
     }
 
-    /// All keys in memory for a walk over the state, the one unused for longest first; put back with [`Keys::restore`].
+    /// Takes all keys out of memory, for a walk over the state: the one that is unused for longest first.
     pub fn drain(&mut self) -> Vec<(Option<Box<str>>, KeyState)> {
-        let mut v = Vec::with_capacity(self.len());
-        while let Some((k, s)) = self.pop() {
-            v.push((Some(k), s));
+        let mut all = Vec::with_capacity(self.len());
+        while let Some((key, state)) = self.pop() {
+            all.push((Some(key), state));
         }
-        v.extend(self.nameless.take().map(|s| (None, s)));
-        v
+        all.extend(self.nameless.take().map(|state| (None, state)));
+        all
     }
 
-    /// See [`Keys::drain`].
+    /// Puts back what [`Keys::drain`] took out.
     pub fn restore(&mut self, keys: Vec<(Option<Box<str>>, KeyState)>) {
-        for (k, s) in keys {
-            match k {
-                None => self.nameless = Some(s),
-                Some(k) => {
-                    self.bytes += s.bytes();
-                    self.named.put(k, s);
+        for (key, state) in keys {
+            match key {
+                None => self.nameless = Some(state),
+                Some(key) => {
+                    self.bytes += state.bytes();
+                    self.named.put(key, state);
                 }
             }
         }

@@ -11,26 +11,31 @@ mod clock;
 mod component;
 mod drift;
 mod ending;
+mod error;
 mod field;
 mod gap;
 mod keys;
 mod learner;
 mod learner_copy;
-mod measured;
+mod measures;
+mod observe;
+mod observe_fields;
 mod options;
 mod pages;
 mod paging;
 mod predict;
-mod report;
+mod recipe;
 mod tally;
+mod values;
 mod vocabulary;
 
 pub use component::{Component, UnknownComponent};
-pub use learner::{Learner, LearnerError};
+pub use error::{CheckpointError, LearnerError};
+pub use learner::{Learner, NumberForecast};
 pub use learner_copy::LearnerCopy;
-pub use options::{DELAY_CHUNKS_MAX, NetworkSize, Options, Preset};
+pub use options::{DELAY_CHUNKS_MAX, NetworkSize, Options, OptionsError, Preset};
 pub use pages::{MemoryPages, Page, Pages, PagesError};
-pub use report::{ExpertReport, FieldReport, Report};
+pub use surmise_event::{ExpertReport, FieldReport, Report};
 pub use surmise_network::{Engine, GradientJob, JobSink};
 
 /// The name of the vector kernel that learners on this machine use.

@@ -1,6 +1,6 @@
-//! What can be chosen about a learner.
+//! The options of a learner: what can be chosen about it, with defaults and bounds.
 
-use crate::Component;
+use crate::component::Component;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use surmise_event::{FieldKind, Schema};
@@ -10,21 +10,21 @@ use surmise_network::Engine;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
-    /// Chosen from the schema.
+    /// The preset that fits the schema ([`Preset::of`]).
     #[default]
     Auto,
-    /// Endless bytes or texts.
+    /// For endless bytes, or texts.
     Bytes,
-    /// One category: log keys, clicks, requests.
+    /// For sequences of one category: log keys, clicks, requests.
     Symbols,
-    /// Numbers only.
+    /// For numbers only.
     Numbers,
-    /// Mixed records.
+    /// For mixed records.
     Records,
 }
 
 impl Preset {
-    /// Its word in configuration.
+    /// The word for the preset in configuration.
     pub fn name(self) -> &'static str {
         match self {
             Preset::Auto => "auto",
@@ -35,49 +35,86 @@ impl Preset {
         }
     }
 
-    /// The preset for a kind of schema; gaps between events go with every one.
+    /// The preset that `auto` stands for on a schema. Gaps between events go with every preset, so they do not count.
     pub fn of(schema: &Schema) -> Preset {
-        let mut kinds = schema.fields.iter().map(|f| f.kind).filter(|k| *k != FieldKind::Gap);
+        let mut kinds = schema.fields.iter().map(|f| f.kind).filter(|k| k.is_sent());
         let first = kinds.next();
         let all = |fits: fn(FieldKind) -> bool| first.is_some_and(fits) && kinds.clone().all(fits);
         match () {
-            () if all(|k| matches!(k, FieldKind::Byte | FieldKind::Text)) => Preset::Bytes,
-            () if all(|k| k == FieldKind::Category) && schema.fields.len() == 1 => Preset::Symbols,
-            () if all(|k| k == FieldKind::Number) => Preset::Numbers,
+            () if all(FieldKind::is_spelled) => Preset::Bytes,
+            () if all(FieldKind::has_vocabulary) && schema.fields.len() == 1 => Preset::Symbols,
+            () if all(FieldKind::is_number) => Preset::Numbers,
             () => Preset::Records,
         }
     }
 
-    /// The preset that counts for a schema.
+    /// The preset itself, or what `auto` stands for on a schema.
     pub(crate) fn chosen(self, schema: &Schema) -> Preset {
         if self == Preset::Auto { Preset::of(schema) } else { self }
     }
 
-    /// Why the preset does not fit a schema, if so.
-    pub(crate) fn fault(self, schema: &Schema) -> Option<String> {
-        let (fits, wants): (fn(FieldKind) -> bool, _) = match self {
-            Preset::Auto => return None,
-            Preset::Bytes => (|k| matches!(k, FieldKind::Byte | FieldKind::Text), "bytes or texts"),
-            Preset::Symbols => (|k| k == FieldKind::Category, "categories"),
-            Preset::Numbers => (|k| k == FieldKind::Number, "numbers"),
-            Preset::Records => (|k| k != FieldKind::Byte, "anything but single bytes"),
+    /// Checks that every field of a schema is of a kind that the preset is made for.
+    pub(crate) fn check(self, schema: &Schema) -> Result<(), OptionsError> {
+        let (fits, made_for): (fn(FieldKind) -> bool, _) = match self {
+            Preset::Auto => return Ok(()),
+            Preset::Bytes => (FieldKind::is_spelled, "bytes or texts"),
+            Preset::Symbols => (FieldKind::has_vocabulary, "categories"),
+            Preset::Numbers => (FieldKind::is_number, "numbers"),
+            Preset::Records => (|k| !k.is_every_byte(), "anything but single bytes"),
         };
-        let odd = schema.fields.iter().find(|f| f.kind != FieldKind::Gap && !fits(f.kind))?;
-        Some(format!(
-            "preset {} is for {wants}, but field {:?} is of kind {}; leave the preset out, or name {}",
-            self.name(),
-            odd.name,
-            odd.kind.name(),
-            Preset::of(schema).name()
-        ))
+        match schema.fields.iter().find(|f| f.kind.is_sent() && !fits(f.kind)) {
+            None => Ok(()),
+            Some(odd) => Err(OptionsError::PresetMismatch {
+                preset: self,
+                made_for,
+                field: odd.name.clone(),
+                kind: odd.kind,
+                fitting: Preset::of(schema),
+            }),
+        }
     }
 }
 
-/// How large the network is.
+/// Why options cannot be those of a learner.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OptionsError {
+    /// The target is none of the fields of a closed schema.
+    #[error("target {target:?} is not a field; fields are {}", fields.join(", "))]
+    UnknownTarget {
+        /// The target that was asked for.
+        target: String,
+        /// The fields that the schema has.
+        fields: Vec<String>,
+    },
+    /// Updates of networks would wait for too many chunks.
+    #[error("delay_chunks: {0} is not within 0 and {DELAY_CHUNKS_MAX}")]
+    DelayOutOfRange(u32),
+    /// The preset is made for other kinds of fields.
+    #[error(
+        "preset {} is for {made_for}, but field {field:?} is of kind {}; leave the preset out, or name {}",
+        preset.name(),
+        kind.name(),
+        fitting.name()
+    )]
+    PresetMismatch {
+        /// The preset that was asked for.
+        preset: Preset,
+        /// The kinds of fields that it is made for, in words.
+        made_for: &'static str,
+        /// The first field that is of another kind.
+        field: String,
+        /// The kind of that field.
+        kind: FieldKind,
+        /// The preset that would fit the schema.
+        fitting: Preset,
+    },
+}
+
+/// The size of a network: the units of each of its two layers (PREDICTOR §5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NetworkSize {
-    /// The preset's choice.
+    /// The size that the preset chooses: medium for bytes and texts, else small.
     #[default]
     Auto,
     /// No network: counts and simple experts only.
@@ -90,46 +127,54 @@ pub enum NetworkSize {
     Large,
 }
 
-/// The choices; every one has a default, and all are part of a checkpoint.
+/// The options of a learner. Every one has a default, and all are part of a checkpoint.
+///
+/// A learner keeps the options that it was made with: two learners with equal options that see equal events in equal
+/// order have equal states, bit for bit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
-    /// Which set of choices the others start from.
+    /// The kind of data that models are made for.
     pub preset: Preset,
-    /// Size of the network.
+    /// The size of the network.
     pub network: NetworkSize,
-    /// Which code runs the network: `fused` (hand-written kernels) or `dfdx` (the same network in dfdx operations).
+    /// The code that runs the network: `fused` (hand-written kernels) or `dfdx` (the same network in dfdx operations).
     pub engine: Engine,
-    /// Ceiling of one stream's tables in MiB.
+    /// The ceiling of one stream's tables, in MiB (PREDICTOR §14).
     pub memory_mib: u32,
-    /// Keys whose private state is held in memory. Beyond it those unused for longest go to the store where there is
-    /// one, and are forgotten where there is none.
+    /// The most keys whose private state is held in memory. Beyond it the keys that are unused for longest go to the
+    /// store where there is one, and are forgotten where there is none.
     pub keys: u32,
-    /// Ceiling of the states of keys in memory, in MiB; beyond it the same happens.
+    /// The most memory that the states of keys may take, in MiB. Beyond it the keys that are unused for longest go to
+    /// the store where there is one, and are forgotten where there is none.
     pub keys_mib: u32,
-    /// Keys whose private state lies in the store; beyond it the one unused for longest is forgotten.
+    /// The most keys whose private state lies in the store. Beyond it the key that is unused for longest is forgotten.
     pub keys_stored: u32,
-    /// Ceiling of the states of keys in the store, in MiB; beyond it the same happens.
+    /// The most bytes that the states of keys may take in the store, in MiB. Beyond it the key that is unused for
+    /// longest is forgotten.
     pub keys_stored_mib: u32,
-    /// Seed of every random choice.
+    /// The seed of every random choice.
     pub seed: u64,
-    /// Supervised use: this field is predicted given all others of the same event, and it alone is scored.
+    /// The field that is predicted given all others of the same event, and alone is scored: supervised use. `None`
+    /// predicts and scores every field.
     pub target: Option<String>,
-    /// Events ahead whose forecasts of numbers are learnt directly, lead by lead; 0: none, forecasts are rolled.
+    /// How many events ahead forecasts of numbers are learnt directly, lead by lead (PREDICTOR §9); 0 rolls forecasts
+    /// out instead.
     pub horizon: u32,
-    /// Chunks that an update of a network waits before it takes effect, at most [`DELAY_CHUNKS_MAX`]; so long others
-    /// have to work it out beside. What is learnt depends on it, but not on who works it out.
+    /// Chunks of events that a network's update waits before it takes effect, at most [`DELAY_CHUNKS_MAX`]. Other
+    /// threads may compute gradients meanwhile. What is learnt depends on this number, but not on what computes the
+    /// gradients, nor on when.
     pub delay_chunks: u32,
-    /// Components that are left out, to see what they are worth; `without` until checkpoint format 4.
+    /// Components that are ablated, to measure what they are worth; `without` until checkpoint format 4.
     #[serde(alias = "without")]
     pub ablate: BTreeSet<Component>,
 }
 
-/// The most chunks that an update may wait.
+/// The most chunks that an update may wait ([`Options::delay_chunks`]).
 pub const DELAY_CHUNKS_MAX: u32 = 64;
 
 impl NetworkSize {
-    /// The size that counts, where the preset decides.
+    /// The size itself, or what `auto` stands for under a preset.
     pub(crate) fn chosen(self, preset: Preset) -> NetworkSize {
         match (self, preset) {
             (NetworkSize::Auto, Preset::Bytes) => NetworkSize::Medium,
@@ -138,7 +183,7 @@ impl NetworkSize {
         }
     }
 
-    /// Units of a layer.
+    /// Units of a layer; `None` for no network.
     pub(crate) fn hidden(self) -> Option<usize> {
         match self {
             NetworkSize::Off => None,
@@ -150,13 +195,18 @@ impl NetworkSize {
 }
 
 impl Options {
-    /// Why a value is out of bounds, if one is; begins with its key.
-    pub fn fault(&self) -> Option<String> {
-        let n = self.delay_chunks;
-        (n > DELAY_CHUNKS_MAX).then(|| format!("delay_chunks: {n} is not within 0 and {DELAY_CHUNKS_MAX}"))
+    /// Checks the bounds of all values that have some.
+    ///
+    /// # Errors
+    /// Names the key and its bounds.
+    pub fn check(&self) -> Result<(), OptionsError> {
+        if self.delay_chunks > DELAY_CHUNKS_MAX {
+            return Err(OptionsError::DelayOutOfRange(self.delay_chunks));
+        }
+        Ok(())
     }
 
-    /// What was chosen for a schema, for people: `preset symbols, network small 2x32, memory 64 MiB`.
+    /// Describes for people what was chosen for a schema: `preset symbols, network small 2x32, memory 64 MiB`.
     pub fn describe(&self, schema: &Schema) -> String {
         let preset = self.preset.chosen(schema);
         let size = self.network().chosen(preset);
@@ -170,8 +220,8 @@ impl Options {
             (None, _) | (_, 0) => network,
             (_, n) => format!("{network} (updates wait {n} chunk{})", if n == 1 { "" } else { "s" }),
         };
-        let parts: Vec<_> = self.ablate.iter().map(|p| p.name()).collect();
-        let without = if parts.is_empty() { String::new() } else { format!(", without {}", parts.join(", ")) };
+        let ablated: Vec<_> = self.ablate.iter().map(|c| c.name()).collect();
+        let without = if ablated.is_empty() { String::new() } else { format!(", without {}", ablated.join(", ")) };
         format!("preset {}, network {network}, memory {} MiB{without}", preset.name(), self.memory_mib)
     }
 }

@@ -1,56 +1,82 @@
-//! Where the states of keys lie that are not in memory: what a learner asks of such a place.
+//! Key pages: the states of keys that memory has no room for, and what a learner asks of the place that holds them.
 //!
-//! A learner numbers its pages from 0 as it writes them. A page is one key's state, or the word that its state is gone;
-//! of the pages of a key the one with the highest number counts. What a learner knows of its pages is how many it has
-//! numbered, so that a learner of an earlier moment (a copy for readers, a checkpoint) sees exactly what counted at its
-//! moment: it passes over pages with later numbers. Taking a state back writes nothing.
+//! A key page is the state of one key, or the word that its state is gone. A learner numbers its pages from 0 as it writes
+//! them; of the pages of one key, the one with the highest number counts. All that a learner knows of its pages is how
+//! many it has numbered. So a learner of an earlier moment (a copy that answers questions, a checkpoint) finds exactly
+//! what counted at its moment, by passing over pages with later numbers. Reading a state back writes nothing.
 
 use std::collections::{BTreeMap, HashMap};
+use std::error::Error;
 use std::fmt::Debug;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use surmise_state::StateError;
 
-/// Why pages cannot be read or written.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the states of keys in the store: {0}")]
-pub struct PagesError(pub String);
+/// Why key pages cannot be read or written.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PagesError {
+    /// The place that holds the pages failed.
+    #[error("the states of keys in the store: {0}")]
+    Place(Arc<dyn Error + Send + Sync>),
+    /// The place that holds the pages is closed.
+    #[error("the states of keys in the store: the daemon is leaving")]
+    Closed,
+    /// The page of a key is no state that this learner could have written.
+    #[error("the states of keys in the store: the page of key {key:?}: {source}")]
+    Undecodable {
+        /// The key.
+        key: Box<str>,
+        /// What is wrong with its state.
+        source: StateError,
+    },
+    /// Pages that the learner has numbered, and that count, are not there.
+    #[error("the states of keys in the store: {0} are missing")]
+    Missing(u64),
+}
 
-/// A page that is to be written.
+impl PagesError {
+    /// The error of a place that failed.
+    pub fn place(error: impl Error + Send + Sync + 'static) -> PagesError {
+        PagesError::Place(Arc::new(error))
+    }
+}
+
+/// A key page that is to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page<'a> {
-    /// Whose it is.
+    /// The key whose state it is.
     pub key: &'a str,
-    /// The state; none if it is gone.
+    /// The encoded state; `None` if the key's state is gone.
     pub state: Option<&'a [u8]>,
 }
 
-/// A place for pages of one learner. One learner writes; copies of it may read meanwhile.
+/// A place for the key pages of one learner. One learner writes; copies of it may read meanwhile.
 pub trait Pages: Debug + Send + Sync {
     /// Writes pages under the numbers `first`, `first + 1`, …
     ///
     /// # Errors
-    /// The place is out of order; the learner that asked must not go on.
+    /// The place failed. The learner that asked no longer knows what it should, and must not learn on.
     fn put(&self, first: u64, pages: &[Page<'_>]) -> Result<(), PagesError>;
 
-    /// The state that counts among a key's pages with numbers below `before`; nothing if there is none, or it is gone.
+    /// The state that counts among a key's pages with numbers below `before`; `None` if there is none, or it is gone.
     ///
     /// # Errors
-    /// As [`Pages::put`], and for a copy of a learner that is so old that its pages may be gone.
+    /// The place failed, or the learner that asked is a copy so old that its pages may have been deleted.
     fn get(&self, key: &str, before: u64) -> Result<Option<Vec<u8>>, PagesError>;
 
-    /// The first page from `from` on that counts and is not gone: its number, its key and the state.
+    /// The first page from number `from` on that counts and is not gone: its number, its key and the state.
     ///
     /// # Errors
-    /// As [`Pages::put`].
+    /// The place failed.
     fn oldest(&self, from: u64) -> Result<Option<(u64, Box<str>, Vec<u8>)>, PagesError>;
 }
 
-/// Pages in memory, in the plainest way; for tests, and for keys that are few. What no longer counts is dropped at once,
-/// so that copies of a learner cannot look at it.
+/// Key pages in memory: for tests, and for streams of few keys. Superseded pages are deleted at once, so copies of a
+/// learner cannot read them.
 #[derive(Debug, Default)]
-pub struct MemoryPages(Mutex<Held>);
+pub struct MemoryPages(Mutex<HeldPages>);
 
 #[derive(Debug, Default)]
-struct Held {
+struct HeldPages {
     pages: BTreeMap<u64, (Box<str>, Vec<u8>)>,
     numbers: HashMap<Box<str>, u64>,
 }
@@ -61,12 +87,12 @@ impl MemoryPages {
         self.held().pages.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no states.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn held(&self) -> MutexGuard<'_, HeldPages> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -75,8 +101,8 @@ impl Pages for MemoryPages {
     fn put(&self, first: u64, pages: &[Page<'_>]) -> Result<(), PagesError> {
         let mut held = self.held();
         for (number, page) in (first..).zip(pages) {
-            if let Some(old) = held.numbers.remove(page.key) {
-                held.pages.remove(&old);
+            if let Some(superseded) = held.numbers.remove(page.key) {
+                held.pages.remove(&superseded);
             }
             if let Some(state) = page.state {
                 held.pages.insert(number, (page.key.into(), state.to_vec()));

@@ -1,218 +1,270 @@
-//! The learner of one stream: saying what is expected, without learning.
+//! Predicting: what is expected of the next events of a key. Nothing is learnt, and the learner does not change.
 
 use crate::clock::Clocks;
-use crate::field::{FieldModel, Model, SideInputs, Values, folds_ends, seen};
+use crate::field::{FieldModel, Model, folds_ends};
 use crate::gap;
 use crate::keys::KeyState;
 use crate::learner::Learner;
-use crate::vocabulary::Token;
+use crate::values::{SideInputs, Values, hash_of_symbol};
+use crate::vocabulary::{Token, Vocabulary};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use surmise_event::{Expected, Prediction};
 use surmise_number::{EventContext, Forecast};
 use surmise_symbol::{Probe, SymbolModel};
 
-/// Levels at which quantiles are given.
-pub const LEVELS: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
+/// Levels of the quantiles that predictions give.
+const QUANTILE_LEVELS: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
+/// The place of the median in [`QUANTILE_LEVELS`].
+const MEDIAN: usize = 3;
 
-/// What is left out of a gap's distribution, and most of its bins that are looked at: the outermost quantiles are those
-/// of one in a hundred, and bins that hardly ever come cost as much as others.
-const WHOLE: (f64, usize) = (1e-3, 256);
-/// The same of later steps: they are given that the steps before are as expected, so that rare gaps mean little there.
-const ROUGH: (f64, usize) = (0.01, 32);
+/// Symbols of a byte, and bins of a gap.
+const BYTE_SYMBOLS: u32 = 256;
 
-/// A key moved forward over expected events.
-struct Roll {
+/// How much of a gap's distribution is asked for. Bins that hardly ever come cost as much as likely ones.
+#[derive(Clone, Copy)]
+struct GapEffort {
+    /// Probability that may be left out.
+    left_out: f64,
+    /// Bins that are asked for, at most.
+    bins_max: usize,
+}
+
+/// For the next event: the outermost quantiles are those of one event in a hundred.
+const FIRST_STEP: GapEffort = GapEffort { left_out: 1e-3, bins_max: 256 };
+/// For later events: each is predicted given that those before it are as expected, so rare gaps mean little there.
+const LATER_STEPS: GapEffort = GapEffort { left_out: 0.01, bins_max: 32 };
+
+/// The state of a key moved forward over expected events.
+struct Rollout {
+    /// `[fields]`: positions of symbol models; `None` for numbers.
     probes: Vec<Option<Probe>>,
+    /// The latest expected values.
     previous: Values,
+    /// The expected time of the latest event.
     last_us: Option<i64>,
+    /// Events of the key, expected ones included.
     length: u32,
 }
 
+/// What one step of a rollout expects of the fields observed so far.
+struct Step {
+    /// The expected values over the key's previous ones.
+    current: Values,
+    /// For each symbol field: what it saw, and the symbol that it moves forward by.
+    moves: Vec<(usize, SideInputs, u32)>,
+    /// The expected gap in microseconds.
+    gap_us: i64,
+    /// Whether the key's end is the likeliest.
+    ends: bool,
+}
+
 impl Learner {
-    /// What is expected of the next event of a key: the `top` likeliest symbols, quantiles of numbers. Each field is
-    /// given that the earlier ones are as expected.
+    /// What is expected of the next event of a key: the `top` likeliest symbols of a category, quantiles of a number.
+    /// Each field is predicted given that the earlier ones are as expected. An unknown key is one that begins now.
     pub fn predict(&self, key: Option<&str>, top: usize) -> Prediction {
         self.forecast(key, 1, top).pop().unwrap_or_default()
     }
 
-    /// What is expected of the next `horizon` events of a key: the model rolled forward, each event given that those
-    /// before it are as expected, and after the first step a gap is one of its likeliest (numbers: given the whole distribution's mean). Numbers whose leads are learnt
-    /// directly ([`Options::horizon`](crate::Options::horizon)) take what was learnt instead. Stops early if a key's end is likeliest. Empty if the key's
-    /// state lies in the store and cannot be read.
+    /// What is expected of the next `horizon` events of a key, each given that those before it are as expected.
+    ///
+    /// Numbers whose leads are learnt directly ([`Options::horizon`](crate::Options::horizon)) take what was learnt, with
+    /// its whole distribution; everything else is rolled out (PREDICTOR §9). Gaps after the first step are among their
+    /// likeliest bins. The list is shorter if the key's end becomes likeliest, and empty if the key's state lies in the
+    /// store and cannot be read.
     pub fn forecast(&self, key: Option<&str>, horizon: usize, top: usize) -> Vec<Prediction> {
-        let fresh;
-        let state = match self.keys.get(key) {
-            Some(k) if k.symbols.len() == self.fields.len() => k,
-            known => {
-                let Ok(returning) = known.map_or_else(|| self.returning(key), |_| Ok(None)) else { return Vec::new() };
-                let stored = returning.map(|(state, _)| state);
-                let mut k = known.cloned().or(stored).unwrap_or_else(|| self.new_key());
-                self.complete(&mut k);
-                fresh = k;
-                &fresh
-            }
-        };
-        let numbers = self.forecast_numbers(state, horizon);
-        let mut roll = Roll {
-            probes: self
-                .fields
-                .iter()
-                .zip(&state.symbols)
-                .map(|(f, k)| f.symbols().zip(k.as_ref()).map(|(m, k)| m.probe(k)))
-                .collect(),
+        let Some(state) = self.key_state(key) else { return Vec::new() };
+        let numbers = self.forecast_numbers(&state, horizon);
+        let keys = self.models.fields.iter().zip(&state.symbols);
+        let mut rollout = Rollout {
+            probes: keys.map(|(f, k)| f.symbols().zip(k.as_ref()).map(|(m, k)| m.probe(k))).collect(),
             previous: state.previous.clone(),
             last_us: state.last_us,
             length: state.length,
         };
-        let mut steps = Vec::new();
-        for h in 0..horizon {
-            let mut p = Prediction {
-                offset: self.offset + h as u64,
-                model_version: self.version,
+        let mut predictions = Vec::new();
+        for ahead in 0..horizon {
+            let mut prediction = Prediction {
+                offset: self.progress.offset + ahead as u64,
+                model_version: self.progress.version,
                 key: key.map(str::to_owned),
                 ..Prediction::default()
             };
-            let ends = self.step(&mut roll, h == 0, numbers.get(h).map(Vec::as_slice), top, &mut p);
-            steps.push(p);
+            let effort = if ahead == 0 { FIRST_STEP } else { LATER_STEPS };
+            let numbers = numbers.get(ahead).map(Vec::as_slice);
+            let ends = self.step(&mut rollout, effort, numbers, top, &mut prediction);
+            predictions.push(prediction);
             if ends {
                 break;
             }
         }
-        steps
+        predictions
     }
 
+    /// A key's state with parts for all fields: from memory, from the store, or new. `None` if it lies in the store and
+    /// cannot be read.
+    fn key_state(&self, key: Option<&str>) -> Option<Cow<'_, KeyState>> {
+        let mut state = match self.keys.get(key) {
+            Some(known) if known.symbols.len() == self.models.fields.len() => return Some(Cow::Borrowed(known)),
+            Some(incomplete) => incomplete.clone(),
+            None => match self.stored_key(key).ok()? {
+                Some((stored, _)) => stored,
+                None => self.new_key(),
+            },
+        };
+        self.complete(&mut state);
+        Some(Cow::Owned(state))
+    }
+
+    /// Forecasts of all number columns: `[horizon][columns]`.
     fn forecast_numbers(&self, state: &KeyState, horizon: usize) -> Vec<Vec<Forecast>> {
-        match (&self.numbers, &state.numbers) {
-            // the next time is not known: the stream's sampling interval stands in for it
-            (Some(m), Some(k)) => m.forecast(k, &EventContext::default(), horizon, &LEVELS),
+        match (&self.models.numbers, &state.numbers) {
+            // the next event's time is unknown, so the stream's sampling interval takes its place
+            (Some(model), Some(key)) => model.forecast(key, &EventContext::default(), horizon, &QUANTILE_LEVELS),
             _ => Vec::new(),
         }
     }
 
-    /// One step of a roll; true if the key's end is the likeliest. Gaps are rough after the `first`.
-    fn step(&self, roll: &mut Roll, first: bool, numbers: Option<&[Forecast]>, top: usize, p: &mut Prediction) -> bool {
-        let mut current = roll.previous.clone();
-        let mut told = SideInputs::default();
-        let mut ends = false;
-        let mut passed = 0;
-        let mut steps: Vec<(usize, SideInputs, u32)> = Vec::new();
-        if !folds_ends(&self.schema) && !self.schema.is_bytes() && self.tally.ends > 0 {
-            let end = self.ending.probability(roll.length, roll.previous.hashes.first().copied().unwrap_or(0));
-            p.end = Some(end);
-            ends = end > 0.5;
+    /// Predicts one event and moves the rollout over it; true if the key's end is likelier than any value.
+    fn step(
+        &self,
+        rollout: &mut Rollout,
+        effort: GapEffort,
+        numbers: Option<&[Forecast]>,
+        top: usize,
+        prediction: &mut Prediction,
+    ) -> bool {
+        let mut step = Step { current: rollout.previous.clone(), moves: Vec::new(), gap_us: 0, ends: false };
+        if !folds_ends(&self.schema) && !self.schema.is_bytes() && self.measures.tally.ends > 0 {
+            let last = rollout.previous.hashes.first().copied().unwrap_or(0);
+            let end = self.models.ending.probability(rollout.length, last);
+            prediction.end = Some(end);
+            step.ends = end > 0.5;
         }
-        for (i, f) in self.fields.iter().enumerate() {
-            f.fill_side_inputs(&current, Clocks::of(roll.last_us), &mut told);
-            let expected = match (&f.model, &roll.probes[i]) {
-                (Model::Number(c), _) => {
-                    let Some(n) = numbers.and_then(|n| n.get(*c)) else { continue };
-                    current.numbers[i] = n.mean;
-                    current.hashes[i] = self.numbers.as_ref().map_or(0, |m| seen(m.bucket(*c, n.mean)));
-                    number(n)
+        let mut inputs = SideInputs::default();
+        for (i, field) in self.models.fields.iter().enumerate() {
+            field.fill_side_inputs(&step.current, Clocks::of(rollout.last_us), &mut inputs);
+            let expected = match (&field.model, &rollout.probes[i]) {
+                (Model::Number(column), _) => {
+                    let Some(forecast) = numbers.and_then(|n| n.get(*column)) else { continue };
+                    self.expect_number(&mut step, i, *column, forecast)
                 }
-                (Model::Category(m, v), Some(probe)) => {
-                    let known = v.len() as u32;
-                    let likeliest = m.top(probe, &told, known, top.max(1) + 1);
-                    if let (0, Some(end)) = (i, v.end()) {
-                        p.end = Some(m.probability(probe, &told, end));
-                        ends = likeliest.first().is_some_and(|(s, _)| *s == end);
-                    }
-                    if let Some((s, _)) = likeliest.iter().find(|(s, _)| Some(*s) != v.end()) {
-                        current.hashes[i] = seen(*s);
-                        steps.push((i, told.clone(), *s));
-                    }
-                    symbols(likeliest, top, |s| match v.token(s) {
-                        Some(Token::Text(t)) => Some(Some(t.to_string())),
-                        Some(Token::Missing) => Some(None),
-                        _ => None,
-                    })
+                (Model::Category(model, vocabulary), Some(probe)) => {
+                    expect_category(&mut step, prediction, i, (model, vocabulary), probe, &inputs, top)
                 }
-                (Model::Bytes(m), Some(probe)) => {
-                    let likeliest = m.top(probe, &told, 256, top.max(1));
-                    steps.extend(likeliest.first().map(|(s, _)| (i, SideInputs::default(), *s)));
-                    symbols(likeliest, top, |s| Some(Some((s as u8).escape_ascii().to_string())))
+                (Model::Bytes(model), Some(probe)) => {
+                    let likeliest = model.top(probe, &inputs, BYTE_SYMBOLS, top.max(1));
+                    step.moves.extend(likeliest.first().map(|(byte, _)| (i, SideInputs::default(), *byte)));
+                    symbols(likeliest, top, |byte| Some(Some((byte as u8).escape_ascii().to_string())))
                 }
-                (Model::Gap(m), Some(probe)) => {
-                    let bins = likely_bins(m, probe, &told, if first { WHOLE } else { ROUGH });
-                    let (e, bin) = gaps(&bins);
-                    current.hashes[i] = seen(bin);
-                    passed = (gap::seconds(bin) * 1e6) as i64;
-                    steps.push((i, told.clone(), bin));
-                    e
+                (Model::Gap(model), Some(probe)) => {
+                    let (expected, bin) = gaps(&likely_bins(model, probe, &inputs, effort));
+                    step.current.hashes[i] = hash_of_symbol(bin);
+                    step.gap_us = (gap::seconds(bin) * 1e6) as i64;
+                    step.moves.push((i, inputs.clone(), bin));
+                    expected
                 }
-                _ => continue,
+                (Model::Category(..) | Model::Bytes(_) | Model::Gap(_), None) => continue,
             };
-            p.fields.insert(self.schema.fields[i].name.clone(), expected);
+            prediction.fields.insert(self.schema.fields[i].name.clone(), expected);
         }
-        for (i, told, s) in steps {
-            if let (Some(m), Some(probe)) = (self.fields[i].symbols(), &mut roll.probes[i]) {
-                m.advance(probe, &told, s);
+        let Step { current, moves, gap_us, ends } = step;
+        for (i, inputs, symbol) in moves {
+            if let (Some(model), Some(probe)) = (self.models.fields[i].symbols(), &mut rollout.probes[i]) {
+                model.advance(probe, &inputs, symbol);
             }
         }
-        roll.last_us = roll.last_us.map(|t| t.saturating_add(passed));
-        roll.previous = current;
-        roll.length += 1;
+        rollout.last_us = rollout.last_us.map(|last_us| last_us.saturating_add(gap_us));
+        rollout.previous = current;
+        rollout.length += 1;
         ends
     }
 
-    /// The experts' weights in every field's outer mixture, by field.
+    fn expect_number(&self, step: &mut Step, i: usize, column: usize, forecast: &Forecast) -> Expected {
+        step.current.numbers[i] = forecast.mean;
+        let bucket = |m: &surmise_number::NumberModel| hash_of_symbol(m.bucket(column, forecast.mean));
+        step.current.hashes[i] = self.models.numbers.as_ref().map_or(0, bucket);
+        let quantiles = QUANTILE_LEVELS.iter().map(f64::to_string).zip(forecast.quantiles.iter().copied()).collect();
+        Expected::Number { mean: forecast.mean, median: forecast.quantiles[MEDIAN], quantiles, missing: None }
+    }
+
+    /// The weight of every expert in the outer mixture of each symbol field, by field: how far the field's next
+    /// prediction relies on it (PREDICTOR §7).
     pub fn weights(&self) -> BTreeMap<String, Vec<(&'static str, f64)>> {
         let named = |f: &FieldModel| {
             f.symbols().map(|m| m.experts().iter().copied().zip(m.weights().iter().copied()).collect())
         };
-        self.fields.iter().filter_map(|f| Some((f.name.to_string(), named(f)?))).collect()
+        self.models.fields.iter().filter_map(|f| Some((f.name.to_string(), named(f)?))).collect()
     }
 }
 
-/// The likeliest symbols by name; symbols that have none count among the others.
+fn expect_category(
+    step: &mut Step,
+    prediction: &mut Prediction,
+    i: usize,
+    (model, vocabulary): (&SymbolModel, &Vocabulary),
+    probe: &Probe,
+    inputs: &SideInputs,
+    top: usize,
+) -> Expected {
+    // one more than is asked for, as the end of the key may be among them
+    let likeliest = model.top(probe, inputs, vocabulary.len() as u32, top.max(1) + 1);
+    if let (0, Some(end)) = (i, vocabulary.end()) {
+        prediction.end = Some(model.probability(probe, inputs, end));
+        step.ends = likeliest.first().is_some_and(|(symbol, _)| *symbol == end);
+    }
+    if let Some((symbol, _)) = likeliest.iter().find(|(symbol, _)| Some(*symbol) != vocabulary.end()) {
+        step.current.hashes[i] = hash_of_symbol(*symbol);
+        step.moves.push((i, inputs.clone(), *symbol));
+    }
+    symbols(likeliest, top, |symbol| match vocabulary.token(symbol) {
+        Some(Token::Text(text)) => Some(Some(text.to_string())),
+        Some(Token::Missing) => Some(None),
+        Some(Token::End | Token::Others) | None => None,
+    })
+}
+
+/// The likeliest symbols by name; symbols for which `name` has none count among the others.
 fn symbols(likeliest: Vec<(u32, f64)>, top: usize, name: impl Fn(u32) -> Option<Option<String>>) -> Expected {
     let top: Vec<(Option<String>, f64)> =
-        likeliest.into_iter().filter_map(|(s, p)| Some((name(s)?, p))).take(top).collect();
+        likeliest.into_iter().filter_map(|(symbol, p)| Some((name(symbol)?, p))).take(top).collect();
     let other = (1.0 - top.iter().map(|t| t.1).sum::<f64>()).max(0.0);
     Expected::Symbols { top, other }
 }
 
-fn level(l: f64) -> String {
-    format!("{l}")
-}
-
-fn number(n: &Forecast) -> Expected {
-    let quantiles = LEVELS.iter().map(|l| level(*l)).zip(n.quantiles.iter().copied()).collect();
-    Expected::Number { mean: n.mean, median: n.quantiles[3], quantiles, missing: None }
-}
-
-/// The likeliest bins, as many as have all but `rest` of the mass, but `most` at most.
-fn likely_bins(m: &SymbolModel, probe: &Probe, told: &SideInputs, (rest, most): (f64, usize)) -> Vec<f64> {
-    let mut p = vec![0.0; 256];
-    let (mut sum, mut n) = (0.0, 0);
-    m.likeliest(probe, told, 256, |bin, q| {
-        p[bin as usize] = q;
-        sum += q;
-        n += 1;
-        sum < 1.0 - rest && n < most
+/// Probabilities of a gap's bins, `[256]`: the likeliest ones as far as `effort` goes, 0 for the others.
+fn likely_bins(model: &SymbolModel, probe: &Probe, inputs: &SideInputs, effort: GapEffort) -> Vec<f64> {
+    let mut probabilities = vec![0.0; BYTE_SYMBOLS as usize];
+    let (mut sum, mut bins) = (0.0, 0);
+    model.likeliest(probe, inputs, BYTE_SYMBOLS, |bin, p| {
+        probabilities[bin as usize] = p;
+        sum += p;
+        bins += 1;
+        sum < 1.0 - effort.left_out && bins < effort.bins_max
     });
-    p
+    probabilities
 }
 
-/// A distribution over bins as a gap in seconds, and the median's bin.
-fn gaps(p: &[f64]) -> (Expected, u32) {
-    let p = &p[..gap::FIRST as usize];
-    let total: f64 = p.iter().sum::<f64>().max(f64::MIN_POSITIVE);
-    let at = |l: f64| {
+/// A gap in seconds as its bins' probabilities (`[256]`) expect it, and the median's bin.
+fn gaps(probabilities: &[f64]) -> (Expected, u32) {
+    let bins = &probabilities[..gap::FIRST as usize];
+    let total: f64 = bins.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+    let quantile_bin = |level: f64| {
         let mut sum = 0.0;
-        p.iter()
-            .position(|q| {
-                sum += q / total;
-                sum >= l
+        bins.iter()
+            .position(|p| {
+                sum += p / total;
+                sum >= level
             })
-            .unwrap_or(p.len() - 1) as u32
+            .unwrap_or(bins.len() - 1) as u32
     };
-    // bins that never came share a little mass and reach to centuries: the mean is that of the inner 98 in 100
-    let (low, high) = (at(LEVELS[0]), at(LEVELS[LEVELS.len() - 1]));
-    let second = |b: usize| gap::seconds((b as u32).clamp(low, high));
-    let mean = p.iter().enumerate().map(|(b, q)| q * second(b)).sum::<f64>() / total;
-    let quantiles = LEVELS.iter().map(|l| (level(*l), gap::seconds(at(*l)))).collect();
-    let median = at(0.5);
+    // bins that never came share a little mass and reach to centuries, so the mean is that of the inner 98 in 100
+    let (low, high) = (quantile_bin(QUANTILE_LEVELS[0]), quantile_bin(QUANTILE_LEVELS[QUANTILE_LEVELS.len() - 1]));
+    let seconds = |bin: usize| gap::seconds((bin as u32).clamp(low, high));
+    let mean = bins.iter().enumerate().map(|(bin, p)| p * seconds(bin)).sum::<f64>() / total;
+    let quantiles =
+        QUANTILE_LEVELS.iter().map(|level| (level.to_string(), gap::seconds(quantile_bin(*level)))).collect();
+    let median = quantile_bin(QUANTILE_LEVELS[MEDIAN]);
     (Expected::Number { mean, median: gap::seconds(median), quantiles, missing: None }, median)
 }
 

@@ -1,7 +1,6 @@
 //! Prequential sums: what every field, the mixture and each expert paid, before each event was learnt.
 
-use crate::report::{ExpertReport, FieldReport, Report};
-use surmise_event::Schema;
+use surmise_event::{ExpertReport, FieldReport, Report, Schema};
 use surmise_state::{Persist, State, StateError};
 
 const BITS: f64 = std::f64::consts::LOG2_E;

@@ -1,32 +1,32 @@
-//! Symbols by order of arrival.
+//! The vocabulary of a category: its symbols, numbered by order of arrival (PREDICTOR §2).
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use surmise_state::{IncrementalCopy, Persist, State, StateError};
 
-/// Symbols that a vocabulary holds; all further ones share one more.
+/// The most symbols of a vocabulary; all further values share one more, [`Token::Others`].
 const SYMBOLS_MAX: usize = 1 << 20;
 
-/// Bytes of text that a vocabulary holds; beyond it further symbols share one more.
-const TEXT_MAX: usize = 64 << 20;
+/// The most bytes of text of a vocabulary; beyond it, further values share [`Token::Others`].
+const TEXT_BYTES_MAX: usize = 64 << 20;
 
-/// What adding a symbol to a copy costs, in bytes that could be copied meanwhile.
-const ADDING_BYTES: usize = 512;
+/// What adding one symbol to a copy costs in time, as the bytes that could be copied meanwhile.
+const SYMBOL_COPY_BYTES: usize = 512;
 
 /// What a symbol stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Token {
-    /// A value.
+    /// A value, by its text.
     Text(Arc<str>),
-    /// No value.
+    /// A missing value.
     Missing,
-    /// The end of the key.
+    /// The end of a key.
     End,
-    /// Every value beyond the bound of the vocabulary.
+    /// Every value beyond the bounds of the vocabulary.
     Others,
 }
 
-/// Symbols by order of arrival; see the module.
+/// The symbols of a category by order of arrival, which is what the code tree of its symbol model is built for.
 #[derive(Clone, Default)]
 pub struct Vocabulary {
     tokens: Vec<Token>,
@@ -38,7 +38,7 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// Symbols that have arrived.
+    /// How many symbols have arrived.
     pub fn len(&self) -> usize {
         self.tokens.len()
     }
@@ -48,17 +48,17 @@ impl Vocabulary {
         self.tokens.get(id as usize)
     }
 
-    /// The end's symbol, if a key has ended.
+    /// The symbol of a key's end; `None` until a key has ended.
     pub fn end(&self) -> Option<u32> {
         self.end
     }
 
-    /// The symbol of a text, new if need be.
-    pub fn text(&mut self, s: &str) -> u32 {
+    /// The symbol of a text, which arrives with it if it is new.
+    pub fn symbol(&mut self, s: &str) -> u32 {
         if let Some(id) = self.texts.get(s) {
             return *id;
         }
-        if self.tokens.len() >= SYMBOLS_MAX || self.text_bytes + s.len() > TEXT_MAX {
+        if self.tokens.len() >= SYMBOLS_MAX || self.text_bytes + s.len() > TEXT_BYTES_MAX {
             return Self::special(&mut self.others, &mut self.tokens, Token::Others);
         }
         let id = self.tokens.len() as u32;
@@ -69,16 +69,17 @@ impl Vocabulary {
         id
     }
 
-    /// The symbol of a missing value.
-    pub fn missing(&mut self) -> u32 {
+    /// The symbol of a missing value, which arrives with the first one.
+    pub fn missing_symbol(&mut self) -> u32 {
         Self::special(&mut self.missing, &mut self.tokens, Token::Missing)
     }
 
-    /// The symbol of a key's end.
-    pub fn ended(&mut self) -> u32 {
+    /// The symbol of a key's end, which arrives with the first one.
+    pub fn end_symbol(&mut self) -> u32 {
         Self::special(&mut self.end, &mut self.tokens, Token::End)
     }
 
+    /// The symbol of a token that is no text.
     fn special(at: &mut Option<u32>, tokens: &mut Vec<Token>, token: Token) -> u32 {
         *at.get_or_insert_with(|| {
             tokens.push(token);
@@ -88,16 +89,16 @@ impl Vocabulary {
 }
 
 impl Vocabulary {
-    /// Adds the next so many symbols of the vocabulary that this is a copy of; their texts are shared.
-    fn follow(&mut self, of: &Vocabulary, most: usize) {
-        // symbols only ever come, so an earlier copy is a beginning
+    /// Adds the next symbols of the vocabulary that this is a copy of, `symbols_max` at most; texts are shared.
+    fn follow(&mut self, of: &Vocabulary, symbols_max: usize) {
+        // symbols only ever arrive, so an earlier copy is a beginning of this vocabulary
         if self.tokens.last().is_some_and(|last| of.tokens.get(self.len() - 1) != Some(last)) {
             *self = Vocabulary::default();
         }
         let more = &of.tokens[self.len()..];
         self.tokens.reserve(more.len());
         self.texts.reserve(more.len());
-        for token in &more[..most.min(more.len())] {
+        for token in &more[..symbols_max.min(more.len())] {
             if let Token::Text(text) = token {
                 self.texts.insert(text.clone(), self.tokens.len() as u32);
             }
@@ -113,8 +114,8 @@ impl IncrementalCopy for Vocabulary {
     }
     fn reserve(&self, copy: &mut Self, room: &mut usize) -> bool {
         let before = copy.len();
-        copy.follow(self, *room / ADDING_BYTES);
-        *room -= copy.len().saturating_sub(before) * ADDING_BYTES;
+        copy.follow(self, *room / SYMBOL_COPY_BYTES);
+        *room -= copy.len().saturating_sub(before) * SYMBOL_COPY_BYTES;
         copy.len() == self.len()
     }
     fn begin_copy(&mut self, copy: &mut Self) {
@@ -144,9 +145,9 @@ impl Persist for Vocabulary {
             }
             if let Some(v) = &mut read {
                 match kind {
-                    0 => v.text(&text),
-                    1 => v.missing(),
-                    2 => v.ended(),
+                    0 => v.symbol(&text),
+                    1 => v.missing_symbol(),
+                    2 => v.end_symbol(),
                     3 => Self::special(&mut v.others, &mut v.tokens, Token::Others),
                     _ => return Err(StateError::Invalid("token kind")),
                 };

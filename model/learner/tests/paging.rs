@@ -43,7 +43,7 @@ fn record(i: u64, r: &mut Random, keys: u64) -> Record {
 fn see(l: &mut Learner, r: &Record) -> u64 {
     let e = l.bind(r, &Limits::default()).unwrap();
     let bits = l.observe(&e).surprise_bits.to_bits();
-    assert_eq!(l.pages_fault(), None);
+    assert!(l.pages_fault().is_none());
     bits
 }
 

@@ -6,6 +6,7 @@
 
 use crate::density::chosen;
 use crate::scale::Units;
+use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
 /// Remembered values of one table.
@@ -29,7 +30,7 @@ impl Odds {
         self.p
     }
     pub(crate) fn learn(&mut self, yes: bool) {
-        let r = (1.0 / (self.n + 1.6)).max(self.least);
+        let r = RunningMean::new(self.least).rate(self.n + 1.6);
         self.n = (self.n + 1.0).min(1e9);
         self.p = (self.p + r * (f64::from(u8::from(yes)) - self.p)).clamp(1e-7, 1.0 - 1e-7);
     }

@@ -9,7 +9,7 @@
 //! the two makes the one that is scored and from which intervals are taken, so that correcting costs no more than the
 //! share's bound where there is nothing to correct.
 
-use crate::share::{Share, mix};
+use surmise_experts::{ExpertSet, RunningMean, ValueShare, mix};
 use surmise_state::{Persist, State, StateError};
 
 /// Bins, finer towards both ends.
@@ -36,9 +36,11 @@ const PER_WIDTH: [f64; BINS] = {
 };
 /// The plain distribution and the two histograms.
 const MAPS: usize = 3;
-const ALL: u32 = (1 << MAPS) - 1;
-/// Slowest rates of the histograms.
-const RATES: [f64; MAPS - 1] = [0.0005, 0.004];
+const ALL: ExpertSet = ExpertSet::first(MAPS);
+/// The plain distribution alone.
+const PLAIN: ExpertSet = ExpertSet::first(1);
+/// Frequencies of the bins: one slow histogram and one quick.
+const FREQUENCIES: [RunningMean; MAPS - 1] = [RunningMean::new(0.0005), RunningMean::new(0.004)];
 /// Outcomes that the even start counts for.
 const PRIOR: f64 = 60.0;
 /// The part of every histogram that stays even.
@@ -70,20 +72,20 @@ pub(crate) struct Corrected {
 pub(crate) struct Calibrator {
     /// Frequency of every bin.
     bins: [[f64; BINS]; MAPS - 1],
-    share: Share<MAPS>,
+    share: ValueShare<MAPS>,
     n: u64,
     /// Which maps take part.
-    awake: u32,
+    awake: ExpertSet,
 }
 
 impl Calibrator {
     pub(crate) fn new() -> Self {
-        Self { bins: [WIDTHS; MAPS - 1], share: Share::new(1e-4), n: 0, awake: ALL }
+        Self { bins: [WIDTHS; MAPS - 1], share: ValueShare::whole(), n: 0, awake: ALL }
     }
 
     /// One that corrects nothing.
     pub(crate) fn plain() -> Self {
-        Self { awake: 1, ..Self::new() }
+        Self { awake: PLAIN, ..Self::new() }
     }
 
     /// Density of each histogram in each bin.
@@ -93,7 +95,7 @@ impl Calibrator {
 
     /// The corrected mass of a span.
     pub(crate) fn correct(&self, span: Span) -> Corrected {
-        let mut out = Corrected { weights: self.share.weights(self.awake), ..Corrected::default() };
+        let mut out = Corrected { weights: self.share.awake_weights(self.awake), ..Corrected::default() };
         let low = span.below.clamp(0.0, 1.0);
         let high = (low + span.mass).min(1.0);
         let first = bin_of(&EDGES, low);
@@ -126,8 +128,8 @@ impl Calibrator {
             return;
         }
         self.share.learn(&c.weights, &c.masses, c.mass, self.awake);
-        for (bins, least) in self.bins.iter_mut().zip(RATES) {
-            let r = (1.0 / (self.n as f64 + PRIOR)).max(least);
+        for (bins, frequency) in self.bins.iter_mut().zip(FREQUENCIES) {
+            let r = frequency.rate(self.n as f64 + PRIOR);
             for (b, p) in bins.iter_mut().zip(&c.parts) {
                 *b += r * (p - *b);
             }
@@ -137,7 +139,7 @@ impl Calibrator {
 
     /// The corrected distribution's density over each bin of the plain one.
     fn density(&self) -> [f64; BINS] {
-        let w = self.share.weights(self.awake);
+        let w = self.share.awake_weights(self.awake);
         std::array::from_fn(|k| w[0] + w[1] * self.slope(0, k) + w[2] * self.slope(1, k))
     }
 

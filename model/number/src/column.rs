@@ -11,15 +11,15 @@ use crate::profile::Hours;
 use crate::relations::SHARED;
 use crate::rls::{Rls, padded};
 use crate::scale::{Rebase, Units};
-use crate::share::Share;
 use crate::stand::{OWN_DIMS, STACK_DIMS, Stand};
 use crate::symbols::Symbols;
+use surmise_experts::{ExpertSet, RunningMean, ValueShare};
 use surmise_state::{Persist, State, StateError};
 
 /// Forgetting of the regressions.
 pub(crate) const FORGET: f64 = 0.9995;
-/// Smallest share of the density mixture.
-const FLOOR: f64 = 1e-4;
+/// Means of errors, from which scales are made: they follow about fifty values, and one value counts as at most eight.
+const SCALE: RunningMean = RunningMean::clipped(0.02, 8.0);
 /// Most columns whose values explain another column's.
 pub(crate) const REGRESSORS: usize = 32;
 /// The same where there are more than 64 columns.
@@ -49,12 +49,13 @@ impl LogLevel {
             return;
         }
         let l = libm::log(y);
-        let r = (1.0 / (self.n as f64 + 1.0)).max(0.02);
+        let r = SCALE.rate(self.n as f64 + 1.0);
         let e = l - self.mu;
         if self.n == 0 {
             (self.mu, self.spread) = (l, 1.0);
         } else {
-            let e = if self.n > 10 { e.clamp(-8.0 * self.spread, 8.0 * self.spread) } else { e };
+            let most = SCALE.most(self.spread, self.n);
+            let e = e.clamp(-most, most);
             self.spread += r * (e.abs() - self.spread);
             self.mu += r * e;
         }
@@ -101,10 +102,10 @@ pub(crate) struct Column {
     pub(crate) units: Units,
     sigma: [Lanes; 2],
     sigma_n: [u32; 2],
-    pub(crate) share: [Share<N>; 2],
-    pub(crate) share_given: Share<G>,
-    pub(crate) share_marginal: Share<A>,
-    pub(crate) share_outer: Share<A>,
+    pub(crate) share: [ValueShare<N>; 2],
+    pub(crate) share_given: ValueShare<G>,
+    pub(crate) share_marginal: ValueShare<A>,
+    pub(crate) share_outer: ValueShare<A>,
     pub(crate) own: Rls,
     pub(crate) hours: Hours,
     pub(crate) stack: Rls,
@@ -139,10 +140,10 @@ impl Column {
             units: Units::new(),
             sigma: [[0.0; N]; 2],
             sigma_n: [0; 2],
-            share: [Share::new(FLOOR), Share::new(FLOOR)],
-            share_given: Share::new(FLOOR),
-            share_marginal: Share::new(FLOOR),
-            share_outer: Share::new(FLOOR),
+            share: [ValueShare::whole(), ValueShare::whole()],
+            share_given: ValueShare::whole(),
+            share_marginal: ValueShare::whole(),
+            share_outer: ValueShare::whole(),
             own,
             hours: Hours::default(),
             stack,
@@ -197,17 +198,16 @@ impl Column {
     }
 
     /// Takes in the errors of every expert's centre.
-    pub(crate) fn learn_scales(&mut self, regime: usize, y: f64, mu: &Lanes, awake: u32) {
+    pub(crate) fn learn_scales(&mut self, regime: usize, y: f64, mu: &Lanes, awake: ExpertSet) {
         let n = self.sigma_n[regime];
-        let r = (1.0 / (n as f64 + 1.0)).max(0.02);
+        let r = SCALE.rate(n as f64 + 1.0);
         for i in 0..N {
             let e = (y - mu[i]).abs().min(1e120);
             let s = &mut self.sigma[regime][i];
             if n == 0 {
                 *s = e;
-            } else if awake >> i & 1 == 1 {
-                let cap = if n > 10 { 8.0 * s.max(self.units.least()) } else { e };
-                *s += r * (e.min(cap) - *s);
+            } else if awake.has(i) {
+                *s += r * (e.min(SCALE.most(s.max(self.units.least()), n)) - *s);
             }
         }
         self.sigma_n[regime] = (n + 1).min(1 << 30);
@@ -215,18 +215,13 @@ impl Column {
 
     pub(crate) fn learn_residual(&mut self, e: f64) {
         let e = e.abs().min(1e120);
-        let r = (1.0 / (self.residual_n as f64 + 1.0)).max(0.02);
-        let cap = if self.residual_n > 10 { 8.0 * self.residual.max(self.units.least()) } else { e };
-        self.residual += r * (e.min(cap) - self.residual);
+        SCALE.learn(&mut self.residual, self.residual_n, e, self.units.least());
         self.residual_n = (self.residual_n + 1).min(1 << 30);
     }
 
     pub(crate) fn learn_given(&mut self, i: usize, e: f64) {
-        let r = (1.0 / (self.given_n[i] as f64 + 1.0)).max(0.02);
         let e = e.abs().min(1e120);
-        let s = &mut self.sigma_given[i];
-        let cap = if self.given_n[i] > 10 { 8.0 * s.max(self.units.least()) } else { e };
-        *s += r * (e.min(cap) - *s);
+        SCALE.learn(&mut self.sigma_given[i], self.given_n[i], e, self.units.least());
         self.given_n[i] = (self.given_n[i] + 1).min(1 << 30);
     }
 

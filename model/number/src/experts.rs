@@ -1,6 +1,7 @@
 //! Who speaks: names and places of the experts of one column.
 
 use crate::density::N;
+use surmise_experts::ExpertSet;
 
 /// The previous value.
 pub(crate) const LAST: usize = 0;
@@ -43,6 +44,8 @@ pub(crate) const GIVEN_SYMBOLS: usize = 3;
 
 /// The density mixture and the experts that put mass on single values.
 pub(crate) const A: usize = 6;
+/// The density mixture, without any expert on single values or on the same event.
+pub(crate) const DENSITY_ALONE: ExpertSet = ExpertSet::first(1);
 pub(crate) const REPEAT: usize = 1;
 pub(crate) const FREQUENT: usize = 2;
 pub(crate) const FOLLOWING: usize = 3;

@@ -4,10 +4,14 @@ use crate::leads::Lease;
 use crate::profile::Profile;
 use crate::season::Ring;
 use crate::{NumberModel, net::KeyNet};
+use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
 /// Own lags that are kept.
 pub(crate) const LAGS: usize = 12;
+
+/// A key's mean errors follow its last eight values or so.
+const ERROR: RunningMean = RunningMean::new(0.12);
 
 /// One column of one key.
 #[derive(Clone, Debug)]
@@ -75,7 +79,7 @@ impl KeyColumn {
             let d = value - self.last;
             self.run = if d.abs() < 0.5 * least { self.run.saturating_add(1) } else { 0 };
             self.change = d;
-            let r = (1.0 / (self.seen as f64 + 1.0)).max(0.12);
+            let r = ERROR.rate(self.seen as f64 + 1.0);
             self.error += r * ((value - expected).abs().min(1e120) - self.error);
             self.move_ += r * (d.abs() - self.move_);
         }

@@ -16,6 +16,7 @@
 use crate::options::Forecast;
 use crate::rls::{Rls, padded};
 use std::collections::VecDeque;
+use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
 /// Own past values that the regression sees.
@@ -35,7 +36,12 @@ pub(crate) const USUAL: usize = 5;
 pub(crate) const MOST: usize = 4096;
 /// Forgetting of regressions and of errors.
 const FORGET: f64 = 0.9995;
-const DISCOUNT: f64 = 0.002;
+/// Mean squared errors of what is mixed.
+const SQUARE: RunningMean = RunningMean::new(0.002);
+/// Mean size of the answer's errors.
+const SIZE: RunningMean = RunningMean::clipped(0.01, 8.0);
+/// Steps of the quantiles of errors, over four.
+const MARK: RunningMean = RunningMean::new(0.005);
 /// Levels whose errors are followed.
 const LEVELS: [f64; 9] = [0.005, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.995];
 /// Units may be this far off before a column starts anew.
@@ -98,18 +104,18 @@ impl Lead {
     fn learn(&mut self, x: &[f64; 8], y: f64) {
         let (said, all) = self.say(x);
         let n = f64::from(self.seen);
-        let r = (1.0 / (n + 1.0)).max(DISCOUNT);
+        let r = SQUARE.rate(n + 1.0);
         for (s, a) in self.squares.iter_mut().zip(all) {
             *s += r * ((y - a).powi(2).min(100.0 * *s + 1.0) - *s);
             *s = s.max(1e-12);
         }
         self.stack.learn(x, y - self.stack.predict(0, x));
         let e = y - said;
-        let most = if self.seen > 10 { 8.0 * self.size } else { e.abs() };
-        self.size = (self.size + (1.0 / (n + 1.0)).max(0.01) * (e.abs().min(most) - self.size)).max(1e-12);
+        SIZE.learn(&mut self.size, self.seen, e.abs(), 0.0);
+        self.size = self.size.max(1e-12);
         if self.seen > 10 {
             let u = e / self.size;
-            let rate = 4.0 * (1.0 / (n + 10.0)).max(0.005);
+            let rate = 4.0 * MARK.rate(n + 10.0);
             for (m, p) in self.marks.iter_mut().zip(LEVELS) {
                 let inner = (8.0 * (p * (1.0 - p)).sqrt()).min(1.0);
                 *m += rate * inner * if u < *m { p - 1.0 } else { p };

@@ -20,7 +20,7 @@ impl Column {
         // mixtures
         self.share[st.regime].learn(&st.w, &st.m, st.p, st.awake);
         let g = &st.given;
-        if g.awake != 1 {
+        if g.awake != DENSITY_ALONE {
             self.share_given.learn(&g.w, &g.m, g.p, g.awake);
         }
         let atoms = st.atoms_awake();
@@ -76,7 +76,7 @@ impl Column {
     fn learn_siblings(&mut self, st: &Stand, y: f64, symbols: &[u32]) {
         let g = &st.given;
         let sigma = st.sigma[STACK];
-        if g.awake >> GIVEN_ERRORS & 1 == 1 {
+        if g.awake.has(GIVEN_ERRORS) {
             let z = ((y - self.units.base) / self.units.unit).clamp(-1e6, 1e6);
             if let Some(s) = &mut self.siblings {
                 let n = s.others.len();
@@ -95,7 +95,7 @@ impl Column {
             self.learn_given(GIVEN_ERRORS, y - g.mu[GIVEN_ERRORS]);
             self.learn_given(GIVEN_VALUES, y - g.mu[GIVEN_VALUES]);
         }
-        if g.awake >> GIVEN_SYMBOLS & 1 == 1 {
+        if g.awake.has(GIVEN_SYMBOLS) {
             self.symbols.learn(symbols, (y - g.mu[GIVEN_SYMBOLS]) / sigma);
         }
     }

@@ -15,7 +15,7 @@
 //! | `season` | sampling interval, records of past days |
 //! | `net` | the network as an expert |
 //! | `stand` | what stands written before an event |
-//! | `density`, `atoms`, `lattice`, `share` | masses of cells, of single values, and their mixture |
+//! | `density`, `atoms`, `lattice` | masses of cells and of single values |
 //! | `score`, `learn` | an observed value: what it cost, what it teaches |
 //! | `symbols` | what symbols of the event say |
 //! | `place`, `calibrate` | where the value lay, and the correction that this teaches |
@@ -45,7 +45,6 @@ mod rls;
 mod scale;
 mod score;
 mod season;
-mod share;
 mod stand;
 mod symbols;
 

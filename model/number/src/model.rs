@@ -212,21 +212,21 @@ impl NumberModel {
         for (i, m) in m.iter_mut().enumerate() {
             *m = match i {
                 0..16 => {
-                    if st.awake >> i & 1 == 1 {
+                    if st.awake.has(i) {
                         st.m[i]
                     } else {
                         st.p
                     }
                 }
                 16..19 => {
-                    if st.given.awake >> (i - 15) & 1 == 1 {
+                    if st.given.awake.has(i - 15) {
                         st.given.m[i - 15]
                     } else {
                         st.given.p
                     }
                 }
                 _ => {
-                    if st.atoms_awake() >> (i - 18) & 1 == 1 {
+                    if st.atoms_awake().has(i - 18) {
                         st.m_outer[i - 18]
                     } else {
                         st.p_outer

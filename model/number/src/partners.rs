@@ -10,6 +10,7 @@
 //! Source of racing: Maron and Moore, *Hoeffding races* (1994).
 
 use crate::rls::Rls;
+use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
 /// Columns that are tried at once.
@@ -26,6 +27,8 @@ const TWICE: f64 = 2.0;
 const PROBATION: u32 = 128;
 /// Largest residual and news, in mean sizes.
 const LARGEST: f64 = 5.0;
+/// Mean size of what a regression leaves over.
+const SIZE: RunningMean = RunningMean::clipped(0.01, 8.0);
 /// Squared deviation over squared mean size of a normal law.
 const NORMAL: f64 = 1.57;
 
@@ -89,11 +92,11 @@ impl Search {
     /// Takes in an event: what the regression of column `own` left over, and any column's news in units of its mean
     /// size, 0 where it has none.
     pub(crate) fn learn(&mut self, own: usize, residual: f64, news: impl Fn(usize) -> f64) -> Option<Find> {
-        let size = residual.abs().min(if self.seen > 10 { 8.0 * self.size } else { f64::MAX });
+        let size = residual.abs().min(SIZE.most(self.size, self.seen)).min(f64::MAX);
         if !size.is_finite() {
             return None;
         }
-        self.size += (1.0 / (f64::from(self.seen) + 1.0)).max(0.01) * (size - self.size);
+        self.size += SIZE.rate(f64::from(self.seen) + 1.0) * (size - self.size);
         self.seen = self.seen.saturating_add(1);
         self.since.iter_mut().for_each(|s| *s = s.saturating_add(1));
         let r = (residual / self.size.max(1e-12)).clamp(-LARGEST, LARGEST);

@@ -17,7 +17,7 @@ impl Stand {
         let edge = centre - half;
         let before = self.cdf_before(edge);
         let g = &self.given;
-        let conditional = g.awake != 1;
+        let conditional = g.awake != DENSITY_ALONE;
         let mut given = before;
         if conditional {
             given *= g.w[0];

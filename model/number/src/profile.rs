@@ -6,14 +6,15 @@
 //! such pattern the correction would be noise, so it counts only by as much as it has helped: its slope against the
 //! residuals that it had to foresee, within 0 and 1.
 
+use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
 /// Most times of a period that are told apart.
 pub(crate) const SLOTS: usize = 288;
 /// Parts of the period that have a regression of their own.
 const PARTS: usize = 24;
-/// Smallest rate of the profile.
-const RATE: f64 = 0.1;
+/// What is usual at a time of day: the mean of about ten days.
+const USUAL: RunningMean = RunningMean::new(0.1);
 /// Regressors of an hour: two deviations and a constant.
 pub(crate) const HOUR_DIMS: usize = 3;
 /// Forgetting of an hour's regression, which learns once a day.
@@ -86,7 +87,7 @@ impl Profile {
         }
         let n = &mut self.seen[place.slot];
         *n = n.saturating_add(1);
-        let r = (1.0 / f64::from(*n)).max(RATE);
+        let r = USUAL.rate(f64::from(*n));
         for c in 0..self.width {
             let y = value(c);
             let mean = &mut self.means[place.slot * self.width + c];

@@ -76,7 +76,7 @@ kernels! {
 
 /// Score of `y`; `at` in [0, 1) says where in their parts the points lie.
 pub(crate) fn crps(c: &Column, st: &Stand, given: Option<&Given>, map: &Map, y: f64, at: f64) -> f64 {
-    let given = given.filter(|g| g.awake != 1);
+    let given = given.filter(|g| g.awake != DENSITY_ALONE);
     let (mean, inv) = match given {
         Some(g) => g.centre(),
         None => (st.mean, st.inv[STACK]),

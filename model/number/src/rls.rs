@@ -7,6 +7,7 @@
 //! would let a regression that went astray grow sure without ever being corrected.
 //! All sums run over blocks of eight lanes in one order and never fuse, so every kernel gives the same bits.
 
+use surmise_experts::RunningMean;
 use surmise_lanes::kernels;
 use surmise_state::{Persist, State, StateError};
 
@@ -37,6 +38,8 @@ pub(crate) struct Rls {
 const CLIP: f64 = 4.0;
 /// … and never below this (targets have a unit of about one): rare jumps that could be foreseen are no outliers …
 const TOLERANCE: f64 = 2.0;
+/// Mean size of the innovations.
+const SIZE: RunningMean = RunningMean::new(0.02);
 /// … once so many have been seen.
 const KNOWN: u32 = 30;
 
@@ -149,7 +152,7 @@ impl Rls {
         if !g.is_finite() || den <= 0.0 {
             return;
         }
-        let (r, most) = ((1.0 / (*n as f64 + 1.0)).max(0.02), if known { 8.0 * *size } else { 1e6 });
+        let (r, most) = (SIZE.rate(*n as f64 + 1.0), if known { 8.0 * *size } else { 1e6 });
         *size += r * (error.abs().min(most) - *size).max(-0.9 * *size);
         *size = size.max(1e-12);
         *n = (*n + 1).min(1 << 30);

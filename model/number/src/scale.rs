@@ -4,10 +4,13 @@
 //! step the regressions are converted exactly (see `rls`), so a learner does not notice it. A lasting jump (six values
 //! in a row outside twelve units) or a lasting collapse of the spread starts the statistics afresh.
 
+use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
-/// Slowest rate at which centre and spread follow the column.
-const RATE: f64 = 0.002;
+/// Centre and spread of the column.
+const SPREAD: RunningMean = RunningMean::new(0.002);
+/// Mean change from one value to the next.
+const STEP: RunningMean = RunningMean::new(0.01);
 /// Values in a row that make a jump lasting.
 const RUN: u32 = 6;
 /// Changes in a row, each far below the spread, that make the spread an error.
@@ -191,7 +194,7 @@ impl Units {
         let d = (y - previous).abs();
         if d.is_finite() {
             self.steps += 1;
-            let r = (1.0 / self.steps as f64).max(0.01);
+            let r = STEP.rate(self.steps as f64);
             let cap = if self.steps < 3 { d } else { 20.0 * self.step.max(self.quantum) };
             self.step += r * (d.min(cap) - self.step);
         }
@@ -228,7 +231,7 @@ impl Units {
     fn follow(&mut self, y: f64) -> bool {
         let e = y - self.mean;
         self.age += 1;
-        let r = (1.0 / self.age as f64).max(RATE);
+        let r = SPREAD.rate(self.age as f64);
         if self.seen == 1 {
             (self.mean, self.spread) = (y, 0.0);
             self.last = y;

@@ -4,14 +4,14 @@ use crate::column::Column;
 use crate::density::{cdf3, mass, masses, mixed_cdf};
 use crate::experts::*;
 use crate::lattice::Parts;
-use crate::share::mix;
 use crate::stand::{Given, MOST, Seen, Stand};
+use surmise_experts::mix;
 
 /// Forecasts of column `j` from what is known of its event: other columns' errors and values, and symbols.
 pub(crate) fn given(columns: &[Column], stands: &[Stand], j: usize, symbols: &[u32]) -> Given {
     let (c, st) = (&columns[j], &stands[j]);
     let mut g = Given {
-        awake: 1,
+        awake: DENSITY_ALONE,
         mu: [st.mean; G],
         inv: [st.inv[STACK], 1.0, 1.0, 1.0],
         w: [0.0; G],
@@ -21,7 +21,7 @@ pub(crate) fn given(columns: &[Column], stands: &[Stand], j: usize, symbols: &[u
         x_values: [0.0; MOST],
     };
     if c.ablation.conditioning {
-        g.w = c.share_given.weights(g.awake);
+        g.w = c.share_given.awake_weights(g.awake);
         return g;
     }
     let sigma = st.sigma[STACK];
@@ -38,7 +38,7 @@ pub(crate) fn given(columns: &[Column], stands: &[Stand], j: usize, symbols: &[u
             }
         }
         if any {
-            g.awake |= 1 << GIVEN_ERRORS | 1 << GIVEN_VALUES;
+            g.awake = g.awake.with(GIVEN_ERRORS, true).with(GIVEN_VALUES, true);
             (g.x_values[n], g.x_values[n + 1]) = (c.units.z(st.mean), 1.0);
             let e = s.errors.predict(0, &g.x_errors[..crate::rls::padded(n)]).clamp(-30.0, 30.0);
             g.mu[GIVEN_ERRORS] = st.mean + sigma * e;
@@ -51,12 +51,12 @@ pub(crate) fn given(columns: &[Column], stands: &[Stand], j: usize, symbols: &[u
         }
     }
     if !symbols.is_empty() {
-        g.awake |= 1 << GIVEN_SYMBOLS;
+        g.awake = g.awake.with(GIVEN_SYMBOLS, true);
         let (offset, scale) = c.symbols.predict(symbols);
         g.mu[GIVEN_SYMBOLS] = st.mean + sigma * offset;
         g.inv[GIVEN_SYMBOLS] = 1.0 / (sigma * scale).max(least);
     }
-    g.w = c.share_given.weights(g.awake);
+    g.w = c.share_given.awake_weights(g.awake);
     g
 }
 
@@ -95,13 +95,13 @@ impl Stand {
         let (centre, half) = c.units.cell(y);
         self.cell = (centre, half);
         masses(centre, half, &self.mu, &self.inv, &mut self.m);
-        self.m[LOG] = if self.awake >> LOG & 1 == 1 { self.log.mass(centre, half) } else { 0.0 };
+        self.m[LOG] = if self.awake.has(LOG) { self.log.mass(centre, half) } else { 0.0 };
         self.m[BACKGROUND] = self.background.mass(centre, half);
         self.p = mix(&self.w, &self.m);
         let g = &mut self.given;
         g.m[0] = self.p;
         for i in 1..G {
-            g.m[i] = if g.awake >> i & 1 == 1 { mass(centre, half, g.mu[i], g.inv[i]) } else { 0.0 };
+            g.m[i] = if g.awake.has(i) { mass(centre, half, g.mu[i], g.inv[i]) } else { 0.0 };
         }
         g.p = mix(&g.w, &g.m);
         self.slot = c.values.find(&c.units, y);
@@ -119,7 +119,7 @@ impl Stand {
         };
         let near_marginal;
         (near_marginal, self.near) = near(&*self, self.p, mean, inv);
-        let near_outer = if self.given.awake == 1 {
+        let near_outer = if self.given.awake == DENSITY_ALONE {
             near_marginal
         } else {
             let (mean, inv) = self.given.centre();
@@ -176,7 +176,7 @@ impl Stand {
     /// F(x) of the density part: given what is known of the event, or not.
     pub(crate) fn cdf(&self, g: Option<&Given>, x: f64) -> f64 {
         match g {
-            Some(g) if g.awake != 1 => self.given_cdf(g, x),
+            Some(g) if g.awake != DENSITY_ALONE => self.given_cdf(g, x),
             _ => self.cdf_before(x),
         }
     }
@@ -184,7 +184,7 @@ impl Stand {
     /// Centre and scale by which the lattice is weighed.
     pub(crate) fn lattice_centre(&self, g: Option<&Given>) -> (f64, f64) {
         match g {
-            Some(g) if g.awake != 1 => g.centre(),
+            Some(g) if g.awake != DENSITY_ALONE => g.centre(),
             _ => (self.mean, self.inv[STACK]),
         }
     }

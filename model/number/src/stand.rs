@@ -12,6 +12,7 @@ use crate::lattice::Parts;
 use crate::profile::{HOUR_DIMS, Place, Profile};
 use crate::rls::padded;
 use crate::season::Ring;
+use surmise_experts::ExpertSet;
 
 /// Regressors of the own-past regression: lags, the day and the week before, the usual day, and a constant.
 pub(crate) const OWN_DIMS: usize = LAGS + 8;
@@ -35,7 +36,7 @@ pub(crate) struct Stand {
     pub(crate) mu: Lanes,
     pub(crate) sigma: Lanes,
     pub(crate) inv: Lanes,
-    pub(crate) awake: u32,
+    pub(crate) awake: ExpertSet,
     pub(crate) w: Lanes,
     pub(crate) log: LogT,
     pub(crate) background: Background,
@@ -91,7 +92,7 @@ pub(crate) struct Stand {
 /// Forecasts given what is known of the same event.
 #[derive(Clone, Debug)]
 pub(crate) struct Given {
-    pub(crate) awake: u32,
+    pub(crate) awake: ExpertSet,
     pub(crate) mu: [f64; G],
     pub(crate) inv: [f64; G],
     pub(crate) w: [f64; G],
@@ -127,7 +128,7 @@ impl Stand {
             mu: [0.0; N],
             sigma: [1.0; N],
             inv: [1.0; N],
-            awake: 0,
+            awake: ExpertSet::EMPTY,
             w: [0.0; N],
             log: LogT::default(),
             background: Background { centre: 0.0, scale: 1.0 },
@@ -149,7 +150,7 @@ impl Stand {
             run: 0,
             slot_before: 0,
             given: Given {
-                awake: 0,
+                awake: ExpertSet::EMPTY,
                 mu: [0.0; G],
                 inv: [1.0; G],
                 w: [0.0; G],
@@ -184,7 +185,7 @@ impl Stand {
     pub(crate) fn clear(&mut self) {
         self.seen = Seen::NotYet;
         self.value = f64::NAN;
-        self.given.awake = 0;
+        self.given.awake = ExpertSet::EMPTY;
     }
 
     /// The lags in the column's units, and what the key knows of the days before.
@@ -228,11 +229,9 @@ impl Stand {
         self.mu[LEVEL] = u.centre();
         self.mu[LOG] = 0.0;
         self.mu[BACKGROUND] = 0.0;
-        self.awake = 1 << LEVEL | 1 << BACKGROUND;
+        self.awake = ExpertSet::of(&[LEVEL, BACKGROUND]);
         self.log = c.log.density();
-        if c.log.awake() {
-            self.awake |= 1 << LOG;
-        }
+        self.awake = self.awake.with(LOG, c.log.awake());
         self.background = Background { centre: if u.seen > 0 { u.centre() } else { 0.0 }, scale: u.unit };
         if self.regime == 1 {
             for i in 0..LEVEL {
@@ -270,9 +269,8 @@ impl Stand {
         self.linear = 0.5 * (mu[OWN] + mu[ALL]);
         mu[NETWORK] = self.linear;
         self.residual_unit = c.residual.max(u.least());
-        let speaks = [LAST, MEAN, TREND, OWN, ALL, STACK, STACK_KEY, STACK_NARROW, LAST_KEY, LINE];
-        self.awake |= speaks.iter().fold(0, |a, i| a | 1 << i);
-        self.awake |= u32::from(day) << DAY | u32::from(step) << DAY_STEP;
+        let known = ExpertSet::of(&[LAST, MEAN, TREND, OWN, ALL, STACK, STACK_KEY, STACK_NARROW, LAST_KEY, LINE]);
+        self.awake = self.awake.union(known).with(DAY, day).with(DAY_STEP, step);
     }
 
     /// The network's say, as mean and log scale of the residual in its unit.
@@ -281,7 +279,7 @@ impl Stand {
             let y = self.linear + self.residual_unit * mean;
             self.mu[NETWORK] = if y.is_finite() { y.clamp(self.low, self.high) } else { self.linear };
             self.sigma[NETWORK] = self.residual_unit * libm::exp(log_scale.clamp(-6.0, 6.0));
-            self.awake |= 1 << NETWORK;
+            self.awake = self.awake.with(NETWORK, true);
         }
     }
 
@@ -293,11 +291,11 @@ impl Stand {
                 *x = u.z(*y);
             }
             self.x_stack[STACK_DIMS - 1] = 1.0;
-            if self.awake >> NETWORK & 1 == 0 {
+            if !self.awake.has(NETWORK) {
                 self.x_stack[NETWORK] = 0.0;
             }
             let y = if c.ablation.stack {
-                self.average(&c.share[0].weights(self.awake))
+                self.average(&c.share[0].awake_weights(self.awake))
             } else {
                 u.base + u.unit * c.stack.predict(0, &self.x_stack)
             };
@@ -308,7 +306,7 @@ impl Stand {
         }
         let least = u.least();
         for i in 0..N {
-            if i != NETWORK || self.awake >> NETWORK & 1 == 0 {
+            if i != NETWORK || !self.awake.has(NETWORK) {
                 self.sigma[i] = c.scale(self.regime, i);
             }
         }
@@ -320,15 +318,15 @@ impl Stand {
             self.sigma[i] = self.sigma[i].max(least);
             self.inv[i] = 1.0 / self.sigma[i];
         }
-        self.w = c.share[self.regime].weights(self.awake);
+        self.w = c.share[self.regime].awake_weights(self.awake);
         self.last = k.last;
         self.run = (32 - k.run.leading_zeros()).min(7) as usize;
         self.slot_before = if k.last.is_finite() { c.values.find(u, k.last) } else { usize::MAX };
         self.atoms = !c.ablation.atoms;
         self.lattice = c.lattice.awake();
         let a = self.atoms_awake();
-        self.w_marginal = c.share_marginal.weights(a);
-        self.w_outer = c.share_outer.weights(a);
+        self.w_marginal = c.share_marginal.awake_weights(a);
+        self.w_outer = c.share_outer.awake_weights(a);
     }
 
     /// The mean of what the stack is made of, by weights of the mixture.
@@ -338,12 +336,15 @@ impl Stand {
     }
 
     /// Which of the experts on single values have something to say.
-    pub(crate) fn atoms_awake(&self) -> u32 {
+    pub(crate) fn atoms_awake(&self) -> ExpertSet {
         if !self.atoms {
-            return 1;
+            return DENSITY_ALONE;
         }
-        1 | 1 << FREQUENT
-            | u32::from(self.lattice) << LATTICE
-            | if self.last.is_finite() { 1 << REPEAT | 1 << FOLLOWING | 1 << STEP } else { 0 }
+        let known = self.last.is_finite();
+        ExpertSet::of(&[0, FREQUENT])
+            .with(LATTICE, self.lattice)
+            .with(REPEAT, known)
+            .with(FOLLOWING, known)
+            .with(STEP, known)
     }
 }

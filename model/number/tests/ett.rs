@@ -2,8 +2,8 @@
 
 mod common;
 use common::{Stream, plain};
+use surmise_fixtures::{data, printed_result};
 use surmise_number::{EventContext, NumberOptions};
-use surmise_testing::{claim, data};
 
 /// The model of numbers by itself makes the forecasts that the README claims for the whole learner; without its network
 /// it has to be as good as it was measured to be.
@@ -23,7 +23,7 @@ fn ett_is_forecast_as_well_as_is_claimed() {
             (rows[..2880].iter().map(|r| (r[c] - mean).powi(2)).sum::<f64>() / 2880.0).sqrt()
         })
         .collect();
-    let claimed = ["MSE", "MAE"].map(|measure| claim("ETTh1, one hour ahead", measure));
+    let claimed = ["MSE", "MAE"].map(|measure| printed_result("ETTh1, one hour ahead", measure));
     for (options, whole) in [(NumberOptions::default(), true), (plain(), false)] {
         let mut s = Stream::new(7, options);
         let (mut se, mut ae) = (0.0, 0.0);

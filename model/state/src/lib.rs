@@ -13,7 +13,7 @@ pub use snapshot_vec::SnapshotVec;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Why a state could not be read.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum StateError {
     /// The bytes end inside a part.
     #[error("state ends inside {0:?}")]

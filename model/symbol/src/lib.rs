@@ -30,7 +30,6 @@ mod query;
 mod recency;
 mod refine;
 mod rest;
-mod share;
 mod spec;
 mod standard;
 mod tables;

@@ -20,10 +20,10 @@ use crate::numbers::{Numbers, Reading};
 use crate::recency::{Recency, Recent};
 use crate::refine::ProbabilityMap;
 use crate::rest::Run;
-use crate::share::{EXPERTS_MAX, FixedShare};
 use crate::spec::{Layout, Spec};
 use crate::tables::{CountTable, HistoryTable};
 use crate::walk::walk;
+use surmise_experts::{BitShare, SYMBOL_EXPERTS_MAX};
 use surmise_lanes::LANES;
 use surmise_network::{JobSink, NONE, Sequence, Shape};
 use surmise_state::{Persist, State, StateError, incremental_copy};
@@ -77,7 +77,7 @@ pub struct SymbolModel {
     pub(crate) levels: Levels,
     pub(crate) finals: [FinalMixer; 3],
     pub(crate) refine: [ProbabilityMap; 2],
-    pub(crate) share: FixedShare,
+    pub(crate) share: BitShare,
     /// The champion, which the mixture sees.
     pub(crate) network: Option<Network>,
     pub(crate) trials: Trials,
@@ -86,7 +86,7 @@ pub struct SymbolModel {
     pub(crate) run: Run,
     pub(crate) names: Vec<&'static str>,
     /// Nats that each expert would have paid for the last symbol.
-    pub(crate) expert_nats: [f64; EXPERTS_MAX],
+    pub(crate) expert_nats: [f64; SYMBOL_EXPERTS_MAX],
     /// Claimed probabilities of ones, ones, and decisions, by tenth of the claim, for the latest symbol.
     pub(crate) claims: [[f64; 3]; 10],
     work: Option<Box<Work>>,
@@ -171,14 +171,14 @@ impl SymbolModel {
             alone,
             levels: Levels::default(),
             refine: [ProbabilityMap::new(256), ProbabilityMap::new(spec.map_rows)],
-            share: FixedShare::new(names.len()),
+            share: BitShare::new(names.len()),
             network,
             trials: Trials::new(),
             numbers: has_numbers.then(|| Box::new(Numbers::new(spec.numbers, spec.numbers_bytes, spec.seed))),
             symbols: 0,
             run: Run::default(),
             names,
-            expert_nats: [0.0; EXPERTS_MAX],
+            expert_nats: [0.0; SYMBOL_EXPERTS_MAX],
             claims: [[0.0; 3]; 10],
             work: None,
             spec,

@@ -12,10 +12,10 @@ use crate::matching::LONGEST;
 use crate::model::{EventInputs, SymbolModel};
 use crate::node::{Decisions, Front, Place};
 use crate::numbers::Reading;
-use crate::share;
 use crate::tables::{FRESH, UNSEEN};
 use crate::walk::nibble_key;
 use std::collections::BinaryHeap;
+use surmise_experts::{NibbleWalk, SymbolWalk};
 use surmise_lanes::{LANES, kernels};
 use surmise_network::{Hidden, NONE};
 
@@ -32,7 +32,7 @@ struct Reached {
     /// Whether what each match expects lies below it.
     alive: [bool; 2],
     /// The outer mixture's weights before it.
-    outer: share::Walk,
+    outer: SymbolWalk,
     /// The raw statistics of its nodes, by lane.
     slots: [[u32; 16]; LANES],
 }
@@ -44,7 +44,7 @@ struct Branch {
     at: u32,
     node: u32,
     /// The outer mixture's weights before the node.
-    outer: share::Nibble,
+    outer: NibbleWalk,
 }
 
 impl PartialEq for Branch {
@@ -250,7 +250,7 @@ impl SymbolModel {
 
 impl Walk<'_> {
     /// Puts a nibble's first node into the queue.
-    fn reach(&mut self, probability: f64, prefix: u32, nibbles: [u8; NIBBLES], depth: usize, outer: share::Walk) {
+    fn reach(&mut self, probability: f64, prefix: u32, nibbles: [u8; NIBBLES], depth: usize, outer: SymbolWalk) {
         let m = self.model;
         let mask = if m.spec.recency { self.front.recent.within(&nibbles, depth) } else { 0 };
         // expectations hold only on the paths that they agree with

@@ -6,7 +6,7 @@ use crate::code::Path;
 use crate::context::mix;
 use crate::model::{SymbolModel, Work};
 use crate::node::{Front, Place, TOGETHER};
-use crate::share::EXPERTS_MAX;
+use surmise_experts::SYMBOL_EXPERTS_MAX;
 use surmise_lanes::{LANES, kernels};
 
 impl SymbolModel {
@@ -73,7 +73,7 @@ impl SymbolModel {
         }
     }
 
-    fn score(&mut self, likelihoods: &[f64; EXPERTS_MAX]) {
+    fn score(&mut self, likelihoods: &[f64; SYMBOL_EXPERTS_MAX]) {
         for i in 0..self.names.len() {
             self.expert_nats[i] = -libm::log(likelihoods[i]);
         }

@@ -1,7 +1,7 @@
 //! What every predictor has paid so far, and over the latest events.
 
 use std::collections::VecDeque;
-use surmise_learner::Report;
+use surmise_event::Report;
 
 /// Bits that were paid up to one moment.
 #[derive(Clone, Debug, Default)]
@@ -120,7 +120,7 @@ fn paid(r: &Report) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use surmise_learner::ExpertReport;
+    use surmise_event::ExpertReport;
 
     #[test]
     fn windows_are_differences() {

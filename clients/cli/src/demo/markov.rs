@@ -34,20 +34,20 @@ const DIFFERS: u64 = 10;
 const STEEPNESS: f64 = 1.9;
 
 /// Uniform numbers from a seed (splitmix64).
-pub(crate) struct Random(pub(crate) u64);
+struct SplitMix64(u64);
 
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
+impl SplitMix64 {
+    fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
-    pub(crate) fn unit(&mut self) -> f64 {
+    fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
-    pub(crate) fn below(&mut self, n: u64) -> u64 {
+    fn below(&mut self, n: u64) -> u64 {
         self.next() % n
     }
 }
@@ -62,12 +62,12 @@ pub(crate) struct Markov {
     last: (usize, usize),
     /// What one who knows the source but not its mood believes of the mood.
     belief: [f64; MOODS],
-    random: Random,
+    random: SplitMix64,
 }
 
 impl Markov {
     pub(crate) fn new(seed: u64) -> Markov {
-        let mut random = Random(seed);
+        let mut random = SplitMix64(seed);
         let first: Box<[[Row; N]; N]> = Box::new(std::array::from_fn(|_| std::array::from_fn(|_| row(&mut random))));
         let mut rows = vec![*first];
         for _ in 1..MOODS {
@@ -102,7 +102,7 @@ impl Markov {
 }
 
 /// Probabilities that fall with the rank, over pages in random order.
-fn row(random: &mut Random) -> Row {
+fn row(random: &mut SplitMix64) -> Row {
     let mut order: [usize; N] = std::array::from_fn(|i| i);
     for i in (1..N).rev() {
         order.swap(i, random.below(i as u64 + 1) as usize);
@@ -133,7 +133,7 @@ mod tests {
     fn the_entropy_is_that_of_its_rows() {
         let mut m = Markov::new(7);
         let steep: f64 = {
-            let r = row(&mut Random(1));
+            let r = row(&mut SplitMix64(1));
             r.iter().map(|p| -p * p.log2()).sum()
         };
         let n = 200_000;

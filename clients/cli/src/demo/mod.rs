@@ -1,14 +1,11 @@
 //! `surmise demo`: a daemon in this process, a source of known entropy, the real client, the real socket.
 
-pub(crate) mod daemon;
+mod in_process;
 mod ledger;
-pub(crate) mod markov;
+mod markov;
 mod screen;
 
-use crate::args::Global;
-use crate::exit::{Exit, Failure};
-use crate::http::Http;
-use crate::paint::{Paint, say};
+use crate::global::Global;
 use crate::stream;
 use clap::Args;
 use ledger::Ledger;
@@ -22,6 +19,7 @@ use surmise_client::{Client, ClientError};
 use surmise_config::Config;
 use surmise_event::{Data, Datum, Record};
 use surmise_protocol::{Hello, StreamStatus};
+use surmise_terminal::{Exit, Failure, Http, Paint, print_line};
 
 /// The stream that is shown.
 const STREAM: &str = "demo";
@@ -66,18 +64,18 @@ pub(crate) fn run(global: &Global, args: &DemoArgs) -> Result<(), Failure> {
 async fn demo(global: &Global, args: &DemoArgs, dir: PathBuf) -> Result<(), Failure> {
     let text = !global.json();
     if text {
-        say("starting surmised with its defaults in this process …")?;
+        print_line("starting surmised with its defaults in this process …")?;
     }
     let (config, usual) = configuration(dir);
-    let daemon = daemon::start(config).await?;
+    let daemon = in_process::start(config).await?;
     let place = Where { http: format!("http://{}", daemon.http), tcp: daemon.tcp.to_string(), usual };
     let hello = Hello { token: global.token.clone(), ..Hello::new(format!("demo-{}", std::process::id()), STREAM) };
     let client = Client::connect(daemon.tcp.into(), hello).await?;
-    let http = Arc::new(Http::new(&Global { server: place.http.clone(), ..global.clone() }));
+    let http = Arc::new(Http::new(&place.http, global.token.as_deref()));
     let endless = std::io::stdout().is_terminal() && text;
     let limit = args.seconds.or((!endless).then_some(60.0)).map(Duration::from_secs_f64);
     if text {
-        say(&format!(
+        print_line(&format!(
             "listening on {} and {}; sending events of known entropy over the socket",
             place.http, place.tcp
         ))?;
@@ -103,10 +101,10 @@ async fn demo(global: &Global, args: &DemoArgs, dir: PathBuf) -> Result<(), Fail
     shown.and(stopped)?;
     let ledger = ledger.lock().map_err(|_| Failure::new(Exit::Internal, "the sender panicked"))?;
     if !text {
-        return Ok(say(&summary(&ledger).to_string())?);
+        return Ok(print_line(&summary(&ledger).to_string())?);
     }
     if let Some(dir) = &args.data {
-        say(&format!("stopped; what was learnt is in {}", dir.display()))?;
+        print_line(&format!("stopped; what was learnt is in {}", dir.display()))?;
     }
     Ok(())
 }
@@ -193,9 +191,9 @@ async fn show(
             out.flush()?;
             drawn = lines.len();
         } else if text && (over || rounds == 5 || rounds.is_multiple_of(20)) {
-            say(&format!("\n{}", lines.join("\n")))?;
+            print_line(&format!("\n{}", lines.join("\n")))?;
         } else if text {
-            say(&one_line(ledger, start.elapsed().as_secs_f64()))?;
+            print_line(&one_line(ledger, start.elapsed().as_secs_f64()))?;
         }
         if over {
             return Ok(());
@@ -216,7 +214,7 @@ fn one_line(ledger: &Mutex<Ledger>, seconds: f64) -> String {
     let (loss, floor) = l.curve.last().copied().unwrap_or_default();
     format!(
         "{seconds:>4.0} s  {:>10} events  {loss:.4} bits per event  (entropy {floor:.4})",
-        crate::paint::count(l.events().0)
+        surmise_terminal::format::count(l.events().0)
     )
 }
 

@@ -1,7 +1,8 @@
 //! The live table of the demonstration.
 
 use super::ledger::Ledger;
-use crate::paint::{Paint, Table, count};
+use surmise_terminal::format::count;
+use surmise_terminal::{Paint, Table};
 
 /// How the daemon is reached, in words to copy.
 pub(crate) struct Where {

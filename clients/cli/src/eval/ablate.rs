@@ -1,12 +1,12 @@
 //! What each part of the predictor is worth, as a table.
 
 use super::{Error, EvalArgs, Progress, ended, for_all};
-use crate::args::Global;
-use crate::exit::{Exit, Failure};
-use crate::paint::{Paint, Table, count, say};
+use crate::global::Global;
 use serde::Serialize;
 use surmise_evaluation::{Ablation, Measure, Stream, ablate};
 use surmise_learner::{Component, Options};
+use surmise_terminal::format::count;
+use surmise_terminal::{Exit, Failure, Paint, Table, print_line};
 
 /// The JSON object of `surmise eval --ablate --output json`.
 #[derive(Serialize)]
@@ -39,11 +39,11 @@ pub(super) fn run(
         let errors = faults.iter().map(Error::of).collect();
         let kernel = surmise_learner::kernel();
         let all = All { ablations: done, errors, options: options.clone(), version: env!("CARGO_PKG_VERSION"), kernel };
-        say(&serde_json::to_string(&all).map_err(|e| Failure::new(Exit::Internal, e))?)?;
+        print_line(&serde_json::to_string(&all).map_err(|e| Failure::new(Exit::Internal, e))?)?;
     } else if args.markdown {
-        markdown(&done, parts).iter().try_for_each(|l| say(l))?;
+        markdown(&done, parts).iter().try_for_each(|l| print_line(l))?;
     } else {
-        text(&done, Paint::stdout()).iter().try_for_each(|l| say(l))?;
+        text(&done, Paint::stdout()).iter().try_for_each(|l| print_line(l))?;
     }
     ended(faults)
 }

@@ -4,10 +4,8 @@ mod ablate;
 mod progress;
 mod table;
 
-use crate::args::Global;
-use crate::exit::{Exit, Failure};
-use crate::learner::LearnerArgs;
-use crate::paint::{Paint, say};
+use crate::global::Global;
+use crate::learner::{LearnerArgs, replay_failure};
 use clap::Args;
 use progress::{Done, Progress};
 use serde::Serialize;
@@ -17,6 +15,7 @@ use surmise_evaluation::{Evaluated, Manifest, ManifestError, ReplayError, Stream
 use surmise_evaluation::{evaluate, find_streams};
 use surmise_learner::{Component, Options};
 use surmise_recording::SourceError;
+use surmise_terminal::{Exit, Failure, Paint, print_line};
 
 #[derive(Args, Debug)]
 #[command(after_help = HELP)]
@@ -135,11 +134,11 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<(), Failure> {
     if global.json() {
         let kernel = surmise_learner::kernel();
         let all = All { streams: done, errors, options, version: env!("CARGO_PKG_VERSION"), kernel };
-        say(&serde_json::to_string(&all).map_err(|e| Failure::new(Exit::Internal, e))?)?;
+        print_line(&serde_json::to_string(&all).map_err(|e| Failure::new(Exit::Internal, e))?)?;
     } else if args.markdown {
-        table::markdown(&done).iter().try_for_each(|l| say(l))?;
+        table::markdown(&done).iter().try_for_each(|l| print_line(l))?;
     } else {
-        table::text(&done, Paint::stdout()).iter().try_for_each(|l| say(l))?;
+        table::text(&done, Paint::stdout()).iter().try_for_each(|l| print_line(l))?;
     }
     ended(faults)
 }
@@ -150,7 +149,8 @@ fn ended(faults: Vec<StreamFault>) -> Result<(), Failure> {
     match faults.into_iter().next() {
         None => Ok(()),
         Some(first) => {
-            let exit = Failure::from(first.error).exit;
+            let failure = replay_failure(first.error);
+            let exit = failure.exit().unwrap_or(Exit::Internal);
             let what = if many == 1 { "one recording".into() } else { format!("{many} recordings") };
             Err(Failure::new(exit, format!("{what} could not be evaluated, as said above")))
         }

@@ -1,12 +1,12 @@
 //! What an evaluation tells while it works, on standard error.
 
-use crate::paint::count;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use surmise_evaluation::{Ablation, Evaluated, Stage, StreamFault};
 use surmise_learner::Component;
+use surmise_terminal::format::count;
 
 /// A line that moves where there is a terminal, and a line for every stream that is done.
 pub(crate) struct Progress {

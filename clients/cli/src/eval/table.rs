@@ -1,7 +1,8 @@
 //! Evaluations for people: on a terminal, and as Markdown.
 
-use crate::paint::{Paint, Table, count, size};
 use surmise_evaluation::{Compared, Evaluated, Measure, Score};
+use surmise_terminal::format::{count, size};
+use surmise_terminal::{Paint, Table};
 
 /// Simple predictors that are shown beside each measure; JSON has all.
 const SHOWN: usize = 3;

@@ -2,8 +2,8 @@
 
 use crate::{Labels, ReplayOptions, replay};
 use std::path::Path;
+use surmise_fixtures::{data, printed_result};
 use surmise_recording::{Source, SourceOptions};
-use surmise_testing::{claim, data};
 
 fn scores_of(file: &Path, out: &Path) -> (Vec<i64>, Vec<f64>) {
     let source = SourceOptions { files: vec![file.into()], time: Some("timestamp".into()), ..SourceOptions::default() };
@@ -59,6 +59,6 @@ fn the_score_on_nabs_files_is_what_is_claimed() {
     let parts: Vec<_> = files.iter().map(|(f, t, s)| (f.as_str(), t.as_slice(), s.as_slice())).collect();
     let found = labels.score_files(&parts).unwrap();
     let standard = found.nab.standard.unwrap();
-    let claimed = claim("NAB", "NAB standard");
+    let claimed = printed_result("NAB", "NAB standard");
     assert!(claimed.is_borne_out_by(standard), "{} is claimed, {standard} measured: {found:?}", claimed.value);
 }

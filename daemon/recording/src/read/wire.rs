@@ -6,7 +6,7 @@ use crate::error::SourceError;
 use crate::input::{Input, Inputs};
 use crate::reader::{Item, Opened, SourceOptions};
 use surmise_event::{Data, Datum, Field, FieldKind, Limits, Record, Refusal, RefusalCode, Schema, parse_time};
-use surmise_protocol::{EventLine, Line, parse_plain};
+use surmise_protocol::{EventLine, ProducerLine, parse_plain};
 
 pub(crate) fn open(first: Input, inputs: Inputs, options: &SourceOptions) -> Result<Opened, SourceError> {
     if let Some(f) = options.fields.iter().find(|f| f.kind == KindChoice::Is(FieldKind::Gap)) {
@@ -59,8 +59,8 @@ impl Shape {
     fn read(&self, line: TextLine) -> Result<Option<Item>, SourceError> {
         let fault = |refusal| SourceError::Data { file: line.file.to_string(), line: line.number, refusal };
         let EventLine { seq: _, stream, mut record } = match parse_plain(line.text.as_bytes()).map_err(fault)? {
-            Line::Hello(_) => return Ok(None),
-            Line::Event(e) => e,
+            ProducerLine::Hello(_) => return Ok(None),
+            ProducerLine::Event(e) => e,
         };
         self.shape(&mut record).map_err(fault)?;
         Ok(Some(Item { record, stream, file: line.file.clone(), line: line.number }))

@@ -1,0 +1,154 @@
+//! Questions to a daemon over HTTP.
+
+use crate::{Exit, Failure};
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use surmise_protocol::Problem;
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+/// Time within which a connection has to be made.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// A daemon's HTTP interface, over one connection that is kept open between questions.
+pub struct Http {
+    agent: Agent,
+    server: String,
+    token: Option<String>,
+}
+
+impl Http {
+    /// The interface at an address, `http://HOST:PORT` or `HOST:PORT`, with a token where the daemon asks for one.
+    pub fn new(server: &str, token: Option<&str>) -> Http {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT_TIME_MAX))
+            .user_agent(concat!("surmise/", env!("CARGO_PKG_VERSION")))
+            .build();
+        let server = server.trim_end_matches('/');
+        let server = if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
+        Http { agent: config.into(), server, token: token.map(str::to_owned) }
+    }
+
+    /// The answer to a GET, read as JSON.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached, refuses, or answers with something else.
+    pub fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Failure> {
+        json(self.open(path, query)?)
+    }
+
+    /// The answer to a GET, whatever its body is.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached, or refuses.
+    pub fn open(&self, path: &str, query: &[(&str, String)]) -> Result<Response<Body>, Failure> {
+        let mut request = self.agent.get(format!("{}{path}", self.server));
+        for (k, v) in query {
+            request = request.query(*k, v);
+        }
+        if let Some(t) = &self.token {
+            request = request.header("Authorization", format!("Bearer {t}"));
+        }
+        self.checked(request.call())
+    }
+
+    /// The answer to a POST without a body, read as JSON.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached, refuses, or answers with something else.
+    pub fn post<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Failure> {
+        let mut request = self.agent.post(format!("{}{path}", self.server));
+        for (k, v) in query {
+            request = request.query(*k, v);
+        }
+        if let Some(t) = &self.token {
+            request = request.header("Authorization", format!("Bearer {t}"));
+        }
+        json(self.checked(request.send_empty())?)
+    }
+
+    fn checked(&self, sent: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, Failure> {
+        let mut response = sent.map_err(|e| match e {
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
+                Failure::usage(format!("{:?} is not the address of a server: {e}", self.server))
+            }
+            e => {
+                let hint = "is surmised running? --server or SURMISE_SERVER says where";
+                Failure::new(Exit::Unreachable, format!("cannot reach surmised at {}: {e}; {hint}", self.server))
+            }
+        })?;
+        let status = response.status().as_u16();
+        if (200..300).contains(&status) {
+            return Ok(response);
+        }
+        let body = response.body_mut().read_to_string().unwrap_or_default();
+        Err(refused(status, &body))
+    }
+}
+
+/// The failure that an answer other than success is.
+fn refused(status: u16, body: &str) -> Failure {
+    let exit = match status {
+        400 | 413 | 415 | 422 => Exit::Data,
+        429 | 502..=504 => Exit::Unreachable,
+        400..=499 => Exit::Usage,
+        _ => Exit::Internal,
+    };
+    let message = match serde_json::from_str::<Problem>(body) {
+        Ok(p) if !p.detail.is_empty() => match p.field {
+            Some(f) => format!("surmised: field {f:?}: {}", p.detail),
+            None => format!("surmised: {}", p.detail),
+        },
+        Ok(p) if !p.title.is_empty() => format!("surmised: {}", p.title),
+        _ => format!("surmised answered with status {status}: {}", body.trim().chars().take(200).collect::<String>()),
+    };
+    Failure::new(exit, message)
+}
+
+fn json<T: DeserializeOwned>(mut response: Response<Body>) -> Result<T, Failure> {
+    let body = response.body_mut().with_config().limit(1 << 30).read_to_vec();
+    let body = body.map_err(|e| Failure::new(Exit::Unreachable, format!("the answer broke off: {e}")))?;
+    serde_json::from_slice(&body).map_err(not_understood)
+}
+
+/// An answer that was asked for as any JSON, as the type that it should be.
+///
+/// # Errors
+/// It is of another type.
+pub fn from_json<T: DeserializeOwned>(answer: serde_json::Value) -> Result<T, Failure> {
+    serde_json::from_value(answer).map_err(not_understood)
+}
+
+fn not_understood(error: serde_json::Error) -> Failure {
+    Failure::internal(format!("the answer is not understood: {error}"))
+}
+
+/// A name as one segment of a URL's path: bytes that have a meaning there are written as `%XX`.
+pub fn segment(name: &str) -> String {
+    let mut out = String::new();
+    for b in name.bytes() {
+        match b {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(b as char),
+            _ => out.push_str(&format!("%{b:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fit_into_paths() {
+        assert_eq!(segment("web-1/ü"), "web-1%2F%C3%BC");
+    }
+
+    #[test]
+    fn problems_are_told_in_words() {
+        let f = refused(404, r#"{"type":"about:blank","title":"Not Found","status":404,"detail":"no stream \"x\""}"#);
+        assert_eq!((f.exit(), f.to_string().as_str()), (Some(Exit::Usage), "surmised: no stream \"x\""));
+        assert_eq!(refused(500, "oops").exit(), Some(Exit::Internal));
+    }
+}

@@ -1,0 +1,134 @@
+//! Checks of a configuration whose every value by itself can be read: bounds, and keys that have to fit each other.
+
+use crate::address::parse_address;
+use crate::config::Config;
+use crate::error::{ConfigError, ConfigFault};
+use crate::stream_name::check_stream_name;
+use surmise_device::Choice;
+
+/// The largest value of every bound in `[limits]`: what still can be counted in 32 bits.
+const LIMIT_MAX: u64 = 1 << 31;
+/// The most threads of a kind.
+const THREADS_MAX: usize = 1024;
+
+impl Config {
+    /// Finds what is wrong although every value by itself can be read.
+    ///
+    /// # Errors
+    /// All faults at once, each with its key and with what to do about it.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let mut faults = Vec::new();
+        self.check_listeners(&mut faults);
+        self.check_store(&mut faults);
+        self.check_limits(&mut faults);
+        self.check_learning(&mut faults);
+        self.check_streams(&mut faults);
+        match faults.is_empty() {
+            true => Ok(()),
+            false => Err(ConfigError { file: None, faults }),
+        }
+    }
+
+    fn name_bytes_max(&self) -> usize {
+        self.limits.name_bytes.0 as usize
+    }
+
+    fn check_listeners(&self, faults: &mut Vec<ConfigFault>) {
+        for (key, text) in self.listen.addresses() {
+            match parse_address(text) {
+                Err(source) => faults.push(ConfigFault::Address { key, source }),
+                Ok(Some(address)) if !address.ip().is_loopback() && self.auth.token.is_none() => {
+                    faults.push(ConfigFault::NeedsToken { key, address });
+                }
+                Ok(Some(address)) if key == "lines" && self.auth.token.is_some() => {
+                    faults.push(ConfigFault::LinesWithToken(address));
+                }
+                Ok(_) => {}
+            }
+        }
+        if self.auth.token.as_ref().is_some_and(|t| t.0.is_empty()) {
+            faults.push(ConfigFault::EmptyToken);
+        }
+        for (key, name) in [("stream", &self.listen.stream), ("lines_stream", &self.listen.lines_stream)] {
+            if let Err(source) = check_stream_name(name, self.name_bytes_max()) {
+                faults.push(ConfigFault::StreamName { key: format!("listen.{key}"), source });
+            }
+        }
+    }
+
+    fn check_store(&self, faults: &mut Vec<ConfigFault>) {
+        let s = &self.store;
+        let milliseconds = |span: crate::units::TimeSpan| span.0.as_millis() as u64;
+        for (key, value, min, max, unit) in [
+            ("commit_interval", milliseconds(s.commit_interval), 0, 10_000, " ms"),
+            ("group_bytes_max", s.group_bytes_max.0, 1 << 10, 1 << 20, " bytes"),
+            ("checkpoint_interval", milliseconds(s.checkpoint_interval), 100, 7 * 86_400_000, " ms"),
+            ("checkpoint_events", s.checkpoint_events, 1, u64::MAX, ""),
+            ("generations", u64::from(s.generations), 1, 100, ""),
+            ("log_bytes_max", s.log_bytes_max.0, 1 << 20, u64::MAX, " bytes"),
+        ] {
+            if !(min..=max).contains(&value) {
+                faults.push(ConfigFault::OutOfRange { key: format!("store.{key}"), value, min, max, unit });
+            }
+        }
+        if s.dir.as_os_str().is_empty() {
+            faults.push(ConfigFault::EmptyDir);
+        }
+    }
+
+    fn check_limits(&self, faults: &mut Vec<ConfigFault>) {
+        let l = &self.limits;
+        for (key, value, min) in [
+            ("line_bytes", l.line_bytes.0, 256),
+            ("body_bytes", l.body_bytes.0, 256),
+            ("connections", l.connections as u64, 1),
+            ("streams", l.streams as u64, 1),
+            ("watchers", l.watchers as u64, 1),
+            ("inbox_events", l.inbox_events as u64, 1),
+            ("inbox_bytes", l.inbox_bytes.0, 1 << 10),
+            ("session_events", l.session_events as u64, 1),
+            ("producers", l.producers as u64, 1),
+            ("fields", l.fields as u64, 1),
+            ("symbol_bytes", l.symbol_bytes.0, 1),
+            ("text_bytes", l.text_bytes.0, 1),
+            ("name_bytes", l.name_bytes.0, 1),
+        ] {
+            let key = || format!("limits.{key}");
+            if value < min {
+                faults.push(ConfigFault::TooSmall { key: key(), value, min });
+            } else if value > LIMIT_MAX {
+                faults.push(ConfigFault::TooLarge { key: key(), value, max: LIMIT_MAX });
+            }
+        }
+    }
+
+    fn check_learning(&self, faults: &mut Vec<ConfigFault>) {
+        for (table, threads) in [("owners", self.owners.threads), ("learning", self.learning.threads)] {
+            if threads > THREADS_MAX {
+                let (value, max) = (threads as u64, THREADS_MAX as u64);
+                faults.push(ConfigFault::TooLarge { key: format!("{table}.threads"), value, max });
+            }
+        }
+        if let Err(e) = self.options(None) {
+            faults.extend(e.faults);
+        }
+        if self.learning.device == Choice::Cuda && !self.any_delay() {
+            faults.push(ConfigFault::DeviceWithoutDelay);
+        }
+    }
+
+    fn check_streams(&self, faults: &mut Vec<ConfigFault>) {
+        for (pattern, rule) in &self.streams {
+            // a pattern is a name once its stars are replaced
+            if let Err(source) = check_stream_name(&pattern.replace('*', "x"), self.name_bytes_max()) {
+                faults.push(ConfigFault::StreamName { key: String::new(), source }.in_stream(pattern));
+            }
+            if let Err(fault) = rule.check_schema() {
+                faults.push(ConfigFault::Schema(fault).in_stream(pattern));
+            }
+            if let Err(e) = rule.options(&self.model, &self.learning) {
+                faults.extend(e.faults.into_iter().map(|fault| fault.in_stream(pattern)));
+            }
+        }
+    }
+}

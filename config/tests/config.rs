@@ -1,0 +1,138 @@
+//! The configuration file: its defaults are the typed ones, every key is in it, and every fault is named.
+#![allow(missing_docs)]
+
+use figment::Figment;
+use std::path::Path;
+use surmise_config::{Config, DEFAULT_FILE};
+use surmise_learner::Options;
+
+#[test]
+fn the_default_file_is_the_defaults() {
+    let c = Config::from_toml(DEFAULT_FILE).unwrap();
+    assert_eq!(c, Config::default());
+    c.check().unwrap();
+}
+
+#[test]
+fn the_default_file_shows_every_key() {
+    let figment = Figment::from(figment::providers::Serialized::defaults(Config::default()));
+    let all: figment::value::Dict = figment.extract().unwrap();
+    for (table, value) in &all {
+        assert!(DEFAULT_FILE.contains(&format!("[{table}")), "table {table}");
+        for key in value.as_dict().expect("a table").keys() {
+            let shown = ["\n", "\n# "].iter().any(|p| DEFAULT_FILE.contains(&format!("{p}{key} =")));
+            assert!(shown, "key {table}.{key}");
+        }
+    }
+}
+
+#[test]
+fn the_default_file_shows_no_key_that_there_is_not() {
+    // keys without a default are comments, examples too: as keys they are configuration
+    let is_key =
+        |line: &&str| line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
+    let bare = |line: &'static str| line.strip_prefix("# ").filter(|rest| is_key(&rest)).unwrap_or(line);
+    let text: Vec<&str> = DEFAULT_FILE.lines().map(bare).collect();
+    let c = Config::from_toml(&text.join("\n")).unwrap();
+    c.check().unwrap();
+    assert!(c.auth.token.is_some() && c.model.target.is_some() && c.streams.len() == 1);
+    assert!(!c.options(c.rule("web-1").map(|r| r.1)).unwrap().eq(&c.model), "the rule is in force");
+}
+
+#[test]
+fn an_unknown_key_gets_a_suggestion() {
+    let e = Config::from_toml("[listen]\ntpc = \"127.0.0.1:1\"").unwrap_err().to_string();
+    assert!(e.contains("\"tpc\"") && e.contains("did you mean \"tcp\"?") && e.contains("listen"), "{e}");
+    let e = Config::from_toml("[stroe]\ndir = \"x\"").unwrap_err().to_string();
+    assert!(e.contains("did you mean \"store\"?"), "{e}");
+    let e = Config::from_toml("[model]\npreset = \"byte\"").unwrap_err().to_string();
+    assert!(e.contains("did you mean \"bytes\"?"), "{e}");
+    let c = Config::from_toml("[streams.\"web-*\"]\nmodel = { ned = 1 }").unwrap();
+    let e = c.check().unwrap_err().to_string();
+    assert!(e.contains("\"ned\"") && e.contains("web-*"), "{e}");
+}
+
+#[test]
+fn values_that_do_not_fit_are_named() {
+    let e = Config::from_toml("[store]\ncommit_interval = 5").unwrap_err().to_string();
+    assert!(e.contains("store.commit_interval") && e.contains("5s"), "{e}");
+    let e = Config::from_toml("[store]\ncommit_interval = \"5 apples\"").unwrap_err().to_string();
+    assert!(e.contains("store.commit_interval") && e.contains("apples"), "{e}");
+}
+
+#[test]
+fn off_loopback_needs_a_token() {
+    let c = Config::from_toml("[listen]\ntcp = \"0.0.0.0:7071\"").unwrap();
+    let e = c.check().unwrap_err().to_string();
+    assert!(e.contains("listen.tcp") && e.contains("auth.token"), "{e}");
+    let c = Config::from_toml("[listen]\ntcp = \"0.0.0.0:7071\"\n[auth]\ntoken = \"secret\"").unwrap();
+    c.check().unwrap();
+    assert!(!format!("{c:?}").contains("secret"), "a token is never printed");
+}
+
+#[test]
+fn streams_take_the_nearest_rule() {
+    let text = r#"
+        [model]
+        seed = 7
+        [streams."web-*"]
+        model = { seed = 9 }
+        [streams."web-eu-*"]
+        fields = [{ name = "page", kind = "category", required = true }]
+        closed = true
+        [streams.web-eu-1]
+    "#;
+    let c = Config::from_toml(text).unwrap();
+    c.check().unwrap();
+    assert_eq!(c.rule("web-eu-1").unwrap().0, "web-eu-1");
+    assert_eq!(c.rule("web-eu-2").unwrap().0, "web-eu-*");
+    assert!(c.rule("web-eu-2").unwrap().1.schema().closed);
+    let (_, rule) = c.rule("web-us").unwrap();
+    assert_eq!(c.options(Some(rule)).unwrap(), Options { seed: 9, ..c.model.clone() });
+    assert!(c.rule("db").is_none());
+    let c = Config::from_toml("[streams.x]\nfields = [{name=\"a\", kind=\"gap\"},{name=\"b\", kind=\"gap\"}]").unwrap();
+    assert!(c.check().is_err());
+}
+
+#[test]
+fn updates_wait_as_said_for_all_streams_or_for_some() {
+    let c = Config::from_toml("[learning]\ndelay_chunks = 2\n[streams.x]\nlearning = { delay_chunks = 0 }").unwrap();
+    c.check().unwrap();
+    let delay = |c: &Config, name| c.options(c.rule(name).map(|r| r.1)).unwrap().delay_chunks;
+    assert_eq!((delay(&c, "x"), delay(&c, "y"), c.any_delay()), (0, 2, true));
+    assert!(!Config::default().any_delay() && Config::default().learning.count() > 0);
+    for (text, says) in [
+        ("[learning]\ndelay_chunks = 65", "learning.delay_chunks: 65 is not within 0 and 64"),
+        ("[streams.x]\nlearning = { delay_chunks = 65 }", "streams.\"x\".learning.delay_chunks: 65 is not"),
+        ("[model]\ndelay_chunks = 1", "model.delay_chunks: belongs to [learning]"),
+        ("[streams.x]\nmodel = { delay_chunks = 1 }", "streams.\"x\".model.delay_chunks: belongs to"),
+        ("[learning]\ndevice = \"cuda\"", "learning.device: \"cuda\" works updates out while they wait"),
+        ("[learning]\nthreads = 1025", "learning.threads: 1025 is more than 1024"),
+    ] {
+        let e = Config::from_toml(text).unwrap().check().unwrap_err().to_string();
+        assert!(e.contains(says), "{e}");
+    }
+    for (text, says) in [
+        ("[learning]\ndelay_chunks = -1", "learning.delay_chunks"),
+        ("[learning]\ndelay_chunk = 1", "did you mean \"delay_chunks\"?"),
+        ("[learning]\ndevice = \"coda\"", "did you mean \"cuda\"?"),
+        ("[streams.x]\nlearning = { thread = 1 }", "\"thread\""),
+    ] {
+        let e = Config::from_toml(text).unwrap_err().to_string();
+        assert!(e.contains(says), "{e}");
+    }
+}
+
+#[test]
+#[allow(clippy::result_large_err)]
+fn the_environment_overrides_the_file() {
+    figment::Jail::expect_with(|jail| {
+        jail.create_file("s.toml", "[store]\ndir = \"a\"\ngenerations = 5")?;
+        jail.set_env("SURMISE__STORE__DIR", "b");
+        jail.set_env("SURMISE__STORE__COMMIT_INTERVAL", "7ms");
+        let c = Config::load(Some(Path::new("s.toml"))).map_err(|e| e.to_string())?;
+        assert_eq!((c.store.dir.to_str(), c.store.generations), (Some("b"), 5));
+        assert_eq!(c.store.commit_interval.to_string(), "7ms");
+        Ok(())
+    });
+}

@@ -1,0 +1,21 @@
+//! Prediction with expert advice: the pieces that the models of symbols and of numbers have in common.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `share` | [`FixedShare`], the mixture of experts whose regret is bounded, and its two arithmetics |
+//! | `bits` | a mixture that is followed bit by bit through one symbol: [`SymbolWalk`], [`NibbleWalk`] |
+//! | `specialists` | a mixture in which experts may be absent from a round: [`ExpertSet`], [`mix`] |
+//! | `running_mean` | [`RunningMean`], the mean that counts first and then forgets |
+//!
+//! Everything here is pure: no clock, no randomness, no allocation. Sums have one fixed order, so that equal inputs
+//! give equal bits on every machine.
+
+mod bits;
+mod running_mean;
+mod share;
+mod specialists;
+
+pub use bits::{NibbleWalk, SYMBOL_EXPERTS_MAX, SymbolWalk};
+pub use running_mean::RunningMean;
+pub use share::{BitArithmetic, BitShare, FixedShare, ShareArithmetic, ValueArithmetic, ValueShare};
+pub use specialists::{ExpertSet, mix};

@@ -1,0 +1,140 @@
+//! What a learner says of itself: its position, its measures, its size and the hash of its state.
+
+use crate::checkpoint::Core;
+use crate::field::{FieldModel, Model};
+use crate::learner::{Learner, NumberForecast};
+use crate::options::NetworkSize;
+use std::collections::BTreeMap;
+use surmise_event::Report;
+use surmise_number::NumberModel;
+use surmise_state::Persist;
+use surmise_symbol::SymbolModel;
+
+impl Learner {
+    /// The offset that the next event will have.
+    pub fn offset(&self) -> u64 {
+        self.progress.offset
+    }
+
+    /// How many events the models have learnt from; a prediction names the version that made it.
+    pub fn model_version(&self) -> u64 {
+        self.progress.version
+    }
+
+    /// Whether forecasts of numbers are learnt directly for each lead ([`Options::horizon`](crate::Options::horizon)).
+    pub fn leads_learnt(&self) -> bool {
+        self.models.numbers.as_ref().is_some_and(NumberModel::leads_learnt)
+    }
+
+    /// Events whose time was earlier than that of their key's last event; they are learnt with a gap of zero.
+    pub fn late_events(&self) -> u64 {
+        self.progress.late
+    }
+
+    /// Updates of networks that were not applied, because they were not finite.
+    pub fn rejected_updates(&self) -> u64 {
+        let symbols: u64 = self.models.fields.iter().filter_map(FieldModel::symbols).map(SymbolModel::rejected).sum();
+        symbols + self.models.numbers.as_ref().map_or(0, NumberModel::rejected)
+    }
+
+    /// Sets whether events are counted in the report. An event that is not counted is learnt all the same.
+    pub fn set_scoring(&mut self, on: bool) {
+        if on && !self.measures.scoring && self.measures.tally.events == 0 {
+            let bounds = self.regret_bounds();
+            for (sums, bound) in self.measures.tally.fields.iter_mut().zip(bounds) {
+                sums.bound_before = bound;
+            }
+        }
+        self.measures.scoring = on;
+    }
+
+    /// Sets whether ranks of symbols (top1 to top20), and coverage and CRPS of numbers are measured, which costs a query
+    /// per event.
+    pub fn set_ranks(&mut self, on: bool) {
+        self.measures.ranks = on;
+    }
+
+    /// Sets whether [`latest_forecasts`](Self::latest_forecasts) are kept, which costs a query per number.
+    pub fn set_intervals(&mut self, on: bool) {
+        self.measures.intervals = on;
+    }
+
+    /// What was forecast of the latest event's numbers before it came; empty unless
+    /// [`set_intervals`](Self::set_intervals) keeps them.
+    pub fn latest_forecasts(&self) -> &[NumberForecast] {
+        &self.measures.forecasts
+    }
+
+    /// The cumulative loss of every expert in nats, by name, summed over all fields: what the stream would have cost if
+    /// the expert had predicted alone.
+    pub fn expert_loss_nats(&self) -> BTreeMap<&'static str, f64> {
+        let mut sums = BTreeMap::new();
+        for (field, tally) in self.models.fields.iter().zip(&self.measures.tally.fields) {
+            for (name, nats) in self.expert_names(field).iter().zip(&tally.experts) {
+                *sums.entry(*name).or_insert(0.0) += nats;
+            }
+        }
+        sums
+    }
+
+    /// The names of a field's experts.
+    fn expert_names<'a>(&'a self, field: &'a FieldModel) -> &'a [&'static str] {
+        match &field.model {
+            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) => m.experts(),
+            Model::Number(_) => self.models.numbers.as_ref().map_or(&[][..], NumberModel::experts),
+        }
+    }
+
+    /// The regret bound of every field's outer mixture in nats (PREDICTOR §7).
+    fn regret_bounds(&self) -> Vec<f64> {
+        let bound = |f: &FieldModel| match &f.model {
+            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) => m.regret_bound(),
+            Model::Number(column) => self.models.numbers.as_ref().map_or(0.0, |n| n.regret_bound(*column)),
+        };
+        self.models.fields.iter().map(bound).collect()
+    }
+
+    /// The prequential measures so far: every event was scored before it was learnt.
+    pub fn report(&mut self) -> Report {
+        let names: Vec<&[&'static str]> = self.models.fields.iter().map(|f| self.expert_names(f)).collect();
+        let distinct = self.models.fields.iter().map(|f| match &f.model {
+            // the end of a key is a symbol of the vocabulary, but no value
+            Model::Category(_, v) => Some((v.len() - usize::from(v.end().is_some())) as u64),
+            Model::Bytes(_) | Model::Gap(_) | Model::Number(_) => None,
+        });
+        let distinct: Vec<_> = distinct.collect();
+        let mut report = self.measures.tally.report(&self.schema, &names, &self.regret_bounds(), &distinct);
+        if let Some(target) = &self.options.target {
+            // the other fields condition the target: nothing is measured of them
+            report.fields.retain(|name, _| name == target);
+            (report.regret_bits, report.regret_bound_bits) =
+                report.fields.get(target).map_or((0.0, 0.0), |f| (f.regret_bits, f.regret_bound_bits));
+            report.experts.retain(|e| e.name.strip_prefix(target.as_str()).is_some_and(|rest| rest.starts_with('/')));
+        }
+        if self.options.network() == NetworkSize::Off {
+            // the number model lists every expert that it may have
+            report.experts.retain(|e| e.name != "network" && !e.name.ends_with("/network"));
+        }
+        let symbol_models = self.models.fields.iter().filter_map(FieldModel::symbols);
+        report.parameters = symbol_models.map(|m| m.parameters() as u64).sum();
+        report.keys = self.keys.begun;
+        report.state_bytes = self.state_bytes();
+        report.kernel = surmise_lanes::Kernel::detect().name().into();
+        report.engine = self.options.engine.to_string();
+        report.choices = self.options.describe(&self.schema);
+        report.late_events = self.progress.late;
+        report.drifts.clone_from(&self.monitors.drift.latest);
+        report
+    }
+
+    /// The hash of everything that decides what is predicted from here on, as 32 hexadecimal digits. Learners of equal
+    /// hashes predict the same for ever, if they see the same.
+    pub fn state_hash(&mut self) -> String {
+        format!("{:032x}", Core(self).hash_state())
+    }
+
+    /// The size of the encoded state in bytes.
+    pub fn state_bytes(&mut self) -> u64 {
+        Core(self).measure()
+    }
+}

@@ -1,0 +1,238 @@
+//! Observing an event: scoring it against what was expected of it, and learning from exactly that error.
+//!
+//! One event goes down this ladder, and each step is called by the one before it only:
+//!
+//! ```text
+//! observe               returns a new outcome
+//!   observe_into        one event: takes its key's state, adds up its surprise, judges it, puts the state back
+//!     observe_bytes     the values of an event of a byte stream: a run of bytes, each of them an event
+//!     observe_values    the values of any other event: field by field, each given the earlier ones
+//!       observe_symbols     one field that is predicted as symbols      (observe_fields.rs)
+//!       observe_number      one number                                  (observe_fields.rs)
+//!     observe_end       the end of the event's key
+//!       observe_ending      whether a key ends, where that is no symbol of the first field
+//! ```
+//!
+//! Below it are the models: `SymbolModel::observe_run` and `NumberModel::observe` score and learn one value.
+
+use crate::clock::Clocks;
+use crate::field::{FieldModel, Model, folds_ends};
+use crate::keys::KeyState;
+use crate::learner::{Learner, Models, Monitors};
+use crate::values::Values;
+use std::f64::consts::LOG2_E;
+use std::sync::Arc;
+use surmise_event::{Event, FieldOutcome, Outcome, Value};
+
+/// An event whose values are being observed field by field.
+pub(crate) struct EventInProgress<'a> {
+    /// The event.
+    pub(crate) event: &'a Event,
+    /// The state of its key.
+    pub(crate) key: &'a mut KeyState,
+    /// `[fields]`: the event's own values as far as they were observed, and the key's previous values of later fields.
+    pub(crate) current: Values,
+    /// Whether the number model has begun with the event, which it does at its first number.
+    pub(crate) numbers_begun: bool,
+}
+
+/// The part that a field has in an event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The field is predicted, scored and learnt.
+    Predicted,
+    /// The field conditions the stream's target: it is learnt as far as others see it, and not scored.
+    Given,
+}
+
+impl Learner {
+    /// Observes the next event of the stream: says how surprising it was, and learns from it.
+    ///
+    /// In this order:
+    ///
+    /// 1. Each field's value is scored under the distribution that the learner held for it before it looked: its surprise
+    ///    is −log₂ of the probability that it gave this value. Surprises of fields add up to that of the event, because
+    ///    each field is predicted given the fields before it.
+    /// 2. The models learn from exactly this error, field by field. After that the learner's predictions reflect the
+    ///    event, and its offset and version have risen by the offsets that the event takes.
+    /// 3. The surprise is judged: the anomaly score says how unusual it is for this stream, drift says whether the stream
+    ///    has changed for good. Neither has a part in predictions.
+    ///
+    /// `event` comes from [`Learner::bind`] of this learner, or of one with the same schema. To ask what is expected
+    /// *before* an event, call [`Learner::predict`], which changes nothing.
+    pub fn observe(&mut self, event: &Event) -> Outcome {
+        let mut out = Outcome::default();
+        self.observe_into(event, &mut out);
+        out
+    }
+
+    /// Observes an event as [`Learner::observe`] does, into an outcome whose buffers are used again. An event of a known
+    /// key allocates nothing, unless a table grows.
+    pub fn observe_into(&mut self, event: &Event, out: &mut Outcome) {
+        let name = event.key.as_deref();
+        let events = event.offsets(&self.schema);
+        (out.offset, out.events, out.model_version) = (self.progress.offset, events, self.progress.version);
+        out.anomaly_score = 0.0;
+        out.fields.clear();
+        out.drift.clear();
+        let mut key = self.take_key(name);
+        self.complete(&mut key);
+        let every_byte = self.schema.is_bytes();
+        let mut nats = 0.0;
+        if !event.values.is_empty() {
+            nats += if every_byte {
+                self.observe_bytes(&mut key, event, out)
+            } else {
+                self.observe_values(&mut key, event, out)
+            };
+        }
+        if event.end {
+            let end_nats = self.observe_end(&mut key);
+            out.fields.push(FieldOutcome { name: self.scratch.end_name.clone(), surprise_bits: end_nats * LOG2_E });
+            nats += end_nats;
+            self.end_key(name, &key);
+        } else {
+            self.put_key(name, key);
+        }
+        self.progress.offset += events;
+        self.progress.version += events;
+        out.surprise_bits = nats * LOG2_E;
+        // bytes were judged one by one: a run is as many events as it has bytes, wherever its producer cut it
+        if !every_byte {
+            let Monitors { anomaly, drift } = &mut self.monitors;
+            out.anomaly_score = anomaly.observe(out.surprise_bits);
+            let (fields, bits) = (&self.models.fields, out.surprise_bits / events.max(1) as f64);
+            drift.observe(out.offset, bits, |column| name_of_column(fields, column), &mut out.drift);
+        }
+        if self.measures.scoring {
+            self.measures.tally.events += events;
+            self.measures.tally.nats += if every_byte { 0.0 } else { nats };
+        }
+    }
+
+    /// Observes a run of bytes, each of them an event; returns its surprise in nats.
+    fn observe_bytes(&mut self, key: &mut KeyState, event: &Event, out: &mut Outcome) -> f64 {
+        let [Value::Bytes(run)] = event.values.as_slice() else { return 0.0 };
+        let field = &mut self.models.fields[0];
+        let (Model::Bytes(model), Some(symbol_key)) = (&mut field.model, &mut key.symbols[0]) else { return 0.0 };
+        let mut nats = 0.0;
+        let mut position = 0;
+        let scoring = self.measures.scoring;
+        let (tally, end_name) = (&mut self.measures.tally, &self.scratch.end_name);
+        let Monitors { anomaly, drift } = &mut self.monitors;
+        model.observe_run(symbol_key, &[], run, |model, byte_nats| {
+            nats += byte_nats;
+            let bits = byte_nats * LOG2_E;
+            out.anomaly_score = out.anomaly_score.max(anomaly.observe(bits));
+            drift.observe(out.offset + position, bits, |_| end_name.clone(), &mut out.drift);
+            position += 1;
+            if scoring {
+                tally.nats += byte_nats;
+                tally.fields[0].nats += byte_nats;
+                tally.add_experts(0, byte_nats, model.expert_nats());
+                tally.add_claims(model.claims());
+            }
+        });
+        if scoring {
+            tally.fields[0].count += run.len() as u64;
+        }
+        out.fields.push(FieldOutcome { name: field.name.clone(), surprise_bits: nats * LOG2_E });
+        key.length = key.length.saturating_add(run.len() as u32);
+        nats
+    }
+
+    /// Observes one value per field, each given the earlier ones; a target comes last. Returns their surprise in nats.
+    fn observe_values(&mut self, key: &mut KeyState, event: &Event, out: &mut Outcome) -> f64 {
+        let target = self.options.target.as_ref().and_then(|t| self.schema.position(t));
+        let mut nats = 0.0;
+        if target.is_none() && !folds_ends(&self.schema) {
+            nats += self.observe_ending(key, false);
+        }
+        let mut current = std::mem::take(&mut self.scratch.current);
+        current.copy_from(&key.previous);
+        let mut now = EventInProgress { event, key, current, numbers_begun: false };
+        self.measures.forecasts.clear();
+        let order = (0..self.models.fields.len()).filter(|i| Some(*i) != target).chain(target);
+        for i in order {
+            let value = event.values.get(i).unwrap_or(&Value::Missing);
+            let role = if target.is_some_and(|t| t != i) { Role::Given } else { Role::Predicted };
+            let (field_nats, hash) = self.observe_field(&mut now, i, value, role);
+            now.current.hashes[i] = hash;
+            now.current.numbers[i] = match value {
+                Value::Number(x) => *x,
+                Value::Missing | Value::Symbol(_) | Value::Bytes(_) => f64::NAN,
+            };
+            if role == Role::Predicted {
+                nats += field_nats;
+                self.count_field(i, field_nats, out);
+            }
+        }
+        let EventInProgress { current, key, numbers_begun, .. } = now;
+        let Models { numbers, .. } = &mut self.models;
+        if let (true, Some(model), Some(number_key)) = (numbers_begun, numbers, &mut key.numbers) {
+            model.finish(number_key);
+        }
+        if let Some(time_us) = event.time_us {
+            self.progress.late += u64::from(key.last_us.is_some_and(|last_us| time_us < last_us));
+            // an event that comes late does not turn the clock back
+            key.last_us = Some(key.last_us.map_or(time_us, |last_us| last_us.max(time_us)));
+        }
+        self.scratch.current = std::mem::replace(&mut key.previous, current);
+        key.length = key.length.saturating_add(1);
+        nats
+    }
+
+    /// Adds a field's surprise to the outcome and to the tally.
+    fn count_field(&mut self, field: usize, nats: f64, out: &mut Outcome) {
+        let name = self.models.fields[field].name.clone();
+        out.fields.push(FieldOutcome { name, surprise_bits: nats * LOG2_E });
+        if self.measures.scoring {
+            let sums = &mut self.measures.tally.fields[field];
+            sums.count += 1;
+            sums.nats += nats;
+        }
+    }
+
+    /// Observes the end of a key; returns its surprise in nats.
+    fn observe_end(&mut self, key: &mut KeyState) -> f64 {
+        if self.schema.is_bytes() || self.options.target.is_some() {
+            return 0.0;
+        }
+        if !folds_ends(&self.schema) {
+            return self.observe_ending(key, true);
+        }
+        let Models { fields, .. } = &mut self.models;
+        let inputs = &mut self.scratch.side_inputs;
+        fields[0].fill_side_inputs(&key.previous, Clocks::of(key.last_us), inputs);
+        let mut nats = 0.0;
+        if let (Model::Category(model, vocabulary), Some(symbol_key)) = (&mut fields[0].model, &mut key.symbols[0]) {
+            nats = model.observe(symbol_key, &*inputs, vocabulary.end_symbol());
+            if self.measures.scoring {
+                let tally = &mut self.measures.tally;
+                tally.ends += 1;
+                tally.end_nats += nats;
+                tally.add_experts(0, nats, model.expert_nats());
+                tally.add_claims(model.claims());
+            }
+        }
+        nats
+    }
+
+    /// Observes whether a key ended or went on, where its end is no symbol of the first field; returns the surprise in
+    /// nats.
+    fn observe_ending(&mut self, key: &KeyState, ended: bool) -> f64 {
+        let last = key.previous.hashes.first().copied().unwrap_or(0);
+        let nats = self.models.ending.observe(key.length, last, ended);
+        if self.measures.scoring {
+            self.measures.tally.ends += u64::from(ended);
+            self.measures.tally.end_nats += nats;
+        }
+        nats
+    }
+}
+
+/// The name of the field that a column of the number model is.
+fn name_of_column(fields: &[FieldModel], column: usize) -> Arc<str> {
+    let field = fields.iter().find(|f| matches!(f.model, Model::Number(c) if c == column));
+    field.map_or_else(|| "".into(), |f| f.name.clone())
+}

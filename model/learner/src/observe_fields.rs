@@ -1,0 +1,196 @@
+//! Observing the value of one field: as one symbol, as a run of byte symbols, or as a number.
+
+use crate::clock::Clocks;
+use crate::field::Model;
+use crate::gap;
+use crate::keys::KeyState;
+use crate::learner::{Learner, NumberForecast};
+use crate::observe::{EventInProgress, Role};
+use crate::tally::RANKS;
+use crate::values::{SideInputs, hash_of_symbol};
+use surmise_event::{Event, Value};
+use surmise_number::EventContext;
+use surmise_symbol::{SymbolKey, SymbolModel};
+
+/// Follows a line feed inside a text, to tell it from the line feed that closes the text.
+const TEXT_GOES_ON: u32 = 1;
+/// Follows the line feed that closes a text.
+const TEXT_ENDS: u32 = 0;
+/// Follows the line feed that stands for a missing text.
+const TEXT_MISSING: u32 = 2;
+
+/// Symbols of a field whose symbols are bytes or bins.
+const BYTE_SYMBOLS: u32 = 256;
+
+impl Learner {
+    /// Observes the value of the field at position `i`. Returns its surprise in nats, and the hash under which the other
+    /// fields see it.
+    pub(crate) fn observe_field(
+        &mut self,
+        now: &mut EventInProgress<'_>,
+        i: usize,
+        value: &Value,
+        role: Role,
+    ) -> (f64, u32) {
+        match (&self.models.fields[i].model, role) {
+            (Model::Number(column), _) => self.observe_number(now, i, *column, value, role),
+            (Model::Category(..) | Model::Bytes(_) | Model::Gap(_), Role::Predicted) => {
+                self.observe_symbols(now, i, value)
+            }
+            // a value that conditions the target still enters its vocabulary
+            (Model::Category(..) | Model::Bytes(_) | Model::Gap(_), Role::Given) => {
+                (0.0, hash_of_symbol(self.symbol(i, value, gap_bin(now.key, now.event))))
+            }
+        }
+    }
+
+    /// The symbol of a value of a category or a gap; a text has many, and 0 stands for it.
+    fn symbol(&mut self, i: usize, value: &Value, gap_bin: u32) -> u32 {
+        match (&mut self.models.fields[i].model, value) {
+            (Model::Gap(_), _) => gap_bin,
+            (Model::Category(_, vocabulary), Value::Symbol(text)) => vocabulary.symbol(text),
+            (Model::Category(_, vocabulary), Value::Missing | Value::Number(_) | Value::Bytes(_)) => {
+                vocabulary.missing_symbol()
+            }
+            (Model::Bytes(_) | Model::Number(_), _) => 0,
+        }
+    }
+
+    fn observe_symbols(&mut self, now: &mut EventInProgress<'_>, i: usize, value: &Value) -> (f64, u32) {
+        let known = match &self.models.fields[i].model {
+            Model::Category(_, vocabulary) => vocabulary.len() as u32,
+            Model::Bytes(_) | Model::Gap(_) | Model::Number(_) => BYTE_SYMBOLS,
+        };
+        let symbol = self.symbol(i, value, gap_bin(now.key, now.event));
+        let inputs = &mut self.scratch.side_inputs;
+        let field = &mut self.models.fields[i];
+        field.fill_side_inputs(&now.current, Clocks::of(now.key.last_us), inputs);
+        let Some(key) = &mut now.key.symbols[i] else { return (0.0, 0) };
+        let (scoring, tally) = (self.measures.scoring, &mut self.measures.tally);
+        if scoring
+            && self.measures.ranks
+            && let Model::Category(model, vocabulary) = &field.model
+        {
+            tally.add_rank(i, rank(model, vocabulary.end(), key, inputs, known, symbol));
+        }
+        let mut nats = 0.0;
+        let count = |model: &SymbolModel, symbol_nats: f64| {
+            nats += symbol_nats;
+            if scoring {
+                tally.add_experts(i, symbol_nats, model.expert_nats());
+                tally.add_claims(model.claims());
+            }
+        };
+        match &mut field.model {
+            Model::Category(model, _) | Model::Gap(model) => model.observe_run(key, &*inputs, &[symbol], count),
+            Model::Bytes(model) => {
+                spell(value, &mut self.scratch.symbols);
+                model.observe_run(key, &*inputs, &self.scratch.symbols, count);
+            }
+            Model::Number(_) => {}
+        }
+        (nats, hash_of_symbol(symbol))
+    }
+
+    fn observe_number(
+        &mut self,
+        now: &mut EventInProgress<'_>,
+        i: usize,
+        column: usize,
+        value: &Value,
+        role: Role,
+    ) -> (f64, u32) {
+        let fields = &self.models.fields;
+        let (Some(model), Some(key)) = (&mut self.models.numbers, &mut now.key.numbers) else { return (0.0, 0) };
+        if !now.numbers_begun {
+            // categories before the first number condition all numbers
+            let earlier = fields.iter().zip(&now.current.hashes).take(i);
+            let symbols = &mut self.scratch.symbols;
+            symbols.clear();
+            symbols.extend(earlier.filter(|(f, _)| matches!(f.model, Model::Category(..))).map(|(_, hash)| *hash));
+            model.begin(key, &EventContext { time_us: now.event.time_us, symbols });
+            now.numbers_begun = true;
+        }
+        let x = match value {
+            Value::Number(x) => *x,
+            Value::Missing | Value::Symbol(_) | Value::Bytes(_) => f64::NAN,
+        };
+        // a target is forecast from the values of its own event, other numbers from the past
+        let conditional = self.options.target.is_some();
+        let measures = &mut self.measures;
+        let predicted = role == Role::Predicted;
+        if predicted && x.is_finite() {
+            let mean = if conditional { model.conditional_mean(column) } else { model.mean(column) };
+            self.monitors.anomaly.number(column, x - mean, model.resolution(column));
+            self.monitors.drift.number(column, x, model.resolution(column));
+            if measures.scoring {
+                let sums = &mut measures.tally.fields[i];
+                sums.numbers += 1;
+                sums.squared += (x - mean) * (x - mean);
+                sums.absolute += (x - mean).abs();
+            }
+            if measures.intervals {
+                let interval_90 = model.interval(column, conditional, 0.05, 0.95);
+                measures.forecasts.push(NumberForecast { field: fields[i].name.clone(), mean, interval_90 });
+            }
+        }
+        let nats = model.observe(key, column, x);
+        if measures.scoring && predicted {
+            measures.tally.add_experts(i, nats, model.expert_nats(column));
+            if measures.ranks
+                && let Some((levels, crps)) = model.measures(column, conditional)
+            {
+                measures.tally.add_levels(i, levels, crps);
+            }
+        }
+        // other fields see how large the number is for its column; where there are none, nothing looks
+        let hash = if fields.len() > 1 && x.is_finite() { hash_of_symbol(model.bucket(column, x)) } else { 0 };
+        (nats, hash)
+    }
+}
+
+/// The bin of the time since the key's last event.
+fn gap_bin(key: &KeyState, event: &Event) -> u32 {
+    match (event.time_us, key.last_us) {
+        (Some(time_us), Some(last_us)) => gap::bin(time_us.saturating_sub(last_us)),
+        _ => gap::FIRST,
+    }
+}
+
+/// Spells a text as symbols: its bytes, a line feed at its end, and after every line feed a symbol that says whether the
+/// text goes on. So the end of a text is predicted like any of its bytes.
+fn spell(value: &Value, symbols: &mut Vec<u32>) {
+    const LINE_FEED: u32 = b'\n' as u32;
+    symbols.clear();
+    let close = match value {
+        Value::Bytes(text) => {
+            for byte in text {
+                symbols.push(u32::from(*byte));
+                if *byte == b'\n' {
+                    symbols.push(TEXT_GOES_ON);
+                }
+            }
+            TEXT_ENDS
+        }
+        Value::Missing | Value::Symbol(_) | Value::Number(_) => TEXT_MISSING,
+    };
+    symbols.extend([LINE_FEED, close]);
+}
+
+/// How many values were likelier than the one that came, counted up to the largest of [`RANKS`]; the end of a key is no
+/// value. `known` is how many symbols had arrived before.
+fn rank(model: &SymbolModel, end: Option<u32>, key: &SymbolKey, inputs: &SideInputs, known: u32, symbol: u32) -> usize {
+    let max = RANKS[RANKS.len() - 1];
+    if symbol >= known {
+        return max;
+    }
+    let mut likelier = 0;
+    model.likeliest(&model.probe(key), inputs, known, |other, _| {
+        if other == symbol {
+            return false;
+        }
+        likelier += usize::from(Some(other) != end);
+        likelier < max
+    });
+    likelier
+}

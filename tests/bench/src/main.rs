@@ -1,0 +1,112 @@
+//! `surmise-bench`: how fast everything is on this machine, beside references that run in the same minute.
+//!
+//! A tool for developers; PERFORMANCE.md holds what it measured. Each part is one file with a function `run` that puts
+//! [`Figures`](figure::Figures) into the [`Bench`]; `args.rs` lists the parts.
+
+mod args;
+mod bench;
+mod clock;
+mod device;
+mod figure;
+mod footprint;
+mod growth;
+mod machine;
+mod network;
+mod parsing;
+mod pause;
+mod presets;
+mod reference;
+mod server;
+mod socket;
+mod storage;
+mod streams;
+mod wire;
+
+use args::{BenchArgs, Device, Part};
+use bench::Bench;
+use figure::Figures;
+use machine::MachineInfo;
+use std::process::ExitCode;
+use surmise_terminal::{Failure, Output, Paint, finish, parse, print_line, print_lines};
+
+fn main() -> ExitCode {
+    match parse::<BenchArgs>() {
+        Ok(args) => finish("surmise-bench", run(&args)),
+        Err(code) => code,
+    }
+}
+
+/// Events up to which growth is measured where the command line does not say.
+const GROWTH_EVENTS: usize = 1_000_000;
+
+fn run(args: &BenchArgs) -> Result<(), Failure> {
+    if !(args.seconds > 0.0 && args.seconds <= 3600.0) || args.streams == 0 {
+        return Err(Failure::usage("--seconds and --streams have to be more than nothing"));
+    }
+    let dir = tempfile::tempdir()?;
+    let streams = match &args.data {
+        Some(folder) => streams::real(folder)?,
+        None => streams::synthetic(dir.path(), args.seconds)?,
+    };
+    let mut machine = MachineInfo::look();
+    let mut bench = Bench {
+        seconds: args.seconds,
+        repeat: args.repeat.max(1),
+        small_streams: args.streams,
+        python: args.python.clone(),
+        dir,
+        streams,
+        figures: Figures::default(),
+        notes: Vec::new(),
+    };
+    if args.output == Output::Text {
+        print_line(&machine.describe())?;
+    }
+    if args.device == Some(Device::Cuda) {
+        device::run(&mut bench)?;
+        print_part(args, &bench, device::PART)?;
+    }
+    for part in Part::chosen(args) {
+        measure(&mut bench, part, args.growth.unwrap_or(GROWTH_EVENTS))?;
+        print_part(args, &bench, &part.name())?;
+    }
+    machine.look_again();
+    match args.output {
+        Output::Text => {
+            print_line("")?;
+            print_lines(&bench.notes)?;
+        }
+        Output::Json => {
+            let all = serde_json::json!({
+                "machine": machine, "seconds": bench.seconds, "repeat": bench.repeat,
+                "figures": bench.figures.0, "notes": bench.notes,
+            });
+            print_line(&all.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints the figures of a part for people as soon as it is measured; JSON is printed once, at the end.
+fn print_part(args: &BenchArgs, bench: &Bench, part: &str) -> Result<(), Failure> {
+    if args.output == Output::Text {
+        print_line(&format!("\n{part} (load {:.2})", machine::load()))?;
+        print_lines(bench.figures.table(part, Paint::stdout()))?;
+    }
+    Ok(())
+}
+
+fn measure(bench: &mut Bench, part: Part, growth_events: usize) -> Result<(), Failure> {
+    match part {
+        Part::Reference => reference::run(bench),
+        Part::Presets => presets::run(bench),
+        Part::Network => network::run(bench),
+        Part::Store => storage::run(bench),
+        Part::Parse => parsing::run(bench),
+        Part::Socket => socket::run(bench),
+        Part::Pause => pause::run(bench),
+        Part::Footprint => footprint::run(bench),
+        Part::Growth => growth::run(bench, growth_events),
+        Part::Keys => growth::run_keys(bench, growth_events),
+    }
+}
