@@ -1,4 +1,5 @@
-//! Bit histories: one byte that remembers roughly how many zeros and ones were seen, and which came last (PREDICTOR §3).
+//! Bit histories: one byte that remembers roughly how many zeros and ones were seen, and which came last (PREDICTOR
+//! §3).
 //!
 //! The state machine is the public-domain one of ZPAQ: pairs of counts, bounded so that they fit 255 states, where the
 //! opposite count is discounted at each observation.

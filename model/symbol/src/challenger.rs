@@ -4,10 +4,12 @@
 //! et al., Nature 632, 2024). So a *challenger* with fresh weights is trained on the same symbols for a while and
 //! takes the *champion*'s place if it predicts better; the mixture sees the champion alone.
 //!
-//! * A trial begins when the champion's loss has risen for good, or [`ROUTINE_SYMBOLS_MAX`] symbols after the last one ended.
-//! * It lasts at most [`TRIAL_SYMBOLS_MAX`] symbols. Each block of [`BLOCK_SYMBOLS`] symbols gives the difference d of the two mean losses;
-//!   the challenger is promoted when the mean of d, discounted over 10⁴ symbols, is above zero by two standard errors
-//!   of the blocks, and dropped at the end. As that is asked at every block, an equal may win by luck: it is an equal.
+//! * A trial begins when the champion's loss has risen for good, or [`ROUTINE_SYMBOLS_MAX`] symbols after the last one
+//!   ended.
+//! * It lasts at most [`TRIAL_SYMBOLS_MAX`] symbols. Each block of [`BLOCK_SYMBOLS`] symbols gives the difference d of
+//!   the two mean losses; the challenger is promoted when the mean of d, discounted over 10⁴ symbols, is above zero by
+//!   two standard errors of the blocks, and dropped at the end. As that is asked at every block, an equal may win by
+//!   luck: it is an equal.
 //! * After a trial that came to nothing the next alarm is heard only after a pause, which doubles.
 //!
 //! Cost: with pauses at their longest, alarms without end cost a network's time on an eighth of the symbols; a
@@ -76,8 +78,8 @@ const ALARM_NATS_MIN: f64 = 0.02;
 const ALARM_SUM_MAX: f64 = 12.0;
 
 impl Alarm {
-    /// Takes in a block's mean loss; returns whether the loss has risen for good. A rise is believed after four blocks at
-    /// the earliest.
+    /// Takes in a block's mean loss; returns whether the loss has risen for good. A rise is believed after four blocks
+    /// at the earliest.
     fn rings(&mut self, loss: f64) -> bool {
         let off = loss - self.mean;
         let z = off / libm::sqrt(self.variance + ALARM_NATS_MIN * ALARM_NATS_MIN);

@@ -54,7 +54,8 @@ contexts! { |key, followers, side|
         mix(mix(key.line.word, key.line.word_before), 77);
     GapWord, Some(Words), "The current word and the bytes between it and the previous one." =>
         mix(mix(key.line.word, key.line.gap), 5);
-    Number, Some(Words), "Within a number its digits so far, the previous word and the last byte; elsewhere bytes 2 and 3 back." =>
+    Number, Some(Words),
+        "Within a number its digits so far, the previous word and the last byte; elsewhere the last two bytes but one." =>
         number(key);
     Shape, Some(Columns), "The kinds of bytes since the line began, runs of one kind as one." =>
         mix(key.line.shape, key.line.field);
@@ -75,8 +76,8 @@ contexts! { |key, followers, side|
 }
 
 impl Context {
-    /// The context's hash for a key's next symbol. `lane` sets contexts of equal content apart; `side` are the hashes of
-    /// the event's other fields.
+    /// The context's hash for a key's next symbol. `lane` sets contexts of equal content apart; `side` are the hashes
+    /// of the event's other fields.
     #[inline]
     pub fn hash(self, lane: usize, key: &SymbolKey, followers: &Followers, side: &[u32]) -> u32 {
         mix(Context::content(key, followers, side, self), (lane as u32 + 1).wrapping_mul(0x3C6E_F372))

@@ -118,7 +118,8 @@ impl Contexts {
         }
     }
 
-    /// Finds every context's line at a nibble, and makes those that there are not. `keys` are those of the first nibbles.
+    /// Finds every context's line at a nibble, and makes those that there are not. `keys` are those of the first
+    /// nibbles.
     #[inline(always)]
     pub fn claim(
         &mut self,
@@ -213,7 +214,8 @@ impl Contexts {
         }
     }
 
-    /// Takes the probabilities of lanes that keep histories from `history`, `[N, LANES]`, and writes the mixer's inputs.
+    /// Takes the probabilities of lanes that keep histories from `history`, `[N, LANES]`, and writes the mixer's
+    /// inputs.
     #[inline(always)]
     pub fn write_inputs<const FMA: bool, const N: usize>(
         &self,

@@ -19,8 +19,8 @@ pub struct DeclaredPart {
     pub component: Option<SymbolComponent>,
 }
 
-/// Everything that the models of a recipe are made of, in the order in which they hold it. `Display` prints it as lists in
-/// Markdown.
+/// Everything that the models of a recipe are made of, in the order in which they hold it. `Display` prints it as lists
+/// in Markdown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpecDescription {
     /// The contexts, lane by lane.

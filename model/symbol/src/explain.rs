@@ -36,7 +36,8 @@ pub struct EvidenceShare {
 pub struct Explanation {
     /// The probability of the symbol, as [`SymbolModel::probability`] returns it.
     pub probability: f64,
-    /// What the run rule leaves to the experts: 1 outside of long runs, 0 for a symbol that merely continues a long run.
+    /// What the run rule leaves to the experts: 1 outside of long runs, 0 for a symbol that merely continues a long
+    /// run.
     pub run_factor: f64,
     /// The whole experts, in the order of [`SymbolModel::experts`].
     pub experts: Vec<ExpertShare>,
@@ -47,8 +48,8 @@ pub struct Explanation {
 }
 
 impl SymbolModel {
-    /// Explains the probability of a symbol of the probe's next event: what every whole expert said of it and weighs, and
-    /// how far every context and source of evidence moved the mixer. Nothing is learnt.
+    /// Explains the probability of a symbol of the probe's next event: what every whole expert said of it and weighs,
+    /// and how far every context and source of evidence moved the mixer. Nothing is learnt.
     pub fn explain<'a>(&self, probe: &Probe, event: impl Into<EventInputs<'a>>, symbol: u32) -> Explanation {
         let event = event.into();
         let spec = &self.spec;

@@ -60,8 +60,8 @@ const ENTRY_MIN: [f32; 4] = [0.0, MAP_RATE / 2.0, -KEEP_MAX, -1e6];
 const ENTRY_MAX: [f32; 4] = [1.0, MAP_RATE, KEEP_MAX, 1e6];
 
 impl HistoryMaps {
-    /// Maps that have seen nothing. The history of a context that counts is its last bits; that of another is the state of
-    /// a bit history.
+    /// Maps that have seen nothing. The history of a context that counts is its last bits; that of another is the state
+    /// of a bit history.
     pub fn new(spec: &Spec) -> Self {
         let entries = Self::initial(|lane| spec.is_counted(lane));
         HistoryMaps {
@@ -169,8 +169,8 @@ impl HistoryMaps {
         self.entries.as_slice().try_into().expect("a map has an entry for every history of every lane")
     }
 
-    /// Learns the bit that came at the decision `j` of those that were predicted together. `seen`: `[LANES]`, 1 in lanes
-    /// whose context was seen.
+    /// Learns the bit that came at the decision `j` of those that were predicted together. `seen`: `[LANES]`, 1 in
+    /// lanes whose context was seen.
     #[inline(always)]
     pub fn learn<const FMA: bool, const N: usize>(
         &mut self,

@@ -18,8 +18,8 @@ fn ask_for_huge_pages<T>(values: &Vec<T>) {
     let start = from.next_multiple_of(HUGE_PAGE_BYTES);
     let end = (from + bytes) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
     if start < end {
-        // SAFETY: advice about whole pages inside an allocation of our own; it changes nothing that a program can see, and
-        // a system that does not know it says so, which does no harm.
+        // SAFETY: advice about whole pages inside an allocation of our own; it changes nothing that a program can see,
+        // and a system that does not know it says so, which does no harm.
         unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_HUGEPAGE) };
     }
 }

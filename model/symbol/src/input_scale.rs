@@ -13,8 +13,8 @@ const SCALE_INTERVAL_MASK: u64 = 15;
 /// The scale of every input, s = 3/√(v + .1), where v is the input's mean square (PREDICTOR §6).
 ///
 /// Steps of the mixer move along scaled inputs, so inputs that are small learn as fast as large ones. It is a diagonal
-/// preconditioner as in RMSprop, but of the inputs alone and shared by all rows, so it costs one pass per decision and no
-/// state per weight.
+/// preconditioner as in RMSprop, but of the inputs alone and shared by all rows, so it costs one pass per decision and
+/// no state per weight.
 #[derive(Clone)]
 pub struct InputScale {
     nibbles: u64,

@@ -1,7 +1,7 @@
 //! The layout of the mixer's inputs: which there are, and in which lanes.
 //!
-//! Every context has an input of each kind in [`CONTEXT_INPUTS`], in a block of lanes per kind. The single inputs, which
-//! the sources of evidence declare, take lanes that contexts leave empty (PREDICTOR §6).
+//! Every context has an input of each kind in [`CONTEXT_INPUTS`], in a block of lanes per kind. The single inputs,
+//! which the sources of evidence declare, take lanes that contexts leave empty (PREDICTOR §6).
 
 use crate::component::SymbolComponent;
 use crate::source::{MixerInput, UsedBy};
@@ -78,8 +78,9 @@ pub enum SetInputs {
 const NO_PLACE: usize = usize::MAX;
 
 impl InputLayout {
-    /// The layout of a recipe. Single inputs take lanes of the first block that would be empty, as those of contexts with
-    /// histories are, or a block of their own if these are too few: every block costs time at every set of weights.
+    /// The layout of a recipe. Single inputs take lanes of the first block that would be empty, as those of contexts
+    /// with histories are, or a block of their own if these are too few: every block costs time at every set of
+    /// weights.
     pub fn new(spec: &Spec, singles: Vec<SingleInput>) -> InputLayout {
         let blocks = if spec.chain { CHAIN_BLOCK + 1 } else { HISTORY_BLOCK + 1 };
         let free: Vec<usize> = (0..LANES).filter(|lane| !spec.is_counted(*lane)).collect();

@@ -150,8 +150,8 @@ impl SymbolKey {
         if k > n || k > RECENT_SYMBOLS_MAX { 0 } else { self.recent[(n - k) % RECENT_SYMBOLS_MAX] }
     }
 
-    /// Keeps hidden states of the networks that there are now: a promoted challenger's, which starts from nothing if the
-    /// key had no symbol during the trial; none of a challenger that was dropped.
+    /// Keeps hidden states of the networks that there are now: a promoted challenger's, which starts from nothing if
+    /// the key had no symbol during the trial; none of a challenger that was dropped.
     pub(crate) fn match_networks(&mut self, shape: &Shape, champion: u64, challenger: Option<u64>) {
         if self.network != champion {
             let promoted = self.challenger.take().filter(|c| c.0 == champion);

@@ -1,6 +1,6 @@
 //! What is learnt from the bits that came at the nodes of a nibble.
 
-use crate::model::{SymbolModel, Work};
+use crate::model::{SymbolModel, SymbolWork};
 use crate::node::{NIBBLE_BITS, TreeNode};
 use crate::threshold::unsettled;
 
@@ -9,7 +9,7 @@ impl SymbolModel {
     #[inline(always)]
     pub(crate) fn learn<const FMA: bool>(
         &mut self,
-        work: &Work,
+        work: &SymbolWork,
         nodes: &[TreeNode; NIBBLE_BITS],
         bits: &[u32; NIBBLE_BITS],
     ) {

@@ -1,10 +1,10 @@
 //! Prediction of symbols: bytes, log keys, clicks, requests, anything with a vocabulary that may grow for ever.
 //!
 //! A symbol is a path of binary decisions ([`Code`]). At every node of the path, counts of several contexts, bit
-//! histories, match models, recency and the network each say how likely a 1 is; a gated logistic mixer joins them, and a
-//! fixed-share mixture with a regret bound joins the mixer's answer with predictors that could stand alone. Learning is
-//! from exactly the bits that came. The design follows the PAQ and ZPAQ line of context mixing; each module names its
-//! sources, and `model/PREDICTOR.md` holds the equations.
+//! histories, match models, recency and the network each say how likely a 1 is; a gated logistic mixer joins them, and
+//! a fixed-share mixture with a regret bound joins the mixer's answer with predictors that could stand alone. Learning
+//! is from exactly the bits that came. The design follows the PAQ and ZPAQ line of context mixing; each module names
+//! its sources, and `model/PREDICTOR.md` holds the equations.
 //!
 //! ```
 //! use surmise_symbol::{Spec, SymbolModel};
@@ -34,9 +34,9 @@
 //!
 //! # Adding to it
 //!
-//! What a model is made of is declared once, and everything else follows from the declarations: inputs' lanes, the sizes
-//! and rows of weight sets, names of experts, ablation, shares of a prediction ([`SymbolModel::explain`]) and the lists
-//! that [`Spec::describe`] prints. Anything that is added to a recipe changes its states: raise `FORMAT` in
+//! What a model is made of is declared once, and everything else follows from the declarations: inputs' lanes, the
+//! sizes and rows of weight sets, names of experts, ablation, shares of a prediction ([`SymbolModel::explain`]) and the
+//! lists that [`Spec::describe`] prints. Anything that is added to a recipe changes its states: raise `FORMAT` in
 //! `model/learner/src/checkpoint.rs`, and run `tests/gate` to see that recipes without it stay as they are.
 //!
 //! * **A context**: one entry of the table `contexts!` in `context.rs` (variant, component, description, hash), and one

@@ -1,7 +1,7 @@
 //! The mixer: predictions meet in the stretched domain, under weights that small contexts select.
 //!
-//! The output of a weight set is σ(w·x), where x are the inputs and w is the row of weights that the set selects. A set has
-//! a row for each of its contexts; rows appear when they are first learnt, so that a quiet stream stays small. The
+//! The output of a weight set is σ(w·x), where x are the inputs and w is the row of weights that the set selects. A set
+//! has a row for each of its contexts; rows appear when they are first learnt, so that a quiet stream stays small. The
 //! decisions of a nibble are predicted together and then learnt together (PREDICTOR §6).
 //!
 //! Source: Mahoney, "Adaptive Weighing of Context Models for Lossless Data Compression" (2005), and its successors.
@@ -42,8 +42,8 @@ pub struct Mixer {
 }
 
 impl Mixer {
-    /// A mixer of sets, each with the number of its contexts and the initial row that all of them start from. `initial`:
-    /// `[initial rows]`, each of `blocks_per_row` blocks.
+    /// A mixer of sets, each with the number of its contexts and the initial row that all of them start from.
+    /// `initial`: `[initial rows]`, each of `blocks_per_row` blocks.
     pub fn new(sets: impl IntoIterator<Item = (usize, usize)>, blocks_per_row: usize, initial: &[InputRow]) -> Self {
         let (mut starts, mut index) = (Vec::new(), Vec::new());
         for (contexts, row) in sets {
@@ -77,8 +77,8 @@ impl Mixer {
         weights.zip(inputs.as_flattened()).map(|(weight, input)| f64::from(weight) * f64::from(*input))
     }
 
-    /// Every set's mixed prediction in the stretched domain, and zeros behind them: `[LANES]`. `places`: `[LANES]`, one for
-    /// each set, as [`Mixer::locate`] left them.
+    /// Every set's mixed prediction in the stretched domain, and zeros behind them: `[LANES]`. `places`: `[LANES]`, one
+    /// for each set, as [`Mixer::locate`] left them.
     #[inline(always)]
     pub fn outputs<const FMA: bool>(&self, places: &[u32; LANES], inputs: &InputRow) -> Block {
         // the number of blocks is known to the compiler inside

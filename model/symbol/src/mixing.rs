@@ -138,8 +138,8 @@ impl Mixing {
         };
     }
 
-    /// What every input added to a decision's mixed logit, through all sets and final mixers: `[BLOCKS_MAX · LANES]`. They
-    /// sum to the mixed logit: where an output was clamped, all that made it shrink alike.
+    /// What every input added to a decision's mixed logit, through all sets and final mixers: `[BLOCKS_MAX · LANES]`.
+    /// They sum to the mixed logit: where an output was clamped, all that made it shrink alike.
     pub fn input_logits(&self, inputs: &InputRow, mixed: &Mixed<1>) -> [f64; BLOCKS_MAX * LANES] {
         let shrunk = |clamped: f32, sum: f64| if sum == 0.0 { 1.0 } else { f64::from(clamped) / sum };
         let mut logits = [0.0; BLOCKS_MAX * LANES];

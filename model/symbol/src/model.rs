@@ -23,8 +23,9 @@ use surmise_state::{Persist, State, StateError, incremental_copy};
 
 /// An online predictor of symbols.
 ///
-/// [`SymbolModel::observe`] walks a symbol's path down the code tree. At each node it first forms a prediction from what
-/// was known before the symbol came, and only then looks at the bit and learns. The same prediction answers queries.
+/// [`SymbolModel::observe`] walks a symbol's path down the code tree. At each node it first forms a prediction from
+/// what was known before the symbol came, and only then looks at the bit and learns. The same prediction answers
+/// queries.
 #[derive(Clone)]
 pub struct SymbolModel {
     pub(crate) spec: Spec,
@@ -38,12 +39,12 @@ pub struct SymbolModel {
     pub(crate) sources: Sources,
     pub(crate) mixing: Mixing,
     pub(crate) outer: OuterMixture,
-    pub(crate) work: Option<Box<Work>>,
+    pub(crate) work: Option<Box<SymbolWork>>,
 }
 
 /// Scratch memory of one symbol, kept so that no symbol allocates any.
 #[derive(Clone, Default)]
-pub(crate) struct Work {
+pub(crate) struct SymbolWork {
     pub(crate) symbol: SymbolInputs,
     /// Number of every context's line at the current nibble.
     pub(crate) lines: [u32; CONTEXTS_MAX],

@@ -1,5 +1,5 @@
-//! One network that predicts symbols: a recurrence over the last symbols and the other fields, and a head at the nodes of
-//! the code tree (PREDICTOR §5).
+//! One network that predicts symbols: a recurrence over the last symbols and the other fields, and a head at the nodes
+//! of the code tree (PREDICTOR §5).
 
 use crate::code::Code;
 use crate::hash::mix;

@@ -170,8 +170,8 @@ impl NumberLearners {
     }
 }
 
-/// The logit of a 1 at a node, by symbols' paths and probabilities: ln of the odds that one of the symbols lies on the side
-/// of 1, given that it lies below the node.
+/// The logit of a 1 at a node, by symbols' paths and probabilities: ln of the odds that one of the symbols lies on the
+/// side of 1, given that it lies below the node.
 #[inline(always)]
 fn logit<'a, const FMA: bool>(symbols: impl Iterator<Item = (&'a Path, f32)>, node: &TreeNode, doubt: f32) -> f32 {
     let mut sides = [doubt; 2];

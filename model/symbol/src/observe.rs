@@ -3,7 +3,7 @@
 use crate::challenger::ScoredSymbol;
 use crate::event_inputs::EventInputs;
 use crate::key::SymbolKey;
-use crate::model::{SymbolModel, Work};
+use crate::model::{SymbolModel, SymbolWork};
 use crate::source::AfterSymbol;
 use crate::walk::walk;
 
@@ -15,8 +15,8 @@ impl SymbolModel {
         self.observe_first(key, event.into(), &[symbol])
     }
 
-    /// Observes several symbols of a key that have the same event inputs; `each` gets the nats of every symbol when it is
-    /// learnt.
+    /// Observes several symbols of a key that have the same event inputs; `each` gets the nats of every symbol when it
+    /// is learnt.
     ///
     /// Nothing is different from observing one after another, but for the time: as the network sees symbols alone, it
     /// runs ahead of the others. What a symbol is expected to be depends on none that comes after it.
@@ -66,7 +66,7 @@ impl SymbolModel {
         key: &mut SymbolKey,
         event: EventInputs<'_>,
         symbols: &[S],
-        work: &mut Work,
+        work: &mut SymbolWork,
     ) {
         let symbol = symbols[0].into();
         let path = self.spec.code.path(symbol);
@@ -86,7 +86,7 @@ impl SymbolModel {
     }
 
     /// Lets the key, the past and the sources take in a symbol after its walk.
-    fn finish_walk(&mut self, key: &mut SymbolKey, event: EventInputs<'_>, symbol: u32, work: &Work) {
+    fn finish_walk(&mut self, key: &mut SymbolKey, event: EventInputs<'_>, symbol: u32, work: &SymbolWork) {
         self.symbols += 1;
         if let Some(network) = self.outer.network() {
             let champion_nats = self.outer.latest_nats()[network];

@@ -19,7 +19,8 @@ pub struct PastSymbols {
 }
 
 impl PastSymbols {
-    /// A ring of at most `symbols_max` symbols (a power of two); they are linked if several keys may interleave (`keyed`).
+    /// A ring of at most `symbols_max` symbols (a power of two); they are linked if several keys may interleave
+    /// (`keyed`).
     pub fn new(symbols_max: usize, keyed: bool) -> Self {
         PastSymbols {
             symbols: SnapshotVec::default(),

@@ -9,8 +9,9 @@ use crate::weight_sets::Decision;
 use crate::whole_experts::write_experts;
 
 impl SymbolModel {
-    /// Forms the predictions at nodes of one nibble. `d` brings what was looked up for the nodes: the contexts' slots and
-    /// the network's logits; the answers are in `d.experts`. Each is the same whichever other nodes are predicted with it.
+    /// Forms the predictions at nodes of one nibble. `d` brings what was looked up for the nodes: the contexts' slots
+    /// and the network's logits; the answers are in `d.experts`. Each is the same whichever other nodes are predicted
+    /// with it.
     #[inline(always)]
     pub(crate) fn predict<const FMA: bool, const N: usize>(
         &self,

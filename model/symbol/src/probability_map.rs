@@ -1,4 +1,5 @@
-//! Adaptive probability maps: what a stretched prediction was worth, by a small context ("secondary symbol estimation").
+//! Adaptive probability maps: what a stretched prediction was worth, by a small context ("secondary symbol
+//! estimation").
 //!
 //! Source: Mahoney, "Adaptive Weighing of Context Models for Lossless Data Compression" (2005), and its successors.
 
@@ -10,7 +11,8 @@ const BUCKETS: usize = 33;
 /// Stretched predictions are mapped within ± this, so that the last bucket has a neighbour.
 const STRETCHED_MAX: f32 = 7.99;
 
-/// An adaptive probability map: what a stretched prediction was worth, by a small context, interpolated between buckets.
+/// An adaptive probability map: what a stretched prediction was worth, by a small context, interpolated between
+/// buckets.
 #[derive(Clone)]
 pub struct ProbabilityMap {
     /// Row of each context; 0, the identity, until a context is learnt.

@@ -1,8 +1,8 @@
 //! Questions about a key's next symbol, answered without learning: the likeliest symbols, and the probability of one.
 //!
-//! The code tree is walked best first, node by node: a node is evaluated only if it is likelier than the last symbol that
-//! is wanted. So the cost depends on how many symbols are asked for and how sharp the prediction is, never on the size
-//! of the vocabulary. The fifteen nodes of a nibble share one look-up of every context's line (PREDICTOR §13).
+//! The code tree is walked best first, node by node: a node is evaluated only if it is likelier than the last symbol
+//! that is wanted. So the cost depends on how many symbols are asked for and how sharp the prediction is, never on the
+//! size of the vocabulary. The fifteen nodes of a nibble share one look-up of every context's line (PREDICTOR §13).
 
 use crate::code::NIBBLES_MAX;
 use crate::decisions::Decisions;
@@ -64,7 +64,7 @@ impl Ord for Branch {
 }
 
 /// A search of the code tree in progress.
-pub(crate) struct Search<'a> {
+pub(crate) struct CodeSearch<'a> {
     model: &'a SymbolModel,
     symbol: SymbolInputs,
     /// The network's features: `[its width]`, empty without a network.
@@ -96,8 +96,8 @@ impl SymbolModel {
         Matches::advance(&mut probe.key, &self.past, symbol);
     }
 
-    /// Lists the likeliest symbols of the key's next event with their probabilities, likeliest first. Only symbols below
-    /// `known` are listed: those that have arrived. `keep` stops the search early when it returns false.
+    /// Lists the likeliest symbols of the key's next event with their probabilities, likeliest first. Only symbols
+    /// below `known` are listed: those that have arrived. `keep` stops the search early when it returns false.
     pub fn likeliest<'a>(
         &self,
         probe: &Probe,
@@ -163,11 +163,11 @@ impl SymbolModel {
     }
 
     /// A search for the probe's next symbol that has reached the first nibble.
-    pub(crate) fn search(&self, probe: &Probe, event: EventInputs<'_>, known: u32) -> Search<'_> {
+    pub(crate) fn search(&self, probe: &Probe, event: EventInputs<'_>, known: u32) -> CodeSearch<'_> {
         let mut symbol = SymbolInputs::default();
         self.begin_symbol(&probe.key, event, &mut symbol);
         let features = self.sources.networks.peek(&probe.key, &mut probe.hidden.clone(), event.side);
-        let mut search = Search {
+        let mut search = CodeSearch {
             model: self,
             symbol,
             features,
@@ -181,7 +181,7 @@ impl SymbolModel {
     }
 }
 
-impl Search<'_> {
+impl CodeSearch<'_> {
     /// Puts a nibble's first node into the queue.
     fn reach(&mut self, probability: f64, prefix: u32, nibbles: [u8; NIBBLES_MAX], depth: usize, outer: SymbolWalk) {
         let sources = Sources::begin_nibble(&self.symbol.sources, &nibbles, depth);
@@ -234,7 +234,7 @@ impl Search<'_> {
 
 kernels! {
 /// Evaluates a node, queues both its sides, and returns it.
-fn evaluate[FMA](search: &mut Search<'_>, branch: &Branch) -> TreeNode {
+fn evaluate[FMA](search: &mut CodeSearch<'_>, branch: &Branch) -> TreeNode {
     let model = search.model;
     let nibble = &search.reached[branch.reached as usize];
     let node = TreeNode {

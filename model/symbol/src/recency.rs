@@ -17,7 +17,7 @@ const REACH_SYMBOLS_MAX: usize = 48;
 const SIDE_SYMBOLS_MAX: usize = 3;
 /// Decisions that a counter averages over, beyond which it forgets.
 const SEEN_MAX: f32 = 400.0;
-/// Counters of a kind: sixteen cases at sixteen places in the tree.
+/// CaseCounters of a kind: sixteen cases at sixteen places in the tree.
 const COUNTERS: usize = 256;
 
 /// The most recent distinct symbols of a key, newest first.
@@ -98,16 +98,16 @@ impl RecentView {
     }
 }
 
-/// Counters of one kind: the mean of what came in each case.
+/// CaseCounters of one kind: the mean of what came in each case.
 #[derive(Clone)]
-struct Counters {
+struct CaseCounters {
     probability: Vec<f32>,
     seen: Vec<f32>,
 }
 
-impl Counters {
+impl CaseCounters {
     fn new() -> Self {
-        Counters { probability: vec![0.5; COUNTERS], seen: vec![0.0; COUNTERS] }
+        CaseCounters { probability: vec![0.5; COUNTERS], seen: vec![0.0; COUNTERS] }
     }
 
     #[inline(always)]
@@ -123,8 +123,8 @@ impl Counters {
 #[derive(Clone)]
 pub struct Recency {
     is_present: bool,
-    by_sides: Counters,
-    by_rank: Counters,
+    by_sides: CaseCounters,
+    by_rank: CaseCounters,
 }
 
 /// Values of the inputs of the mixer.
@@ -162,7 +162,7 @@ impl EvidenceSource for Recency {
     type Inputs = RecencyInputs;
 
     fn new(spec: &Spec) -> Self {
-        Recency { is_present: spec.recency, by_sides: Counters::new(), by_rank: Counters::new() }
+        Recency { is_present: spec.recency, by_sides: CaseCounters::new(), by_rank: CaseCounters::new() }
     }
 
     fn is_present(spec: &Spec) -> bool {

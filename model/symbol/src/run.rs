@@ -1,10 +1,10 @@
 //! The run rule: how a symbol is predicted that has come so many times in a row that there is nothing left to learn.
 //!
 //! A clock that ticks evenly makes gaps of one length for ever. After a long run of one symbol a model with a run rule
-//! predicts that the symbol comes again with P = 1 − 1/(n + 2), n being the run's length (Laplace's rule of succession),
-//! and leaves the rest to its other predictions. A symbol that merely continues the run is charged by the rule, and no
-//! model is consulted or updated; any other symbol ends the run and is learnt as usual. So a run of n costs some ln n
-//! nats altogether.
+//! predicts that the symbol comes again with P = 1 − 1/(n + 2), n being the run's length (Laplace's rule of
+//! succession), and leaves the rest to its other predictions. A symbol that merely continues the run is charged by the
+//! rule, and no model is consulted or updated; any other symbol ends the run and is learnt as usual. So a run of n
+//! costs some ln n nats altogether.
 
 use surmise_state::{Persist, State, StateError};
 

@@ -1,8 +1,8 @@
 //! The list of the sources of evidence.
 //!
 //! A source is one line here and one type that implements [`EvidenceSource`]; everything else is made of the list: the
-//! fields of [`Sources`], what is kept at a symbol, a nibble and a decision, the mixer's inputs, checkpoints, copies and
-//! the documentation. The order of the lines is the order of the inputs' lanes.
+//! fields of [`Sources`], what is kept at a symbol, a nibble and a decision, the mixer's inputs, checkpoints, copies
+//! and the documentation. The order of the lines is the order of the inputs' lanes.
 
 use crate::bias::Bias;
 use crate::code::NIBBLES_MAX;
@@ -65,7 +65,11 @@ macro_rules! sources {
 
             /// Prepares for the nibble that comes after the first `depth` of these.
             #[inline(always)]
-            pub fn begin_nibble(symbol: &SourcesAtSymbol, nibbles: &[u8; NIBBLES_MAX], depth: usize) -> SourcesAtNibble {
+            pub fn begin_nibble(
+                symbol: &SourcesAtSymbol,
+                nibbles: &[u8; NIBBLES_MAX],
+                depth: usize,
+            ) -> SourcesAtNibble {
                 SourcesAtNibble { $($field: <$source>::begin_nibble(&symbol.$field, nibbles, depth)),+ }
             }
 

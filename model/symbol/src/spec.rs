@@ -43,8 +43,8 @@ pub struct NetworkSpec {
 /// Other fields that a network sees at most; each has a table of embeddings.
 pub(crate) const NETWORK_SIDES_MAX: usize = 4;
 
-/// Components that a model keeps the room of but makes no use of, to measure what they are worth. The other components are
-/// left out by the recipe itself; see [`Spec::without`].
+/// Components that a model keeps the room of but makes no use of, to measure what they are worth. The other components
+/// are left out by the recipe itself; see [`Spec::without`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SymbolAblation {
     /// The match models never find a match.
@@ -202,9 +202,9 @@ impl Spec {
         Spec { code, keyed, contexts, sides, clocks, recency, ..Spec::sized(keyed, memory_mib) }
     }
 
-    /// The recipe without a component, to measure what the component is worth (PREDICTOR §15). Leaving out what the recipe
-    /// does not have changes nothing. [`SymbolComponent::Sides`] and [`SymbolComponent::Clocks`] decide which contexts a
-    /// recipe has at all: they are left out by asking [`Spec::among_fields`] for none.
+    /// The recipe without a component, to measure what the component is worth (PREDICTOR §15). Leaving out what the
+    /// recipe does not have changes nothing. [`SymbolComponent::Sides`] and [`SymbolComponent::Clocks`] decide which
+    /// contexts a recipe has at all: they are left out by asking [`Spec::among_fields`] for none.
     pub fn without(mut self, component: SymbolComponent) -> Spec {
         match component {
             SymbolComponent::Words
@@ -250,8 +250,8 @@ impl Spec {
         }
     }
 
-    /// A recipe without contexts whose parts have their shares of a ceiling in MiB (PREDICTOR §14). What is fixed weighs
-    /// more under a low ceiling, so the tables take less of it then.
+    /// A recipe without contexts whose parts have their shares of a ceiling in MiB (PREDICTOR §14). What is fixed
+    /// weighs more under a low ceiling, so the tables take less of it then.
     fn sized(keyed: bool, memory_mib: u32) -> Spec {
         let bytes = (memory_mib.max(1) as usize) << 20;
         let is_low = bytes < 8 << 20;
@@ -288,8 +288,8 @@ fn floor(number: usize) -> usize {
 }
 
 impl NetworkSpec {
-    /// The nearest network that takes at most so many bytes: fewer rows and nodes for an open vocabulary, then a smaller
-    /// width, then one lag, then rows that bytes share; none if even that is too large (PREDICTOR §14).
+    /// The nearest network that takes at most so many bytes: fewer rows and nodes for an open vocabulary, then a
+    /// smaller width, then one lag, then rows that bytes share; none if even that is too large (PREDICTOR §14).
     pub fn within(mut self, bytes: usize, code: Code, sides: usize) -> Option<NetworkSpec> {
         // a weight and its mean squared gradient
         const WEIGHT_BYTES: usize = 8;

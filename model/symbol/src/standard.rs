@@ -30,8 +30,8 @@ impl Standard {
         (columns + MISSING_FLAGS + 1).next_multiple_of(16)
     }
 
-    /// Writes a network's inputs for `numbers`, `[columns]`: the numbers in common units within ±4, then sixteen flags of
-    /// what is missing, then a constant. A number that is missing or not finite is 0. `out`: `[Standard::width]`.
+    /// Writes a network's inputs for `numbers`, `[columns]`: the numbers in common units within ±4, then sixteen flags
+    /// of what is missing, then a constant. A number that is missing or not finite is 0. `out`: `[Standard::width]`.
     pub fn inputs(&self, numbers: &[f64], out: &mut Vec<f32>) {
         let columns = self.mean.len();
         out.clear();

@@ -1,8 +1,8 @@
 //! Hash tables of tree nodes: fifteen binary statistics for each context and nibble prefix (PREDICTOR §3).
 //!
-//! There are two layouts. [`CountTable`] has lines of 64 bytes, each decision with a probability, a count and its last seven
-//! bits: for contexts that recur often. [`HistoryTable`] has lines of 16 bytes, each decision with a bit history: for
-//! the many contexts that occur a few times. Both start small and double with the stream, up to a ceiling; then the
+//! There are two layouts. [`CountTable`] has lines of 64 bytes, each decision with a probability, a count and its last
+//! seven bits: for contexts that recur often. [`HistoryTable`] has lines of 16 bytes, each decision with a bit history:
+//! for the many contexts that occur a few times. Both start small and double with the stream, up to a ceiling; then the
 //! least used of four lines gives way.
 
 use crate::bits::BitHistory;
@@ -37,8 +37,8 @@ const EMPTY: CountLine = {
 #[derive(Clone)]
 pub struct CountTable {
     lines: SnapshotVec<CountLine>,
-    /// Sixteen bits of every line's hash, those of four ways together; 0 where a line is empty. They are small enough to
-    /// stay in a near cache, and tell which of the four lines is worth fetching.
+    /// Sixteen bits of every line's hash, those of four ways together; 0 where a line is empty. They are small enough
+    /// to stay in a near cache, and tell which of the four lines is worth fetching.
     tags: SnapshotVec<[u16; WAYS as usize]>,
     used: usize,
     lines_max: usize,

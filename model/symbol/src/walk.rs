@@ -1,14 +1,14 @@
 //! One symbol's walk down the code tree: at every nibble of its path the predictions of four nodes, then their bits,
 //! then learning.
 
-use crate::model::{SymbolModel, Work};
+use crate::model::{SymbolModel, SymbolWork};
 use crate::node::{NIBBLE_BITS, TreeNode};
 use crate::sources::Sources;
 use surmise_lanes::kernels;
 
 kernels! {
 /// Walks a symbol's path, predicting and learning at every nibble; returns the nats that the mixture paid.
-pub(crate) fn walk[FMA](model: &mut SymbolModel, work: &mut Work, symbol: u32) -> f64 {
+pub(crate) fn walk[FMA](model: &mut SymbolModel, work: &mut SymbolWork, symbol: u32) -> f64 {
     let code = model.spec.code;
     let path = code.path(symbol);
     let mut weights = model.outer.share.start();

@@ -1,8 +1,8 @@
 //! The weight sets of the mixer, and what selects their rows (PREDICTOR §6).
 //!
-//! A weight set is one line of the table below: its name, its rows, the recipes that have it, and the row that it selects
-//! at a decision. Sizes, selection and documentation are made of that line. The order of the lines is the order of the
-//! sets' outputs, so a new set belongs at the end.
+//! A weight set is one line of the table below: its name, its rows, the recipes that have it, and the row that it
+//! selects at a decision. Sizes, selection and documentation are made of that line. The order of the lines is the order
+//! of the sets' outputs, so a new set belongs at the end.
 
 use crate::code::Code;
 use crate::contexts::{Contexts, ContextsSaid};
@@ -29,8 +29,8 @@ pub struct WeightSet {
     pub rows: usize,
 }
 
-/// Makes [`weight_sets`] and [`select_rows`] of the table. In a line, the first name stands for the recipe and the second
-/// for the [`Decision`] at hand.
+/// Makes [`weight_sets`] and [`select_rows`] of the table. In a line, the first name stands for the recipe and the
+/// second for the [`Decision`] at hand.
 macro_rules! weight_sets {
     (|$spec:ident, $at:ident| $($name:literal, $rows:expr, if $applies:expr => $row:expr;)+) => {
         /// The weight sets of a recipe, in the order of their outputs.

@@ -1,7 +1,7 @@
 //! The whole experts of the outer mixture: predictors that could stand alone (PREDICTOR §7).
 //!
-//! First comes each plain order; then a whole expert is one line of the table below: its name, the recipes that have it,
-//! and its probability of a 1. Names, probabilities, reports and documentation are made of that line.
+//! First comes each plain order; then a whole expert is one line of the table below: its name, the recipes that have
+//! it, and its probability of a 1. Names, probabilities, reports and documentation are made of that line.
 
 use crate::context::Context;
 use crate::contexts::ContextsSaid;
