@@ -1,21 +1,12 @@
 //! The shares of experts and of evidence add up to what was predicted.
 
-use surmise_network::Engine;
-use surmise_symbol::{Code, EventInputs, NetworkSpec, Spec, SymbolModel};
+mod common;
+
+use common::small_network;
+use surmise_symbol::{Code, EventInputs, Spec, SymbolModel};
 
 fn with_network(mut spec: Spec) -> Spec {
-    spec.network = Some(NetworkSpec {
-        layers: 2,
-        hidden: 16,
-        chunk: 8,
-        rate: 5e-3,
-        head_rate: 2e-3,
-        lags: 3,
-        rows_max: 256,
-        nodes_max: 4096,
-        engine: Engine::Fused,
-        delay_chunks: 0,
-    });
+    spec.network = Some(small_network());
     spec
 }
 
