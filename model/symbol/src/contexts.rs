@@ -3,13 +3,14 @@
 use crate::bits::BitHistory;
 use crate::code::Path;
 use crate::context::Context;
+use crate::count_table::{CountTable, FRESH, UNSEEN};
 use crate::followers::Followers;
 use crate::hash::mix;
+use crate::history_table::HistoryTable;
 use crate::inputs::{CONFIDENCE_BLOCK, COUNT_BLOCK, InputRow};
 use crate::key::SymbolKey;
 use crate::node::{NIBBLE_BITS, TreeNode};
 use crate::spec::Spec;
-use crate::tables::{CountTable, FRESH, HistoryTable, UNSEEN};
 use surmise_lanes::{Block, LANES, madd, stretch};
 use surmise_state::{Persist, State, StateError, incremental_copy};
 

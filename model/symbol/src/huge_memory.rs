@@ -1,4 +1,7 @@
-//! Huge memory pages for large tables.
+//! Memory of large tables: huge memory pages, and when a table grows.
+
+/// A hash table grows when more than this of a hundred of its lines are used.
+pub const FILL_PERCENT_MAX: usize = 45;
 
 /// A vector of `count` copies of a value, in huge memory pages where the system gives them when asked: a table that is
 /// looked up all over costs the processor a walk through its page tables at nearly every look-up otherwise.

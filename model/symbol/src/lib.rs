@@ -25,7 +25,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `spec.rs`, `context.rs`, `component.rs` | recipes: what a model is made of, and what ablation leaves out |
-//! | `contexts.rs`, `tables.rs`, `history_maps.rs` | what contexts have seen: counts, bit histories, the chain |
+//! | `contexts.rs`, `count_table.rs`, `history_table.rs`, `history_maps.rs` | what contexts have seen: counts, bit histories, the chain |
 //! | `source.rs`, `sources.rs` | what a source of evidence is, and the list of them; each has a file of its own |
 //! | `inputs.rs`, `weight_sets.rs`, `mixer.rs`, `mixing.rs` | how all evidence is mixed into one probability |
 //! | `whole_experts.rs`, `outer.rs` | the outer mixture |
@@ -61,6 +61,7 @@ mod code;
 mod component;
 mod context;
 mod contexts;
+mod count_table;
 mod decisions;
 mod describe;
 mod event_inputs;
@@ -70,6 +71,7 @@ mod final_mixer;
 mod followers;
 mod hash;
 mod history_maps;
+mod history_table;
 mod huge_memory;
 mod input_scale;
 mod inputs;
@@ -97,7 +99,6 @@ mod sources;
 mod spec;
 mod standard;
 mod symbol_inputs;
-mod tables;
 mod threshold;
 mod walk;
 mod weight_sets;
