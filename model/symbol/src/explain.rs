@@ -48,6 +48,13 @@ pub struct Explanation {
 }
 
 impl SymbolModel {
+    /// The shares that the whole experts had in the probability of the latest symbol, in the order of
+    /// [`SymbolModel::experts`]. Their sum Σ weight · probability is e to the power of minus the symbol's nats.
+    pub fn latest_shares(&self) -> impl Iterator<Item = ExpertShare> {
+        let paid = self.experts().iter().zip(self.expert_nats()).zip(self.outer.latest_weights());
+        paid.map(|((name, nats), weight)| ExpertShare { name, probability: libm::exp(-nats), weight: *weight })
+    }
+
     /// Explains the probability of a symbol of the probe's next event: what every whole expert said of it and weighs,
     /// and how far every context and source of evidence moved the mixer. Nothing is learnt.
     pub fn explain<'a>(&self, probe: &Probe, event: impl Into<EventInputs<'a>>, symbol: u32) -> Explanation {

@@ -17,6 +17,8 @@ pub struct OuterMixture {
     network: Option<usize>,
     /// Nats that each expert would have paid for the latest symbol: `[SYMBOL_EXPERTS_MAX]`.
     latest_nats: [f64; SYMBOL_EXPERTS_MAX],
+    /// Weights that the experts had before the latest symbol: `[SYMBOL_EXPERTS_MAX]`.
+    latest_weights: [f64; SYMBOL_EXPERTS_MAX],
     claims: Claims,
 }
 
@@ -29,6 +31,7 @@ impl OuterMixture {
             network: names.iter().position(|name| *name == NETWORK),
             names,
             latest_nats: [0.0; SYMBOL_EXPERTS_MAX],
+            latest_weights: [0.0; SYMBOL_EXPERTS_MAX],
             claims: Claims::default(),
         }
     }
@@ -46,6 +49,15 @@ impl OuterMixture {
     /// Nats that each expert alone would have paid for the latest symbol.
     pub fn latest_nats(&self) -> &[f64] {
         &self.latest_nats[..self.names.len()]
+    }
+
+    /// Weights that the experts had before the latest symbol.
+    pub fn latest_weights(&self) -> &[f64] {
+        &self.latest_weights[..self.names.len()]
+    }
+
+    fn keep_weights(&mut self) {
+        self.latest_weights[..self.names.len()].copy_from_slice(self.share.weights());
     }
 
     /// What the decisions of the latest symbol claimed.
@@ -70,6 +82,7 @@ impl OuterMixture {
 
     /// Takes in a symbol: the weights on its path, and what each expert paid.
     pub fn finish(&mut self, walk: &SymbolWalk) {
+        self.keep_weights();
         self.share.finish(walk);
         for i in 0..self.names.len() {
             self.latest_nats[i] = -libm::log(walk.likelihoods()[i]);
@@ -83,6 +96,7 @@ impl OuterMixture {
 
     /// Reports a symbol that no expert was asked about: all of them paid this.
     pub fn report_unasked(&mut self, nats: f64) {
+        self.keep_weights();
         self.latest_nats[..self.names.len()].fill(nats);
         self.clear_claims();
     }

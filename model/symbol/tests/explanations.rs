@@ -39,7 +39,9 @@ fn shares_add_up_to_the_probability_and_to_the_mixers_logit() {
                         assert_eq!(why.experts.len(), model.experts().len());
                     }
                 }
-                model.observe(&mut key, event, symbol(i));
+                let nats = model.observe(&mut key, event, symbol(i));
+                let mixture: f64 = model.latest_shares().map(|e| e.weight * e.probability).sum();
+                assert!((-mixture.ln() - nats).abs() < 1e-4, "{mixture} {nats}");
             }
         }
     }
