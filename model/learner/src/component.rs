@@ -1,13 +1,13 @@
 //! The components of the predictor that a learner can be made without, to measure what each of them is worth.
 //!
-//! A component is ablated when models are made, in their recipe ([`Spec`], `NumberOptions`): what it would have
+//! A component is ablated when models are made, in their recipe ([`Spec`](surmise_symbol::Spec), `NumberOptions`): what it would have
 //! contributed is missing or zero, and everything else stays as it is. Ablating a component that a stream's learner does
 //! not have changes nothing. PREDICTOR §15 lists what each is worth on real streams.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
-use surmise_symbol::{Context, Spec};
+use surmise_symbol::SymbolComponent;
 
 /// A component of the predictor that can be ablated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -115,34 +115,9 @@ impl Component {
         }
     }
 
-    /// Takes the component out of a recipe for symbols, as far as the recipe has it.
-    pub(crate) fn leave_out(self, spec: &mut Spec) {
-        let mut drop = |fits: fn(Context) -> bool| spec.contexts.retain(|(c, _)| !fits(*c));
-        match self {
-            Component::Words => drop(|c| {
-                matches!(c, Context::Word | Context::Words | Context::SkipWord | Context::GapWord | Context::Number)
-            }),
-            Component::Columns => drop(|c| matches!(c, Context::Above | Context::Field | Context::Shape)),
-            Component::Followers => drop(|c| c == Context::Followers),
-            Component::Skips => drop(|c| matches!(c, Context::Skip(_))),
-            Component::Session => drop(|c| matches!(c, Context::Bag(..) | Context::Position)),
-            Component::Recency => spec.recency = false,
-            Component::Histories => spec.ablation.histories = true,
-            Component::Matches => spec.ablation.matches = true,
-            Component::WeightSets => spec.ablation.weight_sets = true,
-            Component::FinalMixers => spec.ablation.final_mixers = true,
-            Component::Maps => spec.ablation.maps = true,
-            Component::Numbers => spec.numbers = 0,
-            // these are decided where the recipe is chosen: `recipe.rs`
-            Component::Network | Component::Sides | Component::Clocks => {}
-            // the number model leaves these out
-            Component::Stack
-            | Component::Regressions
-            | Component::Season
-            | Component::Atoms
-            | Component::Calibration
-            | Component::Conditioning => {}
-        }
+    /// The symbol models' component of this name, if they have one; what it means to leave it out is theirs to say.
+    pub(crate) fn of_symbols(self) -> Option<SymbolComponent> {
+        SymbolComponent::from_name(self.name())
     }
 }
 

@@ -13,7 +13,7 @@ use surmise_symbol::{Code, NUMBERS_MAX, NetworkSpec, Spec};
 /// Other fields whose values are contexts of a symbol, at most (PREDICTOR §3).
 const SIDES_MAX: usize = 8;
 
-/// A gap model rests after this many equal gaps in a row, because the clock then ticks evenly. It is longer than the
+/// The run rule predicts gaps after this many equal ones in a row, because the clock then ticks evenly. It is longer than the
 /// rhythms that a day in minutes or a week in hours leaves in gaps.
 const EVEN_GAPS_MIN: u64 = 1024;
 
@@ -38,7 +38,7 @@ pub fn symbol_spec(schema: &Schema, position: usize, options: &Options) -> Optio
         FieldKind::Number => return None,
         FieldKind::Byte => (Spec::bytes(false, memory), Preset::Bytes),
         FieldKind::Text => (Spec::bytes(true, memory), Preset::Bytes),
-        FieldKind::Gap => (Spec { rest: EVEN_GAPS_MIN, ..among_fields(Code::Byte) }, Preset::Records),
+        FieldKind::Gap => (Spec { run_length_min: EVEN_GAPS_MIN, ..among_fields(Code::Byte) }, Preset::Records),
         FieldKind::Category if session => (Spec::symbols(true, memory), Preset::Symbols),
         FieldKind::Category => (among_fields(Code::Arrival), Preset::Records),
     };
@@ -115,9 +115,8 @@ impl Options {
     }
 
     /// The recipe of a symbol model without the components that are ablated.
-    fn reduce(&self, mut spec: Spec) -> Spec {
-        self.ablate.iter().for_each(|component| component.leave_out(&mut spec));
-        spec
+    fn reduce(&self, spec: Spec) -> Spec {
+        self.ablate.iter().filter_map(|component| component.of_symbols()).fold(spec, Spec::without)
     }
 
     /// The recipe of the number model, without the components that are ablated.

@@ -19,33 +19,7 @@ fn main() {
         engine: surmise_network::Engine::Fused,
         delay_chunks: 0,
     });
-    // sessions of symbols; 0 ends one
-    let sessions: Vec<Vec<u32>> = match a[1].as_str() {
-        "bytes" => {
-            let data = std::fs::read(&a[2]).expect("the file can be read");
-            vec![data.into_iter().take(300_000).map(u32::from).collect()]
-        }
-        "tokens" => {
-            let text = std::fs::read_to_string(&a[2]).expect("the file can be read");
-            let mut ids: HashMap<String, u32> = HashMap::new();
-            let mut id = |t: &str| {
-                let next = ids.len() as u32 + 1;
-                *ids.entry(t.to_owned()).or_insert(next)
-            };
-            text.lines().map(|l| l.split_whitespace().map(&mut id).chain([0]).collect()).collect()
-        }
-        _ => {
-            let n: u32 = a[2].parse().expect("a number of symbols");
-            let mut x = 1u64;
-            let zipf = (0..300_000u32).map(|i| {
-                x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                let u = (x >> 11) as f64 / (1u64 << 53) as f64;
-                // every symbol once, then by a law of ranks
-                if i < n { i } else { (f64::from(n).powf(u) - 1.0) as u32 }
-            });
-            vec![zipf.collect()]
-        }
-    };
+    let sessions = sessions(&a[1], &a[2]);
     let known = sessions.iter().flatten().max().expect("an event") + 1;
     let mut m = SymbolModel::new(spec);
     let (mut learning, mut asking) = (Duration::ZERO, Duration::ZERO);
@@ -67,4 +41,34 @@ fn main() {
     }
     let (l, q) = (learning.as_secs_f64() / f64::from(steps), asking.as_secs_f64() / f64::from(queries));
     println!("{known} symbols: step {:.2} us, top-20 {:.2} us, ratio {:.2}", l * 1e6, q * 1e6, q / l);
+}
+
+/// Sessions of symbols from a file, or made of a number of symbols; 0 ends a session.
+fn sessions(kind: &str, source: &str) -> Vec<Vec<u32>> {
+    match kind {
+        "bytes" => {
+            let data = std::fs::read(source).expect("the file can be read");
+            vec![data.into_iter().take(300_000).map(u32::from).collect()]
+        }
+        "tokens" => {
+            let text = std::fs::read_to_string(source).expect("the file can be read");
+            let mut ids: HashMap<String, u32> = HashMap::new();
+            let mut id = |t: &str| {
+                let next = ids.len() as u32 + 1;
+                *ids.entry(t.to_owned()).or_insert(next)
+            };
+            text.lines().map(|l| l.split_whitespace().map(&mut id).chain([0]).collect()).collect()
+        }
+        _ => {
+            let n: u32 = source.parse().expect("a number of symbols");
+            let mut x = 1u64;
+            let zipf = (0..300_000u32).map(|i| {
+                x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let u = (x >> 11) as f64 / (1u64 << 53) as f64;
+                // every symbol once, then by a law of ranks
+                if i < n { i } else { (f64::from(n).powf(u) - 1.0) as u32 }
+            });
+            vec![zipf.collect()]
+        }
+    }
 }

@@ -8,22 +8,7 @@ fn main() {
     let hidden: usize = a.get(3).map_or(0, |h| h.parse().expect("a width"));
     let mem: u32 = a.get(4).map_or(64, |h| h.parse().expect("MiB"));
     let bytes = a[1] == "bytes";
-    let mut spec = if bytes { Spec::bytes(false, mem) } else { Spec::symbols(true, mem) };
-    if hidden > 0 {
-        spec.network = Some(NetworkSpec {
-            layers: 2,
-            hidden,
-            chunk: if bytes { 16 } else { 8 },
-            rate: 5e-3,
-            head_rate: if bytes { 2e-3 } else { 5e-3 },
-            lags: 3,
-            rows_max: if bytes { 256 } else { 1 << 11 },
-            nodes_max: if bytes { 1 << 13 } else { 1 << 14 },
-            engine: surmise_network::Engine::Fused,
-            delay_chunks: 0,
-        });
-    }
-    let mut m = SymbolModel::new(spec);
+    let mut m = SymbolModel::new(recipe(bytes, hidden, mem));
     let (mut nats, mut n) = (0.0, 0u64);
     let mut experts = vec![0.0; m.experts().len()];
     let start = std::time::Instant::now();
@@ -63,4 +48,24 @@ fn main() {
     for (e, x) in m.experts().iter().zip(&experts) {
         println!("  {e:<10} {:.4}", x * bits);
     }
+}
+
+/// The recipe for bytes or for symbols, with a network of this width if it is not 0.
+fn recipe(bytes: bool, hidden: usize, mem: u32) -> Spec {
+    let mut spec = if bytes { Spec::bytes(false, mem) } else { Spec::symbols(true, mem) };
+    if hidden > 0 {
+        spec.network = Some(NetworkSpec {
+            layers: 2,
+            hidden,
+            chunk: if bytes { 16 } else { 8 },
+            rate: 5e-3,
+            head_rate: if bytes { 2e-3 } else { 5e-3 },
+            lags: 3,
+            rows_max: if bytes { 256 } else { 1 << 11 },
+            nodes_max: if bytes { 1 << 13 } else { 1 << 14 },
+            engine: surmise_network::Engine::Fused,
+            delay_chunks: 0,
+        });
+    }
+    spec
 }

@@ -1,30 +1,36 @@
-//! Bit histories: one byte that remembers roughly how many zeros and ones were seen, and which came last.
+//! Bit histories: one byte that remembers roughly how many zeros and ones were seen, and which came last (PREDICTOR
+//! §3).
 //!
-//! The state machine is the public-domain one of ZPAQ (Mahoney, "The ZPAQ Open Standard Format", 2009): pairs of
-//! counts, bounded so that they fit 255 states, where the opposite count is discounted at each observation.
+//! The state machine is the public-domain one of ZPAQ: pairs of counts, bounded so that they fit 255 states, where the
+//! opposite count is discounted at each observation.
+//!
+//! Source: Mahoney, "The ZPAQ Open Standard Format" (2009).
 
 use std::sync::OnceLock;
 
-/// The successor states and counts of every state.
+/// The state machine of bit histories: successors and counts of every state. State 0 has seen nothing.
 pub struct BitHistory {
-    /// `next[s][bit]`.
+    /// Successor of a state after a bit: `[256, 2]`.
     pub next: [[u8; 2]; 256],
-    /// Zeros and ones that the state stands for.
+    /// Zeros and ones that a state stands for: `[256, 2]`.
     pub counts: [[u8; 2]; 256],
-    /// The state in the form of a slot: zeros and ones together in the third byte, the state in the fourth.
+    /// A state in the form of a slot of counts: zeros and ones together in the third byte, the state in the fourth.
     pub slot: [u32; 256],
 }
 
+/// How many states stand for a zeros and b ones: 0 where the pair is out of bounds, 2 where the last bit is remembered.
 fn states(a: usize, b: usize) -> usize {
     const BOUND: [usize; 6] = [20, 48, 15, 8, 6, 5];
     let (a, b) = if a < b { (b, a) } else { (a, b) };
     if b >= 6 || a > BOUND[b] { 0 } else { 1 + usize::from(b > 0 && a + b <= 17) }
 }
 
+/// The count of one bit after the opposite bit came.
 fn discount(n: usize) -> usize {
     [1, 2, 3, 4, 5, 7, 8].iter().filter(|&&k| n >= k).count()
 }
 
+/// The counts after a bit, brought back within bounds in about the same proportion.
 fn next_counts(a: usize, b: usize, bit: usize) -> (usize, usize) {
     if a < b {
         let (y, x) = next_counts(b, a, 1 - bit);
@@ -43,7 +49,7 @@ fn next_counts(a: usize, b: usize, bit: usize) -> (usize, usize) {
 }
 
 impl BitHistory {
-    /// The one table.
+    /// The one table, which is made when it is first asked for.
     pub fn get() -> &'static BitHistory {
         static T: OnceLock<Box<BitHistory>> = OnceLock::new();
         T.get_or_init(|| {

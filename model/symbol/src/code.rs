@@ -1,64 +1,73 @@
-//! How a symbol becomes binary decisions.
+//! The code tree: how a symbol becomes binary decisions (PREDICTOR §2).
 //!
 //! A symbol is a path of nibbles, and each nibble is four binary decisions in a tree of fifteen inner nodes. Bytes
 //! are two nibbles. Symbols of an open vocabulary are coded by arrival: the first twelve take one nibble, the next
 //! sixteen two, then 256 take three, 4,096 four, and a million six. Growth is free, and the cost of a decision does
 //! not depend on the size of the vocabulary.
 
-/// Which symbols there are.
+/// How symbols become paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     /// The 256 bytes.
     Byte,
-    /// Identifiers by order of arrival, 0 first.
+    /// Symbols of an open vocabulary, numbered by order of arrival, 0 first.
     Arrival,
 }
 
-/// The largest number of nibbles in a path.
-pub const NIBBLES: usize = 6;
+/// Nibbles of a path at most.
+pub const NIBBLES_MAX: usize = 6;
 
-/// Symbols that the arrival code can name.
+/// Symbols that the code by arrival can tell apart.
 pub const ARRIVAL_MAX: u32 = 4380 + (1 << 20);
 
 /// The nibbles of a symbol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Path {
     /// The nibbles, first to last.
-    pub nibbles: [u8; NIBBLES],
+    pub nibbles: [u8; NIBBLES_MAX],
     /// How many of them count.
     pub len: u8,
+}
+
+impl Path {
+    /// Whether the path goes on after `depth` nibbles that are the first of these.
+    #[inline(always)]
+    pub fn starts_with(&self, nibbles: &[u8; NIBBLES_MAX], depth: usize) -> bool {
+        self.len as usize > depth && self.nibbles[..depth] == nibbles[..depth]
+    }
 }
 
 impl Code {
     /// The path of a symbol.
     #[inline]
-    pub fn path(self, id: u32) -> Path {
-        let mut n = [0u8; NIBBLES];
-        let (first, rest, digits) = match (self, id) {
-            (Code::Byte, _) => ((id >> 4) as u8, id, 1),
-            (_, 0..12) => (id as u8, 0, 0),
-            (_, 12..28) => (12, id - 12, 1),
-            (_, 28..284) => (13, id - 28, 2),
-            (_, 284..4380) => (14, id - 284, 3),
-            _ => (15, id - 4380, 5),
+    pub fn path(self, symbol: u32) -> Path {
+        let mut nibbles = [0u8; NIBBLES_MAX];
+        // the first nibble tells how many digits follow
+        let (first, rest, digits) = match (self, symbol) {
+            (Code::Byte, _) => ((symbol >> 4) as u8, symbol, 1),
+            (Code::Arrival, 0..12) => (symbol as u8, 0, 0),
+            (Code::Arrival, 12..28) => (12, symbol - 12, 1),
+            (Code::Arrival, 28..284) => (13, symbol - 28, 2),
+            (Code::Arrival, 284..4380) => (14, symbol - 284, 3),
+            (Code::Arrival, _) => (15, symbol - 4380, 5),
         };
-        n[0] = first & 15;
+        nibbles[0] = first & 15;
         for i in 0..digits {
-            n[1 + i] = (rest >> (4 * (digits - 1 - i)) & 15) as u8;
+            nibbles[1 + i] = (rest >> (4 * (digits - 1 - i)) & 15) as u8;
         }
-        Path { nibbles: n, len: 1 + digits as u8 }
+        Path { nibbles, len: 1 + digits as u8 }
     }
 
-    /// How many nibbles a path has that starts with this one.
+    /// How many nibbles a path has whose first nibble is this.
     #[inline]
     pub fn length(self, first: u8) -> usize {
         match (self, first) {
             (Code::Byte, _) => 2,
-            (_, 0..12) => 1,
-            (_, 12) => 2,
-            (_, 13) => 3,
-            (_, 14) => 4,
-            _ => 6,
+            (Code::Arrival, 0..12) => 1,
+            (Code::Arrival, 12) => 2,
+            (Code::Arrival, 13) => 3,
+            (Code::Arrival, 14) => 4,
+            (Code::Arrival, _) => 6,
         }
     }
 
@@ -86,7 +95,7 @@ impl Code {
 
     /// The smallest symbol below a node (1..16) or value (16..32) of the nibble at `depth`, after these nibbles.
     #[inline]
-    pub fn least(self, depth: usize, nibbles: &[u8; NIBBLES], node: u32) -> u32 {
+    pub fn least(self, depth: usize, nibbles: &[u8; NIBBLES_MAX], node: u32) -> u32 {
         let value = (node << (node.leading_zeros() - 27)) & 15;
         let first = if depth == 0 { value as u8 } else { nibbles[0] };
         let prefix = nibbles[..depth].iter().fold(0, |p, n| p << 4 | u32::from(*n)) << 4 | value;
@@ -152,7 +161,7 @@ mod tests {
             for id in ids {
                 let p = code.path(id);
                 for depth in 0..p.len as usize {
-                    let mut before = [0; NIBBLES];
+                    let mut before = [0; NIBBLES_MAX];
                     before[..depth].copy_from_slice(&p.nibbles[..depth]);
                     for shift in 0..5 {
                         let node = (u32::from(p.nibbles[depth]) | 16) >> shift;

@@ -1,9 +1,9 @@
-//! The nearest past events: which symbols came with numbers like these.
+//! The nearest past events: which symbols came with numbers like these (PREDICTOR §11).
 
 use surmise_lanes::{LANES, kernels, madd, sum};
 use surmise_state::{Persist, State, StateError};
 
-/// Neighbours that are asked.
+/// Past events that are taken for the nearest (PREDICTOR §11).
 pub const NEAREST: usize = 8;
 
 /// A ring of past vectors and the symbols that came with them, searched in full.
@@ -15,16 +15,21 @@ pub const NEAREST: usize = 8;
 /// (1976).
 #[derive(Clone)]
 pub struct Neighbours {
+    /// Numbers of a vector.
     width: usize,
-    most: usize,
+    /// Events that it holds at most.
+    events_max: usize,
+    /// `[events, width]`.
     vectors: Vec<f32>,
+    /// `[events]`.
     symbols: Vec<u32>,
+    /// Which event gives way next.
     next: usize,
 }
 
 /// The symbols of the nearest events and their weights, which sum to 1.
 #[derive(Clone, Default)]
-pub struct Near {
+pub struct NearestEvents {
     /// Symbol and weight.
     pub list: [(u32, f32); NEAREST],
     /// How many there are.
@@ -32,36 +37,37 @@ pub struct Near {
 }
 
 impl Neighbours {
-    /// Of at most `most` vectors of `width`, a multiple of 16.
-    pub fn new(width: usize, most: usize) -> Self {
-        Neighbours { width, most, vectors: Vec::new(), symbols: Vec::new(), next: 0 }
+    /// A ring of at most `events_max` vectors of `width` numbers, a multiple of 16.
+    pub fn new(width: usize, events_max: usize) -> Self {
+        Neighbours { width, events_max, vectors: Vec::new(), symbols: Vec::new(), next: 0 }
     }
 
-    /// The nearest of the past.
-    pub fn near(&self, x: &[f32]) -> Near {
+    /// The past events nearest to a vector, `[width]`.
+    pub fn nearest(&self, x: &[f32]) -> NearestEvents {
         let mut best = [(f32::MAX, 0u32); NEAREST];
-        nearest(&self.vectors, &self.symbols, x, &mut best);
+        find_nearest(&self.vectors, &self.symbols, x, &mut best);
         let len = self.symbols.len().min(NEAREST);
         let mean = best[..len].iter().map(|b| b.0).sum::<f32>() / len.max(1) as f32 + 1e-9;
-        let mut near = Near { len, ..Near::default() };
+        let mut nearest_events = NearestEvents { len, ..NearestEvents::default() };
         let mut total = 0.0;
-        for (n, (d, s)) in near.list.iter_mut().zip(&best[..len]) {
-            *n = (*s, falling(4.0 * (1.0 - d / mean)));
-            total += n.1;
+        for (event, (distance, symbol)) in nearest_events.list.iter_mut().zip(&best[..len]) {
+            // exp(4 (1 − d²/mean d²))
+            *event = (*symbol, falling(4.0 * (1.0 - distance / mean)));
+            total += event.1;
         }
-        near.list[..len].iter_mut().for_each(|n| n.1 /= total);
-        near
+        nearest_events.list[..len].iter_mut().for_each(|event| event.1 /= total);
+        nearest_events
     }
 
-    /// Remembers a vector and its symbol in place of the oldest.
+    /// Remembers a vector, `[width]`, and its symbol, in place of the oldest where the ring is full.
     pub fn push(&mut self, x: &[f32], symbol: u32) {
-        if self.symbols.len() < self.most {
+        if self.symbols.len() < self.events_max {
             self.vectors.extend_from_slice(x);
             self.symbols.push(symbol);
         } else {
             self.vectors[self.next * self.width..(self.next + 1) * self.width].copy_from_slice(x);
             self.symbols[self.next] = symbol;
-            self.next = (self.next + 1) % self.most;
+            self.next = (self.next + 1) % self.events_max;
         }
     }
 }
@@ -72,7 +78,7 @@ impl Persist for Neighbours {
         s.f32s("neighbour vectors", &mut self.vectors)?;
         s.len("neighbour next", &mut self.next)?;
         let n = self.symbols.len();
-        if n > self.most || self.vectors.len() != n * self.width || (self.next > 0 && self.next >= n) {
+        if n > self.events_max || self.vectors.len() != n * self.width || (self.next > 0 && self.next >= n) {
             return Err(StateError::Invalid("neighbours"));
         }
         Ok(())
@@ -80,7 +86,8 @@ impl Persist for Neighbours {
 }
 
 kernels! {
-fn nearest[FMA](vectors: &[f32], symbols: &[u32], x: &[f32], best: &mut [(f32, u32); NEAREST]) -> () {
+/// Finds the nearest vectors, `[events, width]`, to `x`, `[width]`; `best` are squared distances and symbols, rising.
+fn find_nearest[FMA](vectors: &[f32], symbols: &[u32], x: &[f32], best: &mut [(f32, u32); NEAREST]) -> () {
     for (v, s) in vectors.chunks_exact(x.len()).zip(symbols) {
         let mut a = [0f32; LANES];
         for (v, x) in v.as_chunks::<LANES>().0.iter().zip(x.as_chunks::<LANES>().0) {
@@ -101,6 +108,7 @@ fn nearest[FMA](vectors: &[f32], symbols: &[u32], x: &[f32], best: &mut [(f32, u
     }
 }
 
+/// The exponential function.
 fn falling[FMA](x: f32) -> f32 {
     surmise_lanes::exp::<FMA>(x)
 }
@@ -118,7 +126,7 @@ mod tests {
             n.push(&v(i), i as u32);
         }
         let x = v(40);
-        let near = n.near(&x);
+        let near = n.nearest(&x);
         let mut want: Vec<(f32, u32)> =
             (18..50).map(|i| (v(i).iter().zip(&x).map(|(a, b)| (a - b) * (a - b)).sum(), i as u32)).collect();
         want.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -1,143 +1,233 @@
-//! Recency: the few symbols that came last in this key, and in which order.
+//! Recency: the few symbols that came last in a key, and in which order (PREDICTOR §4).
 
-use crate::code::{Code, NIBBLES, Path};
+use crate::code::{Code, NIBBLES_MAX, Path};
+use crate::component::SymbolComponent;
 use crate::key::SymbolKey;
-use surmise_state::{Persist, State, StateError};
+use crate::node::{NIBBLE_BITS, TreeNode};
+use crate::source::{BeforeSymbol, EvidenceSource, MixerInput, StatePlace, UsedBy, copied_at_once};
+use crate::spec::Spec;
+use surmise_lanes::stretch;
+use surmise_state::{State, StateError};
 
-/// Distinct symbols that are looked at.
-pub const DISTINCT: usize = 16;
+/// Distinct symbols that are looked at (PREDICTOR §4).
+const DISTINCT_SYMBOLS_MAX: usize = 16;
+/// How many symbols back they are looked for.
+const REACH_SYMBOLS_MAX: usize = 48;
+/// Symbols on one side of a node beyond this count as this.
+const SIDE_SYMBOLS_MAX: usize = 3;
+/// Decisions that a counter averages over, beyond which it forgets.
+const SEEN_MAX: f32 = 400.0;
+/// CaseCounters of a kind: sixteen cases at sixteen places in the tree.
+const COUNTERS: usize = 256;
 
-/// How far back they are looked for.
-const REACH: usize = 48;
-
-/// The most recent distinct symbols of a key.
-#[derive(Clone, Copy)]
-pub struct Recent {
-    paths: [Path; DISTINCT],
+/// The most recent distinct symbols of a key, newest first.
+#[derive(Clone)]
+pub struct RecentSymbols {
+    paths: [Path; DISTINCT_SYMBOLS_MAX],
     len: usize,
 }
 
-impl Default for Recent {
+impl Default for RecentSymbols {
     fn default() -> Self {
-        Recent { paths: [Path::default(); DISTINCT], len: 0 }
+        RecentSymbols { paths: [Path::default(); DISTINCT_SYMBOLS_MAX], len: 0 }
     }
 }
 
-impl Recent {
-    /// Of a key, newest first.
+impl RecentSymbols {
     #[inline]
-    pub fn of(key: &SymbolKey, code: Code) -> Recent {
-        let mut r = Recent::default();
-        let mut seen = [0u32; DISTINCT];
-        for k in 1..=REACH {
-            let x = key.at(k);
-            if x == 0 || r.len == DISTINCT {
+    fn of(key: &SymbolKey, code: Code) -> RecentSymbols {
+        let mut recent = RecentSymbols::default();
+        let mut seen = [0u32; DISTINCT_SYMBOLS_MAX];
+        for k in 1..=REACH_SYMBOLS_MAX {
+            let symbol = key.at(k);
+            if symbol == 0 || recent.len == DISTINCT_SYMBOLS_MAX {
                 break;
             }
-            if !seen[..r.len].contains(&x) {
-                seen[r.len] = x;
-                r.paths[r.len] = code.path(x - 1);
-                r.len += 1;
+            if !seen[..recent.len].contains(&symbol) {
+                seen[recent.len] = symbol;
+                recent.paths[recent.len] = code.path(symbol - 1);
+                recent.len += 1;
             }
         }
-        r
+        recent
     }
 
-    /// Those whose path starts with these nibbles, as a mask.
+    /// Those whose path runs through a nibble, as a mask.
     #[inline]
-    pub fn within(&self, nibbles: &[u8; NIBBLES], depth: usize) -> u32 {
-        let mut m = 0;
-        for i in 0..self.len {
-            let p = &self.paths[i];
-            let same = (p.len as usize > depth) && p.nibbles[..depth] == nibbles[..depth];
-            m |= u32::from(same) << i;
-        }
-        m
+    fn below(&self, nibbles: &[u8; NIBBLES_MAX], depth: usize) -> u32 {
+        (0..self.len).fold(0, |mask, i| mask | u32::from(self.paths[i].starts_with(nibbles, depth)) << i)
     }
 }
 
-/// What recency says at one node.
+/// What the recent symbols say at one node.
 #[derive(Clone, Copy, Default)]
-pub struct Sighting {
+pub struct RecentView {
     /// Whether any recent symbol lies below the node.
     pub any: bool,
-    /// Which counter holds the numbers on each side; also selects mixer weights.
+    /// The counter of how many lie on each side; it also selects weights of the mixer.
     pub sides: usize,
-    /// Which counter holds the newest one's rank.
-    pub rank: usize,
+    /// The counter of the newest one's rank.
+    rank: usize,
     /// The newest one's bit.
-    pub bit: bool,
+    bit: bool,
 }
 
-/// Counters over (how many recent symbols lie on each side) and over (rank of the newest).
-#[derive(Clone)]
-pub struct Recency {
-    pub(crate) by_sides: Vec<f32>,
-    sides_seen: Vec<f32>,
-    pub(crate) by_rank: Vec<f32>,
-    rank_seen: Vec<f32>,
-}
-
-impl Default for Recency {
-    fn default() -> Self {
-        Recency {
-            by_sides: vec![0.5; 256],
-            sides_seen: vec![0.0; 256],
-            by_rank: vec![0.5; 256],
-            rank_seen: vec![0.0; 256],
-        }
-    }
-}
-
-impl Recency {
-    /// What the recent symbols in `mask` say at `node` of the nibble at `depth`, whose next bit has this shift.
+impl RecentView {
+    /// Looks at a node for the recent symbols in `mask`, those below its nibble.
     #[inline(always)]
-    pub fn look(&self, recent: &Recent, mut mask: u32, depth: usize, node: u32, shift: u32) -> Sighting {
-        let (mut n0, mut n1, mut first, mut bit) = (0usize, 0usize, usize::MAX, false);
+    fn of(recent: &RecentSymbols, mut mask: u32, node: &TreeNode) -> RecentView {
+        let (mut zeros, mut ones, mut newest) = (0usize, 0usize, None);
         while mask != 0 {
-            let i = mask.trailing_zeros() as usize;
+            let rank = mask.trailing_zeros() as usize;
             mask &= mask - 1;
-            let e = u32::from(recent.paths[i].nibbles[depth]);
-            if (e | 16) >> (shift + 1) == node {
-                let b = e >> shift & 1 == 1;
-                if b {
-                    n1 += 1
-                } else {
-                    n0 += 1
-                }
-                if first == usize::MAX {
-                    (first, bit) = (i, b);
-                }
+            let nibble = u32::from(recent.paths[rank].nibbles[node.depth]);
+            if node.covers(nibble) {
+                let bit = node.bit(nibble) == 1;
+                (zeros, ones) = (zeros + usize::from(!bit), ones + usize::from(bit));
+                newest = newest.or(Some((rank, bit)));
             }
         }
-        let place = (shift as usize) * 4 + depth.min(3);
-        Sighting {
-            any: n0 + n1 > 0,
-            sides: (n1.min(3) * 4 + n0.min(3)) * 16 + place,
-            rank: if first == usize::MAX { 0 } else { first.min(15) } * 16 + place,
+        let place = (node.shift as usize) * 4 + node.depth.min(3);
+        let (rank, bit) = newest.unwrap_or_default();
+        RecentView {
+            any: zeros + ones > 0,
+            sides: (ones.min(SIDE_SYMBOLS_MAX) * 4 + zeros.min(SIDE_SYMBOLS_MAX)) * 16 + place,
+            rank: rank * 16 + place,
             bit,
         }
     }
+}
 
-    /// Learns the bit that came.
+/// CaseCounters of one kind: the mean of what came in each case.
+#[derive(Clone)]
+struct CaseCounters {
+    probability: Vec<f32>,
+    seen: Vec<f32>,
+}
+
+impl CaseCounters {
+    fn new() -> Self {
+        CaseCounters { probability: vec![0.5; COUNTERS], seen: vec![0.0; COUNTERS] }
+    }
+
     #[inline(always)]
-    pub fn learn(&mut self, s: &Sighting, bit: bool) {
-        if !s.any {
-            return;
-        }
-        let step = |p: &mut f32, n: &mut f32, hit: bool| {
-            *p = (*p + (f32::from(u8::from(hit)) - *p) / (*n + 1.5)).clamp(0.0002, 0.9998);
-            *n = (*n + 1.0).min(400.0);
-        };
-        step(&mut self.by_sides[s.sides], &mut self.sides_seen[s.sides], bit);
-        step(&mut self.by_rank[s.rank], &mut self.rank_seen[s.rank], bit == s.bit);
+    fn learn(&mut self, case: usize, is_hit: bool) {
+        let (p, n) = (&mut self.probability[case], &mut self.seen[case]);
+        *p = (*p + (f32::from(u8::from(is_hit)) - *p) / (*n + 1.5)).clamp(0.0002, 0.9998);
+        *n = (*n + 1.0).min(SEEN_MAX);
     }
 }
 
-impl Persist for Recency {
-    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        for v in [&mut self.by_sides, &mut self.sides_seen, &mut self.by_rank, &mut self.rank_seen] {
-            s.f32s_fixed("recency", v)?;
+/// The source of evidence of recency: how often a 1 came by how many recent symbols lie on each side of a node, and how
+/// often the newest one's bit came by its rank.
+#[derive(Clone)]
+pub struct Recency {
+    is_present: bool,
+    by_sides: CaseCounters,
+    by_rank: CaseCounters,
+}
+
+/// Values of the inputs of the mixer.
+type RecencyInputs = [f32; 2];
+
+/// What recency said at N decisions.
+#[derive(Clone)]
+pub struct RecencySaid<const N: usize> {
+    /// The recent symbols at each node.
+    pub views: [RecentView; N],
+    inputs: [RecencyInputs; N],
+}
+
+impl<const N: usize> Default for RecencySaid<N> {
+    fn default() -> Self {
+        RecencySaid { views: [RecentView::default(); N], inputs: [RecencyInputs::default(); N] }
+    }
+}
+
+copied_at_once!(Recency { is_present, by_sides, by_rank });
+
+impl EvidenceSource for Recency {
+    const NAME: &'static str = "recency";
+    const COMPONENT: Option<SymbolComponent> = Some(SymbolComponent::Recency);
+    const INPUTS: &'static [MixerInput] = &[
+        MixerInput { name: "recent symbols on each side", initial_weight: 0.12, used_by: UsedBy::AllSets },
+        MixerInput { name: "side of the newest symbol", initial_weight: 0.12, used_by: UsedBy::AllSets },
+    ];
+    const STATE: StatePlace = StatePlace::BeforeMixer;
+
+    type AtSymbol = RecentSymbols;
+    /// The recent symbols whose path runs through the nibble, as a mask.
+    type AtNibble = u32;
+    type Said<const N: usize> = RecencySaid<N>;
+    type Inputs = RecencyInputs;
+
+    fn new(spec: &Spec) -> Self {
+        Recency { is_present: spec.recency, by_sides: CaseCounters::new(), by_rank: CaseCounters::new() }
+    }
+
+    fn is_present(spec: &Spec) -> bool {
+        spec.recency
+    }
+
+    #[inline]
+    fn begin_symbol(&self, before: &BeforeSymbol<'_>, symbol: &mut RecentSymbols) {
+        if self.is_present {
+            *symbol = RecentSymbols::of(before.key, before.spec.code);
+        }
+    }
+
+    #[inline(always)]
+    fn begin_nibble(symbol: &RecentSymbols, nibbles: &[u8; NIBBLES_MAX], depth: usize) -> u32 {
+        symbol.below(nibbles, depth)
+    }
+
+    #[inline(always)]
+    fn predict<const FMA: bool, const N: usize>(
+        &self,
+        symbol: &RecentSymbols,
+        below: &u32,
+        nodes: &[TreeNode; N],
+        said: &mut RecencySaid<N>,
+    ) {
+        if !self.is_present {
+            return;
+        }
+        for j in 0..N {
+            let view = RecentView::of(symbol, *below, &nodes[j]);
+            said.inputs[j] = if view.any {
+                let newest = stretch::<FMA>(self.by_rank.probability[view.rank]);
+                let sides = stretch::<FMA>(self.by_sides.probability[view.sides]);
+                [sides, if view.bit { newest } else { -newest }]
+            } else {
+                RecencyInputs::default()
+            };
+            said.views[j] = view;
+        }
+    }
+
+    #[inline(always)]
+    fn inputs<const N: usize>(said: &RecencySaid<N>, j: usize) -> RecencyInputs {
+        said.inputs[j]
+    }
+
+    #[inline(always)]
+    fn learn_bits<const FMA: bool>(
+        &mut self,
+        _: &RecentSymbols,
+        _: &[TreeNode; NIBBLE_BITS],
+        said: &RecencySaid<NIBBLE_BITS>,
+        bits: &[u32; NIBBLE_BITS],
+    ) {
+        for (view, bit) in said.views.iter().zip(bits).filter(|(view, _)| view.any && self.is_present) {
+            self.by_sides.learn(view.sides, *bit == 1);
+            self.by_rank.learn(view.rank, (*bit == 1) == view.bit);
+        }
+    }
+
+    fn persist(&mut self, _: &Spec, s: &mut State<'_>) -> Result<(), StateError> {
+        for counters in [&mut self.by_sides, &mut self.by_rank] {
+            s.f32s_fixed("recency", &mut counters.probability)?;
+            s.f32s_fixed("recency", &mut counters.seen)?;
         }
         Ok(())
     }

@@ -1,15 +1,15 @@
-//! Numbers in common units: how far each lies from its column's mean, in standard deviations.
+//! Numbers in common units: how far each lies from its column's mean, in standard deviations (PREDICTOR §11).
 
 use surmise_state::{Persist, State, StateError};
 
-/// Slowest rate at which mean and variance follow.
-const RATE: f64 = 1e-3;
-/// Standard deviations at which a number is clamped.
-const CLAMP: f64 = 4.0;
-/// Numbers beyond it count as it, so that no square overflows.
-const HUGE: f64 = 1e100;
-/// Inputs that say which numbers are missing; column i uses the one at i mod this.
-const FLAGS: usize = 16;
+/// Slowest rate at which mean and variance follow (PREDICTOR §11).
+const RATE_MIN: f64 = 1e-3;
+/// Standard deviations at which a number is clamped (PREDICTOR §11).
+const DEVIATIONS_MAX: f64 = 4.0;
+/// Numbers beyond this count as this, so that no square overflows.
+const NUMBER_MAX: f64 = 1e100;
+/// Inputs that say which numbers are missing; column i uses the one at i modulo this.
+const MISSING_FLAGS: usize = 16;
 
 /// Mean and variance of every column, common to all keys.
 #[derive(Clone)]
@@ -20,43 +20,43 @@ pub struct Standard {
 }
 
 impl Standard {
-    /// For a number of columns.
+    /// Means and variances of a number of columns.
     pub fn new(columns: usize) -> Self {
         Standard { seen: vec![0; columns], mean: vec![0.0; columns], variance: vec![0.0; columns] }
     }
 
-    /// Inputs that [`Standard::inputs`] makes for these columns, a multiple of 16.
+    /// How many inputs [`Standard::inputs`] makes for a number of columns, a multiple of 16.
     pub fn width(columns: usize) -> usize {
-        (columns + FLAGS + 1).next_multiple_of(16)
+        (columns + MISSING_FLAGS + 1).next_multiple_of(16)
     }
 
-    /// The numbers in common units within ±4, then sixteen flags of what is missing, then a constant. What is missing
-    /// (or not finite) is 0.
+    /// Writes a network's inputs for `numbers`, `[columns]`: the numbers in common units within ±4, then sixteen flags
+    /// of what is missing, then a constant. A number that is missing or not finite is 0. `out`: `[Standard::width]`.
     pub fn inputs(&self, numbers: &[f64], out: &mut Vec<f32>) {
-        let n = self.mean.len();
+        let columns = self.mean.len();
         out.clear();
-        out.resize(Self::width(n), 0.0);
-        for i in 0..n {
+        out.resize(Self::width(columns), 0.0);
+        for i in 0..columns {
             match numbers.get(i).filter(|x| x.is_finite()) {
                 Some(x) if self.seen[i] > 1 && self.variance[i] > 1e-9 * self.mean[i] * self.mean[i] * 1e-9 => {
-                    let z = (x.clamp(-HUGE, HUGE) - self.mean[i]) / self.variance[i].sqrt();
-                    out[i] = z.clamp(-CLAMP, CLAMP) as f32;
+                    let z = (x.clamp(-NUMBER_MAX, NUMBER_MAX) - self.mean[i]) / self.variance[i].sqrt();
+                    out[i] = z.clamp(-DEVIATIONS_MAX, DEVIATIONS_MAX) as f32;
                 }
                 Some(_) => {}
-                None => out[n + i % FLAGS] = 1.0,
+                None => out[columns + i % MISSING_FLAGS] = 1.0,
             }
         }
-        out[n + FLAGS] = 1.0;
+        out[columns + MISSING_FLAGS] = 1.0;
     }
 
-    /// Follows the columns.
+    /// Learns means and variances from `numbers`, `[columns]`; what is not finite is skipped.
     pub fn learn(&mut self, numbers: &[f64]) {
         for (i, x) in numbers.iter().enumerate().take(self.mean.len()).filter(|(_, x)| x.is_finite()) {
             self.seen[i] = self.seen[i].saturating_add(1);
-            let rate = (1.0 / f64::from(self.seen[i])).max(RATE);
-            let before = x.clamp(-HUGE, HUGE) - self.mean[i];
+            let rate = (1.0 / f64::from(self.seen[i])).max(RATE_MIN);
+            let before = x.clamp(-NUMBER_MAX, NUMBER_MAX) - self.mean[i];
             self.mean[i] += rate * before;
-            let after = x.clamp(-HUGE, HUGE) - self.mean[i];
+            let after = x.clamp(-NUMBER_MAX, NUMBER_MAX) - self.mean[i];
             self.variance[i] += rate * (before * after - self.variance[i]);
         }
     }

@@ -1,41 +1,25 @@
 //! What must hold of the symbol model, whatever it is fed.
 
-use surmise_network::Engine;
-use surmise_state::Persist;
-use surmise_symbol::{NetworkSpec, Spec, SymbolModel};
+mod common;
 
-struct Random(u64);
-impl Random {
-    fn below(&mut self, n: u32) -> u32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) as u32) % n
-    }
-}
+use common::small_network;
+use surmise_fixtures::Random;
+use surmise_state::Persist;
+use surmise_symbol::{Spec, SymbolModel};
 
 fn spec(bytes: bool) -> Spec {
     let mut s = if bytes { Spec::bytes(false, 1) } else { Spec::symbols(true, 1) };
-    s.network = Some(NetworkSpec {
-        layers: 2,
-        hidden: 16,
-        chunk: 8,
-        rate: 5e-3,
-        head_rate: 2e-3,
-        lags: 3,
-        rows_max: 256,
-        nodes_max: 4096,
-        engine: Engine::Fused,
-        delay_chunks: 0,
-    });
+    s.network = Some(small_network());
     s
 }
 
 /// Nobody can predict uniform noise: a mean loss below its entropy would mean that the learner had peeked.
 #[test]
 fn uniform_noise_is_never_beaten() {
-    let mut r = Random(1);
+    let mut r = Random::new(1);
     let mut m = SymbolModel::new(spec(true));
     let mut k = m.new_key();
-    let nats: f64 = (0..30_000).map(|_| m.observe(&mut k, &[], r.below(256))).sum();
+    let nats: f64 = (0..30_000).map(|_| m.observe(&mut k, &[], r.below(256) as u32)).sum();
     let bits = nats / 30_000.0 / std::f64::consts::LN_2;
     assert!(bits > 8.0 - 0.002, "{bits} bits per uniform byte");
     assert!(bits < 8.2, "{bits}: noise should cost little more than its entropy");
@@ -44,13 +28,13 @@ fn uniform_noise_is_never_beaten() {
 /// The loss on a source of known entropy comes near it.
 #[test]
 fn a_markov_source_is_learnt_to_its_entropy() {
-    let mut r = Random(5);
+    let mut r = Random::new(5);
     let mut m = SymbolModel::new(spec(false));
     let mut k = m.new_key();
     let (mut x, mut nats) = (0u32, 0.0);
     for i in 0..40_000 {
         // from each state one of four successors, equally likely: two bits
-        x = (x * 7 + 3 + 5 * r.below(4)) % 40;
+        x = (x * 7 + 3 + 5 * r.below(4) as u32) % 40;
         let n = m.observe(&mut k, &[], x);
         if i >= 20_000 {
             nats += n;
@@ -63,15 +47,15 @@ fn a_markov_source_is_learnt_to_its_entropy() {
 /// The mixture's loss stays within the stated bound of every expert's.
 #[test]
 fn regret_is_within_its_bound_on_hostile_streams() {
-    type Source = fn(u32, &mut Random) -> u32;
-    let streams: [(&str, Source); 4] = [
+    type Symbols = fn(u32, &mut Random) -> u32;
+    let streams: [(&str, Symbols); 4] = [
         ("constant", |_, _| 3),
-        ("noise", |_, r| r.below(200)),
-        ("regimes", |i, r| if i / 500 % 2 == 0 { i % 7 } else { r.below(50) }),
+        ("noise", |_, r| r.below(200) as u32),
+        ("regimes", |i, r| if i / 500 % 2 == 0 { i % 7 } else { r.below(50) as u32 }),
         ("ever new", |i, _| i),
     ];
     for (name, source) in streams {
-        let mut r = Random(9);
+        let mut r = Random::new(9);
         let mut m = SymbolModel::new(spec(false));
         let mut k = m.new_key();
         let mut loss = 0.0;
@@ -95,11 +79,11 @@ fn regret_is_within_its_bound_on_hostile_streams() {
 #[test]
 fn saved_and_read_back_it_goes_on_bit_for_bit() {
     for bytes in [true, false] {
-        let mut r = Random(3);
+        let mut r = Random::new(3);
         let mut m = SymbolModel::new(spec(bytes));
         let mut keys = [m.new_key(), m.new_key(), m.new_key()];
         for i in 0..3001u32 {
-            m.observe(&mut keys[r.below(3) as usize], &[], if i % 4 == 0 { r.below(90) } else { i % 4 });
+            m.observe(&mut keys[r.below(3) as usize], &[], if i % 4 == 0 { r.below(90) as u32 } else { i % 4 });
         }
         let saved = m.encode();
         let mut n = SymbolModel::new(spec(bytes));

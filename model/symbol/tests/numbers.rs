@@ -1,21 +1,8 @@
 //! Symbols given numbers: what a good classifier learns online must be learnt here.
 
+use surmise_fixtures::Random;
 use surmise_state::Persist;
 use surmise_symbol::{Code, EventInputs, Spec, SymbolModel};
-
-struct Random(u64);
-
-impl Random {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 40) as f64 / f64::from(1 << 24)
-    }
-
-    /// Near to normal, by the sum of four.
-    fn normal(&mut self) -> f64 {
-        (0..4).map(|_| self.uniform() - 0.5).sum::<f64>() * 1.732
-    }
-}
 
 fn model(numbers: usize) -> SymbolModel {
     SymbolModel::new(Spec { numbers, ..Spec::among_fields(Code::Arrival, true, 4, 0, 0) })
@@ -41,7 +28,7 @@ fn run(m: &mut SymbolModel, events: &[(Vec<f64>, u32)]) -> (f64, f64) {
 
 #[test]
 fn separable_classes_are_separated() {
-    let mut r = Random(1);
+    let mut r = Random::new(1);
     let events: Vec<_> = (0..4000)
         .map(|_| {
             let x: Vec<f64> = (0..12).map(|_| 50.0 + 7.0 * r.normal()).collect();
@@ -55,7 +42,7 @@ fn separable_classes_are_separated() {
 
 #[test]
 fn classes_that_no_plane_separates_are_learnt() {
-    let mut r = Random(2);
+    let mut r = Random::new(2);
     let events: Vec<_> = (0..4000)
         .map(|_| {
             let x: Vec<f64> = (0..4).map(|_| r.normal()).collect();
@@ -70,7 +57,7 @@ fn classes_that_no_plane_separates_are_learnt() {
 /// More symbols than the softmax holds: the units at the nodes take over.
 #[test]
 fn a_large_vocabulary_is_conditioned_too() {
-    let mut r = Random(3);
+    let mut r = Random::new(3);
     let events: Vec<_> = (0..12000)
         .map(|_| {
             let s = (r.uniform() * 200.0) as u32;
@@ -84,7 +71,7 @@ fn a_large_vocabulary_is_conditioned_too() {
 /// Numbers that are missing, infinite, huge or noise do no harm, and everything is in the state.
 #[test]
 fn hostile_numbers_are_survived_and_saved() {
-    let mut r = Random(4);
+    let mut r = Random::new(4);
     let spec = || Spec { numbers: 3, ..Spec::among_fields(Code::Arrival, true, 1, 0, 0) };
     let mut m = SymbolModel::new(spec());
     let mut k = m.new_key();

@@ -1,32 +1,16 @@
 //! Symbols that are observed as a run are learnt as if they had come one after another.
 
-use surmise_network::Engine;
+mod common;
+
+use common::small_network;
+use surmise_fixtures::Random;
 use surmise_state::Persist;
 use surmise_symbol::{NetworkSpec, Spec, SymbolKey, SymbolModel};
-
-struct Random(u64);
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % n
-    }
-}
 
 fn model(keyed: bool, sides: usize) -> SymbolModel {
     let mut s = Spec::bytes(keyed, 16);
     s.sides = sides;
-    s.network = Some(NetworkSpec {
-        layers: 2,
-        hidden: 16,
-        chunk: 16,
-        rate: 5e-3,
-        head_rate: 2e-3,
-        lags: 3,
-        rows_max: 256,
-        nodes_max: 4096,
-        engine: Engine::Fused,
-        delay_chunks: 0,
-    });
+    s.network = Some(NetworkSpec { chunk: 16, ..small_network() });
     SymbolModel::new(s)
 }
 
@@ -65,11 +49,11 @@ fn a_run_is_learnt_as_its_symbols_are() {
     let text = text(30_000);
     for sides in [0, 1] {
         let mut want = None;
-        let mut r = Random(7);
+        let mut r = Random::new(7);
         for length in [1, 7, 64, usize::MAX, 0] {
             let mut m = model(true, sides);
             let mut keys = [m.new_key(), m.new_key(), m.new_key()];
-            let nats = learn(&mut m, &mut keys, &text, || if length == 0 { 1 + r.below(40) } else { length });
+            let nats = learn(&mut m, &mut keys, &text, || if length == 0 { 1 + r.below(40) as usize } else { length });
             assert_eq!(nats.len(), text.len());
             assert!(m.network_history().trials > 0, "a trial is a part of what is compared");
             let got = (nats, m.hash_state());
@@ -84,12 +68,12 @@ fn a_run_is_learnt_as_its_symbols_are() {
 #[test]
 fn a_symbol_depends_on_none_that_comes_after_it() {
     let text = text(600);
-    let (mut m, mut r) = (model(false, 0), Random(3));
+    let (mut m, mut r) = (model(false, 0), Random::new(3));
     let mut key = m.new_key();
     m.observe_run(&mut key, &[], &text, |_, _| {});
     for _ in 0..20 {
         let run: Vec<u32> = (0..40).map(|_| r.below(256) as u32).collect();
-        let from = r.below(40);
+        let from = r.below(40) as usize;
         let mut other = run.clone();
         other[from..].iter_mut().for_each(|s| *s = (*s + 1 + r.below(255) as u32) % 256);
         let [a, b] = [&run, &other].map(|run| {

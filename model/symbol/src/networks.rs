@@ -1,0 +1,239 @@
+//! The networks of a symbol model as a source of evidence: the champion, which the mixer sees, and a challenger that is
+//! tried beside it now and then (PREDICTOR §5 and §12).
+
+use crate::challenger::{NetworkHistory, ScoredSymbol, Trials};
+use crate::component::SymbolComponent;
+use crate::key::SymbolKey;
+use crate::network::{LOGIT_MAX, NETWORK_IDS_MAX, SymbolNetwork, learn_alone};
+use crate::node::{NIBBLE_BITS, TreeNode};
+use crate::source::{EvidenceSource, MixerInput, StatePlace, UsedBy};
+use crate::spec::Spec;
+use crate::threshold::unsettled;
+use surmise_lanes::sigmoid;
+use surmise_network::{Hidden, JobSink, NONE, Sequence, Shape};
+use surmise_state::{Persist, State, StateError, incremental_copy};
+
+/// The champion and the trials of challengers.
+#[derive(Clone)]
+pub struct Networks {
+    /// The network that the mixer sees, if the recipe has one.
+    champion: Option<SymbolNetwork>,
+    trials: Trials,
+}
+
+/// What the champion said at N decisions.
+#[derive(Clone)]
+pub struct NetworksSaid<const N: usize> {
+    /// The head's logits; [`Networks::look`] or [`Networks::look_ahead`] fills them in before the rest is formed.
+    logits: [f32; N],
+    /// The logits within bounds, which are the mixer's input.
+    stretched: [f32; N],
+    /// The probability of a 1.
+    pub probability: [f32; N],
+}
+
+impl<const N: usize> Default for NetworksSaid<N> {
+    fn default() -> Self {
+        NetworksSaid { logits: [0.0; N], stretched: [0.0; N], probability: [0.5; N] }
+    }
+}
+
+/// Reading, training and judging networks.
+impl Networks {
+    /// Evaluates the champion's head at the nodes of the nibble that is about to be learnt.
+    #[inline(always)]
+    pub fn look<const FMA: bool, const N: usize>(&self, nodes: &[TreeNode; N], said: &mut NetworksSaid<N>) {
+        if let Some(network) = &self.champion {
+            let numbers = nodes.map(|node| node.number);
+            said.logits = network.head.logits::<FMA, N>(&numbers, network.core.features());
+        }
+    }
+
+    /// Evaluates the champion's head at one node, for a question. `features`: `[width of the network]`, as
+    /// [`Networks::peek`] returned them.
+    #[inline(always)]
+    pub fn look_ahead(&self, features: &[f32], node: &TreeNode, said: &mut NetworksSaid<1>) {
+        if let Some(network) = &self.champion {
+            said.logits = [network.head.logit(node.number, features)];
+        }
+    }
+
+    /// The network's features for the symbol after a key's past, from a copy of the key's hidden state, which moves
+    /// forward; empty if there is no network. `side` are hashes of the event's other fields.
+    pub fn peek(&self, key: &SymbolKey, hidden: &mut Option<Hidden>, side: &[u32]) -> Vec<f32> {
+        let (Some(network), Some(hidden)) = (&self.champion, hidden) else { return Vec::new() };
+        let mut ids = [NONE; NETWORK_IDS_MAX];
+        let used = network.ids(key, &[0u32; 0], side, &mut ids);
+        let mut features = vec![0.0; network.core.width()];
+        network.core.peek(hidden, &ids[..used], &[], &mut features);
+        features
+    }
+
+    /// A copy of a key's hidden state.
+    pub fn hidden(&self, key: &SymbolKey) -> Option<Hidden> {
+        self.champion.as_ref().map(|network| key.hidden(network.core.shape(), self.trials.champion))
+    }
+
+    /// Gives a new key its hidden state.
+    pub fn begin_key(&self, key: &mut SymbolKey) {
+        key.sequence = self.champion.as_ref().map(|network| Sequence::new(network.core.shape()));
+        key.network = self.trials.champion;
+    }
+
+    /// Brings a key's hidden states up to what became of challengers since the key's last symbol.
+    pub fn update_key(&self, key: &mut SymbolKey) {
+        if let Some(network) = &self.champion {
+            key.match_networks(network.core.shape(), self.trials.champion, self.trials.challenger());
+        }
+    }
+
+    /// The shape of the networks, if there are any.
+    pub fn shape(&self) -> Option<&Shape> {
+        self.champion.as_ref().map(|network| network.core.shape())
+    }
+
+    /// Whether the champion's open chunk has no planned step left.
+    pub fn needs_plan(&self) -> bool {
+        self.champion.as_ref().is_some_and(|network| network.core.planned() == 0)
+    }
+
+    /// Plans the champion's steps for symbols of a key that are yet to come, as far as the open chunk has room. The
+    /// network sees symbols alone, so it can run ahead of the other sources.
+    pub fn plan<S: Copy + Into<u32>>(&mut self, key: &mut SymbolKey, side: &[u32], symbols: &[S]) {
+        let Some(network) = &mut self.champion else { return };
+        let mut ids = [NONE; NETWORK_IDS_MAX];
+        for i in 0..symbols.len() {
+            let used = network.ids(key, &symbols[..i], side, &mut ids);
+            debug_assert_eq!(used, network.core.shape().tables);
+            let sequence = key.sequence.get_or_insert_with(|| Sequence::new(network.core.shape()));
+            if !network.core.plan(sequence, &ids[..used], &[]) {
+                return;
+            }
+        }
+    }
+
+    /// Takes the champion's next planned step of a key.
+    pub fn advance(&mut self, key: &mut SymbolKey) {
+        if let (Some(network), Some(sequence)) = (&mut self.champion, &mut key.sequence) {
+            network.core.advance(sequence);
+        }
+    }
+
+    /// Ends the champion's step for a symbol that came, lets a challenger learn the symbol, and judges the trial. The
+    /// key does not have the symbol yet.
+    pub fn finish_symbol(&mut self, spec: &Spec, key: &mut SymbolKey, side: &[u32], scored: &ScoredSymbol) {
+        let Some(champion) = &mut self.champion else { return };
+        champion.core.finish();
+        let challenger_nats = self.trials.trial.as_mut().map_or(0.0, |trial| {
+            let mut ids = [NONE; NETWORK_IDS_MAX];
+            let used = champion.ids(key, &[0u32; 0], side, &mut ids);
+            let (_, sequence) =
+                key.challenger.get_or_insert_with(|| (trial.number, Sequence::new(champion.core.shape())));
+            learn_alone(&mut trial.network, sequence, &ids[..used], spec.code, scored.symbol)
+        });
+        self.trials.judge(spec, champion, scored, challenger_nats);
+    }
+}
+
+/// Gradient jobs, and what is reported.
+impl Networks {
+    fn each_mut(&mut self) -> impl Iterator<Item = &mut SymbolNetwork> {
+        let challenger = self.trials.trial.as_mut().map(|trial| &mut trial.network);
+        self.champion.iter_mut().chain(challenger)
+    }
+
+    /// Sets where the networks send gradient jobs.
+    pub fn set_job_sink(&mut self, job_sink: Option<JobSink>) {
+        self.each_mut().for_each(|network| network.core.set_job_sink(job_sink.clone()));
+    }
+
+    /// Discards gradient jobs that wait.
+    pub fn discard_pending_jobs(&mut self) {
+        self.each_mut().for_each(|network| network.core.discard_pending_jobs());
+    }
+
+    /// What became of challengers so far.
+    pub fn history(&self) -> NetworkHistory {
+        self.trials.history
+    }
+
+    /// Weights of the champion.
+    pub fn parameters(&self) -> usize {
+        self.champion.as_ref().map_or(0, |network| network.core.parameters())
+    }
+
+    /// Updates of the champion that were not applied because they were not finite.
+    pub fn rejected(&self) -> u64 {
+        self.champion.as_ref().map_or(0, |network| network.core.rejected())
+    }
+}
+
+incremental_copy!(Networks { large: champion, trials; small: });
+
+impl EvidenceSource for Networks {
+    const NAME: &'static str = "network";
+    const COMPONENT: Option<SymbolComponent> = Some(SymbolComponent::Network);
+    const INPUTS: &'static [MixerInput] =
+        &[MixerInput { name: "the network's logit", initial_weight: 0.12, used_by: UsedBy::AllButCounts }];
+    const STATE: StatePlace = StatePlace::AfterMixtures;
+
+    type AtSymbol = ();
+    type AtNibble = ();
+    type Said<const N: usize> = NetworksSaid<N>;
+    type Inputs = [f32; 1];
+
+    fn new(spec: &Spec) -> Self {
+        Networks { champion: SymbolNetwork::new(spec, 0), trials: Trials::new() }
+    }
+
+    fn is_present(spec: &Spec) -> bool {
+        spec.network.is_some()
+    }
+
+    #[inline(always)]
+    fn predict<const FMA: bool, const N: usize>(
+        &self,
+        (): &(),
+        (): &(),
+        _: &[TreeNode; N],
+        said: &mut NetworksSaid<N>,
+    ) {
+        for j in 0..N {
+            said.stretched[j] = said.logits[j].clamp(-LOGIT_MAX, LOGIT_MAX);
+        }
+        for j in 0..N {
+            said.probability[j] = sigmoid::<FMA>(said.stretched[j]);
+        }
+    }
+
+    #[inline(always)]
+    fn inputs<const N: usize>(said: &NetworksSaid<N>, j: usize) -> [f32; 1] {
+        [said.stretched[j]]
+    }
+
+    #[inline(always)]
+    fn learn_bits<const FMA: bool>(
+        &mut self,
+        (): &(),
+        nodes: &[TreeNode; NIBBLE_BITS],
+        said: &NetworksSaid<NIBBLE_BITS>,
+        bits: &[u32; NIBBLE_BITS],
+    ) {
+        if let Some(network) = &mut self.champion {
+            let (features, gradient) = network.core.features_and_gradient();
+            let errors = std::array::from_fn(|j| unsettled(said.probability[j] - bits[j] as f32));
+            let numbers = nodes.map(|node| node.number);
+            network.head.learn_all::<FMA, NIBBLE_BITS>(&numbers, &errors, features, gradient);
+        }
+    }
+
+    fn persist(&mut self, spec: &Spec, s: &mut State<'_>) -> Result<(), StateError> {
+        match &mut self.champion {
+            Some(champion) => {
+                self.trials.persist(s, spec, champion)?;
+                champion.persist(s)
+            }
+            None => Ok(()),
+        }
+    }
+}
