@@ -96,6 +96,7 @@ impl Code {
     /// The smallest symbol below a node (1..16) or value (16..32) of the nibble at `depth`, after these nibbles.
     #[inline]
     pub fn least(self, depth: usize, nibbles: &[u8; NIBBLES_MAX], node: u32) -> u32 {
+        // the leftmost value below the node, then zeros to the path's end
         let value = (node << (node.leading_zeros() - 27)) & 15;
         let first = if depth == 0 { value as u8 } else { nibbles[0] };
         let prefix = nibbles[..depth].iter().fold(0, |p, n| p << 4 | u32::from(*n)) << 4 | value;
@@ -106,6 +107,7 @@ impl Code {
     /// within the next nibble. Nodes are dense by arrival, so arrays indexed by them grow with the vocabulary.
     #[inline]
     pub fn node(self, depth: usize, prefix: u32, node: u32) -> u32 {
+        // every nibble has a group of sixteen; groups are numbered by when their first symbol can arrive
         let group = match (self, depth) {
             (_, 0) => 0,
             (Code::Byte, _) => 1 + prefix,
