@@ -33,8 +33,18 @@ impl Path {
     /// Whether the path goes on after `depth` nibbles that are the first of these.
     #[inline(always)]
     pub fn starts_with(&self, nibbles: &[u8; NIBBLES_MAX], depth: usize) -> bool {
-        self.len as usize > depth && self.nibbles[..depth] == nibbles[..depth]
+        // one comparison of words instead of a call for a few bytes
+        let first = (1u64 << (8 * depth)) - 1;
+        self.len as usize > depth && (as_word(&self.nibbles) ^ as_word(nibbles)) & first == 0
     }
+}
+
+/// Nibbles as the bytes of a word, the first one lowest.
+#[inline(always)]
+fn as_word(nibbles: &[u8; NIBBLES_MAX]) -> u64 {
+    let mut bytes = [0; 8];
+    bytes[..NIBBLES_MAX].copy_from_slice(nibbles);
+    u64::from_le_bytes(bytes)
 }
 
 impl Code {

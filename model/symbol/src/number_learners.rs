@@ -182,7 +182,7 @@ fn logit<'a, const FMA: bool>(symbols: impl Iterator<Item = (&'a Path, f32)>, no
     let mut sides = [doubt; 2];
     for (path, p) in symbols {
         let nibble = u32::from(path.nibbles[node.depth]);
-        let is_below = path.starts_with(&node.nibbles, node.depth) && node.covers(nibble);
+        let is_below = node.covers(nibble) && path.starts_with(&node.nibbles, node.depth);
         sides[node.bit(nibble) as usize] += if is_below { p } else { 0.0 };
     }
     stretch::<FMA>(sides[1] / (sides[0] + sides[1]))
