@@ -48,7 +48,7 @@ impl BitShare {
             return;
         }
         self.weights[..n].copy_from_slice(&walk.weights[..n]);
-        BitArithmetic::spread(&mut self.weights[..n], total, share);
+        BitArithmetic::spread(&mut self.weights[..n], n, total, share);
     }
 }
 

@@ -98,10 +98,12 @@ impl<const N: usize> ValueShare<N> {
         }
         if !(total > 0.0 && total.is_finite()) {
             // all that was awake gave next to nothing: start again
-            self.weights = [1.0 / N as f64; N];
+            self.weights[..self.experts].fill(1.0 / self.experts as f64);
             return;
         }
-        ValueArithmetic::spread(&mut self.weights, total, share);
+        // over all lanes, because their number is a constant; then padding goes back to zero
+        ValueArithmetic::spread(&mut self.weights, self.experts, total, share);
+        self.weights[self.experts..].fill(0.0);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::clock::Clocks;
 use crate::component::Component;
 use crate::options::{NetworkSize, Options, Preset};
 use surmise_event::{FieldKind, Schema};
-use surmise_number::NumberOptions;
+use surmise_number::{NumberComponent, NumberOptions};
 use surmise_symbol::{Code, NUMBERS_MAX, NetworkSpec, Spec};
 
 /// Other fields whose values are contexts of a symbol, at most (PREDICTOR §3).
@@ -135,17 +135,8 @@ impl Options {
             }
             (_, None) => {}
         }
-        if !self.has(Component::Season) {
-            // with no rows no day is short enough to be remembered
-            o.season_rows = 0;
-        }
-        o.ablation = surmise_number::NumberAblation {
-            stack: !self.has(Component::Stack),
-            regressions: !self.has(Component::Regressions),
-            atoms: !self.has(Component::Atoms),
-            calibration: !self.has(Component::Calibration),
-            conditioning: !self.has(Component::Conditioning),
-        };
+        let components = self.ablate.iter().filter_map(|component| NumberComponent::by_name(component.name()));
+        components.for_each(|component| component.ablate(&mut o));
         o
     }
 }

@@ -3,7 +3,7 @@
 //! `SURMISE_DATA=folder cargo run --release -p surmise-number --example ett [nonet]`
 
 use std::{fs, time::Instant};
-use surmise_number::{EventContext, NumberKey, NumberModel, NumberOptions};
+use surmise_number::{EventContext, Given, NumberKey, NumberModel, NumberOptions};
 use surmise_state::Persist;
 
 const TRAIN: usize = 2880;
@@ -65,7 +65,7 @@ fn main() {
             }
             let surprise = model.observe(&mut key, c, row[c]);
             if test && detail {
-                crps += model.crps(c, false).unwrap_or(0.0) / scale[c];
+                crps += model.crps(c, Given::Before).unwrap_or(0.0) / scale[c];
             }
             if test {
                 // as a density of the standardised value

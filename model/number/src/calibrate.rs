@@ -144,7 +144,7 @@ impl Calibrator {
     }
 
     /// The corrected distribution function as a function of the plain one: its values at the edges of the bins.
-    pub(crate) fn map(&self) -> Map {
+    pub(crate) fn map(&self) -> LevelMap {
         let density = self.density();
         let mut at = [0.0; BINS + 1];
         for k in 0..BINS {
@@ -152,7 +152,7 @@ impl Calibrator {
         }
         let inv = 1.0 / at[BINS];
         at.iter_mut().for_each(|a| *a *= inv);
-        Map { at }
+        LevelMap { at }
     }
 
     /// Nats by which correcting may have cost more than not to correct.
@@ -167,11 +167,11 @@ fn bin_of(edges: &[f64; BINS + 1], u: f64) -> usize {
 }
 
 /// A piecewise linear, increasing map of [0, 1] onto itself.
-pub(crate) struct Map {
+pub(crate) struct LevelMap {
     at: [f64; BINS + 1],
 }
 
-impl Map {
+impl LevelMap {
     /// The corrected level of a plain one.
     pub(crate) fn corrected(&self, u: f64) -> f64 {
         let k = bin_of(&EDGES, u);

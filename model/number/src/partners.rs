@@ -9,7 +9,7 @@
 //!
 //! Source of racing: Maron and Moore, *Hoeffding races* (1994).
 
-use crate::rls::Rls;
+use crate::rls::LeastSquares;
 use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
@@ -33,7 +33,7 @@ const SIZE: RunningMean = RunningMean::clipped(0.01, 8.0);
 const NORMAL: f64 = 1.57;
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Trial {
+struct PartnerTrial {
     column: u32,
     n: u32,
     product: f64,
@@ -42,12 +42,12 @@ struct Trial {
 
 /// One regression's search for partners.
 #[derive(Clone, Debug)]
-pub(crate) struct Search {
+pub(crate) struct PartnerSearch {
     /// The columns that the regression looks at.
-    pub(crate) partners: Vec<u32>,
+    partners: Vec<u32>,
     /// Events since each came.
     since: Vec<u32>,
-    trials: [Trial; TRIALS],
+    trials: [PartnerTrial; TRIALS],
     /// The column that comes up next.
     next: u32,
     columns: u32,
@@ -58,26 +58,32 @@ pub(crate) struct Search {
 
 /// A column that explains `share` of what a regression leaves over.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Find {
+pub(crate) struct Found {
     column: u32,
     share: f64,
 }
 
-impl Search {
+impl PartnerSearch {
     /// For column `own` of `columns`, which starts with `partners`.
     pub(crate) fn new(columns: usize, own: usize, partners: Vec<u32>) -> Self {
         let since = vec![PROBATION; partners.len()];
         let columns = columns as u32;
         let next = (own as u32 + columns - 1) % columns;
-        let mut s = Self { partners, since, trials: [Trial::default(); TRIALS], next, columns, size: 0.0, seen: 0 };
+        let mut s =
+            Self { partners, since, trials: [PartnerTrial::default(); TRIALS], next, columns, size: 0.0, seen: 0 };
         for i in 0..TRIALS {
             s.trials[i] = s.fresh(own);
         }
         s
     }
 
+    /// The columns that the regression looks at.
+    pub(crate) fn partners(&self) -> &[u32] {
+        &self.partners
+    }
+
     /// The next in turn that is neither partner nor the column itself.
-    fn fresh(&mut self, own: usize) -> Trial {
+    fn fresh(&mut self, own: usize) -> PartnerTrial {
         let mut column = self.next;
         for _ in 0..self.partners.len() + 2 {
             column = self.next;
@@ -86,12 +92,12 @@ impl Search {
                 break;
             }
         }
-        Trial { column, ..Trial::default() }
+        PartnerTrial { column, ..PartnerTrial::default() }
     }
 
     /// Takes in an event: what the regression of column `own` left over, and any column's news in units of its mean
     /// size, 0 where it has none.
-    pub(crate) fn learn(&mut self, own: usize, residual: f64, news: impl Fn(usize) -> f64) -> Option<Find> {
+    pub(crate) fn learn(&mut self, own: usize, residual: f64, news: impl Fn(usize) -> f64) -> Option<Found> {
         let size = residual.abs().min(SIZE.most(self.size, self.seen)).min(f64::MAX);
         if !size.is_finite() {
             return None;
@@ -115,8 +121,8 @@ impl Search {
             let last = look + 1 >= NEED.len();
             let stands = evidence > NEED[look.min(NEED.len() - 1)];
             if stands && (last || evidence > SURE) {
-                let f = Find { column: t.column, share: evidence / f64::from(t.n) };
-                if find.is_none_or(|g: Find| g.share < f.share) {
+                let f = Found { column: t.column, share: evidence / f64::from(t.n) };
+                if find.is_none_or(|g: Found| g.share < f.share) {
                     find = Some(f);
                 }
             }
@@ -129,7 +135,7 @@ impl Search {
 
     /// Makes the find a partner in place of the one that is worth least to `by`, whose regressors from `first` on are
     /// the partners, if it explains enough more; returns the place.
-    pub(crate) fn accept(&mut self, find: Find, first: usize, by: &Rls) -> Option<usize> {
+    pub(crate) fn accept(&mut self, find: Found, first: usize, by: &LeastSquares) -> Option<usize> {
         if self.partners.contains(&find.column) {
             return None;
         }
@@ -146,7 +152,7 @@ impl Search {
     }
 }
 
-impl Persist for Search {
+impl Persist for PartnerSearch {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("search")?;
         s.u32s_fixed("partners", &mut self.partners)?;

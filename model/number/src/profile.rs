@@ -1,6 +1,6 @@
 //! The usual day: what a column is at each time of day, and how its deviations go on at each hour.
 //!
-//! A key's [`Profile`] is an exponentially weighted mean of every column at each of up to [`SLOTS`] times of the period.
+//! A key's [`DayProfile`] is an exponentially weighted mean of every column at each of up to [`SLOTS`] times of the period.
 //! A column's [`Hours`] are small regressions, one per part of the period, of what the linear forecast leaves over on
 //! the last two deviations from the profile: how long a deviation lasts depends on the hour. On streams that have no
 //! such pattern the correction would be noise, so it counts only by as much as it has helped: its slope against the
@@ -23,13 +23,13 @@ const START: f64 = 0.1;
 
 /// Where in the period an event lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct PeriodPlace {
     /// Slot of the profile, of `slots`.
     pub(crate) slot: usize,
     pub(crate) slots: usize,
 }
 
-impl Place {
+impl PeriodPlace {
     fn part(self) -> usize {
         self.slot * PARTS.min(self.slots) / self.slots
     }
@@ -37,7 +37,7 @@ impl Place {
 
 /// A key's usual period.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Profile {
+pub(crate) struct DayProfile {
     pub(crate) epoch: u32,
     width: usize,
     slots: usize,
@@ -49,7 +49,7 @@ pub(crate) struct Profile {
     deviations: Vec<[f64; 2]>,
 }
 
-impl Profile {
+impl DayProfile {
     /// Starts anew where the season or the columns are others.
     pub(crate) fn fit(&mut self, epoch: u32, width: usize, slots: usize) {
         if (self.epoch, self.width, self.slots) != (epoch, width, slots) {
@@ -59,7 +59,7 @@ impl Profile {
     }
 
     /// What a column usually is at a place; NaN if that is not known.
-    pub(crate) fn usual(&self, place: Place, column: usize) -> f64 {
+    pub(crate) fn usual(&self, place: PeriodPlace, column: usize) -> f64 {
         if place.slots != self.slots || column >= self.width {
             return f64::NAN;
         }
@@ -72,7 +72,7 @@ impl Profile {
     }
 
     /// Moves on over an event that is only expected: the profile stays as it is.
-    pub(crate) fn pass(&mut self, value: impl Fn(usize) -> f64, place: Option<Place>) {
+    pub(crate) fn pass(&mut self, value: impl Fn(usize) -> f64, place: Option<PeriodPlace>) {
         for c in 0..self.width {
             let d = place.map_or(f64::NAN, |p| value(c) - self.usual(p, c));
             let last = &mut self.deviations[c];
@@ -81,7 +81,7 @@ impl Profile {
     }
 
     /// Takes in an event; NaN where a value was missing.
-    pub(crate) fn learn(&mut self, place: Place, value: impl Fn(usize) -> f64) {
+    pub(crate) fn learn(&mut self, place: PeriodPlace, value: impl Fn(usize) -> f64) {
         if place.slots != self.slots {
             return;
         }
@@ -104,7 +104,7 @@ impl Profile {
     }
 }
 
-impl Persist for Profile {
+impl Persist for DayProfile {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("profile")?;
         s.u32("epoch", &mut self.epoch)?;
@@ -149,7 +149,7 @@ impl Hour {
         Self { p, w: [0.0; HOUR_DIMS] }
     }
 
-    fn say(&self, x: &[f64; HOUR_DIMS]) -> f64 {
+    fn predict(&self, x: &[f64; HOUR_DIMS]) -> f64 {
         self.w[0] * x[0] + self.w[1] * x[1] + self.w[2] * x[2]
     }
 
@@ -173,18 +173,18 @@ impl Hour {
 
 impl Hours {
     /// The correction of the linear forecast, as far as such corrections have helped; 0 if nothing is known.
-    pub(crate) fn say(&self, place: Place, x: &[f64; HOUR_DIMS]) -> f64 {
+    pub(crate) fn predict(&self, place: PeriodPlace, x: &[f64; HOUR_DIMS]) -> f64 {
         let trust = if self.slope[1] > 1e-12 { (self.slope[0] / self.slope[1]).clamp(0.0, 1.0) } else { 0.0 };
-        self.parts.get(place.part()).map_or(0.0, |h| trust * h.say(x))
+        self.parts.get(place.part()).map_or(0.0, |h| trust * h.predict(x))
     }
 
     /// Learns from what the linear forecast left over.
-    pub(crate) fn learn(&mut self, place: Place, x: &[f64; HOUR_DIMS], residual: f64) {
+    pub(crate) fn learn(&mut self, place: PeriodPlace, x: &[f64; HOUR_DIMS], residual: f64) {
         if self.parts.is_empty() {
             self.parts = vec![Hour::new(); PARTS];
         }
         let h = &mut self.parts[place.part()];
-        let said = h.say(x);
+        let said = h.predict(x);
         let cap = if self.size > 0.0 { 4.0 * self.size } else { 4.0 };
         let e = residual - said;
         let clipped = e.clamp(-cap, cap);
@@ -230,16 +230,16 @@ mod tests {
 
     #[test]
     fn a_usual_day_is_learnt_and_deviations_are_told() {
-        let mut p = Profile::default();
+        let mut p = DayProfile::default();
         p.fit(1, 2, 24);
         for t in 0..24 * 40 {
-            let place = Place { slot: t % 24, slots: 24 };
+            let place = PeriodPlace { slot: t % 24, slots: 24 };
             p.learn(place, |c| (t % 24) as f64 * (c + 1) as f64);
         }
-        assert!((p.usual(Place { slot: 7, slots: 24 }, 1) - 14.0).abs() < 1e-9);
-        p.learn(Place { slot: 0, slots: 24 }, |_| 5.0);
+        assert!((p.usual(PeriodPlace { slot: 7, slots: 24 }, 1) - 14.0).abs() < 1e-9);
+        p.learn(PeriodPlace { slot: 0, slots: 24 }, |_| 5.0);
         assert_eq!(p.deviations(0), [5.0, 0.0]);
-        assert!(p.usual(Place { slot: 0, slots: 12 }, 0).is_nan());
+        assert!(p.usual(PeriodPlace { slot: 0, slots: 12 }, 0).is_nan());
     }
 
     #[test]
@@ -252,14 +252,14 @@ mod tests {
         let (mut patterned, mut noise) = (Hours::default(), Hours::default());
         let (mut left, mut all, mut said) = (0.0, 0.0, 0.0);
         for t in 0..24_000 {
-            let place = Place { slot: t % 24, slots: 24 };
+            let place = PeriodPlace { slot: t % 24, slots: 24 };
             let x = [draw(), draw(), 1.0];
             // deviations last by night only
             let y = if t % 24 < 8 { 0.8 * x[0] } else { -0.4 * x[0] };
             if t > 12_000 {
-                left += (y - patterned.say(place, &x)).powi(2);
+                left += (y - patterned.predict(place, &x)).powi(2);
                 all += y * y;
-                said += noise.say(place, &x).powi(2);
+                said += noise.predict(place, &x).powi(2);
             }
             patterned.learn(place, &x, y);
             noise.learn(place, &x, draw());

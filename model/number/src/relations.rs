@@ -1,19 +1,17 @@
 //! Linear regression on the past of all columns.
 //!
-//! Up to [`SHARED`] columns share one set of at most forty regressors (lags one and two, the day before, lag three:
+//! Up to [`SHARED_COLUMNS_MAX`] columns share one set of at most forty regressors (lags one and two, the day before, lag three:
 //! as many of each column as fit) and one inverse correlation. Beyond that each column has its own small regression on
 //! two lags of its own and one of each of eight partners: its neighbours at first, then whoever explains it best (see
 //! `partners`). So the cost stays linear in the number of columns.
 
-use crate::column::FORGET;
-use crate::partners::Search;
-use crate::rls::{Rls, padded};
-use crate::scale::Rebase;
-use crate::stand::Stand;
+use crate::dims::{FORGETTING, OWN_DAY, SHARED_COLUMNS_MAX, padded};
+use crate::partners::PartnerSearch;
+use crate::past::ColumnPast;
+use crate::rls::LeastSquares;
+use crate::units::Rebase;
 use surmise_state::{Persist, State, StateError};
 
-/// Most columns that share their regressors.
-pub(crate) const SHARED: usize = 37;
 /// Partners that a column looks at beyond that.
 const NEAR: usize = 8;
 
@@ -24,15 +22,15 @@ pub(crate) struct Relations {
     each: usize,
     /// Length of the buffer of regressors.
     length: usize,
-    shared: Option<Rls>,
+    shared: Option<LeastSquares>,
     apart: Vec<Apart>,
 }
 
 /// One column's own regression and its partners.
 #[derive(Clone, Debug)]
 struct Apart {
-    rls: Rls,
-    search: Search,
+    rls: LeastSquares,
+    search: PartnerSearch,
     /// Mean size of the column's news.
     news: f64,
 }
@@ -47,19 +45,19 @@ fn neighbour(columns: usize, c: usize, i: usize) -> u32 {
 impl Relations {
     pub(crate) fn new(columns: usize) -> Self {
         let mut r = Self { columns, each: 0, length: 0, shared: None, apart: Vec::new() };
-        if (1..=SHARED).contains(&columns) {
-            r.each = (SHARED / columns).min(5);
+        if (1..=SHARED_COLUMNS_MAX).contains(&columns) {
+            r.each = (SHARED_COLUMNS_MAX / columns).min(5);
             let dims = columns * r.each + 3;
-            let mut shared = Rls::new(dims, columns, FORGET, 10.0);
+            let mut shared = LeastSquares::new(dims, columns, FORGETTING, 10.0);
             (0..columns).for_each(|c| shared.set_weight(c, c * r.each, 1.0));
             r.shared = Some(shared);
             r.length = padded(dims);
         } else {
             for c in 0..columns {
-                let mut own = Rls::new(NEAR + 3, 1, FORGET, 10.0);
+                let mut own = LeastSquares::new(NEAR + 3, 1, FORGETTING, 10.0);
                 own.set_weight(0, 0, 1.0);
                 let partners = (0..NEAR).map(|i| neighbour(columns, c, i)).collect();
-                r.apart.push(Apart { rls: own, search: Search::new(columns, c, partners), news: 0.0 });
+                r.apart.push(Apart { rls: own, search: PartnerSearch::new(columns, c, partners), news: 0.0 });
             }
             r.length = columns * padded(NEAR + 3);
         }
@@ -67,13 +65,13 @@ impl Relations {
     }
 
     /// Every column's forecast, as z.
-    pub(crate) fn predict(&self, stands: &[Stand], phase: (f64, f64), x: &mut Vec<f64>, out: &mut Vec<f64>) {
+    pub(crate) fn predict(&self, pasts: &[ColumnPast], phase: (f64, f64), x: &mut Vec<f64>, out: &mut Vec<f64>) {
         x.clear();
         x.resize(self.length, 0.0);
         out.clear();
         if let Some(r) = &self.shared {
-            let base = |s: &Stand| [s.z[0], s.z[1], s.x_own[12], s.x_own[13], s.z[2]];
-            for (c, s) in stands.iter().enumerate() {
+            let base = |p: &ColumnPast| [p.z[0], p.z[1], p.own[OWN_DAY], p.own[OWN_DAY + 1], p.z[2]];
+            for (c, s) in pasts.iter().enumerate() {
                 x[c * self.each..(c + 1) * self.each].copy_from_slice(&base(s)[..self.each]);
             }
             let n = self.columns * self.each;
@@ -82,13 +80,13 @@ impl Relations {
         } else {
             let n = padded(NEAR + 3);
             // the last values side by side: partners lie anywhere
-            x.extend(stands.iter().map(|s| s.z[0]));
+            x.extend(pasts.iter().map(|s| s.z[0]));
             let (x, last) = x.split_at_mut(self.length);
             for c in 0..self.columns {
                 let row = &mut x[c * n..(c + 1) * n];
-                (row[0], row[1], row[NEAR + 2]) = (stands[c].z[0], stands[c].z[1], 1.0);
+                (row[0], row[1], row[NEAR + 2]) = (pasts[c].z[0], pasts[c].z[1], 1.0);
                 let own = &self.apart[c];
-                for (x, p) in row[2..].iter_mut().zip(&own.search.partners) {
+                for (x, p) in row[2..].iter_mut().zip(own.search.partners()) {
                     *x = last[*p as usize];
                 }
                 out.push(own.rls.predict(0, row));
@@ -104,7 +102,7 @@ impl Relations {
         error: impl Fn(usize) -> Option<(f64, f64)>,
         news: impl Fn(usize) -> f64,
     ) {
-        let astray = |r: &Rls, out: usize, last: f64| r.size(out).1 > 100 && r.size(out).0 > 4.0 * last;
+        let astray = |r: &LeastSquares, out: usize, last: f64| r.size(out).1 > 100 && r.size(out).0 > 4.0 * last;
         if let Some(r) = &mut self.shared {
             let den = r.gain(x);
             let mut any = false;
@@ -159,7 +157,7 @@ impl Relations {
             self.apart[column].rls.rebase_inputs(&[0, 1], a, c);
             self.apart[column].rls.rebase_target(0, 1.0 / a, -c / a);
             for own in &mut self.apart {
-                if let Some(i) = own.search.partners.iter().position(|p| *p as usize == column) {
+                if let Some(i) = own.search.partners().iter().position(|p| *p as usize == column) {
                     own.rls.rebase_inputs(&[2 + i], a, c);
                 }
             }

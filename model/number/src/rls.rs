@@ -7,16 +7,14 @@
 //! would let a regression that went astray grow sure without ever being corrected.
 //! All sums run over blocks of eight lanes in one order and never fuse, so every kernel gives the same bits.
 
+use crate::dims::{BLOCK, padded};
 use surmise_experts::RunningMean;
 use surmise_lanes::kernels;
 use surmise_state::{Persist, State, StateError};
 
-/// Lanes of one block of `f64`.
-const B: usize = 8;
-
 /// `dims` regressors shared by `outs` targets.
 #[derive(Clone, Debug)]
-pub(crate) struct Rls {
+pub(crate) struct LeastSquares {
     dims: usize,
     outs: usize,
     /// `dims` rounded up to a block; padding stays zero.
@@ -27,7 +25,7 @@ pub(crate) struct Rls {
     p: Vec<f64>,
     /// Weights, `outs` rows of `stride`.
     w: Vec<f64>,
-    /// Gain of the last [`Rls::gain`].
+    /// Gain of the last [`LeastSquares::gain`].
     k: Vec<f64>,
     /// Mean size of the raw innovations of each target, and of how many.
     size: Vec<f64>,
@@ -45,9 +43,9 @@ const KNOWN: u32 = 30;
 
 #[inline(always)]
 fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut s = [0f64; B];
-    for (x, y) in a.chunks_exact(B).zip(b.chunks_exact(B)) {
-        for i in 0..B {
+    let mut s = [0f64; BLOCK];
+    for (x, y) in a.chunks_exact(BLOCK).zip(b.chunks_exact(BLOCK)) {
+        for i in 0..BLOCK {
             s[i] += x[i] * y[i];
         }
     }
@@ -84,12 +82,7 @@ kernels! {
     }
 }
 
-/// The length that regressor buffers must have: `dims` rounded up to a block.
-pub(crate) const fn padded(dims: usize) -> usize {
-    dims.div_ceil(B) * B
-}
-
-impl Rls {
+impl LeastSquares {
     pub(crate) fn new(dims: usize, outs: usize, lambda: f64, start: f64) -> Self {
         let stride = padded(dims);
         let mut r = Self {
@@ -125,17 +118,17 @@ impl Rls {
         product(&self.w[out * self.stride..(out + 1) * self.stride], x)
     }
 
-    /// The gain for regressors `x`: to be followed by [`Rls::correct`] of each target, then [`Rls::advance`].
+    /// The gain for regressors `x`: to be followed by [`LeastSquares::correct`] of each target, then [`LeastSquares::advance`].
     pub(crate) fn gain(&mut self, x: &[f64]) -> f64 {
         self.lambda + gain(&self.p, x, self.dims, &mut self.k)
     }
 
-    /// The last gain divided by `den`, to be used later by [`Rls::correct_along`].
+    /// The last gain divided by `den`, to be used later by [`LeastSquares::correct_along`].
     pub(crate) fn gain_over(&self, den: f64, to: &mut [f64]) {
         to.iter_mut().zip(&self.k).for_each(|(t, k)| *t = k / den);
     }
 
-    /// As [`Rls::correct`], along a gain of [`Rls::gain_over`] that was kept until the target was known.
+    /// As [`LeastSquares::correct`], along a gain of [`LeastSquares::gain_over`] that was kept until the target was known.
     pub(crate) fn correct_along(&mut self, out: usize, error: f64, gain: &[f64]) {
         let now = std::mem::replace(&mut self.k, gain.to_vec());
         self.correct(out, error, 1.0);
@@ -285,7 +278,7 @@ impl Rls {
     }
 }
 
-impl Persist for Rls {
+impl Persist for LeastSquares {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("rls")?;
         let (d, o) = (self.dims, self.outs);
@@ -308,7 +301,7 @@ mod tests {
 
     #[test]
     fn finds_a_line_and_survives_a_change_of_units() {
-        let mut r = Rls::new(3, 1, 0.9995, 10.0);
+        let mut r = LeastSquares::new(3, 1, 0.9995, 10.0);
         let mut state = 1u64;
         let mut draw = || {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
@@ -339,7 +332,7 @@ mod tests {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             (state >> 40) as f64 / 8388608.0 - 1.0
         };
-        let (mut with, mut without) = (Rls::new(4, 1, 1.0, 1e6), Rls::new(3, 1, 1.0, 1e6));
+        let (mut with, mut without) = (LeastSquares::new(4, 1, 1.0, 1e6), LeastSquares::new(3, 1, 1.0, 1e6));
         let (mut x, mut z) = (vec![0.0; padded(4)], vec![0.0; padded(3)]);
         for _ in 0..300 {
             let (a, b) = (draw(), draw());
@@ -359,7 +352,7 @@ mod tests {
 
     #[test]
     fn poison_does_not_stay() {
-        let mut r = Rls::new(2, 1, 0.998, 1.0);
+        let mut r = LeastSquares::new(2, 1, 0.998, 1.0);
         let mut x = vec![0.0; padded(2)];
         (x[0], x[1]) = (1e200, 1.0);
         r.learn(&x, 1e200);

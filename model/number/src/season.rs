@@ -1,6 +1,6 @@
 //! The stream's sampling interval, found by majority vote, and each key's record of the days before.
 
-use crate::profile::{Place, SLOTS};
+use crate::profile::{PeriodPlace, SLOTS};
 use surmise_state::{Persist, State, StateError};
 
 /// Microseconds of a day.
@@ -11,18 +11,16 @@ const VOTES: u32 = 64;
 /// Longest day in samples.
 const LONGEST: i64 = 1440;
 
-/// sin and cos of the time of day.
-pub(crate) fn phase(time_us: i64) -> (f64, f64) {
-    if time_us == i64::MIN {
-        return (0.0, 0.0);
-    }
+/// The sine and cosine of the time of day; zero where no time is known.
+pub(crate) fn phase(time_us: Option<i64>) -> (f64, f64) {
+    let Some(time_us) = time_us else { return (0.0, 0.0) };
     let t = time_us.rem_euclid(DAY_US) as f64 / DAY_US as f64;
     libm::sincos(std::f64::consts::TAU * t)
 }
 
 /// What the stream's time stamps say (shared by its keys).
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Season {
+pub(crate) struct SamplingSeason {
     candidate_us: i64,
     votes: u32,
     /// The interval in force, 0 if none.
@@ -33,7 +31,7 @@ pub(crate) struct Season {
     pub(crate) epoch: u32,
 }
 
-impl Season {
+impl SamplingSeason {
     /// One more distance between two events of one key.
     pub(crate) fn learn(&mut self, distance_us: i64) {
         if distance_us <= 0 {
@@ -61,17 +59,25 @@ impl Season {
         }
     }
 
+    /// The time of a key's next event, as far as it is known: the event's own, or one interval after the key's last.
+    pub(crate) fn next_time(&self, last_us: Option<i64>, own_us: Option<i64>) -> Option<i64> {
+        match own_us {
+            Some(time_us) => Some(time_us).filter(|time_us| *time_us != i64::MIN),
+            None => last_us.filter(|_| self.interval_us > 0).map(|last_us| last_us.saturating_add(self.interval_us)),
+        }
+    }
+
     /// Slots of the usual day, 0 if there is no day.
     pub(crate) fn slots(&self) -> usize {
         if self.day == 0 { 0 } else { self.day.div_ceil(self.day.div_ceil(SLOTS)) }
     }
 
     /// Where in the day a time lies; jitter of less than half an interval does not matter.
-    pub(crate) fn place(&self, time_us: i64) -> Option<Place> {
+    pub(crate) fn place(&self, time_us: Option<i64>) -> Option<PeriodPlace> {
         let slots = self.slots();
-        (slots > 0 && time_us != i64::MIN).then(|| {
+        time_us.filter(|_| slots > 0).map(|time_us| {
             let t = time_us.saturating_add(self.interval_us / 2).rem_euclid(DAY_US);
-            Place { slot: (t as i128 * slots as i128 / DAY_US as i128) as usize, slots }
+            PeriodPlace { slot: (t as i128 * slots as i128 / DAY_US as i128) as usize, slots }
         })
     }
 
@@ -85,7 +91,7 @@ impl Season {
     }
 }
 
-impl Persist for Season {
+impl Persist for SamplingSeason {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("season")?;
         s.i64("candidate_us", &mut self.candidate_us)?;
@@ -174,7 +180,7 @@ mod tests {
 
     #[test]
     fn an_hour_is_found_through_jitter_and_holes() {
-        let mut s = Season::default();
+        let mut s = SamplingSeason::default();
         for i in 0..60 {
             s.learn(if i % 7 == 3 { 7_200_000_000 } else { 3_600_000_000 + (i % 3) * 1_000_000 });
         }

@@ -9,7 +9,7 @@ use surmise_state::{Persist, State, StateError};
 const MOST: usize = 8;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Symbols {
+pub(crate) struct SymbolOffsets {
     slots: usize,
     tag: Vec<u32>,
     offset: Vec<f32>,
@@ -17,7 +17,7 @@ pub(crate) struct Symbols {
     n: Vec<f32>,
 }
 
-impl Symbols {
+impl SymbolOffsets {
     /// `slots` is a power of two; nothing is allocated before the first symbol.
     pub(crate) fn new(slots: usize) -> Self {
         Self { slots, tag: Vec::new(), offset: Vec::new(), error: Vec::new(), n: Vec::new() }
@@ -70,7 +70,7 @@ impl Symbols {
     }
 }
 
-impl Persist for Symbols {
+impl Persist for SymbolOffsets {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("symbols")?;
         s.len("slots", &mut self.slots)?;
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn offsets_of_two_symbols_add_up() {
-        let mut t = Symbols::new(64);
+        let mut t = SymbolOffsets::new(64);
         for i in 0..4000u32 {
             let (a, b) = (i % 3, 10 + (i / 3) % 2);
             let truth = a as f64 - 0.5 * (b - 10) as f64;

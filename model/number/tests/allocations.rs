@@ -7,7 +7,7 @@ use std::{
     alloc::{GlobalAlloc, Layout, System},
     sync::atomic::{AtomicUsize, Ordering},
 };
-use surmise_number::{EventContext, NumberOptions};
+use surmise_number::{EventContext, Given, NumberOptions};
 
 struct Counting;
 
@@ -48,8 +48,9 @@ fn nothing_is_allocated(options: NumberOptions) {
         s.model.begin(&mut s.key, &EventContext { time_us: Some(t * 3_600_000_000), symbols: &[1, t as u32 % 3] });
         for (c, v) in row.iter().enumerate() {
             sum += s.model.observe(&mut s.key, c, *v);
-            sum += s.model.levels(c, true).map_or(0.0, |l| l.0) + s.model.crps(c, false).unwrap_or(0.0);
-            sum += s.model.measures(c, true).map_or(0.0, |m| m.1);
+            sum +=
+                s.model.levels(c, Given::Within).map_or(0.0, |l| l.0) + s.model.crps(c, Given::Before).unwrap_or(0.0);
+            sum += s.model.measures(c, Given::Within).map_or(0.0, |m| m.1);
         }
         s.model.finish(&mut s.key);
     }

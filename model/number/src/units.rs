@@ -34,7 +34,7 @@ pub(crate) enum Rebase {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Units {
+pub(crate) struct ColumnUnits {
     /// Values seen.
     pub(crate) seen: u64,
     /// Values since the statistics last started afresh.
@@ -82,23 +82,23 @@ pub(crate) fn round(x: f64) -> f64 {
 }
 
 surmise_lanes::kernels! {
-    /// The first of `values` whose cell has the number `index`, cells being 1/`inverse` wide; `usize::MAX` if none.
-    fn find[FMA](values: &[f64], inverse: f64, index: f64) -> usize {
+    /// The first of `values` whose cell has the number `index`, cells being 1/`inverse` wide.
+    fn find[FMA](values: &[f64], inverse: f64, index: f64) -> Option<usize> {
         let _ = FMA;
         for (c, part) in values.chunks(16).enumerate() {
             let mut any = false;
             for v in part { any |= round(*v * inverse) == index; }
             if any {
                 for (i, v) in part.iter().enumerate() {
-                    if round(*v * inverse) == index { return c * 16 + i; }
+                    if round(*v * inverse) == index { return Some(c * 16 + i); }
                 }
             }
         }
-        usize::MAX
+        None
     }
 }
 
-impl Units {
+impl ColumnUnits {
     pub(crate) fn new() -> Self {
         Self {
             seen: 0,
@@ -151,8 +151,8 @@ impl Units {
         round(y * self.inverse)
     }
 
-    /// The first of `values` in the cell of `y`; `usize::MAX` if none is.
-    pub(crate) fn find(&self, values: &[f64], y: f64) -> usize {
+    /// The first of `values` in the cell of `y`.
+    pub(crate) fn find(&self, values: &[f64], y: f64) -> Option<usize> {
         find(values, self.inverse, self.index(y))
     }
 
@@ -190,9 +190,8 @@ impl Units {
     }
 
     /// Takes a value in; `previous` is the same key's one before it.
-    pub(crate) fn learn(&mut self, y: f64, previous: f64) -> Rebase {
-        let d = (y - previous).abs();
-        if d.is_finite() {
+    pub(crate) fn learn(&mut self, y: f64, previous: Option<f64>) -> Rebase {
+        if let Some(d) = previous.map(|previous| (y - previous).abs()).filter(|d| d.is_finite()) {
             self.steps += 1;
             let r = STEP.rate(self.steps as f64);
             let cap = if self.steps < 3 { d } else { 20.0 * self.step.max(self.quantum) };
@@ -301,7 +300,7 @@ impl Units {
     }
 }
 
-impl Persist for Units {
+impl Persist for ColumnUnits {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("units")?;
         s.u64("seen", &mut self.seen)?;
@@ -334,9 +333,9 @@ mod tests {
 
     #[test]
     fn decimals_are_found_through_rounding() {
-        let mut u = Units::new();
+        let mut u = ColumnUnits::new();
         for (y, q) in [(3.0, 1.0), (2.5, 0.1), (51.846_000_000_000_004, 1e-3), (5.827f32 as f64, 1e-3), (7.0, 1e-3)] {
-            u.learn(y, f64::NAN);
+            u.learn(y, None);
             assert!((u.quantum / q - 1.0).abs() < 1e-9, "{y}: {}", u.quantum);
         }
         let (c, h) = u.cell(5.827f32 as f64);
@@ -345,22 +344,22 @@ mod tests {
 
     #[test]
     fn a_jump_and_a_collapse_are_followed() {
-        let mut u = Units::new();
+        let mut u = ColumnUnits::new();
         let wave = |i: i32| ((i * 37) % 100) as f64 / 10.0;
-        (0..500).for_each(|i| _ = u.learn(wave(i), f64::NAN));
-        let hard = (0..10).filter(|i| u.learn(1e9 + wave(*i), f64::NAN) == Rebase::Hard).count();
+        (0..500).for_each(|i| _ = u.learn(wave(i), None));
+        let hard = (0..10).filter(|i| u.learn(1e9 + wave(*i), None) == Rebase::Hard).count();
         assert!(hard >= 1 && (u.base - 1e9).abs() < 20.0, "{u:?}");
-        u.learn(1e308, 0.0);
-        u.learn(-1e308, 0.0);
-        (0..500).for_each(|i| _ = u.learn(wave(i), f64::NAN));
+        u.learn(1e308, Some(0.0));
+        u.learn(-1e308, Some(0.0));
+        (0..500).for_each(|i| _ = u.learn(wave(i), None));
         assert!(u.base.abs() < 20.0 && u.unit < 20.0, "{u:?}");
     }
 
     #[test]
     fn buckets_split_the_past_evenly() {
-        let mut u = Units::new();
+        let mut u = ColumnUnits::new();
         let wave = |i: i64| ((i * 7919) % 10007) as f64;
-        (0..4000).for_each(|i| _ = u.learn(wave(i), f64::NAN));
+        (0..4000).for_each(|i| _ = u.learn(wave(i), None));
         let mut n = [0; 16];
         (4000..8000).for_each(|i| n[u.bucket(wave(i)) as usize] += 1);
         assert!(n.iter().all(|n| (100..450).contains(n)), "{n:?}");

@@ -4,15 +4,19 @@
 //! distribution: with novelty ε, mass(cell) = (1−ε) · share of the cell among the remembered + ε · density mass.
 //! Novelty is counted as in Krichevsky-Trofimov, and forgotten slowly.
 
-use crate::density::chosen;
-use crate::scale::Units;
+use crate::t3::select_or_zero;
+use crate::units::ColumnUnits;
 use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
 /// Remembered values of one table.
 pub(crate) const SLOTS: usize = 64;
 /// Total count at which counts are halved.
-const LIMIT: f32 = 512.0;
+const COUNT_MAX: f32 = 512.0;
+/// Successions are counted according to how often a value was not in the table: not where most are new.
+const SUCCESSION_NOVELTY_MAX: f64 = 0.4;
+/// Counts of a succession start as if it had been seen so often, as values are distributed without it.
+const PRIOR: f64 = 0.5;
 
 /// An adaptive probability: counts at first, then an average that forgets.
 #[derive(Clone, Debug)]
@@ -54,9 +58,9 @@ surmise_lanes::kernels! {
         let (v, n) = (values.chunks_exact(16), counts.chunks_exact(16));
         let (rv, rn) = (v.remainder(), n.remainder());
         for (v, n) in v.zip(n) {
-            for i in 0..16 { s[i] += chosen(v[i] < x, n[i]); }
+            for i in 0..16 { s[i] += select_or_zero(v[i] < x, n[i]); }
         }
-        for (i, (v, n)) in rv.iter().zip(rn).enumerate() { s[i] += chosen(*v < x, *n); }
+        for (i, (v, n)) in rv.iter().zip(rn).enumerate() { s[i] += select_or_zero(*v < x, *n); }
         surmise_lanes::sum(&s)
     }
 }
@@ -89,7 +93,7 @@ surmise_lanes::kernels! {
 
 /// At most [`SLOTS`] distinct values with counts, and optionally counts by the slot that came before.
 #[derive(Clone, Debug)]
-pub(crate) struct Table {
+pub(crate) struct ValueTable {
     values: Vec<f64>,
     counts: Vec<f32>,
     total: f32,
@@ -101,10 +105,7 @@ pub(crate) struct Table {
     ordered: bool,
 }
 
-/// No slot.
-pub(crate) const NOWHERE: usize = usize::MAX;
-
-impl Table {
+impl ValueTable {
     pub(crate) fn new(ordered: bool) -> Self {
         Self {
             values: Vec::new(),
@@ -118,8 +119,8 @@ impl Table {
     }
 
     /// The slot whose value lies in the cell of `y`.
-    pub(crate) fn find(&self, u: &Units, y: f64) -> usize {
-        u.find(&self.values, y)
+    pub(crate) fn find(&self, units: &ColumnUnits, y: f64) -> Option<usize> {
+        units.find(&self.values, y)
     }
 
     /// P(a value that is not remembered).
@@ -127,76 +128,75 @@ impl Table {
         if self.values.is_empty() { 1.0 } else { self.novelty.get() }
     }
 
-    /// Remembered values with their probability, given that the value is remembered.
-    pub(crate) fn spikes(&self, before: usize) -> impl Iterator<Item = (f64, f64)> + '_ {
-        let inv = 1.0 / self.total as f64;
-        let follows = before != NOWHERE && !self.after.is_empty();
-        let (row, all) = if follows {
-            (&self.after[before * SLOTS..(before + 1) * SLOTS], 1.0 / (self.after_total[before] as f64 + 0.5))
-        } else {
-            (&self.after[..0], 1.0)
+    /// Counts of each slot after the slot `before`, `[SLOTS]`, and their sum; none where successions are not counted.
+    fn after(&self, before: Option<usize>) -> Option<(&[f32], f64)> {
+        let before = before.filter(|_| !self.after.is_empty())?;
+        Some((&self.after[before * SLOTS..(before + 1) * SLOTS], self.after_total[before] as f64))
+    }
+
+    /// Remembered values with their probability, given that the value is remembered and follows the slot `before`.
+    pub(crate) fn spikes(&self, before: Option<usize>) -> impl Iterator<Item = (f64, f64)> + '_ {
+        let inverse = 1.0 / self.total as f64;
+        let (row, all) = match self.after(before) {
+            Some((row, total)) => (row, 1.0 / (total + PRIOR)),
+            None => (&self.after[..0], 1.0),
         };
         (0..self.values.len()).map(move |i| {
-            let p = self.counts[i] as f64 * inv;
-            (self.values[i], row.get(i).map_or(p, |n| (*n as f64 + 0.5 * p) * all))
+            let p = self.counts[i] as f64 * inverse;
+            (self.values[i], row.get(i).map_or(p, |n| (*n as f64 + PRIOR * p) * all))
         })
     }
 
-    /// P(a value below `x` | remembered): by counts alone, and by counts after the slot before.
-    pub(crate) fn below(&self, x: f64, before: usize) -> (f64, f64) {
+    /// P(a value below `x` | remembered): by counts alone, and by counts after the slot `before`.
+    pub(crate) fn below(&self, x: f64, before: Option<usize>) -> (f64, f64) {
         if self.values.is_empty() {
             return (0.0, 0.0);
         }
         let p = counted_below(&self.values, &self.counts, x) as f64 / self.total as f64;
-        if before == NOWHERE || self.after.is_empty() {
-            return (p, p);
-        }
-        let row = &self.after[before * SLOTS..before * SLOTS + self.values.len()];
-        let n = counted_below(&self.values, row, x) as f64;
-        (p, (n + 0.5 * p) / (self.after_total[before] as f64 + 0.5))
+        let Some((row, total)) = self.after(before) else { return (p, p) };
+        let n = counted_below(&self.values, &row[..self.values.len()], x) as f64;
+        (p, (n + PRIOR * p) / (total + PRIOR))
     }
 
-    /// Writes `by.0` · P(value) + `by.1` · P(value | slot before) to `out`, given that the value is remembered; the
-    /// values.
-    pub(crate) fn weigh(&self, before: usize, by: (f64, f64), out: &mut [f32]) -> &[f64] {
-        let follows = before != NOWHERE && !self.after.is_empty();
-        let all = if follows { by.1 / (self.after_total[before] as f64 + 0.5) } else { by.1 };
-        let scale = ((by.0 + if follows { 0.5 * all } else { all }) / self.total as f64) as f32;
+    /// Writes `by.0` · P(value) + `by.1` · P(value | slot `before`) to `out`, given that the value is remembered;
+    /// returns the values.
+    pub(crate) fn weigh(&self, before: Option<usize>, by: (f64, f64), out: &mut [f32]) -> &[f64] {
+        let after = self.after(before);
+        let all = after.map_or(by.1, |(_, total)| by.1 / (total + PRIOR));
+        let scale = ((by.0 + if after.is_some() { PRIOR * all } else { all }) / self.total as f64) as f32;
         for (o, n) in out.iter_mut().zip(&self.counts) {
             *o = scale * n;
         }
-        if follows {
-            for (o, n) in out.iter_mut().zip(&self.after[before * SLOTS..(before + 1) * SLOTS]) {
+        if let Some((row, _)) = after {
+            for (o, n) in out.iter_mut().zip(row) {
                 *o += all as f32 * n;
             }
         }
         &self.values
     }
 
-    /// P(slot | remembered, slot before).
-    fn chance(&self, slot: usize, before: usize) -> f64 {
+    /// P(slot | remembered): by counts alone, and by counts after the slot `before`.
+    fn chances(&self, slot: usize, before: Option<usize>) -> (f64, f64) {
         let p = (self.counts[slot] / self.total) as f64;
-        if before == NOWHERE || self.after.is_empty() {
-            return p;
+        match self.after(before) {
+            Some((row, total)) => (p, (row[slot] as f64 + PRIOR * p) / (total + PRIOR)),
+            None => (p, p),
         }
-        let (n, of) = (self.after[before * SLOTS + slot] as f64, self.after_total[before] as f64);
-        (n + 0.5 * p) / (of + 0.5)
     }
 
     /// Mass of the cell whose slot is `slot`, with `density` for what is not remembered: by counts alone, and by
-    /// counts after the slot before.
-    pub(crate) fn mass(&self, slot: usize, before: usize, density: f64) -> (f64, f64) {
-        let e = self.novelty();
-        if slot == NOWHERE {
-            return (e * density, e * density);
-        }
-        ((1.0 - e) * self.chance(slot, NOWHERE) + e * density, (1.0 - e) * self.chance(slot, before) + e * density)
+    /// counts after the slot `before`.
+    pub(crate) fn mass(&self, slot: Option<usize>, before: Option<usize>, density: f64) -> (f64, f64) {
+        let novelty = self.novelty();
+        let Some(slot) = slot else { return (novelty * density, novelty * density) };
+        let (alone, after) = self.chances(slot, before);
+        ((1.0 - novelty) * alone + novelty * density, (1.0 - novelty) * after + novelty * density)
     }
 
     /// Takes in the value of the cell `c`, which `find` placed in `slot`.
-    pub(crate) fn learn(&mut self, c: f64, slot: usize, before: usize) {
-        self.novelty.learn(slot == NOWHERE);
-        let slot = if slot != NOWHERE {
+    pub(crate) fn learn(&mut self, c: f64, slot: Option<usize>, before: Option<usize>) {
+        self.novelty.learn(slot.is_none());
+        let slot = if let Some(slot) = slot {
             slot
         } else if self.values.len() < SLOTS {
             self.values.push(c);
@@ -207,17 +207,18 @@ impl Table {
         };
         self.counts[slot] += 1.0;
         self.total += 1.0;
-        if self.total > LIMIT {
+        if self.total > COUNT_MAX {
             self.total = wear(&mut self.counts, 0.5);
         }
-        if self.ordered && before != NOWHERE && before < self.values.len() && self.novelty.get() < 0.4 {
+        let before = before.filter(|before| self.ordered && *before < self.values.len());
+        if let (Some(before), true) = (before, self.novelty.get() < SUCCESSION_NOVELTY_MAX) {
             if self.after.is_empty() {
                 self.after = vec![0.0; SLOTS * SLOTS];
                 self.after_total = vec![0.0; SLOTS];
             }
             self.after[before * SLOTS + slot] += 1.0;
             self.after_total[before] += 1.0;
-            if self.after_total[before] > LIMIT {
+            if self.after_total[before] > COUNT_MAX {
                 let row = &mut self.after[before * SLOTS..(before + 1) * SLOTS];
                 row.iter_mut().for_each(|n| *n *= 0.5);
                 self.after_total[before] = row.iter().sum();
@@ -244,7 +245,7 @@ impl Table {
     }
 }
 
-impl Persist for Table {
+impl Persist for ValueTable {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("table")?;
         s.f64s("values", &mut self.values)?;
@@ -268,9 +269,9 @@ mod tests {
 
     #[test]
     fn mass_never_exceeds_one() {
-        let u = Units::new();
-        let mut t = Table::new(true);
-        let mut before = NOWHERE;
+        let u = ColumnUnits::new();
+        let mut t = ValueTable::new(true);
+        let mut before = None;
         for i in 0..3000u64 {
             let c = ((i * i * 31 + i / 7) % (10 + i / 20)) as f64;
             let (mut a, mut b) = (0.0, 0.0);
