@@ -10,7 +10,7 @@
 //! leave of its first weight 1/N. Rounds are counted from 0 and α_t = max(1/(t + 2), [`SHARE_MIN`]), so the bound is
 //! ln N + ln(T + 1) until 1/(t + 2) meets the floor, and grows by about `SHARE_MIN` with every round after that.
 
-use crate::{RunningMean, SYMBOL_EXPERTS_MAX};
+use crate::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
 /// The smallest α: how quickly another expert can take over in an endless stream (PREDICTOR §7).
@@ -59,8 +59,6 @@ pub struct FixedShare<const N: usize, A> {
     pub(crate) arithmetic: A,
 }
 
-/// The mixture of whole experts around a model of symbols.
-pub type BitShare = FixedShare<SYMBOL_EXPERTS_MAX, BitArithmetic>;
 /// The mixture of `N` experts of a model of numbers.
 pub type ValueShare<const N: usize> = FixedShare<N, ValueArithmetic>;
 

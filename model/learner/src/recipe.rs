@@ -7,7 +7,7 @@ use crate::clock::Clocks;
 use crate::component::Component;
 use crate::options::{NetworkSize, Options, Preset};
 use surmise_event::{FieldKind, Schema};
-use surmise_number::{NumberComponent, NumberOptions};
+use surmise_number::NumberOptions;
 use surmise_symbol::{Code, NUMBERS_MAX, NetworkSpec, Spec};
 
 /// Other fields whose values are contexts of a symbol, at most (PREDICTOR §3).
@@ -135,8 +135,7 @@ impl Options {
             }
             (_, None) => {}
         }
-        let components = self.ablate.iter().filter_map(|component| NumberComponent::by_name(component.name()));
-        components.for_each(|component| component.ablate(&mut o));
+        self.ablate.iter().filter_map(|c| c.of_numbers()).for_each(|c| c.ablate(&mut o));
         o
     }
 }

@@ -3,15 +3,15 @@
 use crate::calibrate::Calibrator;
 use crate::density::Lanes;
 use crate::dims::{FORGETTING, FULL_COLUMNS_MAX, OWN_DIMS, SIZE_MAX};
-use crate::experts::*;
 use crate::grid::Grid;
 use crate::log_level::LogLevel;
 use crate::options::{Given, NumberAblation};
-use crate::past::Regime;
 use crate::point_masses::{Odds, ValueTable};
 use crate::profile::Hours;
 use crate::rls::LeastSquares;
 use crate::siblings::Siblings;
+use crate::stages::experts::*;
+use crate::stages::past::Regime;
 use crate::symbols::SymbolOffsets;
 use crate::units::{ColumnUnits, Rebase};
 use surmise_experts::{ExpertSet, RunningMean, ValueShare};

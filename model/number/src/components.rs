@@ -50,7 +50,7 @@ impl NumberComponent {
     }
 
     /// The component with this name, if there is one.
-    pub fn by_name(name: &str) -> Option<NumberComponent> {
+    pub fn from_name(name: &str) -> Option<NumberComponent> {
         NumberComponent::ALL.into_iter().find(|component| component.name() == name)
     }
 

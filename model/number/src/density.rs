@@ -3,7 +3,7 @@
 //! Most experts forecast a t₃ around their centre. Two have a distribution of their own: the t₃ of the logarithm, and
 //! the background. Lanes beyond the last expert are padding, whose weight is zero.
 
-use crate::experts::LANES;
+use crate::stages::experts::LANES;
 use crate::t3::{MASS_SAFETY, cdf3, cell_mass, pdf3};
 use surmise_lanes::kernels;
 
@@ -13,7 +13,6 @@ pub(crate) type Lanes = [f64; LANES];
 kernels! {
     /// Mass of the cell c ± h under every lane's t₃ of centre `mu` and scale 1/`inv`.
     pub(crate) fn masses[FMA](c: f64, h: f64, mu: &Lanes, inv: &Lanes, out: &mut Lanes) {
-        let _ = FMA;
         let mut narrow = true;
         for i in 0..LANES { narrow &= h * inv[i] <= 0.02; }
         if narrow {
@@ -26,7 +25,6 @@ kernels! {
 
     /// Σ w F((x − mu) · inv) over the lanes.
     pub(crate) fn mixed_cdf[FMA](x: f64, w: &Lanes, mu: &Lanes, inv: &Lanes) -> f64 {
-        let _ = FMA;
         let mut s = [0f64; LANES];
         for i in 0..LANES { s[i] = w[i] * cdf3((x - mu[i]) * inv[i]); }
         let mut a = 0.0;
@@ -61,8 +59,8 @@ impl LogT {
     }
 }
 
-/// The distribution that is left when nothing else fits: P(|x − centre| > u · scale) = 1 / (1 + ln(1 + u)), so that no finite value in no
-/// unit costs more than some fifty nats.
+/// The distribution that is left when nothing else fits: P(|x − centre| > u · scale) = 1 / (1 + ln(1 + u)), so that no
+/// finite value in no unit costs more than some fifty nats.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Background {
     pub(crate) centre: f64,

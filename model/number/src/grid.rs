@@ -9,11 +9,13 @@ use crate::t3::{pdf3_single, weigh, weighed_density, weighed_parts};
 use crate::units::ColumnUnits;
 use surmise_state::{Persist, State, StateError};
 
-/// Single precision must not lift a sum above one.
+/// Single precision must not lift a sum of masses above one.
 const GRID_SAFETY: f64 = 1.0 - 1e-5;
 
+/// The distinct values of a column, with how often each came.
 #[derive(Clone, Debug)]
 pub(crate) struct Grid {
+    /// The most values that are remembered.
     most: usize,
     values: Vec<f64>,
     /// √count, at most 16.
@@ -26,11 +28,19 @@ pub(crate) struct Grid {
 /// The weight of a grid under a forecast: what [`Grid::weigh_below`] says.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct GridMass {
-    pub(crate) below: f64,
-    pub(crate) total: f64,
+    below: f64,
+    total: f64,
+}
+
+impl GridMass {
+    /// The weight altogether.
+    pub(crate) fn total(self) -> f64 {
+        self.total
+    }
 }
 
 impl Grid {
+    /// A grid of at most `most` values.
     pub(crate) fn new(most: usize) -> Self {
         Self { most, values: Vec::new(), weight: Vec::new(), hand: 0, novelty: Odds::new(0.9, 0.004) }
     }
@@ -40,14 +50,17 @@ impl Grid {
         self.values.len() > 1 && self.novelty.get() < 0.9
     }
 
+    /// P(a value that is not remembered).
     pub(crate) fn novelty(&self) -> f64 {
         self.novelty.get()
     }
 
+    /// The slot whose value lies in the cell of `y`.
     pub(crate) fn find(&self, u: &ColumnUnits, y: f64) -> Option<usize> {
         u.find(&self.values, y)
     }
 
+    /// The weight of one value under a forecast.
     fn one(&self, i: usize, mu: f64, inv: f64) -> f64 {
         (self.weight[i] * pdf3_single(((self.values[i] - mu) * inv) as f32)) as f64
     }
@@ -107,7 +120,7 @@ impl Grid {
             self.values.push(y);
             self.weight.push(1.0);
         } else {
-            // whoever came more than once is passed over, and worn
+            // second chance: a value that came more than once is passed over, and worn
             for _ in 0..8 {
                 if self.weight[self.hand] <= 1.0 {
                     break;

@@ -1,10 +1,10 @@
 //! What the model remembers of one key.
 
+use crate::horizon::Slot;
 use crate::key_column::KeyColumn;
-use crate::network::KeyNetwork;
 use crate::profile::DayProfile;
 use crate::season::Ring;
-use crate::slots::Slot;
+use crate::stages::network::KeyNetwork;
 use surmise_state::{Persist, State, StateError};
 
 /// In a checkpoint, the time of a key that never had one.

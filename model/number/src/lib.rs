@@ -8,8 +8,8 @@
 //!
 //! # The stages of an event
 //!
-//! A prediction passes through stages, each of which is made of those before it, so that the compiler keeps their order.
-//! All are scratch that is reused from event to event; none is part of a checkpoint.
+//! A prediction passes through stages, each of which is made of those before it, so that the compiler keeps their
+//! order. All are scratch that is reused from event to event; none is part of a checkpoint.
 //!
 //! | stage | made by | holds |
 //! |---|---|---|
@@ -25,80 +25,63 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `experts` | the tables of experts: names, centres, scales |
-//! | `model`, `query`, `forecast`, `shares` | the model: an event's three calls, and questions to it |
-//! | `event` | the event that is under way: all stages of all columns |
-//! | `past`, `column_forecast`, `conditional`, `scored` | the stages |
-//! | `column`, `learn` | what is learnt about one column, and how |
+//! | `model` | the model: an event's three calls, questions to it, forecasts of several events |
+//! | `stages` | the stages of an event, and the distribution that they make |
+//! | `stages/experts` | the tables of experts: names, centres, scales |
+//! | `stages/mixture_cdf` | the mixture's distribution function, which levels, quantiles and CRPS ask |
+//! | `stages/shares` | every expert's share of a prediction |
+//! | `stages/learn`, `stages/event_learn` | what is learnt from an event |
+//! | `column` | what is learnt about one column |
 //! | `key`, `key_column` | what is remembered of one key |
 //! | `units`, `log_level` | a column's units, its cells, buckets; its logarithm |
-//! | `rls`, `relations`, `siblings`, `partners` | regressions: on all columns' past, on the same event, on few of many |
+//! | `rls`, `relations`, `siblings`, `partners` | regressions: on all columns' past, on one event, on few of many |
 //! | `profile`, `season` | the usual day; sampling interval, records of past days |
-//! | `network` | the network as an expert |
 //! | `t3`, `density` | Student's t, the logarithmic density and the background |
 //! | `point_masses`, `grid` | masses of single values |
-//! | `mixture_cdf`, `probability_integral`, `quantiles`, `crps` | the mixture's distribution function, and what asks it |
 //! | `calibrate` | the correction of a distribution by its own record |
 //! | `symbols` | what symbols of the event say |
-//! | `horizon_models`, `lead`, `pending`, `slots` | several events ahead, learnt for each lead |
+//! | `horizon` | several events ahead, learnt for each lead |
 //! | `components` | what can be ablated |
 //! | `options`, `dims` | what a model is made with; sizes that parts agree on |
 //!
 //! # Adding to it
 //!
-//! **A number expert** is a row of the table `DENSITY` in `experts.rs`, and a function in the same file:
+//! **A number expert** is a row of the table `DENSITY` in `stages/experts.rs`, and a function in the same file:
 //!
-//! 1. Write a function `fn name(inputs: &ExpertInputs<'_>) -> Option<f64>` beside the others. It returns the centre of the
-//!    expert's t₃, in the column's units, or `None` where it has nothing to say of this event. `ExpertInputs` holds all
-//!    that is known before an event; what extrapolates goes through `inputs.keep`.
-//! 2. Add `row("name", Group::Simple, name, Scale::Errors)` as the last row. `ScaleRule` says how wide the t₃ is;
-//!    `ExpertGroup::Stacked` makes the centre an input of the stack as well, and such rows stand before all others.
+//! 1. Write a function `fn name(inputs: &ExpertInputs<'_>) -> Option<f64>` beside the others. It returns the centre of
+//!    the expert's t₃, in the column's units, or `None` where it has nothing to say of this event. `ExpertInputs` holds
+//!    all that is known before an event; what extrapolates goes through `inputs.keep`.
+//! 2. Add `row("name", ExpertGroup::Simple, name, ScaleRule::Errors)` as the last row. `ScaleRule` says how wide the t₃
+//!    is; `ExpertGroup::Stacked` makes the centre an input of the stack as well, and such rows stand before all others.
 //!
-//! Lanes, weights, scales, the name in reports, [`NumberModel::expert_shares`] and the state follow. A model with another
-//! table has another state: hashes change, and checkpoints of before are refused, so the learner's checkpoint format
-//! needs a new number. Then measure what the expert is worth: `surmise replay` prints every expert's loss, and the whole
-//! with and without the row.
+//! Lanes, weights, scales, the name in reports, [`NumberModel::expert_shares`] and the state follow. A model with
+//! another table has another state: hashes change, and checkpoints of before are refused, so the learner's checkpoint
+//! format needs a new number. Then measure what the expert is worth: `surmise replay` prints every expert's loss, and
+//! the whole with and without the row.
 //!
-//! **An input of the stack** is the same with `ExpertGroup::Stacked`. **A component that can be ablated** is a variant of
-//! [`NumberComponent`] and the option that it sets.
+//! **An input of the stack** is the same with `ExpertGroup::Stacked`. **A component that can be ablated** is a variant
+//! of [`NumberComponent`] and the option that it sets.
 
 mod calibrate;
 mod column;
-mod column_forecast;
 mod components;
-mod conditional;
-mod crps;
 mod density;
 mod dims;
-mod event;
-mod experts;
-mod forecast;
 mod grid;
-mod horizon_models;
+mod horizon;
 mod key;
 mod key_column;
-mod lead;
-mod learn;
 mod log_level;
-mod mixture_cdf;
 mod model;
-mod network;
 mod options;
 mod partners;
-mod past;
-mod pending;
 mod point_masses;
-mod probability_integral;
 mod profile;
-mod quantiles;
-mod query;
 mod relations;
 mod rls;
-mod scored;
 mod season;
-mod shares;
 mod siblings;
-mod slots;
+mod stages;
 mod symbols;
 mod t3;
 mod units;
@@ -107,4 +90,4 @@ pub use components::NumberComponent;
 pub use key::NumberKey;
 pub use model::NumberModel;
 pub use options::{Engine, EventContext, Forecast, Given, NetworkOptions, NumberAblation, NumberOptions};
-pub use shares::{ExpertDistribution, ExpertShare};
+pub use stages::shares::{ExpertDistribution, ExpertShare};

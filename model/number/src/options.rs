@@ -39,7 +39,8 @@ impl Given {
     pub const ALL: [Given; 2] = [Given::Before, Given::Within];
 }
 
-/// Components that a model is made without, to see what they are worth; see [`NumberComponent`](crate::NumberComponent).
+/// Components that a model is made without, to see what they are worth; see
+/// [`NumberComponent`](crate::NumberComponent).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NumberAblation {
     /// The point forecast is the mean of the experts, weighed by their share, instead of a regression on them.
@@ -63,9 +64,9 @@ pub struct NumberOptions {
     /// samples than this is not looked for.
     pub season_rows: usize,
     /// Events ahead that are learnt directly; 0: none, forecasts are rolled. Costs a roll-out of so many events with
-    /// every event, about 2 kB a column and step, and for each key 56 bytes a column and step squared. That is kept for as
-    /// many keys as fit into 64 MiB, at most 1,024 (24 steps, 7 columns: 215); further keys are rolled until they get their
-    /// turn. More than 4,096 steps times columns are rolled all the same.
+    /// every event, about 2 kB a column and step, and for each key 56 bytes a column and step squared. That is kept for
+    /// as many keys as fit into 64 MiB, at most 1,024 (24 steps, 7 columns: 215); further keys are rolled until they
+    /// get their turn. More than 4,096 steps times columns are rolled all the same.
     pub horizon: usize,
     /// What is left out.
     pub ablation: NumberAblation,

@@ -9,8 +9,8 @@ use crate::units::ColumnUnits;
 use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
-/// Remembered values of one table.
-pub(crate) const SLOTS: usize = 64;
+/// The most values that one table remembers.
+pub(crate) const VALUES_MAX: usize = 64;
 /// Total count at which counts are halved.
 const COUNT_MAX: f32 = 512.0;
 /// Successions are counted according to how often a value was not in the table: not where most are new.
@@ -18,23 +18,27 @@ const SUCCESSION_NOVELTY_MAX: f64 = 0.4;
 /// Counts of a succession start as if it had been seen so often, as values are distributed without it.
 const PRIOR: f64 = 0.5;
 
-/// An adaptive probability: counts at first, then an average that forgets.
+/// An adaptive probability: it counts at first, and then forgets.
 #[derive(Clone, Debug)]
 pub(crate) struct Odds {
     p: f64,
     n: f64,
-    least: f64,
+    /// The slowest rate.
+    rate_min: f64,
 }
 
 impl Odds {
-    pub(crate) fn new(p: f64, least: f64) -> Self {
-        Self { p, n: 0.0, least }
+    /// A probability that starts at `p` and remembers about 1/`rate_min` outcomes.
+    pub(crate) fn new(p: f64, rate_min: f64) -> Self {
+        Self { p, n: 0.0, rate_min }
     }
+    /// The probability.
     pub(crate) fn get(&self) -> f64 {
         self.p
     }
+    /// Takes in an outcome.
     pub(crate) fn learn(&mut self, yes: bool) {
-        let r = RunningMean::new(self.least).rate(self.n + 1.6);
+        let r = RunningMean::new(self.rate_min).rate(self.n + 1.6);
         self.n = (self.n + 1.0).min(1e9);
         self.p = (self.p + r * (f64::from(u8::from(yes)) - self.p)).clamp(1e-7, 1.0 - 1e-7);
     }
@@ -53,7 +57,6 @@ impl Persist for Odds {
 surmise_lanes::kernels! {
     /// The sum of the counts whose values lie below `x`, in sixteen partial sums.
     fn counted_below[FMA](values: &[f64], counts: &[f32], x: f64) -> f32 {
-        let _ = FMA;
         let mut s = [0f32; 16];
         let (v, n) = (values.chunks_exact(16), counts.chunks_exact(16));
         let (rv, rn) = (v.remainder(), n.remainder());
@@ -68,7 +71,6 @@ surmise_lanes::kernels! {
 surmise_lanes::kernels! {
     /// The first of the least counts.
     fn least[FMA](counts: &[f32]) -> usize {
-        let _ = FMA;
         let mut m = [f32::INFINITY; 16];
         for part in counts.chunks(16) {
             for (m, n) in m.iter_mut().zip(part) { *m = if *n < *m { *n } else { *m }; }
@@ -79,7 +81,6 @@ surmise_lanes::kernels! {
 
     /// Scales all counts; their new sum.
     fn wear[FMA](counts: &mut [f32], by: f32) -> f32 {
-        let _ = FMA;
         let mut s = [0f32; 16];
         for part in counts.chunks_mut(16) {
             for (s, n) in s.iter_mut().zip(part) {
@@ -91,7 +92,7 @@ surmise_lanes::kernels! {
     }
 }
 
-/// At most [`SLOTS`] distinct values with counts, and optionally counts by the slot that came before.
+/// At most [`VALUES_MAX`] distinct values with counts, and optionally counts by the slot that came before.
 #[derive(Clone, Debug)]
 pub(crate) struct ValueTable {
     values: Vec<f64>,
@@ -128,10 +129,11 @@ impl ValueTable {
         if self.values.is_empty() { 1.0 } else { self.novelty.get() }
     }
 
-    /// Counts of each slot after the slot `before`, `[SLOTS]`, and their sum; none where successions are not counted.
+    /// Counts of each slot after the slot `before`, `[VALUES_MAX]`, and their sum; none where successions are not
+    /// counted.
     fn after(&self, before: Option<usize>) -> Option<(&[f32], f64)> {
         let before = before.filter(|_| !self.after.is_empty())?;
-        Some((&self.after[before * SLOTS..(before + 1) * SLOTS], self.after_total[before] as f64))
+        Some((&self.after[before * VALUES_MAX..(before + 1) * VALUES_MAX], self.after_total[before] as f64))
     }
 
     /// Remembered values with their probability, given that the value is remembered and follows the slot `before`.
@@ -198,7 +200,7 @@ impl ValueTable {
         self.novelty.learn(slot.is_none());
         let slot = if let Some(slot) = slot {
             slot
-        } else if self.values.len() < SLOTS {
+        } else if self.values.len() < VALUES_MAX {
             self.values.push(c);
             self.counts.push(0.0);
             self.values.len() - 1
@@ -213,13 +215,13 @@ impl ValueTable {
         let before = before.filter(|before| self.ordered && *before < self.values.len());
         if let (Some(before), true) = (before, self.novelty.get() < SUCCESSION_NOVELTY_MAX) {
             if self.after.is_empty() {
-                self.after = vec![0.0; SLOTS * SLOTS];
-                self.after_total = vec![0.0; SLOTS];
+                self.after = vec![0.0; VALUES_MAX * VALUES_MAX];
+                self.after_total = vec![0.0; VALUES_MAX];
             }
-            self.after[before * SLOTS + slot] += 1.0;
+            self.after[before * VALUES_MAX + slot] += 1.0;
             self.after_total[before] += 1.0;
             if self.after_total[before] > COUNT_MAX {
-                let row = &mut self.after[before * SLOTS..(before + 1) * SLOTS];
+                let row = &mut self.after[before * VALUES_MAX..(before + 1) * VALUES_MAX];
                 row.iter_mut().for_each(|n| *n *= 0.5);
                 self.after_total[before] = row.iter().sum();
             }
@@ -234,11 +236,11 @@ impl ValueTable {
         self.total = wear(&mut self.counts, 0.99);
         self.values[slot] = c;
         if !self.after.is_empty() {
-            self.after[slot * SLOTS..(slot + 1) * SLOTS].fill(0.0);
+            self.after[slot * VALUES_MAX..(slot + 1) * VALUES_MAX].fill(0.0);
             self.after_total[slot] = 0.0;
-            for b in 0..SLOTS {
-                self.after_total[b] -= self.after[b * SLOTS + slot];
-                self.after[b * SLOTS + slot] = 0.0;
+            for b in 0..VALUES_MAX {
+                self.after_total[b] -= self.after[b * VALUES_MAX + slot];
+                self.after[b * VALUES_MAX + slot] = 0.0;
             }
         }
         slot
@@ -255,8 +257,12 @@ impl Persist for ValueTable {
         s.f32s("after", &mut self.after)?;
         s.f32s("after_total", &mut self.after_total)?;
         let n = self.values.len();
-        let rows = if self.after.is_empty() { 0 } else { SLOTS };
-        if n > SLOTS || self.counts.len() != n || self.after.len() != rows * SLOTS || self.after_total.len() != rows {
+        let rows = if self.after.is_empty() { 0 } else { VALUES_MAX };
+        if n > VALUES_MAX
+            || self.counts.len() != n
+            || self.after.len() != rows * VALUES_MAX
+            || self.after_total.len() != rows
+        {
             return Err(StateError::Invalid("table"));
         }
         Ok(())

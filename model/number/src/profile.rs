@@ -1,25 +1,31 @@
 //! The usual day: what a column is at each time of day, and how its deviations go on at each hour.
 //!
-//! A key's [`DayProfile`] is an exponentially weighted mean of every column at each of up to [`SLOTS`] times of the period.
-//! A column's [`Hours`] are small regressions, one per part of the period, of what the linear forecast leaves over on
-//! the last two deviations from the profile: how long a deviation lasts depends on the hour. On streams that have no
-//! such pattern the correction would be noise, so it counts only by as much as it has helped: its slope against the
-//! residuals that it had to foresee, within 0 and 1.
+//! A key's [`DayProfile`] is an exponentially weighted mean of every column at each of up to [`PROFILE_SLOTS_MAX`]
+//! times of the period. A column's [`Hours`] are small regressions, one per part of the period, of what the linear
+//! forecast leaves over on the last two deviations from the profile: how long a deviation lasts depends on the hour. On
+//! streams that have no such pattern the correction would be noise, so it counts only by as much as it has helped: its
+//! slope against the residuals that it had to foresee, within 0 and 1.
 
 use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
-/// Most times of a period that are told apart.
-pub(crate) const SLOTS: usize = 288;
+/// The most times of a period that are told apart (PREDICTOR §8).
+pub(crate) const PROFILE_SLOTS_MAX: usize = 288;
 /// Parts of the period that have a regression of their own.
-const PARTS: usize = 24;
+const DAY_PARTS: usize = 24;
 /// What is usual at a time of day: the mean of about ten days.
 const USUAL: RunningMean = RunningMean::new(0.1);
 /// Regressors of an hour: two deviations and a constant.
 pub(crate) const HOUR_DIMS: usize = 3;
 /// Forgetting of an hour's regression, which learns once a day.
-const FORGET: f64 = 0.99;
-const START: f64 = 0.1;
+const HOUR_FORGETTING: f64 = 0.99;
+/// Diagonal of its inverse correlation at the start: small, because corrections are rare and mostly small.
+const HOUR_START: f64 = 0.1;
+/// Rates at which the worth of corrections, and the size of innovations, are followed.
+const SLOPE_RATE: f64 = 0.002;
+const SIZE_RATE: f64 = 0.02;
+/// Residuals count as at most so many mean sizes.
+const CLIP_SIZES_MAX: f64 = 4.0;
 
 /// Where in the period an event lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +36,9 @@ pub(crate) struct PeriodPlace {
 }
 
 impl PeriodPlace {
+    /// The part of the period that it lies in.
     fn part(self) -> usize {
-        self.slot * PARTS.min(self.slots) / self.slots
+        self.slot * DAY_PARTS.min(self.slots) / self.slots
     }
 }
 
@@ -50,7 +57,7 @@ pub(crate) struct DayProfile {
 }
 
 impl DayProfile {
-    /// Starts anew where the season or the columns are others.
+    /// Makes room for `width` columns and `slots` times; starts anew where these or the season are others.
     pub(crate) fn fit(&mut self, epoch: u32, width: usize, slots: usize) {
         if (self.epoch, self.width, self.slots) != (epoch, width, slots) {
             let means = vec![f64::NAN; slots * width];
@@ -112,7 +119,7 @@ impl Persist for DayProfile {
         s.len("width", &mut width)?;
         s.len("slots", &mut slots)?;
         if s.is_reading() {
-            if slots > SLOTS || width > 1 << 16 {
+            if slots > PROFILE_SLOTS_MAX || width > 1 << 16 {
                 return Err(StateError::Invalid("profile"));
             }
             let epoch = self.epoch;
@@ -136,6 +143,7 @@ pub(crate) struct Hours {
     size: f64,
 }
 
+/// The regression of one part of the period: inverse correlation `[HOUR_DIMS, HOUR_DIMS]` and weights `[HOUR_DIMS]`.
 #[derive(Clone, Debug)]
 struct Hour {
     p: [f64; HOUR_DIMS * HOUR_DIMS],
@@ -145,7 +153,7 @@ struct Hour {
 impl Hour {
     fn new() -> Self {
         let mut p = [0.0; HOUR_DIMS * HOUR_DIMS];
-        (0..HOUR_DIMS).for_each(|i| p[i * HOUR_DIMS + i] = START);
+        (0..HOUR_DIMS).for_each(|i| p[i * HOUR_DIMS + i] = HOUR_START);
         Self { p, w: [0.0; HOUR_DIMS] }
     }
 
@@ -156,9 +164,9 @@ impl Hour {
     fn learn(&mut self, x: &[f64; HOUR_DIMS], error: f64) {
         let k: [f64; HOUR_DIMS] =
             std::array::from_fn(|i| (0..HOUR_DIMS).map(|j| self.p[i * HOUR_DIMS + j] * x[j]).sum());
-        let den = FORGET + (k[0] * x[0] + k[1] * x[1] + k[2] * x[2]);
+        let den = HOUR_FORGETTING + (k[0] * x[0] + k[1] * x[1] + k[2] * x[2]);
         let trace: f64 = (0..HOUR_DIMS).map(|i| self.p[i * HOUR_DIMS + i]).sum();
-        let grow = if trace < START * HOUR_DIMS as f64 { 1.0 / FORGET } else { 1.0 };
+        let grow = if trace < HOUR_START * HOUR_DIMS as f64 { 1.0 / HOUR_FORGETTING } else { 1.0 };
         let mut next = self.clone();
         for i in 0..HOUR_DIMS {
             next.w[i] += k[i] * error / den;
@@ -181,16 +189,16 @@ impl Hours {
     /// Learns from what the linear forecast left over.
     pub(crate) fn learn(&mut self, place: PeriodPlace, x: &[f64; HOUR_DIMS], residual: f64) {
         if self.parts.is_empty() {
-            self.parts = vec![Hour::new(); PARTS];
+            self.parts = vec![Hour::new(); DAY_PARTS];
         }
         let h = &mut self.parts[place.part()];
         let said = h.predict(x);
-        let cap = if self.size > 0.0 { 4.0 * self.size } else { 4.0 };
+        let cap = if self.size > 0.0 { CLIP_SIZES_MAX * self.size } else { CLIP_SIZES_MAX };
         let e = residual - said;
         let clipped = e.clamp(-cap, cap);
-        self.slope[0] += 0.002 * ((said + clipped) * said - self.slope[0]);
-        self.slope[1] += 0.002 * (said * said - self.slope[1]);
-        self.size += 0.02 * (e.abs().min(8.0 * self.size.max(0.05)) - self.size);
+        self.slope[0] += SLOPE_RATE * ((said + clipped) * said - self.slope[0]);
+        self.slope[1] += SLOPE_RATE * (said * said - self.slope[1]);
+        self.size += SIZE_RATE * (e.abs().min(8.0 * self.size.max(0.05)) - self.size);
         h.learn(x, clipped);
     }
 
@@ -213,7 +221,7 @@ impl Persist for Hours {
         let mut some = !self.parts.is_empty();
         s.bool("hours", &mut some)?;
         if s.is_reading() {
-            self.parts = if some { vec![Hour::new(); PARTS] } else { Vec::new() };
+            self.parts = if some { vec![Hour::new(); DAY_PARTS] } else { Vec::new() };
         }
         for h in &mut self.parts {
             s.f64s_fixed("p", &mut h.p)?;
@@ -227,6 +235,7 @@ impl Persist for Hours {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use surmise_fixtures::Random;
 
     #[test]
     fn a_usual_day_is_learnt_and_deviations_are_told() {
@@ -244,11 +253,8 @@ mod tests {
 
     #[test]
     fn corrections_count_only_where_they_help() {
-        let mut state = 7u64;
-        let mut draw = || {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            (state >> 40) as f64 / 8388608.0 - 1.0
-        };
+        let mut random = Random::new(7);
+        let mut draw = || f64::from(random.signed());
         let (mut patterned, mut noise) = (Hours::default(), Hours::default());
         let (mut left, mut all, mut said) = (0.0, 0.0, 0.0);
         for t in 0..24_000 {

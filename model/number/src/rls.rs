@@ -12,20 +12,21 @@ use surmise_experts::RunningMean;
 use surmise_lanes::kernels;
 use surmise_state::{Persist, State, StateError};
 
-/// `dims` regressors shared by `outs` targets.
+/// Linear regressions of `outs` targets on the same `dims` regressors, followed with forgetting.
 #[derive(Clone, Debug)]
 pub(crate) struct LeastSquares {
     dims: usize,
     outs: usize,
     /// `dims` rounded up to a block; padding stays zero.
     stride: usize,
+    /// The forgetting factor λ, and the diagonal of the inverse correlation at its start.
     lambda: f64,
     start: f64,
-    /// Inverse correlation, `dims` rows of `stride`.
+    /// Inverse correlation P, `[dims, stride]`, row-major.
     p: Vec<f64>,
-    /// Weights, `outs` rows of `stride`.
+    /// Weights, `[outs, stride]`, row-major.
     w: Vec<f64>,
-    /// Gain of the last [`LeastSquares::gain`].
+    /// Gain of the last [`LeastSquares::gain`], `[stride]`.
     k: Vec<f64>,
     /// Mean size of the raw innovations of each target, and of how many.
     size: Vec<f64>,
@@ -33,13 +34,13 @@ pub(crate) struct LeastSquares {
 }
 
 /// Innovations are clipped at so many of their mean sizes …
-const CLIP: f64 = 4.0;
+const CLIP_SIZES_MAX: f64 = 4.0;
 /// … and never below this (targets have a unit of about one): rare jumps that could be foreseen are no outliers …
-const TOLERANCE: f64 = 2.0;
+const CLIP_MIN: f64 = 2.0;
 /// Mean size of the innovations.
 const SIZE: RunningMean = RunningMean::new(0.02);
 /// … once so many have been seen.
-const KNOWN: u32 = 30;
+const CLIP_AFTER: u32 = 30;
 
 #[inline(always)]
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -53,11 +54,10 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 kernels! {
-    fn product[FMA](a: &[f64], b: &[f64]) -> f64 { let _ = FMA; dot(a, b) }
+    fn product[FMA](a: &[f64], b: &[f64]) -> f64 { dot(a, b) }
 
     /// k = P x, with P symmetric, as a sum of rows; returns x · k.
     fn gain[FMA](p: &[f64], x: &[f64], dims: usize, k: &mut [f64]) -> f64 {
-        let _ = FMA;
         k.fill(0.0);
         let n = k.len();
         for i in 0..dims {
@@ -69,7 +69,6 @@ kernels! {
 
     /// P = (P - k kᵀ / den) · grow; returns whether the diagonal stayed positive and finite.
     fn shrink[FMA](p: &mut [f64], k: &[f64], dims: usize, inv: f64, grow: f64) -> bool {
-        let _ = FMA;
         let n = k.len();
         let mut fine = true;
         for i in 0..dims {
@@ -118,7 +117,8 @@ impl LeastSquares {
         product(&self.w[out * self.stride..(out + 1) * self.stride], x)
     }
 
-    /// The gain for regressors `x`: to be followed by [`LeastSquares::correct`] of each target, then [`LeastSquares::advance`].
+    /// The gain for regressors `x`: to be followed by [`LeastSquares::correct`] of each target, then
+    /// [`LeastSquares::advance`].
     pub(crate) fn gain(&mut self, x: &[f64]) -> f64 {
         self.lambda + gain(&self.p, x, self.dims, &mut self.k)
     }
@@ -128,7 +128,8 @@ impl LeastSquares {
         to.iter_mut().zip(&self.k).for_each(|(t, k)| *t = k / den);
     }
 
-    /// As [`LeastSquares::correct`], along a gain of [`LeastSquares::gain_over`] that was kept until the target was known.
+    /// As [`LeastSquares::correct`], along a gain of [`LeastSquares::gain_over`] that was kept until the target was
+    /// known.
     pub(crate) fn correct_along(&mut self, out: usize, error: f64, gain: &[f64]) {
         let now = std::mem::replace(&mut self.k, gain.to_vec());
         self.correct(out, error, 1.0);
@@ -138,8 +139,8 @@ impl LeastSquares {
     /// Moves the weights of one target along the gain, given its innovation.
     pub(crate) fn correct(&mut self, out: usize, error: f64, den: f64) {
         let (size, n) = (&mut self.size[out], &mut self.seen[out]);
-        let known = *n >= KNOWN;
-        let cap = (CLIP * *size).max(TOLERANCE);
+        let known = *n >= CLIP_AFTER;
+        let cap = (CLIP_SIZES_MAX * *size).max(CLIP_MIN);
         let e = if known { error.clamp(-cap, cap) } else { error };
         let g = e / den;
         if !g.is_finite() || den <= 0.0 {
@@ -298,15 +299,13 @@ impl Persist for LeastSquares {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use surmise_fixtures::Random;
 
     #[test]
     fn finds_a_line_and_survives_a_change_of_units() {
         let mut r = LeastSquares::new(3, 1, 0.9995, 10.0);
-        let mut state = 1u64;
-        let mut draw = || {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            (state >> 40) as f64 / 8388608.0 - 1.0
-        };
+        let mut random = Random::new(1);
+        let mut draw = || f64::from(random.signed());
         let mut x = vec![0.0; padded(3)];
         for _ in 0..200 {
             (x[0], x[1], x[2]) = (draw(), draw(), 1.0);
@@ -327,11 +326,8 @@ mod tests {
 
     #[test]
     fn a_regressor_that_is_replaced_leaves_the_fit_without_it() {
-        let mut state = 1u64;
-        let mut draw = || {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            (state >> 40) as f64 / 8388608.0 - 1.0
-        };
+        let mut random = Random::new(1);
+        let mut draw = || f64::from(random.signed());
         let (mut with, mut without) = (LeastSquares::new(4, 1, 1.0, 1e6), LeastSquares::new(3, 1, 1.0, 1e6));
         let (mut x, mut z) = (vec![0.0; padded(4)], vec![0.0; padded(3)]);
         for _ in 0..300 {

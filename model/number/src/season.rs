@@ -1,15 +1,15 @@
 //! The stream's sampling interval, found by majority vote, and each key's record of the days before.
 
-use crate::profile::{PeriodPlace, SLOTS};
+use crate::profile::{PROFILE_SLOTS_MAX, PeriodPlace};
 use surmise_state::{Persist, State, StateError};
 
 /// Microseconds of a day.
 const DAY_US: i64 = 86_400_000_000;
-/// Votes that make an interval known.
-const SURE: u32 = 12;
-const VOTES: u32 = 64;
-/// Longest day in samples.
-const LONGEST: i64 = 1440;
+/// Votes that make an interval known, and the most that are counted.
+const VOTES_SURE: u32 = 12;
+const VOTES_MAX: u32 = 64;
+/// The longest day in samples: a sample a minute.
+const DAY_SAMPLES_MAX: i64 = 1440;
 
 /// The sine and cosine of the time of day; zero where no time is known.
 pub(crate) fn phase(time_us: Option<i64>) -> (f64, f64) {
@@ -23,7 +23,7 @@ pub(crate) fn phase(time_us: Option<i64>) -> (f64, f64) {
 pub(crate) struct SamplingSeason {
     candidate_us: i64,
     votes: u32,
-    /// The interval in force, 0 if none.
+    /// The interval in force, in microseconds; 0 while none is known.
     pub(crate) interval_us: i64,
     /// Samples a day, 0 if the interval does not divide a day.
     pub(crate) day: usize,
@@ -32,26 +32,26 @@ pub(crate) struct SamplingSeason {
 }
 
 impl SamplingSeason {
-    /// One more distance between two events of one key.
+    /// Takes in the distance between two events of one key, as a vote for an interval (Boyer and Moore, 1981).
     pub(crate) fn learn(&mut self, distance_us: i64) {
         if distance_us <= 0 {
             return;
         }
         let near = |a: i64| (a - distance_us).abs() <= a / 64;
         if self.votes > 0 && near(self.candidate_us) {
-            self.votes = (self.votes + 1).min(VOTES);
+            self.votes = (self.votes + 1).min(VOTES_MAX);
         } else if self.votes > 0 {
             self.votes -= 1;
         } else {
             (self.candidate_us, self.votes) = (distance_us, 1);
         }
-        if self.votes >= SURE
+        if self.votes >= VOTES_SURE
             && (self.interval_us == 0 || (self.interval_us - self.candidate_us).abs() > self.interval_us / 64)
         {
             self.interval_us = self.candidate_us;
             let day = (DAY_US + self.interval_us / 2) / self.interval_us.max(1);
             let divides = (day * self.interval_us - DAY_US).abs() < DAY_US / 1000;
-            let day = if divides && (2..=LONGEST).contains(&day) { day as usize } else { 0 };
+            let day = if divides && (2..=DAY_SAMPLES_MAX).contains(&day) { day as usize } else { 0 };
             if day != self.day {
                 self.day = day;
                 self.epoch += 1;
@@ -69,7 +69,7 @@ impl SamplingSeason {
 
     /// Slots of the usual day, 0 if there is no day.
     pub(crate) fn slots(&self) -> usize {
-        if self.day == 0 { 0 } else { self.day.div_ceil(self.day.div_ceil(SLOTS)) }
+        if self.day == 0 { 0 } else { self.day.div_ceil(self.day.div_ceil(PROFILE_SLOTS_MAX)) }
     }
 
     /// Where in the day a time lies; jitter of less than half an interval does not matter.
@@ -125,7 +125,7 @@ impl Ring {
         self.data[i * self.width + column]
     }
 
-    /// Starts anew where the season or the columns are others.
+    /// Makes room for `rows` rows of `width` columns; starts anew where these or the season are others.
     pub(crate) fn fit(&mut self, epoch: u32, width: usize, rows: usize) {
         if (self.epoch, self.width, self.rows) != (epoch, width, rows) {
             *self = Self { epoch, width, rows, ..Self::default() };
@@ -142,6 +142,7 @@ impl Ring {
         }
     }
 
+    /// Adds a row, whose values `value` gives by column.
     pub(crate) fn push_with(&mut self, value: impl Fn(usize) -> f64) {
         if self.rows == 0 || self.width == 0 {
             return;

@@ -49,7 +49,8 @@ impl Siblings {
         self.errors.predict(0, &errors[..padded(self.others.len())])
     }
 
-    /// The value to expect, as z; `values` are the others' values, the stack and a constant, `[others + 2]` and padding.
+    /// The value to expect, as z; `values` are the others' values, the stack and a constant, `[others + 2]` and
+    /// padding.
     pub(crate) fn predict_value(&self, values: &[f64]) -> f64 {
         self.values.predict(0, &values[..padded(self.others.len() + 2)])
     }

@@ -126,7 +126,6 @@ pub(crate) fn cell_mass(c: f64, h: f64, mu: f64, inv: f64) -> f64 {
 kernels! {
     /// Σ weight · f((value − mu) · inv), in single precision and sixteen partial sums.
     pub(crate) fn weighed_density[FMA](values: &[f64], weight: &[f32], mu: f64, inv: f64) -> f64 {
-        let _ = FMA;
         let mut s = [0f32; 16];
         let (v, w) = (values.chunks_exact(16), weight.chunks_exact(16));
         let (rv, rw) = (v.remainder(), w.remainder());
@@ -139,13 +138,11 @@ kernels! {
 
     /// scale · weight · f((value − mu) · inv) of every value.
     pub(crate) fn weigh[FMA](values: &[f64], weight: &[f32], mu: f64, inv: f64, scale: f32, out: &mut [f32]) {
-        let _ = FMA;
         for ((v, w), o) in values.iter().zip(weight).zip(out) { *o = scale * w * pdf3_single(((v - mu) * inv) as f32); }
     }
 
     /// Σ weight · density over the values below `x`, and over all; the second as [`weighed_density`] says.
     pub(crate) fn weighed_parts[FMA](values: &[f64], weight: &[f32], mu: f64, inv: f64, x: f64) -> (f64, f64) {
-        let _ = FMA;
         let (mut s, mut below) = ([0f32; 16], [0f32; 16]);
         let (v, w) = (values.chunks_exact(16), weight.chunks_exact(16));
         let (rv, rw) = (v.remainder(), w.remainder());
@@ -166,7 +163,6 @@ kernels! {
 
     /// Natural logarithms, within 1e-9; what is not positive and normal counts as 1e-300.
     pub(crate) fn ln_all[FMA](x: &[f64], out: &mut [f64]) {
-        let _ = FMA;
         for (x, out) in x.iter().zip(out) {
             let x = x.max(1e-300);
             let bits = x.to_bits();

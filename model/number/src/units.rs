@@ -12,27 +12,40 @@ const SPREAD: RunningMean = RunningMean::new(0.002);
 /// Mean change from one value to the next.
 const STEP: RunningMean = RunningMean::new(0.01);
 /// Values in a row that make a jump lasting.
-const RUN: u32 = 6;
+const JUMP_RUN: u32 = 6;
 /// Changes in a row, each far below the spread, that make the spread an error.
-const CALM: u32 = 16;
+const CALM_RUN: u32 = 16;
 /// Most decimals that are looked for.
-const DECIMALS: u32 = 40;
-/// Cells are at least this fraction of the unit.
-const FINEST: f64 = 1.0 / 16_777_216.0;
+const DECIMALS_MAX: u32 = 40;
+/// A value lies outside when it is so many units from the centre.
+const JUMP_UNITS: f64 = 12.0;
+/// A change is calm when it is less than this part of the spread.
+const CALM_PART: f64 = 1e-7;
+/// A forecast may stray from the previous value by so many mean changes.
+const REACH_STEPS: f64 = 6.0;
+/// The unit follows the spread once it is off by these factors, or the base once it is off by so many units …
+const UNIT_OFF: std::ops::Range<f64> = 0.7..1.4;
+const BASE_OFF_UNITS: f64 = 0.5;
+/// … and beyond these factors, or so many units, nothing can be converted.
+const UNIT_LOST: std::ops::Range<f64> = 1e-3..1e3;
+const BASE_LOST_UNITS: f64 = 100.0;
+/// Cells are at least this fraction of the unit (2^-24).
+const CELL_UNITS_MIN: f64 = 1.0 / 16_777_216.0;
 /// Cells are at least this fraction of the value itself (2^-44).
-const FINEST_OF_VALUE: f64 = 1.0 / 17_592_186_044_416.0;
+const CELL_VALUE_PART_MIN: f64 = 1.0 / 17_592_186_044_416.0;
 
 /// How units changed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Rebase {
     /// Not at all.
     None,
-    /// z = a z' + c, and z' = (z − c) / a.
+    /// What was z is now z', where z = a z' + c: the unit grew by the factor `a`, and the base moved by `c` old units.
     Soft { a: f64, c: f64 },
     /// The old units mean nothing any more.
     Hard,
 }
 
+/// Where a column's values lie and how far they spread, the units and cells that follow from it, and buckets.
 #[derive(Clone, Debug)]
 pub(crate) struct ColumnUnits {
     /// Values seen.
@@ -45,7 +58,7 @@ pub(crate) struct ColumnUnits {
     pub(crate) base: f64,
     pub(crate) unit: f64,
     /// Mean |y − previous|, of the key's own previous value.
-    pub(crate) step: f64,
+    step: f64,
     steps: u64,
     /// Decimals with which values have been written.
     decimals: u32,
@@ -84,7 +97,6 @@ pub(crate) fn round(x: f64) -> f64 {
 surmise_lanes::kernels! {
     /// The first of `values` whose cell has the number `index`, cells being 1/`inverse` wide.
     fn find[FMA](values: &[f64], inverse: f64, index: f64) -> Option<usize> {
-        let _ = FMA;
         for (c, part) in values.chunks(16).enumerate() {
             let mut any = false;
             for v in part { any |= round(*v * inverse) == index; }
@@ -135,7 +147,7 @@ impl ColumnUnits {
     /// The cell that holds `y`: centre and half width.
     #[inline]
     pub(crate) fn cell(&self, y: f64) -> (f64, f64) {
-        let q = self.quantum.max(y.abs() * FINEST_OF_VALUE);
+        let q = self.quantum.max(y.abs() * CELL_VALUE_PART_MIN);
         (if q == self.quantum { self.centre_of(y) } else { y }, 0.5 * q)
     }
 
@@ -159,7 +171,7 @@ impl ColumnUnits {
     /// How far a forecast may stray from the previous value.
     #[inline]
     pub(crate) fn reach(&self) -> f64 {
-        6.0 * self.step.max(self.quantum)
+        REACH_STEPS * self.step.max(self.quantum)
     }
 
     /// A forecast's smallest scale.
@@ -175,11 +187,12 @@ impl ColumnUnits {
         (x - round(x)).abs() <= (tolerance * x).min(0.1) || x >= 2_251_799_813_685_248.0
     }
 
+    /// Sets the width of cells, of which the last value is a multiple if decimals can be told.
     fn set_quantum(&mut self, y: f64) {
-        let floor = (binade(self.unit) * FINEST).clamp(1e-290, 1e290);
+        let floor = (binade(self.unit) * CELL_UNITS_MIN).clamp(1e-290, 1e290);
         // what is next to nothing says nothing of decimals
         while y.abs() > 1e-30
-            && self.decimals < DECIMALS
+            && self.decimals < DECIMALS_MAX
             && power_of_ten(self.decimals) < 1.0 / floor
             && !Self::is_multiple(y, power_of_ten(self.decimals))
         {
@@ -189,7 +202,7 @@ impl ColumnUnits {
         self.quantum = 1.0 / self.inverse;
     }
 
-    /// Takes a value in; `previous` is the same key's one before it.
+    /// Takes a value in; `previous` is the same key's one before it. Returns how the units changed.
     pub(crate) fn learn(&mut self, y: f64, previous: Option<f64>) -> Rebase {
         if let Some(d) = previous.map(|previous| (y - previous).abs()).filter(|d| d.is_finite()) {
             self.steps += 1;
@@ -209,16 +222,17 @@ impl ColumnUnits {
             return Rebase::Hard;
         }
         let unit = (1.25 * self.spread).max(0.5 * self.quantum).max(self.mean.abs() * 1e-13).max(1e-300);
-        let out = if hard || !(1e-3..1e3).contains(&(unit / self.unit)) {
+        let out = if hard || !UNIT_LOST.contains(&(unit / self.unit)) {
             (self.base, self.unit) = (self.mean, unit);
             if self.step > 1e3 * unit {
                 (self.step, self.steps) = (unit, 10);
             }
             Rebase::Hard
-        } else if (self.mean - self.base).abs() > 0.5 * self.unit || !(0.7..1.4).contains(&(unit / self.unit)) {
+        } else if (self.mean - self.base).abs() > BASE_OFF_UNITS * self.unit || !UNIT_OFF.contains(&(unit / self.unit))
+        {
             let (a, c) = (unit / self.unit, (self.mean - self.base) / self.unit);
             (self.base, self.unit) = (self.mean, unit);
-            if c.abs() > 100.0 { Rebase::Hard } else { Rebase::Soft { a, c } }
+            if c.abs() > BASE_LOST_UNITS { Rebase::Hard } else { Rebase::Soft { a, c } }
         } else {
             Rebase::None
         };
@@ -226,7 +240,7 @@ impl ColumnUnits {
         out
     }
 
-    /// Mean and spread; true if they started afresh.
+    /// Follows mean and spread; returns whether they started afresh.
     fn follow(&mut self, y: f64) -> bool {
         let e = y - self.mean;
         self.age += 1;
@@ -236,34 +250,35 @@ impl ColumnUnits {
             self.last = y;
             return false;
         }
-        let far = 12.0 * self.unit;
-        let out = (y - self.base).abs() > far;
-        if out {
+        let outside = (y - self.base).abs() > JUMP_UNITS * self.unit;
+        if outside {
             self.run += 1;
-            let rr = 1.0 / self.run as f64;
-            let d = y - self.run_mean;
-            self.run_mean += rr * d;
+            let rate = 1.0 / self.run as f64;
+            let distance = y - self.run_mean;
+            self.run_mean += rate * distance;
             if self.run > 1 {
-                self.run_spread += rr * (d.abs() - self.run_spread);
+                self.run_spread += rate * (distance.abs() - self.run_spread);
             }
         } else {
             (self.run, self.run_mean, self.run_spread) = (0, 0.0, 0.0);
         }
         let d = (y - self.last).abs();
         if d > 0.0 {
-            self.calm = if d < 1e-7 * self.spread { self.calm + 1 } else { 0 };
+            self.calm = if d < CALM_PART * self.spread { self.calm + 1 } else { 0 };
         }
         let near = self.last;
         self.last = y;
-        if self.run >= RUN && self.run_mean.is_finite() {
+        // a lasting jump: the run's own statistics take over
+        if self.run >= JUMP_RUN && self.run_mean.is_finite() {
             (self.mean, self.spread) = (self.run_mean, self.run_spread);
-            (self.age, self.run, self.calm) = (RUN as u64, 0, 0);
+            (self.age, self.run, self.calm) = (JUMP_RUN as u64, 0, 0);
             (self.run_mean, self.run_spread) = (0.0, 0.0);
             return true;
         }
-        if self.calm >= CALM {
+        // a lasting calm: the spread was made by something that is over
+        if self.calm >= CALM_RUN {
             (self.mean, self.spread) = (y, (y - near).abs());
-            (self.age, self.calm) = (RUN as u64, 0);
+            (self.age, self.calm) = (JUMP_RUN as u64, 0);
             return true;
         }
         let cap = if self.age <= 3 { 8.0 * self.unit } else { 10.0 * (self.spread).max(0.5 * self.quantum) };
@@ -273,6 +288,7 @@ impl ColumnUnits {
         false
     }
 
+    /// Moves the quantiles for buckets towards a value, by stochastic approximation.
     fn follow_marks(&mut self, y: f64) {
         if self.seen == 1 {
             self.marks = [y; 15];

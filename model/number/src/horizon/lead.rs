@@ -21,6 +21,10 @@ pub(crate) const USUAL: usize = 5;
 /// Regressors of a lead, `[LEAD_DIMS]` and padding.
 pub(crate) type LeadRegressors = [f64; crate::dims::padded(LEAD_DIMS)];
 
+/// What others forecast at one lead, in the column's own units, by the constants above; the direct regression's place
+/// is free. NaN where there is nothing, for which the last value stands in.
+pub(crate) type HorizonInputs = [f64; LEAD_DIMS - 1];
+
 /// Mean squared errors of what is mixed.
 const SQUARE: RunningMean = RunningMean::new(0.002);
 /// Mean size of the answer's errors.

@@ -1,7 +1,7 @@
 //! Forecasts of a key that wait for their truths.
 
 use crate::dims::padded;
-use crate::lead::{LEAD_DIMS, LeadRegressors};
+use crate::horizon::lead::{LEAD_DIMS, LeadRegressors};
 use std::collections::VecDeque;
 use surmise_state::{Persist, State, StateError};
 
@@ -16,7 +16,7 @@ pub(crate) const DIRECT_WIDTH: usize = padded(DIRECT_DIMS);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PendingForecasts {
     /// Newest first.
-    pub(crate) waiting: VecDeque<ForecastOrigin>,
+    pub(super) waiting: VecDeque<ForecastOrigin>,
     /// Past values by column, newest first; what was expected stands in for what was missing.
     past: Vec<VecDeque<f64>>,
 }
@@ -25,12 +25,12 @@ pub(crate) struct PendingForecasts {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ForecastOrigin {
     /// The epoch of each column's units, 0 where it made no forecast: `[columns]`.
-    pub(crate) epochs: Vec<u32>,
+    pub(super) epochs: Vec<u32>,
     /// Regressors and gains of the direct regression, each `[columns, DIRECT_WIDTH]`, row-major.
-    pub(crate) regressors: Vec<f64>,
-    pub(crate) gains: Vec<f64>,
+    pub(super) regressors: Vec<f64>,
+    pub(super) gains: Vec<f64>,
     /// What is stacked, `[steps, columns, LEAD_DIMS]`, row-major.
-    pub(crate) inputs: Vec<f64>,
+    pub(super) inputs: Vec<f64>,
 }
 
 impl ForecastOrigin {

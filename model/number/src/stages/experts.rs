@@ -10,7 +10,7 @@
 
 use crate::dims::BLOCK;
 use crate::key_column::KeyColumn;
-use crate::past::ColumnPast;
+use crate::stages::past::ColumnPast;
 use crate::units::ColumnUnits;
 use surmise_experts::ExpertSet;
 
@@ -78,15 +78,21 @@ pub(crate) const T3: ExpertSet =
 /// Experts around the stack's forecast.
 pub(crate) const AROUND_STACK: ExpertSet = set(&[ExpertGroup::Stack]);
 
-pub(crate) const GIVEN_ERRORS: usize = 1;
-pub(crate) const GIVEN_VALUES: usize = 2;
-pub(crate) const GIVEN_SYMBOLS: usize = 3;
+/// Places in [`CONDITIONAL`]: what the siblings' errors, their values, and the event's symbols say.
+pub(crate) const GIVEN_ERRORS: usize = place(&CONDITIONAL, "given-errors");
+pub(crate) const GIVEN_VALUES: usize = place(&CONDITIONAL, "given-values");
+pub(crate) const GIVEN_SYMBOLS: usize = place(&CONDITIONAL, "given-symbols");
 
-pub(crate) const REPEAT: usize = 1;
-pub(crate) const FREQUENT: usize = 2;
-pub(crate) const FOLLOWING: usize = 3;
-pub(crate) const STEP: usize = 4;
-pub(crate) const GRID: usize = 5;
+/// Places in [`POINT_MASSES`]: the last value again, values seen often, values seen often after the last one, changes
+/// seen often, and the grid of all remembered values.
+pub(crate) const REPEAT: usize = place(&POINT_MASSES, "repeat");
+pub(crate) const FREQUENT: usize = place(&POINT_MASSES, "frequent");
+pub(crate) const FOLLOWING: usize = place(&POINT_MASSES, "following");
+pub(crate) const STEP: usize = place(&POINT_MASSES, "step");
+pub(crate) const GRID: usize = place(&POINT_MASSES, "lattice");
+
+const _: () = assert!(LANES <= ExpertSet::EXPERTS_MAX, "a set of experts has room for all lanes");
+const _: () = assert!(NETWORK < STACKED, "the network is an input of the stack");
 
 /// The density alone, without any expert of the same event or on single values.
 pub(crate) const DENSITY_ALONE: ExpertSet = ExpertSet::first(1);
@@ -94,12 +100,12 @@ pub(crate) const DENSITY_ALONE: ExpertSet = ExpertSet::first(1);
 /// One expert of [`DENSITY`].
 pub(crate) struct DensityExpert {
     /// Its name in reports.
-    pub(crate) name: &'static str,
-    pub(crate) group: ExpertGroup,
+    pub(super) name: &'static str,
+    pub(super) group: ExpertGroup,
     /// The centre of its distribution, in the column's units; `None` where it has nothing to say of this event. It is
     /// asked only for keys that have a value.
-    pub(crate) centre: fn(&ExpertInputs<'_>) -> Option<f64>,
-    pub(crate) scale: ScaleRule,
+    pub(super) centre: fn(&ExpertInputs<'_>) -> Option<f64>,
+    pub(super) scale: ScaleRule,
 }
 
 /// What an expert's forecast is made of, and what it is used for.
@@ -136,17 +142,17 @@ pub(crate) enum ScaleRule {
 
 /// What an expert may look at: all that is known of a column before its event, for a key that has a value.
 pub(crate) struct ExpertInputs<'a> {
-    pub(crate) units: &'a ColumnUnits,
-    pub(crate) key: &'a KeyColumn,
-    pub(crate) past: &'a ColumnPast,
+    pub(super) units: &'a ColumnUnits,
+    pub(super) key: &'a KeyColumn,
+    pub(super) past: &'a ColumnPast,
     /// The key's last value, or what was expected in its place.
-    pub(crate) latest: f64,
+    pub(super) latest: f64,
     /// The forecasts of both regressions, in the column's units; `None` where there is none.
-    pub(crate) own: Option<f64>,
-    pub(crate) all: Option<f64>,
+    pub(super) own: Option<f64>,
+    pub(super) all: Option<f64>,
     /// The range that nothing that extrapolates may leave.
-    pub(crate) low: f64,
-    pub(crate) high: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
 }
 
 impl ExpertInputs<'_> {
@@ -220,11 +226,16 @@ const fn row(
     DensityExpert { name, group, centre, scale }
 }
 
-/// The lane of the density expert with this name.
+/// The lane of the density expert with this name, at compile time.
 const fn lane(name: &str) -> usize {
+    place(&NAMES, name)
+}
+
+/// The place of a name in a table, at compile time.
+const fn place(names: &[&str], name: &str) -> usize {
     let mut i = 0;
-    while i < DENSITY.len() {
-        if same(DENSITY[i].name, name) {
+    while i < names.len() {
+        if same(names[i], name) {
             return i;
         }
         i += 1;

@@ -2,15 +2,15 @@
 
 use crate::calibrate::{Corrected, Span};
 use crate::column::NumberColumn;
-use crate::column_forecast::ColumnForecast;
-use crate::conditional::ConditionalForecast;
 use crate::density::{Lanes, masses};
-use crate::experts::*;
 use crate::grid::GridMass;
-use crate::mixture_cdf::MixtureCdf;
 use crate::options::Given;
-use crate::past::ColumnPast;
-use crate::probability_integral::spans;
+use crate::stages::column_forecast::ColumnForecast;
+use crate::stages::conditional::ConditionalForecast;
+use crate::stages::experts::*;
+use crate::stages::mixture_cdf::MixtureCdf;
+use crate::stages::past::ColumnPast;
+use crate::stages::probability_integral::spans;
 use crate::t3::mass;
 use surmise_experts::mix;
 
@@ -43,41 +43,41 @@ impl ColumnOutcome {
 /// The remembered values that an observed one is, if it is remembered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ValueSlots {
-    pub(crate) value: Option<usize>,
-    pub(crate) step: Option<usize>,
-    pub(crate) grid: Option<usize>,
+    pub(super) value: Option<usize>,
+    pub(super) step: Option<usize>,
+    pub(super) grid: Option<usize>,
 }
 
 /// The masses of the density and of the experts on single values, and what their mixture makes of them.
 #[derive(Clone, Debug)]
 pub(crate) struct PointScore {
     /// `[POINT_MASS_EXPERTS]`.
-    pub(crate) masses: [f64; POINT_MASS_EXPERTS],
-    pub(crate) mass: f64,
+    pub(super) masses: [f64; POINT_MASS_EXPERTS],
+    pub(super) mass: f64,
     /// The grid's weight below the cell and altogether.
-    pub(crate) grid: GridMass,
+    pub(super) grid: GridMass,
     /// Where the cell lies in the mixture.
-    pub(crate) span: Span,
+    pub(super) span: Span,
 }
 
 /// An observed value and the masses of its cell.
 #[derive(Clone, Debug)]
 pub(crate) struct Scored {
-    pub(crate) conditional: ConditionalForecast,
+    pub(super) conditional: ConditionalForecast,
     /// Which of the event's columns it was to be observed, from 1.
-    pub(crate) order: u32,
-    pub(crate) value: f64,
-    pub(crate) slots: ValueSlots,
+    pub(super) order: u32,
+    pub(super) value: f64,
+    pub(super) slots: ValueSlots,
     /// Masses under the density experts, `[LANES]`, and under their mixture.
-    pub(crate) masses: Lanes,
-    pub(crate) mass: f64,
+    pub(super) masses: Lanes,
+    pub(super) mass: f64,
     /// Masses under the conditional experts, `[CONDITIONAL_EXPERTS]`, and under their mixture.
-    pub(crate) conditional_masses: [f64; CONDITIONAL_EXPERTS],
-    pub(crate) conditional_mass: f64,
+    pub(super) conditional_masses: [f64; CONDITIONAL_EXPERTS],
+    pub(super) conditional_mass: f64,
     /// By [`Given`].
-    pub(crate) points: [PointScore; 2],
+    pub(super) points: [PointScore; 2],
     /// What the calibrator makes of the span given the event.
-    pub(crate) corrected: Corrected,
+    pub(super) corrected: Corrected,
 }
 
 impl Scored {
@@ -119,8 +119,8 @@ impl Scored {
         }
     }
 
-    /// Mass of the cell under every expert, `[NAMED]`, in the order of reports; that of the mixture for experts that had
-    /// nothing to say.
+    /// Mass of the cell under every expert, `[NAMED]`, in the order of reports; that of the mixture for experts that
+    /// had nothing to say.
     pub(crate) fn expert_masses(&self, forecast: &ColumnForecast) -> [f64; NAMED] {
         let points = self.points(Given::Within);
         let mut all = [0.0; NAMED];
@@ -136,6 +136,16 @@ impl Scored {
             *to = if forecast.points_awake.has(i) { points.masses[i] } else { points.mass };
         }
         all
+    }
+
+    /// What was known of the event before the value.
+    pub(crate) fn conditional(&self) -> &ConditionalForecast {
+        &self.conditional
+    }
+
+    /// Where the value's cell lies in the mixture.
+    pub(crate) fn span(&self, given: Given) -> Span {
+        self.points(given).span
     }
 
     /// The masses before the event's values, or within them.
@@ -185,7 +195,7 @@ fn grid_masses(
     let grid = &cdf.column.grid;
     let weigh = |density: f64, (mean, inverse): (f64, f64)| {
         let below = grid.weigh_below(mean, inverse, centre - half);
-        (grid.mass(slot, mean, inverse, below.total, density), below)
+        (grid.mass(slot, mean, inverse, below.total(), density), below)
     };
     let before = weigh(density[0], (cdf.forecast.mean, cdf.forecast.inverse[STACK]));
     let known = cdf.conditional.filter(|given| !given.is_density_alone());

@@ -10,12 +10,19 @@
 //!
 //! Source of the delayed update: Joulani, György and Szepesvári, *Online learning under delayed feedback* (2013).
 
+mod lead;
+mod pending;
+mod slots;
+
+pub(crate) use lead::{BEFORE, CENTRE, HorizonInputs, LATEST, ROLLED, USUAL};
+pub(crate) use slots::Slot;
+
 use crate::dims::FORGETTING;
-use crate::lead::{DIRECT, LEAD_DIMS, LeadModel};
+use crate::horizon::lead::{DIRECT, LEAD_DIMS, LeadModel};
+use crate::horizon::pending::{DIRECT_DIMS, DIRECT_LAGS, DIRECT_WIDTH, PendingForecasts};
+use crate::horizon::slots::SlotPool;
 use crate::options::Forecast;
-use crate::pending::{DIRECT_DIMS, DIRECT_LAGS, DIRECT_WIDTH, PendingForecasts};
 use crate::rls::LeastSquares;
-use crate::slots::{Slot, SlotPool};
 use crate::units::ColumnUnits;
 use std::collections::VecDeque;
 use surmise_state::{Persist, State, StateError};
@@ -52,16 +59,18 @@ pub(crate) struct HorizonModels {
     pool: SlotPool,
 }
 
-/// What others forecast at one lead, in the column's own units and in the order of `lead`; NaN where there is nothing,
-/// which keeps them apart from forecasts in the hottest loop.
-pub(crate) type HorizonInputs = [f64; LEAD_DIMS - 1];
-
 /// What is known at an event from which forecasts start.
 pub(crate) struct HorizonOrigin<'a> {
     /// Values of the event, with what was expected in place of what was missing: `[columns]`.
-    pub(crate) filled: &'a [f64],
+    filled: &'a [f64],
     /// Sine and cosine of the time of day.
-    pub(crate) phase: (f64, f64),
+    phase: (f64, f64),
+}
+
+impl<'a> HorizonOrigin<'a> {
+    pub(crate) fn new(filled: &'a [f64], phase: (f64, f64)) -> Self {
+        Self { filled, phase }
+    }
 }
 
 impl ColumnHorizons {

@@ -6,13 +6,14 @@
 use crate::column::NumberColumn;
 use crate::density::{Background, Lanes, LogT};
 use crate::dims::padded;
-use crate::experts::*;
 use crate::key_column::KeyColumn;
 use crate::options::Given;
-use crate::past::{ColumnPast, Regime};
+use crate::stages::experts::*;
+use crate::stages::past::{ColumnPast, Regime};
 use surmise_experts::ExpertSet;
 
-/// After an event that brought no value, a forecast may stray by so many units (else see [`crate::units::Units::reach`]).
+/// After an event that brought no value, a forecast may stray by so many units (else see
+/// [`crate::units::Units::reach`]).
 const GAP_REACH_UNITS: f64 = 8.0;
 /// The network's log scale stays within ± this.
 const LOG_SCALE_MAX: f64 = 6.0;
@@ -28,14 +29,14 @@ const NARROW_PART: f64 = 0.3;
 #[derive(Clone, Debug)]
 pub(crate) struct ExpertForecasts {
     /// Centres, `[LANES]`, in the column's units.
-    pub(crate) centre: Lanes,
-    pub(crate) awake: ExpertSet,
+    pub(super) centre: Lanes,
+    pub(super) awake: ExpertSet,
     /// The range that forecasts may lie in.
     low: f64,
     high: f64,
     /// The mean of the two linear forecasts, and the unit of its residual: what the network works in.
-    pub(crate) linear: f64,
-    pub(crate) residual_unit: f64,
+    pub(super) linear: f64,
+    pub(super) residual_unit: f64,
     /// The scale that the network forecasts, once it has spoken.
     network_scale: Option<f64>,
 }
@@ -110,24 +111,24 @@ impl ExpertForecasts {
 #[derive(Clone, Debug)]
 pub(crate) struct ColumnForecast {
     /// Centres, scales and 1/scales of the density experts, `[LANES]`.
-    pub(crate) centre: Lanes,
-    pub(crate) scale: Lanes,
-    pub(crate) inverse: Lanes,
-    pub(crate) awake: ExpertSet,
+    pub(super) centre: Lanes,
+    pub(super) scale: Lanes,
+    pub(super) inverse: Lanes,
+    pub(super) awake: ExpertSet,
     /// Weights of the density experts, `[LANES]`; they sum to one.
-    pub(crate) weights: Lanes,
-    pub(crate) log: LogT,
-    pub(crate) background: Background,
+    pub(super) weights: Lanes,
+    pub(super) log: LogT,
+    pub(super) background: Background,
     /// The point forecast: that of the stack.
-    pub(crate) mean: f64,
+    pub(super) mean: f64,
     /// Regressors of the stack as z, `[STACK_DIMS]` and padding.
-    pub(crate) stack_inputs: [f64; padded(STACK_DIMS)],
+    pub(super) stack_inputs: [f64; padded(STACK_DIMS)],
     /// Weights of the density and of the experts on single values, before the event's values and within them.
-    pub(crate) point_weights: [[f64; POINT_MASS_EXPERTS]; Given::ALL.len()],
+    pub(super) point_weights: [[f64; POINT_MASS_EXPERTS]; Given::ALL.len()],
     /// Which of the experts on single values have something to say.
-    pub(crate) points_awake: ExpertSet,
+    pub(super) points_awake: ExpertSet,
     /// The remembered value that the key's last one is.
-    pub(crate) slot_before: Option<usize>,
+    pub(super) slot_before: Option<usize>,
 }
 
 impl ColumnForecast {

@@ -1,22 +1,21 @@
 //! The model of one stream's numbers: predict, score, learn.
 
+mod forecast;
+mod query;
+
 use crate::NumberKey;
 use crate::column::NumberColumn;
-use crate::event::{EventScratch, ForecastSources};
-use crate::experts::*;
-use crate::horizon_models::HorizonModels;
+use crate::horizon::{HorizonModels, Slot};
 use crate::key_column::KeyColumn;
-use crate::learn::ColumnStages;
-use crate::network::{LookAhead, NumberNetwork};
 use crate::options::{EventContext, NumberOptions};
-use crate::past::Regime;
+use crate::profile::DayProfile;
 use crate::relations::Relations;
-use crate::scored::ColumnOutcome;
-use crate::season::SamplingSeason;
-use crate::slots::Slot;
+use crate::season::{Ring, SamplingSeason};
+use crate::stages::event::{EventScratch, ForecastSources};
+use crate::stages::experts::NAMED;
+use crate::stages::network::{LookAhead, NumberNetwork};
 use crate::t3::ln_all;
 use crate::units::Rebase;
-use crate::{dims::SHARED_COLUMNS_MAX, profile::DayProfile, season::Ring};
 use surmise_state::{Persist, State, StateError};
 
 /// The smallest probability of which a logarithm is taken.
@@ -49,19 +48,17 @@ const PROBABILITY_MIN: f64 = 1e-300;
 pub struct NumberModel {
     options: NumberOptions,
     seed: u64,
-    pub(crate) columns: Vec<NumberColumn>,
+    columns: Vec<NumberColumn>,
     relations: Relations,
-    pub(crate) season: SamplingSeason,
-    pub(crate) network: Option<NumberNetwork>,
-    pub(crate) horizons: Option<HorizonModels>,
+    season: SamplingSeason,
+    network: Option<NumberNetwork>,
+    horizons: Option<HorizonModels>,
     /// The event that was begun, and whether it waits to be finished.
-    pub(crate) event: EventScratch,
+    event: EventScratch,
     begun: bool,
     ahead: Option<LookAhead>,
     /// What each expert would have paid for the last observed value, by column: `[NAMED]` each.
     expert_nats: Vec<[f64; NAMED]>,
-    /// Scratch of wide streams: order and error of each column's value.
-    errors: Vec<Option<(u32, f64)>>,
 }
 
 impl NumberModel {
@@ -80,7 +77,6 @@ impl NumberModel {
             begun: false,
             ahead: None,
             expert_nats: Vec::new(),
-            errors: Vec::new(),
         };
         model.fit_scratch();
         model
@@ -91,8 +87,8 @@ impl NumberModel {
         self.columns.len()
     }
 
-    /// Adds one more column, the last. What columns have learnt of themselves stays; what they have learnt of each other
-    /// starts again, and so does the network when it has no room.
+    /// Adds one more column, the last. What columns have learnt of themselves stays; what they have learnt of each
+    /// other starts again, and so does the network when it has no room.
     pub fn add_column(&mut self) {
         let n = self.columns.len() + 1;
         self.columns.push(NumberColumn::new(n, n - 1, self.options.ablation));
@@ -115,10 +111,9 @@ impl NumberModel {
         self.begun = false;
     }
 
-    /// What forecasts are made of.
-    pub(crate) fn learnt(&self) -> ForecastSources<'_> {
-        let Self { columns, relations, season, network, .. } = self;
-        ForecastSources { columns, relations, season, network: network.as_ref() }
+    /// All that forecasts are made of.
+    fn sources(&self) -> ForecastSources<'_> {
+        ForecastSources::new(&self.columns, &self.relations, &self.season, self.network.as_ref())
     }
 
     /// Computes the standing distribution of every column of the key's next event, from the past alone and what `ctx`
@@ -128,30 +123,30 @@ impl NumberModel {
         if let Some(network) = network {
             network.ahead_into(key.network.as_ref(), ahead);
         }
-        event.forecast(ForecastSources { columns, relations, season, network: network.as_ref() }, key, ctx, ahead);
+        event.forecast(ForecastSources::new(columns, relations, season, network.as_ref()), key, ctx, ahead);
         self.begun = true;
     }
 
     /// Scores one column given the columns observed before it in this event; anything not finite counts as missing.
     /// Returns the surprise in nats. A column that is observed twice counts as first observed.
     pub fn observe(&mut self, key: &mut NumberKey, column: usize, value: f64) -> f64 {
-        if !matches!(self.event.outcomes.get(column), Some(ColumnOutcome::Pending)) {
+        if !self.event.is_pending(column) {
             return 0.0;
         }
         let after_gap = key.columns.get(column).is_some_and(KeyColumn::is_gap);
         let there = self.columns[column].there(after_gap);
         let nats = &mut self.expert_nats[column];
         if !value.is_finite() {
-            self.event.outcomes[column] = ColumnOutcome::Missing;
+            self.event.observe_missing(column);
             let surprise = -libm::log(1.0 - there);
             nats.fill(surprise);
             return surprise;
         }
         let presence = -libm::log(there);
-        let (scored, forecast) = self.event.observe(&self.columns, column, value);
-        ln_all(&scored.expert_masses(forecast), nats);
+        let (mass, expert_masses) = self.event.observe(&self.columns, column, value);
+        ln_all(&expert_masses, nats);
         nats.iter_mut().for_each(|nats| *nats = presence - *nats);
-        presence - libm::log(scored.corrected.mass.max(PROBABILITY_MIN))
+        presence - libm::log(mass.max(PROBABILITY_MIN))
     }
 
     /// Learns from the event that was begun: every column that was observed; the others count as missing, but their
@@ -161,9 +156,9 @@ impl NumberModel {
             return;
         }
         key.columns.resize_with(self.columns.len(), KeyColumn::new);
-        self.learn_columns(key);
-        self.learn_relations();
-        let Self { network, event, .. } = self;
+        let Self { columns, relations, network, event, .. } = self;
+        event.learn_columns(columns, key);
+        event.learn_relations(columns, relations);
         if let Some(network) = network {
             event.learn_network(network, &mut key.network);
         }
@@ -172,57 +167,11 @@ impl NumberModel {
         self.learn_horizons(key);
     }
 
-    /// Every column learns from its own value.
-    fn learn_columns(&mut self, key: &NumberKey) {
-        let Self { columns, event, errors, .. } = self;
-        let wide = columns.len() > SHARED_COLUMNS_MAX;
-        if wide {
-            errors.clear();
-            errors.extend(event.outcomes.iter().zip(&event.forecasts).map(|(outcome, forecast)| {
-                let scored = outcome.observed()?;
-                Some((scored.order, (scored.value - forecast.mean) * forecast.inverse[STACK]))
-            }));
-        }
-        for (j, column) in columns.iter_mut().enumerate() {
-            let outcome = &event.outcomes[j];
-            if !matches!(outcome, ColumnOutcome::Pending) {
-                column.learn_there(key.columns[j].is_gap(), matches!(outcome, ColumnOutcome::Observed(_)));
-            }
-            let Some(scored) = outcome.observed() else { continue };
-            let (past, experts, forecast) = (&event.pasts[j], &event.experts[j], &event.forecasts[j]);
-            let stages = ColumnStages { past, experts, forecast, scored };
-            column.learn_event(stages, &event.symbols);
-            if wide {
-                // only what was known before this column's value can explain it
-                column.search_siblings(j, stages, |other| match errors[other] {
-                    Some((order, error)) if order < scored.order => error,
-                    _ => 0.0,
-                });
-            }
-        }
-    }
-
-    /// The regression on the past of all columns learns.
-    fn learn_relations(&mut self) {
-        let Self { columns, event, relations, .. } = self;
-        let error = |j: usize| {
-            let scored = event.outcomes[j].observed().filter(|_| event.pasts[j].regime() == Regime::Known)?;
-            let column = &columns[j];
-            let last = column.scale(Regime::Known, LAST).max(column.units.quantum) / column.units.unit;
-            Some((column.innovation(scored.value, event.regressions[j]), last))
-        };
-        let news = |j: usize| {
-            let z = &event.pasts[j].z;
-            z[0] - columns[j].autocorrelation(-1.0) * z[1]
-        };
-        relations.learn(&event.regressors, error, news);
-    }
-
     /// Takes the event's values into units and lags.
     fn move_on(&mut self, key: &mut NumberKey) {
         let Self { columns, event, relations, .. } = self;
         for j in 0..columns.len() {
-            let (mean, quantum) = (event.forecasts[j].mean, columns[j].units.quantum);
+            let (mean, quantum) = (event.mean(j), columns[j].units.quantum);
             let value = event.value(j);
             if let Some(value) = value {
                 let change = columns[j].learn_value(value, key.columns[j].last());
@@ -239,7 +188,7 @@ impl NumberModel {
     /// Takes the event into the stream's clock and the key's record of days.
     fn remember_event(&mut self, key: &mut NumberKey) {
         let Self { season, event, options, columns, .. } = self;
-        let (before, now) = (key.time_us, event.time_us);
+        let (before, now) = (key.time_us, event.time_us());
         if let Some(now) = now {
             if let Some(before) = before {
                 season.learn(now.saturating_sub(before));

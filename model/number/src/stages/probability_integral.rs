@@ -1,9 +1,9 @@
 //! The probability integral transform of an observed value: the mass below its cell, and in it.
 
 use crate::calibrate::Span;
-use crate::experts::*;
 use crate::grid::GridMass;
-use crate::mixture_cdf::MixtureCdf;
+use crate::stages::experts::*;
+use crate::stages::mixture_cdf::MixtureCdf;
 
 /// Kinds of spikes of less mass than this count as density: levels are asked of every value, and this is below the
 /// resolution of the calibrator.

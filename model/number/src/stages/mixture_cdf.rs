@@ -1,17 +1,17 @@
 //! The distribution function of a column's mixture: which parts it is made of, and how much each weighs.
 //!
 //! A mixture has three kinds of parts: the t₃ densities and the two shapes of the density experts, the t₃ densities of
-//! the conditional experts, and spikes on single values. Levels, quantiles and the CRPS all ask this type. They do so at
-//! different prices, so each says below which mass a kind of spike is not worth a look and counts as density; and the
-//! CRPS sums in single precision. These differences are part of what a state and a figure are, to the last bit.
+//! the conditional experts, and spikes on single values. Levels, quantiles and the CRPS all ask this type. They do so
+//! at different prices, so each says below which mass a kind of spike is not worth a look and counts as density; and
+//! the CRPS sums in single precision. These differences are part of what a state and a figure are, to the last bit.
 
 use crate::column::NumberColumn;
-use crate::column_forecast::ColumnForecast;
-use crate::conditional::ConditionalForecast;
 use crate::density::mixed_cdf;
-use crate::experts::*;
 use crate::options::Given;
-use crate::past::ColumnPast;
+use crate::stages::column_forecast::ColumnForecast;
+use crate::stages::conditional::ConditionalForecast;
+use crate::stages::experts::*;
+use crate::stages::past::ColumnPast;
 use crate::t3::cdf3;
 
 /// Shapes of less weight count as t₃ around their centre.
@@ -20,14 +20,22 @@ const SHAPE_WEIGHT_MIN: f64 = 1e-5;
 /// The distribution of one column, as a mixture of all its experts.
 #[derive(Clone, Copy)]
 pub(crate) struct MixtureCdf<'a> {
-    pub(crate) column: &'a NumberColumn,
-    pub(crate) past: &'a ColumnPast,
-    pub(crate) forecast: &'a ColumnForecast,
+    pub(super) column: &'a NumberColumn,
+    pub(super) past: &'a ColumnPast,
+    pub(super) forecast: &'a ColumnForecast,
     /// What is known of the event; none for the mixture that stood before it.
-    pub(crate) conditional: Option<&'a ConditionalForecast>,
+    pub(super) conditional: Option<&'a ConditionalForecast>,
 }
 
 impl<'a> MixtureCdf<'a> {
+    /// The mixture given what is known of the event.
+    pub(crate) fn given<'b>(self, conditional: Option<&'b ConditionalForecast>) -> MixtureCdf<'b>
+    where
+        'a: 'b,
+    {
+        MixtureCdf { conditional, ..self }
+    }
+
     /// The weights of density and spikes, `[POINT_MASS_EXPERTS]`.
     pub(crate) fn point_weights(&self) -> &'a [f64; POINT_MASS_EXPERTS] {
         let given = if self.conditional.is_some() { Given::Within } else { Given::Before };

@@ -1,7 +1,7 @@
 //! Questions to a standing distribution: distribution function and quantiles.
 
-use crate::experts::*;
-use crate::mixture_cdf::MixtureCdf;
+use crate::stages::experts::*;
+use crate::stages::mixture_cdf::MixtureCdf;
 
 /// Kinds of spikes of less mass than this altogether count as density.
 const SPIKES_MASS_MIN: f64 = 1e-4;
@@ -212,9 +212,9 @@ impl LookedUp<'_> {
 mod tests {
     use super::*;
     use crate::column::NumberColumn;
-    use crate::column_forecast::ColumnForecast;
     use crate::options::{Given, NumberAblation};
-    use crate::past::ColumnPast;
+    use crate::stages::column_forecast::ColumnForecast;
+    use crate::stages::past::ColumnPast;
 
     /// A column that has seen some values, and a forecast of t₃ by lane, centre, 1/scale and weight.
     fn distribution(parts: &[(usize, f64, f64, f64)]) -> (NumberColumn, ColumnPast, ColumnForecast) {

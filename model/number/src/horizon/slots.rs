@@ -2,7 +2,7 @@
 //!
 //! What waits for its truth is about steps² × columns × 56 bytes a key, so not every key has room for it.
 
-use crate::pending::PendingForecasts;
+use crate::horizon::pending::PendingForecasts;
 use surmise_state::{Persist, State, StateError};
 
 /// Bytes that all pending forecasts may take together (PREDICTOR §9).
@@ -34,9 +34,9 @@ struct SlotContent {
 
 /// The pending forecasts of as many keys as there is room for.
 ///
-/// A key that has no slot gets a free one at its next event, or that of the key whose last event is longest ago, if that
-/// key has been idle or has had its turn (see [`SLOT_IDLE_EVENTS`] and [`SLOT_MIN_EVENTS`]): with more keys than slots
-/// each stays long enough to be learnt from. Forecasts of keys without a slot are rolled out.
+/// A key that has no slot gets a free one at its next event, or that of the key whose last event is longest ago, if
+/// that key has been idle or has had its turn (see [`SLOT_IDLE_EVENTS`] and [`SLOT_MIN_EVENTS`]): with more keys than
+/// slots each stays long enough to be learnt from. Forecasts of keys without a slot are rolled out.
 #[derive(Clone, Debug)]
 pub(crate) struct SlotPool {
     slots: Vec<SlotContent>,

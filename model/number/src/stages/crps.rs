@@ -7,8 +7,10 @@
 //! the integral. The line is cut at some fifty widths, since the background's tail has no mean.
 
 use crate::calibrate::LevelMap;
-use crate::experts::*;
-use crate::mixture_cdf::MixtureCdf;
+use crate::options::Given;
+use crate::stages::experts::*;
+use crate::stages::mixture_cdf::MixtureCdf;
+use crate::stages::scored::Scored;
 use crate::t3::{cdf3_single, select_or_zero};
 use surmise_lanes::kernels;
 
@@ -26,7 +28,6 @@ const S_MAX: f64 = 0.99;
 kernels! {
     /// Adds `w` F₃(x · inv + offset) of every part to each point.
     fn add_t3[FMA](x: &Points, w: &[f32], offset: &[f32], inv: &[f32], out: &mut Points) {
-        let _ = FMA;
         let (x, mut s) = (*x, *out);
         for ((w, o), inv) in w.iter().zip(offset).zip(inv) {
             for i in 0..POINTS { s[i] += w * cdf3_single(x[i] * inv + o); }
@@ -36,7 +37,6 @@ kernels! {
 
     /// Adds the weights of the places below each point; there are at most [`SPIKES_MAX`] places.
     fn add_spikes[FMA](x: &Points, places: &[f64], from: f64, weights: &[f32; SPIKES_MAX], out: &mut Points) {
-        let _ = FMA;
         let mut at = [f32::INFINITY; SPIKES_MAX];
         for (a, v) in at.iter_mut().zip(places) { *a = (v - from) as f32; }
         let blocks = places.len().div_ceil(surmise_lanes::LANES);
@@ -51,9 +51,14 @@ kernels! {
     }
 }
 
-/// The score of `y`. `grid_total` is the grid's weight altogether under the same forecast, and `shift` in [0, 1) says
-/// where in their parts the points lie.
-pub(crate) fn crps(cdf: MixtureCdf<'_>, grid_total: f64, map: &LevelMap, y: f64, shift: f64) -> f64 {
+/// The score of an observed value under the distribution that stood for it. `shift` in [0, 1) says where in their parts
+/// the points lie.
+pub(crate) fn crps(cdf: MixtureCdf<'_>, scored: &Scored, given: Given, map: &LevelMap, shift: f64) -> f64 {
+    crps_of(cdf, scored.points(given).grid.total(), map, scored.value, shift)
+}
+
+/// The score of `y`, where `grid_total` is the grid's weight altogether under the same forecast.
+fn crps_of(cdf: MixtureCdf<'_>, grid_total: f64, map: &LevelMap, y: f64, shift: f64) -> f64 {
     // where nothing of the event is known, the mixture that stood before it is as good and quicker
     let cdf = MixtureCdf { conditional: cdf.conditional.filter(|given| !given.is_density_alone()), ..cdf };
     let (mean, inverse) = match cdf.conditional {
@@ -180,9 +185,9 @@ mod tests {
     use super::*;
     use crate::calibrate::Calibrator;
     use crate::column::NumberColumn;
-    use crate::column_forecast::ColumnForecast;
-    use crate::options::{Given, NumberAblation};
-    use crate::past::ColumnPast;
+    use crate::options::NumberAblation;
+    use crate::stages::column_forecast::ColumnForecast;
+    use crate::stages::past::ColumnPast;
     use crate::t3::cdf3;
 
     /// A quarter of the mass at 2.5, the rest t₃ around 2.
@@ -215,9 +220,10 @@ mod tests {
                 .map(|x| (f(x) - f64::from(u8::from(x >= y))).powi(2) * h)
                 .sum();
             let many = 4000;
-            let mean =
-                (0..many).map(|i| crps(cdf, 0.0, &map, y, (i as f64 * 0.618_033_988_749_894_9).fract())).sum::<f64>()
-                    / many as f64;
+            let mean = (0..many)
+                .map(|i| crps_of(cdf, 0.0, &map, y, (i as f64 * 0.618_033_988_749_894_9).fract()))
+                .sum::<f64>()
+                / many as f64;
             assert!((mean / want - 1.0).abs() < 5e-3, "{y}: {mean} {want}");
         }
     }

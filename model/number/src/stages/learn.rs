@@ -1,12 +1,12 @@
 //! What a column learns from one event.
 
 use crate::column::{NumberColumn, STACK_WEIGHTS};
-use crate::column_forecast::{ColumnForecast, ExpertForecasts};
-use crate::experts::*;
 use crate::options::Given;
-use crate::past::{ColumnPast, Regime};
-use crate::scored::Scored;
 use crate::siblings::ERROR_SCALES_MAX;
+use crate::stages::column_forecast::{ColumnForecast, ExpertForecasts};
+use crate::stages::experts::*;
+use crate::stages::past::{ColumnPast, Regime};
+use crate::stages::scored::Scored;
 
 /// Values after which a column's units are no longer guesses.
 const UNITS_SETTLED: u64 = 12;
@@ -22,10 +22,10 @@ const INNOVATION_UNITS_MAX: f64 = 1e6;
 /// All stages of one column's prediction, after its value was observed.
 #[derive(Clone, Copy)]
 pub(crate) struct ColumnStages<'a> {
-    pub(crate) past: &'a ColumnPast,
-    pub(crate) experts: &'a ExpertForecasts,
-    pub(crate) forecast: &'a ColumnForecast,
-    pub(crate) scored: &'a Scored,
+    pub(super) past: &'a ColumnPast,
+    pub(super) experts: &'a ExpertForecasts,
+    pub(super) forecast: &'a ColumnForecast,
+    pub(super) scored: &'a Scored,
 }
 
 impl NumberColumn {

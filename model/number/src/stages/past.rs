@@ -26,31 +26,31 @@ const DEVIATION_MAX: f64 = 20.0;
 #[derive(Clone, Debug)]
 pub(crate) struct ColumnPast {
     /// The key's last value; none for a key that never had one.
-    pub(crate) last: Option<f64>,
+    pub(super) last: Option<f64>,
     /// The binary logarithm of how often the last value came in a row, 0..8.
-    pub(crate) run_class: usize,
+    pub(super) run_class: usize,
     /// Regressors of the column's own past as z, `[OWN_DIMS]` and padding.
-    pub(crate) own: [f64; padded(OWN_DIMS)],
+    pub(super) own: [f64; padded(OWN_DIMS)],
     /// The last three lags as z, newest first.
-    pub(crate) z: [f64; 3],
+    pub(super) z: [f64; 3],
     /// Where in the period the event lies, if what is usual there is known.
-    pub(crate) place: Option<PeriodPlace>,
+    pub(super) place: Option<PeriodPlace>,
     /// The last two deviations from what is usual, in units, and a constant.
-    pub(crate) deviations: [f64; HOUR_DIMS],
+    pub(super) deviations: [f64; HOUR_DIMS],
     /// The value one day before, and the one before that.
-    pub(crate) day: Option<f64>,
-    pub(crate) day_before: Option<f64>,
+    pub(super) day: Option<f64>,
+    pub(super) day_before: Option<f64>,
 }
 
 /// What a key knows of the days before an event.
 pub(crate) struct Days<'a> {
-    pub(crate) ring: &'a Ring,
-    pub(crate) profile: &'a DayProfile,
+    pub(super) ring: &'a Ring,
+    pub(super) profile: &'a DayProfile,
     /// Samples of a day.
-    pub(crate) day: usize,
+    pub(super) day: usize,
     /// Samples that were skipped since the key's last event.
-    pub(crate) skipped: usize,
-    pub(crate) place: Option<PeriodPlace>,
+    pub(super) skipped: usize,
+    pub(super) place: Option<PeriodPlace>,
 }
 
 impl Days<'_> {
@@ -73,6 +73,19 @@ impl ColumnPast {
             day: None,
             day_before: None,
         }
+    }
+
+    /// The last three lags as z, newest first.
+    #[inline]
+    pub(crate) fn z(&self) -> &[f64; 3] {
+        &self.z
+    }
+
+    /// What the regression on all columns sees of this one: lags one and two, the day before and the sample before
+    /// that, lag three, all as z. Where there is no room for all, the first count.
+    pub(crate) fn regressors(&self) -> [f64; 5] {
+        let z = &self.z;
+        [z[0], z[1], self.own[OWN_DAY], self.own[OWN_DAY + 1], z[2]]
     }
 
     /// Whether the key has had a value.

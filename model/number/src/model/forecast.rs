@@ -5,15 +5,12 @@
 //! step one around the mean and widen as an autoregression with the column's own lag-one correlation does, up to the
 //! column's own spread: σ_h = σ_1 √(1 + φ² + … + φ^2(h−1)).
 
-use crate::event::EventScratch;
-use crate::experts::STACK;
-use crate::horizon_models::{HorizonInputs, HorizonOrigin};
+use crate::horizon::{BEFORE, CENTRE, HorizonInputs, HorizonOrigin, LATEST, ROLLED, USUAL};
 use crate::key_column::KeyColumn;
-use crate::lead::{BEFORE, CENTRE, LATEST, LEAD_DIMS, ROLLED, USUAL};
 use crate::options::{EventContext, Forecast, Given};
-use crate::past::Regime;
-use crate::quantiles::Predictive;
 use crate::season::phase;
+use crate::stages::event::EventScratch;
+use crate::stages::quantiles::Predictive;
 use crate::{NumberKey, NumberModel};
 use std::borrow::Cow;
 
@@ -55,7 +52,7 @@ impl NumberModel {
             horizons.settle_due_forecasts(&pending, &values);
             let rolled = self.roll(key, &EventContext::default(), horizons.steps(), &[]);
             let filled: Vec<f64> = (0..columns).map(|j| self.event.filled(j)).collect();
-            let origin = HorizonOrigin { filled: &filled, phase: phase(key.time_us) };
+            let origin = HorizonOrigin::new(&filled, phase(key.time_us));
             let inputs = |h: usize, j: usize| self.horizon_inputs(key, h, j, rolled[h][j].mean, filled[j]);
             horizons.make_forecasts(&mut pending, &origin, |j| &self.columns[j].units, inputs);
             horizons.put(&key.slot, pending);
@@ -66,7 +63,7 @@ impl NumberModel {
     /// What is known of a column `step` + 1 events ahead without learning it directly.
     fn horizon_inputs(&self, key: &NumberKey, step: usize, column: usize, rolled: f64, latest: f64) -> HorizonInputs {
         let season = &self.season;
-        let mut inputs: HorizonInputs = [f64::NAN; LEAD_DIMS - 1];
+        let mut inputs: HorizonInputs = [f64::NAN; _];
         inputs[ROLLED] = rolled;
         inputs[LATEST] = latest;
         inputs[CENTRE] = self.columns[column].units.centre();
@@ -95,7 +92,7 @@ impl NumberModel {
         let mut shapes: Vec<RollShape> = Vec::new();
         let mut ctx = *ctx;
         for h in 0..horizon {
-            event.forecast(self.learnt(), &key, &ctx, &mut ahead);
+            event.forecast(self.sources(), &key, &ctx, &mut ahead);
             if h == 0 {
                 shapes = (0..columns.len()).map(|j| self.shape(&event, j, levels)).collect();
             }
@@ -110,15 +107,15 @@ impl NumberModel {
 
     /// The shape of a column's distribution at the first step.
     fn shape(&self, event: &EventScratch, column: usize, levels: &[f64]) -> RollShape {
-        let (c, forecast) = (&self.columns[column], &event.forecasts[column]);
+        let c = &self.columns[column];
         let mut offsets = Vec::new();
         if !levels.is_empty() {
             let map = c.calibrator(Given::Before).map();
             let standing = Predictive::new(event.cdf(&self.columns, column));
             offsets = standing.quantiles(levels.iter().map(|level| map.plain(*level)));
-            offsets.iter_mut().for_each(|offset| *offset -= forecast.mean);
+            offsets.iter_mut().for_each(|offset| *offset -= event.mean(column));
         }
-        let widest = (SPREAD_UNITS_MAX * c.units.unit / forecast.scale[STACK].max(1e-300)).max(1.0);
+        let widest = (SPREAD_UNITS_MAX * c.units.unit / event.scale(column).max(1e-300)).max(1.0);
         RollShape { offsets, autocorrelation: c.autocorrelation(0.0), widest, variance: 0.0, power: 1.0 }
     }
 
@@ -126,21 +123,21 @@ impl NumberModel {
     fn move_as_expected(&self, key: &mut NumberKey, event: &EventScratch) {
         let season = &self.season;
         for (j, key_column) in key.columns.iter_mut().enumerate().take(self.columns.len()) {
-            if event.pasts[j].regime() == Regime::Known {
-                let mean = event.forecasts[j].mean;
+            if event.is_known(j) {
+                let mean = event.mean(j);
                 let value = Some(mean).filter(|mean| !mean.is_nan());
                 key_column.push(value, mean, self.columns[j].units.quantum);
             }
         }
         if season.day > 0 && key.ring.epoch == season.epoch {
-            if let (Some(before), Some(now)) = (key.time_us, event.time_us) {
+            if let (Some(before), Some(now)) = (key.time_us, event.time_us()) {
                 key.ring.skip(season.steps(before, now) - 1);
             }
-            let mean = |j: usize| event.forecasts.get(j).map_or(f64::NAN, |forecast| forecast.mean);
+            let mean = |j: usize| if j < self.columns() { event.mean(j) } else { f64::NAN };
             key.ring.push_with(mean);
-            key.profile.pass(mean, season.place(event.time_us));
+            key.profile.pass(mean, season.place(event.time_us()));
         }
-        key.time_us = event.time_us;
+        key.time_us = event.time_us();
     }
 }
 
@@ -159,7 +156,7 @@ struct RollShape {
 impl RollShape {
     /// The forecast of the next step, which is wider than the one before.
     fn widen(&mut self, event: &EventScratch, column: usize) -> Forecast {
-        let mean = event.forecasts[column].mean;
+        let mean = event.mean(column);
         self.variance += self.power;
         self.power *= self.autocorrelation * self.autocorrelation;
         let wider = self.variance.sqrt().min(self.widest);

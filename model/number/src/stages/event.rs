@@ -2,24 +2,36 @@
 
 use crate::NumberKey;
 use crate::column::NumberColumn;
-use crate::column_forecast::{ColumnForecast, ExpertForecasts};
-use crate::conditional::{ConditionalForecast, KnownColumn};
 use crate::key_column::KeyColumn;
-use crate::mixture_cdf::MixtureCdf;
-use crate::network::{KeyNetwork, LookAhead, NetworkInputs, NetworkPass, NumberNetwork};
 use crate::options::{EventContext, Given};
-use crate::past::{ColumnPast, Days, Regime};
 use crate::relations::Relations;
-use crate::scored::{ColumnOutcome, Scored};
 use crate::season::{SamplingSeason, phase};
+use crate::stages::column_forecast::{ColumnForecast, ExpertForecasts};
+use crate::stages::conditional::{ConditionalForecast, KnownColumn};
+use crate::stages::experts::{NAMED, STACK};
+use crate::stages::mixture_cdf::MixtureCdf;
+use crate::stages::network::{LookAhead, NetworkInputs, NetworkPass, NumberNetwork};
+use crate::stages::past::{ColumnPast, Days, Regime};
+use crate::stages::scored::{ColumnOutcome, Scored};
 
 /// What forecasts are made of: all that a model has learnt.
 #[derive(Clone, Copy)]
 pub(crate) struct ForecastSources<'a> {
-    pub(crate) columns: &'a [NumberColumn],
-    pub(crate) relations: &'a Relations,
-    pub(crate) season: &'a SamplingSeason,
-    pub(crate) network: Option<&'a NumberNetwork>,
+    pub(super) columns: &'a [NumberColumn],
+    pub(super) relations: &'a Relations,
+    pub(super) season: &'a SamplingSeason,
+    pub(super) network: Option<&'a NumberNetwork>,
+}
+
+impl<'a> ForecastSources<'a> {
+    pub(crate) fn new(
+        columns: &'a [NumberColumn],
+        relations: &'a Relations,
+        season: &'a SamplingSeason,
+        network: Option<&'a NumberNetwork>,
+    ) -> Self {
+        Self { columns, relations, season, network }
+    }
 }
 
 /// The stages of an event, column by column: scratch, which is reused from event to event and is never persisted.
@@ -29,19 +41,21 @@ pub(crate) struct ForecastSources<'a> {
 #[derive(Clone, Default)]
 pub(crate) struct EventScratch {
     /// By column.
-    pub(crate) pasts: Vec<ColumnPast>,
-    pub(crate) experts: Vec<ExpertForecasts>,
-    pub(crate) forecasts: Vec<ColumnForecast>,
-    pub(crate) outcomes: Vec<ColumnOutcome>,
+    pub(super) pasts: Vec<ColumnPast>,
+    pub(super) experts: Vec<ExpertForecasts>,
+    pub(super) forecasts: Vec<ColumnForecast>,
+    pub(super) outcomes: Vec<ColumnOutcome>,
     /// Symbols of the event, and its time as far as it is known.
-    pub(crate) symbols: Vec<u32>,
-    pub(crate) time_us: Option<i64>,
+    pub(super) symbols: Vec<u32>,
+    pub(super) time_us: Option<i64>,
     /// Values observed of the event so far.
     observed: u32,
     /// Regressors of the regressions over all columns, and what they forecast as z, by column.
-    pub(crate) regressors: Vec<f64>,
-    pub(crate) regressions: Vec<f64>,
-    pub(crate) pass: NetworkPass,
+    pub(super) regressors: Vec<f64>,
+    pub(super) regressions: Vec<f64>,
+    pub(super) pass: NetworkPass,
+    /// Scratch of wide streams: order and error of each column's value.
+    pub(super) errors: Vec<Option<(u32, f64)>>,
 }
 
 impl EventScratch {
@@ -102,21 +116,50 @@ impl EventScratch {
         })
     }
 
-    /// Scores the value `y` of a column given the columns observed so far; returns its score, and what was forecast.
-    pub(crate) fn observe(&mut self, columns: &[NumberColumn], column: usize, y: f64) -> (&Scored, &ColumnForecast) {
+    /// Scores the value `y` of a column given the columns observed so far; returns the probability of its cell, and
+    /// that under every expert, `[NAMED]`.
+    pub(crate) fn observe(&mut self, columns: &[NumberColumn], column: usize, y: f64) -> (f64, [f64; NAMED]) {
         let conditional = self.conditional(columns, column);
         self.observed += 1;
         let (past, forecast) = (&self.pasts[column], &self.forecasts[column]);
         let scored = Scored::new(&columns[column], past, forecast, conditional, self.observed, y);
-        let outcome = &mut self.outcomes[column];
-        *outcome = ColumnOutcome::Observed(scored);
-        (outcome.observed().expect("the outcome was set above"), forecast)
+        let (mass, expert_masses) = (scored.corrected.mass, scored.expert_masses(forecast));
+        self.outcomes[column] = ColumnOutcome::Observed(scored);
+        (mass, expert_masses)
     }
 
-    /// The network learns from the event, and the key moves on in it.
-    pub(crate) fn learn_network(&mut self, network: &mut NumberNetwork, key: &mut Option<KeyNetwork>) {
-        let inputs = NetworkInputs { pasts: &self.pasts, experts: &self.experts };
-        network.learn(key, &inputs, &self.outcomes, &mut self.pass);
+    /// Whether a column was not observed yet.
+    pub(crate) fn is_pending(&self, column: usize) -> bool {
+        matches!(self.outcomes.get(column), Some(ColumnOutcome::Pending))
+    }
+
+    /// Notes that the value of a column is missing.
+    pub(crate) fn observe_missing(&mut self, column: usize) {
+        self.outcomes[column] = ColumnOutcome::Missing;
+    }
+
+    /// What an observed column was scored.
+    pub(crate) fn scored(&self, column: usize) -> Option<&Scored> {
+        self.outcomes[column].observed()
+    }
+
+    /// The time of the event, as far as it is known.
+    pub(crate) fn time_us(&self) -> Option<i64> {
+        self.time_us
+    }
+
+    /// The point forecast of a column before the event, and its scale.
+    pub(crate) fn mean(&self, column: usize) -> f64 {
+        self.forecasts[column].mean
+    }
+
+    pub(crate) fn scale(&self, column: usize) -> f64 {
+        self.forecasts[column].scale[STACK]
+    }
+
+    /// Whether the key has had a value of a column.
+    pub(crate) fn is_known(&self, column: usize) -> bool {
+        self.pasts[column].regime() == Regime::Known
     }
 
     /// The distribution of a column that stood before the event.
@@ -144,10 +187,7 @@ impl EventScratch {
 
     /// The value of a column, or what was expected in its place; NaN where nothing can be expected.
     pub(crate) fn filled(&self, column: usize) -> f64 {
-        let expected = || match self.pasts[column].regime() {
-            Regime::Known => self.forecasts[column].mean,
-            Regime::Fresh => f64::NAN,
-        };
+        let expected = || if self.is_known(column) { self.mean(column) } else { f64::NAN };
         self.value(column).unwrap_or_else(expected)
     }
 }

@@ -2,13 +2,13 @@
 
 use crate::NumberModel;
 use crate::calibrate::LevelMap;
-use crate::crps::crps;
-use crate::experts::NAMES;
-use crate::mixture_cdf::MixtureCdf;
-use crate::network::NumberNetwork;
 use crate::options::Given;
-use crate::quantiles::Predictive;
-use crate::scored::Scored;
+use crate::stages::crps::crps;
+use crate::stages::experts::NAMES;
+use crate::stages::network::NumberNetwork;
+use crate::stages::quantiles::Predictive;
+use crate::stages::scored::Scored;
+use crate::stages::shares::{ExpertShare, expert_shares};
 
 /// The golden ratio's part by which the points of the CRPS move on from value to value.
 const GOLDEN_PART: f64 = 0.618_033_988_749_894_9;
@@ -16,7 +16,7 @@ const GOLDEN_PART: f64 = 0.618_033_988_749_894_9;
 impl NumberModel {
     /// The point forecast: the stack of all experts, learnt under squared error.
     pub fn mean(&self, column: usize) -> f64 {
-        self.event.forecasts[column].mean
+        self.event.mean(column)
     }
 
     /// The standing median.
@@ -24,8 +24,8 @@ impl NumberModel {
         self.quantile(column, 0.5)
     }
 
-    /// The standing quantile at level `p`, corrected so that a fraction p of outcomes has fallen below it; in the middle
-    /// of its cell where cells are wide.
+    /// The standing quantile at level `p`, corrected so that a fraction p of outcomes has fallen below it; in the
+    /// middle of its cell where cells are wide.
     pub fn quantile(&self, column: usize, p: f64) -> f64 {
         let level = self.level_map(column, Given::Before).plain(p);
         Predictive::new(self.event.cdf(&self.columns, column)).quantile(level)
@@ -47,7 +47,7 @@ impl NumberModel {
     /// Where the column's observed value lay in the distribution that stood for it: the mass below its cell and up to
     /// its end, as levels of the corrected distribution. Until `finish`; `None` if no value was observed.
     pub fn levels(&self, column: usize, given: Given) -> Option<(f64, f64)> {
-        let scored = self.event.outcomes[column].observed()?;
+        let scored = self.event.scored(column)?;
         Some(levels(scored, given, &self.level_map(column, given)))
     }
 
@@ -60,16 +60,16 @@ impl NumberModel {
 
     /// [`levels`](Self::levels) and [`crps`](Self::crps) at once, for less.
     pub fn measures(&self, column: usize, given: Given) -> Option<((f64, f64), f64)> {
-        let scored = self.event.outcomes[column].observed()?;
+        let scored = self.event.scored(column)?;
         let map = self.level_map(column, given);
         Some((levels(scored, given, &map), self.score(column, given, &map)?))
     }
 
     fn score(&self, column: usize, given: Given, map: &LevelMap) -> Option<f64> {
         let cdf = self.event.cdf_of(&self.columns, column, given)?;
-        let scored = self.event.outcomes[column].observed()?;
-        let shift = (cdf.column.units.seen as f64 * GOLDEN_PART).fract();
-        Some(crps(cdf, scored.points(given).grid.total, map, scored.value, shift))
+        let scored = self.event.scored(column)?;
+        let shift = (self.columns[column].units.seen as f64 * GOLDEN_PART).fract();
+        Some(crps(cdf, scored, given, map, shift))
     }
 
     /// The correction of a column's distribution.
@@ -86,9 +86,32 @@ impl NumberModel {
     pub fn interval(&self, column: usize, given: Given, low: f64, high: f64) -> [f64; 2] {
         let conditional = (given == Given::Within).then(|| self.event.conditional(&self.columns, column));
         let map = self.level_map(column, given);
-        let cdf = MixtureCdf { conditional: conditional.as_ref(), ..self.event.cdf(&self.columns, column) };
+        let cdf = self.event.cdf(&self.columns, column).given(conditional.as_ref());
         let quantiles = Predictive::new(cdf).quantiles([low, high].map(|level| map.plain(level)));
         [quantiles[0], quantiles[1]]
+    }
+
+    /// The share of every expert in what stands for a column, in the order of [`experts`](Self::experts): before the
+    /// event, or given the columns observed before it. Until [`finish`](Self::finish).
+    ///
+    /// Σ weight · probability is the [`mixture_mass`](Self::mixture_mass) of the observed value. What is scored is that
+    /// mass corrected by the distribution's own record, times the probability that there is a value at all.
+    pub fn expert_shares(&self, column: usize, given: Given) -> Vec<ExpertShare> {
+        let standing = self.event.cdf(&self.columns, column);
+        match (given, self.event.scored(column)) {
+            (Given::Before, scored) => expert_shares(&standing, scored),
+            (Given::Within, Some(scored)) => expert_shares(&standing.given(Some(scored.conditional())), Some(scored)),
+            (Given::Within, None) => {
+                let conditional = self.event.conditional(&self.columns, column);
+                expert_shares(&standing.given(Some(&conditional)), None)
+            }
+        }
+    }
+
+    /// The probability that the mixture of all experts gave to a column's observed value, before the correction by its
+    /// own record; until [`finish`](Self::finish). `None` if no value was observed.
+    pub fn mixture_mass(&self, column: usize, given: Given) -> Option<f64> {
+        self.event.scored(column).map(|scored| scored.span(given).mass)
     }
 
     /// Names of the experts, in the order of [`expert_nats`](Self::expert_nats).
@@ -130,6 +153,6 @@ impl NumberModel {
 
 /// The levels that the cell of an observed value reaches from and to.
 fn levels(scored: &Scored, given: Given, map: &LevelMap) -> (f64, f64) {
-    let span = map.span(scored.points(given).span);
+    let span = map.span(scored.span(given));
     (span.below, span.below + span.mass)
 }

@@ -4,12 +4,12 @@
 //! one day before, the last three in units of the residual; then two harmonics of the time of day. Outputs per column:
 //! mean and log scale. The mean learns from the clipped error, the scale from the likelihood of t₃.
 
-use crate::column_forecast::ExpertForecasts;
 use crate::dims::FULL_COLUMNS_MAX;
-use crate::experts::{ALL, LAST};
 use crate::options::NetworkOptions;
-use crate::past::{ColumnPast, Regime};
-use crate::scored::ColumnOutcome;
+use crate::stages::column_forecast::ExpertForecasts;
+use crate::stages::experts::{ALL, LAST};
+use crate::stages::past::{ColumnPast, Regime};
+use crate::stages::scored::ColumnOutcome;
 use surmise_network::{JobSink, LinearHead, Rates, Recurrence, Sequence, Shape};
 use surmise_state::{Persist, State, StateError};
 
@@ -42,8 +42,8 @@ impl NetworkPass {
 
 /// What the network looks at, by column.
 pub(crate) struct NetworkInputs<'a> {
-    pub(crate) pasts: &'a [ColumnPast],
-    pub(crate) experts: &'a [ExpertForecasts],
+    pub(super) pasts: &'a [ColumnPast],
+    pub(super) experts: &'a [ExpertForecasts],
 }
 
 /// The network that all columns of a stream share.
@@ -89,8 +89,8 @@ impl NumberNetwork {
         }
     }
 
-    /// Writes the inputs of an event to `dense`. `unit` gives each column's own unit, `phase` sine and cosine of the time
-    /// of day.
+    /// Writes the inputs of an event to `dense`. `unit` gives each column's own unit, `phase` sine and cosine of the
+    /// time of day.
     fn write_inputs(
         &self,
         inputs: &NetworkInputs<'_>,
@@ -135,8 +135,8 @@ impl NumberNetwork {
         self.head.peek(&pass.features, &mut pass.out);
     }
 
-    /// Learns from the event whose inputs and outputs `pass` holds, and moves the key on. `outcomes` says what became of
-    /// each column.
+    /// Learns from the event whose inputs and outputs `pass` holds, and moves the key on. `outcomes` says what became
+    /// of each column.
     pub(crate) fn learn(
         &mut self,
         key: &mut Option<KeyNetwork>,

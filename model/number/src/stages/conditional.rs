@@ -1,10 +1,10 @@
 //! The third stage of a prediction: the forecast of a column given what is known of its own event.
 
 use crate::column::NumberColumn;
-use crate::column_forecast::ColumnForecast;
 use crate::dims::EVENT_DIMS_MAX;
-use crate::experts::*;
 use crate::siblings::ERROR_SCALES_MAX;
+use crate::stages::column_forecast::ColumnForecast;
+use crate::stages::experts::*;
 use surmise_experts::ExpertSet;
 
 /// The error that other columns' errors explain stays within so many scales.
@@ -16,22 +16,22 @@ const SHIFT_UNITS_MAX: f64 = 20.0;
 /// is the mixture of the density experts.
 #[derive(Clone, Debug)]
 pub(crate) struct ConditionalForecast {
-    pub(crate) awake: ExpertSet,
+    pub(super) awake: ExpertSet,
     /// Centres and 1/scales, `[CONDITIONAL_EXPERTS]`, in the column's units.
-    pub(crate) centre: [f64; CONDITIONAL_EXPERTS],
-    pub(crate) inverse: [f64; CONDITIONAL_EXPERTS],
+    pub(super) centre: [f64; CONDITIONAL_EXPERTS],
+    pub(super) inverse: [f64; CONDITIONAL_EXPERTS],
     /// Weights, `[CONDITIONAL_EXPERTS]`; they sum to one.
-    pub(crate) weights: [f64; CONDITIONAL_EXPERTS],
+    pub(super) weights: [f64; CONDITIONAL_EXPERTS],
     /// What the regressions saw: the siblings' errors, and their values with the stack and a constant; padded.
-    pub(crate) errors: [f64; EVENT_DIMS_MAX],
-    pub(crate) values: [f64; EVENT_DIMS_MAX],
+    pub(super) errors: [f64; EVENT_DIMS_MAX],
+    pub(super) values: [f64; EVENT_DIMS_MAX],
 }
 
 /// A column of the same event whose value is known: the value, its forecast, and what is learnt about the column.
 pub(crate) struct KnownColumn<'a> {
-    pub(crate) value: f64,
-    pub(crate) forecast: &'a ColumnForecast,
-    pub(crate) column: &'a NumberColumn,
+    pub(super) value: f64,
+    pub(super) forecast: &'a ColumnForecast,
+    pub(super) column: &'a NumberColumn,
 }
 
 impl ConditionalForecast {
