@@ -8,7 +8,7 @@ use crate::fencing::{self, Fencing};
 use crate::hub::{Hub, OwnerPort, owner_of};
 use crate::inbox::Inbox;
 use crate::owner::{Owner, OwnerRequest, OwnerSetup};
-use crate::session::ListenerKind;
+use crate::session::{ListenerKind, Opening};
 use crate::{clock, http, listen, telemetry};
 use anyhow::{Context, anyhow, bail};
 use std::net::SocketAddr;
@@ -211,7 +211,7 @@ impl Running {
 
     fn serve_http(&self, listener: TcpListener) {
         let hub = self.hub.clone();
-        let limited = http::Limited::new(listener, hub.config.limits.connections);
+        let limited = http::LimitedListener::new(listener, hub.config.limits.connections);
         let app = http::router(hub.clone());
         self.sessions.spawn(async move {
             let stopping = hub.stopping.clone();
@@ -233,18 +233,27 @@ impl Running {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         let l = &self.hub.config.listen;
-        let kind = |listener, bare, stream: &str| ListenerKind { listener, bare, stream: stream.into() };
+        let kind = |listener, opening, stream: &str| ListenerKind { listener, opening, stream: stream.into() };
         if let Some(listener) = tcp {
-            let task = listen::tcp(self.hub.clone(), listener, kind("tcp", false, &l.stream), self.sessions.clone());
+            let task = listen::tcp(
+                self.hub.clone(),
+                listener,
+                kind("tcp", Opening::FirstLineDecides, &l.stream),
+                self.sessions.clone(),
+            );
             self.listeners.spawn(task);
         }
         if let Some(listener) = lines {
-            let task =
-                listen::tcp(self.hub.clone(), listener, kind("lines", true, &l.lines_stream), self.sessions.clone());
+            let task = listen::tcp(
+                self.hub.clone(),
+                listener,
+                kind("lines", Opening::BareLines, &l.lines_stream),
+                self.sessions.clone(),
+            );
             self.listeners.spawn(task);
         }
         if let Some((listener, path)) = unix {
-            let kind = kind("unix", false, &l.stream);
+            let kind = kind("unix", Opening::FirstLineDecides, &l.stream);
             self.listeners.spawn(listen::unix(self.hub.clone(), listener, path, kind, self.sessions.clone()));
         }
     }

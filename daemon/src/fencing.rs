@@ -105,7 +105,7 @@ impl Fencing {
     ///
     /// # Errors
     /// A newer epoch is known.
-    pub fn pass(&self, producer: &Arc<str>, epoch: u64) -> Result<(), OldEpoch> {
+    pub fn admit(&self, producer: &Arc<str>, epoch: u64) -> Result<(), OldEpoch> {
         let mut known = self.lock();
         Self::make_room(&mut known);
         let k = known.entry(producer.clone()).or_default();
@@ -142,7 +142,7 @@ impl Claim {
     }
 
     /// The connection has sent its last event.
-    pub fn sent_last(&self) {
+    pub fn signal_last_event_sent(&self) {
         self.holder.gone.cancel();
     }
 }
@@ -169,18 +169,18 @@ mod tests {
         let p: Arc<str> = "p".into();
         let a = f.claim(&p, 1).await.unwrap();
         f.record_durable(&p, 1, Some(7));
-        a.sent_last();
+        a.signal_last_event_sent();
         let b = f.claim(&p, 1).await.unwrap();
         assert!(a.holder.fenced.is_cancelled() && !b.holder.fenced.is_cancelled());
         assert_eq!(b.committed, Some(7));
-        b.sent_last();
+        b.signal_last_event_sent();
         let c = f.claim(&p, 2).await.unwrap();
         assert_eq!(c.committed, None, "a new epoch begins anew");
         f.record_durable(&p, 1, Some(9));
         drop(b);
         assert!(f.claim(&p, 1).await.is_err());
         f.record_durable(&p, 2, Some(3));
-        c.sent_last();
+        c.signal_last_event_sent();
         assert_eq!(f.claim(&p, 2).await.unwrap().committed, Some(3));
     }
 }

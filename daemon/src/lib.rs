@@ -15,6 +15,7 @@ mod fencing;
 mod http;
 mod hub;
 mod inbox;
+mod ingest;
 mod listen;
 mod owner;
 mod producers;
@@ -27,6 +28,7 @@ mod ticket;
 mod token;
 
 pub use daemon::{Daemon, Running, check_streams, devices};
+pub use http::{ENDPOINTS, Endpoint};
 pub use hub::SERVER;
 pub use self_test::self_test;
 pub use surmise_learner::kernel;

@@ -1,7 +1,8 @@
-//! Checkpoints over HTTP.
+//! Checkpoints over HTTP: listing them, making them now, and reading one.
 
-use super::problem::Failure;
-use super::streams::{Query, find};
+use super::problem::ProblemResponse;
+use super::query::Query;
+use super::streams::find;
 use crate::hub::Hub;
 use crate::owner::{OwnerRequest, PendingCheckpoint};
 use axum::Json;
@@ -15,39 +16,43 @@ use surmise_event::format_time;
 use surmise_protocol::CheckpointInfo;
 use surmise_store::CheckpointMeta;
 
-fn info(stream: &str, m: CheckpointMeta) -> CheckpointInfo {
+/// A checkpoint as answers list it.
+fn info(stream: &str, meta: CheckpointMeta) -> CheckpointInfo {
     CheckpointInfo {
         stream: stream.to_owned(),
-        generation: m.generation,
-        offset: m.offset,
-        time: format_time(m.time_us),
-        bytes: m.bytes,
-        state_hash: m.state_hash,
+        generation: meta.generation,
+        offset: meta.offset,
+        time: format_time(meta.time_us),
+        bytes: meta.bytes,
+        state_hash: meta.state_hash,
     }
 }
 
-fn leaving() -> Failure {
-    Failure::new(503, "unavailable", "the daemon is shutting down")
+/// The problem of a request that comes while the daemon shuts down.
+fn shutting_down() -> ProblemResponse {
+    ProblemResponse::new(503, "unavailable", "the daemon is shutting down")
 }
 
-/// `GET /api/v1/checkpoints`: all of them, or `?stream=`'s.
-pub async fn list(State(hub): State<Arc<Hub>>, RawQuery(raw): RawQuery) -> Result<Response, Failure> {
+/// `GET /api/v1/checkpoints`: the checkpoints in the store, of all streams or of `?stream=`.
+pub async fn list(State(hub): State<Arc<Hub>>, RawQuery(raw): RawQuery) -> Result<Response, ProblemResponse> {
     let query = Query::read(raw.as_deref(), &["stream"])?;
-    let store = hub.store().ok_or_else(leaving)?;
+    let store = hub.store().ok_or_else(shutting_down)?;
     let metas = match query.get("stream") {
         Some(stream) => store.checkpoints.of(find(&hub, stream)?.number),
         None => store.checkpoints.all(),
     };
-    let names: BTreeMap<u32, Arc<str>> = hub.directory.all().iter().map(|s| (s.number, s.name.clone())).collect();
+    // the store knows streams by their numbers
+    let names: BTreeMap<u32, Arc<str>> =
+        hub.directory.all().iter().map(|stream| (stream.number, stream.name.clone())).collect();
     let infos: Vec<CheckpointInfo> =
-        metas.into_iter().filter_map(|m| names.get(&m.stream).map(|name| info(name, m))).collect();
+        metas.into_iter().filter_map(|meta| names.get(&meta.stream).map(|name| info(name, meta))).collect();
     Ok(Json(json!({ "checkpoints": infos })).into_response())
 }
 
-/// `POST /api/v1/checkpoints`: makes them now, of all streams or of `?stream=`; answered when they are durable.
-pub async fn create(State(hub): State<Arc<Hub>>, RawQuery(raw): RawQuery) -> Result<Response, Failure> {
+/// `POST /api/v1/checkpoints`: makes checkpoints now, of all streams or of `?stream=`; answered when they are durable.
+pub async fn create(State(hub): State<Arc<Hub>>, RawQuery(raw): RawQuery) -> Result<Response, ProblemResponse> {
     let query = Query::read(raw.as_deref(), &["stream"])?;
-    let written: Vec<PendingCheckpoint> = match query.get("stream") {
+    let pending: Vec<PendingCheckpoint> = match query.get("stream") {
         Some(stream) => {
             let name = find(&hub, stream)?.name.clone();
             hub.ask(stream, |reply| OwnerRequest::Checkpoint { stream: Some(name), reply }).await?
@@ -57,37 +62,35 @@ pub async fn create(State(hub): State<Arc<Hub>>, RawQuery(raw): RawQuery) -> Res
         }
     };
     let mut infos = Vec::new();
-    for (stream, receiver) in written {
+    for (stream, receiver) in pending {
         match receiver.await {
             Ok(Ok(meta)) => infos.push(info(&stream, meta)),
-            Ok(Err(e)) => return Err(Failure::new(500, "checkpoint failed", e).at(&stream, None)),
-            Err(_) => return Err(leaving()),
+            Ok(Err(e)) => return Err(ProblemResponse::new(500, "checkpoint failed", e).at(&stream, None)),
+            Err(_) => return Err(shutting_down()),
         }
     }
     infos.sort_by(|a, b| a.stream.cmp(&b.stream));
     Ok(Json(json!({ "checkpoints": infos })).into_response())
 }
 
-/// `GET /api/v1/checkpoints/{stream}/{generation}`: the learner's bytes, which `surmise replay --from` reads.
+/// `GET /api/v1/checkpoints/{stream}/{generation}`: the bytes of a checkpoint's learner, which `surmise replay --from`
+/// reads.
 pub async fn download(
     State(hub): State<Arc<Hub>>,
     Path((stream, generation)): Path<(String, String)>,
-) -> Result<Response, Failure> {
+) -> Result<Response, ProblemResponse> {
     let number = find(&hub, &stream)?.number;
-    let store = hub.store().ok_or_else(leaving)?;
-    let wanted = |m: &CheckpointMeta| m.generation.to_string() == generation;
-    let meta = store.checkpoints.of(number).into_iter().find(wanted).ok_or_else(|| {
-        Failure::new(
-            404,
-            "no such checkpoint",
-            format!("{stream:?} has no checkpoint {generation:?}; /api/v1/checkpoints lists them"),
-        )
-        .at("generation", None)
+    let store = hub.store().ok_or_else(shutting_down)?;
+    let is_wanted = |meta: &CheckpointMeta| meta.generation.to_string() == generation;
+    let meta = store.checkpoints.of(number).into_iter().find(is_wanted).ok_or_else(|| {
+        let detail = format!("{stream:?} has no checkpoint {generation:?}; /api/v1/checkpoints lists them");
+        ProblemResponse::new(404, "no such checkpoint", detail).at("generation", None)
     })?;
+    // a checkpoint may be hundreds of megabytes, which no thread of the sockets should wait for
     let loaded = tokio::task::spawn_blocking(move || store.checkpoints.load(&meta)).await;
     match loaded {
         Ok(Ok((learner, _))) => Ok(([(header::CONTENT_TYPE, "application/octet-stream")], learner).into_response()),
-        Ok(Err(e)) => Err(Failure::new(500, "checkpoint damaged", e.to_string())),
-        Err(_) => Err(Failure::new(500, "internal error", "reading the checkpoint failed inside")),
+        Ok(Err(e)) => Err(ProblemResponse::new(500, "checkpoint damaged", e.to_string())),
+        Err(_) => Err(ProblemResponse::new(500, "internal error", "reading the checkpoint failed inside")),
     }
 }

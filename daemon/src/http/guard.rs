@@ -1,6 +1,7 @@
-//! What every request passes: the bound on connections, on the address, and the token.
+//! What every request passes before it reaches a handler: the bound on connections, the bound on the address, and the
+//! token.
 
-use super::problem::Failure;
+use super::problem::ProblemResponse;
 use crate::hub::Hub;
 use crate::token::tokens_match;
 use axum::extract::{Request, State};
@@ -17,56 +18,67 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The longest path and query.
-const ADDRESS_BYTES: usize = 8 << 10;
+/// Bytes of the longest path with its query.
+const ADDRESS_BYTES_MAX: usize = 8 << 10;
 
-/// Refuses addresses that are too long.
-pub async fn address(request: Request, next: Next) -> Result<Response, Failure> {
-    let length = request.uri().path_and_query().map_or(0, |p| p.as_str().len());
-    if length > ADDRESS_BYTES {
-        return Err(Failure::new(414, "address too long", format!("{length} bytes are more than {ADDRESS_BYTES}")));
+/// The paths that need no token: probes of health have none, and the page without data is no secret.
+const OPEN_PATHS: [&str; 3] = ["/", "/-/healthy", "/-/ready"];
+
+/// Refuses a request whose address is too long.
+pub async fn check_address(request: Request, next: Next) -> Result<Response, ProblemResponse> {
+    let length = request.uri().path_and_query().map_or(0, |address| address.as_str().len());
+    if length > ADDRESS_BYTES_MAX {
+        let detail = format!("{length} bytes are more than {ADDRESS_BYTES_MAX}");
+        return Err(ProblemResponse::new(414, "address too long", detail));
     }
     Ok(next.run(request).await)
 }
 
-/// Asks for the token, where there is one. Health and the empty page are no secret.
-pub async fn token(State(hub): State<Arc<Hub>>, request: Request, next: Next) -> Result<Response, Failure> {
-    let open = matches!(request.uri().path(), "/" | "/-/healthy" | "/-/ready");
-    if let Some(token) = hub.config.auth.token.as_ref().filter(|_| !open) {
-        let given = request.headers().get(header::AUTHORIZATION).and_then(|h| h.as_bytes().strip_prefix(b"Bearer "));
-        if !given.is_some_and(|t| tokens_match(t, token.0.as_bytes())) {
-            let detail = match given {
+/// Refuses a request without the token, if the configuration has one.
+pub async fn check_token(
+    State(hub): State<Arc<Hub>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ProblemResponse> {
+    let is_open = OPEN_PATHS.contains(&request.uri().path());
+    if let Some(token) = hub.config.auth.token.as_ref().filter(|_| !is_open) {
+        let header = request.headers().get(header::AUTHORIZATION);
+        let presented = header.and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+        if !presented.is_some_and(|presented| tokens_match(presented, token.0.as_bytes())) {
+            let detail = match presented {
                 Some(_) => "the token is not known",
                 None => "this daemon asks for a token: send it as Authorization: Bearer …",
             };
-            return Err(Failure::new(401, "unauthorized", detail).at("authorization", Some(RefusalCode::Unauthorized)));
+            let problem = ProblemResponse::new(401, "unauthorized", detail);
+            return Err(problem.at("authorization", Some(RefusalCode::Unauthorized)));
         }
     }
     Ok(next.run(request).await)
 }
 
-/// A listener that takes so many connections at once; others wait to be taken.
-pub struct Limited {
+/// A listener with a bound on its open connections; further ones wait in the system's queue until one ends.
+pub struct LimitedListener {
     listener: TcpListener,
-    room: Arc<Semaphore>,
+    /// One permit for each further connection.
+    permits: Arc<Semaphore>,
 }
 
-impl Limited {
-    /// Bounds a listener.
-    pub fn new(listener: TcpListener, connections: usize) -> Limited {
-        Limited { listener, room: Arc::new(Semaphore::new(connections)) }
+impl LimitedListener {
+    /// Bounds a listener to `connections_max` open connections.
+    pub fn new(listener: TcpListener, connections_max: usize) -> LimitedListener {
+        LimitedListener { listener, permits: Arc::new(Semaphore::new(connections_max)) }
     }
 }
 
-impl axum::serve::Listener for Limited {
-    type Io = Counted;
+impl axum::serve::Listener for LimitedListener {
+    type Io = LimitedConnection;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Counted, SocketAddr) {
-        let room = self.room.clone().acquire_owned().await.expect("invariant: the semaphore is never closed");
+    async fn accept(&mut self) -> (LimitedConnection, SocketAddr) {
+        let permit = self.permits.clone().acquire_owned().await.expect("invariant: the semaphore is never closed");
         let (socket, address) = axum::serve::Listener::accept(&mut self.listener).await;
         let _ = socket.set_nodelay(true);
-        (Counted { socket, _room: room }, address)
+        (LimitedConnection { socket, _permit: permit }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -74,34 +86,38 @@ impl axum::serve::Listener for Limited {
     }
 }
 
-/// A connection that takes room.
-pub struct Counted {
+/// A connection that gives its permit back to its [`LimitedListener`] when it is dropped.
+pub struct LimitedConnection {
     socket: TcpStream,
-    _room: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl AsyncRead for Counted {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(cx, buf)
+impl AsyncRead for LimitedConnection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(context, buffer)
     }
 }
 
-impl AsyncWrite for Counted {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, buf)
+impl AsyncWrite for LimitedConnection {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(context, bytes)
     }
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(context)
     }
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
     }
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, bufs)
+        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
     }
     fn is_write_vectored(&self) -> bool {
         self.socket.is_write_vectored()

@@ -1,4 +1,4 @@
-//! Errors as `application/problem+json`.
+//! Errors of the HTTP interface, as `application/problem+json` (RFC 9457).
 
 use crate::hub::AskError;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -6,47 +6,47 @@ use axum::response::{IntoResponse, Response};
 use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::Problem;
 
-/// An error of the HTTP interface.
+/// An error of the HTTP interface: what every handler returns instead of an answer.
 #[derive(Debug)]
-pub struct Failure(Box<Problem>);
+pub struct ProblemResponse(Box<Problem>);
 
-impl Failure {
-    /// An error of a status.
-    pub fn new(status: u16, title: &str, detail: impl Into<String>) -> Failure {
-        Failure(Box::new(Problem::new(status, title, detail)))
+impl ProblemResponse {
+    /// A problem with an HTTP status, a title in a few words, and a detail that says what to do.
+    pub fn new(status: u16, title: &str, detail: impl Into<String>) -> ProblemResponse {
+        ProblemResponse(Box::new(Problem::new(status, title, detail)))
     }
 
-    /// A part of the request that cannot be.
-    pub fn bad(field: &str, detail: impl Into<String>) -> Failure {
-        Failure::new(400, "bad request", detail).at(field, None)
+    /// The problem of a request of which a part, named `field`, has an impossible value.
+    pub fn bad_request(field: &str, detail: impl Into<String>) -> ProblemResponse {
+        ProblemResponse::new(400, "bad request", detail).at(field, None)
     }
 
-    /// Names the part that is at fault.
-    pub fn at(mut self, field: &str, code: Option<RefusalCode>) -> Failure {
+    /// Names the part of the request that is at fault, and the code of the fault if the event socket has one for it.
+    pub fn at(mut self, field: &str, code: Option<RefusalCode>) -> ProblemResponse {
         self.0.field = Some(field.to_owned());
         self.0.code = code;
         self
     }
 
-    /// There is no such stream.
-    pub fn no_stream(stream: &str) -> Failure {
-        Failure::new(404, "no such stream", format!("no stream is called {stream:?}; it begins with its first event"))
-            .at("stream", None)
+    /// The problem of a request for a stream that does not exist.
+    pub fn no_stream(stream: &str) -> ProblemResponse {
+        let detail = format!("no stream is called {stream:?}; it begins with its first event");
+        ProblemResponse::new(404, "no such stream", detail).at("stream", None)
     }
 
-    /// A refused record or name.
-    pub fn refusal(status: u16, r: Refusal) -> Failure {
-        Failure::new(status, "refused", r.reason).at(&r.field, Some(r.code))
-    }
-}
-
-impl From<AskError> for Failure {
-    fn from(e: AskError) -> Failure {
-        Failure::new(503, "unavailable", e.to_string()).at("stream", Some(RefusalCode::Unavailable))
+    /// The problem of a record or a name that was refused.
+    pub fn refusal(status: u16, refusal: Refusal) -> ProblemResponse {
+        ProblemResponse::new(status, "refused", refusal.reason).at(&refusal.field, Some(refusal.code))
     }
 }
 
-impl IntoResponse for Failure {
+impl From<AskError> for ProblemResponse {
+    fn from(error: AskError) -> ProblemResponse {
+        ProblemResponse::new(503, "unavailable", error.to_string()).at("stream", Some(RefusalCode::Unavailable))
+    }
+}
+
+impl IntoResponse for ProblemResponse {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self.0).expect("invariant: a problem can be written as JSON");
@@ -54,7 +54,8 @@ impl IntoResponse for Failure {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self.0.status {
-            503 | 429 => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            // a client that asks again in a second may well succeed
+            429 | 503 => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))),
             401 => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             _ => {}
         }

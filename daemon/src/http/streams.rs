@@ -1,6 +1,7 @@
-//! Questions about streams. Predictions come from snapshots and never wait for the learner.
+//! Questions about streams. Predictions are made from snapshots and never wait for the learner.
 
-use super::problem::Failure;
+use super::problem::ProblemResponse;
+use super::query::Query;
 use crate::directory::{Snapshot, StreamView};
 use crate::hub::Hub;
 use crate::owner::OwnerRequest;
@@ -17,195 +18,169 @@ use std::time::Instant;
 use surmise_event::{Prediction, format_time};
 use surmise_protocol::{StreamList, StreamRow};
 
-const TOP: usize = 5;
-const TOP_MAX: usize = 1000;
-const HORIZON: usize = 10;
-const HORIZON_MAX: usize = 1000;
+/// Symbols that a prediction lists, unless the query says how many.
+const TOP_SYMBOLS_DEFAULT: usize = 5;
+/// Symbols that a query may ask for.
+const TOP_SYMBOLS_MAX: usize = 1000;
+/// Events that a forecast covers, unless the query says how many.
+const HORIZON_EVENTS_DEFAULT: usize = 10;
+/// Events that a query may ask for.
+const HORIZON_EVENTS_MAX: usize = 1000;
 
-/// The query of a request, every key of which is known.
-pub struct Query(Vec<(String, String)>);
+/// Fields of a stream up to which a prediction is brief: it takes well below a millisecond, on a busy machine less than
+/// waking another thread does.
+const BRIEF_FIELDS_MAX: usize = 32;
+/// Symbols asked for up to which a prediction is brief.
+const BRIEF_SYMBOLS_MAX: usize = 20;
 
-impl Query {
-    /// Reads a query.
-    ///
-    /// # Errors
-    /// A key that is not among the known ones, or that is there twice.
-    pub fn read(raw: Option<&str>, known: &[&str]) -> Result<Query, Failure> {
-        let uri = format!("/?{}", raw.unwrap_or(""))
-            .parse()
-            .map_err(|_| Failure::bad("query", "the query cannot be read"))?;
-        let parsed = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri);
-        let pairs = parsed.map_err(|e| Failure::bad("query", e.body_text()))?.0;
-        for (i, (key, _)) in pairs.iter().enumerate() {
-            if !known.contains(&key.as_str()) {
-                let hint = match surmise_protocol::suggest(key, known.iter().copied()) {
-                    Some(s) => format!("did you mean {s:?}?"),
-                    None => format!("known are {}", known.join(", ")),
-                };
-                return Err(Failure::bad(key, format!("unknown parameter {key:?}; {hint}")));
-            }
-            if pairs[..i].iter().any(|(k, _)| k == key) {
-                return Err(Failure::bad(key, format!("the parameter {key:?} is there twice")));
-            }
-        }
-        Ok(Query(pairs))
-    }
-
-    /// A value.
-    pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
-    }
-
-    /// A whole number within bounds.
-    ///
-    /// # Errors
-    /// It is none, or out of bounds.
-    pub fn number(&self, key: &str, default: usize, low: usize, high: usize) -> Result<usize, Failure> {
-        let Some(text) = self.get(key) else { return Ok(default) };
-        match text.parse() {
-            Ok(n) if (low..=high).contains(&n) => Ok(n),
-            _ => Err(Failure::bad(key, format!("expected a whole number from {low} to {high}, got {text:?}"))),
-        }
-    }
+/// The stream of a name, which may have failed.
+pub fn find(hub: &Hub, stream: &str) -> Result<Arc<StreamView>, ProblemResponse> {
+    hub.directory.get(stream).ok_or_else(|| ProblemResponse::no_stream(stream))
 }
 
-/// A stream by its name.
-pub fn find(hub: &Hub, stream: &str) -> Result<Arc<StreamView>, Failure> {
-    hub.directory.get(stream).ok_or_else(|| Failure::no_stream(stream))
-}
-
-/// A stream that learns.
-fn find_alive(hub: &Hub, stream: &str) -> Result<Arc<StreamView>, Failure> {
-    let shared = find(hub, stream)?;
-    match shared.failed.get() {
+/// The stream of a name, which learns.
+fn find_alive(hub: &Hub, stream: &str) -> Result<Arc<StreamView>, ProblemResponse> {
+    let view = find(hub, stream)?;
+    match view.failed.get() {
         Some(why) => {
-            Err(Failure::new(503, "stream failed", format!("the stream does not learn any more: {why}"))
-                .at("stream", None))
+            let detail = format!("the stream does not learn any more: {why}");
+            Err(ProblemResponse::new(503, "stream failed", detail).at("stream", None))
         }
-        None => Ok(shared),
+        None => Ok(view),
     }
 }
 
-/// What is known of a stream from the outside.
-fn row(s: &StreamView) -> StreamRow {
-    let last = s.last_event_us.load(Ordering::Relaxed);
+/// A stream as the list has it, from what is known without asking its owner.
+fn row(view: &StreamView) -> StreamRow {
+    let last = view.last_event_us.load(Ordering::Relaxed);
     StreamRow {
-        stream: s.name.to_string(),
-        offset: s.offset.load(Ordering::Relaxed),
-        committed_offset: s.committed.load(Ordering::Relaxed),
-        model_version: s.model_version.load(Ordering::Relaxed),
-        keys: s.keys.load(Ordering::Relaxed),
-        schema: s.schema.load().as_ref().clone(),
-        recent_bits: s.recent_bits(),
+        stream: view.name.to_string(),
+        offset: view.offset.load(Ordering::Relaxed),
+        committed_offset: view.committed.load(Ordering::Relaxed),
+        model_version: view.model_version.load(Ordering::Relaxed),
+        keys: view.keys.load(Ordering::Relaxed),
+        schema: view.schema.load().as_ref().clone(),
+        recent_bits: view.recent_bits(),
         last_event_time: (last != i64::MIN).then(|| format_time(last)),
-        failed: s.failed.get().cloned(),
+        failed: view.failed.get().cloned(),
     }
 }
 
-/// `GET /api/v1/streams`: all streams, from the outside; nobody is asked.
-pub async fn list(State(hub): State<Arc<Hub>>, RawQuery(raw): RawQuery) -> Result<Response, Failure> {
+/// `GET /api/v1/streams`: all streams, without asking their owners.
+pub async fn list(State(hub): State<Arc<Hub>>, RawQuery(raw): RawQuery) -> Result<Response, ProblemResponse> {
     Query::read(raw.as_deref(), &[])?;
-    let streams = hub.directory.all().iter().map(|s| row(s)).collect();
+    let streams = hub.directory.all().iter().map(|view| row(view)).collect();
     Ok(Json(StreamList { streams }).into_response())
 }
 
-/// `GET /api/v1/streams/{stream}`: everything about one stream; its owner is asked.
+/// `GET /api/v1/streams/{stream}`: everything about one stream, as its owner reports it.
 pub async fn status(
     State(hub): State<Arc<Hub>>,
     Path(stream): Path<String>,
     RawQuery(raw): RawQuery,
-) -> Result<Response, Failure> {
+) -> Result<Response, ProblemResponse> {
     let query = Query::read(raw.as_deref(), &["hash"])?;
     let with_hash = matches!(query.get("hash"), Some("1" | "true" | ""));
-    let shared = find(&hub, &stream)?;
-    let name = shared.name.clone();
+    let view = find(&hub, &stream)?;
+    let name = view.name.clone();
     match hub.ask(&stream, |reply| OwnerRequest::Status { stream: name, with_hash, reply }).await? {
         Some(answer) => Ok(Json(answer).into_response()),
-        None => Ok(Json(row(&shared)).into_response()), // it failed: what is left to say
+        // the stream has failed: what is known from the outside includes the reason
+        None => Ok(Json(row(&view)).into_response()),
     }
 }
 
-/// `GET /api/v1/streams/{stream}/hash`: the hash of its learner, and the offset that it is of.
-pub async fn hash(State(hub): State<Arc<Hub>>, Path(stream): Path<String>) -> Result<Response, Failure> {
+/// `GET /api/v1/streams/{stream}/hash`: the hash of the learner, and the offset that it is of.
+pub async fn hash(State(hub): State<Arc<Hub>>, Path(stream): Path<String>) -> Result<Response, ProblemResponse> {
     let name = find_alive(&hub, &stream)?.name.clone();
     let answer = hub.ask(&stream, |reply| OwnerRequest::Hash { stream: name, reply }).await?;
-    let (offset, state_hash) = answer.ok_or_else(|| Failure::no_stream(&stream))?;
+    let (offset, state_hash) = answer.ok_or_else(|| ProblemResponse::no_stream(&stream))?;
     Ok(Json(json!({ "stream": stream, "offset": offset, "state_hash": state_hash })).into_response())
 }
 
-/// Fields of a stream, and symbols asked for, up to which the next event is worked out where the request was read: that
-/// takes well below a millisecond, and on a busy machine less than waking another thread.
-const BRIEF: (usize, usize) = (32, 20);
+/// Where a question to a snapshot is worked out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cost {
+    /// In the task that read the request, if the stream has few fields.
+    Brief,
+    /// In a thread of its own, as it may take long.
+    Long,
+}
 
-/// Has a snapshot answer, on a thread of its own unless it is `brief`. One that cannot, as the state of the key lies in the store and is no
-/// longer kept for so old a snapshot, is asked again when it is new.
+/// Asks a snapshot of a stream a question.
+///
+/// A snapshot cannot answer if the state of the key is in the store and no longer kept for so old a snapshot; then a
+/// fresh one is asked.
 async fn predict<T: Send + 'static>(
     hub: &Hub,
     stream: &str,
-    brief: bool,
+    cost: Cost,
     question: impl Fn(&Snapshot) -> Option<T> + Clone + Send + 'static,
-) -> Result<T, Failure> {
-    let shared = find_alive(hub, stream)?;
-    let mut snapshot = hub.snapshot(&shared).await?;
+) -> Result<T, ProblemResponse> {
+    let view = find_alive(hub, stream)?;
+    let mut snapshot = hub.snapshot(&view).await?;
     let start = Instant::now();
-    for again in [true, false] {
-        let answer = if brief && snapshot.learner.schema().fields.len() <= BRIEF.0 {
+    for is_last_attempt in [false, true] {
+        // a prediction that panics, which would be a bug, costs its sender an error and nobody else anything
+        let answer = if cost == Cost::Brief && snapshot.learner.schema().fields.len() <= BRIEF_FIELDS_MAX {
             catch_unwind(AssertUnwindSafe(|| question(&snapshot))).ok()
         } else {
             let (asked, question) = (snapshot.clone(), question.clone());
             tokio::task::spawn_blocking(move || question(&asked)).await.ok()
         };
         let failed = "the prediction failed inside; the daemon's log says more";
-        let answer = answer.ok_or_else(|| Failure::new(500, "internal error", failed))?;
+        let answer = answer.ok_or_else(|| ProblemResponse::new(500, "internal error", failed))?;
         if let Some(answer) = answer {
             metrics::histogram!(telemetry::PREDICT).record(start.elapsed().as_secs_f64());
             return Ok(answer);
         }
-        if again {
-            snapshot = hub.fresh_snapshot(&shared).await?;
+        if !is_last_attempt {
+            snapshot = hub.fresh_snapshot(&view).await?;
         }
     }
-    Err(Failure::new(503, "unavailable", "the state of the key cannot be read from the store"))
+    Err(ProblemResponse::new(503, "unavailable", "the state of the key cannot be read from the store"))
 }
 
-/// A prediction with the stream that it is of.
+/// A prediction with the name of its stream.
 #[derive(Serialize)]
-struct Named {
+struct StreamPrediction {
     stream: String,
     #[serde(flatten)]
     prediction: Prediction,
 }
 
-/// `GET /api/v1/streams/{stream}/next`: what is expected of the next event.
+/// `GET /api/v1/streams/{stream}/next`: the prediction of the next event.
 pub async fn next(
     State(hub): State<Arc<Hub>>,
     Path(stream): Path<String>,
     RawQuery(raw): RawQuery,
-) -> Result<Response, Failure> {
+) -> Result<Response, ProblemResponse> {
     let query = Query::read(raw.as_deref(), &["key", "top"])?;
-    let top = query.number("top", TOP, 1, TOP_MAX)?;
+    let top = query.number("top", TOP_SYMBOLS_DEFAULT, 1, TOP_SYMBOLS_MAX)?;
     let key = query.get("key").map(str::to_owned);
-    let prediction =
-        predict(&hub, &stream, top <= BRIEF.1, move |s| s.learner.forecast(key.as_deref(), 1, top).pop()).await?;
-    Ok(Json(Named { stream, prediction }).into_response())
+    let cost = if top <= BRIEF_SYMBOLS_MAX { Cost::Brief } else { Cost::Long };
+    let question = move |snapshot: &Snapshot| snapshot.learner.forecast(key.as_deref(), 1, top).pop();
+    let prediction = predict(&hub, &stream, cost, question).await?;
+    Ok(Json(StreamPrediction { stream, prediction }).into_response())
 }
 
-/// `GET /api/v1/streams/{stream}/forecast`: what is expected of the events after it.
+/// `GET /api/v1/streams/{stream}/forecast`: the predictions of the next events.
 pub async fn forecast(
     State(hub): State<Arc<Hub>>,
     Path(stream): Path<String>,
     RawQuery(raw): RawQuery,
-) -> Result<Response, Failure> {
+) -> Result<Response, ProblemResponse> {
     let query = Query::read(raw.as_deref(), &["key", "top", "horizon"])?;
-    let top = query.number("top", TOP, 1, TOP_MAX)?;
-    let horizon = query.number("horizon", HORIZON, 1, HORIZON_MAX)?;
+    let top = query.number("top", TOP_SYMBOLS_DEFAULT, 1, TOP_SYMBOLS_MAX)?;
+    let horizon = query.number("horizon", HORIZON_EVENTS_DEFAULT, 1, HORIZON_EVENTS_MAX)?;
     let key = query.get("key").map(str::to_owned);
     let asked = key.clone();
-    let (offset, version, steps) = predict(&hub, &stream, false, move |s| {
-        let steps = s.learner.forecast(asked.as_deref(), horizon, top);
-        (!steps.is_empty()).then(|| (s.learner.offset(), s.learner.model_version(), steps))
-    })
-    .await?;
+    let question = move |snapshot: &Snapshot| {
+        let learner = &snapshot.learner;
+        let steps = learner.forecast(asked.as_deref(), horizon, top);
+        (!steps.is_empty()).then(|| (learner.offset(), learner.model_version(), steps))
+    };
+    let (offset, version, steps) = predict(&hub, &stream, Cost::Long, question).await?;
     let mut answer =
         json!({ "stream": stream, "offset": offset, "model_version": version, "horizon": horizon, "steps": steps });
     if let Some(key) = key {

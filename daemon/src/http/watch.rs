@@ -1,6 +1,9 @@
-//! `GET /api/v1/streams/{stream}/watch`: outcomes, and the drift that they show, as server-sent events. Who lags is told how much was left out.
+//! `GET /api/v1/streams/{stream}/watch`: outcomes, and the drifts that they show, as server-sent events.
+//!
+//! The stream never waits for a follower. One that reads too slowly gets an event `lagged` with the number of outcomes
+//! that were left out.
 
-use super::problem::Failure;
+use super::problem::ProblemResponse;
 use super::streams::find;
 use crate::hub::Hub;
 use axum::extract::{Path, State};
@@ -15,30 +18,36 @@ use surmise_protocol::{DriftEvent, OutcomeReply};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
+/// How often a silent feed sends a comment, so that proxies and clients see that the connection is open.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
+
 /// Follows a stream.
 pub async fn watch(
     State(hub): State<Arc<Hub>>,
     Path(stream): Path<String>,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ProblemResponse> {
     let shared = find(&hub, &stream)?;
-    let max = hub.config.limits.watchers;
-    if shared.outcomes.receiver_count() >= max {
-        let detail = format!("{max} follow this stream, as many as may (limits.watchers)");
-        return Err(Failure::new(429, "too many followers", detail).at("stream", Some(RefusalCode::LimitReached)));
+    let watchers_max = hub.config.limits.watchers;
+    if shared.outcomes.receiver_count() >= watchers_max {
+        let detail = format!("{watchers_max} follow this stream, as many as may (limits.watchers)");
+        return Err(
+            ProblemResponse::new(429, "too many followers", detail).at("stream", Some(RefusalCode::LimitReached))
+        );
     }
     let outcomes = shared.outcomes.subscribe();
+    // one outcome may be several events, so some wait here until the connection takes them
     let start = (hub, outcomes, VecDeque::new());
     let events = futures::stream::unfold(start, |(hub, mut outcomes, mut waiting)| async move {
         if waiting.is_empty() {
-            next(&hub, &mut outcomes, &mut waiting).await?;
+            receive(&hub, &mut outcomes, &mut waiting).await?;
         }
         waiting.pop_front().map(|event| (Ok(event), (hub, outcomes, waiting)))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)).text("still here")))
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL).text("still here")))
 }
 
-/// Waits for what comes next: an outcome and its drift, or that something was left out.
-async fn next(hub: &Hub, outcomes: &mut Receiver<Arc<OutcomeReply>>, out: &mut VecDeque<Event>) -> Option<()> {
+/// Waits for an outcome, or for the news that some were left out, and appends its events; `None` if the feed ends.
+async fn receive(hub: &Hub, outcomes: &mut Receiver<Arc<OutcomeReply>>, out: &mut VecDeque<Event>) -> Option<()> {
     let received = tokio::select! {
         biased;
         () = hub.stopping.cancelled() => return None,
@@ -49,12 +58,12 @@ async fn next(hub: &Hub, outcomes: &mut Receiver<Arc<OutcomeReply>>, out: &mut V
             let data = serde_json::to_string(&*outcome).unwrap_or_default();
             out.push_back(Event::default().event("outcome").id(outcome.offset.to_string()).data(data));
             for drift in &outcome.drift {
-                let told = DriftEvent { stream: outcome.stream.clone(), drift: drift.clone() };
-                out.push_back(Event::default().event("drift").data(serde_json::to_string(&told).unwrap_or_default()));
+                let event = DriftEvent { stream: outcome.stream.clone(), drift: drift.clone() };
+                out.push_back(Event::default().event("drift").data(serde_json::to_string(&event).unwrap_or_default()));
             }
         }
-        Err(RecvError::Lagged(n)) => {
-            out.push_back(Event::default().event("lagged").data(format!("{{\"skipped\":{n}}}")));
+        Err(RecvError::Lagged(skipped)) => {
+            out.push_back(Event::default().event("lagged").data(format!("{{\"skipped\":{skipped}}}")));
         }
         Err(RecvError::Closed) => return None,
     }

@@ -1,101 +1,133 @@
 //! The first line of a connection: a hello, or the first event of a connection without one.
 
-use super::lines::Piece;
-use super::numbering::Numbering;
-use super::{Chunk, End, Mode, Session};
-use crate::clock::now_us;
+use crate::fencing::Claim;
+use crate::hub::{Hub, SERVER};
+use crate::ingest::LineSyntax;
+use crate::ingest::cutter::CutLine;
+use crate::ingest::numbering::ProducerEpoch;
 use crate::token::tokens_match;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use surmise_config::check_stream_name;
 use surmise_event::{Refusal, RefusalCode};
-use surmise_protocol::{Hello, LineFormat, PROTOCOL, ProducerLine, Reply, Want, Welcome, parse_plain};
+use surmise_protocol::{Hello, LineFormat, PROTOCOL, ProducerLine, Want, Welcome, parse_plain};
 
-impl Session {
-    /// The first line: a hello, or the first event of a plain connection.
-    pub(super) async fn first_line(&mut self, piece: Piece<'_>) -> Result<(), End> {
-        if let Piece::Line(line) = piece
-            && line.iter().all(u8::is_ascii_whitespace)
-        {
-            self.line += 1;
-            return Ok(());
-        }
-        let parsed = match piece {
-            Piece::Line(line) => parse_plain(line),
-            Piece::TooLong => Err(self.too_long()),
-        };
-        match parsed {
-            Ok(ProducerLine::Hello(hello)) => {
-                self.line += 1;
-                self.greet(hello).await.map_err(|refusal| End::fatal(refusal, Some(self.line)))
-            }
-            Err(refusal) if refusal.code == RefusalCode::BadHello => Err(End::fatal(refusal, Some(self.line + 1))),
-            parsed => {
-                if self.hub.config.auth.token.is_some() {
-                    let refusal = Refusal::new(
-                        RefusalCode::Unauthorized,
-                        "hello",
-                        "a hello with a token has to be the first line",
-                    );
-                    return Err(End::fatal(refusal, Some(self.line + 1)));
-                }
-                self.mode = Mode::Plain;
-                let mut chunk = Chunk { lines: 1, ..Chunk::default() };
-                self.line += 1;
-                let bytes = if let Piece::Line(l) = piece { l.len() } else { 0 };
-                self.take_parsed(parsed, now_us(), bytes, &mut chunk);
-                self.send(chunk).await
-            }
-        }
-    }
+/// What the first line of a connection is.
+pub(super) enum FirstLine {
+    /// Nothing but blanks: the next line is the first.
+    Blank,
+    /// A hello.
+    Hello(Hello),
+    /// A hello with a fault.
+    BadHello(Refusal),
+    /// An event of a plain connection, readable or not.
+    Event,
+}
 
-    async fn greet(&mut self, hello: Hello) -> Result<(), Refusal> {
-        let bad = |field: &str, reason: String| Refusal::new(RefusalCode::BadHello, format!("hello.{field}"), reason);
-        if hello.protocol != PROTOCOL {
-            return Err(bad(
-                "protocol",
-                format!("{} is not spoken here; this daemon speaks {PROTOCOL}", hello.protocol),
-            ));
-        }
-        if let Some(token) = &self.hub.config.auth.token
-            && !hello.token.as_ref().is_some_and(|t| tokens_match(t.as_bytes(), token.0.as_bytes()))
-        {
-            let reason = if hello.token.is_some() { "the token is not known" } else { "this daemon asks for a token" };
-            return Err(Refusal::new(RefusalCode::Unauthorized, "hello.token", reason));
-        }
-        let name_max = self.hub.config.limits.name_bytes.0 as usize;
-        if let Some(stream) = &hello.stream {
-            if let Err(fault) = check_stream_name(stream, name_max) {
-                return Err(Refusal::new(RefusalCode::BadStream, "hello.stream", fault.to_string()));
-            }
-            self.stream = stream.as_str().into();
-        }
-        if let Some(producer) = &hello.producer
-            && (producer.is_empty() || producer.len() > name_max)
-        {
-            return Err(bad("producer", format!("a producer's name has 1 to {name_max} bytes")));
-        }
-        let producer: Option<(Arc<str>, u64)> = hello.producer.as_deref().map(|p| (p.into(), hello.epoch));
-        if let Some((name, epoch)) = &producer {
-            let claim = self.hub.fencing.claim(name, *epoch).await;
-            self.claim = Some(claim.map_err(|e| Refusal::new(RefusalCode::Fenced, "hello.epoch", e.to_string()))?);
-        }
-        self.key = hello.key.as_deref().map(Into::into);
-        self.mode = if hello.format == LineFormat::Lines { Mode::Bare } else { Mode::Json };
-        self.answers.outcome = hello.wants(Want::Outcome) || hello.wants(Want::Next);
-        self.answers.next = hello.wants(Want::Next);
-        self.link.wants_ack.store(hello.wants(Want::Ack), Ordering::Release);
-        let committed = self.claim.as_ref().and_then(|c| c.committed);
-        if let Some((name, epoch)) = &producer {
-            self.link.watermark.tell(&self.hub.fencing, name, *epoch);
-        }
-        self.numbering = Some(Numbering::new(committed, producer, self.link.watermark.clone()));
-        self.link.outbox.push([Reply::Welcome(Welcome {
-            protocol: PROTOCOL,
-            server: crate::hub::SERVER.into(),
-            committed_seq: committed,
-            line_bytes_max: self.hub.config.limits.line_bytes.0,
-        })]);
-        Ok(())
+/// Finds out what the first line of a connection is.
+pub(super) fn classify(line: CutLine<'_>) -> FirstLine {
+    match line {
+        CutLine::TooLong => FirstLine::Event,
+        CutLine::Whole(_) if line.is_blank() => FirstLine::Blank,
+        CutLine::Whole(text) => match parse_plain(text) {
+            Ok(ProducerLine::Hello(hello)) => FirstLine::Hello(hello),
+            Err(refusal) if refusal.code == RefusalCode::BadHello => FirstLine::BadHello(refusal),
+            Ok(ProducerLine::Event(_)) | Err(_) => FirstLine::Event,
+        },
     }
+}
+
+/// The kinds of replies that a connection asks for.
+pub(super) struct Wants {
+    pub(super) ack: bool,
+    pub(super) outcome: bool,
+    pub(super) next: bool,
+}
+
+/// A hello that was accepted: how the connection goes on.
+pub(super) struct Greeting {
+    /// How the lines after the hello are read.
+    pub(super) syntax: LineSyntax,
+    /// The stream of events that name none, if the hello gives one.
+    pub(super) stream: Option<Arc<str>>,
+    /// The key of events that name none.
+    pub(super) key: Option<Box<str>>,
+    /// The kinds of replies that the producer asks for.
+    pub(super) wants: Wants,
+    /// The producer, if the hello names one.
+    pub(super) producer: Option<ProducerEpoch>,
+    /// The right to send as that producer.
+    pub(super) claim: Option<Claim>,
+    /// The answer to the hello.
+    pub(super) welcome: Welcome,
+}
+
+/// Accepts a hello. If an older connection of the producer is open, it is fenced and has sent its last event when this
+/// returns.
+///
+/// # Errors
+/// The protocol, the token, a name or the epoch is not one that the daemon accepts.
+pub(super) async fn greet(hub: &Hub, hello: Hello) -> Result<Greeting, Refusal> {
+    if hello.protocol != PROTOCOL {
+        let reason = format!("{} is not spoken here; this daemon speaks {PROTOCOL}", hello.protocol);
+        return Err(Refusal::new(RefusalCode::BadHello, "hello.protocol", reason));
+    }
+    check_token(hub, &hello)?;
+    check_names(hub, &hello)?;
+    let producer = hello.producer.as_deref().map(|name| ProducerEpoch { producer: name.into(), epoch: hello.epoch });
+    let claim = match &producer {
+        None => None,
+        Some(p) => {
+            let claimed = hub.fencing.claim(&p.producer, p.epoch).await;
+            Some(claimed.map_err(|e| Refusal::new(RefusalCode::Fenced, "hello.epoch", e.to_string()))?)
+        }
+    };
+    let welcome = Welcome {
+        protocol: PROTOCOL,
+        server: SERVER.into(),
+        committed_seq: claim.as_ref().and_then(|claim| claim.committed),
+        line_bytes_max: hub.config.limits.line_bytes.0,
+    };
+    Ok(Greeting {
+        syntax: match hello.format {
+            LineFormat::Json => LineSyntax::Json,
+            LineFormat::Lines => LineSyntax::Bare,
+        },
+        stream: hello.stream.as_deref().map(Into::into),
+        key: hello.key.as_deref().map(Into::into),
+        wants: Wants {
+            ack: hello.wants(Want::Ack),
+            // the prediction of the next event is a part of an outcome
+            outcome: hello.wants(Want::Outcome) || hello.wants(Want::Next),
+            next: hello.wants(Want::Next),
+        },
+        producer,
+        claim,
+        welcome,
+    })
+}
+
+fn check_token(hub: &Hub, hello: &Hello) -> Result<(), Refusal> {
+    let Some(configured) = &hub.config.auth.token else { return Ok(()) };
+    let reason = match &hello.token {
+        Some(token) if tokens_match(token.as_bytes(), configured.0.as_bytes()) => return Ok(()),
+        Some(_) => "the token is not known",
+        None => "this daemon asks for a token",
+    };
+    Err(Refusal::new(RefusalCode::Unauthorized, "hello.token", reason))
+}
+
+fn check_names(hub: &Hub, hello: &Hello) -> Result<(), Refusal> {
+    let name_bytes_max = hub.config.limits.name_bytes.0 as usize;
+    if let Some(stream) = &hello.stream
+        && let Err(fault) = check_stream_name(stream, name_bytes_max)
+    {
+        return Err(Refusal::new(RefusalCode::BadStream, "hello.stream", fault.to_string()));
+    }
+    if let Some(producer) = &hello.producer
+        && !(1..=name_bytes_max).contains(&producer.len())
+    {
+        let reason = format!("a producer's name has 1 to {name_bytes_max} bytes");
+        return Err(Refusal::new(RefusalCode::BadHello, "hello.producer", reason));
+    }
+    Ok(())
 }

@@ -1,63 +1,82 @@
 //! Writing a connection's replies and acknowledgements.
 
-use super::Link;
+use super::link::Link;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{Ack, ErrorReply, Reply};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-/// How long the other side may leave its replies unread before it counts as gone.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// How long the other side may leave its replies unread before the connection ends.
+const UNREAD_TIME_MAX: Duration = Duration::from_secs(300);
 
-/// Writes until nothing more will come. If the other side has closed its ear, answers are thrown away, and its events
-/// still count; if it only does not listen for long, the connection ends.
-pub(super) async fn write<W: AsyncWrite + Unpin>(socket: &mut W, link: &Link) {
-    let mut deaf = false;
-    let mut failed = false;
+/// Bytes of the write buffer above which its memory is returned after a write.
+const IDLE_BYTES_MAX: usize = 1 << 20;
+
+/// Whether anybody reads what is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OtherSide {
+    Reads,
+    /// Replies are thrown away; the events of the connection are learnt all the same.
+    DoesNotRead,
+}
+
+/// Writes replies until the outbox is closed and everything in it is answered.
+///
+/// If the other side has closed its reading end, replies are thrown away and its events still count. If it only leaves
+/// them unread for [`UNREAD_TIME_MAX`], the connection ends.
+pub(super) async fn write_replies<W: AsyncWrite + Unpin>(socket: &mut W, link: &Link) {
+    let mut other_side = OtherSide::Reads;
+    let mut failure_reported = false;
     let mut duplicates = 0;
     let mut acked = None;
     let mut out = Vec::new();
     loop {
-        let taken = link.outbox.drain();
-        duplicates += taken.counts.duplicates;
-        for reply in &taken.replies {
+        let drained = link.outbox.drain();
+        duplicates += drained.counts.duplicates;
+        for reply in &drained.replies {
             reply.write_line(&mut out);
         }
-        if let Some(ack) = taken.counts.high.filter(|_| !failed) {
+        // once something could not be made durable, nothing after it may be acknowledged
+        if let Some(ack) = drained.counts.high.filter(|_| !failure_reported) {
             link.watermark.raise(ack);
-            let news = acked.is_none_or(|a| ack > a) || duplicates > 0;
-            if news && link.wants_ack.load(Ordering::Acquire) {
+            let has_news = acked.is_none_or(|acked| ack > acked) || duplicates > 0;
+            if has_news && link.wants_ack.load(Ordering::Acquire) {
                 Reply::Ack(Ack { ack, duplicates }).write_line(&mut out);
                 duplicates = 0;
                 acked = Some(ack);
             }
         }
-        if taken.failed && !failed {
-            failed = true;
+        if drained.failed && !failure_reported {
+            failure_reported = true;
             let reason = "the daemon cannot make events durable; what was not acknowledged has to be sent again";
             let refusal = Refusal::new(RefusalCode::Unavailable, "connection", reason);
             Reply::Error(ErrorReply::fatal(refusal, None, None)).write_line(&mut out);
         }
-        if !out.is_empty() {
-            if !deaf {
-                match tokio::time::timeout(PATIENCE, socket.write_all(&out)).await {
-                    Ok(written) => deaf = written.is_err(),
-                    Err(_) => {
-                        deaf = true;
-                        link.gone.cancel();
-                    }
-                }
-            }
-            out.clear();
-            if out.capacity() > 1 << 20 {
-                out = Vec::new();
-            }
+        if other_side == OtherSide::Reads && !out.is_empty() {
+            other_side = write(socket, &out, link).await;
         }
-        link.credits.add_permits(taken.lines);
-        if taken.finished {
+        out.clear();
+        if out.capacity() > IDLE_BYTES_MAX {
+            out = Vec::new();
+        }
+        // the reader may take as many lines more as have been answered
+        link.credits.add_permits(drained.lines);
+        if drained.finished {
             return;
         }
         link.outbox.changed().await;
+    }
+}
+
+/// Writes bytes; a connection whose other side leaves them unread for too long is abandoned.
+async fn write<W: AsyncWrite + Unpin>(socket: &mut W, bytes: &[u8], link: &Link) -> OtherSide {
+    match tokio::time::timeout(UNREAD_TIME_MAX, socket.write_all(bytes)).await {
+        Ok(Ok(())) => OtherSide::Reads,
+        Ok(Err(_)) => OtherSide::DoesNotRead,
+        Err(_) => {
+            link.abandoned.cancel();
+            OtherSide::DoesNotRead
+        }
     }
 }

@@ -3,11 +3,14 @@
 //! The experts' weights are posterior weights all along: after every bit they are what the bits so far make of them.
 //! Between symbols they are kept in double precision; within a nibble the work is done on one block of `f32` lanes.
 
-use crate::share::{BitArithmetic, BitShare, ShareArithmetic};
+use crate::share::{BitArithmetic, FixedShare, ShareArithmetic};
 use surmise_lanes::{Block, LANES, dot, sum};
 
 /// The most experts in a mixture over bits: one block of lanes.
 pub const SYMBOL_EXPERTS_MAX: usize = LANES;
+
+/// The mixture of whole experts around a model of symbols.
+pub type BitShare = FixedShare<SYMBOL_EXPERTS_MAX, BitArithmetic>;
 
 /// The weights on the way through a symbol: posterior after the nibbles so far.
 #[derive(Clone, Copy)]
@@ -48,7 +51,7 @@ impl BitShare {
             return;
         }
         self.weights[..n].copy_from_slice(&walk.weights[..n]);
-        BitArithmetic::spread(&mut self.weights[..n], total, share);
+        BitArithmetic::spread(&mut self.weights[..n], n, total, share);
     }
 }
 

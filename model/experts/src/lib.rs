@@ -15,7 +15,7 @@ mod running_mean;
 mod share;
 mod specialists;
 
-pub use bits::{NibbleWalk, SYMBOL_EXPERTS_MAX, SymbolWalk};
+pub use bits::{BitShare, NibbleWalk, SYMBOL_EXPERTS_MAX, SymbolWalk};
 pub use running_mean::RunningMean;
-pub use share::{BitArithmetic, BitShare, FixedShare, ShareArithmetic, ValueArithmetic, ValueShare};
+pub use share::{BitArithmetic, FixedShare, ShareArithmetic, ValueArithmetic, ValueShare};
 pub use specialists::{ExpertSet, mix};

@@ -39,8 +39,8 @@ impl RunningMean {
         if seen > CLIP_AFTER && self.clip.is_finite() { self.clip * mean } else { f64::INFINITY }
     }
 
-    /// Takes a size, which is not negative, into `mean`, which is made of `seen` sizes. What is clipped counts as at most
-    /// `clip` times the larger of the mean and `mean_min`: a mean of nothing must be able to grow.
+    /// Takes a size, which is not negative, into `mean`, which is made of `seen` sizes. What is clipped counts as at
+    /// most `clip` times the larger of the mean and `mean_min`: a mean of nothing must be able to grow.
     #[inline(always)]
     pub fn learn(&self, mean: &mut f64, seen: u32, size: f64, mean_min: f64) {
         let rate = self.rate(f64::from(seen) + 1.0);

@@ -10,7 +10,7 @@
 //! leave of its first weight 1/N. Rounds are counted from 0 and α_t = max(1/(t + 2), [`SHARE_MIN`]), so the bound is
 //! ln N + ln(T + 1) until 1/(t + 2) meets the floor, and grows by about `SHARE_MIN` with every round after that.
 
-use crate::{RunningMean, SYMBOL_EXPERTS_MAX};
+use crate::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
 /// The smallest α: how quickly another expert can take over in an endless stream (PREDICTOR §7).
@@ -29,9 +29,9 @@ pub trait ShareArithmetic: Clone + Default {
     /// Σ −ln(1 − α_t) over the rounds so far, in nats.
     fn spent(&self, rounds: u64) -> f64;
 
-    /// Writes the weights of the next round to `weights`, which holds the posterior of the experts (`[experts]`, with
-    /// the sum `total`): they sum to one, and each is at least its even part of the share.
-    fn spread(weights: &mut [f64], total: f64, share: f64);
+    /// Writes the weights of the next round to `weights`, which holds the posterior of `experts` experts with the sum
+    /// `total`: theirs sum to one, and each is at least its even part of the share.
+    fn spread(weights: &mut [f64], experts: usize, total: f64, share: f64);
 }
 
 /// The arithmetic of mixtures that are followed bit by bit: the bound's sum is kept as rounds go by.
@@ -59,8 +59,6 @@ pub struct FixedShare<const N: usize, A> {
     pub(crate) arithmetic: A,
 }
 
-/// The mixture of whole experts around a model of symbols.
-pub type BitShare = FixedShare<SYMBOL_EXPERTS_MAX, BitArithmetic>;
 /// The mixture of `N` experts of a model of numbers.
 pub type ValueShare<const N: usize> = FixedShare<N, ValueArithmetic>;
 
@@ -114,8 +112,8 @@ impl ShareArithmetic for BitArithmetic {
     }
 
     #[inline(always)]
-    fn spread(weights: &mut [f64], total: f64, share: f64) {
-        let even = share / weights.len() as f64;
+    fn spread(weights: &mut [f64], experts: usize, total: f64, share: f64) {
+        let even = share / experts as f64;
         for weight in weights {
             *weight = *weight / total * (1.0 - share) + even;
         }
@@ -133,8 +131,8 @@ impl ShareArithmetic for ValueArithmetic {
     }
 
     #[inline(always)]
-    fn spread(weights: &mut [f64], total: f64, share: f64) {
-        let (keep, even) = ((1.0 - share) / total, share / weights.len() as f64);
+    fn spread(weights: &mut [f64], experts: usize, total: f64, share: f64) {
+        let (keep, even) = ((1.0 - share) / total, share / experts as f64);
         for weight in weights {
             *weight = *weight * keep + even;
         }
@@ -153,6 +151,6 @@ impl<const N: usize> Persist for FixedShare<N, ValueArithmetic> {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("share")?;
         s.u64("t", &mut self.rounds)?;
-        s.f64s_fixed("w", &mut self.weights)
+        s.f64s_fixed("w", &mut self.weights[..self.experts])
     }
 }

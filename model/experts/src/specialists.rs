@@ -98,10 +98,12 @@ impl<const N: usize> ValueShare<N> {
         }
         if !(total > 0.0 && total.is_finite()) {
             // all that was awake gave next to nothing: start again
-            self.weights = [1.0 / N as f64; N];
+            self.weights[..self.experts].fill(1.0 / self.experts as f64);
             return;
         }
-        ValueArithmetic::spread(&mut self.weights, total, share);
+        // over all lanes, because their number is a constant; then padding goes back to zero
+        ValueArithmetic::spread(&mut self.weights, self.experts, total, share);
+        self.weights[self.experts..].fill(0.0);
     }
 }
 
@@ -118,16 +120,16 @@ pub fn mix<const N: usize>(weights: &[f64; N], masses: &[f64; N]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use surmise_fixtures::Random;
 
     #[test]
     fn regret_stays_below_its_bound_whatever_comes() {
         let all = ExpertSet::first(5);
         for kind in 0..6u64 {
             let (mut share, mut mixture, mut alone) = (ValueShare::<5>::whole(), 0.0, [0.0; 5]);
-            let mut state = kind + 1;
+            let mut random = Random::new(kind + 1);
             for t in 0..30_000u64 {
-                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-                let u = (state >> 11) as f64 / 9007199254740992.0;
+                let u = random.uniform();
                 let weights = share.awake_weights(all);
                 let mut masses = [0.0; 5];
                 for (i, mass) in masses.iter_mut().enumerate() {

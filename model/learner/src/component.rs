@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use surmise_number::NumberComponent;
 use surmise_symbol::SymbolComponent;
 
 /// A component of the predictor that can be ablated.
@@ -50,7 +51,7 @@ pub enum Component {
     /// The days before and the usual day of a number (PREDICTOR §8).
     Season,
     /// Probability mass on single values of numbers (PREDICTOR §8).
-    Atoms,
+    PointMasses,
     /// The correction of a number's distribution by its own record (PREDICTOR §8).
     Calibration,
     /// The values of the same event that condition a number (PREDICTOR §8).
@@ -83,7 +84,7 @@ impl Component {
         Component::Stack,
         Component::Regressions,
         Component::Season,
-        Component::Atoms,
+        Component::PointMasses,
         Component::Calibration,
         Component::Conditioning,
     ];
@@ -109,7 +110,7 @@ impl Component {
             Component::Stack => "stack",
             Component::Regressions => "regressions",
             Component::Season => "season",
-            Component::Atoms => "atoms",
+            Component::PointMasses => "atoms",
             Component::Calibration => "calibration",
             Component::Conditioning => "conditioning",
         }
@@ -118,6 +119,11 @@ impl Component {
     /// The symbol models' component of this name, if they have one; what it means to leave it out is theirs to say.
     pub(crate) fn of_symbols(self) -> Option<SymbolComponent> {
         SymbolComponent::from_name(self.name())
+    }
+
+    /// The number model's component of this name, if it has one; what it means to leave it out is that model's to say.
+    pub(crate) fn of_numbers(self) -> Option<NumberComponent> {
+        NumberComponent::from_name(self.name())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::observe::{EventInProgress, Role};
 use crate::tally::RANKS;
 use crate::values::{SideInputs, hash_of_symbol};
 use surmise_event::{Event, Value};
-use surmise_number::EventContext;
+use surmise_number::{EventContext, Given};
 use surmise_symbol::{SymbolKey, SymbolModel};
 
 /// Follows a line feed inside a text, to tell it from the line feed that closes the text.
@@ -116,11 +116,14 @@ impl Learner {
             Value::Missing | Value::Symbol(_) | Value::Bytes(_) => f64::NAN,
         };
         // a target is forecast from the values of its own event, other numbers from the past
-        let conditional = self.options.target.is_some();
+        let given = if self.options.target.is_some() { Given::Within } else { Given::Before };
         let measures = &mut self.measures;
         let predicted = role == Role::Predicted;
         if predicted && x.is_finite() {
-            let mean = if conditional { model.conditional_mean(column) } else { model.mean(column) };
+            let mean = match given {
+                Given::Before => model.mean(column),
+                Given::Within => model.conditional_mean(column),
+            };
             self.monitors.anomaly.number(column, x - mean, model.resolution(column));
             self.monitors.drift.number(column, x, model.resolution(column));
             if measures.scoring {
@@ -130,7 +133,7 @@ impl Learner {
                 sums.absolute += (x - mean).abs();
             }
             if measures.intervals {
-                let interval_90 = model.interval(column, conditional, 0.05, 0.95);
+                let interval_90 = model.interval(column, given, 0.05, 0.95);
                 measures.forecasts.push(NumberForecast { field: fields[i].name.clone(), mean, interval_90 });
             }
         }
@@ -138,7 +141,7 @@ impl Learner {
         if measures.scoring && predicted {
             measures.tally.add_experts(i, nats, model.expert_nats(column));
             if measures.ranks
-                && let Some((levels, crps)) = model.measures(column, conditional)
+                && let Some((levels, crps)) = model.measures(column, given)
             {
                 measures.tally.add_levels(i, levels, crps);
             }

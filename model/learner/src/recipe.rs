@@ -135,17 +135,7 @@ impl Options {
             }
             (_, None) => {}
         }
-        if !self.has(Component::Season) {
-            // with no rows no day is short enough to be remembered
-            o.season_rows = 0;
-        }
-        o.ablation = surmise_number::NumberAblation {
-            stack: !self.has(Component::Stack),
-            regressions: !self.has(Component::Regressions),
-            atoms: !self.has(Component::Atoms),
-            calibration: !self.has(Component::Calibration),
-            conditioning: !self.has(Component::Conditioning),
-        };
+        self.ablate.iter().filter_map(|c| c.of_numbers()).for_each(|c| c.ablate(&mut o));
         o
     }
 }

@@ -1,14 +1,89 @@
 //! One step ahead on ETTh1: error per expert and of the whole, in units of the first 2,880 rows' standard deviation.
 //!
-//! `SURMISE_DATA=folder cargo run --release -p surmise-number --example ett [nonet]`
+//! `SURMISE_DATA=folder cargo run --release -p surmise-number --example ett -- [nonet] [detail]`
 
 use std::{fs, time::Instant};
-use surmise_number::{EventContext, NumberKey, NumberModel, NumberOptions};
+use surmise_number::{EventContext, Given, NumberKey, NumberModel, NumberOptions};
 use surmise_state::Persist;
 
+/// Rows that give the units, the first row that counts, and the first that is not read: the usual split.
 const TRAIN: usize = 2880;
 const FROM: usize = 3600;
 const TO: usize = 14400;
+/// The first row's time, 2016-07-01.
+const START_US: i64 = 1_467_331_200_000_000;
+const HOUR_US: i64 = 3_600_000_000;
+
+/// Sums over the values that count.
+#[derive(Default)]
+struct Sums {
+    count: f64,
+    squared: f64,
+    absolute: f64,
+    /// Squared errors given the columns before in the event.
+    conditional: f64,
+    nats: f64,
+    crps: f64,
+    inside: f64,
+    /// Nats of each expert alone.
+    experts: Vec<f64>,
+}
+
+impl Sums {
+    /// Takes in a value; `unit` is its column's, and `detail` asks for what is slow.
+    fn add(
+        &mut self,
+        model: &mut NumberModel,
+        key: &mut NumberKey,
+        column: usize,
+        value: f64,
+        unit: f64,
+        detail: bool,
+    ) {
+        let error = (model.mean(column) - value) / unit;
+        self.count += 1.0;
+        self.squared += error * error;
+        self.absolute += error.abs();
+        self.conditional += ((model.conditional_mean(column) - value) / unit).powi(2);
+        if detail {
+            let interval = model.quantile(column, 0.05)..=model.quantile(column, 0.95);
+            self.inside += f64::from(u8::from(interval.contains(&value)));
+        }
+        let nats = model.observe(key, column, value);
+        // as a density of the standardised value
+        let to_density = (model.resolution(column) / unit).ln();
+        self.nats += nats + to_density;
+        let alone = model.expert_nats(column);
+        self.experts.resize(alone.len(), 0.0);
+        self.experts.iter_mut().zip(alone).for_each(|(sum, nats)| *sum += nats + to_density);
+        if detail {
+            self.crps += model.crps(column, Given::Before).unwrap_or(0.0) / unit;
+        }
+    }
+
+    fn print(&self, model: &mut NumberModel, key: &mut NumberKey, seconds: f64, detail: bool) {
+        let mean = |sum: f64| sum / self.count;
+        let (mse, mae, conditional) = (mean(self.squared), mean(self.absolute), mean(self.conditional));
+        let nats = mean(self.nats);
+        println!("MSE {mse:.4}  MAE {mae:.4}  nats {nats:.4}  given columns before: MSE {conditional:.4}");
+        let (rejected, interval) = (model.rejected(), model.interval_us());
+        println!("{:.0} rows/s, {rejected} chunks rejected, interval {interval:?} us", TO as f64 / seconds);
+        if detail {
+            println!("90 % interval covers {:.2} %, CRPS {:.4}", 100.0 * mean(self.inside), mean(self.crps));
+        }
+        println!("model {} bytes, key {} bytes, hash {:032x}", model.measure(), key.measure(), model.hash_state());
+        for (name, nats) in model.experts().iter().zip(&self.experts) {
+            println!("  {name:14} {:.4}", mean(*nats));
+        }
+    }
+}
+
+/// The standard deviation of a column over the first rows.
+fn deviation(rows: &[Vec<f64>], column: usize) -> f64 {
+    let rows = &rows[..TRAIN];
+    let mean = rows.iter().map(|row| row[column]).sum::<f64>() / TRAIN as f64;
+    (rows.iter().map(|row| (row[column] - mean).powi(2)).sum::<f64>() / TRAIN as f64).sqrt()
+}
 
 fn main() {
     let Ok(folder) = std::env::var("SURMISE_DATA") else {
@@ -16,85 +91,28 @@ fn main() {
         return;
     };
     let text = fs::read_to_string(format!("{folder}/ett/ETTh1.csv")).expect("ETTh1.csv is readable");
-    let rows: Vec<Vec<f64>> = text
-        .lines()
-        .skip(1)
-        .map(|l| l.split(',').skip(1).map(|v| v.parse().expect("a number")).collect())
-        .take(TO)
-        .collect();
-    let n = rows[0].len();
-    let scale: Vec<f64> = (0..n)
-        .map(|c| {
-            let mean = rows[..TRAIN].iter().map(|r| r[c]).sum::<f64>() / TRAIN as f64;
-            (rows[..TRAIN].iter().map(|r| (r[c] - mean).powi(2)).sum::<f64>() / TRAIN as f64).sqrt()
-        })
-        .collect();
+    let read = |line: &str| line.split(',').skip(1).map(|value| value.parse().expect("a number")).collect();
+    let rows: Vec<Vec<f64>> = text.lines().skip(1).map(read).take(TO).collect();
+    let units: Vec<f64> = (0..rows[0].len()).map(|column| deviation(&rows, column)).collect();
+    let has = |word: &str| std::env::args().any(|argument| argument == word);
     let mut options = NumberOptions::default();
-    if std::env::args().any(|a| a == "nonet") {
+    if has("nonet") {
         options.network = None;
     }
-    let detail = std::env::args().any(|a| a == "detail");
-    let mut model = NumberModel::new(n, options, 1);
+    let mut model = NumberModel::new(units.len(), options, 1);
     let mut key = NumberKey::new(&model);
-    let (mut se, mut ae, mut count) = (0.0, 0.0, 0.0);
-    let (mut nats, mut inside, mut crps, mut quantiles) = (0.0, 0, 0.0, 0);
-    let mut alone = vec![0.0; model.experts().len()];
-    let mut conditional = 0.0;
-    let start = 1_467_331_200_000_000i64; // 2016-07-01
-    let clock = Instant::now();
+    let (mut sums, detail, clock) = (Sums::default(), has("detail"), Instant::now());
     for (t, row) in rows.iter().enumerate() {
-        let ctx = EventContext { time_us: Some(start + t as i64 * 3_600_000_000), symbols: &[] };
-        model.begin(&mut key, &ctx);
-        let test = t >= FROM;
-        if test {
-            for c in 0..n {
-                let e = (model.mean(c) - row[c]) / scale[c];
-                se += e * e;
-                ae += e.abs();
-                count += 1.0;
-                if detail {
-                    quantiles += 1;
-                    inside += i32::from((model.quantile(c, 0.05)..=model.quantile(c, 0.95)).contains(&row[c]));
-                }
-            }
-        }
-        for c in 0..n {
-            if test {
-                let e = (model.conditional_mean(c) - row[c]) / scale[c];
-                conditional += e * e;
-            }
-            let surprise = model.observe(&mut key, c, row[c]);
-            if test && detail {
-                crps += model.crps(c, false).unwrap_or(0.0) / scale[c];
-            }
-            if test {
-                // as a density of the standardised value
-                let to_density = (model.resolution(c) / scale[c]).ln();
-                nats += surprise + to_density;
-                alone.iter_mut().zip(model.expert_nats(c)).for_each(|(a, e)| *a += e + to_density);
+        let time_us = Some(START_US + t as i64 * HOUR_US);
+        model.begin(&mut key, &EventContext { time_us, symbols: &[] });
+        for (column, value) in row.iter().enumerate() {
+            if t >= FROM {
+                sums.add(&mut model, &mut key, column, *value, units[column], detail);
+            } else {
+                model.observe(&mut key, column, *value);
             }
         }
         model.finish(&mut key);
     }
-    let seconds = clock.elapsed().as_secs_f64();
-    println!(
-        "MSE {:.4}  MAE {:.4}  nats {:.4}  given columns before: MSE {:.4}",
-        se / count,
-        ae / count,
-        nats / count,
-        conditional / count
-    );
-    println!(
-        "{:.0} rows/s, {} chunks rejected, interval {:?} us",
-        TO as f64 / seconds,
-        model.rejected(),
-        model.interval_us()
-    );
-    if detail {
-        println!("90 % interval covers {:.2} %, CRPS {:.4}", 100.0 * inside as f64 / quantiles as f64, crps / count);
-    }
-    println!("model {} bytes, key {} bytes, hash {:032x}", model.measure(), key.measure(), model.hash_state());
-    for (name, a) in model.experts().iter().zip(&alone) {
-        println!("  {name:14} {:.4}", a / count);
-    }
+    sums.print(&mut model, &mut key, clock.elapsed().as_secs_f64(), detail);
 }

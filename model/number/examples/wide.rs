@@ -1,10 +1,10 @@
-//! Many columns: what a column and event cost, and how near the forecasts come to an oracle's when what informs a column
-//! is far away in the schema.
+//! Many columns: what a column and event cost, and how near the forecasts come to an oracle's when what informs a
+//! column is far away in the schema.
 //!
 //! The first half of the columns is a hidden cause each, an AR(1) of .5. Of the second half a third are copies of a far
 //! column, one event later; a third sums of three far columns, one event later; a third copies of a far column of the
-//! same event; each with noise of .3. MSE is that of the point forecast: the first two before the event, the third given
-//! the event's earlier columns. The oracle knows all but the noise.
+//! same event; each with noise of .3. MSE is that of the point forecast: the first two before the event, the third
+//! given the event's earlier columns. The oracle knows all but the noise.
 //!
 //! `cargo run --release -p surmise-number --example wide -- [EVENTS]`
 

@@ -36,17 +36,17 @@ const PER_WIDTH: [f64; BINS] = {
 };
 /// The plain distribution and the two histograms.
 const MAPS: usize = 3;
-const ALL: ExpertSet = ExpertSet::first(MAPS);
+const ALL_MAPS: ExpertSet = ExpertSet::first(MAPS);
 /// The plain distribution alone.
 const PLAIN: ExpertSet = ExpertSet::first(1);
 /// Frequencies of the bins: one slow histogram and one quick.
 const FREQUENCIES: [RunningMean; MAPS - 1] = [RunningMean::new(0.0005), RunningMean::new(0.004)];
 /// Outcomes that the even start counts for.
-const PRIOR: f64 = 60.0;
+const PRIOR_OUTCOMES: f64 = 60.0;
 /// The part of every histogram that stays even.
-const EVEN: f64 = 0.02;
+const EVEN_PART: f64 = 0.02;
 /// Places are known to about this; so much mass is held back.
-const SAFE: f64 = 1.0 - 1e-4;
+const HISTOGRAM_SAFETY: f64 = 1.0 - 1e-4;
 
 /// The part of a distribution's unit interval that an outcome covers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,6 +68,7 @@ pub(crate) struct Corrected {
     pub(crate) mass: f64,
 }
 
+/// What corrects one distribution of one column by its own record (PREDICTOR §8).
 #[derive(Clone, Debug)]
 pub(crate) struct Calibrator {
     /// Frequency of every bin.
@@ -79,8 +80,9 @@ pub(crate) struct Calibrator {
 }
 
 impl Calibrator {
+    /// A calibrator without a record: it starts even.
     pub(crate) fn new() -> Self {
-        Self { bins: [WIDTHS; MAPS - 1], share: ValueShare::whole(), n: 0, awake: ALL }
+        Self { bins: [WIDTHS; MAPS - 1], share: ValueShare::whole(), n: 0, awake: ALL_MAPS }
     }
 
     /// One that corrects nothing.
@@ -88,9 +90,9 @@ impl Calibrator {
         Self { awake: PLAIN, ..Self::new() }
     }
 
-    /// Density of each histogram in each bin.
+    /// Density of a histogram in a bin.
     fn slope(&self, map: usize, bin: usize) -> f64 {
-        EVEN + (1.0 - EVEN) * self.bins[map][bin] * PER_WIDTH[bin]
+        EVEN_PART + (1.0 - EVEN_PART) * self.bins[map][bin] * PER_WIDTH[bin]
     }
 
     /// The corrected mass of a span.
@@ -116,7 +118,7 @@ impl Calibrator {
         }
         out.masses[0] = span.mass;
         for (m, d) in out.masses[1..].iter_mut().zip(density) {
-            *m = SAFE * span.mass * d;
+            *m = HISTOGRAM_SAFETY * span.mass * d;
         }
         out.mass = mix(&out.weights, &out.masses);
         out
@@ -129,7 +131,7 @@ impl Calibrator {
         }
         self.share.learn(&c.weights, &c.masses, c.mass, self.awake);
         for (bins, frequency) in self.bins.iter_mut().zip(FREQUENCIES) {
-            let r = frequency.rate(self.n as f64 + PRIOR);
+            let r = frequency.rate(self.n as f64 + PRIOR_OUTCOMES);
             for (b, p) in bins.iter_mut().zip(&c.parts) {
                 *b += r * (p - *b);
             }
@@ -144,7 +146,7 @@ impl Calibrator {
     }
 
     /// The corrected distribution function as a function of the plain one: its values at the edges of the bins.
-    pub(crate) fn map(&self) -> Map {
+    pub(crate) fn map(&self) -> LevelMap {
         let density = self.density();
         let mut at = [0.0; BINS + 1];
         for k in 0..BINS {
@@ -152,7 +154,7 @@ impl Calibrator {
         }
         let inv = 1.0 / at[BINS];
         at.iter_mut().for_each(|a| *a *= inv);
-        Map { at }
+        LevelMap { at }
     }
 
     /// Nats by which correcting may have cost more than not to correct.
@@ -167,11 +169,11 @@ fn bin_of(edges: &[f64; BINS + 1], u: f64) -> usize {
 }
 
 /// A piecewise linear, increasing map of [0, 1] onto itself.
-pub(crate) struct Map {
+pub(crate) struct LevelMap {
     at: [f64; BINS + 1],
 }
 
-impl Map {
+impl LevelMap {
     /// The corrected level of a plain one.
     pub(crate) fn corrected(&self, u: f64) -> f64 {
         let k = bin_of(&EDGES, u);
@@ -247,11 +249,11 @@ mod tests {
 
     #[test]
     fn a_right_distribution_is_left_alone_at_the_price_of_the_bound() {
-        for atoms in [false, true] {
+        for point_masses in [false, true] {
             let (mut c, mut loss) = (Calibrator::new(), 0.0);
             for i in 0..20_000u64 {
                 let u = spread(i, 3);
-                let span = if atoms {
+                let span = if point_masses {
                     Span { below: (u * 4.0).floor() / 4.0, mass: 0.25 }
                 } else {
                     Span { below: u, mass: 1e-5f64.min(1.0 - u) }

@@ -1,232 +1,234 @@
 //! Everything that is learnt about one column, shared by all keys.
 
-use crate::atoms::{Odds, Table};
 use crate::calibrate::Calibrator;
-use crate::density::{Lanes, LogT, N};
-use crate::experts::*;
-use crate::lattice::Lattice;
-use crate::options::NumberAblation;
-use crate::partners::Search;
+use crate::density::Lanes;
+use crate::dims::{FORGETTING, FULL_COLUMNS_MAX, OWN_DIMS, SIZE_MAX};
+use crate::grid::Grid;
+use crate::log_level::LogLevel;
+use crate::options::{Given, NumberAblation};
+use crate::point_masses::{Odds, ValueTable};
 use crate::profile::Hours;
-use crate::relations::SHARED;
-use crate::rls::{Rls, padded};
-use crate::scale::{Rebase, Units};
-use crate::stand::{OWN_DIMS, STACK_DIMS, Stand};
-use crate::symbols::Symbols;
+use crate::rls::LeastSquares;
+use crate::siblings::Siblings;
+use crate::stages::experts::*;
+use crate::stages::past::Regime;
+use crate::symbols::SymbolOffsets;
+use crate::units::{ColumnUnits, Rebase};
 use surmise_experts::{ExpertSet, RunningMean, ValueShare};
 use surmise_state::{Persist, State, StateError};
 
-/// Forgetting of the regressions.
-pub(crate) const FORGET: f64 = 0.9995;
 /// Means of errors, from which scales are made: they follow about fifty values, and one value counts as at most eight.
-const SCALE: RunningMean = RunningMean::clipped(0.02, 8.0);
-/// Most columns whose values explain another column's.
-pub(crate) const REGRESSORS: usize = 32;
-/// The same where there are more than 64 columns.
-const REGRESSORS_WIDE: usize = 12;
+const ERROR_SCALE: RunningMean = RunningMean::clipped(0.02, 8.0);
+/// Counts of values end here.
+const SEEN_MAX: u32 = 1 << 30;
+/// Forgetting and start of the stack, which must follow the experts' ups and downs (PREDICTOR §8).
+const STACK_FORGETTING: f64 = 0.998;
+const STACK_START: f64 = 0.05;
+/// Weights of both regressions before the stack has learnt.
+pub(crate) const STACK_WEIGHTS: [(usize, f64); 2] = [(OWN, 0.5), (ALL, 0.5)];
+/// Remembered values of a column's grid, and symbols of its offsets; where there are many columns, fewer.
+const GRID_VALUES_MAX: usize = 256;
+const GRID_VALUES_WIDE_MAX: usize = 32;
+const SYMBOL_SLOTS: usize = 1024;
+const SYMBOL_SLOTS_WIDE: usize = 256;
+/// Scales that are so many units belong to units that mean nothing any more.
+const SCALE_UNITS_MAX: f64 = 1e3;
+/// Rate of the covariance of successive values.
+const COVARIANCE_RATE: f64 = 0.002;
 
-/// Centre and spread of ln y, while every value is positive.
+/// Mean |errors| of the density experts of one regime: all lanes share a count.
 #[derive(Clone, Debug)]
-pub(crate) struct LogLevel {
-    mu: f64,
-    spread: f64,
-    n: u32,
-    positive: bool,
+struct ErrorScales {
+    mean: Lanes,
+    seen: u32,
 }
 
-impl LogLevel {
-    pub(crate) fn awake(&self) -> bool {
-        self.positive && self.n >= 2
-    }
-    pub(crate) fn density(&self) -> LogT {
-        LogT { mu: self.mu, inv: 1.0 / self.spread.max(1e-9) }
-    }
-    fn learn(&mut self, y: f64) {
-        if y <= 0.0 {
-            self.positive = false;
-        }
-        if !self.positive {
-            return;
-        }
-        let l = libm::log(y);
-        let r = SCALE.rate(self.n as f64 + 1.0);
-        let e = l - self.mu;
-        if self.n == 0 {
-            (self.mu, self.spread) = (l, 1.0);
-        } else {
-            let most = SCALE.most(self.spread, self.n);
-            let e = e.clamp(-most, most);
-            self.spread += r * (e.abs() - self.spread);
-            self.mu += r * e;
-        }
-        self.n = (self.n + 1).min(1 << 30);
-    }
-}
-
-/// Regression of one column on the others' values of the same event.
+/// What is learnt about one column: units, experts and their mixtures.
 #[derive(Clone, Debug)]
-pub(crate) struct Siblings {
-    /// The columns that explain this one, with room for their regressors.
-    pub(crate) others: Vec<u32>,
-    /// Where there are more than can be looked at: who should be among them.
-    search: Option<Search>,
-    /// On their errors, in units of their scales.
-    pub(crate) errors: Rls,
-    /// On their values as z, the stack and a constant.
-    pub(crate) values: Rls,
-}
-
-impl Siblings {
-    fn new(columns: usize, j: usize) -> Option<Self> {
-        let n = (columns - 1).min(if columns > 64 { REGRESSORS_WIDE } else { REGRESSORS });
-        if n == 0 {
-            return None;
-        }
-        // the nearest before, then the nearest after
-        let others: Vec<u32> = (0..j).rev().chain(j + 1..columns).take(n).map(|c| c as u32).collect();
-        let values = Rls::new(n + 2, 1, FORGET, 100.0);
-        let search = (columns > SHARED).then(|| Search::new(columns, j, others.clone()));
-        Some(Self { errors: Rls::new(n, 1, FORGET, 10.0), values, others, search })
-    }
-
-    /// What the others' errors leave of this column's, in units of its scale.
-    fn left(&self, st: &Stand) -> f64 {
-        let e = ((st.value - st.mean) * st.inv[STACK]).clamp(-8.0, 8.0);
-        e - self.errors.predict(0, &st.given.x_errors[..padded(self.others.len())])
-    }
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Column {
+pub(crate) struct NumberColumn {
     pub(crate) ablation: NumberAblation,
-    pub(crate) units: Units,
-    sigma: [Lanes; 2],
-    sigma_n: [u32; 2],
-    pub(crate) share: [ValueShare<N>; 2],
-    pub(crate) share_given: ValueShare<G>,
-    pub(crate) share_marginal: ValueShare<A>,
-    pub(crate) share_outer: ValueShare<A>,
-    pub(crate) own: Rls,
+    pub(crate) units: ColumnUnits,
+    /// By [`Regime`].
+    scales: [ErrorScales; 2],
+    shares: [ValueShare<LANES>; 2],
+    /// By [`Given`].
+    calibrators: [Calibrator; 2],
+    point_shares: [ValueShare<POINT_MASS_EXPERTS>; 2],
+    pub(crate) conditional_share: ValueShare<CONDITIONAL_EXPERTS>,
+    /// Mean |errors| of the conditional experts, and of how many events; the first is never used.
+    conditional_scale: [f64; CONDITIONAL_EXPERTS],
+    conditional_seen: [u32; CONDITIONAL_EXPERTS],
+    /// P(value is there) if the key's last one was, and if it was not.
+    there: [Odds; 2],
+    /// The regression on the column's own past, its correction by the hour, and the stack of experts.
+    pub(crate) own: LeastSquares,
     pub(crate) hours: Hours,
-    pub(crate) stack: Rls,
-    /// Scale of the residual of the linear forecasts.
-    pub(crate) residual: f64,
-    residual_n: u32,
+    pub(crate) stack: LeastSquares,
+    /// Mean |residual| of the linear forecasts, and of how many.
+    residual: f64,
+    residual_seen: u32,
     pub(crate) log: LogLevel,
-    pub(crate) values: Table,
-    pub(crate) steps: Table,
-    pub(crate) lattice: Lattice,
+    /// Remembered values and changes.
+    pub(crate) values: ValueTable,
+    pub(crate) steps: ValueTable,
+    pub(crate) grid: Grid,
+    /// P(the last value comes again), by how often it has come in a row.
     pub(crate) repeat: [Odds; 8],
-    /// P(value is there), by whether the key's last one was.
-    pub(crate) there: [Odds; 2],
-    pub(crate) calibrate: [Calibrator; 2],
-    pub(crate) sigma_given: [f64; G],
-    pub(crate) given_n: [u32; G],
     pub(crate) siblings: Option<Siblings>,
-    pub(crate) symbols: Symbols,
-    /// Lag-one covariance and variance of z, for how uncertainty grows with the horizon.
-    pub(crate) covariance: [f64; 2],
+    pub(crate) symbols: SymbolOffsets,
+    /// Lag-one covariance and variance of z.
+    covariance: [f64; 2],
 }
 
-impl Column {
-    pub(crate) fn new(columns: usize, j: usize) -> Self {
-        let mut own = Rls::new(OWN_DIMS, 1, FORGET, 10.0);
+impl NumberColumn {
+    /// What is learnt about column `column` of `columns`: nothing so far.
+    pub(crate) fn new(columns: usize, column: usize, ablation: NumberAblation) -> Self {
+        let mut own = LeastSquares::new(OWN_DIMS, 1, FORGETTING, 10.0);
         own.set_weight(0, 0, 1.0);
-        let mut stack = Rls::new(STACK_DIMS, 1, 0.998, 0.05);
-        stack.set_weight(0, OWN, 0.5);
-        stack.set_weight(0, ALL, 0.5);
+        let mut stack = LeastSquares::new(STACK_DIMS, 1, STACK_FORGETTING, STACK_START);
+        STACK_WEIGHTS.iter().for_each(|(i, weight)| stack.set_weight(0, *i, *weight));
+        let calibrator = if ablation.calibration { Calibrator::plain() } else { Calibrator::new() };
+        let wide = columns > FULL_COLUMNS_MAX;
+        let share = ValueShare::new(DENSITY_EXPERTS);
+        let scales = ErrorScales { mean: [0.0; LANES], seen: 0 };
         Self {
-            ablation: NumberAblation::default(),
-            units: Units::new(),
-            sigma: [[0.0; N]; 2],
-            sigma_n: [0; 2],
-            share: [ValueShare::whole(), ValueShare::whole()],
-            share_given: ValueShare::whole(),
-            share_marginal: ValueShare::whole(),
-            share_outer: ValueShare::whole(),
+            ablation,
+            units: ColumnUnits::new(),
+            scales: [scales.clone(), scales],
+            shares: [share.clone(), share],
+            calibrators: [calibrator.clone(), calibrator],
+            point_shares: [ValueShare::whole(), ValueShare::whole()],
+            conditional_share: ValueShare::whole(),
+            conditional_scale: [0.0; CONDITIONAL_EXPERTS],
+            conditional_seen: [0; CONDITIONAL_EXPERTS],
+            there: [Odds::new(0.9, 0.005), Odds::new(0.3, 0.005)],
             own,
             hours: Hours::default(),
             stack,
             residual: 0.0,
-            residual_n: 0,
-            log: LogLevel { mu: 0.0, spread: 1.0, n: 0, positive: true },
-            values: Table::new(true),
-            steps: Table::new(false),
-            lattice: Lattice::new(if columns > 64 { 32 } else { 256 }),
+            residual_seen: 0,
+            log: LogLevel::new(),
+            values: ValueTable::new(true),
+            steps: ValueTable::new(false),
+            grid: Grid::new(if wide { GRID_VALUES_WIDE_MAX } else { GRID_VALUES_MAX }),
             repeat: std::array::from_fn(|_| Odds::new(0.3, 0.002)),
-            there: [Odds::new(0.9, 0.005), Odds::new(0.3, 0.005)],
-            calibrate: [Calibrator::new(), Calibrator::new()],
-            sigma_given: [0.0; G],
-            given_n: [0; G],
-            siblings: Siblings::new(columns, j),
-            symbols: Symbols::new(if columns > 64 { 256 } else { 1024 }),
+            siblings: Siblings::new(columns, column),
+            symbols: SymbolOffsets::new(if wide { SYMBOL_SLOTS_WIDE } else { SYMBOL_SLOTS }),
             covariance: [0.0, 1e-3],
         }
     }
 
-    /// A column without some parts.
-    pub(crate) fn leaving_out(mut self, ablation: NumberAblation) -> Self {
-        self.ablation = ablation;
-        if ablation.calibration {
-            self.calibrate = [Calibrator::plain(), Calibrator::plain()];
-        }
-        self
-    }
-
     /// Starts again on the relations between columns, for another number of them.
-    pub(crate) fn relate(&mut self, columns: usize, j: usize) {
-        self.siblings = Siblings::new(columns, j);
+    pub(crate) fn relate(&mut self, columns: usize, column: usize) {
+        self.siblings = Siblings::new(columns, column);
     }
 
-    /// Looks for columns that explain this one better than those that do; `errors` says any column's error of the
-    /// event in units of its scale, 0 where it was not known before this column's value.
-    pub(crate) fn seek(&mut self, j: usize, st: &Stand, errors: impl Fn(usize) -> f64) {
-        let Some(s) = &mut self.siblings else { return };
-        let left = s.left(st);
-        let Some(search) = &mut s.search else { return };
-        let found = search.learn(j, left, errors);
-        if let Some(i) = found.and_then(|f| search.accept(f, 0, &s.errors)) {
-            s.others.copy_from_slice(&search.partners);
-            s.errors.replace(i);
-            s.values.replace(i);
-        }
+    /// The mixture of the density experts.
+    pub(crate) fn share(&self, regime: Regime) -> &ValueShare<LANES> {
+        &self.shares[regime as usize]
+    }
+
+    pub(crate) fn share_mut(&mut self, regime: Regime) -> &mut ValueShare<LANES> {
+        &mut self.shares[regime as usize]
+    }
+
+    /// The mixture of density and experts on single values.
+    pub(crate) fn point_share(&self, given: Given) -> &ValueShare<POINT_MASS_EXPERTS> {
+        &self.point_shares[given as usize]
+    }
+
+    pub(crate) fn point_share_mut(&mut self, given: Given) -> &mut ValueShare<POINT_MASS_EXPERTS> {
+        &mut self.point_shares[given as usize]
+    }
+
+    /// What corrects the distribution.
+    pub(crate) fn calibrator(&self, given: Given) -> &Calibrator {
+        &self.calibrators[given as usize]
+    }
+
+    pub(crate) fn calibrator_mut(&mut self, given: Given) -> &mut Calibrator {
+        &mut self.calibrators[given as usize]
+    }
+
+    /// P(value is there), by whether the key's last one was missing.
+    pub(crate) fn there(&self, after_gap: bool) -> f64 {
+        self.there[usize::from(after_gap)].get()
+    }
+
+    /// Learns whether a value was there.
+    pub(crate) fn learn_there(&mut self, after_gap: bool, is_there: bool) {
+        self.there[usize::from(after_gap)].learn(is_there);
     }
 
     /// Mean |error| of an expert, or the column's unit where none was measured yet.
-    pub(crate) fn scale(&self, regime: usize, expert: usize) -> f64 {
-        if self.sigma_n[regime] == 0 { self.units.unit } else { self.sigma[regime][expert] }
+    pub(crate) fn scale(&self, regime: Regime, lane: usize) -> f64 {
+        let scales = &self.scales[regime as usize];
+        if scales.seen == 0 { self.units.unit } else { scales.mean[lane] }
     }
 
-    /// Takes in the errors of every expert's centre.
-    pub(crate) fn learn_scales(&mut self, regime: usize, y: f64, mu: &Lanes, awake: ExpertSet) {
-        let n = self.sigma_n[regime];
-        let r = SCALE.rate(n as f64 + 1.0);
-        for i in 0..N {
-            let e = (y - mu[i]).abs().min(1e120);
-            let s = &mut self.sigma[regime][i];
-            if n == 0 {
-                *s = e;
-            } else if awake.has(i) {
-                *s += r * (e.min(SCALE.most(s.max(self.units.least()), n)) - *s);
+    /// Mean |residual| of the linear forecasts.
+    pub(crate) fn residual_scale(&self) -> f64 {
+        self.residual
+    }
+
+    /// Mean |error| of a conditional expert, if any was measured.
+    pub(crate) fn conditional_scale(&self, expert: usize) -> Option<f64> {
+        (self.conditional_seen[expert] > 0).then_some(self.conditional_scale[expert])
+    }
+
+    /// The correlation of successive values, from which follows how uncertainty grows with the horizon.
+    pub(crate) fn autocorrelation(&self, low: f64) -> f64 {
+        (self.covariance[0] / self.covariance[1].max(1e-9)).clamp(low, 1.0)
+    }
+
+    /// Takes in the errors of every expert's centre, `[LANES]`.
+    pub(crate) fn learn_scales(&mut self, regime: Regime, y: f64, centre: &Lanes, awake: ExpertSet) {
+        let scales = &mut self.scales[regime as usize];
+        let seen = scales.seen;
+        let rate = ERROR_SCALE.rate(seen as f64 + 1.0);
+        let least = self.units.least();
+        for lane in 0..DENSITY_EXPERTS {
+            let error = (y - centre[lane]).abs().min(SIZE_MAX);
+            let mean = &mut scales.mean[lane];
+            if seen == 0 {
+                // the first error stands for all experts, awake or not
+                *mean = error;
+            } else if awake.has(lane) {
+                *mean += rate * (error.min(ERROR_SCALE.most(mean.max(least), seen)) - *mean);
             }
         }
-        self.sigma_n[regime] = (n + 1).min(1 << 30);
+        scales.seen = (seen + 1).min(SEEN_MAX);
     }
 
-    pub(crate) fn learn_residual(&mut self, e: f64) {
-        let e = e.abs().min(1e120);
-        SCALE.learn(&mut self.residual, self.residual_n, e, self.units.least());
-        self.residual_n = (self.residual_n + 1).min(1 << 30);
+    /// Takes in the residual of the linear forecasts.
+    pub(crate) fn learn_residual(&mut self, error: f64) {
+        let size = error.abs().min(SIZE_MAX);
+        ERROR_SCALE.learn(&mut self.residual, self.residual_seen, size, self.units.least());
+        self.residual_seen = (self.residual_seen + 1).min(SEEN_MAX);
     }
 
-    pub(crate) fn learn_given(&mut self, i: usize, e: f64) {
-        let e = e.abs().min(1e120);
-        SCALE.learn(&mut self.sigma_given[i], self.given_n[i], e, self.units.least());
-        self.given_n[i] = (self.given_n[i] + 1).min(1 << 30);
+    /// Takes in the error of a conditional expert.
+    pub(crate) fn learn_conditional_scale(&mut self, expert: usize, error: f64) {
+        let size = error.abs().min(SIZE_MAX);
+        let seen = &mut self.conditional_seen[expert];
+        ERROR_SCALE.learn(&mut self.conditional_scale[expert], *seen, size, self.units.least());
+        *seen = (*seen + 1).min(SEEN_MAX);
     }
 
-    /// The value itself: units, tables of values, levels. Returns how units changed.
-    pub(crate) fn learn_value(&mut self, y: f64, previous: f64) -> Rebase {
+    /// Forgets how large a conditional expert's errors were.
+    pub(crate) fn restart_conditional_scale(&mut self, expert: usize) {
+        self.conditional_seen[expert] = 0;
+    }
+
+    /// Takes in a value and the one before it, both as z.
+    pub(crate) fn learn_covariance(&mut self, z: f64, before: f64) {
+        let c = &mut self.covariance;
+        c[0] += COVARIANCE_RATE * (z * before - c[0]);
+        c[1] += COVARIANCE_RATE * (z * z - c[1]);
+    }
+
+    /// Takes the value into units and logarithm; `previous` is the key's one before. Returns how the units changed.
+    pub(crate) fn learn_value(&mut self, y: f64, previous: Option<f64>) -> Rebase {
         self.log.learn(y);
         self.units.learn(y, previous)
     }
@@ -236,91 +238,71 @@ impl Column {
         match change {
             Rebase::None => {}
             Rebase::Soft { a, c } => {
-                const INPUTS: [usize; OWN_DIMS - 1] = {
-                    let mut v = [0; OWN_DIMS - 1];
-                    let mut i = 0;
-                    while i < v.len() {
-                        v[i] = i;
-                        i += 1;
-                    }
-                    v
-                };
-                self.own.rebase_inputs(&INPUTS, a, c);
+                let own: [usize; OWN_DIMS - 1] = std::array::from_fn(|i| i);
+                let stack: [usize; STACK_DIMS - 1] = std::array::from_fn(|i| i);
+                self.own.rebase_inputs(&own, a, c);
                 self.own.rebase_target(0, 1.0 / a, -c / a);
                 self.hours.rebase(a);
-                self.stack.rebase_inputs(&INPUTS[..STACK_DIMS - 1], a, c);
+                self.stack.rebase_inputs(&stack, a, c);
                 self.stack.rebase_target(0, 1.0 / a, -c / a);
-                if let Some(s) = &mut self.siblings {
-                    let own = s.others.len();
-                    s.values.rebase_inputs(&[own], a, c);
-                    s.values.rebase_target(0, 1.0 / a, -c / a);
-                }
             }
             Rebase::Hard => {
                 // scales of the old units would take thousands of events to shrink
-                if self.scale(0, LAST) > 1e3 * self.units.unit {
-                    (self.sigma_n, self.residual_n, self.given_n) = ([0; 2], 0, [0; G]);
+                if self.scale(Regime::Known, LAST) > SCALE_UNITS_MAX * self.units.unit {
+                    self.scales.iter_mut().for_each(|s| s.seen = 0);
+                    (self.residual_seen, self.conditional_seen) = (0, [0; CONDITIONAL_EXPERTS]);
                     self.residual = self.units.unit;
                 }
                 self.own.unsettle(0);
                 self.hours.restart();
                 self.stack.unsettle(0);
-                if let Some(s) = &mut self.siblings {
-                    s.values.unsettle(0);
-                }
             }
+        }
+        if let Some(siblings) = &mut self.siblings {
+            siblings.rebase_own(change);
         }
     }
 
-    /// Another column changed its units.
-    pub(crate) fn rebase_sibling(&mut self, column: usize, change: Rebase) {
-        let Some(s) = &mut self.siblings else { return };
-        let Some(i) = s.others.iter().position(|o| *o as usize == column) else { return };
-        match change {
-            Rebase::None => {}
-            Rebase::Soft { a, c } => s.values.rebase_inputs(&[i], a, c),
-            Rebase::Hard => s.values.unsettle(0),
-        }
+    /// Nats by which the column's surprise may exceed the best single expert's: the sum over its nested mixtures.
+    pub(crate) fn regret_bound(&self) -> f64 {
+        let fresh = self.share(Regime::Fresh);
+        let fresh = if fresh.rounds() > 0 { fresh.bound() } else { 0.0 };
+        self.share(Regime::Known).bound()
+            + fresh
+            + self.conditional_share.bound()
+            + self.point_share(Given::Within).bound()
+            + self.calibrator(Given::Within).bound()
     }
 }
 
-impl Persist for Column {
+impl Persist for NumberColumn {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("column")?;
         self.units.persist(s)?;
         for i in 0..2 {
-            s.f64s_fixed("sigma", &mut self.sigma[i])?;
-            s.u32("sigma_n", &mut self.sigma_n[i])?;
-            self.share[i].persist(s)?;
+            s.f64s_fixed("sigma", &mut self.scales[i].mean[..DENSITY_EXPERTS])?;
+            s.u32("sigma_n", &mut self.scales[i].seen)?;
+            self.shares[i].persist(s)?;
             self.there[i].persist(s)?;
-            self.calibrate[i].persist(s)?;
+            self.calibrators[i].persist(s)?;
         }
-        self.share_given.persist(s)?;
-        self.share_marginal.persist(s)?;
-        self.share_outer.persist(s)?;
+        self.conditional_share.persist(s)?;
+        self.point_shares.iter_mut().try_for_each(|share| share.persist(s))?;
         self.own.persist(s)?;
         self.hours.persist(s)?;
         self.stack.persist(s)?;
         s.f64("residual", &mut self.residual)?;
-        s.u32("residual_n", &mut self.residual_n)?;
-        s.f64("log", &mut self.log.mu)?;
-        s.f64("log", &mut self.log.spread)?;
-        s.u32("log", &mut self.log.n)?;
-        s.bool("log", &mut self.log.positive)?;
+        s.u32("residual_n", &mut self.residual_seen)?;
+        self.log.persist(s)?;
         self.values.persist(s)?;
         self.steps.persist(s)?;
-        self.lattice.persist(s)?;
+        self.grid.persist(s)?;
         self.repeat.iter_mut().try_for_each(|r| r.persist(s))?;
-        s.f64s_fixed("sigma_given", &mut self.sigma_given)?;
-        s.u32s_fixed("given_n", &mut self.given_n)?;
+        s.f64s_fixed("sigma_given", &mut self.conditional_scale)?;
+        s.u32s_fixed("given_n", &mut self.conditional_seen)?;
         s.f64s_fixed("covariance", &mut self.covariance)?;
-        if let Some(b) = &mut self.siblings {
-            if let Some(search) = &mut b.search {
-                search.persist(s)?;
-                b.others.copy_from_slice(&search.partners);
-            }
-            b.errors.persist(s)?;
-            b.values.persist(s)?;
+        if let Some(siblings) = &mut self.siblings {
+            siblings.persist(s)?;
         }
         self.symbols.persist(s)
     }

@@ -1,190 +1,42 @@
-//! Densities over cells: Student's t with three degrees of freedom, its logarithmic form, and a background.
+//! Densities of all experts at once: each expert is one lane.
 //!
-//! With ν = 3 both density and distribution function are elementary:
-//! f(z) = 2/(π√3) (1 + z²/3)^-2, F(z) = ½ + (atan t + t/(1+t²))/π with t = z/√3.
-//! The mass of a cell is f times its width where the cell is narrow against σ and against its distance from the
-//! centre, a three-point Gauss rule where it is less so, and a difference of F where the cell holds the bulk; every
-//! mass is taken a millionth part too small, so that rounding cannot lift a sum above one. Lanes hold experts.
+//! Most experts forecast a t₃ around their centre. Two have a distribution of their own: the t₃ of the logarithm, and
+//! the background. Lanes beyond the last expert are padding, whose weight is zero.
 
+use crate::stages::experts::LANES;
+use crate::t3::{MASS_SAFETY, cdf3, cell_mass, pdf3};
 use surmise_lanes::kernels;
 
-/// Lanes of experts.
-pub(crate) const N: usize = 16;
-/// One number per expert.
-pub(crate) type Lanes = [f64; N];
-
-const C3: f64 = 0.367_552_596_947_861_4;
-const SQRT3: f64 = 1.732_050_807_568_877_2;
-const INV_PI: f64 = std::f64::consts::FRAC_1_PI;
-const SAFE: f64 = 1.0 - 1.0 / 1_048_576.0;
-/// Gauss-Legendre with three nodes.
-const NODE: f64 = 0.774_596_669_241_483_4;
-
-/// atan of t, Cephes' rational form, without a branch.
-#[inline(always)]
-fn atan(t: f64) -> f64 {
-    let a = t.abs();
-    let big = a > 2.414_213_562_373_095;
-    let mid = a > 0.414_213_562_373_095_03;
-    let x = if big {
-        -1.0 / a
-    } else if mid {
-        (a - 1.0) / (a + 1.0)
-    } else {
-        a
-    };
-    let y = if big {
-        std::f64::consts::FRAC_PI_2
-    } else if mid {
-        std::f64::consts::FRAC_PI_4
-    } else {
-        0.0
-    };
-    let z = x * x;
-    let p = -8.750_608_600_031_904e-1;
-    let p = p * z - 1.615_753_718_733_365_2e1;
-    let p = p * z - 7.500_855_792_314_705e1;
-    let p = p * z - 1.228_866_684_490_136_1e2;
-    let p = p * z - 6.485_021_904_942_025e1;
-    let q = z + 2.485_846_490_142_306_3e1;
-    let q = q * z + 1.650_270_098_316_988_5e2;
-    let q = q * z + 4.328_810_604_912_903e2;
-    let q = q * z + 4.853_903_996_359_137e2;
-    let q = q * z + 1.945_506_571_482_614e2;
-    let v = y + (x + x * z * (p / q));
-    if t < 0.0 { -v } else { v }
-}
-
-/// F(z) of t₃.
-#[inline(always)]
-pub(crate) fn cdf3(z: f64) -> f64 {
-    let t = (z / SQRT3).clamp(-1e100, 1e100);
-    0.5 + (atan(t) + t / (1.0 + t * t)) * INV_PI
-}
-
-/// f(z) of t₃.
-#[inline(always)]
-fn pdf3(z: f64) -> f64 {
-    let u = 1.0 + z * z * (1.0 / 3.0);
-    C3 / (u * u)
-}
-
-/// `w` or nothing, without a branch.
-#[inline(always)]
-pub(crate) fn chosen(yes: bool, w: f32) -> f32 {
-    f32::from_bits(w.to_bits() & u32::from(yes).wrapping_neg())
-}
-
-/// f(z) of t₃ up to a factor, in single precision; not below 1e-20.
-#[inline(always)]
-pub(crate) fn pdf3_single(z: f32) -> f32 {
-    let u = 1.0 + z * z * (1.0 / 3.0);
-    1.0 / (u * u).min(1e20)
-}
-
-#[inline(always)]
-fn mass_one(c: f64, h: f64, mu: f64, inv: f64) -> f64 {
-    let z = (c - mu) * inv;
-    let k = h * inv;
-    if k <= 0.25 * z.abs().max(SQRT3) {
-        let d = NODE * k;
-        (8.0 * pdf3(z) + 5.0 * (pdf3(z - d) + pdf3(z + d))) * (k / 9.0)
-    } else {
-        cdf3(z + k) - cdf3(z - k)
-    }
-}
+/// One number for each expert of the density mixture, then padding: `[LANES]`.
+pub(crate) type Lanes = [f64; LANES];
 
 kernels! {
     /// Mass of the cell c ± h under every lane's t₃ of centre `mu` and scale 1/`inv`.
     pub(crate) fn masses[FMA](c: f64, h: f64, mu: &Lanes, inv: &Lanes, out: &mut Lanes) {
-        let _ = FMA;
         let mut narrow = true;
-        for i in 0..N { narrow &= h * inv[i] <= 0.02; }
+        for i in 0..LANES { narrow &= h * inv[i] <= 0.02; }
         if narrow {
-            let w = 2.0 * h * SAFE;
-            for i in 0..N { out[i] = w * inv[i] * pdf3((c - mu[i]) * inv[i]); }
+            let w = 2.0 * h * MASS_SAFETY;
+            for i in 0..LANES { out[i] = w * inv[i] * pdf3((c - mu[i]) * inv[i]); }
         } else {
-            for i in 0..N { out[i] = SAFE * mass_one(c, h, mu[i], inv[i]); }
+            for i in 0..LANES { out[i] = MASS_SAFETY * cell_mass(c, h, mu[i], inv[i]); }
         }
     }
 
     /// Σ w F((x − mu) · inv) over the lanes.
     pub(crate) fn mixed_cdf[FMA](x: f64, w: &Lanes, mu: &Lanes, inv: &Lanes) -> f64 {
-        let _ = FMA;
-        let mut s = [0f64; N];
-        for i in 0..N { s[i] = w[i] * cdf3((x - mu[i]) * inv[i]); }
+        let mut s = [0f64; LANES];
+        for i in 0..LANES { s[i] = w[i] * cdf3((x - mu[i]) * inv[i]); }
         let mut a = 0.0;
-        for i in 0..N { a += s[i]; }
+        for i in 0..LANES { a += s[i]; }
         a
     }
-
-    /// Σ weight · f((value − mu) · inv), in single precision and sixteen partial sums.
-    pub(crate) fn weighed_density[FMA](values: &[f64], weight: &[f32], mu: f64, inv: f64) -> f64 {
-        let _ = FMA;
-        let mut s = [0f32; 16];
-        let (v, w) = (values.chunks_exact(16), weight.chunks_exact(16));
-        let (rv, rw) = (v.remainder(), w.remainder());
-        for (v, w) in v.zip(w) {
-            for i in 0..16 { s[i] += w[i] * pdf3_single(((v[i] - mu) * inv) as f32); }
-        }
-        for (i, (v, w)) in rv.iter().zip(rw).enumerate() { s[i] += w * pdf3_single(((v - mu) * inv) as f32); }
-        surmise_lanes::sum(&s) as f64
-    }
-
-    /// scale · weight · f((value − mu) · inv) of every value.
-    pub(crate) fn weigh[FMA](values: &[f64], weight: &[f32], mu: f64, inv: f64, scale: f32, out: &mut [f32]) {
-        let _ = FMA;
-        for ((v, w), o) in values.iter().zip(weight).zip(out) { *o = scale * w * pdf3_single(((v - mu) * inv) as f32); }
-    }
-
-    /// Σ weight · density over the values below `x`, and over all; the second as [`weighed_density`] says.
-    pub(crate) fn weighed_parts[FMA](values: &[f64], weight: &[f32], mu: f64, inv: f64, x: f64) -> (f64, f64) {
-        let _ = FMA;
-        let (mut s, mut below) = ([0f32; 16], [0f32; 16]);
-        let (v, w) = (values.chunks_exact(16), weight.chunks_exact(16));
-        let (rv, rw) = (v.remainder(), w.remainder());
-        for (v, w) in v.zip(w) {
-            for i in 0..16 {
-                let d = w[i] * pdf3_single(((v[i] - mu) * inv) as f32);
-                s[i] += d;
-                below[i] += if v[i] < x { d } else { 0.0 };
-            }
-        }
-        for (i, (v, w)) in rv.iter().zip(rw).enumerate() {
-            let d = w * pdf3_single(((v - mu) * inv) as f32);
-            s[i] += d;
-            below[i] += if *v < x { d } else { 0.0 };
-        }
-        (surmise_lanes::sum(&below) as f64, surmise_lanes::sum(&s) as f64)
-    }
-
-    /// Natural logarithms, within 1e-9; what is not positive and normal counts as 1e-300.
-    pub(crate) fn ln_all[FMA](x: &[f64], out: &mut [f64]) {
-        let _ = FMA;
-        for (x, out) in x.iter().zip(out) {
-            let x = x.max(1e-300);
-            let bits = x.to_bits();
-            let e = (bits.wrapping_sub(0x3fe6_a09e_667f_3bcd) as i64) >> 52;
-            let m = f64::from_bits(bits.wrapping_sub((e as u64) << 52));
-            let s = (m - 1.0) / (m + 1.0);
-            let q = s * s;
-            let r = 2.0 + q * (2.0 / 3.0 + q * (0.4 + q * (2.0 / 7.0 + q * (2.0 / 9.0 + q * (2.0 / 11.0)))));
-            // the exponent as a float, through its low bits
-            let k = f64::from_bits((e.wrapping_add(0x3ff) as u64) | 0x4330_0000_0000_0000) - 4_503_599_627_371_519.0;
-            *out = k * std::f64::consts::LN_2 + s * r;
-        }
-    }
 }
 
-/// Mass of one t₃ in the cell c ± h.
-#[inline]
-pub(crate) fn mass(c: f64, h: f64, mu: f64, inv: f64) -> f64 {
-    SAFE * mass_one(c, h, mu, inv)
-}
-
-/// t₃ of ln y, on the positive half.
+/// The distribution of a y whose logarithm is t₃, on the positive half.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LogT {
+    /// Centre of ln y, and 1 / its scale.
     pub(crate) mu: f64,
     pub(crate) inv: f64,
 }
@@ -195,19 +47,20 @@ impl LogT {
         if c + h <= 0.0 {
             0.0
         } else if h <= 0.01 * c {
-            SAFE * mass_one(libm::log(c), h / c, self.mu, self.inv)
+            MASS_SAFETY * cell_mass(libm::log(c), h / c, self.mu, self.inv)
         } else {
-            SAFE * (self.cdf(c + h) - self.cdf(c - h)).max(0.0)
+            MASS_SAFETY * (self.cdf(c + h) - self.cdf(c - h)).max(0.0)
         }
     }
 
+    /// P(value ≤ x).
     pub(crate) fn cdf(&self, x: f64) -> f64 {
         if x > 1e-300 { cdf3((libm::log(x) - self.mu) * self.inv) } else { 0.0 }
     }
 }
 
-/// What is left when nothing fits: P(|x − centre| > u · scale) = 1 / (1 + ln(1 + u)), so that no finite value in no
-/// unit costs more than some fifty nats.
+/// The distribution that is left when nothing else fits: P(|x − centre| > u · scale) = 1 / (1 + ln(1 + u)), so that no
+/// finite value in no unit costs more than some fifty nats.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Background {
     pub(crate) centre: f64,
@@ -215,6 +68,7 @@ pub(crate) struct Background {
 }
 
 impl Background {
+    /// ln(1 + d / scale), without overflow.
     fn log_distance(&self, d: f64) -> f64 {
         let u = d / self.scale;
         if u < 1e300 { libm::log1p(u) } else { libm::log(d.min(1.7e308)) - libm::log(self.scale) }
@@ -227,15 +81,16 @@ impl Background {
         if d <= h {
             // the cell holds the centre
             let (a, b) = (self.log_distance(h - d), self.log_distance(h + d));
-            return SAFE * 0.5 * (a / (1.0 + a) + b / (1.0 + b));
+            return MASS_SAFETY * 0.5 * (a / (1.0 + a) + b / (1.0 + b));
         }
         let near = d - h;
         let a = self.log_distance(near);
         // ln(1+far) − ln(1+near), without cancellation
         let gap = libm::log1p(2.0 * h / (self.scale + near));
-        SAFE * 0.5 * gap / ((1.0 + a) * (1.0 + a + gap))
+        MASS_SAFETY * 0.5 * gap / ((1.0 + a) * (1.0 + a + gap))
     }
 
+    /// P(value ≤ x).
     pub(crate) fn cdf(&self, x: f64) -> f64 {
         let a = self.log_distance((x - self.centre).abs());
         let tail = 0.5 / (1.0 + a);
@@ -246,17 +101,7 @@ impl Background {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn atan_and_ln_are_accurate() {
-        for i in -4000..4000 {
-            let t = libm::sinh(i as f64 * 0.005);
-            assert!((atan(t) - libm::atan(t)).abs() < 1e-14, "{t}");
-            let (mut y, x) = ([0.0], [libm::exp(i as f64 * 0.1)]);
-            ln_all(&x, &mut y);
-            assert!((y[0] - libm::log(x[0])).abs() < 1e-8, "{} {}", x[0], y[0]);
-        }
-    }
+    use crate::t3::mass;
 
     #[test]
     fn cells_sum_to_one_and_not_more() {
@@ -264,32 +109,18 @@ mod tests {
         {
             let b = Background { centre: mu, scale: sigma };
             let l = LogT { mu: 1.0, inv: 1.0 / sigma };
-            let mut out = [0.0; N];
+            let mut out = [0.0; LANES];
             let (mut s, mut t, mut u, mut v) = (0.0, 0.0, 0.0, 0.0);
             for i in -300_000..=300_000 {
                 let c = i as f64 * 2.0 * h;
                 s += mass(c, h, mu, 1.0 / sigma);
-                masses(c, h, &[mu; N], &[1.0 / sigma; N], &mut out);
+                masses(c, h, &[mu; LANES], &[1.0 / sigma; LANES], &mut out);
                 t += out[3];
                 u += b.mass(c, h);
                 v += l.mass(c, h);
             }
             for (name, s, least) in [("t", s, 0.9999), ("lanes", t, 0.9999), ("background", u, 0.8), ("log", v, 0.5)] {
                 assert!(s <= 1.0 && s > least, "{name}: {mu} {sigma} {h}: {s}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_cell_under_the_tail_has_the_mass_that_the_distribution_says() {
-        for c in [0.0, 1.0, 3.0, 10.0, 50.0] {
-            for h in [0.001, 0.01, 0.1, 0.4, 1.0, 3.0] {
-                let z = |x: f64| {
-                    let t = x / SQRT3;
-                    0.5 + (libm::atan(t) + t / (1.0 + t * t)) * INV_PI
-                };
-                let want = z(c + h) - z(c - h);
-                assert!((mass(c, h, 0.0, 1.0) / want - 1.0).abs() < 3e-4, "{c} {h}");
             }
         }
     }

@@ -3,51 +3,91 @@
 //! Simple experts (last value, means, trend, the day before), two linear regressions and a small network each forecast
 //! every column; a stack makes the point forecast of them, and nested fixed-share mixtures of their heavy-tailed
 //! densities and of spikes on single values make the distribution. Within an event a column is scored given the columns
-//! before it. See [`NumberModel`] for the three calls that an event takes.
+//! before it. PREDICTOR §8 and §9 tell what is learnt and why; [`NumberModel`] documents the three calls that an event
+//! takes.
+//!
+//! # The stages of an event
+//!
+//! A prediction passes through stages, each of which is made of those before it, so that the compiler keeps their
+//! order. All are scratch that is reused from event to event; none is part of a checkpoint.
+//!
+//! | stage | made by | holds |
+//! |---|---|---|
+//! | `ColumnPast` | `begin` | lags, the days before, what is usual at this time |
+//! | `ExpertForecasts` | `begin` | what the simple experts, the regressions and the network forecast |
+//! | `ColumnForecast` | `begin` | the stack, and every expert's centre, scale and weight |
+//! | `ConditionalForecast` | `observe` | what the columns observed before in the event say |
+//! | `Scored` | `observe` | the mass that every expert and mixture gave to the value that came |
+//!
+//! `finish` learns from all of them.
+//!
+//! # Where things are
 //!
 //! | module | holds |
 //! |---|---|
-//! | `scale` | a column's units, its cells, buckets |
-//! | `rls` | recursive least squares |
-//! | `relations` | regression on the past of all columns |
-//! | `partners` | which few of many columns a column is regressed on |
-//! | `profile` | the usual day and how deviations from it go on |
-//! | `season` | sampling interval, records of past days |
-//! | `net` | the network as an expert |
-//! | `stand` | what stands written before an event |
-//! | `density`, `atoms`, `lattice` | masses of cells and of single values |
-//! | `score`, `learn` | an observed value: what it cost, what it teaches |
+//! | `model` | the model: an event's three calls, questions to it, forecasts of several events |
+//! | `stages` | the stages of an event, and the distribution that they make |
+//! | `stages/experts` | the tables of experts: names, centres, scales |
+//! | `stages/mixture_cdf` | the mixture's distribution function, which levels, quantiles and CRPS ask |
+//! | `stages/shares` | every expert's share of a prediction |
+//! | `stages/learn`, `stages/event_learn` | what is learnt from an event |
+//! | `column` | what is learnt about one column |
+//! | `key`, `key_column` | what is remembered of one key |
+//! | `units`, `log_level` | a column's units, its cells, buckets; its logarithm |
+//! | `rls`, `relations`, `siblings`, `partners` | regressions: on all columns' past, on one event, on few of many |
+//! | `profile`, `season` | the usual day; sampling interval, records of past days |
+//! | `t3`, `density` | Student's t, the logarithmic density and the background |
+//! | `point_masses`, `grid` | masses of single values |
+//! | `calibrate` | the correction of a distribution by its own record |
 //! | `symbols` | what symbols of the event say |
-//! | `place`, `calibrate` | where the value lay, and the correction that this teaches |
-//! | `ranked`, `predictive` | ranked probability scores, quantiles |
-//! | `forecast`, `leads` | several events ahead: rolled, and learnt for each lead |
+//! | `horizon` | several events ahead, learnt for each lead |
+//! | `components` | what can be ablated |
+//! | `options`, `dims` | what a model is made with; sizes that parts agree on |
+//!
+//! # Adding to it
+//!
+//! **A number expert** is a row of the table `DENSITY` in `stages/experts.rs`, and a function in the same file:
+//!
+//! 1. Write a function `fn name(inputs: &ExpertInputs<'_>) -> Option<f64>` beside the others. It returns the centre of
+//!    the expert's t₃, in the column's units, or `None` where it has nothing to say of this event. `ExpertInputs` holds
+//!    all that is known before an event; what extrapolates goes through `inputs.keep`.
+//! 2. Add `row("name", ExpertGroup::Simple, name, ScaleRule::Errors)` as the last row. `ScaleRule` says how wide the t₃
+//!    is; `ExpertGroup::Stacked` makes the centre an input of the stack as well, and such rows stand before all others.
+//!
+//! Lanes, weights, scales, the name in reports, [`NumberModel::expert_shares`] and the state follow. A model with
+//! another table has another state: hashes change, and checkpoints of before are refused, so the learner's checkpoint
+//! format needs a new number. Then measure what the expert is worth: `surmise replay` prints every expert's loss, and
+//! the whole with and without the row.
+//!
+//! **An input of the stack** is the same with `ExpertGroup::Stacked`. **A component that can be ablated** is a variant
+//! of [`NumberComponent`] and the option that it sets.
 
-mod atoms;
 mod calibrate;
 mod column;
+mod components;
 mod density;
-mod experts;
-mod forecast;
+mod dims;
+mod grid;
+mod horizon;
 mod key;
-mod lattice;
-mod leads;
-mod learn;
+mod key_column;
+mod log_level;
 mod model;
-mod net;
 mod options;
 mod partners;
-mod place;
-mod predictive;
+mod point_masses;
 mod profile;
-mod ranked;
 mod relations;
 mod rls;
-mod scale;
-mod score;
 mod season;
-mod stand;
+mod siblings;
+mod stages;
 mod symbols;
+mod t3;
+mod units;
 
+pub use components::NumberComponent;
 pub use key::NumberKey;
 pub use model::NumberModel;
-pub use options::{Engine, EventContext, Forecast, NetworkOptions, NumberAblation, NumberOptions};
+pub use options::{Engine, EventContext, Forecast, Given, NetworkOptions, NumberAblation, NumberOptions};
+pub use stages::shares::{ExpertDistribution, ExpertShare};

@@ -1,4 +1,4 @@
-//! What a model is built with, and what it is told and tells.
+//! What a model is built with, and the plain data that goes in and out.
 
 pub use surmise_network::Engine;
 
@@ -25,18 +25,33 @@ impl Default for NetworkOptions {
     }
 }
 
-/// Parts that a model is made without, to see what they are worth.
+/// What a prediction of a column is given: nothing of its event, or the columns observed before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// The past alone: the prediction stands before the event.
+    Before = 0,
+    /// The past, the event's symbols, and the columns of the event that were observed so far.
+    Within = 1,
+}
+
+impl Given {
+    /// Both, in the order of what is kept for each.
+    pub const ALL: [Given; 2] = [Given::Before, Given::Within];
+}
+
+/// Components that a model is made without, to see what they are worth; see
+/// [`NumberComponent`](crate::NumberComponent).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NumberAblation {
     /// The point forecast is the mean of the experts, weighed by their share, instead of a regression on them.
     pub stack: bool,
     /// The last value stands for both regressions on the past.
     pub regressions: bool,
-    /// Nobody puts mass on single values.
-    pub atoms: bool,
+    /// No expert puts mass on single values.
+    pub point_masses: bool,
     /// Distributions stay as they are.
     pub calibration: bool,
-    /// A column knows nothing of its own event.
+    /// A column is predicted without anything of its own event.
     pub conditioning: bool,
 }
 
@@ -49,9 +64,9 @@ pub struct NumberOptions {
     /// samples than this is not looked for.
     pub season_rows: usize,
     /// Events ahead that are learnt directly; 0: none, forecasts are rolled. Costs a roll-out of so many events with
-    /// every event, about 2 kB a column and step, and for each key 56 bytes a column and step squared. That is kept for as
-    /// many keys as fit into 64 MiB, at most 1,024 (24 steps, 7 columns: 215); further keys are rolled until they get their
-    /// turn. More than 4,096 steps times columns are rolled all the same.
+    /// every event, about 2 kB a column and step, and for each key 56 bytes a column and step squared. That is kept for
+    /// as many keys as fit into 64 MiB, at most 1,024 (24 steps, 7 columns: 215); further keys are rolled until they
+    /// get their turn. More than 4,096 steps times columns are rolled all the same.
     pub horizon: usize,
     /// What is left out.
     pub ablation: NumberAblation,

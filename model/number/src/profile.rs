@@ -1,43 +1,50 @@
 //! The usual day: what a column is at each time of day, and how its deviations go on at each hour.
 //!
-//! A key's [`Profile`] is an exponentially weighted mean of every column at each of up to [`SLOTS`] times of the period.
-//! A column's [`Hours`] are small regressions, one per part of the period, of what the linear forecast leaves over on
-//! the last two deviations from the profile: how long a deviation lasts depends on the hour. On streams that have no
-//! such pattern the correction would be noise, so it counts only by as much as it has helped: its slope against the
-//! residuals that it had to foresee, within 0 and 1.
+//! A key's [`DayProfile`] is an exponentially weighted mean of every column at each of up to [`PROFILE_SLOTS_MAX`]
+//! times of the period. A column's [`Hours`] are small regressions, one per part of the period, of what the linear
+//! forecast leaves over on the last two deviations from the profile: how long a deviation lasts depends on the hour. On
+//! streams that have no such pattern the correction would be noise, so it counts only by as much as it has helped: its
+//! slope against the residuals that it had to foresee, within 0 and 1.
 
 use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
-/// Most times of a period that are told apart.
-pub(crate) const SLOTS: usize = 288;
+/// The most times of a period that are told apart (PREDICTOR §8).
+pub(crate) const PROFILE_SLOTS_MAX: usize = 288;
 /// Parts of the period that have a regression of their own.
-const PARTS: usize = 24;
+const DAY_PARTS: usize = 24;
 /// What is usual at a time of day: the mean of about ten days.
 const USUAL: RunningMean = RunningMean::new(0.1);
 /// Regressors of an hour: two deviations and a constant.
 pub(crate) const HOUR_DIMS: usize = 3;
 /// Forgetting of an hour's regression, which learns once a day.
-const FORGET: f64 = 0.99;
-const START: f64 = 0.1;
+const HOUR_FORGETTING: f64 = 0.99;
+/// Diagonal of its inverse correlation at the start: small, because corrections are rare and mostly small.
+const HOUR_START: f64 = 0.1;
+/// Rates at which the worth of corrections, and the size of innovations, are followed.
+const SLOPE_RATE: f64 = 0.002;
+const SIZE_RATE: f64 = 0.02;
+/// Residuals count as at most so many mean sizes.
+const CLIP_SIZES_MAX: f64 = 4.0;
 
 /// Where in the period an event lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct PeriodPlace {
     /// Slot of the profile, of `slots`.
     pub(crate) slot: usize,
     pub(crate) slots: usize,
 }
 
-impl Place {
+impl PeriodPlace {
+    /// The part of the period that it lies in.
     fn part(self) -> usize {
-        self.slot * PARTS.min(self.slots) / self.slots
+        self.slot * DAY_PARTS.min(self.slots) / self.slots
     }
 }
 
 /// A key's usual period.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Profile {
+pub(crate) struct DayProfile {
     pub(crate) epoch: u32,
     width: usize,
     slots: usize,
@@ -49,8 +56,8 @@ pub(crate) struct Profile {
     deviations: Vec<[f64; 2]>,
 }
 
-impl Profile {
-    /// Starts anew where the season or the columns are others.
+impl DayProfile {
+    /// Makes room for `width` columns and `slots` times; starts anew where these or the season are others.
     pub(crate) fn fit(&mut self, epoch: u32, width: usize, slots: usize) {
         if (self.epoch, self.width, self.slots) != (epoch, width, slots) {
             let means = vec![f64::NAN; slots * width];
@@ -59,7 +66,7 @@ impl Profile {
     }
 
     /// What a column usually is at a place; NaN if that is not known.
-    pub(crate) fn usual(&self, place: Place, column: usize) -> f64 {
+    pub(crate) fn usual(&self, place: PeriodPlace, column: usize) -> f64 {
         if place.slots != self.slots || column >= self.width {
             return f64::NAN;
         }
@@ -72,7 +79,7 @@ impl Profile {
     }
 
     /// Moves on over an event that is only expected: the profile stays as it is.
-    pub(crate) fn pass(&mut self, value: impl Fn(usize) -> f64, place: Option<Place>) {
+    pub(crate) fn pass(&mut self, value: impl Fn(usize) -> f64, place: Option<PeriodPlace>) {
         for c in 0..self.width {
             let d = place.map_or(f64::NAN, |p| value(c) - self.usual(p, c));
             let last = &mut self.deviations[c];
@@ -81,7 +88,7 @@ impl Profile {
     }
 
     /// Takes in an event; NaN where a value was missing.
-    pub(crate) fn learn(&mut self, place: Place, value: impl Fn(usize) -> f64) {
+    pub(crate) fn learn(&mut self, place: PeriodPlace, value: impl Fn(usize) -> f64) {
         if place.slots != self.slots {
             return;
         }
@@ -104,7 +111,7 @@ impl Profile {
     }
 }
 
-impl Persist for Profile {
+impl Persist for DayProfile {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("profile")?;
         s.u32("epoch", &mut self.epoch)?;
@@ -112,7 +119,7 @@ impl Persist for Profile {
         s.len("width", &mut width)?;
         s.len("slots", &mut slots)?;
         if s.is_reading() {
-            if slots > SLOTS || width > 1 << 16 {
+            if slots > PROFILE_SLOTS_MAX || width > 1 << 16 {
                 return Err(StateError::Invalid("profile"));
             }
             let epoch = self.epoch;
@@ -136,6 +143,7 @@ pub(crate) struct Hours {
     size: f64,
 }
 
+/// The regression of one part of the period: inverse correlation `[HOUR_DIMS, HOUR_DIMS]` and weights `[HOUR_DIMS]`.
 #[derive(Clone, Debug)]
 struct Hour {
     p: [f64; HOUR_DIMS * HOUR_DIMS],
@@ -145,20 +153,20 @@ struct Hour {
 impl Hour {
     fn new() -> Self {
         let mut p = [0.0; HOUR_DIMS * HOUR_DIMS];
-        (0..HOUR_DIMS).for_each(|i| p[i * HOUR_DIMS + i] = START);
+        (0..HOUR_DIMS).for_each(|i| p[i * HOUR_DIMS + i] = HOUR_START);
         Self { p, w: [0.0; HOUR_DIMS] }
     }
 
-    fn say(&self, x: &[f64; HOUR_DIMS]) -> f64 {
+    fn predict(&self, x: &[f64; HOUR_DIMS]) -> f64 {
         self.w[0] * x[0] + self.w[1] * x[1] + self.w[2] * x[2]
     }
 
     fn learn(&mut self, x: &[f64; HOUR_DIMS], error: f64) {
         let k: [f64; HOUR_DIMS] =
             std::array::from_fn(|i| (0..HOUR_DIMS).map(|j| self.p[i * HOUR_DIMS + j] * x[j]).sum());
-        let den = FORGET + (k[0] * x[0] + k[1] * x[1] + k[2] * x[2]);
+        let den = HOUR_FORGETTING + (k[0] * x[0] + k[1] * x[1] + k[2] * x[2]);
         let trace: f64 = (0..HOUR_DIMS).map(|i| self.p[i * HOUR_DIMS + i]).sum();
-        let grow = if trace < START * HOUR_DIMS as f64 { 1.0 / FORGET } else { 1.0 };
+        let grow = if trace < HOUR_START * HOUR_DIMS as f64 { 1.0 / HOUR_FORGETTING } else { 1.0 };
         let mut next = self.clone();
         for i in 0..HOUR_DIMS {
             next.w[i] += k[i] * error / den;
@@ -173,24 +181,24 @@ impl Hour {
 
 impl Hours {
     /// The correction of the linear forecast, as far as such corrections have helped; 0 if nothing is known.
-    pub(crate) fn say(&self, place: Place, x: &[f64; HOUR_DIMS]) -> f64 {
+    pub(crate) fn predict(&self, place: PeriodPlace, x: &[f64; HOUR_DIMS]) -> f64 {
         let trust = if self.slope[1] > 1e-12 { (self.slope[0] / self.slope[1]).clamp(0.0, 1.0) } else { 0.0 };
-        self.parts.get(place.part()).map_or(0.0, |h| trust * h.say(x))
+        self.parts.get(place.part()).map_or(0.0, |h| trust * h.predict(x))
     }
 
     /// Learns from what the linear forecast left over.
-    pub(crate) fn learn(&mut self, place: Place, x: &[f64; HOUR_DIMS], residual: f64) {
+    pub(crate) fn learn(&mut self, place: PeriodPlace, x: &[f64; HOUR_DIMS], residual: f64) {
         if self.parts.is_empty() {
-            self.parts = vec![Hour::new(); PARTS];
+            self.parts = vec![Hour::new(); DAY_PARTS];
         }
         let h = &mut self.parts[place.part()];
-        let said = h.say(x);
-        let cap = if self.size > 0.0 { 4.0 * self.size } else { 4.0 };
+        let said = h.predict(x);
+        let cap = if self.size > 0.0 { CLIP_SIZES_MAX * self.size } else { CLIP_SIZES_MAX };
         let e = residual - said;
         let clipped = e.clamp(-cap, cap);
-        self.slope[0] += 0.002 * ((said + clipped) * said - self.slope[0]);
-        self.slope[1] += 0.002 * (said * said - self.slope[1]);
-        self.size += 0.02 * (e.abs().min(8.0 * self.size.max(0.05)) - self.size);
+        self.slope[0] += SLOPE_RATE * ((said + clipped) * said - self.slope[0]);
+        self.slope[1] += SLOPE_RATE * (said * said - self.slope[1]);
+        self.size += SIZE_RATE * (e.abs().min(8.0 * self.size.max(0.05)) - self.size);
         h.learn(x, clipped);
     }
 
@@ -213,7 +221,7 @@ impl Persist for Hours {
         let mut some = !self.parts.is_empty();
         s.bool("hours", &mut some)?;
         if s.is_reading() {
-            self.parts = if some { vec![Hour::new(); PARTS] } else { Vec::new() };
+            self.parts = if some { vec![Hour::new(); DAY_PARTS] } else { Vec::new() };
         }
         for h in &mut self.parts {
             s.f64s_fixed("p", &mut h.p)?;
@@ -227,39 +235,37 @@ impl Persist for Hours {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use surmise_fixtures::Random;
 
     #[test]
     fn a_usual_day_is_learnt_and_deviations_are_told() {
-        let mut p = Profile::default();
+        let mut p = DayProfile::default();
         p.fit(1, 2, 24);
         for t in 0..24 * 40 {
-            let place = Place { slot: t % 24, slots: 24 };
+            let place = PeriodPlace { slot: t % 24, slots: 24 };
             p.learn(place, |c| (t % 24) as f64 * (c + 1) as f64);
         }
-        assert!((p.usual(Place { slot: 7, slots: 24 }, 1) - 14.0).abs() < 1e-9);
-        p.learn(Place { slot: 0, slots: 24 }, |_| 5.0);
+        assert!((p.usual(PeriodPlace { slot: 7, slots: 24 }, 1) - 14.0).abs() < 1e-9);
+        p.learn(PeriodPlace { slot: 0, slots: 24 }, |_| 5.0);
         assert_eq!(p.deviations(0), [5.0, 0.0]);
-        assert!(p.usual(Place { slot: 0, slots: 12 }, 0).is_nan());
+        assert!(p.usual(PeriodPlace { slot: 0, slots: 12 }, 0).is_nan());
     }
 
     #[test]
     fn corrections_count_only_where_they_help() {
-        let mut state = 7u64;
-        let mut draw = || {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            (state >> 40) as f64 / 8388608.0 - 1.0
-        };
+        let mut random = Random::new(7);
+        let mut draw = || f64::from(random.signed());
         let (mut patterned, mut noise) = (Hours::default(), Hours::default());
         let (mut left, mut all, mut said) = (0.0, 0.0, 0.0);
         for t in 0..24_000 {
-            let place = Place { slot: t % 24, slots: 24 };
+            let place = PeriodPlace { slot: t % 24, slots: 24 };
             let x = [draw(), draw(), 1.0];
             // deviations last by night only
             let y = if t % 24 < 8 { 0.8 * x[0] } else { -0.4 * x[0] };
             if t > 12_000 {
-                left += (y - patterned.say(place, &x)).powi(2);
+                left += (y - patterned.predict(place, &x)).powi(2);
                 all += y * y;
-                said += noise.say(place, &x).powi(2);
+                said += noise.predict(place, &x).powi(2);
             }
             patterned.learn(place, &x, y);
             noise.learn(place, &x, draw());

@@ -1,22 +1,21 @@
 //! Linear regression on the past of all columns.
 //!
-//! Up to [`SHARED`] columns share one set of at most forty regressors (lags one and two, the day before, lag three:
-//! as many of each column as fit) and one inverse correlation. Beyond that each column has its own small regression on
-//! two lags of its own and one of each of eight partners: its neighbours at first, then whoever explains it best (see
-//! `partners`). So the cost stays linear in the number of columns.
+//! Up to [`SHARED_COLUMNS_MAX`] columns share one set of at most forty regressors (lags one and two, the day before,
+//! lag three: as many of each column as fit) and one inverse correlation. Beyond that each column has its own small
+//! regression on two lags of its own and one of each of eight partners: its neighbours at first, then those that
+//! explain it best (see `partners`). So the cost stays linear in the number of columns (PREDICTOR §8).
 
-use crate::column::FORGET;
-use crate::partners::Search;
-use crate::rls::{Rls, padded};
-use crate::scale::Rebase;
-use crate::stand::Stand;
+use crate::dims::{FORGETTING, SHARED_COLUMNS_MAX, padded};
+use crate::partners::PartnerSearch;
+use crate::rls::LeastSquares;
+use crate::stages::past::ColumnPast;
+use crate::units::Rebase;
 use surmise_state::{Persist, State, StateError};
 
-/// Most columns that share their regressors.
-pub(crate) const SHARED: usize = 37;
-/// Partners that a column looks at beyond that.
-const NEAR: usize = 8;
+/// Columns whose last value a column is regressed on where there are more.
+const PARTNERS: usize = 8;
 
+/// The regressions of all columns on the past of all columns: one that they share, or a small one for each.
 #[derive(Clone, Debug)]
 pub(crate) struct Relations {
     columns: usize,
@@ -24,16 +23,16 @@ pub(crate) struct Relations {
     each: usize,
     /// Length of the buffer of regressors.
     length: usize,
-    shared: Option<Rls>,
-    apart: Vec<Apart>,
+    shared: Option<LeastSquares>,
+    wide: Vec<WideColumn>,
 }
 
-/// One column's own regression and its partners.
+/// One column's own regression and its partners, on a stream of many columns.
 #[derive(Clone, Debug)]
-struct Apart {
-    rls: Rls,
-    search: Search,
-    /// Mean size of the column's news.
+struct WideColumn {
+    rls: LeastSquares,
+    search: PartnerSearch,
+    /// Mean size of the column's news: what its last value was beyond what the one before says.
     news: f64,
 }
 
@@ -46,49 +45,49 @@ fn neighbour(columns: usize, c: usize, i: usize) -> u32 {
 
 impl Relations {
     pub(crate) fn new(columns: usize) -> Self {
-        let mut r = Self { columns, each: 0, length: 0, shared: None, apart: Vec::new() };
-        if (1..=SHARED).contains(&columns) {
-            r.each = (SHARED / columns).min(5);
+        let mut r = Self { columns, each: 0, length: 0, shared: None, wide: Vec::new() };
+        if (1..=SHARED_COLUMNS_MAX).contains(&columns) {
+            r.each = (SHARED_COLUMNS_MAX / columns).min(5);
             let dims = columns * r.each + 3;
-            let mut shared = Rls::new(dims, columns, FORGET, 10.0);
+            let mut shared = LeastSquares::new(dims, columns, FORGETTING, 10.0);
             (0..columns).for_each(|c| shared.set_weight(c, c * r.each, 1.0));
             r.shared = Some(shared);
             r.length = padded(dims);
         } else {
             for c in 0..columns {
-                let mut own = Rls::new(NEAR + 3, 1, FORGET, 10.0);
+                let mut own = LeastSquares::new(PARTNERS + 3, 1, FORGETTING, 10.0);
                 own.set_weight(0, 0, 1.0);
-                let partners = (0..NEAR).map(|i| neighbour(columns, c, i)).collect();
-                r.apart.push(Apart { rls: own, search: Search::new(columns, c, partners), news: 0.0 });
+                let partners = (0..PARTNERS).map(|i| neighbour(columns, c, i)).collect();
+                r.wide.push(WideColumn { rls: own, search: PartnerSearch::new(columns, c, partners), news: 0.0 });
             }
-            r.length = columns * padded(NEAR + 3);
+            r.length = columns * padded(PARTNERS + 3);
         }
         r
     }
 
-    /// Every column's forecast, as z.
-    pub(crate) fn predict(&self, stands: &[Stand], phase: (f64, f64), x: &mut Vec<f64>, out: &mut Vec<f64>) {
+    /// Writes every column's forecast to `out`, as z, `[columns]`, and the regressors to `x`: `[columns · each + 3]`
+    /// shared, or `[columns, padded(PARTNERS + 3)]`, row-major. `phase` is sine and cosine of the time of day.
+    pub(crate) fn predict(&self, pasts: &[ColumnPast], phase: (f64, f64), x: &mut Vec<f64>, out: &mut Vec<f64>) {
         x.clear();
         x.resize(self.length, 0.0);
         out.clear();
         if let Some(r) = &self.shared {
-            let base = |s: &Stand| [s.z[0], s.z[1], s.x_own[12], s.x_own[13], s.z[2]];
-            for (c, s) in stands.iter().enumerate() {
-                x[c * self.each..(c + 1) * self.each].copy_from_slice(&base(s)[..self.each]);
+            for (c, s) in pasts.iter().enumerate() {
+                x[c * self.each..(c + 1) * self.each].copy_from_slice(&s.regressors()[..self.each]);
             }
             let n = self.columns * self.each;
             (x[n], x[n + 1], x[n + 2]) = (phase.0, phase.1, 1.0);
             out.extend((0..self.columns).map(|c| r.predict(c, x)));
         } else {
-            let n = padded(NEAR + 3);
+            let n = padded(PARTNERS + 3);
             // the last values side by side: partners lie anywhere
-            x.extend(stands.iter().map(|s| s.z[0]));
+            x.extend(pasts.iter().map(|past| past.z()[0]));
             let (x, last) = x.split_at_mut(self.length);
             for c in 0..self.columns {
                 let row = &mut x[c * n..(c + 1) * n];
-                (row[0], row[1], row[NEAR + 2]) = (stands[c].z[0], stands[c].z[1], 1.0);
-                let own = &self.apart[c];
-                for (x, p) in row[2..].iter_mut().zip(&own.search.partners) {
+                (row[0], row[1], row[PARTNERS + 2]) = (pasts[c].z()[0], pasts[c].z()[1], 1.0);
+                let own = &self.wide[c];
+                for (x, p) in row[2..].iter_mut().zip(own.search.partners()) {
                     *x = last[*p as usize];
                 }
                 out.push(own.rls.predict(0, row));
@@ -96,15 +95,15 @@ impl Relations {
         }
     }
 
-    /// Learns from the outcomes that are there; `error(c)` is column `c`'s innovation and the mean
-    /// error of its last value, both as z; `news(c)` what was new in its last value, as z.
+    /// Learns from the outcomes that are there: `error(c)` is column `c`'s innovation and the mean error of its last
+    /// value, both as z, and `news(c)` what was new in its last value, as z.
     pub(crate) fn learn(
         &mut self,
         x: &[f64],
         error: impl Fn(usize) -> Option<(f64, f64)>,
         news: impl Fn(usize) -> f64,
     ) {
-        let astray = |r: &Rls, out: usize, last: f64| r.size(out).1 > 100 && r.size(out).0 > 4.0 * last;
+        let astray = |r: &LeastSquares, out: usize, last: f64| r.size(out).1 > 100 && r.size(out).0 > 4.0 * last;
         if let Some(r) = &mut self.shared {
             let den = r.gain(x);
             let mut any = false;
@@ -123,9 +122,9 @@ impl Relations {
                 }
             }
         } else {
-            let n = padded(NEAR + 3);
-            let news: Vec<f64> = self.apart.iter_mut().enumerate().map(|(c, own)| own.measure(news(c))).collect();
-            for (c, own) in self.apart.iter_mut().enumerate() {
+            let n = padded(PARTNERS + 3);
+            let news: Vec<f64> = self.wide.iter_mut().enumerate().map(|(c, own)| own.measure(news(c))).collect();
+            for (c, own) in self.wide.iter_mut().enumerate() {
                 let Some((e, last)) = error(c) else { continue };
                 own.rls.learn(&x[c * n..(c + 1) * n], e);
                 if astray(&own.rls, 0, last) {
@@ -139,13 +138,13 @@ impl Relations {
         }
     }
 
-    /// A column changed its units.
+    /// Converts the regressions after a column changed its units.
     pub(crate) fn rebase(&mut self, column: usize, change: Rebase) {
         let Rebase::Soft { a, c } = change else {
             if change == Rebase::Hard {
                 match &mut self.shared {
                     Some(r) => r.unsettle(column),
-                    None => self.apart[column].rls.unsettle(0),
+                    None => self.wide[column].rls.unsettle(0),
                 }
             }
             return;
@@ -156,10 +155,10 @@ impl Relations {
             r.rebase_inputs(&which[..self.each], a, c);
             r.rebase_target(column, 1.0 / a, -c / a);
         } else {
-            self.apart[column].rls.rebase_inputs(&[0, 1], a, c);
-            self.apart[column].rls.rebase_target(0, 1.0 / a, -c / a);
-            for own in &mut self.apart {
-                if let Some(i) = own.search.partners.iter().position(|p| *p as usize == column) {
+            self.wide[column].rls.rebase_inputs(&[0, 1], a, c);
+            self.wide[column].rls.rebase_target(0, 1.0 / a, -c / a);
+            for own in &mut self.wide {
+                if let Some(i) = own.search.partners().iter().position(|p| *p as usize == column) {
                     own.rls.rebase_inputs(&[2 + i], a, c);
                 }
             }
@@ -167,7 +166,7 @@ impl Relations {
     }
 }
 
-impl Apart {
+impl WideColumn {
     /// News in units of its mean size.
     fn measure(&mut self, news: f64) -> f64 {
         let news = if news.is_finite() { news } else { 0.0 };
@@ -177,7 +176,7 @@ impl Apart {
     }
 }
 
-impl Persist for Apart {
+impl Persist for WideColumn {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         self.rls.persist(s)?;
         self.search.persist(s)?;
@@ -191,6 +190,6 @@ impl Persist for Relations {
         if let Some(r) = &mut self.shared {
             r.persist(s)?;
         }
-        self.apart.iter_mut().try_for_each(|r| r.persist(s))
+        self.wide.iter_mut().try_for_each(|r| r.persist(s))
     }
 }

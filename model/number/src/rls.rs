@@ -7,27 +7,26 @@
 //! would let a regression that went astray grow sure without ever being corrected.
 //! All sums run over blocks of eight lanes in one order and never fuse, so every kernel gives the same bits.
 
+use crate::dims::{BLOCK, padded};
 use surmise_experts::RunningMean;
 use surmise_lanes::kernels;
 use surmise_state::{Persist, State, StateError};
 
-/// Lanes of one block of `f64`.
-const B: usize = 8;
-
-/// `dims` regressors shared by `outs` targets.
+/// Linear regressions of `outs` targets on the same `dims` regressors, followed with forgetting.
 #[derive(Clone, Debug)]
-pub(crate) struct Rls {
+pub(crate) struct LeastSquares {
     dims: usize,
     outs: usize,
     /// `dims` rounded up to a block; padding stays zero.
     stride: usize,
+    /// The forgetting factor λ, and the diagonal of the inverse correlation at its start.
     lambda: f64,
     start: f64,
-    /// Inverse correlation, `dims` rows of `stride`.
+    /// Inverse correlation P, `[dims, stride]`, row-major.
     p: Vec<f64>,
-    /// Weights, `outs` rows of `stride`.
+    /// Weights, `[outs, stride]`, row-major.
     w: Vec<f64>,
-    /// Gain of the last [`Rls::gain`].
+    /// Gain of the last [`LeastSquares::gain`], `[stride]`.
     k: Vec<f64>,
     /// Mean size of the raw innovations of each target, and of how many.
     size: Vec<f64>,
@@ -35,19 +34,19 @@ pub(crate) struct Rls {
 }
 
 /// Innovations are clipped at so many of their mean sizes …
-const CLIP: f64 = 4.0;
+const CLIP_SIZES_MAX: f64 = 4.0;
 /// … and never below this (targets have a unit of about one): rare jumps that could be foreseen are no outliers …
-const TOLERANCE: f64 = 2.0;
+const CLIP_MIN: f64 = 2.0;
 /// Mean size of the innovations.
 const SIZE: RunningMean = RunningMean::new(0.02);
 /// … once so many have been seen.
-const KNOWN: u32 = 30;
+const CLIP_AFTER: u32 = 30;
 
 #[inline(always)]
 fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut s = [0f64; B];
-    for (x, y) in a.chunks_exact(B).zip(b.chunks_exact(B)) {
-        for i in 0..B {
+    let mut s = [0f64; BLOCK];
+    for (x, y) in a.chunks_exact(BLOCK).zip(b.chunks_exact(BLOCK)) {
+        for i in 0..BLOCK {
             s[i] += x[i] * y[i];
         }
     }
@@ -55,11 +54,10 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 kernels! {
-    fn product[FMA](a: &[f64], b: &[f64]) -> f64 { let _ = FMA; dot(a, b) }
+    fn product[FMA](a: &[f64], b: &[f64]) -> f64 { dot(a, b) }
 
     /// k = P x, with P symmetric, as a sum of rows; returns x · k.
     fn gain[FMA](p: &[f64], x: &[f64], dims: usize, k: &mut [f64]) -> f64 {
-        let _ = FMA;
         k.fill(0.0);
         let n = k.len();
         for i in 0..dims {
@@ -71,7 +69,6 @@ kernels! {
 
     /// P = (P - k kᵀ / den) · grow; returns whether the diagonal stayed positive and finite.
     fn shrink[FMA](p: &mut [f64], k: &[f64], dims: usize, inv: f64, grow: f64) -> bool {
-        let _ = FMA;
         let n = k.len();
         let mut fine = true;
         for i in 0..dims {
@@ -84,12 +81,7 @@ kernels! {
     }
 }
 
-/// The length that regressor buffers must have: `dims` rounded up to a block.
-pub(crate) const fn padded(dims: usize) -> usize {
-    dims.div_ceil(B) * B
-}
-
-impl Rls {
+impl LeastSquares {
     pub(crate) fn new(dims: usize, outs: usize, lambda: f64, start: f64) -> Self {
         let stride = padded(dims);
         let mut r = Self {
@@ -125,17 +117,19 @@ impl Rls {
         product(&self.w[out * self.stride..(out + 1) * self.stride], x)
     }
 
-    /// The gain for regressors `x`: to be followed by [`Rls::correct`] of each target, then [`Rls::advance`].
+    /// The gain for regressors `x`: to be followed by [`LeastSquares::correct`] of each target, then
+    /// [`LeastSquares::advance`].
     pub(crate) fn gain(&mut self, x: &[f64]) -> f64 {
         self.lambda + gain(&self.p, x, self.dims, &mut self.k)
     }
 
-    /// The last gain divided by `den`, to be used later by [`Rls::correct_along`].
+    /// The last gain divided by `den`, to be used later by [`LeastSquares::correct_along`].
     pub(crate) fn gain_over(&self, den: f64, to: &mut [f64]) {
         to.iter_mut().zip(&self.k).for_each(|(t, k)| *t = k / den);
     }
 
-    /// As [`Rls::correct`], along a gain of [`Rls::gain_over`] that was kept until the target was known.
+    /// As [`LeastSquares::correct`], along a gain of [`LeastSquares::gain_over`] that was kept until the target was
+    /// known.
     pub(crate) fn correct_along(&mut self, out: usize, error: f64, gain: &[f64]) {
         let now = std::mem::replace(&mut self.k, gain.to_vec());
         self.correct(out, error, 1.0);
@@ -145,8 +139,8 @@ impl Rls {
     /// Moves the weights of one target along the gain, given its innovation.
     pub(crate) fn correct(&mut self, out: usize, error: f64, den: f64) {
         let (size, n) = (&mut self.size[out], &mut self.seen[out]);
-        let known = *n >= KNOWN;
-        let cap = (CLIP * *size).max(TOLERANCE);
+        let known = *n >= CLIP_AFTER;
+        let cap = (CLIP_SIZES_MAX * *size).max(CLIP_MIN);
         let e = if known { error.clamp(-cap, cap) } else { error };
         let g = e / den;
         if !g.is_finite() || den <= 0.0 {
@@ -285,7 +279,7 @@ impl Rls {
     }
 }
 
-impl Persist for Rls {
+impl Persist for LeastSquares {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("rls")?;
         let (d, o) = (self.dims, self.outs);
@@ -305,15 +299,13 @@ impl Persist for Rls {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use surmise_fixtures::Random;
 
     #[test]
     fn finds_a_line_and_survives_a_change_of_units() {
-        let mut r = Rls::new(3, 1, 0.9995, 10.0);
-        let mut state = 1u64;
-        let mut draw = || {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            (state >> 40) as f64 / 8388608.0 - 1.0
-        };
+        let mut r = LeastSquares::new(3, 1, 0.9995, 10.0);
+        let mut random = Random::new(1);
+        let mut draw = || f64::from(random.signed());
         let mut x = vec![0.0; padded(3)];
         for _ in 0..200 {
             (x[0], x[1], x[2]) = (draw(), draw(), 1.0);
@@ -334,12 +326,9 @@ mod tests {
 
     #[test]
     fn a_regressor_that_is_replaced_leaves_the_fit_without_it() {
-        let mut state = 1u64;
-        let mut draw = || {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            (state >> 40) as f64 / 8388608.0 - 1.0
-        };
-        let (mut with, mut without) = (Rls::new(4, 1, 1.0, 1e6), Rls::new(3, 1, 1.0, 1e6));
+        let mut random = Random::new(1);
+        let mut draw = || f64::from(random.signed());
+        let (mut with, mut without) = (LeastSquares::new(4, 1, 1.0, 1e6), LeastSquares::new(3, 1, 1.0, 1e6));
         let (mut x, mut z) = (vec![0.0; padded(4)], vec![0.0; padded(3)]);
         for _ in 0..300 {
             let (a, b) = (draw(), draw());
@@ -359,7 +348,7 @@ mod tests {
 
     #[test]
     fn poison_does_not_stay() {
-        let mut r = Rls::new(2, 1, 0.998, 1.0);
+        let mut r = LeastSquares::new(2, 1, 0.998, 1.0);
         let mut x = vec![0.0; padded(2)];
         (x[0], x[1]) = (1e200, 1.0);
         r.learn(&x, 1e200);

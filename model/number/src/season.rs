@@ -1,31 +1,29 @@
 //! The stream's sampling interval, found by majority vote, and each key's record of the days before.
 
-use crate::profile::{Place, SLOTS};
+use crate::profile::{PROFILE_SLOTS_MAX, PeriodPlace};
 use surmise_state::{Persist, State, StateError};
 
 /// Microseconds of a day.
 const DAY_US: i64 = 86_400_000_000;
-/// Votes that make an interval known.
-const SURE: u32 = 12;
-const VOTES: u32 = 64;
-/// Longest day in samples.
-const LONGEST: i64 = 1440;
+/// Votes that make an interval known, and the most that are counted.
+const VOTES_SURE: u32 = 12;
+const VOTES_MAX: u32 = 64;
+/// The longest day in samples: a sample a minute.
+const DAY_SAMPLES_MAX: i64 = 1440;
 
-/// sin and cos of the time of day.
-pub(crate) fn phase(time_us: i64) -> (f64, f64) {
-    if time_us == i64::MIN {
-        return (0.0, 0.0);
-    }
+/// The sine and cosine of the time of day; zero where no time is known.
+pub(crate) fn phase(time_us: Option<i64>) -> (f64, f64) {
+    let Some(time_us) = time_us else { return (0.0, 0.0) };
     let t = time_us.rem_euclid(DAY_US) as f64 / DAY_US as f64;
     libm::sincos(std::f64::consts::TAU * t)
 }
 
 /// What the stream's time stamps say (shared by its keys).
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Season {
+pub(crate) struct SamplingSeason {
     candidate_us: i64,
     votes: u32,
-    /// The interval in force, 0 if none.
+    /// The interval in force, in microseconds; 0 while none is known.
     pub(crate) interval_us: i64,
     /// Samples a day, 0 if the interval does not divide a day.
     pub(crate) day: usize,
@@ -33,27 +31,27 @@ pub(crate) struct Season {
     pub(crate) epoch: u32,
 }
 
-impl Season {
-    /// One more distance between two events of one key.
+impl SamplingSeason {
+    /// Takes in the distance between two events of one key, as a vote for an interval (Boyer and Moore, 1981).
     pub(crate) fn learn(&mut self, distance_us: i64) {
         if distance_us <= 0 {
             return;
         }
         let near = |a: i64| (a - distance_us).abs() <= a / 64;
         if self.votes > 0 && near(self.candidate_us) {
-            self.votes = (self.votes + 1).min(VOTES);
+            self.votes = (self.votes + 1).min(VOTES_MAX);
         } else if self.votes > 0 {
             self.votes -= 1;
         } else {
             (self.candidate_us, self.votes) = (distance_us, 1);
         }
-        if self.votes >= SURE
+        if self.votes >= VOTES_SURE
             && (self.interval_us == 0 || (self.interval_us - self.candidate_us).abs() > self.interval_us / 64)
         {
             self.interval_us = self.candidate_us;
             let day = (DAY_US + self.interval_us / 2) / self.interval_us.max(1);
             let divides = (day * self.interval_us - DAY_US).abs() < DAY_US / 1000;
-            let day = if divides && (2..=LONGEST).contains(&day) { day as usize } else { 0 };
+            let day = if divides && (2..=DAY_SAMPLES_MAX).contains(&day) { day as usize } else { 0 };
             if day != self.day {
                 self.day = day;
                 self.epoch += 1;
@@ -61,17 +59,25 @@ impl Season {
         }
     }
 
+    /// The time of a key's next event, as far as it is known: the event's own, or one interval after the key's last.
+    pub(crate) fn next_time(&self, last_us: Option<i64>, own_us: Option<i64>) -> Option<i64> {
+        match own_us {
+            Some(time_us) => Some(time_us).filter(|time_us| *time_us != i64::MIN),
+            None => last_us.filter(|_| self.interval_us > 0).map(|last_us| last_us.saturating_add(self.interval_us)),
+        }
+    }
+
     /// Slots of the usual day, 0 if there is no day.
     pub(crate) fn slots(&self) -> usize {
-        if self.day == 0 { 0 } else { self.day.div_ceil(self.day.div_ceil(SLOTS)) }
+        if self.day == 0 { 0 } else { self.day.div_ceil(self.day.div_ceil(PROFILE_SLOTS_MAX)) }
     }
 
     /// Where in the day a time lies; jitter of less than half an interval does not matter.
-    pub(crate) fn place(&self, time_us: i64) -> Option<Place> {
+    pub(crate) fn place(&self, time_us: Option<i64>) -> Option<PeriodPlace> {
         let slots = self.slots();
-        (slots > 0 && time_us != i64::MIN).then(|| {
+        time_us.filter(|_| slots > 0).map(|time_us| {
             let t = time_us.saturating_add(self.interval_us / 2).rem_euclid(DAY_US);
-            Place { slot: (t as i128 * slots as i128 / DAY_US as i128) as usize, slots }
+            PeriodPlace { slot: (t as i128 * slots as i128 / DAY_US as i128) as usize, slots }
         })
     }
 
@@ -85,7 +91,7 @@ impl Season {
     }
 }
 
-impl Persist for Season {
+impl Persist for SamplingSeason {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("season")?;
         s.i64("candidate_us", &mut self.candidate_us)?;
@@ -119,7 +125,7 @@ impl Ring {
         self.data[i * self.width + column]
     }
 
-    /// Starts anew where the season or the columns are others.
+    /// Makes room for `rows` rows of `width` columns; starts anew where these or the season are others.
     pub(crate) fn fit(&mut self, epoch: u32, width: usize, rows: usize) {
         if (self.epoch, self.width, self.rows) != (epoch, width, rows) {
             *self = Self { epoch, width, rows, ..Self::default() };
@@ -136,6 +142,7 @@ impl Ring {
         }
     }
 
+    /// Adds a row, whose values `value` gives by column.
     pub(crate) fn push_with(&mut self, value: impl Fn(usize) -> f64) {
         if self.rows == 0 || self.width == 0 {
             return;
@@ -174,7 +181,7 @@ mod tests {
 
     #[test]
     fn an_hour_is_found_through_jitter_and_holes() {
-        let mut s = Season::default();
+        let mut s = SamplingSeason::default();
         for i in 0..60 {
             s.learn(if i % 7 == 3 { 7_200_000_000 } else { 3_600_000_000 + (i % 3) * 1_000_000 });
         }

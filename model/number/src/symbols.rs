@@ -5,11 +5,12 @@
 
 use surmise_state::{Persist, State, StateError};
 
-/// Symbols of one event that are looked at.
-const MOST: usize = 8;
+/// The most symbols of one event that are looked at.
+const EVENT_SYMBOLS_MAX: usize = 8;
 
+/// Offsets and scales of one column by symbol, in units of the stack's scale: a table of `slots` entries.
 #[derive(Clone, Debug)]
-pub(crate) struct Symbols {
+pub(crate) struct SymbolOffsets {
     slots: usize,
     tag: Vec<u32>,
     offset: Vec<f32>,
@@ -17,21 +18,22 @@ pub(crate) struct Symbols {
     n: Vec<f32>,
 }
 
-impl Symbols {
-    /// `slots` is a power of two; nothing is allocated before the first symbol.
+impl SymbolOffsets {
+    /// A table of `slots` entries, a power of two; nothing is allocated before the first symbol.
     pub(crate) fn new(slots: usize) -> Self {
         Self { slots, tag: Vec::new(), offset: Vec::new(), error: Vec::new(), n: Vec::new() }
     }
 
+    /// The entry of a symbol: the upper bits of its product with ⌊2³²/φ⌋.
     fn place(&self, symbol: u32) -> usize {
         (symbol.wrapping_mul(0x9e37_79b1) >> 12) as usize & (self.slots - 1)
     }
 
-    /// Offset and scale, both in units of the stack's scale.
+    /// Offset and scale that the symbols of an event say, both in units of the stack's scale.
     pub(crate) fn predict(&self, symbols: &[u32]) -> (f64, f64) {
         let (mut offset, mut scale, mut n) = (0.0f64, 0.0f64, 0.0f64);
         if !self.tag.is_empty() {
-            for &s in symbols.iter().take(MOST) {
+            for &s in symbols.iter().take(EVENT_SYMBOLS_MAX) {
                 let i = self.place(s);
                 if self.tag[i] == s && self.n[i] > 0.0 {
                     offset += self.offset[i] as f64;
@@ -44,7 +46,7 @@ impl Symbols {
         (offset.clamp(-30.0, 30.0), if n > 0.0 { scale / n } else { 1.0 })
     }
 
-    /// `error` = what the outcome was beyond `offset`, in units of the stack's scale.
+    /// Learns from `error`: what the outcome was beyond the offset, in units of the stack's scale.
     pub(crate) fn learn(&mut self, symbols: &[u32], error: f64) {
         if symbols.is_empty() || !error.is_finite() {
             return;
@@ -55,9 +57,9 @@ impl Symbols {
             self.error = vec![1.0; self.slots];
             self.n = vec![0.0; self.slots];
         }
-        let many = symbols.len().min(MOST) as f32;
+        let many = symbols.len().min(EVENT_SYMBOLS_MAX) as f32;
         let error = error.clamp(-8.0, 8.0) as f32;
-        for &s in symbols.iter().take(MOST) {
+        for &s in symbols.iter().take(EVENT_SYMBOLS_MAX) {
             let i = self.place(s);
             if self.tag[i] != s {
                 (self.tag[i], self.offset[i], self.error[i], self.n[i]) = (s, 0.0, 1.0, 0.0);
@@ -70,7 +72,7 @@ impl Symbols {
     }
 }
 
-impl Persist for Symbols {
+impl Persist for SymbolOffsets {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("symbols")?;
         s.len("slots", &mut self.slots)?;
@@ -94,7 +96,7 @@ mod tests {
 
     #[test]
     fn offsets_of_two_symbols_add_up() {
-        let mut t = Symbols::new(64);
+        let mut t = SymbolOffsets::new(64);
         for i in 0..4000u32 {
             let (a, b) = (i % 3, 10 + (i / 3) % 2);
             let truth = a as f64 - 0.5 * (b - 10) as f64;

@@ -3,32 +3,11 @@
 mod common;
 use common::{Draw, Stream, plain};
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicUsize, Ordering},
-};
-use surmise_number::{EventContext, NumberOptions};
-
-struct Counting;
-
-static CALLS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is handed to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        CALLS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, p: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(p, layout) }
-    }
-}
+use surmise_fixtures::CountingAllocator;
+use surmise_number::{EventContext, Given, NumberOptions};
 
 #[global_allocator]
-static COUNTING: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 #[test]
 fn an_event_allocates_nothing() {
@@ -42,17 +21,18 @@ fn nothing_is_allocated(options: NumberOptions) {
     let (mut before, mut sum) = (0, 0.0);
     for t in 0..3000i64 {
         if t == 2000 {
-            before = CALLS.load(Ordering::Relaxed);
+            before = CountingAllocator::calls();
         }
         let row = [d.normal(), (3.0 * d.uniform()).floor(), (100.0 * d.normal()).round() / 100.0, 5.0];
         s.model.begin(&mut s.key, &EventContext { time_us: Some(t * 3_600_000_000), symbols: &[1, t as u32 % 3] });
         for (c, v) in row.iter().enumerate() {
             sum += s.model.observe(&mut s.key, c, *v);
-            sum += s.model.levels(c, true).map_or(0.0, |l| l.0) + s.model.crps(c, false).unwrap_or(0.0);
-            sum += s.model.measures(c, true).map_or(0.0, |m| m.1);
+            sum +=
+                s.model.levels(c, Given::Within).map_or(0.0, |l| l.0) + s.model.crps(c, Given::Before).unwrap_or(0.0);
+            sum += s.model.measures(c, Given::Within).map_or(0.0, |m| m.1);
         }
         s.model.finish(&mut s.key);
     }
-    let calls = CALLS.load(Ordering::Relaxed) - before;
+    let calls = CountingAllocator::calls() - before;
     assert!(calls == 0 && f64::is_finite(sum), "{calls} allocations");
 }

@@ -2,7 +2,7 @@
 
 mod common;
 use common::{Draw, Stream, plain, small};
-use surmise_number::{EventContext, NumberKey, NumberModel};
+use surmise_number::{EventContext, Given, NumberKey, NumberModel};
 
 #[test]
 fn a_constant_costs_nothing_after_a_while() {
@@ -77,7 +77,7 @@ fn a_line_in_the_same_event_is_learnt_to_its_noise() {
                 se += (p - y) * (p - y);
                 floor += e * e;
                 n += 1.0;
-                let (lo, hi) = (s.model.conditional_quantile(1, 0.05), s.model.conditional_quantile(1, 0.95));
+                let [lo, hi] = s.model.interval(1, Given::Within, 0.05, 0.95);
                 inside += i32::from((lo..=hi).contains(&y));
             }
             s.model.observe(&mut s.key, 1, y);

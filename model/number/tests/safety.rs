@@ -2,7 +2,7 @@
 
 mod common;
 use common::{Draw, Stream, plain, small};
-use surmise_number::{EventContext, NumberKey, NumberModel};
+use surmise_number::{EventContext, Given, NumberKey, NumberModel};
 use surmise_state::Persist;
 
 /// A stream of many moods: walks, constants, flags, jumps, bursts, holes.
@@ -139,9 +139,9 @@ fn nothing_breaks_it() {
                 let nats = s.model.observe(&mut s.key, c, *v);
                 assert!(nats.is_finite() && (-1e-6..400.0).contains(&nats), "{nats} for {v} at {t}");
                 if v.is_finite() {
-                    let (low, high) = s.model.levels(c, t % 2 == 0).unwrap();
+                    let (low, high) = s.model.levels(c, Given::ALL[t % 2]).unwrap();
                     assert!(0.0 <= low && low <= high && high <= 1.0 + 1e-9, "{low} {high} at {t}");
-                    assert!(s.model.crps(c, t % 2 == 0).unwrap() >= 0.0, "at {t}");
+                    assert!(s.model.crps(c, Given::ALL[t % 2]).unwrap() >= 0.0, "at {t}");
                 }
                 assert!(s.model.bucket(c, *v) < 16);
             }
@@ -236,11 +236,11 @@ fn asking_changes_nothing() {
         for _ in 0..3 {
             s.model.begin(&mut s.key, &EventContext { time_us: Some(t), symbols: &[1, 2] });
             s.model.quantile(0, 0.3);
-            s.model.crps(1, false);
+            s.model.crps(1, Given::Before);
             s.model.forecast(&s.key, &EventContext::default(), 3, &[0.5]);
             s.model.observe(&mut s.key, 1, 7.0);
-            s.model.levels(1, true);
-            s.model.crps(1, true);
+            s.model.levels(1, Given::Within);
+            s.model.crps(1, Given::Within);
         }
         assert_eq!((m, k), (s.model.hash_state(), s.key.hash_state()));
         s.event(&row);

@@ -44,7 +44,7 @@ fn main() {
         m.parameters(),
         Code::Byte
     );
-    println!("{:?}", m.network_history());
+    println!("{:?}, state {:032x}", m.network_history(), surmise_state::Persist::hash_state(&mut m));
     for (e, x) in m.experts().iter().zip(&experts) {
         println!("  {e:<10} {:.4}", x * bits);
     }

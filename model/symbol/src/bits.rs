@@ -53,6 +53,7 @@ impl BitHistory {
     pub fn get() -> &'static BitHistory {
         static T: OnceLock<Box<BitHistory>> = OnceLock::new();
         T.get_or_init(|| {
+            // number the states by the bits that they stand for, fewest first
             let mut index = vec![[[0u8; 2]; 60]; 60];
             let mut s = 0;
             for total in 0..50 {
@@ -64,6 +65,7 @@ impl BitHistory {
                     }
                 }
             }
+            // then connect them
             let mut t = Box::new(BitHistory { next: [[0; 2]; 256], counts: [[0; 2]; 256], slot: [0; 256] });
             for a in 0..50 {
                 for b in 0..50 {

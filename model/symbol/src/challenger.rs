@@ -206,6 +206,7 @@ impl Trials {
             is_block_full && trial.differences.convinces(mean - std::mem::take(&mut trial.nats) / BLOCK_SYMBOLS as f64);
         let is_over =
             trial.symbols >= TRIAL_SYMBOLS_MAX || champion.bytes() + trial.network.bytes() > spec.network_bytes;
+        // an equal may be promoted by luck, as this is asked at every block: it is an equal
         if is_better {
             let promoted = self.trial.take().expect("invariant: a trial that was judged is there");
             (*champion, self.champion) = (promoted.network, promoted.number);
@@ -224,6 +225,7 @@ impl Trials {
     /// Begins a trial if it is time, and if the ceiling leaves room for a second network.
     fn consider(&mut self, spec: &Spec, champion: &SymbolNetwork, loss: f64) {
         let pause = (PAUSE_SYMBOLS[0] << self.failures.min(8)).min(PAUSE_SYMBOLS[1]);
+        // the first alarm is heard at once
         let pause = if self.history.trials == 0 { 0 } else { pause };
         let routine = ((ROUTINE_SYMBOLS_MAX / 8) << self.history.trials.min(3)).min(ROUTINE_SYMBOLS_MAX);
         // the alarm hears every block, also while it is ignored

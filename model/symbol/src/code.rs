@@ -33,8 +33,18 @@ impl Path {
     /// Whether the path goes on after `depth` nibbles that are the first of these.
     #[inline(always)]
     pub fn starts_with(&self, nibbles: &[u8; NIBBLES_MAX], depth: usize) -> bool {
-        self.len as usize > depth && self.nibbles[..depth] == nibbles[..depth]
+        // one comparison of words instead of a call for a few bytes
+        let first = (1u64 << (8 * depth)) - 1;
+        self.len as usize > depth && (as_word(&self.nibbles) ^ as_word(nibbles)) & first == 0
     }
+}
+
+/// Nibbles as the bytes of a word, the first one lowest.
+#[inline(always)]
+fn as_word(nibbles: &[u8; NIBBLES_MAX]) -> u64 {
+    let mut bytes = [0; 8];
+    bytes[..NIBBLES_MAX].copy_from_slice(nibbles);
+    u64::from_le_bytes(bytes)
 }
 
 impl Code {
@@ -96,6 +106,7 @@ impl Code {
     /// The smallest symbol below a node (1..16) or value (16..32) of the nibble at `depth`, after these nibbles.
     #[inline]
     pub fn least(self, depth: usize, nibbles: &[u8; NIBBLES_MAX], node: u32) -> u32 {
+        // the leftmost value below the node, then zeros to the path's end
         let value = (node << (node.leading_zeros() - 27)) & 15;
         let first = if depth == 0 { value as u8 } else { nibbles[0] };
         let prefix = nibbles[..depth].iter().fold(0, |p, n| p << 4 | u32::from(*n)) << 4 | value;
@@ -106,6 +117,7 @@ impl Code {
     /// within the next nibble. Nodes are dense by arrival, so arrays indexed by them grow with the vocabulary.
     #[inline]
     pub fn node(self, depth: usize, prefix: u32, node: u32) -> u32 {
+        // every nibble has a group of sixteen; groups are numbered by when their first symbol can arrive
         let group = match (self, depth) {
             (_, 0) => 0,
             (Code::Byte, _) => 1 + prefix,

@@ -132,6 +132,7 @@ impl Contexts {
     ) {
         let keys =
             keys.get(depth).copied().unwrap_or_else(|| std::array::from_fn(|i| line_key(hashes[i], depth, prefix)));
+        // no line of histories is held here yet, so the table may grow now
         self.histories.grow_if_full();
         for i in 0..self.count {
             if !self.is_counted(i) {
@@ -180,6 +181,7 @@ impl Contexts {
     /// The raw statistics of every node of a nibble, for a question: `[LANES, 16]`. No line is made.
     pub fn look_ahead(&self, hashes: &[u32; CONTEXTS_MAX], depth: usize, prefix: u32) -> [[u32; 16]; LANES] {
         let mut slots = [[0u32; 16]; LANES];
+        // all lines are fetched before the first is waited for
         for i in 0..self.count {
             let key = line_key(hashes[i], depth, prefix);
             if self.is_counted(i) { self.counts.prefetch(key) } else { self.histories.prefetch(key) }
@@ -207,6 +209,7 @@ impl Contexts {
         for j in 0..N {
             for i in 0..LANES {
                 let slot = said.slots[j][i];
+                // conf(n) = min(1, .3 + .25 n)
                 let n = (slot >> 16 & 255) as i32;
                 said.seen[j][i] = if n > 0 { 1.0 } else { 0.0 };
                 said.confidence[j][i] = if n > 0 { (0.3 + 0.25 * n as f32).min(1.0) } else { 0.0 };
@@ -252,6 +255,7 @@ impl Contexts {
         bits: &[u32; NIBBLE_BITS],
     ) {
         let histories = BitHistory::get();
+        // every lane is computed, as that is one vector; lanes of histories are not used
         let mut next = [[0u32; LANES]; NIBBLE_BITS];
         for j in 0..NIBBLE_BITS {
             next[j] = counted_slots::<FMA>(&said.slots[j], bits[j]);

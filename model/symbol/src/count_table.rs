@@ -60,12 +60,12 @@ impl CountTable {
         hash >> 3 & (self.lines.len() as u32 - 1)
     }
 
-    /// The ways of a hash whose tag agrees, as a mask by their place among the four.
+    /// The lines of a hash whose tag agrees, as a mask by their place among the four.
     #[inline(always)]
-    fn agree(&self, base: u32, hash: u32) -> u32 {
+    fn agreeing(&self, base: u32, hash: u32) -> u32 {
         let tags = &self.tags[(base / WAYS) as usize];
-        let t = tag(hash);
-        (0..4).fold(0, |m, k| m | u32::from(tags[k] == t) << k)
+        let tag = tag(hash);
+        (0..WAYS as usize).fold(0, |mask, way| mask | u32::from(tags[way] == tag) << way)
     }
 
     /// Prefetches what tells where a context's line is.
@@ -77,23 +77,24 @@ impl CountTable {
     /// Prefetches the line of a context, or the one that it would likely get.
     #[inline(always)]
     pub fn prefetch(&self, hash: u32) {
-        let b = self.base(hash);
-        let m = self.agree(b, hash);
-        let i = if m != 0 { b & !(WAYS - 1) | m.trailing_zeros() } else { b };
-        prefetch(&self.lines[i as usize]);
+        let base = self.base(hash);
+        let mask = self.agreeing(base, hash);
+        let line = if mask != 0 { base & !(WAYS - 1) | mask.trailing_zeros() } else { base };
+        prefetch(&self.lines[line as usize]);
     }
 
     /// The line of a context, or [`UNSEEN`]. The hash is not 0.
     #[inline(always)]
     pub fn find(&self, hash: u32) -> u32 {
-        let b = self.base(hash);
-        let mut m = self.agree(b, hash);
-        while m != 0 {
-            let i = b & !(WAYS - 1) | m.trailing_zeros();
-            if self.lines[i as usize].0[0] == hash {
-                return i;
+        let base = self.base(hash);
+        let mut mask = self.agreeing(base, hash);
+        // tags may agree by chance, so the full hash decides
+        while mask != 0 {
+            let line = base & !(WAYS - 1) | mask.trailing_zeros();
+            if self.lines[line as usize].0[0] == hash {
+                return line;
             }
-            m &= m - 1;
+            mask &= mask - 1;
         }
         UNSEEN
     }
@@ -109,13 +110,14 @@ impl CountTable {
         let old = self.lines.replace(filled(self.lines.len() * 2, EMPTY));
         self.tags.replace(vec![[0; 4]; self.lines.len().div_ceil(4)]);
         self.used = 0;
-        for l in old.iter().filter(|l| l.0[0] != 0) {
-            let b = self.base(l.0[0]);
-            let free = self.free(b);
+        for line in old.iter().filter(|line| line.0[0] != 0) {
+            let base = self.base(line.0[0]);
+            let free = self.free(base);
             if free.is_some() {
                 self.used += 1;
             }
-            self.put(free.unwrap_or(b ^ (WAYS - 1)), *l);
+            // where four lines came before, the last place is taken over
+            self.put(free.unwrap_or(base ^ (WAYS - 1)), *line);
         }
     }
 
@@ -123,13 +125,14 @@ impl CountTable {
     #[inline(always)]
     fn free(&self, base: u32) -> Option<u32> {
         let tags = &self.tags[(base / WAYS) as usize];
-        (0..WAYS).map(|k| base ^ k).find(|i| tags[(i % WAYS) as usize] == 0)
+        (0..WAYS).map(|way| base ^ way).find(|line| tags[(line % WAYS) as usize] == 0)
     }
 
+    /// Stores a line and its tag.
     #[inline(always)]
-    fn put(&mut self, i: u32, line: CountLine) {
-        self.tags[(i / WAYS) as usize][(i % WAYS) as usize] = tag(line.0[0]);
-        self.lines[i as usize] = line;
+    fn put(&mut self, number: u32, line: CountLine) {
+        self.tags[(number / WAYS) as usize][(number % WAYS) as usize] = tag(line.0[0]);
+        self.lines[number as usize] = line;
     }
 
     /// The line of a context, made if need be in place of the least used of its four.
@@ -142,33 +145,34 @@ impl CountTable {
     /// Makes a line for a hash: an empty one, or that which was used least.
     #[inline(never)]
     fn replace(&mut self, hash: u32) -> u32 {
-        let b = self.base(hash);
-        let i = match self.free(b) {
-            Some(i) => {
+        let base = self.base(hash);
+        let number = match self.free(base) {
+            Some(number) => {
                 self.used += 1;
-                i
+                number
             }
             None => {
-                let uses = |i: &u32| self.lines[*i as usize].0[1] >> 16 & 255;
-                (0..WAYS).map(|k| b ^ k).min_by_key(uses).expect("there are four ways")
+                // the count at the root of the nibble tells how often a line was used
+                let uses = |number: &u32| self.lines[*number as usize].0[1] >> 16 & 255;
+                (0..WAYS).map(|way| base ^ way).min_by_key(uses).expect("there are four ways")
             }
         };
         let mut line = EMPTY;
         line.0[0] = hash;
-        self.put(i, line);
-        i
+        self.put(number, line);
+        number
     }
 
     /// A line's slots; slot 0 is the hash.
     #[inline(always)]
-    pub fn line(&self, i: u32) -> &[u32; 16] {
-        &self.lines[i as usize].0
+    pub fn line(&self, number: u32) -> &[u32; 16] {
+        &self.lines[number as usize].0
     }
 
     /// A line's slots, to change them; slot 0 is the hash.
     #[inline(always)]
-    pub fn line_mut(&mut self, i: u32) -> &mut [u32; 16] {
-        &mut self.lines[i as usize].0
+    pub fn line_mut(&mut self, number: u32) -> &mut [u32; 16] {
+        &mut self.lines[number as usize].0
     }
 }
 
@@ -177,18 +181,19 @@ incremental_copy!(CountTable { large: lines, tags; small: used, lines_max });
 impl Persist for CountTable {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.len("count lines used", &mut self.used)?;
-        let n = s.begin("count lines", self.lines.len(), 64)?;
+        let lines = s.begin("count lines", self.lines.len(), size_of::<CountLine>())?;
         if s.is_reading() {
-            if !n.is_power_of_two() || n > self.lines_max {
+            if !lines.is_power_of_two() || lines > self.lines_max {
                 return Err(StateError::Invalid("count lines"));
             }
-            self.lines.replace(filled(n, EMPTY));
-            self.tags.replace(vec![[0; 4]; n.div_ceil(4)]);
+            self.lines.replace(filled(lines, EMPTY));
+            self.tags.replace(vec![[0; 4]; lines.div_ceil(4)]);
         }
-        self.lines.walk(s).iter_mut().try_for_each(|l| s.u32s_fixed("count line", &mut l.0))?;
+        self.lines.walk(s).iter_mut().try_for_each(|line| s.u32s_fixed("count line", &mut line.0))?;
         if s.is_reading() {
-            for (i, l) in self.lines.iter().enumerate().filter(|(_, l)| l.0[0] != 0) {
-                self.tags[i / 4][i % 4] = tag(l.0[0]);
+            // tags follow from the lines, so a checkpoint leaves them out
+            for (number, line) in self.lines.iter().enumerate().filter(|(_, line)| line.0[0] != 0) {
+                self.tags[number / 4][number % 4] = tag(line.0[0]);
             }
         }
         Ok(())

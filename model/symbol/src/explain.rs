@@ -68,6 +68,7 @@ impl SymbolModel {
             contexts.chain(sources).map(|(name, component)| EvidenceShare { name, component, logit: 0.0 }).collect();
         let mut search = self.search(probe, event, u32::MAX);
         let (_, likelihoods) = search.follow(symbol, |decisions, _, bit| {
+            // logits are of a 1; towards a symbol whose bit is 0 they count the other way
             let sign = if bit == 1 { 1.0 } else { -1.0 };
             mixer_logit += sign * f64::from(decisions.mixed.stretched[0]);
             let logits = self.mixing.input_logits(&decisions.inputs[0], &decisions.mixed);

@@ -20,6 +20,7 @@ pub struct FinalMixer {
 impl FinalMixer {
     /// The mean of `sets` outputs, under each of [`FINAL_ROWS`] contexts.
     pub fn new(sets: usize) -> Self {
+        // every set counts alike at first
         let mut weights = [0f32; LANES];
         weights[..sets].fill(1.0 / sets as f32);
         FinalMixer { rows: vec![FinalRow(weights); FINAL_ROWS] }

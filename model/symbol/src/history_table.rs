@@ -28,10 +28,10 @@ pub struct HistoryTable {
 impl HistoryTable {
     /// A table that may grow to `rows_max` groups of four lines (a power of two, at least 64).
     pub fn new(rows_max: usize) -> Self {
-        let n = 64.min(rows_max);
+        let rows = 64.min(rows_max);
         HistoryTable {
-            rows: SnapshotVec::new(filled(n, HistoryLines::default())),
-            hashes: SnapshotVec::new(vec![0; if n < rows_max { n * 4 } else { 0 }]),
+            rows: SnapshotVec::new(filled(rows, HistoryLines::default())),
+            hashes: SnapshotVec::new(vec![0; if rows < rows_max { rows * 4 } else { 0 }]),
             used: 0,
             rows_max,
         }
@@ -40,35 +40,42 @@ impl HistoryTable {
     /// The check byte of a hash, never 0.
     #[inline(always)]
     fn check(hash: u32) -> u8 {
-        let c = (hash >> 24) as u8 ^ ((hash & 7) * 37) as u8;
-        if c == 0 { 1 } else { c }
+        // the bits that do not choose the group
+        let check = (hash >> 24) as u8 ^ ((hash & 7) * 37) as u8;
+        if check == 0 { 1 } else { check }
+    }
+
+    /// The group of a hash.
+    #[inline(always)]
+    fn row(&self, hash: u32) -> usize {
+        (hash >> 3) as usize & (self.rows.len() - 1)
     }
 
     /// The group and the line of a hash, if its check byte is there.
     #[inline(always)]
     fn look(&self, hash: u32) -> Option<(usize, usize)> {
-        let b = (hash >> 3) as usize & (self.rows.len() - 1);
-        let c = Self::check(hash);
-        (0..4).find(|k| self.rows[b].0[*k][0] == c).map(|k| (b, k))
+        let row = self.row(hash);
+        let check = Self::check(hash);
+        (0..4).find(|line| self.rows[row].0[*line][0] == check).map(|line| (row, line))
     }
 
     /// Prefetches the line of a context.
     #[inline(always)]
     pub fn prefetch(&self, hash: u32) {
-        prefetch(&self.rows[(hash >> 3) as usize & (self.rows.len() - 1)]);
+        prefetch(&self.rows[self.row(hash)]);
     }
 
     /// The bit histories of a context for reading, if there are any.
     #[inline(always)]
     pub fn get(&self, hash: u32) -> Option<&[u8; 16]> {
-        self.look(hash).map(|(b, k)| &self.rows[b].0[k])
+        self.look(hash).map(|(row, line)| &self.rows[row].0[line])
     }
 
     /// The line of a context, made if need be in place of the least used of its four.
     #[inline(always)]
     pub fn claim(&mut self, hash: u32) -> u32 {
         match self.look(hash) {
-            Some((b, k)) => (b * 4 + k) as u32,
+            Some((row, line)) => (row * 4 + line) as u32,
             None => self.replace(hash),
         }
     }
@@ -76,26 +83,26 @@ impl HistoryTable {
     /// Makes a line for a hash in place of the least used of its four.
     #[inline(never)]
     fn replace(&mut self, hash: u32) -> u32 {
-        let b = (hash >> 3) as usize & (self.rows.len() - 1);
-        let k = self.least_used(b);
-        let line = &mut self.rows[b].0[k];
+        let row = self.row(hash);
+        let number = self.least_used(row);
+        let line = &mut self.rows[row].0[number];
         self.used += usize::from(line[0] == 0);
         *line = [0; 16];
         line[0] = Self::check(hash);
         if !self.hashes.is_empty() {
-            self.hashes[b * 4 + k] = hash;
+            self.hashes[row * 4 + number] = hash;
         }
-        (b * 4 + k) as u32
+        (row * 4 + number) as u32
     }
 
     /// The line of a group whose history at the root stands for the fewest bits; an empty one first.
-    fn least_used(&self, b: usize) -> usize {
-        let t = BitHistory::get();
-        let weight = |l: &[u8; 16]| match l[0] {
+    fn least_used(&self, row: usize) -> usize {
+        let counts = &BitHistory::get().counts;
+        let uses = |line: &[u8; 16]| match line[0] {
             0 => -1,
-            _ => i32::from(t.counts[l[1] as usize][0]) + i32::from(t.counts[l[1] as usize][1]),
+            _ => i32::from(counts[line[1] as usize][0]) + i32::from(counts[line[1] as usize][1]),
         };
-        (0..4).min_by_key(|k| weight(&self.rows[b].0[*k])).expect("there are four ways")
+        (0..4).min_by_key(|line| uses(&self.rows[row].0[*line])).expect("there are four lines")
     }
 
     /// Doubles the table if it is full; then no line number from before stays valid.
@@ -108,33 +115,34 @@ impl HistoryTable {
 
     #[inline(never)]
     fn grow(&mut self) {
-        let n = self.rows.len() * 2;
-        let rows = self.rows.replace(filled(n, HistoryLines::default()));
-        let hashes = self.hashes.replace(vec![0; n * 4]);
+        let doubled = self.rows.len() * 2;
+        let rows = self.rows.replace(filled(doubled, HistoryLines::default()));
+        let hashes = self.hashes.replace(vec![0; doubled * 4]);
         self.used = 0;
-        for (i, hash) in hashes.into_iter().enumerate() {
-            let line = rows[i / 4].0[i % 4];
+        for (number, hash) in hashes.into_iter().enumerate() {
+            let line = rows[number / 4].0[number % 4];
             if line[0] != 0 {
                 // both halves of a group of four have room for it
                 let to = self.replace(hash);
                 *self.line_mut(to) = line;
             }
         }
-        if n == self.rows_max {
+        if doubled == self.rows_max {
+            // the table has its final size
             self.hashes.replace(Vec::new());
         }
     }
 
     /// A line's bit histories; byte 0 is the check.
     #[inline(always)]
-    pub fn line(&self, i: u32) -> &[u8; 16] {
-        &self.rows[(i >> 2) as usize].0[(i & 3) as usize]
+    pub fn line(&self, number: u32) -> &[u8; 16] {
+        &self.rows[(number >> 2) as usize].0[(number & 3) as usize]
     }
 
     /// A line's bit histories, to change them; byte 0 is the check.
     #[inline(always)]
-    pub fn line_mut(&mut self, i: u32) -> &mut [u8; 16] {
-        &mut self.rows[(i >> 2) as usize].0[(i & 3) as usize]
+    pub fn line_mut(&mut self, number: u32) -> &mut [u8; 16] {
+        &mut self.rows[(number >> 2) as usize].0[(number & 3) as usize]
     }
 }
 
@@ -143,15 +151,19 @@ incremental_copy!(HistoryTable { large: rows, hashes; small: used, rows_max });
 impl Persist for HistoryTable {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.len("history lines used", &mut self.used)?;
-        let n = s.begin("history lines", self.rows.len(), 64)?;
+        let rows = s.begin("history lines", self.rows.len(), size_of::<HistoryLines>())?;
         if s.is_reading() {
-            if !n.is_power_of_two() || n > self.rows_max {
+            if !rows.is_power_of_two() || rows > self.rows_max {
                 return Err(StateError::Invalid("history lines"));
             }
-            self.rows.replace(filled(n, HistoryLines::default()));
-            self.hashes.replace(vec![0; if n < self.rows_max { n * 4 } else { 0 }]);
+            self.rows.replace(filled(rows, HistoryLines::default()));
+            self.hashes.replace(vec![0; if rows < self.rows_max { rows * 4 } else { 0 }]);
         }
-        self.rows.walk(s).iter_mut().flat_map(|r| &mut r.0).try_for_each(|l| s.u8s_fixed("history line", l))?;
+        self.rows
+            .walk(s)
+            .iter_mut()
+            .flat_map(|row| &mut row.0)
+            .try_for_each(|line| s.u8s_fixed("history line", line))?;
         s.u32s_fixed("history hashes", self.hashes.walk(s))
     }
 }

@@ -86,6 +86,7 @@ impl InputLayout {
         let free: Vec<usize> = (0..LANES).filter(|lane| !spec.is_counted(*lane)).collect();
         let fits = free.len() >= singles.iter().filter(|single| single.is_present).count();
         let own: Vec<usize> = (0..LANES).map(|lane| blocks * LANES + lane).collect();
+        // what takes lanes is what is there, in the order of the declarations
         let mut lanes = if fits { free } else { own }.into_iter();
         let mut places = [NO_PLACE; SINGLE_INPUTS_MAX];
         for (place, _) in places.iter_mut().zip(&singles).filter(|(_, single)| single.is_present) {
@@ -133,6 +134,7 @@ impl InputLayout {
         for (block, input) in CONTEXT_INPUTS.iter().enumerate().filter(|(b, _)| self.has_chain || *b != CHAIN_BLOCK) {
             row[block][..self.contexts].fill(input.initial_weight);
         }
+        // the counts' own mixture must stay a mixture of counts
         for (single, place) in self.singles() {
             let is_used = inputs == SetInputs::All || single.input.used_by == UsedBy::AllSets;
             row.as_flattened_mut()[place] = if is_used { single.input.initial_weight } else { 0.0 };

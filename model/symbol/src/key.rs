@@ -165,6 +165,7 @@ impl SymbolKey {
 
     /// A copy of the champion's hidden state, to look ahead with.
     pub(crate) fn hidden(&self, shape: &Shape, champion: u64) -> Hidden {
+        // a challenger that was promoted since the key's last symbol is the champion now
         let promoted = || self.challenger.as_ref().filter(|c| c.0 == champion).map(|c| &c.1);
         let sequence = if self.network == champion { self.sequence.as_ref() } else { promoted() };
         sequence.map_or_else(|| Sequence::new(shape).hidden(), Sequence::hidden)
@@ -185,6 +186,7 @@ impl SymbolKey {
         }
         // a multiple of the ring's length is subtracted before the count could overflow
         self.length = if self.length == u32::MAX - 63 { self.length - (1 << 31) } else { self.length } + 1;
+        // a sum, so the order of symbols makes no difference
         self.bag = self.bag.wrapping_add(mix(symbol + 1, 1234));
         if code == Code::Byte {
             self.line.push(symbol as u8);

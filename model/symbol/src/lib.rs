@@ -48,8 +48,8 @@
 //!   row that it selects.
 //! * **A whole expert**: one line of the table `whole_experts!` in `whole_experts.rs`: name, description, which recipes
 //!   have it, its probability of a 1.
-//! * **A source of evidence**: a file with a type that implements `EvidenceSource` (`bias.rs` is the smallest), and one
-//!   line of the list `sources!` in `sources.rs`.
+//! * **A source of evidence**: a file with a type that implements `EvidenceSource` (`bias.rs` is the smallest), its `mod`
+//!   line here, and one line of the list `sources!` in `sources.rs`.
 //! * **A component** of ablation: a variant, its place in `ALL` and its name in `component.rs`, and what
 //!   [`Spec::without`] does about it if it is no context; the learner's list of names in
 //!   `model/learner/src/component.rs`.

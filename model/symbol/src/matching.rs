@@ -99,6 +99,7 @@ impl MatchModel {
         let past = after.past;
         let (position, length) = after.key.matches[self.which];
         let mut following = (NO_POSITION, 0);
+        // a match that was right goes on, unless it would expect the symbol that has just come
         if length > 0 && past.holds(position) && past.symbol(position) == after.symbol {
             let next = past.next(position);
             if next != NO_POSITION && next != after.position {
@@ -108,6 +109,7 @@ impl MatchModel {
         if after.key.length as usize >= self.minimum {
             self.grow_if_full();
             let slot = self.slot(hash);
+            // the index is asked only where no match goes on
             if following.1 == 0 {
                 following = self.search(after.key, past, self.table[slot]);
             }
@@ -119,6 +121,7 @@ impl MatchModel {
 
     /// The position after a place that the index found and the length of its match, if it is long enough.
     fn search(&self, key: &SymbolKey, past: &PastSymbols, found: u32) -> (u32, u32) {
+        // entries of other contexts share a slot, so what the index found is compared backwards
         let (mut position, mut length) = (found, 0);
         while length < SEARCH_SYMBOLS_MAX && past.holds(position) && key.at(length + 1) == past.symbol(position) + 1 {
             length += 1;
@@ -277,6 +280,7 @@ impl EvidenceSource for Matches {
                 let (stretched, linear) = match bit {
                     None => (0.0, 0.0),
                     Some(bit) => {
+                        // the second model's match is the longer one, and comes last
                         said.length[j] = expected.length;
                         let trust = self.models[q].trust[expected.length as usize];
                         let (stretched, linear) = (stretch::<FMA>(trust), (trust - 0.5) * 4.0);

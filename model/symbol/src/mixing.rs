@@ -47,6 +47,7 @@ impl Mixing {
         let counts_set = spec.network.is_some().then_some(sets.len());
         let (all, counts_only) = (layout.initial_row(SetInputs::All), layout.initial_row(SetInputs::CountsOnly));
         let rows = |rows: usize| rows.min(spec.mixer_rows);
+        // rows of the counts' own set start without weights for what does not come from counting
         let ordinary = sets.iter().map(|set| (rows(set.rows), 0));
         let own = counts_set.map(|_| (rows(FINAL_ROWS), 1));
         assert!(
@@ -109,6 +110,7 @@ impl Mixing {
                 mixed.final_outputs[k][j] = self.finals[k].dot::<FMA>(mixed.final_rows[j][k], &mixed.outputs[j]);
             }
         }
+        // the final mixers are averaged in the stretched domain
         let [a, b, c] = &mixed.final_outputs;
         for j in 0..N {
             mixed.stretched[j] = ((a[j] + b[j] + c[j]) * (1.0 / 3.0)).clamp(-STRETCHED_MAX, STRETCHED_MAX);
@@ -182,6 +184,7 @@ impl Mixing {
                 mixed.rows.iter().for_each(|rows| self.mixer.clear(rows[counts_set], *input));
             }
         }
+        // each final mixer learns from its own error, not from that of their mean
         for k in 0..3 {
             let mut error = [0f32; NIBBLE_BITS];
             for j in 0..NIBBLE_BITS {
@@ -193,6 +196,7 @@ impl Mixing {
                 }
             }
         }
+        // the probability maps learn from every decision, settled or not
         for j in 0..NIBBLE_BITS {
             for k in 0..2 {
                 self.maps[k].learn(&mixed.places[j][k], y[j], MAP_RATE);

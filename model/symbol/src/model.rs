@@ -82,6 +82,7 @@ impl SymbolModel {
         Contexts::hash(&self.spec, key, &self.followers, event.side, &mut symbol.hashes);
         self.sources
             .begin_symbol(&BeforeSymbol { spec: &self.spec, key, past: &self.past, event }, &mut symbol.sources);
+        // what selects rows of weights
         symbol.last = [key.at(1), key.at(2)];
         symbol.byte_kinds = byte_kinds([key.at(1), key.at(2), key.at(3), key.at(4)]);
         symbol.line_place = key.line.place();
@@ -164,6 +165,7 @@ impl SymbolModel {
 
     /// Walks over a key's state, as [`Persist`] does.
     pub fn persist_key(&self, key: &mut SymbolKey, s: &mut State<'_>) -> Result<(), StateError> {
+        // a key that was silent during a trial is brought up to date first, so that equal states have equal bytes
         if !s.is_reading() {
             self.sources.networks.update_key(key);
         }
@@ -184,6 +186,7 @@ impl Persist for SymbolModel {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("symbol model")?;
         s.u64("symbols", &mut self.symbols)?;
+        // models without a run rule keep no run
         if self.spec.has_run_rule() {
             self.run.persist(s)?;
         }

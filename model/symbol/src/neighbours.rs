@@ -47,6 +47,7 @@ impl Neighbours {
         let mut best = [(f32::MAX, 0u32); NEAREST];
         find_nearest(&self.vectors, &self.symbols, x, &mut best);
         let len = self.symbols.len().min(NEAREST);
+        // the unit of distance is the mean over the nearest, so that there is no scale to choose
         let mean = best[..len].iter().map(|b| b.0).sum::<f32>() / len.max(1) as f32 + 1e-9;
         let mut nearest_events = NearestEvents { len, ..NearestEvents::default() };
         let mut total = 0.0;
@@ -97,6 +98,7 @@ fn find_nearest[FMA](vectors: &[f32], symbols: &[u32], x: &[f32], best: &mut [(f
             }
         }
         let d = sum(&a);
+        // insert it among the best, which are sorted
         if d < best[NEAREST - 1].0 {
             let mut i = NEAREST - 1;
             while i > 0 && best[i - 1].0 > d {

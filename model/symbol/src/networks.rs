@@ -102,10 +102,12 @@ impl Networks {
     pub fn plan<S: Copy + Into<u32>>(&mut self, key: &mut SymbolKey, side: &[u32], symbols: &[S]) {
         let Some(network) = &mut self.champion else { return };
         let mut ids = [NONE; NETWORK_IDS_MAX];
+        // each step's inputs are the symbols before it, all of which are known
         for i in 0..symbols.len() {
             let used = network.ids(key, &symbols[..i], side, &mut ids);
             debug_assert_eq!(used, network.core.shape().tables);
             let sequence = key.sequence.get_or_insert_with(|| Sequence::new(network.core.shape()));
+            // what does not fit into the open chunk is planned when the next one is open
             if !network.core.plan(sequence, &ids[..used], &[]) {
                 return;
             }
@@ -124,6 +126,7 @@ impl Networks {
     pub fn finish_symbol(&mut self, spec: &Spec, key: &mut SymbolKey, side: &[u32], scored: &ScoredSymbol) {
         let Some(champion) = &mut self.champion else { return };
         champion.core.finish();
+        // a challenger is trained on the same symbols, and no prediction uses it
         let challenger_nats = self.trials.trial.as_mut().map_or(0.0, |trial| {
             let mut ids = [NONE; NETWORK_IDS_MAX];
             let used = champion.ids(key, &[0u32; 0], side, &mut ids);
@@ -220,6 +223,7 @@ impl EvidenceSource for Networks {
         bits: &[u32; NIBBLE_BITS],
     ) {
         if let Some(network) = &mut self.champion {
+            // the head learns at once; the gradient of its features waits for the chunk's end
             let (features, gradient) = network.core.features_and_gradient();
             let errors = std::array::from_fn(|j| unsettled(said.probability[j] - bits[j] as f32));
             let numbers = nodes.map(|node| node.number);
@@ -230,6 +234,7 @@ impl EvidenceSource for Networks {
     fn persist(&mut self, spec: &Spec, s: &mut State<'_>) -> Result<(), StateError> {
         match &mut self.champion {
             Some(champion) => {
+                // a checkpoint may come from another champion, which the trials make anew before it is read
                 self.trials.persist(s, spec, champion)?;
                 champion.persist(s)
             }

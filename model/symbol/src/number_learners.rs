@@ -85,6 +85,7 @@ pub struct NumbersView {
 impl NumberLearners {
     /// Learners for a number of columns, within about so many bytes.
     pub fn new(columns: usize, bytes: usize, seed: u64) -> Self {
+        // half of the bytes for the layer, a quarter each for the units at nodes and for past events
         let columns = columns.min(NUMBERS_MAX);
         let width = Standard::width(columns);
         let units = if width * LAYER_UNITS[0] * WEIGHT_BYTES > bytes / 2 { LAYER_UNITS[1] } else { LAYER_UNITS[0] };
@@ -110,6 +111,7 @@ impl NumberLearners {
     pub fn read(&self, numbers: &[f64], code: Code, at: &mut NumbersAtSymbol) {
         self.standard.inputs(numbers, &mut at.inputs);
         self.layer.features(&at.inputs, &mut at.features);
+        // beyond CLASSES_MAX symbols the units at nodes predict, and need features alone
         if self.wide {
             at.classes.clear();
         } else {
@@ -131,6 +133,7 @@ impl NumberLearners {
         };
         let nearest = at.nearest.list[..at.nearest.len].iter().map(|(_, weight)| *weight);
         let nearest = logit::<FMA>(at.nearest_paths.iter().zip(nearest), node, DOUBT[1]);
+        // the product mixture of both: their logits are added by weight
         let joint = madd::<FMA>(self.blend[0], layer, self.blend[1] * nearest);
         let joint = joint.clamp(-BLEND_LOGIT_MAX, BLEND_LOGIT_MAX);
         NumbersView { logits: [layer, nearest], probability: sigmoid::<FMA>(joint) }
@@ -151,6 +154,7 @@ impl NumberLearners {
 
     /// Learns the symbol that came with these numbers, `[columns]`.
     pub fn learn(&mut self, numbers: &[f64], code: Code, at: &NumbersAtSymbol, symbol: u32) {
+        // the layer's gradient comes from the softmax, or from the units at nodes, which have learnt bit by bit
         self.wide |= symbol as usize >= CLASSES_MAX;
         if !self.wide {
             while self.paths.len() <= symbol as usize {
@@ -160,6 +164,7 @@ impl NumberLearners {
         }
         self.layer.learn(&at.features, &self.gradient);
         self.gradient.fill(0.0);
+        // last, as the inputs above were made with the statistics of before
         self.past.push(&at.inputs, symbol);
         self.standard.learn(numbers);
     }
@@ -177,7 +182,7 @@ fn logit<'a, const FMA: bool>(symbols: impl Iterator<Item = (&'a Path, f32)>, no
     let mut sides = [doubt; 2];
     for (path, p) in symbols {
         let nibble = u32::from(path.nibbles[node.depth]);
-        let is_below = path.starts_with(&node.nibbles, node.depth) && node.covers(nibble);
+        let is_below = node.covers(nibble) && path.starts_with(&node.nibbles, node.depth);
         sides[node.bit(nibble) as usize] += if is_below { p } else { 0.0 };
     }
     stretch::<FMA>(sides[1] / (sides[0] + sides[1]))

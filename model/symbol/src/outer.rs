@@ -82,6 +82,7 @@ impl OuterMixture {
 
     /// Takes in a symbol: the weights on its path, and what each expert paid.
     pub fn finish(&mut self, walk: &SymbolWalk) {
+        // the report is of the weights that the symbol was predicted with
         self.keep_weights();
         self.share.finish(walk);
         for i in 0..self.names.len() {

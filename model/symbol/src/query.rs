@@ -166,6 +166,7 @@ impl SymbolModel {
     pub(crate) fn search(&self, probe: &Probe, event: EventInputs<'_>, known: u32) -> CodeSearch<'_> {
         let mut symbol = SymbolInputs::default();
         self.begin_symbol(&probe.key, event, &mut symbol);
+        // the probe's hidden state stays where it is: other symbols may be asked about
         let features = self.sources.networks.peek(&probe.key, &mut probe.hidden.clone(), event.side);
         let mut search = CodeSearch {
             model: self,
@@ -200,6 +201,7 @@ impl CodeSearch<'_> {
         if depth + 1 == self.model.spec.code.length(nibbles[0]) {
             return Some(self.model.spec.code.symbol(prefix));
         }
+        // the outer mixture's weights are what the nibbles so far make of them
         let outer = nibble.outer.after(&branch.outer);
         self.reach(branch.probability, prefix, nibbles, depth + 1, outer);
         None
@@ -252,6 +254,7 @@ fn evaluate[FMA](search: &mut CodeSearch<'_>, branch: &Branch) -> TreeNode {
     model.sources.networks.look_ahead(&search.features, &node, &mut d.sources.networks);
     model.predict::<FMA, 1>(&search.symbol, &nibble.sources, &[node], d);
     let p = f64::from(branch.outer.mix::<FMA>(&d.experts[0]));
+    // both sides are queued, unless they are too faint or hold no symbol that has arrived
     for (bit, q) in [(0, 1.0 - p), (1, p)] {
         let probability = branch.probability * q;
         let index = 2 * branch.index + bit;

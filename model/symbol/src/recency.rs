@@ -43,6 +43,7 @@ impl RecentSymbols {
             if symbol == 0 || recent.len == DISTINCT_SYMBOLS_MAX {
                 break;
             }
+            // only the newest of equal symbols counts
             if !seen[..recent.len].contains(&symbol) {
                 seen[recent.len] = symbol;
                 recent.paths[recent.len] = code.path(symbol - 1);
@@ -87,6 +88,7 @@ impl RecentView {
                 newest = newest.or(Some((rank, bit)));
             }
         }
+        // cases are told apart by how deep in the tree the node lies
         let place = (node.shift as usize) * 4 + node.depth.min(3);
         let (rank, bit) = newest.unwrap_or_default();
         RecentView {
@@ -112,6 +114,7 @@ impl CaseCounters {
 
     #[inline(always)]
     fn learn(&mut self, case: usize, is_hit: bool) {
+        // p += (hit − p)/(n + 1.5)
         let (p, n) = (&mut self.probability[case], &mut self.seen[case]);
         *p = (*p + (f32::from(u8::from(is_hit)) - *p) / (*n + 1.5)).clamp(0.0002, 0.9998);
         *n = (*n + 1.0).min(SEEN_MAX);
@@ -193,6 +196,7 @@ impl EvidenceSource for Recency {
             return;
         }
         for j in 0..N {
+            // where no recent symbol lies below the node, there is no evidence for either side
             let view = RecentView::of(symbol, *below, &nodes[j]);
             said.inputs[j] = if view.any {
                 let newest = stretch::<FMA>(self.by_rank.probability[view.rank]);

@@ -143,6 +143,7 @@ fn write_inputs<S: EvidenceSource, const N: usize>(
     const {
         assert!(size_of::<S::Inputs>() == size_of::<f32>() * S::INPUTS.len(), "a source has inputs undeclared");
     }
+    // a source's inputs are all there or none is
     if layout.has(first) {
         for (j, row) in rows.iter_mut().enumerate() {
             let values = S::inputs::<N>(said, j);

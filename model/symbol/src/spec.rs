@@ -186,6 +186,7 @@ impl Spec {
             (Context::Side(all, 0), B),
             (Context::Side(all, 1), B),
         ];
+        // the first fields each stand alone as well
         for i in 0..sides.min(4) {
             contexts.push((Context::Side(1 << i, 0), A));
             contexts.push((Context::Side(1 << i, 1), A));
@@ -311,6 +312,7 @@ impl NetworkSpec {
             if rows >= rows_min && nodes >= 256 && rows * tables + nodes * node + fixed <= bytes {
                 return Some(NetworkSpec { rows_max: rows, nodes_max: nodes, ..self });
             }
+            // the width is given up first, then the lags, then rows
             if self.hidden > 16 {
                 self.hidden /= 2;
             } else if self.lags > 1 {

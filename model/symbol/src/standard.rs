@@ -54,6 +54,7 @@ impl Standard {
         for (i, x) in numbers.iter().enumerate().take(self.mean.len()).filter(|(_, x)| x.is_finite()) {
             self.seen[i] = self.seen[i].saturating_add(1);
             let rate = (1.0 / f64::from(self.seen[i])).max(RATE_MIN);
+            // Welford's update, with a rate that stops falling
             let before = x.clamp(-NUMBER_MAX, NUMBER_MAX) - self.mean[i];
             self.mean[i] += rate * before;
             let after = x.clamp(-NUMBER_MAX, NUMBER_MAX) - self.mean[i];

@@ -26,12 +26,14 @@ pub(crate) fn walk[FMA](model: &mut SymbolModel, work: &mut SymbolWork, symbol: 
             nodes[j] = TreeNode { index, shift, number: code.node(depth, at.prefix, index), ..at };
             bits[j] = nibble >> shift & 1;
         }
+        // each look-up is fetched before it is waited for
         let from_sources = Sources::begin_nibble(&work.symbol.sources, &at.nibbles, depth);
         model.contexts.claim(&work.symbol.hashes, &work.keys, depth, at.prefix, &mut work.lines);
         model.mixing.prefetch_maps(&model.spec, &work.symbol, &nodes);
         model.contexts.look(&work.lines, &nodes, &mut work.decisions.contexts.slots);
         model.sources.networks.look::<FMA, NIBBLE_BITS>(&nodes, &mut work.decisions.sources.networks);
         model.predict::<FMA, NIBBLE_BITS>(&work.symbol, &from_sources, &nodes, &mut work.decisions);
+        // the outer mixture follows the bits, and what it gave them is what the symbol costs
         let mut in_nibble = weights.nibble();
         let paid = in_nibble.follow(&work.decisions.experts, &bits);
         for j in 0..NIBBLE_BITS {

@@ -114,6 +114,7 @@ impl<'a, const N: usize> Decision<'a, N> {
         sources: &'a SourcesSaid<N>,
     ) -> Self {
         let orders_seen = model.orders_seen(contexts, j);
+        // longer matches are told apart more coarsely
         let length = sources.matches.length[j];
         let match_class = if length > 0 { (1 + length / 3).min(15) } else { 0 };
         Decision {
@@ -142,6 +143,7 @@ impl<'a, const N: usize> Decision<'a, N> {
     /// How many orders are sure of a 1 and how many of a 0, the bit that the short match expects, and the orders seen.
     #[inline(always)]
     fn agreement(&self) -> u32 {
+        // ones count eightfold, so that both counts can be read off the sum
         let vote = |p: f32| if p > SURE_PROBABILITIES[1] { 8 } else { u32::from(p < SURE_PROBABILITIES[0]) };
         let orders = self.contexts.seen[self.j].iter().zip(&self.contexts.probability[self.j]).take(self.orders);
         let votes: u32 = orders.filter(|(seen, _)| **seen != 0.0).map(|(_, p)| vote(*p)).sum();

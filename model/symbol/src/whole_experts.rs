@@ -58,6 +58,7 @@ whole_experts! { |spec, d, j|
 /// If there are more than the outer mixture has room for.
 pub fn whole_experts(spec: &Spec) -> Vec<(&'static str, &'static str)> {
     let mut experts = Vec::new();
+    // plain orders lead the recipe, and each of them is an expert
     for (context, _) in &spec.contexts {
         let Context::Order(n) = context else { break };
         experts.push((ORDERS[(*n).min(7) as usize], "a plain order, which falls back on the next lower one"));
@@ -85,6 +86,7 @@ fn write_orders<const N: usize>(
     j: usize,
     experts: &mut [f32; SYMBOL_EXPERTS_MAX],
 ) {
+    // below the lowest order nothing is known
     let mut p = 0.5;
     for i in 0..orders {
         p += (said.probability[j][i] - p) * said.confidence[j][i];

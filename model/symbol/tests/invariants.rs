@@ -98,3 +98,12 @@ fn saved_and_read_back_it_goes_on_bit_for_bit() {
         assert!(n.decode(&saved[..saved.len() - 1]).is_err());
     }
 }
+
+/// A recipe with more contexts than lanes names the first one that has no lane.
+#[test]
+#[should_panic(expected = "17 contexts, but 16 lanes: Position does not fit")]
+fn a_context_too_many_is_named() {
+    let mut spec = Spec::bytes(false, 1);
+    spec.contexts.push((surmise_symbol::Context::Position, surmise_symbol::Layout::Counts));
+    SymbolModel::new(spec);
+}

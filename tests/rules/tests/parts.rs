@@ -62,7 +62,7 @@ const PARTS: &[Part] = &[
         folder: "model/experts",
         holds: "mixing of experts with a regret bound; means that forget",
         never: "know what an expert predicts",
-        uses: &["surmise-state"],
+        uses: &["surmise-lanes", "surmise-state"],
         forbids: PURE,
     },
     Part {

@@ -1,34 +1,38 @@
 //! Questions to a standing distribution: distribution function and quantiles.
 
-use crate::column::Column;
-use crate::experts::*;
-use crate::score::FAINT;
-use crate::stand::{Given, Stand};
+use crate::stages::experts::*;
+use crate::stages::mixture_cdf::MixtureCdf;
 
-/// A distribution of one column: spikes and a density part.
+/// Kinds of spikes of less mass than this altogether count as density.
+const SPIKES_MASS_MIN: f64 = 1e-4;
+/// Single spikes of less mass are left out, and the density counts for them.
+const SPIKE_MASS_MIN: f64 = 1e-7;
+
+/// A distribution of one column that answers many questions: its spikes in order, and its density.
 pub(crate) struct Predictive<'a> {
-    c: &'a Column,
-    st: &'a Stand,
-    given: Option<&'a Given>,
+    cdf: MixtureCdf<'a>,
     /// Spikes by place, with the mass up to and including each.
     spikes: Vec<(f64, f64)>,
+    /// The weight of the density.
     density: f64,
     mean: f64,
     width: f64,
 }
 
 impl<'a> Predictive<'a> {
-    pub(crate) fn new(c: &'a Column, st: &'a Stand, given: Option<&'a Given>) -> Self {
+    pub(crate) fn new(cdf: MixtureCdf<'a>) -> Self {
+        let (c, forecast) = (cdf.column, cdf.forecast);
         let mut spikes = Vec::new();
-        let w = if given.is_some() { &st.w_outer } else { &st.w_marginal };
-        let mut density = st.spikes(c, w, |y, m| {
-            if m > 1e-7 {
-                spikes.push((y, m));
+        let mut density = cdf.spikes(SPIKES_MASS_MIN, |y, mass| {
+            if mass > SPIKE_MASS_MIN {
+                spikes.push((y, mass));
             }
         });
-        if st.lattice && w[LATTICE] > FAINT {
-            let (mean, inv) = st.lattice_centre(given);
-            spikes.extend(c.lattice.spikes(mean, inv).map(|(y, m)| (y, w[LATTICE] * m)).filter(|s| s.1 > 1e-7));
+        let grid_weight = cdf.point_weights()[GRID];
+        if cdf.has_grid() && grid_weight > SPIKES_MASS_MIN {
+            let (mean, inverse) = cdf.grid_centre();
+            let weighed = c.grid.spikes(mean, inverse).map(|(y, mass)| (y, grid_weight * mass));
+            spikes.extend(weighed.filter(|s| s.1 > SPIKE_MASS_MIN));
         }
         spikes.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut sum = 0.0;
@@ -37,21 +41,20 @@ impl<'a> Predictive<'a> {
             s.1 = sum;
         });
         density += (1.0 - sum - density).max(0.0);
-        let (mean, width) = match given {
-            Some(g) => {
-                let s = (1..G).map(|i| if g.w[i] > 0.0 { g.w[i] / g.inv[i] } else { 0.0 }).sum::<f64>();
-                (g.mean(), g.w[0] * st.sigma[STACK] + s)
+        let (mean, width) = match cdf.conditional {
+            Some(given) => {
+                let scale = |i: usize| if given.weights[i] > 0.0 { given.weights[i] / given.inverse[i] } else { 0.0 };
+                let others = (1..CONDITIONAL_EXPERTS).map(scale).sum::<f64>();
+                (given.mean(), given.weights[0] * forecast.scale[STACK] + others)
             }
-            None => (st.mean, st.sigma[STACK]),
+            None => (forecast.mean, forecast.scale[STACK]),
         };
-        Self { c, st, given, spikes, density, mean, width: width.max(c.units.least()) }
+        Self { cdf, spikes, density, mean, width: width.max(c.units.least()) }
     }
 
     /// P(value ≤ x).
     pub(crate) fn cdf(&self, x: f64) -> f64 {
-        let n = self.spikes.partition_point(|s| s.0 <= x);
-        let spiked = if n == 0 { 0.0 } else { self.spikes[n - 1].1 };
-        (spiked + self.density * self.st.cdf(self.given, x)).clamp(0.0, 1.0)
+        (self.spiked(x) + self.density * self.cdf.density(x)).clamp(0.0, 1.0)
     }
 
     /// Smallest x with P(value ≤ x) ≥ p, in the middle of its cell where cells are wide.
@@ -61,7 +64,7 @@ impl<'a> Predictive<'a> {
 
     /// [`quantile`](Self::quantile) of several levels: what was looked up for one narrows the search for the next.
     pub(crate) fn quantiles(&self, levels: impl IntoIterator<Item = f64>) -> Vec<f64> {
-        let mut known = Known { of: self, points: Vec::with_capacity(64) };
+        let mut known = LookedUp { of: self, points: Vec::with_capacity(64) };
         [self.mean - self.width, self.mean + self.width].iter().for_each(|x| _ = known.look(*x));
         levels.into_iter().map(|p| known.quantile(p.clamp(1e-9, 1.0 - 1e-9))).collect()
     }
@@ -76,14 +79,14 @@ impl<'a> Predictive<'a> {
 
     /// How finely x needs to be known between two bounds: what lies far from all centres, less finely.
     fn fine(&self, low: f64, high: f64) -> f64 {
-        let apart = |x: f64| (x - self.mean).abs().min((x - self.c.units.base).abs());
+        let apart = |x: f64| (x - self.mean).abs().min((x - self.cdf.column.units.base).abs());
         let size = low.abs().max(high.abs());
         (1e-6 * self.width).max(1e-13 * size).max(1e-7 * apart(low).min(apart(high)))
     }
 
     /// A point about half way between two bounds: over many orders of magnitude, the middle of the orders.
     fn middle(&self, low: f64, high: f64) -> f64 {
-        let (base, unit) = (self.c.units.base, self.c.units.unit);
+        let (base, unit) = (self.cdf.column.units.base, self.cdf.column.units.unit);
         if high - low > 1e3 * self.width {
             base + unit * libm::sinh(0.5 * (libm::asinh((low - base) / unit) + libm::asinh((high - base) / unit)))
         } else {
@@ -93,19 +96,19 @@ impl<'a> Predictive<'a> {
 }
 
 /// Points at which the density part was looked up, in order.
-struct Known<'a> {
+struct LookedUp<'a> {
     of: &'a Predictive<'a>,
     points: Vec<(f64, f64)>,
 }
 
-impl Known<'_> {
+impl LookedUp<'_> {
     /// The density part's share of P(value ≤ x), now known.
     fn look(&mut self, x: f64) -> f64 {
         let at = self.points.partition_point(|k| k.0 < x);
         match self.points.get(at) {
             Some(k) if k.0 == x => k.1,
             _ => {
-                let f = self.of.density * self.of.st.cdf(self.of.given, x);
+                let f = self.of.density * self.of.cdf.density(x);
                 self.points.insert(at, (x, f));
                 f
             }
@@ -131,7 +134,7 @@ impl Known<'_> {
             }
         }
         let x = self.root(p - of.spiked(low), low, high);
-        if of.c.units.quantum > 1e-3 * of.width { of.c.units.centre_of(x) } else { x }
+        if of.cdf.column.units.quantum > 1e-3 * of.width { of.cdf.column.units.centre_of(x) } else { x }
     }
 
     /// The closest known points around a level; looks further out until there are some.
@@ -208,19 +211,31 @@ impl Known<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::column::NumberColumn;
+    use crate::options::{Given, NumberAblation};
+    use crate::stages::column_forecast::ColumnForecast;
+    use crate::stages::past::ColumnPast;
+
+    /// A column that has seen some values, and a forecast of t₃ by lane, centre, 1/scale and weight.
+    fn distribution(parts: &[(usize, f64, f64, f64)]) -> (NumberColumn, ColumnPast, ColumnForecast) {
+        let mut column = NumberColumn::new(1, 0, NumberAblation::default());
+        (0..50).for_each(|i| _ = column.units.learn((i * 7 % 11) as f64 * 0.371_234, None));
+        let mut forecast = ColumnForecast::new();
+        for (lane, centre, inverse, weight) in parts {
+            (forecast.centre[*lane], forecast.inverse[*lane]) = (*centre, *inverse);
+            (forecast.scale[*lane], forecast.weights[*lane]) = (1.0 / inverse, *weight);
+        }
+        forecast.mean = forecast.centre[STACK];
+        forecast.point_weights[Given::Before as usize][0] = 1.0;
+        (column, ColumnPast::new(), forecast)
+    }
 
     #[test]
     fn quantiles_undo_the_distribution_function() {
-        let mut c = Column::new(1, 0);
-        (0..50).for_each(|i| _ = c.units.learn((i * 7 % 11) as f64 * 0.371_234, f64::NAN));
-        let mut st = Stand::new();
-        (st.mean, st.sigma[STACK]) = (2.0, 0.5);
-        (st.mu[STACK], st.inv[STACK], st.w[STACK]) = (2.0, 2.0, 0.7);
-        (st.mu[LAST], st.inv[LAST], st.w[LAST]) = (90.0, 0.1, 0.3);
-        st.w_marginal[0] = 1.0;
-        let p = Predictive::new(&c, &st, None);
+        let (column, past, forecast) = distribution(&[(STACK, 2.0, 2.0, 0.7), (LAST, 90.0, 0.1, 0.3)]);
+        let p = Predictive::new(MixtureCdf { column: &column, past: &past, forecast: &forecast, conditional: None });
         let levels = [0.5, 0.01, 0.99, 0.05, 0.95, 0.25, 0.75];
-        let mut known = Known { of: &p, points: Vec::new() };
+        let mut known = LookedUp { of: &p, points: Vec::new() };
         [p.mean - p.width, p.mean + p.width].iter().for_each(|x| _ = known.look(*x));
         for (level, x) in levels.iter().zip(p.quantiles(levels)) {
             assert_eq!(known.quantile(*level), x);
@@ -242,13 +257,10 @@ mod tests {
     /// A level that a spike holds is answered by the spike as it was written; others lie between the spikes.
     #[test]
     fn spikes_hold_their_levels() {
-        let mut c = Column::new(1, 0);
-        (0..50).for_each(|i| _ = c.units.learn((i * 7 % 11) as f64 * 0.371_234, f64::NAN));
-        let mut st = Stand::new();
-        (st.mean, st.sigma[STACK]) = (0.0, 1.0);
-        (st.mu[STACK], st.inv[STACK], st.w[STACK]) = (0.0, 1.0, 1.0);
+        let (column, past, forecast) = distribution(&[(STACK, 0.0, 1.0, 1.0)]);
         let spikes = vec![(-1.5, 0.1), (0.123_456_789, 0.4), (7.0, 0.45)];
-        let p = Predictive { c: &c, st: &st, given: None, spikes, density: 0.55, mean: 0.0, width: 1.0 };
+        let cdf = MixtureCdf { column: &column, past: &past, forecast: &forecast, conditional: None };
+        let p = Predictive { cdf, spikes, density: 0.55, mean: 0.0, width: 1.0 };
         let below = p.cdf(0.123_456_788);
         for k in 1..10 {
             assert_eq!(p.quantile(below + 0.03 * k as f64), 0.123_456_789);

@@ -12,29 +12,42 @@ const SPREAD: RunningMean = RunningMean::new(0.002);
 /// Mean change from one value to the next.
 const STEP: RunningMean = RunningMean::new(0.01);
 /// Values in a row that make a jump lasting.
-const RUN: u32 = 6;
+const JUMP_RUN: u32 = 6;
 /// Changes in a row, each far below the spread, that make the spread an error.
-const CALM: u32 = 16;
+const CALM_RUN: u32 = 16;
 /// Most decimals that are looked for.
-const DECIMALS: u32 = 40;
-/// Cells are at least this fraction of the unit.
-const FINEST: f64 = 1.0 / 16_777_216.0;
+const DECIMALS_MAX: u32 = 40;
+/// A value lies outside when it is so many units from the centre.
+const JUMP_UNITS: f64 = 12.0;
+/// A change is calm when it is less than this part of the spread.
+const CALM_PART: f64 = 1e-7;
+/// A forecast may stray from the previous value by so many mean changes.
+const REACH_STEPS: f64 = 6.0;
+/// The unit follows the spread once it is off by these factors, or the base once it is off by so many units …
+const UNIT_OFF: std::ops::Range<f64> = 0.7..1.4;
+const BASE_OFF_UNITS: f64 = 0.5;
+/// … and beyond these factors, or so many units, nothing can be converted.
+const UNIT_LOST: std::ops::Range<f64> = 1e-3..1e3;
+const BASE_LOST_UNITS: f64 = 100.0;
+/// Cells are at least this fraction of the unit (2^-24).
+const CELL_UNITS_MIN: f64 = 1.0 / 16_777_216.0;
 /// Cells are at least this fraction of the value itself (2^-44).
-const FINEST_OF_VALUE: f64 = 1.0 / 17_592_186_044_416.0;
+const CELL_VALUE_PART_MIN: f64 = 1.0 / 17_592_186_044_416.0;
 
 /// How units changed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Rebase {
     /// Not at all.
     None,
-    /// z = a z' + c, and z' = (z − c) / a.
+    /// What was z is now z', where z = a z' + c: the unit grew by the factor `a`, and the base moved by `c` old units.
     Soft { a: f64, c: f64 },
     /// The old units mean nothing any more.
     Hard,
 }
 
+/// Where a column's values lie and how far they spread, the units and cells that follow from it, and buckets.
 #[derive(Clone, Debug)]
-pub(crate) struct Units {
+pub(crate) struct ColumnUnits {
     /// Values seen.
     pub(crate) seen: u64,
     /// Values since the statistics last started afresh.
@@ -45,7 +58,7 @@ pub(crate) struct Units {
     pub(crate) base: f64,
     pub(crate) unit: f64,
     /// Mean |y − previous|, of the key's own previous value.
-    pub(crate) step: f64,
+    step: f64,
     steps: u64,
     /// Decimals with which values have been written.
     decimals: u32,
@@ -82,23 +95,22 @@ pub(crate) fn round(x: f64) -> f64 {
 }
 
 surmise_lanes::kernels! {
-    /// The first of `values` whose cell has the number `index`, cells being 1/`inverse` wide; `usize::MAX` if none.
-    fn find[FMA](values: &[f64], inverse: f64, index: f64) -> usize {
-        let _ = FMA;
+    /// The first of `values` whose cell has the number `index`, cells being 1/`inverse` wide.
+    fn find[FMA](values: &[f64], inverse: f64, index: f64) -> Option<usize> {
         for (c, part) in values.chunks(16).enumerate() {
             let mut any = false;
             for v in part { any |= round(*v * inverse) == index; }
             if any {
                 for (i, v) in part.iter().enumerate() {
-                    if round(*v * inverse) == index { return c * 16 + i; }
+                    if round(*v * inverse) == index { return Some(c * 16 + i); }
                 }
             }
         }
-        usize::MAX
+        None
     }
 }
 
-impl Units {
+impl ColumnUnits {
     pub(crate) fn new() -> Self {
         Self {
             seen: 0,
@@ -135,7 +147,7 @@ impl Units {
     /// The cell that holds `y`: centre and half width.
     #[inline]
     pub(crate) fn cell(&self, y: f64) -> (f64, f64) {
-        let q = self.quantum.max(y.abs() * FINEST_OF_VALUE);
+        let q = self.quantum.max(y.abs() * CELL_VALUE_PART_MIN);
         (if q == self.quantum { self.centre_of(y) } else { y }, 0.5 * q)
     }
 
@@ -151,15 +163,15 @@ impl Units {
         round(y * self.inverse)
     }
 
-    /// The first of `values` in the cell of `y`; `usize::MAX` if none is.
-    pub(crate) fn find(&self, values: &[f64], y: f64) -> usize {
+    /// The first of `values` in the cell of `y`.
+    pub(crate) fn find(&self, values: &[f64], y: f64) -> Option<usize> {
         find(values, self.inverse, self.index(y))
     }
 
     /// How far a forecast may stray from the previous value.
     #[inline]
     pub(crate) fn reach(&self) -> f64 {
-        6.0 * self.step.max(self.quantum)
+        REACH_STEPS * self.step.max(self.quantum)
     }
 
     /// A forecast's smallest scale.
@@ -175,11 +187,12 @@ impl Units {
         (x - round(x)).abs() <= (tolerance * x).min(0.1) || x >= 2_251_799_813_685_248.0
     }
 
+    /// Sets the width of cells, of which the last value is a multiple if decimals can be told.
     fn set_quantum(&mut self, y: f64) {
-        let floor = (binade(self.unit) * FINEST).clamp(1e-290, 1e290);
+        let floor = (binade(self.unit) * CELL_UNITS_MIN).clamp(1e-290, 1e290);
         // what is next to nothing says nothing of decimals
         while y.abs() > 1e-30
-            && self.decimals < DECIMALS
+            && self.decimals < DECIMALS_MAX
             && power_of_ten(self.decimals) < 1.0 / floor
             && !Self::is_multiple(y, power_of_ten(self.decimals))
         {
@@ -189,10 +202,9 @@ impl Units {
         self.quantum = 1.0 / self.inverse;
     }
 
-    /// Takes a value in; `previous` is the same key's one before it.
-    pub(crate) fn learn(&mut self, y: f64, previous: f64) -> Rebase {
-        let d = (y - previous).abs();
-        if d.is_finite() {
+    /// Takes a value in; `previous` is the same key's one before it. Returns how the units changed.
+    pub(crate) fn learn(&mut self, y: f64, previous: Option<f64>) -> Rebase {
+        if let Some(d) = previous.map(|previous| (y - previous).abs()).filter(|d| d.is_finite()) {
             self.steps += 1;
             let r = STEP.rate(self.steps as f64);
             let cap = if self.steps < 3 { d } else { 20.0 * self.step.max(self.quantum) };
@@ -210,16 +222,17 @@ impl Units {
             return Rebase::Hard;
         }
         let unit = (1.25 * self.spread).max(0.5 * self.quantum).max(self.mean.abs() * 1e-13).max(1e-300);
-        let out = if hard || !(1e-3..1e3).contains(&(unit / self.unit)) {
+        let out = if hard || !UNIT_LOST.contains(&(unit / self.unit)) {
             (self.base, self.unit) = (self.mean, unit);
             if self.step > 1e3 * unit {
                 (self.step, self.steps) = (unit, 10);
             }
             Rebase::Hard
-        } else if (self.mean - self.base).abs() > 0.5 * self.unit || !(0.7..1.4).contains(&(unit / self.unit)) {
+        } else if (self.mean - self.base).abs() > BASE_OFF_UNITS * self.unit || !UNIT_OFF.contains(&(unit / self.unit))
+        {
             let (a, c) = (unit / self.unit, (self.mean - self.base) / self.unit);
             (self.base, self.unit) = (self.mean, unit);
-            if c.abs() > 100.0 { Rebase::Hard } else { Rebase::Soft { a, c } }
+            if c.abs() > BASE_LOST_UNITS { Rebase::Hard } else { Rebase::Soft { a, c } }
         } else {
             Rebase::None
         };
@@ -227,7 +240,7 @@ impl Units {
         out
     }
 
-    /// Mean and spread; true if they started afresh.
+    /// Follows mean and spread; returns whether they started afresh.
     fn follow(&mut self, y: f64) -> bool {
         let e = y - self.mean;
         self.age += 1;
@@ -237,34 +250,35 @@ impl Units {
             self.last = y;
             return false;
         }
-        let far = 12.0 * self.unit;
-        let out = (y - self.base).abs() > far;
-        if out {
+        let outside = (y - self.base).abs() > JUMP_UNITS * self.unit;
+        if outside {
             self.run += 1;
-            let rr = 1.0 / self.run as f64;
-            let d = y - self.run_mean;
-            self.run_mean += rr * d;
+            let rate = 1.0 / self.run as f64;
+            let distance = y - self.run_mean;
+            self.run_mean += rate * distance;
             if self.run > 1 {
-                self.run_spread += rr * (d.abs() - self.run_spread);
+                self.run_spread += rate * (distance.abs() - self.run_spread);
             }
         } else {
             (self.run, self.run_mean, self.run_spread) = (0, 0.0, 0.0);
         }
         let d = (y - self.last).abs();
         if d > 0.0 {
-            self.calm = if d < 1e-7 * self.spread { self.calm + 1 } else { 0 };
+            self.calm = if d < CALM_PART * self.spread { self.calm + 1 } else { 0 };
         }
         let near = self.last;
         self.last = y;
-        if self.run >= RUN && self.run_mean.is_finite() {
+        // a lasting jump: the run's own statistics take over
+        if self.run >= JUMP_RUN && self.run_mean.is_finite() {
             (self.mean, self.spread) = (self.run_mean, self.run_spread);
-            (self.age, self.run, self.calm) = (RUN as u64, 0, 0);
+            (self.age, self.run, self.calm) = (JUMP_RUN as u64, 0, 0);
             (self.run_mean, self.run_spread) = (0.0, 0.0);
             return true;
         }
-        if self.calm >= CALM {
+        // a lasting calm: the spread was made by something that is over
+        if self.calm >= CALM_RUN {
             (self.mean, self.spread) = (y, (y - near).abs());
-            (self.age, self.calm) = (RUN as u64, 0);
+            (self.age, self.calm) = (JUMP_RUN as u64, 0);
             return true;
         }
         let cap = if self.age <= 3 { 8.0 * self.unit } else { 10.0 * (self.spread).max(0.5 * self.quantum) };
@@ -274,6 +288,7 @@ impl Units {
         false
     }
 
+    /// Moves the quantiles for buckets towards a value, by stochastic approximation.
     fn follow_marks(&mut self, y: f64) {
         if self.seen == 1 {
             self.marks = [y; 15];
@@ -301,7 +316,7 @@ impl Units {
     }
 }
 
-impl Persist for Units {
+impl Persist for ColumnUnits {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("units")?;
         s.u64("seen", &mut self.seen)?;
@@ -334,9 +349,9 @@ mod tests {
 
     #[test]
     fn decimals_are_found_through_rounding() {
-        let mut u = Units::new();
+        let mut u = ColumnUnits::new();
         for (y, q) in [(3.0, 1.0), (2.5, 0.1), (51.846_000_000_000_004, 1e-3), (5.827f32 as f64, 1e-3), (7.0, 1e-3)] {
-            u.learn(y, f64::NAN);
+            u.learn(y, None);
             assert!((u.quantum / q - 1.0).abs() < 1e-9, "{y}: {}", u.quantum);
         }
         let (c, h) = u.cell(5.827f32 as f64);
@@ -345,22 +360,22 @@ mod tests {
 
     #[test]
     fn a_jump_and_a_collapse_are_followed() {
-        let mut u = Units::new();
+        let mut u = ColumnUnits::new();
         let wave = |i: i32| ((i * 37) % 100) as f64 / 10.0;
-        (0..500).for_each(|i| _ = u.learn(wave(i), f64::NAN));
-        let hard = (0..10).filter(|i| u.learn(1e9 + wave(*i), f64::NAN) == Rebase::Hard).count();
+        (0..500).for_each(|i| _ = u.learn(wave(i), None));
+        let hard = (0..10).filter(|i| u.learn(1e9 + wave(*i), None) == Rebase::Hard).count();
         assert!(hard >= 1 && (u.base - 1e9).abs() < 20.0, "{u:?}");
-        u.learn(1e308, 0.0);
-        u.learn(-1e308, 0.0);
-        (0..500).for_each(|i| _ = u.learn(wave(i), f64::NAN));
+        u.learn(1e308, Some(0.0));
+        u.learn(-1e308, Some(0.0));
+        (0..500).for_each(|i| _ = u.learn(wave(i), None));
         assert!(u.base.abs() < 20.0 && u.unit < 20.0, "{u:?}");
     }
 
     #[test]
     fn buckets_split_the_past_evenly() {
-        let mut u = Units::new();
+        let mut u = ColumnUnits::new();
         let wave = |i: i64| ((i * 7919) % 10007) as f64;
-        (0..4000).for_each(|i| _ = u.learn(wave(i), f64::NAN));
+        (0..4000).for_each(|i| _ = u.learn(wave(i), None));
         let mut n = [0; 16];
         (4000..8000).for_each(|i| n[u.bucket(wave(i)) as usize] += 1);
         assert!(n.iter().all(|n| (100..450).contains(n)), "{n:?}");

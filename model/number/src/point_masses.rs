@@ -4,33 +4,41 @@
 //! distribution: with novelty ε, mass(cell) = (1−ε) · share of the cell among the remembered + ε · density mass.
 //! Novelty is counted as in Krichevsky-Trofimov, and forgotten slowly.
 
-use crate::density::chosen;
-use crate::scale::Units;
+use crate::t3::select_or_zero;
+use crate::units::ColumnUnits;
 use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
-/// Remembered values of one table.
-pub(crate) const SLOTS: usize = 64;
+/// The most values that one table remembers.
+pub(crate) const VALUES_MAX: usize = 64;
 /// Total count at which counts are halved.
-const LIMIT: f32 = 512.0;
+const COUNT_MAX: f32 = 512.0;
+/// Successions are counted according to how often a value was not in the table: not where most are new.
+const SUCCESSION_NOVELTY_MAX: f64 = 0.4;
+/// Counts of a succession start as if it had been seen so often, as values are distributed without it.
+const PRIOR: f64 = 0.5;
 
-/// An adaptive probability: counts at first, then an average that forgets.
+/// An adaptive probability: it counts at first, and then forgets.
 #[derive(Clone, Debug)]
 pub(crate) struct Odds {
     p: f64,
     n: f64,
-    least: f64,
+    /// The slowest rate.
+    rate_min: f64,
 }
 
 impl Odds {
-    pub(crate) fn new(p: f64, least: f64) -> Self {
-        Self { p, n: 0.0, least }
+    /// A probability that starts at `p` and remembers about 1/`rate_min` outcomes.
+    pub(crate) fn new(p: f64, rate_min: f64) -> Self {
+        Self { p, n: 0.0, rate_min }
     }
+    /// The probability.
     pub(crate) fn get(&self) -> f64 {
         self.p
     }
+    /// Takes in an outcome.
     pub(crate) fn learn(&mut self, yes: bool) {
-        let r = RunningMean::new(self.least).rate(self.n + 1.6);
+        let r = RunningMean::new(self.rate_min).rate(self.n + 1.6);
         self.n = (self.n + 1.0).min(1e9);
         self.p = (self.p + r * (f64::from(u8::from(yes)) - self.p)).clamp(1e-7, 1.0 - 1e-7);
     }
@@ -49,14 +57,13 @@ impl Persist for Odds {
 surmise_lanes::kernels! {
     /// The sum of the counts whose values lie below `x`, in sixteen partial sums.
     fn counted_below[FMA](values: &[f64], counts: &[f32], x: f64) -> f32 {
-        let _ = FMA;
         let mut s = [0f32; 16];
         let (v, n) = (values.chunks_exact(16), counts.chunks_exact(16));
         let (rv, rn) = (v.remainder(), n.remainder());
         for (v, n) in v.zip(n) {
-            for i in 0..16 { s[i] += chosen(v[i] < x, n[i]); }
+            for i in 0..16 { s[i] += select_or_zero(v[i] < x, n[i]); }
         }
-        for (i, (v, n)) in rv.iter().zip(rn).enumerate() { s[i] += chosen(*v < x, *n); }
+        for (i, (v, n)) in rv.iter().zip(rn).enumerate() { s[i] += select_or_zero(*v < x, *n); }
         surmise_lanes::sum(&s)
     }
 }
@@ -64,7 +71,6 @@ surmise_lanes::kernels! {
 surmise_lanes::kernels! {
     /// The first of the least counts.
     fn least[FMA](counts: &[f32]) -> usize {
-        let _ = FMA;
         let mut m = [f32::INFINITY; 16];
         for part in counts.chunks(16) {
             for (m, n) in m.iter_mut().zip(part) { *m = if *n < *m { *n } else { *m }; }
@@ -75,7 +81,6 @@ surmise_lanes::kernels! {
 
     /// Scales all counts; their new sum.
     fn wear[FMA](counts: &mut [f32], by: f32) -> f32 {
-        let _ = FMA;
         let mut s = [0f32; 16];
         for part in counts.chunks_mut(16) {
             for (s, n) in s.iter_mut().zip(part) {
@@ -87,9 +92,9 @@ surmise_lanes::kernels! {
     }
 }
 
-/// At most [`SLOTS`] distinct values with counts, and optionally counts by the slot that came before.
+/// At most [`VALUES_MAX`] distinct values with counts, and optionally counts by the slot that came before.
 #[derive(Clone, Debug)]
-pub(crate) struct Table {
+pub(crate) struct ValueTable {
     values: Vec<f64>,
     counts: Vec<f32>,
     total: f32,
@@ -101,10 +106,7 @@ pub(crate) struct Table {
     ordered: bool,
 }
 
-/// No slot.
-pub(crate) const NOWHERE: usize = usize::MAX;
-
-impl Table {
+impl ValueTable {
     pub(crate) fn new(ordered: bool) -> Self {
         Self {
             values: Vec::new(),
@@ -118,8 +120,8 @@ impl Table {
     }
 
     /// The slot whose value lies in the cell of `y`.
-    pub(crate) fn find(&self, u: &Units, y: f64) -> usize {
-        u.find(&self.values, y)
+    pub(crate) fn find(&self, units: &ColumnUnits, y: f64) -> Option<usize> {
+        units.find(&self.values, y)
     }
 
     /// P(a value that is not remembered).
@@ -127,78 +129,78 @@ impl Table {
         if self.values.is_empty() { 1.0 } else { self.novelty.get() }
     }
 
-    /// Remembered values with their probability, given that the value is remembered.
-    pub(crate) fn spikes(&self, before: usize) -> impl Iterator<Item = (f64, f64)> + '_ {
-        let inv = 1.0 / self.total as f64;
-        let follows = before != NOWHERE && !self.after.is_empty();
-        let (row, all) = if follows {
-            (&self.after[before * SLOTS..(before + 1) * SLOTS], 1.0 / (self.after_total[before] as f64 + 0.5))
-        } else {
-            (&self.after[..0], 1.0)
+    /// Counts of each slot after the slot `before`, `[VALUES_MAX]`, and their sum; none where successions are not
+    /// counted.
+    fn after(&self, before: Option<usize>) -> Option<(&[f32], f64)> {
+        let before = before.filter(|_| !self.after.is_empty())?;
+        Some((&self.after[before * VALUES_MAX..(before + 1) * VALUES_MAX], self.after_total[before] as f64))
+    }
+
+    /// Remembered values with their probability, given that the value is remembered and follows the slot `before`.
+    pub(crate) fn spikes(&self, before: Option<usize>) -> impl Iterator<Item = (f64, f64)> + '_ {
+        let inverse = 1.0 / self.total as f64;
+        let (row, all) = match self.after(before) {
+            Some((row, total)) => (row, 1.0 / (total + PRIOR)),
+            None => (&self.after[..0], 1.0),
         };
         (0..self.values.len()).map(move |i| {
-            let p = self.counts[i] as f64 * inv;
-            (self.values[i], row.get(i).map_or(p, |n| (*n as f64 + 0.5 * p) * all))
+            let p = self.counts[i] as f64 * inverse;
+            (self.values[i], row.get(i).map_or(p, |n| (*n as f64 + PRIOR * p) * all))
         })
     }
 
-    /// P(a value below `x` | remembered): by counts alone, and by counts after the slot before.
-    pub(crate) fn below(&self, x: f64, before: usize) -> (f64, f64) {
+    /// P(a value below `x` | remembered): by counts alone, and by counts after the slot `before`.
+    pub(crate) fn below(&self, x: f64, before: Option<usize>) -> (f64, f64) {
         if self.values.is_empty() {
             return (0.0, 0.0);
         }
         let p = counted_below(&self.values, &self.counts, x) as f64 / self.total as f64;
-        if before == NOWHERE || self.after.is_empty() {
-            return (p, p);
-        }
-        let row = &self.after[before * SLOTS..before * SLOTS + self.values.len()];
-        let n = counted_below(&self.values, row, x) as f64;
-        (p, (n + 0.5 * p) / (self.after_total[before] as f64 + 0.5))
+        let Some((row, total)) = self.after(before) else { return (p, p) };
+        let n = counted_below(&self.values, &row[..self.values.len()], x) as f64;
+        (p, (n + PRIOR * p) / (total + PRIOR))
     }
 
-    /// Writes `by.0` · P(value) + `by.1` · P(value | slot before) to `out`, given that the value is remembered; the
-    /// values.
-    pub(crate) fn weigh(&self, before: usize, by: (f64, f64), out: &mut [f32]) -> &[f64] {
-        let follows = before != NOWHERE && !self.after.is_empty();
-        let all = if follows { by.1 / (self.after_total[before] as f64 + 0.5) } else { by.1 };
-        let scale = ((by.0 + if follows { 0.5 * all } else { all }) / self.total as f64) as f32;
+    /// Writes `by.0` · P(value) + `by.1` · P(value | slot `before`) to `out`, given that the value is remembered;
+    /// returns the values.
+    pub(crate) fn weigh(&self, before: Option<usize>, by: (f64, f64), out: &mut [f32]) -> &[f64] {
+        let after = self.after(before);
+        let all = after.map_or(by.1, |(_, total)| by.1 / (total + PRIOR));
+        let scale = ((by.0 + if after.is_some() { PRIOR * all } else { all }) / self.total as f64) as f32;
         for (o, n) in out.iter_mut().zip(&self.counts) {
             *o = scale * n;
         }
-        if follows {
-            for (o, n) in out.iter_mut().zip(&self.after[before * SLOTS..(before + 1) * SLOTS]) {
+        if let Some((row, _)) = after {
+            for (o, n) in out.iter_mut().zip(row) {
                 *o += all as f32 * n;
             }
         }
         &self.values
     }
 
-    /// P(slot | remembered, slot before).
-    fn chance(&self, slot: usize, before: usize) -> f64 {
+    /// P(slot | remembered): by counts alone, and by counts after the slot `before`.
+    fn chances(&self, slot: usize, before: Option<usize>) -> (f64, f64) {
         let p = (self.counts[slot] / self.total) as f64;
-        if before == NOWHERE || self.after.is_empty() {
-            return p;
+        match self.after(before) {
+            Some((row, total)) => (p, (row[slot] as f64 + PRIOR * p) / (total + PRIOR)),
+            None => (p, p),
         }
-        let (n, of) = (self.after[before * SLOTS + slot] as f64, self.after_total[before] as f64);
-        (n + 0.5 * p) / (of + 0.5)
     }
 
     /// Mass of the cell whose slot is `slot`, with `density` for what is not remembered: by counts alone, and by
-    /// counts after the slot before.
-    pub(crate) fn mass(&self, slot: usize, before: usize, density: f64) -> (f64, f64) {
-        let e = self.novelty();
-        if slot == NOWHERE {
-            return (e * density, e * density);
-        }
-        ((1.0 - e) * self.chance(slot, NOWHERE) + e * density, (1.0 - e) * self.chance(slot, before) + e * density)
+    /// counts after the slot `before`.
+    pub(crate) fn mass(&self, slot: Option<usize>, before: Option<usize>, density: f64) -> (f64, f64) {
+        let novelty = self.novelty();
+        let Some(slot) = slot else { return (novelty * density, novelty * density) };
+        let (alone, after) = self.chances(slot, before);
+        ((1.0 - novelty) * alone + novelty * density, (1.0 - novelty) * after + novelty * density)
     }
 
     /// Takes in the value of the cell `c`, which `find` placed in `slot`.
-    pub(crate) fn learn(&mut self, c: f64, slot: usize, before: usize) {
-        self.novelty.learn(slot == NOWHERE);
-        let slot = if slot != NOWHERE {
+    pub(crate) fn learn(&mut self, c: f64, slot: Option<usize>, before: Option<usize>) {
+        self.novelty.learn(slot.is_none());
+        let slot = if let Some(slot) = slot {
             slot
-        } else if self.values.len() < SLOTS {
+        } else if self.values.len() < VALUES_MAX {
             self.values.push(c);
             self.counts.push(0.0);
             self.values.len() - 1
@@ -207,18 +209,19 @@ impl Table {
         };
         self.counts[slot] += 1.0;
         self.total += 1.0;
-        if self.total > LIMIT {
+        if self.total > COUNT_MAX {
             self.total = wear(&mut self.counts, 0.5);
         }
-        if self.ordered && before != NOWHERE && before < self.values.len() && self.novelty.get() < 0.4 {
+        let before = before.filter(|before| self.ordered && *before < self.values.len());
+        if let (Some(before), true) = (before, self.novelty.get() < SUCCESSION_NOVELTY_MAX) {
             if self.after.is_empty() {
-                self.after = vec![0.0; SLOTS * SLOTS];
-                self.after_total = vec![0.0; SLOTS];
+                self.after = vec![0.0; VALUES_MAX * VALUES_MAX];
+                self.after_total = vec![0.0; VALUES_MAX];
             }
-            self.after[before * SLOTS + slot] += 1.0;
+            self.after[before * VALUES_MAX + slot] += 1.0;
             self.after_total[before] += 1.0;
-            if self.after_total[before] > LIMIT {
-                let row = &mut self.after[before * SLOTS..(before + 1) * SLOTS];
+            if self.after_total[before] > COUNT_MAX {
+                let row = &mut self.after[before * VALUES_MAX..(before + 1) * VALUES_MAX];
                 row.iter_mut().for_each(|n| *n *= 0.5);
                 self.after_total[before] = row.iter().sum();
             }
@@ -233,18 +236,18 @@ impl Table {
         self.total = wear(&mut self.counts, 0.99);
         self.values[slot] = c;
         if !self.after.is_empty() {
-            self.after[slot * SLOTS..(slot + 1) * SLOTS].fill(0.0);
+            self.after[slot * VALUES_MAX..(slot + 1) * VALUES_MAX].fill(0.0);
             self.after_total[slot] = 0.0;
-            for b in 0..SLOTS {
-                self.after_total[b] -= self.after[b * SLOTS + slot];
-                self.after[b * SLOTS + slot] = 0.0;
+            for b in 0..VALUES_MAX {
+                self.after_total[b] -= self.after[b * VALUES_MAX + slot];
+                self.after[b * VALUES_MAX + slot] = 0.0;
             }
         }
         slot
     }
 }
 
-impl Persist for Table {
+impl Persist for ValueTable {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("table")?;
         s.f64s("values", &mut self.values)?;
@@ -254,8 +257,12 @@ impl Persist for Table {
         s.f32s("after", &mut self.after)?;
         s.f32s("after_total", &mut self.after_total)?;
         let n = self.values.len();
-        let rows = if self.after.is_empty() { 0 } else { SLOTS };
-        if n > SLOTS || self.counts.len() != n || self.after.len() != rows * SLOTS || self.after_total.len() != rows {
+        let rows = if self.after.is_empty() { 0 } else { VALUES_MAX };
+        if n > VALUES_MAX
+            || self.counts.len() != n
+            || self.after.len() != rows * VALUES_MAX
+            || self.after_total.len() != rows
+        {
             return Err(StateError::Invalid("table"));
         }
         Ok(())
@@ -268,9 +275,9 @@ mod tests {
 
     #[test]
     fn mass_never_exceeds_one() {
-        let u = Units::new();
-        let mut t = Table::new(true);
-        let mut before = NOWHERE;
+        let u = ColumnUnits::new();
+        let mut t = ValueTable::new(true);
+        let mut before = None;
         for i in 0..3000u64 {
             let c = ((i * i * 31 + i / 7) % (10 + i / 20)) as f64;
             let (mut a, mut b) = (0.0, 0.0);

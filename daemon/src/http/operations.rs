@@ -1,0 +1,102 @@
+//! Operations: health, metrics, and the page for people.
+
+use crate::directory::StreamView;
+use crate::hub::{Hub, SERVER};
+use crate::telemetry;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use surmise_protocol::Health;
+use surmise_store::Store;
+
+/// The page of the streams; it asks the endpoints of the API for everything that it shows.
+const PAGE: &str = include_str!("page.html");
+
+/// `GET /`: the page. Its policy lets it load nothing from anywhere else.
+pub async fn page() -> impl IntoResponse {
+    let policy =
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:";
+    ([(header::CONTENT_SECURITY_POLICY, policy)], Html(PAGE))
+}
+
+/// How the daemon is, as both probes answer it.
+fn health(hub: &Hub) -> Health {
+    let (status, detail) = match hub.fault.get() {
+        Some(fault) => ("failed", Some(fault)),
+        None if hub.stopping.is_cancelled() => ("stopping", None),
+        None if !hub.is_ready() => ("starting", Some("streams are being brought back".into())),
+        None => {
+            let failed = hub.directory.all().iter().filter(|stream| stream.failed.get().is_some()).count();
+            ("ok", (failed > 0).then(|| format!("{failed} streams do not learn any more; /api/v1/streams says why")))
+        }
+    };
+    let uptime_seconds = hub.started.elapsed().as_secs_f64();
+    Health { status: status.into(), server: SERVER.into(), uptime_seconds, detail }
+}
+
+/// An answer of a probe: the status line alone tells a load balancer enough.
+fn probe(hub: &Hub, passes: bool) -> Response {
+    let code = if passes { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(health(hub))).into_response()
+}
+
+/// `GET /-/healthy`: whether the daemon works and can keep what it is sent.
+pub async fn healthy(State(hub): State<Arc<Hub>>) -> Response {
+    probe(&hub, !hub.fault.is_set())
+}
+
+/// `GET /-/ready`: whether all streams are restored and events are accepted.
+pub async fn ready(State(hub): State<Arc<Hub>>) -> Response {
+    probe(&hub, hub.is_ready())
+}
+
+/// `GET /metrics`: all metrics, after those are set that are read off rather than counted.
+pub async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
+    let Some(recorder) = telemetry::recorder() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "metrics are off\n").into_response();
+    };
+    set_queue_metrics(&hub);
+    set_key_metrics(&hub);
+    if let Some(store) = hub.store() {
+        set_store_metrics(&store);
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], recorder.render()).into_response()
+}
+
+fn set_queue_metrics(hub: &Hub) {
+    let waiting: usize = hub.owners().iter().map(|owner| owner.inbox.events()).sum();
+    metrics::gauge!(telemetry::QUEUE, "stage" => "inbox").set(waiting as f64);
+    let jobs = hub.workers.as_ref().map(|pool| pool.jobs()).unwrap_or_default();
+    metrics::gauge!(telemetry::GRADIENT_JOBS_QUEUED).set(jobs.waiting as f64);
+    for (computed_by, count) in
+        [("worker", jobs.by_workers), ("owner_first", jobs.by_owners_first), ("owner_queue_full", jobs.queue_full)]
+    {
+        metrics::counter!(telemetry::GRADIENT_JOBS, "computed_by" => computed_by).absolute(count);
+    }
+}
+
+fn set_key_metrics(hub: &Hub) {
+    metrics::gauge!(telemetry::STREAMS).set(hub.directory.len() as f64);
+    let streams = hub.directory.all();
+    let sum = |count: fn(&StreamView) -> &AtomicU64| {
+        streams.iter().map(|stream| count(stream).load(Ordering::Relaxed)).sum::<u64>()
+    };
+    let (held, stored) = (sum(|stream| &stream.keys), sum(|stream| &stream.keys_stored));
+    // the two are read one after the other, while streams go on
+    metrics::gauge!(telemetry::KEYS, "place" => "memory").set(held.saturating_sub(stored) as f64);
+    metrics::gauge!(telemetry::KEYS, "place" => "store").set(stored as f64);
+}
+
+fn set_store_metrics(store: &Store) {
+    let pages = &store.pages;
+    metrics::counter!(telemetry::PAGE_READS).absolute(pages.reads.load(Ordering::Relaxed));
+    metrics::counter!(telemetry::PAGE_WRITES).absolute(pages.writes.load(Ordering::Relaxed));
+    for (database, bytes) in
+        [("keys", pages.disk_bytes()), ("log", store.log.disk_bytes()), ("checkpoints", store.checkpoints.disk_bytes())]
+    {
+        metrics::gauge!(telemetry::STORE_BYTES, "database" => database).set(bytes as f64);
+    }
+}

@@ -1,0 +1,285 @@
+//! Ingestion: from a sender's bytes to the events that go into the inboxes of owners.
+//!
+//! Both doors of the daemon, the event socket and `POST /api/v1/streams/{stream}/events`, read through an [`Intake`], so
+//! that a line means the same at either: it is cut from the bytes, parsed, checked for the names that it uses, numbered,
+//! and becomes an event of a [`Chunk`], a duplicate, or a refusal that names its line. What a door answers, and when it
+//! reads on, is its own affair.
+
+pub mod cutter;
+pub mod numbering;
+
+use crate::inbox::InboxEvent;
+use crate::telemetry;
+use crate::ticket::ChunkCounts;
+use cutter::{CutLine, LineCutter};
+use numbering::{Assignment, Numbering};
+use std::sync::Arc;
+use surmise_config::{LimitsTable, check_stream_name};
+use surmise_event::{Refusal, RefusalCode};
+use surmise_protocol::{EventLine, ProducerLine, parse_bare, parse_line, parse_plain};
+
+/// Lines of one chunk, which go to the owners together.
+///
+/// More of them would make replies wait for each other; fewer would make every event pay for a message.
+pub const CHUNK_LINES_MAX: usize = 256;
+
+/// A way into the daemon, which decides what an event may name and how a misplaced hello is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// A connection of the event socket: an event may name any stream.
+    EventSocket,
+    /// A request over HTTP: all events belong to the stream of its path.
+    Http,
+}
+
+/// The syntax of a sender's lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineSyntax {
+    /// JSON of the protocol, bare records and symbols: what a sender without a hello may write.
+    Plain,
+    /// JSON of the protocol only, as after a hello.
+    Json,
+    /// Every line, as it stands, is an event.
+    Bare,
+}
+
+/// Whether more bytes may follow those in the cutter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputEnd {
+    /// More may come: a line without a line end is not whole yet.
+    Open,
+    /// Nothing more comes: a line without a line end is whole.
+    Reached,
+}
+
+/// A line that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineRefusal {
+    /// The number of the line, from 1.
+    pub line: u64,
+    /// The sequence number of the event, if it could be read.
+    pub seq: Option<u64>,
+    /// The reason.
+    pub refusal: Refusal,
+}
+
+/// What became of some lines that were read together.
+#[derive(Default)]
+pub struct Chunk {
+    /// Lines read, blank ones included.
+    pub lines: usize,
+    /// Events for the owners, each with the name of its stream, in the order of their lines.
+    pub events: Vec<(Arc<str>, InboxEvent)>,
+    /// Lines that were refused here, in order.
+    pub refusals: Vec<LineRefusal>,
+    /// Counts of lines that no owner will see: refusals and duplicates.
+    pub counts: ChunkCounts,
+    /// The last event of the chunk, if its number does not rise above those sent before. Whether it may be learnt is
+    /// known only once the owners have learnt or refused those; see [`Intake::resolve_not_rising`].
+    pub not_rising: Option<(Arc<str>, InboxEvent)>,
+}
+
+impl Chunk {
+    fn refuse(&mut self, line: u64, seq: Option<u64>, refusal: Refusal) {
+        count_refusal(refusal.code);
+        self.counts.rejected += 1;
+        self.refusals.push(LineRefusal { line, seq, refusal });
+    }
+}
+
+/// Adds a refusal to the metric of rejected events.
+fn count_refusal(code: RefusalCode) {
+    metrics::counter!(telemetry::REJECTED, "reason" => code.name()).increment(1);
+}
+
+/// The reading end of one sender: how its lines are read, and what its events are when they do not say so themselves.
+pub struct Intake {
+    door: Door,
+    syntax: LineSyntax,
+    stream: Arc<str>,
+    key: Option<Box<str>>,
+    numbering: Numbering,
+    limits: LimitsTable,
+    lines_read: u64,
+}
+
+impl Intake {
+    /// An intake for events of `stream`, unless they may name another one. Its numbers decide nothing until
+    /// [`Intake::number_by`] says how.
+    pub fn new(door: Door, syntax: LineSyntax, stream: Arc<str>, limits: &LimitsTable) -> Intake {
+        Intake {
+            door,
+            syntax,
+            stream,
+            key: None,
+            numbering: Numbering::Unchecked,
+            limits: limits.clone(),
+            lines_read: 0,
+        }
+    }
+
+    /// Sets the syntax of the lines that follow.
+    pub fn set_syntax(&mut self, syntax: LineSyntax) {
+        self.syntax = syntax;
+    }
+
+    /// Sets the stream of events that name none.
+    pub fn set_stream(&mut self, stream: Arc<str>) {
+        self.stream = stream;
+    }
+
+    /// Sets the key of events that name none.
+    pub fn set_key(&mut self, key: Option<Box<str>>) {
+        self.key = key;
+    }
+
+    /// Sets how the numbers of events are assigned and checked.
+    pub fn number_by(&mut self, numbering: Numbering) {
+        self.numbering = numbering;
+    }
+
+    /// The numbers of the sender's events.
+    pub fn numbering(&self) -> &Numbering {
+        &self.numbering
+    }
+
+    /// The number of the latest line, from 1; 0 before the first.
+    pub fn lines_read(&self) -> u64 {
+        self.lines_read
+    }
+
+    /// Counts a line that is not read here: a hello, or a blank line before it.
+    pub fn skip_line(&mut self) {
+        self.lines_read += 1;
+    }
+
+    /// Reads up to [`CHUNK_LINES_MAX`] lines out of a cutter; none are left there if the chunk has no lines.
+    ///
+    /// The time of arrival of all of them is `arrival_us`, in microseconds since 1970.
+    pub fn read_chunk(&mut self, cutter: &mut LineCutter, end: InputEnd, arrival_us: i64) -> Chunk {
+        let mut chunk = Chunk::default();
+        // an event whose number does not rise ends the chunk, as those after it are numbered from it
+        while chunk.lines < CHUNK_LINES_MAX && chunk.not_rising.is_none() {
+            let Some(line) = cutter.next_line() else { break };
+            self.read_line(line, arrival_us, &mut chunk);
+        }
+        if end == InputEnd::Reached
+            && chunk.lines < CHUNK_LINES_MAX
+            && chunk.not_rising.is_none()
+            && let Some(line) = cutter.last_line()
+        {
+            self.read_line(line, arrival_us, &mut chunk);
+        }
+        chunk
+    }
+
+    /// Reads one line into a chunk.
+    pub fn read_line(&mut self, line: CutLine<'_>, arrival_us: i64, chunk: &mut Chunk) {
+        self.lines_read += 1;
+        chunk.lines += 1;
+        let bytes = line.bytes().len();
+        let parsed = match line {
+            CutLine::TooLong => Err(self.too_long()),
+            CutLine::Whole(text) if self.syntax == LineSyntax::Bare => parse_bare(text).map(ProducerLine::Event),
+            CutLine::Whole(_) if line.is_blank() => return,
+            CutLine::Whole(text) if self.syntax == LineSyntax::Plain => parse_plain(text),
+            CutLine::Whole(text) => parse_line(text),
+        };
+        match parsed {
+            Ok(ProducerLine::Event(event)) => {
+                let seq = event.seq;
+                if let Err(refusal) = self.take_event(event, arrival_us, bytes, chunk) {
+                    chunk.refuse(self.lines_read, seq, refusal);
+                }
+            }
+            Ok(ProducerLine::Hello(_)) => chunk.refuse(self.lines_read, None, self.misplaced_hello()),
+            Err(refusal) => {
+                // bare lines are numbered by their order, so one that cannot be read has a number all the same
+                if self.syntax == LineSyntax::Bare {
+                    self.numbering.skip();
+                }
+                chunk.refuse(self.lines_read, None, refusal);
+            }
+        }
+    }
+
+    /// The refusal of a line that is longer than the limit.
+    pub fn too_long(&self) -> Refusal {
+        let reason = format!("the line is longer than {} and was skipped", self.limits.line_bytes);
+        Refusal::new(RefusalCode::LineTooLong, "line", reason)
+    }
+
+    fn misplaced_hello(&self) -> Refusal {
+        let reason = match self.door {
+            Door::EventSocket => "a hello has to be the first line of its connection",
+            Door::Http => "a hello is for the event socket; here the query says who sends",
+        };
+        Refusal::new(RefusalCode::BadHello, "hello", reason)
+    }
+
+    /// Checks an event's names and number, and puts it into a chunk.
+    fn take_event(
+        &mut self,
+        event: EventLine,
+        arrival_us: i64,
+        bytes: usize,
+        chunk: &mut Chunk,
+    ) -> Result<(), Refusal> {
+        let EventLine { seq, stream, mut record } = event;
+        let stream = self.stream_of(stream)?;
+        record.arrival_us = Some(arrival_us);
+        if record.key.is_none() {
+            record.key = self.key.clone();
+        }
+        let mut event = InboxEvent { record, origin: None, seq, line: self.lines_read, bytes };
+        match self.numbering.assign(seq, &stream)? {
+            Assignment::New { seq, origin } => {
+                (event.seq, event.origin) = (seq, origin);
+                chunk.events.push((stream, event));
+            }
+            Assignment::Durable { highest } => {
+                chunk.counts.duplicates += 1;
+                chunk.counts.high = chunk.counts.high.max(highest);
+            }
+            Assignment::NotRising { seq } => {
+                event.seq = Some(seq);
+                chunk.not_rising = Some((stream, event));
+            }
+        }
+        Ok(())
+    }
+
+    /// The stream of an event that names one, or none.
+    fn stream_of(&self, named: Option<String>) -> Result<Arc<str>, Refusal> {
+        let Some(name) = named.filter(|name| **name != *self.stream) else { return Ok(self.stream.clone()) };
+        let reason = match self.door {
+            Door::EventSocket => match check_stream_name(&name, self.limits.name_bytes.0 as usize) {
+                Ok(()) => return Ok(name.into()),
+                Err(fault) => fault.to_string(),
+            },
+            Door::Http => format!("the event names the stream {name:?}, but it was posted to {:?}", self.stream),
+        };
+        Err(Refusal::new(RefusalCode::BadStream, "stream", reason))
+    }
+
+    /// Decides about a chunk's event whose number does not rise, after the owners have seen to everything before it.
+    ///
+    /// It is refused, unless the events of higher numbers were refused themselves: then it goes to its owner.
+    /// `learnt` is the largest number of this sender that an owner has learnt.
+    pub fn resolve_not_rising(&mut self, stream: Arc<str>, mut event: InboxEvent, learnt: Option<u64>) -> Chunk {
+        let mut chunk = Chunk { lines: 1, ..Chunk::default() };
+        let Some(seq) = event.seq else { return chunk };
+        match self.numbering.assign_again(seq, learnt, &stream) {
+            Err(refusal) => chunk.refuse(event.line, Some(seq), refusal),
+            Ok(origin) => {
+                event.origin = origin;
+                chunk.events.push((stream, event));
+            }
+        }
+        chunk
+    }
+}
+
+#[cfg(test)]
+#[path = "ingest/ingest_tests.rs"]
+mod tests;

@@ -1,0 +1,28 @@
+//! Sizes that several parts of the model agree on.
+
+/// Own past values that a key keeps of a column.
+pub(crate) const LAGS: usize = 12;
+/// Regressors of the regression on a column's own past: lags, the day and the week before, the usual day, a constant.
+pub(crate) const OWN_DIMS: usize = LAGS + 8;
+/// Position of the value one day before among them; that of one sample earlier follows.
+pub(crate) const OWN_DAY: usize = LAGS;
+/// The longest buffer of regressors made of values of the same event, padded.
+pub(crate) const EVENT_DIMS_MAX: usize = padded(SIBLINGS_MAX + 2);
+/// The most columns whose values of the same event explain another column's (PREDICTOR §8).
+pub(crate) const SIBLINGS_MAX: usize = 32;
+/// The most columns that share their regressors on the past of all columns (PREDICTOR §8).
+pub(crate) const SHARED_COLUMNS_MAX: usize = 37;
+/// Streams of more columns keep smaller tables and fewer regressors for each, so that their cost stays linear.
+pub(crate) const FULL_COLUMNS_MAX: usize = 64;
+/// Forgetting of the regressions: they remember some two thousand events (PREDICTOR §8).
+pub(crate) const FORGETTING: f64 = 0.9995;
+/// A size of something unbounded counts as at most this, so that sums stay finite.
+pub(crate) const SIZE_MAX: f64 = 1e120;
+
+/// Lanes of one block of `f64`.
+pub(crate) const BLOCK: usize = 8;
+
+/// The length of a buffer of `dims` regressors: rounded up to whole blocks.
+pub(crate) const fn padded(dims: usize) -> usize {
+    dims.div_ceil(BLOCK) * BLOCK
+}

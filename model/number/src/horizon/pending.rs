@@ -1,0 +1,121 @@
+//! Forecasts of a key that wait for their truths.
+
+use crate::dims::padded;
+use crate::horizon::lead::{LEAD_DIMS, LeadRegressors};
+use std::collections::VecDeque;
+use surmise_state::{Persist, State, StateError};
+
+/// Own past values that the direct regression sees.
+pub(crate) const DIRECT_LAGS: usize = 24;
+/// Regressors of the direct regression: the past, two harmonics of the day, a constant.
+pub(crate) const DIRECT_DIMS: usize = DIRECT_LAGS + 5;
+/// The length of their buffer.
+pub(crate) const DIRECT_WIDTH: usize = padded(DIRECT_DIMS);
+
+/// Forecasts of a key that wait for their truths, and what the next ones need.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PendingForecasts {
+    /// Newest first.
+    pub(super) waiting: VecDeque<ForecastOrigin>,
+    /// Past values by column, newest first; what was expected stands in for what was missing.
+    past: Vec<VecDeque<f64>>,
+}
+
+/// What was known at one event, from which all leads were forecast.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ForecastOrigin {
+    /// The epoch of each column's units, 0 where it made no forecast: `[columns]`.
+    pub(super) epochs: Vec<u32>,
+    /// Regressors and gains of the direct regression, each `[columns, DIRECT_WIDTH]`, row-major.
+    pub(super) regressors: Vec<f64>,
+    pub(super) gains: Vec<f64>,
+    /// What is stacked, `[steps, columns, LEAD_DIMS]`, row-major.
+    pub(super) inputs: Vec<f64>,
+}
+
+impl ForecastOrigin {
+    /// Empties it for `columns` columns and `steps` steps.
+    pub(crate) fn clear(&mut self, columns: usize, steps: usize) {
+        self.epochs.clear();
+        for v in [&mut self.regressors, &mut self.gains] {
+            v.clear();
+            v.resize(columns * DIRECT_WIDTH, 0.0);
+        }
+        self.inputs.clear();
+        self.inputs.resize(columns * steps * LEAD_DIMS, 0.0);
+    }
+
+    /// The regressors of one column.
+    pub(crate) fn direct(&self, column: usize) -> &[f64] {
+        &self.regressors[column * DIRECT_WIDTH..][..DIRECT_WIDTH]
+    }
+
+    /// The gain of one column's direct regression.
+    pub(crate) fn gain(&self, column: usize) -> &[f64] {
+        &self.gains[column * DIRECT_WIDTH..][..DIRECT_WIDTH]
+    }
+
+    /// What is stacked at one step, counted from 0.
+    pub(crate) fn lead(&self, step: usize, column: usize) -> LeadRegressors {
+        let mut x = LeadRegressors::default();
+        x[..LEAD_DIMS].copy_from_slice(&self.inputs[(step * self.epochs.len() + column) * LEAD_DIMS..][..LEAD_DIMS]);
+        x
+    }
+}
+
+impl PendingForecasts {
+    /// Forgets forecasts that were made for another number of columns or steps.
+    pub(crate) fn fit(&mut self, columns: usize, steps: usize) {
+        self.past.resize_with(columns, VecDeque::new);
+        self.waiting.retain(|o| o.epochs.len() == columns && o.inputs.len() == columns * steps * LEAD_DIMS);
+        self.waiting.truncate(steps);
+    }
+
+    /// The buffers of an origin that no truth can come for any more, or new ones.
+    pub(crate) fn recycle(&mut self, steps: usize) -> ForecastOrigin {
+        let oldest = if self.waiting.len() >= steps { self.waiting.pop_back() } else { None };
+        oldest.unwrap_or_default()
+    }
+
+    /// Takes a column's value into its past; returns the past, newest first.
+    pub(crate) fn push_value(&mut self, column: usize, value: f64) -> &VecDeque<f64> {
+        let past = &mut self.past[column];
+        past.truncate(DIRECT_LAGS - 1);
+        past.push_front(value);
+        past
+    }
+}
+
+impl Persist for ForecastOrigin {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.u32s("epochs", &mut self.epochs)?;
+        s.f64s("regressors", &mut self.regressors)?;
+        s.f64s("gains", &mut self.gains)?;
+        s.f64s("voices", &mut self.inputs)?;
+        let n = self.epochs.len() * DIRECT_WIDTH;
+        if self.regressors.len() == n && self.gains.len() == n { Ok(()) } else { Err(StateError::Invalid("origin")) }
+    }
+}
+
+impl Persist for PendingForecasts {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.section("key-leads")?;
+        let mut waiting: Vec<ForecastOrigin> = std::mem::take(&mut self.waiting).into();
+        let walked = s.list("waiting", &mut waiting, ForecastOrigin::default);
+        self.waiting = waiting.into();
+        walked?;
+        let mut columns = self.past.len();
+        s.len("past", &mut columns)?;
+        if columns > 1 << 16 {
+            return Err(StateError::Invalid("past"));
+        }
+        self.past.resize_with(columns, VecDeque::new);
+        for past in &mut self.past {
+            let mut values: Vec<f64> = past.iter().copied().collect();
+            s.f64s("past", &mut values)?;
+            *past = values.into();
+        }
+        let whole = |o: &ForecastOrigin| o.inputs.len().is_multiple_of((o.epochs.len() * LEAD_DIMS).max(1));
+        if self.waiting.iter().all(whole) { Ok(()) } else { Err(StateError::Invalid("voices")) }
+    }
+}

@@ -1,0 +1,158 @@
+//! What the model remembers of one column of one key.
+
+use crate::dims::{LAGS, SIZE_MAX};
+use surmise_experts::RunningMean;
+use surmise_state::{Persist, State, StateError};
+
+/// A key's mean errors follow its last eight values or so.
+const ERROR: RunningMean = RunningMean::new(0.12);
+/// The rate of the key's mean.
+const MEAN_RATE: f64 = 0.5;
+/// Holt's method: damping of the trend, the rate of the level, and the rate of the trend.
+const TREND_DAMPING: f64 = 0.9;
+const LEVEL_RATE: f64 = 0.7;
+const TREND_RATE: f64 = 0.1;
+
+/// One column of one key: its last values, and simple statistics of them.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyColumn {
+    /// Past values, newest first, at most [`LAGS`]; where one was missing stands what was expected.
+    lags: Vec<f64>,
+    /// The last value that was really there, NaN before the first, and the change that led to it.
+    last: f64,
+    change: f64,
+    /// How many times `last` has come in a row.
+    run: u32,
+    /// Events since `last`.
+    gap: u32,
+    mean: f64,
+    level: f64,
+    trend: f64,
+    /// Recent |error| of the stack and of the last value.
+    error: f64,
+    move_error: f64,
+    /// Values that were there.
+    seen: u32,
+}
+
+impl KeyColumn {
+    pub(crate) fn new() -> Self {
+        Self {
+            lags: Vec::new(),
+            last: f64::NAN,
+            change: f64::NAN,
+            run: 0,
+            gap: 0,
+            mean: f64::NAN,
+            level: f64::NAN,
+            trend: 0.0,
+            error: 0.0,
+            move_error: 0.0,
+            seen: 0,
+        }
+    }
+
+    /// The last value that was really there, if any was.
+    pub(crate) fn last(&self) -> Option<f64> {
+        self.last.is_finite().then_some(self.last)
+    }
+
+    /// How many times the last value has come in a row after its first.
+    pub(crate) fn run(&self) -> u32 {
+        self.run
+    }
+
+    /// Whether the key's last value was missing.
+    pub(crate) fn is_gap(&self) -> bool {
+        self.gap > 0
+    }
+
+    /// The exponentially weighted mean.
+    pub(crate) fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// Holt's forecast.
+    pub(crate) fn trend_ahead(&self) -> f64 {
+        self.level + self.trend
+    }
+
+    /// Recent |error| of the stack and of the last value, once the key has values enough to trust them.
+    pub(crate) fn errors(&self) -> Option<(f64, f64)> {
+        (self.seen >= KEY_ERRORS_MIN).then_some((self.error, self.move_error))
+    }
+
+    /// The value `k` ≥ 1 events ago, or the oldest known; NaN if none is.
+    pub(crate) fn lag(&self, k: usize) -> f64 {
+        self.lags.get(k - 1).or(self.lags.last()).copied().unwrap_or(f64::NAN)
+    }
+
+    fn push_lag(&mut self, y: f64) {
+        if self.lags.len() >= LAGS {
+            self.lags.pop();
+        }
+        self.lags.insert(0, y);
+    }
+
+    /// Moves on by one event. `expected` stands in for a value that is missing; `quantum` is the width of a cell.
+    pub(crate) fn push(&mut self, value: Option<f64>, expected: f64, quantum: f64) {
+        let Some(value) = value else {
+            self.gap = self.gap.saturating_add(1);
+            if self.last.is_finite() && expected.is_finite() {
+                self.smooth(expected);
+                self.push_lag(expected);
+            }
+            return;
+        };
+        if self.last.is_finite() {
+            let change = value - self.last;
+            self.run = if change.abs() < 0.5 * quantum { self.run.saturating_add(1) } else { 0 };
+            self.change = change;
+            let rate = ERROR.rate(self.seen as f64 + 1.0);
+            self.error += rate * ((value - expected).abs().min(SIZE_MAX) - self.error);
+            self.move_error += rate * (change.abs() - self.move_error);
+        }
+        self.seen = self.seen.saturating_add(1);
+        self.last = value;
+        self.gap = 0;
+        self.smooth(value);
+        self.push_lag(value);
+    }
+
+    /// Moves mean, level and trend on.
+    fn smooth(&mut self, y: f64) {
+        if !self.mean.is_finite() {
+            (self.mean, self.level, self.trend) = (y, y, 0.0);
+            return;
+        }
+        self.mean += MEAN_RATE * (y - self.mean);
+        let ahead = self.level + TREND_DAMPING * self.trend;
+        let level = ahead + LEVEL_RATE * (y - ahead);
+        self.trend = TREND_DAMPING * self.trend + TREND_RATE * (level - ahead);
+        self.level = level;
+    }
+}
+
+/// Values after which a key's own errors say something of its scale.
+const KEY_ERRORS_MIN: u32 = 4;
+
+impl Persist for KeyColumn {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.f64s("lags", &mut self.lags)?;
+        for v in [
+            &mut self.last,
+            &mut self.change,
+            &mut self.mean,
+            &mut self.level,
+            &mut self.trend,
+            &mut self.error,
+            &mut self.move_error,
+        ] {
+            s.f64("column", v)?;
+        }
+        s.u32("run", &mut self.run)?;
+        s.u32("gap", &mut self.gap)?;
+        s.u32("seen", &mut self.seen)?;
+        if self.lags.len() > LAGS { Err(StateError::Invalid("lags")) } else { Ok(()) }
+    }
+}

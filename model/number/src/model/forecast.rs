@@ -1,0 +1,165 @@
+//! What a key's columns do over the next events: learnt for each lead where that was asked for (see `horizon_models`),
+//! else rolled out as if each event were as expected.
+//!
+//! Step one is the standing distribution. Further steps feed the point forecasts back in. Quantiles keep the shape of
+//! step one around the mean and widen as an autoregression with the column's own lag-one correlation does, up to the
+//! column's own spread: σ_h = σ_1 √(1 + φ² + … + φ^2(h−1)).
+
+use crate::horizon::{BEFORE, CENTRE, HorizonInputs, HorizonOrigin, LATEST, ROLLED, USUAL};
+use crate::key_column::KeyColumn;
+use crate::options::{EventContext, Forecast, Given};
+use crate::season::phase;
+use crate::stages::event::EventScratch;
+use crate::stages::quantiles::Predictive;
+use crate::{NumberKey, NumberModel};
+use std::borrow::Cow;
+
+/// Scales grow up to so many units of the column.
+const SPREAD_UNITS_MAX: f64 = 1.5;
+
+impl NumberModel {
+    /// The next `horizon` events of `key`, without learning: for each step and column the mean and the quantiles at
+    /// `levels`, in the column's units. `ctx` speaks of the first step; symbols are unknown after it. Leads that were
+    /// learnt directly take the place of the roll-out as soon as enough of their truths have come.
+    pub fn forecast(
+        &self,
+        key: &NumberKey,
+        ctx: &EventContext<'_>,
+        horizon: usize,
+        levels: &[f64],
+    ) -> Vec<Vec<Forecast>> {
+        let columns = self.columns();
+        let learnt = |h: usize, j: usize| self.horizons.as_ref()?.forecast(&key.slot, h, j, levels);
+        let mut learnt: Vec<Vec<_>> = (0..horizon).map(|h| (0..columns).map(|j| learnt(h, j)).collect()).collect();
+        if learnt.iter().flatten().all(Option::is_some) {
+            return learnt.into_iter().map(|row| row.into_iter().flatten().collect()).collect();
+        }
+        let mut steps = self.roll(key, ctx, horizon, levels);
+        for (rolled, learnt) in steps.iter_mut().flatten().zip(learnt.iter_mut().flatten()) {
+            if let Some(learnt) = learnt.take() {
+                *rolled = learnt;
+            }
+        }
+        steps
+    }
+
+    /// Learns from forecasts whose truth the event just learnt has brought, and makes those that start from it.
+    pub(crate) fn learn_horizons(&mut self, key: &mut NumberKey) {
+        let Some(mut horizons) = self.horizons.take() else { return };
+        if let Some(mut pending) = horizons.take(&mut key.slot) {
+            let columns = self.columns();
+            let values: Vec<Option<f64>> = (0..columns).map(|j| self.event.value(j)).collect();
+            horizons.settle_due_forecasts(&pending, &values);
+            let rolled = self.roll(key, &EventContext::default(), horizons.steps(), &[]);
+            let filled: Vec<f64> = (0..columns).map(|j| self.event.filled(j)).collect();
+            let origin = HorizonOrigin::new(&filled, phase(key.time_us));
+            let inputs = |h: usize, j: usize| self.horizon_inputs(key, h, j, rolled[h][j].mean, filled[j]);
+            horizons.make_forecasts(&mut pending, &origin, |j| &self.columns[j].units, inputs);
+            horizons.put(&key.slot, pending);
+        }
+        self.horizons = Some(horizons);
+    }
+
+    /// What is known of a column `step` + 1 events ahead without learning it directly.
+    fn horizon_inputs(&self, key: &NumberKey, step: usize, column: usize, rolled: f64, latest: f64) -> HorizonInputs {
+        let season = &self.season;
+        let mut inputs: HorizonInputs = [f64::NAN; _];
+        inputs[ROLLED] = rolled;
+        inputs[LATEST] = latest;
+        inputs[CENTRE] = self.columns[column].units.centre();
+        if season.day > 0 && key.ring.epoch == season.epoch {
+            // the latest day whose value is known at the start
+            let periods = step / season.day + 1;
+            inputs[BEFORE] = key.ring.get(periods * season.day - step, column);
+            let ahead = season.interval_us.saturating_mul(step as i64 + 1);
+            let place = season.place(key.time_us.map(|time_us| time_us.saturating_add(ahead)));
+            inputs[USUAL] = place.map_or(f64::NAN, |place| key.profile.usual(place, column));
+        }
+        inputs
+    }
+
+    /// Rolls the model forward: each event is as expected.
+    fn roll(&self, key: &NumberKey, ctx: &EventContext<'_>, horizon: usize, levels: &[f64]) -> Vec<Vec<Forecast>> {
+        let columns = &self.columns;
+        // a key takes a copy only if it is moved on
+        let mut key = Cow::Borrowed(key);
+        if key.columns.len() < columns.len() {
+            key.to_mut().columns.resize_with(columns.len(), KeyColumn::new);
+        }
+        let mut ahead = self.network.as_ref().map(|network| network.ahead(key.network.as_ref()));
+        let mut event = EventScratch::default();
+        let mut steps: Vec<Vec<Forecast>> = Vec::with_capacity(horizon);
+        let mut shapes: Vec<RollShape> = Vec::new();
+        let mut ctx = *ctx;
+        for h in 0..horizon {
+            event.forecast(self.sources(), &key, &ctx, &mut ahead);
+            if h == 0 {
+                shapes = (0..columns.len()).map(|j| self.shape(&event, j, levels)).collect();
+            }
+            steps.push((0..columns.len()).map(|j| shapes[j].widen(&event, j)).collect());
+            if h + 1 < horizon {
+                self.move_as_expected(key.to_mut(), &event);
+                ctx = EventContext::default();
+            }
+        }
+        steps
+    }
+
+    /// The shape of a column's distribution at the first step.
+    fn shape(&self, event: &EventScratch, column: usize, levels: &[f64]) -> RollShape {
+        let c = &self.columns[column];
+        let mut offsets = Vec::new();
+        if !levels.is_empty() {
+            let map = c.calibrator(Given::Before).map();
+            let standing = Predictive::new(event.cdf(&self.columns, column));
+            offsets = standing.quantiles(levels.iter().map(|level| map.plain(*level)));
+            offsets.iter_mut().for_each(|offset| *offset -= event.mean(column));
+        }
+        let widest = (SPREAD_UNITS_MAX * c.units.unit / event.scale(column).max(1e-300)).max(1.0);
+        RollShape { offsets, autocorrelation: c.autocorrelation(0.0), widest, variance: 0.0, power: 1.0 }
+    }
+
+    /// Moves a key on over an event that was as expected.
+    fn move_as_expected(&self, key: &mut NumberKey, event: &EventScratch) {
+        let season = &self.season;
+        for (j, key_column) in key.columns.iter_mut().enumerate().take(self.columns.len()) {
+            if event.is_known(j) {
+                let mean = event.mean(j);
+                let value = Some(mean).filter(|mean| !mean.is_nan());
+                key_column.push(value, mean, self.columns[j].units.quantum);
+            }
+        }
+        if season.day > 0 && key.ring.epoch == season.epoch {
+            if let (Some(before), Some(now)) = (key.time_us, event.time_us()) {
+                key.ring.skip(season.steps(before, now) - 1);
+            }
+            let mean = |j: usize| if j < self.columns() { event.mean(j) } else { f64::NAN };
+            key.ring.push_with(mean);
+            key.profile.pass(mean, season.place(event.time_us()));
+        }
+        key.time_us = event.time_us();
+    }
+}
+
+/// The shape of a column's distribution at the first step, and how it widens with each step.
+struct RollShape {
+    /// Quantiles less the mean.
+    offsets: Vec<f64>,
+    autocorrelation: f64,
+    /// The scale grows up to so many times its first.
+    widest: f64,
+    /// 1 + φ² + … so far, and the next term.
+    variance: f64,
+    power: f64,
+}
+
+impl RollShape {
+    /// The forecast of the next step, which is wider than the one before.
+    fn widen(&mut self, event: &EventScratch, column: usize) -> Forecast {
+        let mean = event.mean(column);
+        self.variance += self.power;
+        self.power *= self.autocorrelation * self.autocorrelation;
+        let wider = self.variance.sqrt().min(self.widest);
+        Forecast { mean, quantiles: self.offsets.iter().map(|offset| mean + offset * wider).collect() }
+    }
+}

@@ -1,0 +1,145 @@
+//! What a column learns from one event.
+
+use crate::column::{NumberColumn, STACK_WEIGHTS};
+use crate::options::Given;
+use crate::siblings::ERROR_SCALES_MAX;
+use crate::stages::column_forecast::{ColumnForecast, ExpertForecasts};
+use crate::stages::experts::*;
+use crate::stages::past::{ColumnPast, Regime};
+use crate::stages::scored::Scored;
+
+/// Values after which a column's units are no longer guesses.
+const UNITS_SETTLED: u64 = 12;
+/// A regression whose errors are so many times those of the last value has gone astray …
+const ASTRAY_FACTOR: f64 = 4.0;
+/// … once it has learnt from so many events.
+const ASTRAY_AFTER: u32 = 100;
+/// Steps beyond this are not remembered.
+const STEP_MAX: f64 = 1e100;
+/// Errors of regressions count as at most so many units.
+const INNOVATION_UNITS_MAX: f64 = 1e6;
+
+/// All stages of one column's prediction, after its value was observed.
+#[derive(Clone, Copy)]
+pub(crate) struct ColumnStages<'a> {
+    pub(super) past: &'a ColumnPast,
+    pub(super) experts: &'a ExpertForecasts,
+    pub(super) forecast: &'a ColumnForecast,
+    pub(super) scored: &'a Scored,
+}
+
+impl NumberColumn {
+    /// A value as z, within wide bounds.
+    fn wide_z(&self, y: f64) -> f64 {
+        ((y - self.units.base) / self.units.unit).clamp(-INNOVATION_UNITS_MAX, INNOVATION_UNITS_MAX)
+    }
+
+    /// The error of a regression, in units of z.
+    pub(crate) fn innovation(&self, y: f64, predicted_z: f64) -> f64 {
+        self.wide_z(y) - predicted_z
+    }
+
+    /// Learns everything but units and lags, which change last.
+    pub(crate) fn learn_event(&mut self, stages: ColumnStages<'_>, symbols: &[u32]) {
+        self.learn_mixtures(stages);
+        self.learn_point_masses(stages);
+        let ColumnStages { past, forecast, scored, .. } = stages;
+        if past.regime() == Regime::Known {
+            self.learn_linear(stages);
+        }
+        self.learn_conditional(stages, symbols);
+        self.learn_scales(past.regime(), scored.value, &forecast.centre, forecast.awake);
+    }
+
+    /// Learns the weights of all experts, and the correction of the distributions.
+    fn learn_mixtures(&mut self, stages: ColumnStages<'_>) {
+        let ColumnStages { past, forecast, scored, .. } = stages;
+        let share = self.share_mut(past.regime());
+        share.learn(&forecast.weights, &scored.masses, scored.mass, forecast.awake);
+        let given = &scored.conditional;
+        if !given.is_density_alone() {
+            let (masses, mass) = (&scored.conditional_masses, scored.conditional_mass);
+            self.conditional_share.learn(&given.weights, masses, mass, given.awake);
+        }
+        for given in Given::ALL {
+            let (weights, points) = (&forecast.point_weights[given as usize], scored.points(given));
+            self.point_share_mut(given).learn(weights, &points.masses, points.mass, forecast.points_awake);
+        }
+        let before = self.calibrator(Given::Before).correct(scored.points(Given::Before).span);
+        self.calibrator_mut(Given::Before).learn(&before);
+        self.calibrator_mut(Given::Within).learn(&scored.corrected);
+    }
+
+    /// Remembers the value, and the change that led to it.
+    fn learn_point_masses(&mut self, stages: ColumnStages<'_>) {
+        let ColumnStages { past, forecast, scored, .. } = stages;
+        let (y, slots) = (scored.value, &scored.slots);
+        if let Some(step) = past.step_to(&self.units, y) {
+            let again = past.is_repeated(&self.units, y);
+            self.repeat[past.run_class].learn(again);
+            if step.abs() < STEP_MAX {
+                self.steps.learn(step, slots.step, None);
+            }
+        }
+        self.values.learn(y, slots.value, forecast.slot_before);
+        self.grid.learn(y, slots.grid);
+    }
+
+    /// Learns the regression on the column's own past, its correction by the hour, and the stack.
+    fn learn_linear(&mut self, stages: ColumnStages<'_>) {
+        let ColumnStages { past, experts, forecast, scored } = stages;
+        let y = scored.value;
+        let z = self.units.z(y);
+        let error = self.innovation(y, self.own.predict(0, &past.own));
+        if let Some(place) = past.place {
+            self.hours.learn(place, &past.deviations, error);
+        }
+        self.own.learn(&past.own, error);
+        let error = self.innovation(y, self.stack.predict(0, &forecast.stack_inputs));
+        self.stack.learn(&forecast.stack_inputs, error);
+        let last = self.scale(Regime::Known, LAST).max(self.units.quantum);
+        let astray = ASTRAY_FACTOR * last / self.units.unit;
+        if self.own.size(0).1 > ASTRAY_AFTER && self.own.size(0).0 > astray {
+            self.own.reset(0, &[(0, 1.0)]);
+        }
+        if self.stack.size(0).1 > ASTRAY_AFTER && self.stack.size(0).0 > astray {
+            self.stack.reset(0, &STACK_WEIGHTS);
+        }
+        self.learn_residual(y - experts.linear);
+        self.learn_covariance(z, past.z[0]);
+    }
+
+    /// Learns what other columns and symbols of the event say of this one.
+    fn learn_conditional(&mut self, stages: ColumnStages<'_>, symbols: &[u32]) {
+        let ColumnStages { forecast, scored, .. } = stages;
+        let (y, given, sigma) = (scored.value, &scored.conditional, forecast.scale[STACK]);
+        if given.awake.has(GIVEN_ERRORS) {
+            let z = self.wide_z(y);
+            let settled = self.units.seen == UNITS_SETTLED;
+            if let Some(siblings) = &mut self.siblings {
+                let error = ((y - forecast.mean) / sigma).clamp(-ERROR_SCALES_MAX, ERROR_SCALES_MAX);
+                siblings.learn(&given.errors, error, &given.values, z);
+                if settled {
+                    // the first events came in units that were guesses
+                    siblings.restart_values();
+                    self.restart_conditional_scale(GIVEN_VALUES);
+                }
+            }
+            self.learn_conditional_scale(GIVEN_ERRORS, y - given.centre[GIVEN_ERRORS]);
+            self.learn_conditional_scale(GIVEN_VALUES, y - given.centre[GIVEN_VALUES]);
+        }
+        if given.awake.has(GIVEN_SYMBOLS) {
+            self.symbols.learn(symbols, (y - given.centre[GIVEN_SYMBOLS]) / sigma);
+        }
+    }
+
+    /// Looks for columns that explain column `own`, which this is, better than its siblings do; `error` gives any
+    /// column's error of the event in units of its scale, 0 where it was not known before this column's value.
+    pub(crate) fn search_siblings(&mut self, own: usize, stages: ColumnStages<'_>, error: impl Fn(usize) -> f64) {
+        let ColumnStages { forecast, scored, .. } = stages;
+        let Some(siblings) = &mut self.siblings else { return };
+        let e = ((scored.value - forecast.mean) * forecast.inverse[STACK]).clamp(-ERROR_SCALES_MAX, ERROR_SCALES_MAX);
+        let left = e - siblings.predict_error(&scored.conditional.errors);
+        siblings.search(own, left, error);
+    }
+}

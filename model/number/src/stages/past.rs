@@ -1,0 +1,140 @@
+//! The first stage of a prediction: what is known of a column before its event.
+
+use crate::dims::{LAGS, OWN_DAY, OWN_DIMS, padded};
+use crate::key_column::KeyColumn;
+use crate::profile::{DayProfile, HOUR_DIMS, PeriodPlace};
+use crate::season::Ring;
+use crate::units::ColumnUnits;
+
+/// Whether a key has had a value of a column. Scales and weights of the two cases are learnt apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Regime {
+    /// The key has a value.
+    Known = 0,
+    /// The key never had a value.
+    Fresh = 1,
+}
+
+/// A run of more equal values than 2^6 counts as one of so many.
+const RUN_CLASS_MAX: u32 = 7;
+/// Deviations from what is usual count as at most so many units.
+const DEVIATION_MAX: f64 = 20.0;
+
+/// What is known of one column of one key before its event: regressors, and values of the days before.
+///
+/// It is scratch: [`load_lags`](Past::load_lags) overwrites all of it.
+#[derive(Clone, Debug)]
+pub(crate) struct ColumnPast {
+    /// The key's last value; none for a key that never had one.
+    pub(super) last: Option<f64>,
+    /// The binary logarithm of how often the last value came in a row, 0..8.
+    pub(super) run_class: usize,
+    /// Regressors of the column's own past as z, `[OWN_DIMS]` and padding.
+    pub(super) own: [f64; padded(OWN_DIMS)],
+    /// The last three lags as z, newest first.
+    pub(super) z: [f64; 3],
+    /// Where in the period the event lies, if what is usual there is known.
+    pub(super) place: Option<PeriodPlace>,
+    /// The last two deviations from what is usual, in units, and a constant.
+    pub(super) deviations: [f64; HOUR_DIMS],
+    /// The value one day before, and the one before that.
+    pub(super) day: Option<f64>,
+    pub(super) day_before: Option<f64>,
+}
+
+/// What a key knows of the days before an event.
+pub(crate) struct Days<'a> {
+    pub(super) ring: &'a Ring,
+    pub(super) profile: &'a DayProfile,
+    /// Samples of a day.
+    pub(super) day: usize,
+    /// Samples that were skipped since the key's last event.
+    pub(super) skipped: usize,
+    pub(super) place: Option<PeriodPlace>,
+}
+
+impl Days<'_> {
+    /// The value of a column `back` samples before the event.
+    fn value(&self, back: usize, column: usize) -> Option<f64> {
+        let value = if back > self.skipped { self.ring.get(back - self.skipped, column) } else { f64::NAN };
+        value.is_finite().then_some(value)
+    }
+}
+
+impl ColumnPast {
+    pub(crate) fn new() -> Self {
+        Self {
+            last: None,
+            run_class: 0,
+            own: [0.0; padded(OWN_DIMS)],
+            z: [0.0; 3],
+            place: None,
+            deviations: [0.0; HOUR_DIMS],
+            day: None,
+            day_before: None,
+        }
+    }
+
+    /// The last three lags as z, newest first.
+    #[inline]
+    pub(crate) fn z(&self) -> &[f64; 3] {
+        &self.z
+    }
+
+    /// What the regression on all columns sees of this one: lags one and two, the day before and the sample before
+    /// that, lag three, all as z. Where there is no room for all, the first count.
+    pub(crate) fn regressors(&self) -> [f64; 5] {
+        let z = &self.z;
+        [z[0], z[1], self.own[OWN_DAY], self.own[OWN_DAY + 1], z[2]]
+    }
+
+    /// Whether the key has had a value.
+    #[inline]
+    pub(crate) fn regime(&self) -> Regime {
+        if self.last.is_some() { Regime::Known } else { Regime::Fresh }
+    }
+
+    /// Takes the lags in the column's units, and what the key knows of the days before.
+    pub(crate) fn load_lags(&mut self, units: &ColumnUnits, key: &KeyColumn, days: Option<&Days<'_>>, column: usize) {
+        let x = &mut self.own;
+        x.fill(0.0);
+        self.last = key.last();
+        self.run_class = (u32::BITS - key.run().leading_zeros()).min(RUN_CLASS_MAX) as usize;
+        let z = |y: f64| if y.is_finite() { units.z(y) } else { 0.0 };
+        let z_of = |y: Option<f64>| y.map_or(0.0, |y| units.z(y));
+        for (i, x) in x[..LAGS].iter_mut().enumerate() {
+            *x = z(key.lag(i + 1));
+        }
+        self.z = [x[0], x[1], x[2]];
+        (self.day, self.day_before, self.place) = (None, None, None);
+        if let Some(days) = days {
+            let (day, value) = (days.day, |back: usize| days.value(back, column));
+            (self.day, self.day_before) = (value(day), value(day + 1));
+            x[OWN_DAY] = z_of(self.day);
+            x[OWN_DAY + 1] = z_of(self.day_before);
+            x[OWN_DAY + 2] = z_of(value(day - 1));
+            x[OWN_DAY + 3] = z_of(value(7 * day));
+            x[OWN_DAY + 4] = z_of(value(7 * day + 1));
+            let usual = days.place.map_or(f64::NAN, |place| days.profile.usual(place, column));
+            if let (true, Some(last)) = (usual.is_finite(), self.last) {
+                self.place = days.place;
+                let deviations = days.profile.deviations(column);
+                x[OWN_DAY + 5] = z(usual);
+                x[OWN_DAY + 6] = z(last - deviations[0]);
+                let [newest, before] = deviations.map(|d| (d / units.unit).clamp(-DEVIATION_MAX, DEVIATION_MAX));
+                self.deviations = [newest, before, 1.0];
+            }
+        }
+        x[OWN_DIMS - 1] = 1.0;
+    }
+
+    /// Whether a value is the key's last one again.
+    pub(crate) fn is_repeated(&self, units: &ColumnUnits, y: f64) -> bool {
+        self.last.is_some_and(|last| units.index(last) == units.index(y))
+    }
+
+    /// The change from the key's last value to `y`, as the middle of a cell.
+    pub(crate) fn step_to(&self, units: &ColumnUnits, y: f64) -> Option<f64> {
+        self.last.map(|last| units.cell(y - last).0)
+    }
+}
