@@ -31,7 +31,7 @@ fn the_default_file_shows_no_key_that_there_is_not() {
     // keys without a default are comments, examples too: as keys they are configuration
     let is_key =
         |line: &&str| line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
-    let bare = |line: &'static str| line.strip_prefix("# ").filter(|rest| is_key(&rest)).unwrap_or(line);
+    let bare = |line: &'static str| line.strip_prefix("# ").filter(|rest| is_key(rest)).unwrap_or(line);
     let text: Vec<&str> = DEFAULT_FILE.lines().map(bare).collect();
     let c = Config::from_toml(&text.join("\n")).unwrap();
     c.check().unwrap();

@@ -60,8 +60,13 @@ pub enum Component {
 
 /// A name that no component has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no component that can be ablated; components are {list}", list = Component::ALL.map(Component::name).join(", "))]
+#[error("{0:?} is no component that can be ablated; components are {list}", list = names())]
 pub struct UnknownComponent(pub String);
+
+/// The names of all components.
+fn names() -> String {
+    Component::ALL.map(Component::name).join(", ")
+}
 
 impl Component {
     /// All components, in the order in which an event meets them.

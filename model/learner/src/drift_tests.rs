@@ -88,5 +88,5 @@ fn what_is_not_finite_harms_nothing_and_a_restored_one_goes_on_alike() {
     let (a, b) = (go(&mut w), go(&mut v));
     assert_eq!(a, b);
     assert_eq!(w.encode(), v.encode());
-    assert!(w.latest.len() <= KEPT);
+    assert!(w.latest.len() <= CHANGES_MAX);
 }

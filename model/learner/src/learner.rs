@@ -7,7 +7,7 @@ use crate::error::LearnerError;
 use crate::field::{FieldModel, Model};
 use crate::keys::{KeyState, Keys};
 use crate::options::{Options, OptionsError};
-use crate::tally::{FieldTally, Tally};
+use crate::tally::{FieldTally, StreamTally};
 use crate::values::{SideInputs, Values};
 use std::sync::Arc;
 use surmise_event::{Event, Limits, Record, Refusal, RefusalCode, Schema};
@@ -82,7 +82,7 @@ pub(crate) struct Monitors {
 #[derive(Clone, Default)]
 pub(crate) struct Measures {
     /// The sums of the report.
-    pub(crate) tally: Tally,
+    pub(crate) tally: StreamTally,
     /// Whether events are added to the tally.
     pub(crate) scoring: bool,
     /// Whether ranks of symbols, and coverage and CRPS of numbers, are measured as well.

@@ -64,7 +64,8 @@ impl Labels {
 type Fault = (u64, Refusal);
 
 fn window(line: u64, start: &str, end: &str) -> Result<Window, Fault> {
-    let time = |field, s: &str| parse_time(s).map_err(|e| (line, Refusal::new(RefusalCode::BadTime, field, e)));
+    let time =
+        |field, s: &str| parse_time(s).map_err(|e| (line, Refusal::new(RefusalCode::BadTime, field, e.to_string())));
     let w = Window { start_us: time("start", start)?, end_us: time("end", end)? };
     if w.start_us > w.end_us {
         let reason = format!("a window cannot end at {end} before it starts at {start}");

@@ -221,7 +221,8 @@ fn record(columns: &[Column], row: &StringRecord) -> Result<Record, Refusal> {
             record.key = Some(cell.into());
         }
         if c.time && !is_missing(cell) {
-            record.time_us = Some(parse_time(cell).map_err(|e| Refusal::new(RefusalCode::BadTime, "time", e))?);
+            record.time_us =
+                Some(parse_time(cell).map_err(|e| Refusal::new(RefusalCode::BadTime, "time", e.to_string()))?);
         }
         if let Some((name, kind)) = &c.field {
             let datum = match kind {

@@ -90,10 +90,13 @@ impl Shape {
         if let Some((name, datum)) = take(&o.time) {
             record.time_us = match datum {
                 Datum::Null => None,
-                Datum::Text(s) => Some(parse_time(&s).map_err(|e| Refusal::new(RefusalCode::BadTime, &*name, e))?),
-                Datum::Number(x) => {
-                    Some(parse_time(&x.to_string()).map_err(|e| Refusal::new(RefusalCode::BadTime, &*name, e))?)
+                Datum::Text(s) => {
+                    Some(parse_time(&s).map_err(|e| Refusal::new(RefusalCode::BadTime, &*name, e.to_string()))?)
                 }
+                Datum::Number(x) => Some(
+                    parse_time(&x.to_string())
+                        .map_err(|e| Refusal::new(RefusalCode::BadTime, &*name, e.to_string()))?,
+                ),
                 other => {
                     return Err(Refusal::new(
                         RefusalCode::BadTime,
