@@ -134,7 +134,7 @@ pub enum ConfigFault {
         /// What was expected.
         source: AddressError,
     },
-    /// A listener can be reached from other machines, and nothing is asked of those who connect.
+    /// A listener can be reached from other machines, and asks nothing of clients.
     #[error(
         "listen.{key}: {address} can be reached from other machines, which needs a token (auth.token); or listen on \
          127.0.0.1"
@@ -162,7 +162,7 @@ pub enum ConfigFault {
         /// What is wrong with the name.
         source: StreamNameError,
     },
-    /// `delay_chunks` stands in `[model]`, where the other options of learners are.
+    /// `delay_chunks` was written in `[model]`, where the other options of learners are.
     #[error("model.delay_chunks: belongs to [learning], as learning.delay_chunks")]
     MisplacedDelay,
     /// An option of `[learning]` is out of bounds.
@@ -241,6 +241,7 @@ pub enum Hint {
 impl Hint {
     /// The known word that is nearest by typing errors, if it is near enough for its length.
     fn new(word: &str, known: &[&'static str]) -> Hint {
+        // transpositions count as one error, as they are common
         let nearest = known.iter().map(|k| (strsim::damerau_levenshtein(word, k), *k)).min();
         match nearest {
             Some((distance, k)) if distance <= 1 + k.len() / 3 => Hint::DidYouMean(k),
@@ -260,6 +261,7 @@ fn before(key: &str) -> String {
 impl ConfigFault {
     fn from_figment(error: figment::Error, table: &str) -> ConfigFault {
         let path = error.path.join(".");
+        // a table that was read by itself is named in front of its keys
         let key = match (table, path.as_str()) {
             ("", path) => path.to_owned(),
             (table, "") => table.to_owned(),

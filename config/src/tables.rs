@@ -145,7 +145,7 @@ impl LimitsTable {
     }
 }
 
-/// `[auth]`: who may connect.
+/// `[auth]`: what clients have to show.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuthTable {

@@ -43,9 +43,9 @@ fn the_default_file_shows_no_key_that_there_is_not() {
 #[test]
 fn the_default_file_names_every_kind_of_field() {
     let line = DEFAULT_FILE.lines().find_map(|l| l.strip_prefix("# kinds: ")).expect("a line of kinds");
-    let told: Vec<&str> =
+    let listed: Vec<&str> =
         line.split([',', ' ', '.']).filter(|w| FieldKind::ALL.iter().any(|k| k.name() == *w)).collect();
-    assert!(FieldKind::ALL.iter().all(|k| told.contains(&k.name())), "{told:?}");
+    assert!(FieldKind::ALL.iter().all(|k| listed.contains(&k.name())), "{listed:?}");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 #![allow(missing_docs)]
 
 use std::io::Write;
-use surmise_event::{Data, Datum, Limits, Record};
 use surmise_evaluation::{ReplayOptions, replay};
+use surmise_event::{Data, Datum, Limits, Record};
 use surmise_learner::{Learner, Options};
 use surmise_recording::{Source, SourceOptions};
 

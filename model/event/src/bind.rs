@@ -37,6 +37,7 @@ impl Schema {
             Data::Fields(f) if f.is_empty() => return Ok(event),
             Data::Fields(f) => f,
         };
+        // a refusal takes back the fields that the record brought
         let known = self.fields.len();
         let inferred = known == 0 && !self.closed;
         let bound = self.bind_items(items, record, limits, &mut event);
@@ -46,6 +47,7 @@ impl Schema {
                 Err(e)
             }
             Ok(()) => {
+                // a stream whose first record brings its own time is one whose gaps are worth predicting
                 if inferred && record.time_us.is_some() && !self.is_bytes() {
                     self.fields.insert(0, Schema::gap_field());
                     event.values.insert(0, Value::Missing);
@@ -58,6 +60,7 @@ impl Schema {
                     ));
                 }
                 event.values.resize(self.fields.len(), Value::Missing);
+                // without a time of its own, an event comes when it arrives
                 if event.time_us.is_none() && self.has_gap() {
                     event.time_us = record.arrival_us;
                 }
@@ -87,6 +90,7 @@ impl Schema {
         for (position, (name, datum)) in items.iter().enumerate() {
             // records of one stream mostly come with their fields in schema order
             let hint = self.fields.get(position).is_some_and(|f| *f.name == **name).then_some(position);
+            // a vector is as many fields as it has numbers
             if let Datum::Numbers(v) = datum {
                 if v.is_empty() {
                     return Err(Refusal::new(RefusalCode::Empty, &**name, "the array is empty"));
@@ -113,7 +117,7 @@ impl Schema {
         Ok(())
     }
 
-    /// Binds one value; `hint` is the field's position, if the order of the record's fields tells it.
+    /// Binds one value; `hint` is the field's position, if the order of the record's fields shows it.
     fn bind_one(
         &mut self,
         name: &str,
@@ -129,6 +133,7 @@ impl Schema {
             None => self.grow(name, datum, event.values.is_empty(), limits)?,
         };
         let value = convert(&self.fields[i], datum, limits)?;
+        // the schema has grown by this value
         if event.values.len() <= i {
             event.values.resize(i + 1, Value::Missing);
         }

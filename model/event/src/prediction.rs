@@ -94,7 +94,7 @@ pub struct Drift {
     /// The number whose level changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<std::sync::Arc<str>>,
-    /// The offset where the change began, as far as can be told.
+    /// The offset where the change began, as far as the detector can say.
     pub began: u64,
     /// The offset of the event with which the change was noticed.
     pub noticed: u64,

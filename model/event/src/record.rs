@@ -103,6 +103,7 @@ impl Event {
     /// How many offsets the event takes: one for its values (one per byte in a stream of single bytes) and one for
     /// its key's end.
     pub fn offsets(&self, schema: &Schema) -> u64 {
+        // an event that only ends its key has no values
         let data = match self.values.as_slice() {
             [] => 0,
             [Value::Bytes(b)] if schema.is_bytes() => b.len() as u64,

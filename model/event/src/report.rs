@@ -77,7 +77,7 @@ pub struct Report {
     pub regret_bits: f64,
     /// What the regret cannot exceed (PREDICTOR §7).
     pub regret_bound_bits: f64,
-    /// Every expert beside the mixture.
+    /// The loss of every expert of the mixture.
     pub experts: Vec<ExpertReport>,
     /// Every field.
     pub fields: BTreeMap<String, FieldReport>,

@@ -61,7 +61,7 @@ impl FieldKind {
         }
     }
 
-    /// The number that stands for the kind in checkpoints; it must never change.
+    /// The number of the kind in checkpoints; it must never change.
     fn code(self) -> u8 {
         match self {
             FieldKind::Category => 0,

@@ -20,9 +20,11 @@ const SECONDS_MAX: f64 = 9e12;
 /// Says what was expected if the text is none of these.
 pub fn parse_time(text: &str) -> Result<i64, TimeError> {
     let s = text.trim();
+    // with a time zone
     if let Ok(t) = s.parse::<Timestamp>() {
         return Ok(t.as_microsecond());
     }
+    // without one
     if let Ok(d) = s.parse::<DateTime>()
         && let Ok(z) = d.to_zoned(TimeZone::UTC)
     {

@@ -49,7 +49,7 @@ const BITS_DEVIATION_MIN: f64 = 1.0;
 /// The deviation z that scores one half.
 const HALF_SCORE_DEVIATION: f64 = 4.0;
 
-/// The largest error that is told from larger ones; its square is finite.
+/// The largest error that is distinguished from larger ones; its square is finite.
 const ERROR_MAX: f64 = 1e120;
 
 /// The least resolution of a number, so that nothing is divided by zero.
@@ -108,6 +108,7 @@ impl Deviation {
             *square = with(x.clamp(-bound, bound));
             x / usual
         };
+        // what is smoothed is bounded first, so that one freak does not last as long as the smoothing does
         let [now, smooth, drift] = &mut self.squares;
         let bound = bound(*now, floor);
         let bounded = error.clamp(-bound, bound);
@@ -115,6 +116,7 @@ impl Deviation {
         for ((mean, x), rate) in self.smooth.iter_mut().zip([size(bounded), bounded]).zip(SMOOTHING_RATES) {
             *mean += rate.max(1.0 / self.count) * (x - *mean);
         }
+        // smoothing shrinks independent errors by a known factor, and the floor with them
         let smooth = in_usual_sizes(smooth, self.smooth[0], floor * SMOOTHED_DEVIATIONS[0]);
         let drift = in_usual_sizes(drift, size(self.smooth[1]), floor * SMOOTHED_DEVIATIONS[1]);
         0.5 * now.max(smooth.max(0.0) + drift.max(0.0))
@@ -156,6 +158,7 @@ impl Records {
     /// Whether a deviation is a record: higher than all of the last 400 events, and of up to 25 before those.
     fn observe(&mut self, z: f32) -> bool {
         let next = self.next as usize;
+        // a new block overwrites the oldest
         if next.is_multiple_of(BLOCK_EVENTS) {
             self.highest[next / BLOCK_EVENTS] = 0.0;
         }
@@ -212,16 +215,18 @@ impl Anomaly {
         }
     }
 
-    /// The score of the event at hand, which cost so many bits: from 0 to 1.
+    /// The score of the event at hand, which cost `bits`: from 0 to 1.
     pub fn observe(&mut self, bits: f64) -> f64 {
         let mut z = std::mem::take(&mut self.furthest);
         if bits.is_finite() {
+            // only what an event costs beyond the usual is unusual; the first event has no usual to exceed
             let over = if self.bits.count > 0.0 { bits - self.usual_bits } else { 0.0 };
             z = z.max(self.bits.observe(over, BITS_DEVIATION_MIN, Sides::Above));
             let bound = USUAL_MULTIPLE_MAX * BITS_DEVIATION_MIN.max(self.bits.usual());
             let bits = bits.min(self.usual_bits + bound);
             track(&mut self.usual_bits, bits, self.bits.count);
         }
+        // with one number or none z is usually below 1, and nothing is divided
         let usual = self.usual_furthest.max(1.0);
         track(&mut self.usual_furthest, z.min(USUAL_MULTIPLE_MAX * usual), self.bits.count.max(1.0));
         z /= usual;
@@ -243,163 +248,5 @@ impl Persist for Anomaly {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Uniform on 0 to 1.
-    fn noise(seed: &mut u64) -> f64 {
-        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (*seed >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    /// About normal, with a standard deviation of 1.
-    fn normal(seed: &mut u64) -> f64 {
-        (0..12).map(|_| noise(seed)).sum::<f64>() - 6.0
-    }
-
-    fn quiet(a: &mut Anomaly, n: usize, unit: f64, seed: &mut u64) -> Vec<f64> {
-        (0..n)
-            .map(|_| {
-                a.number(0, unit * normal(seed), 1e-9 * unit);
-                a.observe(3.0)
-            })
-            .collect()
-    }
-
-    #[test]
-    fn the_unit_of_a_stream_cancels() {
-        for unit in [1e-90, 1e-3, 1.0, 1e6, 1e90] {
-            let (mut a, mut seed) = (Anomaly::default(), 1);
-            let scores = quiet(&mut a, 3000, unit, &mut seed);
-            assert!(scores[100..].iter().all(|s| *s < 0.5), "{unit}: {:?}", scores.iter().copied().fold(0.0, f64::max));
-            a.number(0, 12.0 * unit, 1e-9 * unit);
-            let spike = a.observe(3.0);
-            assert!((0.6..0.8).contains(&spike), "{unit}: {spike}");
-        }
-    }
-
-    #[test]
-    fn a_lasting_shift_is_an_anomaly_where_a_single_such_error_is_none() {
-        let (mut a, mut seed) = (Anomaly::default(), 7);
-        quiet(&mut a, 2000, 1.0, &mut seed);
-        let scores: Vec<f64> = (0..12)
-            .map(|_| {
-                a.number(0, 4.0 + normal(&mut seed), 0.0);
-                a.observe(3.0)
-            })
-            .collect();
-        assert!(scores[0] < 0.5 && scores.iter().any(|s| *s > 0.5), "{scores:?}");
-    }
-
-    #[test]
-    fn an_incident_is_told_once_and_a_worse_one_again() {
-        let (mut a, mut seed) = (Anomaly::default(), 3);
-        quiet(&mut a, 2000, 1.0, &mut seed);
-        let mut spike = |size: f64, calm: usize| {
-            a.number(0, size, 0.0);
-            let s = a.observe(3.0);
-            quiet(&mut a, calm, 1.0, &mut seed);
-            s
-        };
-        assert!(spike(20.0, 50) > 0.5);
-        assert!(spike(15.0, 50) < NO_RECORD_FACTOR);
-        assert!(spike(40.0, 350) > 0.5);
-        assert!(spike(20.0, 500) < NO_RECORD_FACTOR, "within 400 events");
-        assert!(spike(20.0, 0) > 0.5, "after them");
-    }
-
-    #[test]
-    fn few_events_are_records_whatever_the_distribution() {
-        for power in [1, 9, 41] {
-            let (mut a, mut seed) = (Anomaly::default(), 11);
-            let alarms = (0..100_000)
-                .filter(|_| {
-                    a.number(0, normal(&mut seed).powi(power), 0.0);
-                    a.observe(3.0) > 0.5
-                })
-                .count();
-            assert!(alarms <= 100_000 / 400, "{power}: {alarms}");
-        }
-    }
-
-    #[test]
-    fn symbols_rare_ones_and_ordinary_ones() {
-        // always foreseen: 8 bits are one event in 256, 10 one in 1000
-        let mut a = Anomaly::default();
-        for _ in 0..2000 {
-            assert!(a.observe(0.01) < 0.01);
-        }
-        assert!(a.observe(2.0) < 0.1, "no half a bit");
-        assert!(a.observe(10.0) > 0.5);
-        // never foreseen: 8 equal ones of 3 bits each, then one of 16 bits; cheap is no anomaly
-        let (mut a, mut seed) = (Anomaly::default(), 5);
-        for _ in 0..2000 {
-            assert!(a.observe(3.0 + 0.1 * normal(&mut seed)) < 0.1);
-        }
-        assert!(a.observe(0.0) < 0.1);
-        assert!(a.observe(16.0) > 0.5);
-        // text: half of the letters cost nothing, others up to 12 bits; a run of dear ones stands out
-        let mut a = Anomaly::default();
-        let text = |seed: &mut u64| if noise(seed) < 0.5 { 0.1 } else { 12.0 * noise(seed).powi(2) };
-        let scores: Vec<f64> = (0..5000).map(|_| a.observe(text(&mut seed))).collect();
-        assert!(scores[100..].iter().all(|s| *s < 0.5));
-        assert!((0..8).map(|_| a.observe(14.0)).fold(0.0, f64::max) > 0.5);
-    }
-
-    #[test]
-    fn a_constant_number_that_changes() {
-        let mut a = Anomaly::default();
-        for _ in 0..300 {
-            a.number(0, 0.0, 1.0);
-            assert_eq!(a.observe(0.0), 0.0);
-        }
-        a.number(0, 1.0, 1.0);
-        assert!(a.observe(0.0) < 0.5, "by its finest step");
-        a.number(0, 50.0, 1.0);
-        assert!(a.observe(0.0) > 0.5);
-    }
-
-    #[test]
-    fn many_numbers_deviate_no_further_than_one() {
-        let (mut a, mut seed) = (Anomaly::default(), 9);
-        let alarms = (0..3000)
-            .filter(|_| {
-                (0..500).for_each(|c| a.number(c, normal(&mut seed).powi(3), 0.0));
-                a.observe(3.0) > 0.5
-            })
-            .count();
-        assert!(alarms <= 3, "{alarms}");
-    }
-
-    #[test]
-    fn whatever_comes_scores_are_scores() {
-        let (mut a, mut seed) = (Anomaly::default(), 2);
-        let odd = [f64::NAN, f64::INFINITY, f64::MAX, -f64::MAX, 1e-300, 0.0, -0.0, 5e200, 1.0];
-        for i in 0..20_000 {
-            let mut pick = || odd[(noise(&mut seed) * odd.len() as f64) as usize];
-            a.number(i % 3, pick(), pick());
-            let s = a.observe(pick());
-            assert!((0.0..=1.0).contains(&s), "{s}");
-        }
-        // and it recovers
-        let mut a = Anomaly::default();
-        quiet(&mut a, 500, 1.0, &mut seed);
-        a.number(0, f64::MAX, 0.0);
-        a.observe(f64::MAX);
-        quiet(&mut a, 1000, 1.0, &mut seed);
-        a.number(0, 30.0, 0.0);
-        assert!(a.observe(3.0) > 0.5, "one freak does not blind");
-    }
-
-    #[test]
-    fn a_restored_one_goes_on_alike() {
-        let (mut a, mut seed) = (Anomaly::default(), 4);
-        quiet(&mut a, 1234, 1.0, &mut seed);
-        let mut b = Anomaly::default();
-        b.decode(&a.encode()).unwrap();
-        let mut again = seed;
-        let (x, y) = (quiet(&mut a, 900, 3.0, &mut seed), quiet(&mut b, 900, 3.0, &mut again));
-        assert_eq!(x, y);
-        assert_eq!(a.encode(), b.encode());
-    }
-}
+#[path = "anomaly_tests.rs"]
+mod tests;

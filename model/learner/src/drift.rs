@@ -57,7 +57,7 @@ const LOSS_DEVIATION_MIN: f64 = 0.05;
 /// The least move of a level, in deviations of the number.
 const LEVEL_DEVIATIONS_MIN: f64 = 3.0;
 
-/// The largest number that is told from larger ones; its square is finite.
+/// The largest number that is distinguished from larger ones; its square is finite.
 const NUMBER_MAX: f64 = 1e120;
 
 /// The least resolution of a number, so that nothing is divided by zero.
@@ -90,6 +90,7 @@ impl Sum {
     /// the block.
     fn add(&mut self, z: f64, allowed: f64, value: f64, bits: f64, next: u64) -> bool {
         let sum = self.sum + z - allowed;
+        // an excursion is over: keep how far it went, or let the memory of earlier ones fade
         if sum <= 0.0 {
             self.largest = if self.peak > 0.0 { self.peak.max(self.largest) } else { self.largest * PAST_SUM_DECAY };
             *self = Sum { largest: self.largest, began: next, ..Sum::default() };
@@ -155,6 +156,7 @@ impl Scale {
         self.filled += 1;
         self.value += value;
         self.bits += bits;
+        // only whole blocks are looked at
         if f64::from(self.filled) < size {
             return None;
         }
@@ -181,6 +183,7 @@ impl Scale {
             }
             followed = self.mean + z * deviation;
         }
+        // exponential moments: plain means at first, then over the last blocks
         let weight = 1.0 / f64::from(self.count).min(MEMORY_BLOCKS);
         let d = followed - self.mean;
         self.mean += weight * d;
@@ -269,6 +272,7 @@ impl Watcher {
         let next = offset + 1;
         let bits = if bits.is_finite() { bits } else { 0.0 };
         let before = out.len();
+        // a falling loss is learning
         if let Some(c) = self.loss.add(bits, bits, LOSS_DEVIATION_MIN, next)
             && c.after > c.before
         {
@@ -276,6 +280,7 @@ impl Watcher {
             out.push(drift(Detector::Loss, None, &c, offset));
         }
         while let Some((column, x, resolution)) = self.values.pop() {
+            // a column that is new begins to be watched here
             if column >= self.numbers.len() {
                 self.numbers.resize_with(column + 1, || Watch::new(offset));
             }

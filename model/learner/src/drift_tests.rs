@@ -1,3 +1,5 @@
+//! What the detector of drift finds, and what it leaves alone, on made streams.
+
 use super::*;
 
 struct Random(u64);

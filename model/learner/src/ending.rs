@@ -14,9 +14,9 @@ pub struct Ending {
     weights: [f64; 3],
 }
 
-/// Positions in a key that are told apart; further ones share the last.
+/// Positions in a key that have rows of their own; further ones share the last.
 const POSITIONS: usize = 256;
-/// Latest values that are told apart, by eight bits of their hashes.
+/// Rows of latest values, by eight bits of their hashes.
 const VALUES: usize = 256;
 /// Rows of probabilities: one over all keys, then positions, then values.
 const ROWS: usize = 1 + POSITIONS + VALUES;
@@ -62,6 +62,7 @@ impl Ending {
         let rows = Self::rows(length, last);
         let p = self.mix(&rows);
         let y = f64::from(u8::from(ended));
+        // the mixer learns from the error of the mixture, each row from its own
         for (r, w) in rows.iter().zip(&mut self.weights) {
             let (row, uses) = (&mut self.probabilities[*r], &mut self.uses[*r]);
             *w += MIXER_RATE * (y - p) * stretch(*row);

@@ -182,6 +182,7 @@ impl Learner {
     /// Names the field and the reason.
     pub fn bind(&mut self, record: &Record, limits: &Limits) -> Result<Event, Refusal> {
         let event = self.schema.bind(record, limits)?;
+        // the schema has grown: either models follow, or it shrinks again
         if self.models.fields.len() < self.schema.fields.len() {
             if let Err(fault) = self.options.preset.check(&self.schema) {
                 let field = self.schema.fields.pop().map_or_else(String::new, |f| f.name);
@@ -207,6 +208,7 @@ impl Learner {
     pub(crate) fn add_model(&mut self, position: usize, schema: &Schema) {
         let column = self.models.numbers.as_ref().map_or(0, NumberModel::columns);
         let field = FieldModel::new(schema, position, column, &self.options);
+        // numbers share one model, which begins with the first of them
         if let Model::Number(column) = field.model {
             match &mut self.models.numbers {
                 Some(numbers) => numbers.add_column(),

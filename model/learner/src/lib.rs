@@ -32,7 +32,7 @@
 //! deterministic, and free of clocks, files and sockets: equal events in equal order give equal states, bit for bit.
 //!
 //! `examples/` has programs to begin with: `clicks` (the next symbol of each user), `readings` (numbers, with quantiles
-//! and several steps ahead) and `checkpoint` (save, load, and go on as if nothing had happened).
+//! and several steps ahead) and `checkpoint` (save, load, and continue as if nothing had happened).
 
 mod anomaly;
 mod checkpoint;

@@ -75,6 +75,7 @@ impl Learner {
         out.anomaly_score = 0.0;
         out.fields.clear();
         out.drift.clear();
+        // the key's state leaves the table while models change it and themselves
         let mut key = self.take_key(name);
         self.complete(&mut key);
         let every_byte = self.schema.is_bytes();
@@ -104,6 +105,7 @@ impl Learner {
             let (fields, bits) = (&self.models.fields, out.surprise_bits / events.max(1) as f64);
             drift.observe(out.offset, bits, |column| name_of_column(fields, column), &mut out.drift);
         }
+        // nats of bytes were added one by one
         if self.measures.scoring {
             self.measures.tally.events += events;
             self.measures.tally.nats += if every_byte { 0.0 } else { nats };
@@ -145,10 +147,12 @@ impl Learner {
     fn observe_values(&mut self, key: &mut KeyState, event: &Event, out: &mut Outcome) -> f64 {
         let target = self.options.target.as_ref().and_then(|t| self.schema.position(t));
         let mut nats = 0.0;
+        // that the event came at all says that its key did not end before it
         if target.is_none() && !folds_ends(&self.schema) {
             nats += self.observe_ending(key, false);
         }
         let mut current = std::mem::take(&mut self.scratch.current);
+        // later fields are seen as they were in the key's previous event
         current.copy_from(&key.previous);
         let mut now = EventInProgress { event, key, current, numbers_begun: false };
         self.measures.forecasts.clear();
@@ -157,6 +161,7 @@ impl Learner {
             let value = event.values.get(i).unwrap_or(&Value::Missing);
             let role = if target.is_some_and(|t| t != i) { Role::Given } else { Role::Predicted };
             let (field_nats, hash) = self.observe_field(&mut now, i, value, role);
+            // from here on the fields after this one see its value
             now.current.hashes[i] = hash;
             now.current.numbers[i] = match value {
                 Value::Number(x) => *x,
@@ -169,6 +174,7 @@ impl Learner {
         }
         let EventInProgress { current, key, numbers_begun, .. } = now;
         let Models { numbers, .. } = &mut self.models;
+        // numbers learn from each other once all of the event's are known
         if let (true, Some(model), Some(number_key)) = (numbers_begun, numbers, &mut key.numbers) {
             model.finish(number_key);
         }
@@ -177,6 +183,7 @@ impl Learner {
             // an event that comes late does not turn the clock back
             key.last_us = Some(key.last_us.map_or(time_us, |last_us| last_us.max(time_us)));
         }
+        // the two buffers change places, so that neither is allocated anew
         self.scratch.current = std::mem::replace(&mut key.previous, current);
         key.length = key.length.saturating_add(1);
         nats
@@ -195,6 +202,7 @@ impl Learner {
 
     /// Observes the end of a key; returns its surprise in nats.
     fn observe_end(&mut self, key: &mut KeyState) -> f64 {
+        // an endless stream of bytes has no ends to predict, and of a target's event only the target is scored
         if self.schema.is_bytes() || self.options.target.is_some() {
             return 0.0;
         }

@@ -57,6 +57,7 @@ impl Learner {
     }
 
     fn observe_symbols(&mut self, now: &mut EventInProgress<'_>, i: usize, value: &Value) -> (f64, u32) {
+        // counted before the value arrives: a symbol that is new was not among those that could be ranked
         let known = match &self.models.fields[i].model {
             Model::Category(_, vocabulary) => vocabulary.len() as u32,
             Model::Bytes(_) | Model::Gap(_) | Model::Number(_) => BYTE_SYMBOLS,
@@ -67,6 +68,7 @@ impl Learner {
         field.fill_side_inputs(&now.current, Clocks::of(now.key.last_us), inputs);
         let Some(key) = &mut now.key.symbols[i] else { return (0.0, 0) };
         let (scoring, tally) = (self.measures.scoring, &mut self.measures.tally);
+        // a rank is a query, so it has to come before the symbol is learnt
         if scoring
             && self.measures.ranks
             && let Model::Category(model, vocabulary) = &field.model
@@ -119,6 +121,7 @@ impl Learner {
         let given = if self.options.target.is_some() { Given::Within } else { Given::Before };
         let measures = &mut self.measures;
         let predicted = role == Role::Predicted;
+        // errors are taken before the model sees the value
         if predicted && x.is_finite() {
             let mean = match given {
                 Given::Before => model.mean(column),
@@ -184,6 +187,7 @@ fn spell(value: &Value, symbols: &mut Vec<u32>) {
 /// value. `known` is how many symbols had arrived before.
 fn rank(model: &SymbolModel, end: Option<u32>, key: &SymbolKey, inputs: &SideInputs, known: u32, symbol: u32) -> usize {
     let max = RANKS[RANKS.len() - 1];
+    // a symbol that has just arrived had no rank
     if symbol >= known {
         return max;
     }

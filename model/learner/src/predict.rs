@@ -75,6 +75,7 @@ impl Learner {
     pub fn forecast(&self, key: Option<&str>, horizon: usize, top: usize) -> Vec<Prediction> {
         let Some(state) = self.key_state(key) else { return Vec::new() };
         let numbers = self.forecast_numbers(&state, horizon);
+        // probes move over expected symbols without changing the key's own state
         let keys = self.models.fields.iter().zip(&state.symbols);
         let mut rollout = Rollout {
             probes: keys.map(|(f, k)| f.symbols().zip(k.as_ref()).map(|(m, k)| m.probe(k))).collect(),
@@ -92,6 +93,7 @@ impl Learner {
             };
             let effort = if ahead == 0 { FIRST_STEP } else { LATER_STEPS };
             let numbers = numbers.get(ahead).map(Vec::as_slice);
+            // the nearest event is worth a closer look at its gap
             let ends = self.step(&mut rollout, effort, numbers, top, &mut prediction);
             predictions.push(prediction);
             if ends {
@@ -141,6 +143,7 @@ impl Learner {
             prediction.end = Some(end);
             step.ends = end > 0.5;
         }
+        // as in observing, each field is given what was expected of those before it
         let mut inputs = SideInputs::default();
         for (i, field) in self.models.fields.iter().enumerate() {
             field.fill_side_inputs(&step.current, Clocks::of(rollout.last_us), &mut inputs);
@@ -169,6 +172,7 @@ impl Learner {
             prediction.fields.insert(self.schema.fields[i].name.clone(), expected);
         }
         let Step { current, moves, gap_us, ends } = step;
+        // all fields were predicted from where the key was, so they move on only now
         for (i, inputs, symbol) in moves {
             if let (Some(model), Some(probe)) = (self.models.fields[i].symbols(), &mut rollout.probes[i]) {
                 model.advance(probe, &inputs, symbol);

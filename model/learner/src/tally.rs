@@ -130,6 +130,7 @@ impl StreamTally {
             let measures = sums.report(field, experts[i].len(), bounds[i], distinct[i]);
             report.regret_bits += measures.regret_bits;
             report.regret_bound_bits += measures.regret_bound_bits;
+            // where there is one field, its name would say nothing
             for (name, nats) in experts[i].iter().zip(&sums.experts) {
                 let name = if self.fields.len() == 1 { (*name).to_owned() } else { format!("{}/{name}", field.name) };
                 report.experts.push(ExpertReport { name, loss_bits_per_event: bits_per(*nats, self.events) });
@@ -140,6 +141,7 @@ impl StreamTally {
             decisions += 10.0 * sums.measured as f64;
             report.fields.insert(field.name.clone(), measures);
         }
+        // ends that are no symbol of a field have a row of their own
         if self.ends > 0 && !report.fields.contains_key("end") {
             let end = FieldReport {
                 kind: "end".into(),
