@@ -4,6 +4,7 @@ use crate::anomaly::Anomaly;
 use crate::drift::Watcher;
 use crate::ending::Ending;
 use crate::error::LearnerError;
+use crate::explain::FieldExplanation;
 use crate::field::{FieldModel, Model};
 use crate::keys::{KeyState, Keys};
 use crate::options::{Options, OptionsError};
@@ -91,6 +92,10 @@ pub(crate) struct Measures {
     pub(crate) intervals: bool,
     /// The latest event's forecasts, if they are kept.
     pub(crate) forecasts: Vec<NumberForecast>,
+    /// Whether the latest event's explanations are kept.
+    pub(crate) explaining: bool,
+    /// The latest event's explanations, if they are kept.
+    pub(crate) explanations: Vec<FieldExplanation>,
 }
 
 /// What was forecast of a number field before its value came.

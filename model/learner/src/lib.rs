@@ -41,6 +41,7 @@ mod component;
 mod drift;
 mod ending;
 mod error;
+mod explain;
 mod field;
 mod gap;
 mod keys;
@@ -60,6 +61,7 @@ mod vocabulary;
 
 pub use component::{Component, UnknownComponent};
 pub use error::{CheckpointError, LearnerError};
+pub use explain::{ExpertOpinion, FieldExplanation};
 pub use learner::{Learner, NumberForecast};
 pub use learner_copy::LearnerCopy;
 pub use options::{DELAY_CHUNKS_MAX, NetworkSize, Options, OptionsError, Preset};

@@ -1,6 +1,7 @@
 //! What a learner says of itself: its position, its measures, its size and the hash of its state.
 
 use crate::checkpoint::Core;
+use crate::explain::FieldExplanation;
 use crate::field::{FieldModel, Model};
 use crate::learner::{Learner, NumberForecast};
 use crate::options::NetworkSize;
@@ -63,6 +64,18 @@ impl Learner {
     /// [`set_intervals`](Self::set_intervals) keeps them.
     pub fn latest_forecasts(&self) -> &[NumberForecast] {
         &self.measures.forecasts
+    }
+
+    /// Sets whether [`latest_explanations`](Self::latest_explanations) are kept, which costs some allocations per value.
+    pub fn set_explaining(&mut self, on: bool) {
+        self.measures.explaining = on;
+    }
+
+    /// Why the values of the latest event were as surprising as they were, field by field in the order in which they were
+    /// observed; empty unless [`set_explaining`](Self::set_explaining) keeps explanations. The end of a key is not
+    /// explained, nor is a field that only conditions a target.
+    pub fn latest_explanations(&self) -> &[FieldExplanation] {
+        &self.measures.explanations
     }
 
     /// The cumulative loss of every expert in nats, by name, summed over all fields: what the stream would have cost if

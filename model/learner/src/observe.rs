@@ -16,6 +16,7 @@
 //! Below it are the models: `SymbolModel::observe_run` and `NumberModel::observe` score and learn one value.
 
 use crate::clock::Clocks;
+use crate::explain::FieldExplanation;
 use crate::field::{FieldModel, Model, folds_ends};
 use crate::keys::KeyState;
 use crate::learner::{Learner, Models, Monitors};
@@ -72,6 +73,7 @@ impl Learner {
         let name = event.key.as_deref();
         let events = event.offsets(&self.schema);
         (out.offset, out.events, out.model_version) = (self.progress.offset, events, self.progress.version);
+        self.measures.explanations.clear();
         out.anomaly_score = 0.0;
         out.fields.clear();
         out.drift.clear();
@@ -120,6 +122,7 @@ impl Learner {
         let mut nats = 0.0;
         let mut position = 0;
         let scoring = self.measures.scoring;
+        let mut explanation = self.measures.explaining.then(|| FieldExplanation::before(&field.name, model));
         let (tally, end_name) = (&mut self.measures.tally, &self.scratch.end_name);
         let Monitors { anomaly, drift } = &mut self.monitors;
         model.observe_run(symbol_key, &[], run, |model, byte_nats| {
@@ -128,6 +131,7 @@ impl Learner {
             out.anomaly_score = out.anomaly_score.max(anomaly.observe(bits));
             drift.observe(out.offset + position, bits, |_| end_name.clone(), &mut out.drift);
             position += 1;
+            explanation.iter_mut().for_each(|e| e.add_symbol(byte_nats, model.expert_nats()));
             if scoring {
                 tally.nats += byte_nats;
                 tally.fields[0].nats += byte_nats;
@@ -138,6 +142,7 @@ impl Learner {
         if scoring {
             tally.fields[0].count += run.len() as u64;
         }
+        self.measures.explanations.extend(explanation);
         out.fields.push(FieldOutcome { name: field.name.clone(), surprise_bits: nats * LOG2_E });
         key.length = key.length.saturating_add(run.len() as u32);
         nats

@@ -1,6 +1,7 @@
 //! Observing the value of one field: as one symbol, as a run of byte symbols, or as a number.
 
 use crate::clock::Clocks;
+use crate::explain::FieldExplanation;
 use crate::field::Model;
 use crate::gap;
 use crate::keys::KeyState;
@@ -75,9 +76,12 @@ impl Learner {
         {
             tally.add_rank(i, rank(model, vocabulary.end(), key, inputs, known, symbol));
         }
+        let model = field.symbols().filter(|_| self.measures.explaining);
+        let mut explanation = model.map(|m| FieldExplanation::before(&field.name, m));
         let mut nats = 0.0;
         let count = |model: &SymbolModel, symbol_nats: f64| {
             nats += symbol_nats;
+            explanation.iter_mut().for_each(|e| e.add_symbol(symbol_nats, model.expert_nats()));
             if scoring {
                 tally.add_experts(i, symbol_nats, model.expert_nats());
                 tally.add_claims(model.claims());
@@ -91,6 +95,7 @@ impl Learner {
             }
             Model::Number(_) => {}
         }
+        self.measures.explanations.extend(explanation);
         (nats, hash_of_symbol(symbol))
     }
 

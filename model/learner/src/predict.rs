@@ -1,14 +1,13 @@
 //! Predicting: what is expected of the next events of a key. Nothing is learnt, and the learner does not change.
 
 use crate::clock::Clocks;
-use crate::field::{FieldModel, Model, folds_ends};
+use crate::field::{Model, folds_ends};
 use crate::gap;
 use crate::keys::KeyState;
 use crate::learner::Learner;
 use crate::values::{SideInputs, Values, hash_of_symbol};
 use crate::vocabulary::{Token, Vocabulary};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use surmise_event::{Expected, Prediction};
 use surmise_number::{EventContext, Forecast};
 use surmise_symbol::{Probe, SymbolModel};
@@ -190,15 +189,6 @@ impl Learner {
         step.current.hashes[i] = self.models.numbers.as_ref().map_or(0, bucket);
         let quantiles = QUANTILE_LEVELS.iter().map(f64::to_string).zip(forecast.quantiles.iter().copied()).collect();
         Expected::Number { mean: forecast.mean, median: forecast.quantiles[MEDIAN], quantiles, missing: None }
-    }
-
-    /// The weight of every expert in the outer mixture of each symbol field, by field: how far the field's next
-    /// prediction relies on it (PREDICTOR §7).
-    pub fn weights(&self) -> BTreeMap<String, Vec<(&'static str, f64)>> {
-        let named = |f: &FieldModel| {
-            f.symbols().map(|m| m.experts().iter().copied().zip(m.weights().iter().copied()).collect())
-        };
-        self.models.fields.iter().filter_map(|f| Some((f.name.to_string(), named(f)?))).collect()
     }
 }
 
