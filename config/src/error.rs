@@ -66,7 +66,7 @@ pub enum ConfigFault {
         /// The table in which it was written; empty for the outermost one.
         table: String,
         /// Where it was written, if that is known: a file or the environment.
-        source_of: Place,
+        source_of: WrittenIn,
         /// What may have been meant.
         hint: Hint,
     },
@@ -78,7 +78,7 @@ pub enum ConfigFault {
         /// The word.
         word: String,
         /// Where it was written, if that is known.
-        source_of: Place,
+        source_of: WrittenIn,
         /// What may have been meant.
         hint: Hint,
     },
@@ -90,7 +90,7 @@ pub enum ConfigFault {
         /// What is wrong, in the words of the reader.
         reason: figment::error::Kind,
         /// Where it was written, if that is known.
-        source_of: Place,
+        source_of: WrittenIn,
     },
     /// A value is out of the range that works.
     #[error("{key}: {value}{unit} is not within {min} and {max}{unit}")]
@@ -219,9 +219,9 @@ pub enum SchemaFault {
 
 /// Where a value was written: ` (a file)`, or nothing if that is not known.
 #[derive(Clone, Debug)]
-pub struct Place(Option<String>);
+pub struct WrittenIn(Option<String>);
 
-impl fmt::Display for Place {
+impl fmt::Display for WrittenIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.as_ref().map_or(Ok(()), |place| write!(f, " ({place})"))
     }
@@ -267,7 +267,7 @@ impl ConfigFault {
             (table, "") => table.to_owned(),
             (table, path) => format!("{table}.{path}"),
         };
-        let source_of = Place(error.metadata.as_ref().and_then(|m| m.source.as_ref()).map(|s| s.to_string()));
+        let source_of = WrittenIn(error.metadata.as_ref().and_then(|m| m.source.as_ref()).map(|s| s.to_string()));
         match error.kind {
             figment::error::Kind::UnknownField(word, known) => {
                 let table = key.rsplit_once('.').map_or(String::new(), |(table, _)| table.to_owned());

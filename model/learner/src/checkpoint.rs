@@ -96,8 +96,8 @@ impl Persist for Core<'_> {
         let mut arithmetic = surmise_lanes::Kernel::detect().arithmetic().to_owned();
         s.string("arithmetic", &mut arithmetic)?;
         persist_fields(learner, s)?;
-        let progress = &mut learner.progress;
-        for v in [&mut progress.offset, &mut progress.version, &mut progress.late] {
+        let position = &mut learner.position;
+        for v in [&mut position.offset, &mut position.version, &mut position.late] {
             s.u64("position", v)?;
         }
         let models = &mut learner.models;

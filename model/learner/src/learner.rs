@@ -37,8 +37,8 @@ pub struct Learner {
     pub(crate) models: Models,
     /// The private states of keys.
     pub(crate) keys: Keys,
-    /// How far the learner is in its stream.
-    pub(crate) progress: Progress,
+    /// Where the learner is in its stream.
+    pub(crate) position: StreamPosition,
     /// What judges events by their surprise.
     pub(crate) monitors: Monitors,
     /// What was measured of predictions.
@@ -59,9 +59,9 @@ pub(crate) struct Models {
     pub(crate) ending: Ending,
 }
 
-/// How far a learner is in its stream.
+/// Where a learner is in its stream.
 #[derive(Clone, Default)]
-pub(crate) struct Progress {
+pub(crate) struct StreamPosition {
     /// The offset of the next event.
     pub(crate) offset: u64,
     /// How many events the models have learnt from.
@@ -124,7 +124,7 @@ pub(crate) struct Scratch {
 
 incremental_copy!(Learner {
     large: models;
-    small: schema, options, keys, progress, monitors, measures, job_sink, scratch,
+    small: schema, options, keys, position, monitors, measures, job_sink, scratch,
 });
 
 incremental_copy!(Models { large: fields; small: numbers, ending });
@@ -160,7 +160,7 @@ impl Learner {
             schema,
             options,
             models: Models::default(),
-            progress: Progress::default(),
+            position: StreamPosition::default(),
             monitors: Monitors::default(),
             measures: Measures { scoring: true, ..Measures::default() },
             job_sink: Taught::default(),

@@ -14,12 +14,12 @@ use surmise_symbol::SymbolModel;
 impl Learner {
     /// The offset that the next event will have.
     pub fn offset(&self) -> u64 {
-        self.progress.offset
+        self.position.offset
     }
 
     /// How many events the models have learnt from; a prediction names the version that made it.
     pub fn model_version(&self) -> u64 {
-        self.progress.version
+        self.position.version
     }
 
     /// Whether forecasts of numbers are learnt directly for each lead ([`Options::horizon`](crate::Options::horizon)).
@@ -29,7 +29,7 @@ impl Learner {
 
     /// Events whose time was earlier than that of their key's last event; they are learnt with a gap of zero.
     pub fn late_events(&self) -> u64 {
-        self.progress.late
+        self.position.late
     }
 
     /// Updates of networks that were not applied, because they were not finite.
@@ -135,7 +135,7 @@ impl Learner {
         report.kernel = surmise_lanes::Kernel::detect().name().into();
         report.engine = self.options.engine.to_string();
         report.choices = self.options.describe(&self.schema);
-        report.late_events = self.progress.late;
+        report.late_events = self.position.late;
         report.drifts.clone_from(&self.monitors.drift.latest);
         report
     }

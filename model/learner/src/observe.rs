@@ -72,7 +72,7 @@ impl Learner {
     pub fn observe_into(&mut self, event: &Event, out: &mut Outcome) {
         let name = event.key.as_deref();
         let events = event.offsets(&self.schema);
-        (out.offset, out.events, out.model_version) = (self.progress.offset, events, self.progress.version);
+        (out.offset, out.events, out.model_version) = (self.position.offset, events, self.position.version);
         self.measures.explanations.clear();
         out.anomaly_score = 0.0;
         out.fields.clear();
@@ -97,8 +97,8 @@ impl Learner {
         } else {
             self.put_key(name, key);
         }
-        self.progress.offset += events;
-        self.progress.version += events;
+        self.position.offset += events;
+        self.position.version += events;
         out.surprise_bits = nats * LOG2_E;
         // bytes were judged one by one: a run is as many events as it has bytes, wherever its producer cut it
         if !every_byte {
@@ -184,7 +184,7 @@ impl Learner {
             model.finish(number_key);
         }
         if let Some(time_us) = event.time_us {
-            self.progress.late += u64::from(key.last_us.is_some_and(|last_us| time_us < last_us));
+            self.position.late += u64::from(key.last_us.is_some_and(|last_us| time_us < last_us));
             // an event that comes late does not turn the clock back
             key.last_us = Some(key.last_us.map_or(time_us, |last_us| last_us.max(time_us)));
         }

@@ -95,7 +95,7 @@ impl Learner {
 
     /// Puts a key's state back after an event; if memory then holds too much, other keys leave it.
     pub(crate) fn put_key(&mut self, name: Option<&str>, mut key: KeyState) {
-        key.used = self.progress.offset;
+        key.used = self.position.offset;
         // exact sizes would cost a walk per event
         if key.is_outgrown() {
             let size = KeyBody(self, &mut key).measure();

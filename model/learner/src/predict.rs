@@ -47,7 +47,7 @@ struct Rollout {
 }
 
 /// What one step of a rollout expects of the fields observed so far.
-struct Step {
+struct RolloutStep {
     /// The expected values over the key's previous ones.
     current: Values,
     /// For each symbol field: what it saw, and the symbol that it moves forward by.
@@ -85,8 +85,8 @@ impl Learner {
         let mut predictions = Vec::new();
         for ahead in 0..horizon {
             let mut prediction = Prediction {
-                offset: self.progress.offset + ahead as u64,
-                model_version: self.progress.version,
+                offset: self.position.offset + ahead as u64,
+                model_version: self.position.version,
                 key: key.map(str::to_owned),
                 ..Prediction::default()
             };
@@ -135,7 +135,7 @@ impl Learner {
         top: usize,
         prediction: &mut Prediction,
     ) -> bool {
-        let mut step = Step { current: rollout.previous.clone(), moves: Vec::new(), gap_us: 0, ends: false };
+        let mut step = RolloutStep { current: rollout.previous.clone(), moves: Vec::new(), gap_us: 0, ends: false };
         if !folds_ends(&self.schema) && !self.schema.is_bytes() && self.measures.tally.ends > 0 {
             let last = rollout.previous.hashes.first().copied().unwrap_or(0);
             let end = self.models.ending.probability(rollout.length, last);
@@ -170,7 +170,7 @@ impl Learner {
             };
             prediction.fields.insert(self.schema.fields[i].name.clone(), expected);
         }
-        let Step { current, moves, gap_us, ends } = step;
+        let RolloutStep { current, moves, gap_us, ends } = step;
         // all fields were predicted from where the key was, so they move on only now
         for (i, inputs, symbol) in moves {
             if let (Some(model), Some(probe)) = (self.models.fields[i].symbols(), &mut rollout.probes[i]) {
@@ -183,7 +183,7 @@ impl Learner {
         ends
     }
 
-    fn expect_number(&self, step: &mut Step, i: usize, column: usize, forecast: &Forecast) -> Expected {
+    fn expect_number(&self, step: &mut RolloutStep, i: usize, column: usize, forecast: &Forecast) -> Expected {
         step.current.numbers[i] = forecast.mean;
         let bucket = |m: &surmise_number::NumberModel| hash_of_symbol(m.bucket(column, forecast.mean));
         step.current.hashes[i] = self.models.numbers.as_ref().map_or(0, bucket);
@@ -193,7 +193,7 @@ impl Learner {
 }
 
 fn expect_category(
-    step: &mut Step,
+    step: &mut RolloutStep,
     prediction: &mut Prediction,
     i: usize,
     (model, vocabulary): (&SymbolModel, &Vocabulary),
