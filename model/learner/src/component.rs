@@ -1,8 +1,8 @@
 //! The components of the predictor that a learner can be made without, to measure what each of them is worth.
 //!
-//! A component is ablated when models are made, in their recipe ([`Spec`](surmise_symbol::Spec), `NumberOptions`): what it would have
-//! contributed is missing or zero, and everything else stays as it is. Ablating a component that a stream's learner does
-//! not have changes nothing. PREDICTOR §15 lists what each is worth on real streams.
+//! A component is ablated when models are made, in their recipe ([`Spec`](surmise_symbol::Spec), `NumberOptions`):
+//! what it would have contributed is missing or zero, and everything else stays as it is. Ablating a component that a
+//! stream's learner does not have changes nothing. PREDICTOR §15 lists what each is worth on real streams.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

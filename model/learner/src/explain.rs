@@ -6,7 +6,7 @@
 
 use std::f64::consts::LOG2_E;
 use std::sync::Arc;
-use surmise_symbol::SymbolModel;
+use surmise_symbol::{EvidenceShare, SymbolModel};
 
 /// Why the value of one field was as surprising as it was.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,9 @@ pub struct FieldExplanation {
     pub surprise_bits: f64,
     /// What each expert said of the value.
     pub experts: Vec<ExpertOpinion>,
+    /// Of a value that is one symbol: how far every context and source of evidence moved the mixer, which is the expert
+    /// that all others are fed into, towards the value. Empty for texts and numbers.
+    pub evidence: Vec<EvidenceShare>,
 }
 
 /// What one expert said of a value, and how much it counted.
@@ -37,7 +40,7 @@ impl FieldExplanation {
     pub(crate) fn before(field: &Arc<str>, model: &SymbolModel) -> FieldExplanation {
         let experts = model.experts().iter().zip(model.weights());
         let experts = experts.map(|(name, weight)| ExpertOpinion { name, weight: *weight, surprise_bits: Some(0.0) });
-        FieldExplanation { field: field.clone(), surprise_bits: 0.0, experts: experts.collect() }
+        FieldExplanation { field: field.clone(), surprise_bits: 0.0, experts: experts.collect(), evidence: Vec::new() }
     }
 
     /// Adds what the mixture and its experts (`[experts]`) paid for a symbol of the value, in nats.

@@ -68,6 +68,7 @@ pub use options::{DELAY_CHUNKS_MAX, NetworkSize, Options, OptionsError, Preset};
 pub use pages::{MemoryPages, Page, Pages, PagesError};
 pub use surmise_event::{ExpertReport, FieldReport, Report};
 pub use surmise_network::{Engine, GradientJob, JobSink};
+pub use surmise_symbol::EvidenceShare;
 
 /// The name of the vector kernel that learners on this machine use.
 pub fn kernel() -> &'static str {

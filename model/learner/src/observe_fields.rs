@@ -78,6 +78,9 @@ impl Learner {
         }
         let model = field.symbols().filter(|_| self.measures.explaining);
         let mut explanation = model.map(|m| FieldExplanation::before(&field.name, m));
+        if let (Some(e), Model::Category(m, _) | Model::Gap(m)) = (&mut explanation, &field.model) {
+            e.evidence = m.explain(&m.probe(key), &*inputs, symbol).evidence;
+        }
         let mut nats = 0.0;
         let count = |model: &SymbolModel, symbol_nats: f64| {
             nats += symbol_nats;

@@ -44,6 +44,7 @@ fn the_terms_of_an_explanation_add_up_to_the_surprise() {
             let weights: f64 = e.experts.iter().map(|x| x.weight).sum();
             assert!((weights - 1.0).abs() < 1e-6, "{weights}");
             assert!((mixture_bits(e) - e.surprise_bits).abs() < 1e-3, "{} {e:?}", mixture_bits(e));
+            assert!(!e.evidence.is_empty() && e.evidence.iter().all(|share| share.logit.is_finite()));
             seen += 1;
         }
     });
