@@ -1,33 +1,28 @@
 //! Starting all parts in order, and stopping them in the reverse.
 
-use crate::checkpointer::{self, Jobs};
-use crate::committer;
-use crate::directory::Directory;
+use crate::checkpoint_queue::CheckpointQueue;
 use crate::fault::Fault;
-use crate::fencing::{self, Fencing};
-use crate::hub::{Hub, OwnerPort, owner_of};
-use crate::inbox::Inbox;
-use crate::owner::{Owner, OwnerRequest, OwnerSetup};
+use crate::hub::Hub;
+use crate::owner::OwnerRequest;
 use crate::session::{ListenerKind, Opening};
+use crate::sockets::{Addresses, Bound};
+use crate::threads::Threads;
 use crate::{clock, http, listen, telemetry};
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use surmise_config::{Config, ConfigError, ConfigFault, OFF, parse_address};
+use surmise_config::{Config, ConfigError, ConfigFault};
 use surmise_device::Choice;
 use surmise_learner::Learner;
-use surmise_store::{Store, StreamEntry};
-use surmise_workers::{Devices, WorkerPool};
+use surmise_store::Store;
+use surmise_workers::Devices;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
-
-/// Questions that may wait for one owner.
-const QUESTIONS: usize = 256;
 
 /// The daemon.
 pub struct Daemon;
@@ -38,26 +33,10 @@ pub struct Running {
     devices: Arc<Devices>,
     addresses: Addresses,
     threads: Vec<JoinHandle<()>>,
-    jobs: Option<Jobs>,
+    /// Dropped when the owners are to end, so that the checkpointer ends after them.
+    checkpoints: Option<CheckpointQueue>,
     listeners: TaskTracker,
     sessions: TaskTracker,
-}
-
-#[derive(Default)]
-struct Addresses {
-    http: Option<SocketAddr>,
-    tcp: Option<SocketAddr>,
-    lines: Option<SocketAddr>,
-    unix: Option<PathBuf>,
-}
-
-/// Sockets that are bound and not served yet.
-#[derive(Default)]
-struct Bound {
-    http: Option<TcpListener>,
-    tcp: Option<TcpListener>,
-    lines: Option<TcpListener>,
-    unix: Option<(UnixListener, PathBuf)>,
 }
 
 impl Daemon {
@@ -110,103 +89,25 @@ pub fn devices(config: &Config) -> Result<Arc<Devices>, ConfigError> {
     Devices::open(choice, surmise_device::find).map(Arc::new).map_err(fault)
 }
 
-impl Bound {
-    async fn bind(config: &Config) -> anyhow::Result<Bound> {
-        let l = &config.listen;
-        let mut bound = Bound {
-            http: bind_tcp("http", &l.http).await?,
-            tcp: bind_tcp("tcp", &l.tcp).await?,
-            lines: bind_tcp("lines", &l.lines).await?,
-            unix: None,
-        };
-        if let Some(path) = config.unix_path() {
-            let listener = listen::bind_unix(&path)
-                .with_context(|| format!("listen.unix: cannot listen at {}", path.display()))?;
-            bound.unix = Some((listener, path));
-        }
-        Ok(bound)
-    }
-
-    fn addresses(&self) -> anyhow::Result<Addresses> {
-        let address = |l: &Option<TcpListener>| l.as_ref().map(TcpListener::local_addr).transpose();
-        Ok(Addresses {
-            http: address(&self.http)?,
-            tcp: address(&self.tcp)?,
-            lines: address(&self.lines)?,
-            unix: self.unix.as_ref().map(|(_, path)| path.clone()),
-        })
-    }
-}
-
-async fn bind_tcp(key: &str, address: &str) -> anyhow::Result<Option<TcpListener>> {
-    let Some(address) = parse_address(address).map_err(|e| anyhow!("listen.{key}: {e}"))? else { return Ok(None) };
-    let bound = TcpListener::bind(address).await;
-    let listener = bound.with_context(|| {
-        format!(
-            "listen.{key}: cannot listen at {address}; is another program there? Choose another address, or {OFF:?}"
-        )
-    })?;
-    Ok(Some(listener))
-}
-
-/// What each owner gets and gives back when its streams are there.
-struct Recovery {
-    replayed: oneshot::Receiver<u64>,
-}
-
 impl Running {
     fn assemble(config: Config, devices: Arc<Devices>, store: Arc<Store>, started: Instant) -> anyhow::Result<Running> {
         let fault = Fault::default();
-        let entries = store.log.streams()?;
-        let entries_delayed = entries.iter().any(|e| e.options.delay_chunks > 0);
-        let trimmed = entries.iter().map(|e| (e.number, e.trimmed_bytes)).collect();
-        let next_number = entries.iter().map(|e| e.number + 1).max().unwrap_or(0);
-        let directory = Arc::new(Directory::new(config.limits.streams, next_number));
-        let fencing = Arc::new(Fencing::default());
-        for m in store.log.marks(fencing::PRODUCERS_MAX)? {
-            fencing.record_durable(&m.producer, m.epoch, Some(m.seq));
-        }
-        let (commits, committer) = committer::start(store.clone(), config.store.commit_interval.0, fault.clone())?;
-        let log_max = config.store.log_bytes_max.0;
-        let (jobs, checkpointer) =
-            checkpointer::start(store.clone(), directory.clone(), trimmed, log_max, fault.clone())?;
-        let shared = Arc::new(config.clone());
-        let count = config.owners.count();
-        let mut by_owner: Vec<Vec<StreamEntry>> = (0..count).map(|_| Vec::new()).collect();
-        for entry in entries {
-            by_owner[owner_of(&entry.name, count)].push(entry);
-        }
-        let delayed = config.any_delay() || entries_delayed;
-        let workers = delayed.then(|| WorkerPool::start(config.learning.count())).transpose()?;
-        let job_sink = workers.as_ref().and_then(|t| devices.job_sink(Some(t.job_sink())));
-        let (mut ports, mut threads, mut recoveries) = (Vec::new(), Vec::new(), Vec::new());
-        for (i, entries) in by_owner.into_iter().enumerate() {
-            let (inbox, receiver) = Inbox::new(config.limits.inbox_events, config.limits.inbox_bytes.0 as usize);
-            let (control, questions) = crossbeam_channel::bounded(QUESTIONS);
-            let setup = OwnerSetup {
-                config: shared.clone(),
-                directory: directory.clone(),
-                fencing: fencing.clone(),
-                store: Arc::downgrade(&store),
-                inbox: receiver,
-                control: questions,
-                commits: commits.clone(),
-                jobs: jobs.clone(),
-                job_sink: job_sink.clone(),
-                started,
-            };
-            let (thread, recovery) = start_owner(i, setup, store.clone(), entries, fault.clone())?;
-            threads.push(thread);
-            recoveries.push(recovery);
-            ports.push(OwnerPort { inbox, control });
-        }
-        threads.extend([committer, checkpointer]);
+        let Threads { handles, ports, recoveries, checkpoints, directory, fencing, workers } =
+            Threads::start(&config, &devices, &store, &fault, started)?;
         let hub = Arc::new(Hub::new(config, directory, fencing, fault, ports, store, workers, started));
         let (listeners, sessions) = (TaskTracker::new(), TaskTracker::new());
         let waiting = hub.clone();
         listeners.spawn(async move { wait_for_recovery(&waiting, recoveries).await });
         listeners.spawn(upkeep(hub.clone()));
-        Ok(Running { hub, devices, addresses: Addresses::default(), threads, jobs: Some(jobs), listeners, sessions })
+        Ok(Running {
+            hub,
+            devices,
+            addresses: Addresses::default(),
+            threads: handles,
+            checkpoints: Some(checkpoints),
+            listeners,
+            sessions,
+        })
     }
 
     fn serve_http(&self, listener: TcpListener) {
@@ -312,14 +213,14 @@ impl Running {
         self.listeners.close();
         self.sessions.close();
         // sessions wait for their last acknowledgements; one whose other side does not read them is left behind
-        let sessions = clock::left(until) / 2;
+        let sessions = clock::time_left(until) / 2;
         let _ =
             tokio::time::timeout(sessions, async { tokio::join!(self.listeners.wait(), self.sessions.wait()) }).await;
         for port in self.hub.owners() {
             port.inbox.close();
         }
         let controls: Vec<_> = self.hub.owners().iter().map(|p| p.control.clone()).collect();
-        self.jobs = None;
+        self.checkpoints = None;
         let threads = std::mem::take(&mut self.threads);
         let (sender, finished) = oneshot::channel();
         std::thread::Builder::new().name("shutdown".into()).spawn(move || {
@@ -329,7 +230,7 @@ impl Running {
             let failed = threads.into_iter().filter_map(|t| t.join().err()).count();
             let _ = sender.send(failed);
         })?;
-        let finished = tokio::time::timeout(clock::left(until), finished).await;
+        let finished = tokio::time::timeout(clock::time_left(until), finished).await;
         self.hub.release_store();
         match finished {
             Err(_) => bail!("finishing took longer than the grace period of {}", self.hub.config.shutdown.grace),
@@ -343,34 +244,10 @@ impl Running {
     }
 }
 
-fn start_owner(
-    number: usize,
-    setup: OwnerSetup,
-    store: Arc<Store>,
-    entries: Vec<StreamEntry>,
-    fault: Fault,
-) -> std::io::Result<(JoinHandle<()>, Recovery)> {
-    let (sender, replayed) = oneshot::channel();
-    let work = move || {
-        let mut owner = Owner::new(setup);
-        let replayed = owner.recover(&store, entries);
-        drop(store);
-        let _ = sender.send(replayed);
-        owner.run();
-    };
-    let guarded = move || {
-        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
-            fault.set(format!("owner {number} of streams failed inside; this is a bug"));
-        }
-    };
-    let thread = std::thread::Builder::new().name(format!("owner-{number}")).spawn(guarded)?;
-    Ok((thread, Recovery { replayed }))
-}
-
-async fn wait_for_recovery(hub: &Hub, recoveries: Vec<Recovery>) {
+async fn wait_for_recovery(hub: &Hub, recoveries: Vec<oneshot::Receiver<u64>>) {
     let mut replayed = 0;
-    for r in recoveries {
-        replayed += r.replayed.await.unwrap_or(0);
+    for recovery in recoveries {
+        replayed += recovery.await.unwrap_or(0);
     }
     let took = hub.started.elapsed();
     metrics::gauge!(crate::telemetry::RECOVERED).set(replayed as f64);

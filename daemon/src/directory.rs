@@ -1,5 +1,7 @@
 //! Which streams there are, and what may be known about them without asking their owners.
 
+use crate::counters::Counters;
+use crate::summary::StreamSummary;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -85,6 +87,36 @@ impl StreamView {
             failed: OnceLock::new(),
             outcomes: broadcast::Sender::new(OUTCOMES),
         }
+    }
+
+    /// Shows a stream that sleeps on a checkpoint.
+    pub fn show_asleep(&self, summary: &StreamSummary, checkpoint: &CheckpointMeta) {
+        self.offset.store(checkpoint.offset, Ordering::Relaxed);
+        self.committed.store(checkpoint.offset, Ordering::Release);
+        self.model_version.store(summary.model_version, Ordering::Relaxed);
+        self.keys.store(summary.keys, Ordering::Relaxed);
+        self.show_last_event(summary.counters.last_event_us);
+        self.logged_bytes.store(summary.counters.logged_bytes, Ordering::Relaxed);
+        self.schema.store(Arc::new(summary.schema.clone()));
+        self.checkpoint.store(Some(Arc::new(checkpoint.clone())));
+    }
+
+    /// Shows a stream whose learner is in memory, after `accepted` more events were learnt.
+    pub fn show_awake(&self, learner: &Learner, counters: &Counters, accepted: u64) {
+        self.offset.store(learner.offset(), Ordering::Relaxed);
+        self.model_version.store(learner.model_version(), Ordering::Relaxed);
+        self.keys.store(learner.keys_held() as u64, Ordering::Relaxed);
+        self.keys_stored.store(learner.keys_stored(), Ordering::Relaxed);
+        self.records.fetch_add(accepted, Ordering::Relaxed);
+        self.show_last_event(counters.last_event_us);
+        // fields are only ever added
+        if self.schema.load().fields.len() != learner.schema().fields.len() {
+            self.schema.store(Arc::new(learner.schema().clone()));
+        }
+    }
+
+    fn show_last_event(&self, time_us: Option<i64>) {
+        self.last_event_us.store(time_us.unwrap_or(i64::MIN), Ordering::Relaxed);
     }
 
     /// The mean surprise of its latest events in bits, if there were any since the start.
