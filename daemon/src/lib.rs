@@ -44,3 +44,4 @@ pub use http::{ENDPOINTS, Endpoint};
 pub use hub::SERVER;
 pub use self_test::self_test;
 pub use surmise_learner::kernel;
+pub use telemetry::{METRICS, Metric, MetricKind, MetricUnit};
