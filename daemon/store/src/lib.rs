@@ -15,6 +15,8 @@ mod database;
 pub mod group;
 mod lock;
 mod log;
+mod page_format;
+mod page_trees;
 mod pages;
 mod temporary;
 
@@ -68,9 +70,12 @@ pub enum StoreError {
     /// What was stored is damaged.
     #[error("{0}")]
     Damaged(#[from] bytes::Damaged),
-    /// What was stored does not fit together.
-    #[error("{0}")]
-    Inconsistent(String),
+    /// The entry of a stream has a valid checksum, but is none that this version can read.
+    #[error("a stream's entry cannot be read: {0}")]
+    StreamEntry(serde_json::Error),
+    /// A copy of a learner asked for a key page that no checkpoint keeps any more.
+    #[error("the stream has gone on, and its pages too")]
+    PagesSuperseded,
 }
 
 impl StoreError {

@@ -77,8 +77,7 @@ impl Log {
             .values()
             .map(|v| {
                 let v = v.map_err(StoreError::database("cannot read the list of streams"))?;
-                serde_json::from_slice(unseal(&v, "a stream's entry")?)
-                    .map_err(|e| StoreError::Inconsistent(format!("a stream's entry cannot be read: {e}")))
+                serde_json::from_slice(unseal(&v, "a stream's entry")?).map_err(StoreError::StreamEntry)
             })
             .collect()
     }
