@@ -29,7 +29,8 @@ struct Medium {
     groups: BTreeMap<(u32, u64), Vec<u8>>,
     checkpoints: BTreeMap<u32, Vec<(CheckpointMeta, CheckpointBytes)>>,
     next_write: NextWrite,
-    failures: u64,
+    failed_writes: u64,
+    checkpoints_written: u64,
 }
 
 /// The store in memory.
@@ -47,13 +48,13 @@ impl SimulatedStorage {
     }
 
     /// How many writes have failed.
-    pub fn failures(&self) -> u64 {
-        self.medium().failures
+    pub fn failed_writes(&self) -> u64 {
+        self.medium().failed_writes
     }
 
-    /// How many checkpoints are kept.
-    pub fn checkpoints_kept(&self) -> usize {
-        self.medium().checkpoints.values().map(Vec::len).sum()
+    /// How many checkpoints were written.
+    pub fn checkpoints_written(&self) -> u64 {
+        self.medium().checkpoints_written
     }
 
     /// Writes, unless the write is to fail.
@@ -61,7 +62,7 @@ impl SimulatedStorage {
         let mut medium = self.medium();
         let next_write = std::mem::take(&mut medium.next_write);
         if next_write != NextWrite::Succeeds {
-            medium.failures += 1;
+            medium.failed_writes += 1;
         }
         let error = || StoreError::Io {
             what: "cannot write",
@@ -145,6 +146,7 @@ impl Storage for SimulatedStorage {
                 kept.push((meta.clone(), (draft.learner.clone(), draft.summary.clone())));
                 kept.drain(..kept.len().saturating_sub(GENERATIONS));
                 metas.push(meta);
+                medium.checkpoints_written += 1;
             }
             metas
         })
