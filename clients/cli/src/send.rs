@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
-use surmise_client::{Address, Client, ClientError, Options, Progress};
+use surmise_client::{Address, Client, ClientError, ClientOptions, SendProgress};
 use surmise_event::Schema;
 use surmise_protocol::{EventLine, Hello, Reply, StreamStatus, Want};
 use surmise_recording::{Item, Source, SourceError};
@@ -85,11 +85,11 @@ async fn send(global: &Global, args: &SendArgs) -> Result<(), Failure> {
         ..Hello::default()
     };
     let (replies, inbox) = mpsc::channel(1024);
-    let options = Options {
+    let options = ClientOptions {
         window_events: args.window,
         give_up_after: Some(Duration::from_secs(args.wait)),
         replies: args.want.map(|_| replies),
-        ..Options::default()
+        ..ClientOptions::default()
     };
     let client = Client::connect_with(address, hello.clone(), options).await?;
     let resumes = client.committed_at_start().map_or(String::new(), |c| format!("; resumes after record {}", count(c)));
@@ -110,7 +110,7 @@ async fn send(global: &Global, args: &SendArgs) -> Result<(), Failure> {
 struct Sent {
     records: u64,
     skipped: u64,
-    progress: Progress,
+    progress: SendProgress,
     local: Vec<(u64, String)>,
     fault: Option<Failure>,
 }
@@ -121,7 +121,7 @@ async fn pump(mut client: Client, source: Source) -> Sent {
     let bar = progress_bar(source.bytes_total());
     let ticker = tokio::spawn(tick(bar.clone(), source.bytes_counter(), client.follow()));
     let mut items = read(source);
-    let mut sent = Sent { records: 0, skipped: 0, progress: Progress::default(), local: Vec::new(), fault: None };
+    let mut sent = Sent { records: 0, skipped: 0, progress: SendProgress::default(), local: Vec::new(), fault: None };
     let mut interrupted = interrupts();
     loop {
         let item = tokio::select! {
@@ -185,7 +185,7 @@ fn read(source: Source) -> mpsc::Receiver<Result<Item, SourceError>> {
 }
 
 /// Keeps the bar up to date.
-async fn tick(bar: ProgressBar, bytes: Arc<AtomicU64>, follow: watch::Receiver<Progress>) {
+async fn tick(bar: ProgressBar, bytes: Arc<AtomicU64>, follow: watch::Receiver<SendProgress>) {
     let mut every = tokio::time::interval(Duration::from_millis(200));
     loop {
         every.tick().await;

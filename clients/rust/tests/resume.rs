@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use surmise_client::{Address, Client, ClientError, Options};
+use surmise_client::{Address, Client, ClientError, ClientOptions};
 use surmise_event::{Data, Datum, Record};
 use surmise_protocol::{
     Ack, ErrorReply, Hello, OutcomeReply, ProducerLine, Refusal, RefusalCode, Reply, Want, Welcome, parse_line,
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 /// What the server has made durable, and how it misbehaves.
 #[derive(Default)]
-struct Server {
+struct FaultyServer {
     /// Events by producer, in the order in which they became durable.
     durable: HashMap<String, Vec<(u64, Record)>>,
     duplicates: u64,
@@ -24,7 +24,7 @@ struct Server {
     forget: bool,
 }
 
-impl Server {
+impl FaultyServer {
     fn chance(&mut self, one_in: u64) -> bool {
         self.random = self.random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         one_in > 0 && (self.random >> 33).is_multiple_of(one_in)
@@ -34,9 +34,9 @@ impl Server {
     }
 }
 
-type Shared = Arc<Mutex<Server>>;
+type SharedServer = Arc<Mutex<FaultyServer>>;
 
-async fn serve<S: AsyncRead + AsyncWrite>(stream: S, server: Shared) {
+async fn serve<S: AsyncRead + AsyncWrite>(stream: S, server: SharedServer) {
     let (read, mut write) = tokio::io::split(stream);
     let mut lines = BufReader::new(read).lines();
     let Ok(Some(first)) = lines.next_line().await else { return };
@@ -132,7 +132,7 @@ async fn serve<S: AsyncRead + AsyncWrite>(stream: S, server: Shared) {
     }
 }
 
-async fn tcp(server: Shared) -> Address {
+async fn tcp(server: SharedServer) -> Address {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().into();
     tokio::spawn(async move {
@@ -147,20 +147,21 @@ fn record(i: u64) -> Record {
     Record { data: Data::One(Datum::Number(i as f64)), ..Record::default() }
 }
 
-fn impatient() -> Options {
-    Options {
+fn impatient() -> ClientOptions {
+    ClientOptions {
         pause_max: std::time::Duration::from_millis(30),
         first_connection: std::time::Duration::from_secs(5),
-        ..Options::default()
+        ..ClientOptions::default()
     }
 }
 
 #[tokio::test]
 async fn every_event_arrives_exactly_once_whatever_breaks() {
     for seed in 0..20 {
-        let server = Shared::new(Mutex::new(Server { random: seed, break_every: 40, ..Server::default() }));
+        let server =
+            SharedServer::new(Mutex::new(FaultyServer { random: seed, break_every: 40, ..FaultyServer::default() }));
         let address = tcp(server.clone()).await;
-        let options = Options { window_events: 1 + seed as usize * 7, ..impatient() };
+        let options = ClientOptions { window_events: 1 + seed as usize * 7, ..impatient() };
         let mut client = Client::connect_with(address, Hello::new("p", "s"), options).await.unwrap();
         let mut refused = 0;
         for i in 1..=600 {
@@ -182,7 +183,7 @@ async fn every_event_arrives_exactly_once_whatever_breaks() {
 
 #[tokio::test]
 async fn sending_the_same_again_resumes() {
-    let server = Shared::default();
+    let server = SharedServer::default();
     let address = tcp(server.clone()).await;
     let mut client = Client::connect(address.clone(), Hello::new("p", "s")).await.unwrap();
     for i in 1..=10 {
@@ -204,7 +205,7 @@ async fn sending_the_same_again_resumes() {
 
 #[tokio::test]
 async fn an_acknowledged_refusal_is_nothing_that_the_daemon_has() {
-    let server = Shared::default();
+    let server = SharedServer::default();
     let address = tcp(server.clone()).await;
     let mut client = Client::connect_with(address, Hello::new("p", "s"), impatient()).await.unwrap();
     client.send(record(1)).await.unwrap();
@@ -225,7 +226,7 @@ async fn outcomes_over_a_unix_socket() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("events.sock");
     let listener = UnixListener::bind(&path).unwrap();
-    let server = Shared::default();
+    let server = SharedServer::default();
     tokio::spawn(async move {
         while let Ok((s, _)) = listener.accept().await {
             tokio::spawn(serve(s, server.clone()));
@@ -243,7 +244,7 @@ async fn outcomes_over_a_unix_socket() {
         seqs
     });
     let hello = Hello { want: vec![Want::Ack, Want::Outcome], ..Hello::new("p", "s") };
-    let options = Options { replies: Some(tx), ..Options::default() };
+    let options = ClientOptions { replies: Some(tx), ..ClientOptions::default() };
     let mut client = Client::connect_with(Address::Unix(path), hello, options).await.unwrap();
     for i in 1..=100 {
         client.send(record(i)).await.unwrap();
@@ -254,7 +255,7 @@ async fn outcomes_over_a_unix_socket() {
 
 #[tokio::test]
 async fn what_cannot_go_on_is_said() {
-    let server = Shared::default();
+    let server = SharedServer::default();
     let address = tcp(server.clone()).await;
     let hello = Hello { token: Some("wrong".into()), ..Hello::new("p", "s") };
     match Client::connect(address.clone(), hello).await.map(|_| ()) {
