@@ -1,5 +1,5 @@
-//! The registry of producers over all streams: the newest epoch of each, how far it is durable, and which connection may
-//! send for it.
+//! The registry of producers over all streams: the newest epoch of each, how far it is durable, and which connection
+//! may send for it.
 //!
 //! A producer that connects again *fences* its older connection: that one is told to end, and the new one is welcomed
 //! only when the old one has sent its last event, so that the welcome can say after which number to resume.

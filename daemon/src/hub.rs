@@ -1,5 +1,5 @@
-//! What all parts of a running daemon share: the configuration, the directories of streams and producers, and the ways to
-//! the owners. No learner is in here: an owner holds it, and answers questions about it.
+//! What all parts of a running daemon share: the configuration, the directories of streams and producers, and the ways
+//! to the owners. No learner is in here: an owner holds it, and answers questions about it.
 
 use crate::directory::{Directory, Snapshot, StreamView};
 use crate::fault::Fault;

@@ -1,9 +1,9 @@
 //! Ingestion: from a sender's bytes to the events that go into the inboxes of owners.
 //!
-//! Both doors of the daemon, the event socket and `POST /api/v1/streams/{stream}/events`, read through an [`Intake`], so
-//! that a line means the same at either: it is cut from the bytes, parsed, checked for the names that it uses, numbered,
-//! and becomes an event of a [`Chunk`], a duplicate, or a refusal that names its line. What a door answers, and when it
-//! reads on, is its own affair.
+//! Both doors of the daemon, the event socket and `POST /api/v1/streams/{stream}/events`, read through an [`Intake`],
+//! so that a line means the same at either: it is cut from the bytes, parsed, checked for the names that it uses,
+//! numbered, and becomes an event of a [`LineChunk`], a duplicate, or a refusal that names its line. What a door
+//! answers, and when it reads on, is its own affair.
 
 pub mod cutter;
 pub mod numbering;
@@ -65,7 +65,7 @@ pub struct LineRefusal {
 
 /// What became of some lines that were read together.
 #[derive(Default)]
-pub struct Chunk {
+pub struct LineChunk {
     /// Lines read, blank ones included.
     pub lines: usize,
     /// Events for the owners, each with the name of its stream, in the order of their lines.
@@ -79,7 +79,7 @@ pub struct Chunk {
     pub not_rising: Option<(Arc<str>, InboxEvent)>,
 }
 
-impl Chunk {
+impl LineChunk {
     fn refuse(&mut self, line: u64, seq: Option<u64>, refusal: Refusal) {
         count_refusal(refusal.code);
         self.counts.rejected += 1;
@@ -156,8 +156,8 @@ impl Intake {
     /// Reads up to [`CHUNK_LINES_MAX`] lines out of a cutter; none are left there if the chunk has no lines.
     ///
     /// The time of arrival of all of them is `arrival_us`, in microseconds since 1970.
-    pub fn read_chunk(&mut self, cutter: &mut LineCutter, end: InputEnd, arrival_us: i64) -> Chunk {
-        let mut chunk = Chunk::default();
+    pub fn read_chunk(&mut self, cutter: &mut LineCutter, end: InputEnd, arrival_us: i64) -> LineChunk {
+        let mut chunk = LineChunk::default();
         // an event whose number does not rise ends the chunk, as those after it are numbered from it
         while chunk.lines < CHUNK_LINES_MAX && chunk.not_rising.is_none() {
             let Some(line) = cutter.next_line() else { break };
@@ -174,7 +174,7 @@ impl Intake {
     }
 
     /// Reads one line into a chunk.
-    pub fn read_line(&mut self, line: CutLine<'_>, arrival_us: i64, chunk: &mut Chunk) {
+    pub fn read_line(&mut self, line: CutLine<'_>, arrival_us: i64, chunk: &mut LineChunk) {
         self.lines_read += 1;
         chunk.lines += 1;
         let bytes = line.bytes().len();
@@ -223,7 +223,7 @@ impl Intake {
         event: EventLine,
         arrival_us: i64,
         bytes: usize,
-        chunk: &mut Chunk,
+        chunk: &mut LineChunk,
     ) -> Result<(), Refusal> {
         let EventLine { seq, stream, mut record } = event;
         let stream = self.stream_of(stream)?;
@@ -266,8 +266,8 @@ impl Intake {
     ///
     /// It is refused, unless the events of higher numbers were refused themselves: then it goes to its owner.
     /// `learnt` is the largest number of this sender that an owner has learnt.
-    pub fn resolve_not_rising(&mut self, stream: Arc<str>, mut event: InboxEvent, learnt: Option<u64>) -> Chunk {
-        let mut chunk = Chunk { lines: 1, ..Chunk::default() };
+    pub fn resolve_not_rising(&mut self, stream: Arc<str>, mut event: InboxEvent, learnt: Option<u64>) -> LineChunk {
+        let mut chunk = LineChunk { lines: 1, ..LineChunk::default() };
         let Some(seq) = event.seq else { return chunk };
         match self.numbering.assign_again(seq, learnt, &stream) {
             Err(refusal) => chunk.refuse(event.line, Some(seq), refusal),

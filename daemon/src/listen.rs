@@ -120,7 +120,8 @@ async fn pause_after(error: &std::io::Error) {
 
 /// Binds a Unix socket that only this user can open.
 ///
-/// A socket that a killed daemon left at the path is removed: the lock of the data directory shows that no daemon uses it.
+/// A socket that a killed daemon left at the path is removed: the lock of the data directory shows that no daemon uses
+/// it.
 ///
 /// # Errors
 /// The path is too long, or something that is no socket has it.

@@ -6,8 +6,8 @@
 //! cargo run -p surmise-client --example next localhost:7071
 //! ```
 //!
-//! The prediction of the next event comes with the outcome of the one before it (`"want":["next"]`). A program that only
-//! asks, and sends nothing, gets the same prediction over HTTP: `GET /api/v1/streams/melody/next`.
+//! The prediction of the next event comes with the outcome of the one before it (`"want":["next"]`). A program that
+//! only asks, and sends nothing, gets the same prediction over HTTP: `GET /api/v1/streams/melody/next`.
 
 use std::error::Error;
 use surmise_client::{Address, Client, ClientOptions};

@@ -25,7 +25,7 @@ enum OtherSide {
 ///
 /// If the other side has closed its reading end, replies are thrown away and its events still count. If it only leaves
 /// them unread for [`UNREAD_TIME_MAX`], the connection ends.
-pub(super) async fn write_replies<W: AsyncWrite + Unpin>(socket: &mut W, link: &Link) {
+pub async fn write_replies<W: AsyncWrite + Unpin>(socket: &mut W, link: &Link) {
     let mut other_side = OtherSide::Reads;
     let mut failure_reported = false;
     let mut duplicates = 0;
