@@ -81,6 +81,7 @@ impl Fencing {
         let mut producers = self.lock();
         let state = producers.entry(producer.clone()).or_default();
         state.raise(epoch);
+        // of an older epoch nothing counts any more
         if epoch == state.epoch {
             state.committed = state.committed.max(committed);
         }
@@ -101,6 +102,7 @@ impl Fencing {
             state.holder.replace(holder.clone())
         };
         let mut claim = Claim { fencing: self.clone(), producer: producer.clone(), holder, committed: None };
+        // the lock is not held while this waits: the older connection needs it to end
         if let Some(before) = before {
             before.fenced.cancel();
             let _ = tokio::time::timeout(FENCED_TIME_MAX, before.done.cancelled()).await;
@@ -138,6 +140,7 @@ fn entry<'a>(
     producer: &Arc<str>,
     epoch: u64,
 ) -> Result<&'a mut ProducerState, OldEpoch> {
+    // the bound holds memory against producers that make up a new name each time
     if producers.len() >= PRODUCERS_MAX {
         producers.retain(|_, state| state.holder.is_some());
     }

@@ -134,6 +134,7 @@ impl Hub {
         lines: usize,
         counts: ChunkCounts,
     ) -> Result<(), Closed> {
+        // one ticket covers all streams of the chunk: it is answered when the last of them is durable
         let batches = by_stream(events);
         let parts = outbox.ticket(lines, batches.len(), counts);
         for ((stream, items), pending) in batches.into_iter().zip(parts) {
@@ -162,6 +163,7 @@ impl Hub {
     /// # Errors
     /// One of them does not answer in time, or has ended.
     pub async fn ask_all<T>(&self, question: impl Fn(oneshot::Sender<T>) -> OwnerRequest) -> Result<Vec<T>, AskError> {
+        // all owners are asked before the first answer is waited for
         let mut waiting = Vec::new();
         for port in &self.owners {
             let (sender, receiver) = oneshot::channel();
@@ -184,6 +186,7 @@ impl Hub {
     /// The owner does not answer in time, or has ended.
     pub async fn snapshot(&self, view: &StreamView) -> Result<Arc<Snapshot>, AskError> {
         view.asked_ms.store(crate::clock::millis_since(self.started).max(1), Ordering::Relaxed);
+        // the owner sees the time of the latest question and publishes as long as it is recent
         if let Some(snapshot) = view.snapshot.load_full() {
             return Ok(snapshot);
         }

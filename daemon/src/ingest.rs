@@ -163,6 +163,7 @@ impl Intake {
             let Some(line) = cutter.next_line() else { break };
             self.read_line(line, arrival_us, &mut chunk);
         }
+        // only at the end is it known that the last line has no end
         if end == InputEnd::Reached
             && chunk.lines < CHUNK_LINES_MAX
             && chunk.not_rising.is_none()
@@ -177,6 +178,7 @@ impl Intake {
     pub fn read_line(&mut self, line: CutLine<'_>, arrival_us: i64, chunk: &mut LineChunk) {
         self.lines_read += 1;
         chunk.lines += 1;
+        // the bytes of its line are what an event counts for in the bound of its inbox
         let bytes = line.bytes().len();
         let parsed = match line {
             CutLine::TooLong => Err(self.too_long()),
@@ -228,6 +230,7 @@ impl Intake {
         let EventLine { seq, stream, mut record } = event;
         let stream = self.stream_of(stream)?;
         record.arrival_us = Some(arrival_us);
+        // the key and the stream of the hello are defaults of the event's own
         if record.key.is_none() {
             record.key = self.key.clone();
         }
@@ -237,10 +240,12 @@ impl Intake {
                 (event.seq, event.origin) = (seq, origin);
                 chunk.events.push((stream, event));
             }
+            // a duplicate is acknowledged like an event that was learnt, or its sender would send it for ever
             Assignment::Durable { highest } => {
                 chunk.counts.duplicates += 1;
                 chunk.counts.high = chunk.counts.high.max(highest);
             }
+            // the reader asks the owners what became of the earlier events, and comes back with the answer
             Assignment::NotRising { seq } => {
                 event.seq = Some(seq);
                 chunk.not_rising = Some((stream, event));

@@ -42,6 +42,7 @@ impl Connections {
 
     /// Serves a connection, or refuses it if there are too many.
     fn open<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(&self, mut socket: S) {
+        // an answer says more than a connection that is never accepted
         let Ok(permit) = self.permits.clone().try_acquire_owned() else {
             let line = self.too_many();
             self.tasks.spawn(async move {
@@ -133,6 +134,7 @@ pub fn bind_unix(path: &Path) -> std::io::Result<UnixListener> {
             format!("a path of {path_bytes} bytes is too long for a Unix socket; {UNIX_PATH_BYTES_MAX} is the most");
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, reason));
     }
+    // a file that is no socket belongs to somebody and stays
     match std::fs::symlink_metadata(path) {
         Ok(meta) if meta.file_type().is_socket() => std::fs::remove_file(path)?,
         Ok(_) => return Err(std::io::Error::new(std::io::ErrorKind::AlreadyExists, "something else has this path")),

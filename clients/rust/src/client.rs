@@ -121,7 +121,9 @@ impl Client {
             (Some(seq), Some(last)) if seq <= last => return Err(ClientError::SeqNotRising { last, seq }),
             (Some(seq), _) => seq,
         };
+        // the number is used up even if the record cannot be sent: the next program run has to number alike
         self.last_seq = Some(seq);
+        // the daemon would only answer that it is a duplicate
         if self.welcome.committed_seq.is_some_and(|committed| seq <= committed) {
             self.skipped += 1;
             return Ok(seq);
@@ -132,6 +134,7 @@ impl Client {
         }
         let mut bytes = Vec::with_capacity(LINE_BYTES_USUAL);
         line.write_line(&mut bytes)?;
+        // the daemon would skip the line and could not name its number
         if bytes.len() as u64 > self.welcome.line_bytes_max {
             let reason = format!(
                 "{} bytes are more than the daemon's limit of {} a line",
@@ -158,6 +161,7 @@ impl Client {
         let waited = self.progress.wait_for(is_done).await.map(|progress| progress.clone());
         let progress = waited.map_err(|_| self.failure())?;
         match progress.failed {
+            // a failure after everything was settled is not this call's
             Some(error) if progress.settled < sent => Err(error),
             _ => Ok(progress),
         }
@@ -179,6 +183,7 @@ impl Client {
     /// The client has given up.
     pub async fn close(mut self) -> Result<SendProgress, ClientError> {
         self.flush().await?;
+        // the task ends once its channel is closed and its window is empty
         self.commands = None;
         let _ = (&mut self.task).await;
         Ok(self.progress())

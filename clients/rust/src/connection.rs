@@ -99,6 +99,7 @@ impl ConnectionTask {
     async fn resume(&mut self) -> Result<Connection, ClientError> {
         let (connection, welcome) = self.reach(self.options.give_up_after).await?;
         let committed = welcome.committed_seq;
+        // a store that was replaced by an older one must not go unnoticed
         if let Some(acked) = self.durable
             && committed.is_none_or(|c| c < acked)
             && !self.names_streams.load(Ordering::Relaxed)
@@ -138,6 +139,7 @@ impl ConnectionTask {
                 return Err(error);
             }
             tokio::time::sleep(pause.mul_f64(jitter())).await;
+            // a daemon that starts again is not met by all of its clients at once
             pause = (pause * 2).min(self.options.pause_max);
         }
     }
@@ -173,6 +175,7 @@ impl ConnectionTask {
     /// the two would wait for each other.
     async fn exchange(&mut self, connection: Connection) -> Ended {
         let Connection { mut lines, mut write } = connection;
+        // the new connection has seen none of the events; those that the daemon has left the window in `resume`
         self.window.rewind();
         let (mut out, mut written, mut closing) = (Vec::with_capacity(WRITE_BYTES_MAX), 0, false);
         loop {
@@ -180,6 +183,7 @@ impl ConnectionTask {
                 self.gather(&mut out);
                 written = 0;
             }
+            // every event is settled, so the other side loses nothing by the end of the connection
             if closing && self.window.is_empty() {
                 let _ = write.shutdown().await;
                 return Ended::Done;
@@ -253,6 +257,7 @@ impl ConnectionTask {
             }
             Reply::Outcome(_) | Reply::Welcome(_) => {}
         }
+        // the caller may have dropped the receiver; then replies are of no interest
         if let Some(replies) = &self.options.replies {
             let _ = replies.send(reply).await;
         }

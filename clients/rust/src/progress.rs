@@ -35,6 +35,7 @@ impl SendProgress {
     /// Counts a refusal.
     pub(crate) fn note_refusal(&mut self, refusal: &ErrorReply) {
         self.refused += 1;
+        // a sender of nothing but faults must not fill the memory
         if self.refusals.len() < REFUSALS_KEPT_MAX {
             self.refusals.push(refusal.clone());
         }

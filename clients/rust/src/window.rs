@@ -67,6 +67,7 @@ impl SendWindow {
     /// Removes every event up to `seq`, which are durable or were refused; returns the last one removed.
     pub(crate) fn acknowledge(&mut self, seq: u64) -> Option<u64> {
         let mut last = None;
+        // acknowledgements are cumulative
         while let Some(event) = self.events.front().filter(|event| event.seq <= seq) {
             last = Some(event.seq);
             self.remove(0);
@@ -88,6 +89,7 @@ impl SendWindow {
     fn remove(&mut self, index: usize) {
         if let Some(event) = self.events.remove(index) {
             self.bytes -= event.line.len();
+            // events before the mark were written; the mark moves with them
             self.written -= usize::from(index < self.written);
         }
     }

@@ -77,6 +77,7 @@ pub fn router(hub: Arc<Hub>) -> Router {
         .method_not_allowed_fallback(|| async {
             ProblemResponse::new(405, "method not allowed", "this path takes another method")
         })
+        // the layer that is added last runs first: the address is checked before the token
         .layer(from_fn_with_state(hub.clone(), guard::check_token))
         .layer(from_fn(guard::check_address))
         .with_state(hub)

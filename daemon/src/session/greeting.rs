@@ -71,9 +71,11 @@ pub async fn greet(hub: &Hub, hello: Hello) -> Result<Greeting, Refusal> {
         let reason = format!("{} is not spoken here; this daemon speaks {PROTOCOL}", hello.protocol);
         return Err(Refusal::new(RefusalCode::BadHello, "hello.protocol", reason));
     }
+    // the token comes first, so that a stranger learns nothing from the other refusals
     check_token(hub, &hello)?;
     check_names(hub, &hello)?;
     let producer = hello.producer.as_deref().map(|name| ProducerEpoch { producer: name.into(), epoch: hello.epoch });
+    // this waits for an older connection of the producer, so it comes after everything that may be refused
     let claim = match &producer {
         None => None,
         Some(p) => {
@@ -85,6 +87,7 @@ pub async fn greet(hub: &Hub, hello: Hello) -> Result<Greeting, Refusal> {
         protocol: PROTOCOL,
         server: SERVER.into(),
         committed_seq: claim.as_ref().and_then(|claim| claim.committed),
+        // a client checks its lines against the limit before it sends them
         line_bytes_max: hub.config.limits.line_bytes.0,
     };
     Ok(Greeting {

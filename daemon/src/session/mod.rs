@@ -43,6 +43,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Send>(hub: Arc<Hub>, kind: Listen
         link.outbox.close();
         fatal
     };
+    // neither half may wait for the other: a full socket must not keep lines from being read, and the reverse
     let (fatal, ()) = tokio::join!(reading, writer::write_replies(&mut write, &link));
     let _ = write.shutdown().await;
     if fatal {

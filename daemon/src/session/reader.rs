@@ -113,11 +113,12 @@ impl SessionReader {
     /// Reads more bytes into a cutter; none if the other side has sent everything.
     async fn fill<R: AsyncRead + Unpin>(&self, read: &mut R, cutter: &mut LineCutter) -> Result<usize, ReadEnd> {
         tokio::select! {
-            biased;
-            end = self.interrupted() => Err(end),
-            // a connection that breaks has ended as one that is closed
-            count = read.read_buf(cutter.buffer()) => count.or(Ok(0)),
-        }
+        // a sender that never pauses must not hide that the daemon shuts down
+                    biased;
+                    end = self.interrupted() => Err(end),
+                    // a connection that breaks has ended as one that is closed
+                    count = read.read_buf(cutter.buffer()) => count.or(Ok(0)),
+                }
     }
 
     /// Reads all whole lines of a cutter, a chunk at a time.
@@ -193,6 +194,7 @@ impl SessionReader {
         if let Some(producer) = &producer {
             self.link.watermark.report_to(&self.hub.fencing, producer);
         }
+        // the welcome tells the producer where to resume; what it sends again below that is a duplicate
         let numbers = RisingNumbers::new(welcome.committed_seq, producer, self.link.watermark.clone());
         self.intake.number_by(Numbering::Rising(numbers));
         self.claim = claim;
@@ -208,6 +210,7 @@ impl SessionReader {
         }
         self.submit(chunk).await?;
         let Some((stream, event)) = not_rising else { return Ok(()) };
+        // whether the number rises depends on which of the earlier events their owners refuse
         let learnt = self.link.outbox.all_learnt().await;
         let resolved = self.intake.resolve_not_rising(stream, event, learnt);
         self.submit(resolved).await
@@ -229,6 +232,7 @@ impl SessionReader {
             },
         }
         let LineChunk { events, refusals, counts, .. } = chunk;
+        // from here on the log has to remember how far the producer is durable over all its streams
         if let Some(producer) = self.intake.numbering().multi_stream_producer() {
             self.link.outbox.mark(&producer.producer, producer.epoch);
         }

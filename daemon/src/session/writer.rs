@@ -34,6 +34,7 @@ pub async fn write_replies<W: AsyncWrite + Unpin>(socket: &mut W, link: &Link) {
     loop {
         let drained = link.outbox.drain();
         duplicates += drained.counts.duplicates;
+        // outcomes and errors come before the acknowledgement that covers them
         for reply in &drained.replies {
             reply.write_line(&mut out);
         }
