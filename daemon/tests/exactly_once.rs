@@ -153,3 +153,31 @@ fn the_log_is_trimmed_behind_the_checkpoints() {
     assert_eq!(host.get("/api/v1/streams/s/hash").1, hash);
     host.stop();
 }
+
+/// As many producers as a stream remembers send, and send all again after the daemon was killed.
+#[test]
+fn producers_up_to_the_bound_are_remembered_through_a_kill() {
+    const PRODUCERS: u64 = 6;
+    const EACH: u64 = 5;
+    let dir = tempfile::tempdir().unwrap();
+    let settings = format!("[limits]\nproducers = {PRODUCERS}\n{OFTEN}");
+    let send_all = |host: &Host| {
+        let mut duplicates = 0;
+        for producer in 0..PRODUCERS {
+            let body: String = (1..=EACH).map(|i| line(i) + "\n").collect();
+            let (status, v) = host.post(&format!("/api/v1/streams/s/events?producer=p{producer}&epoch=1"), &body);
+            assert_eq!((status, &v["rejected"]), (200, &json!(0)), "{v}");
+            duplicates += v["duplicates"].as_u64().unwrap();
+        }
+        duplicates
+    };
+    let host = Host::start_with(dir.path(), &settings);
+    assert_eq!(send_all(&host), 0);
+    let hash = host.get("/api/v1/streams/s/hash").1["state_hash"].clone();
+    host.kill();
+    let host = Host::start_with(dir.path(), &settings);
+    assert_eq!(send_all(&host), PRODUCERS * EACH, "each event was known");
+    assert_eq!(host.get("/api/v1/streams/s").1["offset"], PRODUCERS * EACH);
+    assert_eq!(host.get("/api/v1/streams/s/hash").1["state_hash"], hash);
+    host.stop();
+}

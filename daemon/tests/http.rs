@@ -121,6 +121,31 @@ fn posted_events_are_answered_one_by_one() {
 }
 
 #[test]
+fn an_epoch_whose_events_come_over_http_fences_older_ones_on_the_socket() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start(dir.path());
+    let hello = |epoch: u64| json!({"producer": "p", "epoch": epoch, "stream": "s"});
+    let mut old = host.connect();
+    old.hello(hello(3));
+    old.say(r#"{"seq":1,"data":"a"}"#);
+    old.until_ack(1);
+    let newer = "/api/v1/streams/s/events?producer=p&epoch=4";
+    assert_eq!(host.post(newer, r#"{"seq":1,"data":"b"}"#).1["accepted"], 1, "a new epoch numbers anew");
+    let e = old.hear()["error"].clone();
+    assert_eq!((&e["code"], &e["fatal"]), (&json!("fenced"), &json!(true)), "{e}");
+    assert!(old.closed());
+    assert_eq!(host.connect().hello(hello(3))["error"]["code"], "fenced");
+    host.kill();
+    // an event of the epoch was learnt, so that the epoch is remembered
+    let host = Host::start(dir.path());
+    let (status, v) = host.post("/api/v1/streams/s/events?producer=p&epoch=3", r#"{"seq":2,"data":"a"}"#);
+    assert_eq!((status, &v["code"]), (409, &json!("fenced")), "{v}");
+    assert_eq!(host.post(newer, r#"{"seq":1,"data":"b"}"#).1["duplicates"], 1);
+    assert_eq!(host.get("/api/v1/streams/s").1["offset"], 2);
+    host.stop();
+}
+
+#[test]
 fn checkpoints_are_made_listed_and_read() {
     let dir = tempfile::tempdir().unwrap();
     let host = Host::start(dir.path());

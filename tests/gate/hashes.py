@@ -149,8 +149,8 @@ def made_runs(folder):
         add(name, "horizon 2", "--horizon", "2", quick=name == "mixed")
     for name in ("season", "stuck"):
         add(name, "horizon 24", "--horizon", "24")
-    for name in ("many-keys", "arrivals", "visits", "sessions"):
-        choose(name, "keys=8", quick=name in ("arrivals", "visits"))
+    for name in ("many-keys", "keyed-arrivals", "visits", "sessions"):
+        choose(name, "keys=8", quick=name in ("keyed-arrivals", "visits"))
     choose("many-keys", "keys=8", "keys_stored=200", quick=True)
     choose("many-keys", "keys_mib=1")
     choose("many-keys", "keys_mib=1", "keys_stored_mib=1")
@@ -303,7 +303,9 @@ def compare(old, new, only):
     for name in names:
         columns = [c for c in HEADER if c not in ("name", "cpu_seconds") and a[name][c] != b[name][c]]
         if "input" in columns:
-            print(f"{name}: other input")
+            # what went in was different, so that nothing is known of the programs
+            differ += 1
+            print(f"{name}: other input; give both runs the same --recordings and --data")
         elif columns:
             differ += 1
             print(f"{name}: " + "; ".join(f"{c} {a[name][c]} -> {b[name][c]}" for c in columns))
@@ -320,7 +322,7 @@ def recordings(folder):
     """The folder of recordings of known entropy; made by cargo where none is given."""
     if folder is None:
         folder = ROOT / "target" / "gate" / "recordings"
-        make = ["cargo", "run", "--quiet", "--release", "-p", "surmise-tests", "--example", "recordings", "--", str(folder)]
+        make = ["cargo", "run", "--quiet", "--release", "-p", "surmise-fixtures", "--example", "recordings", "--", str(folder)]
         subprocess.run(make, cwd=ROOT, check=True)
     return Path(folder)
 

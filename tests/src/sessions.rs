@@ -1,8 +1,8 @@
 //! Recordings made from a seed: sessions of log keys, one a line.
 
-use crate::Random;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use surmise_fixtures::Random;
 
 /// About `events` symbols in sessions that follow a small grammar with noise, ends counted.
 pub fn write_sessions(seed: u64, events: usize) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use surmise_tests::{Daemon, command, data, sessions_file, surmise};
+use surmise_tests::{Daemon, command, sessions_file, surmise};
 
 fn json(args: &[&str]) -> Value {
     let out = surmise(args);
@@ -248,38 +248,6 @@ fn a_command_line_that_only_sends_depends_on_no_learner_and_no_daemon() {
     for name in client {
         assert!(thin.contains(name), "{name} is missing of {thin:?}");
     }
-}
-
-/// What the first issue promises on real streams.
-#[test]
-fn real_streams_are_predicted_as_promised() {
-    let Some(folder) = data("real_streams_are_predicted_as_promised") else { return };
-    let file = |f: &str| folder.join(f).to_str().unwrap().to_owned();
-    let run = |args: &[&str]| {
-        let r = json(&[&["replay"], args, &["--output", "json"]].concat());
-        let (regret, bound) = (r["regret_bits"].as_f64().unwrap(), r["regret_bound_bits"].as_f64().unwrap());
-        assert!(regret <= bound, "{args:?}: regret {regret} above its bound {bound}");
-        r
-    };
-    let bits = |r: &Value| r["loss_bits_per_event"].as_f64().unwrap();
-    let r = run(&[&file("hdfs/hdfs_train"), "--format", "tokens"]);
-    assert!(bits(&r) <= 0.386, "{}", bits(&r));
-    let r = run(&[&file("text/alice29.txt"), "--format", "bytes"]);
-    assert!(bits(&r) <= 1.912, "{}", bits(&r));
-    let r = run(&[
-        &file("ett/ETTh1.csv"),
-        "--format",
-        "csv",
-        "--time",
-        "date",
-        "--unit-rows",
-        "0:2880",
-        "--score-rows",
-        "3600:14400",
-    ]);
-    let mse: Vec<f64> = r["fields"].as_object().unwrap().values().filter_map(|f| f["mse"].as_f64()).collect();
-    let mean = mse.iter().sum::<f64>() / mse.len() as f64;
-    assert!(mse.len() == 7 && mean <= 0.206, "{mean} over {}", mse.len());
 }
 
 #[test]

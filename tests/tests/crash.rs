@@ -139,11 +139,10 @@ fn killed_at_random_it_finds_every_key_again() {
 /// The real stream, with as many kills as `SURMISE_KILLS` says, up to `SURMISE_KILL_SPREAD_MS` apart.
 #[test]
 fn the_hdfs_log_is_learnt_once_through_kills() {
-    let Some(folder) = data("the_hdfs_log_is_learnt_once_through_kills") else { return };
+    let Some(file) = data("the HDFS log through kills", "hdfs/hdfs_train") else { return };
     let number = |name: &str| std::env::var(name).ok().and_then(|k| k.parse().ok());
     let kills = number("SURMISE_KILLS").unwrap_or(5);
     let spread_ms = number("SURMISE_KILL_SPREAD_MS").unwrap_or(200);
-    let file = folder.join("hdfs/hdfs_train");
     let want = replay(&file);
     let (killed, stream, hash) = send_through_kills(&file, "tokens", "", kills, 3, spread_ms);
     eprintln!("{killed} kills, {} events, {hash}", stream["offset"]);

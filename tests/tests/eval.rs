@@ -3,6 +3,7 @@
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::Path;
+use surmise_fixtures::recordings;
 use surmise_tests::surmise;
 
 fn write(dir: &Path, name: &str, text: &str) {
@@ -101,6 +102,55 @@ fn every_recording_is_a_row_with_baselines() {
     let replay = json(&surmise(["replay", file.to_str().unwrap(), "--output", "json"]));
     assert_eq!(play["state_hashes"][0], replay["state_hash"]);
     assert_eq!(play["bits_per_event"], replay["loss_bits_per_event"]);
+}
+
+/// The figures of `reference/baselines.json`, which the script beside it has worked out from definitions.
+fn reference() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/reference/baselines.json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn baselines_reach_what_an_independent_implementation_reaches() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut manifest =
+        "[[stream]]\nfiles = [\"season.csv\"]\ntitle = \"season ahead\"\nformat = \"csv\"\ntime = \"date\"\n\
+                        score_rows = \"1000:4000\"\nhorizon = 3\n"
+            .to_owned();
+    for name in ["season", "sessions", "words", "labels", "arrivals", "alarms"] {
+        let recording = recordings::named(name);
+        recording.write(dir.path()).unwrap();
+        manifest.push_str(&recording.manifest());
+    }
+    write(dir.path(), "eval.toml", &manifest);
+    let out = eval(dir.path(), &["--output", "json", "--jobs", "2"]);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let all = json(&out);
+    let mut held = 0;
+    for (title, measures) in reference().as_object().unwrap() {
+        let found = stream(&all, title)["measures"].as_array().unwrap();
+        for (name, baselines) in measures.as_object().unwrap() {
+            let named = |m: &&Value| match m["field"].as_str().unwrap() {
+                "" => m["measure"] == **name,
+                field => format!("{field}: {}", m["measure"].as_str().unwrap()) == *name,
+            };
+            let measure = found.iter().find(named).unwrap_or_else(|| panic!("{title} has no {name}: {found:?}"));
+            let values: Vec<(&Value, f64)> = measure["baselines"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|b| (&b["name"], b["value"].as_f64().unwrap()))
+                .collect();
+            assert_eq!(values.len(), baselines.as_object().unwrap().len(), "{title}, {name}: {values:?}");
+            for (baseline, want) in baselines.as_object().unwrap() {
+                let (_, value) = values.iter().find(|(n, _)| *n == baseline).expect("each predictor has a figure");
+                let want = want.as_f64().unwrap();
+                assert!((value - want).abs() <= 1e-5 * want, "{title}, {name}, {baseline}: {value}, not {want}");
+                held += 1;
+            }
+        }
+    }
+    assert!(held > 50, "{held} figures were held");
 }
 
 #[test]

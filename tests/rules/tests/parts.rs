@@ -200,7 +200,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         folder: "tests/fixtures",
-        holds: "what tests of several packages need: seeded randomness, an allocator that counts",
+        holds: "what tests need: seeded randomness, an allocator that counts, streams of known entropy, the README's claims",
         never: "link the product",
         uses: &[],
         forbids: &["std::time"],
