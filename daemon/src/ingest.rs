@@ -9,7 +9,7 @@ pub mod cutter;
 pub mod numbering;
 
 use crate::inbox::InboxEvent;
-use crate::telemetry;
+use crate::refusals::count_refused;
 use crate::ticket::ChunkCounts;
 use cutter::{CutLine, LineCutter};
 use numbering::{Assignment, Numbering};
@@ -81,15 +81,10 @@ pub struct LineChunk {
 
 impl LineChunk {
     fn refuse(&mut self, line: u64, seq: Option<u64>, refusal: Refusal) {
-        count_refusal(refusal.code);
+        count_refused(refusal.code, 1);
         self.counts.rejected += 1;
         self.refusals.push(LineRefusal { line, seq, refusal });
     }
-}
-
-/// Adds a refusal to the metric of rejected events.
-fn count_refusal(code: RefusalCode) {
-    metrics::counter!(telemetry::REJECTED, "reason" => code.name()).increment(1);
 }
 
 /// The reading end of one sender: how its lines are read, and what its events are when they do not say so themselves.
