@@ -19,7 +19,7 @@ use surmise_config::{Config, ConfigError, ConfigFault};
 use surmise_device::Choice;
 use surmise_learner::Learner;
 use surmise_store::Store;
-use surmise_workers::Devices;
+use surmise_workers::DevicePolicy;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
@@ -30,7 +30,7 @@ pub struct Daemon;
 /// A daemon that runs.
 pub struct Running {
     hub: Arc<Hub>,
-    devices: Arc<Devices>,
+    devices: Arc<DevicePolicy>,
     addresses: Addresses,
     threads: Vec<JoinHandle<()>>,
     /// Dropped when the owners are to end, so that the checkpointer ends after them.
@@ -82,15 +82,15 @@ pub fn check_streams(config: &Config) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// A GPU is asked for, and there is none to be used.
-pub fn devices(config: &Config) -> Result<Arc<Devices>, ConfigError> {
+pub fn devices(config: &Config) -> Result<Arc<DevicePolicy>, ConfigError> {
     // where nothing waits, nobody looks for one
     let choice = if config.any_delay() { config.learning.device } else { Choice::Cpu };
     let fault = |e| ConfigFault::Device { choice, error: Box::new(e) }.into();
-    Devices::open(choice, surmise_device::find).map(Arc::new).map_err(fault)
+    DevicePolicy::open(choice, surmise_device::find).map(Arc::new).map_err(fault)
 }
 
 impl Running {
-    fn assemble(config: Config, devices: Arc<Devices>, store: Arc<Store>, started: Instant) -> anyhow::Result<Running> {
+    fn assemble(config: Config, devices: Arc<DevicePolicy>, store: Arc<Store>, started: Instant) -> anyhow::Result<Running> {
         let fault = Fault::default();
         let Threads { handles, ports, recoveries, checkpoints, directory, fencing, workers } =
             Threads::start(&config, &devices, &store, &fault, started)?;

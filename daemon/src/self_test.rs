@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn without_a_device_the_engines_are_compared_and_it_says_so() {
-        let (well, text) = run(|| Err(DeviceError("there is no GPU: none".into())));
+        let (well, text) = run(|| Err(DeviceError::Absent("none".into())));
         assert!(well, "{text}");
         for part in [
             "kernel ",

@@ -18,7 +18,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 use surmise_config::Config;
 use surmise_store::{Store, StreamEntry, StreamPages};
-use surmise_workers::{Devices, WorkerPool};
+use surmise_workers::{DevicePolicy, WorkerPool};
 use tokio::sync::oneshot;
 
 /// Requests that may wait for one owner.
@@ -49,7 +49,7 @@ impl Threads {
     /// The store cannot be read, or the system gives no thread.
     pub fn start(
         config: &Config,
-        devices: &Arc<Devices>,
+        devices: &Arc<DevicePolicy>,
         store: &Arc<Store>,
         fault: &Fault,
         started: Instant,

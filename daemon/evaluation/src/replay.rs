@@ -13,7 +13,7 @@ use surmise_device::Choice;
 use surmise_event::{Data, Datum, Drift, Event, Limits, Outcome, Record, Value};
 use surmise_learner::{Learner, MemoryPages, Options, Pages, PagesError};
 use surmise_recording::{Item, Source, SourceError};
-use surmise_workers::{Devices, WorkerPool};
+use surmise_workers::{DevicePolicy, WorkerPool};
 
 /// Rows `A:B`: from A, without B, counted from 0. Either may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +137,7 @@ pub fn replay(
     let beside = options.workers > 0 && learner.options().delay_chunks > 0;
     let workers = beside.then(|| WorkerPool::start(options.workers)).transpose().map_err(ReplayError::Threads)?;
     if let Some(workers) = &workers {
-        let devices = Devices::open(options.device.unwrap_or(Choice::Cpu), surmise_device::find)?;
+        let devices = DevicePolicy::open(options.device.unwrap_or(Choice::Cpu), surmise_device::find)?;
         learner.set_job_sink(Arc::new(devices).job_sink(Some(workers.job_sink())));
     }
     learner.set_pages(match options.pages {

@@ -5,9 +5,9 @@
 //! falls, and its stream works it out itself when the update is due, as it does with one that no job sink has come to.
 //! So what is learnt depends neither on how many workers there are nor on how fast they are.
 
-mod devices;
+mod device_policy;
 
-pub use devices::{Devices, measure};
+pub use device_policy::{DevicePolicy, measure};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -89,8 +89,8 @@ mod tests {
         let says = "processor: a chunk takes 0.20 ms on the GPU, 0.09 ms on the processor";
         assert_eq!((cpu.on_device, cpu.why.as_str()), (false, says));
         assert!(!Choice::Auto.choose(times(2e-4, 2e-4)).on_device, "a device has to be faster");
-        let none = || Measured { processor: 0.0, device: Err(DeviceError("there is no GPU".into())) };
-        assert_eq!(Choice::Auto.choose(none).why, "processor: there is no GPU");
+        let none = || Measured { processor: 0.0, device: Err(DeviceError::Absent("none is installed".into())) };
+        assert_eq!(Choice::Auto.choose(none).why, "processor: there is no GPU: none is installed");
     }
 
     #[test]

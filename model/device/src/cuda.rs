@@ -42,20 +42,20 @@ impl Cuda {
         // the bindings panic where a library or a function is missing; what is asked for first is whether they are there
         catch_unwind(AssertUnwindSafe(Self::find)).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "the libraries do not fit".into());
-            Err(DeviceError(format!("there is no GPU to be used: {text}")))
+            Err(DeviceError::Unusable(text))
         })
     }
 
     fn find() -> Result<Cuda, DeviceError> {
         // SAFETY: loading the driver's library runs its initialisers and nothing else.
         if !unsafe { sys::is_culib_present() } {
-            return Err(DeviceError("there is no GPU: NVIDIA's driver (libcuda.so.1) is not installed".into()));
+            return Err(DeviceError::Absent("NVIDIA's driver (libcuda.so.1) is not installed".into()));
         }
-        let none = |e: DriverError| DeviceError(format!("there is no GPU: the driver says {}", text(&e)));
+        let none = |e: DriverError| DeviceError::Absent(format!("the driver says {}", text(&e)));
         if CudaContext::device_count().map_err(none)? < 1 {
-            return Err(DeviceError("there is no GPU: the driver knows of none".into()));
+            return Err(DeviceError::Absent("the driver knows of none".into()));
         }
-        let failed = |e: DriverError| DeviceError(format!("the GPU cannot be used: {}", text(&e)));
+        let failed = |e: DriverError| DeviceError::Unusable(text(&e));
         let context = CudaContext::new(0).map_err(failed)?;
         // SAFETY: the text ends with a zero byte.
         let module = unsafe { result::module::load_data(PTX.as_ptr().cast()) }.map_err(failed)?;
@@ -70,10 +70,7 @@ impl Cuda {
     }
 
     fn bound<T>(&self, work: impl FnOnce() -> Result<T, DriverError>) -> Result<T, DeviceError> {
-        self.context
-            .bind_to_thread()
-            .and_then(|()| work())
-            .map_err(|e| DeviceError(format!("the GPU failed: {}", text(&e))))
+        self.context.bind_to_thread().and_then(|()| work()).map_err(|e| DeviceError::Failed(text(&e)))
     }
 }
 
@@ -153,7 +150,7 @@ unsafe impl Machine for Cuda {
 
     unsafe fn launch(&mut self, kernel: Kernel, threads: usize, arguments: *const c_void) -> Result<(), DeviceError> {
         let blocks = u32::try_from(threads.div_ceil(BLOCK)).ok().filter(|b| *b <= i32::MAX as u32);
-        let blocks = blocks.ok_or_else(|| DeviceError(format!("{threads} threads are too many")))?;
+        let blocks = blocks.ok_or_else(|| DeviceError::Misfit(format!("{threads} threads are too many")))?;
         if blocks == 0 {
             return Ok(());
         }
@@ -200,7 +197,7 @@ unsafe impl Machine for Cuda {
                 p.c_stride as i32,
             )
         };
-        done.map_err(|e| DeviceError(format!("cuBLAS failed: {:?}", e.0)))
+        done.map_err(|e| DeviceError::Failed(format!("cuBLAS says {:?}", e.0)))
     }
 
     fn wait(&mut self) -> Result<(), DeviceError> {

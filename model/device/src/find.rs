@@ -14,5 +14,5 @@ pub fn find() -> Result<Box<dyn Machine>, DeviceError> {
     #[cfg(feature = "cuda")]
     return Ok(Box::new(crate::Cuda::open()?));
     #[cfg(not(feature = "cuda"))]
-    Err(DeviceError("this program was built without CUDA (cargo build --features cuda)".into()))
+    Err(DeviceError::NotBuilt)
 }

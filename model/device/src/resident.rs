@@ -81,11 +81,11 @@ impl Resident {
         };
         let all_fit = weights.len() == shape.layers && weights.iter().enumerate().all(fits);
         if !all_fit || shape.dense > 0 || head.len() != (width + 1) * symbols || shape != shape.valid() {
-            return Err(DeviceError("the weights do not fit the network".into()));
+            return Err(DeviceError::Misfit("the weights do not fit the network".into()));
         }
         let n = sequences * shape.chunk;
         if sequences == 0 || symbols == 0 || n > u32::MAX as usize / 4 {
-            return Err(DeviceError(format!("{sequences} sequences of {symbols} symbols cannot be")));
+            return Err(DeviceError::Misfit(format!("{sequences} sequences of {symbols} symbols cannot be")));
         }
         let m = machine.as_mut();
         let mut hold = |x: &[u32]| -> Result<Memory, DeviceError> {
@@ -167,7 +167,7 @@ impl Resident {
         let known = |id: &u32| (*id as usize) < self.symbols;
         let fit = ids.iter().all(|id| *id == surmise_network::NONE || known(id)) && targets.iter().all(known);
         if ids.len() != n * self.shape.tables || targets.len() != n || !fit {
-            return Err(DeviceError("the chunk does not fit the network".into()));
+            return Err(DeviceError::Misfit("the chunk does not fit the network".into()));
         }
         let m = self.machine.as_mut();
         let input: Vec<u32> = ids.iter().chain(targets).copied().collect();

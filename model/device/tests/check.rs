@@ -23,7 +23,7 @@ fn the_emulated_machine_agrees() {
 #[test]
 fn a_machine_that_fails_is_no_agreement() {
     assert!(compare_machine(|| Ok(Box::new(Emulated::failing_at(5)))).is_err());
-    assert!(compare_machine(|| Err(DeviceError("none".into()))).is_err());
+    assert!(compare_machine(|| Err(DeviceError::Absent("none".into()))).is_err());
 }
 
 /// A machine that does one kernel wrongly.

@@ -285,6 +285,13 @@ pub fn add_scaled<const FMA: bool, const N: usize>(w: &mut [Block; N], x: &[Bloc
     }
 }
 
+/// `weight` if `selected`, else 0, without a branch.
+#[inline(always)]
+pub fn select_or_zero(selected: bool, weight: f32) -> f32 {
+    // all ones or all zeros as a mask over the bits of the weight
+    f32::from_bits(weight.to_bits() & u32::from(selected).wrapping_neg())
+}
+
 /// Asks the processor for a value ahead of its use.
 #[inline(always)]
 pub fn prefetch<T>(p: &T) {
@@ -298,37 +305,41 @@ pub fn prefetch<T>(p: &T) {
     let _ = p;
 }
 
-/// Compiles each function for every kernel and picks one at run time.
+/// Compiles each function once for every [`Kernel`] and calls the one that [`Kernel::detect`] names.
 ///
-/// A body sees the constant `FMA` and hands it to the functions of this crate. Other functions that it calls must be
-/// `#[inline(always)]`, or they are compiled for the baseline.
+/// A function that multiplies and adds names a constant in brackets, `fn dot[FMA](..)`: it is true in kernels that fuse,
+/// and the body passes it on to the functions of this crate, as in [`madd::<FMA>`](madd). A function that only adds,
+/// compares or moves leaves the brackets out. Other functions that a body calls must be `#[inline(always)]`, or they are
+/// compiled without the kernel's instructions.
 #[macro_export]
 macro_rules! kernels {
-    ($( $(#[$m:meta])* $v:vis fn $n:ident [$fma:ident] ($($a:ident: $t:ty),* $(,)?) $(-> $r:ty)? $b:block )*) => { $(
+    ($( $(#[$m:meta])* $v:vis fn $n:ident $([$fma:ident])? ($($a:ident: $t:ty),* $(,)?) $(-> $r:ty)? $b:block )*) => { $(
         $(#[$m])*
         #[allow(clippy::too_many_arguments)]
         #[inline]
         $v fn $n($($a: $t),*) $(-> $r)? {
             #[inline(always)]
-            fn body<const $fma: bool>($($a: $t),*) $(-> $r)? $b
+            fn body<$(const $fma: bool)?>($($a: $t),*) $(-> $r)? $b
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2,lzcnt")]
-                fn v4($($a: $t),*) $(-> $r)? { body::<true>($($a),*) }
+                fn v4($($a: $t),*) $(-> $r)? { body::<$({ $crate::kernels!(@fuses $fma true) })?>($($a),*) }
                 #[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt")]
-                fn v3($($a: $t),*) $(-> $r)? { body::<true>($($a),*) }
+                fn v3($($a: $t),*) $(-> $r)? { body::<$({ $crate::kernels!(@fuses $fma true) })?>($($a),*) }
                 match $crate::Kernel::detect() {
                     // SAFETY: `detect` returned a kernel whose features this machine has.
                     $crate::Kernel::Avx512 => unsafe { v4($($a),*) },
                     // SAFETY: as above.
                     $crate::Kernel::Avx2 => unsafe { v3($($a),*) },
-                    $crate::Kernel::Portable => body::<false>($($a),*),
+                    $crate::Kernel::Portable => body::<$({ $crate::kernels!(@fuses $fma false) })?>($($a),*),
                 }
             }
             #[cfg(not(target_arch = "x86_64"))]
-            body::<false>($($a),*)
+            body::<$({ $crate::kernels!(@fuses $fma false) })?>($($a),*)
         }
     )* };
+    // the value of a function's constant, for a function that has one
+    (@fuses $fma:ident $value:literal) => { $value };
 }
 
 #[cfg(test)]

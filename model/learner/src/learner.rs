@@ -12,7 +12,7 @@ use crate::tally::{FieldTally, StreamTally};
 use crate::values::{SideInputs, Values};
 use std::sync::Arc;
 use surmise_event::{Event, Limits, Record, Refusal, RefusalCode, Schema};
-use surmise_network::{JobSink, Taught};
+use surmise_network::{JobSink, NoClone};
 use surmise_number::{NumberKey, NumberModel};
 use surmise_state::incremental_copy;
 use surmise_symbol::SymbolModel;
@@ -44,7 +44,7 @@ pub struct Learner {
     /// What was measured of predictions.
     pub(crate) measures: Measures,
     /// Where gradient jobs are sent, if anywhere.
-    job_sink: Taught,
+    job_sink: NoClone<Option<JobSink>>,
     pub(crate) scratch: Scratch,
 }
 
@@ -163,7 +163,7 @@ impl Learner {
             position: StreamPosition::default(),
             monitors: Monitors::default(),
             measures: Measures { scoring: true, ..Measures::default() },
-            job_sink: Taught::default(),
+            job_sink: NoClone::default(),
             scratch: Scratch::default(),
         };
         learner.grow();
@@ -250,7 +250,7 @@ impl Learner {
     /// changes when gradients are computed, never what is learnt. A clone sends its jobs nowhere, nor does a learner
     /// that was read from a checkpoint.
     pub fn set_job_sink(&mut self, job_sink: Option<JobSink>) {
-        self.job_sink = Taught(job_sink.filter(|_| self.options.delay_chunks > 0));
+        self.job_sink = NoClone(job_sink.filter(|_| self.options.delay_chunks > 0));
         self.pass_job_sink_on();
     }
 

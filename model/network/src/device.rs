@@ -7,7 +7,6 @@ use crate::{
     fused,
     layer::{Layer, Table},
 };
-use std::fmt;
 
 /// Works out the gradients of full chunks, elsewhere or here.
 ///
@@ -57,16 +56,24 @@ impl Device for Processor {
 pub const TOLERANCE: f64 = 1e-5;
 
 /// Why a device did not do what it was asked to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceError(pub String);
-
-impl fmt::Display for DeviceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeviceError {
+    /// This program was built without support for a device.
+    #[error("this program was built without CUDA (cargo build --features cuda)")]
+    NotBuilt,
+    /// No device was found, for this reason.
+    #[error("there is no GPU: {0}")]
+    Absent(String),
+    /// A device was found that cannot be used, for this reason.
+    #[error("the GPU cannot be used: {0}")]
+    Unusable(String),
+    /// The device failed while it worked, with this message.
+    #[error("the GPU failed: {0}")]
+    Failed(String),
+    /// Weights, sizes or inputs do not fit each other.
+    #[error("{0}")]
+    Misfit(String),
 }
-
-impl std::error::Error for DeviceError {}
 
 /// A chunk whose steps are all there, with the weights that its gradient needs. All arrays are row-major.
 ///

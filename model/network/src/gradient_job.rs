@@ -1,7 +1,7 @@
 //! A full chunk on its way to becoming an update: learning beside predicting.
 
 use crate::{
-    Device, Engine, FullChunk, FullLayer, LayerGradients, NONE, Shape,
+    Device, Engine, FullChunk, FullLayer, LayerGradients, NONE, NoClone, Shape,
     aligned::Aligned,
     chunk::Chunk,
     fused::{self, Workspace},
@@ -20,16 +20,6 @@ const SPARE: usize = 2;
 /// [`GradientJob::work`] on it, whenever, on whatever thread. What is not worked out by the time that its update is due is
 /// worked out then, so a sink may also let jobs fall.
 pub type JobSink = Arc<dyn Fn(Arc<GradientJob>) + Send + Sync>;
-
-/// The place of a sink. A clone's is empty: who only looks has nothing worked out.
-#[derive(Default)]
-pub struct Taught(pub Option<JobSink>);
-
-impl Clone for Taught {
-    fn clone(&self) -> Self {
-        Taught(None)
-    }
-}
 
 /// A full chunk, with the weights that its gradient needs.
 ///
@@ -170,7 +160,7 @@ impl Computed {
 pub(crate) struct PendingJobs {
     /// Chunks that an update waits.
     pub delay: usize,
-    pub sink: Taught,
+    pub sink: NoClone<Option<JobSink>>,
     /// Oldest first.
     waiting: VecDeque<Arc<GradientJob>>,
     spare: Vec<Arc<GradientJob>>,
@@ -178,7 +168,7 @@ pub(crate) struct PendingJobs {
 
 impl Clone for PendingJobs {
     fn clone(&self) -> Self {
-        PendingJobs { delay: self.delay, sink: Taught(None), waiting: self.waiting.clone(), spare: Vec::new() }
+        PendingJobs { delay: self.delay, sink: NoClone::default(), waiting: self.waiting.clone(), spare: Vec::new() }
     }
 }
 

@@ -38,6 +38,7 @@ mod gradients;
 mod kernels;
 mod layer;
 mod linear;
+mod no_clone;
 mod products;
 mod recurrence;
 mod rule;
@@ -49,8 +50,9 @@ mod tree;
 
 pub use dense::{DenseLayer, SoftmaxHead};
 pub use device::{Device, DeviceError, FullChunk, FullLayer, LayerGradients, LayerWeights, Processor, TOLERANCE};
-pub use gradient_job::{GradientJob, JobSink, Taught, pending_jobs_bytes};
+pub use gradient_job::{GradientJob, JobSink, pending_jobs_bytes};
 pub use linear::LinearHead;
+pub use no_clone::NoClone;
 pub use recurrence::Recurrence;
 pub use rule::Rates;
 pub use sequence::{Hidden, Sequence};

@@ -56,7 +56,7 @@ impl Emulated {
         let inside = |b: &&mut Box<[u64]>| {
             start(b) <= memory.address && memory.address + 4 * memory.words as u64 <= start(b) + 8 * b.len() as u64
         };
-        let block = self.memory.iter_mut().find(inside).ok_or_else(|| DeviceError("not allocated".into()))?;
+        let block = self.memory.iter_mut().find(inside).ok_or_else(|| DeviceError::Misfit("not allocated".into()))?;
         let from = ((memory.address - start(block)) / 4) as usize;
         // SAFETY: a double word is two words.
         let all = unsafe { std::slice::from_raw_parts_mut(block.as_mut_ptr().cast::<u32>(), 2 * block.len()) };
@@ -100,7 +100,7 @@ unsafe impl Machine for Emulated {
     unsafe fn launch(&mut self, kernel: Kernel, threads: usize, arguments: *const c_void) -> Result<(), DeviceError> {
         self.launches += 1;
         if self.fails_at.is_some_and(|n| self.launches >= n) {
-            return Err(DeviceError("emulated failure".into()));
+            return Err(DeviceError::Failed("emulated failure".into()));
         }
         // a processor starts whole blocks of threads
         let threads = threads.next_multiple_of(256) as i64;

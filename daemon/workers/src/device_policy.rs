@@ -13,14 +13,15 @@ const TIMES: usize = 5;
 ///
 /// Which networks do is found out once for each size of network and kept as long as the process runs, so that what is learnt does
 /// not change in the middle.
-pub struct Devices {
+pub struct DevicePolicy {
     choice: Choice,
-    device: Result<Arc<GradientDevice>, DeviceError>,
+    /// `None`: no device was looked for, as the processor is configured.
+    device: Option<Result<Arc<GradientDevice>, DeviceError>>,
     chosen: Mutex<HashMap<Shape, Chosen>>,
     failed: Once,
 }
 
-impl Devices {
+impl DevicePolicy {
     /// Looks for a device, if one may be used.
     ///
     /// # Errors
@@ -28,29 +29,29 @@ impl Devices {
     pub fn open(
         choice: Choice,
         find: impl FnOnce() -> Result<Box<dyn Machine>, DeviceError>,
-    ) -> Result<Devices, DeviceError> {
+    ) -> Result<DevicePolicy, DeviceError> {
         let device = match choice {
-            Choice::Cpu => Err(DeviceError("as configured".into())),
-            Choice::Auto | Choice::Cuda => find().map(|machine| Arc::new(GradientDevice::new(machine))),
+            Choice::Cpu => None,
+            Choice::Auto => Some(find()),
+            Choice::Cuda => Some(Ok(find()?)),
         };
-        match device {
-            Err(e) if choice == Choice::Cuda => Err(e),
-            device => Ok(Devices { choice, device, chosen: Mutex::default(), failed: Once::new() }),
-        }
+        let device = device.map(|found| found.map(|machine| Arc::new(GradientDevice::new(machine))));
+        Ok(DevicePolicy { choice, device, chosen: Mutex::default(), failed: Once::new() })
     }
 
     /// What is there, for people.
     pub fn describe(&self) -> String {
         match (self.choice, &self.device) {
-            (Choice::Cuda, Ok(d)) => d.name(),
-            (_, Ok(d)) => format!("{} where it is faster", d.name()),
-            (_, Err(why)) => format!("cpu ({why})"),
+            (Choice::Cuda, Some(Ok(device))) => device.name(),
+            (_, Some(Ok(device))) => format!("{} where it is faster", device.name()),
+            (_, Some(Err(why))) => format!("cpu ({why})"),
+            (_, None) => "cpu (as configured)".into(),
         }
     }
 
     /// The job sink of a network: hands its jobs to the device, if that is to be, and all of them to `threads`.
     pub fn job_sink(self: &Arc<Self>, threads: Option<JobSink>) -> Option<JobSink> {
-        let Ok(device) = self.device.clone() else { return threads };
+        let Some(Ok(device)) = self.device.clone() else { return threads };
         let this = self.clone();
         Some(Arc::new(move |job: Arc<GradientJob>| {
             if !job.is_done() && this.is_for(&device, &job) {
@@ -108,7 +109,7 @@ mod tests {
     }
 
     fn none() -> Result<Box<dyn Machine>, DeviceError> {
-        Err(DeviceError("there is no GPU".into()))
+        Err(DeviceError::Absent("none is installed".into()))
     }
 
     /// Features after some chunks under a job sink.
@@ -126,21 +127,21 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_there_or_nothing_starts() {
-        assert_eq!(Devices::open(Choice::Cuda, none).err(), Some(DeviceError("there is no GPU".into())));
-        let auto = Devices::open(Choice::Auto, none).unwrap();
-        assert_eq!(auto.describe(), "cpu (there is no GPU)");
-        let cpu = Devices::open(Choice::Cpu, || panic!("nobody looks")).unwrap();
+        assert_eq!(DevicePolicy::open(Choice::Cuda, none).err(), Some(DeviceError::Absent("none is installed".into())));
+        let auto = DevicePolicy::open(Choice::Auto, none).unwrap();
+        assert_eq!(auto.describe(), "cpu (there is no GPU: none is installed)");
+        let cpu = DevicePolicy::open(Choice::Cpu, || panic!("nobody looks")).unwrap();
         assert_eq!(cpu.describe(), "cpu (as configured)");
         assert!(Arc::new(cpu).job_sink(None).is_none());
-        assert_eq!(Devices::open(Choice::Cuda, emulated).unwrap().describe(), "emulated");
-        assert_eq!(Devices::open(Choice::Auto, emulated).unwrap().describe(), "emulated where it is faster");
+        assert_eq!(DevicePolicy::open(Choice::Cuda, emulated).unwrap().describe(), "emulated");
+        assert_eq!(DevicePolicy::open(Choice::Auto, emulated).unwrap().describe(), "emulated where it is faster");
     }
 
     #[test]
     fn a_size_of_network_is_measured_once_and_learns_the_same() {
         let want = learn(None, Engine::Fused);
         for choice in [Choice::Auto, Choice::Cuda] {
-            let devices = Arc::new(Devices::open(choice, emulated).unwrap());
+            let devices = Arc::new(DevicePolicy::open(choice, emulated).unwrap());
             for _ in 0..2 {
                 let got = learn(devices.job_sink(None), Engine::Fused);
                 assert!(got.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-4));
@@ -158,7 +159,7 @@ mod tests {
     /// dfdx works its jobs out when they are made, and keeps nothing that a device could use.
     #[test]
     fn jobs_that_are_done_stay_where_they_are() {
-        let devices = Arc::new(Devices::open(Choice::Cuda, emulated).unwrap());
+        let devices = Arc::new(DevicePolicy::open(Choice::Cuda, emulated).unwrap());
         let want = learn(None, Engine::Dfdx);
         assert_eq!(learn(devices.job_sink(None), Engine::Dfdx), want);
     }
@@ -167,7 +168,7 @@ mod tests {
     fn a_device_that_fails_is_done_without() {
         let failing = || -> Result<Box<dyn Machine>, DeviceError> { Ok(Box::new(Emulated::failing_at(30))) };
         for choice in [Choice::Auto, Choice::Cuda] {
-            let devices = Arc::new(Devices::open(choice, failing).unwrap());
+            let devices = Arc::new(DevicePolicy::open(choice, failing).unwrap());
             let got = learn(devices.job_sink(None), Engine::Fused);
             assert!(got.iter().zip(&learn(None, Engine::Fused)).all(|(a, b)| (a - b).abs() < 1e-4));
         }
