@@ -4,7 +4,8 @@ use crate::bench::Bench;
 use serde_json::Value;
 use std::process::{Command, Stdio};
 use std::time::Instant;
-use surmise_device::{Machine, Resident, first_head};
+use surmise_device::Machine;
+use surmise_device::resident::{ResidentNetwork, first_head};
 use surmise_fixtures::Random;
 use surmise_network::{DeviceError, Engine, NONE, Rates, Recurrence, Shape};
 use surmise_terminal::{Exit, Failure};
@@ -72,7 +73,7 @@ fn torch(seconds: f64, repeat: usize) -> Result<Value, String> {
 
 /// The network on a machine, and chunks to learn from.
 struct Network {
-    net: Resident,
+    net: ResidentNetwork,
     rows: usize,
     chunks: Vec<(Vec<u32>, Vec<u32>)>,
     next: usize,
@@ -82,7 +83,7 @@ impl Network {
     fn new(machine: Box<dyn Machine>, shape: Shape, keys: usize) -> Result<Network, DeviceError> {
         let weights = Recurrence::new(shape, Rates::default(), SYMBOLS, 1, Engine::Fused).layer_weights(SYMBOLS);
         let head = first_head(&shape, SYMBOLS, 1);
-        let net = Resident::new(machine, shape, keys, SYMBOLS, Rates::default(), &weights, &head)?;
+        let net = ResidentNetwork::new(machine, shape, keys, SYMBOLS, Rates::default(), &weights, &head)?;
         let (mut random, mut past) = (Random::new(5), vec![[NONE; 3]; keys]);
         let mut symbols = || {
             let (mut ids, mut targets) = (Vec::new(), Vec::new());
