@@ -90,7 +90,12 @@ pub fn devices(config: &Config) -> Result<Arc<DevicePolicy>, ConfigError> {
 }
 
 impl Running {
-    fn assemble(config: Config, devices: Arc<DevicePolicy>, store: Arc<Store>, started: Instant) -> anyhow::Result<Running> {
+    fn assemble(
+        config: Config,
+        devices: Arc<DevicePolicy>,
+        store: Arc<Store>,
+        started: Instant,
+    ) -> anyhow::Result<Running> {
         let fault = Fault::default();
         let Threads { handles, ports, recoveries, checkpoints, directory, fencing, workers } =
             Threads::start(&config, &devices, &store, &fault, started)?;
