@@ -4,9 +4,9 @@
 //! distribution: with novelty ε, mass(cell) = (1−ε) · share of the cell among the remembered + ε · density mass.
 //! Novelty is counted as in Krichevsky-Trofimov, and forgotten slowly.
 
-use surmise_lanes::select_or_zero;
 use crate::units::ColumnUnits;
 use surmise_experts::RunningMean;
+use surmise_lanes::select_or_zero;
 use surmise_state::{Persist, State, StateError};
 
 /// The most values that one table remembers.

@@ -12,8 +12,8 @@ use crate::stages::experts::*;
 use crate::stages::mixture_cdf::MixtureCdf;
 use crate::stages::scored::Scored;
 use crate::t3::cdf3_single;
-use surmise_lanes::select_or_zero;
 use surmise_lanes::kernels;
+use surmise_lanes::select_or_zero;
 
 /// Points at which the distribution is looked up.
 const POINTS: usize = 8;
