@@ -42,6 +42,14 @@ impl DevicePolicy {
         Ok(DevicePolicy { choice, device, chosen: Mutex::default(), failure_reported: Once::new() })
     }
 
+    /// The policy for the devices of this machine.
+    ///
+    /// # Errors
+    /// A GPU is asked for by name, and there is none.
+    pub fn find(choice: Choice) -> Result<DevicePolicy, DeviceError> {
+        DevicePolicy::open(choice, surmise_device::find)
+    }
+
     /// The device and when it is used, for people.
     pub fn describe(&self) -> String {
         match (self.choice, &self.device) {

@@ -16,3 +16,5 @@ mod pool;
 pub use counts::JobCounts;
 pub use device_policy::{DevicePolicy, measure};
 pub use pool::WorkerPool;
+pub use surmise_device::Choice;
+pub use surmise_network::DeviceError;
