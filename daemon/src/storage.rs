@@ -19,7 +19,7 @@ pub trait Storage: Send + Sync {
     /// All streams that were ever committed, by number.
     fn streams(&self) -> Result<Vec<StreamEntry>, StoreError>;
 
-    /// Makes new streams, groups and producer marks durable, all or none of them. `wall_us` dates the marks.
+    /// Makes new streams, groups and producer marks durable before it returns. `wall_us` dates the marks.
     fn commit(
         &self,
         entries: &[StreamEntry],
