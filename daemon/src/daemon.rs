@@ -1,4 +1,4 @@
-//! Starting all parts in order, and stopping them in the reverse.
+//! The daemon as a whole: it starts all parts in order, and stops them in the reverse.
 
 use crate::checkpoint_queue::CheckpointQueue;
 use crate::fault::Fault;
@@ -24,10 +24,10 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
-/// The daemon.
+/// The daemon, as something to be started.
 pub struct Daemon;
 
-/// A daemon that runs.
+/// A running daemon.
 pub struct Running {
     hub: Arc<Hub>,
     devices: Arc<DevicePolicy>,
@@ -40,11 +40,10 @@ pub struct Running {
 }
 
 impl Daemon {
-    /// Starts a daemon: opens the store, binds the sockets, answers that it lives, brings all streams back, and then
-    /// takes events.
+    /// Starts a daemon: it opens the store, binds the sockets, serves HTTP, recovers all streams, and then takes events.
     ///
     /// # Errors
-    /// The configuration does not hold together, the store cannot be opened, or a socket cannot be bound.
+    /// The configuration contradicts itself, the store cannot be opened, or a socket cannot be bound.
     pub async fn start(config: Config) -> anyhow::Result<Running> {
         let started = Instant::now();
         config.check()?;
@@ -65,10 +64,10 @@ impl Daemon {
     }
 }
 
-/// What `config.check()` cannot see without a learner.
+/// Checks what `config.check()` cannot know without a learner: that the options of each declared schema fit it.
 ///
 /// # Errors
-/// Options that do not fit a declared schema.
+/// The options do not fit a declared schema.
 pub fn check_streams(config: &Config) -> anyhow::Result<()> {
     let rules = config.streams.iter().filter(|(_, r)| !r.fields.is_empty());
     for (name, rule) in rules {
@@ -78,12 +77,12 @@ pub fn check_streams(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What works updates out where they wait, as the configuration asks for.
+/// Opens the devices that compute gradients of networks whose updates are delayed, as the configuration asks for.
 ///
 /// # Errors
-/// A GPU is asked for, and there is none to be used.
+/// A GPU is asked for, and none can be used.
 pub fn devices(config: &Config) -> Result<Arc<DevicePolicy>, ConfigError> {
-    // where nothing waits, nobody looks for one
+    // without delayed updates no device is ever used, so none is looked for
     let choice = if config.any_delay() { config.learning.device } else { Choice::Cpu };
     let fault = |e| ConfigFault::Device { choice, error: Box::new(e) }.into();
     DevicePolicy::open(choice, surmise_device::find).map(Arc::new).map_err(fault)
@@ -128,7 +127,7 @@ impl Running {
         });
     }
 
-    /// Waits until all streams are there, and opens the event sockets.
+    /// Waits until all streams are recovered, and serves the event sockets.
     async fn ready(
         &mut self,
         tcp: Option<TcpListener>,
@@ -164,60 +163,60 @@ impl Running {
         }
     }
 
-    /// What works out the updates of networks, for people.
+    /// A description of what computes the gradients of networks, for people.
     pub fn device(&self) -> String {
         self.devices.describe()
     }
 
-    /// Where HTTP listens.
+    /// The address where HTTP listens, if it does.
     pub fn http_addr(&self) -> Option<SocketAddr> {
         self.addresses.http
     }
 
-    /// Where the event socket listens.
+    /// The address where the event socket listens, if it does.
     pub fn tcp_addr(&self) -> Option<SocketAddr> {
         self.addresses.tcp
     }
 
-    /// Where bare lines are listened for.
+    /// The address where bare lines are taken, if they are.
     pub fn lines_addr(&self) -> Option<SocketAddr> {
         self.addresses.lines
     }
 
-    /// Where the Unix socket lies.
+    /// The path of the Unix socket, if there is one.
     pub fn unix_path(&self) -> Option<&Path> {
         self.addresses.unix.as_deref()
     }
 
-    /// How many streams there are.
+    /// The number of streams.
     pub fn streams(&self) -> usize {
         self.hub.directory.len()
     }
 
-    /// Waits for a fault that ends the daemon.
+    /// Waits for a fault that ends the daemon, and returns its message.
     pub async fn failed(&self) -> String {
         self.hub.fault.wait().await
     }
 
-    /// Leaves as a killed process would: what is not durable is lost, nothing is finished, no checkpoint is written.
-    /// For tests, which cannot kill their own process.
+    /// Ends as a killed process would: what is not durable is lost, nothing is finished, no checkpoint is written. This
+    /// is for tests, which cannot kill their own process.
     #[doc(hidden)]
     pub async fn abandon(self) {
         self.hub.fault.set("abandoned".into());
         let _ = self.shutdown().await;
     }
 
-    /// Takes no more events, learns and makes durable what was taken, writes a last checkpoint of every stream that
-    /// changed, and lets go of the store.
+    /// Shuts the daemon down: it takes no more events, learns and makes durable what was taken, writes a last checkpoint
+    /// of every stream that changed, and closes the store.
     ///
     /// # Errors
-    /// That took longer than the grace period, or the store failed. Whatever was acknowledged is durable all the same.
+    /// This took longer than the grace period, or the store failed. What was acknowledged is durable all the same.
     pub async fn shutdown(mut self) -> anyhow::Result<()> {
         let until = Instant::now() + self.hub.config.shutdown.grace.0;
         self.hub.stopping.cancel();
         self.listeners.close();
         self.sessions.close();
-        // sessions wait for their last acknowledgements; one whose other side does not read them is left behind
+        // sessions wait for their last acknowledgements, but a client that reads none must not use up the grace period
         let sessions = clock::time_left(until) / 2;
         let _ =
             tokio::time::timeout(sessions, async { tokio::join!(self.listeners.wait(), self.sessions.wait()) }).await;
@@ -260,7 +259,7 @@ async fn wait_for_recovery(hub: &Hub, recoveries: Vec<oneshot::Receiver<u64>>) {
     hub.ready.store(true, Ordering::Release);
 }
 
-/// Keeps the recorder of metrics small.
+/// Has the recorder of metrics drop what it needs no more, from time to time.
 async fn upkeep(hub: Arc<Hub>) {
     let mut ticks = tokio::time::interval(Duration::from_secs(5));
     loop {

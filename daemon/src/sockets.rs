@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use surmise_config::{Config, OFF, parse_address};
 use tokio::net::{TcpListener, UnixListener};
 
+/// The addresses at which a daemon listens.
 #[derive(Default)]
 pub struct Addresses {
     pub http: Option<SocketAddr>,
@@ -15,7 +16,7 @@ pub struct Addresses {
     pub unix: Option<PathBuf>,
 }
 
-/// Sockets that are bound and not served yet.
+/// The sockets that are bound and not served yet; connections to them wait.
 #[derive(Default)]
 pub struct Bound {
     pub http: Option<TcpListener>,
@@ -25,6 +26,10 @@ pub struct Bound {
 }
 
 impl Bound {
+    /// Binds all sockets that the configuration asks for.
+    ///
+    /// # Errors
+    /// An address is wrong or taken.
     pub async fn bind(config: &Config) -> anyhow::Result<Bound> {
         let l = &config.listen;
         let mut bound = Bound {
@@ -41,6 +46,10 @@ impl Bound {
         Ok(bound)
     }
 
+    /// The addresses to which the sockets are bound.
+    ///
+    /// # Errors
+    /// The system does not tell them.
     pub fn addresses(&self) -> anyhow::Result<Addresses> {
         let address = |l: &Option<TcpListener>| l.as_ref().map(TcpListener::local_addr).transpose();
         Ok(Addresses {

@@ -17,6 +17,7 @@ const MAGIC: [u8; 4] = *b"SG\x01\x00";
 /// Bytes before the payload: magic, length, checksum.
 const HEADER_BYTES: usize = 12;
 
+// The flags of a record: what follows, and in which form.
 const KEY: u8 = 1;
 const TIME: u8 = 2;
 const ARRIVAL: u8 = 4;
