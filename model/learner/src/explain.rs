@@ -2,10 +2,13 @@
 //!
 //! The surprise of a value is that of a mixture of experts (PREDICTOR §7): −log₂ Σ weight · probability. An explanation
 //! keeps the terms of this sum as they were before the value was learnt, so that a reader can say which experts expected
-//! the value, which did not, and which of them the learner relied on. It is the ground of answers to "why?".
+//! the value, which did not, and which of them the learner relied on. It is the ground of answers to "why?". Of a number
+//! the sum is what was predicted before the correction by the distribution's own record (PREDICTOR §8), so that its
+//! surprise may differ a little.
 
 use std::f64::consts::LOG2_E;
 use std::sync::Arc;
+use surmise_number::ExpertShare;
 use surmise_symbol::{EvidenceShare, SymbolModel};
 
 /// Why the value of one field was as surprising as it was.
@@ -41,6 +44,15 @@ impl FieldExplanation {
         let experts = model.experts().iter().zip(model.weights());
         let experts = experts.map(|(name, weight)| ExpertOpinion { name, weight: *weight, surprise_bits: Some(0.0) });
         FieldExplanation { field: field.clone(), surprise_bits: 0.0, experts: experts.collect(), evidence: Vec::new() }
+    }
+
+    /// The explanation of a number that was observed; `nats` is its surprise, and `shares` are those of its experts.
+    pub(crate) fn of_number(field: &Arc<str>, nats: f64, shares: Vec<ExpertShare>) -> FieldExplanation {
+        let bits = |probability: f64| -libm::log2(probability);
+        let opinion =
+            |s: ExpertShare| ExpertOpinion { name: s.name, weight: s.weight, surprise_bits: s.probability.map(bits) };
+        let experts = shares.into_iter().map(opinion).collect();
+        FieldExplanation { field: field.clone(), surprise_bits: nats * LOG2_E, experts, evidence: Vec::new() }
     }
 
     /// Adds what the mixture and its experts (`[experts]`) paid for a symbol of the value, in nats.

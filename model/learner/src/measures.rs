@@ -72,8 +72,8 @@ impl Learner {
     }
 
     /// Why the values of the latest event were as surprising as they were, field by field in the order in which they were
-    /// observed; empty unless [`set_explaining`](Self::set_explaining) keeps explanations. Numbers and the ends
-    /// of keys are not explained, nor are fields that only condition a target.
+    /// observed; empty unless [`set_explaining`](Self::set_explaining) keeps explanations. The end of a key is
+    /// not explained, nor is a field that only conditions a target.
     pub fn latest_explanations(&self) -> &[FieldExplanation] {
         &self.measures.explanations
     }

@@ -149,6 +149,10 @@ impl Learner {
             }
         }
         let nats = model.observe(key, column, x);
+        if measures.explaining && predicted {
+            let shares = model.expert_shares(column, Given::Within);
+            measures.explanations.push(FieldExplanation::of_number(&fields[i].name, nats, shares));
+        }
         if measures.scoring && predicted {
             measures.tally.add_experts(i, nats, model.expert_nats(column));
             if measures.ranks

@@ -52,6 +52,30 @@ fn the_terms_of_an_explanation_add_up_to_the_surprise() {
 }
 
 #[test]
+fn a_number_is_explained_by_what_its_experts_gave_to_it() {
+    let record = |i: u32| {
+        let fields =
+            vec![("x".into(), Datum::Number(f64::from(i * i % 17))), ("y".into(), Datum::Number(f64::from(i % 5)))];
+        Record { data: Data::Fields(fields), ..Record::default() }
+    };
+    let records: Vec<Record> = (0..400).map(record).collect();
+    let (mut sums, mut surprises) = (0.0, 0.0);
+    explained(Learner::new(Schema::default(), options()).unwrap(), &records, |outcome, explanations| {
+        assert_eq!(explanations.len(), 2);
+        for (field, e) in outcome.fields.iter().zip(explanations) {
+            assert_eq!((&field.name, field.surprise_bits), (&e.field, e.surprise_bits));
+            let weights: f64 = e.experts.iter().map(|x| x.weight).sum();
+            assert!((weights - 1.0).abs() < 1e-6, "{weights}");
+            assert!(e.experts.iter().any(|x| x.surprise_bits.is_some()));
+            sums += mixture_bits(e);
+            surprises += e.surprise_bits;
+        }
+    });
+    // the correction of distributions moves single surprises, and all of them together by little
+    assert!(f64::abs(sums / surprises - 1.0) < 0.2, "{sums} bits of mixtures, {surprises} of surprise");
+}
+
+#[test]
 fn a_text_is_explained_as_a_whole() {
     let schema = Schema::new([Field::new("line", FieldKind::Text)]);
     let record = |i: usize| {
