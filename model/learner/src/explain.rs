@@ -8,7 +8,7 @@
 
 use std::f64::consts::LOG2_E;
 use std::sync::Arc;
-use surmise_number::ExpertShare;
+use surmise_number::NumberExpertShare;
 use surmise_symbol::{EvidenceShare, SymbolModel};
 
 /// Why the value of one field was as surprising as it was.
@@ -47,10 +47,13 @@ impl FieldExplanation {
     }
 
     /// The explanation of a number that was observed; `nats` is its surprise, and `shares` are those of its experts.
-    pub(crate) fn of_number(field: &Arc<str>, nats: f64, shares: Vec<ExpertShare>) -> FieldExplanation {
+    pub(crate) fn of_number(field: &Arc<str>, nats: f64, shares: Vec<NumberExpertShare>) -> FieldExplanation {
         let bits = |probability: f64| -libm::log2(probability);
-        let opinion =
-            |s: ExpertShare| ExpertOpinion { name: s.name, weight: s.weight, surprise_bits: s.probability.map(bits) };
+        let opinion = |s: NumberExpertShare| ExpertOpinion {
+            name: s.name,
+            weight: s.weight,
+            surprise_bits: s.probability.map(bits),
+        };
         let experts = shares.into_iter().map(opinion).collect();
         FieldExplanation { field: field.clone(), surprise_bits: nats * LOG2_E, experts, evidence: Vec::new() }
     }

@@ -85,7 +85,7 @@ fn a_text_is_explained_as_a_whole() {
     let records: Vec<Record> = (0..50).map(record).collect();
     explained(Learner::new(schema, options()).unwrap(), &records, |outcome, explanations| {
         let [e] = explanations else { panic!("one field") };
-        assert!((outcome.surprise_bits - e.surprise_bits).abs() < 1e-9);
+        assert!((outcome.fields[0].surprise_bits - e.surprise_bits).abs() < 1e-9);
         let best = e.experts.iter().filter_map(|x| x.surprise_bits).fold(f64::INFINITY, f64::min);
         assert!(best.is_finite() && best > 0.0);
     });
