@@ -6,12 +6,12 @@ use surmise_store::{CheckpointDraft, CheckpointMeta, StoreError};
 use tokio::sync::oneshot;
 
 /// The sender of the answer to a request for a checkpoint.
-pub type CheckpointReply = oneshot::Sender<Result<CheckpointMeta, CheckpointError>>;
+pub type CheckpointReply = oneshot::Sender<Result<CheckpointMeta, CheckpointFailure>>;
 
 /// The reason why a checkpoint was not written. It is cloned, as one failure of the store concerns all checkpoints that
 /// were to be written together.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum CheckpointError {
+pub enum CheckpointFailure {
     /// The stream failed before its state could be copied.
     #[error("{0}")]
     StreamFailed(Arc<str>),

@@ -5,7 +5,7 @@
 //! never begins ahead of either. [`Checkpointer::step`] never waits; only [`Checkpointer::run`], the loop of its thread,
 //! does.
 
-use crate::checkpoint::{CheckpointError, CheckpointReply};
+use crate::checkpoint::{CheckpointFailure, CheckpointReply};
 use crate::checkpoint_queue::{CheckpointJob, CheckpointReceiver, QueuedCheckpoint};
 use crate::directory::{Directory, StreamView};
 use crate::fault::Fault;
@@ -167,8 +167,8 @@ impl Checkpointer {
         match catch_unwind(AssertUnwindSafe(|| state.encode())) {
             Ok(draft) => self.encoded.push(EncodedCheckpoint { view, draft, reply }),
             Err(_) => {
-                tracing::error!(stream = &*view.name, "{}", CheckpointError::Encoding);
-                finish(&view, reply, Err(CheckpointError::Encoding));
+                tracing::error!(stream = &*view.name, "{}", CheckpointFailure::Encoding);
+                finish(&view, reply, Err(CheckpointFailure::Encoding));
             }
         }
     }
@@ -182,8 +182,8 @@ impl Checkpointer {
             drafts.push(draft);
         }
         let written = match log {
-            LogState::Durable => self.write_drafts(&drafts).map_err(|e| CheckpointError::Store(Arc::new(e))),
-            LogState::Behind => Err(CheckpointError::LogNotDurable),
+            LogState::Durable => self.write_drafts(&drafts).map_err(|e| CheckpointFailure::Store(Arc::new(e))),
+            LogState::Behind => Err(CheckpointFailure::LogNotDurable),
         };
         if let Err(e) = &written {
             tracing::error!("checkpoints are not written: {e}");
@@ -234,7 +234,7 @@ impl Checkpointer {
 }
 
 /// Reports the result of one checkpoint to the stream's view, the metrics, and the request for it.
-fn finish(view: &StreamView, reply: Option<CheckpointReply>, result: Result<CheckpointMeta, CheckpointError>) {
+fn finish(view: &StreamView, reply: Option<CheckpointReply>, result: Result<CheckpointMeta, CheckpointFailure>) {
     if let Ok(meta) = &result {
         metrics::gauge!(telemetry::CHECKPOINT_TIME).set(meta.time_us as f64 / 1e6);
         metrics::gauge!(telemetry::CHECKPOINT_BYTES).set(meta.bytes as f64);

@@ -3,7 +3,7 @@
 //! A copy has three stages: its memory is reserved; at its *begin* it takes what is small and from then on stands for
 //! the learner at that offset; then the large arrays are copied. What a copy is for is decided at its begin.
 
-use crate::checkpoint::{CheckpointError, CheckpointReply};
+use crate::checkpoint::{CheckpointFailure, CheckpointReply};
 use crate::directory::Snapshot;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -134,7 +134,7 @@ impl LearnerCopies {
     }
 
     /// Ends all copies, because the stream has failed.
-    pub fn cancel(&mut self, error: &CheckpointError) {
+    pub fn cancel(&mut self, error: &CheckpointFailure) {
         let mut checkpoints = std::mem::take(&mut self.checkpoints);
         let mut snapshots = self.snapshot.take().unwrap_or_default();
         match self.current.take() {

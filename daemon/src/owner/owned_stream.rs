@@ -5,7 +5,7 @@ use super::learner_copies::{CopyStep, LearnerCopies, SnapshotReply};
 use super::lifecycle::{Lifecycle, Sleep};
 use super::schedule::{CheckpointSchedule, Load, SnapshotSchedule};
 use super::stream_metrics::StreamMetrics;
-use crate::checkpoint::{CheckpointError, CheckpointState};
+use crate::checkpoint::{CheckpointFailure, CheckpointState};
 use crate::clock::Moment;
 use crate::directory::{Snapshot, StreamView};
 use crate::producers::Producers;
@@ -143,7 +143,7 @@ impl OwnedStream {
     pub fn fail(&mut self, why: String) {
         tracing::error!(stream = &*self.view.name, "the stream does not learn any more: {why}");
         metrics::gauge!(telemetry::STREAMS_FAILED).increment(1.0);
-        self.copies.cancel(&CheckpointError::StreamFailed(why.as_str().into()));
+        self.copies.cancel(&CheckpointFailure::StreamFailed(why.as_str().into()));
         let _ = self.view.failed.set(why);
         self.lifecycle = Lifecycle::Failed;
     }

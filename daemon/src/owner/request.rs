@@ -1,6 +1,6 @@
 //! What an owner can be asked, and the answers that are more than one value.
 
-use crate::checkpoint::CheckpointError;
+use crate::checkpoint::CheckpointFailure;
 use crate::directory::Snapshot;
 use serde::Serialize;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub enum OwnerRequest {
 }
 
 /// A checkpoint under way: the name of its stream, and where its result arrives.
-pub type PendingCheckpoint = (Arc<str>, oneshot::Receiver<Result<CheckpointMeta, CheckpointError>>);
+pub type PendingCheckpoint = (Arc<str>, oneshot::Receiver<Result<CheckpointMeta, CheckpointFailure>>);
 
 /// The status of a stream: what the protocol promises, and what only the daemon knows.
 #[derive(Clone, Debug, Serialize)]

@@ -66,7 +66,7 @@ struct Process {
 }
 
 /// What a producer knows: it outlives crashes of the daemon.
-struct Producer {
+struct SimulatedProducer {
     name: Arc<str>,
     outbox: Arc<Outbox>,
     acknowledged: u64,
@@ -78,7 +78,7 @@ struct World {
     config: Arc<Config>,
     clock: Arc<SimulatedClock>,
     storage: Arc<SimulatedStorage>,
-    producers: Vec<Producer>,
+    producers: Vec<SimulatedProducer>,
     crashes: u64,
 }
 
@@ -93,8 +93,12 @@ fn stream_name(stream: usize) -> Arc<str> {
 
 impl World {
     fn new() -> World {
-        let producer =
-            |stream| Producer { name: format!("p{stream}").into(), outbox: Arc::default(), acknowledged: 0, sent: 0 };
+        let producer = |stream| SimulatedProducer {
+            name: format!("p{stream}").into(),
+            outbox: Arc::default(),
+            acknowledged: 0,
+            sent: 0,
+        };
         World {
             config: Arc::new(Config::from_toml(CONFIG).unwrap()),
             clock: Arc::default(),

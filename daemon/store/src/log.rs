@@ -1,7 +1,7 @@
 //! The log: every event of every stream, in commit groups; and which streams there are.
 //!
 //! Tree `groups`: stream number (u32, big-endian), first offset (u64, big-endian) → a group. A group longer than one
-//! piece goes on under the same key with a piece number (u16) appended. Tree `streams`: stream number → a
+//! piece continues under the same key with a piece number (u16) appended. Tree `streams`: stream number → a
 //! [`StreamEntry`] as JSON with a checksum. Tree `marks`: name of a producer that sends to several streams → how far
 //! it is durable; written after the groups it speaks of, which sled keeps in that order.
 
