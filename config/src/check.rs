@@ -37,6 +37,7 @@ impl Config {
         for (key, text) in self.listen.addresses() {
             match parse_address(text) {
                 Err(source) => faults.push(ConfigFault::Address { key, source }),
+                // a daemon that anybody on the network could fill is not started by accident
                 Ok(Some(address)) if !address.ip().is_loopback() && self.auth.token.is_none() => {
                     faults.push(ConfigFault::NeedsToken { key, address });
                 }
@@ -94,6 +95,7 @@ impl Config {
             ("name_bytes", l.name_bytes.0, 1),
         ] {
             let key = || format!("limits.{key}");
+            // a bound that is too low lets nothing through, one that is too high is none
             if value < min {
                 faults.push(ConfigFault::TooSmall { key: key(), value, min });
             } else if value > LIMIT_MAX {

@@ -30,7 +30,7 @@ pub struct Config {
     pub streams: BTreeMap<String, StreamRule>,
     /// Bounds on everything that grows.
     pub limits: LimitsTable,
-    /// Who may connect.
+    /// What clients have to show.
     pub auth: AuthTable,
     /// The threads that learn.
     pub owners: OwnersTable,
@@ -55,6 +55,7 @@ impl Config {
             let text = std::fs::read_to_string(path).map_err(|e| in_file(ConfigFault::Unreadable(e).into()))?;
             figment = figment.merge(Toml::string(&text));
         }
+        // later sources override earlier ones
         let figment = figment.merge(Env::prefixed("SURMISE__").split("__"));
         figment.extract().map_err(|e| in_file(ConfigError::from_figment(e, "")))
     }

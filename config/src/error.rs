@@ -66,7 +66,7 @@ pub enum ConfigFault {
         /// The table in which it was written; empty for the outermost one.
         table: String,
         /// Where it was written, if that is known: a file or the environment.
-        source_of: Place,
+        source_of: WrittenIn,
         /// What may have been meant.
         hint: Hint,
     },
@@ -78,7 +78,7 @@ pub enum ConfigFault {
         /// The word.
         word: String,
         /// Where it was written, if that is known.
-        source_of: Place,
+        source_of: WrittenIn,
         /// What may have been meant.
         hint: Hint,
     },
@@ -90,7 +90,7 @@ pub enum ConfigFault {
         /// What is wrong, in the words of the reader.
         reason: figment::error::Kind,
         /// Where it was written, if that is known.
-        source_of: Place,
+        source_of: WrittenIn,
     },
     /// A value is out of the range that works.
     #[error("{key}: {value}{unit} is not within {min} and {max}{unit}")]
@@ -134,7 +134,7 @@ pub enum ConfigFault {
         /// What was expected.
         source: AddressError,
     },
-    /// A listener can be reached from other machines, and nothing is asked of those who connect.
+    /// A listener can be reached from other machines, and asks nothing of clients.
     #[error(
         "listen.{key}: {address} can be reached from other machines, which needs a token (auth.token); or listen on \
          127.0.0.1"
@@ -162,7 +162,7 @@ pub enum ConfigFault {
         /// What is wrong with the name.
         source: StreamNameError,
     },
-    /// `delay_chunks` stands in `[model]`, where the other options of learners are.
+    /// `delay_chunks` was written in `[model]`, where the other options of learners are.
     #[error("model.delay_chunks: belongs to [learning], as learning.delay_chunks")]
     MisplacedDelay,
     /// An option of `[learning]` is out of bounds.
@@ -219,9 +219,9 @@ pub enum SchemaFault {
 
 /// Where a value was written: ` (a file)`, or nothing if that is not known.
 #[derive(Clone, Debug)]
-pub struct Place(Option<String>);
+pub struct WrittenIn(Option<String>);
 
-impl fmt::Display for Place {
+impl fmt::Display for WrittenIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.as_ref().map_or(Ok(()), |place| write!(f, " ({place})"))
     }
@@ -241,6 +241,7 @@ pub enum Hint {
 impl Hint {
     /// The known word that is nearest by typing errors, if it is near enough for its length.
     fn new(word: &str, known: &[&'static str]) -> Hint {
+        // transpositions count as one error, as they are common
         let nearest = known.iter().map(|k| (strsim::damerau_levenshtein(word, k), *k)).min();
         match nearest {
             Some((distance, k)) if distance <= 1 + k.len() / 3 => Hint::DidYouMean(k),
@@ -260,12 +261,13 @@ fn before(key: &str) -> String {
 impl ConfigFault {
     fn from_figment(error: figment::Error, table: &str) -> ConfigFault {
         let path = error.path.join(".");
+        // a table that was read by itself is named in front of its keys
         let key = match (table, path.as_str()) {
             ("", path) => path.to_owned(),
             (table, "") => table.to_owned(),
             (table, path) => format!("{table}.{path}"),
         };
-        let source_of = Place(error.metadata.as_ref().and_then(|m| m.source.as_ref()).map(|s| s.to_string()));
+        let source_of = WrittenIn(error.metadata.as_ref().and_then(|m| m.source.as_ref()).map(|s| s.to_string()));
         match error.kind {
             figment::error::Kind::UnknownField(word, known) => {
                 let table = key.rsplit_once('.').map_or(String::new(), |(table, _)| table.to_owned());

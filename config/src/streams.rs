@@ -46,9 +46,11 @@ impl StreamRule {
     /// # Errors
     /// An unknown key, a key in the wrong table, or a value that does not fit.
     pub(crate) fn options(&self, base: &Options, learning: &LearningTable) -> Result<Options, ConfigError> {
+        // the option is the learner's, but its key belongs to the table of gradients
         if base.delay_chunks != 0 || self.model.contains_key(DELAY) {
             return Err(ConfigFault::MisplacedDelay.into());
         }
+        // the rule's table goes over the whole of [model], key by key
         let options: Options = Figment::from(Serialized::defaults(base))
             .merge(Serialized::defaults(&self.model))
             .extract()

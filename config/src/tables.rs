@@ -1,4 +1,5 @@
-//! The tables of the configuration file, each with its defaults.
+//! The tables of the configuration file that are this crate's own, each with its defaults. `surmised.toml` says the same
+//! to users; a test holds the two together.
 
 use crate::address::OFF;
 use crate::units::{ByteSize, TimeSpan};
@@ -7,21 +8,21 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// `[listen]`: where events and questions come in. `"off"` turns a listener off.
+/// `[listen]`: where events and questions come in. The word `"off"` in the place of an address turns a listener off.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListenTable {
-    /// Events as lines of JSON, over TCP.
+    /// The TCP address for events as lines of JSON.
     pub tcp: String,
-    /// The same over a Unix socket; a relative path lies in the data directory.
+    /// The path of the Unix socket for events as lines of JSON; a relative path lies in the data directory.
     pub unix: String,
-    /// HTTP: questions, events, metrics, the page.
+    /// The address of HTTP: questions, events, metrics and the web page.
     pub http: String,
-    /// Bare lines over TCP: every line is an event.
+    /// The TCP address for bare lines, each of which is an event.
     pub lines: String,
-    /// The stream of events that name none.
+    /// The stream that events go to which name none.
     pub stream: String,
-    /// The stream of the listener of bare lines.
+    /// The stream that bare lines go to.
     pub lines_stream: String,
 }
 
@@ -39,7 +40,7 @@ impl Default for ListenTable {
 }
 
 impl ListenTable {
-    /// The listeners on TCP, by key; `None` where one is off or not an address.
+    /// The addresses of the listeners on TCP, by key, as they are written.
     pub(crate) fn addresses(&self) -> [(&'static str, &str); 3] {
         [("tcp", &self.tcp), ("http", &self.http), ("lines", &self.lines)]
     }
@@ -49,19 +50,19 @@ impl ListenTable {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreTable {
-    /// The data directory.
+    /// The data directory. One daemon at a time uses it.
     pub dir: PathBuf,
-    /// How long events are gathered before they are made durable together.
+    /// How long events are gathered before they are made durable together, in one write.
     pub commit_interval: TimeSpan,
-    /// The most bytes of one group in the log.
+    /// The most bytes of one group of events in the log.
     pub group_bytes_max: ByteSize,
-    /// How often a stream that changes is checkpointed.
+    /// How often a stream that learns is checkpointed.
     pub checkpoint_interval: TimeSpan,
-    /// After how many events it is checkpointed at the latest.
+    /// After how many events a stream is checkpointed at the latest.
     pub checkpoint_events: u64,
     /// How many checkpoints of a stream are kept.
     pub generations: u32,
-    /// Beyond this size of the log, events that every kept checkpoint covers are deleted, oldest first.
+    /// The size of the log beyond which events that every kept checkpoint covers are deleted, oldest first.
     pub log_bytes_max: ByteSize,
 }
 
@@ -79,35 +80,35 @@ impl Default for StoreTable {
     }
 }
 
-/// `[limits]`: bounds on everything that grows.
+/// `[limits]`: bounds on everything that producers and readers could make grow without end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsTable {
-    /// The longest line.
+    /// The most bytes of one line.
     pub line_bytes: ByteSize,
-    /// The largest body of one HTTP request.
+    /// The most bytes of the body of one HTTP request.
     pub body_bytes: ByteSize,
-    /// Connections at once, on each listener.
+    /// The most connections at once, on each listener.
     pub connections: usize,
-    /// Streams.
+    /// The most streams.
     pub streams: usize,
-    /// Followers of one stream's outcomes over HTTP.
+    /// The most followers of one stream's outcomes over HTTP.
     pub watchers: usize,
-    /// Events that wait for one owner; a sender of more waits.
+    /// The most events that wait for one owner; whatever sends more waits.
     pub inbox_events: usize,
-    /// Bytes of events that wait for one owner.
+    /// The most bytes of events that wait for one owner; whatever sends more waits.
     pub inbox_bytes: ByteSize,
-    /// Events of one connection that are not answered yet; a sender of more waits.
+    /// The most events of one connection that are not answered yet; beyond it the connection is not read.
     pub session_events: usize,
-    /// Producers that one stream remembers; beyond it the one unused for longest is forgotten.
+    /// The most producers that one stream remembers; beyond it the one that is unused for longest is forgotten.
     pub producers: usize,
-    /// Fields of one schema.
+    /// The most fields of one schema.
     pub fields: usize,
-    /// The longest symbol.
+    /// The most bytes of one symbol.
     pub symbol_bytes: ByteSize,
-    /// The longest text.
+    /// The most bytes of one text.
     pub text_bytes: ByteSize,
-    /// The longest name of a field, key, stream or producer.
+    /// The most bytes of a name of a field, key, stream or producer.
     pub name_bytes: ByteSize,
 }
 
@@ -144,12 +145,12 @@ impl LimitsTable {
     }
 }
 
-/// `[auth]`: who may connect.
+/// `[auth]`: what clients have to show.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuthTable {
-    /// The token that a hello, or an HTTP request as its bearer token, has to bring. Without one everybody may connect,
-    /// and listeners stay on loopback.
+    /// The token that every client has to bring: in its hello, or as the bearer token of an HTTP request. Without one
+    /// every client may connect, and listeners stay on loopback.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<Secret>,
 }
@@ -169,12 +170,12 @@ impl fmt::Debug for Secret {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OwnersTable {
-    /// How many; 0 means one per core.
+    /// How many threads learn; 0 means one per core.
     pub threads: usize,
 }
 
 impl OwnersTable {
-    /// How many threads learn.
+    /// How many threads learn, on this machine.
     pub fn count(&self) -> usize {
         match self.threads {
             0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
@@ -183,21 +184,21 @@ impl OwnersTable {
     }
 }
 
-/// `[learning]`: when what networks learn takes effect, and who works it out.
+/// `[learning]`: when updates of networks take effect, and what computes their gradients.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LearningTable {
-    /// Chunks that an update of a network waits before it takes effect. What is learnt depends on it.
+    /// Chunks of events that an update of a network waits before it takes effect. What is learnt depends on it.
     pub delay_chunks: u32,
-    /// Threads that work updates out meanwhile; 0 means one per core but one, and at least one. There are none where no
+    /// Threads that compute gradients meanwhile; 0 means one per core but one, and at least one. There are none where no
     /// stream's updates wait.
     pub threads: usize,
-    /// What works updates out meanwhile: a GPU, or those threads.
+    /// What computes gradients meanwhile: a GPU, or those threads.
     pub device: surmise_device::Choice,
 }
 
 impl LearningTable {
-    /// How many threads work updates out.
+    /// How many threads compute gradients, on this machine.
     pub fn count(&self) -> usize {
         match self.threads {
             0 => std::thread::available_parallelism().map_or(1, |n| n.get()).saturating_sub(1).max(1),
@@ -206,11 +207,11 @@ impl LearningTable {
     }
 }
 
-/// `[shutdown]`: leaving.
+/// `[shutdown]`: how the daemon leaves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ShutdownTable {
-    /// How long finishing may take: events in flight are learnt and made durable, checkpoints are written.
+    /// How long leaving may take, during which events in flight are learnt and made durable, and checkpoints are written.
     pub grace: TimeSpan,
 }
 

@@ -59,6 +59,7 @@ fn parse(
     units: &[(&'static str, u64)],
 ) -> Result<u64, UnitError> {
     let text = text.trim();
+    // a whole number, then the unit; blanks may come between
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = (&text[..split], text[split..].trim());
     let number = digits.parse::<u64>().ok();

@@ -4,6 +4,7 @@
 use figment::Figment;
 use std::path::Path;
 use surmise_config::{Config, DEFAULT_FILE};
+use surmise_event::FieldKind;
 use surmise_learner::Options;
 
 #[test]
@@ -31,12 +32,20 @@ fn the_default_file_shows_no_key_that_there_is_not() {
     // keys without a default are comments, examples too: as keys they are configuration
     let is_key =
         |line: &&str| line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
-    let bare = |line: &'static str| line.strip_prefix("# ").filter(|rest| is_key(&rest)).unwrap_or(line);
+    let bare = |line: &'static str| line.strip_prefix("# ").filter(|rest| is_key(rest)).unwrap_or(line);
     let text: Vec<&str> = DEFAULT_FILE.lines().map(bare).collect();
     let c = Config::from_toml(&text.join("\n")).unwrap();
     c.check().unwrap();
     assert!(c.auth.token.is_some() && c.model.target.is_some() && c.streams.len() == 1);
     assert!(!c.options(c.rule("web-1").map(|r| r.1)).unwrap().eq(&c.model), "the rule is in force");
+}
+
+#[test]
+fn the_default_file_names_every_kind_of_field() {
+    let line = DEFAULT_FILE.lines().find_map(|l| l.strip_prefix("# kinds: ")).expect("a line of kinds");
+    let listed: Vec<&str> =
+        line.split([',', ' ', '.']).filter(|w| FieldKind::ALL.iter().any(|k| k.name() == *w)).collect();
+    assert!(FieldKind::ALL.iter().all(|k| listed.contains(&k.name())), "{listed:?}");
 }
 
 #[test]

@@ -1,112 +1,128 @@
-//! The committer: one thread that makes what all owners have learnt durable, many groups at a time.
+//! The committer: it makes what all owners have learnt durable, many groups with one write and one fsync.
+//!
+//! [`Committer::step`] takes what has come and decides by the time that it is given; only [`Committer::run`], the loop of
+//! its thread, waits.
 
-use crate::clock::now_us;
+use crate::clock::{Clock, Moment};
+use crate::commit_batch::{COMMIT_BYTES_MAX, CommitBatch};
 use crate::directory::StreamView;
 use crate::fault::Fault;
+use crate::storage::Storage;
 use crate::telemetry;
 use crate::ticket::{Pending, marks};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, TryRecvError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use surmise_store::StoreError;
 use surmise_store::group::Group;
-use surmise_store::{Store, StoreError, StreamEntry};
 
-/// Hand-offs that may wait; an owner with more waits.
-const HANDOFFS: usize = 64;
-/// Bytes that are made durable together at most.
-const COMMIT_BYTES: usize = 8 << 20;
+/// Batches that may wait for the committer; an owner with more waits.
+pub const COMMIT_QUEUE_BATCHES_MAX: usize = 64;
 
-/// What an owner hands over.
-#[derive(Default)]
-pub struct Handoff {
-    /// Streams that are new.
-    pub entries: Vec<StreamEntry>,
-    /// What was learnt.
-    pub groups: Vec<(Arc<StreamView>, Group)>,
-    /// Who waits for it to be durable.
-    pub pending: Vec<Pending>,
+/// What a step of the committer came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitterStep {
+    /// Nothing has come.
+    Idle,
+    /// What has come waits for more until this much time has passed.
+    Gathering(Duration),
+    /// What had come is committed, or given up because the daemon has a fault.
+    Finished,
+    /// No owner is left, and everything is committed.
+    Closed,
 }
 
-/// Batches that wait in one hand-off at most.
-const BATCHES: usize = 4096;
-
-impl Handoff {
-    fn bytes(&self) -> usize {
-        self.groups.iter().map(|(_, g)| g.bytes.len()).sum()
-    }
-
-    /// Whether there is nothing to be made durable, and nobody who waits.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.groups.is_empty() && self.pending.is_empty()
-    }
-
-    /// Whether it is so much that an owner should rather wait than add to it.
-    pub fn is_much(&self) -> bool {
-        self.pending.len() >= BATCHES || self.bytes() >= COMMIT_BYTES
-    }
-
-    /// Takes in what comes after it.
-    pub fn absorb(&mut self, more: Handoff) {
-        self.entries.extend(more.entries);
-        self.groups.extend(more.groups);
-        self.pending.extend(more.pending);
-    }
-}
-
-/// Starts the committer. It ends when all senders are gone and everything is durable.
-pub fn start(
-    store: Arc<Store>,
-    interval: Duration,
+/// The committer of a daemon.
+pub struct Committer {
+    storage: Arc<dyn Storage>,
+    clock: Arc<dyn Clock>,
     fault: Fault,
-) -> std::io::Result<(Sender<Handoff>, JoinHandle<()>)> {
-    let (sender, receiver) = crossbeam_channel::bounded(HANDOFFS);
-    let run = move || run(&store, interval, &receiver, &fault);
-    let thread = std::thread::Builder::new().name("committer".into()).spawn(run)?;
-    Ok((sender, thread))
+    /// The shortest time between two commits.
+    interval: Duration,
+    batches: Receiver<CommitBatch>,
+    gathered: CommitBatch,
+    /// The uptime of the latest commit.
+    committed_at: Option<Duration>,
 }
 
-fn run(store: &Store, interval: Duration, handoffs: &Receiver<Handoff>, fault: &Fault) {
-    let mut last = Instant::now() - interval;
-    while let Ok(mut all) = handoffs.recv() {
-        gather(&mut all, handoffs, last + interval);
-        last = Instant::now();
-        if fault.is_set() {
-            continue; // what is dropped here is never acknowledged
-        }
-        if let Err(e) = commit(store, all) {
-            fault.set(format!("the log cannot be written: {e}"));
-        }
+impl Committer {
+    /// A committer of the batches that come over a channel, at most one commit every `interval`.
+    pub fn new(
+        storage: Arc<dyn Storage>,
+        clock: Arc<dyn Clock>,
+        fault: Fault,
+        interval: Duration,
+        batches: Receiver<CommitBatch>,
+    ) -> Committer {
+        Committer { storage, clock, fault, interval, batches, gathered: CommitBatch::default(), committed_at: None }
     }
-}
 
-/// Takes in what else there is: until the interval is over, or, if it is over already, without waiting.
-fn gather(all: &mut Handoff, handoffs: &Receiver<Handoff>, until: Instant) {
-    let mut bytes = all.bytes();
-    while bytes < COMMIT_BYTES {
-        let next = match until.checked_duration_since(Instant::now()) {
-            Some(wait) => handoffs.recv_timeout(wait),
-            None => handoffs.try_recv().map_err(|_| RecvTimeoutError::Timeout),
-        };
-        let Ok(next) = next else { break };
-        bytes += next.bytes();
-        all.absorb(next);
-    }
-}
-
-fn commit(store: &Store, all: Handoff) -> Result<(), StoreError> {
-    let Handoff { entries, groups, pending } = all;
-    let marks = marks(&pending);
-    if !groups.is_empty() || !entries.is_empty() || !marks.is_empty() {
-        let start = Instant::now();
-        let (streams, groups): (Vec<Arc<StreamView>>, Vec<Group>) = groups.into_iter().unzip();
-        store.log.commit(&entries, &groups, &marks, now_us())?;
-        for (shared, g) in streams.iter().zip(&groups) {
-            shared.committed.store(g.first_offset + g.span, Ordering::Release);
+    /// Commits until all owners are gone and everything is durable.
+    pub fn run(mut self) {
+        loop {
+            let next = match self.step(self.clock.now()) {
+                CommitterStep::Idle => self.batches.recv().ok(),
+                CommitterStep::Gathering(wait) => self.batches.recv_timeout(wait).ok(),
+                CommitterStep::Finished => None,
+                CommitterStep::Closed => return,
+            };
+            if let Some(batch) = next {
+                self.gathered.append(batch);
+            }
         }
-        metrics::histogram!(telemetry::COMMIT).record(start.elapsed().as_secs_f64());
     }
-    pending.into_iter().for_each(Pending::done);
-    Ok(())
+
+    /// Takes what has come, and commits it if it is enough or has waited for long enough.
+    pub fn step(&mut self, now: Moment) -> CommitterStep {
+        let open = self.gather();
+        let due = self.committed_at.map_or(Duration::ZERO, |at| at + self.interval);
+        if self.gathered.is_empty() {
+            return if open { CommitterStep::Idle } else { CommitterStep::Closed };
+        }
+        if open && now.uptime < due && self.gathered.bytes() < COMMIT_BYTES_MAX {
+            return CommitterStep::Gathering(due - now.uptime);
+        }
+        self.committed_at = Some(now.uptime);
+        let gathered = std::mem::take(&mut self.gathered);
+        // what is dropped here is never acknowledged
+        if !self.fault.is_set()
+            && let Err(e) = self.commit(gathered)
+        {
+            self.fault.set(format!("the log cannot be written: {e}"));
+        }
+        CommitterStep::Finished
+    }
+
+    /// Takes batches until they are enough for one commit. Returns whether more may come.
+    fn gather(&mut self) -> bool {
+        let mut bytes = self.gathered.bytes();
+        while bytes < COMMIT_BYTES_MAX {
+            match self.batches.try_recv() {
+                Ok(batch) => {
+                    bytes += batch.bytes();
+                    self.gathered.append(batch);
+                }
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+        true
+    }
+
+    fn commit(&self, batch: CommitBatch) -> Result<(), StoreError> {
+        let CommitBatch { entries, groups, pending } = batch;
+        let marks = marks(&pending);
+        if !groups.is_empty() || !entries.is_empty() || !marks.is_empty() {
+            let start = self.clock.now();
+            let (views, groups): (Vec<Arc<StreamView>>, Vec<Group>) = groups.into_iter().unzip();
+            self.storage.commit(&entries, &groups, &marks, start.wall_us)?;
+            for (view, group) in views.iter().zip(&groups) {
+                view.committed.store(group.first_offset + group.span, Ordering::Release);
+            }
+            metrics::histogram!(telemetry::COMMIT).record(self.clock.now().since(start.uptime).as_secs_f64());
+        }
+        pending.into_iter().for_each(Pending::done);
+        Ok(())
+    }
 }

@@ -1,71 +1,49 @@
-//! Starting all parts in order, and stopping them in the reverse.
+//! The daemon as a whole: it starts all parts in order, and stops them in the reverse.
 
-use crate::checkpointer::{self, Jobs};
-use crate::committer;
-use crate::directory::Directory;
+use crate::checkpoint_queue::CheckpointQueue;
 use crate::fault::Fault;
-use crate::fencing::{self, Fencing};
-use crate::hub::{Hub, OwnerPort, owner_of};
-use crate::inbox::Inbox;
-use crate::owner::{Owner, OwnerRequest, OwnerSetup};
+use crate::hub::Hub;
+use crate::owner::OwnerRequest;
 use crate::session::{ListenerKind, Opening};
+use crate::sockets::{Addresses, Bound};
+use crate::threads::Threads;
 use crate::{clock, http, listen, telemetry};
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use surmise_config::{Config, ConfigError, ConfigFault, OFF, parse_address};
+use surmise_config::{Config, ConfigError, ConfigFault};
 use surmise_device::Choice;
 use surmise_learner::Learner;
-use surmise_store::{Store, StreamEntry};
-use surmise_workers::{Devices, WorkerPool};
+use surmise_store::Store;
+use surmise_workers::DevicePolicy;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
-/// Questions that may wait for one owner.
-const QUESTIONS: usize = 256;
-
-/// The daemon.
+/// The daemon, as something to be started.
 pub struct Daemon;
 
-/// A daemon that runs.
+/// A running daemon.
 pub struct Running {
     hub: Arc<Hub>,
-    devices: Arc<Devices>,
+    devices: Arc<DevicePolicy>,
     addresses: Addresses,
     threads: Vec<JoinHandle<()>>,
-    jobs: Option<Jobs>,
+    /// Dropped when the owners are to end, so that the checkpointer ends after them.
+    checkpoints: Option<CheckpointQueue>,
     listeners: TaskTracker,
     sessions: TaskTracker,
 }
 
-#[derive(Default)]
-struct Addresses {
-    http: Option<SocketAddr>,
-    tcp: Option<SocketAddr>,
-    lines: Option<SocketAddr>,
-    unix: Option<PathBuf>,
-}
-
-/// Sockets that are bound and not served yet.
-#[derive(Default)]
-struct Bound {
-    http: Option<TcpListener>,
-    tcp: Option<TcpListener>,
-    lines: Option<TcpListener>,
-    unix: Option<(UnixListener, PathBuf)>,
-}
-
 impl Daemon {
-    /// Starts a daemon: opens the store, binds the sockets, answers that it lives, brings all streams back, and then
-    /// takes events.
+    /// Starts a daemon: it opens the store, binds the sockets, serves HTTP, recovers all streams, and then takes events.
     ///
     /// # Errors
-    /// The configuration does not hold together, the store cannot be opened, or a socket cannot be bound.
+    /// The configuration contradicts itself, the store cannot be opened, or a socket cannot be bound.
     pub async fn start(config: Config) -> anyhow::Result<Running> {
         let started = Instant::now();
         config.check()?;
@@ -86,10 +64,10 @@ impl Daemon {
     }
 }
 
-/// What `config.check()` cannot see without a learner.
+/// Checks what `config.check()` cannot know without a learner: that the options of each declared schema fit it.
 ///
 /// # Errors
-/// Options that do not fit a declared schema.
+/// The options do not fit a declared schema.
 pub fn check_streams(config: &Config) -> anyhow::Result<()> {
     let rules = config.streams.iter().filter(|(_, r)| !r.fields.is_empty());
     for (name, rule) in rules {
@@ -99,114 +77,41 @@ pub fn check_streams(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What works updates out where they wait, as the configuration asks for.
+/// Opens the devices that compute gradients of networks whose updates are delayed, as the configuration asks for.
 ///
 /// # Errors
-/// A GPU is asked for, and there is none to be used.
-pub fn devices(config: &Config) -> Result<Arc<Devices>, ConfigError> {
-    // where nothing waits, nobody looks for one
+/// A GPU is asked for, and none can be used.
+pub fn devices(config: &Config) -> Result<Arc<DevicePolicy>, ConfigError> {
+    // without delayed updates no device is ever used, so none is looked for
     let choice = if config.any_delay() { config.learning.device } else { Choice::Cpu };
     let fault = |e| ConfigFault::Device { choice, error: Box::new(e) }.into();
-    Devices::open(choice, surmise_device::find).map(Arc::new).map_err(fault)
-}
-
-impl Bound {
-    async fn bind(config: &Config) -> anyhow::Result<Bound> {
-        let l = &config.listen;
-        let mut bound = Bound {
-            http: bind_tcp("http", &l.http).await?,
-            tcp: bind_tcp("tcp", &l.tcp).await?,
-            lines: bind_tcp("lines", &l.lines).await?,
-            unix: None,
-        };
-        if let Some(path) = config.unix_path() {
-            let listener = listen::bind_unix(&path)
-                .with_context(|| format!("listen.unix: cannot listen at {}", path.display()))?;
-            bound.unix = Some((listener, path));
-        }
-        Ok(bound)
-    }
-
-    fn addresses(&self) -> anyhow::Result<Addresses> {
-        let address = |l: &Option<TcpListener>| l.as_ref().map(TcpListener::local_addr).transpose();
-        Ok(Addresses {
-            http: address(&self.http)?,
-            tcp: address(&self.tcp)?,
-            lines: address(&self.lines)?,
-            unix: self.unix.as_ref().map(|(_, path)| path.clone()),
-        })
-    }
-}
-
-async fn bind_tcp(key: &str, address: &str) -> anyhow::Result<Option<TcpListener>> {
-    let Some(address) = parse_address(address).map_err(|e| anyhow!("listen.{key}: {e}"))? else { return Ok(None) };
-    let bound = TcpListener::bind(address).await;
-    let listener = bound.with_context(|| {
-        format!(
-            "listen.{key}: cannot listen at {address}; is another program there? Choose another address, or {OFF:?}"
-        )
-    })?;
-    Ok(Some(listener))
-}
-
-/// What each owner gets and gives back when its streams are there.
-struct Recovery {
-    replayed: oneshot::Receiver<u64>,
+    DevicePolicy::open(choice, surmise_device::find).map(Arc::new).map_err(fault)
 }
 
 impl Running {
-    fn assemble(config: Config, devices: Arc<Devices>, store: Arc<Store>, started: Instant) -> anyhow::Result<Running> {
+    fn assemble(
+        config: Config,
+        devices: Arc<DevicePolicy>,
+        store: Arc<Store>,
+        started: Instant,
+    ) -> anyhow::Result<Running> {
         let fault = Fault::default();
-        let entries = store.log.streams()?;
-        let entries_delayed = entries.iter().any(|e| e.options.delay_chunks > 0);
-        let trimmed = entries.iter().map(|e| (e.number, e.trimmed_bytes)).collect();
-        let next_number = entries.iter().map(|e| e.number + 1).max().unwrap_or(0);
-        let directory = Arc::new(Directory::new(config.limits.streams, next_number));
-        let fencing = Arc::new(Fencing::default());
-        for m in store.log.marks(fencing::PRODUCERS_MAX)? {
-            fencing.record_durable(&m.producer, m.epoch, Some(m.seq));
-        }
-        let (commits, committer) = committer::start(store.clone(), config.store.commit_interval.0, fault.clone())?;
-        let log_max = config.store.log_bytes_max.0;
-        let (jobs, checkpointer) =
-            checkpointer::start(store.clone(), directory.clone(), trimmed, log_max, fault.clone())?;
-        let shared = Arc::new(config.clone());
-        let count = config.owners.count();
-        let mut by_owner: Vec<Vec<StreamEntry>> = (0..count).map(|_| Vec::new()).collect();
-        for entry in entries {
-            by_owner[owner_of(&entry.name, count)].push(entry);
-        }
-        let delayed = config.any_delay() || entries_delayed;
-        let workers = delayed.then(|| WorkerPool::start(config.learning.count())).transpose()?;
-        let job_sink = workers.as_ref().and_then(|t| devices.job_sink(Some(t.job_sink())));
-        let (mut ports, mut threads, mut recoveries) = (Vec::new(), Vec::new(), Vec::new());
-        for (i, entries) in by_owner.into_iter().enumerate() {
-            let (inbox, receiver) = Inbox::new(config.limits.inbox_events, config.limits.inbox_bytes.0 as usize);
-            let (control, questions) = crossbeam_channel::bounded(QUESTIONS);
-            let setup = OwnerSetup {
-                config: shared.clone(),
-                directory: directory.clone(),
-                fencing: fencing.clone(),
-                store: Arc::downgrade(&store),
-                inbox: receiver,
-                control: questions,
-                commits: commits.clone(),
-                jobs: jobs.clone(),
-                job_sink: job_sink.clone(),
-                started,
-            };
-            let (thread, recovery) = start_owner(i, setup, store.clone(), entries, fault.clone())?;
-            threads.push(thread);
-            recoveries.push(recovery);
-            ports.push(OwnerPort { inbox, control });
-        }
-        threads.extend([committer, checkpointer]);
+        let Threads { handles, ports, recoveries, checkpoints, directory, fencing, workers } =
+            Threads::start(&config, &devices, &store, &fault, started)?;
         let hub = Arc::new(Hub::new(config, directory, fencing, fault, ports, store, workers, started));
         let (listeners, sessions) = (TaskTracker::new(), TaskTracker::new());
         let waiting = hub.clone();
         listeners.spawn(async move { wait_for_recovery(&waiting, recoveries).await });
         listeners.spawn(upkeep(hub.clone()));
-        Ok(Running { hub, devices, addresses: Addresses::default(), threads, jobs: Some(jobs), listeners, sessions })
+        Ok(Running {
+            hub,
+            devices,
+            addresses: Addresses::default(),
+            threads: handles,
+            checkpoints: Some(checkpoints),
+            listeners,
+            sessions,
+        })
     }
 
     fn serve_http(&self, listener: TcpListener) {
@@ -222,7 +127,7 @@ impl Running {
         });
     }
 
-    /// Waits until all streams are there, and opens the event sockets.
+    /// Waits until all streams are recovered, and serves the event sockets.
     async fn ready(
         &mut self,
         tcp: Option<TcpListener>,
@@ -258,68 +163,68 @@ impl Running {
         }
     }
 
-    /// What works out the updates of networks, for people.
+    /// A description of what computes the gradients of networks, for people.
     pub fn device(&self) -> String {
         self.devices.describe()
     }
 
-    /// Where HTTP listens.
+    /// The address where HTTP listens, if it does.
     pub fn http_addr(&self) -> Option<SocketAddr> {
         self.addresses.http
     }
 
-    /// Where the event socket listens.
+    /// The address where the event socket listens, if it does.
     pub fn tcp_addr(&self) -> Option<SocketAddr> {
         self.addresses.tcp
     }
 
-    /// Where bare lines are listened for.
+    /// The address where bare lines are taken, if they are.
     pub fn lines_addr(&self) -> Option<SocketAddr> {
         self.addresses.lines
     }
 
-    /// Where the Unix socket lies.
+    /// The path of the Unix socket, if there is one.
     pub fn unix_path(&self) -> Option<&Path> {
         self.addresses.unix.as_deref()
     }
 
-    /// How many streams there are.
+    /// The number of streams.
     pub fn streams(&self) -> usize {
         self.hub.directory.len()
     }
 
-    /// Waits for a fault that ends the daemon.
+    /// Waits for a fault that ends the daemon, and returns its message.
     pub async fn failed(&self) -> String {
         self.hub.fault.wait().await
     }
 
-    /// Leaves as a killed process would: what is not durable is lost, nothing is finished, no checkpoint is written.
-    /// For tests, which cannot kill their own process.
+    /// Ends as a killed process would: what is not durable is lost, nothing is finished, no checkpoint is written. This
+    /// is for tests, which cannot kill their own process.
     #[doc(hidden)]
     pub async fn abandon(self) {
         self.hub.fault.set("abandoned".into());
         let _ = self.shutdown().await;
     }
 
-    /// Takes no more events, learns and makes durable what was taken, writes a last checkpoint of every stream that
-    /// changed, and lets go of the store.
+    /// Shuts the daemon down: it takes no more events, learns and makes durable what was taken, writes a last checkpoint
+    /// of every stream that changed, and closes the store.
     ///
     /// # Errors
-    /// That took longer than the grace period, or the store failed. Whatever was acknowledged is durable all the same.
+    /// This took longer than the grace period, or the store failed. What was acknowledged is durable all the same.
     pub async fn shutdown(mut self) -> anyhow::Result<()> {
         let until = Instant::now() + self.hub.config.shutdown.grace.0;
         self.hub.stopping.cancel();
         self.listeners.close();
         self.sessions.close();
-        // sessions wait for their last acknowledgements; one whose other side does not read them is left behind
-        let sessions = clock::left(until) / 2;
+        // sessions wait for their last acknowledgements, but a client that reads none must not use up the grace period
+        let sessions = clock::time_left(until) / 2;
         let _ =
             tokio::time::timeout(sessions, async { tokio::join!(self.listeners.wait(), self.sessions.wait()) }).await;
         for port in self.hub.owners() {
             port.inbox.close();
         }
         let controls: Vec<_> = self.hub.owners().iter().map(|p| p.control.clone()).collect();
-        self.jobs = None;
+        self.checkpoints = None;
         let threads = std::mem::take(&mut self.threads);
         let (sender, finished) = oneshot::channel();
         std::thread::Builder::new().name("shutdown".into()).spawn(move || {
@@ -329,7 +234,7 @@ impl Running {
             let failed = threads.into_iter().filter_map(|t| t.join().err()).count();
             let _ = sender.send(failed);
         })?;
-        let finished = tokio::time::timeout(clock::left(until), finished).await;
+        let finished = tokio::time::timeout(clock::time_left(until), finished).await;
         self.hub.release_store();
         match finished {
             Err(_) => bail!("finishing took longer than the grace period of {}", self.hub.config.shutdown.grace),
@@ -343,34 +248,10 @@ impl Running {
     }
 }
 
-fn start_owner(
-    number: usize,
-    setup: OwnerSetup,
-    store: Arc<Store>,
-    entries: Vec<StreamEntry>,
-    fault: Fault,
-) -> std::io::Result<(JoinHandle<()>, Recovery)> {
-    let (sender, replayed) = oneshot::channel();
-    let work = move || {
-        let mut owner = Owner::new(setup);
-        let replayed = owner.recover(&store, entries);
-        drop(store);
-        let _ = sender.send(replayed);
-        owner.run();
-    };
-    let guarded = move || {
-        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
-            fault.set(format!("owner {number} of streams failed inside; this is a bug"));
-        }
-    };
-    let thread = std::thread::Builder::new().name(format!("owner-{number}")).spawn(guarded)?;
-    Ok((thread, Recovery { replayed }))
-}
-
-async fn wait_for_recovery(hub: &Hub, recoveries: Vec<Recovery>) {
+async fn wait_for_recovery(hub: &Hub, recoveries: Vec<oneshot::Receiver<u64>>) {
     let mut replayed = 0;
-    for r in recoveries {
-        replayed += r.replayed.await.unwrap_or(0);
+    for recovery in recoveries {
+        replayed += recovery.await.unwrap_or(0);
     }
     let took = hub.started.elapsed();
     metrics::gauge!(crate::telemetry::RECOVERED).set(replayed as f64);
@@ -378,7 +259,7 @@ async fn wait_for_recovery(hub: &Hub, recoveries: Vec<Recovery>) {
     hub.ready.store(true, Ordering::Release);
 }
 
-/// Keeps the recorder of metrics small.
+/// Has the recorder of metrics drop what it needs no more, from time to time.
 async fn upkeep(hub: Arc<Hub>) {
     let mut ticks = tokio::time::interval(Duration::from_secs(5));
     loop {

@@ -1,5 +1,7 @@
-//! Which streams there are, and what may be known about them without asking their owners.
+//! All streams of a daemon, with what can be known about them without asking their owners.
 
+use crate::counters::Counters;
+use crate::summary::StreamSummary;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -10,59 +12,62 @@ use surmise_protocol::OutcomeReply;
 use surmise_store::{CheckpointMeta, StreamEntry};
 use tokio::sync::broadcast;
 
-/// Outcomes that a follower may lag behind.
-const OUTCOMES: usize = 1024;
+/// Outcomes by which a follower of a stream may lag behind before it misses some.
+const FOLLOWER_LAG_OUTCOMES_MAX: usize = 1024;
 
-/// An immutable learner, for readers.
+/// An immutable copy of a learner, which readers ask for predictions.
 pub struct Snapshot {
-    /// The learner.
+    /// The copy.
     pub learner: Learner,
 }
 
-/// The outside of a stream: written by its owner, read by everybody.
+/// What everyone may know of a stream. Its owner writes it, and committer and checkpointer note what is durable; all
+/// others only read.
 pub struct StreamView {
-    /// Its name.
+    /// The name of the stream.
     pub name: Arc<str>,
-    /// Its number in the log.
+    /// The number of the stream in the log.
     pub number: u32,
-    /// The pattern of the configuration that it fell under.
+    /// The pattern of the configuration that the name fell under; empty if it fell under none.
     pub group: Arc<str>,
-    /// The offset that its next event will have.
+    /// The offset that the next event will have.
     pub offset: AtomicU64,
-    /// Everything before this offset is durable.
+    /// The offset before which everything is durable.
     pub committed: AtomicU64,
-    /// How many times its model has changed.
+    /// How many times the model has changed.
     pub model_version: AtomicU64,
-    /// Records learnt since the start of the daemon.
+    /// Events learnt since the start of the daemon.
     pub records: AtomicU64,
     /// Keys held, in memory or in the store.
     pub keys: AtomicU64,
-    /// Those in the store; not known while the stream sleeps.
+    /// Keys held in the store; 0 while the stream sleeps, as it is not known then.
     pub keys_stored: AtomicU64,
-    /// Bytes of its log, from its very beginning.
+    /// Bytes of the log, from its very beginning.
     pub logged_bytes: AtomicU64,
-    /// Surprise of its latest events, exponentially averaged, in bits (as the bits of an `f64`).
+    /// The exponential average of the surprise of the latest events, in bits; stored as the bits of an `f64`, and NaN as
+    /// long as there is none, because an atomic holds no `Option`.
     pub recent_bits: AtomicU64,
-    /// The time of its latest event in microseconds since 1970; `i64::MIN` if there is none.
+    /// The time of the latest event in microseconds since 1970; `i64::MIN` if there is none, because an atomic holds no
+    /// `Option`.
     pub last_event_us: AtomicI64,
-    /// Its fields.
+    /// The fields of the stream.
     pub schema: ArcSwap<Schema>,
-    /// The latest published snapshot; only while somebody asks for it.
+    /// The latest published snapshot; there is one only while readers ask for it.
     pub snapshot: ArcSwapOption<Snapshot>,
     /// When a snapshot was last asked for, in milliseconds since the start.
     pub asked_ms: AtomicU64,
-    /// Its newest checkpoint.
+    /// The newest checkpoint.
     pub checkpoint: ArcSwapOption<CheckpointMeta>,
     /// Checkpoints on their way to the store.
     pub checkpoints_pending: AtomicUsize,
-    /// Why it does not learn any more, if so.
+    /// The reason why the stream has failed, if it has.
     pub failed: OnceLock<String>,
-    /// Outcomes for those who follow them.
+    /// The outcomes of events, for those that follow the stream.
     pub outcomes: broadcast::Sender<Arc<OutcomeReply>>,
 }
 
 impl StreamView {
-    /// The outside of a stream.
+    /// The view of a stream that has learnt nothing.
     pub fn new(entry: &StreamEntry) -> StreamView {
         StreamView {
             name: entry.name.as_str().into(),
@@ -83,18 +88,49 @@ impl StreamView {
             checkpoint: ArcSwapOption::empty(),
             checkpoints_pending: AtomicUsize::new(0),
             failed: OnceLock::new(),
-            outcomes: broadcast::Sender::new(OUTCOMES),
+            outcomes: broadcast::Sender::new(FOLLOWER_LAG_OUTCOMES_MAX),
         }
     }
 
-    /// The mean surprise of its latest events in bits, if there were any since the start.
+    /// Shows a stream that sleeps on a checkpoint.
+    pub fn show_asleep(&self, summary: &StreamSummary, checkpoint: &CheckpointMeta) {
+        self.offset.store(checkpoint.offset, Ordering::Relaxed);
+        self.committed.store(checkpoint.offset, Ordering::Release);
+        self.model_version.store(summary.model_version, Ordering::Relaxed);
+        self.keys.store(summary.keys, Ordering::Relaxed);
+        self.show_last_event(summary.counters.last_event_us);
+        self.logged_bytes.store(summary.counters.logged_bytes, Ordering::Relaxed);
+        self.schema.store(Arc::new(summary.schema.clone()));
+        self.checkpoint.store(Some(Arc::new(checkpoint.clone())));
+    }
+
+    /// Shows a stream whose learner is in memory, after `accepted` more events were learnt.
+    pub fn show_awake(&self, learner: &Learner, counters: &Counters, accepted: u64) {
+        self.offset.store(learner.offset(), Ordering::Relaxed);
+        self.model_version.store(learner.model_version(), Ordering::Relaxed);
+        self.keys.store(learner.keys_held() as u64, Ordering::Relaxed);
+        self.keys_stored.store(learner.keys_stored(), Ordering::Relaxed);
+        self.records.fetch_add(accepted, Ordering::Relaxed);
+        self.show_last_event(counters.last_event_us);
+        // fields are only ever added
+        if self.schema.load().fields.len() != learner.schema().fields.len() {
+            self.schema.store(Arc::new(learner.schema().clone()));
+        }
+    }
+
+    fn show_last_event(&self, time_us: Option<i64>) {
+        self.last_event_us.store(time_us.unwrap_or(i64::MIN), Ordering::Relaxed);
+    }
+
+    /// The average surprise of the latest events in bits, if there were any since the start.
     pub fn recent_bits(&self) -> Option<f64> {
         let bits = f64::from_bits(self.recent_bits.load(Ordering::Relaxed));
         bits.is_finite().then_some(bits)
     }
 }
 
-/// All streams, by name. Not a lock around a model: it holds the outsides only, and is written when a stream is made.
+/// All streams, by name. Its lock is not one around a model: the directory holds views only, and is written only when a
+/// stream is made.
 pub struct Directory {
     streams: RwLock<BTreeMap<Arc<str>, Arc<StreamView>>>,
     reserved: AtomicUsize,
@@ -103,7 +139,7 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// No streams, and at most so many; numbers of new ones begin here.
+    /// A directory without streams, for at most `max`. The numbers of new streams begin at `next_number`.
     pub fn new(max: usize, next_number: u32) -> Directory {
         Directory {
             streams: RwLock::default(),
@@ -113,39 +149,39 @@ impl Directory {
         }
     }
 
-    /// A stream.
+    /// The view of a stream.
     pub fn get(&self, name: &str) -> Option<Arc<StreamView>> {
         self.streams.read().unwrap_or_else(|e| e.into_inner()).get(name).cloned()
     }
 
-    /// All streams, by name.
+    /// The views of all streams, in the order of names.
     pub fn all(&self) -> Vec<Arc<StreamView>> {
         self.streams.read().unwrap_or_else(|e| e.into_inner()).values().cloned().collect()
     }
 
-    /// How many there are, those included that are just being made.
+    /// The number of streams, including those that are just being made.
     pub fn len(&self) -> usize {
         self.reserved.load(Ordering::Relaxed)
     }
 
-    /// Room for one more stream; false if there are as many as there may be.
+    /// Reserves a place for one more stream. Returns whether there was one.
     pub fn reserve(&self) -> bool {
         let more = |n| (n < self.max).then_some(n + 1);
         self.reserved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
-    /// Gives the room back.
+    /// Gives back the place of a stream that was not made after all.
     pub fn release(&self) {
         self.reserved.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// The number of a stream that is being made.
+    /// A number for a stream that is being made; no other stream gets it.
     pub fn next_number(&self) -> u32 {
         self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Shows a stream for which there was room.
-    pub fn insert(&self, shared: Arc<StreamView>) {
-        self.streams.write().unwrap_or_else(|e| e.into_inner()).insert(shared.name.clone(), shared);
+    /// Lists a stream for which a place was reserved.
+    pub fn insert(&self, view: Arc<StreamView>) {
+        self.streams.write().unwrap_or_else(|e| e.into_inner()).insert(view.name.clone(), view);
     }
 }

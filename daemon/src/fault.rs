@@ -1,9 +1,9 @@
-//! A fault that ends the daemon: it must not go on accepting what it cannot keep.
+//! A fault that ends the daemon, as it must not accept any more what it cannot keep.
 
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// Whether there is such a fault, and which.
+/// The fault of the daemon, if there is one. All clones share it.
 #[derive(Clone)]
 pub struct Fault(Arc<watch::Sender<Option<String>>>);
 
@@ -14,33 +14,33 @@ impl Default for Fault {
 }
 
 impl Fault {
-    /// Tells everyone; the first fault stays.
+    /// Sets the fault, unless there is one already, and wakes all that wait for it.
     pub fn set(&self, what: String) {
         tracing::error!("{what}");
-        self.0.send_if_modified(|f| {
-            let first = f.is_none();
-            if first {
-                *f = Some(what);
+        self.0.send_if_modified(|fault| {
+            let is_first = fault.is_none();
+            if is_first {
+                *fault = Some(what);
             }
-            first
+            is_first
         });
     }
 
-    /// Whether there is one.
+    /// Whether there is a fault.
     pub fn is_set(&self) -> bool {
         self.0.borrow().is_some()
     }
 
-    /// Which one, if any.
+    /// The message of the fault, if there is one.
     pub fn get(&self) -> Option<String> {
         self.0.borrow().clone()
     }
 
-    /// Waits for one.
+    /// Waits until there is a fault, and returns its message.
     pub async fn wait(&self) -> String {
         let mut seen = self.0.subscribe();
         match seen.wait_for(Option::is_some).await {
-            Ok(f) => f.clone().unwrap_or_default(),
+            Ok(fault) => fault.clone().unwrap_or_default(),
             Err(_) => std::future::pending().await,
         }
     }

@@ -1,6 +1,7 @@
-//! What all parts of a running daemon share. No model is in here.
+//! What all parts of a running daemon share: the configuration, the directories of streams and producers, and the ways
+//! to the owners. No learner is in here: an owner holds it, and answers questions about it.
 
-use crate::directory::{Directory, StreamView};
+use crate::directory::{Directory, Snapshot, StreamView};
 use crate::fault::Fault;
 use crate::fencing::Fencing;
 use crate::inbox::{Batch, Closed, Inbox, InboxEvent, ReplyOptions};
@@ -20,55 +21,55 @@ use tokio_util::sync::CancellationToken;
 /// Name and version of the daemon, as the welcome and the health answers give them.
 pub const SERVER: &str = concat!("surmised ", env!("CARGO_PKG_VERSION"));
 
-/// How long a question to an owner may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a question to an owner may wait for its answer.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The ways to one owner.
 pub struct OwnerPort {
-    /// Events.
+    /// The inbox that events go into.
     pub inbox: Inbox,
-    /// Questions.
+    /// The channel of questions and commands.
     pub control: Sender<OwnerRequest>,
 }
 
 /// Why an owner did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
-    /// Too many questions wait.
+    /// The channel of questions is full.
     #[error("too many questions are waiting; ask again in a moment")]
     Busy,
-    /// The owner works on something long.
+    /// The owner is busy with something long.
     #[error("the stream's owner did not answer in time; ask again in a moment")]
     Late,
-    /// The owner is gone.
+    /// The owner has ended.
     #[error("the daemon is shutting down")]
     Gone,
 }
 
-/// What all parts share.
+/// What all parts of a running daemon share.
 pub struct Hub {
-    /// The configuration.
+    /// The configuration that the daemon was started with.
     pub config: Config,
-    /// When the daemon was started.
+    /// The instant at which the daemon was started.
     pub started: Instant,
-    /// All streams.
+    /// The directory of all streams.
     pub directory: Arc<Directory>,
-    /// All producers.
+    /// The registry of all producers.
     pub fencing: Arc<Fencing>,
-    /// Cancelled when the daemon begins to leave.
+    /// Cancelled when the daemon begins to shut down.
     pub stopping: CancellationToken,
-    /// A fault that ends the daemon.
+    /// The fault that ends the daemon, if there is one.
     pub fault: Fault,
-    /// Whether all streams are brought back.
+    /// Whether all streams are restored.
     pub ready: AtomicBool,
-    /// Who works out beside what networks learn, where a stream's updates wait for it.
+    /// The worker pool that computes gradients of networks off the owners' threads, if any stream delays its updates.
     pub workers: Option<WorkerPool>,
     owners: Vec<OwnerPort>,
     store: Mutex<Option<Arc<Store>>>,
 }
 
 impl Hub {
-    /// The shared parts.
+    /// A hub of a daemon that is not ready yet.
     pub fn new(
         config: Config,
         directory: Arc<Directory>,
@@ -93,35 +94,38 @@ impl Hub {
         }
     }
 
-    /// The store, until the daemon leaves.
+    /// The store, until the daemon shuts down.
     pub fn store(&self) -> Option<Arc<Store>> {
         self.store.lock().unwrap_or_else(|e| e.into_inner()).clone()
     }
 
-    /// Lets go of the store.
+    /// Drops the hub's reference to the store, so that the store closes once nothing else uses it.
     pub fn release_store(&self) {
         self.store.lock().unwrap_or_else(|e| e.into_inner()).take();
     }
 
-    /// Whether events are taken.
+    /// Whether events are accepted.
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire) && !self.stopping.is_cancelled() && !self.fault.is_set()
     }
 
-    /// All owners.
+    /// The ways to all owners.
     pub fn owners(&self) -> &[OwnerPort] {
         &self.owners
     }
 
+    /// The way to the owner of a stream.
     fn port(&self, stream: &str) -> &OwnerPort {
         &self.owners[owner_of(stream, self.owners.len())]
     }
 
-    /// Sends a chunk of lines' events to the owners of their streams, each stream's in order; waits while inboxes are
-    /// full. What is known about the chunk's other lines is their counts.
+    /// Sends the events of a chunk to the owners of their streams, in order; waits while inboxes are full.
+    ///
+    /// `lines` of the sender become answered, and so does what `counts` says of lines without an event, once the owners
+    /// have made all events durable or refused them. The replies go into `outbox`.
     ///
     /// # Errors
-    /// The daemon is leaving.
+    /// The daemon is shutting down.
     pub async fn submit(
         &self,
         events: Vec<(Arc<str>, InboxEvent)>,
@@ -130,6 +134,7 @@ impl Hub {
         lines: usize,
         counts: ChunkCounts,
     ) -> Result<(), Closed> {
+        // one ticket covers all streams of the chunk: it is answered when the last of them is durable
         let batches = by_stream(events);
         let parts = outbox.ticket(lines, batches.len(), counts);
         for ((stream, items), pending) in batches.into_iter().zip(parts) {
@@ -139,10 +144,10 @@ impl Hub {
         Ok(())
     }
 
-    /// Asks the owner of a stream.
+    /// Asks the owner of a stream a question.
     ///
     /// # Errors
-    /// It does not answer in time.
+    /// The owner does not answer in time, or has ended.
     pub async fn ask<T>(
         &self,
         stream: &str,
@@ -153,11 +158,12 @@ impl Hub {
         wait(receiver).await
     }
 
-    /// Asks every owner.
+    /// Asks every owner a question; they work on their answers at the same time.
     ///
     /// # Errors
-    /// One of them does not answer in time.
+    /// One of them does not answer in time, or has ended.
     pub async fn ask_all<T>(&self, question: impl Fn(oneshot::Sender<T>) -> OwnerRequest) -> Result<Vec<T>, AskError> {
+        // all owners are asked before the first answer is waited for
         let mut waiting = Vec::new();
         for port in &self.owners {
             let (sender, receiver) = oneshot::channel();
@@ -171,29 +177,33 @@ impl Hub {
         Ok(answers)
     }
 
-    /// The latest snapshot of a stream. The first reader in a while has its owner publish one; from then on it is
-    /// there.
+    /// The latest published snapshot of a stream.
+    ///
+    /// The first reader in a while has the owner publish one and waits for it. From then on the owner keeps publishing,
+    /// as long as readers ask.
     ///
     /// # Errors
-    /// The owner does not answer in time.
-    pub async fn snapshot(&self, shared: &StreamView) -> Result<Arc<crate::directory::Snapshot>, AskError> {
-        shared.asked_ms.store(crate::clock::millis_since(self.started).max(1), Ordering::Relaxed);
-        if let Some(s) = shared.snapshot.load_full() {
-            return Ok(s);
+    /// The owner does not answer in time, or has ended.
+    pub async fn snapshot(&self, view: &StreamView) -> Result<Arc<Snapshot>, AskError> {
+        view.asked_ms.store(crate::clock::millis_since(self.started).max(1), Ordering::Relaxed);
+        // the owner sees the time of the latest question and publishes as long as it is recent
+        if let Some(snapshot) = view.snapshot.load_full() {
+            return Ok(snapshot);
         }
-        self.fresh_snapshot(shared).await
+        self.fresh_snapshot(view).await
     }
 
-    /// A snapshot of a stream as it is now.
+    /// A new snapshot of a stream, as it is now.
     ///
     /// # Errors
-    /// The owner does not answer in time.
-    pub async fn fresh_snapshot(&self, shared: &StreamView) -> Result<Arc<crate::directory::Snapshot>, AskError> {
-        let stream = shared.name.clone();
-        self.ask(&shared.name, |reply| OwnerRequest::Publish { stream, reply }).await?.ok_or(AskError::Gone)
+    /// The owner does not answer in time, or the stream has failed.
+    pub async fn fresh_snapshot(&self, view: &StreamView) -> Result<Arc<Snapshot>, AskError> {
+        let stream = view.name.clone();
+        self.ask(&view.name, |reply| OwnerRequest::Publish { stream, reply }).await?.ok_or(AskError::Gone)
     }
 }
 
+/// Sends a question to an owner; never waits.
 fn put(port: &OwnerPort, question: OwnerRequest) -> Result<(), AskError> {
     port.control.try_send(question).map_err(|e| match e {
         TrySendError::Full(_) => AskError::Busy,
@@ -201,37 +211,56 @@ fn put(port: &OwnerPort, question: OwnerRequest) -> Result<(), AskError> {
     })
 }
 
+/// Waits for the answer of an owner.
 async fn wait<T>(receiver: oneshot::Receiver<T>) -> Result<T, AskError> {
-    match tokio::time::timeout(PATIENCE, receiver).await {
+    match tokio::time::timeout(ANSWER_TIME_MAX, receiver).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(_)) => Err(AskError::Gone),
         Err(_) => Err(AskError::Late),
     }
 }
 
-/// Which owner a stream belongs to, for good.
+/// The index of the owner that a stream belongs to, for as long as the daemon has so many owners.
 pub fn owner_of(stream: &str, owners: usize) -> usize {
     (xxhash_rust::xxh3::xxh3_64(stream.as_bytes()) % owners as u64) as usize
 }
 
-/// Events by stream, in the order in which streams first appear.
+/// Groups events by stream. Streams are in the order in which they first appear, events of a stream in their own order.
 fn by_stream(events: Vec<(Arc<str>, InboxEvent)>) -> Vec<(Arc<str>, Vec<InboxEvent>)> {
-    let mut out: Vec<(Arc<str>, Vec<InboxEvent>)> = Vec::new();
-    let mut places: FxHashMap<Arc<str>, usize> = FxHashMap::default();
-    let n = events.len();
-    for (stream, item) in events {
-        match out.last_mut() {
-            Some((last, items)) if *last == stream => items.push(item),
-            _ => match places.get(&stream) {
-                Some(i) => out[*i].1.push(item),
+    let mut groups: Vec<(Arc<str>, Vec<InboxEvent>)> = Vec::new();
+    let mut index_of: FxHashMap<Arc<str>, usize> = FxHashMap::default();
+    let count = events.len();
+    for (stream, event) in events {
+        match groups.last_mut() {
+            // most senders write to one stream for a while
+            Some((last, group)) if *last == stream => group.push(event),
+            _ => match index_of.get(&stream) {
+                Some(index) => groups[*index].1.push(event),
                 None => {
-                    places.insert(stream.clone(), out.len());
-                    let mut items = Vec::with_capacity(if out.is_empty() { n } else { 1 });
-                    items.push(item);
-                    out.push((stream, items));
+                    index_of.insert(stream.clone(), groups.len());
+                    // the first stream is often the only one
+                    let mut group = Vec::with_capacity(if groups.is_empty() { count } else { 1 });
+                    group.push(event);
+                    groups.push((stream, group));
                 }
             },
         }
     }
-    out
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use surmise_event::Record;
+
+    #[test]
+    fn events_of_a_chunk_are_grouped_by_stream_in_their_order() {
+        let event = |line| InboxEvent { record: Record::default(), origin: None, seq: None, line, bytes: 0 };
+        let sent = [("b", 1), ("a", 2), ("b", 3), ("b", 4), ("a", 5)];
+        let groups = by_stream(sent.iter().map(|(stream, line)| (Arc::from(*stream), event(*line))).collect());
+        let lines = |group: &[InboxEvent]| group.iter().map(|event| event.line).collect::<Vec<_>>();
+        let grouped: Vec<_> = groups.iter().map(|(stream, group)| (&**stream, lines(group))).collect();
+        assert_eq!(grouped, [("b", vec![1, 3, 4]), ("a", vec![2, 5])]);
+    }
 }

@@ -1,4 +1,7 @@
-//! The inbox of an owner: the only place that makes a sender wait. Bounded in messages, events and bytes.
+//! The inbox of an owner: the only place that makes a sender wait. It is bounded in messages, events and bytes.
+//!
+//! Only connections may wait here. An owner, the committer or the checkpointer must never send into an inbox: it is
+//! emptied by an owner, which may be waiting for exactly that thread, and both would wait for ever.
 
 use crate::ticket::Pending;
 use crossbeam_channel::{Receiver, Sender};
@@ -7,59 +10,59 @@ use surmise_event::Record;
 use surmise_store::group::Origin;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Messages that wait for one owner.
-const MESSAGES: usize = 1024;
+/// Messages that may wait for one owner.
+const INBOX_MESSAGES_MAX: usize = 1024;
 
 /// One event on its way to its owner.
 pub struct InboxEvent {
     /// The event.
     pub record: Record,
-    /// Who sent it, if its producer has a name.
+    /// Its producer, epoch and sequence number, if the producer has a name.
     pub origin: Option<Origin>,
-    /// Its number, if it has one.
+    /// Its sequence number, if it has one.
     pub seq: Option<u64>,
-    /// Its line on its connection.
+    /// The number of its line on its connection.
     pub line: u64,
-    /// How long that line was.
+    /// The length of that line.
     pub bytes: usize,
 }
 
-/// What a connection wants to be told about its events.
+/// What a connection asks to be sent about its events.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReplyOptions {
-    /// What each was worth.
+    /// The outcome of each event.
     pub outcome: bool,
-    /// And what is expected next.
+    /// The prediction of the next event, with each outcome.
     pub next: bool,
-    /// Where it came in, for metrics.
+    /// The name of the listener, for metrics.
     pub listener: &'static str,
 }
 
 /// Events of one stream from one connection, in order.
 pub struct Batch {
-    /// Their stream.
+    /// The name of the stream.
     pub stream: Arc<str>,
     /// The events.
     pub items: Vec<InboxEvent>,
-    /// What is told about them.
+    /// What is replied about them.
     pub answers: ReplyOptions,
-    /// Where that is told, and that they are durable.
+    /// The part of the connection's chunk that they are: where replies go, and where it is noted that they are durable.
     pub pending: Pending,
 }
 
-/// A batch in an inbox, with the room that it takes there.
+/// A batch in an inbox. The room that it takes there is free again when this is dropped.
 pub struct Delivered {
     /// The batch.
     pub batch: Batch,
-    _room: [OwnedSemaphorePermit; 3],
+    _permits: [OwnedSemaphorePermit; 3],
 }
 
-/// The owner does not take events any more.
+/// The error of an inbox that takes no more events.
 #[derive(Debug, thiserror::Error)]
 #[error("the daemon is shutting down")]
 pub struct Closed;
 
-/// The way into an inbox.
+/// The sending end of an inbox.
 pub struct Inbox {
     sender: Sender<Delivered>,
     messages: Arc<Semaphore>,
@@ -70,45 +73,46 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// An inbox for so many events and bytes, and its other end.
+    /// An inbox for at most `events_max` events and `bytes_max` bytes of lines, and its receiving end.
     pub fn new(events_max: usize, bytes_max: usize) -> (Inbox, Receiver<Delivered>) {
-        let (sender, receiver) = crossbeam_channel::bounded(MESSAGES);
-        let room = |n| Arc::new(Semaphore::new(n));
+        let (sender, receiver) = crossbeam_channel::bounded(INBOX_MESSAGES_MAX);
+        let semaphore = |permits| Arc::new(Semaphore::new(permits));
         let inbox = Inbox {
             sender,
-            messages: room(MESSAGES),
-            events: room(events_max),
-            bytes: room(bytes_max),
+            messages: semaphore(INBOX_MESSAGES_MAX),
+            events: semaphore(events_max),
+            bytes: semaphore(bytes_max),
             events_max,
             bytes_max,
         };
         (inbox, receiver)
     }
 
-    /// Puts a batch in, as soon as there is room. A batch larger than the whole inbox waits until that is empty.
+    /// Puts a batch in as soon as there is room. A batch larger than the whole inbox waits until the inbox is empty.
     ///
     /// # Errors
     /// The inbox is closed.
     pub async fn send(&self, batch: Batch) -> Result<(), Closed> {
         let events = batch.items.len().min(self.events_max) as u32;
         let bytes = batch.items.iter().map(|i| i.bytes).sum::<usize>().min(self.bytes_max) as u32;
-        let room = |s: &Arc<Semaphore>, n| s.clone().acquire_many_owned(n);
-        let room = [
-            room(&self.messages, 1).await.map_err(|_| Closed)?,
-            room(&self.events, events).await.map_err(|_| Closed)?,
-            room(&self.bytes, bytes).await.map_err(|_| Closed)?,
+        let acquire = |semaphore: &Arc<Semaphore>, permits| semaphore.clone().acquire_many_owned(permits);
+        // always in this order, so that two senders never hold what the other one waits for
+        let permits = [
+            acquire(&self.messages, 1).await.map_err(|_| Closed)?,
+            acquire(&self.events, events).await.map_err(|_| Closed)?,
+            acquire(&self.bytes, bytes).await.map_err(|_| Closed)?,
         ];
-        self.sender.try_send(Delivered { batch, _room: room }).map_err(|_| Closed)
+        self.sender.try_send(Delivered { batch, _permits: permits }).map_err(|_| Closed)
     }
 
-    /// Refuses everything from now on, what waits for room included.
+    /// Refuses everything from now on, including what waits for room.
     pub fn close(&self) {
-        for s in [&self.messages, &self.events, &self.bytes] {
-            s.close();
+        for semaphore in [&self.messages, &self.events, &self.bytes] {
+            semaphore.close();
         }
     }
 
-    /// Events in it.
+    /// The number of events in the inbox.
     pub fn events(&self) -> usize {
         self.events_max - self.events.available_permits().min(self.events_max)
     }

@@ -1,15 +1,15 @@
 //! Ingestion: from a sender's bytes to the events that go into the inboxes of owners.
 //!
-//! Both doors of the daemon, the event socket and `POST /api/v1/streams/{stream}/events`, read through an [`Intake`], so
-//! that a line means the same at either: it is cut from the bytes, parsed, checked for the names that it uses, numbered,
-//! and becomes an event of a [`Chunk`], a duplicate, or a refusal that names its line. What a door answers, and when it
-//! reads on, is its own affair.
+//! Both doors of the daemon, the event socket and `POST /api/v1/streams/{stream}/events`, read through an [`Intake`],
+//! so that a line means the same at either: it is cut from the bytes, parsed, checked for the names that it uses,
+//! numbered, and becomes an event of a [`LineChunk`], a duplicate, or a refusal that names its line. What a door
+//! answers, and when it reads on, is its own affair.
 
 pub mod cutter;
 pub mod numbering;
 
 use crate::inbox::InboxEvent;
-use crate::telemetry;
+use crate::refusals::count_refused;
 use crate::ticket::ChunkCounts;
 use cutter::{CutLine, LineCutter};
 use numbering::{Assignment, Numbering};
@@ -65,7 +65,7 @@ pub struct LineRefusal {
 
 /// What became of some lines that were read together.
 #[derive(Default)]
-pub struct Chunk {
+pub struct LineChunk {
     /// Lines read, blank ones included.
     pub lines: usize,
     /// Events for the owners, each with the name of its stream, in the order of their lines.
@@ -79,17 +79,12 @@ pub struct Chunk {
     pub not_rising: Option<(Arc<str>, InboxEvent)>,
 }
 
-impl Chunk {
+impl LineChunk {
     fn refuse(&mut self, line: u64, seq: Option<u64>, refusal: Refusal) {
-        count_refusal(refusal.code);
+        count_refused(refusal.code, 1);
         self.counts.rejected += 1;
         self.refusals.push(LineRefusal { line, seq, refusal });
     }
-}
-
-/// Adds a refusal to the metric of rejected events.
-fn count_refusal(code: RefusalCode) {
-    metrics::counter!(telemetry::REJECTED, "reason" => code.name()).increment(1);
 }
 
 /// The reading end of one sender: how its lines are read, and what its events are when they do not say so themselves.
@@ -156,13 +151,14 @@ impl Intake {
     /// Reads up to [`CHUNK_LINES_MAX`] lines out of a cutter; none are left there if the chunk has no lines.
     ///
     /// The time of arrival of all of them is `arrival_us`, in microseconds since 1970.
-    pub fn read_chunk(&mut self, cutter: &mut LineCutter, end: InputEnd, arrival_us: i64) -> Chunk {
-        let mut chunk = Chunk::default();
+    pub fn read_chunk(&mut self, cutter: &mut LineCutter, end: InputEnd, arrival_us: i64) -> LineChunk {
+        let mut chunk = LineChunk::default();
         // an event whose number does not rise ends the chunk, as those after it are numbered from it
         while chunk.lines < CHUNK_LINES_MAX && chunk.not_rising.is_none() {
             let Some(line) = cutter.next_line() else { break };
             self.read_line(line, arrival_us, &mut chunk);
         }
+        // only at the end is it known that the last line has no end
         if end == InputEnd::Reached
             && chunk.lines < CHUNK_LINES_MAX
             && chunk.not_rising.is_none()
@@ -174,9 +170,10 @@ impl Intake {
     }
 
     /// Reads one line into a chunk.
-    pub fn read_line(&mut self, line: CutLine<'_>, arrival_us: i64, chunk: &mut Chunk) {
+    pub fn read_line(&mut self, line: CutLine<'_>, arrival_us: i64, chunk: &mut LineChunk) {
         self.lines_read += 1;
         chunk.lines += 1;
+        // the bytes of its line are what an event counts for in the bound of its inbox
         let bytes = line.bytes().len();
         let parsed = match line {
             CutLine::TooLong => Err(self.too_long()),
@@ -223,11 +220,12 @@ impl Intake {
         event: EventLine,
         arrival_us: i64,
         bytes: usize,
-        chunk: &mut Chunk,
+        chunk: &mut LineChunk,
     ) -> Result<(), Refusal> {
         let EventLine { seq, stream, mut record } = event;
         let stream = self.stream_of(stream)?;
         record.arrival_us = Some(arrival_us);
+        // the key and the stream of the hello are defaults of the event's own
         if record.key.is_none() {
             record.key = self.key.clone();
         }
@@ -237,10 +235,12 @@ impl Intake {
                 (event.seq, event.origin) = (seq, origin);
                 chunk.events.push((stream, event));
             }
+            // a duplicate is acknowledged like an event that was learnt, or its sender would send it for ever
             Assignment::Durable { highest } => {
                 chunk.counts.duplicates += 1;
                 chunk.counts.high = chunk.counts.high.max(highest);
             }
+            // the reader asks the owners what became of the earlier events, and comes back with the answer
             Assignment::NotRising { seq } => {
                 event.seq = Some(seq);
                 chunk.not_rising = Some((stream, event));
@@ -266,8 +266,8 @@ impl Intake {
     ///
     /// It is refused, unless the events of higher numbers were refused themselves: then it goes to its owner.
     /// `learnt` is the largest number of this sender that an owner has learnt.
-    pub fn resolve_not_rising(&mut self, stream: Arc<str>, mut event: InboxEvent, learnt: Option<u64>) -> Chunk {
-        let mut chunk = Chunk { lines: 1, ..Chunk::default() };
+    pub fn resolve_not_rising(&mut self, stream: Arc<str>, mut event: InboxEvent, learnt: Option<u64>) -> LineChunk {
+        let mut chunk = LineChunk { lines: 1, ..LineChunk::default() };
         let Some(seq) = event.seq else { return chunk };
         match self.numbering.assign_again(seq, learnt, &stream) {
             Err(refusal) => chunk.refuse(event.line, Some(seq), refusal),

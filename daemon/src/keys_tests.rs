@@ -1,8 +1,11 @@
 //! Streams with more keys than memory has room for: whatever happens, each finds its state.
 
 use super::*;
+use crate::recovery::recover;
+use std::sync::Arc;
 use surmise_event::{Data, Datum, Schema};
 use surmise_learner::{NetworkSize, Options};
+use surmise_store::Store;
 use surmise_store::group::GroupBuilder;
 
 const NO_LIMITS: Limits = Limits { fields: 100, symbol_bytes: 1000, text_bytes: 1000, name_bytes: 100 };
@@ -21,9 +24,7 @@ fn entry(keys: u32, keys_stored: u32) -> StreamEntry {
 }
 
 fn begin(store: &Arc<Store>, entry: StreamEntry) -> StreamState {
-    let mut s = StreamState::new(entry, 9).unwrap();
-    s.learner.set_pages(Arc::new(StreamPages::new(Arc::downgrade(store), 3)));
-    s
+    StreamState::new(entry, 9, &Services::of(Some(store))).unwrap()
 }
 
 /// Records of thirty keys, some of which end, that depend on their place and on which future it is.
@@ -59,7 +60,7 @@ fn commit(store: &Store, state: &mut StreamState, records: &[Record]) {
 
 fn checkpoint(store: &Store, state: &StreamState) {
     store.pages.flush().unwrap();
-    store.checkpoints.write(&[state.begin_copy(7, true).encode()]).unwrap();
+    store.checkpoints.write(&[state.to_checkpoint(7).encode()]).unwrap();
 }
 
 fn same(a: &mut StreamState, b: &mut StreamState) {
@@ -101,7 +102,7 @@ fn whatever_happens_each_key_finds_its_state() {
                     drop((live, store));
                     store = Arc::new(Store::open(dir.path(), 2).unwrap());
                 }
-                let r = StreamState::recover(&store, entry(4, stored), 9, None).unwrap();
+                let r = recover(&*store, entry(4, stored), 9, &Services::of(Some(&store))).unwrap();
                 assert_eq!(r.passed_over, u64::from(damaged));
                 live = r.state;
                 same(&mut live, &mut twin);
@@ -151,6 +152,6 @@ fn pages_that_are_gone_are_missed() {
     }
     std::fs::remove_dir_all(dir.path().join("keys")).unwrap();
     let store = Arc::new(Store::open(dir.path(), 2).unwrap());
-    let refused = StreamState::recover(&store, entry(3, 1000), 9, None);
+    let refused = recover(&*store, entry(3, 1000), 9, &Services::of(Some(&store)));
     assert!(refused.is_err_and(|e| e.to_string().contains("offset 0 comes next")), "nothing is made up");
 }

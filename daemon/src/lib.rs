@@ -5,9 +5,13 @@
 //! and acknowledged (`ticket`). It goes down this path and never comes back. Questions (`http`) are answered from
 //! snapshots. `store` is the only part that sees the database.
 
+mod checkpoint;
+mod checkpoint_queue;
 mod checkpointer;
 mod clock;
+mod commit_batch;
 mod committer;
+mod counters;
 mod daemon;
 mod directory;
 mod fault;
@@ -19,11 +23,19 @@ mod ingest;
 mod listen;
 mod owner;
 mod producers;
+mod recovery;
+mod refusals;
 mod self_test;
+mod services;
 mod session;
+#[cfg(test)]
+mod simulated_storage;
+mod sockets;
+mod storage;
 mod stream;
 mod summary;
 mod telemetry;
+mod threads;
 mod ticket;
 mod token;
 
@@ -32,3 +44,4 @@ pub use http::{ENDPOINTS, Endpoint};
 pub use hub::SERVER;
 pub use self_test::self_test;
 pub use surmise_learner::kernel;
+pub use telemetry::{METRICS, Metric, MetricKind, MetricUnit};

@@ -1,4 +1,4 @@
-//! Listeners of the event socket.
+//! The listeners of the event socket: over TCP and over a Unix socket.
 
 use crate::hub::Hub;
 use crate::session::{ListenerKind, serve};
@@ -13,58 +13,72 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-/// How long a listener pauses when the system has no more file descriptors.
-const PAUSE: Duration = Duration::from_millis(50);
+/// How long a listener pauses after a connection could not be accepted, as when the system is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a connection is silent before the system asks whether its other side is still there.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+/// How long a connection is silent before the system probes whether its other side still exists.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
 
-/// Connections of one listener.
-struct Door {
+/// How long the refusal of one connection too many may take to be written.
+const REFUSAL_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Bytes of the longest path of a Unix socket on Linux (`sun_path` has 108, the last of which is zero).
+const UNIX_PATH_BYTES_MAX: usize = 107;
+
+/// The connections of one listener.
+struct Connections {
     hub: Arc<Hub>,
     kind: ListenerKind,
-    room: Arc<Semaphore>,
+    /// One permit for each further connection.
+    permits: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
-impl Door {
-    fn new(hub: Arc<Hub>, kind: ListenerKind, tasks: TaskTracker) -> Door {
-        let room = Arc::new(Semaphore::new(hub.config.limits.connections));
-        Door { hub, kind, room, tasks }
+impl Connections {
+    fn new(hub: Arc<Hub>, kind: ListenerKind, tasks: TaskTracker) -> Connections {
+        let permits = Arc::new(Semaphore::new(hub.config.limits.connections));
+        Connections { hub, kind, permits, tasks }
     }
 
-    /// Serves a connection, or says that there are too many.
+    /// Serves a connection, or refuses it if there are too many.
     fn open<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(&self, mut socket: S) {
-        let (hub, kind) = (self.hub.clone(), self.kind.clone());
-        let Ok(room) = self.room.clone().try_acquire_owned() else {
-            let max = self.hub.config.limits.connections;
-            let reason =
-                format!("there are {max} connections, as many as there may be (limits.connections); try again later");
-            let mut line = Vec::new();
-            let refusal = Refusal::new(RefusalCode::LimitReached, "connection", reason);
-            Reply::Error(ErrorReply::fatal(refusal, None, None)).write_line(&mut line);
+        // an answer says more than a connection that is never accepted
+        let Ok(permit) = self.permits.clone().try_acquire_owned() else {
+            let line = self.too_many();
             self.tasks.spawn(async move {
                 let write = async {
                     let _ = socket.write_all(&line).await;
                     let _ = socket.shutdown().await;
                 };
-                let _ = tokio::time::timeout(Duration::from_secs(1), write).await;
+                let _ = tokio::time::timeout(REFUSAL_TIME_MAX, write).await;
             });
             return;
         };
+        let (hub, kind) = (self.hub.clone(), self.kind.clone());
         self.tasks.spawn(async move {
             let open = metrics::gauge!(telemetry::CONNECTIONS, "listener" => kind.listener);
             open.increment(1.0);
             serve(hub, kind, socket).await;
             open.decrement(1.0);
-            drop(room);
+            drop(permit);
         });
+    }
+
+    /// The line that refuses a connection.
+    fn too_many(&self) -> Vec<u8> {
+        let max = self.hub.config.limits.connections;
+        let reason =
+            format!("there are {max} connections, as many as there may be (limits.connections); try again later");
+        let refusal = Refusal::new(RefusalCode::LimitReached, "connection", reason);
+        let mut line = Vec::new();
+        Reply::Error(ErrorReply::fatal(refusal, None, None)).write_line(&mut line);
+        line
     }
 }
 
-/// Takes connections over TCP until the daemon leaves.
+/// Accepts connections over TCP until the daemon shuts down.
 pub async fn tcp(hub: Arc<Hub>, listener: TcpListener, kind: ListenerKind, tasks: TaskTracker) {
-    let door = Door::new(hub.clone(), kind, tasks);
+    let connections = Connections::new(hub.clone(), kind, tasks);
     loop {
         tokio::select! {
             biased;
@@ -72,51 +86,57 @@ pub async fn tcp(hub: Arc<Hub>, listener: TcpListener, kind: ListenerKind, tasks
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => {
                     let _ = socket.set_nodelay(true);
-                    // a peer that is gone without a word is noticed after some minutes
-                    let alive = socket2::TcpKeepalive::new().with_time(KEEPALIVE);
+                    // a peer whose machine is gone is noticed after some minutes
+                    let alive = socket2::TcpKeepalive::new().with_time(KEEPALIVE_TIME);
                     let _ = socket2::SockRef::from(&socket).set_tcp_keepalive(&alive);
-                    door.open(socket);
+                    connections.open(socket);
                 }
-                Err(e) => rest(&e).await,
+                Err(e) => pause_after(&e).await,
             },
         }
     }
 }
 
-/// Takes connections over a Unix socket until the daemon leaves.
+/// Accepts connections over a Unix socket until the daemon shuts down, and then removes its file.
 pub async fn unix(hub: Arc<Hub>, listener: UnixListener, path: PathBuf, kind: ListenerKind, tasks: TaskTracker) {
-    let door = Door::new(hub.clone(), kind, tasks);
+    let connections = Connections::new(hub.clone(), kind, tasks);
     loop {
         tokio::select! {
             biased;
             () = hub.stopping.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((socket, _)) => door.open(socket),
-                Err(e) => rest(&e).await,
+                Ok((socket, _)) => connections.open(socket),
+                Err(e) => pause_after(&e).await,
             },
         }
     }
     let _ = std::fs::remove_file(path);
 }
 
-async fn rest(e: &std::io::Error) {
-    tracing::warn!("a connection could not be taken: {e}");
-    tokio::time::sleep(PAUSE).await;
+/// Pauses after an error, as it would come again at once.
+async fn pause_after(error: &std::io::Error) {
+    tracing::warn!("a connection could not be accepted: {error}");
+    tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
-/// Binds a Unix socket that only this user can open. What a daemon that was killed left there goes away: the lock of
-/// the data directory says that it is gone.
+/// Binds a Unix socket that only this user can open.
+///
+/// A socket that a killed daemon left at the path is removed: the lock of the data directory shows that no daemon uses
+/// it.
 ///
 /// # Errors
-/// The path is too long, or something else is there.
+/// The path is too long, or something that is no socket has it.
 pub fn bind_unix(path: &Path) -> std::io::Result<UnixListener> {
     use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-    if path.as_os_str().len() > 107 {
-        let what = format!("a path of {} bytes is too long for a Unix socket; 107 is the most", path.as_os_str().len());
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, what));
+    let path_bytes = path.as_os_str().len();
+    if path_bytes > UNIX_PATH_BYTES_MAX {
+        let reason =
+            format!("a path of {path_bytes} bytes is too long for a Unix socket; {UNIX_PATH_BYTES_MAX} is the most");
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, reason));
     }
+    // a file that is no socket belongs to somebody and stays
     match std::fs::symlink_metadata(path) {
-        Ok(m) if m.file_type().is_socket() => std::fs::remove_file(path)?,
+        Ok(meta) if meta.file_type().is_socket() => std::fs::remove_file(path)?,
         Ok(_) => return Err(std::io::Error::new(std::io::ErrorKind::AlreadyExists, "something else has this path")),
         Err(_) => {}
     }

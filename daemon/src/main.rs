@@ -8,9 +8,12 @@ use surmise_store::StoreError;
 use surmised::{Daemon, Running};
 use tokio::signal::unix::{SignalKind, signal};
 
-const USAGE: u8 = 64;
-const INTERNAL: u8 = 70;
-const STORAGE: u8 = 74;
+/// The exit code of wrong usage or configuration (`EX_USAGE` of sysexits).
+const EXIT_USAGE: u8 = 64;
+/// The exit code of an internal error (`EX_SOFTWARE`).
+const EXIT_INTERNAL: u8 = 70;
+/// The exit code of a store that cannot be used (`EX_IOERR`).
+const EXIT_STORAGE: u8 = 74;
 
 /// Predicts the next event of every stream, and learns from each event that comes.
 ///
@@ -52,7 +55,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(e) => {
             let _ = e.print();
-            return if e.use_stderr() { USAGE.into() } else { ExitCode::SUCCESS };
+            return if e.use_stderr() { EXIT_USAGE.into() } else { ExitCode::SUCCESS };
         }
     };
     if args.self_test {
@@ -62,7 +65,7 @@ fn main() -> ExitCode {
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            // an error of the store tells its reason itself
+            // the text of an error of the store already names its source
             let text = if e.is::<StoreError>() { e.to_string() } else { format!("{e:#}") };
             eprintln!("surmised: {text}");
             exit_code(&e).into()
@@ -70,17 +73,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// The exit code for an error. An error of the system while starting, as of a socket, is one of the configuration.
 fn exit_code(e: &anyhow::Error) -> u8 {
     let io = || e.chain().any(|c| c.is::<std::io::Error>());
     match () {
-        () if e.is::<ConfigError>() => USAGE,
-        () if e.is::<StoreError>() || e.is::<StoreFault>() => STORAGE,
-        () if e.is::<String>() || io() => USAGE,
-        () => INTERNAL,
+        () if e.is::<ConfigError>() => EXIT_USAGE,
+        () if e.is::<StoreError>() || e.is::<StoreFault>() => EXIT_STORAGE,
+        () if e.is::<String>() || io() => EXIT_USAGE,
+        () => EXIT_INTERNAL,
     }
 }
 
-/// The store failed while the daemon ran.
+/// The fault of a store that failed while the daemon ran.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct StoreFault(String);
@@ -106,16 +110,17 @@ fn run(args: &Args) -> anyhow::Result<()> {
     result
 }
 
+/// Runs the daemon until a signal or a fault ends it.
 async fn serve(config: Config) -> anyhow::Result<()> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let about = (config.store.dir.clone(), config.model.engine, config.owners.count());
+    let (dir, engine, owners) = (config.store.dir.clone(), config.model.engine, config.owners.count());
     let running = tokio::select! {
         running = Daemon::start(config) => running?,
         _ = term.recv() => return Ok(()),
         _ = int.recv() => return Ok(()),
     };
     let (device, kernel) = (running.device(), surmised::kernel());
-    announce(&running, &about.0, &format!("engine {}, kernel {kernel}, device {device}, {} owners", about.1, about.2));
+    announce(&running, &dir, &format!("engine {engine}, kernel {kernel}, device {device}, {owners} owners"));
     let fault = tokio::select! {
         _ = term.recv() => None,
         _ = int.recv() => None,
@@ -133,6 +138,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     }
 }
 
+/// Logs that the daemon is ready, with the places where it listens.
 fn announce(running: &Running, dir: &std::path::Path, about: &str) {
     let mut places = Vec::new();
     places.extend(running.tcp_addr().map(|a| format!("events at {a}")));

@@ -1,7 +1,7 @@
-//! Which of a producer's events a stream has learnt: what makes learning happen exactly once.
+//! The table of which events of each producer a stream has learnt. It is what makes learning happen exactly once.
 //!
-//! The table is a function of the log alone: a checkpoint holds it, and replaying the log after the checkpoint
-//! brings it to where it was.
+//! The table is a function of the log alone: a checkpoint holds it, and learning the log after the checkpoint again makes
+//! it what it was.
 
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -21,14 +21,14 @@ pub struct Producer {
     pub last_offset: u64,
 }
 
-/// How an event stands to what its stream has learnt.
+/// What a stream knows of an event by its producer's epoch and its sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeqStatus {
-    /// It has not been learnt.
+    /// The event has not been learnt.
     New,
-    /// It has been learnt before.
+    /// The event has been learnt before.
     Duplicate,
-    /// A newer epoch of its producer has sent events.
+    /// This newer epoch of its producer has sent events.
     Fenced(u64),
 }
 
@@ -40,31 +40,33 @@ pub struct Producers {
 }
 
 impl Producers {
-    /// Nobody yet; at most so many are remembered.
+    /// An empty table that remembers at most `max` producers.
     pub fn new(max: usize) -> Producers {
         Producers { map: FxHashMap::default(), max: max.max(1) }
     }
 
-    /// How an event stands.
-    pub fn seq_status(&self, o: &Origin) -> SeqStatus {
-        match self.map.get(&o.producer) {
-            Some(p) if o.epoch < p.epoch => SeqStatus::Fenced(p.epoch),
-            Some(p) if o.epoch == p.epoch && o.seq <= p.last_seq => SeqStatus::Duplicate,
+    /// Looks an event up by its origin.
+    pub fn seq_status(&self, origin: &Origin) -> SeqStatus {
+        match self.map.get(&origin.producer) {
+            Some(known) if origin.epoch < known.epoch => SeqStatus::Fenced(known.epoch),
+            Some(known) if origin.epoch == known.epoch && origin.seq <= known.last_seq => SeqStatus::Duplicate,
             _ => SeqStatus::New,
         }
     }
 
     /// Remembers an event that is being learnt.
-    pub fn note(&mut self, o: &Origin, offset: u64) {
-        let new = Producer { epoch: o.epoch, last_seq: o.seq, safe: o.safe, last_offset: offset };
-        match self.map.get_mut(&o.producer) {
-            Some(p) if p.epoch == o.epoch => *p = Producer { safe: p.safe.max(o.safe), ..new },
-            Some(p) => *p = new,
+    pub fn note(&mut self, origin: &Origin, offset: u64) {
+        let new = Producer { epoch: origin.epoch, last_seq: origin.seq, safe: origin.safe, last_offset: offset };
+        match self.map.get_mut(&origin.producer) {
+            Some(known) if known.epoch == origin.epoch => {
+                *known = Producer { safe: known.safe.max(origin.safe), ..new };
+            }
+            Some(known) => *known = new,
             None => {
                 if self.map.len() >= self.max {
                     self.forget_one();
                 }
-                self.map.insert(o.producer.clone(), new);
+                self.map.insert(origin.producer.clone(), new);
             }
         }
     }
@@ -81,37 +83,40 @@ impl Producers {
         }
     }
 
-    /// Everyone, in no order.
+    /// All producers, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Producer)> {
         self.map.iter()
     }
 
-    /// How many are remembered.
+    /// The number of producers remembered.
     pub fn len(&self) -> usize {
         self.map.len()
     }
 
     /// Appends the table, in the order of names.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut all: Vec<_> = self.map.iter().collect();
-        all.sort_by(|a, b| a.0.cmp(b.0));
-        put_varint(out, all.len() as u64);
-        for (name, p) in all {
+        let mut sorted: Vec<_> = self.map.iter().collect();
+        sorted.sort_by(|a, b| a.0.cmp(b.0));
+        put_varint(out, sorted.len() as u64);
+        for (name, producer) in sorted {
             put_bytes(out, name.as_bytes());
-            put_varint(out, p.epoch);
-            put_varint(out, p.last_seq);
-            put_option(out, p.safe);
-            put_varint(out, p.last_offset);
+            put_varint(out, producer.epoch);
+            put_varint(out, producer.last_seq);
+            put_option(out, producer.safe);
+            put_varint(out, producer.last_offset);
         }
     }
 
-    /// Reads a table.
-    pub fn decode(c: &mut Cursor<'_>, max: usize) -> Result<Producers, Damaged> {
+    /// Reads a table that [`Producers::encode`] wrote.
+    ///
+    /// # Errors
+    /// The bytes are damaged.
+    pub fn decode(cursor: &mut Cursor<'_>, max: usize) -> Result<Producers, Damaged> {
         let mut table = Producers::new(max);
-        for _ in 0..c.count("producers")? {
-            let name = Arc::from(c.text("producer")?);
-            let (epoch, last_seq) = (c.varint("epoch")?, c.varint("seq")?);
-            let (safe, last_offset) = (c.option("safe")?, c.varint("offset")?);
+        for _ in 0..cursor.count("producers")? {
+            let name = Arc::from(cursor.text("producer")?);
+            let (epoch, last_seq) = (cursor.varint("epoch")?, cursor.varint("seq")?);
+            let (safe, last_offset) = (cursor.option("safe")?, cursor.varint("offset")?);
             table.map.insert(name, Producer { epoch, last_seq, safe, last_offset });
         }
         Ok(table)

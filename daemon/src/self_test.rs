@@ -1,41 +1,47 @@
-//! `surmised --self-test`: whether everything that computes the network here computes the same.
+//! `surmised --self-test`: it compares everything that can compute the network on this machine.
 
 use std::io::{self, Write};
 use surmise_device::{Comparison, Machine, compare_engines, compare_machine};
 use surmise_lanes::Kernel;
 use surmise_network::DeviceError;
 
-/// Compares engine `fused`, on the kernel in use, with engine `dfdx`, and then with the device, if `open` gives one; writes a
-/// table. Returns whether all agree; no device is no disagreement.
+/// Compares engine `fused`, on the kernel in use, with engine `dfdx`, and then with the device that `open` opens, if there
+/// is one. Writes a table of the differences, and returns whether all are within their bounds; without a device there is
+/// nothing to disagree.
 ///
 /// # Errors
-/// What is written cannot be.
+/// The table cannot be written.
 pub fn self_test(
     mut open: impl FnMut() -> Result<Box<dyn Machine>, DeviceError>,
     out: &mut dyn Write,
 ) -> io::Result<bool> {
     let kernel = Kernel::detect();
     writeln!(out, "kernel {}, arithmetic {}", kernel.name(), kernel.arithmetic())?;
-    let mut well = table("engine fused against dfdx", &compare_engines(), out)?;
+    let mut agree = table("engine fused against dfdx", &compare_engines(), out)?;
     match open().map(|machine| (machine.name(), compare_machine(&mut open))) {
-        Err(none) => writeln!(out, "\nno device was compared: {none}")?,
-        Ok((name, Ok(all))) => well &= table(&format!("{name} against engine fused"), &all, out)?,
+        Err(e) => writeln!(out, "\nno device was compared: {e}")?,
+        Ok((name, Ok(comparisons))) => agree &= table(&format!("{name} against engine fused"), &comparisons, out)?,
         Ok((name, Err(e))) => {
             writeln!(out, "\n{name}: {e}")?;
-            well = false;
+            agree = false;
         }
     }
-    writeln!(out, "\n{}", if well { "all agree" } else { "NOT ALL AGREE" })?;
-    Ok(well)
+    writeln!(out, "\n{}", if agree { "all agree" } else { "NOT ALL AGREE" })?;
+    Ok(agree)
 }
 
-fn table(title: &str, all: &[Comparison], out: &mut dyn Write) -> io::Result<bool> {
+/// Writes a table of comparisons. Returns whether all are within their bounds.
+fn table(title: &str, comparisons: &[Comparison], out: &mut dyn Write) -> io::Result<bool> {
     writeln!(out, "\n{title:<38}{:>12}{:>12}", "difference", "allowed")?;
-    for c in all {
-        let verdict = if c.holds() { "agree" } else { "DIFFER" };
-        writeln!(out, "  {:<36}{:>12.1e}{:>12.1e}  {verdict}", c.what, c.difference, c.allowed)?;
+    for comparison in comparisons {
+        let verdict = if comparison.holds() { "agree" } else { "DIFFER" };
+        writeln!(
+            out,
+            "  {:<36}{:>12.1e}{:>12.1e}  {verdict}",
+            comparison.what, comparison.difference, comparison.allowed
+        )?;
     }
-    Ok(all.iter().all(Comparison::holds))
+    Ok(comparisons.iter().all(Comparison::holds))
 }
 
 #[cfg(test)]
@@ -51,7 +57,7 @@ mod tests {
 
     #[test]
     fn without_a_device_the_engines_are_compared_and_it_says_so() {
-        let (well, text) = run(|| Err(DeviceError("there is no GPU: none".into())));
+        let (well, text) = run(|| Err(DeviceError::Absent("none".into())));
         assert!(well, "{text}");
         for part in [
             "kernel ",

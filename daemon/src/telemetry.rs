@@ -1,86 +1,148 @@
-//! Metrics: their names, and the recorder of this process.
+//! Metrics: the table of all of them, and the recorder of this process.
+//!
+//! A metric is added in one line of the table: constant, kind, unit, name, labels, help. Constants, descriptions, buckets
+//! and the public list [`METRICS`] come from it. The rules of names (`surmise_`, `_total`, the unit at the end) are a
+//! test's.
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::sync::OnceLock;
 
-/// Events read, by listener and group of streams.
-pub const RECEIVED: &str = "surmise_events_received_total";
-/// Events refused, by reason.
-pub const REJECTED: &str = "surmise_events_rejected_total";
-/// Events recognised as sent before.
-pub const DUPLICATE: &str = "surmise_events_duplicate_total";
-/// Events that wait, by stage.
-pub const QUEUE: &str = "surmise_queue_events";
-/// Gradient jobs that wait for a worker thread.
-pub const GRADIENT_JOBS_QUEUED: &str = "surmise_gradient_jobs_queued";
-/// Gradient jobs that were handed to the workers, by what computed them.
-pub const GRADIENT_JOBS: &str = "surmise_gradient_jobs_total";
-/// Age of the latest event when it was learnt.
-pub const LAG: &str = "surmise_input_lag_seconds";
-/// How long predicting takes.
-pub const PREDICT: &str = "surmise_predict_duration_seconds";
-/// How long learning a batch takes, per event.
-pub const LEARN: &str = "surmise_learn_duration_seconds";
-/// How long making a commit durable takes.
-pub const COMMIT: &str = "surmise_commit_duration_seconds";
-/// How long a stream waits at once while a copy of its state is made.
-pub const COPY: &str = "surmise_copy_pause_seconds";
-/// Loss of the mixture.
-pub const LOSS: &str = "surmise_loss_nats_total";
-/// Loss that each expert would have had.
-pub const EXPERT_LOSS: &str = "surmise_expert_loss_nats_total";
-/// Lasting changes found, by what changed.
-pub const DRIFT: &str = "surmise_drift_detected_total";
-/// Events that came with an earlier time than their key's last.
-pub const LATE: &str = "surmise_events_late_total";
-/// Updates of networks that were not applied.
-pub const UPDATES_REJECTED: &str = "surmise_updates_rejected_total";
-/// Keys whose state is held, by place: memory or store.
-pub const KEYS: &str = "surmise_keys";
-/// Keys that were forgotten before they ended.
-pub const KEYS_FORGOTTEN: &str = "surmise_keys_forgotten_total";
-/// States of keys read from the store.
-pub const PAGE_READS: &str = "surmise_key_page_reads_total";
-/// States of keys written to the store.
-pub const PAGE_WRITES: &str = "surmise_key_page_writes_total";
-/// Surprise of events.
-pub const SURPRISE: &str = "surmise_surprise_nats";
-/// When a checkpoint last succeeded.
-pub const CHECKPOINT_TIME: &str = "surmise_checkpoint_last_success_timestamp_seconds";
-/// How large it was.
-pub const CHECKPOINT_BYTES: &str = "surmise_checkpoint_size_bytes";
-/// Streams in memory.
-pub const STREAMS: &str = "surmise_streams_resident";
-/// Streams that do not learn any more.
-pub const STREAMS_FAILED: &str = "surmise_streams_failed";
-/// Connections open, by listener.
-pub const CONNECTIONS: &str = "surmise_connections";
-/// Bytes of the store on disk, by database.
-pub const STORE_BYTES: &str = "surmise_store_size_bytes";
-/// Events of the log that were learnt again at the start.
-pub const RECOVERED: &str = "surmise_recovery_events";
-/// Which build this is.
-pub const BUILD: &str = "surmise_build_info";
+/// What a metric is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MetricKind {
+    /// A number that only rises.
+    Counter,
+    /// A number that rises and falls.
+    Gauge,
+    /// Counts of observations up to these bounds.
+    Histogram(&'static [f64]),
+}
 
-const SECONDS: &[f64] = &[1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0];
-/// See [`COPY`].
-const PAUSES: &[f64] = &[1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1];
-const NATS: &[f64] = &[0.01, 0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
+/// What a metric is measured in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricUnit {
+    /// It has no unit, like the version.
+    None,
+    /// Whole things: events, keys, streams.
+    Count,
+    /// Seconds.
+    Seconds,
+    /// Bytes.
+    Bytes,
+    /// Nats: surprise as a natural logarithm.
+    Nats,
+}
 
-/// The recorder of this process; made by whoever asks first.
+/// One metric that the daemon exports.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Metric {
+    /// The name, as Prometheus sees it.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: MetricKind,
+    /// What it is measured in.
+    pub unit: MetricUnit,
+    /// The names of its labels.
+    pub labels: &'static [&'static str],
+    /// What it tells.
+    pub help: &'static str,
+}
+
+/// Bounds of durations in seconds.
+const DURATION_SECONDS: &[f64] =
+    &[1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0];
+/// Bounds of the pauses that copies make, in seconds; finer around the aim of one millisecond.
+const PAUSE_SECONDS: &[f64] = &[1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1];
+/// Bounds of surprises in nats.
+const SURPRISE_NATS: &[f64] = &[0.01, 0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
+
+/// Declares all metrics: a constant with the name of each, and the list of them.
+macro_rules! metrics_table {
+    ($($constant:ident = $kind:ident $(($buckets:ident))? $unit:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
+        $(#[doc = $help] pub const $constant: &str = $name;)*
+
+        /// All metrics of the daemon, for its documentation and for tests.
+        pub const METRICS: &[Metric] = &[$(Metric {
+            name: $name,
+            kind: MetricKind::$kind $(($buckets))?,
+            unit: MetricUnit::$unit,
+            labels: &[$($label),*],
+            help: $help,
+        },)*];
+    };
+}
+
+metrics_table! {
+    RECEIVED = Counter Count "surmise_events_received_total" ["listener", "group"]
+        "Events learnt, by listener and group of streams";
+    REJECTED = Counter Count "surmise_events_rejected_total" ["reason"]
+        "Events refused, by reason";
+    DUPLICATE = Counter Count "surmise_events_duplicate_total" []
+        "Events recognised as sent before and not learnt again";
+    LATE = Counter Count "surmise_events_late_total" []
+        "Events with an earlier time than their key's last; learnt with a gap of zero";
+    QUEUE = Gauge Count "surmise_queue_events" ["stage"]
+        "Events that wait, by stage";
+    LAG = Gauge Seconds "surmise_input_lag_seconds" []
+        "Time from the arrival of the latest event until it was learnt";
+    PREDICT = Histogram(DURATION_SECONDS) Seconds "surmise_predict_duration_seconds" []
+        "How long answering a prediction or forecast takes";
+    LEARN = Histogram(DURATION_SECONDS) Seconds "surmise_learn_duration_seconds" []
+        "How long learning an event takes";
+    COMMIT = Histogram(DURATION_SECONDS) Seconds "surmise_commit_duration_seconds" []
+        "How long making a commit durable takes";
+    COPY = Histogram(PAUSE_SECONDS) Seconds "surmise_copy_pause_seconds" []
+        "How long a stream waits at once while a copy of its state is made";
+    LOSS = Counter Nats "surmise_loss_nats_total" ["group"]
+        "Loss of the predictions in nats";
+    EXPERT_LOSS = Counter Nats "surmise_expert_loss_nats_total" ["group", "expert"]
+        "Loss in nats that each expert alone would have had, by group of streams";
+    SURPRISE = Histogram(SURPRISE_NATS) Nats "surmise_surprise_nats" []
+        "Surprise of events in nats";
+    DRIFT = Counter Count "surmise_drift_detected_total" ["detector"]
+        "Lasting changes of streams, by what changed: loss or level";
+    UPDATES_REJECTED = Counter Count "surmise_updates_rejected_total" ["reason"]
+        "Updates of networks that were not applied, by reason";
+    GRADIENT_JOBS_QUEUED = Gauge Count "surmise_gradient_jobs_queued" []
+        "Gradient jobs of networks that wait for a worker thread";
+    GRADIENT_JOBS = Counter Count "surmise_gradient_jobs_total" ["computed_by"]
+        "Gradient jobs of networks whose update is delayed, by what computed them: worker, a thread of learning.threads; owner_first, the stream itself, as no worker had come to it in time; owner_queue_full, the stream itself, as the queue was full";
+    KEYS = Gauge Count "surmise_keys" ["place"]
+        "Keys whose state is held, by place: memory or store";
+    KEYS_FORGOTTEN = Counter Count "surmise_keys_forgotten_total" []
+        "Keys that were forgotten before they ended, for want of room";
+    PAGE_READS = Counter Count "surmise_key_page_reads_total" []
+        "States of keys that came back from the store";
+    PAGE_WRITES = Counter Count "surmise_key_page_writes_total" []
+        "States of keys that went to the store, or ended there";
+    CHECKPOINT_TIME = Gauge Seconds "surmise_checkpoint_last_success_timestamp_seconds" []
+        "When a checkpoint was last written, in seconds since 1970";
+    CHECKPOINT_BYTES = Gauge Bytes "surmise_checkpoint_size_bytes" []
+        "Size of the latest checkpoint";
+    STORE_BYTES = Gauge Bytes "surmise_store_size_bytes" ["database"]
+        "Size of the store on disk, by database";
+    STREAMS = Gauge Count "surmise_streams_resident" []
+        "Streams in memory";
+    STREAMS_FAILED = Gauge Count "surmise_streams_failed" []
+        "Streams that do not learn any more";
+    CONNECTIONS = Gauge Count "surmise_connections" ["listener"]
+        "Open connections, by listener";
+    RECOVERED = Gauge Count "surmise_recovery_events" []
+        "Events of the log that were learnt again when the daemon started";
+    BUILD = Gauge None "surmise_build_info" ["version"]
+        "Version of the daemon";
+}
+
+/// The recorder of this process, installed at the first call. `None` if the process has another recorder.
 pub fn recorder() -> Option<&'static PrometheusHandle> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     HANDLE.get_or_init(install).as_ref()
 }
 
 fn install() -> Option<PrometheusHandle> {
-    let builder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)
-        .and_then(|b| b.set_buckets_for_metric(Matcher::Full(COPY.into()), PAUSES))
-        .and_then(|b| b.set_buckets_for_metric(Matcher::Full(SURPRISE.into()), NATS));
-    let recorder = match builder {
-        Ok(b) => b.build_recorder(),
+    let recorder = match builder() {
+        Ok(builder) => builder.build_recorder(),
         Err(e) => {
             tracing::error!("metrics are off: {e}");
             return None;
@@ -91,47 +153,70 @@ fn install() -> Option<PrometheusHandle> {
         tracing::error!("metrics are off: this process has another recorder");
         return None;
     }
-    describe();
+    METRICS.iter().for_each(describe);
     metrics::gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Some(handle)
 }
 
-fn describe() {
-    describe_counter!(RECEIVED, Unit::Count, "Events learnt, by listener and group of streams");
-    describe_counter!(REJECTED, Unit::Count, "Events refused, by reason");
-    describe_counter!(DUPLICATE, Unit::Count, "Events recognised as sent before and not learnt again");
-    describe_gauge!(QUEUE, Unit::Count, "Events that wait, by stage");
-    describe_gauge!(GRADIENT_JOBS_QUEUED, Unit::Count, "Gradient jobs of networks that wait for a worker thread");
-    describe_counter!(
-        GRADIENT_JOBS,
-        Unit::Count,
-        "Gradient jobs of networks whose update is delayed, by what computed them: worker, a thread of learning.threads; owner_first, the stream itself, as no worker had come to it in time; owner_queue_full, the stream itself, as the queue was full"
-    );
-    describe_gauge!(LAG, Unit::Seconds, "Time from the arrival of the latest event until it was learnt");
-    describe_histogram!(PREDICT, Unit::Seconds, "How long answering a prediction or forecast takes");
-    describe_histogram!(LEARN, Unit::Seconds, "How long learning an event takes");
-    describe_histogram!(COMMIT, Unit::Seconds, "How long making a commit durable takes");
-    describe_histogram!(COPY, Unit::Seconds, "How long a stream waits at once while a copy of its state is made");
-    describe_counter!(LOSS, "Loss of the predictions in nats");
-    describe_counter!(EXPERT_LOSS, "Loss in nats that each expert alone would have had, by group of streams");
-    describe_counter!(DRIFT, Unit::Count, "Lasting changes of streams, by what changed: loss or level");
-    describe_counter!(
-        LATE,
-        Unit::Count,
-        "Events with an earlier time than their key's last; learnt with a gap of zero"
-    );
-    describe_counter!(UPDATES_REJECTED, Unit::Count, "Updates of networks that were not applied, by reason");
-    describe_gauge!(KEYS, Unit::Count, "Keys whose state is held, by place: memory or store");
-    describe_counter!(KEYS_FORGOTTEN, Unit::Count, "Keys that were forgotten before they ended, for want of room");
-    describe_counter!(PAGE_READS, Unit::Count, "States of keys that came back from the store");
-    describe_counter!(PAGE_WRITES, Unit::Count, "States of keys that went to the store, or ended there");
-    describe_histogram!(SURPRISE, "Surprise of events in nats");
-    describe_gauge!(CHECKPOINT_TIME, Unit::Seconds, "When a checkpoint was last written, in seconds since 1970");
-    describe_gauge!(CHECKPOINT_BYTES, Unit::Bytes, "Size of the latest checkpoint");
-    describe_gauge!(STREAMS, Unit::Count, "Streams in memory");
-    describe_gauge!(STREAMS_FAILED, Unit::Count, "Streams that do not learn any more");
-    describe_gauge!(CONNECTIONS, Unit::Count, "Open connections, by listener");
-    describe_gauge!(STORE_BYTES, Unit::Bytes, "Size of the store on disk, by database");
-    describe_gauge!(RECOVERED, Unit::Count, "Events of the log that were learnt again when the daemon started");
-    describe_gauge!(BUILD, "Version of the daemon");
+/// A recorder with the buckets of all histograms.
+fn builder() -> Result<PrometheusBuilder, BuildError> {
+    METRICS.iter().try_fold(PrometheusBuilder::new(), |builder, metric| match metric.kind {
+        MetricKind::Histogram(buckets) => {
+            builder.set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), buckets)
+        }
+        MetricKind::Counter | MetricKind::Gauge => Ok(builder),
+    })
+}
+
+fn describe(metric: &Metric) {
+    let unit = match metric.unit {
+        MetricUnit::Seconds => Unit::Seconds,
+        MetricUnit::Bytes => Unit::Bytes,
+        MetricUnit::Count | MetricUnit::Nats | MetricUnit::None => Unit::Count,
+    };
+    match metric.kind {
+        MetricKind::Counter => describe_counter!(metric.name, unit, metric.help),
+        MetricKind::Gauge => describe_gauge!(metric.name, unit, metric.help),
+        MetricKind::Histogram(_) => describe_histogram!(metric.name, unit, metric.help),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_the_prefix_the_unit_and_the_ending_of_their_kind() {
+        for metric in METRICS {
+            let name = metric.name;
+            let stem = name.strip_prefix("surmise_").unwrap_or_else(|| panic!("{name} has no prefix"));
+            assert!(stem.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+            assert_eq!(name.ends_with("_total"), metric.kind == MetricKind::Counter, "{name}");
+            let measured = stem.trim_end_matches("_total");
+            let ending = match metric.unit {
+                MetricUnit::Seconds => "_seconds",
+                MetricUnit::Bytes => "_bytes",
+                MetricUnit::Nats => "_nats",
+                MetricUnit::Count | MetricUnit::None => "",
+            };
+            assert!(measured.ends_with(ending), "{name} does not name its unit");
+            for other in ["_seconds", "_bytes", "_nats"] {
+                assert!(other == ending || !measured.ends_with(other), "{name} names a unit that is not its own");
+            }
+            assert!(!metric.help.ends_with('.') && metric.help.starts_with(char::is_uppercase), "{}", metric.help);
+        }
+    }
+
+    #[test]
+    fn every_metric_is_listed_once_and_buckets_rise() {
+        let mut names: Vec<&str> = METRICS.iter().map(|metric| metric.name).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] < pair[1]), "{names:?}");
+        for metric in METRICS {
+            if let MetricKind::Histogram(buckets) = metric.kind {
+                assert!(buckets.windows(2).all(|pair| pair[0] < pair[1]), "{}", metric.name);
+            }
+        }
+        assert!(builder().is_ok());
+    }
 }

@@ -1,9 +1,9 @@
-//! How answers find their way back: replies of a connection, and tickets that say when its events are durable.
+//! The way back of answers: the replies of a connection, and tickets that say when its events are durable.
 //!
-//! A connection cuts its lines into chunks and holds a ticket for each. Parts of a chunk go to the owners of their
-//! streams; each part is [`Pending`] until the committer has made it durable. An [`Outbox`] never makes anyone wait
-//! who puts something into it: it is bounded by the connection, which reads no further line before there is room for
-//! that line's answers.
+//! A connection cuts its lines into chunks and holds a ticket for each. The parts of a chunk go to the owners of their
+//! streams; each part is [`Pending`] until the committer has made it durable. An [`Outbox`] has no bound of its own, so
+//! an owner that puts a reply into it never waits. The connection bounds it: it reads no further line before there is
+//! room for that line's answers.
 
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -13,37 +13,37 @@ use surmise_protocol::Reply;
 use surmise_store::ProducerMark;
 use tokio::sync::Notify;
 
-/// The largest of some sequence numbers; none at first.
+/// The largest of some sequence numbers; none at first. Stored is the number plus one, 0 for none.
 #[derive(Default)]
 pub struct HighestSeq(AtomicU64);
 
 impl HighestSeq {
-    /// Takes in another.
+    /// Takes another number into account.
     pub fn raise(&self, seq: Option<u64>) {
         if let Some(seq) = seq {
             self.0.fetch_max(seq.saturating_add(1), Ordering::AcqRel);
         }
     }
-    /// The largest so far.
+    /// The largest number so far.
     pub fn get(&self) -> Option<u64> {
         self.0.load(Ordering::Acquire).checked_sub(1)
     }
 }
 
-/// What became of events.
+/// What became of the events of a chunk, or of a part of one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ChunkCounts {
-    /// Learnt.
+    /// Events learnt.
     pub accepted: u64,
-    /// Recognised as sent before.
+    /// Events recognised as sent before.
     pub duplicates: u64,
-    /// Refused.
+    /// Events refused.
     pub rejected: u64,
-    /// The largest number among those learnt or recognised.
+    /// The largest sequence number among events learnt or recognised.
     pub high: Option<u64>,
 }
 
-/// A chunk of lines on its way.
+/// A chunk of lines under way, with the counts of those of its parts that their owners have handled.
 pub struct Ticket {
     lines: usize,
     pending: AtomicUsize,
@@ -56,7 +56,8 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    fn note(&self, counts: ChunkCounts) {
+    /// Adds the counts of a part.
+    fn add(&self, counts: ChunkCounts) {
         self.accepted.fetch_add(counts.accepted, Ordering::Relaxed);
         self.duplicates.fetch_add(counts.duplicates, Ordering::Relaxed);
         self.rejected.fetch_add(counts.rejected, Ordering::Relaxed);
@@ -64,42 +65,44 @@ impl Ticket {
     }
 }
 
-/// One part of a chunk that is not durable yet. Dropping it undone tells the connection that it never will be.
+/// One part of a chunk, on its way through an owner and the committer. If it is dropped before it is done, its
+/// connection learns that the part will never be durable.
 pub struct Pending {
     ticket: Arc<Ticket>,
-    applied: bool,
-    done: bool,
+    is_learnt: bool,
+    is_done: bool,
 }
 
 impl Pending {
-    /// The owner has seen to the part's events; they are not durable yet.
+    /// Notes that the owner has learnt, recognised or refused the part's events. They are not durable yet.
     pub fn mark_learnt(&mut self, counts: ChunkCounts) {
-        self.ticket.note(counts);
+        self.ticket.add(counts);
         self.ticket.outbox.learnt.raise(counts.high);
         self.signal_learnt();
     }
 
-    /// The part is durable (or wholly refused).
+    /// Notes that the part is durable, or wholly refused.
     pub fn done(mut self) {
-        self.done = true;
+        self.is_done = true;
     }
 
-    /// Where replies go.
+    /// The outbox of the connection that sent the part.
     pub fn outbox(&self) -> &Arc<Outbox> {
         &self.ticket.outbox
     }
 
+    /// Counts the part as learnt once, and wakes a connection that waits for that.
     fn signal_learnt(&mut self) {
-        if !std::mem::replace(&mut self.applied, true) {
+        if !std::mem::replace(&mut self.is_learnt, true) {
             self.ticket.outbox.unlearnt.fetch_sub(1, Ordering::AcqRel);
-            self.ticket.outbox.applied.notify_one();
+            self.ticket.outbox.part_learnt.notify_one();
         }
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if !self.done {
+        if !self.is_done {
             self.ticket.failed.store(true, Ordering::Release);
         }
         self.signal_learnt();
@@ -109,33 +112,35 @@ impl Drop for Pending {
     }
 }
 
-/// ReplyOptions of one connection that are not written yet.
+/// The answers of one connection that are not written yet.
 #[derive(Default)]
 pub struct Outbox {
-    inner: Mutex<Inner>,
+    queued: Mutex<QueuedAnswers>,
     changed: Notify,
-    /// Parts that no owner has seen to.
+    /// Parts that no owner has handled yet.
     unlearnt: AtomicUsize,
-    applied: Notify,
+    part_learnt: Notify,
+    /// The largest sequence number that an owner has learnt or recognised.
     learnt: HighestSeq,
+    /// The producer and its epoch, once it has sent to several streams.
     marking: OnceLock<(Arc<str>, u64)>,
 }
 
 #[derive(Default)]
-struct Inner {
+struct QueuedAnswers {
     replies: Vec<Reply>,
     tickets: VecDeque<Arc<Ticket>>,
     closed: bool,
 }
 
-/// What could be taken out of an outbox.
+/// What was taken out of an outbox.
 #[derive(Default)]
 pub struct Drained {
     /// Replies, in order.
     pub replies: Vec<Reply>,
-    /// Lines that are wholly answered.
+    /// The number of lines that are wholly answered.
     pub lines: usize,
-    /// What became of the events of those lines. The largest number is what may be acknowledged.
+    /// What became of the events of those lines. Its largest sequence number may be acknowledged.
     pub counts: ChunkCounts,
     /// Whether something could not be made durable.
     pub failed: bool,
@@ -144,17 +149,18 @@ pub struct Drained {
 }
 
 impl Outbox {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(|e| e.into_inner())
+    fn lock(&self) -> std::sync::MutexGuard<'_, QueuedAnswers> {
+        self.queued.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    /// Puts replies in, in order.
+    /// Appends replies, in order.
     pub fn push(&self, replies: impl IntoIterator<Item = Reply>) {
         self.lock().replies.extend(replies);
         self.changed.notify_one();
     }
 
-    /// A ticket for a chunk of so many lines in so many parts. What is known about its events already is its counts.
+    /// Makes a ticket for a chunk of `lines` lines and returns its `parts` parts. `counts` has the events that the
+    /// connection has already recognised or refused itself.
     pub fn ticket(self: &Arc<Self>, lines: usize, parts: usize, counts: ChunkCounts) -> Vec<Pending> {
         let ticket = Arc::new(Ticket {
             lines,
@@ -166,16 +172,16 @@ impl Outbox {
             high: HighestSeq::default(),
             outbox: self.clone(),
         });
-        ticket.note(counts);
+        ticket.add(counts);
         self.unlearnt.fetch_add(parts, Ordering::AcqRel);
         self.lock().tickets.push_back(ticket.clone());
         if parts == 0 {
             self.changed.notify_one();
         }
-        (0..parts).map(|_| Pending { ticket: ticket.clone(), applied: false, done: false }).collect()
+        (0..parts).map(|_| Pending { ticket: ticket.clone(), is_learnt: false, is_done: false }).collect()
     }
 
-    /// No more tickets will be asked for.
+    /// Notes that the connection will make no more tickets.
     pub fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_one();
@@ -186,44 +192,45 @@ impl Outbox {
         self.changed.notified().await;
     }
 
-    /// Waits until owners have seen to everything that was sent; returns the largest number that was learnt.
+    /// Waits until owners have handled everything that was sent. Returns the largest number that was learnt.
     pub async fn all_learnt(&self) -> Option<u64> {
         while self.unlearnt.load(Ordering::Acquire) > 0 {
-            self.applied.notified().await;
+            self.part_learnt.notified().await;
         }
         self.learnt.get()
     }
 
-    /// Has the log remember how far the producer of this connection is durable, as its streams cannot tell: it sends
-    /// to several.
+    /// Has every commit write down how far the producer of this connection is durable. That is needed once a producer
+    /// sends to several streams, as then none of them can tell.
     pub fn mark(&self, producer: &Arc<str>, epoch: u64) {
         self.marking.get_or_init(|| (producer.clone(), epoch));
     }
 
-    /// Takes what there is.
+    /// Takes the replies, and the counts of the chunks that are durable, in the order of the chunks.
     pub fn drain(&self) -> Drained {
-        let mut inner = self.lock();
-        let mut t = Drained::default();
-        while inner.tickets.front().is_some_and(|t| t.pending.load(Ordering::Acquire) == 0) {
-            let ticket = inner.tickets.pop_front().expect("invariant: there is a front");
-            t.lines += ticket.lines;
-            t.failed |= ticket.failed.load(Ordering::Acquire);
-            if !t.failed {
-                t.counts.high = ticket.high.get().max(t.counts.high);
-                t.counts.accepted += ticket.accepted.load(Ordering::Relaxed);
-                t.counts.duplicates += ticket.duplicates.load(Ordering::Relaxed);
-                t.counts.rejected += ticket.rejected.load(Ordering::Relaxed);
+        let mut queued = self.lock();
+        let mut drained = Drained::default();
+        while queued.tickets.front().is_some_and(|ticket| ticket.pending.load(Ordering::Acquire) == 0) {
+            let ticket = queued.tickets.pop_front().expect("invariant: there is a front");
+            drained.lines += ticket.lines;
+            drained.failed |= ticket.failed.load(Ordering::Acquire);
+            // once a part is lost, nothing after it may be acknowledged
+            if !drained.failed {
+                drained.counts.high = ticket.high.get().max(drained.counts.high);
+                drained.counts.accepted += ticket.accepted.load(Ordering::Relaxed);
+                drained.counts.duplicates += ticket.duplicates.load(Ordering::Relaxed);
+                drained.counts.rejected += ticket.rejected.load(Ordering::Relaxed);
             }
         }
         // replies were put in before their ticket was done, so they are here and come before the acknowledgement
-        t.replies = std::mem::take(&mut inner.replies);
-        t.finished = inner.closed && inner.tickets.is_empty();
-        t
+        drained.replies = std::mem::take(&mut queued.replies);
+        drained.finished = queued.closed && queued.tickets.is_empty();
+        drained
     }
 }
 
-/// How far producers of several streams will be durable once these parts are: to be written with them, so that an
-/// acknowledgement is never ahead of what the log remembers.
+/// Computes how far producers of several streams will be durable once these parts are. The marks are written with the
+/// parts, so that an acknowledgement is never ahead of what the log remembers.
 pub fn marks(parts: &[Pending]) -> Vec<ProducerMark> {
     let mut counted: FxHashMap<*const Ticket, usize> = FxHashMap::default();
     let mut outboxes: FxHashMap<*const Outbox, &Arc<Outbox>> = FxHashMap::default();
@@ -235,15 +242,16 @@ pub fn marks(parts: &[Pending]) -> Vec<ProducerMark> {
         let (producer, epoch) = outbox.marking.get()?;
         let mut high = None;
         for ticket in &outbox.lock().tickets {
-            let here = counted.get(&Arc::as_ptr(ticket)).copied().unwrap_or(0);
-            if ticket.pending.load(Ordering::Acquire) > here || ticket.failed.load(Ordering::Acquire) {
+            let in_parts = counted.get(&Arc::as_ptr(ticket)).copied().unwrap_or(0);
+            // a chunk with parts elsewhere will not be whole, and neither counts anything after it
+            if ticket.pending.load(Ordering::Acquire) > in_parts || ticket.failed.load(Ordering::Acquire) {
                 break;
             }
             high = ticket.high.get().max(high);
         }
         Some(ProducerMark { producer: producer.clone(), epoch: *epoch, seq: high? })
     };
-    outboxes.values().filter_map(|o| mark(o)).collect()
+    outboxes.values().filter_map(|outbox| mark(outbox)).collect()
 }
 
 #[cfg(test)]
@@ -266,8 +274,11 @@ mod tests {
         c.done();
         assert_eq!(outbox.drain().counts.high, None, "the first chunk is not durable yet");
         b.done();
-        let t = outbox.drain();
-        assert_eq!((t.counts.high, t.lines, t.counts.accepted, t.failed, t.finished), (Some(3), 3, 3, false, false));
+        let drained = outbox.drain();
+        assert_eq!(
+            (drained.counts.high, drained.lines, drained.counts.accepted, drained.failed, drained.finished),
+            (Some(3), 3, 3, false, false)
+        );
         outbox.close();
         assert!(outbox.drain().finished);
     }
@@ -279,8 +290,8 @@ mod tests {
         let mut b = outbox.ticket(1, 1, ChunkCounts::default()).pop().unwrap();
         b.mark_learnt(high(2));
         b.done();
-        let t = outbox.drain();
-        assert!(t.failed && t.counts.high.is_none() && t.lines == 2);
+        let drained = outbox.drain();
+        assert!(drained.failed && drained.counts.high.is_none() && drained.lines == 2);
     }
 
     #[test]

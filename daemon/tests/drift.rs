@@ -1,4 +1,4 @@
-//! Drift and late events from the socket to whoever watches.
+//! Drift and late events, from the event socket to followers and metrics.
 #![allow(missing_docs)]
 
 mod common;
@@ -6,19 +6,18 @@ mod common;
 use common::{Host, agent};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
+use surmise_fixtures::Random;
 
 #[test]
-fn a_stream_that_changes_is_told_to_its_sender_to_followers_and_in_metrics() {
+fn a_drift_is_reported_to_the_sender_to_followers_and_in_metrics() {
     let dir = tempfile::tempdir().unwrap();
     let host = Host::start_with(dir.path(), "[model]\nnetwork = \"off\"\nmemory_mib = 1\n");
     let mut w = host.connect();
     w.hello(json!({"producer": "p", "epoch": 1, "stream": "web", "want": ["ack", "outcome"]}));
-    let mut x = 7u64;
-    let mut symbol = |changed: bool| {
-        x = x.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        // few symbols, then many others
-        if changed { format!("n{}", (x >> 33) % 50) } else { format!("s{}", (x >> 33) % 4) }
-    };
+    let mut random = Random::new(7);
+    // few symbols, then many others
+    let mut symbol =
+        |changed: bool| if changed { format!("n{}", random.below(50)) } else { format!("s{}", random.below(4)) };
     w.say(&format!(r#"{{"seq":1,"data":"{}"}}"#, symbol(false)));
     w.until_ack(1);
     let feed = agent().get(host.url("/api/v1/streams/web/watch")).call().unwrap();
@@ -31,9 +30,9 @@ fn a_stream_that_changes_is_told_to_its_sender_to_followers_and_in_metrics() {
         lines += &format!("{{\"seq\":{seq},\"data\":\"{data}\"}}\n");
     }
     w.bytes(lines.as_bytes());
-    let told: Vec<Value> = w.until_ack(END).into_iter().filter(|v| !v["outcome"]["drift"].is_null()).collect();
-    assert_eq!(told.len(), 1, "{told:?}");
-    let drift = &told[0]["outcome"]["drift"][0];
+    let outcomes: Vec<Value> = w.until_ack(END).into_iter().filter(|v| !v["outcome"]["drift"].is_null()).collect();
+    assert_eq!(outcomes.len(), 1, "{outcomes:?}");
+    let drift = &outcomes[0]["outcome"]["drift"][0];
     assert_eq!(drift["detector"], "loss");
     assert!(drift["began"].as_u64().unwrap().abs_diff(CHANGE) <= 8, "{drift}");
     assert!(drift["bits_after"].as_f64() > drift["bits_before"].as_f64(), "{drift}");

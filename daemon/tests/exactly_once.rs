@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::{Host, Random};
+use common::Host;
 use serde_json::json;
 use surmise_event::{Limits, Schema};
+use surmise_fixtures::Random;
 use surmise_learner::{Learner, Options};
 use surmise_protocol::{ProducerLine, parse_line};
 
@@ -31,7 +32,7 @@ const OFTEN: &str = "[store]\ncheckpoint_events = 60\ncheckpoint_interval = \"10
 fn one_stream_over_kills_at_random_instants() {
     const N: u64 = 1500;
     let dir = tempfile::tempdir().unwrap();
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     let (mut starts, mut duplicates, mut acked) = (0, 0, 0);
     loop {
         let host = Host::start_with(dir.path(), OFTEN);
@@ -69,7 +70,7 @@ fn one_stream_over_kills_at_random_instants() {
 fn one_producer_of_several_streams_over_kills() {
     const N: u64 = 900;
     let dir = tempfile::tempdir().unwrap();
-    let mut random = Random(3);
+    let mut random = Random::new(3);
     let stream = |i: u64| ["a", "b", "c"][(i / 7) as usize % 3];
     let text = |i: u64| line(i).replacen('{', &format!(r#"{{"stream":"{}","#, stream(i)), 1);
     let mut acked = 0;

@@ -1,4 +1,4 @@
-//! The event socket: what it refuses, whom it fences, and that it lives on.
+//! The event socket: what it refuses, which connections it fences, and that it keeps serving.
 #![allow(missing_docs)]
 
 mod common;
@@ -184,7 +184,7 @@ fn tokens_are_asked_for_everywhere() {
 }
 
 #[test]
-fn who_does_not_read_makes_nobody_else_wait() {
+fn a_connection_that_does_not_read_makes_no_other_wait() {
     let dir = tempfile::tempdir().unwrap();
     let host =
         Host::start_with(dir.path(), "[limits]\nsession_events = 100\ninbox_events = 200\n[owners]\nthreads = 1\n");
@@ -244,7 +244,7 @@ fn a_stream_that_is_refused_its_first_event_is_not_made() {
 }
 
 #[test]
-fn a_second_daemon_on_a_directory_is_told() {
+fn a_second_daemon_on_a_directory_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let host = Host::start(dir.path());
     let other = host.runtime.block_on(Daemon::start(config(dir.path(), ""))).err().expect("it does not start");

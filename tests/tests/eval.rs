@@ -178,14 +178,14 @@ fn a_manifest_says_more_and_a_fault_harms_only_its_own_row() {
 }
 
 #[test]
-fn each_part_is_left_out_once() {
+fn each_component_is_left_out_once() {
     let dir = folder();
     let out = eval(dir.path(), &["--ablate", "words,season", "--output", "json"]);
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let all = json(&out);
     let of = |title: &str| all["ablations"].as_array().unwrap().iter().find(|a| a["title"] == title).unwrap().clone();
     let (play, log, readings) = (of("play.txt"), of("log.tokens"), of("readings.csv"));
-    let parts = |a: &Value| a["ablated"].as_array().unwrap().iter().map(|w| w["part"].clone()).collect::<Vec<_>>();
+    let parts = |a: &Value| a["ablated"].as_array().unwrap().iter().map(|w| w["component"].clone()).collect::<Vec<_>>();
     assert_eq!((parts(&play), parts(&log), parts(&readings)), (vec!["words".into()], vec![], vec!["season".into()]));
     assert_eq!(readings["measures"], serde_json::json!(["bits", "MSE"]));
     let value = |v: &Value| v.as_f64().unwrap();

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use surmise_protocol::CheckpointInfo;
 use surmise_terminal::format::{count, size};
-use surmise_terminal::{Exit, Failure, Http, Paint, Table, print_line, segment};
+use surmise_terminal::{Exit, Failure, Http, Paint, Table, from_json, print_line, segment};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -91,11 +91,10 @@ fn query(stream: &Option<String>) -> Vec<(&'static str, String)> {
 
 /// Checkpoints, whether they come as a list, as one, or as an object that has a list.
 fn infos(answer: &Value) -> Result<Vec<CheckpointInfo>, Failure> {
-    let fault = |e: serde_json::Error| Failure::new(Exit::Internal, format!("the answer is not understood: {e}"));
     let list = answer.as_array().or_else(|| answer.get("checkpoints").and_then(Value::as_array));
     match list {
-        Some(l) => l.iter().map(|c| serde_json::from_value(c.clone()).map_err(fault)).collect(),
-        None => Ok(vec![serde_json::from_value(answer.clone()).map_err(fault)?]),
+        Some(l) => l.iter().map(|c| from_json(c.clone())).collect(),
+        None => Ok(vec![from_json(answer.clone())?]),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The choices about a learner: a preset, a configuration file, single keys.
+//! The options of a learner on the command line: a preset, a configuration file, single keys.
 
 use clap::Args;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ pub(crate) struct LearnerArgs {
     /// A configuration file of the daemon; its `model` table counts here.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Chunks that an update of a network waits before it takes effect, while other threads work it out.
+    /// Chunks that an update of a network waits before it takes effect, while other threads compute it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(DELAY_CHUNKS_MAX)))]
     pub(crate) delay_chunks: Option<u32>,
     /// Predict this field given the other fields of the same event, and score it alone.
@@ -28,7 +28,7 @@ pub(crate) struct LearnerArgs {
 }
 
 impl LearnerArgs {
-    /// Whether anything was said.
+    /// Whether any option was given.
     pub(crate) fn any(&self) -> bool {
         self.preset.is_some()
             || !self.set.is_empty()
@@ -42,7 +42,8 @@ impl LearnerArgs {
         Ok(self.choices()?.0)
     }
 
-    /// The options, and who works out beside what networks learn.
+    /// The options of the learner, and the table `learning` of the configuration, which says where gradients are
+    /// computed.
     pub(crate) fn choices(&self) -> Result<(Options, LearningTable), Failure> {
         let config = Config::load(self.config.as_deref()).map_err(Failure::usage)?;
         let mut options = config.options(None).map_err(Failure::usage)?;
@@ -69,7 +70,11 @@ impl LearnerArgs {
 pub(crate) fn replay_failure(error: ReplayError) -> Failure {
     let exit = match error {
         ReplayError::Source(e) => return e.into(),
-        ReplayError::Learner(LearnerError::Options(_)) | ReplayError::Device(_) => Exit::Usage,
+        ReplayError::Learner(LearnerError::Options(_))
+        | ReplayError::Device(_)
+        | ReplayError::Labels(_)
+        | ReplayError::Target { .. }
+        | ReplayError::NoRecordings => Exit::Usage,
         ReplayError::Learner(_) | ReplayError::Threads(_) => Exit::Internal,
         ReplayError::Checkpoint { .. } => Exit::Data,
         ReplayError::Write { .. } | ReplayError::Pages(_) => Exit::Storage,
@@ -95,7 +100,7 @@ fn set(options: &Options, key: &str, value: &str) -> Result<Options, Failure> {
         {
             v
         }
-        // a list: words between commas
+        // a list is words between commas
         _ if slot.is_array() => value.split(',').map(str::trim).filter(|v| !v.is_empty()).collect(),
         _ => value.into(),
     };
@@ -123,8 +128,8 @@ mod tests {
             o.ablate.iter().copied().eq([Component::Words, Component::Matches])
                 && options(&["ablate="]).unwrap().ablate.is_empty()
         );
-        let told = says("ablate=words,wrods");
-        assert!(told.contains("wrods") && told.contains("weight-sets"), "{told}");
+        let error = says("ablate=words,wrods");
+        assert!(error.contains("wrods") && error.contains("weight-sets"), "{error}");
         assert!(says("seed=x").contains("seed=x") && says("seed").contains("KEY=VALUE"));
     }
 

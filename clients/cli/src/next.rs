@@ -5,12 +5,13 @@ use clap::Args;
 use serde_json::Value;
 use surmise_event::{Expected, Prediction};
 use surmise_terminal::format::{bar, number};
-use surmise_terminal::{Exit, Failure, Paint, print_line, segment};
+use surmise_terminal::{Failure, Paint, from_json, print_line, segment};
 
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  surmise next --stream web\n  surmise next --stream web --key user-7 --top 20 --output json"
-)]
+#[command(after_help = "\
+Examples:
+  surmise next --stream web
+  surmise next --stream web --key user-7 --top 20 --output json")]
 pub(crate) struct NextArgs {
     /// The stream.
     #[arg(long, value_name = "STREAM")]
@@ -24,9 +25,10 @@ pub(crate) struct NextArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  surmise forecast --stream load --horizon 24\n  surmise forecast --stream web --key user-7 --horizon 5 --top 3"
-)]
+#[command(after_help = "\
+Examples:
+  surmise forecast --stream load --horizon 24
+  surmise forecast --stream web --key user-7 --horizon 5 --top 3")]
 pub(crate) struct ForecastArgs {
     #[command(flatten)]
     next: NextArgs,
@@ -77,7 +79,7 @@ pub(crate) fn forecast(global: &Global, args: &ForecastArgs) -> Result<(), Failu
 }
 
 fn prediction(v: Value) -> Result<Prediction, Failure> {
-    serde_json::from_value(v).map_err(|e| Failure::new(Exit::Internal, format!("the answer is not understood: {e}")))
+    from_json(v)
 }
 
 /// The steps of a forecast: a list, or an object that has one.
@@ -86,9 +88,9 @@ fn steps(answer: Value) -> Result<Vec<Value>, Failure> {
         Value::Array(steps) => Ok(steps),
         Value::Object(o) => match o.into_iter().find(|(_, v)| v.is_array()) {
             Some((_, Value::Array(steps))) => Ok(steps),
-            _ => Err(Failure::new(Exit::Internal, "the answer holds no list of steps")),
+            _ => Err(Failure::internal("the answer holds no list of steps")),
         },
-        _ => Err(Failure::new(Exit::Internal, "the answer holds no list of steps")),
+        _ => Err(Failure::internal("the answer holds no list of steps")),
     }
 }
 
@@ -158,7 +160,8 @@ mod tests {
 
     #[test]
     fn predictions_are_told() {
-        let json = r#"{"offset":7,"model_version":7,"end":0.25,"fields":{"page":{"top":[["/home",0.61],[" ",0.2],[null,0.1]],"other":0.09},
+        let json = r#"{"offset":7,"model_version":7,"end":0.25,"fields":{
+            "page":{"top":[["/home",0.61],[" ",0.2],[null,0.1]],"other":0.09},
             "ms":{"mean":10.5,"median":10,"quantiles":{"0.05":1,"0.95":20}}}}"#;
         let p = prediction(serde_json::from_str(json).unwrap()).unwrap();
         let one = in_one_line(&p);

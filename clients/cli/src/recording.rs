@@ -1,4 +1,4 @@
-//! What is said about recordings, for `send` and `replay` alike.
+//! The options of a recording on the command line, for `send` and `replay` alike.
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -35,6 +35,7 @@ pub(crate) struct RecordingArgs {
 }
 
 impl RecordingArgs {
+    /// How the recording is read, to fit the fields that are known where there are any.
     pub(crate) fn options(&self, known: Option<Schema>) -> SourceOptions {
         SourceOptions {
             files: self.files.clone(),
@@ -46,7 +47,7 @@ impl RecordingArgs {
         }
     }
 
-    /// The files in few words.
+    /// The files, the format and the size in a few words.
     pub(crate) fn describe(&self, source: &Source) -> String {
         let files = match self.files.as_slice() {
             [] => "standard input".to_owned(),
@@ -59,20 +60,20 @@ impl RecordingArgs {
     }
 }
 
-/// The fields in few words.
+/// The fields in a few words.
 pub(crate) fn fields(schema: &Schema) -> String {
     if schema.fields.is_empty() {
         return "fields come with the events".into();
     }
-    const SHOWN: usize = 16;
+    const FIELDS_SHOWN_MAX: usize = 16;
     let names: Vec<String> =
-        schema.fields.iter().take(SHOWN).map(|f| format!("{}:{}", f.name, f.kind.name())).collect();
-    let more = schema.fields.len().saturating_sub(SHOWN);
+        schema.fields.iter().take(FIELDS_SHOWN_MAX).map(|f| format!("{}:{}", f.name, f.kind.name())).collect();
+    let more = schema.fields.len().saturating_sub(FIELDS_SHOWN_MAX);
     let more = if more > 0 { format!(" and {} more", count(more as u64)) } else { String::new() };
     format!("fields {}{more}", names.join(" "))
 }
 
-/// A bar on the terminal, if there is one.
+/// A progress bar over bytes read, where standard error is a terminal.
 pub(crate) fn progress_bar(bytes_total: Option<u64>) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();

@@ -7,11 +7,13 @@ use crate::watch::drift_line;
 use clap::Args;
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use surmise_evaluation::{FieldResult, Labels, LabelsResult, Progress, ReplayOptions, ReplayResult, Rows, replay};
+use surmise_evaluation::{
+    FieldResult, Labels, LabelsResult, ReplayOptions, ReplayProgress, ReplayResult, RowRange, replay,
+};
 use surmise_event::Drift;
 use surmise_recording::Source;
 use surmise_store::TemporaryPages;
-use surmise_terminal::format::{count, number, size};
+use surmise_terminal::format::{count, number, number_or_blank, percent_or_blank, size};
 use surmise_terminal::{Failure, Paint, Table, print_line};
 
 #[derive(Args, Debug)]
@@ -21,7 +23,8 @@ pub(crate) struct ReplayArgs {
     recording: RecordingArgs,
     #[command(flatten)]
     learner: LearnerArgs,
-    /// Go on with a learner from a checkpoint file instead of a fresh one. Keys whose state lay in its store are forgotten.
+    /// Continue with the learner of a checkpoint file instead of a fresh one. Keys whose state was in its store are
+    /// forgotten.
     #[arg(long, value_name = "CHECKPOINT")]
     from: Option<PathBuf>,
     /// Save the learner at the end, for a later --from.
@@ -29,10 +32,10 @@ pub(crate) struct ReplayArgs {
     save: Option<PathBuf>,
     /// Count only rows A up to (not with) B in the measures; all rows are learnt.
     #[arg(long, value_name = "A:B")]
-    score_rows: Option<Rows>,
-    /// Tell errors of numbers in units of the standard deviation of rows A up to (not with) B of their column.
+    score_rows: Option<RowRange>,
+    /// Report errors of numbers in units of the standard deviation of rows A up to (not with) B of their column.
     #[arg(long, value_name = "A:B")]
-    unit_rows: Option<Rows>,
+    unit_rows: Option<RowRange>,
     /// Also forecast N steps ahead from every event, and score each step when its truth arrives. This runs the model
     /// N steps forward at every event, so it takes about N times as long.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -40,7 +43,8 @@ pub(crate) struct ReplayArgs {
     /// Write one row per event: offset, key, time, surprise, anomaly score, and forecasts of numbers.
     #[arg(long, value_name = "OUT.csv")]
     scores: Option<PathBuf>,
-    /// Tell how well anomaly scores find known anomalies, whose windows this file holds: NAB's JSON or a CSV of start,end.
+    /// Report how well anomaly scores find known anomalies, whose windows this file holds: NAB's JSON or a CSV of
+    /// start,end.
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
 }
@@ -112,14 +116,14 @@ pub(crate) fn run(global: &Global, args: ReplayArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn so_far(p: &Progress, seconds: f64) -> String {
+fn so_far(p: &ReplayProgress, seconds: f64) -> String {
     let rate = p.events as f64 / seconds.max(1e-3);
     let bits =
         if p.scored > 0 { format!("{:.4} bits/event", p.bits / p.scored as f64) } else { "not scored yet".into() };
     format!("{} events  {}/s  {bits}", count(p.events), count(rate as u64))
 }
 
-/// The result for people: the mixture beside every expert, the fields, what it took.
+/// The result for people: the losses of the mixture and of every expert, the fields, and what it took.
 pub(crate) fn table(r: &ReplayResult, paint: Paint) -> Vec<String> {
     let scored =
         if r.events_scored < r.events { format!(", {} scored", count(r.events_scored)) } else { String::new() };
@@ -161,27 +165,27 @@ pub(crate) fn table(r: &ReplayResult, paint: Paint) -> Vec<String> {
     out
 }
 
-/// Drifts that a table shows.
-const DRIFTS: usize = 20;
+/// Drifts that are shown at most.
+const DRIFTS_SHOWN_MAX: usize = 20;
 
 fn drift_lines(drifts: &[Drift], paint: Paint) -> Vec<String> {
-    let mut out: Vec<String> = drifts.iter().take(DRIFTS).map(|d| drift_line(d, paint)).collect();
-    if drifts.len() > DRIFTS {
-        out.push(format!("… and {} more drifts", drifts.len() - DRIFTS));
+    let mut out: Vec<String> = drifts.iter().take(DRIFTS_SHOWN_MAX).map(|d| drift_line(d, paint)).collect();
+    if drifts.len() > DRIFTS_SHOWN_MAX {
+        out.push(format!("… and {} more drifts", drifts.len() - DRIFTS_SHOWN_MAX));
     }
     out
 }
 
-/// The mixture beside every expert; field by field where there are several and they fit.
+/// The losses of the mixture and of every expert; field by field where there are several and they fit.
 fn loss_table(r: &ReplayResult) -> Table {
-    const COLUMNS: usize = 8;
+    const COLUMNS_MAX: usize = 8;
     let split = |e: &str| e.rsplit_once('/').map(|(f, x)| (f.to_owned(), x.to_owned()));
     let fields: Vec<&String> = in_schema_order(r)
         .into_iter()
         .map(|(n, _)| n)
         .filter(|n| r.experts.iter().any(|e| split(&e.name).is_some_and(|(f, _)| f == **n)))
         .collect();
-    if fields.is_empty() || fields.len() > COLUMNS {
+    if fields.is_empty() || fields.len() > COLUMNS_MAX {
         let mut t = Table::new(1, ["bits per event", "", "beside the mixture"]);
         t.row(["mixture".into(), format!("{:.4}", r.loss_bits_per_event), String::new()]);
         for e in &r.experts {
@@ -224,8 +228,7 @@ fn field_table(r: &ReplayResult) -> Table {
         2,
         ["field", "kind", "bits", "regret", "top 1", "top 5", "distinct", "mse", "mae", "crps", "in 90 %"],
     );
-    let share = |x: Option<f64>| x.map_or(String::new(), |x| format!("{:.1} %", x * 100.0));
-    let num = |x: Option<f64>| x.map_or(String::new(), number);
+    let (share, num) = (percent_or_blank, number_or_blank);
     for (name, f) in in_schema_order(r) {
         let FieldResult { report: m, unit_sd, .. } = f;
         let unit = if unit_sd.is_some() { "number, sd" } else { &m.kind };
@@ -265,10 +268,9 @@ fn field_table(r: &ReplayResult) -> Table {
     t
 }
 
-/// How well anomaly scores found the anomalies that are known.
+/// How well anomaly scores found the known anomalies.
 fn labels_table(l: &LabelsResult) -> Table {
-    let share = |x: Option<f64>| x.map_or(String::new(), |x| format!("{:.1} %", x * 100.0));
-    let num = |x: Option<f64>| x.map_or(String::new(), number);
+    let (share, num) = (percent_or_blank, number_or_blank);
     let nab = |x: Option<f64>| x.map_or(String::new(), |x| format!("{x:.1}"));
     let mut t = Table::new(1, ["known anomalies", "", ""]);
     let found = format!("{} of {}", count(l.detected), count(l.windows));

@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
-use surmise_client::{Address, Client, ClientError, Options, Progress};
+use surmise_client::{Address, Client, ClientError, ClientOptions, SendProgress};
 use surmise_event::Schema;
 use surmise_protocol::{EventLine, Hello, Reply, StreamStatus, Want};
 use surmise_recording::{Item, Source, SourceError};
@@ -34,7 +34,7 @@ pub(crate) struct SendArgs {
     epoch: u64,
     /// What to print of every event: its outcome, or its outcome and the next prediction.
     #[arg(long, value_enum, value_name = "WHAT")]
-    want: Option<Wanted>,
+    want: Option<WantedReplies>,
     /// Give up when a lost daemon has not come back after so many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     wait: u64,
@@ -44,10 +44,10 @@ pub(crate) struct SendArgs {
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
+enum WantedReplies {
     /// How surprising each event was.
     Outcome,
-    /// The same, and what is expected next.
+    /// How surprising each event was, and what is expected next.
     Next,
 }
 
@@ -79,17 +79,17 @@ async fn send(global: &Global, args: &SendArgs) -> Result<(), Failure> {
         stream: args.stream.clone(),
         want: match args.want {
             None => vec![Want::Ack],
-            Some(Wanted::Outcome) => vec![Want::Ack, Want::Outcome],
-            Some(Wanted::Next) => vec![Want::Ack, Want::Outcome, Want::Next],
+            Some(WantedReplies::Outcome) => vec![Want::Ack, Want::Outcome],
+            Some(WantedReplies::Next) => vec![Want::Ack, Want::Outcome, Want::Next],
         },
         ..Hello::default()
     };
     let (replies, inbox) = mpsc::channel(1024);
-    let options = Options {
+    let options = ClientOptions {
         window_events: args.window,
         give_up_after: Some(Duration::from_secs(args.wait)),
         replies: args.want.map(|_| replies),
-        ..Options::default()
+        ..ClientOptions::default()
     };
     let client = Client::connect_with(address, hello.clone(), options).await?;
     let resumes = client.committed_at_start().map_or(String::new(), |c| format!("; resumes after record {}", count(c)));
@@ -106,22 +106,23 @@ async fn send(global: &Global, args: &SendArgs) -> Result<(), Failure> {
     finish(global, sent, start.elapsed().as_secs_f64())
 }
 
-/// What came of sending.
-struct Sent {
+/// What came of sending a recording.
+struct SendOutcome {
     records: u64,
     skipped: u64,
-    progress: Progress,
+    progress: SendProgress,
     local: Vec<(u64, String)>,
     fault: Option<Failure>,
 }
 
 /// Sends every record of the source, and waits for the last acknowledgement. An interrupt ends the reading, not the
 /// sending of what was read.
-async fn pump(mut client: Client, source: Source) -> Sent {
+async fn pump(mut client: Client, source: Source) -> SendOutcome {
     let bar = progress_bar(source.bytes_total());
     let ticker = tokio::spawn(tick(bar.clone(), source.bytes_counter(), client.follow()));
     let mut items = read(source);
-    let mut sent = Sent { records: 0, skipped: 0, progress: Progress::default(), local: Vec::new(), fault: None };
+    let mut sent =
+        SendOutcome { records: 0, skipped: 0, progress: SendProgress::default(), local: Vec::new(), fault: None };
     let mut interrupted = interrupts();
     loop {
         let item = tokio::select! {
@@ -158,7 +159,7 @@ async fn pump(mut client: Client, source: Source) -> Sent {
     sent
 }
 
-/// The first interrupt, as a message; the second one ends the process at once.
+/// A receiver of the first interrupt. The second one ends the process at once.
 fn interrupts() -> oneshot::Receiver<()> {
     let (tx, rx) = oneshot::channel();
     tokio::spawn(async move {
@@ -184,8 +185,8 @@ fn read(source: Source) -> mpsc::Receiver<Result<Item, SourceError>> {
     rx
 }
 
-/// Keeps the bar up to date.
-async fn tick(bar: ProgressBar, bytes: Arc<AtomicU64>, follow: watch::Receiver<Progress>) {
+/// Keeps the progress bar up to date.
+async fn tick(bar: ProgressBar, bytes: Arc<AtomicU64>, follow: watch::Receiver<SendProgress>) {
     let mut every = tokio::time::interval(Duration::from_millis(200));
     loop {
         every.tick().await;
@@ -210,12 +211,12 @@ async fn print_replies(mut inbox: mpsc::Receiver<Reply>, json: bool) {
             break;
         }
     }
-    // nobody reads any more; the events go on
+    // standard output is closed; the replies are dropped, so that sending continues
     while inbox.recv().await.is_some() {}
 }
 
-fn finish(global: &Global, sent: Sent, seconds: f64) -> Result<(), Failure> {
-    let Sent { records, skipped, progress: p, local, fault } = sent;
+fn finish(global: &Global, sent: SendOutcome, seconds: f64) -> Result<(), Failure> {
+    let SendOutcome { records, skipped, progress: p, local, fault } = sent;
     let refused = p.refused + local.len() as u64;
     let summary = serde_json::json!({
         "records": records, "skipped": skipped, "durable_through": p.acked, "duplicates": p.duplicates,
@@ -266,11 +267,12 @@ fn producer(args: &SendArgs) -> String {
     let full = |f: &std::path::PathBuf| std::fs::canonicalize(f).unwrap_or_else(|_| f.clone()).display().to_string();
     let paths: Vec<String> = files.iter().map(full).collect();
     let name = format!("{host}:{}", paths.join(":"));
-    const MAX: usize = 200;
-    if name.len() <= MAX {
+    // longer names would make every hello long; a hash keeps them apart
+    const NAME_BYTES_MAX: usize = 200;
+    if name.len() <= NAME_BYTES_MAX {
         return name;
     }
     let hash = name.bytes().fold(0xcbf29ce484222325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100000001b3));
-    let cut = (0..=MAX - 17).rev().find(|i| name.is_char_boundary(*i)).unwrap_or(0);
+    let cut = (0..=NAME_BYTES_MAX - 17).rev().find(|i| name.is_char_boundary(*i)).unwrap_or(0);
     format!("{}-{hash:016x}", &name[..cut])
 }

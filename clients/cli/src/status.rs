@@ -5,7 +5,7 @@ use crate::stream;
 use clap::Args;
 use serde_json::{Value, json};
 use surmise_protocol::StreamList;
-use surmise_terminal::{Exit, Failure, Http, Paint, print_line};
+use surmise_terminal::{Exit, Failure, Http, Paint, from_json, print_line};
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  surmise status\n  surmise status --server http://10.0.0.5:7070 --output json")]
@@ -22,8 +22,7 @@ pub(crate) fn run(global: &Global, _: &StatusArgs) -> Result<(), Failure> {
             &json!({ "health": health, "ready": ready, "streams": streams.get("streams") }).to_string(),
         )?);
     }
-    let list: StreamList = serde_json::from_value(streams)
-        .map_err(|e| Failure::new(Exit::Internal, format!("the answer is not understood: {e}")))?;
+    let list: StreamList = from_json(streams)?;
     let paint = Paint::stdout();
     let ready = match ready {
         Ok(_) => paint.green("ready"),
@@ -38,7 +37,7 @@ pub(crate) fn run(global: &Global, _: &StatusArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A probe's answer, which may be JSON or plain text.
+/// The answer of a probe, which may be JSON or plain text.
 fn probe(http: &Http, path: &str) -> Result<Value, Failure> {
     let mut response = http.open(path, &[])?;
     let text = response.body_mut().read_to_string().map_err(|e| Failure::new(Exit::Unreachable, e))?;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use surmise_event::Report;
 use surmise_protocol::{StreamList, StreamRow, StreamStatus};
 use surmise_terminal::format::{count, number, size};
-use surmise_terminal::{Exit, Failure, Paint, Table, print_line, segment};
+use surmise_terminal::{Failure, Paint, Table, from_json, print_line, segment};
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  surmise stream ls\n  surmise stream show web\n  surmise stream show web --hash")]
@@ -21,7 +21,7 @@ pub(crate) struct StreamArgs {
 enum StreamCommand {
     /// List the streams.
     Ls,
-    /// Show one stream: its fields, and the mixture beside every expert.
+    /// Show one stream: its fields, and the losses of the mixture and of every expert.
     Show {
         /// The stream.
         stream: String,
@@ -42,12 +42,11 @@ pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
     if global.json() {
         return Ok(print_line(&answer.to_string())?);
     }
-    let fault = |e: serde_json::Error| Failure::new(Exit::Internal, format!("the answer is not understood: {e}"));
     let paint = Paint::stdout();
     let lines = match &args.command {
-        StreamCommand::Ls => table(&serde_json::from_value::<StreamList>(answer).map_err(fault)?.streams).lines(paint),
+        StreamCommand::Ls => table(&from_json::<StreamList>(answer)?.streams).lines(paint),
         StreamCommand::Show { hash: true, .. } => vec![answer["state_hash"].as_str().unwrap_or_default().to_owned()],
-        StreamCommand::Show { .. } => show(&serde_json::from_value(answer).map_err(fault)?, paint),
+        StreamCommand::Show { .. } => show(&from_json(answer)?, paint),
     };
     for line in lines {
         print_line(&line)?;
@@ -55,7 +54,7 @@ pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A stream's report, as far as it is understood.
+/// The report of a stream; of one that another version made, the loss alone.
 pub(crate) fn report(s: &StreamStatus) -> Report {
     serde_json::from_value(s.report.clone()).unwrap_or_else(|_| Report {
         loss_bits_per_event: s.report.get("loss_bits_per_event").and_then(Value::as_f64).unwrap_or(f64::NAN),
@@ -63,6 +62,7 @@ pub(crate) fn report(s: &StreamStatus) -> Report {
     })
 }
 
+/// The table of the streams.
 pub(crate) fn table(streams: &[StreamRow]) -> Table {
     let mut t = Table::new(1, ["stream", "events", "keys", "fields", "bits lately", "last event", ""]);
     for s in streams {

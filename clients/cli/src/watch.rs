@@ -9,9 +9,10 @@ use surmise_terminal::format::{bar, number};
 use surmise_terminal::{Exit, Failure, Paint, print_line, segment};
 
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  surmise watch --stream web\n  surmise watch --stream web --min-bits 12 --output json | jq .key"
-)]
+#[command(after_help = "\
+Examples:
+  surmise watch --stream web
+  surmise watch --stream web --min-bits 12 --output json | jq .key")]
 pub(crate) struct WatchArgs {
     /// The stream.
     #[arg(long, value_name = "STREAM")]
@@ -43,7 +44,7 @@ pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
             Ok(_) => {}
         }
         let Some((name, data)) = event.line(line.trim_end_matches(['\r', '\n'])) else { continue };
-        let fault = |e| Failure::new(Exit::Internal, format!("the feed is not understood: {e}"));
+        let fault = |e| Failure::internal(format!("the feed is not understood: {e}"));
         if name == "drift" {
             let d: DriftEvent = serde_json::from_str(&data).map_err(fault)?;
             print_line(&if global.json() { data } else { drift_line(&d.drift, paint) })?;
@@ -61,7 +62,7 @@ pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
     }
 }
 
-/// Server-sent events, line by line.
+/// A parser of server-sent events, line by line. It holds the event that is not complete yet.
 #[derive(Default)]
 struct Feed {
     name: String,
@@ -69,7 +70,7 @@ struct Feed {
 }
 
 impl Feed {
-    /// Takes in a line; name and data of an outcome or a drift when one is complete.
+    /// Parses a line. Returns the name and the data of an outcome or a drift that is complete with it.
     fn line(&mut self, line: &str) -> Option<(String, String)> {
         let value = |v: &str| v.strip_prefix(' ').unwrap_or(v).to_owned();
         match line.split_once(':') {
@@ -82,8 +83,8 @@ impl Feed {
             }
             None if line.is_empty() => {
                 let done = std::mem::take(self);
-                let told = matches!(done.name.as_str(), "outcome" | "drift") && !done.data.is_empty();
-                return told.then_some((done.name, done.data));
+                let is_shown = matches!(done.name.as_str(), "outcome" | "drift") && !done.data.is_empty();
+                return is_shown.then_some((done.name, done.data));
             }
             _ => {}
         }
@@ -91,7 +92,7 @@ impl Feed {
     }
 }
 
-/// A lasting change for people.
+/// The line that shows a lasting change.
 pub(crate) fn drift_line(d: &Drift, paint: Paint) -> String {
     let place = format!("since event {}, noticed at {}", d.began, d.noticed);
     let bits = format!("{:.2} → {:.2} bits per event", d.bits_before, d.bits_after);
@@ -104,12 +105,15 @@ pub(crate) fn drift_line(d: &Drift, paint: Paint) -> String {
     paint.alarm(1.0, &format!("drift: {what}, {place}"))
 }
 
-/// Bits that fill the bar.
-const FULL_BITS: f64 = 24.0;
+/// Bits of surprise that fill the bar.
+const BAR_BITS_MAX: f64 = 24.0;
 
-/// An outcome for people.
+/// Characters of the bar at most.
+const BAR_CHARS_MAX: usize = 24;
+
+/// The line that shows an outcome.
 pub(crate) fn outcome_line(o: &OutcomeReply, paint: Paint) -> String {
-    let surprise = format!("{:<24}", bar(o.surprise_bits / FULL_BITS, 24));
+    let surprise = format!("{:<24}", bar(o.surprise_bits / BAR_BITS_MAX, BAR_CHARS_MAX));
     let fields: Vec<String> = o.fields.iter().map(|f| format!("{} {:.2}", f.name, f.surprise_bits)).collect();
     let fields = if fields.len() > 1 { fields.join("  ") } else { String::new() };
     let key = o.key.as_deref().map_or(String::new(), |k| format!("{k}  "));
@@ -137,8 +141,8 @@ mod tests {
         {
             got.extend(f.line(l));
         }
-        let told = |name: &str, data: &str| (name.to_owned(), data.to_owned());
-        assert_eq!(got, [told("outcome", "{\"a\":\n1}"), told("drift", "x")]);
+        let event = |name: &str, data: &str| (name.to_owned(), data.to_owned());
+        assert_eq!(got, [event("outcome", "{\"a\":\n1}"), event("drift", "x")]);
     }
 
     #[test]

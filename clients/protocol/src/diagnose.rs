@@ -47,6 +47,7 @@ fn refusal(line: &[u8], error: &serde_json::Error, path: &str, scope: Scope) -> 
         let reason = format!("{} is too large to be a finite number; send null for a missing value", token(line, at));
         return Refusal::new(RefusalCode::NotFinite, field, reason);
     }
+    // a line that was cut off is the commonest fault of hand-made clients
     if error.is_eof() {
         let reason = "the line ends inside its JSON; one whole JSON object a line";
         return Refusal::new(RefusalCode::BadJson, field, reason);
@@ -71,6 +72,7 @@ fn data_error(message: &str, field: String) -> Refusal {
         return Refusal::new(RefusalCode::BadJson, key, message);
     }
     if field == "hello" || field.starts_with("hello.") {
+        // hellos are read by serde, which words an unknown key itself
         let named = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
         return match named {
             Some((name, _)) => {

@@ -45,6 +45,7 @@ fn check_encodable(data: &Data) -> Result<(), Refusal> {
 
 impl Serialize for EventLine {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        // the time of arrival is for the receiver to know
         let Record { key, time_us, arrival_us: _, data, end } = &self.record;
         let mut m = s.serialize_map(None)?;
         if let Some(seq) = self.seq {

@@ -99,6 +99,7 @@ impl Hello {
 
     /// Appends the hello as a line.
     pub fn write_line(&self, out: &mut Vec<u8>) {
+        // the key "hello" tells the line from an event
         #[derive(Serialize)]
         struct Tagged<'a> {
             hello: &'a Hello,

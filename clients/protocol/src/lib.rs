@@ -12,7 +12,7 @@
 //! ```
 //! use surmise_protocol::{Hello, ProducerLine, Want, parse_line};
 //!
-//! let line = r#"{"hello":{"protocol":1,"producer":"web-7","epoch":3,"stream":"web","want":["ack","outcome","next"]}}"#;
+//! let line = r#"{"hello":{"protocol":1,"producer":"web-7","epoch":3,"stream":"web","want":["ack","next"]}}"#;
 //! let ProducerLine::Hello(hello) = parse_line(line.as_bytes())? else { panic!("this is a hello") };
 //! assert!(hello.producer.as_deref() == Some("web-7") && hello.wants(Want::Next));
 //! let mut written = Vec::new();
@@ -55,9 +55,16 @@
 //!
 //! for line in [
 //!     r#"{"welcome":{"protocol":1,"server":"surmised 0.1.0","committed_seq":41,"line_bytes_max":1048576}}"#,
-//!     r#"{"outcome":{"seq":42,"stream":"web","key":"user-7","offset":1042,"surprise_bits":3.21,"anomaly_score":0.41,"fields":{"page":{"surprise_bits":2.9},"ms":{"surprise_bits":0.31}},"model_version":131}}"#,
+//!     concat!(
+//!         r#"{"outcome":{"seq":42,"stream":"web","key":"user-7","offset":1042,"surprise_bits":3.21,"#,
+//!         r#""anomaly_score":0.41,"fields":{"page":{"surprise_bits":2.9},"ms":{"surprise_bits":0.31}},"#,
+//!         r#""model_version":131}}"#
+//!     ),
 //!     r#"{"ack":43,"duplicates":0}"#,
-//!     r#"{"error":{"code":"wrong_type","seq":44,"line":3,"field":"ms","reason":"expected a number, got \"fast\"","fatal":false}}"#,
+//!     concat!(
+//!         r#"{"error":{"code":"wrong_type","seq":44,"line":3,"field":"ms","#,
+//!         r#""reason":"expected a number, got \"fast\"","fatal":false}}"#
+//!     ),
 //! ] {
 //!     let mut written = Vec::new();
 //!     Reply::parse(line.as_bytes())?.write_line(&mut written);
@@ -74,11 +81,16 @@
 //! let health = r#"{"status":"ok","server":"surmised 0.1.0","uptime_seconds":12.5}"#; // GET /-/healthy, /-/ready
 //! assert_eq!(serde_json::to_string(&serde_json::from_str::<Health>(health)?)?, health);
 //!
-//! let posted = r#"{"accepted":2,"rejected":1,"duplicates":0,"errors":[{"line":2,"code":"bad_json","field":"line","reason":"not JSON"}]}"#;
-//! assert_eq!(serde_json::to_string(&serde_json::from_str::<Accepted>(posted)?)?, posted); // POST …/events
+//! // POST /api/v1/streams/web/events
+//! let errors = r#"[{"line":2,"code":"bad_json","field":"line","reason":"not JSON"}]"#;
+//! let posted = format!(r#"{{"accepted":2,"rejected":1,"duplicates":0,"errors":{errors}}}"#);
+//! assert_eq!(serde_json::to_string(&serde_json::from_str::<Accepted>(&posted)?)?, posted);
 //!
-//! let problem = r#"{"type":"about:blank","title":"no such stream","status":404,"detail":"no stream is called \"x\"","field":"stream"}"#;
-//! assert_eq!(serde_json::to_string(&serde_json::from_str::<Problem>(problem)?)?, problem); // any error
+//! // every error
+//! let detail = r#"no stream is called \"x\"; it begins with its first event"#;
+//! let problem =
+//!     format!(r#"{{"type":"about:blank","title":"no such stream","status":404,"detail":"{detail}","field":"stream"}}"#);
+//! assert_eq!(serde_json::to_string(&serde_json::from_str::<Problem>(&problem)?)?, problem);
 //!
 //! let checkpoint = r#"{"stream":"web","generation":7,"offset":1042,"time":"2026-11-23T12:00:00Z","bytes":35840}"#;
 //! assert_eq!(serde_json::to_string(&serde_json::from_str::<CheckpointInfo>(checkpoint)?)?, checkpoint);

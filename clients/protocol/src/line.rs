@@ -201,6 +201,7 @@ impl<'de> Visitor<'de> for LineSeed {
             }
             .map_err(A::Error::custom)?;
         }
+        // a hello changes how lines are read, so no event may hide on its line
         if let Some(hello) = hello {
             let alone = line == EventLine::default() && data.is_none() && end.is_none() && loose.items.is_empty();
             return if alone {

@@ -1,3 +1,5 @@
+//! Tests of reading lines: the examples of the documentation, refusals and their fields, and random bytes.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -174,6 +174,7 @@ impl<'de> Deserialize<'de> for Reply {
             outcome: Option<Box<OutcomeReply>>,
             error: Option<ErrorReply>,
         }
+        // an acknowledgement has its number as the key's own value; all others are objects
         match AnyReply::deserialize(d)? {
             AnyReply { ack: Some(ack), duplicates, .. } => Ok(Reply::Ack(Ack { ack, duplicates })),
             AnyReply { outcome: Some(o), .. } => Ok(Reply::Outcome(o)),

@@ -1,41 +1,43 @@
-//! How far the client has come.
+//! How far sending has come.
 
-use crate::ClientError;
+use crate::error::ClientError;
 use surmise_protocol::ErrorReply;
 
-/// How far the client has come; a copy of one moment.
+/// How far sending has come, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Every event up to and with this sequence number is durable or was refused.
+pub struct SendProgress {
+    /// The sequence number up to which every event is durable or was refused.
     pub settled: Option<u64>,
-    /// The last sequence number that was acknowledged as durable, in this run or before.
+    /// The largest sequence number that was acknowledged, by this client or before it.
     pub acked: Option<u64>,
     /// Events written to the socket, repeats included.
     pub written: u64,
-    /// Events that the daemon already had.
+    /// Events that the daemon recognised as sent before.
     pub duplicates: u64,
     /// Events that the daemon refused.
     pub refused: u64,
-    /// The first refusals.
+    /// The first refusals, word for word.
     pub refusals: Vec<ErrorReply>,
-    /// How often the connection was lost and made again.
+    /// How often a lost connection was made again.
     pub reconnects: u64,
     /// Whether there is a connection now.
     pub connected: bool,
-    /// Why the connection was lost last.
+    /// Why the connection was lost the last time.
     pub lost: Option<String>,
-    /// Why the client gave up.
+    /// Why the client gave up, if it did.
     pub failed: Option<ClientError>,
 }
 
 /// Refusals that are kept word for word; all are counted.
-const REFUSALS_KEPT: usize = 20;
+const REFUSALS_KEPT_MAX: usize = 20;
 
-impl Progress {
-    pub(crate) fn refuse(&mut self, e: &ErrorReply) {
+impl SendProgress {
+    /// Counts a refusal.
+    pub(crate) fn note_refusal(&mut self, refusal: &ErrorReply) {
         self.refused += 1;
-        if self.refusals.len() < REFUSALS_KEPT {
-            self.refusals.push(e.clone());
+        // a sender of nothing but faults must not fill the memory
+        if self.refusals.len() < REFUSALS_KEPT_MAX {
+            self.refusals.push(refusal.clone());
         }
     }
 }

@@ -1,94 +1,104 @@
-//! The events that are not acknowledged yet.
+//! The window of unacknowledged events: what has to be sent again if the connection breaks.
 
 use std::collections::VecDeque;
 
-/// An event that waits for its acknowledgement.
-pub(crate) struct Entry {
+/// An event that is not acknowledged yet.
+pub(crate) struct UnackedEvent {
+    /// The sequence number of the event.
     pub(crate) seq: u64,
+    /// The line that is sent, with its line end.
     pub(crate) line: Box<[u8]>,
 }
 
-/// The events that are not acknowledged yet, in order; the first `written` of them went into the current connection.
-pub(crate) struct Window {
-    entries: VecDeque<Entry>,
+/// The events that are not acknowledged yet, in the order of their numbers, within bounds of their count and bytes.
+pub(crate) struct SendWindow {
+    events: VecDeque<UnackedEvent>,
+    /// How many of the events, from the front, were written to the current connection.
     written: usize,
     bytes: usize,
-    last: Option<u64>,
+    /// The largest number that ever was in the window.
+    last_seq: Option<u64>,
     events_max: usize,
     bytes_max: usize,
 }
 
-impl Window {
-    pub(crate) fn new(events_max: usize, bytes_max: usize) -> Window {
-        Window {
-            entries: VecDeque::new(),
+impl SendWindow {
+    /// An empty window, which takes at least one event.
+    pub(crate) fn new(events_max: usize, bytes_max: usize) -> SendWindow {
+        SendWindow {
+            events: VecDeque::new(),
             written: 0,
             bytes: 0,
-            last: None,
+            last_seq: None,
             events_max: events_max.max(1),
             bytes_max: bytes_max.max(1),
         }
     }
 
+    /// Whether another event may be added.
     pub(crate) fn has_room(&self) -> bool {
-        self.entries.len() < self.events_max && self.bytes < self.bytes_max
+        self.events.len() < self.events_max && self.bytes < self.bytes_max
     }
 
+    /// Whether every event is acknowledged or refused.
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.events.is_empty()
     }
 
-    pub(crate) fn push(&mut self, e: Entry) {
-        self.last = Some(e.seq);
-        self.bytes += e.line.len();
-        self.entries.push_back(e);
+    /// Adds the event that comes next.
+    pub(crate) fn push(&mut self, event: UnackedEvent) {
+        self.last_seq = Some(event.seq);
+        self.bytes += event.line.len();
+        self.events.push_back(event);
     }
 
-    /// The next event that this connection has not seen.
+    /// The line of the next event that was not written to this connection; it counts as written from now on.
     pub(crate) fn next_unwritten(&mut self) -> Option<&[u8]> {
-        let e = self.entries.get(self.written)?;
+        let event = self.events.get(self.written)?;
         self.written += 1;
-        Some(&e.line)
+        Some(&event.line)
     }
 
-    /// A new connection has seen nothing.
+    /// Has every event written again, to a new connection.
     pub(crate) fn rewind(&mut self) {
         self.written = 0;
     }
 
-    /// Every event up to this one is durable or was refused; the last that was waiting.
+    /// Removes every event up to `seq`, which are durable or were refused; returns the last one removed.
     pub(crate) fn acknowledge(&mut self, seq: u64) -> Option<u64> {
         let mut last = None;
-        while let Some(e) = self.entries.front().filter(|e| e.seq <= seq) {
-            last = Some(e.seq);
+        // acknowledgements are cumulative
+        while let Some(event) = self.events.front().filter(|event| event.seq <= seq) {
+            last = Some(event.seq);
             self.remove(0);
         }
         last
     }
 
-    /// One event was refused; whether it was waiting at all.
+    /// Removes one event, which was refused; returns whether it was there.
     pub(crate) fn refuse(&mut self, seq: u64) -> bool {
-        match self.entries.binary_search_by_key(&seq, |e| e.seq) {
-            Ok(i) => {
-                self.remove(i);
+        match self.events.binary_search_by_key(&seq, |event| event.seq) {
+            Ok(index) => {
+                self.remove(index);
                 true
             }
             Err(_) => false,
         }
     }
 
-    fn remove(&mut self, i: usize) {
-        if let Some(e) = self.entries.remove(i) {
-            self.bytes -= e.line.len();
-            self.written -= usize::from(i < self.written);
+    fn remove(&mut self, index: usize) {
+        if let Some(event) = self.events.remove(index) {
+            self.bytes -= event.line.len();
+            // events before the mark were written; the mark moves with them
+            self.written -= usize::from(index < self.written);
         }
     }
 
-    /// Everything up to and with this sequence number is acknowledged or refused.
+    /// The sequence number up to which every event is acknowledged or refused.
     pub(crate) fn settled(&self) -> Option<u64> {
-        match self.entries.front() {
-            Some(e) => e.seq.checked_sub(1),
-            None => self.last,
+        match self.events.front() {
+            Some(event) => event.seq.checked_sub(1),
+            None => self.last_seq,
         }
     }
 }
@@ -99,18 +109,21 @@ mod tests {
 
     #[test]
     fn events_leave_when_they_are_settled() {
-        let mut w = Window::new(3, 100);
+        let mut window = SendWindow::new(3, 100);
         for seq in [1, 2, 5] {
-            w.push(Entry { seq, line: vec![b'x'; 10].into() });
+            window.push(UnackedEvent { seq, line: vec![b'x'; 10].into() });
         }
-        assert!(!w.has_room());
-        assert_eq!((w.settled(), w.next_unwritten().is_some(), w.next_unwritten().is_some()), (Some(0), true, true));
-        assert!(w.refuse(2) && !w.refuse(3));
-        assert_eq!((w.written, w.bytes), (1, 20));
-        assert_eq!(w.acknowledge(1), Some(1));
-        assert_eq!((w.written, w.settled()), (0, Some(4)));
-        assert!(w.next_unwritten().is_some() && w.next_unwritten().is_none());
-        assert_eq!((w.acknowledge(9), w.acknowledge(9)), (Some(5), None));
-        assert_eq!((w.is_empty(), w.bytes, w.settled()), (true, 0, Some(5)));
+        assert!(!window.has_room());
+        assert_eq!(
+            (window.settled(), window.next_unwritten().is_some(), window.next_unwritten().is_some()),
+            (Some(0), true, true)
+        );
+        assert!(window.refuse(2) && !window.refuse(3));
+        assert_eq!((window.written, window.bytes), (1, 20));
+        assert_eq!(window.acknowledge(1), Some(1));
+        assert_eq!((window.written, window.settled()), (0, Some(4)));
+        assert!(window.next_unwritten().is_some() && window.next_unwritten().is_none());
+        assert_eq!((window.acknowledge(9), window.acknowledge(9)), (Some(5), None));
+        assert_eq!((window.is_empty(), window.bytes, window.settled()), (true, 0, Some(5)));
     }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use surmise_client::{Address, Client, ClientError, Options};
+use surmise_client::{Address, Client, ClientError, ClientOptions};
 use surmise_event::{Data, Datum, Record};
 use surmise_protocol::{
-    Ack, ErrorReply, Hello, OutcomeReply, ProducerLine, Refusal, RefusalCode, Reply, Want, Welcome, parse_line,
+    Ack, ErrorReply, EventLine, Hello, OutcomeReply, ProducerLine, Refusal, RefusalCode, Reply, Want, Welcome,
+    parse_line,
 };
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, UnixListener};
@@ -13,7 +14,7 @@ use tokio::sync::mpsc;
 
 /// What the server has made durable, and how it misbehaves.
 #[derive(Default)]
-struct Server {
+struct FaultyServer {
     /// Events by producer, in the order in which they became durable.
     durable: HashMap<String, Vec<(u64, Record)>>,
     duplicates: u64,
@@ -24,115 +25,131 @@ struct Server {
     forget: bool,
 }
 
-impl Server {
+/// One connection of the server.
+struct Session {
+    hello: Hello,
+    producer: String,
+    /// Events that were received and are not durable yet.
+    pending: Vec<(u64, Record)>,
+    out: Vec<u8>,
+}
+
+/// The connection breaks.
+struct Broken;
+
+impl FaultyServer {
     fn chance(&mut self, one_in: u64) -> bool {
         self.random = self.random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         one_in > 0 && (self.random >> 33).is_multiple_of(one_in)
     }
+
     fn committed(&self, producer: &str) -> Option<u64> {
-        self.durable.get(producer).and_then(|d| d.last()).map(|(s, _)| *s)
+        self.durable.get(producer).and_then(|events| events.last()).map(|(seq, _)| *seq)
+    }
+
+    /// Answers a hello; `false` if the connection ends with the answer.
+    fn greet(&mut self, session: &mut Session) -> Result<bool, Broken> {
+        self.connections += 1;
+        if self.break_every > 0 && self.chance(4) {
+            return Err(Broken); // before the welcome
+        }
+        if session.hello.token.as_deref() == Some("wrong") {
+            let refusal = Refusal::new(RefusalCode::Unauthorized, "hello.token", "the token is wrong");
+            Reply::Error(ErrorReply::fatal(refusal, None, None)).write_line(&mut session.out);
+            return Ok(false);
+        }
+        let committed_seq = if self.forget { Some(1) } else { self.committed(&session.producer) };
+        Reply::Welcome(Welcome { protocol: 1, server: "mock".into(), committed_seq, line_bytes_max: 4096 })
+            .write_line(&mut session.out);
+        Ok(true)
+    }
+
+    /// Receives an event, and perhaps commits those that are pending.
+    fn receive(&mut self, session: &mut Session, event: EventLine) -> Result<(), Broken> {
+        let seq = event.seq.unwrap();
+        if event.record.key.as_deref() == Some("bad") {
+            let refusal = Refusal::new(RefusalCode::WrongType, "key", "bad");
+            Reply::Error(ErrorReply::new(refusal, Some(seq), None)).write_line(&mut session.out);
+        } else {
+            session.pending.push((seq, event.record));
+        }
+        let every = self.break_every;
+        if self.chance(every) {
+            return Err(Broken); // before the commit
+        }
+        if self.chance(7) || every == 0 {
+            let duplicates = self.commit(session);
+            self.duplicates += duplicates;
+            if self.chance(every) {
+                return Err(Broken); // after the commit, before the ack
+            }
+            if let Some(ack) = self.committed(&session.producer) {
+                // a refused event is settled, too
+                let ack = if every == 0 { seq.max(ack) } else { ack };
+                Reply::Ack(Ack { ack, duplicates }).write_line(&mut session.out);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes pending events durable; returns how many were so before.
+    fn commit(&mut self, session: &mut Session) -> u64 {
+        let mut duplicates = 0;
+        for (seq, record) in std::mem::take(&mut session.pending) {
+            if self.committed(&session.producer).is_some_and(|committed| seq <= committed) {
+                duplicates += 1;
+                continue;
+            }
+            self.durable.entry(session.producer.clone()).or_default().push((seq, record));
+            if session.hello.wants(Want::Outcome) {
+                let outcome = OutcomeReply { seq: Some(seq), ..OutcomeReply::default() };
+                Reply::Outcome(Box::new(outcome)).write_line(&mut session.out);
+            }
+        }
+        duplicates
+    }
+
+    /// Commits what is pending, as a timer would.
+    fn tick(&mut self, session: &mut Session) {
+        self.commit(session);
+        if let Some(ack) = self.committed(&session.producer) {
+            Reply::Ack(Ack { ack, duplicates: 0 }).write_line(&mut session.out);
+        }
     }
 }
 
-type Shared = Arc<Mutex<Server>>;
+type SharedServer = Arc<Mutex<FaultyServer>>;
 
-async fn serve<S: AsyncRead + AsyncWrite>(stream: S, server: Shared) {
+async fn serve<S: AsyncRead + AsyncWrite>(stream: S, server: SharedServer) {
     let (read, mut write) = tokio::io::split(stream);
     let mut lines = BufReader::new(read).lines();
     let Ok(Some(first)) = lines.next_line().await else { return };
     let ProducerLine::Hello(hello) = parse_line(first.as_bytes()).unwrap() else { panic!("no hello") };
     let producer = hello.producer.clone().unwrap();
-    let mut out = Vec::new();
-    let committed_seq = {
-        let mut s = server.lock().unwrap();
-        s.connections += 1;
-        if s.break_every > 0 && s.chance(4) {
-            return; // before the welcome
-        }
-        if s.forget { Some(1) } else { s.committed(&producer) }
-    };
-    if hello.token.as_deref() == Some("wrong") {
-        let e =
-            ErrorReply::fatal(Refusal::new(RefusalCode::Unauthorized, "hello.token", "the token is wrong"), None, None);
-        Reply::Error(e).write_line(&mut out);
-        let _ = write.write_all(&out).await;
+    let mut session = Session { hello, producer, pending: Vec::new(), out: Vec::new() };
+    let Ok(goes_on) = server.lock().unwrap().greet(&mut session) else { return };
+    if write.write_all(&std::mem::take(&mut session.out)).await.is_err() || !goes_on {
         return;
     }
-    Reply::Welcome(Welcome { protocol: 1, server: "mock".into(), committed_seq, line_bytes_max: 4096 })
-        .write_line(&mut out);
-    if write.write_all(&out).await.is_err() {
-        return;
-    }
-    let mut pending = Vec::new(); // received, not durable yet
     while let Ok(Some(line)) = lines.next_line().await {
-        let Ok(ProducerLine::Event(e)) = parse_line(line.as_bytes()) else { panic!("{line}") };
-        let seq = e.seq.unwrap();
-        let mut out = Vec::new();
-        {
-            let mut s = server.lock().unwrap();
-            if e.record.key.as_deref() == Some("bad") {
-                let refusal = Refusal::new(RefusalCode::WrongType, "key", "bad");
-                Reply::Error(ErrorReply::new(refusal, Some(seq), None)).write_line(&mut out);
-            } else {
-                pending.push((seq, e.record));
-            }
-            let every = s.break_every;
-            if s.chance(every) {
-                return; // before the commit
-            }
-            if s.chance(7) || every == 0 {
-                let mut duplicates = 0;
-                for (seq, record) in pending.drain(..) {
-                    if s.committed(&producer).is_some_and(|c| seq <= c) {
-                        duplicates += 1;
-                        continue;
-                    }
-                    s.durable.entry(producer.clone()).or_default().push((seq, record));
-                    if hello.wants(Want::Outcome) {
-                        let o = OutcomeReply { seq: Some(seq), ..OutcomeReply::default() };
-                        Reply::Outcome(Box::new(o)).write_line(&mut out);
-                    }
-                }
-                s.duplicates += duplicates;
-                if s.chance(every) {
-                    return; // after the commit, before the ack
-                }
-                if let Some(ack) = s.committed(&producer) {
-                    // a refused event is settled, too
-                    Reply::Ack(Ack { ack: if every == 0 { seq.max(ack) } else { ack }, duplicates })
-                        .write_line(&mut out);
-                }
-            }
+        let Ok(ProducerLine::Event(event)) = parse_line(line.as_bytes()) else { panic!("{line}") };
+        if server.lock().unwrap().receive(&mut session, event).is_err() {
+            return;
         }
-        if write.write_all(&out).await.is_err() {
+        if write.write_all(&std::mem::take(&mut session.out)).await.is_err() {
             return;
         }
         if lines.get_ref().buffer().is_empty() {
-            // nothing more to read for now: commit what is pending, as a timer would
-            let mut out = Vec::new();
-            {
-                let mut s = server.lock().unwrap();
-                for (seq, record) in pending.drain(..) {
-                    if s.committed(&producer).is_none_or(|c| seq > c) {
-                        s.durable.entry(producer.clone()).or_default().push((seq, record));
-                        if hello.wants(Want::Outcome) {
-                            Reply::Outcome(Box::new(OutcomeReply { seq: Some(seq), ..OutcomeReply::default() }))
-                                .write_line(&mut out);
-                        }
-                    }
-                }
-                if let Some(ack) = s.committed(&producer) {
-                    Reply::Ack(Ack { ack, duplicates: 0 }).write_line(&mut out);
-                }
-            }
-            if write.write_all(&out).await.is_err() {
+            // nothing more to read for now
+            server.lock().unwrap().tick(&mut session);
+            if write.write_all(&std::mem::take(&mut session.out)).await.is_err() {
                 return;
             }
         }
     }
 }
 
-async fn tcp(server: Shared) -> Address {
+async fn tcp(server: SharedServer) -> Address {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().into();
     tokio::spawn(async move {
@@ -147,20 +164,21 @@ fn record(i: u64) -> Record {
     Record { data: Data::One(Datum::Number(i as f64)), ..Record::default() }
 }
 
-fn impatient() -> Options {
-    Options {
+fn impatient() -> ClientOptions {
+    ClientOptions {
         pause_max: std::time::Duration::from_millis(30),
         first_connection: std::time::Duration::from_secs(5),
-        ..Options::default()
+        ..ClientOptions::default()
     }
 }
 
 #[tokio::test]
 async fn every_event_arrives_exactly_once_whatever_breaks() {
     for seed in 0..20 {
-        let server = Shared::new(Mutex::new(Server { random: seed, break_every: 40, ..Server::default() }));
+        let server =
+            SharedServer::new(Mutex::new(FaultyServer { random: seed, break_every: 40, ..FaultyServer::default() }));
         let address = tcp(server.clone()).await;
-        let options = Options { window_events: 1 + seed as usize * 7, ..impatient() };
+        let options = ClientOptions { window_events: 1 + seed as usize * 7, ..impatient() };
         let mut client = Client::connect_with(address, Hello::new("p", "s"), options).await.unwrap();
         let mut refused = 0;
         for i in 1..=600 {
@@ -182,7 +200,7 @@ async fn every_event_arrives_exactly_once_whatever_breaks() {
 
 #[tokio::test]
 async fn sending_the_same_again_resumes() {
-    let server = Shared::default();
+    let server = SharedServer::default();
     let address = tcp(server.clone()).await;
     let mut client = Client::connect(address.clone(), Hello::new("p", "s")).await.unwrap();
     for i in 1..=10 {
@@ -204,7 +222,7 @@ async fn sending_the_same_again_resumes() {
 
 #[tokio::test]
 async fn an_acknowledged_refusal_is_nothing_that_the_daemon_has() {
-    let server = Shared::default();
+    let server = SharedServer::default();
     let address = tcp(server.clone()).await;
     let mut client = Client::connect_with(address, Hello::new("p", "s"), impatient()).await.unwrap();
     client.send(record(1)).await.unwrap();
@@ -225,7 +243,7 @@ async fn outcomes_over_a_unix_socket() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("events.sock");
     let listener = UnixListener::bind(&path).unwrap();
-    let server = Shared::default();
+    let server = SharedServer::default();
     tokio::spawn(async move {
         while let Ok((s, _)) = listener.accept().await {
             tokio::spawn(serve(s, server.clone()));
@@ -243,7 +261,7 @@ async fn outcomes_over_a_unix_socket() {
         seqs
     });
     let hello = Hello { want: vec![Want::Ack, Want::Outcome], ..Hello::new("p", "s") };
-    let options = Options { replies: Some(tx), ..Options::default() };
+    let options = ClientOptions { replies: Some(tx), ..ClientOptions::default() };
     let mut client = Client::connect_with(Address::Unix(path), hello, options).await.unwrap();
     for i in 1..=100 {
         client.send(record(i)).await.unwrap();
@@ -254,7 +272,7 @@ async fn outcomes_over_a_unix_socket() {
 
 #[tokio::test]
 async fn what_cannot_go_on_is_said() {
-    let server = Shared::default();
+    let server = SharedServer::default();
     let address = tcp(server.clone()).await;
     let hello = Hello { token: Some("wrong".into()), ..Hello::new("p", "s") };
     match Client::connect(address.clone(), hello).await.map(|_| ()) {
@@ -269,11 +287,8 @@ async fn what_cannot_go_on_is_said() {
 
     let mut client = Client::connect_with(address, Hello::new("q", "s"), impatient()).await.unwrap();
     client.send(record(5)).await.unwrap();
-    client
-        .send_line(surmise_protocol::EventLine { seq: Some(9), record: record(9), ..Default::default() })
-        .await
-        .unwrap();
-    let again = surmise_protocol::EventLine { seq: Some(9), record: record(9), ..Default::default() };
+    client.send_line(EventLine { seq: Some(9), record: record(9), ..Default::default() }).await.unwrap();
+    let again = EventLine { seq: Some(9), record: record(9), ..Default::default() };
     assert_eq!(client.send_line(again).await, Err(ClientError::SeqNotRising { last: 9, seq: 9 }));
     let long = Record { data: Data::One(Datum::Text("x".repeat(5000).into())), ..Record::default() };
     assert!(matches!(client.send(long).await, Err(ClientError::Record(r)) if r.code == RefusalCode::LineTooLong));

@@ -2,7 +2,7 @@
 //!
 //! * [`parse`] and [`finish`] are the first and the last step of a `main`: the command line, and the exit code.
 //! * [`Failure`] is a command that did not do its work, with the [`Exit`] code of sysexits that tells scripts why.
-//! * [`Paint`], [`Table`] and the functions of [`format`](mod@format) print for people; [`Output`] chooses JSON instead.
+//! * [`Paint`], [`Table`] and the functions of [`mod@format`] print for people; [`Output`] chooses JSON instead.
 //! * [`Http`] asks a daemon.
 //!
 //! The crate knows no learner, so a program that only sends events stays small.

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use surmise_event::{Event, Expected, Prediction, Schema, Value};
 use surmise_learner::Learner;
 
-/// Keys whose forecasts are held at once.
-const KEYS_MAX: usize = 10_000;
+/// Keys whose forecasts are held at once; beyond it the forecasts of further keys are not scored.
+const FORECAST_KEYS_MAX: usize = 10_000;
 
-/// How good the forecasts of one field were.
+/// Sums of the errors of one field's forecasts.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Errors {
+pub(crate) struct HorizonErrors {
     pub(crate) steps: u64,
     pub(crate) squares: f64,
     pub(crate) distances: f64,
@@ -19,19 +19,19 @@ pub(crate) struct Errors {
     pub(crate) hits: u64,
 }
 
-/// Forecasts made and not yet overtaken by events.
-pub(crate) struct Horizon {
+/// Forecasts that wait for their truth, and the errors of those whose truth has come.
+pub(crate) struct HorizonScores {
     steps: usize,
     made: HashMap<Option<Box<str>>, VecDeque<VecDeque<Prediction>>>,
-    pub(crate) fields: BTreeMap<String, Errors>,
+    pub(crate) fields: BTreeMap<String, HorizonErrors>,
 }
 
-impl Horizon {
-    pub(crate) fn new(steps: usize) -> Horizon {
-        Horizon { steps, made: HashMap::new(), fields: BTreeMap::new() }
+impl HorizonScores {
+    pub(crate) fn new(steps: usize) -> HorizonScores {
+        HorizonScores { steps, made: HashMap::new(), fields: BTreeMap::new() }
     }
 
-    /// The truth has arrived: scores the forecasts that were made of this event.
+    /// Scores the forecasts that were made of this event.
     pub(crate) fn score(&mut self, event: &Event, schema: &Schema, count: bool) {
         if event.values.is_empty() {
             return;
@@ -49,13 +49,13 @@ impl Horizon {
         made.retain(|steps| !steps.is_empty());
     }
 
-    /// Forecasts from what is known after this event.
+    /// Makes the forecasts that follow this event.
     pub(crate) fn forecast(&mut self, event: &Event, learner: &Learner) {
         if event.end {
             self.made.remove(&event.key);
             return;
         }
-        if self.made.len() >= KEYS_MAX && !self.made.contains_key(&event.key) {
+        if self.made.len() >= FORECAST_KEYS_MAX && !self.made.contains_key(&event.key) {
             return;
         }
         let steps = learner.forecast(event.key.as_deref(), self.steps, 1);
@@ -63,7 +63,7 @@ impl Horizon {
     }
 }
 
-fn judge(errors: &mut Errors, expected: &Expected, truth: &Value, last: bool) {
+fn judge(errors: &mut HorizonErrors, expected: &Expected, truth: &Value, last: bool) {
     match (expected, truth) {
         (Expected::Number { mean, median, .. }, Value::Number(x)) => {
             errors.steps += 1;
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn errors_add_up() {
-        let mut e = Errors::default();
+        let mut e = HorizonErrors::default();
         let n = |mean, median| Expected::Number { mean, median, quantiles: BTreeMap::new(), missing: None };
         judge(&mut e, &n(1.0, 2.0), &Value::Number(3.0), false);
         judge(&mut e, &n(3.0, 3.0), &Value::Number(4.0), true);

@@ -1,101 +1,24 @@
 //! The driver: a source, a learner, and what is measured on the way.
 
-use crate::horizon::Horizon;
-use crate::labels::{Collector, Labels};
-use crate::scores::Scores;
-use crate::units::Units;
-use crate::{FieldResult, ReplayError, ReplayResult, cpu_seconds, peak_memory_bytes};
-use std::path::PathBuf;
-use std::str::FromStr;
+use crate::error::ReplayError;
+use crate::horizon::HorizonScores;
+use crate::labels::LabelCollector;
+use crate::options::ReplayOptions;
+use crate::resources::{cpu_seconds, peak_memory_bytes};
+use crate::result::{FieldResult, ReplayResult};
+use crate::scores::ScoreWriter;
+use crate::units::ErrorUnits;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use surmise_device::Choice;
-use surmise_event::{Data, Datum, Drift, Event, Limits, Outcome, Record, Value};
-use surmise_learner::{Learner, MemoryPages, Options, Pages, PagesError};
-use surmise_recording::{Item, Source, SourceError};
-use surmise_workers::{Devices, WorkerPool};
-
-/// Rows `A:B`: from A, without B, counted from 0. Either may be left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rows {
-    /// The first row.
-    pub from: u64,
-    /// The row after the last one.
-    pub to: u64,
-}
-
-impl Rows {
-    /// Whether a row is one of them.
-    pub fn contains(self, row: u64) -> bool {
-        (self.from..self.to).contains(&row)
-    }
-}
-
-impl FromStr for Rows {
-    type Err = String;
-    fn from_str(s: &str) -> Result<Rows, String> {
-        let bad = || format!("expected rows A:B with A below B, such as 0:2880, got {s:?}");
-        let (a, b) = s.split_once(':').ok_or_else(bad)?;
-        let side = |t: &str, open: u64| if t.is_empty() { Ok(open) } else { t.parse().map_err(|_| bad()) };
-        let rows = Rows { from: side(a, 0)?, to: side(b, u64::MAX)? };
-        if rows.from < rows.to { Ok(rows) } else { Err(bad()) }
-    }
-}
-
-/// Makes a place for the states of keys that a learner has no room for.
-pub type MakePages = fn() -> std::io::Result<Arc<dyn Pages>>;
-
-/// How a recording is replayed.
-#[derive(Clone, Debug, Default)]
-pub struct ReplayOptions {
-    /// The choices of a fresh learner.
-    pub learner: Options,
-    /// Threads that work out beside what networks learn, where updates wait for it.
-    pub workers: usize,
-    /// Whether a GPU may; nothing said is the processor.
-    pub device: Option<Choice>,
-    /// A learner to go on with, instead of a fresh one.
-    pub from: Option<PathBuf>,
-    /// Rows that the measures count; all, if none are named.
-    pub score_rows: Option<Rows>,
-    /// Rows whose standard deviation is the unit of errors.
-    pub unit_rows: Option<Rows>,
-    /// Steps to forecast from every event.
-    pub horizon: Option<usize>,
-    /// Where one row per event is written.
-    pub scores: Option<PathBuf>,
-    /// Windows of known anomalies, to hold the anomaly scores against.
-    pub labels: Option<Labels>,
-    /// Whether the result holds the time and the anomaly score of every event.
-    pub anomalies: bool,
-    /// Where the learner is saved at the end, to go on from.
-    pub save: Option<PathBuf>,
-    /// Bounds on records.
-    pub limits: Limits,
-    /// Where the states of keys go that memory has no room for. By default they stay in memory all the same, within what
-    /// [`Options`] allows the store: what is learnt is that of the daemon.
-    pub pages: Option<MakePages>,
-}
-
-impl ReplayOptions {
-    /// The learner that a replay goes on with, if it does. States of keys that lay in its store stayed there: these keys
-    /// are forgotten.
-    ///
-    /// # Errors
-    /// The file cannot be read, or is no checkpoint of this program.
-    pub fn checkpoint(&self) -> Result<Option<Learner>, ReplayError> {
-        let Some(path) = &self.from else { return Ok(None) };
-        let file = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|error| SourceError::Open { file: file.clone(), error })?;
-        let mut learner = Learner::load(&bytes).map_err(|error| ReplayError::Checkpoint { file, error })?;
-        learner.forget_stored();
-        Ok(Some(learner))
-    }
-}
+use surmise_event::{Data, Datum, Drift, Event, Outcome, Record, Value};
+use surmise_learner::{Learner, MemoryPages, PagesError};
+use surmise_recording::{Format, Item, Source};
+use surmise_workers::{Choice, DevicePolicy, WorkerPool};
 
 /// How far a replay has come.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Progress {
+pub struct ReplayProgress {
     /// Bytes read.
     pub bytes: u64,
     /// Bytes of all files, where that is known.
@@ -104,153 +27,171 @@ pub struct Progress {
     pub events: u64,
     /// Events scored.
     pub scored: u64,
-    /// Their surprise.
+    /// Surprise of the events scored, in bits.
     pub bits: f64,
 }
 
 /// Lasting changes that a result lists at most.
-const DRIFTS: usize = 1000;
+const DRIFTS_MAX: usize = 1000;
 
-/// How often the progress is told.
-const TELL_EVERY: Duration = Duration::from_millis(100);
+/// Time between two reports of the progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Learns from a source in one pass, with the very calls that the daemon makes, and measures.
+/// Learns from a source in one pass, and measures how well each event was predicted before it was learnt (progressive
+/// validation, or test-then-train).
+///
+/// The calls to the learner are those that the daemon makes. Without the measures, a replay is this loop:
+///
+/// ```
+/// use surmise_evaluation::{ReplayOptions, replay};
+/// use surmise_event::Limits;
+/// use surmise_learner::Learner;
+/// use surmise_recording::{Source, SourceOptions};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("states.log");
+/// # std::fs::write(&file, "up\nup\ndown\n".repeat(100))?;
+/// let recording = SourceOptions { files: vec![file], ..SourceOptions::default() };
+/// let options = ReplayOptions::default();
+///
+/// let source = Source::open(&recording)?;
+/// let mut learner = Learner::new(source.schema().clone(), options.learner.clone())?;
+/// let mut bits = 0.0;
+/// for item in source {
+///     let event = learner.bind(&item?.record, &Limits::default())?;
+///     let expected = learner.predict(event.key.as_deref(), 3); // to act on; scoring does not need it
+///     let outcome = learner.observe(&event); // scores the event by what was expected of it, then learns it
+///     assert_eq!(expected.offset, outcome.offset);
+///     bits += outcome.surprise_bits;
+/// }
+///
+/// let result = replay(Source::open(&recording)?, &options, |_| {})?;
+/// assert_eq!(result.events, 300);
+/// assert_eq!(result.state_hash, learner.state_hash());
+/// assert!((result.loss_bits_per_event - bits / 300.0).abs() < 1e-9);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// `report_progress` is called about ten times a second.
 ///
 /// # Errors
 /// The recording, an option or a record is at fault, or results cannot be written.
 pub fn replay(
     source: Source,
     options: &ReplayOptions,
-    tell: impl FnMut(&Progress),
+    report_progress: impl FnMut(&ReplayProgress),
 ) -> Result<ReplayResult, ReplayError> {
-    let (wall, cpu) = (Instant::now(), cpu_seconds());
+    let clock = ReplayClock { wall: Instant::now(), cpu_seconds: cpu_seconds() };
+    let mut learner = learner(&source, options)?;
+    let workers = start_workers(&mut learner, options)?;
+    let format = source.format();
+    let mut replay = RunningReplay::new(learner, &source, options, report_progress)?;
+    for item in source {
+        replay.take(item?)?;
+        replay.report_progress();
+    }
+    replay.finish(format, workers.as_ref(), &clock)
+}
+
+/// When a replay began.
+struct ReplayClock {
+    wall: Instant,
+    cpu_seconds: f64,
+}
+
+/// The learner of the checkpoint, or a fresh one.
+fn learner(source: &Source, options: &ReplayOptions) -> Result<Learner, ReplayError> {
     let mut learner = match options.checkpoint()? {
-        Some(l) => l,
+        Some(learner) => learner,
         None => {
             let mut chosen = options.learner.clone();
-            if let Some(h) = options.horizon {
-                chosen.horizon = u32::try_from(h).unwrap_or(u32::MAX);
+            if let Some(steps) = options.horizon {
+                chosen.horizon = u32::try_from(steps).unwrap_or(u32::MAX);
             }
             Learner::new(source.schema().clone(), chosen)?
         }
     };
-    let beside = options.workers > 0 && learner.options().delay_chunks > 0;
-    let workers = beside.then(|| WorkerPool::start(options.workers)).transpose().map_err(ReplayError::Threads)?;
-    if let Some(workers) = &workers {
-        let devices = Devices::open(options.device.unwrap_or(Choice::Cpu), surmise_device::find)?;
-        learner.set_job_sink(Arc::new(devices).job_sink(Some(workers.job_sink())));
-    }
     learner.set_pages(match options.pages {
         Some(make) => make().map_err(PagesError::place)?,
         None => Arc::new(MemoryPages::default()),
     });
-    let mut run = Run::new(learner, options, tell)?;
-    let (format, total, count) = (source.format(), source.bytes_total(), source.bytes_counter());
-    let bytes = || count.load(std::sync::atomic::Ordering::Relaxed);
-    run.progress.bytes_total = total;
-    for item in source {
-        run.take(item?)?;
-        run.report_progress(bytes());
-    }
-    run.progress.bytes = bytes();
-    (run.tell)(&run.progress);
-    if let Some(s) = run.scores.take() {
-        s.finish()?;
-    }
-    if let Some(path) = &options.save {
-        let state = run.learner.save();
-        std::fs::write(path, state).map_err(|error| ReplayError::Write { file: path.display().to_string(), error })?;
-    }
-    let Run { mut learner, units, horizon, labels, anomalies, progress, drifts, .. } = run;
-    let report = learner.report();
-    let fields = FieldResult::all(&report, &units, horizon.as_ref(), learner.leads_learnt());
-    let wall_seconds = wall.elapsed().as_secs_f64();
-    Ok(ReplayResult {
-        events: progress.events,
-        events_scored: report.events,
-        keys: report.keys,
-        loss_bits_per_event: report.loss_bits_per_event,
-        regret_bits: report.regret_bits,
-        regret_bound_bits: report.regret_bound_bits,
-        experts: report.experts,
-        fields,
-        calibration_error: report.calibration_error,
-        cpu_seconds: cpu_seconds() - cpu,
-        wall_seconds,
-        events_per_second: progress.events as f64 / wall_seconds.max(1e-9),
-        peak_memory_bytes: peak_memory_bytes(),
-        parameters: report.parameters,
-        state_bytes: report.state_bytes,
-        state_hash: learner.state_hash(),
-        version: env!("CARGO_PKG_VERSION").into(),
-        kernel: report.kernel,
-        engine: report.engine,
-        late_events: report.late_events,
-        gradient_jobs_by_workers: workers.as_ref().map(|t| t.jobs().by_workers),
-        drifts,
-        choices: report.choices,
-        horizon: options.horizon.map(|h| h as u64),
-        labels: labels.map(Collector::finish),
-        anomalies,
-        format: format.name().into(),
-        bytes: progress.bytes,
-        schema: learner.schema().clone(),
-        options: learner.options().clone(),
-    })
+    Ok(learner)
 }
 
-/// A replay in progress.
-struct Run<'a, F> {
+/// The threads that compute the learner's gradients, where its updates wait for them.
+fn start_workers(learner: &mut Learner, options: &ReplayOptions) -> Result<Option<WorkerPool>, ReplayError> {
+    if options.workers == 0 || learner.options().delay_chunks == 0 {
+        return Ok(None);
+    }
+    let workers = WorkerPool::start(options.workers).map_err(ReplayError::Threads)?;
+    let devices = DevicePolicy::find(options.device.unwrap_or(Choice::Cpu))?;
+    learner.set_job_sink(Arc::new(devices).job_sink(Some(workers.job_sink())));
+    Ok(Some(workers))
+}
+
+/// A replay in progress: the learner, and everything that is measured.
+struct RunningReplay<'a, F> {
     learner: Learner,
     options: &'a ReplayOptions,
-    units: Units,
-    horizon: Option<Horizon>,
-    scores: Option<Scores>,
-    labels: Option<Collector>,
+    units: ErrorUnits,
+    horizon: Option<HorizonScores>,
+    scores: Option<ScoreWriter>,
+    labels: Option<LabelCollector>,
+    /// The time in microseconds since 1970 and the anomaly score of every event, where they are asked for.
     anomalies: Vec<(i64, f64)>,
     /// Events so far: the row that comes next.
     row: u64,
+    /// The outcome of the latest event, whose memory the next one uses again.
     outcome: Outcome,
     drifts: Vec<Drift>,
+    /// Whether the learner counts what it observes in its measures.
     scoring: bool,
-    progress: Progress,
-    told: Instant,
-    tell: F,
+    bytes_read: Arc<AtomicU64>,
+    progress: ReplayProgress,
+    reported: Instant,
+    report: F,
 }
 
-impl<'a, F: FnMut(&Progress)> Run<'a, F> {
-    fn new(mut learner: Learner, options: &'a ReplayOptions, tell: F) -> Result<Run<'a, F>, ReplayError> {
+impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
+    fn new(
+        mut learner: Learner,
+        source: &Source,
+        options: &'a ReplayOptions,
+        report: F,
+    ) -> Result<RunningReplay<'a, F>, ReplayError> {
+        // ranks of bytes would cost more than learning them
         learner.set_ranks(!learner.schema().is_bytes());
         learner.set_intervals(options.scores.is_some());
-        Ok(Run {
+        Ok(RunningReplay {
             learner,
             options,
-            units: Units::default(),
-            horizon: options.horizon.map(Horizon::new),
-            scores: options.scores.as_deref().map(Scores::create).transpose()?,
-            labels: options.labels.clone().map(Collector::new),
+            units: ErrorUnits::default(),
+            horizon: options.horizon.map(HorizonScores::new),
+            scores: options.scores.as_deref().map(ScoreWriter::create).transpose()?,
+            labels: options.labels.clone().map(LabelCollector::new),
             anomalies: Vec::new(),
             row: 0,
             outcome: Outcome::default(),
             drifts: Vec::new(),
             scoring: true,
-            progress: Progress::default(),
-            told: Instant::now(),
-            tell,
+            bytes_read: source.bytes_counter(),
+            progress: ReplayProgress { bytes_total: source.bytes_total(), ..ReplayProgress::default() },
+            reported: Instant::now(),
+            report,
         })
     }
 
     /// Learns from one record. A run of bytes is divided where rows begin or end to count, and into single bytes where
     /// each is to be scored by itself.
     fn take(&mut self, item: Item) -> Result<(), ReplayError> {
-        let each = self.scores.is_some() || self.horizon.is_some();
+        let one_by_one = self.scores.is_some() || self.horizon.is_some();
         match &item.record.data {
             Data::One(Datum::Bytes(run)) if self.learner.schema().is_bytes() => {
                 let mut rest: &[u8] = run;
                 while !rest.is_empty() {
-                    let n = if each { 1 } else { self.until_boundary(rest.len()) };
-                    let (part, more) = rest.split_at(n);
-                    let record = Record { data: Data::One(Datum::Bytes(part.into())), ..Record::default() };
+                    let length = if one_by_one { 1 } else { self.rows_alike(rest.len()) };
+                    let (piece, more) = rest.split_at(length);
+                    let record = Record { data: Data::One(Datum::Bytes(piece.into())), ..Record::default() };
                     self.learn(&item, &record)?;
                     rest = more;
                 }
@@ -260,44 +201,59 @@ impl<'a, F: FnMut(&Progress)> Run<'a, F> {
         }
     }
 
-    /// How many of the next `n` rows are alike in whether they count.
-    fn until_boundary(&self, n: usize) -> usize {
-        let Some(rows) = self.options.score_rows else { return n };
-        let to = [rows.from, rows.to].into_iter().filter(|b| *b > self.row).min();
-        to.map_or(n, |b| n.min(usize::try_from(b - self.row).unwrap_or(n)))
+    /// How many of the next `rows_max` rows are alike in whether they count.
+    fn rows_alike(&self, rows_max: usize) -> usize {
+        let Some(rows) = self.options.score_rows else { return rows_max };
+        let boundary = [rows.from, rows.to].into_iter().filter(|b| *b > self.row).min();
+        boundary.map_or(rows_max, |b| rows_max.min(usize::try_from(b - self.row).unwrap_or(rows_max)))
     }
 
+    /// Binds a record, measures what was forecast of it, learns it, and measures its outcome.
     fn learn(&mut self, item: &Item, record: &Record) -> Result<(), ReplayError> {
         let event = self.learner.bind(record, &self.options.limits).map_err(|r| item.refused(r))?;
-        let counts = self.options.score_rows.is_none_or(|r| r.contains(self.row));
+        let counts = self.options.scores_row(self.row);
         if counts != self.scoring {
             self.learner.set_scoring(counts);
             self.scoring = counts;
         }
-        if self.options.unit_rows.is_some_and(|r| r.contains(self.row)) {
-            self.measure(&event);
+        if self.options.is_unit_row(self.row) {
+            self.add_to_units(&event);
         }
-        if let Some(h) = &mut self.horizon {
-            h.score(&event, self.learner.schema(), counts);
+        if let Some(horizon) = &mut self.horizon {
+            horizon.score(&event, self.learner.schema(), counts);
         }
-        let outcome = &mut self.outcome;
-        self.learner.observe_into(&event, outcome);
+        self.learner.observe_into(&event, &mut self.outcome);
         if let Some(fault) = self.learner.pages_fault() {
             return Err(fault.clone().into());
         }
-        self.drifts.extend(outcome.drift.iter().take(DRIFTS.saturating_sub(self.drifts.len())).cloned());
-        if let Some(h) = &mut self.horizon {
-            h.forecast(&event, &self.learner);
+        if let Some(horizon) = &mut self.horizon {
+            horizon.forecast(&event, &self.learner);
         }
-        if let Some(s) = &mut self.scores {
-            s.write(&event, self.learner.schema(), outcome, self.learner.latest_forecasts())?;
+        self.measure(item, &event, counts)
+    }
+
+    fn add_to_units(&mut self, event: &Event) {
+        for (field, value) in self.learner.schema().fields.iter().zip(&event.values) {
+            if let Value::Number(x) = value {
+                self.units.add(&field.name, *x);
+            }
+        }
+    }
+
+    /// Writes and counts the outcome of an event.
+    fn measure(&mut self, item: &Item, event: &Event, counts: bool) -> Result<(), ReplayError> {
+        let outcome = &self.outcome;
+        self.drifts.extend(outcome.drift.iter().take(DRIFTS_MAX.saturating_sub(self.drifts.len())).cloned());
+        if let Some(scores) = &mut self.scores {
+            scores.write(event, self.learner.schema(), outcome, self.learner.latest_forecasts())?;
         }
         if self.options.anomalies {
-            let last = self.anomalies.last().map_or(0, |a| a.0);
-            self.anomalies.push((event.time_us.unwrap_or(last), outcome.anomaly_score));
+            // an event without a time has that of the one before
+            let latest = self.anomalies.last().map_or(0, |a| a.0);
+            self.anomalies.push((event.time_us.unwrap_or(latest), outcome.anomaly_score));
         }
-        if let Some(l) = &mut self.labels {
-            l.add(&item.file, event.time_us, outcome.anomaly_score)?;
+        if let Some(labels) = &mut self.labels {
+            labels.add(&item.file, event.time_us, outcome.anomaly_score)?;
         }
         self.row += outcome.events;
         self.progress.events += outcome.events;
@@ -308,33 +264,66 @@ impl<'a, F: FnMut(&Progress)> Run<'a, F> {
         Ok(())
     }
 
-    fn measure(&mut self, event: &Event) {
-        for (f, v) in self.learner.schema().fields.iter().zip(&event.values) {
-            if let Value::Number(x) = v {
-                self.units.add(&f.name, *x);
-            }
+    /// Reports the progress where it is time to.
+    fn report_progress(&mut self) {
+        if self.reported.elapsed() >= PROGRESS_INTERVAL {
+            self.reported = Instant::now();
+            self.progress.bytes = self.bytes_read.load(Ordering::Relaxed);
+            (self.report)(&self.progress);
         }
     }
 
-    fn report_progress(&mut self, bytes: u64) {
-        if self.told.elapsed() >= TELL_EVERY {
-            self.told = Instant::now();
-            self.progress.bytes = bytes;
-            (self.tell)(&self.progress);
+    /// Writes what is to be written, and gathers the result.
+    fn finish(
+        mut self,
+        format: Format,
+        workers: Option<&WorkerPool>,
+        clock: &ReplayClock,
+    ) -> Result<ReplayResult, ReplayError> {
+        self.progress.bytes = self.bytes_read.load(Ordering::Relaxed);
+        (self.report)(&self.progress);
+        if let Some(scores) = self.scores.take() {
+            scores.finish()?;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_half_open() {
-        let r: Rows = "2:5".parse().unwrap();
-        assert!(r.contains(2) && r.contains(4) && !r.contains(5) && !r.contains(1));
-        assert_eq!(":7".parse(), Ok(Rows { from: 0, to: 7 }));
-        assert_eq!("7:".parse(), Ok(Rows { from: 7, to: u64::MAX }));
-        assert!("5:2".parse::<Rows>().is_err() && "5".parse::<Rows>().is_err() && "a:b".parse::<Rows>().is_err());
+        if let Some(path) = &self.options.save {
+            let write = |error| ReplayError::Write { file: path.display().to_string(), error };
+            std::fs::write(path, self.learner.save()).map_err(write)?;
+        }
+        let RunningReplay { mut learner, units, horizon, labels, anomalies, progress, drifts, .. } = self;
+        let report = learner.report();
+        let fields = FieldResult::all(&report, &units, horizon.as_ref(), learner.leads_learnt());
+        let wall_seconds = clock.wall.elapsed().as_secs_f64();
+        Ok(ReplayResult {
+            events: progress.events,
+            events_scored: report.events,
+            keys: report.keys,
+            loss_bits_per_event: report.loss_bits_per_event,
+            regret_bits: report.regret_bits,
+            regret_bound_bits: report.regret_bound_bits,
+            experts: report.experts,
+            fields,
+            calibration_error: report.calibration_error,
+            cpu_seconds: cpu_seconds() - clock.cpu_seconds,
+            wall_seconds,
+            events_per_second: progress.events as f64 / wall_seconds.max(1e-9),
+            peak_memory_bytes: peak_memory_bytes(),
+            parameters: report.parameters,
+            state_bytes: report.state_bytes,
+            state_hash: learner.state_hash(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            kernel: report.kernel,
+            engine: report.engine,
+            late_events: report.late_events,
+            gradient_jobs_by_workers: workers.map(|w| w.jobs().by_workers),
+            drifts,
+            choices: report.choices,
+            horizon: self.options.horizon.map(|steps| steps as u64),
+            labels: labels.map(LabelCollector::finish),
+            anomalies,
+            format,
+            bytes: progress.bytes,
+            schema: learner.schema().clone(),
+            options: learner.options().clone(),
+        })
     }
 }

@@ -1,14 +1,15 @@
-//! What a replay has found.
+//! The result of a replay.
 
-use crate::LabelsResult;
-use crate::horizon::{Errors, Horizon};
-use crate::units::Units;
+use crate::horizon::{HorizonErrors, HorizonScores};
+use crate::labels::LabelsResult;
+use crate::units::ErrorUnits;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use surmise_event::{Drift, Schema};
 use surmise_learner::{ExpertReport, FieldReport, Options, Report};
+use surmise_recording::Format;
 
-/// What a replay has found: the JSON object of `surmise replay --output json`.
+/// The result of a replay: the JSON object of `surmise replay --output json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReplayResult {
     /// Events that were learnt.
@@ -41,7 +42,7 @@ pub struct ReplayResult {
     pub parameters: u64,
     /// Size of the learner's state.
     pub state_bytes: u64,
-    /// A hash of everything that decides what is predicted from here on.
+    /// A hash of everything that decides what is predicted after the last event.
     pub state_hash: String,
     /// Version of the program.
     pub version: String,
@@ -51,7 +52,7 @@ pub struct ReplayResult {
     pub engine: String,
     /// Events that came with an earlier time than their key's last.
     pub late_events: u64,
-    /// Updates of networks that were worked out on other threads, where updates wait.
+    /// Gradient jobs that other threads computed, where updates wait for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gradient_jobs_by_workers: Option<u64>,
     /// Lasting changes of the stream, in order; at most 1000.
@@ -68,7 +69,7 @@ pub struct ReplayResult {
     #[serde(skip)]
     pub anomalies: Vec<(i64, f64)>,
     /// The files' format.
-    pub format: String,
+    pub format: Format,
     /// Bytes read.
     pub bytes: u64,
     /// The fields as they were at the end.
@@ -77,7 +78,7 @@ pub struct ReplayResult {
     pub options: Options,
 }
 
-/// What was found of one field.
+/// The result of one field.
 #[derive(Clone, Debug, Serialize)]
 pub struct FieldResult {
     /// The learner's measures; errors of numbers in units of `unit_sd` where that is there.
@@ -104,7 +105,13 @@ pub struct FieldResult {
 }
 
 impl FieldResult {
-    fn new(name: &str, mut report: FieldReport, units: &Units, errors: Option<&Errors>, learnt: bool) -> FieldResult {
+    fn new(
+        name: &str,
+        mut report: FieldReport,
+        units: &ErrorUnits,
+        errors: Option<&HorizonErrors>,
+        learnt: bool,
+    ) -> FieldResult {
         let e = errors.copied().unwrap_or_default();
         let mean = |sum: f64, n: u64| (n > 0).then(|| sum / n as f64);
         let mut f = FieldResult {
@@ -132,8 +139,8 @@ impl FieldResult {
     /// The measures of all fields, in their units.
     pub(crate) fn all(
         report: &Report,
-        units: &Units,
-        horizon: Option<&Horizon>,
+        units: &ErrorUnits,
+        horizon: Option<&HorizonScores>,
         learnt: bool,
     ) -> BTreeMap<String, FieldResult> {
         let one = |(name, r): (&String, &FieldReport)| {
@@ -149,7 +156,7 @@ mod tests {
 
     #[test]
     fn errors_are_told_in_units() {
-        let mut u = Units::default();
+        let mut u = ErrorUnits::default();
         (0..8).for_each(|i| u.add("a", if i % 2 == 0 { 1.0 } else { 5.0 }));
         let r = FieldReport { mse: Some(8.0), mae: Some(3.0), crps: Some(1.0), ..FieldReport::default() };
         let f = FieldResult::new("a", r.clone(), &u, None, false);

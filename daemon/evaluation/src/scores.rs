@@ -1,23 +1,23 @@
 //! One row per event: how surprising it was, and what was expected of its numbers.
 
-use crate::ReplayError;
+use crate::error::ReplayError;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use surmise_event::{Event, Outcome, Schema, format_time};
 use surmise_learner::NumberForecast;
 
-/// Writes the scores of events.
-pub(crate) struct Scores {
+/// Writes the file of scores, one row an event.
+pub(crate) struct ScoreWriter {
     path: PathBuf,
     out: csv::Writer<File>,
     fields: Option<Vec<String>>,
 }
 
-impl Scores {
-    pub(crate) fn create(path: &Path) -> Result<Scores, ReplayError> {
+impl ScoreWriter {
+    pub(crate) fn create(path: &Path) -> Result<ScoreWriter, ReplayError> {
         let file =
             File::create(path).map_err(|error| ReplayError::Write { file: path.display().to_string(), error })?;
-        Ok(Scores { path: path.into(), out: csv::Writer::from_writer(file), fields: None })
+        Ok(ScoreWriter { path: path.into(), out: csv::Writer::from_writer(file), fields: None })
     }
 
     /// Writes a row; the first one decides which numbers have columns.

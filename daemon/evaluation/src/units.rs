@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Mean and spread of a column over some rows, in one pass.
+/// Mean and squared deviations of a column, in one pass (Welford, 1962).
 #[derive(Clone, Copy, Debug, Default)]
 struct Moments {
     count: u64,
@@ -10,13 +10,14 @@ struct Moments {
     squares: f64,
 }
 
-/// The spreads of all columns.
+/// The standard deviations of all columns over the rows that were added.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Units {
+pub(crate) struct ErrorUnits {
     columns: BTreeMap<String, Moments>,
 }
 
-impl Units {
+impl ErrorUnits {
+    /// Adds a value of a column.
     pub(crate) fn add(&mut self, field: &str, x: f64) {
         let m = match self.columns.get_mut(field) {
             Some(m) => m,
@@ -42,7 +43,7 @@ mod tests {
 
     #[test]
     fn the_population_counts() {
-        let mut u = Units::default();
+        let mut u = ErrorUnits::default();
         for x in [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0] {
             u.add("a", x);
             u.add("b", 1.0);

@@ -1,7 +1,9 @@
 //! What the caller says about a recording's fields.
 
+use crate::error::UsageError;
+use crate::format::Format;
 use std::str::FromStr;
-use surmise_event::FieldKind;
+use surmise_event::{FieldKind, VALUE};
 use surmise_protocol::suggest;
 
 /// What is said about one field: `NAME:KIND`.
@@ -22,41 +24,80 @@ pub enum KindChoice {
     Ignore,
 }
 
+/// A text that is no [`FieldChoice`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownFieldChoice {
+    /// Name and kind are not both there.
+    #[error("expected NAME:KIND, got {0:?}")]
+    Form(String),
+    /// There is no such kind.
+    #[error("{kind:?} is not a kind of field; {hint}kinds are {}", KINDS.map(|(name, _)| name).join(", "))]
+    Kind {
+        /// The word.
+        kind: String,
+        /// A kind that may be meant, as a question; empty if there is none.
+        hint: String,
+    },
+}
+
+/// The words for kinds on the command line. A byte is no choice: only the format `bytes` has them.
+const KINDS: [(&str, KindChoice); 6] = [
+    ("category", KindChoice::Is(FieldKind::Category)),
+    ("number", KindChoice::Is(FieldKind::Number)),
+    ("bytes", KindChoice::Is(FieldKind::Text)),
+    ("text", KindChoice::Is(FieldKind::Text)),
+    ("gap", KindChoice::Is(FieldKind::Gap)),
+    ("ignore", KindChoice::Ignore),
+];
+
 impl FromStr for FieldChoice {
-    type Err = String;
-    fn from_str(s: &str) -> Result<FieldChoice, String> {
-        const KINDS: [&str; 6] = ["category", "number", "bytes", "text", "gap", "ignore"];
-        let (name, kind) = s
-            .rsplit_once(':')
-            .filter(|(n, _)| !n.is_empty())
-            .ok_or_else(|| format!("expected NAME:KIND, got {s:?}"))?;
-        let kind = match kind {
-            "ignore" => KindChoice::Ignore,
-            "category" => KindChoice::Is(FieldKind::Category),
-            "number" => KindChoice::Is(FieldKind::Number),
-            "bytes" | "text" => KindChoice::Is(FieldKind::Text),
-            "gap" => KindChoice::Is(FieldKind::Gap),
-            _ => {
-                let hint = suggest(kind, KINDS).map_or(String::new(), |k| format!("did you mean {k}? "));
-                return Err(format!("{kind:?} is not a kind of field; {hint}kinds are {}", KINDS.join(", ")));
-            }
-        };
-        Ok(FieldChoice { name: name.into(), kind })
+    type Err = UnknownFieldChoice;
+
+    fn from_str(s: &str) -> Result<FieldChoice, UnknownFieldChoice> {
+        // the last colon divides, so that names may hold others
+        let named = s.rsplit_once(':').filter(|(name, _)| !name.is_empty());
+        let (name, word) = named.ok_or_else(|| UnknownFieldChoice::Form(s.to_owned()))?;
+        match KINDS.into_iter().find(|(known, _)| *known == word) {
+            Some((_, kind)) => Ok(FieldChoice { name: name.into(), kind }),
+            None => Err(UnknownFieldChoice::Kind {
+                kind: word.to_owned(),
+                hint: suggest(word, KINDS.map(|(known, _)| known))
+                    .map_or(String::new(), |known| format!("did you mean {known}? ")),
+            }),
+        }
     }
 }
 
-/// The choice for a field, where one was made.
+/// The choice for a field, where one was made; the last one counts.
 pub(crate) fn chosen(choices: &[FieldChoice], name: &str) -> Option<KindChoice> {
     choices.iter().rev().find(|c| c.name == name).map(|c| c.kind)
 }
 
-/// An error message for a name that is not among those that exist.
-pub(crate) fn no_such<'a>(what: &str, name: &str, names: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    let hint = match suggest(name, names.clone()) {
-        Some(s) => format!("did you mean {s:?}?"),
+/// The kind that was chosen for the one field of a format without names, where one was chosen.
+pub(crate) fn chosen_for_value(choices: &[FieldChoice], format: Format) -> Result<Option<FieldKind>, UsageError> {
+    if let Some(other) = choices.iter().find(|c| c.name != VALUE) {
+        return Err(UsageError::OneField { format, field: other.name.clone() });
+    }
+    match chosen(choices, VALUE) {
+        None => Ok(None),
+        Some(KindChoice::Is(kind @ (FieldKind::Category | FieldKind::Number | FieldKind::Text))) => Ok(Some(kind)),
+        Some(KindChoice::Is(FieldKind::Byte | FieldKind::Gap) | KindChoice::Ignore) => {
+            Err(UsageError::KindOfOneField(format))
+        }
+    }
+}
+
+/// The error of an option that names a column which is not among those that exist.
+pub(crate) fn no_such_column<'a>(
+    option: &'static str,
+    column: &str,
+    names: impl IntoIterator<Item = &'a str> + Clone,
+) -> UsageError {
+    let hint = match suggest(column, names.clone()) {
+        Some(name) => format!("did you mean {name:?}?"),
         None => format!("there are {}", names.into_iter().collect::<Vec<_>>().join(", ")),
     };
-    format!("{what} {name:?} is not in the recording; {hint}")
+    UsageError::NoSuchColumn { option, column: column.to_owned(), hint }
 }
 
 #[cfg(test)]
@@ -70,7 +111,8 @@ mod tests {
             Ok(FieldChoice { name: "a:b".into(), kind: KindChoice::Is(FieldKind::Number) })
         );
         assert_eq!("x:ignore".parse(), Ok(FieldChoice { name: "x".into(), kind: KindChoice::Ignore }));
-        assert!("x:categry".parse::<FieldChoice>().unwrap_err().contains("did you mean category?"));
+        let error = "x:categry".parse::<FieldChoice>().unwrap_err().to_string();
+        assert!(error.contains("did you mean category?"), "{error}");
         assert!("x".parse::<FieldChoice>().is_err() && ":number".parse::<FieldChoice>().is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! The formats of recordings, and how one is recognised.
 
+use serde::{Serialize, Serializer};
 use std::str::FromStr;
 use surmise_protocol::suggest;
 
@@ -8,7 +9,7 @@ use surmise_protocol::suggest;
 pub enum Format {
     /// Every byte is an event of one sequence.
     Bytes,
-    /// The same, of a file that is text.
+    /// Every byte is an event of one sequence, and the file is text.
     Text,
     /// Each line is one key's sequence of symbols separated by blanks, and its end is an event.
     Tokens,
@@ -21,11 +22,11 @@ pub enum Format {
 }
 
 impl Format {
-    /// All of them.
+    /// All formats.
     pub const ALL: [Format; 6] =
         [Format::Bytes, Format::Text, Format::Tokens, Format::Lines, Format::Csv, Format::Ndjson];
 
-    /// Its name on the command line.
+    /// The name of the format on the command line and in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Format::Bytes => "bytes",
@@ -34,6 +35,30 @@ impl Format {
             Format::Lines => "lines",
             Format::Csv => "csv",
             Format::Ndjson => "ndjson",
+        }
+    }
+
+    /// Whether records have columns, which a key or a time can be named by.
+    pub fn has_columns(self) -> bool {
+        match self {
+            Format::Csv | Format::Ndjson => true,
+            Format::Bytes | Format::Text | Format::Tokens | Format::Lines => false,
+        }
+    }
+
+    /// Whether every byte is an event, so that losses are bits per byte.
+    pub fn is_bytes(self) -> bool {
+        match self {
+            Format::Bytes | Format::Text => true,
+            Format::Tokens | Format::Lines | Format::Csv | Format::Ndjson => false,
+        }
+    }
+
+    /// Whether the mark of byte order that some programs put in front of text is no part of the recording.
+    pub(crate) fn skips_byte_order_mark(self) -> bool {
+        match self {
+            Format::Tokens | Format::Lines | Format::Csv | Format::Ndjson => true,
+            Format::Bytes | Format::Text => false,
         }
     }
 
@@ -52,16 +77,35 @@ impl Format {
     }
 }
 
+impl Serialize for Format {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// A word that is no [`Format`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{word:?} is not a format; {hint}formats are {}", Format::ALL.map(Format::name).join(", "))]
+pub struct UnknownFormat {
+    /// The word.
+    pub word: String,
+    /// A format that may be meant, as a question; empty if there is none.
+    pub hint: String,
+}
+
 impl FromStr for Format {
-    type Err = String;
-    fn from_str(s: &str) -> Result<Format, String> {
-        Format::ALL.into_iter().find(|f| f.name() == s).ok_or_else(|| {
-            let names = Format::ALL.map(Format::name);
-            let hint = suggest(s, names).map_or(String::new(), |n| format!("did you mean {n}? "));
-            format!("{s:?} is not a format; {hint}formats are {}", names.join(", "))
+    type Err = UnknownFormat;
+
+    fn from_str(s: &str) -> Result<Format, UnknownFormat> {
+        Format::ALL.into_iter().find(|f| f.name() == s).ok_or_else(|| UnknownFormat {
+            word: s.to_owned(),
+            hint: suggest(s, Format::ALL.map(Format::name)).map_or(String::new(), |n| format!("did you mean {n}? ")),
         })
     }
 }
+
+/// Lines at the beginning of a file by which its format is guessed.
+const LINES_SAMPLED: usize = 100;
 
 /// Whether the beginning of a file is text; a character may be cut at its end.
 fn is_text(head: &[u8]) -> bool {
@@ -72,35 +116,39 @@ fn is_text(head: &[u8]) -> bool {
     whole && !head.contains(&0)
 }
 
+/// Guesses the format from the beginning of a file alone: the first rule that fits decides, the surest come first.
 fn by_content(head: &[u8]) -> Format {
     if !is_text(head) {
         return Format::Bytes;
     }
     let text = String::from_utf8_lossy(head);
-    let mut lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).take(101).collect();
+    let mut lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).take(LINES_SAMPLED + 1).collect();
+    // the last line may be cut where the beginning of the file ends
     if lines.len() > 1 {
-        lines.pop(); // perhaps cut
+        lines.pop();
     }
     let share = |is: &dyn Fn(&str) -> bool| lines.iter().filter(|l| is(l)).count() as f64 / lines.len().max(1) as f64;
-    let integer = |t: &str| t.parse::<i64>().is_ok();
-    let blanks = |l: &str| l.split_whitespace().count();
+    let integers = |l: &str| l.split_whitespace().all(|word| word.parse::<i64>().is_ok());
+    let words = |l: &str| l.split_whitespace().count();
+    // times and log levels begin so
+    let like_a_log = |l: &str| l.starts_with(|c: char| c.is_ascii_digit() || c == '[' || c == '<');
     match lines.as_slice() {
         [] => Format::Text,
         [first, ..] if first.trim_start().starts_with('{') => Format::Ndjson,
-        _ if share(&|l| l.split_whitespace().all(integer)) == 1.0 && share(&|l| blanks(l) > 1) > 0.2 => Format::Tokens,
+        _ if share(&integers) == 1.0 && share(&|l| words(l) > 1) > 0.2 => Format::Tokens,
         [first, rest @ ..] if !rest.is_empty() && is_table(first, rest) => Format::Csv,
-        _ if share(&|l| blanks(l) == 1) > 0.95 => Format::Lines,
-        _ if share(&|l| l.starts_with(|c: char| c.is_ascii_digit() || c == '[' || c == '<')) > 0.8 => Format::Lines,
+        _ if share(&|l| words(l) == 1) > 0.95 => Format::Lines,
+        _ if share(&like_a_log) > 0.8 => Format::Lines,
         _ => Format::Text,
     }
 }
 
-/// A header and rows with as many separators, each of one comma at least.
+/// Whether the lines are a header of names and rows with as many separators, at least one.
 fn is_table(header: &str, rows: &[&str]) -> bool {
-    [',', ';', '\t'].iter().any(|sep| {
-        let columns = header.matches(*sep).count();
-        let names = header.split(*sep).all(|c| !c.trim().is_empty() && c.trim().parse::<f64>().is_err());
-        columns > 0 && names && rows.iter().all(|r| r.matches(*sep).count() == columns)
+    [',', ';', '\t'].iter().any(|separator| {
+        let columns = header.matches(*separator).count();
+        let names = header.split(*separator).all(|c| !c.trim().is_empty() && c.trim().parse::<f64>().is_err());
+        columns > 0 && names && rows.iter().all(|r| r.matches(*separator).count() == columns)
     })
 }
 
@@ -125,6 +173,6 @@ mod tests {
             assert_eq!(Format::detect(name, head.as_bytes()), want, "{name}");
         }
         assert_eq!("csv".parse(), Ok(Format::Csv));
-        assert!("cvs".parse::<Format>().unwrap_err().contains("did you mean csv?"));
+        assert!("cvs".parse::<Format>().unwrap_err().to_string().contains("did you mean csv?"));
     }
 }

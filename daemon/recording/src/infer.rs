@@ -1,11 +1,11 @@
-//! What a column holds, judged by its first values.
+//! What a column holds, guessed from its first values.
 
 use surmise_event::{FieldKind, parse_time};
 
-/// Rows that are looked at before the first is taken for an event.
-pub(crate) const SAMPLE_ROWS: usize = 200;
-/// Whole numbers with no more distinct values than this are names, not readings.
-const NAMES_MAX: usize = 12;
+/// Rows that are read to guess what columns hold, before the first row becomes an event.
+pub(crate) const SAMPLE_ROWS_MAX: usize = 200;
+/// Distinct values up to which whole numbers are names of classes, not readings.
+const CLASS_NAMES_MAX: usize = 12;
 
 /// Whether a cell holds no value.
 pub(crate) fn is_missing(cell: &str) -> bool {
@@ -15,8 +15,9 @@ pub(crate) fn is_missing(cell: &str) -> bool {
 
 /// The kind of a column with these values.
 ///
-/// Numbers throughout are a number, except that whole numbers with at most twelve distinct values, each of them there
-/// several times, are a category. Long text with blanks that hardly repeats is text; everything else is a category.
+/// A column of numbers throughout is a number, except that whole numbers with at most twelve distinct values, each of
+/// them there several times, are a category. Long text with blanks that hardly repeats is text; everything else is a
+/// category.
 pub(crate) fn kind_of(cells: &[&str]) -> FieldKind {
     let values: Vec<&str> = cells.iter().copied().filter(|c| !is_missing(c)).collect();
     if values.is_empty() {
@@ -27,9 +28,10 @@ pub(crate) fn kind_of(cells: &[&str]) -> FieldKind {
     distinct.dedup();
     if values.iter().all(|v| v.parse::<f64>().is_ok_and(f64::is_finite)) {
         let whole = values.iter().all(|v| v.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b'+'));
-        let few = distinct.len() <= NAMES_MAX && distinct.len() * 4 <= values.len();
+        let few = distinct.len() <= CLASS_NAMES_MAX && distinct.len() * 4 <= values.len();
         return if whole && few { FieldKind::Category } else { FieldKind::Number };
     }
+    // text is long, has blanks, and hardly repeats
     let with_blanks = values.iter().filter(|v| v.contains(' ')).count();
     let bytes: usize = values.iter().map(|v| v.len()).sum();
     let long = with_blanks * 2 > values.len() && bytes > 16 * values.len();

@@ -1,96 +1,104 @@
 //! Files, one after the other, and how much of them was read.
 
-use crate::error::SourceError;
+use crate::error::{SourceError, UsageError};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Bytes that are read from a file at once.
 const BUFFER_BYTES: usize = 64 << 10;
 
+/// The mark of byte order that some programs put in front of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// One opened file, or standard input.
-pub(crate) struct Input {
+pub(crate) struct InputFile {
+    /// The path as it was given, for messages.
     pub(crate) name: Arc<str>,
-    pub(crate) reader: BufReader<Counted>,
-    /// Whether more may come while it is being read.
+    pub(crate) reader: BufReader<CountedReader>,
+    /// Whether more may come while it is being read, as from a pipe or a terminal.
     pub(crate) live: bool,
 }
 
-/// Counts the bytes that went through.
-pub(crate) struct Counted {
+/// A reader that counts the bytes that went through.
+pub(crate) struct CountedReader {
     inner: Box<dyn Read + Send>,
-    count: Arc<AtomicU64>,
+    bytes: Arc<AtomicU64>,
 }
 
-impl Read for Counted {
-    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-        let n = self.inner.read(buf)?;
-        self.count.fetch_add(n as u64, Ordering::Relaxed);
+impl Read for CountedReader {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.bytes.fetch_add(n as u64, Ordering::Relaxed);
         Ok(n)
     }
 }
 
-impl Input {
-    /// The beginning of the content, without consuming it.
+impl InputFile {
+    /// The beginning of the content that was not read yet, which stays unread.
     pub(crate) fn head(&mut self) -> Result<&[u8], SourceError> {
         let file = self.name.to_string();
         self.reader.fill_buf().map_err(|error| SourceError::Read { file, error })
     }
 
-    /// How many of `most` lines can be looked at before the first is taken for an event. What comes live is not waited
-    /// for: only lines that are there already count.
-    pub(crate) fn lines_ahead(&mut self, most: usize) -> Result<usize, SourceError> {
+    /// How many of `lines_max` lines can be sampled before the first becomes an event. A live input is not waited for:
+    /// only lines that are there already count, so that the first event of a pipe is sent at once.
+    pub(crate) fn lines_ahead(&mut self, lines_max: usize) -> Result<usize, SourceError> {
         if !self.live {
-            return Ok(most);
+            return Ok(lines_max);
         }
-        let there = self.head()?.iter().filter(|b| **b == b'\n').count();
-        Ok(there.clamp(1, most))
+        let complete = self.head()?.iter().filter(|byte| **byte == b'\n').count();
+        Ok(complete.clamp(1, lines_max))
     }
 
-    /// Drops the mark of byte order that some programs put in front of text.
-    pub(crate) fn skip_mark(&mut self) -> Result<(), SourceError> {
-        if self.head()?.starts_with(b"\xef\xbb\xbf") {
-            self.reader.consume(3);
+    /// Drops the mark of byte order where the content begins with it.
+    pub(crate) fn skip_byte_order_mark(&mut self) -> Result<(), SourceError> {
+        if self.head()?.starts_with(BYTE_ORDER_MARK) {
+            self.reader.consume(BYTE_ORDER_MARK.len());
         }
         Ok(())
     }
 
+    /// The error of a read from this file.
     pub(crate) fn failed(&self, error: std::io::Error) -> SourceError {
         SourceError::Read { file: self.name.to_string(), error }
     }
 }
 
 /// The files of a recording in order; `-` is standard input.
-pub(crate) struct Inputs {
+pub(crate) struct InputFiles {
     paths: VecDeque<PathBuf>,
-    count: Arc<AtomicU64>,
-    total: Option<u64>,
+    bytes_read: Arc<AtomicU64>,
+    bytes_total: Option<u64>,
 }
 
-impl Inputs {
-    /// Looks at all of the files, but opens none yet.
-    pub(crate) fn new(paths: &[PathBuf]) -> Result<Inputs, SourceError> {
-        let mut total = Some(0u64);
-        for p in paths {
-            if is_stdin(p) {
-                total = None;
+impl InputFiles {
+    /// Checks that all of the files are there, and opens none yet. No path at all is standard input.
+    pub(crate) fn new(paths: &[PathBuf]) -> Result<InputFiles, SourceError> {
+        let paths: VecDeque<PathBuf> =
+            if paths.is_empty() { [PathBuf::from("-")].into() } else { paths.to_vec().into() };
+        let mut bytes_total = Some(0u64);
+        for path in &paths {
+            if is_stdin(path) {
+                bytes_total = None;
                 continue;
             }
-            let meta =
-                std::fs::metadata(p).map_err(|error| SourceError::Open { file: p.display().to_string(), error })?;
-            if meta.is_dir() {
-                return Err(SourceError::Usage(format!("{} is a directory; name files", p.display())));
+            let open = |error| SourceError::Open { file: path.display().to_string(), error };
+            let metadata = std::fs::metadata(path).map_err(open)?;
+            if metadata.is_dir() {
+                return Err(UsageError::Directory(path.clone()).into());
             }
-            total = total.filter(|_| meta.is_file()).map(|t| t + meta.len());
+            // pipes and devices have no size
+            bytes_total = bytes_total.filter(|_| metadata.is_file()).map(|total| total + metadata.len());
         }
-        let paths = if paths.is_empty() { vec!["-".into()] } else { paths.to_vec() };
-        Ok(Inputs { total: total.filter(|_| !is_stdin(&paths[0])), paths: paths.into(), count: Arc::default() })
+        Ok(InputFiles { paths, bytes_read: Arc::default(), bytes_total })
     }
 
-    /// Opens the next file.
-    pub(crate) fn next(&mut self) -> Result<Option<Input>, SourceError> {
+    /// Opens the next file; none after the last one.
+    pub(crate) fn next(&mut self) -> Result<Option<InputFile>, SourceError> {
         let Some(path) = self.paths.pop_front() else { return Ok(None) };
         let (name, inner, live): (Arc<str>, Box<dyn Read + Send>, bool) = if is_stdin(&path) {
             ("standard input".into(), Box::new(std::io::stdin()), true)
@@ -100,21 +108,21 @@ impl Inputs {
             let live = !file.metadata().map_err(open)?.is_file();
             (path.display().to_string().into(), Box::new(file), live)
         };
-        let counted = Counted { inner, count: self.count.clone() };
-        Ok(Some(Input { name, reader: BufReader::with_capacity(BUFFER_BYTES, counted), live }))
+        let counted = CountedReader { inner, bytes: self.bytes_read.clone() };
+        Ok(Some(InputFile { name, reader: BufReader::with_capacity(BUFFER_BYTES, counted), live }))
     }
 
-    /// Bytes read so far, of all files.
-    pub(crate) fn count(&self) -> Arc<AtomicU64> {
-        self.count.clone()
+    /// A counter of the bytes read so far, of all files.
+    pub(crate) fn bytes_read(&self) -> Arc<AtomicU64> {
+        self.bytes_read.clone()
     }
 
-    /// Bytes of all files, where that is known.
-    pub(crate) fn total(&self) -> Option<u64> {
-        self.total
+    /// Bytes of all files; none where one of them has no size.
+    pub(crate) fn bytes_total(&self) -> Option<u64> {
+        self.bytes_total
     }
 }
 
-fn is_stdin(p: &std::path::Path) -> bool {
-    p.as_os_str() == "-"
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }

@@ -2,6 +2,28 @@
 //!
 //! A [`Source`] reads files as [`surmise_event::Record`]s, in bounded memory and in one pass. `surmise send` sends
 //! exactly the records that `surmise replay` learns from. Nothing here knows how predictions are made.
+//!
+//! ```
+//! use surmise_event::{Data, Datum};
+//! use surmise_recording::{Format, Source, SourceOptions};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! let file = folder.path().join("readings.csv");
+//! std::fs::write(&file, "sensor,celsius\nkitchen,21.5\ncellar,12.0\n")?;
+//! let source = Source::open(&SourceOptions { files: vec![file], ..SourceOptions::default() })?;
+//! // neither the format nor the kinds of the columns were said: the name and the first rows tell
+//! assert_eq!(source.format(), Format::Csv);
+//! let kinds: Vec<_> = source.schema().fields.iter().map(|f| (f.name.as_str(), f.kind.name())).collect();
+//! assert_eq!(kinds, [("sensor", "category"), ("celsius", "number")]);
+//! for item in source {
+//!     let item = item?; // an error names the file, the line, the field and the reason
+//!     let Data::Fields(fields) = item.record.data else { unreachable!("a row has fields") };
+//!     assert!(matches!(fields[1].1, Datum::Number(celsius) if celsius > 10.0));
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A new format is a variant of [`Format`] and a reader in `read`; the compiler names the places that have to know it.
 
 mod choice;
 mod error;
@@ -12,8 +34,8 @@ mod read;
 mod reader;
 mod source;
 
-pub use choice::{FieldChoice, KindChoice};
-pub use error::SourceError;
-pub use format::Format;
+pub use choice::{FieldChoice, KindChoice, UnknownFieldChoice};
+pub use error::{SourceError, UsageError};
+pub use format::{Format, UnknownFormat};
 pub use reader::{Item, SourceOptions};
 pub use source::Source;

@@ -47,8 +47,8 @@ impl Item {
 /// The records of a reader, one at a time.
 pub(crate) type Items = Box<dyn Iterator<Item = Result<Item, SourceError>> + Send>;
 
-/// What a reader found out before its first record.
-pub(crate) struct Opened {
+/// What a reader of a format found out before its first record, and the records.
+pub(crate) struct OpenedRecording {
     pub(crate) items: Items,
     pub(crate) schema: Schema,
     pub(crate) notes: Vec<String>,

@@ -1,59 +1,56 @@
 //! A recording as a stream of records.
 
-use crate::error::SourceError;
+use crate::error::{SourceError, UsageError};
 use crate::format::Format;
-use crate::input::Inputs;
+use crate::input::InputFiles;
 use crate::read::{bytes, lines, table, tokens, wire};
-use crate::reader::{Item, Items, Opened, SourceOptions};
+use crate::reader::{Item, Items, OpenedRecording, SourceOptions};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use surmise_event::Schema;
 
-/// A recording as a stream of records, read once, in bounded memory.
+/// A recording as a stream of records, read once, in bounded memory. The crate's page has an example.
 pub struct Source {
     items: Items,
     schema: Schema,
     format: Format,
     notes: Vec<String>,
-    count: Arc<AtomicU64>,
-    total: Option<u64>,
+    bytes_read: Arc<AtomicU64>,
+    bytes_total: Option<u64>,
 }
 
 impl Source {
-    /// Opens the first file, finds out the format and the schema.
+    /// Opens the first file, and finds out the format and the schema.
     ///
     /// # Errors
     /// A file cannot be read, or does not have what the options name.
     pub fn open(options: &SourceOptions) -> Result<Source, SourceError> {
-        let mut inputs = Inputs::new(&options.files)?;
-        let (count, total) = (inputs.count(), inputs.total());
-        let mut first = inputs.next()?.ok_or_else(|| SourceError::Usage("no file was named".into()))?;
+        let mut files = InputFiles::new(&options.files)?;
+        let (bytes_read, bytes_total) = (files.bytes_read(), files.bytes_total());
+        let mut first = files.next()?.expect("invariant: without a path, standard input is read");
         let format = match options.format {
-            Some(f) => f,
+            Some(format) => format,
             None => Format::detect(&first.name.clone(), first.head()?),
         };
-        let columns = matches!(format, Format::Csv | Format::Ndjson);
-        if !columns && let Some(c) = options.key.as_ref().or(options.time.as_ref()) {
-            let f = format.name();
-            return Err(SourceError::Usage(format!(
-                "a recording of {f} has no column {c:?}; --key and --time go with csv and ndjson"
-            )));
+        if !format.has_columns()
+            && let Some(column) = options.key.as_ref().or(options.time.as_ref())
+        {
+            return Err(UsageError::NoColumns { format, column: column.clone() }.into());
         }
-        if format != Format::Bytes && format != Format::Text {
-            first.skip_mark()?;
+        if format.skips_byte_order_mark() {
+            first.skip_byte_order_mark()?;
         }
-        let opened = match format {
-            Format::Bytes | Format::Text => bytes::open(first, inputs, options)?,
-            Format::Tokens => tokens::open(first, inputs, options)?,
-            Format::Lines => lines::open(first, inputs, options)?,
-            Format::Csv => table::open(first, inputs, options)?,
-            Format::Ndjson => wire::open(first, inputs, options)?,
+        let OpenedRecording { items, schema, notes } = match format {
+            Format::Bytes | Format::Text => bytes::open(first, files, options)?,
+            Format::Tokens => tokens::open(first, files, options)?,
+            Format::Lines => lines::open(first, files, options)?,
+            Format::Csv => table::open(first, files, options)?,
+            Format::Ndjson => wire::open(first, files, options)?,
         };
-        let Opened { items, schema, notes } = opened;
-        Ok(Source { items, schema, format, notes, count, total })
+        Ok(Source { items, schema, format, notes, bytes_read, bytes_total })
     }
 
-    /// The fields that a learner of these records starts with.
+    /// The fields with which a learner of these records starts.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }
@@ -63,29 +60,25 @@ impl Source {
         self.format
     }
 
-    /// What a person should know about how the recording is read.
+    /// What a person should know about how the recording is read, one sentence each.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// Bytes read so far.
-    pub fn bytes_read(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
-    }
-
-    /// Bytes of all files, where that is known.
+    /// Bytes of all files; none where that is not known, as of standard input.
     pub fn bytes_total(&self) -> Option<u64> {
-        self.total
+        self.bytes_total
     }
 
-    /// A counter of the bytes read that another thread can follow.
+    /// A counter of the bytes read so far, which another thread can follow.
     pub fn bytes_counter(&self) -> Arc<AtomicU64> {
-        self.count.clone()
+        self.bytes_read.clone()
     }
 }
 
 impl Iterator for Source {
     type Item = Result<Item, SourceError>;
+
     fn next(&mut self) -> Option<Self::Item> {
         self.items.next()
     }

@@ -65,7 +65,7 @@ pub async fn create(State(hub): State<Arc<Hub>>, RawQuery(raw): RawQuery) -> Res
     for (stream, receiver) in pending {
         match receiver.await {
             Ok(Ok(meta)) => infos.push(info(&stream, meta)),
-            Ok(Err(e)) => return Err(ProblemResponse::new(500, "checkpoint failed", e).at(&stream, None)),
+            Ok(Err(e)) => return Err(ProblemResponse::new(500, "checkpoint failed", e.to_string()).at(&stream, None)),
             Err(_) => return Err(shutting_down()),
         }
     }

@@ -30,6 +30,7 @@ pub async fn push(
     body: Body,
 ) -> Result<Response, ProblemResponse> {
     let query = Query::read(raw.as_deref(), &["producer", "epoch"])?;
+    // a body is not read while its events would only wait for the streams to be restored
     if !hub.is_ready() {
         let problem = ProblemResponse::new(503, "unavailable", "events are not taken now");
         return Err(problem.at("stream", Some(RefusalCode::Unavailable)));
@@ -87,6 +88,7 @@ impl Posted {
         let mut cutter = LineCutter::new(limits.line_bytes.0 as usize);
         let mut body = body.into_data_stream();
         let mut total_bytes = 0;
+        // what came before a fault was sent to the owner already, so the answer waits until that is durable, too
         let broken = loop {
             match body.next().await {
                 None => break None,
@@ -123,12 +125,14 @@ impl Posted {
             if chunk.lines == 0 {
                 return Ok(());
             }
+            // the owner's refusals come later through the outbox; both are sorted by line at the end
             for LineRefusal { line, refusal, .. } in chunk.refusals {
                 self.list(line, refusal);
             }
             let replies = ReplyOptions { listener: "http", ..ReplyOptions::default() };
             let sent = self.hub.submit(chunk.events, replies, &self.outbox, chunk.lines, chunk.counts).await;
             sent.map_err(|e| ProblemResponse::new(503, "unavailable", e.to_string()))?;
+            // a failure of the store ends the request early instead of after the whole body
             self.collect()?;
         }
     }
@@ -152,6 +156,7 @@ impl Posted {
         self.answer.accepted += counts.accepted;
         self.answer.duplicates += counts.duplicates;
         self.answer.rejected += counts.rejected;
+        // nothing is said of single events then: the client cannot know which of them are durable
         if failed {
             let detail = "the daemon cannot make events durable; send them again, with a producer and seq so that none is learnt twice";
             let problem = ProblemResponse::new(503, "unavailable", detail);

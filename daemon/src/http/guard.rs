@@ -75,8 +75,10 @@ impl axum::serve::Listener for LimitedListener {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (LimitedConnection, SocketAddr) {
+        // an open connection costs memory, a waiting one only a place in the queue of the kernel
         let permit = self.permits.clone().acquire_owned().await.expect("invariant: the semaphore is never closed");
         let (socket, address) = axum::serve::Listener::accept(&mut self.listener).await;
+        // answers are written whole, so the kernel need not wait for more
         let _ = socket.set_nodelay(true);
         (LimitedConnection { socket, _permit: permit }, address)
     }

@@ -51,15 +51,21 @@ endpoints! {
     GET "/-/ready" operations::ready, "whether all streams are restored and events are accepted";
     GET "/metrics" operations::metrics, "metrics for Prometheus";
     GET "/api/v1/streams" streams::list, "all streams: offset, schema, mean surprise of the latest events";
-    GET "/api/v1/streams/{stream}" streams::status, "one stream: options, losses of every expert, counts; with `hash=1` its `state_hash`";
-    GET "/api/v1/streams/{stream}/hash" streams::hash, "the `state_hash` of the learner, and the offset that it is of";
+    GET "/api/v1/streams/{stream}" streams::status,
+        "one stream: options, losses of every expert, counts; with `hash=1` its `state_hash`";
+    GET "/api/v1/streams/{stream}/hash" streams::hash,
+        "the `state_hash` of the learner, and the offset that it is of";
     GET "/api/v1/streams/{stream}/next" streams::next, "the prediction of the next event (`key`, `top`)";
-    GET "/api/v1/streams/{stream}/forecast" streams::forecast, "the predictions of the next events (`key`, `top`, `horizon`)";
+    GET "/api/v1/streams/{stream}/forecast" streams::forecast,
+        "the predictions of the next events (`key`, `top`, `horizon`)";
     GET "/api/v1/streams/{stream}/watch" watch::watch, "outcomes and drifts as server-sent events, as they come";
-    POST "/api/v1/streams/{stream}/events" events::push, "learns the lines of the body; answered when they are durable (`producer`, `epoch`)";
+    POST "/api/v1/streams/{stream}/events" events::push,
+        "learns the lines of the body; answered when they are durable (`producer`, `epoch`)";
     GET "/api/v1/checkpoints" checkpoints::list, "the checkpoints in the store (`stream`)";
-    POST "/api/v1/checkpoints" checkpoints::create, "makes checkpoints now; answered when they are durable (`stream`)";
-    GET "/api/v1/checkpoints/{stream}/{generation}" checkpoints::download, "a checkpoint's learner, for `surmise replay --from`";
+    POST "/api/v1/checkpoints" checkpoints::create,
+        "makes checkpoints now; answered when they are durable (`stream`)";
+    GET "/api/v1/checkpoints/{stream}/{generation}" checkpoints::download,
+        "a checkpoint's learner, for `surmise replay --from`";
 }
 
 /// The router with every endpoint, behind the bounds and the token that every request passes.
@@ -71,6 +77,7 @@ pub fn router(hub: Arc<Hub>) -> Router {
         .method_not_allowed_fallback(|| async {
             ProblemResponse::new(405, "method not allowed", "this path takes another method")
         })
+        // the layer that is added last runs first: the address is checked before the token
         .layer(from_fn_with_state(hub.clone(), guard::check_token))
         .layer(from_fn(guard::check_address))
         .with_state(hub)

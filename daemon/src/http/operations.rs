@@ -17,6 +17,7 @@ const PAGE: &str = include_str!("page.html");
 
 /// `GET /`: the page. Its policy lets it load nothing from anywhere else.
 pub async fn page() -> impl IntoResponse {
+    // the script of the page is inline; anything that a name of a stream could smuggle in is not loaded
     let policy =
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:";
     ([(header::CONTENT_SECURITY_POLICY, policy)], Html(PAGE))

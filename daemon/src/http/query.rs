@@ -11,11 +11,13 @@ impl Query {
     /// # Errors
     /// A key is not among the known ones, or is there twice.
     pub fn read(raw: Option<&str>, known: &[&str]) -> Result<Query, ProblemResponse> {
+        // axum decodes the pairs of a whole address only
         let uri = format!("/?{}", raw.unwrap_or(""))
             .parse()
             .map_err(|_| ProblemResponse::bad_request("query", "the query cannot be read"))?;
         let parsed = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri);
         let pairs = parsed.map_err(|e| ProblemResponse::bad_request("query", e.body_text()))?.0;
+        // a mistyped parameter that is ignored would look like an answer to the question that was meant
         for (i, (key, _)) in pairs.iter().enumerate() {
             if !known.contains(&key.as_str()) {
                 let hint = match surmise_protocol::suggest(key, known.iter().copied()) {

@@ -1,3 +1,5 @@
+//! Tests of ingestion: the two doors read alike, and what an event does not say comes from its sender.
+
 use super::numbering::{ProducerEpoch, RisingNumbers};
 use super::*;
 use proptest::prelude::*;
@@ -24,7 +26,7 @@ enum LineResult {
 fn read(intake: &mut Intake, parts: &[&[u8]]) -> Vec<(u64, LineResult)> {
     let mut cutter = LineCutter::new(LINE_BYTES_MAX);
     let mut results = Vec::new();
-    let mut keep = |chunk: Chunk| {
+    let mut keep = |chunk: LineChunk| {
         assert!(chunk.lines <= CHUNK_LINES_MAX);
         assert_eq!(chunk.counts.rejected, chunk.refusals.len() as u64);
         for (stream, InboxEvent { record, seq, line, bytes, .. }) in chunk.events {
@@ -150,7 +152,7 @@ fn a_number_that_does_not_rise_ends_its_chunk_and_is_decided_about_alone() {
         cutter.buffer().extend_from_slice(format!("{{\"seq\":{seq},\"data\":1}}\n").as_bytes());
     }
     let mut chunk = intake.read_chunk(&mut cutter, InputEnd::Open, ARRIVAL_US);
-    let seqs = |chunk: &Chunk| chunk.events.iter().filter_map(|(_, event)| event.seq).collect::<Vec<_>>();
+    let seqs = |chunk: &LineChunk| chunk.events.iter().filter_map(|(_, event)| event.seq).collect::<Vec<_>>();
     assert_eq!((chunk.lines, seqs(&chunk), chunk.counts.duplicates, chunk.counts.high), (4, vec![4, 9], 1, Some(3)));
     let (stream, event) = chunk.not_rising.take().unwrap();
     assert_eq!((event.seq, event.line), (Some(5), 4));

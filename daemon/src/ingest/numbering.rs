@@ -111,6 +111,7 @@ impl Numbering {
         stream: &Arc<str>,
     ) -> Result<Option<Origin>, Refusal> {
         let Numbering::Rising(numbers) = self else { return Ok(None) };
+        // what is durable was learnt, even if by another connection of the producer
         numbers.step_back(seq, learnt.max(numbers.watermark.get()))?;
         match numbers.assign(Some(seq), stream) {
             Assignment::New { origin, .. } => Ok(origin),
@@ -168,6 +169,7 @@ impl RisingNumbers {
     fn assign(&mut self, seq: Option<u64>, stream: &Arc<str>) -> Assignment {
         let durable = self.watermark.get();
         let seq = seq.unwrap_or_else(|| self.next());
+        // without a name nothing is remembered, so a low number is a fault and not a repetition
         if self.producer.is_some() && durable.is_some_and(|durable| seq <= durable) {
             return Assignment::Durable { highest: durable };
         }

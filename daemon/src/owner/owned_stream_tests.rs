@@ -1,79 +1,99 @@
+use super::super::learner_copies::CopyStep;
 use super::*;
+use crate::clock::{Clock, SystemClock};
+use crate::directory::StreamView;
+use crate::services::Services;
+use crate::storage::Storage;
 use crate::stream::tests::POISON;
 use crate::ticket::Outbox;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use surmise_config::Config;
 use surmise_event::{Data, Datum, Record};
+use surmise_protocol::Reply;
+use surmise_store::Store;
+use surmise_store::group::Group;
+
+fn now() -> Moment {
+    SystemClock::new(std::time::Instant::now()).now()
+}
+
+fn create() -> OwnedStream {
+    OwnedStream::create(&Config::default(), &Services::of(None), "s", 1, now()).unwrap()
+}
+
+fn event(record: Record) -> InboxEvent {
+    InboxEvent { record, origin: None, seq: None, line: 1, bytes: 9 }
+}
 
 #[test]
 fn a_panic_inside_ends_one_stream_and_spoils_no_log() {
-    let mut live = OwnedStream::make(&Config::default(), &Weak::new(), "s", 1, None).unwrap();
-    let item = |key: &str| InboxEvent {
-        record: Record { key: Some(key.into()), data: Data::One(Datum::Number(1.0)), ..Record::default() },
-        origin: None,
-        seq: None,
-        line: 1,
-        bytes: 9,
-    };
+    let mut stream = create();
+    let keyed =
+        |key: &str| event(Record { key: Some(key.into()), data: Data::One(Datum::Number(1.0)), ..Record::default() });
     let outbox = Arc::new(Outbox::default());
     let mut pending = outbox.ticket(3, 1, ChunkCounts::default()).pop().unwrap();
-    let items = [item("a"), item(POISON), item("b")];
-    let learnt = live.learn(&items, ReplyOptions::default(), &mut pending, &Limits::default(), 1 << 15);
+    let events = [keyed("a"), keyed(POISON), keyed("b")];
+    let learnt = stream.learn(&events, ReplyOptions::default(), &mut pending, &Limits::default(), now());
     pending.done();
     assert_eq!(learnt, 1);
-    let t = outbox.drain();
-    assert_eq!((t.counts.accepted, t.counts.rejected, t.replies.len()), (1, 2, 2));
+    let drained = outbox.drain();
+    assert_eq!((drained.counts.accepted, drained.counts.rejected, drained.replies.len()), (1, 2, 2));
     assert!(
-        matches!(&t.replies[1], Reply::Error(e) if e.code == RefusalCode::Unavailable && e.reason.contains("a bug inside"))
+        matches!(&drained.replies[1], Reply::Error(e) if e.code == RefusalCode::Unavailable && e.reason.contains("a bug inside"))
     );
     let mut groups = Vec::new();
-    live.take_groups(&mut groups);
+    stream.take_groups(&mut groups);
     let logged = surmise_store::group::decode(&groups[0].1.bytes).unwrap();
     assert_eq!((groups.len(), logged.records.len(), logged.span), (1, 1, 1), "the event that did it is not logged");
-    assert!(live.shared().failed.get().is_some() && matches!(live.copy(1), Step::Idle) && live.take_last(1).is_none());
+    assert!(stream.view.failed.get().is_some() && matches!(stream.copy(1), CopyStep::Idle));
+    assert!(stream.into_last_checkpoint(now()).is_none());
 }
 
 #[test]
 fn a_stream_sleeps_until_it_is_asked_or_an_event_comes() {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(dir.path(), 2).unwrap());
-    let mut live = OwnedStream::make(&Config::default(), &Weak::new(), "s", 1, None).unwrap();
-    let entry = live.enlist();
-    let item = |x: f64| InboxEvent {
-        record: Record { data: Data::One(Datum::Number(x)), ..Record::default() },
-        origin: None,
-        seq: None,
-        line: 1,
-        bytes: 9,
-    };
+    let mut stream = create();
+    let entry = stream.keep();
+    let number = |x: f64| event(Record { data: Data::One(Datum::Number(x)), ..Record::default() });
     let outbox = Arc::new(Outbox::default());
-    let learn = |live: &mut OwnedStream, items: &[InboxEvent]| {
+    let learn = |stream: &mut OwnedStream, events: &[InboxEvent]| {
         let mut pending = outbox.ticket(1, 1, ChunkCounts::default()).pop().unwrap();
-        let learnt = live.learn(items, ReplyOptions::default(), &mut pending, &Limits::default(), 1 << 15);
+        let learnt = stream.learn(events, ReplyOptions::default(), &mut pending, &Limits::default(), now());
         pending.done();
         learnt
     };
-    assert_eq!(learn(&mut live, &[item(1.0), item(2.0), item(1.0)]), 3);
+    assert_eq!(learn(&mut stream, &[number(1.0), number(2.0), number(1.0)]), 3);
     let mut groups = Vec::new();
-    live.take_groups(&mut groups);
-    let groups: Vec<Group> = groups.into_iter().map(|(_, g)| g).collect();
+    stream.take_groups(&mut groups);
+    let groups: Vec<Group> = groups.into_iter().map(|(_, group)| group).collect();
     store.log.commit(std::slice::from_ref(&entry), &groups, &[], 0).unwrap();
-    store.checkpoints.write(&[live.state.as_ref().unwrap().begin_copy(1, true).encode()]).unwrap();
+    store.checkpoints.write(&[stream.lifecycle.state().unwrap().to_checkpoint(1).encode()]).unwrap();
 
-    let recover = || OwnedStream::recover(&store, entry.clone(), &Arc::new(StreamView::new(&entry)), 9, None);
+    let storage: Arc<dyn Storage> = store.clone();
+    let recover = || {
+        let (services, view) = (Services::of(Some(&store)), Arc::new(StreamView::new(&entry)));
+        OwnedStream::recover(&Config::default(), &storage, &services, entry.clone(), view, now())
+    };
     let (mut asked, mut sent) = (recover(), recover());
-    for l in [&asked, &sent] {
-        assert!(l.state.is_none() && l.slept_on().is_some() && l.producers().is_some() && !l.is_behind());
-        assert_eq!((l.shared.offset.load(Ordering::Relaxed), l.since_checkpoint()), (3, 0));
+    for stream_asleep in [&asked, &sent] {
+        assert!(matches!(stream_asleep.lifecycle, Lifecycle::Asleep(_)) && stream_asleep.lifecycle.state().is_none());
+        assert!(stream_asleep.sleeping_checkpoint().is_some());
+        assert!(stream_asleep.producers().is_some() && !stream_asleep.is_behind());
+        assert_eq!(stream_asleep.view.offset.load(Ordering::Relaxed), 3);
+        assert_eq!(stream_asleep.checkpoints.changes(), 0);
         assert_eq!(
-            l.shared.model_version.load(Ordering::Relaxed),
-            live.state.as_ref().unwrap().learner.model_version()
+            stream_asleep.view.model_version.load(Ordering::Relaxed),
+            stream.lifecycle.state().unwrap().learner.model_version()
         );
     }
-    let hash = |l: &mut OwnedStream| l.state_mut().unwrap().learner.state_hash();
-    assert_eq!(asked.state_mut().unwrap().learner.offset(), 3);
-    assert_eq!(hash(&mut asked), hash(&mut live));
-    for l in [&mut live, &mut sent] {
-        assert_eq!(learn(l, &[item(2.0)]), 1);
+    let hash = |stream: &mut OwnedStream| stream.state_mut(now()).unwrap().learner.state_hash();
+    assert_eq!(asked.state_mut(now()).unwrap().learner.offset(), 3);
+    assert_eq!(hash(&mut asked), hash(&mut stream));
+    for stream in [&mut stream, &mut sent] {
+        assert_eq!(learn(stream, &[number(2.0)]), 1);
     }
-    assert_eq!(hash(&mut sent), hash(&mut live));
-    assert!(sent.slept_on().is_none() && sent.mark_dirty());
+    assert_eq!(hash(&mut sent), hash(&mut stream));
+    assert!(sent.sleeping_checkpoint().is_none() && sent.checkpoints.list());
 }

@@ -12,7 +12,7 @@ use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{Hello, LineFormat, PROTOCOL, ProducerLine, Want, Welcome, parse_plain};
 
 /// What the first line of a connection is.
-pub(super) enum FirstLine {
+pub enum FirstLine {
     /// Nothing but blanks: the next line is the first.
     Blank,
     /// A hello.
@@ -24,7 +24,7 @@ pub(super) enum FirstLine {
 }
 
 /// Finds out what the first line of a connection is.
-pub(super) fn classify(line: CutLine<'_>) -> FirstLine {
+pub fn classify(line: CutLine<'_>) -> FirstLine {
     match line {
         CutLine::TooLong => FirstLine::Event,
         CutLine::Whole(_) if line.is_blank() => FirstLine::Blank,
@@ -37,28 +37,28 @@ pub(super) fn classify(line: CutLine<'_>) -> FirstLine {
 }
 
 /// The kinds of replies that a connection asks for.
-pub(super) struct Wants {
-    pub(super) ack: bool,
-    pub(super) outcome: bool,
-    pub(super) next: bool,
+pub struct Wants {
+    pub ack: bool,
+    pub outcome: bool,
+    pub next: bool,
 }
 
 /// A hello that was accepted: how the connection goes on.
-pub(super) struct Greeting {
+pub struct Greeting {
     /// How the lines after the hello are read.
-    pub(super) syntax: LineSyntax,
+    pub syntax: LineSyntax,
     /// The stream of events that name none, if the hello gives one.
-    pub(super) stream: Option<Arc<str>>,
+    pub stream: Option<Arc<str>>,
     /// The key of events that name none.
-    pub(super) key: Option<Box<str>>,
+    pub key: Option<Box<str>>,
     /// The kinds of replies that the producer asks for.
-    pub(super) wants: Wants,
+    pub wants: Wants,
     /// The producer, if the hello names one.
-    pub(super) producer: Option<ProducerEpoch>,
+    pub producer: Option<ProducerEpoch>,
     /// The right to send as that producer.
-    pub(super) claim: Option<Claim>,
+    pub claim: Option<Claim>,
     /// The answer to the hello.
-    pub(super) welcome: Welcome,
+    pub welcome: Welcome,
 }
 
 /// Accepts a hello. If an older connection of the producer is open, it is fenced and has sent its last event when this
@@ -66,14 +66,16 @@ pub(super) struct Greeting {
 ///
 /// # Errors
 /// The protocol, the token, a name or the epoch is not one that the daemon accepts.
-pub(super) async fn greet(hub: &Hub, hello: Hello) -> Result<Greeting, Refusal> {
+pub async fn greet(hub: &Hub, hello: Hello) -> Result<Greeting, Refusal> {
     if hello.protocol != PROTOCOL {
         let reason = format!("{} is not spoken here; this daemon speaks {PROTOCOL}", hello.protocol);
         return Err(Refusal::new(RefusalCode::BadHello, "hello.protocol", reason));
     }
+    // the token comes first, so that a stranger learns nothing from the other refusals
     check_token(hub, &hello)?;
     check_names(hub, &hello)?;
     let producer = hello.producer.as_deref().map(|name| ProducerEpoch { producer: name.into(), epoch: hello.epoch });
+    // this waits for an older connection of the producer, so it comes after everything that may be refused
     let claim = match &producer {
         None => None,
         Some(p) => {
@@ -85,6 +87,7 @@ pub(super) async fn greet(hub: &Hub, hello: Hello) -> Result<Greeting, Refusal> 
         protocol: PROTOCOL,
         server: SERVER.into(),
         committed_seq: claim.as_ref().and_then(|claim| claim.committed),
+        // a client checks its lines against the limit before it sends them
         line_bytes_max: hub.config.limits.line_bytes.0,
     };
     Ok(Greeting {

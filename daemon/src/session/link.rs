@@ -8,22 +8,22 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// The state that the reader and the writer of one connection share.
-pub(super) struct Link {
+pub struct Link {
     /// Replies that are not written yet, and tickets of lines that are not durable yet.
-    pub(super) outbox: Arc<Outbox>,
+    pub outbox: Arc<Outbox>,
     /// One permit for each further line whose replies there is room for.
-    pub(super) credits: Semaphore,
+    pub credits: Semaphore,
     /// The largest number that was acknowledged.
-    pub(super) watermark: Arc<Watermark>,
+    pub watermark: Arc<Watermark>,
     /// Whether the producer asked for acknowledgements.
-    pub(super) wants_ack: AtomicBool,
+    pub wants_ack: AtomicBool,
     /// Cancelled when the other side has left its replies unread for too long.
-    pub(super) abandoned: CancellationToken,
+    pub abandoned: CancellationToken,
 }
 
 impl Link {
     /// The state of a new connection, with room for the replies of `lines_max` lines.
-    pub(super) fn new(lines_max: usize) -> Link {
+    pub fn new(lines_max: usize) -> Link {
         Link {
             outbox: Arc::default(),
             credits: Semaphore::new(lines_max),

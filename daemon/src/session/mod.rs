@@ -2,8 +2,8 @@
 //!
 //! A session is two loops in one task: the reader ([`reader`]) turns lines into events for the owners, and the writer
 //! ([`writer`]) turns what owners and the committer put into the connection's outbox into replies. The reader takes no
-//! further line before there is room for the replies of that line, and none while the inbox of a stream is full. This is
-//! all the backpressure there is, and it slows down no other connection.
+//! further line before there is room for the replies of that line, and none while the inbox of a stream is full. This
+//! is all the backpressure there is, and it slows down no other connection.
 
 mod greeting;
 mod link;
@@ -14,7 +14,7 @@ mod writer;
 use crate::hub::Hub;
 use link::Link;
 pub use listener::{ListenerKind, Opening};
-use reader::{ReadEnd, Reader};
+use reader::{ReadEnd, SessionReader};
 use std::sync::Arc;
 use std::time::Duration;
 use surmise_protocol::Reply;
@@ -31,7 +31,7 @@ const DRAIN_READS_MAX: usize = 256;
 pub async fn serve<S: AsyncRead + AsyncWrite + Send>(hub: Arc<Hub>, kind: ListenerKind, socket: S) {
     let (mut read, mut write) = tokio::io::split(socket);
     let link = Arc::new(Link::new(hub.config.limits.session_events));
-    let mut reader = Reader::new(hub, kind, link.clone());
+    let mut reader = SessionReader::new(hub, kind, link.clone());
     let reading = async {
         let end = reader.read(&mut read).await;
         reader.signal_last_event_sent();
@@ -43,6 +43,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Send>(hub: Arc<Hub>, kind: Listen
         link.outbox.close();
         fatal
     };
+    // neither half may wait for the other: a full socket must not keep lines from being read, and the reverse
     let (fatal, ()) = tokio::join!(reading, writer::write_replies(&mut write, &link));
     let _ = write.shutdown().await;
     if fatal {
@@ -50,8 +51,8 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Send>(hub: Arc<Hub>, kind: Listen
     }
 }
 
-/// Reads on for a moment: closing a socket with unread bytes resets it, and a reset may throw the last reply away before
-/// the other side has read it.
+/// Reads on for a moment: closing a socket with unread bytes resets it, and a reset may throw the last reply away
+/// before the other side has read it.
 async fn drain<R: AsyncRead + Unpin>(read: &mut R) {
     let mut bytes = vec![0; DRAIN_BYTES];
     let reading = async {

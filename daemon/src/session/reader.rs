@@ -9,7 +9,7 @@ use crate::hub::Hub;
 use crate::inbox::ReplyOptions;
 use crate::ingest::cutter::{CutLine, LineCutter};
 use crate::ingest::numbering::{Numbering, RisingNumbers};
-use crate::ingest::{Chunk, Door, InputEnd, Intake, LineRefusal, LineSyntax};
+use crate::ingest::{Door, InputEnd, Intake, LineChunk, LineRefusal, LineSyntax};
 use crate::telemetry;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,7 +18,7 @@ use surmise_protocol::{ErrorReply, Hello, Reply};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Why reading a connection ended.
-pub(super) enum ReadEnd {
+pub enum ReadEnd {
     /// The other side has sent everything, or the daemon is shutting down.
     Done,
     /// A fault after which no line can be read; the reply tells of it.
@@ -38,7 +38,7 @@ impl ReadEnd {
 
 /// Whether a connection has begun.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum SessionStage {
     /// The first line decides how those after it are read.
     FirstLine,
     /// Lines are events.
@@ -46,9 +46,9 @@ enum Stage {
 }
 
 /// The reading half of a session.
-pub(super) struct Reader {
+pub struct SessionReader {
     hub: Arc<Hub>,
-    stage: Stage,
+    stage: SessionStage,
     intake: Intake,
     replies: ReplyOptions,
     /// The right to send as the producer, if the hello names one.
@@ -56,14 +56,14 @@ pub(super) struct Reader {
     link: Arc<Link>,
 }
 
-impl Reader {
+impl SessionReader {
     /// The reader of a new connection.
-    pub(super) fn new(hub: Arc<Hub>, kind: ListenerKind, link: Arc<Link>) -> Reader {
+    pub fn new(hub: Arc<Hub>, kind: ListenerKind, link: Arc<Link>) -> SessionReader {
         let (stage, syntax) = match kind.opening {
-            Opening::FirstLineDecides => (Stage::FirstLine, LineSyntax::Plain),
-            Opening::BareLines => (Stage::Events, LineSyntax::Bare),
+            Opening::FirstLineDecides => (SessionStage::FirstLine, LineSyntax::Plain),
+            Opening::BareLines => (SessionStage::Events, LineSyntax::Bare),
         };
-        Reader {
+        SessionReader {
             intake: Intake::new(Door::EventSocket, syntax, kind.stream, &hub.config.limits),
             hub,
             stage,
@@ -74,7 +74,7 @@ impl Reader {
     }
 
     /// Reads until the connection ends.
-    pub(super) async fn read<R: AsyncRead + Unpin>(&mut self, read: &mut R) -> ReadEnd {
+    pub async fn read<R: AsyncRead + Unpin>(&mut self, read: &mut R) -> ReadEnd {
         let mut cutter = LineCutter::new(self.hub.config.limits.line_bytes.0 as usize);
         loop {
             let read = match self.fill(read, &mut cutter).await {
@@ -89,7 +89,7 @@ impl Reader {
     }
 
     /// Lets a newer connection of the producer know that this one has sent its last event.
-    pub(super) fn signal_last_event_sent(&self) {
+    pub fn signal_last_event_sent(&self) {
         if let Some(claim) = &self.claim {
             claim.signal_last_event_sent();
         }
@@ -113,17 +113,18 @@ impl Reader {
     /// Reads more bytes into a cutter; none if the other side has sent everything.
     async fn fill<R: AsyncRead + Unpin>(&self, read: &mut R, cutter: &mut LineCutter) -> Result<usize, ReadEnd> {
         tokio::select! {
-            biased;
-            end = self.interrupted() => Err(end),
-            // a connection that breaks has ended as one that is closed
-            count = read.read_buf(cutter.buffer()) => count.or(Ok(0)),
-        }
+        // a sender that never pauses must not hide that the daemon shuts down
+                    biased;
+                    end = self.interrupted() => Err(end),
+                    // a connection that breaks has ended as one that is closed
+                    count = read.read_buf(cutter.buffer()) => count.or(Ok(0)),
+                }
     }
 
     /// Reads all whole lines of a cutter, a chunk at a time.
     async fn read_lines(&mut self, cutter: &mut LineCutter, end: InputEnd) -> Result<(), ReadEnd> {
         loop {
-            if self.stage == Stage::FirstLine {
+            if self.stage == SessionStage::FirstLine {
                 let Some(line) = cutter.next_line() else { return Ok(()) };
                 self.read_first_line(line).await?;
                 continue;
@@ -138,7 +139,7 @@ impl Reader {
 
     /// Reads the line without a line end at the end of a connection.
     async fn read_last_line(&mut self, cutter: &mut LineCutter) -> Result<(), ReadEnd> {
-        if self.stage == Stage::FirstLine {
+        if self.stage == SessionStage::FirstLine {
             return match cutter.last_line() {
                 Some(line) => self.read_first_line(line).await,
                 None => Ok(()),
@@ -169,8 +170,8 @@ impl Reader {
                     let refusal = Refusal::new(RefusalCode::Unauthorized, "hello", reason);
                     return Err(ReadEnd::fatal(refusal, Some(self.intake.lines_read() + 1)));
                 }
-                self.stage = Stage::Events;
-                let mut chunk = Chunk::default();
+                self.stage = SessionStage::Events;
+                let mut chunk = LineChunk::default();
                 self.intake.read_line(line, now_us(), &mut chunk);
                 self.send(chunk).await
             }
@@ -182,7 +183,7 @@ impl Reader {
         let greeted = greet(&self.hub, hello).await;
         let greeting = greeted.map_err(|refusal| ReadEnd::fatal(refusal, Some(self.intake.lines_read())))?;
         let Greeting { syntax, stream, key, wants, producer, claim, welcome } = greeting;
-        self.stage = Stage::Events;
+        self.stage = SessionStage::Events;
         self.intake.set_syntax(syntax);
         self.intake.set_key(key);
         if let Some(stream) = stream {
@@ -193,6 +194,7 @@ impl Reader {
         if let Some(producer) = &producer {
             self.link.watermark.report_to(&self.hub.fencing, producer);
         }
+        // the welcome tells the producer where to resume; what it sends again below that is a duplicate
         let numbers = RisingNumbers::new(welcome.committed_seq, producer, self.link.watermark.clone());
         self.intake.number_by(Numbering::Rising(numbers));
         self.claim = claim;
@@ -201,20 +203,21 @@ impl Reader {
     }
 
     /// Sends a chunk to the owners, and then, once they have seen to it, its event whose number does not rise.
-    async fn send(&mut self, mut chunk: Chunk) -> Result<(), ReadEnd> {
+    async fn send(&mut self, mut chunk: LineChunk) -> Result<(), ReadEnd> {
         let not_rising = chunk.not_rising.take();
         if not_rising.is_some() {
             chunk.lines -= 1;
         }
         self.submit(chunk).await?;
         let Some((stream, event)) = not_rising else { return Ok(()) };
+        // whether the number rises depends on which of the earlier events their owners refuse
         let learnt = self.link.outbox.all_learnt().await;
         let resolved = self.intake.resolve_not_rising(stream, event, learnt);
         self.submit(resolved).await
     }
 
     /// Sends a chunk to the owners of its streams; waits for room for its replies, and in their inboxes.
-    async fn submit(&mut self, chunk: Chunk) -> Result<(), ReadEnd> {
+    async fn submit(&mut self, chunk: LineChunk) -> Result<(), ReadEnd> {
         if chunk.lines == 0 {
             return Ok(());
         }
@@ -228,7 +231,8 @@ impl Reader {
                 Err(_) => return Err(ReadEnd::Done),
             },
         }
-        let Chunk { events, refusals, counts, .. } = chunk;
+        let LineChunk { events, refusals, counts, .. } = chunk;
+        // from here on the log has to remember how far the producer is durable over all its streams
         if let Some(producer) = self.intake.numbering().multi_stream_producer() {
             self.link.outbox.mark(&producer.producer, producer.epoch);
         }

@@ -25,7 +25,7 @@ enum OtherSide {
 ///
 /// If the other side has closed its reading end, replies are thrown away and its events still count. If it only leaves
 /// them unread for [`UNREAD_TIME_MAX`], the connection ends.
-pub(super) async fn write_replies<W: AsyncWrite + Unpin>(socket: &mut W, link: &Link) {
+pub async fn write_replies<W: AsyncWrite + Unpin>(socket: &mut W, link: &Link) {
     let mut other_side = OtherSide::Reads;
     let mut failure_reported = false;
     let mut duplicates = 0;
@@ -34,6 +34,7 @@ pub(super) async fn write_replies<W: AsyncWrite + Unpin>(socket: &mut W, link: &
     loop {
         let drained = link.outbox.drain();
         duplicates += drained.counts.duplicates;
+        // outcomes and errors come before the acknowledgement that covers them
         for reply in &drained.replies {
             reply.write_line(&mut out);
         }

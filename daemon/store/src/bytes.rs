@@ -1,11 +1,11 @@
-//! Numbers and texts as bytes, and back without trusting the bytes.
+//! Numbers and texts as bytes, and back: the reader never trusts the bytes.
 
-/// Why bytes cannot be read.
+/// The error of bytes that cannot be read. It names what they should have been.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the bytes of {0} are damaged")]
 pub struct Damaged(pub &'static str);
 
-/// Appends a number in 1 to 10 bytes, small ones in few.
+/// Appends a number in 1 to 10 bytes; small numbers take few.
 pub fn put_varint(out: &mut Vec<u8>, mut x: u64) {
     while x >= 0x80 {
         out.push(x as u8 | 0x80);
@@ -14,18 +14,18 @@ pub fn put_varint(out: &mut Vec<u8>, mut x: u64) {
     out.push(x as u8);
 }
 
-/// Appends a number that may be negative, small ones in few bytes.
+/// Appends a number that may be negative; numbers near zero take few bytes.
 pub fn put_signed(out: &mut Vec<u8>, x: i64) {
     put_varint(out, ((x << 1) ^ (x >> 63)) as u64);
 }
 
-/// Appends bytes with their length.
+/// Appends bytes, preceded by their number.
 pub fn put_bytes(out: &mut Vec<u8>, b: &[u8]) {
     put_varint(out, b.len() as u64);
     out.extend_from_slice(b);
 }
 
-/// Appends an optional number: 0 for none, else the number plus one.
+/// Appends an optional number: a byte 0 for none, or a byte 1 and the number.
 pub fn put_option(out: &mut Vec<u8>, x: Option<u64>) {
     match x {
         None => out.push(0),
@@ -36,7 +36,7 @@ pub fn put_option(out: &mut Vec<u8>, x: Option<u64>) {
     }
 }
 
-/// A place in bytes that are being read.
+/// Bytes that are being read: those not read yet.
 pub struct Cursor<'a>(pub &'a [u8]);
 
 impl<'a> Cursor<'a> {

@@ -14,32 +14,34 @@ use std::path::Path;
 use std::sync::Mutex;
 
 const FORMAT: &str = "surmise checkpoints 1";
-const CACHE_BYTES: u64 = 4 << 20;
+/// Memory that the database may take for what it has read.
+const CACHE_BYTES_MAX: u64 = 4 << 20;
+/// Bytes of a checkpoint in one piece: the rest is its checksum.
 const PAYLOAD_BYTES: usize = PIECE_BYTES - 4;
 
-/// What is known about a checkpoint without reading it.
+/// The manifest of a checkpoint: what is known about it without reading its pieces.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointMeta {
     /// The stream's number.
     pub stream: u32,
-    /// Its number among the stream's checkpoints, rising.
+    /// The number of the checkpoint among those of its stream; it rises.
     pub generation: u64,
-    /// The offset of the first event that is not in it.
+    /// The offset of the first event that the checkpoint does not cover.
     pub offset: u64,
-    /// When it was made, in microseconds since 1970.
+    /// When the state was copied, in microseconds since 1970.
     pub time_us: i64,
-    /// The size of the learner's part, which comes first.
+    /// Bytes of the learner's state, which comes first.
     pub learner_bytes: u64,
-    /// The size of all of it.
+    /// Bytes of the learner's state and of the summary.
     pub bytes: u64,
-    /// The checksum of all of it.
+    /// The checksum of both.
     pub crc32: u32,
-    /// The version that wrote it.
+    /// The version of surmise that wrote the checkpoint.
     pub version: String,
     /// The learner's hash, where it was computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_hash: Option<String>,
-    /// Pages of keys that the learner had numbered; it goes on with those below.
+    /// The number of key pages that the learner had numbered: it resumes with those below.
     #[serde(default)]
     pub pages: u64,
 }
@@ -48,21 +50,21 @@ pub struct CheckpointMeta {
 pub struct CheckpointDraft {
     /// The stream's number.
     pub stream: u32,
-    /// The offset of the first event that is not in it.
+    /// The offset of the first event that the checkpoint does not cover.
     pub offset: u64,
-    /// When it was made.
+    /// When the state was copied, in microseconds since 1970.
     pub time_us: i64,
     /// The learner's state.
     pub learner: Vec<u8>,
-    /// Everything else about the stream.
+    /// The encoded summary of the stream.
     pub summary: Vec<u8>,
     /// The learner's hash, where it was computed.
     pub state_hash: Option<String>,
-    /// Pages of keys that the learner had numbered.
+    /// The number of key pages that the learner had numbered.
     pub pages: u64,
 }
 
-/// All checkpoints.
+/// The checkpoints of all streams.
 pub struct Checkpoints {
     database: Database,
     pieces: sled::Tree,
@@ -72,9 +74,12 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Opens the checkpoints; of each stream, so many generations are kept.
+    /// Opens the checkpoints in a directory, which is made if it does not exist. Of each stream, `generations` are kept.
+    ///
+    /// # Errors
+    /// The directory cannot be read, or holds checkpoints of another format.
     pub fn open(path: &Path, generations: u32) -> Result<Checkpoints, StoreError> {
-        let database = Database::open(path, SEGMENT_BYTES, CACHE_BYTES, FORMAT)?;
+        let database = Database::open(path, SEGMENT_BYTES, CACHE_BYTES_MAX, FORMAT)?;
         let (pieces, manifests) = (database.tree("pieces")?, database.tree("manifests")?);
         let mut known: BTreeMap<u32, Vec<CheckpointMeta>> = BTreeMap::new();
         for value in manifests.iter().values() {
@@ -107,12 +112,15 @@ impl Checkpoints {
         self.known().values().flatten().cloned().collect()
     }
 
-    /// The least number of pages that a checkpoint of a stream goes on with; nothing if it has no checkpoint.
+    /// The least number of key pages that a checkpoint of a stream had numbered; `None` if there is no checkpoint.
     pub fn fewest_pages(&self, stream: u32) -> Option<u64> {
         self.known().get(&stream).and_then(|of| of.iter().map(|m| m.pages).min())
     }
 
-    /// Drops checkpoints of a stream that go on with more pages than these.
+    /// Deletes the checkpoints of a stream that had numbered more than `pages` key pages.
+    ///
+    /// # Errors
+    /// The database refuses.
     pub fn drop_beyond(&self, stream: u32, pages: u64) -> Result<(), StoreError> {
         let mut known = self.known();
         let Some(of) = known.get_mut(&stream) else { return Ok(()) };
@@ -126,7 +134,10 @@ impl Checkpoints {
         if beyond.is_empty() { Ok(()) } else { self.database.flush() }
     }
 
-    /// Writes checkpoints and makes them durable; then deletes the generations that are too many.
+    /// Writes checkpoints and makes them durable; then deletes surplus generations.
+    ///
+    /// # Errors
+    /// The database or the file system refuses.
     pub fn write(&self, drafts: &[CheckpointDraft]) -> Result<Vec<CheckpointMeta>, StoreError> {
         let metas: Vec<CheckpointMeta> = drafts.iter().map(|d| self.describe(d)).collect();
         for (draft, meta) in drafts.iter().zip(&metas) {
@@ -152,26 +163,26 @@ impl Checkpoints {
         Ok(metas)
     }
 
-    fn describe(&self, d: &CheckpointDraft) -> CheckpointMeta {
-        let newest = self.known().get(&d.stream).and_then(|v| v.last()).map_or(0, |m| m.generation);
-        let mut crc = crc32fast::Hasher::new();
-        crc.update(&d.learner);
-        crc.update(&d.summary);
+    fn describe(&self, draft: &CheckpointDraft) -> CheckpointMeta {
+        let newest = self.known().get(&draft.stream).and_then(|v| v.last()).map_or(0, |m| m.generation);
+        let mut crc32 = crc32fast::Hasher::new();
+        crc32.update(&draft.learner);
+        crc32.update(&draft.summary);
         CheckpointMeta {
-            stream: d.stream,
+            stream: draft.stream,
             generation: newest + 1,
-            offset: d.offset,
-            time_us: d.time_us,
-            learner_bytes: d.learner.len() as u64,
-            bytes: (d.learner.len() + d.summary.len()) as u64,
-            crc32: crc.finalize(),
+            offset: draft.offset,
+            time_us: draft.time_us,
+            learner_bytes: draft.learner.len() as u64,
+            bytes: (draft.learner.len() + draft.summary.len()) as u64,
+            crc32: crc32.finalize(),
             version: env!("CARGO_PKG_VERSION").into(),
-            state_hash: d.state_hash.clone(),
-            pages: d.pages,
+            state_hash: draft.state_hash.clone(),
+            pages: draft.pages,
         }
     }
 
-    /// Lists new checkpoints; returns those that are too many now.
+    /// Lists new checkpoints. Returns those that are surplus now.
     fn enlist(&self, metas: &[CheckpointMeta]) -> Vec<CheckpointMeta> {
         let mut known = self.known();
         let mut surplus = Vec::new();
@@ -198,7 +209,7 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Reads a checkpoint: the learner's state, and everything else about the stream.
+    /// Reads a checkpoint: the learner's state, and the encoded summary of the stream.
     ///
     /// # Errors
     /// A piece is missing or damaged.
@@ -215,11 +226,11 @@ impl Checkpoints {
         {
             return Err(Damaged("a checkpoint (checksum)").into());
         }
-        let rest = bytes.split_off(meta.learner_bytes as usize);
-        Ok((bytes, rest))
+        let summary = bytes.split_off(meta.learner_bytes as usize);
+        Ok((bytes, summary))
     }
 
-    /// Reads everything but the learner's state; the checksums of its pieces have to hold.
+    /// Reads only the summary of the stream. The checksums of its pieces must hold.
     ///
     /// # Errors
     /// A piece is missing or damaged.
@@ -237,7 +248,7 @@ impl Checkpoints {
         Ok(bytes.split_off(before))
     }
 
-    /// Damages a piece, as a bad disk would.
+    /// Damages a piece of a checkpoint, as a bad disk would.
     #[cfg(any(test, feature = "faults"))]
     pub fn damage(&self, meta: &CheckpointMeta) {
         let key = piece_key(meta, 0);
@@ -246,13 +257,13 @@ impl Checkpoints {
         self.pieces.insert(key, piece).unwrap();
     }
 
-    /// Bytes on disk, what is not reused yet included.
+    /// Bytes on disk, including those that are not reused yet.
     pub fn disk_bytes(&self) -> u64 {
         self.database.disk_bytes()
     }
 }
 
-/// Both parts as one sequence of pieces.
+/// The learner's state and the summary, cut into pieces as one sequence of bytes.
 fn pieces<'a>(learner: &'a [u8], summary: &'a [u8]) -> impl Iterator<Item = Vec<u8>> + 'a {
     let total = learner.len() + summary.len();
     (0..total).step_by(PAYLOAD_BYTES).map(move |from| {

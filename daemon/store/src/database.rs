@@ -1,20 +1,24 @@
-//! One sled database, opened with patience and synced for real.
+//! One sled database: opened even while its last user still lets go of it, and synced to the disk, which sled does not
+//! do by itself on Linux.
 
 use crate::StoreError;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Bytes of one segment. Seventeen values of a leaf have to stay below a quarter of it.
+/// Bytes of one segment of the file. sled keeps up to seventeen values in a leaf, and they must stay below a quarter of
+/// a segment.
 pub(crate) const SEGMENT_BYTES: usize = 1 << 20;
 
-/// The largest value that is stored in one piece.
+/// Bytes of the largest value that is stored in one piece.
 pub(crate) const PIECE_BYTES: usize = 14 << 10;
 
-/// How long a database of a daemon that was just dropped is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for a database that was just dropped: sled gives its lock back some time later.
+const OPEN_WAIT_MAX: Duration = Duration::from_secs(5);
+/// The time between two attempts.
+const OPEN_RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// A database.
+/// One database of the store.
 #[derive(Debug)]
 pub(crate) struct Database {
     pub(crate) db: sled::Db,
@@ -23,7 +27,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Opens a database and holds its format against the one that this version writes.
+    /// Opens a database, and makes sure that its format is the one that this version writes.
     pub(crate) fn open(
         path: &Path,
         segment_bytes: usize,
@@ -36,11 +40,11 @@ impl Database {
             .cache_capacity(cache_bytes)
             .mode(sled::Mode::HighThroughput)
             .flush_every_ms(None);
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + OPEN_WAIT_MAX;
         let db = loop {
             match config.open() {
                 Ok(db) => break db,
-                Err(e) if is_locked(&e) && Instant::now() < until => std::thread::sleep(Duration::from_millis(20)),
+                Err(e) if is_locked(&e) && Instant::now() < until => std::thread::sleep(OPEN_RETRY_INTERVAL),
                 Err(e) => return Err(StoreError::database("cannot open a database of the store")(e)),
             }
         };
@@ -72,7 +76,7 @@ impl Database {
         self.file.sync_data().map_err(StoreError::io("cannot sync", &self.path))
     }
 
-    /// The same, files that were made or removed included.
+    /// Makes everything that was inserted durable, and the files that were made or removed for it.
     pub(crate) fn flush_all(&self) -> Result<(), StoreError> {
         self.flush()?;
         let blobs = self.path.join("blobs");
@@ -92,7 +96,7 @@ fn is_locked(e: &sled::Error) -> bool {
     matches!(e, sled::Error::Io(e) if e.to_string().contains("lock"))
 }
 
-/// Makes names in a directory durable.
+/// Makes the names in a directory durable.
 pub(crate) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
     File::open(dir).and_then(|d| d.sync_all()).map_err(StoreError::io("cannot sync", dir))
 }

@@ -14,8 +14,10 @@ use std::sync::Arc;
 use surmise_event::{Data, Datum, Record};
 
 const MAGIC: [u8; 4] = *b"SG\x01\x00";
-const HEADER: usize = 12;
+/// Bytes before the payload: magic, length, checksum.
+const HEADER_BYTES: usize = 12;
 
+// The flags of a record: what follows, and in which form.
 const KEY: u8 = 1;
 const TIME: u8 = 2;
 const ARRIVAL: u8 = 4;
@@ -24,16 +26,16 @@ const ORIGIN: u8 = 16;
 const ONE: u8 = 32;
 const FIELDS: u8 = 64;
 
-/// Who sent a record, and as which of its own.
+/// Where a record comes from: its producer, and its place among the producer's events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// The producer.
+    /// The name of the producer.
     pub producer: Arc<str>,
-    /// Its epoch.
+    /// The epoch of the producer.
     pub epoch: u64,
-    /// Its number of the record.
+    /// The sequence number of the record within the epoch.
     pub seq: u64,
-    /// The largest of its numbers up to which everything is durable, or earlier in this same stream.
+    /// The largest sequence number up to which all events of the epoch are durable, or earlier in this same stream.
     pub safe: Option<u64>,
 }
 
@@ -42,18 +44,18 @@ pub struct Origin {
 pub struct Logged {
     /// The record.
     pub record: Record,
-    /// Who sent it, if it said so.
+    /// Where the record comes from, if its producer has a name.
     pub origin: Option<Origin>,
 }
 
-/// A whole group, ready for the log.
+/// A complete group, encoded for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// The stream's number.
     pub stream: u32,
-    /// The offset of its first event.
+    /// The offset of the group's first event.
     pub first_offset: u64,
-    /// How many offsets it takes.
+    /// The number of offsets that the group takes.
     pub span: u64,
     /// The encoded value.
     pub bytes: Vec<u8>,
@@ -72,7 +74,7 @@ pub struct GroupBuilder {
     arrival_us: i64,
 }
 
-/// Where a group stood before a record was appended.
+/// The end of a group before a record was appended, so that the record can be taken back.
 pub struct Mark {
     body: usize,
     time_us: i64,
@@ -95,14 +97,14 @@ impl GroupBuilder {
         }
     }
 
-    /// Records gathered.
+    /// The number of records gathered.
     pub fn records(&self) -> u64 {
         self.records
     }
 
-    /// Bytes that the group will take, nearly.
+    /// About how many bytes the group will take.
     pub fn size_bytes(&self) -> usize {
-        self.body.len() + self.name_bytes.len() + HEADER + 32
+        self.body.len() + self.name_bytes.len() + HEADER_BYTES + 32
     }
 
     /// Appends a record.
@@ -154,7 +156,7 @@ impl GroupBuilder {
         mark
     }
 
-    /// Takes the last record back.
+    /// Takes the last record back. `mark` is what appending it returned.
     pub fn undo(&mut self, mark: Mark) {
         self.body.truncate(mark.body);
         self.time_us = mark.time_us;
@@ -180,7 +182,7 @@ impl GroupBuilder {
         })
     }
 
-    /// The encoded group; `end_offset` is the offset after its last event.
+    /// Encodes the group. `end_offset` is the offset after its last event.
     pub fn finish(self, end_offset: u64) -> Group {
         let span = end_offset - self.first_offset;
         let mut out = Vec::with_capacity(self.size_bytes() + 64);
@@ -198,8 +200,8 @@ impl GroupBuilder {
         }
         put_varint(&mut out, self.records);
         out.extend_from_slice(&self.body);
-        let length = (out.len() - HEADER) as u32;
-        let crc = crc32fast::hash(&out[HEADER..]);
+        let length = (out.len() - HEADER_BYTES) as u32;
+        let crc = crc32fast::hash(&out[HEADER_BYTES..]);
         out[4..8].copy_from_slice(&length.to_le_bytes());
         out[8..12].copy_from_slice(&crc.to_le_bytes());
         Group { stream: self.stream, first_offset: self.first_offset, span, bytes: out }
@@ -228,7 +230,7 @@ fn put_datum(out: &mut Vec<u8>, d: &Datum) {
     }
 }
 
-/// Whole numbers are short, all others take eight bytes; every bit comes back.
+/// Appends a number so that every bit comes back: whole numbers take few bytes, all others eight.
 fn put_number(out: &mut Vec<u8>, x: f64) {
     let whole = x as i64;
     if whole.unsigned_abs() < 1 << 40 && (whole as f64).to_bits() == x.to_bits() {
@@ -240,13 +242,16 @@ fn put_number(out: &mut Vec<u8>, x: f64) {
     }
 }
 
-/// How long the whole value is, from its first bytes.
+/// Reads the length of a whole group from its first bytes.
+///
+/// # Errors
+/// The bytes are not the beginning of a group.
 pub fn total_length(head: &[u8]) -> Result<usize, Damaged> {
     let mut c = Cursor(head);
     if c.take(4, "a log group's header")? != MAGIC {
         return Err(Damaged("a log group's header"));
     }
-    Ok(HEADER + c.u32("a log group's length")? as usize)
+    Ok(HEADER_BYTES + c.u32("a log group's length")? as usize)
 }
 
 /// A decoded group.
@@ -254,11 +259,11 @@ pub fn total_length(head: &[u8]) -> Result<usize, Damaged> {
 pub struct Decoded {
     /// The stream's number.
     pub stream: u32,
-    /// The offset of its first event.
+    /// The offset of the group's first event.
     pub first_offset: u64,
-    /// How many offsets it takes.
+    /// The number of offsets that the group takes.
     pub span: u64,
-    /// Its records, in order.
+    /// The records of the group, in order.
     pub records: Vec<Logged>,
 }
 

@@ -68,7 +68,7 @@ proptest! {
 
     #[test]
     fn a_false_checksum_does_not_save_it(mut payload: Vec<u8>) {
-        // whoever forges the checksum still cannot make the reader panic or allocate without bounds
+        // a forged checksum still cannot make the reader panic or allocate without bounds
         payload.splice(0..0, [7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
         let mut bytes = MAGIC.to_vec();
         bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());

@@ -15,6 +15,8 @@ mod database;
 pub mod group;
 mod lock;
 mod log;
+mod page_format;
+mod page_trees;
 mod pages;
 mod temporary;
 
@@ -26,15 +28,15 @@ pub use temporary::TemporaryPages;
 
 use std::path::{Path, PathBuf};
 
-/// Why the store does not serve.
+/// The reason why the store cannot do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another daemon has the directory.
+    /// Another daemon uses the directory.
     #[error("another surmised{} is using the data directory {dir}; stop it, or give this one a directory of its own (store.dir)", pid.as_ref().map(|p| format!(" (process {p})")).unwrap_or_default())]
     Locked {
         /// The directory.
         dir: PathBuf,
-        /// The other's process id, if it could be read.
+        /// The process id of the other daemon, if it could be read.
         pid: Option<String>,
     },
     /// The file system refused.
@@ -42,7 +44,7 @@ pub enum StoreError {
     Io {
         /// What was tried.
         what: &'static str,
-        /// On which path.
+        /// The path of the file or directory.
         path: PathBuf,
         /// The reason.
         source: std::io::Error,
@@ -68,9 +70,12 @@ pub enum StoreError {
     /// What was stored is damaged.
     #[error("{0}")]
     Damaged(#[from] bytes::Damaged),
-    /// What was stored does not fit together.
-    #[error("{0}")]
-    Inconsistent(String),
+    /// The entry of a stream has a valid checksum, but is none that this version can read.
+    #[error("a stream's entry cannot be read: {0}")]
+    StreamEntry(serde_json::Error),
+    /// A copy of a learner asked for a key page that no checkpoint keeps any more.
+    #[error("the stream has gone on, and its pages too")]
+    PagesSuperseded,
 }
 
 impl StoreError {
@@ -89,17 +94,18 @@ pub struct Store {
     pub log: Log,
     /// States of learners.
     pub checkpoints: Checkpoints,
-    /// States of keys that memory has no room for.
+    /// Key pages: states of keys that memory has no room for.
     pub pages: KeyPages,
-    // last, so that the lock is given back after the databases are closed
+    // declared last, so that the lock is given back after the databases are closed
     _lock: DirLock,
 }
 
 impl Store {
-    /// Opens the store of a directory, which is made if it is not there.
+    /// Opens the store in a directory, which is made if it does not exist. Of each stream, `generations` checkpoints are
+    /// kept.
     ///
     /// # Errors
-    /// Another daemon has it, or it cannot be read.
+    /// Another daemon uses the directory, or the store cannot be read.
     pub fn open(dir: &Path, generations: u32) -> Result<Store, StoreError> {
         let lock = DirLock::take(dir)?;
         let log = Log::open(&dir.join("log"))?;
@@ -117,7 +123,7 @@ fn seal(mut value: Vec<u8>) -> Vec<u8> {
     value
 }
 
-/// Takes the checksum off again.
+/// Checks the checksum that [`seal`] appended, and takes it off.
 fn unseal<'a>(value: &'a [u8], what: &'static str) -> Result<&'a [u8], bytes::Damaged> {
     let (body, crc) = value.split_last_chunk::<4>().ok_or(bytes::Damaged(what))?;
     if crc32fast::hash(body) == u32::from_le_bytes(*crc) { Ok(body) } else { Err(bytes::Damaged(what)) }

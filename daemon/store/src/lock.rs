@@ -6,8 +6,10 @@ use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How long a daemon that is leaving is waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait for a daemon that is shutting down to give the lock back.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
+/// The time between two attempts.
+const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(25);
 
 /// The lock of a data directory, held until it is dropped (or the process ends, however it ends).
 pub struct DirLock {
@@ -15,7 +17,7 @@ pub struct DirLock {
 }
 
 impl DirLock {
-    /// Takes the lock; makes the directory first if it is not there.
+    /// Takes the lock of a directory, which is made if it does not exist.
     ///
     /// # Errors
     /// Another process has it.
@@ -24,14 +26,12 @@ impl DirLock {
         let path = dir.join("surmised.lock");
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = opened.map_err(StoreError::io("cannot open", &path))?;
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + LOCK_WAIT_MAX;
         loop {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::Error(e)) => return Err(StoreError::io("cannot lock", &path)(e)),
-                Err(TryLockError::WouldBlock) if Instant::now() < until => {
-                    std::thread::sleep(Duration::from_millis(25))
-                }
+                Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(LOCK_RETRY_INTERVAL),
                 Err(TryLockError::WouldBlock) => {
                     let mut pid = String::new();
                     let read = file.read_to_string(&mut pid).is_ok() && !pid.trim().is_empty();

@@ -1,7 +1,7 @@
 //! The log: every event of every stream, in commit groups; and which streams there are.
 //!
 //! Tree `groups`: stream number (u32, big-endian), first offset (u64, big-endian) → a group. A group longer than one
-//! piece goes on under the same key with a piece number (u16) appended. Tree `streams`: stream number → a
+//! piece continues under the same key with a piece number (u16) appended. Tree `streams`: stream number → a
 //! [`StreamEntry`] as JSON with a checksum. Tree `marks`: name of a producer that sends to several streams → how far
 //! it is durable; written after the groups it speaks of, which sled keeps in that order.
 
@@ -16,41 +16,42 @@ use surmise_event::Schema;
 use surmise_learner::Options;
 
 const FORMAT: &str = "surmise log 1";
-const CACHE_BYTES: u64 = 8 << 20;
+/// Memory that the database may take for what it has read.
+const CACHE_BYTES_MAX: u64 = 8 << 20;
 
-/// A stream as it was made; all that recovery without a checkpoint has to know.
+/// What a stream was made with: all that recovery without a checkpoint has to know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StreamEntry {
-    /// Its number in the log.
+    /// The number of the stream in the log.
     pub number: u32,
-    /// Its name.
+    /// The name of the stream.
     pub name: String,
-    /// The pattern of the configuration that it fell under.
+    /// The pattern of the configuration that the name fell under; empty if it fell under none.
     #[serde(default)]
     pub group: String,
     /// The schema that was declared for it.
     pub schema: Schema,
-    /// The options that its learner was made with.
+    /// The options that the stream's learner was made with.
     pub options: Options,
-    /// When it was made, in microseconds since 1970.
+    /// When the stream was made, in microseconds since 1970.
     pub created_us: i64,
-    /// Bytes that were deleted at the beginning of its log.
+    /// Bytes that were deleted at the beginning of the stream's log.
     #[serde(default)]
     pub trimmed_bytes: u64,
 }
 
-/// Everything of a producer up to a number is durable.
+/// The mark of a producer that sends to several streams: all its events up to a sequence number are durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProducerMark {
-    /// The producer.
+    /// The name of the producer.
     pub producer: Arc<str>,
-    /// Its epoch.
+    /// The epoch of the producer.
     pub epoch: u64,
-    /// The number.
+    /// The sequence number.
     pub seq: u64,
 }
 
-/// The log.
+/// The log of all streams.
 pub struct Log {
     database: Database,
     groups: sled::Tree,
@@ -59,9 +60,12 @@ pub struct Log {
 }
 
 impl Log {
-    /// Opens the log.
+    /// Opens the log in a directory, which is made if it does not exist.
+    ///
+    /// # Errors
+    /// The directory cannot be read, or holds a log of another format.
     pub fn open(path: &Path) -> Result<Log, StoreError> {
-        let database = Database::open(path, SEGMENT_BYTES, CACHE_BYTES, FORMAT)?;
+        let database = Database::open(path, SEGMENT_BYTES, CACHE_BYTES_MAX, FORMAT)?;
         Ok(Log {
             groups: database.tree("groups")?,
             streams: database.tree("streams")?,
@@ -70,15 +74,17 @@ impl Log {
         })
     }
 
-    /// All streams, by number.
+    /// The entries of all streams, by number.
+    ///
+    /// # Errors
+    /// The log cannot be read, or an entry is damaged.
     pub fn streams(&self) -> Result<Vec<StreamEntry>, StoreError> {
         self.streams
             .iter()
             .values()
-            .map(|v| {
-                let v = v.map_err(StoreError::database("cannot read the list of streams"))?;
-                serde_json::from_slice(unseal(&v, "a stream's entry")?)
-                    .map_err(|e| StoreError::Inconsistent(format!("a stream's entry cannot be read: {e}")))
+            .map(|value| {
+                let value = value.map_err(StoreError::database("cannot read the list of streams"))?;
+                serde_json::from_slice(unseal(&value, "a stream's entry")?).map_err(StoreError::StreamEntry)
             })
             .collect()
     }
@@ -89,22 +95,25 @@ impl Log {
         put.map(|_| ()).map_err(StoreError::database("cannot write a stream's entry"))
     }
 
-    /// How far producers of several streams are durable. Only the latest so many are kept.
+    /// The marks of producers that send to several streams, newest first. All but the newest `keep` are deleted.
+    ///
+    /// # Errors
+    /// The log cannot be read, or a mark is damaged.
     pub fn marks(&self, keep: usize) -> Result<Vec<ProducerMark>, StoreError> {
         let mut all = Vec::new();
         for mark in self.marks.iter() {
-            let (k, v) = mark.map_err(StoreError::database("cannot read the marks of producers"))?;
-            let mut c = Cursor(unseal(&v, "a producer's mark")?);
-            let (time, epoch, seq) = (c.u64("mark")?, c.varint("mark")?, c.varint("mark")?);
-            let producer = String::from_utf8_lossy(&k).as_ref().into();
-            all.push((time, ProducerMark { producer, epoch, seq }));
+            let (name, value) = mark.map_err(StoreError::database("cannot read the marks of producers"))?;
+            let mut cursor = Cursor(unseal(&value, "a producer's mark")?);
+            let (time_us, epoch, seq) = (cursor.u64("mark")?, cursor.varint("mark")?, cursor.varint("mark")?);
+            let producer = String::from_utf8_lossy(&name).as_ref().into();
+            all.push((time_us, ProducerMark { producer, epoch, seq }));
         }
-        all.sort_unstable_by_key(|(time, _)| std::cmp::Reverse(*time));
+        all.sort_unstable_by_key(|(time_us, _)| std::cmp::Reverse(*time_us));
         for (_, old) in all.drain(keep.min(all.len())..) {
             let gone = self.marks.remove(old.producer.as_bytes());
             gone.map_err(StoreError::database("cannot delete a producer's mark"))?;
         }
-        Ok(all.into_iter().map(|(_, m)| m).collect())
+        Ok(all.into_iter().map(|(_, mark)| mark).collect())
     }
 
     /// Makes new streams, groups and marks durable, all of them together. `time_us`, in microseconds since 1970, dates the
@@ -136,12 +145,15 @@ impl Log {
         self.database.flush()
     }
 
-    /// The groups of a stream from an offset on, in order.
+    /// Reads the groups of a stream from an offset on, in order.
     pub fn tail(&self, stream: u32, from_offset: u64) -> Tail {
         Tail { pieces: self.pieces_from(stream, from_offset) }
     }
 
-    /// Whether a stream's log has nothing from an offset on.
+    /// Whether the log of a stream holds nothing from an offset on.
+    ///
+    /// # Errors
+    /// The log cannot be read.
     pub fn ends_at(&self, stream: u32, offset: u64) -> Result<bool, StoreError> {
         let next = self.pieces_from(stream, offset).next().transpose();
         Ok(next.map_err(StoreError::database("cannot read the log"))?.is_none())
@@ -155,8 +167,11 @@ impl Log {
         }
     }
 
-    /// Deletes groups at the beginning of a stream, all of them before an offset, until so many bytes are gone.
-    /// Returns how many bytes are gone.
+    /// Deletes groups at the beginning of a stream, only such before `before_offset`, until `bytes` bytes are deleted.
+    /// Returns how many bytes that were, and adds them to the stream's entry.
+    ///
+    /// # Errors
+    /// The database refuses.
     pub fn trim(&self, entry: &mut StreamEntry, before_offset: u64, bytes: u64) -> Result<u64, StoreError> {
         let mut gone = 0;
         let mut batch = sled::Batch::default();
@@ -177,12 +192,13 @@ impl Log {
         Ok(gone)
     }
 
-    /// Bytes on disk, what is not reused yet included.
+    /// Bytes on disk, including those that are not reused yet.
     pub fn disk_bytes(&self) -> u64 {
         self.database.disk_bytes()
     }
 }
 
+/// Bytes of the key of a group's first piece.
 const KEY_BYTES: usize = 12;
 
 fn key(stream: u32, first_offset: u64, piece: usize) -> Vec<u8> {
@@ -195,7 +211,7 @@ fn key(stream: u32, first_offset: u64, piece: usize) -> Vec<u8> {
     k
 }
 
-/// Groups of one stream, in order.
+/// Reads the groups of one stream, in order.
 pub struct Tail {
     pieces: sled::Iter,
 }
@@ -223,7 +239,7 @@ impl Tail {
 }
 
 impl Iterator for Tail {
-    /// A group and how many bytes it takes.
+    /// A group, and the bytes that it takes in the log.
     type Item = Result<(Decoded, usize), StoreError>;
     fn next(&mut self) -> Option<Self::Item> {
         let first = self.piece()?;

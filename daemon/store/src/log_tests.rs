@@ -95,7 +95,7 @@ fn the_beginning_can_be_trimmed() {
 }
 
 #[test]
-fn a_second_daemon_is_told() {
+fn a_second_daemon_gets_an_error_that_names_the_first() {
     let dir = tempfile::tempdir().unwrap();
     let _store = Store::open(dir.path(), 3).unwrap();
     match Store::open(dir.path(), 3) {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::CheckpointDraft;
+use crate::page_format::page_key;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -181,7 +182,7 @@ fn what_no_checkpoint_needs_goes() {
 }
 
 #[test]
-fn a_checkpoint_below_the_floor_is_not_gone_back_to() {
+fn a_checkpoint_below_the_floor_is_not_resumed_from() {
     let dir = tempfile::tempdir().unwrap();
     let (store, pages) = open(dir.path());
     let mut plain = Plain::default();
@@ -212,15 +213,15 @@ fn damage_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let (store, pages) = open(dir.path());
     put(&pages, &mut Plain::default(), &[1], 7);
-    let opened = store.pages.open().unwrap();
-    let whole = opened.pages.get(page_key(STREAM, 0)).unwrap().unwrap();
+    let trees = store.pages.open().unwrap();
+    let whole = trees.pages.get(page_key(STREAM, 0)).unwrap().unwrap();
     let mut torn = whole.to_vec();
     torn[5] ^= 1;
-    opened.pages.insert(page_key(STREAM, 0), torn).unwrap();
+    trees.pages.insert(page_key(STREAM, 0), torn).unwrap();
     assert!(pages.get(&name(1), 1).is_err());
-    opened.pages.remove(page_key(STREAM, 0)).unwrap();
+    trees.pages.remove(page_key(STREAM, 0)).unwrap();
     assert!(pages.get(&name(1), 1).is_err());
-    opened.pages.insert(page_key(STREAM, 0), whole).unwrap();
+    trees.pages.insert(page_key(STREAM, 0), whole).unwrap();
     assert!(pages.get(&name(1), 1).unwrap().is_some());
 }
 

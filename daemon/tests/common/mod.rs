@@ -120,13 +120,3 @@ impl<S: Read + Write> Wire<S> {
         }
     }
 }
-
-/// Numbers that look random.
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.0 >> 33) % n
-    }
-}

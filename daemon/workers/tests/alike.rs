@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use surmise_event::{Data, Datum, Limits, Record, Schema};
 use surmise_learner::{GradientJob, JobSink, Learner, Options};
-use surmise_workers::WorkerPool;
+use surmise_workers::{JobCounts, WorkerPool};
 
 fn record(i: u64) -> Record {
     let x = i * i % 7 + i % 3;
@@ -12,7 +12,7 @@ fn record(i: u64) -> Record {
         ("page".into(), Datum::Text(format!("/p{x}").into())),
         ("ms".into(), Datum::Number(x as f64 + (i % 5) as f64 / 8.0)),
     ];
-    // the second field of numbers comes late: its network begins anew, and keeps its job sink
+    // a second field of numbers comes late: the network of numbers is made anew, and keeps its job sink
     let late = (i > 300).then(|| ("size".into(), Datum::Number((i % 11) as f64)));
     let data = Data::Fields(fields.into_iter().chain(late).collect());
     Record { key: Some(format!("k{}", i % 3).into()), data, ..Record::default() }
@@ -22,28 +22,28 @@ fn learner(delay_chunks: u32) -> Learner {
     Learner::new(Schema::default(), Options { delay_chunks, memory_mib: 2, ..Options::default() }).unwrap()
 }
 
-fn learn(l: &mut Learner, events: std::ops::Range<u64>) {
+fn learn(learner: &mut Learner, events: std::ops::Range<u64>) {
     for i in events {
-        let e = l.bind(&record(i), &Limits::default()).unwrap();
-        l.observe(&e);
+        let event = learner.bind(&record(i), &Limits::default()).unwrap();
+        learner.observe(&event);
     }
 }
 
 fn learnt(delay: u32, job_sink: Option<JobSink>) -> String {
-    let mut l = learner(delay);
-    l.set_job_sink(job_sink);
-    learn(&mut l, 0..900);
-    l.state_hash()
+    let mut learner = learner(delay);
+    learner.set_job_sink(job_sink);
+    learn(&mut learner, 0..900);
+    learner.state_hash()
 }
 
-/// Works jobs out long after their updates were due.
+/// A job sink that computes jobs long after their updates were due.
 fn slow() -> JobSink {
     let held: Mutex<Vec<Arc<GradientJob>>> = Mutex::default();
     Arc::new(move |job| {
         let mut held = held.lock().unwrap();
         held.push(job);
         if held.len() == 50 {
-            assert!(held.drain(..).filter(|l| l.compute()).count() < 50);
+            assert!(held.drain(..).filter(|job| job.compute()).count() < 50);
         }
     })
 }
@@ -56,53 +56,54 @@ fn the_state_depends_on_the_delay_alone() {
         for threads in [1, 3] {
             let pool = WorkerPool::start(threads).unwrap();
             assert_eq!(learnt(delay, Some(pool.job_sink())), want, "delay {delay}, {threads} threads");
-            let n = pool.jobs();
-            assert_eq!(n.by_workers + n.by_owners_first + n.queue_full + n.waiting > 0, delay > 0, "{n:?}");
+            let JobCounts { waiting, by_workers, queue_full, by_owners_first } = pool.jobs();
+            let sent = by_workers + by_owners_first + queue_full + waiting;
+            assert_eq!(sent > 0, delay > 0, "{:?}", pool.jobs());
         }
-        assert_eq!(learnt(delay, Some(slow())), want, "delay {delay}, a slow job_sink");
-        assert_eq!(learnt(delay, Some(Arc::new(drop))), want, "delay {delay}, a job_sink that lets everything fall");
+        assert_eq!(learnt(delay, Some(slow())), want, "delay {delay}, a slow job sink");
+        assert_eq!(learnt(delay, Some(Arc::new(drop))), want, "delay {delay}, a job sink that drops everything");
         assert!(!seen.contains(&want), "delay {delay} makes no difference");
         seen.push(want);
     }
 }
 
 #[test]
-fn a_checkpoint_with_jobs_under_way_goes_on_alike() {
+fn a_checkpoint_with_waiting_jobs_continues_alike() {
     let pool = WorkerPool::start(2).unwrap();
     let want = learnt(2, None);
     for cut in [5, 100, 333, 640] {
-        let mut l = learner(2);
-        l.set_job_sink(Some(pool.job_sink()));
-        learn(&mut l, 0..cut);
-        let mut back = Learner::load(&l.clone().save()).unwrap();
-        assert_eq!(back.state_hash(), l.state_hash(), "at {cut}");
-        back.set_job_sink(Some(pool.job_sink()));
-        learn(&mut back, cut..900);
-        assert_eq!(back.state_hash(), want, "from {cut}");
+        let mut saved = learner(2);
+        saved.set_job_sink(Some(pool.job_sink()));
+        learn(&mut saved, 0..cut);
+        let mut restored = Learner::load(&saved.clone().save()).unwrap();
+        assert_eq!(restored.state_hash(), saved.state_hash(), "at {cut}");
+        restored.set_job_sink(Some(pool.job_sink()));
+        learn(&mut restored, cut..900);
+        assert_eq!(restored.state_hash(), want, "from {cut}");
     }
 }
 
-/// What readers hold answers the same, and keeps no job.
+/// The copy that readers query answers as the learner does, and keeps no job.
 #[test]
 fn a_copy_that_only_answers_holds_no_job() {
-    let given: Arc<Mutex<Vec<std::sync::Weak<GradientJob>>>> = Arc::default();
-    let all = given.clone();
-    let mut l = learner(2);
-    l.set_job_sink(Some(Arc::new(move |job| all.lock().unwrap().push(Arc::downgrade(&job)))));
-    learn(&mut l, 0..400);
-    let mut reader = l.clone();
+    let sent: Arc<Mutex<Vec<std::sync::Weak<GradientJob>>>> = Arc::default();
+    let all = sent.clone();
+    let mut learner = learner(2);
+    learner.set_job_sink(Some(Arc::new(move |job| all.lock().unwrap().push(Arc::downgrade(&job)))));
+    learn(&mut learner, 0..400);
+    let mut reader = learner.clone();
     reader.discard_pending_jobs();
-    let answer = l.predict(Some("k1"), 5);
+    let answer = learner.predict(Some("k1"), 5);
     assert_eq!(reader.predict(Some("k1"), 5), answer);
-    let alive = || given.lock().unwrap().iter().filter(|w| w.strong_count() > 0).count();
-    assert!(alive() > 0);
-    drop(l);
-    assert_eq!(alive(), 0);
+    let held = || sent.lock().unwrap().iter().filter(|job| job.strong_count() > 0).count();
+    assert!(held() > 0);
+    drop(learner);
+    assert_eq!(held(), 0);
     assert_eq!(reader.predict(Some("k1"), 5), answer);
 }
 
 #[test]
-fn a_pool_that_is_gone_holds_nobody_up() {
+fn a_pool_that_is_gone_makes_no_stream_wait() {
     let pool = WorkerPool::start(1).unwrap();
     let job_sink = pool.job_sink();
     drop(pool);

@@ -1,11 +1,12 @@
-//! Compiles the kernels of the graphics processor as C, for this processor.
+//! Compiles the kernels of the graphics processor as C for this processor, with no fused multiply-add but those
+//! written.
 
 fn main() {
     let source = "../src/kernels.cu";
     println!("cargo:rerun-if-changed={source}");
     cc::Build::new()
         .file(source)
-        // the text is CUDA, but C all the same
+        // the name says CUDA, but the text is C as well
         .flag("-xc")
         .flag("-ffp-contract=off")
         .flag("-fno-strict-aliasing")

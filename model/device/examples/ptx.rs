@@ -1,4 +1,4 @@
-//! Compiles kernels.cu to PTX, by NVRTC, which needs no GPU: `ptx > model/device/src/kernels.ptx`. See .ci/cuda.
+//! Compiles `kernels.cu` to PTX by NVRTC, which needs no GPU: `ptx > model/device/ptx/kernels.ptx`. `.ci/cuda` runs it.
 
 use cudarc::nvrtc::{CompileOptions, compile_ptx_with_opts};
 

@@ -1,78 +1,99 @@
-//! The backward pass through a chunk, on arrays that are in the machine's memory.
+//! The backward pass through a chunk whose arrays are in the memory of a machine.
 
 use crate::{
-    groups::Sums,
+    buffer::DeviceBuffer,
     machine::{Machine, Memory, Product, ScanBack, SumRows},
-    room::Room,
+    product::DeviceMatrix,
+    row_groups::RowSums,
 };
 use surmise_network::{DeviceError, Shape};
 
-/// The arrays of a chunk of n rows; see `surmise_network::FullChunk` for what they hold.
-pub(crate) struct ChunkAt<'a> {
+/// The arrays of a chunk of n rows, with the shapes of `surmise_network::FullChunk`.
+pub(crate) struct DeviceChunk<'a> {
     pub n: usize,
     pub dense: Memory,
     pub links: Memory,
     pub y: Memory,
     pub dy: Memory,
-    pub layers: &'a [LayerAt],
-    /// Runs of linked rows: how many, where they start, which rows.
-    pub groups: (usize, Memory, Memory),
-    pub sums: &'a SumsAt,
+    pub layers: &'a [DeviceLayer],
+    pub groups: DeviceGroups,
+    pub sums: &'a DeviceSums,
 }
 
-/// The arrays of a layer; gates become dL/du.
+/// The arrays of a layer; the backward pass turns gates into dL/du.
 #[derive(Clone, Copy)]
-pub(crate) struct LayerAt {
+pub(crate) struct DeviceLayer {
+    /// `[n, 3H]`.
     pub gates: Memory,
+    /// h of the step before, `[n, H]`.
     pub before: Memory,
+    /// `[n, H]`.
     pub h: Memory,
-    /// W; nothing in the first layer.
+    /// W `[H, 3H]`; nothing in the first layer.
     pub below: Option<Memory>,
-    /// Where the gradients go: of the bias and the tables' rows `[sums, 3H]`, of D, of W.
+    /// Where the gradients of the bias and of rows of tables go, `[sums, 3H]`.
     pub rows_gradient: Memory,
+    /// Where the gradient of D goes, `[dense, 3H]`.
     pub dense_gradient: Memory,
+    /// Where the gradient of W goes, `[H, 3H]`.
     pub below_gradient: Memory,
 }
 
-/// [`Sums`] in the machine's memory.
-pub(crate) struct SumsAt {
+/// Groups of linked rows in the memory of a machine, see [`RowGroups`](crate::row_groups::RowGroups).
+#[derive(Clone, Copy)]
+pub(crate) struct DeviceGroups {
+    pub count: usize,
+    /// `[count + 1]`.
+    pub starts: Memory,
+    /// `[n]`.
+    pub rows: Memory,
+}
+
+/// [`RowSums`] in the memory of a machine.
+pub(crate) struct DeviceSums {
     sums: usize,
     parts: usize,
+    /// Whether every sum is one part, so that one launch is enough.
     one_step: bool,
     starts: Memory,
     part_starts: Memory,
     part_rows: Memory,
 }
 
-impl SumsAt {
-    /// A copy.
-    pub fn of(sums: &Sums, room: &mut Room, machine: &mut dyn Machine) -> Result<SumsAt, DeviceError> {
+impl DeviceSums {
+    /// Copies the sums to the machine, into `buffer`.
+    pub fn upload(
+        sums: &RowSums,
+        buffer: &mut DeviceBuffer,
+        machine: &mut dyn Machine,
+    ) -> Result<DeviceSums, DeviceError> {
+        // one copy instead of three
         let all: Vec<u32> =
             [&sums.starts, &sums.parts.starts, &sums.parts.rows].into_iter().flatten().copied().collect();
-        let at = room.hold_words(machine, &all)?;
-        let part_starts = at.after(sums.starts.len());
-        Ok(SumsAt {
+        let starts = buffer.upload_words(machine, &all)?;
+        let part_starts = starts.after(sums.starts.len());
+        Ok(DeviceSums {
             sums: sums.count(),
             parts: sums.parts.count(),
             one_step: sums.are_parts(),
-            starts: at,
+            starts,
             part_starts,
             part_rows: part_starts.after(sums.parts.starts.len()),
         })
     }
 
-    /// out = the sums of rows of `x`.
+    /// Writes the sums of rows of `x` `[n, width]` to `out` `[sums, width]`. `partial` is memory for the parts.
     pub fn run(
         &self,
         machine: &mut dyn Machine,
         width: usize,
         x: Memory,
-        partial: &mut Room,
+        partial: &mut DeviceBuffer,
         out: Memory,
     ) -> Result<(), DeviceError> {
-        let first = match self.one_step {
+        let first_out = match self.one_step {
             true => out,
-            false => partial.reach(machine, self.parts * width)?,
+            false => partial.reserve(machine, self.parts * width)?,
         };
         let parts = SumRows {
             sums: self.parts as i64,
@@ -80,9 +101,9 @@ impl SumsAt {
             starts: self.part_starts.address,
             rows: self.part_rows.address,
             x: x.address,
-            out: first.address,
+            out: first_out.address,
         };
-        // SAFETY: rows are rows of `x`, and there is room for the parts and for the sums.
+        // SAFETY: rows are rows of `x`, and the memory for the parts and for the sums is long enough.
         unsafe { parts.run(machine, self.parts * width)? };
         if self.one_step {
             return Ok(());
@@ -90,8 +111,9 @@ impl SumsAt {
         let sums = SumRows {
             sums: self.sums as i64,
             starts: self.starts.address,
+            // parts of a sum follow one another, so their rows need no list
             rows: 0,
-            x: first.address,
+            x: first_out.address,
             out: out.address,
             ..parts
         };
@@ -100,33 +122,33 @@ impl SumsAt {
     }
 }
 
-/// Room of the backward pass.
+/// Memory that the backward pass uses on the way.
 #[derive(Default)]
-pub(crate) struct Work {
-    dh: Room,
-    partial: Room,
+pub(crate) struct BackwardBuffers {
+    dh: DeviceBuffer,
+    partial: DeviceBuffer,
 }
 
-/// Completes `dy`, turns gates to dL/du, and computes every gradient. Sets `spoilt` to 1 if one is not finite.
+/// Completes `dy`, turns gates into dL/du, and computes every gradient. Sets `spoilt` (one word) to 1 if one is not
+/// finite.
 pub(crate) fn backward(
     machine: &mut dyn Machine,
     shape: &Shape,
-    chunk: &ChunkAt<'_>,
-    work: &mut Work,
+    chunk: &DeviceChunk<'_>,
+    buffers: &mut BackwardBuffers,
     spoilt: Memory,
 ) -> Result<(), DeviceError> {
-    let (n, h, g, width) = (chunk.n, shape.hidden, 3 * shape.hidden, shape.width());
-    let dh = work.dh.reach(machine, n * h)?;
-    let (groups, starts, rows) = chunk.groups;
+    let (n, hidden, gates, width) = (chunk.n, shape.hidden, shape.gates(), shape.width());
+    let dh = buffers.dh.reserve(machine, n * hidden)?;
     for (l, layer) in chunk.layers.iter().enumerate().rev() {
         machine.clear(dh)?;
         let scan = ScanBack {
-            groups: groups as i64,
-            hidden: h as i64,
+            groups: chunk.groups.count as i64,
+            hidden: hidden as i64,
             width: width as i64,
-            off: (l * h) as i64,
-            starts: starts.address,
-            rows: rows.address,
+            offset: (l * hidden) as i64,
+            starts: chunk.groups.starts.address,
+            rows: chunk.groups.rows.address,
             links: chunk.links.address,
             gates: layer.gates.address,
             before: layer.before.address,
@@ -135,67 +157,26 @@ pub(crate) fn backward(
             dh: dh.address,
             spoilt: spoilt.address,
         };
-        // SAFETY: all arrays have n rows; runs and links name rows among them.
-        unsafe { scan.run(machine, groups * h)? };
-        let du = layer.gates;
-        if let (Some(w), Some(l)) = (layer.below, l.checked_sub(1)) {
-            let (y, dy) = (chunk.y.after(l * h), chunk.dy.after(l * h));
+        // SAFETY: all arrays have n rows; groups and links name rows among them.
+        unsafe { scan.run(machine, chunk.groups.count * hidden)? };
+        let du = DeviceMatrix::new(layer.gates, gates);
+        if let (Some(w), Some(below)) = (layer.below, l.checked_sub(1)) {
+            let y = DeviceMatrix::new(chunk.y.after(below * hidden), width);
+            let dy = DeviceMatrix::new(chunk.dy.after(below * hidden), width);
+            let (w, gradient) = (DeviceMatrix::new(w, gates), DeviceMatrix::new(layer.below_gradient, gates));
             // SAFETY: rows of the layer below lie within `y` and `dy`; W and its gradient are [H, 3H].
             unsafe {
-                machine.product(&Product::of([n, g, h], du, g, w, g, dy, width).second_turned().added())?;
-                machine.product(&Product::of([h, n, g], y, width, du, g, layer.below_gradient, g).first_turned())?;
+                machine.product(&Product::of([n, gates, hidden], du, w, dy).transposed_b().added())?;
+                machine.product(&Product::of([hidden, n, gates], y, du, gradient).transposed_a())?;
             }
         }
         if shape.dense > 0 {
-            let p = Product::of([shape.dense, n, g], chunk.dense, shape.dense, du, g, layer.dense_gradient, g);
+            let dense = DeviceMatrix::new(chunk.dense, shape.dense);
+            let gradient = DeviceMatrix::new(layer.dense_gradient, gates);
             // SAFETY: D's gradient is [dense, 3H].
-            unsafe { machine.product(&p.first_turned())? };
+            unsafe { machine.product(&Product::of([shape.dense, n, gates], dense, du, gradient).transposed_a())? };
         }
-        chunk.sums.run(machine, g, du, &mut work.partial, layer.rows_gradient)?;
+        chunk.sums.run(machine, gates, layer.gates, &mut buffers.partial, layer.rows_gradient)?;
     }
     Ok(())
-}
-
-impl Product {
-    /// C[m, n] = A[m, k] B[k, n], of arrays with so many numbers from row to row.
-    pub(crate) fn of(
-        [m, k, n]: [usize; 3],
-        a: Memory,
-        a_stride: usize,
-        b: Memory,
-        b_stride: usize,
-        c: Memory,
-        c_stride: usize,
-    ) -> Product {
-        Product {
-            m: m as i64,
-            k: k as i64,
-            n: n as i64,
-            a_stride: a_stride as i64,
-            b_stride: b_stride as i64,
-            c_stride: c_stride as i64,
-            a: a.address,
-            b: b.address,
-            c: c.address,
-            turn_a: 0,
-            turn_b: 0,
-            add: 0,
-            unused: 0,
-        }
-    }
-
-    /// A is stored as [k, m].
-    pub(crate) fn first_turned(self) -> Product {
-        Product { turn_a: 1, ..self }
-    }
-
-    /// B is stored as [n, k].
-    pub(crate) fn second_turned(self) -> Product {
-        Product { turn_b: 1, ..self }
-    }
-
-    /// C += instead of C =.
-    pub(crate) fn added(self) -> Product {
-        Product { add: 1, ..self }
-    }
 }

@@ -1,19 +1,21 @@
-//! Who works out jobs: the processor or a device.
+//! The choice of what computes the gradient jobs of a network: the processor or a GPU.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use surmise_network::DeviceError;
 
-/// What was asked for.
+/// What the configuration asks for (`learning.device`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Choice {
-    /// The faster of the two for each network, as measured when its first chunk is full.
+    /// The faster of the two for each size of network, as measured once a process when its first chunk is full.
+    /// Gradients of a GPU and of the processor agree to 1e-5, not to the bit, so a restart may choose otherwise and
+    /// learn other bits.
     #[default]
     Auto,
     /// The processor.
     Cpu,
-    /// NVIDIA's GPU; without one nothing starts.
+    /// NVIDIA's GPU; without one the program does not start.
     Cuda,
 }
 
@@ -27,31 +29,32 @@ impl fmt::Display for Choice {
     }
 }
 
-/// How long one chunk of a network takes, in seconds; whoever has a clock measures.
+/// How long one chunk of a network takes, in seconds. The caller measures, as this crate has no clock.
 #[derive(Clone, Debug)]
 pub struct Measured {
     /// On the processor.
     pub processor: f64,
-    /// On the device, there and back; or why it did not do it.
+    /// On the device, with the copies there and back; or why it failed.
     pub device: Result<f64, DeviceError>,
 }
 
-/// Who works out the chunks of one network, and why, for people.
+/// The choice for one size of network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chosen {
-    /// Whether the device does.
+    /// Whether the device computes the gradients, rather than the processor.
     pub on_device: bool,
-    /// Why.
+    /// Why, for people.
     pub why: String,
 }
 
 impl Choice {
-    /// Whether `auto` has to know how long chunks take.
+    /// Whether the choice depends on how long chunks take.
     pub fn measures(self) -> bool {
         self == Choice::Auto
     }
 
-    /// Chooses; the same for the same times. A device has to be faster, not just as fast. `Cuda` does what it says, whatever the times.
+    /// Chooses by the measured times, equally for equal times; `measured` is called only if the choice depends on
+    /// them. A device has to be faster, not just as fast.
     pub fn choose(self, measured: impl FnOnce() -> Measured) -> Chosen {
         match self {
             Choice::Cpu => Chosen { on_device: false, why: "processor, as configured".into() },
@@ -61,9 +64,9 @@ impl Choice {
                 Measured { processor, device: Ok(device) } => {
                     let (processor_ms, device_ms) = (processor * 1e3, device * 1e3);
                     let on_device = device < processor;
-                    let who = if on_device { "GPU" } else { "processor" };
+                    let chosen = if on_device { "GPU" } else { "processor" };
                     let why = format!(
-                        "{who}: a chunk takes {device_ms:.2} ms on the GPU, {processor_ms:.2} ms on the processor"
+                        "{chosen}: a chunk takes {device_ms:.2} ms on the GPU, {processor_ms:.2} ms on the processor"
                     );
                     Chosen { on_device, why }
                 }
@@ -89,8 +92,8 @@ mod tests {
         let says = "processor: a chunk takes 0.20 ms on the GPU, 0.09 ms on the processor";
         assert_eq!((cpu.on_device, cpu.why.as_str()), (false, says));
         assert!(!Choice::Auto.choose(times(2e-4, 2e-4)).on_device, "a device has to be faster");
-        let none = || Measured { processor: 0.0, device: Err(DeviceError("there is no GPU".into())) };
-        assert_eq!(Choice::Auto.choose(none).why, "processor: there is no GPU");
+        let none = || Measured { processor: 0.0, device: Err(DeviceError::Absent("none is installed".into())) };
+        assert_eq!(Choice::Auto.choose(none).why, "processor: there is no GPU: none is installed");
     }
 
     #[test]

@@ -1,55 +1,59 @@
-//! Gradient jobs of the network, worked out on a machine.
+//! The device that computes gradient jobs on a machine.
 
 use crate::{
-    backward::{ChunkAt, LayerAt, SumsAt, Work, backward},
-    groups::{Runs, Sums},
+    backward::{BackwardBuffers, DeviceChunk, DeviceGroups, DeviceLayer, DeviceSums, backward},
+    buffer::DeviceBuffer,
     machine::{Machine, Memory, words_mut},
-    room::Room,
+    row_groups::{RowGroups, RowSums},
 };
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use surmise_network::{Device, DeviceError, FullChunk, JobSink, LayerGradients};
 
-/// A [`Device`] that works out one chunk after another on a machine.
+/// A [`Device`] that computes one chunk after another on a machine.
 ///
-/// A chunk goes there as it is, with its weights; its gradients come back. Nothing stays on the machine from chunk to chunk,
-/// so one device serves networks of any number and size. A device that failed once refuses what comes later: what is learnt
-/// then does not depend on which chunks it might still have done.
+/// A chunk goes there as it is, with its weights; its gradients come back. Nothing that matters stays on the machine
+/// from chunk to chunk, so one device serves networks of any number and size. A device that failed once refuses what
+/// comes later: what is learnt then does not depend on which chunks it might still have done.
+///
+/// Threads: any thread may ask; one chunk is computed at a time, behind a lock.
 pub struct GradientDevice {
     name: String,
     fault: OnceLock<DeviceError>,
-    inner: Mutex<(Box<dyn Machine>, Rooms)>,
+    machine: Mutex<(Box<dyn Machine>, ChunkBuffers)>,
+}
+
+/// The memory of the machine for the arrays of a chunk, kept from one to the next.
+#[derive(Default)]
+struct ChunkBuffers {
+    dense: DeviceBuffer,
+    links: DeviceBuffer,
+    y: DeviceBuffer,
+    dy: DeviceBuffer,
+    group_starts: DeviceBuffer,
+    group_rows: DeviceBuffer,
+    sums: DeviceBuffer,
+    spoilt: DeviceBuffer,
+    layers: Vec<LayerBuffers>,
+    backward: BackwardBuffers,
 }
 
 #[derive(Default)]
-struct Rooms {
-    dense: Room,
-    links: Room,
-    y: Room,
-    dy: Room,
-    starts: Room,
-    rows: Room,
-    sums: Room,
-    spoilt: Room,
-    layers: Vec<LayerRooms>,
-    work: Work,
-}
-
-#[derive(Default)]
-struct LayerRooms {
-    gates: Room,
-    before: Room,
-    h: Room,
-    below: Room,
-    gradients: Room,
+struct LayerBuffers {
+    gates: DeviceBuffer,
+    before: DeviceBuffer,
+    h: DeviceBuffer,
+    below: DeviceBuffer,
+    gradients: DeviceBuffer,
 }
 
 impl GradientDevice {
     /// A device on a machine.
     pub fn new(machine: Box<dyn Machine>) -> GradientDevice {
-        GradientDevice { name: machine.name(), fault: OnceLock::new(), inner: Mutex::new((machine, Rooms::default())) }
+        let name = machine.name();
+        GradientDevice { name, fault: OnceLock::new(), machine: Mutex::new((machine, ChunkBuffers::default())) }
     }
 
-    /// Why it works no more, if so.
+    /// The error with which the device failed, if it did.
     pub fn fault(&self) -> Option<&DeviceError> {
         self.fault.get()
     }
@@ -61,92 +65,115 @@ impl Device for GradientDevice {
     }
 
     fn gradients(&self, chunk: &FullChunk<'_>) -> Result<Option<Vec<LayerGradients>>, DeviceError> {
-        let (machine, rooms) = &mut *self.inner.lock().unwrap_or_else(|e| e.into_inner());
+        let (machine, buffers) = &mut *self.machine.lock().unwrap_or_else(PoisonError::into_inner);
+        // a fault is for good, see the type
         match self.fault.get() {
             Some(fault) => Err(fault.clone()),
-            None => rooms.gradients(machine.as_mut(), chunk).map_err(|e| self.fault.get_or_init(|| e).clone()),
+            None => buffers.gradients(machine.as_mut(), chunk).map_err(|e| self.fault.get_or_init(|| e).clone()),
         }
     }
 }
 
-impl Rooms {
+impl ChunkBuffers {
     fn gradients(
         &mut self,
-        m: &mut dyn Machine,
+        machine: &mut dyn Machine,
         chunk: &FullChunk<'_>,
     ) -> Result<Option<Vec<LayerGradients>>, DeviceError> {
         let shape = chunk.shape;
-        let (n, g) = (shape.chunk, 3 * shape.hidden);
-        let sums = Sums::of(chunk.ids, shape.tables, n);
-        let groups = Runs::linked(chunk.links);
-        self.layers.resize_with(self.layers.len().max(shape.layers), LayerRooms::default);
-        let below = |l: usize| chunk.layers[l].below.len();
-        let mut layers = Vec::with_capacity(shape.layers);
-        for (l, (from, room)) in chunk.layers.iter().zip(&mut self.layers).enumerate() {
-            // the three gradients lie one after another, so that they come back together
-            let rows_gradient = room.gradients.reach(m, (sums.count() + shape.dense) * g + below(l))?;
-            let dense_gradient = rows_gradient.after(sums.count() * g);
-            layers.push(LayerAt {
-                gates: room.gates.hold(m, from.gates)?,
-                before: room.before.hold(m, from.before)?,
-                h: room.h.hold(m, from.h)?,
-                below: if from.below.is_empty() { None } else { Some(room.below.hold(m, from.below)?) },
-                rows_gradient,
-                dense_gradient,
-                below_gradient: dense_gradient.after(shape.dense * g),
-            });
-        }
-        let spoilt = self.spoilt.hold_words(m, &[0])?;
-        let at = ChunkAt {
+        let (n, gates) = (shape.chunk, shape.gates());
+        let sums = RowSums::of(chunk.ids, shape.tables, n);
+        let groups = RowGroups::linked(chunk.links);
+        let layers = self.upload_layers(machine, chunk, &sums)?;
+        let spoilt = self.spoilt.upload_words(machine, &[0])?;
+        let on_device = DeviceChunk {
             n,
-            dense: self.dense.hold(m, chunk.dense)?,
-            links: self.links.hold_words(m, chunk.links)?,
-            y: self.y.hold(m, chunk.y)?,
-            dy: self.dy.hold(m, chunk.dy)?,
+            dense: self.dense.upload(machine, chunk.dense)?,
+            links: self.links.upload_words(machine, chunk.links)?,
+            y: self.y.upload(machine, chunk.y)?,
+            dy: self.dy.upload(machine, chunk.dy)?,
             layers: &layers,
-            groups: (
-                groups.count(),
-                self.starts.hold_words(m, &groups.starts)?,
-                self.rows.hold_words(m, &groups.rows)?,
-            ),
-            sums: &SumsAt::of(&sums, &mut self.sums, m)?,
+            groups: DeviceGroups {
+                count: groups.count(),
+                starts: self.group_starts.upload_words(machine, &groups.starts)?,
+                rows: self.group_rows.upload_words(machine, &groups.rows)?,
+            },
+            sums: &DeviceSums::upload(&sums, &mut self.sums, machine)?,
         };
-        backward(m, shape, &at, &mut self.work, spoilt)?;
-        let mut bad = [0];
-        m.read(spoilt, &mut bad)?;
-        if bad[0] != 0 {
+        backward(machine, shape, &on_device, &mut self.backward, spoilt)?;
+        // reading waits for the kernels
+        let mut is_spoilt = [0];
+        machine.read(spoilt, &mut is_spoilt)?;
+        if is_spoilt != [0] {
             return Ok(None);
         }
-        let read = |m: &mut dyn Machine, (l, at): (usize, &LayerAt)| {
-            let mut all = vec![0f32; (sums.count() + shape.dense) * g + below(l)];
-            m.read(Memory { words: all.len(), ..at.rows_gradient }, words_mut(&mut all))?;
-            Ok(split(all, &sums, shape.dense * g, g))
-        };
-        layers.iter().enumerate().map(|l| read(m, l)).collect::<Result<Vec<_>, _>>().map(Some)
+        let mut all = Vec::with_capacity(layers.len());
+        for (layer, from) in layers.iter().zip(&chunk.layers) {
+            // rows of tables, D and W at once
+            let mut words = vec![0f32; (sums.count() + shape.dense) * gates + from.below.len()];
+            machine.read(Memory { words: words.len(), ..layer.rows_gradient }, words_mut(&mut words))?;
+            all.push(split(words, &sums, shape.dense * gates, gates));
+        }
+        Ok(Some(all))
+    }
+
+    /// Copies the arrays of every layer to the machine, and reserves the memory of its gradients.
+    fn upload_layers(
+        &mut self,
+        machine: &mut dyn Machine,
+        chunk: &FullChunk<'_>,
+        sums: &RowSums,
+    ) -> Result<Vec<DeviceLayer>, DeviceError> {
+        let (dense, gates) = (chunk.shape.dense, chunk.shape.gates());
+        self.layers.resize_with(self.layers.len().max(chunk.layers.len()), LayerBuffers::default);
+        let mut layers = Vec::with_capacity(chunk.layers.len());
+        for (from, buffers) in chunk.layers.iter().zip(&mut self.layers) {
+            // the three gradients lie one after another, so that one copy brings them back
+            let gradient_words = (sums.count() + dense) * gates + from.below.len();
+            let rows_gradient = buffers.gradients.reserve(machine, gradient_words)?;
+            let dense_gradient = rows_gradient.after(sums.count() * gates);
+            let below = match from.below {
+                [] => None,
+                below => Some(buffers.below.upload(machine, below)?),
+            };
+            layers.push(DeviceLayer {
+                gates: buffers.gates.upload(machine, from.gates)?,
+                before: buffers.before.upload(machine, from.before)?,
+                h: buffers.h.upload(machine, from.h)?,
+                below,
+                rows_gradient,
+                dense_gradient,
+                below_gradient: dense_gradient.after(dense * gates),
+            });
+        }
+        Ok(layers)
     }
 }
 
-/// Gradients of the bias, the rows of tables, D and W, which lie one after another.
-fn split(mut all: Vec<f32>, sums: &Sums, dense: usize, g: usize) -> LayerGradients {
-    let mut rest = all.split_off(sums.count() * g);
+/// Cuts `all` into the gradients of the bias and of rows of tables `[sums, gates]`, of D (`dense` numbers) and of W.
+fn split(mut all: Vec<f32>, sums: &RowSums, dense: usize, gates: usize) -> LayerGradients {
+    let mut rest = all.split_off(sums.count() * gates);
     let below = rest.split_off(dense);
+    // sum 0 is the bias; each table's sums end where those of the next begin
     let ends = sums.tables.iter().skip(1).copied().chain([sums.count()]);
-    let table =
-        |(start, end): (usize, usize)| (sums.ids[start - 1..end - 1].to_vec(), all[start * g..end * g].to_vec());
+    let table = |(start, end): (usize, usize)| {
+        (sums.ids[start - 1..end - 1].to_vec(), all[start * gates..end * gates].to_vec())
+    };
     LayerGradients {
         tables: sums.tables.iter().copied().zip(ends).map(table).collect(),
-        bias: all[..g].to_vec(),
+        bias: all[..gates].to_vec(),
         dense: rest,
         below,
     }
 }
 
-/// A job sink who has every job worked out on a device, by another job sink's threads, or when it is due if there are none.
-pub fn job_sink(device: Arc<dyn Device>, threads: Option<JobSink>) -> JobSink {
+/// A job sink that assigns every job to a device, and then passes it on to `workers`, whose threads ask the device for
+/// its gradient; without `workers` the network asks when the update is due.
+pub fn job_sink(device: Arc<dyn Device>, workers: Option<JobSink>) -> JobSink {
     Arc::new(move |job| {
         job.assign(&device);
-        if let Some(threads) = &threads {
-            threads(job);
+        if let Some(workers) = &workers {
+            workers(job);
         }
     })
 }

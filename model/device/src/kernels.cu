@@ -1,10 +1,10 @@
-// The kernels of the network for a graphics processor; kernels.ptx is made of them (see .ci/cuda).
+// The kernels of the network for a graphics processor. ptx/kernels.ptx is compiled from them by `.ci/cuda --update`.
 //
-// The same text is C, which the emulation compiles for the processor, so it keeps to what both understand. A kernel is a
-// function of the number of its thread and takes one structure of arguments. No thread waits for another and none adds to
-// what another one wrote: a long sum is a launch of parts and a launch of their sums, so every sum has one order and equal
-// launches give equal bits. Elementary functions and the update rule are those of surmise_lanes and surmise_network, fused
-// multiply-adds where they have them; compilers may not contract others (--fmad=false, -ffp-contract=off).
+// The text is CUDA and C at once, as the emulation compiles it for the processor. A kernel is a function of the number
+// of its thread and takes one structure of arguments. No thread waits for another, and none adds to what another one
+// wrote: a long sum is one launch for its parts and one for their sum, so every sum has one order and equal launches
+// give equal bits. Elementary functions and the update rule are those of surmise_lanes and surmise_network, with fused
+// multiply-adds where those have them; the compilers may not fuse others (--fmad=false, -ffp-contract=off).
 //
 // Shapes: n rows of a chunk, H units, G = 3H gates in the order z, c, o; matrices are row-major.
 
@@ -37,9 +37,9 @@ INLINE u32 to_bits(float x) { u32 b; memcpy(&b, &x, 4); return b; }
 INLINE float from_bits(u32 b) { float x; memcpy(&x, &b, 4); return x; }
 #endif
 
-// ---- elementary functions, as in surmise_lanes ------------------------------------------------------------------------
+// ---- elementary functions, as in surmise_lanes ---------------------------------------------------------------------
 
-// x within [low, high]; NaN stays NaN
+// x held within [low, high]; NaN stays NaN
 INLINE float within(float x, float low, float high) {
     if (x < low) x = low;
     if (x > high) x = high;
@@ -82,9 +82,10 @@ INLINE float rsqrt_(float x) {
     return y * fmaf(h * y, y, 1.5f);
 }
 
-// ---- forward -------------------------------------------------------------------------------------------------------------
+// ---- forward -------------------------------------------------------------------------------------------------------
 
-// u[r] = bias + the rows of r's ids. `weights` holds the tables, `rows` rows each, and then the bias. A thread: (r, gate).
+// u[r] = bias + the table rows that ids[r] names. `weights` holds the tables, `rows` rows each, and then the bias:
+// [tables * rows + 1, gates]. One thread for each (r, gate).
 struct gather {
     i64 n, gates, tables, rows;
     const u32 *ids;
@@ -102,11 +103,11 @@ KERNEL(gather) {
     a->u[at] = u;
 }
 
-// Gate inputs become z, c, o in place; h' = h + z (c - h); y = o h'. Rows of sequence q: rows[starts[q] .. starts[q+1]],
-// each the next step of the one before it; the first one's step before is `carry`, which becomes the last h.
-// y has rows of `width`, this layer's part at `off`. A thread: (sequence, unit).
+// Gate inputs become z, c, o in place; h' = h + z (c - h); y = o h'. Sequence q has the rows rows[starts[q] ..
+// starts[q+1]], in the order of its steps; `carry` [sequences, H] is h before the first and becomes h after the last.
+// y has rows of `width`, this layer's part at `offset`. One thread for each (sequence, unit).
 struct scan {
-    i64 sequences, hidden, width, off;
+    i64 sequences, hidden, width, offset;
     const u32 *starts, *rows;
     float *gates, *before, *h, *y, *carry;
 };
@@ -123,18 +124,18 @@ KERNEL(scan) {
         h = fmaf(z, c - h, h);
         u[0] = z, u[H] = c, u[2 * H] = o;
         a->h[r * H + j] = h;
-        a->y[r * a->width + a->off + j] = o * h;
+        a->y[r * a->width + a->offset + j] = o * h;
     }
     a->carry[at] = h;
 }
 
-// ---- backward ------------------------------------------------------------------------------------------------------------
+// ---- backward ------------------------------------------------------------------------------------------------------
 
-// z, c, o become dL/du in place, each group of linked rows from its last to its first. dL/dh flows from a row to the one
-// that its link names, through `dh`, zero at first. Marks the chunk as spoilt where a gradient is not finite or huge: all
-// who mark write the same. A thread: (group, unit).
+// z, c, o become dL/du in place, each group of linked rows from its last to its first. dL/dh flows from a row to the
+// one that its link names, through `dh` [n, H], which is zero before. A thread that finds a gradient that is not
+// finite, or above 1e8, sets `spoilt` to 1; all threads that set it write the same. One thread for each (group, unit).
 struct scan_back {
-    i64 groups, hidden, width, off;
+    i64 groups, hidden, width, offset;
     const u32 *starts, *rows, *links;
     float *gates;
     const float *before, *h, *dy;
@@ -149,7 +150,7 @@ KERNEL(scan_back) {
         i64 r = a->rows[i - 1];
         u32 link = a->links[r];
         float *u = a->gates + r * 3 * H + j;
-        float z = u[0], c = u[H], o = u[2 * H], d = a->dy[r * a->width + a->off + j];
+        float z = u[0], c = u[H], o = u[2 * H], d = a->dy[r * a->width + a->offset + j];
         float g = fmaf(d, o, a->dh[r * H + j]), gz = g * z, keep = 1.0f - z;
         float dz = gz * keep * (c - a->before[r * H + j]);
         float dc = gz * fmaf(-c, c, 1.0f);
@@ -162,7 +163,8 @@ KERNEL(scan_back) {
     }
 }
 
-// out[s] = Σ x[rows[i]] over i in starts[s] .. starts[s+1], in that order; without `rows` x[i]. A thread: (sum, column).
+// out[s] = Σ x[rows[i]] over i in starts[s] .. starts[s+1], in that order; without `rows`, Σ x[i]. One thread for each
+// (sum, column).
 struct sum_rows {
     i64 sums, width;
     const u32 *starts, *rows;
@@ -181,29 +183,30 @@ KERNEL(sum_rows) {
     a->out[at] = t;
 }
 
-// C[m, n] = (add ? C : 0) + op(A)[m, k] op(B)[k, n]; an operand that is turned is stored with its rows as columns.
-// Used where there is no cuBLAS. A thread: (row, column) of C.
+// C[m, n] = (add ? C : 0) + op(A)[m, k] op(B)[k, n]; transposed_a, transposed_b: the operand is stored transposed. Used
+// where there is no cuBLAS. One thread for each (row, column) of C.
 struct product {
     i64 m, k, n, a_stride, b_stride, c_stride;
     const float *a, *b;
     float *c;
-    u32 turn_a, turn_b, add, unused;
+    u32 transposed_a, transposed_b, add, unused;
 };
 KERNEL(product) {
     if (at >= a->m * a->n) return;
     i64 i = at / a->n, j = at - i * a->n;
-    const float *x = a->a + (a->turn_a ? i : i * a->a_stride), *w = a->b + (a->turn_b ? j * a->b_stride : j);
-    i64 dx = a->turn_a ? a->a_stride : 1, dw = a->turn_b ? 1 : a->b_stride;
+    const float *x = a->a + (a->transposed_a ? i : i * a->a_stride);
+    const float *w = a->b + (a->transposed_b ? j * a->b_stride : j);
+    i64 dx = a->transposed_a ? a->a_stride : 1, dw = a->transposed_b ? 1 : a->b_stride;
     float *c = a->c + i * a->c_stride + j;
     float t = a->add ? *c : 0.0f;
     for (i64 q = 0; q < a->k; q++) t = fmaf(x[q * dx], w[q * dw], t);
     *c = t;
 }
 
-// ---- a softmax over all symbols ----------------------------------------------------------------------------------------
+// ---- a softmax over all symbols ------------------------------------------------------------------------------------
 
-// Adds the bias to the logits [n, width]; of every row, the largest and Σ exp(x - largest) of each 32nd logit.
-// A thread: (row, part).
+// Adds the bias to the logits [n, width]. Part p of a row is every 32nd logit from p on; `top` and `total` [n, 32] get
+// the largest logit of each part and Σ exp(x - largest). One thread for each (row, part).
 struct softmax_part {
     i64 n, width;
     float *logits;
@@ -223,7 +226,8 @@ KERNEL(softmax_part) {
     a->top[at] = top, a->total[at] = total;
 }
 
-// Joins the parts: the row's largest and sum go to its first part; its loss in nats. A thread: row.
+// Joins the parts: the row's largest logit and sum go to its first part; `loss` [n] is in nats. One thread for each
+// row.
 struct softmax_join {
     i64 n, width;
     const float *logits;
@@ -241,7 +245,7 @@ KERNEL(softmax_join) {
     a->loss[at] = top + ln_(total) - a->logits[at * a->width + a->targets[at]];
 }
 
-// Logits become p - [target]. A thread: (row, symbol).
+// Logits become dL/dlogits: p, less 1 at the target. One thread for each (row, symbol).
 struct softmax_error {
     i64 n, width;
     float *logits;
@@ -255,9 +259,9 @@ KERNEL(softmax_error) {
     a->logits[at] = p - (a->targets[r] == j ? 1.0f : 0.0f);
 }
 
-// ---- the update rule -----------------------------------------------------------------------------------------------------
+// ---- the update rule -----------------------------------------------------------------------------------------------
 
-// What the updates of a network share.
+// The state that the updates of a network share.
 struct progress {
     double decay;             // (1 - rate)^updates
     float unbias;             // 1 / (1 - decay)
@@ -283,8 +287,8 @@ KERNEL(begin_update) {
     p->updates++;
 }
 
-// v += rate (g² - v); w -= lr g / √(v unbias + floor), for rows [sums, width] of weights; gradient s goes to row to[s], or s.
-// A thread: (row, column).
+// v += rate (g² - v); w -= lr g / √(v unbias + floor), for gradients [sums, width]; gradient s belongs to row to[s] of
+// the weights, or to row s without `to`. One thread for each (gradient row, column).
 struct update {
     i64 sums, width;
     const u32 *to;

@@ -1,7 +1,7 @@
-//! The self-test finds agreement where there is some, and nothing but that.
+//! The self-test finds agreement, and finds every kernel that is wrong.
 
 use std::ffi::c_void;
-use surmise_device::{Machine, Memory, compare_engines, compare_machine, machine::Kernel};
+use surmise_device::{Machine, Memory, compare_engines, compare_machine, machine::DeviceKernel};
 use surmise_emulation::Emulated;
 use surmise_network::DeviceError;
 
@@ -23,11 +23,11 @@ fn the_emulated_machine_agrees() {
 #[test]
 fn a_machine_that_fails_is_no_agreement() {
     assert!(compare_machine(|| Ok(Box::new(Emulated::failing_at(5)))).is_err());
-    assert!(compare_machine(|| Err(DeviceError("none".into()))).is_err());
+    assert!(compare_machine(|| Err(DeviceError::Absent("none".into()))).is_err());
 }
 
-/// A machine that does one kernel wrongly.
-struct Wrong(Emulated, Kernel);
+/// A machine that computes one kernel wrongly.
+struct Wrong(Emulated, DeviceKernel);
 
 // SAFETY: it does less than the emulation.
 unsafe impl Machine for Wrong {
@@ -49,7 +49,12 @@ unsafe impl Machine for Wrong {
     fn clear(&mut self, memory: Memory) -> Result<(), DeviceError> {
         self.0.clear(memory)
     }
-    unsafe fn launch(&mut self, kernel: Kernel, threads: usize, arguments: *const c_void) -> Result<(), DeviceError> {
+    unsafe fn launch(
+        &mut self,
+        kernel: DeviceKernel,
+        threads: usize,
+        arguments: *const c_void,
+    ) -> Result<(), DeviceError> {
         // it forgets the last block of threads
         let threads = if kernel == self.1 { threads.saturating_sub(300) } else { threads };
         // SAFETY: the caller's.
@@ -62,7 +67,7 @@ unsafe impl Machine for Wrong {
 
 #[test]
 fn one_wrong_kernel_is_found() {
-    for kernel in Kernel::ALL {
+    for kernel in DeviceKernel::ALL {
         let all = compare_machine(|| Ok(Box::new(Wrong(Emulated::new(), *kernel))));
         let found = all.as_ref().map_or(true, |all| all.iter().any(|c| !c.holds()));
         assert!(found, "{kernel:?}: {all:?}");

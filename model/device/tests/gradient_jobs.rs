@@ -1,10 +1,11 @@
 //! Gradient jobs on the emulated device: the gradients of the engines, the same learning, the same checkpoints.
 
 mod common;
-use common::{Random, apart, run, sequences};
+use common::{difference, run, sequences};
 use std::sync::{Arc, Mutex};
 use surmise_device::{GradientDevice, job_sink};
 use surmise_emulation::Emulated;
+use surmise_fixtures::Random;
 use surmise_network::{
     Device, Engine, GradientJob, JobSink, LayerGradients, Processor, Rates, Recurrence, Shape, TOLERANCE,
 };
@@ -27,12 +28,12 @@ fn network(shape: Shape, delay: usize, engine: Engine) -> Recurrence {
 }
 
 /// The largest difference of two gradients, as a share of the largest value of each array.
-fn difference(a: &[LayerGradients], b: &[LayerGradients]) -> f64 {
+fn gradient_difference(a: &[LayerGradients], b: &[LayerGradients]) -> f64 {
     assert_eq!(a.len(), b.len());
     let mut worst = 0f64;
     for (a, b) in a.iter().zip(b) {
         for (a, b) in [(&a.dense, &b.dense), (&a.below, &b.below), (&a.bias, &b.bias)] {
-            worst = worst.max(apart(a, b));
+            worst = worst.max(difference(a, b));
         }
         assert_eq!(a.tables.len(), b.tables.len());
         for (a, b) in a.tables.iter().zip(&b.tables) {
@@ -45,7 +46,7 @@ fn difference(a: &[LayerGradients], b: &[LayerGradients]) -> f64 {
             };
             let (a, b) = (sorted(a), sorted(b));
             assert_eq!(a.0, b.0, "the same rows");
-            worst = worst.max(apart(&a.1, &b.1));
+            worst = worst.max(difference(&a.1, &b.1));
         }
     }
     worst
@@ -58,7 +59,7 @@ fn jobs(shape: Shape, keys: usize, shift: f32, engine: Engine) -> Vec<Arc<Gradie
     let given = Arc::new(Mutex::new(Vec::new()));
     let all = given.clone();
     net.set_job_sink(Some(Arc::new(move |job| given.lock().unwrap().push(job))));
-    run(&mut net, &mut sequences(&shape, keys), &mut Random(3), 4 * shape.chunk);
+    run(&mut net, &mut sequences(&shape, keys), &mut Random::new(3), 4 * shape.chunk);
     std::mem::take(&mut *all.lock().unwrap())
 }
 
@@ -72,7 +73,7 @@ fn gradients_are_those_of_the_fused_engine() {
                 assert_eq!(jobs.len(), 4);
                 for job in jobs {
                     let got = device.gradients(&job.full_chunk()).unwrap().expect("finite");
-                    let worst = difference(&got, job.layer_gradients().expect("finite"));
+                    let worst = gradient_difference(&got, job.layer_gradients().expect("finite"));
                     println!("fused {shape:?} keys {keys} shift {shift}: {worst:.1e}");
                     assert!(worst <= TOLERANCE, "{shape:?} keys {keys} shift {shift}: {worst:.1e}");
                     assert_eq!(Some(got), device.gradients(&job.full_chunk()).unwrap(), "equal bits each time");
@@ -92,7 +93,7 @@ fn gradients_are_those_of_dfdx() {
             let fused = jobs(shape, keys, 0.0, Engine::Fused);
             for (job, dfdx) in fused.iter().zip(jobs(shape, keys, 0.0, Engine::Dfdx)) {
                 let got = device.gradients(&job.full_chunk()).unwrap().expect("finite");
-                let worst = difference(&got, dfdx.layer_gradients().expect("finite"));
+                let worst = gradient_difference(&got, dfdx.layer_gradients().expect("finite"));
                 println!("dfdx {shape:?} keys {keys}: {worst:.1e}");
                 assert!(worst <= TOLERANCE, "{shape:?} keys {keys}: {worst:.1e}");
             }
@@ -107,7 +108,7 @@ fn ten_losses_are_those_of_the_fused_engine() {
         let losses = |on_device: bool| {
             let mut net = network(shape, 1, Engine::Fused);
             net.set_job_sink(on_device.then(|| job_sink(device(), None)));
-            let (_, losses) = run(&mut net, &mut sequences(&shape, 4), &mut Random(7), 10 * shape.chunk);
+            let (_, losses) = run(&mut net, &mut sequences(&shape, 4), &mut Random::new(7), 10 * shape.chunk);
             assert_eq!((net.updates(), net.rejected()), (9, 0));
             losses.chunks(shape.chunk).map(|c| c.iter().sum::<f64>()).collect::<Vec<_>>()
         };
@@ -134,14 +135,14 @@ fn a_chunk_that_is_not_finite_is_rejected() {
     }
 }
 
-/// Who asks for a job, and when, makes no difference to what is learnt; nor does the device's name in a checkpoint.
+/// Which thread computes a job, and when, makes no difference to what is learnt.
 #[test]
 fn what_is_learnt_depends_on_the_device_and_never_on_timing() {
     let shape = SHAPES[0];
     let one = |threads: Option<JobSink>| {
         let mut net = network(shape, 2, Engine::Fused);
         net.set_job_sink(Some(job_sink(device(), threads)));
-        let all = run(&mut net, &mut sequences(&shape, 3), &mut Random(9), 400);
+        let all = run(&mut net, &mut sequences(&shape, 3), &mut Random::new(9), 400);
         (all, net.encode())
     };
     let due = one(None);
@@ -153,15 +154,16 @@ fn what_is_learnt_depends_on_the_device_and_never_on_timing() {
     );
     let (give, take) = std::sync::mpsc::channel::<Arc<GradientJob>>();
     let thread = std::thread::spawn(move || {
-        take.iter().for_each(|l| {
-            l.compute();
+        take.iter().for_each(|job| {
+            job.compute();
         })
     });
     assert_eq!(due, one(Some(Arc::new(move |job| give.send(job).unwrap()))));
     thread.join().unwrap();
 }
 
-/// A checkpoint knows no device: written on one it goes on there bit for bit, and elsewhere within the tolerance.
+/// A checkpoint holds nothing of a device: written with one, it continues with it bit for bit, and with another within
+/// the tolerance.
 #[test]
 fn checkpoints_move_between_the_device_and_the_processor() {
     let shape = SHAPES[0];
@@ -169,42 +171,42 @@ fn checkpoints_move_between_the_device_and_the_processor() {
     for first in [true, false] {
         let mut net = network(shape, 2, Engine::Fused);
         net.set_job_sink(on(first));
-        let (mut keys, mut rng) = (sequences(&shape, 3), Random(11));
+        let (mut keys, mut rng) = (sequences(&shape, 3), Random::new(11));
         run(&mut net, &mut keys, &mut rng, 333);
         let bytes = net.encode();
-        let (same, _) = run(&mut net, &mut keys.clone(), &mut Random(13), 333);
+        let (same, _) = run(&mut net, &mut keys.clone(), &mut Random::new(13), 333);
         for second in [true, false] {
             let mut again = network(shape, 2, Engine::Fused);
             again.decode(&bytes).unwrap();
             assert_eq!(again.encode(), bytes);
             again.set_job_sink(on(second));
-            let (features, _) = run(&mut again, &mut keys.clone(), &mut Random(13), 333);
+            let (features, _) = run(&mut again, &mut keys.clone(), &mut Random::new(13), 333);
             if first == second {
                 assert_eq!(features, same, "on the same device the same bits");
                 assert_eq!(again.encode(), net.encode());
             }
             for (a, b) in features.iter().zip(&same) {
-                assert!(apart(a, b) < 1e-3, "on another device nearly the same");
+                assert!(difference(a, b) < 1e-3, "on another device nearly the same");
             }
         }
     }
 }
 
-/// A device that fails leaves its jobs to the processor, for good.
+/// If a device fails, the processor computes its jobs from then on.
 #[test]
-fn a_device_that_fails_is_done_without() {
+fn if_a_device_fails_the_processor_computes() {
     let shape = SHAPES[0];
     let alone = {
         let mut net = network(shape, 1, Engine::Fused);
-        run(&mut net, &mut sequences(&shape, 3), &mut Random(9), 400)
+        run(&mut net, &mut sequences(&shape, 3), &mut Random::new(9), 400)
     };
     let device = Arc::new(GradientDevice::new(Box::new(Emulated::failing_at(60))));
     let mut net = network(shape, 1, Engine::Fused);
     net.set_job_sink(Some(job_sink(device.clone(), None)));
-    let (features, _) = run(&mut net, &mut sequences(&shape, 3), &mut Random(9), 400);
+    let (features, _) = run(&mut net, &mut sequences(&shape, 3), &mut Random::new(9), 400);
     assert_eq!(net.rejected(), 0);
     assert!(device.fault().is_some());
     for (a, b) in features.iter().zip(&alone.0) {
-        assert!(apart(a, b) < 1e-3);
+        assert!(difference(a, b) < 1e-3);
     }
 }

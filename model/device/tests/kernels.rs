@@ -1,22 +1,24 @@
 //! Every kernel by itself, against the obvious loops in double precision.
 
 mod common;
-use common::{Random, apart};
+use common::difference;
 use surmise_device::machine::*;
 use surmise_emulation::Emulated;
+use surmise_fixtures::Random;
 
-struct Bench {
+/// An emulated machine, and numbers to put into its memory.
+struct KernelBench {
     machine: Emulated,
     rng: Random,
 }
 
-impl Bench {
-    fn new(seed: u64) -> Bench {
-        Bench { machine: Emulated::new(), rng: Random(seed) }
+impl KernelBench {
+    fn new(seed: u64) -> KernelBench {
+        KernelBench { machine: Emulated::new(), rng: Random::new(seed) }
     }
 
     fn random(&mut self, n: usize) -> Vec<f32> {
-        (0..n).map(|_| self.rng.f()).collect()
+        (0..n).map(|_| self.rng.signed()).collect()
     }
 
     fn put(&mut self, x: &[f32]) -> Memory {
@@ -35,7 +37,7 @@ impl Bench {
         x
     }
 
-    fn launch<A>(&mut self, kernel: Kernel, threads: usize, arguments: &A) {
+    fn launch<A>(&mut self, kernel: DeviceKernel, threads: usize, arguments: &A) {
         assert_eq!(size_of::<A>(), kernel.arguments());
         // SAFETY: the tests give kernels memory of the lengths that they need.
         unsafe { self.machine.launch(kernel, threads, std::ptr::from_ref(arguments).cast()).unwrap() };
@@ -50,16 +52,16 @@ fn floats(x: &[f64]) -> Vec<f32> {
 fn products_turn_stride_and_add() {
     for (m, k, n) in [(1, 1, 1), (5, 17, 3), (16, 40, 48)] {
         for mask in 0..8u32 {
-            let (turn_a, turn_b, add) = (mask & 1, mask >> 1 & 1, mask >> 2);
-            let mut b = Bench::new(3);
+            let (transposed_a, transposed_b, add) = (mask & 1, mask >> 1 & 1, mask >> 2);
+            let mut b = KernelBench::new(3);
             let stride = |turned: u32, rows: usize, columns: usize| if turned == 1 { rows + 2 } else { columns + 5 };
-            let (sa, sb, sc) = (stride(turn_a, m, k), stride(turn_b, k, n), n + 3);
+            let (sa, sb, sc) = (stride(transposed_a, m, k), stride(transposed_b, k, n), n + 3);
             let (x, w, c) = (b.random(sa * m.max(k)), b.random(sb * k.max(n)), b.random(sc * m));
             let mut want = c.iter().map(|c| f64::from(*c)).collect::<Vec<_>>();
             for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
                 let term = |q: usize| {
-                    let x = x[if turn_a == 1 { q * sa + i } else { i * sa + q }];
-                    f64::from(x) * f64::from(w[if turn_b == 1 { j * sb + q } else { q * sb + j }])
+                    let x = x[if transposed_a == 1 { q * sa + i } else { i * sa + q }];
+                    f64::from(x) * f64::from(w[if transposed_b == 1 { j * sb + q } else { q * sb + j }])
                 };
                 let start = if add == 1 { want[i * sc + j] } else { 0.0 };
                 want[i * sc + j] = start + (0..k).map(term).sum::<f64>();
@@ -75,20 +77,20 @@ fn products_turn_stride_and_add() {
                 a: at_x.address,
                 b: at_w.address,
                 c: at_c.address,
-                turn_a,
-                turn_b,
+                transposed_a,
+                transposed_b,
                 add,
                 unused: 0,
             };
-            b.launch(Kernel::Product, m * n, &p);
-            assert!(apart(&b.get(at_c), &floats(&want)) < 1e-6, "{m} {k} {n} {mask}");
+            b.launch(DeviceKernel::Product, m * n, &p);
+            assert!(difference(&b.get(at_c), &floats(&want)) < 1e-6, "{m} {k} {n} {mask}");
         }
     }
 }
 
 #[test]
 fn sums_of_rows_are_in_order() {
-    let mut b = Bench::new(4);
+    let mut b = KernelBench::new(4);
     let x = b.random(40 * 16);
     let (starts, rows) = ([0u32, 3, 3, 8], [39u32, 0, 7, 7, 1, 2, 3, 12]);
     let at = b.put(&x);
@@ -96,7 +98,7 @@ fn sums_of_rows_are_in_order() {
         let (s, r, out) = (b.put_words(&starts), b.put_words(&rows), b.put(&[9.0; 48]));
         let rows_at = if listed { r.address } else { 0 };
         b.launch(
-            Kernel::SumRows,
+            DeviceKernel::SumRows,
             48,
             &SumRows { sums: 3, width: 16, starts: s.address, rows: rows_at, x: at.address, out: out.address },
         );
@@ -113,7 +115,7 @@ fn sums_of_rows_are_in_order() {
 
 #[test]
 fn a_gathered_row_is_the_bias_and_a_row_of_each_table() {
-    let mut b = Bench::new(5);
+    let mut b = KernelBench::new(5);
     let (n, g, tables, rows) = (7, 48, 2, 5);
     let weights = b.random((tables * rows + 1) * g);
     let ids: Vec<u32> = (0..n * tables).map(|i| if i % 4 == 3 { u32::MAX } else { (i % rows) as u32 }).collect();
@@ -127,7 +129,7 @@ fn a_gathered_row_is_the_bias_and_a_row_of_each_table() {
         weights: w.address,
         u: u.address,
     };
-    b.launch(Kernel::Gather, n * g, &a);
+    b.launch(DeviceKernel::Gather, n * g, &a);
     let want: Vec<f32> = (0..n * g)
         .map(|at| {
             let (r, j) = (at / g, at % g);
@@ -141,8 +143,8 @@ fn a_gathered_row_is_the_bias_and_a_row_of_each_table() {
 
 #[test]
 fn the_scan_is_the_recurrence_and_saturates_without_loss() {
-    let mut b = Bench::new(6);
-    let (n, h, width, off) = (6, 16, 48, 16);
+    let mut b = KernelBench::new(6);
+    let (n, h, width, offset) = (6, 16, 48, 16);
     let u: Vec<f32> = b.random(n * 3 * h).iter().map(|x| x * 40.0).collect();
     let carry = b.random(2 * h);
     let (starts, rows) = ([0u32, 4, 6], [0u32, 2, 3, 5, 1, 4]);
@@ -152,7 +154,7 @@ fn the_scan_is_the_recurrence_and_saturates_without_loss() {
         sequences: 2,
         hidden: h as i64,
         width: width as i64,
-        off: off as i64,
+        offset: offset as i64,
         starts: s.address,
         rows: r.address,
         gates: gates.address,
@@ -161,7 +163,7 @@ fn the_scan_is_the_recurrence_and_saturates_without_loss() {
         y: y.address,
         carry: at.address,
     };
-    b.launch(Kernel::Scan, 2 * h, &a);
+    b.launch(DeviceKernel::Scan, 2 * h, &a);
     let mut want_y = vec![0f64; n * width];
     let mut last = carry.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
@@ -172,18 +174,18 @@ fn the_scan_is_the_recurrence_and_saturates_without_loss() {
                 let [z, c, o] = [0, 1, 2].map(|k| f64::from(u[r * 3 * h + k * h + j]));
                 let hp = &mut last[q * h + j];
                 *hp += sigmoid(z.clamp(-20.0, 20.0)) * (c.tanh() - *hp);
-                want_y[r * width + off + j] = sigmoid(o) * *hp;
+                want_y[r * width + offset + j] = sigmoid(o) * *hp;
             }
         }
     }
-    assert!(apart(&b.get(y), &floats(&want_y)) < 1e-6);
-    assert!(apart(&b.get(at), &floats(&last)) < 1e-6);
+    assert!(difference(&b.get(y), &floats(&want_y)) < 1e-6);
+    assert!(difference(&b.get(at), &floats(&last)) < 1e-6);
 }
 
 #[test]
 fn the_softmax_is_one_at_any_width_and_size() {
     for width in [1, 7, 32, 33, 256] {
-        let mut b = Bench::new(7);
+        let mut b = KernelBench::new(7);
         let n = 5;
         let logits: Vec<f32> = b.random(n * width).iter().map(|x| x * 60.0).collect();
         let bias = b.random(width);
@@ -193,7 +195,7 @@ fn the_softmax_is_one_at_any_width_and_size() {
         let (rows, columns) = (n as i64, width as i64);
         let (logits_at, targets_at, top_at, total_at) = (l.address, t.address, top.address, total.address);
         b.launch(
-            Kernel::SoftmaxPart,
+            DeviceKernel::SoftmaxPart,
             n * 32,
             &SoftmaxPart { n: rows, width: columns, logits: l.address, bias: c.address, top: top_at, total: total_at },
         );
@@ -206,7 +208,7 @@ fn the_softmax_is_one_at_any_width_and_size() {
             total: total_at,
             loss: loss.address,
         };
-        b.launch(Kernel::SoftmaxJoin, n, &join);
+        b.launch(DeviceKernel::SoftmaxJoin, n, &join);
         let error = SoftmaxError {
             n: rows,
             width: columns,
@@ -215,7 +217,7 @@ fn the_softmax_is_one_at_any_width_and_size() {
             top: top_at,
             total: total_at,
         };
-        b.launch(Kernel::SoftmaxError, n * width, &error);
+        b.launch(DeviceKernel::SoftmaxError, n * width, &error);
         let (got, losses) = (b.get(l), b.get(loss));
         for r in 0..n {
             let x: Vec<f64> = (0..width).map(|j| f64::from(logits[r * width + j] + bias[j])).collect();
@@ -234,7 +236,7 @@ fn the_softmax_is_one_at_any_width_and_size() {
 
 #[test]
 fn the_rule_moves_the_named_rows_and_counts() {
-    let mut b = Bench::new(8);
+    let mut b = KernelBench::new(8);
     let (w, v, g) = (b.random(5 * 16), b.random(5 * 16).iter().map(|x| x.abs()).collect::<Vec<_>>(), b.random(2 * 16));
     let one = 1f64.to_bits();
     let progress = b.put_words(&[one as u32, (one >> 32) as u32, 0, 0, 0, 0]);
@@ -254,8 +256,8 @@ fn the_rule_moves_the_named_rows_and_counts() {
         floor,
         unused: 0,
     };
-    b.launch(Kernel::BeginUpdate, 1, &begin);
-    b.launch(Kernel::Update, 32, &update);
+    b.launch(DeviceKernel::BeginUpdate, 1, &begin);
+    b.launch(DeviceKernel::Update, 32, &update);
     let (mut want, mut moments) = (w.clone(), v.clone());
     for (s, row) in [4, 1].into_iter().enumerate() {
         for j in 0..16 {
@@ -265,13 +267,13 @@ fn the_rule_moves_the_named_rows_and_counts() {
             want[row * 16 + j] = (f64::from(w[row * 16 + j]) - f64::from(lr) * g / root) as f32;
         }
     }
-    assert!(apart(&b.get(at_w), &want) < 1e-6 && apart(&b.get(at_v), &moments) < 1e-6);
+    assert!(difference(&b.get(at_w), &want) < 1e-6 && difference(&b.get(at_v), &moments) < 1e-6);
     // a spoilt chunk is counted and changes nothing
     let spoil = Memory { words: 1, ..progress.after(3) };
     b.machine.write(spoil, &[1]).unwrap();
     let before = (b.get(at_w), b.get(at_v));
-    b.launch(Kernel::BeginUpdate, 1, &begin);
-    b.launch(Kernel::Update, 32, &update);
+    b.launch(DeviceKernel::BeginUpdate, 1, &begin);
+    b.launch(DeviceKernel::Update, 32, &update);
     assert_eq!((b.get(at_w), b.get(at_v)), before);
     let mut counts = [0; 6];
     b.machine.read(progress, &mut counts).unwrap();

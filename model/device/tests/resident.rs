@@ -1,35 +1,52 @@
-//! The whole network on the emulated device, held against the same network on the processor.
+//! The resident network on the emulated machine, against the same network on the processor.
 
 mod common;
-use common::{Random, apart};
-use surmise_device::{Plain, Resident};
+use common::difference;
+use surmise_device::resident::{PlainNetwork, ResidentNetwork};
 use surmise_emulation::Emulated;
 use surmise_network::{Engine, NONE, Rates, Shape, TOLERANCE};
 
-struct Case {
+/// SplitMix64: the smallest case learns from thirty symbols, so whether its loss falls depends on which they are.
+struct SplitMix64(u64);
+
+impl SplitMix64 {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % n
+    }
+}
+
+struct ResidentCase {
     shape: Shape,
     sequences: usize,
     symbols: usize,
 }
 
-const CASES: [Case; 4] = [
-    Case { shape: Shape { layers: 2, hidden: 32, tables: 3, dense: 0, chunk: 8 }, sequences: 5, symbols: 40 },
-    Case { shape: Shape { layers: 1, hidden: 16, tables: 1, dense: 0, chunk: 3 }, sequences: 1, symbols: 7 },
-    Case { shape: Shape { layers: 3, hidden: 16, tables: 2, dense: 0, chunk: 16 }, sequences: 30, symbols: 70 },
-    Case { shape: Shape { layers: 2, hidden: 64, tables: 3, dense: 0, chunk: 16 }, sequences: 40, symbols: 256 },
+const CASES: [ResidentCase; 4] = [
+    ResidentCase { shape: Shape { layers: 2, hidden: 32, tables: 3, dense: 0, chunk: 8 }, sequences: 5, symbols: 40 },
+    ResidentCase { shape: Shape { layers: 1, hidden: 16, tables: 1, dense: 0, chunk: 3 }, sequences: 1, symbols: 7 },
+    ResidentCase { shape: Shape { layers: 3, hidden: 16, tables: 2, dense: 0, chunk: 16 }, sequences: 30, symbols: 70 },
+    ResidentCase {
+        shape: Shape { layers: 2, hidden: 64, tables: 3, dense: 0, chunk: 16 },
+        sequences: 40,
+        symbols: 256,
+    },
 ];
 
 /// Chunks of symbols that follow from those before them, mostly.
-fn chunks(case: &Case, n: usize) -> Vec<(Vec<u32>, Vec<u32>)> {
-    let mut rng = Random(5);
-    let (s, v) = (case.sequences, case.symbols as u64);
-    let mut last = vec![[NONE; 4]; s];
+fn chunks(case: &ResidentCase, n: usize) -> Vec<(Vec<u32>, Vec<u32>)> {
+    let mut rng = SplitMix64(5);
+    let (sequences, symbols) = (case.sequences, case.symbols as u64);
+    let mut last = vec![[NONE; 4]; sequences];
     let mut one = || {
         let (mut ids, mut targets) = (Vec::new(), Vec::new());
-        for r in 0..case.shape.chunk * s {
-            let past = &mut last[r % s];
+        for row in 0..case.shape.chunk * sequences {
+            let past = &mut last[row % sequences];
             ids.extend_from_slice(&past[..case.shape.tables]);
-            let next = if past[0] == NONE || rng.below(4) == 0 { rng.below(v) } else { (past[0] as u64 * 7 + 3) % v };
+            let follows = past[0] != NONE && rng.below(4) > 0;
+            let next = if follows { (past[0] as u64 * 7 + 3) % symbols } else { rng.below(symbols) };
             past.rotate_right(1);
             past[0] = next as u32;
             targets.push(next as u32);
@@ -39,13 +56,20 @@ fn chunks(case: &Case, n: usize) -> Vec<(Vec<u32>, Vec<u32>)> {
     (0..n).map(|_| one()).collect()
 }
 
-fn both(case: &Case, engine: Engine) -> (Plain, Resident) {
-    let plain = Plain::new(case.shape, case.sequences, case.symbols, Rates::default(), 3, engine);
+fn both(case: &ResidentCase, engine: Engine) -> (PlainNetwork, ResidentNetwork) {
+    let plain = PlainNetwork::new(case.shape, case.sequences, case.symbols, Rates::default(), 3, engine);
     let weights = plain.net.layer_weights(case.symbols);
     let machine = Box::new(Emulated::new());
-    let there =
-        Resident::new(machine, case.shape, case.sequences, case.symbols, Rates::default(), &weights, &plain.head)
-            .unwrap();
+    let there = ResidentNetwork::new(
+        machine,
+        case.shape,
+        case.sequences,
+        case.symbols,
+        Rates::default(),
+        &weights,
+        &plain.head,
+    )
+    .unwrap();
     (plain, there)
 }
 
@@ -61,11 +85,11 @@ fn values_losses_and_weights_are_those_of_the_engines() {
             for (i, (ids, targets)) in chunks(case, 10).iter().enumerate() {
                 let (features, losses) = plain.chunk(ids, targets);
                 there.chunk(ids, targets).unwrap();
-                let values = apart(&features, &there.features().unwrap());
+                let values = difference(&features, &there.features().unwrap());
                 let got = there.losses().unwrap();
                 if i == 0 {
                     assert!(values <= TOLERANCE, "{engine} {:?}: values {values:.1e}", case.shape);
-                    assert!(apart(&losses, &got) <= TOLERANCE);
+                    assert!(difference(&losses, &got) <= TOLERANCE);
                 }
                 let mean = |x: &[f32]| x.iter().map(|x| f64::from(*x)).sum::<f64>() / x.len() as f64;
                 let (a, b) = (mean(&losses), mean(&got));
@@ -80,10 +104,10 @@ fn values_losses_and_weights_are_those_of_the_engines() {
                 let arrays =
                     |w: &surmise_network::LayerWeights| [&w.tables.concat(), &w.below, &w.bias].map(Clone::clone);
                 for (a, b) in arrays(a).iter().zip(&arrays(b)) {
-                    assert!(apart(a, b) < 2e-3, "{engine} {:?}: weights {:.1e}", case.shape, apart(a, b));
+                    assert!(difference(a, b) < 2e-3, "{engine} {:?}: weights {:.1e}", case.shape, difference(a, b));
                 }
             }
-            assert!(apart(&head, &plain.head) < 2e-3);
+            assert!(difference(&head, &plain.head) < 2e-3);
         }
     }
 }
@@ -102,13 +126,20 @@ fn equal_calls_give_equal_bits() {
 #[test]
 fn a_chunk_that_is_not_finite_changes_nothing() {
     let case = &CASES[0];
-    let plain = Plain::new(case.shape, case.sequences, case.symbols, Rates::default(), 3, Engine::Fused);
+    let plain = PlainNetwork::new(case.shape, case.sequences, case.symbols, Rates::default(), 3, Engine::Fused);
     let mut weights = plain.net.layer_weights(case.symbols);
     weights[1].below[7] = f32::INFINITY;
     let machine = Box::new(Emulated::new());
-    let mut there =
-        Resident::new(machine, case.shape, case.sequences, case.symbols, Rates::default(), &weights, &plain.head)
-            .unwrap();
+    let mut there = ResidentNetwork::new(
+        machine,
+        case.shape,
+        case.sequences,
+        case.symbols,
+        Rates::default(),
+        &weights,
+        &plain.head,
+    )
+    .unwrap();
     let (ids, targets) = &chunks(case, 1)[0];
     there.chunk(ids, targets).unwrap();
     assert_eq!(there.updates().unwrap(), (0, 1));
@@ -125,7 +156,14 @@ fn what_does_not_fit_is_refused() {
     assert!(there.chunk(&ids, &targets).is_err());
     let weights = plain.net.layer_weights(case.symbols - 1);
     let machine = Box::new(Emulated::new());
-    let wrong =
-        Resident::new(machine, case.shape, case.sequences, case.symbols, Rates::default(), &weights, &plain.head);
+    let wrong = ResidentNetwork::new(
+        machine,
+        case.shape,
+        case.sequences,
+        case.symbols,
+        Rates::default(),
+        &weights,
+        &plain.head,
+    );
     assert!(wrong.is_err());
 }

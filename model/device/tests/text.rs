@@ -1,23 +1,23 @@
-//! What can be said of the compiled kernels without a device.
+//! What can be tested of the compiled kernels without a device.
 
-use surmise_device::{CHECKSUM, machine::Kernel};
+use surmise_device::{CHECKSUM, machine::DeviceKernel};
 
-const PTX: &str = include_str!("../src/kernels.ptx");
+const PTX: &str = include_str!("../ptx/kernels.ptx");
 
 #[test]
 fn the_compiled_kernels_are_those_of_the_text() {
-    let says = PTX.lines().next().unwrap();
-    assert_eq!(says, format!("// of kernels.cu {CHECKSUM:016x}"), "compile it anew: .ci/cuda");
+    let first_line = PTX.lines().next().unwrap();
+    assert_eq!(first_line, format!("// of kernels.cu {CHECKSUM:016x}"), "compile it anew: .ci/cuda");
 }
 
 #[test]
 fn arguments_are_as_long_as_here() {
-    for kernel in Kernel::ALL {
+    for kernel in DeviceKernel::ALL {
         let parameter = format!(".b8 {}_param_0[{}]", kernel.symbol(), kernel.arguments());
         assert!(PTX.contains(&parameter), "{parameter}");
         assert!(PTX.contains(&format!(".entry {}(", kernel.symbol())));
     }
-    assert_eq!(PTX.matches(".entry").count(), Kernel::ALL.len());
+    assert_eq!(PTX.matches(".entry").count(), DeviceKernel::ALL.len());
 }
 
 #[test]

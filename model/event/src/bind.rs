@@ -1,144 +1,19 @@
-//! Holding a record against a schema.
+//! Binding a record to a schema: one value per field, or a refusal that names the field and the reason.
 
-use crate::record::shorten;
-use crate::{Data, Datum, Event, Field, FieldKind, Record, Schema, VALUE, Value};
-use serde::{Deserialize, Serialize};
-
-/// Why a record was refused, as a word that programs can tell apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefusalCode {
-    /// The line is not a JSON object of the protocol.
-    BadJson,
-    /// The line is not UTF-8.
-    BadUtf8,
-    /// The line is longer than the limit.
-    LineTooLong,
-    /// A value is of another kind than its field.
-    WrongType,
-    /// A closed schema does not have this field.
-    UnknownField,
-    /// A required field is missing.
-    MissingField,
-    /// A number is not finite.
-    NotFinite,
-    /// A symbol, text, name or key is longer than the limit.
-    TooLong,
-    /// The schema has as many fields as it may have.
-    TooManyFields,
-    /// The record neither holds a value nor ends a key.
-    Empty,
-    /// A time stamp cannot be read.
-    BadTime,
-    /// A sequence number does not rise.
-    SeqNotRising,
-    /// A token is wrong or missing.
-    Unauthorized,
-    /// A newer epoch of the same producer has taken over.
-    Fenced,
-    /// The protocol version or another part of the hello is not understood.
-    BadHello,
-    /// A stream has no name or a name that cannot be.
-    BadStream,
-    /// A bound of the daemon is reached (streams, connections).
-    LimitReached,
-    /// The daemon is shutting down or cannot write.
-    Unavailable,
-}
-
-impl RefusalCode {
-    /// Every code, in the order of the declaration.
-    pub const ALL: [RefusalCode; 18] = [
-        RefusalCode::BadJson,
-        RefusalCode::BadUtf8,
-        RefusalCode::LineTooLong,
-        RefusalCode::WrongType,
-        RefusalCode::UnknownField,
-        RefusalCode::MissingField,
-        RefusalCode::NotFinite,
-        RefusalCode::TooLong,
-        RefusalCode::TooManyFields,
-        RefusalCode::Empty,
-        RefusalCode::BadTime,
-        RefusalCode::SeqNotRising,
-        RefusalCode::Unauthorized,
-        RefusalCode::Fenced,
-        RefusalCode::BadHello,
-        RefusalCode::BadStream,
-        RefusalCode::LimitReached,
-        RefusalCode::Unavailable,
-    ];
-
-    /// The word for the code on the wire, in metrics and in checkpoints.
-    pub const fn name(self) -> &'static str {
-        match self {
-            RefusalCode::BadJson => "bad_json",
-            RefusalCode::BadUtf8 => "bad_utf8",
-            RefusalCode::LineTooLong => "line_too_long",
-            RefusalCode::WrongType => "wrong_type",
-            RefusalCode::UnknownField => "unknown_field",
-            RefusalCode::MissingField => "missing_field",
-            RefusalCode::NotFinite => "not_finite",
-            RefusalCode::TooLong => "too_long",
-            RefusalCode::TooManyFields => "too_many_fields",
-            RefusalCode::Empty => "empty",
-            RefusalCode::BadTime => "bad_time",
-            RefusalCode::SeqNotRising => "seq_not_rising",
-            RefusalCode::Unauthorized => "unauthorized",
-            RefusalCode::Fenced => "fenced",
-            RefusalCode::BadHello => "bad_hello",
-            RefusalCode::BadStream => "bad_stream",
-            RefusalCode::LimitReached => "limit_reached",
-            RefusalCode::Unavailable => "unavailable",
-        }
-    }
-}
-
-/// A record that was refused: which field and why, in words that say what to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("field {field:?}: {reason}")]
-pub struct Refusal {
-    /// The kind of fault.
-    pub code: RefusalCode,
-    /// The field, or the part of the line, that is at fault.
-    pub field: String,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-impl Refusal {
-    /// A refusal.
-    pub fn new(code: RefusalCode, field: impl Into<String>, reason: impl Into<String>) -> Refusal {
-        Refusal { code, field: field.into(), reason: reason.into() }
-    }
-}
-
-/// Bounds on what one record and one schema may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// Fields of one schema.
-    pub fields: usize,
-    /// Bytes of one symbol.
-    pub symbol_bytes: usize,
-    /// Bytes of one text.
-    pub text_bytes: usize,
-    /// Bytes of a name (field, key).
-    pub name_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { fields: 1024, symbol_bytes: 4096, text_bytes: 65536, name_bytes: 512 }
-    }
-}
+use crate::record::{Data, Datum, Event, Record, Value, shorten};
+use crate::refusal::{Limits, Refusal, RefusalCode};
+use crate::schema::{Field, FieldKind, Schema, VALUE};
 
 impl Schema {
-    /// Binds a record: one value per field, in schema order. An open schema first grows by the record's new fields; a
-    /// refused record leaves the schema as it was.
+    /// Binds a record: makes it an event with one value per field, in schema order. An open schema first grows by the
+    /// record's new fields; a refused record leaves the schema as it was.
     ///
-    /// The kind of a new field is inferred from its first value: a number is a number, text is a category (but a stream
-    /// whose lone first value is a line with blanks is one of texts), a vector is as many numbers, and a record that brings its own time to an empty schema adds the gap between events in front.
+    /// The kind of a new field is inferred from its first value: a number is a number, a text is a category (but a lone
+    /// first value with blanks makes a stream of texts), and a vector is as many numbers. A record that brings its own
+    /// time to an empty schema adds the gap between events as the first field.
+    ///
+    /// # Errors
+    /// Names the field, and says what is wrong and what to do.
     pub fn bind(&mut self, record: &Record, limits: &Limits) -> Result<Event, Refusal> {
         if let Some(k) = &record.key
             && k.len() > limits.name_bytes
@@ -162,6 +37,7 @@ impl Schema {
             Data::Fields(f) if f.is_empty() => return Ok(event),
             Data::Fields(f) => f,
         };
+        // a refusal takes back the fields that the record brought
         let known = self.fields.len();
         let inferred = known == 0 && !self.closed;
         let bound = self.bind_items(items, record, limits, &mut event);
@@ -171,6 +47,7 @@ impl Schema {
                 Err(e)
             }
             Ok(()) => {
+                // a stream whose first record brings its own time is one whose gaps are worth predicting
                 if inferred && record.time_us.is_some() && !self.is_bytes() {
                     self.fields.insert(0, Schema::gap_field());
                     event.values.insert(0, Value::Missing);
@@ -183,6 +60,7 @@ impl Schema {
                     ));
                 }
                 event.values.resize(self.fields.len(), Value::Missing);
+                // without a time of its own, an event comes when it arrives
                 if event.time_us.is_none() && self.has_gap() {
                     event.time_us = record.arrival_us;
                 }
@@ -193,13 +71,14 @@ impl Schema {
 
     /// The name of a lone value's field: the schema's only field that can hold one, else `value`.
     fn only_name(&self) -> &str {
-        let mut data = self.fields.iter().filter(|f| f.kind != FieldKind::Gap);
-        match (data.next(), data.next()) {
+        let mut sent = self.fields.iter().filter(|f| f.kind.is_sent());
+        match (sent.next(), sent.next()) {
             (Some(f), None) => &f.name,
             _ => VALUE,
         }
     }
 
+    /// Binds every value of a record, and checks that nothing required is missing.
     fn bind_items(
         &mut self,
         items: &[(Box<str>, Datum)],
@@ -211,6 +90,7 @@ impl Schema {
         for (position, (name, datum)) in items.iter().enumerate() {
             // records of one stream mostly come with their fields in schema order
             let hint = self.fields.get(position).is_some_and(|f| *f.name == **name).then_some(position);
+            // a vector is as many fields as it has numbers
             if let Datum::Numbers(v) = datum {
                 if v.is_empty() {
                     return Err(Refusal::new(RefusalCode::Empty, &**name, "the array is empty"));
@@ -223,10 +103,10 @@ impl Schema {
             }
         }
         for (i, f) in self.fields.iter().enumerate() {
-            if f.required && f.kind != FieldKind::Gap && matches!(event.values.get(i), None | Some(Value::Missing)) {
+            if f.required && f.kind.is_sent() && matches!(event.values.get(i), None | Some(Value::Missing)) {
                 return Err(Refusal::new(RefusalCode::MissingField, &f.name, "the schema requires it; send a value"));
             }
-            if f.kind == FieldKind::Gap && record.time_us.is_none() && record.arrival_us.is_none() {
+            if !f.kind.is_sent() && record.time_us.is_none() && record.arrival_us.is_none() {
                 return Err(Refusal::new(
                     RefusalCode::MissingField,
                     "time",
@@ -237,6 +117,7 @@ impl Schema {
         Ok(())
     }
 
+    /// Binds one value; `hint` is the field's position, if the order of the record's fields shows it.
     fn bind_one(
         &mut self,
         name: &str,
@@ -247,11 +128,12 @@ impl Schema {
     ) -> Result<(), Refusal> {
         let i = match hint.or_else(|| self.position(name)) {
             Some(i) => i,
-            // what an open schema's new field holds shows with its first value
+            // the kind of an open schema's new field shows with its first value only
             None if *datum == Datum::Null && !self.closed => return Ok(()),
             None => self.grow(name, datum, event.values.is_empty(), limits)?,
         };
         let value = convert(&self.fields[i], datum, limits)?;
+        // the schema has grown by this value
         if event.values.len() <= i {
             event.values.resize(i + 1, Value::Missing);
         }
@@ -259,6 +141,8 @@ impl Schema {
         Ok(())
     }
 
+    /// Adds a field that a record brings, of the kind that its first value shows; returns the field's position. `first`
+    /// says whether the record is the stream's first.
     fn grow(&mut self, name: &str, datum: &Datum, first: bool, limits: &Limits) -> Result<usize, Refusal> {
         if self.closed {
             let names: Vec<&str> = self.fields.iter().map(|f| f.name.as_str()).collect();
@@ -281,7 +165,7 @@ impl Schema {
         let kind = match datum {
             Datum::Number(_) | Datum::Numbers(_) => FieldKind::Number,
             Datum::Bytes(_) => FieldKind::Text,
-            // a line of words is no symbol that comes again as a whole
+            // a line of words is no symbol that comes again as a whole, so it is read byte by byte
             Datum::Text(s) if first && name == VALUE && s.contains(char::is_whitespace) => FieldKind::Text,
             Datum::Text(_) | Datum::Bool(_) | Datum::Null => FieldKind::Category,
         };
@@ -294,44 +178,50 @@ fn too_long(field: &str, bytes: usize, max: usize) -> Refusal {
     Refusal::new(RefusalCode::TooLong, field, format!("{bytes} bytes are more than the limit of {max}"))
 }
 
-fn convert(f: &Field, datum: &Datum, limits: &Limits) -> Result<Value, Refusal> {
-    let wrong = |what: &str| {
-        Err(Refusal::new(RefusalCode::WrongType, &f.name, format!("expected {what}, got {}", datum.describe())))
-    };
-    let text = |b: &[u8]| {
-        if b.len() > limits.text_bytes {
-            return Err(too_long(&f.name, b.len(), limits.text_bytes));
-        }
-        if b.is_empty() && f.kind == FieldKind::Byte {
-            return Err(Refusal::new(RefusalCode::Empty, &f.name, "no bytes: every byte is an event"));
-        }
-        Ok(Value::Bytes(b.into()))
-    };
-    match (f.kind, datum) {
-        (FieldKind::Gap, _) => Err(Refusal::new(
+/// The value that a datum is in a field.
+fn convert(field: &Field, datum: &Datum, limits: &Limits) -> Result<Value, Refusal> {
+    let refuse = |code, reason: String| Err(Refusal::new(code, &field.name, reason));
+    let expected = |what: &str| refuse(RefusalCode::WrongType, format!("expected {what}, got {}", datum.describe()));
+    match field.kind {
+        FieldKind::Gap => refuse(
             RefusalCode::WrongType,
-            &f.name,
-            "the daemon computes a gap from the events' times; do not send it",
-        )),
-        (FieldKind::Byte, Datum::Null) => wrong("text"),
-        (_, Datum::Null) => Ok(Value::Missing),
-        (FieldKind::Number, Datum::Number(x)) if x.is_finite() => Ok(Value::Number(*x)),
-        (FieldKind::Number, Datum::Number(x)) => Err(Refusal::new(
-            RefusalCode::NotFinite,
-            &f.name,
-            format!("{x} is not a finite number; send null for a missing value"),
-        )),
-        (FieldKind::Number, _) => wrong("a number"),
-        (FieldKind::Category, Datum::Text(s)) if s.len() > limits.symbol_bytes => {
-            Err(too_long(&f.name, s.len(), limits.symbol_bytes))
-        }
-        (FieldKind::Category, Datum::Text(s)) => Ok(Value::Symbol(s.clone())),
-        (FieldKind::Category, Datum::Bool(b)) => Ok(Value::Symbol(b.to_string().into())),
-        (FieldKind::Category, _) => wrong("a category (text)"),
-        (FieldKind::Text | FieldKind::Byte, Datum::Text(s)) => text(s.as_bytes()),
-        (FieldKind::Text | FieldKind::Byte, Datum::Bytes(b)) => text(b),
-        (FieldKind::Text | FieldKind::Byte, _) => wrong("text"),
+            "the daemon computes a gap from the events' times; do not send it".to_owned(),
+        ),
+        FieldKind::Number => match datum {
+            Datum::Null => Ok(Value::Missing),
+            Datum::Number(x) if x.is_finite() => Ok(Value::Number(*x)),
+            Datum::Number(x) => {
+                refuse(RefusalCode::NotFinite, format!("{x} is not a finite number; send null for a missing value"))
+            }
+            Datum::Bool(_) | Datum::Text(_) | Datum::Numbers(_) | Datum::Bytes(_) => expected("a number"),
+        },
+        FieldKind::Category => match datum {
+            Datum::Null => Ok(Value::Missing),
+            Datum::Text(text) if text.len() > limits.symbol_bytes => {
+                Err(too_long(&field.name, text.len(), limits.symbol_bytes))
+            }
+            Datum::Text(text) => Ok(Value::Symbol(text.clone())),
+            Datum::Bool(truth) => Ok(Value::Symbol(truth.to_string().into())),
+            Datum::Number(_) | Datum::Numbers(_) | Datum::Bytes(_) => expected("a category (text)"),
+        },
+        FieldKind::Text | FieldKind::Byte => match datum {
+            Datum::Null if !field.kind.is_every_byte() => Ok(Value::Missing),
+            Datum::Text(text) => spelled(field, text.as_bytes(), limits),
+            Datum::Bytes(bytes) => spelled(field, bytes, limits),
+            Datum::Null | Datum::Bool(_) | Datum::Number(_) | Datum::Numbers(_) => expected("text"),
+        },
     }
+}
+
+/// The value of a text, or of a run of events of one byte each.
+fn spelled(field: &Field, bytes: &[u8], limits: &Limits) -> Result<Value, Refusal> {
+    if bytes.len() > limits.text_bytes {
+        return Err(too_long(&field.name, bytes.len(), limits.text_bytes));
+    }
+    if bytes.is_empty() && field.kind.is_every_byte() {
+        return Err(Refusal::new(RefusalCode::Empty, &field.name, "no bytes: every byte is an event"));
+    }
+    Ok(Value::Bytes(bytes.into()))
 }
 
 #[cfg(test)]

@@ -1,33 +1,33 @@
-//! What is said about events: before they come, and after.
+//! What a learner says about events: predictions before they come, outcomes after.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What is expected of the next event of a key.
+/// What is expected of the next event of a key: one distribution per field.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
-    /// The offset that the next event of the stream would have: everything before it is reflected.
+    /// The offset that the next event of the stream would have: the prediction reflects every event before it.
     pub offset: u64,
-    /// How many times the model's weights had changed.
+    /// The version of the model that made the prediction: how many events it had learnt from.
     pub model_version: u64,
-    /// The key, where one was asked for.
+    /// The key that was asked about, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// Probability that the key ends instead of going on, where keys of the stream end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<f64>,
-    /// What is expected of every field, by name, given that the earlier ones are as expected.
+    /// What is expected of every field, by name, given that the earlier fields are as expected.
     pub fields: BTreeMap<String, Expected>,
 }
 
-/// What is expected of one field.
+/// What is expected of one field: the distribution of its value, in a form for people and programs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Expected {
-    /// Symbols (or bytes): the likeliest with their probabilities, and what is left for all others. `null` stands for
-    /// a missing value.
+    /// Symbols or bytes: the likeliest with their probabilities, and the probability of all others. `null` means a
+    /// missing value.
     Symbols {
-        /// Likeliest first.
+        /// The likeliest symbols and their probabilities, likeliest first.
         top: Vec<(Option<String>, f64)>,
         /// Probability of everything that is not listed, never-seen symbols included.
         other: f64,
@@ -36,9 +36,9 @@ pub enum Expected {
     Number {
         /// The point forecast.
         mean: f64,
-        /// Half of the probability lies on each side.
+        /// The value that has half of the probability on each side.
         median: f64,
-        /// Quantiles by level.
+        /// Quantiles, by their level from 0 to 1.
         quantiles: BTreeMap<String, f64>,
         /// Probability that the value is missing, where that has happened.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,38 +46,38 @@ pub enum Expected {
     },
 }
 
-/// What an event turned out to be worth.
+/// What an event turned out to be: how surprising, how unusual, and what it shows of its stream.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The event's offset.
     pub offset: u64,
-    /// How many offsets it took (more than one for a run of bytes, or values and an end in one record).
+    /// How many offsets the event took: more than one for a run of bytes, or for values and an end in one record.
     pub events: u64,
-    /// −log₂ of its probability: the sum over its fields.
+    /// The surprise: −log₂ of the event's probability, in bits; the sum over its fields.
     pub surprise_bits: f64,
-    /// Where the surprise stands among the stream's own recent ones, from 0 to 1.
+    /// How unusual the event is for its stream, from 0 to 1; above .5 is an alarm (PREDICTOR §10).
     pub anomaly_score: f64,
-    /// Each field's share, in schema order; the end of a key comes last under the name `end`.
+    /// The surprise of each field, in schema order; the end of a key comes last, under the name `end`.
     pub fields: Vec<FieldOutcome>,
     /// The version of the model that made the prediction.
     pub model_version: u64,
-    /// Lasting changes of the stream that show with this event.
+    /// Lasting changes of the stream that were noticed with this event.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<Drift>,
 }
 
-/// What a drift is a change of.
+/// What was watched when a drift was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Detector {
-    /// The stream's loss rose: it no longer does what was learnt.
+    /// The loss rose: the stream no longer does what was learnt.
     Loss,
     /// A number moved to another level.
     Level,
 }
 
 impl Detector {
-    /// Its word in JSON and in metrics.
+    /// The word for the detector in JSON and in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Detector::Loss => "loss",
@@ -89,14 +89,14 @@ impl Detector {
 /// A lasting change of a stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Drift {
-    /// What changed.
+    /// What was watched.
     pub detector: Detector,
     /// The number whose level changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<std::sync::Arc<str>>,
-    /// The offset where it began, as far as can be told.
+    /// The offset where the change began, as far as the detector can say.
     pub began: u64,
-    /// The offset of the event with which it was noticed.
+    /// The offset of the event with which the change was noticed.
     pub noticed: u64,
     /// Bits per event before it.
     pub bits_before: f64,
@@ -110,11 +110,11 @@ pub struct Drift {
     pub level_after: Option<f64>,
 }
 
-/// One field's share of an outcome.
+/// The surprise of one field of an event.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FieldOutcome {
     /// The field's name.
     pub name: std::sync::Arc<str>,
-    /// −log₂ of the probability of its value.
+    /// −log₂ of the probability of the field's value, in bits.
     pub surprise_bits: f64,
 }

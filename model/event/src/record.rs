@@ -1,35 +1,37 @@
-//! What a producer sends and what a learner sees.
+//! What a producer sends (records of data) and what a learner sees (events of values).
 
+use crate::schema::Schema;
 use serde::{Deserialize, Serialize};
 
-/// One item as its producer sent it: names and values, not yet held against a schema.
+/// One item as its producer sent it: names and values that are not bound to a schema yet.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
-    /// Which of the stream's sequences it belongs to.
+    /// The key: which of the stream's sequences the record belongs to.
     pub key: Option<Box<str>>,
-    /// Its own time, in microseconds since 1970.
+    /// The time that the producer gave it, in microseconds since 1970.
     pub time_us: Option<i64>,
-    /// When the daemon received it, in microseconds since 1970; counts where the record has no time of its own.
+    /// When the daemon received it, in microseconds since 1970. It takes the place of a time that the producer did not
+    /// give.
     pub arrival_us: Option<i64>,
-    /// Its values.
+    /// The values.
     pub data: Data,
-    /// Whether its key ends with it.
+    /// Whether the key ends with the record.
     pub end: bool,
 }
 
 /// The values of a record.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Data {
-    /// None at all: an event that only ends its key.
+    /// No values: the record only ends its key.
     #[default]
     None,
-    /// One value without a name: the field [`crate::VALUE`].
+    /// One value without a name: the field [`VALUE`](crate::VALUE).
     One(Datum),
     /// Named values, in the order in which they were sent.
     Fields(Vec<(Box<str>, Datum)>),
 }
 
-/// One value as it was sent.
+/// One value as a producer wrote it, which the schema makes a [`Value`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Datum {
@@ -41,15 +43,15 @@ pub enum Datum {
     Number(f64),
     /// Text: a category, or text to be read byte by byte, as the schema says.
     Text(Box<str>),
-    /// A vector: as many number fields, named `name[0]`, `name[1]`, ….
+    /// A vector: it becomes as many number fields, named `name[0]`, `name[1]`, ….
     Numbers(Vec<f64>),
-    /// Bytes that need not be UTF-8; recordings only, as JSON cannot carry them.
+    /// Bytes that need not be UTF-8. They come from recordings only, as JSON cannot carry them.
     #[serde(skip)]
     Bytes(Box<[u8]>),
 }
 
 impl Datum {
-    /// What it is, in words for people.
+    /// Describes the value for people.
     pub fn describe(&self) -> String {
         match self {
             Datum::Null => "null".into(),
@@ -70,23 +72,23 @@ pub(crate) fn shorten(s: &str) -> String {
     }
 }
 
-/// One event, bound to a schema: what a learner observes.
+/// One event: a record that is bound to a schema, as a learner observes it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Event {
-    /// Which sequence of the stream it belongs to.
+    /// The key: which sequence of the stream the event belongs to.
     pub key: Option<Box<str>>,
-    /// Its time in microseconds since 1970, where the stream has times.
+    /// The event's time in microseconds since 1970, where the stream has times.
     pub time_us: Option<i64>,
-    /// One value per field of the schema; empty if the event only ends its key.
+    /// `[fields]`: one value per field, in schema order; empty if the event only ends its key.
     pub values: Vec<Value>,
-    /// Whether its key ends with it.
+    /// Whether the key ends with the event.
     pub end: bool,
 }
 
-/// One value of an event.
+/// One value of an event, as the schema makes it of a [`Datum`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value {
-    /// Null or absent.
+    /// No value: null, or absent from the record.
     #[default]
     Missing,
     /// A symbol of an open vocabulary.
@@ -100,7 +102,8 @@ pub enum Value {
 impl Event {
     /// How many offsets the event takes: one for its values (one per byte in a stream of single bytes) and one for
     /// its key's end.
-    pub fn offsets(&self, schema: &crate::Schema) -> u64 {
+    pub fn offsets(&self, schema: &Schema) -> u64 {
+        // an event that only ends its key has no values
         let data = match self.values.as_slice() {
             [] => 0,
             [Value::Bytes(b)] if schema.is_bytes() => b.len() as u64,

@@ -1,41 +1,41 @@
 //! Prequential measures: how good the predictions were, each scored before its event was learnt.
 
-use crate::Drift;
+use crate::prediction::Drift;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// One expert's loss, next to which the mixture's stands.
+/// The loss of one expert, to compare with the mixture's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ExpertReport {
-    /// Its name; in a stream of several fields, `field/expert`.
+    /// The expert's name; in a stream of several fields, `field/expert`.
     pub name: String,
-    /// Its mean surprise, had it predicted alone.
+    /// The mean surprise per event that the expert would have had, had it predicted alone.
     pub loss_bits_per_event: f64,
 }
 
 /// How well one field was predicted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FieldReport {
-    /// Its kind.
+    /// The kind of the field, or `end`.
     pub kind: String,
-    /// Mean surprise per event that had it.
+    /// Mean surprise of a value of the field.
     pub loss_bits: f64,
-    /// Values scored.
+    /// How many values were scored.
     pub count: u64,
     /// Cumulative loss minus the best single expert's, in bits.
     pub regret_bits: f64,
-    /// What the regret cannot exceed.
+    /// What the regret cannot exceed (PREDICTOR §7).
     pub regret_bound_bits: f64,
-    /// Categories: how often the symbol that came was the likeliest, among the 5, 9 and 20 likeliest.
+    /// Categories: how often the symbol that came was the likeliest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top1: Option<f64>,
-    /// See `top1`.
+    /// Categories: how often it was among the 5 likeliest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top5: Option<f64>,
-    /// See `top1`.
+    /// Categories: how often it was among the 9 likeliest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top9: Option<f64>,
-    /// See `top1`.
+    /// Categories: how often it was among the 20 likeliest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top20: Option<f64>,
     /// Categories: distinct symbols seen.
@@ -47,19 +47,19 @@ pub struct FieldReport {
     /// Numbers: mean absolute error of the point forecast.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mae: Option<f64>,
-    /// Numbers: continuous ranked probability score, a mean of one estimate a value (about one per cent over a few
-    /// thousand values).
+    /// Numbers: the continuous ranked probability score, the mean of one rough estimate per value, which is right to about
+    /// one per cent over a few thousand values (PREDICTOR §8).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crps: Option<f64>,
-    /// Numbers: which part of the values lay between the levels .05 and .95 of what was predicted. A value that is
+    /// Numbers: how much of the values fell inside the predicted 5–95 % interval; .9 means calibrated. A value that is
     /// predicted with a mass of its own covers the levels from F(y⁻) to F(y), and counts by the part of these that lies
-    /// between (the probability integral transform, which is even for a calibrated prediction, atoms or not).
+    /// inside (PREDICTOR §8).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage_90: Option<f64>,
-    /// The same between .25 and .75.
+    /// Numbers: how much of the values fell inside the predicted 25–75 % interval.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage_50: Option<f64>,
-    /// The same between .005 and .995.
+    /// Numbers: how much of the values fell inside the predicted .5–99.5 % interval.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage_99: Option<f64>,
 }
@@ -75,9 +75,9 @@ pub struct Report {
     pub loss_bits_per_event: f64,
     /// Cumulative loss minus that of the best single expert (of each field), in bits.
     pub regret_bits: f64,
-    /// What the regret cannot exceed.
+    /// What the regret cannot exceed (PREDICTOR §7).
     pub regret_bound_bits: f64,
-    /// Every expert beside the mixture.
+    /// The loss of every expert of the mixture.
     pub experts: Vec<ExpertReport>,
     /// Every field.
     pub fields: BTreeMap<String, FieldReport>,

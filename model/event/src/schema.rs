@@ -1,8 +1,13 @@
 //! The schema of a stream: its fields, and what each of them holds.
 
-use crate::GAP;
 use serde::{Deserialize, Serialize};
 use surmise_state::{Persist, State, StateError};
+
+/// The name of the field that a record without named fields has.
+pub const VALUE: &str = "value";
+
+/// The name of the field that holds the time since the key's last event.
+pub const GAP: &str = "gap";
 
 /// What a field holds, which decides how it is bound, predicted and scored.
 ///
@@ -56,7 +61,7 @@ impl FieldKind {
         }
     }
 
-    /// The number that stands for the kind in checkpoints; it must never change.
+    /// The number of the kind in checkpoints; it must never change.
     fn code(self) -> u8 {
         match self {
             FieldKind::Category => 0,
@@ -141,7 +146,7 @@ impl Field {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schema {
-    /// The fields.
+    /// The fields, in the order in which they are predicted: each given the earlier ones.
     #[serde(default)]
     pub fields: Vec<Field>,
     /// Whether a record with another field is refused; an open schema grows by it.
@@ -157,20 +162,20 @@ impl Schema {
 
     /// The schema of a stream whose events are single bytes.
     pub fn bytes() -> Schema {
-        Schema { fields: vec![Field::new(crate::VALUE, FieldKind::Byte)], closed: true }
+        Schema { fields: vec![Field::new(VALUE, FieldKind::Byte)], closed: true }
     }
 
-    /// Whether the stream's events are single bytes.
+    /// Whether every byte of the stream is an event of its own.
     pub fn is_bytes(&self) -> bool {
         matches!(self.fields.as_slice(), [f] if f.kind.is_every_byte())
     }
 
-    /// The position of a field.
+    /// The position of the field of this name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|f| f.name == name)
     }
 
-    /// Whether the schema predicts the time between events.
+    /// Whether the schema has a field for the time between events.
     pub fn has_gap(&self) -> bool {
         self.fields.iter().any(|f| !f.kind.is_sent())
     }

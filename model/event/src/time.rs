@@ -1,27 +1,38 @@
 //! Time stamps: microseconds since 1970 in UTC.
 
+use crate::record::shorten;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
-/// Reads a time stamp: RFC 3339, a civil date and time (taken as UTC), or a number of seconds since 1970.
+/// A text that is no time stamp.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected a time such as 2026-11-23T12:00:00Z, 2026-11-23 12:00:00, or seconds since 1970, got {:?}",
+    shorten(.0)
+)]
+pub struct TimeError(pub String);
+
+/// The most seconds since 1970, to both sides, that are read as a time: what still fits into 64 bits as microseconds.
+const SECONDS_MAX: f64 = 9e12;
+
+/// Reads a time stamp, in microseconds since 1970 UTC: RFC 3339, a civil date and time (taken as UTC), or a number of seconds since 1970.
 ///
 /// # Errors
 /// Says what was expected if the text is none of these.
-pub fn parse_time(s: &str) -> Result<i64, String> {
-    let s = s.trim();
+pub fn parse_time(text: &str) -> Result<i64, TimeError> {
+    let s = text.trim();
+    // with a time zone
     if let Ok(t) = s.parse::<Timestamp>() {
         return Ok(t.as_microsecond());
     }
+    // without one
     if let Ok(d) = s.parse::<DateTime>()
         && let Ok(z) = d.to_zoned(TimeZone::UTC)
     {
         return Ok(z.timestamp().as_microsecond());
     }
     match s.parse::<f64>() {
-        Ok(x) if x.is_finite() && x.abs() < 9e12 => Ok((x * 1e6).round() as i64),
-        _ => Err(format!(
-            "expected a time such as 2026-11-23T12:00:00Z, 2026-11-23 12:00:00, or seconds since 1970, got {:?}",
-            crate::record::shorten(s)
-        )),
+        Ok(x) if x.is_finite() && x.abs() < SECONDS_MAX => Ok((x * 1e6).round() as i64),
+        _ => Err(TimeError(s.to_owned())),
     }
 }
 

@@ -24,7 +24,7 @@ const MAGIC: &[u8; 8] = b"surmise\0";
 const FORMAT: u32 = 4;
 
 impl Learner {
-    /// Saves the learner: all that [`Learner::load`] needs to make one that goes on exactly as this one would, in one
+    /// Saves the learner: all that [`Learner::load`] needs to make one that continues exactly as this one would, in one
     /// block of bytes with a format version and a checksum.
     ///
     /// A checkpoint holds the schema, the options, every weight and count of the models, the states of the keys in
@@ -36,6 +36,7 @@ impl Learner {
         let mut out = Vec::new();
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&FORMAT.to_le_bytes());
+        // measures lie outside the core, as the state hash has to be equal whether or not something was measured
         let core = Core(self).encode();
         let tally = self.measures.tally.encode();
         let drift = self.monitors.drift.encode();
@@ -60,6 +61,7 @@ impl Learner {
             FORMAT => {}
             found => return Err(CheckpointError::Format { found, reads: FORMAT }.into()),
         }
+        // the checksum is looked at before any part, so that no part has to expect damage
         let (mut body, sum) = body.split_last_chunk::<4>().ok_or(CheckpointError::CutShort)?;
         if crc32fast::hash(&bytes[..bytes.len() - 4]) != u32::from_le_bytes(*sum) {
             return Err(CheckpointError::Checksum.into());
@@ -72,6 +74,7 @@ impl Learner {
             Ok(part)
         };
         let options = serde_json::from_slice(part()?).map_err(CheckpointError::Options)?;
+        // the schema is in the core: reading it makes the models that the rest is read into
         let mut learner = Learner::new(Schema::default(), options)?;
         Core(&mut learner).decode(part()?)?;
         learner.measures.tally.decode(part()?)?;
@@ -93,8 +96,8 @@ impl Persist for Core<'_> {
         let mut arithmetic = surmise_lanes::Kernel::detect().arithmetic().to_owned();
         s.string("arithmetic", &mut arithmetic)?;
         persist_fields(learner, s)?;
-        let progress = &mut learner.progress;
-        for v in [&mut progress.offset, &mut progress.version, &mut progress.late] {
+        let position = &mut learner.position;
+        for v in [&mut position.offset, &mut position.version, &mut position.late] {
             s.u64("position", v)?;
         }
         let models = &mut learner.models;
@@ -124,6 +127,7 @@ fn persist_fields(learner: &mut Learner, s: &mut State<'_>) -> Result<(), StateE
         if counts.iter().enumerate().any(|(i, n)| i >= *n as usize || *n as usize > schema.fields.len()) {
             return Err(StateError::Invalid("among"));
         }
+        // each model is made as it was made then, when the schema had so many fields
         learner.models.numbers = None;
         learner.models.fields.clear();
         learner.measures.tally.fields.clear();
@@ -139,6 +143,7 @@ fn persist_fields(learner: &mut Learner, s: &mut State<'_>) -> Result<(), StateE
 fn persist_keys(learner: &Learner, held: &mut Keys, s: &mut State<'_>) -> Result<(), StateError> {
     s.u64("keys begun", &mut held.begun)?;
     s.u64("keys forgotten", &mut held.forgotten)?;
+    // in the order of use, so that the key which is unused for longest is known to the reader as well
     let mut all = held.drain();
     if s.is_hashing() {
         // where keys lie decides nothing: the hash knows how many there are, and of each its digest
@@ -187,6 +192,7 @@ impl Persist for KeyBody<'_> {
         if fields > learner.models.fields.len() {
             return Err(StateError::Invalid("key fields"));
         }
+        // what follows is read into parts of the right kind
         if s.is_reading() {
             key.symbols.resize(fields, None);
             key.previous.resize(fields);

@@ -1,4 +1,4 @@
-//! The hour of the day and of the week as contexts (PREDICTOR §2): what a key did at this hour tells when it acts next,
+//! The hour of the day and of the week as contexts (PREDICTOR §2): what a key did at this hour says when it acts next,
 //! and what it does.
 //!
 //! Only the time of the key's *last* event is used, in UTC, because the time of the next one is to be predicted.

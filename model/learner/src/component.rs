@@ -1,8 +1,8 @@
 //! The components of the predictor that a learner can be made without, to measure what each of them is worth.
 //!
-//! A component is ablated when models are made, in their recipe ([`Spec`](surmise_symbol::Spec), `NumberOptions`): what it would have
-//! contributed is missing or zero, and everything else stays as it is. Ablating a component that a stream's learner does
-//! not have changes nothing. PREDICTOR §15 lists what each is worth on real streams.
+//! A component is ablated when models are made, in their recipe ([`Spec`](surmise_symbol::Spec), `NumberOptions`):
+//! what it would have contributed is missing or zero, and everything else stays as it is. Ablating a component that a
+//! stream's learner does not have changes nothing. PREDICTOR §15 lists what each is worth on real streams.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -60,8 +60,13 @@ pub enum Component {
 
 /// A name that no component has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no component that can be ablated; components are {list}", list = Component::ALL.map(Component::name).join(", "))]
+#[error("{0:?} is no component that can be ablated; components are {list}", list = names())]
 pub struct UnknownComponent(pub String);
+
+/// The names of all components.
+fn names() -> String {
+    Component::ALL.map(Component::name).join(", ")
+}
 
 impl Component {
     /// All components, in the order in which an event meets them.

@@ -1,8 +1,8 @@
-//! Drift: lasting changes of a stream, found online, with position and size.
+//! Drift: lasting changes of a stream, found online, with their place and their size.
 //!
-//! Two things are watched. The *loss*: what events cost in bits, which rises when a stream no longer does what was
-//! learnt. The *level* of each number: a model that follows a number to a new level pays for two or three events only,
-//! so its loss does not last, although the change does.
+//! Two things are watched. The *loss* is what events cost in bits; it rises when a stream no longer does what was learnt.
+//! The *level* of each number is its mean; a model that follows a number to a new level pays for two or three events
+//! only, so that its loss does not last, although the change does.
 //!
 //! The detector is the cumulative sum of Page (Biometrika 41, 1954) over the means m of blocks of 8 and of 64 events,
 //! which are nearly independent where events are not, in units of their own running mean μ and deviation σ:
@@ -11,73 +11,88 @@
 //! z = clip((m − μ) / σ, ±4),   S ← max(0, S + z − k),   a change where S > max(14, 2 · the largest S of the past)
 //! ```
 //!
-//! The change began where S last was zero. That S has to exceed the stream's own past excursions is what keeps alarms
-//! rare whatever the stream's distribution and correlation; the clip keeps single freaks out. After a change μ and σ
-//! are learnt anew. Only a *rising* loss is a change: a falling one is what learning looks like, and μ follows it. A level may change to both
-//! sides, and counts if it moved by more than three deviations of the number.
+//! The change began where S was zero last. That S has to exceed the stream's own past excursions keeps alarms rare,
+//! whatever the stream's distribution and correlation; the clip keeps single freaks out. After a change μ and σ are learnt
+//! anew. Only a *rising* loss is a change: a falling one is what learning looks like, and μ follows it. A level may change
+//! to both sides, and counts if it moved by more than three deviations of the number.
 //!
-//! On 16 regimes of a permuted alphabet (a Markov source; Shakespeare in pieces) all 15 boundaries are found and
-//! nothing else, 60 to 130 events late and placed within 8. A mean, a spread or a season that changes is found within 40
-//! to 230 events. On HDFS keys (normal and abnormal sessions), ETTh1 and the clicks of bms there is no alarm, on the
-//! 1.1 million bytes of tinyshakespeare there are two.
+//! For example, a number that scatters around 100 with a deviation of 1 and moves to 92 has z = −4 in every block of 8
+//! from then on. With k = 1 its sum S grows by 3 a block and exceeds 14 after five blocks, if no sum of the past was
+//! larger than 7. So the change is noticed some 40 events after it began, and is placed where S left zero, in the block in
+//! which the number moved.
+//!
+//! On 16 regimes of a permuted alphabet (a Markov source; Shakespeare in pieces) all 15 boundaries are found and nothing
+//! else, 60 to 130 events late and placed within 8. A mean, a spread or a season that changes is found within 40 to 230
+//! events. On HDFS keys (normal and abnormal sessions), ETTh1 and the clicks of bms there is no alarm, on the 1.1 million
+//! bytes of tinyshakespeare there are two.
 
 use std::sync::Arc;
 use surmise_event::{Detector, Drift};
 use surmise_state::{Persist, State, StateError};
 
-/// Events of a block, and what is allowed for: a mean that is higher by so many deviations is not yet a change.
+/// The two scales: events of a block, and k, the deviations by which a block's mean may be higher without being a change.
 const SCALES: [(u32, f64); 2] = [(8, 1.0), (64, 0.75)];
 
-/// Least sum that is a change.
-const LEAST: f64 = 14.0;
+/// The least sum S that is a change.
+const SUM_MIN: f64 = 14.0;
 
-/// By how much a change exceeds the largest excursion of the past.
-const BEYOND: f64 = 2.0;
+/// By what factor a change exceeds the largest sum of the past.
+const PAST_SUM_FACTOR: f64 = 2.0;
 
-/// An excursion is remembered this well after one more block.
-const REMEMBERED: f64 = 0.9999;
+/// How much of the largest sum of the past is remembered after one more block without a sum.
+const PAST_SUM_DECAY: f64 = 0.9999;
 
 /// Blocks that mean and deviation remember.
-const MEMORY: f64 = 1024.0;
+const MEMORY_BLOCKS: f64 = 1024.0;
 
-/// Blocks before anything can be a change.
-const YOUNG: u32 = 32;
+/// Blocks before anything can be a change, because mean and deviation are not known yet.
+const QUIET_BLOCKS: u32 = 32;
 
-/// Deviations of a block that count at most.
-const CLIP: f64 = 4.0;
+/// The most deviations that one block counts.
+const BLOCK_DEVIATIONS_MAX: f64 = 4.0;
 
-/// Deviation of the loss that a stream has at the least, in bits.
-const LEAST_BITS: f64 = 0.05;
+/// The least deviation of a stream's loss, in bits.
+const LOSS_DEVIATION_MIN: f64 = 0.05;
 
-/// Deviations of a number by which its level moves at the least.
-const LEVEL: f64 = 3.0;
+/// The least move of a level, in deviations of the number.
+const LEVEL_DEVIATIONS_MIN: f64 = 3.0;
 
-/// Largest number that is told from larger ones; its square is finite.
-const LARGEST: f64 = 1e120;
+/// The largest number that is distinguished from larger ones; its square is finite.
+const NUMBER_MAX: f64 = 1e120;
 
-/// Changes that are kept.
-const KEPT: usize = 16;
+/// The least resolution of a number, so that nothing is divided by zero.
+const RESOLUTION_MIN: f64 = 1e-100;
 
-/// The sum to one side.
+/// The latest changes that are kept.
+const CHANGES_MAX: usize = 16;
+
+/// The cumulative sum to one side.
 #[derive(Clone, Copy, Default)]
 struct Sum {
-    /// S, its largest value since it was zero, and the largest of the past.
+    /// S.
     sum: f64,
+    /// The largest S since it was zero.
     peak: f64,
+    /// The largest S before it was zero last, slowly forgotten.
     largest: f64,
-    /// Offset where S was zero last, and what came since: blocks, their values, their bits.
+    /// The offset where S was zero last.
     began: u64,
+    /// Blocks since then.
     blocks: u32,
+    /// The sum of the blocks' means since then.
     values: f64,
+    /// The sum of the blocks' mean bits since then.
     bits: f64,
 }
 
 impl Sum {
-    /// Adds a block; true where S says that it is a change.
+    /// Adds a block that deviates by `z`, with its mean value and bits; true if S is a change. `next` is the offset after
+    /// the block.
     fn add(&mut self, z: f64, allowed: f64, value: f64, bits: f64, next: u64) -> bool {
         let sum = self.sum + z - allowed;
+        // an excursion is over: keep how far it went, or let the memory of earlier ones fade
         if sum <= 0.0 {
-            self.largest = if self.peak > 0.0 { self.peak.max(self.largest) } else { self.largest * REMEMBERED };
+            self.largest = if self.peak > 0.0 { self.peak.max(self.largest) } else { self.largest * PAST_SUM_DECAY };
             *self = Sum { largest: self.largest, began: next, ..Sum::default() };
             return false;
         }
@@ -86,20 +101,26 @@ impl Sum {
         self.blocks += 1;
         self.values += value;
         self.bits += bits;
-        sum > LEAST.max(BEYOND * self.largest)
+        sum > SUM_MIN.max(PAST_SUM_FACTOR * self.largest)
     }
 }
 
-/// One scale: the running mean and deviation of block means, and the sums to both sides.
+/// The detector of one scale: the running mean and deviation of block means, and the sums to both sides.
 #[derive(Clone, Default)]
 struct Scale {
+    /// Blocks so far.
     count: u32,
+    /// μ, the mean of block means.
     mean: f64,
+    /// σ², their mean square deviation.
     square: f64,
+    /// The mean bits of an event.
     usual_bits: f64,
-    /// The block that is being filled.
+    /// Events of the block that is being filled.
     filled: u32,
+    /// The sum of their values.
     value: f64,
+    /// The sum of their bits.
     bits: f64,
     up: Sum,
     down: Sum,
@@ -107,9 +128,12 @@ struct Scale {
 
 /// A change that a scale has found.
 struct Change {
+    /// The offset where it began.
     began: u64,
+    /// The mean before it, and since.
     before: f64,
     after: f64,
+    /// Mean bits of an event before it, and since.
     bits_before: f64,
     bits_after: f64,
 }
@@ -120,29 +144,31 @@ impl Scale {
         Scale { up: sum, down: sum, ..Scale::default() }
     }
 
-    /// Begins anew after a change; what excursions were like is kept.
+    /// Begins anew after a change; how large the sums of the past were is kept.
     fn renew(&mut self, from: u64) {
         let largest = [self.up.largest, self.down.largest];
         *self = Scale::new(from);
         [self.up.largest, self.down.largest] = largest;
     }
 
-    /// Takes in the event before offset `next`.
+    /// Takes in the event before offset `next`: its value and its bits. A deviation below `floor` counts as `floor`.
     fn add(&mut self, [size, allowed]: [f64; 2], value: f64, bits: f64, floor: f64, next: u64) -> Option<Change> {
         self.filled += 1;
         self.value += value;
         self.bits += bits;
+        // only whole blocks are looked at
         if f64::from(self.filled) < size {
             return None;
         }
         let (value, bits) = (std::mem::take(&mut self.value) / size, std::mem::take(&mut self.bits) / size);
         self.filled = 0;
         self.count += 1;
+        // mean and deviation follow the clipped value, so that a freak does not blind them
         let mut followed = value;
         let mut found = None;
-        if self.count > YOUNG {
+        if self.count > QUIET_BLOCKS {
             let deviation = self.square.sqrt().max(floor);
-            let z = ((value - self.mean) / deviation).clamp(-CLIP, CLIP);
+            let z = ((value - self.mean) / deviation).clamp(-BLOCK_DEVIATIONS_MAX, BLOCK_DEVIATIONS_MAX);
             for (sum, z) in [(&mut self.up, z), (&mut self.down, -z)] {
                 if sum.add(z, allowed, value, bits, next) {
                     let blocks = f64::from(sum.blocks);
@@ -157,7 +183,8 @@ impl Scale {
             }
             followed = self.mean + z * deviation;
         }
-        let weight = 1.0 / f64::from(self.count).min(MEMORY);
+        // exponential moments: plain means at first, then over the last blocks
+        let weight = 1.0 / f64::from(self.count).min(MEMORY_BLOCKS);
         let d = followed - self.mean;
         self.mean += weight * d;
         self.square += weight * (d * d * (1.0 - weight) - self.square);
@@ -170,9 +197,11 @@ impl Scale {
 #[derive(Clone)]
 struct Watch {
     scales: [Scale; 2],
-    /// Of single values, for levels.
+    /// Numbers so far; this and the next two are of single values, for levels only.
     count: f64,
+    /// Their running mean.
     mean: f64,
+    /// Their running mean square deviation.
     square: f64,
 }
 
@@ -195,18 +224,18 @@ impl Watch {
         (self.count, self.mean, self.square) = (0.0, 0.0, 0.0);
     }
 
-    /// Takes in a number; a change of its level.
+    /// Takes in a number; returns a change of its level, if it shows one.
     fn level(&mut self, x: f64, bits: f64, floor: f64, next: u64) -> Option<Change> {
         let change = self.add(x, bits, floor, next);
-        // before the number itself counts, as far as possible, for what it is to be held against
+        // the deviation that the change is held against does not contain the number itself
         let deviation = self.square.sqrt().max(floor);
         self.count += 1.0;
-        let weight = 1.0 / self.count.min(MEMORY * f64::from(SCALES[0].0));
-        let bound = if self.count > f64::from(YOUNG) { CLIP * deviation } else { LARGEST };
+        let weight = 1.0 / self.count.min(MEMORY_BLOCKS * f64::from(SCALES[0].0));
+        let bound = if self.count > f64::from(QUIET_BLOCKS) { BLOCK_DEVIATIONS_MAX * deviation } else { NUMBER_MAX };
         let d = (x - self.mean).clamp(-bound, bound);
         self.mean += weight * d;
         self.square += weight * (d * d * (1.0 - weight) - self.square);
-        change.filter(|c| (c.after - c.before).abs() > LEVEL * deviation)
+        change.filter(|c| (c.after - c.before).abs() > LEVEL_DEVIATIONS_MIN * deviation)
     }
 }
 
@@ -216,38 +245,42 @@ impl Default for Watch {
     }
 }
 
-/// Watches one stream for drift. Costs a few additions an event and a few divisions a block; a number costs as much.
+/// Watches one stream for drift. An event costs a few additions and a block a few divisions, and each number as much.
 #[derive(Clone, Default)]
 pub struct Watcher {
     loss: Watch,
+    /// `[columns]`: one per column of the number model.
     numbers: Vec<Watch>,
-    /// The numbers of the event at hand: column, value, resolution.
+    /// The numbers of the event at hand: column, value and resolution.
     values: Vec<(usize, f64, f64)>,
-    /// Changes so far, by detector.
+    /// Changes so far: of the loss, and of levels.
     pub counts: [u64; 2],
-    /// The latest of them, oldest first.
+    /// The latest changes, oldest first.
     pub latest: Vec<Drift>,
 }
 
 impl Watcher {
-    /// A number of the event at hand, and how finely its column can tell.
+    /// Takes in a number of the event at hand, and how finely its column can tell.
     pub fn number(&mut self, column: usize, x: f64, resolution: f64) {
-        self.values.push((column, x.clamp(-LARGEST, LARGEST), resolution.clamp(1e-100, LARGEST)));
+        let value = x.clamp(-NUMBER_MAX, NUMBER_MAX);
+        self.values.push((column, value, resolution.clamp(RESOLUTION_MIN, NUMBER_MAX)));
     }
 
-    /// The event at an offset, which cost so many bits and of which the numbers were told; `name` says which field a
-    /// column is. Changes that it shows are added to `out`.
+    /// Takes in the event at an offset, which cost `bits` and whose numbers were taken in before; `name` gives the field
+    /// that a column is. Changes that show with the event are added to `out`.
     pub fn observe(&mut self, offset: u64, bits: f64, name: impl Fn(usize) -> Arc<str>, out: &mut Vec<Drift>) {
         let next = offset + 1;
         let bits = if bits.is_finite() { bits } else { 0.0 };
         let before = out.len();
-        if let Some(c) = self.loss.add(bits, bits, LEAST_BITS, next)
+        // a falling loss is learning
+        if let Some(c) = self.loss.add(bits, bits, LOSS_DEVIATION_MIN, next)
             && c.after > c.before
         {
             self.loss.renew(next);
             out.push(drift(Detector::Loss, None, &c, offset));
         }
         while let Some((column, x, resolution)) = self.values.pop() {
+            // a column that is new begins to be watched here
             if column >= self.numbers.len() {
                 self.numbers.resize_with(column + 1, || Watch::new(offset));
             }
@@ -258,7 +291,7 @@ impl Watcher {
         }
         for d in &out[before..] {
             self.counts[usize::from(d.detector == Detector::Level)] += 1;
-            if self.latest.len() == KEPT {
+            if self.latest.len() == CHANGES_MAX {
                 self.latest.remove(0);
             }
             self.latest.push(d.clone());
@@ -266,6 +299,7 @@ impl Watcher {
     }
 }
 
+/// A change in the words of events; `level` is the field and its means before and after, if a level changed.
 fn drift(detector: Detector, level: Option<(Arc<str>, f64, f64)>, c: &Change, noticed: u64) -> Drift {
     let (field, level_before, level_after) = match level {
         Some((field, before, after)) => (Some(field), Some(before), Some(after)),
@@ -309,13 +343,13 @@ impl Persist for Watcher {
         self.loss.persist(s)?;
         s.list("drift numbers", &mut self.numbers, Watch::default)?;
         s.u64s_fixed("drift counts", &mut self.counts)?;
-        // the latest changes are told to people: as plain data
+        // the latest changes are for people, so they are written as plain data
         let mut text =
             if s.is_reading() { String::new() } else { serde_json::to_string(&self.latest).unwrap_or_default() };
         s.string("drift latest", &mut text)?;
         if s.is_reading() {
             self.latest = serde_json::from_str(&text).map_err(|_| StateError::Invalid("drift latest"))?;
-            self.latest.truncate(KEPT);
+            self.latest.truncate(CHANGES_MAX);
         }
         Ok(())
     }

@@ -1,17 +1,7 @@
+//! What the detector of drift finds, and what it leaves alone, on made streams.
+
 use super::*;
-
-struct Random(u64);
-
-impl Random {
-    fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 11) as f64 / (1u64 << 53) as f64
-    }
-    /// About normal, with a standard deviation of 1.
-    fn normal(&mut self) -> f64 {
-        (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
-    }
-}
+use surmise_fixtures::Random;
 
 fn watch(w: &mut Watcher, events: std::ops::Range<u64>, mut bits: impl FnMut(u64) -> f64) -> Vec<Drift> {
     let mut out = Vec::new();
@@ -24,7 +14,7 @@ fn watch(w: &mut Watcher, events: std::ops::Range<u64>, mut bits: impl FnMut(u64
 #[test]
 fn a_rising_loss_is_found_with_its_place_and_size_and_a_falling_one_is_none() {
     for seed in 1..20 {
-        let (mut w, mut r) = (Watcher::default(), Random(seed));
+        let (mut w, mut r) = (Watcher::default(), Random::new(seed));
         // learning at first, then a change
         let found = watch(&mut w, 0..8000, |t| {
             let learnt = 3.0 + 4.0 / (1.0 + t as f64 / 100.0);
@@ -42,12 +32,12 @@ fn a_rising_loss_is_found_with_its_place_and_size_and_a_falling_one_is_none() {
 #[test]
 fn a_still_stream_has_no_drift_whatever_its_distribution() {
     for power in [1, 3, 7] {
-        let (mut w, mut r) = (Watcher::default(), Random(3));
+        let (mut w, mut r) = (Watcher::default(), Random::new(3));
         let found = watch(&mut w, 0..100_000, |_| r.normal().powi(power).abs());
         assert!(found.is_empty(), "power {power}: {found:?}");
     }
     // and with events that hang together: bits of a text come in bursts
-    let (mut w, mut r, mut level) = (Watcher::default(), Random(5), 0.0);
+    let (mut w, mut r, mut level) = (Watcher::default(), Random::new(5), 0.0);
     let found = watch(&mut w, 0..100_000, |_| {
         level = 0.9 * level + r.normal();
         2.0 + level
@@ -57,7 +47,7 @@ fn a_still_stream_has_no_drift_whatever_its_distribution() {
 
 #[test]
 fn a_level_that_moves_for_good_is_found_and_a_spike_is_none() {
-    let (mut w, mut r) = (Watcher::default(), Random(9));
+    let (mut w, mut r) = (Watcher::default(), Random::new(9));
     let mut out = Vec::new();
     for t in 0..6000u64 {
         let spike = if t == 2000 || t == 2001 { 500.0 } else { 0.0 };
@@ -74,7 +64,7 @@ fn a_level_that_moves_for_good_is_found_and_a_spike_is_none() {
 
 #[test]
 fn what_is_not_finite_harms_nothing_and_a_restored_one_goes_on_alike() {
-    let (mut w, mut r) = (Watcher::default(), Random(2));
+    let (mut w, mut r) = (Watcher::default(), Random::new(2));
     let odd = [f64::NAN, f64::INFINITY, -f64::MAX, f64::MAX, 1e300];
     let mut out = Vec::new();
     for t in 0..2000u64 {
@@ -88,5 +78,5 @@ fn what_is_not_finite_harms_nothing_and_a_restored_one_goes_on_alike() {
     let (a, b) = (go(&mut w), go(&mut v));
     assert_eq!(a, b);
     assert_eq!(w.encode(), v.encode());
-    assert!(w.latest.len() <= KEPT);
+    assert!(w.latest.len() <= CHANGES_MAX);
 }

@@ -9,7 +9,7 @@ use surmise_number::NumberKey;
 use surmise_symbol::SymbolKey;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Keys that leave memory at once, at most, unless one key brought more bytes than so many free. Several at once make one
+/// Keys that leave memory at once, at most, unless one key brought more bytes than these free. Several at once make one
 /// write of the store.
 const LEAVING_KEYS_MAX: usize = 64;
 /// One part of the bound on keys that may leave at once: few keys leave where few are held.
@@ -117,7 +117,7 @@ pub struct Keys {
     pub forgotten: u64,
     /// The account of keys in the store.
     pub stored: Stored,
-    /// Where key pages are written and read, if anywhere. A clone of a learner has the same, and only reads.
+    /// Where key pages are written and read, if anywhere. A clone of a learner shares the place, and only reads.
     pub pages: Option<Arc<dyn Pages>>,
     /// The first error of the key pages.
     pub fault: Option<PagesError>,

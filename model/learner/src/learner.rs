@@ -4,14 +4,15 @@ use crate::anomaly::Anomaly;
 use crate::drift::Watcher;
 use crate::ending::Ending;
 use crate::error::LearnerError;
+use crate::explain::FieldExplanation;
 use crate::field::{FieldModel, Model};
 use crate::keys::{KeyState, Keys};
 use crate::options::{Options, OptionsError};
-use crate::tally::{FieldTally, Tally};
+use crate::tally::{FieldTally, StreamTally};
 use crate::values::{SideInputs, Values};
 use std::sync::Arc;
 use surmise_event::{Event, Limits, Record, Refusal, RefusalCode, Schema};
-use surmise_network::{JobSink, Taught};
+use surmise_network::{JobSink, NoClone};
 use surmise_number::{NumberKey, NumberModel};
 use surmise_state::incremental_copy;
 use surmise_symbol::SymbolModel;
@@ -36,14 +37,14 @@ pub struct Learner {
     pub(crate) models: Models,
     /// The private states of keys.
     pub(crate) keys: Keys,
-    /// How far the learner is in its stream.
-    pub(crate) progress: Progress,
+    /// Where the learner is in its stream.
+    pub(crate) position: StreamPosition,
     /// What judges events by their surprise.
     pub(crate) monitors: Monitors,
     /// What was measured of predictions.
     pub(crate) measures: Measures,
     /// Where gradient jobs are sent, if anywhere.
-    job_sink: Taught,
+    job_sink: NoClone<Option<JobSink>>,
     pub(crate) scratch: Scratch,
 }
 
@@ -58,9 +59,9 @@ pub(crate) struct Models {
     pub(crate) ending: Ending,
 }
 
-/// How far a learner is in its stream.
+/// Where a learner is in its stream.
 #[derive(Clone, Default)]
-pub(crate) struct Progress {
+pub(crate) struct StreamPosition {
     /// The offset of the next event.
     pub(crate) offset: u64,
     /// How many events the models have learnt from.
@@ -82,7 +83,7 @@ pub(crate) struct Monitors {
 #[derive(Clone, Default)]
 pub(crate) struct Measures {
     /// The sums of the report.
-    pub(crate) tally: Tally,
+    pub(crate) tally: StreamTally,
     /// Whether events are added to the tally.
     pub(crate) scoring: bool,
     /// Whether ranks of symbols, and coverage and CRPS of numbers, are measured as well.
@@ -91,6 +92,10 @@ pub(crate) struct Measures {
     pub(crate) intervals: bool,
     /// The latest event's forecasts, if they are kept.
     pub(crate) forecasts: Vec<NumberForecast>,
+    /// Whether the latest event's explanations are kept.
+    pub(crate) explaining: bool,
+    /// The latest event's explanations, if they are kept.
+    pub(crate) explanations: Vec<FieldExplanation>,
 }
 
 /// What was forecast of a number field before its value came.
@@ -119,7 +124,7 @@ pub(crate) struct Scratch {
 
 incremental_copy!(Learner {
     large: models;
-    small: schema, options, keys, progress, monitors, measures, job_sink, scratch,
+    small: schema, options, keys, position, monitors, measures, job_sink, scratch,
 });
 
 incremental_copy!(Models { large: fields; small: numbers, ending });
@@ -155,10 +160,10 @@ impl Learner {
             schema,
             options,
             models: Models::default(),
-            progress: Progress::default(),
+            position: StreamPosition::default(),
             monitors: Monitors::default(),
             measures: Measures { scoring: true, ..Measures::default() },
-            job_sink: Taught::default(),
+            job_sink: NoClone::default(),
             scratch: Scratch::default(),
         };
         learner.grow();
@@ -182,6 +187,7 @@ impl Learner {
     /// Names the field and the reason.
     pub fn bind(&mut self, record: &Record, limits: &Limits) -> Result<Event, Refusal> {
         let event = self.schema.bind(record, limits)?;
+        // the schema has grown: either models follow, or it shrinks again
         if self.models.fields.len() < self.schema.fields.len() {
             if let Err(fault) = self.options.preset.check(&self.schema) {
                 let field = self.schema.fields.pop().map_or_else(String::new, |f| f.name);
@@ -207,6 +213,7 @@ impl Learner {
     pub(crate) fn add_model(&mut self, position: usize, schema: &Schema) {
         let column = self.models.numbers.as_ref().map_or(0, NumberModel::columns);
         let field = FieldModel::new(schema, position, column, &self.options);
+        // numbers share one model, which begins with the first of them
         if let Model::Number(column) = field.model {
             match &mut self.models.numbers {
                 Some(numbers) => numbers.add_column(),
@@ -243,7 +250,7 @@ impl Learner {
     /// changes when gradients are computed, never what is learnt. A clone sends its jobs nowhere, nor does a learner
     /// that was read from a checkpoint.
     pub fn set_job_sink(&mut self, job_sink: Option<JobSink>) {
-        self.job_sink = Taught(job_sink.filter(|_| self.options.delay_chunks > 0));
+        self.job_sink = NoClone(job_sink.filter(|_| self.options.delay_chunks > 0));
         self.pass_job_sink_on();
     }
 

@@ -1,4 +1,4 @@
-//! Copies of a learner that are made in slices while the learner goes on learning.
+//! Copies of a learner that are made in slices while the learner keeps learning.
 
 use crate::learner::Learner;
 use surmise_state::IncrementalCopy;

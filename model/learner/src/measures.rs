@@ -1,6 +1,7 @@
 //! What a learner says of itself: its position, its measures, its size and the hash of its state.
 
 use crate::checkpoint::Core;
+use crate::explain::FieldExplanation;
 use crate::field::{FieldModel, Model};
 use crate::learner::{Learner, NumberForecast};
 use crate::options::NetworkSize;
@@ -13,12 +14,12 @@ use surmise_symbol::SymbolModel;
 impl Learner {
     /// The offset that the next event will have.
     pub fn offset(&self) -> u64 {
-        self.progress.offset
+        self.position.offset
     }
 
     /// How many events the models have learnt from; a prediction names the version that made it.
     pub fn model_version(&self) -> u64 {
-        self.progress.version
+        self.position.version
     }
 
     /// Whether forecasts of numbers are learnt directly for each lead ([`Options::horizon`](crate::Options::horizon)).
@@ -28,7 +29,7 @@ impl Learner {
 
     /// Events whose time was earlier than that of their key's last event; they are learnt with a gap of zero.
     pub fn late_events(&self) -> u64 {
-        self.progress.late
+        self.position.late
     }
 
     /// Updates of networks that were not applied, because they were not finite.
@@ -63,6 +64,18 @@ impl Learner {
     /// [`set_intervals`](Self::set_intervals) keeps them.
     pub fn latest_forecasts(&self) -> &[NumberForecast] {
         &self.measures.forecasts
+    }
+
+    /// Sets whether [`latest_explanations`](Self::latest_explanations) are kept, which costs some allocations per value.
+    pub fn set_explaining(&mut self, on: bool) {
+        self.measures.explaining = on;
+    }
+
+    /// Why the values of the latest event were as surprising as they were, field by field in the order in which they were
+    /// observed; empty unless [`set_explaining`](Self::set_explaining) keeps explanations. The end of a key is
+    /// not explained, nor is a field that only conditions a target.
+    pub fn latest_explanations(&self) -> &[FieldExplanation] {
+        &self.measures.explanations
     }
 
     /// The cumulative loss of every expert in nats, by name, summed over all fields: what the stream would have cost if
@@ -122,7 +135,7 @@ impl Learner {
         report.kernel = surmise_lanes::Kernel::detect().name().into();
         report.engine = self.options.engine.to_string();
         report.choices = self.options.describe(&self.schema);
-        report.late_events = self.progress.late;
+        report.late_events = self.position.late;
         report.drifts.clone_from(&self.monitors.drift.latest);
         report
     }

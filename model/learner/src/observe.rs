@@ -16,6 +16,7 @@
 //! Below it are the models: `SymbolModel::observe_run` and `NumberModel::observe` score and learn one value.
 
 use crate::clock::Clocks;
+use crate::explain::FieldExplanation;
 use crate::field::{FieldModel, Model, folds_ends};
 use crate::keys::KeyState;
 use crate::learner::{Learner, Models, Monitors};
@@ -71,10 +72,12 @@ impl Learner {
     pub fn observe_into(&mut self, event: &Event, out: &mut Outcome) {
         let name = event.key.as_deref();
         let events = event.offsets(&self.schema);
-        (out.offset, out.events, out.model_version) = (self.progress.offset, events, self.progress.version);
+        (out.offset, out.events, out.model_version) = (self.position.offset, events, self.position.version);
+        self.measures.explanations.clear();
         out.anomaly_score = 0.0;
         out.fields.clear();
         out.drift.clear();
+        // the key's state leaves the table while models change it and themselves
         let mut key = self.take_key(name);
         self.complete(&mut key);
         let every_byte = self.schema.is_bytes();
@@ -94,8 +97,8 @@ impl Learner {
         } else {
             self.put_key(name, key);
         }
-        self.progress.offset += events;
-        self.progress.version += events;
+        self.position.offset += events;
+        self.position.version += events;
         out.surprise_bits = nats * LOG2_E;
         // bytes were judged one by one: a run is as many events as it has bytes, wherever its producer cut it
         if !every_byte {
@@ -104,6 +107,7 @@ impl Learner {
             let (fields, bits) = (&self.models.fields, out.surprise_bits / events.max(1) as f64);
             drift.observe(out.offset, bits, |column| name_of_column(fields, column), &mut out.drift);
         }
+        // nats of bytes were added one by one
         if self.measures.scoring {
             self.measures.tally.events += events;
             self.measures.tally.nats += if every_byte { 0.0 } else { nats };
@@ -118,6 +122,7 @@ impl Learner {
         let mut nats = 0.0;
         let mut position = 0;
         let scoring = self.measures.scoring;
+        let mut explanation = self.measures.explaining.then(|| FieldExplanation::before(&field.name, model));
         let (tally, end_name) = (&mut self.measures.tally, &self.scratch.end_name);
         let Monitors { anomaly, drift } = &mut self.monitors;
         model.observe_run(symbol_key, &[], run, |model, byte_nats| {
@@ -126,6 +131,7 @@ impl Learner {
             out.anomaly_score = out.anomaly_score.max(anomaly.observe(bits));
             drift.observe(out.offset + position, bits, |_| end_name.clone(), &mut out.drift);
             position += 1;
+            explanation.iter_mut().for_each(|e| e.add_symbol(byte_nats, model.expert_nats()));
             if scoring {
                 tally.nats += byte_nats;
                 tally.fields[0].nats += byte_nats;
@@ -136,6 +142,7 @@ impl Learner {
         if scoring {
             tally.fields[0].count += run.len() as u64;
         }
+        self.measures.explanations.extend(explanation);
         out.fields.push(FieldOutcome { name: field.name.clone(), surprise_bits: nats * LOG2_E });
         key.length = key.length.saturating_add(run.len() as u32);
         nats
@@ -145,10 +152,12 @@ impl Learner {
     fn observe_values(&mut self, key: &mut KeyState, event: &Event, out: &mut Outcome) -> f64 {
         let target = self.options.target.as_ref().and_then(|t| self.schema.position(t));
         let mut nats = 0.0;
+        // that the event came at all says that its key did not end before it
         if target.is_none() && !folds_ends(&self.schema) {
             nats += self.observe_ending(key, false);
         }
         let mut current = std::mem::take(&mut self.scratch.current);
+        // later fields are seen as they were in the key's previous event
         current.copy_from(&key.previous);
         let mut now = EventInProgress { event, key, current, numbers_begun: false };
         self.measures.forecasts.clear();
@@ -157,6 +166,7 @@ impl Learner {
             let value = event.values.get(i).unwrap_or(&Value::Missing);
             let role = if target.is_some_and(|t| t != i) { Role::Given } else { Role::Predicted };
             let (field_nats, hash) = self.observe_field(&mut now, i, value, role);
+            // from here on the fields after this one see its value
             now.current.hashes[i] = hash;
             now.current.numbers[i] = match value {
                 Value::Number(x) => *x,
@@ -169,14 +179,16 @@ impl Learner {
         }
         let EventInProgress { current, key, numbers_begun, .. } = now;
         let Models { numbers, .. } = &mut self.models;
+        // numbers learn from each other once all of the event's are known
         if let (true, Some(model), Some(number_key)) = (numbers_begun, numbers, &mut key.numbers) {
             model.finish(number_key);
         }
         if let Some(time_us) = event.time_us {
-            self.progress.late += u64::from(key.last_us.is_some_and(|last_us| time_us < last_us));
+            self.position.late += u64::from(key.last_us.is_some_and(|last_us| time_us < last_us));
             // an event that comes late does not turn the clock back
             key.last_us = Some(key.last_us.map_or(time_us, |last_us| last_us.max(time_us)));
         }
+        // the two buffers change places, so that neither is allocated anew
         self.scratch.current = std::mem::replace(&mut key.previous, current);
         key.length = key.length.saturating_add(1);
         nats
@@ -195,6 +207,7 @@ impl Learner {
 
     /// Observes the end of a key; returns its surprise in nats.
     fn observe_end(&mut self, key: &mut KeyState) -> f64 {
+        // an endless stream of bytes has no ends to predict, and of a target's event only the target is scored
         if self.schema.is_bytes() || self.options.target.is_some() {
             return 0.0;
         }

@@ -1,6 +1,7 @@
 //! Observing the value of one field: as one symbol, as a run of byte symbols, or as a number.
 
 use crate::clock::Clocks;
+use crate::explain::FieldExplanation;
 use crate::field::Model;
 use crate::gap;
 use crate::keys::KeyState;
@@ -57,6 +58,7 @@ impl Learner {
     }
 
     fn observe_symbols(&mut self, now: &mut EventInProgress<'_>, i: usize, value: &Value) -> (f64, u32) {
+        // counted before the value arrives: a symbol that is new was not among those that could be ranked
         let known = match &self.models.fields[i].model {
             Model::Category(_, vocabulary) => vocabulary.len() as u32,
             Model::Bytes(_) | Model::Gap(_) | Model::Number(_) => BYTE_SYMBOLS,
@@ -67,15 +69,22 @@ impl Learner {
         field.fill_side_inputs(&now.current, Clocks::of(now.key.last_us), inputs);
         let Some(key) = &mut now.key.symbols[i] else { return (0.0, 0) };
         let (scoring, tally) = (self.measures.scoring, &mut self.measures.tally);
+        // a rank is a query, so it has to come before the symbol is learnt
         if scoring
             && self.measures.ranks
             && let Model::Category(model, vocabulary) = &field.model
         {
             tally.add_rank(i, rank(model, vocabulary.end(), key, inputs, known, symbol));
         }
+        let model = field.symbols().filter(|_| self.measures.explaining);
+        let mut explanation = model.map(|m| FieldExplanation::before(&field.name, m));
+        if let (Some(e), Model::Category(m, _) | Model::Gap(m)) = (&mut explanation, &field.model) {
+            e.evidence = m.explain(&m.probe(key), &*inputs, symbol).evidence;
+        }
         let mut nats = 0.0;
         let count = |model: &SymbolModel, symbol_nats: f64| {
             nats += symbol_nats;
+            explanation.iter_mut().for_each(|e| e.add_symbol(symbol_nats, model.expert_nats()));
             if scoring {
                 tally.add_experts(i, symbol_nats, model.expert_nats());
                 tally.add_claims(model.claims());
@@ -89,6 +98,7 @@ impl Learner {
             }
             Model::Number(_) => {}
         }
+        self.measures.explanations.extend(explanation);
         (nats, hash_of_symbol(symbol))
     }
 
@@ -119,6 +129,7 @@ impl Learner {
         let given = if self.options.target.is_some() { Given::Within } else { Given::Before };
         let measures = &mut self.measures;
         let predicted = role == Role::Predicted;
+        // errors are taken before the model sees the value
         if predicted && x.is_finite() {
             let mean = match given {
                 Given::Before => model.mean(column),
@@ -138,6 +149,10 @@ impl Learner {
             }
         }
         let nats = model.observe(key, column, x);
+        if measures.explaining && predicted {
+            let shares = model.expert_shares(column, Given::Within);
+            measures.explanations.push(FieldExplanation::of_number(&fields[i].name, nats, shares));
+        }
         if measures.scoring && predicted {
             measures.tally.add_experts(i, nats, model.expert_nats(column));
             if measures.ranks
@@ -184,6 +199,7 @@ fn spell(value: &Value, symbols: &mut Vec<u32>) {
 /// value. `known` is how many symbols had arrived before.
 fn rank(model: &SymbolModel, end: Option<u32>, key: &SymbolKey, inputs: &SideInputs, known: u32, symbol: u32) -> usize {
     let max = RANKS[RANKS.len() - 1];
+    // a symbol that has just arrived had no rank
     if symbol >= known {
         return max;
     }

@@ -69,6 +69,7 @@ impl Learner {
             return known;
         }
         match self.stored_key(name) {
+            // its page is left where it is, and no longer counted
             Ok(Some((state, page))) => {
                 self.keys.stored.remove(name.unwrap_or(""), &page);
                 state
@@ -94,7 +95,8 @@ impl Learner {
 
     /// Puts a key's state back after an event; if memory then holds too much, other keys leave it.
     pub(crate) fn put_key(&mut self, name: Option<&str>, mut key: KeyState) {
-        key.used = self.progress.offset;
+        key.used = self.position.offset;
+        // exact sizes would cost a walk per event
         if key.is_outgrown() {
             let size = KeyBody(self, &mut key).measure();
             key.measured = MeasuredSize { bytes: u32::try_from(size).unwrap_or(u32::MAX), length: key.length };
@@ -114,13 +116,14 @@ impl Learner {
     /// Ends a key whose state was taken: it leaves memory, and its page in the store no longer counts.
     pub(crate) fn end_key(&mut self, name: Option<&str>, key: &KeyState) {
         self.keys.end(name);
+        // a page that was left behind must not bring the key back
         if let (true, Some(name), Some(pages)) = (key.stored, name, self.keys.pages.clone()) {
             let written = self.write(&*pages, &[Page { key: name, state: None }]);
             self.note_fault(written);
         }
     }
 
-    /// Keeps the first error: events go on being counted, but nothing that was learnt from here on is to be trusted.
+    /// Keeps the first error: what is learnt from here on is not to be trusted, so the owner of the learner has to stop.
     fn note_fault(&mut self, result: Result<(), PagesError>) {
         if let Err(e) = result {
             self.keys.fault.get_or_insert(e);

@@ -1,14 +1,13 @@
 //! Predicting: what is expected of the next events of a key. Nothing is learnt, and the learner does not change.
 
 use crate::clock::Clocks;
-use crate::field::{FieldModel, Model, folds_ends};
+use crate::field::{Model, folds_ends};
 use crate::gap;
 use crate::keys::KeyState;
 use crate::learner::Learner;
 use crate::values::{SideInputs, Values, hash_of_symbol};
 use crate::vocabulary::{Token, Vocabulary};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use surmise_event::{Expected, Prediction};
 use surmise_number::{EventContext, Forecast};
 use surmise_symbol::{Probe, SymbolModel};
@@ -48,7 +47,7 @@ struct Rollout {
 }
 
 /// What one step of a rollout expects of the fields observed so far.
-struct Step {
+struct RolloutStep {
     /// The expected values over the key's previous ones.
     current: Values,
     /// For each symbol field: what it saw, and the symbol that it moves forward by.
@@ -75,6 +74,7 @@ impl Learner {
     pub fn forecast(&self, key: Option<&str>, horizon: usize, top: usize) -> Vec<Prediction> {
         let Some(state) = self.key_state(key) else { return Vec::new() };
         let numbers = self.forecast_numbers(&state, horizon);
+        // probes move over expected symbols without changing the key's own state
         let keys = self.models.fields.iter().zip(&state.symbols);
         let mut rollout = Rollout {
             probes: keys.map(|(f, k)| f.symbols().zip(k.as_ref()).map(|(m, k)| m.probe(k))).collect(),
@@ -85,13 +85,14 @@ impl Learner {
         let mut predictions = Vec::new();
         for ahead in 0..horizon {
             let mut prediction = Prediction {
-                offset: self.progress.offset + ahead as u64,
-                model_version: self.progress.version,
+                offset: self.position.offset + ahead as u64,
+                model_version: self.position.version,
                 key: key.map(str::to_owned),
                 ..Prediction::default()
             };
             let effort = if ahead == 0 { FIRST_STEP } else { LATER_STEPS };
             let numbers = numbers.get(ahead).map(Vec::as_slice);
+            // the nearest event is worth a closer look at its gap
             let ends = self.step(&mut rollout, effort, numbers, top, &mut prediction);
             predictions.push(prediction);
             if ends {
@@ -134,13 +135,14 @@ impl Learner {
         top: usize,
         prediction: &mut Prediction,
     ) -> bool {
-        let mut step = Step { current: rollout.previous.clone(), moves: Vec::new(), gap_us: 0, ends: false };
+        let mut step = RolloutStep { current: rollout.previous.clone(), moves: Vec::new(), gap_us: 0, ends: false };
         if !folds_ends(&self.schema) && !self.schema.is_bytes() && self.measures.tally.ends > 0 {
             let last = rollout.previous.hashes.first().copied().unwrap_or(0);
             let end = self.models.ending.probability(rollout.length, last);
             prediction.end = Some(end);
             step.ends = end > 0.5;
         }
+        // as in observing, each field is given what was expected of those before it
         let mut inputs = SideInputs::default();
         for (i, field) in self.models.fields.iter().enumerate() {
             field.fill_side_inputs(&step.current, Clocks::of(rollout.last_us), &mut inputs);
@@ -168,7 +170,8 @@ impl Learner {
             };
             prediction.fields.insert(self.schema.fields[i].name.clone(), expected);
         }
-        let Step { current, moves, gap_us, ends } = step;
+        let RolloutStep { current, moves, gap_us, ends } = step;
+        // all fields were predicted from where the key was, so they move on only now
         for (i, inputs, symbol) in moves {
             if let (Some(model), Some(probe)) = (self.models.fields[i].symbols(), &mut rollout.probes[i]) {
                 model.advance(probe, &inputs, symbol);
@@ -180,26 +183,17 @@ impl Learner {
         ends
     }
 
-    fn expect_number(&self, step: &mut Step, i: usize, column: usize, forecast: &Forecast) -> Expected {
+    fn expect_number(&self, step: &mut RolloutStep, i: usize, column: usize, forecast: &Forecast) -> Expected {
         step.current.numbers[i] = forecast.mean;
         let bucket = |m: &surmise_number::NumberModel| hash_of_symbol(m.bucket(column, forecast.mean));
         step.current.hashes[i] = self.models.numbers.as_ref().map_or(0, bucket);
         let quantiles = QUANTILE_LEVELS.iter().map(f64::to_string).zip(forecast.quantiles.iter().copied()).collect();
         Expected::Number { mean: forecast.mean, median: forecast.quantiles[MEDIAN], quantiles, missing: None }
     }
-
-    /// The weight of every expert in the outer mixture of each symbol field, by field: how far the field's next
-    /// prediction relies on it (PREDICTOR §7).
-    pub fn weights(&self) -> BTreeMap<String, Vec<(&'static str, f64)>> {
-        let named = |f: &FieldModel| {
-            f.symbols().map(|m| m.experts().iter().copied().zip(m.weights().iter().copied()).collect())
-        };
-        self.models.fields.iter().filter_map(|f| Some((f.name.to_string(), named(f)?))).collect()
-    }
 }
 
 fn expect_category(
-    step: &mut Step,
+    step: &mut RolloutStep,
     prediction: &mut Prediction,
     i: usize,
     (model, vocabulary): (&SymbolModel, &Vocabulary),

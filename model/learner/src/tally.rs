@@ -1,108 +1,119 @@
 //! Prequential sums: what every field, the mixture and each expert paid, before each event was learnt.
 
-use surmise_event::{ExpertReport, FieldReport, Report, Schema};
+use surmise_event::{ExpertReport, Field, FieldReport, Report, Schema};
 use surmise_state::{Persist, State, StateError};
 
-const BITS: f64 = std::f64::consts::LOG2_E;
+/// Bits of a nat.
+const NAT_BITS: f64 = std::f64::consts::LOG2_E;
 
-/// Ranks that are counted: among the first, 5, 9 and 20 likeliest.
+/// Ranks that are counted: how often the symbol that came was the likeliest, or among the 5, 9 and 20 likeliest.
 pub const RANKS: [usize; 4] = [1, 5, 9, 20];
 
-/// Levels between which coverage is measured: 90, 50 and 99 %.
-const COVERED: [(f64, f64); 3] = [(0.05, 0.95), (0.25, 0.75), (0.005, 0.995)];
+/// Levels between which coverage is measured: the inner 90, 50 and 99 % (PREDICTOR §8).
+const COVERED_LEVELS: [(f64, f64); 3] = [(0.05, 0.95), (0.25, 0.75), (0.005, 0.995)];
 
-/// Sums of one field.
+/// A span of levels narrower than this lies where it begins, as it is too narrow to be divided.
+const SPAN_WIDTH_MIN: f64 = 1e-9;
+
+/// The factor by which the weight of an expert is at least above 0 at any time: the least share of PREDICTOR §7.
+const SHARE_MIN_INVERSE: f64 = 1e4;
+
+/// The sums of one field.
 #[derive(Clone, Default)]
 pub struct FieldTally {
-    /// Values scored, and their nats.
+    /// Values scored.
     pub count: u64,
-    /// See `count`.
+    /// Nats of the values scored.
     pub nats: f64,
-    /// Nats of the field's mixture, ends of keys that its vocabulary holds included.
+    /// Nats of the field's mixture: of the values, and of the ends of keys that the field's vocabulary holds.
     pub mixture: f64,
-    /// Nats of every expert, over the same.
+    /// `[experts]`: nats of every expert, over the same as `mixture`.
     pub experts: Vec<f64>,
-    /// Symbols ranked, and how many were within each of [`RANKS`].
+    /// Symbols ranked.
     pub ranked: u64,
-    /// See `ranked`.
+    /// How many of the symbols ranked were within each of [`RANKS`].
     pub within: [u64; 4],
-    /// Numbers scored, and the squared and absolute errors of their point forecasts.
+    /// Numbers scored.
     pub numbers: u64,
-    /// See `numbers`.
+    /// The sum of squared errors of the numbers' point forecasts.
     pub squared: f64,
-    /// See `numbers`.
+    /// The sum of absolute errors of the numbers' point forecasts.
     pub absolute: f64,
-    /// Numbers whose distribution was measured, their ranked probability scores, and how much of them lay within the
-    /// intervals [`COVERED`] and in each tenth of the distribution.
+    /// Numbers whose predicted distribution was measured.
     pub measured: u64,
-    /// See `measured`.
+    /// The sum of their ranked probability scores.
     pub crps: f64,
-    /// See `measured`.
+    /// How much of the measured numbers lay within each of [`COVERED_LEVELS`].
     pub covered: [f64; 3],
-    /// See `measured`.
+    /// How much of the measured numbers lay in each tenth of the predicted distribution.
     pub tenths: [f64; 10],
-    /// The regret bound when counting began.
+    /// The regret bound in nats when counting began.
     pub bound_before: f64,
 }
 
-/// Sums of one stream.
+/// The sums of one stream.
 #[derive(Clone, Default)]
-pub struct Tally {
+pub struct StreamTally {
     /// Events scored.
     pub events: u64,
-    /// Their nats.
+    /// Nats of the events scored.
     pub nats: f64,
-    /// Ends of keys scored, and their nats.
+    /// Ends of keys scored.
     pub ends: u64,
-    /// See `ends`.
+    /// Nats of the ends scored; where ends are not symbols, of every event that was none as well.
     pub end_nats: f64,
-    /// Every field.
+    /// The sums of every field, in schema order.
     pub fields: Vec<FieldTally>,
-    /// By tenth of claimed probability: claims, hits, decisions.
+    /// Decisions on symbols, by tenth of the claimed probability: the sum of claims, how often they came true, and how
+    /// many there were.
     pub claims: [[f64; 3]; 10],
 }
 
-impl Tally {
-    /// Adds what a symbol model's experts paid for its latest symbol.
+impl StreamTally {
+    /// Adds what a field's mixture and its experts (`[experts]`) paid for the latest value, in nats.
     pub fn add_experts(&mut self, field: usize, mixture: f64, experts: &[f64]) {
-        let f = &mut self.fields[field];
-        f.mixture += mixture;
-        f.experts.resize(experts.len(), 0.0);
-        for (sum, n) in f.experts.iter_mut().zip(experts) {
-            *sum += n;
+        let sums = &mut self.fields[field];
+        sums.mixture += mixture;
+        sums.experts.resize(experts.len(), 0.0);
+        for (sum, nats) in sums.experts.iter_mut().zip(experts) {
+            *sum += nats;
         }
     }
 
-    /// Adds claims; see [`Tally::claims`].
+    /// Adds the claims of one symbol's decisions, in the layout of [`StreamTally::claims`].
     pub fn add_claims(&mut self, claims: &[[f64; 3]; 10]) {
-        for (a, b) in self.claims.iter_mut().flatten().zip(claims.iter().flatten()) {
-            *a += b;
+        for (sum, claim) in self.claims.iter_mut().flatten().zip(claims.iter().flatten()) {
+            *sum += claim;
         }
     }
 
-    /// Adds the rank of a symbol that came (0: it was the likeliest).
+    /// Adds the rank of a symbol that came; 0 for the likeliest.
     pub fn add_rank(&mut self, field: usize, rank: usize) {
-        let f = &mut self.fields[field];
-        f.ranked += 1;
-        for (n, k) in f.within.iter_mut().zip(RANKS) {
-            *n += u64::from(rank < k);
+        let sums = &mut self.fields[field];
+        sums.ranked += 1;
+        for (count, k) in sums.within.iter_mut().zip(RANKS) {
+            *count += u64::from(rank < k);
         }
     }
 
-    /// Adds a number that covered the levels from `span.0` to `span.1` of what was predicted, and its ranked score.
+    /// Adds a number that covered the levels from `span.0` to `span.1` of what was predicted, and its ranked probability
+    /// score.
     pub fn add_levels(&mut self, field: usize, span: (f64, f64), crps: f64) {
-        let f = &mut self.fields[field];
-        f.measured += 1;
-        f.crps += crps;
-        for (sum, (low, high)) in f.covered.iter_mut().zip(COVERED) {
-            *sum += within(span, low, high);
+        let sums = &mut self.fields[field];
+        sums.measured += 1;
+        sums.crps += crps;
+        for (sum, (low, high)) in sums.covered.iter_mut().zip(COVERED_LEVELS) {
+            *sum += part_within(span, low, high);
         }
-        for (k, sum) in f.tenths.iter_mut().enumerate() {
-            *sum += within(span, k as f64 / 10.0, (k + 1) as f64 / 10.0);
+        for (k, sum) in sums.tenths.iter_mut().enumerate() {
+            *sum += part_within(span, k as f64 / 10.0, (k + 1) as f64 / 10.0);
         }
     }
 
-    /// The report; `experts` names each field's experts, `bounds` gives their mixtures' regret bounds in nats.
+    /// The report of these sums.
+    ///
+    /// `experts`: `[fields]`, the names of each field's experts; `bounds`: `[fields]`, the regret bounds of their mixtures
+    /// in nats; `distinct`: `[fields]`, how many symbols of each were seen.
     pub fn report(
         &self,
         schema: &Schema,
@@ -110,70 +121,81 @@ impl Tally {
         bounds: &[f64],
         distinct: &[Option<u64>],
     ) -> Report {
-        let per = |nats: f64, n: u64| if n == 0 { 0.0 } else { nats * BITS / n as f64 };
-        let mut r =
-            Report { events: self.events, loss_bits_per_event: per(self.nats, self.events), ..Report::default() };
-        let mut total: f64 = self.claims.iter().map(|c| c[2]).sum();
+        let mut report =
+            Report { events: self.events, loss_bits_per_event: bits_per(self.nats, self.events), ..Report::default() };
+        let mut decisions: f64 = self.claims.iter().map(|c| c[2]).sum();
         let mut error: f64 = self.claims.iter().map(|c| (c[0] - c[1]).abs()).sum();
-        for (i, f) in self.fields.iter().enumerate() {
+        for (i, sums) in self.fields.iter().enumerate() {
             let field = &schema.fields[i];
-            let best = f.experts.iter().copied().fold(f64::INFINITY, f64::min);
-            let regret = if f.experts.is_empty() { 0.0 } else { (f.mixture - best) * BITS };
-            // a count that began late is bounded by what the best expert's weight may have been then
-            let late = if f.bound_before > 0.0 { (experts[i].len().max(1) as f64).ln() + 1e4f64.ln() } else { 0.0 };
-            let bound = (bounds[i] - f.bound_before + late) * BITS;
-            r.regret_bits += regret;
-            r.regret_bound_bits += bound;
-            for (name, nats) in experts[i].iter().zip(&f.experts) {
+            let measures = sums.report(field, experts[i].len(), bounds[i], distinct[i]);
+            report.regret_bits += measures.regret_bits;
+            report.regret_bound_bits += measures.regret_bound_bits;
+            // where there is one field, its name would say nothing
+            for (name, nats) in experts[i].iter().zip(&sums.experts) {
                 let name = if self.fields.len() == 1 { (*name).to_owned() } else { format!("{}/{name}", field.name) };
-                r.experts.push(ExpertReport { name, loss_bits_per_event: per(*nats, self.events) });
+                report.experts.push(ExpertReport { name, loss_bits_per_event: bits_per(*nats, self.events) });
             }
-            let share = |n: u64| (f.ranked > 0).then(|| n as f64 / f.ranked as f64);
-            let number = |x: f64| (f.numbers > 0).then(|| x / f.numbers as f64);
-            let measured = |x: f64| (f.measured > 0).then(|| x / f.measured as f64);
-            let tenth = 0.1 * f.measured as f64;
-            error += f.tenths.iter().map(|n| (n - tenth).abs()).sum::<f64>();
-            total += 10.0 * f.measured as f64;
-            r.fields.insert(
-                field.name.clone(),
-                FieldReport {
-                    kind: field.kind.name().into(),
-                    loss_bits: per(f.nats, f.count),
-                    count: f.count,
-                    regret_bits: regret,
-                    regret_bound_bits: bound,
-                    top1: share(f.within[0]),
-                    top5: share(f.within[1]),
-                    top9: share(f.within[2]),
-                    top20: share(f.within[3]),
-                    distinct: distinct[i],
-                    mse: number(f.squared),
-                    mae: number(f.absolute),
-                    crps: measured(f.crps),
-                    coverage_90: measured(f.covered[0]),
-                    coverage_50: measured(f.covered[1]),
-                    coverage_99: measured(f.covered[2]),
-                },
-            );
+            // each tenth of the distribution claims to hold a tenth of the values
+            let tenth = 0.1 * sums.measured as f64;
+            error += sums.tenths.iter().map(|n| (n - tenth).abs()).sum::<f64>();
+            decisions += 10.0 * sums.measured as f64;
+            report.fields.insert(field.name.clone(), measures);
         }
-        if self.ends > 0 && !r.fields.contains_key("end") {
+        // ends that are no symbol of a field have a row of their own
+        if self.ends > 0 && !report.fields.contains_key("end") {
             let end = FieldReport {
                 kind: "end".into(),
-                loss_bits: per(self.end_nats, self.ends),
+                loss_bits: bits_per(self.end_nats, self.ends),
                 count: self.ends,
                 ..FieldReport::default()
             };
-            r.fields.insert("end".into(), end);
+            report.fields.insert("end".into(), end);
         }
-        r.calibration_error = if total > 0.0 { error / total } else { 0.0 };
-        r
+        report.calibration_error = if decisions > 0.0 { error / decisions } else { 0.0 };
+        report
     }
 }
 
-/// Which part of a span of levels lies between two of them; a span too narrow to be divided lies where it begins.
-fn within(span: (f64, f64), low: f64, high: f64) -> f64 {
+impl FieldTally {
+    /// The report of one field with `experts` experts, whose regret bound is now `bound` nats.
+    fn report(&self, field: &Field, experts: usize, bound: f64, distinct: Option<u64>) -> FieldReport {
+        let best = self.experts.iter().copied().fold(f64::INFINITY, f64::min);
+        let regret = if self.experts.is_empty() { 0.0 } else { (self.mixture - best) * NAT_BITS };
+        // a count that began late is bounded by what the best expert's weight may have been then
+        let late = if self.bound_before > 0.0 { (experts.max(1) as f64).ln() + SHARE_MIN_INVERSE.ln() } else { 0.0 };
+        let rank = |n: u64| (self.ranked > 0).then(|| n as f64 / self.ranked as f64);
+        let number = |sum: f64| (self.numbers > 0).then(|| sum / self.numbers as f64);
+        let measured = |sum: f64| (self.measured > 0).then(|| sum / self.measured as f64);
+        FieldReport {
+            kind: field.kind.name().into(),
+            loss_bits: bits_per(self.nats, self.count),
+            count: self.count,
+            regret_bits: regret,
+            regret_bound_bits: (bound - self.bound_before + late) * NAT_BITS,
+            top1: rank(self.within[0]),
+            top5: rank(self.within[1]),
+            top9: rank(self.within[2]),
+            top20: rank(self.within[3]),
+            distinct,
+            mse: number(self.squared),
+            mae: number(self.absolute),
+            crps: measured(self.crps),
+            coverage_90: measured(self.covered[0]),
+            coverage_50: measured(self.covered[1]),
+            coverage_99: measured(self.covered[2]),
+        }
+    }
+}
+
+/// Mean bits of `n` events that cost `nats` together.
+fn bits_per(nats: f64, n: u64) -> f64 {
+    if n == 0 { 0.0 } else { nats * NAT_BITS / n as f64 }
+}
+
+/// Which part of a span of levels lies between `low` and `high`, from 0 to 1.
+fn part_within(span: (f64, f64), low: f64, high: f64) -> f64 {
     let width = span.1 - span.0;
-    if width > 1e-9 {
+    if width > SPAN_WIDTH_MIN {
         ((span.1.min(high) - span.0.max(low)) / width).clamp(0.0, 1.0)
     } else {
         f64::from(u8::from((low..high).contains(&span.0.min(1.0 - 1e-12))))
@@ -202,7 +224,7 @@ impl Persist for FieldTally {
     }
 }
 
-impl Persist for Tally {
+impl Persist for StreamTally {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("tally")?;
         s.u64("events", &mut self.events)?;
@@ -220,7 +242,7 @@ mod tests {
 
     #[test]
     fn atoms_count_by_the_part_that_lies_within() {
-        let mut t = Tally { fields: vec![FieldTally::default()], ..Tally::default() };
+        let mut t = StreamTally { fields: vec![FieldTally::default()], ..StreamTally::default() };
         // a constant is predicted as such: it covers all levels alike
         t.add_levels(0, (0.0, 1.0), 0.0);
         let f = &t.fields[0];

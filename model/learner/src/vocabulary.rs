@@ -58,6 +58,7 @@ impl Vocabulary {
         if let Some(id) = self.texts.get(s) {
             return *id;
         }
+        // a vocabulary that grew for ever would take all memory
         if self.tokens.len() >= SYMBOLS_MAX || self.text_bytes + s.len() > TEXT_BYTES_MAX {
             return Self::special(&mut self.others, &mut self.tokens, Token::Others);
         }
@@ -151,6 +152,7 @@ impl Persist for Vocabulary {
                     3 => Self::special(&mut v.others, &mut v.tokens, Token::Others),
                     _ => return Err(StateError::Invalid("token kind")),
                 };
+                // a token that was there before would shift all numbers after it
                 if v.len() != i + 1 {
                     return Err(StateError::Invalid("vocabulary"));
                 }

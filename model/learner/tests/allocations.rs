@@ -1,39 +1,12 @@
 //! Observing an event allocates nothing once its key, its symbols and its tables are there.
 #![allow(missing_docs)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use surmise_event::{Data, Datum, Event, Limits, Outcome, Record, Schema};
+use surmise_fixtures::CountingAllocator;
 use surmise_learner::{Learner, Options};
 
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-fn count() {
-    let _ = COUNT.try_with(|c| c.set(c.get() + 1));
-}
-
-// SAFETY: every call goes to the system's allocator as it is.
-#[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, p: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(p, layout) }
-    }
-    unsafe fn realloc(&self, p: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        unsafe { System.realloc(p, layout, size) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Learns a period of records over and over, and counts the allocations of the last `measured` periods; with updates
 /// that take effect at once and with such that wait.
@@ -48,11 +21,11 @@ fn allocations_delayed(schema: Schema, period: &[Record], warm: usize, measured:
     for _ in 0..warm {
         events.iter().for_each(|e| l.observe_into(e, &mut out));
     }
-    let before = COUNT.with(Cell::get);
+    let before = CountingAllocator::calls();
     for _ in 0..measured {
         events.iter().for_each(|e| l.observe_into(e, &mut out));
     }
-    COUNT.with(Cell::get) - before
+    CountingAllocator::calls() - before
 }
 
 #[test]

@@ -1,17 +1,10 @@
 //! Parts that are left out: what a learner has changes it, what it does not have changes nothing.
 
 use surmise_event::{Data, Datum, Limits, Record};
+use surmise_fixtures::Random;
 use surmise_learner::{Component, Learner, Options};
 
 const HOUR_US: i64 = 3_600_000_000;
-
-struct Random(u64);
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-}
 
 fn options() -> Options {
     Options { memory_mib: 1, ..Options::default() }
@@ -30,7 +23,7 @@ fn learnt(options: Options, records: &[Record]) -> (Learner, f64) {
 
 /// Texts, sessions of symbols, numbers by the hour, and records of all sorts.
 fn streams() -> [(&'static str, Vec<Record>); 4] {
-    let mut r = Random(11);
+    let mut r = Random::new(11);
     let texts = (0..40)
         .map(|i| {
             let line = format!(

@@ -2,21 +2,8 @@
 
 use proptest::prelude::*;
 use surmise_event::{Data, Datum, Expected, Field, FieldKind, Limits, Record, Schema};
+use surmise_fixtures::Random;
 use surmise_learner::{Engine, Learner, NetworkSize, Options};
-
-struct Random(u64);
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        self.0 >> 33
-    }
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-    fn unit(&mut self) -> f64 {
-        self.next() as f64 / (1u64 << 31) as f64
-    }
-}
 
 fn small() -> Options {
     Options { memory_mib: 1, ..Options::default() }
@@ -39,7 +26,7 @@ fn mixed(i: u64, r: &mut Random) -> Record {
     }
     let mut f = vec![
         ("page".into(), if r.below(9) == 0 { Datum::Null } else { Datum::Text(format!("/p{}", r.below(5)).into()) }),
-        ("ms".into(), Datum::Number((r.unit() * 50.0).round() / 10.0)),
+        ("ms".into(), Datum::Number((r.uniform() * 50.0).round() / 10.0)),
         (
             "line".into(),
             if r.below(5) == 0 {
@@ -51,7 +38,7 @@ fn mixed(i: u64, r: &mut Random) -> Record {
     ];
     if i > 150 {
         f.push(("late".into(), Datum::Bool(r.below(2) == 0)));
-        f.push(("v".into(), Datum::Numbers(vec![i as f64, r.unit()])));
+        f.push(("v".into(), Datum::Numbers(vec![i as f64, r.uniform()])));
     }
     Record {
         key: Some(key.into()),
@@ -66,7 +53,7 @@ fn mixed(i: u64, r: &mut Random) -> Record {
 fn saved_and_read_back_it_goes_on_bit_for_bit() {
     for engine in [Engine::Fused, Engine::Dfdx] {
         let n = if engine == Engine::Dfdx { 120 } else { 900 };
-        let mut r = Random(4);
+        let mut r = Random::new(4);
         let mut l = Learner::new(Schema::default(), Options { engine, ..small() }).unwrap();
         for i in 0..n {
             see(&mut l, &mixed(i, &mut r));
@@ -86,7 +73,7 @@ fn saved_and_read_back_it_goes_on_bit_for_bit() {
 
 #[test]
 fn damaged_checkpoints_are_refused_and_never_panic() {
-    let mut r = Random(4);
+    let mut r = Random::new(4);
     let mut l = Learner::new(Schema::default(), small()).unwrap();
     for i in 0..200 {
         see(&mut l, &mixed(i, &mut r));
@@ -104,7 +91,7 @@ fn damaged_checkpoints_are_refused_and_never_panic() {
 
 #[test]
 fn the_parts_of_a_surprise_sum_to_it() {
-    let mut r = Random(8);
+    let mut r = Random::new(8);
     let mut l = Learner::new(Schema::default(), small()).unwrap();
     let mut total = 0.0;
     for i in 0..600 {
@@ -124,7 +111,7 @@ fn the_parts_of_a_surprise_sum_to_it() {
 
 #[test]
 fn predictions_change_nothing_and_sum_to_one() {
-    let mut r = Random(2);
+    let mut r = Random::new(2);
     let mut l = Learner::new(Schema::default(), small()).unwrap();
     for i in 0..500 {
         see(&mut l, &mixed(i, &mut r));
@@ -227,13 +214,13 @@ fn a_target_is_given_all_other_fields() {
         Field::new("colour", FieldKind::Category),
     ]);
     let mut l = Learner::new(schema, Options { target: Some("class".into()), ..small() }).unwrap();
-    let mut r = Random(1);
+    let mut r = Random::new(1);
     for _ in 0..1500 {
         let colour = ["red", "green", "blue"][r.below(3) as usize];
         let rec = Record {
             data: Data::Fields(vec![
                 ("class".into(), Datum::Text(format!("is-{colour}").into())),
-                ("x".into(), Datum::Number(r.unit())),
+                ("x".into(), Datum::Number(r.uniform())),
                 ("colour".into(), Datum::Text(colour.into())),
             ]),
             ..Record::default()
@@ -248,20 +235,20 @@ fn a_target_is_given_all_other_fields() {
 #[test]
 fn poison_stops_nothing() {
     let mut l = Learner::new(Schema::default(), small()).unwrap();
-    let mut r = Random(3);
+    let mut r = Random::new(3);
     for i in 0..400u64 {
         let x = match i % 10 {
             3 => 1e308,
             5 => -1e308,
             7 => 5e-324,
             9 => 1e15,
-            _ => r.unit(),
+            _ => r.uniform(),
         };
         let bits = see(&mut l, &Record { data: Data::One(Datum::Number(x)), ..Record::default() });
         assert!(bits.is_finite(), "event {i} ({x}): {bits}");
     }
     for _ in 0..400 {
-        see(&mut l, &Record { data: Data::One(Datum::Number(r.unit())), ..Record::default() });
+        see(&mut l, &Record { data: Data::One(Datum::Number(r.uniform())), ..Record::default() });
     }
     let Expected::Number { mean, .. } = l.predict(None, 1).fields["value"].clone() else {
         panic!("a number was expected")
@@ -272,7 +259,7 @@ fn poison_stops_nothing() {
 #[test]
 fn without_a_network_it_learns_too() {
     let mut l = Learner::new(Schema::default(), Options { network: NetworkSize::Off, ..small() }).unwrap();
-    let mut r = Random(6);
+    let mut r = Random::new(6);
     for i in 0..300 {
         see(&mut l, &mixed(i, &mut r));
     }
@@ -288,7 +275,7 @@ proptest! {
     fn any_events_are_learnt_and_twice_the_same(seed in any::<u64>(), n in 1u64..250) {
         let run = || {
             let mut l = Learner::new(Schema::default(), small()).unwrap();
-            let mut r = Random(seed);
+            let mut r = Random::new(seed);
             for i in 0..n {
                 let bits = see(&mut l, &mixed(i, &mut r));
                 assert!(bits.is_finite());

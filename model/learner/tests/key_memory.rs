@@ -1,40 +1,13 @@
 //! What keys take in memory is what the learner says, and stays within its bound however many there are.
 #![allow(missing_docs)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use surmise_event::{Data, Datum, Field, FieldKind, Limits, Record, Schema};
+use surmise_fixtures::CountingAllocator;
 use surmise_learner::{Learner, Options, Page, Pages, PagesError};
 
-struct Counting;
-
-static LIVE: AtomicI64 = AtomicI64::new(0);
-
-// SAFETY: every call goes to the system's allocator as it is.
-#[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(taken(layout.size()), Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, p: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(taken(layout.size()), Ordering::Relaxed);
-        unsafe { System.dealloc(p, layout) }
-    }
-    unsafe fn realloc(&self, p: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        LIVE.fetch_add(taken(size) - taken(layout.size()), Ordering::Relaxed);
-        unsafe { System.realloc(p, layout, size) }
-    }
-}
-
-/// What an allocation takes of the heap: with its header, in steps of sixteen.
-fn taken(size: usize) -> i64 {
-    ((size + 8).max(32).next_multiple_of(16)) as i64
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Takes everything and remembers nothing.
 #[derive(Debug)]
@@ -85,11 +58,11 @@ fn key_time(i: u64) -> u64 {
 
 /// A learner that was fed so many keys, with room for some of them, and the bytes that it takes.
 fn fed(schema: &Schema, options: Options, keys: u64, events: u64, data: fn(u64) -> Data) -> (Learner, i64) {
-    let before = LIVE.load(Ordering::Relaxed);
+    let before = CountingAllocator::heap_bytes();
     let mut l = Learner::new(schema.clone(), Options { memory_mib: 16, ..options }).unwrap();
     l.set_pages(Arc::new(Nowhere));
     feed(&mut l, 0..keys, events, data);
-    (l, LIVE.load(Ordering::Relaxed) - before)
+    (l, CountingAllocator::heap_bytes() - before)
 }
 
 #[test]

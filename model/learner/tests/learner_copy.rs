@@ -1,15 +1,8 @@
 //! A copy that is made in slices, while the learner goes on, is a clone of its moment.
 
 use surmise_event::{Data, Datum, Limits, Record, Schema};
+use surmise_fixtures::Random;
 use surmise_learner::{Learner, LearnerCopy, Options};
-
-struct Random(u64);
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-}
 
 /// A stream whose vocabulary, keys and fields grow.
 fn record(i: u64, r: &mut Random) -> Record {
@@ -41,8 +34,8 @@ fn a_copy_holds_the_state_at_its_offset_bit_for_bit() {
     let options = Options { memory_mib: 2, ..Options::default() };
     let (mut l, mut alone) =
         (Learner::new(Schema::default(), options.clone()).unwrap(), Learner::new(Schema::default(), options).unwrap());
-    let (mut r, mut s) = (Random(5), Random(5));
-    let mut slices = Random(6);
+    let (mut r, mut s) = (Random::new(5), Random::new(5));
+    let mut slices = Random::new(6);
     let (mut i, mut spare) = (0, None);
     let mut longest = 0;
     while i < 700 {

@@ -3,15 +3,8 @@
 
 use std::sync::Arc;
 use surmise_event::{Data, Datum, Limits, Record, Schema};
+use surmise_fixtures::Random;
 use surmise_learner::{Learner, MemoryPages, NetworkSize, Options};
-
-struct Random(u64);
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.0 >> 33) % n
-    }
-}
 
 /// Room for all keys in memory.
 fn roomy() -> Options {
@@ -62,7 +55,7 @@ fn returning(options: &Options) {
     let (mut free, none) = learner(options.clone());
     let (mut narrow, pages) = learner(Options { keys: 4, ..options.clone() });
     let (mut light, some) = learner(Options { keys_mib: 0, ..options.clone() });
-    let mut r = Random(1);
+    let mut r = Random::new(1);
     for i in 0..1500 {
         let rec = record(i, &mut r, 60);
         let bits = see(&mut free, &rec);
@@ -87,7 +80,7 @@ fn returning(options: &Options) {
 #[test]
 fn a_checkpoint_goes_on_with_its_pages() {
     let (mut a, pages) = learner(Options { keys: 6, ..roomy() });
-    let mut r = Random(2);
+    let mut r = Random::new(2);
     for i in 0..700 {
         see(&mut a, &record(i, &mut r, 50));
     }
@@ -141,7 +134,7 @@ fn the_one_unused_for_longest_is_forgotten_and_counted() {
 #[test]
 fn a_store_left_behind_is_forgotten() {
     let (mut l, _) = learner(Options { keys: 5, ..roomy() });
-    let mut r = Random(3);
+    let mut r = Random::new(3);
     for i in 0..300 {
         see(&mut l, &record(i, &mut r, 50));
     }

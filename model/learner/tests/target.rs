@@ -1,21 +1,8 @@
 //! Supervised use: one field given the others.
 
 use surmise_event::{Data, Datum, Field, FieldKind, Limits, Record, Schema};
+use surmise_fixtures::Random;
 use surmise_learner::{Learner, Options};
-
-struct Random(u64);
-
-impl Random {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 40) as f64 / f64::from(1 << 24)
-    }
-
-    /// Near to normal, by the sum of twelve.
-    fn normal(&mut self) -> f64 {
-        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
-    }
-}
 
 fn learner(fields: Vec<Field>, target: &str) -> Learner {
     let options = Options { memory_mib: 4, target: Some(target.into()), ..Options::default() };
@@ -34,7 +21,7 @@ fn see(l: &mut Learner, fields: Vec<(Box<str>, Datum)>) {
 /// numbers after it are of the same event all the same, as it is the target.
 #[test]
 fn a_class_is_learnt_from_dozens_of_numbers() {
-    let mut r = Random(7);
+    let mut r = Random::new(7);
     let centres: Vec<Vec<f64>> = (0..24).map(|_| (0..40).map(|_| r.normal()).collect()).collect();
     let names: Vec<String> = (0..40).map(|i| format!("n{i}")).collect();
     let fields = [Field::new("class", FieldKind::Category)].into_iter();
@@ -59,7 +46,7 @@ fn a_class_is_learnt_from_dozens_of_numbers() {
 #[test]
 fn a_line_is_learnt_to_its_noise_floor_within_two_hundred_events() {
     for (a, b, noise) in [(2.5, -40.0, 1.0), (-300.0, 7.0, 25.0)] {
-        let mut r = Random(11);
+        let mut r = Random::new(11);
         let mut l = learner(vec![Field::new("y", FieldKind::Number), Field::new("x", FieldKind::Number)], "y");
         for i in 0..1200 {
             l.set_scoring(i >= 200);

@@ -1,8 +1,9 @@
-//! A step of the recurrence, of its head, and looking ahead: `cargo bench -p surmise-network`.
+//! The time of a step of the recurrence, of its head, and of looking ahead: `cargo bench -p surmise-network`.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use surmise_network::{Engine, Rates, Recurrence, Sequence, Shape, TreeHead};
 
+/// Steps of one measurement.
 const STEPS: u64 = 64;
 
 /// Pseudo-random ids, the same in every run.
@@ -13,8 +14,8 @@ fn next(x: &mut u64) -> u32 {
 
 /// Whole chunks: forward, backward, update. With a head, also eight decisions of the code tree at every step.
 fn steps(c: &mut Criterion) {
-    let mut g = c.benchmark_group("steps");
-    g.throughput(Throughput::Elements(STEPS));
+    let mut group = c.benchmark_group("steps");
+    group.throughput(Throughput::Elements(STEPS));
     let shapes = [(Engine::Fused, 2, 32), (Engine::Fused, 2, 64), (Engine::Fused, 2, 128), (Engine::Dfdx, 2, 64)];
     for (engine, layers, hidden) in shapes {
         for heads in [false, true] {
@@ -24,7 +25,7 @@ fn steps(c: &mut Criterion) {
             let mut seq = Sequence::new(&shape);
             let (mut ids, mut x) = ([1, 2, 3], 1);
             let name = format!("{engine} {layers}x{hidden}{}", if heads { " and head" } else { "" });
-            g.bench_function(name, |b| {
+            group.bench_function(name, |b| {
                 b.iter(|| {
                     for _ in 0..STEPS {
                         net.step(&mut seq, &ids, &[]);
@@ -45,19 +46,19 @@ fn steps(c: &mut Criterion) {
             });
         }
     }
-    g.finish();
+    group.finish();
 }
 
 /// A chunk whose inputs are known when it begins, of one sequence and of sixty-four: its steps are one product.
 fn planned(c: &mut Criterion) {
-    let mut g = c.benchmark_group("planned");
+    let mut group = c.benchmark_group("planned");
     for keys in [1usize, 64] {
         let shape = Shape { layers: 2, hidden: 64, tables: 1, dense: 0, chunk: 16 * keys };
         let mut net = Recurrence::new(shape, Rates::default(), 256, 1, Engine::Fused);
         let mut all = vec![Sequence::new(&shape); keys];
         let mut x = 1;
-        g.throughput(Throughput::Elements(shape.chunk as u64));
-        g.bench_function(BenchmarkId::new("chunk of keys", keys), |b| {
+        group.throughput(Throughput::Elements(shape.chunk as u64));
+        group.bench_function(BenchmarkId::new("chunk of keys", keys), |b| {
             b.iter(|| {
                 for i in 0..shape.chunk {
                     net.plan(&mut all[i % keys], &[next(&mut x)], &[]);
@@ -70,22 +71,22 @@ fn planned(c: &mut Criterion) {
             })
         });
     }
-    g.finish();
+    group.finish();
 }
 
-/// What a question costs: one step ahead, and a copy of everything for readers.
+/// What a query costs: one step ahead, and a copy of everything for readers.
 fn questions(c: &mut Criterion) {
-    let mut g = c.benchmark_group("questions");
+    let mut group = c.benchmark_group("questions");
     for hidden in [32, 64, 128] {
         let shape = Shape { layers: 2, hidden, tables: 3, dense: 0, chunk: 16 };
         let net = Recurrence::new(shape, Rates::default(), 256, 1, Engine::Fused);
         let (mut ahead, mut out) = (Sequence::new(&shape).hidden(), vec![0.0; net.width()]);
-        g.bench_with_input(BenchmarkId::new("peek", hidden), &[7, 8, 9], |b, ids| {
+        group.bench_with_input(BenchmarkId::new("peek", hidden), &[7, 8, 9], |b, ids| {
             b.iter(|| net.peek(&mut ahead, ids, &[], &mut out))
         });
-        g.bench_function(BenchmarkId::new("clone", hidden), |b| b.iter(|| net.clone()));
+        group.bench_function(BenchmarkId::new("clone", hidden), |b| b.iter(|| net.clone()));
     }
-    g.finish();
+    group.finish();
 }
 
 criterion_group!(benches, steps, planned, questions);

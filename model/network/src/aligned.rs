@@ -1,16 +1,18 @@
 //! Arrays of numbers that start on a cache line.
 
 use std::ops::{Deref, DerefMut, Range};
+use surmise_lanes::LANES;
 use surmise_state::{SnapshotVec, State, incremental_copy};
 
+/// Sixteen numbers, the unit of allocation of [`Aligned`].
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-struct Line([f32; 16]);
+struct CacheLine([f32; LANES]);
 
-/// A growable array of `f32`, aligned to 64 bytes, zero where nothing was written.
+/// A growable array of `f32`, aligned to 64 bytes and zero where nothing was written.
 #[derive(Clone, Default)]
 pub(crate) struct Aligned {
-    lines: SnapshotVec<Line>,
+    lines: SnapshotVec<CacheLine>,
     len: usize,
 }
 
@@ -19,35 +21,35 @@ incremental_copy!(Aligned { large: lines; small: len });
 impl Aligned {
     /// An array of `len` zeros.
     pub fn zeros(len: usize) -> Self {
-        let mut a = Self::default();
-        a.resize(len);
-        a
+        let mut zeros = Self::default();
+        zeros.resize(len);
+        zeros
     }
 
-    /// Changes the length; what is new is zero.
+    /// Changes the length; new numbers are zero.
     pub fn resize(&mut self, len: usize) {
-        self.lines.all_mut().resize(len.div_ceil(16), Line([0.0; 16]));
+        self.lines.all_mut().resize(len.div_ceil(LANES), CacheLine([0.0; LANES]));
         if len < self.len {
-            // what is cut off must be zero if the array grows again
-            let spare = self.lines.len() * 16;
-            let kept = std::mem::replace(&mut self.len, spare).min(spare);
+            // numbers that are cut off stay in the last line, and must be zero if the array grows again
+            let allocated = self.lines.len() * LANES;
+            let kept = std::mem::replace(&mut self.len, allocated).min(allocated);
             self[len.min(kept)..].fill(0.0);
         }
         self.len = len;
     }
 
-    /// A part, to be changed: a copy in the making takes over no more than that at once.
+    /// The numbers of a range, to be changed: an unfinished copy of the array copies only their lines first.
     #[inline(always)]
-    pub fn part_mut(&mut self, at: Range<usize>) -> &mut [f32] {
-        assert!(at.start <= at.end && at.end <= self.len);
-        let first = at.start / 16;
-        let lines = self.lines.part_mut(first..at.end.div_ceil(16).max(first));
+    pub fn part_mut(&mut self, range: Range<usize>) -> &mut [f32] {
+        assert!(range.start <= range.end && range.end <= self.len);
+        let first = range.start / LANES;
+        let lines = self.lines.part_mut(first..range.end.div_ceil(LANES).max(first));
         // SAFETY: a line is sixteen initialised numbers without padding.
-        let numbers = unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast::<f32>(), lines.len() * 16) };
-        &mut numbers[at.start - first * 16..at.end - first * 16]
+        let numbers = unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast::<f32>(), lines.len() * LANES) };
+        &mut numbers[range.start - first * LANES..range.end - first * LANES]
     }
 
-    /// All of it for a walk, which changes it only if it reads.
+    /// The whole array for a walk of `Persist`, which changes it only if it reads a checkpoint.
     pub fn walk(&mut self, s: &State<'_>) -> &mut [f32] {
         let len = self.len;
         // SAFETY: as in `deref_mut`.
@@ -56,10 +58,10 @@ impl Aligned {
 }
 
 impl From<&[f32]> for Aligned {
-    fn from(x: &[f32]) -> Self {
-        let mut a = Self::zeros(x.len());
-        a.copy_from_slice(x);
-        a
+    fn from(numbers: &[f32]) -> Self {
+        let mut aligned = Self::zeros(numbers.len());
+        aligned.copy_from_slice(numbers);
+        aligned
     }
 }
 
@@ -86,11 +88,11 @@ mod tests {
 
     #[test]
     fn what_grows_is_zero() {
-        let mut a = Aligned::zeros(40);
-        a.fill(1.0);
-        a.resize(33);
-        a.resize(50);
-        assert!(a[..33].iter().all(|x| *x == 1.0) && a[33..].iter().all(|x| *x == 0.0));
-        assert_eq!((a.len(), a.as_ptr() as usize % 64), (50, 0));
+        let mut array = Aligned::zeros(40);
+        array.fill(1.0);
+        array.resize(33);
+        array.resize(50);
+        assert!(array[..33].iter().all(|x| *x == 1.0) && array[33..].iter().all(|x| *x == 0.0));
+        assert_eq!((array.len(), array.as_ptr() as usize % 64), (50, 0));
     }
 }

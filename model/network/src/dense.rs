@@ -1,35 +1,43 @@
-//! A layer of rectified units over a vector of numbers, for heads that classify it.
+//! A layer of rectified units over a vector of numbers, and a head that classifies it (PREDICTOR §11).
 
 use crate::{
     aligned::Aligned,
+    initial_weights::{self as initial, WeightKind},
     kernels,
-    start::{self, Part},
     tensor::{same, tensor},
 };
 use surmise_state::{Persist, State, StateError};
 
-/// The step size falls from the first to the second, as 1/√(1 + steps/[`SETTLING`]).
-const RATES: [f32; 2] = [8e-3, 1e-3];
-/// See [`RATES`].
-const SETTLING: f32 = 500.0;
+/// The step size at the first step.
+const FIRST_STEP_SIZE: f32 = 8e-3;
+/// The step size falls to this, and no lower.
+const STEP_SIZE_MIN: f32 = 1e-3;
+/// Steps after which the step size is 1/√2 of the first.
+const STEP_SIZE_STEPS: f32 = 500.0;
 /// Slowest rate at which the mean squared gradient follows.
-const MOMENT_RATE: f32 = 1e-3;
+const MOMENT_RATE_MIN: f32 = 1e-3;
+/// Gradients of a rectified unit are held within ± this, so that one step cannot spoil its mean square.
+const UNIT_GRADIENT_MAX: f32 = 1e3;
 
-/// Rows of weights with their mean squared gradients, each a linear unit that learns at once.
+/// Linear units that learn at once, one row of weights each.
 #[derive(Clone)]
-struct Units {
+struct UnitRows {
+    /// Inputs of a unit, a multiple of sixteen.
     width: usize,
+    /// Weights, `[units, width]`.
     w: Aligned,
+    /// Running means of squared gradients, `[units, width]`.
     v: Aligned,
-    /// Steps of each unit.
+    /// Steps of each unit, `[units]`.
     age: Vec<u32>,
 }
 
-impl Units {
+impl UnitRows {
     fn new(width: usize) -> Self {
-        Units { width, w: Aligned::default(), v: Aligned::default(), age: Vec::new() }
+        UnitRows { width, w: Aligned::default(), v: Aligned::default(), age: Vec::new() }
     }
 
+    /// Adds a unit, whose weights `[width]` are zero, and returns them.
     fn add(&mut self) -> &mut [f32] {
         self.age.push(0);
         self.w.resize(self.age.len() * self.width);
@@ -38,39 +46,41 @@ impl Units {
         &mut self.w[at..]
     }
 
+    /// w·x of unit `i`; `x`: `[width]`.
     fn dot(&self, i: usize, x: &[f32]) -> f32 {
         kernels::dot(&self.w[i * self.width..(i + 1) * self.width], x)
     }
 
-    /// w -= lr e x / √v, and dx += e w.
+    /// Learns from the error e of unit `i`: dx += e w, then w -= lr e x / √v. `x` and `dx`: `[width]`.
     fn learn(&mut self, i: usize, error: f32, lr: f32, x: &[f32], dx: &mut [f32]) {
-        let at = i * self.width..(i + 1) * self.width;
+        let row = i * self.width..(i + 1) * self.width;
         self.age[i] = self.age[i].saturating_add(1);
-        let rate = (1.0 / self.age[i] as f32).max(MOMENT_RATE);
-        kernels::unit_learn(error, lr, rate, x, &mut self.w[at.clone()], &mut self.v[at], dx);
+        // a plain mean at first, which then forgets
+        let rate = (1.0 / self.age[i] as f32).max(MOMENT_RATE_MIN);
+        kernels::unit_learn(error, lr, rate, x, &mut self.w[row.clone()], &mut self.v[row], dx);
     }
 
-    fn persist(&mut self, s: &mut State<'_>, most: usize) -> Result<(), StateError> {
+    fn persist(&mut self, s: &mut State<'_>, units_max: usize) -> Result<(), StateError> {
         same(s, "units.width", self.width)?;
         s.u32s("units.age", &mut self.age)?;
-        let n = self.age.len();
-        if n > most {
+        let units = self.age.len();
+        if units > units_max {
             return Err(StateError::Invalid("units.age"));
         }
-        self.w.resize(n * self.width);
-        self.v.resize(n * self.width);
-        tensor(s, "units.w", &[n, self.width], &mut self.w)?;
-        tensor(s, "units.v", &[n, self.width], &mut self.v)
+        self.w.resize(units * self.width);
+        self.v.resize(units * self.width);
+        tensor(s, "units.w", &[units, self.width], &mut self.w)?;
+        tensor(s, "units.v", &[units, self.width], &mut self.v)
     }
 }
 
-/// The step size after `steps` events.
+/// The step size after so many steps.
 fn step_size(steps: u64) -> f32 {
-    let t = (steps.min(1 << 30)) as f32;
-    (RATES[0] / (1.0 + t / SETTLING).sqrt()).max(RATES[1])
+    let steps = (steps.min(1 << 30)) as f32;
+    (FIRST_STEP_SIZE / (1.0 + steps / STEP_SIZE_STEPS).sqrt()).max(STEP_SIZE_MIN)
 }
 
-/// A layer of rectified units: features = [max(0, W x); x], so that a linear head over them sees the numbers too.
+/// A layer of rectified units: features = [max(0, W x); x], so that a linear head over them sees the inputs too.
 ///
 /// Learns at every step by RMSprop; the mean squared gradient of a unit starts as a plain mean.
 ///
@@ -85,9 +95,10 @@ fn step_size(steps: u64) -> f32 {
 pub struct DenseLayer {
     inputs: usize,
     hidden: usize,
-    units: Units,
+    units: UnitRows,
     steps: u64,
-    unused: Vec<f32>,
+    /// Where the gradient by the inputs goes, which nothing uses: `[inputs]`.
+    discarded: Vec<f32>,
 }
 
 impl DenseLayer {
@@ -95,12 +106,13 @@ impl DenseLayer {
     pub fn new(inputs: usize, hidden: usize, seed: u64) -> Self {
         let inputs = inputs.max(1).next_multiple_of(16);
         let hidden = hidden.next_multiple_of(16);
-        let mut units = Units::new(inputs);
+        let mut units = UnitRows::new(inputs);
+        // uniform weights of variance 1/inputs
         let scale = (3.0 / inputs as f32).sqrt();
         for i in 0..hidden {
-            start::fill(units.add(), start::key(seed, Part::Dense, 0, 1, i), scale);
+            initial::fill(units.add(), initial::row_key(seed, WeightKind::Dense, 0, 1, i), scale);
         }
-        DenseLayer { inputs, hidden, units, steps: 0, unused: vec![0.0; inputs] }
+        DenseLayer { inputs, hidden, units, steps: 0, discarded: vec![0.0; inputs] }
     }
 
     /// The number of features.
@@ -113,28 +125,29 @@ impl DenseLayer {
         self.inputs
     }
 
-    /// The features of `x`, which is padded with zeros.
+    /// Writes the features `[hidden + inputs]` of `x` `[inputs]`, which is padded with zeros, to `out`.
     pub fn features(&self, x: &[f32], out: &mut Vec<f32>) {
         out.clear();
         out.resize(self.width(), 0.0);
-        let (units, copy) = out.split_at_mut(self.hidden);
-        let n = x.len().min(self.inputs);
-        copy[..n].copy_from_slice(&x[..n]);
+        let (units, inputs) = out.split_at_mut(self.hidden);
+        let given = x.len().min(self.inputs);
+        inputs[..given].copy_from_slice(&x[..given]);
         for (i, y) in units.iter_mut().enumerate() {
-            *y = self.units.dot(i, copy).max(0.0);
+            *y = self.units.dot(i, inputs).max(0.0);
         }
     }
 
-    /// One step along the gradient of the loss by the features.
+    /// Makes one step against the gradient of the loss by the features; both `[hidden + inputs]`.
     pub fn learn(&mut self, features: &[f32], gradient: &[f32]) {
         let lr = step_size(self.steps);
         self.steps += 1;
         let (units, x) = features.split_at(self.hidden);
         for i in 0..self.hidden {
+            // a unit that is off has no gradient
             let g = if units[i] > 0.0 && gradient[i].is_finite() { gradient[i] } else { 0.0 };
-            self.units.learn(i, g.clamp(-1e3, 1e3), lr, x, &mut self.unused);
+            self.units.learn(i, g.clamp(-UNIT_GRADIENT_MAX, UNIT_GRADIENT_MAX), lr, x, &mut self.discarded);
         }
-        self.unused.fill(0.0);
+        self.discarded.fill(0.0);
     }
 }
 
@@ -154,44 +167,46 @@ impl Persist for DenseLayer {
 /// Shapes: y and dy `[width]`, p `[classes]`. Determinism and errors: as for [`DenseLayer`].
 #[derive(Clone)]
 pub struct SoftmaxHead {
-    most: usize,
-    rows: Units,
+    classes_max: usize,
+    rows: UnitRows,
     steps: u64,
 }
 
 impl SoftmaxHead {
-    /// A head over features of `width`, a multiple of 16, for at most `most` classes.
-    pub fn new(width: usize, most: usize) -> Self {
-        SoftmaxHead { most, rows: Units::new(width.next_multiple_of(16)), steps: 0 }
+    /// A head over features of `width`, a multiple of 16, for at most `classes_max` classes.
+    pub fn new(width: usize, classes_max: usize) -> Self {
+        SoftmaxHead { classes_max, rows: UnitRows::new(width.next_multiple_of(16)), steps: 0 }
     }
 
-    /// Classes that have appeared.
+    /// The number of classes that have appeared.
     pub fn classes(&self) -> usize {
         self.rows.age.len()
     }
 
-    /// The classes' probabilities, which sum to 1.
+    /// Writes the probabilities of the classes, which sum to 1, to `p` `[classes]`. `y`: `[width]`.
     pub fn probabilities(&self, y: &[f32], p: &mut Vec<f32>) {
         p.clear();
-        p.extend((0..self.classes()).map(|c| self.rows.dot(c, y)));
-        let top = p.iter().copied().fold(f32::MIN, f32::max);
-        normalise(p, top);
+        p.extend((0..self.classes()).map(|class| self.rows.dot(class, y)));
+        let largest = p.iter().copied().fold(f32::MIN, f32::max);
+        normalise(p, largest);
     }
 
-    /// Learns that `class` came where `p` was expected; adds dL/dy to `dy`. Classes up to it are there from now on.
+    /// Learns that `class` came where `p` `[classes]` was predicted from features `y` `[width]`; adds dL/dy to `dy`
+    /// `[width]`. Classes up to it have a row from now on; a class beyond the most is ignored.
     pub fn learn(&mut self, class: usize, p: &[f32], y: &[f32], dy: &mut [f32]) {
-        if class >= self.most {
+        if class >= self.classes_max {
             return;
         }
         while self.classes() <= class {
             self.rows.add();
         }
+        // every row learns, as each class's logit has a part in the loss
         let lr = step_size(self.steps);
         self.steps += 1;
-        for c in 0..self.classes() {
-            let e = p.get(c).copied().unwrap_or(0.0) - f32::from(u8::from(c == class));
-            if e.is_finite() {
-                self.rows.learn(c, e.clamp(-1.0, 1.0), lr, y, dy);
+        for row in 0..self.classes() {
+            let error = p.get(row).copied().unwrap_or(0.0) - f32::from(u8::from(row == class));
+            if error.is_finite() {
+                self.rows.learn(row, error.clamp(-1.0, 1.0), lr, y, dy);
             }
         }
     }
@@ -200,20 +215,21 @@ impl SoftmaxHead {
 impl Persist for SoftmaxHead {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.u64("softmax.steps", &mut self.steps)?;
-        self.rows.persist(s, self.most)
+        self.rows.persist(s, self.classes_max)
     }
 }
 
 surmise_lanes::kernels! {
-/// Logits to probabilities; `top` is the largest.
-fn normalise[FMA](p: &mut [f32], top: f32) -> () {
-    let mut total = 0.0;
-    for x in p.iter_mut() {
-        *x = surmise_lanes::exp::<FMA>(*x - top);
-        total += *x;
+    /// Logits become probabilities in place; `largest` is the largest logit.
+    fn normalise[FMA](p: &mut [f32], largest: f32) -> () {
+        // less the largest, so that no exponential overflows; in order, so that the sum is the same everywhere
+        let mut total = 0.0;
+        for x in p.iter_mut() {
+            *x = surmise_lanes::exp::<FMA>(*x - largest);
+            total += *x;
+        }
+        for x in p.iter_mut() {
+            *x /= total;
+        }
     }
-    for x in p.iter_mut() {
-        *x /= total;
-    }
-}
 }

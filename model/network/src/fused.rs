@@ -6,143 +6,153 @@ use crate::{
     chains::Chains,
     chunk::Chunk,
     gradients::{Gradients, LayerGradients},
-    kernels,
+    kernels::{self, BackwardScan},
     layer::{Layer, Param},
-    products::{self, BLOCK, Rows},
+    layer_step::LayerStep,
+    products::{self, BLOCK_ROWS, Matrix, RowPlaces, StridedRows, UpdatedMatrix},
     rule::Rule,
 };
 use std::ops::Range;
 
-/// Forward through one layer at one step: `gates` becomes z, c, o. `below` is y of the layer below, empty in the first.
-pub(crate) fn layer_forward(
-    layer: &Layer,
-    ids: &[u32],
-    dense: &[f32],
-    below: &[f32],
-    before: &[f32],
-    gates: &mut [f32],
-    h: &mut [f32],
-    y: &mut [f32],
-) {
-    let g = gates.len();
+/// Forward through one layer at one step.
+pub(crate) fn layer_forward(layer: &Layer, step: LayerStep<'_>) {
+    let LayerStep { ids, dense, below, before, gates, h, y } = step;
     layer.embed(ids, gates);
-    for (x, w) in [(dense, &layer.dense.w), (below, &layer.below.w)] {
+    // the first layer has nothing below it, and many networks have no dense inputs
+    for (x, matrix) in [(dense, &layer.dense), (below, &layer.below)] {
         if !x.is_empty() {
-            let x = Rows { data: x, stride: x.len(), off: 0 };
-            products::product(x, x.stride, w, g, gates, g, 0, 1);
+            let outputs = gates.len();
+            let matrix = Matrix { weights: &matrix.w, inputs: x.len(), outputs };
+            let place = RowPlaces { stride: outputs, offset: 0, rows: 1 };
+            products::product(StridedRows::dense(x, x.len()), matrix, gates, place);
         }
     }
     kernels::gates(gates, before, h, y);
 }
 
-/// Forward through some rows of the chunk, in blocks, layer by layer: all rows' gates are one product, then each row goes
-/// on from the row that its link names. Their ids and dense inputs are in place, and `before` where the link names none
-/// of them.
+/// Forward through some rows of the chunk, in blocks, layer by layer: the gates of all rows of a block are one
+/// product, then each row continues from the row that its link names.
+///
+/// In place are the rows' ids and dense inputs, and `before` where the link names none of these rows.
 pub(crate) fn forward(shape: &Shape, layers: &[Layer], chunk: &mut Chunk, rows: Range<usize>) {
-    let (hidden, width, g) = (shape.hidden, shape.width(), 3 * shape.hidden);
-    for start in rows.clone().step_by(BLOCK) {
-        let block = start..rows.end.min(start + BLOCK);
+    for start in rows.clone().step_by(BLOCK_ROWS) {
+        let block = start..rows.end.min(start + BLOCK_ROWS);
         for (l, layer) in layers.iter().enumerate() {
-            let at = &mut chunk.layers[l];
-            let gates = &mut at.gates[start * g..block.end * g];
-            for (ids, gates) in ids_of(shape, &chunk.ids, &block).zip(gates.chunks_exact_mut(g)) {
-                layer.embed(ids, gates);
-            }
-            if shape.dense > 0 {
-                let x = Rows { data: &chunk.dense[start * shape.dense..], stride: shape.dense, off: 0 };
-                products::product(x, shape.dense, &layer.dense.w, g, gates, g, 0, block.len());
-            }
-            if l > 0 {
-                let x = Rows { data: &chunk.y[start * width..], stride: width, off: (l - 1) * hidden };
-                products::product(x, hidden, &layer.below.w, g, gates, g, 0, block.len());
-            }
-            for r in block.clone() {
-                let from = chunk.links[r] as usize;
-                if (rows.start..r).contains(&from) {
-                    at.go_on(from, r, hidden);
-                }
-                kernels::gates(
-                    &mut at.gates[r * g..(r + 1) * g],
-                    &at.before[r * hidden..(r + 1) * hidden],
-                    &mut at.h[r * hidden..(r + 1) * hidden],
-                    &mut chunk.y[r * width + l * hidden..r * width + (l + 1) * hidden],
-                );
-            }
+            gate_inputs(shape, layer, l, chunk, &block);
+            scan_forward(shape, l, chunk, &block, rows.start);
         }
     }
 }
 
-/// The ids of some rows, row by row; of a network without tables, none.
-fn ids_of<'a>(shape: &Shape, ids: &'a [u32], rows: &Range<usize>) -> impl Iterator<Item = &'a [u32]> {
-    let tables = shape.tables;
-    rows.clone().map(move |r| &ids[r * tables..(r + 1) * tables])
+/// The inputs of the gates of layer `l` for a block of rows. The layer below is done with them.
+fn gate_inputs(shape: &Shape, layer: &Layer, l: usize, chunk: &mut Chunk, block: &Range<usize>) {
+    let (tables, gates, width) = (shape.tables, shape.gates(), shape.width());
+    let u = &mut chunk.layers[l].gates[block.start * gates..block.end * gates];
+    for (row, u) in block.clone().zip(u.chunks_exact_mut(gates)) {
+        layer.embed(&chunk.ids[row * tables..(row + 1) * tables], u);
+    }
+    let mut add = |x: StridedRows<'_>, inputs: usize, param: &Param| {
+        let places = RowPlaces { stride: gates, offset: 0, rows: block.len() };
+        products::product(x, Matrix { weights: &param.w, inputs, outputs: gates }, u, places);
+    };
+    if shape.dense > 0 {
+        let x = StridedRows::dense(&chunk.dense[block.start * shape.dense..], shape.dense);
+        add(x, shape.dense, &layer.dense);
+    }
+    if let Some(below) = l.checked_sub(1) {
+        let data = &chunk.y[block.start * width..];
+        add(StridedRows { data, stride: width, offset: below * shape.hidden }, shape.hidden, &layer.below);
+    }
 }
 
-/// Workspace for the backward pass and the update.
+/// The recurrence of layer `l` through a block of rows, whose gates' inputs are in place. A link to a row before
+/// `first` was followed when the step was planned.
+fn scan_forward(shape: &Shape, l: usize, chunk: &mut Chunk, block: &Range<usize>, first: usize) {
+    let (hidden, gates, width) = (shape.hidden, shape.gates(), shape.width());
+    let layer = &mut chunk.layers[l];
+    for row in block.clone() {
+        let from = chunk.links[row] as usize;
+        if (first..row).contains(&from) {
+            layer.continue_from(from, row, hidden);
+        }
+        kernels::gates(
+            &mut layer.gates[row * gates..(row + 1) * gates],
+            &layer.before[row * hidden..(row + 1) * hidden],
+            &mut layer.h[row * hidden..(row + 1) * hidden],
+            &mut chunk.y[row * width + l * hidden..row * width + (l + 1) * hidden],
+        );
+    }
+}
+
+/// Workspace of the backward pass and of the update.
 #[derive(Clone)]
-pub(crate) struct Work {
-    /// dL/dh, rows `[layers, T, H]`.
+pub(crate) struct BackwardWorkspace {
+    /// dL/dh, `[layers, T, H]`.
     dh: Aligned,
-    /// Wᵀ of every layer.
-    turned: Aligned,
-    /// Sums of products that wait for more rows.
+    /// Wᵀ of every layer, `[layers, 3H, H]`; empty if there is one layer.
+    transposed: Aligned,
+    /// Gradients of one matrix that wait for more rows, `[inputs, 3H]`; empty if all rows are one block.
     sums: Aligned,
+    /// The inputs of the bias, `[T]`.
     ones: Vec<f32>,
     chains: Chains,
 }
 
-impl Work {
+impl BackwardWorkspace {
+    /// The workspace of a network of this shape.
     pub fn new(shape: &Shape) -> Self {
-        Work {
+        let gates = shape.gates();
+        let largest_matrix = gates * shape.hidden.max(shape.dense);
+        BackwardWorkspace {
             dh: Aligned::zeros(shape.chunk * shape.width()),
-            turned: Aligned::zeros(if shape.layers > 1 { 3 * shape.hidden * shape.width() } else { 0 }),
-            sums: Aligned::zeros(if shape.chunk > BLOCK {
-                3 * shape.hidden * shape.hidden.max(shape.dense)
-            } else {
-                0
-            }),
+            transposed: Aligned::zeros(if shape.layers > 1 { gates * shape.width() } else { 0 }),
+            sums: Aligned::zeros(if shape.chunk > BLOCK_ROWS { largest_matrix } else { 0 }),
             ones: vec![1.0; shape.chunk],
             chains: Chains::new(shape.chunk),
         }
     }
 }
 
-/// Backward through the first `n` rows: the gates of every layer become dL/du, and dy is completed. `below` gives W of
-/// a layer. Returns whether all of it is finite.
+/// Backward through the first `n` rows: the gates of every layer become dL/du, and `dy` is completed. `below(l)` is W
+/// of layer l, `[H, 3H]`. Returns whether all of it is finite.
 pub(crate) fn backward<'a>(
     shape: &Shape,
     below: impl Fn(usize) -> &'a [f32],
     chunk: &mut Chunk,
-    work: &mut Work,
+    work: &mut BackwardWorkspace,
     n: usize,
 ) -> bool {
-    let (hidden, width, g) = (shape.hidden, shape.width(), 3 * shape.hidden);
+    let (hidden, width, gates) = (shape.hidden, shape.width(), shape.gates());
+    // a chunk that is not finite is passed to its end: it is rare, and the check would cost the others
     let mut finite = true;
-    let Work { dh, turned, .. } = work;
+    let BackwardWorkspace { dh, transposed, .. } = work;
     dh[..shape.layers * n * hidden].fill(0.0);
     for l in 1..shape.layers {
-        products::transpose(below(l), g, &mut turned[l * g * hidden..(l + 1) * g * hidden]);
+        products::transpose(below(l), gates, &mut transposed[l * gates * hidden..(l + 1) * gates * hidden]);
     }
-    for start in (0..n).step_by(BLOCK).rev() {
-        let rows = start..n.min(start + BLOCK);
+    // blocks from the last to the first, layers from the top: a layer's dL/du makes part of dL/dy of the one below
+    for start in (0..n).step_by(BLOCK_ROWS).rev() {
+        let rows = start..n.min(start + BLOCK_ROWS);
         for l in (0..shape.layers).rev() {
-            let at = &mut chunk.layers[l];
-            finite &= kernels::scan_back(
+            let layer = &mut chunk.layers[l];
+            finite &= kernels::scan_back(BackwardScan {
                 hidden,
-                rows.clone(),
-                &chunk.links,
-                &mut at.gates,
-                &at.before,
-                &at.h,
-                &chunk.dy,
+                rows: rows.clone(),
+                links: &chunk.links,
+                gates: &mut layer.gates,
+                before: &layer.before,
+                h: &layer.h,
+                dy: &chunk.dy,
                 width,
-                l * hidden,
-                &mut dh[l * n * hidden..(l + 1) * n * hidden],
-            );
+                offset: l * hidden,
+                dh: &mut dh[l * n * hidden..(l + 1) * n * hidden],
+            });
             if l > 0 {
-                let du = Rows { data: &at.gates[start * g..], stride: g, off: 0 };
-                let (w, dy) = (&turned[l * g * hidden..(l + 1) * g * hidden], &mut chunk.dy[start * width..]);
-                products::product(du, g, w, hidden, dy, width, (l - 1) * hidden, rows.len());
+                let du = StridedRows::dense(&layer.gates[start * gates..], gates);
+                let weights = &transposed[l * gates * hidden..(l + 1) * gates * hidden];
+                let dy = &mut chunk.dy[start * width..];
+                let places = RowPlaces { stride: width, offset: (l - 1) * hidden, rows: rows.len() };
+                products::product(du, Matrix { weights, inputs: gates, outputs: hidden }, dy, places);
             }
         }
     }
@@ -150,92 +160,108 @@ pub(crate) fn backward<'a>(
 }
 
 /// Updates every weight that the first `n` rows touched, after [`backward`].
-pub(crate) fn update(shape: &Shape, layers: &mut [Layer], chunk: &Chunk, work: &mut Work, n: usize, rule: &Rule) {
-    let (g, width) = (3 * shape.hidden, shape.width());
-    let Work { sums, ones, chains, .. } = work;
+pub(crate) fn update(
+    shape: &Shape,
+    layers: &mut [Layer],
+    chunk: &Chunk,
+    work: &mut BackwardWorkspace,
+    n: usize,
+    rule: &Rule,
+) {
+    let (gates, width) = (shape.gates(), shape.width());
+    let BackwardWorkspace { sums, ones, chains, .. } = work;
     for (l, layer) in layers.iter_mut().enumerate() {
-        let du = &chunk.layers[l].gates[..n * g];
-        let mut matrix = |inputs: usize, x: Rows<'_>, p: &mut Param| {
-            products::outer_update(inputs, x, du, g, &mut p.w, &mut p.v, sums, rule);
+        // after the backward pass the gates are dL/du
+        let du = &chunk.layers[l].gates[..n * gates];
+        let mut update_matrix = |inputs: usize, x: StridedRows<'_>, param: &mut Param| {
+            let updated = UpdatedMatrix { inputs, gates, w: &mut param.w, v: &mut param.v };
+            products::outer_update(x, du, updated, sums, rule);
         };
         if l > 0 {
-            let x = Rows { data: &chunk.y, stride: width, off: (l - 1) * shape.hidden };
-            matrix(shape.hidden, x, &mut layer.below);
+            let x = StridedRows { data: &chunk.y, stride: width, offset: (l - 1) * shape.hidden };
+            update_matrix(shape.hidden, x, &mut layer.below);
         }
         if shape.dense > 0 {
-            matrix(shape.dense, Rows { data: &chunk.dense, stride: shape.dense, off: 0 }, &mut layer.dense);
+            update_matrix(shape.dense, StridedRows::dense(&chunk.dense, shape.dense), &mut layer.dense);
         }
-        matrix(1, Rows { data: ones, stride: 1, off: 0 }, &mut layer.bias);
+        update_matrix(1, StridedRows::dense(ones, 1), &mut layer.bias);
     }
+    // a row of a table that several steps named is updated once, by the sum of their gradients
     for k in 0..shape.tables {
         chains.link(&chunk.ids[..n * shape.tables], shape.tables, k);
-        for r in chains.firsts() {
-            let at = chunk.ids[r * shape.tables + k] as usize * g;
+        for row in chains.firsts() {
+            let at = chunk.ids[row * shape.tables + k] as usize * gates;
             for (l, layer) in layers.iter_mut().enumerate() {
-                let p = &mut layer.tables[k].param;
-                let du = &chunk.layers[l].gates[..n * g];
-                kernels::row_update(r, chains.next(), du, p.w.part_mut(at..at + g), p.v.part_mut(at..at + g), rule);
+                let Param { w, v } = &mut layer.tables[k].param;
+                let (w, v) = (w.part_mut(at..at + gates), v.part_mut(at..at + gates));
+                kernels::row_update(row, chains.next(), &chunk.layers[l].gates[..n * gates], w, v, rule);
             }
         }
     }
 }
 
-/// Workspace to work out the gradients of a full chunk in, apart from the weights.
+/// Workspace for computing the gradients of a full chunk, apart from the weights of a network.
 #[derive(Clone)]
-pub(crate) struct Workspace {
+pub(crate) struct GradientWorkspace {
     chunk: Chunk,
-    work: Work,
-    /// Stands for weights that nothing happens to.
+    work: BackwardWorkspace,
+    /// In place of weights: the kernels that compute gradients want some, and leave them alone.
     weights: Vec<f32>,
+    /// The result.
     pub gradients: Gradients,
 }
 
-impl Workspace {
+impl GradientWorkspace {
+    /// The workspace of a network of this shape.
     pub fn new(shape: &Shape) -> Self {
-        let weights = vec![0.0; shape.hidden.max(shape.dense).max(1) * 3 * shape.hidden];
+        let weights = vec![0.0; shape.hidden.max(shape.dense).max(1) * shape.gates()];
         let mut gradients = Gradients::default();
         gradients.0.resize_with(shape.layers, LayerGradients::default);
         gradients.0.iter_mut().for_each(|l| l.tables.resize_with(shape.tables, Default::default));
-        Workspace { chunk: Chunk::new(shape), work: Work::new(shape), weights, gradients }
+        GradientWorkspace { chunk: Chunk::new(shape), work: BackwardWorkspace::new(shape), weights, gradients }
     }
 }
 
-/// The gradients of a full chunk; false if they are not finite.
-pub(crate) fn gradients(shape: &Shape, below: &[Aligned], chunk: &Chunk, workspace: &mut Workspace) -> bool {
-    let Workspace { chunk: passed, work, weights, gradients } = workspace;
+/// The gradients of a full chunk, into `workspace.gradients`; false if they are not finite. `below`: W of every layer,
+/// `[H, 3H]` each, empty for the first.
+pub(crate) fn gradients(shape: &Shape, below: &[Aligned], chunk: &Chunk, workspace: &mut GradientWorkspace) -> bool {
+    let GradientWorkspace { chunk: passed, work, weights, gradients } = workspace;
     let n = shape.chunk;
+    // the backward pass overwrites the gates, which a checkpoint of the waiting chunk still needs
     passed.copy_from(chunk);
     if !backward(shape, |l| &below[l], passed, work, n) {
         return false;
     }
-    let (g, width, hidden) = (3 * shape.hidden, shape.width(), shape.hidden);
+    // the kernels of `update`, with a rule that stores gradients instead of making steps
+    let (gates, width, hidden) = (shape.gates(), shape.width(), shape.hidden);
     let rule = Rule::probe();
-    let Work { sums, ones, chains, .. } = work;
+    let BackwardWorkspace { sums, ones, chains, .. } = work;
     for (l, layer) in gradients.0.iter_mut().enumerate() {
-        let du = &passed.layers[l].gates[..n * g];
-        let mut matrix = |inputs: usize, data: &[f32], stride: usize, off: usize, to: &mut Vec<f32>| {
-            to.resize(inputs * g, 0.0);
-            let x = Rows { data, stride, off };
-            products::outer_update(inputs, x, du, g, &mut weights[..inputs * g], to, sums, &rule);
+        let du = &passed.layers[l].gates[..n * gates];
+        let mut matrix_gradient = |inputs: usize, x: StridedRows<'_>, to: &mut Vec<f32>| {
+            to.resize(inputs * gates, 0.0);
+            let updated = UpdatedMatrix { inputs, gates, w: &mut weights[..inputs * gates], v: to };
+            products::outer_update(x, du, updated, sums, &rule);
         };
         if l > 0 {
-            matrix(hidden, &passed.y, width, (l - 1) * hidden, &mut layer.below);
+            let x = StridedRows { data: &passed.y, stride: width, offset: (l - 1) * hidden };
+            matrix_gradient(hidden, x, &mut layer.below);
         }
         if shape.dense > 0 {
-            matrix(shape.dense, &passed.dense, shape.dense, 0, &mut layer.dense);
+            matrix_gradient(shape.dense, StridedRows::dense(&passed.dense, shape.dense), &mut layer.dense);
         }
-        matrix(1, ones, 1, 0, &mut layer.bias);
+        matrix_gradient(1, StridedRows::dense(ones, 1), &mut layer.bias);
     }
     for k in 0..shape.tables {
         chains.link(&passed.ids[..n * shape.tables], shape.tables, k);
         for (l, layer) in gradients.0.iter_mut().enumerate() {
-            let du = &passed.layers[l].gates[..n * g];
+            let du = &passed.layers[l].gates[..n * gates];
             let (ids, rows) = &mut layer.tables[k];
             ids.clear();
-            ids.extend(chains.firsts().map(|r| passed.ids[r * shape.tables + k]));
-            rows.resize(ids.len() * g, 0.0);
-            for (r, row) in chains.firsts().zip(rows.chunks_exact_mut(g)) {
-                kernels::row_update(r, chains.next(), du, &mut weights[..g], row, &rule);
+            ids.extend(chains.firsts().map(|row| passed.ids[row * shape.tables + k]));
+            rows.resize(ids.len() * gates, 0.0);
+            for (row, gradient) in chains.firsts().zip(rows.chunks_exact_mut(gates)) {
+                kernels::row_update(row, chains.next(), du, &mut weights[..gates], gradient, &rule);
             }
         }
     }

@@ -1,72 +1,84 @@
-//! The gradients of a chunk, as both engines hand them over.
+//! The gradients of a chunk, as both engines and every device return them.
 
-pub(crate) use crate::device::LayerGradients;
 use crate::{
-    Shape,
-    chunk::Chunk,
-    dfdx_engine,
-    kernels::{self, HUGE},
+    kernels::{self, GRADIENT_MAX},
     layer::Layer,
     rule::Rule,
 };
 use surmise_state::{Persist, State, StateError};
 
-/// The gradients of all layers.
+/// The gradients of one layer, in the layout of its arrays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LayerGradients {
+    /// For each table the rows that the chunk named, each once, and their gradients `[rows, 3H]`.
+    pub tables: Vec<(Vec<u32>, Vec<f32>)>,
+    /// Of D, `[dense, 3H]`.
+    pub dense: Vec<f32>,
+    /// Of W, `[H, 3H]`; empty in the first layer.
+    pub below: Vec<f32>,
+    /// Of b, `[3H]`.
+    pub bias: Vec<f32>,
+}
+
+/// The gradients of all layers, first layer first.
 #[derive(Clone, Default)]
 pub(crate) struct Gradients(pub Vec<LayerGradients>);
 
 impl Gradients {
-    /// By dfdx's backward pass; nothing if one is not finite, or larger than the fused engine would allow.
-    pub fn by_dfdx(shape: &Shape, layers: &[Layer], chunk: &Chunk, n: usize) -> Option<Gradients> {
-        let all = Gradients(dfdx_engine::gradients(shape, layers, chunk, n));
-        all.are_finite().then_some(all)
-    }
-
-    fn are_finite(&self) -> bool {
-        self.0.iter().all(|l| {
-            let tables = l.tables.iter().flat_map(|t| &t.1);
-            tables.chain(&l.dense).chain(&l.below).chain(&l.bias).all(|g| g.abs() <= HUGE)
+    /// Whether every gradient is finite and no larger than the fused engine would allow.
+    pub fn are_finite(&self) -> bool {
+        self.0.iter().all(|layer| {
+            let tables = layer.tables.iter().flat_map(|table| &table.1);
+            tables.chain(&layer.dense).chain(&layer.below).chain(&layer.bias).all(|g| g.abs() <= GRADIENT_MAX)
         })
     }
 
-    /// Updates the layers.
+    /// Updates the weights of the layers.
     pub fn update(&self, layers: &mut [Layer], rule: &Rule) {
         for (gradients, layer) in self.0.iter().zip(layers) {
-            let g = layer.bias.w.len();
+            let gates = layer.bias.w.len();
+            // the tables grew to these rows when their steps were taken
             for ((ids, rows), table) in gradients.tables.iter().zip(&mut layer.tables) {
-                for (id, row) in ids.iter().zip(rows.chunks_exact(g)) {
-                    let at = *id as usize * g..(*id as usize + 1) * g;
-                    let p = &mut table.param;
-                    kernels::update(row, p.w.part_mut(at.clone()), p.v.part_mut(at), rule);
+                for (id, row) in ids.iter().zip(rows.chunks_exact(gates)) {
+                    let range = *id as usize * gates..(*id as usize + 1) * gates;
+                    let param = &mut table.param;
+                    kernels::update(row, param.w.part_mut(range.clone()), param.v.part_mut(range), rule);
                 }
             }
-            let dense = [
+            let matrices = [
                 (&gradients.dense, &mut layer.dense),
                 (&gradients.below, &mut layer.below),
                 (&gradients.bias, &mut layer.bias),
             ];
-            for (gradient, p) in dense {
-                kernels::update(gradient, &mut p.w, &mut p.v, rule);
+            for (gradient, param) in matrices {
+                kernels::update(gradient, &mut param.w, &mut param.v, rule);
             }
         }
     }
 
-    /// Workspace to read into.
-    pub fn zeros(layers: &[Layer]) -> Gradients {
-        let one = |l: &Layer| LayerGradients { tables: vec![Default::default(); l.tables.len()], ..Default::default() };
+    /// Empty gradients with the tables of these layers, for a walk that reads them.
+    pub fn empty(layers: &[Layer]) -> Gradients {
+        let one = |layer: &Layer| LayerGradients {
+            tables: vec![Default::default(); layer.tables.len()],
+            ..LayerGradients::default()
+        };
         Gradients(layers.iter().map(one).collect())
     }
 
-    /// Whether what was read fits the layers.
-    pub fn fits(&self, layers: &[Layer]) -> Result<(), StateError> {
-        let fits = |g: &LayerGradients, l: &Layer| {
-            let width = l.bias.w.len();
-            let rows = g.tables.iter().zip(&l.tables).all(|((ids, rows), t)| {
-                rows.len() == ids.len() * width && ids.iter().all(|id| (*id as usize + 1) * width <= t.param.w.len())
+    /// Whether gradients that were read have the sizes of the layers.
+    pub fn check_sizes(&self, layers: &[Layer]) -> Result<(), StateError> {
+        let fits = |gradients: &LayerGradients, layer: &Layer| {
+            let gates = layer.bias.w.len();
+            let rows_fit = gradients.tables.iter().zip(&layer.tables).all(|((ids, rows), table)| {
+                let rows_max = table.param.w.len() / gates;
+                rows.len() == ids.len() * gates && ids.iter().all(|id| (*id as usize) < rows_max)
             });
-            rows && g.dense.len() == l.dense.w.len() && g.below.len() == l.below.w.len() && g.bias.len() == width
+            rows_fit
+                && gradients.dense.len() == layer.dense.w.len()
+                && gradients.below.len() == layer.below.w.len()
+                && gradients.bias.len() == gates
         };
-        match self.0.iter().zip(layers).all(|(g, l)| fits(g, l)) {
+        match self.0.iter().zip(layers).all(|(gradients, layer)| fits(gradients, layer)) {
             true => Ok(()),
             false => Err(StateError::Invalid("gradients")),
         }
@@ -75,16 +87,14 @@ impl Gradients {
 
 impl Persist for Gradients {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        for l in &mut self.0 {
-            for (ids, rows) in &mut l.tables {
+        for layer in &mut self.0 {
+            for (ids, rows) in &mut layer.tables {
                 s.u32s("gradient.ids", ids)?;
                 s.f32s("gradient.rows", rows)?;
             }
-            for (name, g) in
-                [("gradient.dense", &mut l.dense), ("gradient.below", &mut l.below), ("gradient.bias", &mut l.bias)]
-            {
-                s.f32s(name, g)?;
-            }
+            s.f32s("gradient.dense", &mut layer.dense)?;
+            s.f32s("gradient.below", &mut layer.below)?;
+            s.f32s("gradient.bias", &mut layer.bias)?;
         }
         Ok(())
     }

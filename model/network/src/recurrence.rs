@@ -1,21 +1,32 @@
-//! The network as its users see it.
+//! The recurrence: a network that is stepped, learns chunk by chunk, and looks ahead.
+//!
+//! The child modules add to [`Recurrence`]: `offloading` where its gradient jobs are computed, `checkpoint` its walk,
+//! and `inspection` what tests and devices read of it.
+
+mod checkpoint;
+mod inspection;
+mod offloading;
+
+pub use inspection::LayerWeights;
 
 use crate::{
     Engine, Hidden, NONE, Rates, Sequence, Shape,
     aligned::Aligned,
     chunk::Chunk,
     dfdx_engine,
-    fused::{self, Work},
-    gradient_job::{self, JobSink, PendingJobs},
-    gradients::Gradients,
+    fused::{self, BackwardWorkspace},
     layer::Layer,
+    layer_step::LayerStep,
+    pending_jobs::PendingJobs,
     rule::Rule,
-    tensor::{same, tensor},
 };
-use surmise_state::{Persist, State, StateError, incremental_copy};
+use surmise_state::incremental_copy;
 
 /// Dense inputs are held within ± this, so that no product of theirs overflows.
-const DENSE_MAX: f32 = 1e5;
+const DENSE_INPUT_MAX: f32 = 1e5;
+
+/// Tables whose ids [`Recurrence::peek`] holds on the stack; networks with more allocate.
+const PEEK_TABLES_MAX: usize = 16;
 
 /// A gated linear recurrence that learns online by backpropagation through chunks of T steps.
 ///
@@ -23,11 +34,14 @@ const DENSE_MAX: f32 = 1e5;
 /// [`gradient`](Self::gradient), and [`finish`](Self::finish). After T steps `finish` runs backward and updates the
 /// weights. The loss is summed over the steps of the chunk, not averaged.
 ///
-/// Shapes: features and gradient are `[layers · hidden]`, layer by layer; matrices `[input][3 · hidden]` with the gates
-/// in the order z, c, o. Units: none; features lie within ±1.
+/// Shapes: features and gradient are `[layers · hidden]`, layer by layer; matrices `[input, 3 · hidden]`, row-major,
+/// with the gates in the order z, c, o. Units: none; features lie within ±1.
 ///
 /// Determinism: with [`Engine::Fused`] all arithmetic has one order, so equal calls give equal bits, before and after a
-/// checkpoint, at any moment of a chunk. Weights start as a hash of (seed, part, layer, table, row, column).
+/// checkpoint, at any moment of a chunk. Initial weights are a hash of (seed, kind, layer, table, row, column).
+///
+/// Threads: a recurrence computes on the thread that calls it. Only the gradients of delayed updates may be computed
+/// elsewhere, see [`set_job_sink`](Self::set_job_sink), and then to the same bits.
 ///
 /// Errors: none. Ids and dense inputs may be anything: an id is reduced modulo the number of rows, a dense input that
 /// is not finite counts as 0 and the others are held within ±1e5. A chunk with a gradient that is not finite (or
@@ -36,25 +50,50 @@ const DENSE_MAX: f32 = 1e5;
 /// Source: Martin and Cundy, "Parallelizing linear recurrent neural nets over sequence length" (2018), with an output
 /// gate; the memories of the units start spread over 1..64 steps.
 ///
-/// A clone is a full copy of the weights and of the open chunk: a snapshot for readers, who [`peek`](Self::peek).
+/// A clone is a full copy of the weights and of the open chunk: a snapshot whose readers [`peek`](Self::peek).
+///
+/// # Example
+///
+/// ```
+/// use surmise_network::{Engine, Rates, Recurrence, Sequence, Shape};
+///
+/// let shape = Shape { layers: 1, hidden: 16, tables: 1, dense: 0, chunk: 8 };
+/// let mut network = Recurrence::new(shape, Rates::default(), 256, 1, Engine::Fused);
+/// let mut sequence = Sequence::new(&shape);
+/// for symbol in [3, 5, 3, 5, 3, 5, 3, 5] {
+///     network.step(&mut sequence, &[symbol], &[]);
+///     let (features, gradient) = network.features_and_gradient();
+///     gradient[0] = features[0] - 0.5; // the loss (y₀ - ½)² / 2
+///     network.finish();
+/// }
+/// assert_eq!(network.updates(), 1);
+/// ```
 #[derive(Clone)]
 pub struct Recurrence {
     shape: Shape,
     rates: Rates,
     engine: Engine,
+    /// The most rows of a table, a power of two.
     rows_max: usize,
     layers: Vec<Layer>,
     chunk: Chunk,
+    /// y of the latest step, `[width]`.
     features: Aligned,
+    /// dL/dy of the latest step, `[width]`.
     gradient: Aligned,
     updates: u64,
     rejected: u64,
     /// beta2 to the power of `updates`.
     decay: f64,
-    work: Work,
+    work: BackwardWorkspace,
     /// Full chunks whose updates have not taken effect.
     jobs: PendingJobs,
 }
+
+incremental_copy!(Recurrence {
+    large: layers;
+    small: shape, rates, engine, rows_max, chunk, features, gradient, updates, rejected, decay, work, jobs,
+});
 
 impl Recurrence {
     /// A network that has learnt nothing.
@@ -75,36 +114,9 @@ impl Recurrence {
             updates: 0,
             rejected: 0,
             decay: 1.0,
-            work: Work::new(&shape),
+            work: BackwardWorkspace::new(&shape),
             jobs: PendingJobs::default(),
         }
-    }
-
-    /// The same, but the update of chunk k takes effect at the start of chunk k + 1 + `chunks`. Its gradient is that
-    /// under the weights that were in force during chunk k.
-    pub fn delayed(mut self, chunks: usize) -> Self {
-        self.jobs.delay = chunks;
-        self
-    }
-
-    /// Who works out gradients beside; gets the jobs that wait, too. With a delay of zero nobody does. A clone has nobody.
-    pub fn set_job_sink(&mut self, job_sink: Option<JobSink>) {
-        self.jobs.set_job_sink(job_sink);
-    }
-
-    /// Lets go of full chunks whose updates have not taken effect, which are lost: for a copy that only answers.
-    pub fn discard_pending_jobs(&mut self) {
-        self.jobs.discard();
-    }
-
-    /// Bytes that full chunks take until their updates take effect, nearly.
-    pub fn pending_jobs_bytes(&self) -> usize {
-        gradient_job::pending_jobs_bytes(&self.shape, self.jobs.delay)
-    }
-
-    /// Who works out gradients beside.
-    pub fn job_sink(&self) -> Option<JobSink> {
-        self.jobs.sink.0.clone()
     }
 
     /// The sizes.
@@ -117,76 +129,70 @@ impl Recurrence {
         self.engine
     }
 
-    pub(crate) fn layers(&self) -> &[Layer] {
-        &self.layers
-    }
-
     /// The number of features, layers · hidden.
     pub fn width(&self) -> usize {
         self.shape.width()
     }
 
-    /// The number of weights, counting the table rows that there are so far.
+    /// The number of weights, counting the rows that tables have grown to.
     pub fn parameters(&self) -> usize {
-        let count = |l: &Layer| {
-            let tables: usize = l.tables.iter().map(|t| t.param.w.len()).sum();
-            tables + l.dense.w.len() + l.below.w.len() + l.bias.w.len()
-        };
-        self.layers.iter().map(count).sum()
+        self.layers.iter().map(Layer::parameters).sum()
     }
 
     /// Advances `seq` by one step and computes its features.
     ///
-    /// `ids[k]` is the row of table k, or [`NONE`]; ids that are missing count as `NONE`. `dense` is padded with zeros.
-    /// A step that was not finished is finished first; steps that are planned are forgotten.
+    /// `ids`: `[tables]`, the row of each table, or [`NONE`]; ids that are missing count as `NONE`. `dense`:
+    /// `[dense]`, padded with zeros. A step that was not finished is finished first; planned steps are forgotten.
     pub fn step(&mut self, seq: &mut Sequence, ids: &[u32], dense: &[f32]) {
         self.finish();
-        self.chunk.forget();
+        self.chunk.forget_plan();
         self.plan(seq, ids, dense);
         self.advance(seq);
     }
 
-    /// Plans a step of `seq`, behind those that are planned already, with the inputs of [`step`](Self::step); false if
-    /// the open chunk has no room for it, so that it has to wait until the chunk is closed.
+    /// Plans a step of `seq`, behind those that are planned already, with the inputs of [`step`](Self::step). Returns
+    /// false if the open chunk has no row left for it, so that it has to wait until the chunk is closed.
     ///
-    /// Steps are planned where the inputs of several are known, of one sequence or of many, in whatever order they
-    /// come. They are computed together, which is cheaper, and each is what it would be alone, bit for bit. Nothing of
-    /// the network or of `seq` moves before [`advance`](Self::advance), and a checkpoint does not hold what is planned.
+    /// Steps are planned where the inputs of several are known, of one sequence or of many, in the order in which they
+    /// will be taken. They are computed together, which is cheaper, and each is what it would be alone, bit for bit.
+    /// Nothing of the network or of `seq` moves before [`advance`](Self::advance), and a checkpoint does not hold the
+    /// plan.
     pub fn plan(&mut self, seq: &mut Sequence, ids: &[u32], dense: &[f32]) -> bool {
-        let number = self.number();
+        let number = self.chunk_number();
         let Recurrence { shape, chunk, .. } = self;
-        let taken = chunk.rows();
-        let r = taken + chunk.planned;
-        if r == shape.chunk {
+        let begun = chunk.rows();
+        let row = begun + chunk.planned;
+        if row == shape.chunk {
             return false;
         }
         let (hidden, width) = (shape.hidden, shape.width());
         if seq.h.len() != width {
             seq.h.resize(width, 0.0);
         }
-        for (k, to) in chunk.ids[r * shape.tables..(r + 1) * shape.tables].iter_mut().enumerate() {
-            *to = mask(ids.get(k), self.rows_max);
+        for (k, to) in chunk.ids[row * shape.tables..(row + 1) * shape.tables].iter_mut().enumerate() {
+            *to = masked_id(ids.get(k), self.rows_max);
         }
-        for (i, to) in chunk.dense[r * shape.dense..(r + 1) * shape.dense].iter_mut().enumerate() {
-            *to = sane(dense.get(i));
+        for (i, to) in chunk.dense[row * shape.dense..(row + 1) * shape.dense].iter_mut().enumerate() {
+            *to = bounded_input(dense.get(i));
         }
-        let ahead = (seq.planned.0 == chunk.plan).then_some(seq.planned.1).filter(|row| (*row as usize) < r);
-        let behind = (seq.chunk == number).then_some(seq.row).filter(|row| (*row as usize) < taken);
-        chunk.links[r] = ahead.or(behind).unwrap_or(NONE);
-        // of a step that is planned and not computed, h is taken from its row when it is
-        let computed = ahead.map(|row| row as usize).filter(|row| *row < taken + chunk.ready);
+        // the step before of this sequence is a planned one, or one that began in this chunk, or in no row
+        let planned = (seq.planned.0 == chunk.plan).then_some(seq.planned.1).filter(|before| (*before as usize) < row);
+        let taken = (seq.chunk == number).then_some(seq.row).filter(|before| (*before as usize) < begun);
+        chunk.links[row] = planned.or(taken).unwrap_or(NONE);
+        // h of a planned step that is not computed yet is taken from its row when it is
+        let computed = planned.map(|before| before as usize).filter(|before| *before < begun + chunk.ready);
         for (rows, h) in chunk.layers.iter_mut().zip(seq.h.chunks_exact(hidden)) {
             match computed {
-                Some(row) => rows.go_on(row, r, hidden),
-                None => rows.before[r * hidden..(r + 1) * hidden].copy_from_slice(h),
+                Some(before) => rows.continue_from(before, row, hidden),
+                None => rows.before[row * hidden..(row + 1) * hidden].copy_from_slice(h),
             }
         }
-        seq.planned = (chunk.plan, r as u32);
+        seq.planned = (chunk.plan, row as u32);
         chunk.planned += 1;
         true
     }
 
-    /// Steps that are planned and have not come.
+    /// The number of planned steps that are not taken.
     pub fn planned(&self) -> usize {
         self.chunk.planned
     }
@@ -198,35 +204,36 @@ impl Recurrence {
         if self.chunk.planned == 0 {
             return;
         }
-        let number = self.number();
+        let number = self.chunk_number();
         let Recurrence { shape, chunk, .. } = self;
-        let (hidden, width, r) = (shape.hidden, shape.width(), chunk.filled);
+        let (hidden, width, tables, row) = (shape.hidden, shape.width(), shape.tables, chunk.filled);
+        // the first step of a plan that is not computed has all of the plan computed
         if chunk.ready == 0 {
-            let rows = r..r + chunk.planned;
+            let rows = row..row + chunk.planned;
             match self.engine {
                 Engine::Fused => fused::forward(shape, &self.layers, chunk, rows),
                 Engine::Dfdx => dfdx_engine::forward(shape, &self.layers, chunk, rows),
             }
             chunk.ready = chunk.planned;
         }
-        for (k, id) in
-            chunk.ids[r * shape.tables..(r + 1) * shape.tables].iter().enumerate().filter(|(_, id)| **id != NONE)
-        {
-            for l in &mut self.layers {
-                l.tables[k].reach(*id as usize, self.rows_max);
+        // tables grow when a step is taken, not when it is planned, as a plan is no part of the state
+        let ids = chunk.ids[row * tables..(row + 1) * tables].iter().enumerate();
+        for (k, id) in ids.filter(|(_, id)| **id != NONE) {
+            for layer in &mut self.layers {
+                layer.tables[k].reach(*id as usize, self.rows_max);
             }
         }
         for (rows, h) in chunk.layers.iter().zip(seq.h.chunks_exact_mut(hidden)) {
-            h.copy_from_slice(&rows.h[r * hidden..(r + 1) * hidden]);
+            h.copy_from_slice(&rows.h[row * hidden..(row + 1) * hidden]);
         }
-        (seq.chunk, seq.row) = (number, r as u32);
-        self.features.copy_from_slice(&chunk.y[r * width..(r + 1) * width]);
+        (seq.chunk, seq.row) = (number, row as u32);
+        self.features.copy_from_slice(&chunk.y[row * width..(row + 1) * width]);
         self.gradient.fill(0.0);
         (chunk.open, chunk.planned, chunk.ready) = (true, chunk.planned - 1, chunk.ready - 1);
     }
 
-    /// The number of the open chunk.
-    fn number(&self) -> u64 {
+    /// The number of the open chunk, by which sequences know their rows.
+    fn chunk_number(&self) -> u64 {
         self.updates + self.rejected + self.jobs.len() as u64
     }
 
@@ -235,12 +242,12 @@ impl Recurrence {
         &self.features
     }
 
-    /// dL/dfeatures of the latest step, zero after [`step`](Self::step); heads add to it.
+    /// dL/dfeatures of the latest step, `[layers · hidden]`, zero after [`step`](Self::step); heads add to it.
     pub fn gradient(&mut self) -> &mut [f32] {
         &mut self.gradient
     }
 
-    /// Both at once.
+    /// The features to read and their gradient to add to, as heads need both at once.
     pub fn features_and_gradient(&mut self) -> (&[f32], &mut [f32]) {
         (&self.features, &mut self.gradient)
     }
@@ -250,35 +257,35 @@ impl Recurrence {
         if !std::mem::take(&mut self.chunk.open) {
             return;
         }
-        let (r, width) = (self.chunk.filled, self.shape.width());
-        self.chunk.dy[r * width..(r + 1) * width].copy_from_slice(&self.gradient);
+        let (row, width) = (self.chunk.filled, self.shape.width());
+        self.chunk.dy[row * width..(row + 1) * width].copy_from_slice(&self.gradient);
         self.chunk.filled += 1;
         if self.chunk.filled == self.shape.chunk {
-            self.close();
+            self.close_chunk();
         }
     }
 
-    /// Learns from the chunk, which is full, or hands it over and learns from the one whose turn it is.
-    fn close(&mut self) {
+    /// Learns from the chunk, which is full; with a delay, submits it as a job and learns from the job that is due.
+    fn close_chunk(&mut self) {
         let mut decay = self.decay;
         let rule = self.rates.rule(&mut decay);
-        let learnt = if self.jobs.delay == 0 {
+        let updated = if self.jobs.delay == 0 {
             Some(self.learn(self.shape.chunk, &rule))
         } else {
-            let due = self.jobs.hand_over(&self.shape, &self.layers, &mut self.chunk, self.engine);
+            let due = self.jobs.submit(&self.shape, &self.layers, &mut self.chunk, self.engine);
             due.map(|job| {
-                let learnt = job.gradients().map(|g| g.update(&mut self.layers, &rule)).is_some();
-                self.jobs.put_back(job);
-                learnt
+                let updated = job.gradients().map(|g| g.update(&mut self.layers, &rule)).is_some();
+                self.jobs.recycle(job);
+                updated
             })
         };
-        match learnt {
+        match updated {
             Some(true) => (self.updates, self.decay) = (self.updates + 1, decay),
             Some(false) => self.rejected += 1,
             None => {}
         }
         self.chunk.filled = 0;
-        self.chunk.forget();
+        self.chunk.forget_plan();
     }
 
     /// Updates that were made, one for each chunk.
@@ -291,39 +298,48 @@ impl Recurrence {
         self.rejected
     }
 
-    /// Forward for a query or a roll-out: advances `hidden` by one step and writes the features to `out`, whose length is
-    /// the width. Nothing is recorded, and no table grows; the result is that of [`step`](Self::step), bit for bit.
+    /// Forward for a query or a roll-out: advances `hidden` by one step and writes its features to `out` `[width]`.
+    /// Nothing is recorded, and no table grows; the result is that of [`step`](Self::step), bit for bit.
+    ///
+    /// `ids` and `dense` are as for [`step`](Self::step).
     pub fn peek(&self, hidden: &mut Hidden, ids: &[u32], dense: &[f32], out: &mut [f32]) {
-        let (h, width) = (self.shape.hidden, self.shape.width());
+        let Shape { hidden: units, tables, dense: inputs, .. } = self.shape;
+        let (gates, width) = (self.shape.gates(), self.shape.width());
         if hidden.h.len() != width {
             hidden.h.resize(width);
             hidden.next.resize(width);
         }
-        // ids and dense inputs as a step would take them, in the room behind the gates
-        let Shape { tables, dense: inputs, .. } = self.shape;
-        hidden.gates.resize(3 * h + inputs);
-        let mut small = [NONE; 16];
-        let mut large = Vec::new();
-        let masked: &mut [u32] = if tables <= small.len() {
-            &mut small[..tables]
+        let mut few = [NONE; PEEK_TABLES_MAX];
+        let mut many = Vec::new();
+        let masked: &mut [u32] = if tables <= few.len() {
+            &mut few[..tables]
         } else {
-            large.resize(tables, NONE);
-            &mut large
+            many.resize(tables, NONE);
+            &mut many
         };
         for (k, to) in masked.iter_mut().enumerate() {
-            *to = mask(ids.get(k), self.rows_max);
+            *to = masked_id(ids.get(k), self.rows_max);
         }
-        let (gates, room) = hidden.gates.split_at_mut(3 * h);
-        for (i, to) in room.iter_mut().enumerate() {
-            *to = sane(dense.get(i));
+        // the dense inputs, as a step would take them, lie behind the gates
+        hidden.gates.resize(gates + inputs);
+        let (gates, bounded) = hidden.gates.split_at_mut(gates);
+        for (i, to) in bounded.iter_mut().enumerate() {
+            *to = bounded_input(dense.get(i));
         }
         for (l, layer) in self.layers.iter().enumerate() {
-            let (below, y) = out.split_at_mut(l * h);
-            let (below, y) = (&below[l.saturating_sub(1) * h..], &mut y[..h]);
-            let (before, next) = (&hidden.h[l * h..(l + 1) * h], &mut hidden.next[l * h..(l + 1) * h]);
+            let (below, y) = out.split_at_mut(l * units);
+            let step = LayerStep {
+                ids: masked,
+                dense: bounded,
+                below: &below[l.saturating_sub(1) * units..],
+                before: &hidden.h[l * units..(l + 1) * units],
+                gates: &mut *gates,
+                h: &mut hidden.next[l * units..(l + 1) * units],
+                y: &mut y[..units],
+            };
             match self.engine {
-                Engine::Fused => fused::layer_forward(layer, masked, room, below, before, gates, next, y),
-                Engine::Dfdx => dfdx_engine::layer_forward(layer, masked, room, below, before, gates, next, y),
+                Engine::Fused => fused::layer_forward(layer, step),
+                Engine::Dfdx => dfdx_engine::layer_forward(layer, step),
             }
         }
         std::mem::swap(&mut hidden.h, &mut hidden.next);
@@ -341,105 +357,19 @@ impl Recurrence {
                 finite
             }
             Engine::Dfdx => {
-                let all = Gradients::by_dfdx(shape, layers, chunk, n);
-                all.map(|g| g.update(layers, rule)).is_some()
+                let gradients = dfdx_engine::gradients(shape, layers, chunk, n);
+                gradients.map(|g| g.update(layers, rule)).is_some()
             }
         }
-    }
-
-    /// The gradients of the finished steps of the open chunk and of the step under way, by name, without an update:
-    /// `l{layer}.e{table}`, `l{layer}.dense`, `l{layer}.below`, `l{layer}.bias`. For tests.
-    #[doc(hidden)]
-    pub fn gradients(&self) -> Vec<(String, Vec<f32>)> {
-        let mut it = self.clone();
-        let n = it.chunk.rows();
-        if it.chunk.open {
-            let (r, width) = (it.chunk.filled, it.shape.width());
-            it.chunk.dy[r * width..(r + 1) * width].copy_from_slice(&it.gradient);
-        }
-        it.layers.iter_mut().flat_map(Layer::params).for_each(|p| p.v.fill(0.0));
-        it.learn(n, &Rule::probe());
-        it.named(|p| p.v.to_vec())
-    }
-
-    /// The weights by name, as [`gradients`](Self::gradients) names them. For tests.
-    #[doc(hidden)]
-    pub fn weights(&self) -> Vec<(String, Vec<f32>)> {
-        self.clone().named(|p| p.w.to_vec())
-    }
-
-    /// Adds to the bias of gate z of every unit. For tests.
-    #[doc(hidden)]
-    pub fn shift_gates(&mut self, mut by: impl FnMut(usize, usize) -> f32) {
-        for (l, layer) in self.layers.iter_mut().enumerate() {
-            for i in 0..self.shape.hidden {
-                layer.bias.w[i] += by(l, i);
-            }
-        }
-    }
-
-    fn named(&mut self, f: impl Fn(&crate::layer::Param) -> Vec<f32>) -> Vec<(String, Vec<f32>)> {
-        let tables = self.shape.tables;
-        let name = |l: usize, i: usize| match i.checked_sub(tables) {
-            None => format!("l{l}.e{i}"),
-            Some(j) => format!("l{l}.{}", ["dense", "below", "bias"][j]),
-        };
-        let layers = self.layers.iter_mut().enumerate();
-        layers.flat_map(|(l, x)| x.params().enumerate().map(|(i, p)| (name(l, i), f(p))).collect::<Vec<_>>()).collect()
     }
 }
 
-fn mask(id: Option<&u32>, rows_max: usize) -> u32 {
+/// An id reduced modulo the number of rows, a power of two; [`NONE`] if it is missing.
+fn masked_id(id: Option<&u32>, rows_max: usize) -> u32 {
     id.filter(|id| **id != NONE).map_or(NONE, |id| *id & (rows_max as u32 - 1))
 }
 
-fn sane(x: Option<&f32>) -> f32 {
-    x.filter(|x| x.is_finite()).map_or(0.0, |x| x.clamp(-DENSE_MAX, DENSE_MAX))
-}
-
-incremental_copy!(Recurrence {
-    large: layers;
-    small: shape, rates, engine, rows_max, chunk, features, gradient, updates, rejected, decay, work, jobs,
-});
-
-impl Persist for Recurrence {
-    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        s.section("recurrence")?;
-        same(s, "layers", self.shape.layers)?;
-        same(s, "hidden", self.shape.hidden)?;
-        same(s, "tables", self.shape.tables)?;
-        same(s, "dense", self.shape.dense)?;
-        same(s, "rows_max", self.rows_max)?;
-        same(s, "delay", self.jobs.delay)?;
-        s.u64("updates", &mut self.updates)?;
-        s.u64("rejected", &mut self.rejected)?;
-        s.f64("decay", &mut self.decay)?;
-        for l in &mut self.layers {
-            l.persist(s, self.rows_max)?;
-        }
-        let dims = [self.shape.width()];
-        tensor(s, "features", &dims, &mut self.features)?;
-        tensor(s, "gradient", &dims, &mut self.gradient)?;
-        self.chunk.persist(s, &self.shape)?;
-        // a row that the tables do not have would be out of bounds in the update
-        let n = self.chunk.rows() * self.shape.tables;
-        let tables = self.shape.tables;
-        for (i, id) in self.chunk.ids[..n].iter().enumerate().filter(|(_, id)| **id != NONE) {
-            if *id as usize >= self.rows_max {
-                (self.chunk.filled, self.chunk.open) = (0, false);
-                return Err(StateError::Invalid("chunk.ids"));
-            }
-            for l in &mut self.layers {
-                l.tables[i % tables].reach(*id as usize, self.rows_max);
-            }
-        }
-        if self.jobs.delay == 0 {
-            return Ok(());
-        }
-        self.jobs.persist(s, &self.shape, &self.layers, self.rows_max, self.engine)?;
-        for (table, id) in self.jobs.rows() {
-            self.layers.iter_mut().for_each(|l| l.tables[table].reach(id as usize, self.rows_max));
-        }
-        Ok(())
-    }
+/// A dense input held within its bounds; 0 if it is missing or not finite.
+fn bounded_input(x: Option<&f32>) -> f32 {
+    x.filter(|x| x.is_finite()).map_or(0.0, |x| x.clamp(-DENSE_INPUT_MAX, DENSE_INPUT_MAX))
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Step size and memory of the update rule.
+/// Step size and memory of the update rule of a network and of its linear heads.
 ///
 /// With g the gradient summed over a chunk: `v += (1-beta2)(g² - v)`, `w -= lr · g / √(v/(1-beta2^n) + eps²)`, where n
 /// counts the updates of the network. Rows of a table that the chunk did not touch keep their w and their v.
@@ -15,7 +15,7 @@ pub struct Rates {
     pub lr: f32,
     /// Share of the mean squared gradient that an update keeps, in 0 ..= 0.999999.
     pub beta2: f32,
-    /// Gradients far below it make small steps.
+    /// Bound of the division: gradients far below it make small steps.
     pub eps: f32,
 }
 
@@ -33,9 +33,10 @@ pub(crate) struct Rule {
     pub rate: f32,
     /// 1 / (1 - beta2^n).
     pub unbias: f32,
-    /// See [`Rates::floor`].
+    /// What is added to the mean squared gradient, see [`Rates::floor`].
     pub floor: f32,
-    /// Leave the gradient in place of the second moment and the weight alone.
+    /// Whether the kernels store the gradient in place of the second moment and leave the weight alone, instead of
+    /// making a step: this is how gradients are read out of the kernels that fuse them with the update.
     pub probe: bool,
 }
 
@@ -54,13 +55,14 @@ impl Rates {
     /// The rule of the next update; `decay` is beta2^n and is advanced.
     pub(crate) fn rule(&self, decay: &mut f64) -> Rule {
         let rate = self.rate();
+        // in double precision, as beta2 is so near to 1 that its powers would lose digits in single precision
         *decay *= 1.0 - rate as f64;
         Rule { lr: self.lr, rate, unbias: (1.0 / (1.0 - *decay)) as f32, floor: self.floor(), probe: false }
     }
 }
 
 impl Rule {
-    /// Leaves gradients in place of second moments, and weights alone.
+    /// A rule that stores gradients in place of second moments, and makes no step.
     pub(crate) fn probe() -> Rule {
         Rule { probe: true, ..Rates::default().rule(&mut 1.0) }
     }

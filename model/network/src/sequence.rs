@@ -1,20 +1,22 @@
-//! What one sequence of steps remembers.
+//! The hidden state of one sequence of steps.
 
 use crate::{NONE, Shape, aligned::Aligned, tensor::tensor};
 use surmise_state::{Persist, State, StateError};
 
-/// The hidden state of one sequence, one for each key; the caller owns it.
+/// The hidden state of one sequence (one for each key of a stream), which the caller owns.
 ///
-/// Shape: one h per layer, `[layers, hidden]`, starting at zero. It also knows the row of its latest step, through which
-/// gradients flow while the chunk of that step is open. It belongs to the network that it was stepped with; a step of
-/// another network of the same shape goes on from the same h.
+/// Shape: one h per layer, `[layers, hidden]`, zero at first. It also holds the row of its latest step, through which
+/// gradients flow while the chunk of that step is open. It belongs to the network that stepped it; a step of another
+/// network of the same shape continues from the same h.
 #[derive(Clone, Debug)]
 pub struct Sequence {
+    /// `[layers, hidden]`.
     pub(crate) h: Vec<f32>,
-    /// Number and row of the chunk that holds the latest step.
+    /// Number of the chunk that holds the latest step.
     pub(crate) chunk: u64,
+    /// Row of the latest step in that chunk, or [`NONE`].
     pub(crate) row: u32,
-    /// Plan and row of the latest step that is planned, no part of the state.
+    /// Plan and row of the latest planned step, no part of the state.
     pub(crate) planned: (u64, u32),
 }
 
@@ -24,13 +26,13 @@ impl Sequence {
         Sequence { h: vec![0.0; shape.valid().width()], chunk: 0, row: NONE, planned: (0, NONE) }
     }
 
-    /// A copy of the hidden state, to look ahead with.
+    /// A copy of the hidden state, for [`Recurrence::peek`](crate::Recurrence::peek).
     pub fn hidden(&self) -> Hidden {
-        let h = copy(&self.h);
+        let h = Aligned::from(self.h.as_slice());
         Hidden { next: Aligned::zeros(h.len()), gates: Aligned::zeros(0), h }
     }
 
-    /// As [`Sequence::hidden`], into the room of an earlier copy.
+    /// Makes `to` what [`Sequence::hidden`] returns, in the memory of an earlier copy.
     pub fn hidden_into(&self, to: &mut Hidden) {
         to.h.resize(self.h.len());
         to.next.resize(self.h.len());
@@ -41,12 +43,6 @@ impl Sequence {
     pub fn values(&self) -> &[f32] {
         &self.h
     }
-}
-
-fn copy(h: &[f32]) -> Aligned {
-    let mut a = Aligned::zeros(h.len());
-    a.copy_from_slice(h);
-    a
 }
 
 impl Persist for Sequence {
@@ -61,12 +57,15 @@ impl Persist for Sequence {
     }
 }
 
-/// A hidden state that only looks ahead: `Recurrence::peek` advances it and nothing else.
+/// A hidden state that only looks ahead: [`Recurrence::peek`](crate::Recurrence::peek) advances it and nothing learns
+/// from its steps.
 #[derive(Clone)]
 pub struct Hidden {
+    /// `[layers, hidden]`.
     pub(crate) h: Aligned,
-    /// Room to work in.
+    /// Workspace: h of the step that is being computed, `[layers, hidden]`.
     pub(crate) next: Aligned,
+    /// Workspace: gates of one layer `[3H]`, then the dense inputs `[dense]`.
     pub(crate) gates: Aligned,
 }
 

@@ -1,20 +1,25 @@
-//! Named tensors of a checkpoint.
+//! Parts of a checkpoint that only some sizes of network can read.
 
 use surmise_state::{State, StateError};
 
 /// A number that must be the same in the checkpoint.
 pub(crate) fn same(s: &mut State<'_>, name: &'static str, want: usize) -> Result<(), StateError> {
-    let mut n = want;
-    s.len(name, &mut n)?;
-    if n == want { Ok(()) } else { Err(StateError::Mismatch(name)) }
+    let mut found = want;
+    s.len(name, &mut found)?;
+    if found == want { Ok(()) } else { Err(StateError::Mismatch(name)) }
 }
 
-/// A tensor: its name, its dimensions, its values in row-major order.
-pub(crate) fn tensor(s: &mut State<'_>, name: &'static str, dims: &[usize], v: &mut [f32]) -> Result<(), StateError> {
-    debug_assert_eq!(dims.iter().product::<usize>(), v.len());
+/// A tensor: its name, its dimensions `dims`, and `values` in row-major order, as many as the dimensions say.
+pub(crate) fn tensor(
+    s: &mut State<'_>,
+    name: &'static str,
+    dims: &[usize],
+    values: &mut [f32],
+) -> Result<(), StateError> {
+    debug_assert_eq!(dims.iter().product::<usize>(), values.len());
     s.section(name)?;
-    for d in dims {
-        same(s, name, *d)?;
+    for dim in dims {
+        same(s, name, *dim)?;
     }
-    s.f32s_fixed(name, v)
+    s.f32s_fixed(name, values)
 }

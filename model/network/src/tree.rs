@@ -1,19 +1,26 @@
-//! A head of binary decisions.
+//! A head of binary decisions along a code tree, which predicts symbols (PREDICTOR §2 and §5).
 
-use crate::{aligned::Aligned, tensor::tensor};
+use crate::{aligned::Aligned, kernels::UNIT_FLOOR, tensor::tensor};
 use surmise_lanes::{LANES, dot, kernels, madd, rsqrt};
 use surmise_state::{Persist, State, StateError, incremental_copy};
 
-/// How much larger a unit's first steps are.
-const HASTE: f32 = 4.0;
+/// How many times larger a unit's first step is than its late ones.
+const FIRST_STEP_FACTOR: f32 = 4.0;
+/// How fast the step size falls: after 1/this of its steps, what exceeds the late step size has halved.
+const STEP_SIZE_DECAY: f32 = 0.02;
+/// Slowest rate at which the mean squared gradient follows.
+const MOMENT_RATE_MIN: f32 = 0.001;
+/// Units that memory is made for at first.
+const UNITS_MIN: usize = 16;
 
-/// One logistic unit for each node of a code tree: P(bit = 1 | node) = σ(w·y + b).
+/// A head with one logistic unit for each node of a code tree: P(bit = 1 | node) = σ(w·y + b).
 ///
-/// A node learns at once, not by chunks: with e = p - bit, g = e y and c the times that the node has learnt,
-/// `v += r (g² - v)` with r = max(0.001, 1/(c+1)), and `w -= lr (1 + 3/(1 + 0.02 c)) g / √(v + 1e-7)`; the bias likewise.
+/// A unit learns at once, not by chunks: with e = p - bit, g = e y and c the steps that the unit has learnt,
+/// `v += r (g² - v)` with r = max(0.001, 1/(c+1)), and `w -= lr (1 + 3/(1 + 0.02 c)) g / √(v + 1e-7)`; the bias
+/// likewise.
 ///
-/// Shapes: y and dy are `[width]`. Nodes are there from their first [`learn`](Self::learn) on; a node that never learnt has
-/// logit 0. Numbers of nodes are reduced modulo the most nodes that there may be, so two nodes share a unit beyond it.
+/// Shapes: y and dy are `[width]`. A node has a unit from its first [`learn`](Self::learn) on; before, its logit is 0.
+/// Numbers of nodes are reduced modulo `nodes_max`, so with more nodes than that two of them share a unit.
 ///
 /// Determinism: sums of sixteen lanes in a fixed order. Errors: none; an error that is not finite is ignored.
 ///
@@ -24,22 +31,26 @@ pub struct TreeHead {
     width: usize,
     nodes_max: usize,
     lr: f32,
+    /// `[nodes, width]`.
     w: Aligned,
+    /// Running means of squared gradients, `[nodes, width]`.
     v: Aligned,
-    nodes: Vec<Node>,
+    nodes: Vec<UnitBias>,
 }
 
-/// What a node has besides its rows of w and v.
+/// What a unit has besides its rows of w and v.
 #[derive(Clone, Copy, Default)]
-struct Node {
+struct UnitBias {
     bias: f32,
+    /// The running mean of the bias's squared gradients.
     bias_v: f32,
+    /// Steps that the unit has learnt.
     count: u32,
 }
 
 impl TreeHead {
-    /// A head over features of `width` (rounded up to a multiple of 16) that never learnt. `nodes_max` is rounded up to
-    /// a power of two.
+    /// A head over features of `width` (rounded up to a multiple of 16) that has learnt nothing. `nodes_max` is
+    /// rounded up to a power of two.
     pub fn new(width: usize, nodes_max: usize, lr: f32) -> Self {
         TreeHead {
             width: width.max(1).next_multiple_of(16),
@@ -51,16 +62,16 @@ impl TreeHead {
         }
     }
 
-    /// The number of nodes that there is room for so far.
+    /// The number of nodes that have memory so far.
     pub fn nodes(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Asks the processor for a node's weights ahead of their use.
+    /// Asks the processor to load the weights of a node before they are used.
     #[inline(always)]
     pub fn prefetch(&self, node: u32) {
-        let at = (node as usize & (self.nodes_max - 1)) * self.width;
-        if let (Some(w), Some(v)) = (self.w.get(at..at + self.width), self.v.get(at..at + self.width)) {
+        let row = self.unit(node) * self.width..(self.unit(node) + 1) * self.width;
+        if let (Some(w), Some(v)) = (self.w.get(row.clone()), self.v.get(row)) {
             for i in (0..self.width).step_by(16) {
                 surmise_lanes::prefetch(&w[i]);
                 surmise_lanes::prefetch(&v[i]);
@@ -68,23 +79,32 @@ impl TreeHead {
         }
     }
 
-    /// ln(p / (1 - p)) of the bit at each node. A node's is the same whichever others are asked beside it.
+    /// The number of the unit of a node.
+    #[inline(always)]
+    fn unit(&self, node: u32) -> usize {
+        // nodes_max is a power of two
+        node as usize & (self.nodes_max - 1)
+    }
+
+    /// The logit ln(p / (1 - p)) of the bit at each node, for features `y` `[width]`. It does not depend on the other
+    /// nodes.
     #[inline(always)]
     pub fn logits<const FMA: bool, const N: usize>(&self, nodes: &[u32; N], y: &[f32]) -> [f32; N] {
+        // widths are multiples of sixteen, so no number is left over
         let y = y.as_chunks().0;
-        // a loop, as a closure that is not inlined would be compiled for the baseline; what never learnt is zero
+        // a loop, as a closure that is not inlined would be compiled without the kernel's instructions
         let mut logits = [0.0; N];
-        for (logit, n) in logits.iter_mut().zip(nodes) {
-            let i = *n as usize & (self.nodes_max - 1);
-            if let Some(node) = self.nodes.get(i) {
-                *logit = dot::<FMA>(self.w[i * self.width..(i + 1) * self.width].as_chunks().0, y) + node.bias;
+        for (logit, node) in logits.iter_mut().zip(nodes) {
+            let i = self.unit(*node);
+            if let Some(unit) = self.nodes.get(i) {
+                *logit = dot::<FMA>(self.w[i * self.width..(i + 1) * self.width].as_chunks().0, y) + unit.bias;
             }
         }
         logits
     }
 
-    /// Learns from bits whose probabilities were predicted, at nodes that differ: errors are p - bit, within ±1, or 0 where
-    /// there is nothing to learn. Adds the gradient to `dy`.
+    /// Learns from bits that were predicted at N different nodes from features `y` `[width]`: `errors` are p - bit,
+    /// within ±1, or 0 where there is nothing to learn. Adds dL/dy to `dy` `[width]`.
     #[inline(always)]
     pub fn learn_all<const FMA: bool, const N: usize>(
         &mut self,
@@ -94,18 +114,19 @@ impl TreeHead {
         dy: &mut [f32],
     ) {
         for k in 0..N {
-            let e = errors[k];
-            if e == 0.0 || !e.is_finite() {
+            let error = errors[k];
+            if error == 0.0 || !error.is_finite() {
                 continue;
             }
-            let i = nodes[k] as usize & (self.nodes_max - 1);
+            let i = self.unit(nodes[k]);
             if i >= self.nodes.len() {
                 self.reach(i);
             }
-            let e = e.clamp(-1.0, 1.0);
+            let e = error.clamp(-1.0, 1.0);
             let (rate, lr) = self.nodes[i].step(self.lr, e);
-            let at = i * self.width..(i + 1) * self.width;
-            let (w, v) = (self.w.part_mut(at.clone()), self.v.part_mut(at));
+            let row = i * self.width..(i + 1) * self.width;
+            let (w, v) = (self.w.part_mut(row.clone()), self.v.part_mut(row));
+            // the gradient by the features, the moments and the weights in one pass over the row
             let (w, v) = (w.as_chunks_mut::<LANES>().0, v.as_chunks_mut::<LANES>().0);
             let (y, dy) = (y.as_chunks::<LANES>().0, dy.as_chunks_mut::<LANES>().0);
             for (((w, v), y), dy) in w.iter_mut().zip(v).zip(y).zip(dy) {
@@ -113,7 +134,7 @@ impl TreeHead {
                     dy[q] = madd::<FMA>(e, w[q], dy[q]);
                     let g = e * y[q];
                     v[q] = madd::<FMA>(rate, madd::<FMA>(g, g, -v[q]), v[q]);
-                    w[q] = madd::<FMA>(-(lr * g), rsqrt::<FMA>(v[q] + 1e-7), w[q]);
+                    w[q] = madd::<FMA>(-(lr * g), rsqrt::<FMA>(v[q] + UNIT_FLOOR), w[q]);
                 }
             }
         }
@@ -131,34 +152,37 @@ impl TreeHead {
         one_learn(self, node, error, y, dy)
     }
 
+    /// Makes memory for a unit and those before it.
     #[cold]
-    fn reach(&mut self, node: usize) {
-        let n = (node + 1).next_power_of_two().max(16).min(self.nodes_max.max(node + 1));
-        self.w.resize(n * self.width);
-        self.v.resize(n * self.width);
-        self.nodes.resize(n, Node::default());
+    fn reach(&mut self, unit: usize) {
+        let units = (unit + 1).next_power_of_two().max(UNITS_MIN).min(self.nodes_max.max(unit + 1));
+        self.w.resize(units * self.width);
+        self.v.resize(units * self.width);
+        self.nodes.resize(units, UnitBias::default());
     }
 }
 
-impl Node {
-    /// Learns the bias; returns the rate of v and that of w.
+impl UnitBias {
+    /// Learns the bias from the error e; returns the rate of v and the step size of w.
     #[inline(always)]
     fn step(&mut self, lr: f32, e: f32) -> (f32, f32) {
         self.count = self.count.saturating_add(1);
         let c = self.count as f32;
-        let rate = (1.0 / (c + 1.0)).max(0.001);
-        let lr = lr * (1.0 + (HASTE - 1.0) / (1.0 + 0.02 * c));
+        let rate = (1.0 / (c + 1.0)).max(MOMENT_RATE_MIN);
+        let lr = lr * (1.0 + (FIRST_STEP_FACTOR - 1.0) / (1.0 + STEP_SIZE_DECAY * c));
         self.bias_v += rate * (e * e - self.bias_v);
-        self.bias -= lr * e / (self.bias_v + 1e-7).sqrt();
+        self.bias -= lr * e / (self.bias_v + UNIT_FLOOR).sqrt();
         (rate, lr)
     }
 }
 
 kernels! {
+    /// Compiled for every kernel, as callers of [`TreeHead::logit`] are not.
     fn one_logit[FMA](head: &TreeHead, node: u32, y: &[f32]) -> f32 {
         head.logits::<FMA, 1>(&[node], y)[0]
     }
 
+    /// Compiled for every kernel, as callers of [`TreeHead::learn`] are not.
     fn one_learn[FMA](head: &mut TreeHead, node: u32, error: f32, y: &[f32], dy: &mut [f32]) {
         head.learn_all::<FMA, 1>(&[node], &[error], y, dy);
     }
@@ -168,16 +192,16 @@ incremental_copy!(TreeHead { large: w, v; small: width, nodes_max, lr, nodes });
 
 impl Persist for TreeHead {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        let n = s.begin("tree", self.nodes.len(), 8 * self.width)?;
-        if n > self.nodes_max {
+        let units = s.begin("tree", self.nodes.len(), 8 * self.width)?;
+        if units > self.nodes_max {
             return Err(StateError::Invalid("tree"));
         }
-        self.nodes.resize(n, Node::default());
-        self.w.resize(n * self.width);
-        self.v.resize(n * self.width);
+        self.nodes.resize(units, UnitBias::default());
+        self.w.resize(units * self.width);
+        self.v.resize(units * self.width);
         let (w, v) = (self.w.walk(s), self.v.walk(s));
-        tensor(s, "tree.w", &[n, self.width], w)?;
-        tensor(s, "tree.v", &[n, self.width], v)?;
+        tensor(s, "tree.w", &[units, self.width], w)?;
+        tensor(s, "tree.v", &[units, self.width], v)?;
         for node in &mut self.nodes {
             s.f32("tree.bias", &mut node.bias)?;
             s.f32("tree.bias_v", &mut node.bias_v)?;

@@ -1,17 +1,19 @@
-//! What a user of the network relies on.
+//! What a user of the network relies on: it learns, repeats itself to the bit, survives restarts and wild inputs.
 
 mod common;
-use common::Rng;
+use common::SplitMix64;
 use surmise_network::{Engine, LinearHead, NONE, Rates, Recurrence, Sequence, Shape, TreeHead};
 use surmise_state::{Persist, StateError};
 
-/// Bits of features and outputs over 500 steps, for each arithmetic. They change when the arithmetic does.
-const FUSED16: u64 = 0x4a60_c27f_900d_a3b9;
-const PLAIN16: u64 = 0x9fdb_6339_2c4b_6044;
+/// A hash of the bits of features and outputs over 500 steps with the arithmetic `fused16`; it changes when any sum
+/// does.
+const FUSED16_HASH: u64 = 0x4a60_c27f_900d_a3b9;
+/// The hash with the arithmetic `plain16`.
+const PLAIN16_HASH: u64 = 0x9fdb_6339_2c4b_6044;
 
 const SHAPE: Shape = Shape { layers: 2, hidden: 32, tables: 2, dense: 1, chunk: 8 };
 
-fn p(logit: f32) -> f32 {
+fn probability(logit: f32) -> f32 {
     surmise_lanes::sigmoid::<false>(logit)
 }
 
@@ -22,21 +24,22 @@ fn code(net: &mut Recurrence, head: &mut TreeHead, symbol: u32) -> f64 {
     let mut node = 1;
     for b in (0..2).rev() {
         let bit = symbol >> b & 1;
-        let q = p(head.logit(node, y)).clamp(1e-6, 1.0 - 1e-6);
-        nats -= f64::from(if bit == 1 { q } else { 1.0 - q }).ln();
-        head.learn(node, q - bit as f32, y, dy);
+        let p = probability(head.logit(node, y)).clamp(1e-6, 1.0 - 1e-6);
+        nats -= f64::from(if bit == 1 { p } else { 1.0 - p }).ln();
+        head.learn(node, p - bit as f32, y, dy);
         node = node * 2 + bit;
     }
     nats
 }
 
-/// A second-order Markov source over four symbols: the next is decided by the last two, but for one time in ten.
-fn markov(rng: &mut Rng, last: [u32; 2]) -> u32 {
+/// A second-order Markov source over four symbols: the last two decide the next, but for one time in ten.
+fn markov(rng: &mut SplitMix64, last: [u32; 2]) -> u32 {
     if rng.below(10) == 0 { rng.below(4) as u32 } else { (last[0] * 3 + last[1] * 2 + last[0] * last[1] + 1) % 4 }
 }
 
+/// Learns the source; returns the mean surprise of the first and of the last tenth of the steps, in nats.
 fn run(engine: Engine, steps: usize) -> (f64, f64) {
-    let mut rng = Rng(9);
+    let mut rng = SplitMix64(9);
     let mut net = Recurrence::new(SHAPE, Rates::default(), 4, 1, engine);
     let mut head = TreeHead::new(net.width(), 16, 2e-3);
     let mut seq = Sequence::new(&SHAPE);
@@ -121,18 +124,18 @@ fn wild_inputs_harm_nothing() {
 
 /// A network, its heads and two sequences, as a learner holds them.
 #[derive(Clone)]
-struct All {
+struct NetworkWithHeads {
     net: Recurrence,
     tree: TreeHead,
     line: LinearHead,
     keys: [Sequence; 2],
 }
 
-impl All {
+impl NetworkWithHeads {
     fn new(engine: Engine) -> Self {
         let net = Recurrence::new(SHAPE, Rates::default(), 64, 1, engine);
         let width = net.width();
-        All {
+        NetworkWithHeads {
             net,
             tree: TreeHead::new(width, 64, 2e-3),
             line: LinearHead::new(width, 2, Rates::default(), 3, 4),
@@ -140,12 +143,14 @@ impl All {
         }
     }
 
-    fn begin(&mut self, rng: &mut Rng) {
+    /// Begins a step of one of the sequences.
+    fn begin(&mut self, rng: &mut SplitMix64) {
         let ids = [rng.below(40) as u32, rng.below(5) as u32];
         self.net.step(&mut self.keys[rng.below(2) as usize], &ids, &[rng.f()]);
     }
 
-    fn end(&mut self, rng: &mut Rng) -> Vec<u32> {
+    /// Learns from the step; returns the bits of what was computed.
+    fn end(&mut self, rng: &mut SplitMix64) -> Vec<u32> {
         let s = rng.below(4) as u32;
         let mut bits = vec![(code(&mut self.net, &mut self.tree, s) as f32).to_bits()];
         let (y, dy) = self.net.features_and_gradient();
@@ -171,12 +176,12 @@ impl All {
 }
 
 #[test]
-fn a_restored_network_goes_on_bit_for_bit() {
+fn a_restored_network_continues_bit_for_bit() {
     for engine in [Engine::Fused, Engine::Dfdx] {
         for cut in 0..20 {
             for open in [false, true] {
-                let mut rng = Rng(2);
-                let mut a = All::new(engine);
+                let mut rng = SplitMix64(2);
+                let mut a = NetworkWithHeads::new(engine);
                 for _ in 0..cut {
                     a.begin(&mut rng);
                     a.end(&mut rng);
@@ -186,9 +191,9 @@ fn a_restored_network_goes_on_bit_for_bit() {
                 }
                 let parts = a.parts();
                 // into a network with another seed, and into one that already learnt more
-                let mut b = All::new(engine);
+                let mut b = NetworkWithHeads::new(engine);
                 b.net = Recurrence::new(SHAPE, Rates::default(), 64, 999, engine);
-                let mut other = Rng(5);
+                let mut other = SplitMix64(5);
                 for _ in 0..if cut % 2 == 0 { 0 } else { 30 } {
                     b.begin(&mut other);
                     b.end(&mut other);
@@ -196,7 +201,7 @@ fn a_restored_network_goes_on_bit_for_bit() {
                 b.read(&parts);
                 assert_eq!(parts, b.parts());
                 assert_eq!(a.net.hash_state(), b.net.hash_state());
-                let mut again = Rng(rng.0);
+                let mut again = SplitMix64(rng.0);
                 if open {
                     assert_eq!(a.end(&mut rng), b.end(&mut again));
                 }
@@ -213,14 +218,14 @@ fn a_restored_network_goes_on_bit_for_bit() {
 
 #[test]
 fn a_checkpoint_of_one_engine_opens_in_the_other() {
-    let (mut rng, mut a) = (Rng(2), All::new(Engine::Fused));
+    let (mut rng, mut a) = (SplitMix64(2), NetworkWithHeads::new(Engine::Fused));
     for _ in 0..13 {
         a.begin(&mut rng);
         a.end(&mut rng);
     }
-    let mut b = All::new(Engine::Dfdx);
+    let mut b = NetworkWithHeads::new(Engine::Dfdx);
     b.read(&a.parts());
-    let mut again = Rng(rng.0);
+    let mut again = SplitMix64(rng.0);
     for _ in 0..20 {
         a.begin(&mut rng);
         b.begin(&mut again);
@@ -235,20 +240,20 @@ fn a_checkpoint_of_one_engine_opens_in_the_other() {
 
 #[test]
 fn damage_is_found() {
-    let (mut rng, mut a) = (Rng(2), All::new(Engine::Fused));
+    let (mut rng, mut a) = (SplitMix64(2), NetworkWithHeads::new(Engine::Fused));
     for _ in 0..13 {
         a.begin(&mut rng);
         a.end(&mut rng);
     }
     let bytes = a.net.encode();
     for n in (0..bytes.len()).step_by(997) {
-        assert!(All::new(Engine::Fused).net.decode(&bytes[..n]).is_err(), "cut at {n}");
+        assert!(NetworkWithHeads::new(Engine::Fused).net.decode(&bytes[..n]).is_err(), "cut at {n}");
     }
     let mut other = Recurrence::new(Shape { hidden: 48, ..SHAPE }, Rates::default(), 64, 1, Engine::Fused);
     assert_eq!(other.decode(&bytes), Err(StateError::Mismatch("hidden")));
     // bytes that were changed anywhere never cause a panic, then or later
     for i in (0..bytes.len()).step_by(511) {
-        let (mut b, mut damaged) = (All::new(Engine::Fused), bytes.clone());
+        let (mut b, mut damaged) = (NetworkWithHeads::new(Engine::Fused), bytes.clone());
         damaged[i] ^= 0x91;
         let _ = b.net.decode(&damaged);
         for _ in 0..9 {
@@ -261,7 +266,7 @@ fn damage_is_found() {
 #[test]
 fn looking_ahead_gives_what_a_step_gives() {
     for engine in [Engine::Fused, Engine::Dfdx] {
-        let (mut rng, mut a) = (Rng(2), All::new(engine));
+        let (mut rng, mut a) = (SplitMix64(2), NetworkWithHeads::new(engine));
         for _ in 0..21 {
             a.begin(&mut rng);
             a.end(&mut rng);
@@ -317,7 +322,7 @@ fn a_node_that_never_learnt_has_logit_zero() {
 #[test]
 fn a_linear_head_fits_and_grows() {
     let mut head = LinearHead::new(16, 1, Rates::default(), 4, 1);
-    let mut rng = Rng(8);
+    let mut rng = SplitMix64(8);
     let mut late = [0.0; 2];
     for t in 0..8000 {
         if t == 2000 {
@@ -341,18 +346,18 @@ fn a_linear_head_fits_and_grows() {
 
 #[test]
 fn every_machine_computes_the_same_bits() {
-    let (mut rng, mut a) = (Rng(2), All::new(Engine::Fused));
+    let (mut rng, mut a) = (SplitMix64(2), NetworkWithHeads::new(Engine::Fused));
     let mut fingerprint = 0xcbf2_9ce4_8422_2325u64;
     for _ in 0..500 {
         a.begin(&mut rng);
-        // the first is the surprise, which the test computes with the system's exp and ln
+        // the first bits are of the surprise, which the test computes with the system's exp and ln
         for bits in a.end(&mut rng).into_iter().skip(1) {
             fingerprint = (fingerprint ^ bits as u64).wrapping_mul(0x0100_0000_01b3);
         }
     }
     let want = match surmise_lanes::Kernel::detect().arithmetic() {
-        "fused16" => FUSED16,
-        _ => PLAIN16,
+        "fused16" => FUSED16_HASH,
+        _ => PLAIN16_HASH,
     };
     assert_eq!(fingerprint, want, "{fingerprint:#x}");
 }

@@ -4,10 +4,10 @@
 use surmise_network::{Engine, NONE, Rates, Recurrence, Sequence, Shape, TreeHead};
 
 /// Largest relative error of a chunk's loss (f32 against f64 through ten updates).
-const LOSS: f64 = 1e-5;
+const LOSS_ERROR_MAX: f64 = 1e-5;
 
 /// Largest error of a hidden state at the end.
-const HIDDEN: f64 = 2e-5;
+const HIDDEN_ERROR_MAX: f64 = 2e-5;
 
 fn numbers(v: &serde_json::Value) -> Vec<f64> {
     v.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
@@ -51,7 +51,10 @@ fn check(engine: Engine) {
     let hidden = seq.values().iter().zip(numbers(&json["h"])).fold(0f64, |m, (a, b)| m.max((*a as f64 - b).abs()));
     println!("{engine}: loss {worst:.1e}, hidden state {hidden:.1e}");
     assert_eq!((losses.len(), net.updates()), (10, 10));
-    assert!(worst < LOSS && hidden < HIDDEN, "{engine}: loss {worst:.1e}, hidden state {hidden:.1e}");
+    assert!(
+        worst < LOSS_ERROR_MAX && hidden < HIDDEN_ERROR_MAX,
+        "{engine}: loss {worst:.1e}, hidden state {hidden:.1e}"
+    );
 }
 
 /// The first weights of some rows; the gates' bias goes through a logarithm, so it is compared to the last bits.

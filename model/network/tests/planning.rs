@@ -1,41 +1,46 @@
-//! Steps that are planned ahead are computed together, and nothing else is different.
+//! Steps that are planned ahead are computed together, and to the same bits as alone.
 
 mod common;
-use common::Rng;
+use common::SplitMix64;
 use surmise_network::{Engine, NONE, Rates, Recurrence, Sequence, Shape};
 use surmise_state::Persist;
 
 const SHAPE: Shape = Shape { layers: 2, hidden: 32, tables: 2, dense: 3, chunk: 8 };
 
-/// One step: its key, its inputs, and what the gradient is made of.
+/// One step: its key and its inputs.
 #[derive(Clone)]
-struct Step {
+struct PlannedStep {
     key: usize,
     ids: [u32; 2],
     dense: [f32; 3],
 }
 
-fn steps(keys: u64, n: usize, rng: &mut Rng) -> Vec<Step> {
-    let id = |rng: &mut Rng| if rng.below(9) == 0 { NONE } else { rng.below(40) as u32 };
+fn steps(keys: u64, n: usize, rng: &mut SplitMix64) -> Vec<PlannedStep> {
+    let id = |rng: &mut SplitMix64| if rng.below(9) == 0 { NONE } else { rng.below(40) as u32 };
     (0..n)
-        .map(|_| Step { key: rng.below(keys) as usize, ids: [id(rng), id(rng)], dense: [rng.f(), rng.f(), rng.f()] })
+        .map(|_| PlannedStep {
+            key: rng.below(keys) as usize,
+            ids: [id(rng), id(rng)],
+            dense: [rng.f(), rng.f(), rng.f()],
+        })
         .collect()
 }
 
+/// A network and the sequences of its keys.
 #[derive(Clone)]
-struct Net {
+struct KeyedNetwork {
     core: Recurrence,
     keys: Vec<Sequence>,
 }
 
-impl Net {
-    fn new(shape: Shape, engine: Engine, keys: usize) -> Net {
-        Net::delayed(shape, engine, keys, 0)
+impl KeyedNetwork {
+    fn new(shape: Shape, engine: Engine, keys: usize) -> KeyedNetwork {
+        KeyedNetwork::delayed(shape, engine, keys, 0)
     }
 
-    fn delayed(shape: Shape, engine: Engine, keys: usize, delay: usize) -> Net {
+    fn delayed(shape: Shape, engine: Engine, keys: usize, delay: usize) -> KeyedNetwork {
         let core = Recurrence::new(shape, Rates::default(), 64, 1, engine).delayed(delay);
-        Net { core, keys: vec![Sequence::new(&shape); keys] }
+        KeyedNetwork { core, keys: vec![Sequence::new(&shape); keys] }
     }
 
     /// Learns the step that is under way; returns its features.
@@ -47,7 +52,8 @@ impl Net {
         self.core.features().iter().map(|x| x.to_bits()).collect()
     }
 
-    fn alone(&mut self, s: &Step) -> Vec<u32> {
+    /// Steps and learns without a plan.
+    fn alone(&mut self, s: &PlannedStep) -> Vec<u32> {
         self.core.step(&mut self.keys[s.key], &s.ids, &s.dense);
         let y = self.learn();
         self.core.finish();
@@ -66,7 +72,7 @@ fn steps_that_are_planned_are_those_that_come_alone() {
     for engine in [Engine::Fused, Engine::Dfdx] {
         let (rounds, n) = if engine == Engine::Fused { (60, 200) } else { (3, 40) };
         for round in 0..rounds {
-            let mut rng = Rng(round);
+            let mut rng = SplitMix64(round);
             let keys = [1, 2, 7, 30][round as usize % 4];
             let shape = Shape {
                 layers: 1 + round as usize % 3,
@@ -76,7 +82,7 @@ fn steps_that_are_planned_are_those_that_come_alone() {
             };
             let all = steps(keys, n, &mut rng);
             let delay = round as usize / 4 % 3;
-            let mut a = Net::delayed(shape, engine, keys as usize, delay);
+            let mut a = KeyedNetwork::delayed(shape, engine, keys as usize, delay);
             let mut b = a.clone();
             let mut next = 0;
             for (i, s) in all.iter().enumerate() {
@@ -115,8 +121,8 @@ fn steps_that_are_planned_are_those_that_come_alone() {
 #[test]
 fn a_plan_is_no_part_of_the_state() {
     for engine in [Engine::Fused, Engine::Dfdx] {
-        let all = steps(3, 60, &mut Rng(8));
-        let mut a = Net::new(SHAPE, engine, 3);
+        let all = steps(3, 60, &mut SplitMix64(8));
+        let mut a = KeyedNetwork::new(SHAPE, engine, 3);
         all[..29].iter().for_each(|s| drop(a.alone(s)));
         let mut b = a.clone();
         let before = a.state();
@@ -131,9 +137,9 @@ fn a_plan_is_no_part_of_the_state() {
         a.core.advance(&mut a.keys[all[29].key]);
         b.core.step(&mut b.keys[all[29].key], &[all[29].ids[0], 63], &all[29].dense);
         assert!(a.state() == b.state(), "{engine}: begun");
-        // a checkpoint of a network with a plan goes on as one without
+        // a checkpoint of a network with a plan continues as one without
         let state = a.state();
-        let mut c = Net::new(SHAPE, engine, 3);
+        let mut c = KeyedNetwork::new(SHAPE, engine, 3);
         all[..5].iter().for_each(|s| assert!(c.core.plan(&mut c.keys[s.key], &s.ids, &s.dense)));
         c.core.decode(&state[3]).unwrap();
         c.keys.iter_mut().zip(&state).for_each(|(k, s)| k.decode(s).unwrap());
@@ -148,16 +154,16 @@ fn a_plan_is_no_part_of_the_state() {
 
 #[test]
 fn a_step_depends_on_none_that_is_planned_behind_it() {
-    let mut rng = Rng(3);
+    let mut rng = SplitMix64(3);
     let all = steps(2, 8, &mut rng);
     for changed in 1..8 {
-        let run = |all: &[Step]| {
-            let mut n = Net::new(Shape { chunk: 16, ..SHAPE }, Engine::Fused, 2);
-            assert!(all.iter().all(|s| n.core.plan(&mut n.keys[s.key], &s.ids, &s.dense)));
+        let run = |all: &[PlannedStep]| {
+            let mut network = KeyedNetwork::new(Shape { chunk: 16, ..SHAPE }, Engine::Fused, 2);
+            assert!(all.iter().all(|s| network.core.plan(&mut network.keys[s.key], &s.ids, &s.dense)));
             all.iter()
                 .map(|s| {
-                    n.core.advance(&mut n.keys[s.key]);
-                    n.learn()
+                    network.core.advance(&mut network.keys[s.key]);
+                    network.learn()
                 })
                 .collect::<Vec<_>>()
         };
@@ -171,18 +177,18 @@ fn a_step_depends_on_none_that_is_planned_behind_it() {
 
 #[test]
 fn a_plan_ends_where_the_chunk_does() {
-    let mut n = Net::new(SHAPE, Engine::Fused, 1);
+    let mut network = KeyedNetwork::new(SHAPE, Engine::Fused, 1);
     for round in 0..3 {
-        let planned = (0..20).take_while(|_| n.core.plan(&mut n.keys[0], &[1, 2], &[])).count();
-        assert_eq!((planned, n.core.planned()), (8, 8));
+        let planned = (0..20).take_while(|_| network.core.plan(&mut network.keys[0], &[1, 2], &[])).count();
+        assert_eq!((planned, network.core.planned()), (8, 8));
         for _ in 0..8 {
-            n.core.advance(&mut n.keys[0]);
-            n.learn();
+            network.core.advance(&mut network.keys[0]);
+            network.learn();
         }
-        assert!(!n.core.plan(&mut n.keys[0], &[1, 2], &[]), "the last step is under way");
-        n.core.finish();
-        assert_eq!((n.core.updates(), n.core.planned()), (round + 1, 0));
-        n.core.advance(&mut n.keys[0]);
-        assert_eq!(n.core.updates(), round + 1, "without a plan nothing moves");
+        assert!(!network.core.plan(&mut network.keys[0], &[1, 2], &[]), "the last step is under way");
+        network.core.finish();
+        assert_eq!((network.core.updates(), network.core.planned()), (round + 1, 0));
+        network.core.advance(&mut network.keys[0]);
+        assert_eq!(network.core.updates(), round + 1, "without a plan nothing moves");
     }
 }

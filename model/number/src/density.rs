@@ -12,7 +12,7 @@ pub(crate) type Lanes = [f64; LANES];
 
 kernels! {
     /// Mass of the cell c ± h under every lane's t₃ of centre `mu` and scale 1/`inv`.
-    pub(crate) fn masses[FMA](c: f64, h: f64, mu: &Lanes, inv: &Lanes, out: &mut Lanes) {
+    pub(crate) fn masses(c: f64, h: f64, mu: &Lanes, inv: &Lanes, out: &mut Lanes) {
         let mut narrow = true;
         for i in 0..LANES { narrow &= h * inv[i] <= 0.02; }
         if narrow {
@@ -24,7 +24,7 @@ kernels! {
     }
 
     /// Σ w F((x − mu) · inv) over the lanes.
-    pub(crate) fn mixed_cdf[FMA](x: f64, w: &Lanes, mu: &Lanes, inv: &Lanes) -> f64 {
+    pub(crate) fn mixed_cdf(x: f64, w: &Lanes, mu: &Lanes, inv: &Lanes) -> f64 {
         let mut s = [0f64; LANES];
         for i in 0..LANES { s[i] = w[i] * cdf3((x - mu[i]) * inv[i]); }
         let mut a = 0.0;

@@ -1,6 +1,6 @@
 //! What the model remembers of one key.
 
-use crate::horizon::Slot;
+use crate::horizon::slots::Slot;
 use crate::key_column::KeyColumn;
 use crate::profile::DayProfile;
 use crate::season::Ring;

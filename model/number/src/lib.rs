@@ -90,4 +90,4 @@ pub use components::NumberComponent;
 pub use key::NumberKey;
 pub use model::NumberModel;
 pub use options::{Engine, EventContext, Forecast, Given, NetworkOptions, NumberAblation, NumberOptions};
-pub use stages::shares::{ExpertDistribution, ExpertShare};
+pub use stages::shares::{ExpertDistribution, NumberExpertShare};

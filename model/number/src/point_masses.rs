@@ -4,9 +4,9 @@
 //! distribution: with novelty ε, mass(cell) = (1−ε) · share of the cell among the remembered + ε · density mass.
 //! Novelty is counted as in Krichevsky-Trofimov, and forgotten slowly.
 
-use crate::t3::select_or_zero;
 use crate::units::ColumnUnits;
 use surmise_experts::RunningMean;
+use surmise_lanes::select_or_zero;
 use surmise_state::{Persist, State, StateError};
 
 /// The most values that one table remembers.
@@ -56,7 +56,7 @@ impl Persist for Odds {
 
 surmise_lanes::kernels! {
     /// The sum of the counts whose values lie below `x`, in sixteen partial sums.
-    fn counted_below[FMA](values: &[f64], counts: &[f32], x: f64) -> f32 {
+    fn counted_below(values: &[f64], counts: &[f32], x: f64) -> f32 {
         let mut s = [0f32; 16];
         let (v, n) = (values.chunks_exact(16), counts.chunks_exact(16));
         let (rv, rn) = (v.remainder(), n.remainder());
@@ -70,7 +70,7 @@ surmise_lanes::kernels! {
 
 surmise_lanes::kernels! {
     /// The first of the least counts.
-    fn least[FMA](counts: &[f32]) -> usize {
+    fn least(counts: &[f32]) -> usize {
         let mut m = [f32::INFINITY; 16];
         for part in counts.chunks(16) {
             for (m, n) in m.iter_mut().zip(part) { *m = if *n < *m { *n } else { *m }; }
@@ -80,7 +80,7 @@ surmise_lanes::kernels! {
     }
 
     /// Scales all counts; their new sum.
-    fn wear[FMA](counts: &mut [f32], by: f32) -> f32 {
+    fn wear(counts: &mut [f32], by: f32) -> f32 {
         let mut s = [0f32; 16];
         for part in counts.chunks_mut(16) {
             for (s, n) in s.iter_mut().zip(part) {

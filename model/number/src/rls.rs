@@ -54,10 +54,10 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 kernels! {
-    fn product[FMA](a: &[f64], b: &[f64]) -> f64 { dot(a, b) }
+    fn product(a: &[f64], b: &[f64]) -> f64 { dot(a, b) }
 
     /// k = P x, with P symmetric, as a sum of rows; returns x · k.
-    fn gain[FMA](p: &[f64], x: &[f64], dims: usize, k: &mut [f64]) -> f64 {
+    fn gain(p: &[f64], x: &[f64], dims: usize, k: &mut [f64]) -> f64 {
         k.fill(0.0);
         let n = k.len();
         for i in 0..dims {
@@ -68,7 +68,7 @@ kernels! {
     }
 
     /// P = (P - k kᵀ / den) · grow; returns whether the diagonal stayed positive and finite.
-    fn shrink[FMA](p: &mut [f64], k: &[f64], dims: usize, inv: f64, grow: f64) -> bool {
+    fn shrink(p: &mut [f64], k: &[f64], dims: usize, inv: f64, grow: f64) -> bool {
         let n = k.len();
         let mut fine = true;
         for i in 0..dims {

@@ -96,12 +96,6 @@ pub(crate) fn cdf3_single(z: f32) -> f32 {
     0.5 + (atan_single(t) + t / (1.0 + t * t)) * std::f32::consts::FRAC_1_PI
 }
 
-/// `w` if `yes`, else 0, without a branch.
-#[inline(always)]
-pub(crate) fn select_or_zero(yes: bool, w: f32) -> f32 {
-    f32::from_bits(w.to_bits() & u32::from(yes).wrapping_neg())
-}
-
 /// f(z) up to a factor, in single precision; not below 1e-20.
 #[inline(always)]
 pub(crate) fn pdf3_single(z: f32) -> f32 {
@@ -125,7 +119,7 @@ pub(crate) fn cell_mass(c: f64, h: f64, mu: f64, inv: f64) -> f64 {
 
 kernels! {
     /// Σ weight · f((value − mu) · inv), in single precision and sixteen partial sums.
-    pub(crate) fn weighed_density[FMA](values: &[f64], weight: &[f32], mu: f64, inv: f64) -> f64 {
+    pub(crate) fn weighed_density(values: &[f64], weight: &[f32], mu: f64, inv: f64) -> f64 {
         let mut s = [0f32; 16];
         let (v, w) = (values.chunks_exact(16), weight.chunks_exact(16));
         let (rv, rw) = (v.remainder(), w.remainder());
@@ -137,12 +131,12 @@ kernels! {
     }
 
     /// scale · weight · f((value − mu) · inv) of every value.
-    pub(crate) fn weigh[FMA](values: &[f64], weight: &[f32], mu: f64, inv: f64, scale: f32, out: &mut [f32]) {
+    pub(crate) fn weigh(values: &[f64], weight: &[f32], mu: f64, inv: f64, scale: f32, out: &mut [f32]) {
         for ((v, w), o) in values.iter().zip(weight).zip(out) { *o = scale * w * pdf3_single(((v - mu) * inv) as f32); }
     }
 
     /// Σ weight · density over the values below `x`, and over all; the second as [`weighed_density`] says.
-    pub(crate) fn weighed_parts[FMA](values: &[f64], weight: &[f32], mu: f64, inv: f64, x: f64) -> (f64, f64) {
+    pub(crate) fn weighed_parts(values: &[f64], weight: &[f32], mu: f64, inv: f64, x: f64) -> (f64, f64) {
         let (mut s, mut below) = ([0f32; 16], [0f32; 16]);
         let (v, w) = (values.chunks_exact(16), weight.chunks_exact(16));
         let (rv, rw) = (v.remainder(), w.remainder());
@@ -162,7 +156,7 @@ kernels! {
     }
 
     /// Natural logarithms, within 1e-9; what is not positive and normal counts as 1e-300.
-    pub(crate) fn ln_all[FMA](x: &[f64], out: &mut [f64]) {
+    pub(crate) fn ln_all(x: &[f64], out: &mut [f64]) {
         for (x, out) in x.iter().zip(out) {
             let x = x.max(1e-300);
             let bits = x.to_bits();

@@ -96,7 +96,7 @@ pub(crate) fn round(x: f64) -> f64 {
 
 surmise_lanes::kernels! {
     /// The first of `values` whose cell has the number `index`, cells being 1/`inverse` wide.
-    fn find[FMA](values: &[f64], inverse: f64, index: f64) -> Option<usize> {
+    fn find(values: &[f64], inverse: f64, index: f64) -> Option<usize> {
         for (c, part) in values.chunks(16).enumerate() {
             let mut any = false;
             for v in part { any |= round(*v * inverse) == index; }

@@ -1,52 +1,89 @@
-//! Copies of large states that are made piece by piece while the state goes on changing.
+//! Copies of large states, made in slices while the state keeps changing.
 //!
-//! A copy holds the state of one moment, bit for bit, however long it takes to make: from [`IncrementalCopy::begin_copy`] on, a piece
-//! that is about to change is copied first (copy on write, in software), and the rest follows in slices whose size the
-//! caller chooses. So nobody ever waits for more than a slice, and what a copy holds depends on its moment alone, never
-//! on how it was cut.
+//! A copy holds the state of one moment, the call of [`IncrementalCopy::begin_copy`], bit for bit, however long it
+//! takes to make. After that moment, a piece of an array that is about to change is copied first (copy on write, in
+//! software), and the rest follows in slices whose size the caller chooses. So the caller never waits for more than
+//! one slice, and the contents of a copy depend on its moment alone, never on the sizes of the slices.
 
-/// A part of a state that can be copied in slices.
+/// A state that can be copied in slices while it keeps changing.
 ///
-/// The order is: [`IncrementalCopy::empty_copy`], or an earlier copy that nobody needs any more; [`IncrementalCopy::reserve`] until it says
-/// true; [`IncrementalCopy::begin_copy`], which is the moment that the copy is of; [`IncrementalCopy::copy_some`] until it says true;
-/// [`IncrementalCopy::finish_copy`] on the copy, which must not be looked at before. `room` is how many bytes this slice may still
-/// copy. There is one copy in the making at a time; one that is begun over another takes its place.
+/// The calls come in this order:
+///
+/// 1. [`empty_copy`](Self::empty_copy) makes the copy, or an earlier copy that is no longer needed is used again;
+/// 2. [`reserve`](Self::reserve), until it returns true, gives the copy its memory;
+/// 3. [`begin_copy`](Self::begin_copy) fixes the moment that the copy will show;
+/// 4. [`copy_some`](Self::copy_some), until it returns true, copies the large arrays;
+/// 5. [`finish_copy`](Self::finish_copy) is called on the copy, which must not be read before.
+///
+/// The state may change between any two of these calls. A state has at most one unfinished copy: beginning another one
+/// abandons the first. `budget_bytes` is how many bytes the call may still copy; the call subtracts what it used, so
+/// that the parts of a state share one budget.
+///
+/// # Example
+///
+/// ```
+/// use surmise_state::{IncrementalCopy, SnapshotVec, incremental_copy};
+///
+/// struct Model {
+///     weights: SnapshotVec<f32>,
+///     steps: u64,
+/// }
+/// incremental_copy!(Model { large: weights; small: steps });
+///
+/// let mut model = Model { weights: SnapshotVec::new(vec![0.0; 10_000]), steps: 7 };
+/// let mut copy = model.empty_copy();
+/// while !model.reserve(&mut copy, &mut 4096) {}
+///
+/// model.begin_copy(&mut copy);
+/// model.weights[9_999] = 1.0; // too late for this copy
+/// model.steps = 8;
+/// while !model.copy_some(&mut 4096) {}
+///
+/// copy.finish_copy();
+/// assert!(copy.weights.iter().all(|w| *w == 0.0) && copy.steps == 7);
+/// ```
 pub trait IncrementalCopy {
-    /// What a copy begins with: no large array is in it yet.
+    /// A copy that has no memory for the large arrays yet.
     fn empty_copy(&self) -> Self;
 
-    /// Makes room in `copy` and touches its memory, before anybody has to wait for it; true if all is there. The state
-    /// may change between slices.
-    fn reserve(&self, copy: &mut Self, room: &mut usize) -> bool;
+    /// Allocates and touches memory of `copy`, so that this cost does not fall on the moment of the copy. Returns true
+    /// if all of the memory is there.
+    fn reserve(&self, copy: &mut Self, budget_bytes: &mut usize) -> bool;
 
-    /// The moment: copies what is small, and what was not prepared.
+    /// Fixes the moment of the copy: copies every small part, and whatever of the large arrays has no memory yet.
     fn begin_copy(&mut self, copy: &mut Self);
 
-    /// Copies more of what is large; true if all is there.
-    fn copy_some(&mut self, room: &mut usize) -> bool;
+    /// Copies more of the large arrays; returns true if all of them are copied.
+    fn copy_some(&mut self, budget_bytes: &mut usize) -> bool;
 
-    /// Of a copy: takes in what was carried.
+    /// Called on the copy, moves the copied arrays to where they are read.
+    ///
+    /// # Panics
+    /// If [`copy_some`](Self::copy_some) has not returned true, as the copy would be of no single moment.
     fn finish_copy(&mut self);
 }
 
-/// Implements [`IncrementalCopy`] for a struct with named fields: those after `large` are copied in slices, those after `small`
-/// at once. A field that is in neither list does not compile.
+/// Implements [`IncrementalCopy`](crate::IncrementalCopy) for a struct with named fields: the fields after `large` are
+/// copied in slices, those after `small` at the moment of the copy. A field that is in neither list does not compile.
 #[macro_export]
 macro_rules! incremental_copy {
     ($name:ident { large: $($large:ident),+; small: $($small:ident),* $(,)? }) => {
         impl $crate::IncrementalCopy for $name {
             fn empty_copy(&self) -> Self {
-                $name { $($large: $crate::IncrementalCopy::empty_copy(&self.$large),)+ $($small: self.$small.clone(),)* }
+                $name {
+                    $($large: $crate::IncrementalCopy::empty_copy(&self.$large),)+
+                    $($small: self.$small.clone(),)*
+                }
             }
-            fn reserve(&self, copy: &mut Self, room: &mut usize) -> bool {
-                true $(&& $crate::IncrementalCopy::reserve(&self.$large, &mut copy.$large, room))+
+            fn reserve(&self, copy: &mut Self, budget_bytes: &mut usize) -> bool {
+                true $(&& $crate::IncrementalCopy::reserve(&self.$large, &mut copy.$large, budget_bytes))+
             }
             fn begin_copy(&mut self, copy: &mut Self) {
                 $($crate::IncrementalCopy::begin_copy(&mut self.$large, &mut copy.$large);)+
                 $(copy.$small.clone_from(&self.$small);)*
             }
-            fn copy_some(&mut self, room: &mut usize) -> bool {
-                true $(&& $crate::IncrementalCopy::copy_some(&mut self.$large, room))+
+            fn copy_some(&mut self, budget_bytes: &mut usize) -> bool {
+                true $(&& $crate::IncrementalCopy::copy_some(&mut self.$large, budget_bytes))+
             }
             fn finish_copy(&mut self) {
                 $($crate::IncrementalCopy::finish_copy(&mut self.$large);)+
@@ -59,14 +96,14 @@ impl<T: IncrementalCopy> IncrementalCopy for Box<T> {
     fn empty_copy(&self) -> Self {
         Box::new(T::empty_copy(self))
     }
-    fn reserve(&self, copy: &mut Self, room: &mut usize) -> bool {
-        T::reserve(self, copy, room)
+    fn reserve(&self, copy: &mut Self, budget_bytes: &mut usize) -> bool {
+        T::reserve(self, copy, budget_bytes)
     }
     fn begin_copy(&mut self, copy: &mut Self) {
         T::begin_copy(self, copy);
     }
-    fn copy_some(&mut self, room: &mut usize) -> bool {
-        T::copy_some(self, room)
+    fn copy_some(&mut self, budget_bytes: &mut usize) -> bool {
+        T::copy_some(self, budget_bytes)
     }
     fn finish_copy(&mut self) {
         T::finish_copy(self);
@@ -77,8 +114,9 @@ impl<T: IncrementalCopy> IncrementalCopy for Option<T> {
     fn empty_copy(&self) -> Self {
         self.as_ref().map(T::empty_copy)
     }
-    fn reserve(&self, copy: &mut Self, room: &mut usize) -> bool {
-        self.as_ref().is_none_or(|part| part.reserve(copy.get_or_insert_with(|| part.empty_copy()), room))
+    fn reserve(&self, copy: &mut Self, budget_bytes: &mut usize) -> bool {
+        // a part may have appeared since the copy was made
+        self.as_ref().is_none_or(|part| part.reserve(copy.get_or_insert_with(|| part.empty_copy()), budget_bytes))
     }
     fn begin_copy(&mut self, copy: &mut Self) {
         match self {
@@ -86,8 +124,8 @@ impl<T: IncrementalCopy> IncrementalCopy for Option<T> {
             None => *copy = None,
         }
     }
-    fn copy_some(&mut self, room: &mut usize) -> bool {
-        self.as_mut().is_none_or(|part| part.copy_some(room))
+    fn copy_some(&mut self, budget_bytes: &mut usize) -> bool {
+        self.as_mut().is_none_or(|part| part.copy_some(budget_bytes))
     }
     fn finish_copy(&mut self) {
         self.iter_mut().for_each(T::finish_copy);
@@ -98,19 +136,20 @@ impl<T: IncrementalCopy> IncrementalCopy for Vec<T> {
     fn empty_copy(&self) -> Self {
         self.iter().map(T::empty_copy).collect()
     }
-    fn reserve(&self, copy: &mut Self, room: &mut usize) -> bool {
-        let have = copy.len().min(self.len());
-        copy.extend(self[have..].iter().map(T::empty_copy));
-        self.iter().zip(copy).all(|(part, copy)| part.reserve(copy, room))
+    fn reserve(&self, copy: &mut Self, budget_bytes: &mut usize) -> bool {
+        // parts may have been added since the copy was made; those that were removed are cut off in `begin_copy`
+        let shared = copy.len().min(self.len());
+        copy.extend(self[shared..].iter().map(T::empty_copy));
+        self.iter().zip(copy).all(|(part, copy)| part.reserve(copy, budget_bytes))
     }
     fn begin_copy(&mut self, copy: &mut Self) {
-        let have = copy.len().min(self.len());
-        copy.truncate(have);
-        copy.extend(self[have..].iter().map(T::empty_copy));
+        let shared = copy.len().min(self.len());
+        copy.truncate(shared);
+        copy.extend(self[shared..].iter().map(T::empty_copy));
         self.iter_mut().zip(copy).for_each(|(part, copy)| part.begin_copy(copy));
     }
-    fn copy_some(&mut self, room: &mut usize) -> bool {
-        self.iter_mut().all(|part| part.copy_some(room))
+    fn copy_some(&mut self, budget_bytes: &mut usize) -> bool {
+        self.iter_mut().all(|part| part.copy_some(budget_bytes))
     }
     fn finish_copy(&mut self) {
         self.iter_mut().for_each(T::finish_copy);
@@ -121,14 +160,14 @@ impl<T: IncrementalCopy, const N: usize> IncrementalCopy for [T; N] {
     fn empty_copy(&self) -> Self {
         self.each_ref().map(T::empty_copy)
     }
-    fn reserve(&self, copy: &mut Self, room: &mut usize) -> bool {
-        self.iter().zip(copy).all(|(part, copy)| part.reserve(copy, room))
+    fn reserve(&self, copy: &mut Self, budget_bytes: &mut usize) -> bool {
+        self.iter().zip(copy).all(|(part, copy)| part.reserve(copy, budget_bytes))
     }
     fn begin_copy(&mut self, copy: &mut Self) {
         self.iter_mut().zip(copy).for_each(|(part, copy)| part.begin_copy(copy));
     }
-    fn copy_some(&mut self, room: &mut usize) -> bool {
-        self.iter_mut().all(|part| part.copy_some(room))
+    fn copy_some(&mut self, budget_bytes: &mut usize) -> bool {
+        self.iter_mut().all(|part| part.copy_some(budget_bytes))
     }
     fn finish_copy(&mut self) {
         self.iter_mut().for_each(T::finish_copy);

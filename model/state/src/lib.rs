@@ -1,9 +1,36 @@
-//! One description of a piece of state, used four ways: written, read, hashed and measured.
+//! The state of a model: one walk over its parts writes, reads, hashes and measures it, and copies are made in slices.
 //!
 //! A type implements [`Persist`] once. The same walk over its parts encodes a checkpoint, decodes it, computes
 //! `state_hash` and counts `state_bytes`, so that none of the four can forget a part that another one has. Numbers
 //! are little-endian; arrays carry their name and length, so that a reader that is out of step fails at once with the
 //! name of the part, never with silently wrong weights.
+//!
+//! ```
+//! use surmise_state::{Persist, State, StateError};
+//!
+//! #[derive(Default)]
+//! struct Counter {
+//!     events: u64,
+//!     weights: Vec<f32>,
+//! }
+//!
+//! impl Persist for Counter {
+//!     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+//!         s.section("counter")?;
+//!         s.u64("events", &mut self.events)?;
+//!         s.f32s("weights", &mut self.weights)
+//!     }
+//! }
+//!
+//! let mut counter = Counter { events: 3, weights: vec![0.5; 8] };
+//! let mut restored = Counter::default();
+//! restored.decode(&counter.encode())?;
+//! assert_eq!(counter.hash_state(), restored.hash_state());
+//! # Ok::<(), StateError>(())
+//! ```
+//!
+//! [`IncrementalCopy`] makes a copy of such a state while the state keeps changing: a checkpoint is
+//! encoded, and readers are answered, from copies.
 
 mod incremental_copy;
 mod snapshot_vec;
@@ -18,77 +45,86 @@ pub enum StateError {
     /// The bytes end inside a part.
     #[error("state ends inside {0:?}")]
     Truncated(&'static str),
-    /// Another part stands where this one was expected.
+    /// The bytes hold another part than the one that was expected.
     #[error("state holds another part where {0:?} was expected")]
     Mismatch(&'static str),
-    /// A part has a value that cannot be.
+    /// A part has a value that no valid state has.
     #[error("state holds an impossible value for {0:?}")]
     Invalid(&'static str),
-    /// Bytes are left over after the last part.
+    /// So many bytes are left over after the last part.
     #[error("{0} bytes are left after the state")]
     Trailing(usize),
 }
 
-/// Something that can be written to and read from a checkpoint.
+/// A state that can be written to a checkpoint, read from it, hashed and measured.
 pub trait Persist {
     /// Walks over every part that decides what is predicted from here on, in a fixed order.
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError>;
 
     /// The encoded state.
     fn encode(&mut self) -> Vec<u8> {
-        // the measuring walk is short: arrays are not looked at
-        let mut s = State { mode: Mode::Write(Vec::with_capacity(self.measure() as usize)) };
+        // measuring is cheap, as it reads the lengths of arrays and not their contents
+        let mut s = State { mode: WalkMode::Write(Vec::with_capacity(self.measure() as usize)) };
         self.persist(&mut s).expect("writing a state cannot fail");
         match s.mode {
-            Mode::Write(v) => v,
+            WalkMode::Write(v) => v,
             _ => unreachable!("the mode was set above"),
         }
     }
 
     /// Reads an encoded state into `self`, which was built with the same options.
     fn decode(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        let mut s = State { mode: Mode::Read(bytes) };
+        let mut s = State { mode: WalkMode::Read(bytes) };
         self.persist(&mut s)?;
         match s.mode {
-            Mode::Read([]) => Ok(()),
-            Mode::Read(rest) => Err(StateError::Trailing(rest.len())),
+            WalkMode::Read([]) => Ok(()),
+            WalkMode::Read(rest) => Err(StateError::Trailing(rest.len())),
             _ => unreachable!("the mode was set above"),
         }
     }
 
     /// A 128-bit hash of the encoded state, without building it.
     fn hash_state(&mut self) -> u128 {
-        let mut s = State { mode: Mode::Hash(Box::new(Xxh3::new())) };
+        let mut s = State { mode: WalkMode::Hash(Box::new(Xxh3::new())) };
         self.persist(&mut s).expect("hashing a state cannot fail");
         match s.mode {
-            Mode::Hash(h) => h.digest128(),
+            WalkMode::Hash(h) => h.digest128(),
             _ => unreachable!("the mode was set above"),
         }
     }
 
     /// The length of the encoded state in bytes, without building it.
     fn measure(&mut self) -> u64 {
-        let mut s = State { mode: Mode::Measure(0) };
+        let mut s = State { mode: WalkMode::Measure(0) };
         self.persist(&mut s).expect("measuring a state cannot fail");
         match s.mode {
-            Mode::Measure(n) => n,
+            WalkMode::Measure(n) => n,
             _ => unreachable!("the mode was set above"),
         }
     }
 }
 
-enum Mode<'a> {
+/// What a walk does with each part that it comes to.
+enum WalkMode<'a> {
+    /// Appends the part to these bytes.
     Write(Vec<u8>),
+    /// Overwrites the part with the first of these bytes, which are then taken off.
     Read(&'a [u8]),
+    /// Adds the bytes of the part to this hash.
     Hash(Box<Xxh3>),
+    /// Adds the length of the part to this count of bytes.
     Measure(u64),
 }
 
-/// A walk over a state in progress; see [`Persist`].
+/// A walk over the parts of a state, which [`Persist::persist`] hands to every part in turn.
 pub struct State<'a> {
-    mode: Mode<'a>,
+    mode: WalkMode<'a>,
 }
 
+/// Bytes of an array that are converted at a time.
+const BUFFER_BYTES: usize = 1024;
+
+// Numbers: each type has a method of its own, so that the width of a part is written where the part is.
 macro_rules! scalars { ($($n:ident $t:ty),*) => { $(
     #[doc = concat!("One `", stringify!($t), "`.")]
     pub fn $n(&mut self, name: &'static str, v: &mut $t) -> Result<(), StateError> {
@@ -99,6 +135,7 @@ macro_rules! scalars { ($($n:ident $t:ty),*) => { $(
     }
 )* } }
 
+// Arrays go through a buffer of bytes, which the compiler turns into plain copies on little-endian machines.
 macro_rules! arrays { ($($n:ident $fixed:ident $t:ty),*) => { $(
     #[doc = concat!("An array of `", stringify!($t), "` whose length may change.")]
     pub fn $n(&mut self, name: &'static str, v: &mut Vec<$t>) -> Result<(), StateError> {
@@ -109,9 +146,9 @@ macro_rules! arrays { ($($n:ident $fixed:ident $t:ty),*) => { $(
     #[doc = concat!("An array of `", stringify!($t), "` of known length.")]
     pub fn $fixed(&mut self, name: &'static str, v: &mut [$t]) -> Result<(), StateError> {
         const W: usize = std::mem::size_of::<$t>();
-        if let Mode::Measure(n) = &mut self.mode { *n += (v.len() * W) as u64; return Ok(()); }
-        let mut buf = [0u8; 1024];
-        for part in v.chunks_mut(1024 / W) {
+        if let WalkMode::Measure(n) = &mut self.mode { *n += (v.len() * W) as u64; return Ok(()); }
+        let mut buf = [0u8; BUFFER_BYTES];
+        for part in v.chunks_mut(BUFFER_BYTES / W) {
             let b = &mut buf[..part.len() * W];
             for (x, b) in part.iter().zip(b.chunks_exact_mut(W)) { b.copy_from_slice(&x.to_le_bytes()); }
             self.raw(name, b)?;
@@ -126,22 +163,25 @@ macro_rules! arrays { ($($n:ident $fixed:ident $t:ty),*) => { $(
 )* } }
 
 impl State<'_> {
-    /// Whether parts are being overwritten with what a checkpoint holds.
+    /// Whether this walk overwrites parts with the contents of a checkpoint.
     pub fn is_reading(&self) -> bool {
-        matches!(self.mode, Mode::Read(_))
+        matches!(self.mode, WalkMode::Read(_))
     }
 
-    /// Whether a hash is being computed: a part that may lie in any order, or elsewhere, can give a digest of itself.
+    /// Whether this walk computes a hash. A part that has no fixed order, or that lies elsewhere, can then pass a
+    /// digest of itself instead of its contents.
     pub fn is_hashing(&self) -> bool {
-        matches!(self.mode, Mode::Hash(_))
+        matches!(self.mode, WalkMode::Hash(_))
     }
 
+    /// Writes, reads, hashes or measures the bytes of one number.
     fn raw(&mut self, name: &'static str, b: &mut [u8]) -> Result<(), StateError> {
         match &mut self.mode {
-            Mode::Write(v) => v.extend_from_slice(b),
-            Mode::Hash(h) => h.update(b),
-            Mode::Measure(n) => *n += b.len() as u64,
-            Mode::Read(r) => {
+            WalkMode::Write(v) => v.extend_from_slice(b),
+            WalkMode::Hash(h) => h.update(b),
+            WalkMode::Measure(n) => *n += b.len() as u64,
+            WalkMode::Read(r) => {
+                // the bytes may be damaged, so nothing here may panic
                 let (head, rest) = r.split_at_checked(b.len()).ok_or(StateError::Truncated(name))?;
                 b.copy_from_slice(head);
                 *r = rest;
@@ -150,21 +190,22 @@ impl State<'_> {
         Ok(())
     }
 
-    /// A marker that names what follows; a reader that finds another name is out of step.
+    /// A marker with the name of the part that follows. Reading another name is [`StateError::Mismatch`].
     pub fn section(&mut self, name: &'static str) -> Result<(), StateError> {
+        // four bytes of a hash: short, and enough to notice a reader that is out of step
         let want = (xxhash_rust::xxh3::xxh3_64(name.as_bytes()) as u32).to_le_bytes();
         let mut b = want;
         self.raw(name, &mut b)?;
         if b == want { Ok(()) } else { Err(StateError::Mismatch(name)) }
     }
 
-    /// Starts a part of `len` items of `width` bytes; returns the length that is in force. Reading, a length that the
-    /// bytes cannot hold is refused before anything is allocated.
+    /// Starts a part of `len` items of at least `width` bytes each; returns `len`, or the length in the checkpoint if
+    /// this walk reads. A length that the bytes cannot hold is refused before anything is allocated.
     pub fn begin(&mut self, name: &'static str, len: usize, width: usize) -> Result<usize, StateError> {
         self.section(name)?;
         let mut n = len as u64;
         self.u64(name, &mut n)?;
-        if let Mode::Read(r) = &self.mode
+        if let WalkMode::Read(r) = &self.mode
             && n.checked_mul(width.max(1) as u64).is_none_or(|b| b > r.len() as u64)
         {
             return Err(StateError::Truncated(name));
@@ -173,7 +214,8 @@ impl State<'_> {
     }
 
     scalars!(u8 u8, u16 u16, u32 u32, u64 u64, u128 u128, i64 i64, f32 f32, f64 f64);
-    arrays!(u8s u8s_fixed u8, u16s u16s_fixed u16, u32s u32s_fixed u32, u64s u64s_fixed u64, i64s i64s_fixed i64, f32s f32s_fixed f32, f64s f64s_fixed f64);
+    arrays!(u8s u8s_fixed u8, u16s u16s_fixed u16, u32s u32s_fixed u32, u64s u64s_fixed u64);
+    arrays!(i64s i64s_fixed i64, f32s f32s_fixed f32, f64s f64s_fixed f64);
 
     /// A `usize`, as 64 bits.
     pub fn len(&mut self, name: &'static str, v: &mut usize) -> Result<(), StateError> {
@@ -198,6 +240,7 @@ impl State<'_> {
     /// A string.
     pub fn string(&mut self, name: &'static str, v: &mut String) -> Result<(), StateError> {
         let n = self.begin(name, v.len(), 1)?;
+        // the buffer of the old string is used again
         let mut b = std::mem::take(v).into_bytes();
         b.resize(n, 0);
         self.raw(name, &mut b)?;
@@ -219,7 +262,7 @@ impl State<'_> {
         self.f32s_fixed(name, v)
     }
 
-    /// A list of parts, each of which persists itself; `make` builds an empty part when reading.
+    /// A list of parts, each of which persists itself; `make` builds an empty part for a walk that reads.
     pub fn list<T: Persist>(
         &mut self,
         name: &'static str,
@@ -234,7 +277,7 @@ impl State<'_> {
         v.iter_mut().try_for_each(|x| x.persist(self))
     }
 
-    /// A part that may be absent.
+    /// A part that may be absent; `make` builds an empty part for a walk that reads.
     pub fn option<T: Persist>(
         &mut self,
         name: &'static str,
@@ -255,48 +298,51 @@ mod tests {
     use super::*;
 
     #[derive(Default, Debug, PartialEq, Clone)]
-    struct Toy {
-        a: u32,
-        w: Vec<f32>,
-        s: String,
-        b: bool,
+    struct Example {
+        number: u32,
+        array: Vec<f32>,
+        text: String,
+        truth: bool,
     }
-    impl Persist for Toy {
+    impl Persist for Example {
         fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
             s.section("toy")?;
-            s.u32("a", &mut self.a)?;
-            s.f32s("w", &mut self.w)?;
-            s.string("s", &mut self.s)?;
-            s.bool("b", &mut self.b)
+            s.u32("a", &mut self.number)?;
+            s.f32s("w", &mut self.array)?;
+            s.string("s", &mut self.text)?;
+            s.bool("b", &mut self.truth)
         }
     }
 
     #[test]
     fn four_walks_agree() {
-        let mut t = Toy { a: 7, w: (0..700).map(|i| i as f32 * 0.5).collect(), s: "größe".into(), b: true };
-        let bytes = t.encode();
-        assert_eq!(bytes.len() as u64, t.measure());
-        let mut u = Toy::default();
-        u.decode(&bytes).unwrap();
-        assert_eq!(t, u);
-        assert_eq!(t.hash_state(), u.hash_state());
-        assert_eq!(t.hash_state(), xxhash_rust::xxh3::xxh3_128(&bytes));
-        u.w[3] += 1.0;
-        assert_ne!(t.hash_state(), u.hash_state());
+        let mut written =
+            Example {
+                number: 7, array: (0..700).map(|i| i as f32 * 0.5).collect(), text: "größe".into(), truth: true
+            };
+        let bytes = written.encode();
+        assert_eq!(bytes.len() as u64, written.measure());
+        let mut read = Example::default();
+        read.decode(&bytes).unwrap();
+        assert_eq!(written, read);
+        assert_eq!(written.hash_state(), read.hash_state());
+        assert_eq!(written.hash_state(), xxhash_rust::xxh3::xxh3_128(&bytes));
+        read.array[3] += 1.0;
+        assert_ne!(written.hash_state(), read.hash_state());
     }
 
     #[test]
     fn damage_is_found_not_obeyed() {
-        let mut t = Toy { a: 7, w: vec![1.0; 9], s: "x".into(), b: false };
-        let bytes = t.encode();
+        let mut written = Example { number: 7, array: vec![1.0; 9], text: "x".into(), truth: false };
+        let bytes = written.encode();
         for n in 0..bytes.len() {
-            assert!(Toy::default().decode(&bytes[..n]).is_err(), "cut at {n}");
+            assert!(Example::default().decode(&bytes[..n]).is_err(), "cut at {n}");
         }
         let mut long = bytes.clone();
         long.push(0);
-        assert_eq!(Toy::default().decode(&long), Err(StateError::Trailing(1)));
+        assert_eq!(Example::default().decode(&long), Err(StateError::Trailing(1)));
         let mut huge = bytes;
         huge[12..20].copy_from_slice(&u64::MAX.to_le_bytes());
-        assert!(Toy::default().decode(&huge).is_err());
+        assert!(Example::default().decode(&huge).is_err());
     }
 }

@@ -7,7 +7,7 @@ use crate::query::Probe;
 
 /// A whole expert's share in the probability of a symbol.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ExpertShare {
+pub struct SymbolExpertShare {
     /// The expert's name.
     pub name: &'static str,
     /// The probability that the expert gave the symbol.
@@ -40,7 +40,7 @@ pub struct Explanation {
     /// run.
     pub run_factor: f64,
     /// The whole experts, in the order of [`SymbolModel::experts`].
-    pub experts: Vec<ExpertShare>,
+    pub experts: Vec<SymbolExpertShare>,
     /// The mixer's logits of the symbol's decisions, summed with the sign of its bits, before the probability maps.
     pub mixer_logit: f64,
     /// The contexts, lane by lane, and then the sources of evidence.
@@ -50,9 +50,9 @@ pub struct Explanation {
 impl SymbolModel {
     /// The shares that the whole experts had in the probability of the latest symbol, in the order of
     /// [`SymbolModel::experts`]. Their sum Σ weight · probability is e to the power of minus the symbol's nats.
-    pub fn latest_shares(&self) -> impl Iterator<Item = ExpertShare> {
+    pub fn latest_shares(&self) -> impl Iterator<Item = SymbolExpertShare> {
         let paid = self.experts().iter().zip(self.expert_nats()).zip(self.outer.latest_weights());
-        paid.map(|((name, nats), weight)| ExpertShare { name, probability: libm::exp(-nats), weight: *weight })
+        paid.map(|((name, nats), weight)| SymbolExpertShare { name, probability: libm::exp(-nats), weight: *weight })
     }
 
     /// Explains the probability of a symbol of the probe's next event: what every whole expert said of it and weighs,
@@ -81,7 +81,8 @@ impl SymbolModel {
             }
         });
         let named = self.experts().iter().zip(self.weights()).zip(likelihoods);
-        let experts = named.map(|((name, weight), probability)| ExpertShare { name, probability, weight: *weight });
+        let experts =
+            named.map(|((name, weight), probability)| SymbolExpertShare { name, probability, weight: *weight });
         let run_factor = match self.run.run_probability(spec.run_length_min) {
             Some((run_symbol, _)) if run_symbol == symbol => 0.0,
             Some((_, p)) => 1.0 - p,

@@ -4,7 +4,7 @@
 //! which the sources of evidence declare, take lanes that contexts leave empty (PREDICTOR §6).
 
 use crate::component::SymbolComponent;
-use crate::source::{MixerInput, UsedBy};
+use crate::source::{INITIAL_WEIGHT, MixerInput, UsedBy};
 use crate::spec::Spec;
 use surmise_lanes::{Block, LANES};
 
@@ -28,9 +28,9 @@ pub const CHAIN_BLOCK: usize = 3;
 
 /// The inputs of every context, one block of lanes each. The last is there in recipes with a chain only.
 pub const CONTEXT_INPUTS: [MixerInput; 4] = [
-    context_input("stretched probability by counts", 0.12),
-    context_input("linear probability by confidence", 0.12),
-    context_input("stretched probability by history", 0.12),
+    context_input("stretched probability by counts", INITIAL_WEIGHT),
+    context_input("linear probability by confidence", INITIAL_WEIGHT),
+    context_input("stretched probability by history", INITIAL_WEIGHT),
     context_input("chain over the histories", 0.024),
 ];
 

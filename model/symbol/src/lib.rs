@@ -110,7 +110,7 @@ pub use component::SymbolComponent;
 pub use context::Context;
 pub use describe::{DeclaredPart, SpecDescription};
 pub use event_inputs::EventInputs;
-pub use explain::{EvidenceShare, ExpertShare, Explanation};
+pub use explain::{EvidenceShare, Explanation, SymbolExpertShare};
 pub use hash::mix;
 pub use key::SymbolKey;
 pub use model::SymbolModel;

@@ -6,7 +6,7 @@ use crate::hash::mix;
 use crate::key::{RECENT_SYMBOLS_MAX, SymbolKey};
 use crate::node::{NIBBLE_BITS, TreeNode};
 use crate::past_symbols::{NO_POSITION, PastSymbols};
-use crate::source::{AfterSymbol, BeforeSymbol, EvidenceSource, MixerInput, StatePlace, UsedBy};
+use crate::source::{AfterSymbol, BeforeSymbol, EvidenceSource, INITIAL_WEIGHT, MixerInput, StatePlace, UsedBy};
 use crate::spec::Spec;
 use surmise_lanes::{prefetch, stretch};
 use surmise_state::{Persist, SnapshotVec, State, StateError, incremental_copy};
@@ -221,7 +221,7 @@ impl Matches {
 incremental_copy!(Matches { large: models; small: });
 
 const fn match_input(name: &'static str) -> MixerInput {
-    MixerInput { name, initial_weight: 0.12, used_by: UsedBy::AllSets }
+    MixerInput { name, initial_weight: INITIAL_WEIGHT, used_by: UsedBy::AllSets }
 }
 
 impl EvidenceSource for Matches {

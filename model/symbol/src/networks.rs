@@ -6,7 +6,7 @@ use crate::component::SymbolComponent;
 use crate::key::SymbolKey;
 use crate::network::{LOGIT_MAX, NETWORK_IDS_MAX, SymbolNetwork, learn_alone};
 use crate::node::{NIBBLE_BITS, TreeNode};
-use crate::source::{EvidenceSource, MixerInput, StatePlace, UsedBy};
+use crate::source::{EvidenceSource, INITIAL_WEIGHT, MixerInput, StatePlace, UsedBy};
 use crate::spec::Spec;
 use crate::threshold::unsettled;
 use surmise_lanes::sigmoid;
@@ -177,7 +177,7 @@ impl EvidenceSource for Networks {
     const NAME: &'static str = "network";
     const COMPONENT: Option<SymbolComponent> = Some(SymbolComponent::Network);
     const INPUTS: &'static [MixerInput] =
-        &[MixerInput { name: "the network's logit", initial_weight: 0.12, used_by: UsedBy::AllButCounts }];
+        &[MixerInput { name: "the network's logit", initial_weight: INITIAL_WEIGHT, used_by: UsedBy::AllButCounts }];
     const STATE: StatePlace = StatePlace::AfterMixtures;
 
     type AtSymbol = ();

@@ -4,7 +4,7 @@ use crate::code::{Code, NIBBLES_MAX, Path};
 use crate::component::SymbolComponent;
 use crate::key::SymbolKey;
 use crate::node::{NIBBLE_BITS, TreeNode};
-use crate::source::{BeforeSymbol, EvidenceSource, MixerInput, StatePlace, UsedBy, copied_at_once};
+use crate::source::{BeforeSymbol, EvidenceSource, INITIAL_WEIGHT, MixerInput, StatePlace, UsedBy, copied_at_once};
 use crate::spec::Spec;
 use surmise_lanes::stretch;
 use surmise_state::{State, StateError};
@@ -153,8 +153,8 @@ impl EvidenceSource for Recency {
     const NAME: &'static str = "recency";
     const COMPONENT: Option<SymbolComponent> = Some(SymbolComponent::Recency);
     const INPUTS: &'static [MixerInput] = &[
-        MixerInput { name: "recent symbols on each side", initial_weight: 0.12, used_by: UsedBy::AllSets },
-        MixerInput { name: "side of the newest symbol", initial_weight: 0.12, used_by: UsedBy::AllSets },
+        MixerInput { name: "recent symbols on each side", initial_weight: INITIAL_WEIGHT, used_by: UsedBy::AllSets },
+        MixerInput { name: "side of the newest symbol", initial_weight: INITIAL_WEIGHT, used_by: UsedBy::AllSets },
     ];
     const STATE: StatePlace = StatePlace::BeforeMixer;
 

@@ -14,6 +14,9 @@ use crate::past_symbols::PastSymbols;
 use crate::spec::Spec;
 use surmise_state::{IncrementalCopy, State, StateError};
 
+/// Weight that most inputs of the mixer start with in every row.
+pub const INITIAL_WEIGHT: f32 = 0.12;
+
 /// One input of the mixer, as its source declares it.
 #[derive(Clone, Copy, Debug)]
 pub struct MixerInput {

@@ -20,7 +20,7 @@ Examples:
   surmise-bench --device cuda                     a large network on a GPU, beside PyTorch
 
 Figures are medians. Rates are per second of a processor unless they say wall, so that other work on the machine
-disturbs them less; its load is told beside them."
+disturbs them less; the load of the machine is printed with them."
 )]
 pub(crate) struct BenchArgs {
     /// How figures are printed.
@@ -28,7 +28,7 @@ pub(crate) struct BenchArgs {
     pub(crate) output: Output,
     /// Measure this part; may be given several times. By default, all of them but growth and keys.
     #[arg(long, value_enum, value_name = "PART")]
-    pub(crate) only: Vec<Part>,
+    pub(crate) only: Vec<BenchPart>,
     /// About how long each single measurement takes.
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
     pub(crate) seconds: f64,
@@ -47,7 +47,7 @@ pub(crate) struct BenchArgs {
     pub(crate) python: PathBuf,
     /// Measure a large network on this device beside PyTorch; without --only nothing else.
     #[arg(long, value_enum, value_name = "DEVICE")]
-    pub(crate) device: Option<Device>,
+    pub(crate) device: Option<BenchDevice>,
     /// Streams of the footprint.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub(crate) streams: u64,
@@ -55,14 +55,14 @@ pub(crate) struct BenchArgs {
 
 /// Where a network can be besides the processor.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Device {
+pub(crate) enum BenchDevice {
     /// NVIDIA's GPU.
     Cuda,
 }
 
 /// A part of the bench.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum BenchPart {
     /// Peaks of the machine, a plain model, programs of others where they are found.
     Reference,
     /// Learning: each preset, and its stages.
@@ -85,19 +85,19 @@ pub(crate) enum Part {
     Keys,
 }
 
-impl Part {
+impl BenchPart {
     /// The name by which `--only` chooses the part.
     pub(crate) fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned())
     }
 
     /// The parts that a command line asks for, in the order in which they are measured.
-    pub(crate) fn chosen(args: &BenchArgs) -> Vec<Part> {
-        let asked = |part: &Part| match args.only.as_slice() {
+    pub(crate) fn chosen(args: &BenchArgs) -> Vec<BenchPart> {
+        let asked = |part: &BenchPart| match args.only.as_slice() {
             [] if args.device.is_some() => false,
-            [] => !matches!(part, Part::Growth | Part::Keys) || args.growth.is_some(),
+            [] => !matches!(part, BenchPart::Growth | BenchPart::Keys) || args.growth.is_some(),
             only => only.contains(part),
         };
-        Part::value_variants().iter().copied().filter(asked).collect()
+        BenchPart::value_variants().iter().copied().filter(asked).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! A run of the bench: what every part is given, and where it puts its figures.
 
 use crate::figure::Figures;
-use crate::streams::Stream;
+use crate::streams::BenchStream;
 use std::path::PathBuf;
 
 /// A run of the bench.
@@ -17,7 +17,7 @@ pub(crate) struct Bench {
     /// A folder for whatever a part writes; it is removed at the end.
     pub(crate) dir: tempfile::TempDir,
     /// One recording for each preset.
-    pub(crate) streams: Vec<Stream>,
+    pub(crate) streams: Vec<BenchStream>,
     pub(crate) figures: Figures,
     /// What a figure cannot say.
     pub(crate) notes: Vec<String>,
@@ -25,7 +25,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     /// Events of a stream that are read at most: more than a fast machine learns in the time given.
-    pub(crate) fn events_max(&self, stream: &Stream) -> usize {
+    pub(crate) fn events_max(&self, stream: &BenchStream) -> usize {
         let rate = if matches!(stream.preset, "bytes" | "symbols") { 1e6 } else { 2e5 };
         (rate * self.seconds) as usize + 300
     }

@@ -5,22 +5,23 @@ use surmise_evaluation::cpu_seconds;
 
 /// How long something took.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Took {
+pub(crate) struct TimeTaken {
+    /// Seconds on the clock.
     pub(crate) wall: f64,
-    /// Processor time of all threads of this process.
+    /// Processor time of all threads of this process, in seconds.
     pub(crate) cpu: f64,
 }
 
-/// Does it, and says how long that took.
-pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Took) {
+/// Does some work, and returns its result and the time taken.
+pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, TimeTaken) {
     let (wall, cpu) = (Instant::now(), cpu_seconds());
     let done = work();
     // a clock that did not move would make rates infinite
-    let took = Took { wall: wall.elapsed().as_secs_f64().max(1e-9), cpu: (cpu_seconds() - cpu).max(1e-9) };
+    let took = TimeTaken { wall: wall.elapsed().as_secs_f64().max(1e-9), cpu: (cpu_seconds() - cpu).max(1e-9) };
     (done, took)
 }
 
-/// Does it so often, and says what each time gave.
+/// Does some work `times` times, and returns the result of each.
 pub(crate) fn repeated(times: usize, mut work: impl FnMut() -> f64) -> Vec<f64> {
     (0..times.max(1)).map(|_| work()).collect()
 }

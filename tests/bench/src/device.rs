@@ -1,10 +1,12 @@
-//! A large network on a GPU: two layers of 256 over 256 symbols, 4,096 keys at once, trained every 16 steps, beside PyTorch.
+//! A large network on a GPU, beside PyTorch: two layers of 256 over 256 symbols, 4,096 keys at once, trained every 16
+//! steps.
 
 use crate::bench::Bench;
+use crate::torch;
 use serde_json::Value;
-use std::process::{Command, Stdio};
 use std::time::Instant;
-use surmise_device::{Machine, Resident, first_head};
+use surmise_device::Machine;
+use surmise_device::resident::{ResidentNetwork, first_head};
 use surmise_fixtures::Random;
 use surmise_network::{DeviceError, Engine, NONE, Rates, Recurrence, Shape};
 use surmise_terminal::{Exit, Failure};
@@ -15,18 +17,21 @@ const OURS: &str = "steps, each learnt from, wall";
 const SHAPE: Shape = Shape { layers: 2, hidden: 256, tables: 3, dense: 0, chunk: 16 };
 const KEYS: usize = 4096;
 const SYMBOLS: usize = 256;
-/// The same network in PyTorch.
+/// The network in PyTorch.
 const TORCH: &str = include_str!("torch.py");
 
 pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
     let failed = |e: DeviceError| Failure::new(Exit::Unreachable, e);
     let machine = surmise_device::find().map_err(failed)?;
     b.notes.push(format!("device: {}", machine.name()));
-    let mut network = Network::new(machine, SHAPE, KEYS).map_err(failed)?;
+    let mut network = MeasuredNetwork::new(machine, SHAPE, KEYS).map_err(failed)?;
     // half of ours before PyTorch and half after it
     let half = b.repeat.div_ceil(2);
     let mut rates = network.rates(b.seconds, half).map_err(failed)?;
-    let torch = torch(b.seconds, b.repeat);
+    let mut args: Vec<String> = vec!["cuda".into()];
+    args.extend([SHAPE.hidden, KEYS, SHAPE.chunk].map(|n| n.to_string()));
+    args.extend([b.seconds.to_string(), b.repeat.to_string()]);
+    let torch = torch::run::<Value>(b, TORCH, &args);
     rates.extend(network.rates(b.seconds, half).map_err(failed)?);
     b.figures.put(PART, OF, OURS, &rates, "events/s").at_least(0.0, 3e6);
     match torch {
@@ -36,7 +41,7 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Figures of PyTorch, and the ratios to ours.
+/// Puts the figures of PyTorch, and the ratios of ours to them.
 fn against(b: &mut Bench, torch: &Value) {
     let ours = b.figures.get(PART, OF, OURS).unwrap_or(f64::NAN);
     for (kind, must, reach) in [("eager", 2.0, 2.0), ("compiled", 0.0, 1.0)] {
@@ -53,36 +58,19 @@ fn against(b: &mut Bench, torch: &Value) {
     b.notes.push(format!("device: PyTorch {}", torch["torch"].as_str().unwrap_or("of unknown version")));
 }
 
-/// Runs the script, if there is a Python with a PyTorch that sees the GPU.
-fn torch(seconds: f64, repeat: usize) -> Result<Value, String> {
-    let sizes = [SHAPE.hidden, KEYS, SHAPE.chunk].map(|n| n.to_string());
-    let out = Command::new("python3")
-        .args(["-c", TORCH, "cuda"])
-        .args(sizes)
-        .args([seconds.to_string(), repeat.to_string()])
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|e| format!("python3: {e}"))?;
-    if !out.status.success() {
-        let said = String::from_utf8_lossy(&out.stderr).trim().lines().last().unwrap_or("it failed").to_owned();
-        return Err(said);
-    }
-    serde_json::from_slice(&out.stdout).map_err(|e| e.to_string())
-}
-
 /// The network on a machine, and chunks to learn from.
-struct Network {
-    net: Resident,
+struct MeasuredNetwork {
+    net: ResidentNetwork,
     rows: usize,
     chunks: Vec<(Vec<u32>, Vec<u32>)>,
     next: usize,
 }
 
-impl Network {
-    fn new(machine: Box<dyn Machine>, shape: Shape, keys: usize) -> Result<Network, DeviceError> {
+impl MeasuredNetwork {
+    fn new(machine: Box<dyn Machine>, shape: Shape, keys: usize) -> Result<MeasuredNetwork, DeviceError> {
         let weights = Recurrence::new(shape, Rates::default(), SYMBOLS, 1, Engine::Fused).layer_weights(SYMBOLS);
         let head = first_head(&shape, SYMBOLS, 1);
-        let net = Resident::new(machine, shape, keys, SYMBOLS, Rates::default(), &weights, &head)?;
+        let net = ResidentNetwork::new(machine, shape, keys, SYMBOLS, Rates::default(), &weights, &head)?;
         let (mut random, mut past) = (Random::new(5), vec![[NONE; 3]; keys]);
         let mut symbols = || {
             let (mut ids, mut targets) = (Vec::new(), Vec::new());
@@ -100,7 +88,7 @@ impl Network {
             (ids, targets)
         };
         let chunks = (0..4).map(|_| symbols()).collect();
-        Ok(Network { net, rows: shape.chunk * keys, chunks, next: 0 })
+        Ok(MeasuredNetwork { net, rows: shape.chunk * keys, chunks, next: 0 })
     }
 
     fn chunk(&mut self) -> Result<(), DeviceError> {
@@ -138,8 +126,8 @@ mod tests {
     #[test]
     fn the_network_that_is_timed_learns() {
         let shape = Shape { hidden: 16, chunk: 4, ..SHAPE };
-        let mut network = Network::new(Box::new(Emulated::new()), shape, 8).unwrap();
-        let mean = |n: &mut Network| n.net.losses().unwrap().iter().sum::<f32>() / 32.0;
+        let mut network = MeasuredNetwork::new(Box::new(Emulated::new()), shape, 8).unwrap();
+        let mean = |n: &mut MeasuredNetwork| n.net.losses().unwrap().iter().sum::<f32>() / 32.0;
         network.chunk().unwrap();
         let first = mean(&mut network);
         assert!((first - 256f32.ln()).abs() < 0.5, "at first it knows nothing: {first}");

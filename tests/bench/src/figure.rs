@@ -1,4 +1,4 @@
-//! What was measured: one figure a line, for people and for programs alike.
+//! Figures: what was measured, for people and for programs alike.
 
 use serde::Serialize;
 use surmise_terminal::format::number;
@@ -9,9 +9,9 @@ use surmise_terminal::{Paint, Table};
 pub(crate) struct Figure {
     /// The part of the bench that measured it.
     pub(crate) part: &'static str,
-    /// What it is of.
+    /// The thing that was measured: a stream, a machine, a program.
     pub(crate) of: String,
-    /// What it is.
+    /// The quantity that was measured.
     pub(crate) name: String,
     /// The median of the repeats.
     pub(crate) value: f64,
@@ -19,29 +19,29 @@ pub(crate) struct Figure {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) range: Option<[f64; 2]>,
     pub(crate) unit: &'static str,
-    /// What is asked of it.
+    /// The bars of the figure.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) asked: Option<Asked>,
+    pub(crate) asked: Option<Goal>,
 }
 
-/// What is asked of a figure.
+/// The bars of a figure: what it must reach, and what it should.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Asked {
+pub(crate) struct Goal {
     /// Whether less is better.
     at_most: bool,
     must: f64,
     reach: f64,
-    /// Whether what must be is so.
+    /// Whether the value is within `must`.
     met: bool,
 }
 
 impl Figure {
     pub(crate) fn at_least(&mut self, must: f64, reach: f64) {
-        self.asked = Some(Asked { at_most: false, must, reach, met: self.value >= must });
+        self.asked = Some(Goal { at_most: false, must, reach, met: self.value >= must });
     }
 
     pub(crate) fn at_most(&mut self, must: f64, reach: f64) {
-        self.asked = Some(Asked { at_most: true, must, reach, met: self.value <= must });
+        self.asked = Some(Goal { at_most: true, must, reach, met: self.value <= must });
     }
 
     fn asked_text(&self) -> [String; 2] {
@@ -61,7 +61,7 @@ impl Figure {
 pub(crate) struct Figures(pub(crate) Vec<Figure>);
 
 impl Figures {
-    /// Notes a figure as the median of its repeats.
+    /// Adds a figure: the median of its repeats.
     pub(crate) fn put(
         &mut self,
         part: &'static str,

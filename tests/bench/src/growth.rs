@@ -12,10 +12,10 @@ use surmise_store::TemporaryPages;
 use surmise_terminal::Failure;
 
 const PART: &str = "growth";
-/// Sessions that go on at the same time.
-const AT_ONCE: usize = 64;
+/// Sessions that are open at the same time.
+const SESSIONS_OPEN: usize = 64;
 
-/// Sessions of some symbols by some keys. A key is more likely one of those that were there lately.
+/// Sessions of some symbols by some keys. A key is more likely one of those of the latest sessions.
 struct Sessions {
     random: Random,
     symbols: u64,
@@ -28,19 +28,19 @@ struct Sessions {
 impl Sessions {
     fn new(symbols: u64, keys: u64) -> Sessions {
         let mut s = Sessions { random: Random::new(8), symbols, keys, open: Vec::new(), next_key: 0 };
-        s.open = (0..AT_ONCE).map(|_| s.session()).collect();
+        s.open = (0..SESSIONS_OPEN).map(|_| s.session()).collect();
         s
     }
 
     fn session(&mut self) -> (u64, u64, u64) {
-        // keys take turns, and most who come were there a moment ago
+        // keys take turns, and most of those that come were there a moment ago
         self.next_key += u64::from(self.random.below(4) == 0);
         let key = (self.next_key + self.random.below(50)) % self.keys;
         (key, self.random.below(self.symbols), 5 + self.random.below(30))
     }
 
     fn record(&mut self) -> Record {
-        let i = self.random.below(AT_ONCE as u64) as usize;
+        let i = self.random.below(SESSIONS_OPEN as u64) as usize;
         let (key, last, left) = self.open[i];
         let symbol = follow(&mut self.random, last, self.symbols);
         self.open[i] = (key, symbol, left.saturating_sub(1));
@@ -52,21 +52,21 @@ impl Sessions {
     }
 }
 
-/// A learner that is fed, and the rate over the latest events.
-struct Fed {
+/// A learner with its key pages, and the source of its events.
+struct FedLearner {
     learner: Learner,
     pages: Arc<TemporaryPages>,
     source: Sessions,
     events: usize,
 }
 
-impl Fed {
-    fn new(symbols: u64, keys: u64) -> Result<Fed, Failure> {
+impl FedLearner {
+    fn new(symbols: u64, keys: u64) -> Result<FedLearner, Failure> {
         let learner = Learner::new(Schema::default(), Options::default());
         let mut learner = learner.map_err(Failure::internal)?;
         let pages = Arc::new(TemporaryPages::new()?);
         learner.set_pages(pages.clone());
-        Ok(Fed { learner, pages, source: Sessions::new(symbols, keys), events: 0 })
+        Ok(FedLearner { learner, pages, source: Sessions::new(symbols, keys), events: 0 })
     }
 
     fn feed(&mut self, records: &[Record]) -> Result<f64, Failure> {
@@ -82,7 +82,7 @@ impl Fed {
         Ok(records.len() as f64 / took.cpu)
     }
 
-    /// Learns up to so many events; the rate over the last `window` of them.
+    /// Learns up to `events` events, and returns the rate over the last `window` of them.
     fn until(&mut self, events: usize, window: usize) -> Result<f64, Failure> {
         let mut rate = f64::NAN;
         while self.events < events {
@@ -93,7 +93,7 @@ impl Fed {
         Ok(rate)
     }
 
-    /// Every key once, so that all of them are known.
+    /// Learns one event of every key, so that all of them are known.
     fn greet(&mut self, keys: u64) -> Result<(), Failure> {
         for from in (0..keys).step_by(10_000) {
             let hello = |k| Record {
@@ -111,7 +111,7 @@ impl Fed {
 
 pub(crate) fn run(b: &mut Bench, most: usize) -> Result<(), Failure> {
     let window = (most / 100).clamp(50, 100_000);
-    let mut fed = Fed::new(200, 1000)?;
+    let mut fed = FedLearner::new(200, 1000)?;
     let first = fed.until(window, window)?;
     b.figures.put(PART, "events", format!("at {window}"), &[first], "events/s of CPU");
     for n in [window * 10, most] {
@@ -120,22 +120,22 @@ pub(crate) fn run(b: &mut Bench, most: usize) -> Result<(), Failure> {
         let against = format!("at {n} against {window}");
         b.figures.put(PART, "events", against, &[100.0 * rate / first], "%").at_least(80.0, 100.0);
     }
-    let few = Fed::new(100, 1000)?.until(window * 3, window)?;
+    let few = FedLearner::new(100, 1000)?.until(window * 3, window)?;
     b.figures.put(PART, "symbols", "of 100", &[few], "events/s of CPU");
     let symbols = (most as u64 / 100).clamp(200, 100_000);
-    let many = Fed::new(symbols, 1000)?.until(window * 3, window)?;
+    let many = FedLearner::new(symbols, 1000)?.until(window * 3, window)?;
     b.figures.put(PART, "symbols", format!("of {symbols}"), &[many], "events/s of CPU");
     b.figures.put(PART, "symbols", format!("{symbols} against 100"), &[100.0 * many / few], "%").at_least(40.0, 100.0);
     Ok(())
 }
 
-/// Keys in memory and beyond it. What they take in memory and on disk is told with them.
+/// Keys in memory and beyond it, with what they take in memory and on disk.
 pub(crate) fn run_keys(b: &mut Bench, most: usize) -> Result<(), Failure> {
     const PART: &str = "keys";
     let (window, most) = ((most / 100).clamp(50, 100_000), most as u64);
     let mut few = f64::NAN;
     for keys in [100, (most / 100).clamp(200, 10_000), (most / 10).clamp(400, 1_000_000)] {
-        let mut fed = Fed::new(200, keys)?;
+        let mut fed = FedLearner::new(200, keys)?;
         fed.greet(keys)?;
         let rate = fed.until(window * 3, window)?;
         b.figures.put(PART, "keys", format!("of {keys}"), &[rate], "events/s of CPU");

@@ -1,8 +1,8 @@
-//! The machine, and what else it does meanwhile.
+//! The machine, and its load from other programs.
 
 use serde::Serialize;
 
-/// What a figure has to be read beside.
+/// The machine that figures are of.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct MachineInfo {
     pub(crate) processor: String,
@@ -14,11 +14,12 @@ pub(crate) struct MachineInfo {
     pub(crate) version: &'static str,
     /// Programs that waited for a processor, averaged over a minute: at the start.
     pub(crate) load_before: f64,
-    /// The same at the end, this bench itself included.
+    /// The load average at the end, this bench itself included.
     pub(crate) load_after: f64,
 }
 
 impl MachineInfo {
+    /// Reads what the system says of the machine.
     pub(crate) fn look() -> MachineInfo {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let value = |text: &str, key: &str| {
@@ -40,10 +41,12 @@ impl MachineInfo {
         }
     }
 
+    /// Reads the load once more, at the end.
     pub(crate) fn look_again(&mut self) {
         self.load_after = load();
     }
 
+    /// One line for people.
     pub(crate) fn describe(&self) -> String {
         format!(
             "{}, {} cores, {}, {}, kernel {}, load {:.2}",

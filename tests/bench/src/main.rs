@@ -20,9 +20,10 @@ mod server;
 mod socket;
 mod storage;
 mod streams;
+mod torch;
 mod wire;
 
-use args::{BenchArgs, Device, Part};
+use args::{BenchArgs, BenchDevice, BenchPart};
 use bench::Bench;
 use figure::Figures;
 use machine::MachineInfo;
@@ -62,11 +63,11 @@ fn run(args: &BenchArgs) -> Result<(), Failure> {
     if args.output == Output::Text {
         print_line(&machine.describe())?;
     }
-    if args.device == Some(Device::Cuda) {
+    if args.device == Some(BenchDevice::Cuda) {
         device::run(&mut bench)?;
         print_part(args, &bench, device::PART)?;
     }
-    for part in Part::chosen(args) {
+    for part in BenchPart::chosen(args) {
         measure(&mut bench, part, args.growth.unwrap_or(GROWTH_EVENTS))?;
         print_part(args, &bench, &part.name())?;
     }
@@ -96,17 +97,17 @@ fn print_part(args: &BenchArgs, bench: &Bench, part: &str) -> Result<(), Failure
     Ok(())
 }
 
-fn measure(bench: &mut Bench, part: Part, growth_events: usize) -> Result<(), Failure> {
+fn measure(bench: &mut Bench, part: BenchPart, growth_events: usize) -> Result<(), Failure> {
     match part {
-        Part::Reference => reference::run(bench),
-        Part::Presets => presets::run(bench),
-        Part::Network => network::run(bench),
-        Part::Store => storage::run(bench),
-        Part::Parse => parsing::run(bench),
-        Part::Socket => socket::run(bench),
-        Part::Pause => pause::run(bench),
-        Part::Footprint => footprint::run(bench),
-        Part::Growth => growth::run(bench, growth_events),
-        Part::Keys => growth::run_keys(bench, growth_events),
+        BenchPart::Reference => reference::run(bench),
+        BenchPart::Presets => presets::run(bench),
+        BenchPart::Network => network::run(bench),
+        BenchPart::Store => storage::run(bench),
+        BenchPart::Parse => parsing::run(bench),
+        BenchPart::Socket => socket::run(bench),
+        BenchPart::Pause => pause::run(bench),
+        BenchPart::Footprint => footprint::run(bench),
+        BenchPart::Growth => growth::run(bench, growth_events),
+        BenchPart::Keys => growth::run_keys(bench, growth_events),
     }
 }

@@ -1,8 +1,10 @@
 //! The network alone: a gated linear recurrence of two layers of 64 over 256 symbols, trained every 16 steps.
 
 use crate::bench::Bench;
-use crate::clock::{Took, timed};
+use crate::clock::{TimeTaken, timed};
 use crate::reference::machine_peaks;
+use crate::torch;
+use serde::Deserialize;
 use surmise_fixtures::Random;
 use surmise_network::{Engine, Rates, Recurrence, Sequence, Shape, TreeHead};
 use surmise_terminal::Failure;
@@ -12,6 +14,8 @@ const LAYERS: usize = 2;
 const HIDDEN: usize = 64;
 const SYMBOLS: usize = 256;
 const STEPS: usize = 16;
+/// The network in PyTorch.
+const TORCH_SCRIPT: &str = include_str!("torch_network.py");
 /// Binary decisions of one symbol.
 const DECISIONS: usize = 8;
 
@@ -22,7 +26,7 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
     let peak = |b: &Bench, name| b.figures.get("reference", "machine", name).unwrap_or(f64::NAN);
     let flops_peak = peak(b, "fused multiply-adds, one core");
     let bandwidth = peak(b, "memory, read and written by one core");
-    for of in WAYS {
+    for of in VARIANTS {
         let (mut rate, mut share, mut traffic) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..b.repeat {
             let (steps, took) = steps(b.seconds, &of);
@@ -38,12 +42,12 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
         }
         b.figures.put(PART, of.name, "weights read and written, share of memory bandwidth", &traffic, "%");
     }
-    torch::run(b);
+    compare_with_torch(b);
     Ok(())
 }
 
 /// A way to run the network.
-struct Way {
+struct NetworkVariant {
     name: &'static str,
     sequences: usize,
     /// Whether a head predicts and learns each symbol.
@@ -52,12 +56,12 @@ struct Way {
     planned: bool,
 }
 
-const WAYS: [Way; 5] = [
-    Way { name: "one stream", sequences: 1, head: true, planned: true },
-    Way { name: "one stream, step by step", sequences: 1, head: true, planned: false },
-    Way { name: "one stream, no head", sequences: 1, head: false, planned: true },
-    Way { name: "64 keys", sequences: 64, head: true, planned: true },
-    Way { name: "64 keys, no head", sequences: 64, head: false, planned: true },
+const VARIANTS: [NetworkVariant; 5] = [
+    NetworkVariant { name: "one stream", sequences: 1, head: true, planned: true },
+    NetworkVariant { name: "one stream, step by step", sequences: 1, head: true, planned: false },
+    NetworkVariant { name: "one stream, no head", sequences: 1, head: false, planned: true },
+    NetworkVariant { name: "64 keys", sequences: 64, head: true, planned: true },
+    NetworkVariant { name: "64 keys, no head", sequences: 64, head: false, planned: true },
 ];
 
 /// The figure that rates are compared by.
@@ -73,7 +77,7 @@ fn flops(heads: bool) -> f64 {
 
 /// Bytes of weights that one step moves: a product reads them once for the steps that are planned together, backward
 /// and update read and write them once a chunk.
-fn bytes(of: &Way) -> f64 {
+fn bytes(of: &NetworkVariant) -> f64 {
     let dense = 4 * (LAYERS - 1) * HIDDEN * 3 * HIDDEN;
     let rows = 4 * LAYERS * 3 * HIDDEN;
     let chunk = STEPS * of.sequences;
@@ -83,20 +87,20 @@ fn bytes(of: &Way) -> f64 {
 }
 
 /// A key: its state, its latest symbol, and the latest that is planned.
-struct Key {
+struct NetworkKey {
     sequence: Sequence,
     last: u32,
     ahead: u32,
 }
 
 /// Steps until the time is over.
-fn steps(seconds: f64, of: &Way) -> (f64, Took) {
+fn steps(seconds: f64, of: &NetworkVariant) -> (f64, TimeTaken) {
     let chunk = STEPS * of.sequences;
     let shape = Shape { layers: LAYERS, hidden: HIDDEN, tables: 1, dense: 0, chunk };
     let mut net = Recurrence::new(shape, Rates::default(), SYMBOLS, 1, Engine::Fused);
     let mut head = TreeHead::new(net.width(), SYMBOLS, 2e-3);
-    let key = || Key { sequence: Sequence::new(&shape), last: 1, ahead: 1 };
-    let mut keys: Vec<Key> = (0..of.sequences).map(|_| key()).collect();
+    let key = || NetworkKey { sequence: Sequence::new(&shape), last: 1, ahead: 1 };
+    let mut keys: Vec<NetworkKey> = (0..of.sequences).map(|_| key()).collect();
     let (mut random, mut n, mut symbols) = (Random::new(5), 0usize, vec![0; chunk]);
     let start = std::time::Instant::now();
     let ((), took) = timed(|| {
@@ -136,66 +140,45 @@ fn steps(seconds: f64, of: &Way) -> (f64, Took) {
     (n as f64, took)
 }
 
-/// The same network in PyTorch, where a Python has it.
-mod torch {
-    use super::{PART, RATE};
-    use crate::bench::Bench;
-    use serde::Deserialize;
-    use std::process::Command;
+/// What the script of PyTorch prints: the rate of every form of the same network.
+#[derive(Deserialize)]
+struct TorchRates {
+    torch: String,
+    rates: Vec<TorchRate>,
+}
 
-    const SCRIPT: &str = include_str!("torch_network.py");
+#[derive(Deserialize)]
+struct TorchRate {
+    sequences: usize,
+    form: String,
+    steps: f64,
+}
 
-    #[derive(Deserialize)]
-    struct Rates {
-        torch: String,
-        rates: Vec<Rate>,
+/// The same network in PyTorch, whose fastest form is compared with what was measured here.
+fn compare_with_torch(bench: &mut Bench) {
+    match torch::run::<TorchRates>(bench, TORCH_SCRIPT, &[bench.seconds.to_string()]) {
+        Ok(rates) => compare(bench, &rates),
+        Err(error) => bench.notes.push(format!("network: PyTorch was not measured: {error}")),
     }
+}
 
-    #[derive(Deserialize)]
-    struct Rate {
-        sequences: usize,
-        form: String,
-        steps: f64,
-    }
-
-    /// Times every form that PyTorch has, and holds the fastest against what was measured here.
-    pub(super) fn run(b: &mut Bench) {
-        let python = b.python.clone();
-        let there = Command::new(&python).args(["-c", "import torch"]).output();
-        if !there.is_ok_and(|o| o.status.success()) {
-            return b.notes.push(format!("network: {} has no torch to compare with", python.display()));
+fn compare(bench: &mut Bench, all: &TorchRates) {
+    for (of, sequences, must, reach) in [("one stream", 1, 8.0, 15.0), ("64 keys", 64, 1.8, 3.0)] {
+        let rates: Vec<&TorchRate> = all.rates.iter().filter(|r| r.sequences == sequences).collect();
+        for rate in &rates {
+            bench.figures.put(PART, of, format!("torch, {}", rate.form), &[rate.steps], "events/s of CPU");
         }
-        match rates(b, &python) {
-            Ok(all) => compare(b, &all),
-            Err(fault) => b.notes.push(format!("network: torch is here, but its script failed: {fault}")),
+        let theirs = rates.iter().map(|r| r.steps).fold(f64::NAN, f64::max);
+        if let Some(ours) = bench.figures.get(PART, of, RATE)
+            && theirs > 0.0
+        {
+            let ratio = ours / theirs;
+            bench.figures.put(PART, of, "against the fastest of torch", &[ratio], "×").at_least(must, reach);
         }
     }
-
-    fn rates(b: &Bench, python: &std::path::Path) -> Result<Rates, String> {
-        let script = b.dir.path().join("torch_network.py");
-        std::fs::write(&script, SCRIPT).map_err(|e| e.to_string())?;
-        let out = Command::new(python).arg(script).arg(b.seconds.to_string()).output().map_err(|e| e.to_string())?;
-        let text = String::from_utf8_lossy(&out.stdout);
-        let last = text.lines().next_back().unwrap_or_default();
-        serde_json::from_str(last).map_err(|e| format!("{e}: {}", String::from_utf8_lossy(&out.stderr).trim()))
-    }
-
-    fn compare(b: &mut Bench, all: &Rates) {
-        for (of, sequences, must, reach) in [("one stream", 1, 8.0, 15.0), ("64 keys", 64, 1.8, 3.0)] {
-            for r in all.rates.iter().filter(|r| r.sequences == sequences) {
-                b.figures.put(PART, of, format!("torch, {}", r.form), &[r.steps], "events/s of CPU");
-            }
-            let theirs =
-                all.rates.iter().filter(|r| r.sequences == sequences).map(|r| r.steps).fold(f64::NAN, f64::max);
-            if let Some(ours) = b.figures.get(PART, of, RATE)
-                && theirs > 0.0
-            {
-                b.figures.put(PART, of, "against the fastest of torch", &[ours / theirs], "×").at_least(must, reach);
-            }
-        }
-        b.notes.push(format!(
-            "network: torch {} on one thread predicts by a softmax over 256 symbols, surmise by the eight decisions of one; both learn every symbol",
-            all.torch
-        ));
-    }
+    bench.notes.push(format!(
+        "network: torch {} on one thread predicts by a softmax over 256 symbols, surmise by the eight decisions of \
+         one; both learn every symbol",
+        all.torch
+    ));
 }

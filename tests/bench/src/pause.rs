@@ -1,7 +1,7 @@
 //! How long events wait while checkpoints of a large state are made, and while snapshots of it are published.
 
 use crate::bench::Bench;
-use crate::server::{STREAM, Server};
+use crate::server::{InProcessDaemon, STREAM};
 use crate::socket::{questions, symbols};
 use crate::wire::{drive, percentiles};
 use std::path::Path;
@@ -15,16 +15,16 @@ use surmise_store::Store;
 use surmise_terminal::{Failure, Http};
 
 const PART: &str = "pause";
-/// How large the state should become.
+/// Size that the state is to reach.
 const STATE_BYTES: u64 = 60_000_000;
 /// Events a second while it is measured.
-const RATE: f64 = 5000.0;
-/// How often a checkpoint is asked for; by default they are a minute apart.
-const CHECKPOINTS: Duration = Duration::from_millis(1500);
+const EVENTS_PER_SECOND: f64 = 5000.0;
+/// Time between two checkpoints; by default they are a minute apart.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(1500);
 
 pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
     let schema = Schema::new([Field::new(VALUE, FieldKind::Category)]);
-    let server = Server::start(b.dir.path().join("pause"), &schema)?;
+    let server = InProcessDaemon::start(b.dir.path().join("pause"), &schema)?;
     let http = server.http();
     let state = || -> Result<u64, Failure> {
         let status = http.get::<serde_json::Value>(&format!("/api/v1/streams/{STREAM}"), &[])?;
@@ -43,8 +43,9 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
     }
     let megabytes = state()? as f64 / 1e6;
     let seconds = (3.0 * b.seconds).max(0.1);
-    let records = symbols((RATE * seconds) as usize + 1, 50_000, 7);
-    let sending = |name| drive(server.tcp, name, STREAM, &[Want::Outcome], &records, records.len() as u64, RATE);
+    let records = symbols((EVENTS_PER_SECOND * seconds) as usize + 1, 50_000, 7);
+    let sending =
+        |name| drive(server.tcp, name, STREAM, &[Want::Outcome], &records, records.len() as u64, EVENTS_PER_SECOND);
     let calm = sending("calm")?;
     let done = AtomicBool::new(false);
     let (written, made) = std::thread::scope(|s| {
@@ -52,7 +53,7 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
             let mut n = 0;
             while !done.load(Ordering::Relaxed) {
                 n += u32::from(http.post::<serde_json::Value>("/api/v1/checkpoints", &[]).is_ok());
-                std::thread::sleep(CHECKPOINTS.min(Duration::from_secs_f64(seconds)));
+                std::thread::sleep(CHECKPOINT_INTERVAL.min(Duration::from_secs_f64(seconds)));
             }
             n
         });
@@ -87,11 +88,11 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
 struct Stops {
     count: f64,
     seconds: f64,
-    /// Stops of at most so many seconds.
+    /// Bound in seconds, and stops that were at most as long.
     below: [(f64, f64); BOUNDS],
 }
 
-/// Bounds of the daemon's histogram, and what lies beyond.
+/// Buckets of the daemon's histogram, the one without a bound included.
 const BOUNDS: usize = 11;
 
 impl Stops {
@@ -144,7 +145,7 @@ fn written_last(dir: &Path) -> Result<Option<Learner>, Failure> {
     Learner::load(&learner).map(Some).map_err(|e| internal(&e))
 }
 
-/// What a copy costs by itself, in processor time: whole, as nobody makes it any more, and in slices.
+/// What a copy costs by itself, in processor time: whole, for comparison, and in slices, as it is made.
 fn alone(b: &mut Bench, mut learner: Learner) -> Result<(), Failure> {
     const SLICE: usize = 128 << 10;
     let of = "copy alone, processor time";

@@ -2,7 +2,7 @@
 
 use crate::bench::Bench;
 use crate::clock::{children_seconds, repeated, timed};
-use crate::streams::Stream;
+use crate::streams::BenchStream;
 use rustc_hash::FxHashMap;
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -152,7 +152,7 @@ fn programs(b: &mut Bench) {
     compressor(b, &bytes, PROGRAMS[1].0, &["-c".into(), bytes.file.clone(), scratch]);
 }
 
-fn compressor(b: &mut Bench, stream: &Stream, program: &str, args: &[PathBuf]) {
+fn compressor(b: &mut Bench, stream: &BenchStream, program: &str, args: &[PathBuf]) {
     let command = program.split(' ').next().unwrap_or(program);
     let Some(path) = on_path(command) else { return b.notes.push(format!("{program}: not found")) };
     let run =

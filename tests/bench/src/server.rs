@@ -14,16 +14,16 @@ use tokio::runtime::Runtime;
 pub(crate) const STREAM: &str = "bench";
 
 /// A daemon in this process, with a runtime of its own.
-pub(crate) struct Server {
+pub(crate) struct InProcessDaemon {
     runtime: Runtime,
     running: Running,
     pub(crate) tcp: SocketAddr,
     url: String,
 }
 
-impl Server {
+impl InProcessDaemon {
     /// Starts one with its defaults, on ports of its own, with one stream declared.
-    pub(crate) fn start(dir: PathBuf, schema: &Schema) -> Result<Server, Failure> {
+    pub(crate) fn start(dir: PathBuf, schema: &Schema) -> Result<InProcessDaemon, Failure> {
         let mut config = Config::default();
         config.store.dir = dir;
         config.listen.http = "127.0.0.1:0".into();
@@ -39,7 +39,7 @@ impl Server {
         let (Some(http), Some(tcp)) = (running.http_addr(), running.tcp_addr()) else {
             return Err(Failure::internal("surmised does not listen"));
         };
-        Ok(Server { tcp, url: format!("http://{http}"), runtime, running })
+        Ok(InProcessDaemon { tcp, url: format!("http://{http}"), runtime, running })
     }
 
     pub(crate) fn runtime(&self) -> &Runtime {
@@ -58,15 +58,15 @@ impl Server {
 }
 
 /// `surmised` in a process of its own.
-pub(crate) struct Process {
+pub(crate) struct DaemonProcess {
     child: Child,
     pub(crate) tcp: SocketAddr,
     url: String,
     started: Instant,
 }
 
-impl Process {
-    /// The program, where it is beside this one.
+impl DaemonProcess {
+    /// The program, where it is in the folder of this one.
     pub(crate) fn program() -> Option<PathBuf> {
         let here = std::env::current_exe().ok()?;
         let mut dir = here.parent()?;
@@ -77,11 +77,12 @@ impl Process {
     }
 
     /// Starts it on a data directory.
-    pub(crate) fn start(program: &Path, dir: &Path) -> Result<Process, Failure> {
+    pub(crate) fn start(program: &Path, dir: &Path) -> Result<DaemonProcess, Failure> {
         let (http, tcp) = (free_port()?, free_port()?);
         let file = dir.with_extension("toml");
         let text = format!(
-            "[listen]\nhttp = \"127.0.0.1:{http}\"\ntcp = \"127.0.0.1:{tcp}\"\nunix = \"off\"\n[store]\ndir = {:?}\n[shutdown]\ngrace = \"120s\"\n",
+            "[listen]\nhttp = \"127.0.0.1:{http}\"\ntcp = \"127.0.0.1:{tcp}\"\nunix = \"off\"\n\
+             [store]\ndir = {:?}\n[shutdown]\ngrace = \"120s\"\n",
             dir.display().to_string()
         );
         std::fs::write(&file, text)?;
@@ -90,7 +91,7 @@ impl Process {
         let started = Instant::now();
         let child = command.spawn()?;
         let tcp = SocketAddr::from(([127, 0, 0, 1], tcp));
-        Ok(Process { child, tcp, url: format!("http://127.0.0.1:{http}"), started })
+        Ok(DaemonProcess { child, tcp, url: format!("http://127.0.0.1:{http}"), started })
     }
 
     pub(crate) fn http(&self) -> Http {
@@ -101,7 +102,7 @@ impl Process {
         self.child.id()
     }
 
-    /// Asks until there is an answer; returns how long that took since the start.
+    /// Asks until there is an answer, and returns the seconds since the start.
     pub(crate) fn wait_for(&mut self, path: &str) -> Result<f64, Failure> {
         let http = self.http();
         loop {
@@ -116,7 +117,7 @@ impl Process {
         }
     }
 
-    /// Has it finish.
+    /// Stops the daemon as the system would, and waits until it has left.
     pub(crate) fn stop(mut self) -> Result<(), Failure> {
         if let Some(pid) = rustix::process::Pid::from_raw(self.child.id() as i32) {
             let sent = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
@@ -127,7 +128,7 @@ impl Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for DaemonProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

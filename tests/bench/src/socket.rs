@@ -2,9 +2,9 @@
 
 use crate::bench::Bench;
 use crate::clock::timed;
-use crate::server::{STREAM, Server};
-use crate::streams::{Stream, cut, events_of};
-use crate::wire::{HOUR_US, Load, drive, percentiles};
+use crate::server::{InProcessDaemon, STREAM};
+use crate::streams::{BenchStream, cut, events_of};
+use crate::wire::{BackgroundLoad, LATENCY_US_MAX, drive, percentiles};
 use hdrhistogram::Histogram;
 use std::time::{Duration, Instant};
 use surmise_client::Client;
@@ -14,10 +14,10 @@ use surmise_protocol::{Hello, Want};
 use surmise_terminal::{Failure, Http};
 
 const PART: &str = "socket";
-/// Questions a second.
-const QUESTIONS: f64 = 400.0;
-/// Bytes of a line, where the stream is of bytes.
-const LINE: usize = 64;
+/// Questions per second.
+const QUESTIONS_PER_SECOND: f64 = 400.0;
+/// Bytes of a line, where the stream is one of bytes.
+const LINE_BYTES: usize = 64;
 
 pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
     for stream in b.streams.clone() {
@@ -27,8 +27,8 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The same records, learnt from the recording and sent through the socket, in turns.
-fn throughput(b: &mut Bench, stream: &Stream) -> Result<(), Failure> {
+/// Throughput: the same records are learnt from the recording and sent through the socket, in turns.
+fn throughput(b: &mut Bench, stream: &BenchStream) -> Result<(), Failure> {
     let (schema, all) = stream.records(b.events_max(stream))?;
     let records = crate::presets::learn(&schema, Options::default(), &all, Some(b.seconds), |_| {})?.records;
     let (mut replayed, mut sent, mut ratio, mut cpu, mut alone_cpu) = (vec![], vec![], vec![], vec![], vec![]);
@@ -36,7 +36,7 @@ fn throughput(b: &mut Bench, stream: &Stream) -> Result<(), Failure> {
     for i in 0..b.repeat {
         let (learnt, alone) = timed(|| replay(stream, records));
         let (mut learner, events) = learnt?;
-        let server = Server::start(b.dir.path().join(format!("socket-{}-{i}", stream.preset)), &schema)?;
+        let server = InProcessDaemon::start(b.dir.path().join(format!("socket-{}-{i}", stream.preset)), &schema)?;
         let (done, through) = timed(|| server.runtime().block_on(send(&server, stream, records)));
         done?;
         let hash = server.http().get::<serde_json::Value>(&format!("/api/v1/streams/{STREAM}/hash"), &[])?;
@@ -59,7 +59,7 @@ fn throughput(b: &mut Bench, stream: &Stream) -> Result<(), Failure> {
     Ok(())
 }
 
-fn replay(stream: &Stream, records: usize) -> Result<(Learner, usize), Failure> {
+fn replay(stream: &BenchStream, records: usize) -> Result<(Learner, usize), Failure> {
     let source = stream.open()?;
     let internal = |e: &dyn std::fmt::Display| Failure::internal(e);
     let mut learner = Learner::new(source.schema().clone(), Options::default()).map_err(|e| internal(&e))?;
@@ -73,7 +73,7 @@ fn replay(stream: &Stream, records: usize) -> Result<(Learner, usize), Failure> 
     Ok((learner, events))
 }
 
-async fn send(server: &Server, stream: &Stream, records: usize) -> Result<(), Failure> {
+async fn send(server: &InProcessDaemon, stream: &BenchStream, records: usize) -> Result<(), Failure> {
     let mut client = Client::connect(server.tcp.into(), Hello::new("bench", STREAM)).await?;
     for item in stream.open()?.take(records) {
         client.send(item?.record).await?;
@@ -82,13 +82,13 @@ async fn send(server: &Server, stream: &Stream, records: usize) -> Result<(), Fa
     Ok(())
 }
 
-/// At half the load that it can take, how long an event waits for its outcome, when the next prediction stands; at
-/// full load, how long a question waits.
-fn latency(b: &mut Bench, stream: &Stream) -> Result<(), Failure> {
+/// Latencies: how long an event waits for its outcome at half the load that the stream can take, and how long a question
+/// waits at full load.
+fn latency(b: &mut Bench, stream: &BenchStream) -> Result<(), Failure> {
     let (schema, all) = stream.records(b.events_max(stream))?;
-    let records = cut(&all, LINE);
+    let records = cut(&all, LINE_BYTES);
     let of = stream.preset;
-    let server = Server::start(b.dir.path().join(format!("latency-{of}")), &schema)?;
+    let server = InProcessDaemon::start(b.dir.path().join(format!("latency-{of}")), &schema)?;
     let want = [Want::Outcome];
     let count = |rate: f64| ((rate * b.seconds) as u64).clamp(20, 1_000_000);
     let most = most(&server, &want, &records, b.seconds)?;
@@ -97,7 +97,7 @@ fn latency(b: &mut Bench, stream: &Stream) -> Result<(), Failure> {
     let asked = [(99.0, 10.0, 2.0)];
     percentiles(&mut b.figures, PART, of, "event to outcome at half load", &half.learnt, &asked);
     percentiles(&mut b.figures, PART, of, "event to durable at half load", &half.durable, &[]);
-    let load = Load::start(server.tcp, STREAM, records.clone())?;
+    let load = BackgroundLoad::start(server.tcp, STREAM, records.clone())?;
     let key = records.iter().find_map(|r| r.key.clone());
     let asking = questions(&server.http(), key.as_deref(), b.seconds);
     load.stop();
@@ -108,7 +108,7 @@ fn latency(b: &mut Bench, stream: &Stream) -> Result<(), Failure> {
 
 /// Lines a second that a stream takes at most: from few, each time at most four times as many, until they take about
 /// the time given, so that one wrong guess never makes a bench last for hours.
-fn most(server: &Server, want: &[Want], records: &[Record], seconds: f64) -> Result<f64, Failure> {
+fn most(server: &InProcessDaemon, want: &[Want], records: &[Record], seconds: f64) -> Result<f64, Failure> {
     let mut count = 20;
     for run in 0.. {
         let producer = format!("bench-full-{run}");
@@ -125,14 +125,14 @@ fn most(server: &Server, want: &[Want], records: &[Record], seconds: f64) -> Res
 
 /// Asks for the next prediction at a fixed rate over one connection; latencies from when each question was due.
 pub(crate) fn questions(http: &Http, key: Option<&str>, seconds: f64) -> Result<Histogram<u64>, Failure> {
-    let mut h = Histogram::new_with_bounds(1, HOUR_US, 3).map_err(Failure::internal)?;
+    let mut h = Histogram::new_with_bounds(1, LATENCY_US_MAX, 3).map_err(Failure::internal)?;
     let path = format!("/api/v1/streams/{STREAM}/next");
     let query: Vec<(&str, String)> = key.map(|k| ("key", k.to_owned())).into_iter().collect();
     let ask = || http.get::<serde_json::Value>(&path, &query);
     ask()?; // the first question in a while has a snapshot made
     let start = Instant::now();
-    for i in 0..((seconds * QUESTIONS) as u32).max(10) {
-        let due = start + Duration::from_secs_f64(f64::from(i) / QUESTIONS);
+    for i in 0..((seconds * QUESTIONS_PER_SECOND) as u32).max(10) {
+        let due = start + Duration::from_secs_f64(f64::from(i) / QUESTIONS_PER_SECOND);
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         ask()?;
         h.saturating_record(due.elapsed().as_micros() as u64);
@@ -140,7 +140,7 @@ pub(crate) fn questions(http: &Http, key: Option<&str>, seconds: f64) -> Result<
     Ok(h)
 }
 
-/// Records of one category each, of so many symbols.
+/// `count` records of one category each, over `symbols` symbols.
 pub(crate) fn symbols(count: usize, symbols: u64, seed: u64) -> Vec<Record> {
     use surmise_event::{Data, Datum};
     let (mut r, mut last) = (surmise_fixtures::Random::new(seed), 0);

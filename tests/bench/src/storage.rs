@@ -11,7 +11,7 @@ use surmise_terminal::{Exit, Failure};
 
 const PART: &str = "store";
 /// Events of one group.
-const GROUP: u64 = 256;
+const GROUP_EVENTS: u64 = 256;
 
 fn failed(error: StoreError) -> Failure {
     Failure::new(Exit::Storage, error)
@@ -25,7 +25,7 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
         let store = Store::open(&dir, 3).map_err(failed)?;
         let (n, took) = append(&store, b.seconds)?;
         groups.push(n / took);
-        events.push(n * GROUP as f64 / took);
+        events.push(n * GROUP_EVENTS as f64 / took);
         let mut random = Random::new(6);
         let learner: Vec<u8> = (0..checkpoint_bytes).map(|_| random.below(256) as u8).collect();
         let draft = CheckpointDraft {
@@ -71,11 +71,11 @@ fn append(store: &Store, seconds: f64) -> Result<(f64, f64), Failure> {
     let (mut n, mut offset, start) = (0.0, 0, std::time::Instant::now());
     while start.elapsed().as_secs_f64() < seconds {
         let mut group = GroupBuilder::new(0, offset);
-        for _ in 0..GROUP {
+        for _ in 0..GROUP_EVENTS {
             group.push(&record, None);
         }
         let new = if offset == 0 { std::slice::from_ref(&entry) } else { &[] };
-        offset += GROUP;
+        offset += GROUP_EVENTS;
         store.log.commit(new, &[group.finish(offset)], &[], 0).map_err(failed)?;
         n += 1.0;
     }

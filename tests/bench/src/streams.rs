@@ -9,7 +9,7 @@ use surmise_terminal::Failure;
 
 /// A recording of the kind of data that a preset is for.
 #[derive(Clone, Debug)]
-pub(crate) struct Stream {
+pub(crate) struct BenchStream {
     /// The kind: `bytes`, `symbols`, `numbers` or `records`.
     pub(crate) preset: &'static str,
     /// Where it is from.
@@ -19,7 +19,7 @@ pub(crate) struct Stream {
     time: Option<&'static str>,
 }
 
-impl Stream {
+impl BenchStream {
     /// Opens it as `surmise replay` would.
     pub(crate) fn open(&self) -> Result<Source, Failure> {
         let options = SourceOptions {
@@ -31,7 +31,7 @@ impl Stream {
         Ok(Source::open(&options)?)
     }
 
-    /// The fields, and the records of the first so many events.
+    /// The fields, and the records of the first `events_max` events.
     pub(crate) fn records(&self, events_max: usize) -> Result<(Schema, Vec<Record>), Failure> {
         let source = self.open()?;
         let schema = source.schema().clone();
@@ -56,7 +56,7 @@ pub(crate) fn events_of(record: &Record) -> usize {
     }
 }
 
-/// Runs of bytes cut into lines of so many bytes; other records as they are.
+/// Runs of bytes cut into lines of `bytes` characters; other records as they are.
 pub(crate) fn cut(records: &[Record], bytes: usize) -> Vec<Record> {
     let pieces = |r: &Record| match &r.data {
         Data::One(Datum::Bytes(run)) => match std::str::from_utf8(run) {
@@ -73,16 +73,16 @@ pub(crate) fn cut(records: &[Record], bytes: usize) -> Vec<Record> {
 }
 
 /// The streams of a folder that are there.
-pub(crate) fn real(folder: &Path) -> Result<Vec<Stream>, Failure> {
+pub(crate) fn real(folder: &Path) -> Result<Vec<BenchStream>, Failure> {
     let known = [
         ("bytes", "text/tinyshakespeare.txt", Format::Bytes, None),
         ("symbols", "hdfs/hdfs_train", Format::Tokens, None),
         ("numbers", "ett/ETTh1.csv", Format::Csv, Some("date")),
         ("records", "elec2/electricity.csv", Format::Csv, None),
     ];
-    let there: Vec<Stream> = known
+    let there: Vec<BenchStream> = known
         .into_iter()
-        .map(|(preset, path, format, time)| Stream {
+        .map(|(preset, path, format, time)| BenchStream {
             preset,
             name: path.rsplit('/').next().unwrap_or(path).to_owned(),
             file: folder.join(path),
@@ -98,13 +98,13 @@ pub(crate) fn real(folder: &Path) -> Result<Vec<Stream>, Failure> {
     Ok(there)
 }
 
-/// Streams of our own in a folder, large enough for measurements of so many seconds.
-pub(crate) fn synthetic(folder: &Path, seconds: f64) -> Result<Vec<Stream>, Failure> {
+/// Seeded streams, written into a folder, large enough for measurements of `seconds` seconds.
+pub(crate) fn synthetic(folder: &Path, seconds: f64) -> Result<Vec<BenchStream>, Failure> {
     let n = |rate: f64| (rate * seconds) as usize + 400;
-    let make = |preset, text: String, format, time| -> Result<Stream, Failure> {
+    let make = |preset, text: String, format, time| -> Result<BenchStream, Failure> {
         let file = folder.join(preset);
         std::fs::write(&file, text)?;
-        Ok(Stream { preset, name: format!("seeded {preset}"), file, format, time })
+        Ok(BenchStream { preset, name: format!("seeded {preset}"), file, format, time })
     };
     Ok(vec![
         make("bytes", text(n(4e5)), Format::Bytes, None)?,
@@ -114,7 +114,7 @@ pub(crate) fn synthetic(folder: &Path, seconds: f64) -> Result<Vec<Stream>, Fail
     ])
 }
 
-/// Words of a vocabulary, common ones more often, each more likely after some; about so many bytes.
+/// Text of about `bytes` bytes: words of a vocabulary, common ones more often, each more likely after some others.
 fn text(bytes: usize) -> String {
     const WORDS: u64 = 3000;
     let mut r = Random::new(1);

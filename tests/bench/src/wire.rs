@@ -11,12 +11,12 @@ use surmise_event::Record;
 use surmise_protocol::{EventLine, Hello, Reply, Want};
 use surmise_terminal::{Exit, Failure};
 
-/// Lines that are written together at most.
-const TOGETHER: u64 = 256;
-/// Latencies that are told apart: up to an hour, in microseconds.
-pub(crate) const HOUR_US: u64 = 3_600_000_000;
-/// Lines of a load that are not durable yet, beyond which it waits.
-const UNDER_WAY: u64 = 1024;
+/// Lines that are written at once at most.
+const LINES_WRITTEN_MAX: u64 = 256;
+/// Latencies that a histogram holds at most: an hour, in microseconds.
+pub(crate) const LATENCY_US_MAX: u64 = 3_600_000_000;
+/// Lines of a background load that may be on their way before it waits.
+const UNACKED_LINES_MAX: u64 = 1024;
 
 /// Latencies in microseconds, each from the moment when the event was due, so that what waited behind a slow one
 /// counts as slow too.
@@ -29,7 +29,8 @@ pub(crate) struct Latencies {
     pub(crate) seconds: f64,
 }
 
-/// Sends so many events at a rate (or as fast as they are taken), each as the next of the records, over and over.
+/// Sends `count` events at `rate` events per second (or as fast as they are taken, if it is infinite): the records in
+/// turn, over and over.
 pub(crate) fn drive(
     to: SocketAddr,
     producer: &str,
@@ -45,7 +46,7 @@ pub(crate) fn drive(
     })
 }
 
-/// The same with lines of the caller's making.
+/// Sends `count` lines that the caller makes, at `rate` lines per second, and measures how long each waits.
 pub(crate) fn drive_lines(
     to: SocketAddr,
     producer: &str,
@@ -60,14 +61,14 @@ pub(crate) fn drive_lines(
     let (mut socket, replies) = connect(to, &Hello { want, ..Hello::new(producer, stream) })?;
     let start = Instant::now();
     let due = move |seq: u64| start + Duration::from_secs_f64((seq - 1) as f64 / rate);
-    let reader = std::thread::spawn(move || listen(replies, count, start, due));
+    let reader = std::thread::spawn(move || read_replies(replies, count, start, due));
     let (mut seq, mut out) = (0, Vec::new());
     while seq < count {
         let now = Instant::now();
         while seq < count && due(seq + 1) <= now && out.len() < 1 << 16 {
             seq += 1;
             line(seq, &mut out)?;
-            if seq.is_multiple_of(TOGETHER) {
+            if seq.is_multiple_of(LINES_WRITTEN_MAX) {
                 break;
             }
         }
@@ -100,13 +101,13 @@ fn connect(to: SocketAddr, hello: &Hello) -> Result<(TcpStream, BufReader<TcpStr
     }
 }
 
-fn listen(
+fn read_replies(
     mut replies: BufReader<TcpStream>,
     count: u64,
     start: Instant,
     due: impl Fn(u64) -> Instant,
 ) -> Result<Latencies, Failure> {
-    let histogram = || Histogram::<u64>::new_with_bounds(1, HOUR_US, 3).map_err(Failure::internal);
+    let histogram = || Histogram::<u64>::new_with_bounds(1, LATENCY_US_MAX, 3).map_err(Failure::internal);
     let mut l = Latencies { learnt: histogram()?, durable: histogram()?, seconds: 0.0 };
     let (mut acked, mut line) = (0, Vec::new());
     while acked < count {
@@ -131,25 +132,25 @@ fn listen(
     Ok(l)
 }
 
-/// A producer that sends as fast as it is taken until it is stopped, with few lines under way.
-pub(crate) struct Load {
+/// A producer that sends as fast as it is taken until it is stopped, with few lines on their way.
+pub(crate) struct BackgroundLoad {
     stop: Arc<AtomicBool>,
     threads: [JoinHandle<()>; 2],
 }
 
-impl Load {
-    pub(crate) fn start(to: SocketAddr, stream: &str, records: Vec<Record>) -> Result<Load, Failure> {
+impl BackgroundLoad {
+    pub(crate) fn start(to: SocketAddr, stream: &str, records: Vec<Record>) -> Result<BackgroundLoad, Failure> {
         let (mut socket, mut replies) = connect(to, &Hello::new("bench-load", stream))?;
         let (stop, acked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (stopped, heard) = (stop.clone(), acked.clone());
         let writer = std::thread::spawn(move || {
             let (mut seq, mut out) = (0, Vec::new());
             while !stopped.load(Ordering::Relaxed) {
-                if seq - acked.load(Ordering::Relaxed) > UNDER_WAY {
+                if seq - acked.load(Ordering::Relaxed) > UNACKED_LINES_MAX {
                     std::thread::sleep(Duration::from_micros(200));
                     continue;
                 }
-                for _ in 0..TOGETHER / 2 {
+                for _ in 0..LINES_WRITTEN_MAX / 2 {
                     let record = records[seq as usize % records.len()].clone();
                     seq += 1;
                     let _ = EventLine { seq: Some(seq), stream: None, record }.write_line(&mut out);
@@ -170,7 +171,7 @@ impl Load {
                 line.clear();
             }
         });
-        Ok(Load { stop, threads: [writer, reader] })
+        Ok(BackgroundLoad { stop, threads: [writer, reader] })
     }
 
     pub(crate) fn stop(self) {
@@ -179,7 +180,7 @@ impl Load {
     }
 }
 
-/// Notes percentiles of latencies, in milliseconds.
+/// Puts percentiles of latencies in milliseconds. `asked`: percentile, must, reach.
 pub(crate) fn percentiles(
     figures: &mut crate::figure::Figures,
     part: &'static str,

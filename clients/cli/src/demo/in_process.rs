@@ -5,30 +5,27 @@ use surmise_config::Config;
 use surmise_terminal::{Exit, Failure};
 use surmised::{Daemon, Running};
 
-/// A daemon that runs.
-pub(crate) struct Started {
+/// A running daemon and its addresses.
+pub(crate) struct DemoDaemon {
     running: Running,
     pub(crate) http: SocketAddr,
     pub(crate) tcp: SocketAddr,
 }
 
-/// Starts it; returns when it listens.
-pub(crate) async fn start(config: Config) -> Result<Started, Failure> {
+/// Starts a daemon, and returns when it listens.
+pub(crate) async fn start(config: Config) -> Result<DemoDaemon, Failure> {
     let running = Daemon::start(config)
         .await
         .map_err(|e| Failure::new(Exit::Storage, format!("surmised cannot start: {e:#}")))?;
     match (running.http_addr(), running.tcp_addr()) {
-        (Some(http), Some(tcp)) => Ok(Started { running, http, tcp }),
-        _ => Err(Failure::new(Exit::Internal, "surmised does not listen")),
+        (Some(http), Some(tcp)) => Ok(DemoDaemon { running, http, tcp }),
+        _ => Err(Failure::internal("surmised does not listen")),
     }
 }
 
-impl Started {
+impl DemoDaemon {
     /// Stops it as SIGTERM would: what was accepted is learnt, and last checkpoints are written.
     pub(crate) async fn stop(self) -> Result<(), Failure> {
-        self.running
-            .shutdown()
-            .await
-            .map_err(|e| Failure::new(Exit::Internal, format!("surmised did not stop cleanly: {e:#}")))
+        self.running.shutdown().await.map_err(|e| Failure::internal(format!("surmised did not stop cleanly: {e:#}")))
     }
 }

@@ -1,15 +1,15 @@
-//! What every predictor has paid so far, and over the latest events.
+//! The losses of every predictor: since the start, and over the latest events.
 
 use std::collections::VecDeque;
 use surmise_event::Report;
 
-/// Bits that were paid up to one moment.
+/// Cumulative losses up to one report of the daemon.
 #[derive(Clone, Debug, Default)]
-struct Entry {
+struct LedgerEntry {
     events: u64,
-    /// What the source itself would have paid.
+    /// Cumulative surprise of the source itself, in bits.
     entropy: f64,
-    /// The mixture, then the experts.
+    /// Cumulative losses in bits: the mixture's, then each expert's.
     paid: Vec<f64>,
 }
 
@@ -17,41 +17,42 @@ struct Entry {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Loss {
     pub(crate) name: String,
-    /// Over the latest events.
+    /// Bits per event over the latest events.
     pub(crate) lately: f64,
-    /// Since the start.
+    /// Bits per event since the start.
     pub(crate) overall: f64,
 }
 
-/// The accounts of a stream: what was paid, by whom, since when.
+/// The cumulative losses of all predictors of a stream, report by report.
 #[derive(Default)]
 pub(crate) struct Ledger {
-    /// What had been paid before this run.
-    base: Entry,
-    entries: VecDeque<Entry>,
+    /// Losses before this run, where the daemon continues an earlier one.
+    base: LedgerEntry,
+    entries: VecDeque<LedgerEntry>,
     names: Vec<String>,
-    /// Entropy of the first n events, for rising n, until a report speaks of them.
+    /// Events emitted and their cumulative surprise in bits, until a report counts these events.
     emitted: VecDeque<(u64, f64)>,
+    /// Mean surprise of the source over the events of the latest report.
     floor: f64,
-    /// Bits per event above the entropy, report by report.
+    /// Bits per event of the mixture and of the source, from report to report.
     pub(crate) curve: Vec<(f64, f64)>,
 }
 
-/// Events of the latest window, at least.
-pub(crate) const LATELY: u64 = 20_000;
+/// Events of the latest window, at least: enough for the loss to be steady.
+pub(crate) const WINDOW_EVENTS_MIN: u64 = 20_000;
 
 impl Ledger {
-    /// A daemon that goes on from an earlier run has reported before the first event of this one.
+    /// Takes the report of an earlier run as the start, which the losses of this run are differences to.
     pub(crate) fn begin(&mut self, r: &Report) {
-        self.base = Entry { events: r.events, entropy: 0.0, paid: paid(r) };
+        self.base = LedgerEntry { events: r.events, entropy: 0.0, paid: paid(r) };
     }
 
-    /// The source has emitted `events` events, whose surprises add up to `bits`.
+    /// Notes that the source has emitted `events` events, whose surprises add up to `bits`.
     pub(crate) fn emitted(&mut self, events: u64, bits: f64) {
         self.emitted.push_back((events, bits));
     }
 
-    /// The daemon has reported.
+    /// Adds a report of the daemon.
     pub(crate) fn report(&mut self, r: &Report) {
         let events = r.events.saturating_sub(self.base.events);
         if events <= self.entries.back().map_or(0, |e| e.events) {
@@ -65,7 +66,7 @@ impl Ledger {
         let before = |i: usize| self.base.paid.get(i).copied().unwrap_or(0.0);
         let paid: Vec<f64> = paid(r).into_iter().enumerate().map(|(i, p)| p - before(i)).collect();
         self.names = std::iter::once("mixture".to_owned()).chain(r.experts.iter().map(|e| e.name.clone())).collect();
-        let now = Entry { events, entropy: self.floor * events as f64, paid };
+        let now = LedgerEntry { events, entropy: self.floor * events as f64, paid };
         if let Some(before) = self.entries.back() {
             let d = (now.events - before.events) as f64;
             self.curve.push(((now.paid[0] - before.paid[0]) / d, (now.entropy - before.entropy) / d));
@@ -73,12 +74,12 @@ impl Ledger {
             self.curve.push((now.paid[0] / events as f64, self.floor));
         }
         self.entries.push_back(now);
-        while self.entries.len() > 2 && events - self.entries[1].events >= LATELY {
+        while self.entries.len() > 2 && events - self.entries[1].events >= WINDOW_EVENTS_MIN {
             self.entries.pop_front();
         }
     }
 
-    /// Events that the latest report counts, and those of the window.
+    /// Events that the latest report counts, and events of the window that ends there.
     pub(crate) fn events(&self) -> (u64, u64) {
         match (self.entries.front(), self.entries.back()) {
             (Some(a), Some(b)) if self.entries.len() > 1 => (b.events, b.events - a.events),
@@ -87,18 +88,18 @@ impl Ledger {
         }
     }
 
-    /// The entropy of the source.
+    /// The loss of the source itself, its entropy.
     pub(crate) fn entropy(&self) -> Loss {
         self.loss("entropy of the source", |e| e.entropy)
     }
 
-    /// The mixture and every expert.
+    /// The losses of the mixture and of every expert.
     pub(crate) fn losses(&self) -> Vec<Loss> {
         let one = |(i, name): (usize, &String)| self.loss(name, |e| e.paid.get(i).copied().unwrap_or(f64::NAN));
         self.names.iter().enumerate().map(one).collect()
     }
 
-    fn loss(&self, name: &str, paid: impl Fn(&Entry) -> f64) -> Loss {
+    fn loss(&self, name: &str, paid: impl Fn(&LedgerEntry) -> f64) -> Loss {
         let Some(now) = self.entries.back() else {
             return Loss { name: name.into(), lately: f64::NAN, overall: f64::NAN };
         };
@@ -111,7 +112,7 @@ impl Ledger {
     }
 }
 
-/// Bits that the mixture and every expert have paid, in a report.
+/// Cumulative losses of the mixture and of every expert in a report, in bits.
 fn paid(r: &Report) -> Vec<f64> {
     let losses = std::iter::once(r.loss_bits_per_event).chain(r.experts.iter().map(|e| e.loss_bits_per_event));
     losses.map(|l| l * r.events as f64).collect()

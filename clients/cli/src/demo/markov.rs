@@ -1,6 +1,7 @@
-//! A source whose entropy is known: pages that visitors ask for, each by the two before it, under a hidden mood.
+//! A source whose entropy is known: the pages of a web shop that a visitor asks for. Which page comes depends on the
+//! two before it and on a hidden mood.
 
-/// What the source emits.
+/// The symbols of the source.
 pub(crate) const PAGES: [&str; 20] = [
     "/",
     "/login",
@@ -23,17 +24,17 @@ pub(crate) const PAGES: [&str; 20] = [
     "/contact",
     "/error",
 ];
-const N: usize = PAGES.len();
-/// Moods of the source. It is in one at a time, and nobody is told in which.
+const PAGES_COUNT: usize = PAGES.len();
+/// Moods of the source, which is in one of them at a time; the events do not say in which.
 const MOODS: usize = 2;
-/// How likely the mood changes at an event.
-const CHANGE: f64 = 1.0 / 25_000.0;
-/// One in so many pairs of pages is followed differently in another mood.
-const DIFFERS: u64 = 10;
-/// The likeliest page is this power of k likelier than the k-th.
-const STEEPNESS: f64 = 1.9;
+/// Probability that the mood changes at an event.
+const MOOD_CHANGE_PROBABILITY: f64 = 1.0 / 25_000.0;
+/// Of so many pairs of pages, one is followed by other pages in another mood.
+const PAIRS_PER_DIFFERENCE: u64 = 10;
+/// The k-th likeliest page has a probability proportional to k to minus this power (Zipf's law).
+const RANK_EXPONENT: f64 = 1.9;
 
-/// Uniform numbers from a seed (splitmix64).
+/// Uniform random numbers from a seed (SplitMix64: Steele, Lea and Flood, 2014), so that a demonstration can be repeated.
 struct SplitMix64(u64);
 
 impl SplitMix64 {
@@ -52,15 +53,15 @@ impl SplitMix64 {
     }
 }
 
-type Row = [f64; N];
+type PageDistribution = [f64; PAGES_COUNT];
 
 /// The source: an order-2 Markov chain with a slow hidden mood.
 pub(crate) struct Markov {
     /// Probabilities of the next page: by mood, page before last, last page.
-    rows: Vec<[[Row; N]; N]>,
+    rows: Vec<[[PageDistribution; PAGES_COUNT]; PAGES_COUNT]>,
     mood: usize,
     last: (usize, usize),
-    /// What one who knows the source but not its mood believes of the mood.
+    /// Probability of each mood, given all events so far.
     belief: [f64; MOODS],
     random: SplitMix64,
 }
@@ -68,12 +69,13 @@ pub(crate) struct Markov {
 impl Markov {
     pub(crate) fn new(seed: u64) -> Markov {
         let mut random = SplitMix64(seed);
-        let first: Box<[[Row; N]; N]> = Box::new(std::array::from_fn(|_| std::array::from_fn(|_| row(&mut random))));
+        let first: Box<[[PageDistribution; PAGES_COUNT]; PAGES_COUNT]> =
+            Box::new(std::array::from_fn(|_| std::array::from_fn(|_| row(&mut random))));
         let mut rows = vec![*first];
         for _ in 1..MOODS {
             let mut other = rows[0];
             for r in other.iter_mut().flatten() {
-                if random.below(DIFFERS) == 0 {
+                if random.below(PAIRS_PER_DIFFERENCE) == 0 {
                     *r = row(&mut random);
                 }
             }
@@ -82,16 +84,17 @@ impl Markov {
         Markov { rows, mood: 0, last: (0, 0), belief: [1.0 / MOODS as f64; MOODS], random }
     }
 
-    /// The next page, and its exact surprise in bits: −log₂ of its probability given every page before it, to one who
-    /// knows all about the source except its mood. No predictor can do better on average.
+    /// The next page, and its exact surprise in bits: −log₂ of its probability given every page before it, to a
+    /// predictor that knows the source but not its mood. No predictor can do better on average.
     pub(crate) fn emit(&mut self) -> (usize, f64) {
-        if self.random.unit() < CHANGE {
+        if self.random.unit() < MOOD_CHANGE_PROBABILITY {
             self.mood = (self.mood + 1 + self.random.below(MOODS as u64 - 1) as usize) % MOODS;
         }
         let (a, b) = self.last;
         let symbol = draw(&self.rows[self.mood][a][b], self.random.unit());
         let before: [f64; MOODS] = std::array::from_fn(|m| {
-            self.belief[m] * (1.0 - CHANGE) + (1.0 - self.belief[m]) * CHANGE / (MOODS as f64 - 1.0)
+            self.belief[m] * (1.0 - MOOD_CHANGE_PROBABILITY)
+                + (1.0 - self.belief[m]) * MOOD_CHANGE_PROBABILITY / (MOODS as f64 - 1.0)
         });
         let joint: [f64; MOODS] = std::array::from_fn(|m| before[m] * self.rows[m][a][b][symbol]);
         let p: f64 = joint.iter().sum();
@@ -101,28 +104,28 @@ impl Markov {
     }
 }
 
-/// Probabilities that fall with the rank, over pages in random order.
-fn row(random: &mut SplitMix64) -> Row {
-    let mut order: [usize; N] = std::array::from_fn(|i| i);
-    for i in (1..N).rev() {
+/// Zipf's law over the pages in random order.
+fn row(random: &mut SplitMix64) -> PageDistribution {
+    let mut order: [usize; PAGES_COUNT] = std::array::from_fn(|i| i);
+    for i in (1..PAGES_COUNT).rev() {
         order.swap(i, random.below(i as u64 + 1) as usize);
     }
-    let mut row = [0.0; N];
+    let mut row = [0.0; PAGES_COUNT];
     for (rank, page) in order.into_iter().enumerate() {
-        row[page] = ((rank + 1) as f64).powf(-STEEPNESS);
+        row[page] = ((rank + 1) as f64).powf(-RANK_EXPONENT);
     }
     let sum: f64 = row.iter().sum();
     row.map(|p| p / sum)
 }
 
-fn draw(row: &Row, mut u: f64) -> usize {
+fn draw(row: &PageDistribution, mut u: f64) -> usize {
     for (i, p) in row.iter().enumerate() {
         u -= p;
         if u < 0.0 {
             return i;
         }
     }
-    N - 1
+    PAGES_COUNT - 1
 }
 
 #[cfg(test)]

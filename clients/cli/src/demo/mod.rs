@@ -10,7 +10,7 @@ use crate::stream;
 use clap::Args;
 use ledger::Ledger;
 use markov::{Markov, PAGES};
-use screen::{Where, picture};
+use screen::{DaemonAddresses, picture};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -19,9 +19,9 @@ use surmise_client::{Client, ClientError};
 use surmise_config::Config;
 use surmise_event::{Data, Datum, Record};
 use surmise_protocol::{Hello, StreamStatus};
-use surmise_terminal::{Exit, Failure, Http, Paint, print_line};
+use surmise_terminal::{Failure, Http, Paint, print_line};
 
-/// The stream that is shown.
+/// The stream of the demonstration.
 const STREAM: &str = "demo";
 
 #[derive(Args, Debug)]
@@ -29,11 +29,11 @@ const STREAM: &str = "demo";
 Examples:
   surmise demo                        until Ctrl-C
   surmise demo --seconds 30 --rate 0  as fast as it goes
-  surmise demo --data ./demo-data     keep what it learns; the next run goes on from there
+  surmise demo --data ./demo-data     keep what it learns; the next run continues from there
 
-The source is a visitor of a web shop: which page is asked for depends on the two before it, and on a mood
-that nobody sees and that changes now and then. As the source is known, so is its entropy, which no predictor
-can beat. Watch the mixture fall towards it, and the network and the experts beside it.")]
+The source is a visitor of a web shop: which page is asked for depends on the two before it, and on a hidden
+mood that changes now and then. As the source is known, so is its entropy, which no predictor can beat. Watch
+the mixture fall towards it, and compare it with the network and the experts.")]
 pub(crate) struct DemoArgs {
     /// Stop after so many seconds; by default never on a terminal, else after 60.
     #[arg(long, value_name = "SECONDS")]
@@ -41,7 +41,7 @@ pub(crate) struct DemoArgs {
     /// Events a second; 0 is as fast as it goes.
     #[arg(long, value_name = "EVENTS", default_value_t = 5000)]
     rate: u64,
-    /// Where the daemon keeps its data; by default a directory that is removed at the end.
+    /// DaemonAddresses the daemon keeps its data; by default a directory that is removed at the end.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Seed of the source.
@@ -68,7 +68,7 @@ async fn demo(global: &Global, args: &DemoArgs, dir: PathBuf) -> Result<(), Fail
     }
     let (config, usual) = configuration(dir);
     let daemon = in_process::start(config).await?;
-    let place = Where { http: format!("http://{}", daemon.http), tcp: daemon.tcp.to_string(), usual };
+    let place = DaemonAddresses { http: format!("http://{}", daemon.http), tcp: daemon.tcp.to_string(), usual };
     let hello = Hello { token: global.token.clone(), ..Hello::new(format!("demo-{}", std::process::id()), STREAM) };
     let client = Client::connect(daemon.tcp.into(), hello).await?;
     let http = Arc::new(Http::new(&place.http, global.token.as_deref()));
@@ -92,14 +92,14 @@ async fn demo(global: &Global, args: &DemoArgs, dir: PathBuf) -> Result<(), Fail
         shown = show(http, &ledger, &place, endless, text, limit) => shown,
         sent = &mut sender => match sent {
             Ok(Err(e)) => Err(e.into()),
-            _ => Err(Failure::new(Exit::Internal, "the sender ended")),
+            _ => Err(Failure::internal("the sender ended")),
         },
         _ = tokio::signal::ctrl_c() => Ok(()),
     };
     sender.abort();
     let stopped = daemon.stop().await;
     shown.and(stopped)?;
-    let ledger = ledger.lock().map_err(|_| Failure::new(Exit::Internal, "the sender panicked"))?;
+    let ledger = ledger.lock().map_err(|_| Failure::internal("the sender panicked"))?;
     if !text {
         return Ok(print_line(&summary(&ledger).to_string())?);
     }
@@ -159,7 +159,7 @@ async fn send(
 async fn show(
     http: Arc<Http>,
     ledger: &Mutex<Ledger>,
-    place: &Where,
+    place: &DaemonAddresses,
     redraw: bool,
     text: bool,
     limit: Option<Duration>,
@@ -178,7 +178,7 @@ async fn show(
             Err(_) => continue, // the first event is still on its way
         };
         let lines = {
-            let mut ledger = ledger.lock().map_err(|_| Failure::new(Exit::Internal, "the sender panicked"))?;
+            let mut ledger = ledger.lock().map_err(|_| Failure::internal("the sender panicked"))?;
             ledger.report(&stream::report(&status));
             picture(&ledger, start.elapsed().as_secs_f64(), place, paint)
         };
@@ -205,7 +205,7 @@ async fn show(
 async fn status(http: &Arc<Http>) -> Result<StreamStatus, Failure> {
     let http = http.clone();
     let ask = move || http.get::<StreamStatus>(&format!("/api/v1/streams/{STREAM}"), &[]);
-    tokio::task::spawn_blocking(ask).await.map_err(|e| Failure::new(Exit::Internal, e))?
+    tokio::task::spawn_blocking(ask).await.map_err(Failure::internal)?
 }
 
 /// One line for terminals that cannot redraw.
@@ -223,5 +223,7 @@ fn summary(ledger: &Ledger) -> serde_json::Value {
     let losses: serde_json::Map<String, serde_json::Value> =
         ledger.losses().iter().map(|l| (l.name.clone(), one(l))).collect();
     let (events, window) = ledger.events();
-    serde_json::json!({ "events": events, "window_events": window, "entropy": one(&ledger.entropy()), "bits_per_event": losses })
+    serde_json::json!({
+        "events": events, "window_events": window, "entropy": one(&ledger.entropy()), "bits_per_event": losses,
+    })
 }

@@ -4,16 +4,16 @@ use super::ledger::Ledger;
 use surmise_terminal::format::count;
 use surmise_terminal::{Paint, Table};
 
-/// How the daemon is reached, in words to copy.
-pub(crate) struct Where {
+/// The addresses of the daemon, for commands to copy.
+pub(crate) struct DaemonAddresses {
     pub(crate) http: String,
     pub(crate) tcp: String,
-    /// Whether the daemon listens where commands look for it anyway.
+    /// Whether these are the default addresses, which commands need not name.
     pub(crate) usual: bool,
 }
 
-impl Where {
-    /// What to look at next.
+impl DaemonAddresses {
+    /// Commands to try next.
     pub(crate) fn hints(&self) -> Vec<String> {
         let server = if self.usual { String::new() } else { format!(" --server {}", self.http) };
         vec![
@@ -30,10 +30,11 @@ impl Where {
     }
 }
 
-const CURVE_WIDTH: usize = 64;
+/// Characters of the curve at most.
+const CURVE_CHARS_MAX: usize = 64;
 
 /// The whole picture, line by line.
-pub(crate) fn picture(ledger: &Ledger, seconds: f64, place: &Where, paint: Paint) -> Vec<String> {
+pub(crate) fn picture(ledger: &Ledger, seconds: f64, place: &DaemonAddresses, paint: Paint) -> Vec<String> {
     let (events, window) = ledger.events();
     let rate = count((events as f64 / seconds.max(0.1)) as u64);
     let mut out = vec![
@@ -60,7 +61,7 @@ fn emphasise(line: &str, paint: Paint) -> String {
     }
 }
 
-/// Entropy, mixture, network and experts side by side.
+/// Entropy, mixture, network and experts, a line each.
 pub(crate) fn table(ledger: &Ledger, window: u64) -> Table {
     let last = format!("last {}", count(window));
     let mut t = Table::new(1, ["bits per event", last.as_str(), "since the start", "above the entropy, lately"]);
@@ -81,7 +82,7 @@ fn curve(ledger: &Ledger, paint: Paint) -> Vec<String> {
     let (mixture, floor) = ledger.curve.last().copied().unwrap_or_default();
     vec![
         format!("  {}", paint.dim("mixture, from the first events until now; the ground is the entropy")),
-        format!("  {first:.2} {} {mixture:.2}  (entropy {floor:.2})", sparkline(&above, top, CURVE_WIDTH)),
+        format!("  {first:.2} {} {mixture:.2}  (entropy {floor:.2})", sparkline(&above, top, CURVE_CHARS_MAX)),
     ]
 }
 

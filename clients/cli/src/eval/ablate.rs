@@ -1,103 +1,109 @@
-//! What each part of the predictor is worth, as a table.
+//! `surmise eval --ablate`: what each component of the predictor is worth, as a table.
 
-use super::{Error, EvalArgs, Progress, ended, for_all};
+use super::args::EvalArgs;
+use super::faults::{FaultReport, exit_of};
+use super::parallel::for_all;
+use super::progress::EvalProgress;
+use super::table::measure_name;
 use crate::global::Global;
 use serde::Serialize;
-use surmise_evaluation::{Ablation, Measure, Stream, ablate};
+use surmise_evaluation::{Ablation, RecordedStream, ablate};
 use surmise_learner::{Component, Options};
 use surmise_terminal::format::count;
-use surmise_terminal::{Exit, Failure, Paint, Table, print_line};
+use surmise_terminal::{Failure, Paint, Table, print_line, print_lines};
+
+/// Differences that are smaller are printed as 0.
+const DIFFERENCE_MIN: f64 = 5e-5;
 
 /// The JSON object of `surmise eval --ablate --output json`.
 #[derive(Serialize)]
-struct All {
+struct AblationOutput {
     ablations: Vec<Ablation>,
-    errors: Vec<Error>,
+    errors: Vec<FaultReport>,
     options: Options,
     version: &'static str,
     kernel: &'static str,
 }
 
+/// Ablates the components, or all of them if none are named.
 pub(super) fn run(
     global: &Global,
     args: &EvalArgs,
-    streams: &[Stream],
+    streams: &[RecordedStream],
     options: &Options,
-    parts: &[Component],
-    progress: &Progress,
+    components: &[Component],
+    progress: &EvalProgress,
 ) -> Result<(), Failure> {
-    let parts = if parts.is_empty() { &Component::ALL } else { parts };
-    let one = |s: &Stream| ablate(s, options, parts, |part, p| progress.tell_without(&s.title, part, p));
+    let components = if components.is_empty() { &Component::ALL } else { components };
+    let one = |s: &RecordedStream| ablate(s, options, components, |c, p| progress.report_ablation(&s.title, c, p));
     let (mut done, mut faults) = (Vec::new(), Vec::new());
     for result in for_all(streams, usize::from(args.jobs), progress, one) {
         match result {
-            Ok(a) => done.push(a),
-            Err(f) => faults.push(f),
+            Ok(ablation) => done.push(ablation),
+            Err(fault) => faults.push(fault),
         }
     }
     if global.json() {
-        let errors = faults.iter().map(Error::of).collect();
-        let kernel = surmise_learner::kernel();
-        let all = All { ablations: done, errors, options: options.clone(), version: env!("CARGO_PKG_VERSION"), kernel };
-        print_line(&serde_json::to_string(&all).map_err(|e| Failure::new(Exit::Internal, e))?)?;
+        let output = AblationOutput {
+            ablations: done,
+            errors: faults.iter().map(FaultReport::of).collect(),
+            options: options.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+            kernel: surmise_learner::kernel(),
+        };
+        print_line(&serde_json::to_string(&output).map_err(Failure::internal)?)?;
     } else if args.markdown {
-        markdown(&done, parts).iter().try_for_each(|l| print_line(l))?;
+        print_lines(markdown(&done, components))?;
     } else {
-        text(&done, Paint::stdout()).iter().try_for_each(|l| print_line(l))?;
+        print_lines(text(&done, Paint::stdout()))?;
     }
-    ended(faults)
+    exit_of(faults)
 }
 
-fn measure(a: &Ablation, m: Measure) -> &'static str {
-    match m {
-        Measure::Bits if matches!(a.format.as_str(), "bytes" | "text") => "bits per byte",
-        Measure::Bits => "bits per event",
-        m => m.name(),
-    }
+/// A difference with its sign and four decimals.
+fn signed(difference: f64) -> String {
+    if difference.abs() < DIFFERENCE_MIN { "0".into() } else { format!("{difference:+.4}") }
 }
 
-/// A difference with four decimals, or none.
-fn signed(x: f64) -> String {
-    if x.abs() < 5e-5 { "0".into() } else { format!("{x:+.4}") }
-}
-
-/// A table for every stream.
+/// A table for every stream: a line for every component, a column for every measure.
 fn text(all: &[Ablation], paint: Paint) -> Vec<String> {
     let mut out = Vec::new();
     for a in all {
         out.push(String::new());
         out.push(paint.bold(&format!("{}, {} events", a.title, count(a.events))));
-        let names = a.measures.iter().map(|m| measure(a, *m).to_owned());
-        let mut t = Table::with_head(1, ["without".to_owned()].into_iter().chain(names).collect());
-        let whole = a.whole.iter().map(|x| format!("{x:.4}         "));
-        t.cells(["nothing".to_owned()].into_iter().chain(whole).collect());
-        for w in &a.ablated {
-            let cells = w.more.iter().zip(&a.whole).map(|(d, x)| format!("{} {:>+6.1} %", signed(*d), 100.0 * d / x));
-            t.cells([w.part.name().to_owned()].into_iter().chain(cells).collect());
+        let names = a.measures.iter().map(|m| measure_name(a.format, *m).to_owned());
+        let mut table = Table::with_head(1, ["without".to_owned()].into_iter().chain(names).collect());
+        // blanks below the percentages of the other rows
+        let whole = a.whole.iter().map(|value| format!("{value:.4}         "));
+        table.cells(["nothing".to_owned()].into_iter().chain(whole).collect());
+        for ablated in &a.ablated {
+            let percent = |(more, whole): (&f64, &f64)| format!("{} {:>+6.1} %", signed(*more), 100.0 * more / whole);
+            let cells = ablated.more.iter().zip(&a.whole).map(percent);
+            table.cells([ablated.component.name().to_owned()].into_iter().chain(cells).collect());
         }
-        out.extend(t.lines(paint));
+        out.extend(table.lines(paint));
     }
     out
 }
 
-/// One table: a line for every part, a column for every measure of every stream.
-fn markdown(all: &[Ablation], parts: &[Component]) -> Vec<String> {
+/// One table: a line for every component, a column for every measure of every stream.
+fn markdown(all: &[Ablation], components: &[Component]) -> Vec<String> {
     let columns: Vec<(&Ablation, usize)> =
         all.iter().flat_map(|a| (0..a.measures.len()).map(move |i| (a, i))).collect();
     let line = |first: &str, of: &dyn Fn(&Ablation, usize) -> String| {
         let cells: Vec<String> = columns.iter().map(|(a, i)| of(a, *i).replace('|', "\\|")).collect();
         format!("| {first} | {} |", cells.join(" | "))
     };
-    let head =
-        |a: &Ablation, i: usize| format!("{}, {} events, {}", a.title, count(a.events), measure(a, a.measures[i]));
+    let head = |a: &Ablation, i: usize| {
+        format!("{}, {} events, {}", a.title, count(a.events), measure_name(a.format, a.measures[i]))
+    };
     let mut out = vec![line("without", &head), format!("|---|{}", "---|".repeat(columns.len()))];
     out.push(line("nothing", &|a, i| format!("**{:.4}**", a.whole[i])));
-    for p in parts.iter().filter(|p| all.iter().any(|a| a.ablated.iter().any(|w| w.part == **p))) {
-        let more = |a: &Ablation, i: usize| {
-            let found = a.ablated.iter().find(|w| w.part == *p);
-            found.map_or(String::new(), |w| signed(w.more[i]))
-        };
-        out.push(line(p.name(), &more));
+    let of = |a: &Ablation, component: Component| a.ablated.iter().position(|w| w.component == component);
+    for component in components.iter().copied().filter(|c| all.iter().any(|a| of(a, *c).is_some())) {
+        // a stream whose predictor lacks the component has an empty cell
+        let more = |a: &Ablation, i: usize| of(a, component).map_or(String::new(), |w| signed(a.ablated[w].more[i]));
+        out.push(line(component.name(), &more));
     }
     out
 }

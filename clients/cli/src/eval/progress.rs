@@ -1,105 +1,113 @@
-//! What an evaluation tells while it works, on standard error.
+//! The progress of an evaluation, on standard error.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use surmise_evaluation::{Ablation, Evaluated, Stage, StreamFault};
+use surmise_evaluation::{Ablation, EvalStage, Evaluation, ReplayProgress, StreamFault};
 use surmise_learner::Component;
 use surmise_terminal::format::count;
 
-/// A line that moves where there is a terminal, and a line for every stream that is done.
-pub(crate) struct Progress {
+/// Time between two pictures of the spinner.
+const TICK: Duration = Duration::from_millis(200);
+
+/// A line that moves where there is a terminal, and a line for every stream that is done. Several threads report to it.
+pub(super) struct EvalProgress {
     bar: ProgressBar,
     total: usize,
     done: AtomicUsize,
     began: Instant,
 }
 
-impl Progress {
-    pub(crate) fn new(total: usize, quiet: bool) -> Progress {
+impl EvalProgress {
+    pub(super) fn new(total: usize, quiet: bool) -> EvalProgress {
         let bar = if std::io::stderr().is_terminal() && !quiet {
             let bar = ProgressBar::new_spinner();
             let style = ProgressStyle::with_template("{elapsed} {spinner} {msg}");
             bar.set_style(style.expect("invariant: the template is well formed"));
-            bar.enable_steady_tick(Duration::from_millis(200));
+            bar.enable_steady_tick(TICK);
             bar
         } else {
             ProgressBar::hidden()
         };
-        Progress { bar, total, done: AtomicUsize::new(0), began: Instant::now() }
+        EvalProgress { bar, total, done: AtomicUsize::new(0), began: Instant::now() }
     }
 
-    /// How far a stream has come.
-    pub(crate) fn tell(&self, title: &str, stage: Stage<'_>) {
+    /// Shows how far the evaluation of a stream has come.
+    pub(super) fn report(&self, title: &str, stage: EvalStage<'_>) {
         if self.bar.is_hidden() {
             return;
         }
-        let (p, what) = match stage {
-            Stage::Replay(p) if p.scored > 0 => (p, format!("{:.4} bits/event", p.bits / p.scored as f64)),
-            Stage::Replay(p) => (p, "not scored yet".into()),
-            Stage::Baselines(p) => (p, "baselines".into()),
+        let (progress, what) = match stage {
+            EvalStage::Replay(p) if p.scored > 0 => (p, format!("{:.4} bits/event", p.bits / p.scored as f64)),
+            EvalStage::Replay(p) => (p, "not scored yet".into()),
+            EvalStage::Baselines(p) => (p, "baselines".into()),
         };
-        self.show(title, p, &what);
+        self.show(title, progress, &what);
     }
 
-    /// How far a replay without a part has come.
-    pub(crate) fn tell_without(&self, title: &str, part: Option<Component>, p: &surmise_evaluation::Progress) {
+    /// Shows how far the replay without a component has come; without none, the whole predictor's.
+    pub(super) fn report_ablation(&self, title: &str, left_out: Option<Component>, progress: &ReplayProgress) {
         if !self.bar.is_hidden() {
-            self.show(title, p, &part.map_or("whole".into(), |p| format!("without {p}")));
+            self.show(title, progress, &left_out.map_or("whole".into(), |component| format!("without {component}")));
         }
     }
 
-    fn show(&self, title: &str, p: &surmise_evaluation::Progress, what: &str) {
-        let share = p.bytes_total.filter(|t| *t > 0).map_or(String::new(), |t| format!("{} %  ", 100 * p.bytes / t));
-        let done = self.done.load(Ordering::Relaxed);
-        let total = self.total;
-        self.bar.set_message(format!("{done}/{total} done  {title}: {share}{} events  {what}", count(p.events)));
+    fn show(&self, title: &str, progress: &ReplayProgress, what: &str) {
+        let percent = |total: u64| format!("{} %  ", 100 * progress.bytes / total);
+        let share = progress.bytes_total.filter(|total| *total > 0).map_or(String::new(), percent);
+        let (done, total) = (self.done.load(Ordering::Relaxed), self.total);
+        self.bar.set_message(format!("{done}/{total} done  {title}: {share}{} events  {what}", count(progress.events)));
     }
 
-    /// A stream is done.
-    pub(crate) fn done<T: Done>(&self, title: &str, result: &Result<T, StreamFault>) {
+    /// Prints that a stream is done, and what failed of it.
+    pub(super) fn done<T: Summary>(&self, title: &str, result: &Result<T, StreamFault>) {
         let number = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         let (total, seconds) = (self.total, self.began.elapsed().as_secs());
         let line = |text: String| self.bar.suspend(|| eprintln!("[{number}/{total}, {seconds} s] {title}: {text}"));
+        let fault = |fault: &StreamFault| self.bar.suspend(|| eprintln!("surmise: {}", with_file(fault)));
         match result {
-            Ok(e) => {
-                line(e.told());
-                e.faults().iter().for_each(|f| self.bar.suspend(|| eprintln!("surmise: {}", told(f))));
+            Ok(found) => {
+                line(found.summary());
+                found.faults().iter().for_each(fault);
             }
             Err(f) => {
                 line("failed".into());
-                self.bar.suspend(|| eprintln!("surmise: {}", told(f)));
+                fault(f);
             }
         }
     }
 }
 
-/// What is told of a stream that is done.
-pub(crate) trait Done {
-    fn told(&self) -> String;
+/// What is printed of a stream that is done.
+pub(super) trait Summary {
+    /// One line about what was found.
+    fn summary(&self) -> String;
+
+    /// The recordings that failed all the same.
     fn faults(&self) -> &[StreamFault] {
         &[]
     }
 }
 
-impl Done for Evaluated {
-    fn told(&self) -> String {
+impl Summary for Evaluation {
+    fn summary(&self) -> String {
         format!("{} events, {:.4} bits each", count(self.events), self.bits_per_event)
     }
+
     fn faults(&self) -> &[StreamFault] {
         &self.faults
     }
 }
 
-impl Done for Ablation {
-    fn told(&self) -> String {
-        format!("{} events, without each of {} parts", count(self.events), self.ablated.len())
+impl Summary for Ablation {
+    fn summary(&self) -> String {
+        format!("{} events, without each of {} components", count(self.events), self.ablated.len())
     }
 }
 
-/// The fault with its file, once.
-fn told(f: &StreamFault) -> String {
-    let text = f.error.to_string();
-    if text.contains(&f.file) { text } else { format!("{}: {text}", f.file) }
+/// The text of a fault, which names the file once.
+fn with_file(fault: &StreamFault) -> String {
+    let text = fault.error.to_string();
+    if text.contains(&fault.file) { text } else { format!("{}: {text}", fault.file) }
 }

@@ -1,32 +1,48 @@
-//! Evaluations for people: on a terminal, and as Markdown.
+//! Evaluations as tables for people: on a terminal, and as Markdown.
 
-use surmise_evaluation::{Compared, Evaluated, Measure, Score};
+use surmise_evaluation::{Compared, Evaluation, Measure, Score};
+use surmise_recording::Format;
 use surmise_terminal::format::{count, size};
 use surmise_terminal::{Paint, Table};
 
-/// Simple predictors that are shown beside each measure; JSON has all.
-const SHOWN: usize = 3;
+/// Baselines that are shown beside each measure; JSON has all.
+const BASELINES_SHOWN_MAX: usize = 3;
+/// Baselines that a cell of Markdown has room for.
+const BASELINES_IN_CELL_MAX: usize = 2;
 
-/// A value with three decimals, or more where it is small.
+/// A value with three decimals, or in scientific notation where these would not tell it.
 fn value(measure: Measure, x: f64) -> String {
     match measure {
         Measure::Nab | Measure::NabLowFp | Measure::NabLowFn => format!("{x:.1}"),
-        _ if !(0.01..1000.0).contains(&x.abs()) && x != 0.0 => format!("{x:.2e}"),
-        _ => format!("{x:.3}"),
+        Measure::Bits
+        | Measure::Top1
+        | Measure::Top20
+        | Measure::Mse
+        | Measure::Mae
+        | Measure::AheadMse
+        | Measure::AheadMae => {
+            let readable = x == 0.0 || (0.01..1000.0).contains(&x.abs());
+            if readable { format!("{x:.3}") } else { format!("{x:.2e}") }
+        }
     }
 }
 
-fn beside(measure: Measure, s: &Score) -> String {
-    format!("{} {}", s.name, value(measure, s.value))
+fn baseline(measure: Measure, score: &Score) -> String {
+    format!("{} {}", score.name, value(measure, score.value))
 }
 
-/// What a measure is of: `gap, bits per event`.
-fn what(e: &Evaluated, c: &Compared) -> String {
-    let name = match c.measure {
-        Measure::Bits if matches!(e.format.as_str(), "bytes" | "text") => "bits per byte",
+/// The name of a measure of a stream of this format.
+pub(super) fn measure_name(format: Format, measure: Measure) -> &'static str {
+    match measure {
+        Measure::Bits if format.is_bytes() => "bits per byte",
         Measure::Bits => "bits per event",
-        m => m.name(),
-    };
+        named => named.name(),
+    }
+}
+
+/// What a measure is of: `gap: bits per event`.
+fn what(e: &Evaluation, c: &Compared) -> String {
+    let name = measure_name(e.format, c.measure);
     if c.field.is_empty() { name.to_owned() } else { format!("{}: {name}", c.field) }
 }
 
@@ -34,14 +50,14 @@ fn skill(c: &Compared) -> String {
     c.skill.map_or(String::new(), |s| format!("{:+.1} %", 100.0 * s))
 }
 
-/// Two tables: the measures, and what it took.
-pub(crate) fn text(all: &[Evaluated], paint: Paint) -> Vec<String> {
+/// The measures of each stream as a table, and a last table of what all took.
+pub(super) fn text(all: &[Evaluation], paint: Paint) -> Vec<String> {
     let mut out = vec![String::new()];
     for e in all {
         let mut t = Table::with_head(1, head(e));
         for c in &e.measures {
             let mut row = vec![what(e, c), value(c.measure, c.surmise), skill(c)];
-            row.extend(c.baselines.iter().take(SHOWN).map(|s| beside(c.measure, s)));
+            row.extend(c.baselines.iter().take(BASELINES_SHOWN_MAX).map(|s| baseline(c.measure, s)));
             t.cells(row);
         }
         out.push(paint.bold(&e.title));
@@ -55,9 +71,10 @@ pub(crate) fn text(all: &[Evaluated], paint: Paint) -> Vec<String> {
         }
         out.push(String::new());
     }
-    let mut t = Table::new(1, ["stream", "events", "regret, bits", "at most", "holds", "events/s", "CPU s", "state"]);
+    let mut summary =
+        Table::new(1, ["stream", "events", "regret, bits", "at most", "holds", "events/s", "CPU s", "state"]);
     for e in all {
-        t.row([
+        summary.row([
             e.title.clone(),
             count(e.events),
             format!("{:+.1}", e.regret_bits),
@@ -68,18 +85,18 @@ pub(crate) fn text(all: &[Evaluated], paint: Paint) -> Vec<String> {
             size(e.state_bytes),
         ]);
     }
-    out.extend(t.lines(paint));
+    out.extend(summary.lines(paint));
     out
 }
 
-fn head(e: &Evaluated) -> Vec<String> {
-    let most = e.measures.iter().map(|c| c.baselines.len()).max().unwrap_or(0).min(SHOWN);
+fn head(e: &Evaluation) -> Vec<String> {
+    let most = e.measures.iter().map(|c| c.baselines.len()).max().unwrap_or(0).min(BASELINES_SHOWN_MAX);
     let names = ["", "surmise", "skill", "best simple one", "next", "next"];
     names.into_iter().take(3 + most).map(str::to_owned).collect()
 }
 
-/// One table, a line a stream.
-pub(crate) fn markdown(all: &[Evaluated]) -> Vec<String> {
+/// One table with a line for every stream.
+pub(super) fn markdown(all: &[Evaluation]) -> Vec<String> {
     let cell = |s: String| s.replace('|', "\\|");
     let mut out = vec![
         "| stream | measure | surmise | best simple predictors | skill | known | regret ≤ bound | events/s |"
@@ -88,13 +105,19 @@ pub(crate) fn markdown(all: &[Evaluated]) -> Vec<String> {
     ];
     for e in all {
         let each = |of: &dyn Fn(&Compared) -> String| e.measures.iter().map(of).collect::<Vec<_>>().join("<br>");
-        let beside =
-            |c: &Compared| c.baselines.iter().take(2).map(|s| beside(c.measure, s)).collect::<Vec<_>>().join("; ");
+        let best = |c: &Compared| {
+            c.baselines
+                .iter()
+                .take(BASELINES_IN_CELL_MAX)
+                .map(|s| baseline(c.measure, s))
+                .collect::<Vec<_>>()
+                .join("; ")
+        };
         let cells = [
             format!("{}, {} events", e.title, count(e.events)),
             each(&|c| what(e, c)),
             each(&|c| format!("**{}**", value(c.measure, c.surmise))),
-            each(&beside),
+            each(&best),
             each(&skill),
             e.references.join("; "),
             if e.within_bound { "yes" } else { "**no**" }.into(),

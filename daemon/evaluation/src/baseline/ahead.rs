@@ -1,57 +1,59 @@
 //! Forecasts of several steps: persistence, season, and one regression for every step, learnt when the truth is there.
 
-use super::numbers::{Errors, scores};
-use super::rls::Rls;
-use super::rows::{Past, Scales, features, inputs};
-use super::season::{LAG_MAX, Season};
+use super::numbers::{PointErrors, scores};
+use super::rls::RecursiveLeastSquares;
+use super::rows::{ColumnScales, PastRows, features, inputs};
+use super::season::{LAG_ROWS_MAX, SeasonFinder};
 use super::{Measure, SEQUENCES_MAX, Score};
-use crate::units::Units;
+use crate::units::ErrorUnits;
 use lru::LruCache;
 use std::collections::VecDeque;
 
 const NAMES: [&str; 3] = ["persistence", "seasonal", "direct RLS"];
 /// Steps times columns at most that the regression forecasts.
 const OUTPUTS_MAX: usize = 2048;
-const FORGET: f64 = 0.9999;
+/// The share of the past that the regression keeps at each row.
+const FORGETTING: f64 = 0.9999;
 
+/// The state of one key.
 #[derive(Default)]
-struct Key {
-    past: Past,
+struct HorizonSequence {
+    past: PastRows,
     /// What the regression saw at each of the latest events, and what it forecast there; the latest first.
     made: VecDeque<(Vec<f64>, Vec<f64>)>,
 }
 
 /// Forecasts of all number columns over all steps up to the last.
-pub(crate) struct Ahead {
+pub(crate) struct HorizonBaselines {
     names: Vec<String>,
     steps: usize,
-    keys: LruCache<Option<Box<str>>, Key>,
-    season: Season,
-    scales: Scales,
-    rls: Option<(usize, Rls)>,
-    errors: [Vec<Errors>; 3],
+    keys: LruCache<Option<Box<str>>, HorizonSequence>,
+    season: SeasonFinder,
+    scales: ColumnScales,
+    rls: Option<(usize, RecursiveLeastSquares)>,
+    errors: [Vec<PointErrors>; 3],
     seasonal: bool,
 }
 
-impl Ahead {
-    pub(crate) fn new(names: Vec<String>, steps: usize) -> Ahead {
+impl HorizonBaselines {
+    pub(crate) fn new(names: Vec<String>, steps: usize) -> HorizonBaselines {
         let n = names.len();
         let size = inputs(n).filter(|_| n * steps <= OUTPUTS_MAX);
-        Ahead {
+        HorizonBaselines {
             steps,
             keys: LruCache::new(SEQUENCES_MAX),
-            season: Season::default(),
-            scales: Scales::new(n),
-            rls: size.map(|(lags, inputs)| (lags, Rls::new(inputs, n * steps, FORGET, 1.0))),
-            errors: std::array::from_fn(|_| vec![Errors::default(); n]),
+            season: SeasonFinder::default(),
+            scales: ColumnScales::new(n),
+            rls: size.map(|(lags, inputs)| (lags, RecursiveLeastSquares::new(inputs, n * steps, FORGETTING, 1.0))),
+            errors: std::array::from_fn(|_| vec![PointErrors::default(); n]),
             seasonal: false,
             names,
         }
     }
 
-    /// A row came: judges the forecasts that were made of it, learns, and makes the next.
+    /// Judges the forecasts that were made of a row, learns the row, and makes the next forecasts. `row`: `[columns]`.
     pub(crate) fn event(&mut self, key: &Option<Box<str>>, time_us: Option<i64>, row: &[f64], count: bool) {
-        let k = self.keys.get_or_insert_mut_ref(key, Key::default);
+        let k = self.keys.get_or_insert_mut_ref(key, HorizonSequence::default);
         let (n, lag) = (row.len(), self.season.lag());
         self.seasonal |= lag.is_some();
         for step in (1..=self.steps).take_while(|_| count) {
@@ -68,7 +70,7 @@ impl Ahead {
         }
         // how far the next rows would be from this one is known in full only `steps` rows later
         self.scales.learn(row, k.past.back(1));
-        k.past.push(row, self.steps + lag.unwrap_or(LAG_MAX) + 1);
+        k.past.push(row, self.steps + lag.unwrap_or(LAG_ROWS_MAX) + 1);
         self.season.learn(time_us);
         let Some((lags, rls)) = &mut self.rls else { return };
         if let (Some((seen, _)), Some(origin)) = (k.made.get(self.steps - 1), k.past.back(self.steps + 1)) {
@@ -99,7 +101,7 @@ impl Ahead {
         self.keys.pop(key);
     }
 
-    pub(crate) fn scores(&self, units: &Units) -> Vec<Score> {
+    pub(crate) fn scores(&self, units: &ErrorUnits) -> Vec<Score> {
         let named = NAMES.into_iter().zip(&self.errors).enumerate().filter(|(i, _)| *i != 1 || self.seasonal);
         scores([Measure::AheadMse, Measure::AheadMae], named.map(|(_, n)| n), &self.names, units)
     }
@@ -111,7 +113,7 @@ mod tests {
 
     #[test]
     fn steps_are_judged_when_their_truth_comes() {
-        let mut a = Ahead::new(vec!["x".into()], 3);
+        let mut a = HorizonBaselines::new(vec!["x".into()], 3);
         for i in 0..10 {
             a.event(&None, None, &[f64::from(i)], true);
         }
@@ -123,11 +125,11 @@ mod tests {
 
     #[test]
     fn a_regression_learns_what_repeats() {
-        let mut a = Ahead::new(vec!["x".into()], 5);
+        let mut a = HorizonBaselines::new(vec!["x".into()], 5);
         for i in 0..3000i64 {
             a.event(&None, None, &[(i as f64 * 0.7).sin() * 4.0], i > 1000);
         }
-        let s = a.scores(&Units::default());
+        let s = a.scores(&ErrorUnits::default());
         let mse = |name: &str| s.iter().find(|s| s.name == name && s.measure == Measure::AheadMse).unwrap().value;
         assert!(mse("direct RLS") < 0.01 * mse("persistence"), "{s:?}");
     }

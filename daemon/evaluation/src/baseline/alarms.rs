@@ -3,9 +3,10 @@
 use super::gaps::normal;
 use std::collections::VecDeque;
 
-/// Rows of the window, and by how many it moves.
-const WINDOW: usize = 6400;
-const STEP: usize = 100;
+/// Rows of the window.
+const WINDOW_ROWS: usize = 6400;
+/// Rows by which the window moves.
+const STEP_ROWS: usize = 100;
 
 /// The windowed Gaussian of the Numenta Anomaly Benchmark: one minus the tail probability of a row under the mean and
 /// deviation of the window before it, which moves a hundred rows at a time. (`detectors/gaussian` in numenta/NAB.)
@@ -25,13 +26,13 @@ impl WindowedGaussian {
     pub(crate) fn score(&mut self, x: f64) -> f64 {
         let tail = normal(-((x - self.mean) / self.deviation).abs());
         let score = if self.window.is_empty() { 0.0 } else { 1.0 - tail };
-        if self.window.len() < WINDOW {
+        if self.window.len() < WINDOW_ROWS {
             self.window.push_back(x);
             self.measure();
         } else {
             self.step.push(x);
-            if self.step.len() == STEP {
-                self.window.drain(..STEP);
+            if self.step.len() == STEP_ROWS {
+                self.window.drain(..STEP_ROWS);
                 self.window.extend(self.step.drain(..));
                 self.measure();
             }
@@ -47,8 +48,7 @@ impl WindowedGaussian {
     }
 }
 
-/// How many deviations each row lies from the mean of the first ones, `probation` of them, which are then left as they
-/// are.
+/// The distance of each row from the mean of the first `probation` rows, in standard deviations of these.
 pub(crate) fn static_z(rows: &[f64], probation: usize) -> Vec<f64> {
     let first = &rows[..probation.min(rows.len())];
     let n = first.len().max(1) as f64;
@@ -71,11 +71,14 @@ mod tests {
         let x = 17.0 / 3.0 + (8f64 / 9.0).sqrt();
         assert!((g.score(x) - 0.841_344_7).abs() < 1e-4);
         let mut g = WindowedGaussian::new();
-        (0..WINDOW).for_each(|i| assert!(g.score(f64::from(u8::from(i % 2 == 0))) <= 1.0));
-        (0..STEP - 1).for_each(|_| assert!(g.score(1000.0) > 0.99));
+        (0..WINDOW_ROWS).for_each(|i| assert!(g.score(f64::from(u8::from(i % 2 == 0))) <= 1.0));
+        (0..STEP_ROWS - 1).for_each(|_| assert!(g.score(1000.0) > 0.99));
         assert_eq!(g.mean, 0.5);
         g.score(1000.0);
-        assert!((g.mean - (0.5 * (WINDOW - STEP) as f64 + 1000.0 * STEP as f64) / WINDOW as f64).abs() < 1e-9);
+        assert!(
+            (g.mean - (0.5 * (WINDOW_ROWS - STEP_ROWS) as f64 + 1000.0 * STEP_ROWS as f64) / WINDOW_ROWS as f64).abs()
+                < 1e-9
+        );
     }
 
     #[test]

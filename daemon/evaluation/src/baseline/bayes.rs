@@ -2,12 +2,12 @@
 
 /// Counts, means and squares of the inputs of each class.
 #[derive(Default)]
-pub(crate) struct Bayes {
+pub(crate) struct NaiveBayes {
     classes: Vec<(f64, Vec<[f64; 2]>)>,
 }
 
-impl Bayes {
-    /// The probabilities of so many classes.
+impl NaiveBayes {
+    /// The probabilities of `classes` classes. `x`: `[inputs]`, standardised.
     pub(crate) fn probabilities(&self, x: &[f64], classes: usize) -> Vec<f64> {
         let score = |c: usize| {
             let Some((n, inputs)) = self.classes.get(c).filter(|c| c.0 > 0.0) else { return 0.5f64.ln() };
@@ -26,6 +26,7 @@ impl Bayes {
         p
     }
 
+    /// Learns the class of an event. `x`: `[inputs]`.
     pub(crate) fn learn(&mut self, x: &[f64], class: usize) {
         if self.classes.len() <= class {
             self.classes.resize_with(class + 1, Default::default);
@@ -47,7 +48,7 @@ mod tests {
 
     #[test]
     fn two_heaps_are_told_apart() {
-        let mut b = Bayes::default();
+        let mut b = NaiveBayes::default();
         for (x, class) in [(-1.0, 0), (-3.0, 0), (1.0, 1), (3.0, 1)] {
             b.learn(&[x], class);
         }

@@ -1,18 +1,18 @@
 //! A class given the other fields of its event: no change, the majority, logistic regression, naive Bayes.
 
-use super::bayes::Bayes;
-use super::logistic::Logistic;
-use super::rows::Scales;
+use super::bayes::NaiveBayes;
+use super::logistic::LogisticRegression;
+use super::rows::ColumnScales;
 use super::{KEYS_MAX, Measure, Score};
 use lru::LruCache;
 use std::collections::HashMap;
 
 const NAMES: [&str; 4] = ["no change", "majority", "logistic regression", "naive Bayes"];
-/// Names of given categories that are inputs of their own; later ones are not seen.
-const NAMES_MAX: usize = 256;
+/// Names of given categories that are inputs of their own; later ones are ignored.
+const GIVEN_NAMES_MAX: usize = 256;
 
 /// Predictors of a target class.
-pub(crate) struct Class {
+pub(crate) struct ClassBaselines {
     classes: HashMap<Box<str>, usize>,
     counts: Vec<f64>,
     events: f64,
@@ -20,34 +20,35 @@ pub(crate) struct Class {
     again: [f64; 2],
     last: LruCache<Option<Box<str>>, usize>,
     given: HashMap<String, usize>,
-    scales: Scales,
-    logistic: Logistic,
-    bayes: Bayes,
+    scales: ColumnScales,
+    logistic: LogisticRegression,
+    bayes: NaiveBayes,
     scored: u64,
     bits: [f64; 4],
     hits: [u64; 4],
 }
 
-impl Class {
-    /// Given so many numbers.
-    pub(crate) fn new(numbers: usize) -> Class {
-        Class {
+impl ClassBaselines {
+    /// Baselines of a class that is predicted from `numbers` numbers, and from names.
+    pub(crate) fn new(numbers: usize) -> ClassBaselines {
+        ClassBaselines {
             classes: HashMap::new(),
             counts: Vec::new(),
             events: 0.0,
             again: [0.5; 2],
             last: LruCache::new(KEYS_MAX),
             given: HashMap::new(),
-            scales: Scales::new(numbers),
-            logistic: Logistic::default(),
-            bayes: Bayes::default(),
+            scales: ColumnScales::new(numbers),
+            logistic: LogisticRegression::default(),
+            bayes: NaiveBayes::default(),
             scored: 0,
             bits: [0.0; 4],
             hits: [0; 4],
         }
     }
 
-    /// A class came, with the numbers and the `field=name` of its event.
+    /// Judges the predictions of an event's class, and learns it. `numbers`: `[numbers]` of the event; `names`: the other
+    /// categories of the event as `field=name`.
     pub(crate) fn event(
         &mut self,
         key: &Option<Box<str>>,
@@ -94,9 +95,9 @@ impl Class {
             let at = *self.given.entry(name.clone()).or_insert(next);
             x.resize(x.len().max(2 + numbers.len() + at), 0.0);
             x[1 + numbers.len() + at] = 1.0;
-            if at >= NAMES_MAX {
+            if at >= GIVEN_NAMES_MAX {
                 self.given.remove(name);
-                x.truncate(1 + numbers.len() + NAMES_MAX);
+                x.truncate(1 + numbers.len() + GIVEN_NAMES_MAX);
             }
         }
         x
@@ -145,11 +146,11 @@ mod tests {
 
     #[test]
     fn each_predictor_knows_its_rule() {
-        let value = |c: &Class, m: Measure, name: &str| {
+        let value = |c: &ClassBaselines, m: Measure, name: &str| {
             c.scores().into_iter().find(|s| s.measure == m && s.name == name).unwrap().value
         };
         // a class that follows from a number
-        let mut c = Class::new(1);
+        let mut c = ClassBaselines::new(1);
         for i in 0..4000i64 {
             let x = ((i * 7919) % 1013) as f64 - 500.0;
             c.event(&None, if x > 0.0 { "high" } else { "low" }, &[x], &[], i > 1000);
@@ -157,7 +158,7 @@ mod tests {
         assert!(value(&c, Measure::Top1, "logistic regression") > 0.97, "{:?}", c.scores());
         assert!(value(&c, Measure::Top1, "naive Bayes") > 0.95 && value(&c, Measure::Top1, "majority") < 0.6);
         // a class that stays, and follows from a name
-        let mut c = Class::new(0);
+        let mut c = ClassBaselines::new(0);
         for i in 0..4000 {
             let on = i / 100 % 2 == 0;
             let (class, name) = if on { ("on", "light=1") } else { ("off", "light=0") };

@@ -1,22 +1,23 @@
 //! What followed each context of zero to six symbols, and two classic ways to predict from that.
 //!
-//! * *Order k* alone: Witten and Bell's estimate, which leaves as much to order 0 as the context has distinct followers:
-//!   `p(s) = (n(s) + d·p₀(s)) / (n + d)`. (Witten and Bell, "The zero-frequency problem", IEEE Trans. Inf. Theory 1991.)
+//! * *Order k* alone: Witten and Bell's estimate, which leaves as much to order 0 as the context has distinct
+//!   followers: `p(s) = (n(s) + d·p₀(s)) / (n + d)`. (Witten and Bell, "The zero-frequency problem", IEEE Transactions
+//!   on Information Theory, 1991.)
 //! * The *mixture* of orders 0 to 6, as in PPM with update exclusion and inherited escapes: from order −1 upwards
 //!   `pₖ(s) = (max(c(s) − D, 0) + D·d·pₖ₋₁(s)) / c`, where a symbol is counted only down to the longest context that
 //!   knew it. (Cleary and Witten, "Data compression using adaptive coding and partial string matching", 1984; the
 //!   discount as in Kneser and Ney, "Improved backing-off for m-gram language modeling", 1995.)
 //!
-//! Below order 0 stands a uniform alphabet, or, in an open vocabulary, the event of a symbol that was never seen: the
+//! Below order 0 is a uniform alphabet, or, in an open vocabulary, the event of a symbol that was never seen: the
 //! one with the next number. Either way the probabilities of known symbols and of the next new one add up to one.
 
 use rustc_hash::FxHashMap;
 
 /// Orders 0 to 6.
 pub(crate) const ORDERS: usize = 7;
-/// Contexts that are counted at most; what comes later in others is not counted there.
+/// Contexts that are counted at most; later ones are not counted.
 const CONTEXTS_MAX: usize = 8 << 20;
-/// What the mixture takes from every count.
+/// What the mixture subtracts from every count.
 const DISCOUNT: f64 = 0.75;
 
 /// A follower of a context: how often it came, and how often while no longer context knew it.
@@ -28,7 +29,7 @@ struct Follower {
 }
 
 #[derive(Default)]
-struct Context {
+struct CountedContext {
     followers: Vec<Follower>,
     all: u32,
     unknown_above: u32,
@@ -36,7 +37,7 @@ struct Context {
     distinct: u32,
 }
 
-impl Context {
+impl CountedContext {
     fn of(&self, symbol: u32) -> (f64, f64) {
         let f = self.followers.iter().find(|f| f.symbol == symbol);
         f.map_or((0.0, 0.0), |f| (f64::from(f.all), f64::from(f.unknown_above)))
@@ -44,32 +45,32 @@ impl Context {
 }
 
 /// The last symbols of one sequence, the latest first.
-pub(crate) type History = [u32; ORDERS - 1];
+pub(crate) type SymbolHistory = [u32; ORDERS - 1];
 
 /// A history in which nothing came yet.
-pub(crate) const NOTHING: History = [u32::MAX; ORDERS - 1];
+pub(crate) const EMPTY_HISTORY: SymbolHistory = [u32::MAX; ORDERS - 1];
 
 /// Puts a symbol in front.
-pub(crate) fn push(history: &mut History, symbol: u32) {
+pub(crate) fn push(history: &mut SymbolHistory, symbol: u32) {
     history.rotate_right(1);
     history[0] = symbol;
 }
 
-/// Counts of a stream of symbols.
-pub(crate) struct Counts {
-    tables: [FxHashMap<u64, Context>; ORDERS],
+/// Counts of what followed each context in a stream of symbols.
+pub(crate) struct OrderCounts {
+    tables: [FxHashMap<u64, CountedContext>; ORDERS],
     contexts: usize,
     alphabet: Option<u32>,
     once: u32,
 }
 
-/// What each predictor thought of a symbol.
+/// The probability of a symbol by each predictor.
 pub(crate) struct Probabilities {
     pub(crate) orders: [f64; ORDERS],
     pub(crate) mixture: f64,
 }
 
-fn hashes(history: &History) -> [u64; ORDERS] {
+fn hashes(history: &SymbolHistory) -> [u64; ORDERS] {
     let mut h = [0u64; ORDERS];
     for k in 1..ORDERS {
         let x = (h[k - 1] ^ u64::from(history[k - 1])).wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -78,10 +79,10 @@ fn hashes(history: &History) -> [u64; ORDERS] {
     h
 }
 
-impl Counts {
+impl OrderCounts {
     /// Of symbols below a number, or of an open vocabulary whose symbols are numbered as they come.
-    pub(crate) fn new(alphabet: Option<u32>) -> Counts {
-        Counts { tables: Default::default(), contexts: 0, alphabet, once: 0 }
+    pub(crate) fn new(alphabet: Option<u32>) -> OrderCounts {
+        OrderCounts { tables: Default::default(), contexts: 0, alphabet, once: 0 }
     }
 
     /// Below order 0: each symbol of the alphabet alike, or whatever is new.
@@ -93,8 +94,8 @@ impl Counts {
     }
 
     /// What is expected of a symbol after a history.
-    pub(crate) fn probabilities(&self, history: &History, symbol: u32) -> Probabilities {
-        let found: [Option<&Context>; ORDERS] = {
+    pub(crate) fn probabilities(&self, history: &SymbolHistory, symbol: u32) -> Probabilities {
+        let found: [Option<&CountedContext>; ORDERS] = {
             let h = hashes(history);
             std::array::from_fn(|k| self.tables[k].get(&h[k]))
         };
@@ -118,7 +119,7 @@ impl Counts {
     }
 
     /// How many of the `known` first symbols, one apart, the mixture holds to be likelier than this one.
-    pub(crate) fn rank(&self, history: &History, symbol: u32, known: u32, apart: Option<u32>) -> usize {
+    pub(crate) fn rank(&self, history: &SymbolHistory, symbol: u32, known: u32, apart: Option<u32>) -> usize {
         let h = hashes(history);
         let mut p = vec![0.0; known as usize];
         let mut weight = 1.0;
@@ -137,8 +138,8 @@ impl Counts {
         p.iter().enumerate().filter(|(s, q)| **q > own && apart != Some(*s as u32)).count()
     }
 
-    /// Counts the symbol that came.
-    pub(crate) fn learn(&mut self, history: &History, symbol: u32) {
+    /// Counts a symbol that followed a history.
+    pub(crate) fn learn(&mut self, history: &SymbolHistory, symbol: u32) {
         let h = hashes(history);
         let mut known_above = false;
         for k in (0..ORDERS).rev() {
@@ -147,7 +148,7 @@ impl Counts {
             }
             let c = self.tables[k].entry(h[k]).or_insert_with(|| {
                 self.contexts += 1;
-                Context::default()
+                CountedContext::default()
             });
             let at = c.followers.iter().position(|f| f.symbol == symbol).unwrap_or_else(|| {
                 c.followers.push(Follower { symbol, all: 0, unknown_above: 0 });
@@ -187,7 +188,7 @@ mod tests {
             .collect()
     }
 
-    fn sums(c: &Counts, h: &History, symbols: u32) -> Vec<f64> {
+    fn sums(c: &OrderCounts, h: &SymbolHistory, symbols: u32) -> Vec<f64> {
         let mut sums = vec![0.0; ORDERS + 1];
         for s in 0..symbols {
             let p = c.probabilities(h, s);
@@ -199,9 +200,9 @@ mod tests {
     #[test]
     fn probabilities_add_up_to_one() {
         let stream = symbols(600, 11);
-        let (mut bytes, mut open) = (Counts::new(Some(256)), Counts::new(None));
-        let mut h = NOTHING;
-        let (mut numbers, mut names) = (NOTHING, Vec::new());
+        let (mut bytes, mut open) = (OrderCounts::new(Some(256)), OrderCounts::new(None));
+        let mut h = EMPTY_HISTORY;
+        let (mut numbers, mut names) = (EMPTY_HISTORY, Vec::new());
         for s in stream {
             for sum in sums(&bytes, &h, 256) {
                 assert!((sum - 1.0).abs() < 1e-9, "{sum}");
@@ -223,8 +224,8 @@ mod tests {
 
     #[test]
     fn a_small_case_by_hand() {
-        let mut c = Counts::new(Some(4));
-        let mut h = NOTHING;
+        let mut c = OrderCounts::new(Some(4));
+        let mut h = EMPTY_HISTORY;
         for s in [0, 1, 0, 1, 0] {
             c.learn(&h, s);
             push(&mut h, s);
@@ -238,8 +239,8 @@ mod tests {
 
     #[test]
     fn the_rank_is_that_of_the_probabilities() {
-        let mut c = Counts::new(None);
-        let mut h = NOTHING;
+        let mut c = OrderCounts::new(None);
+        let mut h = EMPTY_HISTORY;
         let stream = symbols(400, 9);
         let mut names: Vec<u32> = Vec::new();
         for s in stream {

@@ -7,8 +7,9 @@
 use super::{KEYS_MAX, Measure, Score};
 use lru::LruCache;
 
-/// How fast the laws' parameters follow.
-const RATE: f64 = 0.02;
+/// The rate at which the laws' parameters follow the latest gaps.
+const FOLLOWING_RATE: f64 = 0.02;
+/// Bins of gaps: the first is a gap of zero.
 const BINS: usize = 256;
 
 /// The bin of a positive gap, and the bounds of its interval in microseconds.
@@ -27,7 +28,7 @@ pub(crate) fn normal(z: f64) -> f64 {
 }
 
 /// An exponential law, a log-normal one, and counts of bins, all of the whole stream.
-pub(crate) struct Gaps {
+pub(crate) struct GapBaselines {
     last: LruCache<Option<Box<str>>, i64>,
     zero: [f64; 2],
     mean: f64,
@@ -40,9 +41,9 @@ pub(crate) struct Gaps {
     bits: [f64; 3],
 }
 
-impl Gaps {
-    pub(crate) fn new() -> Gaps {
-        Gaps {
+impl GapBaselines {
+    pub(crate) fn new() -> GapBaselines {
+        GapBaselines {
             last: LruCache::new(KEYS_MAX),
             zero: [0.5; 2],
             mean: 1.0,
@@ -89,7 +90,7 @@ impl Gaps {
         self.total += 1.0;
         if positive {
             self.seen += 1;
-            let rate = RATE.max(1.0 / self.seen as f64);
+            let rate = FOLLOWING_RATE.max(1.0 / self.seen as f64);
             let x = gap_us as f64;
             self.mean += rate * (x - self.mean);
             let off = x.ln() - self.log_mean;
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_law_that_holds_wins() {
-        let mut g = Gaps::new();
+        let mut g = GapBaselines::new();
         let mut x = 99u64;
         let mut t = 0i64;
         for i in 0..20_000 {

@@ -1,23 +1,29 @@
 //! The baselines of one stream, driven over its events.
 
-use super::ahead::Ahead;
-use super::class::Class;
-use super::gaps::Gaps;
-use super::numbers::Numbers;
-use super::symbols::Symbols;
+use super::ahead::HorizonBaselines;
+use super::class::ClassBaselines;
+use super::gaps::GapBaselines;
+use super::numbers::NumberBaselines;
+use super::symbols::SymbolBaselines;
 use super::{Measure, Score};
-use crate::units::Units;
-use crate::{Progress, ReplayError, ReplayOptions};
+use crate::error::ReplayError;
+use crate::options::ReplayOptions;
+use crate::replay::ReplayProgress;
+use crate::units::ErrorUnits;
 use std::collections::BTreeMap;
-use surmise_event::{Event, FieldKind, Schema, Value};
+use std::sync::atomic::Ordering;
+use surmise_event::{Event, Field, FieldKind, Schema, Value};
 use surmise_recording::Source;
+
+/// Records between two reports of the progress.
+const PROGRESS_RECORDS: usize = 1024;
 
 /// What the baselines of a stream reached.
 #[derive(Clone, Debug, Default)]
 pub struct BaselineResult {
     /// By field; those of number columns together under the empty name.
     pub fields: BTreeMap<String, Vec<Score>>,
-    /// Where alarms are judged: time and value of the first number column, one a row.
+    /// Where alarms are judged: time in microseconds since 1970 and value of the first number column, one a row.
     pub rows: Vec<(i64, f64)>,
 }
 
@@ -28,9 +34,9 @@ pub struct BaselineResult {
 pub fn baselines(
     source: Source,
     options: &ReplayOptions,
-    mut tell: impl FnMut(&Progress),
+    mut report_progress: impl FnMut(&ReplayProgress),
 ) -> Result<BaselineResult, ReplayError> {
-    let (total, bytes) = (source.bytes_total(), source.bytes_counter());
+    let (bytes_total, bytes) = (source.bytes_total(), source.bytes_counter());
     let mut schema = source.schema().clone();
     let mut judge = Judge::new(options);
     for (i, item) in source.enumerate() {
@@ -40,33 +46,73 @@ pub fn baselines(
             judge.grow(&schema);
         }
         judge.event(&schema, &event);
-        if i % 1024 == 0 {
-            let bytes = bytes.load(std::sync::atomic::Ordering::Relaxed);
-            tell(&Progress { bytes, bytes_total: total, events: judge.row, ..Progress::default() });
+        if i % PROGRESS_RECORDS == 0 {
+            let bytes = bytes.load(Ordering::Relaxed);
+            report_progress(&ReplayProgress { bytes, bytes_total, events: judge.row, ..ReplayProgress::default() });
         }
     }
     Ok(judge.finish(&schema))
 }
 
-/// What judges one field.
-enum Field {
-    Symbols(Box<Symbols>),
-    Text(Box<Symbols>, u64),
-    Gap(Box<Gaps>),
+/// The baselines of one field.
+enum FieldJudge {
+    Symbols(Box<SymbolBaselines>),
+    /// A text is its bytes; the number is that of the texts that count, over which the bits are reported.
+    Text(Box<SymbolBaselines>, u64),
+    Gap(Box<GapBaselines>),
+    /// A column of [`Judge::numbers`] and [`Judge::ahead`], which know all columns together.
     Number,
-    /// Given, or judged elsewhere.
+    /// A field that is given, or the target class, which [`Judge::class`] judges.
     Given,
 }
 
+impl FieldJudge {
+    fn new(field: &Field, target: Option<&str>) -> FieldJudge {
+        let is_target = target == Some(&field.name);
+        let is_judged = target.is_none() || is_target;
+        match field.kind {
+            FieldKind::Number => FieldJudge::Number,
+            FieldKind::Category if is_judged && !is_target => {
+                FieldJudge::Symbols(Box::new(SymbolBaselines::of_names()))
+            }
+            FieldKind::Byte if is_judged => FieldJudge::Symbols(Box::new(SymbolBaselines::of_bytes())),
+            FieldKind::Text if is_judged => FieldJudge::Text(Box::new(SymbolBaselines::of_bytes()), 0),
+            FieldKind::Gap if is_judged => FieldJudge::Gap(Box::new(GapBaselines::new())),
+            FieldKind::Category | FieldKind::Byte | FieldKind::Text | FieldKind::Gap => FieldJudge::Given,
+        }
+    }
+
+    /// Judges and learns the field's value of an event.
+    fn value(&mut self, event: &Event, value: &Value, counts: bool) {
+        match self {
+            FieldJudge::Symbols(symbols) => {
+                let name = if let Value::Symbol(name) = value { Some(&**name) } else { None };
+                symbols.name(&event.key, name, counts);
+            }
+            FieldJudge::Text(symbols, texts) => {
+                let text: &[u8] = if let Value::Bytes(text) = value { text } else { &[] };
+                // the end of a text is a symbol too
+                text.iter().chain(b"\n").for_each(|b| symbols.symbol(&event.key, u32::from(*b), counts));
+                *texts += u64::from(counts);
+            }
+            FieldJudge::Gap(gaps) => gaps.event(&event.key, event.time_us, counts),
+            FieldJudge::Number | FieldJudge::Given => {}
+        }
+    }
+}
+
+/// The baselines of all fields.
 struct Judge<'a> {
     options: &'a ReplayOptions,
-    fields: Vec<Field>,
+    fields: Vec<FieldJudge>,
+    /// The fields that are numbers, by their positions in the schema.
     columns: Vec<usize>,
-    numbers: Option<Numbers>,
-    ahead: Option<Ahead>,
-    class: Option<Class>,
-    units: Units,
+    numbers: Option<NumberBaselines>,
+    ahead: Option<HorizonBaselines>,
+    class: Option<ClassBaselines>,
+    units: ErrorUnits,
     rows: Vec<(i64, f64)>,
+    /// Events so far: the row that comes next.
     row: u64,
 }
 
@@ -79,145 +125,128 @@ impl<'a> Judge<'a> {
             numbers: None,
             ahead: None,
             class: None,
-            units: Units::default(),
+            units: ErrorUnits::default(),
             rows: Vec::new(),
             row: 0,
         }
     }
 
-    /// New fields came. What knows all columns together begins anew.
+    /// Takes in fields that are new in the schema. Baselines that know all columns together begin anew.
     fn grow(&mut self, schema: &Schema) {
         let target = self.options.learner.target.as_deref();
-        for f in &schema.fields[self.fields.len()..] {
-            let judged = target.is_none_or(|t| t == f.name);
-            self.fields.push(match f.kind {
-                FieldKind::Number => Field::Number,
-                FieldKind::Category if target == Some(&f.name) => Field::Given,
-                _ if !judged => Field::Given,
-                FieldKind::Category => Field::Symbols(Box::new(Symbols::new(false))),
-                FieldKind::Byte => Field::Symbols(Box::new(Symbols::new(true))),
-                FieldKind::Text => Field::Text(Box::new(Symbols::new(true)), 0),
-                FieldKind::Gap => Field::Gap(Box::new(Gaps::new())),
-            });
+        self.fields.extend(schema.fields[self.fields.len()..].iter().map(|f| FieldJudge::new(f, target)));
+        let is_number = |i: &usize| matches!(self.fields[*i], FieldJudge::Number);
+        let columns: Vec<usize> = (0..self.fields.len()).filter(is_number).collect();
+        if columns == self.columns && self.class.is_some() {
+            return;
         }
-        let columns: Vec<usize> = (0..self.fields.len()).filter(|i| matches!(self.fields[*i], Field::Number)).collect();
+        let names: Vec<String> = columns.iter().map(|c| schema.fields[*c].name.clone()).collect();
         let position = target.and_then(|t| schema.position(t));
-        if columns != self.columns || self.class.is_none() {
-            let names: Vec<String> = columns.iter().map(|c| schema.fields[*c].name.clone()).collect();
-            let class = position.is_some_and(|p| schema.fields[p].kind == FieldKind::Category);
-            self.class = class.then(|| Class::new(names.len()));
-            let column = position.and_then(|p| columns.iter().position(|c| *c == p));
-            self.numbers = (!names.is_empty() && (target.is_none() || column.is_some()))
-                .then(|| Numbers::new(names.clone(), column));
-            let steps = self.options.horizon.filter(|_| !names.is_empty() && target.is_none());
-            self.ahead = steps.map(|h| Ahead::new(names, h));
-            self.columns = columns;
-        }
+        let target_is_class = position.is_some_and(|p| schema.fields[p].kind == FieldKind::Category);
+        self.class = target_is_class.then(|| ClassBaselines::new(names.len()));
+        let target_column = position.and_then(|p| columns.iter().position(|c| *c == p));
+        let forecast = !names.is_empty() && (target.is_none() || target_column.is_some());
+        self.numbers = forecast.then(|| NumberBaselines::new(names.clone(), target_column));
+        let steps = self.options.horizon.filter(|_| !names.is_empty() && target.is_none());
+        self.ahead = steps.map(|steps| HorizonBaselines::new(names, steps));
+        self.columns = columns;
     }
 
     fn event(&mut self, schema: &Schema, event: &Event) {
-        let counts = |row: u64| self.options.score_rows.is_none_or(|r| r.contains(row));
-        let count = counts(self.row);
-        if let ([Field::Symbols(s)], [Value::Bytes(run)]) = (self.fields.as_mut_slice(), event.values.as_slice()) {
-            let row = self.row;
-            (row..).zip(run).for_each(|(row, b)| s.symbol(&event.key, u32::from(*b), counts(row)));
+        let counts = self.options.scores_row(self.row);
+        if let ([FieldJudge::Symbols(symbols)], [Value::Bytes(run)]) = (self.fields.as_mut_slice(), &*event.values) {
+            for (row, byte) in (self.row..).zip(run) {
+                symbols.symbol(&event.key, u32::from(*byte), self.options.scores_row(row));
+            }
         } else if !event.values.is_empty() {
-            self.values(schema, event, count);
+            for (field, value) in self.fields.iter_mut().zip(&event.values) {
+                field.value(event, value, counts);
+            }
+            if !self.columns.is_empty() || self.class.is_some() {
+                self.columns(schema, event, counts);
+            }
         }
         self.row += event.offsets(schema);
         if event.end {
-            self.ended(schema, event, counts(self.row - 1));
+            let counts = self.options.scores_row(self.row - 1);
+            self.ended(schema, event, counts);
         }
     }
 
-    fn values(&mut self, schema: &Schema, event: &Event, count: bool) {
+    /// Judges and learns what knows all columns of an event together.
+    fn columns(&mut self, schema: &Schema, event: &Event, counts: bool) {
         let key = &event.key;
-        for (field, value) in self.fields.iter_mut().zip(&event.values) {
-            match (field, value) {
-                (Field::Symbols(s), Value::Symbol(name)) => s.name(key, Some(name), count),
-                (Field::Symbols(s), _) => s.name(key, None, count),
-                (Field::Text(s, n), value) => {
-                    let text: &[u8] = if let Value::Bytes(b) = value { b } else { &[] };
-                    text.iter().chain(b"\n").for_each(|b| s.symbol(key, u32::from(*b), count));
-                    *n += u64::from(count);
-                }
-                (Field::Gap(g), _) => g.event(key, event.time_us, count),
-                (Field::Number | Field::Given, _) => {}
-            }
-        }
-        if self.columns.is_empty() && self.class.is_none() {
-            return;
-        }
         let number = |c: &usize| if let Some(Value::Number(x)) = event.values.get(*c) { *x } else { f64::NAN };
         let numbers: Vec<f64> = self.columns.iter().map(number).collect();
-        if self.options.unit_rows.is_some_and(|r| r.contains(self.row)) {
+        if self.options.is_unit_row(self.row) {
             for (c, x) in self.columns.iter().zip(&numbers).filter(|(_, x)| x.is_finite()) {
                 self.units.add(&schema.fields[*c].name, *x);
             }
         }
         if self.options.labels.is_some() || self.options.anomalies {
+            // what a row lacks is as in the row before
             let last = self.rows.last().copied().unwrap_or_default();
             let x = numbers.first().copied().filter(|x| x.is_finite()).unwrap_or(last.1);
             self.rows.push((event.time_us.unwrap_or(last.0), x));
         }
-        if let Some(n) = &mut self.numbers {
-            n.event(key, event.time_us, &numbers, count);
+        if let Some(baselines) = &mut self.numbers {
+            baselines.event(key, event.time_us, &numbers, counts);
         }
-        if let Some(a) = &mut self.ahead {
-            a.event(key, event.time_us, &numbers, count);
+        if let Some(baselines) = &mut self.ahead {
+            baselines.event(key, event.time_us, &numbers, counts);
         }
         if let Some(class) = &mut self.class {
             let target = self.options.learner.target.as_deref();
-            let mut names = Vec::new();
-            let mut came = "";
-            for (f, v) in schema.fields.iter().zip(&event.values) {
-                match v {
-                    Value::Symbol(s) if Some(f.name.as_str()) == target => came = s,
-                    Value::Symbol(s) => names.push(format!("{}={s}", f.name)),
-                    _ => {}
+            let (mut target_class, mut names) = ("", Vec::new());
+            for (field, value) in schema.fields.iter().zip(&event.values) {
+                let Value::Symbol(symbol) = value else { continue };
+                if Some(field.name.as_str()) == target {
+                    target_class = symbol;
+                } else {
+                    names.push(format!("{}={symbol}", field.name));
                 }
             }
-            class.event(key, came, &numbers, &names, count);
+            class.event(key, target_class, &numbers, &names, counts);
         }
     }
 
-    /// The end of a key is a symbol of the first field where that is a category, as the learner has it.
-    fn ended(&mut self, schema: &Schema, event: &Event, count: bool) {
-        if let Some(Field::Symbols(s)) = self.fields.first_mut()
+    /// A key ended, which is a symbol of the first field where that is a category, as it is to the learner.
+    fn ended(&mut self, schema: &Schema, event: &Event, counts: bool) {
+        if let Some(FieldJudge::Symbols(symbols)) = self.fields.first_mut()
             && !schema.is_bytes()
         {
-            s.ended(&event.key, count && schema.fields.len() == 1);
+            symbols.ended(&event.key, counts && schema.fields.len() == 1);
         }
-        for f in &mut self.fields {
-            if let Field::Gap(g) = f {
-                g.ended(&event.key);
+        for field in &mut self.fields {
+            if let FieldJudge::Gap(gaps) = field {
+                gaps.ended(&event.key);
             }
         }
-        if let Some(n) = &mut self.numbers {
-            n.ended(&event.key);
+        if let Some(baselines) = &mut self.numbers {
+            baselines.ended(&event.key);
         }
-        if let Some(a) = &mut self.ahead {
-            a.ended(&event.key);
+        if let Some(baselines) = &mut self.ahead {
+            baselines.ended(&event.key);
         }
     }
 
     fn finish(self, schema: &Schema) -> BaselineResult {
         let mut fields = BTreeMap::new();
-        for (f, field) in schema.fields.iter().zip(&self.fields) {
-            let scores = match field {
-                Field::Symbols(s) => s.scores(None),
-                Field::Text(s, n) => s.scores(Some(*n)),
-                Field::Gap(g) => g.scores(),
-                Field::Number | Field::Given => continue,
+        for (field, judge) in schema.fields.iter().zip(&self.fields) {
+            let scores = match judge {
+                FieldJudge::Symbols(symbols) => symbols.scores(None),
+                FieldJudge::Text(symbols, texts) => symbols.scores(Some(*texts)),
+                FieldJudge::Gap(gaps) => gaps.scores(),
+                FieldJudge::Number | FieldJudge::Given => continue,
             };
-            fields.insert(f.name.clone(), scores);
+            fields.insert(field.name.clone(), scores);
         }
-        if let (Some(c), Some(target)) = (&self.class, &self.options.learner.target) {
-            fields.insert(target.clone(), c.scores());
+        if let (Some(class), Some(target)) = (&self.class, &self.options.learner.target) {
+            fields.insert(target.clone(), class.scores());
         }
         let mut numbers = self.numbers.as_ref().map_or_else(Vec::new, |n| n.scores(&self.units));
-        if let Some(a) = &self.ahead {
-            numbers.extend(a.scores(&self.units));
+        if let Some(ahead) = &self.ahead {
+            numbers.extend(ahead.scores(&self.units));
         }
         numbers.retain(|s| s.value.is_finite() || s.measure == Measure::Bits);
         fields.insert(String::new(), numbers);

@@ -1,18 +1,18 @@
 //! Multinomial logistic regression by plain stochastic gradient descent, on standardised inputs.
 
-/// Classes at most; of what comes later nothing is learnt.
+/// Classes that are learnt at most; later ones keep the least probability.
 const CLASSES_MAX: usize = 256;
 /// The step of the descent.
 const RATE: f64 = 0.01;
 
 /// One linear score a class.
 #[derive(Default)]
-pub(crate) struct Logistic {
+pub(crate) struct LogisticRegression {
     weights: Vec<Vec<f64>>,
 }
 
-impl Logistic {
-    /// The probabilities of so many classes.
+impl LogisticRegression {
+    /// The probabilities of `classes` classes. `x`: `[inputs]`, standardised.
     pub(crate) fn probabilities(&mut self, x: &[f64], classes: usize) -> Vec<f64> {
         self.weights.resize_with(classes.min(CLASSES_MAX).max(self.weights.len()), Vec::new);
         let score = |w: &Vec<f64>| w.iter().zip(x).map(|(w, x)| w * x).sum::<f64>();
@@ -25,7 +25,7 @@ impl Logistic {
         p
     }
 
-    /// Learns the class that came, given the probabilities that stood.
+    /// Learns the class of an event. `x`: `[inputs]`; `p`: `[classes]`, the probabilities that were predicted.
     pub(crate) fn learn(&mut self, x: &[f64], p: &[f64], class: usize) {
         self.weights.resize_with((class + 1).min(CLASSES_MAX).max(self.weights.len()), Vec::new);
         for (c, w) in self.weights.iter_mut().enumerate() {
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn one_step_by_hand() {
-        let mut l = Logistic::default();
+        let mut l = LogisticRegression::default();
         assert_eq!(l.probabilities(&[1.0, 2.0], 2), [0.5, 0.5]);
         l.learn(&[1.0, 2.0], &[0.5, 0.5], 1);
         assert_eq!(l.weights, [[-0.005, -0.01], [0.005, 0.01]]);

@@ -1,4 +1,4 @@
-//! Simple predictors of the same events, to hold the learner against.
+//! Baselines: simple predictors of the same events, which a learner has to beat.
 //!
 //! Every one of them goes over a recording once, tests and then learns, and is judged on exactly the events that the
 //! learner is judged on. [`baselines`] drives those that go with a stream's fields:
@@ -37,7 +37,7 @@ use std::num::NonZeroUsize;
 
 /// Keys whose private state is held; beyond it the one unused for longest is forgotten.
 pub(crate) const KEYS_MAX: NonZeroUsize = NonZeroUsize::new(100_000).unwrap();
-/// The same where a key holds rows of numbers.
+/// Keys whose private state is held where it is rows of numbers, which are larger.
 pub(crate) const SEQUENCES_MAX: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 
 /// What is measured of a prediction.
@@ -59,14 +59,14 @@ pub enum Measure {
     AheadMae,
     /// The score of the Numenta Anomaly Benchmark, standard profile.
     Nab,
-    /// The same where false alarms cost twice as much.
+    /// The score of the Numenta Anomaly Benchmark where false alarms cost twice as much.
     NabLowFp,
-    /// The same where misses cost twice as much.
+    /// The score of the Numenta Anomaly Benchmark where misses cost twice as much.
     NabLowFn,
 }
 
 impl Measure {
-    /// Its name in tables and in JSON.
+    /// The name of the measure in tables and in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Measure::Bits => "bits",
@@ -82,12 +82,12 @@ impl Measure {
         }
     }
 
-    /// What there is to be lost: the value itself, or what is missing to perfection.
+    /// The loss that a value is: the value itself, or what is missing to perfection.
     pub fn loss(self, value: f64) -> f64 {
         match self {
             Measure::Top1 | Measure::Top20 => 1.0 - value,
             Measure::Nab | Measure::NabLowFp | Measure::NabLowFn => 100.0 - value,
-            _ => value,
+            Measure::Bits | Measure::Mse | Measure::Mae | Measure::AheadMse | Measure::AheadMae => value,
         }
     }
 }
@@ -98,7 +98,7 @@ impl Serialize for Measure {
     }
 }
 
-/// What a predictor reached.
+/// What a baseline reached.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Score {
     /// What was measured.

@@ -1,28 +1,28 @@
 //! Number columns, one step ahead: persistence, season, smoothing, and linear regression on past rows of all columns.
 
-use super::rls::Rls;
-use super::rows::{Past, Scales, features, inputs};
-use super::season::{LAG_MAX, Season};
-use super::smooth::{AVERAGES, Smooth, TRENDS};
+use super::rls::RecursiveLeastSquares;
+use super::rows::{ColumnScales, PastRows, features, inputs};
+use super::season::{LAG_ROWS_MAX, SeasonFinder};
+use super::smooth::{AVERAGES, Smoothing, TRENDS};
 use super::{Measure, SEQUENCES_MAX, Score};
-use crate::units::Units;
+use crate::units::ErrorUnits;
 use lru::LruCache;
 
 const NAMES: [&str; 5] = ["persistence", "seasonal", "moving average", "Holt", "linear RLS"];
-/// Forgetting of the regression.
-const FORGET: f64 = 0.9999;
+/// The share of the past that the regression keeps at each row: a memory of some 10,000 rows.
+const FORGETTING: f64 = 0.9999;
 /// Rows after which scales are no longer guesses; rows before would be learnt in units that soon mean something else.
-const SETTLED: u64 = 24;
+const SCALES_ROWS_MIN: u64 = 24;
 
 /// Squared and absolute errors of one forecast of one column.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Errors {
+pub(crate) struct PointErrors {
     pub(crate) count: u64,
     pub(crate) squares: f64,
     pub(crate) distances: f64,
 }
 
-impl Errors {
+impl PointErrors {
     pub(crate) fn add(&mut self, miss: f64) {
         self.count += 1;
         self.squares += miss * miss;
@@ -31,7 +31,7 @@ impl Errors {
 }
 
 /// The mean over columns of squared and absolute errors in their units.
-fn mean(errors: &[Errors], names: &[String], units: &Units) -> Option<(f64, f64)> {
+fn mean(errors: &[PointErrors], names: &[String], units: &ErrorUnits) -> Option<(f64, f64)> {
     let mut sums = (0.0, 0.0, 0.0);
     for (e, name) in errors.iter().zip(names).filter(|(e, _)| e.count > 0) {
         let (n, unit) = (e.count as f64, units.of(name).unwrap_or(1.0));
@@ -40,12 +40,13 @@ fn mean(errors: &[Errors], names: &[String], units: &Units) -> Option<(f64, f64)
     (sums.2 > 0.0).then(|| (sums.0 / sums.2, sums.1 / sums.2))
 }
 
-/// Squared and absolute errors of predictors by name, where they said anything.
+/// Squared and absolute errors of predictors by name, of those that made any forecast. `columns` are the names of the
+/// columns in the order of each predictor's errors.
 pub(crate) fn scores<'a>(
     measures: [Measure; 2],
-    named: impl Iterator<Item = (&'static str, &'a Vec<Errors>)>,
+    named: impl Iterator<Item = (&'static str, &'a Vec<PointErrors>)>,
     columns: &[String],
-    units: &Units,
+    units: &ErrorUnits,
 ) -> Vec<Score> {
     let means = named.filter_map(|(name, errors)| Some((name, mean(errors, columns, units)?)));
     means
@@ -55,46 +56,47 @@ pub(crate) fn scores<'a>(
         .collect()
 }
 
-struct Key {
-    past: Past,
-    averages: Vec<Smooth>,
-    trends: Vec<Smooth>,
+/// The state of one key.
+struct NumberSequence {
+    past: PastRows,
+    averages: Vec<Smoothing>,
+    trends: Vec<Smoothing>,
 }
 
 /// Forecasts of all number columns of a stream.
-pub(crate) struct Numbers {
+pub(crate) struct NumberBaselines {
     names: Vec<String>,
     /// The only column that is forecast, given the others.
     target: Option<usize>,
-    keys: LruCache<Option<Box<str>>, Key>,
-    season: Season,
-    scales: Scales,
-    rls: Option<(usize, Rls)>,
+    keys: LruCache<Option<Box<str>>, NumberSequence>,
+    season: SeasonFinder,
+    scales: ColumnScales,
+    rls: Option<(usize, RecursiveLeastSquares)>,
     inputs: Vec<f64>,
-    errors: [Vec<Errors>; 5],
+    errors: [Vec<PointErrors>; 5],
     seasonal: bool,
 }
 
-impl Numbers {
-    pub(crate) fn new(names: Vec<String>, target: Option<usize>) -> Numbers {
+impl NumberBaselines {
+    pub(crate) fn new(names: Vec<String>, target: Option<usize>) -> NumberBaselines {
         let n = names.len();
-        Numbers {
+        NumberBaselines {
             target,
             keys: LruCache::new(SEQUENCES_MAX),
-            season: Season::default(),
-            scales: Scales::new(n),
-            rls: inputs(n).map(|(lags, inputs)| (lags, Rls::new(inputs, n, FORGET, 1.0))),
+            season: SeasonFinder::default(),
+            scales: ColumnScales::new(n),
+            rls: inputs(n).map(|(lags, inputs)| (lags, RecursiveLeastSquares::new(inputs, n, FORGETTING, 1.0))),
             inputs: Vec::new(),
-            errors: std::array::from_fn(|_| vec![Errors::default(); n]),
+            errors: std::array::from_fn(|_| vec![PointErrors::default(); n]),
             seasonal: false,
             names,
         }
     }
 
-    /// A row came; what is not finite is missing.
+    /// Judges the forecasts of a row, and learns the row. `row`: `[columns]`; a value that is not finite is missing.
     pub(crate) fn event(&mut self, key: &Option<Box<str>>, time_us: Option<i64>, row: &[f64], count: bool) {
-        let smooth = |rates| vec![Smooth::new(rates); row.len()];
-        let new = || Key { past: Past::default(), averages: smooth(AVERAGES), trends: smooth(TRENDS) };
+        let smooth = |rates| vec![Smoothing::new(rates); row.len()];
+        let new = || NumberSequence { past: PastRows::default(), averages: smooth(AVERAGES), trends: smooth(TRENDS) };
         let k = self.keys.get_or_insert_mut_ref(key, new);
         let lag = self.season.lag();
         self.seasonal |= lag.is_some();
@@ -127,7 +129,7 @@ impl Numbers {
         }
         if let Some((_, rls)) = &mut self.rls
             && k.past.back(1).is_some()
-            && self.scales.settled(SETTLED)
+            && self.scales.settled(SCALES_ROWS_MIN)
         {
             let changes: Vec<f64> = (0..row.len())
                 .map(|c| (row[c] - last[c]) / self.scales.deviation(c))
@@ -140,7 +142,7 @@ impl Numbers {
             k.trends[c].learn(row[c]);
         }
         self.scales.learn(row, k.past.back(1));
-        k.past.push(row, lag.map_or(LAG_MAX, |l| l.max(8)));
+        k.past.push(row, lag.map_or(LAG_ROWS_MAX, |l| l.max(8)));
         self.season.learn(time_us);
     }
 
@@ -148,7 +150,7 @@ impl Numbers {
         self.keys.pop(key);
     }
 
-    pub(crate) fn scores(&self, units: &Units) -> Vec<Score> {
+    pub(crate) fn scores(&self, units: &ErrorUnits) -> Vec<Score> {
         let named = NAMES.into_iter().zip(&self.errors).enumerate().filter(|(i, _)| *i != 1 || self.seasonal);
         scores([Measure::Mse, Measure::Mae], named.map(|(_, n)| n), &self.names, units)
     }
@@ -164,26 +166,26 @@ mod tests {
 
     #[test]
     fn each_forecast_finds_what_it_is_for() {
-        let mut n = Numbers::new(vec!["a".into(), "b".into()], None);
+        let mut n = NumberBaselines::new(vec!["a".into(), "b".into()], None);
         let noise = |i: i64| (((i * 7919) % 1013) as f64 / 1013.0 - 0.5) * 2.0;
         for i in 0..2000 {
             // a jumps about but is the same every day; b is what a was two hours before
             let a = |i: i64| noise(i.rem_euclid(24));
             n.event(&None, Some(i * 3_600_000_000), &[a(i), a(i - 2)], i > 500);
         }
-        let s = n.scores(&Units::default());
+        let s = n.scores(&ErrorUnits::default());
         assert!(mse(&s, "seasonal") < 1e-12, "{s:?}");
         assert!(mse(&s, "linear RLS") < 0.01 && mse(&s, "persistence") > 0.1, "{s:?}");
     }
 
     #[test]
     fn a_target_is_forecast_given_the_others() {
-        let mut n = Numbers::new(vec!["x".into(), "y".into()], Some(1));
+        let mut n = NumberBaselines::new(vec!["x".into(), "y".into()], Some(1));
         for i in 0..3000i64 {
             let x = ((i * 7919) % 1013) as f64 / 100.0;
             n.event(&None, None, &[x, 3.0 * x + 2.0], i > 1000);
         }
-        let s = n.scores(&Units::default());
+        let s = n.scores(&ErrorUnits::default());
         assert!(mse(&s, "linear RLS") < 2.0 && mse(&s, "persistence") > 100.0, "{s:?}");
         assert!(s.iter().all(|s| s.name != "seasonal"), "there are no times");
     }

@@ -4,7 +4,7 @@
 //! ridge regression with penalty δ. (Haykin, "Adaptive Filter Theory".)
 
 /// Weights of one linear map from `inputs` numbers to `outputs` numbers.
-pub(crate) struct Rls {
+pub(crate) struct RecursiveLeastSquares {
     inputs: usize,
     forget: f64,
     p: Vec<f64>,
@@ -13,12 +13,12 @@ pub(crate) struct Rls {
     trace_max: f64,
 }
 
-impl Rls {
+impl RecursiveLeastSquares {
     /// Weights of zero under a penalty; memory is inputs² + inputs · outputs numbers, as is the cost of an event.
-    pub(crate) fn new(inputs: usize, outputs: usize, forget: f64, penalty: f64) -> Rls {
+    pub(crate) fn new(inputs: usize, outputs: usize, forget: f64, penalty: f64) -> RecursiveLeastSquares {
         let mut p = vec![0.0; inputs * inputs];
         (0..inputs).for_each(|i| p[i * inputs + i] = 1.0 / penalty);
-        Rls {
+        RecursiveLeastSquares {
             inputs,
             forget,
             p,
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn without_forgetting_it_is_ridge_regression() {
         let (n, penalty) = (4, 0.3);
-        let mut rls = Rls::new(n, 2, 1.0, penalty);
+        let mut rls = RecursiveLeastSquares::new(n, 2, 1.0, penalty);
         let mut a = vec![vec![0.0; n]; n];
         let mut b = vec![vec![0.0; n]; 2];
         (0..n).for_each(|i| a[i][i] = penalty);
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn an_output_without_a_value_teaches_nothing() {
-        let mut rls = Rls::new(1, 2, 0.99, 1.0);
+        let mut rls = RecursiveLeastSquares::new(1, 2, 0.99, 1.0);
         rls.learn(&[1.0], &[1.0, f64::NAN]);
         assert_eq!(rls.forecast(1, &[1.0]), 0.0);
         assert_eq!(rls.forecast(0, &[1.0]), 1.0 / 1.99);

@@ -3,18 +3,18 @@
 use super::season::time_of_day;
 use std::collections::VecDeque;
 
-/// Past rows that a linear forecast sees: as many as its inputs have room for.
-const LAGS: [usize; 3] = [26, 4, 1];
+/// Past rows that a linear forecast has as inputs: the first of these numbers that fits.
+const LAG_ROWS: [usize; 3] = [26, 4, 1];
 /// Inputs of a linear forecast at most: its cost grows with their square.
 const INPUTS_MAX: usize = 220;
 
 /// The latest rows of one sequence, each with the last known value where one is missing.
 #[derive(Default)]
-pub(crate) struct Past {
+pub(crate) struct PastRows {
     rows: VecDeque<Box<[f64]>>,
 }
 
-impl Past {
+impl PastRows {
     /// The row this many events before the next one.
     pub(crate) fn back(&self, events: usize) -> Option<&[f64]> {
         events.checked_sub(1).and_then(|i| self.rows.get(i)).map(|r| &**r)
@@ -31,16 +31,16 @@ impl Past {
 }
 
 /// Mean and deviation of each column so far, and how far it moves from row to row.
-pub(crate) struct Scales {
+pub(crate) struct ColumnScales {
     count: Vec<f64>,
     mean: Vec<f64>,
     square: Vec<f64>,
     step: Vec<f64>,
 }
 
-impl Scales {
-    pub(crate) fn new(columns: usize) -> Scales {
-        Scales {
+impl ColumnScales {
+    pub(crate) fn new(columns: usize) -> ColumnScales {
+        ColumnScales {
             count: vec![0.0; columns],
             mean: vec![0.0; columns],
             square: vec![0.0; columns],
@@ -62,7 +62,7 @@ impl Scales {
         if self.count[c] > 0.0 && x.is_finite() { (x - self.mean[c]) / self.deviation(c) } else { 0.0 }
     }
 
-    /// A change from the last value, no farther than columns are used to move over so many steps.
+    /// A change from the last value, limited to what is usual of the column over `steps` steps.
     pub(crate) fn bounded(&self, c: usize, change: f64, steps: usize) -> f64 {
         let most = 6.0 * self.step[c] * (steps as f64).sqrt();
         change.clamp(-most, most)
@@ -82,17 +82,18 @@ impl Scales {
     }
 }
 
-/// How many past rows linear forecasts of so many columns see, and how many inputs these make; none if too many.
+/// How many past rows a linear forecast of `columns` columns has as inputs, and how many inputs these are; none if too
+/// many.
 pub(crate) fn inputs(columns: usize) -> Option<(usize, usize)> {
     let size = |lags: usize| 3 + columns * (lags + 1);
-    LAGS.into_iter().map(|lags| (lags, size(lags))).find(|(_, n)| *n <= INPUTS_MAX)
+    LAG_ROWS.into_iter().map(|lags| (lags, size(lags))).find(|(_, n)| *n <= INPUTS_MAX)
 }
 
-/// What a linear forecast sees: one, the time of day, the latest rows and, at the end, one that matters besides (the
+/// The inputs of a linear forecast: one, the time of day, the latest rows and, at the end, one that matters besides (the
 /// row a season before, or what is given of the same event).
 pub(crate) fn features(
-    past: &Past,
-    scales: &Scales,
+    past: &PastRows,
+    scales: &ColumnScales,
     lags: usize,
     time_us: Option<i64>,
     besides: Option<&[f64]>,
@@ -113,14 +114,14 @@ mod tests {
 
     #[test]
     fn holes_are_filled_and_scales_known() {
-        let mut p = Past::default();
+        let mut p = PastRows::default();
         p.push(&[1.0, f64::NAN], 2);
         p.push(&[f64::NAN, 4.0], 2);
         assert_eq!((p.back(1), p.back(2), p.back(3)), (Some(&[1.0, 4.0][..]), Some(&[1.0, 0.0][..]), None));
         assert_eq!(p.back(0), None);
         p.push(&[9.0, 9.0], 2);
         assert_eq!(p.back(2), Some(&[1.0, 4.0][..]));
-        let mut s = Scales::new(1);
+        let mut s = ColumnScales::new(1);
         assert_eq!(s.standard(0, 3.0), 0.0);
         let mut last = None;
         for x in [[2.0], [4.0], [f64::NAN], [2.0], [4.0]] {

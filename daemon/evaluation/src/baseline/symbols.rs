@@ -1,29 +1,29 @@
 //! A field of symbols: categories with the ends of their keys, bytes, texts.
 
-use super::counts::{Counts, History, NOTHING, ORDERS, push};
+use super::counts::{EMPTY_HISTORY, ORDERS, OrderCounts, SymbolHistory, push};
 use super::{KEYS_MAX, Measure, Score};
 use lru::LruCache;
 use std::collections::{HashMap, VecDeque};
 
-/// Ranks are those among this many.
-const TOP: usize = 20;
-/// Vocabularies beyond this are not ranked by the mixture, whose ranking looks at all of them.
-const RANKED_MAX: u32 = 4096;
+/// Ranks that count as hits.
+const RANKS_MAX: usize = 20;
+/// Symbols of a vocabulary up to which the mixture is ranked, as its ranking compares all of them.
+const RANKED_SYMBOLS_MAX: u32 = 4096;
 
-/// What is known of one sequence.
-struct Key {
-    history: History,
+/// The state of one key.
+struct SymbolSequence {
+    history: SymbolHistory,
     recent: VecDeque<u32>,
 }
 
 /// Order-k counts, the mixture of orders, and the most frequent and the latest symbols.
-pub(crate) struct Symbols {
-    counts: Counts,
+pub(crate) struct SymbolBaselines {
+    counts: OrderCounts,
     names: HashMap<Box<str>, u32>,
     end: Option<u32>,
     known: u32,
     frequency: Vec<u64>,
-    keys: LruCache<Option<Box<str>>, Key>,
+    keys: LruCache<Option<Box<str>>, SymbolSequence>,
     scored: u64,
     bits: [f64; ORDERS + 1],
     ranked: u64,
@@ -32,11 +32,20 @@ pub(crate) struct Symbols {
     unranked: bool,
 }
 
-impl Symbols {
-    /// Of the 256 bytes, or of an open vocabulary.
-    pub(crate) fn new(bytes: bool) -> Symbols {
-        Symbols {
-            counts: Counts::new(bytes.then_some(256)),
+impl SymbolBaselines {
+    /// Baselines of the 256 bytes.
+    pub(crate) fn of_bytes() -> SymbolBaselines {
+        SymbolBaselines::with_alphabet(Some(256))
+    }
+
+    /// Baselines of names, of which new ones may come.
+    pub(crate) fn of_names() -> SymbolBaselines {
+        SymbolBaselines::with_alphabet(None)
+    }
+
+    fn with_alphabet(symbols: Option<u32>) -> SymbolBaselines {
+        SymbolBaselines {
+            counts: OrderCounts::new(symbols),
             names: HashMap::new(),
             end: None,
             known: 0,
@@ -50,7 +59,7 @@ impl Symbols {
         }
     }
 
-    /// A name came; none stands for a missing value.
+    /// Judges and learns a name; none is a missing value.
     pub(crate) fn name(&mut self, key: &Option<Box<str>>, name: Option<&str>, count: bool) {
         let name = name.map_or_else(|| "\0missing".to_owned(), |n| format!("={n}"));
         let symbol = self.number(&name);
@@ -61,11 +70,11 @@ impl Symbols {
         if let Some(k) = self.keys.get_mut(key) {
             k.recent.retain(|s| *s != symbol);
             k.recent.push_front(symbol);
-            k.recent.truncate(TOP);
+            k.recent.truncate(RANKS_MAX);
         }
     }
 
-    /// The key ended, which is a symbol of its own.
+    /// Judges and learns the end of a key, which is a symbol of its own.
     pub(crate) fn ended(&mut self, key: &Option<Box<str>>, count: bool) {
         let end = self.number("\0end");
         self.end = Some(end);
@@ -84,9 +93,9 @@ impl Symbols {
         }
     }
 
-    /// A byte came, or another symbol by its number.
+    /// Judges and learns a symbol by its number; a byte is its own number.
     pub(crate) fn symbol(&mut self, key: &Option<Box<str>>, symbol: u32, count: bool) {
-        let new = || Key { history: NOTHING, recent: VecDeque::new() };
+        let new = || SymbolSequence { history: EMPTY_HISTORY, recent: VecDeque::new() };
         let k = self.keys.get_or_insert_mut_ref(key, new);
         if count {
             let p = self.counts.probabilities(&k.history, symbol);
@@ -108,20 +117,20 @@ impl Symbols {
         let k = self.keys.peek(key);
         let mut hit = |ranking: usize, rank: usize| {
             self.hits[ranking][0] += u64::from(rank == 0);
-            self.hits[ranking][1] += u64::from(rank < TOP);
+            self.hits[ranking][1] += u64::from(rank < RANKS_MAX);
         };
-        hit(1, k.and_then(|k| k.recent.iter().position(|s| *s == symbol)).unwrap_or(TOP));
+        hit(1, k.and_then(|k| k.recent.iter().position(|s| *s == symbol)).unwrap_or(RANKS_MAX));
         if symbol >= self.known {
             return;
         }
         let own = self.frequency[symbol as usize];
         let apart = |s: usize| self.end == Some(s as u32);
-        let above = self.frequency.iter().enumerate().filter(|(s, n)| **n > own && !apart(*s)).take(TOP).count();
+        let above = self.frequency.iter().enumerate().filter(|(s, n)| **n > own && !apart(*s)).take(RANKS_MAX).count();
         hit(0, above);
-        if self.known > RANKED_MAX {
+        if self.known > RANKED_SYMBOLS_MAX {
             self.unranked = true;
         } else {
-            let history = k.map_or(&NOTHING, |k| &k.history);
+            let history = k.map_or(&EMPTY_HISTORY, |k| &k.history);
             hit(2, self.counts.rank(history, symbol, self.known, self.end));
         }
     }
@@ -156,7 +165,7 @@ mod tests {
 
     #[test]
     fn ends_are_symbols_and_keys_stand_apart() {
-        let mut s = Symbols::new(false);
+        let mut s = SymbolBaselines::of_names();
         for i in 0..400 {
             let key = Some(format!("{}", i).into());
             for name in ["a", "b"] {
@@ -175,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_new_symbol_is_no_hit() {
-        let mut s = Symbols::new(false);
+        let mut s = SymbolBaselines::of_names();
         (0..30).for_each(|i| s.name(&None, Some(&i.to_string()), true));
         assert_eq!(s.hits, [[0; 2]; 3]);
         s.name(&None, Some("0"), true);

@@ -1,16 +1,16 @@
-//! What the learner reached, beside what the simple predictors reached on the same events.
+//! The comparison of the learner with the baselines of the same events.
 
 use crate::baseline::{BaselineResult, Measure, Score};
-use crate::{FieldResult, ReplayResult};
+use crate::result::{FieldResult, ReplayResult};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Bits below which time between events is a clock's ticks, which nobody needs to have predicted.
-const TICKS_BITS: f64 = 0.1;
-/// With fewer symbols than this the likeliest one counts, with more the twenty likeliest.
-const MANY_SYMBOLS: u64 = 50;
+/// Bits of a gap below which events come at the ticks of a clock, and the gap is left out of the comparison.
+const TICKS_BITS_MAX: f64 = 0.1;
+/// Symbols of a field from which hits are counted among the twenty likeliest instead of the likeliest alone.
+const MANY_SYMBOLS_MIN: u64 = 50;
 
-/// One measure of one stream: the learner and the simple predictors.
+/// One measure of one stream: the learner's value and the baselines'.
 #[derive(Clone, Debug, Serialize)]
 pub struct Compared {
     /// The field, where the stream has several that are compared; empty where the measure is of all.
@@ -19,9 +19,9 @@ pub struct Compared {
     pub measure: Measure,
     /// What the learner reached.
     pub surmise: f64,
-    /// What the simple predictors reached, the best one first.
+    /// What the baselines reached, the best one first.
     pub baselines: Vec<Score>,
-    /// One minus the learner's loss divided by that of the best simple predictor.
+    /// One minus the learner's loss divided by that of the best baseline.
     pub skill: Option<f64>,
 }
 
@@ -40,15 +40,18 @@ fn of(scores: &[Score], measure: Measure) -> Vec<Score> {
 }
 
 /// The mean over number fields.
-pub(crate) fn mean(r: &ReplayResult, value: impl Fn(&FieldResult) -> Option<f64>) -> Option<f64> {
+pub(crate) fn mean_over_fields(r: &ReplayResult, value: impl Fn(&FieldResult) -> Option<f64>) -> Option<f64> {
     let all: Vec<f64> = r.fields.values().filter_map(value).collect();
     (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
 }
 
-/// All measures of a replay that a simple predictor has, too. Of a forecast of several steps, those of the forecast.
+/// All measures of a replay that a baseline has, too; of a forecast of several steps, those of the forecast alone.
 pub(crate) fn compare(r: &ReplayResult, baselines: &BaselineResult) -> Vec<Compared> {
     let numbers = baselines.fields.get("").map_or(&[][..], Vec::as_slice);
-    let ahead = [(Measure::AheadMse, mean(r, |f| f.horizon_mse)), (Measure::AheadMae, mean(r, |f| f.horizon_mae))];
+    let ahead = [
+        (Measure::AheadMse, mean_over_fields(r, |f| f.horizon_mse)),
+        (Measure::AheadMae, mean_over_fields(r, |f| f.horizon_mae)),
+    ];
     let ahead = ahead.into_iter().filter_map(|(m, x)| Some(Compared::new("", m, x?, of(numbers, m))));
     let ahead: Vec<Compared> = ahead.filter(|c| !c.baselines.is_empty()).collect();
     if !ahead.is_empty() {
@@ -61,21 +64,23 @@ pub(crate) fn compare(r: &ReplayResult, baselines: &BaselineResult) -> Vec<Compa
         let field = if alone || r.options.target.is_some() { "" } else { &f.name };
         let report = &ours.report;
         let bits = if alone { r.loss_bits_per_event } else { report.loss_bits };
-        let many = report.distinct.is_some_and(|n| n >= MANY_SYMBOLS);
+        let many = report.distinct.is_some_and(|n| n >= MANY_SYMBOLS_MIN);
         let rank = if many { (Measure::Top20, report.top20) } else { (Measure::Top1, report.top1) };
         for (measure, value) in [(Measure::Bits, Some(bits)), rank] {
-            let (Some(value), beside) = (value, of(scores, measure)) else { continue };
-            let ticks = f.name == surmise_event::GAP && beside.iter().any(|s| s.value < TICKS_BITS);
-            if !beside.is_empty() && !ticks {
-                out.push(Compared::new(field, measure, value, beside));
+            let (Some(value), theirs) = (value, of(scores, measure)) else { continue };
+            let ticks = f.name == surmise_event::GAP && theirs.iter().any(|s| s.value < TICKS_BITS_MAX);
+            if !theirs.is_empty() && !ticks {
+                out.push(Compared::new(field, measure, value, theirs));
             }
         }
     }
-    for (m, x) in [(Measure::Mse, mean(r, |f| f.report.mse)), (Measure::Mae, mean(r, |f| f.report.mae))] {
-        if let (Some(x), beside) = (x, of(numbers, m))
-            && !beside.is_empty()
+    for (m, x) in
+        [(Measure::Mse, mean_over_fields(r, |f| f.report.mse)), (Measure::Mae, mean_over_fields(r, |f| f.report.mae))]
+    {
+        if let (Some(x), theirs) = (x, of(numbers, m))
+            && !theirs.is_empty()
         {
-            out.push(Compared::new("", m, x, beside));
+            out.push(Compared::new("", m, x, theirs));
         }
     }
     out

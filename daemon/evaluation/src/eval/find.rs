@@ -1,42 +1,42 @@
 //! The streams of a folder.
 
-use super::manifest::{Manifest, Task};
-use crate::Labels;
+use super::manifest::{Manifest, RecordingTask};
+use crate::labels::Labels;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use surmise_recording::SourceError;
 
-/// Folders within folders that are looked into.
-const DEPTH_MAX: usize = 16;
+/// Folders within folders that are searched, so that a link to a parent folder ends.
+const FOLDERS_DEEP_MAX: usize = 16;
 
 /// One row of the table: recordings, and what is known of them.
 #[derive(Clone, Debug)]
-pub struct Stream {
-    /// What it is called.
+pub struct RecordedStream {
+    /// The name of the stream in tables.
     pub title: String,
-    /// One recording; several where known anomalies are told of several, each then a stream of its own.
+    /// One recording, or all of those for which one file gives the known anomalies; each is learnt by itself.
     pub files: Vec<PathBuf>,
-    /// Where the windows of known anomalies are.
+    /// The file with the windows of known anomalies.
     pub labels: Option<PathBuf>,
-    /// What the manifest says, or nothing but what can be inferred.
-    pub task: Task,
+    /// What the manifest says, or only what can be inferred.
+    pub task: RecordingTask,
 }
 
 /// The streams of a folder, those that manifests name first, in their order; the first manifest that names a file
 /// decides about it.
 ///
-/// A JSON file that holds windows of anomalies for files beside it makes one stream of these files. Hidden files,
+/// A JSON file that holds windows of anomalies for files of its folder makes one stream of these files. Hidden files,
 /// `eval.toml`, and files called README or LICENSE are no recordings.
 ///
 /// # Errors
 /// A folder cannot be read.
-pub fn find_streams(folder: &Path, manifests: &[Manifest]) -> Result<Vec<Stream>, SourceError> {
+pub fn find_streams(folder: &Path, manifests: &[Manifest]) -> Result<Vec<RecordedStream>, SourceError> {
     let open = |error| SourceError::Open { file: folder.display().to_string(), error };
     let root = folder.canonicalize().map_err(open)?;
     let mut files = Vec::new();
     walk(folder, 0, &mut files)?;
     files.sort();
-    let mut found: Vec<(usize, usize, Stream)> = Vec::new();
+    let mut found: Vec<(usize, usize, RecordedStream)> = Vec::new();
     let mut taken = BTreeSet::new();
     let mut add = |path: &Path, files: Vec<PathBuf>, labels: Option<PathBuf>| {
         let within = path.strip_prefix(folder).unwrap_or(path);
@@ -45,17 +45,17 @@ pub fn find_streams(folder: &Path, manifests: &[Manifest]) -> Result<Vec<Stream>
             let labels = labels.clone().or_else(|| task.labels.as_ref().map(|l| path.with_file_name(l)));
             let own = within.parent().filter(|p| labels.is_some() && files.len() > 1 && !p.as_os_str().is_empty());
             let title = task.title.clone().unwrap_or_else(|| own.unwrap_or(within).display().to_string());
-            found.push((rank, i, Stream { title, files: files.clone(), labels, task }));
+            found.push((rank, i, RecordedStream { title, files: files.clone(), labels, task }));
         }
     };
     for path in files.iter().filter(|p| p.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"))) {
         let Ok(Labels::ByFile(windows)) = Labels::read(path) else { continue };
-        let beside: Vec<PathBuf> =
+        let labelled: Vec<PathBuf> =
             windows.keys().filter_map(|k| Some(path.parent()?.join(k))).filter(|f| f.is_file()).collect();
-        if !beside.is_empty() {
+        if !labelled.is_empty() {
             taken.insert(path.clone());
-            taken.extend(beside.iter().cloned());
-            add(path, beside, Some(path.clone()));
+            taken.extend(labelled.iter().cloned());
+            add(path, labelled, Some(path.clone()));
         }
     }
     for path in files.iter().filter(|p| !taken.contains(*p)) {
@@ -68,14 +68,14 @@ pub fn find_streams(folder: &Path, manifests: &[Manifest]) -> Result<Vec<Stream>
 }
 
 /// What the first manifest that names a file says about it.
-fn tasks(manifests: &[Manifest], path: &Path) -> (usize, Vec<(usize, Task)>) {
+fn tasks(manifests: &[Manifest], path: &Path) -> (usize, Vec<(usize, RecordingTask)>) {
     for (rank, m) in manifests.iter().enumerate() {
         let named: Vec<_> = m.tasks.iter().enumerate().filter(|(_, t)| t.names(path)).collect();
         if !named.is_empty() {
             return (rank, named.into_iter().map(|(i, t)| (i, t.clone())).collect());
         }
     }
-    (manifests.len(), vec![(0, Task::default())])
+    (manifests.len(), vec![(0, RecordingTask::default())])
 }
 
 fn walk(folder: &Path, depth: usize, out: &mut Vec<PathBuf>) -> Result<(), SourceError> {
@@ -88,7 +88,7 @@ fn walk(folder: &Path, depth: usize, out: &mut Vec<PathBuf>) -> Result<(), Sourc
             continue;
         }
         if path.is_dir() {
-            if depth < DEPTH_MAX {
+            if depth < FOLDERS_DEEP_MAX {
                 walk(&path, depth + 1, out)?;
             }
         } else if path.is_file() {
@@ -124,10 +124,10 @@ mod tests {
                     labels = \"a.windows\"\n[[stream]]\nfiles = [\"a.csv\"]\n[[stream]]\nfiles = [\"*.dat\"]\nskip = true\n";
         let m = Manifest::parse("m", text).unwrap();
         let found = find_streams(dir.path(), &[m]).unwrap();
-        let told: Vec<_> =
+        let found: Vec<_> =
             found.iter().map(|s| (s.title.as_str(), s.files.len(), s.task.horizon, s.labels.is_some())).collect();
         assert_eq!(
-            told,
+            found,
             [
                 ("B", 1, None, false),
                 ("a.csv", 1, Some(3), true),

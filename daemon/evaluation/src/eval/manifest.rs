@@ -1,7 +1,8 @@
 //! What is known of recordings beyond their names and content.
 
-use crate::Rows;
+use crate::row_range::RowRange;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt::Display;
 use std::path::{Component, Path};
 use std::str::FromStr;
 use surmise_protocol::suggest;
@@ -13,7 +14,7 @@ const KNOWN: &str = include_str!("../../../../config/eval.toml");
 /// What a manifest says about the files that it names.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Task {
+pub struct RecordingTask {
     /// Which files: the last parts of their paths, in which `*` stands for any characters of a part.
     pub files: Vec<String>,
     /// What the stream is called in tables; by default the file's path.
@@ -21,7 +22,7 @@ pub struct Task {
     /// Whether the files are left out.
     pub skip: bool,
     /// The format.
-    #[serde(deserialize_with = "parsed", serialize_with = "format_name")]
+    #[serde(deserialize_with = "parsed")]
     pub format: Option<Format>,
     /// What columns hold, as `NAME:KIND`.
     #[serde(deserialize_with = "choices", skip_serializing)]
@@ -34,10 +35,10 @@ pub struct Task {
     pub target: Option<String>,
     /// Rows whose deviation is the unit of errors; all, if none are named.
     #[serde(deserialize_with = "parsed", skip_serializing)]
-    pub unit_rows: Option<Rows>,
-    /// Rows that count.
+    pub unit_rows: Option<RowRange>,
+    /// Rows that the measures count.
     #[serde(deserialize_with = "parsed", skip_serializing)]
-    pub score_rows: Option<Rows>,
+    pub score_rows: Option<RowRange>,
     /// Steps to forecast.
     pub horizon: Option<u32>,
     /// Windows of known anomalies, relative to the recording's folder.
@@ -46,11 +47,7 @@ pub struct Task {
     pub references: Vec<String>,
 }
 
-fn format_name<S: serde::Serializer>(format: &Option<Format>, s: S) -> Result<S::Ok, S::Error> {
-    format.map(Format::name).serialize(s)
-}
-
-fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(d: D) -> Result<Option<T>, D::Error> {
+fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(d: D) -> Result<Option<T>, D::Error> {
     String::deserialize(d)?.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
@@ -58,8 +55,8 @@ fn choices<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<FieldChoice>, D::Error
     Vec::<String>::deserialize(d)?.iter().map(|c| c.parse().map_err(serde::de::Error::custom)).collect()
 }
 
-impl Task {
-    /// Whether it names a file.
+impl RecordingTask {
+    /// Whether the task names a file.
     pub(crate) fn names(&self, path: &Path) -> bool {
         let parts: Vec<String> = path
             .components()
@@ -91,7 +88,7 @@ fn like(pattern: &str, part: &str) -> bool {
 pub struct Manifest {
     /// One table `[[stream]]` after the other; a file that several name is as many streams.
     #[serde(default, rename = "stream")]
-    pub tasks: Vec<Task>,
+    pub tasks: Vec<RecordingTask>,
 }
 
 /// Why a manifest cannot be used.
@@ -174,13 +171,13 @@ mod tests {
         let known = Manifest::known();
         let ett: Vec<_> = known.tasks.iter().filter(|t| t.names(Path::new("/x/ett/ETTh1.csv"))).collect();
         assert_eq!(ett.iter().map(|t| t.horizon).collect::<Vec<_>>(), [None, Some(24)]);
-        assert_eq!(ett[0].unit_rows, Some(Rows { from: 0, to: 2880 }));
+        assert_eq!(ett[0].unit_rows, Some(RowRange { from: 0, to: 2880 }));
         let logs = known.tasks.iter().filter(|t| t.names(Path::new("data/logs/Apache_2k.log")));
         assert!(logs.eq(known.tasks.iter().filter(|t| t.files == ["Apache_2k.log"])));
     }
 
-    impl PartialEq for Task {
-        fn eq(&self, other: &Task) -> bool {
+    impl PartialEq for RecordingTask {
+        fn eq(&self, other: &RecordingTask) -> bool {
             self.files == other.files && self.title == other.title
         }
     }
@@ -198,8 +195,9 @@ mod tests {
 
     #[test]
     fn patterns_name_the_end_of_a_path() {
-        let names =
-            |pattern: &str, path: &str| Task { files: vec![pattern.into()], ..Task::default() }.names(Path::new(path));
+        let names = |pattern: &str, path: &str| {
+            RecordingTask { files: vec![pattern.into()], ..RecordingTask::default() }.names(Path::new(path))
+        };
         assert!(names("a.csv", "/x/a.csv") && names("x/*.csv", "/x/a.csv") && names("*_2k.*", "y/z_2k.log"));
         assert!(!names("x/a.csv", "a.csv") && !names("*.csv", "/x.csv/a") && !names("y/*", "/x/a"));
         assert!(like("*", "") && like("a*b*c", "abbc") && !like("a*b*c", "acb"));

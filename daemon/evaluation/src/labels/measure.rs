@@ -1,21 +1,20 @@
-//! What scores found of the anomalies that are known.
+//! What anomaly scores found of the known anomalies.
 
-use super::nab::{Place, REWARD_LOW_FN, REWARD_LOW_FP, Rows, STANDARD};
-use super::{Labels, Window};
-use crate::ReplayError;
+use super::nab::{REWARD_LOW_FN, REWARD_LOW_FP, RowPlace, STANDARD, ScoredRows};
+use super::{AnomalyWindow, Labels};
+use crate::error::LabelsError;
 use serde::Serialize;
 use std::sync::Arc;
-use surmise_recording::SourceError;
 
-/// What scores found of the anomalies that are known.
+/// What anomaly scores found of the known anomalies.
 ///
 /// An event whose score is at least `threshold` is an alarm; the threshold is the one that is best for the standard
-/// NAB score over all files together. Events in the probation of a file (its first 15 %, at most 750) count for nothing.
+/// NAB score over all files together. Events in the probation of a file (its first 15 %, at most 750) do not count.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct LabelsResult {
     /// Windows that hold a known anomaly and an event that counts.
     pub windows: u64,
-    /// Those with at least one alarm.
+    /// Windows with at least one alarm.
     pub detected: u64,
     /// Alarms outside of all windows, each by itself.
     pub false_alarms: u64,
@@ -27,7 +26,7 @@ pub struct LabelsResult {
     pub f1: Option<f64>,
     /// Events from the first one of a window to its first alarm, over windows detected.
     pub mean_delay_rows: Option<f64>,
-    /// The same in time.
+    /// Seconds from the first event of a window to its first alarm, over windows detected.
     pub mean_delay_seconds: Option<f64>,
     /// The score of the Numenta Anomaly Benchmark, normalised over the files given.
     pub nab: NabScores,
@@ -52,8 +51,8 @@ impl Labels {
     ///
     /// # Errors
     /// There are no windows for a file.
-    pub fn score_files(&self, files: &[(&str, &[i64], &[f64])]) -> Result<LabelsResult, SourceError> {
-        let mut rows = Rows::default();
+    pub fn score_files(&self, files: &[(&str, &[i64], &[f64])]) -> Result<LabelsResult, LabelsError> {
+        let mut rows = ScoredRows::default();
         for (name, times, scores) in files {
             rows.add(times, scores, self.of(name)?);
         }
@@ -62,7 +61,7 @@ impl Labels {
 }
 
 impl LabelsResult {
-    fn of(mut rows: Rows) -> LabelsResult {
+    fn of(mut rows: ScoredRows) -> LabelsResult {
         rows.sort();
         let (standard, threshold) = rows.best(STANDARD);
         let nab = NabScores {
@@ -74,8 +73,8 @@ impl LabelsResult {
         let mut false_alarms = 0;
         for row in rows.rows.iter().take_while(|r| threshold.is_some_and(|t| r.score >= t)) {
             match row.place {
-                Place::Outside => false_alarms += 1,
-                Place::Within(w) => first[w] = Some(first[w].map_or(row.delay, |f| f.min(row.delay))),
+                RowPlace::Outside => false_alarms += 1,
+                RowPlace::Within(w) => first[w] = Some(first[w].map_or(row.delay, |f| f.min(row.delay))),
             }
         }
         let windows = rows.windows as u64;
@@ -98,22 +97,22 @@ impl LabelsResult {
     }
 }
 
-/// Scores that come one event at a time, file by file.
+/// Gathers scores that come one event at a time, file by file, and scores them at the end.
 #[derive(Debug)]
-pub(crate) struct Collector {
+pub(crate) struct LabelCollector {
     labels: Labels,
-    rows: Rows,
+    rows: ScoredRows,
     file: Option<Arc<str>>,
-    windows: Vec<Window>,
+    windows: Vec<AnomalyWindow>,
     times: Vec<i64>,
     scores: Vec<f64>,
 }
 
-impl Collector {
-    pub(crate) fn new(labels: Labels) -> Collector {
-        Collector {
+impl LabelCollector {
+    pub(crate) fn new(labels: Labels) -> LabelCollector {
+        LabelCollector {
             labels,
-            rows: Rows::default(),
+            rows: ScoredRows::default(),
             file: None,
             windows: Vec::new(),
             times: Vec::new(),
@@ -121,16 +120,15 @@ impl Collector {
         }
     }
 
-    /// An event of a file. Where a record holds several events they share its score.
-    pub(crate) fn add(&mut self, file: &Arc<str>, time_us: Option<i64>, score: f64) -> Result<(), ReplayError> {
+    /// Adds an event of a file. Where a record holds several events, they share its score.
+    pub(crate) fn add(&mut self, file: &Arc<str>, time_us: Option<i64>, score: f64) -> Result<(), LabelsError> {
         if self.file.as_ref() != Some(file) {
             self.close();
             self.windows = self.labels.of(file)?.to_vec();
             self.file = Some(file.clone());
         }
         let Some(time) = time_us.or_else(|| self.times.last().copied()) else {
-            let reason = format!("--labels: the first event of {file} has no time; name the column with --time");
-            return Err(SourceError::Usage(reason).into());
+            return Err(LabelsError::NoTime(file.to_string()));
         };
         self.times.push(time);
         self.scores.push(score);
@@ -164,8 +162,8 @@ mod tests {
         (0..100).map(|i| if at.contains(&i) { 0.8 } else { 0.2 }).collect()
     }
 
-    fn minutes(a: i64, b: i64) -> Window {
-        Window { start_us: a * 60 * SECOND, end_us: b * 60 * SECOND }
+    fn minutes(a: i64, b: i64) -> AnomalyWindow {
+        AnomalyWindow { start_us: a * 60 * SECOND, end_us: b * 60 * SECOND }
     }
 
     #[test]
@@ -196,17 +194,17 @@ mod tests {
 
     #[test]
     fn collected_events_score_as_files_do() {
-        let by_file: BTreeMap<String, Vec<Window>> =
+        let by_file: BTreeMap<String, Vec<AnomalyWindow>> =
             [("a".to_owned(), vec![minutes(30, 39)]), ("b".to_owned(), vec![minutes(50, 59)])].into();
         let labels = Labels::ByFile(by_file);
         let (t, s) = (times(), scores(&[31, 52]));
         let want = labels.score_files(&[("a", &t, &s), ("b", &t, &s)]).unwrap();
-        let mut c = Collector::new(labels.clone());
+        let mut c = LabelCollector::new(labels.clone());
         for file in ["a", "b"].map(Arc::<str>::from) {
             t.iter().zip(&s).for_each(|(t, s)| c.add(&file, Some(*t), *s).unwrap());
         }
         assert_eq!(c.finish(), want);
-        let mut c = Collector::new(labels);
+        let mut c = LabelCollector::new(labels);
         assert!(c.add(&"a".into(), None, 0.5).unwrap_err().to_string().contains("--time"));
         assert!(c.add(&"z".into(), Some(0), 0.5).unwrap_err().to_string().contains("no windows"));
     }

@@ -1,7 +1,7 @@
 //! Known anomalies, and how well scores find them.
 //!
-//! [`Labels`] reads the windows in which anomalies are known to lie; [`Labels::score_files`] holds the anomaly scores of
-//! recordings against them, by the rules of the Numenta Anomaly Benchmark (the private module `nab` states them) and in
+//! [`Labels`] reads the windows in which anomalies are known to lie; [`Labels::score_files`] compares the anomaly scores
+//! of recordings with them, by the rules of the Numenta Anomaly Benchmark (the private module `nab` states them) and in
 //! plain counts ([`LabelsResult`]).
 
 mod measure;
@@ -10,7 +10,7 @@ mod nab;
 mod tests;
 mod windows;
 
-pub(crate) use measure::Collector;
+pub(crate) use measure::LabelCollector;
 pub use measure::{LabelsResult, NabScores};
 pub(crate) use nab::probation;
-pub use windows::{Labels, Window};
+pub use windows::{AnomalyWindow, Labels};

@@ -18,7 +18,7 @@
 //!
 //! Where the paper leaves a choice, this is what was chosen, so that the published numbers keep their meaning:
 //!
-//! * Each profile has its own best threshold; of equal ones the highest counts. Not to alarm at all is among the choices.
+//! * Each profile has its own best threshold; of equal ones the highest counts. To never alarm is one of the choices.
 //! * σ is negative outside windows (it is how the cost is written), and inside them positive. The paper's prose scores
 //!   *every* false alarm, so a run of rows over the threshold is as many false alarms as it has rows.
 //! * A window's rows are those from the first to the last whose time lies within it; NAB's files have a row at both
@@ -26,36 +26,37 @@
 //!   after it can find it, each at its place in the whole window. Windows with rows in common are one window.
 //! * Past a window of one row, where width − 1 is 0, rows count as far away.
 
-use super::Window;
+use super::AnomalyWindow;
 
-/// What hits, false alarms and misses weigh.
+/// The weights of hits, false alarms and misses.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Profile {
+pub(super) struct NabProfile {
     hit: f64,
     false_alarm: f64,
     miss: f64,
 }
 
-/// All alike, where one in ten rows is in a window.
-pub(super) const STANDARD: Profile = Profile { hit: 1.0, false_alarm: 0.11, miss: 1.0 };
-/// False alarms cost twice as much.
-pub(super) const REWARD_LOW_FP: Profile = Profile { false_alarm: 0.22, ..STANDARD };
-/// Misses cost twice as much.
-pub(super) const REWARD_LOW_FN: Profile = Profile { miss: 2.0, ..STANDARD };
+/// The standard profile: a hit and a miss weigh alike, and a false alarm as if one in ten rows were in a window.
+pub(super) const STANDARD: NabProfile = NabProfile { hit: 1.0, false_alarm: 0.11, miss: 1.0 };
+/// The profile that rewards few false alarms: they cost twice as much.
+pub(super) const REWARD_LOW_FP: NabProfile = NabProfile { false_alarm: 0.22, ..STANDARD };
+/// The profile that rewards few misses: they cost twice as much.
+pub(super) const REWARD_LOW_FN: NabProfile = NabProfile { miss: 2.0, ..STANDARD };
 
-/// Where a row lies that counts.
+/// Where a row that counts is, relative to the windows.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Place {
-    /// In a window, of those of all files.
+pub(super) enum RowPlace {
+    /// In a window, by its number among those of all files.
     Within(usize),
+    /// In no window.
     Outside,
 }
 
 /// A row that counts.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Row {
+pub(super) struct ScoredRow {
     pub(super) score: f64,
-    pub(super) place: Place,
+    pub(super) place: RowPlace,
     /// σ of its place; within windows divided by σ(−1).
     pub(super) value: f64,
     /// Rows and microseconds since the first of its window.
@@ -64,8 +65,8 @@ pub(super) struct Row {
 
 /// The rows of all files that count.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Rows {
-    pub(super) rows: Vec<Row>,
+pub(super) struct ScoredRows {
+    pub(super) rows: Vec<ScoredRow>,
     pub(super) windows: usize,
 }
 
@@ -81,7 +82,7 @@ pub(crate) fn probation(rows: usize) -> usize {
 }
 
 /// The first and last row of each window that has rows, in order and apart from each other.
-fn spans(times: &[i64], windows: &[Window]) -> Vec<(usize, usize)> {
+fn spans(times: &[i64], windows: &[AnomalyWindow]) -> Vec<(usize, usize)> {
     let mut spans: Vec<(usize, usize)> = Vec::new();
     for w in windows {
         let within = |t: &i64| (w.start_us..=w.end_us).contains(t);
@@ -100,9 +101,9 @@ fn spans(times: &[i64], windows: &[Window]) -> Vec<(usize, usize)> {
     spans
 }
 
-impl Rows {
+impl ScoredRows {
     /// Adds the rows of a file.
-    pub(super) fn add(&mut self, times: &[i64], scores: &[f64], windows: &[Window]) {
+    pub(super) fn add(&mut self, times: &[i64], scores: &[f64], windows: &[AnomalyWindow]) {
         let n = times.len().min(scores.len());
         let spans = spans(&times[..n], windows);
         let counting = probation(n);
@@ -120,9 +121,9 @@ impl Rows {
             let row = match spans.get(next) {
                 Some(&(first, last)) if first <= i => {
                     let y = -((last - i + 1) as f64) / (last - first + 1) as f64;
-                    Row {
+                    ScoredRow {
                         score: scores[i],
-                        place: Place::Within(index),
+                        place: RowPlace::Within(index),
                         value: sigmoid(y) / sigmoid(-1.0),
                         delay: ((i - first) as u64, times[i].saturating_sub(times[first])),
                     }
@@ -132,7 +133,7 @@ impl Rows {
                         Some((first, last)) if last > first => sigmoid((i - last) as f64 / (last - first) as f64),
                         _ => -1.0,
                     };
-                    Row { score: scores[i], place: Place::Outside, value, delay: (0, 0) }
+                    ScoredRow { score: scores[i], place: RowPlace::Outside, value, delay: (0, 0) }
                 }
             };
             self.rows.push(row);
@@ -147,14 +148,14 @@ impl Rows {
 
     /// The best score of a profile and the threshold that has it, if any threshold is better than none. There is no
     /// score without windows.
-    pub(super) fn best(&self, p: Profile) -> (Option<f64>, Option<f64>) {
+    pub(super) fn best(&self, p: NabProfile) -> (Option<f64>, Option<f64>) {
         let mut found: Vec<Option<f64>> = vec![None; self.windows];
         let null = -p.miss * self.windows as f64;
         let (mut sum, mut best, mut threshold) = (null, null, None);
         for (i, row) in self.rows.iter().enumerate() {
             match row.place {
-                Place::Outside => sum += p.false_alarm * row.value,
-                Place::Within(w) => {
+                RowPlace::Outside => sum += p.false_alarm * row.value,
+                RowPlace::Within(w) => {
                     let (before, now) = (found[w], found[w].map_or(row.value, |f| f.max(row.value)));
                     found[w] = Some(now);
                     sum += p.hit * now - before.map_or(-p.miss, |b| p.hit * b);
@@ -175,13 +176,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const ALL: [Profile; 3] = [STANDARD, REWARD_LOW_FP, REWARD_LOW_FN];
+    const ALL: [NabProfile; 3] = [STANDARD, REWARD_LOW_FP, REWARD_LOW_FN];
 
-    fn rows(files: &[(&[f64], &[(i64, i64)])]) -> Rows {
-        let mut r = Rows::default();
+    fn rows(files: &[(&[f64], &[(i64, i64)])]) -> ScoredRows {
+        let mut r = ScoredRows::default();
         for (scores, windows) in files {
             let times: Vec<i64> = (0..scores.len() as i64).collect();
-            let windows: Vec<Window> = windows.iter().map(|w| Window { start_us: w.0, end_us: w.1 }).collect();
+            let windows: Vec<AnomalyWindow> =
+                windows.iter().map(|w| AnomalyWindow { start_us: w.0, end_us: w.1 }).collect();
             r.add(&times, scores, &windows);
         }
         r.sort();
@@ -262,7 +264,7 @@ mod tests {
         let r = rows(&[(&alarms(&[12, 15]), &[(10, 29)])]);
         assert_eq!(r.windows, 1);
         near(r.best(STANDARD).0.unwrap(), 100.0 * (sigmoid(-0.75) / sigmoid(-1.0) + 1.0) / 2.0);
-        // a window in the probation still stands before the rows after it
+        // rows after a window in the probation are still judged by their distance to it
         let r = rows(&[(&alarms(&[15, 80]), &[(5, 14), (80, 89)])]);
         near(r.best(STANDARD).0.unwrap(), 100.0 * (2.0 + 0.11 * sigmoid(1.0 / 9.0)) / 2.0);
         // rows in common: one window
@@ -287,7 +289,7 @@ mod tests {
     proptest! {
         #[test]
         fn scores_lie_between_silence_and_perfection(files in files()) {
-            let with = |change: &dyn Fn(usize, f64) -> f64| -> Rows {
+            let with = |change: &dyn Fn(usize, f64) -> f64| -> ScoredRows {
                 let all: Vec<Vec<f64>> =
                     files.iter().map(|(s, _)| s.iter().enumerate().map(|(i, x)| change(i, *x)).collect()).collect();
                 let parts: Vec<_> = all.iter().zip(&files).map(|(s, (_, w))| (s.as_slice(), w.as_slice())).collect();
@@ -303,7 +305,7 @@ mod tests {
                     // the order of scores is all that counts
                     prop_assert!((with(&|_, s| s * s * 7.0 - 3.0).best(p).0.unwrap() - s).abs() < 1e-9);
                     // dearer false alarms make nothing better
-                    let dearer = r.best(Profile { false_alarm: p.false_alarm * 2.0, ..p });
+                    let dearer = r.best(NabProfile { false_alarm: p.false_alarm * 2.0, ..p });
                     prop_assert!(dearer.0.unwrap() <= s + 1e-9);
                 }
                 // every score alike: silence or all rows at once
@@ -315,10 +317,12 @@ mod tests {
             if let (Some(s), Some(t)) = r.best(STANDARD) {
                 let mut raw = 0.0;
                 for w in 0..r.windows {
-                    let hits = r.rows.iter().filter(|x| x.score >= t && x.place == Place::Within(w)).map(|x| x.value);
+                    let within = |x: &&ScoredRow| x.score >= t && x.place == RowPlace::Within(w);
+                    let hits = r.rows.iter().filter(within).map(|x| x.value);
                     raw += hits.reduce(f64::max).unwrap_or(-1.0);
                 }
-                raw += 0.11 * r.rows.iter().filter(|x| x.score >= t && x.place == Place::Outside).map(|x| x.value).sum::<f64>();
+                let outside = |x: &&ScoredRow| x.score >= t && x.place == RowPlace::Outside;
+                raw += 0.11 * r.rows.iter().filter(outside).map(|x| x.value).sum::<f64>();
                 let n = r.windows as f64;
                 prop_assert!((100.0 * (raw + n) / (2.0 * n) - s).abs() < 1e-9);
             }
@@ -328,7 +332,8 @@ mod tests {
         fn a_perfect_detector_has_100_and_a_silent_one_0(starts in prop::collection::vec(1i64..18, 1..4)) {
             // windows of 30 rows, 50 apart, past the probation
             let first = |k: usize, s: &i64| 200 + 50 * k as i64 + s;
-            let windows: Vec<(i64, i64)> = starts.iter().enumerate().map(|(k, s)| (first(k, s), first(k, s) + 29)).collect();
+            let windows: Vec<(i64, i64)> =
+                starts.iter().enumerate().map(|(k, s)| (first(k, s), first(k, s) + 29)).collect();
             let scores: Vec<f64> =
                 (0..1000).map(|i| if windows.iter().any(|w| w.0 == i) { 0.9 } else { 0.1 }).collect();
             for p in ALL {

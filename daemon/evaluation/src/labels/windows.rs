@@ -1,16 +1,17 @@
 //! Windows of time in which anomalies are known to lie, by file.
 
+use crate::error::LabelsError;
 use std::collections::BTreeMap;
 use std::path::Path;
 use surmise_event::{Refusal, RefusalCode, parse_time};
 use surmise_recording::SourceError;
 
-/// From one moment to another, both within.
+/// A window of time, with both of its ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Window {
-    /// Microseconds since 1970.
+pub struct AnomalyWindow {
+    /// The first moment, in microseconds since 1970.
     pub start_us: i64,
-    /// Microseconds since 1970.
+    /// The last moment, in microseconds since 1970.
     pub end_us: i64,
 }
 
@@ -18,9 +19,9 @@ pub struct Window {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Labels {
     /// One list of windows for every file.
-    All(Vec<Window>),
+    All(Vec<AnomalyWindow>),
     /// Windows by the path of a file.
-    ByFile(BTreeMap<String, Vec<Window>>),
+    ByFile(BTreeMap<String, Vec<AnomalyWindow>>),
 }
 
 impl Labels {
@@ -41,7 +42,7 @@ impl Labels {
     ///
     /// # Errors
     /// No path agrees, or several do equally.
-    pub fn of(&self, file: &str) -> Result<&[Window], SourceError> {
+    pub fn of(&self, file: &str) -> Result<&[AnomalyWindow], LabelsError> {
         let all = match self {
             Labels::All(windows) => return Ok(windows),
             Labels::ByFile(all) => all,
@@ -53,19 +54,22 @@ impl Labels {
         let found: Vec<_> = all.iter().filter(|(k, _)| longest > 0 && alike(k) == longest).collect();
         match found.as_slice() {
             [(_, windows)] => Ok(windows),
-            [] => Err(SourceError::Usage(format!("--labels: no windows are given for {file}"))),
-            [(a, _), (b, _), ..] => Err(SourceError::Usage(format!(
-                "--labels: {file} may be {a} or {b}; name it with the folder that it is in"
-            ))),
+            [] => Err(LabelsError::NoWindows(file.to_owned())),
+            [(first, _), (second, _), ..] => Err(LabelsError::Ambiguous {
+                file: file.to_owned(),
+                first: (*first).clone(),
+                second: (*second).clone(),
+            }),
         }
     }
 }
 
-type Fault = (u64, Refusal);
+type LineFault = (u64, Refusal);
 
-fn window(line: u64, start: &str, end: &str) -> Result<Window, Fault> {
-    let time = |field, s: &str| parse_time(s).map_err(|e| (line, Refusal::new(RefusalCode::BadTime, field, e)));
-    let w = Window { start_us: time("start", start)?, end_us: time("end", end)? };
+fn window(line: u64, start: &str, end: &str) -> Result<AnomalyWindow, LineFault> {
+    let time =
+        |field, s: &str| parse_time(s).map_err(|e| (line, Refusal::new(RefusalCode::BadTime, field, e.to_string())));
+    let w = AnomalyWindow { start_us: time("start", start)?, end_us: time("end", end)? };
     if w.start_us > w.end_us {
         let reason = format!("a window cannot end at {end} before it starts at {start}");
         return Err((line, Refusal::new(RefusalCode::BadTime, "end", reason)));
@@ -73,12 +77,12 @@ fn window(line: u64, start: &str, end: &str) -> Result<Window, Fault> {
     Ok(w)
 }
 
-fn sorted(mut windows: Vec<Window>) -> Vec<Window> {
+fn sorted(mut windows: Vec<AnomalyWindow>) -> Vec<AnomalyWindow> {
     windows.sort_unstable();
     windows
 }
 
-fn json(text: &str) -> Result<Labels, Fault> {
+fn json(text: &str) -> Result<Labels, LineFault> {
     let all: BTreeMap<String, Vec<(String, String)>> = serde_json::from_str(text).map_err(|e| {
         let reason = format!("expected {{\"file\": [[\"start\", \"end\"], …], …}}: {e}");
         (e.line() as u64, Refusal::new(RefusalCode::BadJson, "labels", reason))
@@ -91,7 +95,7 @@ fn json(text: &str) -> Result<Labels, Fault> {
     all.into_iter().map(one).collect::<Result<_, _>>().map(Labels::ByFile)
 }
 
-fn csv(text: &str) -> Result<Labels, Fault> {
+fn csv(text: &str) -> Result<Labels, LineFault> {
     let mut windows = Vec::new();
     for (number, row) in text.lines().enumerate() {
         let line = number as u64 + 1;
@@ -146,8 +150,8 @@ mod tests {
     #[test]
     fn a_csv_holds_the_windows_of_any_file() {
         let want = Labels::All(vec![
-            Window { start_us: 1_000_000, end_us: 2_500_000 },
-            Window { start_us: 7_000_000, end_us: 8_000_000 },
+            AnomalyWindow { start_us: 1_000_000, end_us: 2_500_000 },
+            AnomalyWindow { start_us: 7_000_000, end_us: 8_000_000 },
         ]);
         for text in ["start,end\n7,8\n1,2.5\n\n", "7,8\r\n 1 , 2.5 , why \r\n", "\u{feff}start,end\n7,8\n\"1\",\"2.5\""]
         {

@@ -1,31 +1,38 @@
-//! Every byte is an event; a record holds a run of them.
+//! The formats `bytes` and `text`: every byte is an event; a record holds a run of them.
 
-use crate::error::SourceError;
-use crate::input::{Input, Inputs};
-use crate::reader::{Item, Opened, SourceOptions};
+use crate::error::{SourceError, UsageError};
+use crate::input::{InputFile, InputFiles};
+use crate::reader::{Item, OpenedRecording, SourceOptions};
 use std::io::Read;
 use surmise_event::{Data, Datum, Record, Schema};
 
-/// Bytes of one record.
-const RUN_BYTES: usize = 4096;
+/// Bytes of one record at most.
+const RUN_BYTES_MAX: usize = 4096;
 
-pub(crate) fn open(first: Input, inputs: Inputs, options: &SourceOptions) -> Result<Opened, SourceError> {
-    if let Some(f) = options.fields.first() {
-        return Err(SourceError::Usage(format!("a recording of bytes has no field {:?}", f.name)));
+pub(crate) fn open(
+    first: InputFile,
+    files: InputFiles,
+    options: &SourceOptions,
+) -> Result<OpenedRecording, SourceError> {
+    if let Some(choice) = options.fields.first() {
+        return Err(UsageError::NoFields(choice.name.clone()).into());
     }
-    let runs = Runs { input: Some(first), inputs, held: Vec::with_capacity(RUN_BYTES), failed: false };
-    Ok(Opened { items: Box::new(runs), schema: Schema::bytes(), notes: Vec::new() })
+    let runs = ByteRuns { file: Some(first), files, held: Vec::with_capacity(RUN_BYTES_MAX), failed: false };
+    Ok(OpenedRecording { items: Box::new(runs), schema: Schema::bytes(), notes: Vec::new() })
 }
 
-struct Runs {
-    input: Option<Input>,
-    inputs: Inputs,
+/// The runs of all files. No run reaches over the end of a file.
+struct ByteRuns {
+    file: Option<InputFile>,
+    files: InputFiles,
+    /// Bytes that were read and belong to the next run.
     held: Vec<u8>,
     failed: bool,
 }
 
-impl Iterator for Runs {
+impl Iterator for ByteRuns {
     type Item = Result<Item, SourceError>;
+
     fn next(&mut self) -> Option<Self::Item> {
         if self.failed {
             return None;
@@ -36,47 +43,48 @@ impl Iterator for Runs {
     }
 }
 
-impl Runs {
+impl ByteRuns {
     /// The next run. It ends between characters where the bytes are text, so that it can be sent as JSON.
     fn run(&mut self) -> Result<Option<Item>, SourceError> {
-        while let Some(input) = &mut self.input {
-            let whole = fill(input, &mut self.held)?;
+        while let Some(file) = &mut self.file {
+            let file_ended = fill(file, &mut self.held)?;
             if self.held.is_empty() {
-                self.input = self.inputs.next()?;
+                self.file = self.files.next()?;
                 continue;
             }
-            let n = match std::str::from_utf8(&self.held) {
-                Err(e) if e.error_len().is_none() && e.valid_up_to() > 0 && !whole => e.valid_up_to(),
-                _ => self.held.len(),
+            let length = match std::str::from_utf8(&self.held) {
+                // the last character is cut: its bytes wait for the next run, unless nothing more comes
+                Err(e) if e.error_len().is_none() && e.valid_up_to() > 0 && !file_ended => e.valid_up_to(),
+                Ok(_) | Err(_) => self.held.len(),
             };
-            let rest = self.held.split_off(n);
+            let rest = self.held.split_off(length);
             let run = std::mem::replace(&mut self.held, rest);
             let record = Record { data: Data::One(Datum::Bytes(run.into())), ..Record::default() };
-            return Ok(Some(Item { record, stream: None, file: input.name.clone(), line: 0 }));
+            return Ok(Some(Item { record, stream: None, file: file.name.clone(), line: 0 }));
         }
         Ok(None)
     }
 }
 
-/// Fills up the buffer; whether the file ends with it. What comes live is not waited for.
-fn fill(input: &mut Input, held: &mut Vec<u8>) -> Result<bool, SourceError> {
-    let mut at = held.len();
-    held.resize(RUN_BYTES, 0);
+/// Fills up the buffer, and returns whether the file ends with it. A live input is not waited for.
+fn fill(file: &mut InputFile, held: &mut Vec<u8>) -> Result<bool, SourceError> {
+    let mut filled = held.len();
+    held.resize(RUN_BYTES_MAX, 0);
     let mut ended = false;
-    while at < RUN_BYTES {
-        match input.reader.read(&mut held[at..]) {
+    while filled < RUN_BYTES_MAX {
+        match file.reader.read(&mut held[filled..]) {
             Ok(0) => {
                 ended = true;
                 break;
             }
-            Ok(n) => at += n,
+            Ok(n) => filled += n,
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(input.failed(e)),
+            Err(e) => return Err(file.failed(e)),
         }
-        if input.live && std::str::from_utf8(&held[..at]).is_ok() {
+        if file.live && std::str::from_utf8(&held[..filled]).is_ok() {
             break;
         }
     }
-    held.truncate(at);
+    held.truncate(filled);
     Ok(ended)
 }

@@ -1,6 +1,7 @@
-//! One reader for each format.
+//! One reader for each format, and what they share: [`cell`] reads a number.
 
 pub(crate) mod bytes;
+pub(crate) mod cell;
 pub(crate) mod lines;
 pub(crate) mod table;
 pub(crate) mod tokens;

@@ -127,7 +127,14 @@ fn lines_are_symbols_or_text() {
 #[test]
 fn the_wire_is_read_as_it_is() {
     let d = tempfile::tempdir().unwrap();
-    let lines = "{\"hello\":{\"protocol\":1}}\n{\"key\":\"k\",\"end\":true}\n{\"seq\":3,\"stream\":\"web\",\"key\":\"k\",\"time\":1,\"data\":{\"page\":\"/a\",\"ms\":1}}\n";
+    let lines = concat!(
+        r#"{"hello":{"protocol":1}}"#,
+        "\n",
+        r#"{"key":"k","end":true}"#,
+        "\n",
+        r#"{"seq":3,"stream":"web","key":"k","time":1,"data":{"page":"/a","ms":1}}"#,
+        "\n",
+    );
     let f = write(&d, "a.ndjson", lines);
     let s = open(std::slice::from_ref(&f), None, |_| ()).unwrap();
     assert_eq!(
@@ -147,7 +154,10 @@ fn the_wire_is_read_as_it_is() {
 
 proptest! {
     #[test]
-    fn bytes_come_as_they_are_in_runs_that_json_can_carry(text in "[a-zé漢🙂]{0,3000}", tail in prop::collection::vec(any::<u8>(), 0..9)) {
+    fn bytes_come_as_they_are_in_runs_that_json_can_carry(
+        text in "[a-zé漢🙂]{0,3000}",
+        tail in prop::collection::vec(any::<u8>(), 0..9),
+    ) {
         let d = tempfile::tempdir().unwrap();
         let a = write(&d, "a", &text);
         let b = write(&d, "b", &tail);

@@ -1,27 +1,34 @@
-//! The graphics processor, emulated: its kernels, compiled for this processor, run thread by thread.
+//! An emulation of the graphics processor: its kernels, compiled as C for this processor, run thread by thread.
 //!
-//! For tests alone: it shows that the device path is right on a machine that has no device, and nothing of its speed.
+//! It is for tests alone: it shows that the code for a GPU is right on a computer that has none, and nothing of its
+//! speed.
 
 use std::ffi::c_void;
-use surmise_device::machine::{Kernel, Machine, Memory};
+use surmise_device::machine::{DeviceKernel, Machine, Memory};
 use surmise_network::DeviceError;
 
-/// Memory and kernels of this processor.
+/// Threads of a block, as on the GPU, which starts whole blocks.
+const BLOCK_THREADS: usize = 256;
+
+/// A [`Machine`] whose memory and kernels are this processor's.
 #[derive(Default)]
 pub struct Emulated {
+    /// Blocks of double words, as kernels may hold doubles.
     memory: Vec<Box<[u64]>>,
     launches: usize,
+    /// The launch from which on every launch fails, if any.
     fails_at: Option<usize>,
 }
 
+// The compiled functions, and which of them is which kernel.
 macro_rules! symbols {
     ($($kernel:ident: $symbol:ident),* $(,)?) => {
         unsafe extern "C" {
             $(fn $symbol(arguments: *const c_void, threads: i64);)*
         }
 
-        fn entry(kernel: Kernel) -> unsafe extern "C" fn(*const c_void, i64) {
-            match kernel { $(Kernel::$kernel => $symbol),* }
+        fn entry(kernel: DeviceKernel) -> unsafe extern "C" fn(*const c_void, i64) {
+            match kernel { $(DeviceKernel::$kernel => $symbol),* }
         }
     };
 }
@@ -40,7 +47,7 @@ symbols! {
 }
 
 impl Emulated {
-    /// A machine without memory in use.
+    /// A machine that holds no memory.
     pub fn new() -> Emulated {
         Emulated::default()
     }
@@ -50,13 +57,13 @@ impl Emulated {
         Emulated { fails_at: Some(n), ..Emulated::default() }
     }
 
-    /// The words of some memory, which has to be in use.
+    /// The words of some memory, which has to be allocated.
     fn words(&mut self, memory: Memory) -> Result<&mut [u32], DeviceError> {
-        let start = |b: &[u64]| b.as_ptr() as u64;
-        let inside = |b: &&mut Box<[u64]>| {
-            start(b) <= memory.address && memory.address + 4 * memory.words as u64 <= start(b) + 8 * b.len() as u64
-        };
-        let block = self.memory.iter_mut().find(inside).ok_or_else(|| DeviceError("not allocated".into()))?;
+        let start = |block: &[u64]| block.as_ptr() as u64;
+        let end = memory.address + 4 * memory.words as u64;
+        let contains =
+            |block: &&mut Box<[u64]>| start(block) <= memory.address && end <= start(block) + 8 * block.len() as u64;
+        let block = self.memory.iter_mut().find(contains).ok_or_else(|| DeviceError::Misfit("not allocated".into()))?;
         let from = ((memory.address - start(block)) / 4) as usize;
         // SAFETY: a double word is two words.
         let all = unsafe { std::slice::from_raw_parts_mut(block.as_mut_ptr().cast::<u32>(), 2 * block.len()) };
@@ -71,7 +78,7 @@ unsafe impl Machine for Emulated {
     }
 
     fn allocate(&mut self, words: usize) -> Result<Memory, DeviceError> {
-        // kernels may hold doubles; and a block of no words would have no address of its own
+        // at least one double word, as a block of none would have no address of its own
         let block = vec![0u64; words.div_ceil(2).max(1)].into_boxed_slice();
         let memory = Memory { address: block.as_ptr() as u64, words };
         self.memory.push(block);
@@ -97,13 +104,18 @@ unsafe impl Machine for Emulated {
         Ok(())
     }
 
-    unsafe fn launch(&mut self, kernel: Kernel, threads: usize, arguments: *const c_void) -> Result<(), DeviceError> {
+    unsafe fn launch(
+        &mut self,
+        kernel: DeviceKernel,
+        threads: usize,
+        arguments: *const c_void,
+    ) -> Result<(), DeviceError> {
         self.launches += 1;
         if self.fails_at.is_some_and(|n| self.launches >= n) {
-            return Err(DeviceError("emulated failure".into()));
+            return Err(DeviceError::Failed("emulated failure".into()));
         }
-        // a processor starts whole blocks of threads
-        let threads = threads.next_multiple_of(256) as i64;
+        // the threads behind the last one have to do nothing, which this tests
+        let threads = threads.next_multiple_of(BLOCK_THREADS) as i64;
         // SAFETY: the caller's.
         unsafe { entry(kernel)(arguments, threads) };
         Ok(())

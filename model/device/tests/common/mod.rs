@@ -1,38 +1,19 @@
-//! What tests of the device share.
+//! Training runs and comparisons that several tests use.
 #![allow(dead_code)]
 
+use surmise_fixtures::Random;
 use surmise_network::{NONE, Recurrence, Sequence, Shape};
 
-/// Numbers for tests.
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Uniform in [-1, 1).
-    pub fn f(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / 8_388_608.0 - 1.0
-    }
-
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-}
-
-/// The largest difference as a share of the largest value.
-pub fn apart(a: &[f32], b: &[f32]) -> f64 {
+/// The largest difference of two arrays as a share of the largest value of both.
+pub fn difference(a: &[f32], b: &[f32]) -> f64 {
     assert_eq!(a.len(), b.len());
     assert!(a.iter().chain(b).all(|x| x.is_finite()));
-    let most = a.iter().chain(b).fold(0f64, |m, x| m.max(x.abs() as f64));
+    let largest = a.iter().chain(b).fold(0f64, |m, x| m.max(x.abs() as f64));
     let worst = a.iter().zip(b).fold(0f64, |m, (a, b)| m.max((*a as f64 - *b as f64).abs()));
-    if most == 0.0 { 0.0 } else { worst / most }
+    if largest == 0.0 { 0.0 } else { worst / largest }
 }
 
+/// Sequences without a past.
 pub fn sequences(shape: &Shape, n: usize) -> Vec<Sequence> {
     (0..n).map(|_| Sequence::new(shape)).collect()
 }
@@ -46,7 +27,7 @@ pub fn run(net: &mut Recurrence, keys: &mut [Sequence], rng: &mut Random, steps:
         let spread = [5, 40, 1 << 13];
         let ids: Vec<u32> =
             (0..shape.tables).map(|k| if rng.below(9) == 0 { NONE } else { rng.below(spread[k % 3]) as u32 }).collect();
-        let dense: Vec<f32> = (0..shape.dense).map(|_| rng.f()).collect();
+        let dense: Vec<f32> = (0..shape.dense).map(|_| rng.signed()).collect();
         let key = rng.below(keys.len() as u64) as usize;
         if rng.below(8) == 0 {
             // a fork: two steps then have the same step before them

@@ -1,21 +1,22 @@
-//! A slow and obvious reference in f64, for one sequence, and what tests share.
+//! A slow and obvious reference in f64 for one sequence, and steps and comparisons that several tests use.
 #![allow(dead_code)]
 
 use std::collections::HashMap;
 use surmise_network::{NONE, Recurrence, Shape};
 
-pub type Named = HashMap<String, Vec<f64>>;
+/// Arrays by their names, see `Recurrence::gradients`.
+pub type NamedArrays = HashMap<String, Vec<f64>>;
 
-/// One step of the sequence: its inputs and dL/dy.
+/// One step of a sequence: its inputs and dL/dy.
 #[derive(Clone, Default, Debug)]
-pub struct Step {
+pub struct SequenceStep {
     pub ids: Vec<u32>,
     pub dense: Vec<f32>,
     pub dy: Vec<f32>,
 }
 
 /// Weights of a network in f64.
-pub fn weights(net: &Recurrence) -> Named {
+pub fn weights(net: &Recurrence) -> NamedArrays {
     net.weights().into_iter().map(|(n, w)| (n, w.iter().map(|x| *x as f64).collect())).collect()
 }
 
@@ -23,8 +24,8 @@ fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// Features of every step and gradients of Σ y·dy, by the textbook.
-pub fn reference(shape: &Shape, w: &Named, h0: &[f32], steps: &[Step]) -> (Vec<Vec<f64>>, Named) {
+/// Features of every step `[width]` and gradients of Σ y·dy, by the textbook; `h0`: `[layers, H]`.
+pub fn reference(shape: &Shape, w: &NamedArrays, h0: &[f32], steps: &[SequenceStep]) -> (Vec<Vec<f64>>, NamedArrays) {
     let (n, h, g, width) = (steps.len(), shape.hidden, 3 * shape.hidden, shape.layers * shape.hidden);
     let mut u = vec![vec![vec![0f64; g]; shape.layers]; n];
     let mut hs = vec![h0.iter().map(|x| *x as f64).collect::<Vec<_>>()];
@@ -56,7 +57,7 @@ pub fn reference(shape: &Shape, w: &Named, h0: &[f32], steps: &[Step]) -> (Vec<V
             }
         }
     }
-    let mut grad: Named = w.iter().map(|(n, x)| (n.clone(), vec![0.0; x.len()])).collect();
+    let mut grad: NamedArrays = w.iter().map(|(n, x)| (n.clone(), vec![0.0; x.len()])).collect();
     let mut dh = vec![0f64; width];
     for t in (0..n).rev() {
         let mut dy: Vec<f64> = steps[t].dy.iter().map(|x| *x as f64).collect();
@@ -101,10 +102,11 @@ pub fn error(got: &[f32], want: &[f64]) -> f64 {
     if max == 0.0 { worst } else { worst / max }
 }
 
-/// Numbers for tests.
-pub struct Rng(pub u64);
+/// SplitMix64, a generator of numbers for tests. The generator of `surmise_fixtures` would do as well, but the pinned
+/// bits of `learning.rs` depend on these numbers.
+pub struct SplitMix64(pub u64);
 
-impl Rng {
+impl SplitMix64 {
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -122,8 +124,8 @@ impl Rng {
     }
 
     /// A step with ids in 0..24, some missing, and a small gradient.
-    pub fn step(&mut self, shape: &Shape) -> Step {
-        Step {
+    pub fn step(&mut self, shape: &Shape) -> SequenceStep {
+        SequenceStep {
             ids: (0..shape.tables).map(|_| if self.below(9) == 0 { NONE } else { self.below(24) as u32 }).collect(),
             dense: (0..shape.dense).map(|_| self.f()).collect(),
             dy: (0..shape.layers * shape.hidden).map(|_| self.f() * 0.3).collect(),

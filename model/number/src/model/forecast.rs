@@ -1,11 +1,12 @@
-//! What a key's columns do over the next events: learnt for each lead where that was asked for (see `horizon_models`),
+//! What a key's columns do over the next events: learnt for each lead where that was asked for (see `horizon`),
 //! else rolled out as if each event were as expected.
 //!
 //! Step one is the standing distribution. Further steps feed the point forecasts back in. Quantiles keep the shape of
 //! step one around the mean and widen as an autoregression with the column's own lag-one correlation does, up to the
 //! column's own spread: σ_h = σ_1 √(1 + φ² + … + φ^2(h−1)).
 
-use crate::horizon::{BEFORE, CENTRE, HorizonInputs, HorizonOrigin, LATEST, ROLLED, USUAL};
+use crate::horizon::lead::{BEFORE, CENTRE, HorizonInputs, LATEST, ROLLED, USUAL};
+use crate::horizon::models::HorizonOrigin;
 use crate::key_column::KeyColumn;
 use crate::options::{EventContext, Forecast, Given};
 use crate::season::phase;

@@ -5,7 +5,8 @@ mod query;
 
 use crate::NumberKey;
 use crate::column::NumberColumn;
-use crate::horizon::{HorizonModels, Slot};
+use crate::horizon::models::HorizonModels;
+use crate::horizon::slots::Slot;
 use crate::key_column::KeyColumn;
 use crate::options::{EventContext, NumberOptions};
 use crate::profile::DayProfile;

@@ -8,7 +8,7 @@ use crate::stages::experts::NAMES;
 use crate::stages::network::NumberNetwork;
 use crate::stages::quantiles::Predictive;
 use crate::stages::scored::Scored;
-use crate::stages::shares::{ExpertShare, expert_shares};
+use crate::stages::shares::{NumberExpertShare, expert_shares};
 
 /// The golden ratio's part by which the points of the CRPS move on from value to value.
 const GOLDEN_PART: f64 = 0.618_033_988_749_894_9;
@@ -96,7 +96,7 @@ impl NumberModel {
     ///
     /// Σ weight · probability is the [`mixture_mass`](Self::mixture_mass) of the observed value. What is scored is that
     /// mass corrected by the distribution's own record, times the probability that there is a value at all.
-    pub fn expert_shares(&self, column: usize, given: Given) -> Vec<ExpertShare> {
+    pub fn expert_shares(&self, column: usize, given: Given) -> Vec<NumberExpertShare> {
         let standing = self.event.cdf(&self.columns, column);
         match (given, self.event.scored(column)) {
             (Given::Before, scored) => expert_shares(&standing, scored),

@@ -22,9 +22,22 @@ pub(crate) struct ConditionalForecast {
     pub(super) inverse: [f64; CONDITIONAL_EXPERTS],
     /// Weights, `[CONDITIONAL_EXPERTS]`; they sum to one.
     pub(super) weights: [f64; CONDITIONAL_EXPERTS],
-    /// What the regressions saw: the siblings' errors, and their values with the stack and a constant; padded.
+}
+
+/// What the regressions on the same event see. It is kept beside the forecast, because it is large, and a forecast is
+/// passed on.
+#[derive(Clone, Debug)]
+pub(crate) struct SiblingInputs {
+    /// The siblings' errors, in units of their scales: `[siblings]` and padding.
     pub(super) errors: [f64; EVENT_DIMS_MAX],
+    /// The siblings' values as z, the stack and a constant: `[siblings + 2]` and padding.
     pub(super) values: [f64; EVENT_DIMS_MAX],
+}
+
+impl SiblingInputs {
+    pub(crate) fn new() -> Self {
+        Self { errors: [0.0; EVENT_DIMS_MAX], values: [0.0; EVENT_DIMS_MAX] }
+    }
 }
 
 /// A column of the same event whose value is known: the value, its forecast, and what is learnt about the column.
@@ -36,23 +49,22 @@ pub(crate) struct KnownColumn<'a> {
 
 impl ConditionalForecast {
     /// The forecast of a column from the past (`forecast`), the event's `symbols`, and other columns of the event, as
-    /// far as `known` has them.
+    /// far as `known` has them. Leaves in `inputs` what the regressions saw.
     pub(crate) fn new<'a>(
         c: &NumberColumn,
         forecast: &ColumnForecast,
         symbols: &[u32],
         known: impl Fn(usize) -> Option<KnownColumn<'a>>,
+        inputs: &mut SiblingInputs,
     ) -> Self {
         let mut it = Self {
             awake: DENSITY_ALONE,
             centre: [forecast.mean; CONDITIONAL_EXPERTS],
             inverse: std::array::from_fn(|i| if i == 0 { forecast.inverse[STACK] } else { 1.0 }),
             weights: [0.0; CONDITIONAL_EXPERTS],
-            errors: [0.0; EVENT_DIMS_MAX],
-            values: [0.0; EVENT_DIMS_MAX],
         };
         if !c.ablation.conditioning {
-            it.regress(c, forecast, known);
+            it.regress(c, forecast, known, inputs);
             if !symbols.is_empty() {
                 it.awake = it.awake.with(GIVEN_SYMBOLS, true);
                 let (offset, scale) = c.symbols.predict(symbols);
@@ -71,26 +83,28 @@ impl ConditionalForecast {
         c: &NumberColumn,
         forecast: &ColumnForecast,
         known: impl Fn(usize) -> Option<KnownColumn<'a>>,
+        inputs: &mut SiblingInputs,
     ) {
         let Some(siblings) = &c.siblings else { return };
+        (inputs.errors, inputs.values) = ([0.0; EVENT_DIMS_MAX], [0.0; EVENT_DIMS_MAX]);
         let mut any = false;
         for (i, other) in siblings.others().iter().enumerate() {
             let Some(other) = known(*other as usize) else { continue };
             any = true;
             let error = (other.value - other.forecast.mean) * other.forecast.inverse[STACK];
-            self.errors[i] = error.clamp(-ERROR_SCALES_MAX, ERROR_SCALES_MAX);
-            self.values[i] = other.column.units.z(other.value);
+            inputs.errors[i] = error.clamp(-ERROR_SCALES_MAX, ERROR_SCALES_MAX);
+            inputs.values[i] = other.column.units.z(other.value);
         }
         if !any {
             return;
         }
         let n = siblings.others().len();
-        (self.values[n], self.values[n + 1]) = (c.units.z(forecast.mean), 1.0);
+        (inputs.values[n], inputs.values[n + 1]) = (c.units.z(forecast.mean), 1.0);
         self.awake = self.awake.with(GIVEN_ERRORS, true).with(GIVEN_VALUES, true);
         let sigma = forecast.scale[STACK];
-        let error = siblings.predict_error(&self.errors).clamp(-SHIFT_SCALES_MAX, SHIFT_SCALES_MAX);
+        let error = siblings.predict_error(&inputs.errors).clamp(-SHIFT_SCALES_MAX, SHIFT_SCALES_MAX);
         self.centre[GIVEN_ERRORS] = forecast.mean + sigma * error;
-        let z = siblings.predict_value(&self.values).clamp(-SHIFT_UNITS_MAX, SHIFT_UNITS_MAX);
+        let z = siblings.predict_value(&inputs.values).clamp(-SHIFT_UNITS_MAX, SHIFT_UNITS_MAX);
         self.centre[GIVEN_VALUES] = c.units.base + c.units.unit * z;
         for i in [GIVEN_ERRORS, GIVEN_VALUES] {
             self.inverse[i] = 1.0 / c.conditional_scale(i).unwrap_or(sigma).max(c.units.least());

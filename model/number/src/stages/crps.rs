@@ -11,8 +11,9 @@ use crate::options::Given;
 use crate::stages::experts::*;
 use crate::stages::mixture_cdf::MixtureCdf;
 use crate::stages::scored::Scored;
-use crate::t3::{cdf3_single, select_or_zero};
+use crate::t3::cdf3_single;
 use surmise_lanes::kernels;
+use surmise_lanes::select_or_zero;
 
 /// Points at which the distribution is looked up.
 const POINTS: usize = 8;
@@ -27,7 +28,7 @@ const S_MAX: f64 = 0.99;
 
 kernels! {
     /// Adds `w` F₃(x · inv + offset) of every part to each point.
-    fn add_t3[FMA](x: &Points, w: &[f32], offset: &[f32], inv: &[f32], out: &mut Points) {
+    fn add_t3(x: &Points, w: &[f32], offset: &[f32], inv: &[f32], out: &mut Points) {
         let (x, mut s) = (*x, *out);
         for ((w, o), inv) in w.iter().zip(offset).zip(inv) {
             for i in 0..POINTS { s[i] += w * cdf3_single(x[i] * inv + o); }
@@ -36,7 +37,7 @@ kernels! {
     }
 
     /// Adds the weights of the places below each point; there are at most [`SPIKES_MAX`] places.
-    fn add_spikes[FMA](x: &Points, places: &[f64], from: f64, weights: &[f32; SPIKES_MAX], out: &mut Points) {
+    fn add_spikes(x: &Points, places: &[f64], from: f64, weights: &[f32; SPIKES_MAX], out: &mut Points) {
         let mut at = [f32::INFINITY; SPIKES_MAX];
         for (a, v) in at.iter_mut().zip(places) { *a = (v - from) as f32; }
         let blocks = places.len().div_ceil(surmise_lanes::LANES);

@@ -7,7 +7,7 @@ use crate::options::{EventContext, Given};
 use crate::relations::Relations;
 use crate::season::{SamplingSeason, phase};
 use crate::stages::column_forecast::{ColumnForecast, ExpertForecasts};
-use crate::stages::conditional::{ConditionalForecast, KnownColumn};
+use crate::stages::conditional::{ConditionalForecast, KnownColumn, SiblingInputs};
 use crate::stages::experts::{NAMED, STACK};
 use crate::stages::mixture_cdf::MixtureCdf;
 use crate::stages::network::{LookAhead, NetworkInputs, NetworkPass, NumberNetwork};
@@ -45,6 +45,7 @@ pub(crate) struct EventScratch {
     pub(super) experts: Vec<ExpertForecasts>,
     pub(super) forecasts: Vec<ColumnForecast>,
     pub(super) outcomes: Vec<ColumnOutcome>,
+    pub(super) siblings: Vec<SiblingInputs>,
     /// Symbols of the event, and its time as far as it is known.
     pub(super) symbols: Vec<u32>,
     pub(super) time_us: Option<i64>,
@@ -65,6 +66,7 @@ impl EventScratch {
         self.experts.resize_with(columns, ExpertForecasts::new);
         self.forecasts.resize_with(columns, ColumnForecast::new);
         self.outcomes.resize_with(columns, || ColumnOutcome::Pending);
+        self.siblings.resize_with(columns, SiblingInputs::new);
     }
 
     /// Forecasts every column of the key's next event from the past alone and what `ctx` says. `ahead` is the network's
@@ -110,16 +112,29 @@ impl EventScratch {
 
     /// The forecast of a column given the columns observed so far.
     pub(crate) fn conditional(&self, columns: &[NumberColumn], column: usize) -> ConditionalForecast {
-        ConditionalForecast::new(&columns[column], &self.forecasts[column], &self.symbols, |other| {
+        self.conditional_from(columns, column, &mut SiblingInputs::new())
+    }
+
+    /// As [`conditional`](Self::conditional); leaves in `inputs` what the regressions saw.
+    fn conditional_from(
+        &self,
+        columns: &[NumberColumn],
+        column: usize,
+        inputs: &mut SiblingInputs,
+    ) -> ConditionalForecast {
+        let known = |other: usize| {
             let scored = self.outcomes[other].observed()?;
             Some(KnownColumn { value: scored.value, forecast: &self.forecasts[other], column: &columns[other] })
-        })
+        };
+        ConditionalForecast::new(&columns[column], &self.forecasts[column], &self.symbols, known, inputs)
     }
 
     /// Scores the value `y` of a column given the columns observed so far; returns the probability of its cell, and
     /// that under every expert, `[NAMED]`.
     pub(crate) fn observe(&mut self, columns: &[NumberColumn], column: usize, y: f64) -> (f64, [f64; NAMED]) {
-        let conditional = self.conditional(columns, column);
+        let mut inputs = std::mem::take(&mut self.siblings);
+        let conditional = self.conditional_from(columns, column, &mut inputs[column]);
+        self.siblings = inputs;
         self.observed += 1;
         let (past, forecast) = (&self.pasts[column], &self.forecasts[column]);
         let scored = Scored::new(&columns[column], past, forecast, conditional, self.observed, y);

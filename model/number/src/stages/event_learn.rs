@@ -29,7 +29,8 @@ impl EventScratch {
             }
             let Some(scored) = outcome.observed() else { continue };
             let (past, experts, forecast) = (&self.pasts[j], &self.experts[j], &self.forecasts[j]);
-            let stages = ColumnStages { past, experts, forecast, scored };
+            let siblings = &self.siblings[j];
+            let stages = ColumnStages { past, experts, forecast, scored, siblings };
             column.learn_event(stages, &self.symbols);
             if wide {
                 // only what was known before this column's value can explain it

@@ -4,6 +4,7 @@ use crate::column::{NumberColumn, STACK_WEIGHTS};
 use crate::options::Given;
 use crate::siblings::ERROR_SCALES_MAX;
 use crate::stages::column_forecast::{ColumnForecast, ExpertForecasts};
+use crate::stages::conditional::SiblingInputs;
 use crate::stages::experts::*;
 use crate::stages::past::{ColumnPast, Regime};
 use crate::stages::scored::Scored;
@@ -26,6 +27,8 @@ pub(crate) struct ColumnStages<'a> {
     pub(super) experts: &'a ExpertForecasts,
     pub(super) forecast: &'a ColumnForecast,
     pub(super) scored: &'a Scored,
+    /// What the regressions on the same event saw.
+    pub(super) siblings: &'a SiblingInputs,
 }
 
 impl NumberColumn {
@@ -87,7 +90,7 @@ impl NumberColumn {
 
     /// Learns the regression on the column's own past, its correction by the hour, and the stack.
     fn learn_linear(&mut self, stages: ColumnStages<'_>) {
-        let ColumnStages { past, experts, forecast, scored } = stages;
+        let ColumnStages { past, experts, forecast, scored, .. } = stages;
         let y = scored.value;
         let z = self.units.z(y);
         let error = self.innovation(y, self.own.predict(0, &past.own));
@@ -118,7 +121,7 @@ impl NumberColumn {
             let settled = self.units.seen == UNITS_SETTLED;
             if let Some(siblings) = &mut self.siblings {
                 let error = ((y - forecast.mean) / sigma).clamp(-ERROR_SCALES_MAX, ERROR_SCALES_MAX);
-                siblings.learn(&given.errors, error, &given.values, z);
+                siblings.learn(&stages.siblings.errors, error, &stages.siblings.values, z);
                 if settled {
                     // the first events came in units that were guesses
                     siblings.restart_values();
@@ -139,7 +142,7 @@ impl NumberColumn {
         let ColumnStages { forecast, scored, .. } = stages;
         let Some(siblings) = &mut self.siblings else { return };
         let e = ((scored.value - forecast.mean) * forecast.inverse[STACK]).clamp(-ERROR_SCALES_MAX, ERROR_SCALES_MAX);
-        let left = e - siblings.predict_error(&scored.conditional.errors);
+        let left = e - siblings.predict_error(&stages.siblings.errors);
         siblings.search(own, left, error);
     }
 }

@@ -9,7 +9,7 @@ use crate::stages::scored::Scored;
 
 /// One expert's share of the prediction of a column.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ExpertShare {
+pub struct NumberExpertShare {
     /// The expert's name, as in [`NumberModel::experts`](crate::NumberModel::experts).
     pub name: &'static str,
     /// What the expert forecasts; `None` if it has nothing to say of this event.
@@ -53,14 +53,14 @@ pub enum ExpertDistribution {
 }
 
 /// The share of every expert in a mixture, in the order of reports; `scored` is the observed value, if there is one.
-pub(crate) fn expert_shares(cdf: &MixtureCdf<'_>, scored: Option<&Scored>) -> Vec<ExpertShare> {
+pub(crate) fn expert_shares(cdf: &MixtureCdf<'_>, scored: Option<&Scored>) -> Vec<NumberExpertShare> {
     let conditional = cdf.conditional;
     let given = if conditional.is_some() { Given::Within } else { Given::Before };
     let (weights, awake) = (cdf.point_weights(), cdf.forecast.points_awake);
     let mut shares = Vec::with_capacity(NAMED);
     for lane in 0..DENSITY_EXPERTS {
         let is_awake = cdf.forecast.awake.has(lane);
-        shares.push(ExpertShare {
+        shares.push(NumberExpertShare {
             name: NAMES[lane],
             forecast: is_awake.then(|| density(cdf, lane)),
             weight: cdf.density_experts_weight(weights[0]) * cdf.forecast.weights[lane],
@@ -69,7 +69,7 @@ pub(crate) fn expert_shares(cdf: &MixtureCdf<'_>, scored: Option<&Scored>) -> Ve
     }
     for i in 1..CONDITIONAL_EXPERTS {
         let known = conditional.filter(|known| known.awake.has(i));
-        shares.push(ExpertShare {
+        shares.push(NumberExpertShare {
             name: CONDITIONAL[i],
             forecast: known.map(|known| conditional_density(known, i)),
             weight: known.map_or(0.0, |known| weights[0] * known.weights[i]),
@@ -78,7 +78,7 @@ pub(crate) fn expert_shares(cdf: &MixtureCdf<'_>, scored: Option<&Scored>) -> Ve
     }
     for i in 1..POINT_MASS_EXPERTS {
         let is_awake = awake.has(i);
-        shares.push(ExpertShare {
+        shares.push(NumberExpertShare {
             name: POINT_MASSES[i],
             forecast: is_awake.then(|| ExpertDistribution::PointMasses { mass: point_mass(cdf, i) }),
             weight: weights[i],

@@ -1,0 +1,62 @@
+//! The arguments of `surmise eval`.
+
+use clap::Args;
+use std::path::PathBuf;
+use surmise_learner::Component;
+
+#[derive(Args, Debug)]
+#[command(after_help = HELP)]
+pub(crate) struct EvalArgs {
+    /// The folder; folders in it are looked into.
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+    /// What is known of the files beyond their names and content; by default DIR/eval.toml, where there is one.
+    #[arg(long, value_name = "FILE")]
+    pub(super) manifest: Option<PathBuf>,
+    /// Only streams whose title or path contains this.
+    #[arg(long, value_name = "PATTERN")]
+    pub(super) only: Option<String>,
+    /// Streams that are evaluated at once. More than one makes speeds those of a busy machine.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(super) jobs: u16,
+    /// What each component of the predictor is worth: replay each stream once without each of these, or of all.
+    #[arg(long, value_name = "COMPONENT,…", num_args = 0..=1, value_delimiter = ',')]
+    pub(super) ablate: Option<Vec<Component>>,
+    /// Print the table as Markdown.
+    #[arg(long)]
+    pub(super) markdown: bool,
+    /// One choice about all learners, named as in the daemon's `model` table: network=off, memory_mib=16, seed=7, …
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+}
+
+const HELP: &str = "\
+Examples:
+  surmise eval data                             the whole table
+  surmise eval data --only shakespeare          one row of it
+  surmise eval data --set network=off           the same without networks
+  surmise eval data --markdown > results.md
+  surmise eval data --ablate                    what each component of the predictor is worth
+  surmise eval data --ablate words,matches      what these two are
+  surmise eval data --output json | jq '.streams[] | {title, measures}'
+
+Every file of the folder is a stream: a fresh learner goes over it once, scoring each event before it learns it, and so
+do simple predictors, on the same events: orders 0 to 6 and a PPM-like mixture of them for symbols and bytes;
+persistence, season, smoothing and linear regression for numbers; no change, logistic regression and naive Bayes for a
+class; laws of gaps; a windowed Gaussian for alarms. Skill is 1 − loss / loss of the best of them. A JSON of known
+anomalies (as NAB's combined_windows.json) makes one row of the files that it names.
+
+What a file is, its name and first rows tell. A manifest says more:
+
+  [[stream]]
+  files = [\"meters/*.csv\"]        # the last parts of a path, * for any characters; all other keys may be left out
+  title = \"Meters\"
+  format = \"csv\"                 # bytes, text, tokens, lines, csv, ndjson
+  time = \"date\"                  # also: key = \"COLUMN\", target = \"FIELD\", fields = [\"NAME:KIND\"], skip = true
+  unit_rows = \"0:2880\"           # rows whose deviation is the unit of errors
+  score_rows = \"3600:14400\"      # rows that count
+  horizon = 24                   # steps to forecast
+  labels = \"windows.csv\"         # known anomalies
+  references = [\"ARIMA .31\"]     # printed beside
+
+Exit codes: 0 all evaluated, 64 wrong usage or manifest, 65 a recording was at fault (all others are evaluated).";

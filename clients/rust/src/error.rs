@@ -1,0 +1,49 @@
+//! Why the client could not do what it was asked.
+
+use surmise_protocol::{ErrorReply, Refusal};
+
+/// Why the client could not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// A text that is no address.
+    #[error("{0:?} is not an address; give HOST:PORT or unix:PATH")]
+    Address(String),
+    /// The daemon cannot be reached.
+    #[error("cannot reach surmised at {address}: {reason}")]
+    Unreachable {
+        /// The address that was tried.
+        address: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The daemon ended the connection for good.
+    #[error("surmised refused the connection: {0}")]
+    Refused(ErrorReply),
+    /// The other side does not follow the protocol.
+    #[error("not an event socket of surmised: {0}")]
+    Protocol(String),
+    /// The daemon no longer has what it had acknowledged.
+    #[error(
+        "event {acked} was acknowledged as durable, but now surmised has only {committed:?}; was its store replaced?"
+    )]
+    Forgotten {
+        /// The last sequence number that was acknowledged.
+        acked: u64,
+        /// The last sequence number that the daemon has now.
+        committed: Option<u64>,
+    },
+    /// A record that cannot be sent; the client remains usable.
+    #[error("{0}")]
+    Record(#[from] Refusal),
+    /// A sequence number that does not rise; the client remains usable.
+    #[error("sequence number {seq} does not rise above {last}")]
+    SeqNotRising {
+        /// The last sequence number that was used.
+        last: u64,
+        /// The sequence number that was given.
+        seq: u64,
+    },
+    /// The client has been closed.
+    #[error("the client is closed")]
+    Closed,
+}

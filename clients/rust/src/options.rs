@@ -1,0 +1,35 @@
+//! What can be chosen about a client.
+
+use std::time::Duration;
+use surmise_protocol::Reply;
+use tokio::sync::mpsc;
+
+/// What can be chosen about a client.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    /// Unacknowledged events that the client holds; [`crate::Client::send`] waits at this bound.
+    pub window_events: usize,
+    /// Bytes of unacknowledged events that the client holds; [`crate::Client::send`] waits at this bound, too.
+    pub window_bytes: usize,
+    /// How long the first connection is tried for; with zero, it is tried once.
+    pub first_connection: Duration,
+    /// How long a lost connection is tried to be made again before the client gives up; `None` is for ever.
+    pub give_up_after: Option<Duration>,
+    /// The longest pause between two attempts to connect.
+    pub pause_max: Duration,
+    /// Where outcomes and errors are sent. The connection waits while the channel is full, so read it concurrently.
+    pub replies: Option<mpsc::Sender<Reply>>,
+}
+
+impl Default for ClientOptions {
+    fn default() -> ClientOptions {
+        ClientOptions {
+            window_events: 8192,
+            window_bytes: 8 << 20,
+            first_connection: Duration::ZERO,
+            give_up_after: None,
+            pause_max: Duration::from_secs(5),
+            replies: None,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! An owner's answers to requests about its streams.
+
+use super::learner_copies::CheckpointRequest;
+use super::request::{OwnerRequest, PendingCheckpoint, StatusAnswer};
+use super::state::Owner;
+use crate::clock::Moment;
+use crate::stream::StreamState;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use surmise_event::format_time;
+use surmise_protocol::{CheckpointMark, StreamStatus};
+use tokio::sync::oneshot;
+
+impl Owner {
+    /// Answers a request, or begins what it asks for.
+    pub(super) fn answer(&mut self, request: OwnerRequest, now: Moment) {
+        match request {
+            OwnerRequest::Status { stream, with_hash, reply } => {
+                drop(reply.send(self.status(&stream, with_hash, now)));
+            }
+            OwnerRequest::Hash { stream, reply } => {
+                let state = self.state_mut(&stream, now);
+                drop(reply.send(state.map(|state| (state.learner.offset(), state.learner.state_hash()))));
+            }
+            OwnerRequest::Publish { stream: name, reply } => {
+                if self.state_mut(&name, now).is_none() {
+                    return drop(reply.send(None));
+                }
+                let Some(stream) = self.streams.get_mut(&name) else { return };
+                stream.copies.request_snapshot(Some(reply));
+                if !self.watched.contains(&name) {
+                    self.watched.push(name.clone());
+                }
+                self.start_copy(&name, now);
+            }
+            OwnerRequest::Checkpoint { stream, reply } => drop(reply.send(self.checkpoint_now(stream, now))),
+            OwnerRequest::Stop => {}
+        }
+    }
+
+    /// The state of a stream, which is brought into memory for this.
+    fn state_mut(&mut self, name: &str, now: Moment) -> Option<&mut StreamState> {
+        self.streams.get_mut(name)?.state_mut(now)
+    }
+
+    fn status(&mut self, name: &str, with_hash: bool, now: Moment) -> Option<StatusAnswer> {
+        let view = self.streams.get(name)?.view.clone();
+        let checkpoint = view.checkpoint.load_full().map(|meta| CheckpointMark {
+            generation: meta.generation,
+            offset: meta.offset,
+            time: format_time(meta.time_us),
+        });
+        let state = self.state_mut(name, now)?;
+        // a report that panics must not end the owner of other streams
+        let described = catch_unwind(AssertUnwindSafe(|| describe(state, with_hash)));
+        let (report, state_bytes, state_hash) = described.ok()?;
+        let status = StreamStatus {
+            stream: name.to_owned(),
+            offset: state.learner.offset(),
+            model_version: state.learner.model_version(),
+            keys: state.learner.keys_held() as u64,
+            keys_stored: state.learner.keys_stored(),
+            keys_forgotten: state.learner.keys_forgotten(),
+            schema: state.learner.schema().clone(),
+            options: serde_json::to_value(state.learner.options()).unwrap_or_default(),
+            report,
+            state_bytes,
+            state_hash,
+            last_event_time: state.counters.last_event_us.map(format_time),
+            checkpoint,
+            refused: state.counters.refused.by_name().clone(),
+        };
+        Some(StatusAnswer {
+            status,
+            committed_offset: view.committed.load(Ordering::Acquire),
+            records: state.counters.records,
+            duplicates: state.counters.duplicates,
+            producers: state.producers.len() as u64,
+            logged_bytes: state.counters.logged_bytes,
+        })
+    }
+
+    /// Begins checkpoints of one stream or of all. A stream that sleeps on one with a hash needs no other.
+    fn checkpoint_now(&mut self, stream: Option<Arc<str>>, now: Moment) -> Vec<PendingCheckpoint> {
+        let names: Vec<Arc<str>> = match stream {
+            Some(name) => vec![name],
+            None => self.streams.keys().cloned().collect(),
+        };
+        let mut pending = Vec::new();
+        for name in names {
+            let (sender, receiver) = oneshot::channel();
+            if let Some(meta) = self.streams.get(&name).and_then(|stream| stream.sleeping_checkpoint()) {
+                let _ = sender.send(Ok(meta.clone()));
+            } else if self.state_mut(&name, now).is_some() {
+                self.request_checkpoint(&name, CheckpointRequest { reply: Some(sender), with_hash: true }, now);
+            } else {
+                continue;
+            }
+            pending.push((name, receiver));
+        }
+        pending
+    }
+}
+
+/// What only the learner's state tells: its report, its bytes, and its hash if that is asked for.
+fn describe(state: &mut StreamState, with_hash: bool) -> (serde_json::Value, u64, Option<String>) {
+    let report = serde_json::to_value(state.learner.report()).unwrap_or_default();
+    (report, state.learner.state_bytes(), with_hash.then(|| state.learner.state_hash()))
+}

@@ -1,0 +1,111 @@
+//! Learning a batch of events: the one place where live events change a stream.
+
+use super::lifecycle::Lifecycle;
+use super::owned_stream::{OwnedStream, panic_text};
+use super::replies::ReplyWriter;
+use crate::clock::Moment;
+use crate::inbox::{InboxEvent, ReplyOptions};
+use crate::refusals::count_refused;
+use crate::stream::Applied;
+use crate::ticket::{ChunkCounts, Pending};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use surmise_event::{Limits, Refusal, RefusalCode};
+
+impl OwnedStream {
+    /// Learns events, in order: each is appended to the commit group and observed, then counted and replied to. Returns
+    /// how many were learnt.
+    pub fn learn(
+        &mut self,
+        events: &[InboxEvent],
+        options: ReplyOptions,
+        pending: &mut Pending,
+        limits: &Limits,
+        now: Moment,
+    ) -> u64 {
+        self.wake(now);
+        let mut counts = ChunkCounts::default();
+        let view = self.view.clone();
+        let mut replies = ReplyWriter::new(options, &view, pending.outbox().clone());
+        for event in events {
+            match self.apply(event, limits) {
+                Ok(Applied::Observed(outcome)) => {
+                    counts.accepted += 1;
+                    counts.high = counts.high.max(event.seq);
+                    self.metrics.record_outcome(&outcome, &view, counts.accepted);
+                    replies.outcome(event, outcome, self.lifecycle.state().map(|state| &state.learner));
+                }
+                Ok(Applied::Duplicate) => {
+                    counts.duplicates += 1;
+                    counts.high = counts.high.max(event.seq);
+                }
+                Err(refusal) => {
+                    counts.rejected += 1;
+                    self.count_refusal(refusal.code);
+                    replies.refusal(event, refusal);
+                }
+            }
+        }
+        replies.finish();
+        pending.mark_learnt(counts);
+        self.checkpoints.count(counts.accepted);
+        self.update_view(counts.accepted);
+        if let Some(state) = self.lifecycle.state() {
+            self.metrics.record_batch(&counts, options.listener, &state.learner);
+        }
+        counts.accepted
+    }
+
+    /// Applies one event and appends it to the commit group.
+    fn apply(&mut self, event: &InboxEvent, limits: &Limits) -> Result<Applied, Refusal> {
+        let (Lifecycle::New(state) | Lifecycle::Awake(state)) = &mut self.lifecycle else {
+            let why = self.view.failed.get().map_or("", String::as_str);
+            let reason = format!("the stream does not learn any more: {why}");
+            return Err(Refusal::new(RefusalCode::Unavailable, "stream", reason));
+        };
+        let gatherer = &mut self.gatherer;
+        let offset_before = state.learner.offset();
+        let mut mark = None;
+        // a bug in a model ends this one stream; the others of the owner live on
+        let attempt = catch_unwind(AssertUnwindSafe(|| {
+            let origin = event.origin.as_ref();
+            let applied = state.apply(&event.record, origin, limits, |offset| {
+                mark = Some(gatherer.append(&event.record, origin, offset));
+            });
+            // a learner that could not read or write a key page is not what its log says
+            if let Some(fault) = state.learner.pages_fault() {
+                resume_unwind(Box::new(fault.to_string()));
+            }
+            applied
+        }));
+        match attempt {
+            Ok(applied) => {
+                let offset_after = state.learner.offset();
+                if self.gatherer.is_full() {
+                    self.close_group(offset_after);
+                }
+                applied
+            }
+            Err(panic) => {
+                // what was learnt before counts; the event that did it is neither learnt nor logged
+                if let Some(mark) = mark {
+                    self.gatherer.undo(mark);
+                }
+                self.close_group(offset_before);
+                self.fail(format!("learning an event failed inside: {}", panic_text(panic.as_ref())));
+                let reason = "learning this event failed inside the daemon; the stream does not learn any more";
+                Err(Refusal::new(RefusalCode::Unavailable, "stream", reason))
+            }
+        }
+    }
+
+    fn count_refusal(&mut self, code: RefusalCode) {
+        if let Some(state) = self.lifecycle.state_mut() {
+            state.counters.refused.add(code);
+        }
+        count_refused(code, 1);
+    }
+}
+
+#[cfg(test)]
+#[path = "owned_stream_tests.rs"]
+mod tests;

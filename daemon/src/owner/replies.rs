@@ -1,0 +1,74 @@
+//! Replies to the connection that sent events, and outcomes for those that follow the stream.
+
+use crate::directory::StreamView;
+use crate::inbox::{InboxEvent, ReplyOptions};
+use crate::ticket::Outbox;
+use std::sync::Arc;
+use surmise_event::{Outcome, Refusal};
+use surmise_learner::Learner;
+use surmise_protocol::{ErrorReply, OutcomeReply, Reply};
+
+/// Symbols that a prediction beside an outcome lists.
+const NEXT_SYMBOLS_MAX: usize = 5;
+/// Replies that are gathered before they are put into the outbox.
+const GATHERED_REPLIES_MAX: usize = 64;
+
+/// The reply that reports a refused event.
+pub(super) fn refusal_reply(event: &InboxEvent, refusal: Refusal) -> Reply {
+    Reply::Error(ErrorReply::new(refusal, event.seq, Some(event.line)))
+}
+
+/// The replies to one batch of events. They go into the outbox of the connection in the order of the events.
+pub(super) struct ReplyWriter<'a> {
+    options: ReplyOptions,
+    view: &'a StreamView,
+    outbox: Arc<Outbox>,
+    /// Whether anyone follows the stream.
+    followed: bool,
+    gathered: Vec<Reply>,
+}
+
+impl<'a> ReplyWriter<'a> {
+    /// A writer of replies of the kinds that a connection asked for.
+    pub fn new(options: ReplyOptions, view: &'a StreamView, outbox: Arc<Outbox>) -> ReplyWriter<'a> {
+        let followed = view.outcomes.receiver_count() > 0;
+        ReplyWriter { options, view, outbox, followed, gathered: Vec::new() }
+    }
+
+    /// Reports the outcome of an event to the connection and to the followers, where they ask for it. Called before the
+    /// next event is learnt, as a reply may hold the prediction of that one.
+    pub fn outcome(&mut self, event: &InboxEvent, outcome: Outcome, learner: Option<&Learner>) {
+        if !self.options.outcome && !self.followed {
+            return;
+        }
+        let key = event.record.key.clone();
+        let asked = learner.filter(|_| self.options.next);
+        let next = asked.map(|learner| learner.predict(key.as_deref(), NEXT_SYMBOLS_MAX));
+        let reply = OutcomeReply::new(event.seq, self.view.name.clone(), key, outcome, next);
+        if self.followed {
+            let _ = self.view.outcomes.send(Arc::new(OutcomeReply { next: None, ..reply.clone() }));
+        }
+        if self.options.outcome {
+            self.gather(Reply::Outcome(Box::new(reply)));
+        }
+    }
+
+    /// Reports a refused event.
+    pub fn refusal(&mut self, event: &InboxEvent, refusal: Refusal) {
+        self.gather(refusal_reply(event, refusal));
+    }
+
+    fn gather(&mut self, reply: Reply) {
+        self.gathered.push(reply);
+        if self.gathered.len() >= GATHERED_REPLIES_MAX {
+            self.outbox.push(self.gathered.drain(..));
+        }
+    }
+
+    /// Puts the remaining replies into the outbox. They must be there before the batch is marked as learnt.
+    pub fn finish(self) {
+        if !self.gathered.is_empty() {
+            self.outbox.push(self.gathered);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What one stream adds to the metrics of the process.
+
+use crate::directory::StreamView;
+use crate::telemetry;
+use crate::ticket::ChunkCounts;
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use surmise_event::Outcome;
+use surmise_learner::Learner;
+
+/// Fields up to which the losses of experts are exported: adding up those of every expert of every column of a wide
+/// vector after each batch costs too much.
+const EXPERT_LOSS_FIELDS_MAX: usize = 32;
+/// The weight of the latest event in the average surprise that lists of streams show.
+const RECENT_WEIGHT: f64 = 0.002;
+
+/// Values of a learner's own counters at the latest export. The difference to it is exported next.
+#[derive(Default)]
+struct ReportedCounts {
+    late_events: u64,
+    keys_forgotten: u64,
+    rejected_updates: u64,
+    expert_nats: BTreeMap<&'static str, u64>,
+}
+
+impl ReportedCounts {
+    /// The present values of a learner's counters, in whole numbers, as counters of metrics are.
+    fn of(learner: &Learner) -> ReportedCounts {
+        let is_narrow = learner.schema().fields.len() <= EXPERT_LOSS_FIELDS_MAX;
+        let expert_nats = if is_narrow { learner.expert_loss_nats() } else { BTreeMap::new() };
+        ReportedCounts {
+            late_events: learner.late_events(),
+            keys_forgotten: learner.keys_forgotten(),
+            rejected_updates: learner.rejected_updates(),
+            expert_nats: expert_nats.into_iter().map(|(name, nats)| (name, nats as u64)).collect(),
+        }
+    }
+}
+
+/// The metrics of one stream.
+pub(super) struct StreamMetrics {
+    /// The pattern of the configuration that the stream falls under, as the label `group` has it.
+    group: String,
+    surprises: metrics::Histogram,
+    /// Nats of loss that are not exported yet. Counters count whole numbers, so a fraction remains.
+    unreported_nats: f64,
+    reported: ReportedCounts,
+}
+
+impl StreamMetrics {
+    /// The metrics of a stream in a group; an empty name stands for the group `default`.
+    pub fn new(group: &str) -> StreamMetrics {
+        StreamMetrics {
+            group: if group.is_empty() { "default" } else { group }.to_owned(),
+            surprises: metrics::histogram!(telemetry::SURPRISE),
+            unreported_nats: 0.0,
+            reported: ReportedCounts::default(),
+        }
+    }
+
+    /// Takes the counters of a learner that was recovered as exported: an earlier process counted them.
+    pub fn resume(&mut self, learner: &Learner) {
+        self.reported = ReportedCounts::of(learner);
+    }
+
+    /// Records the outcome of one event, the `accepted`-th of its batch.
+    pub fn record_outcome(&mut self, outcome: &Outcome, view: &StreamView, accepted: u64) {
+        let nats = outcome.surprise_bits * std::f64::consts::LN_2;
+        self.unreported_nats += nats;
+        self.surprises.record(nats);
+        for drift in &outcome.drift {
+            metrics::counter!(telemetry::DRIFT, "detector" => drift.detector.name()).increment(1);
+        }
+        let bits = outcome.surprise_bits / outcome.events.max(1) as f64;
+        let events = (view.records.load(Ordering::Relaxed) + accepted) as f64;
+        let average = match view.recent_bits() {
+            // a mean of the first events, which then forgets
+            Some(average) => average + RECENT_WEIGHT.max(1.0 / events) * (bits - average),
+            None => bits,
+        };
+        view.recent_bits.store(average.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Exports what a batch that came in by `listener` has changed.
+    pub fn record_batch(&mut self, counts: &ChunkCounts, listener: &'static str, learner: &Learner) {
+        if counts.duplicates > 0 {
+            metrics::counter!(telemetry::DUPLICATE).increment(counts.duplicates);
+        }
+        if counts.accepted == 0 {
+            return;
+        }
+        let group = self.group.clone();
+        metrics::counter!(telemetry::RECEIVED, "listener" => listener, "group" => group).increment(counts.accepted);
+        self.export_learner_counts(learner);
+        metrics::counter!(telemetry::LOSS, "group" => self.group.clone()).increment(self.unreported_nats as u64);
+        self.unreported_nats = self.unreported_nats.fract();
+    }
+
+    /// Exports by how much the learner's own counters grew.
+    fn export_learner_counts(&mut self, learner: &Learner) {
+        let now = ReportedCounts::of(learner);
+        let before = std::mem::take(&mut self.reported);
+        let late_events = now.late_events.saturating_sub(before.late_events);
+        if late_events > 0 {
+            metrics::counter!(telemetry::LATE).increment(late_events);
+        }
+        let keys_forgotten = now.keys_forgotten.saturating_sub(before.keys_forgotten);
+        if keys_forgotten > 0 {
+            metrics::counter!(telemetry::KEYS_FORGOTTEN).increment(keys_forgotten);
+        }
+        let rejected_updates = now.rejected_updates.saturating_sub(before.rejected_updates);
+        if rejected_updates > 0 {
+            metrics::counter!(telemetry::UPDATES_REJECTED, "reason" => "not_finite").increment(rejected_updates);
+        }
+        for (expert, nats) in &now.expert_nats {
+            let more = nats.saturating_sub(before.expert_nats.get(expert).copied().unwrap_or(0));
+            let (group, expert) = (self.group.clone(), *expert);
+            metrics::counter!(telemetry::EXPERT_LOSS, "group" => group, "expert" => expert).increment(more);
+        }
+        self.reported = now;
+    }
+}

@@ -1,0 +1,43 @@
+//! What streams get from their surroundings, passed once, when an owner is constructed.
+
+use crate::clock::Clock;
+use std::sync::Arc;
+use surmise_learner::{JobSink, Learner, Pages};
+
+/// Opens the key pages of a stream, by the stream's number.
+pub type OpenPages = Arc<dyn Fn(u32) -> Arc<dyn Pages> + Send + Sync>;
+
+/// The services that the streams of an owner use. None of them has a part in what is learnt.
+#[derive(Clone)]
+pub struct Services {
+    /// The source of time.
+    pub clock: Arc<dyn Clock>,
+    /// Where learners send gradient jobs, if any network's update is delayed.
+    pub workers: Option<JobSink>,
+    /// Where learners put key states that memory has no room for. Without it they are forgotten.
+    pub pages: Option<OpenPages>,
+}
+
+impl Services {
+    /// Connects the learner of a stream to the workers and to its key pages.
+    pub fn connect(&self, learner: &mut Learner, stream: u32) {
+        learner.set_job_sink(self.workers.clone());
+        if let Some(open) = &self.pages {
+            learner.set_pages(open(stream));
+        }
+    }
+}
+
+#[cfg(test)]
+impl Services {
+    /// The system's clock, no workers, and key pages in a store if one is given.
+    pub fn of(store: Option<&Arc<surmise_store::Store>>) -> Arc<Services> {
+        let clock = Arc::new(crate::clock::SystemClock::new(std::time::Instant::now()));
+        let pages = store.map(|store| {
+            let store = Arc::downgrade(store);
+            Arc::new(move |stream| Arc::new(surmise_store::StreamPages::new(store.clone(), stream)) as Arc<dyn Pages>)
+                as OpenPages
+        });
+        Arc::new(Services { clock, workers: None, pages })
+    }
+}

@@ -1,0 +1,119 @@
+//! What owner, committer and checkpointer need of the store, as a trait: a test can put a store in its place that fails
+//! when the test says so.
+
+use surmise_store::group::{Decoded, Group};
+use surmise_store::{CheckpointDraft, CheckpointMeta, ProducerMark, Store, StoreError, StreamEntry};
+
+/// The commit groups of one stream in order, each with the bytes that it takes in the log.
+pub type LogTail = Box<dyn Iterator<Item = Result<(Decoded, usize), StoreError>>>;
+
+/// A learner's bytes and the encoded summary of its stream, as one checkpoint holds them.
+pub type CheckpointBytes = (Vec<u8>, Vec<u8>);
+
+/// A durable log, checkpoints, and what concerns the durability of key pages. (A learner reads and writes its pages by
+/// itself, see [`crate::services::Services`].)
+///
+/// # Errors
+/// All methods fail if the medium refuses, or if what it returns is damaged.
+pub trait Storage: Send + Sync {
+    /// All streams that were ever committed, by number.
+    fn streams(&self) -> Result<Vec<StreamEntry>, StoreError>;
+
+    /// Makes new streams, groups and producer marks durable before it returns. `wall_us` dates the marks.
+    fn commit(
+        &self,
+        entries: &[StreamEntry],
+        groups: &[Group],
+        marks: &[ProducerMark],
+        wall_us: i64,
+    ) -> Result<(), StoreError>;
+
+    /// The log of a stream from an offset on.
+    fn log_tail(&self, stream: u32, from_offset: u64) -> LogTail;
+
+    /// Whether the log of a stream holds nothing from an offset on.
+    fn log_ends_at(&self, stream: u32, offset: u64) -> Result<bool, StoreError>;
+
+    /// Deletes groups at the beginning of a stream's log, only such before `before_offset`, until `bytes` bytes are
+    /// deleted. Returns how many bytes that were.
+    fn trim_log(&self, entry: &mut StreamEntry, before_offset: u64, bytes: u64) -> Result<u64, StoreError>;
+
+    /// The checkpoints of a stream, oldest first.
+    fn checkpoints(&self, stream: u32) -> Vec<CheckpointMeta>;
+
+    /// Reads a checkpoint.
+    fn load_checkpoint(&self, meta: &CheckpointMeta) -> Result<CheckpointBytes, StoreError>;
+
+    /// Reads only the summary of the stream in a checkpoint.
+    fn load_summary(&self, meta: &CheckpointMeta) -> Result<Vec<u8>, StoreError>;
+
+    /// Makes checkpoints durable, and then deletes surplus generations.
+    fn write_checkpoints(&self, drafts: &[CheckpointDraft]) -> Result<Vec<CheckpointMeta>, StoreError>;
+
+    /// Whether a state that has numbered `pages` key pages still finds all that it refers to.
+    fn can_resume_from(&self, stream: u32, pages: u64) -> Result<bool, StoreError>;
+
+    /// Deletes what a stream wrote after it had numbered `pages` key pages: checkpoints with more, and later pages.
+    fn resume_from(&self, stream: u32, pages: u64) -> Result<(), StoreError>;
+
+    /// Makes key pages durable.
+    fn flush_pages(&self) -> Result<(), StoreError>;
+}
+
+impl Storage for Store {
+    fn streams(&self) -> Result<Vec<StreamEntry>, StoreError> {
+        self.log.streams()
+    }
+
+    fn commit(
+        &self,
+        entries: &[StreamEntry],
+        groups: &[Group],
+        marks: &[ProducerMark],
+        wall_us: i64,
+    ) -> Result<(), StoreError> {
+        self.log.commit(entries, groups, marks, wall_us)
+    }
+
+    fn log_tail(&self, stream: u32, from_offset: u64) -> LogTail {
+        Box::new(self.log.tail(stream, from_offset))
+    }
+
+    fn log_ends_at(&self, stream: u32, offset: u64) -> Result<bool, StoreError> {
+        self.log.ends_at(stream, offset)
+    }
+
+    fn trim_log(&self, entry: &mut StreamEntry, before_offset: u64, bytes: u64) -> Result<u64, StoreError> {
+        self.log.trim(entry, before_offset, bytes)
+    }
+
+    fn checkpoints(&self, stream: u32) -> Vec<CheckpointMeta> {
+        self.checkpoints.of(stream)
+    }
+
+    fn load_checkpoint(&self, meta: &CheckpointMeta) -> Result<CheckpointBytes, StoreError> {
+        self.checkpoints.load(meta)
+    }
+
+    fn load_summary(&self, meta: &CheckpointMeta) -> Result<Vec<u8>, StoreError> {
+        self.checkpoints.load_summary(meta)
+    }
+
+    fn write_checkpoints(&self, drafts: &[CheckpointDraft]) -> Result<Vec<CheckpointMeta>, StoreError> {
+        self.checkpoints.write(drafts)
+    }
+
+    fn can_resume_from(&self, stream: u32, pages: u64) -> Result<bool, StoreError> {
+        self.pages.can_resume_from(stream, pages)
+    }
+
+    fn resume_from(&self, stream: u32, pages: u64) -> Result<(), StoreError> {
+        // checkpoints first: none may refer to a page that is gone
+        self.checkpoints.drop_beyond(stream, pages)?;
+        self.pages.truncate(stream, pages)
+    }
+
+    fn flush_pages(&self) -> Result<(), StoreError> {
+        self.pages.flush()
+    }
+}

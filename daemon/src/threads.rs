@@ -1,0 +1,162 @@
+//! Starting the threads that learn and write: owners, committer, checkpointer, and the workers of networks.
+
+use crate::checkpoint_queue::{CheckpointQueue, checkpoint_queue};
+use crate::checkpointer::Checkpointer;
+use crate::clock::SystemClock;
+use crate::committer::{COMMIT_QUEUE_BATCHES_MAX, Committer};
+use crate::directory::Directory;
+use crate::fault::Fault;
+use crate::fencing::{self, Fencing};
+use crate::hub::{OwnerPort, owner_of};
+use crate::inbox::Inbox;
+use crate::owner::{Owner, OwnerSetup};
+use crate::services::Services;
+use crate::storage::Storage;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Instant;
+use surmise_config::Config;
+use surmise_store::{Store, StreamEntry, StreamPages};
+use surmise_workers::{DevicePolicy, WorkerPool};
+use tokio::sync::oneshot;
+
+/// Requests that may wait for one owner.
+const OWNER_REQUESTS_MAX: usize = 256;
+
+/// The threads of a daemon, and what others reach them by.
+pub struct Threads {
+    /// Owners, committer and checkpointer. They end in this order.
+    pub handles: Vec<JoinHandle<()>>,
+    /// The ways to the owners.
+    pub ports: Vec<OwnerPort>,
+    /// For each owner, where it sends the number of events that it learnt again, once its streams are recovered.
+    pub recoveries: Vec<oneshot::Receiver<u64>>,
+    /// The queue of the checkpointer, which ends when all holders of the queue have dropped it.
+    pub checkpoints: CheckpointQueue,
+    /// All streams.
+    pub directory: Arc<Directory>,
+    /// All producers.
+    pub fencing: Arc<Fencing>,
+    /// The worker pool, if the update of any network is delayed.
+    pub workers: Option<WorkerPool>,
+}
+
+impl Threads {
+    /// Starts all threads. Owners begin with the recovery of their streams.
+    ///
+    /// # Errors
+    /// The store cannot be read, or the system gives no thread.
+    pub fn start(
+        config: &Config,
+        devices: &Arc<DevicePolicy>,
+        store: &Arc<Store>,
+        fault: &Fault,
+        started: Instant,
+    ) -> anyhow::Result<Threads> {
+        let storage: Arc<dyn Storage> = store.clone();
+        let clock = Arc::new(SystemClock::new(started));
+        let entries = storage.streams()?;
+        let directory = directory(config, &entries);
+        let fencing = fencing(store)?;
+        let workers = start_workers(config, &entries)?;
+        let job_sink = workers.as_ref().and_then(|pool| devices.job_sink(Some(pool.job_sink())));
+
+        let (commits, batches) = crossbeam_channel::bounded(COMMIT_QUEUE_BATCHES_MAX);
+        let interval = config.store.commit_interval.0;
+        let committer = Committer::new(storage.clone(), clock.clone(), fault.clone(), interval, batches);
+        let committer = spawn("committer".into(), move || committer.run())?;
+
+        let (checkpoints, jobs) = checkpoint_queue();
+        let trimmed_bytes = entries.iter().map(|entry| (entry.number, entry.trimmed_bytes)).collect();
+        let log_bytes_max = config.store.log_bytes_max.0;
+        let checkpointer =
+            Checkpointer::new(storage.clone(), directory.clone(), trimmed_bytes, log_bytes_max, fault.clone(), jobs);
+        let checkpointer = spawn("checkpointer".into(), move || checkpointer.run())?;
+
+        // weak, so that key pages keep the store open no longer than the daemon does
+        let weak = Arc::downgrade(store);
+        let open_pages = move |stream| Arc::new(StreamPages::new(weak.clone(), stream)) as Arc<_>;
+        let services = Arc::new(Services { clock, workers: job_sink, pages: Some(Arc::new(open_pages)) });
+        let config = Arc::new(config.clone());
+        let (mut handles, mut ports, mut recoveries) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, entries) in by_owner(entries, config.owners.count()).into_iter().enumerate() {
+            let (inbox, batches) = Inbox::new(config.limits.inbox_events, config.limits.inbox_bytes.0 as usize);
+            let (control, requests) = crossbeam_channel::bounded(OWNER_REQUESTS_MAX);
+            let setup = OwnerSetup {
+                config: config.clone(),
+                directory: directory.clone(),
+                fencing: fencing.clone(),
+                services: services.clone(),
+                batches,
+                requests,
+                commits: commits.clone(),
+                checkpoints: checkpoints.clone(),
+            };
+            let (handle, recovery) = start_owner(number, setup, storage.clone(), entries, fault.clone())?;
+            handles.push(handle);
+            recoveries.push(recovery);
+            ports.push(OwnerPort { inbox, control });
+        }
+        handles.extend([committer, checkpointer]);
+        Ok(Threads { handles, ports, recoveries, checkpoints, directory, fencing, workers })
+    }
+}
+
+fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    Builder::new().name(name).spawn(work)
+}
+
+/// A directory without streams, whose next stream gets a number above all that are in the log.
+fn directory(config: &Config, entries: &[StreamEntry]) -> Arc<Directory> {
+    let next_number = entries.iter().map(|entry| entry.number + 1).max().unwrap_or(0);
+    Arc::new(Directory::new(config.limits.streams, next_number))
+}
+
+/// The producers of which the log remembers how far they are durable.
+fn fencing(store: &Store) -> anyhow::Result<Arc<Fencing>> {
+    let fencing = Arc::new(Fencing::default());
+    for mark in store.log.marks(fencing::PRODUCERS_MAX)? {
+        fencing.record_durable(&mark.producer, mark.epoch, Some(mark.seq));
+    }
+    Ok(fencing)
+}
+
+/// A pool of workers, if the configuration or a stream of the log delays the updates of networks.
+fn start_workers(config: &Config, entries: &[StreamEntry]) -> std::io::Result<Option<WorkerPool>> {
+    let is_delayed = config.any_delay() || entries.iter().any(|entry| entry.options.delay_chunks > 0);
+    is_delayed.then(|| WorkerPool::start(config.learning.count())).transpose()
+}
+
+/// The streams of each of `owners` owners.
+fn by_owner(entries: Vec<StreamEntry>, owners: usize) -> Vec<Vec<StreamEntry>> {
+    let mut by_owner: Vec<Vec<StreamEntry>> = (0..owners).map(|_| Vec::new()).collect();
+    for entry in entries {
+        by_owner[owner_of(&entry.name, owners)].push(entry);
+    }
+    by_owner
+}
+
+fn start_owner(
+    number: usize,
+    setup: OwnerSetup,
+    storage: Arc<dyn Storage>,
+    entries: Vec<StreamEntry>,
+    fault: Fault,
+) -> std::io::Result<(JoinHandle<()>, oneshot::Receiver<u64>)> {
+    let (sender, replayed) = oneshot::channel();
+    let work = move || {
+        let mut owner = Owner::new(setup);
+        let replayed = owner.recover(&storage, entries);
+        drop(storage);
+        let _ = sender.send(replayed);
+        owner.run();
+    };
+    // streams fail alone; a panic that reaches this is a bug of the owner, and the daemon must not go on without it
+    let guarded = move || {
+        if catch_unwind(AssertUnwindSafe(work)).is_err() {
+            fault.set(format!("owner {number} of streams failed inside; this is a bug"));
+        }
+    };
+    Ok((spawn(format!("owner-{number}"), guarded)?, replayed))
+}

@@ -1,0 +1,280 @@
+//! The database of key pages: three trees whose invariant the documentation of `pages` explains.
+
+use crate::bytes::{Cursor, Damaged, put_varint};
+use crate::database::{Database, PIECE_BYTES, SEGMENT_BYTES};
+use crate::page_format::{
+    FLAG_CONTINUES, FLAG_GONE, FLAG_REPLACES, PAGE_KEY_BYTES, StoredPage, first_piece, index_key, page_key,
+    page_number, piece_key,
+};
+use crate::{StoreError, seal, unseal};
+use std::path::Path;
+use surmise_learner::Page;
+
+const FORMAT: &str = "surmise pages 1";
+/// Memory that the database may take for what it has read.
+const CACHE_BYTES_MAX: u64 = 16 << 20;
+/// Pages that are swept for each page that is written: enough to keep up, so that no write waits for a long sweep.
+const SWEPT_PER_WRITTEN: usize = 2;
+
+/// An entry of the index: the number of a page, and whether the page says that the state of its key is gone.
+type IndexEntry = (u64, bool);
+
+/// The open database.
+#[derive(Debug)]
+pub(crate) struct PageTrees {
+    database: Database,
+    pub(crate) pages: sled::Tree,
+    index: sled::Tree,
+    floors: sled::Tree,
+}
+
+/// How far a stream was swept.
+#[derive(Clone, Copy, Default)]
+struct SweepState {
+    /// The floor of the latest sweep: no checkpoint below it can be resumed from.
+    floor: u64,
+    /// The number of the page that is swept next.
+    next: u64,
+}
+
+impl PageTrees {
+    /// Opens or makes the database in a directory.
+    pub fn open(path: &Path) -> Result<PageTrees, StoreError> {
+        let database = Database::open(path, SEGMENT_BYTES, CACHE_BYTES_MAX, FORMAT)?;
+        let (pages, index, floors) = (database.tree("pages")?, database.tree("index")?, database.tree("floors")?);
+        Ok(PageTrees { database, pages, index, floors })
+    }
+
+    pub fn flush(&self) -> Result<(), StoreError> {
+        self.database.flush_all()
+    }
+
+    pub fn disk_bytes(&self) -> u64 {
+        self.database.disk_bytes()
+    }
+
+    #[cfg(any(test, feature = "faults"))]
+    pub fn count(&self, stream: u32) -> usize {
+        self.pages.scan_prefix(stream.to_be_bytes()).count()
+    }
+
+    /// Writes pages under the numbers from `first` on, and sweeps earlier pages below the floor.
+    pub fn put_all(&self, stream: u32, first: u64, pages: &[Page<'_>], floor: u64) -> Result<(), StoreError> {
+        self.sweep(stream, floor, SWEPT_PER_WRITTEN * pages.len())?;
+        (first..).zip(pages).try_for_each(|(number, page)| self.put(stream, number, page, floor))
+    }
+
+    fn put(&self, stream: u32, number: u64, page: &Page<'_>, floor: u64) -> Result<(), StoreError> {
+        let index_key = index_key(stream, page.key);
+        let mut entries = self.entries(&index_key)?;
+        let surplus = take_surplus(&mut entries, floor);
+        let state = page.state.unwrap_or_default();
+        let (head, rest) = state.split_at(state.len().min(PIECE_BYTES));
+        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+        let flags = flag(page.state.is_none(), FLAG_GONE)
+            | flag(!entries.is_empty(), FLAG_REPLACES)
+            | flag(!rest.is_empty(), FLAG_CONTINUES);
+        // further pieces, then the page, then its index entry: what is named is there
+        let key = page_key(stream, number);
+        for (piece, bytes) in (1..).zip(rest.chunks(PIECE_BYTES)) {
+            self.insert(piece_key(key, piece), bytes.to_vec())?;
+        }
+        self.insert(key, first_piece(flags, page.key, head))?;
+        entries.insert(0, (number, page.state.is_none()));
+        self.set_entries(&index_key, &entries)?;
+        self.delete(stream, &surplus)
+    }
+
+    fn insert(&self, key: impl AsRef<[u8]>, value: Vec<u8>) -> Result<(), StoreError> {
+        let inserted = self.pages.insert(key, seal(value));
+        inserted.map(|_| ()).map_err(StoreError::database("cannot write the state of a key"))
+    }
+
+    /// The index entries of a key's pages, newest first.
+    fn entries(&self, index_key: &[u8]) -> Result<Vec<IndexEntry>, StoreError> {
+        let value = self.index.get(index_key).map_err(StoreError::database("cannot read where states of keys lie"))?;
+        let Some(value) = value else { return Ok(Vec::new()) };
+        let mut cursor = Cursor(&value);
+        let mut entries = Vec::with_capacity(2);
+        while !cursor.0.is_empty() {
+            let entry = cursor.varint("where states of keys lie")?;
+            entries.push((entry >> 1, entry & 1 == 1));
+        }
+        Ok(entries)
+    }
+
+    fn set_entries(&self, index_key: &[u8], entries: &[IndexEntry]) -> Result<(), StoreError> {
+        let mut value = Vec::with_capacity(8);
+        for (number, is_gone) in entries {
+            put_varint(&mut value, number << 1 | u64::from(*is_gone));
+        }
+        let set = if entries.is_empty() { self.index.remove(index_key) } else { self.index.insert(index_key, value) };
+        set.map(|_| ()).map_err(StoreError::database("cannot write where states of keys lie"))
+    }
+
+    /// The page of a number, if it is there.
+    fn page(&self, stream: u32, number: u64) -> Result<Option<StoredPage>, StoreError> {
+        let value = self.pages.get(page_key(stream, number));
+        let value = value.map_err(StoreError::database("cannot read the state of a key"))?;
+        value.map(|first| self.whole(page_key(stream, number), &first)).transpose()
+    }
+
+    /// The page with all its pieces, from the first of them.
+    fn whole(&self, key: [u8; PAGE_KEY_BYTES], first: &[u8]) -> Result<StoredPage, StoreError> {
+        let mut page = StoredPage::read(first)?;
+        if page.flags & FLAG_CONTINUES != 0 {
+            for piece in self.pages.range(piece_key(key, 1)..=piece_key(key, u16::MAX)).values() {
+                let piece = piece.map_err(StoreError::database("cannot read the state of a key"))?;
+                page.state.extend_from_slice(unseal(&piece, "the state of a key (a piece's checksum)")?);
+            }
+        }
+        Ok(page)
+    }
+
+    /// The numbers and first pieces of the pages in a range of numbers.
+    fn first_pieces(
+        &self,
+        stream: u32,
+        from: u64,
+        to: u64,
+    ) -> impl Iterator<Item = Result<(u64, sled::IVec), StoreError>> + use<> {
+        let pieces = self.pages.range(page_key(stream, from)..=page_key(stream, to));
+        let is_first = |piece: &sled::Result<(sled::IVec, sled::IVec)>| {
+            piece.as_ref().map_or(true, |(key, _)| key.len() == PAGE_KEY_BYTES)
+        };
+        pieces.filter(is_first).map(|piece| {
+            let (key, value) = piece.map_err(StoreError::database("cannot read the states of keys"))?;
+            Ok((page_number(&key), value))
+        })
+    }
+
+    fn delete(&self, stream: u32, entries: &[IndexEntry]) -> Result<(), StoreError> {
+        for (number, _) in entries {
+            let key = page_key(stream, *number);
+            let removed = self.pages.remove(key).map_err(StoreError::database("cannot delete the state of a key"))?;
+            if removed.is_some_and(|value| value.first().is_some_and(|flags| flags & FLAG_CONTINUES != 0)) {
+                for piece in self.pages.range(piece_key(key, 1)..=piece_key(key, u16::MAX)).keys() {
+                    let removed = piece.and_then(|piece| self.pages.remove(piece));
+                    removed.map_err(StoreError::database("cannot delete the state of a key"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The state of a key as a learner sees it that has numbered `before` pages.
+    pub fn get(&self, stream: u32, key: &str, before: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let index_key = index_key(stream, key);
+        loop {
+            let entries = self.entries(&index_key)?;
+            let number = match entries.iter().find(|(number, _)| *number < before) {
+                Some((number, false)) => number,
+                None if before < self.floor(stream)? => return Err(StoreError::PagesSuperseded),
+                _ => return Ok(None),
+            };
+            match self.page(stream, *number)? {
+                Some(page) if *page.key == *key => return Ok(Some(page.state)),
+                // the owner wrote between the two looks of a reader, which looks again
+                _ if self.entries(&index_key)? != entries => {}
+                _ => return Err(Damaged("the state of a key (it is missing)").into()),
+            }
+        }
+    }
+
+    /// The oldest page with a number ≥ `from` that is the newest of its key and holds a state.
+    pub fn oldest(&self, stream: u32, from: u64) -> Result<Option<(u64, Box<str>, Vec<u8>)>, StoreError> {
+        for first in self.first_pieces(stream, from, u64::MAX) {
+            let (number, first) = first?;
+            let newest = self.entries(&index_key(stream, &StoredPage::read(&first)?.key))?.first().copied();
+            if newest == Some((number, false)) {
+                let page = self.whole(page_key(stream, number), &first)?;
+                return Ok(Some((number, page.key, page.state)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The floor of the latest sweep of a stream.
+    pub fn floor(&self, stream: u32) -> Result<u64, StoreError> {
+        Ok(self.sweep_state(stream)?.floor)
+    }
+
+    fn sweep_state(&self, stream: u32) -> Result<SweepState, StoreError> {
+        const WHAT: &str = "how far states of keys were swept";
+        let value = self.floors.get(stream.to_be_bytes());
+        let value = value.map_err(StoreError::database("cannot read how far states of keys were swept"))?;
+        let Some(value) = value else { return Ok(SweepState::default()) };
+        let mut cursor = Cursor(&value);
+        Ok(SweepState { floor: cursor.u64(WHAT)?, next: cursor.u64(WHAT)? })
+    }
+
+    fn set_sweep_state(&self, stream: u32, state: SweepState) -> Result<(), StoreError> {
+        let value = [state.floor.to_le_bytes(), state.next.to_le_bytes()].concat();
+        let set = self.floors.insert(stream.to_be_bytes(), value);
+        set.map(|_| ()).map_err(StoreError::database("cannot write how far states of keys were swept"))
+    }
+
+    /// Continues the sweep over at most `pages_max` pages below the floor. It deletes the pages that each of them
+    /// replaced, and the page itself if it says that a state is gone.
+    fn sweep(&self, stream: u32, floor: u64, pages_max: usize) -> Result<(), StoreError> {
+        let state = self.sweep_state(stream)?;
+        let floor = floor.max(state.floor);
+        if state.next >= floor && floor == state.floor {
+            return Ok(());
+        }
+        // the floor is written down before anything is deleted
+        if floor > state.floor {
+            self.set_sweep_state(stream, SweepState { floor, ..state })?;
+        }
+        let mut next = floor;
+        for (swept, first) in self.first_pieces(stream, state.next, floor - 1).enumerate() {
+            let (number, first) = first?;
+            if swept == pages_max {
+                next = number;
+                break;
+            }
+            let page = StoredPage::read(&first)?;
+            if page.flags & (FLAG_GONE | FLAG_REPLACES) != 0 {
+                self.delete_surplus(stream, &page.key, floor)?;
+            }
+        }
+        self.set_sweep_state(stream, SweepState { floor, next })
+    }
+
+    /// Deletes the pages of a key that no learner at or above the floor sees.
+    fn delete_surplus(&self, stream: u32, key: &str, floor: u64) -> Result<(), StoreError> {
+        let index_key = index_key(stream, key);
+        let mut entries = self.entries(&index_key)?;
+        let surplus = take_surplus(&mut entries, floor);
+        if surplus.is_empty() {
+            return Ok(());
+        }
+        self.set_entries(&index_key, &entries)?;
+        self.delete(stream, &surplus)
+    }
+
+    /// Deletes a stream's pages with numbers ≥ `pages`.
+    pub fn truncate(&self, stream: u32, pages: u64) -> Result<(), StoreError> {
+        for first in self.first_pieces(stream, pages, u64::MAX) {
+            let (number, first) = first?;
+            let index_key = index_key(stream, &StoredPage::read(&first)?.key);
+            let mut entries = self.entries(&index_key)?;
+            entries.retain(|(number, _)| *number < pages);
+            self.set_entries(&index_key, &entries)?;
+            self.delete(stream, &[(number, false)])?;
+        }
+        if pages == 0 {
+            let removed = self.floors.remove(stream.to_be_bytes());
+            removed.map_err(StoreError::database("cannot write how far states of keys were swept"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes from the entries of a key, newest first, those that no learner at or above the floor sees: all after the newest
+/// below the floor, and that one too if it says that the state is gone.
+fn take_surplus(entries: &mut Vec<IndexEntry>, floor: u64) -> Vec<IndexEntry> {
+    let Some(newest_below) = entries.iter().position(|(number, _)| *number < floor) else { return Vec::new() };
+    let is_gone = entries[newest_below].1;
+    entries.split_off(if is_gone { newest_below } else { newest_below + 1 })
+}
