@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use surmise_tests::{Daemon, command, sessions_file, surmise};
+use surmise_tests::{DaemonProcess, command, sessions_file, surmise};
 
 fn json(args: &[&str]) -> Value {
     let out = surmise(args);
@@ -156,7 +156,7 @@ fn a_first_line_comes_within_a_second() {
 #[test]
 fn a_daemon_is_fed_watched_and_asked() {
     let dir = tempfile::tempdir().unwrap();
-    let d = Daemon::start(&dir.path().join("state"));
+    let d = DaemonProcess::start(&dir.path().join("state"));
     // standard input is a source
     let mut send = d
         .client(&["send", "--stream", "web", "--format", "lines"])
@@ -202,7 +202,7 @@ fn a_daemon_is_fed_watched_and_asked() {
 #[test]
 fn outcomes_and_next_come_back_on_request() {
     let dir = tempfile::tempdir().unwrap();
-    let d = Daemon::start(&dir.path().join("state"));
+    let d = DaemonProcess::start(&dir.path().join("state"));
     let mut w = d.connect();
     w.hello("p", 1, "s", &["ack", "outcome", "next"]);
     w.send(r#"{"seq":1,"key":"u","data":{"page":"/a","ms":1.5}}"#);

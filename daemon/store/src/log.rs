@@ -6,9 +6,10 @@
 //! it is durable; written after the groups it speaks of, which sled keeps in that order.
 
 use crate::bytes::{Cursor, put_varint};
+use crate::checksum::{seal, unseal};
 use crate::database::{Database, PIECE_BYTES, SEGMENT_BYTES};
+use crate::error::StoreError;
 use crate::group::{self, Decoded, Group};
-use crate::{StoreError, seal, unseal};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;

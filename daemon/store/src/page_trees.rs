@@ -1,12 +1,13 @@
 //! The database of key pages: three trees whose invariant the documentation of `pages` explains.
 
 use crate::bytes::{Cursor, Damaged, put_varint};
+use crate::checksum::{seal, unseal};
 use crate::database::{Database, PIECE_BYTES, SEGMENT_BYTES};
+use crate::error::StoreError;
 use crate::page_format::{
     FLAG_CONTINUES, FLAG_GONE, FLAG_REPLACES, PAGE_KEY_BYTES, StoredPage, first_piece, index_key, page_key,
     page_number, piece_key,
 };
-use crate::{StoreError, seal, unseal};
 use std::path::Path;
 use surmise_learner::Page;
 

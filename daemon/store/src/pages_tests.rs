@@ -1,5 +1,7 @@
+//! Tests of key pages against a simple model of what every checkpoint has to see.
+
 use super::*;
-use crate::CheckpointDraft;
+use crate::{CheckpointDraft, Store, StreamPages};
 use crate::page_format::page_key;
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -241,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn atoms_count_by_the_part_that_lies_within() {
+    fn point_masses_count_by_the_part_that_lies_within() {
         let mut t = StreamTally { fields: vec![FieldTally::default()], ..StreamTally::default() };
         // a constant is predicted as such: it covers all levels alike
         t.add_levels(0, (0.0, 1.0), 0.0);

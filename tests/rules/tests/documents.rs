@@ -9,7 +9,6 @@ const COLUMNS_MAX: usize = 120;
 
 /// Prose is wrapped; a table, a link, a picture or a figure of a program may be as long as it is.
 #[test]
-#[ignore = "being mended"]
 fn lines_of_prose_fit_into_120_columns() {
     let mut found = Vec::new();
     for d in documents() {
@@ -39,7 +38,6 @@ fn sections() -> BTreeSet<u32> {
 }
 
 #[test]
-#[ignore = "being mended"]
 fn every_section_that_code_names_exists() {
     let named = Regex::new(r"PREDICTOR(?:\.md)?,? (?:§ ?|section )(\d+)").expect("the pattern is sound");
     let (mut count, known) = (0, sections());

@@ -1,9 +1,10 @@
 //! A class given the other fields of its event: no change, the majority, logistic regression, naive Bayes.
 
 use super::bayes::NaiveBayes;
+use super::bounds::KEYS_MAX;
 use super::logistic::LogisticRegression;
+use super::measure::{Measure, Score};
 use super::rows::ColumnScales;
-use super::{KEYS_MAX, Measure, Score};
 use lru::LruCache;
 use std::collections::HashMap;
 
