@@ -74,7 +74,8 @@ fn same(a: &mut StreamState, b: &mut StreamState) {
 /// Crashes with a future that is lost, at every distance from a checkpoint, and going on from every generation.
 #[test]
 fn whatever_happens_each_key_finds_its_state() {
-    // as many keys as there may be, and fewer, so that some are forgotten: in the store or, for the reference, in its own
+    // as many keys as there may be, and fewer, so that some are forgotten: in the store or, for the reference, in its
+    // own
     for stored in [1000, 9] {
         let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut store = Arc::new(Store::open(dir.path(), 2).unwrap());

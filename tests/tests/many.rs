@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
-use surmise_tests::DaemonProcess;
+use surmise_tests::TestDaemon;
 
 const STREAMS: u64 = 200;
 const EVENTS: u64 = 400;
@@ -53,7 +53,7 @@ fn stream(number: u64) -> (String, &'static StreamKind) {
 }
 
 /// Sends all events of one connection's streams, and waits until they are durable.
-fn send(daemon: &DaemonProcess, connection: u64) {
+fn send(daemon: &TestDaemon, connection: u64) {
     let mut wire = daemon.connect();
     wire.hello(&format!("producer-{connection}"), 1, "unused", &["ack"]);
     let mine: Vec<u64> = (0..STREAMS).filter(|i| i % CONNECTIONS == connection).collect();
@@ -73,7 +73,7 @@ fn send(daemon: &DaemonProcess, connection: u64) {
 #[test]
 fn two_hundred_streams_from_twenty_connections_stay_within_their_memory() {
     let dir = tempfile::tempdir().unwrap();
-    let daemon = DaemonProcess::start_with(&dir.path().join("state"), CONFIG, &[]);
+    let daemon = TestDaemon::start_with(&dir.path().join("state"), CONFIG, &[]);
     let idle = daemon.peak_memory();
     let done = AtomicBool::new(false);
     let answered = std::thread::scope(|s| {

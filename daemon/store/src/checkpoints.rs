@@ -75,7 +75,8 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Opens the checkpoints in a directory, which is made if it does not exist. Of each stream, `generations` are kept.
+    /// Opens the checkpoints in a directory, which is made if it does not exist. Of each stream, `generations` are
+    /// kept.
     ///
     /// # Errors
     /// The directory cannot be read, or holds checkpoints of another format.

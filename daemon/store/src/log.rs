@@ -117,8 +117,8 @@ impl Log {
         Ok(all.into_iter().map(|(_, mark)| mark).collect())
     }
 
-    /// Makes new streams, groups and marks durable, all of them together. `time_us`, in microseconds since 1970, dates the
-    /// marks, so that the oldest can be dropped first.
+    /// Makes new streams, groups and marks durable, all of them together. `time_us`, in microseconds since 1970, dates
+    /// the marks, so that the oldest can be dropped first.
     pub fn commit(
         &self,
         entries: &[StreamEntry],

@@ -272,8 +272,8 @@ impl PageTrees {
     }
 }
 
-/// Takes from the entries of a key, newest first, those that no learner at or above the floor sees: all after the newest
-/// below the floor, and that one too if it says that the state is gone.
+/// Takes from the entries of a key, newest first, those that no learner at or above the floor sees: all after the
+/// newest below the floor, and that one too if it says that the state is gone.
 fn take_surplus(entries: &mut Vec<IndexEntry>, floor: u64) -> Vec<IndexEntry> {
     let Some(newest_below) = entries.iter().position(|(number, _)| *number < floor) else { return Vec::new() };
     let is_gone = entries[newest_below].1;

@@ -1,5 +1,5 @@
-//! Key pages: states of keys that memory has no room for, of all streams, in a database that is made when the first page
-//! is written.
+//! Key pages: states of keys that memory has no room for, of all streams, in a database that is made when the first
+//! page is written.
 //!
 //! | tree | key (integers big-endian) | value |
 //! |---|---|---|
@@ -8,9 +8,9 @@
 //! | `index` | stream (u32), name of the key | the numbers of the key's pages, newest first, each with whether the state is gone |
 //! | `floors` | stream (u32) | how far the stream was swept, see below |
 //!
-//! **The invariant.** A learner that has numbered N pages sees, of each key, the newest page with a number below N. Pages
-//! with higher numbers make no difference to it. For the learner in memory and for every checkpoint that is kept, the
-//! pages that it sees are in the database. This holds because
+//! **The invariant.** A learner that has numbered N pages sees, of each key, the newest page with a number below N.
+//! Pages with higher numbers make no difference to it. For the learner in memory and for every checkpoint that is kept,
+//! the pages that it sees are in the database. This holds because
 //!
 //! * numbers rise, only the stream's owner writes, and no page is ever changed. A key that returns to memory leaves its
 //!   page where it is; a key that leaves memory again, ends, or is forgotten gets a new page;

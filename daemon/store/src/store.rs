@@ -21,8 +21,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store in a directory, which is made if it does not exist. Of each stream, `generations` checkpoints are
-    /// kept.
+    /// Opens the store in a directory, which is made if it does not exist. Of each stream, `generations` checkpoints
+    /// are kept.
     ///
     /// # Errors
     /// Another daemon uses the directory, or the store cannot be read.

@@ -48,8 +48,8 @@ impl ClassBaselines {
         }
     }
 
-    /// Judges the predictions of an event's class, and learns it. `numbers`: `[numbers]` of the event; `names`: the other
-    /// categories of the event as `field=name`.
+    /// Judges the predictions of an event's class, and learns it. `numbers`: `[numbers]` of the event; `names`: the
+    /// other categories of the event as `field=name`.
     pub(crate) fn event(
         &mut self,
         key: &Option<Box<str>>,
