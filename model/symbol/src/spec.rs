@@ -173,8 +173,8 @@ impl Spec {
 
     /// The recipe for one category among the fields of a record: fewer orders of its own, more of the other fields.
     /// Which sides have values of the same event is for the caller to decide; all are contexts. Clocks (the hour of the
-    /// day, of the week) are further sides, each a context by itself (PREDICTOR §2). Contexts beyond the lanes are left out,
-    /// the last ones first.
+    /// day, of the week) are further sides, each a context by itself (PREDICTOR §2). Contexts beyond the lanes are left
+    /// out, the last ones first.
     pub fn among_fields(code: Code, keyed: bool, memory_mib: u32, sides: usize, clocks: usize) -> Spec {
         let all = (1u32 << sides.min(16)) as u16;
         let all = all.wrapping_sub(1);

@@ -96,7 +96,7 @@ const FIGURES: &[(&str, &str)] = &[
     ("events a second on HDFS keys", r"220,000 → (\d+),000 events|\| HDFS keys \| [^|]*\| (\d+),\d00"),
     (
         "ETTh1, squared error one hour ahead",
-        r"ETTh1, one hour ahead, 17,420 events \| MSE<br>MAE \| \*\*([.\d]+)|\.2025 to ([.\d]+) MSE",
+        r"ETTh1, one hour ahead, 17,420 events \| MSE<br>MAE \| \*\*([.\d]+)|\.2025\s+to\s+([.\d]+)\s+MSE",
     ),
     (
         "ETTh1, squared error 24 hours ahead",
