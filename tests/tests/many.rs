@@ -7,8 +7,8 @@ use surmise_tests::TestDaemon;
 const STREAMS: u64 = 200;
 const EVENTS: u64 = 400;
 const CONNECTIONS: u64 = 20;
-/// Resident memory for each byte of a state, at most: the state, a copy that is being made, the snapshot that readers ask
-/// for and the memory of the one before, queues, the log's cache. The copies alone may take four times the state
+/// Resident memory for each byte of a state, at most: the state, a copy that is being made, the snapshot that readers
+/// ask for and the memory of the one before, queues, the log's cache. The copies alone may take four times the state
 /// (ARCHITECTURE, Copies); 2.5 to 2.8 was measured, according to how many streams had been asked for lately.
 const RESIDENT_MAX: f64 = 3.5;
 

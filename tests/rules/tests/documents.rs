@@ -98,10 +98,6 @@ const FIGURES: &[(&str, &str)] = &[
         "ETTh1, squared error one hour ahead",
         r"ETTh1, one hour ahead, 17,420 events \| MSE<br>MAE \| \*\*([.\d]+)|\.2025\s+to\s+([.\d]+)\s+MSE",
     ),
-    (
-        "ETTh1, squared error 24 hours ahead",
-        r"MSE ahead<br>MAE ahead \| \*\*([.\d]+)|rolling gives .6254 MSE / .4928\s+MAE, this ([.\d]+)",
-    ),
     ("checkpoints that are kept", r"(three) generations|generations = (3)"),
     ("events until a checkpoint", r"after (200,000) events|checkpoint_events = (200000)"),
 ];
