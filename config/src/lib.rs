@@ -4,9 +4,9 @@
 //! environment overrides the file: `SURMISE__STORE__DIR` is `dir` of `[store]`.
 //!
 //! A table whose keys belong to another crate is that crate's own type: `[model]` is [`surmise_learner::Options`], the
-//! fields of a stream are [`surmise_event::Field`]s, and `learning.device` is [`surmise_device::Choice`]. So a choice is
-//! described once, by the crate that acts on it, and this crate adds only how it is written in a file. Choosing a device
-//! loads none: that is up to the daemon.
+//! fields of a stream are [`surmise_event::Field`]s, and `learning.device` is [`surmise_device::Choice`]. So a choice
+//! is described once, by the crate that acts on it, and this crate adds only how it is written in a file. Choosing a
+//! device loads none: that is up to the daemon.
 
 mod address;
 mod check;

@@ -1,5 +1,5 @@
-//! The tables of the configuration file that are this crate's own, each with its defaults. `surmised.toml` says the same
-//! to users; a test holds the two together.
+//! The tables of the configuration file that are this crate's own, each with its defaults. `surmised.toml` says the
+//! same to users; a test holds the two together.
 
 use crate::address::OFF;
 use crate::units::{ByteSize, TimeSpan};
@@ -190,8 +190,8 @@ impl OwnersTable {
 pub struct LearningTable {
     /// Chunks of events that an update of a network waits before it takes effect. What is learnt depends on it.
     pub delay_chunks: u32,
-    /// Threads that compute gradients meanwhile; 0 means one per core but one, and at least one. There are none where no
-    /// stream's updates wait.
+    /// Threads that compute gradients meanwhile; 0 means one per core but one, and at least one. There are none where
+    /// no stream's updates wait.
     pub threads: usize,
     /// What computes gradients meanwhile: a GPU, or those threads.
     pub device: surmise_device::Choice,
@@ -211,7 +211,8 @@ impl LearningTable {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ShutdownTable {
-    /// How long leaving may take, during which events in flight are learnt and made durable, and checkpoints are written.
+    /// How long leaving may take, during which events in flight are learnt and made durable, and checkpoints are
+    /// written.
     pub grace: TimeSpan,
 }
 

@@ -2,8 +2,8 @@
 //! is all that a stream waits for.
 //!
 //! A checkpoint is written only after the log is durable up to its offset and its key pages are durable, so recovery
-//! never begins ahead of either. [`Checkpointer::step`] never waits; only [`Checkpointer::run`], the loop of its thread,
-//! does.
+//! never begins ahead of either. [`Checkpointer::step`] never waits; only [`Checkpointer::run`], the loop of its
+//! thread, does.
 
 use crate::checkpoint::{CheckpointFailure, CheckpointReply};
 use crate::checkpoint_queue::{CheckpointJob, CheckpointReceiver, QueuedCheckpoint};

@@ -1,5 +1,5 @@
-//! Time, for everything outside the learner. Code that decides takes a [`Moment`]; only [`SystemClock`] reads the clocks
-//! of the system, so that a test can run the same decisions under a clock of its own.
+//! Time, for everything outside the learner. Code that decides takes a [`Moment`]; only [`SystemClock`] reads the
+//! clocks of the system, so that a test can run the same decisions under a clock of its own.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

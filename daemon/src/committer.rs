@@ -1,7 +1,7 @@
 //! The committer: it makes what all owners have learnt durable, many groups with one write and one fsync.
 //!
-//! [`Committer::step`] takes what has come and decides by the time that it is given; only [`Committer::run`], the loop of
-//! its thread, waits.
+//! [`Committer::step`] takes what has come and decides by the time that it is given; only [`Committer::run`], the loop
+//! of its thread, waits.
 
 use crate::clock::{Clock, Moment};
 use crate::commit_batch::{COMMIT_BYTES_MAX, CommitBatch};

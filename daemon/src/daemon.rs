@@ -40,7 +40,8 @@ pub struct Running {
 }
 
 impl Daemon {
-    /// Starts a daemon: it opens the store, binds the sockets, serves HTTP, recovers all streams, and then takes events.
+    /// Starts a daemon: it opens the store, binds the sockets, serves HTTP, recovers all streams, and then takes
+    /// events.
     ///
     /// # Errors
     /// The configuration contradicts itself, the store cannot be opened, or a socket cannot be bound.
@@ -206,8 +207,8 @@ impl Running {
         let _ = self.shutdown().await;
     }
 
-    /// Shuts the daemon down: it takes no more events, learns and makes durable what was taken, writes a last checkpoint
-    /// of every stream that changed, and closes the store.
+    /// Shuts the daemon down: it takes no more events, learns and makes durable what was taken, writes a last
+    /// checkpoint of every stream that changed, and closes the store.
     ///
     /// # Errors
     /// This took longer than the grace period, or the store failed. What was acknowledged is durable all the same.

@@ -44,8 +44,8 @@ pub struct StreamView {
     pub keys_stored: AtomicU64,
     /// Bytes of the log, from its very beginning.
     pub logged_bytes: AtomicU64,
-    /// The exponential average of the surprise of the latest events, in bits; stored as the bits of an `f64`, and NaN as
-    /// long as there is none, because an atomic holds no `Option`.
+    /// The exponential average of the surprise of the latest events, in bits; stored as the bits of an `f64`, and NaN
+    /// as long as there is none, because an atomic holds no `Option`.
     pub recent_bits: AtomicU64,
     /// The time of the latest event in microseconds since 1970; `i64::MIN` if there is none, because an atomic holds no
     /// `Option`.

@@ -74,21 +74,22 @@ fn same(a: &mut StreamState, b: &mut StreamState) {
 /// Crashes with a future that is lost, at every distance from a checkpoint, and going on from every generation.
 #[test]
 fn whatever_happens_each_key_finds_its_state() {
-    // as many keys as there may be, and fewer, so that some are forgotten: in the store or, for the twin, in its own
+    // as many keys as there may be, and fewer, so that some are forgotten: in the store or, for the reference, in its
+    // own
     for stored in [1000, 9] {
         let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut store = Arc::new(Store::open(dir.path(), 2).unwrap());
         let beside = Arc::new(Store::open(elsewhere.path(), 2).unwrap());
         let mut live = begin(&store, entry(4, stored));
         // never stopped; with room for all keys where none is forgotten
-        let mut twin = begin(&beside, entry(if stored == 9 { 4 } else { 1000 }, stored));
+        let mut reference = begin(&beside, entry(if stored == 9 { 4 } else { 1000 }, stored));
         let mut at = 0;
         for round in 0..24u64 {
             let now = records(at, at + 20 + round, 0);
             at += 20 + round;
             commit(&store, &mut live, &now);
-            learn(&mut twin, &now);
-            same(&mut live, &mut twin);
+            learn(&mut reference, &now);
+            same(&mut live, &mut reference);
             if round % 3 == 1 {
                 checkpoint(&store, &live);
             }
@@ -105,7 +106,7 @@ fn whatever_happens_each_key_finds_its_state() {
                 let r = recover(&*store, entry(4, stored), 9, &Services::of(Some(&store))).unwrap();
                 assert_eq!(r.passed_over, u64::from(damaged));
                 live = r.state;
-                same(&mut live, &mut twin);
+                same(&mut live, &mut reference);
             }
         }
         let l = &live.learner;

@@ -1,7 +1,7 @@
 //! The table of which events of each producer a stream has learnt. It is what makes learning happen exactly once.
 //!
-//! The table is a function of the log alone: a checkpoint holds it, and learning the log after the checkpoint again makes
-//! it what it was.
+//! The table is a function of the log alone: a checkpoint holds it, and learning the log after the checkpoint again
+//! makes it what it was.
 
 use rustc_hash::FxHashMap;
 use std::sync::Arc;

@@ -5,9 +5,9 @@ use surmise_device::{Comparison, Machine, compare_engines, compare_machine};
 use surmise_lanes::Kernel;
 use surmise_network::DeviceError;
 
-/// Compares engine `fused`, on the kernel in use, with engine `dfdx`, and then with the device that `open` opens, if there
-/// is one. Writes a table of the differences, and returns whether all are within their bounds; without a device there is
-/// nothing to disagree.
+/// Compares engine `fused`, on the kernel in use, with engine `dfdx`, and then with the device that `open` opens, if
+/// there is one. Writes a table of the differences, and returns whether all are within their bounds; without a device
+/// there is nothing to disagree.
 ///
 /// # Errors
 /// The table cannot be written.

@@ -1,3 +1,5 @@
+//! Tests that a stream recovers as what it was, from any checkpoint.
+
 use super::*;
 use crate::recovery::{RecoveryError, recover};
 use std::sync::Arc;

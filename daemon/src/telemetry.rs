@@ -1,8 +1,8 @@
 //! Metrics: the table of all of them, and the recorder of this process.
 //!
-//! A metric is added in one line of the table: constant, kind, unit, name, labels, help. Constants, descriptions, buckets
-//! and the public list [`METRICS`] come from it. The rules of names (`surmise_`, `_total`, the unit at the end) are a
-//! test's.
+//! A metric is added in one line of the table: constant, kind, unit, name, labels, help. Constants, descriptions,
+//! buckets and the public list [`METRICS`] come from it. The rules of names (`surmise_`, `_total`, the unit at the end)
+//! are a test's.
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};

@@ -49,7 +49,7 @@ pub fn surmise<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> 
 }
 
 /// A running `surmised` on a data directory.
-pub struct Daemon {
+pub struct TestDaemon {
     child: Child,
     /// `127.0.0.1:port` of HTTP.
     pub http: String,
@@ -62,26 +62,26 @@ fn free_port() -> u16 {
     l.local_addr().expect("a listener has an address").port()
 }
 
-impl Daemon {
+impl TestDaemon {
     /// Starts one and waits until it is ready.
-    pub fn start(dir: &Path) -> Daemon {
-        Daemon::start_with(dir, "", &[])
+    pub fn start(dir: &Path) -> TestDaemon {
+        TestDaemon::start_with(dir, "", &[])
     }
 
     /// Starts one with more configuration and environment.
-    pub fn start_with(dir: &Path, toml: &str, env: &[(&str, &str)]) -> Daemon {
-        let mut d = Daemon::spawn(dir, toml, env);
+    pub fn start_with(dir: &Path, toml: &str, env: &[(&str, &str)]) -> TestDaemon {
+        let mut d = TestDaemon::spawn(dir, toml, env);
         d.wait_ready();
         d
     }
 
     /// Starts one on ports of its own, without waiting.
-    pub fn spawn(dir: &Path, toml: &str, env: &[(&str, &str)]) -> Daemon {
+    pub fn spawn(dir: &Path, toml: &str, env: &[(&str, &str)]) -> TestDaemon {
         let (http, tcp) = (format!("127.0.0.1:{}", free_port()), format!("127.0.0.1:{}", free_port()));
-        Daemon::spawn_at(dir, toml, env, http, tcp)
+        TestDaemon::spawn_at(dir, toml, env, http, tcp)
     }
 
-    fn spawn_at(dir: &Path, toml: &str, env: &[(&str, &str)], http: String, tcp: String) -> Daemon {
+    fn spawn_at(dir: &Path, toml: &str, env: &[(&str, &str)], http: String, tcp: String) -> TestDaemon {
         std::fs::create_dir_all(dir).expect("the folder can be made");
         let config = dir.with_extension("toml");
         let data = dir.display();
@@ -102,7 +102,7 @@ impl Daemon {
             .stdout(log.try_clone().expect("a file can be opened twice"))
             .stderr(log);
         c.envs(env.iter().copied());
-        Daemon { child: c.spawn().expect("surmised can be started"), http, tcp }
+        TestDaemon { child: c.spawn().expect("surmised can be started"), http, tcp }
     }
 
     /// Waits until it answers that it is ready.
@@ -125,7 +125,7 @@ impl Daemon {
     /// Kills it as the kernel would, and starts another on the same directory and ports.
     pub fn kill_and_restart(&mut self, dir: &Path, toml: &str) {
         self.kill();
-        let next = Daemon::spawn_at(dir, toml, &[], self.http.clone(), self.tcp.clone());
+        let next = TestDaemon::spawn_at(dir, toml, &[], self.http.clone(), self.tcp.clone());
         *self = next;
         self.wait_ready();
     }
@@ -213,7 +213,7 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
+impl Drop for TestDaemon {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

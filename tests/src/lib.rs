@@ -3,6 +3,6 @@
 mod daemon;
 mod sessions;
 
-pub use daemon::{Daemon, Wire, binary, command, surmise};
+pub use daemon::{TestDaemon, Wire, binary, command, surmise};
 pub use sessions::{sessions_file, write_sessions};
 pub use surmise_fixtures::{Random, data};

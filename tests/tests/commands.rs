@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use surmise_tests::{Daemon, command, sessions_file, surmise};
+use surmise_tests::{TestDaemon, command, sessions_file, surmise};
 
 fn json(args: &[&str]) -> Value {
     let out = surmise(args);
@@ -156,7 +156,7 @@ fn a_first_line_comes_within_a_second() {
 #[test]
 fn a_daemon_is_fed_watched_and_asked() {
     let dir = tempfile::tempdir().unwrap();
-    let d = Daemon::start(&dir.path().join("state"));
+    let d = TestDaemon::start(&dir.path().join("state"));
     // standard input is a source
     let mut send = d
         .client(&["send", "--stream", "web", "--format", "lines"])
@@ -202,7 +202,7 @@ fn a_daemon_is_fed_watched_and_asked() {
 #[test]
 fn outcomes_and_next_come_back_on_request() {
     let dir = tempfile::tempdir().unwrap();
-    let d = Daemon::start(&dir.path().join("state"));
+    let d = TestDaemon::start(&dir.path().join("state"));
     let mut w = d.connect();
     w.hello("p", 1, "s", &["ack", "outcome", "next"]);
     w.send(r#"{"seq":1,"key":"u","data":{"page":"/a","ms":1.5}}"#);
@@ -219,7 +219,8 @@ fn outcomes_and_next_come_back_on_request() {
     assert!(lines.iter().any(|v| v["outcome"]["seq"] == 2), "{lines:?}");
 }
 
-/// Without its feature `learner`, the command line is a client: it sends, watches and asks, and brings no learner along.
+/// Without its feature `learner`, the command line is a client: it sends, watches and asks, and brings no learner
+/// along.
 #[test]
 fn a_command_line_that_only_sends_depends_on_no_learner_and_no_daemon() {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

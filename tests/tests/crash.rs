@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-use surmise_tests::{Daemon, Random, data, sessions_file, surmise};
+use surmise_tests::{Random, TestDaemon, data, sessions_file, surmise};
 
 /// Checkpoints so often that kills fall before, between and after them.
 const OFTEN: &str = "checkpoint_events = 700\ncheckpoint_interval = \"300ms\"\n";
@@ -31,7 +31,7 @@ fn send_through_kills(
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
     let toml = &format!("{OFTEN}{toml}");
-    let mut d = Daemon::start_with(&state, toml, &[]);
+    let mut d = TestDaemon::start_with(&state, toml, &[]);
     let mut r = Random::new(seed);
     let args = [
         "send",
@@ -164,7 +164,7 @@ fn threads_timing_and_kernels_do_not_change_the_state() {
     ];
     for (i, (toml, env)) in settings.into_iter().enumerate() {
         let state = dir.path().join(format!("state-{i}"));
-        let d = Daemon::start_with(&state, toml, env);
+        let d = TestDaemon::start_with(&state, toml, env);
         let out = d.surmise(&["send", file.to_str().unwrap(), "--format", "tokens", "--stream", "s"]);
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         assert_eq!(d.hash("s"), want, "{toml} {env:?}");
@@ -180,7 +180,7 @@ fn workers_do_not_change_the_state() {
         replay_with(&file, &["--format", "tokens", "--delay-chunks", "2"])["state_hash"].as_str().unwrap().to_owned();
     for threads in [1, 3] {
         let state = dir.path().join(format!("state-{threads}"));
-        let d = Daemon::start_with(&state, &format!("[learning]\ndelay_chunks = 2\nthreads = {threads}\n"), &[]);
+        let d = TestDaemon::start_with(&state, &format!("[learning]\ndelay_chunks = 2\nthreads = {threads}\n"), &[]);
         let out = d.surmise(&["send", file.to_str().unwrap(), "--format", "tokens", "--stream", "s"]);
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         assert_eq!(d.hash("s"), want, "{threads} threads");
@@ -196,7 +196,7 @@ fn workers_do_not_change_the_state() {
 fn sigterm_loses_nothing_and_the_next_start_is_quick() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
-    let mut d = Daemon::start(&state);
+    let mut d = TestDaemon::start(&state);
     let mut w = d.connect();
     assert_eq!(w.hello("p", 1, "s", &["ack"])["welcome"]["committed_seq"], serde_json::Value::Null);
     for seq in 1..=3000u64 {
@@ -209,7 +209,7 @@ fn sigterm_loses_nothing_and_the_next_start_is_quick() {
     assert!(status.success(), "{status}");
     assert!(start.elapsed() < Duration::from_secs(10), "within the grace period");
     let start = Instant::now();
-    let d = Daemon::start(&state);
+    let d = TestDaemon::start(&state);
     let took = start.elapsed();
     let (_, s) = d.get("/api/v1/streams/s");
     assert!(s["offset"].as_u64().unwrap() >= acked, "{s}");
@@ -225,8 +225,8 @@ fn sigterm_loses_nothing_and_the_next_start_is_quick() {
 fn a_second_daemon_on_a_directory_says_so_and_leaves() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
-    let d = Daemon::start(&state);
-    let mut second = Daemon::spawn(&state, "", &[]);
+    let d = TestDaemon::start(&state);
+    let mut second = TestDaemon::spawn(&state, "", &[]);
     assert_eq!(second.wait().code(), Some(74));
     let log = std::fs::read_to_string(state.with_extension("log")).unwrap();
     assert!(log.contains(&*state.to_string_lossy()) && log.contains("another surmised"), "{log}");

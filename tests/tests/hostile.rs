@@ -1,7 +1,7 @@
 //! Bad input harms only itself: its sender gets an error that names the field and the reason, and everything lives on.
 
 use serde_json::{Value, json};
-use surmise_tests::{Daemon, Wire};
+use surmise_tests::{TestDaemon, Wire};
 
 const CLOSED: &str = r#"
 [streams."strict"]
@@ -26,7 +26,7 @@ fn refused(w: &mut Wire, seq: &mut u64, line: &[u8], code: &str, field: &str) ->
 #[test]
 fn every_bad_line_is_named_and_the_connection_lives_on() {
     let dir = tempfile::tempdir().unwrap();
-    let d = Daemon::start_with(&dir.path().join("state"), CLOSED, &[]);
+    let d = TestDaemon::start_with(&dir.path().join("state"), CLOSED, &[]);
     let mut w = d.connect();
     w.hello("bad", 1, "strict", &["ack"]);
     let mut seq = 0;
@@ -68,7 +68,7 @@ fn every_bad_line_is_named_and_the_connection_lives_on() {
 fn a_sequence_number_that_goes_back_is_named() {
     let dir = tempfile::tempdir().unwrap();
     // a long commit interval: nothing is durable yet when the number goes back
-    let d = Daemon::start_with(&dir.path().join("state"), "commit_interval = \"500ms\"\n", &[]);
+    let d = TestDaemon::start_with(&dir.path().join("state"), "commit_interval = \"500ms\"\n", &[]);
     let mut w = d.connect();
     w.hello("p", 1, "s", &["ack"]);
     for seq in [5, 6, 4] {
@@ -86,7 +86,7 @@ fn a_sequence_number_that_goes_back_is_named() {
 #[test]
 fn tokens_are_asked_for() {
     let dir = tempfile::tempdir().unwrap();
-    let d = Daemon::start_with(&dir.path().join("state"), "[auth]\ntoken = \"open sesame\"\n", &[]);
+    let d = TestDaemon::start_with(&dir.path().join("state"), "[auth]\ntoken = \"open sesame\"\n", &[]);
     let hello = |token: Value| {
         let mut w = d.connect();
         w.send(
@@ -106,7 +106,7 @@ fn tokens_are_asked_for() {
 #[test]
 fn http_answers_bad_events_as_the_socket_does() {
     let dir = tempfile::tempdir().unwrap();
-    let d = Daemon::start_with(&dir.path().join("state"), CLOSED, &[]);
+    let d = TestDaemon::start_with(&dir.path().join("state"), CLOSED, &[]);
     let body = [
         r#"{"data":{"page":"/a","ms":1}}"#,
         "{not json",
@@ -134,7 +134,7 @@ fn http_answers_bad_events_as_the_socket_does() {
 #[test]
 fn plain_lines_need_no_hello() {
     let dir = tempfile::tempdir().unwrap();
-    let d = Daemon::start(&dir.path().join("state"));
+    let d = TestDaemon::start(&dir.path().join("state"));
     let mut w = d.connect();
     for line in ["up", "down", "up", "\"down\""] {
         w.send(line);

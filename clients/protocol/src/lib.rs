@@ -88,8 +88,9 @@
 //!
 //! // every error
 //! let detail = r#"no stream is called \"x\"; it begins with its first event"#;
-//! let problem =
-//!     format!(r#"{{"type":"about:blank","title":"no such stream","status":404,"detail":"{detail}","field":"stream"}}"#);
+//! let problem = format!(
+//!     r#"{{"type":"about:blank","title":"no such stream","status":404,"detail":"{detail}","field":"stream"}}"#
+//! );
 //! assert_eq!(serde_json::to_string(&serde_json::from_str::<Problem>(&problem)?)?, problem);
 //!
 //! let checkpoint = r#"{"stream":"web","generation":7,"offset":1042,"time":"2026-11-23T12:00:00Z","bytes":35840}"#;

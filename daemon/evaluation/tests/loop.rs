@@ -5,14 +5,16 @@ use std::io::Write;
 use surmise_evaluation::{ReplayOptions, replay};
 use surmise_event::{Data, Datum, Limits, Record};
 use surmise_learner::{Learner, Options};
-use surmise_recording::{Source, SourceOptions};
+use surmise_recording::{Format, Source, SourceOptions};
 
 #[test]
 fn a_replay_is_the_loop_of_the_learners_documentation() {
     let pages = ["home", "cart", "pay"].repeat(40);
     let mut file = tempfile::Builder::new().suffix(".txt").tempfile().unwrap();
     pages.iter().for_each(|page| writeln!(file, "{page}").unwrap());
-    let open = || Source::open(&SourceOptions { files: vec![file.path().into()], ..SourceOptions::default() }).unwrap();
+    let options =
+        SourceOptions { files: vec![file.path().into()], format: Some(Format::Lines), ..SourceOptions::default() };
+    let open = || Source::open(&options).unwrap();
     let result = replay(open(), &ReplayOptions::default(), |_| {}).unwrap();
 
     let mut learner = Learner::new(open().schema().clone(), Options::default()).unwrap();

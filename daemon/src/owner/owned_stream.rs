@@ -38,9 +38,9 @@ pub(super) enum NewStreamError {
 /// A stream in its owner's memory.
 ///
 /// All that may happen to a stream follows from its [`Lifecycle`]; the rest is what the stream's events pass on their
-/// way out: the commit group that is being gathered, metrics, and copies of the learner with the times at which the next
-/// are due. None of the rest has a part in what is learnt, and none of it is in a checkpoint. It replaces five variables
-/// (a state or none, a sleep or none, new, changed, failed) of whose 32 combinations five could occur.
+/// way out: the commit group that is being gathered, metrics, and copies of the learner with the times at which the
+/// next are due. None of the rest has a part in what is learnt, and none of it is in a checkpoint. It replaces five
+/// variables (a state or none, a sleep or none, new, changed, failed) of whose 32 combinations five could occur.
 pub(super) struct OwnedStream {
     pub(super) lifecycle: Lifecycle,
     pub(super) entry: StreamEntry,

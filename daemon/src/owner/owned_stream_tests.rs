@@ -1,3 +1,5 @@
+//! Tests of a stream and its life in the hands of its owner.
+
 use super::super::learner_copies::CopyStep;
 use super::*;
 use crate::clock::{Clock, SystemClock};

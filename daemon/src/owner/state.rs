@@ -60,11 +60,11 @@ pub(super) enum Turn {
 ///
 /// *Design.* An owner is a state machine. `next_action` selects what to do from what has come and from the time, and
 /// `apply` does it, synchronously and without waiting; `run`, which its thread calls, only alternates the two and waits
-/// when `next_action` says so. Time, storage, workers and channels come in from outside, so a test runs the same machine
-/// step by step under a clock and a store of its own.
+/// when `next_action` says so. Time, storage, workers and channels come in from outside, so a test runs the same
+/// machine step by step under a clock and a store of its own.
 ///
-/// *Cost.* One batch of events (up to 256 of one stream) is one round of turns: two reads of the clock and a look at each
-/// stream that readers watch. Copies of learners are cut into slices and take a quarter of the time at most.
+/// *Cost.* One batch of events (up to 256 of one stream) is one round of turns: two reads of the clock and a look at
+/// each stream that readers watch. Copies of learners are cut into slices and take a quarter of the time at most.
 ///
 /// *History.* It replaces one loop that read the clock in ten places, and waited in the middle of an action for the
 /// committer or the checkpointer, so that nothing short of three threads could drive it.
@@ -197,8 +197,8 @@ impl Owner {
         })
     }
 
-    /// Sends what was learnt to the committer, if its queue has room. While the disk is slow, as when a large checkpoint
-    /// is written, batches gather here and the streams go on learning until the batch is full.
+    /// Sends what was learnt to the committer, if its queue has room. While the disk is slow, as when a large
+    /// checkpoint is written, batches gather here and the streams go on learning until the batch is full.
     pub(super) fn send_commit_batch(&mut self, now: Moment) {
         self.gather_groups(now);
         if self.commit_batch.is_empty() {

@@ -6,8 +6,9 @@
 //! that has a manifest is whole, or the one before it is.
 
 use crate::bytes::Damaged;
+use crate::checksum::{seal, unseal};
 use crate::database::{Database, PIECE_BYTES, SEGMENT_BYTES};
-use crate::{StoreError, seal, unseal};
+use crate::error::StoreError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -74,7 +75,8 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Opens the checkpoints in a directory, which is made if it does not exist. Of each stream, `generations` are kept.
+    /// Opens the checkpoints in a directory, which is made if it does not exist. Of each stream, `generations` are
+    /// kept.
     ///
     /// # Errors
     /// The directory cannot be read, or holds checkpoints of another format.

@@ -1,3 +1,5 @@
+//! Tests of checkpoints: generations, damage, and what they take on disk.
+
 use super::*;
 use crate::Store;
 

@@ -1,7 +1,7 @@
 //! One sled database: opened even while its last user still lets go of it, and synced to the disk, which sled does not
 //! do by itself on Linux.
 
-use crate::StoreError;
+use crate::error::StoreError;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

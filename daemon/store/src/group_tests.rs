@@ -1,3 +1,5 @@
+//! Tests that a commit group is read as it was written, and that damage is found.
+
 use super::*;
 use proptest::prelude::*;
 

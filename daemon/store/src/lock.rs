@@ -1,6 +1,6 @@
 //! The lock of the data directory: one daemon at a time.
 
-use crate::StoreError;
+use crate::error::StoreError;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;

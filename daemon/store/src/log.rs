@@ -6,9 +6,10 @@
 //! it is durable; written after the groups it speaks of, which sled keeps in that order.
 
 use crate::bytes::{Cursor, put_varint};
+use crate::checksum::{seal, unseal};
 use crate::database::{Database, PIECE_BYTES, SEGMENT_BYTES};
+use crate::error::StoreError;
 use crate::group::{self, Decoded, Group};
-use crate::{StoreError, seal, unseal};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
@@ -116,8 +117,8 @@ impl Log {
         Ok(all.into_iter().map(|(_, mark)| mark).collect())
     }
 
-    /// Makes new streams, groups and marks durable, all of them together. `time_us`, in microseconds since 1970, dates the
-    /// marks, so that the oldest can be dropped first.
+    /// Makes new streams, groups and marks durable, all of them together. `time_us`, in microseconds since 1970, dates
+    /// the marks, so that the oldest can be dropped first.
     pub fn commit(
         &self,
         entries: &[StreamEntry],

@@ -1,3 +1,5 @@
+//! Tests of the log: order, long groups, trimming, marks of producers.
+
 use super::*;
 use crate::Store;
 use crate::group::GroupBuilder;

@@ -1,7 +1,8 @@
 //! The bytes of key pages: keys and values of the trees.
 
 use crate::bytes::{Cursor, put_bytes};
-use crate::{StoreError, unseal};
+use crate::checksum::unseal;
+use crate::error::StoreError;
 
 /// The flag of a page that says that the state of its key is gone.
 pub(crate) const FLAG_GONE: u8 = 1;

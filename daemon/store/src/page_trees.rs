@@ -1,12 +1,13 @@
 //! The database of key pages: three trees whose invariant the documentation of `pages` explains.
 
 use crate::bytes::{Cursor, Damaged, put_varint};
+use crate::checksum::{seal, unseal};
 use crate::database::{Database, PIECE_BYTES, SEGMENT_BYTES};
+use crate::error::StoreError;
 use crate::page_format::{
     FLAG_CONTINUES, FLAG_GONE, FLAG_REPLACES, PAGE_KEY_BYTES, StoredPage, first_piece, index_key, page_key,
     page_number, piece_key,
 };
-use crate::{StoreError, seal, unseal};
 use std::path::Path;
 use surmise_learner::Page;
 
@@ -271,8 +272,8 @@ impl PageTrees {
     }
 }
 
-/// Takes from the entries of a key, newest first, those that no learner at or above the floor sees: all after the newest
-/// below the floor, and that one too if it says that the state is gone.
+/// Takes from the entries of a key, newest first, those that no learner at or above the floor sees: all after the
+/// newest below the floor, and that one too if it says that the state is gone.
 fn take_surplus(entries: &mut Vec<IndexEntry>, floor: u64) -> Vec<IndexEntry> {
     let Some(newest_below) = entries.iter().position(|(number, _)| *number < floor) else { return Vec::new() };
     let is_gone = entries[newest_below].1;

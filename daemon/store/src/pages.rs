@@ -1,5 +1,5 @@
-//! Key pages: states of keys that memory has no room for, of all streams, in a database that is made when the first page
-//! is written.
+//! Key pages: states of keys that memory has no room for, of all streams, in a database that is made when the first
+//! page is written.
 //!
 //! | tree | key (integers big-endian) | value |
 //! |---|---|---|
@@ -8,9 +8,9 @@
 //! | `index` | stream (u32), name of the key | the numbers of the key's pages, newest first, each with whether the state is gone |
 //! | `floors` | stream (u32) | how far the stream was swept, see below |
 //!
-//! **The invariant.** A learner that has numbered N pages sees, of each key, the newest page with a number below N. Pages
-//! with higher numbers make no difference to it. For the learner in memory and for every checkpoint that is kept, the
-//! pages that it sees are in the database. This holds because
+//! **The invariant.** A learner that has numbered N pages sees, of each key, the newest page with a number below N.
+//! Pages with higher numbers make no difference to it. For the learner in memory and for every checkpoint that is kept,
+//! the pages that it sees are in the database. This holds because
 //!
 //! * numbers rise, only the stream's owner writes, and no page is ever changed. A key that returns to memory leaves its
 //!   page where it is; a key that leaves memory again, ends, or is forgotten gets a new page;
@@ -24,13 +24,12 @@
 //! * the database keeps the order of writes, so a crash leaves what was there at one moment. Pages are written before
 //!   their index entry and deleted after it, so an index entry never names a page that is missing.
 
-use crate::bytes::Damaged;
 use crate::database::sync_dir;
+use crate::error::StoreError;
 use crate::page_trees::PageTrees;
-use crate::{Store, StoreError};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError, Weak};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use surmise_learner::{Page, Pages, PagesError};
 
 /// The key pages of all streams.
@@ -112,65 +111,6 @@ impl KeyPages {
     #[cfg(any(test, feature = "faults"))]
     pub fn count(&self, stream: u32) -> usize {
         self.existing().unwrap().map_or(0, |trees| trees.count(stream))
-    }
-}
-
-/// The key pages of one stream, as its learner and copies of it use them. They do not keep the store open.
-pub struct StreamPages {
-    store: Weak<Store>,
-    stream: u32,
-}
-
-impl StreamPages {
-    /// The pages of stream number `stream` in a store.
-    pub fn new(store: Weak<Store>, stream: u32) -> StreamPages {
-        StreamPages { store, stream }
-    }
-
-    fn with_store<T>(&self, work: impl FnOnce(&Store) -> Result<T, StoreError>) -> Result<T, PagesError> {
-        let store = self.store.upgrade().ok_or(PagesError::Closed)?;
-        work(&store).map_err(PagesError::place)
-    }
-}
-
-impl std::fmt::Debug for StreamPages {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "StreamPages({})", self.stream)
-    }
-}
-
-impl Pages for StreamPages {
-    fn put(&self, first: u64, pages: &[Page<'_>]) -> Result<(), PagesError> {
-        self.with_store(|store| {
-            let trees = store.pages.open()?;
-            if first == 0 {
-                // an earlier stream may have had this number, and have been lost before it was durable
-                trees.truncate(self.stream, 0)?;
-            }
-            // as long as there is no checkpoint, no page is known to be durable
-            let floor = store.checkpoints.fewest_pages(self.stream).unwrap_or(0);
-            trees.put_all(self.stream, first, pages, floor)?;
-            store.pages.writes.fetch_add(pages.len() as u64, Ordering::Relaxed);
-            Ok(())
-        })
-    }
-
-    fn get(&self, key: &str, before: u64) -> Result<Option<Vec<u8>>, PagesError> {
-        self.with_store(|store| {
-            let Some(trees) = store.pages.existing()? else {
-                if before == 0 {
-                    return Ok(None);
-                }
-                return Err(Damaged("the states of keys (the database is missing)").into());
-            };
-            let state = trees.get(self.stream, key, before)?;
-            store.pages.reads.fetch_add(u64::from(state.is_some()), Ordering::Relaxed);
-            Ok(state)
-        })
-    }
-
-    fn oldest(&self, from: u64) -> Result<Option<(u64, Box<str>, Vec<u8>)>, PagesError> {
-        self.with_store(|store| store.pages.open()?.oldest(self.stream, from))
     }
 }
 

@@ -1,6 +1,8 @@
+//! Tests of key pages against a simple model of what every checkpoint has to see.
+
 use super::*;
-use crate::CheckpointDraft;
 use crate::page_format::page_key;
+use crate::{CheckpointDraft, Store, StreamPages};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! The vocabulary of surmise: what a stream is made of, and what is said about it.
 //!
-//! A producer sends [`Record`]s. A stream's [`Schema`] binds a record to an [`Event`] of one value per field, or refuses
-//! it with a [`Refusal`] that names the field and the reason. The learner answers with an [`Outcome`] for the event that
-//! came and a [`Prediction`] of the event that comes next. Nothing in this crate knows how predictions are made, so a
-//! client that uses it never compiles the network.
+//! A producer sends [`Record`]s. A stream's [`Schema`] binds a record to an [`Event`] of one value per field, or
+//! refuses it with a [`Refusal`] that names the field and the reason. The learner answers with an [`Outcome`] for the
+//! event that came and a [`Prediction`] of the event that comes next. Nothing in this crate knows how predictions are
+//! made, so a client that uses it never compiles the network.
 //!
 //! A value has three forms, one for each of these steps: a [`Datum`] is what a producer wrote, a [`Value`] is what the
 //! schema makes of it, and an [`Expected`] is the distribution that is predicted for it.

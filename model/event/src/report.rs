@@ -47,8 +47,8 @@ pub struct FieldReport {
     /// Numbers: mean absolute error of the point forecast.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mae: Option<f64>,
-    /// Numbers: the continuous ranked probability score, the mean of one rough estimate per value, which is right to about
-    /// one per cent over a few thousand values (PREDICTOR §8).
+    /// Numbers: the continuous ranked probability score, the mean of one rough estimate per value, which is right to
+    /// about one per cent over a few thousand values (PREDICTOR §8).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crps: Option<f64>,
     /// Numbers: how much of the values fell inside the predicted 5–95 % interval; .9 means calibrated. A value that is

@@ -17,12 +17,12 @@ pub const GAP: &str = "gap";
 ///
 /// 1. here: its name, its code in checkpoints, its place in [`FieldKind::ALL`], and its properties
 ///    ([`is_number`](Self::is_number) to [`is_every_byte`](Self::is_every_byte)), on which most of the code relies;
-/// 2. `bind.rs` of this crate: which values a field of the kind takes (`convert`), and which value an open schema infers
-///    the kind from (`Schema::grow`);
+/// 2. `bind.rs` of this crate: which values a field of the kind takes (`convert`), and which value an open schema
+///    infers the kind from (`Schema::grow`);
 /// 3. `surmise-learner`: the recipe of its model (`recipe.rs`), the model (`field.rs`), how a value is observed
 ///    (`observe_fields.rs`) and what a prediction of it says (`predict.rs`);
-/// 4. `surmise-recording` and `surmise-evaluation`: how cells and lines are read as values of the kind, and which simple
-///    predictors it is compared with;
+/// 4. `surmise-recording` and `surmise-evaluation`: how cells and lines are read as values of the kind, and which
+///    simple predictors it is compared with;
 /// 5. the words: `kinds:` in `config/surmised.toml`, and the README's glossary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -14,7 +14,8 @@ pub struct TimeError(pub String);
 /// The most seconds since 1970, to both sides, that are read as a time: what still fits into 64 bits as microseconds.
 const SECONDS_MAX: f64 = 9e12;
 
-/// Reads a time stamp, in microseconds since 1970 UTC: RFC 3339, a civil date and time (taken as UTC), or a number of seconds since 1970.
+/// Reads a time stamp, in microseconds since 1970 UTC: RFC 3339, a civil date and time (taken as UTC), or a number of
+/// seconds since 1970.
 ///
 /// # Errors
 /// Says what was expected if the text is none of these.

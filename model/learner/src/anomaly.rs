@@ -3,9 +3,9 @@
 //!
 //! An event deviates by the most unusual of its parts: how far each of its numbers lies from its forecast, and how many
 //! bits more than usual the event cost as a whole. A deviation e is taken in three ways: as it is, e₁ = |e|; smoothed
-//! over some events, e₄ = |e| averaged with weight ¼; and as a drift, e₁₀ = |e averaged with weight ⅒|, which errors to one
-//! side raise and errors to alternating sides do not. Each is in units of its own root mean square over the stream's past
-//! ([`Deviation`]), so that the unit, the noise and the entropy of a stream cancel:
+//! over some events, e₄ = |e| averaged with weight ¼; and as a drift, e₁₀ = |e averaged with weight ⅒|, which errors to
+//! one side raise and errors to alternating sides do not. Each is in units of its own root mean square over the
+//! stream's past ([`Deviation`]), so that the unit, the noise and the entropy of a stream cancel:
 //!
 //! ```text
 //! z = ½ max(e₁, e₄ + e₁₀),    score = z² / (z² + 16), a quarter of it if one of the last 400 events had a z as high
@@ -14,8 +14,8 @@
 //! On ordinary events of every stream z is below 1. Where an event has so many numbers that their maximum is usually
 //! above that, z is divided by its own mean. Hence
 //!
-//! * a score above one half is a *record*: for one event eight times the usual deviation, or four times for a while, and
-//!   more than on any of the 400 events before. That is where to alarm; a higher threshold asks for more, and any
+//! * a score above one half is a *record*: for one event eight times the usual deviation, or four times for a while,
+//!   and more than on any of the 400 events before. That is where to alarm; a higher threshold asks for more, and any
 //!   threshold means the same on all streams;
 //! * if the order of an event's z among the 400 before it is left to chance, fewer than one event in 400 is a record,
 //!   whatever the distribution. This is a budget of false alarms, and no stream can stay at the top;
@@ -43,7 +43,8 @@ const USUAL_MULTIPLE_MAX: f64 = 32.0;
 /// Events before a deviation is bounded so, as nothing is usual before.
 const UNBOUNDED_EVENTS: f64 = 20.0;
 
-/// Bits by which the costs of events vary at the least. On a stream that is predicted well half a bit is then no anomaly.
+/// Bits by which the costs of events vary at the least. On a stream that is predicted well half a bit is then no
+/// anomaly.
 const BITS_DEVIATION_MIN: f64 = 1.0;
 
 /// The deviation z that scores one half.
@@ -89,8 +90,8 @@ struct Deviation {
 }
 
 impl Deviation {
-    /// Takes in an error; returns by how many times the usual it deviates. It is one of the usual errors itself, so that
-    /// none of n deviations exceeds √n times the usual. A usual size below `floor` counts as `floor`.
+    /// Takes in an error; returns by how many times the usual it deviates. It is one of the usual errors itself, so
+    /// that none of n deviations exceeds √n times the usual. A usual size below `floor` counts as `floor`.
     fn observe(&mut self, error: f64, floor: f64, sides: Sides) -> f64 {
         let error = error.clamp(-ERROR_MAX, ERROR_MAX);
         let floor = floor.min(ERROR_MAX);

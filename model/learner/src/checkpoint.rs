@@ -1,16 +1,17 @@
-//! Checkpoints: a learner as bytes, and what they hold in which order.
+//! A learner as bytes, which is the largest part of a checkpoint, and what they hold in which order.
 //!
 //! ```text
 //! magic "surmise\0", format (u32)
 //! length (u64), options as JSON
-//! length (u64), core: arithmetic, schema, models, keys, monitors' state — everything that decides predictions
+//! length (u64), core: arithmetic, schema, position, numbers, fields, ending, anomaly score, keys
 //! length (u64), tally: the measures of the report
 //! length (u64), drift: what watches for lasting changes
 //! CRC-32 of all of the above (u32)
 //! ```
 //!
-//! The core is also what `state_hash` hashes, in one walk ([`Persist`]) that writes, reads, hashes and measures. Where
-//! the states of keys lie, in memory or in the store, is no part of the hash, because it decides nothing.
+//! The core holds everything that decides predictions, and the state of the anomaly score. It is what `state_hash`
+//! hashes, in one walk ([`Persist`]) that writes, reads, hashes and measures. Where the states of keys lie, in memory
+//! or in the store, is no part of the hash, because it decides nothing.
 
 use crate::error::{CheckpointError, LearnerError};
 use crate::keys::{KeyState, Keys, digest};
@@ -28,9 +29,9 @@ impl Learner {
     /// block of bytes with a format version and a checksum.
     ///
     /// A checkpoint holds the schema, the options, every weight and count of the models, the states of the keys in
-    /// memory, and the measures. It holds no settings of measuring ([`Learner::set_scoring`] and the like), no job sink,
-    /// and of keys in the store only an account: their pages stay where they are. Saving changes nothing that decides a
-    /// prediction.
+    /// memory, and the measures. It holds no settings of measuring ([`Learner::set_scoring`] and the like), no job
+    /// sink, and of keys in the store only an account: their pages stay where they are. Saving changes nothing that
+    /// decides a prediction.
     pub fn save(&mut self) -> Vec<u8> {
         let options = serde_json::to_vec(&self.options).expect("options are plain data");
         let mut out = Vec::new();
@@ -49,8 +50,8 @@ impl Learner {
         out
     }
 
-    /// Loads what [`Learner::save`] wrote. The learner that it makes has the same [`state_hash`](Learner::state_hash), and
-    /// ends in the same bits after the same events.
+    /// Loads what [`Learner::save`] wrote. The learner that it makes has the same [`state_hash`](Learner::state_hash),
+    /// and ends in the same bits after the same events.
     ///
     /// # Errors
     /// The bytes are damaged, or of a format that this version cannot read.

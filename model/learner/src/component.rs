@@ -44,7 +44,8 @@ pub enum Component {
     Clocks,
     /// The learners that condition symbols on their event's numbers (PREDICTOR §11).
     Numbers,
-    /// The regression on a number's experts; without it the mean of the experts by share takes its place (PREDICTOR §8).
+    /// The regression on a number's experts; without it the mean of the experts by share takes its place (PREDICTOR
+    /// §8).
     Stack,
     /// Regressions on the past of numbers; without them the last value takes their place (PREDICTOR §8).
     Regressions,

@@ -1,8 +1,8 @@
 //! Drift: lasting changes of a stream, found online, with their place and their size.
 //!
-//! Two things are watched. The *loss* is what events cost in bits; it rises when a stream no longer does what was learnt.
-//! The *level* of each number is its mean; a model that follows a number to a new level pays for two or three events
-//! only, so that its loss does not last, although the change does.
+//! Two things are watched. The *loss* is what events cost in bits; it rises when a stream no longer does what was
+//! learnt. The *level* of each number is its mean; a model that follows a number to a new level pays for two or three
+//! events only, so that its loss does not last, although the change does.
 //!
 //! The detector is the cumulative sum of Page (Biometrika 41, 1954) over the means m of blocks of 8 and of 64 events,
 //! which are nearly independent where events are not, in units of their own running mean μ and deviation σ:
@@ -12,25 +12,26 @@
 //! ```
 //!
 //! The change began where S was zero last. That S has to exceed the stream's own past excursions keeps alarms rare,
-//! whatever the stream's distribution and correlation; the clip keeps single freaks out. After a change μ and σ are learnt
-//! anew. Only a *rising* loss is a change: a falling one is what learning looks like, and μ follows it. A level may change
-//! to both sides, and counts if it moved by more than three deviations of the number.
+//! whatever the stream's distribution and correlation; the clip keeps single freaks out. After a change μ and σ are
+//! learnt anew. Only a *rising* loss is a change: a falling one is what learning looks like, and μ follows it. A level
+//! may change to both sides, and counts if it moved by more than three deviations of the number.
 //!
 //! For example, a number that scatters around 100 with a deviation of 1 and moves to 92 has z = −4 in every block of 8
 //! from then on. With k = 1 its sum S grows by 3 a block and exceeds 14 after five blocks, if no sum of the past was
-//! larger than 7. So the change is noticed some 40 events after it began, and is placed where S left zero, in the block in
-//! which the number moved.
+//! larger than 7. So the change is noticed some 40 events after it began, and is placed where S left zero, in the block
+//! in which the number moved.
 //!
-//! On 16 regimes of a permuted alphabet (a Markov source; Shakespeare in pieces) all 15 boundaries are found and nothing
-//! else, 60 to 130 events late and placed within 8. A mean, a spread or a season that changes is found within 40 to 230
-//! events. On HDFS keys (normal and abnormal sessions), ETTh1 and the clicks of bms there is no alarm, on the 1.1 million
-//! bytes of tinyshakespeare there are two.
+//! On 16 regimes of a permuted alphabet (a Markov source; Shakespeare in pieces) all 15 boundaries are found and
+//! nothing else, 60 to 130 events late and placed within 8. A mean, a spread or a season that changes is found within
+//! 40 to 230 events. On HDFS keys (normal and abnormal sessions), ETTh1 and the clicks of bms there is no alarm, on the
+//! 1.1 million bytes of tinyshakespeare there are two.
 
 use std::sync::Arc;
 use surmise_event::{Detector, Drift};
 use surmise_state::{Persist, State, StateError};
 
-/// The two scales: events of a block, and k, the deviations by which a block's mean may be higher without being a change.
+/// The two scales: events of a block, and k, the deviations by which a block's mean may be higher without being a
+/// change.
 const SCALES: [(u32, f64); 2] = [(8, 1.0), (64, 0.75)];
 
 /// The least sum S that is a change.
@@ -86,8 +87,8 @@ struct Sum {
 }
 
 impl Sum {
-    /// Adds a block that deviates by `z`, with its mean value and bits; true if S is a change. `next` is the offset after
-    /// the block.
+    /// Adds a block that deviates by `z`, with its mean value and bits; true if S is a change. `next` is the offset
+    /// after the block.
     fn add(&mut self, z: f64, allowed: f64, value: f64, bits: f64, next: u64) -> bool {
         let sum = self.sum + z - allowed;
         // an excursion is over: keep how far it went, or let the memory of earlier ones fade
@@ -266,8 +267,8 @@ impl Watcher {
         self.values.push((column, value, resolution.clamp(RESOLUTION_MIN, NUMBER_MAX)));
     }
 
-    /// Takes in the event at an offset, which cost `bits` and whose numbers were taken in before; `name` gives the field
-    /// that a column is. Changes that show with the event are added to `out`.
+    /// Takes in the event at an offset, which cost `bits` and whose numbers were taken in before; `name` gives the
+    /// field that a column is. Changes that show with the event are added to `out`.
     pub fn observe(&mut self, offset: u64, bits: f64, name: impl Fn(usize) -> Arc<str>, out: &mut Vec<Drift>) {
         let next = offset + 1;
         let bits = if bits.is_finite() { bits } else { 0.0 };

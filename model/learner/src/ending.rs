@@ -2,8 +2,8 @@
 
 use surmise_state::{Persist, State, StateError};
 
-/// Predicts whether a key ends: three adaptive probabilities, one over all keys, one by the position in the key, and one by
-/// the hash of its latest value, mixed in the stretched domain (a small logistic mixer, as in PREDICTOR §6).
+/// Predicts whether a key ends: three adaptive probabilities, one over all keys, one by the position in the key, and
+/// one by the hash of its latest value, mixed in the stretched domain (a small logistic mixer, as in PREDICTOR §6).
 #[derive(Clone)]
 pub struct Ending {
     /// `[ROWS]`: how often a key ended, by row.

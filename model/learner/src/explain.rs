@@ -1,10 +1,10 @@
 //! Explanations: what every expert said of the values of the latest event, and how much it counted.
 //!
 //! The surprise of a value is that of a mixture of experts (PREDICTOR §7): −log₂ Σ weight · probability. An explanation
-//! keeps the terms of this sum as they were before the value was learnt, so that a reader can say which experts expected
-//! the value, which did not, and which of them the learner relied on. It is the ground of answers to "why?". Of a number
-//! the sum is what was predicted before the correction by the distribution's own record (PREDICTOR §8), so that its
-//! surprise may differ a little.
+//! keeps the terms of this sum as they were before the value was learnt, so that a reader can say which experts
+//! expected the value, which did not, and which of them the learner relied on. It is the ground of answers to "why?".
+//! Of a number the sum is what was predicted before the correction by the distribution's own record (PREDICTOR §8), so
+//! that its surprise may differ a little.
 
 use std::f64::consts::LOG2_E;
 use std::sync::Arc;
@@ -30,11 +30,11 @@ pub struct FieldExplanation {
 pub struct ExpertOpinion {
     /// The name of the expert, as in reports.
     pub name: &'static str,
-    /// The weight of the expert in the field's mixture before the value; the weights of a field sum to 1. Of a text, the
-    /// weight before its first byte.
+    /// The weight of the expert in the field's mixture before the value; the weights of a field sum to 1. Of a text,
+    /// the weight before its first byte.
     pub weight: f64,
-    /// The surprise that the value would have had, had the expert predicted alone; `None` if the expert said nothing. Of a
-    /// text, the sum over its bytes.
+    /// The surprise that the value would have had, had the expert predicted alone; `None` if the expert said nothing.
+    /// Of a text, the sum over its bytes.
     pub surprise_bits: Option<f64>,
 }
 

@@ -51,7 +51,8 @@ pub struct MeasuredSize {
 }
 
 impl KeyState {
-    /// Whether the state's size is to be measured again: whenever the key's length has doubled, as measuring costs a walk.
+    /// Whether the state's size is to be measured again: whenever the key's length has doubled, as measuring costs a
+    /// walk.
     pub fn is_outgrown(&self) -> bool {
         self.length >= self.measured.length.saturating_mul(2) || self.measured.bytes == 0
     }
@@ -95,8 +96,8 @@ impl Stored {
     }
 }
 
-/// The digest of one key and the hash of its state. The sum of all digests stands for all keys in the hash of a learner:
-/// a sum, because it does not depend on the order of keys, nor on where they lie.
+/// The digest of one key and the hash of its state. The sum of all digests stands for all keys in the hash of a
+/// learner: a sum, because it does not depend on the order of keys, nor on where they lie.
 pub fn digest(key: Option<&str>, state: u128) -> u128 {
     let mut both = [0u8; 33];
     both[0] = u8::from(key.is_some());

@@ -21,14 +21,14 @@ use surmise_symbol::SymbolModel;
 ///
 /// # What it holds
 ///
-/// One model per field, shared by all keys of the stream; for every key a private state, such as its latest symbols; and
-/// its own measures. A learner is an ordinary value: it can be cloned (a clone answers what the original would have
+/// One model per field, shared by all keys of the stream; for every key a private state, such as its latest symbols;
+/// and its own measures. A learner is an ordinary value: it can be cloned (a clone answers what the original would have
 /// answered at that moment), saved and loaded.
 ///
 /// # Determinism
 ///
-/// Equal options, and equal events in equal order, give equal learners, bit for bit, on every machine with the same kind
-/// of arithmetic. [`Learner::state_hash`] shows it.
+/// Equal options, and equal events in equal order, give equal learners, bit for bit, on every machine with the same
+/// kind of arithmetic. [`Learner::state_hash`] shows it.
 #[derive(Clone)]
 pub struct Learner {
     pub(crate) schema: Schema,
@@ -144,7 +144,8 @@ impl Learner {
     /// Makes a learner that has seen nothing.
     ///
     /// # Errors
-    /// The target is none of a closed schema's fields, an option is out of bounds, or the preset does not fit the schema.
+    /// The target is none of a closed schema's fields, an option is out of bounds, or the preset does not fit the
+    /// schema.
     pub fn new(schema: Schema, options: Options) -> Result<Learner, LearnerError> {
         if let Some(target) = &options.target
             && schema.position(target).is_none()
@@ -180,8 +181,8 @@ impl Learner {
         &self.options
     }
 
-    /// Binds a record to the schema: makes it an event with one value per field. An open schema grows by the record's new
-    /// fields, and the learner by models for them. A record that is refused changes nothing.
+    /// Binds a record to the schema: makes it an event with one value per field. An open schema grows by the record's
+    /// new fields, and the learner by models for them. A record that is refused changes nothing.
     ///
     /// # Errors
     /// Names the field and the reason.

@@ -1,9 +1,9 @@
 //! The learner of one stream: it always holds a prediction of the next event, and learns from how wrong it was.
 //!
-//! A stream is a sequence of events of one schema: log lines, clicks, readings, bytes. There are three verbs. To *bind* is
-//! to make a record an event of the schema's fields. To *predict* is to say what is expected of the next event; it changes
-//! nothing. To *observe* is to score the event that came under what was expected of it, in bits, and to learn from exactly
-//! that error, which forms the next expectation. There is no way to learn an event before it is scored.
+//! A stream is a sequence of events of one schema: log lines, clicks, readings, bytes. There are three verbs. To *bind*
+//! is to make a record an event of the schema's fields. To *predict* is to say what is expected of the next event; it
+//! changes nothing. To *observe* is to score the event that came under what was expected of it, in bits, and to learn
+//! from exactly that error, which forms the next expectation. There is no way to learn an event before it is scored.
 //!
 //! ```
 //! use surmise_event::{Data, Datum, Expected, Field, FieldKind, Limits, Record, Schema};

@@ -49,8 +49,8 @@ impl Learner {
         self.measures.scoring = on;
     }
 
-    /// Sets whether ranks of symbols (top1 to top20), and coverage and CRPS of numbers are measured, which costs a query
-    /// per event.
+    /// Sets whether ranks of symbols (top1 to top20), and coverage and CRPS of numbers are measured, which costs a
+    /// query per event.
     pub fn set_ranks(&mut self, on: bool) {
         self.measures.ranks = on;
     }
@@ -66,14 +66,15 @@ impl Learner {
         &self.measures.forecasts
     }
 
-    /// Sets whether [`latest_explanations`](Self::latest_explanations) are kept, which costs some allocations per value.
+    /// Sets whether [`latest_explanations`](Self::latest_explanations) are kept, which costs some allocations per
+    /// value.
     pub fn set_explaining(&mut self, on: bool) {
         self.measures.explaining = on;
     }
 
-    /// Why the values of the latest event were as surprising as they were, field by field in the order in which they were
-    /// observed; empty unless [`set_explaining`](Self::set_explaining) keeps explanations. The end of a key is
-    /// not explained, nor is a field that only conditions a target.
+    /// Why the values of the latest event were as surprising as they were, field by field in the order in which they
+    /// were observed; empty unless [`set_explaining`](Self::set_explaining) keeps explanations. The end of a key is not
+    /// explained, nor is a field that only conditions a target.
     pub fn latest_explanations(&self) -> &[FieldExplanation] {
         &self.measures.explanations
     }

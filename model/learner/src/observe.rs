@@ -1,19 +1,21 @@
 //! Observing an event: scoring it against what was expected of it, and learning from exactly that error.
 //!
-//! One event goes down this ladder, and each step is called by the one before it only:
+//! One event goes down this ladder; no step is called from below:
 //!
 //! ```text
 //! observe               returns a new outcome
 //!   observe_into        one event: takes its key's state, adds up its surprise, judges it, puts the state back
 //!     observe_bytes     the values of an event of a byte stream: a run of bytes, each of them an event
 //!     observe_values    the values of any other event: field by field, each given the earlier ones
-//!       observe_symbols     one field that is predicted as symbols      (observe_fields.rs)
-//!       observe_number      one number                                  (observe_fields.rs)
-//!     observe_end       the end of the event's key
-//!       observe_ending      whether a key ends, where that is no symbol of the first field
+//!       observe_field       one field of any kind                       (observe_fields.rs)
+//!         observe_symbols     one that is predicted as symbols          (observe_fields.rs)
+//!         observe_number      one number                                (observe_fields.rs)
+//!       observe_ending      that the key goes on, where that is no symbol of the first field
+//!     observe_end       the end of the event's key, by observe_ending or as a symbol of the first field
 //! ```
 //!
-//! Below it are the models: `SymbolModel::observe_run` and `NumberModel::observe` score and learn one value.
+//! Below it are the models. `SymbolModel::observe_run` scores and learns a run of symbols. `NumberModel::observe`
+//! scores one number; `NumberModel::finish` learns all numbers of the event.
 
 use crate::clock::Clocks;
 use crate::explain::FieldExplanation;
@@ -49,15 +51,20 @@ pub(crate) enum Role {
 impl Learner {
     /// Observes the next event of the stream: says how surprising it was, and learns from it.
     ///
-    /// In this order:
+    /// Fields are taken in schema order, the target last. Each value is scored under the distribution that the learner
+    /// held for it before it looked, given the values before it: its surprise is −log₂ of the probability that it had.
+    /// A missing value is scored, too. A symbol is learnt at once, bit by bit; numbers are learnt when all of the
+    /// event's are scored. With a target the target alone is scored, and the other fields are what it is given.
     ///
-    /// 1. Each field's value is scored under the distribution that the learner held for it before it looked: its surprise
-    ///    is −log₂ of the probability that it gave this value. Surprises of fields add up to that of the event, because
-    ///    each field is predicted given the fields before it.
-    /// 2. The models learn from exactly this error, field by field. After that the learner's predictions reflect the
-    ///    event, and its offset and version have risen by the offsets that the event takes.
-    /// 3. The surprise is judged: the anomaly score says how unusual it is for this stream, drift says whether the stream
-    ///    has changed for good. Neither has a part in predictions.
+    /// The event's surprise is the sum over its fields and of what the key's end, or its going on, cost where that is
+    /// no symbol of the first field. Afterwards the learner's predictions reflect the event; offset and version have
+    /// risen by the offsets that the event takes, which are two for values that end their key. The anomaly score says
+    /// how unusual the event was for this stream, drift whether the stream has changed for good; no prediction depends
+    /// on either.
+    ///
+    /// # Faults
+    /// If the page of a key cannot be read, the event is observed with a new key, and [`Learner::pages_fault`] says so:
+    /// the learner's state is not to be trusted from then on.
     ///
     /// `event` comes from [`Learner::bind`] of this learner, or of one with the same schema. To ask what is expected
     /// *before* an event, call [`Learner::predict`], which changes nothing.
@@ -67,8 +74,8 @@ impl Learner {
         out
     }
 
-    /// Observes an event as [`Learner::observe`] does, into an outcome whose buffers are used again. An event of a known
-    /// key allocates nothing, unless a table grows.
+    /// Observes an event as [`Learner::observe`] does, into an outcome whose buffers are used again. An event of a
+    /// known key allocates nothing, unless a table grows.
     pub fn observe_into(&mut self, event: &Event, out: &mut Outcome) {
         let name = event.key.as_deref();
         let events = event.offsets(&self.schema);

@@ -24,8 +24,8 @@ const TEXT_MISSING: u32 = 2;
 const BYTE_SYMBOLS: u32 = 256;
 
 impl Learner {
-    /// Observes the value of the field at position `i`. Returns its surprise in nats, and the hash under which the other
-    /// fields see it.
+    /// Observes the value of the field at position `i`. Returns its surprise in nats, and the hash under which the
+    /// other fields see it.
     pub(crate) fn observe_field(
         &mut self,
         now: &mut EventInProgress<'_>,
@@ -175,8 +175,8 @@ fn gap_bin(key: &KeyState, event: &Event) -> u32 {
     }
 }
 
-/// Spells a text as symbols: its bytes, a line feed at its end, and after every line feed a symbol that says whether the
-/// text goes on. So the end of a text is predicted like any of its bytes.
+/// Spells a text as symbols: its bytes, a line feed at its end, and after every line feed a symbol that says whether
+/// the text goes on. So the end of a text is predicted like any of its bytes.
 fn spell(value: &Value, symbols: &mut Vec<u32>) {
     const LINE_FEED: u32 = b'\n' as u32;
     symbols.clear();

@@ -1,9 +1,9 @@
 //! Key pages: the states of keys that memory has no room for, and what a learner asks of the place that holds them.
 //!
-//! A key page is the state of one key, or the word that its state is gone. A learner numbers its pages from 0 as it writes
-//! them; of the pages of one key, the one with the highest number counts. All that a learner knows of its pages is how
-//! many it has numbered. So a learner of an earlier moment (a copy that answers questions, a checkpoint) finds exactly
-//! what counted at its moment, by passing over pages with later numbers. Reading a state back writes nothing.
+//! A key page is the state of one key, or the word that its state is gone. A learner numbers its pages from 0 as it
+//! writes them; of the pages of one key, the one with the highest number counts. All that a learner knows of its pages
+//! is how many it has numbered. So a learner of an earlier moment (a copy that answers questions, a checkpoint) finds
+//! exactly what counted at its moment, by passing over pages with later numbers. Reading a state back writes nothing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;

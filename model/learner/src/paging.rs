@@ -1,9 +1,9 @@
 //! Paging: moving the states of keys between memory and the store.
 //!
 //! Where a key's state lies decides nothing: a learner that pages and one that has room for all keys predict the same,
-//! and have the same `state_hash`. How much the store may hold decides which keys are forgotten; that, and the moments at
-//! which keys leave memory, depend on the events alone. So live, recovery and replay write the very same pages under the
-//! very same numbers.
+//! and have the same `state_hash`. How much the store may hold decides which keys are forgotten; that, and the moments
+//! at which keys leave memory, depend on the events alone. So live, recovery and replay write the very same pages under
+//! the very same numbers.
 
 use crate::checkpoint::KeyBody;
 use crate::keys::{KeyState, MeasuredSize};
@@ -123,7 +123,8 @@ impl Learner {
         }
     }
 
-    /// Keeps the first error: what is learnt from here on is not to be trusted, so the owner of the learner has to stop.
+    /// Keeps the first error: what is learnt from here on is not to be trusted, so the owner of the learner has to
+    /// stop.
     fn note_fault(&mut self, result: Result<(), PagesError>) {
         if let Err(e) = result {
             self.keys.fault.get_or_insert(e);

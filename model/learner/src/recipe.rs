@@ -1,7 +1,7 @@
 //! Recipes: which symbol model, which network and which number model a schema and the options call for.
 //!
-//! Everything here is decided once, when a model is made. Components that are ablated are taken out here too, so that no
-//! model asks while it learns what it was made without.
+//! Everything here is decided once, when a model is made. Components that are ablated are taken out here too, so that
+//! no model asks while it learns what it was made without.
 
 use crate::clock::Clocks;
 use crate::component::Component;
@@ -13,8 +13,8 @@ use surmise_symbol::{Code, NUMBERS_MAX, NetworkSpec, Spec};
 /// Other fields whose values are contexts of a symbol, at most (PREDICTOR §3).
 const SIDES_MAX: usize = 8;
 
-/// The run rule predicts gaps after this many equal ones in a row, because the clock then ticks evenly. It is longer than the
-/// rhythms that a day in minutes or a week in hours leaves in gaps.
+/// The run rule predicts gaps after this many equal ones in a row, because the clock then ticks evenly. It is longer
+/// than the rhythms that a day in minutes or a week in hours leaves in gaps.
 const EVEN_GAPS_MIN: u64 = 1024;
 
 /// Factor that spreads the seeds of a stream's fields: ⌊2³²/φ⌋, as in Knuth's multiplicative hash.

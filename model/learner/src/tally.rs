@@ -96,8 +96,8 @@ impl StreamTally {
         }
     }
 
-    /// Adds a number that covered the levels from `span.0` to `span.1` of what was predicted, and its ranked probability
-    /// score.
+    /// Adds a number that covered the levels from `span.0` to `span.1` of what was predicted, and its ranked
+    /// probability score.
     pub fn add_levels(&mut self, field: usize, span: (f64, f64), crps: f64) {
         let sums = &mut self.fields[field];
         sums.measured += 1;
@@ -112,8 +112,8 @@ impl StreamTally {
 
     /// The report of these sums.
     ///
-    /// `experts`: `[fields]`, the names of each field's experts; `bounds`: `[fields]`, the regret bounds of their mixtures
-    /// in nats; `distinct`: `[fields]`, how many symbols of each were seen.
+    /// `experts`: `[fields]`, the names of each field's experts; `bounds`: `[fields]`, the regret bounds of their
+    /// mixtures in nats; `distinct`: `[fields]`, how many symbols of each were seen.
     pub fn report(
         &self,
         schema: &Schema,
@@ -241,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn atoms_count_by_the_part_that_lies_within() {
+    fn point_masses_count_by_the_part_that_lies_within() {
         let mut t = StreamTally { fields: vec![FieldTally::default()], ..StreamTally::default() };
         // a constant is predicted as such: it covers all levels alike
         t.add_levels(0, (0.0, 1.0), 0.0);

@@ -3,8 +3,8 @@
 use surmise_state::{Persist, State, StateError};
 use surmise_symbol::{EventInputs, mix};
 
-/// The latest value of every field, in the two forms in which other fields see it. Both arrays have one entry per field,
-/// in schema order.
+/// The latest value of every field, in the two forms in which other fields see it. Both arrays have one entry per
+/// field, in schema order.
 #[derive(Clone, Default)]
 pub struct Values {
     /// Hashes of symbols, as [`hash_of_symbol`] makes them; 0 where the value is missing.

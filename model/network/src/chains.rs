@@ -10,7 +10,7 @@ pub(crate) struct Chains {
     /// For each row whether it is the first of its chain.
     first: Vec<bool>,
     /// A hash table with open addressing, a power of two of slots.
-    slots: Vec<Slot>,
+    slots: Vec<ChainSlot>,
     /// The number of the current call of [`link`](Self::link), so that the slots need not be cleared for each.
     round: u32,
     rows: usize,
@@ -18,7 +18,7 @@ pub(crate) struct Chains {
 
 /// One slot of the hash table: an id and the earliest of its rows that was visited.
 #[derive(Clone, Copy, Default)]
-struct Slot {
+struct ChainSlot {
     /// The round in which the slot was taken; the slot is free in any other.
     round: u32,
     id: u32,
@@ -31,7 +31,7 @@ impl Chains {
         Chains {
             next: vec![NONE; rows],
             first: vec![false; rows],
-            slots: vec![Slot::default(); (2 * rows).next_power_of_two()],
+            slots: vec![ChainSlot::default(); (2 * rows).next_power_of_two()],
             round: 0,
             rows: 0,
         }
@@ -44,7 +44,7 @@ impl Chains {
         if self.round == 0 {
             // the count of rounds has wrapped: slots of old rounds would look taken
             self.round = 1;
-            self.slots.fill(Slot::default());
+            self.slots.fill(ChainSlot::default());
         }
         let mask = self.slots.len() - 1;
         // from the last row to the first, so that the row in a slot is the next one of its chain
@@ -62,7 +62,7 @@ impl Chains {
                 self.next[row] = self.slots[at].row;
                 self.first[self.slots[at].row as usize] = false;
             }
-            self.slots[at] = Slot { round: self.round, id, row: row as u32 };
+            self.slots[at] = ChainSlot { round: self.round, id, row: row as u32 };
         }
     }
 

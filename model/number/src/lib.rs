@@ -50,14 +50,16 @@
 //!
 //! 1. Write a function `fn name(inputs: &ExpertInputs<'_>) -> Option<f64>` beside the others. It returns the centre of
 //!    the expert's t₃, in the column's units, or `None` where it has nothing to say of this event. `ExpertInputs` holds
-//!    all that is known before an event; what extrapolates goes through `inputs.keep`.
-//! 2. Add `row("name", ExpertGroup::Simple, name, ScaleRule::Errors)` as the last row. `ScaleRule` says how wide the t₃
-//!    is; `ExpertGroup::Stacked` makes the centre an input of the stack as well, and such rows stand before all others.
+//!    all that is known before an event; a forecast that extrapolates goes through `inputs.keep`, which holds it in the
+//!    column's range.
+//! 2. Add `row("name", ExpertGroup::Simple, name, ScaleRule::Errors)` after the last row. `ScaleRule` says how wide the
+//!    t₃ is; `ExpertGroup::Stacked` makes the centre an input of the stack as well; such a row goes after the last
+//!    `Stacked` row instead, anywhere else does not compile, and all later lanes move.
 //!
 //! Lanes, weights, scales, the name in reports, [`NumberModel::expert_shares`] and the state follow. A model with
-//! another table has another state: hashes change, and checkpoints of before are refused, so the learner's checkpoint
-//! format needs a new number. Then measure what the expert is worth: `surmise replay` prints every expert's loss, and
-//! the whole with and without the row.
+//! another table has another state: hashes change, and checkpoints of before are refused, so raise `FORMAT` in
+//! `model/learner/src/checkpoint.rs`. Then measure what the expert is worth: `surmise replay` prints the loss of every
+//! expert and of the whole; compare the whole with the row and without it.
 //!
 //! **An input of the stack** is the same with `ExpertGroup::Stacked`. **A component that can be ablated** is a variant
 //! of [`NumberComponent`] and the option that it sets.

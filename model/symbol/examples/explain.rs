@@ -1,5 +1,5 @@
-//! Why a byte is likely to come next: `explain TEXT` learns a text, and prints the likeliest bytes after it with the share
-//! that every expert and every piece of evidence has in the first of them.
+//! Why a byte is likely to come next: `explain TEXT` learns a text, and prints the likeliest bytes after it with the
+//! share that every expert and every piece of evidence has in the first of them.
 use surmise_symbol::{Spec, SymbolModel};
 
 fn main() {

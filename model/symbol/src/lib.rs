@@ -39,17 +39,22 @@
 //! lists that [`Spec::describe`] prints. Anything that is added to a recipe changes its states: raise `FORMAT` in
 //! `model/learner/src/checkpoint.rs`, and run `tests/gate` to see that recipes without it stay as they are.
 //!
-//! * **A context**: one entry of the table `contexts!` in `context.rs` (variant, component, description, hash), and one
-//!   line in a recipe of `spec.rs`. `BYTE_CONTEXTS` takes all lanes, so there a new context takes the place of another;
-//!   one too many does not compile.
-//! * **A mixer input** of a source that exists: one entry of the source's `INPUTS`, and its value in `inputs`, in the
-//!   source's file (`recency.rs`, say). A different number of each does not compile.
+//! * **A context**: one line in a recipe of `spec.rs` if a variant with arguments covers it (`Skip(0b101)` is the last
+//!   symbol and the one before the last but one); else also one entry of the table `contexts!` in `context.rs`
+//!   (variant, component, description, hash). `BYTE_CONTEXTS` takes all lanes, so there a new context takes the place
+//!   of another; one too many does not build.
+//! * **A mixer input** of a source that exists: in the source's file (`recency.rs`, for example) one entry of `INPUTS`,
+//!   the length of the type `Inputs`, and its value in `predict`; if it learns, also `learn_bits`, `persist` and the
+//!   list of copied fields. If the lengths differ it does not build (`cargo check` does not see it). Inputs take lanes
+//!   that contexts with histories leave empty; one too many takes a block of its own and costs time at every weight
+//!   set.
 //! * **A weight set**: one line of the table `weight_sets!` in `weight_sets.rs`: name, rows, which recipes have it, the
-//!   row that it selects.
+//!   row that it selects. What selects it is in `Decision` and `SymbolInputs` (the last four symbols, for example); a
+//!   value that is not there yet is a field of `SymbolInputs`, set in `SymbolModel::begin_symbol`.
 //! * **A whole expert**: one line of the table `whole_experts!` in `whole_experts.rs`: name, description, which recipes
 //!   have it, its probability of a 1.
-//! * **A source of evidence**: a file with a type that implements `EvidenceSource` (`bias.rs` is the smallest), its `mod`
-//!   line here, and one line of the list `sources!` in `sources.rs`.
+//! * **A source of evidence**: a file with a type that implements `EvidenceSource` (`bias.rs` is the smallest), its
+//!   `mod` line here, and one line of the list `sources!` in `sources.rs`.
 //! * **A component** of ablation: a variant, its place in `ALL` and its name in `component.rs`, and what
 //!   [`Spec::without`] does about it if it is no context; the learner's list of names in
 //!   `model/learner/src/component.rs`.

@@ -83,8 +83,8 @@ impl SymbolModel {
         self.sources
             .begin_symbol(&BeforeSymbol { spec: &self.spec, key, past: &self.past, event }, &mut symbol.sources);
         // what selects rows of weights
-        symbol.last = [key.at(1), key.at(2)];
-        symbol.byte_kinds = byte_kinds([key.at(1), key.at(2), key.at(3), key.at(4)]);
+        symbol.last = [key.at(1), key.at(2), key.at(3), key.at(4)];
+        symbol.byte_kinds = byte_kinds(symbol.last);
         symbol.line_place = key.line.place();
         // clocks change with every event, so rows that they selected would hardly ever be met again
         let fields = event.side.len().saturating_sub(self.spec.clocks);

@@ -30,10 +30,16 @@ impl PastSymbols {
         }
     }
 
+    /// How many symbols ago the one at a position came: 1 for the newest.
+    #[inline(always)]
+    pub fn age(&self, at: u32) -> u32 {
+        self.end.wrapping_sub(at)
+    }
+
     /// Whether the symbol at a position is still held.
     #[inline(always)]
     pub fn holds(&self, at: u32) -> bool {
-        let age = self.end.wrapping_sub(at);
+        let age = self.age(at);
         at != NO_POSITION && age >= 1 && age <= self.symbols.len() as u32
     }
 

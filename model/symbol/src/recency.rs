@@ -17,7 +17,7 @@ const REACH_SYMBOLS_MAX: usize = 48;
 const SIDE_SYMBOLS_MAX: usize = 3;
 /// Decisions that a counter averages over, beyond which it forgets.
 const SEEN_MAX: f32 = 400.0;
-/// CaseCounters of a kind: sixteen cases at sixteen places in the tree.
+/// Counters of one kind: sixteen cases at sixteen places in the tree.
 const COUNTERS: usize = 256;
 
 /// The most recent distinct symbols of a key, newest first.
@@ -100,7 +100,7 @@ impl RecentView {
     }
 }
 
-/// CaseCounters of one kind: the mean of what came in each case.
+/// Counters of one kind: the mean of what came in each case.
 #[derive(Clone)]
 struct CaseCounters {
     probability: Vec<f32>,

@@ -141,7 +141,10 @@ fn write_inputs<S: EvidenceSource, const N: usize>(
     rows: &mut [InputRow; N],
 ) -> usize {
     const {
-        assert!(size_of::<S::Inputs>() == size_of::<f32>() * S::INPUTS.len(), "a source has inputs undeclared");
+        assert!(
+            size_of::<S::Inputs>() == size_of::<f32>() * S::INPUTS.len(),
+            "the names in a source's INPUTS and its type Inputs differ in number"
+        );
     }
     // a source's inputs are all there or none is
     if layout.has(first) {

@@ -156,7 +156,8 @@ impl Spec {
         Spec { code: Code::Byte, keyed, contexts, sides: 0, recency: false, ..Spec::sized(keyed, memory_mib) }
     }
 
-    /// The recipe for symbols of an open vocabulary: log keys, clicks, requests.
+    /// The recipe for symbols of an open vocabulary (log keys, clicks, requests), for a stream whose only field is a
+    /// category; [`Spec::among_fields`] is for several fields.
     pub fn symbols(keyed: bool, memory_mib: u32) -> Spec {
         let contexts = SYMBOL_CONTEXTS.to_vec();
         Spec {
@@ -172,7 +173,8 @@ impl Spec {
 
     /// The recipe for one category among the fields of a record: fewer orders of its own, more of the other fields.
     /// Which sides have values of the same event is for the caller to decide; all are contexts. Clocks (the hour of the
-    /// day, of the week) are further sides, each a context by itself (PREDICTOR §2).
+    /// day, of the week) are further sides, each a context by itself (PREDICTOR §2). Contexts beyond the lanes are left
+    /// out, the last ones first.
     pub fn among_fields(code: Code, keyed: bool, memory_mib: u32, sides: usize, clocks: usize) -> Spec {
         let all = (1u32 << sides.min(16)) as u16;
         let all = all.wrapping_sub(1);

@@ -11,7 +11,7 @@ pub struct SymbolInputs {
     /// What the sources of evidence keep for the symbol.
     pub sources: SourcesAtSymbol,
     /// The last symbol and the last but one, plus 1; 0 before the key's first.
-    pub last: [u32; 2],
+    pub last: [u32; 4],
     /// Kinds of the last four bytes, two bits each.
     pub byte_kinds: u32,
     /// The column and the field within the line, four bits each.

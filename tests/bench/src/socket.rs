@@ -82,8 +82,8 @@ async fn send(server: &InProcessDaemon, stream: &BenchStream, records: usize) ->
     Ok(())
 }
 
-/// Latencies: how long an event waits for its outcome at half the load that the stream can take, and how long a question
-/// waits at full load.
+/// Latencies: how long an event waits for its outcome at half the load that the stream can take, and how long a
+/// question waits at full load.
 fn latency(b: &mut Bench, stream: &BenchStream) -> Result<(), Failure> {
     let (schema, all) = stream.records(b.events_max(stream))?;
     let records = cut(&all, LINE_BYTES);

@@ -5,8 +5,8 @@ use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
-/// The lines of the matches in a file that name a variant of the enum and have an arm `_ =>` without a condition, or one
-/// that binds all the rest to a name.
+/// The lines of the matches in a file that name a variant of the enum and have an arm `_ =>` without a condition, or
+/// one that binds all the rest to a name.
 ///
 /// # Panics
 /// The file is not Rust.
@@ -29,7 +29,8 @@ impl<'a> Visit<'a> for Arms {
             arm.guard.is_none()
                 && match &arm.pat {
                     syn::Pat::Wild(_) => true,
-                    syn::Pat::Ident(i) => i.subpat.is_none(),
+                    // a name in small letters binds the rest; `None` is a variant
+                    syn::Pat::Ident(i) => i.subpat.is_none() && i.ident.to_string().starts_with(char::is_lowercase),
                     _ => false,
                 }
         };

@@ -98,7 +98,9 @@ impl Modules {
         let children: Vec<String> = (items.iter())
             .filter_map(|i| if let syn::Item::Mod(m) = i { Some(m.ident.to_string()) } else { None })
             .collect();
-        let mut paths = Paths { at: &at, children: &children, found: Vec::new() };
+        let handed_on: Vec<String> =
+            self.reexports.keys().filter(|(module, _)| *module == at).map(|(_, name)| name.clone()).collect();
+        let mut paths = Paths { at: &at, children: &children, handed_on: &handed_on, found: Vec::new() };
         items.iter().for_each(|i| paths.visit_item(i));
         self.paths.extend(paths.found.into_iter().map(|p| (at.clone(), p)));
     }
@@ -208,12 +210,16 @@ fn absolute(path: &[String], at: &ModulePath, is_child: impl Fn(&str) -> bool) -
 struct Paths<'m> {
     at: &'m ModulePath,
     children: &'m [String],
+    /// Names that the module hands on and may use itself.
+    handed_on: &'m [String],
     found: Vec<ModulePath>,
 }
 
 impl Paths<'_> {
     fn add(&mut self, path: &[String]) {
-        let child = |first: &str| path.len() > 1 && self.children.iter().any(|c| c == first);
+        let child = |first: &str| {
+            path.len() > 1 && self.children.iter().any(|c| c == first) || self.handed_on.iter().any(|n| n == first)
+        };
         if let Some(path) = absolute(path, self.at, child) {
             self.found.push(path);
         }
@@ -239,6 +245,9 @@ impl<'a> Visit<'a> for Paths<'_> {
             visit::visit_impl_item_fn(self, f);
         }
     }
+
+    // `pub(crate)` and `pub(super)` name a module, but use nothing of it
+    fn visit_visibility(&mut self, _: &'a syn::Visibility) {}
 
     // imports inside of a function
     fn visit_item_use(&mut self, u: &'a syn::ItemUse) {

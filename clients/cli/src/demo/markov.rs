@@ -34,7 +34,8 @@ const PAIRS_PER_DIFFERENCE: u64 = 10;
 /// The k-th likeliest page has a probability proportional to k to minus this power (Zipf's law).
 const RANK_EXPONENT: f64 = 1.9;
 
-/// Uniform random numbers from a seed (SplitMix64: Steele, Lea and Flood, 2014), so that a demonstration can be repeated.
+/// Uniform random numbers from a seed (SplitMix64: Steele, Lea and Flood, 2014), so that a demonstration can be
+/// repeated.
 struct SplitMix64(u64);
 
 impl SplitMix64 {

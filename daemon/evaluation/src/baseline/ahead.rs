@@ -1,10 +1,11 @@
 //! Forecasts of several steps: persistence, season, and one regression for every step, learnt when the truth is there.
 
+use super::bounds::SEQUENCES_MAX;
+use super::measure::{Measure, Score};
 use super::numbers::{PointErrors, scores};
 use super::rls::RecursiveLeastSquares;
 use super::rows::{ColumnScales, PastRows, features, inputs};
 use super::season::{LAG_ROWS_MAX, SeasonFinder};
-use super::{Measure, SEQUENCES_MAX, Score};
 use crate::units::ErrorUnits;
 use lru::LruCache;
 use std::collections::VecDeque;

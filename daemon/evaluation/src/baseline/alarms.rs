@@ -1,6 +1,7 @@
 //! Anomaly scores of one column of numbers by two classic detectors.
 
 use super::gaps::normal;
+use crate::labels::probation;
 use std::collections::VecDeque;
 
 /// Rows of the window.
@@ -55,6 +56,15 @@ pub(crate) fn static_z(rows: &[f64], probation: usize) -> Vec<f64> {
     let mean = first.iter().sum::<f64>() / n;
     let deviation = (first.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt().max(1e-6);
     rows.iter().map(|x| (x - mean).abs() / deviation).collect()
+}
+
+/// The anomaly scores of one column by the simple detectors: their names, and one score a row.
+pub fn detectors(rows: &[f64]) -> [(&'static str, Vec<f64>); 2] {
+    let mut gaussian = WindowedGaussian::new();
+    [
+        ("windowed Gaussian", rows.iter().map(|x| gaussian.score(*x)).collect()),
+        ("static z-score", static_z(rows, probation(rows.len()))),
+    ]
 }
 
 #[cfg(test)]

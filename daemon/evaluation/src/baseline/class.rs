@@ -1,9 +1,10 @@
 //! A class given the other fields of its event: no change, the majority, logistic regression, naive Bayes.
 
 use super::bayes::NaiveBayes;
+use super::bounds::KEYS_MAX;
 use super::logistic::LogisticRegression;
+use super::measure::{Measure, Score};
 use super::rows::ColumnScales;
-use super::{KEYS_MAX, Measure, Score};
 use lru::LruCache;
 use std::collections::HashMap;
 
@@ -47,8 +48,8 @@ impl ClassBaselines {
         }
     }
 
-    /// Judges the predictions of an event's class, and learns it. `numbers`: `[numbers]` of the event; `names`: the other
-    /// categories of the event as `field=name`.
+    /// Judges the predictions of an event's class, and learns it. `numbers`: `[numbers]` of the event; `names`: the
+    /// other categories of the event as `field=name`.
     pub(crate) fn event(
         &mut self,
         key: &Option<Box<str>>,

@@ -4,7 +4,8 @@
 //! bin is that of the interval which it stands for. A gap of zero is a decision of its own; a key's first event has no
 //! gap and costs nothing.
 
-use super::{KEYS_MAX, Measure, Score};
+use super::bounds::KEYS_MAX;
+use super::measure::{Measure, Score};
 use lru::LruCache;
 
 /// The rate at which the laws' parameters follow the latest gaps.

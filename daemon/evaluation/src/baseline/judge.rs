@@ -3,9 +3,9 @@
 use super::ahead::HorizonBaselines;
 use super::class::ClassBaselines;
 use super::gaps::GapBaselines;
+use super::measure::{Measure, Score};
 use super::numbers::NumberBaselines;
 use super::symbols::SymbolBaselines;
-use super::{Measure, Score};
 use crate::error::ReplayError;
 use crate::options::ReplayOptions;
 use crate::replay::ReplayProgress;

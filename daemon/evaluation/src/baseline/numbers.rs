@@ -1,10 +1,11 @@
 //! Number columns, one step ahead: persistence, season, smoothing, and linear regression on past rows of all columns.
 
+use super::bounds::SEQUENCES_MAX;
+use super::measure::{Measure, Score};
 use super::rls::RecursiveLeastSquares;
 use super::rows::{ColumnScales, PastRows, features, inputs};
 use super::season::{LAG_ROWS_MAX, SeasonFinder};
 use super::smooth::{AVERAGES, Smoothing, TRENDS};
-use super::{Measure, SEQUENCES_MAX, Score};
 use crate::units::ErrorUnits;
 use lru::LruCache;
 

@@ -89,8 +89,8 @@ pub(crate) fn inputs(columns: usize) -> Option<(usize, usize)> {
     LAG_ROWS.into_iter().map(|lags| (lags, size(lags))).find(|(_, n)| *n <= INPUTS_MAX)
 }
 
-/// The inputs of a linear forecast: one, the time of day, the latest rows and, at the end, one that matters besides (the
-/// row a season before, or what is given of the same event).
+/// The inputs of a linear forecast: one, the time of day, the latest rows and, at the end, one that matters besides
+/// (the row a season before, or what is given of the same event).
 pub(crate) fn features(
     past: &PastRows,
     scales: &ColumnScales,

@@ -1,6 +1,7 @@
 //! Exponential smoothing: a moving average (EWMA), and one with a trend (Holt, 1957).
 //!
-//! Each holds a few settings of its rates and forecasts with the one whose squared errors over the latest rows are smallest.
+//! Each holds a few settings of its rates and forecasts with the one whose squared errors over the latest rows are
+//! smallest.
 
 /// The rates (α, β) that are tried; β = 0 is the plain average.
 pub(crate) const AVERAGES: [(f64, f64); 4] = [(0.05, 0.0), (0.2, 0.0), (0.5, 0.0), (0.8, 0.0)];

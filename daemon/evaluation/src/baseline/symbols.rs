@@ -1,7 +1,8 @@
 //! A field of symbols: categories with the ends of their keys, bytes, texts.
 
+use super::bounds::KEYS_MAX;
 use super::counts::{EMPTY_HISTORY, ORDERS, OrderCounts, SymbolHistory, push};
-use super::{KEYS_MAX, Measure, Score};
+use super::measure::{Measure, Score};
 use lru::LruCache;
 use std::collections::{HashMap, VecDeque};
 

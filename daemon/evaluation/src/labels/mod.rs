@@ -1,8 +1,8 @@
 //! Known anomalies, and how well scores find them.
 //!
-//! [`Labels`] reads the windows in which anomalies are known to lie; [`Labels::score_files`] compares the anomaly scores
-//! of recordings with them, by the rules of the Numenta Anomaly Benchmark (the private module `nab` states them) and in
-//! plain counts ([`LabelsResult`]).
+//! [`Labels`] reads the windows in which anomalies are known to lie; [`Labels::score_files`] compares the anomaly
+//! scores of recordings with them, by the rules of the Numenta Anomaly Benchmark (the private module `nab` states them)
+//! and in plain counts ([`LabelsResult`]).
 
 mod measure;
 mod nab;

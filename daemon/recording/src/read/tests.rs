@@ -1,3 +1,5 @@
+//! Tests of the readers: every format from files, and what a bad file is answered.
+
 use crate::{Format, Source, SourceError, SourceOptions};
 use proptest::prelude::*;
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! The experts of a column: three tables, from which lanes, names and the order of reports come.
 //!
-//! * [`DENSITY`]: experts that forecast a whole density from the past. Their mixture is one member of both others.
+//! * [`DENSITY`]: experts that forecast a whole density from the past. Their mixture is the first member of
+//!   [`CONDITIONAL`], and the density of [`POINT_MASSES`] before the event.
 //! * [`CONDITIONAL`]: experts that forecast a density from what is known of the same event.
 //! * [`POINT_MASSES`]: experts that put mass on single values and leave the rest to the density.
 //!
@@ -16,7 +17,7 @@ use surmise_experts::ExpertSet;
 
 /// All experts that forecast a density from the past.
 ///
-/// PREDICTOR §8 says what they are for; `surmise replay --ablate` and the nats of each expert in a report say what they
+/// PREDICTOR §8 says what they are for; the losses of each expert in the report of `surmise replay` say what they
 /// are worth on a stream.
 pub(crate) const DENSITY: &[DensityExpert] = &[
     // name, group, centre, scale
@@ -41,7 +42,8 @@ pub(crate) const DENSITY: &[DensityExpert] = &[
 /// Experts that forecast from what is known of the same event; the first is the mixture of all of [`DENSITY`].
 pub(crate) const CONDITIONAL: [&str; 4] = ["density", "given-errors", "given-values", "given-symbols"];
 
-/// Experts that put mass on single values; the first is the density: the mixture of [`DENSITY`], or of [`CONDITIONAL`].
+/// Experts that put mass on single values. The first is the density: before the event the mixture of [`DENSITY`],
+/// within it the mixture of [`CONDITIONAL`]. Each of the two distributions has weights and a calibrator of its own.
 pub(crate) const POINT_MASSES: [&str; 6] = ["density", "repeat", "frequent", "following", "step", "lattice"];
 
 /// How many experts forecast a density from the past.
@@ -102,8 +104,9 @@ pub(crate) struct DensityExpert {
     /// Its name in reports.
     pub(super) name: &'static str,
     pub(super) group: ExpertGroup,
-    /// The centre of its distribution, in the column's units; `None` where it has nothing to say of this event. It is
-    /// asked only for keys that have a value.
+    /// The centre of its distribution, in the column's units; `None` where it has nothing to say of this event. The
+    /// expert then has no weight in the mixture, and the stack sees the key's last value in its place. It is asked only
+    /// for keys that have a value.
     pub(super) centre: fn(&ExpertInputs<'_>) -> Option<f64>,
     pub(super) scale: ScaleRule,
 }
@@ -119,7 +122,7 @@ pub(crate) enum ExpertGroup {
     Stack,
     /// A t₃ around a function of the past that the stack does not see.
     Simple,
-    /// As `Simple`, but also for keys that have no value yet.
+    /// As `Simple`, but also for keys that have no value yet, for which it has the column's slow mean as its centre.
     Always,
     /// The t₃ of the logarithm, while every value is positive.
     Log,

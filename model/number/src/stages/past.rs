@@ -22,7 +22,7 @@ const DEVIATION_MAX: f64 = 20.0;
 
 /// What is known of one column of one key before its event: regressors, and values of the days before.
 ///
-/// It is scratch: [`load_lags`](Past::load_lags) overwrites all of it.
+/// It is scratch: [`load_lags`](ColumnPast::load_lags) overwrites all of it.
 #[derive(Clone, Debug)]
 pub(crate) struct ColumnPast {
     /// The key's last value; none for a key that never had one.

@@ -1,0 +1,79 @@
+//! What is measured of predictions, by learner and baselines alike.
+
+use serde::{Serialize, Serializer};
+
+/// What is measured of a prediction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Measure {
+    /// Mean surprise.
+    Bits,
+    /// How often the likeliest symbol came.
+    Top1,
+    /// How often one of the twenty likeliest came.
+    Top20,
+    /// Mean squared error, one step ahead.
+    Mse,
+    /// Mean absolute error, one step ahead.
+    Mae,
+    /// Mean squared error over all steps of a forecast.
+    AheadMse,
+    /// Mean absolute error over all steps of a forecast.
+    AheadMae,
+    /// The score of the Numenta Anomaly Benchmark, standard profile.
+    Nab,
+    /// The score of the Numenta Anomaly Benchmark where false alarms cost twice as much.
+    NabLowFp,
+    /// The score of the Numenta Anomaly Benchmark where misses cost twice as much.
+    NabLowFn,
+}
+
+impl Measure {
+    /// The name of the measure in tables and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Measure::Bits => "bits",
+            Measure::Top1 => "accuracy",
+            Measure::Top20 => "hit@20",
+            Measure::Mse => "MSE",
+            Measure::Mae => "MAE",
+            Measure::AheadMse => "MSE ahead",
+            Measure::AheadMae => "MAE ahead",
+            Measure::Nab => "NAB standard",
+            Measure::NabLowFp => "NAB low FP",
+            Measure::NabLowFn => "NAB low FN",
+        }
+    }
+
+    /// The loss that a value is: the value itself, or what is missing to perfection.
+    pub fn loss(self, value: f64) -> f64 {
+        match self {
+            Measure::Top1 | Measure::Top20 => 1.0 - value,
+            Measure::Nab | Measure::NabLowFp | Measure::NabLowFn => 100.0 - value,
+            Measure::Bits | Measure::Mse | Measure::Mae | Measure::AheadMse | Measure::AheadMae => value,
+        }
+    }
+}
+
+impl Serialize for Measure {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.name())
+    }
+}
+
+/// What a baseline reached.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Score {
+    /// What was measured.
+    #[serde(skip)]
+    pub measure: Measure,
+    /// The predictor.
+    pub name: String,
+    /// The value.
+    pub value: f64,
+}
+
+impl Score {
+    pub(crate) fn new(measure: Measure, name: String, value: f64) -> Score {
+        Score { measure, name, value }
+    }
+}

@@ -1,0 +1,64 @@
+//! Why the store cannot do what was asked.
+
+use crate::bytes;
+use std::path::{Path, PathBuf};
+
+/// The reason why the store cannot do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another daemon uses the directory.
+    #[error("another surmised{} is using the data directory {dir}; stop it, or give this one a directory of its own (store.dir)", pid.as_ref().map(|p| format!(" (process {p})")).unwrap_or_default())]
+    Locked {
+        /// The directory.
+        dir: PathBuf,
+        /// The process id of the other daemon, if it could be read.
+        pid: Option<String>,
+    },
+    /// The file system refused.
+    #[error("{what} {path}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// The path of the file or directory.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// The database refused.
+    #[error("{what}: {source}")]
+    Database {
+        /// What was tried.
+        what: &'static str,
+        /// The reason.
+        source: sled::Error,
+    },
+    /// The store is of a format that this version does not know.
+    #[error("{path} has format {found:?}, which this version ({known}) cannot read")]
+    Format {
+        /// The database.
+        path: PathBuf,
+        /// Its format.
+        found: String,
+        /// The format of this version.
+        known: &'static str,
+    },
+    /// What was stored is damaged.
+    #[error("{0}")]
+    Damaged(#[from] bytes::Damaged),
+    /// The entry of a stream has a valid checksum, but is none that this version can read.
+    #[error("a stream's entry cannot be read: {0}")]
+    StreamEntry(serde_json::Error),
+    /// A copy of a learner asked for a key page that no checkpoint keeps any more.
+    #[error("the stream has gone on, and its pages too")]
+    PagesSuperseded,
+}
+
+impl StoreError {
+    pub(crate) fn database(what: &'static str) -> impl FnOnce(sled::Error) -> StoreError {
+        move |source| StoreError::Database { what, source }
+    }
+    pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
+        let path = path.to_owned();
+        move |source| StoreError::Io { what, path, source }
+    }
+}
