@@ -1,7 +1,7 @@
 //! The last stage of a distribution: what its own record says of the places where outcomes fell.
 //!
 //! Were a distribution right, outcomes would fall evenly over its probabilities: an outcome whose cell holds the span
-//! [F(y⁻), F(y)] would meet every level alike (the probability integral transform, with spans for atoms as in Czado,
+//! [F(y⁻), F(y)] would meet every level alike (the probability integral transform, with spans for point masses as in Czado,
 //! Gneiting and Held, *Predictive model assessment for count data*, 2009). The calibrator keeps histograms of those
 //! spans over [`BINS`] bins, one slow and one quick. A histogram is itself a distribution: it gives the span the mass
 //! G(F(y)) − G(F(y⁻)), G being the histogram's distribution function (Kuleshov, Fenner and Ermon, *Accurate
