@@ -43,6 +43,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Spellings of options, of their values, and of keys in JSON, as this script writes them, and what else they may be.
 NAMES = {
     "without": ["ablate", "exclude", "omit"],
+    "atoms": ["point-masses"],
     "state_hash": ["hash"],
     "loss_bits_per_event": [],
     "cpu_seconds": [],

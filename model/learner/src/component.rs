@@ -116,7 +116,7 @@ impl Component {
             Component::Stack => "stack",
             Component::Regressions => "regressions",
             Component::Season => "season",
-            Component::PointMasses => "atoms",
+            Component::PointMasses => "point-masses",
             Component::Calibration => "calibration",
             Component::Conditioning => "conditioning",
         }

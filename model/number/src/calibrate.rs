@@ -1,10 +1,10 @@
 //! The last stage of a distribution: what its own record says of the places where outcomes fell.
 //!
 //! Were a distribution right, outcomes would fall evenly over its probabilities: an outcome whose cell holds the span
-//! [F(y⁻), F(y)] would meet every level alike (the probability integral transform, with spans for atoms as in Czado,
-//! Gneiting and Held, *Predictive model assessment for count data*, 2009). The calibrator keeps histograms of those
-//! spans over [`BINS`] bins, one slow and one quick. A histogram is itself a distribution: it gives the span the mass
-//! G(F(y)) − G(F(y⁻)), G being the histogram's distribution function (Kuleshov, Fenner and Ermon, *Accurate
+//! [F(y⁻), F(y)] would meet every level alike (the probability integral transform, with spans for point masses as in
+//! Czado, Gneiting and Held, *Predictive model assessment for count data*, 2009). The calibrator keeps histograms of
+//! those spans over [`BINS`] bins, one slow and one quick. A histogram is itself a distribution: it gives the span the
+//! mass G(F(y)) − G(F(y⁻)), G being the histogram's distribution function (Kuleshov, Fenner and Ermon, *Accurate
 //! uncertainties for deep learning using calibrated regression*, 2018). A fixed share over the plain distribution and
 //! the two makes the one that is scored and from which intervals are taken, so that correcting costs no more than the
 //! share's bound where there is nothing to correct.

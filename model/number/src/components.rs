@@ -43,7 +43,7 @@ impl NumberComponent {
             NumberComponent::Stack => "stack",
             NumberComponent::Regressions => "regressions",
             NumberComponent::Season => "season",
-            NumberComponent::PointMasses => "atoms",
+            NumberComponent::PointMasses => "point-masses",
             NumberComponent::Calibration => "calibration",
             NumberComponent::Conditioning => "conditioning",
         }

@@ -44,7 +44,7 @@ pub(crate) const CONDITIONAL: [&str; 4] = ["density", "given-errors", "given-val
 
 /// Experts that put mass on single values. The first is the density: before the event the mixture of [`DENSITY`],
 /// within it the mixture of [`CONDITIONAL`]. Each of the two distributions has weights and a calibrator of its own.
-pub(crate) const POINT_MASSES: [&str; 6] = ["density", "repeat", "frequent", "following", "step", "lattice"];
+pub(crate) const POINT_MASSES: [&str; 6] = ["density", "repeat", "frequent", "following", "step", "grid"];
 
 /// How many experts forecast a density from the past.
 pub(crate) const DENSITY_EXPERTS: usize = DENSITY.len();
@@ -91,7 +91,7 @@ pub(crate) const REPEAT: usize = place(&POINT_MASSES, "repeat");
 pub(crate) const FREQUENT: usize = place(&POINT_MASSES, "frequent");
 pub(crate) const FOLLOWING: usize = place(&POINT_MASSES, "following");
 pub(crate) const STEP: usize = place(&POINT_MASSES, "step");
-pub(crate) const GRID: usize = place(&POINT_MASSES, "lattice");
+pub(crate) const GRID: usize = place(&POINT_MASSES, "grid");
 
 const _: () = assert!(LANES <= ExpertSet::EXPERTS_MAX, "a set of experts has room for all lanes");
 const _: () = assert!(NETWORK < STACKED, "the network is an input of the stack");
