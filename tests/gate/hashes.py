@@ -54,9 +54,11 @@ NAMES = {
 }
 
 # Measures whose values make up the digest `figures`, wherever they stand in a result.
-FIGURES = """events events_scored keys regret_bits regret_bound_bits calibration_error parameters loss_bits count mse mae
-crps coverage_90 coverage_50 coverage_99 top1 top5 top9 top20 distinct horizon_mse horizon_mae horizon_last_mse
-horizon_top1 loss_bits_per_event precision recall f1 delay standard""".split()
+FIGURES = """
+events events_scored keys regret_bits regret_bound_bits calibration_error parameters loss_bits count mse mae
+crps coverage_90 coverage_50 coverage_99 top1 top5 top9 top20 distinct horizon_mse horizon_mae
+horizon_last_mse horizon_top1 loss_bits_per_event precision recall f1 delay standard
+""".split()
 
 PARTS = """network words columns followers skips session recency histories matches weight-sets final-mixers maps sides
 clocks numbers stack regressions season atoms calibration conditioning""".split()
@@ -271,7 +273,8 @@ def execute(program, run, spellings):
         # the header names fields, and names may change; the rows below it may not
         rows = digest(scores.read_bytes().partition(b"\n")[2]) if run.scores else ""
         cells = [spellings.value(result, k) for k in ("state_hash", "loss_bits_per_event", "cpu_seconds")]
-        return [(run.name, str(cells[0]), repr(cells[1]), f"{cells[2]:.3f}", figures(result), rows, input_digest(run.path))]
+        row = (run.name, str(cells[0]), repr(cells[1]), f"{cells[2]:.3f}", figures(result), rows)
+        return [(*row, input_digest(run.path))]
 
 
 def eval_rows(run, result, spellings):
@@ -280,7 +283,8 @@ def eval_rows(run, result, spellings):
         measures = spellings.value(stream, "measures")
         values = [repr(measure.get("surmise")) for measure in measures]
         for measure in measures:
-            values += [repr(v) for b in spellings.value(measure, "baselines", []) for v in b.values() if isinstance(v, float)]
+            for baseline in spellings.value(measure, "baselines", []):
+                values += [repr(v) for v in baseline.values() if isinstance(v, float)]
         hashes = digest(",".join(spellings.value(stream, "state_hashes")))
         loss, cpu = stream.get("bits_per_event"), spellings.value(stream, "cpu_seconds", 0.0)
         yield f"{run.name}: {stream['title']}", hashes, repr(loss), f"{cpu:.3f}", digest("\n".join(values)), "", ""
@@ -323,8 +327,8 @@ def recordings(folder):
     """The folder of recordings of known entropy; made by cargo where none is given."""
     if folder is None:
         folder = ROOT / "target" / "gate" / "recordings"
-        make = ["cargo", "run", "--quiet", "--release", "-p", "surmise-fixtures", "--example", "recordings", "--", str(folder)]
-        subprocess.run(make, cwd=ROOT, check=True)
+        make = ["cargo", "run", "--quiet", "--release", "-p", "surmise-fixtures", "--example", "recordings", "--"]
+        subprocess.run([*make, str(folder)], cwd=ROOT, check=True)
     return Path(folder)
 
 

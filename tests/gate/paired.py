@@ -10,9 +10,9 @@ median of the pairs' ratios, and the ratio of the fastest runs. User time counts
   paired.py --before OLD/surmise --after NEW/surmise --instructions      counts of instructions, by valgrind
 
 Instructions are counted on the first part of each stream, once, because they barely differ from run to run. Where
-valgrind is not there, or a program does not run under it, that is said and nothing is counted: rustix, by which programs
-read the processor time, asks the kernel for addresses that valgrind does not map on every machine. An example of a
-library, such as `score` of surmise-symbol, can then be counted by hand.
+valgrind is not there, or a program does not run under it, that is said and nothing is counted: rustix, by which
+programs read the processor time, asks the kernel for addresses that valgrind does not map on every machine. An
+example of a library, such as `score` of surmise-symbol, can then be counted by hand.
 """
 
 import argparse

@@ -35,9 +35,9 @@ DISCOUNT = 0.75
 class Orders:
     """Counts of what followed every context of up to six symbols.
 
-    An order alone is Witten and Bell's estimate, which leaves as many counts to order 0 as there are distinct followers.
-    The mixture discounts each count of the longest contexts by .75 and leaves what it takes to the next shorter one; a
-    symbol is counted down to the longest context that knew it already (update exclusion).
+    An order alone is Witten and Bell's estimate, which leaves as many counts to order 0 as there are distinct
+    followers. The mixture discounts each count of the longest contexts by .75 and leaves what it takes to the next
+    shorter one; a symbol is counted down to the longest context that knew it already (update exclusion).
     """
 
     def __init__(self, alphabet):
@@ -344,13 +344,11 @@ def several_steps(times, rows, first, steps):
         # what is seen ends with this row; the row that is seen besides lies a season before the next one
         seen[now] = features(rows, now + 1, columns, times[now], season)
         changes = ridge.forecast(seen[now]) if now + steps >= first else [0.0] * (n * steps)
-        said[now] = [
-            [
-                row[c] + clip(changes[(step - 1) * n + c] * columns[c].deviation(), 6 * columns[c].step * math.sqrt(step))
-                for c in range(n)
-            ]
-            for step in range(1, steps + 1)
-        ]
+        said[now] = []
+        for step in range(1, steps + 1):
+            scaled = [changes[(step - 1) * n + c] * columns[c].deviation() for c in range(n)]
+            most = [6 * columns[c].step * math.sqrt(step) for c in range(n)]
+            said[now].append([row[c] + clip(scaled[c], most[c]) for c in range(n)])
     units = deviations(rows)
     return {name: errors(m, units) for name, m in missed.items()}
 
@@ -542,7 +540,10 @@ def table(path):
 
 def measured(errors_by_name, squared, absolute):
     """Two measures, by predictor."""
-    return {squared: {k: v[0] for k, v in errors_by_name.items()}, absolute: {k: v[1] for k, v in errors_by_name.items()}}
+    split = {squared: {}, absolute: {}}
+    for name, (square, distance) in errors_by_name.items():
+        split[squared][name], split[absolute][name] = square, distance
+    return split
 
 
 def main():
