@@ -1,7 +1,7 @@
 //! `surmise-bench`: how fast everything is on this machine, beside references that run in the same minute.
 //!
 //! A tool for developers; PERFORMANCE.md holds what it measured. Each part is one file with a function `run` that puts
-//! [`Figures`](figure::Figures) into the [`Bench`]; `args.rs` lists the parts.
+//! [`figure::Figures`] into the [`Bench`]; `args.rs` lists the parts.
 
 mod args;
 mod bench;
