@@ -79,7 +79,7 @@ impl OutcomeReply {
         outcome: Outcome,
         next: Option<Prediction>,
     ) -> OutcomeReply {
-        let Outcome { offset, events: _, surprise_bits, anomaly_score, fields, model_version, drift } = outcome;
+        let Outcome { offset, surprise_bits, anomaly_score, fields, model_version, drift, .. } = outcome;
         OutcomeReply { seq, stream, key, offset, surprise_bits, anomaly_score, fields, model_version, drift, next }
     }
 }

@@ -8,6 +8,7 @@
 //! A value has three forms, one for each of these steps: a [`Datum`] is what a producer wrote, a [`Value`] is what the
 //! schema makes of it, and an [`Expected`] is the distribution that is predicted for it.
 
+mod alarm;
 mod bind;
 mod prediction;
 mod record;
@@ -16,6 +17,7 @@ mod report;
 mod schema;
 mod time;
 
+pub use alarm::{Alarm, AlarmBudget, AlarmKind, AlarmPhase, BudgetError, BudgetSpan};
 pub use prediction::{Detector, Drift, Expected, FieldOutcome, Outcome, Prediction};
 pub use record::{Data, Datum, Event, Record, Value};
 pub use refusal::{Limits, Refusal, RefusalCode};

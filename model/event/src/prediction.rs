@@ -1,5 +1,6 @@
 //! What a learner says about events: predictions before they come, outcomes after.
 
+use crate::alarm::Alarm;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -55,8 +56,11 @@ pub struct Outcome {
     pub events: u64,
     /// The surprise: −log₂ of the event's probability, in bits; the sum over its fields.
     pub surprise_bits: f64,
-    /// How unusual the event is for its stream, from 0 to 1; above .5 is an alarm (PREDICTOR §10).
+    /// How unusual the event is for its stream, from 0 to 1: a function of `rarity_events` alone that rises with it, so
+    /// that streams can be compared by it (PREDICTOR §10).
     pub anomaly_score: f64,
+    /// How rare an event so unusual is: once in so many events of this stream.
+    pub rarity_events: f64,
     /// The surprise of each field, in schema order; the end of a key comes last, under the name `end`.
     pub fields: Vec<FieldOutcome>,
     /// The version of the model that made the prediction.
@@ -64,6 +68,9 @@ pub struct Outcome {
     /// Lasting changes of the stream that were noticed with this event.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<Drift>,
+    /// The incident that the event begins or goes on with, or that is over by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm: Option<Alarm>,
 }
 
 /// What was watched when a drift was found.

@@ -81,7 +81,7 @@ impl Learner {
         let events = event.offsets(&self.schema);
         (out.offset, out.events, out.model_version) = (self.position.offset, events, self.position.version);
         self.measures.explanations.clear();
-        out.anomaly_score = 0.0;
+        (out.anomaly_score, out.rarity_events, out.alarm) = (0.0, 1.0, None);
         out.fields.clear();
         out.drift.clear();
         // the key's state leaves the table while models change it and themselves

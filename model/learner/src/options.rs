@@ -3,7 +3,7 @@
 use crate::component::Component;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use surmise_event::{FieldKind, Schema};
+use surmise_event::{AlarmBudget, FieldKind, Schema};
 use surmise_network::Engine;
 
 /// A named set of choices for a kind of data.
@@ -165,6 +165,8 @@ pub struct Options {
     /// threads may compute gradients meanwhile. What is learnt depends on this number, but not on what computes the
     /// gradients, nor on when.
     pub delay_chunks: u32,
+    /// How many incidents a stream without faults may have (PREDICTOR §10).
+    pub alarm_budget: AlarmBudget,
     /// Components that are ablated, to measure what they are worth; `without` until checkpoint format 4.
     #[serde(alias = "without")]
     pub ablate: BTreeSet<Component>,
@@ -241,6 +243,7 @@ impl Default for Options {
             target: None,
             horizon: 0,
             delay_chunks: 0,
+            alarm_budget: AlarmBudget::default(),
             ablate: BTreeSet::new(),
         }
     }

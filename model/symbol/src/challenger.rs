@@ -63,7 +63,7 @@ pub(crate) struct ScoredSymbol {
 /// Page's test (1954) for a rise of the champion's loss: block means, standardised by their own discounted past, are
 /// summed above a slack.
 #[derive(Clone, Default)]
-struct Alarm {
+struct RisingLoss {
     blocks: f64,
     mean: f64,
     variance: f64,
@@ -77,7 +77,7 @@ const ALARM_NATS_MIN: f64 = 0.02;
 /// The sum at which the alarm rings (PREDICTOR §12).
 const ALARM_SUM_MAX: f64 = 12.0;
 
-impl Alarm {
+impl RisingLoss {
     /// Takes in a block's mean loss; returns whether the loss has risen for good. A rise is believed after four blocks
     /// at the earliest.
     fn rings(&mut self, loss: f64) -> bool {
@@ -94,7 +94,7 @@ impl Alarm {
     }
 }
 
-impl Persist for Alarm {
+impl Persist for RisingLoss {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         [&mut self.blocks, &mut self.mean, &mut self.variance, &mut self.sum]
             .into_iter()
@@ -149,7 +149,7 @@ pub(crate) struct Trials {
     /// Symbols and nats of the champion's open block.
     symbols: u64,
     nats: f64,
-    alarm: Alarm,
+    alarm: RisingLoss,
     /// Symbols since the last trial ended, or since the beginning.
     quiet: u64,
     /// Trials that came to nothing since the last promotion.
@@ -166,7 +166,7 @@ impl Trials {
             history: NetworkHistory::default(),
             symbols: 0,
             nats: 0.0,
-            alarm: Alarm::default(),
+            alarm: RisingLoss::default(),
             quiet: 0,
             failures: 0,
         }
@@ -218,7 +218,7 @@ impl Trials {
             self.failures += 1;
         }
         if is_better || is_over {
-            (self.alarm, self.quiet) = (Alarm::default(), 0);
+            (self.alarm, self.quiet) = (RisingLoss::default(), 0);
         }
     }
 
