@@ -101,6 +101,13 @@ const PARTS: &[Part] = &[
         forbids: PURE,
     },
     Part {
+        folder: "model/alarm",
+        holds: "what is odd, from evidence: units of channels, marks of sources, the sum",
+        never: "know what an event is",
+        uses: &["surmise-state"],
+        forbids: PURE,
+    },
+    Part {
         folder: "model/learner",
         holds: "one stream: fields in order, keys, ends, gaps, measures, checkpoints",
         never: "use a clock, a file, a socket or a thread",

@@ -38,7 +38,7 @@ pub fn baselines(
 ) -> Result<BaselineResult, ReplayError> {
     let (bytes_total, bytes) = (source.bytes_total(), source.bytes_counter());
     let mut schema = source.schema().clone();
-    let mut judge = Judge::new(options);
+    let mut judge = BaselineJudge::new(options);
     for (i, item) in source.enumerate() {
         let item = item?;
         let event = schema.bind(&item.record, &options.limits).map_err(|r| item.refused(r))?;
@@ -60,9 +60,9 @@ enum FieldJudge {
     /// A text is its bytes; the number is that of the texts that count, over which the bits are reported.
     Text(Box<SymbolBaselines>, u64),
     Gap(Box<GapBaselines>),
-    /// A column of [`Judge::numbers`] and [`Judge::ahead`], which know all columns together.
+    /// A column of [`BaselineJudge::numbers`] and [`BaselineJudge::ahead`], which know all columns together.
     Number,
-    /// A field that is given, or the target class, which [`Judge::class`] judges.
+    /// A field that is given, or the target class, which [`BaselineJudge::class`] judges.
     Given,
 }
 
@@ -102,7 +102,7 @@ impl FieldJudge {
 }
 
 /// The baselines of all fields.
-struct Judge<'a> {
+struct BaselineJudge<'a> {
     options: &'a ReplayOptions,
     fields: Vec<FieldJudge>,
     /// The fields that are numbers, by their positions in the schema.
@@ -116,9 +116,9 @@ struct Judge<'a> {
     row: u64,
 }
 
-impl<'a> Judge<'a> {
-    fn new(options: &'a ReplayOptions) -> Judge<'a> {
-        Judge {
+impl<'a> BaselineJudge<'a> {
+    fn new(options: &'a ReplayOptions) -> BaselineJudge<'a> {
+        BaselineJudge {
             options,
             fields: Vec::new(),
             columns: Vec::new(),
