@@ -11,7 +11,7 @@ use surmise_terminal::format::{count, size};
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RecordingArgs {
-    /// Files, in order; several are one stream. `-` is standard input.
+    /// Files, in order; several are one stream. `-` is standard input. gzip, zstd and bzip2 are decompressed.
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// How the files are streams: bytes, text, tokens, lines, csv, ndjson. By default, their names and content tell.
@@ -56,7 +56,8 @@ impl RecordingArgs {
             many => format!("{} files", many.len()),
         };
         let bytes = source.bytes_total().map_or(String::new(), |b| format!(", {}", size(b)));
-        format!("{files} as {}{bytes}", source.format().name())
+        let compression = source.compression().map_or(String::new(), |c| format!(" in {}", c.name()));
+        format!("{files} as {}{compression}{bytes}", source.format().name())
     }
 }
 

@@ -64,8 +64,9 @@ impl Format {
 
     /// Guesses the format from the file's name and the beginning of its content.
     pub fn detect(name: &str, head: &[u8]) -> Format {
-        let extension =
-            name.rsplit(['/', '\\']).next().and_then(|n| n.rsplit_once('.')).map(|(_, e)| e.to_ascii_lowercase());
+        let name = name.rsplit(['/', '\\']).next().unwrap_or_default().to_ascii_lowercase();
+        let name = COMPRESSED_NAMES.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+        let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_owned());
         match extension.as_deref() {
             Some("csv" | "tsv") => Format::Csv,
             Some("ndjson" | "jsonl") => Format::Ndjson,
@@ -103,6 +104,9 @@ impl FromStr for Format {
         })
     }
 }
+
+/// How the names of compressed files end, which says nothing of what is in them.
+const COMPRESSED_NAMES: [&str; 5] = [".gz", ".zst", ".zstd", ".bz2", ".gzip"];
 
 /// Lines at the beginning of a file by which its format is guessed.
 const LINES_SAMPLED: usize = 100;
@@ -160,6 +164,7 @@ mod tests {
     fn formats_are_recognised() {
         for (name, head, want) in [
             ("a.csv", "", Format::Csv),
+            ("a.LOG.gz", "a b", Format::Lines),
             ("dir.csv/hdfs_train", "5 5 22 11\n5 5\n7\n", Format::Tokens),
             ("x", "{\"data\":1}\n{\"data\":2}\n", Format::Ndjson),
             ("x.log", "[Sun Dec 04] a\n", Format::Lines),

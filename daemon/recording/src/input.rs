@@ -1,5 +1,6 @@
-//! Files, one after the other, and how much of them was read.
+//! Files, one after the other, decompressed, and how much of them was read.
 
+use crate::compression::{BoxedReader, Compression, check_is_no_archive, decompress};
 use crate::error::{SourceError, UsageError};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -18,14 +19,17 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub(crate) struct InputFile {
     /// The path as it was given, for messages.
     pub(crate) name: Arc<str>,
-    pub(crate) reader: BufReader<CountedReader>,
+    /// The content, decompressed.
+    pub(crate) reader: BufReader<BoxedReader>,
+    /// How the file is compressed; none if it is not.
+    pub(crate) compression: Option<Compression>,
     /// Whether more may come while it is being read, as from a pipe or a terminal.
     pub(crate) live: bool,
 }
 
-/// A reader that counts the bytes that went through.
-pub(crate) struct CountedReader {
-    inner: Box<dyn Read + Send>,
+/// A reader that counts the bytes that went through, as they are in the file.
+struct CountedReader {
+    inner: BoxedReader,
     bytes: Arc<AtomicU64>,
 }
 
@@ -100,7 +104,7 @@ impl InputFiles {
     /// Opens the next file; none after the last one.
     pub(crate) fn next(&mut self) -> Result<Option<InputFile>, SourceError> {
         let Some(path) = self.paths.pop_front() else { return Ok(None) };
-        let (name, inner, live): (Arc<str>, Box<dyn Read + Send>, bool) = if is_stdin(&path) {
+        let (name, inner, live): (Arc<str>, BoxedReader, bool) = if is_stdin(&path) {
             ("standard input".into(), Box::new(std::io::stdin()), true)
         } else {
             let open = |error| SourceError::Open { file: path.display().to_string(), error };
@@ -108,8 +112,14 @@ impl InputFiles {
             let live = !file.metadata().map_err(open)?.is_file();
             (path.display().to_string().into(), Box::new(file), live)
         };
+        let failed = |error| SourceError::Read { file: name.to_string(), error };
         let counted = CountedReader { inner, bytes: self.bytes_read.clone() };
-        Ok(Some(InputFile { name, reader: BufReader::with_capacity(BUFFER_BYTES, counted), live }))
+        let (content, compression) = decompress(Box::new(counted)).map_err(failed)?;
+        let mut reader = BufReader::with_capacity(BUFFER_BYTES, content);
+        if compression.is_some() {
+            check_is_no_archive(reader.fill_buf().map_err(failed)?).map_err(failed)?;
+        }
+        Ok(Some(InputFile { name, reader, compression, live }))
     }
 
     /// A counter of the bytes read so far, of all files.

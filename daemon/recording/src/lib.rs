@@ -1,6 +1,6 @@
 //! Recordings: files of several formats as streams of events.
 //!
-//! A [`Source`] reads files as [`surmise_event::Record`]s, in bounded memory and in one pass. `surmise send` sends
+//! A [`Source`] reads files, compressed or not, as [`surmise_event::Record`]s, in bounded memory and in one pass. `surmise send` sends
 //! exactly the records that `surmise replay` learns from. Nothing here knows how predictions are made.
 //!
 //! ```
@@ -26,6 +26,7 @@
 //! A new format is a variant of [`Format`] and a reader in `read`; the compiler names the places that have to know it.
 
 mod choice;
+mod compression;
 mod error;
 mod format;
 mod infer;
@@ -35,6 +36,7 @@ mod reader;
 mod source;
 
 pub use choice::{FieldChoice, KindChoice, UnknownFieldChoice};
+pub use compression::Compression;
 pub use error::{SourceError, UsageError};
 pub use format::{Format, UnknownFormat};
 pub use reader::{Item, SourceOptions};

@@ -1,5 +1,6 @@
 //! A recording as a stream of records.
 
+use crate::compression::Compression;
 use crate::error::{SourceError, UsageError};
 use crate::format::Format;
 use crate::input::InputFiles;
@@ -14,6 +15,7 @@ pub struct Source {
     items: Items,
     schema: Schema,
     format: Format,
+    compression: Option<Compression>,
     notes: Vec<String>,
     bytes_read: Arc<AtomicU64>,
     bytes_total: Option<u64>,
@@ -32,6 +34,7 @@ impl Source {
             Some(format) => format,
             None => Format::detect(&first.name.clone(), first.head()?),
         };
+        let compression = first.compression;
         if !format.has_columns()
             && let Some(column) = options.key.as_ref().or(options.time.as_ref())
         {
@@ -47,7 +50,7 @@ impl Source {
             Format::Csv => table::open(first, files, options)?,
             Format::Ndjson => wire::open(first, files, options)?,
         };
-        Ok(Source { items, schema, format, notes, bytes_read, bytes_total })
+        Ok(Source { items, schema, format, compression, notes, bytes_read, bytes_total })
     }
 
     /// The fields with which a learner of these records starts.
@@ -60,12 +63,17 @@ impl Source {
         self.format
     }
 
+    /// How the first file is compressed; none if it is not.
+    pub fn compression(&self) -> Option<Compression> {
+        self.compression
+    }
+
     /// What a person should know about how the recording is read, one sentence each.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// Bytes of all files; none where that is not known, as of standard input.
+    /// Bytes of all files as they are, compressed or not; none where that is not known, as of standard input.
     pub fn bytes_total(&self) -> Option<u64> {
         self.bytes_total
     }

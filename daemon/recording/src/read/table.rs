@@ -2,9 +2,10 @@
 
 use super::cell;
 use crate::choice::{KindChoice, chosen, no_such_column};
+use crate::compression::BoxedReader;
 use crate::error::{SourceError, UsageError};
 use crate::infer::{SAMPLE_ROWS_MAX, is_missing, is_time, kind_of};
-use crate::input::{CountedReader, InputFile, InputFiles};
+use crate::input::{InputFile, InputFiles};
 use crate::reader::{Item, OpenedRecording, SourceOptions};
 use csv::{ReaderBuilder, StringRecord};
 use std::collections::VecDeque;
@@ -133,7 +134,7 @@ fn separator(name: &str, head: &[u8]) -> u8 {
 /// One opened file, past its header.
 struct TableFile {
     name: Arc<str>,
-    reader: csv::Reader<BufReader<CountedReader>>,
+    reader: csv::Reader<BufReader<BoxedReader>>,
     header: StringRecord,
 }
 

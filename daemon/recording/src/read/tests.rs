@@ -1,5 +1,6 @@
 //! Tests of the readers: every format from files, and what a bad file is answered.
 
+use crate::compression::tests::{ALL, compress};
 use crate::{Format, Source, SourceError, SourceOptions};
 use proptest::prelude::*;
 use std::path::PathBuf;
@@ -152,6 +153,34 @@ fn the_wire_is_read_as_it_is() {
     let r = records(s.unwrap());
     assert_eq!(r[1].data, Data::Fields(vec![("ms".into(), Datum::Text("1".into()))]));
     assert_eq!(r[1].key.as_deref(), Some("/a"));
+}
+
+#[test]
+fn what_is_compressed_reads_as_what_is_not() {
+    let d = tempfile::tempdir().unwrap();
+    let table: String =
+        std::iter::once("a,b\n".to_owned()).chain((0..3000).map(|i| format!("{i}.5,x{}\n", i % 7))).collect();
+    let text = "To be, or not\nto be, that\n".repeat(400);
+    for (name, content) in [("t.csv", &table), ("play.txt", &text)] {
+        let plain = open(&[write(&d, name, content)], None, |_| ()).unwrap();
+        let (format, want) = (plain.format(), records(plain));
+        for compression in ALL {
+            let bytes = compress(compression, content.as_bytes(), 3);
+            // without a name that tells, the first bytes do
+            let file = write(&d, &format!("{name}.gz"), &bytes);
+            let s = open(&[file], None, |_| ()).unwrap();
+            assert_eq!(
+                (s.format(), s.compression(), s.bytes_total()),
+                (format, Some(compression), Some(bytes.len() as u64))
+            );
+            let read = s.bytes_counter();
+            assert_eq!(records(s), want);
+            assert_eq!(read.load(std::sync::atomic::Ordering::Relaxed), bytes.len() as u64, "the bytes of the file");
+        }
+    }
+    let cut = write(&d, "cut.csv.gz", &compress(ALL[0], table.as_bytes(), 1)[..3000]);
+    let error = open(&[cut], None, |_| ()).and_then(|s| s.collect::<Result<Vec<_>, _>>()).unwrap_err().to_string();
+    assert!(error.contains("cut.csv.gz") && error.contains("cut off"), "{error}");
 }
 
 proptest! {
