@@ -1,7 +1,8 @@
 //! Recordings: files of several formats as streams of events.
 //!
 //! A [`Source`] reads files, compressed or not, as [`surmise_event::Record`]s, in bounded memory and in one pass.
-//! `surmise send` sends exactly the records that `surmise replay` learns from. Nothing here knows how predictions are made.
+//! `surmise send` sends exactly the records that `surmise replay` learns from. Nothing here knows how predictions are
+//! made.
 //!
 //! ```
 //! use surmise_event::{Data, Datum};
