@@ -108,6 +108,13 @@ const PARTS: &[Part] = &[
         forbids: PURE,
     },
     Part {
+        folder: "model/lines",
+        holds: "log lines: times, templates, typed slots, evidence of what is odd",
+        never: "panic, whatever the bytes; price a new value by its spelling",
+        uses: &["surmise-alarm", "surmise-lanes", "surmise-state"],
+        forbids: PURE,
+    },
+    Part {
         folder: "model/learner",
         holds: "one stream: fields in order, keys, ends, gaps, measures, checkpoints",
         never: "use a clock, a file, a socket or a thread",

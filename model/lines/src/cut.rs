@@ -1,0 +1,232 @@
+//! Cuts a text into pieces, in one pass from left to right, without regular expressions.
+
+use crate::piece::{Piece, PieceKind, Pieces};
+use crate::stamp;
+use crate::table::hash;
+use std::ops::Range;
+
+/// Classes of bytes.
+const BLANK: u8 = 0;
+const WORD: u8 = 1;
+const QUOTE: u8 = 2;
+const OTHER: u8 = 3;
+
+/// The class of each byte. Bytes beyond ASCII are parts of words of whatever language.
+const CLASSES: [u8; 256] = {
+    let mut classes = [OTHER; 256];
+    let mut b = 0;
+    while b < 256 {
+        let byte = b as u8;
+        if byte.is_ascii_alphanumeric()
+            || byte >= 0x80
+            || matches!(byte, b'_' | b'.' | b'%' | b'$' | b'*' | b'~' | b'+' | b'-')
+        {
+            classes[b] = WORD;
+        } else if byte.is_ascii_whitespace() || byte == 0x0b {
+            classes[b] = BLANK;
+        } else if byte == b'"' {
+            classes[b] = QUOTE;
+        }
+        b += 1;
+    }
+    classes
+};
+
+#[inline]
+fn class(byte: u8) -> u8 {
+    CLASSES[byte as usize]
+}
+
+/// Quoted texts without an end that are looked for in a text; hostile lines have thousands.
+const OPEN_QUOTES_MAX: u32 = 3;
+
+/// Cuts `text[range]` into pieces, which are added to `pieces`.
+pub(crate) fn cut(text: &[u8], range: Range<usize>, pieces: &mut Pieces) {
+    let first = pieces.0.len();
+    let (mut at, end, mut open_quotes) = (range.start, range.end, 0);
+    while at < end && !pieces.is_full() {
+        let start = at;
+        match class(text[at]) {
+            BLANK => {
+                at = run(text, at, end, BLANK);
+                pieces.push_blank(start..at);
+            }
+            QUOTE => match closing(text, at, end).filter(|_| open_quotes < OPEN_QUOTES_MAX) {
+                Some(close) => {
+                    quoted(text, start, close, pieces);
+                    at = close + 1;
+                }
+                None => {
+                    open_quotes += 1;
+                    at += 1;
+                    pieces.push(PieceKind::Mark, text, start..at);
+                }
+            },
+            WORD => {
+                let is_fresh = start == range.start || class(text[start - 1]) != WORD;
+                if is_fresh && let Some((length, _)) = stamp::read(&text[start..end]) {
+                    at = start + length;
+                    pieces.push(PieceKind::Time, text, start..at);
+                } else {
+                    at = run(text, at, end, WORD);
+                    pieces.push(word_kind(&text[start..at]), text, start..at);
+                }
+            }
+            _ => {
+                while at < end && class(text[at]) == OTHER && !begins_path(text, range.start, at, end) {
+                    at += 1;
+                }
+                if at > start {
+                    pieces.push(PieceKind::Mark, text, start..at);
+                } else {
+                    at = path_end(text, at, end);
+                    pieces.push(PieceKind::Quoted, text, start..at);
+                }
+            }
+        }
+    }
+    join_lists(text, first, pieces);
+}
+
+/// Where the run of a class ends.
+#[inline]
+fn run(text: &[u8], from: usize, end: usize, of: u8) -> usize {
+    text[from..end].iter().position(|b| class(*b) != of).map_or(end, |n| from + n)
+}
+
+/// Where the quotation that begins at `from` ends; a backslash takes the meaning off the next byte.
+fn closing(text: &[u8], from: usize, end: usize) -> Option<usize> {
+    let mut at = from + 1;
+    while at < end {
+        match text[at] {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+/// Adds a quotation: a single word stays a word between marks.
+fn quoted(text: &[u8], open: usize, close: usize, pieces: &mut Pieces) {
+    pieces.push(PieceKind::Mark, text, open..open + 1);
+    let inside = open + 1..close;
+    if !inside.is_empty() {
+        pieces.push(text_kind(&text[inside.clone()]), text, inside);
+    }
+    pieces.push(PieceKind::Mark, text, close..close + 1);
+}
+
+/// The kind of a whole text: quoted if it has blanks or slashes.
+pub(crate) fn text_kind(text: &[u8]) -> PieceKind {
+    if text.iter().any(|b| class(*b) == BLANK || *b == b'/') { PieceKind::Quoted } else { word_kind(text) }
+}
+
+/// Whether a word is a value by its shape: it has a digit, or dots between letters like a name of a host or a class.
+fn word_kind(word: &[u8]) -> PieceKind {
+    let has_digit = word.iter().any(u8::is_ascii_digit);
+    let dots = |w: &[u8]| w.iter().filter(|b| **b == b'.').count();
+    let inner = |w: &[u8]| {
+        let from = w.iter().position(|b| *b != b'.').unwrap_or(w.len());
+        let to = w.iter().rposition(|b| *b != b'.').map_or(from, |n| n + 1);
+        dots(&w[from..to])
+    };
+    if has_digit || inner(word) > 1 { PieceKind::Value } else { PieceKind::Word }
+}
+
+/// Whether a byte may stand in a part of a path.
+#[inline]
+fn is_path_byte(byte: u8) -> bool {
+    class(byte) == WORD || byte == b'@'
+}
+
+/// Whether a path begins at a slash.
+#[inline]
+fn begins_path(text: &[u8], first: usize, at: usize, end: usize) -> bool {
+    text[at] == b'/'
+        && at + 1 < end
+        && is_path_byte(text[at + 1])
+        && (at == first || {
+            let before = text[at - 1];
+            !(before.is_ascii_alphanumeric() || before >= 0x80 || matches!(before, b'_' | b'.' | b'-' | b'/' | b'*'))
+        })
+}
+
+/// Where the path that begins at a slash ends.
+fn path_end(text: &[u8], from: usize, end: usize) -> usize {
+    let mut at = from + 1;
+    while at < end && (is_path_byte(text[at]) || (text[at] == b'/' && text[at - 1] != b'/')) {
+        at += 1;
+    }
+    at
+}
+
+/// Makes a list of identifiers, such as `1, 2, 3, 4, 5`, one value, so that its length does not matter.
+fn join_lists(text: &[u8], first: usize, pieces: &mut Pieces) {
+    let list = &mut pieces.0;
+    let (mut from, mut to) = (first, first);
+    while from < list.len() {
+        let (last, members, is_named) = list_from(text, list, from);
+        list[to] = list[from];
+        if members >= 5 || (members >= 3 && is_named) {
+            let place = list[from].start as usize..list[last].end as usize;
+            (list[to].end, list[to].hash) = (place.end as u32, hash(&text[place]));
+            from = last;
+        }
+        (from, to) = (from + 1, to + 1);
+    }
+    list.truncate(to);
+}
+
+/// The list that begins at a piece: its last piece, how many members it has, and whether each begins with a letter.
+fn list_from(text: &[u8], list: &[Piece], from: usize) -> (usize, usize, bool) {
+    let is_value = |at: usize| list.get(at).is_some_and(|p| p.kind == PieceKind::Value);
+    let is_mark = |at: usize| list.get(at).is_some_and(|p| p.kind == PieceKind::Mark);
+    let is_named = |at: usize| text[list[at].start as usize].is_ascii_alphabetic();
+    if !is_value(from) || !is_mark(from + 1) {
+        return (from, 1, false);
+    }
+    // between members there is one mark, or a comma and blanks
+    let between = if is_value(from + 2) { 1 } else { 2 };
+    let (mut last, mut members, mut named) = (from, 1, is_named(from));
+    while is_value(last + between + 1)
+        && (1..=between).all(|k| is_mark(last + k) && list[last + k].hash == list[from + k].hash)
+    {
+        last += between + 1;
+        members += 1;
+        named &= is_named(last);
+    }
+    (last, members, named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn show(text: &str) -> String {
+        let mut pieces = Pieces::default();
+        cut(text.as_bytes(), 0..text.len(), &mut pieces);
+        let one = |p: &Piece| {
+            let text = String::from_utf8_lossy(p.of(text.as_bytes())).into_owned();
+            match p.kind {
+                PieceKind::Word | PieceKind::Mark => text,
+                PieceKind::Value => format!("<{text}>"),
+                PieceKind::Quoted => format!("«{text}»"),
+                PieceKind::Time => format!("[{text}]"),
+            }
+        };
+        pieces.0.iter().map(one).collect()
+    }
+
+    #[test]
+    fn lines_are_cut_by_shape() {
+        assert_eq!(
+            show(r#"10.0.0.1 - - [02/Mar/2026:13:51:29 +0000] "GET /item/1 HTTP/1.1" 200 "-" rt=0.002"#),
+            r#"<10.0.0.1> - - [[02/Mar/2026:13:51:29 +0000]] "«GET /item/1 HTTP/1.1»" <200> "-" rt=<0.002>"#
+        );
+        assert_eq!(show("open /tmp/a.b failed: 3/4 (/x)"), "open «/tmp/a.b» failed: <3>/<4> («/x»)");
+        assert_eq!(show("ids 1, 2, 3, 4, 5 end"), "ids <1, 2, 3, 4, 5> end");
+        assert_eq!(show(r#"a "b" "" "unclosed c"#), r#"a "b" "" "unclosed c"#);
+        assert_eq!(show("org.apache.Foo größe"), "<org.apache.Foo> größe");
+    }
+}

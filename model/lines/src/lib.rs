@@ -1,0 +1,31 @@
+//! Log lines understood: templates, typed slots, times, and evidence of what is odd.
+
+mod burst;
+mod channels;
+mod clock;
+mod cut;
+mod json;
+mod miner;
+mod model;
+mod number;
+mod observe;
+mod overdue;
+mod pairs;
+mod piece;
+mod rate;
+mod sequence;
+mod severe;
+mod shape;
+mod slot;
+mod slots;
+mod stamp;
+mod table;
+mod tell;
+mod template;
+mod values;
+
+pub use channels::LINE_CHANNELS;
+pub use model::{LineLimits, LineModel, LineReading};
+pub use observe::{LineOutcome, LinePart, WHOLE_LINE};
+pub use shape::ValueShape;
+pub use tell::{LikelyValue, LinePartSummary, SlotSummary};
