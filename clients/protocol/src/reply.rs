@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
-use surmise_event::{Drift, FieldOutcome, Outcome, Prediction, Refusal, RefusalCode};
+use surmise_event::{Alarm, Drift, FieldOutcome, Outcome, Prediction, Refusal, RefusalCode};
 
 /// One line of the daemon.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,8 +55,14 @@ pub struct OutcomeReply {
     pub offset: u64,
     /// The surprise of the event: −log₂ of its probability.
     pub surprise_bits: f64,
-    /// The rank of that surprise among the stream's own recent ones, from 0 to 1.
+    /// The excess of that surprise over what was expected of it, in bits.
+    #[serde(default)]
+    pub excess_bits: f64,
+    /// How unusual the event is for its stream, from 0 to 1; it rises with `rarity_events`.
     pub anomaly_score: f64,
+    /// How rare an event so unusual is: once in so many events of this stream.
+    #[serde(default)]
+    pub rarity_events: f64,
     /// Each field's part of the surprise, in schema order.
     #[serde(default, with = "by_name")]
     pub fields: Vec<FieldOutcome>,
@@ -65,6 +71,9 @@ pub struct OutcomeReply {
     /// Lasting changes of the stream that were noticed with this event.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<Drift>,
+    /// The incident that the event begins or goes on with, or that is over by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm: Option<Alarm>,
     /// The prediction of the next event, if the producer asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Prediction>,
@@ -79,8 +88,23 @@ impl OutcomeReply {
         outcome: Outcome,
         next: Option<Prediction>,
     ) -> OutcomeReply {
-        let Outcome { offset, surprise_bits, anomaly_score, fields, model_version, drift, .. } = outcome;
-        OutcomeReply { seq, stream, key, offset, surprise_bits, anomaly_score, fields, model_version, drift, next }
+        let Outcome { offset, surprise_bits, excess_bits, anomaly_score, rarity_events, fields, model_version, .. } =
+            outcome;
+        OutcomeReply {
+            seq,
+            stream,
+            key,
+            offset,
+            surprise_bits,
+            excess_bits,
+            anomaly_score,
+            rarity_events,
+            fields,
+            model_version,
+            drift: outcome.drift,
+            alarm: outcome.alarm,
+            next,
+        }
     }
 }
 
@@ -190,15 +214,26 @@ mod by_name {
     use serde::de::{Deserializer, MapAccess, Visitor};
     use serde::{Deserialize, Serialize, ser::Serializer};
     use std::fmt;
-    use surmise_event::FieldOutcome;
+    use surmise_event::{FieldOutcome, OddWord};
 
     #[derive(Serialize, Deserialize)]
     struct FieldShare {
         surprise_bits: f64,
+        #[serde(default)]
+        excess_bits: f64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        word: Option<OddWord>,
+    }
+
+    impl From<&FieldOutcome> for FieldShare {
+        fn from(field: &FieldOutcome) -> FieldShare {
+            let FieldOutcome { surprise_bits, excess_bits, word, .. } = *field;
+            FieldShare { surprise_bits, excess_bits, word }
+        }
     }
 
     pub(super) fn serialize<S: Serializer>(fields: &[FieldOutcome], s: S) -> Result<S::Ok, S::Error> {
-        s.collect_map(fields.iter().map(|f| (&*f.name, FieldShare { surprise_bits: f.surprise_bits })))
+        s.collect_map(fields.iter().map(|f| (&*f.name, FieldShare::from(f))))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<FieldOutcome>, D::Error> {
@@ -211,7 +246,10 @@ mod by_name {
             fn visit_map<A: MapAccess<'de>>(self, mut a: A) -> Result<Self::Value, A::Error> {
                 let mut out = Vec::new();
                 while let Some((name, share)) = a.next_entry::<String, FieldShare>()? {
-                    out.push(FieldOutcome { name: name.into(), surprise_bits: share.surprise_bits });
+                    let FieldShare { surprise_bits, excess_bits, word } = share;
+                    // the variance is for the alarms of the learner, and stays with it
+                    let name = name.into();
+                    out.push(FieldOutcome { name, surprise_bits, excess_bits, word, ..FieldOutcome::default() });
                 }
                 Ok(out)
             }
@@ -245,23 +283,32 @@ mod tests {
             line(&Reply::Error(ErrorReply::new(e, Some(44), Some(3)))),
             "{\"error\":{\"code\":\"wrong_type\",\"seq\":44,\"line\":3,\"field\":\"ms\",\"reason\":\"expected a number, got \\\"fast\\\"\",\"fatal\":false}}\n"
         );
-        let share = |n: &str, b| FieldOutcome { name: n.into(), surprise_bits: b };
+        let share = |n: &str, b| FieldOutcome {
+            name: n.into(),
+            surprise_bits: b,
+            excess_bits: b - 1.5,
+            ..FieldOutcome::default()
+        };
         let o = OutcomeReply {
             seq: Some(42),
             stream: "web".into(),
             key: Some("user-7".into()),
             offset: 1042,
-            surprise_bits: 3.21,
+            surprise_bits: 3.25,
+            excess_bits: 0.5,
             anomaly_score: 0.41,
-            fields: vec![share("page", 2.9), share("ms", 0.31)],
+            rarity_events: 20.0,
+            fields: vec![share("page", 2.75), share("ms", 0.5)],
             model_version: 131,
             drift: Vec::new(),
+            alarm: None,
             next: None,
         };
         assert_eq!(
             line(&Reply::Outcome(Box::new(o))),
-            "{\"outcome\":{\"seq\":42,\"stream\":\"web\",\"key\":\"user-7\",\"offset\":1042,\"surprise_bits\":3.21,\"anomaly_score\":0.41,\
-             \"fields\":{\"page\":{\"surprise_bits\":2.9},\"ms\":{\"surprise_bits\":0.31}},\"model_version\":131}}\n"
+            "{\"outcome\":{\"seq\":42,\"stream\":\"web\",\"key\":\"user-7\",\"offset\":1042,\"surprise_bits\":3.25,\"excess_bits\":0.5,\
+             \"anomaly_score\":0.41,\"rarity_events\":20.0,\"fields\":{\"page\":{\"surprise_bits\":2.75,\"excess_bits\":1.25},\
+             \"ms\":{\"surprise_bits\":0.5,\"excess_bits\":-1.0}},\"model_version\":131}}\n"
         );
     }
 

@@ -18,7 +18,7 @@ mod schema;
 mod time;
 
 pub use alarm::{Alarm, AlarmBudget, AlarmKind, AlarmPhase, BudgetError, BudgetSpan};
-pub use prediction::{Detector, Drift, Expected, FieldOutcome, Outcome, Prediction};
+pub use prediction::{Detector, Drift, Expected, FieldOutcome, OddWord, Outcome, Prediction};
 pub use record::{Data, Datum, Event, Record, Value};
 pub use refusal::{Limits, Refusal, RefusalCode};
 pub use report::{ExpertReport, FieldReport, Report};

@@ -56,6 +56,9 @@ pub struct Outcome {
     pub events: u64,
     /// The surprise: −log₂ of the event's probability, in bits; the sum over its fields.
     pub surprise_bits: f64,
+    /// The excess of the event over what was expected of it, in bits; the sum over its fields.
+    #[serde(default)]
+    pub excess_bits: f64,
     /// How unusual the event is for its stream, from 0 to 1: a function of `rarity_events` alone that rises with it, so
     /// that streams can be compared by it (PREDICTOR §10).
     pub anomaly_score: f64,
@@ -124,4 +127,54 @@ pub struct FieldOutcome {
     pub name: std::sync::Arc<str>,
     /// −log₂ of the probability of the field's value, in bits.
     pub surprise_bits: f64,
+    /// The excess: the surprise minus what the prediction itself expected it to be, in bits. Its mean is zero as long
+    /// as the stream does what is predicted, however random that is.
+    #[serde(default)]
+    pub excess_bits: f64,
+    /// The variance that the prediction expects the excess to have, in bits squared.
+    #[serde(default)]
+    pub excess_variance: f64,
+    /// Of a text: its oddest word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word: Option<OddWord>,
+}
+
+impl FieldOutcome {
+    /// What the field says of how unusual its event is, in bits: its excess less a quarter of the variance of that. Of a
+    /// text it is that of the oddest word, as a sum over all of its words drowns in those that are random.
+    pub fn evidence_bits(&self) -> f64 {
+        match &self.word {
+            Some(word) => word.evidence_bits(),
+            None => evidence_bits(self.excess_bits, self.excess_variance),
+        }
+    }
+}
+
+/// The part of its variance that is taken from an excess: one random id of many digits exceeds what was expected of it
+/// by some bits now and then, where a short word hardly does (a Chernoff bound of slope .7; PREDICTOR §10).
+const VARIANCE_PART: f64 = 0.25;
+
+/// What an excess says of how unusual something is, in bits.
+fn evidence_bits(excess_bits: f64, variance: f64) -> f64 {
+    excess_bits - VARIANCE_PART * variance
+}
+
+/// The word of a text that says most of how unusual the text is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OddWord {
+    /// The place of its first byte in the text.
+    pub start: u32,
+    /// The place after its last byte.
+    pub end: u32,
+    /// The excess of its bytes, and of the marks up to the next word, in bits.
+    pub excess_bits: f64,
+    /// The variance that the prediction expects that to have, in bits squared.
+    pub excess_variance: f64,
+}
+
+impl OddWord {
+    /// What the word says of how unusual its event is, in bits: its excess less a quarter of the variance of that.
+    pub fn evidence_bits(&self) -> f64 {
+        evidence_bits(self.excess_bits, self.excess_variance)
+    }
 }

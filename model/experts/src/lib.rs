@@ -5,17 +5,20 @@
 //! | `share` | [`FixedShare`], the mixture of experts whose regret is bounded, and its two arithmetics |
 //! | `bits` | a mixture that is followed bit by bit through one symbol: [`SymbolWalk`], [`NibbleWalk`] |
 //! | `specialists` | a mixture in which experts may be absent from a round: [`ExpertSet`], [`mix`] |
+//! | `excess` | [`Excess`], how much more surprising something was than expected |
 //! | `running_mean` | [`RunningMean`], the mean that counts first and then forgets |
 //!
 //! Everything here is pure: no clock, no randomness, no allocation. Sums have one fixed order, so that equal inputs
 //! give equal bits on every machine.
 
 mod bits;
+mod excess;
 mod running_mean;
 mod share;
 mod specialists;
 
 pub use bits::{BitShare, NibbleWalk, SYMBOL_EXPERTS_MAX, SymbolWalk};
+pub use excess::Excess;
 pub use running_mean::RunningMean;
 pub use share::{BitArithmetic, FixedShare, ShareArithmetic, ValueArithmetic, ValueShare};
 pub use specialists::{ExpertSet, mix};

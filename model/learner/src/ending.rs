@@ -57,7 +57,7 @@ impl Ending {
         self.mix(&Self::rows(length, last))
     }
 
-    /// Scores whether a key ended, and learns from it; returns the surprise in nats.
+    /// Scores whether a key ended, and learns from it; returns the probability that what came had.
     pub fn observe(&mut self, length: u32, last: u32, ended: bool) -> f64 {
         let rows = Self::rows(length, last);
         let p = self.mix(&rows);
@@ -70,7 +70,7 @@ impl Ending {
                 .clamp(PROBABILITY_MIN, 1.0 - PROBABILITY_MIN);
             *uses = (*uses + 1).min(ROW_USES_MAX);
         }
-        -libm::log(if ended { p } else { 1.0 - p })
+        if ended { p } else { 1.0 - p }
     }
 }
 
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn keys_that_end_after_three_events_are_expected_to() {
         let mut ending = Ending::default();
-        let surprise = |ending: &mut Ending| -> f64 { (0..4).map(|i| ending.observe(i, 7, i == 3)).sum() };
+        let surprise = |ending: &mut Ending| -> f64 { (0..4).map(|i| -ending.observe(i, 7, i == 3).ln()).sum() };
         let first = surprise(&mut ending);
         for _ in 0..200 {
             surprise(&mut ending);

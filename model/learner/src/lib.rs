@@ -55,9 +55,11 @@ mod pages;
 mod paging;
 mod predict;
 mod recipe;
+mod surprise;
 mod tally;
 mod values;
 mod vocabulary;
+mod words;
 
 pub use component::{Component, UnknownComponent};
 pub use error::{CheckpointError, LearnerError};

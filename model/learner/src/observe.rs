@@ -22,6 +22,8 @@ use crate::explain::FieldExplanation;
 use crate::field::{FieldModel, Model, folds_ends};
 use crate::keys::KeyState;
 use crate::learner::{Learner, Models, Monitors};
+use crate::observe_fields::ObservedField;
+use crate::surprise::Surprise;
 use crate::values::Values;
 use std::f64::consts::LOG2_E;
 use std::sync::Arc;
@@ -88,25 +90,25 @@ impl Learner {
         let mut key = self.take_key(name);
         self.complete(&mut key);
         let every_byte = self.schema.is_bytes();
-        let mut nats = 0.0;
+        let mut cost = Surprise::default();
         if !event.values.is_empty() {
-            nats += if every_byte {
+            cost += if every_byte {
                 self.observe_bytes(&mut key, event, out)
             } else {
                 self.observe_values(&mut key, event, out)
             };
         }
         if event.end {
-            let end_nats = self.observe_end(&mut key);
-            out.fields.push(FieldOutcome { name: self.scratch.end_name.clone(), surprise_bits: end_nats * LOG2_E });
-            nats += end_nats;
+            let end = self.observe_end(&mut key);
+            out.fields.push(end.of_field(self.scratch.end_name.clone()));
+            cost += end;
             self.end_key(name, &key);
         } else {
             self.put_key(name, key);
         }
         self.position.offset += events;
         self.position.version += events;
-        out.surprise_bits = nats * LOG2_E;
+        (out.surprise_bits, out.excess_bits) = (cost.bits(), cost.excess.bits());
         // bytes were judged one by one: a run is as many events as it has bytes, wherever its producer cut it
         if !every_byte {
             let Monitors { anomaly, drift } = &mut self.monitors;
@@ -117,23 +119,25 @@ impl Learner {
         // nats of bytes were added one by one
         if self.measures.scoring {
             self.measures.tally.events += events;
-            self.measures.tally.nats += if every_byte { 0.0 } else { nats };
+            self.measures.tally.nats += if every_byte { 0.0 } else { cost.nats };
         }
     }
 
-    /// Observes a run of bytes, each of them an event; returns its surprise in nats.
-    fn observe_bytes(&mut self, key: &mut KeyState, event: &Event, out: &mut Outcome) -> f64 {
-        let [Value::Bytes(run)] = event.values.as_slice() else { return 0.0 };
+    /// Observes a run of bytes, each of them an event; returns its surprise.
+    fn observe_bytes(&mut self, key: &mut KeyState, event: &Event, out: &mut Outcome) -> Surprise {
+        let [Value::Bytes(run)] = event.values.as_slice() else { return Surprise::default() };
         let field = &mut self.models.fields[0];
-        let (Model::Bytes(model), Some(symbol_key)) = (&mut field.model, &mut key.symbols[0]) else { return 0.0 };
-        let mut nats = 0.0;
+        let (Model::Bytes(model), Some(symbol_key)) = (&mut field.model, &mut key.symbols[0]) else {
+            return Surprise::default();
+        };
+        let mut cost = Surprise::default();
         let mut position = 0;
         let scoring = self.measures.scoring;
         let mut explanation = self.measures.explaining.then(|| FieldExplanation::before(&field.name, model));
         let (tally, end_name) = (&mut self.measures.tally, &self.scratch.end_name);
         let Monitors { anomaly, drift } = &mut self.monitors;
         model.observe_run(symbol_key, &[], run, |model, byte_nats| {
-            nats += byte_nats;
+            cost += Surprise::of_symbol(byte_nats, model);
             let bits = byte_nats * LOG2_E;
             out.anomaly_score = out.anomaly_score.max(anomaly.observe(bits));
             drift.observe(out.offset + position, bits, |_| end_name.clone(), &mut out.drift);
@@ -150,18 +154,18 @@ impl Learner {
             tally.fields[0].count += run.len() as u64;
         }
         self.measures.explanations.extend(explanation);
-        out.fields.push(FieldOutcome { name: field.name.clone(), surprise_bits: nats * LOG2_E });
+        out.fields.push(cost.of_field(field.name.clone()));
         key.length = key.length.saturating_add(run.len() as u32);
-        nats
+        cost
     }
 
-    /// Observes one value per field, each given the earlier ones; a target comes last. Returns their surprise in nats.
-    fn observe_values(&mut self, key: &mut KeyState, event: &Event, out: &mut Outcome) -> f64 {
+    /// Observes one value per field, each given the earlier ones; a target comes last. Returns their surprise.
+    fn observe_values(&mut self, key: &mut KeyState, event: &Event, out: &mut Outcome) -> Surprise {
         let target = self.options.target.as_ref().and_then(|t| self.schema.position(t));
-        let mut nats = 0.0;
+        let mut cost = Surprise::default();
         // that the event came at all says that its key did not end before it
         if target.is_none() && !folds_ends(&self.schema) {
-            nats += self.observe_ending(key, false);
+            cost += self.observe_ending(key, false);
         }
         let mut current = std::mem::take(&mut self.scratch.current);
         // later fields are seen as they were in the key's previous event
@@ -172,7 +176,7 @@ impl Learner {
         for i in order {
             let value = event.values.get(i).unwrap_or(&Value::Missing);
             let role = if target.is_some_and(|t| t != i) { Role::Given } else { Role::Predicted };
-            let (field_nats, hash) = self.observe_field(&mut now, i, value, role);
+            let (field, hash) = self.observe_field(&mut now, i, value, role);
             // from here on the fields after this one see its value
             now.current.hashes[i] = hash;
             now.current.numbers[i] = match value {
@@ -180,8 +184,8 @@ impl Learner {
                 Value::Missing | Value::Symbol(_) | Value::Bytes(_) => f64::NAN,
             };
             if role == Role::Predicted {
-                nats += field_nats;
-                self.count_field(i, field_nats, out);
+                cost += field.cost;
+                self.count_field(i, field, out);
             }
         }
         let EventInProgress { current, key, numbers_begun, .. } = now;
@@ -198,25 +202,25 @@ impl Learner {
         // the two buffers change places, so that neither is allocated anew
         self.scratch.current = std::mem::replace(&mut key.previous, current);
         key.length = key.length.saturating_add(1);
-        nats
+        cost
     }
 
     /// Adds a field's surprise to the outcome and to the tally.
-    fn count_field(&mut self, field: usize, nats: f64, out: &mut Outcome) {
-        let name = self.models.fields[field].name.clone();
-        out.fields.push(FieldOutcome { name, surprise_bits: nats * LOG2_E });
+    fn count_field(&mut self, i: usize, field: ObservedField, out: &mut Outcome) {
+        let name = self.models.fields[i].name.clone();
+        out.fields.push(FieldOutcome { word: field.word, ..field.cost.of_field(name) });
         if self.measures.scoring {
-            let sums = &mut self.measures.tally.fields[field];
+            let sums = &mut self.measures.tally.fields[i];
             sums.count += 1;
-            sums.nats += nats;
+            sums.nats += field.cost.nats;
         }
     }
 
-    /// Observes the end of a key; returns its surprise in nats.
-    fn observe_end(&mut self, key: &mut KeyState) -> f64 {
+    /// Observes the end of a key; returns its surprise.
+    fn observe_end(&mut self, key: &mut KeyState) -> Surprise {
         // an endless stream of bytes has no ends to predict, and of a target's event only the target is scored
         if self.schema.is_bytes() || self.options.target.is_some() {
-            return 0.0;
+            return Surprise::default();
         }
         if !folds_ends(&self.schema) {
             return self.observe_ending(key, true);
@@ -224,9 +228,10 @@ impl Learner {
         let Models { fields, .. } = &mut self.models;
         let inputs = &mut self.scratch.side_inputs;
         fields[0].fill_side_inputs(&key.previous, Clocks::of(key.last_us), inputs);
-        let mut nats = 0.0;
+        let mut cost = Surprise::default();
         if let (Model::Category(model, vocabulary), Some(symbol_key)) = (&mut fields[0].model, &mut key.symbols[0]) {
-            nats = model.observe(symbol_key, &*inputs, vocabulary.end_symbol());
+            let nats = model.observe(symbol_key, &*inputs, vocabulary.end_symbol());
+            cost = Surprise::of_symbol(nats, model);
             if self.measures.scoring {
                 let tally = &mut self.measures.tally;
                 tally.ends += 1;
@@ -235,19 +240,18 @@ impl Learner {
                 tally.add_claims(model.claims());
             }
         }
-        nats
+        cost
     }
 
-    /// Observes whether a key ended or went on, where its end is no symbol of the first field; returns the surprise in
-    /// nats.
-    fn observe_ending(&mut self, key: &KeyState, ended: bool) -> f64 {
+    /// Observes whether a key ended or went on, where its end is no symbol of the first field; returns the surprise.
+    fn observe_ending(&mut self, key: &KeyState, ended: bool) -> Surprise {
         let last = key.previous.hashes.first().copied().unwrap_or(0);
-        let nats = self.models.ending.observe(key.length, last, ended);
+        let cost = Surprise::of_decision(self.models.ending.observe(key.length, last, ended));
         if self.measures.scoring {
             self.measures.tally.ends += u64::from(ended);
-            self.measures.tally.end_nats += nats;
+            self.measures.tally.end_nats += cost.nats;
         }
-        nats
+        cost
     }
 }
 

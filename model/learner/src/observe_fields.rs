@@ -7,12 +7,16 @@ use crate::gap;
 use crate::keys::KeyState;
 use crate::learner::{Learner, NumberForecast};
 use crate::observe::{EventInProgress, Role};
+use crate::surprise::Surprise;
 use crate::tally::RANKS;
 use crate::values::{SideInputs, hash_of_symbol};
-use surmise_event::{Event, Value};
+use crate::words::Words;
+use surmise_event::{Event, OddWord, Value};
 use surmise_number::{EventContext, Given};
 use surmise_symbol::{SymbolKey, SymbolModel};
 
+/// The symbol of a line feed.
+const LINE_FEED: u32 = b'\n' as u32;
 /// Follows a line feed inside a text, to tell it from the line feed that closes the text.
 const TEXT_GOES_ON: u32 = 1;
 /// Follows the line feed that closes a text.
@@ -23,16 +27,25 @@ const TEXT_MISSING: u32 = 2;
 /// Symbols of a field whose symbols are bytes or bins.
 const BYTE_SYMBOLS: u32 = 256;
 
+/// What observing one field gave.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ObservedField {
+    /// What its value cost.
+    pub(crate) cost: Surprise,
+    /// Of a text: its oddest word.
+    pub(crate) word: Option<OddWord>,
+}
+
 impl Learner {
-    /// Observes the value of the field at position `i`. Returns its surprise in nats, and the hash under which the
-    /// other fields see it.
+    /// Observes the value of the field at position `i`. Returns what it cost, and the hash under which the other fields
+    /// see it.
     pub(crate) fn observe_field(
         &mut self,
         now: &mut EventInProgress<'_>,
         i: usize,
         value: &Value,
         role: Role,
-    ) -> (f64, u32) {
+    ) -> (ObservedField, u32) {
         match (&self.models.fields[i].model, role) {
             (Model::Number(column), _) => self.observe_number(now, i, *column, value, role),
             (Model::Category(..) | Model::Bytes(_) | Model::Gap(_), Role::Predicted) => {
@@ -40,7 +53,7 @@ impl Learner {
             }
             // a value that conditions the target still enters its vocabulary
             (Model::Category(..) | Model::Bytes(_) | Model::Gap(_), Role::Given) => {
-                (0.0, hash_of_symbol(self.symbol(i, value, gap_bin(now.key, now.event))))
+                (ObservedField::default(), hash_of_symbol(self.symbol(i, value, gap_bin(now.key, now.event))))
             }
         }
     }
@@ -57,7 +70,7 @@ impl Learner {
         }
     }
 
-    fn observe_symbols(&mut self, now: &mut EventInProgress<'_>, i: usize, value: &Value) -> (f64, u32) {
+    fn observe_symbols(&mut self, now: &mut EventInProgress<'_>, i: usize, value: &Value) -> (ObservedField, u32) {
         // counted before the value arrives: a symbol that is new was not among those that could be ranked
         let known = match &self.models.fields[i].model {
             Model::Category(_, vocabulary) => vocabulary.len() as u32,
@@ -67,7 +80,7 @@ impl Learner {
         let inputs = &mut self.scratch.side_inputs;
         let field = &mut self.models.fields[i];
         field.fill_side_inputs(&now.current, Clocks::of(now.key.last_us), inputs);
-        let Some(key) = &mut now.key.symbols[i] else { return (0.0, 0) };
+        let Some(key) = &mut now.key.symbols[i] else { return (ObservedField::default(), 0) };
         let (scoring, tally) = (self.measures.scoring, &mut self.measures.tally);
         // a rank is a query, so it has to come before the symbol is learnt
         if scoring
@@ -81,25 +94,43 @@ impl Learner {
         if let (Some(e), Model::Category(m, _) | Model::Gap(m)) = (&mut explanation, &field.model) {
             e.evidence = m.explain(&m.probe(key), &*inputs, symbol).evidence;
         }
-        let mut nats = 0.0;
-        let count = |model: &SymbolModel, symbol_nats: f64| {
-            nats += symbol_nats;
+        let mut observed = ObservedField::default();
+        let mut count = |model: &SymbolModel, symbol_nats: f64| {
+            let cost = Surprise::of_symbol(symbol_nats, model);
+            observed.cost += cost;
             explanation.iter_mut().for_each(|e| e.add_symbol(symbol_nats, model.expert_nats()));
             if scoring {
                 tally.add_experts(i, symbol_nats, model.expert_nats());
                 tally.add_claims(model.claims());
             }
+            cost
         };
+        let mut words = Words::new(self.measures.explaining);
+        let mut word = None;
         match &mut field.model {
-            Model::Category(model, _) | Model::Gap(model) => model.observe_run(key, &*inputs, &[symbol], count),
+            Model::Category(model, _) | Model::Gap(model) => {
+                model.observe_run(key, &*inputs, &[symbol], |model, nats| {
+                    count(model, nats);
+                });
+            }
             Model::Bytes(model) => {
                 spell(value, &mut self.scratch.symbols);
-                model.observe_run(key, &*inputs, &self.scratch.symbols, count);
+                let symbols = &self.scratch.symbols;
+                let mut place = 0;
+                model.observe_run(key, &*inputs, symbols, |model, nats| {
+                    let cost = count(model, nats);
+                    match spelt_byte(symbols, place) {
+                        Some(byte) => words.push(byte, cost),
+                        None => words.push_mark(cost),
+                    }
+                    place += 1;
+                });
+                word = words.finish();
             }
             Model::Number(_) => {}
         }
         self.measures.explanations.extend(explanation);
-        (nats, hash_of_symbol(symbol))
+        (ObservedField { word, ..observed }, hash_of_symbol(symbol))
     }
 
     fn observe_number(
@@ -109,9 +140,11 @@ impl Learner {
         column: usize,
         value: &Value,
         role: Role,
-    ) -> (f64, u32) {
+    ) -> (ObservedField, u32) {
         let fields = &self.models.fields;
-        let (Some(model), Some(key)) = (&mut self.models.numbers, &mut now.key.numbers) else { return (0.0, 0) };
+        let (Some(model), Some(key)) = (&mut self.models.numbers, &mut now.key.numbers) else {
+            return (ObservedField::default(), 0);
+        };
         if !now.numbers_begun {
             // categories before the first number condition all numbers
             let earlier = fields.iter().zip(&now.current.hashes).take(i);
@@ -149,6 +182,7 @@ impl Learner {
             }
         }
         let nats = model.observe(key, column, x);
+        let cost = Surprise { nats, excess: model.latest_excess() };
         if measures.explaining && predicted {
             let shares = model.expert_shares(column, Given::Within);
             measures.explanations.push(FieldExplanation::of_number(&fields[i].name, nats, shares));
@@ -163,7 +197,7 @@ impl Learner {
         }
         // other fields see how large the number is for its column; where there are none, nothing looks
         let hash = if fields.len() > 1 && x.is_finite() { hash_of_symbol(model.bucket(column, x)) } else { 0 };
-        (nats, hash)
+        (ObservedField { cost, word: None }, hash)
     }
 }
 
@@ -175,10 +209,16 @@ fn gap_bin(key: &KeyState, event: &Event) -> u32 {
     }
 }
 
+/// The byte of the text that the symbol at `place` of its spelling stands for; `None` if it stands for none.
+fn spelt_byte(symbols: &[u32], place: usize) -> Option<u8> {
+    let follows_line_feed = place > 0 && symbols[place - 1] == LINE_FEED;
+    let is_byte = !follows_line_feed && place + 2 < symbols.len();
+    is_byte.then(|| symbols[place] as u8)
+}
+
 /// Spells a text as symbols: its bytes, a line feed at its end, and after every line feed a symbol that says whether
 /// the text goes on. So the end of a text is predicted like any of its bytes.
 fn spell(value: &Value, symbols: &mut Vec<u32>) {
-    const LINE_FEED: u32 = b'\n' as u32;
     symbols.clear();
     let close = match value {
         Value::Bytes(text) => {

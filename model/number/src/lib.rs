@@ -93,3 +93,4 @@ pub use key::NumberKey;
 pub use model::NumberModel;
 pub use options::{Engine, EventContext, Forecast, Given, NetworkOptions, NumberAblation, NumberOptions};
 pub use stages::shares::{ExpertDistribution, NumberExpertShare};
+pub use surmise_experts::Excess;

@@ -122,3 +122,4 @@ pub use model::SymbolModel;
 pub use number_learners::NUMBERS_MAX;
 pub use query::Probe;
 pub use spec::{Layout, NetworkSpec, Spec, SymbolAblation};
+pub use surmise_experts::Excess;

@@ -18,6 +18,7 @@ use crate::source::{BeforeSymbol, StatePlace};
 use crate::sources::Sources;
 use crate::spec::Spec;
 use crate::symbol_inputs::{SymbolInputs, byte_kinds};
+use surmise_experts::Excess;
 use surmise_network::{JobSink, Sequence, Shape};
 use surmise_state::{Persist, State, StateError, incremental_copy};
 
@@ -107,6 +108,11 @@ impl SymbolModel {
     /// Nats that each whole expert alone would have paid for the latest symbol: `[experts]`.
     pub fn expert_nats(&self) -> &[f64] {
         self.outer.latest_nats()
+    }
+
+    /// By how much the latest symbol's surprise exceeded what was expected of it, decision by decision.
+    pub fn latest_excess(&self) -> Excess {
+        self.outer.latest_excess()
     }
 
     /// Weights of the whole experts in the outer mixture, which sum to 1: `[experts]`.

@@ -45,15 +45,17 @@ impl SymbolModel {
         let run_probability = self.run.run_probability(self.spec.run_length_min);
         self.run.push(symbol);
         // what the run rule charges for a symbol that ends the run
-        let run_penalty = match run_probability {
-            Some((run_symbol, p)) if run_symbol == symbol => return self.skip_settled_run(-libm::log(p)),
-            Some((_, p)) => -libm::log(1.0 - p),
-            None => 0.0,
+        let run_broken = match run_probability {
+            Some((run_symbol, p)) if run_symbol == symbol => return self.skip_settled_run(p),
+            Some((_, p)) => Some(1.0 - p),
+            None => None,
         };
         let mut work = self.work.take().unwrap_or_default();
         self.begin_walk(key, event, symbols, &mut work);
-        let nats = walk(self, &mut work, symbol) + run_penalty;
-        self.outer.charge_all(run_penalty);
+        let mut nats = walk(self, &mut work, symbol);
+        if let Some(p) = run_broken {
+            nats += self.outer.charge_all(p);
+        }
         self.finish_walk(key, event, symbol, &work);
         self.work = Some(work);
         nats
@@ -102,11 +104,10 @@ impl SymbolModel {
         self.sources.learn_symbol(&mut after, &work.symbol.sources);
     }
 
-    /// Observes a symbol that merely continues a long run: it is charged by the run rule, and no model is consulted or
-    /// updated.
-    fn skip_settled_run(&mut self, nats: f64) -> f64 {
-        self.outer.report_unasked(nats);
+    /// Observes a symbol that merely continues a long run: the run rule, which gave it the probability `p`, charges it,
+    /// and no model is consulted or updated.
+    fn skip_settled_run(&mut self, p: f64) -> f64 {
         self.symbols += 1;
-        nats
+        self.outer.report_unasked(p)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::spec::Spec;
 use crate::whole_experts::{NETWORK, whole_experts};
-use surmise_experts::{BitShare, SYMBOL_EXPERTS_MAX, SymbolWalk};
+use surmise_experts::{BitShare, Excess, SYMBOL_EXPERTS_MAX, SymbolWalk};
 use surmise_state::{Persist, State, StateError};
 
 /// Claimed probabilities of ones, ones, and decisions, by tenth of the claimed probability.
@@ -20,6 +20,8 @@ pub struct OuterMixture {
     /// Weights that the experts had before the latest symbol: `[SYMBOL_EXPERTS_MAX]`.
     latest_weights: [f64; SYMBOL_EXPERTS_MAX],
     claims: Claims,
+    /// By how much the latest symbol exceeded what was expected of it, decision by decision.
+    excess: Excess,
 }
 
 impl OuterMixture {
@@ -33,6 +35,7 @@ impl OuterMixture {
             latest_nats: [0.0; SYMBOL_EXPERTS_MAX],
             latest_weights: [0.0; SYMBOL_EXPERTS_MAX],
             claims: Claims::default(),
+            excess: Excess::default(),
         }
     }
 
@@ -65,10 +68,22 @@ impl OuterMixture {
         &self.claims
     }
 
-    /// Forgets what was claimed for the symbol before.
+    /// By how much the latest symbol exceeded what was expected of it.
+    pub fn latest_excess(&self) -> Excess {
+        self.excess
+    }
+
+    /// Forgets what was claimed for the symbol before, and its excess.
     #[inline(always)]
     pub fn clear_claims(&mut self) {
         self.claims = Claims::default();
+        self.excess = Excess::default();
+    }
+
+    /// Adds the excess of decisions whose sides that came had the probabilities `p`.
+    #[inline(always)]
+    pub fn add_excess<const FMA: bool, const N: usize>(&mut self, p: &[f32; N]) {
+        self.excess.add_decisions::<FMA, N>(p);
     }
 
     /// Counts a decision's claimed probability of a 1 and the bit that came.
@@ -90,16 +105,24 @@ impl OuterMixture {
         }
     }
 
-    /// Charges every expert alike for what was decided before any of them was asked.
-    pub fn charge_all(&mut self, nats: f64) {
+    /// Charges every expert alike for what was decided before any of them was asked, with the probability `p`; returns
+    /// the nats.
+    pub fn charge_all(&mut self, p: f64) -> f64 {
+        let nats = -libm::log(p);
         self.latest_nats[..self.names.len()].iter_mut().for_each(|paid| *paid += nats);
+        self.excess += Excess::of_decision(p);
+        nats
     }
 
-    /// Reports a symbol that no expert was asked about: all of them paid this.
-    pub fn report_unasked(&mut self, nats: f64) {
+    /// Reports a symbol that no expert was asked about and that had the probability `p`; returns the nats that all of
+    /// them paid.
+    pub fn report_unasked(&mut self, p: f64) -> f64 {
+        let nats = -libm::log(p);
         self.keep_weights();
         self.latest_nats[..self.names.len()].fill(nats);
         self.clear_claims();
+        self.excess = Excess::of_decision(p);
+        nats
     }
 }
 

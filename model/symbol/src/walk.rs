@@ -40,6 +40,7 @@ pub(crate) fn walk[FMA](model: &mut SymbolModel, work: &mut SymbolWork, symbol: 
             model.outer.count_claim(if bits[j] == 1 { paid[j] } else { 1.0 - paid[j] }, bits[j]);
             likelihood *= f64::from(paid[j]);
         }
+        model.outer.add_excess::<FMA, NIBBLE_BITS>(&paid);
         model.learn::<FMA>(work, &nodes, &bits);
         weights = weights.after(&in_nibble);
         at.nibbles[depth] = nibble as u8;

@@ -8,7 +8,7 @@ use crate::column::NumberColumn;
 use crate::horizon::models::HorizonModels;
 use crate::horizon::slots::Slot;
 use crate::key_column::KeyColumn;
-use crate::options::{EventContext, NumberOptions};
+use crate::options::{EventContext, Given, NumberOptions};
 use crate::profile::DayProfile;
 use crate::relations::Relations;
 use crate::season::{Ring, SamplingSeason};
@@ -17,6 +17,7 @@ use crate::stages::experts::NAMED;
 use crate::stages::network::{LookAhead, NumberNetwork};
 use crate::t3::ln_all;
 use crate::units::Rebase;
+use surmise_experts::Excess;
 use surmise_state::{Persist, State, StateError};
 
 /// The smallest probability of which a logarithm is taken.
@@ -60,6 +61,8 @@ pub struct NumberModel {
     ahead: Option<LookAhead>,
     /// What each expert would have paid for the last observed value, by column: `[NAMED]` each.
     expert_nats: Vec<[f64; NAMED]>,
+    /// By how much the latest observed value exceeded what was expected of it.
+    latest_excess: Excess,
 }
 
 impl NumberModel {
@@ -78,6 +81,7 @@ impl NumberModel {
             begun: false,
             ahead: None,
             expert_nats: Vec::new(),
+            latest_excess: Excess::default(),
         };
         model.fit_scratch();
         model
@@ -141,12 +145,17 @@ impl NumberModel {
             self.event.observe_missing(column);
             let surprise = -libm::log(1.0 - there);
             nats.fill(surprise);
+            self.latest_excess = Excess::of_decision(1.0 - there);
             return surprise;
         }
         let presence = -libm::log(there);
         let (mass, expert_masses) = self.event.observe(&self.columns, column, value);
         ln_all(&expert_masses, nats);
         nats.iter_mut().for_each(|nats| *nats = presence - *nats);
+        self.latest_excess = Excess::of_decision(there);
+        if let Some(scored) = self.event.scored(column) {
+            self.latest_excess += scored.excess(&self.columns[column].calibrator(Given::Within).map());
+        }
         presence - libm::log(mass.max(PROBABILITY_MIN))
     }
 
@@ -218,6 +227,13 @@ impl NumberModel {
     /// expert that had nothing to say counts as saying what the mixture said.
     pub fn expert_nats(&self, column: usize) -> &[f64] {
         &self.expert_nats[column]
+    }
+
+    /// By how much the latest observed value's surprise exceeded what was expected of it: that it is there at all, that
+    /// it is or is not one of the values that come again and again, and how far out it lies. Under the prediction it
+    /// has mean zero.
+    pub fn latest_excess(&self) -> Excess {
+        self.latest_excess
     }
 
     /// Throws away gradient jobs that were not yet begun; see [`surmise_network::Recurrence::discard_pending_jobs`].

@@ -13,14 +13,14 @@ const SPIKE_MASS_MIN: f64 = 3e-5;
 /// grid lies below the cell, and `masses` what each mixture gives to the cell.
 ///
 /// Every expert's part below the cell is the sum of what its own masses say, so that the spans of all cells lie end to
-/// end.
+/// end. Beside each span is how much of the whole distribution is density, and no spike on a single value.
 pub(crate) fn spans(
     cdf: &MixtureCdf<'_>,
     y: f64,
     (centre, half): (f64, f64),
     grids: [GridMass; 2],
     masses: [f64; 2],
-) -> [Span; 2] {
+) -> [(Span, f64); 2] {
     let (c, forecast) = (cdf.column, cdf.forecast);
     let edge = centre - half;
     let before = cdf.density_before(edge);
@@ -47,12 +47,17 @@ pub(crate) fn spans(
         if cdf.has_grid() { (c.grid.novelty(), grids.map(|grid| c.grid.below(grid))) } else { (1.0, [0.0; 2]) };
     std::array::from_fn(|i| {
         let (w, dense) = (&weights[i], dense[i]);
+        let dense_part = w[0]
+            + w[REPEAT] * (1.0 - chance)
+            + (w[FREQUENT] + w[FOLLOWING]) * novelty
+            + w[STEP] * step_novelty
+            + w[GRID] * grid_novelty;
         let below = w[0] * dense
             + w[REPEAT] * (repeat + (1.0 - chance) * dense)
             + w[FREQUENT] * ((1.0 - novelty) * frequent + novelty * dense)
             + w[FOLLOWING] * ((1.0 - novelty) * following + novelty * dense)
             + w[STEP] * ((1.0 - step_novelty) * step + step_novelty * dense)
             + w[GRID] * (grid[i] + grid_novelty * dense);
-        Span { below: below.clamp(0.0, 1.0), mass: masses[i] }
+        (Span { below: below.clamp(0.0, 1.0), mass: masses[i] }, dense_part)
     })
 }

@@ -1,6 +1,6 @@
 //! The last stage of a prediction: an observed value, and the mass that every expert and mixture gave to its cell.
 
-use crate::calibrate::{Corrected, Span};
+use crate::calibrate::{Corrected, LevelMap, Span};
 use crate::column::NumberColumn;
 use crate::density::{Lanes, masses};
 use crate::grid::GridMass;
@@ -12,7 +12,7 @@ use crate::stages::mixture_cdf::MixtureCdf;
 use crate::stages::past::ColumnPast;
 use crate::stages::probability_integral::spans;
 use crate::t3::mass;
-use surmise_experts::mix;
+use surmise_experts::{Excess, mix};
 
 /// Values are learnt from as if they lay within ± this; they are scored as they are.
 const VALUE_MAX: f64 = 1e120;
@@ -58,6 +58,8 @@ pub(crate) struct PointScore {
     pub(super) grid: GridMass,
     /// Where the cell lies in the mixture.
     pub(super) span: Span,
+    /// How much of the whole mixture is density, and no spike on a single value.
+    pub(super) dense_part: f64,
 }
 
 /// An observed value and the masses of its cell.
@@ -103,8 +105,14 @@ impl Scored {
         let points = point_masses(&cdf, &slots, y, [mass, conditional_mass], grids.map(|(mass, _)| mass));
         let mixed: [f64; 2] = std::array::from_fn(|i| mix(&forecast.point_weights[i], &points[i]));
         let [before, within] = spans(&cdf, y, cell, grids.map(|(_, grid)| grid), mixed);
-        let corrected = c.calibrator(Given::Within).correct(within);
-        let score = |i: usize, span: Span| PointScore { masses: points[i], mass: mixed[i], grid: grids[i].1, span };
+        let corrected = c.calibrator(Given::Within).correct(within.0);
+        let score = |i: usize, (span, dense_part): (Span, f64)| PointScore {
+            masses: points[i],
+            mass: mixed[i],
+            grid: grids[i].1,
+            span,
+            dense_part,
+        };
         Self {
             conditional,
             order,
@@ -141,6 +149,21 @@ impl Scored {
     /// What was known of the event before the value.
     pub(crate) fn conditional(&self) -> &ConditionalForecast {
         &self.conditional
+    }
+
+    /// By how much the value exceeded what was expected of it: whether it is one of the single values that have spikes
+    /// or none of them, and how far out it lies (`map` is of the calibrator). Both have mean zero under the prediction.
+    pub(crate) fn excess(&self, map: &LevelMap) -> Excess {
+        let points = self.points(Given::Within);
+        let span = map.span(points.span);
+        let mut excess = Excess::of_levels(span.below, span.mass);
+        // the cell's mass may be of a spike in part, so the value is a spike in part
+        let dense = points.dense_part;
+        let novel = if points.mass > 0.0 { (dense * points.masses[0] / points.mass).min(1.0) } else { 1.0 };
+        let (off, on) = (Excess::of_decision(dense), Excess::of_decision(1.0 - dense));
+        excess.nats += novel * off.nats + (1.0 - novel) * on.nats;
+        excess.variance += off.variance;
+        excess
     }
 
     /// Where the value's cell lies in the mixture.
