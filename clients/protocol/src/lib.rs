@@ -57,8 +57,8 @@
 //!     r#"{"welcome":{"protocol":1,"server":"surmised 0.1.0","committed_seq":41,"line_bytes_max":1048576}}"#,
 //!     concat!(
 //!         r#"{"outcome":{"seq":42,"stream":"web","key":"user-7","offset":1042,"surprise_bits":3.21,"#,
-//!         r#""anomaly_score":0.41,"fields":{"page":{"surprise_bits":2.9},"ms":{"surprise_bits":0.31}},"#,
-//!         r#""model_version":131}}"#
+//!         r#""excess_bits":0.6,"anomaly_score":0.41,"rarity_events":20.0,"fields":{"page":{"surprise_bits":2.9,"#,
+//!         r#""excess_bits":0.7},"ms":{"surprise_bits":0.31,"excess_bits":-0.1}},"model_version":131}}"#
 //!     ),
 //!     r#"{"ack":43,"duplicates":0}"#,
 //!     concat!(

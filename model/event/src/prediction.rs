@@ -140,8 +140,8 @@ pub struct FieldOutcome {
 }
 
 impl FieldOutcome {
-    /// What the field says of how unusual its event is, in bits: its excess less a quarter of the variance of that. Of a
-    /// text it is that of the oddest word, as a sum over all of its words drowns in those that are random.
+    /// What the field says of how unusual its event is, in bits: its excess less a quarter of the variance of that. Of
+    /// a text it is that of the oddest word, as a sum over all of its words drowns in those that are random.
     pub fn evidence_bits(&self) -> f64 {
         match &self.word {
             Some(word) => word.evidence_bits(),

@@ -1,9 +1,9 @@
 //! The words of a text as it is observed byte by byte: what each of them cost, and which was the oddest.
 //!
 //! A text is as random as its most random parts, so that its whole surprise says little: an id of thirty digits costs a
-//! hundred bits in every line. Word by word, and by excess instead of surprise, ids weigh nothing, and one word that was
-//! expected to be another stands out. A word is a run of letters and digits (and `_`, and bytes beyond ASCII) with all
-//! that follows before the next one: which mark ends it belongs to it, and so does that the text ends there.
+//! hundred bits in every line. Word by word, and by excess instead of surprise, ids weigh nothing, and one word that
+//! was expected to be another stands out. A word is a run of letters and digits (and `_`, and bytes beyond ASCII) with
+//! all that follows before the next one: which mark ends it belongs to it, and so does that the text ends there.
 
 use crate::surprise::Surprise;
 use surmise_event::OddWord;
