@@ -22,12 +22,11 @@ use crate::explain::FieldExplanation;
 use crate::field::{FieldModel, Model, folds_ends};
 use crate::keys::KeyState;
 use crate::learner::{Learner, Models, Monitors};
-use crate::observe_fields::ObservedField;
 use crate::surprise::Surprise;
 use crate::values::Values;
 use std::f64::consts::LOG2_E;
 use std::sync::Arc;
-use surmise_event::{Event, FieldOutcome, Outcome, Value};
+use surmise_event::{Event, FieldOutcome, OddWord, Outcome, Value};
 
 /// An event whose values are being observed field by field.
 pub(crate) struct EventInProgress<'a> {
@@ -48,6 +47,15 @@ pub(crate) enum Role {
     Predicted,
     /// The field conditions the stream's target: it is learnt as far as others see it, and not scored.
     Given,
+}
+
+/// What observing one field gave.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ObservedField {
+    /// What its value cost.
+    pub(crate) cost: Surprise,
+    /// Of a text: its oddest word.
+    pub(crate) word: Option<OddWord>,
 }
 
 impl Learner {

@@ -6,12 +6,12 @@ use crate::field::Model;
 use crate::gap;
 use crate::keys::KeyState;
 use crate::learner::{Learner, NumberForecast};
-use crate::observe::{EventInProgress, Role};
+use crate::observe::{EventInProgress, ObservedField, Role};
 use crate::surprise::Surprise;
 use crate::tally::RANKS;
 use crate::values::{SideInputs, hash_of_symbol};
 use crate::words::Words;
-use surmise_event::{Event, OddWord, Value};
+use surmise_event::{Event, Value};
 use surmise_number::{EventContext, Given};
 use surmise_symbol::{SymbolKey, SymbolModel};
 
@@ -26,15 +26,6 @@ const TEXT_MISSING: u32 = 2;
 
 /// Symbols of a field whose symbols are bytes or bins.
 const BYTE_SYMBOLS: u32 = 256;
-
-/// What observing one field gave.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ObservedField {
-    /// What its value cost.
-    pub(crate) cost: Surprise,
-    /// Of a text: its oddest word.
-    pub(crate) word: Option<OddWord>,
-}
 
 impl Learner {
     /// Observes the value of the field at position `i`. Returns what it cost, and the hash under which the other fields
