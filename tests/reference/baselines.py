@@ -7,7 +7,7 @@ contexts are tuples in dictionaries, the distribution of a gap is an integral by
 every threshold. `tests/tests/eval.rs` holds the product to what this prints.
 
   cargo run --release -p surmise-fixtures --example recordings -- DIR
-  tests/reference/baselines.py DIR > tests/reference/baselines.json      (half a minute; standard library only)
+  tests/reference/baselines.py DIR > tests/reference/baselines.json      (some minutes; standard library only)
 """
 
 import csv
@@ -357,24 +357,29 @@ def several_steps(times, rows, first, steps):
 
 
 def classes(rows):
-    """Bits and accuracy of predictors of the last cell of each row, given numbers and one name."""
+    """Bits and accuracy of predictors of the last cell of each row, given numbers, one name and the cell before it.
+
+    Logistic regression learns at several rates side by side, which Bayes' rule mixes.
+    """
     names = ["no change", "majority", "logistic regression", "naive Bayes"]
     bits, hits = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0)
     known, counts, again, last = [], defaultdict(int), [0.5, 0.5], None
     given, columns = [], [Column(), Column()]
-    weights, moments = defaultdict(list), {}
+    rates = [0.002, 0.01, 0.03, 0.1, 0.3, 1.0]
+    weights, moments, trust = [defaultdict(list) for _ in rates], {}, [1 / len(rates)] * len(rates)
     for events, (*numbers, name, label) in enumerate(rows):
         x = [1.0] + [clip(c.standard(v), 10.0) for c, v in zip(columns, numbers)]
-        if name not in given:
-            given.append(name)
-        x += [float(g == name) for g in given]
+        present = [name] + ([("last", last)] if last is not None else [])
+        given += [p for p in present if p not in given]
+        x += [float(g in present) for g in given]
         majority = {c: (counts[c] + 0.5) / (events + 0.5 * len(known)) for c in known}
         no_change = dict(majority)
         if last is not None:
             stays = again[1] / sum(again) if len(known) > 1 else 1.0
             rest = 1 - majority[last]
             no_change = {c: stays if c == last else p / rest * (1 - stays) for c, p in majority.items()}
-        logistic = softmax({c: sum(a * b for a, b in zip(weights[c], x)) for c in known})
+        each = [softmax({c: sum(a * b for a, b in zip(w[c], x)) for c in known}) for w in weights]
+        logistic = {c: sum(t * p[c] for t, p in zip(trust, each)) for c in known}
         bayes = softmax({c: log_normal_of(moments[c], x) for c in known})
         new = (len(known) + 1) / (events + len(known) + 1)
         for predictor, p in zip(names, [no_change, majority, logistic, bayes]):
@@ -383,15 +388,19 @@ def classes(rows):
             hits[predictor] += bool(p) and max(reversed(known), key=lambda c: p[c]) == label
         if last is not None:
             again[last == label] += 1
-        if label not in known:
+        if label in known:
+            trust = [t * p[label] for t, p in zip(trust, each)]
+            trust = [0.999 * t / sum(trust) + 0.001 / len(rates) for t in trust]
+        else:
             known.append(label)
             moments[label] = [0, [], []]
         counts[label] += 1
         last = label
-        for c in known:
-            step = 0.01 * ((c == label) - logistic.get(c, 0.0))
-            padded = weights[c] + [0.0] * (len(x) - len(weights[c]))
-            weights[c] = [w + step * v for w, v in zip(padded, x)]
+        for rate, w, p in zip(rates, weights, each):
+            for c in known:
+                step = rate * ((c == label) - p.get(c, 0.0))
+                padded = w[c] + [0.0] * (len(x) - len(w[c]))
+                w[c] = [a + step * v for a, v in zip(padded, x)]
         learn_moments(moments[label], x)
         for c, v in zip(columns, numbers):
             c.learn(v, None)
@@ -495,6 +504,75 @@ def static_z(values):
     return [abs(x - mean) / deviation for x in values]
 
 
+def relative_entropy(values):
+    """1 where the last 52 values, in five bins, agree with no earlier such window by a test of one in a hundred."""
+    low, step = min(values), (max(values) - min(values)) / 5
+    scores, known = [], []
+    for i in range(len(values)):
+        if step == 0 or i < 51:
+            scores.append(0.0)
+            continue
+        bins = [min(math.ceil((x - low) / step), 4) for x in values[i - 51 : i + 1]]
+        window = [bins.count(b) for b in range(5)]
+
+        def apart(other):
+            if any(p and not q for p, q in zip(window, other)):
+                return math.inf
+            return 2 * sum(p * math.log(p / q) for p, q in zip(window, other) if p)
+
+        agrees = any(apart(other) < 13.276704135987623 for other in known)
+        scores.append(float(bool(known) and not agrees))
+        if not agrees:
+            known.append(window)
+    return scores
+
+
+def knn_cad(values):
+    """How many earlier points of 19 values lay nearer to their 27 nearest, by the metric of the points themselves.
+
+    The metric is the inverse of the sum of the points' outer products, which is the plain distance between solutions of
+    its lower factor.
+    """
+    trial, dimension = min(len(values) * 15 // 100, 750), 19
+    training, calibration, distances, scores, quiet, factor = [], [], [], [], 0, None
+
+    def turned(point):
+        solution = []
+        for i, row in enumerate(factor):
+            solution.append((point[i] - sum(a * b for a, b in zip(row, solution))) / row[i])
+        return solution
+
+    def distance(point, neighbours):
+        return sum(sorted(math.dist(point, other) ** 2 for _, other in training)[:neighbours])
+
+    for i in range(len(values)):
+        point = values[max(i - dimension + 1, 0) : i + 1]
+        if i + 1 < trial or len(point) < dimension:
+            if len(point) == dimension:
+                training.append((point, point))
+            scores.append(0.0)
+            continue
+        if (i + 1) % trial in (0, trial // 2):
+            factor = [[0.0] * dimension for _ in range(dimension)]
+            for a in range(dimension):
+                for b in range(a + 1):
+                    square = math.fsum(p[a] * p[b] for p, _ in training)
+                    left = square - sum(x * y for x, y in zip(factor[a][:b], factor[b]))
+                    factor[a][b] = math.sqrt(left) if a == b else left / factor[b][b]
+            training = [(p, turned(p)) for p, _ in training]
+        distances = distances or [distance(p, 28) for _, p in training]
+        apart = distance(turned(point), 27)
+        share = sum(d < apart for d in distances) / len(distances)
+        if i + 1 >= 2 * trial:
+            training = training[1:] + [(calibration[0], turned(calibration[0]))]
+            calibration.pop(0)
+        calibration.append(point)
+        distances = distances[1:] + [apart]
+        scores.append(0.5 if quiet else share)
+        quiet = quiet - 1 if quiet else trial // 5 if share >= 0.9965 else 0
+    return scores
+
+
 def sigmoid(y):
     return -1.0 if y > 3 else 2 / (1 + math.exp(5 * y)) - 1
 
@@ -568,7 +646,13 @@ def main():
     windows = json.loads((folder / "alarms-windows.json").read_text())
     series = {name: table(folder / name) for name in windows}
     result["alarms"] = {}
-    for detector, scores in (("windowed Gaussian", windowed_gaussian), ("static z-score", static_z)):
+    detectors = {
+        "KNN-CAD": knn_cad,
+        "relative entropy": relative_entropy,
+        "windowed Gaussian": windowed_gaussian,
+        "static z-score": static_z,
+    }
+    for detector, scores in detectors.items():
         files = []
         for name, rows in series.items():
             spans = [(seconds(start), seconds(end)) for start, end in windows[name]]

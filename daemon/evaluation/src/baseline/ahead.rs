@@ -4,7 +4,7 @@ use super::bounds::SEQUENCES_MAX;
 use super::measure::{Measure, Score};
 use super::numbers::{PointErrors, scores};
 use super::rls::RecursiveLeastSquares;
-use super::rows::{ColumnScales, PastRows, features, inputs};
+use super::rows::{ColumnScales, LAGS_MAX, PastRows, features, inputs};
 use super::season::{LAG_ROWS_MAX, SeasonFinder};
 use crate::units::ErrorUnits;
 use lru::LruCache;
@@ -71,7 +71,7 @@ impl HorizonBaselines {
         }
         // how far the next rows would be from this one is known in full only `steps` rows later
         self.scales.learn(row, k.past.back(1));
-        k.past.push(row, self.steps + lag.unwrap_or(LAG_ROWS_MAX) + 1);
+        k.past.push(row, (self.steps + lag.unwrap_or(LAG_ROWS_MAX) + 1).max(LAGS_MAX));
         self.season.learn(time_us);
         let Some((lags, rls)) = &mut self.rls else { return };
         if let (Some((seen, _)), Some(origin)) = (k.made.get(self.steps - 1), k.past.back(self.steps + 1)) {

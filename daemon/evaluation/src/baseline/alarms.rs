@@ -1,6 +1,8 @@
-//! Anomaly scores of one column of numbers by two classic detectors.
+//! Anomaly scores of one column of numbers by classic detectors.
 
 use super::gaps::normal;
+use super::knn_cad::knn_cad;
+use super::relative_entropy::relative_entropy;
 use crate::labels::probation;
 use std::collections::VecDeque;
 
@@ -58,10 +60,17 @@ pub(crate) fn static_z(rows: &[f64], probation: usize) -> Vec<f64> {
     rows.iter().map(|x| (x - mean).abs() / deviation).collect()
 }
 
-/// The anomaly scores of one column by the simple detectors: their names, and one score a row.
-pub fn detectors(rows: &[f64]) -> [(&'static str, Vec<f64>); 2] {
+/// The anomaly scores of one column by the simple detectors: their names, and one score a row. Whole columns are finite;
+/// of one that is not, where a file holds no numbers, nothing is told.
+///
+/// In the Numenta Anomaly Benchmark's own table, standard profile, all 58 files: KNN-CAD 58.0, relative entropy 54.6,
+/// windowed Gaussian 39.6.
+pub fn detectors(rows: &[f64]) -> Vec<(&'static str, Vec<f64>)> {
+    let rows = if rows.iter().all(|x| x.is_finite()) { rows } else { &vec![0.0; rows.len()] };
     let mut gaussian = WindowedGaussian::new();
-    [
+    vec![
+        ("KNN-CAD", knn_cad(rows)),
+        ("relative entropy", relative_entropy(rows)),
         ("windowed Gaussian", rows.iter().map(|x| gaussian.score(*x)).collect()),
         ("static z-score", static_z(rows, probation(rows.len()))),
     ]

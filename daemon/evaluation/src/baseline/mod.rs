@@ -9,8 +9,8 @@
 //! | gap | exponential, log-normal, counts of bins (`gaps`) |
 //! | number | persistence, season, moving average, Holt, linear RLS on past rows of all columns (`numbers`) |
 //! | number, several steps | persistence, season, a regression per step (`ahead`) |
-//! | target class | no change, majority, logistic regression, Gaussian naive Bayes (`class`) |
-//! | anomalies | windowed Gaussian, static z-score (`alarms`) |
+//! | target class | no change, majority, logistic regression, Gaussian naive Bayes, a Hoeffding tree, a forest of them (`class`) |
+//! | anomalies | KNN-CAD (`knn_cad`), relative entropy (`relative_entropy`), windowed Gaussian, static z-score (`alarms`) |
 //!
 //! Memory is bounded: contexts, keys and past rows are kept up to a constant, as each module says.
 
@@ -20,11 +20,15 @@ mod bayes;
 mod bounds;
 mod class;
 mod counts;
+mod forest;
 mod gaps;
+mod hoeffding;
 mod judge;
+mod knn_cad;
 mod logistic;
 mod measure;
 mod numbers;
+mod relative_entropy;
 mod rls;
 mod rows;
 mod season;

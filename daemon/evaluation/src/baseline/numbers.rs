@@ -3,7 +3,7 @@
 use super::bounds::SEQUENCES_MAX;
 use super::measure::{Measure, Score};
 use super::rls::RecursiveLeastSquares;
-use super::rows::{ColumnScales, PastRows, features, inputs};
+use super::rows::{ColumnScales, LAGS_MAX, PastRows, features, inputs};
 use super::season::{LAG_ROWS_MAX, SeasonFinder};
 use super::smooth::{AVERAGES, Smoothing, TRENDS};
 use crate::units::ErrorUnits;
@@ -143,7 +143,7 @@ impl NumberBaselines {
             k.trends[c].learn(row[c]);
         }
         self.scales.learn(row, k.past.back(1));
-        k.past.push(row, lag.map_or(LAG_ROWS_MAX, |l| l.max(8)));
+        k.past.push(row, lag.unwrap_or(LAG_ROWS_MAX).max(LAGS_MAX));
         self.season.learn(time_us);
     }
 
@@ -177,6 +177,21 @@ mod tests {
         let s = n.scores(&ErrorUnits::default());
         assert!(mse(&s, "seasonal") < 1e-12, "{s:?}");
         assert!(mse(&s, "linear RLS") < 0.01 && mse(&s, "persistence") > 0.1, "{s:?}");
+    }
+
+    /// What lies further back than a season is an input as well: with a row an hour, all 26 that are said.
+    #[test]
+    fn every_lag_that_is_said_is_kept() {
+        let mut n = NumberBaselines::new(vec!["x".into()], None);
+        let noise = |i: i64| if i < 0 { 0.0 } else { ((i * i * 31 + i * 7919) % 1013) as f64 / 1013.0 - 0.5 };
+        let mut rows = vec![0.0; 3000];
+        for i in 0..3000usize {
+            // each row is the one 26 rows before, turned around, and little else
+            rows[i] = noise(i as i64) * 0.05 - if i >= 26 { rows[i - 26] } else { noise(i as i64 * 5) };
+            n.event(&None, Some(i as i64 * 3_600_000_000), &rows[i..=i], i > 1500);
+        }
+        let s = n.scores(&ErrorUnits::default());
+        assert!(mse(&s, "linear RLS") < 0.02 * mse(&s, "persistence"), "{s:?}");
     }
 
     #[test]

@@ -4,7 +4,9 @@ use super::season::time_of_day;
 use std::collections::VecDeque;
 
 /// Past rows that a linear forecast has as inputs: the first of these numbers that fits.
-const LAG_ROWS: [usize; 3] = [26, 4, 1];
+const LAG_ROWS: [usize; 3] = [LAGS_MAX, 4, 1];
+/// Past rows that a linear forecast has as inputs at most: as many have to be kept, however short a season is.
+pub(crate) const LAGS_MAX: usize = 26;
 /// Inputs of a linear forecast at most: its cost grows with their square.
 const INPUTS_MAX: usize = 220;
 
@@ -46,6 +48,10 @@ impl ColumnScales {
             square: vec![0.0; columns],
             step: vec![0.0; columns],
         }
+    }
+
+    pub(crate) fn mean(&self, c: usize) -> f64 {
+        self.mean[c]
     }
 
     pub(crate) fn deviation(&self, c: usize) -> f64 {
