@@ -1,8 +1,8 @@
 //! A forest of growing trees: each learns events by weights of its own (Oza and Russell's online bagging with a mean
-//! weight of 6: Bifet, Holmes and Pfahringer, "Leveraging bagging for evolving data streams", 2010), looks at some of the
-//! inputs, and is replaced by a younger tree when it errs more than it used to, as in adaptive random forests (Gomes and
-//! others, "Adaptive random forests for evolving data stream classification", Machine Learning 2017), whose ADWIN is here
-//! a comparison of a fast and a slow mean.
+//! weight of 6: Bifet, Holmes and Pfahringer, "Leveraging bagging for evolving data streams", 2010), looks at some of
+//! the inputs, and is replaced by a younger tree when it errs more than it used to, as in adaptive random forests
+//! (Gomes and others, "Adaptive random forests for evolving data stream classification", Machine Learning 2017), whose
+//! ADWIN is here a comparison of a fast and a slow mean.
 
 use super::hoeffding::{HoeffdingTree, scrambled};
 

@@ -1,8 +1,8 @@
-//! A decision tree that grows with a stream: a leaf is split when Hoeffding's inequality says that the best split is the
-//! best (Domingos and Hulten, "Mining high-speed data streams", KDD 2000; settings as in MOA and River).
+//! A decision tree that grows with a stream: a leaf is split when Hoeffding's inequality says that the best split is
+//! the best (Domingos and Hulten, "Mining high-speed data streams", KDD 2000; settings as in MOA and River).
 //!
-//! A leaf holds a normal distribution of each input within each class, from which the gain of a split is worked out, and
-//! predicts by its classes' frequencies or by naive Bayes, whichever has cost it less so far.
+//! A leaf holds a normal distribution of each input within each class, from which the gain of a split is worked out,
+//! and predicts by its classes' frequencies or by naive Bayes, whichever has cost it less so far.
 
 use super::gaps::normal;
 
