@@ -75,7 +75,7 @@ struct TriedSplit {
     sides: [Vec<f64>; 2],
 }
 
-enum TreeNode {
+enum GrowingNode {
     Leaf(Box<TreeLeaf>),
     /// What is at most the threshold goes to the first.
     Split {
@@ -87,7 +87,7 @@ enum TreeNode {
 
 /// A tree that grows with its stream.
 pub(crate) struct HoeffdingTree {
-    nodes: Vec<TreeNode>,
+    nodes: Vec<GrowingNode>,
     cells: usize,
     /// Which inputs a leaf looks at: none says all, or so many that this number and the leaf's place choose.
     seed: Option<u64>,
@@ -188,12 +188,12 @@ impl TreeLeaf {
 impl HoeffdingTree {
     /// A tree of one leaf. With a seed each leaf looks at some of the inputs only: at one more than their root.
     pub(crate) fn new(seed: Option<u64>) -> HoeffdingTree {
-        HoeffdingTree { nodes: vec![TreeNode::Leaf(Box::default())], cells: 0, seed }
+        HoeffdingTree { nodes: vec![GrowingNode::Leaf(Box::default())], cells: 0, seed }
     }
 
     fn leaf(&self, x: &[f64]) -> usize {
         let mut at = 0;
-        while let TreeNode::Split { input, threshold, sides } = &self.nodes[at] {
+        while let GrowingNode::Split { input, threshold, sides } = &self.nodes[at] {
             at = sides[usize::from(x.get(*input).copied().unwrap_or(0.0) > *threshold)];
         }
         at
@@ -201,7 +201,7 @@ impl HoeffdingTree {
 
     /// The probabilities of `classes` classes. `x`: `[inputs]`, as they came.
     pub(crate) fn probabilities(&self, x: &[f64], classes: usize) -> Vec<f64> {
-        let TreeNode::Leaf(leaf) = &self.nodes[self.leaf(x)] else { return Vec::new() };
+        let GrowingNode::Leaf(leaf) = &self.nodes[self.leaf(x)] else { return Vec::new() };
         let [frequencies, bayes] = leaf.probabilities(x, classes);
         if leaf.losses[1] < leaf.losses[0] { bayes } else { frequencies }
     }
@@ -210,7 +210,7 @@ impl HoeffdingTree {
     pub(crate) fn learn(&mut self, x: &[f64], class: usize, weight: f64) {
         let at = self.leaf(x);
         let seed = self.seed;
-        let TreeNode::Leaf(leaf) = &mut self.nodes[at] else { return };
+        let GrowingNode::Leaf(leaf) = &mut self.nodes[at] else { return };
         let chosen = chosen(seed.map(|s| scrambled(s ^ at as u64)), x.len());
         if leaf.classes.is_empty() || seed.is_none() {
             // inputs that a whole tree's leaf has not met yet
@@ -235,9 +235,9 @@ impl HoeffdingTree {
             for (place, classes) in places.into_iter().zip(sides) {
                 let chosen = self::chosen(seed.map(|s| scrambled(s ^ place as u64)), x.len());
                 let inputs = chosen.into_iter().map(|input| LeafInput { input, ..LeafInput::default() }).collect();
-                self.nodes.push(TreeNode::Leaf(Box::new(TreeLeaf { classes, inputs, ..TreeLeaf::default() })));
+                self.nodes.push(GrowingNode::Leaf(Box::new(TreeLeaf { classes, inputs, ..TreeLeaf::default() })));
             }
-            self.nodes[at] = TreeNode::Split { input, threshold, sides: places };
+            self.nodes[at] = GrowingNode::Split { input, threshold, sides: places };
         }
     }
 }
@@ -268,7 +268,7 @@ mod tests {
             let x = draw(i);
             tree.learn(&x, usize::from(x[1] > 0.6), 1.0);
         }
-        let TreeNode::Split { input, threshold, .. } = tree.nodes[0] else { panic!("no split") };
+        let GrowingNode::Split { input, threshold, .. } = tree.nodes[0] else { panic!("no split") };
         assert!(input == 1 && (threshold - 0.6).abs() < 0.1, "{input} {threshold}");
         let p = tree.probabilities(&[0.5, 0.95], 2);
         assert!(p[1] > 0.99 && (p.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{p:?}");

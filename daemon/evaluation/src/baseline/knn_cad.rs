@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 /// Rows of a point.
 const ROWS: usize = 19;
-/// Neighbours whose distances add up.
+/// NearestPoints whose distances add up.
 const NEIGHBOURS: usize = 27;
 /// The share of earlier distances from which a row is told, and later ones are held down for a while.
 const TOLD: f64 = 0.9965;
@@ -17,7 +17,7 @@ const PIVOT_MIN: f64 = 1e-12;
 type Point = [f64; ROWS];
 
 /// Points among which neighbours are sought, and the metric of distances between them.
-struct Neighbours {
+struct NearestPoints {
     points: VecDeque<Point>,
     /// The points in coordinates in which the metric is the plain distance.
     turned: VecDeque<Point>,
@@ -25,10 +25,10 @@ struct Neighbours {
     factor: Box<[Point; ROWS]>,
 }
 
-impl Neighbours {
-    fn new() -> Neighbours {
+impl NearestPoints {
+    fn new() -> NearestPoints {
         let unit = |i: usize| std::array::from_fn(|j| f64::from(u8::from(i == j)));
-        Neighbours { points: VecDeque::new(), turned: VecDeque::new(), factor: Box::new(std::array::from_fn(unit)) }
+        NearestPoints { points: VecDeque::new(), turned: VecDeque::new(), factor: Box::new(std::array::from_fn(unit)) }
     }
 
     fn add(&mut self, point: Point) {
@@ -88,7 +88,7 @@ impl Neighbours {
 /// The anomaly score of each row, from 0 to 1.
 pub(crate) fn knn_cad(rows: &[f64]) -> Vec<f64> {
     let trial = probation(rows.len());
-    let mut near = Neighbours::new();
+    let mut near = NearestPoints::new();
     let mut waiting: VecDeque<Point> = VecDeque::new();
     let mut distances: VecDeque<f64> = VecDeque::new();
     let mut quiet = 0;
@@ -159,7 +159,7 @@ mod tests {
     /// The distances are those of the definition: differences through the inverse of the points' matrix of squares.
     #[test]
     fn the_metric_is_the_inverse_of_the_squares() {
-        let mut near = Neighbours::new();
+        let mut near = NearestPoints::new();
         (0..60).for_each(|i| near.add(std::array::from_fn(|k| noise(i * 31 + k * k + 7 * i * k))));
         near.measure();
         let (a, b) = (near.points[3], near.points[17]);
