@@ -10,6 +10,7 @@
 
 mod alarm;
 mod bind;
+mod part;
 mod prediction;
 mod record;
 mod refusal;
@@ -18,6 +19,7 @@ mod schema;
 mod time;
 
 pub use alarm::{Alarm, AlarmBudget, AlarmKind, AlarmPhase, BudgetError, BudgetSpan};
+pub use part::Part;
 pub use prediction::{Detector, Drift, Expected, FieldOutcome, OddWord, Outcome, Prediction};
 pub use record::{Data, Datum, Event, Record, Value};
 pub use refusal::{Limits, Refusal, RefusalCode};

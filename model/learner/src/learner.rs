@@ -8,6 +8,7 @@ use crate::explain::FieldExplanation;
 use crate::field::{FieldModel, Model};
 use crate::keys::{KeyState, Keys};
 use crate::options::{Options, OptionsError};
+use crate::parts::KeptParts;
 use crate::tally::{FieldTally, StreamTally};
 use crate::values::{SideInputs, Values};
 use std::sync::Arc;
@@ -96,6 +97,8 @@ pub(crate) struct Measures {
     pub(crate) explaining: bool,
     /// The latest event's explanations, if they are kept.
     pub(crate) explanations: Vec<FieldExplanation>,
+    /// The latest event's parts, as far as they are kept.
+    pub(crate) parts: KeptParts,
 }
 
 /// What was forecast of a number field before its value came.

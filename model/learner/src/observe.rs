@@ -22,8 +22,10 @@ use crate::explain::FieldExplanation;
 use crate::field::{FieldModel, Model, folds_ends};
 use crate::keys::KeyState;
 use crate::learner::{Learner, Models, Monitors};
+use crate::parts::expect_category;
 use crate::surprise::Surprise;
 use crate::values::Values;
+use crate::words::Words;
 use std::f64::consts::LOG2_E;
 use std::sync::Arc;
 use surmise_event::{Event, FieldOutcome, OddWord, Outcome, Value};
@@ -91,6 +93,7 @@ impl Learner {
         let events = event.offsets(&self.schema);
         (out.offset, out.events, out.model_version) = (self.position.offset, events, self.position.version);
         self.measures.explanations.clear();
+        self.measures.parts.list.clear();
         (out.anomaly_score, out.rarity_events, out.alarm) = (0.0, 1.0, None);
         out.fields.clear();
         out.drift.clear();
@@ -144,8 +147,13 @@ impl Learner {
         let mut explanation = self.measures.explaining.then(|| FieldExplanation::before(&field.name, model));
         let (tally, end_name) = (&mut self.measures.tally, &self.scratch.end_name);
         let Monitors { anomaly, drift } = &mut self.monitors;
+        let mut words = Words::new(self.measures.parts.is_on());
         model.observe_run(symbol_key, &[], run, |model, byte_nats| {
-            cost += Surprise::of_symbol(byte_nats, model);
+            let byte_cost = Surprise::of_symbol(byte_nats, model);
+            cost += byte_cost;
+            if words.listing {
+                words.push(run[position as usize], byte_cost);
+            }
             let bits = byte_nats * LOG2_E;
             out.anomaly_score = out.anomaly_score.max(anomaly.observe(bits));
             drift.observe(out.offset + position, bits, |_| end_name.clone(), &mut out.drift);
@@ -162,6 +170,10 @@ impl Learner {
             tally.fields[0].count += run.len() as u64;
         }
         self.measures.explanations.extend(explanation);
+        if words.listing {
+            words.finish();
+            self.measures.parts.push_words(&field.name, &event.values[0], words);
+        }
         out.fields.push(cost.of_field(field.name.clone()));
         key.length = key.length.saturating_add(run.len() as u32);
         cost
@@ -238,8 +250,14 @@ impl Learner {
         fields[0].fill_side_inputs(&key.previous, Clocks::of(key.last_us), inputs);
         let mut cost = Surprise::default();
         if let (Model::Category(model, vocabulary), Some(symbol_key)) = (&mut fields[0].model, &mut key.symbols[0]) {
-            let nats = model.observe(symbol_key, &*inputs, vocabulary.end_symbol());
+            let (parts, known) = (&mut self.measures.parts, vocabulary.len() as u32);
+            let end = vocabulary.end_symbol();
+            let expectation = parts.asks().then(|| expect_category((model, vocabulary), symbol_key, inputs, known));
+            let nats = model.observe(symbol_key, &*inputs, end);
             cost = Surprise::of_symbol(nats, model);
+            if parts.is_on() {
+                parts.push_end(cost, expectation.unwrap_or_default());
+            }
             if self.measures.scoring {
                 let tally = &mut self.measures.tally;
                 tally.ends += 1;
@@ -254,7 +272,11 @@ impl Learner {
     /// Observes whether a key ended or went on, where its end is no symbol of the first field; returns the surprise.
     fn observe_ending(&mut self, key: &KeyState, ended: bool) -> Surprise {
         let last = key.previous.hashes.first().copied().unwrap_or(0);
-        let cost = Surprise::of_decision(self.models.ending.observe(key.length, last, ended));
+        let p = self.models.ending.observe(key.length, last, ended);
+        let cost = Surprise::of_decision(p);
+        if self.measures.parts.is_on() {
+            self.measures.parts.push_ending(ended, p);
+        }
         if self.measures.scoring {
             self.measures.tally.ends += u64::from(ended);
             self.measures.tally.end_nats += cost.nats;

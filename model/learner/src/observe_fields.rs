@@ -7,10 +7,11 @@ use crate::gap;
 use crate::keys::KeyState;
 use crate::learner::{Learner, NumberForecast};
 use crate::observe::{EventInProgress, ObservedField, Role};
+use crate::parts::{expect_number, expect_symbol, expect_word, value_text};
 use crate::surprise::Surprise;
 use crate::tally::RANKS;
 use crate::values::{SideInputs, hash_of_symbol};
-use crate::words::Words;
+use crate::words::{Expectation, Words};
 use surmise_event::{Event, Value};
 use surmise_number::{EventContext, Given};
 use surmise_symbol::{SymbolKey, SymbolModel};
@@ -85,6 +86,8 @@ impl Learner {
         if let (Some(e), Model::Category(m, _) | Model::Gap(m)) = (&mut explanation, &field.model) {
             e.evidence = m.explain(&m.probe(key), &*inputs, symbol).evidence;
         }
+        let (asks, listing) = (self.measures.parts.asks(), self.measures.parts.is_on());
+        let expectation = if asks { expect_symbol(&field.model, key, inputs, known) } else { Expectation::default() };
         let mut observed = ObservedField::default();
         let mut count = |model: &SymbolModel, symbol_nats: f64| {
             let cost = Surprise::of_symbol(symbol_nats, model);
@@ -96,7 +99,7 @@ impl Learner {
             }
             cost
         };
-        let mut words = Words::new(self.measures.explaining);
+        let parts = &mut self.measures.parts;
         let mut word = None;
         match &mut field.model {
             Model::Category(model, _) | Model::Gap(model) => {
@@ -106,19 +109,21 @@ impl Learner {
             }
             Model::Bytes(model) => {
                 spell(value, &mut self.scratch.symbols);
-                let symbols = &self.scratch.symbols;
-                let mut place = 0;
-                model.observe_run(key, &*inputs, symbols, |model, nats| {
-                    let cost = count(model, nats);
-                    match spelt_byte(symbols, place) {
-                        Some(byte) => words.push(byte, cost),
-                        None => words.push_mark(cost),
-                    }
-                    place += 1;
-                });
-                word = words.finish();
+                let mut text = TextInProgress { symbols: &self.scratch.symbols, place: 0, words: Words::new(listing) };
+                if asks {
+                    text.observe_asking(model, key, inputs, count);
+                } else {
+                    model.observe_run(key, &*inputs, text.symbols, |model, nats| text.push(count(model, nats)));
+                }
+                word = text.words.finish();
+                parts.push_words(&field.name, value, text.words);
             }
             Model::Number(_) => {}
+        }
+        if listing && word.is_none() {
+            let gap_us =
+                now.event.time_us.zip(now.key.last_us).map(|(time_us, last_us)| time_us.saturating_sub(last_us));
+            parts.push(&field.name, value_text(&field.model, value, gap_us), observed.cost, expectation);
         }
         self.measures.explanations.extend(explanation);
         (ObservedField { word, ..observed }, hash_of_symbol(symbol))
@@ -172,11 +177,16 @@ impl Learner {
                 measures.forecasts.push(NumberForecast { field: fields[i].name.clone(), mean, interval_90 });
             }
         }
+        let asks = predicted && measures.parts.asks();
+        let expectation = if asks { expect_number(model, column, given) } else { Expectation::default() };
         let nats = model.observe(key, column, x);
         let cost = Surprise { nats, excess: model.latest_excess() };
         if measures.explaining && predicted {
             let shares = model.expert_shares(column, Given::Within);
             measures.explanations.push(FieldExplanation::of_number(&fields[i].name, nats, shares));
+        }
+        if predicted && measures.parts.is_on() {
+            measures.parts.push(&fields[i].name, value_text(&fields[i].model, value, None), cost, expectation);
         }
         if measures.scoring && predicted {
             measures.tally.add_experts(i, nats, model.expert_nats(column));
@@ -197,6 +207,43 @@ fn gap_bin(key: &KeyState, event: &Event) -> u32 {
     match (event.time_us, key.last_us) {
         (Some(time_us), Some(last_us)) => gap::bin(time_us.saturating_sub(last_us)),
         _ => gap::FIRST,
+    }
+}
+
+/// A text that is being observed symbol by symbol.
+struct TextInProgress<'a> {
+    /// Its spelling.
+    symbols: &'a [u32],
+    /// The place of the next symbol.
+    place: usize,
+    words: Words,
+}
+
+impl TextInProgress<'_> {
+    /// Takes in what the next symbol cost.
+    fn push(&mut self, cost: Surprise) {
+        match spelt_byte(self.symbols, self.place) {
+            Some(byte) => self.words.push(byte, cost),
+            None => self.words.push_mark(cost),
+        }
+        self.place += 1;
+    }
+
+    /// Observes the text, and asks before each word what is expected.
+    fn observe_asking(
+        &mut self,
+        model: &mut SymbolModel,
+        key: &mut SymbolKey,
+        inputs: &SideInputs,
+        mut count: impl FnMut(&SymbolModel, f64) -> Surprise,
+    ) {
+        for (place, symbol) in self.symbols.iter().enumerate() {
+            if spelt_byte(self.symbols, place).is_some_and(|byte| self.words.begins(byte)) {
+                self.words.expectations.push(expect_word(model, key, inputs));
+            }
+            let nats = model.observe(key, inputs, *symbol);
+            self.push(count(model, nats));
+        }
     }
 }
 

@@ -219,7 +219,11 @@ fn expect_category(
 }
 
 /// The likeliest symbols by name; symbols for which `name` has none count among the others.
-fn symbols(likeliest: Vec<(u32, f64)>, top: usize, name: impl Fn(u32) -> Option<Option<String>>) -> Expected {
+pub(crate) fn symbols(
+    likeliest: Vec<(u32, f64)>,
+    top: usize,
+    name: impl Fn(u32) -> Option<Option<String>>,
+) -> Expected {
     let top: Vec<(Option<String>, f64)> =
         likeliest.into_iter().filter_map(|(symbol, p)| Some((name(symbol)?, p))).take(top).collect();
     let other = (1.0 - top.iter().map(|t| t.1).sum::<f64>()).max(0.0);
@@ -237,6 +241,11 @@ fn likely_bins(model: &SymbolModel, probe: &Probe, inputs: &SideInputs, effort: 
         sum < 1.0 - effort.left_out && bins < effort.bins_max
     });
     probabilities
+}
+
+/// A gap in seconds as a model expects it.
+pub(crate) fn gap_expected(model: &SymbolModel, probe: &Probe, inputs: &SideInputs) -> Expected {
+    gaps(&likely_bins(model, probe, inputs, FIRST_STEP)).0
 }
 
 /// A gap in seconds as its bins' probabilities (`[256]`) expect it, and the median's bin.

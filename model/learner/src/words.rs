@@ -6,7 +6,7 @@
 //! all that follows before the next one: which mark ends it belongs to it, and so does that the text ends there.
 
 use crate::surprise::Surprise;
-use surmise_event::OddWord;
+use surmise_event::{Expected, OddWord};
 
 /// A word of a text, with what it cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -21,6 +21,13 @@ pub(crate) struct Word {
     pub(crate) cost: Surprise,
 }
 
+/// What was expected of a part of an event, and by what.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Expectation {
+    pub(crate) expected: Option<Expected>,
+    pub(crate) by: Option<String>,
+}
+
 /// The words of one text, as its bytes come. It allocates nothing but the list, if one is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
@@ -30,11 +37,14 @@ pub(crate) struct Words {
     oddest: Option<OddWord>,
     /// All words that are over, if they are listed.
     pub(crate) list: Vec<Word>,
-    listing: bool,
+    /// What was expected of each word, if that was asked.
+    pub(crate) expectations: Vec<Expectation>,
+    /// Whether they are listed.
+    pub(crate) listing: bool,
 }
 
 /// Whether a byte belongs inside of a word.
-fn is_of_word(byte: u8) -> bool {
+pub(crate) fn is_of_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
@@ -42,6 +52,11 @@ impl Words {
     /// The words of a text that is about to be observed; they are listed if `listing`.
     pub(crate) fn new(listing: bool) -> Words {
         Words { listing, ..Words::default() }
+    }
+
+    /// Whether a word begins with the next byte of the text.
+    pub(crate) fn begins(&self, byte: u8) -> bool {
+        self.current.close == 0 || is_of_word(byte) && self.current.close > self.current.end
     }
 
     /// Takes in the next byte of the text, and what it cost.
