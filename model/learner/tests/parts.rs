@@ -76,7 +76,10 @@ fn parts_sum_to_the_event_under_every_preset() {
         .map(|_| Record { data: Data::One(Datum::Number((random.normal() * 50.0).round())), ..Record::default() })
         .collect();
     let bytes: Vec<Record> = (0..1000)
-        .map(|i| Record { data: Data::One(Datum::Bytes(format!("id={i} ok\n").as_bytes().into())), ..Record::default() })
+        .map(|i| Record {
+            data: Data::One(Datum::Bytes(format!("id={i} ok\n").as_bytes().into())),
+            ..Record::default()
+        })
         .collect();
     observe(Schema::default(), Preset::Symbols, PartDetail::Costs, &symbols);
     observe(Schema::default(), Preset::Numbers, PartDetail::Costs, &numbers);
