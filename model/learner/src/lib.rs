@@ -41,6 +41,7 @@ mod component;
 mod drift;
 mod ending;
 mod error;
+mod expected;
 mod explain;
 mod field;
 mod gap;

@@ -5,8 +5,9 @@ use crate::explain::FieldExplanation;
 use crate::field::{FieldModel, Model};
 use crate::learner::{Learner, NumberForecast};
 use crate::options::NetworkSize;
+use crate::parts::PartDetail;
 use std::collections::BTreeMap;
-use surmise_event::Report;
+use surmise_event::{Part, Report};
 use surmise_number::NumberModel;
 use surmise_state::Persist;
 use surmise_symbol::SymbolModel;
@@ -77,6 +78,18 @@ impl Learner {
     /// explained, nor is a field that only conditions a target.
     pub fn latest_explanations(&self) -> &[FieldExplanation] {
         &self.measures.explanations
+    }
+
+    /// Sets how much is kept of the parts of each event for [`latest_parts`](Self::latest_parts). It costs some
+    /// allocations a part, and with [`PartDetail::Expectations`] some queries.
+    pub fn set_parts(&mut self, detail: PartDetail) {
+        self.measures.parts.detail = detail;
+    }
+
+    /// The parts of the latest event in the order in which they were observed; empty unless
+    /// [`set_parts`](Self::set_parts) keeps them. Their surprises and excesses sum to those of the event's outcome.
+    pub fn latest_parts(&self) -> &[Part] {
+        &self.measures.parts.list
     }
 
     /// The cumulative loss of every expert in nats, by name, summed over all fields: what the stream would have cost if

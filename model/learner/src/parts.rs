@@ -1,13 +1,12 @@
 //! The parts of the latest event: what each value and each word cost, and what was expected instead (PREDICTOR §10).
 //!
-//! Parts are kept only if [`Learner::set_parts`] asks for them. What they cost is taken from the observation itself,
+//! Parts are kept only if [`set_parts`](crate::Learner::set_parts) asks for them. What they cost is taken from the observation itself,
 //! so that parts sum to the event's outcome; what was expected is asked of the models just before each part comes. None
 //! of it changes what is learnt.
 
+use crate::expected::{BYTE_SYMBOLS, gap_expected, symbols};
 use crate::field::Model;
 use crate::gap;
-use crate::learner::Learner;
-use crate::predict::{gap_expected, symbols};
 use crate::surprise::Surprise;
 use crate::values::SideInputs;
 use crate::vocabulary::{Token, Vocabulary};
@@ -34,8 +33,6 @@ const LISTED: usize = 5;
 /// Words that an expectation spells, and bytes of each at most.
 const SPELT: usize = 3;
 const SPELT_BYTES_MAX: usize = 32;
-/// Symbols of a byte or of a gap's bin.
-const BYTE_SYMBOLS: u32 = 256;
 
 /// The parts that are kept of the latest event.
 #[derive(Clone, Debug, Default)]
@@ -111,20 +108,6 @@ const END: &str = "end";
 /// The words for the end of a key, and for its going on, among the values of parts.
 const ENDS: &str = "(the key ends)";
 const GOES_ON: &str = "(the key goes on)";
-
-impl Learner {
-    /// Sets how much is kept of the parts of each event for [`latest_parts`](Self::latest_parts). It costs some
-    /// allocations a part, and with [`PartDetail::Expectations`] some queries.
-    pub fn set_parts(&mut self, detail: PartDetail) {
-        self.measures.parts.detail = detail;
-    }
-
-    /// The parts of the latest event in the order in which they were observed; empty unless
-    /// [`set_parts`](Self::set_parts) keeps them. Their surprises and excesses sum to those of the event's outcome.
-    pub fn latest_parts(&self) -> &[Part] {
-        &self.measures.parts.list
-    }
-}
 
 /// A value as the part of it has it; `gap_us` is the time since the key's last event.
 pub(crate) fn value_text(model: &Model, value: &Value, gap_us: Option<i64>) -> Option<String> {
