@@ -1,8 +1,8 @@
 //! The parts of the latest event: what each value and each word cost, and what was expected instead (PREDICTOR §10).
 //!
-//! Parts are kept only if [`set_parts`](crate::Learner::set_parts) asks for them. What they cost is taken from the observation itself,
-//! so that parts sum to the event's outcome; what was expected is asked of the models just before each part comes. None
-//! of it changes what is learnt.
+//! Parts are kept only if [`set_parts`](crate::Learner::set_parts) asks for them. What they cost is taken from the
+//! observation itself, so that parts sum to the event's outcome; what was expected is asked of the models just before
+//! each part comes. None of it changes what is learnt.
 
 use crate::expected::{BYTE_SYMBOLS, gap_expected, symbols};
 use crate::field::Model;
