@@ -11,7 +11,7 @@ use crate::parts::{expect_number, expect_symbol, expect_word, value_text};
 use crate::surprise::Surprise;
 use crate::tally::RANKS;
 use crate::values::{SideInputs, hash_of_symbol};
-use crate::words::{Expectation, Words};
+use crate::words::{PartExpectation, Words};
 use surmise_event::{Event, Value};
 use surmise_number::{EventContext, Given};
 use surmise_symbol::{SymbolKey, SymbolModel};
@@ -87,7 +87,8 @@ impl Learner {
             e.evidence = m.explain(&m.probe(key), &*inputs, symbol).evidence;
         }
         let (asks, listing) = (self.measures.parts.asks(), self.measures.parts.is_on());
-        let expectation = if asks { expect_symbol(&field.model, key, inputs, known) } else { Expectation::default() };
+        let expectation =
+            if asks { expect_symbol(&field.model, key, inputs, known) } else { PartExpectation::default() };
         let mut observed = ObservedField::default();
         let mut count = |model: &SymbolModel, symbol_nats: f64| {
             let cost = Surprise::of_symbol(symbol_nats, model);
@@ -178,7 +179,7 @@ impl Learner {
             }
         }
         let asks = predicted && measures.parts.asks();
-        let expectation = if asks { expect_number(model, column, given) } else { Expectation::default() };
+        let expectation = if asks { expect_number(model, column, given) } else { PartExpectation::default() };
         let nats = model.observe(key, column, x);
         let cost = Surprise { nats, excess: model.latest_excess() };
         if measures.explaining && predicted {

@@ -10,7 +10,7 @@ use crate::gap;
 use crate::surprise::Surprise;
 use crate::values::SideInputs;
 use crate::vocabulary::{Token, Vocabulary};
-use crate::words::{Expectation, Words, is_of_word};
+use crate::words::{PartExpectation, Words, is_of_word};
 use std::sync::Arc;
 use surmise_event::{Expected, Part, Value};
 use surmise_number::{Given, NumberModel};
@@ -55,7 +55,13 @@ impl KeptParts {
     }
 
     /// Adds the part of a value that cost so much.
-    pub(crate) fn push(&mut self, name: &Arc<str>, value: Option<String>, cost: Surprise, expectation: Expectation) {
+    pub(crate) fn push(
+        &mut self,
+        name: &Arc<str>,
+        value: Option<String>,
+        cost: Surprise,
+        expectation: PartExpectation,
+    ) {
         self.list.push(Part {
             name: name.clone(),
             value,
@@ -87,7 +93,7 @@ impl KeptParts {
     }
 
     /// Adds that a key ended, as a symbol of the first field.
-    pub(crate) fn push_end(&mut self, cost: Surprise, expectation: Expectation) {
+    pub(crate) fn push_end(&mut self, cost: Surprise, expectation: PartExpectation) {
         let name: Arc<str> = END.into();
         self.push(&name, Some(ENDS.to_owned()), cost, expectation);
     }
@@ -99,7 +105,7 @@ impl KeptParts {
         top.sort_by(|a, b| b.1.total_cmp(&a.1));
         let expected = self.asks().then_some(Expected::Symbols { top, other: 0.0 });
         let name: Arc<str> = END.into();
-        self.push(&name, words(ended), Surprise::of_decision(p), Expectation { expected, by: None });
+        self.push(&name, words(ended), Surprise::of_decision(p), PartExpectation { expected, by: None });
     }
 }
 
@@ -131,7 +137,7 @@ pub(crate) fn token_text(vocabulary: &Vocabulary, symbol: u32) -> Option<Option<
 }
 
 /// What is expected of a category that had `known` symbols, or of a gap.
-pub(crate) fn expect_symbol(model: &Model, key: &SymbolKey, inputs: &SideInputs, known: u32) -> Expectation {
+pub(crate) fn expect_symbol(model: &Model, key: &SymbolKey, inputs: &SideInputs, known: u32) -> PartExpectation {
     match model {
         Model::Category(model, vocabulary) => expect_category((model, vocabulary), key, inputs, known),
         Model::Gap(model) => {
@@ -141,9 +147,9 @@ pub(crate) fn expect_symbol(model: &Model, key: &SymbolKey, inputs: &SideInputs,
             // of a key's first event there is no gap, and that is all that is known
             let first = likeliest.first().is_some_and(|(symbol, _)| *symbol == gap::FIRST);
             let expected = (!first).then(|| gap_expected(model, &probe, inputs));
-            Expectation { expected, by }
+            PartExpectation { expected, by }
         }
-        Model::Bytes(_) | Model::Number(_) => Expectation::default(),
+        Model::Bytes(_) | Model::Number(_) => PartExpectation::default(),
     }
 }
 
@@ -153,16 +159,16 @@ pub(crate) fn expect_category(
     key: &SymbolKey,
     inputs: &SideInputs,
     known: u32,
-) -> Expectation {
+) -> PartExpectation {
     let probe = model.probe(key);
     let likeliest = model.top(&probe, inputs, known, LISTED);
     let by = likeliest.first().map(|(symbol, _)| largest_share(model, &probe, inputs, *symbol));
     let expected = symbols(likeliest, LISTED, |symbol| token_text(vocabulary, symbol));
-    Expectation { expected: Some(expected), by }
+    PartExpectation { expected: Some(expected), by }
 }
 
 /// What is expected of a number that is about to be observed.
-pub(crate) fn expect_number(model: &NumberModel, column: usize, given: Given) -> Expectation {
+pub(crate) fn expect_number(model: &NumberModel, column: usize, given: Given) -> PartExpectation {
     let mean = match given {
         Given::Before => model.mean(column),
         Given::Within => model.conditional_mean(column),
@@ -174,11 +180,11 @@ pub(crate) fn expect_number(model: &NumberModel, column: usize, given: Given) ->
     let expected = Expected::Number { mean, median, quantiles, missing: None };
     let shares = model.expert_shares(column, Given::Within);
     let largest = shares.iter().max_by(|a, b| a.weight.total_cmp(&b.weight));
-    Expectation { expected: Some(expected), by: largest.map(|share| format!("expert {}", share.name)) }
+    PartExpectation { expected: Some(expected), by: largest.map(|share| format!("expert {}", share.name)) }
 }
 
 /// The likeliest words of a text that goes on from where the key stands.
-pub(crate) fn expect_word(model: &SymbolModel, key: &SymbolKey, inputs: &SideInputs) -> Expectation {
+pub(crate) fn expect_word(model: &SymbolModel, key: &SymbolKey, inputs: &SideInputs) -> PartExpectation {
     let probe = model.probe(key);
     let first = model.top(&probe, inputs, BYTE_SYMBOLS, SPELT);
     let by = first.first().map(|(byte, _)| largest_share(model, &probe, inputs, *byte));
@@ -191,7 +197,7 @@ pub(crate) fn expect_word(model: &SymbolModel, key: &SymbolKey, inputs: &SideInp
     }
     words.sort_by(|a, b| b.1.total_cmp(&a.1));
     let other = (1.0 - words.iter().map(|word| word.1).sum::<f64>()).max(0.0);
-    Expectation { expected: Some(Expected::Symbols { top: words, other }), by }
+    PartExpectation { expected: Some(Expected::Symbols { top: words, other }), by }
 }
 
 /// Spells the word that begins with `byte`, which has the probability `p`, by the likeliest byte at each place. Returns

@@ -23,7 +23,7 @@ pub(crate) struct Word {
 
 /// What was expected of a part of an event, and by what.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Expectation {
+pub(crate) struct PartExpectation {
     pub(crate) expected: Option<Expected>,
     pub(crate) by: Option<String>,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Words {
     /// All words that are over, if they are listed.
     pub(crate) list: Vec<Word>,
     /// What was expected of each word, if that was asked.
-    pub(crate) expectations: Vec<Expectation>,
+    pub(crate) expectations: Vec<PartExpectation>,
     /// Whether they are listed.
     pub(crate) listing: bool,
 }
