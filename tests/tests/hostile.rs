@@ -55,8 +55,8 @@ fn every_bad_line_is_named_and_the_connection_lives_on() {
     w.send(&deep);
     assert!(w.receive()["error"]["reason"].as_str().is_some());
     let mut bad = |line: &[u8], code: &str, field: &str| refused(&mut w, &mut seq, line, code, field);
-    bad(br#"{"seq":910,"data":{"page":7,"ms":1}}"#, "wrong_type", "page");
-    bad(br#"{"seq":911,"data":{"page":{"a":{"b":1}},"ms":1}}"#, "wrong_type", "page");
+    bad(br#"{"seq":910,"data":{"page":"/a","ms":true}}"#, "wrong_type", "ms");
+    bad(br#"{"seq":911,"data":{"page":{"a":{"b":1}},"ms":1}}"#, "unknown_field", "page.a.b");
     bad(br#"{"seq":912,"time":"yesterday","data":{"page":"/a"}}"#, "bad_time", "time");
     bad(br#"{"seq":913,"sream":"x","data":{"page":"/a"}}"#, "bad_json", "sream");
     assert_eq!(d.get("/-/healthy").0, 200);

@@ -1,105 +1,194 @@
-//! Reading values: null, truth values, numbers, text, arrays of numbers, and one level of named values.
+//! Reading values: null, truth values, numbers, text, arrays, and named values.
 //!
-//! Nothing nests deeper, so no line can make the reader recurse.
+//! What nests becomes flat as it is read: the fields of an object within an object have dotted names (`page.path`), and
+//! the items of an array have numbered ones (`tags[0]`), unless they all are numbers, which are a vector. Nesting and
+//! the names that it makes are bounded, so that no line can make the reader recurse or grow without end.
 
 use crate::wording::KeyFault;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::collections::HashSet;
 use std::fmt;
-use surmise_event::{Data, Datum};
+use surmise_event::{Data, Datum, VALUE};
 
-/// The reason for refusing an object in a place where only a value may be.
-const NESTED_OBJECT: &str = "objects do not nest here; give the inner values names of their own, such as \"page.path\"";
+/// Levels of objects and arrays within one another.
+const NESTING_MAX: usize = 16;
+/// Items of an array that become fields; a vector of numbers has no such bound.
+const ARRAY_ITEMS_MAX: usize = 32;
+/// Bytes of the name that nesting makes.
+const NESTED_NAME_BYTES_MAX: usize = 512;
+/// Fields of a record whose values nest.
+const NESTED_FIELDS_MAX: usize = 8192;
 
-/// Reads the value of one field.
-pub(crate) struct DatumSeed;
+/// Whole numbers up to which every one is a number of floating point. Beyond, it is a name: its digits count.
+const WHOLE_MAX: u64 = 1 << 53;
 
-// A value alone and a value as the whole `data` differ only in what they are wrapped into.
-macro_rules! scalar_visits {
-    ($out:ty, $wrap:expr) => {
-        fn visit_unit<E: Error>(self) -> Result<$out, E> {
-            Ok($wrap(Datum::Null))
-        }
-        fn visit_bool<E: Error>(self, v: bool) -> Result<$out, E> {
-            Ok($wrap(Datum::Bool(v)))
-        }
-        fn visit_i64<E: Error>(self, v: i64) -> Result<$out, E> {
-            Ok($wrap(Datum::Number(v as f64)))
-        }
-        fn visit_u64<E: Error>(self, v: u64) -> Result<$out, E> {
-            Ok($wrap(Datum::Number(v as f64)))
-        }
-        fn visit_f64<E: Error>(self, v: f64) -> Result<$out, E> {
-            Ok($wrap(Datum::Number(v)))
-        }
-        fn visit_str<E: Error>(self, v: &str) -> Result<$out, E> {
-            Ok($wrap(Datum::Text(v.into())))
-        }
-        fn visit_string<E: Error>(self, v: String) -> Result<$out, E> {
-            Ok($wrap(Datum::Text(v.into())))
-        }
-        fn visit_seq<A: SeqAccess<'de>>(self, a: A) -> Result<$out, A::Error> {
-            Ok($wrap(numbers(a)?))
-        }
-    };
+fn whole(v: u64) -> Datum {
+    if v <= WHOLE_MAX { Datum::Number(v as f64) } else { Datum::Text(v.to_string().into()) }
 }
 
-impl<'de> DeserializeSeed<'de> for DatumSeed {
-    type Value = Datum;
-    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<Datum, D::Error> {
+fn signed(v: i64) -> Datum {
+    if v.unsigned_abs() <= WHOLE_MAX { Datum::Number(v as f64) } else { Datum::Text(v.to_string().into()) }
+}
+
+/// Reads a value of the field `name` into the fields of a record: several, where it nests.
+pub(crate) struct FieldSeed<'a> {
+    pub(crate) fields: &'a mut NamedData,
+    pub(crate) name: Box<str>,
+    /// How many objects and arrays the value is within.
+    pub(crate) depth: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for FieldSeed<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<(), D::Error> {
         d.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for DatumSeed {
-    type Value = Datum;
+impl FieldSeed<'_> {
+    fn push<E: Error>(self, value: Datum) -> Result<(), E> {
+        self.fields.push(self.name, value).map_err(E::custom)
+    }
+
+    /// Checks that a value may nest here.
+    fn check_nesting<E: Error>(&self) -> Result<(), E> {
+        let fault = if self.depth >= NESTING_MAX {
+            KeyFault::TooDeep(NESTING_MAX)
+        } else if self.fields.items.len() > NESTED_FIELDS_MAX {
+            KeyFault::TooManyNested(NESTED_FIELDS_MAX)
+        } else {
+            return Ok(());
+        };
+        Err(E::custom(fault))
+    }
+
+    /// The name of a part of the value.
+    fn part<E: Error>(&self, part: fmt::Arguments<'_>) -> Result<Box<str>, E> {
+        let name = format!("{}{part}", self.name);
+        match name.len() > NESTED_NAME_BYTES_MAX {
+            true => Err(E::custom(KeyFault::LongNestedName(NESTED_NAME_BYTES_MAX))),
+            false => Ok(name.into()),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for FieldSeed<'_> {
+    type Value = ();
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("null, a truth value, a number, text, or an array of numbers")
+        f.write_str("null, a truth value, a number, text, an array or an object")
     }
-    scalar_visits!(Datum, std::convert::identity);
-    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Datum, A::Error> {
-        Err(A::Error::custom(NESTED_OBJECT))
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.push(Datum::Null)
+    }
+    fn visit_bool<E: Error>(self, v: bool) -> Result<(), E> {
+        self.push(Datum::Bool(v))
+    }
+    fn visit_i64<E: Error>(self, v: i64) -> Result<(), E> {
+        self.push(signed(v))
+    }
+    fn visit_u64<E: Error>(self, v: u64) -> Result<(), E> {
+        self.push(whole(v))
+    }
+    fn visit_f64<E: Error>(self, v: f64) -> Result<(), E> {
+        self.push(Datum::Number(v))
+    }
+    fn visit_str<E: Error>(self, v: &str) -> Result<(), E> {
+        self.push(Datum::Text(v.into()))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut a: A) -> Result<(), A::Error> {
+        self.check_nesting()?;
+        while let Some(key) = a.next_key::<Box<str>>()? {
+            let name = self.part(format_args!(".{key}"))?;
+            a.next_value_seed(FieldSeed { fields: &mut *self.fields, name, depth: self.depth + 1 })?;
+        }
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut a: A) -> Result<(), A::Error> {
+        self.check_nesting()?;
+        let first = self.fields.items.len();
+        let mut numbers = Vec::new();
+        let mut are_numbers = true;
+        for i in 0.. {
+            // items beyond the bound of an array that is no vector are passed over
+            if !are_numbers && i >= ARRAY_ITEMS_MAX {
+                if a.next_element::<IgnoredAny>()?.is_none() {
+                    break;
+                }
+                continue;
+            }
+            let name = self.part(format_args!("[{i}]"))?;
+            let item = FieldSeed { fields: &mut *self.fields, name: name.clone(), depth: self.depth + 1 };
+            match a.next_element_seed(ItemSeed(item))? {
+                None => break,
+                Some(ItemRead::Number(x)) if are_numbers => numbers.push(x),
+                Some(ItemRead::Number(x)) => self.fields.push(name, Datum::Number(x)).map_err(A::Error::custom)?,
+                Some(ItemRead::Fields) if are_numbers => {
+                    // the numbers before the first item that is none are items like it
+                    are_numbers = false;
+                    for (k, x) in std::mem::take(&mut numbers).into_iter().enumerate().take(ARRAY_ITEMS_MAX) {
+                        let name = self.part(format_args!("[{k}]"))?;
+                        self.fields.insert(first + k, name, Datum::Number(x)).map_err(A::Error::custom)?;
+                    }
+                }
+                Some(ItemRead::Fields) => {}
+            }
+        }
+        if are_numbers { self.push(Datum::Numbers(numbers)) } else { Ok(()) }
     }
 }
 
-/// Reads an array as a vector of numbers.
-fn numbers<'de, A: SeqAccess<'de>>(mut a: A) -> Result<Datum, A::Error> {
-    let mut vector = Vec::new();
-    while let Some(number) = a.next_element_seed(NumberSeed)? {
-        vector.push(number);
-    }
-    Ok(Datum::Numbers(vector))
+/// What was read of an item of an array.
+enum ItemRead {
+    /// A number, which may be one of a vector.
+    Number(f64),
+    /// Something else, whose fields are in the record.
+    Fields,
 }
 
-/// Reads one number of an array.
-struct NumberSeed;
+/// Reads one item of an array.
+struct ItemSeed<'a>(FieldSeed<'a>);
 
-impl<'de> DeserializeSeed<'de> for NumberSeed {
-    type Value = f64;
-    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<f64, D::Error> {
+impl<'de> DeserializeSeed<'de> for ItemSeed<'_> {
+    type Value = ItemRead;
+    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<ItemRead, D::Error> {
         d.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for NumberSeed {
-    type Value = f64;
+impl<'de> Visitor<'de> for ItemSeed<'_> {
+    type Value = ItemRead;
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number (an array is a vector of numbers)")
+        self.0.expecting(f)
     }
-    fn visit_i64<E: Error>(self, v: i64) -> Result<f64, E> {
-        Ok(v as f64)
+    fn visit_unit<E: Error>(self) -> Result<ItemRead, E> {
+        self.0.visit_unit().map(|()| ItemRead::Fields)
     }
-    fn visit_u64<E: Error>(self, v: u64) -> Result<f64, E> {
-        Ok(v as f64)
+    fn visit_bool<E: Error>(self, v: bool) -> Result<ItemRead, E> {
+        self.0.visit_bool(v).map(|()| ItemRead::Fields)
     }
-    fn visit_f64<E: Error>(self, v: f64) -> Result<f64, E> {
-        Ok(v)
+    fn visit_i64<E: Error>(self, v: i64) -> Result<ItemRead, E> {
+        match signed(v) {
+            Datum::Number(x) => Ok(ItemRead::Number(x)),
+            name => self.0.push(name).map(|()| ItemRead::Fields),
+        }
     }
-    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<f64, A::Error> {
-        Err(A::Error::custom(NESTED_OBJECT))
+    fn visit_u64<E: Error>(self, v: u64) -> Result<ItemRead, E> {
+        match whole(v) {
+            Datum::Number(x) => Ok(ItemRead::Number(x)),
+            name => self.0.push(name).map(|()| ItemRead::Fields),
+        }
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<f64, A::Error> {
-        Err(A::Error::custom("arrays do not nest here; send one flat array of numbers"))
+    fn visit_f64<E: Error>(self, v: f64) -> Result<ItemRead, E> {
+        Ok(ItemRead::Number(v))
+    }
+    fn visit_str<E: Error>(self, v: &str) -> Result<ItemRead, E> {
+        self.0.visit_str(v).map(|()| ItemRead::Fields)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, a: A) -> Result<ItemRead, A::Error> {
+        self.0.visit_map(a).map(|()| ItemRead::Fields)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, a: A) -> Result<ItemRead, A::Error> {
+        self.0.visit_seq(a).map(|()| ItemRead::Fields)
     }
 }
 
@@ -118,12 +207,39 @@ impl<'de> Visitor<'de> for DataSeed {
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value or an object of named values")
     }
-    scalar_visits!(Data, Data::One);
+    fn visit_unit<E: Error>(self) -> Result<Data, E> {
+        Ok(Data::One(Datum::Null))
+    }
+    fn visit_bool<E: Error>(self, v: bool) -> Result<Data, E> {
+        Ok(Data::One(Datum::Bool(v)))
+    }
+    fn visit_i64<E: Error>(self, v: i64) -> Result<Data, E> {
+        Ok(Data::One(signed(v)))
+    }
+    fn visit_u64<E: Error>(self, v: u64) -> Result<Data, E> {
+        Ok(Data::One(whole(v)))
+    }
+    fn visit_f64<E: Error>(self, v: f64) -> Result<Data, E> {
+        Ok(Data::One(Datum::Number(v)))
+    }
+    fn visit_str<E: Error>(self, v: &str) -> Result<Data, E> {
+        Ok(Data::One(Datum::Text(v.into())))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, a: A) -> Result<Data, A::Error> {
+        let mut fields = NamedData::default();
+        FieldSeed { fields: &mut fields, name: VALUE.into(), depth: 0 }.visit_seq(a)?;
+        match fields.items.as_mut_slice() {
+            // a vector has the name that a value without one has
+            [(name, vector @ Datum::Numbers(_))] if &**name == VALUE => {
+                Ok(Data::One(std::mem::replace(vector, Datum::Null)))
+            }
+            _ => Ok(Data::Fields(fields.items)),
+        }
+    }
     fn visit_map<A: MapAccess<'de>>(self, mut a: A) -> Result<Data, A::Error> {
         let mut fields = NamedData::default();
         while let Some(name) = a.next_key::<Box<str>>()? {
-            let value = a.next_value_seed(DatumSeed)?;
-            fields.push(name, value).map_err(A::Error::custom)?;
+            a.next_value_seed(FieldSeed { fields: &mut fields, name, depth: 0 })?;
         }
         Ok(Data::Fields(fields.items))
     }
@@ -146,6 +262,14 @@ impl NamedData {
     /// # Errors
     /// A value of this name is there already.
     pub(crate) fn push(&mut self, name: Box<str>, value: Datum) -> Result<(), KeyFault> {
+        self.insert(self.items.len(), name, value)
+    }
+
+    /// Puts a value at a position.
+    ///
+    /// # Errors
+    /// A value of this name is there already.
+    fn insert(&mut self, position: usize, name: Box<str>, value: Datum) -> Result<(), KeyFault> {
         let repeated = if self.items.len() < LINEAR_SEARCH_ITEMS_MAX {
             self.items.iter().any(|(item, _)| *item == name)
         } else {
@@ -158,7 +282,7 @@ impl NamedData {
         if repeated {
             return Err(KeyFault::RepeatedField(name));
         }
-        self.items.push((name, value));
+        self.items.insert(position, (name, value));
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 //! The first reading ([`crate::line`]) only learns that a line cannot be read, which keeps good lines fast. This one
 //! names the field at fault and says what to send instead.
 
-use crate::wording::{KeyFault, REPEATED, UNKNOWN, bad_utf8, shorten};
+use crate::wording::{BAD_TIME, KeyFault, REPEATED, UNKNOWN, bad_utf8, shorten};
 use serde::de::DeserializeSeed;
 use surmise_event::{Refusal, RefusalCode};
 
@@ -70,6 +70,9 @@ fn data_error(message: &str, field: String) -> Refusal {
     if let Some(name) = message.strip_prefix(UNKNOWN) {
         let key: String = name.chars().skip(1).take_while(|c| *c != '"').collect();
         return Refusal::new(RefusalCode::BadJson, key, message);
+    }
+    if let Some(reason) = message.strip_prefix(BAD_TIME) {
+        return Refusal::new(RefusalCode::BadTime, "time", reason);
     }
     if field == "hello" || field.starts_with("hello.") {
         // hellos are read by serde, which words an unknown key itself

@@ -112,13 +112,15 @@ mod datum;
 mod diagnose;
 mod encode;
 mod hello;
+mod json_log;
 mod line;
 mod reply;
 mod status;
 mod wording;
 
 pub use hello::{Hello, LineFormat, PROTOCOL, Want};
-pub use line::{EventLine, LINE_BYTES_MAX, ProducerLine, parse_bare, parse_line, parse_plain};
+pub use json_log::is_time_name;
+pub use line::{EventLine, LINE_BYTES_MAX, ProducerLine, parse_bare, parse_line, parse_plain, parse_plain_untimed};
 pub use reply::{Ack, DriftEvent, ErrorReply, OutcomeReply, Reply, Welcome};
 pub use status::{
     Accepted, AcceptedError, CheckpointInfo, CheckpointMark, Health, Problem, StreamList, StreamRow, StreamStatus,

@@ -3,13 +3,16 @@
 //! Each line is read once, strictly, without keeping track of places. Only a line that fails is read a second time by
 //! [`crate::diagnose`], which finds out where and why.
 
-use crate::datum::{DataSeed, DatumSeed, NamedData};
+use crate::datum::{DataSeed, FieldSeed, NamedData};
 use crate::diagnose::{Scope, diagnose};
 use crate::hello::Hello;
+use crate::json_log::{is_process_stream, take_time};
 use crate::wording::{KeyFault, bad_utf8};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
-use surmise_event::{Data, Datum, Record, Refusal, RefusalCode, parse_time};
+use surmise_event::{
+    Data, Datum, Record, Refusal, RefusalCode, TimeError, parse_time, time_of_number, time_of_whole_number,
+};
 
 /// Bytes of the longest line that a daemon reads, unless its welcome gives another `line_bytes_max`.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
@@ -46,13 +49,26 @@ pub fn parse_line(line: &[u8]) -> Result<ProducerLine, Refusal> {
 
 /// Reads a line of a plain connection: one JSON value or one bare symbol.
 ///
-/// An object with a key of the protocol is an event of the protocol, and any other object is the record itself. Other
-/// JSON values are the event. A line that is no JSON and does not begin with `{` is a symbol.
+/// An object with a key of the protocol is an event of the protocol, and any other object is the record itself, as a
+/// line of a JSON log is: its time, under one of the names that loggers give it, is the event's. Other JSON values are
+/// the event. A line that is no JSON and does not begin with `{` is a symbol.
 ///
 /// # Errors
 /// A refusal that names the part of the line that is at fault.
 pub fn parse_plain(line: &[u8]) -> Result<ProducerLine, Refusal> {
-    let seed = LineSeed { loose_fields: LooseFields::AreTheRecord };
+    parse_plain_as(line, LooseFields::AreALogLine)
+}
+
+/// Reads a line as [`parse_plain`] does, but leaves the time of a JSON log among the fields.
+///
+/// # Errors
+/// A refusal that names the part of the line that is at fault.
+pub fn parse_plain_untimed(line: &[u8]) -> Result<ProducerLine, Refusal> {
+    parse_plain_as(line, LooseFields::AreTheRecord)
+}
+
+fn parse_plain_as(line: &[u8], loose_fields: LooseFields) -> Result<ProducerLine, Refusal> {
+    let seed = LineSeed { loose_fields };
     let text = utf8(line, seed)?.trim();
     if text.starts_with('{') {
         return read(text, seed);
@@ -110,8 +126,10 @@ fn read(text: &str, seed: LineSeed) -> Result<ProducerLine, Refusal> {
 enum LooseFields {
     /// Such fields are unknown keys, as on a connection with a hello.
     Refuse,
-    /// An object that has no key of the protocol is the record itself, as on a plain connection.
+    /// An object that has no key of the protocol is the record itself.
     AreTheRecord,
+    /// The same, and one of its fields may be its time, as on a plain connection.
+    AreALogLine,
 }
 
 /// Reads the object of a whole line.
@@ -178,24 +196,30 @@ impl<'de> Visitor<'de> for LineSeed {
         let mut data: Option<Data> = None;
         let mut end: Option<bool> = None;
         let mut loose = NamedData::default();
-        let mut has_protocol_key = false;
+        // a time may be one of a JSON log, which has the other fields beside it
+        let mut plain_time: Option<Datum> = None;
+        let mut is_protocol = false;
+        let is_plain = self.loose_fields != LooseFields::Refuse;
         while let Some(key) = a.next_key::<LineKey>()? {
-            has_protocol_key |= !matches!(key, LineKey::Other(_));
+            is_protocol |= !matches!(key, LineKey::Other(_) | LineKey::Time | LineKey::Stream);
             match key {
                 LineKey::Hello => once(&mut hello, a.next_value()?, "hello"),
                 LineKey::Seq => once(&mut line.seq, a.next_value_seed(WholeNumber)?, "seq"),
-                LineKey::Stream => once(&mut line.stream, a.next_value::<String>()?, "stream"),
+                LineKey::Stream => {
+                    let stream = a.next_value::<String>()?;
+                    is_protocol |= !is_process_stream(&stream);
+                    once(&mut line.stream, stream, "stream")
+                }
                 LineKey::Key => once(&mut line.record.key, a.next_value::<Box<str>>()?, "key"),
+                LineKey::Time if is_plain => once(&mut plain_time, a.next_value_seed(PlainTime)?, "time"),
                 LineKey::Time => once(&mut line.record.time_us, a.next_value_seed(TimeStamp)?, "time"),
                 LineKey::Data => once(&mut data, a.next_value_seed(DataSeed)?, "data"),
                 LineKey::End => once(&mut end, a.next_value()?, "end"),
                 // Until a key of the protocol shows, the object may be the record itself. After loose fields, a key of
                 // the protocol makes the object neither; the refusal then names the first of them.
-                LineKey::Other(name)
-                    if self.loose_fields == LooseFields::AreTheRecord
-                        && (!has_protocol_key || !loose.items.is_empty()) =>
-                {
-                    loose.push(name, a.next_value_seed(DatumSeed)?)
+                LineKey::Other(name) if is_plain && (!is_protocol || !loose.items.is_empty()) => {
+                    a.next_value_seed(FieldSeed { fields: &mut loose, name, depth: 0 })?;
+                    Ok(())
                 }
                 LineKey::Other(name) => Err(KeyFault::unknown_in_event(&name)),
             }
@@ -204,21 +228,67 @@ impl<'de> Visitor<'de> for LineSeed {
         // a hello changes how lines are read, so no event may hide on its line
         if let Some(hello) = hello {
             let alone = line == EventLine::default() && data.is_none() && end.is_none() && loose.items.is_empty();
-            return if alone {
+            return if alone && plain_time.is_none() {
                 Ok(ProducerLine::Hello(hello))
             } else {
                 Err(A::Error::custom("a hello stands alone on its line"))
             };
         }
-        if let Some((name, _)) = loose.items.first() {
-            if has_protocol_key {
-                return Err(A::Error::custom(KeyFault::unknown_in_event(name)));
-            }
-            data = Some(Data::Fields(loose.items));
+        if let (Some((name, _)), true) = (loose.items.first(), is_protocol) {
+            return Err(A::Error::custom(KeyFault::unknown_in_event(name)));
         }
-        line.record.data = data.unwrap_or_default();
+        if loose.items.is_empty() {
+            line.record.time_us = match plain_time {
+                None => line.record.time_us,
+                Some(value) => Some(protocol_time(&value).map_err(A::Error::custom)?),
+            };
+            line.record.data = data.unwrap_or_default();
+        } else {
+            self.finish_log_line(&mut line, loose, plain_time).map_err(A::Error::custom)?;
+        }
         line.record.end = end.unwrap_or(false);
         Ok(ProducerLine::Event(line))
+    }
+}
+
+impl LineSeed {
+    /// Makes a record of fields that have no key of the protocol beside them but perhaps `time` and `stream`.
+    fn finish_log_line(self, line: &mut EventLine, mut loose: NamedData, time: Option<Datum>) -> Result<(), KeyFault> {
+        if let Some(stream) = line.stream.take() {
+            loose.push("stream".into(), Datum::Text(stream.into()))?;
+        }
+        match time {
+            Some(value) => match protocol_time(&value) {
+                Ok(time_us) => line.record.time_us = Some(time_us),
+                Err(_) => loose.push("time".into(), value)?,
+            },
+            None if self.loose_fields == LooseFields::AreALogLine => line.record.time_us = take_time(&mut loose.items),
+            None => {}
+        }
+        line.record.data = Data::Fields(loose.items);
+        Ok(())
+    }
+}
+
+/// The time of an event of the protocol, in microseconds since 1970.
+fn protocol_time(value: &Datum) -> Result<i64, KeyFault> {
+    let time = match value {
+        Datum::Number(x) => time_of_number(*x).ok_or_else(|| beyond_calendar(x)),
+        Datum::Text(text) => parse_time(text).map_err(|e| e.to_string()),
+        other => Err(TimeError(other.describe()).to_string()),
+    };
+    time.map_err(KeyFault::BadTime)
+}
+
+/// Reads a time of a plain line, which may turn out to be a field.
+struct PlainTime;
+
+impl<'de> DeserializeSeed<'de> for PlainTime {
+    type Value = Datum;
+    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<Datum, D::Error> {
+        let mut fields = NamedData::default();
+        FieldSeed { fields: &mut fields, name: "time".into(), depth: 0 }.deserialize(d)?;
+        Ok(fields.items.pop().map_or(Datum::Null, |(_, value)| value))
     }
 }
 
@@ -250,14 +320,11 @@ impl Visitor<'_> for WholeNumber {
     }
 }
 
-/// Seconds from 1970 beyond which a number is no time of any calendar.
-const TIME_SECONDS_MAX: f64 = 9e12;
-
-/// Reads a time stamp, in microseconds since 1970: RFC 3339 text, or a number of seconds since 1970.
+/// Reads a time stamp, in microseconds since 1970: text in one of many forms, or a number since 1970.
 struct TimeStamp;
 
-fn beyond_calendar<E: Error>(seconds: impl fmt::Display) -> E {
-    E::custom(format!("{seconds} seconds since 1970 are beyond any calendar"))
+fn beyond_calendar(number: impl fmt::Display) -> String {
+    format!("{number} is beyond any calendar, as seconds, ms, us or ns since 1970")
 }
 
 impl<'de> DeserializeSeed<'de> for TimeStamp {
@@ -270,23 +337,19 @@ impl<'de> DeserializeSeed<'de> for TimeStamp {
 impl Visitor<'_> for TimeStamp {
     type Value = i64;
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a time such as \"2026-11-23T12:00:00Z\", or a number of seconds since 1970")
+        f.write_str("a time such as \"2026-11-23T12:00:00Z\", or a number of seconds (or ms, us, ns) since 1970")
     }
     fn visit_str<E: Error>(self, s: &str) -> Result<i64, E> {
         parse_time(s).map_err(E::custom)
     }
-    fn visit_f64<E: Error>(self, seconds: f64) -> Result<i64, E> {
-        match seconds.is_finite() && seconds.abs() < TIME_SECONDS_MAX {
-            true => Ok((seconds * 1e6).round() as i64),
-            false => Err(beyond_calendar(seconds)),
-        }
+    fn visit_f64<E: Error>(self, number: f64) -> Result<i64, E> {
+        time_of_number(number).ok_or_else(|| E::custom(beyond_calendar(number)))
     }
-    fn visit_u64<E: Error>(self, seconds: u64) -> Result<i64, E> {
-        let micros = i64::try_from(seconds).ok().and_then(|s| s.checked_mul(1_000_000));
-        micros.ok_or_else(|| beyond_calendar(seconds))
+    fn visit_u64<E: Error>(self, number: u64) -> Result<i64, E> {
+        time_of_whole_number(number.into()).ok_or_else(|| E::custom(beyond_calendar(number)))
     }
-    fn visit_i64<E: Error>(self, seconds: i64) -> Result<i64, E> {
-        seconds.checked_mul(1_000_000).ok_or_else(|| beyond_calendar(seconds))
+    fn visit_i64<E: Error>(self, number: i64) -> Result<i64, E> {
+        time_of_whole_number(number.into()).ok_or_else(|| E::custom(beyond_calendar(number)))
     }
 }
 

@@ -69,10 +69,8 @@ fn refusals_name_the_field_and_say_what_to_do() {
         (r#"{"data":{"ms":1e400}}"#, RefusalCode::NotFinite, "data.ms", "1e400"),
         (r#"{"data":{"v":[1,1e400]}}"#, RefusalCode::NotFinite, "data.v[1]", "send null"),
         (r#"{"data":NaN}"#, RefusalCode::NotFinite, "data", "send null"),
-        (r#"{"data":{"a":{"b":1}}}"#, RefusalCode::WrongType, "data.a", "do not nest"),
-        (r#"{"data":{"a":[[1]]}}"#, RefusalCode::WrongType, "data.a[0]", "do not nest"),
-        (r#"{"data":{"a":["x"]}}"#, RefusalCode::WrongType, "data.a[0]", "expected a number"),
-        (r#"{"data":{"a":1,"a":2}}"#, RefusalCode::BadJson, "data", "twice"),
+        (r#"{"data":{"a":{"b":1},"a.b":2}}"#, RefusalCode::BadJson, "data.a.b", "twice"),
+        (r#"{"data":{"a":1,"a":2}}"#, RefusalCode::BadJson, "data.a", "twice"),
         (r#"{"seq":-1,"data":1}"#, RefusalCode::WrongType, "seq", "expected a whole number from 0, got -1"),
         (r#"{"seq":"1","data":1}"#, RefusalCode::WrongType, "seq", "got \"1\""),
         (r#"{"key":7,"data":1}"#, RefusalCode::WrongType, "key", "expected text, got 7"),
@@ -94,7 +92,10 @@ fn refusals_name_the_field_and_say_what_to_do() {
     let deep = format!("{{\"data\":{}", "[".repeat(1 << 20));
     assert_eq!(refused(deep).0, RefusalCode::WrongType);
     let deep = format!("{{\"data\":{{\"a\":{}", "{\"a\":".repeat(1 << 18));
-    assert_eq!(refused(deep).1, "data.a");
+    let (_, field, reason) = refused(deep);
+    assert!(field.starts_with("data.a.a.a") && reason.contains("deeper than 16 levels"), "{field}: {reason}");
+    let wide = format!("{{\"data\":{{\"{}\":{{{}\"z\":1}}}}}}", "k".repeat(511), "\"b\":{\"c\":{}},".repeat(1000));
+    assert!(refused(wide).2.contains("longer than 512 bytes"));
 }
 
 #[test]
@@ -116,12 +117,87 @@ fn plain_lines() {
     assert_eq!(code("{page: 1}"), (RefusalCode::BadJson, "line".into()));
     assert_eq!(code(r#"{"key":"k","page":1}"#), (RefusalCode::BadJson, "page".into()));
     assert_eq!(code(r#"{"page":1,"key":"k"}"#), (RefusalCode::BadJson, "page".into()));
-    assert_eq!(code(r#"{"page":{"a":1}}"#), (RefusalCode::WrongType, "page".into()));
     assert_eq!(code("1e400"), (RefusalCode::NotFinite, "data".into()));
-    assert_eq!(code("[1,\"a\"]"), (RefusalCode::WrongType, "data[1]".into()));
+    assert_eq!(code(r#"{"time":"noon","data":1}"#), (RefusalCode::BadTime, "time".into()));
+    assert_eq!(code(r#"{"time":1e300}"#), (RefusalCode::BadTime, "time".into()));
     assert_eq!(code("  "), (RefusalCode::Empty, "line".into()));
     assert!(matches!(parse_plain(br#"{"hello":{"protocol":1}}"#), Ok(ProducerLine::Hello(_))));
     assert_eq!(parse_bare(b"3.5\r\n").unwrap().record.data, Data::One(Datum::Text("3.5".into())));
+}
+
+#[test]
+fn what_nests_becomes_flat() {
+    let (text, number) = (|s: &str| Datum::Text(s.into()), Datum::Number);
+    for (line, want) in [
+        (
+            r#"{"a":{"b":{"c":1},"d":"x"},"e":true}"#,
+            named(&[("a.b.c", number(1.0)), ("a.d", text("x")), ("e", Datum::Bool(true))]),
+        ),
+        (
+            r#"{"tags":["x",2,null]}"#,
+            named(&[("tags[0]", text("x")), ("tags[1]", number(2.0)), ("tags[2]", Datum::Null)]),
+        ),
+        (
+            r#"{"v":[1,2,"x",{"y":3}]}"#,
+            named(&[("v[0]", number(1.0)), ("v[1]", number(2.0)), ("v[2]", text("x")), ("v[3].y", number(3.0))]),
+        ),
+        (
+            r#"{"v":[1,2.5],"w":[],"m":[[1],[2]],"o":{}}"#,
+            named(&[
+                ("v", Datum::Numbers(vec![1.0, 2.5])),
+                ("w", Datum::Numbers(vec![])),
+                ("m[0]", Datum::Numbers(vec![1.0])),
+                ("m[1]", Datum::Numbers(vec![2.0])),
+            ]),
+        ),
+        (r#"[1,"a"]"#, named(&[("value[0]", number(1.0)), ("value[1]", text("a"))])),
+        // whole numbers that floating point does not hold are names
+        (
+            r#"{"id":9007199254740993,"n":-9007199254740993,"v":[18446744073709551615]}"#,
+            named(&[
+                ("id", text("9007199254740993")),
+                ("n", text("-9007199254740993")),
+                ("v[0]", text("18446744073709551615")),
+            ]),
+        ),
+    ] {
+        assert_eq!(plain(line), want, "{line}");
+        if line.starts_with('{') {
+            assert_eq!(event(&format!("{{\"data\":{line}}}")).record.data, want, "{line} as data");
+        }
+    }
+    let Data::Fields(items) = plain(&format!("{{\"v\":[{}1]}}", "\"x\",".repeat(100))) else { panic!() };
+    assert_eq!(items.len(), 32, "items beyond the bound are passed over");
+}
+
+#[test]
+fn lines_of_json_logs_have_their_time() {
+    let line = |line: &str| match parse_plain(line.as_bytes()).unwrap() {
+        ProducerLine::Event(e) => e,
+        ProducerLine::Hello(h) => panic!("{h:?}"),
+    };
+    let want = Some(1_467_331_200_000_000);
+    for (text, fields) in [
+        (r#"{"time":"2016-07-01T00:00:00Z","level":"info","msg":"up"}"#, 2),
+        (r#"{"level":30,"time":1467331200000,"msg":"up"}"#, 2),
+        (r#"{"ts":1467331200.0,"msg":"up"}"#, 1),
+        (r#"{"@timestamp":"2016-07-01T02:00:00+02:00","http":{"status":200}}"#, 1),
+        (r#"{"log":"up\n","stream":"stderr","time":"2016-07-01T00:00:00.000000000Z"}"#, 2),
+        (r#"{"timestamp":1467331200000000000,"msg":"up"}"#, 1),
+    ] {
+        let EventLine { stream, record, .. } = line(text);
+        let Data::Fields(items) = record.data else { panic!("{text}") };
+        assert_eq!((stream, record.time_us, items.len()), (None, want, fields), "{text}");
+    }
+    let odd = line(r#"{"time":"noon","msg":"up"}"#).record;
+    assert_eq!(
+        (odd.time_us, odd.data),
+        (None, named(&[("msg", Datum::Text("up".into())), ("time", Datum::Text("noon".into()))]))
+    );
+    let ProducerLine::Event(untimed) = parse_plain_untimed(br#"{"ts":1467331200,"a":1}"#).unwrap() else { panic!() };
+    assert_eq!(untimed.record.data, named(&[("ts", Datum::Number(1_467_331_200.0)), ("a", Datum::Number(1.0))]));
+    // a stream of the protocol stays one
+    assert!(parse_plain(br#"{"stream":"web","page":1}"#).is_err());
 }
 
 fn datum() -> impl Strategy<Value = Datum> {

@@ -18,6 +18,9 @@ pub(crate) const UNKNOWN: &str = "unknown key ";
 /// The part of the message about a repeated key by which it is recognised.
 pub(crate) const REPEATED: &str = "is there twice";
 
+/// The beginning of the message about a time that cannot be read; what was expected follows.
+pub(crate) const BAD_TIME: &str = "the time: ";
+
 /// Why an object with a key or a field in this place is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyFault {
@@ -27,6 +30,18 @@ pub(crate) enum KeyFault {
     /// A key of the protocol that was sent more than once.
     #[error("the key {0:?} {REPEATED}; send it once")]
     RepeatedKey(&'static str),
+    /// Objects and arrays within one another beyond the bound.
+    #[error("objects and arrays nest deeper than {0} levels; send the inner values under names of their own")]
+    TooDeep(usize),
+    /// The names of what nests are too long.
+    #[error("the names of nested values are longer than {0} bytes; shorten them")]
+    LongNestedName(usize),
+    /// More fields than a record may have.
+    #[error("the record has more than {0} nested values; send fewer")]
+    TooManyNested(usize),
+    /// The time of an event that cannot be read.
+    #[error("{BAD_TIME}{0}")]
+    BadTime(String),
     /// A field of the event that was sent more than once.
     #[error("the field {0:?} {REPEATED}; send it once")]
     RepeatedField(Box<str>),

@@ -1,5 +1,6 @@
 //! Binding a record to a schema: one value per field, or a refusal that names the field and the reason.
 
+use crate::numeral::{Numerals, is_missing};
 use crate::record::{Data, Datum, Event, Record, Value, shorten};
 use crate::refusal::{Limits, Refusal, RefusalCode};
 use crate::schema::{Field, FieldKind, Schema, VALUE};
@@ -9,8 +10,15 @@ impl Schema {
     /// record's new fields; a refused record leaves the schema as it was.
     ///
     /// The kind of a new field is inferred from its first value: a number is a number, a text is a category (but a lone
-    /// first value with blanks makes a stream of texts), and a vector is as many numbers. A record that brings its own
-    /// time to an empty schema adds the gap between events as the first field.
+    /// first value with blanks makes a stream of texts, and one too long for a symbol a field of texts), and a vector
+    /// is as many numbers; null and words for it (`NA`, `-`) tell nothing yet. A record that brings its own time to an
+    /// empty schema adds the gap between events as the first field.
+    ///
+    /// A later value of another kind widens an open schema: what is no number in the field `ms` of numbers is a value
+    /// of its companion `ms.text`, a number that is not whole in a field `ms` of categories goes to `ms.number`, as all
+    /// numbers do from then on, and a text that is too long for a symbol to `ms.text`. So both kinds are predicted,
+    /// and no field is refused for good. Texts of digits are numbers in a field of numbers; numbers are the symbols of
+    /// their digits in a field of categories.
     ///
     /// # Errors
     /// Names the field, and says what is wrong and what to do.
@@ -69,13 +77,15 @@ impl Schema {
         }
     }
 
-    /// The name of a lone value's field: the schema's only field that can hold one, else `value`.
+    /// The name of a lone value's field: the schema's only field that can hold one, its companions aside, else
+    /// `value`.
     fn only_name(&self) -> &str {
         let mut sent = self.fields.iter().filter(|f| f.kind.is_sent());
-        match (sent.next(), sent.next()) {
-            (Some(f), None) => &f.name,
-            _ => VALUE,
-        }
+        let first = sent.next().map_or(VALUE, |f| &f.name);
+        let is_companion = |name: &str| {
+            name.strip_prefix(first).is_some_and(|rest| [TEXT_COMPANION, NUMBER_COMPANION].contains(&rest))
+        };
+        if sent.all(|f| is_companion(&f.name)) { first } else { VALUE }
     }
 
     /// Binds every value of a record, and checks that nothing required is missing.
@@ -92,9 +102,6 @@ impl Schema {
             let hint = self.fields.get(position).is_some_and(|f| *f.name == **name).then_some(position);
             // a vector is as many fields as it has numbers
             if let Datum::Numbers(v) = datum {
-                if v.is_empty() {
-                    return Err(Refusal::new(RefusalCode::Empty, &**name, "the array is empty"));
-                }
                 for (i, x) in v.iter().enumerate() {
                     self.bind_one(&format!("{name}[{i}]"), &Datum::Number(*x), None, limits, event)?;
                 }
@@ -129,16 +136,52 @@ impl Schema {
         let i = match hint.or_else(|| self.position(name)) {
             Some(i) => i,
             // the kind of an open schema's new field shows with its first value only
-            None if *datum == Datum::Null && !self.closed => return Ok(()),
+            None if !self.closed && tells_no_kind(name, datum) => return Ok(()),
             None => self.grow(name, datum, event.values.is_empty(), limits)?,
         };
-        let value = convert(&self.fields[i], datum, limits)?;
+        let (i, value) = self.fit(i, datum, limits)?;
         // the schema has grown by this value
         if event.values.len() <= i {
             event.values.resize(i + 1, Value::Missing);
         }
         event.values[i] = value;
         Ok(())
+    }
+
+    /// The value that a datum is in the field at a position, or in a companion of it that takes what the field cannot
+    /// hold; returns the position of the one that holds it.
+    fn fit(&mut self, i: usize, datum: &Datum, limits: &Limits) -> Result<(usize, Value), Refusal> {
+        let field = &self.fields[i];
+        let number = format!("{}{NUMBER_COMPANION}", field.name);
+        let companion = match (field.kind, datum) {
+            (FieldKind::Number, Datum::Bool(_)) => Some((TEXT_COMPANION, FieldKind::Category)),
+            (FieldKind::Number, Datum::Text(text)) if number_of(text).is_none() => {
+                Some((TEXT_COMPANION, FieldKind::Category))
+            }
+            (FieldKind::Category, Datum::Number(x))
+                if x.is_finite() && (x.fract() != 0.0 || self.position(&number).is_some()) =>
+            {
+                Some((NUMBER_COMPANION, FieldKind::Number))
+            }
+            (FieldKind::Category, Datum::Text(text)) if text.len() > limits.symbol_bytes => {
+                Some((TEXT_COMPANION, FieldKind::Text))
+            }
+            (FieldKind::Number | FieldKind::Category | FieldKind::Text | FieldKind::Byte | FieldKind::Gap, _) => None,
+        };
+        let Some((suffix, kind)) = companion.filter(|_| !field.required) else {
+            return Ok((i, convert(field, datum, limits)?));
+        };
+        let name = format!("{}{suffix}", field.name);
+        match self.position(&name) {
+            // a companion can be of another kind where its name was a field's before, and then has one itself
+            Some(known) => self.fit(known, datum, limits),
+            // what is declared and complete stays as it is
+            None if self.closed => Ok((i, convert(field, datum, limits)?)),
+            None => {
+                let added = self.add(&name, kind, limits)?;
+                self.fit(added, datum, limits)
+            }
+        }
     }
 
     /// Adds a field that a record brings, of the kind that its first value shows; returns the field's position. `first`
@@ -152,6 +195,19 @@ impl Schema {
                 format!("the stream's schema is closed and has only {}", names.join(", ")),
             ));
         }
+        let kind = match datum {
+            Datum::Number(_) | Datum::Numbers(_) => FieldKind::Number,
+            Datum::Bytes(_) => FieldKind::Text,
+            Datum::Text(s) if s.len() > limits.symbol_bytes => FieldKind::Text,
+            // a line of words is no symbol that comes again as a whole, so it is read byte by byte
+            Datum::Text(s) if first && name == VALUE && s.contains(char::is_whitespace) => FieldKind::Text,
+            Datum::Text(_) | Datum::Bool(_) | Datum::Null => FieldKind::Category,
+        };
+        self.add(name, kind, limits)
+    }
+
+    /// Adds a field, and returns its position.
+    fn add(&mut self, name: &str, kind: FieldKind, limits: &Limits) -> Result<usize, Refusal> {
         if name.len() > limits.name_bytes {
             return Err(too_long(&shorten(name), name.len(), limits.name_bytes));
         }
@@ -162,16 +218,34 @@ impl Schema {
                 format!("the stream has {} fields, as many as it may have", limits.fields),
             ));
         }
-        let kind = match datum {
-            Datum::Number(_) | Datum::Numbers(_) => FieldKind::Number,
-            Datum::Bytes(_) => FieldKind::Text,
-            // a line of words is no symbol that comes again as a whole, so it is read byte by byte
-            Datum::Text(s) if first && name == VALUE && s.contains(char::is_whitespace) => FieldKind::Text,
-            Datum::Text(_) | Datum::Bool(_) | Datum::Null => FieldKind::Category,
-        };
         self.fields.push(Field::new(name, kind));
         Ok(self.fields.len() - 1)
     }
+}
+
+/// What the name of a field is followed by in that of its companion for texts.
+const TEXT_COMPANION: &str = ".text";
+
+/// What the name of a field is followed by in that of its companion for numbers.
+const NUMBER_COMPANION: &str = ".number";
+
+/// Whether a value does not tell what a new field holds. A word alone on its line is a symbol, whatever it is.
+fn tells_no_kind(name: &str, datum: &Datum) -> bool {
+    match datum {
+        Datum::Null => true,
+        Datum::Text(text) => name != VALUE && is_missing(text.trim()),
+        Datum::Bool(_) | Datum::Number(_) | Datum::Numbers(_) | Datum::Bytes(_) => false,
+    }
+}
+
+/// The value of a text in a field of numbers: a number, or none where the text says so; `None` if it is neither.
+fn number_of(text: &str) -> Option<Value> {
+    let text = text.trim();
+    if is_missing(text) {
+        return Some(Value::Missing);
+    }
+    let numeral = Numerals::default().read(text).filter(|n| n.unit.is_empty())?;
+    Some(if numeral.value.is_finite() { Value::Number(numeral.value) } else { Value::Missing })
 }
 
 fn too_long(field: &str, bytes: usize, max: usize) -> Refusal {
@@ -193,7 +267,11 @@ fn convert(field: &Field, datum: &Datum, limits: &Limits) -> Result<Value, Refus
             Datum::Number(x) => {
                 refuse(RefusalCode::NotFinite, format!("{x} is not a finite number; send null for a missing value"))
             }
-            Datum::Bool(_) | Datum::Text(_) | Datum::Numbers(_) | Datum::Bytes(_) => expected("a number"),
+            Datum::Text(text) => match number_of(text) {
+                Some(value) => Ok(value),
+                None => expected("a number"),
+            },
+            Datum::Bool(_) | Datum::Numbers(_) | Datum::Bytes(_) => expected("a number"),
         },
         FieldKind::Category => match datum {
             Datum::Null => Ok(Value::Missing),
@@ -202,12 +280,15 @@ fn convert(field: &Field, datum: &Datum, limits: &Limits) -> Result<Value, Refus
             }
             Datum::Text(text) => Ok(Value::Symbol(text.clone())),
             Datum::Bool(truth) => Ok(Value::Symbol(truth.to_string().into())),
+            Datum::Number(x) if x.is_finite() => Ok(Value::Symbol(x.to_string().into())),
             Datum::Number(_) | Datum::Numbers(_) | Datum::Bytes(_) => expected("a category (text)"),
         },
         FieldKind::Text | FieldKind::Byte => match datum {
             Datum::Null if !field.kind.is_every_byte() => Ok(Value::Missing),
             Datum::Text(text) => spelled(field, text.as_bytes(), limits),
             Datum::Bytes(bytes) => spelled(field, bytes, limits),
+            Datum::Bool(truth) if !field.kind.is_every_byte() => spelled(field, truth.to_string().as_bytes(), limits),
+            Datum::Number(x) if !field.kind.is_every_byte() => spelled(field, x.to_string().as_bytes(), limits),
             Datum::Null | Datum::Bool(_) | Datum::Number(_) | Datum::Numbers(_) => expected("text"),
         },
     }
@@ -225,81 +306,5 @@ fn spelled(field: &Field, bytes: &[u8], limits: &Limits) -> Result<Value, Refusa
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_code_has_the_name_that_its_json_has() {
-        for code in RefusalCode::ALL {
-            assert_eq!(serde_json::to_value(code).unwrap(), code.name());
-        }
-        let distinct: std::collections::HashSet<&str> = RefusalCode::ALL.iter().map(|code| code.name()).collect();
-        assert_eq!(distinct.len(), RefusalCode::ALL.len());
-    }
-
-    fn record(fields: &[(&str, Datum)]) -> Record {
-        Record {
-            data: Data::Fields(fields.iter().map(|(n, d)| ((*n).into(), d.clone())).collect()),
-            ..Record::default()
-        }
-    }
-    fn bind(s: &mut Schema, r: &Record) -> Result<Event, Refusal> {
-        s.bind(r, &Limits::default())
-    }
-
-    #[test]
-    fn an_open_schema_grows_and_keeps_its_kinds() {
-        let mut s = Schema::default();
-        let e = bind(&mut s, &record(&[("page", Datum::Text("/a".into())), ("ms", Datum::Number(3.0))])).unwrap();
-        assert_eq!(e.values, [Value::Symbol("/a".into()), Value::Number(3.0)]);
-        let e = bind(&mut s, &record(&[("ms", Datum::Null), ("v", Datum::Numbers(vec![1.0, 2.0]))])).unwrap();
-        assert_eq!(e.values, [Value::Missing, Value::Missing, Value::Number(1.0), Value::Number(2.0)]);
-        assert_eq!(s.fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["page", "ms", "v[0]", "v[1]"]);
-        let e = bind(&mut s, &record(&[("new", Datum::Number(1.0)), ("page", Datum::Number(1.0))])).unwrap_err();
-        assert_eq!((e.code, e.field.as_str()), (RefusalCode::WrongType, "page"));
-        assert_eq!(s.fields.len(), 4, "a refused record does not grow the schema");
-    }
-
-    #[test]
-    fn a_lone_value_finds_the_only_field() {
-        let mut s = Schema::new([Field::new("level", FieldKind::Category)]);
-        let r = Record { data: Data::One(Datum::Text("up".into())), ..Record::default() };
-        assert_eq!(bind(&mut s, &r).unwrap().values, [Value::Symbol("up".into())]);
-        let mut s = Schema::default();
-        bind(&mut s, &r).unwrap();
-        assert_eq!(s.fields, [Field::new(VALUE, FieldKind::Category)]);
-        let line = Record { data: Data::One(Datum::Text("GET /a 200".into())), ..Record::default() };
-        let mut s = Schema::default();
-        assert_eq!(bind(&mut s, &line).unwrap().values, [Value::Bytes(b"GET /a 200"[..].into())]);
-        assert_eq!(s.fields, [Field::new(VALUE, FieldKind::Text)]);
-    }
-
-    #[test]
-    fn times_add_a_gap_in_front() {
-        let mut s = Schema::default();
-        let r = Record { time_us: Some(5), data: Data::One(Datum::Number(1.0)), ..Record::default() };
-        assert_eq!(bind(&mut s, &r).unwrap().values, [Value::Missing, Value::Number(1.0)]);
-        assert_eq!(s.fields[0].kind, FieldKind::Gap);
-    }
-
-    #[test]
-    fn refusals_name_field_and_reason() {
-        let mut s = Schema {
-            fields: vec![
-                Field::new("a", FieldKind::Number),
-                Field { required: true, ..Field::new("b", FieldKind::Category) },
-            ],
-            closed: true,
-        };
-        let code = |s: &mut Schema, f: &[(&str, Datum)]| {
-            bind(s, &record(f)).map(|_| ()).map_err(|e| (e.code, e.field)).unwrap_err()
-        };
-        let b = ("b", Datum::Text("x".into()));
-        assert_eq!(code(&mut s, &[("a", Datum::Text("fast".into())), b.clone()]), (RefusalCode::WrongType, "a".into()));
-        assert_eq!(code(&mut s, &[("a", Datum::Number(f64::NAN)), b.clone()]), (RefusalCode::NotFinite, "a".into()));
-        assert_eq!(code(&mut s, &[("c", Datum::Null), b]), (RefusalCode::UnknownField, "c".into()));
-        assert_eq!(code(&mut s, &[("a", Datum::Number(1.0))]), (RefusalCode::MissingField, "b".into()));
-        assert_eq!(code(&mut s, &[("b", Datum::Text("y".repeat(1 << 20).into()))]), (RefusalCode::TooLong, "b".into()));
-        assert_eq!(code(&mut s, &[]), (RefusalCode::Empty, "data".into()));
-    }
-}
+#[path = "bind_tests.rs"]
+mod tests;

@@ -10,6 +10,8 @@
 
 mod alarm;
 mod bind;
+mod civil;
+mod numeral;
 mod part;
 mod prediction;
 mod record;
@@ -19,10 +21,12 @@ mod schema;
 mod time;
 
 pub use alarm::{Alarm, AlarmBudget, AlarmKind, AlarmPhase, BudgetError, BudgetSpan};
+pub use civil::{CivilTime, DateOrder};
+pub use numeral::{Numeral, Numerals, is_missing, unit_base};
 pub use part::Part;
 pub use prediction::{Detector, Drift, Expected, FieldOutcome, OddWord, Outcome, Prediction};
 pub use record::{Data, Datum, Event, Record, Value};
 pub use refusal::{Limits, Refusal, RefusalCode};
 pub use report::{ExpertReport, FieldReport, Report};
 pub use schema::{Field, FieldKind, GAP, Schema, UnknownFieldKind, VALUE};
-pub use time::{TimeError, format_time, parse_time};
+pub use time::{TimeError, TimeUnit, format_time, parse_standard, parse_time, time_of_number, time_of_whole_number};
