@@ -18,11 +18,11 @@ const EXCESS_BITS_MAX: f64 = 24.0;
 const TOLD_EVENTS: u64 = 1500;
 
 /// How much more than it told last a source must have in order to tell again.
-const TOLD_GROWTH: f64 = 1.5;
+const TOLD_GROWTH: f64 = 2.0;
 
 /// The largest evidence that a source has shown, block by block, fading; what is beyond it is the *excess*.
 ///
-/// An excess is told once: as long as it lasts, it is told again only when it has grown by a half. One great fault must
+/// An excess is told once: as long as it lasts, it is told again only when it has doubled. One great fault must
 /// not hide the next, so a block raises the mark to one and a half times what it was, and 6 bits, at most.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HighMark {
@@ -104,8 +104,8 @@ mod tests {
         let mut mark = HighMark::new(0, 4.0);
         assert_eq!(mark.excess(10.0, 1), 6.0);
         assert_eq!(mark.excess(10.0, 2), 0.0);
-        assert_eq!(mark.excess(12.9, 3), 0.0);
-        assert_eq!(mark.excess(13.0, 4), 9.0);
+        assert_eq!(mark.excess(15.9, 3), 0.0);
+        assert_eq!(mark.excess(16.0, 4), 12.0);
         assert_eq!(mark.excess(1e9, 5), EXCESS_BITS_MAX);
         assert_eq!(mark.excess(f64::NAN, 6), 0.0);
     }

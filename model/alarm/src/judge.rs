@@ -4,7 +4,10 @@ use crate::channel::{Channel, ChannelLevel};
 use surmise_state::{Persist, State, StateError};
 
 /// What is left of the sum after an event.
-const FADE: f64 = 0.9;
+const FADE: f64 = 0.93;
+
+/// What the sum loses with each event, so that what is mildly odd at times does not add up.
+const LOSS: f64 = 0.1;
 
 /// Something that a source says about an event.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,7 +88,7 @@ impl Judge {
             level.learn(*bits);
         }
         own *= emphasis;
-        self.sum = FADE * self.sum + own;
+        self.sum = (FADE * self.sum - LOSS).max(0.0) + own;
         Judgement { sum: self.sum, own, best }
     }
 }
@@ -135,7 +138,7 @@ mod tests {
     #[test]
     fn a_judge_that_was_saved_goes_on_as_if_it_had_not_been() {
         let (mut random, mut whole) = (Random::new(5), judge());
-        let mut event = |judge: &mut Judge, random: &mut Random| {
+        let event = |judge: &mut Judge, random: &mut Random| {
             let evidence =
                 [piece(random.below(2) as u16, random.uniform() * 9.0), piece(0, random.uniform() * 5.0 - 4.0)];
             judge.judge(&evidence, 1.0)

@@ -17,7 +17,7 @@
 //! let odd = [Evidence { channel: 1, bits: 6.0, part: 3 }, Evidence { channel: 0, bits: 10.0, part: 0 }];
 //! let judgement = judge.judge(&odd, 1.0);
 //! assert_eq!((judgement.sum, judgement.best), (3.0 + 2.0, Some(0)));
-//! assert_eq!(judge.judge(&[], 1.0).sum, 0.9 * 5.0);
+//! assert_eq!(judge.judge(&[], 1.0).sum, 0.93 * 5.0 - 0.1);
 //! ```
 //!
 //! Everything here is pure and deterministic: no clock, no randomness, and a state of fixed size.

@@ -20,17 +20,17 @@ pub(crate) enum LineChannel {
 
 /// The channels of lines: what people see of them, and what each shows about once in 500 lines of an ordinary log.
 pub const LINE_CHANNELS: &[Channel] = &[
-    Channel::new("new template", 6.0),
+    Channel::new("new template", 5.0),
     Channel::new("value", 5.0),
-    Channel::new("burst", 10.0),
+    Channel::new("burst", 15.0),
     Channel::new("number out of range", 2.0),
     Channel::new("numbers moved", 4.0),
     Channel::new("overdue", 3.0),
     Channel::new("rate of lines", 1.0),
-    Channel::new("order", 16.0),
+    Channel::new("order", 10.0),
     Channel::new("order of one id", 8.0),
     Channel::new("words of alarm", 4.0),
-    Channel::new("values together", 6.0),
+    Channel::new("values together", 9.0),
 ];
 
 /// What one source shows at most at once, in bits.

@@ -228,7 +228,7 @@ mod tests {
                 r#"{"a": {"b": "x", "c": [1, {"d": true}]}, "t": "2026-03-02T12:58:45Z", "e": "", "m": "two w\u00f6rds"}"#
             ),
             Some(
-                "Mark:a.b Word:x Mark:a.c.0 SlotValue:1 Mark:a.c.1.d SlotValue:true Mark:t Time:2026-03-02T12:58:45Z Mark:e \
+                "Mark:a.b Word:x Mark:a.c.0 Value:1 Mark:a.c.1.d Value:true Mark:t Time:2026-03-02T12:58:45Z Mark:e \
                  Mark:m Quoted:two wörds"
                     .into()
             )

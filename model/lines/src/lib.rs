@@ -13,6 +13,7 @@ mod overdue;
 mod pairs;
 mod piece;
 mod rate;
+mod role;
 mod sequence;
 mod severe;
 mod shape;

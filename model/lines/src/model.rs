@@ -10,6 +10,7 @@ use crate::overdue::Overdue;
 use crate::pairs::Pairs;
 use crate::piece::{PieceKind, Pieces};
 use crate::rate::Rate;
+use crate::role::role_at;
 use crate::sequence::TemplateOrder;
 use crate::severe::is_severe;
 use crate::slots::Slots;
@@ -105,6 +106,9 @@ pub struct LineModel {
     pub(crate) lines: u64,
     /// New templates of about the last 4,000 lines.
     pub(crate) new_recent: f64,
+    /// Bits that templates usually cost by their share, and of late.
+    pub(crate) usual_bits: f64,
+    pub(crate) late_bits: f64,
     pub(crate) current: CurrentLine,
 }
 
@@ -126,6 +130,8 @@ impl LineModel {
             judge: Judge::new(LINE_CHANNELS.to_vec()),
             lines: 0,
             new_recent: 2.0,
+            usual_bits: 0.0,
+            late_bits: 0.0,
             current: CurrentLine::default(),
         }
     }
@@ -200,7 +206,7 @@ impl LineModel {
         let survivor = found.template;
         for (number, template) in found.evicted.drain(..) {
             self.free_slots(&template);
-            self.overdue.forget(number, None);
+            self.overdue.forget(u64::from(number), None);
             if let Some(state) = self.states.get_mut(number as usize) {
                 *state = TemplateState::default();
             }
@@ -212,7 +218,7 @@ impl LineModel {
             let piece = &joined.template.pieces[joined.place];
             self.take_in(survivor, joined.place, piece.hash, joined.template.count, &piece.text.0);
             self.move_slots(survivor, &joined.template);
-            self.overdue.forget(joined.number, Some(survivor));
+            self.overdue.forget(u64::from(joined.number), Some(u64::from(survivor)));
             let Some(old) = self.states.get_mut(joined.number as usize).map(std::mem::take) else { continue };
             if let Some(state) = self.states.get_mut(survivor as usize) {
                 state.burst.count += old.burst.count;
@@ -291,7 +297,14 @@ impl LineModel {
 pub(crate) fn slot_at(miner: &mut Miner, slots: &mut Slots, number: u32, place: usize, now: u64) -> Option<u32> {
     let piece = miner.get_mut(number)?.pieces.get_mut(place)?;
     if piece.slot == NO_SLOT {
-        piece.slot = slots.add(now)?;
+        let slot = slots.add(now)?;
+        piece.slot = slot;
+        let role = miner.get(number).map(|template| role_at(template, place)).unwrap_or_default();
+        if let Some(made) = slots.get_mut(slot) {
+            (made.is_status, made.field) =
+                (role.is_status, if role.field == 0 { u64::from(slot) + 1 } else { role.field });
+        }
+        return Some(slot);
     }
     Some(piece.slot)
 }
@@ -340,6 +353,8 @@ impl Persist for LineModel {
         self.severe_mark.persist(s)?;
         self.judge.persist(s)?;
         s.u64("count", &mut self.lines)?;
-        s.f64("new", &mut self.new_recent)
+        s.f64("new", &mut self.new_recent)?;
+        s.f64("usual", &mut self.usual_bits)?;
+        s.f64("late", &mut self.late_bits)
     }
 }

@@ -18,8 +18,14 @@ pub const WHOLE_LINE: u32 = u32::MAX;
 /// Lines over which new templates are counted.
 const NEW_LINES: f64 = 4000.0;
 
-/// By how much a line with words of alarm counts more.
-const SEVERE_EMPHASIS: f64 = 3.0;
+/// By how much a line with words of alarm counts more for each bit that such lines are rare.
+const SEVERE_EMPHASIS: f64 = 0.4;
+
+/// Bits by which a template must be rarer than usual before that is evidence.
+const RARE_BITS: f64 = 4.0;
+
+/// How fast the late mean of how rare templates are follows.
+const LATE_RATE: f64 = 0.125;
 
 /// A part of a line that was scored: what stood in a slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,6 +67,7 @@ struct Observed {
     parts: Vec<LinePart>,
     ids: Vec<u64>,
     is_severe: bool,
+    sources: Vec<u64>,
 }
 
 impl Observed {
@@ -81,6 +88,7 @@ impl LineModel {
             parts: Vec::with_capacity(current.pieces.0.len() / 2),
             ids: std::mem::take(&mut current.ids),
             is_severe: false,
+            sources: Vec::new(),
         };
         line.evidence.clear();
         line.ids.clear();
@@ -98,13 +106,18 @@ impl LineModel {
         }
         self.order(reading.template, &mut line);
         let overdue = self.silence(reading.template, now_us, &mut line);
-        let judgement = self.judge.judge(&line.evidence, if line.is_severe { SEVERE_EMPHASIS } else { 1.0 });
+        let judgement = self.judge.judge(&line.evidence, if line.is_severe { self.severe_emphasis() } else { 1.0 });
         self.lines += 1;
         let slot_nats = line.parts.iter().map(|part| part.nats).sum();
         let evidence = line.evidence.clone();
         (current.evidence, current.ids, current.is_severe) = (line.evidence, line.ids, line.is_severe);
         self.current = current;
         LineOutcome { template_nats, slot_nats, parts: line.parts, evidence, judgement, overdue }
+    }
+
+    /// By how much a line with words of alarm counts more: the rarer such lines are on this stream, the more.
+    fn severe_emphasis(&self) -> f64 {
+        1.0 + SEVERE_EMPHASIS * log2((self.lines as f64 + 2.0) / (self.severe.count + 1.0))
     }
 
     /// The time of the stream at this line; lines count as seconds where nothing tells the time.
@@ -125,6 +138,13 @@ impl LineModel {
             line.say(LineChannel::New, bits, WHOLE_LINE);
         }
         self.new_recent = self.new_recent * (1.0 - 1.0 / NEW_LINES) + f64::from(u8::from(reading.is_new));
+        if state.is_seen && state.burst.count > 0.0 {
+            // two memories: rarer than usual, and rarer than of late, so that a new version is news for a moment only
+            let bits = -log2(state.burst.count / (self.lines as f64 + 1.0));
+            line.say(LineChannel::New, bits - self.usual_bits.max(self.late_bits) - RARE_BITS, WHOLE_LINE);
+            self.usual_bits += (bits - self.usual_bits) * (1.0 / 512f64).max(1.0 / (self.lines as f64 + 4.0));
+            self.late_bits += (bits - self.late_bits) * LATE_RATE;
+        }
         state.is_seen = true;
         let bits = state.burst.hit(self.lines as f64);
         let bits = state.burst_mark.excess(bits, self.lines);
@@ -213,6 +233,7 @@ impl LineModel {
                 line.ids.push(piece.hash);
             }
         }
+        line.is_severe |= known.is_status && text.len() == 3 && text[0] == b'5';
         if text.len() > 2 && text[0].is_ascii_alphabetic() {
             line.is_severe |= is_severe(text);
         }
@@ -220,11 +241,14 @@ impl LineModel {
     }
 
     /// Remembers a value of a slot of few and settled values, for the pairs of the line.
-    fn settled(&mut self, slot: u32, hash: u64, part: u32, _line: &mut Observed) {
+    fn settled(&mut self, slot: u32, hash: u64, part: u32, line: &mut Observed) {
         if let Some(known) = self.slots.get(slot).filter(|slot| slot.is_settled())
             && known.values.get(hash).is_some_and(|value| value.burst.count >= 8.0)
         {
             self.pairs.add(SettledValue { slot, hash, place: part });
+            if known.values.len() > 1 {
+                line.sources.push(pair(known.field, hash));
+            }
         }
     }
 
@@ -249,7 +273,10 @@ impl LineModel {
 
     /// What does not come, and how many lines come in a stretch of time.
     fn silence(&mut self, template: u32, now_us: i64, line: &mut Observed) -> Option<u32> {
-        self.overdue.seen(template, now_us);
+        self.overdue.seen(u64::from(template), now_us);
+        for source in &line.sources {
+            self.overdue.seen(*source, now_us);
+        }
         let overdue = self.overdue.look(now_us, self.lines);
         if let Some(overdue) = overdue {
             line.say(LineChannel::Missing, overdue.bits, WHOLE_LINE);
@@ -258,7 +285,7 @@ impl LineModel {
             let bits = rate.line(now_us, self.lines);
             line.say(LineChannel::Rate, bits, WHOLE_LINE);
         }
-        overdue.map(|overdue| overdue.template)
+        overdue.map(|overdue| overdue.source as u32)
     }
 }
 

@@ -43,6 +43,10 @@ pub(crate) struct LineSlot {
     /// The values as numbers.
     pub number: SlotNumber,
     burst_mark: HighMark,
+    /// Whether it is a status of HTTP by its name or its place.
+    pub is_status: bool,
+    /// The field that it is of: slots of one name are one field.
+    pub field: u64,
 }
 
 impl LineSlot {
@@ -57,6 +61,8 @@ impl LineSlot {
             frame,
             number: SlotNumber::new(now),
             burst_mark: HighMark::new(now, 4.0),
+            is_status: false,
+            field: 0,
         }
     }
 
@@ -130,6 +136,8 @@ impl Persist for LineSlot {
         s.u32s_fixed("shapes", &mut self.shapes)?;
         s.u64("frame", &mut self.frame)?;
         self.number.persist(s)?;
-        self.burst_mark.persist(s)
+        self.burst_mark.persist(s)?;
+        s.u64("field", &mut self.field)?;
+        s.bool("status", &mut self.is_status)
     }
 }

@@ -3,6 +3,7 @@
 use crate::model::LineModel;
 use crate::observe::LineOutcome;
 use crate::piece::PieceKind;
+use crate::role::{is_json_name, plain_name};
 use crate::shape::ValueShape;
 use crate::slot::LineSlot;
 use crate::template::{Template, TemplatePiece};
@@ -168,12 +169,6 @@ fn readable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Whether a piece is the name of a field of JSON: a mark with letters or digits, which no other mark has.
-fn is_json_name(template: &Template, place: usize) -> bool {
-    let piece = &template.pieces[place];
-    piece.kind == PieceKind::Mark as u8 && piece.text.0.iter().any(u8::is_ascii_alphanumeric)
-}
-
 /// The name of a slot, unique in its template.
 fn name_at(template: &Template, place: usize) -> String {
     let name = plain_name(template, place);
@@ -188,21 +183,4 @@ fn name_at(template: &Template, place: usize) -> String {
         Some(name) => format!("{name} {same}"),
         None => format!("slot {number}"),
     }
-}
-
-/// The name that stands before a slot: a path of JSON, a key, or a word.
-fn plain_name(template: &Template, place: usize) -> Option<String> {
-    let before = place.checked_sub(1)?;
-    if is_json_name(template, before) {
-        return Some(readable(&template.pieces[before].text.0));
-    }
-    // marks between a word and its value are blanks, signs of equality, colons and quotes
-    let is_between = |piece: &TemplatePiece| {
-        piece.kind == PieceKind::Mark as u8
-            && (piece.is_blank() || piece.text.0.iter().all(|b| matches!(b, b'=' | b':' | b'"' | b'\'')))
-    };
-    let word = (place.saturating_sub(3)..place).rev().find(|p| !is_between(&template.pieces[*p]))?;
-    let piece = &template.pieces[word];
-    (word < before + 1 && piece.is_plain_word() && piece.text.0.iter().any(u8::is_ascii_alphabetic))
-        .then(|| readable(&piece.text.0))
 }
