@@ -41,11 +41,12 @@ pub enum UnknownFieldChoice {
 }
 
 /// The words for kinds on the command line. A byte is no choice: only the format `bytes` has them.
-const KINDS: [(&str, KindChoice); 6] = [
+const KINDS: [(&str, KindChoice); 7] = [
     ("category", KindChoice::Is(FieldKind::Category)),
     ("number", KindChoice::Is(FieldKind::Number)),
     ("bytes", KindChoice::Is(FieldKind::Text)),
     ("text", KindChoice::Is(FieldKind::Text)),
+    ("line", KindChoice::Is(FieldKind::Line)),
     ("gap", KindChoice::Is(FieldKind::Gap)),
     ("ignore", KindChoice::Ignore),
 ];
@@ -80,7 +81,9 @@ pub(crate) fn chosen_for_value(choices: &[FieldChoice], format: Format) -> Resul
     }
     match chosen(choices, VALUE) {
         None => Ok(None),
-        Some(KindChoice::Is(kind @ (FieldKind::Category | FieldKind::Number | FieldKind::Text))) => Ok(Some(kind)),
+        Some(KindChoice::Is(kind @ (FieldKind::Category | FieldKind::Number | FieldKind::Text | FieldKind::Line))) => {
+            Ok(Some(kind))
+        }
         Some(KindChoice::Is(FieldKind::Byte | FieldKind::Gap) | KindChoice::Ignore) => {
             Err(UsageError::KindOfOneField(format))
         }

@@ -10,7 +10,7 @@ impl Schema {
     /// record's new fields; a refused record leaves the schema as it was.
     ///
     /// The kind of a new field is inferred from its first value: a number is a number, a text is a category (but a lone
-    /// first value with blanks makes a stream of texts, and one too long for a symbol a field of texts), and a vector
+    /// first value with blanks makes a stream of lines, and one too long for a symbol a field of texts), and a vector
     /// is as many numbers; null and words for it (`NA`, `-`) tell nothing yet. A record that brings its own time to an
     /// empty schema adds the gap between events as the first field.
     ///
@@ -166,7 +166,8 @@ impl Schema {
             (FieldKind::Category, Datum::Text(text)) if text.len() > limits.symbol_bytes => {
                 Some((TEXT_COMPANION, FieldKind::Text))
             }
-            (FieldKind::Number | FieldKind::Category | FieldKind::Text | FieldKind::Byte | FieldKind::Gap, _) => None,
+            (FieldKind::Number | FieldKind::Category, _)
+            | (FieldKind::Text | FieldKind::Byte | FieldKind::Gap | FieldKind::Line, _) => None,
         };
         let Some((suffix, kind)) = companion.filter(|_| !field.required) else {
             return Ok((i, convert(field, datum, limits)?));
@@ -199,8 +200,8 @@ impl Schema {
             Datum::Number(_) | Datum::Numbers(_) => FieldKind::Number,
             Datum::Bytes(_) => FieldKind::Text,
             Datum::Text(s) if s.len() > limits.symbol_bytes => FieldKind::Text,
-            // a line of words is no symbol that comes again as a whole, so it is read byte by byte
-            Datum::Text(s) if first && name == VALUE && s.contains(char::is_whitespace) => FieldKind::Text,
+            // a line of words is no symbol that comes again as a whole, but one of a template
+            Datum::Text(s) if first && name == VALUE && s.contains(char::is_whitespace) => FieldKind::Line,
             Datum::Text(_) | Datum::Bool(_) | Datum::Null => FieldKind::Category,
         };
         self.add(name, kind, limits)
@@ -283,7 +284,7 @@ fn convert(field: &Field, datum: &Datum, limits: &Limits) -> Result<Value, Refus
             Datum::Number(x) if x.is_finite() => Ok(Value::Symbol(x.to_string().into())),
             Datum::Number(_) | Datum::Numbers(_) | Datum::Bytes(_) => expected("a category (text)"),
         },
-        FieldKind::Text | FieldKind::Byte => match datum {
+        FieldKind::Text | FieldKind::Byte | FieldKind::Line => match datum {
             Datum::Null if !field.kind.is_every_byte() => Ok(Value::Missing),
             Datum::Text(text) => spelled(field, text.as_bytes(), limits),
             Datum::Bytes(bytes) => spelled(field, bytes, limits),

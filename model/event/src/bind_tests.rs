@@ -44,7 +44,7 @@ fn a_lone_value_finds_the_only_field() {
     let line = Record { data: Data::One(Datum::Text("GET /a 200".into())), ..Record::default() };
     let mut s = Schema::default();
     assert_eq!(bind(&mut s, &line).unwrap().values, [Value::Bytes(b"GET /a 200"[..].into())]);
-    assert_eq!(s.fields, [Field::new(VALUE, FieldKind::Text)]);
+    assert_eq!(s.fields, [Field::new(VALUE, FieldKind::Line)]);
 }
 
 #[test]

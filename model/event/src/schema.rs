@@ -38,17 +38,19 @@ pub enum FieldKind {
     Byte,
     /// The time since the key's last event, computed from the events' times.
     Gap,
+    /// A line of a log, understood as a template with slots.
+    Line,
 }
 
 /// A word that names no kind of field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a kind of field; kinds are category, number, text (or bytes), byte, gap")]
+#[error("{0:?} is not a kind of field; kinds are category, number, text (or bytes), byte, gap, line")]
 pub struct UnknownFieldKind(pub String);
 
 impl FieldKind {
     /// All kinds, in the order of their codes.
-    pub const ALL: [FieldKind; 5] =
-        [FieldKind::Category, FieldKind::Number, FieldKind::Text, FieldKind::Byte, FieldKind::Gap];
+    pub const ALL: [FieldKind; 6] =
+        [FieldKind::Category, FieldKind::Number, FieldKind::Text, FieldKind::Byte, FieldKind::Gap, FieldKind::Line];
 
     /// The word for the kind in configuration and messages.
     pub fn name(self) -> &'static str {
@@ -58,6 +60,7 @@ impl FieldKind {
             FieldKind::Text => "text",
             FieldKind::Byte => "byte",
             FieldKind::Gap => "gap",
+            FieldKind::Line => "line",
         }
     }
 
@@ -69,6 +72,7 @@ impl FieldKind {
             FieldKind::Text => 2,
             FieldKind::Byte => 3,
             FieldKind::Gap => 4,
+            FieldKind::Line => 5,
         }
     }
 
@@ -76,7 +80,7 @@ impl FieldKind {
     pub fn is_number(self) -> bool {
         match self {
             FieldKind::Number => true,
-            FieldKind::Category | FieldKind::Text | FieldKind::Byte | FieldKind::Gap => false,
+            FieldKind::Category | FieldKind::Text | FieldKind::Byte | FieldKind::Gap | FieldKind::Line => false,
         }
     }
 
@@ -84,7 +88,7 @@ impl FieldKind {
     pub fn has_vocabulary(self) -> bool {
         match self {
             FieldKind::Category => true,
-            FieldKind::Number | FieldKind::Text | FieldKind::Byte | FieldKind::Gap => false,
+            FieldKind::Number | FieldKind::Text | FieldKind::Byte | FieldKind::Gap | FieldKind::Line => false,
         }
     }
 
@@ -92,7 +96,7 @@ impl FieldKind {
     pub fn is_spelled(self) -> bool {
         match self {
             FieldKind::Text | FieldKind::Byte => true,
-            FieldKind::Category | FieldKind::Number | FieldKind::Gap => false,
+            FieldKind::Category | FieldKind::Number | FieldKind::Gap | FieldKind::Line => false,
         }
     }
 
@@ -100,14 +104,14 @@ impl FieldKind {
     pub fn is_every_byte(self) -> bool {
         match self {
             FieldKind::Byte => true,
-            FieldKind::Category | FieldKind::Number | FieldKind::Text | FieldKind::Gap => false,
+            FieldKind::Category | FieldKind::Number | FieldKind::Text | FieldKind::Gap | FieldKind::Line => false,
         }
     }
 
     /// Whether producers send the value; if not, it is computed from the events' times.
     pub fn is_sent(self) -> bool {
         match self {
-            FieldKind::Category | FieldKind::Number | FieldKind::Text | FieldKind::Byte => true,
+            FieldKind::Category | FieldKind::Number | FieldKind::Text | FieldKind::Byte | FieldKind::Line => true,
             FieldKind::Gap => false,
         }
     }

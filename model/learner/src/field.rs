@@ -7,6 +7,7 @@ use crate::values::{SideInputs, Values};
 use crate::vocabulary::Vocabulary;
 use std::sync::Arc;
 use surmise_event::{FieldKind, Schema};
+use surmise_lines::{LineLimits, LineModel};
 use surmise_state::{IncrementalCopy, Persist, State, StateError, incremental_copy};
 use surmise_symbol::{Spec, SymbolModel};
 
@@ -22,6 +23,8 @@ pub enum Model {
     Bytes(Box<SymbolModel>),
     /// Of gaps: one symbol a gap, the bin of `gap.rs`.
     Gap(Box<SymbolModel>),
+    /// Of lines: one symbol a line, its template; the line model reads lines, and predicts the slots of the template.
+    Line(Box<SymbolModel>, Box<LineModel>),
     /// Of a number: its column in the learner's number model.
     Number(usize),
 }
@@ -29,14 +32,14 @@ pub enum Model {
 impl Model {
     fn symbol_model(&self) -> Option<&SymbolModel> {
         match self {
-            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) => Some(m),
+            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, _) => Some(m),
             Model::Number(_) => None,
         }
     }
 
     fn symbol_model_mut(&mut self) -> Option<&mut SymbolModel> {
         match self {
-            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) => Some(m),
+            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, _) => Some(m),
             Model::Number(_) => None,
         }
     }
@@ -81,10 +84,11 @@ impl FieldModel {
             FieldKind::Number => Model::Number(column),
             FieldKind::Byte | FieldKind::Text => Model::Bytes(symbol_model(spec)),
             FieldKind::Gap => Model::Gap(symbol_model(spec)),
+            FieldKind::Line => Model::Line(symbol_model(spec), Box::new(LineModel::new(LineLimits::default()))),
             FieldKind::Category => Model::Category(symbol_model(spec), Vocabulary::default()),
         };
         let (sides, numbers) = match &model {
-            Model::Category(m, _) | Model::Gap(m) => {
+            Model::Category(m, _) | Model::Gap(m) | Model::Line(m, _) => {
                 let sides = if m.spec().sides > 0 { sides_of(schema, position, options) } else { Vec::new() };
                 let numbers = if m.spec().numbers > 0 { numbers_of(schema) } else { Vec::new() };
                 (sides, numbers)
@@ -128,6 +132,8 @@ impl IncrementalCopy for Model {
             Model::Category(m, v) => Model::Category(m.empty_copy(), v.empty_copy()),
             Model::Bytes(m) => Model::Bytes(m.empty_copy()),
             Model::Gap(m) => Model::Gap(m.empty_copy()),
+            // the line model comes with the moment of the copy, whole
+            Model::Line(m, _) => Model::Line(m.empty_copy(), Box::new(LineModel::new(LineLimits::default()))),
             Model::Number(column) => Model::Number(*column),
         }
     }
@@ -137,8 +143,11 @@ impl IncrementalCopy for Model {
         match (self, copy) {
             (Model::Category(m, v), Model::Category(copy, copied)) => v.reserve(copied, room) && m.reserve(copy, room),
             (Model::Bytes(m), Model::Bytes(copy)) | (Model::Gap(m), Model::Gap(copy)) => m.reserve(copy, room),
+            (Model::Line(m, _), Model::Line(copy, _)) => m.reserve(copy, room),
             (Model::Number(_), _) => true,
-            (Model::Category(..) | Model::Bytes(_) | Model::Gap(_), _) => unreachable!("the variants were matched"),
+            (Model::Category(..) | Model::Bytes(_) | Model::Gap(_) | Model::Line(..), _) => {
+                unreachable!("the variants were matched")
+            }
         }
     }
 
@@ -150,8 +159,14 @@ impl IncrementalCopy for Model {
                 m.begin_copy(copy);
             }
             (Model::Bytes(m), Model::Bytes(copy)) | (Model::Gap(m), Model::Gap(copy)) => m.begin_copy(copy),
+            (Model::Line(m, lines), Model::Line(copy, copied)) => {
+                copied.clone_from(lines);
+                m.begin_copy(copy);
+            }
             (Model::Number(column), copy) => *copy = Model::Number(*column),
-            (Model::Category(..) | Model::Bytes(_) | Model::Gap(_), _) => unreachable!("the variants were matched"),
+            (Model::Category(..) | Model::Bytes(_) | Model::Gap(_) | Model::Line(..), _) => {
+                unreachable!("the variants were matched")
+            }
         }
     }
 
@@ -172,6 +187,10 @@ impl Persist for FieldModel {
                 m.persist(s)
             }
             Model::Bytes(m) | Model::Gap(m) => m.persist(s),
+            Model::Line(m, lines) => {
+                lines.persist(s)?;
+                m.persist(s)
+            }
             // the learner writes its number model once, for all number fields
             Model::Number(_) => Ok(()),
         }

@@ -123,6 +123,8 @@ pub(crate) struct Scratch {
     pub(crate) symbols: Vec<u32>,
     /// The name of the field under which the end of a key is reported.
     pub(crate) end_name: Arc<str>,
+    /// What the evidence of the event's line came to, where the event has one.
+    pub(crate) line_sum: Option<f64>,
 }
 
 incremental_copy!(Learner {
@@ -139,6 +141,7 @@ impl Default for Scratch {
             current: Values::default(),
             symbols: Vec::new(),
             end_name: "end".into(),
+            line_sum: None,
         }
     }
 }

@@ -107,7 +107,7 @@ impl Learner {
     /// The names of a field's experts.
     fn expert_names<'a>(&'a self, field: &'a FieldModel) -> &'a [&'static str] {
         match &field.model {
-            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) => m.experts(),
+            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, _) => m.experts(),
             Model::Number(_) => self.models.numbers.as_ref().map_or(&[][..], NumberModel::experts),
         }
     }
@@ -115,7 +115,7 @@ impl Learner {
     /// The regret bound of every field's outer mixture in nats (PREDICTOR §7).
     fn regret_bounds(&self) -> Vec<f64> {
         let bound = |f: &FieldModel| match &f.model {
-            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) => m.regret_bound(),
+            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, _) => m.regret_bound(),
             Model::Number(column) => self.models.numbers.as_ref().map_or(0.0, |n| n.regret_bound(*column)),
         };
         self.models.fields.iter().map(bound).collect()
@@ -127,7 +127,7 @@ impl Learner {
         let distinct = self.models.fields.iter().map(|f| match &f.model {
             // the end of a key is a symbol of the vocabulary, but no value
             Model::Category(_, v) => Some((v.len() - usize::from(v.end().is_some())) as u64),
-            Model::Bytes(_) | Model::Gap(_) | Model::Number(_) => None,
+            Model::Bytes(_) | Model::Gap(_) | Model::Number(_) | Model::Line(..) => None,
         });
         let distinct: Vec<_> = distinct.collect();
         let mut report = self.measures.tally.report(&self.schema, &names, &self.regret_bounds(), &distinct);

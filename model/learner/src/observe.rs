@@ -93,6 +93,7 @@ impl Learner {
         let events = event.offsets(&self.schema);
         (out.offset, out.events, out.model_version) = (self.position.offset, events, self.position.version);
         self.measures.explanations.clear();
+        self.scratch.line_sum = None;
         self.measures.parts.list.clear();
         (out.anomaly_score, out.rarity_events, out.alarm) = (0.0, 1.0, None);
         out.fields.clear();
@@ -124,6 +125,9 @@ impl Learner {
         if !every_byte {
             let Monitors { anomaly, drift } = &mut self.monitors;
             out.anomaly_score = anomaly.observe(out.surprise_bits);
+            if let Some(sum) = self.scratch.line_sum.take() {
+                out.anomaly_score = 1.0 - (-sum / 8.0).exp2();
+            }
             let (fields, bits) = (&self.models.fields, out.surprise_bits / events.max(1) as f64);
             drift.observe(out.offset, bits, |column| name_of_column(fields, column), &mut out.drift);
         }

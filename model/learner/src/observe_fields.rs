@@ -40,6 +40,7 @@ impl Learner {
     ) -> (ObservedField, u32) {
         match (&self.models.fields[i].model, role) {
             (Model::Number(column), _) => self.observe_number(now, i, *column, value, role),
+            (Model::Line(..), _) => self.observe_line(now, i, value, role),
             (Model::Category(..) | Model::Bytes(_) | Model::Gap(_), Role::Predicted) => {
                 self.observe_symbols(now, i, value)
             }
@@ -58,7 +59,7 @@ impl Learner {
             (Model::Category(_, vocabulary), Value::Missing | Value::Number(_) | Value::Bytes(_)) => {
                 vocabulary.missing_symbol()
             }
-            (Model::Bytes(_) | Model::Number(_), _) => 0,
+            (Model::Bytes(_) | Model::Number(_) | Model::Line(..), _) => 0,
         }
     }
 
@@ -66,7 +67,7 @@ impl Learner {
         // counted before the value arrives: a symbol that is new was not among those that could be ranked
         let known = match &self.models.fields[i].model {
             Model::Category(_, vocabulary) => vocabulary.len() as u32,
-            Model::Bytes(_) | Model::Gap(_) | Model::Number(_) => BYTE_SYMBOLS,
+            Model::Bytes(_) | Model::Gap(_) | Model::Number(_) | Model::Line(..) => BYTE_SYMBOLS,
         };
         let symbol = self.symbol(i, value, gap_bin(now.key, now.event));
         let inputs = &mut self.scratch.side_inputs;
@@ -119,7 +120,7 @@ impl Learner {
                 word = text.words.finish();
                 parts.push_words(&field.name, value, text.words);
             }
-            Model::Number(_) => {}
+            Model::Number(_) | Model::Line(..) => {}
         }
         if listing && word.is_none() {
             let gap_us =
@@ -276,7 +277,14 @@ fn spell(value: &Value, symbols: &mut Vec<u32>) {
 
 /// How many values were likelier than the one that came, counted up to the largest of [`RANKS`]; the end of a key is no
 /// value. `known` is how many symbols had arrived before.
-fn rank(model: &SymbolModel, end: Option<u32>, key: &SymbolKey, inputs: &SideInputs, known: u32, symbol: u32) -> usize {
+pub(crate) fn rank(
+    model: &SymbolModel,
+    end: Option<u32>,
+    key: &SymbolKey,
+    inputs: &SideInputs,
+    known: u32,
+    symbol: u32,
+) -> usize {
     let max = RANKS[RANKS.len() - 1];
     // a symbol that has just arrived had no rank
     if symbol >= known {

@@ -29,7 +29,7 @@ pub enum PartDetail {
 }
 
 /// Symbols, or words, that an expectation lists.
-const LISTED: usize = 5;
+pub(crate) const LISTED: usize = 5;
 /// Words that an expectation spells, and bytes of each at most.
 const SPELT: usize = 3;
 const SPELT_BYTES_MAX: usize = 32;
@@ -149,7 +149,7 @@ pub(crate) fn expect_symbol(model: &Model, key: &SymbolKey, inputs: &SideInputs,
             let expected = (!first).then(|| gap_expected(model, &probe, inputs));
             PartExpectation { expected, by }
         }
-        Model::Bytes(_) | Model::Number(_) => PartExpectation::default(),
+        Model::Bytes(_) | Model::Number(_) | Model::Line(..) => PartExpectation::default(),
     }
 }
 
@@ -222,7 +222,7 @@ fn spell_on(model: &SymbolModel, mut probe: Probe, inputs: &SideInputs, byte: u3
 
 /// What had the largest share in a symbol's probability: an expert, or of the full mixture the context or source that
 /// moved it furthest towards the symbol.
-fn largest_share(model: &SymbolModel, probe: &Probe, inputs: &SideInputs, symbol: u32) -> String {
+pub(crate) fn largest_share(model: &SymbolModel, probe: &Probe, inputs: &SideInputs, symbol: u32) -> String {
     let explanation = model.explain(probe, inputs, symbol);
     let share = |expert: &surmise_symbol::SymbolExpertShare| expert.weight * expert.probability;
     let expert = explanation.experts.iter().max_by(|a, b| share(a).total_cmp(&share(b)));

@@ -12,6 +12,7 @@ use crate::values::{SideInputs, Values, hash_of_symbol};
 use crate::vocabulary::{Token, Vocabulary};
 use std::borrow::Cow;
 use surmise_event::{Expected, Prediction};
+use surmise_lines::LineModel;
 use surmise_number::{EventContext, Forecast};
 use surmise_symbol::{Probe, SymbolModel};
 
@@ -147,7 +148,10 @@ impl Learner {
                     step.moves.push((i, inputs.clone(), bin));
                     expected
                 }
-                (Model::Category(..) | Model::Bytes(_) | Model::Gap(_), None) => continue,
+                (Model::Line(model, lines), Some(probe)) => {
+                    expect_line(&mut step, i, (model, lines), probe, &inputs, top)
+                }
+                (Model::Category(..) | Model::Bytes(_) | Model::Gap(_) | Model::Line(..), None) => continue,
             };
             prediction.fields.insert(self.schema.fields[i].name.clone(), expected);
         }
@@ -197,4 +201,21 @@ fn expect_category(
         Some(Token::Missing) => Some(None),
         Some(Token::End | Token::Others) | None => None,
     })
+}
+
+/// The likeliest templates of a line, as texts with placeholders.
+fn expect_line(
+    step: &mut RolloutStep,
+    i: usize,
+    (model, lines): (&SymbolModel, &LineModel),
+    probe: &Probe,
+    inputs: &SideInputs,
+    top: usize,
+) -> Expected {
+    let likeliest = model.top(probe, inputs, lines.template_numbers(), top.max(1));
+    if let Some((template, _)) = likeliest.first() {
+        step.current.hashes[i] = hash_of_symbol(*template);
+        step.moves.push((i, inputs.clone(), *template));
+    }
+    symbols(likeliest, top, |template| lines.template_text(template).map(Some))
 }

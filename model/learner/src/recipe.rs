@@ -39,8 +39,8 @@ pub fn symbol_spec(schema: &Schema, position: usize, options: &Options) -> Optio
         FieldKind::Byte => (Spec::bytes(false, memory), Preset::Bytes),
         FieldKind::Text => (Spec::bytes(true, memory), Preset::Bytes),
         FieldKind::Gap => (Spec { run_length_min: EVEN_GAPS_MIN, ..among_fields(Code::Byte) }, Preset::Records),
-        FieldKind::Category if session => (Spec::symbols(true, memory), Preset::Symbols),
-        FieldKind::Category => (among_fields(Code::Arrival), Preset::Records),
+        FieldKind::Category | FieldKind::Line if session => (Spec::symbols(true, memory), Preset::Symbols),
+        FieldKind::Category | FieldKind::Line => (among_fields(Code::Arrival), Preset::Records),
     };
     let mut spec = options.reduce(spec);
     spec.network = network_spec(options, preset, &spec);

@@ -80,6 +80,13 @@ impl StreamTally {
         }
     }
 
+    /// Adds what a part of a value cost that no expert has a say in; each of them would have paid as much.
+    pub fn add_common(&mut self, field: usize, nats: f64) {
+        let sums = &mut self.fields[field];
+        sums.mixture += nats;
+        sums.experts.iter_mut().for_each(|sum| *sum += nats);
+    }
+
     /// Adds the claims of one symbol's decisions, in the layout of [`StreamTally::claims`].
     pub fn add_claims(&mut self, claims: &[[f64; 3]; 10]) {
         for (sum, claim) in self.claims.iter_mut().flatten().zip(claims.iter().flatten()) {

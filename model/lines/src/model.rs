@@ -172,6 +172,11 @@ impl LineModel {
         self.outer.len()
     }
 
+    /// All template numbers that were given so far are below this.
+    pub fn template_numbers(&self) -> u32 {
+        self.states.len() as u32
+    }
+
     /// The number under which a template goes on that others may have taken in since.
     pub fn current_template(&self, number: u32) -> u32 {
         self.outer.current(number)

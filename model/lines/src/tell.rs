@@ -96,6 +96,12 @@ impl LineModel {
         parts
     }
 
+    /// What stands in a part of the line that was observed last; none if the line has no such part.
+    pub fn part_text(&self, outcome: &LineOutcome, part: u32) -> Option<&[u8]> {
+        let part = outcome.parts.iter().find(|p| p.part == part)?;
+        self.current.text.get(part.start as usize..part.end as usize)
+    }
+
     /// The name of a part of the line that was observed last, by its number in [`LinePart`](crate::LinePart) or in
     /// evidence; none for the whole line.
     pub fn part_name(&self, template: u32, part: u32) -> Option<String> {

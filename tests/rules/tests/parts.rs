@@ -121,6 +121,7 @@ const PARTS: &[Part] = &[
         uses: &[
             "surmise-event",
             "surmise-lanes",
+            "surmise-lines",
             "surmise-network",
             "surmise-number",
             "surmise-state",

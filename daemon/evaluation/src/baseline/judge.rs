@@ -78,7 +78,9 @@ impl FieldJudge {
             FieldKind::Byte if is_judged => FieldJudge::Symbols(Box::new(SymbolBaselines::of_bytes())),
             FieldKind::Text if is_judged => FieldJudge::Text(Box::new(SymbolBaselines::of_bytes()), 0),
             FieldKind::Gap if is_judged => FieldJudge::Gap(Box::new(GapBaselines::new())),
-            FieldKind::Category | FieldKind::Byte | FieldKind::Text | FieldKind::Gap => FieldJudge::Given,
+            FieldKind::Category | FieldKind::Byte | FieldKind::Text | FieldKind::Gap | FieldKind::Line => {
+                FieldJudge::Given
+            }
         }
     }
 

@@ -28,15 +28,15 @@ pub(crate) fn open(
     Ok(OpenedRecording { items: Box::new(items), schema: Schema::new([Field::new(VALUE, kind)]), notes: Vec::new() })
 }
 
-/// The kind of lines: those without blanks are symbols; those with blanks are text, even where they repeat.
+/// The kind of lines: those without blanks are symbols; those with blanks are lines of a log, even where they repeat.
 fn kind_of_lines(sample: &[Result<TextLine, SourceError>]) -> FieldKind {
     let lines: Vec<&str> = sample.iter().filter_map(|l| l.as_ref().ok()).map(|l| l.text.as_str()).collect();
     let blanks = lines.iter().any(|l| l.contains(' '));
     match kind_of(&lines) {
         FieldKind::Number => FieldKind::Number,
-        FieldKind::Category | FieldKind::Text | FieldKind::Byte | FieldKind::Gap => {
+        FieldKind::Category | FieldKind::Text | FieldKind::Byte | FieldKind::Gap | FieldKind::Line => {
             if blanks {
-                FieldKind::Text
+                FieldKind::Line
             } else {
                 FieldKind::Category
             }
@@ -47,7 +47,9 @@ fn kind_of_lines(sample: &[Result<TextLine, SourceError>]) -> FieldKind {
 fn item(line: TextLine, kind: FieldKind) -> Result<Item, SourceError> {
     let datum = match kind {
         FieldKind::Number => cell::number(line.text.trim(), VALUE).map_err(|refusal| line.refused(refusal))?,
-        FieldKind::Category | FieldKind::Text | FieldKind::Byte | FieldKind::Gap => Datum::Text(line.text.into()),
+        FieldKind::Category | FieldKind::Text | FieldKind::Byte | FieldKind::Gap | FieldKind::Line => {
+            Datum::Text(line.text.into())
+        }
     };
     let record = Record { data: Data::One(datum), ..Record::default() };
     Ok(Item { record, stream: None, file: line.file, line: line.number })

@@ -251,7 +251,7 @@ fn record(columns: &[ColumnUse], row: &StringRecord) -> Result<Record, Refusal> 
 fn datum(cell: &str, field: &str, kind: FieldKind) -> Result<Datum, Refusal> {
     match kind {
         FieldKind::Number => cell::number(cell, field),
-        FieldKind::Category | FieldKind::Text | FieldKind::Byte | FieldKind::Gap => {
+        FieldKind::Category | FieldKind::Text | FieldKind::Byte | FieldKind::Gap | FieldKind::Line => {
             Ok(if cell.is_empty() { Datum::Null } else { Datum::Text(cell.into()) })
         }
     }

@@ -118,13 +118,13 @@ fn faults_name_file_line_field_and_reason() {
 }
 
 #[test]
-fn lines_are_symbols_or_text() {
+fn lines_are_symbols_or_lines_of_words() {
     let d = tempfile::tempdir().unwrap();
     let s = open(&[write(&d, "a", "up\ndown\n\nup\r\n")], None, |_| ()).unwrap();
     assert_eq!(kinds(&s), [("value".into(), FieldKind::Category)]);
     assert_eq!(records(s).len(), 3);
     let s = open(&[write(&d, "b.log", "a b\nc d\n")], None, |_| ()).unwrap();
-    assert_eq!(kinds(&s), [("value".into(), FieldKind::Text)]);
+    assert_eq!(kinds(&s), [("value".into(), FieldKind::Line)]);
 }
 
 #[test]

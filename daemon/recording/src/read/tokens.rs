@@ -102,7 +102,9 @@ fn datum(token: &[u8], kind: FieldKind) -> Result<Datum, Refusal> {
     };
     match kind {
         FieldKind::Number => cell::number(text, VALUE),
-        FieldKind::Category | FieldKind::Text | FieldKind::Byte | FieldKind::Gap => Ok(Datum::Text(text.into())),
+        FieldKind::Category | FieldKind::Text | FieldKind::Byte | FieldKind::Gap | FieldKind::Line => {
+            Ok(Datum::Text(text.into()))
+        }
     }
 }
 

@@ -92,7 +92,7 @@ impl EventShaper {
         for (name, datum) in fields {
             let Some(KindChoice::Is(kind)) = chosen(choices, name) else { continue };
             match kind {
-                FieldKind::Category | FieldKind::Text => {
+                FieldKind::Category | FieldKind::Text | FieldKind::Line => {
                     if let Datum::Number(x) = datum {
                         *datum = Datum::Text(x.to_string().into());
                     }

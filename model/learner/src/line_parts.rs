@@ -1,0 +1,71 @@
+//! The parts of a line: its template, and what stands in each slot (PREDICTOR §10).
+
+use crate::expected::symbols;
+use crate::parts::{KeptParts, LISTED, largest_share};
+use crate::surprise::Surprise;
+use crate::values::SideInputs;
+use crate::words::PartExpectation;
+use std::f64::consts::LN_2;
+use std::sync::Arc;
+use surmise_event::Expected;
+use surmise_lines::{LikelyValue, LineModel, LineOutcome, SlotSummary};
+use surmise_symbol::{Excess, SymbolKey, SymbolModel};
+
+/// What was expected of a line before it came: of its template, and of the slots of the template that it has.
+#[derive(Default)]
+pub(crate) struct LineExpectation {
+    template: PartExpectation,
+    slots: Vec<SlotSummary>,
+}
+
+impl LineExpectation {
+    /// Asks what is expected of the next line of a key, which will be one of `template`; there were `known` templates.
+    pub(crate) fn ask(
+        (model, lines): (&SymbolModel, &LineModel),
+        key: &SymbolKey,
+        inputs: &SideInputs,
+        known: u32,
+        template: u32,
+    ) -> LineExpectation {
+        let probe = model.probe(key);
+        let likeliest = model.top(&probe, inputs, known, LISTED);
+        let by = likeliest.first().map(|(symbol, _)| largest_share(model, &probe, inputs, *symbol));
+        let expected = symbols(likeliest, LISTED, |symbol| lines.template_text(symbol).map(Some));
+        let template_expected = PartExpectation { expected: Some(expected), by };
+        LineExpectation { template: template_expected, slots: lines.slots(template).unwrap_or_default() }
+    }
+
+    /// What was expected in the slot of a name.
+    fn of_slot(&self, name: &str) -> PartExpectation {
+        let slot = self.slots.iter().find(|slot| slot.name == name);
+        PartExpectation { expected: slot.map(|slot| likely(&slot.likeliest)), by: None }
+    }
+}
+
+/// Likely values as an expectation.
+fn likely(values: &[LikelyValue]) -> Expected {
+    let top: Vec<(Option<String>, f64)> = values.iter().map(|v| (Some(v.text.clone()), v.probability)).collect();
+    let other = (1.0 - top.iter().map(|value| value.1).sum::<f64>()).max(0.0);
+    Expected::Symbols { top, other }
+}
+
+impl KeptParts {
+    /// Adds the parts of the line that was observed last: its template, which cost `template`, and its slots.
+    pub(crate) fn push_line(
+        &mut self,
+        name: &Arc<str>,
+        lines: &LineModel,
+        number: u32,
+        (template, line): (Surprise, &LineOutcome),
+        mut expectation: LineExpectation,
+    ) {
+        let of_template = std::mem::take(&mut expectation.template);
+        self.push(name, lines.template_text(number), template, of_template);
+        for part in lines.parts(number, line) {
+            let excess = Excess { nats: part.excess_bits * LN_2, variance: 0.0 };
+            let of_slot = if self.asks() { expectation.of_slot(&part.name) } else { PartExpectation::default() };
+            let cost = Surprise { nats: part.nats, excess };
+            self.push(&part.name.as_str().into(), Some(part.value), cost, of_slot);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Observing a line of a log: its template as one symbol, then what stands in the template's slots.
+
+use crate::clock::Clocks;
+use crate::explain::FieldExplanation;
+use crate::field::Model;
+use crate::learner::Learner;
+use crate::line_parts::LineExpectation;
+use crate::observe::{EventInProgress, ObservedField, Role};
+use crate::observe_fields::rank;
+use crate::surprise::Surprise;
+use crate::values::hash_of_symbol;
+use std::f64::consts::LN_2;
+use surmise_event::{OddWord, Value};
+use surmise_lines::{LineOutcome, WHOLE_LINE};
+use surmise_symbol::SymbolModel;
+
+impl Learner {
+    /// Observes the line of the field at position `i`; a missing line is an empty one. Returns what it cost, which
+    /// is the sum over its template and its slots, and the hash under which the other fields see it: the template's.
+    ///
+    /// The template is found before anything is scored, as a symbol enters its vocabulary. It is predicted by the
+    /// field's symbol model from the key's past; the slots by the line model, given the template.
+    pub(crate) fn observe_line(
+        &mut self,
+        now: &mut EventInProgress<'_>,
+        i: usize,
+        value: &Value,
+        role: Role,
+    ) -> (ObservedField, u32) {
+        let inputs = &mut self.scratch.side_inputs;
+        let field = &mut self.models.fields[i];
+        field.fill_side_inputs(&now.current, Clocks::of(now.key.last_us), inputs);
+        let (Model::Line(model, lines), Some(key)) = (&mut field.model, &mut now.key.symbols[i]) else {
+            return (ObservedField::default(), 0);
+        };
+        let text: &[u8] = match value {
+            Value::Bytes(text) => text,
+            Value::Missing | Value::Symbol(_) | Value::Number(_) => &[],
+        };
+        let known = lines.template_numbers();
+        let reading = lines.read(text, now.event.time_us);
+        let hash = hash_of_symbol(reading.template);
+        if role == Role::Given {
+            return (ObservedField::default(), hash);
+        }
+        let (scoring, tally) = (self.measures.scoring, &mut self.measures.tally);
+        if scoring && self.measures.ranks {
+            tally.add_rank(i, rank(model, None, key, inputs, known, reading.template));
+        }
+        let mut explanation = self.measures.explaining.then(|| {
+            let mut e = FieldExplanation::before(&field.name, model);
+            e.evidence = model.explain(&model.probe(key), &*inputs, reading.template).evidence;
+            e
+        });
+        let parts = &mut self.measures.parts;
+        let expectation = if parts.asks() {
+            LineExpectation::ask((model, lines), key, inputs, known, reading.template)
+        } else {
+            LineExpectation::default()
+        };
+        let mut cost = Surprise::default();
+        model.observe_run(key, &*inputs, &[reading.template], |model: &SymbolModel, nats| {
+            cost += Surprise::of_symbol(nats, model);
+            explanation.iter_mut().for_each(|e| e.add_symbol(nats, model.expert_nats()));
+            if scoring {
+                tally.add_experts(i, nats, model.expert_nats());
+                tally.add_claims(model.claims());
+            }
+        });
+        self.measures.explanations.extend(explanation);
+        let line = lines.observe(&reading, cost.nats);
+        if parts.is_on() {
+            parts.push_line(&field.name, lines, reading.template, (cost, &line), expectation);
+        }
+        cost.nats += line.slot_nats;
+        if scoring {
+            tally.add_common(i, line.slot_nats);
+        }
+        cost.excess.nats += LN_2 * line.parts.iter().map(|part| part.excess).sum::<f64>();
+        self.scratch.line_sum = Some(line.judgement.sum);
+        let word = oddest_part(&line).and_then(|(part, bits)| odd_word(text, lines.part_text(&line, part)?, bits));
+        (ObservedField { cost, word }, hash)
+    }
+}
+
+/// The number of the part of a line that most of the evidence is about, and the bits of that evidence.
+fn oddest_part(line: &LineOutcome) -> Option<(u32, f64)> {
+    let about_parts = line.evidence.iter().filter(|e| e.part != WHOLE_LINE);
+    about_parts.map(|e| (e.part, e.bits)).max_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+/// A part of a line as its odd word: where it stands in the line as it came, which the line model may have cut of codes
+/// and quotes.
+fn odd_word(line: &[u8], part: &[u8], bits: f64) -> Option<OddWord> {
+    let start = line.windows(part.len().max(1)).position(|window| window == part)?;
+    Some(OddWord { start: start as u32, end: (start + part.len()) as u32, excess_bits: bits, excess_variance: 0.0 })
+}

@@ -1,0 +1,112 @@
+//! Streams of log lines: templates are predicted as symbols, slots by the line model, and new values cost an event.
+#![allow(missing_docs)]
+
+use surmise_event::{Data, Datum, Expected, Limits, Record, VALUE};
+use surmise_fixtures::Random;
+use surmise_learner::{Learner, Options};
+
+fn learner() -> Learner {
+    Learner::new(Default::default(), Options { memory_mib: 1, ..Options::default() }).unwrap()
+}
+
+fn observe(learner: &mut Learner, line: &str) -> surmise_event::Outcome {
+    let record = Record { data: Data::One(Datum::Text(line.into())), ..Record::default() };
+    let event = learner.bind(&record, &Limits::default()).unwrap();
+    learner.observe(&event)
+}
+
+/// Lines of a small service: a request begins, and ends after some time; sometimes one is slow.
+fn service(lines: usize, id_digits: usize) -> Vec<String> {
+    let mut random = Random::new(7);
+    let mut out = Vec::new();
+    for i in 0.. {
+        let id: String = (0..id_digits).map(|_| char::from(b"0123456789abcdef"[random.below(16) as usize])).collect();
+        let user = ["anna", "bela", "chloe", "dilip", "emre", "fay", "gus"][random.below(7) as usize];
+        out.push(format!("request {id}f0 by user {user} begins"));
+        out.push(format!("request {id}f0 done in {} ms", 20 + random.below(9)));
+        if i % 5 == 4 {
+            out.push("pool has 3 free workers".to_owned());
+        }
+        if out.len() >= lines {
+            out.truncate(lines);
+            return out;
+        }
+    }
+    unreachable!("the lines never end")
+}
+
+#[test]
+fn what_is_expected_of_a_line_is_a_text_with_placeholders() {
+    let mut learner = learner();
+    let lines = service(1200, 6);
+    lines.iter().for_each(|line| drop(observe(&mut learner, line)));
+    assert!(lines[1199].ends_with("begins"), "{}", lines[1199]);
+    let prediction = learner.predict(None, 3);
+    let Some(Expected::Symbols { top, .. }) = prediction.fields.get(VALUE) else { panic!("{prediction:?}") };
+    let (text, probability) = (top[0].0.clone().unwrap(), top[0].1);
+    assert!(text.starts_with("request <") && text.contains("> done in <number> ms"), "{text}");
+    assert!(probability > 0.95, "{text} {probability}");
+    // nothing but users, times, and the turn of the workers' line is random
+    let report = learner.report();
+    assert!(report.loss_bits_per_event < 4.0, "{}", report.loss_bits_per_event);
+    assert!(report.regret_bits <= report.regret_bound_bits);
+}
+
+#[test]
+fn a_new_value_costs_an_event_and_not_its_spelling() {
+    let bits = [4, 24].map(|digits| {
+        let mut learner = learner();
+        service(2000, digits).iter().map(|line| observe(&mut learner, line).surprise_bits).sum::<f64>()
+    });
+    // the same lines but for the length of their identifiers, all of which are new
+    assert!((bits[1] / bits[0] - 1.0).abs() < 0.05, "{bits:?}");
+}
+
+#[test]
+fn an_odd_line_is_found_and_its_odd_word_marked() {
+    let mut learner = learner();
+    let lines = service(4000, 6);
+    let mut scores: Vec<f64> = lines.iter().map(|line| observe(&mut learner, line).anomaly_score).skip(500).collect();
+    scores.sort_by(f64::total_cmp);
+    let line = "request 12ab34f0 by user mallory begins";
+    let outcome = observe(&mut learner, line);
+    assert!(
+        outcome.anomaly_score > scores[scores.len() - 4],
+        "{} {:?}",
+        outcome.anomaly_score,
+        &scores[scores.len() - 9..]
+    );
+    let word = outcome.fields[0].word.expect("an odd word");
+    assert_eq!(&line[word.start as usize..word.end as usize], "mallory");
+}
+
+#[test]
+fn a_loaded_learner_goes_on_as_the_saved_one() {
+    let lines = service(900, 6);
+    let mut whole = learner();
+    lines[..600].iter().for_each(|line| drop(observe(&mut whole, line)));
+    let mut loaded = Learner::load(&whole.save()).unwrap();
+    assert_eq!(loaded.state_hash(), whole.state_hash());
+    for line in &lines[600..] {
+        assert_eq!(observe(&mut loaded, line), observe(&mut whole, line));
+    }
+    assert_eq!(loaded.state_hash(), whole.state_hash());
+}
+
+#[test]
+fn the_parts_of_a_line_sum_to_what_it_cost() {
+    let mut learner = learner();
+    learner.set_parts(surmise_learner::PartDetail::Expectations);
+    for line in service(600, 6) {
+        let outcome = observe(&mut learner, &line);
+        let parts = learner.latest_parts();
+        let sum: f64 = parts.iter().map(|part| part.surprise_bits).sum();
+        let excess: f64 = parts.iter().map(|part| part.excess_bits).sum();
+        assert!((sum - outcome.surprise_bits).abs() < 1e-6, "{line}: {sum} {}", outcome.surprise_bits);
+        assert!((excess - outcome.excess_bits).abs() < 1e-6, "{line}: {excess} {}", outcome.excess_bits);
+    }
+    let parts = learner.latest_parts();
+    let user = parts.iter().find(|part| part.name.contains("user"));
+    assert!(parts.len() >= 2 || user.is_some(), "{parts:?}");
+    assert!(parts.iter().all(|part| part.expected.is_some()), "{parts:?}");
+}
