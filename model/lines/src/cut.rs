@@ -1,6 +1,6 @@
 //! Cuts a text into pieces, in one pass from left to right, without regular expressions.
 
-use crate::piece::{Piece, PieceKind, Pieces};
+use crate::piece::{BLANK_HASH, Piece, PieceKind, Pieces};
 use crate::stamp;
 use crate::table::hash;
 use std::ops::Range;
@@ -76,7 +76,12 @@ pub(crate) fn cut(text: &[u8], range: Range<usize>, pieces: &mut Pieces) {
                 while at < end && class(text[at]) == OTHER && !begins_path(text, range.start, at, end) {
                     at += 1;
                 }
-                if at > start {
+                if &text[start..at] == b"()" && start > range.start && class(text[start - 1]) == BLANK {
+                    // nothing in brackets, where other lines have something
+                    pieces.push(PieceKind::Mark, text, start..start + 1);
+                    pieces.push(PieceKind::Value, text, start + 1..start + 1);
+                    pieces.push(PieceKind::Mark, text, start + 1..at);
+                } else if at > start {
                     pieces.push(PieceKind::Mark, text, start..at);
                 } else {
                     at = path_end(text, at, end);
@@ -85,7 +90,46 @@ pub(crate) fn cut(text: &[u8], range: Range<usize>, pieces: &mut Pieces) {
             }
         }
     }
+    mark_values(text, first, pieces);
     join_lists(text, first, pieces);
+}
+
+/// Whether a word after a number is its unit, as in `93.0 KB`.
+fn is_unit(word: &[u8]) -> bool {
+    const UNITS: &[&str] = &[
+        "B", "KB", "MB", "GB", "TB", "kB", "KiB", "MiB", "GiB", "TiB", "b", "bytes", "ns", "us", "ms", "s", "sec", "secs",
+        "seconds", "second", "min", "minutes", "minute", "h", "hours", "hour", "Hz", "kHz", "MHz", "GHz", "msec", "usec",
+    ];
+    UNITS.iter().any(|unit| unit.as_bytes() == word)
+}
+
+/// Makes values of words that are values by their place: after a key and `=`, and units after numbers. A key without a
+/// value, as in `logname= uid=0`, gets an empty one.
+fn mark_values(text: &[u8], first: usize, pieces: &mut Pieces) {
+    let is = |piece: &Piece, kind, what: &[u8]| piece.kind == kind && piece.of(text) == what;
+    let mut at = first + 1;
+    while at < pieces.0.len() {
+        let (before, this) = (pieces.0[at - 1], pieces.0[at]);
+        if is(&this, PieceKind::Mark, b"=") && before.kind == PieceKind::Word {
+            match pieces.0.get(at + 1) {
+                Some(next) if next.kind == PieceKind::Word => pieces.0[at + 1].kind = PieceKind::Value,
+                Some(next) if next.hash != BLANK_HASH => {}
+                _ if !pieces.is_full() => {
+                    let end = this.end;
+                    pieces.0.insert(at + 1, Piece { kind: PieceKind::Value, start: end, end, hash: hash(b"") });
+                }
+                _ => {}
+            }
+        } else if this.kind == PieceKind::Word
+            && before.hash == BLANK_HASH
+            && at >= first + 2
+            && pieces.0[at - 2].kind == PieceKind::Value
+            && is_unit(this.of(text))
+        {
+            pieces.0[at].kind = PieceKind::Value;
+        }
+        at += 1;
+    }
 }
 
 /// Where the run of a class ends.
@@ -182,7 +226,7 @@ fn join_lists(text: &[u8], first: usize, pieces: &mut Pieces) {
 fn list_from(text: &[u8], list: &[Piece], from: usize) -> (usize, usize, bool) {
     let is_value = |at: usize| list.get(at).is_some_and(|p| p.kind == PieceKind::Value);
     let is_mark = |at: usize| list.get(at).is_some_and(|p| p.kind == PieceKind::Mark);
-    let is_named = |at: usize| text[list[at].start as usize].is_ascii_alphabetic();
+    let is_named = |at: usize| text.get(list[at].start as usize).is_some_and(u8::is_ascii_alphabetic);
     if !is_value(from) || !is_mark(from + 1) {
         return (from, 1, false);
     }

@@ -10,7 +10,7 @@
 //! The key of a template is a sum of one hash for each place, so the key with a place starred is a subtraction and an
 //! addition. Every table is bounded: beyond the bound the quarter of the templates that were not seen for longest goes.
 
-use crate::piece::{Piece, PieceKind};
+use crate::piece::{BLANK_HASH, Piece, PieceKind};
 use crate::table::{KeyTable, Text, mix, persist_table};
 use crate::template::{Template, TemplatePiece, is_literal, starred};
 use std::collections::VecDeque;
@@ -18,6 +18,15 @@ use surmise_state::{Persist, State, StateError};
 
 /// Different words that make a place variable.
 const WORDS_VARIABLE: usize = 5;
+
+/// The same after a noun that names follow.
+const WORDS_NAMED: usize = 2;
+
+/// Nouns that names follow.
+const NOUNS: &[&str] = &[
+    "user", "User", "host", "Host", "account", "group", "service", "unit", "device", "interface", "database", "table",
+    "topic", "queue", "node", "pod", "container", "namespace", "volume", "job", "task", "worker", "domain", "zone",
+];
 
 /// The same for the first word, and where one literal would be left.
 const WORDS_VARIABLE_BARE: usize = 4 * WORDS_VARIABLE;
@@ -256,8 +265,13 @@ impl Miner {
                     words.push(*hash);
                 }
                 let left = plain.len() - 1;
-                let bare = left < 2 || Some(*place) == first;
-                if left >= 1 && words.len() >= if bare { WORDS_VARIABLE_BARE } else { WORDS_VARIABLE } {
+                let need = match left {
+                    _ if is_after_noun(search, *place) => WORDS_NAMED,
+                    0 | 1 => WORDS_VARIABLE_BARE,
+                    _ if Some(*place) == first => WORDS_VARIABLE_BARE,
+                    _ => WORDS_VARIABLE,
+                };
+                if left >= 1 && words.len() >= need {
                     variable = Some(*place);
                     break;
                 }
@@ -375,6 +389,14 @@ impl Miner {
         let middle = uses[uses.len() / 2];
         self.variable.retain(|_, used| *used > middle);
     }
+}
+
+/// Whether a word stands after a noun that names follow, as in `user anna`.
+fn is_after_noun(search: &Search<'_>, place: usize) -> bool {
+    place >= 2
+        && search.pieces[place - 1].hash == BLANK_HASH
+        && search.pieces[place - 2].kind == PieceKind::Word
+        && NOUNS.iter().any(|noun| noun.as_bytes() == search.pieces[place - 2].of(search.text))
 }
 
 /// The key of a line with all its words.
