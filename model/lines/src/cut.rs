@@ -155,10 +155,30 @@ fn closing(text: &[u8], from: usize, end: usize) -> Option<usize> {
 fn quoted(text: &[u8], open: usize, close: usize, pieces: &mut Pieces) {
     pieces.push(PieceKind::Mark, text, open..open + 1);
     let inside = open + 1..close;
-    if !inside.is_empty() {
+    if let Some((method, target)) = request(&text[inside.clone()]) {
+        // the method is a word of the line, what is asked for is a text of its own
+        let at = open + 1;
+        pieces.push(PieceKind::Word, text, at..at + method);
+        pieces.push_blank(at + method..at + method + 1);
+        pieces.push(PieceKind::Quoted, text, at + method + 1..at + target);
+        for (kind, from, to) in [(PieceKind::Mark, target, target + 6), (PieceKind::Value, target + 6, close - at)] {
+            if at + to <= close && from < to {
+                pieces.push(kind, text, at + from..at + to);
+            }
+        }
+    } else if !inside.is_empty() {
         pieces.push(text_kind(&text[inside.clone()]), text, inside);
     }
     pieces.push(PieceKind::Mark, text, close..close + 1);
+}
+
+/// The length of the method of a request of HTTP, and where its target ends: `GET /a?b=c HTTP/1.1`.
+fn request(text: &[u8]) -> Option<(usize, usize)> {
+    let method = text.iter().position(|b| !b.is_ascii_uppercase()).filter(|n| (3..=8).contains(n))?;
+    let target = text.iter().rposition(|b| *b == b' ').filter(|target| *target > method + 1)?;
+    let is_plain = !text[method + 1..target].contains(&b' ');
+    (text[method] == b' ' && is_plain && text[target..].starts_with(b" HTTP/") && text.len() > target + 6)
+        .then_some((method, target))
 }
 
 /// The kind of a whole text: quoted if it has blanks or slashes.
@@ -175,8 +195,12 @@ fn word_kind(word: &[u8]) -> PieceKind {
         let to = w.iter().rposition(|b| *b != b'.').map_or(from, |n| n + 1);
         dots(&w[from..to])
     };
-    if has_digit || inner(word) > 1 { PieceKind::Value } else { PieceKind::Word }
+    let is_host = || DOMAINS.iter().any(|domain| word.ends_with(domain.as_bytes()));
+    if has_digit || inner(word) > 1 || is_host() { PieceKind::Value } else { PieceKind::Word }
 }
+
+/// Ends of names of hosts.
+const DOMAINS: &[&str] = &[".com", ".org", ".net", ".edu", ".gov", ".io", ".local", ".lan", ".internal"];
 
 /// Whether a byte may stand in a part of a path.
 #[inline]

@@ -39,7 +39,7 @@ fn is_after_request(template: &Template, place: usize) -> bool {
     place >= 4
         && pieces[place - 1].is_blank()
         && pieces[place - 2].text.0.as_ref() == b"\""
-        && pieces[place - 3].kind == PieceKind::Quoted as u8
+        && (pieces[place - 3].kind == PieceKind::Quoted as u8 || pieces[place - 4].text.0.ends_with(b"HTTP/"))
 }
 
 /// Whether a piece is the name of a field of JSON: a mark with letters or digits, which no other mark has.
