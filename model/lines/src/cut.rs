@@ -43,6 +43,13 @@ const OPEN_QUOTES_MAX: u32 = 3;
 /// Cuts `text[range]` into pieces, which are added to `pieces`.
 pub(crate) fn cut(text: &[u8], range: Range<usize>, pieces: &mut Pieces) {
     let first = pieces.0.len();
+    cut_words(text, range, pieces);
+    mark_values(text, first, pieces);
+    join_lists(text, first, pieces);
+}
+
+/// Cuts a text into pieces that have not yet seen their neighbours.
+fn cut_words(text: &[u8], range: Range<usize>, pieces: &mut Pieces) {
     let (mut at, end, mut open_quotes) = (range.start, range.end, 0);
     while at < end && !pieces.is_full() {
         let start = at;
@@ -64,7 +71,8 @@ pub(crate) fn cut(text: &[u8], range: Range<usize>, pieces: &mut Pieces) {
             },
             WORD => {
                 let is_fresh = start == range.start || class(text[start - 1]) != WORD;
-                if is_fresh && let Some((length, _)) = stamp::read(&text[start..end]) {
+                let time = if is_fresh { stamp::read(&text[start..end]) } else { None };
+                if let Some((length, _)) = time.filter(|(_, s)| !s.is_absolute || tells_time(text, start, pieces)) {
                     at = start + length;
                     pieces.push(PieceKind::Time, text, start..at);
                 } else {
@@ -90,15 +98,14 @@ pub(crate) fn cut(text: &[u8], range: Range<usize>, pieces: &mut Pieces) {
             }
         }
     }
-    mark_values(text, first, pieces);
-    join_lists(text, first, pieces);
 }
 
 /// Whether a word after a number is its unit, as in `93.0 KB`.
 fn is_unit(word: &[u8]) -> bool {
     const UNITS: &[&str] = &[
-        "B", "KB", "MB", "GB", "TB", "kB", "KiB", "MiB", "GiB", "TiB", "b", "bytes", "ns", "us", "ms", "s", "sec", "secs",
-        "seconds", "second", "min", "minutes", "minute", "h", "hours", "hour", "Hz", "kHz", "MHz", "GHz", "msec", "usec",
+        "B", "KB", "MB", "GB", "TB", "kB", "KiB", "MiB", "GiB", "TiB", "b", "bytes", "ns", "us", "ms", "s", "sec",
+        "secs", "seconds", "second", "min", "minutes", "minute", "h", "hours", "hour", "Hz", "kHz", "MHz", "GHz",
+        "msec", "usec",
     ];
     UNITS.iter().any(|unit| unit.as_bytes() == word)
 }
@@ -132,6 +139,23 @@ fn mark_values(text: &[u8], first: usize, pieces: &mut Pieces) {
     }
 }
 
+/// Whether a count of seconds that begins here is a time: at the beginning of a line, in brackets, or after a key that
+/// says so. Elsewhere it is a number like others.
+fn tells_time(text: &[u8], start: usize, pieces: &Pieces) -> bool {
+    match pieces.0.as_slice() {
+        [] | [_] => true,
+        [.., key, sign] if sign.of(text) == b"=" => is_time_name(key.of(text)),
+        _ => matches!(text[start - 1], b'(' | b'['),
+    }
+}
+
+/// Whether a name of a field says that it is a time.
+pub(crate) fn is_time_name(name: &[u8]) -> bool {
+    let small = name.to_ascii_lowercase();
+    let last = small.rsplit(|b| *b == b'.').next().unwrap_or(&small);
+    matches!(last, b"ts" | b"t" | b"date") || last.windows(4).any(|part| part == b"time")
+}
+
 /// Where the run of a class ends.
 #[inline]
 fn run(text: &[u8], from: usize, end: usize, of: u8) -> usize {
@@ -155,7 +179,9 @@ fn closing(text: &[u8], from: usize, end: usize) -> Option<usize> {
 fn quoted(text: &[u8], open: usize, close: usize, pieces: &mut Pieces) {
     pieces.push(PieceKind::Mark, text, open..open + 1);
     let inside = open + 1..close;
-    if let Some((method, target)) = request(&text[inside.clone()]) {
+    if is_message_key(text, pieces) {
+        cut_words(text, inside, pieces);
+    } else if let Some((method, target)) = request(&text[inside.clone()]) {
         // the method is a word of the line, what is asked for is a text of its own
         let at = open + 1;
         pieces.push(PieceKind::Word, text, at..at + method);
@@ -170,6 +196,21 @@ fn quoted(text: &[u8], open: usize, close: usize, pieces: &mut Pieces) {
         pieces.push(text_kind(&text[inside.clone()]), text, inside);
     }
     pieces.push(PieceKind::Mark, text, close..close + 1);
+}
+
+/// Names of fields whose text is the message of the line.
+pub(crate) fn is_message_name(name: &[u8]) -> bool {
+    const NAMES: &[&str] = &["msg", "message", "MESSAGE", "Message", "log", "body", "event"];
+    let last = name.rsplit(|b| *b == b'.').next().unwrap_or(name);
+    NAMES.iter().any(|name| name.as_bytes() == last)
+}
+
+/// Whether the quotation that has just begun is the message of the line, as in `msg="request served"`.
+fn is_message_key(text: &[u8], pieces: &Pieces) -> bool {
+    match pieces.0.as_slice() {
+        [.., key, sign, _] => sign.of(text) == b"=" && key.kind == PieceKind::Word && is_message_name(key.of(text)),
+        _ => false,
+    }
 }
 
 /// The length of the method of a request of HTTP, and where its target ends: `GET /a?b=c HTTP/1.1`.
@@ -290,7 +331,7 @@ mod tests {
     fn lines_are_cut_by_shape() {
         assert_eq!(
             show(r#"10.0.0.1 - - [02/Mar/2026:13:51:29 +0000] "GET /item/1 HTTP/1.1" 200 "-" rt=0.002"#),
-            r#"<10.0.0.1> - - [[02/Mar/2026:13:51:29 +0000]] "«GET /item/1 HTTP/1.1»" <200> "-" rt=<0.002>"#
+            r#"<10.0.0.1> - - [[02/Mar/2026:13:51:29 +0000]] "GET «/item/1» HTTP/<1.1>" <200> "-" rt=<0.002>"#
         );
         assert_eq!(show("open /tmp/a.b failed: 3/4 (/x)"), "open «/tmp/a.b» failed: <3>/<4> («/x»)");
         assert_eq!(show("ids 1, 2, 3, 4, 5 end"), "ids <1, 2, 3, 4, 5> end");

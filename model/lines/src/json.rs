@@ -1,6 +1,6 @@
 //! JSON objects as pieces: names of fields joined by dots, then their values.
 
-use crate::cut::text_kind;
+use crate::cut::{cut, is_message_name, is_time_name, text_kind};
 use crate::piece::{PieceKind, Pieces};
 use crate::stamp;
 
@@ -198,7 +198,12 @@ impl JsonText<'_> {
             return;
         }
         let said = &self.text[value.clone()];
-        let is_time = stamp::read(said).is_some_and(|(length, stamp)| length == said.len() && stamp.has_time);
+        let is_time = stamp::read(said).is_some_and(|(length, stamp)| {
+            length == said.len() && stamp.has_time && (!stamp.is_absolute || is_time_name(&self.path))
+        });
+        if !is_time && !is_bare && text_kind(said) == PieceKind::Quoted && is_message_name(&self.path) {
+            return cut(self.text, value, self.pieces);
+        }
         let kind = match text_kind(said) {
             _ if is_time => PieceKind::Time,
             // what is not quoted is a number, a truth value or nothing: it varies from the start

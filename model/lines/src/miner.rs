@@ -24,8 +24,30 @@ const WORDS_NAMED: usize = 2;
 
 /// Nouns that names follow.
 const NOUNS: &[&str] = &[
-    "user", "User", "host", "Host", "account", "group", "service", "unit", "device", "interface", "database", "table",
-    "topic", "queue", "node", "pod", "container", "namespace", "volume", "job", "task", "worker", "domain", "zone",
+    "user",
+    "User",
+    "host",
+    "Host",
+    "account",
+    "group",
+    "service",
+    "unit",
+    "device",
+    "interface",
+    "database",
+    "table",
+    "topic",
+    "queue",
+    "node",
+    "pod",
+    "container",
+    "namespace",
+    "volume",
+    "job",
+    "task",
+    "worker",
+    "domain",
+    "zone",
 ];
 
 /// The same for the first word, and where one literal would be left.

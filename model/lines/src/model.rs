@@ -3,24 +3,21 @@
 use crate::burst::Burst;
 use crate::channels::LINE_CHANNELS;
 use crate::clock::LineClock;
-use crate::cut::cut;
-use crate::json::cut_json;
+use crate::line::cut_line;
 use crate::miner::{FoundTemplate, Miner};
 use crate::overdue::Overdue;
 use crate::pairs::Pairs;
 use crate::piece::{PieceKind, Pieces};
 use crate::rate::Rate;
-use crate::role::role_at;
+use crate::role::{is_json_name, role_at};
 use crate::sequence::TemplateOrder;
 use crate::severe::is_severe;
 use crate::slots::Slots;
 use crate::stamp;
 use crate::template::{NO_SLOT, Template};
+use crate::trace::TraceJoiner;
 use surmise_alarm::{Evidence, HighMark, Judge};
 use surmise_state::{Persist, State, StateError};
-
-/// Bytes of a line that are read.
-const LINE_BYTES_MAX: usize = 16 * 1024;
 
 /// Bounds of a model of lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +46,8 @@ pub struct LineReading {
     pub time_us: Option<i64>,
     /// Whether the template was made for this line.
     pub is_new: bool,
+    /// Whether the line goes on with the event of the line before, as the frames of a stack trace do.
+    pub is_continuation: bool,
 }
 
 /// What is kept of a template of lines beside its slots.
@@ -92,6 +91,7 @@ pub(crate) struct CurrentLine {
 #[derive(Clone, Debug)]
 pub struct LineModel {
     pub(crate) clock: LineClock,
+    pub(crate) joiner: TraceJoiner,
     pub(crate) outer: Miner,
     pub(crate) inner: Miner,
     pub(crate) states: Vec<TemplateState>,
@@ -117,6 +117,7 @@ impl LineModel {
     pub fn new(limits: LineLimits) -> LineModel {
         LineModel {
             clock: LineClock::default(),
+            joiner: TraceJoiner::default(),
             outer: Miner::new(limits.templates),
             inner: Miner::new(limits.inner_templates),
             states: Vec::new(),
@@ -143,7 +144,7 @@ impl LineModel {
         let mut current = std::mem::take(&mut self.current);
         current.text.clear();
         current.pieces.0.clear();
-        cut_line(&line[..line.len().min(LINE_BYTES_MAX)], &mut current.text, &mut current.pieces);
+        cut_line(line, &mut current.text, &mut current.pieces);
         let stamp = current
             .pieces
             .0
@@ -156,7 +157,8 @@ impl LineModel {
         if found.is_new {
             self.begin_template(found.template);
         }
-        let reading = LineReading { template: found.template, time_us, is_new: found.is_new };
+        let is_continuation = self.joiner.continues(line);
+        let reading = LineReading { template: found.template, time_us, is_new: found.is_new, is_continuation };
         current.found = found;
         self.current = current;
         reading
@@ -317,19 +319,11 @@ pub(crate) fn slot_at(miner: &mut Miner, slots: &mut Slots, number: u32, place: 
 /// Whether the literals of a template have a word of alarm.
 fn has_severe_words(template: &Template) -> bool {
     let mut text = Vec::new();
-    for piece in &template.pieces {
-        text.extend_from_slice(if piece.text.0.is_empty() { b"." } else { &piece.text.0 });
+    for (place, piece) in template.pieces.iter().enumerate() {
+        let is_apart = is_json_name(template, place) || piece.text.0.is_empty();
+        text.extend_from_slice(if is_apart { b"." } else { &piece.text.0 });
     }
     is_severe(&text)
-}
-
-/// Cuts a line that is JSON or anything else; the pieces refer to `text`.
-pub(crate) fn cut_line(line: &[u8], text: &mut Vec<u8>, pieces: &mut Pieces) {
-    if line.first() == Some(&b'{') && cut_json(line, text, pieces) {
-        return;
-    }
-    text.extend_from_slice(line);
-    cut(text, 0..text.len(), pieces);
 }
 
 impl Persist for TemplateState {
@@ -346,6 +340,7 @@ impl Persist for LineModel {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("lines")?;
         self.clock.persist(s)?;
+        s.bool("inside", self.joiner.memory())?;
         self.outer.persist(s)?;
         self.inner.persist(s)?;
         s.list("states", &mut self.states, TemplateState::default)?;

@@ -104,7 +104,9 @@ impl LineModel {
             let bits = self.severe_mark.excess(bits, self.lines);
             line.say(LineChannel::Severe, bits, WHOLE_LINE);
         }
-        self.order(reading.template, &mut line);
+        if !reading.is_continuation {
+            self.order(reading.template, &mut line);
+        }
         let overdue = self.silence(reading.template, now_us, &mut line);
         let judgement = self.judge.judge(&line.evidence, if line.is_severe { self.severe_emphasis() } else { 1.0 });
         self.lines += 1;
@@ -130,14 +132,15 @@ impl LineModel {
     /// Novelty and bursts of the template.
     fn template(&mut self, reading: &LineReading, current: &CurrentLine, line: &mut Observed) {
         let Some(state) = self.states.get_mut(reading.template as usize) else { return };
-        if reading.is_new && !state.is_seen {
+        if reading.is_new && !state.is_seen && !reading.is_continuation {
             let mut bits = log2(((self.lines as f64).min(NEW_LINES) + 2.0) / (self.new_recent + 0.5));
             if let Some((words, lines)) = current.found.near {
                 bits = bits.min(log2((lines as f64 + 1.0) / (words as f64 + 0.5)));
             }
             line.say(LineChannel::New, bits, WHOLE_LINE);
         }
-        self.new_recent = self.new_recent * (1.0 - 1.0 / NEW_LINES) + f64::from(u8::from(reading.is_new));
+        self.new_recent =
+            self.new_recent * (1.0 - 1.0 / NEW_LINES) + f64::from(u8::from(reading.is_new && !reading.is_continuation));
         if state.is_seen && state.burst.count > 0.0 {
             // two memories: rarer than usual, and rarer than of late, so that a new version is news for a moment only
             let bits = -log2(state.burst.count / (self.lines as f64 + 1.0));

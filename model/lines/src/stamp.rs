@@ -115,12 +115,12 @@ pub(crate) fn read(text: &[u8]) -> Option<(usize, Stamp)> {
     }
     let mut r = StampReader { text, at: 0 };
     let stamp = if first.is_ascii_digit() {
-        let digits = text.iter().take(15).take_while(|b| b.is_ascii_digit()).count();
+        let digits = text.iter().take(20).take_while(|b| b.is_ascii_digit()).count();
         match digits {
             1 | 2 => by_two(&mut r, digits)?,
             4 => by_year(&mut r)?,
             8 => compact(&mut r)?,
-            10 | 13 if first == b'1' => epoch(&mut r, digits)?,
+            10 | 13 | 16 | 19 if first == b'1' => epoch(&mut r, digits)?,
             _ => return None,
         }
     } else if first.is_ascii_uppercase() && text[1].is_ascii_lowercase() {
@@ -230,10 +230,15 @@ fn compact(r: &mut StampReader<'_>) -> Option<Stamp> {
     Some(stamp)
 }
 
-/// Seconds or milliseconds since 1970.
+/// Seconds, milli-, micro- or nanoseconds since 1970, told apart by their digits.
 fn epoch(r: &mut StampReader<'_>, digits: usize) -> Option<Stamp> {
     let count = r.digits(digits)?;
-    let time_us = if digits == 13 { count * 1000 } else { count * SECOND_US + r.fraction() };
+    let time_us = match digits {
+        10 => count * SECOND_US + r.fraction(),
+        13 => count * 1000,
+        16 => count,
+        _ => count / 1000,
+    };
     Some(Stamp { time_us, is_absolute: true, has_time: true, ..Stamp::default() })
 }
 
