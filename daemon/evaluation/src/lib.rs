@@ -8,10 +8,12 @@
 //!   each component of the predictor is worth.
 
 mod baseline;
+mod blocks;
 mod error;
 mod eval;
 mod horizon;
 mod labels;
+mod losses;
 mod options;
 mod replay;
 mod resources;
@@ -23,8 +25,9 @@ mod units;
 pub use baseline::{BaselineResult, Measure, Score, baselines, detectors};
 pub use error::{LabelsError, ReplayError};
 pub use eval::{
-    Ablated, Ablation, Compared, EvalStage, Evaluation, Manifest, ManifestError, RecordedStream, RecordingTask,
-    StreamFault, ablate, evaluate, find_streams,
+    Ablated, Ablation, Compared, ComparedFiles, DifferenceInterval, EvalStage, Evaluation, FileCompared, HeldOut,
+    Manifest, ManifestError, MissedRecording, RecordedStream, RecordingTask, StreamFault, ablate, evaluate,
+    find_streams,
 };
 pub use labels::{AnomalyWindow, Labels, LabelsResult, NabScores};
 pub use options::{MakePages, ReplayOptions};

@@ -37,6 +37,8 @@ pub struct ReplayOptions {
     pub labels: Option<Labels>,
     /// Whether the result holds the time and the anomaly score of every event.
     pub anomalies: bool,
+    /// Whether it is noted what each block of rows adds to the measures, to tell how sure comparisons are.
+    pub blocks: bool,
     /// Where a checkpoint of the learner is written at the end.
     pub save: Option<PathBuf>,
     /// Bounds on records.

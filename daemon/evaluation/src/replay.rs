@@ -3,6 +3,7 @@
 use crate::error::ReplayError;
 use crate::horizon::HorizonScores;
 use crate::labels::LabelCollector;
+use crate::losses::{LossNotes, LossShares, losses_of};
 use crate::options::ReplayOptions;
 use crate::resources::{cpu_seconds, peak_memory_bytes};
 use crate::result::{FieldResult, ReplayResult};
@@ -88,6 +89,7 @@ pub fn replay(
     let mut replay = RunningReplay::new(learner, &source, options, report_progress)?;
     for item in source {
         replay.take(item?)?;
+        replay.note_block();
         replay.report_progress();
     }
     replay.finish(format, workers.as_ref(), &clock)
@@ -139,6 +141,8 @@ struct RunningReplay<'a, F> {
     labels: Option<LabelCollector>,
     /// The time in microseconds since 1970 and the anomaly score of every event, where they are asked for.
     anomalies: Vec<(i64, f64)>,
+    /// The losses at the ends of blocks, where they are asked for.
+    blocks: Option<LossNotes>,
     /// Events so far: the row that comes next.
     row: u64,
     /// The outcome of the latest event, whose memory the next one uses again.
@@ -170,6 +174,7 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
             scores: options.scores.as_deref().map(ScoreWriter::create).transpose()?,
             labels: options.labels.clone().map(LabelCollector::new),
             anomalies: Vec::new(),
+            blocks: options.blocks.then(LossNotes::new),
             row: 0,
             outcome: Outcome::default(),
             drifts: Vec::new(),
@@ -264,6 +269,13 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
         Ok(())
     }
 
+    /// Notes the losses so far where a block ends.
+    fn note_block(&mut self) {
+        if let Some(blocks) = self.blocks.as_mut().filter(|b| b.are_due(self.row)) {
+            blocks.note(self.row, losses_of(&self.learner, self.horizon.as_ref()));
+        }
+    }
+
     /// Reports the progress where it is time to.
     fn report_progress(&mut self) {
         if self.reported.elapsed() >= PROGRESS_INTERVAL {
@@ -290,6 +302,9 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
             std::fs::write(path, self.learner.save()).map_err(write)?;
         }
         let RunningReplay { mut learner, units, horizon, labels, anomalies, progress, drifts, .. } = self;
+        let shares = self.blocks.map_or_else(LossShares::default, |blocks| {
+            LossShares::of(&blocks.finish(self.row, losses_of(&learner, horizon.as_ref())), &units)
+        });
         let report = learner.report();
         let fields = FieldResult::all(&report, &units, horizon.as_ref(), learner.leads_learnt());
         let wall_seconds = clock.wall.elapsed().as_secs_f64();
@@ -320,6 +335,7 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
             horizon: self.options.horizon.map(|steps| steps as u64),
             labels: labels.map(LabelCollector::finish),
             anomalies,
+            shares,
             format,
             bytes: progress.bytes,
             schema: learner.schema().clone(),

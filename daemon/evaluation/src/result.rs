@@ -2,6 +2,7 @@
 
 use crate::horizon::{HorizonErrors, HorizonScores};
 use crate::labels::LabelsResult;
+use crate::losses::LossShares;
 use crate::units::ErrorUnits;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -68,6 +69,9 @@ pub struct ReplayResult {
     /// The time in microseconds since 1970 and the anomaly score of every event, where they were asked for.
     #[serde(skip)]
     pub anomalies: Vec<(i64, f64)>,
+    /// What each block of rows adds to the measures, where that was asked for.
+    #[serde(skip)]
+    pub(crate) shares: LossShares,
     /// The files' format.
     pub format: Format,
     /// Bytes read.

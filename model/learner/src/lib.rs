@@ -70,6 +70,7 @@ pub use error::{CheckpointError, LearnerError};
 pub use explain::{ExpertOpinion, FieldExplanation};
 pub use learner::{Learner, NumberForecast};
 pub use learner_copy::LearnerCopy;
+pub use measures::FieldSums;
 pub use options::{DELAY_CHUNKS_MAX, NetworkSize, Options, OptionsError, Preset};
 pub use pages::{MemoryPages, Page, Pages, PagesError};
 pub use parts::PartDetail;

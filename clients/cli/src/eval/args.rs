@@ -25,6 +25,11 @@ pub(crate) struct EvalArgs {
     /// Print the table as Markdown.
     #[arg(long)]
     pub(super) markdown: bool,
+    /// Print the skill on what is held out as well: the best simple predictor, and thresholds of alarms, are chosen on
+    /// the first half of what counts (of several files: on those that the manifest calls tuned on, or every second one)
+    /// and reported on the rest.
+    #[arg(long)]
+    pub(super) held_out: bool,
     /// One choice about all learners, named as in the daemon's `model` table: network=off, memory_mib=16, seed=7, …
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
@@ -36,15 +41,19 @@ Examples:
   surmise eval data --only shakespeare          one row of it
   surmise eval data --set network=off           the same without networks
   surmise eval data --markdown > results.md
+  surmise eval data --held-out                  what is left where nothing was chosen
   surmise eval data --ablate                    what each component of the predictor is worth
   surmise eval data --ablate words,matches      what these two are
   surmise eval data --output json | jq '.streams[] | {title, measures}'
 
 Every file of the folder is a stream: a fresh learner goes over it once, scoring each event before it learns it, and so
 do simple predictors, on the same events: orders 0 to 6 and a PPM-like mixture of them for symbols and bytes;
-persistence, season, smoothing and linear regression for numbers; no change, logistic regression and naive Bayes for a
-class; laws of gaps; a windowed Gaussian for alarms. Skill is 1 − loss / loss of the best of them. A JSON of known
-anomalies (as NAB's combined_windows.json) makes one row of the files that it names.
+persistence, season, smoothing and linear regression for numbers; no change, logistic regression of several steps,
+naive Bayes, a Hoeffding tree and a forest for a class; laws of gaps; KNN-CAD, relative entropy and a windowed Gaussian
+for alarms. Skill is 1 − loss / loss of the best of them, ± how far it may be off in 95 of 100 cases: from paired
+differences over blocks of rows, as losses depend on each other, or over files. A JSON of known anomalies (as NAB's
+combined_windows.json) makes one row of the files that it names: means, the best simple predictor of each file, the
+worst files, and those that dropped out, whose windows count as missed.
 
 What a file is, its name and first rows tell. A manifest says more:
 
@@ -58,5 +67,7 @@ What a file is, its name and first rows tell. A manifest says more:
   horizon = 24                   # steps to forecast
   labels = \"windows.csv\"         # known anomalies
   references = [\"ARIMA .31\"]     # printed beside
+  tuned_on = \"rates chosen on it\" # printed beside: what of the program was chosen with these files in sight
+  tuned_files = [\"a/*.csv\"]      # which files of several these were; --held-out reports on the others
 
 Exit codes: 0 all evaluated, 64 wrong usage or manifest, 65 a recording was at fault (all others are evaluated).";

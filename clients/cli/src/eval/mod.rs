@@ -3,6 +3,7 @@
 mod ablate;
 mod args;
 mod faults;
+mod notes;
 mod parallel;
 mod progress;
 mod table;
@@ -63,9 +64,9 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<(), Failure> {
         };
         print_line(&serde_json::to_string(&output).map_err(Failure::internal)?)?;
     } else if args.markdown {
-        print_lines(table::markdown(&done))?;
+        print_lines(table::markdown(&done, args.held_out))?;
     } else {
-        print_lines(table::text(&done, Paint::stdout()))?;
+        print_lines(table::text(&done, args.held_out, Paint::stdout()))?;
     }
     exit_of(faults)
 }

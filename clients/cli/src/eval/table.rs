@@ -1,5 +1,6 @@
 //! Evaluations as tables for people: on a terminal, and as Markdown.
 
+use super::notes::notes;
 use surmise_evaluation::{Compared, Evaluation, Measure, Score};
 use surmise_recording::Format;
 use surmise_terminal::format::{count, size};
@@ -11,7 +12,7 @@ const BASELINES_SHOWN_MAX: usize = 3;
 const BASELINES_IN_CELL_MAX: usize = 2;
 
 /// A value with three decimals, or in scientific notation where these would not tell it.
-fn value(measure: Measure, x: f64) -> String {
+pub(super) fn value(measure: Measure, x: f64) -> String {
     match measure {
         Measure::Nab | Measure::NabLowFp | Measure::NabLowFn => format!("{x:.1}"),
         Measure::Bits
@@ -41,22 +42,40 @@ pub(super) fn measure_name(format: Format, measure: Measure) -> &'static str {
 }
 
 /// What a measure is of: `gap: bits per event`.
-fn what(e: &Evaluation, c: &Compared) -> String {
+pub(super) fn what(e: &Evaluation, c: &Compared) -> String {
     let name = measure_name(e.format, c.measure);
     if c.field.is_empty() { name.to_owned() } else { format!("{}: {name}", c.field) }
 }
 
+/// The skill against the best baseline, and how far it may be off.
 fn skill(c: &Compared) -> String {
-    c.skill.map_or(String::new(), |s| format!("{:+.1} %", 100.0 * s))
+    let margin = c.interval.as_ref().and_then(|i| i.skill_margin).map(|m| format!(" ± {:.1}", 100.0 * m));
+    c.skill.map_or(String::new(), |s| format!("{:+.1}{} %", 100.0 * s, margin.unwrap_or_default()))
+}
+
+/// The skill on what is held out.
+fn held_out(c: &Compared) -> String {
+    let told = c.held_out.as_ref().and_then(|h| Some((h.skill?, &h.baseline)));
+    told.map_or(String::new(), |(s, baseline)| format!("{:+.1} % against {baseline}", 100.0 * s))
+}
+
+/// What the best baselines reached, and the best one of each recording where there are several.
+fn baselines(c: &Compared, most: usize) -> Vec<String> {
+    let single = c.baselines.iter().take(most).map(|s| baseline(c.measure, s));
+    let best = c.by_file.iter().map(|f| format!("best of each file {}", value(c.measure, f.best_of_each)));
+    single.chain(best).collect()
 }
 
 /// The measures of each stream as a table, and a last table of what all took.
-pub(super) fn text(all: &[Evaluation], paint: Paint) -> Vec<String> {
+pub(super) fn text(all: &[Evaluation], with_held_out: bool, paint: Paint) -> Vec<String> {
     let mut out = vec![String::new()];
     for e in all {
-        let mut t = Table::with_head(1, head(e));
+        let mut t = Table::with_head(1, head(e, with_held_out));
         for c in &e.measures {
             let mut row = vec![what(e, c), value(c.measure, c.surmise), skill(c)];
+            if with_held_out {
+                row.push(held_out(c));
+            }
             row.extend(c.baselines.iter().take(BASELINES_SHOWN_MAX).map(|s| baseline(c.measure, s)));
             t.cells(row);
         }
@@ -66,9 +85,7 @@ pub(super) fn text(all: &[Evaluation], paint: Paint) -> Vec<String> {
         } else {
             out.extend(t.lines(paint));
         }
-        if !e.references.is_empty() {
-            out.push(format!("  known: {}", e.references.join("; ")));
-        }
+        out.extend(notes(e, with_held_out));
         out.push(String::new());
     }
     let mut summary =
@@ -89,41 +106,40 @@ pub(super) fn text(all: &[Evaluation], paint: Paint) -> Vec<String> {
     out
 }
 
-fn head(e: &Evaluation) -> Vec<String> {
+fn head(e: &Evaluation, with_held_out: bool) -> Vec<String> {
     let most = e.measures.iter().map(|c| c.baselines.len()).max().unwrap_or(0).min(BASELINES_SHOWN_MAX);
-    let names = ["", "surmise", "skill", "best simple one", "next", "next"];
-    names.into_iter().take(3 + most).map(str::to_owned).collect()
+    let held_out = with_held_out.then_some("skill, held out");
+    let names = ["", "surmise", "skill"].into_iter().chain(held_out);
+    let names = names.chain(["best simple one", "next", "next"].into_iter().take(most));
+    names.map(str::to_owned).collect()
 }
 
 /// One table with a line for every stream.
-pub(super) fn markdown(all: &[Evaluation]) -> Vec<String> {
+pub(super) fn markdown(all: &[Evaluation], with_held_out: bool) -> Vec<String> {
     let cell = |s: String| s.replace('|', "\\|");
-    let mut out = vec![
-        "| stream | measure | surmise | best simple predictors | skill | known | regret ≤ bound | events/s |"
-            .to_owned(),
-        "|---|---|---|---|---|---|---|---|".to_owned(),
-    ];
+    let mut head = vec!["stream", "measure", "surmise", "best simple predictors", "skill"];
+    head.extend(with_held_out.then_some("skill, held out"));
+    head.extend(["known", "tuned on", "regret ≤ bound", "events/s"]);
+    let mut out = vec![format!("| {} |", head.join(" | ")), format!("|{}", "---|".repeat(head.len()))];
     for e in all {
         let each = |of: &dyn Fn(&Compared) -> String| e.measures.iter().map(of).collect::<Vec<_>>().join("<br>");
-        let best = |c: &Compared| {
-            c.baselines
-                .iter()
-                .take(BASELINES_IN_CELL_MAX)
-                .map(|s| baseline(c.measure, s))
-                .collect::<Vec<_>>()
-                .join("; ")
-        };
-        let cells = [
+        let mut cells = vec![
             format!("{}, {} events", e.title, count(e.events)),
             each(&|c| what(e, c)),
             each(&|c| format!("**{}**", value(c.measure, c.surmise))),
-            each(&best),
+            each(&|c| baselines(c, BASELINES_IN_CELL_MAX).join("; ")),
             each(&skill),
+        ];
+        if with_held_out {
+            cells.push(each(&held_out));
+        }
+        cells.extend([
             e.references.join("; "),
+            e.tuned_on.clone().unwrap_or_default(),
             if e.within_bound { "yes" } else { "**no**" }.into(),
             count(e.events_per_second as u64),
-        ];
-        out.push(format!("| {} |", cells.map(cell).join(" | ")));
+        ]);
+        out.push(format!("| {} |", cells.into_iter().map(cell).collect::<Vec<_>>().join(" | ")));
     }
     out
 }

@@ -2,13 +2,14 @@
 
 use super::bounds::SEQUENCES_MAX;
 use super::measure::{Measure, Score};
-use super::numbers::{PointErrors, scores};
+use super::numbers::{PointErrors, add_losses, scores};
 use super::rls::RecursiveLeastSquares;
 use super::rows::{ColumnScales, LAGS_MAX, PastRows, features, inputs};
 use super::season::{LAG_ROWS_MAX, SeasonFinder};
+use crate::losses::LossSums;
 use crate::units::ErrorUnits;
 use lru::LruCache;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 const NAMES: [&str; 3] = ["persistence", "seasonal", "direct RLS"];
 /// Steps times columns at most that the regression forecasts.
@@ -103,8 +104,17 @@ impl HorizonBaselines {
     }
 
     pub(crate) fn scores(&self, units: &ErrorUnits) -> Vec<Score> {
-        let named = NAMES.into_iter().zip(&self.errors).enumerate().filter(|(i, _)| *i != 1 || self.seasonal);
-        scores([Measure::AheadMse, Measure::AheadMae], named.map(|(_, n)| n), &self.names, units)
+        scores([Measure::AheadMse, Measure::AheadMae], self.named(), &self.names, units)
+    }
+
+    /// Adds the errors so far to each predictor's losses.
+    pub(crate) fn add_losses(&self, out: &mut BTreeMap<String, LossSums>) {
+        add_losses([Measure::AheadMse, Measure::AheadMae], self.named(), &self.names, out);
+    }
+
+    fn named(&self) -> impl Iterator<Item = (&'static str, &Vec<PointErrors>)> {
+        let all = NAMES.into_iter().zip(&self.errors).enumerate();
+        all.filter(|(i, _)| *i != 1 || self.seasonal).map(|(_, n)| n)
     }
 }
 

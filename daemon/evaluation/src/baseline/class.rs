@@ -155,8 +155,8 @@ impl ClassBaselines {
         let n = self.scored as f64;
         let mut out = Vec::new();
         for ((name, bits), hits) in NAMES.into_iter().zip(self.bits).zip(self.hits).filter(|_| self.scored > 0) {
-            out.push(Score::new(Measure::Bits, name.into(), bits / n));
-            out.push(Score::new(Measure::Top1, name.into(), hits as f64 / n));
+            out.push(Score::new(Measure::Bits, name.into(), bits / n).over(self.scored));
+            out.push(Score::new(Measure::Top1, name.into(), hits as f64 / n).over(self.scored));
         }
         out
     }

@@ -105,7 +105,8 @@ impl GapBaselines {
     pub(crate) fn scores(&self) -> Vec<Score> {
         let names = ["exponential", "log-normal", "counts of bins"];
         let n = self.scored.max(1) as f64;
-        names.into_iter().zip(self.bits).map(|(name, b)| Score::new(Measure::Bits, name.into(), b / n)).collect()
+        let score = |(name, b): (&str, f64)| Score::new(Measure::Bits, name.into(), b / n).over(self.scored);
+        names.into_iter().zip(self.bits).map(score).collect()
     }
 }
 

@@ -7,6 +7,7 @@ use super::measure::{Measure, Score};
 use super::numbers::NumberBaselines;
 use super::symbols::SymbolBaselines;
 use crate::error::ReplayError;
+use crate::losses::{LossNotes, LossShares, LossSums};
 use crate::options::ReplayOptions;
 use crate::replay::ReplayProgress;
 use crate::units::ErrorUnits;
@@ -23,8 +24,11 @@ const PROGRESS_RECORDS: usize = 1024;
 pub struct BaselineResult {
     /// By field; those of number columns together under the empty name.
     pub fields: BTreeMap<String, Vec<Score>>,
-    /// Where alarms are judged: time in microseconds since 1970 and value of the first number column, one a row.
+    /// Where alarms are judged: time in microseconds since 1970 and value of every row. The value is that of the first
+    /// number, or, where there is none, of the first category whose symbol is one.
     pub rows: Vec<(i64, f64)>,
+    /// What each block of rows adds to the scores.
+    pub(crate) shares: LossShares,
 }
 
 /// Drives the baselines over a source, on the events that a replay with these options scores.
@@ -46,6 +50,10 @@ pub fn baselines(
             judge.grow(&schema);
         }
         judge.event(&schema, &event);
+        if judge.notes.are_due(judge.row) {
+            let sums = judge.sums(&schema);
+            judge.notes.note(judge.row, sums);
+        }
         if i % PROGRESS_RECORDS == 0 {
             let bytes = bytes.load(Ordering::Relaxed);
             report_progress(&ReplayProgress { bytes, bytes_total, events: judge.row, ..ReplayProgress::default() });
@@ -114,6 +122,7 @@ struct BaselineJudge<'a> {
     class: Option<ClassBaselines>,
     units: ErrorUnits,
     rows: Vec<(i64, f64)>,
+    notes: LossNotes,
     /// Events so far: the row that comes next.
     row: u64,
 }
@@ -129,6 +138,7 @@ impl<'a> BaselineJudge<'a> {
             class: None,
             units: ErrorUnits::default(),
             rows: Vec::new(),
+            notes: LossNotes::new(),
             row: 0,
         }
     }
@@ -156,6 +166,9 @@ impl<'a> BaselineJudge<'a> {
 
     fn event(&mut self, schema: &Schema, event: &Event) {
         let counts = self.options.scores_row(self.row);
+        if self.options.labels.is_some() || self.options.anomalies {
+            self.alarm_row(event);
+        }
         if let ([FieldJudge::Symbols(symbols)], [Value::Bytes(run)]) = (self.fields.as_mut_slice(), &*event.values) {
             for (row, byte) in (self.row..).zip(run) {
                 symbols.symbol(&event.key, u32::from(*byte), self.options.scores_row(row));
@@ -175,6 +188,20 @@ impl<'a> BaselineJudge<'a> {
         }
     }
 
+    /// Notes what detectors see of an event. A column whose kind was inferred as category is read as numbers all the
+    /// same, so that no detector loses a file by how the learner reads it.
+    fn alarm_row(&mut self, event: &Event) {
+        let number = |value: &Value| match value {
+            Value::Number(x) => Some(*x).filter(|x| x.is_finite()),
+            Value::Symbol(s) if self.columns.is_empty() => s.parse::<f64>().ok().filter(|x| x.is_finite()),
+            _ => None,
+        };
+        // what a row lacks is as in the row before
+        let last = self.rows.last().copied().unwrap_or_default();
+        let x = event.values.iter().find_map(number).unwrap_or(last.1);
+        self.rows.push((event.time_us.unwrap_or(last.0), x));
+    }
+
     /// Judges and learns what knows all columns of an event together.
     fn columns(&mut self, schema: &Schema, event: &Event, counts: bool) {
         let key = &event.key;
@@ -184,12 +211,6 @@ impl<'a> BaselineJudge<'a> {
             for (c, x) in self.columns.iter().zip(&numbers).filter(|(_, x)| x.is_finite()) {
                 self.units.add(&schema.fields[*c].name, *x);
             }
-        }
-        if self.options.labels.is_some() || self.options.anomalies {
-            // what a row lacks is as in the row before
-            let last = self.rows.last().copied().unwrap_or_default();
-            let x = numbers.first().copied().filter(|x| x.is_finite()).unwrap_or(last.1);
-            self.rows.push((event.time_us.unwrap_or(last.0), x));
         }
         if let Some(baselines) = &mut self.numbers {
             baselines.event(key, event.time_us, &numbers, counts);
@@ -232,7 +253,8 @@ impl<'a> BaselineJudge<'a> {
         }
     }
 
-    fn finish(self, schema: &Schema) -> BaselineResult {
+    /// What each symbol and gap predictor reached so far, by field.
+    fn scores(&self, schema: &Schema) -> BTreeMap<String, Vec<Score>> {
         let mut fields = BTreeMap::new();
         for (field, judge) in schema.fields.iter().zip(&self.fields) {
             let scores = match judge {
@@ -246,12 +268,38 @@ impl<'a> BaselineJudge<'a> {
         if let (Some(class), Some(target)) = (&self.class, &self.options.learner.target) {
             fields.insert(target.clone(), class.scores());
         }
+        fields
+    }
+
+    /// The losses of all predictors so far.
+    fn sums(&self, schema: &Schema) -> BTreeMap<String, LossSums> {
+        let mut sums: BTreeMap<String, LossSums> = BTreeMap::new();
+        for (field, scores) in self.scores(schema) {
+            for s in scores {
+                let count = s.count as f64;
+                let losses = sums.entry(s.name).or_default();
+                losses.fields.insert((field.clone(), s.measure), (s.value * count, count));
+            }
+        }
+        if let Some(numbers) = &self.numbers {
+            numbers.add_losses(&mut sums);
+        }
+        if let Some(ahead) = &self.ahead {
+            ahead.add_losses(&mut sums);
+        }
+        sums
+    }
+
+    fn finish(self, schema: &Schema) -> BaselineResult {
+        let last = self.sums(schema);
+        let mut fields = self.scores(schema);
         let mut numbers = self.numbers.as_ref().map_or_else(Vec::new, |n| n.scores(&self.units));
         if let Some(ahead) = &self.ahead {
             numbers.extend(ahead.scores(&self.units));
         }
         numbers.retain(|s| s.value.is_finite() || s.measure == Measure::Bits);
         fields.insert(String::new(), numbers);
-        BaselineResult { fields, rows: self.rows }
+        let shares = LossShares::of(&self.notes.finish(self.row, last), &self.units);
+        BaselineResult { fields, rows: self.rows, shares }
     }
 }

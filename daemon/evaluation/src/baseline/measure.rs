@@ -44,6 +44,11 @@ impl Measure {
         }
     }
 
+    /// Whether it grows with the square of the unit.
+    pub(crate) fn is_squared(self) -> bool {
+        matches!(self, Measure::Mse | Measure::AheadMse)
+    }
+
     /// The loss that a value is: the value itself, or what is missing to perfection.
     pub fn loss(self, value: f64) -> f64 {
         match self {
@@ -70,10 +75,18 @@ pub struct Score {
     pub name: String,
     /// The value.
     pub value: f64,
+    /// How many values it is the mean of.
+    #[serde(skip)]
+    pub(crate) count: u64,
 }
 
 impl Score {
     pub(crate) fn new(measure: Measure, name: String, value: f64) -> Score {
-        Score { measure, name, value }
+        Score { measure, name, value, count: 0 }
+    }
+
+    /// The mean of so many values.
+    pub(crate) fn over(self, count: u64) -> Score {
+        Score { count, ..self }
     }
 }

@@ -6,8 +6,10 @@ use super::rls::RecursiveLeastSquares;
 use super::rows::{ColumnScales, LAGS_MAX, PastRows, features, inputs};
 use super::season::{LAG_ROWS_MAX, SeasonFinder};
 use super::smooth::{AVERAGES, Smoothing, TRENDS};
+use crate::losses::LossSums;
 use crate::units::ErrorUnits;
 use lru::LruCache;
+use std::collections::BTreeMap;
 
 const NAMES: [&str; 5] = ["persistence", "seasonal", "moving average", "Holt", "linear RLS"];
 /// The share of the past that the regression keeps at each row: a memory of some 10,000 rows.
@@ -55,6 +57,22 @@ pub(crate) fn scores<'a>(
             [(measures[0], mse), (measures[1], mae)].map(|(m, x)| Score::new(m, name.into(), x))
         })
         .collect()
+}
+
+/// Adds errors of predictors to the losses of these. `columns` as in [`scores`].
+pub(crate) fn add_losses<'a>(
+    measures: [Measure; 2],
+    named: impl Iterator<Item = (&'static str, &'a Vec<PointErrors>)>,
+    columns: &[String],
+    out: &mut BTreeMap<String, LossSums>,
+) {
+    for (name, errors) in named {
+        let losses = out.entry(name.to_owned()).or_default();
+        for (e, column) in errors.iter().zip(columns) {
+            losses.columns.insert((measures[0], column.clone()), (e.squares, e.count as f64));
+            losses.columns.insert((measures[1], column.clone()), (e.distances, e.count as f64));
+        }
+    }
 }
 
 /// The state of one key.
@@ -152,8 +170,17 @@ impl NumberBaselines {
     }
 
     pub(crate) fn scores(&self, units: &ErrorUnits) -> Vec<Score> {
-        let named = NAMES.into_iter().zip(&self.errors).enumerate().filter(|(i, _)| *i != 1 || self.seasonal);
-        scores([Measure::Mse, Measure::Mae], named.map(|(_, n)| n), &self.names, units)
+        scores([Measure::Mse, Measure::Mae], self.named(), &self.names, units)
+    }
+
+    /// Adds the errors so far to each predictor's losses.
+    pub(crate) fn add_losses(&self, out: &mut BTreeMap<String, LossSums>) {
+        add_losses([Measure::Mse, Measure::Mae], self.named(), &self.names, out);
+    }
+
+    fn named(&self) -> impl Iterator<Item = (&'static str, &Vec<PointErrors>)> {
+        let all = NAMES.into_iter().zip(&self.errors).enumerate();
+        all.filter(|(i, _)| *i != 1 || self.seasonal).map(|(_, n)| n)
     }
 }
 

@@ -138,17 +138,21 @@ impl SymbolBaselines {
 
     /// What each predictor reached; bits over `per` events, or over its own symbols.
     pub(crate) fn scores(&self, per: Option<u64>) -> Vec<Score> {
-        let n = per.unwrap_or(self.scored) as f64;
+        let count = per.unwrap_or(self.scored);
+        let n = count as f64;
         let mut out = Vec::new();
-        if self.scored > 0 && n > 0.0 {
+        if self.scored > 0 && count > 0 {
             let name = |k: usize| if k == ORDERS { "mixture of orders 0-6".into() } else { format!("order-{k}") };
-            out.extend(self.bits.iter().enumerate().map(|(k, b)| Score::new(Measure::Bits, name(k), b / n)));
+            out.extend(
+                self.bits.iter().enumerate().map(|(k, b)| Score::new(Measure::Bits, name(k), b / n).over(count)),
+            );
         }
         if self.ranked > 0 {
             let all = ["most frequent", "latest of the key", "mixture of orders 0-6"];
             for (name, hits) in all.into_iter().zip(self.hits).take(if self.unranked { 2 } else { 3 }) {
                 for (measure, n) in [Measure::Top1, Measure::Top20].into_iter().zip(hits) {
-                    out.push(Score::new(measure, name.into(), n as f64 / self.ranked as f64));
+                    let share = Score::new(measure, name.into(), n as f64 / self.ranked as f64);
+                    out.push(share.over(self.ranked));
                 }
             }
         }

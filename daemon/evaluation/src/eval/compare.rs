@@ -1,9 +1,9 @@
 //! The comparison of the learner with the baselines of the same events.
 
+use super::parts::{ComparedParts, DifferenceInterval, HeldOut};
 use crate::baseline::{BaselineResult, Measure, Score};
 use crate::result::{FieldResult, ReplayResult};
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// Bits of a gap below which events come at the ticks of a clock, and the gap is left out of the comparison.
 const TICKS_BITS_MAX: f64 = 0.1;
@@ -23,15 +23,85 @@ pub struct Compared {
     pub baselines: Vec<Score>,
     /// One minus the learner's loss divided by that of the best baseline.
     pub skill: Option<f64>,
+    /// How sure the difference to the best baseline is, where there are enough blocks or recordings to tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<DifferenceInterval>,
+    /// The comparison on what is held out, with the baseline that was best on the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<HeldOut>,
+    /// Recording by recording, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_file: Option<ComparedFiles>,
+}
+
+/// A measure, recording by recording.
+#[derive(Clone, Debug, Serialize)]
+pub struct ComparedFiles {
+    /// The mean over recordings of what the best baseline of each reached: a baseline that is good on many recordings
+    /// and fails on one is seen here, and not in means of single baselines.
+    pub best_of_each: f64,
+    /// The skill against that.
+    pub skill: Option<f64>,
+    /// Recordings on which the learner is worse than the best baseline there.
+    pub worse: u64,
+    /// Every recording, the one with the least skill first.
+    pub files: Vec<FileCompared>,
+    /// Recordings of which there is no such measure, as the learner or the baselines took their column for something
+    /// else, or could not read them.
+    pub missing: Vec<String>,
+}
+
+/// A measure of one of several recordings.
+#[derive(Clone, Debug, Serialize)]
+pub struct FileCompared {
+    /// The recording.
+    pub file: String,
+    /// What the learner reached.
+    pub surmise: f64,
+    /// The best baseline.
+    pub baseline: String,
+    /// What it reached.
+    pub value: f64,
+    /// One minus the learner's loss divided by that of the baseline; none, where the baseline has no loss.
+    pub skill: Option<f64>,
+}
+
+/// One minus a loss divided by another one, unless that is none.
+pub(super) fn skill(measure: Measure, ours: f64, theirs: f64) -> Option<f64> {
+    let loss = Some(measure.loss(theirs)).filter(|l| *l > 0.0);
+    loss.map(|theirs| 1.0 - measure.loss(ours) / theirs)
+}
+
+impl FileCompared {
+    /// What decides the order: the skill, and where there is none whether anything was lost.
+    pub(super) fn rank(&self, measure: Measure) -> f64 {
+        self.skill.unwrap_or(if measure.loss(self.surmise) > 0.0 { f64::NEG_INFINITY } else { 0.0 })
+    }
 }
 
 impl Compared {
     pub(crate) fn new(field: &str, measure: Measure, surmise: f64, mut baselines: Vec<Score>) -> Compared {
-        let loss = |s: &Score| measure.loss(s.value);
-        baselines.sort_by(|a, b| loss(a).total_cmp(&loss(b)));
-        let best = baselines.first().map(loss).filter(|l| *l > 0.0);
-        let skill = best.map(|b| 1.0 - measure.loss(surmise) / b);
-        Compared { field: field.into(), measure, surmise, baselines, skill }
+        baselines.sort_by(|a, b| measure.loss(a.value).total_cmp(&measure.loss(b.value)));
+        let skill = baselines.first().and_then(|best| skill(measure, surmise, best.value));
+        Compared {
+            field: field.into(),
+            measure,
+            surmise,
+            baselines,
+            skill,
+            interval: None,
+            held_out: None,
+            by_file: None,
+        }
+    }
+
+    /// With what its parts say: how sure the difference is, and what is held out.
+    pub(super) fn with_parts(mut self, parts: Option<&ComparedParts>) -> Compared {
+        if let (Some(parts), Some(best)) = (parts, self.baselines.first()) {
+            self.interval = parts.interval(self.measure, &best.name);
+            self.held_out = parts.held_out(self.measure);
+        }
+        self
     }
 }
 
@@ -47,13 +117,20 @@ pub(crate) fn mean_over_fields(r: &ReplayResult, value: impl Fn(&FieldResult) ->
 
 /// All measures of a replay that a baseline has, too; of a forecast of several steps, those of the forecast alone.
 pub(crate) fn compare(r: &ReplayResult, baselines: &BaselineResult) -> Vec<Compared> {
+    let made = |name: &str, field: &str, measure: Measure, value: f64, theirs: Vec<Score>| {
+        let parts =
+            ComparedParts::of_blocks(r.shares.get(name, measure), baselines.shares.get(name, measure), r.events_scored);
+        Compared::new(field, measure, value, theirs).with_parts(parts.as_ref())
+    };
     let numbers = baselines.fields.get("").map_or(&[][..], Vec::as_slice);
-    let ahead = [
+    let of_numbers = |all: [(Measure, Option<f64>); 2]| -> Vec<Compared> {
+        let one = |(m, x): (Measure, Option<f64>)| Some(made("", "", m, x?, of(numbers, m)));
+        all.into_iter().filter_map(one).filter(|c| !c.baselines.is_empty()).collect()
+    };
+    let ahead = of_numbers([
         (Measure::AheadMse, mean_over_fields(r, |f| f.horizon_mse)),
         (Measure::AheadMae, mean_over_fields(r, |f| f.horizon_mae)),
-    ];
-    let ahead = ahead.into_iter().filter_map(|(m, x)| Some(Compared::new("", m, x?, of(numbers, m))));
-    let ahead: Vec<Compared> = ahead.filter(|c| !c.baselines.is_empty()).collect();
+    ]);
     if !ahead.is_empty() {
         return ahead;
     }
@@ -70,44 +147,15 @@ pub(crate) fn compare(r: &ReplayResult, baselines: &BaselineResult) -> Vec<Compa
             let (Some(value), theirs) = (value, of(scores, measure)) else { continue };
             let ticks = f.name == surmise_event::GAP && theirs.iter().any(|s| s.value < TICKS_BITS_MAX);
             if !theirs.is_empty() && !ticks {
-                out.push(Compared::new(field, measure, value, theirs));
+                out.push(made(&f.name, field, measure, value, theirs));
             }
         }
     }
-    for (m, x) in
-        [(Measure::Mse, mean_over_fields(r, |f| f.report.mse)), (Measure::Mae, mean_over_fields(r, |f| f.report.mae))]
-    {
-        if let (Some(x), theirs) = (x, of(numbers, m))
-            && !theirs.is_empty()
-        {
-            out.push(Compared::new("", m, x, theirs));
-        }
-    }
+    out.extend(of_numbers([
+        (Measure::Mse, mean_over_fields(r, |f| f.report.mse)),
+        (Measure::Mae, mean_over_fields(r, |f| f.report.mae)),
+    ]));
     out
-}
-
-/// The means over several recordings of what all of them were measured by.
-pub(crate) fn average(all: &[Vec<Compared>]) -> Vec<Compared> {
-    let mut sums: BTreeMap<(String, Measure), (f64, f64, BTreeMap<String, (f64, f64)>)> = BTreeMap::new();
-    for c in all.iter().flatten() {
-        let (n, ours, names) = sums.entry((c.field.clone(), c.measure)).or_default();
-        *n += 1.0;
-        *ours += c.surmise;
-        for s in &c.baselines {
-            let (n, sum) = names.entry(s.name.clone()).or_default();
-            *n += 1.0;
-            *sum += s.value;
-        }
-    }
-    let whole = |n: f64| n == all.len() as f64;
-    let of_all = sums.into_iter().filter(|(_, (n, ..))| whole(*n));
-    of_all
-        .map(|((field, measure), (n, ours, names))| {
-            let names = names.into_iter().filter(|(_, (n, _))| whole(*n));
-            let scores = names.map(|(name, (n, sum))| Score::new(measure, name, sum / n)).collect();
-            Compared::new(&field, measure, ours / n, scores)
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -124,17 +172,5 @@ mod tests {
         assert!((c.skill.unwrap() - 0.5).abs() < 1e-12);
         assert_eq!(Compared::new("", Measure::Mse, 0.0, vec![]).skill, None);
         assert_eq!(Compared::new("", Measure::Mse, 0.0, vec![score("a", 0.0)]).skill, None, "nothing to be lost");
-    }
-
-    #[test]
-    fn averages_are_of_what_all_have() {
-        let score = |name: &str, v| Score::new(Measure::Mse, name.into(), v);
-        let one = vec![Compared::new("", Measure::Mse, 1.0, vec![score("a", 2.0), score("b", 9.0)])];
-        let two = vec![
-            Compared::new("", Measure::Mse, 3.0, vec![score("a", 4.0)]),
-            Compared::new("", Measure::Mae, 3.0, vec![]),
-        ];
-        let mean = average(&[one, two]);
-        assert_eq!((mean.len(), mean[0].surmise, mean[0].baselines.clone()), (1, 2.0, vec![score("a", 3.0)]));
     }
 }

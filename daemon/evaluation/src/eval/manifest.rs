@@ -45,6 +45,10 @@ pub struct RecordingTask {
     pub labels: Option<String>,
     /// What others reached, in words.
     pub references: Vec<String>,
+    /// What of the program was chosen with these files in sight, in words.
+    pub tuned_on: Option<String>,
+    /// Which files of several these were, as in `files`; the others are held out.
+    pub tuned_files: Vec<String>,
 }
 
 fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(d: D) -> Result<Option<T>, D::Error> {
@@ -58,15 +62,25 @@ fn choices<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<FieldChoice>, D::Error
 impl RecordingTask {
     /// Whether the task names a file.
     pub(crate) fn names(&self, path: &Path) -> bool {
-        let parts: Vec<String> = path
-            .components()
-            .filter_map(|c| if let Component::Normal(p) = c { Some(p.to_string_lossy().into_owned()) } else { None })
-            .collect();
-        self.files.iter().any(|pattern| {
-            let pattern: Vec<&str> = pattern.split('/').collect();
-            pattern.len() <= parts.len() && pattern.iter().rev().zip(parts.iter().rev()).all(|(p, part)| like(p, part))
-        })
+        is_named(&self.files, path)
     }
+
+    /// Whether the program was tuned on a file of the stream.
+    pub(crate) fn is_tuned_on(&self, path: &Path) -> bool {
+        is_named(&self.tuned_files, path)
+    }
+}
+
+/// Whether one of the patterns names the last parts of a path.
+fn is_named(patterns: &[String], path: &Path) -> bool {
+    let parts: Vec<String> = path
+        .components()
+        .filter_map(|c| if let Component::Normal(p) = c { Some(p.to_string_lossy().into_owned()) } else { None })
+        .collect();
+    patterns.iter().any(|pattern| {
+        let pattern: Vec<&str> = pattern.split('/').collect();
+        pattern.len() <= parts.len() && pattern.iter().rev().zip(parts.iter().rev()).all(|(p, part)| like(p, part))
+    })
 }
 
 /// Whether a part of a path is like a pattern.

@@ -5,15 +5,19 @@
 //! each component of the predictor.
 
 mod ablate;
+mod alarms;
 mod compare;
+mod files;
 mod find;
 mod manifest;
+mod parts;
 mod recording;
 mod run;
 
 pub use ablate::{Ablated, Ablation, ablate};
-pub use compare::Compared;
+pub use compare::{Compared, ComparedFiles, FileCompared};
 pub use find::{RecordedStream, find_streams};
 pub use manifest::{Manifest, ManifestError, RecordingTask};
+pub use parts::{DifferenceInterval, HeldOut};
 pub use recording::StreamFault;
-pub use run::{EvalStage, Evaluation, evaluate};
+pub use run::{EvalStage, Evaluation, MissedRecording, evaluate};

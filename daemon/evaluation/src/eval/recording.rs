@@ -59,6 +59,7 @@ pub(super) fn replay_recording(
         unit_rows: task.unit_rows.or(Some(RowRange::ALL)),
         horizon: task.horizon.map(|steps| steps as usize),
         anomalies,
+        blocks: true,
         ..ReplayOptions::default()
     };
     let opened = Source::open(&source)?;

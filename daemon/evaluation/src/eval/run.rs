@@ -1,15 +1,16 @@
 //! The evaluation of one stream.
 
-use super::compare::{Compared, average, compare};
+use super::alarms::{AlarmRows, score_alarms};
+use super::compare::{Compared, compare};
+use super::files::{FileSplit, over_files};
 use super::find::RecordedStream;
 use super::recording::{ReplayedRecording, StreamFault, replay_recording};
-use crate::baseline::{Measure, Score, baselines, detectors};
-use crate::error::{LabelsError, ReplayError};
+use crate::baseline::baselines;
+use crate::error::ReplayError;
 use crate::labels::{Labels, LabelsResult};
 use crate::replay::ReplayProgress;
 use crate::result::ReplayResult;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::path::Path;
 use surmise_learner::Options;
 use surmise_recording::{Format, Source};
@@ -62,9 +63,24 @@ pub struct Evaluation {
     pub labels: Option<LabelsResult>,
     /// What others reached, in words.
     pub references: Vec<String>,
+    /// What of the program was chosen with these recordings in sight, in words, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tuned_on: Option<String>,
+    /// Recordings of the stream that dropped out, and what that means for the measures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missed: Vec<MissedRecording>,
     /// Recordings of several that could not be evaluated.
     #[serde(skip)]
     pub faults: Vec<StreamFault>,
+}
+
+/// A recording of several that dropped out of measures.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MissedRecording {
+    /// The recording.
+    pub file: String,
+    /// Why, and what of it counts as missed, in words.
+    pub reason: String,
 }
 
 /// What one recording gave.
@@ -118,6 +134,41 @@ fn evaluate_recording(
     Ok(EvaluatedRecording { file: file.display().to_string(), result, cpu_seconds, measures, rows: baselines.rows })
 }
 
+/// The measures of all recordings of a stream: those of one as they are, of several their means.
+fn measures_of(recordings: &[EvaluatedRecording], split: &FileSplit) -> Vec<Compared> {
+    match recordings {
+        [one] => one.measures.clone(),
+        several => {
+            let all: Vec<(&str, &[Compared])> = several.iter().map(|r| (r.file.as_str(), &r.measures[..])).collect();
+            over_files(&all, split)
+        }
+    }
+}
+
+/// Recordings that dropped out of something, and of what.
+fn missed(measures: &[Compared], labels: Option<&Labels>, faults: &[StreamFault]) -> Vec<MissedRecording> {
+    let unread = |fault: &StreamFault| {
+        let windows = labels.and_then(|l| l.of(&fault.file).ok()).map_or(0, <[_]>::len);
+        let counted = if windows > 0 { format!("; its {windows} windows count as missed") } else { String::new() };
+        let reason = format!("could not be evaluated{counted}");
+        MissedRecording { file: fault.file.clone(), reason }
+    };
+    let mut missed: Vec<MissedRecording> = faults.iter().map(unread).collect();
+    for c in measures {
+        for file in c.by_file.iter().flat_map(|f| &f.missing) {
+            let lacks = c.measure.name();
+            match missed.iter_mut().find(|m| m.file == *file) {
+                Some(m) => m.reason.push_str(&format!(", {lacks}")),
+                None => {
+                    let reason = format!("read as something else, so without {lacks}");
+                    missed.push(MissedRecording { file: file.clone(), reason });
+                }
+            }
+        }
+    }
+    missed
+}
+
 /// Makes one row of all recordings of a stream.
 fn join(
     stream: &RecordedStream,
@@ -125,16 +176,22 @@ fn join(
     labels: Option<&Labels>,
     faults: Vec<StreamFault>,
 ) -> Result<Evaluation, StreamFault> {
-    let mut measures = match recordings.as_slice() {
-        [one] => one.measures.clone(),
-        several => average(&several.iter().map(|r| r.measures.clone()).collect::<Vec<_>>()),
-    };
+    let files: Vec<&str> = recordings.iter().map(|r| r.file.as_str()).collect();
+    let split = FileSplit::of(stream, &files);
+    let mut measures = measures_of(&recordings, &split);
+    let missed = missed(&measures, labels, &faults);
     let mut found = None;
     if let Some(labels) = labels {
+        let rows = |r| {
+            let EvaluatedRecording { file, result, rows, .. }: &EvaluatedRecording = r;
+            AlarmRows { file, scores: &result.anomalies, values: rows }
+        };
+        let rows: Vec<AlarmRows<'_>> = recordings.iter().map(rows).collect();
+        let faulty: Vec<&str> = faults.iter().map(|f| f.file.as_str()).collect();
         let file = stream.labels.as_deref().unwrap_or(Path::new(""));
-        let (result, nab) = score_alarms(labels, &recordings).map_err(|e| StreamFault::new(file, e))?;
-        measures.splice(0..0, nab);
-        found = Some(result);
+        let scored = score_alarms(labels, &rows, &faulty, &split).map_err(|e| StreamFault::new(file, e))?;
+        measures.splice(0..0, scored.1);
+        found = Some(scored.0);
     }
     let sum = |of: fn(&ReplayResult) -> f64| recordings.iter().map(|r| of(&r.result)).sum::<f64>();
     let events: u64 = recordings.iter().map(|r| r.result.events).sum();
@@ -159,43 +216,8 @@ fn join(
         horizon: stream.task.horizon,
         labels: found,
         references: stream.task.references.clone(),
+        tuned_on: stream.task.tuned_on.clone(),
+        missed,
         faults,
     })
-}
-
-/// The scores of the Numenta Anomaly Benchmark over all recordings: the learner's, and those of the simple
-/// detectors, which they are compared with.
-fn score_alarms(
-    labels: &Labels,
-    recordings: &[EvaluatedRecording],
-) -> Result<(LabelsResult, Vec<Compared>), LabelsError> {
-    let times: Vec<Vec<i64>> = recordings.iter().map(|r| r.rows.iter().map(|row| row.0).collect()).collect();
-    let judge = |scores: &[Vec<f64>]| {
-        let with_times = recordings.iter().zip(&times).zip(scores);
-        let files: Vec<(&str, &[i64], &[f64])> =
-            with_times.map(|((r, times), scores)| (r.file.as_str(), times.as_slice(), scores.as_slice())).collect();
-        labels.score_files(&files)
-    };
-    let ours: Vec<Vec<f64>> = recordings.iter().map(|r| r.result.anomalies.iter().map(|a| a.1).collect()).collect();
-    let ours = judge(&ours)?;
-    // by detector, the scores of each recording
-    let mut detected: BTreeMap<&'static str, Vec<Vec<f64>>> = BTreeMap::new();
-    for recording in recordings {
-        for (name, scores) in detectors(&recording.rows.iter().map(|row| row.1).collect::<Vec<_>>()) {
-            detected.entry(name).or_default().push(scores);
-        }
-    }
-    let theirs: Vec<(&'static str, LabelsResult)> =
-        detected.iter().map(|(name, scores)| Ok((*name, judge(scores)?))).collect::<Result<_, LabelsError>>()?;
-    let profiles: [(Measure, fn(&LabelsResult) -> Option<f64>); 3] = [
-        (Measure::Nab, |r| r.nab.standard),
-        (Measure::NabLowFp, |r| r.nab.reward_low_fp),
-        (Measure::NabLowFn, |r| r.nab.reward_low_fn),
-    ];
-    let compared = profiles.into_iter().filter_map(|(measure, of)| {
-        let scores = theirs.iter().filter_map(|(name, r)| Some(Score::new(measure, (*name).into(), of(r)?)));
-        Some(Compared::new("", measure, of(&ours)?, scores.collect()))
-    });
-    let compared = compared.collect();
-    Ok((ours, compared))
 }

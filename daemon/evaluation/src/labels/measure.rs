@@ -1,6 +1,6 @@
 //! What anomaly scores found of the known anomalies.
 
-use super::nab::{REWARD_LOW_FN, REWARD_LOW_FP, RowPlace, STANDARD, ScoredRows};
+use super::nab::{NabProfile, RowPlace, ScoredRows};
 use super::{AnomalyWindow, Labels};
 use crate::error::LabelsError;
 use serde::Serialize;
@@ -63,11 +63,15 @@ impl Labels {
 impl LabelsResult {
     fn of(mut rows: ScoredRows) -> LabelsResult {
         rows.sort();
-        let (standard, threshold) = rows.best(STANDARD);
+        LabelsResult::of_sorted(&rows)
+    }
+
+    pub(super) fn of_sorted(rows: &ScoredRows) -> LabelsResult {
+        let (standard, threshold) = rows.best(NabProfile::STANDARD);
         let nab = NabScores {
             standard,
-            reward_low_fp: rows.best(REWARD_LOW_FP).0,
-            reward_low_fn: rows.best(REWARD_LOW_FN).0,
+            reward_low_fp: rows.best(NabProfile::REWARD_LOW_FP).0,
+            reward_low_fn: rows.best(NabProfile::REWARD_LOW_FN).0,
         };
         let mut first: Vec<Option<(u64, i64)>> = vec![None; rows.windows];
         let mut false_alarms = 0;

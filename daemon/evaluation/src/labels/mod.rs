@@ -4,13 +4,15 @@
 //! scores of recordings with them, by the rules of the Numenta Anomaly Benchmark (the private module `nab` states them)
 //! and in plain counts ([`LabelsResult`]).
 
+mod judged;
 mod measure;
 mod nab;
 #[cfg(test)]
 mod tests;
 mod windows;
 
+pub(crate) use judged::JudgedAlarms;
 pub(crate) use measure::LabelCollector;
 pub use measure::{LabelsResult, NabScores};
-pub(crate) use nab::probation;
+pub(crate) use nab::{NabProfile, probation};
 pub use windows::{AnomalyWindow, Labels};

@@ -30,18 +30,20 @@ use super::AnomalyWindow;
 
 /// The weights of hits, false alarms and misses.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct NabProfile {
+pub(crate) struct NabProfile {
     hit: f64,
     false_alarm: f64,
     miss: f64,
 }
 
-/// The standard profile: a hit and a miss weigh alike, and a false alarm as if one in ten rows were in a window.
-pub(super) const STANDARD: NabProfile = NabProfile { hit: 1.0, false_alarm: 0.11, miss: 1.0 };
-/// The profile that rewards few false alarms: they cost twice as much.
-pub(super) const REWARD_LOW_FP: NabProfile = NabProfile { false_alarm: 0.22, ..STANDARD };
-/// The profile that rewards few misses: they cost twice as much.
-pub(super) const REWARD_LOW_FN: NabProfile = NabProfile { miss: 2.0, ..STANDARD };
+impl NabProfile {
+    /// A hit and a miss weigh alike, and a false alarm as if one in ten rows were in a window.
+    pub(crate) const STANDARD: NabProfile = NabProfile { hit: 1.0, false_alarm: 0.11, miss: 1.0 };
+    /// The profile that rewards few false alarms: they cost twice as much.
+    pub(crate) const REWARD_LOW_FP: NabProfile = NabProfile { false_alarm: 0.22, ..NabProfile::STANDARD };
+    /// The profile that rewards few misses: they cost twice as much.
+    pub(crate) const REWARD_LOW_FN: NabProfile = NabProfile { miss: 2.0, ..NabProfile::STANDARD };
+}
 
 /// Where a row that counts is, relative to the windows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,6 +63,8 @@ pub(super) struct ScoredRow {
     pub(super) value: f64,
     /// Rows and microseconds since the first of its window.
     pub(super) delay: (u64, i64),
+    /// Its file, by the order in which files were added.
+    pub(super) file: usize,
 }
 
 /// The rows of all files that count.
@@ -68,6 +72,9 @@ pub(super) struct ScoredRow {
 pub(super) struct ScoredRows {
     pub(super) rows: Vec<ScoredRow>,
     pub(super) windows: usize,
+    /// The file of each window.
+    pub(super) files_of_windows: Vec<usize>,
+    pub(super) files: usize,
 }
 
 /// 2 / (1 + e^{5y}) − 1.
@@ -126,6 +133,7 @@ impl ScoredRows {
                         place: RowPlace::Within(index),
                         value: sigmoid(y) / sigmoid(-1.0),
                         delay: ((i - first) as u64, times[i].saturating_sub(times[first])),
+                        file: self.files,
                     }
                 }
                 _ => {
@@ -133,12 +141,19 @@ impl ScoredRows {
                         Some((first, last)) if last > first => sigmoid((i - last) as f64 / (last - first) as f64),
                         _ => -1.0,
                     };
-                    ScoredRow { score: scores[i], place: RowPlace::Outside, value, delay: (0, 0) }
+                    ScoredRow { score: scores[i], place: RowPlace::Outside, value, delay: (0, 0), file: self.files }
                 }
             };
             self.rows.push(row);
         }
-        self.windows += spans.iter().filter(|s| s.1 >= counting).count();
+        self.add_missed(spans.iter().filter(|s| s.1 >= counting).count());
+    }
+
+    /// Adds a file of which no row is known but that it has windows, which nobody finds.
+    pub(super) fn add_missed(&mut self, windows: usize) {
+        self.files_of_windows.extend(std::iter::repeat_n(self.files, windows));
+        self.windows += windows;
+        self.files += 1;
     }
 
     /// Puts the rows in the order in which a falling threshold makes them alarms.
@@ -149,10 +164,17 @@ impl ScoredRows {
     /// The best score of a profile and the threshold that has it, if any threshold is better than none. There is no
     /// score without windows.
     pub(super) fn best(&self, p: NabProfile) -> (Option<f64>, Option<f64>) {
+        self.best_among(p, |_| true)
+    }
+
+    /// The best score on some of the files, and its threshold.
+    pub(super) fn best_among(&self, p: NabProfile, among: impl Fn(usize) -> bool) -> (Option<f64>, Option<f64>) {
         let mut found: Vec<Option<f64>> = vec![None; self.windows];
-        let null = -p.miss * self.windows as f64;
+        let windows = self.files_of_windows.iter().filter(|f| among(**f)).count();
+        let null = -p.miss * windows as f64;
         let (mut sum, mut best, mut threshold) = (null, null, None);
-        for (i, row) in self.rows.iter().enumerate() {
+        let rows: Vec<&ScoredRow> = self.rows.iter().filter(|r| among(r.file)).collect();
+        for (i, row) in rows.iter().enumerate() {
             match row.place {
                 RowPlace::Outside => sum += p.false_alarm * row.value,
                 RowPlace::Within(w) => {
@@ -161,13 +183,34 @@ impl ScoredRows {
                     sum += p.hit * now - before.map_or(-p.miss, |b| p.hit * b);
                 }
             }
-            let last_of_its_score = self.rows.get(i + 1).is_none_or(|next| next.score != row.score);
+            let last_of_its_score = rows.get(i + 1).is_none_or(|next| next.score != row.score);
             if last_of_its_score && sum > best {
                 (best, threshold) = (sum, Some(row.score));
             }
         }
-        let perfect = p.hit * self.windows as f64;
-        ((self.windows > 0).then(|| 100.0 * (best - null) / (perfect - null)), threshold)
+        let perfect = p.hit * windows as f64;
+        ((windows > 0).then(|| 100.0 * (best - null) / (perfect - null)), threshold)
+    }
+
+    /// `[files]`: what each adds to the sum of a profile at a threshold above that of never alarming.
+    pub(super) fn sums(&self, p: NabProfile, threshold: Option<f64>) -> Vec<f64> {
+        let mut sums = vec![0.0; self.files];
+        let mut found: Vec<Option<f64>> = vec![None; self.windows];
+        for row in self.rows.iter().filter(|r| threshold.is_some_and(|t| r.score >= t)) {
+            match row.place {
+                RowPlace::Outside => sums[row.file] += p.false_alarm * row.value,
+                RowPlace::Within(w) => found[w] = Some(found[w].map_or(row.value, |f| f.max(row.value))),
+            }
+        }
+        for (value, file) in found.into_iter().zip(&self.files_of_windows) {
+            sums[*file] += value.map_or(0.0, |v| p.hit * v + p.miss);
+        }
+        sums
+    }
+
+    /// What a window is worth at most, and what it costs at least.
+    pub(super) fn worth(p: NabProfile) -> f64 {
+        p.hit + p.miss
     }
 }
 
@@ -176,6 +219,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const STANDARD: NabProfile = NabProfile::STANDARD;
+    const REWARD_LOW_FP: NabProfile = NabProfile::REWARD_LOW_FP;
+    const REWARD_LOW_FN: NabProfile = NabProfile::REWARD_LOW_FN;
     const ALL: [NabProfile; 3] = [STANDARD, REWARD_LOW_FP, REWARD_LOW_FN];
 
     fn rows(files: &[(&[f64], &[(i64, i64)])]) -> ScoredRows {
