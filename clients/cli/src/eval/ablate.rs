@@ -1,10 +1,10 @@
 //! `surmise eval --ablate`: what each component of the predictor is worth, as a table.
 
 use super::args::EvalArgs;
+use super::cells::measure_name;
 use super::faults::{FaultReport, exit_of};
 use super::parallel::for_all;
 use super::progress::EvalProgress;
-use super::table::measure_name;
 use crate::global::Global;
 use serde::Serialize;
 use surmise_evaluation::{Ablation, RecordedStream, ablate};

@@ -2,6 +2,7 @@
 
 mod ablate;
 mod args;
+mod cells;
 mod faults;
 mod notes;
 mod parallel;

@@ -1,6 +1,6 @@
 //! What is said below a stream's table: what was tuned on it, recordings one by one, and what dropped out.
 
-use super::table::{value, what};
+use super::cells::{value, what};
 use std::path::Path;
 use surmise_evaluation::{Compared, ComparedFiles, Evaluation};
 

@@ -1,8 +1,8 @@
 //! Evaluations as tables for people: on a terminal, and as Markdown.
 
+use super::cells::{value, what};
 use super::notes::notes;
 use surmise_evaluation::{Compared, Evaluation, Measure, Score};
-use surmise_recording::Format;
 use surmise_terminal::format::{count, size};
 use surmise_terminal::{Paint, Table};
 
@@ -11,40 +11,8 @@ const BASELINES_SHOWN_MAX: usize = 3;
 /// Baselines that a cell of Markdown has room for.
 const BASELINES_IN_CELL_MAX: usize = 2;
 
-/// A value with three decimals, or in scientific notation where these would not tell it.
-pub(super) fn value(measure: Measure, x: f64) -> String {
-    match measure {
-        Measure::Nab | Measure::NabLowFp | Measure::NabLowFn => format!("{x:.1}"),
-        Measure::Bits
-        | Measure::Top1
-        | Measure::Top20
-        | Measure::Mse
-        | Measure::Mae
-        | Measure::AheadMse
-        | Measure::AheadMae => {
-            let readable = x == 0.0 || (0.01..1000.0).contains(&x.abs());
-            if readable { format!("{x:.3}") } else { format!("{x:.2e}") }
-        }
-    }
-}
-
 fn baseline(measure: Measure, score: &Score) -> String {
     format!("{} {}", score.name, value(measure, score.value))
-}
-
-/// The name of a measure of a stream of this format.
-pub(super) fn measure_name(format: Format, measure: Measure) -> &'static str {
-    match measure {
-        Measure::Bits if format.is_bytes() => "bits per byte",
-        Measure::Bits => "bits per event",
-        named => named.name(),
-    }
-}
-
-/// What a measure is of: `gap: bits per event`.
-pub(super) fn what(e: &Evaluation, c: &Compared) -> String {
-    let name = measure_name(e.format, c.measure);
-    if c.field.is_empty() { name.to_owned() } else { format!("{}: {name}", c.field) }
 }
 
 /// The skill against the best baseline, and how far it may be off.

@@ -44,6 +44,12 @@ impl Measure {
         }
     }
 
+    /// One minus the loss of a value divided by that of another one, unless that is none.
+    pub(crate) fn skill(self, ours: f64, theirs: f64) -> Option<f64> {
+        let loss = Some(self.loss(theirs)).filter(|l| *l > 0.0);
+        loss.map(|theirs| 1.0 - self.loss(ours) / theirs)
+    }
+
     /// Whether it grows with the square of the unit.
     pub(crate) fn is_squared(self) -> bool {
         matches!(self, Measure::Mse | Measure::AheadMse)

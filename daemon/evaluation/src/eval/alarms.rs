@@ -1,7 +1,6 @@
 //! How well alarms found known anomalies, over all recordings of a stream: the learner's and those of simple detectors.
 
 use super::compare::Compared;
-use super::compare::skill;
 use super::files::FileSplit;
 use super::parts::{ComparedParts, HeldOut};
 use crate::baseline::{Measure, Score, detectors};
@@ -106,6 +105,6 @@ fn held_out(
     let (baseline, (_, value)) = found.max_by(|a, b| a.1.0.total_cmp(&b.1.0))?;
     let surmise = both(ours)?.1;
     let [chosen_on, reported_on] = split.words.clone();
-    let skill = skill(measure, surmise, value);
+    let skill = measure.skill(surmise, value);
     Some(HeldOut { chosen_on, reported_on, baseline: baseline.into(), surmise, value, skill })
 }

@@ -66,12 +66,6 @@ pub struct FileCompared {
     pub skill: Option<f64>,
 }
 
-/// One minus a loss divided by another one, unless that is none.
-pub(super) fn skill(measure: Measure, ours: f64, theirs: f64) -> Option<f64> {
-    let loss = Some(measure.loss(theirs)).filter(|l| *l > 0.0);
-    loss.map(|theirs| 1.0 - measure.loss(ours) / theirs)
-}
-
 impl FileCompared {
     /// What decides the order: the skill, and where there is none whether anything was lost.
     pub(super) fn rank(&self, measure: Measure) -> f64 {
@@ -82,7 +76,7 @@ impl FileCompared {
 impl Compared {
     pub(crate) fn new(field: &str, measure: Measure, surmise: f64, mut baselines: Vec<Score>) -> Compared {
         baselines.sort_by(|a, b| measure.loss(a.value).total_cmp(&measure.loss(b.value)));
-        let skill = baselines.first().and_then(|best| skill(measure, surmise, best.value));
+        let skill = baselines.first().and_then(|best| measure.skill(surmise, best.value));
         Compared {
             field: field.into(),
             measure,

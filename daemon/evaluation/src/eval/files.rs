@@ -1,6 +1,6 @@
 //! Several recordings as one row: means over them, each recording by itself, and which of them dropped out.
 
-use super::compare::{Compared, ComparedFiles, FileCompared, skill};
+use super::compare::{Compared, ComparedFiles, FileCompared};
 use super::find::RecordedStream;
 use super::parts::ComparedParts;
 use crate::baseline::{Measure, Score};
@@ -98,7 +98,7 @@ fn by_file(measure: Measure, of: &[(usize, &Compared)], names: &[&str], missing:
     files.sort_by(|a, b| a.rank(measure).total_cmp(&b.rank(measure)));
     (n > 0.0).then(|| ComparedFiles {
         best_of_each,
-        skill: skill(measure, ours, best_of_each),
+        skill: measure.skill(ours, best_of_each),
         worse: files.iter().filter(|f| measure.loss(f.surmise) > measure.loss(f.value)).count() as u64,
         files,
         missing,

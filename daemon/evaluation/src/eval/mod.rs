@@ -7,6 +7,7 @@
 mod ablate;
 mod alarms;
 mod compare;
+mod evaluation;
 mod files;
 mod find;
 mod manifest;
@@ -16,8 +17,9 @@ mod run;
 
 pub use ablate::{Ablated, Ablation, ablate};
 pub use compare::{Compared, ComparedFiles, FileCompared};
+pub use evaluation::{EvalStage, Evaluation, MissedRecording};
 pub use find::{RecordedStream, find_streams};
 pub use manifest::{Manifest, ManifestError, RecordingTask};
 pub use parts::{DifferenceInterval, HeldOut};
 pub use recording::StreamFault;
-pub use run::{EvalStage, Evaluation, MissedRecording, evaluate};
+pub use run::evaluate;

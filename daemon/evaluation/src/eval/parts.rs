@@ -1,7 +1,6 @@
 //! What parts of a stream, blocks of its rows or its recordings, say of a comparison: how sure it is, and what is left
 //! of it where nothing was chosen.
 
-use super::compare::skill;
 use crate::baseline::Measure;
 use crate::blocks::half_width;
 use crate::losses::BlockShares;
@@ -141,7 +140,7 @@ impl ComparedParts {
             baseline: chosen.0.clone(),
             surmise,
             value: theirs,
-            skill: skill(measure, surmise, theirs),
+            skill: measure.skill(surmise, theirs),
         })
     }
 }
