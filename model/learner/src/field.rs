@@ -1,6 +1,7 @@
 //! The model of one field, and which values of the other fields it sees.
 
 use crate::clock::Clocks;
+use crate::line_gaps::LineGaps;
 use crate::options::Options;
 use crate::recipe::{numbers_of, sides_of, symbol_spec};
 use crate::values::{SideInputs, Values};
@@ -23,8 +24,9 @@ pub enum Model {
     Bytes(Box<SymbolModel>),
     /// Of gaps: one symbol a gap, the bin of `gap.rs`.
     Gap(Box<SymbolModel>),
-    /// Of lines: one symbol a line, its template; the line model reads lines, and predicts the slots of the template.
-    Line(Box<SymbolModel>, Box<LineModel>),
+    /// Of lines: one symbol a line, its template; the line model reads lines, and predicts the slots of the template;
+    /// the gaps tell when the next line is due.
+    Line(Box<SymbolModel>, Box<LineModel>, LineGaps),
     /// Of a number: its column in the learner's number model.
     Number(usize),
 }
@@ -32,14 +34,14 @@ pub enum Model {
 impl Model {
     fn symbol_model(&self) -> Option<&SymbolModel> {
         match self {
-            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, _) => Some(m),
+            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, ..) => Some(m),
             Model::Number(_) => None,
         }
     }
 
     fn symbol_model_mut(&mut self) -> Option<&mut SymbolModel> {
         match self {
-            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, _) => Some(m),
+            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, ..) => Some(m),
             Model::Number(_) => None,
         }
     }
@@ -84,11 +86,11 @@ impl FieldModel {
             FieldKind::Number => Model::Number(column),
             FieldKind::Byte | FieldKind::Text => Model::Bytes(symbol_model(spec)),
             FieldKind::Gap => Model::Gap(symbol_model(spec)),
-            FieldKind::Line => Model::Line(symbol_model(spec), Box::new(LineModel::new(LineLimits::default()))),
+            FieldKind::Line => Model::Line(symbol_model(spec), new_lines(), LineGaps::default()),
             FieldKind::Category => Model::Category(symbol_model(spec), Vocabulary::default()),
         };
         let (sides, numbers) = match &model {
-            Model::Category(m, _) | Model::Gap(m) | Model::Line(m, _) => {
+            Model::Category(m, _) | Model::Gap(m) | Model::Line(m, ..) => {
                 let sides = if m.spec().sides > 0 { sides_of(schema, position, options) } else { Vec::new() };
                 let numbers = if m.spec().numbers > 0 { numbers_of(schema) } else { Vec::new() };
                 (sides, numbers)
@@ -119,6 +121,11 @@ impl FieldModel {
     }
 }
 
+/// A line model that has seen no line.
+fn new_lines() -> Box<LineModel> {
+    Box::new(LineModel::new(LineLimits::default()))
+}
+
 /// Whether the end of a key is a symbol of the first field's vocabulary, instead of an event that `ending.rs` predicts.
 pub fn folds_ends(schema: &Schema) -> bool {
     schema.fields.first().is_some_and(|f| f.kind.has_vocabulary())
@@ -133,7 +140,7 @@ impl IncrementalCopy for Model {
             Model::Bytes(m) => Model::Bytes(m.empty_copy()),
             Model::Gap(m) => Model::Gap(m.empty_copy()),
             // the line model comes with the moment of the copy, whole
-            Model::Line(m, _) => Model::Line(m.empty_copy(), Box::new(LineModel::new(LineLimits::default()))),
+            Model::Line(m, ..) => Model::Line(m.empty_copy(), new_lines(), LineGaps::default()),
             Model::Number(column) => Model::Number(*column),
         }
     }
@@ -143,7 +150,7 @@ impl IncrementalCopy for Model {
         match (self, copy) {
             (Model::Category(m, v), Model::Category(copy, copied)) => v.reserve(copied, room) && m.reserve(copy, room),
             (Model::Bytes(m), Model::Bytes(copy)) | (Model::Gap(m), Model::Gap(copy)) => m.reserve(copy, room),
-            (Model::Line(m, _), Model::Line(copy, _)) => m.reserve(copy, room),
+            (Model::Line(m, ..), Model::Line(copy, ..)) => m.reserve(copy, room),
             (Model::Number(_), _) => true,
             (Model::Category(..) | Model::Bytes(_) | Model::Gap(_) | Model::Line(..), _) => {
                 unreachable!("the variants were matched")
@@ -159,8 +166,9 @@ impl IncrementalCopy for Model {
                 m.begin_copy(copy);
             }
             (Model::Bytes(m), Model::Bytes(copy)) | (Model::Gap(m), Model::Gap(copy)) => m.begin_copy(copy),
-            (Model::Line(m, lines), Model::Line(copy, copied)) => {
+            (Model::Line(m, lines, gaps), Model::Line(copy, copied, copied_gaps)) => {
                 copied.clone_from(lines);
+                copied_gaps.clone_from(gaps);
                 m.begin_copy(copy);
             }
             (Model::Number(column), copy) => *copy = Model::Number(*column),
@@ -187,8 +195,9 @@ impl Persist for FieldModel {
                 m.persist(s)
             }
             Model::Bytes(m) | Model::Gap(m) => m.persist(s),
-            Model::Line(m, lines) => {
+            Model::Line(m, lines, gaps) => {
                 lines.persist(s)?;
+                gaps.persist(s)?;
                 m.persist(s)
             }
             // the learner writes its number model once, for all number fields

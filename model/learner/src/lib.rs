@@ -48,6 +48,7 @@ mod gap;
 mod keys;
 mod learner;
 mod learner_copy;
+mod line_gaps;
 mod line_parts;
 mod measures;
 mod observe;

@@ -128,7 +128,7 @@ impl Learner {
     /// The names of a field's experts.
     fn expert_names<'a>(&'a self, field: &'a FieldModel) -> &'a [&'static str] {
         match &field.model {
-            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, _) => m.experts(),
+            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, ..) => m.experts(),
             Model::Number(_) => self.models.numbers.as_ref().map_or(&[][..], NumberModel::experts),
         }
     }
@@ -136,7 +136,7 @@ impl Learner {
     /// The regret bound of every field's outer mixture in nats (PREDICTOR §7).
     fn regret_bounds(&self) -> Vec<f64> {
         let bound = |f: &FieldModel| match &f.model {
-            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, _) => m.regret_bound(),
+            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, ..) => m.regret_bound(),
             Model::Number(column) => self.models.numbers.as_ref().map_or(0.0, |n| n.regret_bound(*column)),
         };
         self.models.fields.iter().map(bound).collect()

@@ -30,7 +30,7 @@ impl Learner {
         let inputs = &mut self.scratch.side_inputs;
         let field = &mut self.models.fields[i];
         field.fill_side_inputs(&now.current, Clocks::of(now.key.last_us), inputs);
-        let (Model::Line(model, lines), Some(key)) = (&mut field.model, &mut now.key.symbols[i]) else {
+        let (Model::Line(model, lines, gaps), Some(key)) = (&mut field.model, &mut now.key.symbols[i]) else {
             return (ObservedField::default(), 0);
         };
         let text: &[u8] = match value {
@@ -40,6 +40,7 @@ impl Learner {
         let known = lines.template_numbers();
         let reading = lines.read(text, now.event.time_us);
         let hash = hash_of_symbol(reading.template);
+        gaps.observe(reading.time_us);
         if role == Role::Given {
             return (ObservedField::default(), hash);
         }

@@ -11,7 +11,7 @@ use crate::learner::Learner;
 use crate::values::{SideInputs, Values, hash_of_symbol};
 use crate::vocabulary::{Token, Vocabulary};
 use std::borrow::Cow;
-use surmise_event::{Expected, Prediction};
+use surmise_event::{Expected, GAP, Prediction};
 use surmise_lines::LineModel;
 use surmise_number::{EventContext, Forecast};
 use surmise_symbol::{Probe, SymbolModel};
@@ -148,7 +148,10 @@ impl Learner {
                     step.moves.push((i, inputs.clone(), bin));
                     expected
                 }
-                (Model::Line(model, lines), Some(probe)) => {
+                (Model::Line(model, lines, gaps), Some(probe)) => {
+                    if let Some(due) = gaps.expected().filter(|_| !self.schema.has_gap()) {
+                        prediction.fields.insert(GAP.to_owned(), due);
+                    }
                     expect_line(&mut step, i, (model, lines), probe, &inputs, top)
                 }
                 (Model::Category(..) | Model::Bytes(_) | Model::Gap(_) | Model::Line(..), None) => continue,

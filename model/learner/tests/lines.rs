@@ -110,3 +110,17 @@ fn the_parts_of_a_line_sum_to_what_it_cost() {
     assert!(parts.len() >= 2 || user.is_some(), "{parts:?}");
     assert!(parts.iter().all(|part| part.expected.is_some()), "{parts:?}");
 }
+
+#[test]
+fn a_prediction_says_when_the_next_line_is_due() {
+    let mut learner = learner();
+    for i in 0..300 {
+        observe(
+            &mut learner,
+            &format!("2026-11-27T04:{:02}:{:02}Z pool has {} free workers", i / 12 % 60, i % 12 * 5, i % 4),
+        );
+    }
+    let prediction = learner.predict(None, 1);
+    let Some(Expected::Number { median, .. }) = prediction.fields.get("gap") else { panic!("{prediction:?}") };
+    assert!((median / 5.0 - 1.0).abs() < 0.1, "{median}");
+}

@@ -1,0 +1,85 @@
+//! When the next line is expected: the times between the lines of a stream, as the lines themselves tell them.
+
+use crate::expected::gaps;
+use crate::gap;
+use surmise_event::Expected;
+use surmise_state::{Persist, State, StateError};
+
+/// Lines that the counts of gaps remember.
+const MEMORY_LINES: f64 = 4096.0;
+
+/// The gaps between the lines of a stream, counted by the bins of `gap.rs`; old ones are forgotten.
+///
+/// A line's time is part of its text. It conditions nothing and is not scored; it says when the next line is due.
+#[derive(Clone, Debug)]
+pub struct LineGaps {
+    /// `[256]`: how often each bin came, decayed.
+    counts: Vec<f64>,
+    /// What one gap adds, which grows where the counts would have to shrink.
+    step: f64,
+    /// The latest time that a line told, in microseconds since 1970, and whether one has told any.
+    last_us: i64,
+    is_timed: bool,
+}
+
+impl Default for LineGaps {
+    fn default() -> Self {
+        LineGaps { counts: vec![0.0; 256], step: 1.0, last_us: 0, is_timed: false }
+    }
+}
+
+impl LineGaps {
+    /// Learns the time of a line, if it tells one. A line that comes late has a gap of zero and turns no clock back.
+    pub fn observe(&mut self, time_us: Option<i64>) {
+        let Some(time_us) = time_us else { return };
+        if self.is_timed {
+            self.counts[gap::bin(time_us.saturating_sub(self.last_us)).min(gap::FIRST - 1) as usize] += self.step;
+            self.step *= 1.0 + 1.0 / MEMORY_LINES;
+            if self.step > 1e9 {
+                self.counts.iter_mut().for_each(|count| *count /= self.step);
+                self.step = 1.0;
+            }
+        }
+        self.last_us = if self.is_timed { self.last_us.max(time_us) } else { time_us };
+        self.is_timed = true;
+    }
+
+    /// The seconds until the next line; `None` as long as no two lines told their times.
+    pub fn expected(&self) -> Option<Expected> {
+        self.counts.iter().any(|count| *count > 0.0).then(|| gaps(&self.counts).0)
+    }
+}
+
+impl Persist for LineGaps {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.f64s_fixed("gaps of lines", &mut self.counts)?;
+        s.f64("step of gaps", &mut self.step)?;
+        s.i64("latest line", &mut self.last_us)?;
+        s.bool("a line was timed", &mut self.is_timed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mean(gaps: &LineGaps) -> f64 {
+        match gaps.expected() {
+            Some(Expected::Number { mean, .. }) => mean,
+            other => panic!("a gap is a number: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_next_line_is_due_after_the_usual_time() {
+        let mut gaps = LineGaps::default();
+        gaps.observe(None);
+        gaps.observe(Some(5_000_000));
+        assert_eq!(gaps.expected(), None, "one line has no gap");
+        (1..100).for_each(|i| gaps.observe(Some(5_000_000 + i * 2_000_000)));
+        assert!((mean(&gaps) / 2.0 - 1.0).abs() < 0.1, "{}", mean(&gaps));
+        // a new pace replaces the old one
+        (1..60_000).for_each(|i| gaps.observe(Some(300_000_000 + i * 60_000_000)));
+        assert!((mean(&gaps) / 60.0 - 1.0).abs() < 0.1, "{}", mean(&gaps));
+    }
+}
