@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use surmise_config::Config;
 use surmise_store::Store;
 use surmise_workers::WorkerPool;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// Name and version of the daemon, as the welcome and the health answers give them.
@@ -64,6 +64,8 @@ pub struct Hub {
     pub ready: AtomicBool,
     /// The worker pool that computes gradients of networks off the owners' threads, if any stream delays its updates.
     pub workers: Option<WorkerPool>,
+    /// Permits to learn the log again in order to say why: one answer at a time, as each takes a thread for itself.
+    pub why_permits: Arc<Semaphore>,
     owners: Vec<OwnerPort>,
     store: Mutex<Option<Arc<Store>>>,
 }
@@ -89,6 +91,7 @@ impl Hub {
             stopping: CancellationToken::new(),
             fault,
             ready: AtomicBool::new(false),
+            why_permits: Arc::new(Semaphore::new(1)),
             owners,
             store: Mutex::new(Some(store)),
         }

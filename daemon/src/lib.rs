@@ -38,6 +38,7 @@ mod telemetry;
 mod threads;
 mod ticket;
 mod token;
+mod why;
 
 pub use daemon::{Daemon, Running, check_streams, devices};
 pub use http::{ENDPOINTS, Endpoint};

@@ -1,7 +1,7 @@
 //! The command line as a whole.
 
 use crate::global::Global;
-use crate::{checkpoint, next, send, status, stream, watch};
+use crate::{checkpoint, next, send, status, stream, watch, why};
 #[cfg(feature = "learner")]
 use crate::{demo, eval, replay};
 use clap::{Parser, Subcommand};
@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Next(next::NextArgs),
     /// Ask what is expected of the events after it, too.
     Forecast(next::ForecastArgs),
+    /// Ask why an event was as surprising as it was: its odd parts, and what was expected instead.
+    Why(why::WhyArgs),
     /// Learn from recorded streams without a daemon, and see how well it goes.
     #[cfg(feature = "learner")]
     Replay(replay::ReplayArgs),

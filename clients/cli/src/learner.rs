@@ -74,6 +74,7 @@ pub(crate) fn replay_failure(error: ReplayError) -> Failure {
         | ReplayError::Device(_)
         | ReplayError::Labels(_)
         | ReplayError::Target { .. }
+        | ReplayError::NoEvent { .. }
         | ReplayError::NoRecordings => Exit::Usage,
         ReplayError::Learner(_) | ReplayError::Threads(_) => Exit::Internal,
         ReplayError::Checkpoint { .. } => Exit::Data,

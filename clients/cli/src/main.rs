@@ -21,6 +21,7 @@ mod send;
 mod status;
 mod stream;
 mod watch;
+mod why;
 
 use args::{Cli, Command};
 use clap::CommandFactory;
@@ -41,6 +42,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Watch(a) => watch::run(&global, &a),
         Command::Next(a) => next::next(&global, &a),
         Command::Forecast(a) => next::forecast(&global, &a),
+        Command::Why(a) => why::run(&global, &a),
         #[cfg(feature = "learner")]
         Command::Replay(a) => replay::run(&global, a),
         #[cfg(feature = "learner")]

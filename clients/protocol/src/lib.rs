@@ -116,6 +116,7 @@ mod json_log;
 mod line;
 mod reply;
 mod status;
+mod why;
 mod wording;
 
 pub use hello::{Hello, LineFormat, PROTOCOL, Want};
@@ -126,4 +127,5 @@ pub use status::{
     Accepted, AcceptedError, CheckpointInfo, CheckpointMark, Health, Problem, StreamList, StreamRow, StreamStatus,
 };
 pub use surmise_event::{Refusal, RefusalCode};
+pub use why::WhyAnswer;
 pub use wording::suggest;

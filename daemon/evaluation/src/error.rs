@@ -21,6 +21,14 @@ pub enum ReplayError {
         /// The field that was named.
         target: String,
     },
+    /// The recording ends before the event that was asked about.
+    #[error("there is no event {offset}: the recording ends at offset {end}")]
+    NoEvent {
+        /// The event that was asked about.
+        offset: u64,
+        /// The offset after the last event.
+        end: u64,
+    },
     /// There is nothing to replay.
     #[error("the stream has no recordings")]
     NoRecordings,

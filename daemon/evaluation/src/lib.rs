@@ -21,6 +21,7 @@ mod result;
 mod row_range;
 mod scores;
 mod units;
+mod why;
 
 pub use baseline::{BaselineResult, Measure, Score, baselines, detectors};
 pub use error::{LabelsError, ReplayError};
@@ -35,3 +36,4 @@ pub use replay::{ReplayProgress, replay};
 pub use resources::{cpu_seconds, peak_memory_bytes, thread_seconds};
 pub use result::{FieldResult, ReplayResult};
 pub use row_range::{RowRange, RowRangeError};
+pub use why::replay_why;

@@ -102,7 +102,7 @@ struct ReplayClock {
 }
 
 /// The learner of the checkpoint, or a fresh one.
-fn learner(source: &Source, options: &ReplayOptions) -> Result<Learner, ReplayError> {
+pub(crate) fn learner(source: &Source, options: &ReplayOptions) -> Result<Learner, ReplayError> {
     let mut learner = match options.checkpoint()? {
         Some(learner) => learner,
         None => {
@@ -121,7 +121,7 @@ fn learner(source: &Source, options: &ReplayOptions) -> Result<Learner, ReplayEr
 }
 
 /// The threads that compute the learner's gradients, where its updates wait for them.
-fn start_workers(learner: &mut Learner, options: &ReplayOptions) -> Result<Option<WorkerPool>, ReplayError> {
+pub(crate) fn start_workers(learner: &mut Learner, options: &ReplayOptions) -> Result<Option<WorkerPool>, ReplayError> {
     if options.workers == 0 || learner.options().delay_chunks == 0 {
         return Ok(None);
     }

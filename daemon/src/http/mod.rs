@@ -11,6 +11,7 @@ mod problem;
 mod query;
 mod streams;
 mod watch;
+mod why;
 
 use crate::hub::Hub;
 use axum::Router;
@@ -59,6 +60,8 @@ endpoints! {
     GET "/api/v1/streams/{stream}/forecast" streams::forecast,
         "the predictions of the next events (`key`, `top`, `horizon`)";
     GET "/api/v1/streams/{stream}/watch" watch::watch, "outcomes and drifts as server-sent events, as they come";
+    GET "/api/v1/streams/{stream}/events/{offset}/why" why::event_why,
+        "why an event was as surprising as it was: its parts, and what was expected instead (`seconds`)";
     POST "/api/v1/streams/{stream}/events" events::push,
         "learns the lines of the body; answered when they are durable (`producer`, `epoch`)";
     GET "/api/v1/checkpoints" checkpoints::list, "the checkpoints in the store (`stream`)";

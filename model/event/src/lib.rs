@@ -11,6 +11,7 @@
 mod alarm;
 mod bind;
 mod civil;
+mod last_seen;
 mod numeral;
 mod part;
 mod prediction;
@@ -22,6 +23,7 @@ mod time;
 
 pub use alarm::{Alarm, AlarmBudget, AlarmKind, AlarmPhase, BudgetError, BudgetSpan};
 pub use civil::{CivilTime, DateOrder};
+pub use last_seen::LastSeen;
 pub use numeral::{Numeral, Numerals, is_missing, unit_base};
 pub use part::Part;
 pub use prediction::{Detector, Drift, Expected, FieldOutcome, OddWord, Outcome, Prediction};
