@@ -3,7 +3,8 @@
 //! * [`replay`] drives a learner over a [`surmise_recording::Source`] with the very calls that the daemon makes, and
 //!   scores every event before it is learnt; its page shows the five lines that this is.
 //! * [`baselines`] are the simple predictors of the same events, which a learner has to beat.
-//! * [`Labels`] hold anomaly scores against anomalies that are known.
+//! * [`Labels`] hold anomaly scores against anomalies that are known; [`LineDetection`] and [`grouping_accuracy`] hold
+//!   scores and groups of log lines against faults and templates that are.
 //! * [`evaluate`] does all of this for every recording that [`find_streams`] finds in a folder; [`ablate`] tells what
 //!   each component of the predictor is worth.
 
@@ -13,6 +14,7 @@ mod error;
 mod eval;
 mod horizon;
 mod labels;
+mod lines;
 mod losses;
 mod options;
 mod replay;
@@ -27,10 +29,11 @@ pub use baseline::{BaselineResult, Measure, Score, baselines, detectors};
 pub use error::{LabelsError, ReplayError};
 pub use eval::{
     Ablated, Ablation, Compared, ComparedFiles, DifferenceInterval, EvalStage, Evaluation, FileCompared, HeldOut,
-    Manifest, ManifestError, MissedRecording, RecordedStream, RecordingTask, StreamFault, ablate, evaluate,
+    KnownLines, Manifest, ManifestError, MissedRecording, RecordedStream, RecordingTask, StreamFault, ablate, evaluate,
     find_streams,
 };
 pub use labels::{AnomalyWindow, Labels, LabelsResult, NabScores};
+pub use lines::{FileDetection, GroupedLines, LineDetection, LineLabels, LineWindow, grouping_accuracy, model_groups};
 pub use options::{MakePages, ReplayOptions};
 pub use replay::{ReplayProgress, replay};
 pub use resources::{cpu_seconds, peak_memory_bytes, thread_seconds};

@@ -141,6 +141,8 @@ struct RunningReplay<'a, F> {
     labels: Option<LabelCollector>,
     /// The time in microseconds since 1970 and the anomaly score of every event, where they are asked for.
     anomalies: Vec<(i64, f64)>,
+    /// The line that each of them begins at.
+    event_lines: Vec<u64>,
     /// The losses at the ends of blocks, where they are asked for.
     blocks: Option<LossNotes>,
     /// Events so far: the row that comes next.
@@ -174,6 +176,7 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
             scores: options.scores.as_deref().map(ScoreWriter::create).transpose()?,
             labels: options.labels.clone().map(LabelCollector::new),
             anomalies: Vec::new(),
+            event_lines: Vec::new(),
             blocks: options.blocks.then(LossNotes::new),
             row: 0,
             outcome: Outcome::default(),
@@ -256,6 +259,7 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
             // an event without a time has that of the one before
             let latest = self.anomalies.last().map_or(0, |a| a.0);
             self.anomalies.push((event.time_us.unwrap_or(latest), outcome.anomaly_score));
+            self.event_lines.push(item.line);
         }
         if let Some(labels) = &mut self.labels {
             labels.add(&item.file, event.time_us, outcome.anomaly_score)?;
@@ -301,7 +305,7 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
             let write = |error| ReplayError::Write { file: path.display().to_string(), error };
             std::fs::write(path, self.learner.save()).map_err(write)?;
         }
-        let RunningReplay { mut learner, units, horizon, labels, anomalies, progress, drifts, .. } = self;
+        let RunningReplay { mut learner, units, horizon, labels, anomalies, event_lines, progress, drifts, .. } = self;
         let shares = self.blocks.map_or_else(LossShares::default, |blocks| {
             LossShares::of(&blocks.finish(self.row, losses_of(&learner, horizon.as_ref())), &units)
         });
@@ -335,6 +339,7 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
             horizon: self.options.horizon.map(|steps| steps as u64),
             labels: labels.map(LabelCollector::finish),
             anomalies,
+            event_lines,
             shares,
             format,
             bytes: progress.bytes,

@@ -69,6 +69,9 @@ pub struct ReplayResult {
     /// The time in microseconds since 1970 and the anomaly score of every event, where they were asked for.
     #[serde(skip)]
     pub anomalies: Vec<(i64, f64)>,
+    /// The line that each event of `anomalies` begins at, from 1.
+    #[serde(skip)]
+    pub(crate) event_lines: Vec<u64>,
     /// What each block of rows adds to the measures, where that was asked for.
     #[serde(skip)]
     pub(crate) shares: LossShares,

@@ -186,7 +186,14 @@ const PARTS: &[Part] = &[
         folder: "daemon/evaluation",
         holds: "replay of recordings, simple baselines, labels, the evaluation of a folder",
         never: "learn by other calls than the daemon's",
-        uses: &["surmise-event", "surmise-learner", "surmise-protocol", "surmise-recording", "surmise-workers"],
+        uses: &[
+            "surmise-event",
+            "surmise-learner",
+            "surmise-lines",
+            "surmise-protocol",
+            "surmise-recording",
+            "surmise-workers",
+        ],
         forbids: &["tokio"],
     },
     Part {

@@ -7,13 +7,17 @@ use surmise_recording::Format;
 pub(super) fn value(measure: Measure, x: f64) -> String {
     match measure {
         Measure::Nab | Measure::NabLowFp | Measure::NabLowFn => format!("{x:.1}"),
+        Measure::FaultsDelay => format!("{x:.0}"),
         Measure::Bits
         | Measure::Top1
         | Measure::Top20
         | Measure::Mse
         | Measure::Mae
         | Measure::AheadMse
-        | Measure::AheadMae => {
+        | Measure::AheadMae
+        | Measure::Grouping
+        | Measure::FaultsFound
+        | Measure::FaultsPrecision => {
             let readable = x == 0.0 || (0.01..1000.0).contains(&x.abs());
             if readable { format!("{x:.3}") } else { format!("{x:.2e}") }
         }

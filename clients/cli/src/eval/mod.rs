@@ -42,6 +42,8 @@ pub(crate) fn run(global: &Global, args: EvalArgs) -> Result<(), Failure> {
     let streams = streams(&args)?;
     let progress = EvalProgress::new(streams.len(), global.json());
     if let Some(components) = &args.ablate {
+        // a log of which something is known is ablated as the stream that it is besides
+        let streams: Vec<RecordedStream> = streams.into_iter().filter(|s| s.lines.is_none()).collect();
         return ablate::run(global, &args, &streams, &options, components, &progress);
     }
     let one = |s: &RecordedStream| evaluate(s, &options, |stage| progress.report(&s.title, stage));

@@ -20,6 +20,14 @@ pub(super) fn notes(e: &Evaluation, with_held_out: bool) -> Vec<String> {
         out.push(format!("  held out: chosen on {}, reported on {}", h.chosen_on, h.reported_on));
     }
     out.extend(e.measures.iter().filter_map(|c| Some(files(&what(e, c), c, c.by_file.as_ref()?))));
+    if let Some(d) = &e.detection {
+        out.push(format!(
+            "  found {} of {} faults with {} false episodes of {} borne, one in 5,000 normal lines",
+            d.found, d.faults, d.false_episodes, d.episodes_borne
+        ));
+        let missed = d.files.iter().filter(|f| !f.missed.is_empty());
+        out.extend(missed.map(|f| format!("  not found in {}: {}", f.file, f.missed.join(", "))));
+    }
     out.extend(e.missed.iter().map(|m| format!("  MISSED {}: {}", m.file, m.reason)));
     out
 }

@@ -25,6 +25,14 @@ pub enum Measure {
     NabLowFp,
     /// The score of the Numenta Anomaly Benchmark where misses cost twice as much.
     NabLowFn,
+    /// The share of log lines that are grouped by template exactly as is known.
+    Grouping,
+    /// The share of known faults of logs that were found, at a rate of false alarms that is borne.
+    FaultsFound,
+    /// The average precision of the first lines of known faults.
+    FaultsPrecision,
+    /// The median of lines from the beginning of a fault to its alarm.
+    FaultsDelay,
 }
 
 impl Measure {
@@ -41,6 +49,10 @@ impl Measure {
             Measure::Nab => "NAB standard",
             Measure::NabLowFp => "NAB low FP",
             Measure::NabLowFn => "NAB low FN",
+            Measure::Grouping => "grouping accuracy",
+            Measure::FaultsFound => "faults found",
+            Measure::FaultsPrecision => "AP of faults",
+            Measure::FaultsDelay => "lines to alarm",
         }
     }
 
@@ -58,9 +70,16 @@ impl Measure {
     /// The loss that a value is: the value itself, or what is missing to perfection.
     pub fn loss(self, value: f64) -> f64 {
         match self {
-            Measure::Top1 | Measure::Top20 => 1.0 - value,
+            Measure::Top1 | Measure::Top20 | Measure::Grouping | Measure::FaultsFound | Measure::FaultsPrecision => {
+                1.0 - value
+            }
             Measure::Nab | Measure::NabLowFp | Measure::NabLowFn => 100.0 - value,
-            Measure::Bits | Measure::Mse | Measure::Mae | Measure::AheadMse | Measure::AheadMae => value,
+            Measure::Bits
+            | Measure::Mse
+            | Measure::Mae
+            | Measure::AheadMse
+            | Measure::AheadMae
+            | Measure::FaultsDelay => value,
         }
     }
 }

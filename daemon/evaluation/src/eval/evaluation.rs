@@ -3,6 +3,7 @@
 use super::compare::Compared;
 use super::recording::StreamFault;
 use crate::labels::LabelsResult;
+use crate::lines::LineDetection;
 use crate::replay::ReplayProgress;
 use serde::Serialize;
 use surmise_recording::Format;
@@ -53,6 +54,9 @@ pub struct Evaluation {
     /// How well anomaly scores found the anomalies that are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<LabelsResult>,
+    /// What anomaly scores found of the faults of logs that are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detection: Option<LineDetection>,
     /// What others reached, in words.
     pub references: Vec<String>,
     /// What of the program was chosen with these recordings in sight, in words, where that is known.

@@ -115,8 +115,13 @@ mod tests {
     }
 
     fn split(files: usize) -> FileSplit {
-        let stream =
-            RecordedStream { title: String::new(), files: vec![], labels: None, task: RecordingTask::default() };
+        let stream = RecordedStream {
+            title: String::new(),
+            files: vec![],
+            labels: None,
+            lines: None,
+            task: RecordingTask::default(),
+        };
         let names: Vec<String> = (0..files).map(|i| i.to_string()).collect();
         FileSplit::of(&stream, &names.iter().map(String::as_str).collect::<Vec<_>>())
     }
@@ -154,7 +159,7 @@ mod tests {
     #[test]
     fn what_was_not_tuned_on_is_held_out() {
         let task = RecordingTask { tuned_files: vec!["in/*.csv".into()], ..RecordingTask::default() };
-        let stream = RecordedStream { title: String::new(), files: vec![], labels: None, task };
+        let stream = RecordedStream { title: String::new(), files: vec![], labels: None, lines: None, task };
         let split = FileSplit::of(&stream, &["in/a.csv", "out/b.csv", "in/c.csv"]);
         assert_eq!(split.held_out, [false, true, false]);
         assert_eq!(split.words[1], "the other 1");

@@ -1,5 +1,6 @@
 //! The streams of a folder.
 
+use super::known::{KnownLines, known_lines};
 use super::manifest::{Manifest, RecordingTask};
 use crate::labels::Labels;
 use std::collections::BTreeSet;
@@ -18,6 +19,8 @@ pub struct RecordedStream {
     pub files: Vec<PathBuf>,
     /// The file with the windows of known anomalies.
     pub labels: Option<PathBuf>,
+    /// What is known of the recordings' lines, in a file beside each.
+    pub lines: Option<KnownLines>,
     /// What the manifest says, or only what can be inferred.
     pub task: RecordingTask,
 }
@@ -25,8 +28,9 @@ pub struct RecordedStream {
 /// The streams of a folder, those that manifests name first, in their order; the first manifest that names a file
 /// decides about it.
 ///
-/// A JSON file that holds windows of anomalies for files of its folder makes one stream of these files. Hidden files,
-/// `eval.toml`, and files called README or LICENSE are no recordings.
+/// A JSON file that holds windows of anomalies for files of its folder makes one stream of these files. So do logs of a
+/// folder that have files of labelled lines or of templates beside them ([`KnownLines`]). Hidden files, `eval.toml`,
+/// and files called README or LICENSE are no recordings.
 ///
 /// # Errors
 /// A folder cannot be read.
@@ -38,14 +42,19 @@ pub fn find_streams(folder: &Path, manifests: &[Manifest]) -> Result<Vec<Recorde
     files.sort();
     let mut found: Vec<(usize, usize, RecordedStream)> = Vec::new();
     let mut taken = BTreeSet::new();
-    let mut add = |path: &Path, files: Vec<PathBuf>, labels: Option<PathBuf>| {
+    let mut add = |path: &Path, files: Vec<PathBuf>, labels: Option<PathBuf>, lines: Option<KnownLines>| {
         let within = path.strip_prefix(folder).unwrap_or(path);
         let (rank, tasks) = tasks(manifests, &root.join(within));
         for (i, task) in tasks {
             let labels = labels.clone().or_else(|| task.labels.as_ref().map(|l| path.with_file_name(l)));
-            let own = within.parent().filter(|p| labels.is_some() && files.len() > 1 && !p.as_os_str().is_empty());
-            let title = task.title.clone().unwrap_or_else(|| own.unwrap_or(within).display().to_string());
-            found.push((rank, i, RecordedStream { title, files: files.clone(), labels, task }));
+            let several = files.len() > 1 && (labels.is_some() || lines.is_some());
+            let own = within.parent().filter(|p| several && !p.as_os_str().is_empty());
+            // what lies beside a single log gives it no name
+            let alone = files.first().filter(|_| lines.is_some()).and_then(|f| f.strip_prefix(folder).ok());
+            let own = own.or(alone).unwrap_or(within).display();
+            let default = || lines.map_or(own.to_string(), |known| format!("{own}, {}", known.name()));
+            let title = task.title.clone().unwrap_or_else(default);
+            found.push((rank, i, RecordedStream { title, files: files.clone(), labels, lines, task }));
         }
     };
     for path in files.iter().filter(|p| p.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"))) {
@@ -55,11 +64,17 @@ pub fn find_streams(folder: &Path, manifests: &[Manifest]) -> Result<Vec<Recorde
         if !labelled.is_empty() {
             taken.insert(path.clone());
             taken.extend(labelled.iter().cloned());
-            add(path, labelled, Some(path.clone()));
+            add(path, labelled, Some(path.clone()), None);
         }
     }
+    for (known, logs) in known_lines(&files) {
+        // logs with labels are judged by these alone; those with templates are streams of their own as well
+        let logs_taken = logs.iter().filter(|_| known == KnownLines::Faults).cloned();
+        taken.extend(logs.iter().map(|log| known.beside(log)).chain(logs_taken));
+        add(&known.beside(&logs[0]), logs, None, Some(known));
+    }
     for path in files.iter().filter(|p| !taken.contains(*p)) {
-        add(path, vec![path.clone()], None);
+        add(path, vec![path.clone()], None, None);
     }
     found.sort_by_key(|(rank, i, _)| (*rank, *i));
     let windows: BTreeSet<PathBuf> = found.iter().filter_map(|f| f.2.labels.clone()).collect();
@@ -120,6 +135,10 @@ mod tests {
         write("cpu/one/x.csv", "t,v\n1,1\n");
         write("cpu/y.csv", "t,v\n1,1\n");
         write("cpu/other.csv", "t,v\n1,1\n");
+        write("logs/x.log", "a\n");
+        write("logs/x.labels.csv", "first,last,kind,class\n0,0,a,fault\n");
+        write("logs/y.log", "a\n");
+        write("logs/y.log_structured.csv", "Content,EventId\na,E1\n");
         let text = "[[stream]]\nfiles = [\"b.txt\"]\ntitle = \"B\"\n[[stream]]\nfiles = [\"a.csv\"]\nhorizon = 3\n\
                     labels = \"a.windows\"\n[[stream]]\nfiles = [\"a.csv\"]\n[[stream]]\nfiles = [\"*.dat\"]\nskip = true\n";
         let m = Manifest::parse("m", text).unwrap();
@@ -133,7 +152,10 @@ mod tests {
                 ("a.csv", 1, Some(3), true),
                 ("a.csv", 1, None, false),
                 ("cpu", 2, None, true),
-                ("cpu/other.csv", 1, None, false)
+                ("logs/x.log, faults", 1, None, false),
+                ("logs/y.log, templates", 1, None, false),
+                ("cpu/other.csv", 1, None, false),
+                ("logs/y.log", 1, None, false)
             ]
         );
         assert!(find_streams(&dir.path().join("none"), &[]).is_err());

@@ -5,6 +5,8 @@ use super::compare::{Compared, compare};
 use super::evaluation::{EvalStage, Evaluation, MissedRecording};
 use super::files::{FileSplit, over_files};
 use super::find::RecordedStream;
+use super::known::KnownLines;
+use super::lines::{evaluate_faults, evaluate_templates};
 use super::recording::{ReplayedRecording, StreamFault, replay_recording};
 use crate::baseline::baselines;
 use crate::error::ReplayError;
@@ -33,6 +35,11 @@ pub fn evaluate(
     learner: &Options,
     mut report_progress: impl FnMut(EvalStage<'_>),
 ) -> Result<Evaluation, StreamFault> {
+    match stream.lines {
+        Some(KnownLines::Templates) => return evaluate_templates(stream),
+        Some(KnownLines::Faults) => return evaluate_faults(stream, learner, &mut report_progress),
+        None => {}
+    }
     let labels = match &stream.labels {
         Some(path) => Some(Labels::read(path).map_err(|e| StreamFault::new(path, e))?),
         None => None,
@@ -146,9 +153,85 @@ fn join(
         state_hashes: recordings.iter().map(|r| r.result.state_hash.clone()).collect(),
         horizon: stream.task.horizon,
         labels: found,
+        detection: None,
         references: stream.task.references.clone(),
         tuned_on: stream.task.tuned_on.clone(),
         missed,
         faults,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::baseline::Measure;
+    use crate::eval::find_streams;
+    use std::fmt::Write as _;
+
+    /// Four files under one set of windows, of which one holds names instead of numbers and one is at fault.
+    fn evaluated() -> Evaluation {
+        let dir = tempfile::tempdir().unwrap();
+        let hour = |i: usize| format!("2026-01-{:02} {:02}:00:00", 1 + i / 24, i % 24);
+        for (name, fault) in [("a", false), ("b", false), ("names", false), ("z", true)] {
+            let rows = (0..480).fold("timestamp,value\n".to_owned(), |mut s, i| {
+                let x = if (300..304).contains(&i) { 90.0 } else { 10.0 + (i * 7919 % 101) as f64 / 50.0 };
+                let value = if name == "names" { format!("state{}", i % 3) } else { x.to_string() };
+                let _ = writeln!(s, "{},{value}{}", hour(i), if fault && i == 200 { "\nnothing" } else { "" });
+                s
+            });
+            std::fs::write(dir.path().join(format!("{name}.csv")), rows).unwrap();
+        }
+        let window = format!("[[\"{}\", \"{}\"]]", hour(295), hour(310));
+        let all = ["a", "b", "names", "z"].map(|n| format!("\"{n}.csv\": {window}")).join(", ");
+        std::fs::write(dir.path().join("windows.json"), format!("{{{all}}}")).unwrap();
+        let streams = find_streams(dir.path(), &[]).unwrap();
+        assert_eq!(streams.len(), 1);
+        evaluate(&streams[0], &Options::default(), |_| {}).unwrap()
+    }
+
+    #[test]
+    fn files_that_drop_out_are_named_and_count_as_missed() {
+        let e = evaluated();
+        let windows = e.labels.as_ref().unwrap();
+        assert_eq!(windows.windows, 4, "the windows of what is no number and of what could not be read count");
+        assert!(windows.detected <= 3, "{windows:?}");
+        let missed = |name: &str| e.missed.iter().find(|m| m.file.ends_with(name)).map(|m| m.reason.clone());
+        assert!(missed("z.csv").unwrap().contains("its 1 windows count as missed"), "{:?}", e.missed);
+        assert!(missed("names.csv").unwrap().contains("MSE"), "{:?}", e.missed);
+        assert_eq!((missed("a.csv"), e.faults.len(), e.files.len()), (None, 1, 3));
+        let mse = e.measures.iter().find(|c| c.measure == Measure::Mse).unwrap();
+        let by_file = mse.by_file.as_ref().unwrap();
+        assert_eq!((by_file.files.len(), by_file.missing.len()), (2, 1));
+        // nothing is told of how sure a mean over two files is
+        assert_eq!(mse.interval, None);
+        let nab = e.measures.iter().find(|c| c.measure == Measure::Nab).unwrap();
+        assert!(nab.held_out.is_some() && nab.baselines.len() == 4, "{nab:?}");
+    }
+
+    /// The blocks of learner and baselines are of the same rows, so that their values come out of them again.
+    #[test]
+    fn one_recording_says_how_sure_its_skill_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = (0..900).fold("date,load,class\n".to_owned(), |mut s, i| {
+            let x = (i * 7919 % 1013) as f64 / 100.0;
+            let _ = writeln!(s, "{},{x},{}", i * 3600, if x > 5.0 { "high" } else { "low" });
+            s
+        });
+        std::fs::write(dir.path().join("x.csv"), rows).unwrap();
+        let manifest = "[[stream]]\nfiles = [\"x.csv\"]\ntime = \"date\"\ntarget = \"class\"\nscore_rows = \"100:900\"\n\
+                        tuned_on = \"nothing\"\n";
+        let manifest = crate::Manifest::parse("m", manifest).unwrap();
+        let streams = find_streams(dir.path(), &[manifest]).unwrap();
+        let e = evaluate(&streams[0], &Options::default(), |_| {}).unwrap();
+        assert_eq!((e.events_scored, e.tuned_on.as_deref()), (800, Some("nothing")));
+        let bits = e.measures.iter().find(|c| c.measure == Measure::Bits).unwrap();
+        let interval = bits.interval.as_ref().unwrap();
+        assert!((interval.difference - (bits.baselines[0].value - bits.surmise)).abs() < 1e-9, "{bits:?}");
+        assert!(interval.of == "blocks" && interval.parts >= 30 && interval.margin > 0.0, "{interval:?}");
+        let held_out = bits.held_out.as_ref().unwrap();
+        // a block of 16 rows is not divided
+        let split = [held_out.chosen_on.as_str(), held_out.reported_on.as_str()];
+        assert_eq!(split, ["the first 396 events that count", "the other 404"]);
+        assert!(held_out.surmise < bits.surmise, "what is learnt by then is predicted better");
+    }
 }
