@@ -29,7 +29,7 @@ mod values;
 
 pub use channels::LINE_CHANNELS;
 pub use model::{LineLimits, LineModel, LineReading};
-pub use observe::{LineOutcome, LinePart, WHOLE_LINE};
+pub use observe::{LineOutcome, LineOverdue, LinePart, WHOLE_LINE};
 pub use shape::ValueShape;
 pub use tell::{LikelyValue, LinePartSummary, SlotSummary};
 pub use trace::TraceJoiner;

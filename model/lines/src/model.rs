@@ -213,7 +213,7 @@ impl LineModel {
         let survivor = found.template;
         for (number, template) in found.evicted.drain(..) {
             self.free_slots(&template);
-            self.overdue.forget(u64::from(number), None);
+            self.overdue.forget(number, None);
             if let Some(state) = self.states.get_mut(number as usize) {
                 *state = TemplateState::default();
             }
@@ -225,7 +225,7 @@ impl LineModel {
             let piece = &joined.template.pieces[joined.place];
             self.take_in(survivor, joined.place, piece.hash, joined.template.count, &piece.text.0);
             self.move_slots(survivor, &joined.template);
-            self.overdue.forget(u64::from(joined.number), Some(u64::from(survivor)));
+            self.overdue.forget(joined.number, Some(survivor));
             let Some(old) = self.states.get_mut(joined.number as usize).map(std::mem::take) else { continue };
             if let Some(state) = self.states.get_mut(survivor as usize) {
                 state.burst.count += old.burst.count;

@@ -3,6 +3,7 @@
 use crate::channels::{BITS_MAX, LineChannel};
 use crate::cut::cut;
 use crate::model::{CurrentLine, LineModel, LineReading, slot_at};
+use crate::overdue::GapSource;
 use crate::pairs::SettledValue;
 use crate::piece::{Piece, PieceKind};
 use crate::severe::is_severe;
@@ -19,7 +20,7 @@ pub const WHOLE_LINE: u32 = u32::MAX;
 const NEW_LINES: f64 = 4000.0;
 
 /// By how much a line with words of alarm counts more for each bit that such lines are rare.
-const SEVERE_EMPHASIS: f64 = 0.4;
+const SEVERE_EMPHASIS: f64 = 0.45;
 
 /// Bits by which a template must be rarer than usual before that is evidence.
 const RARE_BITS: f64 = 4.0;
@@ -44,6 +45,17 @@ pub struct LinePart {
     pub excess: f64,
 }
 
+/// Something that has been regular and does not come.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LineOverdue {
+    /// The template, if it is one; else it is a value of a field.
+    pub template: Option<u32>,
+    /// The template's text, or the value.
+    pub text: String,
+    /// Bits of the silence: how rare it is that this stays away for so long.
+    pub bits: f64,
+}
+
 /// What observing a line gave.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LineOutcome {
@@ -57,8 +69,8 @@ pub struct LineOutcome {
     pub evidence: Vec<Evidence>,
     /// What the evidence says together.
     pub judgement: Judgement,
-    /// The template that is overdue, if one is and that is news.
-    pub overdue: Option<u32>,
+    /// What is overdue, if something is and that is news.
+    pub overdue: Option<LineOverdue>,
 }
 
 /// A line while it is observed.
@@ -67,7 +79,7 @@ struct Observed {
     parts: Vec<LinePart>,
     ids: Vec<u64>,
     is_severe: bool,
-    sources: Vec<u64>,
+    sources: Vec<GapSource>,
 }
 
 impl Observed {
@@ -250,7 +262,7 @@ impl LineModel {
         {
             self.pairs.add(SettledValue { slot, hash, place: part });
             if known.values.len() > 1 {
-                line.sources.push(pair(known.field, hash));
+                line.sources.push(GapSource::Value { field: known.field, hash, slot });
             }
         }
     }
@@ -275,8 +287,9 @@ impl LineModel {
     }
 
     /// What does not come, and how many lines come in a stretch of time.
-    fn silence(&mut self, template: u32, now_us: i64, line: &mut Observed) -> Option<u32> {
-        self.overdue.seen(u64::from(template), now_us);
+    fn silence(&mut self, template: u32, now_us: i64, line: &mut Observed) -> Option<LineOverdue> {
+        self.overdue.make_room();
+        self.overdue.seen(GapSource::Template(template), now_us);
         for source in &line.sources {
             self.overdue.seen(*source, now_us);
         }
@@ -288,7 +301,7 @@ impl LineModel {
             let bits = rate.line(now_us, self.lines);
             line.say(LineChannel::Rate, bits, WHOLE_LINE);
         }
-        overdue.map(|overdue| overdue.source as u32)
+        overdue.map(|overdue| self.overdue_text(overdue))
     }
 }
 

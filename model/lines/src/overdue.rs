@@ -1,6 +1,6 @@
 //! What does not come: templates, and values of settled fields, that have been regular and are overdue.
 
-use crate::table::{KeyTable, log2, persist_table};
+use crate::table::{KeyTable, log2, pair, persist_table};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use surmise_state::{Persist, State, StateError};
@@ -15,7 +15,7 @@ const BITS_DONE: f64 = 40.0;
 const BITS_MAX: f64 = 24.0;
 
 /// Lines after which what was told is told again.
-const TOLD_LINES: u64 = 3000;
+const TOLD_LINES: u64 = 2000;
 
 /// Sources whose gaps are known.
 const SOURCES_MAX: usize = 16_384;
@@ -29,16 +29,37 @@ struct Gaps {
     count: u64,
     told_bits: f64,
     is_waiting: bool,
+    /// Whether the source is a template.
+    is_template: bool,
+    /// The template or the slot.
+    number: u32,
+    /// The value's hash and its field's.
+    value: (u64, u64),
 }
 
 impl Gaps {
+    fn of(source: GapSource, now_us: i64) -> Gaps {
+        let (is_template, number, value) = match source {
+            GapSource::Template(number) => (true, number, (0, 0)),
+            GapSource::Value { field, hash, slot } => (false, slot, (hash, field)),
+        };
+        Gaps { first_us: now_us, last_us: now_us, is_template, number, value, ..Gaps::default() }
+    }
+
+    fn source(&self) -> GapSource {
+        match self.is_template {
+            true => GapSource::Template(self.number),
+            false => GapSource::Value { field: self.value.1, hash: self.value.0, slot: self.number },
+        }
+    }
+
     fn due_us(&self) -> i64 {
         self.last_us + self.longest_us + self.longest_us / 20 + 1000
     }
 
     /// Bits of the silence at this time: how rare a new longest gap is, and how far it goes beyond the longest.
     fn overdue_bits(&self, now_us: i64, sources: usize) -> f64 {
-        let over = (now_us - self.last_us - self.longest_us) as f64 / (0.25 * self.longest_us as f64 + 1000.0);
+        let over = (now_us - self.last_us - self.longest_us) as f64 / (0.2 * self.longest_us as f64 + 1000.0);
         log2(self.count as f64 + 1.0) + std::f64::consts::LOG2_E * over.min(BITS_DONE) - log2(sources as f64 + 1.0)
     }
 }
@@ -54,41 +75,75 @@ pub(crate) struct Overdue {
     told_at: u64,
 }
 
+/// What can be overdue: a template, or a value of a slot of few values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GapSource {
+    /// The template with this number.
+    Template(u32),
+    /// The value with this hash in the field with this hash, seen last in this slot.
+    Value { field: u64, hash: u64, slot: u32 },
+}
+
+impl GapSource {
+    /// The key under which the source's gaps are kept.
+    fn key(self) -> u64 {
+        match self {
+            GapSource::Template(number) => pair(0x7e, u64::from(number)),
+            GapSource::Value { field, hash, .. } => pair(field, hash),
+        }
+    }
+}
+
 /// A source that is overdue.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct OverdueSource {
-    pub source: u64,
+    pub source: GapSource,
     pub bits: f64,
 }
 
 impl Overdue {
     /// Learns that a source came at this time.
-    pub fn seen(&mut self, source: u64, now_us: i64) {
+    pub fn seen(&mut self, source: GapSource, now_us: i64) {
         self.start_us.get_or_insert(now_us);
-        let is_full = self.gaps.len() >= SOURCES_MAX;
-        let Some(gaps) = self.gaps.get_mut(&source) else {
+        let (key, is_full) = (source.key(), self.gaps.len() >= SOURCES_MAX);
+        let Some(gaps) = self.gaps.get_mut(&key) else {
             if !is_full {
-                self.gaps.insert(source, Gaps { first_us: now_us, last_us: now_us, ..Gaps::default() });
+                self.gaps.insert(key, Gaps::of(source, now_us));
             }
             return;
         };
         gaps.count += 1;
         gaps.longest_us = gaps.longest_us.max(now_us - gaps.last_us);
         (gaps.last_us, gaps.told_bits) = (now_us, 0.0);
+        if let GapSource::Value { slot, .. } = source {
+            gaps.number = slot;
+        }
         if gaps.count >= GAPS_MIN && !gaps.is_waiting {
             gaps.is_waiting = true;
-            self.waiting.push(Reverse((gaps.due_us(), source)));
+            self.waiting.push(Reverse((gaps.due_us(), key)));
         }
     }
 
-    /// A source is no more; `survivor` has taken it in, if it was joined.
-    pub fn forget(&mut self, source: u64, survivor: Option<u64>) {
-        let Some(old) = self.gaps.remove(&source) else { return };
+    /// A template is no more; `survivor` has taken it in, if it was joined.
+    pub fn forget(&mut self, template: u32, survivor: Option<u32>) {
+        let Some(old) = self.gaps.remove(&GapSource::Template(template).key()) else { return };
         if let Some(survivor) = survivor {
-            let other = self.gaps.entry(survivor).or_insert(Gaps { is_waiting: false, ..old });
+            let source = GapSource::Template(survivor);
+            let other = self.gaps.entry(source.key()).or_insert_with(|| Gaps::of(source, old.last_us));
             other.first_us = other.first_us.min(old.first_us);
             other.last_us = other.last_us.max(old.last_us);
         }
+    }
+
+    /// Forgets the sources that were not seen for longest, down to three quarters, if there are as many as may be.
+    pub fn make_room(&mut self) {
+        if self.gaps.len() < SOURCES_MAX {
+            return;
+        }
+        let mut ages: Vec<(i64, u64)> = self.gaps.iter().map(|(key, gaps)| (gaps.last_us, *key)).collect();
+        ages.sort_unstable();
+        ages[..SOURCES_MAX / 4].iter().for_each(|(_, key)| _ = self.gaps.remove(key));
+        self.waiting.retain(|Reverse((_, key))| self.gaps.contains_key(key));
     }
 
     /// The source that is most overdue at this time, if that is news; `line` counts lines.
@@ -115,7 +170,7 @@ impl Overdue {
                     if shown > 1.5 * self.told_bits || line - self.told_at > TOLD_LINES {
                         (self.told_bits, self.told_at) = (shown, line);
                         if found.is_none_or(|f| shown > f.bits) {
-                            found = Some(OverdueSource { source, bits: shown });
+                            found = Some(OverdueSource { source: gaps.source(), bits: shown });
                         }
                     }
                 }
@@ -139,7 +194,11 @@ impl Persist for Overdue {
             s.i64("longest", &mut gaps.longest_us)?;
             s.u64("count", &mut gaps.count)?;
             s.f64("told", &mut gaps.told_bits)?;
-            s.bool("waiting", &mut gaps.is_waiting)
+            s.bool("waiting", &mut gaps.is_waiting)?;
+            s.bool("template", &mut gaps.is_template)?;
+            s.u32("number", &mut gaps.number)?;
+            s.u64("value", &mut gaps.value.0)?;
+            s.u64("field", &mut gaps.value.1)
         })?;
         let mut waiting: Vec<(i64, u64)> = self.waiting.iter().map(|w| w.0).collect();
         waiting.sort_unstable();

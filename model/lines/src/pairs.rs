@@ -1,4 +1,4 @@
-//! SlotValues that are well known each and were never seen together.
+//! Values that are well known each and were never seen together.
 
 use crate::table::{KeyTable, log2, pair, persist_table};
 use surmise_state::{Persist, State, StateError};

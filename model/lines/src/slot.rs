@@ -32,7 +32,7 @@ pub(crate) struct LineSlot {
     pub values: SlotValues,
     /// Lines.
     pub count: f64,
-    /// SlotValues that were new.
+    /// Values that were new.
     pub new: f64,
     /// Bits that a known value usually costs.
     pub usual: f64,

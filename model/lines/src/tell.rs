@@ -1,15 +1,17 @@
 //! What people see of the model: templates as text, slots by name, likeliest values, and the parts of a line.
 
 use crate::model::LineModel;
-use crate::observe::LineOutcome;
+use crate::observe::{LineOutcome, LineOverdue};
+use crate::overdue::{GapSource, OverdueSource};
 use crate::piece::PieceKind;
 use crate::role::{is_json_name, plain_name};
 use crate::shape::ValueShape;
 use crate::slot::LineSlot;
 use crate::template::{Template, TemplatePiece};
+use crate::values::SlotValue;
 use std::fmt::Write;
 
-/// SlotValues that are told of a slot.
+/// Values that are told of a slot.
 const VALUES_TOLD: usize = 5;
 
 /// Characters of a template's text.
@@ -117,19 +119,34 @@ impl LineModel {
         Some(format!("{name}/{}", name_at(inner, inside - 1)))
     }
 
+    /// What is overdue, as text.
+    pub(crate) fn overdue_text(&self, overdue: OverdueSource) -> LineOverdue {
+        let (template, text) = match overdue.source {
+            GapSource::Template(number) => (Some(number), self.template_text(number)),
+            GapSource::Value { hash, slot, .. } => {
+                let value = self.slots.get(slot).and_then(|slot| slot.values.get(hash));
+                (None, value.map(|value| self.value_text(value)))
+            }
+        };
+        LineOverdue { template, text: text.unwrap_or_default(), bits: overdue.bits }
+    }
+
     fn likeliest(&self, slot: &LineSlot) -> Vec<LikelyValue> {
         let mut values: Vec<_> = slot.values.all().iter().filter(|v| v.text.is_some() || v.inner > 0).collect();
         values.sort_by(|a, b| b.burst.count.total_cmp(&a.burst.count).then(a.hash.cmp(&b.hash)));
         let known = 1.0 - ((slot.new + 0.5) / (slot.count + 1.0)).min(1.0);
         let told = values.iter().take(VALUES_TOLD).map(|value| {
-            let inner = value.inner.checked_sub(1).and_then(|inner| self.inner.get(inner));
-            let text = inner.map(|inner| self.text_of(inner, 1));
-            LikelyValue {
-                text: text.unwrap_or_else(|| value.text.as_ref().map_or(String::new(), |text| readable(&text.0))),
-                probability: known * value.burst.count / slot.values.kept.max(1.0),
-            }
+            let probability = known * value.burst.count / slot.values.kept.max(1.0);
+            LikelyValue { text: self.value_text(value), probability }
         });
         told.collect()
+    }
+
+    /// A value as text; of a text with varying parts its template.
+    fn value_text(&self, value: &SlotValue) -> String {
+        let inner = value.inner.checked_sub(1).and_then(|inner| self.inner.get(inner));
+        let text = inner.map(|inner| self.text_of(inner, 1));
+        text.unwrap_or_else(|| value.text.as_ref().map_or(String::new(), |text| readable(&text.0)))
     }
 
     fn text_of(&self, template: &Template, depth: usize) -> String {

@@ -4,10 +4,10 @@ use crate::burst::Burst;
 use crate::table::{KeyTable, Text};
 use surmise_state::{Persist, State, StateError};
 
-/// SlotValues that a slot remembers.
+/// Values that a slot remembers.
 pub(crate) const VALUES_MAX: usize = 256;
 
-/// SlotValues that a slot remembers if nearly every value is new, as of request ids.
+/// Values that a slot remembers if nearly every value is new, as of request ids.
 pub(crate) const VALUES_FLEETING_MAX: usize = 32;
 
 /// Bytes of a value that are kept for people.
@@ -31,7 +31,7 @@ pub(crate) struct SlotValue {
     newer: u16,
 }
 
-/// SlotValues in the order in which they were seen last, with a bound.
+/// Values in the order in which they were seen last, with a bound.
 #[derive(Clone, Debug)]
 pub(crate) struct SlotValues {
     all: Vec<SlotValue>,
