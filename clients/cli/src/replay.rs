@@ -8,7 +8,8 @@ use clap::Args;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use surmise_evaluation::{
-    FieldResult, Labels, LabelsResult, ReplayOptions, ReplayProgress, ReplayResult, RowRange, replay,
+    FieldResult, Labels, LabelsResult, ReplayOptions, ReplayProgress, ReplayResult, RowRange, SessionLabels,
+    SessionLabelsResult, replay,
 };
 use surmise_event::Drift;
 use surmise_recording::Source;
@@ -43,10 +44,18 @@ pub(crate) struct ReplayArgs {
     /// Write one row per event: offset, key, time, surprise, anomaly score, and forecasts of numbers.
     #[arg(long, value_name = "OUT.csv")]
     scores: Option<PathBuf>,
+    /// Write one row per ended key: key, offsets of its first and last event, events, surprise, anomaly score, rarity
+    /// among the stream's sessions, and why.
+    #[arg(long, value_name = "OUT.csv")]
+    session_scores: Option<PathBuf>,
     /// Report how well anomaly scores find known anomalies, whose windows this file holds: NAB's JSON or a CSV of
-    /// start,end.
+    /// start,end. A CSV of key,label (0 or 1, normal or anomaly) says instead which keys are anomalous as a whole; the
+    /// keys of a tokens file are the numbers of its lines, from 0.
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
+    /// With labels of keys: leave the first N that end out of the measures, as little was known then.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    unscored_sessions: u64,
 }
 
 const HELP: &str = "\
@@ -68,6 +77,8 @@ pub(crate) fn run(global: &Global, args: ReplayArgs) -> Result<(), Failure> {
         ));
     }
     let (learner, learning) = args.learner.choices()?;
+    let session_labels = args.labels.as_deref().map(SessionLabels::read).transpose()?.flatten();
+    let windows = args.labels.as_deref().filter(|_| session_labels.is_none());
     let mut options = ReplayOptions {
         pages: Some(TemporaryPages::shared),
         learner,
@@ -78,7 +89,10 @@ pub(crate) fn run(global: &Global, args: ReplayArgs) -> Result<(), Failure> {
         unit_rows: args.unit_rows,
         horizon: args.horizon.map(|h| h as usize),
         scores: args.scores.clone(),
-        labels: args.labels.as_deref().map(Labels::read).transpose()?,
+        labels: windows.map(Labels::read).transpose()?,
+        session_scores: args.session_scores.clone(),
+        session_labels,
+        unscored_sessions: args.unscored_sessions,
         save: args.save.clone(),
         ..ReplayOptions::default()
     };
@@ -148,6 +162,10 @@ pub(crate) fn table(r: &ReplayResult, paint: Paint) -> Vec<String> {
     out.push(String::new());
     if let Some(l) = &r.labels {
         out.extend(labels_table(l).lines(paint));
+        out.push(String::new());
+    }
+    if let Some(l) = &r.session_labels {
+        out.extend(session_labels_table(l).lines(paint));
         out.push(String::new());
     }
     out.push(format!(
@@ -281,6 +299,21 @@ fn labels_table(l: &LabelsResult) -> Table {
     t.row(["mean delay in events, in time".into(), num(l.mean_delay_rows), delay]);
     t.row(["NAB score, standard".into(), nab(l.nab.standard), String::new()]);
     t.row(["NAB score, fewer false alarms, fewer misses".into(), nab(l.nab.reward_low_fp), nab(l.nab.reward_low_fn)]);
+    t
+}
+
+/// How well the verdicts on sessions found the anomalous ones.
+fn session_labels_table(l: &SessionLabelsResult) -> Table {
+    let share = percent_or_blank;
+    let mut t = Table::new(1, ["sessions with labels", "", ""]);
+    t.row(["anomalous, all".into(), count(l.anomalous), count(l.sessions)]);
+    t.row([
+        "average precision".into(),
+        l.average_precision.map_or(String::new(), |x| format!("{x:.3}")),
+        String::new(),
+    ]);
+    t.row(["best F1, from a score of".into(), share(l.f1), number_or_blank(l.threshold)]);
+    t.row(["precision, recall there".into(), share(l.precision), share(l.recall)]);
     t
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
-use surmise_event::{Alarm, Drift, FieldOutcome, Outcome, Prediction, Refusal, RefusalCode};
+use surmise_event::{Alarm, Drift, FieldOutcome, Outcome, Prediction, Refusal, RefusalCode, SessionOutcome};
 
 /// One line of the daemon.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +74,9 @@ pub struct OutcomeReply {
     /// The incident that the event begins or goes on with, or that is over by now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarm: Option<Alarm>,
+    /// The sessions that are over with this event.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<SessionOutcome>,
     /// The prediction of the next event, if the producer asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Prediction>,
@@ -103,6 +106,7 @@ impl OutcomeReply {
             model_version,
             drift: outcome.drift,
             alarm: outcome.alarm,
+            sessions: outcome.sessions,
             next,
         }
     }
@@ -302,6 +306,7 @@ mod tests {
             model_version: 131,
             drift: Vec::new(),
             alarm: None,
+            sessions: Vec::new(),
             next: None,
         };
         assert_eq!(

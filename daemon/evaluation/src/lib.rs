@@ -22,6 +22,7 @@ mod resources;
 mod result;
 mod row_range;
 mod scores;
+mod session_scores;
 mod units;
 mod why;
 
@@ -32,7 +33,7 @@ pub use eval::{
     KnownLines, Manifest, ManifestError, MissedRecording, RecordedStream, RecordingTask, StreamFault, ablate, evaluate,
     find_streams,
 };
-pub use labels::{AnomalyWindow, Labels, LabelsResult, NabScores};
+pub use labels::{AnomalyWindow, Labels, LabelsResult, NabScores, SessionLabels, SessionLabelsResult};
 pub use lines::{FileDetection, GroupedLines, LineDetection, LineLabels, LineWindow, grouping_accuracy, model_groups};
 pub use options::{MakePages, ReplayOptions};
 pub use replay::{ReplayProgress, replay};

@@ -1,7 +1,7 @@
 //! How a recording is replayed.
 
 use crate::error::ReplayError;
-use crate::labels::Labels;
+use crate::labels::{Labels, SessionLabels};
 use crate::row_range::RowRange;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,6 +35,12 @@ pub struct ReplayOptions {
     pub scores: Option<PathBuf>,
     /// Windows of known anomalies, to hold the anomaly scores against.
     pub labels: Option<Labels>,
+    /// Where one row per session is written.
+    pub session_scores: Option<PathBuf>,
+    /// Which sessions are known to be anomalous, to hold the verdicts on sessions against.
+    pub session_labels: Option<SessionLabels>,
+    /// Sessions that the comparison with these labels passes over at the beginning.
+    pub unscored_sessions: u64,
     /// Whether the result holds the time and the anomaly score of every event.
     pub anomalies: bool,
     /// Whether it is noted what each block of rows adds to the measures, to tell how sure comparisons are.

@@ -8,6 +8,7 @@ use crate::options::ReplayOptions;
 use crate::resources::{cpu_seconds, peak_memory_bytes};
 use crate::result::{FieldResult, ReplayResult};
 use crate::scores::ScoreWriter;
+use crate::session_scores::SessionMeasures;
 use crate::units::ErrorUnits;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -139,6 +140,7 @@ struct RunningReplay<'a, F> {
     horizon: Option<HorizonScores>,
     scores: Option<ScoreWriter>,
     labels: Option<LabelCollector>,
+    sessions: SessionMeasures,
     /// The time in microseconds since 1970 and the anomaly score of every event, where they are asked for.
     anomalies: Vec<(i64, f64)>,
     /// The line that each of them begins at.
@@ -175,6 +177,7 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
             horizon: options.horizon.map(HorizonScores::new),
             scores: options.scores.as_deref().map(ScoreWriter::create).transpose()?,
             labels: options.labels.clone().map(LabelCollector::new),
+            sessions: SessionMeasures::new(options)?,
             anomalies: Vec::new(),
             event_lines: Vec::new(),
             blocks: options.blocks.then(LossNotes::new),
@@ -264,6 +267,7 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
         if let Some(labels) = &mut self.labels {
             labels.add(&item.file, event.time_us, outcome.anomaly_score)?;
         }
+        self.sessions.add(&outcome.sessions)?;
         self.row += outcome.events;
         self.progress.events += outcome.events;
         if counts {
@@ -301,6 +305,7 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
         if let Some(scores) = self.scores.take() {
             scores.finish()?;
         }
+        let session_labels = self.sessions.finish()?;
         if let Some(path) = &self.options.save {
             let write = |error| ReplayError::Write { file: path.display().to_string(), error };
             std::fs::write(path, self.learner.save()).map_err(write)?;
@@ -338,6 +343,7 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
             choices: report.choices,
             horizon: self.options.horizon.map(|steps| steps as u64),
             labels: labels.map(LabelCollector::finish),
+            session_labels,
             anomalies,
             event_lines,
             shares,

@@ -1,7 +1,7 @@
 //! The result of a replay.
 
 use crate::horizon::{HorizonErrors, HorizonScores};
-use crate::labels::LabelsResult;
+use crate::labels::{LabelsResult, SessionLabelsResult};
 use crate::losses::LossShares;
 use crate::units::ErrorUnits;
 use serde::Serialize;
@@ -66,6 +66,9 @@ pub struct ReplayResult {
     /// How well anomaly scores found the anomalies that are known, where windows of them were given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<LabelsResult>,
+    /// How well the verdicts on sessions found those that are known to be anomalous, where labels were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_labels: Option<SessionLabelsResult>,
     /// The time in microseconds since 1970 and the anomaly score of every event, where they were asked for.
     #[serde(skip)]
     pub anomalies: Vec<(i64, f64)>,

@@ -1,6 +1,7 @@
 //! What a learner says about events: predictions before they come, outcomes after.
 
 use crate::alarm::Alarm;
+use crate::session::SessionOutcome;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -74,6 +75,9 @@ pub struct Outcome {
     /// The incident that the event begins or goes on with, or that is over by now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarm: Option<Alarm>,
+    /// The sessions that are over with this event: that of its key, if the event ends it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<SessionOutcome>,
 }
 
 /// What was watched when a drift was found.

@@ -3,13 +3,14 @@
 //! ```text
 //! magic "surmise\0", format (u32)
 //! length (u64), options as JSON
-//! length (u64), core: arithmetic, schema, position, numbers, fields, ending, anomaly score, keys
+//! length (u64), core: arithmetic, schema, position, numbers, fields, ending, anomaly score, sessions, keys
 //! length (u64), tally: the measures of the report
 //! length (u64), drift: what watches for lasting changes
 //! CRC-32 of all of the above (u32)
 //! ```
 //!
-//! The core holds everything that decides predictions, and the state of the anomaly score. It is what `state_hash`
+//! The core holds everything that decides predictions, and the state of the anomaly score and of the
+//! verdicts on sessions. It is what `state_hash`
 //! hashes, in one walk ([`Persist`]) that writes, reads, hashes and measures. Where the states of keys lie, in memory
 //! or in the store, is no part of the hash, because it decides nothing.
 
@@ -110,6 +111,7 @@ impl Persist for Core<'_> {
         }
         models.ending.persist(s)?;
         learner.monitors.anomaly.persist(s)?;
+        learner.monitors.sessions.persist(s)?;
         // the states of keys are read and written by the models, so they leave the learner meanwhile
         let mut held = std::mem::replace(&mut learner.keys, Keys::new(&learner.options));
         let result = persist_keys(learner, &mut held, s);
@@ -208,6 +210,7 @@ impl Persist for KeyBody<'_> {
         key.last_us = timed.then_some(last_us);
         s.u32("key length", &mut key.length)?;
         s.u64("key used", &mut key.used)?;
+        key.session.persist(s)?;
         s.u32("key size", &mut key.measured.bytes)?;
         s.u32("key size", &mut key.measured.length)?;
         for i in 0..fields {

@@ -6,6 +6,7 @@ use crate::values::Values;
 use lru::LruCache;
 use std::sync::Arc;
 use surmise_number::NumberKey;
+use surmise_sessions::OpenSession;
 use surmise_symbol::SymbolKey;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -33,6 +34,8 @@ pub struct KeyState {
     pub last_us: Option<i64>,
     /// Events of the key so far.
     pub length: u32,
+    /// What the verdict on the key will need when it ends.
+    pub session: OpenSession,
     /// The offset of the key's latest event.
     pub used: u64,
     /// The size of the encoded state when it was last measured.

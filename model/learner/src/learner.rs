@@ -15,6 +15,7 @@ use std::sync::Arc;
 use surmise_event::{Event, Limits, Record, Refusal, RefusalCode, Schema};
 use surmise_network::{JobSink, NoClone};
 use surmise_number::{NumberKey, NumberModel};
+use surmise_sessions::SessionJudge;
 use surmise_state::incremental_copy;
 use surmise_symbol::SymbolModel;
 
@@ -78,6 +79,8 @@ pub(crate) struct Monitors {
     pub(crate) anomaly: Anomaly,
     /// Finds lasting changes.
     pub(crate) drift: Watcher,
+    /// Judges keys as a whole when they end.
+    pub(crate) sessions: SessionJudge,
 }
 
 /// What a learner measures of its own predictions, and how much of it.

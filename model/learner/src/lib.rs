@@ -60,6 +60,7 @@ mod paging;
 mod parts;
 mod predict;
 mod recipe;
+mod sessions;
 mod surprise;
 mod tally;
 mod values;

@@ -98,6 +98,7 @@ impl Learner {
         (out.anomaly_score, out.rarity_events, out.alarm) = (0.0, 1.0, None);
         out.fields.clear();
         out.drift.clear();
+        out.sessions.clear();
         // the key's state leaves the table while models change it and themselves
         let mut key = self.take_key(name);
         self.complete(&mut key);
@@ -114,16 +115,22 @@ impl Learner {
             let end = self.observe_end(&mut key);
             out.fields.push(end.of_field(self.scratch.end_name.clone()));
             cost += end;
+        }
+        (out.surprise_bits, out.excess_bits) = (cost.bits(), cost.excess.bits());
+        // an endless stream of bytes has no sessions
+        if !every_byte {
+            self.observe_session(name, &mut key, event.end, out);
+        }
+        if event.end {
             self.end_key(name, &key);
         } else {
             self.put_key(name, key);
         }
         self.position.offset += events;
         self.position.version += events;
-        (out.surprise_bits, out.excess_bits) = (cost.bits(), cost.excess.bits());
         // bytes were judged one by one: a run is as many events as it has bytes, wherever its producer cut it
         if !every_byte {
-            let Monitors { anomaly, drift } = &mut self.monitors;
+            let Monitors { anomaly, drift, .. } = &mut self.monitors;
             out.anomaly_score = anomaly.observe(out.surprise_bits);
             if let Some(sum) = self.scratch.line_sum.take() {
                 out.anomaly_score = 1.0 - (-sum / 8.0).exp2();
@@ -150,7 +157,7 @@ impl Learner {
         let scoring = self.measures.scoring;
         let mut explanation = self.measures.explaining.then(|| FieldExplanation::before(&field.name, model));
         let (tally, end_name) = (&mut self.measures.tally, &self.scratch.end_name);
-        let Monitors { anomaly, drift } = &mut self.monitors;
+        let Monitors { anomaly, drift, .. } = &mut self.monitors;
         let mut words = Words::new(self.measures.parts.is_on());
         model.observe_run(symbol_key, &[], run, |model, byte_nats| {
             let byte_cost = Surprise::of_symbol(byte_nats, model);

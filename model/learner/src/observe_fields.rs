@@ -8,6 +8,7 @@ use crate::keys::KeyState;
 use crate::learner::{Learner, NumberForecast};
 use crate::observe::{EventInProgress, ObservedField, Role};
 use crate::parts::{expect_number, expect_symbol, expect_word, value_text};
+use crate::sessions::count_symbol;
 use crate::surprise::Surprise;
 use crate::tally::RANKS;
 use crate::values::{SideInputs, hash_of_symbol};
@@ -46,7 +47,11 @@ impl Learner {
             }
             // a value that conditions the target still enters its vocabulary
             (Model::Category(..) | Model::Bytes(_) | Model::Gap(_), Role::Given) => {
-                (ObservedField::default(), hash_of_symbol(self.symbol(i, value, gap_bin(now.key, now.event))))
+                let symbol = self.symbol(i, value, gap_bin(now.key, now.event));
+                if let Model::Category(..) = &self.models.fields[i].model {
+                    count_symbol(&mut now.key.session, i, symbol);
+                }
+                (ObservedField::default(), hash_of_symbol(symbol))
             }
         }
     }
@@ -70,6 +75,9 @@ impl Learner {
             Model::Bytes(_) | Model::Gap(_) | Model::Number(_) | Model::Line(..) => BYTE_SYMBOLS,
         };
         let symbol = self.symbol(i, value, gap_bin(now.key, now.event));
+        if let Model::Category(..) = &self.models.fields[i].model {
+            count_symbol(&mut now.key.session, i, symbol);
+        }
         let inputs = &mut self.scratch.side_inputs;
         let field = &mut self.models.fields[i];
         field.fill_side_inputs(&now.current, Clocks::of(now.key.last_us), inputs);

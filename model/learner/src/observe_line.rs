@@ -7,6 +7,7 @@ use crate::learner::Learner;
 use crate::line_parts::LineExpectation;
 use crate::observe::{EventInProgress, ObservedField, Role};
 use crate::observe_fields::rank;
+use crate::sessions::count_symbol;
 use crate::surprise::Surprise;
 use crate::values::hash_of_symbol;
 use std::f64::consts::LN_2;
@@ -41,6 +42,7 @@ impl Learner {
         let reading = lines.read(text, now.event.time_us);
         let hash = hash_of_symbol(reading.template);
         gaps.observe(reading.time_us);
+        count_symbol(&mut now.key.session, i, reading.template);
         if role == Role::Given {
             return (ObservedField::default(), hash);
         }

@@ -115,6 +115,13 @@ const PARTS: &[Part] = &[
         forbids: PURE,
     },
     Part {
+        folder: "model/sessions",
+        holds: "the verdict on a key as a whole: its oddest step, and how few earlier sessions are like it",
+        never: "know how steps are predicted",
+        uses: &["surmise-state"],
+        forbids: PURE,
+    },
+    Part {
         folder: "model/learner",
         holds: "one stream: fields in order, keys, ends, gaps, measures, checkpoints",
         never: "use a clock, a file, a socket or a thread",
@@ -124,6 +131,7 @@ const PARTS: &[Part] = &[
             "surmise-lines",
             "surmise-network",
             "surmise-number",
+            "surmise-sessions",
             "surmise-state",
             "surmise-symbol",
         ],

@@ -7,6 +7,7 @@
 mod judged;
 mod measure;
 mod nab;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod windows;
@@ -15,4 +16,6 @@ pub(crate) use judged::JudgedAlarms;
 pub(crate) use measure::LabelCollector;
 pub use measure::{LabelsResult, NabScores};
 pub(crate) use nab::{NabProfile, probation};
+pub(crate) use sessions::SessionLabelCollector;
+pub use sessions::{SessionLabels, SessionLabelsResult};
 pub use windows::{AnomalyWindow, Labels};

@@ -1,0 +1,77 @@
+//! Sessions: what is kept of a key until it ends, and the verdict on it then.
+
+use crate::field::Model;
+use crate::keys::KeyState;
+use crate::learner::Learner;
+use crate::vocabulary::Token;
+use surmise_event::{Outcome, SessionOutcome, SessionWhy};
+use surmise_sessions::{OpenSession, SessionReason, SessionSymbol, SessionVerdict, StepCost};
+
+/// The rarity that scores one half, as a power of ten.
+const HALF_SCORE_DECADES: f64 = 4.0;
+
+impl Learner {
+    /// Adds an event to the session of its key, and judges the session if the event ends the key. The event's own
+    /// outcome is complete but for that.
+    pub(crate) fn observe_session(&mut self, name: Option<&str>, key: &mut KeyState, ended: bool, out: &mut Outcome) {
+        let evidence = out.fields.iter().map(|f| f.evidence_bits());
+        let evidence_bits = evidence.fold(0.0, f64::max);
+        let cost = StepCost { surprise_bits: out.surprise_bits, evidence_bits };
+        key.session.add_step(out.offset, out.events, cost);
+        if !ended {
+            return;
+        }
+        let verdict = self.monitors.sessions.judge(&key.session);
+        out.sessions.push(SessionOutcome {
+            key: name.map(Into::into),
+            first_offset: key.session.first_offset,
+            last_offset: key.session.last_offset,
+            events: key.session.events,
+            surprise_bits: key.session.surprise_bits,
+            anomaly_score: score_of(verdict.rarity_sessions),
+            rarity_sessions: verdict.rarity_sessions,
+            why: self.why(&verdict),
+        });
+    }
+
+    /// What is most unusual about a session, with names instead of numbers.
+    fn why(&self, verdict: &SessionVerdict) -> Option<SessionWhy> {
+        Some(match verdict.reason? {
+            SessionReason::Step { offset, evidence_bits } => SessionWhy::Step { offset, evidence_bits },
+            SessionReason::Symbol { symbol: SessionSymbol::EVENTS, count, usual_count } => {
+                SessionWhy::Length { count, usual_count }
+            }
+            SessionReason::Symbol { symbol, count, usual_count } => {
+                match self.models.fields.get(usize::from(symbol.field)) {
+                    Some(field) => {
+                        let text = match &field.model {
+                            Model::Category(_, vocabulary) => match vocabulary.token(symbol.symbol) {
+                                Some(Token::Text(text)) => Some(text.clone()),
+                                Some(Token::Others) => Some("others".into()),
+                                Some(Token::Missing | Token::End) | None => None,
+                            },
+                            Model::Line(_, lines, _) => lines.template_text(symbol.symbol).map(Into::into),
+                            Model::Bytes(_) | Model::Gap(_) | Model::Number(_) => None,
+                        };
+                        SessionWhy::Symbol { field: field.name.clone(), symbol: text, count, usual_count }
+                    }
+                    None => SessionWhy::RareSymbols { count, usual_count },
+                }
+            }
+        })
+    }
+}
+
+/// Counts a symbol of the field at position `i` in the session of its key: that of a category, or a line's template.
+/// Gaps are no symbols of a session, as they vary in bins that mean little one by one.
+pub(crate) fn count_symbol(session: &mut OpenSession, i: usize, symbol: u32) {
+    if let Ok(field) = u16::try_from(i) {
+        session.add_symbol(SessionSymbol { field, symbol });
+    }
+}
+
+/// The anomaly score of a rarity: from 0 for what every session is, ½ for once in ten thousand, towards 1.
+fn score_of(rarity: f64) -> f64 {
+    let decades = libm::log10(rarity.max(1.0));
+    decades / (decades + HALF_SCORE_DECADES)
+}

@@ -1,0 +1,193 @@
+//! Sessions with planted faults: the verdicts find them, whatever the fault is, and whether or not it recurs.
+
+use surmise_event::{Data, Datum, Field, FieldKind, Limits, Outcome, Record, Schema, SessionOutcome, SessionWhy};
+use surmise_fixtures::Random;
+use surmise_learner::{Learner, Options};
+
+fn learner() -> Learner {
+    Learner::new(Schema::new([Field::new("step", FieldKind::Category)]), Options::default()).unwrap()
+}
+
+/// Sends an event of a key, or its end.
+fn observe(learner: &mut Learner, key: &str, step: Option<&str>) -> Outcome {
+    let data = step.map_or(Data::None, |step| Data::One(Datum::Text(step.into())));
+    let record = Record { key: Some(key.into()), data, end: step.is_none(), ..Record::default() };
+    let event = learner.bind(&record, &Limits::default()).unwrap();
+    learner.observe(&event)
+}
+
+fn whole(learner: &mut Learner, key: &str, steps: &[String]) -> SessionOutcome {
+    for step in steps {
+        assert!(observe(learner, key, Some(step)).sessions.is_empty());
+    }
+    observe(learner, key, None).sessions.pop().expect("a key that ends has a verdict")
+}
+
+/// A session of one of two kinds: fixed steps, a loop, one optional step, and two that come in any order.
+fn normal(random: &mut Random) -> Vec<String> {
+    let mut steps: Vec<&str> = Vec::new();
+    if random.happens(0.6) {
+        steps.extend(["open", "login", "load"]);
+        while random.happens(0.5) && steps.len() < 40 {
+            steps.push("page");
+        }
+        steps.extend(if random.happens(0.5) { ["read", "mark"] } else { ["mark", "read"] });
+        steps.extend(["store", "logout", "close"]);
+    } else {
+        steps.extend(["open", "check", "load"]);
+        if random.happens(0.3) {
+            steps.push("retry");
+        }
+        steps.extend(["sum", "sign", "close"]);
+    }
+    steps.into_iter().map(str::to_owned).collect()
+}
+
+const FAULTS: [&str; 6] = ["missing", "extra", "order", "repeated", "short", "unknown"];
+
+fn fault(kind: &str, number: usize, random: &mut Random) -> Vec<String> {
+    let mut steps = normal(random);
+    let place = 1 + random.below(2) as usize;
+    match kind {
+        "missing" => drop(steps.remove(place)),
+        "extra" => {
+            let foreign = if steps.contains(&"login".to_owned()) { "sign" } else { "login" };
+            let at = 1 + random.below(steps.len() as u64 - 2) as usize;
+            steps.insert(at, foreign.to_owned());
+        }
+        "order" => steps.swap(place, place + 1),
+        "repeated" => (0..2).for_each(|_| steps.insert(place, steps[place].clone())),
+        "short" => steps.truncate(place),
+        _ => steps.insert(place, format!("panic {number}")),
+    }
+    steps
+}
+
+/// The average precision of scores.
+fn average_precision(scored: &[(f64, bool)]) -> f64 {
+    let mut scored = scored.to_vec();
+    // equal scores count against the verdicts
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    let (mut found, mut sum) = (0.0, 0.0);
+    for (i, _) in scored.iter().enumerate().filter(|(_, s)| s.1) {
+        found += 1.0;
+        sum += found / (i + 1) as f64;
+    }
+    sum / found
+}
+
+/// The average precision over all faults, and for each kind of fault.
+fn found(seed: u64, recurring: bool) -> (f64, Vec<f64>) {
+    let mut random = Random::new(seed);
+    let mut learner = learner();
+    let mut scored: Vec<(f64, Option<usize>)> = Vec::new();
+    let mut earlier: Vec<Option<Vec<String>>> = vec![None; FAULTS.len()];
+    for number in 0..2000 {
+        let kind = (number > 300 && random.happens(0.03)).then(|| random.below(FAULTS.len() as u64) as usize);
+        let steps = match kind {
+            Some(k) if recurring && earlier[k].is_some() => earlier[k].clone().unwrap(),
+            Some(k) => fault(FAULTS[k], number, &mut random),
+            None => normal(&mut random),
+        };
+        if let Some(k) = kind {
+            earlier[k] = Some(steps.clone());
+        }
+        let verdict = whole(&mut learner, &number.to_string(), &steps);
+        assert_eq!((verdict.events, verdict.key.as_deref()), (steps.len() as u64 + 1, Some(&*number.to_string())));
+        assert_eq!(verdict.last_offset - verdict.first_offset, steps.len() as u64);
+        if number > 300 {
+            scored.push((verdict.anomaly_score, kind));
+        }
+    }
+    let of = |wanted: Option<usize>| {
+        let those = scored.iter().filter(|(_, kind)| kind.is_none() || wanted.is_none() || *kind == wanted);
+        average_precision(&those.map(|(score, kind)| (*score, kind.is_some())).collect::<Vec<_>>())
+    };
+    (of(None), (0..FAULTS.len()).map(|k| of(Some(k))).collect())
+}
+
+#[test]
+fn planted_faults_are_found() {
+    for seed in 1..=3 {
+        let (all, each) = found(seed, false);
+        println!("seed {seed}, all {all:.3}, {FAULTS:?} {each:.2?}");
+        assert!(all > 0.9, "seed {seed}: {all:.3}, {FAULTS:?} {each:.2?}");
+        assert!(each.iter().all(|ap| *ap > 0.6), "seed {seed}: {FAULTS:?} {each:.2?}");
+    }
+}
+
+#[test]
+fn faults_that_recur_do_not_become_normal() {
+    for seed in 1..=3 {
+        let (all, each) = found(seed, true);
+        println!("seed {seed}, all {all:.3}, {FAULTS:?} {each:.2?}");
+        assert!(all > 0.75, "seed {seed}: {all:.3}, {FAULTS:?} {each:.2?}");
+    }
+}
+
+#[test]
+fn a_new_kind_of_session_becomes_normal() {
+    let mut random = Random::new(9);
+    let mut learner = learner();
+    for i in 0..600 {
+        whole(&mut learner, &i.to_string(), &normal(&mut random));
+    }
+    let new: Vec<String> = ["begin", "work", "finish"].map(str::to_owned).into();
+    let rarity: Vec<f64> = (0..300)
+        .map(|i| {
+            whole(&mut learner, &format!("n{i}"), &normal(&mut random));
+            whole(&mut learner, &format!("m{i}"), &new).rarity_sessions
+        })
+        .collect();
+    assert!(rarity[0] > 100.0, "{}", rarity[0]);
+    assert!(rarity[250..].iter().all(|r| *r < 50.0), "{:?}", &rarity[250..]);
+}
+
+/// Keys whose events are interleaved have the verdicts' symbols of their own, and a checkpoint keeps what is open.
+#[test]
+fn open_sessions_survive_a_checkpoint() {
+    let mut random = Random::new(4);
+    let mut live = learner();
+    for i in 0..400 {
+        whole(&mut live, &i.to_string(), &normal(&mut random));
+    }
+    for step in ["open", "check"] {
+        for key in ["a", "b"] {
+            observe(&mut live, key, Some(step));
+        }
+    }
+    let mut loaded = Learner::load(&live.save()).unwrap();
+    assert_eq!(live.state_hash(), loaded.state_hash());
+    for (key, steps) in [("a", ["load", "sum", "sign", "close"].as_slice()), ("b", &["close"])] {
+        for step in steps {
+            assert_eq!(observe(&mut live, key, Some(step)), observe(&mut loaded, key, Some(step)));
+        }
+        let (verdict, again) = (observe(&mut live, key, None), observe(&mut loaded, key, None));
+        assert_eq!(verdict, again);
+        let session = &verdict.sessions[0];
+        assert_eq!(session.events, 3 + steps.len() as u64);
+        assert_eq!(key == "b", session.rarity_sessions > 50.0, "{session:?}");
+    }
+    assert_eq!(live.state_hash(), loaded.state_hash());
+}
+
+#[test]
+fn the_reason_has_the_names_of_the_stream() {
+    let mut random = Random::new(8);
+    let mut learner = learner();
+    for i in 0..1000 {
+        whole(&mut learner, &i.to_string(), &normal(&mut random));
+        // the same fault now and then: the models learn it, and it stays rare
+        if i % 70 == 69 {
+            let steps: Vec<String> = ["open", "check", "sum", "sign", "close"].map(str::to_owned).into();
+            let verdict = whole(&mut learner, "x", &steps);
+            let why = verdict.why.clone().expect("a rare session has a reason");
+            if i > 700 {
+                assert!(verdict.rarity_sessions > 20.0, "{verdict:?}");
+            }
+            if let SessionWhy::Symbol { field, symbol, count, .. } = &why {
+                assert_eq!((&**field, symbol.as_deref(), *count), ("step", Some("load"), 0), "{why}");
+            }
+        }
+    }
+}
