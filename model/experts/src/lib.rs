@@ -6,6 +6,8 @@
 //! | `bits` | a mixture that is followed bit by bit through one symbol: [`SymbolWalk`], [`NibbleWalk`] |
 //! | `specialists` | a mixture in which experts may be absent from a round: [`ExpertSet`], [`mix`] |
 //! | `excess` | [`Excess`], how much more surprising something was than expected |
+//! | `polynomial` | [`PolynomialShare`], a mixture of whole forecasts whose regret is bounded in any convex loss |
+//! | `points` | [`PointMixture`], the point forecast made of many under one loss |
 //! | `running_mean` | [`RunningMean`], the mean that counts first and then forgets |
 //!
 //! Everything here is pure: no clock, no randomness, no allocation. Sums have one fixed order, so that equal inputs
@@ -13,10 +15,14 @@
 
 mod bits;
 mod excess;
+mod points;
+mod polynomial;
 mod running_mean;
 mod share;
 mod specialists;
 
+pub use points::{MixedPoint, PointInputs, PointLoss, PointMixture};
+pub use polynomial::PolynomialShare;
 pub use bits::{BitShare, NibbleWalk, SYMBOL_EXPERTS_MAX, SymbolWalk};
 pub use excess::Excess;
 pub use running_mean::RunningMean;

@@ -2,7 +2,7 @@
 
 use crate::calibrate::Calibrator;
 use crate::density::Lanes;
-use crate::dims::{FORGETTING, FULL_COLUMNS_MAX, OWN_DIMS, SIZE_MAX};
+use crate::dims::{FORGETTING, FULL_COLUMNS_MAX, LONG_DIMS, LONG_FORGETTING, OWN_DIMS, SIZE_MAX};
 use crate::grid::Grid;
 use crate::log_level::LogLevel;
 use crate::options::{Given, NumberAblation};
@@ -11,10 +11,12 @@ use crate::profile::Hours;
 use crate::rls::LeastSquares;
 use crate::siblings::Siblings;
 use crate::stages::experts::*;
+use crate::smooth::SmoothingErrors;
 use crate::stages::past::Regime;
+use crate::stages::points::{POINT_PRIOR, Points};
 use crate::symbols::SymbolOffsets;
 use crate::units::{ColumnUnits, Rebase};
-use surmise_experts::{ExpertSet, RunningMean, ValueShare};
+use surmise_experts::{ExpertSet, PointLoss, RunningMean, ValueShare};
 use surmise_state::{Persist, State, StateError};
 
 /// Means of errors, from which scales are made: they follow about fifty values, and one value counts as at most eight.
@@ -64,6 +66,12 @@ pub(crate) struct NumberColumn {
     pub(crate) own: LeastSquares,
     pub(crate) hours: Hours,
     pub(crate) stack: LeastSquares,
+    /// The regression on more of the column's own past with a longer memory, which makes point forecasts only.
+    pub(crate) long: LeastSquares,
+    /// Which averages and trends have been the best.
+    pub(crate) smoothing: SmoothingErrors,
+    /// The mixtures of point forecasts, by [`PointLoss`].
+    points: [Points; 2],
     /// Mean |residual| of the linear forecasts, and of how many.
     residual: f64,
     residual_seen: u32,
@@ -85,6 +93,8 @@ impl NumberColumn {
     pub(crate) fn new(columns: usize, column: usize, ablation: NumberAblation) -> Self {
         let mut own = LeastSquares::new(OWN_DIMS, 1, FORGETTING, 10.0);
         own.set_weight(0, 0, 1.0);
+        let mut long = LeastSquares::new(LONG_DIMS, 1, LONG_FORGETTING, 1.0);
+        long.set_weight(0, 0, 1.0);
         let mut stack = LeastSquares::new(STACK_DIMS, 1, STACK_FORGETTING, STACK_START);
         STACK_WEIGHTS.iter().for_each(|(i, weight)| stack.set_weight(0, *i, *weight));
         let calibrator = if ablation.calibration { Calibrator::plain() } else { Calibrator::new() };
@@ -105,6 +115,9 @@ impl NumberColumn {
             own,
             hours: Hours::default(),
             stack,
+            long,
+            smoothing: SmoothingErrors::default(),
+            points: PointLoss::ALL.map(|loss| Points::new(loss, POINT_PRIOR)),
             residual: 0.0,
             residual_seen: 0,
             log: LogLevel::new(),
@@ -148,6 +161,15 @@ impl NumberColumn {
 
     pub(crate) fn calibrator_mut(&mut self, given: Given) -> &mut Calibrator {
         &mut self.calibrators[given as usize]
+    }
+
+    /// The mixture of point forecasts under a loss.
+    pub(crate) fn points(&self, loss: PointLoss) -> &Points {
+        &self.points[loss as usize]
+    }
+
+    pub(crate) fn points_mut(&mut self, loss: PointLoss) -> &mut Points {
+        &mut self.points[loss as usize]
     }
 
     /// P(value is there), by whether the key's last one was missing.
@@ -243,6 +265,9 @@ impl NumberColumn {
                 self.own.rebase_inputs(&own, a, c);
                 self.own.rebase_target(0, 1.0 / a, -c / a);
                 self.hours.rebase(a);
+                let long: [usize; LONG_DIMS - 3] = std::array::from_fn(|i| i);
+                self.long.rebase_inputs(&long, a, c);
+                self.long.rebase_target(0, 1.0 / a, -c / a);
                 self.stack.rebase_inputs(&stack, a, c);
                 self.stack.rebase_target(0, 1.0 / a, -c / a);
             }
@@ -254,6 +279,7 @@ impl NumberColumn {
                     self.residual = self.units.unit;
                 }
                 self.own.unsettle(0);
+                self.long.unsettle(0);
                 self.hours.restart();
                 self.stack.unsettle(0);
             }
@@ -291,6 +317,9 @@ impl Persist for NumberColumn {
         self.own.persist(s)?;
         self.hours.persist(s)?;
         self.stack.persist(s)?;
+        self.long.persist(s)?;
+        self.smoothing.persist(s)?;
+        self.points.iter_mut().try_for_each(|points| points.persist(s))?;
         s.f64("residual", &mut self.residual)?;
         s.u32("residual_n", &mut self.residual_seen)?;
         self.log.persist(s)?;

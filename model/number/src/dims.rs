@@ -1,7 +1,11 @@
 //! Sizes that several parts of the model agree on.
 
-/// Own past values that a key keeps of a column.
+/// Own past values that the regression on a column's own past sees.
 pub(crate) const LAGS: usize = 12;
+/// Own past values that the long regression sees, and that a key keeps.
+pub(crate) const LONG_LAGS: usize = 24;
+/// Regressors of the long regression: lags, the day and the week before, the usual day, the phase of the day, a constant.
+pub(crate) const LONG_DIMS: usize = LONG_LAGS + 8;
 /// Regressors of the regression on a column's own past: lags, the day and the week before, the usual day, a constant.
 pub(crate) const OWN_DIMS: usize = LAGS + 8;
 /// Position of the value one day before among them; that of one sample earlier follows.
@@ -16,6 +20,8 @@ pub(crate) const SHARED_COLUMNS_MAX: usize = 37;
 pub(crate) const FULL_COLUMNS_MAX: usize = 64;
 /// Forgetting of the regressions: they remember some two thousand events (PREDICTOR §8).
 pub(crate) const FORGETTING: f64 = 0.9995;
+/// Forgetting of the long regression: it remembers some ten thousand events.
+pub(crate) const LONG_FORGETTING: f64 = 0.9999;
 /// A size of something unbounded counts as at most this, so that sums stay finite.
 pub(crate) const SIZE_MAX: f64 = 1e120;
 

@@ -1,6 +1,7 @@
 //! What the model remembers of one column of one key.
 
-use crate::dims::{LAGS, SIZE_MAX};
+use crate::dims::{LONG_LAGS, SIZE_MAX};
+use crate::smooth::ColumnSmoothing;
 use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
@@ -16,7 +17,7 @@ const TREND_RATE: f64 = 0.1;
 /// One column of one key: its last values, and simple statistics of them.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyColumn {
-    /// Past values, newest first, at most [`LAGS`]; where one was missing stands what was expected.
+    /// Past values, newest first, at most [`LONG_LAGS`]; where one was missing stands what was expected.
     lags: Vec<f64>,
     /// The last value that was really there, NaN before the first, and the change that led to it.
     last: f64,
@@ -33,6 +34,7 @@ pub(crate) struct KeyColumn {
     move_error: f64,
     /// Values that were there.
     seen: u32,
+    smoothing: ColumnSmoothing,
 }
 
 impl KeyColumn {
@@ -49,6 +51,7 @@ impl KeyColumn {
             error: 0.0,
             move_error: 0.0,
             seen: 0,
+            smoothing: ColumnSmoothing::new(),
         }
     }
 
@@ -77,6 +80,11 @@ impl KeyColumn {
         self.level + self.trend
     }
 
+    /// Averages and trends of the values that were there.
+    pub(crate) fn smoothing(&self) -> &ColumnSmoothing {
+        &self.smoothing
+    }
+
     /// Recent |error| of the stack and of the last value, once the key has values enough to trust them.
     pub(crate) fn errors(&self) -> Option<(f64, f64)> {
         (self.seen >= KEY_ERRORS_MIN).then_some((self.error, self.move_error))
@@ -88,7 +96,7 @@ impl KeyColumn {
     }
 
     fn push_lag(&mut self, y: f64) {
-        if self.lags.len() >= LAGS {
+        if self.lags.len() >= LONG_LAGS {
             self.lags.pop();
         }
         self.lags.insert(0, y);
@@ -112,6 +120,7 @@ impl KeyColumn {
             self.error += rate * ((value - expected).abs().min(SIZE_MAX) - self.error);
             self.move_error += rate * (change.abs() - self.move_error);
         }
+        self.smoothing.learn(value, value - self.last);
         self.seen = self.seen.saturating_add(1);
         self.last = value;
         self.gap = 0;
@@ -153,6 +162,7 @@ impl Persist for KeyColumn {
         s.u32("run", &mut self.run)?;
         s.u32("gap", &mut self.gap)?;
         s.u32("seen", &mut self.seen)?;
-        if self.lags.len() > LAGS { Err(StateError::Invalid("lags")) } else { Ok(()) }
+        self.smoothing.persist(s)?;
+        if self.lags.len() > LONG_LAGS { Err(StateError::Invalid("lags")) } else { Ok(()) }
     }
 }

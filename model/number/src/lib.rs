@@ -29,6 +29,7 @@
 //! | `stages` | the stages of an event, and the distribution that they make |
 //! | `stages/experts` | the tables of experts: names, centres, scales |
 //! | `stages/mixture_cdf` | the mixture's distribution function, which levels, quantiles and CRPS ask |
+//! | `stages/points` | the point forecasts, and the experts that make them |
 //! | `stages/shares` | every expert's share of a prediction |
 //! | `stages/learn`, `stages/event_learn` | what is learnt from an event |
 //! | `column` | what is learnt about one column |
@@ -36,6 +37,7 @@
 //! | `units`, `log_level` | a column's units, its cells, buckets; its logarithm |
 //! | `rls`, `relations`, `siblings`, `partners` | regressions: on all columns' past, on one event, on few of many |
 //! | `profile`, `season` | the usual day; sampling interval, records of past days |
+//! | `smooth` | averages, trends, the mean rise of a counter |
 //! | `t3`, `density` | Student's t, the logarithmic density and the background |
 //! | `point_masses`, `grid` | masses of single values |
 //! | `calibrate` | the correction of a distribution by its own record |
@@ -83,6 +85,7 @@ mod relations;
 mod rls;
 mod season;
 mod siblings;
+mod smooth;
 mod stages;
 mod symbols;
 mod t3;
@@ -91,6 +94,7 @@ mod units;
 pub use components::NumberComponent;
 pub use key::NumberKey;
 pub use model::NumberModel;
-pub use options::{Engine, EventContext, Forecast, Given, NetworkOptions, NumberAblation, NumberOptions};
+pub use options::{Engine, EventContext, Forecast, Given, NetworkOptions, NumberAblation, NumberOptions, PointRegret};
+pub use surmise_experts::PointLoss;
 pub use stages::shares::{ExpertDistribution, NumberExpertShare};
 pub use surmise_experts::Excess;

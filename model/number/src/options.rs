@@ -93,6 +93,19 @@ pub struct EventContext<'a> {
     pub symbols: &'a [u32],
 }
 
+/// The regret of a column's point forecasts against the best single expert.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PointRegret {
+    /// The expert.
+    pub expert: &'static str,
+    /// The sum of the forecasts' losses less the sum of the expert's.
+    pub regret: f64,
+    /// What that cannot exceed, on any sequence.
+    pub bound: f64,
+    /// Values that the sums are of.
+    pub count: u32,
+}
+
 /// One column at one step ahead.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Forecast {

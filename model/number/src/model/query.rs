@@ -2,26 +2,53 @@
 
 use crate::NumberModel;
 use crate::calibrate::LevelMap;
-use crate::options::Given;
+use crate::options::{Given, PointRegret};
 use crate::stages::crps::crps;
 use crate::stages::experts::NAMES;
 use crate::stages::network::NumberNetwork;
+use crate::stages::points::POINT_NAMES;
 use crate::stages::quantiles::Predictive;
 use crate::stages::scored::Scored;
 use crate::stages::shares::{NumberExpertShare, expert_shares};
+use surmise_experts::PointLoss;
 
 /// The golden ratio's part by which the points of the CRPS move on from value to value.
 const GOLDEN_PART: f64 = 0.618_033_988_749_894_9;
 
 impl NumberModel {
-    /// The point forecast: the stack of all experts, learnt under squared error.
+    /// The point forecast for squared errors: the mixture of all point experts that [`point_regret`](Self::point_regret)
+    /// bounds.
     pub fn mean(&self, column: usize) -> f64 {
+        self.event.point(column, PointLoss::Squared)
+    }
+
+    /// The point forecast for absolute errors, mixed likewise. It need not be the quantile at one half, which minds what
+    /// masses of single values cost.
+    pub fn median(&self, column: usize) -> f64 {
+        self.event.point(column, PointLoss::Absolute)
+    }
+
+    /// What each point expert forecasts of a column, by name; `None` from one that has nothing to say.
+    pub fn point_experts(&self, column: usize) -> Vec<(&'static str, Option<f64>)> {
+        let points = self.event.points(column);
+        POINT_NAMES.iter().enumerate().map(|(i, name)| (*name, points.inputs.forecast(i))).collect()
+    }
+
+    /// What the stack of all experts forecasts: the centre of most densities.
+    pub fn centre(&self, column: usize) -> f64 {
         self.event.mean(column)
     }
 
-    /// The standing median.
-    pub fn median(&self, column: usize) -> f64 {
-        self.quantile(column, 0.5)
+    /// By how much the column's point forecasts so far have lost more than those of the best single expert, over all
+    /// values since the first; `None` before there was one.
+    pub fn point_regret(&self, column: usize, loss: PointLoss) -> Option<PointRegret> {
+        let points = self.columns[column].points(loss);
+        points.best().map(|best| PointRegret {
+            expert: POINT_NAMES[best],
+            regret: points.regret(best),
+            bound: points.bound(best),
+            count: points.count(),
+        })
     }
 
     /// The standing quantile at level `p`, corrected so that a fraction p of outcomes has fallen below it; in the

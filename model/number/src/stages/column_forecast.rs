@@ -10,6 +10,7 @@ use crate::key_column::KeyColumn;
 use crate::options::Given;
 use crate::stages::experts::*;
 use crate::stages::past::{ColumnPast, Regime};
+use crate::stages::points::{DensityPoints, PointForecasts};
 use surmise_experts::ExpertSet;
 
 /// After an event that brought no value, a forecast may stray by so many units (else see
@@ -32,8 +33,10 @@ pub(crate) struct ExpertForecasts {
     pub(super) centre: Lanes,
     pub(super) awake: ExpertSet,
     /// The range that forecasts may lie in.
-    low: f64,
-    high: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+    /// The same without what the record of days says.
+    pub(super) near: (f64, f64),
     /// The mean of the two linear forecasts, and the unit of its residual: what the network works in.
     pub(super) linear: f64,
     pub(super) residual_unit: f64,
@@ -48,6 +51,7 @@ impl ExpertForecasts {
             awake: ExpertSet::EMPTY,
             low: f64::MIN,
             high: f64::MAX,
+            near: (f64::MIN, f64::MAX),
             linear: 0.0,
             residual_unit: 1.0,
             network_scale: None,
@@ -71,6 +75,7 @@ impl ExpertForecasts {
         // nothing that extrapolates may stray further than the column has moved, or than the record itself says
         let reach = if key.is_gap() { units.reach().max(GAP_REACH_UNITS * units.unit) } else { units.reach() };
         let (low, high) = (latest - reach, latest + reach);
+        self.near = (low, high);
         (self.low, self.high) = past.day.map_or((low, high), |day| (low.min(day), high.max(day)));
         let raw = |z: f64| units.base + units.unit * z;
         let hour = past.place.map_or(0.0, |place| c.hours.predict(place, &past.deviations));
@@ -119,8 +124,9 @@ pub(crate) struct ColumnForecast {
     pub(super) weights: Lanes,
     pub(super) log: LogT,
     pub(super) background: Background,
-    /// The point forecast: that of the stack.
+    /// What the stack forecasts, around which densities lie.
     pub(super) mean: f64,
+    pub(super) points: PointForecasts,
     /// Regressors of the stack as z, `[STACK_DIMS]` and padding.
     pub(super) stack_inputs: [f64; padded(STACK_DIMS)],
     /// Weights of the density and of the experts on single values, before the event's values and within them.
@@ -142,6 +148,7 @@ impl ColumnForecast {
             log: LogT::default(),
             background: Background { centre: 0.0, scale: 1.0 },
             mean: 0.0,
+            points: PointForecasts::new(),
             stack_inputs: [0.0; padded(STACK_DIMS)],
             point_weights: [[0.0; POINT_MASS_EXPERTS]; Given::ALL.len()],
             points_awake: DENSITY_ALONE,
@@ -161,6 +168,13 @@ impl ColumnForecast {
         }
         self.set_scales(c, key, regime, experts);
         self.weights = c.share(regime).awake_weights(self.awake);
+        match regime {
+            Regime::Fresh => self.points.set_only(self.mean),
+            Regime::Known => {
+                let density = DensityPoints { centre: &self.centre, weights: &self.weights, awake: self.awake };
+                self.points.make(c, key, past, experts, &density);
+            }
+        }
         self.slot_before = past.last.and_then(|last| c.values.find(units, last));
         self.points_awake = if c.ablation.point_masses {
             DENSITY_ALONE

@@ -12,7 +12,9 @@ use crate::stages::experts::{NAMED, STACK};
 use crate::stages::mixture_cdf::MixtureCdf;
 use crate::stages::network::{LookAhead, NetworkInputs, NetworkPass, NumberNetwork};
 use crate::stages::past::{ColumnPast, Days, Regime};
+use crate::stages::points::PointForecasts;
 use crate::stages::scored::{ColumnOutcome, Scored};
+use surmise_experts::PointLoss;
 
 /// What forecasts are made of: all that a model has learnt.
 #[derive(Clone, Copy)]
@@ -90,7 +92,7 @@ impl EventScratch {
         let fresh = KeyColumn::new();
         let key_column = |j: usize| key.columns.get(j).unwrap_or(&fresh);
         for (j, past) in self.pasts.iter_mut().enumerate() {
-            past.load_lags(&columns[j].units, key_column(j), days.as_ref(), j);
+            past.load_lags(&columns[j].units, key_column(j), days.as_ref(), phase, j);
         }
         relations.predict(&self.pasts, phase, &mut self.regressors, &mut self.regressions);
         for (j, experts) in self.experts.iter_mut().enumerate() {
@@ -163,7 +165,17 @@ impl EventScratch {
         self.time_us
     }
 
-    /// The point forecast of a column before the event, and its scale.
+    /// The point forecast of a column before the event under a loss.
+    pub(crate) fn point(&self, column: usize, loss: PointLoss) -> f64 {
+        self.forecasts[column].points.value(loss)
+    }
+
+    /// All point forecasts of a column before the event.
+    pub(crate) fn points(&self, column: usize) -> &PointForecasts {
+        &self.forecasts[column].points
+    }
+
+    /// What the stack forecasts of a column before the event, and its scale.
     pub(crate) fn mean(&self, column: usize) -> f64 {
         self.forecasts[column].mean
     }

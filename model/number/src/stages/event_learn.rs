@@ -30,7 +30,7 @@ impl EventScratch {
             let Some(scored) = outcome.observed() else { continue };
             let (past, experts, forecast) = (&self.pasts[j], &self.experts[j], &self.forecasts[j]);
             let siblings = &self.siblings[j];
-            let stages = ColumnStages { past, experts, forecast, scored, siblings };
+            let stages = ColumnStages { past, experts, forecast, scored, key: &key.columns[j], siblings };
             column.learn_event(stages, &self.symbols);
             if wide {
                 // only what was known before this column's value can explain it

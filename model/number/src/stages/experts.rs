@@ -63,8 +63,9 @@ pub(crate) const NAMED: usize = DENSITY_EXPERTS + CONDITIONAL_EXPERTS - 1 + POIN
 /// Names of all experts, in the order of reports: the three tables one after another, each mixture left out.
 pub(crate) const NAMES: [&str; NAMED] = names();
 
-/// Rows that the model refers to: the previous value, both regressions, the network, the stack, the two shapes.
+/// Rows that the model refers to: the previous value, the day before, both regressions, the network, the stack, the two shapes.
 pub(crate) const LAST: usize = lane("last");
+pub(crate) const DAY: usize = lane("day");
 pub(crate) const OWN: usize = lane("linear-own");
 pub(crate) const ALL: usize = lane("linear-all");
 pub(crate) const NETWORK: usize = lane("network");
@@ -235,7 +236,7 @@ const fn lane(name: &str) -> usize {
 }
 
 /// The place of a name in a table, at compile time.
-const fn place(names: &[&str], name: &str) -> usize {
+pub(super) const fn place(names: &[&str], name: &str) -> usize {
     let mut i = 0;
     while i < names.len() {
         if same(names[i], name) {

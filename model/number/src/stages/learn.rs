@@ -1,6 +1,7 @@
 //! What a column learns from one event.
 
 use crate::column::{NumberColumn, STACK_WEIGHTS};
+use crate::key_column::KeyColumn;
 use crate::options::Given;
 use crate::siblings::ERROR_SCALES_MAX;
 use crate::stages::column_forecast::{ColumnForecast, ExpertForecasts};
@@ -8,6 +9,7 @@ use crate::stages::conditional::SiblingInputs;
 use crate::stages::experts::*;
 use crate::stages::past::{ColumnPast, Regime};
 use crate::stages::scored::Scored;
+use surmise_experts::PointLoss;
 
 /// Values after which a column's units are no longer guesses.
 const UNITS_SETTLED: u64 = 12;
@@ -27,6 +29,7 @@ pub(crate) struct ColumnStages<'a> {
     pub(super) experts: &'a ExpertForecasts,
     pub(super) forecast: &'a ColumnForecast,
     pub(super) scored: &'a Scored,
+    pub(super) key: &'a KeyColumn,
     /// What the regressions on the same event saw.
     pub(super) siblings: &'a SiblingInputs,
 }
@@ -49,6 +52,7 @@ impl NumberColumn {
         let ColumnStages { past, forecast, scored, .. } = stages;
         if past.regime() == Regime::Known {
             self.learn_linear(stages);
+            self.learn_points(stages);
         }
         self.learn_conditional(stages, symbols);
         self.learn_scales(past.regime(), scored.value, &forecast.centre, forecast.awake);
@@ -110,6 +114,18 @@ impl NumberColumn {
         }
         self.learn_residual(y - experts.linear);
         self.learn_covariance(z, past.z[0]);
+    }
+
+    /// Learns the mixtures of point forecasts, and the experts that are in them alone.
+    fn learn_points(&mut self, stages: ColumnStages<'_>) {
+        let ColumnStages { past, forecast, scored, key, .. } = stages;
+        let (y, points) = (scored.value, &forecast.points);
+        for loss in PointLoss::ALL {
+            self.points_mut(loss).learn(&points.inputs, &points.made[loss as usize], y);
+        }
+        let error = self.innovation(y, self.long.predict(0, &past.long));
+        self.long.learn(&past.long, error);
+        self.smoothing.learn(key.smoothing(), y);
     }
 
     /// Learns what other columns and symbols of the event say of this one.

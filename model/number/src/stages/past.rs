@@ -1,6 +1,6 @@
 //! The first stage of a prediction: what is known of a column before its event.
 
-use crate::dims::{LAGS, OWN_DAY, OWN_DIMS, padded};
+use crate::dims::{LAGS, LONG_DIMS, LONG_LAGS, OWN_DAY, OWN_DIMS, padded};
 use crate::key_column::KeyColumn;
 use crate::profile::{DayProfile, HOUR_DIMS, PeriodPlace};
 use crate::season::Ring;
@@ -31,6 +31,8 @@ pub(crate) struct ColumnPast {
     pub(super) run_class: usize,
     /// Regressors of the column's own past as z, `[OWN_DIMS]` and padding.
     pub(super) own: [f64; padded(OWN_DIMS)],
+    /// Regressors of the long regression as z, `[LONG_DIMS]`.
+    pub(super) long: [f64; padded(LONG_DIMS)],
     /// The last three lags as z, newest first.
     pub(super) z: [f64; 3],
     /// Where in the period the event lies, if what is usual there is known.
@@ -67,6 +69,7 @@ impl ColumnPast {
             last: None,
             run_class: 0,
             own: [0.0; padded(OWN_DIMS)],
+            long: [0.0; padded(LONG_DIMS)],
             z: [0.0; 3],
             place: None,
             deviations: [0.0; HOUR_DIMS],
@@ -95,7 +98,15 @@ impl ColumnPast {
     }
 
     /// Takes the lags in the column's units, and what the key knows of the days before.
-    pub(crate) fn load_lags(&mut self, units: &ColumnUnits, key: &KeyColumn, days: Option<&Days<'_>>, column: usize) {
+    /// `phase` is the sine and cosine of the time of day.
+    pub(crate) fn load_lags(
+        &mut self,
+        units: &ColumnUnits,
+        key: &KeyColumn,
+        days: Option<&Days<'_>>,
+        phase: (f64, f64),
+        column: usize,
+    ) {
         let x = &mut self.own;
         x.fill(0.0);
         self.last = key.last();
@@ -126,6 +137,15 @@ impl ColumnPast {
             }
         }
         x[OWN_DIMS - 1] = 1.0;
+        let long = &mut self.long;
+        long[..LAGS].copy_from_slice(&x[..LAGS]);
+        for (i, x) in long[..LONG_LAGS].iter_mut().enumerate().skip(LAGS) {
+            *x = z(key.lag(i + 1));
+        }
+        // the days before, the week before, the usual day
+        long[LONG_LAGS..LONG_LAGS + 4].copy_from_slice(&x[OWN_DAY..OWN_DAY + 4]);
+        long[LONG_LAGS + 4] = x[OWN_DAY + 5];
+        long[LONG_DIMS - 3..LONG_DIMS].copy_from_slice(&[phase.0, phase.1, 1.0]);
     }
 
     /// Whether a value is the key's last one again.

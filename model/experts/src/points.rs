@@ -1,0 +1,394 @@
+//! The mixture that makes a point forecast of many, for one loss: squared errors (a mean) or absolute errors (a
+//! median).
+//!
+//! Two layers. The first holds five mixtures of all experts: one with polynomial weights over losses
+//! ([`PolynomialShare`]), one over linearised losses, which may gain by combining experts of which none is best, and
+//! three that weigh by a power of the discounted loss, with a memory of about 30, 200 and 1,000 values, which follow
+//! what changes. The second layer mixes these five with polynomial weights over losses. Its regret against the first
+//! mixture and that one's against an expert add up:
+//!
+//! loss(forecast) ≤ loss(expert) + bound(second layer, first mixture) + bound(first mixture, expert) + clipped
+//!
+//! on every sequence. A truth is clipped to the range of what was forecast and six mean errors around it before it
+//! is learnt from, so that one freak does not decide all weights; `clipped` is the sum of what that has hidden at most.
+//! A round from which an expert is absent counts as if it had said what the first mixture said.
+
+use crate::polynomial::PolynomialShare;
+use crate::{ExpertSet, RunningMean};
+use surmise_lanes::kernels;
+use surmise_state::{Persist, State, StateError};
+
+/// Mixtures of the first layer.
+const MIXTURES: usize = 5;
+/// Those with polynomial weights, over losses and over linearised losses; the others weigh by discounted losses.
+const LOSSES: usize = 0;
+const LINEAR: usize = 1;
+/// The follower of a medium memory, in whose place those stand that have no record.
+const FALLBACK: usize = LINEAR + 2;
+const FOLLOWERS: usize = MIXTURES - 2;
+/// The least rates at which followers forget.
+const FOLLOWER_RATES: [f64; FOLLOWERS] = [0.03, 0.005, 0.001];
+/// An expert whose weight with that follower is less than this part of the best one's is hopeless: it loses twelve times
+/// as much.
+const LINEAR_WEIGHT_MIN: f64 = 3e-7;
+/// A discounted loss starts as so many rounds of the follower's own: what has just begun is neither trusted nor lost.
+const PRIOR_ROUNDS: f64 = 4.0;
+/// Rounds in which an expert has no weight with followers, so that they know it.
+const TRIAL_ROUNDS: f64 = 3.0;
+/// A follower's weight is at least this part of the largest.
+const WEIGHT_MIN: f64 = 1e-200;
+/// Truths are clipped beyond so many mean errors around all forecasts, once so many have come.
+const CLIP_ERRORS: f64 = 6.0;
+const CLIP_AFTER: u32 = 8;
+/// The mean error that clips.
+const ERROR: RunningMean = RunningMean::clipped(0.02, 8.0);
+/// An error counts as at least so much of itself.
+const ERROR_GROWTH: f64 = 0.01;
+/// Forecasts and truths further from each other than this teach nothing.
+const DISTANCE_MAX: f64 = 1e70;
+
+kernels! {
+    /// Σ w m x and Σ w m.
+    fn average(w: &[f64], m: &[f64], x: &[f64]) -> (f64, f64) {
+        let (mut s, mut t) = ([0f64; 8], [0f64; 8]);
+        for ((w, m), x) in w.chunks_exact(8).zip(m.chunks_exact(8)).zip(x.chunks_exact(8)) {
+            for i in 0..8 {
+                let v = w[i] * m[i];
+                s[i] += v * x[i];
+                t[i] += v;
+            }
+        }
+        let sum = |s: &[f64; 8]| ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+        (sum(&s), sum(&t))
+    }
+
+    /// Squared or absolute distances of the forecasts from a truth.
+    fn distances(x: &[f64], y: f64, squared: bool, out: &mut [f64]) {
+        if squared {
+            for i in 0..x.len() { out[i] = (x[i] - y) * (x[i] - y); }
+        } else {
+            for i in 0..x.len() { out[i] = (x[i] - y).abs(); }
+        }
+    }
+
+    /// What a mixture lost beyond each expert that took part, where `own` is its loss.
+    fn regrets(loss: &[f64], m: &[f64], own: f64, out: &mut [f64]) {
+        for i in 0..loss.len() { out[i] = m[i] * (own - loss[i]); }
+    }
+
+    /// The same in the linearised loss of slope `slope` at the forecast `f`.
+    fn linear_regrets(x: &[f64], m: &[f64], f: f64, slope: f64, out: &mut [f64]) {
+        for i in 0..x.len() { out[i] = m[i] * (slope * (f - x[i])); }
+    }
+
+    /// Adds what the whole lost beyond each expert, an absent one counting as `absent`.
+    fn add_regrets(loss: &[f64], m: &[f64], own: f64, absent: f64, sum: &mut [f64]) {
+        for i in 0..loss.len() { sum[i] += own - (m[i] * loss[i] + (1.0 - m[i]) * absent); }
+    }
+
+    /// Moves discounted losses on, those of absent experts towards `own`: `rate` are the rates if nothing were
+    /// forgotten.
+    fn follow(loss: &[f64], m: &[f64], own: f64, rate: &[f64], least: f64, mean: &mut [f64]) {
+        for i in 0..loss.len() {
+            mean[i] += rate[i].max(least) * (m[i] * loss[i] + (1.0 - m[i]) * own - mean[i]);
+        }
+    }
+
+    /// Weights by the sixth power of discounted losses, or the twelfth; 0 for experts still on trial.
+    fn weigh(mean: &[f64], seen: &[f64], twelfth: bool, out: &mut [f64]) {
+        let mut least = f64::INFINITY;
+        for i in 0..mean.len() { least = least.min(mean[i]); }
+        let least = least.max(1e-300);
+        for i in 0..mean.len() {
+            let q = least / mean[i].max(least);
+            let q = q * q * q;
+            let q = q * q;
+            let q = if twelfth { q * q } else { q };
+            out[i] = if seen[i] < TRIAL_ROUNDS { 0.0 } else { q.max(WEIGHT_MIN) };
+        }
+    }
+
+    /// Counts who took part; gives the rates of means that start with [`PRIOR_ROUNDS`].
+    fn count(m: &[f64], all: f64, seen: &mut [f64], rate: &mut [f64]) {
+        for i in 0..m.len() {
+            seen[i] += m[i];
+            let n = m[i] * seen[i] + (1.0 - m[i]) * all;
+            rate[i] = 1.0 / (n + PRIOR_ROUNDS);
+        }
+    }
+}
+
+/// What a point forecast is meant to keep small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PointLoss {
+    /// Squared errors: the forecast is a mean.
+    Squared = 0,
+    /// Absolute errors: the forecast is a median.
+    Absolute = 1,
+}
+
+impl PointLoss {
+    /// Both, in the order of what is kept for each.
+    pub const ALL: [PointLoss; 2] = [PointLoss::Squared, PointLoss::Absolute];
+
+    /// The loss of one error.
+    #[inline]
+    pub fn of(self, error: f64) -> f64 {
+        match self {
+            PointLoss::Squared => error * error,
+            PointLoss::Absolute => error.abs(),
+        }
+    }
+
+    fn slope(self, error: f64) -> f64 {
+        match self {
+            PointLoss::Squared => 2.0 * error,
+            PointLoss::Absolute if error == 0.0 => 0.0,
+            PointLoss::Absolute => error.signum(),
+        }
+    }
+}
+
+/// What experts forecast of one value: `N` is a multiple of eight, of which the last may be padding.
+#[derive(Clone, Debug)]
+pub struct PointInputs<const N: usize> {
+    /// Forecasts; finite, also where an expert is absent.
+    forecasts: [f64; N],
+    /// 1 for an expert that takes part, 0 for one that is absent.
+    present: [f64; N],
+    low: f64,
+    high: f64,
+}
+
+impl<const N: usize> PointInputs<N> {
+    /// No forecast yet.
+    pub const fn empty() -> Self {
+        const { assert!(N.is_multiple_of(8)) };
+        Self { forecasts: [0.0; N], present: [0.0; N], low: 0.0, high: 0.0 }
+    }
+
+    /// The forecasts of those that `awake` names; one that is not finite is absent all the same.
+    pub fn set(&mut self, forecasts: &[f64; N], awake: ExpertSet) {
+        (self.low, self.high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for (i, x) in forecasts.iter().enumerate() {
+            let there = awake.has(i) && x.is_finite();
+            self.forecasts[i] = if there { *x } else { 0.0 };
+            self.present[i] = f64::from(u8::from(there));
+            if there {
+                (self.low, self.high) = (self.low.min(*x), self.high.max(*x));
+            }
+        }
+    }
+
+    /// What an expert forecast, if it took part.
+    pub fn forecast(&self, expert: usize) -> Option<f64> {
+        (self.present[expert] > 0.0).then_some(self.forecasts[expert])
+    }
+
+    /// Whether nobody forecast anything.
+    pub fn is_empty(&self) -> bool {
+        self.low > self.high
+    }
+}
+
+/// A point forecast: what the whole says, and what each mixture of the first layer says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MixedPoint {
+    /// The forecast.
+    pub value: f64,
+    mixtures: [f64; MIXTURES],
+}
+
+impl MixedPoint {
+    /// A forecast that no mixture made.
+    pub const fn of(value: f64) -> Self {
+        Self { value, mixtures: [value; MIXTURES] }
+    }
+}
+
+/// The mixture of `N` point forecasts under one loss; see the module. Its cost is fixed, and nothing is allocated.
+#[derive(Clone, Debug)]
+pub struct PointMixture<const N: usize> {
+    loss: PointLoss,
+    /// The polynomial mixtures of the first layer, and the second layer.
+    first: [PolynomialShare<N>; 2],
+    second: PolynomialShare<MIXTURES>,
+    /// Discounted losses, and how often each expert took part.
+    followed: [[f64; N]; FOLLOWERS],
+    seen: [f64; N],
+    /// Weights where nobody who is here has a record.
+    prior: [f64; N],
+    /// Weights of the followers, which follow from the discounted losses.
+    weights: [[f64; N]; FOLLOWERS],
+    /// By how much the whole has lost more than each expert, in losses of the truths as they were.
+    regret: [f64; N],
+    /// What clipping hid at most.
+    clipped: f64,
+    /// The mean error, and of how many.
+    error: f64,
+    count: u32,
+}
+
+impl<const N: usize> PointMixture<N> {
+    /// A mixture without a record, which starts from the weights `prior`, all positive.
+    pub fn new(loss: PointLoss, prior: [f64; N]) -> Self {
+        Self {
+            loss,
+            prior,
+            first: [PolynomialShare::new(), PolynomialShare::new()],
+            second: PolynomialShare::new(),
+            followed: [[0.0; N]; FOLLOWERS],
+            seen: [0.0; N],
+            weights: [prior; FOLLOWERS],
+            regret: [0.0; N],
+            clipped: 0.0,
+            error: 0.0,
+            count: 0,
+        }
+    }
+
+    /// The weights of a mixture of the first layer; they do not sum to one.
+    fn weights(&self, mixture: usize) -> &[f64; N] {
+        match mixture {
+            LOSSES | LINEAR => self.first[mixture].weights(),
+            _ => &self.weights[mixture - LINEAR - 1],
+        }
+    }
+
+    /// The forecast; `inputs` are not empty.
+    pub fn forecast(&self, inputs: &PointInputs<N>) -> MixedPoint {
+        let near = self.near(&inputs.present);
+        let mean = |weights: &[f64; N], present: &[f64; N]| {
+            let (sum, total) = average(weights, present, &inputs.forecasts);
+            (total > 0.0 && total.is_finite()).then(|| (sum / total).clamp(inputs.low, inputs.high))
+        };
+        let mut mixtures = [0.0; MIXTURES];
+        // from the last, because a mixture that has nobody to believe says what a follower says
+        for i in (0..MIXTURES).rev() {
+            let present = if i == LINEAR { &near } else { &inputs.present };
+            let said = mean(self.weights(i), present).or_else(|| (i <= LINEAR).then(|| mixtures[FALLBACK]));
+            mixtures[i] = said.or_else(|| mean(&self.prior, &inputs.present)).unwrap_or(inputs.low);
+        }
+        let weights = self.second.weights();
+        let total: f64 = weights.iter().sum();
+        let value = if total > 0.0 && total.is_finite() {
+            weights.iter().zip(&mixtures).map(|(w, f)| w * f).sum::<f64>() / total
+        } else {
+            mixtures.iter().sum::<f64>() / MIXTURES as f64
+        };
+        MixedPoint { value: value.clamp(inputs.low, inputs.high), mixtures }
+    }
+
+    /// Who takes part in the mixture over linearised losses: those that are not hopeless, because a forecast that is far
+    /// off seems good half of the time where losses are linear.
+    fn near(&self, present: &[f64; N]) -> [f64; N] {
+        let weights = self.weights(FALLBACK);
+        std::array::from_fn(|i| if weights[i] >= LINEAR_WEIGHT_MIN { present[i] } else { 0.0 })
+    }
+
+    /// The truth as it is learnt from.
+    fn clip(&self, inputs: &PointInputs<N>, y: f64) -> f64 {
+        if self.count < CLIP_AFTER {
+            return y;
+        }
+        y.clamp(inputs.low - CLIP_ERRORS * self.error, inputs.high + CLIP_ERRORS * self.error)
+    }
+
+    /// Learns the truth `y` of a forecast that [`forecast`](Self::forecast) made of `inputs`.
+    pub fn learn(&mut self, inputs: &PointInputs<N>, made: &MixedPoint, y: f64) {
+        let (loss, x, present) = (self.loss, &inputs.forecasts, &inputs.present);
+        let reach = (inputs.high - y).abs().max((inputs.low - y).abs());
+        if !(reach < DISTANCE_MAX && inputs.low > -DISTANCE_MAX && inputs.high < DISTANCE_MAX) {
+            return;
+        }
+        let squared = loss == PointLoss::Squared;
+        let mut losses = [0.0; N];
+        distances(x, y, squared, &mut losses);
+        let of = |f: f64, y: f64| loss.of(f - y);
+        add_regrets(&losses, present, of(made.value, y), of(made.mixtures[LOSSES], y), &mut self.regret);
+        let clipped = self.clip(inputs, y);
+        if clipped != y {
+            // 2 (f − x)(y′ − y) of squared errors at most; absolute errors differ alike on one side of all forecasts
+            if squared {
+                let reach = if clipped > y { made.value - inputs.low } else { inputs.high - made.value };
+                self.clipped += 2.0 * reach.max(0.0) * (clipped - y).abs();
+            }
+            distances(x, clipped, squared, &mut losses);
+        }
+        self.learn_weights(inputs, made, &losses, clipped);
+        let miss = (made.value - y).abs();
+        // a mean of nothing must be able to grow
+        ERROR.learn(&mut self.error, self.count, miss, ERROR_GROWTH * miss);
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// Takes in the losses of a truth, which may have been clipped.
+    fn learn_weights(&mut self, inputs: &PointInputs<N>, made: &MixedPoint, losses: &[f64; N], y: f64) {
+        let (loss, present) = (self.loss, &inputs.present);
+        let own = loss.of(made.value - y);
+        let above: [f64; MIXTURES] = std::array::from_fn(|i| own - loss.of(made.mixtures[i] - y));
+        self.second.learn(&above);
+        let mut above = [0.0; N];
+        regrets(losses, present, loss.of(made.mixtures[LOSSES] - y), &mut above);
+        self.first[LOSSES].learn(&above);
+        let f = made.mixtures[LINEAR];
+        linear_regrets(&inputs.forecasts, &self.near(present), f, loss.slope(f - y), &mut above);
+        self.first[LINEAR].learn(&above);
+        let mut rates = [0.0; N];
+        count(present, f64::from(self.count), &mut self.seen, &mut rates);
+        for (i, mean) in self.followed.iter_mut().enumerate() {
+            let own = loss.of(made.mixtures[LINEAR + 1 + i] - y);
+            if self.count == 0 {
+                *mean = [own; N];
+            }
+            follow(losses, present, own, &rates, FOLLOWER_RATES[i], mean);
+            weigh(mean, &self.seen, loss == PointLoss::Absolute, &mut self.weights[i]);
+        }
+    }
+
+    /// By how much the forecasts so far have lost more than an expert's, in sums of losses.
+    pub fn regret(&self, expert: usize) -> f64 {
+        self.regret[expert]
+    }
+
+    /// What that cannot exceed, on any sequence.
+    pub fn bound(&self, expert: usize) -> f64 {
+        self.second.bound(LOSSES) + self.first[LOSSES].bound(expert) + self.clipped
+    }
+
+    /// The expert that the forecasts have the most regret against, of those that took part at all: the best one so far.
+    pub fn best(&self) -> Option<usize> {
+        let seen = (0..N).filter(|i| self.seen[*i] > 0.0);
+        seen.max_by(|a, b| self.regret[*a].total_cmp(&self.regret[*b]))
+    }
+
+    /// Truths learnt from.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+}
+
+impl<const N: usize> Persist for PointMixture<N> {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.section("points")?;
+        self.first.iter_mut().try_for_each(|share| share.persist(s))?;
+        self.second.persist(s)?;
+        self.followed.iter_mut().try_for_each(|mean| s.f64s_fixed("followed", mean))?;
+        s.f64s_fixed("seen", &mut self.seen)?;
+        s.f64s_fixed("regret", &mut self.regret)?;
+        for v in [&mut self.clipped, &mut self.error] {
+            s.f64("points", v)?;
+        }
+        s.u32("count", &mut self.count)?;
+        if s.is_reading() && self.count > 0 {
+            for (mean, weights) in self.followed.iter().zip(&mut self.weights) {
+                weigh(mean, &self.seen, self.loss == PointLoss::Absolute, weights);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "points_tests.rs"]
+mod tests;
