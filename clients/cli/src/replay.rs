@@ -263,6 +263,16 @@ fn field_table(r: &ReplayResult) -> Table {
             num(m.crps),
             share(m.coverage_90),
         ]);
+        if m.mse_regret.is_some() {
+            let blank = String::new;
+            let of = |regret, most| format!("{} ≤ {}", number_or_blank(regret), number_or_blank(most));
+            let mut row = vec!["  above the best expert".to_owned()];
+            row.resize_with(7, blank);
+            row.push(of(m.mse_regret, m.mse_regret_bound));
+            row.push(of(m.mae_regret, m.mae_regret_bound));
+            row.resize_with(11, blank);
+            t.cells(row);
+        }
         if let Some(h) = r.horizon
             && (f.horizon_mse.is_some() || f.horizon_top1.is_some())
         {

@@ -88,6 +88,13 @@ pub struct ReplayResult {
     pub options: Options,
 }
 
+impl ReplayResult {
+    /// Whether every regret is within its bound: in bits, and those of the point forecasts of every number.
+    pub fn is_within_bounds(&self) -> bool {
+        self.regret_bits <= self.regret_bound_bits && self.fields.values().all(|f| f.report.points_within_bound())
+    }
+}
+
 /// The result of one field.
 #[derive(Clone, Debug, Serialize)]
 pub struct FieldResult {
@@ -135,10 +142,24 @@ impl FieldResult {
         };
         if let Some(sd) = f.unit_sd {
             let divide = |x: &mut Option<f64>, by: f64| *x = x.map(|x| x / by);
-            for squared in [&mut report.mse, &mut f.horizon_mse, &mut f.horizon_last_mse] {
+            let squares = [
+                &mut report.mse,
+                &mut report.mse_regret,
+                &mut report.mse_regret_bound,
+                &mut f.horizon_mse,
+                &mut f.horizon_last_mse,
+            ];
+            for squared in squares {
                 divide(squared, sd * sd);
             }
-            for plain in [&mut report.mae, &mut report.crps, &mut f.horizon_mae] {
+            let distances = [
+                &mut report.mae,
+                &mut report.mae_regret,
+                &mut report.mae_regret_bound,
+                &mut report.crps,
+                &mut f.horizon_mae,
+            ];
+            for plain in distances {
                 divide(plain, sd);
             }
         }

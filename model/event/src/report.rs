@@ -41,12 +41,24 @@ pub struct FieldReport {
     /// Categories: distinct symbols seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distinct: Option<u64>,
-    /// Numbers: mean squared error of the point forecast.
+    /// Numbers: mean squared error of the point forecast for squared errors, the mean.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mse: Option<f64>,
-    /// Numbers: mean absolute error of the point forecast.
+    /// Numbers: mean absolute error of the point forecast for absolute errors, the median.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mae: Option<f64>,
+    /// Numbers: mean squared error less that of the best single point expert, over all values since the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mse_regret: Option<f64>,
+    /// Numbers: what `mse_regret` cannot exceed, on any sequence (PREDICTOR §8).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mse_regret_bound: Option<f64>,
+    /// Numbers: mean absolute error less that of the best single point expert, over all values since the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mae_regret: Option<f64>,
+    /// Numbers: what `mae_regret` cannot exceed, on any sequence (PREDICTOR §8).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mae_regret_bound: Option<f64>,
     /// Numbers: the continuous ranked probability score, the mean of one rough estimate per value, which is right to
     /// about one per cent over a few thousand values (PREDICTOR §8).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,6 +74,14 @@ pub struct FieldReport {
     /// Numbers: how much of the values fell inside the predicted .5–99.5 % interval.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage_99: Option<f64>,
+}
+
+impl FieldReport {
+    /// Whether the regret of point forecasts is within its bound, as far as there are any.
+    pub fn points_within_bound(&self) -> bool {
+        let within = |regret: Option<f64>, bound: Option<f64>| regret.zip(bound).is_none_or(|(r, b)| r <= b);
+        within(self.mse_regret, self.mse_regret_bound) && within(self.mae_regret, self.mae_regret_bound)
+    }
 }
 
 /// How well a stream was predicted, from its first event or since measuring began.

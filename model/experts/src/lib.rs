@@ -21,10 +21,10 @@ mod running_mean;
 mod share;
 mod specialists;
 
-pub use points::{MixedPoint, PointInputs, PointLoss, PointMixture};
-pub use polynomial::PolynomialShare;
 pub use bits::{BitShare, NibbleWalk, SYMBOL_EXPERTS_MAX, SymbolWalk};
 pub use excess::Excess;
+pub use points::{MixedPoint, PointInputs, PointLoss, PointMixture};
+pub use polynomial::PolynomialShare;
 pub use running_mean::RunningMean;
 pub use share::{BitArithmetic, FixedShare, ShareArithmetic, ValueArithmetic, ValueShare};
 pub use specialists::{ExpertSet, mix};

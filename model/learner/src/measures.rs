@@ -8,7 +8,7 @@ use crate::options::NetworkSize;
 use crate::parts::PartDetail;
 use std::collections::BTreeMap;
 use surmise_event::{Part, Report};
-use surmise_number::NumberModel;
+use surmise_number::{NumberModel, PointLoss};
 use surmise_state::Persist;
 use surmise_symbol::SymbolModel;
 
@@ -142,6 +142,19 @@ impl Learner {
         self.models.fields.iter().map(bound).collect()
     }
 
+    /// Adds to a report by how much point forecasts have lost more than the best single expert's. A target is forecast
+    /// given the other fields, which point experts do not see.
+    fn add_point_regrets(&self, report: &mut Report) {
+        let (Some(numbers), None) = (&self.models.numbers, &self.options.target) else { return };
+        for field in &self.models.fields {
+            let Model::Number(column) = &field.model else { continue };
+            let Some(to) = report.fields.get_mut(&*field.name) else { continue };
+            let mean = |loss| numbers.point_regret(*column, loss).filter(|r| r.count > 0).map(|r| r.mean());
+            (to.mse_regret, to.mse_regret_bound) = mean(PointLoss::Squared).unzip();
+            (to.mae_regret, to.mae_regret_bound) = mean(PointLoss::Absolute).unzip();
+        }
+    }
+
     /// The prequential measures so far: every event was scored before it was learnt.
     pub fn report(&mut self) -> Report {
         let names: Vec<&[&'static str]> = self.models.fields.iter().map(|f| self.expert_names(f)).collect();
@@ -159,6 +172,7 @@ impl Learner {
                 report.fields.get(target).map_or((0.0, 0.0), |f| (f.regret_bits, f.regret_bound_bits));
             report.experts.retain(|e| e.name.strip_prefix(target.as_str()).is_some_and(|rest| rest.starts_with('/')));
         }
+        self.add_point_regrets(&mut report);
         if self.options.network() == NetworkSize::Off {
             // the number model lists every expert that it may have
             report.experts.retain(|e| e.name != "network" && !e.name.ends_with("/network"));

@@ -170,17 +170,17 @@ impl Learner {
         let predicted = role == Role::Predicted;
         // errors are taken before the model sees the value
         if predicted && x.is_finite() {
-            let mean = match given {
-                Given::Before => model.mean(column),
-                Given::Within => model.conditional_mean(column),
+            let (mean, median, centre) = match given {
+                Given::Before => (model.mean(column), model.median(column), model.centre(column)),
+                Given::Within => [model.conditional_mean(column); 3].into(),
             };
-            self.monitors.anomaly.number(column, x - mean, model.resolution(column));
+            self.monitors.anomaly.number(column, x - centre, model.resolution(column));
             self.monitors.drift.number(column, x, model.resolution(column));
             if measures.scoring {
                 let sums = &mut measures.tally.fields[i];
                 sums.numbers += 1;
                 sums.squared += (x - mean) * (x - mean);
-                sums.absolute += (x - mean).abs();
+                sums.absolute += (x - median).abs();
             }
             if measures.intervals {
                 let interval_90 = model.interval(column, given, 0.05, 0.95);

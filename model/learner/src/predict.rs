@@ -176,7 +176,7 @@ impl Learner {
         let bucket = |m: &surmise_number::NumberModel| hash_of_symbol(m.bucket(column, forecast.mean));
         step.current.hashes[i] = self.models.numbers.as_ref().map_or(0, bucket);
         let quantiles = QUANTILE_LEVELS.iter().map(f64::to_string).zip(forecast.quantiles.iter().copied()).collect();
-        Expected::Number { mean: forecast.mean, median: forecast.quantiles[MEDIAN], quantiles, missing: None }
+        Expected::Number { mean: forecast.mean, median: forecast.median, quantiles, missing: None }
     }
 }
 

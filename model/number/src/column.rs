@@ -10,8 +10,8 @@ use crate::point_masses::{Odds, ValueTable};
 use crate::profile::Hours;
 use crate::rls::LeastSquares;
 use crate::siblings::Siblings;
-use crate::stages::experts::*;
 use crate::smooth::SmoothingErrors;
+use crate::stages::experts::*;
 use crate::stages::past::Regime;
 use crate::stages::points::{POINT_PRIOR, Points};
 use crate::symbols::SymbolOffsets;
@@ -70,6 +70,8 @@ pub(crate) struct NumberColumn {
     pub(crate) long: LeastSquares,
     /// Which averages and trends have been the best.
     pub(crate) smoothing: SmoothingErrors,
+    /// The median of the stack's errors, by stochastic approximation.
+    pub(crate) stack_half: f64,
     /// The mixtures of point forecasts, by [`PointLoss`].
     points: [Points; 2],
     /// Mean |residual| of the linear forecasts, and of how many.
@@ -117,6 +119,7 @@ impl NumberColumn {
             stack,
             long,
             smoothing: SmoothingErrors::default(),
+            stack_half: 0.0,
             points: PointLoss::ALL.map(|loss| Points::new(loss, POINT_PRIOR)),
             residual: 0.0,
             residual_seen: 0,
@@ -319,6 +322,7 @@ impl Persist for NumberColumn {
         self.stack.persist(s)?;
         self.long.persist(s)?;
         self.smoothing.persist(s)?;
+        s.f64("stack_half", &mut self.stack_half)?;
         self.points.iter_mut().try_for_each(|points| points.persist(s))?;
         s.f64("residual", &mut self.residual)?;
         s.u32("residual_n", &mut self.residual_seen)?;

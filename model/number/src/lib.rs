@@ -95,6 +95,6 @@ pub use components::NumberComponent;
 pub use key::NumberKey;
 pub use model::NumberModel;
 pub use options::{Engine, EventContext, Forecast, Given, NetworkOptions, NumberAblation, NumberOptions, PointRegret};
-pub use surmise_experts::PointLoss;
 pub use stages::shares::{ExpertDistribution, NumberExpertShare};
 pub use surmise_experts::Excess;
+pub use surmise_experts::PointLoss;

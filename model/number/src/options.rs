@@ -106,11 +106,21 @@ pub struct PointRegret {
     pub count: u32,
 }
 
+impl PointRegret {
+    /// Regret and bound per value.
+    pub fn mean(&self) -> (f64, f64) {
+        let count = f64::from(self.count.max(1));
+        (self.regret / count, self.bound / count)
+    }
+}
+
 /// One column at one step ahead.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Forecast {
-    /// Point forecast, in the column's units.
+    /// Point forecast for squared errors, in the column's units.
     pub mean: f64,
+    /// Point forecast for absolute errors.
+    pub median: f64,
     /// Quantiles at the levels that were asked for.
     pub quantiles: Vec<f64>,
 }

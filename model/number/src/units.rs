@@ -144,6 +144,11 @@ impl ColumnUnits {
         self.mean
     }
 
+    /// The median of the past.
+    pub(crate) fn half(&self) -> f64 {
+        self.marks[7]
+    }
+
     /// The cell that holds `y`: centre and half width.
     #[inline]
     pub(crate) fn cell(&self, y: f64) -> (f64, f64) {

@@ -116,6 +116,7 @@ fn intervals_cover_what_they_say() {
         let (mut d, mut level) = (Draw(10 + kind), 0.0);
         let mut s = Stream::new(1, plain());
         let (mut inside, mut low, mut n) = (0, 0, 0);
+        let (mut distance, mut distance_of_half) = (0.0, 0.0);
         for t in 0..12_000 {
             let y = match kind {
                 // independent, autoregressive, with bursts, heavy-tailed and skewed
@@ -131,7 +132,9 @@ fn intervals_cover_what_they_say() {
             if t >= 1000 {
                 n += 1;
                 inside += i32::from((s.model.quantile(0, 0.05)..=s.model.quantile(0, 0.95)).contains(&y));
-                low += i32::from(y <= s.model.median(0));
+                low += i32::from(y <= s.model.quantile(0, 0.5));
+                distance += (y - s.model.median(0)).abs();
+                distance_of_half += (y - s.model.quantile(0, 0.5)).abs();
             }
             s.model.observe(&mut s.key, 0, y);
             s.model.finish(&mut s.key);
@@ -139,6 +142,7 @@ fn intervals_cover_what_they_say() {
         let (covered, half) = (inside as f64 / n as f64, low as f64 / n as f64);
         assert!((0.88..=0.92).contains(&covered), "kind {kind}: {covered}");
         assert!((0.47..=0.53).contains(&half), "kind {kind}: median {half}");
+        assert!(distance < 1.03 * distance_of_half, "kind {kind}: {distance} {distance_of_half}");
     }
 }
 
@@ -180,6 +184,7 @@ fn the_first_step_of_a_forecast_is_what_stands() {
     s.model.begin(&mut s.key, &EventContext::default());
     for c in 0..2 {
         assert_eq!(f[0][c].mean, s.model.mean(c));
+        assert_eq!(f[0][c].median, s.model.median(c));
         for (q, p) in f[0][c].quantiles.iter().zip([0.1, 0.5, 0.9]) {
             assert!((q - s.model.quantile(c, p)).abs() < 1e-9);
         }

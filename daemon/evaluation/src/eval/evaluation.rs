@@ -38,7 +38,7 @@ pub struct Evaluation {
     pub regret_bits: f64,
     /// What the regret cannot exceed.
     pub regret_bound_bits: f64,
-    /// Whether the regret is within its bound for every recording.
+    /// Whether the regret is within its bound for every recording, that of point forecasts included.
     pub within_bound: bool,
     /// Processor time of the learner.
     pub cpu_seconds: f64,

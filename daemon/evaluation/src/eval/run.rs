@@ -146,7 +146,7 @@ fn join(
         measures,
         regret_bits,
         regret_bound_bits,
-        within_bound: recordings.iter().all(|r| r.result.regret_bits <= r.result.regret_bound_bits),
+        within_bound: recordings.iter().all(|r| r.result.is_within_bounds()),
         cpu_seconds,
         events_per_second: events as f64 / cpu_seconds.max(1e-9),
         state_bytes: recordings.iter().map(|r| r.result.state_bytes).max().unwrap_or(0),

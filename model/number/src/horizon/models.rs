@@ -201,7 +201,7 @@ impl HorizonModels {
         let (z, _) = lead.predict(&origin.lead(step, column));
         let raw = |z: f64| horizons.base + horizons.unit * z;
         let quantiles = levels.iter().map(|p| raw(z + lead.error_at(*p))).collect();
-        Some(Forecast { mean: raw(z), quantiles })
+        Some(Forecast { mean: raw(z), median: raw(z + lead.error_at(0.5)), quantiles })
     }
 }
 

@@ -14,6 +14,7 @@ use crate::stages::event::EventScratch;
 use crate::stages::quantiles::Predictive;
 use crate::{NumberKey, NumberModel};
 use std::borrow::Cow;
+use surmise_experts::PointLoss;
 
 /// Scales grow up to so many units of the column.
 const SPREAD_UNITS_MAX: f64 = 1.5;
@@ -157,10 +158,16 @@ struct RollShape {
 impl RollShape {
     /// The forecast of the next step, which is wider than the one before.
     fn widen(&mut self, event: &EventScratch, column: usize) -> Forecast {
-        let mean = event.mean(column);
+        let mean = event.point(column, PointLoss::Squared);
+        // what stands for the first step is around the stack
+        let centre = if self.variance == 0.0 { event.mean(column) } else { mean };
         self.variance += self.power;
         self.power *= self.autocorrelation * self.autocorrelation;
         let wider = self.variance.sqrt().min(self.widest);
-        Forecast { mean, quantiles: self.offsets.iter().map(|offset| mean + offset * wider).collect() }
+        Forecast {
+            mean,
+            median: event.point(column, PointLoss::Absolute),
+            quantiles: self.offsets.iter().map(|offset| centre + offset * wider).collect(),
+        }
     }
 }

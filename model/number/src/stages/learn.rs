@@ -17,6 +17,8 @@ const UNITS_SETTLED: u64 = 12;
 const ASTRAY_FACTOR: f64 = 4.0;
 /// … once it has learnt from so many events.
 const ASTRAY_AFTER: u32 = 100;
+/// Rate of the median of the stack's errors, in mean errors.
+const HALF_RATE: f64 = 0.03;
 /// Steps beyond this are not remembered.
 const STEP_MAX: f64 = 1e100;
 /// Errors of regressions count as at most so many units.
@@ -126,6 +128,8 @@ impl NumberColumn {
         let error = self.innovation(y, self.long.predict(0, &past.long));
         self.long.learn(&past.long, error);
         self.smoothing.learn(key.smoothing(), y);
+        let beyond = y - forecast.mean - self.stack_half;
+        self.stack_half += HALF_RATE * self.scale(Regime::Known, STACK).min(beyond.abs()) * beyond.signum();
     }
 
     /// Learns what other columns and symbols of the event say of this one.
