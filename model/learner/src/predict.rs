@@ -1,9 +1,7 @@
 //! Predicting: what is expected of the next events of a key. Nothing is learnt, and the learner does not change.
 
 use crate::clock::Clocks;
-use crate::expected::{
-    BYTE_SYMBOLS, FIRST_STEP, GapEffort, LATER_STEPS, MEDIAN, QUANTILE_LEVELS, gaps, likely_bins, symbols,
-};
+use crate::expected::{BYTE_SYMBOLS, FIRST_STEP, GapEffort, LATER_STEPS, QUANTILE_LEVELS, gaps, likely_bins, symbols};
 use crate::field::{Model, folds_ends};
 use crate::gap;
 use crate::keys::KeyState;
