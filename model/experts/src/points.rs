@@ -28,8 +28,8 @@ const FALLBACK: usize = LINEAR + 2;
 const FOLLOWERS: usize = MIXTURES - 2;
 /// The least rates at which followers forget.
 const FOLLOWER_RATES: [f64; FOLLOWERS] = [0.03, 0.005, 0.001];
-/// An expert whose weight with that follower is less than this part of the best one's is hopeless: it loses twelve times
-/// as much.
+/// An expert whose weight with that follower is less than this part of the best one's is hopeless: it loses twelve
+/// times as much.
 const LINEAR_WEIGHT_MIN: f64 = 3e-7;
 /// A discounted loss starts as so many rounds of the follower's own: what has just begun is neither trusted nor lost.
 const PRIOR_ROUNDS: f64 = 4.0;
@@ -279,8 +279,8 @@ impl<const N: usize> PointMixture<N> {
         MixedPoint { value: value.clamp(inputs.low, inputs.high), mixtures }
     }
 
-    /// Who takes part in the mixture over linearised losses: those that are not hopeless, because a forecast that is far
-    /// off seems good half of the time where losses are linear.
+    /// Who takes part in the mixture over linearised losses: those that are not hopeless, because a forecast that is
+    /// far off seems good half of the time where losses are linear.
     fn near(&self, present: &[f64; N]) -> [f64; N] {
         let weights = self.weights(FALLBACK);
         std::array::from_fn(|i| if weights[i] >= LINEAR_WEIGHT_MIN { present[i] } else { 0.0 })

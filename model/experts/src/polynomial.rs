@@ -4,9 +4,9 @@
 //! expert's regret Rᵢ is the sum of rᵢ = ℓ(mixture) − ℓ(expert) over the rounds in which it took part. Its weight is
 //! proportional to ηᵢ (Rᵢ)₊, where ηᵢ = 1/(max rᵢ² + Σ rᵢ²) is a rate of its own: no range of losses has to be known.
 //!
-//! The potential Φ = Σ ηᵢ (Rᵢ)₊² grows by at most Xᵢ = max(0, η′ᵢ (aᵢ + rᵢ)₊² − ηᵢ (aᵢ² + 2 aᵢ rᵢ)) for each expert in a
-//! round, where aᵢ = (Rᵢ)₊ and η′ is the rate after the round: what is left out, 2 Σ ηᵢ aᵢ rᵢ, is not positive, because
-//! a convex loss of the mixture is at most the mixture of losses (Jensen). Hence on every sequence
+//! The potential Φ = Σ ηᵢ (Rᵢ)₊² grows by at most Xᵢ = max(0, η′ᵢ (aᵢ + rᵢ)₊² − ηᵢ (aᵢ² + 2 aᵢ rᵢ)) for each expert in
+//! a round, where aᵢ = (Rᵢ)₊ and η′ is the rate after the round: what is left out, 2 Σ ηᵢ aᵢ rᵢ, is not positive,
+//! because a convex loss of the mixture is at most the mixture of losses (Jensen). Hence on every sequence
 //!
 //! Rᵢ ≤ √(S (max rᵢ² + Σ rᵢ²)),   S = Σ X over all rounds and experts,
 //!

@@ -16,14 +16,14 @@ use surmise_experts::PointLoss;
 const GOLDEN_PART: f64 = 0.618_033_988_749_894_9;
 
 impl NumberModel {
-    /// The point forecast for squared errors: the mixture of all point experts that [`point_regret`](Self::point_regret)
-    /// bounds.
+    /// The point forecast for squared errors: the mixture of all point experts that
+    /// [`point_regret`](Self::point_regret) bounds.
     pub fn mean(&self, column: usize) -> f64 {
         self.event.point(column, PointLoss::Squared)
     }
 
-    /// The point forecast for absolute errors, mixed likewise. It need not be the quantile at one half, which minds what
-    /// masses of single values cost.
+    /// The point forecast for absolute errors, mixed likewise. It need not be the quantile at one half, which minds
+    /// what masses of single values cost.
     pub fn median(&self, column: usize) -> f64 {
         self.event.point(column, PointLoss::Absolute)
     }

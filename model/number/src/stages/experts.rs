@@ -63,7 +63,8 @@ pub(crate) const NAMED: usize = DENSITY_EXPERTS + CONDITIONAL_EXPERTS - 1 + POIN
 /// Names of all experts, in the order of reports: the three tables one after another, each mixture left out.
 pub(crate) const NAMES: [&str; NAMED] = names();
 
-/// Rows that the model refers to: the previous value, the day before, both regressions, the network, the stack, the two shapes.
+/// Rows that the model refers to: the previous value, the day before, both regressions, the network, the stack, the two
+/// shapes.
 pub(crate) const LAST: usize = lane("last");
 pub(crate) const DAY: usize = lane("day");
 pub(crate) const OWN: usize = lane("linear-own");
