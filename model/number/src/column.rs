@@ -13,7 +13,7 @@ use crate::siblings::Siblings;
 use crate::smooth::SmoothingErrors;
 use crate::stages::experts::*;
 use crate::stages::past::Regime;
-use crate::stages::points::{POINT_PRIOR, Points};
+use crate::stages::point_experts::{ColumnPoints, POINT_PRIOR};
 use crate::symbols::SymbolOffsets;
 use crate::units::{ColumnUnits, Rebase};
 use surmise_experts::{ExpertSet, PointLoss, RunningMean, ValueShare};
@@ -73,7 +73,7 @@ pub(crate) struct NumberColumn {
     /// The median of the stack's errors, by stochastic approximation.
     pub(crate) stack_half: f64,
     /// The mixtures of point forecasts, by [`PointLoss`].
-    points: [Points; 2],
+    points: [ColumnPoints; 2],
     /// Mean |residual| of the linear forecasts, and of how many.
     residual: f64,
     residual_seen: u32,
@@ -120,7 +120,7 @@ impl NumberColumn {
             long,
             smoothing: SmoothingErrors::default(),
             stack_half: 0.0,
-            points: PointLoss::ALL.map(|loss| Points::new(loss, POINT_PRIOR)),
+            points: PointLoss::ALL.map(|loss| ColumnPoints::new(loss, POINT_PRIOR)),
             residual: 0.0,
             residual_seen: 0,
             log: LogLevel::new(),
@@ -167,11 +167,11 @@ impl NumberColumn {
     }
 
     /// The mixture of point forecasts under a loss.
-    pub(crate) fn points(&self, loss: PointLoss) -> &Points {
+    pub(crate) fn points(&self, loss: PointLoss) -> &ColumnPoints {
         &self.points[loss as usize]
     }
 
-    pub(crate) fn points_mut(&mut self, loss: PointLoss) -> &mut Points {
+    pub(crate) fn points_mut(&mut self, loss: PointLoss) -> &mut ColumnPoints {
         &mut self.points[loss as usize]
     }
 

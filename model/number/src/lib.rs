@@ -29,7 +29,7 @@
 //! | `stages` | the stages of an event, and the distribution that they make |
 //! | `stages/experts` | the tables of experts: names, centres, scales |
 //! | `stages/mixture_cdf` | the mixture's distribution function, which levels, quantiles and CRPS ask |
-//! | `stages/points` | the point forecasts, and the experts that make them |
+//! | `stages/points`, `stages/point_experts` | the point forecasts; the table of experts that make them |
 //! | `stages/shares` | every expert's share of a prediction |
 //! | `stages/learn`, `stages/event_learn` | what is learnt from an event |
 //! | `column` | what is learnt about one column |

@@ -6,7 +6,7 @@ use crate::options::{Given, PointRegret};
 use crate::stages::crps::crps;
 use crate::stages::experts::NAMES;
 use crate::stages::network::NumberNetwork;
-use crate::stages::points::POINT_NAMES;
+use crate::stages::point_experts::POINT_NAMES;
 use crate::stages::quantiles::Predictive;
 use crate::stages::scored::Scored;
 use crate::stages::shares::{NumberExpertShare, expert_shares};

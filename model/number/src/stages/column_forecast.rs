@@ -10,7 +10,7 @@ use crate::key_column::KeyColumn;
 use crate::options::Given;
 use crate::stages::experts::*;
 use crate::stages::past::{ColumnPast, Regime};
-use crate::stages::points::{DensityPoints, PointForecasts};
+use crate::stages::points::{DensityPoints, PointForecasts, PointRanges};
 use surmise_experts::ExpertSet;
 
 /// After an event that brought no value, a forecast may stray by so many units (else see
@@ -172,7 +172,8 @@ impl ColumnForecast {
             Regime::Fresh => self.points.set_only(self.mean),
             Regime::Known => {
                 let density = DensityPoints { centre: &self.centre, weights: &self.weights, awake: self.awake };
-                self.points.make(c, key, past, experts, &density);
+                let with_days = (experts.low, experts.high);
+                self.points.make(c, key, past, &PointRanges { near: experts.near, with_days }, &density);
             }
         }
         self.slot_before = past.last.and_then(|last| c.values.find(units, last));

@@ -13,6 +13,7 @@ mod learn;
 pub(crate) mod mixture_cdf;
 pub(crate) mod network;
 pub(crate) mod past;
+pub(crate) mod point_experts;
 pub(crate) mod points;
 mod probability_integral;
 pub(crate) mod quantiles;

@@ -5,45 +5,11 @@
 
 use crate::column::NumberColumn;
 use crate::key_column::KeyColumn;
-use crate::stages::column_forecast::ExpertForecasts;
 use crate::stages::experts::*;
 use crate::stages::past::{ColumnPast, Regime};
-use surmise_experts::{ExpertSet, MixedPoint, PointInputs, PointLoss, PointMixture};
+use crate::stages::point_experts::POINT_EXPERTS;
+use surmise_experts::{ExpertSet, MixedPoint, PointInputs, PointLoss};
 
-/// How many experts make point forecasts.
-pub(crate) const POINT_EXPERTS: usize = 24;
-/// Their names in reports.
-pub(crate) const POINT_NAMES: [&str; POINT_EXPERTS] = [
-    "last",
-    "mean",
-    "trend",
-    "day",
-    "day-step",
-    "linear-own",
-    "linear-all",
-    "network",
-    "stack",
-    "level",
-    "line",
-    "density",
-    "linear-long",
-    "average .05",
-    "average .2",
-    "average",
-    "half",
-    "stack, half",
-    "Holt .8",
-    "Holt .9",
-    "Holt",
-    "day-change",
-    "rise",
-    "rise, quick",
-];
-/// Experts that are believed before anything is known of them, and how little the others are.
-const PRIOR: [&str; 6] = ["last", "mean", "stack", "level", "average .2", "average"];
-const PRIOR_OTHERS: f64 = 0.01;
-/// The weights with which the mixtures begin.
-pub(crate) const POINT_PRIOR: [f64; POINT_EXPERTS] = prior();
 /// The lanes of the density experts that the first of them are.
 const FROM_LANES: [usize; 11] =
     [LAST, LAST + 1, LAST + 2, DAY, DAY + 1, OWN, ALL, NETWORK, STACK, STACK + 3, STACK + 5];
@@ -53,15 +19,18 @@ const EXTRAPOLATING: std::ops::Range<usize> = 4..9;
 const DAY_ERRORS_MAX: f64 = 4.0;
 const DENSITY_MEAN: usize = FROM_LANES.len();
 
-/// The point mixture of one loss.
-pub(crate) type Points = PointMixture<POINT_EXPERTS>;
-
 /// The point forecasts of one column.
 #[derive(Clone, Debug)]
 pub(crate) struct PointForecasts {
     pub(crate) inputs: PointInputs<POINT_EXPERTS>,
     /// By [`PointLoss`].
     pub(super) made: [MixedPoint; 2],
+}
+
+/// The ranges that nothing that extrapolates may leave: around the last value, and with the record of days.
+pub(crate) struct PointRanges {
+    pub(super) near: (f64, f64),
+    pub(super) with_days: (f64, f64),
 }
 
 /// What the forecasts of the density mixture are, by lane, and what they weigh.
@@ -94,7 +63,7 @@ impl PointForecasts {
         c: &NumberColumn,
         key: &KeyColumn,
         past: &ColumnPast,
-        experts: &ExpertForecasts,
+        ranges: &PointRanges,
         density: &DensityPoints<'_>,
     ) {
         let (mut x, mut awake) = ([f64::NAN; POINT_EXPERTS], ExpertSet::EMPTY);
@@ -111,7 +80,7 @@ impl PointForecasts {
         // nothing that extrapolates goes as far as yesterday's value unless that has been a good forecast
         let error = |lane: usize| c.scale(Regime::Known, lane);
         let day_counts = error(DAY) < DAY_ERRORS_MAX * error(LAST);
-        let (low, high) = if day_counts { (experts.low, experts.high) } else { experts.near };
+        let (low, high) = if day_counts { ranges.with_days } else { ranges.near };
         let keep = |y: f64| if y.is_finite() { y.clamp(low, high) } else { y };
         for i in EXTRAPOLATING {
             x[i] = keep(x[i]);
@@ -142,15 +111,6 @@ impl PointForecasts {
             self.made[loss as usize] = c.points(loss).forecast(&self.inputs);
         }
     }
-}
-
-const fn prior() -> [f64; POINT_EXPERTS] {
-    let (mut weights, mut i) = ([PRIOR_OTHERS; POINT_EXPERTS], 0);
-    while i < PRIOR.len() {
-        weights[place(&POINT_NAMES, PRIOR[i])] = 1.0;
-        i += 1;
-    }
-    weights
 }
 
 /// The mean of the density experts' centres, by their weights.
