@@ -13,6 +13,7 @@ mod observe;
 mod overdue;
 mod pairs;
 mod piece;
+mod prefix;
 mod rate;
 mod role;
 mod sequence;

@@ -2,7 +2,8 @@
 
 use crate::cut::cut;
 use crate::json::cut_json;
-use crate::piece::Pieces;
+use crate::piece::{PieceKind, Pieces};
+use crate::prefix::syslog_host;
 use std::borrow::Cow;
 
 /// Bytes of a line that are read.
@@ -17,6 +18,10 @@ pub(crate) fn cut_line(line: &[u8], text: &mut Vec<u8>, pieces: &mut Pieces) {
     let start = text.len();
     text.extend_from_slice(&line[..head]);
     cut(text, start..start + head, pieces);
+    // every host says the same things, so a host is a value from the start
+    if let Some(host) = syslog_host(text, &pieces.0) {
+        pieces.0[host].kind = PieceKind::Value;
+    }
     if object.is_some() && !cut_json(&line[head..], text, pieces) {
         text.truncate(start);
         pieces.0.clear();

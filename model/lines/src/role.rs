@@ -1,6 +1,7 @@
 //! What a slot is for, by its name or its place: a field that other templates have too, or a status of HTTP.
 
 use crate::piece::PieceKind;
+use crate::prefix::prefix_name;
 use crate::table::hash;
 use crate::template::Template;
 
@@ -50,6 +51,9 @@ pub(crate) fn is_json_name(template: &Template, place: usize) -> bool {
 
 /// The name that stands before a slot: a path of JSON, a key, or a word.
 pub(crate) fn plain_name(template: &Template, place: usize) -> Option<String> {
+    if let Some(name) = prefix_name(template, place) {
+        return Some(name.to_owned());
+    }
     let before = place.checked_sub(1)?;
     if is_json_name(template, before) {
         return Some(String::from_utf8_lossy(&template.pieces[before].text.0).into_owned());
