@@ -16,6 +16,7 @@ mod piece;
 mod prefix;
 mod rate;
 mod role;
+mod search;
 mod sequence;
 mod severe;
 mod shape;

@@ -10,95 +10,17 @@
 //! The key of a template is a sum of one hash for each place, so the key with a place starred is a subtraction and an
 //! addition. Every table is bounded: beyond the bound the quarter of the templates that were not seen for longest goes.
 
-use crate::piece::{BLANK_HASH, Piece, PieceKind};
-use crate::table::{KeyTable, Text, mix, persist_table};
-use crate::template::{Template, TemplatePiece, is_literal, starred};
+use crate::piece::{Piece, PieceKind};
+use crate::search::{
+    FoundTemplate, Joined, NO_TEMPLATE, Search, Starred, WORDS_VARIABLE_BARE, unstarred, whole_key, words_needed,
+};
+use crate::table::{KeyTable, persist_table};
+use crate::template::{Template, TemplatePiece, starred};
 use std::collections::VecDeque;
 use surmise_state::{Persist, State, StateError};
 
-/// Different words that make a place variable.
-const WORDS_VARIABLE: usize = 5;
-
-/// The same after a noun that names follow.
-const WORDS_NAMED: usize = 2;
-
-/// Nouns that names follow.
-const NOUNS: &[&str] = &[
-    "user",
-    "User",
-    "host",
-    "Host",
-    "account",
-    "group",
-    "service",
-    "unit",
-    "device",
-    "interface",
-    "database",
-    "table",
-    "topic",
-    "queue",
-    "node",
-    "pod",
-    "container",
-    "namespace",
-    "volume",
-    "job",
-    "task",
-    "worker",
-    "domain",
-    "zone",
-];
-
-/// The same for the first word, and where one literal would be left.
-const WORDS_VARIABLE_BARE: usize = 4 * WORDS_VARIABLE;
-
-/// No template.
-const NO_TEMPLATE: u32 = u32::MAX;
-
 /// Lines that the miner remembers by their literals, for each template that it may hold.
 const KNOWN_PER_TEMPLATE: usize = 2;
-
-/// A template that another one has taken in.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Joined {
-    /// The number of the template that is no more.
-    pub number: u32,
-    /// The template that is no more.
-    pub template: Template,
-    /// Where the two differed.
-    pub place: usize,
-}
-
-/// A word of a template that is a value from now on.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Starred {
-    /// Where it stood.
-    pub place: usize,
-    /// Its hash.
-    pub word: u64,
-    /// The word.
-    pub text: Text,
-    /// Lines that had it.
-    pub count: u64,
-}
-
-/// The template of a line.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct FoundTemplate {
-    /// The number of the template.
-    pub template: u32,
-    /// Whether it was made for this line.
-    pub is_new: bool,
-    /// Of the starred key that knows most of this line: different words that were seen there, and lines.
-    pub near: Option<(u64, u64)>,
-    /// If the line joined templates: what the survivor had at the places that became variable.
-    pub starred: Vec<Starred>,
-    /// The templates that were joined to this one.
-    pub joined: Vec<Joined>,
-    /// Templates that made room.
-    pub evicted: Vec<(u32, Template)>,
-}
 
 /// Templates of lines, or of the insides of slots.
 #[derive(Clone, Debug)]
@@ -118,27 +40,6 @@ pub(crate) struct Miner {
     /// Template numbers by the literals of whole lines, of those that came since templates were last joined.
     known: KeyTable<u32>,
     time: u64,
-}
-
-/// What is looked up for one line.
-struct Search<'a> {
-    text: &'a [u8],
-    pieces: &'a [Piece],
-    /// The places of words, and whether each is starred by now.
-    words: Vec<(usize, bool)>,
-    key: u64,
-    frame: u64,
-}
-
-impl Search<'_> {
-    /// Plain words by place, with their hashes.
-    fn plain(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
-        self.words.iter().filter(|(_, is_starred)| !is_starred).map(|(place, _)| (*place, self.pieces[*place].hash))
-    }
-    fn star(&mut self, place: usize) {
-        self.key = starred(self.key, place, self.pieces[place].hash);
-        self.words.iter_mut().filter(|(p, _)| *p == place).for_each(|(_, is_starred)| *is_starred = true);
-    }
 }
 
 impl Miner {
@@ -276,7 +177,6 @@ impl Miner {
     /// Remembers the words of a line without a template under its starred keys; joins templates where a place proves
     /// variable, and begins again with what is left.
     fn learn_words(&mut self, search: &mut Search<'_>, found: &mut FoundTemplate) {
-        let first = search.words.first().map(|w| w.0);
         loop {
             let plain: Vec<(usize, u64)> = search.plain().collect();
             let mut variable = None;
@@ -287,13 +187,7 @@ impl Miner {
                     words.push(*hash);
                 }
                 let left = plain.len() - 1;
-                let need = match left {
-                    _ if is_after_noun(search, *place) => WORDS_NAMED,
-                    0 | 1 => WORDS_VARIABLE_BARE,
-                    _ if Some(*place) == first => WORDS_VARIABLE_BARE,
-                    _ => WORDS_VARIABLE,
-                };
-                if left >= 1 && words.len() >= need {
+                if left >= 1 && words.len() >= words_needed(search, *place, left) {
                     variable = Some(*place);
                     break;
                 }
@@ -411,28 +305,6 @@ impl Miner {
         let middle = uses[uses.len() / 2];
         self.variable.retain(|_, used| *used > middle);
     }
-}
-
-/// Whether a word stands after a noun that names follow, as in `user anna`.
-fn is_after_noun(search: &Search<'_>, place: usize) -> bool {
-    place >= 2
-        && search.pieces[place - 1].hash == BLANK_HASH
-        && search.pieces[place - 2].kind == PieceKind::Word
-        && NOUNS.iter().any(|noun| noun.as_bytes() == search.pieces[place - 2].of(search.text))
-}
-
-/// The key of a line with all its words.
-fn whole_key(frame: u64, pieces: &[Piece]) -> u64 {
-    let place = |(i, piece): (usize, &Piece)| {
-        if is_literal(piece.kind) { Template::place_key(i, piece.hash) } else { Template::star_key(i) }
-    };
-    pieces.iter().enumerate().map(place).fold(mix(frame ^ 0x7e), u64::wrapping_add)
-}
-
-/// The key with the variable at `place` replaced by a word.
-#[inline]
-fn unstarred(key: u64, place: usize, word: u64) -> u64 {
-    key.wrapping_sub(Template::star_key(place)).wrapping_add(Template::place_key(place, word))
 }
 
 impl Persist for Miner {

@@ -1,5 +1,5 @@
-//! What stands before the message in known forms of lines: the host, program and process of syslog, and the parts of the
-//! access logs of web servers.
+//! What stands before the message in known forms of lines: the host, program and process of syslog, and the parts of
+//! the access logs of web servers.
 
 use crate::piece::{BLANK_HASH, Piece, PieceKind};
 use crate::template::Template;
