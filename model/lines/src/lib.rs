@@ -1,4 +1,15 @@
-//! Log lines understood: templates, typed slots, times, and evidence of what is odd.
+//! Log lines understood: templates, typed slots, times, and evidence of what is odd (model/PREDICTOR.md, section 16).
+//!
+//! | part | modules |
+//! |---|---|
+//! | reading | `line` (colours, JSON told from text), `json`, `cut` (pieces), `stamp` and `clock` (times), `trace` (lines that go on), `prefix` and `role` (what a slot is for) |
+//! | templates | `miner`, `search`, `template` |
+//! | slots | `slots`, `slot`, `values`, `number`, `shape` |
+//! | evidence | `observe`, `channels`, `burst`, `sequence`, `overdue`, `rate`, `pairs`, `severe` |
+//! | telling | `tell` |
+//!
+//! [`LineModel`] is the whole. A channel is one variant of `LineChannel`, its row in [`LINE_CHANNELS`], and a call of
+//! `Observed::say`.
 
 mod burst;
 mod channels;
