@@ -1,14 +1,14 @@
 //! The command line as a whole.
 
 use crate::global::Global;
-use crate::{checkpoint, next, send, status, stream, watch, why};
+use crate::{checkpoint, inspect, next, send, status, stream, watch, why};
 #[cfg(feature = "learner")]
 use crate::{demo, eval, replay};
 use clap::{Parser, Subcommand};
 
 /// Predicts the next event of every stream, and learns from each one that comes.
 ///
-/// Most commands talk to a running surmised; replay and eval need none.
+/// Most commands talk to a running surmised; inspect, replay and eval need none.
 #[derive(Parser, Debug)]
 #[command(name = "surmise", version, propagate_version = true, after_help = HELP, max_term_width = 110)]
 pub(crate) struct Cli {
@@ -23,6 +23,7 @@ Examples:
   tail -f access.log | surmise send --stream web     feed a running daemon
   surmise next --stream web                          what does it expect now?
   surmise watch --stream web                         how surprising is what comes?
+  surmise inspect data.csv.gz                        what would be read of it?
   surmise replay data.csv --time date                no daemon: learn from a file and see how well
 
 Exit codes: 0 done, 64 wrong usage or configuration, 65 bad input data, 69 daemon not reachable,
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Forecast(next::ForecastArgs),
     /// Ask why an event was as surprising as it was: its odd parts, and what was expected instead.
     Why(why::WhyArgs),
+    /// Say what would be read of a file, as the configuration that pins it, with a picture of each field.
+    Inspect(inspect::InspectArgs),
     /// Learn from recorded streams without a daemon, and see how well it goes.
     #[cfg(feature = "learner")]
     Replay(replay::ReplayArgs),

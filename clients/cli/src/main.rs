@@ -11,6 +11,7 @@ mod demo;
 #[cfg(feature = "learner")]
 mod eval;
 mod global;
+mod inspect;
 #[cfg(feature = "learner")]
 mod learner;
 mod next;
@@ -43,6 +44,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Next(a) => next::next(&global, &a),
         Command::Forecast(a) => next::forecast(&global, &a),
         Command::Why(a) => why::run(&global, &a),
+        Command::Inspect(a) => inspect::run(&global, &a),
         #[cfg(feature = "learner")]
         Command::Replay(a) => replay::run(&global, a),
         #[cfg(feature = "learner")]

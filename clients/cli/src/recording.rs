@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 use surmise_event::Schema;
-use surmise_recording::{FieldChoice, Format, Source, SourceOptions};
+use surmise_recording::{FieldChoice, Format, Oddity, Source, SourceOptions, TimeFormat, TimeZoneName};
 use surmise_terminal::format::{count, size};
 
 #[derive(Args, Clone, Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct RecordingArgs {
     /// bytes, text: every byte is an event of one sequence.
     /// tokens: each line is one key's sequence of symbols separated by blanks, and its end is an event.
     /// lines: each line that is not blank is an event.
-    /// csv: a header, then one event a row.
+    /// csv: one event a row, mostly behind a header; separated by , ; | or tabs.
     /// ndjson: events as on the wire, one JSON object a line.
     #[arg(long, value_name = "FORMAT", verbatim_doc_comment)]
     pub(crate) format: Option<Format>,
@@ -32,6 +32,28 @@ pub(crate) struct RecordingArgs {
     /// The column that holds the time; the time since the key's last event is then predicted as the field `gap`.
     #[arg(long, value_name = "COL")]
     pub(crate) time: Option<String>,
+    /// How times are written: s, ms, us or ns since 1970, the order of dates (ymd, dmy, mdy), or a pattern such as
+    /// '%d.%m.%Y %H:%M'. By default, the first rows tell.
+    #[arg(long, value_name = "FORM")]
+    pub(crate) time_format: Option<TimeFormat>,
+    /// The time zone of times that have none: a name such as Europe/Berlin, or an offset. By default, UTC.
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) time_zone: Option<TimeZoneName>,
+    /// Whether a table begins with a header: yes or no. By default, the first rows tell.
+    #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
+    pub(crate) header: Option<bool>,
+    /// Stop at the first line that is not as its format promises, instead of counting such lines and reading on.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// Reads `yes` or `no`.
+fn yes_or_no(word: &str) -> Result<bool, &'static str> {
+    match word {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("say yes or no"),
+    }
 }
 
 impl RecordingArgs {
@@ -43,6 +65,10 @@ impl RecordingArgs {
             fields: self.fields.clone(),
             key: self.key.clone(),
             time: self.time.clone(),
+            time_format: self.time_format.clone(),
+            time_zone: self.time_zone.clone(),
+            header: self.header,
+            strict: self.strict,
             known,
         }
     }
@@ -72,6 +98,11 @@ pub(crate) fn fields(schema: &Schema) -> String {
     let more = schema.fields.len().saturating_sub(FIELDS_SHOWN_MAX);
     let more = if more > 0 { format!(" and {} more", count(more as u64)) } else { String::new() };
     format!("fields {}{more}", names.join(" "))
+}
+
+/// What was odd in a recording, a line each.
+pub(crate) fn odd_lines(odd: &[Oddity]) -> Vec<String> {
+    odd.iter().map(|o| format!("odd: {o}")).collect()
 }
 
 /// A progress bar over bytes read, where standard error is a terminal.

@@ -2,7 +2,7 @@
 
 use crate::global::Global;
 use crate::learner::{LearnerArgs, replay_failure};
-use crate::recording::{RecordingArgs, fields, progress_bar};
+use crate::recording::{RecordingArgs, fields, odd_lines, progress_bar};
 use crate::watch::drift_line;
 use clap::Args;
 use std::io::IsTerminal;
@@ -66,6 +66,7 @@ Examples:
   surmise replay electricity.csv --target class --scores scores.csv
   surmise replay tinyshakespeare.txt --format bytes --delay-chunks 1
   surmise replay book_order.csv --key key --time time --set network=off
+  surmise replay sales.csv.gz --time day --time-format dmy --time-zone Europe/Berlin
 
 The first prediction is made by a learner that knows nothing, every event is scored before it is learnt,
 and the table shows the mixture beside every expert that is in it.";
@@ -153,6 +154,7 @@ pub(crate) fn table(r: &ReplayResult, paint: Paint) -> Vec<String> {
     ));
     out.push(format!("calibration error {:.4}", r.calibration_error));
     out.push(r.choices.clone());
+    out.extend(odd_lines(&r.odd));
     if r.late_events > 0 {
         out.push(format!("{} events came late: learnt with a gap of zero", count(r.late_events)));
     }

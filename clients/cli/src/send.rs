@@ -2,7 +2,7 @@
 
 use crate::global::Global;
 use crate::next::in_one_line;
-use crate::recording::{RecordingArgs, fields, progress_bar};
+use crate::recording::{RecordingArgs, fields, odd_lines, progress_bar};
 use crate::watch::outcome_line;
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
@@ -101,7 +101,9 @@ async fn send(global: &Global, args: &SendArgs) -> Result<(), Failure> {
     }
     let printer = tokio::spawn(print_replies(inbox, global.json()));
     let start = Instant::now();
+    let odd = source.oddities();
     let sent = pump(client, source).await;
+    odd_lines(&odd.list()).iter().for_each(|line| eprintln!("{line}"));
     let _ = printer.await;
     finish(global, sent, start.elapsed().as_secs_f64())
 }

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use surmise_event::{Data, Datum, Drift, Event, Outcome, Record, Value};
 use surmise_learner::{Learner, MemoryPages, PagesError};
-use surmise_recording::{Format, Item, Source};
+use surmise_recording::{Format, Item, OddityLog, Source};
 use surmise_workers::{Choice, DevicePolicy, WorkerPool};
 
 /// How far a replay has come.
@@ -158,6 +158,8 @@ struct RunningReplay<'a, F> {
     progress: ReplayProgress,
     reported: Instant,
     report: F,
+    /// Where records that are refused are counted.
+    odd: OddityLog,
 }
 
 impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
@@ -189,6 +191,7 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
             progress: ReplayProgress { bytes_total: source.bytes_total(), ..ReplayProgress::default() },
             reported: Instant::now(),
             report,
+            odd: source.oddities(),
         })
     }
 
@@ -221,7 +224,10 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
 
     /// Binds a record, measures what was forecast of it, learns it, and measures its outcome.
     fn learn(&mut self, item: &Item, record: &Record) -> Result<(), ReplayError> {
-        let event = self.learner.bind(record, &self.options.limits).map_err(|r| item.refused(r))?;
+        let event = match self.learner.bind(record, &self.options.limits) {
+            Ok(event) => event,
+            Err(refusal) => return Ok(self.odd.refused(item, refusal)?),
+        };
         let counts = self.options.scores_row(self.row);
         if counts != self.scoring {
             self.learner.set_scoring(counts);
@@ -310,7 +316,9 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
             let write = |error| ReplayError::Write { file: path.display().to_string(), error };
             std::fs::write(path, self.learner.save()).map_err(write)?;
         }
-        let RunningReplay { mut learner, units, horizon, labels, anomalies, event_lines, progress, drifts, .. } = self;
+        let RunningReplay {
+            mut learner, units, horizon, labels, anomalies, event_lines, progress, drifts, odd, ..
+        } = self;
         let shares = self.blocks.map_or_else(LossShares::default, |blocks| {
             LossShares::of(&blocks.finish(self.row, losses_of(&learner, horizon.as_ref())), &units)
         });
@@ -338,6 +346,7 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
             kernel: report.kernel,
             engine: report.engine,
             late_events: report.late_events,
+            odd: odd.list(),
             gradient_jobs_by_workers: workers.map(|w| w.jobs().by_workers),
             drifts,
             choices: report.choices,

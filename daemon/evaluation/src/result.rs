@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use surmise_event::{Drift, Schema};
 use surmise_learner::{ExpertReport, FieldReport, Options, Report};
-use surmise_recording::Format;
+use surmise_recording::{Format, Oddity};
 
 /// The result of a replay: the JSON object of `surmise replay --output json`.
 #[derive(Clone, Debug, Serialize)]
@@ -78,6 +78,9 @@ pub struct ReplayResult {
     /// What each block of rows adds to the measures, where that was asked for.
     #[serde(skip)]
     pub(crate) shares: LossShares,
+    /// What was odd in the recording, and went on being read: by kind and field, with an example.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub odd: Vec<Oddity>,
     /// The files' format.
     pub format: Format,
     /// Bytes read.

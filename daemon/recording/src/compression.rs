@@ -108,7 +108,7 @@ pub(crate) fn decompress(mut file: BoxedReader) -> std::io::Result<(BoxedReader,
     let whole: BoxedReader = Box::new(Cursor::new(head).chain(file));
     match compression {
         Some(compression) => {
-            Ok((Box::new(Explained { inner: compression.open(whole), compression }), Some(compression)))
+            Ok((Box::new(Explained { inner: compression.open(whole), compression, failed: None }), Some(compression)))
         }
         None => Ok((whole, None)),
     }
@@ -139,17 +139,23 @@ fn may_be_magic(head: &[u8]) -> bool {
 struct Explained {
     inner: BoxedReader,
     compression: Compression,
+    /// The error that ended the reading, which every later read meets again.
+    failed: Option<(ErrorKind, String)>,
 }
 
 impl Read for Explained {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.inner.read(buffer).map_err(|e| match e.kind() {
-            ErrorKind::Interrupted => e,
-            kind => {
-                let name = self.compression.name();
-                let reason = format!("the {name} data is damaged or was cut off ({e}); copy the file again");
-                Error::new(kind, reason)
+        if let Some((kind, reason)) = &self.failed {
+            return Err(Error::new(*kind, reason.clone()));
+        }
+        self.inner.read(buffer).map_err(|e| {
+            if e.kind() == ErrorKind::Interrupted {
+                return e;
             }
+            let name = self.compression.name();
+            let reason = format!("the {name} data is damaged or was cut off ({e}); copy the file again");
+            self.failed = Some((e.kind(), reason.clone()));
+            Error::new(e.kind(), reason)
         })
     }
 }

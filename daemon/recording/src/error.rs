@@ -62,6 +62,9 @@ pub enum UsageError {
         /// A name that may be meant, or all of them.
         hint: String,
     },
+    /// An array of all events is not a stream of lines.
+    #[error("{0}: one JSON array is no stream of lines; make it one: jq -c '.[]' FILE | surmise … --format ndjson")]
+    JsonArray(String),
     /// A run of bytes has no field to choose a kind for.
     #[error("a recording of bytes has no field {0:?}")]
     NoFields(String),

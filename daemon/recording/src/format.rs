@@ -71,7 +71,7 @@ impl Format {
             Some("csv" | "tsv") => Format::Csv,
             Some("ndjson" | "jsonl") => Format::Ndjson,
             Some("tokens" | "seq") => Format::Tokens,
-            Some("log") => Format::Lines,
+            Some("log") if !is_json(head) => Format::Lines,
             Some("txt" | "text" | "md") if is_text(head) => Format::Text,
             _ => by_content(head),
         }
@@ -111,13 +111,25 @@ const COMPRESSED_NAMES: [&str; 5] = [".gz", ".zst", ".zstd", ".bz2", ".gzip"];
 /// Lines at the beginning of a file by which its format is guessed.
 const LINES_SAMPLED: usize = 100;
 
-/// Whether the beginning of a file is text; a character may be cut at its end.
+/// Share of characters that text can lack: bytes that are not UTF-8, and NUL bytes.
+const DAMAGE_MAX: f64 = 0.05;
+
+/// Whether the beginning of a file is text, even where some of it is damaged; a character may be cut at its end.
 fn is_text(head: &[u8]) -> bool {
-    let whole = match std::str::from_utf8(head) {
-        Ok(_) => true,
-        Err(e) => e.error_len().is_none(),
-    };
-    whole && !head.contains(&0)
+    let text = String::from_utf8_lossy(head);
+    let mut damaged = text.chars().filter(|c| *c == char::REPLACEMENT_CHARACTER || *c == '\0').count();
+    if damaged == 1 && text.ends_with(char::REPLACEMENT_CHARACTER) {
+        damaged = 0;
+    }
+    let control = |c: char| c.is_control() && !matches!(c, '\0' | '\t' | '\n' | '\r' | '\x1b' | '\x0b' | '\x0c');
+    damaged as f64 <= DAMAGE_MAX * text.chars().count() as f64 && !text.chars().any(control)
+}
+
+/// Whether the content begins as JSON does: an object, or an array of them.
+fn is_json(head: &[u8]) -> bool {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    let inner = head.strip_prefix(b"[").unwrap_or(head).trim_ascii_start();
+    inner.starts_with(b"{") && matches!(inner[1..].trim_ascii_start().first(), Some(b'"' | b'}') | None)
 }
 
 /// Guesses the format from the beginning of a file alone: the first rule that fits decides, the surest come first.
@@ -125,7 +137,7 @@ fn by_content(head: &[u8]) -> Format {
     if !is_text(head) {
         return Format::Bytes;
     }
-    let text = String::from_utf8_lossy(head);
+    let text = String::from_utf8_lossy(head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head));
     let mut lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).take(LINES_SAMPLED + 1).collect();
     // the last line may be cut where the beginning of the file ends
     if lines.len() > 1 {
@@ -138,7 +150,7 @@ fn by_content(head: &[u8]) -> Format {
     let like_a_log = |l: &str| l.starts_with(|c: char| c.is_ascii_digit() || c == '[' || c == '<');
     match lines.as_slice() {
         [] => Format::Text,
-        [first, ..] if first.trim_start().starts_with('{') => Format::Ndjson,
+        [first, ..] if is_json(first.as_bytes()) => Format::Ndjson,
         _ if share(&integers) == 1.0 && share(&|l| words(l) > 1) > 0.2 => Format::Tokens,
         [first, rest @ ..] if !rest.is_empty() && is_table(first, rest) => Format::Csv,
         _ if share(&|l| words(l) == 1) > 0.95 => Format::Lines,
@@ -149,7 +161,7 @@ fn by_content(head: &[u8]) -> Format {
 
 /// Whether the lines are a header of names and rows with as many separators, at least one.
 fn is_table(header: &str, rows: &[&str]) -> bool {
-    [',', ';', '\t'].iter().any(|separator| {
+    [',', ';', '\t', '|'].iter().any(|separator| {
         let columns = header.matches(*separator).count();
         let names = header.split(*separator).all(|c| !c.trim().is_empty() && c.trim().parse::<f64>().is_err());
         columns > 0 && names && rows.iter().all(|r| r.matches(*separator).count() == columns)

@@ -1,10 +1,12 @@
 //! Files, one after the other, decompressed, and how much of them was read.
 
 use crate::compression::{BoxedReader, Compression, check_is_no_archive, decompress};
+use crate::encoding::Encoding;
 use crate::error::{SourceError, UsageError};
+use crate::oddity::OddityLog;
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +25,10 @@ pub(crate) struct InputFile {
     pub(crate) reader: BufReader<BoxedReader>,
     /// How the file is compressed; none if it is not.
     pub(crate) compression: Option<Compression>,
+    /// How its text was encoded, which is UTF-8 now.
+    pub(crate) encoding: Encoding,
+    /// Where what is odd in it is counted.
+    pub(crate) odd: OddityLog,
     /// Whether more may come while it is being read, as from a pipe or a terminal.
     pub(crate) live: bool,
 }
@@ -77,11 +83,14 @@ pub(crate) struct InputFiles {
     paths: VecDeque<PathBuf>,
     bytes_read: Arc<AtomicU64>,
     bytes_total: Option<u64>,
+    /// Whether bytes are to stay as they are, however text is encoded.
+    as_bytes: bool,
+    odd: OddityLog,
 }
 
 impl InputFiles {
     /// Checks that all of the files are there, and opens none yet. No path at all is standard input.
-    pub(crate) fn new(paths: &[PathBuf]) -> Result<InputFiles, SourceError> {
+    pub(crate) fn new(paths: &[PathBuf], as_bytes: bool, odd: OddityLog) -> Result<InputFiles, SourceError> {
         let paths: VecDeque<PathBuf> =
             if paths.is_empty() { [PathBuf::from("-")].into() } else { paths.to_vec().into() };
         let mut bytes_total = Some(0u64);
@@ -98,7 +107,7 @@ impl InputFiles {
             // pipes and devices have no size
             bytes_total = bytes_total.filter(|_| metadata.is_file()).map(|total| total + metadata.len());
         }
-        Ok(InputFiles { paths, bytes_read: Arc::default(), bytes_total })
+        Ok(InputFiles { paths, bytes_read: Arc::default(), bytes_total, as_bytes, odd })
     }
 
     /// Opens the next file; none after the last one.
@@ -115,11 +124,19 @@ impl InputFiles {
         let failed = |error| SourceError::Read { file: name.to_string(), error };
         let counted = CountedReader { inner, bytes: self.bytes_read.clone() };
         let (content, compression) = decompress(Box::new(counted)).map_err(failed)?;
-        let mut reader = BufReader::with_capacity(BUFFER_BYTES, content);
+        let mut reader = with_whole_head(content, live);
         if compression.is_some() {
             check_is_no_archive(reader.fill_buf().map_err(failed)?).map_err(failed)?;
         }
-        Ok(Some(InputFile { name, reader, compression, live }))
+        let (encoding, mark) = match self.as_bytes {
+            true => (Encoding::Utf8, 0),
+            false => Encoding::detect(reader.fill_buf().map_err(failed)?),
+        };
+        if encoding != Encoding::Utf8 {
+            reader.consume(mark);
+            reader = with_whole_head(encoding.decode(reader), live);
+        }
+        Ok(Some(InputFile { name, reader, compression, encoding, odd: self.odd.clone(), live }))
     }
 
     /// A counter of the bytes read so far, of all files.
@@ -131,6 +148,18 @@ impl InputFiles {
     pub(crate) fn bytes_total(&self) -> Option<u64> {
         self.bytes_total
     }
+}
+
+/// A reader whose buffer is full when it is first looked at, however few bytes come at once: what a file is told by
+/// must not depend on how it is compressed. A live input is not waited for.
+fn with_whole_head(mut content: BoxedReader, live: bool) -> BufReader<BoxedReader> {
+    if live {
+        return BufReader::with_capacity(BUFFER_BYTES, content);
+    }
+    let mut head = Vec::new();
+    // an error comes again where it belongs: behind what could be read
+    let _ = content.by_ref().take(BUFFER_BYTES as u64).read_to_end(&mut head);
+    BufReader::with_capacity(BUFFER_BYTES, Box::new(Cursor::new(head).chain(content)))
 }
 
 fn is_stdin(path: &Path) -> bool {

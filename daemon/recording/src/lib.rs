@@ -28,17 +28,27 @@
 
 mod choice;
 mod compression;
+mod encoding;
 mod error;
 mod format;
 mod infer;
 mod input;
+mod inspect;
+mod oddity;
+mod picture;
 mod read;
 mod reader;
 mod source;
+mod times;
 
 pub use choice::{FieldChoice, KindChoice, UnknownFieldChoice};
 pub use compression::Compression;
+pub use encoding::Encoding;
 pub use error::{SourceError, UsageError};
 pub use format::{Format, UnknownFormat};
-pub use reader::{Item, SourceOptions};
+pub use inspect::{Inspection, inspect, stream_of};
+pub use oddity::{Oddity, OddityKind, OddityLog};
+pub use picture::{FieldPicture, NumberPicture};
+pub use reader::{Item, SourceOptions, TableReading};
 pub use source::Source;
+pub use times::{TimeFormat, TimeZoneName, UnknownTimeFormat, UnknownTimeZone};

@@ -3,6 +3,8 @@
 use crate::choice::FieldChoice;
 use crate::error::SourceError;
 use crate::format::Format;
+use crate::times::{TimeFormat, TimeZoneName};
+use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use surmise_event::{Record, Refusal, Schema};
@@ -20,6 +22,14 @@ pub struct SourceOptions {
     pub key: Option<String>,
     /// The column that holds the time.
     pub time: Option<String>,
+    /// How times are written, where it is not to be told by the recording.
+    pub time_format: Option<TimeFormat>,
+    /// The time zone of times that have none of their own; UTC, if it is not said.
+    pub time_zone: Option<TimeZoneName>,
+    /// Whether a table begins with a header; told by its first rows, if it is not said.
+    pub header: Option<bool>,
+    /// Whether the first line that is not as its format promises ends the reading, instead of being counted.
+    pub strict: bool,
     /// A schema that the records are to fit, from a checkpoint or a running stream.
     pub known: Option<Schema>,
 }
@@ -52,4 +62,29 @@ pub(crate) struct OpenedRecording {
     pub(crate) items: Items,
     pub(crate) schema: Schema,
     pub(crate) notes: Vec<String>,
+    pub(crate) reading: TableReading,
+}
+
+impl OpenedRecording {
+    /// A recording of which there is nothing to say.
+    pub(crate) fn new(items: Items, schema: Schema) -> OpenedRecording {
+        OpenedRecording { items, schema, notes: Vec::new(), reading: TableReading::default() }
+    }
+}
+
+/// How a table is read, as its first rows tell: what pins it on the command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TableReading {
+    /// The character between cells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub separator: Option<char>,
+    /// Whether the first row names the columns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<bool>,
+    /// The column of the times.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// How they are written, as a word of `--time-format`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_format: Option<String>,
 }

@@ -1,11 +1,13 @@
 //! A recording as a stream of records.
 
 use crate::compression::Compression;
+use crate::encoding::Encoding;
 use crate::error::{SourceError, UsageError};
 use crate::format::Format;
 use crate::input::InputFiles;
+use crate::oddity::OddityLog;
 use crate::read::{bytes, lines, table, tokens, wire};
-use crate::reader::{Item, Items, OpenedRecording, SourceOptions};
+use crate::reader::{Item, Items, OpenedRecording, SourceOptions, TableReading};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use surmise_event::Schema;
@@ -16,7 +18,12 @@ pub struct Source {
     schema: Schema,
     format: Format,
     compression: Option<Compression>,
+    encoding: Encoding,
+    reading: TableReading,
+    odd: OddityLog,
     notes: Vec<String>,
+    /// Records so far.
+    records: u64,
     bytes_read: Arc<AtomicU64>,
     bytes_total: Option<u64>,
 }
@@ -27,14 +34,15 @@ impl Source {
     /// # Errors
     /// A file cannot be read, or does not have what the options name.
     pub fn open(options: &SourceOptions) -> Result<Source, SourceError> {
-        let mut files = InputFiles::new(&options.files)?;
+        let odd = OddityLog::new(options.strict);
+        let mut files = InputFiles::new(&options.files, options.format.is_some_and(Format::is_bytes), odd.clone())?;
         let (bytes_read, bytes_total) = (files.bytes_read(), files.bytes_total());
         let mut first = files.next()?.expect("invariant: without a path, standard input is read");
         let format = match options.format {
             Some(format) => format,
             None => Format::detect(&first.name.clone(), first.head()?),
         };
-        let compression = first.compression;
+        let (compression, encoding) = (first.compression, first.encoding);
         if !format.has_columns()
             && let Some(column) = options.key.as_ref().or(options.time.as_ref())
         {
@@ -43,14 +51,30 @@ impl Source {
         if format.skips_byte_order_mark() {
             first.skip_byte_order_mark()?;
         }
-        let OpenedRecording { items, schema, notes } = match format {
+        let OpenedRecording { items, schema, mut notes, reading } = match format {
             Format::Bytes | Format::Text => bytes::open(first, files, options)?,
             Format::Tokens => tokens::open(first, files, options)?,
             Format::Lines => lines::open(first, files, options)?,
             Format::Csv => table::open(first, files, options)?,
             Format::Ndjson => wire::open(first, files, options)?,
         };
-        Ok(Source { items, schema, format, compression, notes, bytes_read, bytes_total })
+        if encoding != Encoding::Utf8 {
+            notes.push(format!("the text is {}", encoding.name()));
+        }
+        let records = 0;
+        Ok(Source {
+            items,
+            schema,
+            format,
+            compression,
+            encoding,
+            reading,
+            odd,
+            notes,
+            records,
+            bytes_read,
+            bytes_total,
+        })
     }
 
     /// The fields with which a learner of these records starts.
@@ -66,6 +90,21 @@ impl Source {
     /// How the first file is compressed; none if it is not.
     pub fn compression(&self) -> Option<Compression> {
         self.compression
+    }
+
+    /// How the text of the first file is encoded.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// How a table is read: what the options of the command line can say and the recording told by itself.
+    pub fn reading(&self) -> &TableReading {
+        &self.reading
+    }
+
+    /// What is odd in the recording, counted as it is read; it can be asked when all records were taken.
+    pub fn oddities(&self) -> OddityLog {
+        self.odd.clone()
     }
 
     /// What a person should know about how the recording is read, one sentence each.
@@ -88,6 +127,16 @@ impl Iterator for Source {
     type Item = Result<Item, SourceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.items.next()
+        let item = self.items.next();
+        match &item {
+            Some(Ok(_)) => self.records += 1,
+            // a recording of nothing but bad lines is no recording
+            None if self.records == 0 => {
+                self.records = 1;
+                return self.odd.nothing_read().map(Err);
+            }
+            Some(Err(_)) | None => {}
+        }
+        item
     }
 }

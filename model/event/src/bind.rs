@@ -199,9 +199,9 @@ impl Schema {
         let kind = match datum {
             Datum::Number(_) | Datum::Numbers(_) => FieldKind::Number,
             Datum::Bytes(_) => FieldKind::Text,
-            Datum::Text(s) if s.len() > limits.symbol_bytes => FieldKind::Text,
             // a line of words is no symbol that comes again as a whole, but one of a template
             Datum::Text(s) if first && name == VALUE && s.contains(char::is_whitespace) => FieldKind::Line,
+            Datum::Text(s) if s.len() > limits.symbol_bytes => FieldKind::Text,
             Datum::Text(_) | Datum::Bool(_) | Datum::Null => FieldKind::Category,
         };
         self.add(name, kind, limits)

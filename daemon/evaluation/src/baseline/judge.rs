@@ -41,11 +41,18 @@ pub fn baselines(
     mut report_progress: impl FnMut(&ReplayProgress),
 ) -> Result<BaselineResult, ReplayError> {
     let (bytes_total, bytes) = (source.bytes_total(), source.bytes_counter());
+    let odd = source.oddities();
     let mut schema = source.schema().clone();
     let mut judge = BaselineJudge::new(options);
     for (i, item) in source.enumerate() {
         let item = item?;
-        let event = schema.bind(&item.record, &options.limits).map_err(|r| item.refused(r))?;
+        let event = match schema.bind(&item.record, &options.limits) {
+            Ok(event) => event,
+            Err(refusal) => {
+                odd.refused(&item, refusal)?;
+                continue;
+            }
+        };
         if judge.fields.len() < schema.fields.len() {
             judge.grow(&schema);
         }

@@ -50,7 +50,7 @@ pub(super) fn replay_recording(
         fields: task.fields.clone(),
         key: task.key.clone(),
         time: task.time.clone(),
-        known: None,
+        ..SourceOptions::default()
     };
     let mut options = ReplayOptions {
         learner: Options { target: task.target.clone(), ..learner.clone() },

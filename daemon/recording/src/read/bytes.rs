@@ -18,7 +18,7 @@ pub(crate) fn open(
         return Err(UsageError::NoFields(choice.name.clone()).into());
     }
     let runs = ByteRuns { file: Some(first), files, held: Vec::with_capacity(RUN_BYTES_MAX), failed: false };
-    Ok(OpenedRecording { items: Box::new(runs), schema: Schema::bytes(), notes: Vec::new() })
+    Ok(OpenedRecording::new(Box::new(runs), Schema::bytes()))
 }
 
 /// The runs of all files. No run reaches over the end of a file.

@@ -1,29 +1,62 @@
 //! One value of a recording, written as text.
 
-use crate::infer::is_missing;
-use surmise_event::{Datum, Refusal, RefusalCode};
+use crate::error::SourceError;
+use crate::infer::ColumnReading;
+use crate::oddity::{OddityKind, OddityLog, Place};
+use surmise_event::{Datum, FieldKind, Refusal, RefusalCode, is_missing};
 
 /// Characters of a value that an error message repeats.
 const SHOWN_CHARS_MAX: usize = 40;
 
-/// A number; a text that is empty, `NA` or the like is a missing value.
+/// A cell as a value of a field. A text among numbers stays a text, which goes to the field's companion.
 ///
 /// # Errors
-/// The text is something else, or an infinite number.
-pub(crate) fn number(text: &str, field: &str) -> Result<Datum, Refusal> {
-    if is_missing(text) {
+/// The cell does not hold what the column does, and the recording is read strictly.
+pub(crate) fn datum(
+    cell: &str,
+    field: &str,
+    reading: &ColumnReading,
+    place: Place<'_>,
+    odd: &OddityLog,
+) -> Result<Datum, SourceError> {
+    match reading.kind {
+        FieldKind::Number => number(cell, field, reading, place, odd),
+        FieldKind::Category | FieldKind::Text | FieldKind::Byte | FieldKind::Gap | FieldKind::Line => {
+            Ok(if cell.is_empty() { Datum::Null } else { Datum::Text(cell.into()) })
+        }
+    }
+}
+
+fn number(
+    cell: &str,
+    field: &str,
+    reading: &ColumnReading,
+    place: Place<'_>,
+    odd: &OddityLog,
+) -> Result<Datum, SourceError> {
+    if is_missing(cell) {
         return Ok(Datum::Null);
     }
-    match text.parse::<f64>() {
-        Ok(x) if x.is_finite() => Ok(Datum::Number(x)),
-        Ok(x) => {
-            let reason = format!("{x} is not a finite number; leave the cell empty for a missing value");
-            Err(Refusal::new(RefusalCode::NotFinite, field, reason))
+    let read = reading.numerals.read(cell).and_then(|n| Some((reading.in_unit(n.value, n.unit)?, n.rounded)));
+    match read {
+        Some((value, rounded)) if value.is_finite() => {
+            if rounded {
+                let reason =
+                    format!("beyond 2^53 not every whole number can be held; --field {field}:category keeps it");
+                odd.note(OddityKind::Rounded, place, Refusal::new(RefusalCode::WrongType, field, reason), cell)?;
+            }
+            Ok(Datum::Number(value))
         }
-        Err(_) => {
-            let got: String = text.chars().take(SHOWN_CHARS_MAX).collect();
+        Some((value, _)) => {
+            let reason = format!("{value} is not a finite number; leave the cell empty for a missing value");
+            odd.note(OddityKind::NotFinite, place, Refusal::new(RefusalCode::NotFinite, field, reason), cell)?;
+            Ok(Datum::Null)
+        }
+        None => {
+            let got: String = cell.chars().take(SHOWN_CHARS_MAX).collect();
             let reason = format!("expected a number, got {got:?}; --field {field}:category reads names");
-            Err(Refusal::new(RefusalCode::WrongType, field, reason))
+            odd.note(OddityKind::TextInNumbers, place, Refusal::new(RefusalCode::WrongType, field, reason), cell)?;
+            Ok(Datum::Text(cell.into()))
         }
     }
 }

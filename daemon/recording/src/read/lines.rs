@@ -2,10 +2,12 @@
 
 use super::cell;
 use crate::choice::chosen_for_value;
+use crate::encoding::mended;
 use crate::error::SourceError;
 use crate::format::Format;
-use crate::infer::{SAMPLE_ROWS_MAX, kind_of};
+use crate::infer::{ColumnReading, SAMPLE_ROWS_MAX, column_reading, table_numerals};
 use crate::input::{InputFile, InputFiles};
+use crate::oddity::{OddityKind, OddityLog, Place};
 use crate::reader::{Item, OpenedRecording, SourceOptions};
 use std::io::{BufRead, Read};
 use std::sync::Arc;
@@ -23,36 +25,42 @@ pub(crate) fn open(
     let sample: Vec<_> = lines.by_ref().take(rows).collect();
     // the choice decides, then the stream that the lines go to, then the lines themselves
     let known = options.known.as_ref().and_then(|s| s.fields.iter().find(|f| f.kind != FieldKind::Gap)).map(|f| f.kind);
-    let kind = choice.or(known).unwrap_or_else(|| kind_of_lines(&sample));
-    let items = sample.into_iter().chain(lines).map(move |line| item(line?, kind));
-    Ok(OpenedRecording { items: Box::new(items), schema: Schema::new([Field::new(VALUE, kind)]), notes: Vec::new() })
+    let told = reading_of_lines(&sample);
+    let reading = match choice.or(known) {
+        Some(kind) if kind != told.kind => ColumnReading::of(kind, told.numerals),
+        Some(_) | None => told,
+    };
+    let (kind, notes) = (reading.kind, reading.why.clone().into_iter().collect());
+    let odd = lines.odd();
+    let items = sample.into_iter().chain(lines).map(move |line| item(line?, &reading, &odd));
+    let opened = OpenedRecording::new(Box::new(items), Schema::new([Field::new(VALUE, kind)]));
+    Ok(OpenedRecording { notes, ..opened })
 }
 
-/// The kind of lines: those without blanks are symbols; those with blanks are lines of a log, even where they repeat.
-fn kind_of_lines(sample: &[Result<TextLine, SourceError>]) -> FieldKind {
+/// How lines are read: those without blanks are symbols; those with blanks are lines of a log, even where they
+/// repeat.
+fn reading_of_lines(sample: &[Result<TextLine, SourceError>]) -> ColumnReading {
     let lines: Vec<&str> = sample.iter().filter_map(|l| l.as_ref().ok()).map(|l| l.text.as_str()).collect();
     let blanks = lines.iter().any(|l| l.contains(' '));
-    match kind_of(&lines) {
-        FieldKind::Number => FieldKind::Number,
+    let reading = column_reading(VALUE, &lines, table_numerals(lines.iter().copied()));
+    match reading.kind {
+        FieldKind::Number => reading,
         FieldKind::Category | FieldKind::Text | FieldKind::Byte | FieldKind::Gap | FieldKind::Line => {
-            if blanks {
-                FieldKind::Line
-            } else {
-                FieldKind::Category
-            }
+            ColumnReading { kind: if blanks { FieldKind::Line } else { FieldKind::Category }, ..reading }
         }
     }
 }
 
-fn item(line: TextLine, kind: FieldKind) -> Result<Item, SourceError> {
-    let datum = match kind {
-        FieldKind::Number => cell::number(line.text.trim(), VALUE).map_err(|refusal| line.refused(refusal))?,
+fn item(line: TextLine, reading: &ColumnReading, odd: &OddityLog) -> Result<Item, SourceError> {
+    let TextLine { text, file, number } = line;
+    let datum = match reading.kind {
+        FieldKind::Number => cell::datum(text.trim(), VALUE, reading, Place { file: &file, line: number }, odd)?,
         FieldKind::Category | FieldKind::Text | FieldKind::Byte | FieldKind::Gap | FieldKind::Line => {
-            Datum::Text(line.text.into())
+            Datum::Text(text.into())
         }
     };
     let record = Record { data: Data::One(datum), ..Record::default() };
-    Ok(Item { record, stream: None, file: line.file, line: line.number })
+    Ok(Item { record, stream: None, file, line: number })
 }
 
 /// A line of a file.
@@ -64,9 +72,9 @@ pub(crate) struct TextLine {
 }
 
 impl TextLine {
-    /// The error that a refusal of this line is.
-    pub(crate) fn refused(&self, refusal: Refusal) -> SourceError {
-        SourceError::Data { file: self.file.to_string(), line: self.number, refusal }
+    /// Where the line is.
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place { file: &self.file, line: self.number }
     }
 }
 
@@ -78,11 +86,18 @@ pub(crate) struct TextLines {
     /// The number of the latest line.
     number: u64,
     buffer: Vec<u8>,
+    odd: OddityLog,
 }
 
 impl TextLines {
     pub(crate) fn new(first: InputFile, files: InputFiles) -> TextLines {
-        TextLines { file: Some(first), files, number: 0, buffer: Vec::new() }
+        let odd = first.odd.clone();
+        TextLines { file: Some(first), files, number: 0, buffer: Vec::new(), odd }
+    }
+
+    /// Where what is odd in the lines is counted.
+    pub(crate) fn odd(&self) -> OddityLog {
+        self.odd.clone()
     }
 
     fn line(&mut self) -> Result<Option<TextLine>, SourceError> {
@@ -100,19 +115,16 @@ impl TextLines {
                 continue;
             }
             self.number += 1;
-            let refuse = |code, reason: String| SourceError::Data {
-                file: file.name.to_string(),
-                line: self.number,
-                refusal: Refusal::new(code, "line", reason),
-            };
+            let place = Place { file: &file.name, line: self.number };
             if n as u64 == limit && self.buffer.last() != Some(&b'\n') {
-                let reason = format!("the line is longer than {LINE_BYTES_MAX} bytes");
-                return Err(refuse(RefusalCode::LineTooLong, reason));
+                let reason = format!("the line is longer than {LINE_BYTES_MAX} bytes; divide it");
+                let example = String::from_utf8_lossy(&self.buffer[..EXAMPLE_BYTES]);
+                let refusal = Refusal::new(RefusalCode::LineTooLong, "line", reason);
+                self.odd.note(OddityKind::LeftOut, place, refusal, &example)?;
+                skip_line(file).map_err(|e| file.failed(e))?;
+                continue;
             }
-            let text = std::str::from_utf8(&self.buffer).map_err(|e| {
-                let (byte, mend) = (e.valid_up_to(), "convert the file, or replay it with --format bytes");
-                refuse(RefusalCode::BadUtf8, format!("byte {byte} of the line is not UTF-8; {mend}"))
-            })?;
+            let text = mended(&self.buffer, place, &self.odd)?;
             let text = text.trim_end_matches(['\n', '\r']);
             if text.trim().is_empty() {
                 continue;
@@ -120,6 +132,27 @@ impl TextLines {
             return Ok(Some(TextLine { text: text.to_owned(), file: file.name.clone(), number: self.number }));
         }
         Ok(None)
+    }
+}
+
+/// Bytes of a line that is too long which are kept as an example.
+const EXAMPLE_BYTES: usize = 200;
+
+/// Reads past the end of the line.
+fn skip_line(file: &mut InputFile) -> std::io::Result<()> {
+    loop {
+        let buffer = file.reader.fill_buf()?;
+        match buffer.iter().position(|b| *b == b'\n') {
+            Some(end) => {
+                file.reader.consume(end + 1);
+                return Ok(());
+            }
+            None if buffer.is_empty() => return Ok(()),
+            None => {
+                let length = buffer.len();
+                file.reader.consume(length);
+            }
+        }
     }
 }
 

@@ -1,7 +1,9 @@
-//! One reader for each format, and what they share: [`cell`] reads a number.
+//! One reader for each format, and what they share: [`cell`] reads a value.
 
 pub(crate) mod bytes;
 pub(crate) mod cell;
+pub(crate) mod columns;
+pub(crate) mod header;
 pub(crate) mod lines;
 pub(crate) mod table;
 pub(crate) mod tokens;

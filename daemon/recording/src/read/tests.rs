@@ -94,7 +94,7 @@ fn faults_name_file_line_field_and_reason() {
     let d = tempfile::tempdir().unwrap();
     let fault = |name: &str, content: &[u8]| {
         let f = write(&d, name, content);
-        let s = open(&[f], None, |_| ());
+        let s = open(&[f], None, |o| o.strict = true);
         let e = s.and_then(|s| s.collect::<Result<Vec<_>, _>>()).map(|_| ()).unwrap_err();
         match e {
             SourceError::Data { file, line, refusal } => {

@@ -2,12 +2,15 @@
 
 use super::cell;
 use crate::choice::chosen_for_value;
+use crate::encoding::mended;
 use crate::error::SourceError;
 use crate::format::Format;
+use crate::infer::ColumnReading;
 use crate::input::{InputFile, InputFiles};
+use crate::oddity::{OddityKind, OddityLog, Place};
 use crate::reader::{Item, OpenedRecording, SourceOptions};
 use std::io::BufRead;
-use surmise_event::{Data, Datum, Field, FieldKind, Record, Refusal, RefusalCode, Schema, VALUE};
+use surmise_event::{Data, Datum, Field, FieldKind, Numerals, Record, Refusal, RefusalCode, Schema, VALUE};
 
 /// Bytes of a symbol at most.
 const TOKEN_BYTES_MAX: usize = 64 << 10;
@@ -18,8 +21,11 @@ pub(crate) fn open(
     options: &SourceOptions,
 ) -> Result<OpenedRecording, SourceError> {
     let kind = chosen_for_value(&options.fields, Format::Tokens)?.unwrap_or(FieldKind::Category);
-    let tokens = TokenEvents { file: Some(first), files, key: 0, line: 1, line_begun: false, token: Vec::new(), kind };
-    Ok(OpenedRecording { items: Box::new(tokens), schema: Schema::new([Field::new(VALUE, kind)]), notes: Vec::new() })
+    let reading = ColumnReading::of(kind, Numerals::default());
+    let odd = first.odd.clone();
+    let tokens =
+        TokenEvents { file: Some(first), files, key: 0, line: 1, line_begun: false, token: Vec::new(), reading, odd };
+    Ok(OpenedRecording::new(Box::new(tokens), Schema::new([Field::new(VALUE, kind)])))
 }
 
 /// The symbols of all files, and the end of each line.
@@ -35,7 +41,8 @@ struct TokenEvents {
     line_begun: bool,
     /// The bytes of the latest symbol.
     token: Vec<u8>,
-    kind: FieldKind,
+    reading: ColumnReading,
+    odd: OddityLog,
 }
 
 /// What a scan of the file has come to.
@@ -66,9 +73,11 @@ impl TokenEvents {
             let mut record = Record { key: Some(self.key.to_string().into()), ..Record::default() };
             match scanned {
                 Scanned::Token => {
-                    let datum = datum(&self.token, self.kind);
-                    let refused = |refusal| SourceError::Data { file: file.to_string(), line, refusal };
-                    record.data = Data::One(datum.map_err(refused)?);
+                    let place = Place { file: &file, line };
+                    match datum(&self.token, &self.reading, place, &self.odd)? {
+                        Some(datum) => record.data = Data::One(datum),
+                        None => continue,
+                    }
                 }
                 Scanned::FileEnd if !self.line_begun => {
                     self.file = self.files.next()?;
@@ -91,19 +100,23 @@ impl TokenEvents {
     }
 }
 
-/// A symbol as a value of the field.
-fn datum(token: &[u8], kind: FieldKind) -> Result<Datum, Refusal> {
+/// A symbol as a value of the field; none of one that is left out.
+fn datum(
+    token: &[u8],
+    reading: &ColumnReading,
+    place: Place<'_>,
+    odd: &OddityLog,
+) -> Result<Option<Datum>, SourceError> {
+    let text = mended(token, place, odd)?;
     if token.len() > TOKEN_BYTES_MAX {
-        let reason = format!("a symbol is longer than {TOKEN_BYTES_MAX} bytes");
-        return Err(Refusal::new(RefusalCode::TooLong, VALUE, reason));
+        let reason = format!("a symbol is longer than {TOKEN_BYTES_MAX} bytes; divide it");
+        odd.note(OddityKind::LeftOut, place, Refusal::new(RefusalCode::TooLong, VALUE, reason), &text)?;
+        return Ok(None);
     }
-    let Ok(text) = std::str::from_utf8(token) else {
-        return Err(Refusal::new(RefusalCode::BadUtf8, VALUE, "a symbol is not UTF-8; convert the file"));
-    };
-    match kind {
-        FieldKind::Number => cell::number(text, VALUE),
+    match reading.kind {
+        FieldKind::Number => cell::datum(&text, VALUE, reading, place, odd).map(Some),
         FieldKind::Category | FieldKind::Text | FieldKind::Byte | FieldKind::Gap | FieldKind::Line => {
-            Ok(Datum::Text(text.into()))
+            Ok(Some(Datum::Text(text.as_ref().into())))
         }
     }
 }

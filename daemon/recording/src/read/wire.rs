@@ -4,24 +4,32 @@ use super::cell;
 use super::lines::{TextLine, TextLines};
 use crate::choice::{KindChoice, chosen};
 use crate::error::{SourceError, UsageError};
+use crate::infer::ColumnReading;
 use crate::input::{InputFile, InputFiles};
+use crate::oddity::{OddityKind, OddityLog, Place};
 use crate::reader::{Item, OpenedRecording, SourceOptions};
-use surmise_event::{Data, Datum, Field, FieldKind, Limits, Record, Refusal, RefusalCode, Schema, parse_time};
-use surmise_protocol::{EventLine, ProducerLine, parse_plain};
+use crate::times::TimeReader;
+use surmise_event::{Data, Datum, Field, FieldKind, Limits, Numerals, Record, Refusal, RefusalCode, Schema};
+use surmise_protocol::{EventLine, ProducerLine, is_time_name, parse_plain, parse_plain_untimed};
 
 /// Events without values that are read, at most, until one tells what the fields are.
 const SAMPLE_EVENTS_MAX: usize = 1000;
 
 pub(crate) fn open(
-    first: InputFile,
+    mut first: InputFile,
     files: InputFiles,
     options: &SourceOptions,
 ) -> Result<OpenedRecording, SourceError> {
     if let Some(choice) = options.fields.iter().find(|f| f.kind == KindChoice::Is(FieldKind::Gap)) {
         return Err(UsageError::GapField(choice.name.clone()).into());
     }
-    let shaper = EventShaper { options: options.clone() };
-    let mut events = TextLines::new(first, files).filter_map(move |line| line.and_then(|l| shaper.read(l)).transpose());
+    if first.head()?.trim_ascii_start().starts_with(b"[") {
+        return Err(UsageError::JsonArray(first.name.to_string()).into());
+    }
+    let lines = TextLines::new(first, files);
+    let odd = lines.odd();
+    let mut shaper = EventShaper::new(options, odd.clone());
+    let mut events = lines.filter_map(move |line| line.and_then(|l| shaper.read(&l)).transpose());
     // as the daemon does, the first event with values decides what the fields are
     let mut held = Vec::new();
     let mut schema = options.known.clone().unwrap_or_default();
@@ -30,20 +38,27 @@ pub(crate) fn open(
         && let Some(item) = events.next()
     {
         if let Ok(item) = &item {
-            schema = infer(item, options)?;
+            match infer(item, options) {
+                Ok(inferred) => schema = inferred,
+                // a record that the stream would refuse is left out, as there
+                Err(refusal) => {
+                    odd.refused(item, refusal)?;
+                    continue;
+                }
+            }
         }
         held.push(item);
     }
-    Ok(OpenedRecording { items: Box::new(held.into_iter().chain(events)), schema, notes: Vec::new() })
+    Ok(OpenedRecording::new(Box::new(held.into_iter().chain(events)), schema))
 }
 
 /// The schema that the first record makes, with the kinds that were chosen.
-fn infer(item: &Item, options: &SourceOptions) -> Result<Schema, SourceError> {
+fn infer(item: &Item, options: &SourceOptions) -> Result<Schema, Refusal> {
     let mut schema = Schema::default();
     if item.record.data == Data::None {
         return Ok(schema);
     }
-    schema.bind(&item.record, &Limits::default()).map_err(|r| item.refused(r))?;
+    schema.bind(&item.record, &Limits::default())?;
     for choice in &options.fields {
         let KindChoice::Is(kind) = choice.kind else { continue };
         match schema.fields.iter_mut().find(|field| field.name == choice.name) {
@@ -57,36 +72,61 @@ fn infer(item: &Item, options: &SourceOptions) -> Result<Schema, SourceError> {
 /// Makes records of lines, with keys, times and kinds as the caller chose them.
 struct EventShaper {
     options: SourceOptions,
+    times: TimeReader,
+    /// Whether the caller says what the fields are that may be the time of a log line.
+    untimed: bool,
+    odd: OddityLog,
 }
 
 impl EventShaper {
-    /// The record of a line; none of a hello, which is no event.
-    fn read(&self, line: TextLine) -> Result<Option<Item>, SourceError> {
-        let refused = |refusal| line.refused(refusal);
-        let EventLine { seq: _, stream, mut record } = match parse_plain(line.text.as_bytes()).map_err(refused)? {
-            ProducerLine::Hello(_) => return Ok(None),
-            ProducerLine::Event(event) => event,
+    fn new(options: &SourceOptions, odd: OddityLog) -> EventShaper {
+        let chosen = options.fields.iter().map(|f| &f.name).chain(&options.key).any(|name| is_time_name(name));
+        EventShaper {
+            times: TimeReader::new(options.time_format.clone(), options.time_zone.as_ref()),
+            untimed: chosen || options.time.is_some(),
+            options: options.clone(),
+            odd,
+        }
+    }
+
+    /// The record of a line; none of a hello, which is no event, and of a line that is left out.
+    fn read(&mut self, line: &TextLine) -> Result<Option<Item>, SourceError> {
+        let parse = if self.untimed { parse_plain_untimed } else { parse_plain };
+        let read = match parse(line.text.as_bytes()) {
+            Ok(ProducerLine::Hello(_)) => return Ok(None),
+            Ok(ProducerLine::Event(event)) => self.shape(event, line.place()),
+            Err(refusal) => Err(SourceError::Data { file: line.file.to_string(), line: line.number, refusal }),
         };
-        self.shape(&mut record).map_err(refused)?;
-        Ok(Some(Item { record, stream, file: line.file.clone(), line: line.number }))
+        match read {
+            Ok(EventLine { seq: _, stream, record }) => {
+                Ok(Some(Item { record, stream, file: line.file.clone(), line: line.number }))
+            }
+            Err(SourceError::Data { refusal, .. }) => {
+                self.odd.note(OddityKind::LeftOut, line.place(), refusal, &line.text)?;
+                Ok(None)
+            }
+            Err(other) => Err(other),
+        }
     }
 
     /// Moves the chosen fields to the record's key and time, and makes values of the chosen kinds.
-    fn shape(&self, record: &mut Record) -> Result<(), Refusal> {
-        let Data::Fields(fields) = &mut record.data else { return Ok(()) };
+    fn shape(&mut self, mut event: EventLine, place: Place<'_>) -> Result<EventLine, SourceError> {
+        let record: &mut Record = &mut event.record;
+        let Data::Fields(fields) = &mut record.data else { return Ok(event) };
+        let refused = |refusal| SourceError::Data { file: place.file.to_owned(), line: place.line, refusal };
         let mut take = |name: &Option<String>| {
             let i = fields.iter().position(|(n, _)| Some(&**n) == name.as_deref())?;
             Some(fields.remove(i))
         };
         if let Some((name, datum)) = take(&self.options.key) {
-            record.key = key(&name, datum)?;
+            record.key = key(&name, datum).map_err(refused)?;
         }
         if let Some((name, datum)) = take(&self.options.time) {
-            record.time_us = time_us(&name, datum)?;
+            record.time_us = time_us(&mut self.times, &name, &datum).map_err(refused)?;
         }
         let choices = &self.options.fields;
         if choices.is_empty() {
-            return Ok(());
+            return Ok(event);
         }
         fields.retain(|(name, _)| chosen(choices, name) != Some(KindChoice::Ignore));
         for (name, datum) in fields {
@@ -99,14 +139,15 @@ impl EventShaper {
                 }
                 FieldKind::Number => {
                     if let Datum::Text(text) = datum {
-                        *datum = cell::number(text.trim(), name)?;
+                        let reading = ColumnReading::of(FieldKind::Number, Numerals::default());
+                        *datum = cell::datum(text.trim(), name, &reading, place, &self.odd)?;
                     }
                 }
                 // bytes cannot be chosen, and gaps are computed
                 FieldKind::Byte | FieldKind::Gap => {}
             }
         }
-        Ok(())
+        Ok(event)
     }
 }
 
@@ -124,16 +165,14 @@ fn key(field: &str, datum: Datum) -> Result<Option<Box<str>>, Refusal> {
 }
 
 /// A value as a time, in microseconds since 1970.
-fn time_us(field: &str, datum: Datum) -> Result<Option<i64>, Refusal> {
-    let parse =
-        |text: &str| parse_time(text).map(Some).map_err(|e| Refusal::new(RefusalCode::BadTime, field, e.to_string()));
-    match datum {
-        Datum::Null => Ok(None),
-        Datum::Text(text) => parse(&text),
-        Datum::Number(x) => parse(&x.to_string()),
-        other => {
-            let reason = format!("expected a time, got {}", other.describe());
-            Err(Refusal::new(RefusalCode::BadTime, field, reason))
-        }
-    }
+fn time_us(times: &mut TimeReader, field: &str, datum: &Datum) -> Result<Option<i64>, Refusal> {
+    let text = match datum {
+        Datum::Null => return Ok(None),
+        Datum::Text(text) => text.to_string(),
+        Datum::Number(x) => x.to_string(),
+        Datum::Bool(_) | Datum::Numbers(_) | Datum::Bytes(_) => datum.describe(),
+    };
+    let reason = || format!("expected a time, got {}; --time-format says how times are written", datum.describe());
+    let refused = || Refusal::new(RefusalCode::BadTime, field, reason());
+    times.read(text.trim()).map(Some).ok_or_else(refused)
 }
