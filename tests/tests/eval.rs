@@ -85,6 +85,10 @@ fn every_recording_is_a_row_with_baselines() {
     assert_eq!((&play["format"], &play["events"]), (&"text".into(), &2580.into()));
     assert_eq!(measure(play, "bits")["baselines"].as_array().unwrap().len(), 8, "seven orders and their mixture");
     let log = stream(&all, "log.tokens");
+    let interval = &measure(log, "bits")["interval"];
+    assert!(interval["parts"].as_u64().unwrap() >= 8 && interval["of"] == "blocks", "{interval}");
+    assert!(interval["skill_margin"].as_f64().unwrap() > 0.0, "{interval}");
+    assert!(measure(log, "bits")["held_out"]["skill"].is_number(), "{log}");
     assert_eq!(log["events"], 2000, "ends are events");
     assert!(measure(log, "accuracy")["surmise"].as_f64().unwrap() > 0.6);
     let readings = measure(stream(&all, "readings.csv"), "MSE");
@@ -96,7 +100,13 @@ fn every_recording_is_a_row_with_baselines() {
     let cpu = stream(&all, "cpu");
     assert_eq!((cpu["files"].as_array().unwrap().len(), &cpu["events"]), (2, &1200.into()));
     assert_eq!(cpu["labels"]["windows"], 2);
-    assert!(measure(cpu, "NAB standard")["surmise"].as_f64().unwrap() > 0.0, "{cpu}");
+    let nab = measure(cpu, "NAB standard");
+    assert!(nab["surmise"].as_f64().unwrap() > 0.0, "{cpu}");
+    for detector in ["KNN-CAD", "relative entropy", "windowed Gaussian", "static z-score"] {
+        assert!(nab["baselines"].as_array().unwrap().iter().any(|b| b["name"] == detector), "no {detector}: {nab}");
+    }
+    let files = measure(cpu, "MSE")["by_file"]["files"].as_array().unwrap();
+    assert!(files.len() == 2 && files.iter().all(|f| f["file"].as_str().unwrap().ends_with(".csv")), "{files:?}");
     // a stream of its own: the same as by itself, whatever runs beside
     let file = dir.path().join("play.txt");
     let replay = json(&surmise(["replay", file.to_str().unwrap(), "--output", "json"]));
@@ -160,7 +170,7 @@ fn a_manifest_says_more_and_a_fault_harms_only_its_own_row() {
     let dir = folder();
     write(dir.path(), "bad.csv", "a,b\n1,2\n3\n");
     let manifest = "[[stream]]\nfiles = [\"readings.csv\"]\ntitle = \"Readings\"\nhorizon = 3\nscore_rows = \"300:800\"\n\
-                    references = [\"ARIMA .31\"]\n[[stream]]\nfiles = [\"cpu/*\", \"*.tokens\"]\nskip = true\n";
+                    references = [\"ARIMA .31\"]\ntuned_on = \"its rates\"\n[[stream]]\nfiles = [\"cpu/*\", \"*.tokens\"]\nskip = true\n";
     write(dir.path(), "eval.toml", manifest);
     let out = eval(dir.path(), &["--output", "json"]);
     assert_eq!(out.status.code(), Some(65));
@@ -173,7 +183,11 @@ fn a_manifest_says_more_and_a_fault_harms_only_its_own_row() {
     assert!(measure(readings, "MSE ahead")["baselines"].as_array().unwrap().len() == 3, "{readings}");
     let out = eval(dir.path(), &["--only", "readings", "--markdown"]);
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    assert!(out.status.success() && text.lines().count() == 3 && text.contains("ARIMA .31"), "{text}");
+    assert!(out.status.success() && text.lines().count() == 3 && text.contains("ARIMA .31 | its rates"), "{text}");
+    let out = eval(dir.path(), &["--only", "readings", "--held-out"]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(text.contains("skill, held out") && text.contains("held out: chosen on the first 2"), "{text}");
+    assert!(text.contains("tuned on: its rates"), "{text}");
     let out = eval(dir.path(), &["--only", "readings"]);
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
     assert!(text.contains("Readings") && text.contains("best simple one") && text.contains("events/s"), "{text}");

@@ -2,7 +2,7 @@
 
 use super::cells::{value, what};
 use std::path::Path;
-use surmise_evaluation::{Compared, ComparedFiles, Evaluation};
+use surmise_evaluation::{Compared, ComparedFiles, Evaluation, Measure};
 
 /// Recordings that are shown of a measure: those with the least skill.
 const FILES_SHOWN_MAX: usize = 3;
@@ -16,6 +16,7 @@ pub(super) fn notes(e: &Evaluation, with_held_out: bool) -> Vec<String> {
     if let Some(tuned_on) = &e.tuned_on {
         out.push(format!("  tuned on: {tuned_on}"));
     }
+    out.extend(e.measures.iter().filter_map(|c| worse(&what(e, c), c)));
     if let Some(h) = e.measures.iter().find_map(|c| c.held_out.as_ref()).filter(|_| with_held_out) {
         out.push(format!("  held out: chosen on {}, reported on {}", h.chosen_on, h.reported_on));
     }
@@ -30,6 +31,14 @@ pub(super) fn notes(e: &Evaluation, with_held_out: bool) -> Vec<String> {
     }
     out.extend(e.missed.iter().map(|m| format!("  MISSED {}: {}", m.file, m.reason)));
     out
+}
+
+/// That a simple predictor is better, where one is. To find fewer faults sooner is not.
+fn worse(what: &str, c: &Compared) -> Option<String> {
+    let best = c.baselines.first().filter(|b| c.measure.loss(b.value) < c.measure.loss(c.surmise))?;
+    let (ours, theirs) = (value(c.measure, c.surmise), value(c.measure, best.value));
+    (c.measure != Measure::FaultsDelay)
+        .then(|| format!("  WORSE than {} in {what}: {ours} against {theirs}", best.name))
 }
 
 /// One line about a measure's recordings.
