@@ -128,7 +128,7 @@ impl Config {
             if let Err(fault) = rule.check_schema() {
                 faults.push(ConfigFault::Schema(fault).in_stream(pattern));
             }
-            if let Err(e) = rule.options(&self.model, &self.learning) {
+            if let Err(e) = rule.options(&self.model, &self.learning, &self.alarm) {
                 faults.extend(e.faults.into_iter().map(|fault| fault.in_stream(pattern)));
             }
         }

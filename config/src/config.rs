@@ -4,7 +4,9 @@ use crate::address::OFF;
 use crate::error::{ConfigError, ConfigFault};
 use crate::stream_name::fits;
 use crate::streams::StreamRule;
-use crate::tables::{AuthTable, LearningTable, LimitsTable, ListenTable, OwnersTable, ShutdownTable, StoreTable};
+use crate::tables::{
+    AlarmTable, AuthTable, LearningTable, LimitsTable, ListenTable, OwnersTable, ShutdownTable, StoreTable,
+};
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use serde::{Deserialize, Serialize};
@@ -36,6 +38,8 @@ pub struct Config {
     pub owners: OwnersTable,
     /// When updates of networks take effect, and what computes their gradients.
     pub learning: LearningTable,
+    /// How many alarms a stream may have.
+    pub alarm: AlarmTable,
     /// How the daemon leaves.
     pub shutdown: ShutdownTable,
 }
@@ -74,8 +78,8 @@ impl Config {
     /// A key in the wrong table, an unknown key of the rule, or a value that does not fit.
     pub fn options(&self, rule: Option<&StreamRule>) -> Result<Options, ConfigError> {
         match rule {
-            Some(rule) => rule.options(&self.model, &self.learning),
-            None => StreamRule::default().options(&self.model, &self.learning),
+            Some(rule) => rule.options(&self.model, &self.learning, &self.alarm),
+            None => StreamRule::default().options(&self.model, &self.learning, &self.alarm),
         }
     }
 

@@ -165,6 +165,9 @@ pub enum ConfigFault {
     /// `delay_chunks` was written in `[model]`, where the other options of learners are.
     #[error("model.delay_chunks: belongs to [learning], as learning.delay_chunks")]
     MisplacedDelay,
+    /// `alarm_budget` was written in `[model]`, where the other options of learners are.
+    #[error("model.alarm_budget: belongs to [alarm], as alarm.budget")]
+    MisplacedBudget,
     /// An option of `[learning]` is out of bounds.
     #[error("learning.{0}")]
     Options(#[from] OptionsError),
@@ -299,6 +302,7 @@ impl ConfigFault {
             | ConfigFault::EmptyToken
             | ConfigFault::EmptyDir
             | ConfigFault::MisplacedDelay
+            | ConfigFault::MisplacedBudget
             | ConfigFault::Options(_)
             | ConfigFault::DeviceWithoutDelay
             | ConfigFault::Device { .. }

@@ -21,6 +21,8 @@ pub use address::{AddressError, OFF, parse_address};
 pub use config::{Config, DEFAULT_FILE};
 pub use error::{ConfigError, ConfigFault, Hint, SchemaFault, WrittenIn};
 pub use stream_name::{StreamNameError, check_stream_name};
-pub use streams::{StreamLearning, StreamRule};
-pub use tables::{AuthTable, LearningTable, LimitsTable, ListenTable, OwnersTable, Secret, ShutdownTable, StoreTable};
+pub use streams::{StreamAlarm, StreamLearning, StreamRule};
+pub use tables::{
+    AlarmTable, AuthTable, LearningTable, LimitsTable, ListenTable, OwnersTable, Secret, ShutdownTable, StoreTable,
+};
 pub use units::{ByteSize, TimeSpan, UnitError};

@@ -1,12 +1,12 @@
 //! `[streams."name-or-glob*"]`: what is declared about streams before their first event.
 
 use crate::error::{ConfigError, ConfigFault, SchemaFault};
-use crate::tables::LearningTable;
+use crate::tables::{AlarmTable, LearningTable};
 use figment::Figment;
 use figment::providers::Serialized;
 use figment::value::Dict;
 use serde::{Deserialize, Serialize};
-use surmise_event::{Field, Schema};
+use surmise_event::{AlarmBudget, Field, Schema};
 use surmise_learner::Options;
 
 /// What is declared about the streams of one name, or of one pattern with `*`.
@@ -21,6 +21,17 @@ pub struct StreamRule {
     pub model: Dict,
     /// Keys of `[learning]` that differ for these streams.
     pub learning: StreamLearning,
+    /// Keys of `[alarm]` that differ for these streams.
+    pub alarm: StreamAlarm,
+}
+
+/// The keys of `[alarm]` that may differ from stream to stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StreamAlarm {
+    /// How many incidents a stream without faults may have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<AlarmBudget>,
 }
 
 /// The keys of `[learning]` that may differ from stream to stream.
@@ -34,6 +45,8 @@ pub struct StreamLearning {
 
 /// The one option of learners that is written in `[learning]` instead of `[model]`.
 const DELAY: &str = "delay_chunks";
+/// The one option of learners that is written in `[alarm]`.
+const BUDGET: &str = "alarm_budget";
 
 impl StreamRule {
     /// The declared schema.
@@ -41,14 +54,22 @@ impl StreamRule {
         Schema { fields: self.fields.clone(), closed: self.closed }
     }
 
-    /// The options of `[model]` and `[learning]`, with what differs for these streams.
+    /// The options of `[model]`, `[learning]` and `[alarm]`, with what differs for these streams.
     ///
     /// # Errors
     /// An unknown key, a key in the wrong table, or a value that does not fit.
-    pub(crate) fn options(&self, base: &Options, learning: &LearningTable) -> Result<Options, ConfigError> {
+    pub(crate) fn options(
+        &self,
+        base: &Options,
+        learning: &LearningTable,
+        alarm: &AlarmTable,
+    ) -> Result<Options, ConfigError> {
         // the option is the learner's, but its key belongs to the table of gradients
         if base.delay_chunks != 0 || self.model.contains_key(DELAY) {
             return Err(ConfigFault::MisplacedDelay.into());
+        }
+        if base.alarm_budget != AlarmBudget::default() || self.model.contains_key(BUDGET) {
+            return Err(ConfigFault::MisplacedBudget.into());
         }
         // the rule's table goes over the whole of [model], key by key
         let options: Options = Figment::from(Serialized::defaults(base))
@@ -56,7 +77,8 @@ impl StreamRule {
             .extract()
             .map_err(|e| ConfigError::from_figment(e, "model"))?;
         let delay_chunks = self.learning.delay_chunks.unwrap_or(learning.delay_chunks);
-        let options = Options { delay_chunks, ..options };
+        let alarm_budget = self.alarm.budget.unwrap_or(alarm.budget);
+        let options = Options { delay_chunks, alarm_budget, ..options };
         options.check().map_err(ConfigFault::Options)?;
         Ok(options)
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+use surmise_event::AlarmBudget;
 
 /// `[listen]`: where events and questions come in. The word `"off"` in the place of an address turns a listener off.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -205,6 +206,14 @@ impl LearningTable {
             n => n,
         }
     }
+}
+
+/// `[alarm]`: how many alarms a stream may have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlarmTable {
+    /// How many incidents a stream without faults may have: so many per so many events, or per time.
+    pub budget: AlarmBudget,
 }
 
 /// `[shutdown]`: how the daemon leaves.

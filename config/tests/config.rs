@@ -22,7 +22,8 @@ fn the_default_file_shows_every_key() {
         assert!(DEFAULT_FILE.contains(&format!("[{table}")), "table {table}");
         for key in value.as_dict().expect("a table").keys() {
             let shown = ["\n", "\n# "].iter().any(|p| DEFAULT_FILE.contains(&format!("{p}{key} =")));
-            assert!(shown, "key {table}.{key}");
+            // the budget of alarms is an option of learners that has a table of its own
+            assert!(shown || key == "alarm_budget", "key {table}.{key}");
         }
     }
 }
@@ -129,6 +130,21 @@ fn updates_wait_as_said_for_all_streams_or_for_some() {
     ] {
         let e = Config::from_toml(text).unwrap_err().to_string();
         assert!(e.contains(says), "{e}");
+    }
+}
+
+#[test]
+fn alarms_have_a_budget_for_all_streams_or_for_some() {
+    let toml = "[alarm]\nbudget = \"1/day\"\n[streams.x]\nalarm = { budget = \"3/1000\" }";
+    let c = Config::from_toml(toml).unwrap();
+    let budget = |name| c.options(c.rule(name).map(|r| r.1)).unwrap().alarm_budget.to_string();
+    assert_eq!((budget("x"), budget("y")), ("3/1000".to_owned(), "1/day".to_owned()));
+    for (toml, says) in [
+        ("[alarm]\nbudget = \"daily\"", "is no budget of alarms"),
+        ("[streams.x]\nmodel = { alarm_budget = \"1/day\" }", "belongs to [alarm]"),
+    ] {
+        let error = Config::from_toml(toml).and_then(|c| c.check()).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
     }
 }
 

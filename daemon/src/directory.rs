@@ -1,19 +1,24 @@
 //! All streams of a daemon, with what can be known about them without asking their owners.
 
 use crate::counters::Counters;
+use crate::incidents::Incidents;
 use crate::summary::StreamSummary;
+use crate::telemetry;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
-use surmise_event::Schema;
+use surmise_event::{AlarmPhase, Schema};
 use surmise_learner::Learner;
-use surmise_protocol::OutcomeReply;
+use surmise_protocol::{AlarmEvent, OutcomeReply};
 use surmise_store::{CheckpointMeta, StreamEntry};
 use tokio::sync::broadcast;
 
 /// Outcomes by which a follower of a stream may lag behind before it misses some.
 const FOLLOWER_LAG_OUTCOMES_MAX: usize = 1024;
+
+/// Alarms by which a follower may lag behind.
+const FOLLOWER_LAG_ALARMS_MAX: usize = 64;
 
 /// An immutable copy of a learner, which readers ask for predictions.
 pub struct Snapshot {
@@ -64,6 +69,10 @@ pub struct StreamView {
     pub failed: OnceLock<String>,
     /// The outcomes of events, for those that follow the stream.
     pub outcomes: broadcast::Sender<Arc<OutcomeReply>>,
+    /// Alarms, for those that follow the stream.
+    pub alarms: broadcast::Sender<Arc<AlarmEvent>>,
+    /// The latest incidents.
+    pub incidents: Incidents,
 }
 
 impl StreamView {
@@ -89,6 +98,8 @@ impl StreamView {
             checkpoints_pending: AtomicUsize::new(0),
             failed: OnceLock::new(),
             outcomes: broadcast::Sender::new(FOLLOWER_LAG_OUTCOMES_MAX),
+            alarms: broadcast::Sender::new(FOLLOWER_LAG_ALARMS_MAX),
+            incidents: Incidents::default(),
         }
     }
 
@@ -120,6 +131,17 @@ impl StreamView {
 
     fn show_last_event(&self, time_us: Option<i64>) {
         self.last_event_us.store(time_us.unwrap_or(i64::MIN), Ordering::Relaxed);
+    }
+
+    /// Tells an alarm to those that follow the stream, and keeps it among the latest incidents.
+    pub fn tell_alarm(&self, event: AlarmEvent) {
+        if event.alarm.phase == AlarmPhase::Begins {
+            let group = if self.group.is_empty() { "default" } else { &*self.group }.to_owned();
+            metrics::counter!(telemetry::ALARMS, "group" => group, "kind" => event.alarm.kind.name()).increment(1);
+        }
+        self.incidents.note(&event);
+        // nobody may be listening
+        let _ = self.alarms.send(Arc::new(event));
     }
 
     /// The average surprise of the latest events in bits, if there were any since the start.

@@ -19,6 +19,7 @@ mod fencing;
 mod http;
 mod hub;
 mod inbox;
+mod incidents;
 mod ingest;
 mod listen;
 mod owner;

@@ -100,6 +100,8 @@ metrics_table! {
         "Loss in nats that each expert alone would have had, by group of streams";
     SURPRISE = Histogram(SURPRISE_NATS) Nats "surmise_surprise_nats" []
         "Surprise of events in nats";
+    ALARMS = Counter Count "surmise_alarms_total" ["group", "kind"]
+        "Incidents that began, by group of streams and by what was unusual";
     DRIFT = Counter Count "surmise_drift_detected_total" ["detector"]
         "Lasting changes of streams, by what changed: loss or level";
     UPDATES_REJECTED = Counter Count "surmise_updates_rejected_total" ["reason"]

@@ -162,7 +162,7 @@ fn learn_group(
         }
         if is_asked {
             let parts = learner.latest_parts().to_vec();
-            return Ok(Some(WhyAnswer::new(question.stream.clone(), logged.record, outcome, parts, *replayed)));
+            return Ok(Some(WhyAnswer::new(question.stream.clone(), &logged.record, outcome, parts, *replayed)));
         }
         *replayed += 1;
     }

@@ -187,7 +187,8 @@ fn a_daemon_is_fed_watched_and_asked() {
     let list = ask(&["checkpoint", "ls", "--output", "json"]);
     assert!(list.to_string().contains("web"), "{list}");
     // a live feed shows what comes while it is open
-    let mut watch = d.client(&["watch", "--stream", "web", "--output", "json"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut watch =
+        d.client(&["watch", "--stream", "web", "--all", "--output", "json"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut feed = BufReader::new(watch.stdout.take().unwrap());
     std::thread::sleep(Duration::from_millis(700));
     let (status, v) = d.post("/api/v1/streams/web/events", br#"{"data":"/surprise"}"#);

@@ -33,7 +33,7 @@ Exit codes: 0 done, 64 wrong usage or configuration, 65 bad input data, 69 daemo
 pub(crate) enum Command {
     /// Send events from files or standard input to a daemon.
     Send(send::SendArgs),
-    /// Follow a stream: every event as it comes, and how surprising it is.
+    /// Follow a stream: its incidents as they begin, or with --all every event as it comes.
     Watch(watch::WatchArgs),
     /// Ask what is expected of the next event.
     Next(next::NextArgs),

@@ -1,10 +1,12 @@
-//! `surmise watch`: every event as it comes, how surprising it is, and when the stream changes for good.
+//! `surmise watch`: the incidents of a stream as they begin, or every event as it comes; and when the stream changes for
+//! good.
 
 use crate::global::Global;
+use crate::why::{alarm_words, event_text, expected_words, rarity};
 use clap::Args;
 use std::io::{BufRead, BufReader};
-use surmise_event::Drift;
-use surmise_protocol::{DriftEvent, OutcomeReply};
+use surmise_event::{AlarmPhase, Drift, Part};
+use surmise_protocol::{AlarmEvent, DriftEvent, OutcomeReply, WhyAnswer};
 use surmise_terminal::format::{bar, number};
 use surmise_terminal::{Exit, Failure, Paint, print_line, segment};
 
@@ -12,31 +14,46 @@ use surmise_terminal::{Exit, Failure, Paint, print_line, segment};
 #[command(after_help = "\
 Examples:
   surmise watch --stream web
-  surmise watch --stream web --min-bits 12 --output json | jq .key")]
+  surmise watch --stream web --all
+  surmise watch --stream web --min-bits 12 --output json | jq .key
+
+One line is one incident: what is unusual, how rare it is for this stream, the event with its odd part in colour, and
+what was expected instead. A stream with nothing unusual stays quiet; [alarm] budget says how many incidents it may
+have.")]
 pub(crate) struct WatchArgs {
     /// The stream.
     #[arg(long, value_name = "STREAM")]
     stream: String,
-    /// Show only events at least this surprising.
+    /// Show every event, not incidents alone.
+    #[arg(long)]
+    all: bool,
+    /// Show every event that is at least this surprising.
     #[arg(long, value_name = "BITS")]
     min_bits: Option<f64>,
-    /// Show only events with at least this anomaly score (0 to 1).
+    /// Show every event with at least this anomaly score (0 to 1).
     #[arg(long, value_name = "SCORE")]
     min_score: Option<f64>,
-    /// Stop after so many events.
+    /// Stop after so many lines.
     #[arg(long, value_name = "N")]
     count: Option<u64>,
 }
 
+impl WatchArgs {
+    /// Whether an event is shown that belongs to no incident.
+    fn shows(&self, outcome: &OutcomeReply) -> bool {
+        (self.all || self.min_bits.is_some() || self.min_score.is_some())
+            && self.min_bits.is_none_or(|bits| outcome.surprise_bits >= bits)
+            && self.min_score.is_none_or(|score| outcome.anomaly_score >= score)
+    }
+}
+
 pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
-    let response = global.http().open(&format!("/api/v1/streams/{}/watch", segment(&args.stream)), &[])?;
+    let http = global.http();
+    let response = http.open(&format!("/api/v1/streams/{}/watch", segment(&args.stream)), &[])?;
     let mut lines = BufReader::new(response.into_body().into_reader());
     let paint = Paint::stdout();
-    if !global.json() {
-        print_line(&paint.dim("    offset      bits                        score  fields"))?;
-    }
     let (mut line, mut event, mut shown) = (String::new(), Feed::default(), 0);
-    loop {
+    while args.count.is_none_or(|most| shown < most) {
         line.clear();
         match lines.read_line(&mut line) {
             Ok(0) => return Err(Failure::new(Exit::Unreachable, "surmised ended the feed")),
@@ -45,22 +62,46 @@ pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
         }
         let Some((name, data)) = event.line(line.trim_end_matches(['\r', '\n'])) else { continue };
         let fault = |e| Failure::internal(format!("the feed is not understood: {e}"));
-        if name == "drift" {
-            let d: DriftEvent = serde_json::from_str(&data).map_err(fault)?;
-            print_line(&if global.json() { data } else { drift_line(&d.drift, paint) })?;
-            continue;
-        }
-        let o: OutcomeReply = serde_json::from_str(&data).map_err(fault)?;
-        if args.min_bits.is_some_and(|b| o.surprise_bits < b) || args.min_score.is_some_and(|s| o.anomaly_score < s) {
-            continue;
-        }
-        print_line(&if global.json() { data } else { outcome_line(&o, paint) })?;
-        shown += 1;
-        if args.count.is_some_and(|n| shown >= n) {
-            return Ok(());
-        }
+        let told = match name.as_str() {
+            "drift" => {
+                let d: DriftEvent = serde_json::from_str(&data).map_err(fault)?;
+                print_line(&if global.json() { data } else { drift_line(&d.drift, paint) })?;
+                continue;
+            }
+            "alarm" => {
+                let a: AlarmEvent = serde_json::from_str(&data).map_err(fault)?;
+                if a.alarm.phase == AlarmPhase::GoesOn {
+                    continue;
+                }
+                shown += u64::from(a.alarm.phase == AlarmPhase::Begins);
+                if global.json() {
+                    data
+                } else {
+                    // the event is explained exactly by the daemon, from its log
+                    let why = || -> Option<WhyAnswer> {
+                        let path = format!("/api/v1/streams/{}/events/{}/why", segment(&args.stream), a.alarm.offset);
+                        let asked = a.alarm.phase == AlarmPhase::Begins && !a.event.is_null();
+                        asked.then(|| http.get(&path, &[("seconds", WHY_SECONDS.to_string())]).ok())?
+                    };
+                    alarm_line(&a, why().as_ref(), paint)
+                }
+            }
+            _ => {
+                let o: OutcomeReply = serde_json::from_str(&data).map_err(fault)?;
+                if !args.shows(&o) {
+                    continue;
+                }
+                shown += 1;
+                if global.json() { data } else { outcome_line(&o, paint) }
+            }
+        };
+        print_line(&told)?;
     }
+    Ok(())
 }
+
+/// How long the daemon may take to explain an incident, in seconds.
+const WHY_SECONDS: u32 = 10;
 
 /// A parser of server-sent events, line by line. It holds the event that is not complete yet.
 #[derive(Default)]
@@ -70,7 +111,7 @@ struct Feed {
 }
 
 impl Feed {
-    /// Parses a line. Returns the name and the data of an outcome or a drift that is complete with it.
+    /// Parses a line. Returns the name and the data of an outcome, a drift or an alarm that is complete with it.
     fn line(&mut self, line: &str) -> Option<(String, String)> {
         let value = |v: &str| v.strip_prefix(' ').unwrap_or(v).to_owned();
         match line.split_once(':') {
@@ -83,13 +124,33 @@ impl Feed {
             }
             None if line.is_empty() => {
                 let done = std::mem::take(self);
-                let is_shown = matches!(done.name.as_str(), "outcome" | "drift") && !done.data.is_empty();
+                let is_shown = matches!(done.name.as_str(), "outcome" | "drift" | "alarm") && !done.data.is_empty();
                 return is_shown.then_some((done.name, done.data));
             }
             _ => {}
         }
         None
     }
+}
+
+/// The line of an incident: what, how rare, the event with its odd part marked, and what was expected instead.
+fn alarm_line(a: &AlarmEvent, why: Option<&WhyAnswer>, paint: Paint) -> String {
+    let alarm = &a.alarm;
+    if alarm.phase == AlarmPhase::Ended {
+        return paint.dim(&format!("{:>10}  over: {}", alarm.offset, alarm_words(alarm)));
+    }
+    let parts = why.map_or(a.parts.as_slice(), |why| why.parts.as_slice());
+    let event = if a.event.is_null() { String::new() } else { format!("  {}", event_text(&a.event, parts, paint)) };
+    let rare = paint.alarm(1.0, &rarity(alarm.rarity_events, alarm.rarity_seconds));
+    let instead = parts.iter().find_map(instead).map_or(String::new(), |words| format!("  {}", paint.dim(&words)));
+    format!("{:>10}  {}, {rare}{event}{instead}", alarm.offset, alarm_words(alarm))
+}
+
+/// What was expected instead of a part.
+fn instead(part: &Part) -> Option<String> {
+    let expected = part.expected.as_ref()?;
+    let value = part.value.as_deref().unwrap_or("(missing)");
+    Some(format!("{} {value}: expected {}", part.name, expected_words(expected)))
 }
 
 /// The line that shows a lasting change.
@@ -114,23 +175,40 @@ const BAR_CHARS_MAX: usize = 24;
 /// The line that shows an outcome.
 pub(crate) fn outcome_line(o: &OutcomeReply, paint: Paint) -> String {
     let surprise = format!("{:<24}", bar(o.surprise_bits / BAR_BITS_MAX, BAR_CHARS_MAX));
-    let fields: Vec<String> = o.fields.iter().map(|f| format!("{} {:.2}", f.name, f.surprise_bits)).collect();
-    let fields = if fields.len() > 1 { fields.join("  ") } else { String::new() };
-    let key = o.key.as_deref().map_or(String::new(), |k| format!("{k}  "));
     let score = paint.alarm(o.anomaly_score, &format!("{:.3}", o.anomaly_score));
+    let said = match &o.event {
+        Some(event) => event_text(event, &odd_parts(o), paint),
+        None => {
+            let fields: Vec<String> = o.fields.iter().map(|f| format!("{} {:.2}", f.name, f.surprise_bits)).collect();
+            let fields = if fields.len() > 1 { fields.join("  ") } else { String::new() };
+            format!("{}{}", o.key.as_deref().map_or(String::new(), |k| format!("{k}  ")), paint.dim(&fields))
+        }
+    };
     let line = format!(
-        "{:>10}  {:>8.2}  {}{score}  {key}{}",
+        "{:>10}  {:>8.2}  {}{score}  {said}",
         o.offset,
         o.surprise_bits,
-        paint.alarm(o.anomaly_score, &surprise),
-        paint.dim(&fields)
+        paint.alarm(o.anomaly_score, &surprise)
     );
     line.trim_end().to_owned()
+}
+
+/// The fields of an outcome, and the odd words of texts, as parts: as far as it tells where to mark the event.
+fn odd_parts(o: &OutcomeReply) -> Vec<Part> {
+    let part = |field: &surmise_event::FieldOutcome| {
+        let place = field.word.map(|word| (word.start, word.end));
+        // as many characters as the word has bytes: only where it ends matters here
+        let value = field.word.map(|word| " ".repeat(word.end.saturating_sub(word.start) as usize));
+        let excess_bits = field.word.map_or(field.excess_bits, |word| word.excess_bits);
+        Part { name: field.name.clone(), value, place, excess_bits, ..Part::default() }
+    };
+    o.fields.iter().map(part).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use surmise_event::{Alarm, AlarmKind, Expected};
 
     #[test]
     fn the_feed_is_read() {
@@ -154,6 +232,37 @@ mod tests {
             key: Some("k".into()),
             ..OutcomeReply::default()
         };
-        assert_eq!(outcome_line(&o, Paint::stdout()), "         7     12.00  ████████████            0.500  k");
+        assert_eq!(outcome_line(&o, Paint::off()), "         7     12.00  ████████████            0.500  k");
+        let event = Some(serde_json::json!({"key": "k", "data": {"page": "/home", "ms": 12}}));
+        let told = outcome_line(&OutcomeReply { event, ..o }, Paint::off());
+        assert_eq!(told, "         7     12.00  ████████████            0.500  k  ms=12 page=/home");
+    }
+
+    #[test]
+    fn an_incident_is_one_line_when_it_begins_and_one_when_it_is_over() {
+        let alarm = Alarm {
+            kind: AlarmKind::New,
+            phase: AlarmPhase::Begins,
+            began: 400,
+            offset: 400,
+            count: 1,
+            rarity_events: 20_413.0,
+            rarity_seconds: Some(3.1 * 86_400.0),
+            field: Some("value".into()),
+        };
+        let mut a = AlarmEvent::overdue(&"web".into(), alarm);
+        a.event = serde_json::json!({"data": "GET / 502"});
+        let expected = Some(Expected::Symbols { top: vec![(Some("200".into()), 0.97)], other: 0.03 });
+        let part =
+            Part { name: "value".into(), value: Some("502".into()), place: Some((6, 9)), expected, ..Part::default() };
+        let why = WhyAnswer { parts: vec![part], ..WhyAnswer::default() };
+        assert_eq!(
+            alarm_line(&a, Some(&why), Paint::off()),
+            "       400  new of value: incident since event 400, once in about 20,000 events, about every 3 days  \
+             GET / 502  value 502: expected 200 97 %"
+        );
+        (a.alarm.phase, a.alarm.count, a.alarm.offset) = (AlarmPhase::Ended, 60, 460);
+        let over = "       460  over: new of value: incident since event 400, 60 unusual events";
+        assert_eq!(alarm_line(&a, None, Paint::off()), over);
     }
 }

@@ -108,6 +108,7 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+mod alarm_event;
 mod datum;
 mod diagnose;
 mod encode;
@@ -119,6 +120,7 @@ mod status;
 mod why;
 mod wording;
 
+pub use alarm_event::{AlarmEvent, AlarmList, event_json};
 pub use hello::{Hello, LineFormat, PROTOCOL, Want};
 pub use json_log::is_time_name;
 pub use line::{EventLine, LINE_BYTES_MAX, ProducerLine, parse_bare, parse_line, parse_plain, parse_plain_untimed};

@@ -77,6 +77,9 @@ pub struct OutcomeReply {
     /// The sessions that are over with this event.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sessions: Vec<SessionOutcome>,
+    /// The event itself, as it would be sent, for those that follow the stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<serde_json::Value>,
     /// The prediction of the next event, if the producer asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Prediction>,
@@ -107,6 +110,7 @@ impl OutcomeReply {
             drift: outcome.drift,
             alarm: outcome.alarm,
             sessions: outcome.sessions,
+            event: None,
             next,
         }
     }
@@ -307,6 +311,7 @@ mod tests {
             drift: Vec::new(),
             alarm: None,
             sessions: Vec::new(),
+            event: None,
             next: None,
         };
         assert_eq!(

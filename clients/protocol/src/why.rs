@@ -1,6 +1,6 @@
 //! The answer to why an event was as surprising as it was.
 
-use crate::line::EventLine;
+use crate::alarm_event::event_json;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use surmise_event::{Alarm, Outcome, Part, Record};
@@ -38,14 +38,13 @@ pub struct WhyAnswer {
 
 impl WhyAnswer {
     /// The answer for an event that was observed again.
-    pub fn new(stream: Arc<str>, record: Record, outcome: Outcome, mut parts: Vec<Part>, replayed: u64) -> WhyAnswer {
+    pub fn new(stream: Arc<str>, record: &Record, outcome: Outcome, mut parts: Vec<Part>, replayed: u64) -> WhyAnswer {
         parts.sort_by(|a, b| b.excess_bits.total_cmp(&a.excess_bits));
-        let line = EventLine { seq: None, stream: None, record };
         WhyAnswer {
             stream,
             offset: outcome.offset,
             events: outcome.events,
-            event: serde_json::to_value(&line).unwrap_or_default(),
+            event: event_json(&record),
             surprise_bits: outcome.surprise_bits,
             excess_bits: outcome.excess_bits,
             anomaly_score: outcome.anomaly_score,

@@ -3,7 +3,7 @@
 use crate::error::ReplayError;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use surmise_event::{Event, Outcome, Schema, format_time};
+use surmise_event::{Event, Outcome, Schema, Value, format_time};
 use surmise_learner::NumberForecast;
 
 /// Writes the file of scores, one row an event.
@@ -34,7 +34,9 @@ impl ScoreWriter {
             let numbers: Vec<String> =
                 schema.fields.iter().filter(|f| f.kind.is_number()).map(|f| f.name.clone()).collect();
             let mut header: Vec<String> =
-                ["offset", "key", "time", "surprise_bits", "anomaly_score"].map(str::to_owned).into();
+                ["offset", "key", "time", "surprise_bits", "anomaly_score", "rarity_events", "why"]
+                    .map(str::to_owned)
+                    .into();
             for n in &numbers {
                 header.extend(["yhat", "yhat_lower", "yhat_upper"].map(|c| format!("{n}_{c}")));
             }
@@ -47,6 +49,8 @@ impl ScoreWriter {
             event.time_us.map(format_time).unwrap_or_default(),
             outcome.surprise_bits.to_string(),
             outcome.anomaly_score.to_string(),
+            outcome.rarity_events.to_string(),
+            why(event, schema, outcome),
         ];
         for (i, name) in self.fields.iter().flatten().enumerate() {
             // forecasts mostly come in the order of the columns
@@ -64,5 +68,19 @@ impl ScoreWriter {
 
     pub(crate) fn finish(mut self) -> Result<(), ReplayError> {
         self.out.flush().map_err(|error| ReplayError::Write { file: self.path.display().to_string(), error })
+    }
+}
+
+/// What is most unusual in an event: a field, or of a text its oddest word.
+fn why(event: &Event, schema: &Schema, outcome: &Outcome) -> String {
+    let fields = outcome.fields.iter();
+    let Some(odd) = fields.max_by(|a, b| a.evidence_bits().total_cmp(&b.evidence_bits())) else { return String::new() };
+    let value = schema.position(&odd.name).and_then(|i| event.values.get(i));
+    match (odd.word, value) {
+        (Some(word), Some(Value::Bytes(text))) => {
+            let spelt = text.get(word.start as usize..word.end as usize).unwrap_or_default();
+            String::from_utf8_lossy(spelt).into_owned()
+        }
+        _ => odd.name.to_string(),
     }
 }

@@ -37,7 +37,7 @@ pub fn replay_why(recording: &SourceOptions, options: &ReplayOptions, offset: u6
             }
             if is_asked {
                 let parts = learner.latest_parts().to_vec();
-                let mut answer = WhyAnswer::new(name, record, outcome, parts, replayed);
+                let mut answer = WhyAnswer::new(name, &record, outcome, parts, replayed);
                 let mut seen = LastSeen::new(std::mem::take(&mut answer.parts));
                 look_before(recording, replayed, &mut seen)?;
                 answer.parts = seen.finish();

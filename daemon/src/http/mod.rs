@@ -3,6 +3,7 @@
 //! An endpoint is one line of the table below and a handler in the file of its subject. The line's text is what
 //! documents say of the endpoint; a test compares the two.
 
+mod alarms;
 mod checkpoints;
 mod events;
 mod guard;
@@ -59,7 +60,9 @@ endpoints! {
     GET "/api/v1/streams/{stream}/next" streams::next, "the prediction of the next event (`key`, `top`)";
     GET "/api/v1/streams/{stream}/forecast" streams::forecast,
         "the predictions of the next events (`key`, `top`, `horizon`)";
-    GET "/api/v1/streams/{stream}/watch" watch::watch, "outcomes and drifts as server-sent events, as they come";
+    GET "/api/v1/streams/{stream}/watch" watch::watch,
+        "outcomes, drifts and alarms as server-sent events, as they come";
+    GET "/api/v1/streams/{stream}/alarms" alarms::alarms, "the latest incidents of a stream (`limit`)";
     GET "/api/v1/streams/{stream}/events/{offset}/why" why::event_why,
         "why an event was as surprising as it was: its parts, and what was expected instead (`seconds`)";
     POST "/api/v1/streams/{stream}/events" events::push,

@@ -1,4 +1,5 @@
-//! `GET /api/v1/streams/{stream}/watch`: outcomes, and the drifts that they show, as server-sent events.
+//! `GET /api/v1/streams/{stream}/watch`: outcomes, the drifts that they show, and alarms, as server-sent
+//! events.
 //!
 //! The stream never waits for a follower. One that reads too slowly gets an event `lagged` with the number of outcomes
 //! that were left out.
@@ -14,7 +15,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use surmise_event::RefusalCode;
-use surmise_protocol::{DriftEvent, OutcomeReply};
+use surmise_protocol::{AlarmEvent, DriftEvent, OutcomeReply};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -36,22 +37,31 @@ pub async fn watch(
     }
     let outcomes = shared.outcomes.subscribe();
     // one outcome may be several events, so some wait here until the connection takes them
-    let start = (hub, outcomes, VecDeque::new());
-    let events = futures::stream::unfold(start, |(hub, mut outcomes, mut waiting)| async move {
+    let feeds = Feeds { outcomes, alarms: shared.alarms.subscribe() };
+    let start = (hub, feeds, VecDeque::new());
+    let events = futures::stream::unfold(start, |(hub, mut feeds, mut waiting)| async move {
         if waiting.is_empty() {
-            receive(&hub, &mut outcomes, &mut waiting).await?;
+            receive(&hub, &mut feeds, &mut waiting).await?;
         }
-        waiting.pop_front().map(|event| (Ok(event), (hub, outcomes, waiting)))
+        waiting.pop_front().map(|event| (Ok(event), (hub, feeds, waiting)))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL).text("still here")))
 }
 
-/// Waits for an outcome, or for the news that some were left out, and appends its events; `None` if the feed ends.
-async fn receive(hub: &Hub, outcomes: &mut Receiver<Arc<OutcomeReply>>, out: &mut VecDeque<Event>) -> Option<()> {
+/// What a follower of a stream gets.
+struct Feeds {
+    outcomes: Receiver<Arc<OutcomeReply>>,
+    alarms: Receiver<Arc<AlarmEvent>>,
+}
+
+/// Waits for an alarm, for an outcome, or for the news that some were left out, and appends its events; `None` if the
+/// feed ends.
+async fn receive(hub: &Hub, feeds: &mut Feeds, out: &mut VecDeque<Event>) -> Option<()> {
     let received = tokio::select! {
         biased;
         () = hub.stopping.cancelled() => return None,
-        received = outcomes.recv() => received,
+        alarm = feeds.alarms.recv() => return append_alarm(alarm, out),
+        received = feeds.outcomes.recv() => received,
     };
     match received {
         Ok(outcome) => {
@@ -61,6 +71,20 @@ async fn receive(hub: &Hub, outcomes: &mut Receiver<Arc<OutcomeReply>>, out: &mu
                 let event = DriftEvent { stream: outcome.stream.clone(), drift: drift.clone() };
                 out.push_back(Event::default().event("drift").data(serde_json::to_string(&event).unwrap_or_default()));
             }
+        }
+        Err(RecvError::Lagged(skipped)) => {
+            out.push_back(Event::default().event("lagged").data(format!("{{\"skipped\":{skipped}}}")));
+        }
+        Err(RecvError::Closed) => return None,
+    }
+    Some(())
+}
+
+/// Appends the event of an alarm, or the news that some were left out; `None` if the feed ends.
+fn append_alarm(received: Result<Arc<AlarmEvent>, RecvError>, out: &mut VecDeque<Event>) -> Option<()> {
+    match received {
+        Ok(alarm) => {
+            out.push_back(Event::default().event("alarm").data(serde_json::to_string(&*alarm).unwrap_or_default()));
         }
         Err(RecvError::Lagged(skipped)) => {
             out.push_back(Event::default().event("lagged").data(format!("{{\"skipped\":{skipped}}}")));

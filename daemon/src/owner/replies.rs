@@ -6,7 +6,7 @@ use crate::ticket::Outbox;
 use std::sync::Arc;
 use surmise_event::{Outcome, Refusal};
 use surmise_learner::Learner;
-use surmise_protocol::{ErrorReply, OutcomeReply, Reply};
+use surmise_protocol::{AlarmEvent, ErrorReply, OutcomeReply, Reply, event_json};
 
 /// Symbols that a prediction beside an outcome lists.
 const NEXT_SYMBOLS_MAX: usize = 5;
@@ -38,6 +38,9 @@ impl<'a> ReplyWriter<'a> {
     /// Reports the outcome of an event to the connection and to the followers, where they ask for it. Called before the
     /// next event is learnt, as a reply may hold the prediction of that one.
     pub fn outcome(&mut self, event: &InboxEvent, outcome: Outcome, learner: Option<&Learner>) {
+        if let Some(alarm) = AlarmEvent::of(&self.view.name, &event.record, &outcome) {
+            self.view.tell_alarm(alarm);
+        }
         if !self.options.outcome && !self.followed {
             return;
         }
@@ -46,7 +49,8 @@ impl<'a> ReplyWriter<'a> {
         let next = asked.map(|learner| learner.predict(key.as_deref(), NEXT_SYMBOLS_MAX));
         let reply = OutcomeReply::new(event.seq, self.view.name.clone(), key, outcome, next);
         if self.followed {
-            let _ = self.view.outcomes.send(Arc::new(OutcomeReply { next: None, ..reply.clone() }));
+            let event = Some(event_json(&event.record));
+            let _ = self.view.outcomes.send(Arc::new(OutcomeReply { next: None, event, ..reply.clone() }));
         }
         if self.options.outcome {
             self.gather(Reply::Outcome(Box::new(reply)));

@@ -81,7 +81,9 @@ impl Alike {
 
     fn holds(&self, datum: &Datum) -> bool {
         match (self, datum) {
-            (Alike::Same(text), Datum::Text(other)) => **text == **other,
+            // what stands in a slot of a line is a word of it
+            (Alike::Same(text), Datum::Text(other)) => **text == **other || has_word(other.as_bytes(), text.as_bytes()),
+            (Alike::Same(text), Datum::Bytes(other)) => has_word(other, text.as_bytes()),
             (Alike::Same(text), Datum::Bool(other)) => *text == other.to_string(),
             (Alike::Same(text), Datum::Number(other)) => *text == other.to_string(),
             (Alike::Word(word), Datum::Text(text)) => has_word(text.as_bytes(), word.as_bytes()),

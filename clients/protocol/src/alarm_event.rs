@@ -1,0 +1,179 @@
+//! Alarms as the daemon tells them: to those that follow a stream, and in lists.
+
+use crate::line::EventLine;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use surmise_event::{Alarm, Data, Datum, Outcome, Part, Record};
+
+/// An incident of a stream with the event that it began with, as the event `alarm` of
+/// `/api/v1/streams/{stream}/watch` carries it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AlarmEvent {
+    /// The name of the stream.
+    pub stream: Arc<str>,
+    /// The incident.
+    #[serde(flatten)]
+    pub alarm: Alarm,
+    /// The unusual event, as it would be sent; null where there is none: an event that is overdue.
+    pub event: serde_json::Value,
+    /// The surprise of the event, in bits: the sum over its parts.
+    pub surprise_bits: f64,
+    /// The excess of the event, in bits: the sum over its parts.
+    pub excess_bits: f64,
+    /// The parts of the event, in the order of their excess, the largest first. Of a text they are its oddest word and
+    /// the rest of it; `…/events/{offset}/why` has all words, and what was expected instead.
+    pub parts: Vec<Part>,
+}
+
+/// The latest incidents of a stream (`GET /api/v1/streams/{stream}/alarms`), the latest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AlarmList {
+    /// The name of the stream.
+    pub stream: Arc<str>,
+    /// Incidents that began since the daemon started.
+    pub begun: u64,
+    /// The incidents, each as it stands now, with the event that it began with.
+    pub alarms: Vec<AlarmEvent>,
+}
+
+impl AlarmEvent {
+    /// The alarm that an outcome tells of, if it does.
+    pub fn of(stream: &Arc<str>, record: &Record, outcome: &Outcome) -> Option<AlarmEvent> {
+        Some(AlarmEvent {
+            stream: stream.clone(),
+            alarm: outcome.alarm.clone()?,
+            event: event_json(record),
+            surprise_bits: outcome.surprise_bits,
+            excess_bits: outcome.excess_bits,
+            parts: parts(record, outcome),
+        })
+    }
+
+    /// The alarm that something is overdue.
+    pub fn overdue(stream: &Arc<str>, alarm: Alarm) -> AlarmEvent {
+        AlarmEvent {
+            stream: stream.clone(),
+            alarm,
+            event: serde_json::Value::Null,
+            surprise_bits: 0.0,
+            excess_bits: 0.0,
+            parts: Vec::new(),
+        }
+    }
+}
+
+/// A record as it would be sent; null if JSON cannot carry it.
+pub fn event_json(record: &Record) -> serde_json::Value {
+    // what is a copy here is made for followers and for alarms alone
+    let line = EventLine { seq: None, stream: None, record: record.clone() };
+    serde_json::to_value(&line).unwrap_or_default()
+}
+
+/// The parts of an event as far as its outcome tells them, in the order of their excess.
+fn parts(record: &Record, outcome: &Outcome) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut told = (0.0, 0.0);
+    for field in &outcome.fields {
+        told = (told.0 + field.surprise_bits, told.1 + field.excess_bits);
+        let text = text_of(record, &field.name);
+        let whole = Part {
+            name: field.name.clone(),
+            value: text.clone(),
+            surprise_bits: field.surprise_bits,
+            excess_bits: field.excess_bits,
+            ..Part::default()
+        };
+        let word = field.word.zip(text).and_then(|(word, text)| {
+            let (start, end) = (word.start as usize, word.end as usize);
+            let spelt = String::from_utf8_lossy(text.as_bytes().get(start..end)?).into_owned();
+            Some((word, spelt))
+        });
+        let Some((word, spelt)) = word else {
+            parts.push(whole);
+            continue;
+        };
+        // the surprise of the word alone is not told, so its excess stands for it
+        let odd = Part {
+            name: field.name.clone(),
+            value: Some(spelt),
+            place: Some((word.start, word.end)),
+            surprise_bits: word.excess_bits,
+            excess_bits: word.excess_bits,
+            ..Part::default()
+        };
+        let rest = Part {
+            surprise_bits: whole.surprise_bits - odd.surprise_bits,
+            excess_bits: whole.excess_bits - odd.excess_bits,
+            ..whole
+        };
+        parts.extend([odd, rest]);
+    }
+    // that the key went on, where that is no symbol of a field, is told nowhere else
+    let (surprise_bits, excess_bits) = (outcome.surprise_bits - told.0, outcome.excess_bits - told.1);
+    if surprise_bits.abs() > 1e-9 {
+        let value = Some("(the key goes on)".to_owned());
+        parts.push(Part { name: "end".into(), value, surprise_bits, excess_bits, ..Part::default() });
+    }
+    parts.sort_by(|a, b| b.excess_bits.total_cmp(&a.excess_bits));
+    parts
+}
+
+/// The value of a record's field as text; `None` if it is missing, or not sent.
+fn text_of(record: &Record, name: &str) -> Option<String> {
+    let datum = match &record.data {
+        Data::None => return None,
+        Data::One(datum) => datum,
+        Data::Fields(fields) => &fields.iter().find(|(field, _)| **field == *name)?.1,
+    };
+    match datum {
+        Datum::Null => None,
+        Datum::Bool(b) => Some(b.to_string()),
+        Datum::Number(x) => Some(x.to_string()),
+        Datum::Text(text) => Some(text.to_string()),
+        Datum::Numbers(v) => Some(format!("{v:?}")),
+        Datum::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use surmise_event::{AlarmKind, AlarmPhase, FieldOutcome, OddWord};
+
+    #[test]
+    fn the_parts_of_an_alarm_sum_to_its_event() {
+        let record = Record { data: Data::One(Datum::Text("GET / 502".into())), ..Record::default() };
+        let alarm = Alarm {
+            kind: AlarmKind::New,
+            phase: AlarmPhase::Begins,
+            began: 7,
+            offset: 7,
+            count: 1,
+            rarity_events: 20_000.0,
+            rarity_seconds: Some(86_400.0),
+            field: Some("value".into()),
+        };
+        let word = OddWord { start: 6, end: 9, excess_bits: 12.0, excess_variance: 4.0 };
+        let field = FieldOutcome {
+            name: "value".into(),
+            surprise_bits: 30.0,
+            excess_bits: 10.0,
+            word: Some(word),
+            ..FieldOutcome::default()
+        };
+        let outcome = Outcome {
+            surprise_bits: 30.5,
+            excess_bits: 9.75,
+            fields: vec![field],
+            alarm: Some(alarm),
+            ..Outcome::default()
+        };
+        let told = AlarmEvent::of(&"web".into(), &record, &outcome).unwrap();
+        let sum = |of: fn(&Part) -> f64| told.parts.iter().map(of).sum::<f64>();
+        assert_eq!((sum(|p| p.surprise_bits), sum(|p| p.excess_bits)), (30.5, 9.75));
+        assert_eq!(told.parts[0].value.as_deref(), Some("502"));
+        let json = serde_json::to_value(&told).unwrap();
+        assert_eq!((&json["kind"], &json["event"]["data"]), (&"new".into(), &"GET / 502".into()));
+        assert_eq!(serde_json::from_value::<AlarmEvent>(json).unwrap(), told);
+    }
+}
