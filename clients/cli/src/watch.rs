@@ -1,5 +1,5 @@
-//! `surmise watch`: the incidents of a stream as they begin, or every event as it comes; and when the stream changes for
-//! good.
+//! `surmise watch`: the incidents of a stream as they begin, or every event as it comes; and when the stream changes
+//! for good.
 
 use crate::global::Global;
 use crate::why::{alarm_words, event_text, expected_words, rarity};
