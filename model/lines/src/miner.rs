@@ -22,6 +22,9 @@ use surmise_state::{Persist, State, StateError};
 /// Lines that the miner remembers by their literals, for each template that it may hold.
 const KNOWN_PER_TEMPLATE: usize = 2;
 
+/// Starred keys whose words are remembered, for each template that the miner may hold.
+const WORDS_PER_TEMPLATE: usize = 16;
+
 /// Templates of lines, or of the insides of slots.
 #[derive(Clone, Debug)]
 pub(crate) struct Miner {
@@ -182,6 +185,10 @@ impl Miner {
             let mut variable = None;
             for (place, hash) in &plain {
                 let key = starred(search.key, *place, *hash);
+                let is_full = self.words.len() >= WORDS_PER_TEMPLATE * self.limit;
+                if is_full && !self.words.contains_key(&key) {
+                    continue;
+                }
                 let words = self.words.entry(key).or_default();
                 if !words.contains(hash) && words.len() < WORDS_VARIABLE_BARE {
                     words.push(*hash);

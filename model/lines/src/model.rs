@@ -238,8 +238,8 @@ impl LineModel {
 
     /// Makes a word that was a literal at `place` a value of the slot there.
     fn take_in(&mut self, number: u32, place: usize, word: u64, count: u64, text: &[u8]) {
-        if let Some(slot) = self.slot_of(number, place).and_then(|slot| self.slots.get_mut(slot)) {
-            slot.take_in(word, count, text);
+        if let Some(slot) = self.slot_of(number, place) {
+            self.slots.take_in(slot, word, count, text);
         }
     }
 
@@ -272,15 +272,15 @@ impl LineModel {
         }
         for starred in &found.starred {
             let slot = slot_at(&mut self.inner, &mut self.slots, found.template, starred.place, self.lines);
-            if let Some(slot) = slot.and_then(|slot| self.slots.get_mut(slot)) {
-                slot.take_in(starred.word, starred.count, &starred.text.0);
+            if let Some(slot) = slot {
+                self.slots.take_in(slot, starred.word, starred.count, &starred.text.0);
             }
         }
         for joined in &found.joined {
             let piece = &joined.template.pieces[joined.place];
             let slot = slot_at(&mut self.inner, &mut self.slots, found.template, joined.place, self.lines);
-            if let Some(slot) = slot.and_then(|slot| self.slots.get_mut(slot)) {
-                slot.take_in(piece.hash, joined.template.count, &piece.text.0);
+            if let Some(slot) = slot {
+                self.slots.take_in(slot, piece.hash, joined.template.count, &piece.text.0);
             }
             if let Some(template) = self.inner.get_mut(found.template) {
                 for (to, from) in template.pieces.iter_mut().zip(&joined.template.pieces) {

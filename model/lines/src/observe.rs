@@ -198,8 +198,8 @@ impl LineModel {
         let text = piece.of(&current.text);
         let hash = pair(0x1e, u64::from(found.template));
         self.settled(slot, hash, place as u32, line);
+        let mut said = self.slots.value(slot, hash, text, now);
         let Some(known) = self.slots.get_mut(slot) else { return };
-        let mut said = known.value(hash, text, now);
         known.values.set_inner(hash, found.template);
         known.shapes[ValueShape::of(text) as usize] += 1;
         if let (true, Some((words, lines))) = (found.is_new, found.near) {
@@ -235,7 +235,8 @@ impl LineModel {
         if known.count < 64.0 {
             known.shapes[ValueShape::of(text) as usize] += 1;
         }
-        let mut said = known.value(piece.hash, text, now);
+        let mut said = self.slots.value(slot, piece.hash, text, now);
+        let Some(known) = self.slots.get_mut(slot) else { return };
         if is_decimal {
             (said.novelty, said.burst) = (0.0, 0.0);
         }

@@ -120,7 +120,14 @@ impl Persist for TemplateOrder {
         persist_table(s, "counts", &mut self.counts, |s, count| s.f64("count", count))?;
         persist_table(s, "usual", &mut self.usual, |s, usual| usual.persist(s))?;
         s.u64s_fixed("last", &mut self.last)?;
-        for (id, template) in &mut self.links {
+        let used = (0..LINKS).filter(|place| self.links[*place] != (0, 0)).map(|place| place as u32);
+        let mut used: Vec<u32> = used.collect();
+        s.u32s("links", &mut used)?;
+        if s.is_reading() {
+            self.links.fill((0, 0));
+        }
+        for place in used {
+            let (id, template) = self.links.get_mut(place as usize).ok_or(StateError::Invalid("links"))?;
             s.u64("id", id)?;
             s.u32("template", template)?;
         }

@@ -66,8 +66,9 @@ impl LineSlot {
         }
     }
 
-    /// Scores a value under what is known, and learns it. `text` is what people see of it.
-    pub fn value(&mut self, hash: u64, text: &[u8], now: u64) -> SlotEvidence {
+    /// Scores a value under what is known, and learns it. `text` is what people see of it; the slot
+    /// remembers `limit` values at most.
+    pub fn value(&mut self, hash: u64, text: &[u8], now: u64, limit: usize) -> SlotEvidence {
         let mut said = SlotEvidence::default();
         let novelty = (self.new + 0.5) / (self.count + 1.0);
         let total = self.count;
@@ -91,7 +92,7 @@ impl LineSlot {
                 said.excess = bits * (1.0 - novelty.min(1.0));
                 self.new += 1.0;
                 let is_fleeting = self.count > 256.0 && self.new > 0.9 * self.count;
-                let limit = if is_fleeting { VALUES_FLEETING_MAX } else { VALUES_MAX };
+                let limit = if is_fleeting { VALUES_FLEETING_MAX.min(limit) } else { limit };
                 self.values.add(hash, Burst::new(total), limit).burst.hit(total)
             }
         };

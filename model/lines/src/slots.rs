@@ -1,7 +1,14 @@
 //! The slots of all templates, with a bound.
 
-use crate::slot::LineSlot;
+use crate::slot::{LineSlot, SlotEvidence};
+use crate::values::VALUES_MAX;
 use surmise_state::{Persist, State, StateError};
+
+/// Values of all slots together, for each slot that there may be.
+const VALUES_PER_SLOT: usize = 4;
+
+/// Values of a slot where all slots together have more than that.
+const VALUES_CROWDED_MAX: usize = 8;
 
 /// The slots of all templates.
 #[derive(Clone, Debug)]
@@ -11,11 +18,13 @@ pub(crate) struct Slots {
     free: Vec<u32>,
     /// Frames that were given out.
     frames: u64,
+    /// Values of all slots.
+    values: usize,
 }
 
 impl Slots {
     pub fn new(limit: usize) -> Slots {
-        Slots { limit, slots: Vec::new(), free: Vec::new(), frames: 0 }
+        Slots { limit, slots: Vec::new(), free: Vec::new(), frames: 0, values: 0 }
     }
 
     /// How many slots there are.
@@ -53,8 +62,32 @@ impl Slots {
 
     /// Removes a slot.
     pub fn remove(&mut self, number: u32) {
-        if self.slots.get_mut(number as usize).and_then(Option::take).is_some() {
+        if let Some(slot) = self.slots.get_mut(number as usize).and_then(Option::take) {
+            self.values -= slot.values.len();
             self.free.push(number);
+        }
+    }
+
+    /// Scores a value of a slot and learns it, as [`LineSlot::value`] does; the slot remembers few values where all
+    /// slots together have many.
+    #[inline]
+    pub fn value(&mut self, number: u32, hash: u64, text: &[u8], now: u64) -> SlotEvidence {
+        let limit = if self.values < VALUES_PER_SLOT * self.limit { VALUES_MAX } else { VALUES_CROWDED_MAX };
+        let Some(slot) = self.slots.get_mut(number as usize).and_then(Option::as_mut) else {
+            return SlotEvidence::default();
+        };
+        let before = slot.values.len();
+        let said = slot.value(hash, text, now, limit);
+        self.values = self.values + slot.values.len() - before;
+        said
+    }
+
+    /// Makes a word that was a literal of a template with `count` lines a value of a slot.
+    pub fn take_in(&mut self, number: u32, word: u64, count: u64, text: &[u8]) {
+        if let Some(slot) = self.slots.get_mut(number as usize).and_then(Option::as_mut) {
+            let before = slot.values.len();
+            slot.take_in(word, count, text);
+            self.values = self.values + slot.values.len() - before;
         }
     }
 }
@@ -80,6 +113,9 @@ impl Persist for Slots {
             if let Some(slot) = slot {
                 slot.persist(s)?;
             }
+        }
+        if s.is_reading() {
+            self.values = self.slots.iter().flatten().map(|slot| slot.values.len()).sum();
         }
         Ok(())
     }
