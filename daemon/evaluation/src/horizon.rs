@@ -8,7 +8,7 @@ use surmise_learner::Learner;
 const FORECAST_KEYS_MAX: usize = 10_000;
 
 /// Sums of the errors of one field's forecasts.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct HorizonErrors {
     pub(crate) steps: u64,
     pub(crate) squares: f64,
@@ -17,6 +17,28 @@ pub(crate) struct HorizonErrors {
     pub(crate) last_squares: f64,
     pub(crate) symbols: u64,
     pub(crate) hits: u64,
+    /// By step: numbers that had an interval, and how much of them lay within it.
+    pub(crate) covered: Vec<(u64, f64)>,
+}
+
+impl HorizonErrors {
+    /// Adds how much of a number lay within its interval at a step, counted from 0.
+    fn cover(&mut self, step: usize, part: f64) {
+        self.covered.resize(self.covered.len().max(step + 1), (0, 0.0));
+        let (count, sum) = &mut self.covered[step];
+        (*count, *sum) = (*count + 1, *sum + part);
+    }
+}
+
+/// How much of a number lies within the interval of nine in ten. Where one of its ends is predicted with a mass of its
+/// own and comes, half of it counts; where the whole interval is one value, the nine in ten that it stands for.
+fn covered(low: f64, high: f64, x: f64) -> f64 {
+    let at_end = x == low || x == high;
+    match (low <= x && x <= high, at_end, low == high) {
+        (true, _, true) => 0.9,
+        (true, true, false) => 0.5,
+        (inside, ..) => f64::from(u8::from(inside)),
+    }
 }
 
 /// Forecasts that wait for their truth, and the errors of those whose truth has come.
@@ -39,10 +61,10 @@ impl HorizonScores {
         let Some(made) = self.made.get_mut(&event.key) else { return };
         for steps in made.iter_mut() {
             let Some(p) = steps.pop_front() else { continue };
-            let last = steps.is_empty();
+            let (step, last) = (self.steps - 1 - steps.len().min(self.steps - 1), steps.is_empty());
             for (f, v) in schema.fields.iter().zip(&event.values) {
                 if count && let Some(e) = p.fields.get(&f.name) {
-                    judge(self.fields.entry(f.name.clone()).or_default(), e, v, last);
+                    judge(self.fields.entry(f.name.clone()).or_default(), e, v, (step, last));
                 }
             }
         }
@@ -63,9 +85,12 @@ impl HorizonScores {
     }
 }
 
-fn judge(errors: &mut HorizonErrors, expected: &Expected, truth: &Value, last: bool) {
+fn judge(errors: &mut HorizonErrors, expected: &Expected, truth: &Value, (step, last): (usize, bool)) {
     match (expected, truth) {
-        (Expected::Number { mean, median, .. }, Value::Number(x)) => {
+        (Expected::Number { mean, median, quantiles, .. }, Value::Number(x)) => {
+            if let (Some(low), Some(high)) = (quantiles.get("0.05"), quantiles.get("0.95")) {
+                errors.cover(step, covered(*low, *high, *x));
+            }
             errors.steps += 1;
             errors.squares += (x - mean).powi(2);
             errors.distances += (x - median).abs();
@@ -96,13 +121,17 @@ mod tests {
     fn errors_add_up() {
         let mut e = HorizonErrors::default();
         let n = |mean, median| Expected::Number { mean, median, quantiles: BTreeMap::new(), missing: None };
-        judge(&mut e, &n(1.0, 2.0), &Value::Number(3.0), false);
-        judge(&mut e, &n(3.0, 3.0), &Value::Number(4.0), true);
-        judge(&mut e, &n(3.0, 3.0), &Value::Missing, true);
+        judge(&mut e, &n(1.0, 2.0), &Value::Number(3.0), (0, false));
+        judge(&mut e, &n(3.0, 3.0), &Value::Number(4.0), (1, true));
+        judge(&mut e, &n(3.0, 3.0), &Value::Missing, (1, true));
         assert_eq!((e.steps, e.squares, e.distances, e.last_squares), (2, 5.0, 2.0, 1.0));
         let s = Expected::Symbols { top: vec![(Some("a".into()), 0.9)], other: 0.1 };
-        judge(&mut e, &s, &Value::Symbol("a".into()), false);
-        judge(&mut e, &s, &Value::Symbol("b".into()), false);
+        judge(&mut e, &s, &Value::Symbol("a".into()), (0, false));
+        judge(&mut e, &s, &Value::Symbol("b".into()), (0, false));
+        let bounds = [("0.05", 1.0), ("0.95", 4.0)].map(|(level, y)| (level.to_owned(), y));
+        let n = Expected::Number { mean: 2.0, median: 2.0, quantiles: bounds.into(), missing: None };
+        [0.0, 1.0, 2.0, 4.0, 5.0].iter().for_each(|x| judge(&mut e, &n, &Value::Number(*x), (1, false)));
+        assert_eq!(e.covered, [(0, 0.0), (5, 2.0)]);
         assert_eq!((e.symbols, e.hits), (2, 1));
     }
 }

@@ -119,6 +119,10 @@ pub struct FieldResult {
     /// Numbers: mean squared error of the last step alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub horizon_last_mse: Option<f64>,
+    /// Numbers: how much of the values fell inside the predicted 5–95 % interval, step by step; .9 means calibrated. A
+    /// value at an end of its interval counts by half.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub horizon_coverage_90: Vec<f64>,
     /// Categories: how often the likeliest symbol came, over all steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub horizon_top1: Option<f64>,
@@ -132,7 +136,7 @@ impl FieldResult {
         errors: Option<&HorizonErrors>,
         learnt: bool,
     ) -> FieldResult {
-        let e = errors.copied().unwrap_or_default();
+        let e = errors.cloned().unwrap_or_default();
         let mean = |sum: f64, n: u64| (n > 0).then(|| sum / n as f64);
         let mut f = FieldResult {
             unit_sd: units.of(name).filter(|_| report.mse.is_some() || e.steps > 0),
@@ -140,6 +144,7 @@ impl FieldResult {
             horizon_method: errors.map(|e| if learnt && e.steps > 0 { "learnt" } else { "rolled" }),
             horizon_mae: mean(e.distances, e.steps),
             horizon_last_mse: mean(e.last_squares, e.last_steps),
+            horizon_coverage_90: e.covered.iter().map(|(n, sum)| sum / (*n).max(1) as f64).collect(),
             horizon_top1: mean(e.hits as f64, e.symbols),
             report: FieldReport::default(),
         };

@@ -1,12 +1,12 @@
 //! What is learnt of one column at one lead: how many events ahead a forecast is.
 //!
-//! A regression stacks what is expected, and the answer is a mean of stack, roll and last value with weights
-//! ∝ (discounted squared error)⁻⁸, so that it does not lose to either. Quantiles are those of the errors that were made
-//! at the lead, each followed by stochastic approximation, in units of their mean size.
+//! A regression stacks what is expected; the answer is mixed of the stack and of every forecast by itself, as for the
+//! next value: one mixture for squared and one for absolute errors. Quantiles are those of the errors that were made at
+//! the lead, each followed by stochastic approximation, in units of their mean size.
 
 use crate::dims::FORGETTING;
 use crate::rls::LeastSquares;
-use surmise_experts::RunningMean;
+use surmise_experts::{ExpertSet, PointInputs, PointLoss, PointMixture, RunningMean};
 use surmise_state::{Persist, State, StateError};
 
 /// What is stacked: the roll-out, the direct regression, the value one period before, the last value, the slow mean,
@@ -25,8 +25,53 @@ pub(crate) type LeadRegressors = [f64; crate::dims::padded(LEAD_DIMS)];
 /// is free. NaN where there is nothing, for which the last value stands in.
 pub(crate) type HorizonInputs = [f64; LEAD_DIMS - 1];
 
-/// Mean squared errors of what is mixed.
-const SQUARE: RunningMean = RunningMean::new(0.002);
+/// What is mixed at a lead: the stack, the six forecasts that it is made of, and those of [`SimpleForecasts`].
+const LEAD_EXPERTS: usize = 16;
+const LEAD_NAMED: usize = LEAD_DIMS + SIMPLE;
+/// Weights with which the mixtures begin: the stack, the roll and the last value are believed.
+const LEAD_PRIOR: [f64; LEAD_EXPERTS] = {
+    let mut prior = [0.01; LEAD_EXPERTS];
+    (prior[0], prior[1 + ROLLED], prior[1 + LATEST]) = (1.0, 1.0, 0.3);
+    prior
+};
+
+/// How many numbers [`SimpleForecasts`] are kept as, and how many forecasts they make.
+pub(crate) const SIMPLE_KEPT: usize = 10;
+const SIMPLE: usize = 8;
+
+/// What needs no learning for each lead, at the event from which forecasts start, in the column's own units: the best
+/// average, the slowest, level and trend of the best setting of Holt's method and of the slowest, slow and quick rise,
+/// the median of the past, and the value one period before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SimpleForecasts(pub(crate) [f64; SIMPLE_KEPT]);
+
+impl SimpleForecasts {
+    /// The forecasts `step` + 1 events ahead; `latest` is the last value, and `before` the value one period before what
+    /// is forecast.
+    fn at(&self, step: usize, latest: f64, before: f64) -> [f64; SIMPLE] {
+        let [average, slowest, level, trend, slow_level, slow_trend, rise, quick_rise, half, period_ago] = self.0;
+        let steps = (step + 1) as f64;
+        [
+            average,
+            slowest,
+            level + steps * trend,
+            slow_level + steps * slow_trend,
+            latest + steps * rise,
+            latest + steps * quick_rise,
+            half,
+            latest + before - period_ago,
+        ]
+    }
+}
+
+/// One origin's forecasts at one lead, as they are mixed.
+#[derive(Clone, Debug)]
+pub(crate) struct LeadForecast {
+    inputs: PointInputs<LEAD_EXPERTS>,
+    /// By [`PointLoss`], in the column's own units.
+    pub(crate) points: [f64; 2],
+}
+
 /// Mean size of the answer's errors.
 const SIZE: RunningMean = RunningMean::clipped(0.01, 8.0);
 /// Steps of the quantiles of errors, over four.
@@ -42,9 +87,9 @@ const MARKS_AFTER: u32 = 10;
 #[derive(Clone, Debug)]
 pub(crate) struct LeadModel {
     stack: LeastSquares,
-    /// Discounted squared errors of stack, roll and last value.
-    squares: [f64; 3],
-    /// Mean size of the answer's errors, and how many there were.
+    /// By [`PointLoss`].
+    mixtures: [PointMixture<LEAD_EXPERTS>; 2],
+    /// Mean size of the answer's errors in the column's own units, and how many there were.
     size: f64,
     seen: u32,
     /// Quantiles of errors in units of `size`, at [`LEVELS`].
@@ -53,11 +98,13 @@ pub(crate) struct LeadModel {
 
 impl LeadModel {
     pub(crate) fn new() -> Self {
-        let mut stack = LeastSquares::new(LEAD_DIMS, 1, FORGETTING, 0.05);
-        stack.set_weight(0, ROLLED, 0.5);
-        stack.set_weight(0, DIRECT, 0.25);
-        stack.set_weight(0, USUAL, 0.25);
-        Self { stack, squares: [1e-6; 3], size: 0.0, seen: 0, marks: MARKS }
+        let mixtures = PointLoss::ALL.map(|loss| PointMixture::new(loss, LEAD_PRIOR));
+        Self { stack: fresh_stack(), mixtures, size: 0.0, seen: 0, marks: MARKS }
+    }
+
+    /// The units of z have changed: what was learnt in them starts again.
+    pub(crate) fn restart_stack(&mut self) {
+        self.stack = fresh_stack();
     }
 
     /// How many truths have come.
@@ -65,50 +112,62 @@ impl LeadModel {
         self.seen
     }
 
-    /// The forecast as z, and the three that it is made of.
-    pub(crate) fn predict(&self, x: &LeadRegressors) -> (f64, [f64; 3]) {
+    /// What the stack expects, as z.
+    fn stacked(&self, x: &LeadRegressors) -> f64 {
         let forecasts = &x[..LEAD_DIMS - 1];
         let low = forecasts.iter().copied().fold(f64::INFINITY, f64::min);
         let high = forecasts.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let slack = 0.5 * (high - low) + 0.5;
-        let stacked = self.stack.predict(0, x).clamp(low - slack, high + slack);
-        let all = [stacked, x[ROLLED], x[LATEST]];
-        let least = self.squares.iter().copied().fold(f64::INFINITY, f64::min);
-        let weights = self.squares.map(|square| {
-            let ratio = least / square;
-            let fourth = (ratio * ratio) * (ratio * ratio);
-            fourth * fourth
-        });
-        let sum: f64 = weights.iter().sum();
-        ((weights[0] * all[0] + weights[1] * all[1] + weights[2] * all[2]) / sum, all)
+        self.stack.predict(0, x).clamp(low - slack, high + slack)
     }
 
-    /// Learns from a truth as z, and the regressors from which it was forecast.
-    pub(crate) fn learn(&mut self, x: &LeadRegressors, y: f64) {
-        let (forecast, all) = self.predict(x);
-        let seen = f64::from(self.seen);
-        let rate = SQUARE.rate(seen + 1.0);
-        for (square, forecast) in self.squares.iter_mut().zip(all) {
-            *square += rate * ((y - forecast).powi(2).min(100.0 * *square + 1.0) - *square);
-            *square = square.max(1e-12);
+    /// The forecast `step` + 1 events ahead, from regressors as z and what needs no learning; `raw` takes z to the
+    /// column's own units.
+    pub(crate) fn predict(
+        &self,
+        x: &LeadRegressors,
+        simple: &SimpleForecasts,
+        step: usize,
+        raw: impl Fn(f64) -> f64,
+    ) -> LeadForecast {
+        let mut all = [f64::NAN; LEAD_EXPERTS];
+        all[0] = raw(self.stacked(x));
+        for (to, z) in all[1..LEAD_DIMS].iter_mut().zip(x) {
+            *to = raw(*z);
         }
-        self.stack.learn(x, y - self.stack.predict(0, x));
-        let error = y - forecast;
-        SIZE.learn(&mut self.size, self.seen, error.abs(), 0.0);
-        self.size = self.size.max(1e-12);
-        if self.seen > MARKS_AFTER {
+        let (latest, before) = (all[1 + LATEST], all[1 + BEFORE]);
+        all[LEAD_DIMS..LEAD_NAMED].copy_from_slice(&simple.at(step, latest, before));
+        let mut inputs = PointInputs::empty();
+        inputs.set(&all, ExpertSet::first(LEAD_NAMED));
+        let points = PointLoss::ALL.map(|loss| self.mixtures[loss as usize].forecast(&inputs).value);
+        LeadForecast { inputs, points }
+    }
+
+    /// Learns a truth, as z and in the column's own units, from what was known when it was forecast. Weights are those
+    /// that stand now, so that what is learnt is as if it had not had to wait.
+    pub(crate) fn learn(&mut self, x: &LeadRegressors, forecast: &LeadForecast, z: f64, y: f64) {
+        let inputs = &forecast.inputs;
+        for mixture in &mut self.mixtures {
+            let made = mixture.forecast(inputs);
+            mixture.learn(inputs, &made, y);
+        }
+        self.stack.learn(x, z - self.stack.predict(0, x));
+        let error = y - forecast.points[PointLoss::Squared as usize];
+        if self.seen > MARKS_AFTER && self.size > 0.0 {
             let error = error / self.size;
-            let rate = 4.0 * MARK.rate(seen + 10.0);
+            let rate = 4.0 * MARK.rate(f64::from(self.seen) + 10.0);
             for (mark, p) in self.marks.iter_mut().zip(LEVELS) {
                 // levels near the ends move more slowly: errors beyond them are rare
                 let inner = (8.0 * (p * (1.0 - p)).sqrt()).min(1.0);
                 *mark += rate * inner * if error < *mark { p - 1.0 } else { p };
             }
         }
+        // a size of nothing must be able to grow
+        SIZE.learn(&mut self.size, self.seen, error.abs(), 0.01 * error.abs());
         self.seen = self.seen.saturating_add(1);
     }
 
-    /// The error at level `p`, as z.
+    /// The error at level `p`, in the column's own units.
     pub(crate) fn error_at(&self, p: f64) -> f64 {
         let mut top = f64::NEG_INFINITY;
         let marks = self.marks.map(|mark| {
@@ -122,10 +181,19 @@ impl LeadModel {
     }
 }
 
+/// A stack that has learnt nothing.
+fn fresh_stack() -> LeastSquares {
+    let mut stack = LeastSquares::new(LEAD_DIMS, 1, FORGETTING, 0.05);
+    stack.set_weight(0, ROLLED, 0.5);
+    stack.set_weight(0, DIRECT, 0.25);
+    stack.set_weight(0, USUAL, 0.25);
+    stack
+}
+
 impl Persist for LeadModel {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         self.stack.persist(s)?;
-        s.f64s_fixed("squares", &mut self.squares)?;
+        self.mixtures.iter_mut().try_for_each(|mixture| mixture.persist(s))?;
         s.f64("size", &mut self.size)?;
         s.u32("seen", &mut self.seen)?;
         s.f64s_fixed("marks", &mut self.marks)

@@ -11,7 +11,7 @@
 //! Source of the delayed update: Joulani, György and Szepesvári, *Online learning under delayed feedback* (2013).
 
 use crate::dims::FORGETTING;
-use crate::horizon::lead::{DIRECT, HorizonInputs, LEAD_DIMS, LeadModel};
+use crate::horizon::lead::{DIRECT, HorizonInputs, LEAD_DIMS, LeadModel, SIMPLE_KEPT, SimpleForecasts};
 use crate::horizon::pending::{DIRECT_DIMS, DIRECT_LAGS, DIRECT_WIDTH, PendingForecasts};
 use crate::horizon::slots::{Slot, SlotPool};
 use crate::options::Forecast;
@@ -80,7 +80,10 @@ impl ColumnHorizons {
         let sound = unit > 0.0 && centre.is_finite() && unit.is_finite();
         if units.seen >= UNITS_SETTLED && (self.epoch == 0 || off) && sound {
             let (epoch, steps) = (self.epoch + 1, self.leads.len());
-            *self = Self { base: centre, unit, epoch, ..Self::new(steps) };
+            let direct = LeastSquares::new(DIRECT_DIMS, steps, FORGETTING, 10.0);
+            let mut leads = std::mem::take(&mut self.leads);
+            leads.iter_mut().for_each(LeadModel::restart_stack);
+            *self = Self { base: centre, unit, epoch, direct, leads };
         }
     }
 
@@ -145,19 +148,24 @@ impl HorizonModels {
                 }
                 let error = y - column.direct.predict(h, origin.direct(j));
                 column.direct.correct_along(h, error, origin.gain(j));
-                column.leads[h].learn(&origin.lead(h, j), y);
+                let (x, simple) = (origin.lead(h, j), origin.simple(j));
+                let (base, unit) = (column.base, column.unit);
+                let lead = &mut column.leads[h];
+                let forecast = lead.predict(&x, &simple, h, |z| base + unit * z);
+                lead.learn(&x, &forecast, y, value);
             }
         }
     }
 
-    /// Makes the forecasts that start from `origin`. `units` gives each column's own, and `inputs` what others forecast
-    /// at a step, counted from 0.
+    /// Makes the forecasts that start from `origin`. `units` gives each column's own, `inputs` what others forecast
+    /// at a step, counted from 0, and `simple` what needs no learning of a column.
     pub(crate) fn make_forecasts<'u>(
         &mut self,
         pending: &mut PendingForecasts,
         origin: &HorizonOrigin<'_>,
         units: impl Fn(usize) -> &'u ColumnUnits,
         inputs: impl Fn(usize, usize) -> HorizonInputs,
+        simple: impl Fn(usize) -> SimpleForecasts,
     ) {
         let (n, steps) = (self.columns.len(), self.steps);
         let mut made = pending.recycle(steps);
@@ -173,6 +181,7 @@ impl HorizonModels {
             }
             let x = &mut made.regressors[j * DIRECT_WIDTH..][..DIRECT_WIDTH];
             column.write_regressors(past, origin.phase, x);
+            made.simple[j * SIMPLE_KEPT..][..SIMPLE_KEPT].copy_from_slice(&simple(j).0);
             for h in 0..steps {
                 let lead = &mut made.inputs[(h * n + j) * LEAD_DIMS..][..LEAD_DIMS];
                 for (i, (to, y)) in lead.iter_mut().zip(inputs(h, j)).enumerate() {
@@ -198,10 +207,10 @@ impl HorizonModels {
             return None;
         }
         let lead = horizons.leads.get(step).filter(|lead| lead.seen() > TRUTHS_MIN)?;
-        let (z, _) = lead.predict(&origin.lead(step, column));
         let raw = |z: f64| horizons.base + horizons.unit * z;
-        let quantiles = levels.iter().map(|p| raw(z + lead.error_at(*p))).collect();
-        Some(Forecast { mean: raw(z), median: raw(z + lead.error_at(0.5)), quantiles })
+        let [mean, median] = lead.predict(&origin.lead(step, column), &origin.simple(column), step, raw).points;
+        let quantiles = levels.iter().map(|p| mean + lead.error_at(*p)).collect();
+        Some(Forecast { mean, median, quantiles })
     }
 }
 

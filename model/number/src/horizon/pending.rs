@@ -1,7 +1,7 @@
 //! Forecasts of a key that wait for their truths.
 
 use crate::dims::padded;
-use crate::horizon::lead::{LEAD_DIMS, LeadRegressors};
+use crate::horizon::lead::{LEAD_DIMS, LeadRegressors, SIMPLE_KEPT, SimpleForecasts};
 use std::collections::VecDeque;
 use surmise_state::{Persist, State, StateError};
 
@@ -31,6 +31,8 @@ pub(crate) struct ForecastOrigin {
     pub(super) gains: Vec<f64>,
     /// What is stacked, `[steps, columns, LEAD_DIMS]`, row-major.
     pub(super) inputs: Vec<f64>,
+    /// What needs no learning, `[columns, SIMPLE_KEPT]`, row-major.
+    pub(super) simple: Vec<f64>,
 }
 
 impl ForecastOrigin {
@@ -43,6 +45,8 @@ impl ForecastOrigin {
         }
         self.inputs.clear();
         self.inputs.resize(columns * steps * LEAD_DIMS, 0.0);
+        self.simple.clear();
+        self.simple.resize(columns * SIMPLE_KEPT, 0.0);
     }
 
     /// The regressors of one column.
@@ -53,6 +57,13 @@ impl ForecastOrigin {
     /// The gain of one column's direct regression.
     pub(crate) fn gain(&self, column: usize) -> &[f64] {
         &self.gains[column * DIRECT_WIDTH..][..DIRECT_WIDTH]
+    }
+
+    /// What needs no learning of one column.
+    pub(crate) fn simple(&self, column: usize) -> SimpleForecasts {
+        let mut kept = [0.0; SIMPLE_KEPT];
+        kept.copy_from_slice(&self.simple[column * SIMPLE_KEPT..][..SIMPLE_KEPT]);
+        SimpleForecasts(kept)
     }
 
     /// What is stacked at one step, counted from 0.
@@ -92,8 +103,14 @@ impl Persist for ForecastOrigin {
         s.f64s("regressors", &mut self.regressors)?;
         s.f64s("gains", &mut self.gains)?;
         s.f64s("voices", &mut self.inputs)?;
+        s.f64s("simple", &mut self.simple)?;
         let n = self.epochs.len() * DIRECT_WIDTH;
-        if self.regressors.len() == n && self.gains.len() == n { Ok(()) } else { Err(StateError::Invalid("origin")) }
+        let simple = self.epochs.len() * SIMPLE_KEPT;
+        if self.regressors.len() == n && self.gains.len() == n && self.simple.len() == simple {
+            Ok(())
+        } else {
+            Err(StateError::Invalid("origin"))
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! step one around the mean and widen as an autoregression with the column's own lag-one correlation does, up to the
 //! column's own spread: σ_h = σ_1 √(1 + φ² + … + φ^2(h−1)).
 
-use crate::horizon::lead::{BEFORE, CENTRE, HorizonInputs, LATEST, ROLLED, USUAL};
+use crate::horizon::lead::{BEFORE, CENTRE, HorizonInputs, LATEST, ROLLED, SimpleForecasts, USUAL};
 use crate::horizon::models::HorizonOrigin;
 use crate::key_column::KeyColumn;
 use crate::options::{EventContext, Forecast, Given};
@@ -56,7 +56,8 @@ impl NumberModel {
             let filled: Vec<f64> = (0..columns).map(|j| self.event.filled(j)).collect();
             let origin = HorizonOrigin::new(&filled, phase(key.time_us));
             let inputs = |h: usize, j: usize| self.horizon_inputs(key, h, j, rolled[h][j].mean, filled[j]);
-            horizons.make_forecasts(&mut pending, &origin, |j| &self.columns[j].units, inputs);
+            let simple = |j: usize| self.simple_forecasts(key, j);
+            horizons.make_forecasts(&mut pending, &origin, |j| &self.columns[j].units, inputs, simple);
             horizons.put(&key.slot, pending);
         }
         self.horizons = Some(horizons);
@@ -78,6 +79,29 @@ impl NumberModel {
             inputs[USUAL] = place.map_or(f64::NAN, |place| key.profile.usual(place, column));
         }
         inputs
+    }
+
+    /// What is known of a column's next events without a look at their leads.
+    fn simple_forecasts(&self, key: &NumberKey, column: usize) -> SimpleForecasts {
+        let (c, season) = (&self.columns[column], &self.season);
+        let smoothing = key.columns[column].smoothing();
+        let (average, trend) = c.smoothing.best();
+        let (averages, levels, ahead) = (smoothing.averages(), smoothing.trends(0.0), smoothing.trends(1.0));
+        let has_day = season.day > 0 && key.ring.epoch == season.epoch;
+        let period_ago = if has_day { key.ring.get(season.day + 1, column) } else { f64::NAN };
+        let [rise, quick_rise] = smoothing.rises();
+        SimpleForecasts([
+            averages[average],
+            averages[0],
+            levels[trend],
+            ahead[trend] - levels[trend],
+            levels[0],
+            ahead[0] - levels[0],
+            rise,
+            quick_rise,
+            c.units.half(),
+            period_ago,
+        ])
     }
 
     /// Rolls the model forward: each event is as expected.
