@@ -107,7 +107,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let skill = 100.0 * (1.0 - all.iter().sum::<f64>() / all.len() as f64);
         let worst = all.iter().copied().fold(0.0, f64::max);
         let lost = all.iter().filter(|r| **r > LOSS_MIN).count();
-        println!("{head:10} mean skill {skill:5.1} %, worst ratio {worst:.3}, {lost} of {} above {LOSS_MIN}", all.len());
+        println!(
+            "{head:10} mean skill {skill:5.1} %, worst ratio {worst:.3}, {lost} of {} above {LOSS_MIN}",
+            all.len()
+        );
     }
     Ok(())
 }

@@ -210,6 +210,8 @@ impl MixedPoint {
 #[derive(Clone, Debug)]
 pub struct PointMixture<const N: usize> {
     loss: PointLoss,
+    /// How fast followers forget, as a part of [`FOLLOWER_RATES`].
+    pace: f64,
     /// The polynomial mixtures of the first layer, and the second layer.
     first: [PolynomialShare<N>; 2],
     second: PolynomialShare<MIXTURES>,
@@ -234,6 +236,7 @@ impl<const N: usize> PointMixture<N> {
     pub fn new(loss: PointLoss, prior: [f64; N]) -> Self {
         Self {
             loss,
+            pace: 1.0,
             prior,
             first: [PolynomialShare::new(), PolynomialShare::new()],
             second: PolynomialShare::new(),
@@ -245,6 +248,12 @@ impl<const N: usize> PointMixture<N> {
             error: 0.0,
             count: 0,
         }
+    }
+
+    /// The same with followers that forget more slowly, by the factor `pace` ≤ 1: for losses of which neighbours are
+    /// nearly the same.
+    pub fn with_pace(self, pace: f64) -> Self {
+        Self { pace, ..self }
     }
 
     /// The weights of a mixture of the first layer; they do not sum to one.
@@ -341,7 +350,7 @@ impl<const N: usize> PointMixture<N> {
             if self.count == 0 {
                 *mean = [own; N];
             }
-            follow(losses, present, own, &rates, FOLLOWER_RATES[i], mean);
+            follow(losses, present, own, &rates, self.pace * FOLLOWER_RATES[i], mean);
             weigh(mean, &self.seen, loss == PointLoss::Absolute, &mut self.weights[i]);
         }
     }

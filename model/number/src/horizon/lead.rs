@@ -5,6 +5,7 @@
 //! the lead, each followed by stochastic approximation, in units of their mean size.
 
 use crate::dims::FORGETTING;
+use crate::horizon::models::INPUT_MAX;
 use crate::rls::LeastSquares;
 use surmise_experts::{ExpertSet, PointInputs, PointLoss, PointMixture, RunningMean};
 use surmise_state::{Persist, State, StateError};
@@ -23,25 +24,30 @@ pub(crate) type LeadRegressors = [f64; crate::dims::padded(LEAD_DIMS)];
 
 /// What others forecast at one lead, in the column's own units, by the constants above; the direct regression's place
 /// is free. NaN where there is nothing, for which the last value stands in.
-pub(crate) type HorizonInputs = [f64; LEAD_DIMS - 1];
+pub(crate) type HorizonInputs = [f64; LEAD_INPUTS];
+/// How many these are.
+pub(crate) const LEAD_INPUTS: usize = LEAD_DIMS - 1;
 
 /// What is mixed at a lead: the stack, the six forecasts that it is made of, and those of [`SimpleForecasts`].
 const LEAD_EXPERTS: usize = 16;
 const LEAD_NAMED: usize = LEAD_DIMS + SIMPLE;
-/// Weights with which the mixtures begin: the stack, the roll and the last value are believed.
+/// Weights with which the mixtures begin: the last value is believed, and averages a little. What has learnt little
+/// may go anywhere.
 const LEAD_PRIOR: [f64; LEAD_EXPERTS] = {
-    let mut prior = [0.01; LEAD_EXPERTS];
-    (prior[0], prior[1 + ROLLED], prior[1 + LATEST]) = (1.0, 1.0, 0.3);
+    let mut prior = [0.0; LEAD_EXPERTS];
+    (prior[1 + LATEST], prior[LEAD_DIMS]) = (1.0, 0.3);
     prior
 };
 
+/// Truths after which the regressions count.
+const REGRESSION_TRUTHS_MIN: u32 = 48;
 /// How many numbers [`SimpleForecasts`] are kept as, and how many forecasts they make.
-pub(crate) const SIMPLE_KEPT: usize = 10;
+pub(crate) const SIMPLE_KEPT: usize = 11;
 const SIMPLE: usize = 8;
 
 /// What needs no learning for each lead, at the event from which forecasts start, in the column's own units: the best
 /// average, the slowest, level and trend of the best setting of Holt's method and of the slowest, slow and quick rise,
-/// the median of the past, and the value one period before.
+/// the median of the past, the value one period before; and how far the next value may stray from the last.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SimpleForecasts(pub(crate) [f64; SIMPLE_KEPT]);
 
@@ -49,7 +55,7 @@ impl SimpleForecasts {
     /// The forecasts `step` + 1 events ahead; `latest` is the last value, and `before` the value one period before what
     /// is forecast.
     fn at(&self, step: usize, latest: f64, before: f64) -> [f64; SIMPLE] {
-        let [average, slowest, level, trend, slow_level, slow_trend, rise, quick_rise, half, period_ago] = self.0;
+        let [average, slowest, level, trend, slow_level, slow_trend, rise, quick_rise, half, period_ago, _] = self.0;
         let steps = (step + 1) as f64;
         [
             average,
@@ -80,6 +86,8 @@ const MARK: RunningMean = RunningMean::new(0.005);
 const LEVELS: [f64; 9] = [0.005, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.995];
 /// Where their quantiles start, in mean sizes.
 const MARKS: [f64; 9] = [-5.0, -4.0, -2.3, -0.8, 0.0, 0.8, 2.3, 4.0, 5.0];
+/// Errors of neighbouring events count as this much the same for each step of a lead.
+const PACE_STEPS: f64 = 1.0 / 3.0;
 /// Errors after which quantiles are followed.
 const MARKS_AFTER: u32 = 10;
 
@@ -87,6 +95,8 @@ const MARKS_AFTER: u32 = 10;
 #[derive(Clone, Debug)]
 pub(crate) struct LeadModel {
     stack: LeastSquares,
+    /// How fast errors are followed: those of a long lead come in runs of as many events.
+    pace: f64,
     /// By [`PointLoss`].
     mixtures: [PointMixture<LEAD_EXPERTS>; 2],
     /// Mean size of the answer's errors in the column's own units, and how many there were.
@@ -97,9 +107,11 @@ pub(crate) struct LeadModel {
 }
 
 impl LeadModel {
-    pub(crate) fn new() -> Self {
-        let mixtures = PointLoss::ALL.map(|loss| PointMixture::new(loss, LEAD_PRIOR));
-        Self { stack: fresh_stack(), mixtures, size: 0.0, seen: 0, marks: MARKS }
+    /// What is learnt `step` + 1 events ahead: nothing so far.
+    pub(crate) fn new(step: usize) -> Self {
+        let pace = 1.0 / (1.0 + PACE_STEPS * step as f64);
+        let mixtures = PointLoss::ALL.map(|loss| PointMixture::new(loss, LEAD_PRIOR).with_pace(pace));
+        Self { stack: fresh_stack(), pace, mixtures, size: 0.0, seen: 0, marks: MARKS }
     }
 
     /// The units of z have changed: what was learnt in them starts again.
@@ -121,41 +133,57 @@ impl LeadModel {
         self.stack.predict(0, x).clamp(low - slack, high + slack)
     }
 
-    /// The forecast `step` + 1 events ahead, from regressors as z and what needs no learning; `raw` takes z to the
-    /// column's own units.
+    /// The forecast `step` + 1 events ahead, from what others forecast and what needs no learning. `units` are base and
+    /// unit of z; none where the direct regression spoke in others that are no longer in force, and nothing is stacked.
     pub(crate) fn predict(
         &self,
-        x: &LeadRegressors,
+        others: &HorizonInputs,
         simple: &SimpleForecasts,
         step: usize,
-        raw: impl Fn(f64) -> f64,
+        units: Option<(f64, f64)>,
     ) -> LeadForecast {
         let mut all = [f64::NAN; LEAD_EXPERTS];
-        all[0] = raw(self.stacked(x));
-        for (to, z) in all[1..LEAD_DIMS].iter_mut().zip(x) {
-            *to = raw(*z);
+        all[1..LEAD_DIMS].copy_from_slice(others);
+        // a regression that has just begun expects anything
+        match units.filter(|_| self.stack.size(0).1 >= REGRESSION_TRUTHS_MIN) {
+            Some((base, unit)) => all[0] = base + unit * self.stacked(&regressors(others, (base, unit))),
+            None => all[1 + DIRECT] = f64::NAN,
         }
         let (latest, before) = (all[1 + LATEST], all[1 + BEFORE]);
         all[LEAD_DIMS..LEAD_NAMED].copy_from_slice(&simple.at(step, latest, before));
+        // nothing that extrapolates goes further than values usually walk, or than they were at this time
+        let reach = simple.0[SIMPLE_KEPT - 1] * ((step + 1) as f64).sqrt();
+        let usual = [before, all[1 + USUAL]].into_iter().filter(|y| y.is_finite());
+        let (low, high) = usual.fold((latest - reach, latest + reach), |(a, b), y| (a.min(y), b.max(y)));
+        for y in [0, 1 + ROLLED, 1 + DIRECT].into_iter().chain(LEAD_DIMS + 2..LEAD_DIMS + 6) {
+            if all[y].is_finite() {
+                all[y] = all[y].clamp(low, high);
+            }
+        }
         let mut inputs = PointInputs::empty();
         inputs.set(&all, ExpertSet::first(LEAD_NAMED));
         let points = PointLoss::ALL.map(|loss| self.mixtures[loss as usize].forecast(&inputs).value);
         LeadForecast { inputs, points }
     }
 
-    /// Learns a truth, as z and in the column's own units, from what was known when it was forecast. Weights are those
-    /// that stand now, so that what is learnt is as if it had not had to wait.
-    pub(crate) fn learn(&mut self, x: &LeadRegressors, forecast: &LeadForecast, z: f64, y: f64) {
+    /// The stack learns from a truth as z of `units`.
+    pub(crate) fn learn_stack(&mut self, others: &HorizonInputs, z: f64, units: (f64, f64)) {
+        let x = regressors(others, units);
+        self.stack.learn(&x, z - self.stack.predict(0, &x));
+    }
+
+    /// Learns from a truth what was forecast of it, in the column's own units. Weights are those that stand now: what is
+    /// learnt is as if it had not had to wait.
+    pub(crate) fn learn(&mut self, forecast: &LeadForecast, y: f64) {
         let inputs = &forecast.inputs;
         for mixture in &mut self.mixtures {
             let made = mixture.forecast(inputs);
             mixture.learn(inputs, &made, y);
         }
-        self.stack.learn(x, z - self.stack.predict(0, x));
         let error = y - forecast.points[PointLoss::Squared as usize];
         if self.seen > MARKS_AFTER && self.size > 0.0 {
             let error = error / self.size;
-            let rate = 4.0 * MARK.rate(f64::from(self.seen) + 10.0);
+            let rate = 4.0 * (1.0 / (f64::from(self.seen) + 10.0)).max(self.pace * MARK.rate_min);
             for (mark, p) in self.marks.iter_mut().zip(LEVELS) {
                 // levels near the ends move more slowly: errors beyond them are rare
                 let inner = (8.0 * (p * (1.0 - p)).sqrt()).min(1.0);
@@ -163,7 +191,12 @@ impl LeadModel {
             }
         }
         // a size of nothing must be able to grow
-        SIZE.learn(&mut self.size, self.seen, error.abs(), 0.01 * error.abs());
+        RunningMean { rate_min: self.pace * SIZE.rate_min, ..SIZE }.learn(
+            &mut self.size,
+            self.seen,
+            error.abs(),
+            0.01 * error.abs(),
+        );
         self.seen = self.seen.saturating_add(1);
     }
 
@@ -179,6 +212,18 @@ impl LeadModel {
         let part = ((p - low) / (high - low)).clamp(0.0, 1.0);
         self.size * (marks[i - 1] + part * (marks[i] - marks[i - 1]))
     }
+}
+
+/// What others forecast as z, and a constant.
+fn regressors(others: &HorizonInputs, (base, unit): (f64, f64)) -> LeadRegressors {
+    let mut x = LeadRegressors::default();
+    for (to, y) in x.iter_mut().zip(others) {
+        // the last value stands in for what is not known
+        let y = if y.is_finite() { *y } else { others[LATEST] };
+        *to = ((y - base) / unit).clamp(-INPUT_MAX, INPUT_MAX);
+    }
+    x[LEAD_DIMS - 1] = 1.0;
+    x
 }
 
 /// A stack that has learnt nothing.

@@ -11,8 +11,8 @@
 //! Source of the delayed update: Joulani, György and Szepesvári, *Online learning under delayed feedback* (2013).
 
 use crate::dims::FORGETTING;
-use crate::horizon::lead::{DIRECT, HorizonInputs, LEAD_DIMS, LeadModel, SIMPLE_KEPT, SimpleForecasts};
-use crate::horizon::pending::{DIRECT_DIMS, DIRECT_LAGS, DIRECT_WIDTH, PendingForecasts};
+use crate::horizon::lead::{DIRECT, HorizonInputs, LATEST, LEAD_INPUTS, LeadModel, SIMPLE_KEPT, SimpleForecasts};
+use crate::horizon::pending::{DIRECT_DIMS, DIRECT_LAGS, DIRECT_WIDTH, ForecastOrigin, PendingForecasts};
 use crate::horizon::slots::{Slot, SlotPool};
 use crate::options::Forecast;
 use crate::rls::LeastSquares;
@@ -22,14 +22,14 @@ use surmise_state::{Persist, State, StateError};
 
 /// The most leads times columns that are learnt directly (PREDICTOR §9).
 const LEADS_MAX: usize = 4096;
-/// Truths after which a lead's forecast is used.
-const TRUTHS_MIN: u32 = 2 * DIRECT_LAGS as u32;
+/// Truths after which a lead's quantiles are used.
+const TRUTHS_MIN: u32 = 12;
 /// A column starts anew once its units are off by more than this factor, or by so many units.
 const UNITS_OFF_MAX: f64 = 4.0;
 /// Values after which a column's units are trusted.
 const UNITS_SETTLED: u64 = 48;
 /// Inputs lie within so many units, and truths within so many.
-const INPUT_MAX: f64 = 50.0;
+pub(crate) const INPUT_MAX: f64 = 50.0;
 const TRUTH_MAX: f64 = 1e3;
 
 /// What is learnt of one column's leads.
@@ -69,7 +69,7 @@ impl<'a> HorizonOrigin<'a> {
 impl ColumnHorizons {
     fn new(steps: usize) -> Self {
         let direct = LeastSquares::new(DIRECT_DIMS, steps, FORGETTING, 10.0);
-        Self { base: 0.0, unit: 1.0, epoch: 0, direct, leads: vec![LeadModel::new(); steps] }
+        Self { base: 0.0, unit: 1.0, epoch: 0, direct, leads: (0..steps).map(LeadModel::new).collect() }
     }
 
     /// Takes over the column's units once they can be trusted, and starts anew when they have gone astray.
@@ -85,6 +85,13 @@ impl ColumnHorizons {
             leads.iter_mut().for_each(LeadModel::restart_stack);
             *self = Self { base: centre, unit, epoch, direct, leads };
         }
+    }
+
+    /// Whether an origin's z are in the units that are in force, so that regressions can learn from them; `None` if it
+    /// made no forecasts of column `j`, which this is.
+    fn is_fresh(&self, origin: &ForecastOrigin, j: usize) -> Option<bool> {
+        let epoch = origin.epochs.get(j).copied().filter(|epoch| *epoch > 0)?;
+        Some(self.epoch > 0 && epoch == self.epoch + 1)
     }
 
     /// A value as z of the fixed units; 0 where there is none.
@@ -110,7 +117,7 @@ impl HorizonModels {
         (1..=LEADS_MAX).contains(&(columns * steps)).then(|| Self {
             steps,
             columns: vec![ColumnHorizons::new(steps); columns],
-            pool: SlotPool::new(steps * columns * 8 * (2 * DIRECT_WIDTH + steps * LEAD_DIMS), grants),
+            pool: SlotPool::new(steps * columns * 8 * (2 * DIRECT_WIDTH + steps * LEAD_INPUTS), grants),
         })
     }
 
@@ -139,20 +146,21 @@ impl HorizonModels {
     /// Learns from every forecast whose truth has come: `values` are those of an event, `[columns]`.
     pub(crate) fn settle_due_forecasts(&mut self, pending: &PendingForecasts, values: &[Option<f64>]) {
         for (j, column) in self.columns.iter_mut().enumerate() {
-            let Some(value) = values[j].filter(|_| column.epoch > 0) else { continue };
-            let y = ((value - column.base) / column.unit).clamp(-TRUTH_MAX, TRUTH_MAX);
+            let Some(value) = values[j] else { continue };
+            let z = ((value - column.base) / column.unit).clamp(-TRUTH_MAX, TRUTH_MAX);
             // the origin h events ago forecast this event at lead h
             for (h, origin) in pending.waiting.iter().enumerate().take(self.steps) {
-                if origin.epochs.get(j) != Some(&column.epoch) {
-                    continue;
-                }
-                let error = y - column.direct.predict(h, origin.direct(j));
-                column.direct.correct_along(h, error, origin.gain(j));
-                let (x, simple) = (origin.lead(h, j), origin.simple(j));
+                let Some(fresh) = column.is_fresh(origin, j) else { continue };
+                let (inputs, simple) = (origin.lead(h, j), origin.simple(j));
                 let (base, unit) = (column.base, column.unit);
                 let lead = &mut column.leads[h];
-                let forecast = lead.predict(&x, &simple, h, |z| base + unit * z);
-                lead.learn(&x, &forecast, y, value);
+                let forecast = lead.predict(&inputs, &simple, h, fresh.then_some((base, unit)));
+                lead.learn(&forecast, value);
+                if fresh {
+                    lead.learn_stack(&inputs, z, (base, unit));
+                    let error = z - column.direct.predict(h, origin.direct(j));
+                    column.direct.correct_along(h, error, origin.gain(j));
+                }
             }
         }
     }
@@ -174,8 +182,13 @@ impl HorizonModels {
             let value = origin.filled[j];
             let past = pending.push_value(j, value);
             column.settle(units(j));
-            let known = value.is_finite() && column.epoch > 0;
-            made.epochs.push(if known { column.epoch } else { 0 });
+            if column.epoch == 0 {
+                // until units can be trusted, those of the moment serve
+                let units = units(j);
+                (column.base, column.unit) = (units.centre(), units.unit);
+            }
+            let known = value.is_finite();
+            made.epochs.push(if known { column.epoch + 1 } else { 0 });
             if !known {
                 continue;
             }
@@ -183,14 +196,17 @@ impl HorizonModels {
             column.write_regressors(past, origin.phase, x);
             made.simple[j * SIMPLE_KEPT..][..SIMPLE_KEPT].copy_from_slice(&simple(j).0);
             for h in 0..steps {
-                let lead = &mut made.inputs[(h * n + j) * LEAD_DIMS..][..LEAD_DIMS];
+                let lead = &mut made.inputs[(h * n + j) * LEAD_INPUTS..][..LEAD_INPUTS];
                 for (i, (to, y)) in lead.iter_mut().zip(inputs(h, j)).enumerate() {
                     *to = match i {
-                        DIRECT => column.direct.predict(h, x).clamp(-INPUT_MAX, INPUT_MAX),
-                        _ => column.z(if y.is_finite() { y } else { value }),
+                        DIRECT => {
+                            let z = column.direct.predict(h, x).clamp(-INPUT_MAX, INPUT_MAX);
+                            column.base + column.unit * z
+                        }
+                        LATEST => value,
+                        _ => y,
                     };
                 }
-                lead[LEAD_DIMS - 1] = 1.0;
             }
             let den = column.direct.gain(x);
             column.direct.gain_over(den, &mut made.gains[j * DIRECT_WIDTH..][..DIRECT_WIDTH]);
@@ -199,16 +215,17 @@ impl HorizonModels {
         pending.waiting.push_front(made);
     }
 
-    /// The forecast of a key and column at a step, counted from 0; none if nothing was learnt of it yet.
+    /// The forecast of a key and column at a step, counted from 0, without quantiles while little was learnt of them;
+    /// none if nothing waits for a truth of it.
     pub(crate) fn forecast(&self, slot: &Slot, step: usize, column: usize, levels: &[f64]) -> Option<Forecast> {
         let horizons = self.columns.get(column)?;
         let origin = self.pool.get(slot)?.waiting.front()?;
-        if horizons.epoch == 0 || origin.epochs.get(column) != Some(&horizons.epoch) {
-            return None;
-        }
-        let lead = horizons.leads.get(step).filter(|lead| lead.seen() > TRUTHS_MIN)?;
-        let raw = |z: f64| horizons.base + horizons.unit * z;
-        let [mean, median] = lead.predict(&origin.lead(step, column), &origin.simple(column), step, raw).points;
+        let fresh = horizons.is_fresh(origin, column)?;
+        let lead = horizons.leads.get(step)?;
+        let (inputs, simple) = (origin.lead(step, column), origin.simple(column));
+        let units = fresh.then_some((horizons.base, horizons.unit));
+        let [mean, median] = lead.predict(&inputs, &simple, step, units).points;
+        let levels = if lead.seen() > TRUTHS_MIN { levels } else { &[] };
         let quantiles = levels.iter().map(|p| mean + lead.error_at(*p)).collect();
         Some(Forecast { mean, median, quantiles })
     }

@@ -1,7 +1,7 @@
 //! Forecasts of a key that wait for their truths.
 
 use crate::dims::padded;
-use crate::horizon::lead::{LEAD_DIMS, LeadRegressors, SIMPLE_KEPT, SimpleForecasts};
+use crate::horizon::lead::{HorizonInputs, LEAD_INPUTS, SIMPLE_KEPT, SimpleForecasts};
 use std::collections::VecDeque;
 use surmise_state::{Persist, State, StateError};
 
@@ -24,12 +24,12 @@ pub(crate) struct PendingForecasts {
 /// What was known at one event, from which all leads were forecast.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ForecastOrigin {
-    /// The epoch of each column's units, 0 where it made no forecast: `[columns]`.
+    /// The epoch of each column's units, counted from 1, 0 where it made no forecast: `[columns]`.
     pub(super) epochs: Vec<u32>,
     /// Regressors and gains of the direct regression, each `[columns, DIRECT_WIDTH]`, row-major.
     pub(super) regressors: Vec<f64>,
     pub(super) gains: Vec<f64>,
-    /// What is stacked, `[steps, columns, LEAD_DIMS]`, row-major.
+    /// What is stacked in the columns' own units, `[steps, columns, LEAD_INPUTS]`, row-major.
     pub(super) inputs: Vec<f64>,
     /// What needs no learning, `[columns, SIMPLE_KEPT]`, row-major.
     pub(super) simple: Vec<f64>,
@@ -44,7 +44,7 @@ impl ForecastOrigin {
             v.resize(columns * DIRECT_WIDTH, 0.0);
         }
         self.inputs.clear();
-        self.inputs.resize(columns * steps * LEAD_DIMS, 0.0);
+        self.inputs.resize(columns * steps * LEAD_INPUTS, 0.0);
         self.simple.clear();
         self.simple.resize(columns * SIMPLE_KEPT, 0.0);
     }
@@ -67,9 +67,9 @@ impl ForecastOrigin {
     }
 
     /// What is stacked at one step, counted from 0.
-    pub(crate) fn lead(&self, step: usize, column: usize) -> LeadRegressors {
-        let mut x = LeadRegressors::default();
-        x[..LEAD_DIMS].copy_from_slice(&self.inputs[(step * self.epochs.len() + column) * LEAD_DIMS..][..LEAD_DIMS]);
+    pub(crate) fn lead(&self, step: usize, column: usize) -> HorizonInputs {
+        let mut x = HorizonInputs::default();
+        x.copy_from_slice(&self.inputs[(step * self.epochs.len() + column) * LEAD_INPUTS..][..LEAD_INPUTS]);
         x
     }
 }
@@ -78,7 +78,7 @@ impl PendingForecasts {
     /// Forgets forecasts that were made for another number of columns or steps.
     pub(crate) fn fit(&mut self, columns: usize, steps: usize) {
         self.past.resize_with(columns, VecDeque::new);
-        self.waiting.retain(|o| o.epochs.len() == columns && o.inputs.len() == columns * steps * LEAD_DIMS);
+        self.waiting.retain(|o| o.epochs.len() == columns && o.inputs.len() == columns * steps * LEAD_INPUTS);
         self.waiting.truncate(steps);
     }
 
@@ -132,7 +132,7 @@ impl Persist for PendingForecasts {
             s.f64s("past", &mut values)?;
             *past = values.into();
         }
-        let whole = |o: &ForecastOrigin| o.inputs.len().is_multiple_of((o.epochs.len() * LEAD_DIMS).max(1));
+        let whole = |o: &ForecastOrigin| o.inputs.len().is_multiple_of((o.epochs.len() * LEAD_INPUTS).max(1));
         if self.waiting.iter().all(whole) { Ok(()) } else { Err(StateError::Invalid("voices")) }
     }
 }

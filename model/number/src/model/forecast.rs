@@ -33,14 +33,17 @@ impl NumberModel {
         let columns = self.columns();
         let learnt = |h: usize, j: usize| self.horizons.as_ref()?.forecast(&key.slot, h, j, levels);
         let mut learnt: Vec<Vec<_>> = (0..horizon).map(|h| (0..columns).map(|j| learnt(h, j)).collect()).collect();
-        if learnt.iter().flatten().all(Option::is_some) {
+        let whole = |f: &Option<Forecast>| f.as_ref().is_some_and(|f| f.quantiles.len() == levels.len());
+        if learnt.iter().flatten().all(whole) {
             return learnt.into_iter().map(|row| row.into_iter().flatten().collect()).collect();
         }
         let mut steps = self.roll(key, ctx, horizon, levels);
         for (rolled, learnt) in steps.iter_mut().flatten().zip(learnt.iter_mut().flatten()) {
-            if let Some(learnt) = learnt.take() {
-                *rolled = learnt;
+            let Some(mut learnt) = learnt.take() else { continue };
+            if learnt.quantiles.len() < levels.len() {
+                learnt.quantiles = rolled.quantiles.iter().map(|y| y + learnt.mean - rolled.mean).collect();
             }
+            *rolled = learnt;
         }
         steps
     }
@@ -101,6 +104,7 @@ impl NumberModel {
             quick_rise,
             c.units.half(),
             period_ago,
+            c.units.reach(),
         ])
     }
 
