@@ -64,7 +64,7 @@ pub struct NumberOptions {
     /// samples than this is not looked for.
     pub season_rows: usize,
     /// Events ahead that are learnt directly; 0: none, forecasts are rolled. Costs a roll-out of so many events with
-    /// every event, about 2 kB a column and step, and for each key 56 bytes a column and step squared. That is kept for
+    /// every event, about 8 kB a column and step, and for each key 56 bytes a column and step squared. That is kept for
     /// as many keys as fit into 64 MiB, at most 1,024 (24 steps, 7 columns: 215); further keys are rolled until they
     /// get their turn. More than 4,096 steps times columns are rolled all the same.
     pub horizon: usize,

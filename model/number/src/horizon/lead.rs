@@ -5,7 +5,6 @@
 //! the lead, each followed by stochastic approximation, in units of their mean size.
 
 use crate::dims::FORGETTING;
-use crate::horizon::models::INPUT_MAX;
 use crate::rls::LeastSquares;
 use surmise_experts::{ExpertSet, PointInputs, PointLoss, PointMixture, RunningMean};
 use surmise_state::{Persist, State, StateError};
@@ -30,7 +29,9 @@ pub(crate) const LEAD_INPUTS: usize = LEAD_DIMS - 1;
 
 /// What is mixed at a lead: the stack, the six forecasts that it is made of, and those of [`SimpleForecasts`].
 const LEAD_EXPERTS: usize = 16;
-const LEAD_NAMED: usize = LEAD_DIMS + SIMPLE;
+const LEAD_NAMED: usize = LEAD_DIMS + SIMPLE + 1;
+/// The place of the mean of stack, roll and last value.
+const BLEND: usize = LEAD_NAMED - 1;
 /// Weights with which the mixtures begin: the last value is believed, and averages a little. What has learnt little
 /// may go anywhere.
 const LEAD_PRIOR: [f64; LEAD_EXPERTS] = {
@@ -39,6 +40,8 @@ const LEAD_PRIOR: [f64; LEAD_EXPERTS] = {
     prior
 };
 
+/// Inputs of regressions lie within so many units.
+pub(crate) const INPUT_MAX: f64 = 50.0;
 /// Truths after which the regressions count.
 const REGRESSION_TRUTHS_MIN: u32 = 48;
 /// How many numbers [`SimpleForecasts`] are kept as, and how many forecasts they make.
@@ -78,6 +81,9 @@ pub(crate) struct LeadForecast {
     pub(crate) points: [f64; 2],
 }
 
+/// Mean squared errors of what is blended, and what keeps them from nothing.
+const SQUARE: RunningMean = RunningMean::new(0.002);
+const SQUARE_MIN: f64 = 1e-200;
 /// Mean size of the answer's errors.
 const SIZE: RunningMean = RunningMean::clipped(0.01, 8.0);
 /// Steps of the quantiles of errors, over four.
@@ -86,8 +92,8 @@ const MARK: RunningMean = RunningMean::new(0.005);
 const LEVELS: [f64; 9] = [0.005, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.995];
 /// Where their quantiles start, in mean sizes.
 const MARKS: [f64; 9] = [-5.0, -4.0, -2.3, -0.8, 0.0, 0.8, 2.3, 4.0, 5.0];
-/// Errors of neighbouring events count as this much the same for each step of a lead.
-const PACE_STEPS: f64 = 1.0 / 3.0;
+/// By how much more slowly the size of errors is followed with each step of a lead.
+const SIZE_PACE_STEPS: f64 = 1.0 / 6.0;
 /// Errors after which quantiles are followed.
 const MARKS_AFTER: u32 = 10;
 
@@ -95,8 +101,10 @@ const MARKS_AFTER: u32 = 10;
 #[derive(Clone, Debug)]
 pub(crate) struct LeadModel {
     stack: LeastSquares,
-    /// How fast errors are followed: those of a long lead come in runs of as many events.
-    pace: f64,
+    /// How fast the size of errors is followed: those of a long lead come in runs.
+    pace_of_size: f64,
+    /// Discounted squared errors of stack, roll and last value.
+    squares: [f64; 3],
     /// By [`PointLoss`].
     mixtures: [PointMixture<LEAD_EXPERTS>; 2],
     /// Mean size of the answer's errors in the column's own units, and how many there were.
@@ -109,9 +117,10 @@ pub(crate) struct LeadModel {
 impl LeadModel {
     /// What is learnt `step` + 1 events ahead: nothing so far.
     pub(crate) fn new(step: usize) -> Self {
-        let pace = 1.0 / (1.0 + PACE_STEPS * step as f64);
+        let pace = 1.0 / (1.0 + step as f64);
         let mixtures = PointLoss::ALL.map(|loss| PointMixture::new(loss, LEAD_PRIOR).with_pace(pace));
-        Self { stack: fresh_stack(), pace, mixtures, size: 0.0, seen: 0, marks: MARKS }
+        let pace_of_size = 1.0 / (1.0 + SIZE_PACE_STEPS * step as f64);
+        Self { stack: fresh_stack(), pace_of_size, squares: [0.0; 3], mixtures, size: 0.0, seen: 0, marks: MARKS }
     }
 
     /// The units of z have changed: what was learnt in them starts again.
@@ -150,9 +159,9 @@ impl LeadModel {
             None => all[1 + DIRECT] = f64::NAN,
         }
         let (latest, before) = (all[1 + LATEST], all[1 + BEFORE]);
-        all[LEAD_DIMS..LEAD_NAMED].copy_from_slice(&simple.at(step, latest, before));
+        all[LEAD_DIMS..BLEND].copy_from_slice(&simple.at(step, latest, before));
         // nothing that extrapolates goes further than values usually walk, or than they were at this time
-        let reach = simple.0[SIMPLE_KEPT - 1] * ((step + 1) as f64).sqrt();
+        let reach = 2.0 * simple.0[SIMPLE_KEPT - 1] * ((step + 1) as f64).sqrt();
         let usual = [before, all[1 + USUAL]].into_iter().filter(|y| y.is_finite());
         let (low, high) = usual.fold((latest - reach, latest + reach), |(a, b), y| (a.min(y), b.max(y)));
         for y in [0, 1 + ROLLED, 1 + DIRECT].into_iter().chain(LEAD_DIMS + 2..LEAD_DIMS + 6) {
@@ -160,10 +169,25 @@ impl LeadModel {
                 all[y] = all[y].clamp(low, high);
             }
         }
+        all[BLEND] = self.blend([all[0], all[1 + ROLLED], latest]);
         let mut inputs = PointInputs::empty();
         inputs.set(&all, ExpertSet::first(LEAD_NAMED));
         let points = PointLoss::ALL.map(|loss| self.mixtures[loss as usize].forecast(&inputs).value);
         LeadForecast { inputs, points }
+    }
+
+    /// The mean of stack, roll and last value with weights ∝ (discounted squared error)⁻⁸: it follows a walk.
+    fn blend(&self, all: [f64; 3]) -> f64 {
+        let there: [bool; 3] = std::array::from_fn(|i| all[i].is_finite());
+        let least = (0..3).filter(|i| there[*i]).fold(f64::INFINITY, |least, i| least.min(self.squares[i]));
+        let (mut sum, mut total) = (0.0, 0.0);
+        for i in (0..3).filter(|i| there[*i]) {
+            let ratio = (least + SQUARE_MIN) / (self.squares[i] + SQUARE_MIN);
+            let fourth = (ratio * ratio) * (ratio * ratio);
+            sum += fourth * fourth * all[i];
+            total += fourth * fourth;
+        }
+        sum / total
     }
 
     /// The stack learns from a truth as z of `units`.
@@ -172,18 +196,24 @@ impl LeadModel {
         self.stack.learn(&x, z - self.stack.predict(0, &x));
     }
 
-    /// Learns from a truth what was forecast of it, in the column's own units. Weights are those that stand now: what is
-    /// learnt is as if it had not had to wait.
+    /// Learns from a truth what was forecast of it, in the column's own units. Weights are those that stand now: what
+    /// is learnt is as if it had not had to wait.
     pub(crate) fn learn(&mut self, forecast: &LeadForecast, y: f64) {
         let inputs = &forecast.inputs;
         for mixture in &mut self.mixtures {
             let made = mixture.forecast(inputs);
             mixture.learn(inputs, &made, y);
         }
+        for (i, square) in self.squares.iter_mut().enumerate() {
+            let Some(said) = inputs.forecast([0, 1 + ROLLED, 1 + LATEST][i]) else { continue };
+            let miss = (y - said).powi(2);
+            let least = if self.seen == 0 { miss } else { miss.min(100.0 * *square + 0.01 * miss) };
+            *square += SQUARE.rate(f64::from(self.seen) + 1.0) * (least - *square);
+        }
         let error = y - forecast.points[PointLoss::Squared as usize];
         if self.seen > MARKS_AFTER && self.size > 0.0 {
             let error = error / self.size;
-            let rate = 4.0 * (1.0 / (f64::from(self.seen) + 10.0)).max(self.pace * MARK.rate_min);
+            let rate = 4.0 * (1.0 / (f64::from(self.seen) + 10.0)).max(self.pace_of_size * MARK.rate_min);
             for (mark, p) in self.marks.iter_mut().zip(LEVELS) {
                 // levels near the ends move more slowly: errors beyond them are rare
                 let inner = (8.0 * (p * (1.0 - p)).sqrt()).min(1.0);
@@ -191,7 +221,7 @@ impl LeadModel {
             }
         }
         // a size of nothing must be able to grow
-        RunningMean { rate_min: self.pace * SIZE.rate_min, ..SIZE }.learn(
+        RunningMean { rate_min: self.pace_of_size * SIZE.rate_min, ..SIZE }.learn(
             &mut self.size,
             self.seen,
             error.abs(),
@@ -238,6 +268,7 @@ fn fresh_stack() -> LeastSquares {
 impl Persist for LeadModel {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         self.stack.persist(s)?;
+        s.f64s_fixed("squares", &mut self.squares)?;
         self.mixtures.iter_mut().try_for_each(|mixture| mixture.persist(s))?;
         s.f64("size", &mut self.size)?;
         s.u32("seen", &mut self.seen)?;

@@ -11,7 +11,9 @@
 //! Source of the delayed update: Joulani, György and Szepesvári, *Online learning under delayed feedback* (2013).
 
 use crate::dims::FORGETTING;
-use crate::horizon::lead::{DIRECT, HorizonInputs, LATEST, LEAD_INPUTS, LeadModel, SIMPLE_KEPT, SimpleForecasts};
+use crate::horizon::lead::{
+    DIRECT, HorizonInputs, INPUT_MAX, LATEST, LEAD_INPUTS, LeadModel, SIMPLE_KEPT, SimpleForecasts,
+};
 use crate::horizon::pending::{DIRECT_DIMS, DIRECT_LAGS, DIRECT_WIDTH, ForecastOrigin, PendingForecasts};
 use crate::horizon::slots::{Slot, SlotPool};
 use crate::options::Forecast;
@@ -28,8 +30,7 @@ const TRUTHS_MIN: u32 = 12;
 const UNITS_OFF_MAX: f64 = 4.0;
 /// Values after which a column's units are trusted.
 const UNITS_SETTLED: u64 = 48;
-/// Inputs lie within so many units, and truths within so many.
-pub(crate) const INPUT_MAX: f64 = 50.0;
+/// Truths lie within so many units.
 const TRUTH_MAX: f64 = 1e3;
 
 /// What is learnt of one column's leads.
@@ -117,7 +118,7 @@ impl HorizonModels {
         (1..=LEADS_MAX).contains(&(columns * steps)).then(|| Self {
             steps,
             columns: vec![ColumnHorizons::new(steps); columns],
-            pool: SlotPool::new(steps * columns * 8 * (2 * DIRECT_WIDTH + steps * LEAD_INPUTS), grants),
+            pool: SlotPool::new(steps * columns * 8 * (2 * DIRECT_WIDTH + SIMPLE_KEPT + steps * LEAD_INPUTS), grants),
         })
     }
 
