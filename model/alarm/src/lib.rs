@@ -1,4 +1,27 @@
-//! What is odd, from evidence: sources tell in bits how unusual an event is, and this crate weighs them together.
+//! What is odd in a stream, and which of it a person needs to know.
+//!
+//! [`Alarms`] watches the events of one stream, of any kind: numbers with their forecasts, symbols and texts with what
+//! they cost beyond what they should, times, ends of keys. Records of the past say how rare an event is in each
+//! respect; all respects together give its *rarity*, once in N events of this stream; and rare events begin
+//! *incidents*, no more of them than a budget promises, whatever the stream. PREDICTOR §10 has the whole definition.
+//!
+//! ```
+//! use surmise_alarm::{Alarms, Reading};
+//! use surmise_event::{AlarmBudget, AlarmPhase};
+//!
+//! let mut alarms = Alarms::default();
+//! let mut event = |offset: u64, value: f64| {
+//!     alarms.number(0, &Reading { value, forecast: 20.0, resolution: 0.1, usual: None, tails: None });
+//!     alarms.verdict(offset, AlarmBudget::default())
+//! };
+//! for offset in 0..5_000 {
+//!     assert!(event(offset, [19.0, 20.5, 21.0][offset as usize % 3]).alarm.is_none());
+//! }
+//! let (alarm, field) = event(5_000, 90.0).alarm.expect("an incident begins");
+//! assert!(alarm.phase == AlarmPhase::Begins && alarm.rarity_events > 10_000.0 && field == Some(0));
+//! ```
+//!
+//! Evidence that is weighed before it comes here is that of log lines:
 //!
 //! A *source* of evidence is anything that has an opinion about an event: a field, a template of log lines, a gap. A
 //! *channel* is a kind of evidence, such as the novelty of a value, and many sources share it. Bits of different
@@ -22,10 +45,22 @@
 //!
 //! Everything here is pure and deterministic: no clock, no randomness, and a state of fixed size.
 
+mod alarms;
+mod budget;
 mod channel;
+mod claim;
+mod fading;
+mod gap_watch;
 mod high_mark;
 mod judge;
+mod number_watch;
+mod rarity;
+mod symbol_watch;
+mod tail;
 
+pub use alarms::{Alarms, BudgetAccount, Verdict};
 pub use channel::Channel;
 pub use high_mark::HighMark;
 pub use judge::{Evidence, Judge, Judgement};
+pub use number_watch::Reading;
+pub use rarity::score_of;

@@ -51,8 +51,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let outcome = learner.observe(&event);
         let alarm = if outcome.anomaly_score > 0.5 { "ALARM" } else { "usual" };
         println!(
-            "{value:>5.1} degrees: {:.1} bits, anomaly {:.2}: {alarm}",
-            outcome.surprise_bits, outcome.anomaly_score
+            "{value:>5.1} degrees: {:.1} bits, once in {:.0} events: {alarm}",
+            outcome.surprise_bits, outcome.rarity_events
         );
     }
     Ok(())

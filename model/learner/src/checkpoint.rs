@@ -3,16 +3,15 @@
 //! ```text
 //! magic "surmise\0", format (u32)
 //! length (u64), options as JSON
-//! length (u64), core: arithmetic, schema, position, numbers, fields, ending, anomaly score, sessions, keys
+//! length (u64), core: arithmetic, schema, position, numbers, fields, ending, alarms, sessions, keys
 //! length (u64), tally: the measures of the report
 //! length (u64), drift: what watches for lasting changes
 //! CRC-32 of all of the above (u32)
 //! ```
 //!
-//! The core holds everything that decides predictions, and the state of the anomaly score and of the
-//! verdicts on sessions. It is what `state_hash`
-//! hashes, in one walk ([`Persist`]) that writes, reads, hashes and measures. Where the states of keys lie, in memory
-//! or in the store, is no part of the hash, because it decides nothing.
+//! The core holds everything that decides predictions, and what alarms and verdicts on sessions are told by. It is what
+//! `state_hash` hashes, in one walk ([`Persist`]) that writes, reads, hashes and measures. Where the states of keys
+//! lie, in memory or in the store, is no part of the hash, because it decides nothing.
 
 use crate::error::{CheckpointError, LearnerError};
 use crate::keys::{KeyState, Keys, digest};
@@ -110,7 +109,7 @@ impl Persist for Core<'_> {
             field.persist(s)?;
         }
         models.ending.persist(s)?;
-        learner.monitors.anomaly.persist(s)?;
+        learner.monitors.alarms.persist(s)?;
         learner.monitors.sessions.persist(s)?;
         // the states of keys are read and written by the models, so they leave the learner meanwhile
         let mut held = std::mem::replace(&mut learner.keys, Keys::new(&learner.options));

@@ -1,6 +1,5 @@
 //! The learner of one stream: what it is made of, how it is made, and how its schema takes in records.
 
-use crate::anomaly::Anomaly;
 use crate::drift::Watcher;
 use crate::ending::Ending;
 use crate::error::LearnerError;
@@ -12,6 +11,7 @@ use crate::parts::KeptParts;
 use crate::tally::{FieldTally, StreamTally};
 use crate::values::{SideInputs, Values};
 use std::sync::Arc;
+use surmise_alarm::Alarms;
 use surmise_event::{Event, Limits, Record, Refusal, RefusalCode, Schema};
 use surmise_network::{JobSink, NoClone};
 use surmise_number::{NumberKey, NumberModel};
@@ -75,8 +75,8 @@ pub(crate) struct StreamPosition {
 /// What judges events by their surprise; neither has a part in predictions.
 #[derive(Clone, Default)]
 pub(crate) struct Monitors {
-    /// Scores how unusual single events are.
-    pub(crate) anomaly: Anomaly,
+    /// Says how rare events are, and which of them begin an incident.
+    pub(crate) alarms: Alarms,
     /// Finds lasting changes.
     pub(crate) drift: Watcher,
     /// Judges keys as a whole when they end.

@@ -34,7 +34,7 @@
 //! `examples/` has programs to begin with: `clicks` (the next symbol of each user), `readings` (numbers, with quantiles
 //! and several steps ahead) and `checkpoint` (save, load, and continue as if nothing had happened).
 
-mod anomaly;
+mod alarm;
 mod checkpoint;
 mod clock;
 mod component;
@@ -76,6 +76,7 @@ pub use measures::FieldSums;
 pub use options::{DELAY_CHUNKS_MAX, NetworkSize, Options, OptionsError, Preset};
 pub use pages::{MemoryPages, Page, Pages, PagesError};
 pub use parts::PartDetail;
+pub use surmise_alarm::BudgetAccount;
 pub use surmise_event::{ExpertReport, FieldReport, Report};
 pub use surmise_network::{Engine, GradientJob, JobSink};
 pub use surmise_symbol::EvidenceShare;

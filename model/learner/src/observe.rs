@@ -17,6 +17,7 @@
 //! Below it are the models. `SymbolModel::observe_run` scores and learns a run of symbols. `NumberModel::observe`
 //! scores one number; `NumberModel::finish` learns all numbers of the event.
 
+use crate::alarm::tell;
 use crate::clock::Clocks;
 use crate::explain::FieldExplanation;
 use crate::field::{FieldModel, Model, folds_ends};
@@ -28,7 +29,11 @@ use crate::values::Values;
 use crate::words::Words;
 use std::f64::consts::LOG2_E;
 use std::sync::Arc;
-use surmise_event::{Event, FieldOutcome, OddWord, Outcome, Value};
+use surmise_event::{AlarmKind, Event, FieldOutcome, OddWord, Outcome, Value};
+
+/// Bits that one unit of the sum of a line's evidence counts for: a sum of two is taken for one line in ten, one of
+/// eight for one in ten thousand.
+const LINE_SUM_BITS: f64 = 0.5 * std::f64::consts::LOG2_10;
 
 /// An event whose values are being observed field by field.
 pub(crate) struct EventInProgress<'a> {
@@ -60,6 +65,14 @@ pub(crate) struct ObservedField {
     pub(crate) word: Option<OddWord>,
 }
 
+impl ObservedField {
+    /// What the field says of how unusual its event is, in bits ([`FieldOutcome::evidence_bits`]).
+    pub(crate) fn evidence_bits(&self) -> f64 {
+        let outcome = self.cost.of_field(Arc::default());
+        FieldOutcome { word: self.word, ..outcome }.evidence_bits()
+    }
+}
+
 impl Learner {
     /// Observes the next event of the stream: says how surprising it was, and learns from it.
     ///
@@ -70,9 +83,9 @@ impl Learner {
     ///
     /// The event's surprise is the sum over its fields and of what the key's end, or its going on, cost where that is
     /// no symbol of the first field. Afterwards the learner's predictions reflect the event; offset and version have
-    /// risen by the offsets that the event takes, which are two for values that end their key. The anomaly score says
-    /// how unusual the event was for this stream, drift whether the stream has changed for good; no prediction depends
-    /// on either.
+    /// risen by the offsets that the event takes, which are two for values that end their key. The rarity says
+    /// how unusual the event was for this stream, the alarm which incident it belongs to, drift whether the stream has
+    /// changed for good; no prediction depends on them.
     ///
     /// # Faults
     /// If the page of a key cannot be read, the event is observed with a new key, and [`Learner::pages_fault`] says so:
@@ -130,11 +143,14 @@ impl Learner {
         self.position.version += events;
         // bytes were judged one by one: a run is as many events as it has bytes, wherever its producer cut it
         if !every_byte {
-            let Monitors { anomaly, drift, .. } = &mut self.monitors;
-            out.anomaly_score = anomaly.observe(out.surprise_bits);
-            if let Some(sum) = self.scratch.line_sum.take() {
-                out.anomaly_score = 1.0 - (-sum / 8.0).exp2();
+            if let Some(time_us) = event.time_us {
+                self.monitors.alarms.time(time_us);
             }
+            if let Some(sum) = self.scratch.line_sum.take() {
+                self.monitors.alarms.evidence(None, AlarmKind::Value, sum * LINE_SUM_BITS);
+            }
+            self.judge(out.offset, out);
+            let drift = &mut self.monitors.drift;
             let (fields, bits) = (&self.models.fields, out.surprise_bits / events.max(1) as f64);
             drift.observe(out.offset, bits, |column| name_of_column(fields, column), &mut out.drift);
         }
@@ -157,7 +173,8 @@ impl Learner {
         let scoring = self.measures.scoring;
         let mut explanation = self.measures.explaining.then(|| FieldExplanation::before(&field.name, model));
         let (tally, end_name) = (&mut self.measures.tally, &self.scratch.end_name);
-        let Monitors { anomaly, drift, .. } = &mut self.monitors;
+        let Monitors { alarms, drift, .. } = &mut self.monitors;
+        let budget = self.options.alarm_budget;
         let mut words = Words::new(self.measures.parts.is_on());
         model.observe_run(symbol_key, &[], run, |model, byte_nats| {
             let byte_cost = Surprise::of_symbol(byte_nats, model);
@@ -166,7 +183,8 @@ impl Learner {
                 words.push(run[position as usize], byte_cost);
             }
             let bits = byte_nats * LOG2_E;
-            out.anomaly_score = out.anomaly_score.max(anomaly.observe(bits));
+            alarms.text(0, byte_cost.excess.bits());
+            tell(alarms.verdict(out.offset + position, budget), |_| Some(field.name.clone()), out);
             drift.observe(out.offset + position, bits, |_| end_name.clone(), &mut out.drift);
             position += 1;
             explanation.iter_mut().for_each(|e| e.add_symbol(byte_nats, model.expert_nats()));
@@ -277,6 +295,7 @@ impl Learner {
                 tally.add_claims(model.claims());
             }
         }
+        self.monitors.alarms.end(cost.excess.bits());
         cost
     }
 
@@ -292,6 +311,7 @@ impl Learner {
             self.measures.tally.ends += u64::from(ended);
             self.measures.tally.end_nats += cost.nats;
         }
+        self.monitors.alarms.end(cost.excess.bits());
         cost
     }
 }

@@ -13,6 +13,7 @@ use crate::surprise::Surprise;
 use crate::tally::RANKS;
 use crate::values::{SideInputs, hash_of_symbol};
 use crate::words::{PartExpectation, Words};
+use surmise_alarm::Reading;
 use surmise_event::{Event, Value};
 use surmise_number::{EventContext, Given};
 use surmise_symbol::{SymbolKey, SymbolModel};
@@ -136,7 +137,16 @@ impl Learner {
             parts.push(&field.name, value_text(&field.model, value, gap_us), observed.cost, expectation);
         }
         self.measures.explanations.extend(explanation);
-        (ObservedField { word, ..observed }, hash_of_symbol(symbol))
+        let novel = symbol >= known;
+        let observed = ObservedField { word, ..observed };
+        match &field.model {
+            Model::Gap(_) => self.monitors.alarms.gap(i, observed.cost.bits()),
+            Model::Category(..) => self.monitors.alarms.symbol(i, observed.cost.bits(), novel),
+            Model::Bytes(_) | Model::Number(_) | Model::Line(..) => {
+                self.monitors.alarms.text(i, observed.evidence_bits());
+            }
+        }
+        (observed, hash_of_symbol(symbol))
     }
 
     fn observe_number(
@@ -168,13 +178,15 @@ impl Learner {
         let given = if self.options.target.is_some() { Given::Within } else { Given::Before };
         let measures = &mut self.measures;
         let predicted = role == Role::Predicted;
+        let mut reading =
+            Reading { value: x, forecast: x, resolution: model.resolution(column), usual: None, tails: None };
         // errors are taken before the model sees the value
         if predicted && x.is_finite() {
             let (mean, median, centre) = match given {
                 Given::Before => (model.mean(column), model.median(column), model.centre(column)),
                 Given::Within => [model.conditional_mean(column); 3].into(),
             };
-            self.monitors.anomaly.number(column, x - centre, model.resolution(column));
+            (reading.forecast, reading.usual) = (centre, model.usual(column));
             self.monitors.drift.number(column, x, model.resolution(column));
             if measures.scoring {
                 let sums = &mut measures.tally.fields[i];
@@ -191,6 +203,10 @@ impl Learner {
         let expectation = if asks { expect_number(model, column, given) } else { PartExpectation::default() };
         let nats = model.observe(key, column, x);
         let cost = Surprise { nats, excess: model.latest_excess() };
+        if predicted {
+            reading.tails = model.levels(column, given).map(|(below, within)| (below, 1.0 - within));
+            self.monitors.alarms.number(i, &reading);
+        }
         if measures.explaining && predicted {
             let shares = model.expert_shares(column, Given::Within);
             measures.explanations.push(FieldExplanation::of_number(&fields[i].name, nats, shares));

@@ -102,9 +102,9 @@ const PARTS: &[Part] = &[
     },
     Part {
         folder: "model/alarm",
-        holds: "what is odd, from evidence: units of channels, marks of sources, the sum",
-        never: "know what an event is",
-        uses: &["surmise-state"],
+        holds: "what is odd: records of numbers, symbols, gaps and evidence; rarity, incidents, the budget",
+        never: "know how predictions are made",
+        uses: &["surmise-event", "surmise-state"],
         forbids: PURE,
     },
     Part {
@@ -126,6 +126,7 @@ const PARTS: &[Part] = &[
         holds: "one stream: fields in order, keys, ends, gaps, measures, checkpoints",
         never: "use a clock, a file, a socket or a thread",
         uses: &[
+            "surmise-alarm",
             "surmise-event",
             "surmise-lanes",
             "surmise-lines",

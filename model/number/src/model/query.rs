@@ -51,6 +51,11 @@ impl NumberModel {
         })
     }
 
+    /// What is usual at this time of the day, where days were recorded.
+    pub fn usual(&self, column: usize) -> Option<f64> {
+        self.event.usual(column)
+    }
+
     /// The standing quantile at level `p`, corrected so that a fraction p of outcomes has fallen below it; in the
     /// middle of its cell where cells are wide.
     pub fn quantile(&self, column: usize, p: f64) -> f64 {

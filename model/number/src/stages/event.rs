@@ -8,7 +8,7 @@ use crate::relations::Relations;
 use crate::season::{SamplingSeason, phase};
 use crate::stages::column_forecast::{ColumnForecast, ExpertForecasts};
 use crate::stages::conditional::{ConditionalForecast, KnownColumn, SiblingInputs};
-use crate::stages::experts::{NAMED, STACK};
+use crate::stages::experts::{DAY, NAMED, STACK};
 use crate::stages::mixture_cdf::MixtureCdf;
 use crate::stages::network::{LookAhead, NetworkInputs, NetworkPass, NumberNetwork};
 use crate::stages::past::{ColumnPast, Days, Regime};
@@ -110,6 +110,12 @@ impl EventScratch {
         for (j, forecast) in self.forecasts.iter_mut().enumerate() {
             forecast.mix(&columns[j], key_column(j), &self.pasts[j], &self.experts[j]);
         }
+    }
+
+    /// What the usual day says of a column, if anything.
+    pub(crate) fn usual(&self, column: usize) -> Option<f64> {
+        let experts = self.experts.get(column)?;
+        experts.awake.has(DAY).then_some(experts.centre[DAY])
     }
 
     /// The forecast of a column given the columns observed so far.

@@ -1,0 +1,179 @@
+//! What is unusual of a number: its error, its run, its scatter, its level, its season, and that it stands still.
+
+use crate::claim::{RespectClaim, SECOND_RANK_BITS, SECOND_RANK_WEIGHT};
+use crate::fading::FadingMean;
+use crate::tail::{AssumedTail, SizeRecord, SmoothedTail};
+use surmise_event::AlarmKind;
+use surmise_state::{Persist, State, StateError};
+
+/// A number that came, and what was expected of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// The value.
+    pub value: f64,
+    /// Its point forecast.
+    pub forecast: f64,
+    /// How finely the number can be told.
+    pub resolution: f64,
+    /// What is usual at this time of the day, where that is known.
+    pub usual: Option<f64>,
+    /// The probabilities that stood below the value and above it, in the distribution that was forecast.
+    pub tails: Option<(f64, f64)>,
+}
+
+/// Weight of the latest event in means over four, sixteen and sixty-four events.
+const RATES: [f64; 3] = [0.25, 0.0625, 0.015_625];
+/// Weight of the latest event in a number's long-run level and size of errors.
+const SLOW_RATE: f64 = 1.0 / 2048.0;
+/// The most that one error counts in what is smoothed, as a multiple of the usual.
+const ERROR_MULTIPLE_MAX: f64 = 32.0;
+/// Errors before they are bounded so.
+const UNBOUNDED_ERRORS: u32 = 20;
+/// The largest number that is distinguished from larger ones; its square is finite.
+const NUMBER_MAX: f64 = 1e100;
+/// Bits of repetitions in a row that are told apart, so that two or three equal values are no number that stands still.
+const FLAT_FLOOR: f64 = 16.0;
+/// A scatter that has shrunk by less than this factor is no change.
+const QUIET_FLOOR: f64 = 1.0;
+/// Values before a missing one is unusual.
+const QUIET_VALUES: u32 = 50;
+
+/// The long-run record of one number field.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NumberWatch {
+    seen: u32,
+    last: f64,
+    /// How often a value is the last one again, and what the repetitions in a row cost up to now, in bits.
+    repeats: FadingMean,
+    run: f64,
+    /// The usual size of an error, and the usual value.
+    error_size: FadingMean,
+    level: FadingMean,
+    error: SizeRecord,
+    /// The mean error over some events: to one side, over four events; then over sixteen and sixty-four.
+    bias: [SmoothedTail; 3],
+    /// The mean size of errors over sixteen and sixty-four events.
+    scatter: [SmoothedTail; 2],
+    /// The mean value over sixteen and sixty-four events.
+    levels: [SmoothedTail; 2],
+    /// The mean distance from the usual day over sixteen and sixty-four events.
+    season: [SmoothedTail; 2],
+    /// The distribution's tail beyond the value.
+    quantile: SizeRecord,
+    /// How much smaller the scatter is than it was.
+    quiet: SizeRecord,
+    flat: SizeRecord,
+    /// Runs of missing values so far, and whether the latest value was missing.
+    missing: f64,
+    absent: bool,
+}
+
+impl NumberWatch {
+    /// What the respects weigh together: four of the first rank, and the others.
+    pub(crate) const WEIGHT: f64 = 4.0 + 10.0 * SECOND_RANK_WEIGHT;
+
+    /// Takes a number in; raises `claim` by all that is unusual of it.
+    pub(crate) fn observe(&mut self, r: &Reading, field: Option<u32>, claim: &mut RespectClaim) {
+        if !r.value.is_finite() {
+            self.observe_missing(field, claim);
+            return;
+        }
+        self.absent = false;
+        let value = r.value.clamp(-NUMBER_MAX, NUMBER_MAX);
+        let floor = r.resolution;
+        self.seen = self.seen.saturating_add(1);
+        if self.seen == 1 {
+            // nothing was known of the first value, so its error says nothing of later ones
+            self.last = value;
+            self.level.add(value, SLOW_RATE);
+            return;
+        }
+        let error = (value - r.forecast).clamp(-NUMBER_MAX, NUMBER_MAX);
+        if error.is_finite() {
+            self.observe_error(error, floor, field, claim);
+        }
+        let mut second = |kind: AlarmKind, bits: f64| claim.raise(kind, bits - SECOND_RANK_BITS, field);
+        if let Some((below, above)) = r.tails {
+            // a cell counts with its half, so that a value that is always the same is in the middle
+            let cell = (1.0 - below - above).max(0.0);
+            let tail = (2.0 * below.min(above) + cell).clamp(1e-12, 1.0);
+            second(AlarmKind::Value, self.quantile.observe(-libm::log2(tail), 1.0, AssumedTail::Bits));
+        }
+        if let Some(usual) = r.usual {
+            for (season, rate) in self.season.iter_mut().zip(&RATES[1..]) {
+                let distance = (value - usual).clamp(-NUMBER_MAX, NUMBER_MAX);
+                second(AlarmKind::Level, season.observe(distance, *rate, 0.0, floor));
+            }
+        }
+        let again = value == self.last;
+        let seen = f64::from(self.seen).min(1.0 / SLOW_RATE);
+        let chance = (self.repeats.mean() * seen + 0.5) / (seen + 1.0);
+        self.run = if again { self.run - libm::log2(chance) } else { 0.0 };
+        self.repeats.add(f64::from(u8::from(again)), SLOW_RATE);
+        second(AlarmKind::Flat, self.flat.observe(self.run, FLAT_FLOOR, AssumedTail::Bits));
+        let around = self.level.mean();
+        let [sixteen, sixty_four] = &mut self.levels;
+        second(AlarmKind::Level, sixty_four.observe(value, RATES[2], around, floor));
+        claim.raise(AlarmKind::Level, sixteen.observe(value, RATES[1], around, floor), field);
+        self.level.add(value, SLOW_RATE);
+        self.last = value;
+    }
+
+    /// A value that is missing; missing values in a row count once.
+    fn observe_missing(&mut self, field: Option<u32>, claim: &mut RespectClaim) {
+        if !std::mem::replace(&mut self.absent, true) {
+            if self.seen > QUIET_VALUES {
+                let bits = libm::log2((f64::from(self.seen) + 1.0) / (self.missing + 0.5));
+                claim.raise(AlarmKind::Missing, bits - SECOND_RANK_BITS, field);
+            }
+            self.missing += 1.0;
+        }
+    }
+
+    fn observe_error(&mut self, error: f64, floor: f64, field: Option<u32>, claim: &mut RespectClaim) {
+        claim.raise(AlarmKind::Value, self.error.observe(error.abs(), floor, AssumedTail::Square), field);
+        // what is smoothed is bounded first, so that one freak does not last as long as the smoothing does
+        let bound = if self.seen <= UNBOUNDED_ERRORS {
+            NUMBER_MAX
+        } else {
+            ERROR_MULTIPLE_MAX * self.error_size.mean().max(floor)
+        };
+        let error = error.clamp(-bound, bound);
+        self.error_size.add(error.abs(), SLOW_RATE);
+        let [four, sixteen, sixty_four] = &mut self.bias;
+        claim.raise(AlarmKind::Run, four.observe(error, RATES[0], 0.0, floor), field);
+        let mut second = |kind: AlarmKind, bits: f64| claim.raise(kind, bits - SECOND_RANK_BITS, field);
+        second(AlarmKind::Level, sixteen.observe(error, RATES[1], 0.0, floor));
+        second(AlarmKind::Level, sixty_four.observe(error, RATES[2], 0.0, floor));
+        let [sixteen, sixty_four] = &mut self.scatter;
+        let wide = sixteen.observe(error.abs(), RATES[1], 0.0, floor);
+        second(AlarmKind::Spread, sixty_four.observe(error.abs(), RATES[2], 0.0, floor));
+        let usual = self.error_size.mean();
+        if usual > floor {
+            let times = usual / sixty_four.mean().max(floor);
+            second(AlarmKind::Spread, self.quiet.observe(times, QUIET_FLOOR, AssumedTail::Square));
+        }
+        claim.raise(AlarmKind::Spread, wide, field);
+    }
+}
+
+impl Persist for NumberWatch {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.u32("number seen", &mut self.seen)?;
+        s.f64("number last", &mut self.last)?;
+        s.f64("number run", &mut self.run)?;
+        s.f64("number missing", &mut self.missing)?;
+        s.bool("number absent", &mut self.absent)?;
+        self.error_size.persist(s)?;
+        self.level.persist(s)?;
+        self.repeats.persist(s)?;
+        for tail in [&mut self.error, &mut self.quantile, &mut self.quiet, &mut self.flat] {
+            tail.persist(s)?;
+        }
+        let smoothed = self.bias.iter_mut().chain(&mut self.scatter).chain(&mut self.levels).chain(&mut self.season);
+        for tail in smoothed {
+            tail.persist(s)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! What alarms are held to: the budget on healthy streams, and faults that were planted. Prints both tables.
+//!
+//!     cargo run --release -p surmise-learner --example alarms -- [STREAMS] [SEEDS]
+//!
+//! STREAMS healthy streams of 20,000 events (default 105), SEEDS streams of 12,000 events for each fault (default 20).
+
+use std::collections::BTreeMap;
+use surmise_event::{AlarmPhase, Data, Datum, Limits, Outcome, Record, Schema};
+use surmise_fixtures::streams::{PlantedFault, StreamEvent, StreamKind, StreamValue, faulty, healthy};
+use surmise_learner::{Learner, Options};
+
+/// Events of a healthy stream.
+const HEALTHY_EVENTS: usize = 20_000;
+/// Events of a stream with a fault.
+const FAULTY_EVENTS: usize = 12_000;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut args = std::env::args().skip(1).map(|n| n.parse::<usize>());
+    let streams = args.next().transpose()?.unwrap_or(7 * StreamKind::ALL.len());
+    let seeds = args.next().transpose()?.unwrap_or(20);
+    budget(streams)?;
+    planted(seeds)
+}
+
+/// Feeds a stream to a learner, and shows each outcome.
+fn learn(
+    kind: StreamKind,
+    events: &[StreamEvent],
+    mut see: impl FnMut(usize, &Outcome),
+) -> Result<Learner, Box<dyn std::error::Error>> {
+    let mut learner = Learner::new(Schema::default(), Options::default())?;
+    for (i, event) in events.iter().enumerate() {
+        let datum = |value: &StreamValue| match value {
+            StreamValue::Number(x) => Datum::Number(*x),
+            StreamValue::Word(word) => Datum::Text(word.clone().into()),
+        };
+        let fields = kind.fields().iter().zip(&event.values).map(|(name, value)| ((*name).into(), datum(value)));
+        let record = Record { data: Data::Fields(fields.collect()), time_us: Some(event.time_us), ..Record::default() };
+        let event = learner.bind(&record, &Limits::default()).map_err(|refusal| refusal.to_string())?;
+        see(i, &learner.observe(&event));
+    }
+    Ok(learner)
+}
+
+/// Incidents of healthy streams beside what was promised.
+fn budget(streams: usize) -> Result<(), Box<dyn std::error::Error>> {
+    println!("healthy streams of {HEALTHY_EVENTS} events, budget 1/10000: incidents begun / promised\n");
+    let mut rates = Vec::new();
+    let mut kinds: BTreeMap<String, (Vec<u64>, BTreeMap<String, u32>)> = BTreeMap::new();
+    for i in 0..streams {
+        let kind = StreamKind::ALL[i % StreamKind::ALL.len()];
+        let (begun, why) = kinds.entry(format!("{kind:?}")).or_default();
+        let learner = learn(kind, &healthy(kind, 1_000 + i as u64, HEALTHY_EVENTS), |_, outcome| {
+            if let Some(alarm) = outcome.alarm.as_ref().filter(|a| a.phase == AlarmPhase::Begins) {
+                *why.entry(alarm.kind.name().to_owned()).or_default() += 1;
+            }
+        })?;
+        let account = learner.budget_account();
+        begun.push(account.begun);
+        rates.push(account.begun as f64 / account.promised);
+    }
+    for (kind, (begun, why)) in &kinds {
+        let mean = begun.iter().sum::<u64>() as f64 / begun.len() as f64;
+        println!("{kind:12} {begun:?} mean {mean:.2} of {:.0}  {why:?}", HEALTHY_EVENTS as f64 / 10_000.0);
+    }
+    rates.sort_by(f64::total_cmp);
+    let over = rates.iter().filter(|rate| **rate > 1.5 + 1e-6).count();
+    println!(
+        "\n{streams} streams: median {:.2} of the promise, largest {:.2}, mean {:.2}, {over} beyond 1.5\n",
+        rates[rates.len() / 2],
+        rates[rates.len() - 1],
+        rates.iter().sum::<f64>() / rates.len() as f64
+    );
+    Ok(())
+}
+
+/// Faults found within their time.
+fn planted(seeds: usize) -> Result<(), Box<dyn std::error::Error>> {
+    println!("planted faults, {seeds} streams of {FAULTY_EVENTS} events each, budget 1/10000\n");
+    for fault in PlantedFault::ALL {
+        let (mut found, mut before, mut delays) = (0, 0, Vec::new());
+        let (mut why, mut missed) = (BTreeMap::<&str, u32>::new(), BTreeMap::<String, u32>::new());
+        for seed in 0..seeds {
+            let kind = fault.befalls()[seed % fault.befalls().len()];
+            let stream = faulty(fault, seed as u64, FAULTY_EVENTS);
+            let about = stream.fault..stream.fault + stream.within;
+            let mut first = None;
+            learn(kind, &stream.events, |i, outcome| {
+                if let Some(alarm) = outcome.alarm.as_ref().filter(|a| a.phase == AlarmPhase::Begins) {
+                    if about.contains(&i) {
+                        first.get_or_insert((i, alarm.kind.name()));
+                    } else if i < about.start {
+                        before += 1;
+                    }
+                }
+            })?;
+            match first {
+                Some((i, kind)) => {
+                    found += 1;
+                    delays.push(i - stream.fault);
+                    *why.entry(kind).or_default() += 1;
+                }
+                None => *missed.entry(format!("{kind:?}")).or_default() += 1,
+            }
+        }
+        delays.sort_unstable();
+        let delay = delays.get(delays.len() / 2).map_or("-".into(), usize::to_string);
+        println!(
+            "{:18} {:3.0} % found, median delay {delay:>4}, {before} incidents before  {why:?} missed {missed:?}",
+            format!("{fault:?}"),
+            100.0 * found as f64 / seeds as f64
+        );
+    }
+    Ok(())
+}
