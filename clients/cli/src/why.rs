@@ -172,9 +172,27 @@ pub(crate) fn event_text(event: &serde_json::Value, parts: &[Part], paint: Paint
                 fields.iter().map(|(name, value)| format!("{}={}", paint.dim(name), marked(name, value))).collect();
             fields.join(" ")
         }
+        serde_json::Value::String(line) => mark(line, &odd_places(line, parts), paint),
         value => marked("value", value),
     };
     format!("{key}{text}")
+}
+
+/// Where the odd parts of an event of one text are in it: words by their place, what stands in slots of a line by what
+/// it is.
+fn odd_places(text: &str, parts: &[Part]) -> Vec<(usize, usize)> {
+    let odd = parts.iter().filter(|part| part.excess_bits >= ODD_BITS);
+    let place = |part: &Part| {
+        let value = part.value.as_deref().filter(|value| !value.is_empty())?;
+        let start = match part.place {
+            Some((start, _)) => start as usize,
+            None => text.find(value)?,
+        };
+        Some((start, start + value.len()))
+    };
+    let mut places: Vec<(usize, usize)> = odd.filter_map(place).collect();
+    places.sort_unstable();
+    places
 }
 
 /// A text with places of it, from byte to byte, in colour.
@@ -287,6 +305,21 @@ mod tests {
         assert_eq!(rarity(7.2, None), "once in about 7 events");
         assert_eq!(duration(3_600.0), "60 minutes");
         assert_eq!(duration(0.2), "second");
+    }
+
+    #[test]
+    fn what_is_odd_in_a_line_has_a_place_in_it() {
+        let part = |name: &str, value: &str, excess_bits| Part {
+            name: name.into(),
+            value: Some(value.into()),
+            excess_bits,
+            ..Part::default()
+        };
+        let line = "10.0.0.7 GET / 502 curl";
+        let parts = [part("slot 1", "10.0.0.7", 0.2), part("slot 4", "502", 10.0), part("value", "<ip> GET", 5.0)];
+        assert_eq!(odd_places(line, &parts), [(15, 18)]);
+        let word = Part { place: Some((19, 23)), ..part("value", "curl", 4.0) };
+        assert_eq!(odd_places(line, &[word]), [(19, 23)]);
     }
 
     #[test]
