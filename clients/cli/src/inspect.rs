@@ -113,9 +113,14 @@ fn row(field: &FieldPicture) -> Vec<String> {
 
 /// The most frequent names, and how many others there are.
 fn names(field: &FieldPicture) -> String {
-    const NAMES_SHOWN_MAX: usize = 5;
+    const NAMES_SHOWN_MAX: usize = 4;
+    const NAME_CHARS_MAX: usize = 20;
+    let short = |name: &str| match name.char_indices().nth(NAME_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    };
     let percent = |n: u64| format!("{:.0} %", 100.0 * n as f64 / field.values.max(1) as f64);
-    let top = field.top.iter().take(NAMES_SHOWN_MAX).map(|(name, n)| format!("{name} {}", percent(*n)));
+    let top = field.top.iter().take(NAMES_SHOWN_MAX).map(|(name, n)| format!("{} {}", short(name), percent(*n)));
     let shown: Vec<String> = top.collect();
     let more = field.distinct.unwrap_or(0).saturating_sub(shown.len() as u64);
     let more = if more > 0 { format!(", {} more", count(more)) } else { String::new() };

@@ -71,7 +71,8 @@ impl Format {
             Some("csv" | "tsv") => Format::Csv,
             Some("ndjson" | "jsonl") => Format::Ndjson,
             Some("tokens" | "seq") => Format::Tokens,
-            Some("log") if !is_json(head) => Format::Lines,
+            // every line of a log is an event, JSON or not, so that offsets are lines
+            Some("log") => Format::Lines,
             Some("txt" | "text" | "md") if is_text(head) => Format::Text,
             _ => by_content(head),
         }

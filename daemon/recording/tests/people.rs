@@ -227,7 +227,7 @@ fn json() -> Vec<Case> {
     let container = r#"{"log":"up","stream":"stdout","time":"2026-01-30T10:00:00.000000000Z"}"#;
     let nested = r#"{"ts":1769767200.0,"level":"info","http":{"status":200,"ok":true}}"#;
     vec![
-        case("a JSON log", "app.log", nested).as_(
+        case("a JSON log", "app", nested).as_(
             "gap:gap level:category http.status:number http.ok:category",
             &["2026-01-30T10:00:00Z level=\"info\" http.status=200 http.ok=true"],
         ),
