@@ -168,15 +168,15 @@ mod tests {
     use crate::eval::find_streams;
     use std::fmt::Write as _;
 
-    /// Four files under one set of windows, of which one holds names instead of numbers and one is at fault.
+    /// Four files under one set of windows, of which one holds names instead of numbers and one can't be read.
     fn evaluated() -> Evaluation {
         let dir = tempfile::tempdir().unwrap();
         let hour = |i: usize| format!("2026-01-{:02} {:02}:00:00", 1 + i / 24, i % 24);
-        for (name, fault) in [("a", false), ("b", false), ("names", false), ("z", true)] {
+        for name in ["a", "b", "names", "z"] {
             let rows = (0..480).fold("timestamp,value\n".to_owned(), |mut s, i| {
                 let x = if (300..304).contains(&i) { 90.0 } else { 10.0 + (i * 7919 % 101) as f64 / 50.0 };
                 let value = if name == "names" { format!("state{}", i % 3) } else { x.to_string() };
-                let _ = writeln!(s, "{},{value}{}", hour(i), if fault && i == 200 { "\nnothing" } else { "" });
+                let _ = writeln!(s, "{},{value}", hour(i));
                 s
             });
             std::fs::write(dir.path().join(format!("{name}.csv")), rows).unwrap();
@@ -186,6 +186,8 @@ mod tests {
         std::fs::write(dir.path().join("windows.json"), format!("{{{all}}}")).unwrap();
         let streams = find_streams(dir.path(), &[]).unwrap();
         assert_eq!(streams.len(), 1);
+        // it is lost after the folder was looked into
+        std::fs::remove_file(dir.path().join("z.csv")).unwrap();
         evaluate(&streams[0], &Options::default(), |_| {}).unwrap()
     }
 
