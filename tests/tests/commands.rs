@@ -55,6 +55,42 @@ fn replay_reports_what_it_promises() {
 }
 
 #[test]
+fn replay_judges_sessions() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut tokens, mut labels) = (String::new(), String::from("session,label\n"));
+    for i in 0..900 {
+        let faulty = i > 200 && i % 60 == 0;
+        let loops = "page ".repeat(1 + i * 7 % 4);
+        // the faults recur: a step is missing
+        tokens += &if faulty { format!("open {loops}close\n") } else { format!("open load {loops}close\n") };
+        labels += &format!("{i},{}\n", if faulty { "anomaly" } else { "normal" });
+    }
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (recording, known, scores) = (path("made.tokens"), path("labels.csv"), path("scores.csv"));
+    std::fs::write(&recording, tokens).unwrap();
+    std::fs::write(&known, &labels).unwrap();
+    let args = ["replay", &recording, "--session-scores", &scores, "--labels", &known, "--unscored-sessions", "100"];
+    let r = json(&[&args[..], &["--output", "json"]].concat());
+    let measured = &r["session_labels"];
+    assert_eq!((measured["sessions"].as_u64(), measured["anomalous"].as_u64()), (Some(800), Some(11)), "{measured}");
+    for key in ["average_precision", "f1", "precision", "recall"] {
+        assert!(measured[key].as_f64().unwrap() > 0.8, "{measured}");
+    }
+    assert!(r["labels"].is_null());
+    let table = String::from_utf8(surmise(&args).stdout).unwrap();
+    assert!(table.contains("average precision") && table.contains("best F1"), "{table}");
+    let rows = std::fs::read_to_string(&scores).unwrap();
+    let head = "key,first_offset,last_offset,events,surprise_bits,anomaly_score,rarity_sessions,why";
+    assert_eq!((rows.lines().next(), rows.lines().count()), (Some(head), 901));
+    let faulty = rows.lines().find(|l| l.starts_with("840,")).unwrap();
+    assert!(faulty.contains("load: 0 instead of 1") || faulty.contains("bits"), "{faulty}");
+    std::fs::write(&known, "session,label\n0,perhaps\n").unwrap();
+    let refused = surmise(&args);
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(65) && told.contains("perhaps") && told.contains(":2"), "{told}");
+}
+
+#[test]
 fn replay_of_numbers_reports_errors_in_units() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("readings.csv");

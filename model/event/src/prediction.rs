@@ -75,7 +75,8 @@ pub struct Outcome {
     /// The incident that the event begins or goes on with, or that is over by now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarm: Option<Alarm>,
-    /// The sessions that are over with this event: that of its key, if the event ends it.
+    /// The sessions that are over with this event: that of its key, if the event ends it, and those of keys that are
+    /// forgotten.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sessions: Vec<SessionOutcome>,
 }

@@ -119,6 +119,8 @@ pub struct Keys {
     pub begun: u64,
     /// Keys that were forgotten before they ended.
     pub forgotten: u64,
+    /// The sessions of keys that were forgotten with the event at hand.
+    pub forgotten_sessions: Vec<(Box<str>, OpenSession)>,
     /// The account of keys in the store.
     pub stored: Stored,
     /// Where key pages are written and read, if anywhere. A clone of a learner shares the place, and only reads.
@@ -139,6 +141,7 @@ impl Keys {
             nameless: None,
             begun: 0,
             forgotten: 0,
+            forgotten_sessions: Vec::new(),
             stored: Stored::default(),
             pages: None,
             fault: None,

@@ -138,6 +138,7 @@ impl Learner {
             self.end_key(name, &key);
         } else {
             self.put_key(name, key);
+            self.judge_forgotten(out);
         }
         self.position.offset += events;
         self.position.version += events;

@@ -141,7 +141,9 @@ impl Learner {
     /// Forgets the keys in memory that are unused for longest, where there is no store to take them.
     fn forget_unused(&mut self) {
         while self.keys.is_over() {
-            self.keys.pop();
+            if let Some((key, state)) = self.keys.pop() {
+                self.keys.forgotten_sessions.push((key, state.session));
+            }
             self.keys.forgotten += 1;
         }
     }
@@ -175,6 +177,10 @@ impl Learner {
                 // the key came back to memory, so that page no longer counts
                 continue;
             }
+            let mut forgotten = self.new_key();
+            let read = KeyBody(self, &mut forgotten).decode(&state);
+            read.map_err(|source| PagesError::Undecodable { key: key.clone(), source })?;
+            self.keys.forgotten_sessions.push((key.clone(), forgotten.session));
             self.keys.stored.remove(&key, &state);
             self.keys.forgotten += 1;
             self.write(place, &[Page { key: &key, state: None }])?;

@@ -21,17 +21,33 @@ impl Learner {
         if !ended {
             return;
         }
-        let verdict = self.monitors.sessions.judge(&key.session);
-        out.sessions.push(SessionOutcome {
-            key: name.map(Into::into),
-            first_offset: key.session.first_offset,
-            last_offset: key.session.last_offset,
-            events: key.session.events,
-            surprise_bits: key.session.surprise_bits,
+        out.sessions.push(self.judge(name, &key.session));
+    }
+
+    /// Judges the sessions of keys that were forgotten with the event at hand: they were silent for longest, and will
+    /// not be known when they come back.
+    pub(crate) fn judge_forgotten(&mut self, out: &mut Outcome) {
+        // a stream of bytes has no sessions
+        let mut forgotten = std::mem::take(&mut self.keys.forgotten_sessions);
+        for (key, session) in forgotten.drain(..).filter(|(_, session)| session.events > 0) {
+            let session = self.judge(Some(&key), &session);
+            out.sessions.push(session);
+        }
+        self.keys.forgotten_sessions = forgotten;
+    }
+
+    fn judge(&mut self, key: Option<&str>, session: &OpenSession) -> SessionOutcome {
+        let verdict = self.monitors.sessions.judge(session);
+        SessionOutcome {
+            key: key.map(Into::into),
+            first_offset: session.first_offset,
+            last_offset: session.last_offset,
+            events: session.events,
+            surprise_bits: session.surprise_bits,
             anomaly_score: score_of(verdict.rarity_sessions),
             rarity_sessions: verdict.rarity_sessions,
             why: self.why(&verdict),
-        });
+        }
     }
 
     /// What is most unusual about a session, with names instead of numbers.

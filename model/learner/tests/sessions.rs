@@ -171,6 +171,34 @@ fn open_sessions_survive_a_checkpoint() {
     assert_eq!(live.state_hash(), loaded.state_hash());
 }
 
+/// Keys that never end have their verdict when they are forgotten, from memory or from the store.
+#[test]
+fn a_key_that_goes_silent_has_its_verdict_when_it_is_forgotten() {
+    let forgotten = |stored: bool| {
+        let options = Options { keys: 4, keys_stored: 6, ..Options::default() };
+        let mut learner = Learner::new(Schema::new([Field::new("step", FieldKind::Category)]), options).unwrap();
+        if stored {
+            learner.set_pages(std::sync::Arc::new(surmise_learner::MemoryPages::default()));
+        }
+        let mut sessions = Vec::new();
+        for i in 0..40 {
+            for step in ["open", "load", "close"] {
+                sessions.extend(observe(&mut learner, &i.to_string(), Some(step)).sessions);
+            }
+        }
+        assert_eq!(sessions.len() as u64, learner.keys_forgotten());
+        sessions
+    };
+    let (memory, store) = (forgotten(false), forgotten(true));
+    assert!(memory.len() == 36 && store.len() >= 28, "{} {}", memory.len(), store.len());
+    for (i, session) in memory.iter().enumerate() {
+        assert_eq!((session.key.as_deref(), session.events), (Some(&*i.to_string()), 3));
+        assert_eq!((session.first_offset, session.last_offset), (3 * i as u64, 3 * i as u64 + 2));
+    }
+    let keys = |sessions: &[SessionOutcome]| sessions.iter().map(|s| s.key.clone()).collect::<Vec<_>>();
+    assert_eq!(keys(&store), keys(&memory[..store.len()]));
+}
+
 #[test]
 fn the_reason_has_the_names_of_the_stream() {
     let mut random = Random::new(8);

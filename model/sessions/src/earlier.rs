@@ -159,20 +159,20 @@ impl EarlierSessions {
     /// The distance of a session remembered; where it is `enough` or more, any such number.
     fn distance(&self, query: &SessionQuery, session: &EarlierSession, enough: f32) -> f32 {
         let mut found = 0u128;
-        let mut furthest = 0f32;
-        for (number, level) in session.levels.iter() {
+        for (number, _) in session.levels.iter() {
             let (place, own) = query.levels[*number as usize];
-            if own > 0 {
-                found |= 1 << place;
-            }
-            furthest = furthest.max(self.features.distance(*number, *level, own));
+            found |= u128::from(own > 0) << place;
+        }
+        // of the symbols that the session lacks, the first is the most telling; most sessions are far by that alone
+        let mut furthest = query.parts.get(found.trailing_ones() as usize).map_or(0.0, |part| part.2);
+        for (number, level) in session.levels.iter() {
             if furthest >= enough {
                 return furthest;
             }
+            let own = query.levels[*number as usize].1;
+            furthest = furthest.max(self.features.distance(*number, *level, own));
         }
-        // of the symbols that the session lacks, the first is the most telling
-        let missing = found.trailing_ones() as usize;
-        query.parts.get(missing).map_or(furthest, |part| furthest.max(part.2))
+        furthest
     }
 
     /// Where a session lies among those remembered; `None` while there are none. Costs a walk over all of them, about
