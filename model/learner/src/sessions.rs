@@ -21,7 +21,7 @@ impl Learner {
         if !ended {
             return;
         }
-        out.sessions.push(self.judge(name, &key.session));
+        out.sessions.push(self.outcome_of(name, &key.session));
     }
 
     /// Judges the sessions of keys that were forgotten with the event at hand: they were silent for longest, and will
@@ -30,13 +30,13 @@ impl Learner {
         // a stream of bytes has no sessions
         let mut forgotten = std::mem::take(&mut self.keys.forgotten_sessions);
         for (key, session) in forgotten.drain(..).filter(|(_, session)| session.events > 0) {
-            let session = self.judge(Some(&key), &session);
+            let session = self.outcome_of(Some(&key), &session);
             out.sessions.push(session);
         }
         self.keys.forgotten_sessions = forgotten;
     }
 
-    fn judge(&mut self, key: Option<&str>, session: &OpenSession) -> SessionOutcome {
+    fn outcome_of(&mut self, key: Option<&str>, session: &OpenSession) -> SessionOutcome {
         let verdict = self.monitors.sessions.judge(session);
         SessionOutcome {
             key: key.map(Into::into),
