@@ -102,6 +102,8 @@ metrics_table! {
         "Surprise of events in nats";
     ALARMS = Counter Count "surmise_alarms_total" ["group", "kind"]
         "Incidents that began, by group of streams and by what was unusual";
+    ALARMS_PROMISED = Gauge Count "surmise_alarms_promised" ["group"]
+        "Incidents that the budgets allow for the events learnt since the start; surmise_alarms_total has those that came";
     DRIFT = Counter Count "surmise_drift_detected_total" ["detector"]
         "Lasting changes of streams, by what changed: loss or level";
     UPDATES_REJECTED = Counter Count "surmise_updates_rejected_total" ["reason"]

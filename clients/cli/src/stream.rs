@@ -6,7 +6,7 @@ use crate::watch::drift_line;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use surmise_event::Report;
-use surmise_protocol::{StreamList, StreamRow, StreamStatus};
+use surmise_protocol::{AlarmAccount, StreamList, StreamRow, StreamStatus};
 use surmise_terminal::format::{count, number, size};
 use surmise_terminal::{Failure, Paint, Table, from_json, print_line, segment};
 
@@ -100,6 +100,10 @@ fn show(s: &StreamStatus, paint: Paint) -> Vec<String> {
     }
     if r.late_events > 0 {
         out.push(format!("{} events came late: learnt with a gap of zero", count(r.late_events)));
+    }
+    if !s.alarms.budget.is_empty() {
+        let AlarmAccount { budget, promised, begun } = &s.alarms;
+        out.push(format!("alarms {}, where the budget {budget} promised {promised:.1} at most", count(*begun)));
     }
     out.extend(r.drifts.iter().map(|d| drift_line(d, paint)));
     if !s.refused.is_empty() {

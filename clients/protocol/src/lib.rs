@@ -126,7 +126,8 @@ pub use json_log::is_time_name;
 pub use line::{EventLine, LINE_BYTES_MAX, ProducerLine, parse_bare, parse_line, parse_plain, parse_plain_untimed};
 pub use reply::{Ack, DriftEvent, ErrorReply, OutcomeReply, Reply, Welcome};
 pub use status::{
-    Accepted, AcceptedError, CheckpointInfo, CheckpointMark, Health, Problem, StreamList, StreamRow, StreamStatus,
+    Accepted, AcceptedError, AlarmAccount, CheckpointInfo, CheckpointMark, Health, Problem, StreamList, StreamRow,
+    StreamStatus,
 };
 pub use surmise_event::{Refusal, RefusalCode};
 pub use why::WhyAnswer;

@@ -40,12 +40,26 @@ pub struct StreamStatus {
     /// The time of the latest event, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_event_time: Option<String>,
+    /// The alarms of the stream: what its budget promised, and what came.
+    #[serde(default)]
+    pub alarms: AlarmAccount,
     /// The newest checkpoint of the stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<CheckpointMark>,
     /// Events that were refused, by the name of the code.
     #[serde(default)]
     pub refused: BTreeMap<String, u64>,
+}
+
+/// The alarms of a stream: what its budget promised, and what came.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AlarmAccount {
+    /// The budget, as the configuration writes it.
+    pub budget: String,
+    /// Incidents that the budget allowed for the events so far.
+    pub promised: f64,
+    /// Incidents that began.
+    pub begun: u64,
 }
 
 /// The place and time of a stream's newest checkpoint.

@@ -9,7 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use surmise_event::format_time;
-use surmise_protocol::{CheckpointMark, StreamStatus};
+use surmise_learner::Learner;
+use surmise_protocol::{AlarmAccount, CheckpointMark, StreamStatus};
 use tokio::sync::oneshot;
 
 impl Owner {
@@ -68,6 +69,7 @@ impl Owner {
             state_bytes,
             state_hash,
             last_event_time: state.counters.last_event_us.map(format_time),
+            alarms: account(&state.learner),
             checkpoint,
             refused: state.counters.refused.by_name().clone(),
         };
@@ -101,6 +103,13 @@ impl Owner {
         }
         pending
     }
+}
+
+/// What the stream's budget of alarms promised, and what came.
+fn account(learner: &Learner) -> AlarmAccount {
+    let account = learner.budget_account();
+    let budget = learner.options().alarm_budget.to_string();
+    AlarmAccount { budget, promised: account.promised, begun: account.begun }
 }
 
 /// What only the learner's state tells: its report, its bytes, and its hash if that is asked for.

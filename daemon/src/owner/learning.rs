@@ -47,6 +47,9 @@ impl OwnedStream {
         }
         replies.finish();
         pending.mark_learnt(counts);
+        if counts.accepted > 0 {
+            self.silence.end(now);
+        }
         self.checkpoints.count(counts.accepted);
         self.update_view(counts.accepted);
         if let Some(state) = self.lifecycle.state() {

@@ -10,10 +10,12 @@ mod group_gathering;
 mod learner_copies;
 mod learning;
 mod lifecycle;
+mod overdue;
 mod owned_stream;
 mod replies;
 mod request;
 mod schedule;
+mod silence;
 mod state;
 mod stream_metrics;
 

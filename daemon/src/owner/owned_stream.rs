@@ -4,6 +4,7 @@ use super::group_gathering::GroupGatherer;
 use super::learner_copies::{CopyStep, LearnerCopies, SnapshotReply};
 use super::lifecycle::{Lifecycle, Sleep};
 use super::schedule::{CheckpointSchedule, Load, SnapshotSchedule};
+use super::silence::Silence;
 use super::stream_metrics::StreamMetrics;
 use crate::checkpoint::{CheckpointFailure, CheckpointState};
 use crate::clock::Moment;
@@ -51,6 +52,7 @@ pub(super) struct OwnedStream {
     pub(super) copies: LearnerCopies,
     pub(super) checkpoints: CheckpointSchedule,
     snapshots: SnapshotSchedule,
+    pub(super) silence: Silence,
     producers_max: usize,
 }
 
@@ -86,6 +88,7 @@ impl OwnedStream {
             copies: LearnerCopies::default(),
             checkpoints: CheckpointSchedule::new(now, 0),
             snapshots: SnapshotSchedule::new(now),
+            silence: Silence::new(now),
             producers_max: config.limits.producers,
             entry,
             view,

@@ -52,6 +52,7 @@ pub(super) enum Turn {
     Commit(Load),
     Publish(Load),
     Checkpoint(Load),
+    Overdue(Load),
     Copy(Load),
     Wait,
 }
@@ -87,6 +88,7 @@ pub struct Owner {
     pub(super) turn: Turn,
     pub(super) committed_at: Duration,
     pub(super) checkpoints_checked_at: Duration,
+    pub(super) overdue_checked_at: Duration,
     pub(super) copied_at: Duration,
 }
 
@@ -107,6 +109,7 @@ impl Owner {
             turn: Turn::Receive,
             committed_at: now,
             checkpoints_checked_at: now,
+            overdue_checked_at: now,
             copied_at: now,
         }
     }

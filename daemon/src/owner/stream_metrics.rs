@@ -20,6 +20,8 @@ struct ReportedCounts {
     late_events: u64,
     keys_forgotten: u64,
     rejected_updates: u64,
+    /// Incidents that the budget of alarms promised.
+    promised_alarms: f64,
     expert_nats: BTreeMap<&'static str, u64>,
 }
 
@@ -32,6 +34,7 @@ impl ReportedCounts {
             late_events: learner.late_events(),
             keys_forgotten: learner.keys_forgotten(),
             rejected_updates: learner.rejected_updates(),
+            promised_alarms: learner.budget_account().promised,
             expert_nats: expert_nats.into_iter().map(|(name, nats)| (name, nats as u64)).collect(),
         }
     }
@@ -111,6 +114,10 @@ impl StreamMetrics {
         let rejected_updates = now.rejected_updates.saturating_sub(before.rejected_updates);
         if rejected_updates > 0 {
             metrics::counter!(telemetry::UPDATES_REJECTED, "reason" => "not_finite").increment(rejected_updates);
+        }
+        let promised = now.promised_alarms - before.promised_alarms;
+        if promised > 0.0 {
+            metrics::gauge!(telemetry::ALARMS_PROMISED, "group" => self.group.clone()).increment(promised);
         }
         for (expert, nats) in &now.expert_nats {
             let more = nats.saturating_sub(before.expert_nats.get(expert).copied().unwrap_or(0));
