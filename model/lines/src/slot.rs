@@ -114,6 +114,13 @@ impl LineSlot {
         ValueShape::ALL[most.unwrap_or(0)]
     }
 
+    /// The word that always stands here, such as a unit, if it is one without digits.
+    pub fn only_word(&self) -> Option<&[u8]> {
+        let [value] = self.values.all() else { return None };
+        let text = &value.text.as_ref()?.0;
+        (ValueShape::of(text) == ValueShape::Word && !text.is_empty()).then_some(text)
+    }
+
     /// Takes in a word that was a literal of a template with `count` lines.
     pub fn take_in(&mut self, hash: u64, count: u64, text: &[u8]) {
         let mut burst = Burst::new(self.count);

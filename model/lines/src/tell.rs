@@ -179,7 +179,10 @@ impl LineModel {
             let only = slot.values.all().first().filter(|v| slot.values.len() == 1 && v.inner > 0 && depth == 0);
             match only.and_then(|value| self.inner.get(value.inner - 1)) {
                 Some(inner) => text.push_str(&self.text_of(inner, depth + 1)),
-                None => _ = write!(text, "<{}>", slot.shape().name()),
+                None => match slot.only_word() {
+                    Some(word) => text.push_str(&readable(word)),
+                    None => _ = write!(text, "<{}>", slot.shape().name()),
+                },
             }
         } else {
             text.push_str("<…>");
