@@ -15,6 +15,7 @@
 
 mod bits;
 mod excess;
+mod point_kernels;
 mod points;
 mod polynomial;
 mod running_mean;

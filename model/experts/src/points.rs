@@ -13,13 +13,13 @@
 //! is learnt from, so that one freak does not decide all weights; `clipped` is the sum of what that has hidden at most.
 //! A round from which an expert is absent counts as if it had said what the first mixture said.
 
+use crate::point_kernels::*;
 use crate::polynomial::PolynomialShare;
 use crate::{ExpertSet, RunningMean};
-use surmise_lanes::kernels;
 use surmise_state::{Persist, State, StateError};
 
 /// Mixtures of the first layer.
-const MIXTURES: usize = 5;
+pub(crate) const MIXTURES: usize = 5;
 /// Those with polynomial weights, over losses and over linearised losses; the others weigh by discounted losses.
 const LOSSES: usize = 0;
 const LINEAR: usize = 1;
@@ -31,12 +31,6 @@ const FOLLOWER_RATES: [f64; FOLLOWERS] = [0.03, 0.005, 0.001];
 /// An expert whose weight with that follower is less than this part of the best one's is hopeless: it loses twelve
 /// times as much.
 const LINEAR_WEIGHT_MIN: f64 = 3e-7;
-/// A discounted loss starts as so many rounds of the follower's own: what has just begun is neither trusted nor lost.
-const PRIOR_ROUNDS: f64 = 4.0;
-/// Rounds in which an expert has no weight with followers, so that they know it.
-const TRIAL_ROUNDS: f64 = 3.0;
-/// A follower's weight is at least this part of the largest.
-const WEIGHT_MIN: f64 = 1e-200;
 /// Truths are clipped beyond so many mean errors around all forecasts, once so many have come.
 const CLIP_ERRORS: f64 = 6.0;
 const CLIP_AFTER: u32 = 8;
@@ -46,77 +40,6 @@ const ERROR: RunningMean = RunningMean::clipped(0.02, 8.0);
 const ERROR_GROWTH: f64 = 0.01;
 /// Forecasts and truths further from each other than this teach nothing.
 const DISTANCE_MAX: f64 = 1e70;
-
-kernels! {
-    /// Σ w m x and Σ w m.
-    fn average(w: &[f64], m: &[f64], x: &[f64]) -> (f64, f64) {
-        let (mut s, mut t) = ([0f64; 8], [0f64; 8]);
-        for ((w, m), x) in w.chunks_exact(8).zip(m.chunks_exact(8)).zip(x.chunks_exact(8)) {
-            for i in 0..8 {
-                let v = w[i] * m[i];
-                s[i] += v * x[i];
-                t[i] += v;
-            }
-        }
-        let sum = |s: &[f64; 8]| ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
-        (sum(&s), sum(&t))
-    }
-
-    /// Squared or absolute distances of the forecasts from a truth.
-    fn distances(x: &[f64], y: f64, squared: bool, out: &mut [f64]) {
-        if squared {
-            for i in 0..x.len() { out[i] = (x[i] - y) * (x[i] - y); }
-        } else {
-            for i in 0..x.len() { out[i] = (x[i] - y).abs(); }
-        }
-    }
-
-    /// What a mixture lost beyond each expert that took part, where `own` is its loss.
-    fn regrets(loss: &[f64], m: &[f64], own: f64, out: &mut [f64]) {
-        for i in 0..loss.len() { out[i] = m[i] * (own - loss[i]); }
-    }
-
-    /// The same in the linearised loss of slope `slope` at the forecast `f`.
-    fn linear_regrets(x: &[f64], m: &[f64], f: f64, slope: f64, out: &mut [f64]) {
-        for i in 0..x.len() { out[i] = m[i] * (slope * (f - x[i])); }
-    }
-
-    /// Adds what the whole lost beyond each expert, an absent one counting as `absent`.
-    fn add_regrets(loss: &[f64], m: &[f64], own: f64, absent: f64, sum: &mut [f64]) {
-        for i in 0..loss.len() { sum[i] += own - (m[i] * loss[i] + (1.0 - m[i]) * absent); }
-    }
-
-    /// Moves discounted losses on, those of absent experts towards `own`: `rate` are the rates if nothing were
-    /// forgotten.
-    fn follow(loss: &[f64], m: &[f64], own: f64, rate: &[f64], least: f64, mean: &mut [f64]) {
-        for i in 0..loss.len() {
-            mean[i] += rate[i].max(least) * (m[i] * loss[i] + (1.0 - m[i]) * own - mean[i]);
-        }
-    }
-
-    /// Weights by the sixth power of discounted losses, or the twelfth; 0 for experts still on trial.
-    fn weigh(mean: &[f64], seen: &[f64], twelfth: bool, out: &mut [f64]) {
-        let mut least = f64::INFINITY;
-        for i in 0..mean.len() { least = least.min(mean[i]); }
-        let least = least.max(1e-300);
-        for i in 0..mean.len() {
-            let q = least / mean[i].max(least);
-            let q = q * q * q;
-            let q = q * q;
-            let q = if twelfth { q * q } else { q };
-            out[i] = if seen[i] < TRIAL_ROUNDS { 0.0 } else { q.max(WEIGHT_MIN) };
-        }
-    }
-
-    /// Counts who took part; gives the rates of means that start with [`PRIOR_ROUNDS`].
-    fn count(m: &[f64], all: f64, seen: &mut [f64], rate: &mut [f64]) {
-        for i in 0..m.len() {
-            seen[i] += m[i];
-            let n = m[i] * seen[i] + (1.0 - m[i]) * all;
-            rate[i] = 1.0 / (n + PRIOR_ROUNDS);
-        }
-    }
-}
 
 /// What a point forecast is meant to keep small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,15 +92,8 @@ impl<const N: usize> PointInputs<N> {
 
     /// The forecasts of those that `awake` names; one that is not finite is absent all the same.
     pub fn set(&mut self, forecasts: &[f64; N], awake: ExpertSet) {
-        (self.low, self.high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for (i, x) in forecasts.iter().enumerate() {
-            let there = awake.has(i) && x.is_finite();
-            self.forecasts[i] = if there { *x } else { 0.0 };
-            self.present[i] = f64::from(u8::from(there));
-            if there {
-                (self.low, self.high) = (self.low.min(*x), self.high.max(*x));
-            }
-        }
+        self.present = std::array::from_fn(|i| f64::from(u8::from(awake.has(i))));
+        (self.low, self.high) = take(forecasts, &mut self.present, &mut self.forecasts);
     }
 
     /// What an expert forecast, if it took part.
@@ -267,16 +183,16 @@ impl<const N: usize> PointMixture<N> {
     /// The forecast; `inputs` are not empty.
     pub fn forecast(&self, inputs: &PointInputs<N>) -> MixedPoint {
         let near = self.near(&inputs.present);
-        let mean = |weights: &[f64; N], present: &[f64; N]| {
-            let (sum, total) = average(weights, present, &inputs.forecasts);
+        let quotient = |(sum, total): (f64, f64)| {
             (total > 0.0 && total.is_finite()).then(|| (sum / total).clamp(inputs.low, inputs.high))
         };
+        let awake = |i: usize| if i == LINEAR { &near } else { &inputs.present };
+        let sums = averages(std::array::from_fn(|i| (&self.weights(i)[..], &awake(i)[..])), &inputs.forecasts);
         let mut mixtures = [0.0; MIXTURES];
         // from the last, because a mixture that has nobody to believe says what a follower says
         for i in (0..MIXTURES).rev() {
-            let present = if i == LINEAR { &near } else { &inputs.present };
-            let said = mean(self.weights(i), present).or_else(|| (i <= LINEAR).then(|| mixtures[FALLBACK]));
-            mixtures[i] = said.or_else(|| mean(&self.prior, &inputs.present)).unwrap_or(inputs.low);
+            let said = quotient(sums[i]).or_else(|| (i <= LINEAR).then(|| mixtures[FALLBACK]));
+            mixtures[i] = said.unwrap_or_else(|| self.prior_mean(inputs));
         }
         let weights = self.second.weights();
         let total: f64 = weights.iter().sum();
@@ -286,6 +202,13 @@ impl<const N: usize> PointMixture<N> {
             mixtures.iter().sum::<f64>() / MIXTURES as f64
         };
         MixedPoint { value: value.clamp(inputs.low, inputs.high), mixtures }
+    }
+
+    /// What those say who are believed without a record.
+    #[cold]
+    fn prior_mean(&self, inputs: &PointInputs<N>) -> f64 {
+        let [(sum, total), ..] = averages([(&self.prior[..], &inputs.present[..]); MIXTURES], &inputs.forecasts);
+        if total > 0.0 { (sum / total).clamp(inputs.low, inputs.high) } else { inputs.low }
     }
 
     /// Who takes part in the mixture over linearised losses: those that are not hopeless, because a forecast that is
@@ -350,8 +273,8 @@ impl<const N: usize> PointMixture<N> {
             if self.count == 0 {
                 *mean = [own; N];
             }
-            follow(losses, present, own, &rates, self.pace * FOLLOWER_RATES[i], mean);
-            weigh(mean, &self.seen, loss == PointLoss::Absolute, &mut self.weights[i]);
+            let (rate, absolute) = (self.pace * FOLLOWER_RATES[i], loss == PointLoss::Absolute);
+            follow(losses, present, own, &rates, rate, mean, &self.seen, absolute, &mut self.weights[i]);
         }
     }
 

@@ -19,25 +19,52 @@ use surmise_state::{Persist, State, StateError};
 /// Keeps rates finite before an expert's first regret.
 const TINY: f64 = 1e-300;
 
-kernels! {
-    /// Takes the regrets of a round into sums and weights; returns Σ X.
-    fn learn(r: &[f64], regret: &mut [f64], squares: &mut [f64], most: &mut [f64], rate: &mut [f64],
-        weight: &mut [f64], spent: &mut [f64]) -> f64 {
-        for i in 0..r.len() {
-            let (a, r) = (regret[i].max(0.0), r[i]);
+/// Lanes of a block.
+const BLOCK: usize = 8;
+#[inline(always)]
+fn most(a: f64, b: f64) -> f64 {
+    if a > b { a } else { b }
+}
+
+/// Takes the regrets of a round into a record of regrets, squares, largest squares, rates and weights, in blocks of `B`
+/// lanes; adds what each lane spends to `sum`.
+#[inline(always)]
+fn learn_blocks<const B: usize>(r: &[f64], record: [&mut [f64]; 5], sum: &mut [f64; B]) {
+    let [regret, squares, largest, rate, weight] = record.map(|part| part.as_chunks_mut::<B>().0);
+    let parts = r.as_chunks::<B>().0.iter().zip(regret).zip(squares).zip(largest).zip(rate).zip(weight);
+    for (((((r, regret), squares), largest), rate), weight) in parts {
+        // copies, because records might overlap for all that the compiler knows
+        let (old, mut now, mut both, mut top, mut next) = (*regret, *regret, *squares, *largest, *rate);
+        let (mut gone, mut pull) = ([0.0; B], [0.0; B]);
+        for i in 0..B {
+            let (a, r) = (most(old[i], 0.0), r[i]);
             let q = r * r;
-            most[i] = most[i].max(q);
-            squares[i] += q;
-            let next = 1.0 / (most[i] + squares[i] + TINY);
-            let b = (a + r).max(0.0);
-            spent[i] = (next * b * b - rate[i] * a * (a + 2.0 * r)).max(0.0);
-            regret[i] += r;
-            rate[i] = next;
-            weight[i] = regret[i].max(0.0) * next;
+            top[i] = most(q, top[i]);
+            both[i] += q;
+            let quick = 1.0 / (top[i] + both[i] + TINY);
+            let b = most(a + r, 0.0);
+            gone[i] = most(quick * b * b - next[i] * a * (a + 2.0 * r), 0.0);
+            now[i] += r;
+            next[i] = quick;
+            pull[i] = most(now[i], 0.0) * quick;
         }
-        let mut sum = 0.0;
-        for i in 0..r.len() { sum += spent[i]; }
-        sum
+        for i in 0..B {
+            sum[i] += gone[i];
+        }
+        (*regret, *squares, *largest, *rate, *weight) = (now, both, top, next, pull);
+    }
+}
+
+kernels! {
+    /// Takes the regrets of a round into sums and weights; returns Σ X, which is summed in a block of lanes.
+    fn learn(r: &[f64], record: [&mut [f64]; 5]) -> f64 {
+        let whole = r.len() / BLOCK * BLOCK;
+        let [a, b, c, d, e] = record.map(|part| part.split_at_mut(whole));
+        let (mut sum, mut rest) = ([0.0; BLOCK], [0.0; 1]);
+        learn_blocks(&r[..whole], [a.0, b.0, c.0, d.0, e.0], &mut sum);
+        learn_blocks(&r[whole..], [a.1, b.1, c.1, d.1, e.1], &mut rest);
+        let [a, b, c, d, e, f, g, h] = sum;
+        ((a + e) + (c + g)) + ((b + f) + (d + h)) + rest[0]
     }
 }
 
@@ -74,8 +101,7 @@ impl<const N: usize> PolynomialShare<N> {
     /// and for its linearised losses.
     pub fn learn(&mut self, regrets: &[f64; N]) {
         let Self { regret, squares, most, rate, weight, spent } = self;
-        let mut grown = [0.0; N];
-        *spent += learn(regrets, regret, squares, most, rate, weight, &mut grown);
+        *spent += learn(regrets, [regret, squares, most, rate, weight]);
     }
 
     /// Σ rᵢ: by how much the mixture has lost more than an expert so far.

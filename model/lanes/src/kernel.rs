@@ -19,6 +19,7 @@ impl Kernel {
     ///
     /// The choice is made once for a process, in a `OnceLock`: it depends on the machine and the environment alone, so
     /// nothing that is computed depends on which thread asked first.
+    #[inline]
     pub fn detect() -> Kernel {
         static DETECTED: OnceLock<Kernel> = OnceLock::new();
         *DETECTED.get_or_init(|| {

@@ -41,6 +41,8 @@ const CLIP_MIN: f64 = 2.0;
 const SIZE: RunningMean = RunningMean::new(0.02);
 /// … once so many have been seen.
 const CLIP_AFTER: u32 = 30;
+/// Weights stay below this.
+const WEIGHT_MAX: f64 = 1e9;
 
 #[inline(always)]
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -53,31 +55,89 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))
 }
 
+/// k = P x as a sum of rows, for rows of `B` blocks, so that the sum stays in registers.
+#[inline(always)]
+fn gain_rows<const B: usize>(p: &[f64], x: &[f64], k: &mut [f64]) {
+    let mut sum = [[0f64; BLOCK]; B];
+    for (row, x) in p.as_chunks::<BLOCK>().0.as_chunks::<B>().0.iter().zip(x) {
+        for (sum, row) in sum.iter_mut().zip(row) {
+            for i in 0..BLOCK {
+                sum[i] += row[i] * x;
+            }
+        }
+    }
+    k.copy_from_slice(sum.as_flattened());
+}
+
+/// P = (P - k kᵀ / den) · grow, for rows of `N` lanes; returns whether the diagonal stayed positive and finite.
+#[inline(always)]
+fn shrink_rows<const N: usize>(p: &mut [f64], k: &[f64], inv: f64, grow: f64) -> bool {
+    let Some(k) = k.first_chunk::<N>() else { return false };
+    let mut fine = true;
+    for (i, (row, ki)) in p.as_chunks_mut::<N>().0.iter_mut().zip(k).enumerate() {
+        for j in 0..N {
+            row[j] = (row[j] - (ki * k[j]) * inv) * grow;
+        }
+        // within the loop, which would be turned inside out without it
+        fine &= (row[i] > 0.0) & (row[i] < 1e12);
+    }
+    fine
+}
+
 kernels! {
     fn product(a: &[f64], b: &[f64]) -> f64 { dot(a, b) }
 
     /// k = P x, with P symmetric, as a sum of rows; returns x · k.
     fn gain(p: &[f64], x: &[f64], dims: usize, k: &mut [f64]) -> f64 {
-        k.fill(0.0);
         let n = k.len();
-        for i in 0..dims {
-            let xi = x[i];
-            for (k, p) in k.iter_mut().zip(&p[i * n..(i + 1) * n]) { *k += p * xi; }
+        match n {
+            8 => gain_rows::<1>(p, x, k),
+            16 => gain_rows::<2>(p, x, k),
+            24 => gain_rows::<3>(p, x, k),
+            32 => gain_rows::<4>(p, x, k),
+            40 => gain_rows::<5>(p, x, k),
+            _ => {
+                k.fill(0.0);
+                for i in 0..dims {
+                    let xi = x[i];
+                    for (k, p) in k.iter_mut().zip(&p[i * n..(i + 1) * n]) { *k += p * xi; }
+                }
+            }
         }
         dot(k, x)
     }
 
     /// P = (P - k kᵀ / den) · grow; returns whether the diagonal stayed positive and finite.
-    fn shrink(p: &mut [f64], k: &[f64], dims: usize, inv: f64, grow: f64) -> bool {
+    fn shrink(p: &mut [f64], k: &[f64], inv: f64, grow: f64) -> bool {
         let n = k.len();
-        let mut fine = true;
-        for i in 0..dims {
-            let ki = k[i];
-            let row = &mut p[i * n..(i + 1) * n];
-            for (p, k) in row.iter_mut().zip(k) { *p = (*p - (ki * k) * inv) * grow; }
-            fine &= row[i] > 0.0 && row[i] < 1e12;
+        match n {
+            8 => shrink_rows::<8>(p, k, inv, grow),
+            16 => shrink_rows::<16>(p, k, inv, grow),
+            24 => shrink_rows::<24>(p, k, inv, grow),
+            32 => shrink_rows::<32>(p, k, inv, grow),
+            40 => shrink_rows::<40>(p, k, inv, grow),
+            _ => {
+                let mut fine = true;
+                for (i, (row, ki)) in p.chunks_exact_mut(n).zip(k).enumerate() {
+                    for (p, k) in row.iter_mut().zip(k) { *p = (*p - (ki * k) * inv) * grow; }
+                    fine &= (row[i] > 0.0) & (row[i] < 1e12);
+                }
+                fine
+            }
         }
-        fine
+    }
+
+    /// w += g k, unless a weight would be out of bounds.
+    fn step(w: &mut [f64], k: &[f64], g: f64) {
+        let mut far = [false; BLOCK];
+        for (w, k) in w.as_chunks::<BLOCK>().0.iter().zip(k.as_chunks::<BLOCK>().0) {
+            for i in 0..BLOCK { far[i] |= !((w[i] + g * k[i]).abs() < WEIGHT_MAX); }
+        }
+        if far == [false; BLOCK] {
+            for (w, k) in w.as_chunks_mut::<BLOCK>().0.iter_mut().zip(k.as_chunks::<BLOCK>().0) {
+                for i in 0..BLOCK { w[i] += g * k[i]; }
+            }
+        }
     }
 }
 
@@ -151,24 +211,15 @@ impl LeastSquares {
         *size = size.max(1e-12);
         *n = (*n + 1).min(1 << 30);
         let w = &mut self.w[out * self.stride..(out + 1) * self.stride];
-        let mut fine = true;
-        for (w, k) in w.iter_mut().zip(&self.k) {
-            let next = *w + g * k;
-            fine &= next.abs() < 1e9;
-        }
-        if fine {
-            for (w, k) in w.iter_mut().zip(&self.k) {
-                *w += g * k;
-            }
-        }
+        step(w, &self.k, g);
     }
 
     /// Takes the regressors of the last gain into the inverse correlation.
     pub(crate) fn advance(&mut self, den: f64) {
-        let trace: f64 = (0..self.dims).map(|i| self.p[i * self.stride + i]).sum();
+        let trace: f64 = self.p.iter().step_by(self.stride + 1).take(self.dims).sum();
         let grow = if trace < self.start * self.dims as f64 { 1.0 / self.lambda } else { 1.0 };
         let fine = den > 0.0 && den.is_finite();
-        if !(fine && shrink(&mut self.p, &self.k, self.dims, 1.0 / den, grow)) {
+        if !(fine && shrink(&mut self.p, &self.k, 1.0 / den, grow)) {
             self.restart();
         }
     }
