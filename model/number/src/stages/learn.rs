@@ -24,6 +24,16 @@ const STEP_MAX: f64 = 1e100;
 /// Errors of regressions count as at most so many units.
 const INNOVATION_UNITS_MAX: f64 = 1e6;
 
+/// The long regression, which costs most, learns from each of so many events …
+const LONG_EACH_UNTIL: u32 = 1_000;
+/// … and then from one in so many: what it has learnt from it remembers all the longer.
+const LONG_ONE_IN: u64 = 4;
+
+/// Whether the long regression learns from an event: multiples of the golden ratio fall evenly whatever the period.
+fn is_drawn(event: u64) -> bool {
+    event.wrapping_mul(0x9E37_79B9_7F4A_7C15) < u64::MAX / LONG_ONE_IN
+}
+
 /// All stages of one column's prediction, after its value was observed.
 #[derive(Clone, Copy)]
 pub(crate) struct ColumnStages<'a> {
@@ -125,8 +135,10 @@ impl NumberColumn {
         for loss in PointLoss::ALL {
             self.points_mut(loss).learn(&points.inputs, &points.made[loss as usize], y);
         }
-        let error = self.innovation(y, self.long.predict(0, &past.long));
-        self.long.learn(&past.long, error);
+        if self.long.size(0).1 < LONG_EACH_UNTIL || is_drawn(self.units.seen) {
+            let error = self.innovation(y, self.long.predict(0, &past.long));
+            self.long.learn(&past.long, error);
+        }
         self.smoothing.learn(key.smoothing(), y);
         let beyond = y - forecast.mean - self.stack_half;
         self.stack_half += HALF_RATE * self.scale(Regime::Known, STACK).min(beyond.abs()) * beyond.signum();
