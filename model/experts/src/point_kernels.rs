@@ -3,7 +3,7 @@
 //! Slices have the same length, a multiple of a block, and blocks have theirs at compile time: so few lanes would
 //! otherwise be left to the loops for what remains. All sums run in one order and never fuse.
 
-use crate::points::MIXTURES;
+use crate::points::{FOLLOWERS, MIXTURES};
 use surmise_lanes::kernels;
 
 /// Lanes of a block.
@@ -54,10 +54,10 @@ fn weigh_blocks(mean: &[f64], seen: &[f64], twelfth: bool, out: &mut [f64]) {
 }
 
 kernels! {
-    /// Σ w m x and Σ w m of each mixture, whose weights and who takes part are `mixtures`.
-    pub(crate) fn averages(mixtures: [(&[f64], &[f64]); MIXTURES], x: &[f64]) -> [(f64, f64); MIXTURES] {
-        let mut sums = [(0.0, 0.0); MIXTURES];
-        for (sums, (w, m)) in sums.iter_mut().zip(mixtures) {
+    /// Σ w m x of each mixture, and Σ w m, where its weights and who takes part are `mixtures`.
+    pub(crate) fn averages(mixtures: [(&[f64], &[f64]); MIXTURES], x: &[f64]) -> [[f64; MIXTURES]; 2] {
+        let [mut sums, mut totals] = [[0.0; MIXTURES]; 2];
+        for ((w, m), (all, total)) in mixtures.into_iter().zip(sums.iter_mut().zip(&mut totals)) {
             let (mut s, mut t) = ([0f64; BLOCK], [0f64; BLOCK]);
             for ((w, m), x) in blocks(w).iter().zip(blocks(m)).zip(blocks(x)) {
                 for i in 0..BLOCK {
@@ -66,9 +66,9 @@ kernels! {
                     t[i] += v;
                 }
             }
-            *sums = (sum(&s), sum(&t));
+            (*all, *total) = (sum(&s), sum(&t));
         }
-        sums
+        [sums, totals]
     }
 
     /// Takes those of `given` that are finite and `present`, and writes who that is; returns their range.
@@ -121,18 +121,22 @@ kernels! {
         }
     }
 
-    /// Moves discounted losses on, those of absent experts towards `own`, and weighs by them as [`weigh`] does: `rate`
-    /// are the rates if nothing were forgotten.
-    pub(crate) fn follow(loss: &[f64], m: &[f64], own: f64, rate: &[f64], least: f64, mean: &mut [f64], seen: &[f64],
-        twelfth: bool, weights: &mut [f64]) {
-        let given = blocks(loss).iter().zip(blocks(m)).zip(blocks(rate));
-        for (((loss, m), rate), mean) in given.zip(blocks_mut(mean)) {
-            for i in 0..BLOCK {
-                let rate = if rate[i] > least { rate[i] } else { least };
-                mean[i] += rate * (m[i] * loss[i] + (1.0 - m[i]) * own - mean[i]);
+    /// Moves the discounted losses of all followers on, those of absent experts towards the follower's `own`, and
+    /// weighs by them as [`weigh`] does: `rate` are the rates if nothing were forgotten, `least` each follower's.
+    pub(crate) fn follow(loss: &[f64], m: &[f64], rate: &[f64], own: [f64; FOLLOWERS], least: [f64; FOLLOWERS],
+        means: &mut [f64], seen: &[f64], twelfth: bool, weights: &mut [f64]) {
+        let n = loss.len();
+        let followers = means.chunks_exact_mut(n).zip(weights.chunks_exact_mut(n));
+        for ((mean, weights), (own, least)) in followers.zip(own.into_iter().zip(least)) {
+            let given = blocks(loss).iter().zip(blocks(m)).zip(blocks(rate));
+            for (((loss, m), rate), mean) in given.zip(blocks_mut(mean)) {
+                for i in 0..BLOCK {
+                    let rate = if rate[i] > least { rate[i] } else { least };
+                    mean[i] += rate * (m[i] * loss[i] + (1.0 - m[i]) * own - mean[i]);
+                }
             }
+            weigh_blocks(mean, seen, twelfth, weights);
         }
-        weigh_blocks(mean, seen, twelfth, weights);
     }
 
     /// Weights by the sixth power of discounted losses, or the twelfth; 0 for experts still on trial.

@@ -25,7 +25,9 @@ const LOSSES: usize = 0;
 const LINEAR: usize = 1;
 /// The follower of a medium memory, in whose place those stand that have no record.
 const FALLBACK: usize = LINEAR + 2;
-const FOLLOWERS: usize = MIXTURES - 2;
+pub(crate) const FOLLOWERS: usize = MIXTURES - 2;
+/// Places of the second layer, of which the last are padding.
+const SECOND: usize = 8;
 /// The least rates at which followers forget.
 const FOLLOWER_RATES: [f64; FOLLOWERS] = [0.03, 0.005, 0.001];
 /// An expert whose weight with that follower is less than this part of the best one's is hopeless: it loses twelve
@@ -130,7 +132,7 @@ pub struct PointMixture<const N: usize> {
     pace: f64,
     /// The polynomial mixtures of the first layer, and the second layer.
     first: [PolynomialShare<N>; 2],
-    second: PolynomialShare<MIXTURES>,
+    second: PolynomialShare<SECOND>,
     /// Discounted losses, and how often each expert took part.
     followed: [[f64; N]; FOLLOWERS],
     seen: [f64; N],
@@ -183,15 +185,16 @@ impl<const N: usize> PointMixture<N> {
     /// The forecast; `inputs` are not empty.
     pub fn forecast(&self, inputs: &PointInputs<N>) -> MixedPoint {
         let near = self.near(&inputs.present);
-        let quotient = |(sum, total): (f64, f64)| {
+        let quotient = |sum: f64, total: f64| {
             (total > 0.0 && total.is_finite()).then(|| (sum / total).clamp(inputs.low, inputs.high))
         };
         let awake = |i: usize| if i == LINEAR { &near } else { &inputs.present };
-        let sums = averages(std::array::from_fn(|i| (&self.weights(i)[..], &awake(i)[..])), &inputs.forecasts);
+        let [sums, totals] =
+            averages(std::array::from_fn(|i| (&self.weights(i)[..], &awake(i)[..])), &inputs.forecasts);
         let mut mixtures = [0.0; MIXTURES];
         // from the last, because a mixture that has nobody to believe says what a follower says
         for i in (0..MIXTURES).rev() {
-            let said = quotient(sums[i]).or_else(|| (i <= LINEAR).then(|| mixtures[FALLBACK]));
+            let said = quotient(sums[i], totals[i]).or_else(|| (i <= LINEAR).then(|| mixtures[FALLBACK]));
             mixtures[i] = said.unwrap_or_else(|| self.prior_mean(inputs));
         }
         let weights = self.second.weights();
@@ -207,7 +210,7 @@ impl<const N: usize> PointMixture<N> {
     /// What those say who are believed without a record.
     #[cold]
     fn prior_mean(&self, inputs: &PointInputs<N>) -> f64 {
-        let [(sum, total), ..] = averages([(&self.prior[..], &inputs.present[..]); MIXTURES], &inputs.forecasts);
+        let [[sum, ..], [total, ..]] = averages([(&self.prior[..], &inputs.present[..]); MIXTURES], &inputs.forecasts);
         if total > 0.0 { (sum / total).clamp(inputs.low, inputs.high) } else { inputs.low }
     }
 
@@ -258,7 +261,7 @@ impl<const N: usize> PointMixture<N> {
     fn learn_weights(&mut self, inputs: &PointInputs<N>, made: &MixedPoint, losses: &[f64; N], y: f64) {
         let (loss, present) = (self.loss, &inputs.present);
         let own = loss.of(made.value - y);
-        let above: [f64; MIXTURES] = std::array::from_fn(|i| own - loss.of(made.mixtures[i] - y));
+        let above = std::array::from_fn(|i| made.mixtures.get(i).map_or(0.0, |f| own - loss.of(f - y)));
         self.second.learn(&above);
         let mut above = [0.0; N];
         regrets(losses, present, loss.of(made.mixtures[LOSSES] - y), &mut above);
@@ -268,14 +271,13 @@ impl<const N: usize> PointMixture<N> {
         self.first[LINEAR].learn(&above);
         let mut rates = [0.0; N];
         count(present, f64::from(self.count), &mut self.seen, &mut rates);
-        for (i, mean) in self.followed.iter_mut().enumerate() {
-            let own = loss.of(made.mixtures[LINEAR + 1 + i] - y);
-            if self.count == 0 {
-                *mean = [own; N];
-            }
-            let (rate, absolute) = (self.pace * FOLLOWER_RATES[i], loss == PointLoss::Absolute);
-            follow(losses, present, own, &rates, rate, mean, &self.seen, absolute, &mut self.weights[i]);
+        let own: [f64; FOLLOWERS] = std::array::from_fn(|i| loss.of(made.mixtures[LINEAR + 1 + i] - y));
+        if self.count == 0 {
+            self.followed = own.map(|own| [own; N]);
         }
+        let (least, absolute) = (FOLLOWER_RATES.map(|rate| self.pace * rate), loss == PointLoss::Absolute);
+        let (means, weights) = (self.followed.as_flattened_mut(), self.weights.as_flattened_mut());
+        follow(losses, present, &rates, own, least, means, &self.seen, absolute, weights);
     }
 
     /// By how much the forecasts so far have lost more than an expert's, in sums of losses.

@@ -26,49 +26,51 @@ fn most(a: f64, b: f64) -> f64 {
     if a > b { a } else { b }
 }
 
-/// Takes the regrets of a round into a record of regrets, squares, largest squares, rates and weights, in blocks of `B`
-/// lanes; adds what each lane spends to `sum`.
+/// Takes the regrets of a round into a block of regrets, squares, largest squares, rates and weights; adds what each lane
+/// spends to `sum`.
 #[inline(always)]
-fn learn_blocks<const B: usize>(r: &[f64], record: [&mut [f64]; 5], sum: &mut [f64; B]) {
-    let [regret, squares, largest, rate, weight] = record.map(|part| part.as_chunks_mut::<B>().0);
-    let parts = r.as_chunks::<B>().0.iter().zip(regret).zip(squares).zip(largest).zip(rate).zip(weight);
-    for (((((r, regret), squares), largest), rate), weight) in parts {
-        // copies, because records might overlap for all that the compiler knows
-        let (old, mut now, mut both, mut top, mut next) = (*regret, *regret, *squares, *largest, *rate);
-        let (mut gone, mut pull) = ([0.0; B], [0.0; B]);
-        for i in 0..B {
-            let (a, r) = (most(old[i], 0.0), r[i]);
-            let q = r * r;
-            top[i] = most(q, top[i]);
-            both[i] += q;
-            let quick = 1.0 / (top[i] + both[i] + TINY);
-            let b = most(a + r, 0.0);
-            gone[i] = most(quick * b * b - next[i] * a * (a + 2.0 * r), 0.0);
-            now[i] += r;
-            next[i] = quick;
-            pull[i] = most(now[i], 0.0) * quick;
-        }
-        for i in 0..B {
-            sum[i] += gone[i];
-        }
-        (*regret, *squares, *largest, *rate, *weight) = (now, both, top, next, pull);
+fn learn_block(r: &[f64; BLOCK], record: [&mut [f64; BLOCK]; 5], sum: &mut [f64; BLOCK]) {
+    let [regret, squares, largest, rate, weight] = record;
+    // copies, because records might overlap for all that the compiler knows
+    let (old, mut now, mut both, mut top, mut next) = (*regret, *regret, *squares, *largest, *rate);
+    let (mut gone, mut pull) = ([0.0; BLOCK], [0.0; BLOCK]);
+    for i in 0..BLOCK {
+        let (a, r) = (most(old[i], 0.0), r[i]);
+        let q = r * r;
+        top[i] = most(q, top[i]);
+        both[i] += q;
+        let quick = 1.0 / (top[i] + both[i] + TINY);
+        let b = most(a + r, 0.0);
+        gone[i] = most(quick * b * b - next[i] * a * (a + 2.0 * r), 0.0);
+        now[i] += r;
+        next[i] = quick;
+        pull[i] = most(now[i], 0.0) * quick;
     }
+    for i in 0..BLOCK {
+        sum[i] += gone[i];
+    }
+    (*regret, *squares, *largest, *rate, *weight) = (now, both, top, next, pull);
 }
 
 kernels! {
-    /// Takes the regrets of a round into sums and weights; returns Σ X, which is summed in a block of lanes.
-    fn learn(r: &[f64], record: [&mut [f64]; 5]) -> f64 {
-        let whole = r.len() / BLOCK * BLOCK;
-        let [a, b, c, d, e] = record.map(|part| part.split_at_mut(whole));
-        let (mut sum, mut rest) = ([0.0; BLOCK], [0.0; 1]);
-        learn_blocks(&r[..whole], [a.0, b.0, c.0, d.0, e.0], &mut sum);
-        learn_blocks(&r[whole..], [a.1, b.1, c.1, d.1, e.1], &mut rest);
+    /// Takes the regrets of a round into regrets, squares, largest squares, rates and weights; returns Σ X, which is
+    /// summed in a block of lanes.
+    fn learn(r: &[f64], regret: &mut [f64], squares: &mut [f64], largest: &mut [f64], rate: &mut [f64],
+        weight: &mut [f64]) -> f64 {
+        let mut sum = [0.0; BLOCK];
+        let record = (regret.as_chunks_mut().0.iter_mut()).zip(squares.as_chunks_mut().0);
+        let record = record.zip(largest.as_chunks_mut().0).zip(rate.as_chunks_mut().0);
+        let parts = r.as_chunks().0.iter().zip(record).zip(weight.as_chunks_mut().0);
+        for ((r, (((regret, squares), largest), rate)), weight) in parts {
+            learn_block(r, [regret, squares, largest, rate, weight], &mut sum);
+        }
         let [a, b, c, d, e, f, g, h] = sum;
-        ((a + e) + (c + g)) + ((b + f) + (d + h)) + rest[0]
+        ((a + e) + (c + g)) + ((b + f) + (d + h))
     }
 }
 
-/// A mixture of `N` forecasts with polynomial weights; see the module.
+/// A mixture of `N` forecasts with polynomial weights; see the module. `N` is a multiple of eight, of which the last may
+/// be padding that never takes part.
 #[derive(Clone, Debug)]
 pub struct PolynomialShare<const N: usize> {
     /// Σ rᵢ, Σ rᵢ² and max rᵢ².
@@ -86,6 +88,7 @@ impl<const N: usize> PolynomialShare<N> {
     /// A mixture without a record.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
+        const { assert!(N.is_multiple_of(BLOCK)) };
         let none = [0.0; N];
         Self { regret: none, squares: none, most: none, spent: 0.0, rate: [1.0 / TINY; N], weight: none }
     }
@@ -101,7 +104,7 @@ impl<const N: usize> PolynomialShare<N> {
     /// and for its linearised losses.
     pub fn learn(&mut self, regrets: &[f64; N]) {
         let Self { regret, squares, most, rate, weight, spent } = self;
-        *spent += learn(regrets, [regret, squares, most, rate, weight]);
+        *spent += learn(regrets, regret, squares, most, rate, weight);
     }
 
     /// Σ rᵢ: by how much the mixture has lost more than an expert so far.

@@ -26,6 +26,10 @@ pub(crate) const LONG_FORGETTING: f64 = 0.9999;
 /// A size of something unbounded counts as at most this, so that sums stay finite.
 pub(crate) const SIZE_MAX: f64 = 1e120;
 
+/// Averages begin anew at a value so far from them: they would take thousands of values to come back from a freak, and
+/// point mixtures learn nothing of forecasts that far off.
+pub(crate) const AVERAGE_DISTANCE_MAX: f64 = 1e60;
+
 /// Lanes of one block of `f64`.
 pub(crate) const BLOCK: usize = 8;
 

@@ -1,6 +1,6 @@
 //! What the model remembers of one column of one key.
 
-use crate::dims::{LONG_LAGS, SIZE_MAX};
+use crate::dims::{AVERAGE_DISTANCE_MAX, LONG_LAGS, SIZE_MAX};
 use crate::smooth::ColumnSmoothing;
 use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
@@ -130,7 +130,7 @@ impl KeyColumn {
 
     /// Moves mean, level and trend on.
     fn smooth(&mut self, y: f64) {
-        if !self.mean.is_finite() {
+        if !((y - self.mean).abs() < AVERAGE_DISTANCE_MAX) {
             (self.mean, self.level, self.trend) = (y, y, 0.0);
             return;
         }

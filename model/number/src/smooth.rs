@@ -4,6 +4,7 @@
 //! Each gives point forecasts, which the mixtures of [`crate::stages::points`] weigh. Beside the single settings stands
 //! the one that has had the least squared errors of late, as one who tunes a method by hand would choose.
 
+use crate::dims::AVERAGE_DISTANCE_MAX;
 use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
@@ -77,8 +78,9 @@ impl ColumnSmoothing {
 
     /// Takes in a value and the change that led to it, NaN for the first.
     pub(crate) fn learn(&mut self, y: f64, change: f64) {
-        if self.averages[0].is_nan() {
-            (self.averages, self.levels) = ([y; SETTINGS], [y; SETTINGS]);
+        // the slowest average is the farthest; NaN before the first value
+        if !((y - self.averages[0]).abs() < AVERAGE_DISTANCE_MAX) {
+            (self.averages, self.levels, self.trends) = ([y; SETTINGS], [y; SETTINGS], [0.0; SETTINGS]);
             return;
         }
         for i in 0..SETTINGS {
@@ -89,7 +91,7 @@ impl ColumnSmoothing {
             self.levels[i] = ahead + alpha * (y - ahead);
             self.trends[i] += beta * (self.levels[i] - before - self.trends[i]);
         }
-        if !change.is_finite() {
+        if !(change.abs() < AVERAGE_DISTANCE_MAX) {
             return;
         }
         self.changes = self.changes.saturating_add(1);
@@ -161,6 +163,18 @@ mod tests {
         assert_eq!(average, 3, "the fastest average lags least");
         assert!((key.trends(1.0)[trend] - 1500.0).abs() < 0.01 && (key.trends(5.0)[trend] - 1512.0).abs() < 0.05);
         assert!((key.averages()[3] - 1497.0).abs() < 1.0 && (key.rises()[0] - 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_freak_is_gone_with_the_next_value() {
+        let mut key = ColumnSmoothing::new();
+        let mut last = f64::NAN;
+        for y in [1.0, 2.0, 1e118, 2.0, 3.0] {
+            key.learn(y, y - last);
+            last = y;
+        }
+        let trends = key.trends(1.0);
+        assert!(key.averages().iter().chain(&trends).chain(&key.rises()).all(|y| y.abs() < 10.0), "{key:?}");
     }
 
     #[test]
