@@ -3,9 +3,12 @@
 //! Slices have the same length, a multiple of a block, and blocks have theirs at compile time: so few lanes would
 //! otherwise be left to the loops for what remains. All sums run in one order and never fuse.
 
-use crate::points::{FOLLOWERS, MIXTURES};
 use surmise_lanes::kernels;
 
+/// Mixtures of the first layer.
+pub(crate) const MIXTURES: usize = 5;
+/// Those of them that weigh by discounted losses.
+pub(crate) const FOLLOWERS: usize = MIXTURES - 2;
 /// Lanes of a block.
 const BLOCK: usize = 8;
 /// A discounted loss starts as so many rounds of the follower's own: what has just begun is neither trusted nor lost.

@@ -18,14 +18,11 @@ use crate::polynomial::PolynomialShare;
 use crate::{ExpertSet, RunningMean};
 use surmise_state::{Persist, State, StateError};
 
-/// Mixtures of the first layer.
-pub(crate) const MIXTURES: usize = 5;
 /// Those with polynomial weights, over losses and over linearised losses; the others weigh by discounted losses.
 const LOSSES: usize = 0;
 const LINEAR: usize = 1;
 /// The follower of a medium memory, in whose place those stand that have no record.
 const FALLBACK: usize = LINEAR + 2;
-pub(crate) const FOLLOWERS: usize = MIXTURES - 2;
 /// Places of the second layer, of which the last are padding.
 const SECOND: usize = 8;
 /// The least rates at which followers forget.

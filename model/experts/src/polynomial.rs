@@ -26,8 +26,8 @@ fn most(a: f64, b: f64) -> f64 {
     if a > b { a } else { b }
 }
 
-/// Takes the regrets of a round into a block of regrets, squares, largest squares, rates and weights; adds what each lane
-/// spends to `sum`.
+/// Takes the regrets of a round into a block of regrets, squares, largest squares, rates and weights; adds what each
+/// lane spends to `sum`.
 #[inline(always)]
 fn learn_block(r: &[f64; BLOCK], record: [&mut [f64; BLOCK]; 5], sum: &mut [f64; BLOCK]) {
     let [regret, squares, largest, rate, weight] = record;
@@ -69,8 +69,8 @@ kernels! {
     }
 }
 
-/// A mixture of `N` forecasts with polynomial weights; see the module. `N` is a multiple of eight, of which the last may
-/// be padding that never takes part.
+/// A mixture of `N` forecasts with polynomial weights; see the module. `N` is a multiple of eight, of which the last
+/// may be padding that never takes part.
 #[derive(Clone, Debug)]
 pub struct PolynomialShare<const N: usize> {
     /// Σ rᵢ, Σ rᵢ² and max rᵢ².

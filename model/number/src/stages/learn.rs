@@ -26,7 +26,7 @@ const INNOVATION_UNITS_MAX: f64 = 1e6;
 
 /// The long regression, which costs most, learns from each of so many events …
 const LONG_EACH_UNTIL: u32 = 1_000;
-/// … and then from one in so many: what it has learnt from it remembers all the longer.
+/// … and then from one in so many, of which it remembers as many.
 const LONG_ONE_IN: u64 = 4;
 
 /// Whether the long regression learns from an event: multiples of the golden ratio fall evenly whatever the period.
