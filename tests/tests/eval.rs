@@ -168,16 +168,18 @@ fn baselines_reach_what_an_independent_implementation_reaches() {
 #[test]
 fn a_manifest_says_more_and_a_fault_harms_only_its_own_row() {
     let dir = folder();
-    write(dir.path(), "bad.csv", "a,b\n1,2\n3\n");
+    write(dir.path(), "bad.csv", "");
+    write(dir.path(), "ragged.csv", "a,b\n1,2\n3\n4,5\n");
     let manifest = "[[stream]]\nfiles = [\"readings.csv\"]\ntitle = \"Readings\"\nhorizon = 3\nscore_rows = \"300:800\"\n\
                     references = [\"ARIMA .31\"]\ntuned_on = \"its rates\"\n[[stream]]\nfiles = [\"cpu/*\", \"*.tokens\"]\nskip = true\n";
     write(dir.path(), "eval.toml", manifest);
     let out = eval(dir.path(), &["--output", "json"]);
     assert_eq!(out.status.code(), Some(65));
     let all = json(&out);
-    assert_eq!(all["errors"][0]["line"], 3, "{all}");
+    assert_eq!(all["errors"][0]["line"], 1, "{all}");
     assert!(all["errors"][0]["file"].as_str().unwrap().ends_with("bad.csv"));
-    assert!(String::from_utf8_lossy(&out.stderr).contains("bad.csv:3"));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("bad.csv:1"));
+    assert_eq!(stream(&all, "ragged.csv")["odd"][0]["line"], 3, "{all}");
     let readings = stream(&all, "Readings");
     assert_eq!((&readings["events_scored"], &readings["horizon"]), (&500.into(), &3.into()));
     assert!(measure(readings, "MSE ahead")["baselines"].as_array().unwrap().len() == 3, "{readings}");

@@ -1,6 +1,7 @@
 //! What is said below a stream's table: what was tuned on it, recordings one by one, and what dropped out.
 
 use super::cells::{value, what};
+use crate::recording::odd_lines;
 use std::path::Path;
 use surmise_evaluation::{Compared, ComparedFiles, Evaluation, Measure};
 
@@ -29,6 +30,7 @@ pub(super) fn notes(e: &Evaluation, with_held_out: bool) -> Vec<String> {
         let missed = d.files.iter().filter(|f| !f.missed.is_empty());
         out.extend(missed.map(|f| format!("  not found in {}: {}", f.file, f.missed.join(", "))));
     }
+    out.extend(odd_lines(&e.odd).into_iter().map(|line| format!("  {line}")));
     out.extend(e.missed.iter().map(|m| format!("  MISSED {}: {}", m.file, m.reason)));
     out
 }

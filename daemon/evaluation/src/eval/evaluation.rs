@@ -6,7 +6,7 @@ use crate::labels::LabelsResult;
 use crate::lines::LineDetection;
 use crate::replay::ReplayProgress;
 use serde::Serialize;
-use surmise_recording::Format;
+use surmise_recording::{Format, Oddity};
 
 /// How far an evaluation has come.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +65,9 @@ pub struct Evaluation {
     /// Recordings of the stream that dropped out, and what that means for the measures.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missed: Vec<MissedRecording>,
+    /// What was odd in the recordings, and went on being read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub odd: Vec<Oddity>,
     /// Recordings of several that could not be evaluated.
     #[serde(skip)]
     pub faults: Vec<StreamFault>,

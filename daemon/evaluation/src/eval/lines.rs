@@ -209,6 +209,7 @@ impl Evaluation {
             references: stream.task.references.clone(),
             tuned_on: stream.task.tuned_on.clone(),
             missed: faults.iter().map(unread).collect(),
+            odd: Vec::new(),
             faults,
         })
     }

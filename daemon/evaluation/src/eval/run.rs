@@ -157,6 +157,7 @@ fn join(
         references: stream.task.references.clone(),
         tuned_on: stream.task.tuned_on.clone(),
         missed,
+        odd: recordings.iter().flat_map(|r| r.result.odd.iter().cloned()).collect(),
         faults,
     })
 }
