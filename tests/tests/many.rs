@@ -34,7 +34,7 @@ const KINDS: [StreamKind; 4] = [
     StreamKind {
         name: "meters",
         data: |i, s| json!({"cpu": (i * (s + 3)) % 100, "io": (i % 24) as f64 / 3.0, "free": 1e6 / (i + 1) as f64}),
-        state_bytes_max: 142_000,
+        state_bytes_max: 210_000,
     },
     StreamKind {
         name: "lines",

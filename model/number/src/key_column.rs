@@ -95,6 +95,11 @@ impl KeyColumn {
         self.lags.get(k - 1).or(self.lags.last()).copied().unwrap_or(f64::NAN)
     }
 
+    /// The least and the largest of the latest values that are kept; infinite the wrong way round if there are none.
+    pub(crate) fn lag_range(&self) -> (f64, f64) {
+        self.lags.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), y| (low.min(*y), high.max(*y)))
+    }
+
     fn push_lag(&mut self, y: f64) {
         if self.lags.len() >= LONG_LAGS {
             self.lags.pop();

@@ -82,6 +82,9 @@ impl PointForecasts {
         let day_counts = error(DAY) < DAY_ERRORS_MAX * error(LAST);
         let (low, high) = if day_counts { ranges.with_days } else { ranges.near };
         let keep = |y: f64| if y.is_finite() { y.clamp(low, high) } else { y };
+        // what remembers for long does not stay behind when values have gone somewhere else for good
+        let (lowest, highest) = key.lag_range();
+        let recent = |y: f64| y.max(low.min(lowest)).min(high.max(highest));
         for i in EXTRAPOLATING {
             x[i] = keep(x[i]);
         }
@@ -90,14 +93,14 @@ impl PointForecasts {
         let rest = [
             keep(weighted_mean(density)),
             keep(long),
-            averages[0],
-            averages[1],
-            averages[average],
-            c.units.half(),
+            recent(averages[0]),
+            recent(averages[1]),
+            recent(averages[average]),
+            recent(c.units.half()),
             keep(density.centre[STACK] + c.stack_half),
-            trends[2],
-            trends[3],
-            trends[trend],
+            recent(trends[2]),
+            recent(trends[3]),
+            recent(trends[trend]),
             keep(day_change),
             keep(latest + rises[0]),
             keep(latest + rises[1]),
