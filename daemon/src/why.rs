@@ -267,7 +267,7 @@ impl Pages for CopyPages {
             next = number + 1;
         }
         let own = self.own();
-        let state = |key: &Box<str>| own.newest.get(key).and_then(|(_, state)| state.clone());
+        let state = |key: &str| own.newest.get(key).and_then(|(_, state)| state.clone());
         Ok(own.numbers.range(from..).find_map(|(number, key)| Some((*number, key.clone(), state(key)?))))
     }
 }

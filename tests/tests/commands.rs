@@ -77,7 +77,7 @@ fn replay_judges_sessions() {
         assert!(measured[key].as_f64().unwrap() > 0.8, "{measured}");
     }
     assert!(r["labels"].is_null());
-    let table = String::from_utf8(surmise(&args).stdout).unwrap();
+    let table = String::from_utf8(surmise(args).stdout).unwrap();
     assert!(table.contains("average precision") && table.contains("best F1"), "{table}");
     let rows = std::fs::read_to_string(&scores).unwrap();
     let head = "key,first_offset,last_offset,events,surprise_bits,anomaly_score,rarity_sessions,why";
@@ -85,7 +85,7 @@ fn replay_judges_sessions() {
     let faulty = rows.lines().find(|l| l.starts_with("840,")).unwrap();
     assert!(faulty.contains("load: 0 instead of 1") || faulty.contains("bits"), "{faulty}");
     std::fs::write(&known, "session,label\n0,perhaps\n").unwrap();
-    let refused = surmise(&args);
+    let refused = surmise(args);
     let told = String::from_utf8_lossy(&refused.stderr);
     assert!(refused.status.code() == Some(65) && told.contains("perhaps") && told.contains(":2"), "{told}");
 }

@@ -74,7 +74,7 @@ fn lines(why: &WhyAnswer, shown: usize, paint: Paint) -> Vec<String> {
         let seconds = why.alarm.as_ref().and_then(|alarm| alarm.rarity_seconds);
         out.push(paint.alarm(why.anomaly_score, &rarity(why.rarity_events, seconds)));
     }
-    out.extend(why.alarm.as_ref().map(|alarm| alarm_words(alarm)));
+    out.extend(why.alarm.as_ref().map(alarm_words));
     out.push(event_text(&why.event, &why.parts, paint));
     out.push(String::new());
     let named = |part: &Part| part_name(part).chars().count();

@@ -44,7 +44,7 @@ impl WhyAnswer {
             stream,
             offset: outcome.offset,
             events: outcome.events,
-            event: event_json(&record),
+            event: event_json(record),
             surprise_bits: outcome.surprise_bits,
             excess_bits: outcome.excess_bits,
             anomaly_score: outcome.anomaly_score,

@@ -64,7 +64,7 @@ pub fn inspect(
         if let Err(refusal) = looks.take(&item.record) {
             odd.refused(&item, refusal)?;
         }
-        if looks.records % 1024 == 0 {
+        if looks.records.is_multiple_of(1024) {
             report_progress(bytes.load(std::sync::atomic::Ordering::Relaxed));
         }
     }

@@ -96,7 +96,7 @@ impl Default for NumberSample {
 
 impl NumberSample {
     pub(crate) fn add(&mut self, x: f64) {
-        if self.count % self.stride == 0 {
+        if self.count.is_multiple_of(self.stride) {
             if self.kept.len() == NUMBERS_KEPT_MAX {
                 let mut i = 0;
                 self.kept.retain(|_| {
@@ -105,7 +105,7 @@ impl NumberSample {
                 });
                 self.stride *= 2;
             }
-            if self.count % self.stride == 0 {
+            if self.count.is_multiple_of(self.stride) {
                 self.kept.push(x);
             }
         }

@@ -205,8 +205,8 @@ pub(crate) fn column_times(cells: &[&str]) -> Option<ColumnTimes> {
     let is_ambiguous = |c: &&str| parse_standard(c).is_none() && CivilTime::parse(c, None).is_none();
     let told_alone = |c: &&str| parse_standard(c).is_some();
     if let Some((ordered, _)) = read(None)
-        && (cells.iter().all(|c| told_alone(&c)) || !orders_differ(&cells))
-        && !cells.iter().any(|c| is_ambiguous(&c))
+        && (cells.iter().all(told_alone) || !orders_differ(&cells))
+        && !cells.iter().any(is_ambiguous)
     {
         return Some(ColumnTimes { format: None, why: None, in_order: ordered >= ORDERED_SHARE_MIN, dates: true });
     }
@@ -248,7 +248,7 @@ fn number_times(cells: &[&str], numbers: &[f64]) -> Option<ColumnTimes> {
         _ => "%Y%m%d%H%M%S",
     };
     let mut reader = TimeReader::new(Some(TimeFormat::Pattern(pattern.to_owned())), None);
-    if cells.iter().all(|c| compact(&c)) && cells.iter().all(|c| reader.read(c).is_some()) {
+    if cells.iter().all(compact) && cells.iter().all(|c| reader.read(c).is_some()) {
         let times: Vec<i64> = cells.iter().filter_map(|c| reader.read(c)).collect();
         let in_order = ordered_share(&times) >= ORDERED_SHARE_MIN;
         let format = Some(TimeFormat::Pattern(pattern.to_owned()));

@@ -201,7 +201,7 @@ fn sign(text: &str) -> (bool, &str) {
 
 fn infinity(text: &str) -> Option<f64> {
     let is = |word: &&str| text.eq_ignore_ascii_case(word);
-    ["inf", "infinity", "∞", "1.#INF"].iter().any(|word| is(word)).then_some(f64::INFINITY)
+    ["inf", "infinity", "∞", "1.#INF"].iter().any(is).then_some(f64::INFINITY)
 }
 
 /// The digits, separators and exponent at the beginning of a text, and the rest.

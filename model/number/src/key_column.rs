@@ -135,7 +135,8 @@ impl KeyColumn {
 
     /// Moves mean, level and trend on.
     fn smooth(&mut self, y: f64) {
-        if !((y - self.mean).abs() < AVERAGE_DISTANCE_MAX) {
+        let is_near = (y - self.mean).abs() < AVERAGE_DISTANCE_MAX;
+        if !is_near {
             (self.mean, self.level, self.trend) = (y, y, 0.0);
             return;
         }

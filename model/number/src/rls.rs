@@ -131,7 +131,10 @@ kernels! {
     fn step(w: &mut [f64], k: &[f64], g: f64) {
         let mut far = [false; BLOCK];
         for (w, k) in w.as_chunks::<BLOCK>().0.iter().zip(k.as_chunks::<BLOCK>().0) {
-            for i in 0..BLOCK { far[i] |= !((w[i] + g * k[i]).abs() < WEIGHT_MAX); }
+            for i in 0..BLOCK {
+                let is_near = (w[i] + g * k[i]).abs() < WEIGHT_MAX;
+                far[i] |= !is_near;
+            }
         }
         if far == [false; BLOCK] {
             for (w, k) in w.as_chunks_mut::<BLOCK>().0.iter_mut().zip(k.as_chunks::<BLOCK>().0) {

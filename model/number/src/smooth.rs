@@ -79,7 +79,8 @@ impl ColumnSmoothing {
     /// Takes in a value and the change that led to it, NaN for the first.
     pub(crate) fn learn(&mut self, y: f64, change: f64) {
         // the slowest average is the farthest; NaN before the first value
-        if !((y - self.averages[0]).abs() < AVERAGE_DISTANCE_MAX) {
+        let is_near = (y - self.averages[0]).abs() < AVERAGE_DISTANCE_MAX;
+        if !is_near {
             (self.averages, self.levels, self.trends) = ([y; SETTINGS], [y; SETTINGS], [0.0; SETTINGS]);
             return;
         }
@@ -91,7 +92,8 @@ impl ColumnSmoothing {
             self.levels[i] = ahead + alpha * (y - ahead);
             self.trends[i] += beta * (self.levels[i] - before - self.trends[i]);
         }
-        if !(change.abs() < AVERAGE_DISTANCE_MAX) {
+        let is_small = change.abs() < AVERAGE_DISTANCE_MAX;
+        if !is_small {
             return;
         }
         self.changes = self.changes.saturating_add(1);

@@ -266,7 +266,7 @@ impl EarlierSessions {
         }
         // reservoir sampling: of n older sessions each is in the sample with equal probability
         let n = self.seen - LATEST as u64 + 1;
-        let place = (u128::from(scramble(self.seen)) * u128::from(n) >> 64) as usize;
+        let place = ((u128::from(scramble(self.seen)) * u128::from(n)) >> 64) as usize;
         if place >= SAMPLED {
             return Some(older);
         }

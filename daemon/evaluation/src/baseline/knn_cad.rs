@@ -104,7 +104,7 @@ pub(crate) fn knn_cad(rows: &[f64]) -> Vec<f64> {
         if near.points.is_empty() {
             return 0.0;
         }
-        if seen % trial == 0 || seen % trial == trial / 2 {
+        if seen.is_multiple_of(trial) || seen % trial == trial / 2 {
             near.measure();
         }
         if distances.is_empty() {

@@ -40,7 +40,7 @@ pub(crate) fn open(
     let mut names = column_names(&first_row, has_header, &mut notes);
     if !has_header {
         sample.push_front(first_row.clone());
-    } else if first_row.iter().last().is_some_and(|name| name.trim().is_empty())
+    } else if first_row.iter().next_back().is_some_and(|name| name.trim().is_empty())
         && sample.iter().all(|row| row.get(names.len() - 1).is_none_or(|cell| cell.trim().is_empty()))
         && names.len() > 1
     {
