@@ -156,7 +156,8 @@ impl LineModel {
                 text.push('…');
                 break;
             }
-            let is_name = is_json_name(template, place);
+            // the mark before a version of HTTP has letters, too
+            let is_name = is_json_name(template, place) && !piece.text.0.ends_with(b"HTTP/");
             if is_name && place > 0 {
                 text.push(' ');
             }

@@ -114,3 +114,22 @@ fn joining_templates_keeps_their_lines_and_the_number_of_the_most_frequent() {
     assert_eq!(slots[0].likeliest[0].text, "bela");
     assert_eq!(model.template_text(first[1]).as_deref(), Some("session opened for user <word> by root port <number>"));
 }
+
+#[test]
+fn the_template_of_an_access_log_reads_as_a_request() {
+    let mut model = LineModel::new(LineLimits::default());
+    let mut template = 0;
+    for i in 0..60 {
+        let line = format!(
+            "10.0.0.{} - - [02/Mar/2026:13:51:{:02} +0000] \"GET /item/{i} HTTP/1.1\" 200 {}",
+            i % 9,
+            i % 60,
+            500 + i
+        );
+        let reading = model.read(line.as_bytes(), None);
+        model.observe(&reading, 0.0);
+        template = reading.template;
+    }
+    let text = model.template_text(template).expect("the template is there");
+    assert!(text.contains(" HTTP/<") && !text.contains("HTTP/="), "{text}");
+}
