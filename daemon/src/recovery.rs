@@ -10,7 +10,7 @@ use surmise_store::group::{Decoded, Logged};
 use surmise_store::{CheckpointMeta, StoreError, StreamEntry};
 
 /// What the log holds was checked against the limits when it came in; limits that changed since must not refuse it.
-const NO_LIMITS: Limits =
+pub(crate) const NO_LIMITS: Limits =
     Limits { fields: usize::MAX, symbol_bytes: usize::MAX, text_bytes: usize::MAX, name_bytes: usize::MAX };
 
 /// The reason why a stream could not be recovered, or why one of its checkpoints was passed over.

@@ -5,19 +5,16 @@
 //! to the bit, and nothing is kept or computed while nobody asks. The copy reads key pages of the store and writes its
 //! own into memory.
 
+use crate::recovery::NO_LIMITS;
 use crate::storage::{LogTail, Storage};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use surmise_event::{Data, LastSeen, Limits, Part, Record, Refusal};
+use surmise_event::{Data, LastSeen, Part, Record, Refusal};
 use surmise_learner::{Learner, LearnerError, Page, Pages, PagesError, PartDetail};
 use surmise_protocol::WhyAnswer;
 use surmise_store::group::Decoded;
 use surmise_store::{StoreError, StreamEntry};
-
-/// What the log holds was checked when it came in.
-const NO_LIMITS: Limits =
-    Limits { fields: usize::MAX, symbol_bytes: usize::MAX, text_bytes: usize::MAX, name_bytes: usize::MAX };
 
 /// The reason why it cannot be said why an event was as surprising as it was.
 #[derive(Debug, thiserror::Error)]

@@ -4,11 +4,9 @@ use crate::field::Model;
 use crate::keys::KeyState;
 use crate::learner::Learner;
 use crate::vocabulary::Token;
+use surmise_alarm::score_of;
 use surmise_event::{Outcome, SessionOutcome, SessionWhy};
 use surmise_sessions::{OpenSession, SessionReason, SessionSymbol, SessionVerdict, StepCost};
-
-/// The rarity that scores one half, as a power of ten.
-const HALF_SCORE_DECADES: f64 = 4.0;
 
 impl Learner {
     /// Adds an event to the session of its key, and judges the session if the event ends the key. The event's own
@@ -84,10 +82,4 @@ pub(crate) fn count_symbol(session: &mut OpenSession, i: usize, symbol: u32) {
     if let Ok(field) = u16::try_from(i) {
         session.add_symbol(SessionSymbol { field, symbol });
     }
-}
-
-/// The anomaly score of a rarity: from 0 for what every session is, ½ for once in ten thousand, towards 1.
-fn score_of(rarity: f64) -> f64 {
-    let decades = libm::log10(rarity.max(1.0));
-    decades / (decades + HALF_SCORE_DECADES)
 }
