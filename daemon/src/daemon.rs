@@ -4,6 +4,7 @@ use crate::checkpoint_queue::CheckpointQueue;
 use crate::fault::Fault;
 use crate::hub::Hub;
 use crate::owner::OwnerRequest;
+use crate::services::LearningProbe;
 use crate::session::{ListenerKind, Opening};
 use crate::sockets::{Addresses, Bound};
 use crate::threads::Threads;
@@ -46,6 +47,16 @@ impl Daemon {
     /// # Errors
     /// The configuration contradicts itself, the store cannot be opened, or a socket cannot be bound.
     pub async fn start(config: Config) -> anyhow::Result<Running> {
+        Daemon::start_probed(config, None).await
+    }
+
+    /// As [`Daemon::start`], with a probe that is called with each event while it is learnt. This is for tests, whose
+    /// probe panics.
+    ///
+    /// # Errors
+    /// Those of [`Daemon::start`].
+    #[doc(hidden)]
+    pub async fn start_probed(config: Config, probe: Option<LearningProbe>) -> anyhow::Result<Running> {
         let started = Instant::now();
         config.check()?;
         check_streams(&config)?;
@@ -54,7 +65,7 @@ impl Daemon {
         let (dir, generations) = (config.store.dir.clone(), config.store.generations);
         let store = Arc::new(tokio::task::spawn_blocking(move || Store::open(&dir, generations)).await??);
         let bound = Bound::bind(&config).await?;
-        let mut running = Running::assemble(config, devices, store.clone(), started)?;
+        let mut running = Running::assemble(config, devices, store.clone(), started, probe)?;
         running.addresses = bound.addresses()?;
         let Bound { http, tcp, lines, unix } = bound;
         if let Some(listener) = http {
@@ -95,10 +106,11 @@ impl Running {
         devices: Arc<DevicePolicy>,
         store: Arc<Store>,
         started: Instant,
+        probe: Option<LearningProbe>,
     ) -> anyhow::Result<Running> {
         let fault = Fault::default();
         let Threads { handles, ports, recoveries, checkpoints, directory, fencing, workers } =
-            Threads::start(&config, &devices, &store, &fault, started)?;
+            Threads::start(&config, &devices, &store, &fault, started, probe)?;
         let hub = Arc::new(Hub::new(config, directory, fencing, fault, ports, store, workers, started));
         let (listeners, sessions) = (TaskTracker::new(), TaskTracker::new());
         let waiting = hub.clone();

@@ -2,12 +2,13 @@
 
 use crate::counters::Counters;
 use crate::incidents::Incidents;
+use crate::quarantine::Quarantine;
 use crate::summary::StreamSummary;
 use crate::telemetry;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, RwLock};
 use surmise_event::{AlarmPhase, Schema};
 use surmise_learner::Learner;
 use surmise_protocol::{AlarmEvent, OutcomeReply};
@@ -65,8 +66,10 @@ pub struct StreamView {
     pub checkpoint: ArcSwapOption<CheckpointMeta>,
     /// Checkpoints on their way to the store.
     pub checkpoints_pending: AtomicUsize,
-    /// The reason why the stream has failed, if it has.
-    pub failed: OnceLock<String>,
+    /// The reason why the stream does not learn, while it does not.
+    pub failed: ArcSwapOption<String>,
+    /// The stream's quarantine.
+    pub quarantine: ArcSwap<Quarantine>,
     /// The outcomes of events, for those that follow the stream.
     pub outcomes: broadcast::Sender<Arc<OutcomeReply>>,
     /// Alarms, for those that follow the stream.
@@ -96,7 +99,8 @@ impl StreamView {
             asked_ms: AtomicU64::new(0),
             checkpoint: ArcSwapOption::empty(),
             checkpoints_pending: AtomicUsize::new(0),
-            failed: OnceLock::new(),
+            failed: ArcSwapOption::empty(),
+            quarantine: ArcSwap::default(),
             outcomes: broadcast::Sender::new(FOLLOWER_LAG_OUTCOMES_MAX),
             alarms: broadcast::Sender::new(FOLLOWER_LAG_ALARMS_MAX),
             incidents: Incidents::default(),
@@ -112,6 +116,7 @@ impl StreamView {
         self.show_last_event(summary.counters.last_event_us);
         self.logged_bytes.store(summary.counters.logged_bytes, Ordering::Relaxed);
         self.schema.store(Arc::new(summary.schema.clone()));
+        self.quarantine.store(Arc::new(summary.quarantine.clone()));
         self.checkpoint.store(Some(Arc::new(checkpoint.clone())));
     }
 

@@ -1,7 +1,7 @@
 //! Streams with more keys than memory has room for: whatever happens, each finds its state.
 
 use super::*;
-use crate::recovery::recover;
+use crate::recovery::{LogEnd, recover};
 use std::sync::Arc;
 use surmise_event::{Data, Datum, Schema};
 use surmise_learner::{NetworkSize, Options};
@@ -103,7 +103,8 @@ fn whatever_happens_each_key_finds_its_state() {
                     drop((live, store));
                     store = Arc::new(Store::open(dir.path(), 2).unwrap());
                 }
-                let r = recover(&*store, entry(4, stored), 9, &Services::of(Some(&store))).unwrap();
+                let r =
+                    recover(&*store, entry(4, stored), 9, &Services::of(Some(&store)), &LogEnd::in_store()).unwrap();
                 assert_eq!(r.passed_over, u64::from(damaged));
                 live = r.state;
                 same(&mut live, &mut reference);
@@ -153,6 +154,6 @@ fn pages_that_are_gone_are_missed() {
     }
     std::fs::remove_dir_all(dir.path().join("keys")).unwrap();
     let store = Arc::new(Store::open(dir.path(), 2).unwrap());
-    let refused = recover(&*store, entry(3, 1000), 9, &Services::of(Some(&store)));
+    let refused = recover(&*store, entry(3, 1000), 9, &Services::of(Some(&store)), &LogEnd::in_store());
     assert!(refused.is_err_and(|e| e.to_string().contains("offset 0 comes next")), "nothing is made up");
 }

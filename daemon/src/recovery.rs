@@ -6,7 +6,7 @@ use crate::stream::{Applied, StreamState};
 use crate::summary::StreamSummary;
 use surmise_event::{Limits, Refusal};
 use surmise_learner::{Learner, LearnerError, PagesError};
-use surmise_store::group::{Decoded, Logged};
+use surmise_store::group::{Decoded, Group, Logged, decode};
 use surmise_store::{CheckpointMeta, StoreError, StreamEntry};
 
 /// What the log holds was checked against the limits when it came in; limits that changed since must not refuse it.
@@ -70,6 +70,21 @@ pub struct Recovered {
     pub replayed: u64,
 }
 
+/// The end of a stream's log while the daemon runs, of which the store need not have all.
+pub struct LogEnd<'a> {
+    /// The offset before which the store has everything.
+    pub committed: u64,
+    /// The groups that may not be in the store yet, in order; none is missing from `committed` on.
+    pub uncommitted: Vec<&'a Group>,
+}
+
+impl LogEnd<'_> {
+    /// The end of a log that the store has all of, as at a start.
+    pub fn in_store() -> LogEnd<'static> {
+        LogEnd { committed: u64::MAX, uncommitted: Vec::new() }
+    }
+}
+
 /// Recovers a stream: the newest whole checkpoint, then the log from there through [`StreamState::apply`].
 ///
 /// # Errors
@@ -79,6 +94,7 @@ pub fn recover(
     entry: StreamEntry,
     producers_max: usize,
     services: &Services,
+    log_end: &LogEnd<'_>,
 ) -> Result<Recovered, RecoveryError> {
     let mut loaded = None;
     let mut passed_over = 0;
@@ -95,15 +111,15 @@ pub fn recover(
         }
     }
     let (mut state, checkpoint) = match loaded {
-        Some(((learner, StreamSummary { producers, counters, .. }), meta)) => {
-            (StreamState { entry, learner, producers, counters }, Some(meta))
+        Some(((learner, StreamSummary { producers, counters, quarantine, .. }), meta)) => {
+            (StreamState { entry, learner, producers, counters, quarantine }, Some(meta))
         }
         None => (StreamState::new(entry, producers_max, services)?, None),
     };
     // the log may continue otherwise than it did before a crash, so pages of that other continuation go first
     storage.resume_from(state.entry.number, state.learner.pages_numbered())?;
     services.connect(&mut state.learner, state.entry.number);
-    let replayed = replay_log(&mut state, storage)?;
+    let replayed = replay_log(&mut state, storage, log_end)?;
     Ok(Recovered { state, checkpoint, passed_over, replayed })
 }
 
@@ -127,12 +143,22 @@ fn load(
 }
 
 /// Learns the log after the state again. Returns how many events that were.
-fn replay_log(state: &mut StreamState, storage: &dyn Storage) -> Result<u64, RecoveryError> {
+fn replay_log(state: &mut StreamState, storage: &dyn Storage, end: &LogEnd<'_>) -> Result<u64, RecoveryError> {
     let mut replayed = 0;
     for group in storage.log_tail(state.entry.number, state.learner.offset()) {
         let (group, bytes) = group?;
+        // while the committer writes, a reader of the store may see a later group before an earlier one
+        if group.first_offset >= end.committed {
+            break;
+        }
         replayed += replay_group(state, &group)?;
         state.counters.logged_bytes += bytes as u64;
+    }
+    for group in &end.uncommitted {
+        if group.first_offset >= state.learner.offset() {
+            replayed += replay_group(state, &decode(&group.bytes).map_err(StoreError::from)?)?;
+            state.counters.logged_bytes += group.bytes.len() as u64;
+        }
     }
     Ok(replayed)
 }

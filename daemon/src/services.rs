@@ -2,10 +2,14 @@
 
 use crate::clock::Clock;
 use std::sync::Arc;
+use surmise_event::Record;
 use surmise_learner::{JobSink, Learner, Pages};
 
 /// Opens the key pages of a stream, by the stream's number.
 pub type OpenPages = Arc<dyn Fn(u32) -> Arc<dyn Pages> + Send + Sync>;
+
+/// What is called with each event when it is learnt and before that counts. Tests inject panics with it.
+pub type LearningProbe = Arc<dyn Fn(&Record) + Send + Sync>;
 
 /// The services that the streams of an owner use. None of them has a part in what is learnt.
 #[derive(Clone)]
@@ -16,6 +20,8 @@ pub struct Services {
     pub workers: Option<JobSink>,
     /// Where learners put key states that memory has no room for. Without it they are forgotten.
     pub pages: Option<OpenPages>,
+    /// What tests watch learning with.
+    pub probe: Option<LearningProbe>,
 }
 
 impl Services {
@@ -38,6 +44,6 @@ impl Services {
             Arc::new(move |stream| Arc::new(surmise_store::StreamPages::new(store.clone(), stream)) as Arc<dyn Pages>)
                 as OpenPages
         });
-        Arc::new(Services { clock, workers: None, pages })
+        Arc::new(Services { clock, workers: None, pages, probe: None })
     }
 }

@@ -29,6 +29,8 @@ struct Medium {
     groups: BTreeMap<(u32, u64), Vec<u8>>,
     checkpoints: BTreeMap<u32, Vec<(CheckpointMeta, CheckpointBytes)>>,
     next_write: NextWrite,
+    /// Whether the log cannot be read.
+    unreadable: bool,
     failed_writes: u64,
     checkpoints_written: u64,
 }
@@ -45,6 +47,11 @@ impl SimulatedStorage {
     /// Decides what the next write does.
     pub fn set_next_write(&self, next_write: NextWrite) {
         self.medium().next_write = next_write;
+    }
+
+    /// Decides whether the log can be read.
+    pub fn set_unreadable(&self, unreadable: bool) {
+        self.medium().unreadable = unreadable;
     }
 
     /// How many writes have failed.
@@ -64,20 +71,21 @@ impl SimulatedStorage {
         if next_write != NextWrite::Succeeds {
             medium.failed_writes += 1;
         }
-        let error = || StoreError::Io {
-            what: "cannot write",
-            path: PathBuf::from("memory"),
-            source: std::io::Error::other("simulated failure"),
-        };
         match next_write {
-            NextWrite::Fails => Err(error()),
+            NextWrite::Fails => Err(failure("cannot write")),
             NextWrite::Succeeds => Ok(work(&mut medium)),
             NextWrite::FailsAfterwards => {
                 work(&mut medium);
-                Err(error())
+                Err(failure("cannot write"))
             }
         }
     }
+}
+
+/// The error of a simulated failure.
+fn failure(what: &'static str) -> StoreError {
+    let source = std::io::Error::other("simulated failure");
+    StoreError::Io { what, path: PathBuf::from("memory"), source }
 }
 
 impl Storage for SimulatedStorage {
@@ -100,6 +108,9 @@ impl Storage for SimulatedStorage {
 
     fn log_tail(&self, stream: u32, from_offset: u64) -> LogTail {
         let medium = self.medium();
+        if medium.unreadable {
+            return Box::new(std::iter::once(Err(failure("cannot read"))));
+        }
         let groups = medium.groups.range((stream, from_offset)..=(stream, u64::MAX));
         let decoded: Vec<_> = groups.map(|(_, bytes)| Ok((decode(bytes)?, bytes.len()))).collect();
         Box::new(decoded.into_iter())

@@ -1,15 +1,12 @@
 //! Tests that a stream recovers as what it was, from any checkpoint.
 
 use super::*;
-use crate::recovery::{RecoveryError, recover};
+use crate::recovery::{LogEnd, RecoveryError, recover};
 use std::sync::Arc;
 use surmise_event::{Data, Datum, Schema};
 use surmise_learner::Options;
 use surmise_store::Store;
 use surmise_store::group::GroupBuilder;
-
-/// The key of a record that makes learning panic, in tests.
-pub(crate) const POISON: &str = "poison";
 
 const NO_LIMITS: Limits = Limits { fields: 100, symbol_bytes: 1000, text_bytes: 1000, name_bytes: 100 };
 
@@ -71,11 +68,11 @@ fn recovery_from_log_or_checkpoint_is_the_same_state() {
     let mut live = StreamState::new(entry(), 9, &Services::of(None)).unwrap();
     for (from, to, replayed) in [(0, 10, 10), (10, 20, 10), (20, 25, 5)] {
         learn(&store, &mut live, from, to);
-        let mut r = recover(&*store, entry(), 9, &Services::of(Some(&store))).unwrap();
+        let mut r = recover(&*store, entry(), 9, &Services::of(Some(&store)), &LogEnd::in_store()).unwrap();
         assert_eq!((r.replayed, r.passed_over), (replayed, 0));
         same(&mut live, &mut r.state);
         checkpoint(&store, &mut live);
-        let mut r = recover(&*store, entry(), 9, &Services::of(Some(&store))).unwrap();
+        let mut r = recover(&*store, entry(), 9, &Services::of(Some(&store)), &LogEnd::in_store()).unwrap();
         assert_eq!(r.replayed, 0, "a checkpoint needs no replay");
         same(&mut live, &mut r.state);
     }
@@ -94,14 +91,14 @@ fn a_damaged_checkpoint_is_passed_over() {
     let metas = store.checkpoints.of(3);
     for (damaged, replayed) in [(2, 10), (1, 20), (0, 30)] {
         store.checkpoints.damage(&metas[damaged]);
-        let mut r = recover(&*store, entry(), 9, &Services::of(Some(&store))).unwrap();
+        let mut r = recover(&*store, entry(), 9, &Services::of(Some(&store)), &LogEnd::in_store()).unwrap();
         assert_eq!((r.passed_over, r.replayed), (3 - damaged as u64, replayed));
         same(&mut live, &mut r.state);
     }
     // without any checkpoint, and with the beginning of the log gone, it says so instead of guessing
     let mut e = entry();
     store.log.trim(&mut e, 10, u64::MAX).unwrap();
-    match recover(&*store, entry(), 9, &Services::of(Some(&store))) {
+    match recover(&*store, entry(), 9, &Services::of(Some(&store)), &LogEnd::in_store()) {
         Err(e @ RecoveryError::LogGap { expected: 0, .. }) => {
             assert!(e.to_string().contains("offset 0 comes next"), "{e}")
         }

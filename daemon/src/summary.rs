@@ -3,6 +3,7 @@
 
 use crate::counters::Counters;
 use crate::producers::Producers;
+use crate::quarantine::Quarantine;
 use crate::refusals::RefusalCounts;
 use crate::storage::Storage;
 use surmise_event::Schema;
@@ -10,8 +11,10 @@ use surmise_learner::Learner;
 use surmise_store::bytes::{Cursor, Damaged, put_bytes, put_varint};
 use surmise_store::{CheckpointMeta, StoreError, StreamEntry};
 
-/// The version of the encoding; a summary of another one is not read.
-const SUMMARY_VERSION: u8 = 2;
+/// The version of the encoding.
+const SUMMARY_VERSION: u8 = 3;
+/// The version before, which had no quarantine. It is read, too.
+const SUMMARY_VERSION_BEFORE: u8 = 2;
 
 /// A stream without its learner.
 #[derive(Debug)]
@@ -26,11 +29,13 @@ pub struct StreamSummary {
     pub keys: u64,
     /// The stream's fields, including those found after it was made.
     pub schema: Schema,
+    /// The stream's quarantine.
+    pub quarantine: Quarantine,
 }
 
 impl StreamSummary {
     /// The encoded summary of a stream with these parts.
-    pub fn encode(producers: &Producers, counters: &Counters, learner: &Learner) -> Vec<u8> {
+    pub fn encode(producers: &Producers, counters: &Counters, quarantine: &Quarantine, learner: &Learner) -> Vec<u8> {
         let mut out = vec![SUMMARY_VERSION];
         producers.encode(&mut out);
         for count in [counters.records, counters.duplicates, counters.logged_bytes] {
@@ -48,6 +53,7 @@ impl StreamSummary {
         put_varint(&mut out, learner.keys_held() as u64);
         let schema = serde_json::to_string(learner.schema()).expect("invariant: a schema can be written as JSON");
         put_bytes(&mut out, schema.as_bytes());
+        quarantine.encode(&mut out);
         out
     }
 
@@ -57,7 +63,8 @@ impl StreamSummary {
     /// The bytes are damaged, or of another version.
     pub fn decode(bytes: &[u8], producers_max: usize) -> Result<StreamSummary, Damaged> {
         let mut cursor = Cursor(bytes);
-        if cursor.byte("checkpoint version")? != SUMMARY_VERSION {
+        let version = cursor.byte("checkpoint version")?;
+        if ![SUMMARY_VERSION, SUMMARY_VERSION_BEFORE].contains(&version) {
             return Err(Damaged("a checkpoint's version"));
         }
         let producers = Producers::decode(&mut cursor, producers_max)?;
@@ -75,7 +82,11 @@ impl StreamSummary {
         let counters = Counters { records, duplicates, logged_bytes, last_event_us, refused };
         let (model_version, keys) = (cursor.varint("model version")?, cursor.varint("keys")?);
         let schema = serde_json::from_str(cursor.text("schema")?).map_err(|_| Damaged("a checkpoint's schema"))?;
-        Ok(StreamSummary { producers, counters, model_version, keys, schema })
+        let quarantine = match version {
+            SUMMARY_VERSION_BEFORE => Quarantine::default(),
+            _ => Quarantine::decode(&mut cursor)?,
+        };
+        Ok(StreamSummary { producers, counters, model_version, keys, schema, quarantine })
     }
 
     /// The summary of a stream whose newest checkpoint covers its whole log, with that checkpoint; `None` if a part of

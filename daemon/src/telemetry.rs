@@ -78,6 +78,8 @@ metrics_table! {
         "Events learnt, by listener and group of streams";
     REJECTED = Counter Count "surmise_events_rejected_total" ["reason"]
         "Events refused, by reason";
+    QUARANTINED = Counter Count "surmise_events_quarantined_total" []
+        "Events whose learning failed inside; they are kept aside, and their streams went on without them";
     DUPLICATE = Counter Count "surmise_events_duplicate_total" []
         "Events recognised as sent before and not learnt again";
     LATE = Counter Count "surmise_events_late_total" []

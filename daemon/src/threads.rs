@@ -10,7 +10,7 @@ use crate::fencing::{self, Fencing};
 use crate::hub::{OwnerPort, owner_of};
 use crate::inbox::Inbox;
 use crate::owner::{Owner, OwnerSetup};
-use crate::services::Services;
+use crate::services::{LearningProbe, Services};
 use crate::storage::Storage;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -53,6 +53,7 @@ impl Threads {
         store: &Arc<Store>,
         fault: &Fault,
         started: Instant,
+        probe: Option<LearningProbe>,
     ) -> anyhow::Result<Threads> {
         let storage: Arc<dyn Storage> = store.clone();
         let clock = Arc::new(SystemClock::new(started));
@@ -77,7 +78,8 @@ impl Threads {
         // weak, so that key pages keep the store open no longer than the daemon does
         let weak = Arc::downgrade(store);
         let open_pages = move |stream| Arc::new(StreamPages::new(weak.clone(), stream)) as Arc<_>;
-        let services = Arc::new(Services { clock, workers: job_sink, pages: Some(Arc::new(open_pages)) });
+        let services = Services { clock, workers: job_sink, pages: Some(Arc::new(open_pages)), probe };
+        let services = Arc::new(services);
         let config = Arc::new(config.clone());
         let (mut handles, mut ports, mut recoveries) = (Vec::new(), Vec::new(), Vec::new());
         for (number, entries) in by_owner(entries, config.owners.count()).into_iter().enumerate() {
@@ -88,12 +90,13 @@ impl Threads {
                 directory: directory.clone(),
                 fencing: fencing.clone(),
                 services: services.clone(),
+                storage: storage.clone(),
                 batches,
                 requests,
                 commits: commits.clone(),
                 checkpoints: checkpoints.clone(),
             };
-            let (handle, recovery) = start_owner(number, setup, storage.clone(), entries, fault.clone())?;
+            let (handle, recovery) = start_owner(number, setup, entries, fault.clone())?;
             handles.push(handle);
             recoveries.push(recovery);
             ports.push(OwnerPort { inbox, control });
@@ -140,15 +143,13 @@ fn by_owner(entries: Vec<StreamEntry>, owners: usize) -> Vec<Vec<StreamEntry>> {
 fn start_owner(
     number: usize,
     setup: OwnerSetup,
-    storage: Arc<dyn Storage>,
     entries: Vec<StreamEntry>,
     fault: Fault,
 ) -> std::io::Result<(JoinHandle<()>, oneshot::Receiver<u64>)> {
     let (sender, replayed) = oneshot::channel();
     let work = move || {
         let mut owner = Owner::new(setup);
-        let replayed = owner.recover(&storage, entries);
-        drop(storage);
+        let replayed = owner.recover(entries);
         let _ = sender.send(replayed);
         owner.run();
     };

@@ -6,12 +6,14 @@ use crate::watch::drift_line;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use surmise_event::Report;
-use surmise_protocol::{AlarmAccount, StreamList, StreamRow, StreamStatus};
+use surmise_protocol::{AlarmAccount, QuarantineList, StreamList, StreamRow, StreamStatus};
 use surmise_terminal::format::{count, number, size};
 use surmise_terminal::{Failure, Paint, Table, from_json, print_line, segment};
 
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  surmise stream ls\n  surmise stream show web\n  surmise stream show web --hash")]
+#[command(
+    after_help = "Examples:\n  surmise stream ls\n  surmise stream show web\n  surmise stream show web --hash\n  surmise stream quarantine web"
+)]
 pub(crate) struct StreamArgs {
     #[command(subcommand)]
     command: StreamCommand,
@@ -29,6 +31,11 @@ enum StreamCommand {
         #[arg(long)]
         hash: bool,
     },
+    /// List the events of a stream whose learning failed inside the daemon: the stream went on without them.
+    Quarantine {
+        /// The stream.
+        stream: String,
+    },
 }
 
 pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
@@ -36,6 +43,7 @@ pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
     let path = match &args.command {
         StreamCommand::Ls => "/api/v1/streams".to_owned(),
         StreamCommand::Show { stream, hash: true } => format!("/api/v1/streams/{}/hash", segment(stream)),
+        StreamCommand::Quarantine { stream } => format!("/api/v1/streams/{}/quarantine", segment(stream)),
         StreamCommand::Show { stream, .. } => format!("/api/v1/streams/{}", segment(stream)),
     };
     let answer: Value = http.get(&path, &[])?;
@@ -46,6 +54,7 @@ pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
     let lines = match &args.command {
         StreamCommand::Ls => table(&from_json::<StreamList>(answer)?.streams).lines(paint),
         StreamCommand::Show { hash: true, .. } => vec![answer["state_hash"].as_str().unwrap_or_default().to_owned()],
+        StreamCommand::Quarantine { .. } => quarantined(&from_json(answer)?, paint),
         StreamCommand::Show { .. } => show(&from_json(answer)?, paint),
     };
     for line in lines {
@@ -79,6 +88,23 @@ pub(crate) fn table(streams: &[StreamRow]) -> Table {
     t
 }
 
+/// The events in quarantine, one a line below what happened to it.
+fn quarantined(list: &QuarantineList, paint: Paint) -> Vec<String> {
+    let mut out = vec![format!(
+        "{}: {} events in quarantine, {} of them kept",
+        paint.bold(&list.stream),
+        count(list.count),
+        count(list.events.len() as u64)
+    )];
+    for e in &list.events {
+        let producer = e.producer.as_ref().map_or(String::new(), |producer| format!(", producer {producer}"));
+        let seq = e.seq.map_or(String::new(), |seq| format!(", number {seq}"));
+        out.push(format!("{}  before offset {}{producer}{seq}: {}", e.time, e.offset, e.reason));
+        out.push(format!("  {}", e.event));
+    }
+    out
+}
+
 fn show(s: &StreamStatus, paint: Paint) -> Vec<String> {
     let r = report(s);
     let mut out = vec![
@@ -109,6 +135,13 @@ fn show(s: &StreamStatus, paint: Paint) -> Vec<String> {
     if !s.refused.is_empty() {
         let refused: Vec<String> = s.refused.iter().map(|(code, n)| format!("{code} {n}")).collect();
         out.push(format!("refused: {}", refused.join(", ")));
+    }
+    if s.quarantined > 0 {
+        out.push(format!(
+            "{} events in quarantine: learning them failed inside the daemon (surmise stream quarantine {})",
+            count(s.quarantined),
+            s.stream
+        ));
     }
     out.push(String::new());
     let mut t = Table::new(1, ["bits per event", ""]);

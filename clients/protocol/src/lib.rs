@@ -115,6 +115,7 @@ mod encode;
 mod hello;
 mod json_log;
 mod line;
+mod quarantine;
 mod reply;
 mod status;
 mod why;
@@ -124,6 +125,7 @@ pub use alarm_event::{AlarmEvent, AlarmList, event_json};
 pub use hello::{Hello, LineFormat, PROTOCOL, Want};
 pub use json_log::is_time_name;
 pub use line::{EventLine, LINE_BYTES_MAX, ProducerLine, parse_bare, parse_line, parse_plain, parse_plain_untimed};
+pub use quarantine::{QuarantineList, QuarantinedEvent};
 pub use reply::{Ack, DriftEvent, ErrorReply, OutcomeReply, Reply, Welcome};
 pub use status::{
     Accepted, AcceptedError, AlarmAccount, CheckpointInfo, CheckpointMark, Health, Problem, StreamList, StreamRow,

@@ -49,6 +49,9 @@ pub struct StreamStatus {
     /// Events that were refused, by the name of the code.
     #[serde(default)]
     pub refused: BTreeMap<String, u64>,
+    /// Events that were put into quarantine, because learning them failed inside the daemon.
+    #[serde(default)]
+    pub quarantined: u64,
 }
 
 /// The alarms of a stream: what its budget promised, and what came.

@@ -9,6 +9,7 @@ mod events;
 mod guard;
 mod operations;
 mod problem;
+mod quarantine;
 mod query;
 mod streams;
 mod watch;
@@ -63,6 +64,8 @@ endpoints! {
     GET "/api/v1/streams/{stream}/watch" watch::watch,
         "outcomes, drifts and alarms as server-sent events, as they come";
     GET "/api/v1/streams/{stream}/alarms" alarms::alarms, "the latest incidents of a stream (`limit`)";
+    GET "/api/v1/streams/{stream}/quarantine" quarantine::quarantine,
+        "the latest events whose learning failed inside, and that the stream went on without";
     GET "/api/v1/streams/{stream}/events/{offset}/why" why::event_why,
         "why an event was as surprising as it was: its parts, and what was expected instead (`seconds`)";
     POST "/api/v1/streams/{stream}/events" events::push,

@@ -30,7 +30,7 @@ fn health(hub: &Hub) -> Health {
         None if hub.stopping.is_cancelled() => ("stopping", None),
         None if !hub.is_ready() => ("starting", Some("streams are being brought back".into())),
         None => {
-            let failed = hub.directory.all().iter().filter(|stream| stream.failed.get().is_some()).count();
+            let failed = hub.directory.all().iter().filter(|stream| stream.failed.load().is_some()).count();
             ("ok", (failed > 0).then(|| format!("{failed} streams do not learn any more; /api/v1/streams says why")))
         }
     };

@@ -41,7 +41,7 @@ pub fn find(hub: &Hub, stream: &str) -> Result<Arc<StreamView>, ProblemResponse>
 /// The stream of a name, which learns.
 fn find_alive(hub: &Hub, stream: &str) -> Result<Arc<StreamView>, ProblemResponse> {
     let view = find(hub, stream)?;
-    match view.failed.get() {
+    match view.failed.load_full() {
         Some(why) => {
             let detail = format!("the stream does not learn any more: {why}");
             Err(ProblemResponse::new(503, "stream failed", detail).at("stream", None))
@@ -62,7 +62,7 @@ fn row(view: &StreamView) -> StreamRow {
         schema: view.schema.load().as_ref().clone(),
         recent_bits: view.recent_bits(),
         last_event_time: (last != i64::MIN).then(|| format_time(last)),
-        failed: view.failed.get().cloned(),
+        failed: view.failed.load().as_ref().map(|why| why.to_string()),
     }
 }
 

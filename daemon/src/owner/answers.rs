@@ -72,6 +72,7 @@ impl Owner {
             alarms: account(&state.learner),
             checkpoint,
             refused: state.counters.refused.by_name().clone(),
+            quarantined: state.quarantine.count,
         };
         Some(StatusAnswer {
             status,

@@ -49,6 +49,11 @@ impl GroupGatherer {
         bytes
     }
 
+    /// The closed groups, in order.
+    pub fn closed(&self) -> &[Group] {
+        &self.closed
+    }
+
     /// Takes the closed groups, in order.
     pub fn take_closed(&mut self) -> impl Iterator<Item = Group> + '_ {
         self.closed.drain(..)

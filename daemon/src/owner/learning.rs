@@ -1,15 +1,15 @@
 //! Learning a batch of events: the one place where live events change a stream.
 
 use super::lifecycle::Lifecycle;
-use super::owned_stream::{OwnedStream, panic_text};
+use super::owned_stream::OwnedStream;
 use super::replies::ReplyWriter;
-use crate::clock::Moment;
+use super::surroundings::{PagesFailed, Surroundings};
 use crate::inbox::{InboxEvent, ReplyOptions};
 use crate::refusals::count_refused;
 use crate::stream::Applied;
 use crate::ticket::{ChunkCounts, Pending};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use surmise_event::{Limits, Refusal, RefusalCode};
+use surmise_event::{Refusal, RefusalCode};
 
 impl OwnedStream {
     /// Learns events, in order: each is appended to the commit group and observed, then counted and replied to. Returns
@@ -19,15 +19,15 @@ impl OwnedStream {
         events: &[InboxEvent],
         options: ReplyOptions,
         pending: &mut Pending,
-        limits: &Limits,
-        now: Moment,
+        around: &Surroundings<'_>,
     ) -> u64 {
-        self.wake(now);
+        self.wake(around.now);
+        self.retry(around);
         let mut counts = ChunkCounts::default();
         let view = self.view.clone();
         let mut replies = ReplyWriter::new(options, &view, pending.outbox().clone());
         for event in events {
-            match self.apply(event, limits) {
+            match self.apply(event, around) {
                 Ok(Applied::Observed(outcome)) => {
                     counts.accepted += 1;
                     counts.high = counts.high.max(event.seq);
@@ -48,7 +48,7 @@ impl OwnedStream {
         replies.finish();
         pending.mark_learnt(counts);
         if counts.accepted > 0 {
-            self.silence.end(now);
+            self.silence.end(around.now);
         }
         self.checkpoints.count(counts.accepted);
         self.update_view(counts.accepted);
@@ -59,24 +59,28 @@ impl OwnedStream {
     }
 
     /// Applies one event and appends it to the commit group.
-    fn apply(&mut self, event: &InboxEvent, limits: &Limits) -> Result<Applied, Refusal> {
+    fn apply(&mut self, event: &InboxEvent, around: &Surroundings<'_>) -> Result<Applied, Refusal> {
         let (Lifecycle::New(state) | Lifecycle::Awake(state)) = &mut self.lifecycle else {
-            let why = self.view.failed.get().map_or("", String::as_str);
-            let reason = format!("the stream does not learn any more: {why}");
+            let why = self.view.failed.load();
+            let why = why.as_ref().map_or("", |why| why.as_str());
+            let reason = format!("the stream does not learn now: {why}");
             return Err(Refusal::new(RefusalCode::Unavailable, "stream", reason));
         };
         let gatherer = &mut self.gatherer;
         let offset_before = state.learner.offset();
         let mut mark = None;
-        // a bug in a model ends this one stream; the others of the owner live on
+        // a bug in a model costs this one stream the event and a recovery; the others of the owner live on
         let attempt = catch_unwind(AssertUnwindSafe(|| {
             let origin = event.origin.as_ref();
-            let applied = state.apply(&event.record, origin, limits, |offset| {
+            let applied = state.apply(&event.record, origin, around.limits, |offset| {
                 mark = Some(gatherer.append(&event.record, origin, offset));
             });
+            if let (Ok(Applied::Observed(_)), Some(probe)) = (&applied, &around.services.probe) {
+                probe(&event.record);
+            }
             // a learner that could not read or write a key page is not what its log says
             if let Some(fault) = state.learner.pages_fault() {
-                resume_unwind(Box::new(fault.to_string()));
+                resume_unwind(Box::new(PagesFailed(fault.to_string())));
             }
             applied
         }));
@@ -94,9 +98,7 @@ impl OwnedStream {
                     self.gatherer.undo(mark);
                 }
                 self.close_group(offset_before);
-                self.fail(format!("learning an event failed inside: {}", panic_text(panic.as_ref())));
-                let reason = "learning this event failed inside the daemon; the stream does not learn any more";
-                Err(Refusal::new(RefusalCode::Unavailable, "stream", reason))
+                Err(self.set_back(event, offset_before, panic.as_ref(), around))
             }
         }
     }

@@ -15,9 +15,11 @@ mod owned_stream;
 mod replies;
 mod request;
 mod schedule;
+mod setback;
 mod silence;
 mod state;
 mod stream_metrics;
+mod surroundings;
 
 pub use request::{OwnerRequest, PendingCheckpoint};
 pub use state::{Owner, OwnerSetup};

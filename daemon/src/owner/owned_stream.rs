@@ -3,19 +3,20 @@
 use super::group_gathering::GroupGatherer;
 use super::learner_copies::{CopyStep, LearnerCopies, SnapshotReply};
 use super::lifecycle::{Lifecycle, Sleep};
-use super::schedule::{CheckpointSchedule, Load, SnapshotSchedule};
+use super::schedule::{CheckpointSchedule, Load, RetryTimes, SnapshotSchedule};
 use super::silence::Silence;
 use super::stream_metrics::StreamMetrics;
 use crate::checkpoint::{CheckpointFailure, CheckpointState};
 use crate::clock::Moment;
 use crate::directory::{Snapshot, StreamView};
 use crate::producers::Producers;
-use crate::recovery::recover;
+use crate::recovery::{LogEnd, recover};
 use crate::services::Services;
 use crate::storage::Storage;
 use crate::stream::StreamState;
 use crate::summary::StreamSummary;
 use crate::telemetry;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -53,7 +54,12 @@ pub(super) struct OwnedStream {
     pub(super) checkpoints: CheckpointSchedule,
     snapshots: SnapshotSchedule,
     pub(super) silence: Silence,
-    producers_max: usize,
+    pub(super) producers_max: usize,
+    /// Groups that were handed to the committer and may not be in the store yet, in order.
+    pub(super) uncommitted: VecDeque<Group>,
+    /// Whether a checkpoint should be made at once, because the stream was put back.
+    pub(super) wants_checkpoint: bool,
+    pub(super) retry: RetryTimes,
 }
 
 impl OwnedStream {
@@ -90,6 +96,9 @@ impl OwnedStream {
             snapshots: SnapshotSchedule::new(now),
             silence: Silence::new(now),
             producers_max: config.limits.producers,
+            uncommitted: VecDeque::new(),
+            wants_checkpoint: false,
+            retry: RetryTimes::default(),
             entry,
             view,
         }
@@ -121,7 +130,9 @@ impl OwnedStream {
     /// Brings the state into memory from the store.
     fn restore(&mut self, storage: &dyn Storage, services: &Services, now: Moment) {
         let entry = self.entry.clone();
-        let attempt = catch_unwind(AssertUnwindSafe(|| recover(storage, entry, self.producers_max, services)));
+        let attempt = catch_unwind(AssertUnwindSafe(|| {
+            recover(storage, entry, self.producers_max, services, &LogEnd::in_store())
+        }));
         let recovered = match attempt {
             Ok(Ok(recovered)) => recovered,
             Ok(Err(e)) => return self.fail(format!("it cannot be brought back: {e}")),
@@ -132,7 +143,20 @@ impl OwnedStream {
         self.checkpoints = CheckpointSchedule::new(now, recovered.replayed + recovered.passed_over);
         self.metrics.resume(&recovered.state.learner);
         self.lifecycle = Lifecycle::Awake(Box::new(recovered.state));
+        self.agree_on_quarantine();
         self.update_view(0);
+    }
+
+    /// Makes state and view have the same quarantine, that of the more events: a state that was recovered may be from
+    /// before the latest.
+    pub fn agree_on_quarantine(&mut self) {
+        let Some(state) = self.lifecycle.state_mut() else { return };
+        let shown = self.view.quarantine.load_full();
+        if shown.count > state.quarantine.count {
+            state.quarantine = (*shown).clone();
+        } else {
+            self.view.quarantine.store(Arc::new(state.quarantine.clone()));
+        }
     }
 
     /// Wakes a stream that sleeps.
@@ -142,12 +166,12 @@ impl OwnedStream {
         }
     }
 
-    /// Ends a stream that cannot go on. What it learnt and logged before stays in the store.
+    /// Stops a stream that cannot go on for now. What it learnt and logged before stays in the store.
     pub fn fail(&mut self, why: String) {
-        tracing::error!(stream = &*self.view.name, "the stream does not learn any more: {why}");
+        tracing::error!(stream = &*self.view.name, "the stream does not learn now: {why}");
         metrics::gauge!(telemetry::STREAMS_FAILED).increment(1.0);
         self.copies.cancel(&CheckpointFailure::StreamFailed(why.as_str().into()));
-        let _ = self.view.failed.set(why);
+        self.view.failed.store(Some(Arc::new(why)));
         self.lifecycle = Lifecycle::Failed;
     }
 
@@ -186,7 +210,14 @@ impl OwnedStream {
             self.close_group(end_offset);
         }
         let view = &self.view;
-        out.extend(self.gatherer.take_closed().map(|group| (view.clone(), group)));
+        let committed = view.committed.load(Ordering::Acquire);
+        while self.uncommitted.front().is_some_and(|group| group.first_offset + group.span <= committed) {
+            self.uncommitted.pop_front();
+        }
+        for group in self.gatherer.take_closed() {
+            self.uncommitted.push_back(group.clone());
+            out.push((view.clone(), group));
+        }
     }
 
     /// Copies at most `bytes` bytes more of what is wanted.

@@ -3,6 +3,11 @@
 use crate::clock::Moment;
 use std::time::Duration;
 
+/// How long a stream that could not be brought back refuses events before the next attempt; doubled by each failure.
+const RETRY_WAIT_MIN: Duration = Duration::from_secs(1);
+/// The longest time between two attempts.
+const RETRY_WAIT_MAX: Duration = Duration::from_secs(64);
+
 /// Whether events wait for the owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Load {
@@ -37,6 +42,11 @@ impl CheckpointSchedule {
         self.changes = 0;
         self.checkpointed_at = now.uptime;
         std::mem::take(&mut self.is_listed)
+    }
+
+    /// Counts anew: the stream differs from its newest checkpoint by so many changes.
+    pub fn set_changes(&mut self, changes: u64) {
+        self.changes = changes;
     }
 
     /// Notes that the owner lists the stream as changed. Returns whether that is news.
@@ -105,5 +115,30 @@ impl SnapshotSchedule {
             Load::Busy => (Duration::from_millis(50), 20),
         };
         now.since(self.published_at) >= age_min.max(pauses * self.publish_pause)
+    }
+}
+
+/// When a stream that could not be brought back is tried again. Uptimes are those of [`Moment`].
+pub(super) struct RetryTimes {
+    due_at: Duration,
+    wait: Duration,
+}
+
+impl Default for RetryTimes {
+    fn default() -> Self {
+        RetryTimes { due_at: Duration::ZERO, wait: RETRY_WAIT_MIN }
+    }
+}
+
+impl RetryTimes {
+    /// Notes that an attempt failed now.
+    pub fn failed(&mut self, now: Moment) {
+        self.due_at = now.uptime + self.wait;
+        self.wait = (2 * self.wait).min(RETRY_WAIT_MAX);
+    }
+
+    /// Whether another attempt may be made.
+    pub fn is_due(&self, now: Moment) -> bool {
+        now.uptime >= self.due_at
     }
 }

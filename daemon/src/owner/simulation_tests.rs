@@ -109,7 +109,7 @@ impl World {
     }
 
     fn services(&self) -> Arc<Services> {
-        Arc::new(Services { clock: self.clock.clone(), workers: None, pages: None })
+        Arc::new(Services { clock: self.clock.clone(), workers: None, pages: None, probe: None })
     }
 
     /// Starts the daemon on what the store holds.
@@ -133,12 +133,13 @@ impl World {
             directory,
             fencing: Arc::new(Fencing::default()),
             services: self.services(),
+            storage: storage.clone(),
             batches,
             requests: received,
             commits,
             checkpoints,
         });
-        owner.recover(&storage, entries);
+        owner.recover(entries);
         Process { owner, committer, checkpointer, inbox, requests, fault }
     }
 

@@ -1,10 +1,12 @@
 //! An owner's state, and how its streams come into it and leave it.
 
+use super::learner_copies::CheckpointRequest;
 use super::lifecycle::Lifecycle;
 use super::owned_stream::OwnedStream;
 use super::replies::refusal_reply;
 use super::request::OwnerRequest;
 use super::schedule::Load;
+use super::surroundings::Surroundings;
 use crate::checkpoint_queue::{CheckpointJob, CheckpointQueue};
 use crate::clock::{Clock, Moment};
 use crate::commit_batch::CommitBatch;
@@ -35,6 +37,8 @@ pub struct OwnerSetup {
     pub fencing: Arc<Fencing>,
     /// Time, workers and key pages.
     pub services: Arc<Services>,
+    /// Where the log and the checkpoints are.
+    pub storage: Arc<dyn Storage>,
     /// The inbox: batches of events for streams of this owner.
     pub batches: Receiver<Delivered>,
     /// Requests that concern streams of this owner.
@@ -121,12 +125,13 @@ impl Owner {
 
     /// Recovers streams from the store. One that cannot be recovered refuses events; the others live on. Returns how
     /// many events were learnt again.
-    pub fn recover(&mut self, storage: &Arc<dyn Storage>, entries: Vec<StreamEntry>) -> u64 {
+    pub fn recover(&mut self, entries: Vec<StreamEntry>) -> u64 {
         let mut replayed = 0;
         for entry in entries {
             let (now, setup) = (self.clock().now(), &self.setup);
             let view = Arc::new(StreamView::new(&entry));
-            let mut stream = OwnedStream::recover(&setup.config, storage, &setup.services, entry, view.clone(), now);
+            let mut stream =
+                OwnedStream::recover(&setup.config, &setup.storage, &setup.services, entry, view.clone(), now);
             stream.warn_if_redeclared(&setup.config, now);
             if let Some(producers) = stream.producers() {
                 setup.fencing.record_recovered(producers);
@@ -155,8 +160,12 @@ impl Owner {
                 return self.commit_batch.pending.push(pending);
             }
         };
-        let learnt = stream.learn(&events, options, &mut pending, &self.limits, now);
-        if learnt > 0 {
+        let OwnerSetup { storage, services, .. } = &self.setup;
+        let around = Surroundings { limits: &self.limits, storage, services, now };
+        let learnt = stream.learn(&events, options, &mut pending, &around);
+        let wants_checkpoint = std::mem::take(&mut stream.wants_checkpoint);
+        // a stream whose first event is in quarantine is kept, so that the event can be looked at
+        if learnt > 0 || wants_checkpoint {
             if matches!(stream.lifecycle, Lifecycle::New(_)) {
                 self.setup.directory.insert(stream.view.clone());
                 self.commit_batch.entries.push(stream.keep());
@@ -171,9 +180,12 @@ impl Owner {
         if matches!(stream.lifecycle, Lifecycle::New(_)) {
             self.setup.directory.release();
         } else {
-            self.streams.insert(name, stream);
+            self.streams.insert(name.clone(), stream);
         }
         self.commit_batch.pending.push(pending);
+        if wants_checkpoint {
+            self.request_checkpoint(&name, CheckpointRequest { reply: None, with_hash: false }, now);
+        }
         let done = self.clock().now();
         if learnt > 0 {
             metrics::histogram!(telemetry::LEARN).record(done.since(now.uptime).as_secs_f64() / learnt as f64);

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 use surmise_config::Config;
-use surmised::{Daemon, Running};
+use surmised::{Daemon, LearningProbe, Running};
 use tokio::runtime::Runtime;
 
 pub struct Host {
@@ -28,8 +28,12 @@ impl Host {
         Host::start_with(dir, "")
     }
     pub fn start_with(dir: &Path, more: &str) -> Host {
+        Host::start_probed(dir, more, None)
+    }
+    /// One whose events pass through a probe while they are learnt.
+    pub fn start_probed(dir: &Path, more: &str, probe: Option<LearningProbe>) -> Host {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let running = runtime.block_on(Daemon::start(config(dir, more))).unwrap();
+        let running = runtime.block_on(Daemon::start_probed(config(dir, more), probe)).unwrap();
         Host { runtime, running: Some(running) }
     }
     pub fn running(&self) -> &Running {

@@ -42,11 +42,13 @@ pub enum RefusalCode {
     LimitReached,
     /// The daemon is shutting down or cannot write.
     Unavailable,
+    /// Learning the event failed inside the daemon, which keeps it aside for a look.
+    Quarantined,
 }
 
 impl RefusalCode {
     /// Every code, in the order of the declaration.
-    pub const ALL: [RefusalCode; 18] = [
+    pub const ALL: [RefusalCode; 19] = [
         RefusalCode::BadJson,
         RefusalCode::BadUtf8,
         RefusalCode::LineTooLong,
@@ -65,6 +67,7 @@ impl RefusalCode {
         RefusalCode::BadStream,
         RefusalCode::LimitReached,
         RefusalCode::Unavailable,
+        RefusalCode::Quarantined,
     ];
 
     /// The word for the code on the wire, in metrics and in checkpoints.
@@ -88,6 +91,7 @@ impl RefusalCode {
             RefusalCode::BadStream => "bad_stream",
             RefusalCode::LimitReached => "limit_reached",
             RefusalCode::Unavailable => "unavailable",
+            RefusalCode::Quarantined => "quarantined",
         }
     }
 }
