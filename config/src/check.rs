@@ -89,6 +89,7 @@ impl Config {
             ("inbox_bytes", l.inbox_bytes.0, 1 << 10),
             ("session_events", l.session_events as u64, 1),
             ("producers", l.producers as u64, 1),
+            ("producers_stored", l.producers_stored as u64, 1),
             ("fields", l.fields as u64, 1),
             ("symbol_bytes", l.symbol_bytes.0, 1),
             ("text_bytes", l.text_bytes.0, 1),

@@ -101,8 +101,10 @@ pub struct LimitsTable {
     pub inbox_bytes: ByteSize,
     /// The most events of one connection that are not answered yet; beyond it the connection is not read.
     pub session_events: usize,
-    /// The most producers that one stream remembers; beyond it the one that is unused for longest is forgotten.
+    /// The most producers of one stream in memory; beyond it those that are silent for longest go to the store.
     pub producers: usize,
+    /// The most producers of one stream in the store; beyond it the one that is silent for longest is forgotten.
+    pub producers_stored: usize,
     /// The most fields of one schema.
     pub fields: usize,
     /// The most bytes of one symbol.
@@ -111,6 +113,8 @@ pub struct LimitsTable {
     pub text_bytes: ByteSize,
     /// The most bytes of a name of a field, key, stream or producer.
     pub name_bytes: ByteSize,
+    /// How far an event's time may be ahead of its arrival.
+    pub ahead: TimeSpan,
 }
 
 impl Default for LimitsTable {
@@ -126,10 +130,12 @@ impl Default for LimitsTable {
             inbox_bytes: ByteSize(32 << 20),
             session_events: 4_096,
             producers: 4_096,
+            producers_stored: 1_000_000,
             fields: record.fields,
             symbol_bytes: ByteSize(record.symbol_bytes as u64),
             text_bytes: ByteSize(record.text_bytes as u64),
             name_bytes: ByteSize(record.name_bytes as u64),
+            ahead: TimeSpan(Duration::from_secs(86_400)),
         }
     }
 }

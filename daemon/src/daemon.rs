@@ -9,14 +9,13 @@ use crate::session::{ListenerKind, Opening};
 use crate::sockets::{Addresses, Bound};
 use crate::threads::Threads;
 use crate::{clock, http, listen, telemetry};
-use anyhow::{anyhow, bail};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use surmise_config::{Config, ConfigError, ConfigFault};
+use surmise_config::{Config, ConfigError, ConfigFault, TimeSpan};
 use surmise_device::Choice;
 use surmise_learner::Learner;
 use surmise_store::Store;
@@ -27,6 +26,23 @@ use tokio_util::task::TaskTracker;
 
 /// The daemon, as something to be started.
 pub struct Daemon;
+
+/// Why the daemon did not end in order. What was acknowledged is durable all the same.
+#[derive(Debug, thiserror::Error)]
+pub enum ShutdownError {
+    /// It took too long; checkpoints may be missing, so that the next start learns more of the log again.
+    #[error("finishing took longer than the grace period of {0} (shutdown.grace); the next start learns the rest")]
+    GraceExceeded(TimeSpan),
+    /// A thread had panicked, which is a bug.
+    #[error("a thread of the daemon had failed")]
+    ThreadFailed,
+    /// The system gives no thread that could wait for the others.
+    #[error("no thread can be started: {0}")]
+    Thread(std::io::Error),
+    /// The daemon had a fault before, as when the disk is full.
+    #[error("{0}")]
+    Fault(String),
+}
 
 /// A running daemon.
 pub struct Running {
@@ -224,7 +240,7 @@ impl Running {
     ///
     /// # Errors
     /// This took longer than the grace period, or the store failed. What was acknowledged is durable all the same.
-    pub async fn shutdown(mut self) -> anyhow::Result<()> {
+    pub async fn shutdown(mut self) -> Result<(), ShutdownError> {
         let until = Instant::now() + self.hub.config.shutdown.grace.0;
         self.hub.stopping.cancel();
         self.listeners.close();
@@ -240,24 +256,22 @@ impl Running {
         self.checkpoints = None;
         let threads = std::mem::take(&mut self.threads);
         let (sender, finished) = oneshot::channel();
-        std::thread::Builder::new().name("shutdown".into()).spawn(move || {
+        let spawned = std::thread::Builder::new().name("shutdown".into()).spawn(move || {
             for control in controls {
                 let _ = control.send(OwnerRequest::Stop);
             }
             let failed = threads.into_iter().filter_map(|t| t.join().err()).count();
             let _ = sender.send(failed);
-        })?;
+        });
+        spawned.map_err(ShutdownError::Thread)?;
         let finished = tokio::time::timeout(clock::time_left(until), finished).await;
         self.hub.release_store();
         match finished {
-            Err(_) => bail!("finishing took longer than the grace period of {}", self.hub.config.shutdown.grace),
+            Err(_) => return Err(ShutdownError::GraceExceeded(self.hub.config.shutdown.grace)),
             Ok(Ok(0)) => {}
-            Ok(_) => bail!("a thread of the daemon had failed"),
+            Ok(_) => return Err(ShutdownError::ThreadFailed),
         }
-        match self.hub.fault.get() {
-            Some(fault) => Err(anyhow!(fault)),
-            None => Ok(()),
-        }
+        self.hub.fault.get().map_or(Ok(()), |fault| Err(ShutdownError::Fault(fault)))
     }
 }
 

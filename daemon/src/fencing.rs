@@ -1,19 +1,25 @@
 //! The registry of producers over all streams: the newest epoch of each, how far it is durable, and which connection
 //! may send for it.
 //!
-//! A producer that connects again *fences* its older connection: that one is told to end, and the new one is welcomed
+//! Only an event that was learnt raises the epoch of its producer: neither a hello nor a request does so by itself. A
+//! producer that connects again *fences* its older connection: that one is told to end, and the new one is welcomed
 //! only when the old one has sent its last event, so that the welcome can say after which number to resume.
+//!
+//! The registry holds what was asked for lately. What it does not hold is in the tables of streams and in the marks of
+//! the log: see `Hub::look_up_producer`.
 
-use crate::producers::Producers;
+use crate::producers::{EpochFault, check_epoch};
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Producers in the registry. When it is full, those without a connection are dropped from it; the tables of their
-/// streams still recognise what was learnt.
-pub const PRODUCERS_MAX: usize = 65_536;
+/// Producers in the registry. When it is full, those without a connection are dropped from it.
+const PRODUCERS_MAX: usize = 65_536;
+
+/// Streams of one producer of which it is remembered that they were asked.
+const ASKED_STREAMS_MAX: usize = 16;
 
 /// How long a claim waits until the connection that it fences has sent its last event.
 const FENCED_TIME_MAX: Duration = Duration::from_secs(2);
@@ -21,12 +27,14 @@ const FENCED_TIME_MAX: Duration = Duration::from_secs(2);
 /// What the registry knows of one producer.
 #[derive(Default)]
 struct ProducerState {
-    /// The newest epoch.
-    epoch: u64,
+    /// The newest epoch that an event was learnt of.
+    epoch: Option<u64>,
     /// The number up to which everything of that epoch is durable.
     committed: Option<u64>,
     /// The connection that may send for the producer.
     holder: Option<Holder>,
+    /// Streams that were asked what they know of the producer.
+    asked: Vec<Arc<str>>,
 }
 
 /// The connection that may send for a producer.
@@ -34,6 +42,8 @@ struct ProducerState {
 struct Holder {
     /// The number of the claim.
     id: u64,
+    /// The epoch of the claim.
+    epoch: u64,
     /// Cancelled when a newer connection takes over.
     fenced: CancellationToken,
     /// Cancelled when the connection has sent its last event.
@@ -45,14 +55,6 @@ struct Holder {
 pub struct Fencing {
     producers: Mutex<FxHashMap<Arc<str>, ProducerState>>,
     next_id: AtomicU64,
-}
-
-/// The error of a producer that comes with an old epoch.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("epoch {known} of the producer is known, which is newer than {asked}; take a higher one")]
-pub struct OldEpoch {
-    known: u64,
-    asked: u64,
 }
 
 /// The right of a connection to send for a producer. It ends when it is dropped, or when a newer connection takes over.
@@ -69,20 +71,34 @@ impl Fencing {
         self.producers.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    /// Notes what the table of a recovered stream says of its producers.
-    pub fn record_recovered(&self, producers: &Producers) {
-        for (name, producer) in producers.iter() {
-            self.record_durable(name, producer.epoch, producer.safe);
-        }
+    /// Whether the registry knows what a stream knows of a producer.
+    pub fn has_asked(&self, producer: &str, stream: &str) -> bool {
+        self.lock().get(producer).is_some_and(|state| state.asked.iter().any(|asked| **asked == *stream))
     }
 
-    /// Notes that everything of a producer's epoch up to a number is durable.
+    /// Notes that a stream was asked what it knows of a producer, and that this was recorded.
+    pub fn record_asked(&self, producer: &Arc<str>, stream: &Arc<str>) {
+        let mut producers = self.lock();
+        let state = entry(&mut producers, producer);
+        if state.asked.len() >= ASKED_STREAMS_MAX {
+            state.asked.remove(0);
+        }
+        state.asked.push(stream.clone());
+    }
+
+    /// Notes that an event of an epoch of a producer is durable, and everything of the epoch up to a number. A
+    /// connection of an older epoch is fenced by it.
     pub fn record_durable(&self, producer: &Arc<str>, epoch: u64, committed: Option<u64>) {
         let mut producers = self.lock();
-        let state = producers.entry(producer.clone()).or_default();
-        state.raise(epoch);
+        let state = entry(&mut producers, producer);
+        if state.epoch.is_none_or(|known| epoch > known) {
+            (state.epoch, state.committed) = (Some(epoch), None);
+            if let Some(holder) = state.holder.take_if(|holder| holder.epoch < epoch) {
+                holder.fenced.cancel();
+            }
+        }
         // of an older epoch nothing counts any more
-        if epoch == state.epoch {
+        if state.epoch == Some(epoch) {
             state.committed = state.committed.max(committed);
         }
     }
@@ -91,14 +107,17 @@ impl Fencing {
     /// this returns (or has not done so within [`FENCED_TIME_MAX`]; its stream then refuses its events).
     ///
     /// # Errors
-    /// A newer epoch is known.
-    pub async fn claim(self: &Arc<Self>, producer: &Arc<str>, epoch: u64) -> Result<Claim, OldEpoch> {
+    /// An event of a newer epoch was learnt, or the producer's connection has a newer one; or the epoch is too high.
+    pub async fn claim(self: &Arc<Self>, producer: &Arc<str>, epoch: u64) -> Result<Claim, EpochFault> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let holder = Holder { id, fenced: CancellationToken::new(), done: CancellationToken::new() };
+        let holder = Holder { id, epoch, fenced: CancellationToken::new(), done: CancellationToken::new() };
         let before = {
             let mut producers = self.lock();
-            let state = entry(&mut producers, producer, epoch)?;
-            state.raise(epoch);
+            let state = entry(&mut producers, producer);
+            check_epoch(state.epoch, epoch)?;
+            if let Some(Holder { epoch: known, .. }) = state.holder.as_ref().filter(|holder| holder.epoch > epoch) {
+                return Err(EpochFault::Old { known: *known, asked: epoch });
+            }
             state.holder.replace(holder.clone())
         };
         let mut claim = Claim { fencing: self.clone(), producer: producer.clone(), holder, committed: None };
@@ -108,57 +127,34 @@ impl Fencing {
             let _ = tokio::time::timeout(FENCED_TIME_MAX, before.done.cancelled()).await;
         }
         // read only now: the older connection may have had events made durable meanwhile
-        let known = self.lock().get(producer).filter(|state| state.epoch == epoch).and_then(|state| state.committed);
+        let known = self.lock().get(producer).filter(|s| s.epoch == Some(epoch)).and_then(|s| s.committed);
         claim.committed = known;
         Ok(claim)
     }
 
-    /// Checks the epoch of events that come without a connection of their own, over HTTP. A newer epoch than the known
-    /// one fences the producer's connection.
+    /// Checks the epoch of events that come without a connection of their own, over HTTP.
     ///
     /// # Errors
-    /// A newer epoch is known.
-    pub fn admit(&self, producer: &Arc<str>, epoch: u64) -> Result<(), OldEpoch> {
-        let mut producers = self.lock();
-        let state = entry(&mut producers, producer, epoch)?;
-        if epoch > state.epoch {
-            if let Some(holder) = state.holder.take() {
-                holder.fenced.cancel();
-            }
-            state.raise(epoch);
+    /// An event of a newer epoch was learnt, or the epoch is too high.
+    pub fn check(&self, producer: &str, epoch: u64) -> Result<(), EpochFault> {
+        check_epoch(self.lock().get(producer).and_then(|state| state.epoch), epoch)
+    }
+
+    /// Forgets a producer, and ends its connection.
+    pub fn forget(&self, producer: &str) {
+        if let Some(holder) = self.lock().remove(producer).and_then(|state| state.holder) {
+            holder.fenced.cancel();
         }
-        Ok(())
     }
 }
 
-/// The state of a producer that comes with an epoch; made if it is new.
-///
-/// # Errors
-/// A newer epoch is known.
-fn entry<'a>(
-    producers: &'a mut FxHashMap<Arc<str>, ProducerState>,
-    producer: &Arc<str>,
-    epoch: u64,
-) -> Result<&'a mut ProducerState, OldEpoch> {
+/// The state of a producer; made if it is new.
+fn entry<'a>(producers: &'a mut FxHashMap<Arc<str>, ProducerState>, producer: &Arc<str>) -> &'a mut ProducerState {
     // the bound holds memory against producers that make up a new name each time
-    if producers.len() >= PRODUCERS_MAX {
+    if producers.len() >= PRODUCERS_MAX && !producers.contains_key(producer) {
         producers.retain(|_, state| state.holder.is_some());
     }
-    let state = producers.entry(producer.clone()).or_default();
-    if epoch < state.epoch {
-        return Err(OldEpoch { known: state.epoch, asked: epoch });
-    }
-    Ok(state)
-}
-
-impl ProducerState {
-    /// Goes over to a newer epoch, of which nothing is durable yet.
-    fn raise(&mut self, epoch: u64) {
-        if epoch > self.epoch {
-            self.epoch = epoch;
-            self.committed = None;
-        }
-    }
+    producers.entry(producer.clone()).or_default()
 }
 
 impl Claim {
@@ -212,14 +208,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_posted_event_of_a_newer_epoch_fences_the_connection() {
+    async fn only_an_event_that_was_learnt_raises_the_epoch() {
         let fencing = Arc::new(Fencing::default());
         let producer: Arc<str> = "p".into();
         let claim = fencing.claim(&producer, 1).await.unwrap();
-        assert_eq!(fencing.admit(&producer, 1), Ok(()));
-        assert!(!claim.holder.fenced.is_cancelled(), "the same epoch may use both doors");
-        assert_eq!(fencing.admit(&producer, 2), Ok(()));
+        assert_eq!((fencing.check(&producer, 1), fencing.check(&producer, 2)), (Ok(()), Ok(())));
+        assert!(!claim.holder.fenced.is_cancelled(), "asking fences nobody");
+        fencing.record_durable(&producer, 2, None);
         assert!(claim.holder.fenced.is_cancelled());
-        assert_eq!(fencing.admit(&producer, 1), Err(OldEpoch { known: 2, asked: 1 }));
+        assert_eq!(fencing.check(&producer, 1), Err(EpochFault::Old { known: 2, asked: 1 }));
+        assert!(matches!(fencing.check(&producer, u64::MAX), Err(EpochFault::Jump { known: 2, .. })));
+        drop(claim);
+        // a hello of a high epoch holds its place while its connection lives, and leaves nothing behind
+        let high = fencing.claim(&producer, 100).await.unwrap();
+        assert!(fencing.claim(&producer, 2).await.is_err());
+        drop(high);
+        assert!(fencing.claim(&producer, 2).await.is_ok());
     }
 }

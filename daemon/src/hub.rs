@@ -5,7 +5,7 @@ use crate::directory::{Directory, Snapshot, StreamView};
 use crate::fault::Fault;
 use crate::fencing::Fencing;
 use crate::inbox::{Batch, Closed, Inbox, InboxEvent, ReplyOptions};
-use crate::owner::OwnerRequest;
+use crate::owner::{KnownProducer, OwnerRequest};
 use crate::ticket::{ChunkCounts, Outbox};
 use crossbeam_channel::{Sender, TrySendError};
 use rustc_hash::FxHashMap;
@@ -23,6 +23,9 @@ pub const SERVER: &str = concat!("surmised ", env!("CARGO_PKG_VERSION"));
 
 /// How long a question to an owner may wait for its answer.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The time between two attempts to ask an owner for whom too many questions wait.
+const BUSY_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The ways to one owner.
 pub struct OwnerPort {
@@ -178,6 +181,59 @@ impl Hub {
             answers.push(wait(receiver).await?);
         }
         Ok(answers)
+    }
+
+    /// Makes sure that the registry knows of a producer what this stream and the log know. Returns how many producers
+    /// the stream has forgotten, if it knows nothing of this one.
+    ///
+    /// # Errors
+    /// The owner of the stream does not answer in time, or has ended.
+    pub async fn look_up_producer(&self, producer: &Arc<str>, stream: &str) -> Result<u64, AskError> {
+        if self.fencing.has_asked(producer, stream) {
+            return Ok(0);
+        }
+        let stream: Arc<str> = stream.into();
+        let mark = self.store().and_then(|store| store.log.mark(producer).ok().flatten());
+        if let Some(mark) = &mark {
+            self.fencing.record_durable(producer, mark.epoch, Some(mark.seq));
+        }
+        let question = |reply| OwnerRequest::Producer { stream: stream.clone(), producer: producer.clone(), reply };
+        let answer = self.ask_patiently(&stream, question).await?;
+        if let Some(KnownProducer { known: Some(known), .. }) = answer {
+            // what was learnt counts only once it is durable
+            self.wait_durable(&stream, known.last_offset).await?;
+            self.fencing.record_durable(producer, known.epoch, known.safe);
+        }
+        self.fencing.record_asked(producer, &stream);
+        Ok(answer.filter(|answer| answer.known.is_none() && mark.is_none()).map_or(0, |answer| answer.forgotten))
+    }
+
+    /// Waits until the event at an offset of a stream is durable.
+    async fn wait_durable(&self, stream: &str, offset: u64) -> Result<(), AskError> {
+        let until = Instant::now() + ANSWER_TIME_MAX;
+        let Some(view) = self.directory.get(stream) else { return Ok(()) };
+        while view.committed.load(Ordering::Acquire) <= offset {
+            if Instant::now() >= until {
+                return Err(AskError::Late);
+            }
+            tokio::time::sleep(BUSY_INTERVAL).await;
+        }
+        Ok(())
+    }
+
+    /// Asks the owner of a stream, and asks again where too many questions wait.
+    async fn ask_patiently<T>(
+        &self,
+        stream: &str,
+        question: impl Fn(oneshot::Sender<T>) -> OwnerRequest,
+    ) -> Result<T, AskError> {
+        let until = Instant::now() + ANSWER_TIME_MAX;
+        loop {
+            match self.ask(stream, &question).await {
+                Err(AskError::Busy) if Instant::now() < until => tokio::time::sleep(BUSY_INTERVAL).await,
+                answer => return answer,
+            }
+        }
     }
 
     /// The latest published snapshot of a stream.

@@ -15,7 +15,7 @@ use cutter::{CutLine, LineCutter};
 use numbering::{Assignment, Numbering};
 use std::sync::Arc;
 use surmise_config::{LimitsTable, check_stream_name};
-use surmise_event::{Refusal, RefusalCode};
+use surmise_event::{Refusal, RefusalCode, format_time};
 use surmise_protocol::{EventLine, ProducerLine, parse_bare, parse_line, parse_plain};
 
 /// Lines of one chunk, which go to the owners together.
@@ -123,6 +123,11 @@ impl Intake {
         self.stream = stream;
     }
 
+    /// The stream of events that name none.
+    pub fn stream(&self) -> &Arc<str> {
+        &self.stream
+    }
+
     /// Sets the key of events that name none.
     pub fn set_key(&mut self, key: Option<Box<str>>) {
         self.key = key;
@@ -225,6 +230,7 @@ impl Intake {
         let EventLine { seq, stream, mut record } = event;
         let stream = self.stream_of(stream)?;
         record.arrival_us = Some(arrival_us);
+        self.check_time(record.time_us, arrival_us)?;
         // the key and the stream of the hello are defaults of the event's own
         if record.key.is_none() {
             record.key = self.key.clone();
@@ -247,6 +253,22 @@ impl Intake {
             }
         }
         Ok(())
+    }
+
+    /// Refuses a time that is too far ahead of its arrival. The clock of a key would follow it, and everything after it
+    /// would come late. Times behind are fine: so is what was recorded long ago.
+    fn check_time(&self, time_us: Option<i64>, arrival_us: i64) -> Result<(), Refusal> {
+        let ahead_us_max = i64::try_from(self.limits.ahead.0.as_micros()).unwrap_or(i64::MAX);
+        match time_us.filter(|time_us| time_us.saturating_sub(arrival_us) > ahead_us_max) {
+            None => Ok(()),
+            Some(time_us) => {
+                let (time, limit) = (format_time(time_us), self.limits.ahead);
+                let reason = format!(
+                    "{time} is more than {limit} ahead of its arrival (limits.ahead); if it is meant, raise the limit"
+                );
+                Err(Refusal::new(RefusalCode::TimeAhead, "time", reason))
+            }
+        }
     }
 
     /// The stream of an event that names one, or none.

@@ -24,7 +24,7 @@ fn entry(keys: u32, keys_stored: u32) -> StreamEntry {
 }
 
 fn begin(store: &Arc<Store>, entry: StreamEntry) -> StreamState {
-    StreamState::new(entry, 9, &Services::of(Some(store))).unwrap()
+    StreamState::new(entry, ProducerBounds::FEW, &Services::of(Some(store))).unwrap()
 }
 
 /// Records of thirty keys, some of which end, that depend on their place and on which future it is.
@@ -103,8 +103,14 @@ fn whatever_happens_each_key_finds_its_state() {
                     drop((live, store));
                     store = Arc::new(Store::open(dir.path(), 2).unwrap());
                 }
-                let r =
-                    recover(&*store, entry(4, stored), 9, &Services::of(Some(&store)), &LogEnd::in_store()).unwrap();
+                let r = recover(
+                    &*store,
+                    entry(4, stored),
+                    ProducerBounds::FEW,
+                    &Services::of(Some(&store)),
+                    &LogEnd::in_store(),
+                )
+                .unwrap();
                 assert_eq!(r.passed_over, u64::from(damaged));
                 live = r.state;
                 same(&mut live, &mut reference);
@@ -154,6 +160,7 @@ fn pages_that_are_gone_are_missed() {
     }
     std::fs::remove_dir_all(dir.path().join("keys")).unwrap();
     let store = Arc::new(Store::open(dir.path(), 2).unwrap());
-    let refused = recover(&*store, entry(3, 1000), 9, &Services::of(Some(&store)), &LogEnd::in_store());
+    let refused =
+        recover(&*store, entry(3, 1000), ProducerBounds::FEW, &Services::of(Some(&store)), &LogEnd::in_store());
     assert!(refused.is_err_and(|e| e.to_string().contains("offset 0 comes next")), "nothing is made up");
 }

@@ -1,12 +1,15 @@
 //! The `surmised` program.
 
+mod signals;
+
 use clap::Parser;
+use signals::Signals;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use surmise_config::{Config, ConfigError};
 use surmise_store::StoreError;
-use surmised::{Daemon, Running};
-use tokio::signal::unix::{SignalKind, signal};
+use surmised::{Daemon, Running, ShutdownError};
 
 /// The exit code of wrong usage or configuration (`EX_USAGE` of sysexits).
 const EXIT_USAGE: u8 = 64;
@@ -46,9 +49,12 @@ Environment:
   SURMISE__TABLE__KEY  overrides a key of the file: SURMISE__STORE__DIR=/var/lib/surmise
   RUST_LOG             what is logged: warn, info (usual), debug
 
-Signals: SIGTERM and SIGINT finish what was accepted, write a last checkpoint of every stream, and leave.
+Signals: SIGTERM, SIGINT, SIGQUIT and every other signal that ends a process finish what was accepted, write a last
+checkpoint of every stream, and leave; so does closing the terminal.
 
-Exit codes: 0 done, 1 the self-test found a difference, 64 wrong usage or configuration, 70 internal error, 74 the store cannot be used.";
+The log goes to standard error. If that takes nothing, lines are lost and counted, and everything else goes on.
+
+Exit codes: 0 done, 1 the self-test found a difference, 64 wrong usage or configuration, 70 internal error, or leaving took longer than shutdown.grace, 74 the store cannot be used.";
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -67,7 +73,8 @@ fn main() -> ExitCode {
         Err(e) => {
             // the text of an error of the store already names its source
             let text = if e.is::<StoreError>() { e.to_string() } else { format!("{e:#}") };
-            eprintln!("surmised: {text}");
+            // standard error may take nothing any more, which is no reason to leave with another code
+            let _ = writeln!(std::io::stderr(), "surmised: {text}");
             exit_code(&e).into()
         }
     }
@@ -79,6 +86,7 @@ fn exit_code(e: &anyhow::Error) -> u8 {
     match () {
         () if e.is::<ConfigError>() => EXIT_USAGE,
         () if e.is::<StoreError>() || e.is::<StoreFault>() => EXIT_STORAGE,
+        () if e.is::<ShutdownError>() => EXIT_INTERNAL,
         () if e.is::<String>() || io() => EXIT_USAGE,
         () => EXIT_INTERNAL,
     }
@@ -102,8 +110,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
         println!("the configuration is fine");
         return Ok(());
     }
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    let _log = surmised::start_log();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(serve(config));
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
@@ -112,21 +119,21 @@ fn run(args: &Args) -> anyhow::Result<()> {
 
 /// Runs the daemon until a signal or a fault ends it.
 async fn serve(config: Config) -> anyhow::Result<()> {
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut signals = Signals::catch()?;
     let (dir, engine, owners) = (config.store.dir.clone(), config.model.engine, config.owners.count());
     let running = tokio::select! {
         running = Daemon::start(config) => running?,
-        _ = term.recv() => return Ok(()),
-        _ = int.recv() => return Ok(()),
+        _ = signals.ended() => return Ok(()),
     };
     let (device, kernel) = (running.device(), surmised::kernel());
     announce(&running, &dir, &format!("engine {engine}, kernel {kernel}, device {device}, {owners} owners"));
     let fault = tokio::select! {
-        _ = term.recv() => None,
-        _ = int.recv() => None,
+        signal = signals.ended() => {
+            tracing::info!("leaving, by {signal}: what was accepted is finished and kept");
+            None
+        }
         fault = running.failed() => Some(fault),
     };
-    tracing::info!("leaving: what was accepted is finished and kept");
     let left = running.shutdown().await;
     match fault {
         Some(fault) => Err(StoreFault(fault).into()),

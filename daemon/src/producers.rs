@@ -1,57 +1,191 @@
 //! The table of which events of each producer a stream has learnt. It is what makes learning happen exactly once.
 //!
-//! The table is a function of the log alone: a checkpoint holds it, and learning the log after the checkpoint again
-//! makes it what it was.
+//! Memory holds the producers that were heard of lately; the others are in the store. Together the two are a function of
+//! the log alone: a checkpoint holds what is in memory, what is in the store is true of the whole log, and learning the
+//! log after the checkpoint again makes the table what it was. See `surmise_store::ProducerTrees` for why.
 
+use crate::storage::Storage;
+use crate::telemetry;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
+use surmise_config::Config;
+use surmise_event::{Refusal, RefusalCode};
 use surmise_store::bytes::{Cursor, Damaged, put_bytes, put_option, put_varint};
 use surmise_store::group::Origin;
+use surmise_store::{Producer, ProducerCounts, StoreError};
 
-/// What a stream remembers of one producer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Producer {
-    /// The newest epoch seen.
-    pub epoch: u64,
-    /// The largest sequence number learnt in it.
-    pub last_seq: u64,
-    /// The largest number up to which everything was durable, or in this stream, when it was sent.
-    pub safe: Option<u64>,
-    /// The offset of its latest event; the producer with the smallest is forgotten first.
-    pub last_offset: u64,
+/// Producers that leave memory at once are so small a part of it, and at most so many.
+const LEAVING_DIVISOR: usize = 16;
+const LEAVING_MAX: usize = 1024;
+
+/// The largest epoch that a producer may begin with: the largest whole number that every reader of JSON reads exactly.
+pub const EPOCH_MAX: u64 = 1 << 53;
+/// How far above the known epoch of its producer an epoch may be. It leaves room for epochs that are times, even those
+/// in milliseconds that come decades apart.
+pub const EPOCH_STEP_MAX: u64 = 1 << 40;
+
+/// Why an epoch is refused.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EpochFault {
+    /// A newer one is known.
+    #[error("epoch {known} of the producer is known, which is newer than {asked}; take a higher one")]
+    Old {
+        /// The known epoch.
+        known: u64,
+        /// The epoch that was refused.
+        asked: u64,
+    },
+    /// It is so high that it would lock the producer out.
+    #[error(
+        "epoch {asked} is too high: the producer's known epoch is {known}, and the next may be at most \
+         {EPOCH_STEP_MAX} above it; take a lower one, or reset the producer (surmise producer reset)"
+    )]
+    Jump {
+        /// The known epoch; 0 if there is none.
+        known: u64,
+        /// The epoch that was refused.
+        asked: u64,
+    },
+}
+
+impl EpochFault {
+    /// The refusal of whatever came with the epoch in this field.
+    pub fn refusal(&self, field: &str) -> Refusal {
+        let code = match self {
+            EpochFault::Old { .. } => RefusalCode::Fenced,
+            EpochFault::Jump { .. } => RefusalCode::BadEpoch,
+        };
+        Refusal::new(code, field, self.to_string())
+    }
+}
+
+/// Checks an epoch that a producer comes with against the newest that an event was learnt of.
+///
+/// # Errors
+/// It is older, or too far above.
+pub fn check_epoch(known: Option<u64>, asked: u64) -> Result<(), EpochFault> {
+    match known {
+        Some(known) if asked < known => Err(EpochFault::Old { known, asked }),
+        Some(known) if asked - known > EPOCH_STEP_MAX => Err(EpochFault::Jump { known, asked }),
+        None if asked > EPOCH_MAX => Err(EpochFault::Jump { known: 0, asked }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// What a stream knows of an event by its producer's epoch and its sequence number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum SeqStatus {
     /// The event has not been learnt.
     New,
     /// The event has been learnt before.
     Duplicate,
-    /// This newer epoch of its producer has sent events.
-    Fenced(u64),
+    /// Events of this epoch are not taken.
+    Fenced(EpochFault),
+}
+
+/// Where the producers that memory has no room for are.
+#[derive(Clone)]
+struct ProducerStore {
+    storage: Arc<dyn Storage>,
+    table: u32,
+    /// Producers that it holds at most.
+    keep: u64,
+}
+
+/// The bounds of a table of producers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProducerBounds {
+    /// Producers in memory.
+    pub memory: usize,
+    /// Producers in the store.
+    pub store: u64,
+}
+
+impl ProducerBounds {
+    /// Bounds for tests with few producers.
+    #[cfg(test)]
+    pub const FEW: ProducerBounds = ProducerBounds { memory: 9, store: 9 };
+
+    /// The bounds that a configuration sets.
+    pub fn of(config: &Config) -> ProducerBounds {
+        ProducerBounds { memory: config.limits.producers, store: config.limits.producers_stored as u64 }
+    }
+}
+
+/// Whether a table follows events that come, or those of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Following {
+    /// Each event is new or not; only those before this offset are durable.
+    Live { durable_before: u64 },
+    /// Each event of the log was new; those before this offset are durable. The store may know later ones already, which
+    /// then come again.
+    Log { durable_before: u64 },
+}
+
+impl Following {
+    fn durable_before(self) -> u64 {
+        let (Following::Live { durable_before } | Following::Log { durable_before }) = self;
+        durable_before
+    }
 }
 
 /// The producers of one stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Producers {
     map: FxHashMap<Arc<str>, Producer>,
-    max: usize,
+    bounds: ProducerBounds,
+    /// Producers in memory at which the next ones leave it.
+    leave_at: usize,
+    store: Option<ProducerStore>,
+    following: Following,
 }
 
 impl Producers {
-    /// An empty table that remembers at most `max` producers.
-    pub fn new(max: usize) -> Producers {
-        Producers { map: FxHashMap::default(), max: max.max(1) }
+    /// An empty table within bounds. Without a store it keeps all producers in memory.
+    pub fn new(bounds: ProducerBounds) -> Producers {
+        let leave_at = bounds.memory.max(1);
+        let following = Following::Live { durable_before: 0 };
+        Producers { map: FxHashMap::default(), bounds, leave_at, store: None, following }
     }
 
-    /// Looks an event up by its origin.
-    pub fn seq_status(&self, origin: &Origin) -> SeqStatus {
-        match self.map.get(&origin.producer) {
-            Some(known) if origin.epoch < known.epoch => SeqStatus::Fenced(known.epoch),
-            Some(known) if origin.epoch == known.epoch && origin.seq <= known.last_seq => SeqStatus::Duplicate,
-            _ => SeqStatus::New,
+    /// Connects the table to its part of a store.
+    pub fn connect(&mut self, storage: Option<Arc<dyn Storage>>, table: u32) {
+        self.store = storage.map(|storage| ProducerStore { storage, table, keep: self.bounds.store });
+    }
+
+    /// Takes the events that follow as those of the log: none is looked up in the store. Those before this offset are
+    /// durable.
+    pub fn begin_replay(&mut self, durable_before: u64) {
+        self.following = Following::Log { durable_before };
+    }
+
+    /// Takes the events that follow as those of producers. What was learnt before this offset is durable.
+    pub fn follow_live(&mut self, durable_before: u64) {
+        self.following = Following::Live { durable_before };
+    }
+
+    /// Looks an event up by its origin. A producer that is in the store comes into memory.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn seq_status(&mut self, origin: &Origin) -> Result<SeqStatus, StoreError> {
+        let is_live = matches!(self.following, Following::Live { .. });
+        if is_live
+            && !self.map.contains_key(&origin.producer)
+            && let Some(store) = &self.store
+            && let Some(known) = store.storage.producer(store.table, &origin.producer)?
+        {
+            if self.map.len() >= self.leave_at {
+                self.make_room();
+            }
+            self.map.insert(origin.producer.clone(), known);
         }
+        let known = self.map.get(&origin.producer);
+        if is_live && let Err(fault) = check_epoch(known.map(|known| known.epoch), origin.epoch) {
+            return Ok(SeqStatus::Fenced(fault));
+        }
+        let is_learnt = known.is_some_and(|known| origin.epoch == known.epoch && origin.seq <= known.last_seq);
+        Ok(if is_learnt { SeqStatus::Duplicate } else { SeqStatus::New })
     }
 
     /// Remembers an event that is being learnt.
@@ -63,37 +197,85 @@ impl Producers {
             }
             Some(known) => *known = new,
             None => {
-                if self.map.len() >= self.max {
-                    self.forget_one();
+                if self.map.len() >= self.leave_at {
+                    self.make_room();
                 }
                 self.map.insert(origin.producer.clone(), new);
             }
         }
     }
 
-    /// Forgets the producer that has been silent for longest.
-    fn forget_one(&mut self) {
-        let oldest = self
-            .map
-            .iter()
-            .min_by(|(a, p), (b, q)| (p.last_offset, a).cmp(&(q.last_offset, b)))
-            .map(|(name, _)| name.clone());
-        if let Some(name) = oldest {
-            self.map.remove(&name);
+    /// Moves producers that are silent for longest to the store: only such whose latest event is durable, as an entry of
+    /// the store has to be true of the log.
+    fn make_room(&mut self) {
+        let leaving = (self.bounds.memory / LEAVING_DIVISOR).clamp(1, LEAVING_MAX);
+        self.leave_at = self.map.len() + leaving;
+        let Some(store) = self.store.clone() else { return };
+        let durable_before = self.following.durable_before();
+        let durable = self.map.iter().filter(|(_, producer)| producer.last_offset < durable_before);
+        let mut oldest: Vec<(Arc<str>, Producer)> = durable.map(|(name, p)| (name.clone(), *p)).collect();
+        let many = leaving + self.map.len().saturating_sub(self.bounds.memory);
+        let silent_for_longest =
+            |a: &(Arc<str>, Producer), b: &(Arc<str>, Producer)| (a.1.last_offset, &a.0).cmp(&(b.1.last_offset, &b.0));
+        if oldest.len() > many {
+            oldest.select_nth_unstable_by(many, silent_for_longest);
+            oldest.truncate(many);
         }
+        if oldest.is_empty() {
+            return;
+        }
+        match store.storage.put_producers(store.table, &oldest, store.keep) {
+            Ok(forgotten) => {
+                for (name, _) in &oldest {
+                    self.map.remove(name);
+                }
+                report_forgotten(store.table, &forgotten);
+            }
+            // they stay in memory; a store that fails does not commit either, so no more come for long
+            Err(e) => tracing::error!("producers cannot be written: {e}"),
+        }
+        self.leave_at = (self.map.len() + 1).max(self.bounds.memory);
     }
 
-    /// All producers, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Producer)> {
-        self.map.iter()
+    /// What the table knows of a producer, in memory and in the store.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn known(&self, name: &str) -> Result<Option<Producer>, StoreError> {
+        let stored = match &self.store {
+            Some(store) => store.storage.producer(store.table, name)?,
+            None => None,
+        };
+        Ok(match (self.map.get(name), stored) {
+            (Some(known), Some(stored)) => Some(known.newer(stored)),
+            (known, stored) => known.copied().or(stored),
+        })
     }
 
-    /// The number of producers remembered.
+    /// Forgets one producer, in memory and in the store. Returns whether it was known.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn forget(&mut self, name: &str) -> Result<bool, StoreError> {
+        let was_stored = match &self.store {
+            Some(store) => store.storage.remove_producer(store.table, name)?,
+            None => false,
+        };
+        Ok(self.map.remove(name).is_some() || was_stored)
+    }
+
+    /// The number of producers in memory.
     pub fn len(&self) -> usize {
         self.map.len()
     }
 
-    /// Appends the table, in the order of names.
+    /// How many producers are in the store, some of them in memory as well, and how many were forgotten.
+    pub fn counts(&self) -> ProducerCounts {
+        let counts = self.store.as_ref().map(|store| store.storage.producer_counts(store.table));
+        counts.and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// Appends the part of the table that is in memory, in the order of names.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut sorted: Vec<_> = self.map.iter().collect();
         sorted.sort_by(|a, b| a.0.cmp(b.0));
@@ -107,12 +289,12 @@ impl Producers {
         }
     }
 
-    /// Reads a table that [`Producers::encode`] wrote.
+    /// Reads what [`Producers::encode`] wrote, as a table without a store.
     ///
     /// # Errors
     /// The bytes are damaged.
-    pub fn decode(cursor: &mut Cursor<'_>, max: usize) -> Result<Producers, Damaged> {
-        let mut table = Producers::new(max);
+    pub fn decode(cursor: &mut Cursor<'_>, bounds: ProducerBounds) -> Result<Producers, Damaged> {
+        let mut table = Producers::new(bounds);
         for _ in 0..cursor.count("producers")? {
             let name = Arc::from(cursor.text("producer")?);
             let (epoch, last_seq) = (cursor.varint("epoch")?, cursor.varint("seq")?);
@@ -124,39 +306,30 @@ impl Producers {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn origin(producer: &str, epoch: u64, seq: u64) -> Origin {
-        Origin { producer: producer.into(), epoch, seq, safe: Some(seq) }
-    }
-
-    #[test]
-    fn what_was_learnt_is_recognised() {
-        let mut t = Producers::new(10);
-        assert_eq!(t.seq_status(&origin("a", 1, 5)), SeqStatus::New);
-        t.note(&origin("a", 1, 5), 0);
-        assert_eq!(t.seq_status(&origin("a", 1, 5)), SeqStatus::Duplicate);
-        assert_eq!(t.seq_status(&origin("a", 1, 4)), SeqStatus::Duplicate);
-        assert_eq!(t.seq_status(&origin("a", 1, 6)), SeqStatus::New);
-        assert_eq!(t.seq_status(&origin("a", 0, 6)), SeqStatus::Fenced(1));
-        assert_eq!(t.seq_status(&origin("a", 2, 1)), SeqStatus::New);
-        t.note(&origin("a", 2, 1), 1);
-        assert_eq!(t.seq_status(&origin("a", 1, 9)), SeqStatus::Fenced(2));
-        assert_eq!(t.seq_status(&origin("b", 0, 0)), SeqStatus::New);
-    }
-
-    #[test]
-    fn the_silent_are_forgotten_first_and_tables_come_back() {
-        let mut t = Producers::new(2);
-        for (i, p) in ["a", "b", "a", "c"].iter().enumerate() {
-            t.note(&origin(p, 1, i as u64), i as u64);
-        }
-        let mut names: Vec<_> = t.iter().map(|(n, _)| n.to_string()).collect();
-        names.sort();
-        assert_eq!(names, ["a", "c"]);
-        let mut out = Vec::new();
-        t.encode(&mut out);
-        assert_eq!(Producers::decode(&mut Cursor(&out), 2), Ok(t));
+impl PartialEq for Producers {
+    fn eq(&self, other: &Producers) -> bool {
+        self.map == other.map
     }
 }
+
+impl std::fmt::Debug for Producers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Producers({} in memory)", self.map.len())
+    }
+}
+
+/// Tells of producers that were forgotten: what they send again is learnt again.
+fn report_forgotten(table: u32, forgotten: &[Arc<str>]) {
+    let Some(first) = forgotten.first() else { return };
+    metrics::counter!(telemetry::PRODUCERS_FORGOTTEN).increment(forgotten.len() as u64);
+    tracing::warn!(
+        stream_number = table,
+        "{} producers are forgotten, as the store holds limits.producers_stored others that sent later: {first}, …; \
+         what they send again would be learnt again",
+        forgotten.len()
+    );
+}
+
+#[cfg(test)]
+#[path = "producers_tests.rs"]
+mod tests;

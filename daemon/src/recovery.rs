@@ -1,5 +1,6 @@
 //! Recovery: a stream's state from its newest whole checkpoint and the log after it.
 
+use crate::producers::ProducerBounds;
 use crate::services::Services;
 use crate::storage::Storage;
 use crate::stream::{Applied, StreamState};
@@ -92,14 +93,14 @@ impl LogEnd<'_> {
 pub fn recover(
     storage: &dyn Storage,
     entry: StreamEntry,
-    producers_max: usize,
+    bounds: ProducerBounds,
     services: &Services,
     log_end: &LogEnd<'_>,
 ) -> Result<Recovered, RecoveryError> {
     let mut loaded = None;
     let mut passed_over = 0;
     for meta in storage.checkpoints(entry.number).into_iter().rev() {
-        match load(storage, &entry, &meta, producers_max) {
+        match load(storage, &entry, &meta, bounds) {
             Ok(parts) => {
                 loaded = Some((parts, meta));
                 break;
@@ -114,12 +115,15 @@ pub fn recover(
         Some(((learner, StreamSummary { producers, counters, quarantine, .. }), meta)) => {
             (StreamState { entry, learner, producers, counters, quarantine }, Some(meta))
         }
-        None => (StreamState::new(entry, producers_max, services)?, None),
+        None => (StreamState::new(entry, bounds, services)?, None),
     };
     // the log may continue otherwise than it did before a crash, so pages of that other continuation go first
     storage.resume_from(state.entry.number, state.learner.pages_numbered())?;
     services.connect(&mut state.learner, state.entry.number);
+    state.producers.connect(services.storage.clone(), state.entry.number);
+    state.producers.begin_replay(log_end.committed);
     let replayed = replay_log(&mut state, storage, log_end)?;
+    state.producers.follow_live(state.learner.offset().min(log_end.committed));
     Ok(Recovered { state, checkpoint, passed_over, replayed })
 }
 
@@ -128,7 +132,7 @@ fn load(
     storage: &dyn Storage,
     entry: &StreamEntry,
     meta: &CheckpointMeta,
-    producers_max: usize,
+    bounds: ProducerBounds,
 ) -> Result<(Learner, StreamSummary), RecoveryError> {
     let (learner, summary) = storage.load_checkpoint(meta)?;
     let learner = Learner::load(&learner)?;
@@ -138,7 +142,7 @@ fn load(
     if learner.pages_numbered() != meta.pages || !storage.can_resume_from(entry.number, meta.pages)? {
         return Err(RecoveryError::PagesGone);
     }
-    let summary = StreamSummary::decode(&summary, producers_max).map_err(StoreError::from)?;
+    let summary = StreamSummary::decode(&summary, bounds).map_err(StoreError::from)?;
     Ok((learner, summary))
 }
 

@@ -1,6 +1,7 @@
 //! What streams get from their surroundings, passed once, when an owner is constructed.
 
 use crate::clock::Clock;
+use crate::storage::Storage;
 use std::sync::Arc;
 use surmise_event::Record;
 use surmise_learner::{JobSink, Learner, Pages};
@@ -20,6 +21,8 @@ pub struct Services {
     pub workers: Option<JobSink>,
     /// Where learners put key states that memory has no room for. Without it they are forgotten.
     pub pages: Option<OpenPages>,
+    /// Where producers go that memory has no room for. Without it all stay in memory.
+    pub storage: Option<Arc<dyn Storage>>,
     /// What tests watch learning with.
     pub probe: Option<LearningProbe>,
 }
@@ -44,6 +47,7 @@ impl Services {
             Arc::new(move |stream| Arc::new(surmise_store::StreamPages::new(store.clone(), stream)) as Arc<dyn Pages>)
                 as OpenPages
         });
-        Arc::new(Services { clock, workers: None, pages, probe: None })
+        let storage = store.map(|store| store.clone() as Arc<dyn Storage>);
+        Arc::new(Services { clock, workers: None, pages, storage, probe: None })
     }
 }

@@ -3,9 +3,9 @@
 use crate::storage::{CheckpointBytes, LogTail, Storage};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use surmise_store::group::{Group, decode};
-use surmise_store::{CheckpointDraft, CheckpointMeta, ProducerMark, StoreError, StreamEntry};
+use surmise_store::{CheckpointDraft, CheckpointMeta, Producer, ProducerCounts, ProducerMark, StoreError, StreamEntry};
 
 /// Checkpoints that are kept of each stream.
 const GENERATIONS: usize = 2;
@@ -28,6 +28,7 @@ struct Medium {
     /// Encoded groups by stream and first offset.
     groups: BTreeMap<(u32, u64), Vec<u8>>,
     checkpoints: BTreeMap<u32, Vec<(CheckpointMeta, CheckpointBytes)>>,
+    producers: BTreeMap<(u32, Arc<str>), Producer>,
     next_write: NextWrite,
     /// Whether the log cannot be read.
     unreadable: bool,
@@ -173,5 +174,32 @@ impl Storage for SimulatedStorage {
 
     fn flush_pages(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    fn producer(&self, table: u32, name: &str) -> Result<Option<Producer>, StoreError> {
+        Ok(self.medium().producers.get(&(table, name.into())).copied())
+    }
+
+    fn producer_counts(&self, table: u32) -> Result<ProducerCounts, StoreError> {
+        let stored = self.medium().producers.keys().filter(|(other, _)| *other == table).count() as u64;
+        Ok(ProducerCounts { stored, forgotten: 0 })
+    }
+
+    fn put_producers(
+        &self,
+        table: u32,
+        producers: &[(Arc<str>, Producer)],
+        _keep: u64,
+    ) -> Result<Vec<Arc<str>>, StoreError> {
+        let mut medium = self.medium();
+        for (name, producer) in producers {
+            let known = medium.producers.entry((table, name.clone())).or_insert(*producer);
+            *known = producer.newer(*known);
+        }
+        Ok(Vec::new())
+    }
+
+    fn remove_producer(&self, table: u32, name: &str) -> Result<bool, StoreError> {
+        Ok(self.medium().producers.remove(&(table, name.into())).is_some())
     }
 }

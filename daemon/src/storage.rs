@@ -1,8 +1,11 @@
 //! What owner, committer and checkpointer need of the store, as a trait: a test can put a store in its place that fails
 //! when the test says so.
 
+use std::sync::Arc;
 use surmise_store::group::{Decoded, Group};
-use surmise_store::{CheckpointDraft, CheckpointMeta, ProducerMark, Store, StoreError, StreamEntry};
+use surmise_store::{
+    CheckpointDraft, CheckpointMeta, Producer, ProducerCounts, ProducerMark, Store, StoreError, StreamEntry,
+};
 
 /// The commit groups of one stream in order, each with the bytes that it takes in the log.
 pub type LogTail = Box<dyn Iterator<Item = Result<(Decoded, usize), StoreError>>>;
@@ -58,6 +61,24 @@ pub trait Storage: Send + Sync {
 
     /// Makes key pages durable.
     fn flush_pages(&self) -> Result<(), StoreError>;
+
+    /// What a table of producers in the store knows of one.
+    fn producer(&self, table: u32, name: &str) -> Result<Option<Producer>, StoreError>;
+
+    /// How many producers of a table are in the store.
+    fn producer_counts(&self, table: u32) -> Result<ProducerCounts, StoreError>;
+
+    /// Writes producers of a table whose latest events are durable; they are durable themselves with the next commit.
+    /// Of more than `keep`, those that are silent for longest are forgotten. Returns their names.
+    fn put_producers(
+        &self,
+        table: u32,
+        producers: &[(Arc<str>, Producer)],
+        keep: u64,
+    ) -> Result<Vec<Arc<str>>, StoreError>;
+
+    /// Removes one producer of a table, durably. Returns whether it was there.
+    fn remove_producer(&self, table: u32, name: &str) -> Result<bool, StoreError>;
 }
 
 impl Storage for Store {
@@ -115,5 +136,29 @@ impl Storage for Store {
 
     fn flush_pages(&self) -> Result<(), StoreError> {
         self.pages.flush()
+    }
+
+    fn producer(&self, table: u32, name: &str) -> Result<Option<Producer>, StoreError> {
+        self.log.producers.get(table, name)
+    }
+
+    fn producer_counts(&self, table: u32) -> Result<ProducerCounts, StoreError> {
+        self.log.producers.counts(table)
+    }
+
+    fn put_producers(
+        &self,
+        table: u32,
+        producers: &[(Arc<str>, Producer)],
+        keep: u64,
+    ) -> Result<Vec<Arc<str>>, StoreError> {
+        self.log.producers.put(table, producers, keep)
+    }
+
+    fn remove_producer(&self, table: u32, name: &str) -> Result<bool, StoreError> {
+        let was_there = self.log.producers.remove(table, name)?;
+        // a commit of nothing makes durable what was written before
+        self.log.commit(&[], &[], &[], 0)?;
+        Ok(was_there)
     }
 }

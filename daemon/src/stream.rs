@@ -2,7 +2,7 @@
 
 use crate::checkpoint::CheckpointState;
 use crate::counters::Counters;
-use crate::producers::{Producers, SeqStatus};
+use crate::producers::{ProducerBounds, Producers, SeqStatus};
 use crate::quarantine::Quarantine;
 use crate::services::Services;
 use crate::summary::StreamSummary;
@@ -38,10 +38,11 @@ impl StreamState {
     ///
     /// # Errors
     /// The options do not fit the schema.
-    pub fn new(entry: StreamEntry, producers_max: usize, services: &Services) -> Result<StreamState, LearnerError> {
+    pub fn new(entry: StreamEntry, bounds: ProducerBounds, services: &Services) -> Result<StreamState, LearnerError> {
         let mut learner = Learner::new(entry.schema.clone(), entry.options.clone())?;
         services.connect(&mut learner, entry.number);
-        let producers = Producers::new(producers_max);
+        let mut producers = Producers::new(bounds);
+        producers.connect(services.storage.clone(), entry.number);
         Ok(StreamState { entry, learner, producers, counters: Counters::default(), quarantine: Quarantine::default() })
     }
 
@@ -58,13 +59,14 @@ impl StreamState {
         limits: &Limits,
         append: impl FnOnce(u64),
     ) -> Result<Applied, Refusal> {
-        match origin.map(|origin| (self.producers.seq_status(origin), origin)) {
-            Some((SeqStatus::Duplicate, _)) => return Ok(Applied::Duplicate),
-            Some((SeqStatus::Fenced(epoch), origin)) => {
-                let reason = format!("epoch {epoch} of the producer has taken over from epoch {}", origin.epoch);
-                return Err(Refusal::new(RefusalCode::Fenced, "epoch", reason));
+        match origin.map(|origin| self.producers.seq_status(origin)).transpose() {
+            Ok(Some(SeqStatus::Duplicate)) => return Ok(Applied::Duplicate),
+            Ok(Some(SeqStatus::Fenced(fault))) => return Err(fault.refusal("epoch")),
+            Ok(Some(SeqStatus::New) | None) => {}
+            Err(e) => {
+                let reason = format!("whether the event was learnt before cannot be looked up: {e}");
+                return Err(Refusal::new(RefusalCode::Unavailable, "producer", reason));
             }
-            Some((SeqStatus::New, _)) | None => {}
         }
         let event = self.learner.bind(record, limits)?;
         let offset = self.learner.offset();

@@ -65,14 +65,16 @@ fn same(a: &mut StreamState, b: &mut StreamState) {
 fn recovery_from_log_or_checkpoint_is_the_same_state() {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(dir.path(), 3).unwrap());
-    let mut live = StreamState::new(entry(), 9, &Services::of(None)).unwrap();
+    let mut live = StreamState::new(entry(), ProducerBounds::FEW, &Services::of(None)).unwrap();
     for (from, to, replayed) in [(0, 10, 10), (10, 20, 10), (20, 25, 5)] {
         learn(&store, &mut live, from, to);
-        let mut r = recover(&*store, entry(), 9, &Services::of(Some(&store)), &LogEnd::in_store()).unwrap();
+        let mut r =
+            recover(&*store, entry(), ProducerBounds::FEW, &Services::of(Some(&store)), &LogEnd::in_store()).unwrap();
         assert_eq!((r.replayed, r.passed_over), (replayed, 0));
         same(&mut live, &mut r.state);
         checkpoint(&store, &mut live);
-        let mut r = recover(&*store, entry(), 9, &Services::of(Some(&store)), &LogEnd::in_store()).unwrap();
+        let mut r =
+            recover(&*store, entry(), ProducerBounds::FEW, &Services::of(Some(&store)), &LogEnd::in_store()).unwrap();
         assert_eq!(r.replayed, 0, "a checkpoint needs no replay");
         same(&mut live, &mut r.state);
     }
@@ -83,7 +85,7 @@ fn recovery_from_log_or_checkpoint_is_the_same_state() {
 fn a_damaged_checkpoint_is_passed_over() {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(dir.path(), 3).unwrap());
-    let mut live = StreamState::new(entry(), 9, &Services::of(None)).unwrap();
+    let mut live = StreamState::new(entry(), ProducerBounds::FEW, &Services::of(None)).unwrap();
     for i in 0..3 {
         learn(&store, &mut live, i * 10, i * 10 + 10);
         checkpoint(&store, &mut live);
@@ -91,14 +93,15 @@ fn a_damaged_checkpoint_is_passed_over() {
     let metas = store.checkpoints.of(3);
     for (damaged, replayed) in [(2, 10), (1, 20), (0, 30)] {
         store.checkpoints.damage(&metas[damaged]);
-        let mut r = recover(&*store, entry(), 9, &Services::of(Some(&store)), &LogEnd::in_store()).unwrap();
+        let mut r =
+            recover(&*store, entry(), ProducerBounds::FEW, &Services::of(Some(&store)), &LogEnd::in_store()).unwrap();
         assert_eq!((r.passed_over, r.replayed), (3 - damaged as u64, replayed));
         same(&mut live, &mut r.state);
     }
     // without any checkpoint, and with the beginning of the log gone, it says so instead of guessing
     let mut e = entry();
     store.log.trim(&mut e, 10, u64::MAX).unwrap();
-    match recover(&*store, entry(), 9, &Services::of(Some(&store)), &LogEnd::in_store()) {
+    match recover(&*store, entry(), ProducerBounds::FEW, &Services::of(Some(&store)), &LogEnd::in_store()) {
         Err(e @ RecoveryError::LogGap { expected: 0, .. }) => {
             assert!(e.to_string().contains("offset 0 comes next"), "{e}")
         }
@@ -110,8 +113,8 @@ fn a_damaged_checkpoint_is_passed_over() {
 fn a_stream_may_sleep_only_if_its_newest_checkpoint_covers_its_log() {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(dir.path(), 3).unwrap());
-    let mut live = StreamState::new(entry(), 9, &Services::of(None)).unwrap();
-    let summary = || StreamSummary::of_covered(&*store, &entry(), 9);
+    let mut live = StreamState::new(entry(), ProducerBounds::FEW, &Services::of(None)).unwrap();
+    let summary = || StreamSummary::of_covered(&*store, &entry(), ProducerBounds::FEW);
     assert!(summary().unwrap().is_none(), "there is no checkpoint");
     learn(&store, &mut live, 0, 10);
     checkpoint(&store, &mut live);
@@ -128,7 +131,7 @@ fn a_stream_may_sleep_only_if_its_newest_checkpoint_covers_its_log() {
 
 #[test]
 fn an_older_epoch_is_refused() {
-    let mut s = StreamState::new(entry(), 9, &Services::of(None)).unwrap();
+    let mut s = StreamState::new(entry(), ProducerBounds::FEW, &Services::of(None)).unwrap();
     let newer = Origin { epoch: 2, ..origin(1) };
     assert!(s.apply(&record(0), Some(&newer), &NO_LIMITS, |_| {}).is_ok());
     let refusal = s.apply(&record(0), Some(&origin(9)), &NO_LIMITS, |_| panic!("not logged")).err().unwrap();

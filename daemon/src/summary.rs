@@ -2,7 +2,7 @@
 //! checkpoint covers its log can sleep through a start.
 
 use crate::counters::Counters;
-use crate::producers::Producers;
+use crate::producers::{ProducerBounds, Producers};
 use crate::quarantine::Quarantine;
 use crate::refusals::RefusalCounts;
 use crate::storage::Storage;
@@ -57,17 +57,17 @@ impl StreamSummary {
         out
     }
 
-    /// Reads an encoded summary, with at most `producers_max` producers.
+    /// Reads an encoded summary, with a table of producers within bounds.
     ///
     /// # Errors
     /// The bytes are damaged, or of another version.
-    pub fn decode(bytes: &[u8], producers_max: usize) -> Result<StreamSummary, Damaged> {
+    pub fn decode(bytes: &[u8], bounds: ProducerBounds) -> Result<StreamSummary, Damaged> {
         let mut cursor = Cursor(bytes);
         let version = cursor.byte("checkpoint version")?;
         if ![SUMMARY_VERSION, SUMMARY_VERSION_BEFORE].contains(&version) {
             return Err(Damaged("a checkpoint's version"));
         }
-        let producers = Producers::decode(&mut cursor, producers_max)?;
+        let producers = Producers::decode(&mut cursor, bounds)?;
         let records = cursor.varint("records")?;
         let duplicates = cursor.varint("duplicates")?;
         let logged_bytes = cursor.varint("bytes")?;
@@ -97,13 +97,13 @@ impl StreamSummary {
     pub fn of_covered(
         storage: &dyn Storage,
         entry: &StreamEntry,
-        producers_max: usize,
+        bounds: ProducerBounds,
     ) -> Result<Option<(StreamSummary, CheckpointMeta)>, StoreError> {
         let Some(newest) = storage.checkpoints(entry.number).pop() else { return Ok(None) };
         if !storage.log_ends_at(entry.number, newest.offset)? {
             return Ok(None);
         }
         let bytes = storage.load_summary(&newest)?;
-        Ok(Some((StreamSummary::decode(&bytes, producers_max)?, newest)))
+        Ok(Some((StreamSummary::decode(&bytes, bounds)?, newest)))
     }
 }

@@ -118,6 +118,8 @@ metrics_table! {
         "Keys whose state is held, by place: memory or store";
     KEYS_FORGOTTEN = Counter Count "surmise_keys_forgotten_total" []
         "Keys that were forgotten before they ended, for want of room";
+    PRODUCERS_FORGOTTEN = Counter Count "surmise_producers_forgotten_total" []
+        "Producers that were forgotten for want of room in the store; what they send again is learnt again";
     PAGE_READS = Counter Count "surmise_key_page_reads_total" []
         "States of keys that came back from the store";
     PAGE_WRITES = Counter Count "surmise_key_page_writes_total" []
@@ -136,6 +138,8 @@ metrics_table! {
         "Open connections, by listener";
     RECOVERED = Gauge Count "surmise_recovery_events" []
         "Events of the log that were learnt again when the daemon started";
+    LOG_LINES_LOST = Counter Count "surmise_log_lines_lost_total" []
+        "Lines of the log that standard error did not take, or that found too many waiting";
     BUILD = Gauge None "surmise_build_info" ["version"]
         "Version of the daemon";
 }

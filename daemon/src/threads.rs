@@ -6,18 +6,20 @@ use crate::clock::SystemClock;
 use crate::committer::{COMMIT_QUEUE_BATCHES_MAX, Committer};
 use crate::directory::Directory;
 use crate::fault::Fault;
-use crate::fencing::{self, Fencing};
+use crate::fencing::Fencing;
 use crate::hub::{OwnerPort, owner_of};
 use crate::inbox::Inbox;
 use crate::owner::{Owner, OwnerSetup};
-use crate::services::{LearningProbe, Services};
+use crate::services::{LearningProbe, OpenPages, Services};
 use crate::storage::Storage;
+use crate::telemetry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 use surmise_config::Config;
-use surmise_store::{Store, StreamEntry, StreamPages};
+use surmise_learner::Pages;
+use surmise_store::{Store, StoreError, StreamEntry, StreamPages};
 use surmise_workers::{DevicePolicy, WorkerPool};
 use tokio::sync::oneshot;
 
@@ -59,7 +61,8 @@ impl Threads {
         let clock = Arc::new(SystemClock::new(started));
         let entries = storage.streams()?;
         let directory = directory(config, &entries);
-        let fencing = fencing(store)?;
+        trim_marks(config, store)?;
+        let fencing = Arc::new(Fencing::default());
         let workers = start_workers(config, &entries)?;
         let job_sink = workers.as_ref().and_then(|pool| devices.job_sink(Some(pool.job_sink())));
 
@@ -77,9 +80,10 @@ impl Threads {
 
         // weak, so that key pages keep the store open no longer than the daemon does
         let weak = Arc::downgrade(store);
-        let open_pages = move |stream| Arc::new(StreamPages::new(weak.clone(), stream)) as Arc<_>;
-        let services = Services { clock, workers: job_sink, pages: Some(Arc::new(open_pages)), probe };
-        let services = Arc::new(services);
+        let open_pages = move |stream| Arc::new(StreamPages::new(weak.clone(), stream)) as Arc<dyn Pages>;
+        let pages: OpenPages = Arc::new(open_pages);
+        let (pages, storage_kept) = (Some(pages), Some(storage.clone()));
+        let services = Arc::new(Services { clock, workers: job_sink, pages, storage: storage_kept, probe });
         let config = Arc::new(config.clone());
         let (mut handles, mut ports, mut recoveries) = (Vec::new(), Vec::new(), Vec::new());
         for (number, entries) in by_owner(entries, config.owners.count()).into_iter().enumerate() {
@@ -88,7 +92,6 @@ impl Threads {
             let setup = OwnerSetup {
                 config: config.clone(),
                 directory: directory.clone(),
-                fencing: fencing.clone(),
                 services: services.clone(),
                 storage: storage.clone(),
                 batches,
@@ -116,13 +119,14 @@ fn directory(config: &Config, entries: &[StreamEntry]) -> Arc<Directory> {
     Arc::new(Directory::new(config.limits.streams, next_number))
 }
 
-/// The producers of which the log remembers how far they are durable.
-fn fencing(store: &Store) -> anyhow::Result<Arc<Fencing>> {
-    let fencing = Arc::new(Fencing::default());
-    for mark in store.log.marks(fencing::PRODUCERS_MAX)? {
-        fencing.record_durable(&mark.producer, mark.epoch, Some(mark.seq));
+/// Forgets the marks of producers beyond the bound, by name of the bound.
+fn trim_marks(config: &Config, store: &Store) -> Result<(), StoreError> {
+    let forgotten = store.log.trim_marks(config.limits.producers_stored)?;
+    if forgotten > 0 {
+        metrics::counter!(telemetry::PRODUCERS_FORGOTTEN).increment(forgotten as u64);
+        tracing::warn!("the marks of {forgotten} producers of several streams are forgotten (limits.producers_stored)");
     }
-    Ok(fencing)
+    Ok(())
 }
 
 /// A pool of workers, if the configuration or a stream of the log delays the updates of networks.

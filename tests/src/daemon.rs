@@ -78,10 +78,18 @@ impl TestDaemon {
     /// Starts one on ports of its own, without waiting.
     pub fn spawn(dir: &Path, toml: &str, env: &[(&str, &str)]) -> TestDaemon {
         let (http, tcp) = (format!("127.0.0.1:{}", free_port()), format!("127.0.0.1:{}", free_port()));
-        TestDaemon::spawn_at(dir, toml, env, http, tcp)
+        TestDaemon::spawn_at(dir, toml, http, tcp, |c| {
+            c.envs(env.iter().copied());
+        })
     }
 
-    fn spawn_at(dir: &Path, toml: &str, env: &[(&str, &str)], http: String, tcp: String) -> TestDaemon {
+    /// Starts one on ports of its own, in a process that `prepare` changes, without waiting.
+    pub fn spawn_as(dir: &Path, toml: &str, prepare: impl FnOnce(&mut Command)) -> TestDaemon {
+        let (http, tcp) = (format!("127.0.0.1:{}", free_port()), format!("127.0.0.1:{}", free_port()));
+        TestDaemon::spawn_at(dir, toml, http, tcp, prepare)
+    }
+
+    fn spawn_at(dir: &Path, toml: &str, http: String, tcp: String, prepare: impl FnOnce(&mut Command)) -> TestDaemon {
         std::fs::create_dir_all(dir).expect("the folder can be made");
         let config = dir.with_extension("toml");
         let data = dir.display();
@@ -101,7 +109,7 @@ impl TestDaemon {
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a file can be opened twice"))
             .stderr(log);
-        c.envs(env.iter().copied());
+        prepare(&mut c);
         TestDaemon { child: c.spawn().expect("surmised can be started"), http, tcp }
     }
 
@@ -125,7 +133,7 @@ impl TestDaemon {
     /// Kills it as the kernel would, and starts another on the same directory and ports.
     pub fn kill_and_restart(&mut self, dir: &Path, toml: &str) {
         self.kill();
-        let next = TestDaemon::spawn_at(dir, toml, &[], self.http.clone(), self.tcp.clone());
+        let next = TestDaemon::spawn_at(dir, toml, self.http.clone(), self.tcp.clone(), |_| {});
         *self = next;
         self.wait_ready();
     }
@@ -144,8 +152,13 @@ impl TestDaemon {
 
     /// Sends SIGTERM without waiting.
     pub fn signal(&self) {
+        self.send_signal(libc::SIGTERM);
+    }
+
+    /// Sends a signal by its number.
+    pub fn send_signal(&self, signal: i32) {
         // SAFETY: kill only takes numbers, and the child has not been waited for, so its number is still its own.
-        unsafe { libc::kill(self.child.id() as i32, libc::SIGTERM) };
+        unsafe { libc::kill(self.child.id() as i32, signal) };
     }
 
     /// Waits until it has left by itself.

@@ -1,7 +1,7 @@
 //! The command line as a whole.
 
 use crate::global::Global;
-use crate::{checkpoint, inspect, next, send, status, stream, watch, why};
+use crate::{checkpoint, inspect, next, producer, send, status, stream, watch, why};
 #[cfg(feature = "learner")]
 use crate::{demo, eval, replay};
 use clap::{Parser, Subcommand};
@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Status(status::StatusArgs),
     /// List streams, or show one.
     Stream(stream::StreamArgs),
+    /// Have a producer forgotten that is locked out.
+    Producer(producer::ProducerArgs),
     /// List, make and export checkpoints.
     Checkpoint(checkpoint::CheckpointArgs),
     /// Start a daemon with a stream of known entropy, and watch it learn.

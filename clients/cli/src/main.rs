@@ -15,6 +15,7 @@ mod inspect;
 #[cfg(feature = "learner")]
 mod learner;
 mod next;
+mod producer;
 mod recording;
 #[cfg(feature = "learner")]
 mod replay;
@@ -51,6 +52,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Eval(a) => eval::run(&global, a),
         Command::Status(a) => status::run(&global, &a),
         Command::Stream(a) => stream::run(&global, &a),
+        Command::Producer(a) => producer::run(&global, &a),
         Command::Checkpoint(a) => checkpoint::run(&global, &a),
         #[cfg(feature = "learner")]
         Command::Demo(a) => demo::run(&global, &a),

@@ -28,6 +28,14 @@ pub struct Welcome {
     pub committed_seq: Option<u64>,
     /// Bytes of the longest line that the daemon reads.
     pub line_bytes_max: u64,
+    /// How many producers the stream has forgotten for want of room, if it does not know this one: it may be one of
+    /// them, and what it sent before would then be learnt again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub producers_forgotten: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A cumulative acknowledgement: every event up to and including a sequence number is durable or was refused.
@@ -279,8 +287,13 @@ mod tests {
 
     #[test]
     fn replies_are_written_as_promised() {
-        let w =
-            Welcome { protocol: 1, server: "surmised 0.1.0".into(), committed_seq: Some(41), line_bytes_max: 1048576 };
+        let w = Welcome {
+            protocol: 1,
+            server: "surmised 0.1.0".into(),
+            committed_seq: Some(41),
+            line_bytes_max: 1048576,
+            producers_forgotten: 0,
+        };
         assert_eq!(
             line(&Reply::Welcome(w)),
             "{\"welcome\":{\"protocol\":1,\"server\":\"surmised 0.1.0\",\"committed_seq\":41,\"line_bytes_max\":1048576}}\n"

@@ -59,8 +59,14 @@ impl FaultyServer {
             return Ok(false);
         }
         let committed_seq = if self.forget { Some(1) } else { self.committed(&session.producer) };
-        Reply::Welcome(Welcome { protocol: 1, server: "mock".into(), committed_seq, line_bytes_max: 4096 })
-            .write_line(&mut session.out);
+        Reply::Welcome(Welcome {
+            protocol: 1,
+            server: "mock".into(),
+            committed_seq,
+            line_bytes_max: 4096,
+            producers_forgotten: 0,
+        })
+        .write_line(&mut session.out);
         Ok(true)
     }
 

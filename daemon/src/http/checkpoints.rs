@@ -28,15 +28,10 @@ fn info(stream: &str, meta: CheckpointMeta) -> CheckpointInfo {
     }
 }
 
-/// The problem of a request that comes while the daemon shuts down.
-fn shutting_down() -> ProblemResponse {
-    ProblemResponse::new(503, "unavailable", "the daemon is shutting down")
-}
-
 /// `GET /api/v1/checkpoints`: the checkpoints in the store, of all streams or of `?stream=`.
 pub async fn list(State(hub): State<Arc<Hub>>, RawQuery(raw): RawQuery) -> Result<Response, ProblemResponse> {
     let query = Query::read(raw.as_deref(), &["stream"])?;
-    let store = hub.store().ok_or_else(shutting_down)?;
+    let store = hub.store().ok_or_else(ProblemResponse::shutting_down)?;
     let metas = match query.get("stream") {
         Some(stream) => store.checkpoints.of(find(&hub, stream)?.number),
         None => store.checkpoints.all(),
@@ -66,7 +61,7 @@ pub async fn create(State(hub): State<Arc<Hub>>, RawQuery(raw): RawQuery) -> Res
         match receiver.await {
             Ok(Ok(meta)) => infos.push(info(&stream, meta)),
             Ok(Err(e)) => return Err(ProblemResponse::new(500, "checkpoint failed", e.to_string()).at(&stream, None)),
-            Err(_) => return Err(shutting_down()),
+            Err(_) => return Err(ProblemResponse::shutting_down()),
         }
     }
     infos.sort_by(|a, b| a.stream.cmp(&b.stream));
@@ -80,7 +75,7 @@ pub async fn download(
     Path((stream, generation)): Path<(String, String)>,
 ) -> Result<Response, ProblemResponse> {
     let number = find(&hub, &stream)?.number;
-    let store = hub.store().ok_or_else(shutting_down)?;
+    let store = hub.store().ok_or_else(ProblemResponse::shutting_down)?;
     let is_wanted = |meta: &CheckpointMeta| meta.generation.to_string() == generation;
     let meta = store.checkpoints.of(number).into_iter().find(is_wanted).ok_or_else(|| {
         let detail = format!("{stream:?} has no checkpoint {generation:?}; /api/v1/checkpoints lists them");

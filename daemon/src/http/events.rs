@@ -41,16 +41,27 @@ pub async fn push(
         return Err(ProblemResponse::refusal(400, Refusal::new(RefusalCode::BadStream, "stream", fault.to_string())));
     }
     let mut intake = Intake::new(Door::Http, LineSyntax::Plain, stream.into(), limits);
-    if let Some(producer) = producer(&hub, &query, name_bytes_max)? {
-        intake.number_by(Numbering::Posted(producer));
+    let producer = producer(&hub, &query, intake.stream(), name_bytes_max).await?;
+    if let Some(producer) = &producer {
+        intake.number_by(Numbering::Posted(producer.clone()));
     }
     let mut posted = Posted { hub, intake, outbox: Arc::default(), answer: Accepted::default() };
-    posted.read(body).await?;
+    let read = posted.read(body).await;
+    // an event that was learnt raises the epoch of its producer, and nothing else does
+    if let Some(ProducerEpoch { producer, epoch }) = producer.filter(|_| posted.answer.accepted > 0) {
+        posted.hub.fencing.record_durable(&producer, epoch, None);
+    }
+    read?;
     Ok(Json(posted.answer).into_response())
 }
 
 /// The producer that the query names, if it names one.
-fn producer(hub: &Hub, query: &Query, name_bytes_max: usize) -> Result<Option<ProducerEpoch>, ProblemResponse> {
+async fn producer(
+    hub: &Hub,
+    query: &Query,
+    stream: &str,
+    name_bytes_max: usize,
+) -> Result<Option<ProducerEpoch>, ProblemResponse> {
     let epoch = query.number("epoch", 0, 0, usize::MAX)? as u64;
     let Some(name) = query.get("producer") else {
         return match query.get("epoch") {
@@ -66,9 +77,10 @@ fn producer(hub: &Hub, query: &Query, name_bytes_max: usize) -> Result<Option<Pr
         return Err(ProblemResponse::bad_request("producer", detail));
     }
     let producer = ProducerEpoch { producer: name.into(), epoch };
-    match hub.fencing.admit(&producer.producer, epoch) {
+    hub.look_up_producer(&producer.producer, stream).await?;
+    match hub.fencing.check(&producer.producer, epoch) {
         Ok(()) => Ok(Some(producer)),
-        Err(e) => Err(ProblemResponse::new(409, "fenced", e.to_string()).at("epoch", Some(RefusalCode::Fenced))),
+        Err(fault) => Err(ProblemResponse::refusal(409, fault.refusal("epoch"))),
     }
 }
 

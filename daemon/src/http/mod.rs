@@ -9,6 +9,7 @@ mod events;
 mod guard;
 mod operations;
 mod problem;
+mod producers;
 mod quarantine;
 mod query;
 mod streams;
@@ -70,6 +71,8 @@ endpoints! {
         "why an event was as surprising as it was: its parts, and what was expected instead (`seconds`)";
     POST "/api/v1/streams/{stream}/events" events::push,
         "learns the lines of the body; answered when they are durable (`producer`, `epoch`)";
+    POST "/api/v1/producers/{producer}/reset" producers::reset,
+        "has a producer forgotten, so that it may begin anew with any epoch and number (`stream`)";
     GET "/api/v1/checkpoints" checkpoints::list, "the checkpoints in the store (`stream`)";
     POST "/api/v1/checkpoints" checkpoints::create,
         "makes checkpoints now; answered when they are durable (`stream`)";

@@ -2,6 +2,7 @@
 
 use crate::directory::StreamView;
 use crate::hub::{Hub, SERVER};
+use crate::logging::lost_log_lines;
 use crate::telemetry;
 use axum::Json;
 use axum::extract::State;
@@ -59,6 +60,7 @@ pub async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
     let Some(recorder) = telemetry::recorder() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "metrics are off\n").into_response();
     };
+    metrics::counter!(telemetry::LOG_LINES_LOST).absolute(lost_log_lines());
     set_queue_metrics(&hub);
     set_key_metrics(&hub);
     if let Some(store) = hub.store() {

@@ -34,6 +34,11 @@ impl ProblemResponse {
         ProblemResponse::new(404, "no such stream", detail).at("stream", None)
     }
 
+    /// The problem of a request that comes while the daemon shuts down.
+    pub fn shutting_down() -> ProblemResponse {
+        ProblemResponse::new(503, "unavailable", "the daemon is shutting down")
+    }
+
     /// The problem of a record or a name that was refused.
     pub fn refusal(status: u16, refusal: Refusal) -> ProblemResponse {
         ProblemResponse::new(status, "refused", refusal.reason).at(&refusal.field, Some(refusal.code))

@@ -146,7 +146,7 @@ fn an_event_takes_what_it_does_not_say_from_its_sender() {
 fn a_number_that_does_not_rise_ends_its_chunk_and_is_decided_about_alone() {
     let mut intake = intake(Door::EventSocket, LineSyntax::Json);
     let producer = ProducerEpoch { producer: "p".into(), epoch: 1 };
-    intake.number_by(Numbering::Rising(RisingNumbers::new(Some(3), Some(producer), Arc::default())));
+    intake.number_by(Numbering::Rising(RisingNumbers::new(Some(3), Some(producer), "s".into(), Arc::default())));
     let mut cutter = LineCutter::new(LINE_BYTES_MAX);
     for seq in [3, 4, 9, 5, 6] {
         cutter.buffer().extend_from_slice(format!("{{\"seq\":{seq},\"data\":1}}\n").as_bytes());

@@ -119,12 +119,14 @@ impl Numbering {
         }
     }
 
-    /// The producer, if it has a name and sends to several streams of one connection. The log then has to remember how
-    /// far it is durable, as none of its streams can tell.
+    /// The producer, if it has a name and sends to another stream than that of its hello, or to several. The log then
+    /// has to remember how far it is durable, as the stream of its next hello cannot tell.
     pub fn multi_stream_producer(&self) -> Option<&ProducerEpoch> {
-        match self {
-            Numbering::Rising(RisingNumbers { producer, streams: StreamsSent::Several, .. }) => producer.as_ref(),
-            Numbering::Rising(_) | Numbering::Unchecked | Numbering::Posted(_) => None,
+        let Numbering::Rising(RisingNumbers { producer, streams, home, .. }) = self else { return None };
+        match streams {
+            StreamsSent::Several => producer.as_ref(),
+            StreamsSent::One(stream) if stream != home => producer.as_ref(),
+            StreamsSent::One(_) | StreamsSent::None => None,
         }
     }
 }
@@ -148,6 +150,8 @@ enum StreamsSent {
 pub struct RisingNumbers {
     /// The producer, if the hello names one.
     producer: Option<ProducerEpoch>,
+    /// The stream of the hello.
+    home: Arc<str>,
     watermark: Arc<Watermark>,
     /// The largest number that was assigned.
     last: Option<u64>,
@@ -156,9 +160,14 @@ pub struct RisingNumbers {
 
 impl RisingNumbers {
     /// The numbers of a connection on which nothing was sent yet; those up to `committed` are durable.
-    pub fn new(committed: Option<u64>, producer: Option<ProducerEpoch>, watermark: Arc<Watermark>) -> RisingNumbers {
+    pub fn new(
+        committed: Option<u64>,
+        producer: Option<ProducerEpoch>,
+        home: Arc<str>,
+        watermark: Arc<Watermark>,
+    ) -> RisingNumbers {
         watermark.durable.raise(committed);
-        RisingNumbers { producer, watermark, last: None, streams: StreamsSent::None }
+        RisingNumbers { producer, home, watermark, last: None, streams: StreamsSent::None }
     }
 
     /// The number of an event that has none.
@@ -214,7 +223,7 @@ mod tests {
     fn numbering() -> (Numbering, Arc<Watermark>) {
         let watermark = Arc::new(Watermark::default());
         let producer = ProducerEpoch { producer: "p".into(), epoch: 1 };
-        (Numbering::Rising(RisingNumbers::new(None, Some(producer), watermark.clone())), watermark)
+        (Numbering::Rising(RisingNumbers::new(None, Some(producer), "a".into(), watermark.clone())), watermark)
     }
 
     fn assign(numbering: &mut Numbering, seq: Option<u64>, stream: &Arc<str>) -> Assignment {

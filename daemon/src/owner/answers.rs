@@ -1,7 +1,7 @@
 //! An owner's answers to requests about its streams.
 
 use super::learner_copies::CheckpointRequest;
-use super::request::{OwnerRequest, PendingCheckpoint, StatusAnswer};
+use super::request::{KnownProducer, OwnerRequest, PendingCheckpoint, StatusAnswer};
 use super::state::Owner;
 use crate::clock::Moment;
 use crate::stream::StreamState;
@@ -34,6 +34,12 @@ impl Owner {
                     self.watched.push(name.clone());
                 }
                 self.start_copy(&name, now);
+            }
+            OwnerRequest::Producer { stream, producer, reply } => {
+                let _ = reply.send(self.known_producer(&stream, &producer));
+            }
+            OwnerRequest::ForgetProducer { stream, producer, reply } => {
+                drop(reply.send(self.forget_producer(stream, &producer, now)));
             }
             OwnerRequest::Checkpoint { stream, reply } => drop(reply.send(self.checkpoint_now(stream, now))),
             OwnerRequest::Stop => {}
@@ -74,14 +80,50 @@ impl Owner {
             refused: state.counters.refused.by_name().clone(),
             quarantined: state.quarantine.count,
         };
+        let counts = state.producers.counts();
         Some(StatusAnswer {
             status,
             committed_offset: view.committed.load(Ordering::Acquire),
             records: state.counters.records,
             duplicates: state.counters.duplicates,
             producers: state.producers.len() as u64,
+            producers_stored: counts.stored,
+            producers_forgotten: counts.forgotten,
             logged_bytes: state.counters.logged_bytes,
         })
+    }
+
+    /// What a stream knows of a producer. A stream that sleeps is not woken for it.
+    fn known_producer(&self, stream: &str, producer: &str) -> Option<KnownProducer> {
+        let producers = self.streams.get(stream)?.producers()?;
+        // what cannot be read is as good as unknown here; an event of the producer is refused then
+        let known = producers.known(producer).ok().flatten();
+        Some(KnownProducer { known, forgotten: producers.counts().forgotten })
+    }
+
+    /// Has one stream or all forget a producer. The log still holds the producer's events, so a checkpoint of each
+    /// stream that knew it makes it last.
+    fn forget_producer(&mut self, stream: Option<Arc<str>>, producer: &str, now: Moment) -> Vec<PendingCheckpoint> {
+        let mut names: Vec<Arc<str>> = match stream {
+            Some(name) => vec![name],
+            None => self.streams.keys().cloned().collect(),
+        };
+        names.retain(|name| self.known_producer(name, producer).is_some_and(|answer| answer.known.is_some()));
+        let mut pending = Vec::new();
+        for name in names {
+            let Some(state) = self.state_mut(&name, now) else { continue };
+            match state.producers.forget(producer) {
+                Ok(true) => {
+                    let (sender, receiver) = oneshot::channel();
+                    let request = CheckpointRequest { reply: Some(sender), with_hash: false };
+                    self.request_checkpoint(&name, request, now);
+                    pending.push((name, receiver));
+                }
+                Ok(false) => {}
+                Err(e) => tracing::error!(stream = &*name, "a producer cannot be forgotten: {e}"),
+            }
+        }
+        pending
     }
 
     /// Begins checkpoints of one stream or of all. A stream that sleeps on one with a hash needs no other.

@@ -9,6 +9,7 @@ use crate::refusals::count_refused;
 use crate::stream::Applied;
 use crate::ticket::{ChunkCounts, Pending};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::Ordering;
 use surmise_event::{Refusal, RefusalCode};
 
 impl OwnedStream {
@@ -23,6 +24,9 @@ impl OwnedStream {
     ) -> u64 {
         self.wake(around.now);
         self.retry(around);
+        if let Some(state) = self.lifecycle.state_mut() {
+            state.producers.follow_live(self.view.committed.load(Ordering::Acquire));
+        }
         let mut counts = ChunkCounts::default();
         let view = self.view.clone();
         let mut replies = ReplyWriter::new(options, &view, pending.outbox().clone());

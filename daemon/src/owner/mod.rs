@@ -21,7 +21,7 @@ mod state;
 mod stream_metrics;
 mod surroundings;
 
-pub use request::{OwnerRequest, PendingCheckpoint};
+pub use request::{KnownProducer, OwnerRequest, PendingCheckpoint};
 pub use state::{Owner, OwnerSetup};
 
 #[cfg(test)]

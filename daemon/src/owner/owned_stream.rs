@@ -9,7 +9,7 @@ use super::stream_metrics::StreamMetrics;
 use crate::checkpoint::{CheckpointFailure, CheckpointState};
 use crate::clock::Moment;
 use crate::directory::{Snapshot, StreamView};
-use crate::producers::Producers;
+use crate::producers::{ProducerBounds, Producers};
 use crate::recovery::{LogEnd, recover};
 use crate::services::Services;
 use crate::storage::Storage;
@@ -54,7 +54,7 @@ pub(super) struct OwnedStream {
     pub(super) checkpoints: CheckpointSchedule,
     snapshots: SnapshotSchedule,
     pub(super) silence: Silence,
-    pub(super) producers_max: usize,
+    pub(super) bounds: ProducerBounds,
     /// Groups that were handed to the committer and may not be in the store yet, in order.
     pub(super) uncommitted: VecDeque<Group>,
     /// Whether a checkpoint should be made at once, because the stream was put back.
@@ -75,7 +75,7 @@ impl OwnedStream {
         now: Moment,
     ) -> Result<OwnedStream, NewStreamError> {
         let entry = declare(config, name, number, now)?;
-        let state = StreamState::new(entry.clone(), config.limits.producers, services)?;
+        let state = StreamState::new(entry.clone(), ProducerBounds::of(config), services)?;
         let view = Arc::new(StreamView::new(&entry));
         Ok(OwnedStream::with(Lifecycle::New(Box::new(state)), config, entry, view, now))
     }
@@ -95,7 +95,7 @@ impl OwnedStream {
             checkpoints: CheckpointSchedule::new(now, 0),
             snapshots: SnapshotSchedule::new(now),
             silence: Silence::new(now),
-            producers_max: config.limits.producers,
+            bounds: ProducerBounds::of(config),
             uncommitted: VecDeque::new(),
             wants_checkpoint: false,
             retry: RetryTimes::default(),
@@ -115,8 +115,9 @@ impl OwnedStream {
         now: Moment,
     ) -> OwnedStream {
         let mut stream = OwnedStream::with(Lifecycle::Failed, config, entry, view, now);
-        match StreamSummary::of_covered(&**storage, &stream.entry, stream.producers_max) {
-            Ok(Some((summary, checkpoint))) => {
+        match StreamSummary::of_covered(&**storage, &stream.entry, stream.bounds) {
+            Ok(Some((mut summary, checkpoint))) => {
+                summary.producers.connect(services.storage.clone(), stream.entry.number);
                 stream.view.show_asleep(&summary, &checkpoint);
                 let (storage, services) = (storage.clone(), services.clone());
                 stream.lifecycle = Lifecycle::Asleep(Box::new(Sleep { storage, services, summary, checkpoint }));
@@ -130,9 +131,8 @@ impl OwnedStream {
     /// Brings the state into memory from the store.
     fn restore(&mut self, storage: &dyn Storage, services: &Services, now: Moment) {
         let entry = self.entry.clone();
-        let attempt = catch_unwind(AssertUnwindSafe(|| {
-            recover(storage, entry, self.producers_max, services, &LogEnd::in_store())
-        }));
+        let attempt =
+            catch_unwind(AssertUnwindSafe(|| recover(storage, entry, self.bounds, services, &LogEnd::in_store())));
         let recovered = match attempt {
             Ok(Ok(recovered)) => recovered,
             Ok(Err(e)) => return self.fail(format!("it cannot be brought back: {e}")),

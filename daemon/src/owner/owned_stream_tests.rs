@@ -4,6 +4,7 @@ use super::super::learner_copies::CopyStep;
 use super::*;
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::directory::StreamView;
+use crate::producers::ProducerBounds;
 use crate::services::Services;
 use crate::simulated_storage::SimulatedStorage;
 use crate::storage::Storage;
@@ -95,7 +96,7 @@ fn a_panic_inside_costs_the_event_and_nothing_else() {
     assert_eq!(state.counters.records, 42);
     assert!(stream.wants_checkpoint && stream.view.failed.load().is_none());
     // what is recovered from its next checkpoint remembers the event
-    let summary = StreamSummary::decode(&state.encode_summary(), 9).unwrap();
+    let summary = StreamSummary::decode(&state.encode_summary(), ProducerBounds::FEW).unwrap();
     assert_eq!(&summary.quarantine, &**stream.view.quarantine.load());
 }
 

@@ -5,7 +5,7 @@ use crate::directory::Snapshot;
 use serde::Serialize;
 use std::sync::Arc;
 use surmise_protocol::StreamStatus;
-use surmise_store::CheckpointMeta;
+use surmise_store::{CheckpointMeta, Producer};
 use tokio::sync::oneshot;
 
 /// A request to an owner. Each is answered over its `reply`; `None` answers that there is no such stream, or that it
@@ -34,6 +34,24 @@ pub enum OwnerRequest {
         /// Where the snapshot is sent.
         reply: oneshot::Sender<Option<Arc<Snapshot>>>,
     },
+    /// Asks what a stream knows of a producer. `None` answers also that it knows nothing.
+    Producer {
+        /// The name of the stream.
+        stream: Arc<str>,
+        /// The name of the producer.
+        producer: Arc<str>,
+        /// Where the answer is sent.
+        reply: oneshot::Sender<Option<KnownProducer>>,
+    },
+    /// Has streams forget a producer, so that it may begin anew.
+    ForgetProducer {
+        /// The name of one stream; `None` for all of the owner's streams.
+        stream: Option<Arc<str>>,
+        /// The name of the producer.
+        producer: Arc<str>,
+        /// Where the checkpoints under way are sent, which make it last: one of each stream that knew the producer.
+        reply: oneshot::Sender<Vec<PendingCheckpoint>>,
+    },
     /// Asks for checkpoints now.
     Checkpoint {
         /// The name of one stream; `None` for all of the owner's streams.
@@ -48,6 +66,15 @@ pub enum OwnerRequest {
 /// A checkpoint under way: the name of its stream, and where its result arrives.
 pub type PendingCheckpoint = (Arc<str>, oneshot::Receiver<Result<CheckpointMeta, CheckpointFailure>>);
 
+/// What a stream knows of a producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownProducer {
+    /// How far its events are learnt, if any is known.
+    pub known: Option<Producer>,
+    /// How many producers the stream has forgotten.
+    pub forgotten: u64,
+}
+
 /// The status of a stream: what the protocol promises, and what only the daemon knows.
 #[derive(Clone, Debug, Serialize)]
 pub struct StatusAnswer {
@@ -60,8 +87,12 @@ pub struct StatusAnswer {
     pub records: u64,
     /// Events recognised as sent before.
     pub duplicates: u64,
-    /// Producers remembered.
+    /// Producers in memory.
     pub producers: u64,
+    /// Producers in the store, some of which are in memory as well.
+    pub producers_stored: u64,
+    /// Producers that were forgotten, for want of room in the store.
+    pub producers_forgotten: u64,
     /// Bytes of the log so far.
     pub logged_bytes: u64,
 }

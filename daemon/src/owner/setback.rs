@@ -123,7 +123,7 @@ impl OwnedStream {
         let log_end = if uncommitted.is_empty() { LogEnd::in_store() } else { LogEnd { committed, uncommitted } };
         let entry = self.entry.clone();
         let recovered = catch_unwind(AssertUnwindSafe(|| {
-            recover(&**around.storage, entry, self.producers_max, around.services, &log_end)
+            recover(&**around.storage, entry, self.bounds, around.services, &log_end)
         }));
         match recovered {
             Ok(recovered) => Ok(recovered?),

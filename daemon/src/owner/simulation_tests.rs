@@ -10,8 +10,8 @@ use crate::clock::{Clock, Moment};
 use crate::committer::{COMMIT_QUEUE_BATCHES_MAX, Committer};
 use crate::directory::Directory;
 use crate::fault::Fault;
-use crate::fencing::Fencing;
 use crate::inbox::{Batch, Inbox, InboxEvent, ReplyOptions};
+use crate::producers::ProducerBounds;
 use crate::services::Services;
 use crate::simulated_storage::{NextWrite, SimulatedStorage};
 use crate::storage::Storage;
@@ -109,7 +109,7 @@ impl World {
     }
 
     fn services(&self) -> Arc<Services> {
-        Arc::new(Services { clock: self.clock.clone(), workers: None, pages: None, probe: None })
+        Arc::new(Services { clock: self.clock.clone(), workers: None, pages: None, storage: None, probe: None })
     }
 
     /// Starts the daemon on what the store holds.
@@ -131,7 +131,6 @@ impl World {
         let mut owner = Owner::new(OwnerSetup {
             config: self.config.clone(),
             directory,
-            fencing: Arc::new(Fencing::default()),
             services: self.services(),
             storage: storage.clone(),
             batches,
@@ -194,7 +193,7 @@ impl World {
 
     /// The hash of a stream that learnt all its events without any interruption.
     fn uninterrupted_hash(&self, entry: &StreamEntry, stream: usize) -> String {
-        let mut state = StreamState::new(entry.clone(), 9, &self.services()).unwrap();
+        let mut state = StreamState::new(entry.clone(), ProducerBounds::FEW, &self.services()).unwrap();
         for seq in 1..=EVENTS {
             assert!(state.apply(&record(stream, seq), None, &Limits::default(), |_| {}).is_ok());
         }

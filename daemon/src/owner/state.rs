@@ -11,7 +11,6 @@ use crate::checkpoint_queue::{CheckpointJob, CheckpointQueue};
 use crate::clock::{Clock, Moment};
 use crate::commit_batch::CommitBatch;
 use crate::directory::{Directory, StreamView};
-use crate::fencing::Fencing;
 use crate::inbox::{Batch, Delivered};
 use crate::refusals::count_refused;
 use crate::services::Services;
@@ -33,8 +32,6 @@ pub struct OwnerSetup {
     pub config: Arc<Config>,
     /// All streams of the daemon.
     pub directory: Arc<Directory>,
-    /// All producers of the daemon.
-    pub fencing: Arc<Fencing>,
     /// Time, workers and key pages.
     pub services: Arc<Services>,
     /// Where the log and the checkpoints are.
@@ -133,9 +130,6 @@ impl Owner {
             let mut stream =
                 OwnedStream::recover(&setup.config, &setup.storage, &setup.services, entry, view.clone(), now);
             stream.warn_if_redeclared(&setup.config, now);
-            if let Some(producers) = stream.producers() {
-                setup.fencing.record_recovered(producers);
-            }
             replayed += stream.checkpoints.changes();
             if stream.checkpoints.changes() > 0 && stream.checkpoints.list() {
                 self.changed.push(view.name.clone());

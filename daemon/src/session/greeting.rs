@@ -1,7 +1,7 @@
 //! The first line of a connection: a hello, or the first event of a connection without one.
 
 use crate::fencing::Claim;
-use crate::hub::{Hub, SERVER};
+use crate::hub::{AskError, Hub, SERVER};
 use crate::ingest::LineSyntax;
 use crate::ingest::cutter::CutLine;
 use crate::ingest::numbering::ProducerEpoch;
@@ -61,12 +61,12 @@ pub struct Greeting {
     pub welcome: Welcome,
 }
 
-/// Accepts a hello. If an older connection of the producer is open, it is fenced and has sent its last event when this
+/// Accepts a hello; its events go to `default_stream` unless it or they name another. If an older connection of the producer is open, it is fenced and has sent its last event when this
 /// returns.
 ///
 /// # Errors
 /// The protocol, the token, a name or the epoch is not one that the daemon accepts.
-pub async fn greet(hub: &Hub, hello: Hello) -> Result<Greeting, Refusal> {
+pub async fn greet(hub: &Hub, hello: Hello, default_stream: &str) -> Result<Greeting, Refusal> {
     if hello.protocol != PROTOCOL {
         let reason = format!("{} is not spoken here; this daemon speaks {PROTOCOL}", hello.protocol);
         return Err(Refusal::new(RefusalCode::BadHello, "hello.protocol", reason));
@@ -75,20 +75,22 @@ pub async fn greet(hub: &Hub, hello: Hello) -> Result<Greeting, Refusal> {
     check_token(hub, &hello)?;
     check_names(hub, &hello)?;
     let producer = hello.producer.as_deref().map(|name| ProducerEpoch { producer: name.into(), epoch: hello.epoch });
-    // this waits for an older connection of the producer, so it comes after everything that may be refused
-    let claim = match &producer {
-        None => None,
-        Some(p) => {
-            let claimed = hub.fencing.claim(&p.producer, p.epoch).await;
-            Some(claimed.map_err(|e| Refusal::new(RefusalCode::Fenced, "hello.epoch", e.to_string()))?)
-        }
-    };
+    let (mut claim, mut forgotten) = (None, 0);
+    if let Some(p) = &producer {
+        let stream = hello.stream.as_deref().unwrap_or(default_stream);
+        let unavailable = |e: AskError| Refusal::new(RefusalCode::Unavailable, "hello.producer", e.to_string());
+        forgotten = hub.look_up_producer(&p.producer, stream).await.map_err(unavailable)?;
+        // this waits for an older connection of the producer, so it comes after everything that may be refused
+        let claimed = hub.fencing.claim(&p.producer, p.epoch).await;
+        claim = Some(claimed.map_err(|fault| fault.refusal("hello.epoch"))?);
+    }
     let welcome = Welcome {
         protocol: PROTOCOL,
         server: SERVER.into(),
         committed_seq: claim.as_ref().and_then(|claim| claim.committed),
         // a client checks its lines against the limit before it sends them
         line_bytes_max: hub.config.limits.line_bytes.0,
+        producers_forgotten: forgotten,
     };
     Ok(Greeting {
         syntax: match hello.format {

@@ -180,7 +180,7 @@ impl SessionReader {
 
     /// Answers a hello, and reads the lines after it as it asks for.
     async fn begin(&mut self, hello: Hello) -> Result<(), ReadEnd> {
-        let greeted = greet(&self.hub, hello).await;
+        let greeted = greet(&self.hub, hello, self.intake.stream()).await;
         let greeting = greeted.map_err(|refusal| ReadEnd::fatal(refusal, Some(self.intake.lines_read())))?;
         let Greeting { syntax, stream, key, wants, producer, claim, welcome } = greeting;
         self.stage = SessionStage::Events;
@@ -195,7 +195,8 @@ impl SessionReader {
             self.link.watermark.report_to(&self.hub.fencing, producer);
         }
         // the welcome tells the producer where to resume; what it sends again below that is a duplicate
-        let numbers = RisingNumbers::new(welcome.committed_seq, producer, self.link.watermark.clone());
+        let home = self.intake.stream().clone();
+        let numbers = RisingNumbers::new(welcome.committed_seq, producer, home, self.link.watermark.clone());
         self.intake.number_by(Numbering::Rising(numbers));
         self.claim = claim;
         self.link.outbox.push([Reply::Welcome(welcome)]);

@@ -10,6 +10,7 @@ use crate::checksum::{seal, unseal};
 use crate::database::{Database, PIECE_BYTES, SEGMENT_BYTES};
 use crate::error::StoreError;
 use crate::group::{self, Decoded, Group};
+use crate::producers::ProducerTrees;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
@@ -58,6 +59,8 @@ pub struct Log {
     groups: sled::Tree,
     streams: sled::Tree,
     marks: sled::Tree,
+    /// What streams know of producers that memory has no room for.
+    pub producers: ProducerTrees,
 }
 
 impl Log {
@@ -71,6 +74,7 @@ impl Log {
             groups: database.tree("groups")?,
             streams: database.tree("streams")?,
             marks: database.tree("marks")?,
+            producers: ProducerTrees::open(&database)?,
             database,
         })
     }
@@ -96,25 +100,42 @@ impl Log {
         put.map(|_| ()).map_err(StoreError::database("cannot write a stream's entry"))
     }
 
-    /// The marks of producers that send to several streams, newest first. All but the newest `keep` are deleted.
+    /// The mark of a producer that sends to several streams, if it has one.
+    ///
+    /// # Errors
+    /// The log cannot be read, or the mark is damaged.
+    pub fn mark(&self, producer: &str) -> Result<Option<ProducerMark>, StoreError> {
+        let value = self.marks.get(producer).map_err(StoreError::database("cannot read the mark of a producer"))?;
+        value.map(|value| read_mark(producer.into(), &value).map(|(_, mark)| mark)).transpose()
+    }
+
+    /// Removes the mark of a producer.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn remove_mark(&self, producer: &str) -> Result<(), StoreError> {
+        let removed = self.marks.remove(producer);
+        removed.map(|_| ()).map_err(StoreError::database("cannot remove the mark of a producer"))
+    }
+
+    /// Deletes all marks but the newest `keep`. Returns how many that were.
     ///
     /// # Errors
     /// The log cannot be read, or a mark is damaged.
-    pub fn marks(&self, keep: usize) -> Result<Vec<ProducerMark>, StoreError> {
+    pub fn trim_marks(&self, keep: usize) -> Result<usize, StoreError> {
+        if self.marks.iter().take(keep.saturating_add(1)).count() <= keep {
+            return Ok(0);
+        }
         let mut all = Vec::new();
         for mark in self.marks.iter() {
             let (name, value) = mark.map_err(StoreError::database("cannot read the marks of producers"))?;
-            let mut cursor = Cursor(unseal(&value, "a producer's mark")?);
-            let (time_us, epoch, seq) = (cursor.u64("mark")?, cursor.varint("mark")?, cursor.varint("mark")?);
-            let producer = String::from_utf8_lossy(&name).as_ref().into();
-            all.push((time_us, ProducerMark { producer, epoch, seq }));
+            let name: Arc<str> = String::from_utf8_lossy(&name).as_ref().into();
+            all.push((read_mark(name.clone(), &value)?.0, name));
         }
         all.sort_unstable_by_key(|(time_us, _)| std::cmp::Reverse(*time_us));
-        for (_, old) in all.drain(keep.min(all.len())..) {
-            let gone = self.marks.remove(old.producer.as_bytes());
-            gone.map_err(StoreError::database("cannot delete a producer's mark"))?;
-        }
-        Ok(all.into_iter().map(|(_, mark)| mark).collect())
+        let old = all.split_off(keep);
+        old.iter().try_for_each(|(_, name)| self.remove_mark(name))?;
+        Ok(old.len())
     }
 
     /// Makes new streams, groups and marks durable, all of them together. `time_us`, in microseconds since 1970, dates
@@ -197,6 +218,13 @@ impl Log {
     pub fn disk_bytes(&self) -> u64 {
         self.database.disk_bytes()
     }
+}
+
+/// A mark, with the time that dates it.
+fn read_mark(producer: Arc<str>, value: &[u8]) -> Result<(u64, ProducerMark), StoreError> {
+    let mut cursor = Cursor(unseal(value, "a producer's mark")?);
+    let (time_us, epoch, seq) = (cursor.u64("mark")?, cursor.varint("mark")?, cursor.varint("mark")?);
+    Ok((time_us, ProducerMark { producer, epoch, seq }))
 }
 
 /// Bytes of the key of a group's first piece.

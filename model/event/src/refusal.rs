@@ -28,12 +28,16 @@ pub enum RefusalCode {
     Empty,
     /// A time stamp cannot be read.
     BadTime,
+    /// A time stamp is further ahead of the event's arrival than the limit.
+    TimeAhead,
     /// A sequence number does not rise.
     SeqNotRising,
     /// A token is wrong or missing.
     Unauthorized,
     /// A newer epoch of the same producer has taken over.
     Fenced,
+    /// An epoch is so far above the known one of its producer that it would lock the producer out.
+    BadEpoch,
     /// The protocol version or another part of the hello is not understood.
     BadHello,
     /// A stream has no name, or a name that no stream can have.
@@ -48,7 +52,7 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// Every code, in the order of the declaration.
-    pub const ALL: [RefusalCode; 19] = [
+    pub const ALL: [RefusalCode; 21] = [
         RefusalCode::BadJson,
         RefusalCode::BadUtf8,
         RefusalCode::LineTooLong,
@@ -60,9 +64,11 @@ impl RefusalCode {
         RefusalCode::TooManyFields,
         RefusalCode::Empty,
         RefusalCode::BadTime,
+        RefusalCode::TimeAhead,
         RefusalCode::SeqNotRising,
         RefusalCode::Unauthorized,
         RefusalCode::Fenced,
+        RefusalCode::BadEpoch,
         RefusalCode::BadHello,
         RefusalCode::BadStream,
         RefusalCode::LimitReached,
@@ -84,9 +90,11 @@ impl RefusalCode {
             RefusalCode::TooManyFields => "too_many_fields",
             RefusalCode::Empty => "empty",
             RefusalCode::BadTime => "bad_time",
+            RefusalCode::TimeAhead => "time_ahead",
             RefusalCode::SeqNotRising => "seq_not_rising",
             RefusalCode::Unauthorized => "unauthorized",
             RefusalCode::Fenced => "fenced",
+            RefusalCode::BadEpoch => "bad_epoch",
             RefusalCode::BadHello => "bad_hello",
             RefusalCode::BadStream => "bad_stream",
             RefusalCode::LimitReached => "limit_reached",

@@ -22,7 +22,7 @@ use surmise_state::{Persist, State, StateError};
 const MAGIC: &[u8; 8] = b"surmise\0";
 
 /// The version of what is written; it rises with every change of it.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 
 impl Learner {
     /// Saves the learner: all that [`Learner::load`] needs to make one that continues exactly as this one would, in one
@@ -200,13 +200,7 @@ impl Persist for KeyBody<'_> {
             key.previous.resize(fields);
         }
         key.previous.persist(s)?;
-        let mut timed = key.last_us.is_some();
-        s.bool("key timed", &mut timed)?;
-        let mut last_us = key.last_us.unwrap_or(0);
-        if timed {
-            s.i64("key time", &mut last_us)?;
-        }
-        key.last_us = timed.then_some(last_us);
+        key.clock.persist(s)?;
         s.u32("key length", &mut key.length)?;
         s.u64("key used", &mut key.used)?;
         key.session.persist(s)?;

@@ -1,5 +1,6 @@
 //! The private states of keys: those used lately in memory, within bounds, and an account of those in the store.
 
+use crate::clock::SequenceClock;
 use crate::options::Options;
 use crate::pages::{Pages, PagesError};
 use crate::values::Values;
@@ -30,8 +31,8 @@ pub struct KeyState {
     pub numbers: Option<Box<NumberKey>>,
     /// The latest value of every field.
     pub previous: Values,
-    /// The latest time of an event of the key, in microseconds since 1970.
-    pub last_us: Option<i64>,
+    /// The time of the key's latest event.
+    pub clock: SequenceClock,
     /// Events of the key so far.
     pub length: u32,
     /// What the verdict on the key will need when it ends.

@@ -1,5 +1,6 @@
 //! When the next line is expected: the times between the lines of a stream, as the lines themselves tell them.
 
+use crate::clock::SequenceClock;
 use crate::expected::gaps;
 use crate::gap;
 use surmise_event::Expected;
@@ -17,31 +18,29 @@ pub struct LineGaps {
     counts: Vec<f64>,
     /// What one gap adds, which grows where the counts would have to shrink.
     step: f64,
-    /// The latest time that a line told, in microseconds since 1970, and whether one has told any.
-    last_us: i64,
-    is_timed: bool,
+    /// The latest time that a line told.
+    clock: SequenceClock,
 }
 
 impl Default for LineGaps {
     fn default() -> Self {
-        LineGaps { counts: vec![0.0; 256], step: 1.0, last_us: 0, is_timed: false }
+        LineGaps { counts: vec![0.0; 256], step: 1.0, clock: SequenceClock::default() }
     }
 }
 
 impl LineGaps {
-    /// Learns the time of a line, if it tells one. A line that comes late has a gap of zero and turns no clock back.
+    /// Learns the time of a line, if it tells one. A line that comes late has a gap of zero.
     pub fn observe(&mut self, time_us: Option<i64>) {
         let Some(time_us) = time_us else { return };
-        if self.is_timed {
-            self.counts[gap::bin(time_us.saturating_sub(self.last_us)).min(gap::FIRST - 1) as usize] += self.step;
+        if let Some(gap_us) = self.clock.since(time_us) {
+            self.counts[gap::bin(gap_us).min(gap::FIRST - 1) as usize] += self.step;
             self.step *= 1.0 + 1.0 / MEMORY_LINES;
             if self.step > 1e9 {
                 self.counts.iter_mut().for_each(|count| *count /= self.step);
                 self.step = 1.0;
             }
         }
-        self.last_us = if self.is_timed { self.last_us.max(time_us) } else { time_us };
-        self.is_timed = true;
+        self.clock.observe(time_us);
     }
 
     /// The seconds until the next line; `None` as long as no two lines told their times.
@@ -54,8 +53,7 @@ impl Persist for LineGaps {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.f64s_fixed("gaps of lines", &mut self.counts)?;
         s.f64("step of gaps", &mut self.step)?;
-        s.i64("latest line", &mut self.last_us)?;
-        s.bool("a line was timed", &mut self.is_timed)
+        self.clock.persist(s)
     }
 }
 

@@ -245,9 +245,7 @@ impl Learner {
             model.finish(number_key);
         }
         if let Some(time_us) = event.time_us {
-            self.position.late += u64::from(key.last_us.is_some_and(|last_us| time_us < last_us));
-            // an event that comes late does not turn the clock back
-            key.last_us = Some(key.last_us.map_or(time_us, |last_us| last_us.max(time_us)));
+            self.position.late += u64::from(key.clock.observe(time_us));
         }
         // the two buffers change places, so that neither is allocated anew
         self.scratch.current = std::mem::replace(&mut key.previous, current);
@@ -277,7 +275,7 @@ impl Learner {
         }
         let Models { fields, .. } = &mut self.models;
         let inputs = &mut self.scratch.side_inputs;
-        fields[0].fill_side_inputs(&key.previous, Clocks::of(key.last_us), inputs);
+        fields[0].fill_side_inputs(&key.previous, Clocks::of(key.clock.last_us()), inputs);
         let mut cost = Surprise::default();
         if let (Model::Category(model, vocabulary), Some(symbol_key)) = (&mut fields[0].model, &mut key.symbols[0]) {
             let (parts, known) = (&mut self.measures.parts, vocabulary.len() as u32);

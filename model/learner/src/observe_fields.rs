@@ -81,7 +81,7 @@ impl Learner {
         }
         let inputs = &mut self.scratch.side_inputs;
         let field = &mut self.models.fields[i];
-        field.fill_side_inputs(&now.current, Clocks::of(now.key.last_us), inputs);
+        field.fill_side_inputs(&now.current, Clocks::of(now.key.clock.last_us()), inputs);
         let Some(key) = &mut now.key.symbols[i] else { return (ObservedField::default(), 0) };
         let (scoring, tally) = (self.measures.scoring, &mut self.measures.tally);
         // a rank is a query, so it has to come before the symbol is learnt
@@ -132,8 +132,7 @@ impl Learner {
             Model::Number(_) | Model::Line(..) => {}
         }
         if listing && word.is_none() {
-            let gap_us =
-                now.event.time_us.zip(now.key.last_us).map(|(time_us, last_us)| time_us.saturating_sub(last_us));
+            let gap_us = now.event.time_us.and_then(|time_us| now.key.clock.since(time_us));
             parts.push(&field.name, value_text(&field.model, value, gap_us), observed.cost, expectation);
         }
         self.measures.explanations.extend(explanation);
@@ -230,9 +229,9 @@ impl Learner {
 
 /// The bin of the time since the key's last event.
 fn gap_bin(key: &KeyState, event: &Event) -> u32 {
-    match (event.time_us, key.last_us) {
-        (Some(time_us), Some(last_us)) => gap::bin(time_us.saturating_sub(last_us)),
-        _ => gap::FIRST,
+    match event.time_us.and_then(|time_us| key.clock.since(time_us)) {
+        Some(gap_us) => gap::bin(gap_us),
+        None => gap::FIRST,
     }
 }
 

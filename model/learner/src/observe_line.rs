@@ -30,7 +30,7 @@ impl Learner {
     ) -> (ObservedField, u32) {
         let inputs = &mut self.scratch.side_inputs;
         let field = &mut self.models.fields[i];
-        field.fill_side_inputs(&now.current, Clocks::of(now.key.last_us), inputs);
+        field.fill_side_inputs(&now.current, Clocks::of(now.key.clock.last_us()), inputs);
         let (Model::Line(model, lines, gaps), Some(key)) = (&mut field.model, &mut now.key.symbols[i]) else {
             return (ObservedField::default(), 0);
         };

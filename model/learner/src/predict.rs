@@ -59,7 +59,7 @@ impl Learner {
         let mut rollout = Rollout {
             probes: keys.map(|(f, k)| f.symbols().zip(k.as_ref()).map(|(m, k)| m.probe(k))).collect(),
             previous: state.previous.clone(),
-            last_us: state.last_us,
+            last_us: state.clock.last_us(),
             length: state.length,
         };
         let mut predictions = Vec::new();

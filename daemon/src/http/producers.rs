@@ -1,0 +1,47 @@
+//! Producers over HTTP: what is known of one, and having it forgotten.
+
+use super::problem::ProblemResponse;
+use super::query::Query;
+use super::streams::find;
+use crate::hub::Hub;
+use crate::owner::{OwnerRequest, PendingCheckpoint};
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use std::sync::Arc;
+
+/// `POST /api/v1/producers/{producer}/reset`: has all streams, or `?stream=`, forget a producer, so that it may begin
+/// anew with any epoch and number; answered when that is durable. What it sends again is learnt again.
+pub async fn reset(
+    State(hub): State<Arc<Hub>>,
+    Path(producer): Path<String>,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, ProblemResponse> {
+    let query = Query::read(raw.as_deref(), &["stream"])?;
+    let producer: Arc<str> = producer.into();
+    let forget =
+        |stream: Option<Arc<str>>, reply| OwnerRequest::ForgetProducer { stream, producer: producer.clone(), reply };
+    let store = hub.store().ok_or_else(ProblemResponse::shutting_down)?;
+    let pending: Vec<PendingCheckpoint> = match query.get("stream") {
+        Some(stream) => {
+            let name = find(&hub, stream)?.name.clone();
+            hub.ask(stream, |reply| forget(Some(name), reply)).await?
+        }
+        None => hub.ask_all(|reply| forget(None, reply)).await?.into_iter().flatten().collect(),
+    };
+    let removed = store.log.remove_mark(&producer);
+    removed.map_err(|e| ProblemResponse::new(500, "store failed", e.to_string()))?;
+    hub.fencing.forget(&producer);
+    let mut streams = Vec::new();
+    for (stream, receiver) in pending {
+        match receiver.await {
+            Ok(Ok(_)) => streams.push(stream.to_string()),
+            Ok(Err(e)) => return Err(ProblemResponse::new(500, "checkpoint failed", e.to_string()).at(&stream, None)),
+            Err(_) => return Err(ProblemResponse::shutting_down()),
+        }
+    }
+    streams.sort();
+    tracing::info!("producer {producer:?} was reset; {} streams knew it", streams.len());
+    Ok(Json(json!({ "producer": &*producer, "streams": streams })).into_response())
+}

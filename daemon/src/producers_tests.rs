@@ -1,0 +1,81 @@
+//! Tests of the table of producers.
+
+use super::*;
+use crate::simulated_storage::SimulatedStorage;
+
+fn origin(producer: &str, epoch: u64, seq: u64) -> Origin {
+    Origin { producer: producer.into(), epoch, seq, safe: Some(seq) }
+}
+
+fn table(memory: usize) -> Producers {
+    Producers::new(ProducerBounds { memory, store: 1_000 })
+}
+
+fn status(table: &mut Producers, producer: &str, epoch: u64, seq: u64) -> SeqStatus {
+    table.seq_status(&origin(producer, epoch, seq)).unwrap()
+}
+
+#[test]
+fn what_was_learnt_is_recognised() {
+    let mut t = table(10);
+    assert_eq!(status(&mut t, "a", 1, 5), SeqStatus::New);
+    t.note(&origin("a", 1, 5), 0);
+    assert_eq!(status(&mut t, "a", 1, 5), SeqStatus::Duplicate);
+    assert_eq!(status(&mut t, "a", 1, 4), SeqStatus::Duplicate);
+    assert_eq!(status(&mut t, "a", 1, 6), SeqStatus::New);
+    assert_eq!(status(&mut t, "a", 0, 6), SeqStatus::Fenced(EpochFault::Old { known: 1, asked: 0 }));
+    assert_eq!(status(&mut t, "a", 2, 1), SeqStatus::New);
+    t.note(&origin("a", 2, 1), 1);
+    assert_eq!(status(&mut t, "a", 1, 9), SeqStatus::Fenced(EpochFault::Old { known: 2, asked: 1 }));
+    assert_eq!(status(&mut t, "b", 0, 0), SeqStatus::New);
+}
+
+#[test]
+fn epochs_rise_by_bounded_steps() {
+    assert_eq!((check_epoch(None, EPOCH_MAX), check_epoch(Some(3), 3 + EPOCH_STEP_MAX)), (Ok(()), Ok(())));
+    assert_eq!(check_epoch(None, u64::MAX), Err(EpochFault::Jump { known: 0, asked: u64::MAX }));
+    let far = 4 + EPOCH_STEP_MAX;
+    assert_eq!(check_epoch(Some(3), far), Err(EpochFault::Jump { known: 3, asked: far }));
+    assert!(check_epoch(Some(3), far).unwrap_err().to_string().contains("surmise producer reset"));
+    // what the log holds was taken before there was a bound
+    let mut t = table(10);
+    t.begin_replay(u64::MAX);
+    assert_eq!(status(&mut t, "a", u64::MAX, 1), SeqStatus::New);
+}
+
+/// More producers than memory has room for, each in several rounds, with a crash and a replay after every round: each
+/// event is new exactly once.
+#[test]
+fn no_producer_is_forgotten_while_the_store_has_room() {
+    let storage: Arc<dyn Storage> = Arc::new(SimulatedStorage::default());
+    let names: Vec<String> = (0..200).map(|i| format!("p{i}")).collect();
+    let mut log: Vec<Origin> = Vec::new();
+    let mut checkpoint = (Vec::new(), 0);
+    table(4).encode(&mut checkpoint.0);
+    for round in 1..=4 {
+        let bounds = ProducerBounds { memory: 4, store: 1_000 };
+        let mut t = Producers::decode(&mut Cursor(&checkpoint.0), bounds).unwrap();
+        t.connect(Some(storage.clone()), 7);
+        t.begin_replay(u64::MAX);
+        for (offset, origin) in log.iter().enumerate().skip(checkpoint.1) {
+            assert_eq!(t.seq_status(origin).unwrap(), SeqStatus::New);
+            t.note(origin, offset as u64);
+        }
+        for (i, name) in names.iter().enumerate() {
+            // a commit every fifty events
+            t.follow_live(log.len() as u64 / 50 * 50);
+            if round > 1 {
+                assert_eq!(status(&mut t, name, 1, round - 1), SeqStatus::Duplicate, "{name}, round {round}");
+            }
+            assert_eq!(status(&mut t, name, 1, round), SeqStatus::New, "{name}, round {round}");
+            t.note(&origin(name, 1, round), log.len() as u64);
+            log.push(origin(name, 1, round));
+            assert_eq!(t.known(name).unwrap().unwrap().safe, Some(round));
+            if i == 77 {
+                checkpoint = (Vec::new(), log.len());
+                t.encode(&mut checkpoint.0);
+            }
+        }
+        assert!(t.len() < 70, "{} in memory", t.len());
+    }
+}
