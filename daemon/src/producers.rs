@@ -1,8 +1,9 @@
 //! The table of which events of each producer a stream has learnt. It is what makes learning happen exactly once.
 //!
-//! Memory holds the producers that were heard of lately; the others are in the store. Together the two are a function of
-//! the log alone: a checkpoint holds what is in memory, what is in the store is true of the whole log, and learning the
-//! log after the checkpoint again makes the table what it was. See `surmise_store::ProducerTrees` for why.
+//! Memory holds the producers that were heard of lately; the others are in the store. Together the two are a
+//! function of the log alone: a checkpoint holds what is in memory, what is in the store is true of the whole log,
+//! and learning the log after the checkpoint again makes the table what it was. See `surmise_store::ProducerTrees`
+//! for why.
 
 use crate::storage::Storage;
 use crate::telemetry;
@@ -117,8 +118,8 @@ impl ProducerBounds {
 enum Following {
     /// Each event is new or not; only those before this offset are durable.
     Live { durable_before: u64 },
-    /// Each event of the log was new; those before this offset are durable. The store may know later ones already, which
-    /// then come again.
+    /// Each event of the log was new; those before this offset are durable. The store may know later ones already,
+    /// which then come again.
     Log { durable_before: u64 },
 }
 
@@ -205,8 +206,8 @@ impl Producers {
         }
     }
 
-    /// Moves producers that are silent for longest to the store: only such whose latest event is durable, as an entry of
-    /// the store has to be true of the log.
+    /// Moves producers that are silent for longest to the store: only such whose latest event is durable, as an
+    /// entry of the store has to be true of the log.
     fn make_room(&mut self) {
         let leaving = (self.bounds.memory / LEAVING_DIVISOR).clamp(1, LEAVING_MAX);
         self.leave_at = self.map.len() + leaving;

@@ -1,5 +1,5 @@
-//! Times far ahead of their arrival are refused by name, units are told from their size, and a clock that was led astray
-//! recovers.
+//! Times far ahead of their arrival are refused by name, units are told from their size, and a clock that was led
+//! astray recovers.
 #![allow(missing_docs)]
 
 mod common;

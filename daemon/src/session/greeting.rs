@@ -61,8 +61,8 @@ pub struct Greeting {
     pub welcome: Welcome,
 }
 
-/// Accepts a hello; its events go to `default_stream` unless it or they name another. If an older connection of the producer is open, it is fenced and has sent its last event when this
-/// returns.
+/// Accepts a hello; its events go to `default_stream` unless it or they name another. If an older connection of the
+/// producer is open, it is fenced and has sent its last event when this returns.
 ///
 /// # Errors
 /// The protocol, the token, a name or the epoch is not one that the daemon accepts.

@@ -3,11 +3,11 @@
 //!
 //! Only the time of the key's *last* event is used, in UTC, because the time of the next one is to be predicted.
 //!
-//! **A clock that was led astray.** A clock does not follow an event that comes late, so one event with a time far ahead
-//! would make all that follow late for as long as it was ahead. So a clock counts the late events in a row that *agree*:
-//! each more than [`ASTRAY_US_MIN`] behind the clock, and none earlier than the one before it. The
-//! [`ASTRAY_EVENTS`]th turns the clock back to its own time. It is late itself, with a gap of zero; the next event's gap
-//! is counted from it. The rule depends on the events alone.
+//! **A clock that was led astray.** A clock does not follow an event that comes late, so one event with a time far
+//! ahead would make all that follow late for as long as it was ahead. So a clock counts the late events in a row
+//! that *agree*: each more than [`ASTRAY_US_MIN`] behind the clock, and none earlier than the one before it. The
+//! [`ASTRAY_EVENTS`]th turns the clock back to its own time. It is late itself, with a gap of zero; the next event's
+//! gap is counted from it. The rule depends on the events alone.
 
 use surmise_state::{Persist, State, StateError};
 
