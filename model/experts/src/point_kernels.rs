@@ -125,9 +125,10 @@ kernels! {
     }
 
     /// Moves the discounted losses of all followers on, those of absent experts towards the follower's `own`, and
-    /// weighs by them as [`weigh`] does: `rate` are the rates if nothing were forgotten, `least` each follower's.
+    /// weighs by them as [`weigh`] does: `rate` are the rates if nothing were forgotten, `least` each follower's. A loss
+    /// counts as at most `most`.
     pub(crate) fn follow(loss: &[f64], m: &[f64], rate: &[f64], own: [f64; FOLLOWERS], least: [f64; FOLLOWERS],
-        means: &mut [f64], seen: &[f64], twelfth: bool, weights: &mut [f64]) {
+        most: f64, means: &mut [f64], seen: &[f64], twelfth: bool, weights: &mut [f64]) {
         let n = loss.len();
         let followers = means.chunks_exact_mut(n).zip(weights.chunks_exact_mut(n));
         for ((mean, weights), (own, least)) in followers.zip(own.into_iter().zip(least)) {
@@ -135,7 +136,8 @@ kernels! {
             for (((loss, m), rate), mean) in given.zip(blocks_mut(mean)) {
                 for i in 0..BLOCK {
                     let rate = if rate[i] > least { rate[i] } else { least };
-                    mean[i] += rate * (m[i] * loss[i] + (1.0 - m[i]) * own - mean[i]);
+                    let loss = if loss[i] < most { loss[i] } else { most };
+                    mean[i] += rate * (m[i] * loss + (1.0 - m[i]) * own - mean[i]);
                 }
             }
             weigh_blocks(mean, seen, twelfth, weights);

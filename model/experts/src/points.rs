@@ -12,6 +12,13 @@
 //! on every sequence. A truth is clipped to the range of what was forecast and six mean errors around it before it
 //! is learnt from, so that one freak does not decide all weights; `clipped` is the sum of what that has hidden at most.
 //! A round from which an expert is absent counts as if it had said what the first mixture said.
+//!
+//! Followers, to which no bound belongs, take a loss as at most that of an error of 32 mean errors: an expert that has
+//! been led astray is nearly without weight until it has come back, and not for as long as its losses were large.
+//!
+//! A record can be [exchanged](PointMixture::exchange) for another one, of values of another kind. From there on a
+//! mixture's regret is that of the other record from where it stood: Δ ≤ bound(end) − regret(there). What bounds have
+//! been left behind, less the regrets that were taken over, is added to those that stand.
 
 use crate::point_kernels::*;
 use crate::polynomial::PolynomialShare;
@@ -37,6 +44,11 @@ const CLIP_AFTER: u32 = 8;
 const ERROR: RunningMean = RunningMean::clipped(0.02, 8.0);
 /// An error counts as at least so much of itself.
 const ERROR_GROWTH: f64 = 0.01;
+/// Followers take a loss as at most that of so many mean errors; more of them where they forget more slowly.
+const FOLLOWED_ERRORS_MAX: f64 = 32.0;
+/// Polynomial weights begin anew when a block of so many truths has a mean loss below this part of all since they began.
+const BLOCK_ROUNDS: u32 = 256;
+const BURST_RATIO: f64 = 8.0;
 /// Forecasts and truths further from each other than this teach nothing.
 const DISTANCE_MAX: f64 = 1e70;
 
@@ -141,6 +153,12 @@ pub struct PointMixture<const N: usize> {
     regret: [f64; N],
     /// What clipping hid at most.
     clipped: f64,
+    /// Bounds of records that were left, less the regrets of those that were taken over, by expert.
+    left: [f64; N],
+    /// Losses of the whole since the polynomial weights began, and of how many truths; those of the present block.
+    losses: f64,
+    rounds: u32,
+    block: f64,
     /// The mean error, and of how many.
     error: f64,
     count: u32,
@@ -160,6 +178,10 @@ impl<const N: usize> PointMixture<N> {
             weights: [prior; FOLLOWERS],
             regret: [0.0; N],
             clipped: 0.0,
+            left: [0.0; N],
+            losses: 0.0,
+            rounds: 0,
+            block: 0.0,
             error: 0.0,
             count: 0,
         }
@@ -248,6 +270,7 @@ impl<const N: usize> PointMixture<N> {
             distances(x, clipped, squared, &mut losses);
         }
         self.learn_weights(inputs, made, &losses, clipped);
+        self.restart_after_burst(of(made.value, clipped));
         let miss = (made.value - y).abs();
         // a mean of nothing must be able to grow
         ERROR.learn(&mut self.error, self.count, miss, ERROR_GROWTH * miss);
@@ -273,8 +296,58 @@ impl<const N: usize> PointMixture<N> {
             self.followed = own.map(|own| [own; N]);
         }
         let (least, absolute) = (FOLLOWER_RATES.map(|rate| self.pace * rate), loss == PointLoss::Absolute);
+        let most =
+            if self.count < CLIP_AFTER { f64::INFINITY } else { loss.of(FOLLOWED_ERRORS_MAX / self.pace * self.error) };
         let (means, weights) = (self.followed.as_flattened_mut(), self.weights.as_flattened_mut());
-        follow(losses, present, &rates, own, least, means, &self.seen, absolute, weights);
+        follow(losses, present, &rates, own, least, most, means, &self.seen, absolute, weights);
+    }
+
+    /// Begins anew with polynomial weights if what they remember is of losses that are long over: those would decide
+    /// for as long as it takes to outweigh them. The bound of what was so far stays, beside which that of what comes is
+    /// small.
+    fn restart_after_burst(&mut self, own: f64) {
+        self.rounds = self.rounds.saturating_add(1);
+        self.losses += own;
+        self.block += own;
+        if !self.rounds.is_multiple_of(BLOCK_ROUNDS) {
+            return;
+        }
+        let (block, all) = (self.block / f64::from(BLOCK_ROUNDS), self.losses / f64::from(self.rounds));
+        self.block = 0.0;
+        if block > 0.0 && BURST_RATIO * block < all {
+            for i in 0..N {
+                self.left[i] += self.standing_bound(i);
+            }
+            self.first = [PolynomialShare::new(), PolynomialShare::new()];
+            self.second = PolynomialShare::new();
+            (self.losses, self.rounds) = (0.0, 0);
+        }
+    }
+
+    /// Goes on from the record of another mixture of the same experts and loss, and leaves its own there: of what has
+    /// changed to another kind of values and may change back. Regrets and the bound stay those of all truths so far.
+    pub fn exchange(&mut self, other: &mut Self) {
+        for i in 0..N {
+            self.left[i] += self.standing_bound(i) - other.standing_regret(i);
+        }
+        std::mem::swap(&mut self.first, &mut other.first);
+        std::mem::swap(&mut self.second, &mut other.second);
+        std::mem::swap(&mut self.followed, &mut other.followed);
+        std::mem::swap(&mut self.seen, &mut other.seen);
+        std::mem::swap(&mut self.weights, &mut other.weights);
+        std::mem::swap(&mut self.error, &mut other.error);
+        std::mem::swap(&mut self.losses, &mut other.losses);
+        std::mem::swap(&mut self.rounds, &mut other.rounds);
+        std::mem::swap(&mut self.block, &mut other.block);
+    }
+
+    /// The bound that the record in force gives, and the regret that it has.
+    fn standing_bound(&self, expert: usize) -> f64 {
+        self.second.bound(LOSSES) + self.first[LOSSES].bound(expert)
+    }
+
+    fn standing_regret(&self, expert: usize) -> f64 {
+        self.second.regret(LOSSES) + self.first[LOSSES].regret(expert)
     }
 
     /// By how much the forecasts so far have lost more than an expert's, in sums of losses.
@@ -284,7 +357,7 @@ impl<const N: usize> PointMixture<N> {
 
     /// What that cannot exceed, on any sequence.
     pub fn bound(&self, expert: usize) -> f64 {
-        self.second.bound(LOSSES) + self.first[LOSSES].bound(expert) + self.clipped
+        self.standing_bound(expert) + self.left[expert] + self.clipped
     }
 
     /// The expert that the forecasts have the most regret against, of those that took part at all: the best one so far.
@@ -307,10 +380,12 @@ impl<const N: usize> Persist for PointMixture<N> {
         self.followed.iter_mut().try_for_each(|mean| s.f64s_fixed("followed", mean))?;
         s.f64s_fixed("seen", &mut self.seen)?;
         s.f64s_fixed("regret", &mut self.regret)?;
-        for v in [&mut self.clipped, &mut self.error] {
+        s.f64s_fixed("left", &mut self.left)?;
+        for v in [&mut self.clipped, &mut self.error, &mut self.losses, &mut self.block] {
             s.f64("points", v)?;
         }
         s.u32("count", &mut self.count)?;
+        s.u32("rounds", &mut self.rounds)?;
         if s.is_reading() && self.count > 0 {
             for (mean, weights) in self.followed.iter().zip(&mut self.weights) {
                 weigh(mean, &self.seen, self.loss == PointLoss::Absolute, weights);

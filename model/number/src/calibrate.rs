@@ -124,12 +124,15 @@ impl Calibrator {
         out
     }
 
-    /// Takes in the span of an outcome, as it was corrected.
-    pub(crate) fn learn(&mut self, c: &Corrected) {
+    /// Takes in the span of an outcome, as it was corrected; not into the histograms if `is_news` is false.
+    pub(crate) fn learn(&mut self, c: &Corrected, is_news: bool) {
         if !(c.mass > 0.0 && c.mass.is_finite()) {
             return;
         }
         self.share.learn(&c.weights, &c.masses, c.mass, self.awake);
+        if !is_news {
+            return;
+        }
         for (bins, frequency) in self.bins.iter_mut().zip(FREQUENCIES) {
             let r = frequency.rate(self.n as f64 + PRIOR_OUTCOMES);
             for (b, p) in bins.iter_mut().zip(&c.parts) {
@@ -137,6 +140,11 @@ impl Calibrator {
             }
         }
         self.n += 1;
+    }
+
+    /// Exchanges the weights of the maps with another calibrator, whose histograms stay.
+    pub(crate) fn exchange_share(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.share, &mut other.share);
     }
 
     /// The corrected distribution's density over each bin of the plain one.
@@ -234,7 +242,7 @@ mod tests {
                 inside += within(c.map().span(span), 0.05, 0.95);
                 gain += libm::log(corrected.mass / span.mass);
             }
-            c.learn(&corrected);
+            c.learn(&corrected, true);
         }
         let covered = inside / n as f64;
         assert!((covered - 0.9).abs() < 0.01, "{covered}");
@@ -260,7 +268,7 @@ mod tests {
                 };
                 let corrected = c.correct(span);
                 loss -= libm::log(corrected.mass / span.mass);
-                c.learn(&corrected);
+                c.learn(&corrected, true);
             }
             assert!(loss <= c.bound(), "{loss} {}", c.bound());
         }
@@ -271,7 +279,7 @@ mod tests {
         let mut c = Calibrator::new();
         for i in 0..3000u64 {
             let u = spread(i, 1).powi(3);
-            c.learn(&c.correct(Span { below: u, mass: 1e-4f64.min(1.0 - u) }));
+            c.learn(&c.correct(Span { below: u, mass: 1e-4f64.min(1.0 - u) }), true);
         }
         for cells in [1, 3, 17, 1000, 1 << 20] {
             let mass = 1.0 / cells as f64;

@@ -8,6 +8,7 @@ use crate::log_level::LogLevel;
 use crate::options::{Given, NumberAblation};
 use crate::point_masses::{Odds, ValueTable};
 use crate::profile::Hours;
+use crate::regimes::OtherRegimes;
 use crate::rls::LeastSquares;
 use crate::siblings::Siblings;
 use crate::smooth::SmoothingErrors;
@@ -88,6 +89,10 @@ pub(crate) struct NumberColumn {
     pub(crate) symbols: SymbolOffsets,
     /// Lag-one covariance and variance of z.
     covariance: [f64; 2],
+    /// The number of this record, and from how many values it has learnt.
+    pub(crate) regime: u32,
+    pub(crate) learnt: u32,
+    pub(crate) others: OtherRegimes,
 }
 
 impl NumberColumn {
@@ -131,6 +136,9 @@ impl NumberColumn {
             siblings: Siblings::new(columns, column),
             symbols: SymbolOffsets::new(if wide { SYMBOL_SLOTS_WIDE } else { SYMBOL_SLOTS }),
             covariance: [0.0, 1e-3],
+            regime: 0,
+            learnt: 0,
+            others: OtherRegimes::default(),
         }
     }
 
@@ -252,16 +260,23 @@ impl NumberColumn {
         c[1] += COVARIANCE_RATE * (z * z - c[1]);
     }
 
-    /// Takes the value into units and logarithm; `previous` is the key's one before. Returns how the units changed.
-    pub(crate) fn learn_value(&mut self, y: f64, previous: Option<f64>) -> Rebase {
-        self.log.learn(y);
-        self.units.learn(y, previous)
+    /// Exchanges with another record of the column what belongs to the column whatever its values are: the weights of
+    /// all mixtures, whose bounds speak of all values, and how often values are missing.
+    pub(crate) fn exchange_line(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.shares, &mut other.shares);
+        std::mem::swap(&mut self.point_shares, &mut other.point_shares);
+        std::mem::swap(&mut self.conditional_share, &mut other.conditional_share);
+        std::mem::swap(&mut self.points, &mut other.points);
+        std::mem::swap(&mut self.there, &mut other.there);
+        for (calibrator, other) in self.calibrators.iter_mut().zip(&mut other.calibrators) {
+            calibrator.exchange_share(other);
+        }
     }
 
     /// Converts this column's own regressions to its new units.
     pub(crate) fn rebase(&mut self, change: Rebase) {
         match change {
-            Rebase::None => {}
+            Rebase::None | Rebase::Resumed => {}
             Rebase::Soft { a, c } => {
                 let own: [usize; OWN_DIMS - 1] = std::array::from_fn(|i| i);
                 let stack: [usize; STACK_DIMS - 1] = std::array::from_fn(|i| i);
@@ -304,9 +319,12 @@ impl NumberColumn {
     }
 }
 
-impl Persist for NumberColumn {
-    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+impl NumberColumn {
+    /// Walks the record in force.
+    pub(crate) fn persist_record(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("column")?;
+        s.u32("regime", &mut self.regime)?;
+        s.u32("learnt", &mut self.learnt)?;
         self.units.persist(s)?;
         for i in 0..2 {
             s.f64s_fixed("sigma", &mut self.scales[i].mean[..DENSITY_EXPERTS])?;
@@ -338,5 +356,12 @@ impl Persist for NumberColumn {
             siblings.persist(s)?;
         }
         self.symbols.persist(s)
+    }
+}
+
+impl Persist for NumberColumn {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        self.persist_record(s)?;
+        self.persist_others(s)
     }
 }

@@ -2,11 +2,14 @@
 
 use crate::dims::{AVERAGE_DISTANCE_MAX, LONG_LAGS, SIZE_MAX};
 use crate::smooth::ColumnSmoothing;
+use crate::units::ColumnUnits;
 use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
 /// A key's mean errors follow its last eight values or so.
 const ERROR: RunningMean = RunningMean::new(0.12);
+/// Values in a row that were nearly certain, after which another such one teaches nothing.
+const CERTAIN_RUN: u32 = 64;
 /// The rate of the key's mean.
 const MEAN_RATE: f64 = 0.5;
 /// Holt's method: damping of the trend, the rate of the level, and the rate of the trend.
@@ -35,6 +38,10 @@ pub(crate) struct KeyColumn {
     /// Values that were there.
     seen: u32,
     smoothing: ColumnSmoothing,
+    /// The column's record that the last value belonged to.
+    regime: u32,
+    /// How many values in a row were nearly certain before they came.
+    certain: u32,
 }
 
 impl KeyColumn {
@@ -52,6 +59,8 @@ impl KeyColumn {
             move_error: 0.0,
             seen: 0,
             smoothing: ColumnSmoothing::new(),
+            regime: 0,
+            certain: 0,
         }
     }
 
@@ -68,6 +77,16 @@ impl KeyColumn {
     /// Whether the key's last value was missing.
     pub(crate) fn is_gap(&self) -> bool {
         self.gap > 0
+    }
+
+    /// Whether so many values in a row were nearly certain that another such one teaches nothing.
+    pub(crate) fn is_certain(&self) -> bool {
+        self.certain >= CERTAIN_RUN
+    }
+
+    /// Takes in whether the last value was nearly certain before it came.
+    pub(crate) fn count_certain(&mut self, certain: bool) {
+        self.certain = if certain { self.certain.saturating_add(1) } else { 0 };
     }
 
     /// The exponentially weighted mean.
@@ -133,6 +152,29 @@ impl KeyColumn {
         self.push_lag(value);
     }
 
+    /// Takes in the last value once more, which has come so often that it says nothing else.
+    pub(crate) fn repeat(&mut self) {
+        self.run = self.run.saturating_add(1);
+        self.gap = 0;
+    }
+
+    /// Values are of another kind than before, and `y` is the latest: what lies outside of the column's units stands
+    /// for nothing any more.
+    pub(crate) fn settle(&mut self, regime: u32, units: &ColumnUnits, y: f64) {
+        if std::mem::replace(&mut self.regime, regime) == regime {
+            return;
+        }
+        for lag in self.lags.iter_mut().filter(|lag| units.is_outside(**lag)) {
+            *lag = y;
+        }
+        if units.is_outside(self.mean) || units.is_outside(self.level) || self.trend.abs() > units.unit {
+            (self.mean, self.level, self.trend) = (y, y, 0.0);
+        }
+        self.error = self.error.min(units.unit);
+        self.move_error = self.move_error.min(units.unit);
+        self.smoothing.settle(units, y);
+    }
+
     /// Moves mean, level and trend on.
     fn smooth(&mut self, y: f64) {
         let is_near = (y - self.mean).abs() < AVERAGE_DISTANCE_MAX;
@@ -168,6 +210,8 @@ impl Persist for KeyColumn {
         s.u32("run", &mut self.run)?;
         s.u32("gap", &mut self.gap)?;
         s.u32("seen", &mut self.seen)?;
+        s.u32("regime", &mut self.regime)?;
+        s.u32("certain", &mut self.certain)?;
         self.smoothing.persist(s)?;
         if self.lags.len() > LONG_LAGS { Err(StateError::Invalid("lags")) } else { Ok(()) }
     }

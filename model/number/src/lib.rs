@@ -32,7 +32,7 @@
 //! | `stages/points`, `stages/point_experts` | the point forecasts; the table of experts that make them |
 //! | `stages/shares` | every expert's share of a prediction |
 //! | `stages/learn`, `stages/event_learn` | what is learnt from an event |
-//! | `column` | what is learnt about one column |
+//! | `column`, `regimes` | what is learnt about one column; what it had learnt of other values |
 //! | `key`, `key_column` | what is remembered of one key |
 //! | `units`, `log_level` | a column's units, its cells, buckets; its logarithm |
 //! | `rls`, `relations`, `siblings`, `partners` | regressions: on all columns' past, on one event, on few of many |
@@ -81,6 +81,7 @@ mod options;
 mod partners;
 mod point_masses;
 mod profile;
+mod regimes;
 mod relations;
 mod rls;
 mod season;

@@ -54,6 +54,10 @@ pub(crate) struct DayProfile {
     seen: Vec<u32>,
     /// The last two deviations of each column, newest first.
     deviations: Vec<[f64; 2]>,
+    /// The column's record that its means belong to.
+    regimes: Vec<u32>,
+    /// A column's means of another record of it, `[slots]` or none, and of which.
+    kept: Vec<(u32, Vec<f64>)>,
 }
 
 impl DayProfile {
@@ -61,8 +65,27 @@ impl DayProfile {
     pub(crate) fn fit(&mut self, epoch: u32, width: usize, slots: usize) {
         if (self.epoch, self.width, self.slots) != (epoch, width, slots) {
             let means = vec![f64::NAN; slots * width];
-            *self = Self { epoch, width, slots, means, seen: vec![0; slots], deviations: vec![[0.0; 2]; width] };
+            let (seen, deviations) = (vec![0; slots], vec![[0.0; 2]; width]);
+            let (regimes, kept) = (vec![0; width], vec![(0, Vec::new()); width]);
+            *self = Self { epoch, width, slots, means, seen, deviations, regimes, kept };
         }
+    }
+
+    /// Keeps what was usual of a column whose values are of another kind now, and takes up again what was usual of
+    /// these, if that is known.
+    pub(crate) fn settle(&mut self, column: usize, regime: u32) {
+        let Some(now) = self.regimes.get_mut(column) else { return };
+        let before = std::mem::replace(now, regime);
+        if before == regime {
+            return;
+        }
+        let of_column = || (column..self.slots * self.width).step_by(self.width);
+        let means = of_column().map(|i| self.means[i]).collect();
+        let (of, kept) = std::mem::replace(&mut self.kept[column], (before, means));
+        if of == regime && !kept.is_empty() {
+            of_column().zip(kept).for_each(|(i, mean)| self.means[i] = mean);
+        }
+        self.deviations[column] = [0.0; 2];
     }
 
     /// What a column usually is at a place; NaN if that is not known.
@@ -128,7 +151,16 @@ impl Persist for DayProfile {
         }
         s.f64s_fixed("means", &mut self.means)?;
         s.u32s_fixed("seen", &mut self.seen)?;
-        self.deviations.iter_mut().try_for_each(|d| s.f64s_fixed("deviations", d))
+        self.deviations.iter_mut().try_for_each(|d| s.f64s_fixed("deviations", d))?;
+        s.u32s_fixed("regimes", &mut self.regimes)?;
+        for (of, kept) in &mut self.kept {
+            s.u32("kept", of)?;
+            s.f64s("kept", kept)?;
+            if !kept.is_empty() && kept.len() != self.slots {
+                return Err(StateError::Invalid("profile"));
+            }
+        }
+        Ok(())
     }
 }
 

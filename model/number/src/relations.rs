@@ -141,7 +141,7 @@ impl Relations {
     /// Converts the regressions after a column changed its units.
     pub(crate) fn rebase(&mut self, column: usize, change: Rebase) {
         let Rebase::Soft { a, c } = change else {
-            if change == Rebase::Hard {
+            if matches!(change, Rebase::Hard | Rebase::Resumed) {
                 match &mut self.shared {
                     Some(r) => r.unsettle(column),
                     None => self.wide[column].rls.unsettle(0),

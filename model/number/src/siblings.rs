@@ -82,7 +82,7 @@ impl Siblings {
     /// The column itself changed its units.
     pub(crate) fn rebase_own(&mut self, change: Rebase) {
         match change {
-            Rebase::None => {}
+            Rebase::None | Rebase::Resumed => {}
             Rebase::Soft { a, c } => {
                 self.values.rebase_inputs(&[self.others.len()], a, c);
                 self.values.rebase_target(0, 1.0 / a, -c / a);
@@ -97,7 +97,7 @@ impl Siblings {
         match change {
             Rebase::None => {}
             Rebase::Soft { a, c } => self.values.rebase_inputs(&[place], a, c),
-            Rebase::Hard => self.values.unsettle(0),
+            Rebase::Hard | Rebase::Resumed => self.values.unsettle(0),
         }
     }
 }

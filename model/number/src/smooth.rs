@@ -5,6 +5,7 @@
 //! the one that has had the least squared errors of late, as one who tunes a method by hand would choose.
 
 use crate::dims::AVERAGE_DISTANCE_MAX;
+use crate::units::ColumnUnits;
 use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
@@ -74,6 +75,21 @@ impl ColumnSmoothing {
     /// Whether nearly every change is a rise, so that a fall is a counter that starts again.
     pub(crate) fn is_counter(&self) -> bool {
         self.rising > COUNTER_RISING_MIN
+    }
+
+    /// Begins anew at `y` with all that lies outside of the column's units.
+    pub(crate) fn settle(&mut self, units: &ColumnUnits, y: f64) {
+        for average in self.averages.iter_mut().filter(|average| units.is_outside(**average)) {
+            *average = y;
+        }
+        for (level, trend) in self.levels.iter_mut().zip(&mut self.trends) {
+            if units.is_outside(*level) || trend.abs() > units.unit {
+                (*level, *trend) = (y, 0.0);
+            }
+        }
+        if self.rises.iter().any(|rise| rise.abs() > units.unit) {
+            (self.rises, self.rises_seen) = ([0.0; 2], 0);
+        }
     }
 
     /// Takes in a value and the change that led to it, NaN for the first.

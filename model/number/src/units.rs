@@ -43,6 +43,8 @@ pub(crate) enum Rebase {
     Soft { a: f64, c: f64 },
     /// The old units mean nothing any more.
     Hard,
+    /// As `Hard`, for others: the column itself goes on from what it had learnt in the units that it has again.
+    Resumed,
 }
 
 /// Where a column's values lie and how far they spread, the units and cells that follow from it, and buckets.
@@ -137,6 +139,17 @@ impl ColumnUnits {
     #[inline]
     pub(crate) fn z(&self, y: f64) -> f64 {
         ((y - self.base) / self.unit).clamp(-20.0, 20.0)
+    }
+
+    /// Whether a value lies so far from the others that a run of such is a jump.
+    #[inline]
+    pub(crate) fn is_outside(&self, y: f64) -> bool {
+        (y - self.base).abs() > JUMP_UNITS * self.unit
+    }
+
+    /// How many values in a row have lain outside.
+    pub(crate) fn outside_run(&self) -> u32 {
+        self.run
     }
 
     /// The slow mean.
@@ -255,8 +268,7 @@ impl ColumnUnits {
             self.last = y;
             return false;
         }
-        let outside = (y - self.base).abs() > JUMP_UNITS * self.unit;
-        if outside {
+        if self.is_outside(y) {
             self.run += 1;
             let rate = 1.0 / self.run as f64;
             let distance = y - self.run_mean;

@@ -15,6 +15,7 @@ use crate::season::{Ring, SamplingSeason};
 use crate::stages::event::{EventScratch, ForecastSources};
 use crate::stages::experts::NAMED;
 use crate::stages::network::{LookAhead, NumberNetwork};
+use crate::stages::scored::Scored;
 use crate::t3::ln_all;
 use crate::units::Rebase;
 use surmise_experts::Excess;
@@ -183,15 +184,24 @@ impl NumberModel {
         for j in 0..columns.len() {
             let (mean, quantum) = (event.mean(j), columns[j].units.quantum);
             let value = event.value(j);
+            if event.is_settled(j) {
+                key.columns[j].repeat();
+                continue;
+            }
             if let Some(value) = value {
                 let change = columns[j].learn_value(value, key.columns[j].last());
                 if change != Rebase::None {
                     columns[j].rebase(change);
-                    columns.iter_mut().filter_map(|c| c.siblings.as_mut()).for_each(|s| s.rebase_other(j, change));
+                    columns.iter_mut().for_each(|c| c.rebase_other(j, change));
                     relations.rebase(j, change);
                 }
             }
             key.columns[j].push(value, mean, quantum);
+            if let Some(value) = value {
+                let certain = event.scored(j).is_some_and(Scored::is_certain);
+                key.columns[j].count_certain(certain);
+                key.columns[j].settle(columns[j].regime, &columns[j].units, value);
+            }
         }
     }
 
@@ -219,7 +229,10 @@ impl NumberModel {
         key.ring.push_with(value);
         if let Some(place) = season.place(now) {
             key.profile.fit(season.epoch, columns.len(), season.slots());
-            key.profile.learn(place, value);
+            columns.iter().enumerate().for_each(|(j, column)| key.profile.settle(j, column.regime));
+            // a value that was certain, or lies far out, says nothing of what is usual
+            let is_usual = |j: usize, y: f64| event.is_news(j) && !columns[j].units.is_outside(y);
+            key.profile.learn(place, |j| Some(value(j)).filter(|y| is_usual(j, *y)).unwrap_or(f64::NAN));
         }
     }
 

@@ -156,6 +156,18 @@ impl EventScratch {
         matches!(self.outcomes.get(column), Some(ColumnOutcome::Pending))
     }
 
+    /// Whether a value has come again so often that one more says nothing but that.
+    pub(crate) fn is_settled(&self, column: usize) -> bool {
+        let known = self.outcomes[column].observed();
+        known.is_some_and(|scored| scored.is_settled)
+    }
+
+    /// Whether a value teaches anything but the experts that foretold it.
+    pub(crate) fn is_news(&self, column: usize) -> bool {
+        let known = self.outcomes[column].observed();
+        known.is_none_or(|scored| !scored.is_settled && !scored.is_foretold)
+    }
+
     /// Notes that the value of a column is missing.
     pub(crate) fn observe_missing(&mut self, column: usize) {
         self.outcomes[column] = ColumnOutcome::Missing;

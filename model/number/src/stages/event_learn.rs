@@ -9,7 +9,7 @@ use crate::stages::experts::{LAST, STACK};
 use crate::stages::learn::ColumnStages;
 use crate::stages::network::{KeyNetwork, NetworkInputs, NumberNetwork};
 use crate::stages::past::Regime;
-use crate::stages::scored::ColumnOutcome;
+use crate::stages::scored::{ColumnOutcome, Scored};
 
 impl EventScratch {
     /// Every column learns from its own value.
@@ -30,6 +30,7 @@ impl EventScratch {
             let Some(scored) = outcome.observed() else { continue };
             let (past, experts, forecast) = (&self.pasts[j], &self.experts[j], &self.forecasts[j]);
             let siblings = &self.siblings[j];
+            column.guard(scored.value);
             let stages = ColumnStages { past, experts, forecast, scored, key: &key.columns[j], siblings };
             column.learn_event(stages, &self.symbols);
             if wide {
@@ -45,7 +46,8 @@ impl EventScratch {
     /// The regressions on the past of all columns learn.
     pub(crate) fn learn_relations(&self, columns: &[NumberColumn], relations: &mut Relations) {
         let error = |j: usize| {
-            let scored = self.outcomes[j].observed().filter(|_| self.pasts[j].regime() == Regime::Known)?;
+            let news = |_: &&Scored| self.pasts[j].regime() == Regime::Known && self.is_news(j);
+            let scored = self.outcomes[j].observed().filter(news)?;
             let column = &columns[j];
             let last = column.scale(Regime::Known, LAST).max(column.units.quantum) / column.units.unit;
             Some((column.innovation(scored.value, self.regressions[j]), last))
@@ -59,6 +61,9 @@ impl EventScratch {
 
     /// The network learns from the event, and the key moves on in it.
     pub(crate) fn learn_network(&mut self, network: &mut NumberNetwork, key: &mut Option<KeyNetwork>) {
+        if !(0..self.outcomes.len()).any(|j| self.is_news(j)) {
+            return;
+        }
         let inputs = NetworkInputs { pasts: &self.pasts, experts: &self.experts };
         network.learn(key, &inputs, &self.outcomes, &mut self.pass);
     }

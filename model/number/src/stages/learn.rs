@@ -60,8 +60,16 @@ impl NumberColumn {
     /// Learns everything but units and lags, which change last.
     pub(crate) fn learn_event(&mut self, stages: ColumnStages<'_>, symbols: &[u32]) {
         self.learn_mixtures(stages);
-        self.learn_point_masses(stages);
         let ColumnStages { past, forecast, scored, .. } = stages;
+        if scored.is_settled {
+            // whatever else would learn that nothing ever changes
+            self.repeat[past.run_class].learn(true);
+            return;
+        }
+        self.learn_point_masses(stages);
+        if scored.is_foretold {
+            return;
+        }
         if past.regime() == Regime::Known {
             self.learn_linear(stages);
             self.learn_points(stages);
@@ -85,8 +93,9 @@ impl NumberColumn {
             self.point_share_mut(given).learn(weights, &points.masses, points.mass, forecast.points_awake);
         }
         let before = self.calibrator(Given::Before).correct(scored.points(Given::Before).span);
-        self.calibrator_mut(Given::Before).learn(&before);
-        self.calibrator_mut(Given::Within).learn(&scored.corrected);
+        let is_news = !(scored.is_settled || scored.is_foretold);
+        self.calibrator_mut(Given::Before).learn(&before, is_news);
+        self.calibrator_mut(Given::Within).learn(&scored.corrected, is_news);
     }
 
     /// Remembers the value, and the change that led to it.

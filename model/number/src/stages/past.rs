@@ -29,6 +29,8 @@ pub(crate) struct ColumnPast {
     pub(super) last: Option<f64>,
     /// The binary logarithm of how often the last value came in a row, 0..8.
     pub(super) run_class: usize,
+    /// Whether the last values were all nearly certain.
+    pub(super) is_certain: bool,
     /// Regressors of the column's own past as z, `[OWN_DIMS]` and padding.
     pub(super) own: [f64; padded(OWN_DIMS)],
     /// Regressors of the long regression as z, `[LONG_DIMS]`.
@@ -68,6 +70,7 @@ impl ColumnPast {
         Self {
             last: None,
             run_class: 0,
+            is_certain: false,
             own: [0.0; padded(OWN_DIMS)],
             long: [0.0; padded(LONG_DIMS)],
             z: [0.0; 3],
@@ -109,27 +112,31 @@ impl ColumnPast {
     ) {
         let x = &mut self.own;
         x.fill(0.0);
-        self.last = key.last();
+        (self.last, self.is_certain) = (key.last(), key.is_certain());
         self.run_class = (u32::BITS - key.run().leading_zeros()).min(RUN_CLASS_MAX) as usize;
         let z = |y: f64| if y.is_finite() { units.z(y) } else { 0.0 };
-        let z_of = |y: Option<f64>| y.map_or(0.0, |y| units.z(y));
         for (i, x) in x[..LAGS].iter_mut().enumerate() {
             *x = z(key.lag(i + 1));
         }
         self.z = [x[0], x[1], x[2]];
         (self.day, self.day_before, self.place) = (None, None, None);
         if let Some(days) = days {
-            let (day, value) = (days.day, |back: usize| days.value(back, column));
-            (self.day, self.day_before) = (value(day), value(day + 1));
-            x[OWN_DAY] = z_of(self.day);
-            x[OWN_DAY + 1] = z_of(self.day_before);
-            x[OWN_DAY + 2] = z_of(value(day - 1));
-            x[OWN_DAY + 3] = z_of(value(7 * day));
-            x[OWN_DAY + 4] = z_of(value(7 * day + 1));
             let usual = days.place.map_or(f64::NAN, |place| days.profile.usual(place, column));
+            let deviations = days.profile.deviations(column);
+            let usual_before = self.last.map_or(f64::NAN, |last| last - deviations[0]);
+            // what lay far out in its time says nothing of now
+            let value = |back: usize| days.value(back, column).filter(|y| !units.is_outside(*y));
+            let day = days.day;
+            (self.day, self.day_before) = (value(day), value(day + 1));
+            // what is not known of a day was as usual
+            let z_or = |y: Option<f64>, usual: f64| z(y.unwrap_or(usual));
+            x[OWN_DAY] = z_or(self.day, usual);
+            x[OWN_DAY + 1] = z_or(self.day_before, usual_before);
+            x[OWN_DAY + 2] = z_or(value(day - 1), usual);
+            x[OWN_DAY + 3] = z_or(value(7 * day), usual);
+            x[OWN_DAY + 4] = z_or(value(7 * day + 1), usual_before);
             if let (true, Some(last)) = (usual.is_finite(), self.last) {
                 self.place = days.place;
-                let deviations = days.profile.deviations(column);
                 x[OWN_DAY + 5] = z(usual);
                 x[OWN_DAY + 6] = z(last - deviations[0]);
                 let [newest, before] = deviations.map(|d| (d / units.unit).clamp(-DEVIATION_MAX, DEVIATION_MAX));
@@ -151,6 +158,11 @@ impl ColumnPast {
     /// Whether a value is the key's last one again.
     pub(crate) fn is_repeated(&self, units: &ColumnUnits, y: f64) -> bool {
         self.last.is_some_and(|last| units.index(last) == units.index(y))
+    }
+
+    /// Whether a value has come again so often that one more says nothing but that.
+    pub(crate) fn is_settled(&self, units: &ColumnUnits, y: f64) -> bool {
+        self.run_class == RUN_CLASS_MAX as usize && self.is_repeated(units, y)
     }
 
     /// The change from the key's last value to `y`, as the middle of a cell.

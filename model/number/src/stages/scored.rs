@@ -14,6 +14,8 @@ use crate::stages::probability_integral::spans;
 use crate::t3::mass;
 use surmise_experts::{Excess, mix};
 
+/// A value of at least this probability was nearly certain.
+const CERTAIN_MIN: f64 = 0.9;
 /// Values are learnt from as if they lay within ± this; they are scored as they are.
 const VALUE_MAX: f64 = 1e120;
 
@@ -68,6 +70,10 @@ pub(crate) struct Scored {
     pub(super) conditional: ConditionalForecast,
     /// Which of the event's columns it was to be observed, from 1.
     pub(super) order: u32,
+    /// Whether the value has come again so often that one more says nothing but that.
+    pub(super) is_settled: bool,
+    /// Whether the value was nearly certain, as all of the last ones were: it teaches none but the experts that knew it.
+    pub(super) is_foretold: bool,
     pub(super) value: f64,
     pub(super) slots: ValueSlots,
     /// Masses under the density experts, `[LANES]`, and under their mixture.
@@ -116,6 +122,8 @@ impl Scored {
         Self {
             conditional,
             order,
+            is_settled: past.is_settled(&c.units, y),
+            is_foretold: past.is_certain && mixed[0] > CERTAIN_MIN,
             value: y.clamp(-VALUE_MAX, VALUE_MAX),
             slots,
             masses,
@@ -125,6 +133,11 @@ impl Scored {
             points: [score(0, before), score(1, within)],
             corrected,
         }
+    }
+
+    /// Whether the value was nearly certain before the event.
+    pub(crate) fn is_certain(&self) -> bool {
+        self.points(Given::Before).mass > CERTAIN_MIN
     }
 
     /// Mass of the cell under every expert, `[NAMED]`, in the order of reports; that of the mixture for experts that
