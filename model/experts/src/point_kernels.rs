@@ -125,8 +125,8 @@ kernels! {
     }
 
     /// Moves the discounted losses of all followers on, those of absent experts towards the follower's `own`, and
-    /// weighs by them as [`weigh`] does: `rate` are the rates if nothing were forgotten, `least` each follower's. A loss
-    /// counts as at most `most`.
+    /// weighs by them as [`weigh`] does: `rate` are the rates if nothing were forgotten, `least` each follower's. A
+    /// loss counts as at most `most`.
     pub(crate) fn follow(loss: &[f64], m: &[f64], rate: &[f64], own: [f64; FOLLOWERS], least: [f64; FOLLOWERS],
         most: f64, means: &mut [f64], seen: &[f64], twelfth: bool, weights: &mut [f64]) {
         let n = loss.len();

@@ -46,7 +46,7 @@ const ERROR: RunningMean = RunningMean::clipped(0.02, 8.0);
 const ERROR_GROWTH: f64 = 0.01;
 /// Followers take a loss as at most that of so many mean errors; more of them where they forget more slowly.
 const FOLLOWED_ERRORS_MAX: f64 = 32.0;
-/// Polynomial weights begin anew when a block of so many truths has a mean loss below this part of all since they began.
+/// Polynomial weights begin anew when so many truths in a row have a mean loss below this part of all since they began.
 const BLOCK_ROUNDS: u32 = 256;
 const BURST_RATIO: f64 = 8.0;
 /// Forecasts and truths further from each other than this teach nothing.

@@ -2,8 +2,8 @@
 //!
 //! Values that suddenly lie far from all before (an outage, another mode, poison) start a column's units anew, and it
 //! goes on learning. What it had learnt is kept beside, as it was before the first of them, and is taken up again as
-//! soon as values are back: six in a row that lie where they lay then, while the units of now do not suit them. What was
-//! learnt meanwhile is kept in its place, so that a column that changes between two kinds of values knows both.
+//! soon as values are back: six in a row that lie where they lay then, while the units of now do not suit them. What
+//! was learnt meanwhile is kept in its place, so that a column that changes between two kinds of values knows both.
 //!
 //! Weights of mixtures stay with the column, because their bounds speak of all values; they follow within few values.
 //! One record is kept, which must have learnt from some values itself; without a use it is dropped after a time. A

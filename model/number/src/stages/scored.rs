@@ -72,7 +72,7 @@ pub(crate) struct Scored {
     pub(super) order: u32,
     /// Whether the value has come again so often that one more says nothing but that.
     pub(super) is_settled: bool,
-    /// Whether the value was nearly certain, as all of the last ones were: it teaches none but the experts that knew it.
+    /// Whether the value was nearly certain, as all of the last ones were: it teaches the experts that knew it.
     pub(super) is_foretold: bool,
     pub(super) value: f64,
     pub(super) slots: ValueSlots,
