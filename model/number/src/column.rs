@@ -8,7 +8,6 @@ use crate::log_level::LogLevel;
 use crate::options::{Given, NumberAblation};
 use crate::point_masses::{Odds, ValueTable};
 use crate::profile::Hours;
-use crate::regimes::OtherRegimes;
 use crate::rls::LeastSquares;
 use crate::siblings::Siblings;
 use crate::smooth::SmoothingErrors;
@@ -93,6 +92,18 @@ pub(crate) struct NumberColumn {
     pub(crate) regime: u32,
     pub(crate) learnt: u32,
     pub(crate) others: OtherRegimes,
+}
+
+/// The records of a column beside the one in force; `regimes` says what they are for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OtherRegimes {
+    /// The column before the first of the values that lie outside now.
+    pub(crate) candidate: Option<Box<NumberColumn>>,
+    pub(crate) kept: Option<Box<NumberColumn>>,
+    /// Values in a row that lie where those of the kept record lay; values since it is kept; records so far.
+    pub(crate) returned: u32,
+    pub(crate) age: u32,
+    pub(crate) records: u32,
 }
 
 impl NumberColumn {

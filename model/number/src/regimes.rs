@@ -9,7 +9,7 @@
 //! One record is kept, which must have learnt from some values itself; without a use it is dropped after a time. A
 //! column therefore takes at most three times its memory, the third for as long as values lie outside.
 
-use crate::column::NumberColumn;
+use crate::column::{NumberColumn, OtherRegimes};
 use crate::units::Rebase;
 use surmise_experts::PointLoss;
 use surmise_state::{State, StateError};
@@ -22,18 +22,6 @@ const RETURN_RUN: u32 = 6;
 const UNIT_RATIO: f64 = 8.0;
 /// A record is dropped after so many values without a return.
 const KEPT_VALUES_MAX: u32 = 1 << 15;
-
-/// The records beside the one in force.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct OtherRegimes {
-    /// The column before the first of the values that lie outside now.
-    candidate: Option<Box<NumberColumn>>,
-    kept: Option<Box<NumberColumn>>,
-    /// Values in a row that lie where those of the kept record lay; values since it is kept; records so far.
-    returned: u32,
-    age: u32,
-    records: u32,
-}
 
 impl NumberColumn {
     /// Looks at a value of which nothing has been learnt yet.
