@@ -1,8 +1,8 @@
 //! What comes of a learnt series after values that have nothing to do with it.
 //!
-//! A series is learnt, then poisoned, then goes on. Beside it runs a twin that saw the series in place of the poison.
-//! Asked is after how many events the poisoned model is as good as its twin: the first of them from which bits and
-//! absolute errors of 500 events are within 2 % of the twin's (or within .02 bits and .03 mean deviations,
+//! A series is learnt, then poisoned, then goes on. Beside it runs a copy that saw the series in place of the poison.
+//! Asked is after how many events the poisoned model is as good as that copy: the first of them from which bits and
+//! absolute errors of 500 events are within 2 % of its (or within .02 bits and .03 mean deviations,
 //! where there is next to nothing to lose).
 //!
 //! Recovery is promised for poison that lies outside of the series, and for a value that stands still. A pattern among
@@ -113,14 +113,14 @@ fn deviation(rows: &[Vec<f64>], c: usize) -> f64 {
     mean(&distances, 0)
 }
 
-/// The first event from which both losses of every column are within the twin's over a window; `None` if there is none.
-fn recovered(poisoned: &[Loss], twin: &[Loss], deviations: &[f64]) -> Option<usize> {
+/// The first event from which both losses of every column are within those of the copy over a window; `None` if there is none.
+fn recovered(poisoned: &[Loss], spared: &[Loss], deviations: &[f64]) -> Option<usize> {
     (0..=poisoned.len() - WINDOW).find(|t| {
         deviations.iter().enumerate().all(|(c, deviation)| {
             (0..2).all(|kind| {
                 let sum = |all: &[Loss]| all[*t..t + WINDOW].iter().map(|loss| loss[c][kind]).sum::<f64>();
                 let least = [BITS_MIN, DEVIATIONS_MIN * deviation][kind] * WINDOW as f64;
-                let most = (WITHIN * sum(twin)).max(sum(twin) + least);
+                let most = (WITHIN * sum(spared)).max(sum(spared) + least);
                 sum(poisoned) <= most
             })
         })
@@ -129,7 +129,7 @@ fn recovered(poisoned: &[Loss], twin: &[Loss], deviations: &[f64]) -> Option<usi
 
 /// What became of a series after a poison.
 enum Recovery {
-    /// The events until its losses were the twin's.
+    /// The events until its losses were those of the copy.
     After(usize),
     /// It was not in time; whether that was promised.
     Never { promised: bool },
@@ -151,18 +151,19 @@ fn trial(series: &Series, seed: u64) -> Vec<Recovery> {
     let learnt_rows = &series.rows[..LEARNT];
     let deviations: Vec<f64> = (0..columns).map(|c| deviation(learnt_rows, c)).collect();
     let usual: Vec<[f64; 2]> = (0..columns).map(|c| usual(series, c)).collect();
-    let mut twins: Vec<(usize, Vec<Loss>)> = Vec::new();
+    let mut all_spared: Vec<(usize, Vec<Loss>)> = Vec::new();
     let mut try_poison = |poison: &Poison| {
         // the series stands still while a value comes for ever
         let still = if poison.events > 5_000 { 0 } else { poison.events };
         let rest = &series.rows[LEARNT + still..LEARNT + still + after];
         let first = LEARNT + poison.events;
-        if !twins.iter().any(|(events, _)| *events == poison.events) {
-            let mut twin = Stream { model: learnt.model.clone(), key: learnt.key.clone() };
-            show(&mut twin, series, LEARNT, &series.rows[LEARNT..LEARNT + still]);
-            twins.push((poison.events, show(&mut twin, series, first, rest)));
+        if !all_spared.iter().any(|(events, _)| *events == poison.events) {
+            let mut spared = Stream { model: learnt.model.clone(), key: learnt.key.clone() };
+            show(&mut spared, series, LEARNT, &series.rows[LEARNT..LEARNT + still]);
+            all_spared.push((poison.events, show(&mut spared, series, first, rest)));
         }
-        let twin = twins.iter().find(|(events, _)| *events == poison.events).map_or(&[][..], |(_, twin)| twin);
+        let spared =
+            all_spared.iter().find(|(events, _)| *events == poison.events).map_or(&[][..], |(_, spared)| spared);
         let mut d = Draw(seed);
         let mut row = |i: usize| -> Vec<f64> { usual.iter().map(|usual| (poison.value)(&mut d, i, *usual)).collect() };
         let rows: Vec<Vec<f64>> = (0..poison.events).map(&mut row).collect();
@@ -173,7 +174,7 @@ fn trial(series: &Series, seed: u64) -> Vec<Recovery> {
         // a series that has gone elsewhere meanwhile is another one
         let is_near = |c: usize| (mean(rest, c) - mean(learnt_rows, c)).abs() < MOVED_DEVIATIONS * deviations[c];
         let promised = poison.promised && (0..columns).all(|c| still == 0 || is_far(c) && is_near(c));
-        recovered(&lost, twin, &deviations).map_or(Recovery::Never { promised }, Recovery::After)
+        recovered(&lost, spared, &deviations).map_or(Recovery::Never { promised }, Recovery::After)
     };
     POISONS.iter().map(&mut try_poison).collect()
 }
