@@ -113,7 +113,7 @@ fn deviation(rows: &[Vec<f64>], c: usize) -> f64 {
     mean(&distances, 0)
 }
 
-/// The first event from which both losses of every column are within those of the copy over a window; `None` if there is none.
+/// The first event from which both losses of every column are near those of the copy over a window, if there is one.
 fn recovered(poisoned: &[Loss], spared: &[Loss], deviations: &[f64]) -> Option<usize> {
     (0..=poisoned.len() - WINDOW).find(|t| {
         deviations.iter().enumerate().all(|(c, deviation)| {
