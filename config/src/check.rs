@@ -2,7 +2,7 @@
 
 use crate::address::parse_address;
 use crate::config::Config;
-use crate::error::{ConfigError, ConfigFault};
+use crate::error::{ConfigError, ConfigFault, TokenFault};
 use crate::stream_name::check_stream_name;
 use surmise_device::Choice;
 
@@ -19,8 +19,10 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         let mut faults = Vec::new();
         self.check_listeners(&mut faults);
+        self.check_tokens(&mut faults);
         self.check_store(&mut faults);
         self.check_limits(&mut faults);
+        self.check_times(&mut faults);
         self.check_learning(&mut faults);
         self.check_streams(&mut faults);
         match faults.is_empty() {
@@ -38,21 +40,46 @@ impl Config {
             match parse_address(text) {
                 Err(source) => faults.push(ConfigFault::Address { key, source }),
                 // a daemon that anybody on the network could fill is not started by accident
-                Ok(Some(address)) if !address.ip().is_loopback() && self.auth.token.is_none() => {
+                Ok(Some(address)) if !address.ip().is_loopback() && !self.auth.asks_for_token() => {
                     faults.push(ConfigFault::NeedsToken { key, address });
                 }
-                Ok(Some(address)) if key == "lines" && self.auth.token.is_some() => {
+                Ok(Some(address)) if key == "lines" && self.auth.asks_for_token() => {
                     faults.push(ConfigFault::LinesWithToken(address));
                 }
                 Ok(_) => {}
             }
         }
-        if self.auth.token.as_ref().is_some_and(|t| t.0.is_empty()) {
-            faults.push(ConfigFault::EmptyToken);
-        }
+        let is_name = |host: &&String| !host.is_empty() && !host.contains(['/', ':', '@', '*', ' ']);
+        faults.extend(self.listen.hosts.iter().filter(|h| !is_name(h)).map(|h| ConfigFault::HostName(h.clone())));
         for (key, name) in [("stream", &self.listen.stream), ("lines_stream", &self.listen.lines_stream)] {
             if let Err(source) = check_stream_name(name, self.name_bytes_max()) {
                 faults.push(ConfigFault::StreamName { key: format!("listen.{key}"), source });
+            }
+        }
+    }
+
+    fn check_tokens(&self, faults: &mut Vec<ConfigFault>) {
+        if self.auth.token.as_ref().is_some_and(|t| t.0.is_empty()) {
+            faults.push(ConfigFault::EmptyToken);
+        }
+        for (i, rule) in self.auth.tokens.iter().enumerate() {
+            let mut add = |fault| faults.push(ConfigFault::Token { name: rule.name.clone(), fault });
+            if rule.name.is_empty() {
+                add(TokenFault::Nameless);
+            }
+            if self.auth.tokens[..i].iter().any(|earlier| earlier.name == rule.name) {
+                add(TokenFault::Twice);
+            }
+            if rule.roles.is_empty() {
+                add(TokenFault::WithoutRole);
+            }
+            if rule.streams.is_empty() {
+                add(TokenFault::WithoutStreams);
+            }
+            for pattern in &rule.streams {
+                if let Err(e) = check_stream_name(&pattern.replace('*', "x"), self.name_bytes_max()) {
+                    add(TokenFault::Stream(e));
+                }
             }
         }
     }
@@ -83,6 +110,7 @@ impl Config {
             ("line_bytes", l.line_bytes.0, 256),
             ("body_bytes", l.body_bytes.0, 256),
             ("connections", l.connections as u64, 1),
+            ("connections_per_address", l.connections_per_address as u64, 1),
             ("streams", l.streams as u64, 1),
             ("watchers", l.watchers as u64, 1),
             ("inbox_events", l.inbox_events as u64, 1),
@@ -101,6 +129,21 @@ impl Config {
                 faults.push(ConfigFault::TooSmall { key: key(), value, min });
             } else if value > LIMIT_MAX {
                 faults.push(ConfigFault::TooLarge { key: key(), value, max: LIMIT_MAX });
+            }
+        }
+    }
+
+    fn check_times(&self, faults: &mut Vec<ConfigFault>) {
+        let l = &self.limits;
+        for (key, span) in [
+            ("hello_time", l.hello_time),
+            ("head_time", l.head_time),
+            ("body_time", l.body_time),
+            ("unread_time", l.unread_time),
+        ] {
+            let (value, min, max) = (span.0.as_millis() as u64, 10, 86_400_000);
+            if !(min..=max).contains(&value) {
+                faults.push(ConfigFault::OutOfRange { key: format!("limits.{key}"), value, min, max, unit: " ms" });
             }
         }
     }

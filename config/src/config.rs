@@ -8,10 +8,11 @@ use crate::tables::{
     AlarmTable, AuthTable, LearningTable, LimitsTable, ListenTable, OwnersTable, ShutdownTable, StoreTable,
 };
 use figment::Figment;
-use figment::providers::{Env, Format, Toml};
+use figment::providers::{Env, Format, Serialized, Toml};
+use figment::value::{Dict, Value};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use surmise_learner::Options;
 
@@ -42,6 +43,19 @@ pub struct Config {
     pub alarm: AlarmTable,
     /// How the daemon leaves.
     pub shutdown: ShutdownTable,
+    /// Where the configuration comes from; it is no key.
+    #[serde(skip)]
+    pub source: ConfigSource,
+}
+
+/// Where a configuration comes from, and so where it is read again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ConfigSource {
+    /// The program made it; there is nothing to read again.
+    #[default]
+    Program,
+    /// The environment, over a file if there is one.
+    Environment(Option<PathBuf>),
 }
 
 impl Config {
@@ -57,11 +71,46 @@ impl Config {
         let mut figment = Figment::new();
         if let Some(path) = file {
             let text = std::fs::read_to_string(path).map_err(|e| in_file(ConfigFault::Unreadable(e).into()))?;
+            check_syntax(&text).map_err(in_file)?;
             figment = figment.merge(Toml::string(&text));
         }
         // later sources override earlier ones
         let figment = figment.merge(Env::prefixed("SURMISE__").split("__"));
-        figment.extract().map_err(|e| in_file(ConfigError::from_figment(e, "")))
+        let mut config: Config = figment.extract().map_err(|e| in_file(ConfigError::from_figment(e, "")))?;
+        config.source = ConfigSource::Environment(file.map(Path::to_owned));
+        Ok(config)
+    }
+
+    /// Reads the configuration again from where it came from.
+    ///
+    /// # Errors
+    /// As for [`Config::load`] and [`Config::check`].
+    pub fn read_again(&self) -> Result<Config, ConfigError> {
+        let config = match &self.source {
+            ConfigSource::Program => self.clone(),
+            ConfigSource::Environment(file) => Config::load(file.as_deref())?,
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The keys whose values differ between two configurations, as `table.key`, in the order of names. A secret counts
+    /// as the same as any other.
+    pub fn differing_keys(&self, other: &Config) -> Vec<String> {
+        let tables = |config: &Config| -> Dict {
+            Figment::from(Serialized::defaults(config)).extract().expect("invariant: a configuration is a table")
+        };
+        let (ours, theirs) = (tables(self), tables(other));
+        let mut keys = Vec::new();
+        for (table, value) in &ours {
+            let none = Dict::new();
+            let (ours, theirs) = (value.as_dict(), theirs.get(table).and_then(Value::as_dict));
+            let (ours, theirs) = (ours.unwrap_or(&none), theirs.unwrap_or(&none));
+            let all: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+            let differ = all.into_iter().filter(|key| ours.get(*key) != theirs.get(*key));
+            keys.extend(differ.map(|key| format!("{table}.{key}")));
+        }
+        keys
     }
 
     /// Reads TOML text alone.
@@ -69,6 +118,7 @@ impl Config {
     /// # Errors
     /// The text holds an unknown key or a value that does not fit.
     pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
+        check_syntax(text)?;
         Figment::from(Toml::string(text)).extract().map_err(|e| ConfigError::from_figment(e, ""))
     }
 
@@ -104,4 +154,24 @@ impl Config {
     pub fn unix_path(&self) -> Option<PathBuf> {
         (self.listen.unix != OFF).then(|| self.store.dir.join(&self.listen.unix))
     }
+}
+
+/// Checks that a text is TOML. What is wrong is told without the text around it, which may hold a token.
+///
+/// # Errors
+/// The text is no TOML.
+fn check_syntax(text: &str) -> Result<(), ConfigError> {
+    let Err(error) = toml::from_str::<toml::Table>(text) else { return Ok(()) };
+    let at = error.span().map_or(0, |span| span.start.min(text.len()));
+    let before = &text.as_bytes()[..at];
+    let line = 1 + before.iter().filter(|b| **b == b'\n').count();
+    let column = 1 + before.iter().rev().take_while(|b| **b != b'\n').count();
+    Err(ConfigFault::Syntax { line, column, expected: syntax_words(error.message()) }.into())
+}
+
+/// The message of the reader of TOML without what it quotes of the text.
+fn syntax_words(message: &str) -> String {
+    // the reader quotes with backticks, and a key that is there twice may be a misplaced secret
+    let parts = message.split('`').enumerate();
+    parts.map(|(i, part)| if i % 2 == 0 { part } else { "…" }).collect::<String>().replace('\n', "; ")
 }

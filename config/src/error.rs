@@ -58,6 +58,28 @@ pub enum ConfigFault {
     /// The file cannot be read.
     #[error("{0}")]
     Unreadable(std::io::Error),
+    /// The text is no TOML.
+    #[error("line {line}, column {column}: {expected}")]
+    Syntax {
+        /// The line, from 1.
+        line: usize,
+        /// The byte of the line, from 1.
+        column: usize,
+        /// What is wrong there, without a word of the text.
+        expected: String,
+    },
+    /// A value of `[auth]` is of another type than its key takes, or cannot be read. It is not shown.
+    #[error(
+        "{key}: {expected} is expected, and what is there is something else; it is not shown, as it may be secret{source_of}"
+    )]
+    BadSecret {
+        /// The full key.
+        key: String,
+        /// What is expected.
+        expected: String,
+        /// Where it was written, if that is known.
+        source_of: WrittenIn,
+    },
     /// No table has this key, or none of this name exists.
     #[error("unknown key {key:?}{}{source_of}; {hint}", in_table(table))]
     UnknownKey {
@@ -136,7 +158,7 @@ pub enum ConfigFault {
     },
     /// A listener can be reached from other machines, and asks nothing of clients.
     #[error(
-        "listen.{key}: {address} can be reached from other machines, which needs a token (auth.token); or listen on \
+        "listen.{key}: {address} can be reached from other machines, which needs a token (auth.token or [[auth.tokens]]); or listen on \
          127.0.0.1"
     )]
     NeedsToken {
@@ -146,8 +168,19 @@ pub enum ConfigFault {
         address: SocketAddr,
     },
     /// Bare lines cannot carry the token that is asked for.
-    #[error("listen.lines: bare lines at {0} cannot bring the token that auth.token asks for; turn one of the two off")]
+    #[error("listen.lines: bare lines at {0} cannot bring the token that [auth] asks for; turn one of the two off")]
     LinesWithToken(SocketAddr),
+    /// A name under which requests may ask for this machine cannot be one.
+    #[error("listen.hosts: {0:?} is no name of a host; leave the port and the scheme out")]
+    HostName(String),
+    /// A token of `[[auth.tokens]]` cannot be used.
+    #[error("auth.tokens {name:?}: {fault}")]
+    Token {
+        /// The name of the token.
+        name: String,
+        /// What is wrong.
+        fault: TokenFault,
+    },
     /// The token is empty.
     #[error("auth.token: is empty; leave it out or give one")]
     EmptyToken,
@@ -198,6 +231,26 @@ pub enum ConfigFault {
         /// The fault.
         fault: Box<ConfigFault>,
     },
+}
+
+/// Why a token of `[[auth.tokens]]` cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenFault {
+    /// It has no name.
+    #[error("a token needs a name")]
+    Nameless,
+    /// Another one has its name.
+    #[error("two tokens have this name")]
+    Twice,
+    /// It allows nothing.
+    #[error("a token needs a role: ingest, read or operate")]
+    WithoutRole,
+    /// It is good for no stream.
+    #[error("a token needs streams, as names or patterns; leave the key out for all")]
+    WithoutStreams,
+    /// A name or pattern of its streams cannot be one.
+    #[error("streams: {0}")]
+    Stream(StreamNameError),
 }
 
 /// Why declared fields are no schema.
@@ -279,6 +332,12 @@ impl ConfigFault {
             figment::error::Kind::UnknownVariant(word, known) => {
                 ConfigFault::UnknownChoice { hint: Hint::new(&word, known), key, word, source_of }
             }
+            // what is wrong in [auth] may be the secret itself
+            figment::error::Kind::InvalidType(_, expected) | figment::error::Kind::InvalidValue(_, expected)
+                if key.starts_with("auth") =>
+            {
+                ConfigFault::BadSecret { key, expected, source_of }
+            }
             reason => ConfigFault::BadValue { key, reason, source_of },
         }
     }
@@ -300,6 +359,9 @@ impl ConfigFault {
             | ConfigFault::NeedsToken { .. }
             | ConfigFault::LinesWithToken(_)
             | ConfigFault::EmptyToken
+            | ConfigFault::BadSecret { .. }
+            | ConfigFault::HostName(_)
+            | ConfigFault::Token { .. }
             | ConfigFault::EmptyDir
             | ConfigFault::MisplacedDelay
             | ConfigFault::MisplacedBudget
@@ -308,6 +370,7 @@ impl ConfigFault {
             | ConfigFault::Device { .. }
             | ConfigFault::Stream { .. } => true,
             ConfigFault::Unreadable(_)
+            | ConfigFault::Syntax { .. }
             | ConfigFault::UnknownKey { .. }
             | ConfigFault::Schema(_)
             | ConfigFault::Learner(_) => false,

@@ -15,14 +15,16 @@ mod error;
 mod stream_name;
 mod streams;
 mod tables;
+mod tokens;
 mod units;
 
 pub use address::{AddressError, OFF, parse_address};
-pub use config::{Config, DEFAULT_FILE};
-pub use error::{ConfigError, ConfigFault, Hint, SchemaFault, WrittenIn};
+pub use config::{Config, ConfigSource, DEFAULT_FILE};
+pub use error::{ConfigError, ConfigFault, Hint, SchemaFault, TokenFault, WrittenIn};
 pub use stream_name::{StreamNameError, check_stream_name};
 pub use streams::{StreamAlarm, StreamLearning, StreamRule};
 pub use tables::{
     AlarmTable, AuthTable, LearningTable, LimitsTable, ListenTable, OwnersTable, Secret, ShutdownTable, StoreTable,
 };
+pub use tokens::{AccessRole, TokenHash, TokenHashError, TokenRule};
 pub use units::{ByteSize, TimeSpan, UnitError};

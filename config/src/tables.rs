@@ -2,8 +2,9 @@
 //! same to users; a test holds the two together.
 
 use crate::address::OFF;
+use crate::tokens::TokenRule;
 use crate::units::{ByteSize, TimeSpan};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub struct ListenTable {
     pub stream: String,
     /// The stream that bare lines go to.
     pub lines_stream: String,
+    /// The names under which requests may ask for this machine, beside `localhost` and addresses.
+    pub hosts: Vec<String>,
 }
 
 impl Default for ListenTable {
@@ -36,6 +39,7 @@ impl Default for ListenTable {
             lines: OFF.into(),
             stream: "default".into(),
             lines_stream: "lines".into(),
+            hosts: Vec::new(),
         }
     }
 }
@@ -91,6 +95,16 @@ pub struct LimitsTable {
     pub body_bytes: ByteSize,
     /// The most connections at once, on each listener.
     pub connections: usize,
+    /// The most connections at once from one address, on each listener.
+    pub connections_per_address: usize,
+    /// How long the first line of a connection may take where a token is asked for.
+    pub hello_time: TimeSpan,
+    /// How long the head of a request may take.
+    pub head_time: TimeSpan,
+    /// How long a request may be waited for in the middle of its body, in all; each KiB that comes gives a second more.
+    pub body_time: TimeSpan,
+    /// How long the other side of a connection may leave what is sent to it unread.
+    pub unread_time: TimeSpan,
     /// The most streams.
     pub streams: usize,
     /// The most followers of one stream's outcomes over HTTP.
@@ -124,6 +138,11 @@ impl Default for LimitsTable {
             line_bytes: ByteSize(1 << 20),
             body_bytes: ByteSize(256 << 20),
             connections: 1024,
+            connections_per_address: 512,
+            hello_time: TimeSpan(Duration::from_secs(10)),
+            head_time: TimeSpan(Duration::from_secs(10)),
+            body_time: TimeSpan(Duration::from_secs(30)),
+            unread_time: TimeSpan(Duration::from_secs(300)),
             streams: 10_000,
             watchers: 256,
             inbox_events: 16_384,
@@ -160,12 +179,28 @@ pub struct AuthTable {
     /// every client may connect, and listeners stay on loopback.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<Secret>,
+    /// Tokens of which each opens only what its table says. `token` opens everything.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<TokenRule>,
 }
 
-/// A secret, which is never printed.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+impl AuthTable {
+    /// Whether clients have to bring a token.
+    pub fn asks_for_token(&self) -> bool {
+        self.token.is_some() || !self.tokens.is_empty()
+    }
+}
+
+/// A secret, which is never printed and never written.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(pub String);
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str("…")
+    }
+}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

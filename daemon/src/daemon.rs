@@ -4,6 +4,7 @@ use crate::checkpoint_queue::CheckpointQueue;
 use crate::fault::Fault;
 use crate::hub::Hub;
 use crate::owner::OwnerRequest;
+use crate::reload::{ReloadError, Reloaded};
 use crate::services::LearningProbe;
 use crate::session::{ListenerKind, Opening};
 use crate::sockets::{Addresses, Bound};
@@ -144,16 +145,8 @@ impl Running {
     }
 
     fn serve_http(&self, listener: TcpListener) {
-        let hub = self.hub.clone();
-        let limited = http::LimitedListener::new(listener, hub.config.limits.connections);
-        let app = http::router(hub.clone());
-        self.sessions.spawn(async move {
-            let stopping = hub.stopping.clone();
-            let serving = axum::serve(limited, app).with_graceful_shutdown(async move { stopping.cancelled().await });
-            if let Err(e) = serving.await {
-                hub.fault.set(format!("the HTTP listener failed: {e}"));
-            }
-        });
+        let router = http::router(self.hub.clone());
+        self.listeners.spawn(http::serve(self.hub.clone(), listener, router, self.sessions.clone()));
     }
 
     /// Waits until all streams are recovered, and serves the event sockets.
@@ -220,6 +213,14 @@ impl Running {
     /// The number of streams.
     pub fn streams(&self) -> usize {
         self.hub.directory.len()
+    }
+
+    /// Reads the configuration again from where it came from, and lets what can take effect now take effect.
+    ///
+    /// # Errors
+    /// The configuration has a fault; everything goes on as before.
+    pub fn reload(&self) -> Result<Reloaded, ReloadError> {
+        self.hub.reload()
     }
 
     /// Waits for a fault that ends the daemon, and returns its message.

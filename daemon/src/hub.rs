@@ -1,12 +1,14 @@
 //! What all parts of a running daemon share: the configuration, the directories of streams and producers, and the ways
 //! to the owners. No learner is in here: an owner holds it, and answers questions about it.
 
+use crate::access::AccessPolicy;
 use crate::directory::{Directory, Snapshot, StreamView};
 use crate::fault::Fault;
 use crate::fencing::Fencing;
 use crate::inbox::{Batch, Closed, Inbox, InboxEvent, ReplyOptions};
 use crate::owner::{KnownProducer, OwnerRequest};
 use crate::ticket::{ChunkCounts, Outbox};
+use arc_swap::ArcSwap;
 use crossbeam_channel::{Sender, TrySendError};
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -69,6 +71,10 @@ pub struct Hub {
     pub workers: Option<WorkerPool>,
     /// Permits to learn the log again in order to say why: one answer at a time, as each takes a thread for itself.
     pub why_permits: Arc<Semaphore>,
+    /// Which requests and connections are let in, and what each may do.
+    pub access: ArcSwap<AccessPolicy>,
+    /// Held while the configuration is read again.
+    pub reloading: Mutex<()>,
     owners: Vec<OwnerPort>,
     store: Mutex<Option<Arc<Store>>>,
 }
@@ -87,6 +93,8 @@ impl Hub {
     ) -> Hub {
         Hub {
             workers,
+            access: ArcSwap::from_pointee(AccessPolicy::new(&config)),
+            reloading: Mutex::default(),
             config,
             started,
             directory,

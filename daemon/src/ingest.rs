@@ -8,6 +8,7 @@
 pub mod cutter;
 pub mod numbering;
 
+use crate::access::Grant;
 use crate::inbox::InboxEvent;
 use crate::refusals::count_refused;
 use crate::ticket::ChunkCounts;
@@ -95,6 +96,8 @@ pub struct Intake {
     key: Option<Box<str>>,
     numbering: Numbering,
     limits: LimitsTable,
+    /// What the sender may touch, where that is not everything.
+    grant: Option<Arc<Grant>>,
     lines_read: u64,
 }
 
@@ -109,6 +112,7 @@ impl Intake {
             key: None,
             numbering: Numbering::Unchecked,
             limits: limits.clone(),
+            grant: None,
             lines_read: 0,
         }
     }
@@ -126,6 +130,11 @@ impl Intake {
     /// The stream of events that name none.
     pub fn stream(&self) -> &Arc<str> {
         &self.stream
+    }
+
+    /// Holds events to the streams that the sender may touch.
+    pub fn set_grant(&mut self, grant: Arc<Grant>) {
+        self.grant = Some(grant).filter(|grant| !grant.covers_all());
     }
 
     /// Sets the key of events that name none.
@@ -229,6 +238,9 @@ impl Intake {
     ) -> Result<(), Refusal> {
         let EventLine { seq, stream, mut record } = event;
         let stream = self.stream_of(stream)?;
+        if let Some(Err(e)) = self.grant.as_ref().map(|grant| grant.check_stream(&stream)) {
+            return Err(Refusal::new(RefusalCode::Unauthorized, "stream", e.to_string()));
+        }
         record.arrival_us = Some(arrival_us);
         self.check_time(record.time_us, arrival_us)?;
         // the key and the stream of the hello are defaults of the event's own

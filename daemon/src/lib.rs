@@ -5,6 +5,8 @@
 //! and acknowledged (`ticket`). It goes down this path and never comes back. Questions (`http`) are answered from
 //! snapshots. `store` is the only part that sees the database.
 
+mod access;
+mod admission;
 mod checkpoint;
 mod checkpoint_queue;
 mod checkpointer;
@@ -28,6 +30,7 @@ mod producers;
 mod quarantine;
 mod recovery;
 mod refusals;
+mod reload;
 mod self_test;
 mod services;
 mod session;
@@ -40,13 +43,13 @@ mod summary;
 mod telemetry;
 mod threads;
 mod ticket;
-mod token;
 mod why;
 
 pub use daemon::{Daemon, Running, ShutdownError, check_streams, devices};
 pub use http::{ENDPOINTS, Endpoint};
 pub use hub::SERVER;
 pub use logging::{LogGuard, start_log};
+pub use reload::{ReloadError, Reloaded};
 pub use self_test::self_test;
 pub use services::LearningProbe;
 pub use surmise_learner::kernel;

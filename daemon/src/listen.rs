@@ -1,16 +1,17 @@
-//! The listeners of the event socket: over TCP and over a Unix socket.
+//! Accepting connections, and the listeners of the event socket: over TCP and over a Unix socket.
 
+use crate::admission::{Admission, Full};
 use crate::hub::Hub;
 use crate::session::{ListenerKind, serve};
 use crate::telemetry;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{ErrorReply, Reply};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_util::task::TaskTracker;
 
 /// How long a listener pauses after a connection could not be accepted, as when the system is out of file descriptors.
@@ -25,75 +26,91 @@ const REFUSAL_TIME_MAX: Duration = Duration::from_secs(1);
 /// Bytes of the longest path of a Unix socket on Linux (`sun_path` has 108, the last of which is zero).
 const UNIX_PATH_BYTES_MAX: usize = 107;
 
+/// A connection that was accepted.
+pub struct Arrival {
+    /// The connection.
+    pub socket: TcpStream,
+    /// The address of its other side.
+    pub peer: SocketAddr,
+}
+
+/// Accepts the next connection over TCP; `None` once the daemon shuts down.
+pub async fn accept(hub: &Hub, listener: &TcpListener) -> Option<Arrival> {
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = hub.stopping.cancelled() => return None,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((socket, peer)) => {
+                // what is written is whole, so the kernel need not wait for more
+                let _ = socket.set_nodelay(true);
+                // a peer whose machine is gone is noticed after some minutes
+                let alive = socket2::TcpKeepalive::new().with_time(KEEPALIVE_TIME);
+                let _ = socket2::SockRef::from(&socket).set_tcp_keepalive(&alive);
+                return Some(Arrival { socket, peer });
+            }
+            Err(e) => pause_after(&e).await,
+        }
+    }
+}
+
 /// The connections of one listener.
 struct Connections {
     hub: Arc<Hub>,
     kind: ListenerKind,
-    /// One permit for each further connection.
-    permits: Arc<Semaphore>,
+    admission: Arc<Admission>,
     tasks: TaskTracker,
 }
 
 impl Connections {
     fn new(hub: Arc<Hub>, kind: ListenerKind, tasks: TaskTracker) -> Connections {
-        let permits = Arc::new(Semaphore::new(hub.config.limits.connections));
-        Connections { hub, kind, permits, tasks }
+        let limits = &hub.config.limits;
+        let admission = Admission::new(limits.connections, limits.connections_per_address, 0);
+        Connections { hub, kind, admission, tasks }
     }
 
     /// Serves a connection, or refuses it if there are too many.
-    fn open<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(&self, mut socket: S) {
-        // an answer says more than a connection that is never accepted
-        let Ok(permit) = self.permits.clone().try_acquire_owned() else {
-            let line = self.too_many();
-            self.tasks.spawn(async move {
-                let write = async {
-                    let _ = socket.write_all(&line).await;
-                    let _ = socket.shutdown().await;
-                };
-                let _ = tokio::time::timeout(REFUSAL_TIME_MAX, write).await;
-            });
-            return;
+    fn open<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(&self, mut socket: S, address: Option<IpAddr>) {
+        let seat = match self.admission.admit(address) {
+            Ok(seat) => seat,
+            // an answer says more than a connection that is never accepted
+            Err(full) => {
+                let line = refusal(full);
+                self.tasks.spawn(async move {
+                    let write = async {
+                        let _ = socket.write_all(&line).await;
+                        let _ = socket.shutdown().await;
+                    };
+                    let _ = tokio::time::timeout(REFUSAL_TIME_MAX, write).await;
+                });
+                return;
+            }
         };
         let (hub, kind) = (self.hub.clone(), self.kind.clone());
         self.tasks.spawn(async move {
             let open = metrics::gauge!(telemetry::CONNECTIONS, "listener" => kind.listener);
             open.increment(1.0);
-            serve(hub, kind, socket).await;
+            serve(hub, kind, socket, seat).await;
             open.decrement(1.0);
-            drop(permit);
         });
     }
+}
 
-    /// The line that refuses a connection.
-    fn too_many(&self) -> Vec<u8> {
-        let max = self.hub.config.limits.connections;
-        let reason =
-            format!("there are {max} connections, as many as there may be (limits.connections); try again later");
-        let refusal = Refusal::new(RefusalCode::LimitReached, "connection", reason);
-        let mut line = Vec::new();
-        Reply::Error(ErrorReply::fatal(refusal, None, None)).write_line(&mut line);
-        line
-    }
+/// The line that refuses a connection.
+fn refusal(full: Full) -> Vec<u8> {
+    let refusal = Refusal::new(RefusalCode::LimitReached, "connection", full.to_string());
+    let mut line = Vec::new();
+    Reply::Error(ErrorReply::fatal(refusal, None, None)).write_line(&mut line);
+    line
 }
 
 /// Accepts connections over TCP until the daemon shuts down.
 pub async fn tcp(hub: Arc<Hub>, listener: TcpListener, kind: ListenerKind, tasks: TaskTracker) {
     let connections = Connections::new(hub.clone(), kind, tasks);
-    loop {
-        tokio::select! {
-            biased;
-            () = hub.stopping.cancelled() => return,
-            accepted = listener.accept() => match accepted {
-                Ok((socket, _)) => {
-                    let _ = socket.set_nodelay(true);
-                    // a peer whose machine is gone is noticed after some minutes
-                    let alive = socket2::TcpKeepalive::new().with_time(KEEPALIVE_TIME);
-                    let _ = socket2::SockRef::from(&socket).set_tcp_keepalive(&alive);
-                    connections.open(socket);
-                }
-                Err(e) => pause_after(&e).await,
-            },
-        }
+    while let Some(Arrival { socket, peer }) = accept(&hub, &listener).await {
+        connections.open(socket, Some(peer.ip()));
     }
 }
 
@@ -105,7 +122,7 @@ pub async fn unix(hub: Arc<Hub>, listener: UnixListener, path: PathBuf, kind: Li
             biased;
             () = hub.stopping.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((socket, _)) => connections.open(socket),
+                Ok((socket, _)) => connections.open(socket, None),
                 Err(e) => pause_after(&e).await,
             },
         }

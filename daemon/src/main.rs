@@ -110,6 +110,8 @@ fn run(args: &Args) -> anyhow::Result<()> {
         println!("the configuration is fine");
         return Ok(());
     }
+    // whatever this process makes, sockets too, is for its user alone from its first instant
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let _log = surmised::start_log();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(serve(config));

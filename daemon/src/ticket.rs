@@ -13,20 +13,25 @@ use surmise_protocol::Reply;
 use surmise_store::ProducerMark;
 use tokio::sync::Notify;
 
-/// The largest of some sequence numbers; none at first. Stored is the number plus one, 0 for none.
+/// The largest of some sequence numbers; none at first.
 #[derive(Default)]
-pub struct HighestSeq(AtomicU64);
+pub struct HighestSeq {
+    seq: AtomicU64,
+    is_any: AtomicBool,
+}
 
 impl HighestSeq {
     /// Takes another number into account.
     pub fn raise(&self, seq: Option<u64>) {
         if let Some(seq) = seq {
-            self.0.fetch_max(seq.saturating_add(1), Ordering::AcqRel);
+            self.seq.fetch_max(seq, Ordering::AcqRel);
+            // set last, so that the number is there for whoever sees this
+            self.is_any.store(true, Ordering::Release);
         }
     }
     /// The largest number so far.
     pub fn get(&self) -> Option<u64> {
-        self.0.load(Ordering::Acquire).checked_sub(1)
+        self.is_any.load(Ordering::Acquire).then(|| self.seq.load(Ordering::Acquire))
     }
 }
 
@@ -260,6 +265,17 @@ mod tests {
 
     fn high(seq: u64) -> ChunkCounts {
         ChunkCounts { accepted: 1, high: Some(seq), ..ChunkCounts::default() }
+    }
+
+    #[test]
+    fn every_number_can_be_the_highest() {
+        let highest = HighestSeq::default();
+        assert_eq!(highest.get(), None);
+        for seq in [0, 7, u64::MAX - 1, u64::MAX] {
+            highest.raise(Some(seq));
+            highest.raise(None);
+            assert_eq!(highest.get(), Some(seq));
+        }
     }
 
     #[test]

@@ -59,7 +59,11 @@ fn the_same_bytes_through_both_doors_are_learnt_and_refused_alike() {
         let replies: Vec<Value> =
             socket.lines.lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
         let over_socket = errors(replies.iter().map(|reply| &reply["error"]));
-        let mut response = common::agent().post(host.url("/api/v1/streams/posted/events")).send(&bytes[..]).unwrap();
+        let mut response = common::agent()
+            .post(host.url("/api/v1/streams/posted/events"))
+            .header("Content-Type", "application/x-ndjson")
+            .send(&bytes[..])
+            .unwrap();
         let answer: Value = serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap();
         assert_eq!(answer["rejected"], over_socket.len(), "body {body}: {answer}");
         let over_http = errors(answer["errors"].as_array().unwrap().iter());

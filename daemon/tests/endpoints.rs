@@ -13,9 +13,10 @@ const END: &str = "<!-- end of endpoints -->\n";
 
 /// The table as the README has it.
 fn table() -> String {
-    let mut table = String::from("| | path | |\n|---|---|---|\n");
-    for Endpoint { method, path, about } in ENDPOINTS {
-        writeln!(table, "| {method} | `{path}` | {about} |").unwrap();
+    let mut table = String::from("| | path | role | |\n|---|---|---|---|\n");
+    for Endpoint { method, path, role, about } in ENDPOINTS {
+        let role = role.map_or("", |role| role.name());
+        writeln!(table, "| {method} | `{path}` | {role} | {about} |").unwrap();
     }
     table
 }
@@ -50,7 +51,10 @@ fn every_endpoint_is_routed() {
             .replace("{producer}", "p");
         let status = match *method {
             "GET" => common::agent().get(host.url(&path)).call().unwrap().status(),
-            "POST" => common::agent().post(host.url(&path)).send("").unwrap().status(),
+            "POST" => {
+                let request = common::agent().post(host.url(&path)).header("Content-Type", "application/json");
+                request.send("").unwrap().status()
+            }
             other => panic!("{other} {path}"),
         };
         assert_eq!(status, 200, "{method} {path}");

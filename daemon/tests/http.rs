@@ -176,7 +176,7 @@ fn outcomes_can_be_followed() {
     let host = Host::start(dir.path());
     fill(&host);
     let mut w = Wire::over(TcpStream::connect(host.running().http_addr().unwrap()).unwrap());
-    w.bytes(b"GET /api/v1/streams/web/watch HTTP/1.1\r\nHost: x\r\n\r\n");
+    w.bytes(b"GET /api/v1/streams/web/watch HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         std::io::BufRead::read_line(&mut w.lines, &mut head).unwrap();

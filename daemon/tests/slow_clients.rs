@@ -110,7 +110,7 @@ fn half_sent_requests_within_the_bound_of_connections_hinder_nobody() {
         s
     };
     let heads = (0..25).map(|_| half("GET /api/v1/streams HTTP/1.1\r\nHost: "));
-    let bodies = "POST /api/v1/streams/s/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"da";
+    let bodies = "POST /api/v1/streams/s/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"da";
     let waiting: Vec<TcpStream> = heads.chain((0..25).map(|_| half(bodies))).collect();
     let mut wire = host.connect();
     wire.hello(json!({"producer": "p", "stream": "s"}));

@@ -193,7 +193,8 @@ impl TestDaemon {
     /// POST; the status and the body as JSON.
     pub fn post(&self, path: &str, body: &[u8]) -> (u16, Value) {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let mut r = agent.post(format!("http://{}{path}", self.http)).send(body).expect("the daemon answers");
+        let request = agent.post(format!("http://{}{path}", self.http)).header("Content-Type", "application/x-ndjson");
+        let mut r = request.send(body).expect("the daemon answers");
         let body = r.body_mut().read_to_string().expect("the answer is text");
         (r.status().as_u16(), serde_json::from_str(&body).unwrap_or(Value::Null))
     }

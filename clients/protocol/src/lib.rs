@@ -129,7 +129,7 @@ pub use quarantine::{QuarantineList, QuarantinedEvent};
 pub use reply::{Ack, DriftEvent, ErrorReply, OutcomeReply, Reply, Welcome};
 pub use status::{
     Accepted, AcceptedError, AlarmAccount, CheckpointInfo, CheckpointMark, Health, Problem, StreamList, StreamRow,
-    StreamStatus,
+    StreamStatus, TakenLines,
 };
 pub use surmise_event::{Refusal, RefusalCode};
 pub use why::WhyAnswer;

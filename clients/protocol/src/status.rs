@@ -196,6 +196,22 @@ pub struct Problem {
     /// The code of the fault as on the event socket, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<RefusalCode>,
+    /// What was taken of a body that broke off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<TakenLines>,
+}
+
+/// What became of the lines that came before a body broke off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenLines {
+    /// Lines that were taken: the first so many of the body. None of the others was.
+    pub lines: u64,
+    /// Events among them that were learnt and are durable.
+    pub accepted: u64,
+    /// Events among them that were recognised as sent before.
+    pub duplicates: u64,
+    /// Events among them that were refused.
+    pub rejected: u64,
 }
 
 fn about_blank() -> String {

@@ -58,7 +58,9 @@ impl Http {
     /// # Errors
     /// The daemon cannot be reached, refuses, or answers with something else.
     pub fn post<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Failure> {
-        let mut request = self.agent.post(format!("{}{path}", self.server));
+        // the daemon takes nothing that a form of a web page could have sent
+        let url = format!("{}{path}", self.server);
+        let mut request = self.agent.post(url).header("Content-Type", "application/json");
         for (k, v) in query {
             request = request.query(*k, v);
         }

@@ -3,12 +3,13 @@
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
+use crate::access::Grant;
 use crate::hub::Hub;
 use crate::owner::{OwnerRequest, PendingCheckpoint};
-use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,25 +29,38 @@ fn info(stream: &str, meta: CheckpointMeta) -> CheckpointInfo {
     }
 }
 
-/// `GET /api/v1/checkpoints`: the checkpoints in the store, of all streams or of `?stream=`.
-pub async fn list(State(hub): State<Arc<Hub>>, RawQuery(raw): RawQuery) -> Result<Response, ProblemResponse> {
+/// `GET /api/v1/checkpoints`: the checkpoints in the store, of all streams that the token is good for or of `?stream=`.
+pub async fn list(
+    State(hub): State<Arc<Hub>>,
+    Extension(grant): Extension<Arc<Grant>>,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, ProblemResponse> {
     let query = Query::read(raw.as_deref(), &["stream"])?;
     let store = hub.store().ok_or_else(ProblemResponse::shutting_down)?;
     let metas = match query.get("stream") {
-        Some(stream) => store.checkpoints.of(find(&hub, stream)?.number),
+        Some(stream) => {
+            grant.check_stream(stream)?;
+            store.checkpoints.of(find(&hub, stream)?.number)
+        }
         None => store.checkpoints.all(),
     };
     // the store knows streams by their numbers
     let names: BTreeMap<u32, Arc<str>> =
         hub.directory.all().iter().map(|stream| (stream.number, stream.name.clone())).collect();
+    let name = |meta: &CheckpointMeta| names.get(&meta.stream).filter(|name| grant.covers(name));
     let infos: Vec<CheckpointInfo> =
-        metas.into_iter().filter_map(|meta| names.get(&meta.stream).map(|name| info(name, meta))).collect();
+        metas.into_iter().filter_map(|meta| name(&meta).map(|name| info(name, meta))).collect();
     Ok(Json(json!({ "checkpoints": infos })).into_response())
 }
 
 /// `POST /api/v1/checkpoints`: makes checkpoints now, of all streams or of `?stream=`; answered when they are durable.
-pub async fn create(State(hub): State<Arc<Hub>>, RawQuery(raw): RawQuery) -> Result<Response, ProblemResponse> {
+pub async fn create(
+    State(hub): State<Arc<Hub>>,
+    Extension(grant): Extension<Arc<Grant>>,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, ProblemResponse> {
     let query = Query::read(raw.as_deref(), &["stream"])?;
+    query.get("stream").map_or_else(|| grant.check_all_streams(), |stream| grant.check_stream(stream))?;
     let pending: Vec<PendingCheckpoint> = match query.get("stream") {
         Some(stream) => {
             let name = find(&hub, stream)?.name.clone();

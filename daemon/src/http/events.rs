@@ -10,14 +10,15 @@ use crate::ingest::numbering::{Numbering, ProducerEpoch};
 use crate::ingest::{Door, InputEnd, Intake, LineRefusal, LineSyntax};
 use crate::ticket::{Drained, Outbox};
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use std::sync::Arc;
-use surmise_config::check_stream_name;
+use std::time::{Duration, Instant};
+use surmise_config::{ByteSize, LimitsTable, TimeSpan, check_stream_name};
 use surmise_event::{Refusal, RefusalCode};
-use surmise_protocol::{Accepted, AcceptedError, Reply};
+use surmise_protocol::{Accepted, AcceptedError, Reply, TakenLines};
 
 /// Errors that an answer lists; all of them are counted.
 const ERRORS_MAX: usize = 100;
@@ -84,6 +85,55 @@ async fn producer(
     }
 }
 
+/// Bytes of a body for which it may take a second more.
+const BODY_BYTES_PER_SECOND_MIN: u64 = 1 << 10;
+
+/// The parts of a body as they come, within the limits of bytes and of time.
+struct BodyParts {
+    body: BodyDataStream,
+    bytes: u64,
+    bytes_max: ByteSize,
+    /// How long the sender has been waited for. The time that owners take does not count.
+    waited: Duration,
+    time_max: TimeSpan,
+}
+
+impl BodyParts {
+    fn new(body: Body, limits: &LimitsTable) -> BodyParts {
+        let (bytes_max, time_max) = (limits.body_bytes, limits.body_time);
+        BodyParts { body: body.into_data_stream(), bytes: 0, bytes_max, waited: Duration::ZERO, time_max }
+    }
+
+    /// The next part; none at the end of the body.
+    ///
+    /// # Errors
+    /// The body broke off, is too long, or takes too long.
+    async fn next(&mut self) -> Result<Option<Bytes>, ProblemResponse> {
+        let allowed = self.time_max.0 + Duration::from_secs(self.bytes / BODY_BYTES_PER_SECOND_MIN);
+        let start = Instant::now();
+        let next = tokio::time::timeout(allowed.saturating_sub(self.waited), self.body.next()).await;
+        self.waited += start.elapsed();
+        let broken = |status, title: &str, detail: String| ProblemResponse::new(status, title, detail).at("body", None);
+        let part = match next {
+            Ok(None) => return Ok(None),
+            Ok(Some(Ok(part))) => part,
+            Ok(Some(Err(e))) => return Err(broken(400, "bad request", format!("the body broke off: {e}"))),
+            Err(_) => {
+                let limit = self.time_max;
+                let detail =
+                    format!("the body came too slowly: {limit} (limits.body_time) and a second a KiB are the most");
+                return Err(broken(408, "body too slow", detail));
+            }
+        };
+        self.bytes += part.len() as u64;
+        if self.bytes > self.bytes_max.0 {
+            let detail = format!("the body is longer than {} (limits.body_bytes); send it in parts", self.bytes_max);
+            return Err(broken(413, "body too long", detail));
+        }
+        Ok(Some(part))
+    }
+}
+
 /// The events of one request, and what is known of them so far.
 struct Posted {
     hub: Arc<Hub>,
@@ -95,26 +145,14 @@ struct Posted {
 impl Posted {
     /// Reads the whole body and waits until its events are durable.
     async fn read(&mut self, body: Body) -> Result<(), ProblemResponse> {
-        let limits = &self.hub.config.limits;
-        let body_bytes_max = limits.body_bytes;
-        let mut cutter = LineCutter::new(limits.line_bytes.0 as usize);
-        let mut body = body.into_data_stream();
-        let mut total_bytes = 0;
+        let mut cutter = LineCutter::new(self.hub.config.limits.line_bytes.0 as usize);
+        let mut parts = BodyParts::new(body, &self.hub.config.limits);
         // what came before a fault was sent to the owner already, so the answer waits until that is durable, too
         let broken = loop {
-            match body.next().await {
-                None => break None,
-                Some(Err(e)) => {
-                    break Some(ProblemResponse::bad_request("body", format!("the body broke off: {e}")));
-                }
-                Some(Ok(bytes)) => {
-                    total_bytes += bytes.len() as u64;
-                    if total_bytes > body_bytes_max.0 {
-                        let detail = format!(
-                            "the body is longer than {body_bytes_max} (limits.body_bytes); send it in parts. What came before was taken"
-                        );
-                        break Some(ProblemResponse::new(413, "body too long", detail).at("body", None));
-                    }
+            match parts.next().await {
+                Ok(None) => break None,
+                Err(broken) => break Some(broken),
+                Ok(Some(bytes)) => {
                     cutter.buffer().extend_from_slice(&bytes);
                     self.send_lines(&mut cutter, InputEnd::Open).await?;
                 }
@@ -127,7 +165,9 @@ impl Posted {
         while self.collect()? == Collected::SoFar {
             self.outbox.changed().await;
         }
-        broken.map_or(Ok(()), Err)
+        let Some(broken) = broken else { return Ok(()) };
+        let Accepted { accepted, rejected, duplicates, .. } = self.answer;
+        Err(broken.after(TakenLines { lines: self.intake.lines_read(), accepted, duplicates, rejected }))
     }
 
     /// Sends all lines of a cutter to the owner of the stream, a chunk at a time.

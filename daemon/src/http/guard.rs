@@ -1,28 +1,38 @@
-//! What every request passes before it reaches a handler: the bound on connections, the bound on the address, and the
-//! token.
+//! What every request passes before it reaches a handler: the bound on its address, the names that it may come by, the
+//! kind of its body, the room of its connection, and its token.
+//!
+//! The first three keep web pages out. A page of another origin can send requests here, since its browser runs on a
+//! machine that this daemon trusts. Such a request names its origin, or the browser says that it crosses sites; a page
+//! whose name was rebound to this machine asks for that name; and without a preflight, which nothing here answers, a
+//! page cannot post JSON.
 
+use super::endpoint::Endpoint;
 use super::problem::ProblemResponse;
+use crate::access::{Forbidden, Unrecognised};
+use crate::admission::Room;
 use crate::hub::Hub;
-use crate::token::tokens_match;
-use axum::extract::{Request, State};
-use axum::http::header;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{MatchedPath, RawPathParams, Request, State};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use surmise_event::RefusalCode;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes of the longest path with its query.
 const ADDRESS_BYTES_MAX: usize = 8 << 10;
 
-/// The paths that need no token: probes of health have none, and the page without data is no secret.
-const OPEN_PATHS: [&str; 3] = ["/", "/-/healthy", "/-/ready"];
+/// Kinds of bodies that may be posted. A page of another origin cannot send one of them without asking first.
+const BODY_KINDS: [&str; 2] = ["application/json", "application/x-ndjson"];
+
+/// The policy of everything that is no page: it loads nothing, and nobody may put it into a frame.
+const CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// What a browser says of where a request comes from.
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// What a browser says of what a request is for.
+const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// Refuses a request whose address is too long.
 pub async fn check_address(request: Request, next: Next) -> Result<Response, ProblemResponse> {
@@ -34,94 +44,159 @@ pub async fn check_address(request: Request, next: Next) -> Result<Response, Pro
     Ok(next.run(request).await)
 }
 
-/// Refuses a request without the token, if the configuration has one.
-pub async fn check_token(
+/// Refuses a request that a page of another origin may have sent.
+pub async fn check_origin(
     State(hub): State<Arc<Hub>>,
     request: Request,
     next: Next,
 ) -> Result<Response, ProblemResponse> {
-    let is_open = OPEN_PATHS.contains(&request.uri().path());
-    if let Some(token) = hub.config.auth.token.as_ref().filter(|_| !is_open) {
-        let header = request.headers().get(header::AUTHORIZATION);
-        let presented = header.and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-        if !presented.is_some_and(|presented| tokens_match(presented, token.0.as_bytes())) {
-            let detail = match presented {
-                Some(_) => "the token is not known",
-                None => "this daemon asks for a token: send it as Authorization: Bearer …",
-            };
-            let problem = ProblemResponse::new(401, "unauthorized", detail);
-            return Err(problem.at("authorization", Some(RefusalCode::Unauthorized)));
+    let host = asked_host(&hub, &request)?;
+    let headers = request.headers();
+    let crosses = |why: String| Err(ProblemResponse::new(403, "another origin", why).at("origin", None));
+    for origin in headers.get_all(header::ORIGIN) {
+        if !is_same_origin(origin, &host) {
+            let detail = format!("a page of another origin may not ask here; this is {host}");
+            return crosses(detail);
         }
+    }
+    let site = headers.get(SITE).map_or(&b"none"[..], |site| site.as_bytes());
+    // a link on another page may lead to this one
+    let is_link = request.uri().path() == "/" && headers.get(MODE).is_some_and(|mode| mode == "navigate");
+    if !matches!(site, b"none" | b"same-origin") && !is_link {
+        return crosses("the browser says that the request comes from another site".into());
+    }
+    if request.method() == Method::POST {
+        check_body_kind(headers)?;
     }
     Ok(next.run(request).await)
 }
 
-/// A listener with a bound on its open connections; further ones wait in the system's queue until one ends.
-pub struct LimitedListener {
-    listener: TcpListener,
-    /// One permit for each further connection.
-    permits: Arc<Semaphore>,
+/// The host that a request asks for.
+fn asked_host(hub: &Hub, request: &Request) -> Result<Authority, ProblemResponse> {
+    let bad = |detail: &str| ProblemResponse::new(400, "bad request", detail).at("host", None);
+    let mut named = request.headers().get_all(header::HOST).iter();
+    let host = named.next().ok_or_else(|| bad("a request has to say which host it asks for"))?;
+    if named.next().is_some() {
+        return Err(bad("a request asks for one host"));
+    }
+    let host: Authority = host.to_str().ok().and_then(|h| h.parse().ok()).ok_or_else(|| bad("this is no host"))?;
+    // a request that has the host in its address, too, must not mean another one there
+    if request.uri().authority().is_some_and(|authority| *authority != host) {
+        return Err(bad("the address of the request names another host than its head"));
+    }
+    if !hub.access.load().allows_host(host.host()) {
+        let detail = format!("{:?} is not known as a name of this machine (listen.hosts)", host.host());
+        return Err(ProblemResponse::new(421, "misdirected request", detail).at("host", None));
+    }
+    Ok(host)
 }
 
-impl LimitedListener {
-    /// Bounds a listener to `connections_max` open connections.
-    pub fn new(listener: TcpListener, connections_max: usize) -> LimitedListener {
-        LimitedListener { listener, permits: Arc::new(Semaphore::new(connections_max)) }
+/// Whether an origin is the host that is asked for.
+fn is_same_origin(origin: &HeaderValue, host: &Authority) -> bool {
+    let text = origin.to_str().unwrap_or_default();
+    let named = text.strip_prefix("http://").map(|rest| (rest, 80));
+    let named = named.or_else(|| text.strip_prefix("https://").map(|rest| (rest, 443)));
+    let Some((Ok(named), usual)) = named.map(|(rest, usual)| (rest.parse::<Authority>(), usual)) else { return false };
+    let port = |authority: &Authority| authority.port_u16().unwrap_or(usual);
+    named.host().eq_ignore_ascii_case(host.host()) && port(&named) == port(host)
+}
+
+/// Refuses a body that a form of a page could have sent.
+fn check_body_kind(headers: &HeaderMap) -> Result<(), ProblemResponse> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if BODY_KINDS.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
+        return Ok(());
+    }
+    let detail = format!("send it with Content-Type: {}; what came is {kind:?}", BODY_KINDS.join(" or "));
+    Err(ProblemResponse::new(415, "unsupported media type", detail).at("content-type", None))
+}
+
+/// Refuses a request without a token that opens what it asks for, if the configuration asks for tokens. On a connection
+/// in the reserve, only operations are answered.
+pub async fn check_access(
+    State((hub, endpoints)): State<(Arc<Hub>, &'static [Endpoint])>,
+    path: Option<MatchedPath>,
+    parameters: Result<RawPathParams, RawPathParamsRejection>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ProblemResponse> {
+    let endpoint = Endpoint::find(endpoints, request.method(), path.as_ref().map(MatchedPath::as_str));
+    let is_operation = endpoint.is_some_and(Endpoint::is_operation);
+    if request.extensions().get() == Some(&Room::Reserve) && !is_operation {
+        let max = hub.config.limits.connections;
+        let detail = format!("there are {max} connections, as many as there may be (limits.connections)");
+        return Err(ProblemResponse::new(503, "too many connections", detail));
+    }
+    // probes of health have no token, and the page without data is no secret
+    if endpoint.is_some_and(|endpoint| endpoint.role.is_none()) {
+        return Ok(next.run(request).await);
+    }
+    let header = request.headers().get(header::AUTHORIZATION);
+    let presented = header.and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let grant = hub.access.load().recognise(presented)?;
+    if let Some(role) = endpoint.and_then(|endpoint| endpoint.role) {
+        grant.check_role(role)?;
+    }
+    // a path without parameters has none to read
+    for (_, stream) in parameters.iter().flatten().filter(|(name, _)| *name == "stream") {
+        grant.check_stream(stream)?;
+    }
+    request.extensions_mut().insert(grant);
+    Ok(next.run(request).await)
+}
+
+impl From<Unrecognised> for ProblemResponse {
+    fn from(error: Unrecognised) -> ProblemResponse {
+        let detail = match error {
+            Unrecognised::NoToken => format!("{error}: send it as Authorization: Bearer …"),
+            Unrecognised::UnknownToken => error.to_string(),
+        };
+        ProblemResponse::new(401, "unauthorized", detail).at("authorization", Some(RefusalCode::Unauthorized))
     }
 }
 
-impl axum::serve::Listener for LimitedListener {
-    type Io = LimitedConnection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (LimitedConnection, SocketAddr) {
-        // an open connection costs memory, a waiting one only a place in the queue of the kernel
-        let permit = self.permits.clone().acquire_owned().await.expect("invariant: the semaphore is never closed");
-        let (socket, address) = axum::serve::Listener::accept(&mut self.listener).await;
-        // answers are written whole, so the kernel need not wait for more
-        let _ = socket.set_nodelay(true);
-        (LimitedConnection { socket, _permit: permit }, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+impl From<Forbidden> for ProblemResponse {
+    fn from(error: Forbidden) -> ProblemResponse {
+        let field = match error {
+            Forbidden::Role { .. } => "authorization",
+            Forbidden::Stream { .. } | Forbidden::AllStreams { .. } => "stream",
+        };
+        ProblemResponse::new(403, "forbidden", error.to_string()).at(field, Some(RefusalCode::Unauthorized))
     }
 }
 
-/// A connection that gives its permit back to its [`LimitedListener`] when it is dropped.
-pub struct LimitedConnection {
-    socket: TcpStream,
-    _permit: OwnedSemaphorePermit,
+/// Tells browsers what they must not do with an answer.
+pub async fn secure(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    let fixed = HeaderValue::from_static;
+    // the page has a policy of its own
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(fixed(CONTENT_POLICY));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
+    headers.insert(header::REFERRER_POLICY, fixed("no-referrer"));
+    headers.insert(header::X_FRAME_OPTIONS, fixed("DENY"));
+    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), fixed("same-origin"));
+    headers.entry(header::CACHE_CONTROL).or_insert(fixed("no-store"));
+    response
 }
 
-impl AsyncRead for LimitedConnection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(context, buffer)
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl AsyncWrite for LimitedConnection {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(context, bytes)
-    }
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context)
-    }
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(context)
-    }
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
-    }
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
+    #[test]
+    fn an_origin_is_the_same_or_another_one() {
+        let host: Authority = "127.0.0.1:7070".parse().unwrap();
+        let same = |origin: &str| is_same_origin(&HeaderValue::from_str(origin).unwrap(), &host);
+        assert!(same("http://127.0.0.1:7070") && same("https://127.0.0.1:7070"));
+        for other in
+            ["null", "", "http://127.0.0.1", "http://evil", "http://127.0.0.1:7070.evil", "file://127.0.0.1:7070"]
+        {
+            assert!(!same(other), "{other}");
+        }
+        let usual: Authority = "Box.example".parse().unwrap();
+        assert!(is_same_origin(&HeaderValue::from_static("http://box.example"), &usual));
+        assert!(is_same_origin(&HeaderValue::from_static("https://box.example"), &usual));
+        assert!(!is_same_origin(&HeaderValue::from_static("http://box.example:81"), &usual));
     }
 }

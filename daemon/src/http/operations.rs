@@ -15,13 +15,27 @@ use surmise_store::Store;
 
 /// The page of the streams; it asks the endpoints of the API for everything that it shows.
 const PAGE: &str = include_str!("page.html");
+const PAGE_STYLE: &str = include_str!("page.css");
+const PAGE_SCRIPT: &str = include_str!("page.js");
 
-/// `GET /`: the page. Its policy lets it load nothing from anywhere else.
+/// What the page may load: its own style and script, and answers of this daemon. Nothing that a name of a stream could
+/// smuggle in runs, and no other page can put this one into a frame.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
+                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// `GET /`: the page.
 pub async fn page() -> impl IntoResponse {
-    // the script of the page is inline; anything that a name of a stream could smuggle in is not loaded
-    let policy =
-        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:";
-    ([(header::CONTENT_SECURITY_POLICY, policy)], Html(PAGE))
+    ([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], Html(PAGE))
+}
+
+/// `GET /page.css`: how the page looks.
+pub async fn page_style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], PAGE_STYLE)
+}
+
+/// `GET /page.js`: what the page does.
+pub async fn page_script() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], PAGE_SCRIPT)
 }
 
 /// How the daemon is, as both probes answer it.

@@ -4,7 +4,7 @@ use crate::hub::AskError;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use surmise_event::{Refusal, RefusalCode};
-use surmise_protocol::Problem;
+use surmise_protocol::{Problem, TakenLines};
 
 /// An error of the HTTP interface: what every handler returns instead of an answer.
 #[derive(Debug)]
@@ -25,6 +25,16 @@ impl ProblemResponse {
     pub fn at(mut self, field: &str, code: Option<RefusalCode>) -> ProblemResponse {
         self.0.field = Some(field.to_owned());
         self.0.code = code;
+        self
+    }
+
+    /// Says what was taken of a body before it broke off.
+    pub fn after(mut self, taken: TakenLines) -> ProblemResponse {
+        let TakenLines { lines, accepted, duplicates, rejected } = taken;
+        self.0.detail += &format!(
+            "; the first {lines} lines were taken ({accepted} learnt, {duplicates} sent before, {rejected} refused)"
+        );
+        self.0.taken = Some(taken);
         self
     }
 

@@ -3,11 +3,12 @@
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
+use crate::access::Grant;
 use crate::hub::Hub;
 use crate::owner::{OwnerRequest, PendingCheckpoint};
-use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -15,10 +16,12 @@ use std::sync::Arc;
 /// anew with any epoch and number; answered when that is durable. What it sends again is learnt again.
 pub async fn reset(
     State(hub): State<Arc<Hub>>,
+    Extension(grant): Extension<Arc<Grant>>,
     Path(producer): Path<String>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ProblemResponse> {
     let query = Query::read(raw.as_deref(), &["stream"])?;
+    query.get("stream").map_or_else(|| grant.check_all_streams(), |stream| grant.check_stream(stream))?;
     let producer: Arc<str> = producer.into();
     let forget =
         |stream: Option<Arc<str>>, reply| OwnerRequest::ForgetProducer { stream, producer: producer.clone(), reply };

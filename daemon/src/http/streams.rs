@@ -2,13 +2,14 @@
 
 use super::problem::ProblemResponse;
 use super::query::Query;
+use crate::access::Grant;
 use crate::directory::{Snapshot, StreamView};
 use crate::hub::Hub;
 use crate::owner::OwnerRequest;
 use crate::telemetry;
-use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Serialize;
 use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -66,10 +67,14 @@ fn row(view: &StreamView) -> StreamRow {
     }
 }
 
-/// `GET /api/v1/streams`: all streams, without asking their owners.
-pub async fn list(State(hub): State<Arc<Hub>>, RawQuery(raw): RawQuery) -> Result<Response, ProblemResponse> {
+/// `GET /api/v1/streams`: all streams that the token is good for, without asking their owners.
+pub async fn list(
+    State(hub): State<Arc<Hub>>,
+    Extension(grant): Extension<Arc<Grant>>,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, ProblemResponse> {
     Query::read(raw.as_deref(), &[])?;
-    let streams = hub.directory.all().iter().map(|view| row(view)).collect();
+    let streams = hub.directory.all().iter().filter(|view| grant.covers(&view.name)).map(|view| row(view)).collect();
     Ok(Json(StreamList { streams }).into_response())
 }
 

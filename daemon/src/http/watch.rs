@@ -6,7 +6,9 @@
 
 use super::problem::ProblemResponse;
 use super::streams::find;
+use crate::access::Grant;
 use crate::hub::Hub;
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
@@ -25,6 +27,7 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// Follows a stream.
 pub async fn watch(
     State(hub): State<Arc<Hub>>,
+    Extension(grant): Extension<Arc<Grant>>,
     Path(stream): Path<String>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ProblemResponse> {
     let shared = find(&hub, &stream)?;
@@ -37,7 +40,7 @@ pub async fn watch(
     }
     let outcomes = shared.outcomes.subscribe();
     // one outcome may be several events, so some wait here until the connection takes them
-    let feeds = Feeds { outcomes, alarms: shared.alarms.subscribe() };
+    let feeds = Feeds { outcomes, alarms: shared.alarms.subscribe(), grant };
     let start = (hub, feeds, VecDeque::new());
     let events = futures::stream::unfold(start, |(hub, mut feeds, mut waiting)| async move {
         if waiting.is_empty() {
@@ -52,6 +55,8 @@ pub async fn watch(
 struct Feeds {
     outcomes: Receiver<Arc<OutcomeReply>>,
     alarms: Receiver<Arc<AlarmEvent>>,
+    /// What lets it follow.
+    grant: Arc<Grant>,
 }
 
 /// Waits for an alarm, for an outcome, or for the news that some were left out, and appends its events; `None` if the
@@ -60,6 +65,7 @@ async fn receive(hub: &Hub, feeds: &mut Feeds, out: &mut VecDeque<Event>) -> Opt
     let received = tokio::select! {
         biased;
         () = hub.stopping.cancelled() => return None,
+        () = feeds.grant.withdrawn.cancelled() => return None,
         alarm = feeds.alarms.recv() => return append_alarm(alarm, out),
         received = feeds.outcomes.recv() => received,
     };

@@ -104,6 +104,13 @@ impl LineCutter {
         }
     }
 
+    /// The next line without taking it, with the carriage return that it may end with; none if its end was not read
+    /// yet.
+    pub fn peek_line(&self) -> Option<&[u8]> {
+        let length = memchr::memchr(b'\n', &self.buffer[self.start..])?;
+        Some(&self.buffer[self.start..self.start + length])
+    }
+
     /// The bytes after the last line end, as a line; for when nothing more will come.
     pub fn last_line(&mut self) -> Option<CutLine<'_>> {
         let (from, to) = (self.start, self.buffer.len());

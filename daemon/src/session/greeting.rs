@@ -1,13 +1,13 @@
 //! The first line of a connection: a hello, or the first event of a connection without one.
 
+use crate::access::{Forbidden, Grant};
 use crate::fencing::Claim;
 use crate::hub::{AskError, Hub, SERVER};
 use crate::ingest::LineSyntax;
 use crate::ingest::cutter::CutLine;
 use crate::ingest::numbering::ProducerEpoch;
-use crate::token::tokens_match;
 use std::sync::Arc;
-use surmise_config::check_stream_name;
+use surmise_config::{AccessRole, check_stream_name};
 use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{Hello, LineFormat, PROTOCOL, ProducerLine, Want, Welcome, parse_plain};
 
@@ -21,6 +21,8 @@ pub enum FirstLine {
     BadHello(Refusal),
     /// An event of a plain connection, readable or not.
     Event,
+    /// The beginning of another protocol, of this name.
+    Foreign(&'static str),
 }
 
 /// Finds out what the first line of a connection is.
@@ -28,11 +30,28 @@ pub fn classify(line: CutLine<'_>) -> FirstLine {
     match line {
         CutLine::TooLong => FirstLine::Event,
         CutLine::Whole(_) if line.is_blank() => FirstLine::Blank,
-        CutLine::Whole(text) => match parse_plain(text) {
-            Ok(ProducerLine::Hello(hello)) => FirstLine::Hello(hello),
-            Err(refusal) if refusal.code == RefusalCode::BadHello => FirstLine::BadHello(refusal),
-            Ok(ProducerLine::Event(_)) | Err(_) => FirstLine::Event,
+        CutLine::Whole(text) => match (foreign_protocol(text), parse_plain(text)) {
+            (Some(protocol), _) => FirstLine::Foreign(protocol),
+            (None, Ok(ProducerLine::Hello(hello))) => FirstLine::Hello(hello),
+            (None, Err(refusal)) if refusal.code == RefusalCode::BadHello => FirstLine::BadHello(refusal),
+            (None, Ok(ProducerLine::Event(_)) | Err(_)) => FirstLine::Event,
         },
+    }
+}
+
+/// The protocol that a first line belongs to, if it is not this one.
+///
+/// A page in a browser can have an HTTP request sent to any port, and every line of its body would be an event.
+pub fn foreign_protocol(line: &[u8]) -> Option<&'static str> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let mut words = line.split(|b| *b == b' ');
+    let is_method = words.next().is_some_and(|word| !word.is_empty() && word.iter().all(u8::is_ascii_uppercase));
+    let version = words.next_back().unwrap_or_default();
+    match () {
+        () if is_method && words.next().is_some() && version.starts_with(b"HTTP/") => Some("HTTP"),
+        // the beginning of a handshake
+        () if line.starts_with(&[0x16, 0x03]) => Some("TLS"),
+        () => None,
     }
 }
 
@@ -57,6 +76,8 @@ pub struct Greeting {
     pub producer: Option<ProducerEpoch>,
     /// The right to send as that producer.
     pub claim: Option<Claim>,
+    /// What the token of the hello opens.
+    pub grant: Arc<Grant>,
     /// The answer to the hello.
     pub welcome: Welcome,
 }
@@ -72,7 +93,7 @@ pub async fn greet(hub: &Hub, hello: Hello, default_stream: &str) -> Result<Gree
         return Err(Refusal::new(RefusalCode::BadHello, "hello.protocol", reason));
     }
     // the token comes first, so that a stranger learns nothing from the other refusals
-    check_token(hub, &hello)?;
+    let grant = recognise(hub, &hello)?;
     check_names(hub, &hello)?;
     let producer = hello.producer.as_deref().map(|name| ProducerEpoch { producer: name.into(), epoch: hello.epoch });
     let (mut claim, mut forgotten) = (None, 0);
@@ -107,18 +128,26 @@ pub async fn greet(hub: &Hub, hello: Hello, default_stream: &str) -> Result<Gree
         },
         producer,
         claim,
+        grant,
         welcome,
     })
 }
 
-fn check_token(hub: &Hub, hello: &Hello) -> Result<(), Refusal> {
-    let Some(configured) = &hub.config.auth.token else { return Ok(()) };
-    let reason = match &hello.token {
-        Some(token) if tokens_match(token.as_bytes(), configured.0.as_bytes()) => return Ok(()),
-        Some(_) => "the token is not known",
-        None => "this daemon asks for a token",
-    };
-    Err(Refusal::new(RefusalCode::Unauthorized, "hello.token", reason))
+/// What the token of a hello opens; all that the hello asks for is in it.
+fn recognise(hub: &Hub, hello: &Hello) -> Result<Arc<Grant>, Refusal> {
+    let unauthorized = |field, reason: String| Refusal::new(RefusalCode::Unauthorized, field, reason);
+    let recognised = hub.access.load().recognise(hello.token.as_deref().map(str::as_bytes));
+    let grant = recognised.map_err(|e| unauthorized("hello.token", e.to_string()))?;
+    let forbidden = |field| move |e: Forbidden| unauthorized(field, e.to_string());
+    grant.check_role(AccessRole::Ingest).map_err(forbidden("hello.token"))?;
+    // outcomes and predictions are answers, as those over HTTP are
+    if hello.wants(Want::Outcome) || hello.wants(Want::Next) {
+        grant.check_role(AccessRole::Read).map_err(forbidden("hello.want"))?;
+    }
+    if let Some(stream) = &hello.stream {
+        grant.check_stream(stream).map_err(forbidden("hello.stream"))?;
+    }
+    Ok(grant)
 }
 
 fn check_names(hub: &Hub, hello: &Hello) -> Result<(), Refusal> {
@@ -135,4 +164,20 @@ fn check_names(hub: &Hub, hello: &Hello) -> Result<(), Refusal> {
         return Err(Refusal::new(RefusalCode::BadHello, "hello.producer", reason));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_protocols_are_known_by_their_first_line() {
+        for line in ["GET / HTTP/1.1\r", "POST /api/v1/x?y=1 HTTP/1.0", "PRI * HTTP/2.0\r", "OPTIONS * HTTP/1.1"] {
+            assert_eq!(foreign_protocol(line.as_bytes()), Some("HTTP"), "{line}");
+        }
+        assert_eq!(foreign_protocol(&[0x16, 0x03, 0x01, 2, 0]), Some("TLS"));
+        for line in ["GET /", "get / HTTP/1.1", "up", "", "HTTP/1.1", "GET HTTP/1.1", "{\"a\":\"GET / HTTP/1.1\"}"] {
+            assert_eq!(foreign_protocol(line.as_bytes()), None, "{line}");
+        }
+    }
 }

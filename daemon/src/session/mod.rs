@@ -11,6 +11,7 @@ mod listener;
 mod reader;
 mod writer;
 
+use crate::admission::Seat;
 use crate::hub::Hub;
 use link::Link;
 pub use listener::{ListenerKind, Opening};
@@ -28,10 +29,11 @@ const DRAIN_BYTES: usize = 16 << 10;
 const DRAIN_READS_MAX: usize = 256;
 
 /// Serves a connection until it ends.
-pub async fn serve<S: AsyncRead + AsyncWrite + Send>(hub: Arc<Hub>, kind: ListenerKind, socket: S) {
+pub async fn serve<S: AsyncRead + AsyncWrite + Send>(hub: Arc<Hub>, kind: ListenerKind, socket: S, seat: Seat) {
     let (mut read, mut write) = tokio::io::split(socket);
-    let link = Arc::new(Link::new(hub.config.limits.session_events));
-    let mut reader = SessionReader::new(hub, kind, link.clone());
+    let limits = &hub.config.limits;
+    let (link, unread_time) = (Arc::new(Link::new(limits.session_events)), limits.unread_time.0);
+    let mut reader = SessionReader::new(hub, kind, link.clone(), seat);
     let reading = async {
         let end = reader.read(&mut read).await;
         reader.signal_last_event_sent();
@@ -44,7 +46,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Send>(hub: Arc<Hub>, kind: Listen
         fatal
     };
     // neither half may wait for the other: a full socket must not keep lines from being read, and the reverse
-    let (fatal, ()) = tokio::join!(reading, writer::write_replies(&mut write, &link));
+    let (fatal, ()) = tokio::join!(reading, writer::write_replies(&mut write, &link, unread_time));
     let _ = write.shutdown().await;
     if fatal {
         drain(&mut read).await;

@@ -1,8 +1,10 @@
 //! Reading a connection: its lines become chunks of events, which go to the owners of their streams.
 
-use super::greeting::{FirstLine, Greeting, classify, greet};
+use super::greeting::{FirstLine, Greeting, classify, foreign_protocol, greet};
 use super::link::Link;
 use super::listener::{ListenerKind, Opening};
+use crate::access::Grant;
+use crate::admission::Seat;
 use crate::clock::now_us;
 use crate::fencing::Claim;
 use crate::hub::Hub;
@@ -16,6 +18,7 @@ use std::sync::atomic::Ordering;
 use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{ErrorReply, Hello, Reply};
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::Instant;
 
 /// Why reading a connection ended.
 pub enum ReadEnd {
@@ -30,17 +33,17 @@ impl ReadEnd {
         ReadEnd::Fatal(Box::new(ErrorReply::fatal(refusal, None, line)))
     }
 
-    fn fenced() -> ReadEnd {
-        let reason = "a newer connection of the same producer has taken over";
-        ReadEnd::fatal(Refusal::new(RefusalCode::Fenced, "producer", reason), None)
+    /// The end of a connection that goes on no longer, for a reason that is not in one of its lines.
+    fn closed(code: RefusalCode, field: &str, reason: &str) -> ReadEnd {
+        ReadEnd::fatal(Refusal::new(code, field, reason), None)
     }
 }
 
 /// Whether a connection has begun.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum SessionStage {
-    /// The first line decides how those after it are read.
-    FirstLine,
+    /// The first line decides how those after it are read, unless every line is an event, as it stands.
+    FirstLine(Opening),
     /// Lines are events.
     Events,
 }
@@ -53,22 +56,29 @@ pub struct SessionReader {
     replies: ReplyOptions,
     /// The right to send as the producer, if the hello names one.
     claim: Option<Claim>,
+    /// What lets it send. A connection has one once it has begun.
+    grant: Option<Arc<Grant>>,
+    seat: Seat,
+    opened_at: Instant,
     link: Arc<Link>,
 }
 
 impl SessionReader {
     /// The reader of a new connection.
-    pub fn new(hub: Arc<Hub>, kind: ListenerKind, link: Arc<Link>) -> SessionReader {
-        let (stage, syntax) = match kind.opening {
-            Opening::FirstLineDecides => (SessionStage::FirstLine, LineSyntax::Plain),
-            Opening::BareLines => (SessionStage::Events, LineSyntax::Bare),
+    pub fn new(hub: Arc<Hub>, kind: ListenerKind, link: Arc<Link>, seat: Seat) -> SessionReader {
+        let syntax = match kind.opening {
+            Opening::FirstLineDecides => LineSyntax::Plain,
+            Opening::BareLines => LineSyntax::Bare,
         };
         SessionReader {
             intake: Intake::new(Door::EventSocket, syntax, kind.stream, &hub.config.limits),
             hub,
-            stage,
+            stage: SessionStage::FirstLine(kind.opening),
             replies: ReplyOptions { listener: kind.listener, ..ReplyOptions::default() },
             claim: None,
+            grant: None,
+            seat,
+            opened_at: Instant::now(),
             link,
         }
     }
@@ -95,7 +105,8 @@ impl SessionReader {
         }
     }
 
-    /// Waits for a reason to end: the daemon shuts down, a newer connection takes over, or the other side is gone.
+    /// Waits for a reason to end: the daemon shuts down, a newer connection takes over, the other side is gone, its
+    /// token is withdrawn, or its seat is needed.
     async fn interrupted(&self) -> ReadEnd {
         let fenced = async {
             match &self.claim {
@@ -103,11 +114,40 @@ impl SessionReader {
                 None => std::future::pending().await,
             }
         };
+        let withdrawn = async {
+            match &self.grant {
+                Some(grant) => grant.withdrawn.cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = self.hub.stopping.cancelled() => ReadEnd::Done,
             () = self.link.abandoned.cancelled() => ReadEnd::Done,
-            () = fenced => ReadEnd::fenced(),
+            () = fenced => {
+                let reason = "a newer connection of the same producer has taken over";
+                ReadEnd::closed(RefusalCode::Fenced, "producer", reason)
+            }
+            () = withdrawn => {
+                let reason = "the token of this connection is not valid any more";
+                ReadEnd::closed(RefusalCode::Unauthorized, "hello.token", reason)
+            }
+            () = self.seat.evicted.cancelled() => {
+                let reason = "the connection had said nothing, and another one needed its place; try again later";
+                ReadEnd::closed(RefusalCode::LimitReached, "connection", reason)
+            }
         }
+    }
+
+    /// Waits until the first line is late. Without tokens it never is: whoever types lines takes their time.
+    async fn late(&self) -> ReadEnd {
+        let is_begun = self.stage == SessionStage::Events;
+        if is_begun || self.hub.access.load().is_open() {
+            return std::future::pending().await;
+        }
+        let limit = self.hub.config.limits.hello_time;
+        tokio::time::sleep_until(self.opened_at + limit.0).await;
+        let reason = format!("no hello came within {limit} (limits.hello_time)");
+        ReadEnd::closed(RefusalCode::BadHello, "hello", &reason)
     }
 
     /// Reads more bytes into a cutter; none if the other side has sent everything.
@@ -116,6 +156,7 @@ impl SessionReader {
         // a sender that never pauses must not hide that the daemon shuts down
                     biased;
                     end = self.interrupted() => Err(end),
+                    end = self.late() => Err(end),
                     // a connection that breaks has ended as one that is closed
                     count = read.read_buf(cutter.buffer()) => count.or(Ok(0)),
                 }
@@ -124,9 +165,14 @@ impl SessionReader {
     /// Reads all whole lines of a cutter, a chunk at a time.
     async fn read_lines(&mut self, cutter: &mut LineCutter, end: InputEnd) -> Result<(), ReadEnd> {
         loop {
-            if self.stage == SessionStage::FirstLine {
+            if let SessionStage::FirstLine(opening) = self.stage {
+                // a bare line may look like a request; only that of a request ends as one does
+                let is_request = |line: &[u8]| line.ends_with(b"\r") && foreign_protocol(line).is_some();
+                if opening == Opening::BareLines && cutter.peek_line().is_some_and(is_request) {
+                    return Err(not_spoken_here("HTTP"));
+                }
                 let Some(line) = cutter.next_line() else { return Ok(()) };
-                self.read_first_line(line).await?;
+                self.read_first_line(line, opening).await?;
                 continue;
             }
             let chunk = self.intake.read_chunk(cutter, end, now_us());
@@ -139,9 +185,9 @@ impl SessionReader {
 
     /// Reads the line without a line end at the end of a connection.
     async fn read_last_line(&mut self, cutter: &mut LineCutter) -> Result<(), ReadEnd> {
-        if self.stage == SessionStage::FirstLine {
+        if let SessionStage::FirstLine(opening) = self.stage {
             return match cutter.last_line() {
-                Some(line) => self.read_first_line(line).await,
+                Some(line) => self.read_first_line(line, opening).await,
                 None => Ok(()),
             };
         }
@@ -153,8 +199,12 @@ impl SessionReader {
     }
 
     /// Reads the first line: a hello, or the first event of a plain connection.
-    async fn read_first_line(&mut self, line: CutLine<'_>) -> Result<(), ReadEnd> {
-        match classify(line) {
+    async fn read_first_line(&mut self, line: CutLine<'_>, opening: Opening) -> Result<(), ReadEnd> {
+        let kind = match opening {
+            Opening::FirstLineDecides => classify(line),
+            Opening::BareLines => FirstLine::Event,
+        };
+        match kind {
             FirstLine::Blank => {
                 self.intake.skip_line();
                 Ok(())
@@ -164,12 +214,15 @@ impl SessionReader {
                 self.begin(hello).await
             }
             FirstLine::BadHello(refusal) => Err(ReadEnd::fatal(refusal, Some(self.intake.lines_read() + 1))),
+            FirstLine::Foreign(protocol) => Err(not_spoken_here(protocol)),
             FirstLine::Event => {
-                if self.hub.config.auth.token.is_some() {
+                let anybody = self.hub.access.load().recognise(None);
+                let Ok(grant) = anybody else {
                     let reason = "a hello with a token has to be the first line";
                     let refusal = Refusal::new(RefusalCode::Unauthorized, "hello", reason);
                     return Err(ReadEnd::fatal(refusal, Some(self.intake.lines_read() + 1)));
-                }
+                };
+                self.grant_access(grant);
                 self.stage = SessionStage::Events;
                 let mut chunk = LineChunk::default();
                 self.intake.read_line(line, now_us(), &mut chunk);
@@ -178,11 +231,19 @@ impl SessionReader {
         }
     }
 
+    /// Lets the connection send what a grant allows, and keep its seat.
+    fn grant_access(&mut self, grant: Arc<Grant>) {
+        self.intake.set_grant(grant.clone());
+        self.grant = Some(grant);
+        self.seat.mark_spoken();
+    }
+
     /// Answers a hello, and reads the lines after it as it asks for.
     async fn begin(&mut self, hello: Hello) -> Result<(), ReadEnd> {
         let greeted = greet(&self.hub, hello, self.intake.stream()).await;
         let greeting = greeted.map_err(|refusal| ReadEnd::fatal(refusal, Some(self.intake.lines_read())))?;
-        let Greeting { syntax, stream, key, wants, producer, claim, welcome } = greeting;
+        let Greeting { syntax, stream, key, wants, producer, claim, grant, welcome } = greeting;
+        self.grant_access(grant);
         self.stage = SessionStage::Events;
         self.intake.set_syntax(syntax);
         self.intake.set_key(key);
@@ -246,6 +307,12 @@ impl SessionReader {
         let sent = self.hub.submit(events, self.replies, &self.link.outbox, room as usize, counts).await;
         sent.map_err(|e| ReadEnd::fatal(Refusal::new(RefusalCode::Unavailable, "connection", e.to_string()), None))
     }
+}
+
+/// The end of a connection that began in another protocol.
+fn not_spoken_here(protocol: &str) -> ReadEnd {
+    let reason = format!("this is an event socket, which does not speak {protocol}");
+    ReadEnd::fatal(Refusal::new(RefusalCode::BadHello, "connection", reason), Some(1))
 }
 
 /// The reply for a refused line.

@@ -7,9 +7,6 @@ use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{Ack, ErrorReply, Reply};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-/// How long the other side may leave its replies unread before the connection ends.
-const UNREAD_TIME_MAX: Duration = Duration::from_secs(300);
-
 /// Bytes of the write buffer above which its memory is returned after a write.
 const IDLE_BYTES_MAX: usize = 1 << 20;
 
@@ -24,8 +21,8 @@ enum OtherSide {
 /// Writes replies until the outbox is closed and everything in it is answered.
 ///
 /// If the other side has closed its reading end, replies are thrown away and its events still count. If it only leaves
-/// them unread for [`UNREAD_TIME_MAX`], the connection ends.
-pub async fn write_replies<W: AsyncWrite + Unpin>(socket: &mut W, link: &Link) {
+/// them unread for `unread_time`, the connection ends.
+pub async fn write_replies<W: AsyncWrite + Unpin>(socket: &mut W, link: &Link, unread_time: Duration) {
     let mut other_side = OtherSide::Reads;
     let mut failure_reported = false;
     let mut duplicates = 0;
@@ -55,7 +52,7 @@ pub async fn write_replies<W: AsyncWrite + Unpin>(socket: &mut W, link: &Link) {
             Reply::Error(ErrorReply::fatal(refusal, None, None)).write_line(&mut out);
         }
         if other_side == OtherSide::Reads && !out.is_empty() {
-            other_side = write(socket, &out, link).await;
+            other_side = write(socket, &out, link, unread_time).await;
         }
         out.clear();
         if out.capacity() > IDLE_BYTES_MAX {
@@ -71,8 +68,8 @@ pub async fn write_replies<W: AsyncWrite + Unpin>(socket: &mut W, link: &Link) {
 }
 
 /// Writes bytes; a connection whose other side leaves them unread for too long is abandoned.
-async fn write<W: AsyncWrite + Unpin>(socket: &mut W, bytes: &[u8], link: &Link) -> OtherSide {
-    match tokio::time::timeout(UNREAD_TIME_MAX, socket.write_all(bytes)).await {
+async fn write<W: AsyncWrite + Unpin>(socket: &mut W, bytes: &[u8], link: &Link, unread_time: Duration) -> OtherSide {
+    match tokio::time::timeout(unread_time, socket.write_all(bytes)).await {
         Ok(Ok(())) => OtherSide::Reads,
         Ok(Err(_)) => OtherSide::DoesNotRead,
         Err(_) => {

@@ -17,12 +17,13 @@ pub struct DirLock {
 }
 
 impl DirLock {
-    /// Takes the lock of a directory, which is made if it does not exist.
+    /// Takes the lock of a directory, which is made if it does not exist. Only its user can enter it from then on: the
+    /// log holds what was sent.
     ///
     /// # Errors
     /// Another process has it.
     pub fn take(dir: &Path) -> Result<DirLock, StoreError> {
-        std::fs::create_dir_all(dir).map_err(StoreError::io("cannot make the data directory", dir))?;
+        make_private(dir).map_err(StoreError::io("cannot make the data directory", dir))?;
         let path = dir.join("surmised.lock");
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = opened.map_err(StoreError::io("cannot open", &path))?;
@@ -43,5 +44,16 @@ impl DirLock {
             file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
         written.map_err(StoreError::io("cannot write", &path))?;
         Ok(DirLock { _file: file })
+    }
+}
+
+/// Makes a directory that only its user can enter, or closes one that is there to all others.
+fn make_private(dir: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let mode = std::fs::metadata(dir)?.permissions().mode();
+    match mode & 0o077 {
+        0 => Ok(()),
+        _ => std::fs::set_permissions(dir, std::fs::Permissions::from_mode(mode & 0o7700)),
     }
 }

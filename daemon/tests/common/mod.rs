@@ -61,7 +61,8 @@ impl Host {
         (r.status().as_u16(), r.body_mut().read_to_string().unwrap())
     }
     pub fn post(&self, path: &str, body: &str) -> (u16, Value) {
-        let mut r = agent().post(self.url(path)).send(body).unwrap();
+        let request = agent().post(self.url(path)).header("Content-Type", "application/x-ndjson");
+        let mut r = request.send(body).unwrap();
         let text = r.body_mut().read_to_string().unwrap();
         (r.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::Null))
     }

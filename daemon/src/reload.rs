@@ -1,0 +1,53 @@
+//! Reading the configuration again while the daemon runs.
+//!
+//! Tokens and the names of hosts are swapped at once; nothing else changes before a restart, and the answer
+//! names what would. A configuration with a fault changes nothing.
+
+use crate::hub::Hub;
+use surmise_config::{Config, ConfigError};
+
+/// Keys that take effect without a restart.
+const RELOADED_KEYS: &[&str] = &["auth.token", "auth.tokens", "listen.hosts"];
+
+/// What reading the configuration again came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// Keys whose values differ from those that the daemon was started with and that take effect only after a restart.
+    pub needs_restart: Vec<String>,
+}
+
+/// Why the configuration was not read again. Everything goes on as before.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The configuration has a fault.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+impl Hub {
+    /// Reads the configuration again, and lets what can take effect now take effect.
+    ///
+    /// # Errors
+    /// The configuration has a fault; everything goes on as before.
+    pub fn reload(&self) -> Result<Reloaded, ReloadError> {
+        self.reload_as(&self.config.read_again()?)
+    }
+
+    /// Lets a configuration take effect as far as it can now. Two of these must not run at once.
+    fn reload_as(&self, config: &Config) -> Result<Reloaded, ReloadError> {
+        let _one_at_a_time = self.reloading.lock().unwrap_or_else(|e| e.into_inner());
+        let before = self.access.load_full();
+        let access = std::sync::Arc::new(before.followed_by(config));
+        self.access.store(access.clone());
+        before.withdraw(&access);
+        let mut needs_restart = self.config.differing_keys(config);
+        needs_restart.retain(|key| !RELOADED_KEYS.contains(&key.as_str()));
+        match needs_restart.is_empty() {
+            true => tracing::info!("the configuration was read again"),
+            false => {
+                tracing::warn!("the configuration was read again; these need a restart: {}", needs_restart.join(", "));
+            }
+        }
+        Ok(Reloaded { needs_restart })
+    }
+}

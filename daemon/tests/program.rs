@@ -1,0 +1,96 @@
+//! The program `surmised` as a user starts it: what it leaves open, and how it ends.
+#![allow(missing_docs)]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Starts the program on a directory, with a mask that hides nothing.
+fn start(dir: &Path, more: &str) -> Child {
+    let config = dir.join("surmised.toml");
+    let listen = "[listen]\ntcp = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n";
+    let data = dir.join("data");
+    std::fs::write(&config, format!("{listen}[store]\ndir = {data:?}\n[model]\nnetwork = \"off\"\n{more}")).unwrap();
+    let program = env!("CARGO_BIN_EXE_surmised");
+    let mut command = Command::new("sh");
+    command.args(["-c", "umask 000; exec \"$0\" --config \"$1\"", program]).arg(config);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(std::fs::File::create(dir.join("log")).unwrap());
+    command.spawn().unwrap()
+}
+
+fn wait_until_ready(dir: &Path) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !std::fs::read_to_string(dir.join("log")).unwrap().contains("is ready") {
+        assert!(Instant::now() < until, "surmised is not ready");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Ends the program in order, and returns its exit code.
+fn terminate(mut child: Child) -> Option<i32> {
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    child.wait().unwrap().code()
+}
+
+fn all_files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = vec![dir.to_owned()];
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(all_files(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+#[test]
+fn nothing_that_it_makes_is_open_to_others_for_an_instant() {
+    let dir = tempfile::tempdir().unwrap();
+    // an older release left its directory open
+    std::fs::create_dir(dir.path().join("data")).unwrap();
+    std::fs::set_permissions(dir.path().join("data"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let socket = dir.path().join("data/surmised.sock");
+    let child = start(dir.path(), "");
+    let mut seen = 0;
+    let until = Instant::now() + Duration::from_secs(60);
+    while seen < 1000 && Instant::now() < until {
+        if let Ok(meta) = std::fs::metadata(&socket) {
+            assert_eq!(meta.permissions().mode() & 0o077, 0, "the socket is open to others");
+            seen += 1;
+        }
+    }
+    wait_until_ready(dir.path());
+    for path in all_files(&dir.path().join("data")) {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
+    }
+    assert_eq!(terminate(child), Some(0));
+}
+
+#[test]
+fn a_shutdown_that_takes_too_long_is_not_wrong_usage() {
+    let dir = tempfile::tempdir().unwrap();
+    let child = start(dir.path(), "[shutdown]\ngrace = \"0s\"\n");
+    wait_until_ready(dir.path());
+    assert_eq!(terminate(child), Some(70));
+    let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
+    assert!(log.contains("shutdown.grace"), "{log}");
+}
+
+#[test]
+fn a_fault_of_the_configuration_shows_no_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    for wrong in [
+        "[auth]\ntoken = \"s3cret-token\" oops\n",
+        "[auth]\ntoken = \"s3cret-token\n",
+        "[auth]\ntoken = 5333\n",
+        "[auth]\n\"s3cret-token\" \n",
+        "[[auth.tokens]]\nname = \"a\"\nhash = \"s3cret-token\"\nroles = [\"read\"]\n",
+        "[[auth.tokens]]\nname = \"a\"\nhash = 5333\nroles = [\"read\"]\n",
+    ] {
+        let mut child = start(dir.path(), wrong);
+        assert_eq!(child.wait().unwrap().code(), Some(64), "{wrong}");
+        let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
+        assert!(log.contains("configuration") && !log.contains("s3cret") && !log.contains("5333"), "{wrong}: {log}");
+    }
+}
