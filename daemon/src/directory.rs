@@ -1,6 +1,7 @@
 //! All streams of a daemon, with what can be known about them without asking their owners.
 
 use crate::counters::Counters;
+use crate::feed::LazyFeed;
 use crate::incidents::Incidents;
 use crate::quarantine::Quarantine;
 use crate::summary::StreamSummary;
@@ -13,7 +14,6 @@ use surmise_event::{AlarmPhase, Schema};
 use surmise_learner::Learner;
 use surmise_protocol::{AlarmEvent, OutcomeReply};
 use surmise_store::{CheckpointMeta, StreamEntry};
-use tokio::sync::broadcast;
 
 /// Outcomes by which a follower of a stream may lag behind before it misses some.
 const FOLLOWER_LAG_OUTCOMES_MAX: usize = 1024;
@@ -71,9 +71,9 @@ pub struct StreamView {
     /// The stream's quarantine.
     pub quarantine: ArcSwap<Quarantine>,
     /// The outcomes of events, for those that follow the stream.
-    pub outcomes: broadcast::Sender<Arc<OutcomeReply>>,
+    pub outcomes: LazyFeed<Arc<OutcomeReply>>,
     /// Alarms, for those that follow the stream.
-    pub alarms: broadcast::Sender<Arc<AlarmEvent>>,
+    pub alarms: LazyFeed<Arc<AlarmEvent>>,
     /// The latest incidents.
     pub incidents: Incidents,
 }
@@ -101,8 +101,8 @@ impl StreamView {
             checkpoints_pending: AtomicUsize::new(0),
             failed: ArcSwapOption::empty(),
             quarantine: ArcSwap::default(),
-            outcomes: broadcast::Sender::new(FOLLOWER_LAG_OUTCOMES_MAX),
-            alarms: broadcast::Sender::new(FOLLOWER_LAG_ALARMS_MAX),
+            outcomes: LazyFeed::new(FOLLOWER_LAG_OUTCOMES_MAX),
+            alarms: LazyFeed::new(FOLLOWER_LAG_ALARMS_MAX),
             incidents: Incidents::default(),
         }
     }
@@ -145,8 +145,7 @@ impl StreamView {
             metrics::counter!(telemetry::ALARMS, "group" => group, "kind" => event.alarm.kind.name()).increment(1);
         }
         self.incidents.note(&event);
-        // nobody may be listening
-        let _ = self.alarms.send(Arc::new(event));
+        self.alarms.send(Arc::new(event));
     }
 
     /// The average surprise of the latest events in bits, if there were any since the start.

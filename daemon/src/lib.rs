@@ -17,6 +17,7 @@ mod counters;
 mod daemon;
 mod directory;
 mod fault;
+mod feed;
 mod fencing;
 mod http;
 mod hub;

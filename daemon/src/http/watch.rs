@@ -32,15 +32,15 @@ pub async fn watch(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ProblemResponse> {
     let shared = find(&hub, &stream)?;
     let watchers_max = hub.config.limits.watchers;
-    if shared.outcomes.receiver_count() >= watchers_max {
+    if shared.outcomes.followers() >= watchers_max {
         let detail = format!("{watchers_max} follow this stream, as many as may (limits.watchers)");
         return Err(
             ProblemResponse::new(429, "too many followers", detail).at("stream", Some(RefusalCode::LimitReached))
         );
     }
-    let outcomes = shared.outcomes.subscribe();
+    let outcomes = shared.outcomes.follow();
     // one outcome may be several events, so some wait here until the connection takes them
-    let feeds = Feeds { outcomes, alarms: shared.alarms.subscribe(), grant };
+    let feeds = Feeds { outcomes, alarms: shared.alarms.follow(), grant };
     let start = (hub, feeds, VecDeque::new());
     let events = futures::stream::unfold(start, |(hub, mut feeds, mut waiting)| async move {
         if waiting.is_empty() {

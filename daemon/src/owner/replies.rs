@@ -31,7 +31,7 @@ pub(super) struct ReplyWriter<'a> {
 impl<'a> ReplyWriter<'a> {
     /// A writer of replies of the kinds that a connection asked for.
     pub fn new(options: ReplyOptions, view: &'a StreamView, outbox: Arc<Outbox>) -> ReplyWriter<'a> {
-        let followed = view.outcomes.receiver_count() > 0;
+        let followed = view.outcomes.followers() > 0;
         ReplyWriter { options, view, outbox, followed, gathered: Vec::new() }
     }
 
@@ -50,7 +50,7 @@ impl<'a> ReplyWriter<'a> {
         let reply = OutcomeReply::new(event.seq, self.view.name.clone(), key, outcome, next);
         if self.followed {
             let event = Some(event_json(&event.record));
-            let _ = self.view.outcomes.send(Arc::new(OutcomeReply { next: None, event, ..reply.clone() }));
+            self.view.outcomes.send(Arc::new(OutcomeReply { next: None, event, ..reply.clone() }));
         }
         if self.options.outcome {
             self.gather(Reply::Outcome(Box::new(reply)));

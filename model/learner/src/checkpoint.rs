@@ -102,9 +102,10 @@ impl Persist for Core<'_> {
             s.u64("position", v)?;
         }
         let models = &mut learner.models;
-        let columns = models.numbers.as_ref().map_or(0, surmise_number::NumberModel::columns);
-        let new = || surmise_number::NumberModel::new(columns, learner.options.numbers(), learner.options.seed);
-        s.option("numbers", &mut models.numbers, new)?;
+        // the schema has said whether there are numbers
+        if let Some(numbers) = &mut models.numbers {
+            numbers.persist(s)?;
+        }
         for field in &mut models.fields {
             field.persist(s)?;
         }
@@ -137,6 +138,7 @@ fn persist_fields(learner: &mut Learner, s: &mut State<'_>) -> Result<(), StateE
             let schema_then = Schema { fields: schema.fields[..*n as usize].to_vec(), closed: schema.closed };
             learner.add_model(position, &schema_then);
         }
+        learner.add_columns();
         learner.schema = schema;
     }
     Ok(())
@@ -213,7 +215,7 @@ impl Persist for KeyBody<'_> {
         s.bool("key numbers", &mut numbers)?;
         if s.is_reading() {
             let model = learner.models.numbers.as_ref().filter(|_| numbers);
-            key.numbers = model.map(|m| Box::new(surmise_number::NumberKey::new(m)));
+            key.numbers = model.map(|m| Box::new(m.new_key()));
         }
         match &mut key.numbers {
             Some(n) => n.persist(s),

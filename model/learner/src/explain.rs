@@ -58,6 +58,12 @@ impl FieldExplanation {
         FieldExplanation { field: field.clone(), surprise_bits: nats * LOG2_E, experts, evidence: Vec::new() }
     }
 
+    /// Adds what a part of the value cost that no expert has a say in.
+    pub(crate) fn add_common(&mut self, nats: f64) {
+        self.surprise_bits += nats * LOG2_E;
+        self.experts.iter_mut().for_each(|expert| *expert.surprise_bits.get_or_insert(0.0) += nats * LOG2_E);
+    }
+
     /// Adds what the mixture and its experts (`[experts]`) paid for a symbol of the value, in nats.
     pub(crate) fn add_symbol(&mut self, nats: f64, expert_nats: &[f64]) {
         self.surprise_bits += nats * LOG2_E;

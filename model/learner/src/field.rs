@@ -4,13 +4,14 @@ use crate::clock::Clocks;
 use crate::line_gaps::LineGaps;
 use crate::options::Options;
 use crate::recipe::{numbers_of, sides_of, symbol_spec};
+use crate::symbol_field::SymbolField;
 use crate::values::{SideInputs, Values};
 use crate::vocabulary::Vocabulary;
 use std::sync::Arc;
 use surmise_event::{FieldKind, Schema};
 use surmise_lines::{LineLimits, LineModel};
 use surmise_state::{IncrementalCopy, Persist, State, StateError, incremental_copy};
-use surmise_symbol::{Spec, SymbolModel};
+use surmise_symbol::Spec;
 
 /// What predicts the values of a field.
 ///
@@ -19,27 +20,27 @@ use surmise_symbol::{Spec, SymbolModel};
 #[derive(Clone)]
 pub enum Model {
     /// Of a category: one symbol a value, numbered by a vocabulary in order of arrival.
-    Category(Box<SymbolModel>, Vocabulary),
+    Category(SymbolField, Vocabulary),
     /// Of texts and single bytes: one symbol a byte.
-    Bytes(Box<SymbolModel>),
+    Bytes(SymbolField),
     /// Of gaps: one symbol a gap, the bin of `gap.rs`.
-    Gap(Box<SymbolModel>),
+    Gap(SymbolField),
     /// Of lines: one symbol a line, its template; the line model reads lines, and predicts the slots of the template;
     /// the gaps tell when the next line is due.
-    Line(Box<SymbolModel>, Box<LineModel>, LineGaps),
+    Line(SymbolField, Box<LineModel>, LineGaps),
     /// Of a number: its column in the learner's number model.
     Number(usize),
 }
 
 impl Model {
-    fn symbol_model(&self) -> Option<&SymbolModel> {
+    fn symbol_field(&self) -> Option<&SymbolField> {
         match self {
             Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, ..) => Some(m),
             Model::Number(_) => None,
         }
     }
 
-    fn symbol_model_mut(&mut self) -> Option<&mut SymbolModel> {
+    fn symbol_field_mut(&mut self) -> Option<&mut SymbolField> {
         match self {
             Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, ..) => Some(m),
             Model::Number(_) => None,
@@ -76,18 +77,27 @@ impl FieldModel {
     ///
     /// The model sees the other fields that the schema has now: of earlier fields (of all, for a target) the values in
     /// the same event, of later fields those in the key's previous event.
-    pub fn new(schema: &Schema, position: usize, column: usize, options: &Options) -> FieldModel {
+    ///
+    /// `like` is a field that came before, whose recipe may be shared.
+    pub fn new(
+        schema: &Schema,
+        position: usize,
+        column: usize,
+        options: &Options,
+        like: Option<&FieldModel>,
+    ) -> FieldModel {
         let field = &schema.fields[position];
         let spec = symbol_spec(schema, position, options);
-        let symbol_model = |spec: Option<Spec>| {
-            Box::new(SymbolModel::new(spec.expect("invariant: every field that is no number has a recipe")))
-        };
+        let of = |spec: Option<Spec>| spec.expect("invariant: every field that is no number has a recipe");
+        let like = like.and_then(FieldModel::symbols);
+        let waiting = |spec| SymbolField::waiting(of(spec), like);
         let model = match field.kind {
             FieldKind::Number => Model::Number(column),
-            FieldKind::Byte | FieldKind::Text => Model::Bytes(symbol_model(spec)),
-            FieldKind::Gap => Model::Gap(symbol_model(spec)),
-            FieldKind::Line => Model::Line(symbol_model(spec), new_lines(), LineGaps::default()),
-            FieldKind::Category => Model::Category(symbol_model(spec), Vocabulary::default()),
+            FieldKind::Byte => Model::Bytes(SymbolField::made(of(spec))),
+            FieldKind::Text => Model::Bytes(waiting(spec)),
+            FieldKind::Gap => Model::Gap(waiting(spec)),
+            FieldKind::Line => Model::Line(waiting(spec), new_lines(), LineGaps::default()),
+            FieldKind::Category => Model::Category(waiting(spec), Vocabulary::default()),
         };
         let (sides, numbers) = match &model {
             Model::Category(m, _) | Model::Gap(m) | Model::Line(m, ..) => {
@@ -101,13 +111,22 @@ impl FieldModel {
     }
 
     /// The field's symbol model; `None` if the field is a number.
-    pub fn symbols(&self) -> Option<&SymbolModel> {
-        self.model.symbol_model()
+    pub fn symbols(&self) -> Option<&SymbolField> {
+        self.model.symbol_field()
     }
 
     /// The field's symbol model, to learn with; `None` if the field is a number.
-    pub fn symbols_mut(&mut self) -> Option<&mut SymbolModel> {
-        self.model.symbol_model_mut()
+    pub fn symbols_mut(&mut self) -> Option<&mut SymbolField> {
+        self.model.symbol_field_mut()
+    }
+
+    /// The probability that the value of a field that waits for its second one is there; `None` if the field does not
+    /// wait, or always has a value.
+    pub fn presence(&self) -> Option<f64> {
+        match &self.model {
+            Model::Category(field, _) | Model::Bytes(field) => field.presence(),
+            Model::Gap(_) | Model::Line(..) | Model::Number(_) => None,
+        }
     }
 
     /// Gathers what the field's prediction may use: the values of the other fields in `current`, and the time of the
@@ -179,11 +198,11 @@ impl IncrementalCopy for Model {
     }
 
     fn copy_some(&mut self, room: &mut usize) -> bool {
-        self.symbol_model_mut().is_none_or(|m| m.copy_some(room))
+        self.symbol_field_mut().is_none_or(|m| m.copy_some(room))
     }
 
     fn finish_copy(&mut self) {
-        self.symbol_model_mut().into_iter().for_each(|m| m.finish_copy());
+        self.symbol_field_mut().into_iter().for_each(|m| m.finish_copy());
     }
 }
 

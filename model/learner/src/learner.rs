@@ -6,18 +6,18 @@ use crate::error::LearnerError;
 use crate::explain::FieldExplanation;
 use crate::field::{FieldModel, Model};
 use crate::keys::{KeyState, Keys};
+use crate::number_fields::NumberFields;
 use crate::options::{Options, OptionsError};
 use crate::parts::KeptParts;
+use crate::symbol_field::SymbolField;
 use crate::tally::{FieldTally, StreamTally};
 use crate::values::{SideInputs, Values};
 use std::sync::Arc;
 use surmise_alarm::Alarms;
 use surmise_event::{Event, Limits, Record, Refusal, RefusalCode, Schema};
 use surmise_network::{JobSink, NoClone};
-use surmise_number::{NumberKey, NumberModel};
 use surmise_sessions::SessionJudge;
 use surmise_state::incremental_copy;
-use surmise_symbol::SymbolModel;
 
 /// The learner of one stream. It always holds a prediction of the next event, and learns from how wrong it was.
 ///
@@ -56,7 +56,7 @@ pub(crate) struct Models {
     /// One per field, in schema order.
     pub(crate) fields: Vec<FieldModel>,
     /// The one model of all number fields; `None` until there is such a field.
-    pub(crate) numbers: Option<NumberModel>,
+    pub(crate) numbers: Option<NumberFields>,
     /// Predicts the ends of keys, unless the first field's vocabulary holds them ([`crate::field::folds_ends`]).
     pub(crate) ending: Ending,
 }
@@ -212,33 +212,42 @@ impl Learner {
     /// Makes models for the fields that have none yet.
     fn grow(&mut self) {
         let schema = std::mem::take(&mut self.schema);
+        let more = schema.fields.len() - self.models.fields.len();
+        self.models.fields.reserve_exact(more);
+        self.measures.tally.fields.reserve_exact(more);
         for position in self.models.fields.len()..schema.fields.len() {
             self.add_model(position, &schema);
         }
+        self.add_columns();
         self.schema = schema;
         self.pass_job_sink_on();
     }
 
-    /// Makes the model of the field at `position` of a schema, with a column of the number model if it is a number.
+    /// Makes the model of the field at `position` of a schema; [`Learner::add_columns`] follows for all together.
     pub(crate) fn add_model(&mut self, position: usize, schema: &Schema) {
-        let column = self.models.numbers.as_ref().map_or(0, NumberModel::columns);
-        let field = FieldModel::new(schema, position, column, &self.options);
-        // numbers share one model, which begins with the first of them
-        if let Model::Number(column) = field.model {
-            match &mut self.models.numbers {
-                Some(numbers) => numbers.add_column(),
-                none => *none = Some(NumberModel::new(column + 1, self.options.numbers(), self.options.seed)),
-            }
-        }
+        let column = self.models.fields.iter().filter(|f| matches!(f.model, Model::Number(_))).count();
+        let like = self.models.fields.iter().rev().find(|f| f.symbols().is_some());
+        let field = FieldModel::new(schema, position, column, &self.options, like);
         self.models.fields.push(field);
         self.measures.tally.fields.push(FieldTally::default());
+    }
+
+    /// Gives the number model a column for each number field that has none. Numbers share one model, which begins with
+    /// the first of them.
+    pub(crate) fn add_columns(&mut self) {
+        let columns = self.models.fields.iter().filter(|f| matches!(f.model, Model::Number(_))).count();
+        if columns > 0 {
+            let (options, seed) = (&self.options, self.options.seed);
+            let numbers = self.models.numbers.get_or_insert_with(|| NumberFields::new(options.numbers(), seed));
+            numbers.add_columns(columns - numbers.columns());
+        }
     }
 
     /// The private state of a key that begins now.
     pub(crate) fn new_key(&self) -> KeyState {
         KeyState {
-            symbols: self.models.fields.iter().map(|f| f.symbols().map(SymbolModel::new_key)).collect(),
-            numbers: self.models.numbers.as_ref().map(|n| Box::new(NumberKey::new(n))),
+            symbols: self.models.fields.iter().map(|f| f.symbols().map(SymbolField::new_key)).collect(),
+            numbers: self.models.numbers.as_ref().map(|n| Box::new(n.new_key())),
             previous: Values::new(self.models.fields.len()),
             ..KeyState::default()
         }
@@ -247,12 +256,13 @@ impl Learner {
     /// Gives a key that was made before the schema grew the parts that it lacks.
     pub(crate) fn complete(&self, key: &mut KeyState) {
         let fields = &self.models.fields;
+        key.symbols.reserve_exact(fields.len().saturating_sub(key.symbols.len()));
         for field in &fields[key.symbols.len().min(fields.len())..] {
-            key.symbols.push(field.symbols().map(SymbolModel::new_key));
+            key.symbols.push(field.symbols().map(SymbolField::new_key));
         }
         key.previous.resize(fields.len());
         if key.numbers.is_none() {
-            key.numbers = self.models.numbers.as_ref().map(|n| Box::new(NumberKey::new(n)));
+            key.numbers = self.models.numbers.as_ref().map(|n| Box::new(n.new_key()));
         }
     }
 
@@ -267,8 +277,8 @@ impl Learner {
     /// Discards what networks have yet to learn from: for a copy that only answers, and learns no more.
     pub fn discard_pending_jobs(&mut self) {
         let models = &mut self.models;
-        models.fields.iter_mut().filter_map(FieldModel::symbols_mut).for_each(SymbolModel::discard_pending_jobs);
-        models.numbers.iter_mut().for_each(NumberModel::discard_pending_jobs);
+        models.fields.iter_mut().filter_map(FieldModel::symbols_mut).for_each(SymbolField::discard_pending_jobs);
+        models.numbers.iter_mut().for_each(NumberFields::discard_pending_jobs);
     }
 
     fn pass_job_sink_on(&mut self) {

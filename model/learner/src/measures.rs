@@ -4,8 +4,10 @@ use crate::checkpoint::Core;
 use crate::explain::FieldExplanation;
 use crate::field::{FieldModel, Model};
 use crate::learner::{Learner, NumberForecast};
+use crate::number_fields::NumberFields;
 use crate::options::NetworkSize;
 use crate::parts::PartDetail;
+use crate::symbol_field::SymbolField;
 use std::collections::BTreeMap;
 use surmise_event::{Part, Report};
 use surmise_number::{NumberModel, PointLoss};
@@ -46,7 +48,7 @@ impl Learner {
 
     /// Whether forecasts of numbers are learnt directly for each lead ([`Options::horizon`](crate::Options::horizon)).
     pub fn leads_learnt(&self) -> bool {
-        self.models.numbers.as_ref().is_some_and(NumberModel::leads_learnt)
+        self.models.numbers.as_ref().is_some_and(NumberFields::leads_learnt)
     }
 
     /// Events whose time was earlier than that of their key's last event; they are learnt with a gap of zero.
@@ -56,8 +58,9 @@ impl Learner {
 
     /// Updates of networks that were not applied, because they were not finite.
     pub fn rejected_updates(&self) -> u64 {
-        let symbols: u64 = self.models.fields.iter().filter_map(FieldModel::symbols).map(SymbolModel::rejected).sum();
-        symbols + self.models.numbers.as_ref().map_or(0, NumberModel::rejected)
+        let made = self.models.fields.iter().filter_map(FieldModel::symbols).filter_map(SymbolField::made_model);
+        let numbers = self.models.numbers.as_ref().and_then(NumberFields::made_model);
+        made.map(SymbolModel::rejected).sum::<u64>() + numbers.map_or(0, NumberModel::rejected)
     }
 
     /// Sets whether events are counted in the report. An event that is not counted is learnt all the same.
@@ -118,26 +121,19 @@ impl Learner {
     pub fn expert_loss_nats(&self) -> BTreeMap<&'static str, f64> {
         let mut sums = BTreeMap::new();
         for (field, tally) in self.models.fields.iter().zip(&self.measures.tally.fields) {
-            for (name, nats) in self.expert_names(field).iter().zip(&tally.experts) {
-                *sums.entry(*name).or_insert(0.0) += nats;
+            for (name, nats) in expert_names(field).into_iter().zip(&tally.experts) {
+                *sums.entry(name).or_insert(0.0) += nats;
             }
         }
         sums
     }
 
-    /// The names of a field's experts.
-    fn expert_names<'a>(&'a self, field: &'a FieldModel) -> &'a [&'static str] {
-        match &field.model {
-            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, ..) => m.experts(),
-            Model::Number(_) => self.models.numbers.as_ref().map_or(&[][..], NumberModel::experts),
-        }
-    }
-
     /// The regret bound of every field's outer mixture in nats (PREDICTOR §7).
     fn regret_bounds(&self) -> Vec<f64> {
+        let numbers = self.models.numbers.as_ref().map(NumberFields::ask);
         let bound = |f: &FieldModel| match &f.model {
             Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, ..) => m.regret_bound(),
-            Model::Number(column) => self.models.numbers.as_ref().map_or(0.0, |n| n.regret_bound(*column)),
+            Model::Number(column) => numbers.as_ref().map_or(0.0, |n| n.regret_bound(*column)),
         };
         self.models.fields.iter().map(bound).collect()
     }
@@ -146,6 +142,7 @@ impl Learner {
     /// given the other fields, which point experts do not see.
     fn add_point_regrets(&self, report: &mut Report) {
         let (Some(numbers), None) = (&self.models.numbers, &self.options.target) else { return };
+        let numbers = numbers.ask();
         for field in &self.models.fields {
             let Model::Number(column) = &field.model else { continue };
             let Some(to) = report.fields.get_mut(&*field.name) else { continue };
@@ -157,7 +154,7 @@ impl Learner {
 
     /// The prequential measures so far: every event was scored before it was learnt.
     pub fn report(&mut self) -> Report {
-        let names: Vec<&[&'static str]> = self.models.fields.iter().map(|f| self.expert_names(f)).collect();
+        let names: Vec<Vec<&'static str>> = self.models.fields.iter().map(expert_names).collect();
         let distinct = self.models.fields.iter().map(|f| match &f.model {
             // the end of a key is a symbol of the vocabulary, but no value
             Model::Category(_, v) => Some((v.len() - usize::from(v.end().is_some())) as u64),
@@ -178,7 +175,8 @@ impl Learner {
             report.experts.retain(|e| e.name != "network" && !e.name.ends_with("/network"));
         }
         let symbol_models = self.models.fields.iter().filter_map(FieldModel::symbols);
-        report.parameters = symbol_models.map(|m| m.parameters() as u64).sum();
+        let made = symbol_models.filter_map(SymbolField::made_model);
+        report.parameters = made.map(|m| m.parameters() as u64).sum();
         report.keys = self.keys.begun;
         report.state_bytes = self.state_bytes();
         report.kernel = surmise_lanes::Kernel::detect().name().into();
@@ -219,5 +217,13 @@ impl Learner {
     /// The size of the encoded state in bytes.
     pub fn state_bytes(&mut self) -> u64 {
         Core(self).measure()
+    }
+}
+
+/// The names of a field's experts.
+fn expert_names(field: &FieldModel) -> Vec<&'static str> {
+    match &field.model {
+        Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, ..) => m.experts(),
+        Model::Number(_) => NumberModel::expert_names().to_vec(),
     }
 }

@@ -169,6 +169,7 @@ impl Learner {
         let (Model::Bytes(model), Some(symbol_key)) = (&mut field.model, &mut key.symbols[0]) else {
             return Surprise::default();
         };
+        let Some(model) = model.made_model_mut() else { return Surprise::default() };
         let mut cost = Surprise::default();
         let mut position = 0;
         let scoring = self.measures.scoring;
@@ -276,23 +277,26 @@ impl Learner {
         let Models { fields, .. } = &mut self.models;
         let inputs = &mut self.scratch.side_inputs;
         fields[0].fill_side_inputs(&key.previous, Clocks::of(key.clock.last_us()), inputs);
+        let inputs = &*inputs;
         let mut cost = Surprise::default();
         if let (Model::Category(model, vocabulary), Some(symbol_key)) = (&mut fields[0].model, &mut key.symbols[0]) {
             let (parts, known) = (&mut self.measures.parts, vocabulary.len() as u32);
             let end = vocabulary.end_symbol();
-            let expectation = parts.asks().then(|| expect_category((model, vocabulary), symbol_key, inputs, known));
-            let nats = model.observe(symbol_key, &*inputs, end);
-            cost = Surprise::of_symbol(nats, model);
-            if parts.is_on() {
-                parts.push_end(cost, expectation.unwrap_or_default());
-            }
-            if self.measures.scoring {
-                let tally = &mut self.measures.tally;
-                tally.ends += 1;
-                tally.end_nats += nats;
-                tally.add_experts(0, nats, model.expert_nats());
-                tally.add_claims(model.claims());
-            }
+            let (scoring, tally) = (self.measures.scoring, &mut self.measures.tally);
+            model.observe(inputs, &[end], |model| {
+                let expectation = parts.asks().then(|| expect_category((model, vocabulary), symbol_key, inputs, known));
+                let nats = model.observe(symbol_key, inputs, end);
+                cost = Surprise::of_symbol(nats, model);
+                if parts.is_on() {
+                    parts.push_end(cost, expectation.unwrap_or_default());
+                }
+                if scoring {
+                    tally.ends += 1;
+                    tally.end_nats += nats;
+                    tally.add_experts(0, nats, model.expert_nats());
+                    tally.add_claims(model.claims());
+                }
+            });
         }
         self.monitors.alarms.end(cost.excess.bits());
         cost

@@ -10,6 +10,7 @@ use crate::observe::{EventInProgress, ObservedField, Role};
 use crate::parts::{expect_number, expect_symbol, expect_word, value_text};
 use crate::sessions::count_symbol;
 use crate::surprise::Surprise;
+use crate::symbol_field::SymbolField;
 use crate::tally::RANKS;
 use crate::values::{SideInputs, hash_of_symbol};
 use crate::words::{PartExpectation, Words};
@@ -69,7 +70,28 @@ impl Learner {
         }
     }
 
+    /// Observes that a value of a field that waits for its second one is missing; `None` if the field does not wait, or
+    /// the value is there.
+    fn observe_missing(&mut self, i: usize, value: &Value) -> Option<ObservedField> {
+        let field = &mut self.models.fields[i];
+        let (Model::Category(model, _) | Model::Bytes(model), Value::Missing) = (&mut field.model, value) else {
+            return None;
+        };
+        let cost = Surprise::of_decision(model.miss()?);
+        // before the first value there are no experts that could have paid
+        if self.measures.scoring && !self.measures.tally.fields[i].experts.is_empty() {
+            self.measures.tally.add_common(i, cost.nats);
+        }
+        if self.measures.parts.is_on() {
+            self.measures.parts.push(&field.name, None, cost, PartExpectation::default());
+        }
+        Some(ObservedField { cost, word: None })
+    }
+
     fn observe_symbols(&mut self, now: &mut EventInProgress<'_>, i: usize, value: &Value) -> (ObservedField, u32) {
+        if let Some(missing) = self.observe_missing(i, value) {
+            return (missing, 0);
+        }
         // counted before the value arrives: a symbol that is new was not among those that could be ranked
         let known = match &self.models.fields[i].model {
             Model::Category(_, vocabulary) => vocabulary.len() as u32,
@@ -82,6 +104,7 @@ impl Learner {
         let inputs = &mut self.scratch.side_inputs;
         let field = &mut self.models.fields[i];
         field.fill_side_inputs(&now.current, Clocks::of(now.key.clock.last_us()), inputs);
+        let inputs = &*inputs;
         let Some(key) = &mut now.key.symbols[i] else { return (ObservedField::default(), 0) };
         let (scoring, tally) = (self.measures.scoring, &mut self.measures.tally);
         // a rank is a query, so it has to come before the symbol is learnt
@@ -89,16 +112,22 @@ impl Learner {
             && self.measures.ranks
             && let Model::Category(model, vocabulary) = &field.model
         {
-            tally.add_rank(i, rank(model, vocabulary.end(), key, inputs, known, symbol));
+            tally.add_rank(i, rank(&model.ask(), vocabulary.end(), key, inputs, known, symbol));
         }
-        let model = field.symbols().filter(|_| self.measures.explaining);
-        let mut explanation = model.map(|m| FieldExplanation::before(&field.name, m));
-        if let (Some(e), Model::Category(m, _) | Model::Gap(m)) = (&mut explanation, &field.model) {
-            e.evidence = m.explain(&m.probe(key), &*inputs, symbol).evidence;
+        let mut explanation = None;
+        if let Some(m) = field.symbols().filter(|_| self.measures.explaining).map(SymbolField::ask) {
+            let mut e = FieldExplanation::before(&field.name, &m);
+            if let Model::Category(..) | Model::Gap(_) = &field.model {
+                e.evidence = m.explain(&m.probe(key), inputs, symbol).evidence;
+            }
+            explanation = Some(e);
         }
         let (asks, listing) = (self.measures.parts.asks(), self.measures.parts.is_on());
         let expectation =
             if asks { expect_symbol(&field.model, key, inputs, known) } else { PartExpectation::default() };
+        let presence = field.presence().map(Surprise::of_decision);
+        // of a first value there is no record that it could be held against, and most that come once end with it
+        let is_first = field.symbols().is_some_and(SymbolField::is_first);
         let mut observed = ObservedField::default();
         let mut count = |model: &SymbolModel, symbol_nats: f64| {
             let cost = Surprise::of_symbol(symbol_nats, model);
@@ -114,22 +143,36 @@ impl Learner {
         let mut word = None;
         match &mut field.model {
             Model::Category(model, _) | Model::Gap(model) => {
-                model.observe_run(key, &*inputs, &[symbol], |model, nats| {
-                    count(model, nats);
+                model.observe(inputs, &[symbol], |model| {
+                    model.observe_run(key, inputs, &[symbol], |model, nats| {
+                        count(model, nats);
+                    });
                 });
             }
             Model::Bytes(model) => {
                 spell(value, &mut self.scratch.symbols);
                 let mut text = TextInProgress { symbols: &self.scratch.symbols, place: 0, words: Words::new(listing) };
-                if asks {
-                    text.observe_asking(model, key, inputs, count);
-                } else {
-                    model.observe_run(key, &*inputs, text.symbols, |model, nats| text.push(count(model, nats)));
-                }
+                model.observe(inputs, text.symbols, |model| {
+                    if asks {
+                        text.observe_asking(model, key, inputs, count);
+                    } else {
+                        model.observe_run(key, inputs, text.symbols, |model, nats| text.push(count(model, nats)));
+                    }
+                });
                 word = text.words.finish();
                 parts.push_words(&field.name, value, text.words);
             }
             Model::Number(_) | Model::Line(..) => {}
+        }
+        if let Some(presence) = presence {
+            observed.cost += presence;
+            explanation.iter_mut().for_each(|e| e.add_common(presence.nats));
+            if scoring {
+                tally.add_common(i, presence.nats);
+            }
+            if listing && word.is_some() {
+                parts.push(&field.name, None, presence, PartExpectation::default());
+            }
         }
         if listing && word.is_none() {
             let gap_us = now.event.time_us.and_then(|time_us| now.key.clock.since(time_us));
@@ -140,6 +183,7 @@ impl Learner {
         let observed = ObservedField { word, ..observed };
         match &field.model {
             Model::Gap(_) => self.monitors.alarms.gap(i, observed.cost.bits()),
+            Model::Category(..) | Model::Bytes(_) if is_first => {}
             Model::Category(..) => self.monitors.alarms.symbol(i, observed.cost.bits(), novel),
             Model::Bytes(_) | Model::Number(_) | Model::Line(..) => {
                 self.monitors.alarms.text(i, observed.evidence_bits());
@@ -157,7 +201,7 @@ impl Learner {
         role: Role,
     ) -> (ObservedField, u32) {
         let fields = &self.models.fields;
-        let (Some(model), Some(key)) = (&mut self.models.numbers, &mut now.key.numbers) else {
+        let (Some(numbers), Some(key)) = (&mut self.models.numbers, &mut now.key.numbers) else {
             return (ObservedField::default(), 0);
         };
         if !now.numbers_begun {
@@ -166,9 +210,10 @@ impl Learner {
             let symbols = &mut self.scratch.symbols;
             symbols.clear();
             symbols.extend(earlier.filter(|(f, _)| matches!(f.model, Model::Category(..))).map(|(_, hash)| *hash));
-            model.begin(key, &EventContext { time_us: now.event.time_us, symbols });
+            numbers.begin(key, &EventContext { time_us: now.event.time_us, symbols });
             now.numbers_begun = true;
         }
+        let Some(model) = numbers.made_model() else { return (ObservedField::default(), 0) };
         let x = match value {
             Value::Number(x) => *x,
             Value::Missing | Value::Symbol(_) | Value::Bytes(_) => f64::NAN,
@@ -200,7 +245,8 @@ impl Learner {
         }
         let asks = predicted && measures.parts.asks();
         let expectation = if asks { expect_number(model, column, given) } else { PartExpectation::default() };
-        let nats = model.observe(key, column, x);
+        let nats = numbers.observe(key, column, x);
+        let Some(model) = numbers.made_model() else { return (ObservedField::default(), 0) };
         let cost = Surprise { nats, excess: model.latest_excess() };
         if predicted {
             reading.tails = model.levels(column, given).map(|(below, within)| (below, 1.0 - within));

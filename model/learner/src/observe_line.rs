@@ -31,6 +31,7 @@ impl Learner {
         let inputs = &mut self.scratch.side_inputs;
         let field = &mut self.models.fields[i];
         field.fill_side_inputs(&now.current, Clocks::of(now.key.clock.last_us()), inputs);
+        let inputs = &*inputs;
         let (Model::Line(model, lines, gaps), Some(key)) = (&mut field.model, &mut now.key.symbols[i]) else {
             return (ObservedField::default(), 0);
         };
@@ -48,27 +49,31 @@ impl Learner {
         }
         let (scoring, tally) = (self.measures.scoring, &mut self.measures.tally);
         if scoring && self.measures.ranks {
-            tally.add_rank(i, rank(model, None, key, inputs, known, reading.template));
+            tally.add_rank(i, rank(&model.ask(), None, key, inputs, known, reading.template));
         }
         let mut explanation = self.measures.explaining.then(|| {
-            let mut e = FieldExplanation::before(&field.name, model);
+            let model = model.ask();
+            let mut e = FieldExplanation::before(&field.name, &model);
             e.evidence = model.explain(&model.probe(key), &*inputs, reading.template).evidence;
             e
         });
         let parts = &mut self.measures.parts;
         let expectation = if parts.asks() {
-            LineExpectation::ask((model, lines), key, inputs, known, reading.template)
+            LineExpectation::ask((&model.ask(), lines), key, inputs, known, reading.template)
         } else {
             LineExpectation::default()
         };
         let mut cost = Surprise::default();
-        model.observe_run(key, &*inputs, &[reading.template], |model: &SymbolModel, nats| {
-            cost += Surprise::of_symbol(nats, model);
-            explanation.iter_mut().for_each(|e| e.add_symbol(nats, model.expert_nats()));
-            if scoring {
-                tally.add_experts(i, nats, model.expert_nats());
-                tally.add_claims(model.claims());
-            }
+        let template = [reading.template];
+        model.observe(inputs, &template, |model| {
+            model.observe_run(key, inputs, &template, |model: &SymbolModel, nats| {
+                cost += Surprise::of_symbol(nats, model);
+                explanation.iter_mut().for_each(|e| e.add_symbol(nats, model.expert_nats()));
+                if scoring {
+                    tally.add_experts(i, nats, model.expert_nats());
+                    tally.add_claims(model.claims());
+                }
+            });
         });
         self.measures.explanations.extend(explanation);
         let line = lines.observe(&reading, cost.nats);

@@ -139,8 +139,9 @@ pub(crate) fn token_text(vocabulary: &Vocabulary, symbol: u32) -> Option<Option<
 /// What is expected of a category that had `known` symbols, or of a gap.
 pub(crate) fn expect_symbol(model: &Model, key: &SymbolKey, inputs: &SideInputs, known: u32) -> PartExpectation {
     match model {
-        Model::Category(model, vocabulary) => expect_category((model, vocabulary), key, inputs, known),
+        Model::Category(model, vocabulary) => expect_category((&model.ask(), vocabulary), key, inputs, known),
         Model::Gap(model) => {
+            let model = &*model.ask();
             let probe = model.probe(key);
             let likeliest = model.top(&probe, inputs, BYTE_SYMBOLS, 1);
             let by = likeliest.first().map(|(symbol, _)| largest_share(model, &probe, inputs, *symbol));

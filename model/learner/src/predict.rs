@@ -6,12 +6,13 @@ use crate::field::{Model, folds_ends};
 use crate::gap;
 use crate::keys::KeyState;
 use crate::learner::Learner;
+use crate::number_fields::NumberFields;
 use crate::values::{SideInputs, Values, hash_of_symbol};
 use crate::vocabulary::{Token, Vocabulary};
 use std::borrow::Cow;
 use surmise_event::{Expected, GAP, Prediction};
 use surmise_lines::LineModel;
-use surmise_number::{EventContext, Forecast};
+use surmise_number::{EventContext, Forecast, NumberModel};
 use surmise_symbol::{Probe, SymbolModel};
 
 /// The state of a key moved forward over expected events.
@@ -53,11 +54,12 @@ impl Learner {
     /// in the store and cannot be read.
     pub fn forecast(&self, key: Option<&str>, horizon: usize, top: usize) -> Vec<Prediction> {
         let Some(state) = self.key_state(key) else { return Vec::new() };
-        let numbers = self.forecast_numbers(&state, horizon);
+        let model = self.models.numbers.as_ref().map(NumberFields::ask);
+        let numbers = forecast_numbers(model.as_deref(), &state, horizon);
         // probes move over expected symbols without changing the key's own state
         let keys = self.models.fields.iter().zip(&state.symbols);
         let mut rollout = Rollout {
-            probes: keys.map(|(f, k)| f.symbols().zip(k.as_ref()).map(|(m, k)| m.probe(k))).collect(),
+            probes: keys.map(|(f, k)| f.symbols().zip(k.as_ref()).map(|(m, k)| m.ask().probe(k))).collect(),
             previous: state.previous.clone(),
             last_us: state.clock.last_us(),
             length: state.length,
@@ -71,7 +73,7 @@ impl Learner {
                 ..Prediction::default()
             };
             let effort = if ahead == 0 { FIRST_STEP } else { LATER_STEPS };
-            let numbers = numbers.get(ahead).map(Vec::as_slice);
+            let numbers = model.as_deref().zip(numbers.get(ahead).map(Vec::as_slice));
             // the nearest event is worth a closer look at its gap
             let ends = self.step(&mut rollout, effort, numbers, top, &mut prediction);
             predictions.push(prediction);
@@ -97,21 +99,12 @@ impl Learner {
         Some(Cow::Owned(state))
     }
 
-    /// Forecasts of all number columns: `[horizon][columns]`.
-    fn forecast_numbers(&self, state: &KeyState, horizon: usize) -> Vec<Vec<Forecast>> {
-        match (&self.models.numbers, &state.numbers) {
-            // the next event's time is unknown, so the stream's sampling interval takes its place
-            (Some(model), Some(key)) => model.forecast(key, &EventContext::default(), horizon, &QUANTILE_LEVELS),
-            _ => Vec::new(),
-        }
-    }
-
     /// Predicts one event and moves the rollout over it; true if the key's end is likelier than any value.
     fn step(
         &self,
         rollout: &mut Rollout,
         effort: GapEffort,
-        numbers: Option<&[Forecast]>,
+        numbers: Option<(&NumberModel, &[Forecast])>,
         top: usize,
         prediction: &mut Prediction,
     ) -> bool {
@@ -128,19 +121,20 @@ impl Learner {
             field.fill_side_inputs(&step.current, Clocks::of(rollout.last_us), &mut inputs);
             let expected = match (&field.model, &rollout.probes[i]) {
                 (Model::Number(column), _) => {
-                    let Some(forecast) = numbers.and_then(|n| n.get(*column)) else { continue };
-                    self.expect_number(&mut step, i, *column, forecast)
+                    let forecast = numbers.and_then(|(model, forecasts)| Some((model, forecasts.get(*column)?)));
+                    let Some((model, forecast)) = forecast else { continue };
+                    expect_number(&mut step, i, model.bucket(*column, forecast.mean), forecast)
                 }
                 (Model::Category(model, vocabulary), Some(probe)) => {
-                    expect_category(&mut step, prediction, i, (model, vocabulary), probe, &inputs, top)
+                    expect_category(&mut step, prediction, i, (&model.ask(), vocabulary), probe, &inputs, top)
                 }
                 (Model::Bytes(model), Some(probe)) => {
-                    let likeliest = model.top(probe, &inputs, BYTE_SYMBOLS, top.max(1));
+                    let likeliest = model.ask().top(probe, &inputs, BYTE_SYMBOLS, top.max(1));
                     step.moves.extend(likeliest.first().map(|(byte, _)| (i, SideInputs::default(), *byte)));
                     symbols(likeliest, top, |byte| Some(Some((byte as u8).escape_ascii().to_string())))
                 }
                 (Model::Gap(model), Some(probe)) => {
-                    let (expected, bin) = gaps(&likely_bins(model, probe, &inputs, effort));
+                    let (expected, bin) = gaps(&likely_bins(&model.ask(), probe, &inputs, effort));
                     step.current.hashes[i] = hash_of_symbol(bin);
                     step.gap_us = (gap::seconds(bin) * 1e6) as i64;
                     step.moves.push((i, inputs.clone(), bin));
@@ -150,7 +144,7 @@ impl Learner {
                     if let Some(due) = gaps.expected().filter(|_| !self.schema.has_gap()) {
                         prediction.fields.insert(GAP.to_owned(), due);
                     }
-                    expect_line(&mut step, i, (model, lines), probe, &inputs, top)
+                    expect_line(&mut step, i, (&model.ask(), lines), probe, &inputs, top)
                 }
                 (Model::Category(..) | Model::Bytes(_) | Model::Gap(_) | Model::Line(..), None) => continue,
             };
@@ -160,7 +154,7 @@ impl Learner {
         // all fields were predicted from where the key was, so they move on only now
         for (i, inputs, symbol) in moves {
             if let (Some(model), Some(probe)) = (self.models.fields[i].symbols(), &mut rollout.probes[i]) {
-                model.advance(probe, &inputs, symbol);
+                model.ask().advance(probe, &inputs, symbol);
             }
         }
         rollout.last_us = rollout.last_us.map(|last_us| last_us.saturating_add(gap_us));
@@ -168,14 +162,23 @@ impl Learner {
         rollout.length += 1;
         ends
     }
+}
 
-    fn expect_number(&self, step: &mut RolloutStep, i: usize, column: usize, forecast: &Forecast) -> Expected {
-        step.current.numbers[i] = forecast.mean;
-        let bucket = |m: &surmise_number::NumberModel| hash_of_symbol(m.bucket(column, forecast.mean));
-        step.current.hashes[i] = self.models.numbers.as_ref().map_or(0, bucket);
-        let quantiles = QUANTILE_LEVELS.iter().map(f64::to_string).zip(forecast.quantiles.iter().copied()).collect();
-        Expected::Number { mean: forecast.mean, median: forecast.median, quantiles, missing: None }
+/// Forecasts of all number columns: `[horizon][columns]`.
+fn forecast_numbers(model: Option<&NumberModel>, state: &KeyState, horizon: usize) -> Vec<Vec<Forecast>> {
+    match (model, &state.numbers) {
+        // the next event's time is unknown, so the stream's sampling interval takes its place
+        (Some(model), Some(key)) => model.forecast(key, &EventContext::default(), horizon, &QUANTILE_LEVELS),
+        _ => Vec::new(),
     }
+}
+
+/// `bucket` says where the forecast lies among the column's past values.
+fn expect_number(step: &mut RolloutStep, i: usize, bucket: u32, forecast: &Forecast) -> Expected {
+    step.current.numbers[i] = forecast.mean;
+    step.current.hashes[i] = hash_of_symbol(bucket);
+    let quantiles = QUANTILE_LEVELS.iter().map(f64::to_string).zip(forecast.quantiles.iter().copied()).collect();
+    Expected::Number { mean: forecast.mean, median: forecast.median, quantiles, missing: None }
 }
 
 fn expect_category(

@@ -124,7 +124,7 @@ impl StreamTally {
     pub fn report(
         &self,
         schema: &Schema,
-        experts: &[&[&'static str]],
+        experts: &[Vec<&'static str>],
         bounds: &[f64],
         distinct: &[Option<u64>],
     ) -> Report {

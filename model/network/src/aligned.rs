@@ -28,7 +28,12 @@ impl Aligned {
 
     /// Changes the length; new numbers are zero.
     pub fn resize(&mut self, len: usize) {
-        self.lines.all_mut().resize(len.div_ceil(LANES), CacheLine([0.0; LANES]));
+        let lines = len.div_ceil(LANES);
+        if lines >= self.lines.len() {
+            self.lines.grow(lines, CacheLine([0.0; LANES]));
+        } else {
+            self.lines.all_mut().truncate(lines);
+        }
         if len < self.len {
             // numbers that are cut off stay in the last line, and must be zero if the array grows again
             let allocated = self.lines.len() * LANES;

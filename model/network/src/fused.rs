@@ -190,10 +190,13 @@ pub(crate) fn update(
     for k in 0..shape.tables {
         chains.link(&chunk.ids[..n * shape.tables], shape.tables, k);
         for row in chains.firsts() {
-            let at = chunk.ids[row * shape.tables + k] as usize * gates;
+            let id = chunk.ids[row * shape.tables + k] as usize;
             for (l, layer) in layers.iter_mut().enumerate() {
-                let Param { w, v } = &mut layer.tables[k].param;
-                let (w, v) = (w.part_mut(at..at + gates), v.part_mut(at..at + gates));
+                let table = &mut layer.tables[k];
+                // its memory was made when the step was taken
+                let Some(place) = table.place(id) else { continue };
+                let Param { w, v } = &mut table.param;
+                let (w, v) = (w.part_mut(place.clone()), v.part_mut(place));
                 kernels::row_update(row, chains.next(), &chunk.layers[l].gates[..n * gates], w, v, rule);
             }
         }

@@ -37,10 +37,10 @@ impl Gradients {
     pub fn update(&self, layers: &mut [Layer], rule: &Rule) {
         for (gradients, layer) in self.0.iter().zip(layers) {
             let gates = layer.bias.w.len();
-            // the tables grew to these rows when their steps were taken
+            // these rows got their memory when their steps were taken
             for ((ids, rows), table) in gradients.tables.iter().zip(&mut layer.tables) {
                 for (id, row) in ids.iter().zip(rows.chunks_exact(gates)) {
-                    let range = *id as usize * gates..(*id as usize + 1) * gates;
+                    let Some(range) = table.place(*id as usize) else { continue };
                     let param = &mut table.param;
                     kernels::update(row, param.w.part_mut(range.clone()), param.v.part_mut(range), rule);
                 }
@@ -70,8 +70,7 @@ impl Gradients {
         let fits = |gradients: &LayerGradients, layer: &Layer| {
             let gates = layer.bias.w.len();
             let rows_fit = gradients.tables.iter().zip(&layer.tables).all(|((ids, rows), table)| {
-                let rows_max = table.param.w.len() / gates;
-                rows.len() == ids.len() * gates && ids.iter().all(|id| (*id as usize) < rows_max)
+                rows.len() == ids.len() * gates && ids.iter().all(|id| table.place(*id as usize).is_some())
             });
             rows_fit
                 && gradients.dense.len() == layer.dense.w.len()

@@ -2,10 +2,8 @@
 
 use crate::initial_weights::{self as initial, WeightKind};
 use crate::{NONE, Shape, aligned::Aligned, kernels, tensor::tensor};
+use std::ops::Range;
 use surmise_state::{State, StateError, incremental_copy};
-
-/// Rows that a table grows to at first.
-const TABLE_ROWS_MIN: usize = 16;
 
 /// Rows of embeddings that are added to the gates' inputs in one pass; a step has three in most networks.
 const EMBED_ROWS: usize = 4;
@@ -33,60 +31,77 @@ impl Param {
     }
 }
 
-/// An embedding table `[rows, 3H]` that grows to the largest row that was ever asked for.
+/// An embedding table `[rows, 3H]` that has memory for those rows that were asked for, in the order in which they first
+/// were.
 ///
-/// A row that the table has not grown to is known all the same, as initial weights are a hash of their place.
+/// A row without memory is known all the same, as initial weights are a hash of their place.
 #[derive(Clone)]
 pub(crate) struct EmbeddingTable {
+    /// The rows that have memory, one after another.
     pub param: Param,
-    rows: usize,
+    /// Of each row its place in `param`, or [`NONE`]; rows behind the last have none.
+    places: Vec<u32>,
     /// Gate values G of a row.
     gates: usize,
     /// Seed, layer and number of the table, of which initial weights are made.
-    place: (u64, usize, usize),
+    origin: (u64, usize, usize),
 }
 
-incremental_copy!(EmbeddingTable { large: param; small: rows, gates, place });
+incremental_copy!(EmbeddingTable { large: param; small: places, gates, origin });
 
 impl EmbeddingTable {
     fn new(gates: usize, seed: u64, layer: usize, table: usize) -> Self {
-        EmbeddingTable { param: Param::default(), rows: 0, gates, place: (seed, layer, table) }
+        EmbeddingTable { param: Param::default(), places: Vec::new(), gates, origin: (seed, layer, table) }
     }
 
     fn row_key(&self, row: usize) -> u64 {
-        let (seed, layer, table) = self.place;
+        let (seed, layer, table) = self.origin;
         initial::row_key(seed, WeightKind::Embedding, layer, table, row)
     }
 
-    /// Grows the table until it has a row; the number of rows is a power of two, at least sixteen.
-    pub fn reach(&mut self, row: usize, rows_max: usize) {
-        if row < self.rows {
-            return;
+    /// Makes memory for a row, unless it has some.
+    #[inline]
+    pub fn reach(&mut self, row: usize) {
+        if self.place(row).is_none() {
+            self.make(row);
         }
-        let rows = (row + 1).next_power_of_two().max(TABLE_ROWS_MIN).min(rows_max.max(row + 1));
-        self.param.w.resize(rows * self.gates);
-        self.param.v.resize(rows * self.gates);
-        for r in self.rows..rows {
-            let (key, scale) = (self.row_key(r), initial::table_scale(self.place.2));
-            initial::fill(&mut self.param.w[r * self.gates..(r + 1) * self.gates], key, scale);
-        }
-        self.rows = rows;
     }
 
-    /// A row `[3H]`, if the table has grown to it.
+    #[cold]
+    fn make(&mut self, row: usize) {
+        let start = self.param.w.len();
+        self.param.w.resize(start + self.gates);
+        self.param.v.resize(start + self.gates);
+        let (key, scale) = (self.row_key(row), initial::table_scale(self.origin.2));
+        initial::fill(&mut self.param.w[start..], key, scale);
+        if self.places.len() <= row {
+            self.places.resize(row + 1, NONE);
+        }
+        self.places[row] = (start / self.gates) as u32;
+    }
+
+    /// Where the weights of a row lie in `param`, if the row has memory.
+    #[inline(always)]
+    pub fn place(&self, row: usize) -> Option<Range<usize>> {
+        let place = self.places.get(row).copied().filter(|place| *place != NONE)? as usize;
+        Some(place * self.gates..(place + 1) * self.gates)
+    }
+
+    /// A row `[3H]`, if it has memory.
+    #[inline]
     pub fn get(&self, row: usize) -> Option<&[f32]> {
-        (row < self.rows).then(|| &self.param.w[row * self.gates..(row + 1) * self.gates])
+        self.place(row).map(|place| &self.param.w[place])
     }
 
-    /// Adds a row that the table has not grown to, which is its initial weights, to `u` `[3H]`.
+    /// Adds a row without memory, which is its initial weights, to `u` `[3H]`.
     fn add_initial(&self, row: usize, u: &mut [f32]) {
-        let (key, scale) = (self.row_key(row), initial::table_scale(self.place.2));
+        let (key, scale) = (self.row_key(row), initial::table_scale(self.origin.2));
         for (i, u) in u.iter_mut().enumerate() {
             *u += scale * initial::uniform(key, i);
         }
     }
 
-    /// A copy of a row `[3H]`, whether or not the table has grown to it.
+    /// A copy of a row `[3H]`, whether or not it has memory.
     pub fn row(&self, row: usize) -> Vec<f32> {
         let mut copy = vec![0.0; self.gates];
         match self.get(row) {
@@ -97,17 +112,46 @@ impl EmbeddingTable {
         copy
     }
 
-    fn persist(&mut self, s: &mut State<'_>, rows_max: usize) -> Result<(), StateError> {
-        s.u64("embedding.seed", &mut self.place.0)?;
-        let len = s.begin("embedding", self.param.w.len(), 8)?;
-        let rows = len / self.gates;
-        if len % self.gates != 0 || rows > rows_max || !(rows == 0 || rows.is_power_of_two()) {
-            return Err(StateError::Invalid("embedding"));
+    /// Gives the first `rows` rows memory, in their order.
+    pub fn spread(&mut self, rows: usize) {
+        let mut spread = EmbeddingTable { param: Param::default(), places: Vec::new(), ..self.clone() };
+        for row in 0..rows {
+            spread.reach(row);
+            if let (Some(from), Some(to)) = (self.place(row), spread.place(row)) {
+                spread.param.w[to.clone()].copy_from_slice(&self.param.w[from.clone()]);
+                spread.param.v[to].copy_from_slice(&self.param.v[from]);
+            }
         }
-        self.rows = rows;
-        self.param.w.resize(len);
-        self.param.v.resize(len);
-        self.param.persist(s, ["embedding.w", "embedding.v"], &[rows, self.gates])
+        *self = spread;
+    }
+
+    /// One more than the largest row that has memory.
+    pub fn rows_end(&self) -> usize {
+        self.places.len()
+    }
+
+    fn persist(&mut self, s: &mut State<'_>, rows_max: usize) -> Result<(), StateError> {
+        s.u64("embedding.seed", &mut self.origin.0)?;
+        // the rows that have memory, in its order
+        let mut rows = vec![0u32; self.param.w.len() / self.gates];
+        for (row, place) in self.places.iter().enumerate().filter(|(_, place)| **place != NONE) {
+            rows[*place as usize] = row as u32;
+        }
+        s.u32s("embedding.rows", &mut rows)?;
+        if s.is_reading() {
+            self.places.clear();
+            for (place, row) in rows.iter().enumerate() {
+                let row = *row as usize;
+                if row >= rows_max || self.place(row).is_some() {
+                    return Err(StateError::Invalid("embedding.rows"));
+                }
+                self.places.resize(self.places.len().max(row + 1), NONE);
+                self.places[row] = place as u32;
+            }
+            self.param.w.resize(rows.len() * self.gates);
+            self.param.v.resize(rows.len() * self.gates);
+        }
+        self.param.persist(s, ["embedding.w", "embedding.v"], &[rows.len(), self.gates])
     }
 }
 
@@ -168,7 +212,7 @@ impl Layer {
         kernels::add(u, &rows[..n]);
     }
 
-    /// The number of weights, counting the rows that tables have grown to.
+    /// The number of weights, counting the rows of tables that have memory.
     pub fn parameters(&self) -> usize {
         let tables: usize = self.tables.iter().map(|t| t.param.w.len()).sum();
         tables + self.dense.w.len() + self.below.w.len() + self.bias.w.len()

@@ -220,7 +220,7 @@ impl Recurrence {
         let ids = chunk.ids[row * tables..(row + 1) * tables].iter().enumerate();
         for (k, id) in ids.filter(|(_, id)| **id != NONE) {
             for layer in &mut self.layers {
-                layer.tables[k].reach(*id as usize, self.rows_max);
+                layer.tables[k].reach(*id as usize);
             }
         }
         for (rows, h) in chunk.layers.iter().zip(seq.h.chunks_exact_mut(hidden)) {

@@ -1,6 +1,6 @@
 //! A head of binary decisions along a code tree, which predicts symbols (PREDICTOR §2 and §5).
 
-use crate::{aligned::Aligned, kernels::UNIT_FLOOR, tensor::tensor};
+use crate::{NONE, aligned::Aligned, kernels::UNIT_FLOOR, tensor::tensor};
 use surmise_lanes::{LANES, dot, kernels, madd, rsqrt};
 use surmise_state::{Persist, State, StateError, incremental_copy};
 
@@ -10,8 +10,6 @@ const FIRST_STEP_FACTOR: f32 = 4.0;
 const STEP_SIZE_DECAY: f32 = 0.02;
 /// Slowest rate at which the mean squared gradient follows.
 const MOMENT_RATE_MIN: f32 = 0.001;
-/// Units that memory is made for at first.
-const UNITS_MIN: usize = 16;
 
 /// A head with one logistic unit for each node of a code tree: P(bit = 1 | node) = σ(w·y + b).
 ///
@@ -19,8 +17,8 @@ const UNITS_MIN: usize = 16;
 /// `v += r (g² - v)` with r = max(0.001, 1/(c+1)), and `w -= lr (1 + 3/(1 + 0.02 c)) g / √(v + 1e-7)`; the bias
 /// likewise.
 ///
-/// Shapes: y and dy are `[width]`. A node has a unit from its first [`learn`](Self::learn) on; before, its logit is 0.
-/// Numbers of nodes are reduced modulo `nodes_max`, so with more nodes than that two of them share a unit.
+/// Shapes: y and dy are `[width]`. A node has a unit, and memory, from its first [`learn`](Self::learn) on; before, its
+/// logit is 0. Numbers of nodes are reduced modulo `nodes_max`, so with more nodes than that two of them share a unit.
 ///
 /// Determinism: sums of sixteen lanes in a fixed order. Errors: none; an error that is not finite is ignored.
 ///
@@ -31,9 +29,11 @@ pub struct TreeHead {
     width: usize,
     nodes_max: usize,
     lr: f32,
-    /// `[nodes, width]`.
+    /// Of each unit its place in what follows, or [`NONE`]; units behind the last have none.
+    places: Vec<u32>,
+    /// `[places, width]`, in the order in which units were first learnt.
     w: Aligned,
-    /// Running means of squared gradients, `[nodes, width]`.
+    /// Running means of squared gradients, `[places, width]`.
     v: Aligned,
     nodes: Vec<UnitBias>,
 }
@@ -56,6 +56,7 @@ impl TreeHead {
             width: width.max(1).next_multiple_of(16),
             nodes_max: nodes_max.clamp(1, 1 << 31).next_power_of_two(),
             lr,
+            places: Vec::new(),
             w: Aligned::default(),
             v: Aligned::default(),
             nodes: Vec::new(),
@@ -70,7 +71,8 @@ impl TreeHead {
     /// Asks the processor to load the weights of a node before they are used.
     #[inline(always)]
     pub fn prefetch(&self, node: u32) {
-        let row = self.unit(node) * self.width..(self.unit(node) + 1) * self.width;
+        let Some(place) = self.place(node) else { return };
+        let row = place * self.width..(place + 1) * self.width;
         if let (Some(w), Some(v)) = (self.w.get(row.clone()), self.v.get(row)) {
             for i in (0..self.width).step_by(16) {
                 surmise_lanes::prefetch(&w[i]);
@@ -86,6 +88,13 @@ impl TreeHead {
         node as usize & (self.nodes_max - 1)
     }
 
+    /// The place of a node's unit, if it has learnt.
+    #[inline(always)]
+    fn place(&self, node: u32) -> Option<usize> {
+        let place = *self.places.get(self.unit(node))?;
+        (place != NONE).then_some(place as usize)
+    }
+
     /// The logit ln(p / (1 - p)) of the bit at each node, for features `y` `[width]`. It does not depend on the other
     /// nodes.
     #[inline(always)]
@@ -95,8 +104,9 @@ impl TreeHead {
         // a loop, as a closure that is not inlined would be compiled without the kernel's instructions
         let mut logits = [0.0; N];
         for (logit, node) in logits.iter_mut().zip(nodes) {
-            let i = self.unit(*node);
-            if let Some(unit) = self.nodes.get(i) {
+            if let Some(i) = self.place(*node)
+                && let Some(unit) = self.nodes.get(i)
+            {
                 *logit = dot::<FMA>(self.w[i * self.width..(i + 1) * self.width].as_chunks().0, y) + unit.bias;
             }
         }
@@ -118,10 +128,10 @@ impl TreeHead {
             if error == 0.0 || !error.is_finite() {
                 continue;
             }
-            let i = self.unit(nodes[k]);
-            if i >= self.nodes.len() {
-                self.reach(i);
-            }
+            let i = match self.place(nodes[k]) {
+                Some(place) => place,
+                None => self.make(nodes[k]),
+            };
             let e = error.clamp(-1.0, 1.0);
             let (rate, lr) = self.nodes[i].step(self.lr, e);
             let row = i * self.width..(i + 1) * self.width;
@@ -152,13 +162,18 @@ impl TreeHead {
         one_learn(self, node, error, y, dy)
     }
 
-    /// Makes memory for a unit and those before it.
+    /// Makes memory for the unit of a node; returns its place.
     #[cold]
-    fn reach(&mut self, unit: usize) {
-        let units = (unit + 1).next_power_of_two().max(UNITS_MIN).min(self.nodes_max.max(unit + 1));
-        self.w.resize(units * self.width);
-        self.v.resize(units * self.width);
-        self.nodes.resize(units, UnitBias::default());
+    fn make(&mut self, node: u32) -> usize {
+        let (unit, place) = (self.unit(node), self.nodes.len());
+        if self.places.len() <= unit {
+            self.places.resize(unit + 1, NONE);
+        }
+        self.places[unit] = place as u32;
+        self.nodes.push(UnitBias::default());
+        self.w.resize(self.nodes.len() * self.width);
+        self.v.resize(self.nodes.len() * self.width);
+        place
     }
 }
 
@@ -188,13 +203,26 @@ kernels! {
     }
 }
 
-incremental_copy!(TreeHead { large: w, v; small: width, nodes_max, lr, nodes });
+incremental_copy!(TreeHead { large: w, v; small: width, nodes_max, lr, places, nodes });
 
 impl Persist for TreeHead {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        let units = s.begin("tree", self.nodes.len(), 8 * self.width)?;
-        if units > self.nodes_max {
-            return Err(StateError::Invalid("tree"));
+        // the units that have memory, in its order
+        let mut made = vec![0u32; self.nodes.len()];
+        for (unit, place) in self.places.iter().enumerate().filter(|(_, place)| **place != NONE) {
+            made[*place as usize] = unit as u32;
+        }
+        s.u32s("tree", &mut made)?;
+        let units = made.len();
+        if s.is_reading() {
+            self.places.clear();
+            for (place, unit) in made.iter().enumerate() {
+                if *unit as usize >= self.nodes_max || self.place(*unit).is_some() {
+                    return Err(StateError::Invalid("tree"));
+                }
+                self.places.resize(self.places.len().max(*unit as usize + 1), NONE);
+                self.places[*unit as usize] = place as u32;
+            }
         }
         self.nodes.resize(units, UnitBias::default());
         self.w.resize(units * self.width);

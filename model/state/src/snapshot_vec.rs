@@ -52,6 +52,12 @@ impl<T: Copy> SnapshotVec<T> {
         self.values.push(value);
     }
 
+    /// Adds values at the end until there are `len`; it takes none away.
+    pub fn grow(&mut self, len: usize, value: T) {
+        // as for `push`
+        self.values.resize(len.max(self.values.len()), value);
+    }
+
     /// The values of a range, to be changed. Use it rather than [`all_mut`](Self::all_mut) wherever the range is known,
     /// as an unfinished copy then copies only that range first.
     #[inline(always)]

@@ -123,3 +123,4 @@ pub use number_learners::NUMBERS_MAX;
 pub use query::Probe;
 pub use spec::{Layout, NetworkSpec, Spec, SymbolAblation};
 pub use surmise_experts::Excess;
+pub use whole_experts::expert_names;

@@ -10,6 +10,7 @@ use crate::hash::mix;
 use crate::history_maps::HistoryMaps;
 use crate::key::SymbolKey;
 use crate::mixing::Mixing;
+use crate::network::SymbolNetwork;
 use crate::node::NIBBLE_BITS;
 use crate::outer::{Claims, OuterMixture};
 use crate::past_symbols::PastSymbols;
@@ -175,12 +176,28 @@ impl SymbolModel {
         if !s.is_reading() {
             self.sources.networks.update_key(key);
         }
-        let shape = self.sources.networks.shape();
-        // a checkpoint of another recipe may hold a hidden state where there is no network: it is read and refused
-        const ANY_SHAPE: Shape = Shape { layers: 1, hidden: 16, tables: 0, dense: 0, chunk: 1 };
-        key.persist(s, || Sequence::new(shape.unwrap_or(&ANY_SHAPE)))?;
-        if key.sequence.is_some() == shape.is_some() { Ok(()) } else { Err(StateError::Mismatch("sequence")) }
+        walk_key(key, self.sources.networks.shape(), s)
     }
+
+    /// The private state of a key of a model of this recipe that has learnt nothing, or one key's first value.
+    pub fn first_key(spec: &Spec) -> SymbolKey {
+        let mut key = SymbolKey::new();
+        key.sequence = SymbolNetwork::shape(spec).map(|shape| Sequence::new(&shape));
+        key
+    }
+
+    /// Walks over the state of such a key.
+    pub fn persist_first_key(spec: &Spec, key: &mut SymbolKey, s: &mut State<'_>) -> Result<(), StateError> {
+        walk_key(key, SymbolNetwork::shape(spec).as_ref(), s)
+    }
+}
+
+/// Walks over the state of a key whose networks have this shape, if there are any.
+fn walk_key(key: &mut SymbolKey, shape: Option<&Shape>, s: &mut State<'_>) -> Result<(), StateError> {
+    // a checkpoint of another recipe may hold a hidden state where there is no network: it is read and refused
+    const ANY_SHAPE: Shape = Shape { layers: 1, hidden: 16, tables: 0, dense: 0, chunk: 1 };
+    key.persist(s, || Sequence::new(shape.unwrap_or(&ANY_SHAPE)))?;
+    if key.sequence.is_some() == shape.is_some() { Ok(()) } else { Err(StateError::Mismatch("sequence")) }
 }
 
 incremental_copy!(SymbolModel {

@@ -30,14 +30,20 @@ pub(crate) struct SymbolNetwork {
 impl SymbolNetwork {
     /// The network of a recipe, if it has one; `number` tells a stream's networks apart, and 0 is the first.
     pub(crate) fn new(spec: &Spec, number: u64) -> Option<SymbolNetwork> {
-        let n = spec.network.as_ref()?;
+        let (n, shape) = (spec.network.as_ref()?, SymbolNetwork::shape(spec)?);
         let sides = spec.sides.min(NETWORK_SIDES_MAX);
-        let shape = Shape { layers: n.layers, hidden: n.hidden, tables: n.lags + sides, dense: 0, chunk: n.chunk };
         let rates = Rates { lr: n.rate, ..Rates::default() };
         let seed = spec.seed.wrapping_add(number.wrapping_mul(0xD1B5_4A32_D192_ED03));
         let core = Recurrence::new(shape, rates, n.rows_max, seed, n.engine).delayed(n.delay_chunks);
         let head = TreeHead::new(core.width(), n.nodes_max, n.head_rate);
         Some(SymbolNetwork { core, head, lags: n.lags, sides })
+    }
+
+    /// The shape of a recipe's networks, if it has one.
+    pub(crate) fn shape(spec: &Spec) -> Option<Shape> {
+        let n = spec.network.as_ref()?;
+        let tables = n.lags + spec.sides.min(NETWORK_SIDES_MAX);
+        Some(Shape { layers: n.layers, hidden: n.hidden, tables, dense: 0, chunk: n.chunk }.valid())
     }
 
     /// The network's inputs for the symbol that comes after a key's past and the symbols in `coming`, which are yet to

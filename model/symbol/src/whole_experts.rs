@@ -51,6 +51,11 @@ whole_experts! { |spec, d, j|
     "mixed", "the full mixture", if true => d.mixed.answer[j];
 }
 
+/// The names of the whole experts that models of a recipe have.
+pub fn expert_names(spec: &Spec) -> Vec<&'static str> {
+    whole_experts(spec).into_iter().map(|(name, _)| name).collect()
+}
+
 /// Names and descriptions of a recipe's experts, in the order of their probabilities.
 ///
 /// # Panics

@@ -32,7 +32,7 @@ impl Persist for Recurrence {
         }
         self.jobs.persist(s, &self.shape, &self.layers, self.rows_max, self.engine)?;
         for (table, id) in self.jobs.table_rows() {
-            self.layers.iter_mut().for_each(|layer| layer.tables[table].reach(id as usize, self.rows_max));
+            self.layers.iter_mut().for_each(|layer| layer.tables[table].reach(id as usize));
         }
         Ok(())
     }
@@ -50,7 +50,7 @@ impl Recurrence {
                 return Err(StateError::Invalid("chunk.ids"));
             }
             for layer in &mut self.layers {
-                layer.tables[i % tables].reach(*id as usize, self.rows_max);
+                layer.tables[i % tables].reach(*id as usize);
             }
         }
         Ok(())

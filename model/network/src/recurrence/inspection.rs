@@ -4,6 +4,9 @@ use super::Recurrence;
 use crate::layer::{EmbeddingTable, Layer, Param};
 use crate::rule::Rule;
 
+/// Rows of a table that are listed at least, if it has any.
+const TABLE_ROWS_LISTED_MIN: usize = 16;
+
 /// The weights of one layer; every matrix is `[input, 3H]`, row-major.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LayerWeights {
@@ -62,14 +65,20 @@ impl Recurrence {
         }
     }
 
+    /// Tables are listed row by row, up to a power of two of rows, with what rows without memory have.
     fn named(&mut self, values: impl Fn(&Param) -> Vec<f32>) -> Vec<(String, Vec<f32>)> {
         let tables = self.shape.tables;
+        let rows_max = self.rows_max;
         let name = |l: usize, i: usize| match i.checked_sub(tables) {
             None => format!("l{l}.e{i}"),
             Some(j) => format!("l{l}.{}", ["dense", "below", "bias"][j]),
         };
         let mut all = Vec::new();
         for (l, layer) in self.layers.iter_mut().enumerate() {
+            for table in layer.tables.iter_mut().filter(|table| table.rows_end() > 0) {
+                let rows = table.rows_end().next_power_of_two().max(TABLE_ROWS_LISTED_MIN).min(rows_max);
+                table.spread(rows);
+            }
             all.extend(layer.params().enumerate().map(|(i, param)| (name(l, i), values(param))));
         }
         all

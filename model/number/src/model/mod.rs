@@ -88,6 +88,13 @@ impl NumberModel {
         model
     }
 
+    /// A model that has learnt nothing and whose columns came one by one.
+    pub fn grown(columns: usize, options: NumberOptions, seed: u64) -> Self {
+        let mut model = Self::new(columns.min(1), options, seed);
+        model.add_columns(columns.saturating_sub(1));
+        model
+    }
+
     /// The number of columns.
     pub fn columns(&self) -> usize {
         self.columns.len()
@@ -96,17 +103,32 @@ impl NumberModel {
     /// Adds one more column, the last. What columns have learnt of themselves stays; what they have learnt of each
     /// other starts again, and so does the network when it has no room.
     pub fn add_column(&mut self) {
-        let n = self.columns.len() + 1;
-        self.columns.push(NumberColumn::new(n, n - 1, self.options.ablation));
+        self.add_columns(1);
+    }
+
+    /// Adds columns as if they were added one by one.
+    pub fn add_columns(&mut self, more: usize) {
+        if more == 0 {
+            return;
+        }
+        let (before, n) = (self.columns.len(), self.columns.len() + more);
+        for column in before..n {
+            self.columns.push(NumberColumn::new(column + 1, column, self.options.ablation));
+        }
         for (j, column) in self.columns.iter_mut().enumerate().take(n - 1) {
             column.relate(n, j);
         }
         self.relations = Relations::new(n);
         let grants = self.horizons.as_ref().map_or(0, HorizonModels::grants);
         self.horizons = HorizonModels::new(n, self.options.horizon, grants);
-        match &mut self.network {
-            Some(network) => network.grow(n),
-            None => self.network = self.options.network.clone().map(|o| NumberNetwork::new(n, o, self.seed, 0)),
+        for columns in before + 1..=n {
+            match &mut self.network {
+                Some(network) => network.grow(columns),
+                None => {
+                    let options = self.options.network.clone();
+                    self.network = options.map(|o| NumberNetwork::new(columns, o, self.seed, 0));
+                }
+            }
         }
         self.fit_scratch();
     }
@@ -266,8 +288,13 @@ impl NumberModel {
 impl NumberKey {
     /// A key without history.
     pub fn new(model: &NumberModel) -> Self {
+        Self::of_columns(model.columns())
+    }
+
+    /// A key without history of a model of so many columns.
+    pub fn of_columns(columns: usize) -> Self {
         Self {
-            columns: (0..model.columns()).map(|_| KeyColumn::new()).collect(),
+            columns: (0..columns).map(|_| KeyColumn::new()).collect(),
             ring: Ring::default(),
             profile: DayProfile::default(),
             slot: Slot::default(),

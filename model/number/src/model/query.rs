@@ -151,6 +151,11 @@ impl NumberModel {
         &NAMES
     }
 
+    /// The names of the density's experts, which every model has.
+    pub fn expert_names() -> &'static [&'static str] {
+        &NAMES
+    }
+
     /// 0..16: where a value lies among the column's past values.
     pub fn bucket(&self, column: usize, value: f64) -> u32 {
         self.columns[column].units.bucket(value)
