@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use surmise_config::{Config, ConfigError, ConfigFault, TimeSpan};
 use surmise_device::Choice;
 use surmise_learner::Learner;
-use surmise_store::Store;
+use surmise_store::{Severity, Store};
 use surmise_workers::DevicePolicy;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::oneshot;
@@ -81,6 +81,7 @@ impl Daemon {
         telemetry::recorder();
         let (dir, generations) = (config.store.dir.clone(), config.store.generations);
         let store = Arc::new(tokio::task::spawn_blocking(move || Store::open(&dir, generations)).await??);
+        report_findings(&store);
         let bound = Bound::bind(&config).await?;
         let mut running = Running::assemble(config, devices, store.clone(), started, probe)?;
         running.addresses = bound.addresses()?;
@@ -90,6 +91,14 @@ impl Daemon {
         }
         running.ready(tcp, lines, unix).await;
         Ok(running)
+    }
+}
+
+/// Exports how much the start had to find about the data directory; the store has logged what it was.
+fn report_findings(store: &Store) {
+    for severity in [Severity::Note, Severity::Mended, Severity::Lost] {
+        let count = store.findings.all().iter().filter(|finding| finding.severity == severity).count();
+        metrics::gauge!(telemetry::STORE_FINDINGS, "severity" => severity.name()).set(count as f64);
     }
 }
 

@@ -253,6 +253,19 @@ impl Producers {
         })
     }
 
+    /// Takes from another table what is further on there.
+    pub fn merge(&mut self, other: &Producers) {
+        for (name, producer) in &other.map {
+            let is_news = |known: &Producer| (known.epoch, known.last_seq) < (producer.epoch, producer.last_seq);
+            if self.map.get(name).is_none_or(is_news) {
+                if self.map.len() >= self.leave_at {
+                    self.make_room();
+                }
+                self.map.insert(name.clone(), *producer);
+            }
+        }
+    }
+
     /// Forgets one producer, in memory and in the store. Returns whether it was known.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use crate::services::Services;
 use crate::storage::Storage;
 use crate::stream::{Applied, StreamState};
 use crate::summary::StreamSummary;
-use surmise_event::{Limits, Refusal};
+use surmise_event::Limits;
 use surmise_learner::{Learner, LearnerError, PagesError};
 use surmise_store::group::{Decoded, Group, Logged, decode};
 use surmise_store::{CheckpointMeta, StoreError, StreamEntry};
@@ -37,21 +37,15 @@ pub enum RecoveryError {
     /// A checkpoint refers to key pages that are gone.
     #[error("states of its keys are not in the store")]
     PagesGone,
-    /// A part of the log is missing.
+    /// The log ends elsewhere than the stream did.
     #[error("the log goes on at offset {found}, but offset {expected} comes next")]
     LogGap {
-        /// The first offset of the next group.
+        /// The offset after the recovered state.
         found: u64,
-        /// The offset after the state.
+        /// The offset after the state that the stream had.
         expected: u64,
     },
-    /// The log holds an event that the state has learnt already.
-    #[error("the log holds an event twice")]
-    LoggedTwice,
-    /// The log holds an event that does not fit the schema.
-    #[error("the log holds an event that is refused: {0}")]
-    LoggedRefused(Refusal),
-    /// A group took another number of offsets than when it was logged.
+    /// A group took more offsets than when it was logged.
     #[error("the group at offset {first_offset} was learnt differently before")]
     LearntDifferently {
         /// The first offset of the group.
@@ -86,10 +80,22 @@ impl LogEnd<'_> {
     }
 }
 
+/// Whether key pages can be trusted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    Pages,
+    /// They were found damaged, and the log has to make them anew.
+    NoPages,
+}
+
 /// Recovers a stream: the newest whole checkpoint, then the log from there through [`StreamState::apply`].
 ///
+/// Damage costs what it hit and nothing else. A checkpoint that cannot be read is passed over for the one before; a
+/// part of the log that no checkpoint covers is named, and the stream goes on after it; states of keys that are damaged
+/// are made anew from the log, and forgotten where it no longer reaches back.
+///
 /// # Errors
-/// No checkpoint is whole and the log does not begin at offset 0, or the log is damaged.
+/// The store cannot be read, or the log was learnt differently by another version.
 pub fn recover(
     storage: &dyn Storage,
     entry: StreamEntry,
@@ -97,12 +103,33 @@ pub fn recover(
     services: &Services,
     log_end: &LogEnd<'_>,
 ) -> Result<Recovered, RecoveryError> {
+    match attempt(storage, entry.clone(), bounds, services, log_end, Trust::Pages) {
+        Err(RecoveryError::Pages(e)) => {
+            tracing::warn!(
+                stream = entry.name,
+                "states of its keys cannot be read, and are made anew from the log: {e}"
+            );
+            attempt(storage, entry, bounds, services, log_end, Trust::NoPages)
+        }
+        result => result,
+    }
+}
+
+fn attempt(
+    storage: &dyn Storage,
+    entry: StreamEntry,
+    bounds: ProducerBounds,
+    services: &Services,
+    log_end: &LogEnd<'_>,
+    trust: Trust,
+) -> Result<Recovered, RecoveryError> {
+    let checkpoints = storage.checkpoints(entry.number);
     let mut loaded = None;
     let mut passed_over = 0;
-    for meta in storage.checkpoints(entry.number).into_iter().rev() {
-        match load(storage, &entry, &meta, bounds) {
+    for meta in checkpoints.iter().rev() {
+        match load(storage, meta, bounds, trust) {
             Ok(parts) => {
-                loaded = Some((parts, meta));
+                loaded = Some((parts, meta.clone()));
                 break;
             }
             Err(e) => {
@@ -110,6 +137,11 @@ pub fn recover(
                 tracing::warn!(stream = entry.name, generation = meta.generation, "checkpoint is passed over: {e}");
             }
         }
+    }
+    let begins_at_zero =
+        || Ok::<_, StoreError>(!storage.log_ends_at(entry.number, 0)? && log_begin(storage, &entry) == 0);
+    if loaded.is_none() && !checkpoints.is_empty() && !begins_at_zero()? {
+        loaded = load_without_keys(storage, &entry, &checkpoints, bounds)?;
     }
     let (mut state, checkpoint) = match loaded {
         Some(((learner, StreamSummary { producers, counters, quarantine, .. }), meta)) => {
@@ -119,18 +151,71 @@ pub fn recover(
     };
     // the log may continue otherwise than it did before a crash, so pages of that other continuation go first
     storage.resume_from(state.entry.number, state.learner.pages_numbered())?;
-    services.connect(&mut state.learner, state.entry.number);
+    services.connect(&mut state.learner, state.entry.id());
     state.producers.connect(services.storage.clone(), state.entry.number);
     state.producers.begin_replay(log_end.committed);
     let replayed = replay_log(&mut state, storage, log_end)?;
     state.producers.follow_live(state.learner.offset().min(log_end.committed));
+    if checkpoint.is_none() {
+        remember_producers(&mut state, storage, &checkpoints, bounds);
+    }
     Ok(Recovered { state, checkpoint, passed_over, replayed })
+}
+
+/// The offset of the first group of a stream's log that can be read.
+fn log_begin(storage: &dyn Storage, entry: &StreamEntry) -> u64 {
+    storage.log_tail(entry.number, 0).find_map(Result::ok).map_or(0, |(group, _)| group.first_offset)
+}
+
+/// The newest whole checkpoint without the states of the keys in the store, which are damaged or gone.
+fn load_without_keys(
+    storage: &dyn Storage,
+    entry: &StreamEntry,
+    checkpoints: &[CheckpointMeta],
+    bounds: ProducerBounds,
+) -> Result<Option<((Learner, StreamSummary), CheckpointMeta)>, RecoveryError> {
+    for meta in checkpoints.iter().rev().filter(|meta| meta.pages > 0) {
+        let Ok((mut learner, summary)) = load_whole(storage, meta, bounds) else { continue };
+        let forgotten = learner.forget_stored();
+        storage.forget_pages(entry.number)?;
+        let what = "the states of keys in the store are gone and the log does not reach back to make them anew";
+        tracing::error!(stream = entry.name, forgotten, generation = meta.generation, "{what}");
+        return Ok(Some(((learner, summary), meta.clone())));
+    }
+    Ok(None)
+}
+
+/// Where no checkpoint could be loaded and the beginning of the log is gone, some checkpoint may still say how far its
+/// producers were.
+fn remember_producers(
+    state: &mut StreamState,
+    storage: &dyn Storage,
+    checkpoints: &[CheckpointMeta],
+    bounds: ProducerBounds,
+) {
+    let summaries = checkpoints.iter().rev().filter_map(|meta| storage.load_summary(meta).ok());
+    if let Some(summary) = summaries.into_iter().find_map(|bytes| StreamSummary::decode(&bytes, bounds).ok()) {
+        state.producers.merge(&summary.producers);
+    }
 }
 
 /// Reads a checkpoint and makes sure that the stream can resume from it.
 fn load(
     storage: &dyn Storage,
-    entry: &StreamEntry,
+    meta: &CheckpointMeta,
+    bounds: ProducerBounds,
+    trust: Trust,
+) -> Result<(Learner, StreamSummary), RecoveryError> {
+    let distrusted = trust == Trust::NoPages && meta.pages > 0;
+    if distrusted || !storage.can_resume_from(meta)? {
+        return Err(RecoveryError::PagesGone);
+    }
+    load_whole(storage, meta, bounds)
+}
+
+/// Reads a checkpoint, whatever its key pages are.
+fn load_whole(
+    storage: &dyn Storage,
     meta: &CheckpointMeta,
     bounds: ProducerBounds,
 ) -> Result<(Learner, StreamSummary), RecoveryError> {
@@ -139,52 +224,101 @@ fn load(
     if learner.offset() != meta.offset {
         return Err(RecoveryError::CheckpointOffset { found: learner.offset(), expected: meta.offset });
     }
-    if learner.pages_numbered() != meta.pages || !storage.can_resume_from(entry.number, meta.pages)? {
+    if learner.pages_numbered() != meta.pages {
         return Err(RecoveryError::PagesGone);
     }
     let summary = StreamSummary::decode(&summary, bounds).map_err(StoreError::from)?;
     Ok((learner, summary))
 }
 
-/// Learns the log after the state again. Returns how many events that were.
+/// Learns the log after the state again, and goes on after what is missing in it. Returns how many events that were.
 fn replay_log(state: &mut StreamState, storage: &dyn Storage, end: &LogEnd<'_>) -> Result<u64, RecoveryError> {
+    let number = state.entry.number;
     let mut replayed = 0;
-    for group in storage.log_tail(state.entry.number, state.learner.offset()) {
-        let (group, bytes) = group?;
+    let mut why = None;
+    for group in storage.log_tail(number, state.learner.offset()) {
+        let (group, bytes) = match group {
+            Ok(group) => group,
+            Err(e @ StoreError::Group { .. }) => {
+                tracing::warn!(stream = state.entry.name, "{e}");
+                why.get_or_insert_with(|| e.to_string());
+                continue;
+            }
+            Err(e) => return Err(e.into()),
+        };
         // while the committer writes, a reader of the store may see a later group before an earlier one
         if group.first_offset >= end.committed {
             break;
         }
-        replayed += replay_group(state, &group)?;
-        state.counters.logged_bytes += bytes as u64;
+        replayed += replay_next(state, storage, &group, bytes, &mut why)?;
     }
     for group in &end.uncommitted {
         if group.first_offset >= state.learner.offset() {
-            replayed += replay_group(state, &decode(&group.bytes).map_err(StoreError::from)?)?;
-            state.counters.logged_bytes += group.bytes.len() as u64;
+            let decoded = decode(&group.bytes).map_err(StoreError::from)?;
+            replayed += replay_next(state, storage, &decoded, group.bytes.len(), &mut why)?;
         }
+    }
+    let acknowledged = storage.acknowledged(number);
+    if acknowledged > state.learner.offset() {
+        skip(state, storage, acknowledged, &why.unwrap_or_else(|| "the end of the log is gone".into()))?;
     }
     Ok(replayed)
 }
 
-/// Learns one group again; the state must end where the group did when it was logged.
+/// Learns the group that comes next in the log, after what may be missing before it. `why` is what was wrong there.
+fn replay_next(
+    state: &mut StreamState,
+    storage: &dyn Storage,
+    group: &Decoded,
+    bytes: usize,
+    why: &mut Option<String>,
+) -> Result<u64, RecoveryError> {
+    let next = state.learner.offset();
+    if group.first_offset < next {
+        tracing::warn!(stream = state.entry.name, group.first_offset, "a group of the log was learnt before");
+        return Ok(0);
+    }
+    if group.first_offset > next {
+        let missing = || format!("the log goes on at offset {}", group.first_offset);
+        skip(state, storage, group.first_offset, &why.take().unwrap_or_else(missing))?;
+    }
+    let replayed = replay_group(state, group)?;
+    state.counters.logged_bytes += bytes as u64;
+    Ok(replayed)
+}
+
+/// Goes on after events that are lost.
+fn skip(state: &mut StreamState, storage: &dyn Storage, to: u64, why: &str) -> Result<(), RecoveryError> {
+    let from = state.learner.offset();
+    storage.note_lost(state.entry.number, from, to, why)?;
+    state.entry.note_lost(from, to);
+    state.learner.skip_to(to);
+    metrics::counter!(crate::telemetry::EVENTS_LOST).increment(to - from);
+    Ok(())
+}
+
+/// Learns one group again; the state ends where the group did when it was logged.
 fn replay_group(state: &mut StreamState, group: &Decoded) -> Result<u64, RecoveryError> {
     let first_offset = group.first_offset;
-    if first_offset != state.learner.offset() {
-        return Err(RecoveryError::LogGap { found: first_offset, expected: state.learner.offset() });
-    }
+    let mut passed_over = 0u64;
     for Logged { record, origin } in &group.records {
         match state.apply(record, origin.as_ref(), &NO_LIMITS, |_| {}) {
             Ok(Applied::Observed(_)) => {}
-            Ok(Applied::Duplicate) => return Err(RecoveryError::LoggedTwice),
-            Err(refusal) => return Err(RecoveryError::LoggedRefused(refusal)),
+            // an earlier version may have accepted what this one does not
+            Ok(Applied::Duplicate) | Err(_) => passed_over += 1,
         }
         if let Some(fault) = state.learner.pages_fault() {
             return Err(fault.clone().into());
         }
     }
-    if state.learner.offset() != first_offset + group.span {
+    let (found, end) = (state.learner.offset(), first_offset + group.span);
+    if found > end {
         return Err(RecoveryError::LearntDifferently { first_offset });
     }
-    Ok(group.records.len() as u64)
+    if passed_over > 0 || found < end {
+        let what = "events of the log do not fit the stream any more, and are passed over";
+        tracing::warn!(stream = state.entry.name, first_offset, passed_over, "{what}");
+        state.learner.skip_to(end);
+    }
+    Ok(group.records.len() as u64 - passed_over)
 }

@@ -5,9 +5,10 @@ use crate::storage::Storage;
 use std::sync::Arc;
 use surmise_event::Record;
 use surmise_learner::{JobSink, Learner, Pages};
+use surmise_store::StreamId;
 
-/// Opens the key pages of a stream, by the stream's number.
-pub type OpenPages = Arc<dyn Fn(u32) -> Arc<dyn Pages> + Send + Sync>;
+/// Opens the key pages of a stream.
+pub type OpenPages = Arc<dyn Fn(StreamId) -> Arc<dyn Pages> + Send + Sync>;
 
 /// What is called with each event when it is learnt and before that counts. Tests inject panics with it.
 pub type LearningProbe = Arc<dyn Fn(&Record) + Send + Sync>;
@@ -29,7 +30,7 @@ pub struct Services {
 
 impl Services {
     /// Connects the learner of a stream to the workers and to its key pages.
-    pub fn connect(&self, learner: &mut Learner, stream: u32) {
+    pub fn connect(&self, learner: &mut Learner, stream: StreamId) {
         learner.set_job_sink(self.workers.clone());
         if let Some(open) = &self.pages {
             learner.set_pages(open(stream));

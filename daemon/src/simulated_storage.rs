@@ -164,8 +164,8 @@ impl Storage for SimulatedStorage {
         })
     }
 
-    fn can_resume_from(&self, _stream: u32, pages: u64) -> Result<bool, StoreError> {
-        Ok(pages == 0)
+    fn can_resume_from(&self, meta: &CheckpointMeta) -> Result<bool, StoreError> {
+        Ok(meta.pages == 0)
     }
 
     fn resume_from(&self, _stream: u32, _pages: u64) -> Result<(), StoreError> {

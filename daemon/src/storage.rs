@@ -53,8 +53,8 @@ pub trait Storage: Send + Sync {
     /// Makes checkpoints durable, and then deletes surplus generations.
     fn write_checkpoints(&self, drafts: &[CheckpointDraft]) -> Result<Vec<CheckpointMeta>, StoreError>;
 
-    /// Whether a state that has numbered `pages` key pages still finds all that it refers to.
-    fn can_resume_from(&self, stream: u32, pages: u64) -> Result<bool, StoreError>;
+    /// Whether the state in a checkpoint still finds all key pages that it refers to.
+    fn can_resume_from(&self, meta: &CheckpointMeta) -> Result<bool, StoreError>;
 
     /// Deletes what a stream wrote after it had numbered `pages` key pages: checkpoints with more, and later pages.
     fn resume_from(&self, stream: u32, pages: u64) -> Result<(), StoreError>;
@@ -79,11 +79,25 @@ pub trait Storage: Send + Sync {
 
     /// Removes one producer of a table, durably. Returns whether it was there.
     fn remove_producer(&self, table: u32, name: &str) -> Result<bool, StoreError>;
+    /// Deletes all key pages of a stream whose learner has forgotten the keys in them.
+    fn forget_pages(&self, _stream: u32) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// The offset before which everything of a stream was acknowledged, as far as that is known.
+    fn acknowledged(&self, _stream: u32) -> u64 {
+        0
+    }
+
+    /// Notes, once, that events of a stream are lost.
+    fn note_lost(&self, _stream: u32, _from: u64, _to: u64, _why: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 impl Storage for Store {
     fn streams(&self) -> Result<Vec<StreamEntry>, StoreError> {
-        self.log.streams()
+        Ok(self.log.streams())
     }
 
     fn commit(
@@ -93,7 +107,7 @@ impl Storage for Store {
         marks: &[ProducerMark],
         wall_us: i64,
     ) -> Result<(), StoreError> {
-        self.log.commit(entries, groups, marks, wall_us)
+        Store::commit(self, entries, groups, marks, wall_us)
     }
 
     fn log_tail(&self, stream: u32, from_offset: u64) -> LogTail {
@@ -124,8 +138,8 @@ impl Storage for Store {
         self.checkpoints.write(drafts)
     }
 
-    fn can_resume_from(&self, stream: u32, pages: u64) -> Result<bool, StoreError> {
-        self.pages.can_resume_from(stream, pages)
+    fn can_resume_from(&self, meta: &CheckpointMeta) -> Result<bool, StoreError> {
+        self.pages.can_resume_from(meta)
     }
 
     fn resume_from(&self, stream: u32, pages: u64) -> Result<(), StoreError> {
@@ -160,5 +174,17 @@ impl Storage for Store {
         // a commit of nothing makes durable what was written before
         self.log.commit(&[], &[], &[], 0)?;
         Ok(was_there)
+    }
+
+    fn forget_pages(&self, stream: u32) -> Result<(), StoreError> {
+        self.pages.forget(stream)
+    }
+
+    fn acknowledged(&self, stream: u32) -> u64 {
+        Store::acknowledged(self, stream)
+    }
+
+    fn note_lost(&self, stream: u32, from: u64, to: u64, why: &str) -> Result<(), StoreError> {
+        Store::note_lost(self, stream, from, to, why)
     }
 }

@@ -40,7 +40,7 @@ impl StreamState {
     /// The options do not fit the schema.
     pub fn new(entry: StreamEntry, bounds: ProducerBounds, services: &Services) -> Result<StreamState, LearnerError> {
         let mut learner = Learner::new(entry.schema.clone(), entry.options.clone())?;
-        services.connect(&mut learner, entry.number);
+        services.connect(&mut learner, entry.id());
         let mut producers = Producers::new(bounds);
         producers.connect(services.storage.clone(), entry.number);
         Ok(StreamState { entry, learner, producers, counters: Counters::default(), quarantine: Quarantine::default() })

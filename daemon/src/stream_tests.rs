@@ -1,7 +1,7 @@
 //! Tests that a stream recovers as what it was, from any checkpoint.
 
 use super::*;
-use crate::recovery::{LogEnd, RecoveryError, recover};
+use crate::recovery::{LogEnd, recover};
 use std::sync::Arc;
 use surmise_event::{Data, Datum, Schema};
 use surmise_learner::Options;
@@ -13,12 +13,15 @@ const NO_LIMITS: Limits = Limits { fields: 100, symbol_bytes: 1000, text_bytes: 
 fn entry() -> StreamEntry {
     StreamEntry {
         number: 3,
+        epoch: 1,
         name: "s".into(),
         group: String::new(),
         schema: Schema::default(),
         options: Options::default(),
         created_us: 1,
         trimmed_bytes: 0,
+        trimmed_before: 0,
+        lost: Vec::new(),
     }
 }
 
@@ -98,15 +101,14 @@ fn a_damaged_checkpoint_is_passed_over() {
         assert_eq!((r.passed_over, r.replayed), (3 - damaged as u64, replayed));
         same(&mut live, &mut r.state);
     }
-    // without any checkpoint, and with the beginning of the log gone, it says so instead of guessing
+    // without any checkpoint, and with the beginning of the log gone, it says so and goes on with what there is
     let mut e = entry();
     store.log.trim(&mut e, 10, u64::MAX).unwrap();
-    match recover(&*store, entry(), ProducerBounds::FEW, &Services::of(Some(&store)), &LogEnd::in_store()) {
-        Err(e @ RecoveryError::LogGap { expected: 0, .. }) => {
-            assert!(e.to_string().contains("offset 0 comes next"), "{e}")
-        }
-        other => panic!("{:?}", other.map(|r| r.replayed)),
-    }
+    let r = recover(&*store, entry(), ProducerBounds::FEW, &Services::of(Some(&store)), &LogEnd::in_store()).unwrap();
+    let first = store.log.tail(3, 0).next().unwrap().unwrap().0.first_offset;
+    assert_eq!((r.state.learner.offset(), r.replayed), (30, 30 - first));
+    assert_eq!(r.state.entry.lost, [(0, first)]);
+    assert_eq!(r.state.producers, live.producers, "what was learnt is still recognised");
 }
 
 #[test]

@@ -100,7 +100,8 @@ impl StreamSummary {
         bounds: ProducerBounds,
     ) -> Result<Option<(StreamSummary, CheckpointMeta)>, StoreError> {
         let Some(newest) = storage.checkpoints(entry.number).pop() else { return Ok(None) };
-        if !storage.log_ends_at(entry.number, newest.offset)? {
+        // an end of the log that is missing has to be told
+        if !storage.log_ends_at(entry.number, newest.offset)? || storage.acknowledged(entry.number) > newest.offset {
             return Ok(None);
         }
         let bytes = storage.load_summary(&newest)?;

@@ -82,6 +82,10 @@ metrics_table! {
         "Events whose learning failed inside; they are kept aside, and their streams went on without them";
     DUPLICATE = Counter Count "surmise_events_duplicate_total" []
         "Events recognised as sent before and not learnt again";
+    EVENTS_LOST = Counter Count "surmise_events_lost_total" []
+        "Events that were acknowledged and could not be read again at a start, as the data directory is damaged";
+    STORE_FINDINGS = Gauge Count "surmise_store_findings" ["severity"]
+        "What the start found in the data directory, by severity; the log and surmise fsck say more";
     LATE = Counter Count "surmise_events_late_total" []
         "Events with an earlier time than their key's last; learnt with a gap of zero";
     QUEUE = Gauge Count "surmise_queue_events" ["stage"]

@@ -60,7 +60,7 @@ impl Threads {
         let storage: Arc<dyn Storage> = store.clone();
         let clock = Arc::new(SystemClock::new(started));
         let entries = storage.streams()?;
-        let directory = directory(config, &entries);
+        let directory = Arc::new(Directory::new(config.limits.streams, store.next_number()));
         trim_marks(config, store)?;
         let fencing = Arc::new(Fencing::default());
         let workers = start_workers(config, &entries)?;
@@ -80,7 +80,7 @@ impl Threads {
 
         // weak, so that key pages keep the store open no longer than the daemon does
         let weak = Arc::downgrade(store);
-        let open_pages = move |stream| Arc::new(StreamPages::new(weak.clone(), stream)) as Arc<dyn Pages>;
+        let open_pages = move |id| Arc::new(StreamPages::new(weak.clone(), id)) as Arc<dyn Pages>;
         let pages: OpenPages = Arc::new(open_pages);
         let (pages, storage_kept) = (Some(pages), Some(storage.clone()));
         let services = Arc::new(Services { clock, workers: job_sink, pages, storage: storage_kept, probe });
@@ -111,12 +111,6 @@ impl Threads {
 
 fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
     Builder::new().name(name).spawn(work)
-}
-
-/// A directory without streams, whose next stream gets a number above all that are in the log.
-fn directory(config: &Config, entries: &[StreamEntry]) -> Arc<Directory> {
-    let next_number = entries.iter().map(|entry| entry.number + 1).max().unwrap_or(0);
-    Arc::new(Directory::new(config.limits.streams, next_number))
 }
 
 /// Forgets the marks of producers beyond the bound, by name of the bound.

@@ -42,9 +42,10 @@ pub async fn event_why(
     };
     let shutting_down = || ProblemResponse::new(503, "unavailable", "the daemon is shutting down");
     let store = hub.store().ok_or_else(shutting_down)?;
+    let id = store.id(view.number).map_err(|e| ProblemResponse::new(503, "unavailable", e.to_string()))?;
     let question = WhyQuestion { stream: view.name.clone(), number: view.number, offset, seconds_max };
     let work = move || {
-        let pages: Arc<dyn Pages> = Arc::new(StreamPages::new(Arc::downgrade(&store), question.number));
+        let pages: Arc<dyn Pages> = Arc::new(StreamPages::new(Arc::downgrade(&store), id));
         // a bug inside costs its sender an error and nobody else anything
         let answer = catch_unwind(AssertUnwindSafe(|| why(&*store, &question, Some(pages))));
         drop(permit);

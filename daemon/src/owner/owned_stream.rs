@@ -336,12 +336,15 @@ fn declare(config: &Config, name: &str, number: u32, now: Moment) -> Result<Stre
     let options = config.options(rule)?;
     Ok(StreamEntry {
         number,
+        epoch: 1,
         name: name.to_owned(),
         group: group.unwrap_or("").to_owned(),
         schema: rule.map(|rule| rule.schema()).unwrap_or_default(),
         options,
         created_us: now.wall_us,
         trimmed_bytes: 0,
+        trimmed_before: 0,
+        lost: Vec::new(),
     })
 }
 

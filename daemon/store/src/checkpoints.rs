@@ -1,30 +1,45 @@
 //! Checkpoints: whole states of streams, several generations of each.
 //!
-//! Tree `pieces`: stream (u32), generation (u64), piece (u32), all big-endian → checksum and up to 14 KiB of the
-//! state. Tree `manifests`: stream, generation → a [`CheckpointMeta`] as JSON with a checksum. The order is: pieces,
+//! Tree `pieces`: stream (u32), generation (u64), piece (u32), all big-endian → a record with up to 14 KiB of the
+//! state. Tree `manifests`: stream, generation → a record with a [`CheckpointMeta`] as JSON. Tree `streams`: copies of
+//! the entries of the streams that have a checkpoint, as in the log. The order is: pieces,
 //! sync, manifest, sync, and only then the oldest generation goes; so that whatever happens, the newest generation
 //! that has a manifest is whole, or the one before it is.
 
 use crate::bytes::Damaged;
-use crate::checksum::{seal, unseal};
-use crate::database::{Database, PIECE_BYTES, SEGMENT_BYTES};
+use crate::database::{Database, Form};
 use crate::error::StoreError;
+use crate::finding::{Findings, Severity};
+use crate::identity::StreamId;
+use crate::log::{entry_copies, put_copies};
+use crate::opening::CarefulOpening;
+use crate::record::{PAYLOAD_BYTES, RecordHead, RecordKind, unseal};
+use crate::registry::Registry;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Mutex;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
-const FORMAT: &str = "surmise checkpoints 1";
-/// Memory that the database may take for what it has read.
-const CACHE_BYTES_MAX: u64 = 4 << 20;
-/// Bytes of a checkpoint in one piece: the rest is its checksum.
-const PAYLOAD_BYTES: usize = PIECE_BYTES - 4;
+static FORM: Form = Form {
+    name: "checkpoints",
+    place: 2,
+    cache_bytes: 4 << 20,
+    format: "surmise checkpoints 2",
+    // the format before records named their streams
+    older: Some("surmise checkpoints 1"),
+};
 
 /// The manifest of a checkpoint: what is known about it without reading its pieces.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointMeta {
     /// The stream's number.
     pub stream: u32,
+    /// Which incarnation of its name the stream is.
+    #[serde(default)]
+    pub epoch: u32,
+    /// The number of the write that the checkpoint came with: its records carry it.
+    #[serde(default)]
+    pub write: u64,
     /// The number of the checkpoint among those of its stream; it rises.
     pub generation: u64,
     /// The offset of the first event that the checkpoint does not cover.
@@ -47,6 +62,23 @@ pub struct CheckpointMeta {
     pub pages: u64,
 }
 
+impl CheckpointMeta {
+    /// The manifest as a record of its stream.
+    pub(crate) fn record(&self, id: StreamId) -> Vec<u8> {
+        let value = serde_json::to_vec(self).expect("invariant: a manifest can be written as JSON");
+        RecordHead::new(RecordKind::Manifest, id, self.generation, self.write).seal(&value)
+    }
+
+    /// Reads a manifest, and makes sure that it is of the stream that it says.
+    pub(crate) fn read(value: &[u8]) -> Option<(StreamId, CheckpointMeta)> {
+        let (head, json) = unseal(value, "a checkpoint's manifest").ok()?;
+        let meta: CheckpointMeta = serde_json::from_slice(json).ok()?;
+        let says = (meta.stream, meta.epoch, meta.generation, meta.write);
+        let is_its_own = says == (head.id.number, head.id.epoch, head.at, head.write);
+        (head.kind == RecordKind::Manifest && is_its_own).then_some((head.id, meta))
+    }
+}
+
 /// A checkpoint that is to be written.
 pub struct CheckpointDraft {
     /// The stream's number.
@@ -67,33 +99,57 @@ pub struct CheckpointDraft {
 
 /// The checkpoints of all streams.
 pub struct Checkpoints {
-    database: Database,
-    pieces: sled::Tree,
-    manifests: sled::Tree,
+    pub(crate) database: Database,
+    pub(crate) pieces: sled::Tree,
+    pub(crate) manifests: sled::Tree,
+    streams: sled::Tree,
+    pub(crate) registry: Arc<Registry>,
     generations: usize,
     known: Mutex<BTreeMap<u32, Vec<CheckpointMeta>>>,
 }
 
 impl Checkpoints {
-    /// Opens the checkpoints in a directory, which is made if it does not exist. Of each stream, `generations` are
-    /// kept.
+    /// Opens the checkpoints of a data directory, which is made if it does not exist, and tells the registry of their
+    /// streams. Of each stream, `generations` are kept. A damaged database is set aside; the second value says where.
     ///
     /// # Errors
     /// The directory cannot be read, or holds checkpoints of another format.
-    pub fn open(path: &Path, generations: u32) -> Result<Checkpoints, StoreError> {
-        let database = Database::open(path, SEGMENT_BYTES, CACHE_BYTES_MAX, FORMAT)?;
+    pub(crate) fn open(
+        opening: &CarefulOpening<'_>,
+        generations: u32,
+        registry: Arc<Registry>,
+    ) -> Result<(Checkpoints, Option<PathBuf>), StoreError> {
+        let (database, aside) = opening.open(&FORM)?;
         let (pieces, manifests) = (database.tree("pieces")?, database.tree("manifests")?);
-        let mut known: BTreeMap<u32, Vec<CheckpointMeta>> = BTreeMap::new();
-        for value in manifests.iter().values() {
+        let streams = database.tree("streams")?;
+        registry.merge(entry_copies(&streams)?);
+        let (generations, known) = (generations.max(1) as usize, Mutex::default());
+        Ok((Checkpoints { database, pieces, manifests, streams, registry, generations, known }, aside))
+    }
+
+    /// Reads all manifests, from which it is known what there is.
+    pub(crate) fn read_manifests(&self, findings: &Findings) -> Result<(), StoreError> {
+        for value in self.manifests.iter().values() {
             let value = value.map_err(StoreError::database("cannot read the list of checkpoints"))?;
-            let read = unseal(&value, "a checkpoint's manifest").ok().and_then(|v| serde_json::from_slice(v).ok());
-            match read {
-                Some(meta) => Self::list(&mut known, meta),
-                None => tracing::warn!("a checkpoint's manifest is damaged and is passed over"),
+            match CheckpointMeta::read(&value) {
+                Some((id, meta)) => {
+                    self.registry.use_up(id.number);
+                    Self::list(&mut self.known(), meta);
+                }
+                None => {
+                    let what = "a checkpoint's manifest is damaged; the checkpoint is passed over".to_owned();
+                    findings.add(Severity::Mended, FORM.name, None, what);
+                }
             }
         }
-        let generations = generations.max(1) as usize;
-        Ok(Checkpoints { database, pieces, manifests, generations, known: Mutex::new(known) })
+        Ok(())
+    }
+
+    /// Puts what the registry knows of the streams that have checkpoints beside them.
+    pub(crate) fn settle(&self) -> Result<(), StoreError> {
+        let streams: Vec<u32> = self.known().keys().copied().collect();
+        put_copies(&self.streams, &self.registry, streams)?;
+        self.database.flush()
     }
 
     fn list(known: &mut BTreeMap<u32, Vec<CheckpointMeta>>, meta: CheckpointMeta) {
@@ -141,17 +197,19 @@ impl Checkpoints {
     /// # Errors
     /// The database or the file system refuses.
     pub fn write(&self, drafts: &[CheckpointDraft]) -> Result<Vec<CheckpointMeta>, StoreError> {
-        let metas: Vec<CheckpointMeta> = drafts.iter().map(|d| self.describe(d)).collect();
+        let metas = drafts.iter().map(|d| self.describe(d)).collect::<Result<Vec<CheckpointMeta>, StoreError>>()?;
         for (draft, meta) in drafts.iter().zip(&metas) {
             self.delete_pieces(meta)?; // what a crash may have left of this very generation
-            for (n, piece) in pieces(&draft.learner, &draft.summary).enumerate() {
-                let put = self.pieces.insert(piece_key(meta, n as u32), seal(piece));
+            let head = RecordHead::new(RecordKind::State, self.registry.id(meta.stream)?, meta.generation, meta.write);
+            for piece in pieces(head, &draft.learner, &draft.summary) {
+                let put = self.pieces.insert(piece_key(meta, piece.0), piece.1);
                 put.map_err(StoreError::database("cannot write a checkpoint"))?;
             }
         }
+        put_copies(&self.streams, &self.registry, drafts.iter().map(|draft| draft.stream))?;
         self.database.flush_all()?;
         for meta in &metas {
-            let value = seal(serde_json::to_vec(meta).expect("invariant: a manifest can be written as JSON"));
+            let value = meta.record(self.registry.id(meta.stream)?);
             let put = self.manifests.insert(manifest_key(meta), value);
             put.map_err(StoreError::database("cannot write a checkpoint's manifest"))?;
         }
@@ -165,13 +223,16 @@ impl Checkpoints {
         Ok(metas)
     }
 
-    fn describe(&self, draft: &CheckpointDraft) -> CheckpointMeta {
+    fn describe(&self, draft: &CheckpointDraft) -> Result<CheckpointMeta, StoreError> {
+        let id = self.registry.id(draft.stream)?;
         let newest = self.known().get(&draft.stream).and_then(|v| v.last()).map_or(0, |m| m.generation);
         let mut crc32 = crc32fast::Hasher::new();
         crc32.update(&draft.learner);
         crc32.update(&draft.summary);
-        CheckpointMeta {
+        Ok(CheckpointMeta {
             stream: draft.stream,
+            epoch: id.epoch,
+            write: self.registry.next_write(),
             generation: newest + 1,
             offset: draft.offset,
             time_us: draft.time_us,
@@ -181,7 +242,7 @@ impl Checkpoints {
             version: env!("CARGO_PKG_VERSION").into(),
             state_hash: draft.state_hash.clone(),
             pages: draft.pages,
-        }
+        })
     }
 
     /// Lists new checkpoints. Returns those that are surplus now.
@@ -211,19 +272,31 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// Reads the pieces of a checkpoint from one on. Each must be of this very checkpoint.
+    fn read_pieces(&self, meta: &CheckpointMeta, first: u32) -> Result<Vec<u8>, StoreError> {
+        let id = self.registry.id(meta.stream)?;
+        let count = (meta.bytes as usize).div_ceil(PAYLOAD_BYTES).max(1) as u32;
+        let mut bytes = Vec::new();
+        let mut next = first;
+        for piece in self.pieces.range(piece_key(meta, first)..=piece_key(meta, u32::MAX)).values() {
+            let piece = piece.map_err(StoreError::database("cannot read a checkpoint"))?;
+            let (head, payload) = unseal(&piece, "a checkpoint (a piece's checksum)")?;
+            head.expect(RecordKind::State, id, meta.generation, next)?;
+            if (head.pieces, head.write) != (count, meta.write) {
+                return Err(Damaged("a checkpoint (a piece of another write)").into());
+            }
+            bytes.extend_from_slice(payload);
+            next += 1;
+        }
+        if next == count { Ok(bytes) } else { Err(Damaged("a checkpoint (a piece is missing)").into()) }
+    }
+
     /// Reads a checkpoint: the learner's state, and the encoded summary of the stream.
     ///
     /// # Errors
     /// A piece is missing or damaged.
     pub fn load(&self, meta: &CheckpointMeta) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
-        let mut bytes = Vec::with_capacity(meta.bytes as usize);
-        for (n, piece) in self.pieces.range(piece_key(meta, 0)..=piece_key(meta, u32::MAX)).enumerate() {
-            let (k, v) = piece.map_err(StoreError::database("cannot read a checkpoint"))?;
-            if *k != *piece_key(meta, n as u32) {
-                return Err(Damaged("a checkpoint (a piece is missing)").into());
-            }
-            bytes.extend_from_slice(unseal(&v, "a checkpoint (a piece's checksum)")?);
-        }
+        let mut bytes = self.read_pieces(meta, 0)?;
         if bytes.len() as u64 != meta.bytes || crc32fast::hash(&bytes) != meta.crc32 || meta.learner_bytes > meta.bytes
         {
             return Err(Damaged("a checkpoint (checksum)").into());
@@ -238,11 +311,7 @@ impl Checkpoints {
     /// A piece is missing or damaged.
     pub fn load_summary(&self, meta: &CheckpointMeta) -> Result<Vec<u8>, StoreError> {
         let first = meta.learner_bytes as usize / PAYLOAD_BYTES;
-        let mut bytes = Vec::new();
-        for piece in self.pieces.range(piece_key(meta, first as u32)..=piece_key(meta, u32::MAX)).values() {
-            let piece = piece.map_err(StoreError::database("cannot read a checkpoint"))?;
-            bytes.extend_from_slice(unseal(&piece, "a checkpoint (a piece's checksum)")?);
-        }
+        let mut bytes = self.read_pieces(meta, first as u32)?;
         let before = meta.learner_bytes as usize - first * PAYLOAD_BYTES;
         if (first * PAYLOAD_BYTES + bytes.len()) as u64 != meta.bytes || before > bytes.len() {
             return Err(Damaged("a checkpoint (a piece is missing)").into());
@@ -255,7 +324,7 @@ impl Checkpoints {
     pub fn damage(&self, meta: &CheckpointMeta) {
         let key = piece_key(meta, 0);
         let mut piece = self.pieces.get(&key).unwrap().unwrap().to_vec();
-        piece[9] ^= 1;
+        piece[99] ^= 1;
         self.pieces.insert(key, piece).unwrap();
     }
 
@@ -265,25 +334,26 @@ impl Checkpoints {
     }
 }
 
-/// The learner's state and the summary, cut into pieces as one sequence of bytes.
-fn pieces<'a>(learner: &'a [u8], summary: &'a [u8]) -> impl Iterator<Item = Vec<u8>> + 'a {
+/// The learner's state and the summary, cut into records as one sequence of bytes, each with its number.
+fn pieces<'a>(head: RecordHead, learner: &'a [u8], summary: &'a [u8]) -> impl Iterator<Item = (u32, Vec<u8>)> + 'a {
     let total = learner.len() + summary.len();
-    (0..total).step_by(PAYLOAD_BYTES).map(move |from| {
+    let pieces = total.div_ceil(PAYLOAD_BYTES).max(1) as u32;
+    (0..pieces).map(move |piece| {
+        let from = piece as usize * PAYLOAD_BYTES;
         let to = (from + PAYLOAD_BYTES).min(total);
-        let mut piece = Vec::with_capacity(PIECE_BYTES);
-        piece.extend_from_slice(&learner[from.min(learner.len())..to.min(learner.len())]);
-        piece.extend_from_slice(&summary[from.saturating_sub(learner.len())..to.saturating_sub(learner.len())]);
-        piece
+        let own = &learner[from.min(learner.len())..to.min(learner.len())];
+        let rest = &summary[from.saturating_sub(learner.len())..to.saturating_sub(learner.len())];
+        (piece, RecordHead { piece, pieces, ..head }.seal_parts(&[own, rest]))
     })
 }
 
-fn manifest_key(meta: &CheckpointMeta) -> Vec<u8> {
+pub(crate) fn manifest_key(meta: &CheckpointMeta) -> Vec<u8> {
     let mut k = meta.stream.to_be_bytes().to_vec();
     k.extend_from_slice(&meta.generation.to_be_bytes());
     k
 }
 
-fn piece_key(meta: &CheckpointMeta, piece: u32) -> Vec<u8> {
+pub(crate) fn piece_key(meta: &CheckpointMeta, piece: u32) -> Vec<u8> {
     let mut k = manifest_key(meta);
     k.extend_from_slice(&piece.to_be_bytes());
     k

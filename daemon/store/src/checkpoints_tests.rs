@@ -1,7 +1,8 @@
 //! Tests of checkpoints: generations, damage, and what they take on disk.
 
 use super::*;
-use crate::Store;
+use crate::{Store, StreamEntry};
+use std::path::Path;
 
 fn draft(stream: u32, offset: u64, learner: &[u8]) -> CheckpointDraft {
     CheckpointDraft {
@@ -13,6 +14,13 @@ fn draft(stream: u32, offset: u64, learner: &[u8]) -> CheckpointDraft {
         state_hash: None,
         pages: 0,
     }
+}
+
+/// A store with two streams.
+fn open(dir: &Path) -> Store {
+    let store = Store::open(dir, 3).unwrap();
+    store.log.commit(&[StreamEntry::sample(1), StreamEntry::sample(2)], &[], &[], 0).unwrap();
+    store
 }
 
 /// Bytes that do not repeat.
@@ -35,13 +43,13 @@ fn generations_come_and_go() {
     let dir = tempfile::tempdir().unwrap();
     let states: Vec<Vec<u8>> = (0..6).map(|i| noise(i as usize * 40_000, i)).collect();
     {
-        let store = Store::open(dir.path(), 3).unwrap();
+        let store = open(dir.path());
         for (i, s) in states.iter().enumerate() {
             let metas = store.checkpoints.write(&[draft(1, i as u64, s), draft(2, i as u64, b"")]).unwrap();
             assert_eq!((metas[0].generation, metas[1].stream), (i as u64 + 1, 2));
         }
     }
-    let store = Store::open(dir.path(), 3).unwrap();
+    let store = open(dir.path());
     let of = store.checkpoints.of(1);
     assert_eq!(of.iter().map(|m| m.generation).collect::<Vec<_>>(), [4, 5, 6]);
     for m in &of {
@@ -53,7 +61,7 @@ fn generations_come_and_go() {
 #[test]
 fn damage_is_found_piece_by_piece() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), 3).unwrap();
+    let store = open(dir.path());
     let m = store.checkpoints.write(&[draft(1, 9, &noise(200_000, 5))]).unwrap().remove(0);
     let key = piece_key(&m, 2);
     let whole = store.checkpoints.pieces.get(&key).unwrap().unwrap();
@@ -73,7 +81,7 @@ fn damage_is_found_piece_by_piece() {
 #[test]
 fn leftovers_of_a_torn_generation_do_no_harm() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), 3).unwrap();
+    let store = open(dir.path());
     let torn = CheckpointMeta { stream: 1, generation: 1, ..CheckpointMeta::default() };
     for n in 0..9 {
         store.checkpoints.pieces.insert(piece_key(&torn, n), b"torn".to_vec()).unwrap();
@@ -89,7 +97,7 @@ fn disk_is_bounded_under_churn() {
     let (rounds, mb) =
         asked.split_once('x').map(|(r, m)| (r.parse::<u64>().unwrap(), m.parse::<usize>().unwrap())).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), 3).unwrap();
+    let store = open(dir.path());
     let start = std::time::Instant::now();
     let mut slowest = std::time::Duration::ZERO;
     let mut state = noise(mb * 1_000_000, 1);
@@ -112,4 +120,20 @@ fn disk_is_bounded_under_churn() {
     // a small model's share of fixed costs (a few segments of 4 MiB in each database) is larger
     let fixed = 40_000_000;
     assert!(disk <= 5 * live + if mb < 10 { fixed } else { 0 }, "{disk} bytes on disk for {live} live ones");
+}
+
+#[test]
+fn a_piece_of_another_stream_or_write_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let metas = store.checkpoints.write(&[draft(1, 9, &noise(50_000, 5)), draft(2, 9, &noise(50_000, 6))]).unwrap();
+    let newer = store.checkpoints.write(&[draft(1, 10, &noise(50_000, 7))]).unwrap().remove(0);
+    let own = store.checkpoints.pieces.get(piece_key(&metas[0], 1)).unwrap().unwrap();
+    for other in [&metas[1], &newer] {
+        let piece = store.checkpoints.pieces.get(piece_key(other, 1)).unwrap().unwrap();
+        store.checkpoints.pieces.insert(piece_key(&metas[0], 1), piece).unwrap();
+        assert!(store.checkpoints.load(&metas[0]).is_err());
+    }
+    store.checkpoints.pieces.insert(piece_key(&metas[0], 1), own).unwrap();
+    assert!(store.checkpoints.load(&metas[0]).is_ok());
 }

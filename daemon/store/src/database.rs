@@ -2,42 +2,65 @@
 //! do by itself on Linux.
 
 use crate::error::StoreError;
+use crate::progress::Progress;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Bytes of one segment of the file. sled keeps up to seventeen values in a leaf, and they must stay below a quarter of
 /// a segment.
 pub(crate) const SEGMENT_BYTES: usize = 1 << 20;
 
-/// Bytes of the largest value that is stored in one piece.
-pub(crate) const PIECE_BYTES: usize = 14 << 10;
-
 /// How long to wait for a database that was just dropped: sled gives its lock back some time later.
 const OPEN_WAIT_MAX: Duration = Duration::from_secs(5);
 /// The time between two attempts.
 const OPEN_RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// One database of the store.
+/// What is particular to one of the databases.
 #[derive(Debug)]
+pub(crate) struct Form {
+    /// The name of its directory.
+    pub name: &'static str,
+    /// Its number among the databases.
+    pub place: u32,
+    /// Memory that it may take for what it has read.
+    pub cache_bytes: u64,
+    /// What it says of its own format.
+    pub format: &'static str,
+    /// The format before, if it can be converted.
+    pub older: Option<&'static str>,
+}
+
+/// One database of the store.
 pub(crate) struct Database {
     pub(crate) db: sled::Db,
     path: PathBuf,
     file: File,
+    form: &'static Form,
+    /// Whether what it holds is of the format before, and has to be converted.
+    pub(crate) is_older: bool,
+    /// Where the length of the file is noted.
+    progress: Option<Arc<Progress>>,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Database({})", self.path.display())
+    }
 }
 
 impl Database {
-    /// Opens a database, and makes sure that its format is the one that this version writes.
+    /// Opens a database, and makes sure that its format is the one that this version writes, or the one before it.
     pub(crate) fn open(
         path: &Path,
-        segment_bytes: usize,
-        cache_bytes: u64,
-        format: &'static str,
+        form: &'static Form,
+        progress: Option<Arc<Progress>>,
     ) -> Result<Database, StoreError> {
         let config = sled::Config::new()
             .path(path)
-            .segment_size(segment_bytes)
-            .cache_capacity(cache_bytes)
+            .segment_size(SEGMENT_BYTES)
+            .cache_capacity(form.cache_bytes)
             .mode(sled::Mode::HighThroughput)
             .flush_every_ms(None);
         let until = Instant::now() + OPEN_WAIT_MAX;
@@ -48,22 +71,31 @@ impl Database {
                 Err(e) => return Err(StoreError::database("cannot open a database of the store")(e)),
             }
         };
+        let mut is_older = false;
         match db.get("format").map_err(StoreError::database("cannot read the store's format"))? {
-            Some(found) if found == format.as_bytes() => {}
+            Some(found) if found == form.format.as_bytes() => {}
+            Some(found) if form.older.is_some_and(|older| found == older.as_bytes()) => is_older = true,
             Some(found) => {
                 let found = String::from_utf8_lossy(&found).into_owned();
-                return Err(StoreError::Format { path: path.into(), found, known: format });
+                return Err(StoreError::Format { path: path.into(), found, known: form.format });
             }
             None => {
-                db.insert("format", format).map_err(StoreError::database("cannot write the store's format"))?;
+                db.insert("format", form.format).map_err(StoreError::database("cannot write the store's format"))?;
             }
         }
         let file_path = path.join("db");
         let file = File::open(&file_path).map_err(StoreError::io("cannot open", &file_path))?;
-        let database = Database { db, path: path.into(), file };
+        let database = Database { db, path: path.into(), file, form, is_older, progress };
         database.flush()?;
         sync_dir(path)?;
         Ok(database)
+    }
+
+    /// Says that what was of the format before is converted.
+    pub(crate) fn set_converted(&self) -> Result<(), StoreError> {
+        self.flush_all()?;
+        self.db.insert("format", self.form.format).map_err(StoreError::database("cannot write the store's format"))?;
+        self.flush_all()
     }
 
     pub(crate) fn tree(&self, name: &'static str) -> Result<sled::Tree, StoreError> {
@@ -73,7 +105,12 @@ impl Database {
     /// Makes everything that was inserted durable.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
         self.db.flush().map_err(StoreError::database("cannot flush the store"))?;
-        self.file.sync_data().map_err(StoreError::io("cannot sync", &self.path))
+        self.file.sync_data().map_err(StoreError::io("cannot sync", &self.path))?;
+        if let Some(progress) = &self.progress {
+            let bytes = self.file.metadata().map_err(StoreError::io("cannot read", &self.path))?.len();
+            progress.note_size(self.form.place, bytes)?;
+        }
+        Ok(())
     }
 
     /// Makes everything that was inserted durable, and the files that were made or removed for it.

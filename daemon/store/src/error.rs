@@ -1,6 +1,7 @@
 //! Why the store cannot do what was asked.
 
 use crate::bytes;
+use crate::identity::StreamId;
 use std::path::{Path, PathBuf};
 
 /// The reason why the store cannot do what was asked.
@@ -45,9 +46,28 @@ pub enum StoreError {
     /// What was stored is damaged.
     #[error("{0}")]
     Damaged(#[from] bytes::Damaged),
-    /// The entry of a stream has a valid checksum, but is none that this version can read.
-    #[error("a stream's entry cannot be read: {0}")]
-    StreamEntry(serde_json::Error),
+    /// A record was found where another stream's was asked for.
+    #[error("a record of {found} lies where one of {asked} should; it is not read")]
+    OtherStream {
+        /// The stream that was asked for.
+        asked: StreamId,
+        /// The stream that the record names.
+        found: StreamId,
+    },
+    /// A commit group of the log cannot be read.
+    #[error("the log's group at offset {first_offset} cannot be read: {source}")]
+    Group {
+        /// The offset of the group's first event.
+        first_offset: u64,
+        /// The reason.
+        source: Box<StoreError>,
+    },
+    /// No stream of this number was ever made.
+    #[error("there is no stream of number {number}")]
+    UnknownStream {
+        /// The number.
+        number: u32,
+    },
     /// A copy of a learner asked for a key page that no checkpoint keeps any more.
     #[error("the stream has gone on, and its pages too")]
     PagesSuperseded,

@@ -1,46 +1,33 @@
 //! The log: every event of every stream, in commit groups; and which streams there are.
 //!
-//! Tree `groups`: stream number (u32, big-endian), first offset (u64, big-endian) → a group. A group longer than one
-//! piece continues under the same key with a piece number (u16) appended. Tree `streams`: stream number → a
-//! [`StreamEntry`] as JSON with a checksum. Tree `marks`: name of a producer that sends to several streams → how far
-//! it is durable; written after the groups it speaks of, which sled keeps in that order.
+//! Tree `groups`: stream number (u32, big-endian), first offset (u64, big-endian) → a record with a group. A group
+//! longer than one piece continues under the same key with a piece number (u16) appended. Tree `streams`: stream number
+//! → a record with a [`StreamEntry`] as JSON, continued likewise; and the numbers that are used up. Tree `marks`: name
+//! of a producer that sends to several streams → how far it is durable; written after the groups it speaks of, which
+//! sled keeps in that order.
 
-use crate::bytes::{Cursor, put_varint};
+use crate::bytes::{Cursor, Damaged, put_varint};
 use crate::checksum::{seal, unseal};
-use crate::database::{Database, PIECE_BYTES, SEGMENT_BYTES};
+use crate::database::{Database, Form};
+use crate::entry::{EntryCopies, StreamEntry};
 use crate::error::StoreError;
 use crate::group::{self, Decoded, Group};
+use crate::identity::StreamId;
+use crate::opening::CarefulOpening;
 use crate::producers::ProducerTrees;
-use serde::{Deserialize, Serialize};
-use std::path::Path;
+use crate::record::{self, HEADER_BYTES, RecordHead, RecordKind};
+use crate::registry::Registry;
+use std::path::PathBuf;
 use std::sync::Arc;
-use surmise_event::Schema;
-use surmise_learner::Options;
 
-const FORMAT: &str = "surmise log 1";
-/// Memory that the database may take for what it has read.
-const CACHE_BYTES_MAX: u64 = 8 << 20;
-
-/// What a stream was made with: all that recovery without a checkpoint has to know.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StreamEntry {
-    /// The number of the stream in the log.
-    pub number: u32,
-    /// The name of the stream.
-    pub name: String,
-    /// The pattern of the configuration that the name fell under; empty if it fell under none.
-    #[serde(default)]
-    pub group: String,
-    /// The schema that was declared for it.
-    pub schema: Schema,
-    /// The options that the stream's learner was made with.
-    pub options: Options,
-    /// When the stream was made, in microseconds since 1970.
-    pub created_us: i64,
-    /// Bytes that were deleted at the beginning of the stream's log.
-    #[serde(default)]
-    pub trimmed_bytes: u64,
-}
+static FORM: Form = Form {
+    name: "log",
+    place: 1,
+    cache_bytes: 8 << 20,
+    format: "surmise log 2",
+    // the format before records named their streams
+    older: Some("surmise log 1"),
+};
 
 /// The mark of a producer that sends to several streams: all its events up to a sequence number are durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,49 +42,49 @@ pub struct ProducerMark {
 
 /// The log of all streams.
 pub struct Log {
-    database: Database,
-    groups: sled::Tree,
-    streams: sled::Tree,
+    pub(crate) database: Database,
+    pub(crate) groups: sled::Tree,
+    pub(crate) streams: sled::Tree,
     marks: sled::Tree,
     /// What streams know of producers that memory has no room for.
     pub producers: ProducerTrees,
+    pub(crate) registry: Arc<Registry>,
 }
 
 impl Log {
-    /// Opens the log in a directory, which is made if it does not exist.
+    /// Opens the log of a data directory, which is made if it does not exist. A damaged one is set aside; the second
+    /// value says where.
     ///
     /// # Errors
     /// The directory cannot be read, or holds a log of another format.
-    pub fn open(path: &Path) -> Result<Log, StoreError> {
-        let database = Database::open(path, SEGMENT_BYTES, CACHE_BYTES_MAX, FORMAT)?;
-        Ok(Log {
-            groups: database.tree("groups")?,
-            streams: database.tree("streams")?,
-            marks: database.tree("marks")?,
-            producers: ProducerTrees::open(&database)?,
-            database,
-        })
+    pub(crate) fn open(
+        opening: &CarefulOpening<'_>,
+        registry: Arc<Registry>,
+    ) -> Result<(Log, Option<PathBuf>), StoreError> {
+        let (database, aside) = opening.open(&FORM)?;
+        let (groups, streams) = (database.tree("groups")?, database.tree("streams")?);
+        let (marks, producers) = (database.tree("marks")?, ProducerTrees::open(&database)?);
+        Ok((Log { groups, streams, marks, producers, database, registry }, aside))
     }
 
-    /// The entries of all streams, by number.
-    ///
-    /// # Errors
-    /// The log cannot be read, or an entry is damaged.
-    pub fn streams(&self) -> Result<Vec<StreamEntry>, StoreError> {
-        self.streams
-            .iter()
-            .values()
-            .map(|value| {
-                let value = value.map_err(StoreError::database("cannot read the list of streams"))?;
-                serde_json::from_slice(unseal(&value, "a stream's entry")?).map_err(StoreError::StreamEntry)
-            })
-            .collect()
+    /// Tells the registry of the log's copies of entries, and of the numbers that are used up.
+    pub(crate) fn tell_registry(&self) -> Result<(), StoreError> {
+        self.registry.merge(entry_copies(&self.streams)?);
+        if let Some((last, _)) = self.groups.last().map_err(StoreError::database("cannot read the log"))? {
+            self.registry.use_up(last.first_chunk::<4>().map_or(0, |number| u32::from_be_bytes(*number)));
+        }
+        Ok(())
     }
 
-    fn put_entry(&self, entry: &StreamEntry) -> Result<(), StoreError> {
-        let value = serde_json::to_vec(entry).expect("invariant: a stream's entry can be written as JSON");
-        let put = self.streams.insert(entry.number.to_be_bytes(), seal(value));
-        put.map(|_| ()).map_err(StoreError::database("cannot write a stream's entry"))
+    /// The entries of all streams, by number, as the registry knows them from all its copies.
+    pub fn streams(&self) -> Vec<StreamEntry> {
+        self.registry.entries()
+    }
+
+    /// Puts what the registry knows into the log, so that it holds a copy of all of it.
+    pub(crate) fn settle(&self) -> Result<(), StoreError> {
+        put_copies(&self.streams, &self.registry, self.registry.entries().iter().map(|entry| entry.number))?;
+        self.database.flush()
     }
 
     /// The mark of a producer that sends to several streams, if it has one.
@@ -147,12 +134,14 @@ impl Log {
         marks: &[ProducerMark],
         time_us: i64,
     ) -> Result<(), StoreError> {
-        for entry in entries {
-            self.put_entry(entry)?;
-        }
+        // the registry first: whatever a crash leaves, no number of a stream is given twice
+        self.registry.note(entries)?;
+        put_copies(&self.streams, &self.registry, entries.iter().map(|entry| entry.number))?;
         let mut batch = sled::Batch::default();
         for g in groups {
-            for (i, piece) in g.bytes.chunks(PIECE_BYTES).enumerate() {
+            let (id, write) = (self.registry.id(g.stream)?, self.registry.next_write());
+            let head = RecordHead::new(RecordKind::Group, id, g.first_offset, write);
+            for (i, piece) in head.cut(&g.bytes).enumerate() {
                 batch.insert(key(g.stream, g.first_offset, i), piece);
             }
         }
@@ -169,7 +158,7 @@ impl Log {
 
     /// Reads the groups of a stream from an offset on, in order.
     pub fn tail(&self, stream: u32, from_offset: u64) -> Tail {
-        Tail { pieces: self.pieces_from(stream, from_offset) }
+        Tail { pieces: self.pieces_from(stream, from_offset), next: None, stream, id: self.registry.id(stream).ok() }
     }
 
     /// Whether the log of a stream holds nothing from an offset on.
@@ -195,20 +184,24 @@ impl Log {
     /// # Errors
     /// The database refuses.
     pub fn trim(&self, entry: &mut StreamEntry, before_offset: u64, bytes: u64) -> Result<u64, StoreError> {
-        let mut gone = 0;
+        let (mut gone, mut end) = (0, before_offset);
         let mut batch = sled::Batch::default();
         for piece in self.groups.range(key(entry.number, 0, 0)..key(entry.number, before_offset, 0)) {
             let (k, v) = piece.map_err(StoreError::database("cannot read the log"))?;
             if gone >= bytes && k.len() == KEY_BYTES {
+                end = k.last_chunk::<8>().map_or(0, |offset| u64::from_be_bytes(*offset));
                 break;
             }
-            gone += v.len() as u64;
+            gone += v.len().saturating_sub(HEADER_BYTES) as u64;
             batch.remove(k);
         }
         if gone > 0 {
-            self.groups.apply_batch(batch).map_err(StoreError::database("cannot trim the log"))?;
+            // said first: what was deleted on purpose is never taken for lost
+            entry.trimmed_before = entry.trimmed_before.max(end);
             entry.trimmed_bytes += gone;
-            self.put_entry(entry)?;
+            self.registry.note(std::slice::from_ref(entry))?;
+            self.groups.apply_batch(batch).map_err(StoreError::database("cannot trim the log"))?;
+            put_copies(&self.streams, &self.registry, [entry.number])?;
             self.database.flush()?;
         }
         Ok(gone)
@@ -228,9 +221,9 @@ fn read_mark(producer: Arc<str>, value: &[u8]) -> Result<(u64, ProducerMark), St
 }
 
 /// Bytes of the key of a group's first piece.
-const KEY_BYTES: usize = 12;
+pub(crate) const KEY_BYTES: usize = 12;
 
-fn key(stream: u32, first_offset: u64, piece: usize) -> Vec<u8> {
+pub(crate) fn key(stream: u32, first_offset: u64, piece: usize) -> Vec<u8> {
     let mut k = Vec::with_capacity(KEY_BYTES + 2);
     k.extend_from_slice(&stream.to_be_bytes());
     k.extend_from_slice(&first_offset.to_be_bytes());
@@ -240,30 +233,84 @@ fn key(stream: u32, first_offset: u64, piece: usize) -> Vec<u8> {
     k
 }
 
-/// Reads the groups of one stream, in order.
+/// The copies of entries, and of the numbers that are used up, in a tree.
+pub(crate) fn entry_copies(tree: &sled::Tree) -> Result<EntryCopies, StoreError> {
+    let mut copies = EntryCopies::default();
+    for value in tree.iter().values() {
+        let value = value.map_err(StoreError::database("cannot read the list of streams"))?;
+        match record::unseal(&value, "a stream's entry") {
+            Ok((head, payload)) => copies.push(head, payload),
+            Err(_) => copies.damaged += 1,
+        }
+    }
+    Ok(copies)
+}
+
+/// Puts copies of entries, and of the numbers that are used up, into a tree.
+pub(crate) fn put_copies(
+    tree: &sled::Tree,
+    registry: &Registry,
+    streams: impl IntoIterator<Item = u32>,
+) -> Result<(), StoreError> {
+    let mut batch = sled::Batch::default();
+    let mut any = false;
+    for number in streams {
+        for (piece, record) in registry.records(number).into_iter().enumerate() {
+            let mut key = number.to_be_bytes().to_vec();
+            if piece > 0 {
+                key.extend_from_slice(&(piece as u32).to_be_bytes());
+            }
+            batch.insert(key, record);
+        }
+        any = true;
+    }
+    if any {
+        // no stream's key: it has five bytes
+        batch.insert(b"marks", registry.marks());
+        tree.apply_batch(batch).map_err(StoreError::database("cannot write a stream's entry"))?;
+    }
+    Ok(())
+}
+
+/// Reads the groups of one stream, in order. What cannot be read is an error in its place, and the next group follows.
 pub struct Tail {
     pieces: sled::Iter,
+    /// A piece that was read ahead.
+    next: Option<(sled::IVec, sled::IVec)>,
+    stream: u32,
+    id: Option<StreamId>,
 }
 
 impl Tail {
-    fn piece(&mut self) -> Option<Result<sled::IVec, StoreError>> {
-        let piece = self.pieces.next()?;
-        Some(piece.map(|(_, v)| v).map_err(StoreError::database("cannot read the log")))
+    fn piece(&mut self) -> Option<Result<(sled::IVec, sled::IVec), StoreError>> {
+        if let Some(next) = self.next.take() {
+            return Some(Ok(next));
+        }
+        self.pieces.next().map(|piece| piece.map_err(StoreError::database("cannot read the log")))
     }
 
-    fn whole(&mut self, first: sled::IVec) -> Result<(Decoded, usize), StoreError> {
-        let total = group::total_length(&first)?;
-        if total == first.len() {
-            return Ok((group::decode(&first)?, total));
-        }
-        let mut bytes = first.to_vec();
-        while bytes.len() < total {
-            match self.piece() {
-                Some(p) => bytes.extend_from_slice(&p?),
-                None => break,
+    /// The group whose first piece this is.
+    fn whole(&mut self, id: StreamId, first_offset: u64, first: &[u8]) -> Result<(Decoded, usize), StoreError> {
+        let (head, payload) = record::unseal(first, "a log group (its record)")?;
+        head.expect(RecordKind::Group, id, first_offset, 0)?;
+        let mut bytes = payload.to_vec();
+        for piece in 1..head.pieces {
+            let Some((k, v)) = self.piece().transpose()? else { return Err(Damaged("a log group (its end)").into()) };
+            if *k != *key(id.number, first_offset, piece as usize) {
+                self.next = Some((k, v));
+                return Err(Damaged("a log group (a piece is missing)").into());
             }
+            let (found, payload) = record::unseal(&v, "a log group (the record of a piece)")?;
+            if found != (RecordHead { piece, ..head }) {
+                return Err(Damaged("a log group (a piece of another)").into());
+            }
+            bytes.extend_from_slice(payload);
         }
-        Ok((group::decode(&bytes)?, total))
+        let group = group::decode(&bytes)?;
+        if (group.stream, group.first_offset) != (id.number, first_offset) {
+            return Err(Damaged("a log group (it is of another place)").into());
+        }
+        Ok((group, bytes.len()))
     }
 }
 
@@ -271,8 +318,20 @@ impl Iterator for Tail {
     /// A group, and the bytes that it takes in the log.
     type Item = Result<(Decoded, usize), StoreError>;
     fn next(&mut self) -> Option<Self::Item> {
-        let first = self.piece()?;
-        Some(first.and_then(|v| self.whole(v)))
+        loop {
+            let (key, first) = match self.piece()? {
+                Ok(piece) => piece,
+                Err(e) => return Some(Err(e)),
+            };
+            // pieces whose beginning is damaged or gone
+            if key.len() != KEY_BYTES {
+                continue;
+            }
+            let Some(id) = self.id else { return Some(Err(StoreError::UnknownStream { number: self.stream })) };
+            let first_offset = key.last_chunk::<8>().map_or(0, |offset| u64::from_be_bytes(*offset));
+            let group = self.whole(id, first_offset, &first);
+            return Some(group.map_err(|e| StoreError::Group { first_offset, source: Box::new(e) }));
+        }
     }
 }
 

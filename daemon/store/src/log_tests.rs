@@ -3,6 +3,7 @@
 use super::*;
 use crate::Store;
 use crate::group::GroupBuilder;
+use crate::record::PIECE_BYTES;
 use surmise_event::{Data, Datum, Record};
 
 fn text(s: &str) -> Record {
@@ -18,15 +19,7 @@ fn group(stream: u32, offset: u64, records: &[Record]) -> Group {
 }
 
 fn entry(number: u32) -> StreamEntry {
-    StreamEntry {
-        number,
-        name: format!("s{number}"),
-        group: String::new(),
-        schema: Schema::default(),
-        options: Options::default(),
-        created_us: 1,
-        trimmed_bytes: 0,
-    }
+    StreamEntry::sample(number)
 }
 
 fn offsets(log: &Log, stream: u32, from: u64) -> Vec<u64> {
@@ -46,7 +39,7 @@ fn groups_come_back_after_a_drop_without_goodbye() {
         // not committed: what was only inserted may be lost, what was committed may not
     }
     let store = Store::open(dir.path(), 3).unwrap();
-    assert_eq!(store.log.streams().unwrap(), [entry(0), entry(1)]);
+    assert_eq!(store.log.streams(), [entry(0), entry(1)]);
     assert_eq!(offsets(&store.log, 0, 0), [0, 2]);
     assert_eq!(offsets(&store.log, 0, 2), [2]);
     assert_eq!(offsets(&store.log, 1, 0), [0]);
@@ -93,7 +86,7 @@ fn the_beginning_can_be_trimmed() {
     assert_eq!(offsets(&store.log, 0, 0), [3, 4, 5, 6, 7, 8, 9]);
     assert_eq!(store.log.trim(&mut e, 8, u64::MAX).unwrap(), each * 5);
     assert_eq!(offsets(&store.log, 0, 0), [8, 9]);
-    assert_eq!(store.log.streams().unwrap()[0].trimmed_bytes, each * 8);
+    assert_eq!(store.log.streams()[0].trimmed_bytes, each * 8);
 }
 
 #[test]
@@ -123,4 +116,63 @@ fn marks_are_remembered_and_bounded() {
     assert_eq!(marks(), [Some(mark("a", 7)), Some(mark("b", 2))]);
     assert_eq!((store.log.trim_marks(2).unwrap(), store.log.trim_marks(1).unwrap()), (0, 1));
     assert_eq!(marks(), [Some(mark("a", 7)), None]);
+}
+
+#[test]
+fn a_group_of_another_stream_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), 3).unwrap();
+    store.log.commit(&[entry(0), entry(1)], &[group(0, 0, &[text("a")]), group(1, 0, &[text("b")])], &[], 0).unwrap();
+    let other = store.log.groups.get(key(1, 0, 0)).unwrap().unwrap();
+    store.log.groups.insert(key(0, 0, 0), other).unwrap();
+    let refused = store.log.tail(0, 0).next().unwrap().unwrap_err().to_string();
+    assert!(refused.contains("offset 0") && refused.contains("stream 1") && refused.contains("stream 0"), "{refused}");
+    assert_eq!(offsets(&store.log, 1, 0), [0]);
+}
+
+#[test]
+fn any_copy_of_the_streams_may_be_lost_and_no_number_comes_twice() {
+    for lost in ["streams", "log", "checkpoints"] {
+        let dir = tempfile::tempdir().unwrap();
+        {
+            let store = Store::open(dir.path(), 3).unwrap();
+            store.log.commit(&[entry(0), entry(4)], &[group(0, 0, &[text("a")])], &[], 0).unwrap();
+            assert_eq!(store.next_number(), 5);
+        }
+        let path = dir.path().join(lost);
+        if path.is_dir() {
+            std::fs::remove_dir_all(path).unwrap();
+        } else {
+            std::fs::remove_file(path).unwrap();
+        }
+        let first_write = {
+            let store = Store::open(dir.path(), 3).unwrap();
+            assert_eq!(store.log.streams(), [entry(0), entry(4)], "without {lost}");
+            assert_eq!(store.next_number(), 5);
+            store.registry.next_write()
+        };
+        // what the start has mended can be lost in its turn
+        std::fs::remove_file(dir.path().join("streams")).unwrap();
+        let store = Store::open(dir.path(), 3).unwrap();
+        assert_eq!((store.log.streams().len(), store.next_number()), (2, 5));
+        assert!(store.registry.next_write() > first_write, "the numbers of writes rise over restarts");
+    }
+}
+
+#[test]
+fn damage_in_the_file_of_streams_hits_one_copy() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let store = Store::open(dir.path(), 3).unwrap();
+        store.log.commit(&[entry(0), entry(1), entry(2)], &[], &[], 0).unwrap();
+    }
+    let path = dir.path().join("streams");
+    let whole = std::fs::read(&path).unwrap();
+    for at in (0..whole.len()).step_by(7) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 4;
+        let copies = crate::entry::EntryCopies::scan(&bytes);
+        assert!(copies.damaged >= 1 && copies.entries.len() >= 2, "byte {at}: {}", copies.entries.len());
+        assert!(copies.entries.iter().all(|(_, found)| *found == entry(found.number)));
+    }
 }

@@ -1,8 +1,9 @@
 //! The bytes of key pages: keys and values of the trees.
 
 use crate::bytes::{Cursor, put_bytes};
-use crate::checksum::unseal;
 use crate::error::StoreError;
+use crate::identity::StreamId;
+use crate::record::{RecordKind, unseal};
 
 /// The flag of a page that says that the state of its key is gone.
 pub(crate) const FLAG_GONE: u8 = 1;
@@ -23,16 +24,27 @@ pub(crate) struct StoredPage {
 }
 
 impl StoredPage {
-    /// Reads the first piece of a page.
-    pub fn read(value: &[u8]) -> Result<StoredPage, StoreError> {
-        let mut cursor = Cursor(unseal(value, "the state of a key (checksum)")?);
+    /// Reads the first piece of a page, which must be this page of this stream.
+    pub fn read(id: StreamId, number: u64, value: &[u8]) -> Result<StoredPage, StoreError> {
+        let (head, payload) = unseal(value, "the state of a key (checksum)")?;
+        head.expect(RecordKind::Page, id, number, 0)?;
+        StoredPage::read_payload(payload)
+    }
+
+    /// Reads the first piece of a page, whosever it is.
+    pub fn read_any(value: &[u8]) -> Result<StoredPage, StoreError> {
+        StoredPage::read_payload(unseal(value, "the state of a key (checksum)")?.1)
+    }
+
+    fn read_payload(payload: &[u8]) -> Result<StoredPage, StoreError> {
+        let mut cursor = Cursor(payload);
         let flags = cursor.byte("the state of a key")?;
         let key = cursor.text("the state of a key")?.into();
         Ok(StoredPage { flags, key, state: cursor.0.to_vec() })
     }
 }
 
-/// The value of a page's first piece, without its checksum. `state` is what of the state fits.
+/// The value of a page's first piece, without its head. `state` is what of the state fits.
 pub(crate) fn first_piece(flags: u8, key: &str, state: &[u8]) -> Vec<u8> {
     let mut value = vec![flags];
     put_bytes(&mut value, key.as_bytes());

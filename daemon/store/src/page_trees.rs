@@ -1,19 +1,23 @@
 //! The database of key pages: three trees whose invariant the documentation of `pages` explains.
 
 use crate::bytes::{Cursor, Damaged, put_varint};
-use crate::checksum::{seal, unseal};
-use crate::database::{Database, PIECE_BYTES, SEGMENT_BYTES};
+use crate::checkpoints::CheckpointMeta;
+use crate::database::{Database, Form};
 use crate::error::StoreError;
+use crate::identity::StreamId;
 use crate::page_format::{
     FLAG_CONTINUES, FLAG_GONE, FLAG_REPLACES, PAGE_KEY_BYTES, StoredPage, first_piece, index_key, page_key,
     page_number, piece_key,
 };
-use std::path::Path;
+use crate::record::{HEADER_BYTES, PAYLOAD_BYTES, RecordHead, RecordKind, unseal};
+use crate::registry::Registry;
+use std::sync::Arc;
 use surmise_learner::Page;
 
-const FORMAT: &str = "surmise pages 1";
-/// Memory that the database may take for what it has read.
-const CACHE_BYTES_MAX: u64 = 16 << 20;
+pub(crate) static FORM: Form =
+    Form { name: "keys", place: 3, cache_bytes: 16 << 20, format: "surmise pages 2", older: Some("surmise pages 1") };
+/// Bytes of the first part of a state, together with the name of its key.
+const HEAD_BYTES_MAX: usize = PAYLOAD_BYTES - 16;
 /// Pages that are swept for each page that is written: enough to keep up, so that no write waits for a long sweep.
 const SWEPT_PER_WRITTEN: usize = 2;
 
@@ -27,6 +31,7 @@ pub(crate) struct PageTrees {
     pub(crate) pages: sled::Tree,
     index: sled::Tree,
     floors: sled::Tree,
+    registry: Arc<Registry>,
 }
 
 /// How far a stream was swept.
@@ -36,14 +41,17 @@ struct SweepState {
     floor: u64,
     /// The number of the page that is swept next.
     next: u64,
+    /// The number of pages that were numbered.
+    numbered: u64,
+    /// The number of a write: checkpoints of earlier ones count on pages that were lost.
+    forgotten: u64,
 }
 
 impl PageTrees {
-    /// Opens or makes the database in a directory.
-    pub fn open(path: &Path) -> Result<PageTrees, StoreError> {
-        let database = Database::open(path, SEGMENT_BYTES, CACHE_BYTES_MAX, FORMAT)?;
+    /// The trees of a database.
+    pub fn new(database: Database, registry: Arc<Registry>) -> Result<PageTrees, StoreError> {
         let (pages, index, floors) = (database.tree("pages")?, database.tree("index")?, database.tree("floors")?);
-        Ok(PageTrees { database, pages, index, floors })
+        Ok(PageTrees { database, pages, index, floors, registry })
     }
 
     pub fn flush(&self) -> Result<(), StoreError> {
@@ -60,34 +68,40 @@ impl PageTrees {
     }
 
     /// Writes pages under the numbers from `first` on, and sweeps earlier pages below the floor.
-    pub fn put_all(&self, stream: u32, first: u64, pages: &[Page<'_>], floor: u64) -> Result<(), StoreError> {
-        self.sweep(stream, floor, SWEPT_PER_WRITTEN * pages.len())?;
-        (first..).zip(pages).try_for_each(|(number, page)| self.put(stream, number, page, floor))
+    pub fn put_all(&self, id: StreamId, first: u64, pages: &[Page<'_>], floor: u64) -> Result<(), StoreError> {
+        self.sweep(id.number, floor, SWEPT_PER_WRITTEN * pages.len())?;
+        (first..).zip(pages).try_for_each(|(number, page)| self.put(id, number, page, floor))?;
+        let state = self.sweep_state(id.number)?;
+        self.set_sweep_state(id.number, SweepState { numbered: first + pages.len() as u64, ..state })
     }
 
-    fn put(&self, stream: u32, number: u64, page: &Page<'_>, floor: u64) -> Result<(), StoreError> {
+    fn put(&self, id: StreamId, number: u64, page: &Page<'_>, floor: u64) -> Result<(), StoreError> {
+        let stream = id.number;
         let index_key = index_key(stream, page.key);
         let mut entries = self.entries(&index_key)?;
         let surplus = take_surplus(&mut entries, floor);
         let state = page.state.unwrap_or_default();
-        let (head, rest) = state.split_at(state.len().min(PIECE_BYTES));
+        let (head, rest) = state.split_at(state.len().min(HEAD_BYTES_MAX.saturating_sub(page.key.len())));
         let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
         let flags = flag(page.state.is_none(), FLAG_GONE)
             | flag(!entries.is_empty(), FLAG_REPLACES)
             | flag(!rest.is_empty(), FLAG_CONTINUES);
         // further pieces, then the page, then its index entry: what is named is there
         let key = page_key(stream, number);
-        for (piece, bytes) in (1..).zip(rest.chunks(PIECE_BYTES)) {
-            self.insert(piece_key(key, piece), bytes.to_vec())?;
+        let record = RecordHead::new(RecordKind::Page, id, number, self.registry.next_write());
+        let pieces = 1 + rest.len().div_ceil(PAYLOAD_BYTES) as u32;
+        for (piece, bytes) in (1..).zip(rest.chunks(PAYLOAD_BYTES)) {
+            let record = RecordHead { piece: u32::from(piece), pieces, ..record };
+            self.insert(piece_key(key, piece), record.seal(bytes))?;
         }
-        self.insert(key, first_piece(flags, page.key, head))?;
+        self.insert(key, RecordHead { pieces, ..record }.seal(&first_piece(flags, page.key, head)))?;
         entries.insert(0, (number, page.state.is_none()));
         self.set_entries(&index_key, &entries)?;
         self.delete(stream, &surplus)
     }
 
     fn insert(&self, key: impl AsRef<[u8]>, value: Vec<u8>) -> Result<(), StoreError> {
-        let inserted = self.pages.insert(key, seal(value));
+        let inserted = self.pages.insert(key, value);
         inserted.map(|_| ()).map_err(StoreError::database("cannot write the state of a key"))
     }
 
@@ -114,20 +128,29 @@ impl PageTrees {
     }
 
     /// The page of a number, if it is there.
-    fn page(&self, stream: u32, number: u64) -> Result<Option<StoredPage>, StoreError> {
-        let value = self.pages.get(page_key(stream, number));
+    fn page(&self, id: StreamId, number: u64) -> Result<Option<StoredPage>, StoreError> {
+        let value = self.pages.get(page_key(id.number, number));
         let value = value.map_err(StoreError::database("cannot read the state of a key"))?;
-        value.map(|first| self.whole(page_key(stream, number), &first)).transpose()
+        value.map(|first| self.whole(id, number, &first)).transpose()
     }
 
     /// The page with all its pieces, from the first of them.
-    fn whole(&self, key: [u8; PAGE_KEY_BYTES], first: &[u8]) -> Result<StoredPage, StoreError> {
-        let mut page = StoredPage::read(first)?;
-        if page.flags & FLAG_CONTINUES != 0 {
-            for piece in self.pages.range(piece_key(key, 1)..=piece_key(key, u16::MAX)).values() {
-                let piece = piece.map_err(StoreError::database("cannot read the state of a key"))?;
-                page.state.extend_from_slice(unseal(&piece, "the state of a key (a piece's checksum)")?);
+    fn whole(&self, id: StreamId, number: u64, first: &[u8]) -> Result<StoredPage, StoreError> {
+        let mut page = StoredPage::read(id, number, first)?;
+        if page.flags & FLAG_CONTINUES == 0 {
+            return Ok(page);
+        }
+        let (record, _) = unseal(first, "the state of a key (checksum)")?;
+        let key = page_key(id.number, number);
+        for n in 1..record.pieces {
+            let piece = self.pages.get(piece_key(key, n as u16));
+            let piece = piece.map_err(StoreError::database("cannot read the state of a key"))?;
+            let piece = piece.ok_or(Damaged("the state of a key (a piece is missing)"))?;
+            let (found, payload) = unseal(&piece, "the state of a key (a piece's checksum)")?;
+            if found != (RecordHead { piece: n, ..record }) {
+                return Err(Damaged("the state of a key (a piece of another)").into());
             }
+            page.state.extend_from_slice(payload);
         }
         Ok(page)
     }
@@ -153,7 +176,7 @@ impl PageTrees {
         for (number, _) in entries {
             let key = page_key(stream, *number);
             let removed = self.pages.remove(key).map_err(StoreError::database("cannot delete the state of a key"))?;
-            if removed.is_some_and(|value| value.first().is_some_and(|flags| flags & FLAG_CONTINUES != 0)) {
+            if removed.is_some_and(|value| value.get(HEADER_BYTES).is_some_and(|flags| flags & FLAG_CONTINUES != 0)) {
                 for piece in self.pages.range(piece_key(key, 1)..=piece_key(key, u16::MAX)).keys() {
                     let removed = piece.and_then(|piece| self.pages.remove(piece));
                     removed.map_err(StoreError::database("cannot delete the state of a key"))?;
@@ -164,16 +187,16 @@ impl PageTrees {
     }
 
     /// The state of a key as a learner sees it that has numbered `before` pages.
-    pub fn get(&self, stream: u32, key: &str, before: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let index_key = index_key(stream, key);
+    pub fn get(&self, id: StreamId, key: &str, before: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let index_key = index_key(id.number, key);
         loop {
             let entries = self.entries(&index_key)?;
             let number = match entries.iter().find(|(number, _)| *number < before) {
                 Some((number, false)) => number,
-                None if before < self.floor(stream)? => return Err(StoreError::PagesSuperseded),
+                None if before < self.floor(id.number)? => return Err(StoreError::PagesSuperseded),
                 _ => return Ok(None),
             };
-            match self.page(stream, *number)? {
+            match self.page(id, *number)? {
                 Some(page) if *page.key == *key => return Ok(Some(page.state)),
                 // the owner wrote between the two looks of a reader, which looks again
                 _ if self.entries(&index_key)? != entries => {}
@@ -183,12 +206,13 @@ impl PageTrees {
     }
 
     /// The oldest page with a number ≥ `from` that is the newest of its key and holds a state.
-    pub fn oldest(&self, stream: u32, from: u64) -> Result<Option<(u64, Box<str>, Vec<u8>)>, StoreError> {
-        for first in self.first_pieces(stream, from, u64::MAX) {
+    pub fn oldest(&self, id: StreamId, from: u64) -> Result<Option<(u64, Box<str>, Vec<u8>)>, StoreError> {
+        for first in self.first_pieces(id.number, from, u64::MAX) {
             let (number, first) = first?;
-            let newest = self.entries(&index_key(stream, &StoredPage::read(&first)?.key))?.first().copied();
+            let newest =
+                self.entries(&index_key(id.number, &StoredPage::read(id, number, &first)?.key))?.first().copied();
             if newest == Some((number, false)) {
-                let page = self.whole(page_key(stream, number), &first)?;
+                let page = self.whole(id, number, &first)?;
                 return Ok(Some((number, page.key, page.state)));
             }
         }
@@ -200,17 +224,35 @@ impl PageTrees {
         Ok(self.sweep_state(stream)?.floor)
     }
 
+    /// Whether all that a checkpoint sees is here.
+    pub fn can_resume_from(&self, meta: &CheckpointMeta) -> Result<bool, StoreError> {
+        let state = self.sweep_state(meta.stream)?;
+        Ok(state.floor <= meta.pages && meta.pages <= state.numbered && meta.write > state.forgotten)
+    }
+
+    /// Deletes all pages of a stream, and lets no checkpoint count on them any more.
+    pub fn forget(&self, stream: u32) -> Result<(), StoreError> {
+        self.truncate(stream, 0)?;
+        self.set_sweep_state(stream, SweepState { forgotten: self.registry.next_write(), ..SweepState::default() })?;
+        self.flush()
+    }
+
     fn sweep_state(&self, stream: u32) -> Result<SweepState, StoreError> {
         const WHAT: &str = "how far states of keys were swept";
         let value = self.floors.get(stream.to_be_bytes());
         let value = value.map_err(StoreError::database("cannot read how far states of keys were swept"))?;
         let Some(value) = value else { return Ok(SweepState::default()) };
         let mut cursor = Cursor(&value);
-        Ok(SweepState { floor: cursor.u64(WHAT)?, next: cursor.u64(WHAT)? })
+        Ok(SweepState {
+            floor: cursor.u64(WHAT)?,
+            next: cursor.u64(WHAT)?,
+            numbered: cursor.u64(WHAT)?,
+            forgotten: cursor.u64(WHAT)?,
+        })
     }
 
     fn set_sweep_state(&self, stream: u32, state: SweepState) -> Result<(), StoreError> {
-        let value = [state.floor.to_le_bytes(), state.next.to_le_bytes()].concat();
+        let value = [state.floor, state.next, state.numbered, state.forgotten].map(u64::to_le_bytes).concat();
         let set = self.floors.insert(stream.to_be_bytes(), value);
         set.map(|_| ()).map_err(StoreError::database("cannot write how far states of keys were swept"))
     }
@@ -234,12 +276,12 @@ impl PageTrees {
                 next = number;
                 break;
             }
-            let page = StoredPage::read(&first)?;
+            let page = StoredPage::read_any(&first)?;
             if page.flags & (FLAG_GONE | FLAG_REPLACES) != 0 {
                 self.delete_surplus(stream, &page.key, floor)?;
             }
         }
-        self.set_sweep_state(stream, SweepState { floor, next })
+        self.set_sweep_state(stream, SweepState { floor, next, ..state })
     }
 
     /// Deletes the pages of a key that no learner at or above the floor sees.
@@ -258,11 +300,15 @@ impl PageTrees {
     pub fn truncate(&self, stream: u32, pages: u64) -> Result<(), StoreError> {
         for first in self.first_pieces(stream, pages, u64::MAX) {
             let (number, first) = first?;
-            let index_key = index_key(stream, &StoredPage::read(&first)?.key);
+            let index_key = index_key(stream, &StoredPage::read_any(&first)?.key);
             let mut entries = self.entries(&index_key)?;
             entries.retain(|(number, _)| *number < pages);
             self.set_entries(&index_key, &entries)?;
             self.delete(stream, &[(number, false)])?;
+        }
+        let state = self.sweep_state(stream)?;
+        if state.numbered > pages {
+            self.set_sweep_state(stream, SweepState { numbered: pages, ..state })?;
         }
         if pages == 0 {
             let removed = self.floors.remove(stream.to_be_bytes());

@@ -3,10 +3,10 @@
 //!
 //! | tree | key (integers big-endian) | value |
 //! |---|---|---|
-//! | `pages` | stream (u32), number (u64) | flags, the name of the key, its state, a checksum |
-//! | `pages` | the same, then piece (u16) | the continuation of a page that is longer than one piece |
+//! | `pages` | stream (u32), number (u64) | a record: flags, the name of the key, its state |
+//! | `pages` | the same, then piece (u16) | a record with the continuation of a page that is longer than one piece |
 //! | `index` | stream (u32), name of the key | the numbers of the key's pages, newest first, each with whether the state is gone |
-//! | `floors` | stream (u32) | how far the stream was swept, see below |
+//! | `floors` | stream (u32) | how far the stream was swept, see below, and how many pages it has numbered |
 //!
 //! **The invariant.** A learner that has numbered N pages sees, of each key, the newest page with a number below N.
 //! Pages with higher numbers make no difference to it. For the learner in memory and for every checkpoint that is kept,
@@ -21,15 +21,23 @@
 //! * before a stream resumes from a checkpoint that numbered N pages, every page with a number ≥ N is deleted, because
 //!   the log may continue differently than it did before a crash. Checkpoints that numbered more pages are deleted
 //!   before that;
+//! * a checkpoint that numbered more pages than the database knows of is not resumed from: the end of the database is
+//!   gone;
 //! * the database keeps the order of writes, so a crash leaves what was there at one moment. Pages are written before
 //!   their index entry and deleted after it, so an index entry never names a page that is missing.
 
-use crate::database::sync_dir;
+use crate::checkpoints::CheckpointMeta;
+use crate::database::{Database, sync_dir};
 use crate::error::StoreError;
-use crate::page_trees::PageTrees;
+use crate::finding::{Findings, Severity};
+use crate::identity::StreamId;
+use crate::opening::CarefulOpening;
+use crate::page_trees::{FORM, PageTrees};
+use crate::progress::Progress;
+use crate::registry::Registry;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use surmise_learner::{Page, Pages, PagesError};
 
 /// The key pages of all streams.
@@ -42,13 +50,23 @@ pub struct KeyPages {
     pub reads: AtomicU64,
     /// Pages written since the start.
     pub writes: AtomicU64,
+    registry: Arc<Registry>,
+    findings: Arc<Findings>,
+    /// Where the length of the file is noted; a database that nothing is resumed from is opened without care.
+    progress: Option<Arc<Progress>>,
 }
 
 impl KeyPages {
     /// The key pages in the directory `path`, which is made when there is something to write.
-    pub(crate) fn new(path: &Path) -> KeyPages {
+    pub(crate) fn new(
+        path: &Path,
+        registry: Arc<Registry>,
+        findings: Arc<Findings>,
+        progress: Option<Arc<Progress>>,
+    ) -> KeyPages {
         let (reads, writes) = (AtomicU64::new(0), AtomicU64::new(0));
-        KeyPages { path: path.into(), trees: OnceLock::new(), opening: Mutex::new(()), reads, writes }
+        let (path, trees, opening) = (path.into(), OnceLock::new(), Mutex::new(()));
+        KeyPages { path, trees, opening, reads, writes, registry, findings, progress }
     }
 
     /// The database, if it exists.
@@ -67,12 +85,33 @@ impl KeyPages {
         // one thread opens it; those that come meanwhile find it open
         let _guard = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if self.trees.get().is_none() {
-            let _ = self.trees.set(PageTrees::open(&self.path)?);
+            let _ = self.trees.set(PageTrees::new(self.database()?, self.registry.clone())?);
             if let Some(dir) = self.path.parent() {
                 sync_dir(dir)?;
             }
         }
         Ok(self.trees.get().expect("invariant: it was just set"))
+    }
+
+    /// Opens the database. A damaged one is set aside, and so is one of the format before: the log makes it anew.
+    fn database(&self) -> Result<Database, StoreError> {
+        let (Some(dir), Some(progress)) = (self.path.parent(), &self.progress) else {
+            return Database::open(&self.path, &FORM, None);
+        };
+        let opening = CarefulOpening { dir, findings: &self.findings, progress };
+        let (database, _) = opening.open(&FORM)?;
+        if !database.is_older {
+            return Ok(database);
+        }
+        drop(database);
+        let aside = opening.set_aside(FORM.name)?;
+        let what = format!(
+            "states of keys of the format before were set aside as {}; the log makes them anew",
+            aside.display()
+        );
+        self.findings.add(Severity::Note, FORM.name, None, what);
+        progress.forget_size(FORM.place);
+        Database::open(&self.path, &FORM, Some(progress.clone()))
     }
 
     /// Makes every page that was written durable.
@@ -83,15 +122,24 @@ impl KeyPages {
         self.trees.get().map_or(Ok(()), PageTrees::flush)
     }
 
-    /// Whether a stream can resume from a checkpoint that numbered `pages` pages: all that the checkpoint sees is here.
+    /// Whether a stream can resume from a checkpoint: all pages that the checkpoint sees are here.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn can_resume_from(&self, stream: u32, pages: u64) -> Result<bool, StoreError> {
+    pub fn can_resume_from(&self, meta: &CheckpointMeta) -> Result<bool, StoreError> {
         match self.existing()? {
-            Some(trees) => Ok(pages == 0 || trees.floor(stream)? <= pages),
-            None => Ok(pages == 0),
+            Some(trees) => Ok(meta.pages == 0 || trees.can_resume_from(meta)?),
+            None => Ok(meta.pages == 0),
         }
+    }
+
+    /// Deletes all pages of a stream whose learner has forgotten the keys in them. No checkpoint that was written so
+    /// far counts on them any more.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn forget(&self, stream: u32) -> Result<(), StoreError> {
+        self.open()?.forget(stream)
     }
 
     /// Deletes a stream's pages with numbers ≥ `pages`; all of its pages if that is 0.
@@ -114,6 +162,9 @@ impl KeyPages {
     }
 }
 
+/// The identity under which such pages are kept.
+const SCRATCH: StreamId = StreamId { number: 0, epoch: 0, name_hash: 0 };
+
 /// The key pages of a learner that is never restored, as in a replay. Superseded pages are deleted at once.
 #[derive(Debug)]
 pub struct ScratchPages(KeyPages);
@@ -121,7 +172,7 @@ pub struct ScratchPages(KeyPages);
 impl ScratchPages {
     /// Key pages in the directory `path`, which nothing else uses; it is made when there is something to write.
     pub fn new(path: &Path) -> ScratchPages {
-        ScratchPages(KeyPages::new(path))
+        ScratchPages(KeyPages::new(path, Arc::default(), Arc::default(), None))
     }
 
     /// Bytes on disk, including those that are not reused yet.
@@ -137,15 +188,15 @@ impl ScratchPages {
 impl Pages for ScratchPages {
     fn put(&self, first: u64, pages: &[Page<'_>]) -> Result<(), PagesError> {
         // no checkpoint will ask for an earlier page, so the floor is the newest number
-        self.with_trees(|trees| trees.put_all(0, first, pages, first))
+        self.with_trees(|trees| trees.put_all(SCRATCH, first, pages, first))
     }
 
     fn get(&self, key: &str, before: u64) -> Result<Option<Vec<u8>>, PagesError> {
-        self.with_trees(|trees| trees.get(0, key, before))
+        self.with_trees(|trees| trees.get(SCRATCH, key, before))
     }
 
     fn oldest(&self, from: u64) -> Result<Option<(u64, Box<str>, Vec<u8>)>, PagesError> {
-        self.with_trees(|trees| trees.oldest(0, from))
+        self.with_trees(|trees| trees.oldest(SCRATCH, from))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::page_format::page_key;
-use crate::{CheckpointDraft, Store, StreamPages};
+use crate::{CheckpointDraft, Store, StreamEntry, StreamPages};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,8 +50,14 @@ fn name(key: u8) -> String {
 
 fn open(dir: &Path) -> (Arc<Store>, StreamPages) {
     let store = Arc::new(Store::open(dir, 2).unwrap());
-    let pages = StreamPages::new(Arc::downgrade(&store), STREAM);
+    store.log.commit(&[StreamEntry::sample(STREAM)], &[], &[], 0).unwrap();
+    let pages = StreamPages::new(Arc::downgrade(&store), store.registry.id(STREAM).unwrap());
     (store, pages)
+}
+
+/// The manifest of a checkpoint that numbered so many pages.
+fn resumed(pages: u64) -> CheckpointMeta {
+    CheckpointMeta { stream: STREAM, pages, write: u64::MAX, ..CheckpointMeta::default() }
 }
 
 fn checkpoint(store: &Store, pages: u64) {
@@ -136,7 +142,7 @@ proptest! {
                         drop((pages, store));
                         (store, pages) = open(dir.path());
                     }
-                    prop_assert!(store.pages.can_resume_from(STREAM, plain.numbered).unwrap());
+                    prop_assert!(store.pages.can_resume_from(&resumed(plain.numbered)).unwrap());
                     store.checkpoints.drop_beyond(STREAM, plain.numbered).unwrap();
                     store.pages.truncate(STREAM, plain.numbered).unwrap();
                     // checkpoints of the same number of pages are all the same to the pages
@@ -193,9 +199,14 @@ fn a_checkpoint_below_the_floor_is_not_resumed_from() {
         checkpoint(&store, plain.numbered);
     }
     put(&pages, &mut plain, &[1, 2], 9);
-    assert!(!store.pages.can_resume_from(STREAM, 2).unwrap(), "what it saw may be gone");
-    assert!(store.pages.can_resume_from(STREAM, 6).unwrap() && store.pages.can_resume_from(STREAM, 0).unwrap());
-    assert!(!KeyPages::new(&dir.path().join("elsewhere")).can_resume_from(STREAM, 6).unwrap(), "all of it is gone");
+    assert!(!store.pages.can_resume_from(&resumed(2)).unwrap(), "what it saw may be gone");
+    assert!(store.pages.can_resume_from(&resumed(6)).unwrap() && store.pages.can_resume_from(&resumed(0)).unwrap());
+    assert!(
+        !KeyPages::new(&dir.path().join("elsewhere"), Arc::default(), Arc::default(), None)
+            .can_resume_from(&resumed(6))
+            .unwrap(),
+        "all of it is gone"
+    );
 }
 
 #[test]

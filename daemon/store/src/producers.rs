@@ -203,7 +203,7 @@ fn age_key(table: u32, last_offset: u64, name: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::Log;
+    use crate::Store;
 
     fn producer(epoch: u64, last_seq: u64, last_offset: u64) -> Producer {
         Producer { epoch, last_seq, safe: Some(last_seq), last_offset }
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn entries_only_rise_and_the_silent_are_forgotten_by_name() {
         let dir = tempfile::tempdir().unwrap();
-        let log = Log::open(dir.path()).unwrap();
+        let log = Store::open(dir.path(), 2).unwrap().log;
         let put = |table, list: &[(&str, Producer)], keep| {
             let list: Vec<(Arc<str>, Producer)> = list.iter().map(|(n, p)| ((*n).into(), *p)).collect();
             log.producers.put(table, &list, keep).unwrap()

@@ -2,11 +2,22 @@
 
 use crate::checkpoints::Checkpoints;
 use crate::database;
+use crate::entry::StreamEntry;
 use crate::error::StoreError;
+use crate::finding::{Findings, Severity};
+use crate::format;
+use crate::group::Group;
+use crate::identity::StreamId;
 use crate::lock::DirLock;
-use crate::log::Log;
+use crate::log::{Log, ProducerMark};
+use crate::older;
+use crate::opening::{ASIDE, CarefulOpening};
 use crate::pages::KeyPages;
+use crate::progress::{self, Progress};
+use crate::registry::{self, Registry};
+use crate::salvage;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The databases, and the lock of the directory.
 pub struct Store {
@@ -16,6 +27,10 @@ pub struct Store {
     pub checkpoints: Checkpoints,
     /// Key pages: states of keys that memory has no room for.
     pub pages: KeyPages,
+    /// What was found since the start that a person should know.
+    pub findings: Arc<Findings>,
+    pub(crate) registry: Arc<Registry>,
+    progress: Arc<Progress>,
     // declared last, so that the lock is given back after the databases are closed
     _lock: DirLock,
 }
@@ -28,10 +43,139 @@ impl Store {
     /// Another daemon uses the directory, or the store cannot be read.
     pub fn open(dir: &Path, generations: u32) -> Result<Store, StoreError> {
         let lock = DirLock::take(dir)?;
-        let log = Log::open(&dir.join("log"))?;
-        let checkpoints = Checkpoints::open(&dir.join("checkpoints"), generations)?;
-        let pages = KeyPages::new(&dir.join("keys"));
+        format::check(dir)?;
+        let findings = Arc::new(Findings::default());
+        let (registry, damaged) = Registry::read(dir)?;
+        if damaged > 0 {
+            let what = format!("{damaged} records are damaged; the databases have copies of them");
+            findings.add(Severity::Mended, registry::FILE_NAME, None, what);
+        }
+        let (registry, progress) = (Arc::new(registry), Arc::new(Progress::open(dir)?));
+        let opening = CarefulOpening { dir, findings: &findings, progress: &progress };
+        let log = open_log(&opening, &registry)?;
+        let checkpoints = open_checkpoints(&opening, generations, &registry)?;
+        let pages = KeyPages::new(&dir.join("keys"), registry.clone(), findings.clone(), Some(progress.clone()));
+        // every copy is whole again before anything is written
+        registry.settle()?;
+        log.settle()?;
+        checkpoints.settle()?;
+        format::write(dir)?;
+        note_unknown_files(dir, &findings);
         database::sync_dir(dir)?;
-        Ok(Store { log, checkpoints, pages, _lock: lock })
+        Ok(Store { log, checkpoints, pages, registry, progress, findings, _lock: lock })
     }
+
+    /// Makes new streams, groups and marks durable, all of them together, and notes how far the streams are. `time_us`,
+    /// in microseconds since 1970, dates the marks.
+    ///
+    /// # Errors
+    /// The database or the file system refuses.
+    pub fn commit(
+        &self,
+        entries: &[StreamEntry],
+        groups: &[Group],
+        marks: &[ProducerMark],
+        time_us: i64,
+    ) -> Result<(), StoreError> {
+        self.log.commit(entries, groups, marks, time_us)?;
+        let epoch = |number| self.registry.id(number).map_or(0, |id| id.epoch);
+        self.progress
+            .note(groups.iter().map(|group| (group.stream, epoch(group.stream), group.first_offset + group.span)))
+    }
+
+    /// The offset before which everything of a stream was acknowledged, as far as that is known.
+    pub fn acknowledged(&self, number: u32) -> u64 {
+        self.registry.id(number).map_or(0, |id| self.progress.of(number, id.epoch))
+    }
+
+    /// Notes that events of a stream are lost, once: in the stream's entry, in the log of the program, and for those
+    /// that ask.
+    ///
+    /// # Errors
+    /// The list of streams cannot be written.
+    pub fn note_lost(&self, number: u32, from: u64, to: u64, why: &str) -> Result<(), StoreError> {
+        let Some(mut entry) = self.registry.entries().into_iter().find(|entry| entry.number == number) else {
+            return Ok(());
+        };
+        if entry.note_lost(from, to) {
+            let what = format!("the events of offsets {from} to {} are lost: {why}; it goes on after them", to - 1);
+            self.findings.add(Severity::Lost, "log", Some(&entry.name), what);
+            self.registry.note(&[entry])?;
+        }
+        Ok(())
+    }
+
+    /// The identity of a stream.
+    ///
+    /// # Errors
+    /// There is none of this number.
+    pub fn id(&self, number: u32) -> Result<StreamId, StoreError> {
+        self.registry.id(number)
+    }
+
+    /// A number for a stream that no stream has ever had.
+    pub fn next_number(&self) -> u32 {
+        self.registry.next_number()
+    }
+}
+
+/// Opens the log. Of one that was damaged, what is whole is taken over; one of the format before is converted.
+fn open_log(opening: &CarefulOpening<'_>, registry: &Arc<Registry>) -> Result<Log, StoreError> {
+    let (log, aside) = Log::open(opening, registry.clone())?;
+    if let Some(aside) = aside {
+        salvage::log(&aside, &log, opening.findings)?;
+    }
+    if log.database.is_older {
+        older::convert_log(&log)?;
+    }
+    log.tell_registry()?;
+    Ok(log)
+}
+
+/// Opens the checkpoints in the same way.
+fn open_checkpoints(
+    opening: &CarefulOpening<'_>,
+    generations: u32,
+    registry: &Arc<Registry>,
+) -> Result<Checkpoints, StoreError> {
+    let (checkpoints, aside) = Checkpoints::open(opening, generations, registry.clone())?;
+    if let Some(aside) = aside {
+        salvage::checkpoints(&aside, &checkpoints, generations.max(1) as usize, opening.findings)?;
+    }
+    if checkpoints.database.is_older {
+        older::convert_checkpoints(&checkpoints)?;
+    }
+    checkpoints.read_manifests(opening.findings)?;
+    Ok(checkpoints)
+}
+
+/// Names of a data directory that are known, beside those that were set aside and sockets.
+pub(crate) const KNOWN_NAMES: [&str; 9] = [
+    "log",
+    "checkpoints",
+    "keys",
+    registry::FILE_NAME,
+    progress::FILE_NAME,
+    format::FILE_NAME,
+    "surmised.lock",
+    "streams.new",
+    "progress.new",
+];
+
+/// Names files that nobody knows, and leaves them.
+fn note_unknown_files(dir: &Path, findings: &Findings) {
+    for name in unknown_files(dir) {
+        findings.add(Severity::Note, &name, None, "the file is none of the store's; it is left alone".into());
+    }
+}
+
+/// The files of a data directory that are none of the store's.
+pub(crate) fn unknown_files(dir: &Path) -> Vec<String> {
+    let Ok(files) = std::fs::read_dir(dir) else { return Vec::new() };
+    let names = files.flatten().map(|file| file.file_name().to_string_lossy().into_owned());
+    let is_unknown =
+        |name: &String| !KNOWN_NAMES.contains(&&**name) && !name.starts_with(ASIDE) && !name.ends_with(".sock");
+    let mut names: Vec<String> = names.filter(is_unknown).collect();
+    names.sort();
+    names
 }

@@ -2,6 +2,7 @@
 
 use crate::bytes::Damaged;
 use crate::error::StoreError;
+use crate::identity::StreamId;
 use crate::store::Store;
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
@@ -10,12 +11,12 @@ use surmise_learner::{Page, Pages, PagesError};
 /// The key pages of one stream, as its learner and copies of it use them. They do not keep the store open.
 pub struct StreamPages {
     store: Weak<Store>,
-    stream: u32,
+    stream: StreamId,
 }
 
 impl StreamPages {
-    /// The pages of stream number `stream` in a store.
-    pub fn new(store: Weak<Store>, stream: u32) -> StreamPages {
+    /// The pages of a stream in a store.
+    pub fn new(store: Weak<Store>, stream: StreamId) -> StreamPages {
         StreamPages { store, stream }
     }
 
@@ -27,7 +28,7 @@ impl StreamPages {
 
 impl std::fmt::Debug for StreamPages {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "StreamPages({})", self.stream)
+        write!(f, "StreamPages({})", self.stream.number)
     }
 }
 
@@ -37,10 +38,10 @@ impl Pages for StreamPages {
             let trees = store.pages.open()?;
             if first == 0 {
                 // an earlier stream may have had this number, and have been lost before it was durable
-                trees.truncate(self.stream, 0)?;
+                trees.truncate(self.stream.number, 0)?;
             }
             // as long as there is no checkpoint, no page is known to be durable
-            let floor = store.checkpoints.fewest_pages(self.stream).unwrap_or(0);
+            let floor = store.checkpoints.fewest_pages(self.stream.number).unwrap_or(0);
             trees.put_all(self.stream, first, pages, floor)?;
             store.pages.writes.fetch_add(pages.len() as u64, Ordering::Relaxed);
             Ok(())

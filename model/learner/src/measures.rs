@@ -41,6 +41,11 @@ impl Learner {
         self.position.offset
     }
 
+    /// Goes on at a later offset, as the events before it are lost. Nothing is learnt from that.
+    pub fn skip_to(&mut self, offset: u64) {
+        self.position.offset = self.position.offset.max(offset);
+    }
+
     /// How many events the models have learnt from; a prediction names the version that made it.
     pub fn model_version(&self) -> u64 {
         self.position.version

@@ -139,7 +139,7 @@ impl Stops {
 fn written_last(dir: &Path) -> Result<Option<Learner>, Failure> {
     let internal = |e: &dyn std::fmt::Display| Failure::internal(e);
     let store = Store::open(dir, 1).map_err(|e| internal(&e))?;
-    let streams = store.log.streams().map_err(|e| internal(&e))?;
+    let streams = store.log.streams();
     let Some(meta) = streams.first().and_then(|s| store.checkpoints.of(s.number).pop()) else { return Ok(None) };
     let (learner, _) = store.checkpoints.load(&meta).map_err(|e| internal(&e))?;
     Learner::load(&learner).map(Some).map_err(|e| internal(&e))

@@ -1,0 +1,284 @@
+//! Damage to a data directory at rest: flipped bits, cut and missing files, and what a killed start leaves.
+//!
+//! A trial copies a directory, damages the copy, and opens it twice. The first start must open it without a hand, read
+//! no record as another's, and lose at most what was hit; the second must find nothing more to mend. The whole measure
+//! is `SURMISE_TRIALS=1000 cargo test --release -p surmise-store damage`.
+
+use crate::group::GroupBuilder;
+use crate::{CheckpointDraft, CheckpointMeta, Severity, Store, StreamEntry, StreamPages};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use surmise_event::{Data, Datum, Record};
+use surmise_learner::{Page, Pages};
+
+const STREAMS: u32 = 3;
+const GROUPS: u64 = 120;
+
+/// Random numbers from a seed.
+struct Seeded(u64);
+
+impl Seeded {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % n.max(1)
+    }
+}
+
+fn trials(default: u64) -> u64 {
+    std::env::var("SURMISE_TRIALS").ok().and_then(|n| n.parse().ok()).unwrap_or(default)
+}
+
+/// Every group's records by stream and first offset, and the checkpoints' states by stream and generation.
+#[derive(Debug, Default, PartialEq)]
+struct Contents {
+    entries: Vec<StreamEntry>,
+    groups: BTreeMap<(u32, u64), Vec<Record>>,
+    checkpoints: BTreeMap<(u32, u64), Vec<u8>>,
+    damaged_groups: usize,
+}
+
+fn contents(store: &Store) -> Contents {
+    let mut all = Contents { entries: store.log.streams(), ..Contents::default() };
+    for stream in 0..STREAMS {
+        for group in store.log.tail(stream, 0) {
+            match group {
+                Ok((group, _)) => {
+                    assert_eq!(group.stream, stream, "a group of another stream");
+                    let records = group.records.into_iter().map(|logged| logged.record).collect();
+                    all.groups.insert((stream, group.first_offset), records);
+                }
+                Err(_) => all.damaged_groups += 1,
+            }
+        }
+        for meta in store.checkpoints.of(stream) {
+            if let Ok((learner, _)) = store.checkpoints.load(&meta) {
+                all.checkpoints.insert((stream, meta.generation), learner);
+            }
+        }
+    }
+    all
+}
+
+fn record(stream: u32, i: u64) -> Record {
+    let text = format!("stream {stream} event {i} {}", "x".repeat((i as usize * 37) % 900));
+    Record { data: Data::One(Datum::Text(text.into())), ..Record::default() }
+}
+
+/// A directory with streams, groups, checkpoints and key pages, and what it holds.
+fn directory(dir: &Path) -> Contents {
+    let store = Arc::new(Store::open(dir, 2).unwrap());
+    let entries: Vec<StreamEntry> = (0..STREAMS).map(StreamEntry::sample).collect();
+    for i in 0..GROUPS {
+        let groups: Vec<_> = (0..STREAMS)
+            .map(|stream| {
+                let mut group = GroupBuilder::new(stream, i);
+                group.push(&record(stream, i), None);
+                group.finish(i + 1)
+            })
+            .collect();
+        store.commit(&entries, &groups, &[], 0).unwrap();
+        if i % 40 == 39 {
+            let drafts: Vec<CheckpointDraft> = (0..STREAMS).map(|stream| draft(stream, i)).collect();
+            store.checkpoints.write(&drafts).unwrap();
+        }
+    }
+    let pages = StreamPages::new(Arc::downgrade(&store), store.id(1).unwrap());
+    for i in 0..200 {
+        pages.put(i, &[Page { key: &format!("key {i}"), state: Some(&[i as u8; 500]) }]).unwrap();
+    }
+    store.pages.flush().unwrap();
+    contents(&store)
+}
+
+fn draft(stream: u32, offset: u64) -> CheckpointDraft {
+    let mut seeded = Seeded(u64::from(stream) * 1000 + offset + 1);
+    let learner = (0..60_000).map(|_| seeded.below(256) as u8).collect();
+    CheckpointDraft { stream, offset, time_us: 1, learner, summary: b"rest".to_vec(), state_hash: None, pages: 0 }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for file in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(file.file_name());
+        if file.path().is_dir() {
+            copy(&file.path(), &to);
+        } else {
+            std::fs::copy(file.path(), to).unwrap();
+        }
+    }
+}
+
+/// The files of a directory, except the lock.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for file in std::fs::read_dir(dir).unwrap().map(Result::unwrap) {
+        if file.path().is_dir() {
+            all.extend(files(&file.path()));
+        } else if file.file_name() != "surmised.lock" {
+            all.push(file.path());
+        }
+    }
+    all.sort();
+    all
+}
+
+/// What happened to a directory.
+#[derive(Debug)]
+struct Outcome {
+    missing_groups: usize,
+    missing_checkpoints: usize,
+    set_aside: bool,
+    said: usize,
+}
+
+/// Opens a damaged copy twice and compares it with what it held.
+fn open_twice(dir: &Path, whole: &Contents) -> Outcome {
+    let (first, said, set_aside) = {
+        let store = Arc::new(Store::open(dir, 2).expect("it opens without a hand"));
+        // key pages are opened when they are asked for
+        let pages = StreamPages::new(Arc::downgrade(&store), store.id(1).unwrap());
+        for i in 0..200u64 {
+            if let Ok(Some(state)) = pages.get(&format!("key {i}"), 200) {
+                assert_eq!(state, [i as u8; 500], "the state of another key");
+            }
+        }
+        let findings = store.findings.all();
+        let set_aside = findings.iter().any(|finding| finding.what.contains("set aside"));
+        let said = findings.iter().filter(|finding| finding.severity != Severity::Note).count();
+        (contents(&store), said, set_aside)
+    };
+    assert_eq!(first.entries, whole.entries, "the streams are the same");
+    for (place, records) in &first.groups {
+        assert_eq!(whole.groups.get(place), Some(records), "a group that never was: {place:?}");
+    }
+    for (place, learner) in &first.checkpoints {
+        assert_eq!(whole.checkpoints.get(place).map_or(&**learner, |known| known), learner, "another state: {place:?}");
+    }
+    let store = Store::open(dir, 2).expect("it opens again");
+    let second = contents(&store);
+    assert_eq!((first.groups.len(), &first.checkpoints), (second.groups.len(), &second.checkpoints));
+    let newest = |meta: &CheckpointMeta| (meta.stream, meta.generation);
+    assert!(store.checkpoints.all().iter().map(newest).is_sorted());
+    Outcome {
+        missing_groups: whole.groups.len() - first.groups.len(),
+        missing_checkpoints: whole.checkpoints.keys().filter(|place| !first.checkpoints.contains_key(place)).count(),
+        set_aside,
+        said,
+    }
+}
+
+/// Trials of one kind of damage to the files that a name selects; prints the counts.
+fn campaign(what: &str, name: &str, damage: impl Fn(&Path, &mut Seeded), groups_max: usize) {
+    let base = tempfile::tempdir().unwrap();
+    let whole = directory(base.path());
+    let count = trials(12);
+    let (mut aside, mut said, mut missing, mut checkpoints) = (0, 0, 0, 0);
+    for trial in 0..count {
+        let dir = tempfile::tempdir().unwrap();
+        copy(base.path(), dir.path());
+        let mut seeded = Seeded((trial + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        // the first numbers of neighbouring seeds are alike
+        std::iter::repeat_with(|| seeded.below(9)).take(9).for_each(|_| {});
+        let of: Vec<PathBuf> =
+            files(dir.path()).into_iter().filter(|path| path.to_string_lossy().contains(name)).collect();
+        let file = &of[seeded.below(of.len() as u64) as usize];
+        damage(file, &mut seeded);
+        let outcome = open_twice(dir.path(), &whole);
+        assert!(outcome.missing_groups <= groups_max, "trial {trial} of {what} {name}: {outcome:?} {}", file.display());
+        aside += usize::from(outcome.set_aside);
+        said += usize::from(outcome.said > 0);
+        missing += outcome.missing_groups;
+        checkpoints += outcome.missing_checkpoints;
+    }
+    println!(
+        "{what} in {name}: {count} trials, all opened; {said} told, {aside} set aside; {missing} groups and {checkpoints} checkpoints missing"
+    );
+}
+
+fn flip(file: &Path, seeded: &mut Seeded) {
+    let mut bytes = std::fs::read(file).unwrap();
+    if bytes.is_empty() {
+        return;
+    }
+    // the used part of a file more often than its empty end
+    let used = bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0) + 1;
+    let at = seeded.below(used as u64) as usize;
+    bytes[at] ^= 1 << seeded.below(8);
+    std::fs::write(file, bytes).unwrap();
+}
+
+fn cut(file: &Path, seeded: &mut Seeded) {
+    let bytes = std::fs::metadata(file).unwrap().len();
+    std::fs::OpenOptions::new().write(true).open(file).unwrap().set_len(seeded.below(bytes.max(1))).unwrap();
+}
+
+#[test]
+fn damage_by_a_flipped_bit_in_the_log_hits_one_group() {
+    campaign("flipped bits", "/log/", flip, 1);
+}
+
+#[test]
+fn damage_by_a_flipped_bit_in_the_checkpoints_hits_no_group() {
+    campaign("flipped bits", "/checkpoints/", flip, 0);
+}
+
+#[test]
+fn damage_by_a_flipped_bit_in_the_states_of_keys_hits_no_group() {
+    campaign("flipped bits", "/keys/", flip, 0);
+}
+
+#[test]
+fn damage_by_a_flipped_bit_in_small_files_hits_no_group() {
+    campaign("flipped bits", "/streams", flip, 0);
+    campaign("flipped bits", "/progress", flip, 0);
+    campaign("flipped bits", "/format", flip, 0);
+}
+
+#[test]
+fn damage_by_cutting_any_file() {
+    campaign("cuts", "", cut, usize::MAX);
+}
+
+#[test]
+fn damage_by_deleting_any_file() {
+    campaign("deletions", "", |file, _| std::fs::remove_file(file).unwrap(), usize::MAX);
+}
+
+#[test]
+fn damage_by_an_unfinished_snapshot_of_sled_costs_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = directory(dir.path());
+    for database in ["log", "checkpoints", "keys"] {
+        std::fs::write(dir.path().join(database).join("snap.0000000000000001.generating"), b"").unwrap();
+        std::fs::write(dir.path().join(database).join("snap.FFFFFFFFFFFFFFFF.generating"), b"half").unwrap();
+    }
+    std::fs::write(dir.path().join("notes.txt"), b"of somebody").unwrap();
+    let outcome = open_twice(dir.path(), &whole);
+    assert_eq!((outcome.missing_groups, outcome.set_aside, outcome.said), (0, false, 0));
+    assert!(dir.path().join("notes.txt").exists(), "what is unknown is left");
+}
+
+#[test]
+fn damage_is_not_suspected_where_there_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = directory(dir.path());
+    for _ in 0..3 {
+        let outcome = open_twice(dir.path(), &whole);
+        assert_eq!((outcome.missing_groups, outcome.set_aside, outcome.said), (0, false, 0));
+    }
+}
+
+#[test]
+fn damage_is_not_what_a_newer_format_is_called() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(directory(dir.path()));
+    std::fs::write(dir.path().join("format"), "surmise data 3").unwrap();
+    let before: Vec<Vec<u8>> = files(dir.path()).iter().map(|file| std::fs::read(file).unwrap()).collect();
+    let refused = Store::open(dir.path(), 2).err().unwrap().to_string();
+    assert!(refused.contains("surmise data 3") && refused.contains("surmise data 2"), "{refused}");
+    let after: Vec<Vec<u8>> = files(dir.path()).iter().map(|file| std::fs::read(file).unwrap()).collect();
+    assert_eq!(before, after, "nothing was changed");
+}

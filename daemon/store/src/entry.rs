@@ -1,0 +1,170 @@
+//! What a stream was made with, as records that are kept in three places.
+
+use crate::bytes::Damaged;
+use crate::identity::StreamId;
+use crate::record::{RecordHead, RecordKind, START_SHIFT, unseal_prefix};
+use serde::{Deserialize, Serialize};
+use surmise_event::Schema;
+use surmise_learner::Options;
+
+/// Ranges of lost offsets that an entry names; when there are more, the oldest are joined.
+const LOST_RANGES_MAX: usize = 64;
+
+/// What a stream was made with: all that recovery without a checkpoint has to know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StreamEntry {
+    /// The number of the stream in the log. No two streams ever have the same.
+    pub number: u32,
+    /// Which incarnation of the name the stream is; the first is 1.
+    #[serde(default = "first_epoch")]
+    pub epoch: u32,
+    /// The name of the stream.
+    pub name: String,
+    /// The pattern of the configuration that the name fell under; empty if it fell under none.
+    #[serde(default)]
+    pub group: String,
+    /// The schema that was declared for it.
+    pub schema: Schema,
+    /// The options that the stream's learner was made with.
+    pub options: Options,
+    /// When the stream was made, in microseconds since 1970.
+    pub created_us: i64,
+    /// Bytes that were deleted at the beginning of the stream's log.
+    #[serde(default)]
+    pub trimmed_bytes: u64,
+    /// The offset before which the log was deleted on purpose.
+    #[serde(default)]
+    pub trimmed_before: u64,
+    /// Offsets whose events were damaged before they were in a checkpoint: from the first up to, not including, the
+    /// second of each pair.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<(u64, u64)>,
+}
+
+fn first_epoch() -> u32 {
+    1
+}
+
+impl StreamEntry {
+    /// The identity that the records of the stream carry.
+    pub fn id(&self) -> StreamId {
+        StreamId::new(self.number, self.epoch, &self.name)
+    }
+
+    /// Notes that the events from one offset up to, not including, another are lost. Returns whether that is news.
+    pub fn note_lost(&mut self, from: u64, to: u64) -> bool {
+        if from >= to || self.lost.iter().any(|(known_from, known_to)| *known_from <= from && to <= *known_to) {
+            return false;
+        }
+        self.lost.push((from, to));
+        self.lost.sort_unstable();
+        if self.lost.len() > LOST_RANGES_MAX {
+            let second = self.lost.remove(1);
+            self.lost[0].1 = self.lost[0].1.max(second.1);
+        }
+        true
+    }
+
+    /// The entry of a stream `s` with a number.
+    #[cfg(test)]
+    pub(crate) fn sample(number: u32) -> StreamEntry {
+        StreamEntry {
+            number,
+            epoch: 1,
+            name: format!("s{number}"),
+            group: String::new(),
+            schema: Schema::default(),
+            options: Options::default(),
+            created_us: 1,
+            trimmed_bytes: 0,
+            trimmed_before: 0,
+            lost: Vec::new(),
+        }
+    }
+
+    /// The entry as records, one for each piece.
+    pub(crate) fn records(&self, write: u64) -> Vec<Vec<u8>> {
+        let payload = serde_json::to_vec(self).expect("invariant: a stream's entry can be written as JSON");
+        RecordHead::new(RecordKind::Entry, self.id(), 0, write).cut(&payload).collect()
+    }
+}
+
+/// The copies of entries in one place, as far as they can be read.
+#[derive(Default)]
+pub(crate) struct EntryCopies {
+    /// Each entry with the number of the write that it came with.
+    pub entries: Vec<(u64, StreamEntry)>,
+    /// Records that are damaged, or do not make a whole entry.
+    pub damaged: u64,
+    /// The largest number of a stream that is used up, plus one.
+    pub next_number: u32,
+    /// The largest count of starts.
+    pub starts: u64,
+    joined: Option<(RecordHead, Vec<u8>)>,
+}
+
+impl EntryCopies {
+    /// Takes a record; those of one entry come in the order of its pieces.
+    pub fn push(&mut self, head: RecordHead, payload: &[u8]) {
+        self.starts = self.starts.max(head.write >> START_SHIFT);
+        match head.kind {
+            RecordKind::Marks => {
+                let number = payload.first_chunk::<4>().map_or(0, |number| u32::from_le_bytes(*number));
+                self.next_number = self.next_number.max(number);
+                self.starts = self.starts.max(head.at);
+            }
+            RecordKind::Entry => self.push_piece(head, payload),
+            _ => self.damaged += 1,
+        }
+    }
+
+    fn push_piece(&mut self, head: RecordHead, payload: &[u8]) {
+        self.next_number = self.next_number.max(head.id.number.saturating_add(1));
+        let (first, mut bytes) = match self.joined.take() {
+            None if head.piece == 0 => (head, Vec::new()),
+            Some((first, bytes)) if RecordHead { piece: first.piece + 1, ..first } == head => (head, bytes),
+            None | Some(_) => {
+                self.damaged += 1;
+                if head.piece != 0 {
+                    return;
+                }
+                (head, Vec::new())
+            }
+        };
+        bytes.extend_from_slice(payload);
+        if first.piece + 1 < first.pieces {
+            self.joined = Some((first, bytes));
+            return;
+        }
+        match serde_json::from_slice::<StreamEntry>(&bytes) {
+            Ok(entry) if entry.id() == head.id => self.entries.push((head.write, entry)),
+            Ok(_) | Err(_) => self.damaged += 1,
+        }
+    }
+
+    /// Takes all records of a file, and passes over what is none.
+    pub fn scan(bytes: &[u8]) -> EntryCopies {
+        let mut copies = EntryCopies::default();
+        let mut at = 0;
+        while at < bytes.len() {
+            match unseal_prefix(&bytes[at..], "a record of the list of streams") {
+                Ok((head, payload)) => {
+                    copies.push(head, payload);
+                    at += crate::record::HEADER_BYTES + payload.len();
+                }
+                Err(Damaged(_)) => {
+                    copies.damaged += 1;
+                    at += 1 + next_magic(&bytes[at + 1..]);
+                }
+            }
+        }
+        copies.damaged += u64::from(copies.joined.take().is_some());
+        copies
+    }
+}
+
+/// Where the next record may begin.
+pub(crate) fn next_magic(bytes: &[u8]) -> usize {
+    let magic = crate::record::MAGIC;
+    bytes.windows(magic.len()).position(|window| window == magic).unwrap_or(bytes.len())
+}

@@ -1,0 +1,185 @@
+//! Taking records out of a database that was set aside, without sled.
+//!
+//! Of the log, a group of a later write ends whatever earlier writes say of its offset and beyond: the log only grows,
+//! except that a crash may take back what was not acknowledged. Of the checkpoints, the newest whole generations are
+//! taken. Key pages are not: which of them count cannot be told from them alone, and the log makes them anew.
+
+use crate::checkpoints::{CheckpointMeta, Checkpoints, manifest_key, piece_key};
+use crate::entry::EntryCopies;
+use crate::error::StoreError;
+use crate::finding::{Findings, Severity};
+use crate::identity::StreamId;
+use crate::log::{Log, key};
+use crate::record::RecordKind;
+use crate::sled_file::{self, FoundRecord};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Records that are inserted together.
+const BATCH_RECORDS: usize = 256;
+
+/// The pieces of one record, as far as they were found.
+type FoundPieces = BTreeMap<u32, FoundRecord>;
+
+/// What a file of the log holds: which groups count, and the copies of entries.
+pub(crate) struct LogContents {
+    /// The groups that count, by the identity of their stream and their first offset.
+    pub groups: BTreeMap<StreamId, BTreeMap<u64, FoundPieces>>,
+    pub entries: EntryCopies,
+    files: Vec<PathBuf>,
+}
+
+impl LogContents {
+    /// Reads the files of a database.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn read(database: &Path) -> Result<LogContents, StoreError> {
+        let mut pieces: BTreeMap<(u64, StreamId, u64), FoundPieces> = BTreeMap::new();
+        let mut entries: BTreeMap<(u64, StreamId, u32), (FoundRecord, Vec<u8>)> = BTreeMap::new();
+        sled_file::records(database, |found, payload| match found.head.kind {
+            RecordKind::Group => {
+                let place = (found.head.write, found.head.id, found.head.at);
+                pieces.entry(place).or_default().insert(found.head.piece, found);
+            }
+            RecordKind::Entry | RecordKind::Marks => {
+                let place = (found.head.write, found.head.id, found.head.piece);
+                entries.insert(place, (found, payload.to_vec()));
+            }
+            RecordKind::State | RecordKind::Manifest | RecordKind::Page => {}
+        })?;
+        let mut copies = EntryCopies::default();
+        entries.into_values().for_each(|(found, payload)| copies.push(found.head, &payload));
+        let mut groups: BTreeMap<StreamId, BTreeMap<u64, FoundPieces>> = BTreeMap::new();
+        // in the order of writes
+        for ((_, id, at), pieces) in pieces {
+            let of = groups.entry(id).or_default();
+            of.split_off(&at);
+            let is_whole = pieces.values().next().is_some_and(|first| first.head.pieces as usize == pieces.len());
+            if is_whole {
+                of.insert(at, pieces);
+            }
+        }
+        Ok(LogContents { groups, entries: copies, files: sled_file::files(database) })
+    }
+}
+
+/// Takes the groups and entries of a log that was set aside into a new one.
+///
+/// # Errors
+/// A file cannot be read, or the new database refuses.
+pub(crate) fn log(aside: &Path, log: &Log, findings: &Findings) -> Result<(), StoreError> {
+    let contents = LogContents::read(aside)?;
+    let trimmed: BTreeMap<StreamId, u64> =
+        contents.entries.entries.iter().map(|(_, entry)| (entry.id(), entry.trimmed_before)).collect();
+    log.registry.merge(contents.entries);
+    let mut taken = 0u64;
+    for (id, groups) in &contents.groups {
+        let from = trimmed.get(id).copied().unwrap_or(0);
+        let mut batch = sled::Batch::default();
+        for (n, (at, pieces)) in groups.range(from..).enumerate() {
+            for (piece, found) in pieces {
+                batch
+                    .insert(key(id.number, *at, *piece as usize), sled_file::read(&contents.files[found.file], found)?);
+            }
+            if n % BATCH_RECORDS == BATCH_RECORDS - 1 {
+                let batch = std::mem::take(&mut batch);
+                log.groups.apply_batch(batch).map_err(StoreError::database("cannot write the log"))?;
+            }
+            taken += 1;
+        }
+        log.groups.apply_batch(batch).map_err(StoreError::database("cannot write the log"))?;
+    }
+    log.database.flush_all()?;
+    let what = format!("{taken} groups of {} streams were taken out of what was set aside", contents.groups.len());
+    findings.add(Severity::Mended, "log", None, what);
+    Ok(())
+}
+
+/// A generation of a checkpoint in a file.
+pub(crate) struct FoundGeneration {
+    pub meta: CheckpointMeta,
+    pub id: StreamId,
+    pub manifest: FoundRecord,
+    pub pieces: FoundPieces,
+}
+
+impl FoundGeneration {
+    /// Whether all of its pieces are there.
+    pub fn is_whole(&self) -> bool {
+        self.pieces.values().next().is_some_and(|piece| piece.head.pieces as usize == self.pieces.len())
+    }
+}
+
+/// What the file of the checkpoints holds.
+pub(crate) struct CheckpointContents {
+    /// All generations whose manifest was found, oldest first.
+    pub generations: Vec<FoundGeneration>,
+    pub entries: EntryCopies,
+    files: Vec<PathBuf>,
+}
+
+impl CheckpointContents {
+    /// Reads the files of a database.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn read(database: &Path) -> Result<CheckpointContents, StoreError> {
+        let mut states: BTreeMap<(StreamId, u64, u64), FoundPieces> = BTreeMap::new();
+        let mut manifests = BTreeMap::new();
+        let mut entries: BTreeMap<(u64, StreamId, u32), (FoundRecord, Vec<u8>)> = BTreeMap::new();
+        sled_file::records(database, |found, payload| {
+            let place = (found.head.id, found.head.at, found.head.write);
+            match found.head.kind {
+                RecordKind::State => drop(states.entry(place).or_default().insert(found.head.piece, found)),
+                RecordKind::Manifest => drop(manifests.insert(place, (found, payload.to_vec()))),
+                RecordKind::Entry | RecordKind::Marks => {
+                    let place = (found.head.write, found.head.id, found.head.piece);
+                    entries.insert(place, (found, payload.to_vec()));
+                }
+                RecordKind::Group | RecordKind::Page => {}
+            }
+        })?;
+        let mut copies = EntryCopies::default();
+        entries.into_values().for_each(|(found, payload)| copies.push(found.head, &payload));
+        let mut generations = Vec::new();
+        for (place, (manifest, json)) in manifests {
+            let Ok(meta) = serde_json::from_slice(&json) else { continue };
+            let pieces = states.remove(&place).unwrap_or_default();
+            generations.push(FoundGeneration { meta, id: place.0, manifest, pieces });
+        }
+        Ok(CheckpointContents { generations, entries: copies, files: sled_file::files(database) })
+    }
+}
+
+/// Takes the newest whole generations of checkpoints that were set aside into a new database.
+///
+/// # Errors
+/// A file cannot be read, or the new database refuses.
+pub(crate) fn checkpoints(aside: &Path, new: &Checkpoints, keep: usize, findings: &Findings) -> Result<(), StoreError> {
+    let contents = CheckpointContents::read(aside)?;
+    new.registry.merge(contents.entries);
+    let mut by_stream: BTreeMap<StreamId, Vec<FoundGeneration>> = BTreeMap::new();
+    for generation in contents.generations.into_iter().filter(FoundGeneration::is_whole) {
+        by_stream.entry(generation.id).or_default().push(generation);
+    }
+    let mut taken = 0;
+    for generations in by_stream.into_values() {
+        for generation in generations.iter().rev().take(keep) {
+            for (piece, found) in &generation.pieces {
+                let value = sled_file::read(&contents.files[found.file], found)?;
+                let put = new.pieces.insert(piece_key(&generation.meta, *piece), value);
+                put.map_err(StoreError::database("cannot write a checkpoint"))?;
+            }
+            new.database.flush()?;
+            let manifest = sled_file::read(&contents.files[generation.manifest.file], &generation.manifest)?;
+            let put = new.manifests.insert(manifest_key(&generation.meta), manifest);
+            put.map_err(StoreError::database("cannot write a checkpoint's manifest"))?;
+            taken += 1;
+        }
+    }
+    new.database.flush_all()?;
+    let what = format!("{taken} whole checkpoints were taken out of what was set aside");
+    findings.add(Severity::Mended, "checkpoints", None, what);
+    Ok(())
+}

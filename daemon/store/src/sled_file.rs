@@ -1,0 +1,244 @@
+//! Reading a file of sled without sled: is every message whole, and which records of ours does it hold?
+//!
+//! sled 0.34 trusts what it opens. A flipped bit makes it take the rest of the file for the torn end of a crash, which
+//! it then *overwrites with zeros*; a damaged head of a segment makes it leave the segment out without a word. So this
+//! looks first, and a file that is not whole is never opened by sled again: its records, which name themselves, are
+//! taken out one by one.
+//!
+//! A file is a sequence of segments. Each begins with a head (checksum, log number, both inverted) of 20 bytes, and is
+//! filled with messages: checksum (u32), kind (u8), length, number of the segment, page (integers of one to nine
+//! bytes), then the content. The segment with the highest log number is the end of the log, and its end may be torn.
+
+use crate::database::SEGMENT_BYTES;
+use crate::error::StoreError;
+use crate::record::{HEADER_BYTES, MAGIC, RecordHead, unseal_prefix};
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// Bytes of the head of a segment.
+const SEGMENT_HEAD_BYTES: usize = 20;
+/// Fewer bytes than this at the end of a segment hold no message.
+const MESSAGE_HEAD_BYTES_MAX: usize = 32;
+/// The kind of a message that fills the rest of its segment.
+const KIND_CAP: u8 = 2;
+/// The largest kind of a message.
+const KIND_MAX: u8 = 11;
+
+/// A place where a file is not whole.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FileFault {
+    /// Where in the file, in bytes.
+    pub at: u64,
+    /// What is wrong there.
+    pub what: &'static str,
+}
+
+/// A message of a segment.
+struct Message {
+    kind: u8,
+    segment_number: u64,
+    /// Bytes of the message with its head.
+    length: usize,
+}
+
+/// Reads one of sled's integers. Returns it and the rest.
+fn integer(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (first, rest) = bytes.split_first()?;
+    match *first {
+        0..=240 => Some((u64::from(*first), rest)),
+        241..=248 => {
+            let (second, rest) = rest.split_first()?;
+            Some((240 + 256 * (u64::from(*first) - 241) + u64::from(*second), rest))
+        }
+        249 => {
+            let (two, rest) = rest.split_first_chunk::<2>()?;
+            Some((2288 + 256 * u64::from(two[0]) + u64::from(two[1]), rest))
+        }
+        250..=255 => {
+            let (used, rest) = rest.split_at_checked(usize::from(*first) - 247)?;
+            let mut all = [0; 8];
+            all[..used.len()].copy_from_slice(used);
+            Some((u64::from_le_bytes(all), rest))
+        }
+    }
+}
+
+/// Reads the message that the bytes begin with, if it is whole.
+fn message(bytes: &[u8]) -> Option<Message> {
+    let (crc, rest) = bytes.split_first_chunk::<4>()?;
+    let (kind, rest) = rest.split_first()?;
+    if !(1..=KIND_MAX).contains(kind) {
+        return None;
+    }
+    let (length, rest) = integer(rest)?;
+    let (segment_number, rest) = integer(rest)?;
+    let (_page, rest) = integer(rest)?;
+    let head = bytes.len() - rest.len();
+    let body = rest.get(..usize::try_from(length).ok()?)?;
+    let mut found = crc32fast::Hasher::new();
+    found.update(body);
+    found.update(&bytes[4..head]);
+    let is_whole = found.finalize() ^ u32::MAX == u32::from_le_bytes(*crc);
+    is_whole.then_some(Message { kind: *kind, segment_number, length: head + body.len() })
+}
+
+/// The number of a segment in the log, from its head.
+fn segment_number(head: &[u8]) -> Option<u64> {
+    let (crc, rest) = head.split_first_chunk::<4>()?;
+    let rest = rest.get(..SEGMENT_HEAD_BYTES - 4)?;
+    let log_number = u64::from_le_bytes(*rest.first_chunk::<8>()?) ^ (u64::MAX >> 1);
+    let is_whole = crc32fast::hash(rest) == u32::from_le_bytes(*crc) ^ u32::MAX;
+    (is_whole && log_number.is_multiple_of(SEGMENT_BYTES as u64)).then_some(log_number / SEGMENT_BYTES as u64)
+}
+
+/// A file of segments that is being read.
+struct SegmentFile {
+    file: File,
+    path: PathBuf,
+    bytes: u64,
+}
+
+impl SegmentFile {
+    fn open(path: &Path) -> Result<Option<SegmentFile>, StoreError> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(StoreError::io("cannot open", path)(e)),
+        };
+        let bytes = file.metadata().map_err(StoreError::io("cannot read", path))?.len();
+        Ok(Some(SegmentFile { file, path: path.into(), bytes }))
+    }
+
+    /// The places where segments begin.
+    fn segments(&self) -> impl Iterator<Item = u64> + use<> {
+        (0..self.bytes).step_by(SEGMENT_BYTES)
+    }
+
+    fn read(&self, at: u64, buffer: &mut Vec<u8>) -> Result<(), StoreError> {
+        let length = (self.bytes.saturating_sub(at)).min(SEGMENT_BYTES as u64) as usize;
+        buffer.resize(length, 0);
+        self.file.read_exact_at(buffer, at).map_err(StoreError::io("cannot read", &self.path))
+    }
+
+    /// The highest number of a segment.
+    fn tip(&self) -> Result<Option<u64>, StoreError> {
+        let mut tip = None;
+        let mut head = [0; SEGMENT_HEAD_BYTES];
+        for at in self.segments().filter(|at| at + SEGMENT_HEAD_BYTES as u64 <= self.bytes) {
+            self.file.read_exact_at(&mut head, at).map_err(StoreError::io("cannot read", &self.path))?;
+            tip = tip.max(segment_number(&head));
+        }
+        Ok(tip)
+    }
+}
+
+/// Looks through the file of a database. Nothing is changed.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn faults(database: &Path) -> Result<Vec<FileFault>, StoreError> {
+    let Some(file) = SegmentFile::open(&database.join("db"))? else { return Ok(Vec::new()) };
+    let tip = file.tip()?;
+    let mut faults = Vec::new();
+    let mut segment = Vec::new();
+    for at in file.segments() {
+        file.read(at, &mut segment)?;
+        if let Some(fault) = segment_fault(&segment, tip) {
+            faults.push(FileFault { at: at + fault.at, what: fault.what });
+        }
+    }
+    Ok(faults)
+}
+
+/// The first fault of a segment; `tip` is the number of the last one of the log.
+fn segment_fault(segment: &[u8], tip: Option<u64>) -> Option<FileFault> {
+    let fault = |at: usize, what| Some(FileFault { at: at as u64, what });
+    let Some(number) = segment_number(segment) else {
+        // never written, or freed
+        let is_empty = segment.iter().all(|byte| *byte == 0);
+        return if is_empty { None } else { fault(0, "the head of a segment is damaged") };
+    };
+    let mut at = SEGMENT_HEAD_BYTES;
+    while at + MESSAGE_HEAD_BYTES_MAX <= SEGMENT_BYTES {
+        let next = segment.get(at..).and_then(message).filter(|message| message.segment_number == number);
+        match next {
+            Some(Message { kind: KIND_CAP, .. }) => return None,
+            Some(message) => at += message.length,
+            None if Some(number) != tip => return fault(at, "a message is damaged"),
+            None if goes_on(segment, at, number) => return fault(at, "a message before the last one is damaged"),
+            None => return None,
+        }
+    }
+    None
+}
+
+/// Whether a whole message of the same segment follows somewhere after a place: that place is not its torn end.
+fn goes_on(segment: &[u8], at: usize, number: u64) -> bool {
+    let after = at + 1..segment.len();
+    after.into_iter().any(|at| {
+        // a zero is no kind: most of an unused end is passed over quickly
+        segment.get(at + 4).is_some_and(|kind| *kind != 0)
+            && message(&segment[at..]).is_some_and(|message| message.segment_number == number)
+    })
+}
+
+/// A record in a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FoundRecord {
+    pub head: RecordHead,
+    /// Which file of the database, by its place in [`files`].
+    pub file: usize,
+    /// Where in the file.
+    pub at: u64,
+    /// Bytes of the record.
+    pub length: usize,
+}
+
+/// The files of a database that hold records: that of the segments, and those of values too long for it.
+pub(crate) fn files(database: &Path) -> Vec<PathBuf> {
+    let mut files = vec![database.join("db")];
+    if let Ok(blobs) = std::fs::read_dir(database.join("blobs")) {
+        files.extend(blobs.flatten().map(|blob| blob.path()));
+    }
+    files
+}
+
+/// Finds every whole record in the files of a database, also in messages that are damaged. What does not matter to the
+/// caller it may forget. Nothing is changed.
+///
+/// # Errors
+/// A file cannot be read.
+pub(crate) fn records(database: &Path, mut found: impl FnMut(FoundRecord, &[u8])) -> Result<(), StoreError> {
+    for (number, path) in files(database).iter().enumerate() {
+        let Some(file) = SegmentFile::open(path)? else { continue };
+        let mut segment = Vec::new();
+        for base in file.segments() {
+            file.read(base, &mut segment)?;
+            let mut at = 0;
+            while at + HEADER_BYTES <= segment.len() {
+                at += crate::entry::next_magic(&segment[at..]);
+                let Ok((head, payload)) = unseal_prefix(segment.get(at..).unwrap_or_default(), "a record") else {
+                    at += MAGIC.len();
+                    continue;
+                };
+                let length = HEADER_BYTES + payload.len();
+                found(FoundRecord { head, file: number, at: base + at as u64, length }, payload);
+                at += length;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads a record again that was found.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn read(file: &Path, found: &FoundRecord) -> Result<Vec<u8>, StoreError> {
+    let mut value = vec![0; found.length];
+    let read = File::open(file).and_then(|file| file.read_exact_at(&mut value, found.at));
+    read.map_err(StoreError::io("cannot read", file))?;
+    Ok(value)
+}
