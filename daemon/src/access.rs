@@ -69,6 +69,11 @@ impl Grant {
         TokenRule { name: name.into(), hash, roles: AccessRole::ALL.to_vec(), streams: vec!["*".into()] }
     }
 
+    /// The name of the token, which is no secret.
+    pub fn name(&self) -> &str {
+        &self.rule.name
+    }
+
     fn token(&self) -> String {
         self.rule.name.clone()
     }

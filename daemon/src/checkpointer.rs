@@ -210,12 +210,25 @@ impl Checkpointer {
         let views = self.directory.all();
         let mut sizes: Vec<(u64, u32)> =
             views.iter().map(|view| (kept_bytes(view, &self.trimmed_bytes), view.number)).collect();
-        let mut total: u64 = sizes.iter().map(|(bytes, _)| bytes).sum();
+        let past: u64 = views.iter().map(|view| view.past_bytes.load(Ordering::Relaxed)).sum();
+        let mut total: u64 = past + sizes.iter().map(|(bytes, _)| bytes).sum::<u64>();
         if total <= self.log_bytes_max {
             return Ok(());
         }
         sizes.sort_unstable_by(|a, b| b.cmp(a));
         let mut entries: BTreeMap<u32, _> = self.storage.streams()?.into_iter().map(|e| (e.number, e)).collect();
+        // only learning a stream again under another schema needs what was before it
+        for view in views.iter().filter(|view| view.past_bytes.load(Ordering::Relaxed) > 0) {
+            let (Some(entry), true) = (entries.get_mut(&view.number), total > self.log_bytes_max) else { continue };
+            for part in std::mem::take(&mut entry.past) {
+                self.storage.clear_stream(part.number, false, true)?;
+            }
+            entry.past_is_lost = true;
+            self.storage.commit(std::slice::from_ref(entry), &[], &[], 0)?;
+            let deleted = view.past_bytes.swap(0, Ordering::Relaxed);
+            tracing::info!(stream = entry.name, bytes = deleted, "the log of what was before the stream was deleted");
+            total = total.saturating_sub(deleted);
+        }
         for (_, number) in sizes {
             if total <= self.log_bytes_max {
                 break;

@@ -14,6 +14,7 @@ use surmise_event::{AlarmPhase, Schema};
 use surmise_learner::Learner;
 use surmise_protocol::{AlarmEvent, OutcomeReply};
 use surmise_store::{CheckpointMeta, StreamEntry};
+use tokio_util::sync::CancellationToken;
 
 /// Outcomes by which a follower of a stream may lag behind before it misses some.
 const FOLLOWER_LAG_OUTCOMES_MAX: usize = 1024;
@@ -50,6 +51,8 @@ pub struct StreamView {
     pub keys_stored: AtomicU64,
     /// Bytes of the log, from its very beginning.
     pub logged_bytes: AtomicU64,
+    /// Bytes of the logs of earlier streams that lead to this one's beginning.
+    pub past_bytes: AtomicU64,
     /// The exponential average of the surprise of the latest events, in bits; stored as the bits of an `f64`, and NaN
     /// as long as there is none, because an atomic holds no `Option`.
     pub recent_bits: AtomicU64,
@@ -76,6 +79,8 @@ pub struct StreamView {
     pub alarms: LazyFeed<Arc<AlarmEvent>>,
     /// The latest incidents.
     pub incidents: Incidents,
+    /// Cancelled when another stream has come in the place of this one, or it was deleted.
+    pub replaced: CancellationToken,
 }
 
 impl StreamView {
@@ -92,6 +97,7 @@ impl StreamView {
             keys: AtomicU64::new(0),
             keys_stored: AtomicU64::new(0),
             logged_bytes: AtomicU64::new(0),
+            past_bytes: AtomicU64::new(entry.past.iter().map(|part| part.bytes).sum()),
             recent_bits: AtomicU64::new(f64::NAN.to_bits()),
             last_event_us: AtomicI64::new(i64::MIN),
             schema: ArcSwap::from_pointee(entry.schema.clone()),
@@ -104,6 +110,7 @@ impl StreamView {
             outcomes: LazyFeed::new(FOLLOWER_LAG_OUTCOMES_MAX),
             alarms: LazyFeed::new(FOLLOWER_LAG_ALARMS_MAX),
             incidents: Incidents::default(),
+            replaced: CancellationToken::new(),
         }
     }
 
@@ -204,6 +211,21 @@ impl Directory {
     /// A number for a stream that is being made; no other stream gets it.
     pub fn next_number(&self) -> u32 {
         self.next_number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Takes a stream off the list, and gives its place back.
+    pub fn remove(&self, name: &str) {
+        if self.streams.write().unwrap_or_else(|e| e.into_inner()).remove(name).is_some() {
+            self.release();
+        }
+    }
+
+    /// Lists a stream that comes in the place of another, perhaps under another name.
+    pub fn replace(&self, view: Arc<StreamView>) {
+        let before = self.streams.write().unwrap_or_else(|e| e.into_inner()).insert(view.name.clone(), view);
+        if before.is_none() {
+            self.reserved.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Lists a stream for which a place was reserved.

@@ -7,6 +7,7 @@ use crate::fault::Fault;
 use crate::fencing::Fencing;
 use crate::inbox::{Batch, Closed, Inbox, InboxEvent, ReplyOptions};
 use crate::owner::{KnownProducer, OwnerRequest};
+use crate::services::Services;
 use crate::ticket::{ChunkCounts, Outbox};
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Sender, TrySendError};
@@ -75,6 +76,10 @@ pub struct Hub {
     pub access: ArcSwap<AccessPolicy>,
     /// Held while the configuration is read again.
     pub reloading: Mutex<()>,
+    /// Held while an operator changes a stream.
+    pub changing: tokio::sync::Mutex<()>,
+    /// Time, workers, key pages and the store, for streams that are made off the owners' threads.
+    pub services: Arc<Services>,
     owners: Vec<OwnerPort>,
     store: Mutex<Option<Arc<Store>>>,
 }
@@ -88,6 +93,7 @@ impl Hub {
         fault: Fault,
         owners: Vec<OwnerPort>,
         store: Arc<Store>,
+        services: Arc<Services>,
         workers: Option<WorkerPool>,
         started: Instant,
     ) -> Hub {
@@ -103,6 +109,8 @@ impl Hub {
             fault,
             ready: AtomicBool::new(false),
             why_permits: Arc::new(Semaphore::new(1)),
+            changing: tokio::sync::Mutex::default(),
+            services,
             owners,
             store: Mutex::new(Some(store)),
         }
@@ -207,20 +215,34 @@ impl Hub {
         }
         let question = |reply| OwnerRequest::Producer { stream: stream.clone(), producer: producer.clone(), reply };
         let answer = self.ask_patiently(&stream, question).await?;
-        if let Some(KnownProducer { known: Some(known), .. }) = answer {
+        if let Some(KnownProducer { known: Some(known), learnt_at, .. }) = answer {
             // what was learnt counts only once it is durable
-            self.wait_durable(&stream, known.last_offset).await?;
+            if let Some(offset) = learnt_at {
+                self.wait_durable(&stream, offset).await?;
+            }
             self.fencing.record_durable(producer, known.epoch, known.safe);
         }
         self.fencing.record_asked(producer, &stream);
         Ok(answer.filter(|answer| answer.known.is_none() && mark.is_none()).map_or(0, |answer| answer.forgotten))
     }
 
+    /// Sends a request to the owner of a stream; never waits. Gives it back if too many wait there.
+    ///
+    /// # Errors
+    /// The owner has ended.
+    pub fn try_tell(&self, stream: &str, request: OwnerRequest) -> Result<Option<OwnerRequest>, AskError> {
+        match self.port(stream).control.try_send(request) {
+            Ok(()) => Ok(None),
+            Err(TrySendError::Full(request)) => Ok(Some(request)),
+            Err(TrySendError::Disconnected(_)) => Err(AskError::Gone),
+        }
+    }
+
     /// Waits until the event at an offset of a stream is durable.
     async fn wait_durable(&self, stream: &str, offset: u64) -> Result<(), AskError> {
         let until = Instant::now() + ANSWER_TIME_MAX;
         let Some(view) = self.directory.get(stream) else { return Ok(()) };
-        while view.committed.load(Ordering::Acquire) <= offset {
+        while view.committed.load(Ordering::Acquire) <= offset && offset < view.offset.load(Ordering::Acquire) {
             if Instant::now() >= until {
                 return Err(AskError::Late);
             }
@@ -230,7 +252,7 @@ impl Hub {
     }
 
     /// Asks the owner of a stream, and asks again where too many questions wait.
-    async fn ask_patiently<T>(
+    pub async fn ask_patiently<T>(
         &self,
         stream: &str,
         question: impl Fn(oneshot::Sender<T>) -> OwnerRequest,

@@ -12,18 +12,7 @@ const NO_LIMITS: Limits = Limits { fields: 100, symbol_bytes: 1000, text_bytes: 
 
 fn entry(keys: u32, keys_stored: u32) -> StreamEntry {
     let options = Options { keys, keys_stored, memory_mib: 1, network: NetworkSize::Small, ..Options::default() };
-    StreamEntry {
-        number: 3,
-        epoch: 1,
-        name: "s".into(),
-        group: String::new(),
-        schema: Schema::default(),
-        options,
-        created_us: 1,
-        trimmed_bytes: 0,
-        trimmed_before: 0,
-        lost: Vec::new(),
-    }
+    StreamEntry::new(3, "s", "", Schema::default(), options, 1)
 }
 
 fn begin(store: &Arc<Store>, entry: StreamEntry) -> StreamState {

@@ -31,6 +31,7 @@ mod producers;
 mod quarantine;
 mod recovery;
 mod refusals;
+mod relearning;
 mod reload;
 mod self_test;
 mod services;
@@ -44,6 +45,7 @@ mod summary;
 mod telemetry;
 mod threads;
 mod ticket;
+mod undo;
 mod why;
 
 pub use daemon::{Daemon, Running, ShutdownError, check_streams, devices};

@@ -3,7 +3,7 @@
 mod signals;
 
 use clap::Parser;
-use signals::Signals;
+use signals::{Asked, Signals};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,7 +50,8 @@ Environment:
   RUST_LOG             what is logged: warn, info (usual), debug
 
 Signals: SIGTERM, SIGINT, SIGQUIT and every other signal that ends a process finish what was accepted, write a last
-checkpoint of every stream, and leave; so does closing the terminal.
+checkpoint of every stream, and leave; so does closing the terminal. SIGHUP reads the configuration again, like POST
+/-/reload: the log says which changed keys are applied, and which need a restart.
 
 The log goes to standard error. If that takes nothing, lines are lost and counted, and everything else goes on.
 
@@ -129,12 +130,18 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     };
     let (device, kernel) = (running.device(), surmised::kernel());
     announce(&running, &dir, &format!("engine {engine}, kernel {kernel}, device {device}, {owners} owners"));
-    let fault = tokio::select! {
-        signal = signals.ended() => {
-            tracing::info!("leaving, by {signal}: what was accepted is finished and kept");
-            None
+    let fault = loop {
+        tokio::select! {
+            asked = signals.next() => match asked {
+                // whatever came of it is in the log
+                Asked::Reload => drop(running.reload()),
+                Asked::Leave(signal) => {
+                    tracing::info!("leaving, by {signal}: what was accepted is finished and kept");
+                    break None;
+                }
+            },
+            fault = running.failed() => break Some(fault),
         }
-        fault = running.failed() => Some(fault),
     };
     let left = running.shutdown().await;
     match fault {

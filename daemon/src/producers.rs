@@ -179,7 +179,9 @@ impl Producers {
             if self.map.len() >= self.leave_at {
                 self.make_room();
             }
-            self.map.insert(origin.producer.clone(), known);
+            // its latest event is durable, whatever offset it had in a stream before this one
+            let last_offset = known.last_offset.min(self.following.durable_before().saturating_sub(1));
+            self.map.insert(origin.producer.clone(), Producer { last_offset, ..known });
         }
         let known = self.map.get(&origin.producer);
         if is_live && let Err(fault) = check_epoch(known.map(|known| known.epoch), origin.epoch) {
@@ -263,6 +265,18 @@ impl Producers {
                 }
                 self.map.insert(name.clone(), *producer);
             }
+        }
+    }
+
+    /// The offset of the latest event of a producer that is in memory. What is in the store is durable.
+    pub fn offset_in_memory(&self, name: &str) -> Option<u64> {
+        self.map.get(name).map(|producer| producer.last_offset)
+    }
+
+    /// Lets the table belong to a stream that goes on from another offset. All that it knows is durable.
+    pub fn rebase(&mut self, offset: u64) {
+        for producer in self.map.values_mut() {
+            producer.last_offset = producer.last_offset.min(offset.saturating_sub(1));
         }
     }
 

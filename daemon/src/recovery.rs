@@ -1,18 +1,14 @@
 //! Recovery: a stream's state from its newest whole checkpoint and the log after it.
 
-use crate::producers::ProducerBounds;
+use crate::producers::{ProducerBounds, Producers};
+use crate::relearning::Relearning;
 use crate::services::Services;
 use crate::storage::Storage;
-use crate::stream::{Applied, StreamState};
+use crate::stream::{Applied, NO_LIMITS, StreamState};
 use crate::summary::StreamSummary;
-use surmise_event::Limits;
 use surmise_learner::{Learner, LearnerError, PagesError};
 use surmise_store::group::{Decoded, Group, Logged, decode};
 use surmise_store::{CheckpointMeta, StoreError, StreamEntry};
-
-/// What the log holds was checked against the limits when it came in; limits that changed since must not refuse it.
-pub(crate) const NO_LIMITS: Limits =
-    Limits { fields: usize::MAX, symbol_bytes: usize::MAX, text_bytes: usize::MAX, name_bytes: usize::MAX };
 
 /// The reason why a stream could not be recovered, or why one of its checkpoints was passed over.
 #[derive(Debug, thiserror::Error)]
@@ -147,12 +143,12 @@ fn attempt(
         Some(((learner, StreamSummary { producers, counters, quarantine, .. }), meta)) => {
             (StreamState { entry, learner, producers, counters, quarantine }, Some(meta))
         }
-        None => (StreamState::new(entry, bounds, services)?, None),
+        None => (learn_past(storage, StreamState::new(entry, bounds, services)?, services), None),
     };
     // the log may continue otherwise than it did before a crash, so pages of that other continuation go first
     storage.resume_from(state.entry.number, state.learner.pages_numbered())?;
     services.connect(&mut state.learner, state.entry.id());
-    state.producers.connect(services.storage.clone(), state.entry.number);
+    state.producers.connect(services.storage.clone(), state.entry.producers());
     state.producers.begin_replay(log_end.committed);
     let replayed = replay_log(&mut state, storage, log_end)?;
     state.producers.follow_live(state.learner.offset().min(log_end.committed));
@@ -160,6 +156,24 @@ fn attempt(
         remember_producers(&mut state, storage, &checkpoints, bounds);
     }
     Ok(Recovered { state, checkpoint, passed_over, replayed })
+}
+
+/// Learns again what leads to the beginning of a stream that came in the place of another, as far as the logs before
+/// are whole. What is not there is lost, and is named like what is lost of the log itself.
+fn learn_past(storage: &dyn Storage, mut state: StreamState, services: &Services) -> StreamState {
+    if state.entry.past.is_empty() {
+        return state;
+    }
+    let learnt = Relearning::of_past(&state.entry, services).and_then(|mut past| past.follow(storage).map(|()| past));
+    match learnt {
+        Ok(past) if past.offset() == state.entry.first_offset => {
+            state.counters.records = past.learnt;
+            state.learner = past.into_learner();
+        }
+        Ok(_) => tracing::warn!(stream = state.entry.name, "the logs before are learnt differently now"),
+        Err(e) => tracing::warn!(stream = state.entry.name, "what was before cannot be learnt again: {e}"),
+    }
+    state
 }
 
 /// The offset of the first group of a stream's log that can be read.
@@ -213,12 +227,11 @@ fn load(
     load_whole(storage, meta, bounds)
 }
 
-/// Reads a checkpoint, whatever its key pages are.
-fn load_whole(
-    storage: &dyn Storage,
-    meta: &CheckpointMeta,
-    bounds: ProducerBounds,
-) -> Result<(Learner, StreamSummary), RecoveryError> {
+/// Reads the learner of a checkpoint, whatever its key pages are, and the encoded summary of its stream.
+///
+/// # Errors
+/// The checkpoint is damaged, or is not what its manifest says.
+pub fn load_learner(storage: &dyn Storage, meta: &CheckpointMeta) -> Result<(Learner, Vec<u8>), RecoveryError> {
     let (learner, summary) = storage.load_checkpoint(meta)?;
     let learner = Learner::load(&learner)?;
     if learner.offset() != meta.offset {
@@ -227,6 +240,48 @@ fn load_whole(
     if learner.pages_numbered() != meta.pages {
         return Err(RecoveryError::PagesGone);
     }
+    Ok((learner, summary))
+}
+
+/// What a stream knows of its producers, from its newest readable checkpoint and the log after it, without a learner.
+///
+/// # Errors
+/// The log cannot be read.
+pub fn producers_of(
+    storage: &dyn Storage,
+    entry: &StreamEntry,
+    bounds: ProducerBounds,
+) -> Result<Producers, RecoveryError> {
+    let mut table = Producers::new(bounds);
+    let mut from = 0;
+    for meta in storage.checkpoints(entry.number).into_iter().rev() {
+        let summary = storage.load_summary(&meta).ok();
+        let read = summary.and_then(|bytes| StreamSummary::decode(&bytes, bounds).ok());
+        if let Some(summary) = read {
+            (table, from) = (summary.producers, meta.offset);
+            break;
+        }
+    }
+    table.begin_replay(u64::MAX);
+    for group in storage.log_tail(entry.number, from) {
+        // what is damaged is not known
+        let Ok((group, _)) = group else { continue };
+        for Logged { origin, .. } in &group.records {
+            if let Some(origin) = origin {
+                table.note(origin, group.first_offset);
+            }
+        }
+    }
+    Ok(table)
+}
+
+/// Reads a checkpoint, whatever its key pages are.
+fn load_whole(
+    storage: &dyn Storage,
+    meta: &CheckpointMeta,
+    bounds: ProducerBounds,
+) -> Result<(Learner, StreamSummary), RecoveryError> {
+    let (learner, summary) = load_learner(storage, meta)?;
     let summary = StreamSummary::decode(&summary, bounds).map_err(StoreError::from)?;
     Ok((learner, summary))
 }

@@ -4,14 +4,18 @@
 //! names what would. A configuration with a fault changes nothing.
 
 use crate::hub::Hub;
+use crate::telemetry;
+use serde::Serialize;
 use surmise_config::{Config, ConfigError};
 
 /// Keys that take effect without a restart.
 const RELOADED_KEYS: &[&str] = &["auth.token", "auth.tokens", "listen.hosts"];
 
 /// What reading the configuration again came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Reloaded {
+    /// Keys whose values differ from those that the daemon was started with and that are in force.
+    pub applied: Vec<String>,
     /// Keys whose values differ from those that the daemon was started with and that take effect only after a restart.
     pub needs_restart: Vec<String>,
 }
@@ -30,7 +34,12 @@ impl Hub {
     /// # Errors
     /// The configuration has a fault; everything goes on as before.
     pub fn reload(&self) -> Result<Reloaded, ReloadError> {
-        self.reload_as(&self.config.read_again()?)
+        let reloaded = self.config.read_again().map_err(ReloadError::from).and_then(|config| self.reload_as(&config));
+        metrics::gauge!(telemetry::CONFIG_RELOADED).set(f64::from(u8::from(reloaded.is_ok())));
+        if let Err(e) = &reloaded {
+            tracing::error!("the configuration is not read again: {e}");
+        }
+        reloaded
     }
 
     /// Lets a configuration take effect as far as it can now. Two of these must not run at once.
@@ -40,14 +49,15 @@ impl Hub {
         let access = std::sync::Arc::new(before.followed_by(config));
         self.access.store(access.clone());
         before.withdraw(&access);
-        let mut needs_restart = self.config.differing_keys(config);
-        needs_restart.retain(|key| !RELOADED_KEYS.contains(&key.as_str()));
-        match needs_restart.is_empty() {
-            true => tracing::info!("the configuration was read again"),
-            false => {
-                tracing::warn!("the configuration was read again; these need a restart: {}", needs_restart.join(", "));
-            }
-        }
-        Ok(Reloaded { needs_restart })
+        let is_applied = |key: &String| RELOADED_KEYS.contains(&key.as_str());
+        let (applied, needs_restart): (Vec<_>, Vec<_>) =
+            self.config.differing_keys(config).into_iter().partition(is_applied);
+        let listed = |keys: &[String]| if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") };
+        tracing::info!(
+            "the configuration was read again; applied: {}; needs a restart: {}",
+            listed(&applied),
+            listed(&needs_restart)
+        );
+        Ok(Reloaded { applied, needs_restart })
     }
 }

@@ -176,6 +176,18 @@ impl Storage for SimulatedStorage {
         Ok(())
     }
 
+    fn clear_stream(&self, number: u32, keep_log: bool, keep_producers: bool) -> Result<(), StoreError> {
+        let mut medium = self.medium();
+        medium.checkpoints.remove(&number);
+        medium.groups.retain(|(stream, _), _| keep_log || *stream != number);
+        medium.producers.retain(|(table, _), _| keep_producers || *table != number);
+        Ok(())
+    }
+
+    fn copy_pages(&self, _from: u32, _to: &StreamEntry, _pages: u64) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn producer(&self, table: u32, name: &str) -> Result<Option<Producer>, StoreError> {
         Ok(self.medium().producers.get(&(table, name.into())).copied())
     }

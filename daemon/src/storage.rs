@@ -79,6 +79,14 @@ pub trait Storage: Send + Sync {
 
     /// Removes one producer of a table, durably. Returns whether it was there.
     fn remove_producer(&self, table: u32, name: &str) -> Result<bool, StoreError>;
+
+    /// Deletes what is left of a stream, but for its log if others go on from it, its producers if another stream has
+    /// them, and its entry.
+    fn clear_stream(&self, number: u32, keep_log: bool, keep_producers: bool) -> Result<(), StoreError>;
+
+    /// Copies the key pages that a checkpoint with `pages` pages of a stream sees to a stream that goes on from it.
+    fn copy_pages(&self, from: u32, to: &StreamEntry, pages: u64) -> Result<(), StoreError>;
+
     /// Deletes all key pages of a stream whose learner has forgotten the keys in them.
     fn forget_pages(&self, _stream: u32) -> Result<(), StoreError> {
         Ok(())
@@ -174,6 +182,14 @@ impl Storage for Store {
         // a commit of nothing makes durable what was written before
         self.log.commit(&[], &[], &[], 0)?;
         Ok(was_there)
+    }
+
+    fn clear_stream(&self, number: u32, keep_log: bool, keep_producers: bool) -> Result<(), StoreError> {
+        Store::clear_stream(self, number, keep_log, keep_producers)
+    }
+
+    fn copy_pages(&self, from: u32, to: &StreamEntry, pages: u64) -> Result<(), StoreError> {
+        Store::copy_pages(self, from, to.id(), pages)
     }
 
     fn forget_pages(&self, stream: u32) -> Result<(), StoreError> {

@@ -11,6 +11,10 @@ use surmise_learner::{Learner, LearnerError};
 use surmise_store::StreamEntry;
 use surmise_store::group::Origin;
 
+/// What the log holds was checked against the limits when it came in; limits that changed since must not refuse it.
+pub(crate) const NO_LIMITS: Limits =
+    Limits { fields: usize::MAX, symbol_bytes: usize::MAX, text_bytes: usize::MAX, name_bytes: usize::MAX };
+
 /// What an accepted record did to its stream.
 pub enum Applied {
     /// The learner has observed it, with this outcome.
@@ -42,7 +46,7 @@ impl StreamState {
         let mut learner = Learner::new(entry.schema.clone(), entry.options.clone())?;
         services.connect(&mut learner, entry.id());
         let mut producers = Producers::new(bounds);
-        producers.connect(services.storage.clone(), entry.number);
+        producers.connect(services.storage.clone(), entry.producers());
         Ok(StreamState { entry, learner, producers, counters: Counters::default(), quarantine: Quarantine::default() })
     }
 

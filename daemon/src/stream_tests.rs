@@ -11,18 +11,7 @@ use surmise_store::group::GroupBuilder;
 const NO_LIMITS: Limits = Limits { fields: 100, symbol_bytes: 1000, text_bytes: 1000, name_bytes: 100 };
 
 fn entry() -> StreamEntry {
-    StreamEntry {
-        number: 3,
-        epoch: 1,
-        name: "s".into(),
-        group: String::new(),
-        schema: Schema::default(),
-        options: Options::default(),
-        created_us: 1,
-        trimmed_bytes: 0,
-        trimmed_before: 0,
-        lost: Vec::new(),
-    }
+    StreamEntry::new(3, "s", "", Schema::default(), Options::default(), 1)
 }
 
 fn record(i: u64) -> Record {

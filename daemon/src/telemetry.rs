@@ -142,6 +142,8 @@ metrics_table! {
         "Open connections, by listener";
     RECOVERED = Gauge Count "surmise_recovery_events" []
         "Events of the log that were learnt again when the daemon started";
+    CONFIG_RELOADED = Gauge Count "surmise_config_last_reload_successful" []
+        "Whether the configuration could be read when it was last asked for: 1 or 0";
     LOG_LINES_LOST = Counter Count "surmise_log_lines_lost_total" []
         "Lines of the log that standard error did not take, or that found too many waiting";
     BUILD = Gauge None "surmise_build_info" ["version"]
@@ -168,6 +170,8 @@ fn install() -> Option<PrometheusHandle> {
         return None;
     }
     METRICS.iter().for_each(describe);
+    // it could be read at the start
+    metrics::gauge!(CONFIG_RELOADED).set(1.0);
     metrics::gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Some(handle)
 }

@@ -13,6 +13,7 @@ use crate::owner::{Owner, OwnerSetup};
 use crate::services::{LearningProbe, OpenPages, Services};
 use crate::storage::Storage;
 use crate::telemetry;
+use crate::undo::{Unfinished, clear_dead, live_streams};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
@@ -40,6 +41,8 @@ pub struct Threads {
     pub directory: Arc<Directory>,
     /// All producers.
     pub fencing: Arc<Fencing>,
+    /// What streams get from their surroundings.
+    pub services: Arc<Services>,
     /// The worker pool, if the update of any network is delayed.
     pub workers: Option<WorkerPool>,
 }
@@ -59,7 +62,9 @@ impl Threads {
     ) -> anyhow::Result<Threads> {
         let storage: Arc<dyn Storage> = store.clone();
         let clock = Arc::new(SystemClock::new(started));
-        let entries = storage.streams()?;
+        // what a crash has cut off is cleared away before anything is recovered
+        clear_dead(&*storage, Unfinished::Cleared)?;
+        let entries = live_streams(storage.streams()?);
         let directory = Arc::new(Directory::new(config.limits.streams, store.next_number()));
         trim_marks(config, store)?;
         let fencing = Arc::new(Fencing::default());
@@ -105,7 +110,7 @@ impl Threads {
             ports.push(OwnerPort { inbox, control });
         }
         handles.extend([committer, checkpointer]);
-        Ok(Threads { handles, ports, recoveries, checkpoints, directory, fencing, workers })
+        Ok(Threads { handles, ports, recoveries, checkpoints, directory, fencing, services, workers })
     }
 }
 

@@ -5,8 +5,8 @@
 //! to the bit, and nothing is kept or computed while nobody asks. The copy reads key pages of the store and writes its
 //! own into memory.
 
-use crate::recovery::NO_LIMITS;
 use crate::storage::{LogTail, Storage};
+use crate::stream::NO_LIMITS;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;

@@ -1,9 +1,12 @@
-//! Signals and logs: whatever ends the daemon leaves a checkpoint, and nothing that happens to its log stops it.
+//! Signals, reloads and logs: whatever ends the daemon leaves a checkpoint, and nothing that happens to its log
+//! stops it.
 
+use serde_json::json;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 use surmise_tests::{TestDaemon, command};
 
 /// Small networks, so that a start is quick.
@@ -29,9 +32,7 @@ fn every_signal_that_ends_it_leaves_a_checkpoint() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
     let mut sent = 0;
-    for signal in
-        [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGHUP, libc::SIGUSR1, libc::SIGALRM, libc::SIGXCPU]
-    {
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGUSR1, libc::SIGALRM, libc::SIGXCPU] {
         let mut d = TestDaemon::start_with(&state, SMALL, &[]);
         assert_eq!(learnt_again(&d), "surmise_recovery_events 0", "before signal {signal}");
         send(&d, sent + 1, sent + 50);
@@ -89,6 +90,37 @@ fn going_past_the_grace_is_no_wrong_usage() {
     assert_eq!(d.terminate().code(), Some(70));
     let d = TestDaemon::start_with(&state, SMALL, &[]);
     assert_eq!(d.get("/api/v1/streams/s").1["offset"], 5_000, "what was acknowledged is there");
+}
+
+#[test]
+fn a_reload_says_what_it_did() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let d = TestDaemon::start_with(&state, SMALL, &[]);
+    let file = state.with_extension("toml");
+    let before = std::fs::read_to_string(&file).unwrap();
+    let nothing = json!({"applied": [], "needs_restart": []});
+    assert_eq!(d.post("/-/reload", b""), (200, nothing));
+    std::fs::write(&file, format!("{before}[limits]\nproducers = 99\n")).unwrap();
+    assert_eq!(d.post("/-/reload", b"").1["needs_restart"], json!(["limits.producers"]));
+    let metric = |value: u32| {
+        let wanted = format!("surmise_config_last_reload_successful {value}");
+        let start = Instant::now();
+        while !d.text("/metrics").lines().any(|l| l == wanted) {
+            assert!(start.elapsed() < Duration::from_secs(20), "{wanted}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    metric(1);
+    std::fs::write(&file, format!("{before}[limits]\nproducer = 99\n")).unwrap();
+    d.send_signal(libc::SIGHUP);
+    metric(0);
+    let (status, problem) = d.post("/-/reload", b"");
+    assert!(status == 422 && problem["detail"].as_str().unwrap().contains("producers"), "{problem}");
+    send(&d, 1, 50);
+    std::fs::write(&file, before).unwrap();
+    d.send_signal(libc::SIGHUP);
+    metric(1);
 }
 
 /// Starts a daemon that logs much to a standard error which takes nothing, and has it learn.

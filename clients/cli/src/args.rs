@@ -1,7 +1,7 @@
 //! The command line as a whole.
 
 use crate::global::Global;
-use crate::{checkpoint, inspect, next, producer, send, status, stream, watch, why};
+use crate::{audit, checkpoint, inspect, next, producer, send, status, stream, watch, why};
 #[cfg(feature = "learner")]
 use crate::{demo, eval, replay};
 use clap::{Parser, Subcommand};
@@ -51,11 +51,13 @@ pub(crate) enum Command {
     Eval(eval::EvalArgs),
     /// Show whether the daemon lives, and its streams at a glance.
     Status(status::StatusArgs),
-    /// List streams, or show one.
+    /// List streams, show one, or change one: reset, rename, delete, another schema.
     Stream(stream::StreamArgs),
+    /// List what operators did: resets, restores, deletions and the like.
+    Audit(audit::AuditArgs),
     /// Have a producer forgotten that is locked out.
     Producer(producer::ProducerArgs),
-    /// List, make and export checkpoints.
+    /// List, make, restore, keep, compare and export checkpoints.
     Checkpoint(checkpoint::CheckpointArgs),
     /// Start a daemon with a stream of known entropy, and watch it learn.
     #[cfg(feature = "learner")]

@@ -1,6 +1,7 @@
 //! `surmise checkpoint`: the durable states of a daemon's streams.
 
 use crate::global::Global;
+use crate::stream::changed;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use std::io::Write;
@@ -14,6 +15,8 @@ use surmise_terminal::{Exit, Failure, Http, Paint, Table, from_json, print_line,
 Examples:
   surmise checkpoint ls
   surmise checkpoint create --stream web
+  surmise checkpoint restore web 17                    go back to it, while events come in
+  surmise checkpoint diff web 17 18
   surmise checkpoint export web --to web.ckpt && surmise replay more.ndjson --from web.ckpt")]
 pub(crate) struct CheckpointArgs {
     #[command(subcommand)]
@@ -33,6 +36,55 @@ enum CheckpointCommand {
         /// Of this stream only; of all if it is left out.
         #[arg(long, value_name = "STREAM")]
         stream: Option<String>,
+    },
+    /// Go back to a checkpoint, without stopping the stream. Nothing that was acknowledged since is learnt twice.
+    Restore {
+        /// The stream.
+        stream: String,
+        /// The checkpoint's number.
+        generation: u64,
+    },
+    /// Show what a checkpoint holds.
+    Show {
+        /// The stream.
+        stream: String,
+        /// The checkpoint's number.
+        generation: u64,
+    },
+    /// Read a checkpoint back whole, and say whether the stream can go on from it.
+    Verify {
+        /// The stream.
+        stream: String,
+        /// The checkpoint's number.
+        generation: u64,
+    },
+    /// Compare two checkpoints of a stream.
+    Diff {
+        /// The stream.
+        stream: String,
+        /// The earlier one's number.
+        generation: u64,
+        /// The later one's number.
+        with: u64,
+    },
+    /// Keep a checkpoint when newer ones come, until it is unpinned.
+    Pin {
+        /// The stream.
+        stream: String,
+        /// The checkpoint's number.
+        generation: u64,
+        /// Let it go again with its generation.
+        #[arg(long)]
+        remove: bool,
+    },
+    /// Give a checkpoint a label, such as stable. It is then on at most one checkpoint of the stream.
+    Label {
+        /// The stream.
+        stream: String,
+        /// The checkpoint's number.
+        generation: u64,
+        /// The label; none takes it away.
+        label: Option<String>,
     },
     /// Save a checkpoint as a file that `surmise replay --from` reads.
     Export {
@@ -56,6 +108,31 @@ pub(crate) fn run(global: &Global, args: &CheckpointArgs) -> Result<(), Failure>
         CheckpointCommand::Create { stream } => {
             let answer: Value = http.post("/api/v1/checkpoints", &query(stream))?;
             list(global, answer, stream.as_deref())
+        }
+        CheckpointCommand::Restore { stream, generation } => {
+            let answer: Value = http.post(&path_of(stream, *generation, "/restore"), &[])?;
+            if global.json() {
+                return Ok(print_line(&answer.to_string())?);
+            }
+            Ok(changed(&answer).iter().try_for_each(|line| print_line(line))?)
+        }
+        CheckpointCommand::Show { stream, generation } => {
+            facts(global, &http.get(&path_of(stream, *generation, "/show"), &[])?)
+        }
+        CheckpointCommand::Verify { stream, generation } => {
+            facts(global, &http.get(&path_of(stream, *generation, "/verify"), &[])?)
+        }
+        CheckpointCommand::Diff { stream, generation, with } => {
+            let query = [("with", with.to_string())];
+            facts(global, &http.get(&path_of(stream, *generation, "/diff"), &query)?)
+        }
+        CheckpointCommand::Pin { stream, generation, remove } => {
+            let query = [("pinned", (!remove).to_string())];
+            facts(global, &http.post(&path_of(stream, *generation, "/pin"), &query)?)
+        }
+        CheckpointCommand::Label { stream, generation, label } => {
+            let query: Vec<_> = label.iter().map(|label| ("label", label.clone())).collect();
+            facts(global, &http.post(&path_of(stream, *generation, "/label"), &query)?)
         }
         CheckpointCommand::Export { stream, generation, to } => {
             let generation = match generation {
@@ -83,6 +160,22 @@ pub(crate) fn run(global: &Global, args: &CheckpointArgs) -> Result<(), Failure>
             ))?)
         }
     }
+}
+
+fn path_of(stream: &str, generation: u64, rest: &str) -> String {
+    format!("/api/v1/checkpoints/{}/{generation}{rest}", segment(stream))
+}
+
+/// Prints an answer as a table of what is called how.
+fn facts(global: &Global, answer: &Value) -> Result<(), Failure> {
+    if global.json() {
+        return Ok(print_line(&answer.to_string())?);
+    }
+    let mut table = Table::new(2, ["", ""]);
+    for (name, value) in answer.as_object().into_iter().flatten() {
+        table.row([name.replace('_', " "), value.as_str().map_or_else(|| value.to_string(), str::to_owned)]);
+    }
+    Ok(table.lines(Paint::stdout()).iter().skip(1).try_for_each(|line| print_line(line))?)
 }
 
 fn query(stream: &Option<String>) -> Vec<(&'static str, String)> {

@@ -5,6 +5,7 @@
 //! only, and neither a learner nor a daemon is compiled.
 
 mod args;
+mod audit;
 mod checkpoint;
 #[cfg(feature = "learner")]
 mod demo;
@@ -52,6 +53,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Eval(a) => eval::run(&global, a),
         Command::Status(a) => status::run(&global, &a),
         Command::Stream(a) => stream::run(&global, &a),
+        Command::Audit(a) => audit::run(&global, &a),
         Command::Producer(a) => producer::run(&global, &a),
         Command::Checkpoint(a) => checkpoint::run(&global, &a),
         #[cfg(feature = "learner")]

@@ -4,16 +4,20 @@ use crate::global::Global;
 use crate::recording::fields;
 use crate::watch::drift_line;
 use clap::{Args, Subcommand};
-use serde_json::Value;
-use surmise_event::Report;
+use serde_json::{Value, json};
+use surmise_event::{FieldKind, Report};
 use surmise_protocol::{AlarmAccount, QuarantineList, StreamList, StreamRow, StreamStatus};
 use surmise_terminal::format::{count, number, size};
 use surmise_terminal::{Failure, Paint, Table, from_json, print_line, segment};
 
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  surmise stream ls\n  surmise stream show web\n  surmise stream show web --hash\n  surmise stream quarantine web"
-)]
+#[command(after_help = "\
+Examples:
+  surmise stream ls
+  surmise stream show web --hash
+  surmise stream schema web --field status:category    learn the log again with status as a category
+  surmise stream reset web                             begin anew; nothing that was acknowledged is learnt twice
+  surmise stream quarantine web")]
 pub(crate) struct StreamArgs {
     #[command(subcommand)]
     command: StreamCommand,
@@ -36,17 +40,55 @@ enum StreamCommand {
         /// The stream.
         stream: String,
     },
+    /// Let a stream begin anew. Its producers go on where they are, so nothing that was acknowledged is learnt twice.
+    Reset {
+        /// The stream.
+        stream: String,
+    },
+    /// Delete a stream, with all that was learnt and logged.
+    Delete {
+        /// The stream.
+        stream: String,
+    },
+    /// Give a stream another name. It goes on as it is.
+    Rename {
+        /// The stream.
+        stream: String,
+        /// Its name from now on.
+        to: String,
+    },
+    /// Change a stream's schema, and learn its log again under it. The stream goes on meanwhile.
+    Schema {
+        /// The stream.
+        stream: String,
+        /// A field that is new or gets another kind: category, number, text, line, byte or gap.
+        #[arg(long = "field", value_name = "NAME:KIND")]
+        fields: Vec<String>,
+        /// Refuse records with other fields.
+        #[arg(long, conflicts_with = "open")]
+        closed: bool,
+        /// Take records with other fields.
+        #[arg(long)]
+        open: bool,
+    },
 }
 
 pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
     let http = global.http();
-    let path = match &args.command {
-        StreamCommand::Ls => "/api/v1/streams".to_owned(),
-        StreamCommand::Show { stream, hash: true } => format!("/api/v1/streams/{}/hash", segment(stream)),
-        StreamCommand::Quarantine { stream } => format!("/api/v1/streams/{}/quarantine", segment(stream)),
-        StreamCommand::Show { stream, .. } => format!("/api/v1/streams/{}", segment(stream)),
+    let of = |stream: &String, rest: &str| format!("/api/v1/streams/{}{rest}", segment(stream));
+    let answer: Value = match &args.command {
+        StreamCommand::Ls => http.get("/api/v1/streams", &[])?,
+        StreamCommand::Show { stream, hash: true } => http.get(&of(stream, "/hash"), &[])?,
+        StreamCommand::Quarantine { stream } => http.get(&of(stream, "/quarantine"), &[])?,
+        StreamCommand::Show { stream, .. } => http.get(&of(stream, ""), &[])?,
+        StreamCommand::Reset { stream } => http.post(&of(stream, "/reset"), &[])?,
+        StreamCommand::Delete { stream } => http.post(&of(stream, "/delete"), &[])?,
+        StreamCommand::Rename { stream, to } => http.post(&of(stream, "/rename"), &[("to", to.clone())])?,
+        StreamCommand::Schema { stream, fields, closed, open } => {
+            let change = schema_change(fields, (*closed || *open).then_some(*closed))?;
+            http.post_json(&of(stream, "/schema"), &change)?
+        }
     };
-    let answer: Value = http.get(&path, &[])?;
     if global.json() {
         return Ok(print_line(&answer.to_string())?);
     }
@@ -56,11 +98,53 @@ pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
         StreamCommand::Show { hash: true, .. } => vec![answer["state_hash"].as_str().unwrap_or_default().to_owned()],
         StreamCommand::Quarantine { .. } => quarantined(&from_json(answer)?, paint),
         StreamCommand::Show { .. } => show(&from_json(answer)?, paint),
+        StreamCommand::Reset { .. }
+        | StreamCommand::Delete { .. }
+        | StreamCommand::Rename { .. }
+        | StreamCommand::Schema { .. } => changed(&answer),
     };
     for line in lines {
         print_line(&line)?;
     }
     Ok(())
+}
+
+/// A change of a schema, as the daemon reads it.
+fn schema_change(fields: &[String], closed: Option<bool>) -> Result<Value, Failure> {
+    let mut list = Vec::new();
+    for field in fields {
+        let parts = field.rsplit_once(':').map(|(name, kind)| (name, kind.parse::<FieldKind>()));
+        match parts {
+            Some((name, Ok(kind))) => list.push(json!({ "name": name, "kind": kind })),
+            Some((_, Err(e))) => return Err(Failure::usage(format!("--field {field}: {e}"))),
+            None => return Err(Failure::usage(format!("--field {field}: write NAME:KIND"))),
+        }
+    }
+    let mut change = json!({ "fields": list });
+    if let Some(closed) = closed {
+        change["closed"] = closed.into();
+    }
+    Ok(change)
+}
+
+/// What a change of a stream came to, in words.
+pub(crate) fn changed(answer: &Value) -> Vec<String> {
+    let number = |name: &str| answer[name].as_u64().unwrap_or(0);
+    let stream = answer["stream"].as_str().unwrap_or_default();
+    let (before, held) = (count(number("offset_before")), number("held_ms"));
+    let mut lines = match answer["epoch"].as_u64() {
+        None => vec![format!("{stream} is gone, with {before} events")],
+        Some(epoch) => vec![format!(
+            "{stream} is incarnation {epoch}: {} events, where it had {before}; new ones waited {held} ms",
+            count(number("offset"))
+        )],
+    };
+    let refused = answer["refused"].as_object().into_iter().flatten();
+    let refused: Vec<String> = refused.map(|(code, n)| format!("{code} {n}")).collect();
+    if !refused.is_empty() {
+        lines.push(format!("events that the new schema refuses: {}", refused.join(", ")));
+    }
+    lines
 }
 
 /// The report of a stream; of one that another version made, the loss alone.

@@ -129,6 +129,12 @@ pub struct CheckpointInfo {
     /// The learner's `state_hash` in the checkpoint, if it was computed when the checkpoint was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_hash: Option<String>,
+    /// Whether it is kept when newer ones come.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pinned: bool,
+    /// Its label, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
 }
 
 /// Whether the daemon works and accepts events (`GET /-/healthy`, `GET /-/ready`).

@@ -70,6 +70,18 @@ impl Http {
         json(self.checked(request.send_empty())?)
     }
 
+    /// The answer to a POST of JSON, read as JSON.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached, refuses, or answers with something else.
+    pub fn post_json<T: DeserializeOwned>(&self, path: &str, body: &serde_json::Value) -> Result<T, Failure> {
+        let mut request = self.agent.post(format!("{}{path}", self.server));
+        if let Some(t) = &self.token {
+            request = request.header("Authorization", format!("Bearer {t}"));
+        }
+        json(self.checked(request.send_json(body))?)
+    }
+
     fn checked(&self, sent: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, Failure> {
         let mut response = sent.map_err(|e| match e {
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {

@@ -26,6 +26,8 @@ fn info(stream: &str, meta: CheckpointMeta) -> CheckpointInfo {
         time: format_time(meta.time_us),
         bytes: meta.bytes,
         state_hash: meta.state_hash,
+        pinned: meta.pinned,
+        label: meta.label,
     }
 }
 

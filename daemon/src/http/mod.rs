@@ -4,6 +4,7 @@
 //! token needs for it, and what documents say of the endpoint; a test compares the two.
 
 mod alarms;
+mod checkpoint_care;
 mod checkpoints;
 mod endpoint;
 mod events;
@@ -15,6 +16,7 @@ mod quarantine;
 mod query;
 mod server;
 mod streams;
+mod undo;
 mod watch;
 mod why;
 
@@ -55,6 +57,8 @@ endpoints! {
     GET open "/page.js" operations::page_script, "what the page does";
     GET open "/-/healthy" operations::healthy, "whether the daemon works and can keep what it is sent";
     GET open "/-/ready" operations::ready, "whether all streams are restored and events are accepted";
+    POST Operate "/-/reload" operations::reload,
+        "reads the configuration again; answered with the changed keys that are applied, and those that need a restart";
     GET Read "/metrics" operations::metrics, "metrics for Prometheus";
     GET Read "/api/v1/streams" streams::list, "all streams: offset, schema, mean surprise of the latest events";
     GET Read "/api/v1/streams/{stream}" streams::status,
@@ -73,6 +77,12 @@ endpoints! {
         "why an event was as surprising as it was: its parts, and what was expected instead (`seconds`)";
     POST Ingest "/api/v1/streams/{stream}/events" events::push,
         "learns the lines of the body; answered when they are durable (`producer`, `epoch`)";
+    POST Operate "/api/v1/streams/{stream}/reset" undo::reset,
+        "lets a stream begin anew; its producers go on where they are";
+    POST Operate "/api/v1/streams/{stream}/rename" undo::rename, "gives a stream another name (`to`)";
+    POST Operate "/api/v1/streams/{stream}/schema" undo::schema,
+        "learns a stream's log again under another schema (`{\"fields\":[{\"name\":…,\"kind\":…}],\"closed\":…}`)";
+    POST Operate "/api/v1/streams/{stream}/delete" undo::delete, "deletes a stream, with all that was learnt and logged";
     POST Operate "/api/v1/producers/{producer}/reset" producers::reset,
         "has a producer forgotten, so that it may begin anew with any epoch and number (`stream`)";
     GET Read "/api/v1/checkpoints" checkpoints::list, "the checkpoints in the store (`stream`)";
@@ -80,6 +90,18 @@ endpoints! {
         "makes checkpoints now; answered when they are durable (`stream`)";
     GET Read "/api/v1/checkpoints/{stream}/{generation}" checkpoints::download,
         "a checkpoint's learner, for `surmise replay --from`";
+    POST Operate "/api/v1/checkpoints/{stream}/{generation}/restore" undo::restore,
+        "goes back to a checkpoint, while events come in; nothing acknowledged is learnt twice";
+    GET Read "/api/v1/checkpoints/{stream}/{generation}/show" checkpoint_care::show, "what a checkpoint holds";
+    GET Read "/api/v1/checkpoints/{stream}/{generation}/verify" checkpoint_care::verify,
+        "whether a checkpoint can be read back whole";
+    GET Read "/api/v1/checkpoints/{stream}/{generation}/diff" checkpoint_care::diff,
+        "how two checkpoints of a stream differ (`with`)";
+    POST Operate "/api/v1/checkpoints/{stream}/{generation}/pin" checkpoint_care::pin,
+        "keeps a checkpoint when newer ones come (`pinned`)";
+    POST Operate "/api/v1/checkpoints/{stream}/{generation}/label" checkpoint_care::label,
+        "gives a checkpoint a label, or takes it away (`label`)";
+    GET Operate "/api/v1/audit" undo::audit_log, "what operators did (`limit`)";
 }
 
 /// The router with every endpoint, behind the checks that every request passes.

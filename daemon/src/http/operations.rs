@@ -1,5 +1,7 @@
 //! Operations: health, metrics, and the page for people.
 
+use super::problem::ProblemResponse;
+use super::undo::{Who, audit};
 use crate::directory::StreamView;
 use crate::hub::{Hub, SERVER};
 use crate::logging::lost_log_lines;
@@ -67,6 +69,23 @@ pub async fn healthy(State(hub): State<Arc<Hub>>) -> Response {
 /// `GET /-/ready`: whether all streams are restored and events are accepted.
 pub async fn ready(State(hub): State<Arc<Hub>>) -> Response {
     probe(&hub, hub.is_ready())
+}
+
+/// `POST /-/reload`: reads the configuration again, as SIGHUP does.
+pub async fn reload(State(hub): State<Arc<Hub>>, who: Who) -> Result<Response, ProblemResponse> {
+    who.0.check_all_streams()?;
+    let asked = hub.clone();
+    let reloaded = tokio::task::spawn_blocking(move || asked.reload()).await;
+    let reloaded = reloaded.map_err(|_| ProblemResponse::new(500, "internal error", "reading it failed inside"))?;
+    let result = match &reloaded {
+        Ok(reloaded) => format!("done: applied {}", reloaded.applied.join(", ")),
+        Err(e) => format!("refused: {e}"),
+    };
+    audit(&hub, &who, "reload", "configuration".into(), result);
+    match reloaded {
+        Ok(reloaded) => Ok(Json(reloaded).into_response()),
+        Err(e) => Err(ProblemResponse::new(422, "configuration refused", e.to_string())),
+    }
 }
 
 /// `GET /metrics`: all metrics, after those are set that are read off rather than counted.

@@ -3,12 +3,12 @@
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
-use crate::access::Grant;
+use super::undo::{Who, audit};
 use crate::hub::Hub;
 use crate::owner::{OwnerRequest, PendingCheckpoint};
+use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use std::sync::Arc;
 /// anew with any epoch and number; answered when that is durable. What it sends again is learnt again.
 pub async fn reset(
     State(hub): State<Arc<Hub>>,
-    Extension(grant): Extension<Arc<Grant>>,
+    who: Who,
     Path(producer): Path<String>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ProblemResponse> {
     let query = Query::read(raw.as_deref(), &["stream"])?;
-    query.get("stream").map_or_else(|| grant.check_all_streams(), |stream| grant.check_stream(stream))?;
+    query.get("stream").map_or_else(|| who.0.check_all_streams(), |stream| who.0.check_stream(stream))?;
     let producer: Arc<str> = producer.into();
     let forget =
         |stream: Option<Arc<str>>, reply| OwnerRequest::ForgetProducer { stream, producer: producer.clone(), reply };
@@ -45,6 +45,6 @@ pub async fn reset(
         }
     }
     streams.sort();
-    tracing::info!("producer {producer:?} was reset; {} streams knew it", streams.len());
+    audit(&hub, &who, "producer reset", producer.to_string(), format!("done: known in {}", streams.join(", ")));
     Ok(Json(json!({ "producer": &*producer, "streams": streams })).into_response())
 }

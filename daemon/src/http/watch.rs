@@ -1,8 +1,9 @@
 //! `GET /api/v1/streams/{stream}/watch`: outcomes, the drifts that they show, and alarms, as server-sent
 //! events.
 //!
-//! The stream never waits for a follower. One that reads too slowly gets an event `lagged` with the number of outcomes
-//! that were left out.
+//! A feed ends with an event `replaced` when the stream was reset, restored, renamed, learnt again or deleted; who
+//! asks again follows what came in its place. The stream never waits for a follower. One that reads too slowly gets
+//! an event `lagged` with the number of outcomes that were left out.
 
 use super::problem::ProblemResponse;
 use super::streams::find;
@@ -20,6 +21,7 @@ use surmise_event::RefusalCode;
 use surmise_protocol::{AlarmEvent, DriftEvent, OutcomeReply};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
 
 /// How often a silent feed sends a comment, so that proxies and clients see that the connection is open.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
@@ -40,9 +42,13 @@ pub async fn watch(
     }
     let outcomes = shared.outcomes.follow();
     // one outcome may be several events, so some wait here until the connection takes them
-    let feeds = Feeds { outcomes, alarms: shared.alarms.follow(), grant };
+    let (alarms, replaced) = (shared.alarms.follow(), shared.replaced.clone());
+    let feeds = Feeds { outcomes, alarms, grant, replaced, is_over: false };
     let start = (hub, feeds, VecDeque::new());
     let events = futures::stream::unfold(start, |(hub, mut feeds, mut waiting)| async move {
+        if waiting.is_empty() && feeds.is_over {
+            return None;
+        }
         if waiting.is_empty() {
             receive(&hub, &mut feeds, &mut waiting).await?;
         }
@@ -57,6 +63,10 @@ struct Feeds {
     alarms: Receiver<Arc<AlarmEvent>>,
     /// What lets it follow.
     grant: Arc<Grant>,
+    /// Cancelled when another stream has come in the place of this one.
+    replaced: CancellationToken,
+    /// Whether the follower was told so.
+    is_over: bool,
 }
 
 /// Waits for an alarm, for an outcome, or for the news that some were left out, and appends its events; `None` if the
@@ -66,8 +76,13 @@ async fn receive(hub: &Hub, feeds: &mut Feeds, out: &mut VecDeque<Event>) -> Opt
         biased;
         () = hub.stopping.cancelled() => return None,
         () = feeds.grant.withdrawn.cancelled() => return None,
-        alarm = feeds.alarms.recv() => return append_alarm(alarm, out),
+        alarm = feeds.alarms.recv() => match append_alarm(alarm, out) {
+            Some(()) => return Some(()),
+            None => Err(RecvError::Closed),
+        },
         received = feeds.outcomes.recv() => received,
+        // what came before is told first
+        () = feeds.replaced.cancelled() => Err(RecvError::Closed),
     };
     match received {
         Ok(outcome) => {
@@ -81,7 +96,11 @@ async fn receive(hub: &Hub, feeds: &mut Feeds, out: &mut VecDeque<Event>) -> Opt
         Err(RecvError::Lagged(skipped)) => {
             out.push_back(Event::default().event("lagged").data(format!("{{\"skipped\":{skipped}}}")));
         }
-        Err(RecvError::Closed) => return None,
+        // nothing sends for a stream that was replaced
+        Err(RecvError::Closed) => {
+            feeds.is_over = true;
+            out.push_back(Event::default().event("replaced").data("{}"));
+        }
     }
     Some(())
 }

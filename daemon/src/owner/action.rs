@@ -117,7 +117,11 @@ impl Owner {
     pub(super) fn apply(&mut self, action: Action, now: Moment) {
         match action {
             Action::Answer(request) => self.answer(request, now),
-            Action::Learn(delivered) => self.learn(delivered.batch, now),
+            Action::Learn(delivered) => {
+                if let Some(delivered) = self.keep_waiting(delivered) {
+                    self.learn(delivered.batch, now);
+                }
+            }
             Action::Commit => self.send_commit_batch(now),
             Action::Publish(load) => self.request_snapshots(load, now),
             Action::Checkpoint => self.start_due_checkpoints(now),
@@ -153,8 +157,13 @@ impl Owner {
     /// Learns what is in the inbox, has it committed, completes copies that are wanted, and has a checkpoint written of
     /// each stream that changed. Here the owner waits for room in the queues.
     fn stop(mut self) {
+        // what waits for a stream that is being replaced is not learnt: it is not acknowledged, and will come again
+        self.held.values_mut().for_each(Vec::clear);
         while let Ok(delivered) = self.setup.batches.try_recv() {
             let now = self.clock().now();
+            if self.held.contains_key(&delivered.batch.stream) {
+                continue;
+            }
             self.learn(delivered.batch, now);
             if now.since(self.committed_at) >= COMMIT_SEND_INTERVAL {
                 self.send_commit_batch(now);

@@ -1,7 +1,7 @@
 //! An owner's answers to requests about its streams.
 
 use super::learner_copies::CheckpointRequest;
-use super::request::{KnownProducer, OwnerRequest, PendingCheckpoint, StatusAnswer};
+use super::request::{KnownProducer, OwnerRequest, PendingCheckpoint, Returned, StatusAnswer};
 use super::state::Owner;
 use crate::clock::Moment;
 use crate::stream::StreamState;
@@ -40,6 +40,17 @@ impl Owner {
             }
             OwnerRequest::ForgetProducer { stream, producer, reply } => {
                 drop(reply.send(self.forget_producer(stream, &producer, now)));
+            }
+            OwnerRequest::Hold { stream, reply } => {
+                let held = self.hold(&stream, now);
+                if let Err(unwanted) = reply.send(held) {
+                    let returned = unwanted.map_or(Returned::Nothing, Returned::AsItWas);
+                    self.give_back(&stream, returned, now);
+                }
+            }
+            OwnerRequest::GiveBack { stream, returned, reply } => {
+                self.give_back(&stream, returned, now);
+                let _ = reply.send(());
             }
             OwnerRequest::Checkpoint { stream, reply } => drop(reply.send(self.checkpoint_now(stream, now))),
             OwnerRequest::Stop => {}
@@ -98,7 +109,8 @@ impl Owner {
         let producers = self.streams.get(stream)?.producers()?;
         // what cannot be read is as good as unknown here; an event of the producer is refused then
         let known = producers.known(producer).ok().flatten();
-        Some(KnownProducer { known, forgotten: producers.counts().forgotten })
+        let learnt_at = producers.offset_in_memory(producer);
+        Some(KnownProducer { known, learnt_at, forgotten: producers.counts().forgotten })
     }
 
     /// Has one stream or all forget a producer. The log still holds the producer's events, so a checkpoint of each

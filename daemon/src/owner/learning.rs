@@ -15,7 +15,7 @@ use surmise_event::{Refusal, RefusalCode};
 impl OwnedStream {
     /// Learns events, in order: each is appended to the commit group and observed, then counted and replied to. Returns
     /// how many were learnt.
-    pub fn learn(
+    pub(super) fn learn(
         &mut self,
         events: &[InboxEvent],
         options: ReplyOptions,

@@ -7,6 +7,7 @@ mod action;
 mod answers;
 mod copying;
 mod group_gathering;
+mod holding;
 mod learner_copies;
 mod learning;
 mod lifecycle;
@@ -21,7 +22,8 @@ mod state;
 mod stream_metrics;
 mod surroundings;
 
-pub use request::{KnownProducer, OwnerRequest, PendingCheckpoint};
+pub use owned_stream::OwnedStream;
+pub use request::{KnownProducer, OwnerRequest, PendingCheckpoint, Returned};
 pub use state::{Owner, OwnerSetup};
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::checkpoint::{CheckpointFailure, CheckpointState};
 use crate::clock::Moment;
 use crate::directory::{Snapshot, StreamView};
 use crate::producers::{ProducerBounds, Producers};
+use crate::quarantine::Quarantine;
 use crate::recovery::{LogEnd, recover};
 use crate::services::Services;
 use crate::storage::Storage;
@@ -43,7 +44,7 @@ pub(super) enum NewStreamError {
 /// way out: the commit group that is being gathered, metrics, and copies of the learner with the times at which the
 /// next are due. None of the rest has a part in what is learnt, and none of it is in a checkpoint. It replaces five
 /// variables (a state or none, a sleep or none, new, changed, failed) of whose 32 combinations five could occur.
-pub(super) struct OwnedStream {
+pub struct OwnedStream {
     pub(super) lifecycle: Lifecycle,
     pub(super) entry: StreamEntry,
     pub(super) view: Arc<StreamView>,
@@ -67,7 +68,7 @@ impl OwnedStream {
     ///
     /// # Errors
     /// What the configuration says of the stream cannot be.
-    pub fn create(
+    pub(super) fn create(
         config: &Config,
         services: &Services,
         name: &str,
@@ -117,7 +118,7 @@ impl OwnedStream {
         let mut stream = OwnedStream::with(Lifecycle::Failed, config, entry, view, now);
         match StreamSummary::of_covered(&**storage, &stream.entry, stream.bounds) {
             Ok(Some((mut summary, checkpoint))) => {
-                summary.producers.connect(services.storage.clone(), stream.entry.number);
+                summary.producers.connect(services.storage.clone(), stream.entry.producers());
                 stream.view.show_asleep(&summary, &checkpoint);
                 let (storage, services) = (storage.clone(), services.clone());
                 stream.lifecycle = Lifecycle::Asleep(Box::new(Sleep { storage, services, summary, checkpoint }));
@@ -221,7 +222,7 @@ impl OwnedStream {
     }
 
     /// Copies at most `bytes` bytes more of what is wanted.
-    pub fn copy(&mut self, bytes: usize) -> CopyStep {
+    pub(super) fn copy(&mut self, bytes: usize) -> CopyStep {
         match self.lifecycle.state_mut() {
             Some(state) => self.copies.step(&mut state.learner, bytes),
             None => CopyStep::Idle,
@@ -267,7 +268,7 @@ impl OwnedStream {
     }
 
     /// Whether another snapshot should be copied.
-    pub fn is_snapshot_due(&self, now: Moment, load: Load) -> bool {
+    pub(super) fn is_snapshot_due(&self, now: Moment, load: Load) -> bool {
         self.snapshots.is_due(now, load) && self.is_behind() && !self.copies.is_busy()
     }
 
@@ -292,6 +293,34 @@ impl OwnedStream {
     pub fn state_mut(&mut self, now: Moment) -> Option<&mut StreamState> {
         self.wake(now);
         self.lifecycle.state_mut()
+    }
+
+    /// What the stream was made with.
+    pub fn entry(&self) -> &StreamEntry {
+        &self.entry
+    }
+
+    /// The bounds of its table of producers.
+    pub fn bounds(&self) -> ProducerBounds {
+        self.bounds
+    }
+
+    /// The events that it put aside.
+    pub fn quarantine(&self) -> Arc<Quarantine> {
+        self.view.quarantine.load_full()
+    }
+
+    /// Its state, if that is in memory.
+    pub fn state(&mut self) -> Option<&mut StreamState> {
+        self.lifecycle.state_mut()
+    }
+
+    /// The checkpoint that it sleeps on, which is all of its state.
+    pub fn covering_checkpoint(&self) -> Option<CheckpointMeta> {
+        match &self.lifecycle {
+            Lifecycle::Asleep(sleep) => Some(sleep.checkpoint.clone()),
+            _ => None,
+        }
     }
 
     /// The producers of the stream, if it has not failed.
@@ -334,18 +363,8 @@ impl OwnedStream {
 fn declare(config: &Config, name: &str, number: u32, now: Moment) -> Result<StreamEntry, ConfigError> {
     let (group, rule) = config.rule(name).unzip();
     let options = config.options(rule)?;
-    Ok(StreamEntry {
-        number,
-        epoch: 1,
-        name: name.to_owned(),
-        group: group.unwrap_or("").to_owned(),
-        schema: rule.map(|rule| rule.schema()).unwrap_or_default(),
-        options,
-        created_us: now.wall_us,
-        trimmed_bytes: 0,
-        trimmed_before: 0,
-        lost: Vec::new(),
-    })
+    let schema = rule.map(|rule| rule.schema()).unwrap_or_default();
+    Ok(StreamEntry::new(number, name, group.unwrap_or(""), schema, options, now.wall_us))
 }
 
 /// The message of a panic.

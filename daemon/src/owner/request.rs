@@ -1,11 +1,13 @@
 //! What an owner can be asked, and the answers that are more than one value.
 
+use super::owned_stream::OwnedStream;
 use crate::checkpoint::CheckpointFailure;
 use crate::directory::Snapshot;
+use crate::storage::Storage;
 use serde::Serialize;
 use std::sync::Arc;
 use surmise_protocol::StreamStatus;
-use surmise_store::{CheckpointMeta, Producer};
+use surmise_store::{CheckpointMeta, Producer, StreamEntry};
 use tokio::sync::oneshot;
 
 /// A request to an owner. Each is answered over its `reply`; `None` answers that there is no such stream, or that it
@@ -52,6 +54,23 @@ pub enum OwnerRequest {
         /// Where the checkpoints under way are sent, which make it last: one of each stream that knew the producer.
         reply: oneshot::Sender<Vec<PendingCheckpoint>>,
     },
+    /// Takes a stream out, so that it can be replaced; from now on what comes under its name waits. `None` answers that
+    /// there is no such stream, whose name is held all the same.
+    Hold {
+        /// The name of the stream.
+        stream: Arc<str>,
+        /// Where the stream is sent. If nobody takes it there, it goes on as before.
+        reply: oneshot::Sender<Option<Box<OwnedStream>>>,
+    },
+    /// Puts a stream in the place of one that was held, and learns what waited.
+    GiveBack {
+        /// The name of the stream.
+        stream: Arc<str>,
+        /// What comes back.
+        returned: Returned,
+        /// Where it is noted that it is there.
+        reply: oneshot::Sender<()>,
+    },
     /// Asks for checkpoints now.
     Checkpoint {
         /// The name of one stream; `None` for all of the owner's streams.
@@ -63,6 +82,16 @@ pub enum OwnerRequest {
     Stop,
 }
 
+/// What comes back under a name that is held.
+pub enum Returned {
+    /// The stream as it was.
+    AsItWas(Box<OwnedStream>),
+    /// Another stream, out of the store.
+    Stored(Box<StreamEntry>, Arc<dyn Storage>),
+    /// No stream.
+    Nothing,
+}
+
 /// A checkpoint under way: the name of its stream, and where its result arrives.
 pub type PendingCheckpoint = (Arc<str>, oneshot::Receiver<Result<CheckpointMeta, CheckpointFailure>>);
 
@@ -71,6 +100,8 @@ pub type PendingCheckpoint = (Arc<str>, oneshot::Receiver<Result<CheckpointMeta,
 pub struct KnownProducer {
     /// How far its events are learnt, if any is known.
     pub known: Option<Producer>,
+    /// The offset of its latest event, if that may not be durable yet.
+    pub learnt_at: Option<u64>,
     /// How many producers the stream has forgotten.
     pub forgotten: u64,
 }

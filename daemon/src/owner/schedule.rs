@@ -54,6 +54,12 @@ impl CheckpointSchedule {
         !std::mem::replace(&mut self.is_listed, true)
     }
 
+    /// Notes that the owner lists the stream anew, if it has changed. Returns whether it has.
+    pub fn relist(&mut self) -> bool {
+        self.is_listed = self.changes > 0;
+        self.is_listed
+    }
+
     /// Events learnt since the newest checkpoint.
     pub fn changes(&self) -> u64 {
         self.changes

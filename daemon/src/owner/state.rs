@@ -74,6 +74,8 @@ pub struct Owner {
     pub(super) setup: OwnerSetup,
     limits: Limits,
     pub(super) streams: FxHashMap<Arc<str>, OwnedStream>,
+    /// Names whose streams are being replaced, with the batches that wait for them.
+    pub(super) held: FxHashMap<Arc<str>, Vec<Delivered>>,
     /// Streams with events that are not in `commit_batch`.
     touched: Vec<Arc<str>>,
     /// Streams that readers ask for.
@@ -101,6 +103,7 @@ impl Owner {
             limits: setup.config.limits.record(),
             setup,
             streams: FxHashMap::default(),
+            held: FxHashMap::default(),
             touched: Vec::new(),
             watched: Vec::new(),
             changed: Vec::new(),
@@ -238,7 +241,7 @@ impl Owner {
         !self.commit_batch.is_empty()
     }
 
-    fn gather_groups(&mut self, now: Moment) {
+    pub(super) fn gather_groups(&mut self, now: Moment) {
         self.committed_at = now.uptime;
         for name in self.touched.drain(..) {
             if let Some(stream) = self.streams.get_mut(&name) {

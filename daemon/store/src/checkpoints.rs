@@ -6,6 +6,8 @@
 //! sync, manifest, sync, and only then the oldest generation goes; so that whatever happens, the newest generation
 //! that has a manifest is whole, or the one before it is.
 
+mod marking;
+
 use crate::bytes::Damaged;
 use crate::database::{Database, Form};
 use crate::error::StoreError;
@@ -60,6 +62,12 @@ pub struct CheckpointMeta {
     /// The number of key pages that the learner had numbered: it resumes with those below.
     #[serde(default)]
     pub pages: u64,
+    /// Whether it is kept when newer ones come.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pinned: bool,
+    /// A label, such as `stable`; at most one checkpoint of a stream has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
 }
 
 impl CheckpointMeta {
@@ -242,6 +250,8 @@ impl Checkpoints {
             version: env!("CARGO_PKG_VERSION").into(),
             state_hash: draft.state_hash.clone(),
             pages: draft.pages,
+            pinned: false,
+            label: None,
         })
     }
 
@@ -252,8 +262,13 @@ impl Checkpoints {
         for meta in metas {
             Self::list(&mut known, meta.clone());
             let of = known.get_mut(&meta.stream).expect("invariant: it was just listed");
-            let many = of.len().saturating_sub(self.generations);
-            surplus.extend(of.drain(..many));
+            // those that are pinned stay, and do not count
+            let mut many = of.iter().filter(|meta| !meta.pinned).count().saturating_sub(self.generations);
+            surplus.extend(of.extract_if(.., |meta| {
+                let is_surplus = many > 0 && !meta.pinned;
+                many -= usize::from(is_surplus);
+                is_surplus
+            }));
         }
         surplus
     }

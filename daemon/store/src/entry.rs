@@ -39,6 +39,48 @@ pub struct StreamEntry {
     /// second of each pair.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<(u64, u64)>,
+    /// The stream in whose place this one came, by its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<u32>,
+    /// The number under which its producers are kept in the store, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub producer_table: Option<u32>,
+    /// The offset with which its log begins.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub first_offset: u64,
+    /// The logs of earlier streams that lead to this one's beginning, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<LogPart>,
+    /// Whether the logs of earlier streams were deleted for want of room.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub past_is_lost: bool,
+    /// Whether the stream is still being made, and replaces nothing yet.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pending: bool,
+    /// Whether the stream was deleted.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deleted: bool,
+    /// Whether nothing is left of it but this entry.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub cleared: bool,
+}
+
+/// A part of the log of a stream that another one goes on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPart {
+    /// The number of the stream.
+    pub number: u32,
+    /// The first offset.
+    pub from: u64,
+    /// The offset after the last.
+    pub to: u64,
+    /// About how many bytes it takes.
+    #[serde(default)]
+    pub bytes: u64,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn first_epoch() -> u32 {
@@ -46,6 +88,48 @@ fn first_epoch() -> u32 {
 }
 
 impl StreamEntry {
+    /// The number under which its producers are kept in the store.
+    pub fn producers(&self) -> u32 {
+        self.producer_table.unwrap_or(self.number)
+    }
+
+    /// The entry of a stream of which nothing else is left: it keeps the number from being given again.
+    pub fn into_tombstone(self) -> StreamEntry {
+        StreamEntry {
+            deleted: true,
+            cleared: true,
+            schema: Schema::default(),
+            options: Options::default(),
+            past: Vec::new(),
+            lost: Vec::new(),
+            ..self
+        }
+    }
+
+    /// An entry of a stream that begins with nothing.
+    pub fn new(number: u32, name: &str, group: &str, schema: Schema, options: Options, created_us: i64) -> StreamEntry {
+        StreamEntry {
+            number,
+            epoch: first_epoch(),
+            name: name.to_owned(),
+            group: group.to_owned(),
+            schema,
+            options,
+            created_us,
+            trimmed_bytes: 0,
+            trimmed_before: 0,
+            lost: Vec::new(),
+            replaces: None,
+            producer_table: None,
+            first_offset: 0,
+            past: Vec::new(),
+            past_is_lost: false,
+            pending: false,
+            deleted: false,
+            cleared: false,
+        }
+    }
+
     /// The identity that the records of the stream carry.
     pub fn id(&self) -> StreamId {
         StreamId::new(self.number, self.epoch, &self.name)
@@ -68,18 +152,7 @@ impl StreamEntry {
     /// The entry of a stream `s` with a number.
     #[cfg(test)]
     pub(crate) fn sample(number: u32) -> StreamEntry {
-        StreamEntry {
-            number,
-            epoch: 1,
-            name: format!("s{number}"),
-            group: String::new(),
-            schema: Schema::default(),
-            options: Options::default(),
-            created_us: 1,
-            trimmed_bytes: 0,
-            trimmed_before: 0,
-            lost: Vec::new(),
-        }
+        StreamEntry::new(number, &format!("s{number}"), "", Schema::default(), Options::default(), 1)
     }
 
     /// The entry as records, one for each piece.

@@ -68,6 +68,12 @@ pub enum StoreError {
         /// The number.
         number: u32,
     },
+    /// As many checkpoints of the stream are pinned as may be.
+    #[error("{most} checkpoints of the stream are pinned, as many as may be; unpin one first")]
+    TooManyPinned {
+        /// The bound.
+        most: usize,
+    },
     /// A copy of a learner asked for a key page that no checkpoint keeps any more.
     #[error("the stream has gone on, and its pages too")]
     PagesSuperseded,

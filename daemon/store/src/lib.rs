@@ -9,6 +9,7 @@
 //! * checkpoints and states of keys in databases of their own, so that writing them does not stall the log;
 //! * patience when opening, as it lets go of its lock some time after it was dropped.
 
+mod audit;
 pub mod bytes;
 mod checkpoints;
 mod checksum;
@@ -38,8 +39,9 @@ mod store;
 mod stream_pages;
 mod temporary;
 
+pub use audit::{AuditEntry, AuditLog, AuditRead};
 pub use checkpoints::{CheckpointDraft, CheckpointMeta, Checkpoints};
-pub use entry::StreamEntry;
+pub use entry::{LogPart, StreamEntry};
 pub use error::StoreError;
 pub use finding::{Finding, Findings, Severity};
 pub use identity::StreamId;

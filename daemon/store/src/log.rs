@@ -207,6 +207,18 @@ impl Log {
         Ok(gone)
     }
 
+    /// Deletes the whole log of a stream.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn clear(&self, stream: u32) -> Result<(), StoreError> {
+        for key in self.groups.scan_prefix(stream.to_be_bytes()).keys() {
+            let removed = key.and_then(|key| self.groups.remove(key));
+            removed.map_err(StoreError::database("cannot delete the log of a stream"))?;
+        }
+        Ok(())
+    }
+
     /// Bytes on disk, including those that are not reused yet.
     pub fn disk_bytes(&self) -> u64 {
         self.database.disk_bytes()

@@ -296,6 +296,20 @@ impl PageTrees {
         self.delete(stream, &surplus)
     }
 
+    /// Copies the pages with numbers < `pages` of a stream to another, under the same numbers.
+    pub fn copy(&self, from: StreamId, to: StreamId, pages: u64) -> Result<(), StoreError> {
+        self.truncate(to.number, 0)?;
+        for first in self.first_pieces(from.number, 0, pages - 1) {
+            let (number, first) = first?;
+            let page = self.whole(from, number, &first)?;
+            let is_gone = page.flags & FLAG_GONE != 0;
+            let state = (!is_gone).then_some(&page.state[..]);
+            self.put(to, number, &Page { key: &page.key, state }, 0)?;
+        }
+        let state = self.sweep_state(from.number)?;
+        self.set_sweep_state(to.number, SweepState { numbered: pages, ..state })
+    }
+
     /// Deletes a stream's pages with numbers ≥ `pages`.
     pub fn truncate(&self, stream: u32, pages: u64) -> Result<(), StoreError> {
         for first in self.first_pieces(stream, pages, u64::MAX) {

@@ -150,6 +150,14 @@ impl KeyPages {
         self.existing()?.map_or(Ok(()), |trees| trees.truncate(stream, pages))
     }
 
+    /// Copies the pages with numbers < `pages` of a stream to another, under the same numbers.
+    pub(crate) fn copy(&self, from: StreamId, to: StreamId, pages: u64) -> Result<(), StoreError> {
+        if pages == 0 {
+            return Ok(());
+        }
+        self.open()?.copy(from, to, pages)
+    }
+
     /// Bytes on disk, including those that are not reused yet.
     pub fn disk_bytes(&self) -> u64 {
         self.trees.get().map_or(0, PageTrees::disk_bytes)

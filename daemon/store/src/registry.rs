@@ -124,10 +124,17 @@ impl Registry {
         let mut bytes = Vec::new();
         for entry in entries {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            if known.get(&entry.number).is_none_or(|known| known.entry != *entry) {
+            let mut entry = entry.clone();
+            if let Some(known) = known.get(&entry.number) {
+                // whoever writes a copy that he read before a stream went does not bring it back
+                entry.deleted |= known.entry.deleted;
+                entry.cleared |= known.entry.cleared;
+                entry.pending &= known.entry.pending;
+            }
+            if known.get(&entry.number).is_none_or(|known| known.entry != entry) {
                 let write = self.next_write();
                 entry.records(write).iter().for_each(|record| bytes.extend_from_slice(record));
-                news.push(Known { write, entry: entry.clone() });
+                news.push(Known { write, entry });
             }
         }
         if news.is_empty() {

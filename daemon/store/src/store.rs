@@ -1,5 +1,6 @@
 //! The databases of one data directory, opened together.
 
+use crate::audit::{self, AuditLog};
 use crate::checkpoints::Checkpoints;
 use crate::database;
 use crate::entry::StreamEntry;
@@ -27,6 +28,8 @@ pub struct Store {
     pub checkpoints: Checkpoints,
     /// Key pages: states of keys that memory has no room for.
     pub pages: KeyPages,
+    /// What operators did.
+    pub audit: AuditLog,
     /// What was found since the start that a person should know.
     pub findings: Arc<Findings>,
     pub(crate) registry: Arc<Registry>,
@@ -62,7 +65,8 @@ impl Store {
         format::write(dir)?;
         note_unknown_files(dir, &findings);
         database::sync_dir(dir)?;
-        Ok(Store { log, checkpoints, pages, registry, progress, findings, _lock: lock })
+        let audit = AuditLog::new(dir);
+        Ok(Store { log, checkpoints, pages, audit, registry, progress, findings, _lock: lock })
     }
 
     /// Makes new streams, groups and marks durable, all of them together, and notes how far the streams are. `time_us`,
@@ -103,6 +107,31 @@ impl Store {
             self.registry.note(&[entry])?;
         }
         Ok(())
+    }
+
+    /// Deletes what is left of a stream: its checkpoints and key pages, its log unless others go on from it, and its
+    /// producers unless another one has them. Its entry stays.
+    ///
+    /// # Errors
+    /// A database refuses.
+    pub fn clear_stream(&self, number: u32, keep_log: bool, keep_producers: bool) -> Result<(), StoreError> {
+        self.checkpoints.clear(number)?;
+        self.pages.truncate(number, 0)?;
+        if !keep_log {
+            self.log.clear(number)?;
+        }
+        if !keep_producers {
+            self.log.producers.clear(number)?;
+        }
+        Ok(())
+    }
+
+    /// Copies the key pages that a checkpoint with `pages` pages of a stream sees to a stream that goes on from it.
+    ///
+    /// # Errors
+    /// The database refuses, or a page is damaged.
+    pub fn copy_pages(&self, from: u32, to: StreamId, pages: u64) -> Result<(), StoreError> {
+        self.pages.copy(self.registry.id(from)?, to, pages)
     }
 
     /// The identity of a stream.
@@ -150,13 +179,15 @@ fn open_checkpoints(
 }
 
 /// Names of a data directory that are known, beside those that were set aside and sockets.
-pub(crate) const KNOWN_NAMES: [&str; 9] = [
+pub(crate) const KNOWN_NAMES: [&str; 11] = [
     "log",
     "checkpoints",
     "keys",
     registry::FILE_NAME,
     progress::FILE_NAME,
     format::FILE_NAME,
+    audit::FILES[0],
+    audit::FILES[1],
     "surmised.lock",
     "streams.new",
     "progress.new",

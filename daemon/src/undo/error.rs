@@ -1,0 +1,53 @@
+//! Why a stream is not changed.
+
+use crate::hub::AskError;
+use crate::recovery::RecoveryError;
+use crate::relearning::RelearnError;
+use surmise_learner::LearnerError;
+use surmise_store::StoreError;
+
+/// Why a change was not made. Unless it says otherwise, everything is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum UndoError {
+    /// There is no such stream.
+    #[error("no stream is called {0:?}")]
+    NoStream(String),
+    /// The name is in use.
+    #[error("a stream is called {0:?} already; delete it first, or take another name")]
+    NameTaken(String),
+    /// The stream has no such checkpoint.
+    #[error("{stream:?} has no checkpoint {generation}; surmise checkpoint ls lists them")]
+    NoCheckpoint {
+        /// The name of the stream.
+        stream: String,
+        /// The generation that was asked for.
+        generation: u64,
+    },
+    /// The stream has failed, so its state cannot be taken along.
+    #[error("the stream does not learn any more, so its state cannot be kept; reset it, or restore a checkpoint")]
+    Failed,
+    /// The log cannot be learnt again.
+    #[error(transparent)]
+    Relearn(#[from] RelearnError),
+    /// The learner cannot be made.
+    #[error(transparent)]
+    Learner(#[from] LearnerError),
+    /// A starting state cannot be made.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    /// The store refuses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The owner of the stream does not answer.
+    #[error(transparent)]
+    Owner(#[from] AskError),
+    /// What was learnt does not become durable.
+    #[error("the log does not become durable; try again when the disk has room")]
+    NotDurable,
+    /// It failed inside.
+    #[error("it failed inside; this is a bug")]
+    Inside,
+    /// It is not known whether the change is durable.
+    #[error("the store failed while the change was made: {0}; the daemon stops, and its next start knows")]
+    Uncertain(StoreError),
+}

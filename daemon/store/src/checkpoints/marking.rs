@@ -1,0 +1,52 @@
+//! Pinning and labelling checkpoints, and deleting all of a stream.
+
+use super::{CheckpointMeta, Checkpoints, manifest_key};
+use crate::error::StoreError;
+
+/// Checkpoints of one stream that may be pinned.
+const PINNED_MAX: usize = 16;
+
+impl Checkpoints {
+    /// Deletes all checkpoints of a stream.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn clear(&self, stream: u32) -> Result<(), StoreError> {
+        let gone = self.known().remove(&stream).unwrap_or_default();
+        for meta in &gone {
+            let removed = self.manifests.remove(manifest_key(meta));
+            removed.map_err(StoreError::database("cannot delete a checkpoint's manifest"))?;
+            self.delete_pieces(meta)?;
+        }
+        if gone.is_empty() { Ok(()) } else { self.database.flush() }
+    }
+
+    /// Changes whether a checkpoint is pinned, and its label, durably. A label that another checkpoint of the stream
+    /// had is taken from that one.
+    ///
+    /// # Errors
+    /// Too many are pinned, the checkpoint is gone, or the database refuses.
+    pub fn mark(&self, marked: &CheckpointMeta) -> Result<(), StoreError> {
+        let id = self.registry.id(marked.stream)?;
+        let mut known = self.known();
+        let of = known.get_mut(&marked.stream).map_or(&mut [][..], Vec::as_mut_slice);
+        let pinned = of.iter().filter(|meta| meta.pinned && meta.generation != marked.generation).count();
+        if marked.pinned && pinned >= PINNED_MAX {
+            return Err(StoreError::TooManyPinned { most: PINNED_MAX });
+        }
+        for meta in of {
+            let before = meta.clone();
+            if meta.generation == marked.generation {
+                (meta.pinned, meta.label) = (marked.pinned, marked.label.clone());
+            } else if marked.label.is_some() && meta.label == marked.label {
+                meta.label = None;
+            }
+            if *meta != before {
+                let put = self.manifests.insert(manifest_key(meta), meta.record(id));
+                put.map_err(StoreError::database("cannot write a checkpoint's manifest"))?;
+            }
+        }
+        drop(known);
+        self.database.flush()
+    }
+}
