@@ -58,18 +58,7 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
 
 /// Appends groups, each made durable by itself, until the time is over.
 fn append(store: &Store, seconds: f64) -> Result<(f64, f64), Failure> {
-    let entry = StreamEntry {
-        number: 0,
-        epoch: 1,
-        name: "bench".into(),
-        group: String::new(),
-        schema: Schema::default(),
-        options: Options::default(),
-        created_us: 0,
-        trimmed_bytes: 0,
-        trimmed_before: 0,
-        lost: Vec::new(),
-    };
+    let entry = StreamEntry::new(0, "bench", "", Schema::default(), Options::default(), 0);
     let record = Record { data: Data::One(Datum::Text("GET /item/17".into())), ..Record::default() };
     let (mut n, mut offset, start) = (0.0, 0, std::time::Instant::now());
     while start.elapsed().as_secs_f64() < seconds {
