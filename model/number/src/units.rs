@@ -67,7 +67,7 @@ pub(crate) struct ColumnUnits {
     /// Width of a cell near the base.
     pub(crate) quantum: f64,
     /// 1 / `quantum`, exact: a power of ten or of two.
-    inverse: f64,
+    pub(crate) inverse: f64,
     /// Run of values outside, and their own centre and spread.
     run: u32,
     run_mean: f64,

@@ -2,22 +2,25 @@
 //!
 //! A regression stacks what is expected; the answer is mixed of the stack and of every forecast by itself, as for the
 //! next value: one mixture for squared and one for absolute errors. Quantiles are those of the errors that were made at
-//! the lead, each followed by stochastic approximation, in units of their mean size.
+//! the lead, each followed by stochastic approximation, in units of their mean size, and moved by what `control` says.
 
 use crate::dims::FORGETTING;
+use crate::horizon::control::{self, IntervalEnds};
 use crate::rls::LeastSquares;
 use surmise_experts::{ExpertSet, PointInputs, PointLoss, PointMixture, RunningMean};
 use surmise_state::{Persist, State, StateError};
 
-/// What is stacked: the roll-out, the direct regression, the value one period before, the last value, the slow mean,
-/// and the usual value at that time; then a constant.
+/// What is stacked: the roll-out, the direct regression, the value one period before, the usual value at that time, the
+/// last value, and the slow mean; then a constant.
 pub(crate) const LEAD_DIMS: usize = 7;
 pub(crate) const ROLLED: usize = 0;
 pub(crate) const DIRECT: usize = 1;
 pub(crate) const BEFORE: usize = 2;
-pub(crate) const LATEST: usize = 3;
-pub(crate) const CENTRE: usize = 4;
-pub(crate) const USUAL: usize = 5;
+pub(crate) const USUAL: usize = 3;
+pub(crate) const LATEST: usize = 4;
+pub(crate) const CENTRE: usize = 5;
+/// The first of them differ by lead; the others are those of the event from which all leads are forecast.
+pub(crate) const LEAD_OWN: usize = 4;
 /// Regressors of a lead, `[LEAD_DIMS]` and padding.
 pub(crate) type LeadRegressors = [f64; crate::dims::padded(LEAD_DIMS)];
 
@@ -45,20 +48,30 @@ pub(crate) const INPUT_MAX: f64 = 50.0;
 /// Truths after which the regressions count.
 const REGRESSION_TRUTHS_MIN: u32 = 48;
 /// How many numbers [`SimpleForecasts`] are kept as, and how many forecasts they make.
-pub(crate) const SIMPLE_KEPT: usize = 11;
+pub(crate) const SIMPLE_KEPT: usize = 13;
 const SIMPLE: usize = 8;
+/// Among them: how far the next value may stray from the last, the last value, and the slow mean.
+const REACH: usize = 10;
+const KEPT_LATEST: usize = 11;
+const KEPT_CENTRE: usize = 12;
 
 /// What needs no learning for each lead, at the event from which forecasts start, in the column's own units: the best
 /// average, the slowest, level and trend of the best setting of Holt's method and of the slowest, slow and quick rise,
-/// the median of the past, the value one period before; and how far the next value may stray from the last.
+/// the median of the past, the value one period before; how far the next value may stray from the last; the last value
+/// and the slow mean.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SimpleForecasts(pub(crate) [f64; SIMPLE_KEPT]);
 
 impl SimpleForecasts {
+    /// Writes what is stacked at every lead alike.
+    pub(crate) fn complete(&self, inputs: &mut HorizonInputs) {
+        (inputs[LATEST], inputs[CENTRE]) = (self.0[KEPT_LATEST], self.0[KEPT_CENTRE]);
+    }
+
     /// The forecasts `step` + 1 events ahead; `latest` is the last value, and `before` the value one period before what
     /// is forecast.
     fn at(&self, step: usize, latest: f64, before: f64) -> [f64; SIMPLE] {
-        let [average, slowest, level, trend, slow_level, slow_trend, rise, quick_rise, half, period_ago, _] = self.0;
+        let [average, slowest, level, trend, slow_level, slow_trend, rise, quick_rise, half, period_ago, ..] = self.0;
         let steps = (step + 1) as f64;
         [
             average,
@@ -90,10 +103,13 @@ const SIZE: RunningMean = RunningMean::clipped(0.01, 8.0);
 const MARK: RunningMean = RunningMean::new(0.005);
 /// Levels whose errors are followed.
 const LEVELS: [f64; 9] = [0.005, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.995];
+const MIDDLE: usize = 4;
 /// Where their quantiles start, in mean sizes.
 const MARKS: [f64; 9] = [-5.0, -4.0, -2.3, -0.8, 0.0, 0.8, 2.3, 4.0, 5.0];
 /// By how much more slowly the size of errors is followed with each step of a lead.
 const SIZE_PACE_STEPS: f64 = 1.0 / 6.0;
+/// Truths after which quantiles are told.
+const TRUTHS_MIN: u32 = 12;
 /// Errors after which quantiles are followed.
 const MARKS_AFTER: u32 = 10;
 
@@ -101,6 +117,8 @@ const MARKS_AFTER: u32 = 10;
 #[derive(Clone, Debug)]
 pub(crate) struct LeadModel {
     stack: LeastSquares,
+    /// Counted from 0.
+    step: usize,
     /// How fast the size of errors is followed: those of a long lead come in runs.
     pace_of_size: f64,
     /// Discounted squared errors of stack, roll and last value.
@@ -112,6 +130,8 @@ pub(crate) struct LeadModel {
     seen: u32,
     /// Quantiles of errors in units of `size`, at [`LEVELS`].
     marks: [f64; 9],
+    /// Truths below the interval of nine in ten and above it, less those that were promised; see `control`.
+    beyond: [f64; 2],
 }
 
 impl LeadModel {
@@ -120,17 +140,22 @@ impl LeadModel {
         let pace = 1.0 / (1.0 + step as f64);
         let mixtures = PointLoss::ALL.map(|loss| PointMixture::new(loss, LEAD_PRIOR).with_pace(pace));
         let pace_of_size = 1.0 / (1.0 + SIZE_PACE_STEPS * step as f64);
-        Self { stack: fresh_stack(), pace_of_size, squares: [0.0; 3], mixtures, size: 0.0, seen: 0, marks: MARKS }
+        Self {
+            step,
+            stack: fresh_stack(),
+            pace_of_size,
+            squares: [0.0; 3],
+            mixtures,
+            size: 0.0,
+            seen: 0,
+            marks: MARKS,
+            beyond: control::start(step),
+        }
     }
 
     /// The units of z have changed: what was learnt in them starts again.
     pub(crate) fn restart_stack(&mut self) {
         self.stack = fresh_stack();
-    }
-
-    /// How many truths have come.
-    pub(crate) fn seen(&self) -> u32 {
-        self.seen
     }
 
     /// What the stack expects, as z.
@@ -161,7 +186,7 @@ impl LeadModel {
         let (latest, before) = (all[1 + LATEST], all[1 + BEFORE]);
         all[LEAD_DIMS..BLEND].copy_from_slice(&simple.at(step, latest, before));
         // nothing that extrapolates goes further than values usually walk, or than they were at this time
-        let reach = 2.0 * simple.0[SIMPLE_KEPT - 1] * ((step + 1) as f64).sqrt();
+        let reach = 2.0 * simple.0[REACH] * ((step + 1) as f64).sqrt();
         let usual = [before, all[1 + USUAL]].into_iter().filter(|y| y.is_finite());
         let (low, high) = usual.fold((latest - reach, latest + reach), |(a, b), y| (a.min(y), b.max(y)));
         for y in [0, 1 + ROLLED, 1 + DIRECT].into_iter().chain(LEAD_DIMS + 2..LEAD_DIMS + 6) {
@@ -198,7 +223,8 @@ impl LeadModel {
 
     /// Learns from a truth what was forecast of it, in the column's own units. Weights are those that stand now: what
     /// is learnt is as if it had not had to wait.
-    pub(crate) fn learn(&mut self, forecast: &LeadForecast, y: f64) {
+    /// `ends` are those that were told, and there are `cells` to a unit.
+    pub(crate) fn learn(&mut self, forecast: &LeadForecast, y: f64, ends: IntervalEnds, cells: f64) {
         let inputs = &forecast.inputs;
         for mixture in &mut self.mixtures {
             let made = mixture.forecast(inputs);
@@ -211,6 +237,9 @@ impl LeadModel {
             *square += SQUARE.rate(f64::from(self.seen) + 1.0) * (least - *square);
         }
         let error = y - forecast.points[PointLoss::Squared as usize];
+        if let Some(latest) = inputs.forecast(1 + LATEST) {
+            self.beyond = control::count(self.beyond, (cells * y).round() - (cells * latest).round(), ends);
+        }
         if self.seen > MARKS_AFTER && self.size > 0.0 {
             let error = error / self.size;
             let rate = 4.0 * (1.0 / (f64::from(self.seen) + 10.0)).max(self.pace_of_size * MARK.rate_min);
@@ -230,8 +259,21 @@ impl LeadModel {
         self.seen = self.seen.saturating_add(1);
     }
 
+    /// The ends of the interval of nine in ten around a forecast, from the value `latest`, where there are `cells` to a
+    /// unit; none while little was learnt.
+    pub(crate) fn ends(&self, mean: f64, latest: f64, cells: f64) -> IntervalEnds {
+        let end = |p: f64| (cells * (mean + self.error_at(p))).round() - (cells * latest).round();
+        let is_told = self.seen > TRUTHS_MIN;
+        [control::OUTSIDE, 1.0 - control::OUTSIDE].map(|p| if is_told { end(p) as f32 } else { f32::NAN })
+    }
+
+    /// The quantile of level `p` around a forecast, as the number of its cell; none while little was learnt.
+    pub(crate) fn quantile(&self, mean: f64, p: f64, cells: f64) -> Option<f64> {
+        (self.seen > TRUTHS_MIN).then(|| (cells * (mean + self.error_at(p))).round() / cells)
+    }
+
     /// The error at level `p`, in the column's own units.
-    pub(crate) fn error_at(&self, p: f64) -> f64 {
+    fn error_at(&self, p: f64) -> f64 {
         let mut top = f64::NEG_INFINITY;
         let marks = self.marks.map(|mark| {
             top = top.max(mark);
@@ -240,7 +282,10 @@ impl LeadModel {
         let i = LEVELS.partition_point(|level| *level < p).clamp(1, LEVELS.len() - 1);
         let (low, high) = (LEVELS[i - 1], LEVELS[i]);
         let part = ((p - low) / (high - low)).clamp(0.0, 1.0);
-        self.size * (marks[i - 1] + part * (marks[i] - marks[i - 1]))
+        let mark = marks[i - 1] + part * (marks[i] - marks[i - 1]);
+        let mark = mark + control::shift(self.beyond, p, self.seen, self.step);
+        // no end is moved beyond the middle
+        self.size * if p < 0.5 { mark.min(marks[MIDDLE]) } else { mark.max(marks[MIDDLE]) }
     }
 }
 
@@ -272,6 +317,7 @@ impl Persist for LeadModel {
         self.mixtures.iter_mut().try_for_each(|mixture| mixture.persist(s))?;
         s.f64("size", &mut self.size)?;
         s.u32("seen", &mut self.seen)?;
-        s.f64s_fixed("marks", &mut self.marks)
+        s.f64s_fixed("marks", &mut self.marks)?;
+        s.f64s_fixed("beyond", &mut self.beyond)
     }
 }

@@ -11,9 +11,7 @@
 //! Source of the delayed update: Joulani, György and Szepesvári, *Online learning under delayed feedback* (2013).
 
 use crate::dims::FORGETTING;
-use crate::horizon::lead::{
-    DIRECT, HorizonInputs, INPUT_MAX, LATEST, LEAD_INPUTS, LeadModel, SIMPLE_KEPT, SimpleForecasts,
-};
+use crate::horizon::lead::{DIRECT, HorizonInputs, INPUT_MAX, LEAD_OWN, LeadModel, SIMPLE_KEPT, SimpleForecasts};
 use crate::horizon::pending::{DIRECT_DIMS, DIRECT_LAGS, DIRECT_WIDTH, ForecastOrigin, PendingForecasts};
 use crate::horizon::slots::{Slot, SlotPool};
 use crate::options::Forecast;
@@ -24,8 +22,6 @@ use surmise_state::{Persist, State, StateError};
 
 /// The most leads times columns that are learnt directly (PREDICTOR §9).
 const LEADS_MAX: usize = 4096;
-/// Truths after which a lead's quantiles are used.
-const TRUTHS_MIN: u32 = 12;
 /// A column starts anew once its units are off by more than this factor, or by so many units.
 const UNITS_OFF_MAX: f64 = 4.0;
 /// Values after which a column's units are trusted.
@@ -39,6 +35,8 @@ struct ColumnHorizons {
     /// Fixed units: those of the column when it settled.
     base: f64,
     unit: f64,
+    /// Cells of the column to a unit, of which quantiles are told.
+    cells: f64,
     /// Changes with the units; forecasts of another epoch are void. 0 until the column has settled.
     epoch: u32,
     direct: LeastSquares,
@@ -70,7 +68,7 @@ impl<'a> HorizonOrigin<'a> {
 impl ColumnHorizons {
     fn new(steps: usize) -> Self {
         let direct = LeastSquares::new(DIRECT_DIMS, steps, FORGETTING, 10.0);
-        Self { base: 0.0, unit: 1.0, epoch: 0, direct, leads: (0..steps).map(LeadModel::new).collect() }
+        Self { base: 0.0, unit: 1.0, cells: 1.0, epoch: 0, direct, leads: (0..steps).map(LeadModel::new).collect() }
     }
 
     /// Takes over the column's units once they can be trusted, and starts anew when they have gone astray.
@@ -84,7 +82,7 @@ impl ColumnHorizons {
             let direct = LeastSquares::new(DIRECT_DIMS, steps, FORGETTING, 10.0);
             let mut leads = std::mem::take(&mut self.leads);
             leads.iter_mut().for_each(LeadModel::restart_stack);
-            *self = Self { base: centre, unit, epoch, direct, leads };
+            *self = Self { base: centre, unit, cells: self.cells, epoch, direct, leads };
         }
     }
 
@@ -118,7 +116,10 @@ impl HorizonModels {
         (1..=LEADS_MAX).contains(&(columns * steps)).then(|| Self {
             steps,
             columns: vec![ColumnHorizons::new(steps); columns],
-            pool: SlotPool::new(steps * columns * 8 * (2 * DIRECT_WIDTH + SIMPLE_KEPT + steps * LEAD_INPUTS), grants),
+            pool: SlotPool::new(
+                steps * columns * 8 * (2 * DIRECT_WIDTH + SIMPLE_KEPT + steps * (LEAD_OWN + 1)),
+                grants,
+            ),
         })
     }
 
@@ -153,10 +154,10 @@ impl HorizonModels {
             for (h, origin) in pending.waiting.iter().enumerate().take(self.steps) {
                 let Some(fresh) = column.is_fresh(origin, j) else { continue };
                 let (inputs, simple) = (origin.lead(h, j), origin.simple(j));
-                let (base, unit) = (column.base, column.unit);
+                let (base, unit, cells) = (column.base, column.unit, column.cells);
                 let lead = &mut column.leads[h];
                 let forecast = lead.predict(&inputs, &simple, h, fresh.then_some((base, unit)));
-                lead.learn(&forecast, value);
+                lead.learn(&forecast, value, origin.ends(h, j), cells);
                 if fresh {
                     lead.learn_stack(&inputs, z, (base, unit));
                     let error = z - column.direct.predict(h, origin.direct(j));
@@ -183,6 +184,7 @@ impl HorizonModels {
             let value = origin.filled[j];
             let past = pending.push_value(j, value);
             column.settle(units(j));
+            column.cells = units(j).inverse;
             if column.epoch == 0 {
                 // until units can be trusted, those of the moment serve
                 let units = units(j);
@@ -195,19 +197,17 @@ impl HorizonModels {
             }
             let x = &mut made.regressors[j * DIRECT_WIDTH..][..DIRECT_WIDTH];
             column.write_regressors(past, origin.phase, x);
-            made.simple[j * SIMPLE_KEPT..][..SIMPLE_KEPT].copy_from_slice(&simple(j).0);
+            let simple = simple(j);
+            made.simple[j * SIMPLE_KEPT..][..SIMPLE_KEPT].copy_from_slice(&simple.0);
+            let units = (column.epoch > 0).then_some((column.base, column.unit));
             for h in 0..steps {
-                let lead = &mut made.inputs[(h * n + j) * LEAD_INPUTS..][..LEAD_INPUTS];
-                for (i, (to, y)) in lead.iter_mut().zip(inputs(h, j)).enumerate() {
-                    *to = match i {
-                        DIRECT => {
-                            let z = column.direct.predict(h, x).clamp(-INPUT_MAX, INPUT_MAX);
-                            column.base + column.unit * z
-                        }
-                        LATEST => value,
-                        _ => y,
-                    };
-                }
+                let mut all = inputs(h, j);
+                simple.complete(&mut all);
+                let z = column.direct.predict(h, x).clamp(-INPUT_MAX, INPUT_MAX);
+                all[DIRECT] = column.base + column.unit * z;
+                made.inputs[(h * n + j) * LEAD_OWN..][..LEAD_OWN].copy_from_slice(&all[..LEAD_OWN]);
+                let mean = column.leads[h].predict(&all, &simple, h, units).points[0];
+                made.ends[(h * n + j) * 2..][..2].copy_from_slice(&column.leads[h].ends(mean, value, column.cells));
             }
             let den = column.direct.gain(x);
             column.direct.gain_over(den, &mut made.gains[j * DIRECT_WIDTH..][..DIRECT_WIDTH]);
@@ -226,8 +226,7 @@ impl HorizonModels {
         let (inputs, simple) = (origin.lead(step, column), origin.simple(column));
         let units = fresh.then_some((horizons.base, horizons.unit));
         let [mean, median] = lead.predict(&inputs, &simple, step, units).points;
-        let levels = if lead.seen() > TRUTHS_MIN { levels } else { &[] };
-        let quantiles = levels.iter().map(|p| mean + lead.error_at(*p)).collect();
+        let quantiles = levels.iter().map_while(|p| lead.quantile(mean, *p, horizons.cells)).collect();
         Some(Forecast { mean, median, quantiles })
     }
 }
@@ -238,6 +237,7 @@ impl Persist for HorizonModels {
         for column in &mut self.columns {
             s.f64("base", &mut column.base)?;
             s.f64("unit", &mut column.unit)?;
+            s.f64("cells", &mut column.cells)?;
             s.u32("epoch", &mut column.epoch)?;
             column.direct.persist(s)?;
             column.leads.iter_mut().try_for_each(|lead| lead.persist(s))?;

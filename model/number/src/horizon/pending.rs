@@ -1,7 +1,8 @@
 //! Forecasts of a key that wait for their truths.
 
 use crate::dims::padded;
-use crate::horizon::lead::{HorizonInputs, LEAD_INPUTS, SIMPLE_KEPT, SimpleForecasts};
+use crate::horizon::control::IntervalEnds;
+use crate::horizon::lead::{HorizonInputs, LEAD_OWN, SIMPLE_KEPT, SimpleForecasts};
 use std::collections::VecDeque;
 use surmise_state::{Persist, State, StateError};
 
@@ -29,8 +30,10 @@ pub(crate) struct ForecastOrigin {
     /// Regressors and gains of the direct regression, each `[columns, DIRECT_WIDTH]`, row-major.
     pub(super) regressors: Vec<f64>,
     pub(super) gains: Vec<f64>,
-    /// What is stacked in the columns' own units, `[steps, columns, LEAD_INPUTS]`, row-major.
+    /// What is stacked in the columns' own units and differs by lead, `[steps, columns, LEAD_OWN]`, row-major.
     pub(super) inputs: Vec<f64>,
+    /// The ends of the intervals that were told, `[steps, columns, 2]`, row-major.
+    pub(super) ends: Vec<f32>,
     /// What needs no learning, `[columns, SIMPLE_KEPT]`, row-major.
     pub(super) simple: Vec<f64>,
 }
@@ -44,7 +47,9 @@ impl ForecastOrigin {
             v.resize(columns * DIRECT_WIDTH, 0.0);
         }
         self.inputs.clear();
-        self.inputs.resize(columns * steps * LEAD_INPUTS, 0.0);
+        self.inputs.resize(columns * steps * LEAD_OWN, 0.0);
+        self.ends.clear();
+        self.ends.resize(columns * steps * 2, 0.0);
         self.simple.clear();
         self.simple.resize(columns * SIMPLE_KEPT, 0.0);
     }
@@ -69,8 +74,15 @@ impl ForecastOrigin {
     /// What is stacked at one step, counted from 0.
     pub(crate) fn lead(&self, step: usize, column: usize) -> HorizonInputs {
         let mut x = HorizonInputs::default();
-        x.copy_from_slice(&self.inputs[(step * self.epochs.len() + column) * LEAD_INPUTS..][..LEAD_INPUTS]);
+        x[..LEAD_OWN].copy_from_slice(&self.inputs[(step * self.epochs.len() + column) * LEAD_OWN..][..LEAD_OWN]);
+        self.simple(column).complete(&mut x);
         x
+    }
+
+    /// The ends of the interval that was told at one step, counted from 0.
+    pub(crate) fn ends(&self, step: usize, column: usize) -> IntervalEnds {
+        let first = (step * self.epochs.len() + column) * 2;
+        [self.ends[first], self.ends[first + 1]]
     }
 }
 
@@ -78,7 +90,7 @@ impl PendingForecasts {
     /// Forgets forecasts that were made for another number of columns or steps.
     pub(crate) fn fit(&mut self, columns: usize, steps: usize) {
         self.past.resize_with(columns, VecDeque::new);
-        self.waiting.retain(|o| o.epochs.len() == columns && o.inputs.len() == columns * steps * LEAD_INPUTS);
+        self.waiting.retain(|o| o.epochs.len() == columns && o.inputs.len() == columns * steps * LEAD_OWN);
         self.waiting.truncate(steps);
     }
 
@@ -103,10 +115,12 @@ impl Persist for ForecastOrigin {
         s.f64s("regressors", &mut self.regressors)?;
         s.f64s("gains", &mut self.gains)?;
         s.f64s("voices", &mut self.inputs)?;
+        s.f32s("ends", &mut self.ends)?;
         s.f64s("simple", &mut self.simple)?;
         let n = self.epochs.len() * DIRECT_WIDTH;
         let simple = self.epochs.len() * SIMPLE_KEPT;
-        if self.regressors.len() == n && self.gains.len() == n && self.simple.len() == simple {
+        let ends = self.ends.len() * LEAD_OWN == self.inputs.len() * 2;
+        if self.regressors.len() == n && self.gains.len() == n && self.simple.len() == simple && ends {
             Ok(())
         } else {
             Err(StateError::Invalid("origin"))
@@ -132,7 +146,7 @@ impl Persist for PendingForecasts {
             s.f64s("past", &mut values)?;
             *past = values.into();
         }
-        let whole = |o: &ForecastOrigin| o.inputs.len().is_multiple_of((o.epochs.len() * LEAD_INPUTS).max(1));
+        let whole = |o: &ForecastOrigin| o.inputs.len().is_multiple_of((o.epochs.len() * LEAD_OWN).max(1));
         if self.waiting.iter().all(whole) { Ok(()) } else { Err(StateError::Invalid("voices")) }
     }
 }

@@ -5,7 +5,7 @@
 //! step one around the mean and widen as an autoregression with the column's own lag-one correlation does, up to the
 //! column's own spread: σ_h = σ_1 √(1 + φ² + … + φ^2(h−1)).
 
-use crate::horizon::lead::{BEFORE, CENTRE, HorizonInputs, LATEST, ROLLED, SimpleForecasts, USUAL};
+use crate::horizon::lead::{BEFORE, HorizonInputs, ROLLED, SimpleForecasts, USUAL};
 use crate::horizon::models::HorizonOrigin;
 use crate::key_column::KeyColumn;
 use crate::options::{EventContext, Forecast, Given};
@@ -58,8 +58,8 @@ impl NumberModel {
             let rolled = self.roll(key, &EventContext::default(), horizons.steps(), &[]);
             let filled: Vec<f64> = (0..columns).map(|j| self.event.filled(j)).collect();
             let origin = HorizonOrigin::new(&filled, phase(key.time_us));
-            let inputs = |h: usize, j: usize| self.horizon_inputs(key, h, j, rolled[h][j].mean, filled[j]);
-            let simple = |j: usize| self.simple_forecasts(key, j);
+            let inputs = |h: usize, j: usize| self.horizon_inputs(key, h, j, rolled[h][j].mean);
+            let simple = |j: usize| self.simple_forecasts(key, j, filled[j]);
             horizons.make_forecasts(&mut pending, &origin, |j| &self.columns[j].units, inputs, simple);
             horizons.put(&key.slot, pending);
         }
@@ -67,12 +67,10 @@ impl NumberModel {
     }
 
     /// What is known of a column `step` + 1 events ahead without learning it directly.
-    fn horizon_inputs(&self, key: &NumberKey, step: usize, column: usize, rolled: f64, latest: f64) -> HorizonInputs {
+    fn horizon_inputs(&self, key: &NumberKey, step: usize, column: usize, rolled: f64) -> HorizonInputs {
         let season = &self.season;
         let mut inputs: HorizonInputs = [f64::NAN; _];
         inputs[ROLLED] = rolled;
-        inputs[LATEST] = latest;
-        inputs[CENTRE] = self.columns[column].units.centre();
         if season.day > 0 && key.ring.epoch == season.epoch {
             // the latest day whose value is known at the start
             let periods = step / season.day + 1;
@@ -84,8 +82,8 @@ impl NumberModel {
         inputs
     }
 
-    /// What is known of a column's next events without a look at their leads.
-    fn simple_forecasts(&self, key: &NumberKey, column: usize) -> SimpleForecasts {
+    /// What is known of a column's next events without a look at their leads; `latest` is the last value.
+    fn simple_forecasts(&self, key: &NumberKey, column: usize, latest: f64) -> SimpleForecasts {
         let (c, season) = (&self.columns[column], &self.season);
         let smoothing = key.columns[column].smoothing();
         let (average, trend) = c.smoothing.best();
@@ -105,6 +103,8 @@ impl NumberModel {
             c.units.half(),
             period_ago,
             c.units.reach(),
+            latest,
+            c.units.centre(),
         ])
     }
 
