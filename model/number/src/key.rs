@@ -22,6 +22,8 @@ pub struct NumberKey {
     /// Time of the last event, if one had a time.
     pub(crate) time_us: Option<i64>,
     pub(crate) network: Option<KeyNetwork>,
+    /// The key's right to be followed in the search for a period.
+    pub(crate) period_grant: u32,
 }
 
 impl Persist for NumberKey {
@@ -34,6 +36,7 @@ impl Persist for NumberKey {
         let mut time_us = self.time_us.unwrap_or(NO_TIME_US);
         s.i64("time_us", &mut time_us)?;
         self.time_us = (time_us != NO_TIME_US).then_some(time_us);
+        s.u32("period", &mut self.period_grant)?;
         KeyNetwork::walk(&mut self.network, s)
     }
 }

@@ -36,7 +36,7 @@
 //! | `key`, `key_column` | what is remembered of one key |
 //! | `units`, `log_level` | a column's units, its cells, buckets; its logarithm |
 //! | `rls`, `relations`, `siblings`, `partners` | regressions: on all columns' past, on one event, on few of many |
-//! | `profile`, `season` | the usual day; sampling interval, records of past days |
+//! | `profile`, `season`, `period` | the usual day; sampling interval, records of past days; periods without times |
 //! | `smooth` | averages, trends, the mean rise of a counter |
 //! | `t3`, `density` | Student's t, the logarithmic density and the background |
 //! | `point_masses`, `grid` | masses of single values |
@@ -79,6 +79,7 @@ mod log_level;
 mod model;
 mod options;
 mod partners;
+mod period;
 mod point_masses;
 mod profile;
 mod regimes;

@@ -29,6 +29,8 @@ pub(crate) struct SamplingSeason {
     pub(crate) day: usize,
     /// Changes with the interval; records of another epoch are void.
     pub(crate) epoch: u32,
+    /// Whether events have no times and are counted, as parts of a day.
+    pub(crate) is_counted: bool,
 }
 
 impl SamplingSeason {
@@ -53,16 +55,28 @@ impl SamplingSeason {
             let divides = (day * self.interval_us - DAY_US).abs() < DAY_US / 1000;
             let day = if divides && (2..=DAY_SAMPLES_MAX).contains(&day) { day as usize } else { 0 };
             if day != self.day {
-                self.day = day;
+                (self.day, self.is_counted) = (day, false);
                 self.epoch += 1;
             }
         }
+    }
+
+    /// Events without times have a period: each counts as a part of a day of so many.
+    pub(crate) fn count(&mut self, period: usize) {
+        if self.day == period {
+            return;
+        }
+        let interval_us = DAY_US / period.max(2) as i64;
+        (self.candidate_us, self.interval_us, self.votes) = (interval_us, interval_us, VOTES_MAX);
+        (self.day, self.is_counted) = (period, true);
+        self.epoch += 1;
     }
 
     /// The time of a key's next event, as far as it is known: the event's own, or one interval after the key's last.
     pub(crate) fn next_time(&self, last_us: Option<i64>, own_us: Option<i64>) -> Option<i64> {
         match own_us {
             Some(time_us) => Some(time_us).filter(|time_us| *time_us != i64::MIN),
+            None if self.is_counted && last_us.is_none() => Some(0),
             None => last_us.filter(|_| self.interval_us > 0).map(|last_us| last_us.saturating_add(self.interval_us)),
         }
     }
@@ -98,6 +112,7 @@ impl Persist for SamplingSeason {
         s.u32("votes", &mut self.votes)?;
         s.i64("interval_us", &mut self.interval_us)?;
         s.len("day", &mut self.day)?;
+        s.bool("counted", &mut self.is_counted)?;
         s.u32("epoch", &mut self.epoch)
     }
 }

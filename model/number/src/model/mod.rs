@@ -9,6 +9,7 @@ use crate::horizon::models::HorizonModels;
 use crate::horizon::slots::Slot;
 use crate::key_column::KeyColumn;
 use crate::options::{EventContext, Given, NumberOptions};
+use crate::period::PeriodSearch;
 use crate::profile::DayProfile;
 use crate::relations::Relations;
 use crate::season::{Ring, SamplingSeason};
@@ -54,6 +55,7 @@ pub struct NumberModel {
     columns: Vec<NumberColumn>,
     relations: Relations,
     season: SamplingSeason,
+    period: PeriodSearch,
     network: Option<NumberNetwork>,
     horizons: Option<HorizonModels>,
     /// The event that was begun, and whether it waits to be finished.
@@ -78,6 +80,7 @@ impl NumberModel {
             seed,
             relations: Relations::new(columns),
             season: SamplingSeason::default(),
+            period: PeriodSearch::default(),
             event: EventScratch::default(),
             begun: false,
             ahead: None,
@@ -229,7 +232,12 @@ impl NumberModel {
 
     /// Takes the event into the stream's clock and the key's record of days.
     fn remember_event(&mut self, key: &mut NumberKey) {
-        let Self { season, event, options, columns, .. } = self;
+        let Self { season, event, options, columns, period, .. } = self;
+        if (event.time_us().is_none() || season.is_counted) && options.season_rows > 0 {
+            let value = |j: usize| event.filled(j);
+            let found = period.learn(&mut key.period_grant, columns.len(), |j| &columns[j].units, value);
+            found.into_iter().for_each(|period| season.count(period));
+        }
         let (before, now) = (key.time_us, event.time_us());
         if let Some(now) = now {
             if let Some(before) = before {
@@ -300,6 +308,7 @@ impl NumberKey {
             slot: Slot::default(),
             time_us: None,
             network: None,
+            period_grant: 0,
         }
     }
 }
@@ -318,6 +327,7 @@ impl Persist for NumberModel {
         self.columns.iter_mut().try_for_each(|c| c.persist(s))?;
         self.relations.persist(s)?;
         self.season.persist(s)?;
+        self.period.persist(s)?;
         if let Some(network) = &mut self.network {
             network.persist(s)?;
         }

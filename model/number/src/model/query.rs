@@ -174,7 +174,8 @@ impl NumberModel {
 
     /// The sampling interval found in the time stamps, in microseconds.
     pub fn interval_us(&self) -> Option<i64> {
-        (self.season.interval_us > 0).then_some(self.season.interval_us)
+        let season = &self.season;
+        (season.interval_us > 0 && !season.is_counted).then_some(season.interval_us)
     }
 
     /// Whether forecasts are learnt for each lead directly.
