@@ -17,6 +17,8 @@ const VALUES_MIN: usize = 128;
 /// The shortest period, and how many times the longest fits into what is looked at.
 const PERIOD_MIN: usize = 4;
 const FITS_MIN: usize = 4;
+/// Changes that are looked at: over nothing, and over up to half of the values.
+const CHANGES: usize = VALUES_MAX / 2 + 1;
 /// The dip of a period: V over its mean so far; that of a multiple may be larger by a factor and by a part of the mean.
 const DIP_MAX: f64 = 0.5;
 const AGAIN_FACTOR: f64 = 1.5;
@@ -42,8 +44,8 @@ pub(crate) struct PeriodSearch {
 }
 
 impl PeriodSearch {
-    /// Takes in an event of the key that holds `grant`; `value` gives a column's value, NaN where there is none. Returns
-    /// a period if it was looked for and found.
+    /// Takes in an event of the key that holds `grant`; `value` gives a column's value, NaN where there is none.
+    /// Returns a period if it was looked for and found.
     pub(crate) fn learn<'u>(
         &mut self,
         grant: &mut u32,
@@ -65,6 +67,7 @@ impl PeriodSearch {
         if self.units.len() != 2 * columns {
             self.units = (0..columns).flat_map(|j| [units(j).base, units(j).unit]).collect();
             self.values.clear();
+            self.values.reserve_exact(VALUES_MAX);
         }
         let (mut sum, mut sign) = (0.0, 1.0);
         for j in 0..columns {
@@ -88,37 +91,29 @@ impl PeriodSearch {
     }
 }
 
-/// Mean squares of the changes over 0, 1, … up to `most` values.
-fn changes(values: &[f32], most: usize) -> Vec<f64> {
-    let mean_square = |l: usize| {
+/// Mean squares of the changes over 0, 1, … values, up to half of them.
+fn changes(values: &[f32]) -> [f64; CHANGES] {
+    let mut all = [0.0; CHANGES];
+    for (l, to) in all.iter_mut().enumerate().take(values.len() / 2 + 1) {
         let pairs = values[l..].iter().zip(values);
-        pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>() / (values.len() - l) as f64
-    };
-    (0..=most).map(mean_square).collect()
+        *to = pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>() / (values.len() - l) as f64;
+    }
+    all
 }
 
 /// The period of some values, if they have one.
 fn period(values: &[f32]) -> Option<usize> {
-    let n = values.len();
-    let longest = n / FITS_MIN;
-    let v = changes(values, n / 2);
+    let half = values.len() / 2;
+    let v = changes(values);
     let mut sum = 0.0;
-    let dips: Vec<(f64, f64)> = (1..=longest + 1)
-        .map(|l| {
-            sum += v[l];
-            (v[l], sum / l as f64)
-        })
-        .collect();
-    let is_dip = |l: usize| {
-        let (change, mean) = dips[l - 1];
-        mean > 0.0 && change < DIP_MAX * mean && change <= v[l - 1] && change <= v[l + 1]
+    let mut is_period = |l: usize| {
+        sum += v[l];
+        let mean = sum / l as f64;
+        let is_dip = mean > 0.0 && v[l] < DIP_MAX * mean && v[l] <= v[l - 1] && v[l] <= v[l + 1];
+        let most = AGAIN_FACTOR * v[l] + AGAIN_PART * mean;
+        l >= PERIOD_MIN && is_dip && (2..=MULTIPLES).take_while(|k| k * l <= half).all(|k| v[k * l] <= most)
     };
-    let comes_again = |l: usize| {
-        let (change, mean) = dips[l - 1];
-        let most = AGAIN_FACTOR * change + AGAIN_PART * mean;
-        (2..=MULTIPLES).take_while(|k| k * l <= n / 2).all(|k| v[k * l] <= most)
-    };
-    (PERIOD_MIN..=longest).find(|l| is_dip(*l) && comes_again(*l))
+    (1..=values.len() / FITS_MIN).find(|l| is_period(*l))
 }
 
 impl Persist for PeriodSearch {
