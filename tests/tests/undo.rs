@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use surmise_tests::{Random, TestDaemon};
 
-const SMALL: &str = "[model]\nnetwork = \"off\"\nmemory_mib = 1\n[store]\ncheckpoint_events = 40\n";
+const SMALL: &str = "checkpoint_events = 40\n[model]\nnetwork = \"off\"\nmemory_mib = 1\n";
 /// Events of each trial.
 const EVENTS: u64 = 120;
 
