@@ -89,6 +89,8 @@ impl Default for StoreTable {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsTable {
+    /// The most memory that the daemon takes; 0 means half of the machine's, or of its control group's.
+    pub memory: ByteSize,
     /// The most bytes of one line.
     pub line_bytes: ByteSize,
     /// The most bytes of the body of one HTTP request.
@@ -135,6 +137,7 @@ impl Default for LimitsTable {
     fn default() -> Self {
         let record = surmise_event::Limits::default();
         LimitsTable {
+            memory: ByteSize(0),
             line_bytes: ByteSize(1 << 20),
             body_bytes: ByteSize(256 << 20),
             connections: 1024,

@@ -135,9 +135,10 @@ impl Running {
         probe: Option<LearningProbe>,
     ) -> anyhow::Result<Running> {
         let fault = Fault::default();
-        let Threads { handles, ports, recoveries, checkpoints, directory, fencing, services, workers } =
+        let Threads { handles, ports, recoveries, checkpoints, directory, fencing, budget, services, workers } =
             Threads::start(&config, &devices, &store, &fault, started, probe)?;
-        let hub = Arc::new(Hub::new(config, directory, fencing, fault, ports, store, services, workers, started));
+        let hub = Hub::new(config, directory, fencing, budget, fault, ports, store, services, workers, started);
+        let hub = Arc::new(hub);
         let (listeners, sessions) = (TaskTracker::new(), TaskTracker::new());
         let waiting = hub.clone();
         listeners.spawn(async move { wait_for_recovery(&waiting, recoveries).await });

@@ -2,6 +2,7 @@
 //! to the owners. No learner is in here: an owner holds it, and answers questions about it.
 
 use crate::access::AccessPolicy;
+use crate::budget::MemoryBudget;
 use crate::directory::{Directory, Snapshot, StreamView};
 use crate::fault::Fault;
 use crate::fencing::Fencing;
@@ -62,6 +63,8 @@ pub struct Hub {
     pub directory: Arc<Directory>,
     /// The registry of all producers.
     pub fencing: Arc<Fencing>,
+    /// The memory budget.
+    pub budget: Arc<MemoryBudget>,
     /// Cancelled when the daemon begins to shut down.
     pub stopping: CancellationToken,
     /// The fault that ends the daemon, if there is one.
@@ -90,6 +93,7 @@ impl Hub {
         config: Config,
         directory: Arc<Directory>,
         fencing: Arc<Fencing>,
+        budget: Arc<MemoryBudget>,
         fault: Fault,
         owners: Vec<OwnerPort>,
         store: Arc<Store>,
@@ -105,6 +109,7 @@ impl Hub {
             started,
             directory,
             fencing,
+            budget,
             stopping: CancellationToken::new(),
             fault,
             ready: AtomicBool::new(false),

@@ -7,6 +7,8 @@
 
 mod access;
 mod admission;
+mod batch;
+mod budget;
 mod checkpoint;
 mod checkpoint_queue;
 mod checkpointer;
@@ -19,6 +21,7 @@ mod directory;
 mod fault;
 mod feed;
 mod fencing;
+mod flows;
 mod http;
 mod hub;
 mod inbox;

@@ -1,5 +1,6 @@
 //! Starting the threads that learn and write: owners, committer, checkpointer, and the workers of networks.
 
+use crate::budget::{MemoryBudget, half_of_the_machine};
 use crate::checkpoint_queue::{CheckpointQueue, checkpoint_queue};
 use crate::checkpointer::Checkpointer;
 use crate::clock::SystemClock;
@@ -43,6 +44,8 @@ pub struct Threads {
     pub fencing: Arc<Fencing>,
     /// What streams get from their surroundings.
     pub services: Arc<Services>,
+    /// The memory budget.
+    pub budget: Arc<MemoryBudget>,
     /// The worker pool, if the update of any network is delayed.
     pub workers: Option<WorkerPool>,
 }
@@ -90,6 +93,12 @@ impl Threads {
         let (pages, storage_kept) = (Some(pages), Some(storage.clone()));
         let services = Arc::new(Services { clock, workers: job_sink, pages, storage: storage_kept, probe });
         let config = Arc::new(config.clone());
+        let limit_bytes = match config.limits.memory.0 {
+            0 => half_of_the_machine(),
+            bytes => bytes,
+        };
+        let budget = Arc::new(MemoryBudget::new(limit_bytes));
+        budget.look();
         let (mut handles, mut ports, mut recoveries) = (Vec::new(), Vec::new(), Vec::new());
         for (number, entries) in by_owner(entries, config.owners.count()).into_iter().enumerate() {
             let (inbox, batches) = Inbox::new(config.limits.inbox_events, config.limits.inbox_bytes.0 as usize);
@@ -97,6 +106,7 @@ impl Threads {
             let setup = OwnerSetup {
                 config: config.clone(),
                 directory: directory.clone(),
+                budget: budget.clone(),
                 services: services.clone(),
                 storage: storage.clone(),
                 batches,
@@ -110,7 +120,7 @@ impl Threads {
             ports.push(OwnerPort { inbox, control });
         }
         handles.extend([committer, checkpointer]);
-        Ok(Threads { handles, ports, recoveries, checkpoints, directory, fencing, services, workers })
+        Ok(Threads { handles, ports, recoveries, checkpoints, directory, fencing, budget, services, workers })
     }
 }
 

@@ -91,6 +91,13 @@ impl Pending {
         self.is_done = true;
     }
 
+    /// Makes two parts of one, of which each is to be learnt and done by itself.
+    pub fn split(&self) -> Pending {
+        self.ticket.pending.fetch_add(1, Ordering::AcqRel);
+        self.ticket.outbox.unlearnt.fetch_add(1, Ordering::AcqRel);
+        Pending { ticket: self.ticket.clone(), is_learnt: false, is_done: false }
+    }
+
     /// The outbox of the connection that sent the part.
     pub fn outbox(&self) -> &Arc<Outbox> {
         &self.ticket.outbox

@@ -96,6 +96,14 @@ pub async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
     metrics::counter!(telemetry::LOG_LINES_LOST).absolute(lost_log_lines());
     set_queue_metrics(&hub);
     set_key_metrics(&hub);
+    hub.budget.look();
+    for (kind, bytes) in [
+        ("used", hub.budget.used_bytes()),
+        ("streams", hub.budget.counted_bytes()),
+        ("limit", hub.budget.limit_bytes()),
+    ] {
+        metrics::gauge!(telemetry::MEMORY, "kind" => kind).set(bytes as f64);
+    }
     if let Some(store) = hub.store() {
         set_store_metrics(&store);
     }

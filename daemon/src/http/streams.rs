@@ -88,8 +88,16 @@ pub async fn status(
     let with_hash = matches!(query.get("hash"), Some("1" | "true" | ""));
     let view = find(&hub, &stream)?;
     let name = view.name.clone();
-    match hub.ask(&stream, |reply| OwnerRequest::Status { stream: name, with_hash, reply }).await? {
-        Some(answer) => Ok(Json(answer).into_response()),
+    let asked = name.clone();
+    match hub.ask(&stream, |reply| OwnerRequest::Status { stream: asked, reply }).await? {
+        Some(mut answer) => {
+            if with_hash && let Some((offset, hash)) = ask_hash(&hub, name).await? {
+                // events that came in between are in the hash alone
+                answer.status.state_hash = Some(hash);
+                answer.status.offset = offset;
+            }
+            Ok(Json(answer).into_response())
+        }
         // the stream has failed: what is known from the outside includes the reason
         None => Ok(Json(row(&view)).into_response()),
     }
@@ -98,9 +106,15 @@ pub async fn status(
 /// `GET /api/v1/streams/{stream}/hash`: the hash of the learner, and the offset that it is of.
 pub async fn hash(State(hub): State<Arc<Hub>>, Path(stream): Path<String>) -> Result<Response, ProblemResponse> {
     let name = find_alive(&hub, &stream)?.name.clone();
-    let answer = hub.ask(&stream, |reply| OwnerRequest::Hash { stream: name, reply }).await?;
+    let answer = ask_hash(&hub, name).await?;
     let (offset, state_hash) = answer.ok_or_else(|| ProblemResponse::no_stream(&stream))?;
     Ok(Json(json!({ "stream": stream, "offset": offset, "state_hash": state_hash })).into_response())
+}
+
+/// The hash of a stream's learner and the offset that it is of, from a copy.
+async fn ask_hash(hub: &Hub, stream: Arc<str>) -> Result<Option<(u64, String)>, ProblemResponse> {
+    let asked = stream.clone();
+    Ok(hub.ask(&stream, |reply| OwnerRequest::Hash { stream: asked, reply }).await?)
 }
 
 /// Where a question to a snapshot is worked out.

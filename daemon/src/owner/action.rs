@@ -55,16 +55,19 @@ impl Owner {
         }
     }
 
-    /// Selects the next action. Requests come first; then the turns follow each other, and those with nothing to do are
-    /// passed over.
+    /// Selects the next action. The turns follow each other, and those with nothing to do are passed over: so one
+    /// request at most is answered between two batches of events, however many ask.
     pub(super) fn next_action(&mut self, now: Moment) -> Action {
-        match self.setup.requests.try_recv() {
-            Ok(OwnerRequest::Stop) | Err(TryRecvError::Disconnected) => return Action::Stop,
-            Ok(request) => return Action::Answer(request),
-            Err(TryRecvError::Empty) => {}
-        }
         loop {
             match self.turn {
+                Turn::Answer => {
+                    self.turn = Turn::Receive;
+                    match self.setup.requests.try_recv() {
+                        Ok(OwnerRequest::Stop) | Err(TryRecvError::Disconnected) => return Action::Stop,
+                        Ok(request) => return Action::Answer(request),
+                        Err(TryRecvError::Empty) => {}
+                    }
+                }
                 Turn::Receive if self.is_commit_batch_full() => self.turn = Turn::Commit(Load::Idle),
                 Turn::Receive => match self.setup.batches.try_recv() {
                     Ok(delivered) => {
@@ -99,14 +102,14 @@ impl Owner {
                     }
                 }
                 Turn::Copy(load) => {
-                    self.turn = if load == Load::Idle { Turn::Wait } else { Turn::Receive };
+                    self.turn = if load == Load::Idle { Turn::Wait } else { Turn::Answer };
                     if !self.copying.is_empty() || !self.unsent_checkpoints.is_empty() {
                         return Action::Copy;
                     }
                     self.copied_at = now.uptime;
                 }
                 Turn::Wait => {
-                    self.turn = Turn::Receive;
+                    self.turn = Turn::Answer;
                     return Action::Wait(self.longest_wait());
                 }
             }
@@ -149,7 +152,7 @@ impl Owner {
         let mut select = Select::new();
         select.recv(&self.setup.requests);
         if !self.is_commit_batch_full() {
-            select.recv(&self.setup.batches);
+            select.recv(self.setup.batches.bell());
         }
         let _ = select.ready_timeout(longest);
     }

@@ -17,12 +17,16 @@ impl Owner {
     /// Answers a request, or begins what it asks for.
     pub(super) fn answer(&mut self, request: OwnerRequest, now: Moment) {
         match request {
-            OwnerRequest::Status { stream, with_hash, reply } => {
-                drop(reply.send(self.status(&stream, with_hash, now)));
-            }
-            OwnerRequest::Hash { stream, reply } => {
-                let state = self.state_mut(&stream, now);
-                drop(reply.send(state.map(|state| (state.learner.offset(), state.learner.state_hash()))));
+            OwnerRequest::Status { stream, reply } => drop(reply.send(self.status(&stream, now))),
+            OwnerRequest::Hash { stream: name, reply } => {
+                if self.state_mut(&name, now).is_none() {
+                    return drop(reply.send(None));
+                }
+                let Some(stream) = self.streams.get_mut(&name) else { return };
+                stream.hashes.push(reply);
+                if !self.watched.contains(&name) {
+                    self.watched.push(name);
+                }
             }
             OwnerRequest::Publish { stream: name, reply } => {
                 if self.state_mut(&name, now).is_none() {
@@ -62,7 +66,7 @@ impl Owner {
         self.streams.get_mut(name)?.state_mut(now)
     }
 
-    fn status(&mut self, name: &str, with_hash: bool, now: Moment) -> Option<StatusAnswer> {
+    fn status(&mut self, name: &str, now: Moment) -> Option<StatusAnswer> {
         let view = self.streams.get(name)?.view.clone();
         let checkpoint = view.checkpoint.load_full().map(|meta| CheckpointMark {
             generation: meta.generation,
@@ -71,8 +75,9 @@ impl Owner {
         });
         let state = self.state_mut(name, now)?;
         // a report that panics must not end the owner of other streams
-        let described = catch_unwind(AssertUnwindSafe(|| describe(state, with_hash)));
-        let (report, state_bytes, state_hash) = described.ok()?;
+        let described = catch_unwind(AssertUnwindSafe(|| state.learner.report()));
+        let report = described.ok()?;
+        let state_bytes = report.state_bytes;
         let status = StreamStatus {
             stream: name.to_owned(),
             offset: state.learner.offset(),
@@ -82,9 +87,9 @@ impl Owner {
             keys_forgotten: state.learner.keys_forgotten(),
             schema: state.learner.schema().clone(),
             options: serde_json::to_value(state.learner.options()).unwrap_or_default(),
-            report,
+            report: serde_json::to_value(report).unwrap_or_default(),
             state_bytes,
-            state_hash,
+            state_hash: None,
             last_event_time: state.counters.last_event_us.map(format_time),
             alarms: account(&state.learner),
             checkpoint,
@@ -165,10 +170,4 @@ fn account(learner: &Learner) -> AlarmAccount {
     let account = learner.budget_account();
     let budget = learner.options().alarm_budget.to_string();
     AlarmAccount { budget, promised: account.promised, begun: account.begun }
-}
-
-/// What only the learner's state tells: its report, its bytes, and its hash if that is asked for.
-fn describe(state: &mut StreamState, with_hash: bool) -> (serde_json::Value, u64, Option<String>) {
-    let report = serde_json::to_value(state.learner.report()).unwrap_or_default();
-    (report, state.learner.state_bytes(), with_hash.then(|| state.learner.state_hash()))
 }

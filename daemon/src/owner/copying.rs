@@ -1,6 +1,7 @@
 //! An owner's turns at snapshots and checkpoints: both begin with a copy of a learner.
 
 use super::learner_copies::{CheckpointRequest, CopyPurpose, CopyStep};
+use super::owned_stream::OwnedStream;
 use super::schedule::Load;
 use super::state::Owner;
 use crate::checkpoint_queue::CheckpointJob;
@@ -32,10 +33,16 @@ impl Owner {
         let (streams, copying) = (&mut self.streams, &mut self.copying);
         self.watched.retain(|name| {
             let Some(stream) = streams.get_mut(name) else { return false };
+            if stream.is_hash_due(now, load) {
+                let replies = std::mem::take(&mut stream.hashes);
+                stream.copies.request_hash(replies);
+                list_once(copying, name);
+            }
             let asked_ms = stream.view.asked_ms.load(Ordering::Relaxed);
-            if uptime_ms.saturating_sub(asked_ms) > SNAPSHOT_IDLE_MS_MAX {
+            // never asked, or not for long
+            if asked_ms == 0 || uptime_ms.saturating_sub(asked_ms) > SNAPSHOT_IDLE_MS_MAX {
                 stream.unpublish();
-                return false;
+                return !stream.hashes.is_empty();
             }
             if stream.is_snapshot_due(now, load) {
                 stream.copies.request_snapshot(None);
@@ -45,14 +52,16 @@ impl Owner {
         });
     }
 
-    /// Whether a reader would be served an old state.
+    /// Whether a reader would be served an old state, or waits for a hash.
     pub(super) fn is_behind(&self) -> bool {
-        self.watched.iter().any(|name| self.streams.get(name).is_some_and(|stream| stream.is_behind()))
+        let is_behind = |stream: &OwnedStream| stream.is_behind() || !stream.hashes.is_empty();
+        self.watched.iter().any(|name| self.streams.get(name).is_some_and(is_behind))
     }
 
     /// Begins the regular checkpoints that are due, as long as the checkpointer can follow.
     pub(super) fn start_due_checkpoints(&mut self, now: Moment) {
         self.checkpoints_checked_at = now.uptime;
+        self.shed_memory(now);
         let store = &self.setup.config.store;
         let (interval, events) = (store.checkpoint_interval.0, store.checkpoint_events);
         let is_due = |name: &&Arc<str>| {
@@ -130,6 +139,7 @@ impl Owner {
                     self.unsent_checkpoints.push_back(job);
                 }
                 CopyPurpose::Snapshot(waiting) => stream.publish(*learner, waiting, complete_at),
+                CopyPurpose::Hash(replies) => stream.hash(*learner, replies, complete_at),
             }
         }
         let progress = if stream.copies.is_busy() { CopyProgress::More } else { CopyProgress::Done };

@@ -24,6 +24,12 @@ impl Owner {
         for names in [&mut self.watched, &mut self.changed, &mut self.copying] {
             names.retain(|other| other != name);
         }
+        // one that sleeps on its log has no checkpoint that is all of it
+        if stream.covering_checkpoint().is_none() {
+            stream.wake(now);
+        }
+        stream.forget_memory(&self.setup.budget);
+        stream.hashes.drain(..).for_each(|reply| drop(reply.send(None)));
         stream.copies.cancel(&CheckpointFailure::StreamFailed("the stream is being replaced".into()));
         Some(Box::new(stream))
     }

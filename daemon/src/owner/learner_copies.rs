@@ -16,6 +16,9 @@ const CHEAP_COPY_SLICES_MAX: usize = 4;
 /// The sender of the answer to a request for a snapshot.
 pub(super) type SnapshotReply = oneshot::Sender<Option<Arc<Snapshot>>>;
 
+/// Where the hash of a learner is sent, with the offset that it is of.
+pub type HashReply = oneshot::Sender<Option<(u64, String)>>;
+
 /// A request for a checkpoint.
 pub(super) struct CheckpointRequest {
     /// Where the result is sent, if the checkpoint was asked for.
@@ -30,6 +33,8 @@ pub(super) enum CopyPurpose {
     Checkpoint { request: CheckpointRequest, time_us: i64, summary: Vec<u8> },
     /// A snapshot for readers, and the replies to those that wait for it.
     Snapshot(Vec<SnapshotReply>),
+    /// The hash of the state, for those that wait for it.
+    Hash(Vec<HashReply>),
 }
 
 /// How far a slice brought a copy.
@@ -49,6 +54,7 @@ pub(super) enum CopyStep {
 pub(super) struct LearnerCopies {
     checkpoints: VecDeque<CheckpointRequest>,
     snapshot: Option<Vec<SnapshotReply>>,
+    hashes: Vec<HashReply>,
     current: Option<CurrentCopy>,
     /// A snapshot that was replaced and that no reader holds: its memory is used again.
     spare: Option<Learner>,
@@ -73,9 +79,14 @@ impl LearnerCopies {
         self.snapshot.get_or_insert_default().extend(reply);
     }
 
+    /// Asks for a hash of a state that is not older than now.
+    pub fn request_hash(&mut self, replies: Vec<HashReply>) {
+        self.hashes.extend(replies);
+    }
+
     /// Whether a copy is wanted or being made.
     pub fn is_busy(&self) -> bool {
-        self.current.is_some() || self.snapshot.is_some() || !self.checkpoints.is_empty()
+        self.current.is_some() || self.snapshot.is_some() || !self.checkpoints.is_empty() || !self.hashes.is_empty()
     }
 
     /// Copies at most `bytes` bytes more.
@@ -111,13 +122,21 @@ impl LearnerCopies {
         !self.checkpoints.is_empty()
     }
 
+    /// Whether the next copy to begin is a snapshot.
+    pub fn next_is_snapshot(&self) -> bool {
+        self.checkpoints.is_empty() && self.snapshot.is_some()
+    }
+
     /// Begins the copy whose memory is reserved. `summary` is that of the stream, if the copy is for a checkpoint.
     pub fn begin(&mut self, learner: &mut Learner, time_us: i64, summary: Vec<u8>) {
         let Some(CurrentCopy::Reserved(mut copy)) = self.current.take() else { return };
         copy.begin_copy(learner);
         let purpose = match self.checkpoints.pop_front() {
             Some(request) => CopyPurpose::Checkpoint { request, time_us, summary },
-            None => CopyPurpose::Snapshot(self.snapshot.take().unwrap_or_default()),
+            None => match self.snapshot.take() {
+                Some(replies) => CopyPurpose::Snapshot(replies),
+                None => CopyPurpose::Hash(std::mem::take(&mut self.hashes)),
+            },
         };
         self.current = Some(CurrentCopy::Copying(copy, purpose));
     }
@@ -140,10 +159,14 @@ impl LearnerCopies {
         match self.current.take() {
             Some(CurrentCopy::Copying(_, CopyPurpose::Checkpoint { request, .. })) => checkpoints.push_front(request),
             Some(CurrentCopy::Copying(_, CopyPurpose::Snapshot(replies))) => snapshots.extend(replies),
+            Some(CurrentCopy::Copying(_, CopyPurpose::Hash(replies))) => self.hashes.extend(replies),
             _ => {}
         }
         for reply in checkpoints.into_iter().filter_map(|request| request.reply) {
             let _ = reply.send(Err(error.clone()));
+        }
+        for reply in self.hashes.drain(..) {
+            let _ = reply.send(None);
         }
         for reply in snapshots {
             let _ = reply.send(None);

@@ -22,6 +22,7 @@ impl OwnedStream {
         pending: &mut Pending,
         around: &Surroundings<'_>,
     ) -> u64 {
+        self.used_at = around.now.uptime;
         self.wake(around.now);
         self.retry(around);
         if let Some(state) = self.lifecycle.state_mut() {
@@ -70,6 +71,11 @@ impl OwnedStream {
             let reason = format!("the stream does not learn now: {why}");
             return Err(Refusal::new(RefusalCode::Unavailable, "stream", reason));
         };
+        if let Some(budget) = around.full
+            && let Some(field) = event.record.unknown_field(state.learner.schema())
+        {
+            return Err(Refusal::new(RefusalCode::LimitReached, field, budget.reason()));
+        }
         let gatherer = &mut self.gatherer;
         let offset_before = state.learner.offset();
         let mut mark = None;

@@ -7,11 +7,12 @@ use crate::summary::StreamSummary;
 use std::sync::Arc;
 use surmise_store::CheckpointMeta;
 
-/// Where a stream is in its life. `New → Awake`, `Asleep → Awake`, and from each to `Failed`, which is the end.
+/// Where a stream is in its life. `New → Awake`, `Asleep ⇄ Awake`, and from each to `Failed`, which is the end.
 pub(super) enum Lifecycle {
     /// It was made for its first events and has not learnt one. If they are all refused, the stream is dropped again.
     New(Box<StreamState>),
-    /// Its newest checkpoint covers its log, and nothing was asked of it since the start: its state is not in memory.
+    /// Its state is not in memory, as nothing was asked of it since the start or memory was short. Its newest
+    /// checkpoint and its log have all of it.
     Asleep(Box<Sleep>),
     /// Its state is in memory.
     Awake(Box<StreamState>),
@@ -24,7 +25,8 @@ pub(super) struct Sleep {
     pub storage: Arc<dyn Storage>,
     pub services: Arc<Services>,
     pub summary: StreamSummary,
-    pub checkpoint: CheckpointMeta,
+    /// The newest checkpoint, if it covers the log.
+    pub checkpoint: Option<CheckpointMeta>,
 }
 
 impl Lifecycle {

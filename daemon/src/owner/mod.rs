@@ -6,6 +6,7 @@
 mod action;
 mod answers;
 mod copying;
+mod counted_memory;
 mod group_gathering;
 mod holding;
 mod learner_copies;
@@ -17,6 +18,7 @@ mod replies;
 mod request;
 mod schedule;
 mod setback;
+mod shedding;
 mod silence;
 mod state;
 mod stream_metrics;

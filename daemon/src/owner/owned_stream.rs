@@ -1,7 +1,8 @@
 //! A stream in its owner's memory: its place in its lifecycle, and what its owner does with it beside learning.
 
+use super::counted_memory::CountedMemory;
 use super::group_gathering::GroupGatherer;
-use super::learner_copies::{CopyStep, LearnerCopies, SnapshotReply};
+use super::learner_copies::{CopyStep, HashReply, LearnerCopies, SnapshotReply};
 use super::lifecycle::{Lifecycle, Sleep};
 use super::schedule::{CheckpointSchedule, Load, RetryTimes, SnapshotSchedule};
 use super::silence::Silence;
@@ -54,8 +55,13 @@ pub struct OwnedStream {
     pub(super) copies: LearnerCopies,
     pub(super) checkpoints: CheckpointSchedule,
     snapshots: SnapshotSchedule,
+    /// Those that wait for a hash of the state and for which no copy is made yet.
+    pub(super) hashes: Vec<HashReply>,
     pub(super) silence: Silence,
     pub(super) bounds: ProducerBounds,
+    /// When events or questions last came, and bytes of memory when they were last counted.
+    pub(super) used_at: Duration,
+    pub(super) counted: CountedMemory,
     /// Groups that were handed to the committer and may not be in the store yet, in order.
     pub(super) uncommitted: VecDeque<Group>,
     /// Whether a checkpoint should be made at once, because the stream was put back.
@@ -95,8 +101,11 @@ impl OwnedStream {
             copies: LearnerCopies::default(),
             checkpoints: CheckpointSchedule::new(now, 0),
             snapshots: SnapshotSchedule::new(now),
+            hashes: Vec::new(),
             silence: Silence::new(now),
             bounds: ProducerBounds::of(config),
+            used_at: now.uptime,
+            counted: CountedMemory::default(),
             uncommitted: VecDeque::new(),
             wants_checkpoint: false,
             retry: RetryTimes::default(),
@@ -121,6 +130,7 @@ impl OwnedStream {
                 summary.producers.connect(services.storage.clone(), stream.entry.producers());
                 stream.view.show_asleep(&summary, &checkpoint);
                 let (storage, services) = (storage.clone(), services.clone());
+                let checkpoint = Some(checkpoint);
                 stream.lifecycle = Lifecycle::Asleep(Box::new(Sleep { storage, services, summary, checkpoint }));
             }
             // a checkpoint that cannot be read is passed over by the recovery, which says so
@@ -171,6 +181,7 @@ impl OwnedStream {
     pub fn fail(&mut self, why: String) {
         tracing::error!(stream = &*self.view.name, "the stream does not learn now: {why}");
         metrics::gauge!(telemetry::STREAMS_FAILED).increment(1.0);
+        self.hashes.drain(..).for_each(|reply| drop(reply.send(None)));
         self.copies.cancel(&CheckpointFailure::StreamFailed(why.as_str().into()));
         self.view.failed.store(Some(Arc::new(why)));
         self.lifecycle = Lifecycle::Failed;
@@ -235,8 +246,10 @@ impl OwnedStream {
     pub fn begin_copy(&mut self, now: Moment) -> bool {
         let Some(state) = self.lifecycle.state_mut() else { return false };
         if !self.copies.next_is_checkpoint() {
+            if self.copies.next_is_snapshot() {
+                self.snapshots.begin(state.learner.offset());
+            }
             self.copies.begin(&mut state.learner, now.wall_us, Vec::new());
-            self.snapshots.begin(state.learner.offset());
             return false;
         }
         let summary = state.encode_summary();
@@ -267,6 +280,24 @@ impl OwnedStream {
         waiting.into_iter().for_each(|reply| drop(reply.send(Some(snapshot.clone()))));
     }
 
+    /// Works a hash out from a copy that is complete, in a thread of its own, and sends it to those that wait for it.
+    pub fn hash(&mut self, mut learner: Learner, replies: Vec<HashReply>, now: Moment) {
+        self.snapshots.publish(now);
+        let work = move || {
+            let hashed = catch_unwind(AssertUnwindSafe(|| (learner.offset(), learner.state_hash()))).ok();
+            replies.into_iter().for_each(|reply| drop(reply.send(hashed.clone())));
+        };
+        if let Err(e) = std::thread::Builder::new().name("hash".into()).spawn(work) {
+            // who waits learns it from the dropped reply
+            tracing::warn!("there is no thread for a hash: {e}");
+        }
+    }
+
+    /// Whether hashes are waited for, and copying another state takes a small part of the time.
+    pub(super) fn is_hash_due(&self, now: Moment, load: Load) -> bool {
+        !self.hashes.is_empty() && self.snapshots.is_due(now, load) && !self.copies.is_busy()
+    }
+
     /// Whether another snapshot should be copied.
     pub(super) fn is_snapshot_due(&self, now: Moment, load: Load) -> bool {
         self.snapshots.is_due(now, load) && self.is_behind() && !self.copies.is_busy()
@@ -291,6 +322,7 @@ impl OwnedStream {
 
     /// The state, which is brought into memory for this. `None` if the stream has failed.
     pub fn state_mut(&mut self, now: Moment) -> Option<&mut StreamState> {
+        self.used_at = now.uptime;
         self.wake(now);
         self.lifecycle.state_mut()
     }
@@ -318,7 +350,7 @@ impl OwnedStream {
     /// The checkpoint that it sleeps on, which is all of its state.
     pub fn covering_checkpoint(&self) -> Option<CheckpointMeta> {
         match &self.lifecycle {
-            Lifecycle::Asleep(sleep) => Some(sleep.checkpoint.clone()),
+            Lifecycle::Asleep(sleep) => sleep.checkpoint.clone(),
             _ => None,
         }
     }
@@ -334,7 +366,7 @@ impl OwnedStream {
     /// The checkpoint that a stream sleeps on, if its hash is known: another one would hold the same.
     pub fn sleeping_checkpoint(&self) -> Option<&CheckpointMeta> {
         match &self.lifecycle {
-            Lifecycle::Asleep(sleep) => Some(&sleep.checkpoint).filter(|meta| meta.state_hash.is_some()),
+            Lifecycle::Asleep(sleep) => sleep.checkpoint.as_ref().filter(|meta| meta.state_hash.is_some()),
             _ => None,
         }
     }

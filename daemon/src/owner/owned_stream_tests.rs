@@ -40,7 +40,7 @@ fn learn_batch(
 ) -> (u64, Vec<Reply>) {
     let outbox = Arc::new(Outbox::default());
     let mut pending = outbox.ticket(events.len(), 1, ChunkCounts::default()).pop().unwrap();
-    let around = Surroundings { limits: &Limits::default(), storage, services, now: now() };
+    let around = Surroundings { limits: &Limits::default(), full: None, storage, services, now: now() };
     let learnt = stream.learn(events, ReplyOptions::default(), &mut pending, &around);
     pending.done();
     (learnt, outbox.drain().replies)
@@ -118,7 +118,8 @@ fn a_stream_that_cannot_be_brought_back_is_tried_again() {
     assert!(stream.view.failed.load().is_some() && matches!(stream.copy(1), CopyStep::Idle));
     storage.set_unreadable(false);
     let later = Moment { uptime: now().uptime + Duration::from_secs(5), ..now() };
-    let around = Surroundings { limits: &Limits::default(), storage: &dyn_storage, services: &services, now: later };
+    let around =
+        Surroundings { limits: &Limits::default(), full: None, storage: &dyn_storage, services: &services, now: later };
     stream.retry(&around);
     assert!(stream.view.failed.load().is_none());
     assert_eq!(learn_batch(&mut stream, &[keyed("a")], &dyn_storage, &services).0, 1);

@@ -1,5 +1,6 @@
 //! What an owner can be asked, and the answers that are more than one value.
 
+use super::learner_copies::HashReply;
 use super::owned_stream::OwnedStream;
 use crate::checkpoint::CheckpointFailure;
 use crate::directory::Snapshot;
@@ -17,17 +18,16 @@ pub enum OwnerRequest {
     Status {
         /// The name of the stream.
         stream: Arc<str>,
-        /// Whether the answer has the learner's `state_hash`, which costs a walk over the state.
-        with_hash: bool,
         /// Where the answer is sent.
         reply: oneshot::Sender<Option<StatusAnswer>>,
     },
-    /// Asks for the hash of a stream's learner, with the offset that it is of.
+    /// Asks for the hash of a stream's learner, with the offset that it is of. It is worked out from a copy, away from
+    /// the owner's thread.
     Hash {
         /// The name of the stream.
         stream: Arc<str>,
         /// Where the answer is sent.
-        reply: oneshot::Sender<Option<(u64, String)>>,
+        reply: HashReply,
     },
     /// Asks for a snapshot of a stream now, and for newer ones from time to time from now on.
     Publish {

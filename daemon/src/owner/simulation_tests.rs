@@ -4,6 +4,7 @@
 use super::action::Action;
 use super::request::OwnerRequest;
 use super::state::{Owner, OwnerSetup};
+use crate::budget::MemoryBudget;
 use crate::checkpoint_queue::checkpoint_queue;
 use crate::checkpointer::Checkpointer;
 use crate::clock::{Clock, Moment};
@@ -131,6 +132,7 @@ impl World {
         let mut owner = Owner::new(OwnerSetup {
             config: self.config.clone(),
             directory,
+            budget: Arc::new(MemoryBudget::new(u64::MAX)),
             services: self.services(),
             storage: storage.clone(),
             batches,

@@ -7,11 +7,12 @@ use super::replies::refusal_reply;
 use super::request::OwnerRequest;
 use super::schedule::Load;
 use super::surroundings::Surroundings;
+use crate::budget::{MemoryBudget, Pressure};
 use crate::checkpoint_queue::{CheckpointJob, CheckpointQueue};
 use crate::clock::{Clock, Moment};
 use crate::commit_batch::CommitBatch;
 use crate::directory::{Directory, StreamView};
-use crate::inbox::{Batch, Delivered};
+use crate::inbox::{Batch, Delivered, InboxReader};
 use crate::refusals::count_refused;
 use crate::services::Services;
 use crate::storage::Storage;
@@ -32,12 +33,14 @@ pub struct OwnerSetup {
     pub config: Arc<Config>,
     /// All streams of the daemon.
     pub directory: Arc<Directory>,
+    /// The memory budget of the daemon.
+    pub budget: Arc<MemoryBudget>,
     /// Time, workers and key pages.
     pub services: Arc<Services>,
     /// Where the log and the checkpoints are.
     pub storage: Arc<dyn Storage>,
     /// The inbox: batches of events for streams of this owner.
-    pub batches: Receiver<Delivered>,
+    pub batches: InboxReader,
     /// Requests that concern streams of this owner.
     pub requests: Receiver<OwnerRequest>,
     /// The queue of the committer.
@@ -49,6 +52,7 @@ pub struct OwnerSetup {
 /// What an owner looks at next, in this order, then from the beginning again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
+    Answer,
     Receive,
     Commit(Load),
     Publish(Load),
@@ -65,8 +69,9 @@ pub(super) enum Turn {
 /// when `next_action` says so. Time, storage, workers and channels come in from outside, so a test runs the same
 /// machine step by step under a clock and a store of its own.
 ///
-/// *Cost.* One batch of events (up to 256 of one stream) is one round of turns: two reads of the clock and a look at
-/// each stream that readers watch. Copies of learners are cut into slices and take a quarter of the time at most.
+/// *Cost.* One batch of events (up to 256 of one stream) is one round of turns: two reads of the clock, one request
+/// at most, and a look at each stream that readers watch. Copies of learners are cut into slices and take a quarter of
+/// the time at most.
 ///
 /// *History.* It replaces one loop that read the clock in ten places, and waited in the middle of an action for the
 /// committer or the checkpointer, so that nothing short of three threads could drive it.
@@ -110,7 +115,7 @@ impl Owner {
             copying: Vec::new(),
             commit_batch: CommitBatch::default(),
             unsent_checkpoints: VecDeque::new(),
-            turn: Turn::Receive,
+            turn: Turn::Answer,
             committed_at: now,
             checkpoints_checked_at: now,
             overdue_checked_at: now,
@@ -157,9 +162,11 @@ impl Owner {
                 return self.commit_batch.pending.push(pending);
             }
         };
-        let OwnerSetup { storage, services, .. } = &self.setup;
-        let around = Surroundings { limits: &self.limits, storage, services, now };
+        let OwnerSetup { storage, services, budget, .. } = &self.setup;
+        let full = (budget.pressure() == Pressure::Refuse).then_some(&**budget);
+        let around = Surroundings { limits: &self.limits, full, storage, services, now };
         let learnt = stream.learn(&events, options, &mut pending, &around);
+        stream.count_memory(budget, now);
         let wants_checkpoint = std::mem::take(&mut stream.wants_checkpoint);
         // a stream whose first event is in quarantine is kept, so that the event can be looked at
         if learnt > 0 || wants_checkpoint {
@@ -175,6 +182,7 @@ impl Owner {
         }
         // a stream whose first events were all refused has never been
         if matches!(stream.lifecycle, Lifecycle::New(_)) {
+            stream.forget_memory(&self.setup.budget);
             self.setup.directory.release();
         } else {
             self.streams.insert(name.clone(), stream);
@@ -197,7 +205,10 @@ impl Owner {
         if let Some(stream) = self.streams.remove(name) {
             return Ok(stream);
         }
-        let OwnerSetup { config, services, directory, .. } = &self.setup;
+        let OwnerSetup { config, services, directory, budget, .. } = &self.setup;
+        if budget.pressure() == Pressure::Refuse {
+            return Err(Refusal::new(RefusalCode::LimitReached, "stream", budget.reason()));
+        }
         if !directory.reserve() {
             let max = config.limits.streams;
             let reason = format!("there are {max} streams, as many as there may be (limits.streams)");

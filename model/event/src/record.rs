@@ -64,6 +64,18 @@ impl Datum {
     }
 }
 
+impl Record {
+    /// The first field that a schema does not have; a closed schema refuses such a record by itself.
+    pub fn unknown_field(&self, schema: &Schema) -> Option<&str> {
+        match &self.data {
+            Data::Fields(fields) if !schema.closed => {
+                fields.iter().map(|(name, _)| &**name).find(|name| schema.position(name).is_none())
+            }
+            Data::Fields(_) | Data::One(_) | Data::None => None,
+        }
+    }
+}
+
 /// The first characters of a text, with an ellipsis if there were more.
 pub(crate) fn shorten(s: &str) -> String {
     match s.char_indices().nth(40) {

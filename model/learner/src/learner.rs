@@ -198,12 +198,18 @@ impl Learner {
     pub fn bind(&mut self, record: &Record, limits: &Limits) -> Result<Event, Refusal> {
         let event = self.schema.bind(record, limits)?;
         // the schema has grown: either models follow, or it shrinks again
+        if self.models.fields.len() < self.schema.fields.len()
+            && let Err(fault) = self.options.preset.check(&self.schema)
+        {
+            let field = self.schema.fields.pop().map_or_else(String::new, |f| f.name);
+            self.schema.fields.truncate(self.models.fields.len());
+            return Err(Refusal::new(RefusalCode::WrongType, field, fault.to_string()));
+        }
+        if let Err(refusal) = self.check_room(&event) {
+            self.schema.fields.truncate(self.models.fields.len());
+            return Err(refusal);
+        }
         if self.models.fields.len() < self.schema.fields.len() {
-            if let Err(fault) = self.options.preset.check(&self.schema) {
-                let field = self.schema.fields.pop().map_or_else(String::new, |f| f.name);
-                self.schema.fields.truncate(self.models.fields.len());
-                return Err(Refusal::new(RefusalCode::WrongType, field, fault.to_string()));
-            }
             self.grow();
         }
         Ok(event)

@@ -61,6 +61,7 @@ mod paging;
 mod parts;
 mod predict;
 mod recipe;
+mod room;
 mod sessions;
 mod surprise;
 mod symbol_field;
@@ -81,7 +82,7 @@ pub use parts::PartDetail;
 pub use surmise_alarm::BudgetAccount;
 pub use surmise_event::{ExpertReport, FieldReport, Report};
 pub use surmise_network::{Engine, GradientJob, JobSink};
-pub use surmise_symbol::EvidenceShare;
+pub use surmise_symbol::{EvidenceShare, give_back_free_memory};
 
 /// The name of the vector kernel that learners on this machine use.
 pub fn kernel() -> &'static str {

@@ -9,6 +9,10 @@ use surmise_network::{JobSink, NoClone};
 use surmise_number::{EventContext, NumberKey, NumberModel, NumberOptions};
 use surmise_state::{Persist, State, StateError};
 
+/// What a column of a model takes, and one that waits.
+const COLUMN_BYTES: usize = 56 << 10;
+const WAITING_COLUMN_BYTES: usize = 2 << 10;
+
 /// The number model of a stream, or what it is made of when it is needed.
 #[derive(Clone)]
 pub struct NumberFields {
@@ -71,6 +75,11 @@ impl NumberFields {
     /// The number of columns.
     pub fn columns(&self) -> usize {
         self.columns
+    }
+
+    /// Bytes that the fields take, nearly.
+    pub fn bytes(&self) -> usize {
+        self.columns * if self.model.is_some() { COLUMN_BYTES } else { WAITING_COLUMN_BYTES }
     }
 
     /// Adds columns, the last ones.

@@ -112,6 +112,7 @@ impl Learner {
         out.fields.clear();
         out.drift.clear();
         out.sessions.clear();
+        self.share_room();
         // the key's state leaves the table while models change it and themselves
         let mut key = self.take_key(name);
         self.complete(&mut key);

@@ -140,7 +140,8 @@ pub struct Options {
     pub network: NetworkSize,
     /// The code that runs the network: `fused` (hand-written kernels) or `dfdx` (the same network in dfdx operations).
     pub engine: Engine,
-    /// The ceiling of one stream's tables, in MiB (PREDICTOR §14).
+    /// The ceiling of one stream's models, in MiB, shared by demand among its fields (PREDICTOR §14); at least 8 are
+    /// shared where there are several. Private states of keys come on top.
     pub memory_mib: u32,
     /// The most keys whose private state is held in memory. Beyond it the keys that are unused for longest go to the
     /// store where there is one, and are forgotten where there is none.

@@ -19,6 +19,10 @@ use surmise_symbol::{Code, Spec, SymbolKey, SymbolModel, expert_names};
 
 /// Symbols of a first value up to which it is kept in place of a model; a longer text is worth a model at once.
 const FIRST_SYMBOLS_MAX: usize = 256;
+/// What a field that waits takes.
+pub const WAITING_BYTES: usize = 2 << 10;
+/// What a model takes when it is made.
+pub const MADE_BYTES: usize = 300 << 10;
 /// What a missing value counts for before any was missing.
 const MISSING_PRIOR: f64 = 0.1;
 
@@ -177,6 +181,16 @@ impl SymbolField {
         Some(p)
     }
 
+    /// Whether the model is made with the next value.
+    pub fn is_next_made(&self) -> bool {
+        matches!(self, SymbolField::Waiting(waiting) if waiting.first.is_some())
+    }
+
+    /// Bytes that the field takes, nearly.
+    pub fn bytes(&self) -> usize {
+        self.made_model().map_or(WAITING_BYTES, SymbolModel::bytes)
+    }
+
     /// Whether the field has not come yet.
     pub fn is_first(&self) -> bool {
         matches!(self, SymbolField::Waiting(waiting) if waiting.first.is_none())
@@ -212,6 +226,13 @@ impl SymbolField {
         match self {
             SymbolField::Waiting(waiting) => waiting.job_sink = NoClone(job_sink),
             SymbolField::Made(model) => model.set_job_sink(job_sink),
+        }
+    }
+
+    /// Sets by how many bytes the model's tables may still grow.
+    pub fn set_room(&mut self, room: usize) {
+        if let SymbolField::Made(model) = self {
+            model.set_room(room);
         }
     }
 

@@ -35,9 +35,26 @@ pub struct Vocabulary {
     end: Option<u32>,
     others: Option<u32>,
     text_bytes: usize,
+    /// Whether the stream has no room for more texts.
+    full: bool,
 }
 
+/// What a symbol takes beside its text.
+const TOKEN_BYTES: usize = 80;
+/// Symbols that a vocabulary may have however little room there is.
+const SYMBOLS_MIN: usize = 1024;
+
 impl Vocabulary {
+    /// Bytes that the vocabulary takes, nearly.
+    pub fn bytes(&self) -> usize {
+        self.text_bytes + self.tokens.len() * TOKEN_BYTES
+    }
+
+    /// Sets by how many bytes the vocabulary may still grow; without room, new texts share one symbol.
+    pub fn set_room(&mut self, room: usize) {
+        self.full = room < TOKEN_BYTES;
+    }
+
     /// How many symbols have arrived.
     pub fn len(&self) -> usize {
         self.tokens.len()
@@ -59,7 +76,8 @@ impl Vocabulary {
             return *id;
         }
         // a vocabulary that grew for ever would take all memory
-        if self.tokens.len() >= SYMBOLS_MAX || self.text_bytes + s.len() > TEXT_BYTES_MAX {
+        let is_full = self.full && self.tokens.len() >= SYMBOLS_MIN;
+        if is_full || self.tokens.len() >= SYMBOLS_MAX || self.text_bytes + s.len() > TEXT_BYTES_MAX {
             return Self::special(&mut self.others, &mut self.tokens, Token::Others);
         }
         let id = self.tokens.len() as u32;

@@ -79,6 +79,17 @@ impl Contexts {
         }
     }
 
+    /// Bytes of the tables.
+    pub fn bytes(&self) -> usize {
+        self.counts.bytes() + self.histories.bytes()
+    }
+
+    /// Sets by how many bytes each table may still grow.
+    pub fn set_room(&mut self, room: usize) {
+        self.counts.set_room(room);
+        self.histories.set_room(room);
+    }
+
     /// How many contexts are plain orders.
     pub fn orders(&self) -> usize {
         self.orders

@@ -38,6 +38,8 @@ pub struct CountTable {
     tags: SnapshotVec<[u16; WAYS as usize]>,
     used: usize,
     lines_max: usize,
+    /// Bytes that it may still grow by.
+    room: usize,
 }
 
 /// The tag of a hash, never 0.
@@ -51,7 +53,7 @@ impl CountTable {
     pub fn new(lines_max: usize) -> Self {
         let lines = 256.min(lines_max);
         let tags = SnapshotVec::new(vec![[0; 4]; lines.div_ceil(4)]);
-        CountTable { lines: SnapshotVec::new(filled(lines, EMPTY)), tags, used: 0, lines_max }
+        CountTable { lines: SnapshotVec::new(filled(lines, EMPTY)), tags, used: 0, lines_max, room: usize::MAX }
     }
 
     /// The first line that a hash may have; its others differ from it in the lowest two bits.
@@ -102,7 +104,19 @@ impl CountTable {
     /// Whether the table is to grow before its next new line, which moves all lines.
     #[inline(always)]
     pub fn is_full(&self) -> bool {
-        self.used * 100 > self.lines.len() * FILL_PERCENT_MAX && self.lines.len() < self.lines_max
+        self.used * 100 > self.lines.len() * FILL_PERCENT_MAX
+            && self.lines.len() < self.lines_max
+            && self.bytes() <= self.room
+    }
+
+    /// Bytes of the table now; doubling it takes as many more.
+    pub fn bytes(&self) -> usize {
+        self.lines.len() * (size_of::<CountLine>() + size_of::<u16>())
+    }
+
+    /// Sets by how many bytes the table may still grow.
+    pub fn set_room(&mut self, room: usize) {
+        self.room = room;
     }
 
     /// Doubles the table.
@@ -176,7 +190,7 @@ impl CountTable {
     }
 }
 
-incremental_copy!(CountTable { large: lines, tags; small: used, lines_max });
+incremental_copy!(CountTable { large: lines, tags; small: used, lines_max, room });
 
 impl Persist for CountTable {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {

@@ -23,6 +23,8 @@ pub struct HistoryTable {
     hashes: SnapshotVec<u32>,
     used: usize,
     rows_max: usize,
+    /// Bytes that it may still grow by.
+    room: usize,
 }
 
 impl HistoryTable {
@@ -34,7 +36,18 @@ impl HistoryTable {
             hashes: SnapshotVec::new(vec![0; if rows < rows_max { rows * 4 } else { 0 }]),
             used: 0,
             rows_max,
+            room: usize::MAX,
         }
+    }
+
+    /// Bytes of the table now; doubling it takes as many more.
+    pub fn bytes(&self) -> usize {
+        self.rows.len() * size_of::<HistoryLines>() + self.hashes.len() * size_of::<u32>()
+    }
+
+    /// Sets by how many bytes the table may still grow.
+    pub fn set_room(&mut self, room: usize) {
+        self.room = room;
     }
 
     /// The check byte of a hash, never 0.
@@ -108,7 +121,10 @@ impl HistoryTable {
     /// Doubles the table if it is full; then no line number from before stays valid.
     #[inline(always)]
     pub fn grow_if_full(&mut self) {
-        if self.used * 100 > self.rows.len() * 4 * FILL_PERCENT_MAX && self.rows.len() < self.rows_max {
+        if self.used * 100 > self.rows.len() * 4 * FILL_PERCENT_MAX
+            && self.rows.len() < self.rows_max
+            && self.bytes() <= self.room
+        {
             self.grow();
         }
     }
@@ -146,7 +162,7 @@ impl HistoryTable {
     }
 }
 
-incremental_copy!(HistoryTable { large: rows, hashes; small: used, rows_max });
+incremental_copy!(HistoryTable { large: rows, hashes; small: used, rows_max, room });
 
 impl Persist for HistoryTable {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {

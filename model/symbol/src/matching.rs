@@ -31,6 +31,8 @@ struct MatchModel {
     table: SnapshotVec<u32>,
     entries_max: usize,
     inserted: usize,
+    /// Bytes that the index may still grow by.
+    room: usize,
     /// Probability that the expected bit comes, by match length: `[MATCH_SYMBOLS_MAX + 1]`.
     trust: Vec<f32>,
 }
@@ -59,7 +61,7 @@ impl MatchModel {
     fn new(which: usize, minimum: usize, entries_max: usize) -> Self {
         let trust = (0..=MATCH_SYMBOLS_MAX).map(|length| 1.0 - 0.5 / (length as f32 + 1.5)).collect();
         let table = SnapshotVec::new(vec![NO_POSITION; 256]);
-        MatchModel { which, minimum, table, entries_max, inserted: 0, trust }
+        MatchModel { which, minimum, table, entries_max, inserted: 0, room: usize::MAX, trust }
     }
 
     /// What is expected of the key's next symbol.
@@ -132,7 +134,8 @@ impl MatchModel {
     }
 
     fn grow_if_full(&mut self) {
-        if self.inserted >= self.table.len() && self.table.len() < self.entries_max {
+        let has_room = self.table.len() < self.entries_max && self.table.len() * size_of::<u32>() <= self.room;
+        if self.inserted >= self.table.len() && has_room {
             // the larger index of a hash is its smaller one, with or without one more bit
             self.table.all_mut().extend_from_within(..);
             self.inserted = 0;
@@ -140,7 +143,7 @@ impl MatchModel {
     }
 }
 
-incremental_copy!(MatchModel { large: table; small: which, minimum, entries_max, inserted, trust });
+incremental_copy!(MatchModel { large: table; small: which, minimum, entries_max, inserted, room, trust });
 
 impl Persist for MatchModel {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
@@ -196,6 +199,16 @@ impl<const N: usize> Default for MatchesSaid<N> {
 }
 
 impl Matches {
+    /// Bytes of the indices.
+    pub fn bytes(&self) -> usize {
+        self.models.iter().map(|model| model.table.len() * size_of::<u32>()).sum()
+    }
+
+    /// Sets by how many bytes each index may still grow.
+    pub fn set_room(&mut self, room: usize) {
+        self.models.iter_mut().for_each(|model| model.room = room);
+    }
+
     /// Prefetches the index entries of a symbol that is about to be learnt.
     #[inline]
     pub fn prefetch_entries(&self, key: &SymbolKey, symbol: u32, at: &mut MatchesAtSymbol) {

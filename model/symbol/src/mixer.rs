@@ -64,6 +64,11 @@ impl Mixer {
         }
     }
 
+    /// Bytes of the rows.
+    pub fn bytes(&self) -> usize {
+        self.blocks.len() * size_of::<WeightBlock>()
+    }
+
     /// How many sets there are.
     pub fn sets(&self) -> usize {
         self.starts.len()

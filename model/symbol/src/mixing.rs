@@ -64,6 +64,11 @@ impl Mixing {
         }
     }
 
+    /// Bytes of the mixer's own rows.
+    pub fn bytes(&self) -> usize {
+        self.mixer.bytes()
+    }
+
     /// Where the inputs are.
     #[inline(always)]
     pub fn layout(&self) -> &InputLayout {

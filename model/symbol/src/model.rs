@@ -23,6 +23,9 @@ use surmise_experts::Excess;
 use surmise_network::{JobSink, Sequence, Shape};
 use surmise_state::{Persist, State, StateError, incremental_copy};
 
+/// Bytes that every model takes: maps of histories, final mixers, indices of weights.
+const FIXED_BYTES: usize = 150 << 10;
+
 /// An online predictor of symbols.
 ///
 /// [`SymbolModel::observe`] walks a symbol's path down the code tree. At each node it first forms a prediction from
@@ -134,6 +137,25 @@ impl SymbolModel {
     /// Weights of the network.
     pub fn parameters(&self) -> usize {
         self.sources.networks.parameters()
+    }
+
+    /// Bytes that the model takes, nearly: its tables, its past, its networks, and what every model has. Equal states
+    /// take equal bytes.
+    pub fn bytes(&self) -> usize {
+        FIXED_BYTES
+            + self.contexts.bytes()
+            + self.past.bytes()
+            + self.sources.matches.bytes()
+            + self.sources.networks.bytes()
+            + self.mixing.bytes()
+    }
+
+    /// Sets by how many bytes each table may still grow; what has no room replaces what it used least. It is no part of
+    /// the state: who sets it sets it again before the next symbol.
+    pub fn set_room(&mut self, room: usize) {
+        self.contexts.set_room(room);
+        self.past.set_room(room);
+        self.sources.matches.set_room(room);
     }
 
     /// Updates of the network that were not applied because they were not finite.

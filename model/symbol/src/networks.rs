@@ -155,6 +155,12 @@ impl Networks {
         self.each_mut().for_each(|network| network.core.discard_pending_jobs());
     }
 
+    /// Bytes of the networks, nearly.
+    pub fn bytes(&self) -> usize {
+        let trial = self.trials.trial.as_ref().map_or(0, |trial| trial.network.bytes());
+        self.champion.as_ref().map_or(0, SymbolNetwork::bytes) + trial
+    }
+
     /// What became of challengers so far.
     pub fn history(&self) -> NetworkHistory {
         self.trials.history

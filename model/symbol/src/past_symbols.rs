@@ -14,9 +14,14 @@ pub struct PastSymbols {
     links: Option<SnapshotVec<[u32; 2]>>,
     /// The position of the next symbol.
     end: u32,
-    /// Symbols that it holds at most, a power of two.
+    /// Symbols that it holds at most, a power of two; it falls to what it holds where there is no room for more.
     symbols_max: u32,
+    /// Bytes that it may still grow by.
+    room: usize,
 }
+
+/// Symbols that a ring may hold however little room there is.
+const SYMBOLS_MIN: usize = 1 << 10;
 
 impl PastSymbols {
     /// A ring of at most `symbols_max` symbols (a power of two); they are linked if several keys may interleave
@@ -27,6 +32,26 @@ impl PastSymbols {
             links: keyed.then(SnapshotVec::default),
             end: 0,
             symbols_max: symbols_max as u32,
+            room: usize::MAX,
+        }
+    }
+
+    /// Bytes of the symbols and their links.
+    pub fn bytes(&self) -> usize {
+        let links = self.links.as_ref().map_or(0, |links| links.len() * size_of::<[u32; 2]>());
+        self.symbols.len() * size_of::<u32>() + links
+    }
+
+    /// Sets by how many bytes the ring may still grow.
+    pub fn set_room(&mut self, room: usize) {
+        self.room = room;
+    }
+
+    /// Closes the ring at what it holds, if that is a power of two and there is no room to double it.
+    fn close_if_full(&mut self) {
+        let held = self.symbols.len();
+        if held >= SYMBOLS_MIN && held.is_power_of_two() && self.bytes() > self.room {
+            self.symbols_max = self.symbols_max.min(held as u32);
         }
     }
 
@@ -91,6 +116,9 @@ impl PastSymbols {
         let at = self.end;
         // NO_POSITION is no position: it is skipped when the count comes round
         let at = if at == NO_POSITION { 0 } else { at };
+        if self.slot(at) == self.symbols.len() {
+            self.close_if_full();
+        }
         let slot = self.slot(at);
         // asked before the new symbol takes the place of the oldest
         let is_last_held = self.holds(last);
@@ -116,13 +144,19 @@ impl PastSymbols {
     }
 }
 
-incremental_copy!(PastSymbols { large: symbols, links; small: end, symbols_max });
+incremental_copy!(PastSymbols { large: symbols, links; small: end, symbols_max, room });
 
 impl Persist for PastSymbols {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.u32s("history", self.symbols.walk(s))?;
         s.u32("history end", &mut self.end)?;
-        if self.symbols.len() > self.symbols_max as usize {
+        let most = self.symbols_max;
+        s.u32("history most", &mut self.symbols_max)?;
+        if self.symbols.len() > self.symbols_max as usize
+            || self.symbols_max > most
+            || !self.symbols_max.is_power_of_two()
+        {
+            self.symbols_max = most;
             return Err(StateError::Invalid("history"));
         }
         if let Some(links) = &mut self.links {

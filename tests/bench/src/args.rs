@@ -17,6 +17,7 @@ Examples:
   surmise-bench --only presets --only network     two parts
   surmise-bench --only growth --growth 10000000   does it stay as fast after ten million events?
   surmise-bench --only keys --growth 10000000     and with a million keys?
+  surmise-bench --only fairness --only readers    who waits for whom
   surmise-bench --device cuda                     a large network on a GPU, beside PyTorch
 
 Figures are medians. Rates are per second of a processor unless they say wall, so that other work on the machine
@@ -26,7 +27,7 @@ pub(crate) struct BenchArgs {
     /// How figures are printed.
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
-    /// Measure this part; may be given several times. By default, all of them but growth and keys.
+    /// Measure this part; may be given several times. By default, all of them but growth, keys, fairness and readers.
     #[arg(long, value_enum, value_name = "PART")]
     pub(crate) only: Vec<BenchPart>,
     /// About how long each single measurement takes.
@@ -83,6 +84,10 @@ pub(crate) enum BenchPart {
     Growth,
     /// Many keys, in memory and in the store.
     Keys,
+    /// A quiet stream beside others that flood.
+    Fairness,
+    /// A stream that learns beside readers that poll everything.
+    Readers,
 }
 
 impl BenchPart {
@@ -95,7 +100,11 @@ impl BenchPart {
     pub(crate) fn chosen(args: &BenchArgs) -> Vec<BenchPart> {
         let asked = |part: &BenchPart| match args.only.as_slice() {
             [] if args.device.is_some() => false,
-            [] => !matches!(part, BenchPart::Growth | BenchPart::Keys) || args.growth.is_some(),
+            [] => match part {
+                BenchPart::Growth | BenchPart::Keys => args.growth.is_some(),
+                BenchPart::Fairness | BenchPart::Readers => false,
+                _ => true,
+            },
             only => only.contains(part),
         };
         BenchPart::value_variants().iter().copied().filter(asked).collect()

@@ -7,6 +7,7 @@ mod args;
 mod bench;
 mod clock;
 mod device;
+mod fairness;
 mod figure;
 mod footprint;
 mod growth;
@@ -108,6 +109,8 @@ fn measure(bench: &mut Bench, part: BenchPart, growth_events: usize) -> Result<(
         BenchPart::Pause => pause::run(bench),
         BenchPart::Footprint => footprint::run(bench),
         BenchPart::Growth => growth::run(bench, growth_events),
+        BenchPart::Fairness => fairness::run(bench),
+        BenchPart::Readers => fairness::run_readers(bench),
         BenchPart::Keys => growth::run_keys(bench, growth_events),
     }
 }

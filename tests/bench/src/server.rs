@@ -78,11 +78,16 @@ impl DaemonProcess {
 
     /// Starts it on a data directory.
     pub(crate) fn start(program: &Path, dir: &Path) -> Result<DaemonProcess, Failure> {
+        DaemonProcess::start_with(program, dir, "")
+    }
+
+    /// Starts it on a data directory, with more tables of configuration.
+    pub(crate) fn start_with(program: &Path, dir: &Path, more: &str) -> Result<DaemonProcess, Failure> {
         let (http, tcp) = (free_port()?, free_port()?);
         let file = dir.with_extension("toml");
         let text = format!(
             "[listen]\nhttp = \"127.0.0.1:{http}\"\ntcp = \"127.0.0.1:{tcp}\"\nunix = \"off\"\n\
-             [store]\ndir = {:?}\n[shutdown]\ngrace = \"120s\"\n",
+             [store]\ndir = {:?}\n[shutdown]\ngrace = \"120s\"\n{more}",
             dir.display().to_string()
         );
         std::fs::write(&file, text)?;

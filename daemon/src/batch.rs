@@ -1,0 +1,52 @@
+//! Events of one stream from one connection, on their way to the stream's owner.
+
+use crate::ticket::Pending;
+use std::sync::Arc;
+use surmise_event::Record;
+use surmise_store::group::Origin;
+
+/// One event on its way to its owner.
+pub struct InboxEvent {
+    /// The event.
+    pub record: Record,
+    /// Its producer, epoch and sequence number, if the producer has a name.
+    pub origin: Option<Origin>,
+    /// Its sequence number, if it has one.
+    pub seq: Option<u64>,
+    /// The number of its line on its connection.
+    pub line: u64,
+    /// The length of that line.
+    pub bytes: usize,
+}
+
+/// What a connection asks to be sent about its events.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReplyOptions {
+    /// The outcome of each event.
+    pub outcome: bool,
+    /// The prediction of the next event, with each outcome.
+    pub next: bool,
+    /// The name of the listener, for metrics.
+    pub listener: &'static str,
+}
+
+/// Events of one stream from one connection, in order.
+pub struct Batch {
+    /// The name of the stream.
+    pub stream: Arc<str>,
+    /// The events.
+    pub items: Vec<InboxEvent>,
+    /// What is replied about them.
+    pub answers: ReplyOptions,
+    /// The part of the connection's chunk that they are: where replies go, and where it is noted that they are durable.
+    pub pending: Pending,
+}
+
+impl Batch {
+    /// Splits off the first `count` events, which are less than all.
+    pub(crate) fn split_off_first(&mut self, count: usize) -> Batch {
+        let rest = self.items.split_off(count);
+        let items = std::mem::replace(&mut self.items, rest);
+        Batch { stream: self.stream.clone(), items, answers: self.answers, pending: self.pending.split() }
+    }
+}

@@ -1,0 +1,137 @@
+//! What an owner does where memory is short: it counts what its streams take, and sheds what can be had again.
+
+use super::counted_memory::CountedMemory;
+use super::learner_copies::CheckpointRequest;
+use super::lifecycle::{Lifecycle, Sleep};
+use super::owned_stream::OwnedStream;
+use super::state::Owner;
+use crate::budget::{MemoryBudget, Pressure};
+use crate::clock::Moment;
+use crate::services::Services;
+use crate::storage::Storage;
+use crate::summary::StreamSummary;
+use crate::telemetry;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use surmise_event::Schema;
+
+/// The time without a reader after which a snapshot is shed.
+const SNAPSHOT_UNREAD_MS: u64 = 1000;
+/// The time without events and questions after which a stream may sleep.
+const IDLE_MIN: Duration = Duration::from_secs(1);
+/// Events since the newest checkpoint up to which a stream sleeps on its log; beyond, it is checkpointed first.
+const RELEARNT_EVENTS_MAX: u64 = 20_000;
+/// Streams that are put to sleep at once.
+const SLEEPERS_MAX: usize = 512;
+/// How often the bytes of a stream are counted, but for its first events.
+const COUNT_INTERVAL: Duration = Duration::from_millis(100);
+/// Events up to which the bytes of a stream are counted at every batch.
+const COUNTED_EVENTS_MAX: u64 = 64;
+/// What a stream takes beside its learner: names, views, counters.
+const STREAM_BYTES: u64 = 12 << 10;
+
+impl OwnedStream {
+    /// Counts the stream's memory anew, from time to time.
+    pub fn count_memory(&mut self, budget: &MemoryBudget, now: Moment) {
+        let Some(state) = self.lifecycle.state_mut() else { return self.forget_memory(budget) };
+        if state.counters.records > COUNTED_EVENTS_MAX && now.since(self.counted.at) < COUNT_INTERVAL {
+            return;
+        }
+        // what is encoded lies in memory in arrays that have room to grow
+        let learner = state.learner.state_bytes();
+        let bytes = STREAM_BYTES + learner + learner / 4;
+        budget.count(self.counted.bytes, bytes);
+        self.counted = CountedMemory { bytes, at: now.uptime };
+    }
+
+    /// Counts the stream for nothing, as it has left memory.
+    pub fn forget_memory(&mut self, budget: &MemoryBudget) {
+        budget.count(std::mem::take(&mut self.counted.bytes), 0);
+    }
+
+    /// Whether the stream may sleep: it is idle, all of it is durable, and nobody waits for it.
+    fn may_sleep(&self, now: Moment) -> bool {
+        let Lifecycle::Awake(state) = &self.lifecycle else { return false };
+        now.since(self.used_at) >= IDLE_MIN
+            && self.gatherer.is_empty()
+            && !self.wants_checkpoint
+            && self.hashes.is_empty()
+            && !self.copies.is_busy()
+            && self.view.snapshot.load().is_none()
+            && self.view.checkpoints_pending.load(Ordering::Relaxed) == 0
+            && self.view.committed.load(Ordering::Acquire) == state.learner.offset()
+    }
+
+    /// Drops the state, which the newest checkpoint and the log have.
+    fn sleep(&mut self, storage: &Arc<dyn Storage>, services: &Arc<Services>) {
+        let Lifecycle::Awake(state) = std::mem::replace(&mut self.lifecycle, Lifecycle::Failed) else { return };
+        let newest = self.view.checkpoint.load_full();
+        let checkpoint = newest.filter(|meta| meta.offset == state.learner.offset()).map(|meta| (*meta).clone());
+        let summary = StreamSummary {
+            model_version: state.learner.model_version(),
+            keys: state.learner.keys_held() as u64,
+            producers: state.producers,
+            counters: state.counters,
+            quarantine: state.quarantine,
+            // the view has it
+            schema: Schema::default(),
+        };
+        let (storage, services) = (storage.clone(), services.clone());
+        self.lifecycle = Lifecycle::Asleep(Box::new(Sleep { storage, services, summary, checkpoint }));
+    }
+}
+
+impl Owner {
+    /// Looks at the memory budget, and sheds what can be had again where little is left.
+    pub(super) fn shed_memory(&mut self, now: Moment) {
+        self.setup.budget.look();
+        if self.setup.budget.pressure() == Pressure::None {
+            return;
+        }
+        self.shed_snapshots(now);
+        let storage = self.setup.storage.clone();
+        let idle = self.streams.iter().filter(|(_, stream)| stream.may_sleep(now));
+        let mut idle: Vec<(Duration, Arc<str>)> = idle.map(|(name, stream)| (stream.used_at, name.clone())).collect();
+        idle.sort_unstable();
+        let mut asleep = 0;
+        for (_, name) in idle.into_iter().take(SLEEPERS_MAX) {
+            if self.setup.budget.is_relieved() {
+                break;
+            }
+            let Some(stream) = self.streams.get_mut(&name) else { continue };
+            if stream.checkpoints.changes() > RELEARNT_EVENTS_MAX {
+                // it sleeps at a later look, when the checkpoint is there
+                if !self.setup.checkpoints.is_busy() {
+                    self.request_checkpoint(&name, CheckpointRequest { reply: None, with_hash: false }, now);
+                }
+                continue;
+            }
+            stream.sleep(&storage, &self.setup.services);
+            stream.forget_memory(&self.setup.budget);
+            self.changed.retain(|other| *other != name);
+            asleep += 1;
+        }
+        if asleep > 0 {
+            surmise_learner::give_back_free_memory();
+            self.setup.budget.look();
+            metrics::counter!(telemetry::SHED, "what" => "streams").increment(asleep);
+        }
+    }
+
+    /// Drops snapshots that nobody read for a while.
+    fn shed_snapshots(&mut self, now: Moment) {
+        let uptime_ms = now.uptime.as_millis() as u64;
+        let streams = &mut self.streams;
+        self.watched.retain(|name| {
+            let Some(stream) = streams.get_mut(name) else { return false };
+            let unread_ms = uptime_ms.saturating_sub(stream.view.asked_ms.load(Ordering::Relaxed));
+            if unread_ms < SNAPSHOT_UNREAD_MS || !stream.hashes.is_empty() {
+                return true;
+            }
+            stream.unpublish();
+            metrics::counter!(telemetry::SHED, "what" => "snapshots").increment(1);
+            false
+        });
+    }
+}

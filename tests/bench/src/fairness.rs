@@ -1,0 +1,126 @@
+//! How long events of a quiet stream wait beside others of the same owner that flood, and beside readers that ask for
+//! everything as fast as they can.
+
+use crate::bench::Bench;
+use crate::server::DaemonProcess;
+use crate::wire::{BackgroundLoad, Latencies, drive};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use surmise_event::{Data, Datum, Record};
+use surmise_protocol::Want;
+use surmise_terminal::{Failure, Http};
+
+/// Connections that flood beside the quiet stream.
+const FLOODS: [usize; 4] = [1, 10, 100, 400];
+/// Events of the quiet stream in a second.
+const QUIET_RATE: f64 = 100.0;
+/// Readers that poll.
+const READERS: usize = 16;
+/// Keys of the stream that is read.
+const KEYS: u64 = 1000;
+
+fn symbols(keys: u64) -> Vec<Record> {
+    let record = |i: u64| Record {
+        key: (keys > 1).then(|| format!("k{}", i * 7 % keys).into()),
+        data: Data::One(Datum::Text(format!("s{}", i * i % 23).into())),
+        ..Record::default()
+    };
+    (0..5000).map(record).collect()
+}
+
+fn start(b: &mut Bench, name: &str) -> Result<Option<DaemonProcess>, Failure> {
+    let Some(program) = DaemonProcess::program() else {
+        b.notes.push(format!("{name}: surmised is not in the folder of this program; build it, and run again"));
+        return Ok(None);
+    };
+    let dir = b.dir.path().join(name);
+    std::fs::create_dir_all(&dir)?;
+    // one owner, so that all streams share it
+    let mut p = DaemonProcess::start_with(&program, &dir, "[owners]\nthreads = 1\n")?;
+    p.wait_for("/-/ready")?;
+    Ok(Some(p))
+}
+
+fn quiet(to: SocketAddr, producer: &str, seconds: f64) -> Result<Latencies, Failure> {
+    let count = ((seconds * QUIET_RATE) as u64).max(50);
+    drive(to, producer, "quiet", &[], &symbols(1), count, QUIET_RATE)
+}
+
+/// The part `fairness`.
+pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
+    const PART: &str = "fairness";
+    let Some(p) = start(b, PART)? else { return Ok(()) };
+    let seconds = b.seconds.max(2.0) * 3.0;
+    let p99 = |l: &Latencies| l.durable.value_at_percentile(99.0) as f64 / 1e3;
+    quiet(p.tcp, "warm", 1.0)?;
+    let alone = p99(&quiet(p.tcp, "alone", seconds)?);
+    b.figures.put(PART, "quiet stream alone", "event to ack, p99", &[alone], "ms");
+    for shared in [true, false] {
+        for floods in FLOODS {
+            let of = format!(
+                "beside {floods} connections that flood {}",
+                if shared { "one stream" } else { "each its own" }
+            );
+            let stream = |i: usize| if shared { "flood".to_owned() } else { format!("flood-{i}") };
+            let load =
+                |i| BackgroundLoad::start_as(p.tcp, &format!("load-{shared}-{floods}-{i}"), &stream(i), symbols(1));
+            let loads: Vec<BackgroundLoad> = (0..floods).map(load).collect::<Result<_, _>>()?;
+            std::thread::sleep(Duration::from_secs(1));
+            let beside = p99(&quiet(p.tcp, &format!("beside-{shared}-{floods}"), seconds)?);
+            loads.into_iter().for_each(BackgroundLoad::stop);
+            b.figures.put(PART, of.clone(), "event to ack, p99", &[beside], "ms");
+            b.figures.put(PART, of, "p99 against alone", &[beside / alone], "times").at_most(5.0, 2.0);
+        }
+    }
+    p.stop()
+}
+
+/// Asks for everything about a stream until it is stopped; counts the answers.
+fn poll(http: &Http, stop: &AtomicBool, answers: &AtomicU64) {
+    let paths = ["", "?hash=1", "/hash", "/next?key=k7", "/forecast?key=k7&horizon=3", "/alarms"];
+    for path in paths.iter().cycle() {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        if http.open(&format!("/api/v1/streams/read{path}"), &[]).is_ok() {
+            answers.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The part `readers`.
+pub(crate) fn run_readers(b: &mut Bench) -> Result<(), Failure> {
+    const PART: &str = "readers";
+    let Some(p) = start(b, PART)? else { return Ok(()) };
+    let records = symbols(KEYS);
+    let count = (b.seconds.max(2.0) * 60_000.0) as u64;
+    drive(p.tcp, "warm", "read", &[], &records, count / 4, f64::INFINITY)?;
+    let alone = drive(p.tcp, "alone", "read", &[], &records, count, f64::INFINITY)?;
+    let rate_alone = count as f64 / alone.seconds;
+    b.figures.put(PART, "no reader", "learnt", &[rate_alone], "events/s");
+    let (stop, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let reader = |_| {
+        let (http, stop, answers) = (p.http(), stop.clone(), answers.clone());
+        std::thread::spawn(move || poll(&http, &stop, &answers))
+    };
+    let readers: Vec<_> = (0..READERS).map(reader).collect();
+    std::thread::sleep(Duration::from_secs(1));
+    let begun = Instant::now();
+    let beside = drive(p.tcp, "beside", "read", &[], &records, count, f64::INFINITY)?;
+    let asked = answers.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64();
+    // the longest wait at half of the rate, as a queue that is full has waits of its own
+    let paced =
+        drive(p.tcp, "paced", "read", &[Want::Outcome], &records, count / 2, count as f64 / beside.seconds / 2.0)?;
+    stop.store(true, Ordering::Relaxed);
+    readers.into_iter().for_each(|reader| drop(reader.join()));
+    let of = format!("{READERS} readers that poll everything");
+    let rate = count as f64 / beside.seconds;
+    b.figures.put(PART, of.clone(), "learnt", &[rate], "events/s");
+    b.figures.put(PART, of.clone(), "loss of throughput", &[100.0 * (1.0 - rate / rate_alone)], "%").at_most(20.0, 5.0);
+    b.figures.put(PART, of.clone(), "answers", &[asked], "1/s");
+    let wait = paced.learnt.max() as f64 / 1e3;
+    b.figures.put(PART, of, "longest wait of an event at half the rate", &[wait], "ms").at_most(50.0, 10.0);
+    p.stop()
+}
