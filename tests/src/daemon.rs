@@ -161,6 +161,11 @@ impl TestDaemon {
         unsafe { libc::kill(self.child.id() as i32, signal) };
     }
 
+    /// How it left, if it has.
+    pub fn try_wait(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be waited for")
+    }
+
     /// Waits until it has left by itself.
     pub fn wait(&mut self) -> ExitStatus {
         self.child.wait().expect("a child can be waited for")

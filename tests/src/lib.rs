@@ -6,3 +6,8 @@ mod sessions;
 pub use daemon::{TestDaemon, Wire, binary, command, surmise};
 pub use sessions::{sessions_file, write_sessions};
 pub use surmise_fixtures::{Random, data};
+
+/// How many trials a campaign makes: as many as `SURMISE_TRIALS` says, or a few.
+pub fn trials(few: u64) -> u64 {
+    std::env::var("SURMISE_TRIALS").ok().and_then(|count| count.parse().ok()).unwrap_or(few)
+}

@@ -3,7 +3,7 @@
 use crate::global::Global;
 use crate::{audit, checkpoint, inspect, next, producer, send, status, stream, watch, why};
 #[cfg(feature = "learner")]
-use crate::{demo, eval, replay};
+use crate::{demo, eval, fsck, replay};
 use clap::{Parser, Subcommand};
 
 /// Predicts the next event of every stream, and learns from each one that comes.
@@ -59,6 +59,9 @@ pub(crate) enum Command {
     Producer(producer::ProducerArgs),
     /// List, make, restore, keep, compare and export checkpoints.
     Checkpoint(checkpoint::CheckpointArgs),
+    /// Examine the data directory of a daemon that is stopped, or a copy: what it holds, what is damaged.
+    #[cfg(feature = "learner")]
+    Fsck(fsck::FsckArgs),
     /// Start a daemon with a stream of known entropy, and watch it learn.
     #[cfg(feature = "learner")]
     Demo(demo::DemoArgs),

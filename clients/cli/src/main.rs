@@ -11,6 +11,8 @@ mod checkpoint;
 mod demo;
 #[cfg(feature = "learner")]
 mod eval;
+#[cfg(feature = "learner")]
+mod fsck;
 mod global;
 mod inspect;
 #[cfg(feature = "learner")]
@@ -56,6 +58,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Audit(a) => audit::run(&global, &a),
         Command::Producer(a) => producer::run(&global, &a),
         Command::Checkpoint(a) => checkpoint::run(&global, &a),
+        #[cfg(feature = "learner")]
+        Command::Fsck(a) => fsck::run(&global, &a),
         #[cfg(feature = "learner")]
         Command::Demo(a) => demo::run(&global, &a),
         Command::Completions { shell } => {

@@ -5,7 +5,7 @@
 //! is `SURMISE_TRIALS=1000 cargo test --release -p surmise-store damage`.
 
 use crate::group::GroupBuilder;
-use crate::{CheckpointDraft, CheckpointMeta, Severity, Store, StreamEntry, StreamPages};
+use crate::{CheckpointDraft, CheckpointMeta, Examination, Severity, Store, StreamEntry, StreamPages};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -259,6 +259,32 @@ fn damage_by_an_unfinished_snapshot_of_sled_costs_nothing() {
     let outcome = open_twice(dir.path(), &whole);
     assert_eq!((outcome.missing_groups, outcome.set_aside, outcome.said), (0, false, 0));
     assert!(dir.path().join("notes.txt").exists(), "what is unknown is left");
+}
+
+#[test]
+fn damage_is_explained_without_touching_it() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(directory(dir.path()));
+    let whole = Examination::of(dir.path()).unwrap();
+    assert_eq!((whole.gravest(), whole.streams.len()), (None, STREAMS as usize), "{whole:?}");
+    for stream in &whole.streams {
+        assert_eq!((&*stream.log, stream.acknowledged, stream.checkpoints.len()), (&[(0, GROUPS)][..], GROUPS, 3));
+        assert!(stream.checkpoints.iter().rev().take(2).all(|checkpoint| checkpoint.is_whole));
+    }
+    // a group of the end that no checkpoint covers, wherever it lies in the file
+    let path = dir.path().join("log/db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let text = b"stream 1 event 119 ";
+    let places: Vec<usize> = (0..bytes.len() - text.len()).filter(|at| bytes[*at..].starts_with(text)).collect();
+    places.iter().for_each(|at| bytes[*at] ^= 1);
+    std::fs::write(&path, &bytes).unwrap();
+    let before: Vec<Vec<u8>> = files(dir.path()).iter().map(|file| std::fs::read(file).unwrap()).collect();
+    let damaged = Examination::of(dir.path()).unwrap();
+    assert_eq!(damaged.gravest(), Some(Severity::Lost), "{damaged:?}");
+    let told = damaged.findings.iter().find(|finding| finding.severity == Severity::Lost).unwrap();
+    assert!(told.stream.as_deref() == Some("s1") && told.what.contains("119 to 119"), "{told:?}");
+    let after: Vec<Vec<u8>> = files(dir.path()).iter().map(|file| std::fs::read(file).unwrap()).collect();
+    assert_eq!(before, after, "nothing was changed");
 }
 
 #[test]

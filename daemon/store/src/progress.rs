@@ -23,7 +23,7 @@ const SIZES: u32 = u32::MAX;
 const FILE_BYTES_MAX: usize = 1 << 20;
 
 /// How far the streams were acknowledged: by number, the epoch and the offset.
-type Offsets = BTreeMap<u32, (u32, u64)>;
+pub(crate) type Offsets = BTreeMap<u32, (u32, u64)>;
 
 #[derive(Debug)]
 struct Appended {
@@ -66,6 +66,16 @@ pub(crate) fn scan(bytes: &[u8]) -> Offsets {
         }
     }
     offsets
+}
+
+/// The length of a database's file among such offsets.
+pub(crate) fn size_in(offsets: &Offsets, place: u32) -> u64 {
+    offset_in(offsets, SIZES - place, 0)
+}
+
+/// How far a stream was acknowledged among such offsets.
+pub(crate) fn offset_in(offsets: &Offsets, stream: u32, epoch: u32) -> u64 {
+    offsets.get(&stream).filter(|known| known.0 == epoch).map_or(0, |known| known.1)
 }
 
 impl Progress {
@@ -134,7 +144,7 @@ impl Progress {
     /// The offset before which everything of a stream was acknowledged.
     pub fn of(&self, stream: u32, epoch: u32) -> u64 {
         let appended = self.appended.lock().unwrap_or_else(PoisonError::into_inner);
-        appended.offsets.get(&stream).filter(|known| known.0 == epoch).map_or(0, |known| known.1)
+        offset_in(&appended.offsets, stream, epoch)
     }
 }
 

@@ -5,14 +5,18 @@
 //! taken. Key pages are not: which of them count cannot be told from them alone, and the log makes them anew.
 
 use crate::checkpoints::{CheckpointMeta, Checkpoints, manifest_key, piece_key};
+use crate::checksum::unseal;
+use crate::database::SEGMENT_BYTES;
 use crate::entry::EntryCopies;
 use crate::error::StoreError;
 use crate::finding::{Findings, Severity};
+use crate::group;
 use crate::identity::StreamId;
 use crate::log::{Log, key};
-use crate::record::RecordKind;
+use crate::record::{HEADER_BYTES, RecordKind};
 use crate::sled_file::{self, FoundRecord};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 /// Records that are inserted together.
@@ -64,6 +68,29 @@ impl LogContents {
     }
 }
 
+impl LogContents {
+    /// The ranges of offsets whose groups a stream's log has whole, in order, joined where they meet.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn ranges(&self, id: StreamId, from: u64) -> Result<Vec<(u64, u64)>, StoreError> {
+        let mut ranges: Vec<(u64, u64)> = Vec::new();
+        for (at, pieces) in self.groups.get(&id).into_iter().flat_map(|groups| groups.range(from..)) {
+            let mut bytes = Vec::new();
+            for found in pieces.values() {
+                let record = sled_file::read(&self.files[found.file], found)?;
+                bytes.extend_from_slice(record.get(HEADER_BYTES..).unwrap_or_default());
+            }
+            let Ok(group) = group::decode(&bytes) else { continue };
+            match ranges.last_mut() {
+                Some((_, end)) if *end == *at => *end = at + group.span,
+                _ => ranges.push((*at, at + group.span)),
+            }
+        }
+        Ok(ranges)
+    }
+}
+
 /// Takes the groups and entries of a log that was set aside into a new one.
 ///
 /// # Errors
@@ -91,9 +118,44 @@ pub(crate) fn log(aside: &Path, log: &Log, findings: &Findings) -> Result<(), St
         log.groups.apply_batch(batch).map_err(StoreError::database("cannot write the log"))?;
     }
     log.database.flush_all()?;
+    take_producers(aside, log, findings)?;
     let what = format!("{taken} groups of {} streams were taken out of what was set aside", contents.groups.len());
     findings.add(Severity::Mended, "log", None, what);
     Ok(())
+}
+
+/// Takes what is known of producers, whose records do not name themselves, as far as sled still opens what was set
+/// aside. Everything else was taken out before, so it does no harm that sled writes to it.
+fn take_producers(aside: &Path, log: &Log, findings: &Findings) -> Result<(), StoreError> {
+    let copy = || -> Result<usize, StoreError> {
+        let failed = StoreError::database;
+        let old = sled::Config::new().path(aside).segment_size(SEGMENT_BYTES).flush_every_ms(None).open();
+        let old = old.map_err(failed("cannot open what was set aside"))?;
+        let mut taken = 0;
+        for name in ["marks", "producers", "producers_by_age"] {
+            let from = old.open_tree(name).map_err(failed("cannot read what was set aside"))?;
+            let to = log.database.tree(name)?;
+            for pair in &from {
+                let (key, value) = pair.map_err(failed("cannot read what was set aside"))?;
+                // an age has no value; every other value has a checksum
+                if value.is_empty() || unseal(&value, "a producer").is_ok() {
+                    to.insert(key, value).map_err(failed("cannot write a producer"))?;
+                    taken += 1;
+                }
+            }
+        }
+        Ok(taken)
+    };
+    let (severity, what) = match catch_unwind(AssertUnwindSafe(copy)) {
+        Ok(Ok(taken)) => (Severity::Note, format!("{taken} records of producers were taken over")),
+        Ok(Err(_)) | Err(_) => {
+            let what = "what it knew of producers that memory had no room for is lost: events that they send again \
+                        may be learnt again";
+            (Severity::Mended, what.to_owned())
+        }
+    };
+    findings.add(severity, "log", None, what);
+    log.database.flush_all()
 }
 
 /// A generation of a checkpoint in a file.

@@ -1,0 +1,229 @@
+//! An examination of a data directory that changes nothing: which streams it holds, how far, what is damaged, and what
+//! a start would do about it. It reads the files without sled, so it works on a copy, too.
+
+use crate::entry::{EntryCopies, StreamEntry};
+use crate::error::StoreError;
+use crate::finding::{Finding, Severity};
+use crate::identity::StreamId;
+use crate::progress;
+use crate::registry;
+use crate::salvage::{CheckpointContents, LogContents};
+use crate::sled_file::{self, FileFault};
+use crate::store::unknown_files;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What a data directory holds.
+#[derive(Debug, Serialize)]
+pub struct Examination {
+    /// What it says of its own format; none if it is of a version that did not say it, or empty.
+    pub format: Option<String>,
+    /// The databases.
+    pub databases: Vec<ExaminedDatabase>,
+    /// The streams, by number.
+    pub streams: Vec<ExaminedStream>,
+    /// What a person should know, and what a start would do about it.
+    pub findings: Vec<Finding>,
+}
+
+/// One database.
+#[derive(Debug, Serialize)]
+pub struct ExaminedDatabase {
+    /// Its name.
+    pub name: &'static str,
+    /// Bytes of its file.
+    pub bytes: u64,
+    /// Where its file is not whole.
+    pub faults: Vec<FileFault>,
+    /// Snapshots of sled that were left unfinished.
+    pub unfinished_snapshots: usize,
+}
+
+/// One stream.
+#[derive(Debug, Serialize)]
+pub struct ExaminedStream {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub number: u32,
+    /// Which incarnation of the name it is.
+    pub epoch: u32,
+    /// The offset before which its log was deleted on purpose.
+    pub trimmed_before: u64,
+    /// Ranges of offsets of which the log has the events: from the first up to, not including, the second.
+    pub log: Vec<(u64, u64)>,
+    /// The offset before which everything was acknowledged, as far as that is known.
+    pub acknowledged: u64,
+    /// Ranges of offsets whose events were lost, and told, before.
+    pub lost: Vec<(u64, u64)>,
+    /// Its checkpoints, oldest first.
+    pub checkpoints: Vec<ExaminedCheckpoint>,
+    /// What a start would do with it.
+    pub start: String,
+}
+
+/// One checkpoint of a stream.
+#[derive(Debug, Serialize)]
+pub struct ExaminedCheckpoint {
+    /// Its number.
+    pub generation: u64,
+    /// The first offset that it does not cover.
+    pub offset: u64,
+    /// When it was made, in microseconds since 1970.
+    pub time_us: i64,
+    /// Bytes of the state.
+    pub bytes: u64,
+    /// Whether all of it is there.
+    pub is_whole: bool,
+    /// Key pages that it counts on.
+    pub pages: u64,
+}
+
+impl Examination {
+    /// The gravest of what was found.
+    pub fn gravest(&self) -> Option<Severity> {
+        self.findings.iter().map(|finding| finding.severity).max()
+    }
+
+    /// Examines a data directory.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn of(dir: &Path) -> Result<Examination, StoreError> {
+        let listed = std::fs::read_dir(dir).map_err(StoreError::io("cannot read", dir))?;
+        drop(listed);
+        let format = std::fs::read_to_string(dir.join(crate::format::FILE_NAME)).ok();
+        let mut found = Examination { format, databases: Vec::new(), streams: Vec::new(), findings: Vec::new() };
+        let sizes = std::fs::read(dir.join(progress::FILE_NAME)).unwrap_or_default();
+        let sizes = progress::scan(&sizes);
+        for (place, name) in [(1, "log"), (2, "checkpoints"), (3, "keys")] {
+            found.look(dir, name, progress::size_in(&sizes, place))?;
+        }
+        let log = LogContents::read(&dir.join("log"))?;
+        let checkpoints = CheckpointContents::read(&dir.join("checkpoints"))?;
+        let file = EntryCopies::scan(&std::fs::read(dir.join(registry::FILE_NAME)).unwrap_or_default());
+        if file.damaged > 0 {
+            let what = format!("{} records are damaged; a start takes them from the databases", file.damaged);
+            found.add(Severity::Mended, registry::FILE_NAME, None, what);
+        }
+        let mut entries: BTreeMap<u32, (u64, StreamEntry)> = BTreeMap::new();
+        for (write, entry) in [&file, &log.entries, &checkpoints.entries].into_iter().flat_map(|copies| &copies.entries)
+        {
+            match entries.get(&entry.number) {
+                Some((known, _)) if known >= write => {}
+                _ => drop(entries.insert(entry.number, (*write, entry.clone()))),
+            }
+        }
+        let is_older = found.format.is_none() && dir.join("log").is_dir();
+        if is_older {
+            let what =
+                "it is of the format before, whose records do not name their streams; a start converts it".into();
+            found.add(Severity::Note, "log", None, what);
+        }
+        for (_, entry) in entries.into_values() {
+            let acknowledged = progress::offset_in(&sizes, entry.number, entry.epoch);
+            found.examine_stream(&entry, &log, &checkpoints, acknowledged)?;
+        }
+        found.name_strangers(&log);
+        for name in unknown_files(dir) {
+            found.add(Severity::Note, &name, None, "the file is none of the store's; a start leaves it alone".into());
+        }
+        Ok(found)
+    }
+
+    fn add(&mut self, severity: Severity, place: &str, stream: Option<&str>, what: String) {
+        self.findings.push(Finding { severity, place: place.into(), stream: stream.map(Into::into), what });
+    }
+
+    /// Looks through the file of a database.
+    fn look(&mut self, dir: &Path, name: &'static str, known_bytes: u64) -> Result<(), StoreError> {
+        let path = dir.join(name);
+        let bytes = std::fs::metadata(path.join("db")).map_or(0, |file| file.len());
+        let faults = sled_file::faults(&path)?;
+        let files = std::fs::read_dir(&path).into_iter().flatten().flatten();
+        let is_unfinished = |name: &str| name.starts_with("snap.") && name.ends_with(".generating");
+        let unfinished_snapshots = files.filter(|file| is_unfinished(&file.file_name().to_string_lossy())).count();
+        if unfinished_snapshots > 0 {
+            let what = "sled's snapshot was left unfinished; a start removes it, and nothing is lost by that".into();
+            self.add(Severity::Note, name, None, what);
+        }
+        let what = match faults.first() {
+            Some(fault) => Some(format!("{} at byte {}, {} faults in all", fault.what, fault.at, faults.len())),
+            None if bytes < known_bytes => Some(format!("its file has {bytes} bytes and had {known_bytes}")),
+            None => None,
+        };
+        if let Some(what) = what {
+            let then = match name {
+                "keys" => "a start sets it aside, and the log makes the states of keys anew",
+                _ => "a start sets it aside and takes out of it what is whole",
+            };
+            self.add(Severity::Mended, name, None, format!("{what}; {then}"));
+        }
+        self.databases.push(ExaminedDatabase { name, bytes, faults, unfinished_snapshots });
+        Ok(())
+    }
+
+    fn examine_stream(
+        &mut self,
+        entry: &StreamEntry,
+        log: &LogContents,
+        checkpoints: &CheckpointContents,
+        acknowledged: u64,
+    ) -> Result<(), StoreError> {
+        let id = entry.id();
+        let ranges = log.ranges(id, entry.trimmed_before)?;
+        let generations = checkpoints.generations.iter().filter(|generation| generation.id == id);
+        let checkpoints: Vec<ExaminedCheckpoint> = generations
+            .map(|generation| ExaminedCheckpoint {
+                generation: generation.meta.generation,
+                offset: generation.meta.offset,
+                time_us: generation.meta.time_us,
+                bytes: generation.meta.bytes,
+                is_whole: generation.is_whole(),
+                pages: generation.meta.pages,
+            })
+            .collect();
+        let from = checkpoints.iter().rev().find(|checkpoint| checkpoint.is_whole).map_or(0, |whole| whole.offset);
+        let mut next = from;
+        for (begin, end) in ranges.iter().copied().chain([(acknowledged, acknowledged)]) {
+            if begin > next && !entry.lost.iter().any(|(a, b)| *a <= next && begin <= *b) {
+                let what = format!(
+                    "the events of offsets {next} to {} are damaged or gone; the stream goes on after them",
+                    begin - 1
+                );
+                self.add(Severity::Lost, "log", Some(&entry.name), what);
+            }
+            next = next.max(end);
+        }
+        let start = match from {
+            0 => format!("it learns the log again, up to offset {next}"),
+            from if from == next => format!("it begins at its checkpoint at offset {from}"),
+            from => {
+                format!("it begins at its checkpoint at offset {from} and learns the log again, up to offset {next}")
+            }
+        };
+        self.streams.push(ExaminedStream {
+            name: entry.name.clone(),
+            number: entry.number,
+            epoch: entry.epoch,
+            trimmed_before: entry.trimmed_before,
+            log: ranges,
+            acknowledged,
+            lost: entry.lost.clone(),
+            checkpoints,
+            start,
+        });
+        Ok(())
+    }
+
+    /// Names groups of the log whose streams nobody knows.
+    fn name_strangers(&mut self, log: &LogContents) {
+        let known: Vec<u32> = self.streams.iter().map(|stream| stream.number).collect();
+        let strangers: Vec<StreamId> = log.groups.keys().filter(|id| !known.contains(&id.number)).copied().collect();
+        for id in strangers {
+            let what = format!("it holds groups of {id}, which no list of streams names; they are left");
+            self.add(Severity::Note, "log", None, what);
+        }
+    }
+}
