@@ -270,11 +270,17 @@ impl State<'_> {
         mut make: impl FnMut() -> T,
     ) -> Result<(), StateError> {
         let n = self.begin(name, v.len(), 1)?;
-        if self.is_reading() {
-            v.clear();
-            v.resize_with(n, &mut make);
+        if !self.is_reading() {
+            return v.iter_mut().try_for_each(|x| x.persist(self));
         }
-        v.iter_mut().try_for_each(|x| x.persist(self))
+        // one by one: a part may take far more memory than bytes, and false bytes must not ask for many of them
+        v.clear();
+        for _ in 0..n {
+            let mut part = make();
+            part.persist(self)?;
+            v.push(part);
+        }
+        Ok(())
     }
 
     /// A part that may be absent; `make` builds an empty part for a walk that reads.
@@ -329,6 +335,27 @@ mod tests {
         assert_eq!(written.hash_state(), xxhash_rust::xxh3::xxh3_128(&bytes));
         read.array[3] += 1.0;
         assert_ne!(written.hash_state(), read.hash_state());
+    }
+
+    #[test]
+    fn a_false_length_of_a_list_makes_no_more_parts_than_the_bytes_hold() {
+        struct Parts(Vec<Example>, usize);
+        impl Persist for Parts {
+            fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+                let made = &mut self.1;
+                let make = || {
+                    *made += 1;
+                    Example { array: vec![0.0; 1000], ..Example::default() }
+                };
+                s.list("parts", &mut self.0, make)
+            }
+        }
+        let mut bytes = Parts(vec![Example::default(); 3], 0).encode();
+        let left = bytes.len() as u64 - 12;
+        bytes[4..12].copy_from_slice(&left.to_le_bytes());
+        let mut read = Parts(Vec::new(), 0);
+        assert!(read.decode(&bytes).is_err());
+        assert!(read.1 <= 4, "{} parts were made", read.1);
     }
 
     #[test]
