@@ -2,8 +2,9 @@
 
 use crate::address::parse_address;
 use crate::config::Config;
-use crate::error::{ConfigError, ConfigFault, TokenFault};
+use crate::error::{ConfigError, ConfigFault};
 use crate::stream_name::check_stream_name;
+use crate::tokens::TokenFault;
 use surmise_device::Choice;
 
 /// The largest value of every bound in `[limits]`: what still can be counted in 32 bits.
@@ -43,11 +44,18 @@ impl Config {
                 Ok(Some(address)) if !address.ip().is_loopback() && !self.auth.asks_for_token() => {
                     faults.push(ConfigFault::NeedsToken { key, address });
                 }
+                // what is sent in clear can be read and changed on its way, tokens too
+                Ok(Some(address)) if !address.ip().is_loopback() && !self.tls.is_on() && !self.listen.insecure => {
+                    faults.push(ConfigFault::NeedsTls { key, address });
+                }
                 Ok(Some(address)) if key == "lines" && self.auth.asks_for_token() => {
                     faults.push(ConfigFault::LinesWithToken(address));
                 }
                 Ok(_) => {}
             }
+        }
+        if self.tls.certificate.is_some() != self.tls.key.is_some() {
+            faults.push(ConfigFault::HalfOfTls);
         }
         let is_name = |host: &&String| !host.is_empty() && !host.contains(['/', ':', '@', '*', ' ']);
         faults.extend(self.listen.hosts.iter().filter(|h| !is_name(h)).map(|h| ConfigFault::HostName(h.clone())));
@@ -116,6 +124,10 @@ impl Config {
             ("inbox_events", l.inbox_events as u64, 1),
             ("inbox_bytes", l.inbox_bytes.0, 1 << 10),
             ("session_events", l.session_events as u64, 1),
+            ("session_bytes", l.session_bytes.0, 64 << 10),
+            ("watch_bytes", l.watch_bytes.0, 64 << 10),
+            ("questions", l.questions as u64, 1),
+            ("answer_values", l.answer_values as u64, 100),
             ("producers", l.producers as u64, 1),
             ("producers_stored", l.producers_stored as u64, 1),
             ("fields", l.fields as u64, 1),

@@ -5,7 +5,7 @@ use crate::error::{ConfigError, ConfigFault};
 use crate::stream_name::fits;
 use crate::streams::StreamRule;
 use crate::tables::{
-    AlarmTable, AuthTable, LearningTable, LimitsTable, ListenTable, OwnersTable, ShutdownTable, StoreTable,
+    AlarmTable, AuthTable, LearningTable, LimitsTable, ListenTable, OwnersTable, ShutdownTable, StoreTable, TlsTable,
 };
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -25,6 +25,8 @@ pub const DEFAULT_FILE: &str = include_str!("../surmised.toml");
 pub struct Config {
     /// Where events and questions come in.
     pub listen: ListenTable,
+    /// The certificate that the daemon shows.
+    pub tls: TlsTable,
     /// The log and the checkpoints.
     pub store: StoreTable,
     /// The options of learners, for streams without a rule of their own.

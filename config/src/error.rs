@@ -2,6 +2,7 @@
 
 use crate::address::AddressError;
 use crate::stream_name::StreamNameError;
+use crate::tokens::TokenFault;
 use std::error::Error;
 use std::fmt;
 use std::net::SocketAddr;
@@ -167,6 +168,30 @@ pub enum ConfigFault {
         /// The address.
         address: SocketAddr,
     },
+    /// A listener can be reached from other machines, and what it is sent can be read on its way.
+    #[error(
+        "listen.{key}: {address} can be reached from other machines, which needs TLS (tls.certificate and tls.key), or \
+         listen.insecure = true where the network itself keeps secrets; or listen on 127.0.0.1"
+    )]
+    NeedsTls {
+        /// The key in `[listen]`.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+    },
+    /// TLS needs both of its files.
+    #[error("tls: certificate and key go together; one of the two is missing")]
+    HalfOfTls,
+    /// A file of `[tls]` cannot be used. What is in it is not shown.
+    #[error("tls.{key}: {} cannot be used: {reason}", path.display())]
+    Certificate {
+        /// The key in `[tls]`.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Bare lines cannot carry the token that is asked for.
     #[error("listen.lines: bare lines at {0} cannot bring the token that [auth] asks for; turn one of the two off")]
     LinesWithToken(SocketAddr),
@@ -231,26 +256,6 @@ pub enum ConfigFault {
         /// The fault.
         fault: Box<ConfigFault>,
     },
-}
-
-/// Why a token of `[[auth.tokens]]` cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TokenFault {
-    /// It has no name.
-    #[error("a token needs a name")]
-    Nameless,
-    /// Another one has its name.
-    #[error("two tokens have this name")]
-    Twice,
-    /// It allows nothing.
-    #[error("a token needs a role: ingest, read or operate")]
-    WithoutRole,
-    /// It is good for no stream.
-    #[error("a token needs streams, as names or patterns; leave the key out for all")]
-    WithoutStreams,
-    /// A name or pattern of its streams cannot be one.
-    #[error("streams: {0}")]
-    Stream(StreamNameError),
 }
 
 /// Why declared fields are no schema.
@@ -359,6 +364,9 @@ impl ConfigFault {
             | ConfigFault::NeedsToken { .. }
             | ConfigFault::LinesWithToken(_)
             | ConfigFault::EmptyToken
+            | ConfigFault::NeedsTls { .. }
+            | ConfigFault::HalfOfTls
+            | ConfigFault::Certificate { .. }
             | ConfigFault::BadSecret { .. }
             | ConfigFault::HostName(_)
             | ConfigFault::Token { .. }

@@ -20,11 +20,12 @@ mod units;
 
 pub use address::{AddressError, OFF, parse_address};
 pub use config::{Config, ConfigSource, DEFAULT_FILE};
-pub use error::{ConfigError, ConfigFault, Hint, SchemaFault, TokenFault, WrittenIn};
+pub use error::{ConfigError, ConfigFault, Hint, SchemaFault, WrittenIn};
 pub use stream_name::{StreamNameError, check_stream_name};
 pub use streams::{StreamAlarm, StreamLearning, StreamRule};
 pub use tables::{
     AlarmTable, AuthTable, LearningTable, LimitsTable, ListenTable, OwnersTable, Secret, ShutdownTable, StoreTable,
+    TlsTable,
 };
-pub use tokens::{AccessRole, TokenHash, TokenHashError, TokenRule};
+pub use tokens::{AccessRole, TokenFault, TokenHash, TokenHashError, TokenRule};
 pub use units::{ByteSize, TimeSpan, UnitError};

@@ -28,6 +28,8 @@ pub struct ListenTable {
     pub lines_stream: String,
     /// The names under which requests may ask for this machine, beside `localhost` and addresses.
     pub hosts: Vec<String>,
+    /// Whether other machines may connect without TLS, so that tokens and events go over the network as they are.
+    pub insecure: bool,
 }
 
 impl Default for ListenTable {
@@ -40,6 +42,7 @@ impl Default for ListenTable {
             stream: "default".into(),
             lines_stream: "lines".into(),
             hosts: Vec::new(),
+            insecure: false,
         }
     }
 }
@@ -48,6 +51,25 @@ impl ListenTable {
     /// The addresses of the listeners on TCP, by key, as they are written.
     pub(crate) fn addresses(&self) -> [(&'static str, &str); 3] {
         [("tcp", &self.tcp), ("http", &self.http), ("lines", &self.lines)]
+    }
+}
+
+/// `[tls]`: the certificate that the daemon shows. With one, every TCP listener speaks TLS, and nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsTable {
+    /// The file of the certificate and of those that vouch for it, in PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
+    /// The file of its private key, in PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+}
+
+impl TlsTable {
+    /// Whether listeners speak TLS.
+    pub fn is_on(&self) -> bool {
+        self.certificate.is_some()
     }
 }
 
@@ -117,6 +139,14 @@ pub struct LimitsTable {
     pub inbox_bytes: ByteSize,
     /// The most events of one connection that are not answered yet; beyond it the connection is not read.
     pub session_events: usize,
+    /// The most bytes of replies of one connection that the other side has not read; beyond it outcomes are brief.
+    pub session_bytes: ByteSize,
+    /// The most bytes of outcomes that followers have not read, of all streams together; beyond it they are left out.
+    pub watch_bytes: ByteSize,
+    /// The most long questions that are worked out at once; more of them wait a moment, and are then refused.
+    pub questions: usize,
+    /// The most values of one answer: horizon times fields times symbols of each.
+    pub answer_values: usize,
     /// The most producers of one stream in memory; beyond it those that are silent for longest go to the store.
     pub producers: usize,
     /// The most producers of one stream in the store; beyond it the one that is silent for longest is forgotten.
@@ -151,6 +181,10 @@ impl Default for LimitsTable {
             inbox_events: 16_384,
             inbox_bytes: ByteSize(32 << 20),
             session_events: 4_096,
+            session_bytes: ByteSize(16 << 20),
+            watch_bytes: ByteSize(64 << 20),
+            questions: 8,
+            answer_values: 250_000,
             producers: 4_096,
             producers_stored: 1_000_000,
             fields: record.fields,

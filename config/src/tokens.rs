@@ -1,6 +1,6 @@
 //! `[[auth.tokens]]`: what each token opens. The file holds hashes, so that whoever reads it can use none of them.
 
-use crate::stream_name::fits;
+use crate::stream_name::{StreamNameError, fits};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -57,6 +57,26 @@ impl TokenRule {
     pub fn covers(&self, stream: &str) -> bool {
         self.streams.iter().any(|pattern| fits(pattern, stream))
     }
+}
+
+/// Why a token of `[[auth.tokens]]` cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenFault {
+    /// It has no name.
+    #[error("a token needs a name")]
+    Nameless,
+    /// Another one has its name.
+    #[error("two tokens have this name")]
+    Twice,
+    /// It allows nothing.
+    #[error("a token needs a role: ingest, read or operate")]
+    WithoutRole,
+    /// It is good for no stream.
+    #[error("a token needs streams, as names or patterns; leave the key out for all")]
+    WithoutStreams,
+    /// A name or pattern of its streams cannot be one.
+    #[error("streams: {0}")]
+    Stream(StreamNameError),
 }
 
 /// The SHA-256 of a token, written `sha256:` and 64 hexadecimal digits.

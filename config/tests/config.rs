@@ -75,7 +75,11 @@ fn off_loopback_needs_a_token() {
     let c = Config::from_toml("[listen]\ntcp = \"0.0.0.0:7071\"").unwrap();
     let e = c.check().unwrap_err().to_string();
     assert!(e.contains("listen.tcp") && e.contains("auth.token"), "{e}");
-    let c = Config::from_toml("[listen]\ntcp = \"0.0.0.0:7071\"\n[auth]\ntoken = \"secret\"").unwrap();
+    let listen = "[listen]\ntcp = \"0.0.0.0:7071\"\n";
+    let c = Config::from_toml(&format!("{listen}[auth]\ntoken = \"secret\"")).unwrap();
+    let e = c.check().unwrap_err().to_string();
+    assert!(e.contains("tls.certificate") && e.contains("listen.insecure"), "{e}");
+    let c = Config::from_toml(&format!("{listen}insecure = true\n[auth]\ntoken = \"secret\"")).unwrap();
     c.check().unwrap();
     assert!(!format!("{c:?}").contains("secret"), "a token is never printed");
 }

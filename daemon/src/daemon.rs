@@ -9,6 +9,7 @@ use crate::services::LearningProbe;
 use crate::session::{ListenerKind, Opening};
 use crate::sockets::{Addresses, Bound};
 use crate::threads::Threads;
+use crate::tls::{self, OwnCertificate};
 use crate::{clock, http, listen, telemetry};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -78,12 +79,13 @@ impl Daemon {
         config.check()?;
         check_streams(&config)?;
         let devices = devices(&config)?;
+        let certificate = OwnCertificate::open(&config)?;
         telemetry::recorder();
         let (dir, generations) = (config.store.dir.clone(), config.store.generations);
         let store = Arc::new(tokio::task::spawn_blocking(move || Store::open(&dir, generations)).await??);
         report_findings(&store);
         let bound = Bound::bind(&config).await?;
-        let mut running = Running::assemble(config, devices, store.clone(), started, probe)?;
+        let mut running = Running::assemble(config, devices, certificate, store.clone(), started, probe)?;
         running.addresses = bound.addresses()?;
         let Bound { http, tcp, lines, unix } = bound;
         if let Some(listener) = http {
@@ -115,6 +117,14 @@ pub fn check_streams(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Checks that the certificate and the key that the configuration names can be used.
+///
+/// # Errors
+/// A file cannot be read, or the key does not belong to the certificate.
+pub fn check_certificate(config: &Config) -> Result<(), ConfigError> {
+    tls::read(config).map(drop)
+}
+
 /// Opens the devices that compute gradients of networks whose updates are delayed, as the configuration asks for.
 ///
 /// # Errors
@@ -130,6 +140,7 @@ impl Running {
     fn assemble(
         config: Config,
         devices: Arc<DevicePolicy>,
+        certificate: Option<OwnCertificate>,
         store: Arc<Store>,
         started: Instant,
         probe: Option<LearningProbe>,
@@ -137,7 +148,8 @@ impl Running {
         let fault = Fault::default();
         let Threads { handles, ports, recoveries, checkpoints, directory, fencing, budget, services, workers } =
             Threads::start(&config, &devices, &store, &fault, started, probe)?;
-        let hub = Hub::new(config, directory, fencing, budget, fault, ports, store, services, workers, started);
+        let hub =
+            Hub::new(config, certificate, directory, fencing, budget, fault, ports, store, services, workers, started);
         let hub = Arc::new(hub);
         let (listeners, sessions) = (TaskTracker::new(), TaskTracker::new());
         let waiting = hub.clone();

@@ -2,6 +2,7 @@
 
 use crate::counters::Counters;
 use crate::feed::LazyFeed;
+use crate::following::FollowedOutcome;
 use crate::incidents::Incidents;
 use crate::quarantine::Quarantine;
 use crate::summary::StreamSummary;
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use surmise_event::{AlarmPhase, Schema};
 use surmise_learner::Learner;
-use surmise_protocol::{AlarmEvent, OutcomeReply};
+use surmise_protocol::AlarmEvent;
 use surmise_store::{CheckpointMeta, StreamEntry};
 use tokio_util::sync::CancellationToken;
 
@@ -74,7 +75,7 @@ pub struct StreamView {
     /// The stream's quarantine.
     pub quarantine: ArcSwap<Quarantine>,
     /// The outcomes of events, for those that follow the stream.
-    pub outcomes: LazyFeed<Arc<OutcomeReply>>,
+    pub outcomes: LazyFeed<Arc<FollowedOutcome>>,
     /// Alarms, for those that follow the stream.
     pub alarms: LazyFeed<Arc<AlarmEvent>>,
     /// The latest incidents.

@@ -10,6 +10,7 @@ use crate::inbox::{Batch, Closed, Inbox, InboxEvent, ReplyOptions};
 use crate::owner::{KnownProducer, OwnerRequest};
 use crate::services::Services;
 use crate::ticket::{ChunkCounts, Outbox};
+use crate::tls::OwnCertificate;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Sender, TrySendError};
 use rustc_hash::FxHashMap;
@@ -75,8 +76,12 @@ pub struct Hub {
     pub workers: Option<WorkerPool>,
     /// Permits to learn the log again in order to say why: one answer at a time, as each takes a thread for itself.
     pub why_permits: Arc<Semaphore>,
+    /// Permits to work out a long question, or to keep its long answer while it is sent.
+    pub question_permits: Arc<Semaphore>,
     /// Which requests and connections are let in, and what each may do.
     pub access: ArcSwap<AccessPolicy>,
+    /// The certificate that listeners on TCP show, if they speak TLS.
+    pub certificate: Option<OwnCertificate>,
     /// Held while the configuration is read again.
     pub reloading: Mutex<()>,
     /// Held while an operator changes a stream.
@@ -91,6 +96,7 @@ impl Hub {
     /// A hub of a daemon that is not ready yet.
     pub fn new(
         config: Config,
+        certificate: Option<OwnCertificate>,
         directory: Arc<Directory>,
         fencing: Arc<Fencing>,
         budget: Arc<MemoryBudget>,
@@ -101,9 +107,11 @@ impl Hub {
         workers: Option<WorkerPool>,
         started: Instant,
     ) -> Hub {
+        let question_permits = Arc::new(Semaphore::new(config.limits.questions));
         Hub {
             workers,
             access: ArcSwap::from_pointee(AccessPolicy::new(&config)),
+            certificate,
             reloading: Mutex::default(),
             config,
             started,
@@ -114,6 +122,7 @@ impl Hub {
             fault,
             ready: AtomicBool::new(false),
             why_permits: Arc::new(Semaphore::new(1)),
+            question_permits,
             changing: tokio::sync::Mutex::default(),
             services,
             owners,

@@ -98,6 +98,7 @@ pub struct Intake {
     limits: LimitsTable,
     /// What the sender may touch, where that is not everything.
     grant: Option<Arc<Grant>>,
+    chunk_lines_max: usize,
     lines_read: u64,
 }
 
@@ -113,6 +114,7 @@ impl Intake {
             numbering: Numbering::Unchecked,
             limits: limits.clone(),
             grant: None,
+            chunk_lines_max: CHUNK_LINES_MAX,
             lines_read: 0,
         }
     }
@@ -162,19 +164,24 @@ impl Intake {
         self.lines_read += 1;
     }
 
+    /// Sets how many lines a chunk has at most: one at least, and [`CHUNK_LINES_MAX`] at most.
+    pub fn set_chunk_lines_max(&mut self, lines: usize) {
+        self.chunk_lines_max = lines.clamp(1, CHUNK_LINES_MAX);
+    }
+
     /// Reads up to [`CHUNK_LINES_MAX`] lines out of a cutter; none are left there if the chunk has no lines.
     ///
     /// The time of arrival of all of them is `arrival_us`, in microseconds since 1970.
     pub fn read_chunk(&mut self, cutter: &mut LineCutter, end: InputEnd, arrival_us: i64) -> LineChunk {
         let mut chunk = LineChunk::default();
         // an event whose number does not rise ends the chunk, as those after it are numbered from it
-        while chunk.lines < CHUNK_LINES_MAX && chunk.not_rising.is_none() {
+        while chunk.lines < self.chunk_lines_max && chunk.not_rising.is_none() {
             let Some(line) = cutter.next_line() else { break };
             self.read_line(line, arrival_us, &mut chunk);
         }
         // only at the end is it known that the last line has no end
         if end == InputEnd::Reached
-            && chunk.lines < CHUNK_LINES_MAX
+            && chunk.lines < self.chunk_lines_max
             && chunk.not_rising.is_none()
             && let Some(line) = cutter.last_line()
         {

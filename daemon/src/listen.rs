@@ -1,6 +1,6 @@
 //! Accepting connections, and the listeners of the event socket: over TCP and over a Unix socket.
 
-use crate::admission::{Admission, Full};
+use crate::admission::{Admission, Full, Seat};
 use crate::hub::Hub;
 use crate::session::{ListenerKind, serve};
 use crate::telemetry;
@@ -12,6 +12,8 @@ use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{ErrorReply, Reply};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tokio_util::task::TaskTracker;
 
 /// How long a listener pauses after a connection could not be accepted, as when the system is out of file descriptors.
@@ -58,23 +60,26 @@ pub async fn accept(hub: &Hub, listener: &TcpListener) -> Option<Arrival> {
 
 /// The connections of one listener.
 struct Connections {
-    hub: Arc<Hub>,
     kind: ListenerKind,
     admission: Arc<Admission>,
     tasks: TaskTracker,
 }
 
 impl Connections {
-    fn new(hub: Arc<Hub>, kind: ListenerKind, tasks: TaskTracker) -> Connections {
+    fn new(hub: &Hub, kind: ListenerKind, tasks: TaskTracker) -> Connections {
         let limits = &hub.config.limits;
         let admission = Admission::new(limits.connections, limits.connections_per_address, 0);
-        Connections { hub, kind, admission, tasks }
+        Connections { kind, admission, tasks }
     }
 
-    /// Serves a connection, or refuses it if there are too many.
-    fn open<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(&self, mut socket: S, address: Option<IpAddr>) {
-        let seat = match self.admission.admit(address) {
-            Ok(seat) => seat,
+    /// A seat for a connection; one that gets none is told why.
+    fn seat<S: AsyncWrite + Send + Unpin + 'static>(
+        &self,
+        mut socket: S,
+        address: Option<IpAddr>,
+    ) -> Option<(S, Seat)> {
+        match self.admission.admit(address) {
+            Ok(seat) => Some((socket, seat)),
             // an answer says more than a connection that is never accepted
             Err(full) => {
                 let line = refusal(full);
@@ -85,16 +90,30 @@ impl Connections {
                     };
                     let _ = tokio::time::timeout(REFUSAL_TIME_MAX, write).await;
                 });
-                return;
+                None
             }
-        };
-        let (hub, kind) = (self.hub.clone(), self.kind.clone());
-        self.tasks.spawn(async move {
-            let open = metrics::gauge!(telemetry::CONNECTIONS, "listener" => kind.listener);
-            open.increment(1.0);
-            serve(hub, kind, socket, seat).await;
-            open.decrement(1.0);
-        });
+        }
+    }
+}
+
+/// Serves a connection of the event socket until it ends.
+async fn serve_counted<S: AsyncRead + AsyncWrite + Send>(hub: Arc<Hub>, kind: ListenerKind, socket: S, seat: Seat) {
+    let open = metrics::gauge!(telemetry::CONNECTIONS, "listener" => kind.listener);
+    open.increment(1.0);
+    serve(hub, kind, socket, seat).await;
+    open.decrement(1.0);
+}
+
+/// Makes a connection private, where the daemon has a certificate. There is none if the other side does not speak TLS,
+/// takes too long, or has to make room.
+pub async fn secure(hub: &Hub, socket: TcpStream, seat: &Seat) -> Option<Either<TcpStream, TlsStream<TcpStream>>> {
+    let Some(certificate) = &hub.certificate else { return Some(Either::Left(socket)) };
+    tokio::select! {
+        () = seat.evicted.cancelled() => None,
+        () = hub.stopping.cancelled() => None,
+        done = tokio::time::timeout(hub.config.limits.head_time.0, certificate.accept(socket)) => {
+            done.ok()?.ok().map(Either::Right)
+        }
     }
 }
 
@@ -108,21 +127,29 @@ fn refusal(full: Full) -> Vec<u8> {
 
 /// Accepts connections over TCP until the daemon shuts down.
 pub async fn tcp(hub: Arc<Hub>, listener: TcpListener, kind: ListenerKind, tasks: TaskTracker) {
-    let connections = Connections::new(hub.clone(), kind, tasks);
+    let connections = Connections::new(&hub, kind, tasks);
     while let Some(Arrival { socket, peer }) = accept(&hub, &listener).await {
-        connections.open(socket, Some(peer.ip()));
+        let Some((socket, seat)) = connections.seat(socket, Some(peer.ip())) else { continue };
+        let (hub, kind) = (hub.clone(), connections.kind.clone());
+        connections.tasks.spawn(async move {
+            if let Some(socket) = secure(&hub, socket, &seat).await {
+                serve_counted(hub, kind, socket, seat).await;
+            }
+        });
     }
 }
 
 /// Accepts connections over a Unix socket until the daemon shuts down, and then removes its file.
 pub async fn unix(hub: Arc<Hub>, listener: UnixListener, path: PathBuf, kind: ListenerKind, tasks: TaskTracker) {
-    let connections = Connections::new(hub.clone(), kind, tasks);
+    let connections = Connections::new(&hub, kind, tasks);
     loop {
         tokio::select! {
             biased;
             () = hub.stopping.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((socket, _)) => connections.open(socket, None),
+                Ok((socket, _)) => if let Some((socket, seat)) = connections.seat(socket, None) {
+                    connections.tasks.spawn(serve_counted(hub.clone(), connections.kind.clone(), socket, seat));
+                },
                 Err(e) => pause_after(&e).await,
             },
         }

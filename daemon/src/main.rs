@@ -107,6 +107,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
     config.check()?;
     if args.check_config {
         surmised::check_streams(&config)?;
+        surmised::check_certificate(&config)?;
         surmised::devices(&config)?;
         println!("the configuration is fine");
         return Ok(());

@@ -1,15 +1,21 @@
 //! Reading the configuration again while the daemon runs.
 //!
-//! Tokens and the names of hosts are swapped at once; nothing else changes before a restart, and the answer
-//! names what would. A configuration with a fault changes nothing.
+//! Tokens, the names of hosts and the certificate are swapped at once; nothing else changes before a restart, and the
+//! answer names what would. A configuration with a fault changes nothing.
 
 use crate::hub::Hub;
 use crate::telemetry;
+use crate::tls;
+use rustls::ServerConfig;
 use serde::Serialize;
+use std::sync::Arc;
 use surmise_config::{Config, ConfigError};
 
 /// Keys that take effect without a restart.
 const RELOADED_KEYS: &[&str] = &["auth.token", "auth.tokens", "listen.hosts"];
+
+/// Keys that take effect without a restart where the daemon speaks TLS already.
+const CERTIFICATE_KEYS: &[&str] = &["tls.certificate", "tls.key"];
 
 /// What reading the configuration again came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -34,7 +40,12 @@ impl Hub {
     /// # Errors
     /// The configuration has a fault; everything goes on as before.
     pub fn reload(&self) -> Result<Reloaded, ReloadError> {
-        let reloaded = self.config.read_again().map_err(ReloadError::from).and_then(|config| self.reload_as(&config));
+        let read = || {
+            let config = self.config.read_again()?;
+            let certificate = tls::read(&config)?;
+            Ok(self.reload_as(&config, certificate))
+        };
+        let reloaded: Result<Reloaded, ReloadError> = read();
         metrics::gauge!(telemetry::CONFIG_RELOADED).set(f64::from(u8::from(reloaded.is_ok())));
         if let Err(e) = &reloaded {
             tracing::error!("the configuration is not read again: {e}");
@@ -42,14 +53,23 @@ impl Hub {
         reloaded
     }
 
-    /// Lets a configuration take effect as far as it can now. Two of these must not run at once.
-    fn reload_as(&self, config: &Config) -> Result<Reloaded, ReloadError> {
+    /// Lets a configuration take effect as far as it can now.
+    fn reload_as(&self, config: &Config, certificate: Option<Arc<ServerConfig>>) -> Reloaded {
         let _one_at_a_time = self.reloading.lock().unwrap_or_else(|e| e.into_inner());
         let before = self.access.load_full();
-        let access = std::sync::Arc::new(before.followed_by(config));
+        let access = Arc::new(before.followed_by(config));
         self.access.store(access.clone());
         before.withdraw(&access);
-        let is_applied = |key: &String| RELOADED_KEYS.contains(&key.as_str());
+        let shows_another = match (&self.certificate, certificate) {
+            (Some(own), Some(read)) => {
+                own.replace(read);
+                true
+            }
+            (Some(_) | None, _) => false,
+        };
+        let is_applied = |key: &String| {
+            RELOADED_KEYS.contains(&key.as_str()) || shows_another && CERTIFICATE_KEYS.contains(&key.as_str())
+        };
         let (applied, needs_restart): (Vec<_>, Vec<_>) =
             self.config.differing_keys(config).into_iter().partition(is_applied);
         let listed = |keys: &[String]| if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") };
@@ -58,6 +78,6 @@ impl Hub {
             listed(&applied),
             listed(&needs_restart)
         );
-        Ok(Reloaded { applied, needs_restart })
+        Reloaded { applied, needs_restart }
     }
 }

@@ -1,6 +1,7 @@
 //! What streams get from their surroundings, passed once, when an owner is constructed.
 
 use crate::clock::Clock;
+use crate::following::FollowerRoom;
 use crate::storage::Storage;
 use std::sync::Arc;
 use surmise_event::Record;
@@ -24,6 +25,8 @@ pub struct Services {
     pub pages: Option<OpenPages>,
     /// Where producers go that memory has no room for. Without it all stay in memory.
     pub storage: Option<Arc<dyn Storage>>,
+    /// The room for outcomes that followers have not read.
+    pub followers: Arc<FollowerRoom>,
     /// What tests watch learning with.
     pub probe: Option<LearningProbe>,
 }
@@ -49,6 +52,7 @@ impl Services {
                 as OpenPages
         });
         let storage = store.map(|store| store.clone() as Arc<dyn Storage>);
-        Arc::new(Services { clock, workers: None, pages, storage, probe: None })
+        let followers = FollowerRoom::new(1 << 20);
+        Arc::new(Services { clock, workers: None, pages, storage, followers, probe: None })
     }
 }

@@ -8,6 +8,7 @@ use crate::committer::{COMMIT_QUEUE_BATCHES_MAX, Committer};
 use crate::directory::Directory;
 use crate::fault::Fault;
 use crate::fencing::Fencing;
+use crate::following::FollowerRoom;
 use crate::hub::{OwnerPort, owner_of};
 use crate::inbox::Inbox;
 use crate::owner::{Owner, OwnerSetup};
@@ -91,7 +92,8 @@ impl Threads {
         let open_pages = move |id| Arc::new(StreamPages::new(weak.clone(), id)) as Arc<dyn Pages>;
         let pages: OpenPages = Arc::new(open_pages);
         let (pages, storage_kept) = (Some(pages), Some(storage.clone()));
-        let services = Arc::new(Services { clock, workers: job_sink, pages, storage: storage_kept, probe });
+        let followers = FollowerRoom::new(config.limits.watch_bytes.0 as usize);
+        let services = Arc::new(Services { clock, workers: job_sink, pages, storage: storage_kept, followers, probe });
         let config = Arc::new(config.clone());
         let limit_bytes = match config.limits.memory.0 {
             0 => half_of_the_machine(),

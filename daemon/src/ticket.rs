@@ -5,6 +5,7 @@
 //! an owner that puts a reply into it never waits. The connection bounds it: it reads no further line before there is
 //! room for that line's answers.
 
+use crate::unread_bytes::UnreadBytes;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -136,6 +137,7 @@ pub struct Outbox {
     learnt: HighestSeq,
     /// The producer and its epoch, once it has sent to several streams.
     marking: OnceLock<(Arc<str>, u64)>,
+    unread: UnreadBytes,
 }
 
 #[derive(Default)]
@@ -150,6 +152,8 @@ struct QueuedAnswers {
 pub struct Drained {
     /// Replies, in order.
     pub replies: Vec<Reply>,
+    /// About how many bytes those replies have; they count as unread until [`Outbox::release`].
+    pub bytes: usize,
     /// The number of lines that are wholly answered.
     pub lines: usize,
     /// What became of the events of those lines. Its largest sequence number may be acknowledged.
@@ -165,9 +169,31 @@ impl Outbox {
         self.queued.lock().unwrap_or_else(|e| e.into_inner())
     }
 
+    /// An outbox whose replies have at most `bytes_max` bytes that the other side has not read, as far as its users
+    /// hold to [`Outbox::has_room`].
+    pub fn bounded(bytes_max: usize) -> Outbox {
+        Outbox { unread: UnreadBytes::new(bytes_max), ..Outbox::default() }
+    }
+
+    /// Whether there is room for replies of some more bytes.
+    pub fn has_room(&self, more: usize) -> bool {
+        self.unread.has_room(more)
+    }
+
+    /// How many bytes the replies of one line had lately.
+    pub fn line_bytes(&self) -> usize {
+        self.unread.line_bytes()
+    }
+
+    /// Notes that replies were read, or will never be.
+    pub fn release(&self, bytes: usize) {
+        self.unread.release(bytes);
+    }
+
     /// Appends replies, in order.
     pub fn push(&self, replies: impl IntoIterator<Item = Reply>) {
-        self.lock().replies.extend(replies);
+        let counted = replies.into_iter().inspect(|reply| self.unread.add(reply.bytes()));
+        self.lock().replies.extend(counted);
         self.changed.notify_one();
     }
 
@@ -236,6 +262,8 @@ impl Outbox {
         }
         // replies were put in before their ticket was done, so they are here and come before the acknowledgement
         drained.replies = std::mem::take(&mut queued.replies);
+        drained.bytes = drained.replies.iter().map(Reply::bytes).sum();
+        self.unread.settle();
         drained.finished = queued.closed && queued.tickets.is_empty();
         drained
     }

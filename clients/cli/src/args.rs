@@ -3,7 +3,7 @@
 use crate::global::Global;
 use crate::{audit, checkpoint, inspect, next, producer, send, status, stream, watch, why};
 #[cfg(feature = "learner")]
-use crate::{demo, eval, fsck, replay};
+use crate::{demo, eval, fsck, replay, token};
 use clap::{Parser, Subcommand};
 
 /// Predicts the next event of every stream, and learns from each one that comes.
@@ -62,6 +62,9 @@ pub(crate) enum Command {
     /// Examine the data directory of a daemon that is stopped, or a copy: what it holds, what is damaged.
     #[cfg(feature = "learner")]
     Fsck(fsck::FsckArgs),
+    /// Make a token for the configuration of a daemon.
+    #[cfg(feature = "learner")]
+    Token(token::TokenArgs),
     /// Start a daemon with a stream of known entropy, and watch it learn.
     #[cfg(feature = "learner")]
     Demo(demo::DemoArgs),

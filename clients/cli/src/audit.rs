@@ -14,7 +14,7 @@ pub(crate) struct AuditArgs {
 }
 
 pub(crate) fn run(global: &Global, args: &AuditArgs) -> Result<(), Failure> {
-    let answer: Value = global.http().get("/api/v1/audit", &[("limit", args.limit.to_string())])?;
+    let answer: Value = global.http()?.get("/api/v1/audit", &[("limit", args.limit.to_string())])?;
     if global.json() {
         return Ok(print_line(&answer.to_string())?);
     }

@@ -99,7 +99,7 @@ enum CheckpointCommand {
 }
 
 pub(crate) fn run(global: &Global, args: &CheckpointArgs) -> Result<(), Failure> {
-    let http = global.http();
+    let http = global.http()?;
     match &args.command {
         CheckpointCommand::Ls { stream } => {
             let answer: Value = http.get("/api/v1/checkpoints", &query(stream))?;

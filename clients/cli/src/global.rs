@@ -1,7 +1,9 @@
 //! What every command understands: how results are printed, and where the daemon is.
 
 use clap::Args;
-use surmise_terminal::{Http, Output};
+use std::path::PathBuf;
+use surmise_client::{Address, TrustedRoots};
+use surmise_terminal::{Failure, Http, Output};
 
 /// What every command understands.
 #[derive(Args, Clone, Debug)]
@@ -9,13 +11,19 @@ pub(crate) struct Global {
     /// How results are printed.
     #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
-    /// The daemon's HTTP address.
+    /// The daemon's HTTP address; https:// where it speaks TLS.
     #[arg(long, global = true, value_name = "URL", env = "SURMISE_SERVER", default_value = "http://127.0.0.1:7070")]
     pub(crate) server: String,
-    /// The daemon's event socket: HOST:PORT, or unix:PATH.
+    /// The daemon's event socket: HOST:PORT, tls://HOST:PORT where it speaks TLS, or unix:PATH.
     #[arg(long, global = true, value_name = "ADDRESS", env = "SURMISE_SOCKET", default_value = "127.0.0.1:7071")]
     pub(crate) socket: String,
-    /// A token, where the daemon asks for one.
+    /// Speak TLS, to either address.
+    #[arg(long, global = true)]
+    pub(crate) tls: bool,
+    /// A PEM file of authorities to trust instead of the system's, for a daemon with a certificate of one's own.
+    #[arg(long, global = true, value_name = "FILE", env = "SURMISE_CA")]
+    pub(crate) ca: Option<PathBuf>,
+    /// A token, where the daemon asks for one. Others on this machine can see it here, and not in SURMISE_TOKEN.
     #[arg(long, global = true, value_name = "TOKEN", env = "SURMISE_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
 }
@@ -27,7 +35,33 @@ impl Global {
     }
 
     /// The daemon's HTTP interface.
-    pub(crate) fn http(&self) -> Http {
-        Http::new(&self.server, self.token.as_deref())
+    ///
+    /// # Errors
+    /// The authorities to trust cannot be read.
+    pub(crate) fn http(&self) -> Result<Http, Failure> {
+        let server = match self.server.strip_prefix("http://") {
+            Some(place) if self.tls => format!("https://{place}"),
+            None if self.tls && !self.server.contains("://") => format!("https://{}", self.server),
+            _ => self.server.clone(),
+        };
+        let roots = if server.starts_with("https://") { Some(self.roots()?) } else { None };
+        Ok(Http::new(&server, self.token.as_deref(), roots.as_ref()))
+    }
+
+    /// The address of the daemon's event socket.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(crate) fn address(&self) -> Result<Address, Failure> {
+        let address: Address = self.socket.parse()?;
+        Ok(if self.tls { address.over_tls() } else { address })
+    }
+
+    /// The authorities whose certificates of daemons are trusted.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(crate) fn roots(&self) -> Result<TrustedRoots, Failure> {
+        Ok(self.ca.as_deref().map_or_else(TrustedRoots::of_system, TrustedRoots::from_file)?)
     }
 }

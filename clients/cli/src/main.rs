@@ -25,6 +25,8 @@ mod replay;
 mod send;
 mod status;
 mod stream;
+#[cfg(feature = "learner")]
+mod token;
 mod watch;
 mod why;
 
@@ -60,6 +62,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Checkpoint(a) => checkpoint::run(&global, &a),
         #[cfg(feature = "learner")]
         Command::Fsck(a) => fsck::run(&global, &a),
+        #[cfg(feature = "learner")]
+        Command::Token(a) => token::run(&global, &a),
         #[cfg(feature = "learner")]
         Command::Demo(a) => demo::run(&global, &a),
         Command::Completions { shell } => {

@@ -46,7 +46,8 @@ impl NextArgs {
 }
 
 pub(crate) fn next(global: &Global, args: &NextArgs) -> Result<(), Failure> {
-    let answer: Value = global.http().get(&format!("/api/v1/streams/{}/next", segment(&args.stream)), &args.query())?;
+    let answer: Value =
+        global.http()?.get(&format!("/api/v1/streams/{}/next", segment(&args.stream)), &args.query())?;
     if global.json() {
         return Ok(print_line(&answer.to_string())?);
     }
@@ -66,7 +67,7 @@ pub(crate) fn forecast(global: &Global, args: &ForecastArgs) -> Result<(), Failu
     let mut query = args.next.query();
     query.push(("horizon", args.horizon.to_string()));
     let path = format!("/api/v1/streams/{}/forecast", segment(&args.next.stream));
-    let answer: Value = global.http().get(&path, &query)?;
+    let answer: Value = global.http()?.get(&path, &query)?;
     if global.json() {
         return Ok(print_line(&answer.to_string())?);
     }

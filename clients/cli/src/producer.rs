@@ -30,7 +30,7 @@ enum ProducerCommand {
 pub(crate) fn run(global: &Global, args: &ProducerArgs) -> Result<(), Failure> {
     let ProducerCommand::Reset { producer, stream } = &args.command;
     let query: Vec<(&str, String)> = stream.iter().map(|stream| ("stream", stream.clone())).collect();
-    let answer: Value = global.http().post(&format!("/api/v1/producers/{}/reset", segment(producer)), &query)?;
+    let answer: Value = global.http()?.post(&format!("/api/v1/producers/{}/reset", segment(producer)), &query)?;
     if global.json() {
         return Ok(print_line(&answer.to_string())?);
     }

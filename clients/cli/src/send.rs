@@ -70,7 +70,8 @@ pub(crate) fn run(global: &Global, args: SendArgs) -> Result<(), Failure> {
 }
 
 async fn send(global: &Global, args: &SendArgs) -> Result<(), Failure> {
-    let address: Address = global.socket.parse()?;
+    let address = global.address()?;
+    let trusted_roots = if matches!(address, Address::Tls(_)) { Some(global.roots()?) } else { None };
     let source = Source::open(&args.recording.options(known_schema(global, args)))?;
     let hello = Hello {
         producer: Some(args.producer.clone().unwrap_or_else(|| producer(args))),
@@ -87,6 +88,7 @@ async fn send(global: &Global, args: &SendArgs) -> Result<(), Failure> {
     let (replies, inbox) = mpsc::channel(1024);
     let options = ClientOptions {
         window_events: args.window,
+        trusted_roots,
         give_up_after: Some(Duration::from_secs(args.wait)),
         replies: args.want.map(|_| replies),
         ..ClientOptions::default()
@@ -254,7 +256,7 @@ fn finish(global: &Global, sent: SendOutcome, seconds: f64) -> Result<(), Failur
 /// The fields that the stream already has, so that the file is read to fit them.
 fn known_schema(global: &Global, args: &SendArgs) -> Option<Schema> {
     let path = format!("/api/v1/streams/{}", segment(args.stream.as_deref()?));
-    let status: StreamStatus = global.http().get(&path, &[]).ok()?;
+    let status: StreamStatus = global.http().ok()?.get(&path, &[]).ok()?;
     Some(status.schema).filter(|s| !s.fields.is_empty())
 }
 

@@ -12,7 +12,7 @@ use surmise_terminal::{Exit, Failure, Http, Paint, from_json, print_line};
 pub(crate) struct StatusArgs {}
 
 pub(crate) fn run(global: &Global, _: &StatusArgs) -> Result<(), Failure> {
-    let http = global.http();
+    let http = global.http()?;
     let health = probe(&http, "/-/healthy")?;
     let ready = probe(&http, "/-/ready");
     let streams: Value = http.get("/api/v1/streams", &[])?;

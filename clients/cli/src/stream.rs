@@ -74,7 +74,7 @@ enum StreamCommand {
 }
 
 pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
-    let http = global.http();
+    let http = global.http()?;
     let of = |stream: &String, rest: &str| format!("/api/v1/streams/{}{rest}", segment(stream));
     let answer: Value = match &args.command {
         StreamCommand::Ls => http.get("/api/v1/streams", &[])?,

@@ -48,7 +48,7 @@ impl WatchArgs {
 }
 
 pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
-    let http = global.http();
+    let http = global.http()?;
     let response = http.open(&format!("/api/v1/streams/{}/watch", segment(&args.stream)), &[])?;
     let mut lines = BufReader::new(response.into_body().into_reader());
     let paint = Paint::stdout();

@@ -55,7 +55,7 @@ fn answer(global: &Global, args: &WhyArgs) -> Result<WhyAnswer, Failure> {
         return Err(Failure::usage("this program was built without a learner, so it can't answer about files"));
     }
     let path = format!("/api/v1/streams/{}/events/{}/why", segment(&args.of), args.offset);
-    global.http().get(&path, &[("seconds", args.seconds.to_string())])
+    global.http()?.get(&path, &[("seconds", args.seconds.to_string())])
 }
 
 /// Characters of a part's bar, and the bits that fill it.

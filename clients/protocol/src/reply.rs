@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
-use surmise_event::{Alarm, Drift, FieldOutcome, Outcome, Prediction, Refusal, RefusalCode, SessionOutcome};
+use surmise_event::{Alarm, Drift, Expected, FieldOutcome, Outcome, Prediction, Refusal, RefusalCode, SessionOutcome};
 
 /// One line of the daemon.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,6 +91,9 @@ pub struct OutcomeReply {
     /// The prediction of the next event, if the producer asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Prediction>,
+    /// Whether the fields and the prediction are left out, as too many replies of the connection were not read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub brief: bool,
 }
 
 impl OutcomeReply {
@@ -120,6 +123,42 @@ impl OutcomeReply {
             sessions: outcome.sessions,
             event: None,
             next,
+            brief: false,
+        }
+    }
+
+    /// About how many bytes the reply has, as a line and in memory; without `event`.
+    pub fn bytes(&self) -> usize {
+        let fields: usize = self.fields.iter().map(|field| FIELD_BYTES + field.name.len()).sum();
+        let expected = |expected: &Expected| match expected {
+            Expected::Symbols { top, .. } => {
+                top.iter().map(|(symbol, _)| SYMBOL_BYTES + symbol.as_ref().map_or(0, |s| s.len())).sum()
+            }
+            Expected::Number { .. } => NUMBER_BYTES,
+        };
+        let next = self.next.as_ref().map_or(0, |next| {
+            next.fields.iter().map(|(name, e)| FIELD_BYTES + name.len() + expected(e)).sum::<usize>()
+        });
+        REPLY_BYTES + self.stream.len() + self.key.as_ref().map_or(0, |key| key.len()) + fields + next
+    }
+}
+
+/// Bytes of a reply beside its names and its parts.
+const REPLY_BYTES: usize = 256;
+/// Bytes of what a reply says of one field, beside its name.
+const FIELD_BYTES: usize = 96;
+/// Bytes of a symbol that is expected, beside its text.
+const SYMBOL_BYTES: usize = 48;
+/// Bytes of what is expected of a number.
+const NUMBER_BYTES: usize = 256;
+
+impl Reply {
+    /// About how many bytes the reply has.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Reply::Outcome(outcome) => outcome.bytes(),
+            Reply::Error(error) => REPLY_BYTES + error.reason.len(),
+            Reply::Welcome(_) | Reply::Ack(_) => REPLY_BYTES,
         }
     }
 }
@@ -326,6 +365,7 @@ mod tests {
             sessions: Vec::new(),
             event: None,
             next: None,
+            brief: false,
         };
         assert_eq!(
             line(&Reply::Outcome(Box::new(o))),

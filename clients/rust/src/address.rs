@@ -1,13 +1,14 @@
 //! The address at which a daemon listens for events.
 
 use crate::error::ClientError;
+use crate::trust::TrustedRoots;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
-/// The address at which a daemon listens for events: `HOST:PORT`, or `unix:PATH`.
+/// The address at which a daemon listens for events: `HOST:PORT`, `tls://HOST:PORT`, or `unix:PATH`.
 ///
 /// ```
 /// use surmise_client::Address;
@@ -20,6 +21,8 @@ use tokio::net::{TcpStream, UnixStream};
 pub enum Address {
     /// A TCP socket, as `HOST:PORT`.
     Tcp(String),
+    /// A TCP socket on which TLS is spoken, as `HOST:PORT`.
+    Tls(String),
     /// A Unix socket, by its path.
     Unix(PathBuf),
 }
@@ -30,9 +33,12 @@ impl FromStr for Address {
         if let Some(path) = text.strip_prefix("unix:").filter(|path| !path.is_empty()) {
             return Ok(Address::Unix(path.into()));
         }
-        let place = text.strip_prefix("tcp://").or_else(|| text.strip_prefix("tcp:")).unwrap_or(text);
+        let (place, kind): (_, fn(String) -> Address) = match text.strip_prefix("tls://") {
+            Some(place) => (place, Address::Tls),
+            None => (text.strip_prefix("tcp://").or_else(|| text.strip_prefix("tcp:")).unwrap_or(text), Address::Tcp),
+        };
         match place.rsplit_once(':') {
-            Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(Address::Tcp(place.into())),
+            Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(kind(place.into())),
             _ => Err(ClientError::Address(place.into())),
         }
     }
@@ -48,6 +54,7 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Address::Tcp(place) => f.write_str(place),
+            Address::Tls(place) => write!(f, "tls://{place}"),
             Address::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
@@ -58,18 +65,34 @@ pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 impl Address {
-    /// Opens a connection.
-    pub(crate) async fn open(&self) -> std::io::Result<Box<dyn Duplex>> {
+    /// The same place, with TLS where it is one of TCP.
+    pub fn over_tls(self) -> Address {
+        match self {
+            Address::Tcp(place) => Address::Tls(place),
+            other => other,
+        }
+    }
+
+    /// Opens a connection; `roots` are trusted where it speaks TLS.
+    pub(crate) async fn open(&self, roots: Option<&TrustedRoots>) -> std::io::Result<Box<dyn Duplex>> {
         Ok(match self {
-            Address::Tcp(place) => {
-                let socket = TcpStream::connect(place).await?;
-                // events are gathered before they are written, so the kernel need not wait for more
-                socket.set_nodelay(true)?;
-                Box::new(socket)
+            Address::Tcp(place) => Box::new(connect(place).await?),
+            Address::Tls(place) => {
+                let system = || TrustedRoots::of_system().map_err(std::io::Error::other);
+                let roots = roots.cloned().map_or_else(system, Ok)?;
+                let host = place.rsplit_once(':').map_or(place.as_str(), |(host, _)| host);
+                Box::new(roots.connect(host, connect(place).await?).await?)
             }
             Address::Unix(path) => Box::new(UnixStream::connect(path).await?),
         })
     }
+}
+
+async fn connect(place: &str) -> std::io::Result<TcpStream> {
+    let socket = TcpStream::connect(place).await?;
+    // events are gathered before they are written, so the kernel need not wait for more
+    socket.set_nodelay(true)?;
+    Ok(socket)
 }
 
 #[cfg(test)]
@@ -79,6 +102,7 @@ mod tests {
     #[test]
     fn an_address_is_a_host_with_a_port_or_a_path() {
         assert_eq!("localhost:7071".parse(), Ok(Address::Tcp("localhost:7071".into())));
+        assert_eq!("tls://box.example:7071".parse(), Ok(Address::Tls("box.example:7071".into())));
         assert_eq!("unix:/run/s".parse(), Ok(Address::Unix("/run/s".into())));
         assert!("localhost".parse::<Address>().is_err() && "unix:".parse::<Address>().is_err());
     }

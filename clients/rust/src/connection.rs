@@ -148,7 +148,8 @@ impl ConnectionTask {
     async fn greet(&self) -> Result<(Connection, Welcome), ClientError> {
         let unreachable = |reason: String| ClientError::Unreachable { address: self.address.to_string(), reason };
         let attempt = async {
-            let stream = self.address.open().await.map_err(|e| unreachable(e.to_string()))?;
+            let stream =
+                self.address.open(self.options.trusted_roots.as_ref()).await.map_err(|e| unreachable(e.to_string()))?;
             let (read, mut write) = tokio::io::split(stream);
             let mut hello = Vec::new();
             self.hello.write_line(&mut hello);

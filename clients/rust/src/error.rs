@@ -6,13 +6,21 @@ use surmise_protocol::{ErrorReply, Refusal};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
     /// A text that is no address.
-    #[error("{0:?} is not an address; give HOST:PORT or unix:PATH")]
+    #[error("{0:?} is not an address; give HOST:PORT, tls://HOST:PORT or unix:PATH")]
     Address(String),
     /// The daemon cannot be reached.
     #[error("cannot reach surmised at {address}: {reason}")]
     Unreachable {
         /// The address that was tried.
         address: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// Certificates of authorities cannot be read.
+    #[error("{place}: {reason}")]
+    Certificates {
+        /// Where they were looked for.
+        place: String,
         /// What went wrong.
         reason: String,
     },

@@ -31,6 +31,7 @@ mod connection;
 mod error;
 mod options;
 mod progress;
+mod trust;
 mod window;
 
 pub use address::Address;
@@ -38,3 +39,4 @@ pub use client::Client;
 pub use error::ClientError;
 pub use options::ClientOptions;
 pub use progress::SendProgress;
+pub use trust::TrustedRoots;

@@ -1,5 +1,6 @@
 //! What can be chosen about a client.
 
+use crate::trust::TrustedRoots;
 use std::time::Duration;
 use surmise_protocol::Reply;
 use tokio::sync::mpsc;
@@ -17,6 +18,8 @@ pub struct ClientOptions {
     pub give_up_after: Option<Duration>,
     /// The longest pause between two attempts to connect.
     pub pause_max: Duration,
+    /// The authorities that are trusted where the address asks for TLS; `None` means those of the system.
+    pub trusted_roots: Option<TrustedRoots>,
     /// Where outcomes and errors are sent. The connection waits while the channel is full, so read it concurrently.
     pub replies: Option<mpsc::Sender<Reply>>,
 }
@@ -29,6 +32,7 @@ impl Default for ClientOptions {
             first_connection: Duration::ZERO,
             give_up_after: None,
             pause_max: Duration::from_secs(5),
+            trusted_roots: None,
             replies: None,
         }
     }

@@ -3,8 +3,10 @@
 use crate::{Exit, Failure};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
+use surmise_client::TrustedRoots;
 use surmise_protocol::Problem;
 use ureq::http::Response;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 /// Time within which a connection has to be made.
@@ -18,9 +20,16 @@ pub struct Http {
 }
 
 impl Http {
-    /// The interface at an address, `http://HOST:PORT` or `HOST:PORT`, with a token where the daemon asks for one.
-    pub fn new(server: &str, token: Option<&str>) -> Http {
+    /// The interface at an address, `http://HOST:PORT`, `https://HOST:PORT` or `HOST:PORT`, with a token where the
+    /// daemon asks for one, and with the authorities whose certificates are trusted, if not those that are known
+    /// everywhere.
+    pub fn new(server: &str, token: Option<&str>, roots: Option<&TrustedRoots>) -> Http {
+        let trusted = roots.map_or(RootCerts::WebPki, |roots| {
+            let certificates: Vec<_> = roots.certificates().map(|der| Certificate::from_der(der).to_owned()).collect();
+            RootCerts::new_with_certs(&certificates)
+        });
         let config = Agent::config_builder()
+            .tls_config(TlsConfig::builder().root_certs(trusted).build())
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT_TIME_MAX))
             .user_agent(concat!("surmise/", env!("CARGO_PKG_VERSION")))

@@ -1,5 +1,6 @@
 //! Checkpoints over HTTP: listing them, making them now, and reading one.
 
+use super::answer::question_permit;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
@@ -97,10 +98,19 @@ pub async fn download(
         let detail = format!("{stream:?} has no checkpoint {generation:?}; /api/v1/checkpoints lists them");
         ProblemResponse::new(404, "no such checkpoint", detail).at("generation", None)
     })?;
+    // it is whole in memory until it is sent, so few may be
+    let permit = question_permit(&hub).await?;
     // a checkpoint may be hundreds of megabytes, which no thread of the sockets should wait for
     let loaded = tokio::task::spawn_blocking(move || store.checkpoints.load(&meta)).await;
     match loaded {
-        Ok(Ok((learner, _))) => Ok(([(header::CONTENT_TYPE, "application/octet-stream")], learner).into_response()),
+        Ok(Ok((learner, _))) => {
+            let whole = async move {
+                let _until_sent = permit;
+                Ok::<_, std::convert::Infallible>(axum::body::Bytes::from(learner))
+            };
+            let body = axum::body::Body::from_stream(futures::stream::once(whole));
+            Ok(([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response())
+        }
         Ok(Err(e)) => Err(ProblemResponse::new(500, "checkpoint damaged", e.to_string())),
         Err(_) => Err(ProblemResponse::new(500, "internal error", "reading the checkpoint failed inside")),
     }

@@ -4,6 +4,7 @@
 //! token needs for it, and what documents say of the endpoint; a test compares the two.
 
 mod alarms;
+mod answer;
 mod checkpoint_care;
 mod checkpoints;
 mod endpoint;

@@ -18,7 +18,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::task::TaskTracker;
 
@@ -44,12 +44,8 @@ pub async fn serve(hub: Arc<Hub>, listener: TcpListener, router: Router, tasks: 
 }
 
 /// Serves the requests of one connection.
-async fn serve_connection<S: AsyncRead + AsyncWrite + Send + 'static>(
-    hub: Arc<Hub>,
-    router: Router,
-    socket: S,
-    seat: Seat,
-) {
+async fn serve_connection(hub: Arc<Hub>, router: Router, socket: TcpStream, seat: Seat) {
+    let Some(socket) = listen::secure(&hub, socket, &seat).await else { return };
     let limits = &hub.config.limits;
     // an answer that nobody reads must not be kept for ever
     let mut socket = Box::pin(TimeoutStream::new(socket));

@@ -1,5 +1,6 @@
 //! Questions about streams. Predictions are made from snapshots and never wait for the learner.
 
+use super::answer::{AnswerSize, question_permit, stream_list};
 use super::problem::ProblemResponse;
 use super::query::Query;
 use crate::access::Grant;
@@ -126,7 +127,7 @@ enum Cost {
     Long,
 }
 
-/// Asks a snapshot of a stream a question.
+/// Asks a snapshot of a stream a question. Returns the answer and how many values it may have.
 ///
 /// A snapshot cannot answer if the state of the key is in the store and no longer kept for so old a snapshot; then a
 /// fresh one is asked.
@@ -134,14 +135,17 @@ async fn predict<T: Send + 'static>(
     hub: &Hub,
     stream: &str,
     cost: Cost,
+    size: AnswerSize,
     question: impl Fn(&Snapshot) -> Option<T> + Clone + Send + 'static,
-) -> Result<T, ProblemResponse> {
+) -> Result<(T, usize), ProblemResponse> {
     let view = find_alive(hub, stream)?;
     let mut snapshot = hub.snapshot(&view).await?;
+    let fields = snapshot.learner.schema().fields.len();
+    size.check(fields, hub.config.limits.answer_values)?;
     let start = Instant::now();
     for is_last_attempt in [false, true] {
         // a prediction that panics, which would be a bug, costs its sender an error and nobody else anything
-        let answer = if cost == Cost::Brief && snapshot.learner.schema().fields.len() <= BRIEF_FIELDS_MAX {
+        let answer = if cost == Cost::Brief && fields <= BRIEF_FIELDS_MAX {
             catch_unwind(AssertUnwindSafe(|| question(&snapshot))).ok()
         } else {
             let (asked, question) = (snapshot.clone(), question.clone());
@@ -151,7 +155,7 @@ async fn predict<T: Send + 'static>(
         let answer = answer.ok_or_else(|| ProblemResponse::new(500, "internal error", failed))?;
         if let Some(answer) = answer {
             metrics::histogram!(telemetry::PREDICT).record(start.elapsed().as_secs_f64());
-            return Ok(answer);
+            return Ok((answer, size.values(fields)));
         }
         if !is_last_attempt {
             snapshot = hub.fresh_snapshot(&view).await?;
@@ -179,7 +183,9 @@ pub async fn next(
     let key = query.get("key").map(str::to_owned);
     let cost = if top <= BRIEF_SYMBOLS_MAX { Cost::Brief } else { Cost::Long };
     let question = move |snapshot: &Snapshot| snapshot.learner.forecast(key.as_deref(), 1, top).pop();
-    let prediction = predict(&hub, &stream, cost, question).await?;
+    let _permit = if cost == Cost::Long { Some(question_permit(&hub).await?) } else { None };
+    let size = AnswerSize { horizon: 1, top };
+    let (prediction, _) = predict(&hub, &stream, cost, size, question).await?;
     Ok(Json(StreamPrediction { stream, prediction }).into_response())
 }
 
@@ -199,11 +205,12 @@ pub async fn forecast(
         let steps = learner.forecast(asked.as_deref(), horizon, top);
         (!steps.is_empty()).then(|| (learner.offset(), learner.model_version(), steps))
     };
-    let (offset, version, steps) = predict(&hub, &stream, Cost::Long, question).await?;
-    let mut answer =
-        json!({ "stream": stream, "offset": offset, "model_version": version, "horizon": horizon, "steps": steps });
+    let permit = question_permit(&hub).await?;
+    let size = AnswerSize { horizon, top };
+    let ((offset, version, steps), values) = predict(&hub, &stream, Cost::Long, size, question).await?;
+    let mut head = json!({ "stream": stream, "offset": offset, "model_version": version, "horizon": horizon });
     if let Some(key) = key {
-        answer["key"] = key.into();
+        head["key"] = key.into();
     }
-    Ok(Json(answer).into_response())
+    Ok(stream_list(head, "steps", steps, values, permit))
 }

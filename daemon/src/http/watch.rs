@@ -8,6 +8,7 @@
 use super::problem::ProblemResponse;
 use super::streams::find;
 use crate::access::Grant;
+use crate::following::FollowedOutcome;
 use crate::hub::Hub;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -18,7 +19,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use surmise_event::RefusalCode;
-use surmise_protocol::{AlarmEvent, DriftEvent, OutcomeReply};
+use surmise_protocol::{AlarmEvent, DriftEvent};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -59,7 +60,7 @@ pub async fn watch(
 
 /// What a follower of a stream gets.
 struct Feeds {
-    outcomes: Receiver<Arc<OutcomeReply>>,
+    outcomes: Receiver<Arc<FollowedOutcome>>,
     alarms: Receiver<Arc<AlarmEvent>>,
     /// What lets it follow.
     grant: Arc<Grant>,
@@ -85,8 +86,13 @@ async fn receive(hub: &Hub, feeds: &mut Feeds, out: &mut VecDeque<Event>) -> Opt
         () = feeds.replaced.cancelled() => Err(RecvError::Closed),
     };
     match received {
-        Ok(outcome) => {
-            let data = serde_json::to_string(&*outcome).unwrap_or_default();
+        Ok(followed) => {
+            // for this one there was no room in memory
+            let Some(outcome) = &followed.outcome else {
+                out.push_back(Event::default().event("lagged").data("{\"skipped\":1}"));
+                return Some(());
+            };
+            let data = serde_json::to_string(outcome).unwrap_or_default();
             out.push_back(Event::default().event("outcome").id(outcome.offset.to_string()).data(data));
             for drift in &outcome.drift {
                 let event = DriftEvent { stream: outcome.stream.clone(), drift: drift.clone() };

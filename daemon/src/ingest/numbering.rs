@@ -2,6 +2,8 @@
 
 use crate::fencing::Fencing;
 use crate::ticket::HighestSeq;
+use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 use surmise_event::{Refusal, RefusalCode};
 use surmise_store::group::Origin;
@@ -88,7 +90,7 @@ impl Numbering {
                     Err(Refusal::new(RefusalCode::SeqNotRising, "seq", reason))
                 }
             },
-            Numbering::Rising(numbers) => Ok(numbers.assign(seq, stream)),
+            Numbering::Rising(numbers) => numbers.assign(seq, stream),
         }
     }
 
@@ -113,7 +115,7 @@ impl Numbering {
         let Numbering::Rising(numbers) = self else { return Ok(None) };
         // what is durable was learnt, even if by another connection of the producer
         numbers.step_back(seq, learnt.max(numbers.watermark.get()))?;
-        match numbers.assign(Some(seq), stream) {
+        match numbers.assign(Some(seq), stream)? {
             Assignment::New { origin, .. } => Ok(origin),
             Assignment::Durable { .. } | Assignment::NotRising { .. } => Err(not_rising(seq, numbers.last)),
         }
@@ -146,6 +148,36 @@ enum StreamsSent {
     Several,
 }
 
+/// Numbers that a connection passed over. One of them that comes late is no repetition, so it must not be acknowledged
+/// as one: it was never learnt, and never will be.
+#[derive(Default)]
+struct NumberGaps(VecDeque<RangeInclusive<u64>>);
+
+/// Gaps that are remembered, the latest. A producer that counts has none.
+const GAPS_MAX: usize = 64;
+
+impl NumberGaps {
+    /// Notes that `seq` follows `before`, the largest number until then that was sent or is durable.
+    fn pass(&mut self, before: Option<u64>, seq: u64) {
+        let first = before.map_or(0, |before| before.saturating_add(1));
+        if first < seq {
+            self.0.push_back(first..=seq - 1);
+        }
+        if self.0.len() > GAPS_MAX {
+            self.0.pop_front();
+        }
+    }
+
+    fn contains(&self, seq: u64) -> bool {
+        self.0.iter().any(|gap| gap.contains(&seq))
+    }
+
+    /// Forgets gaps above a number, or all if there is none.
+    fn cut(&mut self, above: Option<u64>) {
+        self.0.retain(|gap| above.is_some_and(|above| *gap.start() <= above));
+    }
+}
+
 /// The numbers of a connection that began with a hello.
 pub struct RisingNumbers {
     /// The producer, if the hello names one.
@@ -155,6 +187,8 @@ pub struct RisingNumbers {
     watermark: Arc<Watermark>,
     /// The largest number that was assigned.
     last: Option<u64>,
+    /// Numbers below that one that were never sent.
+    gaps: NumberGaps,
     streams: StreamsSent,
 }
 
@@ -167,7 +201,7 @@ impl RisingNumbers {
         watermark: Arc<Watermark>,
     ) -> RisingNumbers {
         watermark.durable.raise(committed);
-        RisingNumbers { producer, home, watermark, last: None, streams: StreamsSent::None }
+        RisingNumbers { producer, home, watermark, last: None, gaps: NumberGaps::default(), streams: StreamsSent::None }
     }
 
     /// The number of an event that has none.
@@ -175,16 +209,24 @@ impl RisingNumbers {
         self.last.max(self.watermark.get()).map_or(1, |last| last.saturating_add(1))
     }
 
-    fn assign(&mut self, seq: Option<u64>, stream: &Arc<str>) -> Assignment {
+    /// Assigns a number.
+    ///
+    /// # Errors
+    /// The number was passed over, and comes after a higher one that is durable.
+    fn assign(&mut self, seq: Option<u64>, stream: &Arc<str>) -> Result<Assignment, Refusal> {
         let durable = self.watermark.get();
         let seq = seq.unwrap_or_else(|| self.next());
         // without a name nothing is remembered, so a low number is a fault and not a repetition
         if self.producer.is_some() && durable.is_some_and(|durable| seq <= durable) {
-            return Assignment::Durable { highest: durable };
+            return match self.gaps.contains(seq) {
+                true => Err(not_rising(seq, durable)),
+                false => Ok(Assignment::Durable { highest: durable }),
+            };
         }
         if self.last.is_some_and(|last| seq <= last) {
-            return Assignment::NotRising { seq };
+            return Ok(Assignment::NotRising { seq });
         }
+        self.gaps.pass(self.last.max(durable), seq);
         self.last = Some(seq);
         self.note_stream(stream);
         let safe = match self.streams {
@@ -192,7 +234,8 @@ impl RisingNumbers {
             StreamsSent::One(_) => Some(seq),
             StreamsSent::None | StreamsSent::Several => durable,
         };
-        Assignment::New { seq: Some(seq), origin: self.producer.as_ref().map(|producer| producer.origin(seq, safe)) }
+        let origin = self.producer.as_ref().map(|producer| producer.origin(seq, safe));
+        Ok(Assignment::New { seq: Some(seq), origin })
     }
 
     fn note_stream(&mut self, stream: &Arc<str>) {
@@ -212,6 +255,7 @@ impl RisingNumbers {
             return Err(not_rising(seq, learnt));
         }
         self.last = learnt;
+        self.gaps.cut(learnt);
         Ok(())
     }
 }
@@ -257,6 +301,24 @@ mod tests {
         // 900 was refused, so 7 is learnt and numbers go on from there
         assert_eq!(numbering.assign_again(7, Some(6), &stream).unwrap().map(|origin| origin.seq), Some(7));
         assert!(is_new(assign(&mut numbering, None, &stream), 8));
+    }
+
+    #[test]
+    fn a_number_that_was_passed_over_is_no_repetition() {
+        let (mut numbering, watermark) = numbering();
+        let stream: Arc<str> = "s".into();
+        assert!(is_new(assign(&mut numbering, Some(1), &stream), 1));
+        assert!(is_new(assign(&mut numbering, Some(10), &stream), 10));
+        watermark.raise(10);
+        let refusal = numbering.assign(Some(5), &stream).unwrap_err();
+        assert_eq!(refusal.code, RefusalCode::SeqNotRising, "it was never learnt");
+        assert_eq!(assign(&mut numbering, Some(1), &stream), Assignment::Durable { highest: Some(10) });
+        // what was durable before it was this connection's turn was sent by another one
+        watermark.raise(20);
+        assert_eq!(assign(&mut numbering, Some(15), &stream), Assignment::Durable { highest: Some(20) });
+        assert!(is_new(assign(&mut numbering, Some(30), &stream), 30));
+        watermark.raise(30);
+        assert!(numbering.assign(Some(25), &stream).is_err());
     }
 
     #[test]

@@ -30,7 +30,7 @@ impl OwnedStream {
         }
         let mut counts = ChunkCounts::default();
         let view = self.view.clone();
-        let mut replies = ReplyWriter::new(options, &view, pending.outbox().clone());
+        let mut replies = ReplyWriter::new(options, &view, pending.outbox().clone(), &around.services.followers);
         for event in events {
             match self.apply(event, around) {
                 Ok(Applied::Observed(outcome)) => {

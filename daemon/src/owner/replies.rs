@@ -1,6 +1,7 @@
 //! Replies to the connection that sent events, and outcomes for those that follow the stream.
 
 use crate::directory::StreamView;
+use crate::following::FollowerRoom;
 use crate::inbox::{InboxEvent, ReplyOptions};
 use crate::ticket::Outbox;
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use surmise_protocol::{AlarmEvent, ErrorReply, OutcomeReply, Reply, event_json};
 const NEXT_SYMBOLS_MAX: usize = 5;
 /// Replies that are gathered before they are put into the outbox.
 const GATHERED_REPLIES_MAX: usize = 64;
+/// Bytes of replies that are gathered before they are put into the outbox.
+const GATHERED_BYTES_MAX: usize = 256 << 10;
 
 /// The reply that reports a refused event.
 pub(super) fn refusal_reply(event: &InboxEvent, refusal: Refusal) -> Reply {
@@ -25,14 +28,21 @@ pub(super) struct ReplyWriter<'a> {
     outbox: Arc<Outbox>,
     /// Whether anyone follows the stream.
     followed: bool,
+    followers: &'a Arc<FollowerRoom>,
     gathered: Vec<Reply>,
+    gathered_bytes: usize,
 }
 
 impl<'a> ReplyWriter<'a> {
     /// A writer of replies of the kinds that a connection asked for.
-    pub fn new(options: ReplyOptions, view: &'a StreamView, outbox: Arc<Outbox>) -> ReplyWriter<'a> {
+    pub fn new(
+        options: ReplyOptions,
+        view: &'a StreamView,
+        outbox: Arc<Outbox>,
+        followers: &'a Arc<FollowerRoom>,
+    ) -> ReplyWriter<'a> {
         let followed = view.outcomes.followers() > 0;
-        ReplyWriter { options, view, outbox, followed, gathered: Vec::new() }
+        ReplyWriter { options, view, outbox, followed, followers, gathered: Vec::new(), gathered_bytes: 0 }
     }
 
     /// Reports the outcome of an event to the connection and to the followers, where they ask for it. Called before the
@@ -45,14 +55,21 @@ impl<'a> ReplyWriter<'a> {
             return;
         }
         let key = event.record.key.clone();
-        let asked = learner.filter(|_| self.options.next);
+        let has_room = self.outbox.has_room(self.gathered_bytes);
+        let asked = learner.filter(|_| self.options.next && has_room);
         let next = asked.map(|learner| learner.predict(key.as_deref(), NEXT_SYMBOLS_MAX));
-        let reply = OutcomeReply::new(event.seq, self.view.name.clone(), key, outcome, next);
+        let mut reply = OutcomeReply::new(event.seq, self.view.name.clone(), key, outcome, next);
         if self.followed {
-            let event = Some(event_json(&event.record));
-            self.view.outcomes.send(Arc::new(OutcomeReply { next: None, event, ..reply.clone() }));
+            // the event in JSON has about as many bytes as its line had
+            let bytes = reply.bytes() + event.bytes;
+            let fits = self.followers.fits(bytes);
+            let whole = || OutcomeReply { next: None, event: Some(event_json(&event.record)), ..reply.clone() };
+            self.view.outcomes.send(self.followers.put(fits.then(whole), bytes));
         }
         if self.options.outcome {
+            if !has_room {
+                (reply.fields, reply.next, reply.brief) = (Vec::new(), None, true);
+            }
             self.gather(Reply::Outcome(Box::new(reply)));
         }
     }
@@ -63,9 +80,11 @@ impl<'a> ReplyWriter<'a> {
     }
 
     fn gather(&mut self, reply: Reply) {
+        self.gathered_bytes += reply.bytes();
         self.gathered.push(reply);
-        if self.gathered.len() >= GATHERED_REPLIES_MAX {
+        if self.gathered.len() >= GATHERED_REPLIES_MAX || self.gathered_bytes >= GATHERED_BYTES_MAX {
             self.outbox.push(self.gathered.drain(..));
+            self.gathered_bytes = 0;
         }
     }
 

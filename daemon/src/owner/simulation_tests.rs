@@ -110,7 +110,7 @@ impl World {
     }
 
     fn services(&self) -> Arc<Services> {
-        Arc::new(Services { clock: self.clock.clone(), workers: None, pages: None, storage: None, probe: None })
+        Arc::new(Services { clock: self.clock.clone(), ..(*Services::of(None)).clone() })
     }
 
     /// Starts the daemon on what the store holds.

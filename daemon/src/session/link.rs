@@ -13,6 +13,8 @@ pub struct Link {
     pub outbox: Arc<Outbox>,
     /// One permit for each further line whose replies there is room for.
     pub credits: Semaphore,
+    /// Bytes of replies that one permit is good for.
+    pub credit_bytes: usize,
     /// The largest number that was acknowledged.
     pub watermark: Arc<Watermark>,
     /// Whether the producer asked for acknowledgements.
@@ -22,10 +24,11 @@ pub struct Link {
 }
 
 impl Link {
-    /// The state of a new connection, with room for the replies of `lines_max` lines.
-    pub fn new(lines_max: usize) -> Link {
+    /// The state of a new connection, with room for the replies of `lines_max` lines, of `bytes_max` bytes in all.
+    pub fn new(lines_max: usize, bytes_max: usize) -> Link {
         Link {
-            outbox: Arc::default(),
+            outbox: Arc::new(Outbox::bounded(bytes_max)),
+            credit_bytes: (bytes_max / lines_max).max(1),
             credits: Semaphore::new(lines_max),
             watermark: Arc::default(),
             wants_ack: AtomicBool::new(false),

@@ -32,7 +32,8 @@ const DRAIN_READS_MAX: usize = 256;
 pub async fn serve<S: AsyncRead + AsyncWrite + Send>(hub: Arc<Hub>, kind: ListenerKind, socket: S, seat: Seat) {
     let (mut read, mut write) = tokio::io::split(socket);
     let limits = &hub.config.limits;
-    let (link, unread_time) = (Arc::new(Link::new(limits.session_events)), limits.unread_time.0);
+    let (link, unread_time) =
+        (Arc::new(Link::new(limits.session_events, limits.session_bytes.0 as usize)), limits.unread_time.0);
     let mut reader = SessionReader::new(hub, kind, link.clone(), seat);
     let reading = async {
         let end = reader.read(&mut read).await;

@@ -175,6 +175,7 @@ impl SessionReader {
                 self.read_first_line(line, opening).await?;
                 continue;
             }
+            self.intake.set_chunk_lines_max(self.hub.config.limits.session_events / self.line_credits());
             let chunk = self.intake.read_chunk(cutter, end, now_us());
             if chunk.lines == 0 {
                 return Ok(());
@@ -278,13 +279,20 @@ impl SessionReader {
         self.submit(resolved).await
     }
 
+    /// How many permits the replies of one line need, by what they had lately.
+    fn line_credits(&self) -> usize {
+        let bytes = if self.replies.outcome { self.link.outbox.line_bytes() } else { 0 };
+        (bytes / self.link.credit_bytes).clamp(1, self.hub.config.limits.session_events)
+    }
+
     /// Sends a chunk to the owners of its streams; waits for room for its replies, and in their inboxes.
     async fn submit(&mut self, chunk: LineChunk) -> Result<(), ReadEnd> {
         if chunk.lines == 0 {
             return Ok(());
         }
         // the writer gives the permits back when the lines are answered
-        let room = chunk.lines.min(self.hub.config.limits.session_events) as u32;
+        let credits = chunk.lines * self.line_credits();
+        let room = credits.min(self.hub.config.limits.session_events) as u32;
         tokio::select! {
             biased;
             end = self.interrupted() => return Err(end),

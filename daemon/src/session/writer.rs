@@ -54,6 +54,7 @@ pub async fn write_replies<W: AsyncWrite + Unpin>(socket: &mut W, link: &Link, u
         if other_side == OtherSide::Reads && !out.is_empty() {
             other_side = write(socket, &out, link, unread_time).await;
         }
+        link.outbox.release(drained.bytes);
         out.clear();
         if out.capacity() > IDLE_BYTES_MAX {
             out = Vec::new();

@@ -47,7 +47,7 @@ impl InProcessDaemon {
     }
 
     pub(crate) fn http(&self) -> Http {
-        Http::new(&self.url, None)
+        Http::new(&self.url, None, None)
     }
 
     pub(crate) fn stop(self) -> Result<(), Failure> {
@@ -100,7 +100,7 @@ impl DaemonProcess {
     }
 
     pub(crate) fn http(&self) -> Http {
-        Http::new(&self.url, None)
+        Http::new(&self.url, None, None)
     }
 
     pub(crate) fn id(&self) -> u32 {

@@ -71,7 +71,7 @@ async fn demo(global: &Global, args: &DemoArgs, dir: PathBuf) -> Result<(), Fail
     let place = DaemonAddresses { http: format!("http://{}", daemon.http), tcp: daemon.tcp.to_string(), usual };
     let hello = Hello { token: global.token.clone(), ..Hello::new(format!("demo-{}", std::process::id()), STREAM) };
     let client = Client::connect(daemon.tcp.into(), hello).await?;
-    let http = Arc::new(Http::new(&place.http, global.token.as_deref()));
+    let http = Arc::new(Http::new(&place.http, global.token.as_deref(), None));
     let endless = std::io::stdout().is_terminal() && text;
     let limit = args.seconds.or((!endless).then_some(60.0)).map(Duration::from_secs_f64);
     if text {
