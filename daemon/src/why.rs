@@ -10,8 +10,8 @@ use crate::stream::NO_LIMITS;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use surmise_event::{Data, LastSeen, Part, Record, Refusal};
-use surmise_learner::{Learner, LearnerError, Page, Pages, PagesError, PartDetail};
+use surmise_event::{LastSeen, Part, Refusal};
+use surmise_learner::{Inquiry, Learner, LearnerError, Page, Pages, PagesError};
 use surmise_protocol::WhyAnswer;
 use surmise_store::group::Decoded;
 use surmise_store::{StoreError, StreamEntry};
@@ -93,7 +93,7 @@ pub fn why(
     let entry = storage.streams()?.into_iter().find(|entry| entry.number == question.number);
     let mut learner = learner_before(storage, &entry.ok_or(WhyError::NotDurable)?, question, pages)?;
     let from = learner.offset();
-    let mut replayed = 0;
+    let mut inquiry = Inquiry::new(question.offset);
     for group in storage.log_tail(question.number, from) {
         let (group, _) = group?;
         if group.first_offset != learner.offset() {
@@ -103,7 +103,7 @@ pub fn why(
             let (reached, seconds) = (learner.offset(), question.seconds_max);
             return Err(WhyError::TooLong { from, offset: question.offset, reached, seconds });
         }
-        if let Some(mut answer) = learn_group(&mut learner, group, question, &mut replayed)? {
+        if let Some(mut answer) = learn_group(&mut learner, group, question, &mut inquiry)? {
             answer.parts = last_seen(storage, question, &learner, answer.parts, began)?;
             return Ok(answer);
         }
@@ -145,23 +145,14 @@ fn learn_group(
     learner: &mut Learner,
     group: Decoded,
     question: &WhyQuestion,
-    replayed: &mut u64,
+    inquiry: &mut Inquiry,
 ) -> Result<Option<WhyAnswer>, WhyError> {
     for logged in group.records {
         let event = learner.bind(&logged.record, &NO_LIMITS).map_err(WhyError::Refused)?;
-        let is_asked = question.offset < learner.offset() + event.offsets(learner.schema());
-        if is_asked {
-            learner.set_parts(PartDetail::Expectations);
+        if let Some(found) = inquiry.learn(learner, &event)? {
+            let stream = question.stream.clone();
+            return Ok(Some(WhyAnswer::new(stream, &logged.record, found.outcome, found.parts, found.learnt)));
         }
-        let outcome = learner.observe(&event);
-        if let Some(fault) = learner.pages_fault() {
-            return Err(fault.clone().into());
-        }
-        if is_asked {
-            let parts = learner.latest_parts().to_vec();
-            return Ok(Some(WhyAnswer::new(question.stream.clone(), &logged.record, outcome, parts, *replayed)));
-        }
-        *replayed += 1;
     }
     Ok(None)
 }
@@ -181,28 +172,18 @@ fn last_seen(
         let (group, _) = group?;
         let mut offset = group.first_offset;
         for logged in &group.records {
-            if offset + span(&logged.record, every_byte) > question.offset {
+            let next = offset + logged.record.offsets(every_byte);
+            if next > question.offset {
                 return Ok(seen.finish());
             }
             seen.look(offset, &logged.record);
-            offset += span(&logged.record, every_byte);
+            offset = next;
         }
         if began.elapsed().as_secs() >= question.seconds_max {
             break;
         }
     }
     Ok(seen.finish())
-}
-
-/// How many offsets a record takes.
-fn span(record: &Record, every_byte: bool) -> u64 {
-    let data = match &record.data {
-        Data::None => 0,
-        Data::One(surmise_event::Datum::Bytes(run)) if every_byte => run.len() as u64,
-        Data::One(surmise_event::Datum::Text(run)) if every_byte => run.len() as u64,
-        Data::One(_) | Data::Fields(_) => 1,
-    };
-    data + u64::from(record.end)
 }
 
 /// The key pages of a copy that learns on: those of the store as they were at its checkpoint, under its own in memory.

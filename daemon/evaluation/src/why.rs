@@ -5,7 +5,7 @@ use crate::options::ReplayOptions;
 use crate::replay::{learner, start_workers};
 use std::path::Path;
 use surmise_event::{Data, Datum, LastSeen, Record};
-use surmise_learner::{Learner, PartDetail};
+use surmise_learner::{Inquiry, Learner};
 use surmise_protocol::WhyAnswer;
 use surmise_recording::{Item, Source, SourceOptions};
 
@@ -22,28 +22,18 @@ pub fn replay_why(recording: &SourceOptions, options: &ReplayOptions, offset: u6
     let mut learner = learner(&source, options)?;
     let _workers = start_workers(&mut learner, options)?;
     let name = recording.files.first().map_or("-", |file| stem(file)).into();
-    let mut replayed = 0;
+    let mut inquiry = Inquiry::new(offset);
     for item in source {
         let item = item?;
         for record in pieces(&item, &learner, offset) {
             let event = learner.bind(&record, &options.limits).map_err(|r| item.refused(r))?;
-            let is_asked = offset < learner.offset() + event.offsets(learner.schema());
-            if is_asked {
-                learner.set_parts(PartDetail::Expectations);
-            }
-            let outcome = learner.observe(&event);
-            if let Some(fault) = learner.pages_fault() {
-                return Err(fault.clone().into());
-            }
-            if is_asked {
-                let parts = learner.latest_parts().to_vec();
-                let mut answer = WhyAnswer::new(name, &record, outcome, parts, replayed);
+            if let Some(found) = inquiry.learn(&mut learner, &event)? {
+                let mut answer = WhyAnswer::new(name, &record, found.outcome, found.parts, found.learnt);
                 let mut seen = LastSeen::new(std::mem::take(&mut answer.parts));
-                look_before(recording, replayed, &mut seen)?;
+                look_before(recording, found.learnt, &mut seen)?;
                 answer.parts = seen.finish();
                 return Ok(answer);
             }
-            replayed += 1;
         }
     }
     Err(ReplayError::NoEvent { offset, end: learner.offset() })
@@ -76,7 +66,7 @@ fn look_before(recording: &SourceOptions, records: u64, seen: &mut LastSeen) -> 
     for item in source.take(usize::try_from(records).unwrap_or(usize::MAX)) {
         let record = item?.record;
         seen.look(offset, &record);
-        offset += u64::from(record.data != Data::None) + u64::from(record.end);
+        offset += record.offsets(false);
     }
     Ok(())
 }

@@ -37,17 +37,21 @@ pub struct Judgement {
 pub struct Judge {
     channels: Vec<Channel>,
     levels: Vec<ChannelLevel>,
-    /// For each channel the largest evidence of the current event and its place; kept only to be used again.
-    largest: Vec<(f64, usize)>,
+    /// For each channel the largest evidence of the event at hand, which is learnt when the next one begins.
+    largest: Vec<f64>,
+    /// What the event at hand multiplies its evidence by, and what was left of those before it.
+    emphasis: f64,
+    rest: f64,
     sum: f64,
+    began: bool,
 }
 
 impl Judge {
     /// A judge of these channels.
     pub fn new(channels: Vec<Channel>) -> Judge {
         let levels = channels.iter().map(|channel| ChannelLevel::new(channel.prior_bits)).collect();
-        let largest = vec![(0.0, 0); channels.len()];
-        Judge { channels, levels, largest, sum: 0.0 }
+        let largest = vec![0.0; channels.len()];
+        Judge { channels, levels, largest, emphasis: 1.0, rest: 0.0, sum: 0.0, began: false }
     }
 
     /// The channels, in the order in which evidence names them.
@@ -67,28 +71,36 @@ impl Judge {
     /// evidence of each channel usually is. `emphasis` multiplies what this event adds; 1 is neutral. Evidence of a
     /// channel that does not exist is passed over.
     pub fn judge(&mut self, evidence: &[Evidence], emphasis: f64) -> Judgement {
-        self.largest.fill((0.0, usize::MAX));
+        if self.began {
+            self.levels.iter_mut().zip(&self.largest).for_each(|(level, bits)| level.learn(*bits));
+        }
+        self.began = true;
+        self.largest.fill(0.0);
+        self.emphasis = 0.0;
+        self.rest = (FADE * self.sum - LOSS).max(0.0);
+        self.go_on(evidence, emphasis)
+    }
+
+    /// Judges a further part of the event that was judged last, such as a line of a trace that the event has: what is
+    /// larger than before counts in its place, and nothing fades. As if all parts had come at once.
+    pub fn go_on(&mut self, evidence: &[Evidence], emphasis: f64) -> Judgement {
+        let (mut top, mut best) = (0.0, None);
         for (place, piece) in evidence.iter().enumerate() {
             if let Some(largest) = self.largest.get_mut(piece.channel as usize)
                 && piece.bits.is_finite()
-                && piece.bits > largest.0
+                && piece.bits > *largest
             {
-                *largest = (piece.bits, place);
-            }
-        }
-        let (mut own, mut top, mut best) = (0.0, 0.0, None);
-        for (level, (bits, place)) in self.levels.iter_mut().zip(&self.largest) {
-            if *bits > 0.0 {
-                let share = bits / level.unit_bits();
-                own += share;
+                *largest = piece.bits;
+                let share = piece.bits / self.levels[piece.channel as usize].unit_bits();
                 if share > top {
-                    (top, best) = (share, Some(*place));
+                    (top, best) = (share, Some(place));
                 }
             }
-            level.learn(*bits);
         }
-        own *= emphasis;
-        self.sum = (FADE * self.sum - LOSS).max(0.0) + own;
+        self.emphasis = self.emphasis.max(emphasis);
+        let shares = self.levels.iter().zip(&self.largest).map(|(level, bits)| bits / level.unit_bits());
+        let own = self.emphasis * shares.sum::<f64>();
+        self.sum = self.rest + own;
         Judgement { sum: self.sum, own, best }
     }
 }
@@ -97,6 +109,10 @@ impl Persist for Judge {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("judge")?;
         s.f64("sum", &mut self.sum)?;
+        s.f64("rest", &mut self.rest)?;
+        s.f64("emphasis", &mut self.emphasis)?;
+        s.bool("began", &mut self.began)?;
+        s.f64s_fixed("largest", &mut self.largest)?;
         let channels = s.begin("channels", self.levels.len(), 1)?;
         if channels != self.levels.len() {
             return Err(StateError::Mismatch("channels"));
@@ -124,6 +140,20 @@ mod tests {
         let judgement = judge().judge(&odd, 2.0);
         assert_eq!(judgement, Judgement { sum: 5.0, own: 5.0, best: Some(1) });
         assert_eq!(judge().judge(&[], 1.0), Judgement::default());
+    }
+
+    #[test]
+    fn parts_of_an_event_are_judged_as_if_they_came_at_once() {
+        let (mut whole, mut parts) = (judge(), judge());
+        for event in 0..3000 {
+            let bits = f64::from(event % 7);
+            let (first, second) = (piece(0, bits), piece(1, 6.0 - bits));
+            let at_once = whole.judge(&[first, second, piece(0, 1.0)], 1.5);
+            parts.judge(&[first], 1.0);
+            let later = parts.go_on(&[second, piece(0, 1.0)], 1.5);
+            assert_eq!((at_once.sum, at_once.own), (later.sum, later.own));
+        }
+        assert_eq!(whole.hash_state(), parts.hash_state());
     }
 
     #[test]

@@ -19,6 +19,20 @@ pub struct Record {
     pub end: bool,
 }
 
+impl Record {
+    /// How many offsets the record's event takes: one for its values, of bytes in a stream of bytes one each, and one
+    /// for the end of its key.
+    pub fn offsets(&self, is_bytes: bool) -> u64 {
+        let data = match &self.data {
+            Data::None => 0,
+            Data::One(Datum::Bytes(run)) if is_bytes => run.len() as u64,
+            Data::One(Datum::Text(run)) if is_bytes => run.len() as u64,
+            Data::One(_) | Data::Fields(_) => 1,
+        };
+        data + u64::from(self.end)
+    }
+}
+
 /// The values of a record.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Data {

@@ -3,6 +3,7 @@
 use crate::piece::{BLANK_HASH, Piece, PieceKind, Pieces};
 use crate::stamp;
 use crate::table::hash;
+use crate::token;
 use std::ops::Range;
 
 /// Classes of bytes.
@@ -51,6 +52,11 @@ pub(crate) fn cut(text: &[u8], range: Range<usize>, pieces: &mut Pieces) {
 /// Cuts a text into pieces that have not yet seen their neighbours.
 fn cut_words(text: &[u8], range: Range<usize>, pieces: &mut Pieces) {
     let (mut at, end, mut open_quotes) = (range.start, range.end, 0);
+    if let Some((level, time)) = stamp::read_klog(&text[..end], at) {
+        pieces.push(PieceKind::Word, text, at..level);
+        pieces.push(PieceKind::Time, text, level..time);
+        at = time;
+    }
     while at < end && !pieces.is_full() {
         let start = at;
         match class(text[at]) {
@@ -71,16 +77,26 @@ fn cut_words(text: &[u8], range: Range<usize>, pieces: &mut Pieces) {
             },
             WORD => {
                 let is_fresh = start == range.start || class(text[start - 1]) != WORD;
-                let time = if is_fresh { stamp::read(&text[start..end]) } else { None };
+                let address = if is_fresh { token::address_end(&text[..end], at) } else { None };
+                let time = if is_fresh && address.is_none() { stamp::read(&text[start..end]) } else { None };
                 if let Some((length, _)) = time.filter(|(_, s)| !s.is_absolute || tells_time(text, start, pieces)) {
                     at = start + length;
                     pieces.push(PieceKind::Time, text, start..at);
+                } else if let Some(whole) = address.or_else(|| token::length_end(&text[..end], at).filter(|_| is_fresh)) {
+                    at = whole;
+                    pieces.push(PieceKind::Value, text, start..at);
                 } else {
                     at = run(text, at, end, WORD);
-                    pieces.push(word_kind(&text[start..at]), text, start..at);
+                    word(text, start..at, pieces);
                 }
             }
             _ => {
+                let is_fresh = start == range.start || class(text[start - 1]) == BLANK || text[start - 1] == b'(';
+                if let Some(whole) = whole_end(text, at, end).filter(|_| is_fresh) {
+                    at = whole;
+                    pieces.push(PieceKind::Value, text, start..at);
+                    continue;
+                }
                 while at < end && class(text[at]) == OTHER && !begins_path(text, range.start, at, end) {
                     at += 1;
                 }
@@ -100,6 +116,28 @@ fn cut_words(text: &[u8], range: Range<usize>, pieces: &mut Pieces) {
     }
 }
 
+/// The end of a value that begins with a mark: `<1 sec`, `::1` or `[fe80::1]:80`.
+fn whole_end(text: &[u8], at: usize, end: usize) -> Option<usize> {
+    match text[at] {
+        b'<' => token::below_end(text, at, end, is_unit),
+        b':' | b'[' => token::address_end(&text[..end], at),
+        _ => None,
+    }
+}
+
+/// Adds a word; points that lead to a value, as in `enable......0`, are a mark between the two.
+fn word(text: &[u8], range: Range<usize>, pieces: &mut Pieces) {
+    let Some((from, to)) = token::leader(&text[range.clone()]).filter(|(from, _)| *from > 0) else {
+        return pieces.push(word_kind(&text[range.clone()]), text, range);
+    };
+    let (from, to) = (range.start + from, range.start + to);
+    pieces.push(word_kind(&text[range.start..from]), text, range.start..from);
+    pieces.push(PieceKind::Mark, text, from..to);
+    if to < range.end {
+        pieces.push(word_kind(&text[to..range.end]), text, to..range.end);
+    }
+}
+
 /// Whether a word after a number is its unit, as in `93.0 KB`.
 fn is_unit(word: &[u8]) -> bool {
     const UNITS: &[&str] = &[
@@ -110,8 +148,8 @@ fn is_unit(word: &[u8]) -> bool {
     UNITS.iter().any(|unit| unit.as_bytes() == word)
 }
 
-/// Makes values of words that are values by their place: after a key and `=`, and units after numbers. A key without a
-/// value, as in `logname= uid=0`, gets an empty one.
+/// Makes values of words that are values by their place: after a key and `=`, in single quotes, hosts before ports, and
+/// units after numbers. A key without a value, as in `logname= uid=0`, gets an empty one.
 fn mark_values(text: &[u8], first: usize, pieces: &mut Pieces) {
     let is = |piece: &Piece, kind, what: &[u8]| piece.kind == kind && piece.of(text) == what;
     let mut at = first + 1;
@@ -134,9 +172,29 @@ fn mark_values(text: &[u8], first: usize, pieces: &mut Pieces) {
             && is_unit(this.of(text))
         {
             pieces.0[at].kind = PieceKind::Value;
+        } else if this.kind == PieceKind::Word && (is_quoted(text, pieces, at) || has_port(text, pieces, at)) {
+            pieces.0[at].kind = PieceKind::Value;
         }
         at += 1;
     }
+}
+
+/// Whether the word at a place stands alone in single quotes.
+fn is_quoted(text: &[u8], pieces: &Pieces, at: usize) -> bool {
+    let (before, this) = (&pieces.0[at - 1], &pieces.0[at]);
+    let opens = before.kind == PieceKind::Mark
+        && before.of(text).last() == Some(&b'\'')
+        && !(before.start..before.end - 1).is_empty() | (before.start == 0 || class(text[before.start as usize - 1]) != WORD);
+    opens && pieces.0.get(at + 1).is_some_and(|p| p.kind == PieceKind::Mark && p.of(text).first() == Some(&b'\''))
+        && this.end > this.start
+}
+
+/// Whether the word at a place is a host and a port follows it.
+fn has_port(text: &[u8], pieces: &Pieces, at: usize) -> bool {
+    let is_port = |p: &Piece| p.kind == PieceKind::Value && p.of(text).iter().all(u8::is_ascii_digit);
+    token::is_host(pieces.0[at].of(text))
+        && pieces.0.get(at + 1).is_some_and(|p| p.of(text) == b":")
+        && pieces.0.get(at + 2).is_some_and(is_port)
 }
 
 /// Whether a count of seconds that begins here is a time: at the beginning of a line, in brackets, or after a key that
@@ -237,7 +295,7 @@ fn word_kind(word: &[u8]) -> PieceKind {
         dots(&w[from..to])
     };
     let is_host = || DOMAINS.iter().any(|domain| word.ends_with(domain.as_bytes()));
-    if has_digit || inner(word) > 1 || is_host() { PieceKind::Value } else { PieceKind::Word }
+    if has_digit || inner(word) > 1 || is_host() || token::is_masked(word) { PieceKind::Value } else { PieceKind::Word }
 }
 
 /// Ends of names of hosts.

@@ -2,7 +2,7 @@
 //!
 //! | part | modules |
 //! |---|---|
-//! | reading | `line` (colours, JSON told from text), `json`, `cut` (pieces), `stamp` and `clock` (times), `trace` (lines that go on), `prefix` and `role` (what a slot is for) |
+//! | reading | `line` (colours, JSON told from text), `json`, `cut` (pieces), `token` (values that are more than a word), `stamp` and `clock` (times), `trace` (lines that go on), `prefix` and `role` (what a slot is for) |
 //! | templates | `miner`, `search`, `template` |
 //! | slots | `slots`, `slot`, `values`, `number`, `shape` |
 //! | evidence | `observe`, `channels`, `burst`, `sequence`, `overdue`, `rate`, `pairs`, `severe` |
@@ -37,6 +37,7 @@ mod stamp;
 mod table;
 mod tell;
 mod template;
+mod token;
 mod trace;
 mod values;
 
@@ -45,4 +46,4 @@ pub use model::{LineLimits, LineModel, LineReading};
 pub use observe::{LineOutcome, LineOverdue, LinePart, WHOLE_LINE};
 pub use shape::ValueShape;
 pub use tell::{LikelyValue, LinePartSummary, SlotSummary};
-pub use trace::TraceJoiner;
+pub use trace::{Continuation, TraceJoiner};

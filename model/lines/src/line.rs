@@ -3,14 +3,15 @@
 use crate::cut::cut;
 use crate::json::cut_json;
 use crate::piece::{PieceKind, Pieces};
-use crate::prefix::syslog_host;
+use crate::prefix::syslog_values;
 use std::borrow::Cow;
 
 /// Bytes of a line that are read.
 const LINE_BYTES_MAX: usize = 16 * 1024;
 
-/// Cuts a line that is JSON, text with JSON at its end, or text; the pieces refer to `text`.
-pub(crate) fn cut_line(line: &[u8], text: &mut Vec<u8>, pieces: &mut Pieces) {
+/// Cuts a line that is JSON, text with JSON at its end, or text; the pieces refer to `text`. Returns whether the whole
+/// line is an object of JSON.
+pub(crate) fn cut_line(line: &[u8], text: &mut Vec<u8>, pieces: &mut Pieces) -> bool {
     let line = plain(&line[..line.len().min(LINE_BYTES_MAX)]);
     let line = line.trim_ascii_end();
     let object = if line.last() == Some(&b'}') { line.windows(2).position(|two| two == b"{\"") } else { None };
@@ -18,16 +19,18 @@ pub(crate) fn cut_line(line: &[u8], text: &mut Vec<u8>, pieces: &mut Pieces) {
     let start = text.len();
     text.extend_from_slice(&line[..head]);
     cut(text, start..start + head, pieces);
-    // every host says the same things, so a host is a value from the start
-    if let Some(host) = syslog_host(text, &pieces.0) {
-        pieces.0[host].kind = PieceKind::Value;
+    // every host says the same things, so a host is a value from the start, and so is the process beside it
+    for place in syslog_values(text, &pieces.0).into_iter().flatten() {
+        pieces.0[place].kind = PieceKind::Value;
     }
     if object.is_some() && !cut_json(&line[head..], text, pieces) {
         text.truncate(start);
         pieces.0.clear();
         text.extend_from_slice(line);
         cut(text, start..start + line.len(), pieces);
+        return false;
     }
+    object == Some(0)
 }
 
 /// A line without the codes of ECMA-48 (ANSI), without NUL bytes, and without a mark of byte order.

@@ -9,14 +9,14 @@ use crate::overdue::Overdue;
 use crate::pairs::Pairs;
 use crate::piece::{PieceKind, Pieces};
 use crate::rate::Rate;
-use crate::role::{is_json_name, role_at};
+use crate::role::{is_json_name, is_severe_letter, role_at};
 use crate::search::FoundTemplate;
 use crate::sequence::TemplateOrder;
 use crate::severe::is_severe;
 use crate::slots::Slots;
-use crate::stamp;
+use crate::stamp::{self, Stamp};
 use crate::template::{NO_SLOT, Template};
-use crate::trace::TraceJoiner;
+use crate::trace::{Continuation, TraceJoiner};
 use surmise_alarm::{Evidence, HighMark, Judge};
 use surmise_state::{Persist, State, StateError};
 
@@ -37,6 +37,9 @@ impl Default for LineLimits {
     }
 }
 
+/// Pieces at the beginning of a line among which its time is, if it begins with one.
+const HEAD_PIECES: usize = 12;
+
 /// What reading a line gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineReading {
@@ -47,8 +50,8 @@ pub struct LineReading {
     pub time_us: Option<i64>,
     /// Whether the template was made for this line.
     pub is_new: bool,
-    /// Whether the line goes on with the event of the line before, as the frames of a stack trace do.
-    pub is_continuation: bool,
+    /// Whether the line begins an event or goes on with that of the line before, as the frames of a stack trace do.
+    pub continuation: Continuation,
 }
 
 /// What is kept of a template of lines beside its slots.
@@ -70,6 +73,7 @@ pub(crate) struct CurrentLine {
     pub found: FoundTemplate,
     pub evidence: Vec<Evidence>,
     pub ids: Vec<u64>,
+    pub is_json: bool,
     pub is_severe: bool,
 }
 
@@ -145,21 +149,23 @@ impl LineModel {
         let mut current = std::mem::take(&mut self.current);
         current.text.clear();
         current.pieces.0.clear();
-        cut_line(line, &mut current.text, &mut current.pieces);
+        current.is_json = cut_line(line, &mut current.text, &mut current.pieces);
         let stamp = current
             .pieces
             .0
             .iter()
             .filter(|p| p.kind == PieceKind::Time)
-            .find_map(|p| stamp::read(p.of(&current.text)).map(|(_, stamp)| stamp).filter(|stamp| stamp.has_time));
+            .find_map(|p| stamp_of(p.of(&current.text)).filter(|stamp| stamp.has_time));
         let time_us = stamp.map(|stamp| self.clock.resolve(&stamp, arrival_us));
         let mut found = self.outer.find(0, &current.text, &current.pieces.0);
         self.keep(&mut found);
         if found.is_new {
             self.begin_template(found.template);
         }
-        let is_continuation = self.joiner.continues(line);
-        let reading = LineReading { template: found.template, time_us, is_new: found.is_new, is_continuation };
+        let head = current.pieces.0.iter().take(HEAD_PIECES);
+        let is_stamped = time_us.is_some() && head.clone().any(|p| p.kind == PieceKind::Time) || current.is_json;
+        let continuation = self.joiner.learn(line, is_stamped);
+        let reading = LineReading { template: found.template, time_us, is_new: found.is_new, continuation };
         current.found = found;
         self.current = current;
         reading
@@ -301,6 +307,11 @@ impl LineModel {
     }
 }
 
+/// What a piece that is a time says.
+fn stamp_of(piece: &[u8]) -> Option<Stamp> {
+    stamp::read(piece).or_else(|| stamp::read_month_day(piece)).map(|(_, stamp)| stamp)
+}
+
 /// The slot at a place of a template of a miner, made at line `now` if there is none.
 pub(crate) fn slot_at(miner: &mut Miner, slots: &mut Slots, number: u32, place: usize, now: u64) -> Option<u32> {
     let piece = miner.get_mut(number)?.pieces.get_mut(place)?;
@@ -309,8 +320,8 @@ pub(crate) fn slot_at(miner: &mut Miner, slots: &mut Slots, number: u32, place: 
         piece.slot = slot;
         let role = miner.get(number).map(|template| role_at(template, place)).unwrap_or_default();
         if let Some(made) = slots.get_mut(slot) {
-            (made.is_status, made.field) =
-                (role.is_status, if role.field == 0 { u64::from(slot) + 1 } else { role.field });
+            (made.severity, made.field) =
+                (role.severity, if role.field == 0 { u64::from(slot) + 1 } else { role.field });
         }
         return Some(slot);
     }
@@ -321,6 +332,9 @@ pub(crate) fn slot_at(miner: &mut Miner, slots: &mut Slots, number: u32, place: 
 fn has_severe_words(template: &Template) -> bool {
     let mut text = Vec::new();
     for (place, piece) in template.pieces.iter().enumerate() {
+        if is_severe_letter(template, place) {
+            return true;
+        }
         let is_apart = is_json_name(template, place) || piece.text.0.is_empty();
         text.extend_from_slice(if is_apart { b"." } else { &piece.text.0 });
     }
@@ -341,7 +355,7 @@ impl Persist for LineModel {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("lines")?;
         self.clock.persist(s)?;
-        s.bool("inside", self.joiner.memory())?;
+        self.joiner.persist(s)?;
         self.outer.persist(s)?;
         self.inner.persist(s)?;
         s.list("states", &mut self.states, TemplateState::default)?;

@@ -11,6 +11,7 @@ use crate::shape::{ValueShape, number_of};
 use crate::slot::SlotEvidence;
 use crate::stamp::SECOND_US;
 use crate::table::{log2, pair};
+use crate::trace::Continuation;
 use surmise_alarm::{Evidence, Judgement};
 
 /// What is said of the line as a whole, in place of the number of a part.
@@ -24,6 +25,9 @@ const SEVERE_EMPHASIS: f64 = 0.45;
 
 /// Bits by which a template must be rarer than usual before that is evidence.
 const RARE_BITS: f64 = 4.0;
+
+/// Bytes of an identifier at the least; shorter numbers are counts.
+const ID_BYTES_MIN: usize = 4;
 
 /// How fast the late mean of how rare templates are follows.
 const LATE_RATE: f64 = 0.125;
@@ -116,11 +120,16 @@ impl LineModel {
             let bits = self.severe_mark.excess(bits, self.lines);
             line.say(LineChannel::Severe, bits, WHOLE_LINE);
         }
-        if !reading.is_continuation {
+        let begins = reading.continuation == Continuation::Begins;
+        if begins {
             self.order(reading.template, &mut line);
         }
         let overdue = self.silence(reading.template, now_us, &mut line);
-        let judgement = self.judge.judge(&line.evidence, if line.is_severe { self.severe_emphasis() } else { 1.0 });
+        let emphasis = if line.is_severe { self.severe_emphasis() } else { 1.0 };
+        let judgement = match begins {
+            true => self.judge.judge(&line.evidence, emphasis),
+            false => self.judge.go_on(&line.evidence, emphasis),
+        };
         self.lines += 1;
         let slot_nats = line.parts.iter().map(|part| part.nats).sum();
         let evidence = line.evidence.clone();
@@ -144,7 +153,8 @@ impl LineModel {
     /// Novelty and bursts of the template.
     fn template(&mut self, reading: &LineReading, current: &CurrentLine, line: &mut Observed) {
         let Some(state) = self.states.get_mut(reading.template as usize) else { return };
-        if reading.is_new && !state.is_seen && !reading.is_continuation {
+        let is_told = reading.continuation != Continuation::Frame;
+        if reading.is_new && !state.is_seen && is_told {
             let mut bits = log2(((self.lines as f64).min(NEW_LINES) + 2.0) / (self.new_recent + 0.5));
             if let Some((words, lines)) = current.found.near {
                 bits = bits.min(log2((lines as f64 + 1.0) / (words as f64 + 0.5)));
@@ -152,7 +162,7 @@ impl LineModel {
             line.say(LineChannel::New, bits, WHOLE_LINE);
         }
         self.new_recent =
-            self.new_recent * (1.0 - 1.0 / NEW_LINES) + f64::from(u8::from(reading.is_new && !reading.is_continuation));
+            self.new_recent * (1.0 - 1.0 / NEW_LINES) + f64::from(u8::from(reading.is_new && is_told));
         if state.is_seen && state.burst.count > 0.0 {
             // two memories: rarer than usual, and rarer than of late, so that a new version is news for a moment only
             let bits = -log2(state.burst.count / (self.lines as f64 + 1.0));
@@ -245,11 +255,11 @@ impl LineModel {
             if let Some(n) = number.filter(|n| is_varied && is_unit(&text[n.text_end..])) {
                 (said.number, said.drift) = known.number.learn(n.number, n.has_point, now);
             }
-            if text.len() >= 3 && known.count > 20.0 && known.new > 0.2 * known.count {
+            if !is_decimal && text.len() >= ID_BYTES_MIN && known.count > 20.0 && known.new > 0.2 * known.count {
                 line.ids.push(piece.hash);
             }
         }
-        line.is_severe |= known.is_status && text.len() == 3 && text[0] == b'5';
+        line.is_severe |= known.severity.of(text);
         if text.len() > 2 && text[0].is_ascii_alphabetic() {
             line.is_severe |= is_severe(text);
         }

@@ -4,9 +4,25 @@
 use crate::piece::{BLANK_HASH, Piece, PieceKind};
 use crate::template::Template;
 
-/// Where the host stands in a line of syslog: `<time> host program[pid]: message`, with `<34>1 ` before it in RFC 5424.
-/// A program is followed by its process in brackets or by a colon; nothing else begins like that.
-pub(crate) fn syslog_host(text: &[u8], pieces: &[Piece]) -> Option<usize> {
+/// Where the host and the process stand in a line of syslog: `<time> host program[pid]: message`, where a program is
+/// followed by its process in brackets or by a colon, as nothing else begins; or `<34>1 <time> host program pid id` of
+/// RFC 5424, in which any of them may be `-`.
+pub(crate) fn syslog_values(text: &[u8], pieces: &[Piece]) -> [Option<usize>; 2] {
+    let is = |place: usize, what: &[u8]| pieces.get(place).is_some_and(|p| p.of(text) == what);
+    let is_time = pieces.get(RFC_5424_TIME).is_some_and(|p| p.kind == PieceKind::Time);
+    if is_time && is(0, b"<") && is(2, b">") && is(3, b"1") {
+        let name = |place: usize| {
+            let piece = pieces.get(place)?;
+            (pieces[place - 1].hash == BLANK_HASH && matches!(piece.kind, PieceKind::Word | PieceKind::Value))
+                .then_some(place)
+        };
+        return [name(RFC_5424_TIME + 2), name(RFC_5424_TIME + 6)];
+    }
+    [syslog_host(text, pieces), None]
+}
+
+/// Where the host stands in a line of syslog that is not of RFC 5424.
+fn syslog_host(text: &[u8], pieces: &[Piece]) -> Option<usize> {
     let time = pieces.iter().take(7).position(|piece| piece.kind == PieceKind::Time)?;
     let is_first = time == 0 || pieces[0].of(text) == b"<";
     let host = time + 2;
@@ -21,6 +37,14 @@ pub(crate) fn syslog_host(text: &[u8], pieces: &[Piece]) -> Option<usize> {
         && mark.kind == PieceKind::Mark
         && matches!(mark.of(text), b"[" | b":");
     is_syslog.then_some(host)
+}
+
+/// The place of the time in a line of RFC 5424, after `<`, the priority, `>`, the version and a blank.
+const RFC_5424_TIME: usize = 5;
+
+/// Whether a template is of lines that begin with a priority, as those of syslog on the wire do.
+pub(crate) fn has_priority(template: &Template) -> bool {
+    template.frame == 0 && is_mark(template, 0, b"<") && is_mark(template, 2, b">")
 }
 
 /// The name of the slot at a place of a template, where the form of its line gives it one.
@@ -39,8 +63,21 @@ fn is_mark(template: &Template, place: usize, begins: &[u8]) -> bool {
 fn syslog_name(template: &Template, place: usize) -> Option<&'static str> {
     let time = template.pieces.iter().take(7).position(|piece| piece.kind == PieceKind::Time as u8)?;
     let is_program_next = is_mark(template, time + 5, b"[") || is_mark(template, time + 5, b":");
+    if has_priority(template) {
+        match place {
+            1 => return Some("priority"),
+            3 => return Some("version"),
+            _ if time == RFC_5424_TIME && place == time + 2 => return Some("host"),
+            _ if time == RFC_5424_TIME && place == time + 6 && !is_program_next => return Some("pid"),
+            _ => {}
+        }
+    }
     if place == time + 2 && is_program_next && template.pieces[time + 1].is_blank() {
         return Some("host");
+    }
+    // klog: a letter, the time, the thread, and the file with its line
+    if time == 1 && place == 3 && is_mark(template, place + 3, b":") {
+        return Some("pid");
     }
     (place < time + 8 && is_mark(template, place + 1, b"]") && place > 0 && is_mark(template, place - 1, b"["))
         .then_some("pid")
@@ -82,7 +119,9 @@ mod tests {
     #[test]
     fn known_forms_give_their_parts_names() {
         assert_eq!(names("Mar  2 13:14:00 bastion sshd[5843]: port 7 closed"), "host pid port");
-        assert_eq!(names("<34>1 2026-03-02T12:58:45Z db-1 su[12]: failed"), "slot 1 slot 2 host pid");
+        assert_eq!(names("<34>1 2026-03-02T12:58:45Z db-1 su[12]: failed"), "priority version host pid");
+        assert_eq!(names("<165>1 2026-03-02T12:58:45.003Z db su 12 ID47 [x@1 n=\"3\"] hi"), "priority version host pid slot 5 slot 6 n");
+        assert_eq!(names("I0302 12:58:45.409123    1423 kubelet.go:12] ready"), "pid kubelet.go");
         assert_eq!(
             names(
                 r#"10.0.0.1 - - [02/Mar/2026:13:51:29 +0000] "GET /a/1 HTTP/1.1" 200 518 "https://x.example/a" "curl/8 x" rt=0.1"#

@@ -1,37 +1,107 @@
-//! What a slot is for, by its name or its place: a field that other templates have too, or a status of HTTP.
+//! What a slot is for, by its name or its place: a field that other templates have too, or what says how severe a line
+//! is.
 
 use crate::piece::PieceKind;
 use crate::prefix::prefix_name;
 use crate::table::hash;
 use crate::template::Template;
+use surmise_state::{Persist, State, StateError};
 
 /// Pieces from the beginning in which the value after a time stamp is looked for.
 const HEAD_PIECES: usize = 4;
+
+/// What a value of a slot says of how severe its line is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Severity {
+    /// Nothing.
+    #[default]
+    Unsaid,
+    /// A status of HTTP: 500 and more is severe.
+    Status,
+    /// A level in tens, as of pino and bunyan: from 40, a warning, on.
+    Level,
+    /// A priority of syslog, whose remainder by eight is severe up to four, a warning.
+    Priority,
+}
+
+impl Severity {
+    const ALL: [Severity; 4] = [Severity::Unsaid, Severity::Status, Severity::Level, Severity::Priority];
+
+    /// Whether this value says that its line is severe.
+    pub fn of(self, value: &[u8]) -> bool {
+        let number = || std::str::from_utf8(value).ok().filter(|_| value.len() <= 3)?.parse::<u16>().ok();
+        match self {
+            Severity::Unsaid => false,
+            Severity::Status => value.len() == 3 && value[0] == b'5',
+            Severity::Level => matches!(number(), Some(40 | 50 | 60)),
+            Severity::Priority => number().is_some_and(|n| n < 192 && n % 8 <= 4),
+        }
+    }
+}
+
+impl Persist for Severity {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        let mut number = *self as u8;
+        s.u8("severity", &mut number)?;
+        *self = *Severity::ALL.get(usize::from(number)).ok_or(StateError::Invalid("severity"))?;
+        Ok(())
+    }
+}
 
 /// What a slot is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SlotRole {
     /// The hash of the field's name, zero if it has none; slots of one name are one field.
     pub field: u64,
-    /// Whether a status of HTTP stands there.
-    pub is_status: bool,
+    /// What its values say of how severe a line is.
+    pub severity: Severity,
 }
 
 /// The role of the slot at a place of a template.
 pub(crate) fn role_at(template: &Template, place: usize) -> SlotRole {
     let name = plain_name(template, place);
-    let is_status = name.as_deref().is_some_and(is_status_name) || is_after_request(template, place);
+    let severity = match name.as_deref().map(severity_named) {
+        Some(Severity::Unsaid) | None if is_after_request(template, place) => Severity::Status,
+        Some(named) => named,
+        None => Severity::Unsaid,
+    };
     let is_head = template.frame == 0
         && place < HEAD_PIECES
         && template.pieces[..place].iter().any(|piece| piece.kind == PieceKind::Time as u8);
     // what stands right after the time is a host or a level in every line
     let field = if is_head { hash(b"after the time") } else { name.map_or(0, |name| hash(name.as_bytes())) };
-    SlotRole { field, is_status }
+    SlotRole { field, severity }
 }
 
-fn is_status_name(name: &str) -> bool {
+fn severity_named(name: &str) -> Severity {
     let last = name.rsplit(['.', '/']).next().unwrap_or(name).to_ascii_lowercase();
-    matches!(last.as_str(), "status" | "code" | "status_code" | "statuscode" | "http_status" | "httpstatus")
+    match last.as_str() {
+        "status" | "code" | "status_code" | "statuscode" | "http_status" | "httpstatus" => Severity::Status,
+        "priority" => Severity::Priority,
+        name if is_level_name(name) => Severity::Level,
+        _ => Severity::Unsaid,
+    }
+}
+
+/// Whether a field of this name, in small letters, is the level of its line.
+fn is_level_name(name: &str) -> bool {
+    matches!(name, "level" | "lvl" | "loglevel" | "log_level" | "severity" | "s")
+}
+
+/// Whether the literal at a place is a level of one letter that is severe: after the name of a level in JSON or in
+/// `key=value`, or before the time of a line of klog.
+pub(crate) fn is_severe_letter(template: &Template, place: usize) -> bool {
+    let piece = &template.pieces[place];
+    if !piece.is_plain_word() || !matches!(piece.text.0.as_ref(), b"W" | b"E" | b"F" | b"C") {
+        return false;
+    }
+    let is_klog = place == 0 && template.pieces.get(1).is_some_and(|p| p.kind == PieceKind::Time as u8);
+    let is_level = || {
+        plain_name(template, place).is_some_and(|name| {
+            is_level_name(name.rsplit('.').next().unwrap_or(&name).to_ascii_lowercase().as_str())
+        })
+    };
+    template.frame == 0 && (is_klog || is_level())
 }
 
 /// Whether a quoted text and a blank come before, as in the logs of web servers.

@@ -2,6 +2,7 @@
 
 use crate::burst::Burst;
 use crate::number::SlotNumber;
+use crate::role::Severity;
 use crate::shape::ValueShape;
 use crate::table::log2;
 use crate::values::{SlotValues, VALUES_FLEETING_MAX, VALUES_MAX};
@@ -43,8 +44,8 @@ pub(crate) struct LineSlot {
     /// The values as numbers.
     pub number: SlotNumber,
     burst_mark: HighMark,
-    /// Whether it is a status of HTTP by its name or its place.
-    pub is_status: bool,
+    /// What its values say of how severe a line is, by its name or its place.
+    pub severity: Severity,
     /// The field that it is of: slots of one name are one field.
     pub field: u64,
 }
@@ -61,7 +62,7 @@ impl LineSlot {
             frame,
             number: SlotNumber::new(now),
             burst_mark: HighMark::new(now, 4.0),
-            is_status: false,
+            severity: Severity::Unsaid,
             field: 0,
         }
     }
@@ -146,6 +147,6 @@ impl Persist for LineSlot {
         self.number.persist(s)?;
         self.burst_mark.persist(s)?;
         s.u64("field", &mut self.field)?;
-        s.bool("status", &mut self.is_status)
+        self.severity.persist(s)
     }
 }

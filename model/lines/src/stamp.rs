@@ -133,6 +133,22 @@ pub(crate) fn read(text: &[u8]) -> Option<(usize, Stamp)> {
     (!next.is_ascii_alphanumeric() && next != b'_').then_some((r.at, stamp))
 }
 
+/// Reads the head of klog, `I0302 12:58:45.409123`, at `at`; returns where its level ends and where its time does.
+pub(crate) fn read_klog(text: &[u8], at: usize) -> Option<(usize, usize)> {
+    let is_level = matches!(text.get(at), Some(b'I' | b'W' | b'E' | b'F' | b'D'));
+    let (length, _) = is_level.then(|| read_month_day(&text[at + 1..])).flatten()?;
+    Some((at + 1, at + 1 + length))
+}
+
+/// Reads `0302 12:58:45.409123`, which is a stamp only where its place says so.
+pub(crate) fn read_month_day(text: &[u8]) -> Option<(usize, Stamp)> {
+    let mut r = StampReader { text, at: 0 };
+    let mut stamp = date(None, r.digits(2)?, r.digits(2)?)?;
+    r.one_of(b" ")?;
+    (stamp.time_us, stamp.has_time) = (r.time(b":")?, true);
+    (r.at >= 15 && !r.peek().is_ascii_alphanumeric()).then_some((r.at, stamp))
+}
+
 /// The date of a stamp, where month and day are possible.
 fn date(year: Option<i64>, month: i64, day: i64) -> Option<Stamp> {
     ((1..=12).contains(&month) && (1..=31).contains(&day)).then_some(Stamp {
