@@ -46,11 +46,7 @@ impl Inquiry {
             return Err(fault.clone());
         }
         if is_asked {
-            return Ok(Some(ExplainedEvent {
-                outcome,
-                parts: learner.latest_parts().to_vec(),
-                learnt: self.learnt,
-            }));
+            return Ok(Some(ExplainedEvent { outcome, parts: learner.latest_parts().to_vec(), learnt: self.learnt }));
         }
         self.learnt += 1;
         Ok(None)

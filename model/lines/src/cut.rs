@@ -82,7 +82,8 @@ fn cut_words(text: &[u8], range: Range<usize>, pieces: &mut Pieces) {
                 if let Some((length, _)) = time.filter(|(_, s)| !s.is_absolute || tells_time(text, start, pieces)) {
                     at = start + length;
                     pieces.push(PieceKind::Time, text, start..at);
-                } else if let Some(whole) = address.or_else(|| token::length_end(&text[..end], at).filter(|_| is_fresh)) {
+                } else if let Some(whole) = address.or_else(|| token::length_end(&text[..end], at).filter(|_| is_fresh))
+                {
                     at = whole;
                     pieces.push(PieceKind::Value, text, start..at);
                 } else {
@@ -119,7 +120,7 @@ fn cut_words(text: &[u8], range: Range<usize>, pieces: &mut Pieces) {
 /// The end of a value that begins with a mark: `<1 sec`, `::1` or `[fe80::1]:80`.
 fn whole_end(text: &[u8], at: usize, end: usize) -> Option<usize> {
     match text[at] {
-        b'<' => token::below_end(text, at, end, is_unit),
+        b'<' => token::below_end(&text[..end], at),
         b':' | b'[' => token::address_end(&text[..end], at),
         _ => None,
     }
@@ -136,16 +137,6 @@ fn word(text: &[u8], range: Range<usize>, pieces: &mut Pieces) {
     if to < range.end {
         pieces.push(word_kind(&text[to..range.end]), text, to..range.end);
     }
-}
-
-/// Whether a word after a number is its unit, as in `93.0 KB`.
-fn is_unit(word: &[u8]) -> bool {
-    const UNITS: &[&str] = &[
-        "B", "KB", "MB", "GB", "TB", "kB", "KiB", "MiB", "GiB", "TiB", "b", "bytes", "ns", "us", "ms", "s", "sec",
-        "secs", "seconds", "second", "min", "minutes", "minute", "h", "hours", "hour", "Hz", "kHz", "MHz", "GHz",
-        "msec", "usec",
-    ];
-    UNITS.iter().any(|unit| unit.as_bytes() == word)
 }
 
 /// Makes values of words that are values by their place: after a key and `=`, in single quotes, hosts before ports, and
@@ -169,7 +160,7 @@ fn mark_values(text: &[u8], first: usize, pieces: &mut Pieces) {
             && before.hash == BLANK_HASH
             && at >= first + 2
             && pieces.0[at - 2].kind == PieceKind::Value
-            && is_unit(this.of(text))
+            && token::is_unit(this.of(text))
         {
             pieces.0[at].kind = PieceKind::Value;
         } else if this.kind == PieceKind::Word && (is_quoted(text, pieces, at) || has_port(text, pieces, at)) {
@@ -181,12 +172,14 @@ fn mark_values(text: &[u8], first: usize, pieces: &mut Pieces) {
 
 /// Whether the word at a place stands alone in single quotes.
 fn is_quoted(text: &[u8], pieces: &Pieces, at: usize) -> bool {
-    let (before, this) = (&pieces.0[at - 1], &pieces.0[at]);
-    let opens = before.kind == PieceKind::Mark
+    let before = &pieces.0[at - 1];
+    // the mark in `can't` comes right after a word
+    let is_apart = before.end - before.start > 1 || before.start == 0 || class(text[before.start as usize - 1]) != WORD;
+    let closes = |p: &Piece| p.kind == PieceKind::Mark && p.of(text).first() == Some(&b'\'');
+    before.kind == PieceKind::Mark
         && before.of(text).last() == Some(&b'\'')
-        && !(before.start..before.end - 1).is_empty() | (before.start == 0 || class(text[before.start as usize - 1]) != WORD);
-    opens && pieces.0.get(at + 1).is_some_and(|p| p.kind == PieceKind::Mark && p.of(text).first() == Some(&b'\''))
-        && this.end > this.start
+        && is_apart
+        && pieces.0.get(at + 1).is_some_and(closes)
 }
 
 /// Whether the word at a place is a host and a port follows it.

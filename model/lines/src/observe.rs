@@ -161,8 +161,7 @@ impl LineModel {
             }
             line.say(LineChannel::New, bits, WHOLE_LINE);
         }
-        self.new_recent =
-            self.new_recent * (1.0 - 1.0 / NEW_LINES) + f64::from(u8::from(reading.is_new && is_told));
+        self.new_recent = self.new_recent * (1.0 - 1.0 / NEW_LINES) + f64::from(u8::from(reading.is_new && is_told));
         if state.is_seen && state.burst.count > 0.0 {
             // two memories: rarer than usual, and rarer than of late, so that a new version is news for a moment only
             let bits = -log2(state.burst.count / (self.lines as f64 + 1.0));

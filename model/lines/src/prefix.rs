@@ -63,6 +63,10 @@ fn is_mark(template: &Template, place: usize, begins: &[u8]) -> bool {
 fn syslog_name(template: &Template, place: usize) -> Option<&'static str> {
     let time = template.pieces.iter().take(7).position(|piece| piece.kind == PieceKind::Time as u8)?;
     let is_program_next = is_mark(template, time + 5, b"[") || is_mark(template, time + 5, b":");
+    // klog: a letter, the time, the thread, and the file with its line
+    if time == 1 && template.pieces[0].is_plain_word() {
+        return (place == 3).then_some("pid");
+    }
     if has_priority(template) {
         match place {
             1 => return Some("priority"),
@@ -74,10 +78,6 @@ fn syslog_name(template: &Template, place: usize) -> Option<&'static str> {
     }
     if place == time + 2 && is_program_next && template.pieces[time + 1].is_blank() {
         return Some("host");
-    }
-    // klog: a letter, the time, the thread, and the file with its line
-    if time == 1 && place == 3 && is_mark(template, place + 3, b":") {
-        return Some("pid");
     }
     (place < time + 8 && is_mark(template, place + 1, b"]") && place > 0 && is_mark(template, place - 1, b"["))
         .then_some("pid")
@@ -120,7 +120,10 @@ mod tests {
     fn known_forms_give_their_parts_names() {
         assert_eq!(names("Mar  2 13:14:00 bastion sshd[5843]: port 7 closed"), "host pid port");
         assert_eq!(names("<34>1 2026-03-02T12:58:45Z db-1 su[12]: failed"), "priority version host pid");
-        assert_eq!(names("<165>1 2026-03-02T12:58:45.003Z db su 12 ID47 [x@1 n=\"3\"] hi"), "priority version host pid slot 5 slot 6 n");
+        assert_eq!(
+            names("<165>1 2026-03-02T12:58:45.003Z db su 12 ID47 [x@1 n=\"3\"] hi"),
+            "priority version host pid slot 5 slot 6 n"
+        );
         assert_eq!(names("I0302 12:58:45.409123    1423 kubelet.go:12] ready"), "pid kubelet.go");
         assert_eq!(
             names(

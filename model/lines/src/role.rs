@@ -97,9 +97,8 @@ pub(crate) fn is_severe_letter(template: &Template, place: usize) -> bool {
     }
     let is_klog = place == 0 && template.pieces.get(1).is_some_and(|p| p.kind == PieceKind::Time as u8);
     let is_level = || {
-        plain_name(template, place).is_some_and(|name| {
-            is_level_name(name.rsplit('.').next().unwrap_or(&name).to_ascii_lowercase().as_str())
-        })
+        plain_name(template, place)
+            .is_some_and(|name| is_level_name(name.rsplit('.').next().unwrap_or(&name).to_ascii_lowercase().as_str()))
     };
     template.frame == 0 && (is_klog || is_level())
 }

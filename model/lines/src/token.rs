@@ -56,13 +56,23 @@ pub(crate) fn length_end(text: &[u8], at: usize) -> Option<usize> {
 }
 
 /// The end of a length of time below the least that is told, such as `<1 sec`, which stands where others have numbers.
-pub(crate) fn below_end(text: &[u8], at: usize, end: usize, is_unit: impl Fn(&[u8]) -> bool) -> Option<usize> {
-    let rest = text.get(at + 1..end)?;
+pub(crate) fn below_end(text: &[u8], at: usize) -> Option<usize> {
+    let rest = text.get(at + 1..)?;
     let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
     let blank = usize::from(rest.get(digits) == Some(&b' '));
     let unit = rest[digits + blank..].iter().take_while(|b| b.is_ascii_alphabetic()).count();
     let word = &rest[digits + blank..digits + blank + unit];
     (text[at] == b'<' && digits > 0 && is_unit(word)).then_some(at + 1 + digits + blank + unit)
+}
+
+/// Whether a word after a number is its unit, as in `93.0 KB`.
+pub(crate) fn is_unit(word: &[u8]) -> bool {
+    const UNITS: &[&str] = &[
+        "B", "KB", "MB", "GB", "TB", "kB", "KiB", "MiB", "GiB", "TiB", "b", "bytes", "ns", "us", "ms", "s", "sec",
+        "secs", "seconds", "second", "min", "minutes", "minute", "h", "hours", "hour", "Hz", "kHz", "MHz", "GHz",
+        "msec", "usec",
+    ];
+    UNITS.iter().any(|unit| unit.as_bytes() == word)
 }
 
 /// Whether a word varies by its shape though it has no digit: hexadecimal letters, or stars in place of a number.
@@ -115,7 +125,7 @@ mod tests {
         assert!(is_masked(b"ffffffff") && is_masked(b"****") && !is_masked(b"facade") && !is_masked(b"*"));
         assert_eq!(leader(b"enable......0"), Some((6, 12)));
         assert!(is_host(b"db.example") && !is_host(b"kubelet.go") && !is_host(b"mail") && !is_host(b".x"));
-        let below = |text: &str| below_end(text.as_bytes(), 0, text.len(), |unit| unit == b"sec");
+        let below = |text: &str| below_end(text.as_bytes(), 0);
         assert_eq!((below("<1 sec"), below("<34>1"), below("< 1")), (Some(6), None, None));
     }
 }
