@@ -5,6 +5,7 @@ use crate::claim::{RespectClaim, SECOND_RANK_BITS};
 use crate::gap_watch::GapWatch;
 use crate::number_watch::{NumberWatch, Reading};
 use crate::rarity::{EventRarity, RARITY_BITS_MAX, RarityRecord, score_of};
+use crate::session_watch::SessionWatch;
 use crate::symbol_watch::SymbolWatch;
 use surmise_event::{Alarm, AlarmBudget, AlarmKind, AlarmPhase};
 use surmise_state::{Persist, State, StateError};
@@ -72,6 +73,7 @@ pub struct Alarms {
     fields: Vec<FieldWatch>,
     gaps: GapWatch,
     ends: SymbolWatch,
+    sessions: SessionWatch,
     /// What the respects of all records weigh. They depend on each other, so that the root of their number stands for
     /// it; what that leaves out is seen by the stream's own record of rarity.
     weight: f64,
@@ -101,7 +103,7 @@ impl Alarms {
 
     fn weigh(&mut self) {
         let timed = if self.gaps.usual_seconds().is_some() { GapWatch::WEIGHT } else { 0.0 };
-        let respects = timed + self.fields.iter().map(FieldWatch::weight).sum::<f64>();
+        let respects = timed + self.sessions.weight() + self.fields.iter().map(FieldWatch::weight).sum::<f64>();
         self.weight = respects.sqrt();
     }
 
@@ -167,6 +169,16 @@ impl Alarms {
         self.claim.raise(AlarmKind::End, claim.bits, None);
     }
 
+    /// A session that is over with the event at hand, because its key ended or was forgotten, is as unusual as one in
+    /// so many sessions of this stream.
+    pub fn session(&mut self, rarity_sessions: f64) {
+        let is_first = self.sessions.weight() == 0.0;
+        self.sessions.observe(rarity_sessions, &mut self.claim);
+        if is_first {
+            self.weigh();
+        }
+    }
+
     /// The time of the event at hand.
     pub fn time(&mut self, time_us: i64) {
         let untimed = self.gaps.usual_seconds().is_none();
@@ -179,13 +191,16 @@ impl Alarms {
     /// Judges the event at hand, which has this offset, and begins a new one.
     pub fn verdict(&mut self, offset: u64, budget: AlarmBudget) -> Verdict {
         let claim = std::mem::take(&mut self.claim);
+        self.sessions.event();
+        let proven = if claim.lasts { self.rarity.prove(claim.bits, self.weight) } else { f64::INFINITY };
         let rarity = self.rarity.observe(claim.bits, self.weight);
+        let proven = proven.min(rarity.alone);
         let rate = budget.per_event(self.gaps.usual_seconds());
         self.budget.event(rate);
         if rarity.first {
             self.cluster_began = offset;
         }
-        let alarm = self.incident(offset, claim, rarity, rate);
+        let alarm = self.incident(offset, claim, (rarity, proven), rate);
         let rarity_events = if claim.lasts { libm::exp2(claim.bits) } else { rarity.events };
         Verdict {
             rarity_events,
@@ -199,13 +214,13 @@ impl Alarms {
         &mut self,
         offset: u64,
         claim: RespectClaim,
-        rarity: EventRarity,
+        (rarity, proven): (EventRarity, f64),
         rate: f64,
     ) -> Option<(Alarm, Option<u32>)> {
         if let Some(open) = &mut self.open {
             let phase = if claim.bits >= UNUSUAL_PART * open.claim.bits {
                 (open.latest, open.count) = (offset, open.count + 1);
-                open.rarity = open.rarity.max(rarity.alone);
+                open.rarity = open.rarity.max(proven);
                 open.claim.bits = open.claim.bits.max(claim.bits);
                 AlarmPhase::GoesOn
             } else if offset.saturating_sub(open.latest) > INCIDENT_EVENTS {
@@ -219,12 +234,11 @@ impl Alarms {
             }
             return told;
         }
-        if rarity.alone < self.budget.required(rate) || !rarity.news {
+        if proven < self.budget.required(rate) || !rarity.news {
             return None;
         }
         self.budget.begin();
-        self.open =
-            Some(OpenIncident { claim, began: self.cluster_began, latest: offset, count: 1, rarity: rarity.alone });
+        self.open = Some(OpenIncident { claim, began: self.cluster_began, latest: offset, count: 1, rarity: proven });
         self.tell(AlarmPhase::Begins)
     }
 
@@ -295,6 +309,7 @@ impl Persist for Alarms {
         s.list("field watches", &mut self.fields, FieldWatch::default)?;
         self.gaps.persist(s)?;
         self.ends.persist(s)?;
+        self.sessions.persist(s)?;
         self.rarity.persist(s)?;
         self.budget.persist(s)?;
         s.u64("cluster", &mut self.cluster_began)?;

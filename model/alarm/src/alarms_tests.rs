@@ -23,7 +23,8 @@ impl Stream {
     }
 
     fn number(&mut self, value: f64, resolution: f64) -> Verdict {
-        self.alarms.number(0, &Reading { value, forecast: 0.0, resolution, usual: None, tails: None });
+        self.alarms
+            .number(0, &Reading { value, forecast: 0.0, resolution, usual: None, week_before: None, tails: None });
         self.verdict()
     }
 
@@ -172,7 +173,10 @@ fn many_numbers_are_no_more_unusual_than_one() {
     for _ in 0..6_000 {
         for field in 0..60 {
             let value = stream.random.normal().powi(3);
-            stream.alarms.number(field, &Reading { value, forecast: 0.0, resolution: 0.0, usual: None, tails: None });
+            stream.alarms.number(
+                field,
+                &Reading { value, forecast: 0.0, resolution: 0.0, usual: None, week_before: None, tails: None },
+            );
         }
         stream.verdict();
     }
@@ -213,6 +217,7 @@ fn whatever_comes_scores_are_scores_and_one_freak_does_not_blind() {
             forecast: pick(),
             resolution: pick(),
             usual: Some(pick()),
+            week_before: Some(pick()),
             tails: Some((pick(), pick())),
         };
         stream.alarms.number(i % 3, &reading);
@@ -247,7 +252,14 @@ fn restored_alarms_go_on_alike() {
     let feed = |stream: &mut Stream| {
         let x = stream.random.normal().powi(3);
         let offset = stream.offset as usize;
-        let reading = Reading { value: x, forecast: 0.0, resolution: 1e-9, usual: Some(0.1), tails: Some((0.3, 0.4)) };
+        let reading = Reading {
+            value: x,
+            forecast: 0.0,
+            resolution: 1e-9,
+            usual: Some(0.1),
+            week_before: None,
+            tails: Some((0.3, 0.4)),
+        };
         stream.alarms.number(offset % 2, &reading);
         stream.alarms.symbol(2, x, x > 20.0);
         stream.alarms.time(stream.offset as i64 * 1_000_000);
@@ -261,4 +273,21 @@ fn restored_alarms_go_on_alike() {
         assert_eq!(feed(&mut one), feed(&mut other));
     }
     assert_eq!(one.alarms.encode(), other.alarms.encode());
+}
+
+#[test]
+fn a_session_that_is_unusual_as_a_whole_is_an_incident_of_its_end() {
+    let mut alarms = Alarms::default();
+    let mut said = Vec::new();
+    for offset in 0..6000u64 {
+        alarms.symbol(0, 1.0, false);
+        if offset % 10 == 9 {
+            // sessions of ten events, of which one is as rare as one in 50,000
+            alarms.session(if offset == 5_009 { 50_000.0 } else { 1.0 + (offset % 7) as f64 });
+        }
+        let verdict = alarms.verdict(offset, AlarmBudget::default());
+        said.extend(verdict.alarm.filter(|(alarm, _)| alarm.phase == AlarmPhase::Begins).map(|(alarm, _)| alarm));
+    }
+    let [alarm] = said.as_slice() else { panic!("one incident: {said:?}") };
+    assert_eq!((alarm.kind, alarm.began), (AlarmKind::End, 5_009));
 }

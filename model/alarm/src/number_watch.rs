@@ -17,8 +17,24 @@ pub struct Reading {
     pub resolution: f64,
     /// What is usual at this time of the day, where that is known.
     pub usual: Option<f64>,
+    /// What it was a week before, where that is known.
+    pub week_before: Option<f64>,
     /// The probabilities that stood below the value and above it, in the distribution that was forecast.
     pub tails: Option<(f64, f64)>,
+}
+
+impl Reading {
+    /// How far the value is from its season: from the usual day or from the week before, whichever is nearer. A day
+    /// that differs every week is unusual against days alone, and the echo of what happened a week ago against weeks
+    /// alone; on different sides of both a value is between them.
+    fn from_season(&self) -> Option<f64> {
+        let from = |norm: f64| (self.value - norm).clamp(-NUMBER_MAX, NUMBER_MAX);
+        match (self.usual.map(from), self.week_before.map(from)) {
+            (Some(day), Some(week)) if day * week <= 0.0 => Some(0.0),
+            (Some(day), Some(week)) => Some(if day.abs() < week.abs() { day } else { week }),
+            (day, _) => day,
+        }
+    }
 }
 
 /// Weight of the latest event in means over four, sixteen and sixty-four events.
@@ -56,7 +72,7 @@ pub(crate) struct NumberWatch {
     scatter: [SmoothedTail; 2],
     /// The mean value over sixteen and sixty-four events.
     levels: [SmoothedTail; 2],
-    /// The mean distance from the usual day over sixteen and sixty-four events.
+    /// The mean distance from the usual day and the week before, whichever is less, over sixteen and sixty-four events.
     season: [SmoothedTail; 2],
     /// The distribution's tail beyond the value.
     quantile: SizeRecord,
@@ -99,9 +115,8 @@ impl NumberWatch {
             let tail = (2.0 * below.min(above) + cell).clamp(1e-12, 1.0);
             second(AlarmKind::Value, self.quantile.observe(-libm::log2(tail), 1.0, AssumedTail::Bits));
         }
-        if let Some(usual) = r.usual {
+        if let Some(distance) = r.from_season() {
             for (season, rate) in self.season.iter_mut().zip(&RATES[1..]) {
-                let distance = (value - usual).clamp(-NUMBER_MAX, NUMBER_MAX);
                 second(AlarmKind::Level, season.observe(distance, *rate, 0.0, floor));
             }
         }

@@ -10,6 +10,10 @@ const CLUSTER_EVENTS: u32 = 128;
 const RISE_BITS: f64 = 2.0;
 /// The least claim that is counted.
 const COUNTED_BITS: f64 = 5.0;
+/// How far a claim that is counted goes beyond the least such claim, in the mean, before the stream has shown it.
+const EXCESS_BITS_PRIOR: f64 = 6.0;
+/// Clusters that this weighs as much as.
+const PRIOR_CLUSTERS: f64 = 8.0;
 /// What came before in the cluster is faint if it claims less than this part of what comes.
 const FAINT_PART: f64 = 0.5;
 /// The least claim that is told from none.
@@ -77,6 +81,35 @@ impl RarityRecord {
         let as_high = (as_high - f64::from(u8::from(own))).max(0.0);
         let claimed = weight.max(1.0) * libm::exp2(-bits.min(2.0 * RARITY_BITS_MAX));
         (2.0 / (claimed + as_high / events)).clamp(1.0, (1u64 << RARITY_BITS_MAX as u32) as f64)
+    }
+
+    /// Once in how many events a claim as high comes whose scale is an assumption, as that of evidence that was weighed
+    /// elsewhere: no more than if the claims of this stream fall as fast as those so far did.
+    ///
+    /// Peaks over a threshold (Pickands, 1975): beyond [`COUNTED_BITS`] the largest claims of clusters are taken to fall
+    /// exponentially, by the mean of what they had beyond it. Before there are any that mean is [`EXCESS_BITS_PRIOR`],
+    /// which is more than it would be if all claims were true (1/ln 2); it weighs as much as [`PRIOR_CLUSTERS`] do. So
+    /// a stream that is young, or whose claims are often high, has to be more unusual, until its past says otherwise.
+    pub(crate) fn prove(&self, bits: f64, weight: f64) -> f64 {
+        let alone = self.ask(bits, weight);
+        if bits < COUNTED_BITS {
+            return alone;
+        }
+        let first = bin(COUNTED_BITS);
+        let (mut count, mut excess) = (0.0, 0.0);
+        for (place, n) in self.clusters.iter().enumerate().skip(first) {
+            count += f64::from(*n);
+            excess += f64::from(*n) * ((place as f64 + 0.5) / BINS_PER_BIT - COUNTED_BITS);
+        }
+        if self.since < CLUSTER_EVENTS && self.peak >= COUNTED_BITS {
+            // the cluster at hand is no past of itself
+            count = (count - 1.0).max(0.0);
+            excess = (excess - (self.peak - COUNTED_BITS)).max(0.0);
+        }
+        let mean = (excess + PRIOR_CLUSTERS * EXCESS_BITS_PRIOR) / (count + PRIOR_CLUSTERS);
+        let fall = libm::exp(-(bits - COUNTED_BITS) / mean);
+        let expected = (count + 1.0) / (self.events + 1.0) * fall;
+        (1.0 / expected).min(alone)
     }
 
     /// Takes in the claim of an event.

@@ -1,8 +1,9 @@
 //! What alarms are held to: the budget on healthy streams, and faults that were planted. Prints both tables.
 //!
-//!     cargo run --release -p surmise-learner --example alarms -- [STREAMS] [SEEDS]
+//!     cargo run --release -p surmise-learner --example alarms -- [STREAMS] [SEEDS] [FIRST]
 //!
-//! STREAMS healthy streams of 20,000 events (default 105), SEEDS streams of 12,000 events for each fault (default 20).
+//! STREAMS healthy streams of 20,000 events (default 105), SEEDS streams of 12,000 events for each fault (default 20),
+//! of which the first has the seed FIRST (default 0).
 
 use std::collections::BTreeMap;
 use surmise_event::{AlarmPhase, Data, Datum, Limits, Outcome, Record, Schema};
@@ -18,8 +19,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1).map(|n| n.parse::<usize>());
     let streams = args.next().transpose()?.unwrap_or(7 * StreamKind::ALL.len());
     let seeds = args.next().transpose()?.unwrap_or(20);
-    budget(streams)?;
-    planted(seeds)
+    let first = args.next().transpose()?.unwrap_or(0);
+    budget(streams, first as u64)?;
+    planted(first..first + seeds)
 }
 
 /// Feeds a stream to a learner, and shows each outcome.
@@ -43,14 +45,14 @@ fn learn(
 }
 
 /// Incidents of healthy streams beside what was promised.
-fn budget(streams: usize) -> Result<(), Box<dyn std::error::Error>> {
+fn budget(streams: usize, first: u64) -> Result<(), Box<dyn std::error::Error>> {
     println!("healthy streams of {HEALTHY_EVENTS} events, budget 1/10000: incidents begun / promised\n");
     let mut rates = Vec::new();
     let mut kinds: BTreeMap<String, (Vec<u64>, BTreeMap<String, u32>)> = BTreeMap::new();
     for i in 0..streams {
         let kind = StreamKind::ALL[i % StreamKind::ALL.len()];
         let (begun, why) = kinds.entry(format!("{kind:?}")).or_default();
-        let learner = learn(kind, &healthy(kind, 1_000 + i as u64, HEALTHY_EVENTS), |_, outcome| {
+        let learner = learn(kind, &healthy(kind, 1_000 + first + i as u64, HEALTHY_EVENTS), |_, outcome| {
             if let Some(alarm) = outcome.alarm.as_ref().filter(|a| a.phase == AlarmPhase::Begins) {
                 *why.entry(alarm.kind.name().to_owned()).or_default() += 1;
             }
@@ -75,12 +77,12 @@ fn budget(streams: usize) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Faults found within their time.
-fn planted(seeds: usize) -> Result<(), Box<dyn std::error::Error>> {
-    println!("planted faults, {seeds} streams of {FAULTY_EVENTS} events each, budget 1/10000\n");
+fn planted(seeds: std::ops::Range<usize>) -> Result<(), Box<dyn std::error::Error>> {
+    println!("planted faults, {} streams of {FAULTY_EVENTS} events each, budget 1/10000\n", seeds.len());
     for fault in PlantedFault::ALL {
         let (mut found, mut before, mut delays) = (0, 0, Vec::new());
         let (mut why, mut missed) = (BTreeMap::<&str, u32>::new(), BTreeMap::<String, u32>::new());
-        for seed in 0..seeds {
+        for seed in seeds.clone() {
             let kind = fault.befalls()[seed % fault.befalls().len()];
             let stream = faulty(fault, seed as u64, FAULTY_EVENTS);
             let about = stream.fault..stream.fault + stream.within;
@@ -108,7 +110,7 @@ fn planted(seeds: usize) -> Result<(), Box<dyn std::error::Error>> {
         println!(
             "{:18} {:3.0} % found, median delay {delay:>4}, {before} incidents before  {why:?} missed {missed:?}",
             format!("{fault:?}"),
-            100.0 * found as f64 / seeds as f64
+            100.0 * found as f64 / seeds.len() as f64
         );
     }
     Ok(())

@@ -151,6 +151,7 @@ impl Learner {
             if let Some(sum) = self.scratch.line_sum.take() {
                 self.monitors.alarms.evidence(None, AlarmKind::Value, sum * LINE_SUM_BITS);
             }
+            out.sessions.iter().for_each(|session| self.monitors.alarms.session(session.rarity_sessions));
             self.judge(out.offset, out);
             let drift = &mut self.monitors.drift;
             let (fields, bits) = (&self.models.fields, out.surprise_bits / events.max(1) as f64);

@@ -222,8 +222,8 @@ impl Learner {
         let given = if self.options.target.is_some() { Given::Within } else { Given::Before };
         let measures = &mut self.measures;
         let predicted = role == Role::Predicted;
-        let mut reading =
-            Reading { value: x, forecast: x, resolution: model.resolution(column), usual: None, tails: None };
+        let resolution = model.resolution(column);
+        let mut reading = Reading { value: x, forecast: x, resolution, usual: None, week_before: None, tails: None };
         // errors are taken before the model sees the value
         if predicted && x.is_finite() {
             let (mean, median, centre) = match given {
@@ -231,7 +231,8 @@ impl Learner {
                 Given::Within => [model.conditional_mean(column); 3].into(),
             };
             (reading.forecast, reading.usual) = (centre, model.usual(column));
-            self.monitors.drift.number(column, x, model.resolution(column));
+            reading.week_before = model.week_before(column);
+            self.monitors.drift.number(column, x, resolution);
             if measures.scoring {
                 let sums = &mut measures.tally.fields[i];
                 sums.numbers += 1;

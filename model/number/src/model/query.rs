@@ -56,6 +56,11 @@ impl NumberModel {
         self.event.usual(column)
     }
 
+    /// What the column was a week before, where that is recorded.
+    pub fn week_before(&self, column: usize) -> Option<f64> {
+        self.event.week_before(column)
+    }
+
     /// The standing quantile at level `p`, corrected so that a fraction p of outcomes has fallen below it; in the
     /// middle of its cell where cells are wide.
     pub fn quantile(&self, column: usize, p: f64) -> f64 {

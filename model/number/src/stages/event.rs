@@ -118,6 +118,11 @@ impl EventScratch {
         experts.awake.has(DAY).then_some(experts.centre[DAY])
     }
 
+    /// What a column was a week before, if that was recorded.
+    pub(crate) fn week_before(&self, column: usize) -> Option<f64> {
+        self.pasts.get(column)?.week
+    }
+
     /// The forecast of a column given the columns observed so far.
     pub(crate) fn conditional(&self, columns: &[NumberColumn], column: usize) -> ConditionalForecast {
         self.conditional_from(columns, column, &mut SiblingInputs::new())

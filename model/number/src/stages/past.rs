@@ -44,6 +44,8 @@ pub(crate) struct ColumnPast {
     /// The value one day before, and the one before that.
     pub(super) day: Option<f64>,
     pub(super) day_before: Option<f64>,
+    /// The value a week before, where there was one.
+    pub(super) week: Option<f64>,
 }
 
 /// What a key knows of the days before an event.
@@ -78,6 +80,7 @@ impl ColumnPast {
             deviations: [0.0; HOUR_DIMS],
             day: None,
             day_before: None,
+            week: None,
         }
     }
 
@@ -119,7 +122,7 @@ impl ColumnPast {
             *x = z(key.lag(i + 1));
         }
         self.z = [x[0], x[1], x[2]];
-        (self.day, self.day_before, self.place) = (None, None, None);
+        (self.day, self.day_before, self.week, self.place) = (None, None, None, None);
         if let Some(days) = days {
             let usual = days.place.map_or(f64::NAN, |place| days.profile.usual(place, column));
             let deviations = days.profile.deviations(column);
@@ -127,13 +130,13 @@ impl ColumnPast {
             // what lay far out in its time says nothing of now
             let value = |back: usize| days.value(back, column).filter(|y| !units.is_outside(*y));
             let day = days.day;
-            (self.day, self.day_before) = (value(day), value(day + 1));
+            (self.day, self.day_before, self.week) = (value(day), value(day + 1), value(7 * day));
             // what is not known of a day was as usual
             let z_or = |y: Option<f64>, usual: f64| z(y.unwrap_or(usual));
             x[OWN_DAY] = z_or(self.day, usual);
             x[OWN_DAY + 1] = z_or(self.day_before, usual_before);
             x[OWN_DAY + 2] = z_or(value(day - 1), usual);
-            x[OWN_DAY + 3] = z_or(value(7 * day), usual);
+            x[OWN_DAY + 3] = z_or(self.week, usual);
             x[OWN_DAY + 4] = z_or(value(7 * day + 1), usual_before);
             if let (true, Some(last)) = (usual.is_finite(), self.last) {
                 self.place = days.place;
