@@ -33,7 +33,7 @@ pub use eval::{
     KnownLines, Manifest, ManifestError, MissedRecording, RecordedStream, RecordingTask, StreamFault, ablate, evaluate,
     find_streams,
 };
-pub use labels::{AnomalyWindow, Labels, LabelsResult, NabScores, SessionLabels, SessionLabelsResult};
+pub use labels::{AnomalyWindow, Labels, LabelsResult, NabScores, SessionBaseline, SessionLabels, SessionLabelsResult};
 pub use lines::{FileDetection, GroupedLines, LineDetection, LineLabels, LineWindow, grouping_accuracy, model_groups};
 pub use options::{MakePages, ReplayOptions};
 pub use replay::{ReplayProgress, replay};

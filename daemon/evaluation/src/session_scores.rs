@@ -29,7 +29,7 @@ impl SessionMeasures {
                 scores.write(session)?;
             }
             if let Some(labels) = &mut self.labels {
-                labels.add(session.key.as_deref(), session.anomaly_score);
+                labels.add(session);
             }
         }
         Ok(())

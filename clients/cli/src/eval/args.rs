@@ -56,7 +56,9 @@ combined_windows.json) makes one row of the files that it names: means, the best
 worst files, and those that dropped out, whose windows count as missed. Logs with labelled lines beside them
 (NAME.labels.csv: first,last,kind,class with class fault or benign) make one row: faults found with one threshold for
 all logs at one false episode in 5,000 normal lines, their average precision, and the lines until the alarm. Logs with
-known templates (NAME_structured.csv, as loghub's: Content, EventId) make one of grouping accuracy.
+known templates (NAME_structured.csv, as loghub's: Content, EventId) make one of grouping accuracy. A recording with
+labels by session beside it (NAME.labels.csv: key,label) says how well the verdicts on its sessions find the anomalous
+ones, past the first 500 sessions, a tenth at most.
 
 What a file is, its name and first rows tell. A manifest says more:
 

@@ -16,6 +16,8 @@ pub(super) fn value(measure: Measure, x: f64) -> String {
         | Measure::AheadMse
         | Measure::AheadMae
         | Measure::Grouping
+        | Measure::SessionsPrecision
+        | Measure::SessionsF1
         | Measure::FaultsFound
         | Measure::FaultsPrecision => {
             let readable = x == 0.0 || (0.01..1000.0).contains(&x.abs());

@@ -33,6 +33,10 @@ pub enum Measure {
     FaultsPrecision,
     /// The median of lines from the beginning of a fault to its alarm.
     FaultsDelay,
+    /// The average precision of the verdicts on sessions.
+    SessionsPrecision,
+    /// The best F1 of the verdicts on sessions.
+    SessionsF1,
 }
 
 impl Measure {
@@ -53,6 +57,8 @@ impl Measure {
             Measure::FaultsFound => "faults found",
             Measure::FaultsPrecision => "AP of faults",
             Measure::FaultsDelay => "lines to alarm",
+            Measure::SessionsPrecision => "AP of sessions",
+            Measure::SessionsF1 => "F1 of sessions",
         }
     }
 
@@ -70,9 +76,13 @@ impl Measure {
     /// The loss that a value is: the value itself, or what is missing to perfection.
     pub fn loss(self, value: f64) -> f64 {
         match self {
-            Measure::Top1 | Measure::Top20 | Measure::Grouping | Measure::FaultsFound | Measure::FaultsPrecision => {
-                1.0 - value
-            }
+            Measure::Top1
+            | Measure::Top20
+            | Measure::Grouping
+            | Measure::FaultsFound
+            | Measure::FaultsPrecision
+            | Measure::SessionsPrecision
+            | Measure::SessionsF1 => 1.0 - value,
             Measure::Nab | Measure::NabLowFp | Measure::NabLowFn => 100.0 - value,
             Measure::Bits
             | Measure::Mse

@@ -2,6 +2,7 @@
 
 use super::parts::{ComparedParts, DifferenceInterval, HeldOut};
 use crate::baseline::{BaselineResult, Measure, Score};
+use crate::labels::{SessionBaseline, SessionLabelsResult};
 use crate::result::{FieldResult, ReplayResult};
 use serde::Serialize;
 
@@ -101,6 +102,19 @@ impl Compared {
 
 fn of(scores: &[Score], measure: Measure) -> Vec<Score> {
     scores.iter().filter(|s| s.measure == measure).cloned().collect()
+}
+
+/// How well the verdicts on sessions found the anomalous ones, beside simple scores of the same sessions.
+pub(super) fn compare_sessions(found: &SessionLabelsResult) -> Vec<Compared> {
+    let all: [(Measure, Option<f64>, fn(&SessionBaseline) -> Option<f64>); 2] = [
+        (Measure::SessionsPrecision, found.average_precision, |b| b.average_precision),
+        (Measure::SessionsF1, found.f1, |b| b.f1),
+    ];
+    let one = |(measure, ours, of): (Measure, Option<f64>, fn(&SessionBaseline) -> Option<f64>)| {
+        let simple = found.baselines.iter().filter_map(|b| Some(Score::new(measure, b.name.into(), of(b)?)));
+        Some(Compared::new("", measure, ours?, simple.collect()))
+    };
+    all.into_iter().filter_map(one).collect()
 }
 
 /// The mean over number fields.

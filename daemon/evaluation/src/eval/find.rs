@@ -2,7 +2,7 @@
 
 use super::known::{KnownLines, known_lines};
 use super::manifest::{Manifest, RecordingTask};
-use crate::labels::Labels;
+use crate::labels::{Labels, SessionLabels};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use surmise_recording::SourceError;
@@ -29,8 +29,9 @@ pub struct RecordedStream {
 /// decides about it.
 ///
 /// A JSON file that holds windows of anomalies for files of its folder makes one stream of these files. So do logs of a
-/// folder that have files of labelled lines or of templates beside them ([`KnownLines`]). Hidden files, `eval.toml`,
-/// and files called README or LICENSE are no recordings.
+/// folder that have files of labelled lines or of templates beside them ([`KnownLines`]). A recording with labels by
+/// session beside it ([`SessionLabels::beside`]) is a stream of which the verdicts on sessions are measured, too. Hidden
+/// files, `eval.toml`, and files called README or LICENSE are no recordings.
 ///
 /// # Errors
 /// A folder cannot be read.
@@ -73,6 +74,11 @@ pub fn find_streams(folder: &Path, manifests: &[Manifest]) -> Result<Vec<Recorde
         taken.extend(logs.iter().map(|log| known.beside(log)).chain(logs_taken));
         add(&known.beside(&logs[0]), logs, None, Some(known));
     }
+    let of_sessions = |path: &PathBuf| {
+        let beside = SessionLabels::beside(path);
+        (beside != *path && beside.is_file() && SessionLabels::is_one(&beside)).then_some(beside)
+    };
+    taken.extend(files.iter().filter_map(of_sessions));
     for path in files.iter().filter(|p| !taken.contains(*p)) {
         add(path, vec![path.clone()], None, None);
     }
@@ -138,6 +144,8 @@ mod tests {
         write("logs/x.log", "a\n");
         write("logs/x.labels.csv", "first,last,kind,class\n0,0,a,fault\n");
         write("logs/y.log", "a\n");
+        write("s.tokens", "a b\n");
+        write("s.labels.csv", "key,label\n0,0\n");
         write("logs/y.log_structured.csv", "Content,EventId\na,E1\n");
         let text = "[[stream]]\nfiles = [\"b.txt\"]\ntitle = \"B\"\n[[stream]]\nfiles = [\"a.csv\"]\nhorizon = 3\n\
                     labels = \"a.windows\"\n[[stream]]\nfiles = [\"a.csv\"]\n[[stream]]\nfiles = [\"*.dat\"]\nskip = true\n";
@@ -155,7 +163,8 @@ mod tests {
                 ("logs/x.log, faults", 1, None, false),
                 ("logs/y.log, templates", 1, None, false),
                 ("cpu/other.csv", 1, None, false),
-                ("logs/y.log", 1, None, false)
+                ("logs/y.log", 1, None, false),
+                ("s.tokens", 1, None, false)
             ]
         );
         assert!(find_streams(&dir.path().join("none"), &[]).is_err());

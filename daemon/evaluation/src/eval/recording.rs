@@ -2,6 +2,7 @@
 
 use super::find::RecordedStream;
 use crate::error::ReplayError;
+use crate::labels::SessionLabels;
 use crate::options::ReplayOptions;
 use crate::replay::{ReplayProgress, replay};
 use crate::resources::thread_seconds;
@@ -62,6 +63,11 @@ pub(super) fn replay_recording(
         blocks: true,
         ..ReplayOptions::default()
     };
+    let labels = SessionLabels::beside(file);
+    if SessionLabels::is_one(&labels) {
+        options.session_labels = SessionLabels::read(&labels)?;
+        options.unscored_sessions = options.session_labels.as_ref().map_or(0, SessionLabels::uncounted);
+    }
     let opened = Source::open(&source)?;
     let fields = opened.schema();
     // a schema without fields gets them from the events

@@ -1,7 +1,7 @@
 //! The evaluation of one stream.
 
 use super::alarms::{AlarmRows, score_alarms};
-use super::compare::{Compared, compare};
+use super::compare::{Compared, compare, compare_sessions};
 use super::evaluation::{EvalStage, Evaluation, MissedRecording};
 use super::files::{FileSplit, over_files};
 use super::find::RecordedStream;
@@ -68,7 +68,8 @@ fn evaluate_recording(
     let ReplayedRecording { result, source, options, cpu_seconds } =
         replay_recording(stream, file, learner, anomalies, |p| report_progress(EvalStage::Replay(p)))?;
     let baselines = baselines(Source::open(&source)?, &options, |p| report_progress(EvalStage::Baselines(p)))?;
-    let measures = compare(&result, &baselines);
+    let mut measures: Vec<Compared> = result.session_labels.iter().flat_map(compare_sessions).collect();
+    measures.extend(compare(&result, &baselines));
     Ok(EvaluatedRecording { file: file.display().to_string(), result, cpu_seconds, measures, rows: baselines.rows })
 }
 
@@ -236,5 +237,27 @@ mod tests {
         let split = [held_out.chosen_on.as_str(), held_out.reported_on.as_str()];
         assert_eq!(split, ["the first 396 events that count", "the other 404"]);
         assert!(held_out.surmise < bits.surmise, "what is learnt by then is predicted better");
+    }
+
+    #[test]
+    fn sessions_with_labels_are_measured_beside_simple_scores() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut tokens, mut labels) = (String::new(), "key,label\n".to_owned());
+        for i in 0..400 {
+            let is_odd = i % 97 == 50;
+            let _ = writeln!(tokens, "open read {}close", if is_odd { "fault " } else { "read " });
+            let _ = writeln!(labels, "{i},{}", u8::from(is_odd));
+        }
+        std::fs::write(dir.path().join("x.tokens"), tokens).unwrap();
+        std::fs::write(dir.path().join("x.labels.csv"), labels).unwrap();
+        let streams = find_streams(dir.path(), &[]).unwrap();
+        assert_eq!(streams.len(), 1, "the labels are no recording");
+        let e = evaluate(&streams[0], &Options::default(), |_| {}).unwrap();
+        let of = |measure| e.measures.iter().find(|c| c.measure == measure).unwrap();
+        let (precision, f1) = (of(Measure::SessionsPrecision), of(Measure::SessionsF1));
+        assert!(precision.surmise > 0.9 && f1.surmise > 0.8, "{precision:?} {f1:?}");
+        // sessions are all as long as each other
+        let length = precision.baselines.iter().find(|b| b.name == "rare length").unwrap();
+        assert!(length.value < 0.2, "{length:?}");
     }
 }

@@ -17,5 +17,5 @@ pub(crate) use measure::LabelCollector;
 pub use measure::{LabelsResult, NabScores};
 pub(crate) use nab::{NabProfile, probation};
 pub(crate) use sessions::SessionLabelCollector;
-pub use sessions::{SessionLabels, SessionLabelsResult};
+pub use sessions::{SessionBaseline, SessionLabels, SessionLabelsResult};
 pub use windows::{AnomalyWindow, Labels};

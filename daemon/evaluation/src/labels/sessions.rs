@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use std::collections::HashMap;
-use std::path::Path;
-use surmise_event::{Refusal, RefusalCode};
+use std::path::{Path, PathBuf};
+use surmise_event::{Refusal, RefusalCode, SessionOutcome};
 use surmise_recording::SourceError;
 
 /// Which sessions are anomalous, by key.
@@ -12,7 +12,27 @@ pub struct SessionLabels {
     anomalous: HashMap<String, bool>,
 }
 
+/// The most sessions at the beginning of a recording that an evaluation does not count; it leaves out a tenth at most.
+const UNCOUNTED_MAX: u64 = 500;
+
 impl SessionLabels {
+    /// The file of labels of a recording: `NAME.labels.csv` beside `NAME`, with any other ending or none.
+    pub fn beside(recording: &Path) -> PathBuf {
+        recording.with_extension("labels.csv")
+    }
+
+    /// Whether a file begins as one of labels by session does.
+    pub fn is_one(path: &Path) -> bool {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let head = text.trim_start_matches('\u{feff}').lines().next().unwrap_or_default();
+        matches!(parse(head), Ok(Some(_)))
+    }
+
+    /// How many sessions at the beginning an evaluation passes over.
+    pub fn uncounted(&self) -> u64 {
+        (self.anomalous.len() as u64 / 10).min(UNCOUNTED_MAX)
+    }
+
     /// Reads a CSV of `key,label`: a head whose second column is `label`, and a row for each key. A label is `1`,
     /// `true`, `yes`, `anomaly` or `anomalous`, or else `0`, `false`, `no` or `normal`, in small or large letters. The
     /// keys of a file of tokens are the numbers of its sessions, from 0. `None` if the file has no such head, as other
@@ -65,7 +85,7 @@ fn parse(text: &str) -> Result<Option<SessionLabels>, (u64, Refusal)> {
 /// What the verdicts on sessions found of the anomalous ones.
 ///
 /// A session whose anomaly score is at least `threshold` is an alarm; the threshold is the one with the best F1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct SessionLabelsResult {
     /// Sessions that have a label and count.
     pub sessions: u64,
@@ -81,6 +101,19 @@ pub struct SessionLabelsResult {
     pub recall: Option<f64>,
     /// That threshold.
     pub threshold: Option<f64>,
+    /// What simple scores of the same sessions reach.
+    pub baselines: Vec<SessionBaseline>,
+}
+
+/// What a simple score of sessions reaches.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SessionBaseline {
+    /// The score: `surprise`, the bits of all events; `rare length`, how few earlier sessions were as long.
+    pub name: &'static str,
+    /// The average precision.
+    pub average_precision: Option<f64>,
+    /// The best F1.
+    pub f1: Option<f64>,
 }
 
 impl SessionLabelsResult {
@@ -122,25 +155,43 @@ pub(crate) struct SessionLabelCollector {
     /// Sessions that are still not to be counted.
     unscored: u64,
     scored: Vec<(f64, bool)>,
+    /// The same for each of [`BASELINES`].
+    simple: [Vec<(f64, bool)>; 2],
+    /// Sessions so far by their length.
+    lengths: HashMap<u64, u64>,
 }
+
+/// The simple scores of sessions.
+const BASELINES: [&str; 2] = ["surprise", "rare length"];
 
 impl SessionLabelCollector {
     /// A collector that passes over the first `unscored` sessions.
     pub(crate) fn new(labels: SessionLabels, unscored: u64) -> SessionLabelCollector {
-        SessionLabelCollector { labels, unscored, scored: Vec::new() }
+        let (scored, simple, lengths) = (Vec::new(), <[_; 2]>::default(), HashMap::new());
+        SessionLabelCollector { labels, unscored, scored, simple, lengths }
     }
 
     /// Adds a session that is over.
-    pub(crate) fn add(&mut self, key: Option<&str>, score: f64) {
+    pub(crate) fn add(&mut self, session: &SessionOutcome) {
+        let as_long = self.lengths.entry(session.events).or_insert(0);
+        *as_long += 1;
+        let rare = 1.0 / *as_long as f64;
         if self.unscored > 0 {
             self.unscored -= 1;
-        } else if let Some(anomalous) = self.labels.of(key.unwrap_or_default()) {
-            self.scored.push((score, anomalous));
+        } else if let Some(anomalous) = self.labels.of(session.key.as_deref().unwrap_or_default()) {
+            self.scored.push((session.anomaly_score, anomalous));
+            for (scored, score) in self.simple.iter_mut().zip([session.surprise_bits, rare]) {
+                scored.push((score, anomalous));
+            }
         }
     }
 
     pub(crate) fn finish(self) -> SessionLabelsResult {
-        SessionLabelsResult::of(&self.scored)
+        let simple = BASELINES.into_iter().zip(&self.simple).map(|(name, scored)| {
+            let SessionLabelsResult { average_precision, f1, .. } = SessionLabelsResult::of(scored);
+            SessionBaseline { name, average_precision, f1 }
+        });
+        SessionLabelsResult { baselines: simple.collect(), ..SessionLabelsResult::of(&self.scored) }
     }
 }
 
@@ -177,10 +228,22 @@ mod tests {
     fn the_first_sessions_are_passed_over() {
         let labels = parse("session,label\n0,1\n1,0\n2,1\n3,0\n").unwrap().unwrap();
         let mut collector = SessionLabelCollector::new(labels, 2);
-        for (key, score) in [("0", 0.0), ("1", 1.0), ("2", 0.8), ("9", 0.9), ("3", 0.2)] {
-            collector.add(Some(key), score);
+        for (key, score, events) in [("0", 0.0, 4), ("1", 1.0, 4), ("2", 0.8, 4), ("9", 0.9, 4), ("3", 0.2, 9)] {
+            let surprise_bits = score * 10.0;
+            collector.add(&SessionOutcome {
+                key: Some(key.into()),
+                first_offset: 0,
+                last_offset: 3,
+                events,
+                surprise_bits,
+                anomaly_score: score,
+                rarity_sessions: 1.0,
+                why: None,
+            });
         }
         let r = collector.finish();
         assert_eq!((r.sessions, r.anomalous, r.f1), (2, 1, Some(1.0)));
+        let precision: Vec<_> = r.baselines.iter().map(|b| (b.name, b.average_precision)).collect();
+        assert_eq!(precision, [("surprise", Some(1.0)), ("rare length", Some(0.5))]);
     }
 }
