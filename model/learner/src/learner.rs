@@ -15,6 +15,7 @@ use crate::values::{SideInputs, Values};
 use std::sync::Arc;
 use surmise_alarm::Alarms;
 use surmise_event::{Event, Limits, Record, Refusal, RefusalCode, Schema};
+use surmise_lines::LineOutcome;
 use surmise_network::{JobSink, NoClone};
 use surmise_sessions::SessionJudge;
 use surmise_state::incremental_copy;
@@ -128,6 +129,8 @@ pub(crate) struct Scratch {
     pub(crate) end_name: Arc<str>,
     /// What the evidence of the event's line came to, where the event has one.
     pub(crate) line_sum: Option<f64>,
+    /// The outcome of the event's line; kept for its lists.
+    pub(crate) line: LineOutcome,
 }
 
 incremental_copy!(Learner {
@@ -145,6 +148,7 @@ impl Default for Scratch {
             symbols: Vec::new(),
             end_name: "end".into(),
             line_sum: None,
+            line: LineOutcome::default(),
         }
     }
 }

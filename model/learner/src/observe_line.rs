@@ -76,9 +76,10 @@ impl Learner {
             });
         });
         self.measures.explanations.extend(explanation);
-        let line = lines.observe(&reading, cost.nats);
+        let line = &mut self.scratch.line;
+        lines.observe_into(&reading, cost.nats, line);
         if parts.is_on() {
-            parts.push_line(&field.name, lines, reading.template, (cost, &line), expectation);
+            parts.push_line(&field.name, lines, reading.template, (cost, line), expectation);
         }
         cost.nats += line.slot_nats;
         if scoring {
@@ -86,7 +87,7 @@ impl Learner {
         }
         cost.excess.nats += LN_2 * line.parts.iter().map(|part| part.excess).sum::<f64>();
         self.scratch.line_sum = Some(line.judgement.sum);
-        let word = oddest_part(&line).and_then(|(part, bits)| odd_word(text, lines.part_text(&line, part)?, bits));
+        let word = oddest_part(line).and_then(|(part, bits)| odd_word(text, lines.part_text(line, part)?, bits));
         (ObservedField { cost, word }, hash)
     }
 }

@@ -5,7 +5,7 @@ use crate::channels::LINE_CHANNELS;
 use crate::clock::LineClock;
 use crate::line::cut_line;
 use crate::miner::Miner;
-use crate::overdue::Overdue;
+use crate::overdue::{GapSource, Overdue};
 use crate::pairs::Pairs;
 use crate::piece::{PieceKind, Pieces};
 use crate::rate::Rate;
@@ -17,7 +17,7 @@ use crate::slots::Slots;
 use crate::stamp::{self, Stamp};
 use crate::template::{NO_SLOT, Template};
 use crate::trace::{Continuation, TraceJoiner};
-use surmise_alarm::{Evidence, HighMark, Judge};
+use surmise_alarm::{HighMark, Judge};
 use surmise_state::{Persist, State, StateError};
 
 /// Bounds of a model of lines.
@@ -71,8 +71,8 @@ pub(crate) struct CurrentLine {
     pub pieces: Pieces,
     pub inner: Pieces,
     pub found: FoundTemplate,
-    pub evidence: Vec<Evidence>,
     pub ids: Vec<u64>,
+    pub sources: Vec<GapSource>,
     pub is_json: bool,
     pub is_severe: bool,
 }

@@ -98,16 +98,25 @@ impl LineModel {
     /// Scores the line that was read last, learns it, and judges it. `template_nats` is what the caller's model says
     /// the template cost given the past.
     pub fn observe(&mut self, reading: &LineReading, template_nats: f64) -> LineOutcome {
+        let mut out = LineOutcome::default();
+        self.observe_into(reading, template_nats, &mut out);
+        out
+    }
+
+    /// As [`observe`](Self::observe), into an outcome whose lists are used again.
+    pub fn observe_into(&mut self, reading: &LineReading, template_nats: f64, out: &mut LineOutcome) {
         let mut current = std::mem::take(&mut self.current);
         let mut line = Observed {
-            evidence: std::mem::take(&mut current.evidence),
-            parts: Vec::with_capacity(current.pieces.0.len() / 2),
+            evidence: std::mem::take(&mut out.evidence),
+            parts: std::mem::take(&mut out.parts),
             ids: std::mem::take(&mut current.ids),
             is_severe: false,
-            sources: Vec::new(),
+            sources: std::mem::take(&mut current.sources),
         };
         line.evidence.clear();
+        line.parts.clear();
         line.ids.clear();
+        line.sources.clear();
         let now_us = self.time(reading);
         self.template(reading, &current, &mut line);
         self.pairs.begin();
@@ -132,10 +141,9 @@ impl LineModel {
         };
         self.lines += 1;
         let slot_nats = line.parts.iter().map(|part| part.nats).sum();
-        let evidence = line.evidence.clone();
-        (current.evidence, current.ids, current.is_severe) = (line.evidence, line.ids, line.is_severe);
+        (current.ids, current.sources, current.is_severe) = (line.ids, line.sources, line.is_severe);
         self.current = current;
-        LineOutcome { template_nats, slot_nats, parts: line.parts, evidence, judgement, overdue }
+        *out = LineOutcome { template_nats, slot_nats, parts: line.parts, evidence: line.evidence, judgement, overdue };
     }
 
     /// By how much a line with words of alarm counts more: the rarer such lines are on this stream, the more.

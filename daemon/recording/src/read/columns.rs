@@ -58,7 +58,10 @@ impl Columns {
         let time = time.map(|(name, _)| name);
         reading.time.clone_from(&time);
         reading.time_format = format.as_ref().filter(|_| time.is_some()).map(ToString::to_string);
-        let (uses, schema) = uses(names, sample, options, time.as_deref(), numerals, notes)?;
+        let (uses, mut schema) = uses(names, sample, options, time.as_deref(), numerals, notes)?;
+        if options.known.as_ref().is_none_or(|known| known.fields.is_empty()) {
+            order_by_appearance(&mut schema, names, sample);
+        }
         let times = TimeReader::new(format, options.time_zone.as_ref());
         Ok(InferredTable { columns: Columns { uses, times, odd }, schema })
     }
@@ -107,6 +110,18 @@ fn check_names(names: &[Box<str>], options: &SourceOptions) -> Result<(), UsageE
         Some(name) => Err(no_such_column("--field", name, all())),
         None => Ok(()),
     }
+}
+
+/// Puts fields into the order in which their first values come, as the daemon does, which knows a field from then on: a
+/// column whose first cells are empty comes after those that the first row fills.
+fn order_by_appearance(schema: &mut Schema, names: &[Box<str>], sample: &VecDeque<StringRecord>) {
+    let first = |field: &Field| {
+        // a gap has no column, and is there from the beginning
+        let Some(column) = names.iter().position(|name| **name == *field.name) else { return 0 };
+        let row = sample.iter().position(|row| !is_missing(row.get(column).unwrap_or("").trim()));
+        row.unwrap_or(usize::MAX)
+    };
+    schema.fields.sort_by_cached_key(first);
 }
 
 /// The cells of a column in the rows that are sampled.

@@ -4,7 +4,7 @@ use crate::compression::tests::{ALL, compress};
 use crate::{Format, Source, SourceError, SourceOptions};
 use proptest::prelude::*;
 use std::path::PathBuf;
-use surmise_event::{Data, Datum, FieldKind, Record, RefusalCode};
+use surmise_event::{Data, Datum, FieldKind, Limits, Record, RefusalCode, Schema};
 
 fn write(dir: &tempfile::TempDir, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
     let p = dir.path().join(name);
@@ -41,6 +41,20 @@ fn tokens_are_keys_that_end() {
     let want =
         [token("0", "5"), token("0", "22"), end("0"), end("1"), token("2", "7"), end("2"), token("3", "9"), end("3")];
     assert_eq!(records(s), want);
+}
+
+/// A stream that is sent gets its fields from the records as they come, one that is replayed from the file.
+#[test]
+fn fields_are_in_one_order_however_a_table_is_learnt() {
+    let d = tempfile::tempdir().unwrap();
+    for text in ["a,b,c\n1,2,3\n4,5,6\n", "a,b,c\n,2,\n1,,\n,,x\n", "c,a,b\nNA,1,-\n,2,3\nu,3,4\n"] {
+        let s = open(&[write(&d, "t.csv", text)], Some(Format::Csv), |_| ()).unwrap();
+        let replayed: Vec<String> = kinds(&s).into_iter().map(|(name, _)| name).collect();
+        let mut sent = Schema::default();
+        records(s).iter().for_each(|record| _ = sent.bind(record, &Limits::default()).unwrap());
+        let sent: Vec<String> = sent.fields.iter().map(|field| field.name.clone()).collect();
+        assert_eq!(replayed, sent, "{text}");
+    }
 }
 
 #[test]

@@ -46,6 +46,8 @@ pub(crate) struct ColumnPast {
     pub(super) day_before: Option<f64>,
     /// The value a week before, where there was one.
     pub(super) week: Option<f64>,
+    /// What the usual day says, where it knows.
+    pub(super) usual: Option<f64>,
 }
 
 /// What a key knows of the days before an event.
@@ -81,6 +83,7 @@ impl ColumnPast {
             day: None,
             day_before: None,
             week: None,
+            usual: None,
         }
     }
 
@@ -122,9 +125,10 @@ impl ColumnPast {
             *x = z(key.lag(i + 1));
         }
         self.z = [x[0], x[1], x[2]];
-        (self.day, self.day_before, self.week, self.place) = (None, None, None, None);
+        (self.day, self.day_before, self.week, self.usual, self.place) = (None, None, None, None, None);
         if let Some(days) = days {
             let usual = days.place.map_or(f64::NAN, |place| days.profile.usual(place, column));
+            self.usual = Some(usual).filter(|usual| usual.is_finite());
             let deviations = days.profile.deviations(column);
             let usual_before = self.last.map_or(f64::NAN, |last| last - deviations[0]);
             // what lay far out in its time says nothing of now
