@@ -85,8 +85,8 @@ pub(crate) struct NumberWatch {
 }
 
 impl NumberWatch {
-    /// What the respects weigh together: four of the first rank, and the others.
-    pub(crate) const WEIGHT: f64 = 4.0 + 10.0 * SECOND_RANK_WEIGHT;
+    /// What the respects weigh together: five of the first rank, and the others.
+    pub(crate) const WEIGHT: f64 = 5.0 + 9.0 * SECOND_RANK_WEIGHT;
 
     /// Takes a number in; raises `claim` by all that is unusual of it.
     pub(crate) fn observe(&mut self, r: &Reading, field: Option<u32>, claim: &mut RespectClaim) {
@@ -115,10 +115,12 @@ impl NumberWatch {
             let tail = (2.0 * below.min(above) + cell).clamp(1e-12, 1.0);
             second(AlarmKind::Value, self.quantile.observe(-libm::log2(tail), 1.0, AssumedTail::Bits));
         }
+        let mut season = 0.0;
         if let Some(distance) = r.from_season() {
-            for (season, rate) in self.season.iter_mut().zip(&RATES[1..]) {
-                second(AlarmKind::Level, season.observe(distance, *rate, 0.0, floor));
-            }
+            // what leaves its season slowly is in no other respect as plain
+            let [sixteen, sixty_four] = &mut self.season;
+            second(AlarmKind::Level, sixteen.observe(distance, RATES[1], 0.0, floor));
+            season = sixty_four.observe(distance, RATES[2], 0.0, floor);
         }
         let again = value == self.last;
         let seen = f64::from(self.seen).min(1.0 / SLOW_RATE);
@@ -130,6 +132,7 @@ impl NumberWatch {
         let [sixteen, sixty_four] = &mut self.levels;
         second(AlarmKind::Level, sixty_four.observe(value, RATES[2], around, floor));
         claim.raise(AlarmKind::Level, sixteen.observe(value, RATES[1], around, floor), field);
+        claim.raise(AlarmKind::Level, season, field);
         self.level.add(value, SLOW_RATE);
         self.last = value;
     }
