@@ -58,7 +58,7 @@ struct FieldWatch {
 
 impl FieldWatch {
     fn weight(&self) -> f64 {
-        self.number.as_ref().map_or(0.0, |_| NumberWatch::WEIGHT)
+        self.number.as_ref().map_or(0.0, |number| number.weight())
             + self.symbol.as_ref().map_or(0.0, |_| SymbolWatch::WEIGHT)
     }
 }
@@ -111,10 +111,11 @@ impl Alarms {
     pub fn number(&mut self, field: usize, reading: &Reading) {
         let mut claim = self.claim;
         let (watch, name) = self.field(field);
-        let new = watch.number.is_none();
+        let before = watch.weight();
         watch.number.get_or_insert_default().observe(reading, name, &mut claim);
+        let is_reweighed = watch.weight() != before;
         self.claim = claim;
-        if new {
+        if is_reweighed {
             self.weigh();
         }
     }

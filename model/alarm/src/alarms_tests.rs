@@ -23,8 +23,7 @@ impl Stream {
     }
 
     fn number(&mut self, value: f64, resolution: f64) -> Verdict {
-        self.alarms
-            .number(0, &Reading { value, forecast: 0.0, resolution, usual: None, week_before: None, tails: None });
+        self.alarms.number(0, &Reading { value, forecast: 0.0, resolution, usual: None, season: None, tails: None });
         self.verdict()
     }
 
@@ -175,7 +174,7 @@ fn many_numbers_are_no_more_unusual_than_one() {
             let value = stream.random.normal().powi(3);
             stream.alarms.number(
                 field,
-                &Reading { value, forecast: 0.0, resolution: 0.0, usual: None, week_before: None, tails: None },
+                &Reading { value, forecast: 0.0, resolution: 0.0, usual: None, season: None, tails: None },
             );
         }
         stream.verdict();
@@ -217,7 +216,7 @@ fn whatever_comes_scores_are_scores_and_one_freak_does_not_blind() {
             forecast: pick(),
             resolution: pick(),
             usual: Some(pick()),
-            week_before: Some(pick()),
+            season: Some([pick(), pick()]),
             tails: Some((pick(), pick())),
         };
         stream.alarms.number(i % 3, &reading);
@@ -257,7 +256,7 @@ fn restored_alarms_go_on_alike() {
             forecast: 0.0,
             resolution: 1e-9,
             usual: Some(0.1),
-            week_before: None,
+            season: None,
             tails: Some((0.3, 0.4)),
         };
         stream.alarms.number(offset % 2, &reading);
@@ -290,4 +289,29 @@ fn a_session_that_is_unusual_as_a_whole_is_an_incident_of_its_end() {
     }
     let [alarm] = said.as_slice() else { panic!("one incident: {said:?}") };
     assert_eq!((alarm.kind, alarm.began), (AlarmKind::End, 5_009));
+}
+
+#[test]
+fn a_slow_drift_of_what_differs_by_weekday_is_found() {
+    const DAY: usize = 288;
+    let (mut alarms, mut random) = (Alarms::default(), Random::new(11));
+    let (mut past, mut begins) = (Vec::<f64>::new(), Vec::new());
+    let drift = 40 * DAY;
+    for i in 0..drift + 600 {
+        let noise = random.normal();
+        let wave = (i % DAY) as f64 / 24.0;
+        // every seventh day is lower by four deviations of the noise
+        let weekday = if i / DAY % 7 == 6 { -4.0 } else { 0.0 };
+        let value = wave + weekday + noise + (i.saturating_sub(drift) as f64 / 400.0).min(1.0) * 8.0;
+        let season = past.len().checked_sub(7 * DAY).map(|at| [wave, past[at]]);
+        // the forecast follows the drift, and the level has a day
+        let reading = Reading { value, forecast: value - noise, resolution: 1e-3, usual: None, season, tails: None };
+        past.push(value);
+        alarms.number(0, &reading);
+        let verdict = alarms.verdict(i as u64, AlarmBudget::default());
+        begins.extend(verdict.alarm.filter(|(alarm, _)| alarm.phase == AlarmPhase::Begins).map(|(alarm, _)| alarm));
+    }
+    let [.., last] = begins.as_slice() else { panic!("no incident") };
+    assert!(last.kind == AlarmKind::Level && (drift..drift + 200).contains(&(last.offset as usize)), "{begins:?}");
+    assert!(begins.len() <= 2, "{begins:?}");
 }

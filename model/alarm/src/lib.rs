@@ -11,7 +11,7 @@
 //!
 //! let mut alarms = Alarms::default();
 //! let mut event = |offset: u64, value: f64| {
-//!     alarms.number(0, &Reading { value, forecast: 20.0, resolution: 0.1, usual: None, week_before: None, tails: None });
+//!     alarms.number(0, &Reading { value, forecast: 20.0, resolution: 0.1, usual: None, season: None, tails: None });
 //!     alarms.verdict(offset, AlarmBudget::default())
 //! };
 //! for offset in 0..5_000 {

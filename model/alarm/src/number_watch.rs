@@ -17,8 +17,8 @@ pub struct Reading {
     pub resolution: f64,
     /// What is usual at this time of the day, where that is known.
     pub usual: Option<f64>,
-    /// What it was a week before, where that is known.
-    pub week_before: Option<f64>,
+    /// What is usual at this time over many days, and what it was a week before, where both are known.
+    pub season: Option<[f64; 2]>,
     /// The probabilities that stood below the value and above it, in the distribution that was forecast.
     pub tails: Option<(f64, f64)>,
 }
@@ -28,12 +28,8 @@ impl Reading {
     /// that differs every week is unusual against days alone, and the echo of what happened a week ago against weeks
     /// alone; on different sides of both a value is between them.
     fn from_season(&self) -> Option<f64> {
-        let from = |norm: f64| (self.value - norm).clamp(-NUMBER_MAX, NUMBER_MAX);
-        match (self.usual.map(from), self.week_before.map(from)) {
-            (Some(day), Some(week)) if day * week <= 0.0 => Some(0.0),
-            (Some(day), Some(week)) => Some(if day.abs() < week.abs() { day } else { week }),
-            (day, _) => day,
-        }
+        let [day, week] = self.season?.map(|norm| (self.value - norm).clamp(-NUMBER_MAX, NUMBER_MAX));
+        Some(if day.signum() != week.signum() { 0.0 } else { day.abs().min(week.abs()).copysign(day) })
     }
 }
 
@@ -72,8 +68,12 @@ pub(crate) struct NumberWatch {
     scatter: [SmoothedTail; 2],
     /// The mean value over sixteen and sixty-four events.
     levels: [SmoothedTail; 2],
-    /// The mean distance from the usual day and the week before, whichever is less, over sixteen and sixty-four events.
+    /// The mean distance from the day before over sixteen and sixty-four events.
     season: [SmoothedTail; 2],
+    /// The mean distance from the usual day and the week before, whichever is less, over sixty-four events; and whether
+    /// both are known.
+    weekly: SmoothedTail,
+    is_weekly: bool,
     /// The distribution's tail beyond the value.
     quantile: SizeRecord,
     /// How much smaller the scatter is than it was.
@@ -85,8 +85,10 @@ pub(crate) struct NumberWatch {
 }
 
 impl NumberWatch {
-    /// What the respects weigh together: five of the first rank, and the others.
-    pub(crate) const WEIGHT: f64 = 5.0 + 9.0 * SECOND_RANK_WEIGHT;
+    /// What the respects weigh together: four of the first rank and, where weeks are known, a fifth; and the others.
+    pub(crate) fn weight(&self) -> f64 {
+        4.0 + f64::from(u8::from(self.is_weekly)) + 10.0 * SECOND_RANK_WEIGHT
+    }
 
     /// Takes a number in; raises `claim` by all that is unusual of it.
     pub(crate) fn observe(&mut self, r: &Reading, field: Option<u32>, claim: &mut RespectClaim) {
@@ -115,12 +117,17 @@ impl NumberWatch {
             let tail = (2.0 * below.min(above) + cell).clamp(1e-12, 1.0);
             second(AlarmKind::Value, self.quantile.observe(-libm::log2(tail), 1.0, AssumedTail::Bits));
         }
-        let mut season = 0.0;
+        if let Some(usual) = r.usual {
+            for (season, rate) in self.season.iter_mut().zip(&RATES[1..]) {
+                let distance = (value - usual).clamp(-NUMBER_MAX, NUMBER_MAX);
+                second(AlarmKind::Level, season.observe(distance, *rate, 0.0, floor));
+            }
+        }
+        let mut weekly = 0.0;
         if let Some(distance) = r.from_season() {
             // what leaves its season slowly is in no other respect as plain
-            let [sixteen, sixty_four] = &mut self.season;
-            second(AlarmKind::Level, sixteen.observe(distance, RATES[1], 0.0, floor));
-            season = sixty_four.observe(distance, RATES[2], 0.0, floor);
+            weekly = self.weekly.observe_slow(distance, RATES[2], floor);
+            self.is_weekly = true;
         }
         let again = value == self.last;
         let seen = f64::from(self.seen).min(1.0 / SLOW_RATE);
@@ -132,7 +139,7 @@ impl NumberWatch {
         let [sixteen, sixty_four] = &mut self.levels;
         second(AlarmKind::Level, sixty_four.observe(value, RATES[2], around, floor));
         claim.raise(AlarmKind::Level, sixteen.observe(value, RATES[1], around, floor), field);
-        claim.raise(AlarmKind::Level, season, field);
+        claim.raise(AlarmKind::Level, weekly, field);
         self.level.add(value, SLOW_RATE);
         self.last = value;
     }
@@ -192,6 +199,7 @@ impl Persist for NumberWatch {
         for tail in smoothed {
             tail.persist(s)?;
         }
-        Ok(())
+        self.weekly.persist(s)?;
+        s.bool("number weekly", &mut self.is_weekly)
     }
 }

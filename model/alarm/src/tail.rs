@@ -12,6 +12,8 @@ const QUIET_EVENTS: f64 = 50.0;
 const UNBOUNDED_EVENTS: f64 = 20.0;
 /// The most that one size counts in what is usual, as a multiple of the usual.
 const USUAL_MULTIPLE_MAX: f64 = 32.0;
+/// The same of means that leave what is usual slowly.
+const SLOW_MULTIPLE_MAX: f64 = 2.0;
 /// A cluster of large sizes is over after so many events without a larger one; it counts once, by its largest.
 const CLUSTER_EVENTS: u32 = 64;
 /// Bins of multiples of the usual, an eighth of an octave each, from the usual on.
@@ -33,6 +35,8 @@ pub(crate) enum AssumedTail {
     Square,
     /// Sizes in bits: from twice the usual on, half as likely with every two bits.
     Bits,
+    /// As [`AssumedTail::Square`], of means that leave what is usual slowly: while they do, they hardly count as usual.
+    Slow,
 }
 
 /// The record of one kind of size.
@@ -81,8 +85,8 @@ impl SizeRecord {
         // the size is one of the usual ones itself, so that none of n is more than √n times the usual
         let with = |size: f64| self.square + (size * size - self.square) / self.count;
         let usual = with(size).sqrt().max(floor);
-        let bound =
-            if self.count <= UNBOUNDED_EVENTS { SIZE_MAX } else { USUAL_MULTIPLE_MAX * self.square.sqrt().max(floor) };
+        let most = if assumed == AssumedTail::Slow { SLOW_MULTIPLE_MAX } else { USUAL_MULTIPLE_MAX };
+        let bound = if self.count <= UNBOUNDED_EVENTS { SIZE_MAX } else { most * self.square.sqrt().max(floor) };
         self.square = with(size.min(bound));
         let bits = self.bits(size, usual, assumed);
         self.learn(size / usual);
@@ -103,7 +107,7 @@ impl SizeRecord {
         }
         let octaves = libm::log2(size / usual);
         let log_tail = match assumed {
-            AssumedTail::Square => -2.0 * (octaves - TAIL_FROM_OCTAVES),
+            AssumedTail::Square | AssumedTail::Slow => -2.0 * (octaves - TAIL_FROM_OCTAVES),
             AssumedTail::Bits => -0.5 * (size - 2.0 * usual),
         };
         let expected = self.as_large(octaves) + libm::exp2(log_tail.min(0.0));
@@ -176,6 +180,15 @@ impl SmoothedTail {
         }
         let mean = self.mean.add(value, rate);
         self.tail.observe((mean - around).abs(), floor, AssumedTail::Square)
+    }
+
+    /// As [`observe`](Self::observe) around zero, of what may leave it slowly.
+    pub(crate) fn observe_slow(&mut self, value: f64, rate: f64, floor: f64) -> f64 {
+        if !value.is_finite() {
+            return 0.0;
+        }
+        let mean = self.mean.add(value, rate);
+        self.tail.observe(mean.abs(), floor, AssumedTail::Slow)
     }
 
     /// The mean as it stands.

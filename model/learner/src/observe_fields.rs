@@ -223,7 +223,7 @@ impl Learner {
         let measures = &mut self.measures;
         let predicted = role == Role::Predicted;
         let resolution = model.resolution(column);
-        let mut reading = Reading { value: x, forecast: x, resolution, usual: None, week_before: None, tails: None };
+        let mut reading = Reading { value: x, forecast: x, resolution, usual: None, season: None, tails: None };
         // errors are taken before the model sees the value
         if predicted && x.is_finite() {
             let (mean, median, centre) = match given {
@@ -231,7 +231,7 @@ impl Learner {
                 Given::Within => [model.conditional_mean(column); 3].into(),
             };
             (reading.forecast, reading.usual) = (centre, model.usual(column));
-            reading.week_before = model.week_before(column);
+            reading.season = model.season(column);
             self.monitors.drift.number(column, x, resolution);
             if measures.scoring {
                 let sums = &mut measures.tally.fields[i];

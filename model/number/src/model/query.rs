@@ -56,9 +56,10 @@ impl NumberModel {
         self.event.usual(column)
     }
 
-    /// What the column was a week before, where that is recorded.
-    pub fn week_before(&self, column: usize) -> Option<f64> {
-        self.event.week_before(column)
+    /// What the column usually is at this time of the day, over about ten days, and what it was a week before, where
+    /// both are known.
+    pub fn season(&self, column: usize) -> Option<[f64; 2]> {
+        self.event.season(column)
     }
 
     /// The standing quantile at level `p`, corrected so that a fraction p of outcomes has fallen below it; in the

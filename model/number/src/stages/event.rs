@@ -8,7 +8,7 @@ use crate::relations::Relations;
 use crate::season::{SamplingSeason, phase};
 use crate::stages::column_forecast::{ColumnForecast, ExpertForecasts};
 use crate::stages::conditional::{ConditionalForecast, KnownColumn, SiblingInputs};
-use crate::stages::experts::{NAMED, STACK};
+use crate::stages::experts::{DAY, NAMED, STACK};
 use crate::stages::mixture_cdf::MixtureCdf;
 use crate::stages::network::{LookAhead, NetworkInputs, NetworkPass, NumberNetwork};
 use crate::stages::past::{ColumnPast, Days, Regime};
@@ -114,12 +114,14 @@ impl EventScratch {
 
     /// What the usual day says of a column, if anything.
     pub(crate) fn usual(&self, column: usize) -> Option<f64> {
-        self.pasts.get(column)?.usual
+        let experts = self.experts.get(column)?;
+        experts.awake.has(DAY).then_some(experts.centre[DAY])
     }
 
-    /// What a column was a week before, if that was recorded.
-    pub(crate) fn week_before(&self, column: usize) -> Option<f64> {
-        self.pasts.get(column)?.week
+    /// What the usual day says of a column, and what it was a week before, where both are known.
+    pub(crate) fn season(&self, column: usize) -> Option<[f64; 2]> {
+        let past = self.pasts.get(column)?;
+        Some([past.usual?, past.week?])
     }
 
     /// The forecast of a column given the columns observed so far.
