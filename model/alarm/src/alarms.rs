@@ -58,7 +58,7 @@ struct FieldWatch {
 
 impl FieldWatch {
     fn weight(&self) -> f64 {
-        self.number.as_ref().map_or(0.0, |number| number.weight())
+        self.number.as_ref().map_or(0.0, |_| NumberWatch::WEIGHT)
             + self.symbol.as_ref().map_or(0.0, |_| SymbolWatch::WEIGHT)
     }
 }
@@ -84,6 +84,11 @@ pub struct Alarms {
     cluster_began: u64,
     /// The rarest claim of the event at hand.
     claim: RespectClaim,
+    /// What leaves its season slowly begins incidents by a record of its own, and does not enter the rarity of events:
+    /// no single event of it is odd.
+    slow: RarityRecord,
+    slow_began: u64,
+    slow_claim: RespectClaim,
 }
 
 impl Default for RespectClaim {
@@ -109,13 +114,15 @@ impl Alarms {
 
     /// A number of the event at hand.
     pub fn number(&mut self, field: usize, reading: &Reading) {
-        let mut claim = self.claim;
+        let (mut claim, slow_before) = (self.claim, self.slow_claim);
         let (watch, name) = self.field(field);
-        let before = watch.weight();
-        watch.number.get_or_insert_default().observe(reading, name, &mut claim);
-        let is_reweighed = watch.weight() != before;
-        self.claim = claim;
-        if is_reweighed {
+        let new = watch.number.is_none();
+        let number = watch.number.get_or_insert_default();
+        number.observe(reading, name, &mut claim);
+        let mut slow = slow_before;
+        number.observe_season(reading, name, &mut slow);
+        (self.claim, self.slow_claim) = (claim, slow);
+        if new {
             self.weigh();
         }
     }
@@ -201,7 +208,16 @@ impl Alarms {
         if rarity.first {
             self.cluster_began = offset;
         }
-        let alarm = self.incident(offset, claim, (rarity, proven), rate);
+        let slow = std::mem::take(&mut self.slow_claim);
+        let slow_rarity = self.slow.observe(slow.bits, self.weight);
+        if slow_rarity.first {
+            self.slow_began = offset;
+        }
+        let alarm = if slow_rarity.alone > proven {
+            self.incident(offset, self.slow_began, slow, (slow_rarity, slow_rarity.alone), rate)
+        } else {
+            self.incident(offset, self.cluster_began, claim, (rarity, proven), rate)
+        };
         let rarity_events = if claim.lasts { libm::exp2(claim.bits) } else { rarity.events };
         Verdict {
             rarity_events,
@@ -214,6 +230,7 @@ impl Alarms {
     fn incident(
         &mut self,
         offset: u64,
+        began: u64,
         claim: RespectClaim,
         (rarity, proven): (EventRarity, f64),
         rate: f64,
@@ -239,7 +256,7 @@ impl Alarms {
             return None;
         }
         self.budget.begin();
-        self.open = Some(OpenIncident { claim, began: self.cluster_began, latest: offset, count: 1, rarity: proven });
+        self.open = Some(OpenIncident { claim, began, latest: offset, count: 1, rarity: proven });
         self.tell(AlarmPhase::Begins)
     }
 
@@ -314,6 +331,8 @@ impl Persist for Alarms {
         self.rarity.persist(s)?;
         self.budget.persist(s)?;
         s.u64("cluster", &mut self.cluster_began)?;
+        self.slow.persist(s)?;
+        s.u64("slow cluster", &mut self.slow_began)?;
         s.option("open incident", &mut self.open, OpenIncident::new)?;
         if s.is_reading() {
             self.claim = RespectClaim::NONE;

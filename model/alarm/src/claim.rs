@@ -3,7 +3,7 @@
 use surmise_event::AlarmKind;
 
 /// Bits that a claim of second rank has to bring beyond others. What is rare in the main respects of a number (its
-/// error now, over four and over sixteen events, its level and its season) is believed at once; the many other ways to be unusual
+/// error now, over four and over sixteen events, and its level) is believed at once; the many other ways to be unusual
 /// would raise false alarms by their number, so that each of them counts as a thirty-second part of a respect.
 pub(crate) const SECOND_RANK_BITS: f64 = 5.0;
 /// What a respect of the second rank weighs among the others: 2^−[`SECOND_RANK_BITS`].

@@ -70,10 +70,8 @@ pub(crate) struct NumberWatch {
     levels: [SmoothedTail; 2],
     /// The mean distance from the day before over sixteen and sixty-four events.
     season: [SmoothedTail; 2],
-    /// The mean distance from the usual day and the week before, whichever is less, over sixty-four events; and whether
-    /// both are known.
+    /// The mean distance from the usual day and the week before, whichever is less, over sixty-four events.
     weekly: SmoothedTail,
-    is_weekly: bool,
     /// The distribution's tail beyond the value.
     quantile: SizeRecord,
     /// How much smaller the scatter is than it was.
@@ -85,9 +83,16 @@ pub(crate) struct NumberWatch {
 }
 
 impl NumberWatch {
-    /// What the respects weigh together: four of the first rank and, where weeks are known, a fifth; and the others.
-    pub(crate) fn weight(&self) -> f64 {
-        4.0 + f64::from(u8::from(self.is_weekly)) + 10.0 * SECOND_RANK_WEIGHT
+    /// What the respects weigh together: four of the first rank, and the others.
+    pub(crate) const WEIGHT: f64 = 4.0 + 10.0 * SECOND_RANK_WEIGHT;
+
+    /// Takes in how far a number is from its season, after [`observe`](Self::observe); raises `claim` if it has left
+    /// that slowly.
+    pub(crate) fn observe_season(&mut self, r: &Reading, field: Option<u32>, claim: &mut RespectClaim) {
+        if let Some(distance) = r.from_season().filter(|distance| distance.is_finite()) {
+            let bits = self.weekly.observe_slow(distance, RATES[2], r.resolution);
+            claim.raise(AlarmKind::Level, bits, field);
+        }
     }
 
     /// Takes a number in; raises `claim` by all that is unusual of it.
@@ -123,12 +128,6 @@ impl NumberWatch {
                 second(AlarmKind::Level, season.observe(distance, *rate, 0.0, floor));
             }
         }
-        let mut weekly = 0.0;
-        if let Some(distance) = r.from_season() {
-            // what leaves its season slowly is in no other respect as plain
-            weekly = self.weekly.observe_slow(distance, RATES[2], floor);
-            self.is_weekly = true;
-        }
         let again = value == self.last;
         let seen = f64::from(self.seen).min(1.0 / SLOW_RATE);
         let chance = (self.repeats.mean() * seen + 0.5) / (seen + 1.0);
@@ -139,7 +138,6 @@ impl NumberWatch {
         let [sixteen, sixty_four] = &mut self.levels;
         second(AlarmKind::Level, sixty_four.observe(value, RATES[2], around, floor));
         claim.raise(AlarmKind::Level, sixteen.observe(value, RATES[1], around, floor), field);
-        claim.raise(AlarmKind::Level, weekly, field);
         self.level.add(value, SLOW_RATE);
         self.last = value;
     }
@@ -199,7 +197,6 @@ impl Persist for NumberWatch {
         for tail in smoothed {
             tail.persist(s)?;
         }
-        self.weekly.persist(s)?;
-        s.bool("number weekly", &mut self.is_weekly)
+        self.weekly.persist(s)
     }
 }
