@@ -27,7 +27,7 @@ impl Reading {
     /// How far the value is from its season: from the usual day or from the week before, whichever is nearer. A day
     /// that differs every week is unusual against days alone, and the echo of what happened a week ago against weeks
     /// alone; on different sides of both a value is between them.
-    fn from_season(&self) -> Option<f64> {
+    fn season_distance(&self) -> Option<f64> {
         let [day, week] = self.season?.map(|norm| (self.value - norm).clamp(-NUMBER_MAX, NUMBER_MAX));
         Some(if day.signum() != week.signum() { 0.0 } else { day.abs().min(week.abs()).copysign(day) })
     }
@@ -89,7 +89,7 @@ impl NumberWatch {
     /// Takes in how far a number is from its season, after [`observe`](Self::observe); raises `claim` if it has left
     /// that slowly.
     pub(crate) fn observe_season(&mut self, r: &Reading, field: Option<u32>, claim: &mut RespectClaim) {
-        if let Some(distance) = r.from_season().filter(|distance| distance.is_finite()) {
+        if let Some(distance) = r.season_distance().filter(|distance| distance.is_finite()) {
             let bits = self.weekly.observe_slow(distance, RATES[2], r.resolution);
             claim.raise(AlarmKind::Level, bits, field);
         }
