@@ -156,15 +156,14 @@ fn mark_values(text: &[u8], first: usize, pieces: &mut Pieces) {
                 }
                 _ => {}
             }
-        } else if this.kind == PieceKind::Word
-            && before.hash == BLANK_HASH
-            && at >= first + 2
-            && pieces.0[at - 2].kind == PieceKind::Value
-            && token::is_unit(this.of(text))
-        {
-            pieces.0[at].kind = PieceKind::Value;
-        } else if this.kind == PieceKind::Word && (is_quoted(text, pieces, at) || has_port(text, pieces, at)) {
-            pieces.0[at].kind = PieceKind::Value;
+        } else if this.kind == PieceKind::Word {
+            let is_after_number = before.hash == BLANK_HASH
+                && at >= first + 2
+                && pieces.0[at - 2].kind == PieceKind::Value
+                && token::is_unit(this.of(text));
+            if is_after_number || is_quoted(text, pieces, at) || has_port(text, pieces, at) {
+                pieces.0[at].kind = PieceKind::Value;
+            }
         }
         at += 1;
     }
