@@ -88,7 +88,8 @@ pub(crate) fn leader(word: &[u8]) -> Option<(usize, usize)> {
     Some((begin, begin + length))
 }
 
-/// Whether a word is the name of a host before its port, as in `db.example:5432`; files of source code have lines there.
+/// Whether a word is the name of a host before its port, as in `db.example:5432`; files of source code have lines
+/// there.
 pub(crate) fn is_host(word: &[u8]) -> bool {
     const CODE: &[&str] =
         &["c", "cc", "cpp", "h", "go", "py", "rs", "js", "ts", "java", "kt", "rb", "php", "cs", "scala"];

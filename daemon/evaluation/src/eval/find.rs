@@ -30,7 +30,8 @@ pub struct RecordedStream {
 ///
 /// A JSON file that holds windows of anomalies for files of its folder makes one stream of these files. So do logs of a
 /// folder that have files of labelled lines or of templates beside them ([`KnownLines`]). A recording with labels by
-/// session beside it ([`SessionLabels::beside`]) is a stream of which the verdicts on sessions are measured, too. Hidden
+/// session beside it ([`SessionLabels::beside`]) is a stream of which the verdicts on sessions are measured, too.
+/// Hidden
 /// files, `eval.toml`, and files called README or LICENSE are no recordings.
 ///
 /// # Errors
