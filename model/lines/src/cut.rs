@@ -49,14 +49,24 @@ pub(crate) fn cut(text: &[u8], range: Range<usize>, pieces: &mut Pieces) {
     join_lists(text, first, pieces);
 }
 
+/// Adds the level and the time that a line of klog begins with, if it is one; returns where the rest begins.
+fn klog_head(text: &[u8], range: &Range<usize>, pieces: &mut Pieces) -> usize {
+    let Some((level, time)) = stamp::read_klog(&text[..range.end], range.start) else { return range.start };
+    pieces.push(PieceKind::Word, text, range.start..level);
+    pieces.push(PieceKind::Time, text, level..time);
+    time
+}
+
+/// Adds brackets with nothing in them, where other lines have something.
+fn empty_brackets(text: &[u8], start: usize, pieces: &mut Pieces) {
+    pieces.push(PieceKind::Mark, text, start..start + 1);
+    pieces.push(PieceKind::Value, text, start + 1..start + 1);
+    pieces.push(PieceKind::Mark, text, start + 1..start + 2);
+}
+
 /// Cuts a text into pieces that have not yet seen their neighbours.
 fn cut_words(text: &[u8], range: Range<usize>, pieces: &mut Pieces) {
-    let (mut at, end, mut open_quotes) = (range.start, range.end, 0);
-    if let Some((level, time)) = stamp::read_klog(&text[..end], at) {
-        pieces.push(PieceKind::Word, text, at..level);
-        pieces.push(PieceKind::Time, text, level..time);
-        at = time;
-    }
+    let (mut at, end, mut open_quotes) = (klog_head(text, &range, pieces), range.end, 0);
     while at < end && !pieces.is_full() {
         let start = at;
         match class(text[at]) {
@@ -102,10 +112,7 @@ fn cut_words(text: &[u8], range: Range<usize>, pieces: &mut Pieces) {
                     at += 1;
                 }
                 if &text[start..at] == b"()" && start > range.start && class(text[start - 1]) == BLANK {
-                    // nothing in brackets, where other lines have something
-                    pieces.push(PieceKind::Mark, text, start..start + 1);
-                    pieces.push(PieceKind::Value, text, start + 1..start + 1);
-                    pieces.push(PieceKind::Mark, text, start + 1..at);
+                    empty_brackets(text, start, pieces);
                 } else if at > start {
                     pieces.push(PieceKind::Mark, text, start..at);
                 } else {
