@@ -12,7 +12,7 @@ const HEAD_PIECES: usize = 4;
 
 /// What a value of a slot says of how severe its line is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Severity {
+pub(crate) enum LineSeverity {
     /// Nothing.
     #[default]
     Unsaid,
@@ -24,26 +24,27 @@ pub(crate) enum Severity {
     Priority,
 }
 
-impl Severity {
-    const ALL: [Severity; 4] = [Severity::Unsaid, Severity::Status, Severity::Level, Severity::Priority];
+impl LineSeverity {
+    const ALL: [LineSeverity; 4] =
+        [LineSeverity::Unsaid, LineSeverity::Status, LineSeverity::Level, LineSeverity::Priority];
 
     /// Whether this value says that its line is severe.
     pub fn of(self, value: &[u8]) -> bool {
         let number = || std::str::from_utf8(value).ok().filter(|_| value.len() <= 3)?.parse::<u16>().ok();
         match self {
-            Severity::Unsaid => false,
-            Severity::Status => value.len() == 3 && value[0] == b'5',
-            Severity::Level => matches!(number(), Some(40 | 50 | 60)),
-            Severity::Priority => number().is_some_and(|n| n < 192 && n % 8 <= 4),
+            LineSeverity::Unsaid => false,
+            LineSeverity::Status => value.len() == 3 && value[0] == b'5',
+            LineSeverity::Level => matches!(number(), Some(40 | 50 | 60)),
+            LineSeverity::Priority => number().is_some_and(|n| n < 192 && n % 8 <= 4),
         }
     }
 }
 
-impl Persist for Severity {
+impl Persist for LineSeverity {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         let mut number = *self as u8;
         s.u8("severity", &mut number)?;
-        *self = *Severity::ALL.get(usize::from(number)).ok_or(StateError::Invalid("severity"))?;
+        *self = *LineSeverity::ALL.get(usize::from(number)).ok_or(StateError::Invalid("severity"))?;
         Ok(())
     }
 }
@@ -54,16 +55,16 @@ pub(crate) struct SlotRole {
     /// The hash of the field's name, zero if it has none; slots of one name are one field.
     pub field: u64,
     /// What its values say of how severe a line is.
-    pub severity: Severity,
+    pub severity: LineSeverity,
 }
 
 /// The role of the slot at a place of a template.
 pub(crate) fn role_at(template: &Template, place: usize) -> SlotRole {
     let name = plain_name(template, place);
     let severity = match name.as_deref().map(severity_named) {
-        Some(Severity::Unsaid) | None if is_after_request(template, place) => Severity::Status,
+        Some(LineSeverity::Unsaid) | None if is_after_request(template, place) => LineSeverity::Status,
         Some(named) => named,
-        None => Severity::Unsaid,
+        None => LineSeverity::Unsaid,
     };
     let is_head = template.frame == 0
         && place < HEAD_PIECES
@@ -73,13 +74,13 @@ pub(crate) fn role_at(template: &Template, place: usize) -> SlotRole {
     SlotRole { field, severity }
 }
 
-fn severity_named(name: &str) -> Severity {
+fn severity_named(name: &str) -> LineSeverity {
     let last = name.rsplit(['.', '/']).next().unwrap_or(name).to_ascii_lowercase();
     match last.as_str() {
-        "status" | "code" | "status_code" | "statuscode" | "http_status" | "httpstatus" => Severity::Status,
-        "priority" => Severity::Priority,
-        name if is_level_name(name) => Severity::Level,
-        _ => Severity::Unsaid,
+        "status" | "code" | "status_code" | "statuscode" | "http_status" | "httpstatus" => LineSeverity::Status,
+        "priority" => LineSeverity::Priority,
+        name if is_level_name(name) => LineSeverity::Level,
+        _ => LineSeverity::Unsaid,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::burst::Burst;
 use crate::number::SlotNumber;
-use crate::role::Severity;
+use crate::role::LineSeverity;
 use crate::shape::ValueShape;
 use crate::table::log2;
 use crate::values::{SlotValues, VALUES_FLEETING_MAX, VALUES_MAX};
@@ -45,7 +45,7 @@ pub(crate) struct LineSlot {
     pub number: SlotNumber,
     burst_mark: HighMark,
     /// What its values say of how severe a line is, by its name or its place.
-    pub severity: Severity,
+    pub severity: LineSeverity,
     /// The field that it is of: slots of one name are one field.
     pub field: u64,
 }
@@ -62,7 +62,7 @@ impl LineSlot {
             frame,
             number: SlotNumber::new(now),
             burst_mark: HighMark::new(now, 4.0),
-            severity: Severity::Unsaid,
+            severity: LineSeverity::Unsaid,
             field: 0,
         }
     }
