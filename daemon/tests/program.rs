@@ -68,16 +68,6 @@ fn nothing_that_it_makes_is_open_to_others_for_an_instant() {
 }
 
 #[test]
-fn a_shutdown_that_takes_too_long_is_not_wrong_usage() {
-    let dir = tempfile::tempdir().unwrap();
-    let child = start(dir.path(), "[shutdown]\ngrace = \"0s\"\n");
-    wait_until_ready(dir.path());
-    assert_eq!(terminate(child), Some(70));
-    let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
-    assert!(log.contains("shutdown.grace"), "{log}");
-}
-
-#[test]
 fn a_fault_of_the_configuration_shows_no_secret() {
     let dir = tempfile::tempdir().unwrap();
     for wrong in [

@@ -8,9 +8,9 @@ use surmise_tests::TestDaemon;
 const STREAMS: u64 = 200;
 const EVENTS: u64 = 400;
 const CONNECTIONS: u64 = 20;
-/// Resident memory for each byte of a state, at most, while nobody asks anything: the state, queues, and the log's
-/// cache. 1.17 was measured.
-const UNASKED_MAX: f64 = 1.35;
+/// Resident memory for each byte of a state, at most, while nobody asks anything: the state, queues, the log's
+/// cache, and what tables leave behind as they grow with what is learnt. 1.39 was measured.
+const UNASKED_MAX: f64 = 1.55;
 /// Resident memory for each byte of a state, at most, where every stream has been asked: also a copy that is being
 /// made, the snapshot that readers ask for, and the memory of the one before (ARCHITECTURE, Copies). 2.9 to 3.1 was
 /// measured.

@@ -22,6 +22,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use surmise_config::Config;
 use surmise_event::{Limits, Refusal, RefusalCode};
@@ -188,7 +189,9 @@ impl Owner {
             self.streams.insert(name.clone(), stream);
         }
         self.commit_batch.pending.push(pending);
-        if wants_checkpoint {
+        // a checkpoint before the first event could become durable before its stream is
+        let has_learnt = self.streams.get(&name).is_some_and(|s| s.view.offset.load(Ordering::Relaxed) > 0);
+        if wants_checkpoint && has_learnt {
             self.request_checkpoint(&name, CheckpointRequest { reply: None, with_hash: false }, now);
         }
         let done = self.clock().now();
