@@ -41,6 +41,8 @@ mod self_test;
 mod services;
 mod session;
 #[cfg(test)]
+mod simulated_pages;
+#[cfg(test)]
 mod simulated_storage;
 mod sockets;
 mod storage;
@@ -57,6 +59,8 @@ mod why;
 pub use daemon::{Daemon, Running, ShutdownError, check_certificate, check_streams, devices};
 pub use http::{ENDPOINTS, Endpoint};
 pub use hub::SERVER;
+#[doc(hidden)]
+pub use ingest::{LineRefusal, read_body};
 pub use logging::{LogGuard, start_log};
 pub use reload::{ReloadError, Reloaded};
 pub use self_test::self_test;

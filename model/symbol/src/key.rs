@@ -6,6 +6,8 @@ use crate::past_symbols::NO_POSITION;
 use surmise_network::{Hidden, Sequence, Shape};
 use surmise_state::{Persist, State, StateError};
 
+/// Lengths of matches beyond this count as this; a counter of trust stands for each length.
+pub const MATCH_SYMBOLS_MAX: u32 = 63;
 /// Recent symbols that a key remembers.
 pub const RECENT_SYMBOLS_MAX: usize = 64;
 
@@ -211,7 +213,11 @@ impl Persist for LinePlace {
             s.u32("line place", v)?;
         }
         s.u8s("line", &mut self.current)?;
-        s.u8s("line above", &mut self.previous)
+        s.u8s("line above", &mut self.previous)?;
+        match self.current.len().max(self.previous.len()) > LINE_BYTES_MAX {
+            true => Err(StateError::Invalid("line")),
+            false => Ok(()),
+        }
     }
 }
 
@@ -242,6 +248,9 @@ impl SymbolKey {
         for (at, len) in &mut self.matches {
             s.u32("match position", at)?;
             s.u32("match length", len)?;
+            if *len > MATCH_SYMBOLS_MAX {
+                return Err(StateError::Invalid("match length"));
+            }
         }
         s.u32("last", &mut self.last)?;
         s.option("sequence", &mut self.sequence, &make)?;

@@ -3,7 +3,7 @@
 use crate::code::{Code, NIBBLES_MAX, Path};
 use crate::component::SymbolComponent;
 use crate::hash::mix;
-use crate::key::{RECENT_SYMBOLS_MAX, SymbolKey};
+use crate::key::{MATCH_SYMBOLS_MAX, RECENT_SYMBOLS_MAX, SymbolKey};
 use crate::node::{NIBBLE_BITS, TreeNode};
 use crate::past_symbols::{NO_POSITION, PastSymbols};
 use crate::source::{AfterSymbol, BeforeSymbol, EvidenceSource, INITIAL_WEIGHT, MixerInput, StatePlace, UsedBy};
@@ -11,8 +11,6 @@ use crate::spec::Spec;
 use surmise_lanes::{prefetch, stretch};
 use surmise_state::{Persist, SnapshotVec, State, StateError, incremental_copy};
 
-/// Lengths of matches beyond this count as this; a counter of trust stands for each length.
-pub const MATCH_SYMBOLS_MAX: u32 = 63;
 /// Symbols that are compared at most when a new match is looked for.
 const SEARCH_SYMBOLS_MAX: usize = 48;
 /// Symbols that must agree, for the first match model and the second (PREDICTOR §4).

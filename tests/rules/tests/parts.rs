@@ -272,6 +272,23 @@ const PARTS: &[Part] = &[
         forbids: &["std::time"],
     },
     Part {
+        folder: "tests/fuzz",
+        holds: "fuzz targets: every parser of bytes from outside, with seeds and a runner",
+        never: "be part of a user's program",
+        uses: &[
+            "surmise-config",
+            "surmise-event",
+            "surmise-fixtures",
+            "surmise-learner",
+            "surmise-lines",
+            "surmise-protocol",
+            "surmise-recording",
+            "surmise-store",
+            "surmised",
+        ],
+        forbids: &[],
+    },
+    Part {
         folder: "tests/rules",
         holds: "the rules of this page as tests",
         never: "link the product",
