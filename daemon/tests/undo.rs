@@ -248,3 +248,32 @@ fn checkpoints_are_kept_labelled_compared_and_verified() {
     all_known(&host, "s", 90);
     host.stop();
 }
+
+/// Far more keys than memory has room for: their states in the store go along, to a checkpoint and to another name.
+#[test]
+fn states_of_keys_in_the_store_go_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = "[model]\nnetwork = \"off\"\nmemory_mib = 1\nkeys = 20\n";
+    let host = Host::start_with(dir.path(), settings);
+    let keyed = |seq: u64| format!(r#"{{"seq":{seq},"key":"k{}","data":"s{}"}}"#, seq * 7 % 150, seq * seq % 9);
+    let mut w = producer(&host, "s");
+    (1..=900).for_each(|seq| w.say(&keyed(seq)));
+    w.until_ack(900);
+    assert!(host.get("/api/v1/streams/s").1["keys_stored"].as_u64().unwrap() > 50);
+    let (generation, good) = (checkpoint(&host, "s"), hash(&host, "s"));
+    (901..=1500).for_each(|seq| w.say(&keyed(seq)));
+    w.until_ack(1500);
+    assert_eq!(host.post(&format!("/api/v1/checkpoints/s/{generation}/restore"), "").0, 200);
+    assert_eq!(hash(&host, "s"), good);
+    assert_eq!(host.post("/api/v1/streams/s/rename?to=t", "").0, 200);
+    assert_eq!(hash(&host, "t")["state_hash"], good["state_hash"]);
+    // what comes reads and writes them, and a restart finds them again
+    let mut w = producer(&host, "t");
+    (1501..=2100).for_each(|seq| w.say(&keyed(seq)));
+    w.until_ack(2100);
+    let after = hash(&host, "t");
+    host.kill();
+    let host = Host::start_with(dir.path(), settings);
+    assert_eq!(hash(&host, "t"), after);
+    host.stop();
+}
