@@ -329,7 +329,7 @@ pub fn owner_of(stream: &str, owners: usize) -> usize {
 }
 
 /// Groups events by stream. Streams are in the order in which they first appear, events of a stream in their own order.
-fn by_stream(events: Vec<(Arc<str>, InboxEvent)>) -> Vec<(Arc<str>, Vec<InboxEvent>)> {
+pub(crate) fn by_stream(events: Vec<(Arc<str>, InboxEvent)>) -> Vec<(Arc<str>, Vec<InboxEvent>)> {
     let mut groups: Vec<(Arc<str>, Vec<InboxEvent>)> = Vec::new();
     let mut index_of: FxHashMap<Arc<str>, usize> = FxHashMap::default();
     let count = events.len();

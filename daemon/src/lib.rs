@@ -41,6 +41,8 @@ mod self_test;
 mod services;
 mod session;
 #[cfg(test)]
+mod simulated_pages;
+#[cfg(test)]
 mod simulated_storage;
 mod sockets;
 mod storage;

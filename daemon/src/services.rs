@@ -14,6 +14,15 @@ pub type OpenPages = Arc<dyn Fn(StreamId) -> Arc<dyn Pages> + Send + Sync>;
 /// What is called with each event when it is learnt and before that counts. Tests inject panics with it.
 pub type LearningProbe = Arc<dyn Fn(&Record) + Send + Sync>;
 
+/// Does work beside the owner that asks for it, so that it need not wait; the error says why that cannot begin. Tests
+/// that decide every order do it at once.
+pub type DoBeside = fn(Box<dyn FnOnce() + Send>) -> std::io::Result<()>;
+
+/// Does a piece of work in a thread of its own.
+pub fn in_own_thread(work: Box<dyn FnOnce() + Send>) -> std::io::Result<()> {
+    std::thread::Builder::new().name("beside".into()).spawn(work).map(drop)
+}
+
 /// The services that the streams of an owner use. None of them has a part in what is learnt.
 #[derive(Clone)]
 pub struct Services {
@@ -25,6 +34,8 @@ pub struct Services {
     pub pages: Option<OpenPages>,
     /// Where producers go that memory has no room for. Without it all stay in memory.
     pub storage: Option<Arc<dyn Storage>>,
+    /// Where hashes are worked out.
+    pub beside: DoBeside,
     /// The room for outcomes that followers have not read.
     pub followers: Arc<FollowerRoom>,
     /// What tests watch learning with.
@@ -53,6 +64,6 @@ impl Services {
         });
         let storage = store.map(|store| store.clone() as Arc<dyn Storage>);
         let followers = FollowerRoom::new(1 << 20);
-        Arc::new(Services { clock, workers: None, pages, storage, followers, probe: None })
+        Arc::new(Services { clock, workers: None, pages, storage, beside: in_own_thread, followers, probe: None })
     }
 }

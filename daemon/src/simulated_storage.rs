@@ -1,5 +1,6 @@
 //! A store in memory for tests that simulate a daemon: it outlives crashes, and it fails when the test says so.
 
+use crate::simulated_pages::SimulatedPages;
 use crate::storage::{CheckpointBytes, LogTail, Storage};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,6 +21,21 @@ pub enum NextWrite {
     Fails,
     /// It is written, but reports a failure, as when the machine crashes before the answer.
     FailsAfterwards,
+    /// A checkpoint is listed and cannot be read; a commit is not written.
+    Torn,
+}
+
+/// What was counted of a store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreCounts {
+    /// Writes that failed.
+    pub failed_writes: u64,
+    /// Checkpoints that were written whole.
+    pub checkpoints: u64,
+    /// Checkpoints that cannot be read.
+    pub torn: u64,
+    /// Groups that were trimmed.
+    pub trimmed: u64,
 }
 
 #[derive(Default)]
@@ -27,13 +43,20 @@ struct Medium {
     entries: BTreeMap<u32, StreamEntry>,
     /// Encoded groups by stream and first offset.
     groups: BTreeMap<(u32, u64), Vec<u8>>,
-    checkpoints: BTreeMap<u32, Vec<(CheckpointMeta, CheckpointBytes)>>,
+    /// All groups that were ever written, those that were trimmed as well.
+    archive: BTreeMap<(u32, u64), Vec<u8>>,
+    checkpoints: BTreeMap<u32, Vec<(CheckpointMeta, Option<CheckpointBytes>)>>,
+    marks: BTreeMap<Box<str>, ProducerMark>,
     producers: BTreeMap<(u32, Arc<str>), Producer>,
+    /// What recovery gave up for lost.
+    lost: Vec<String>,
+    pages: SimulatedPages,
     next_write: NextWrite,
+    /// Whether every write fails.
+    full: bool,
     /// Whether the log cannot be read.
     unreadable: bool,
-    failed_writes: u64,
-    checkpoints_written: u64,
+    counts: StoreCounts,
 }
 
 /// The store in memory.
@@ -50,33 +73,57 @@ impl SimulatedStorage {
         self.medium().next_write = next_write;
     }
 
+    /// Decides whether there is room.
+    pub fn set_full(&self, full: bool) {
+        self.medium().full = full;
+    }
+
     /// Decides whether the log can be read.
     pub fn set_unreadable(&self, unreadable: bool) {
         self.medium().unreadable = unreadable;
     }
 
-    /// How many writes have failed.
-    pub fn failed_writes(&self) -> u64 {
-        self.medium().failed_writes
+    /// What was counted so far.
+    pub fn counts(&self) -> StoreCounts {
+        self.medium().counts
     }
 
-    /// How many checkpoints were written.
-    pub fn checkpoints_written(&self) -> u64 {
-        self.medium().checkpoints_written
+    /// The key pages.
+    pub fn pages(&self) -> SimulatedPages {
+        self.medium().pages.clone()
     }
 
-    /// Writes, unless the write is to fail.
-    fn write<T>(&self, work: impl FnOnce(&mut Medium) -> T) -> Result<T, StoreError> {
+    /// What recovery gave up for lost; no world lets anything be lost.
+    pub fn lost(&self) -> Vec<String> {
+        self.medium().lost.clone()
+    }
+
+    /// How far a producer of several streams is durable.
+    pub fn mark(&self, producer: &str) -> Option<ProducerMark> {
+        self.medium().marks.get(producer).cloned()
+    }
+
+    /// All groups of a stream that were ever committed, in order, with those that the log has no more.
+    pub fn archive(&self, stream: u32) -> Vec<Vec<u8>> {
+        self.medium().archive.range((stream, 0)..=(stream, u64::MAX)).map(|(_, bytes)| bytes.clone()).collect()
+    }
+
+    /// Writes, unless the write is to fail. Torn, it is told so.
+    fn write<T>(&self, work: impl FnOnce(&mut Medium, bool) -> T) -> Result<T, StoreError> {
         let mut medium = self.medium();
         let next_write = std::mem::take(&mut medium.next_write);
+        if medium.full {
+            medium.counts.failed_writes += 1;
+            return Err(failure("cannot write"));
+        }
         if next_write != NextWrite::Succeeds {
-            medium.failed_writes += 1;
+            medium.counts.failed_writes += 1;
         }
         match next_write {
             NextWrite::Fails => Err(failure("cannot write")),
-            NextWrite::Succeeds => Ok(work(&mut medium)),
-            NextWrite::FailsAfterwards => {
-                work(&mut medium);
+            NextWrite::Succeeds => Ok(work(&mut medium, false)),
+            NextWrite::FailsAfterwards | NextWrite::Torn => {
+                work(&mut medium, next_write == NextWrite::Torn);
                 Err(failure("cannot write"))
             }
         }
@@ -98,12 +145,22 @@ impl Storage for SimulatedStorage {
         &self,
         entries: &[StreamEntry],
         groups: &[Group],
-        _marks: &[ProducerMark],
+        marks: &[ProducerMark],
         _wall_us: i64,
     ) -> Result<(), StoreError> {
-        self.write(|medium| {
+        self.write(|medium, torn| {
+            // a commit is one batch of the database: it is there or it is not
+            if torn {
+                return;
+            }
             medium.entries.extend(entries.iter().map(|entry| (entry.number, entry.clone())));
-            medium.groups.extend(groups.iter().map(|group| ((group.stream, group.first_offset), group.bytes.clone())));
+            for group in groups {
+                let place = (group.stream, group.first_offset);
+                let before = medium.archive.insert(place, group.bytes.clone());
+                assert!(before.is_none(), "what is committed is never written over");
+                medium.groups.insert(place, group.bytes.clone());
+            }
+            medium.marks.extend(marks.iter().map(|mark| (Box::from(&*mark.producer), mark.clone())));
         })
     }
 
@@ -121,8 +178,25 @@ impl Storage for SimulatedStorage {
         Ok(self.medium().groups.range((stream, offset)..=(stream, u64::MAX)).next().is_none())
     }
 
-    fn trim_log(&self, _entry: &mut StreamEntry, _before_offset: u64, _bytes: u64) -> Result<u64, StoreError> {
-        Ok(0)
+    fn trim_log(&self, entry: &mut StreamEntry, before_offset: u64, bytes: u64) -> Result<u64, StoreError> {
+        self.write(|medium, _| {
+            let of_stream = medium.groups.range((entry.number, 0)..(entry.number, before_offset));
+            let mut deleted = 0;
+            let mut places = Vec::new();
+            for (place, group) in of_stream {
+                // a group that a checkpoint begins within would have to stay, but none does
+                if deleted >= bytes {
+                    break;
+                }
+                deleted += group.len() as u64;
+                places.push(*place);
+            }
+            medium.counts.trimmed += places.len() as u64;
+            places.iter().for_each(|place| drop(medium.groups.remove(place)));
+            entry.trimmed_bytes += deleted;
+            medium.entries.insert(entry.number, entry.clone());
+            deleted
+        })
     }
 
     fn checkpoints(&self, stream: u32) -> Vec<CheckpointMeta> {
@@ -133,7 +207,8 @@ impl Storage for SimulatedStorage {
     fn load_checkpoint(&self, meta: &CheckpointMeta) -> Result<CheckpointBytes, StoreError> {
         let medium = self.medium();
         let found = medium.checkpoints[&meta.stream].iter().find(|(other, _)| other.generation == meta.generation);
-        Ok(found.expect("only a listed checkpoint is loaded").1.clone())
+        let (_, bytes) = found.expect("only a listed checkpoint is loaded");
+        bytes.clone().ok_or_else(|| failure("cannot read"))
     }
 
     fn load_summary(&self, meta: &CheckpointMeta) -> Result<Vec<u8>, StoreError> {
@@ -141,7 +216,7 @@ impl Storage for SimulatedStorage {
     }
 
     fn write_checkpoints(&self, drafts: &[CheckpointDraft]) -> Result<Vec<CheckpointMeta>, StoreError> {
-        self.write(|medium| {
+        self.write(|medium, torn| {
             let mut metas = Vec::new();
             for draft in drafts {
                 let kept = medium.checkpoints.entry(draft.stream).or_default();
@@ -155,25 +230,65 @@ impl Storage for SimulatedStorage {
                     pages: draft.pages,
                     ..CheckpointMeta::default()
                 };
-                kept.push((meta.clone(), (draft.learner.clone(), draft.summary.clone())));
-                kept.drain(..kept.len().saturating_sub(GENERATIONS));
+                // damage hits one generation; without another one the log would not have been trimmed to it
+                if torn && !kept.iter().any(|(_, bytes)| bytes.is_some()) {
+                    continue;
+                }
+                let bytes = (!torn).then(|| (draft.learner.clone(), draft.summary.clone()));
+                kept.push((meta.clone(), bytes));
+                // surplus generations go only after the new one is whole
+                if !torn {
+                    kept.drain(..kept.len().saturating_sub(GENERATIONS));
+                }
                 metas.push(meta);
-                medium.checkpoints_written += 1;
+                medium.counts.checkpoints += u64::from(!torn);
+                medium.counts.torn += u64::from(torn);
             }
             metas
         })
     }
 
-    fn can_resume_from(&self, meta: &CheckpointMeta) -> Result<bool, StoreError> {
-        Ok(meta.pages == 0)
+    fn can_resume_from(&self, _meta: &CheckpointMeta) -> Result<bool, StoreError> {
+        // no page is ever deleted here that a checkpoint sees
+        Ok(true)
     }
 
-    fn resume_from(&self, _stream: u32, _pages: u64) -> Result<(), StoreError> {
+    fn resume_from(&self, stream: u32, pages: u64) -> Result<(), StoreError> {
+        let mut medium = self.medium();
+        if let Some(kept) = medium.checkpoints.get_mut(&stream) {
+            kept.retain(|(meta, _)| meta.pages <= pages);
+        }
+        medium.pages.truncate(stream, pages);
+        Ok(())
+    }
+
+    fn forget_pages(&self, stream: u32) -> Result<(), StoreError> {
+        self.pages().truncate(stream, 0);
+        Ok(())
+    }
+
+    fn note_lost(&self, stream: u32, from: u64, to: u64, why: &str) -> Result<(), StoreError> {
+        let mut medium = self.medium();
+        let checkpoints: Vec<_> = medium
+            .checkpoints
+            .get(&stream)
+            .into_iter()
+            .flatten()
+            .map(|(meta, bytes)| (meta.offset, meta.pages, bytes.is_some()))
+            .collect();
+        let begin = medium.groups.range((stream, 0)..).next().map(|(place, _)| *place);
+        medium.lost.push(format!(
+            "stream {stream}, {from}..{to}: {why}; checkpoints {checkpoints:?}, the log begins at {begin:?}"
+        ));
         Ok(())
     }
 
     fn flush_pages(&self) -> Result<(), StoreError> {
-        Ok(())
+        self.write(|medium, torn| {
+            if !torn {
+                medium.pages.flush();
+            }
+        })
     }
 
     fn clear_stream(&self, number: u32, keep_log: bool, keep_producers: bool) -> Result<(), StoreError> {

@@ -12,7 +12,7 @@ use crate::following::FollowerRoom;
 use crate::hub::{OwnerPort, owner_of};
 use crate::inbox::Inbox;
 use crate::owner::{Owner, OwnerSetup};
-use crate::services::{LearningProbe, OpenPages, Services};
+use crate::services::{LearningProbe, OpenPages, Services, in_own_thread};
 use crate::storage::Storage;
 use crate::telemetry;
 use crate::undo::{Unfinished, clear_dead, live_streams};
@@ -93,7 +93,16 @@ impl Threads {
         let pages: OpenPages = Arc::new(open_pages);
         let (pages, storage_kept) = (Some(pages), Some(storage.clone()));
         let followers = FollowerRoom::new(config.limits.watch_bytes.0 as usize);
-        let services = Arc::new(Services { clock, workers: job_sink, pages, storage: storage_kept, followers, probe });
+        let services = Services {
+            clock,
+            workers: job_sink,
+            pages,
+            storage: storage_kept,
+            beside: in_own_thread,
+            followers,
+            probe,
+        };
+        let services = Arc::new(services);
         let config = Arc::new(config.clone());
         let limit_bytes = match config.limits.memory.0 {
             0 => half_of_the_machine(),

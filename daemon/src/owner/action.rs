@@ -159,7 +159,7 @@ impl Owner {
 
     /// Learns what is in the inbox, has it committed, completes copies that are wanted, and has a checkpoint written of
     /// each stream that changed. Here the owner waits for room in the queues.
-    fn stop(mut self) {
+    pub(super) fn stop(mut self) {
         // what waits for a stream that is being replaced is not learnt: it is not acknowledged, and will come again
         self.held.values_mut().for_each(Vec::clear);
         while let Ok(delivered) = self.setup.batches.try_recv() {

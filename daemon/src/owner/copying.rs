@@ -129,7 +129,7 @@ impl Owner {
             }
             step = self.timed_copy(name, begun);
         }
-        let complete_at = self.clock().now();
+        let (complete_at, beside) = (self.clock().now(), self.setup.services.beside);
         let Some(stream) = self.streams.get_mut(name) else { return CopyProgress::Done };
         if let CopyStep::Complete(learner, purpose) = step {
             match purpose {
@@ -139,7 +139,7 @@ impl Owner {
                     self.unsent_checkpoints.push_back(job);
                 }
                 CopyPurpose::Snapshot(waiting) => stream.publish(*learner, waiting, complete_at),
-                CopyPurpose::Hash(replies) => stream.hash(*learner, replies, complete_at),
+                CopyPurpose::Hash(replies) => stream.hash(*learner, replies, beside, complete_at),
             }
         }
         let progress = if stream.copies.is_busy() { CopyProgress::More } else { CopyProgress::Done };

@@ -29,4 +29,4 @@ pub use request::{KnownProducer, OwnerRequest, PendingCheckpoint, Returned};
 pub use state::{Owner, OwnerSetup};
 
 #[cfg(test)]
-mod simulation_tests;
+mod simulation;

@@ -13,7 +13,7 @@ use crate::directory::{Snapshot, StreamView};
 use crate::producers::{ProducerBounds, Producers};
 use crate::quarantine::Quarantine;
 use crate::recovery::{LogEnd, recover};
-use crate::services::Services;
+use crate::services::{DoBeside, Services};
 use crate::storage::Storage;
 use crate::stream::StreamState;
 use crate::summary::StreamSummary;
@@ -280,14 +280,14 @@ impl OwnedStream {
         waiting.into_iter().for_each(|reply| drop(reply.send(Some(snapshot.clone()))));
     }
 
-    /// Works a hash out from a copy that is complete, in a thread of its own, and sends it to those that wait for it.
-    pub fn hash(&mut self, mut learner: Learner, replies: Vec<HashReply>, now: Moment) {
+    /// Works a hash out from a copy that is complete, beside the owner, and sends it to those that wait for it.
+    pub fn hash(&mut self, mut learner: Learner, replies: Vec<HashReply>, beside: DoBeside, now: Moment) {
         self.snapshots.publish(now);
         let work = move || {
             let hashed = catch_unwind(AssertUnwindSafe(|| (learner.offset(), learner.state_hash()))).ok();
             replies.into_iter().for_each(|reply| drop(reply.send(hashed.clone())));
         };
-        if let Err(e) = std::thread::Builder::new().name("hash".into()).spawn(work) {
+        if let Err(e) = beside(Box::new(work)) {
             // who waits learns it from the dropped reply
             tracing::warn!("there is no thread for a hash: {e}");
         }

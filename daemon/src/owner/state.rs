@@ -91,7 +91,7 @@ pub struct Owner {
     /// Streams with copies that are wanted or being made.
     pub(super) copying: Vec<Arc<str>>,
     /// What was learnt and is not sent to the committer yet.
-    commit_batch: CommitBatch,
+    pub(super) commit_batch: CommitBatch,
     /// Complete copies that the checkpointer's queue has no room for.
     pub(super) unsent_checkpoints: VecDeque<CheckpointJob>,
     pub(super) turn: Turn,
