@@ -124,7 +124,10 @@ impl Modules {
         };
         let found = found.to_string_lossy().replace('\\', "/");
         if is_test(&m.attrs) {
-            self.test_files.insert(found);
+            // files of tests may have modules of their own
+            let mut of_tests = Modules::default();
+            of_tests.read(&found, folder.join(&name), path);
+            self.test_files.extend(of_tests.files());
         } else {
             self.read(&found, folder.join(&name), path);
         }
