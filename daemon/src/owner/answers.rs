@@ -73,11 +73,17 @@ impl Owner {
             offset: meta.offset,
             time: format_time(meta.time_us),
         });
-        let state = self.state_mut(name, now)?;
+        self.state_mut(name, now)?;
+        let (budget, clock) = (&self.setup.budget, &*self.setup.services.clock);
+        let stream = self.streams.get_mut(name)?;
         // a report that panics must not end the owner of other streams
-        let described = catch_unwind(AssertUnwindSafe(|| state.learner.report()));
-        let report = described.ok()?;
+        let described = catch_unwind(AssertUnwindSafe(|| {
+            let state_bytes = stream.state_bytes(budget, clock, now);
+            stream.lifecycle.state_mut().map(|state| state.learner.report_of_size(state_bytes))
+        }));
+        let report = described.ok()??;
         let state_bytes = report.state_bytes;
+        let state = stream.lifecycle.state_mut()?;
         let status = StreamStatus {
             stream: name.to_owned(),
             offset: state.learner.offset(),

@@ -6,7 +6,7 @@ use super::lifecycle::{Lifecycle, Sleep};
 use super::owned_stream::OwnedStream;
 use super::state::Owner;
 use crate::budget::{MemoryBudget, Pressure};
-use crate::clock::Moment;
+use crate::clock::{Clock, Moment};
 use crate::services::Services;
 use crate::storage::Storage;
 use crate::summary::StreamSummary;
@@ -24,30 +24,42 @@ const IDLE_MIN: Duration = Duration::from_secs(1);
 const RELEARNT_EVENTS_MAX: u64 = 20_000;
 /// Streams that are put to sleep at once.
 const SLEEPERS_MAX: usize = 512;
-/// How often the bytes of a stream are counted, but for its first events.
-const COUNT_INTERVAL: Duration = Duration::from_millis(100);
-/// Events up to which the bytes of a stream are counted at every batch.
-const COUNTED_EVENTS_MAX: u64 = 64;
 /// What a stream takes beside its learner: names, views, counters.
 const STREAM_BYTES: u64 = 12 << 10;
 
 impl OwnedStream {
     /// Counts the stream's memory anew, from time to time.
-    pub fn count_memory(&mut self, budget: &MemoryBudget, now: Moment) {
-        let Some(state) = self.lifecycle.state_mut() else { return self.forget_memory(budget) };
-        if state.counters.records > COUNTED_EVENTS_MAX && now.since(self.counted.at) < COUNT_INTERVAL {
-            return;
+    pub fn count_memory(&mut self, budget: &MemoryBudget, clock: &dyn Clock, now: Moment) {
+        let Some(state) = self.lifecycle.state() else { return self.forget_memory(budget) };
+        if self.counted.is_due(state.counters.records, now) {
+            self.count_state(budget, clock);
         }
+    }
+
+    /// The bytes of the learner's encoded state, as they were when they were last counted. A state that is counted in
+    /// no time is counted anew.
+    pub fn state_bytes(&mut self, budget: &MemoryBudget, clock: &dyn Clock, now: Moment) -> u64 {
+        if self.counted.is_due_for_answer(now) {
+            self.count_state(budget, clock);
+        }
+        self.counted.learner
+    }
+
+    fn count_state(&mut self, budget: &MemoryBudget, clock: &dyn Clock) {
+        let Some(state) = self.lifecycle.state_mut() else { return };
+        let start = clock.now();
         // what is encoded lies in memory in arrays that have room to grow
         let learner = state.learner.state_bytes();
         let bytes = STREAM_BYTES + learner + learner / 4;
         budget.count(self.counted.bytes, bytes);
-        self.counted = CountedMemory { bytes, at: now.uptime };
+        let end = clock.now();
+        let records = state.counters.records;
+        self.counted = CountedMemory { bytes, learner, records, at: end.uptime, took: end.since(start.uptime) };
     }
 
     /// Counts the stream for nothing, as it has left memory.
     pub fn forget_memory(&mut self, budget: &MemoryBudget) {
-        budget.count(std::mem::take(&mut self.counted.bytes), 0);
+        budget.count(std::mem::take(&mut self.counted).bytes, 0);
     }
 
     /// Whether the stream may sleep: it is idle, all of it is durable, and nobody waits for it.

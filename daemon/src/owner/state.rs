@@ -167,7 +167,7 @@ impl Owner {
         let full = (budget.pressure() == Pressure::Refuse).then_some(&**budget);
         let around = Surroundings { limits: &self.limits, full, storage, services, now };
         let learnt = stream.learn(&events, options, &mut pending, &around);
-        stream.count_memory(budget, now);
+        stream.count_memory(budget, &*services.clock, now);
         let wants_checkpoint = std::mem::take(&mut stream.wants_checkpoint);
         // a stream whose first event is in quarantine is kept, so that the event can be looked at
         if learnt > 0 || wants_checkpoint {

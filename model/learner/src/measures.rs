@@ -159,6 +159,12 @@ impl Learner {
 
     /// The prequential measures so far: every event was scored before it was learnt.
     pub fn report(&mut self) -> Report {
+        let state_bytes = self.state_bytes();
+        self.report_of_size(state_bytes)
+    }
+
+    /// The same, by somebody who knows the size of the encoded state in bytes: counting it walks over the whole state.
+    pub fn report_of_size(&mut self, state_bytes: u64) -> Report {
         let names: Vec<Vec<&'static str>> = self.models.fields.iter().map(expert_names).collect();
         let distinct = self.models.fields.iter().map(|f| match &f.model {
             // the end of a key is a symbol of the vocabulary, but no value
@@ -183,7 +189,7 @@ impl Learner {
         let made = symbol_models.filter_map(SymbolField::made_model);
         report.parameters = made.map(|m| m.parameters() as u64).sum();
         report.keys = self.keys.begun;
-        report.state_bytes = self.state_bytes();
+        report.state_bytes = state_bytes;
         report.kernel = surmise_lanes::Kernel::detect().name().into();
         report.engine = self.options.engine.to_string();
         report.choices = self.options.describe(&self.schema);

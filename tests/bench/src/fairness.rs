@@ -45,7 +45,20 @@ fn start(b: &mut Bench, name: &str) -> Result<Option<DaemonProcess>, Failure> {
 
 fn quiet(to: SocketAddr, producer: &str, seconds: f64) -> Result<Latencies, Failure> {
     let count = ((seconds * QUIET_RATE) as u64).max(50);
-    drive(to, producer, "quiet", &[], &symbols(1), count, QUIET_RATE)
+    // the outcome tells how much of the wait is before learning, and how much before the disk
+    drive(to, producer, "quiet", &[Want::Outcome], &symbols(1), count, QUIET_RATE)
+}
+
+/// Puts how long events waited until they were learnt, and until they were acknowledged. Returns the 99th percentile
+/// of the latter in milliseconds.
+fn put_waits(b: &mut Bench, part: &'static str, of: &str, waits: &Latencies) -> f64 {
+    for (name, waits) in [("event to outcome", &waits.learnt), ("event to ack", &waits.durable)] {
+        for (percentile, label) in [(50.0, "p50"), (99.0, "p99")] {
+            let ms = waits.value_at_percentile(percentile) as f64 / 1e3;
+            b.figures.put(part, of, format!("{name}, {label}"), &[ms], "ms");
+        }
+    }
+    waits.durable.value_at_percentile(99.0) as f64 / 1e3
 }
 
 /// The part `fairness`.
@@ -53,10 +66,9 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
     const PART: &str = "fairness";
     let Some(p) = start(b, PART)? else { return Ok(()) };
     let seconds = b.seconds.max(2.0) * 3.0;
-    let p99 = |l: &Latencies| l.durable.value_at_percentile(99.0) as f64 / 1e3;
     quiet(p.tcp, "warm", 1.0)?;
-    let alone = p99(&quiet(p.tcp, "alone", seconds)?);
-    b.figures.put(PART, "quiet stream alone", "event to ack, p99", &[alone], "ms");
+    let alone = quiet(p.tcp, "alone", seconds)?;
+    let alone = put_waits(b, PART, "quiet stream alone", &alone);
     for shared in [true, false] {
         for floods in FLOODS {
             let of = format!(
@@ -68,9 +80,9 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
                 |i| BackgroundLoad::start_as(p.tcp, &format!("load-{shared}-{floods}-{i}"), &stream(i), symbols(1));
             let loads: Vec<BackgroundLoad> = (0..floods).map(load).collect::<Result<_, _>>()?;
             std::thread::sleep(Duration::from_secs(1));
-            let beside = p99(&quiet(p.tcp, &format!("beside-{shared}-{floods}"), seconds)?);
+            let beside = quiet(p.tcp, &format!("beside-{shared}-{floods}"), seconds)?;
             loads.into_iter().for_each(BackgroundLoad::stop);
-            b.figures.put(PART, of.clone(), "event to ack, p99", &[beside], "ms");
+            let beside = put_waits(b, PART, &of, &beside);
             b.figures.put(PART, of, "p99 against alone", &[beside / alone], "times").at_most(5.0, 2.0);
         }
     }
