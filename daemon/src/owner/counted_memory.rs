@@ -41,9 +41,9 @@ impl CountedMemory {
     }
 
     /// Whether it is to be counted again for somebody who asks for its size.
-    pub fn is_due_for_answer(&self, now: Moment) -> bool {
+    pub fn is_due_for_answer(&self, records: u64, now: Moment) -> bool {
         let is_short = self.took <= LONG_COUNT && now.since(self.at) >= self.took * ASKED_TIME_FACTOR;
-        self.learner == 0 || is_short
+        is_short || self.is_due(records, now)
     }
 }
 
@@ -63,15 +63,15 @@ mod tests {
     fn what_is_counted_quickly_is_counted_often() {
         let quick = counted(Duration::from_micros(50));
         assert!(!quick.is_due(800, at(1099)) && quick.is_due(800, at(1100)));
-        assert!(!quick.is_due_for_answer(at(1000)) && quick.is_due_for_answer(at(1001)));
+        assert!(!quick.is_due_for_answer(800, at(1000)) && quick.is_due_for_answer(800, at(1001)));
         assert!(quick.is_due(64, at(1000)), "the first events are counted at once");
-        assert!(CountedMemory::default().is_due_for_answer(at(0)) && CountedMemory::default().is_due(800, at(0)));
+        assert!(CountedMemory::default().is_due_for_answer(800, at(0)));
     }
 
     #[test]
-    fn a_large_state_is_counted_as_it_grows_and_never_for_an_answer() {
+    fn a_large_state_is_counted_only_when_it_has_grown() {
         let slow = counted(Duration::from_millis(10));
         assert!(!slow.is_due(900, at(1999)) && !slow.is_due(899, at(9000)) && slow.is_due(900, at(2000)));
-        assert!(!slow.is_due_for_answer(at(1_000_000)));
+        assert!(!slow.is_due_for_answer(899, at(1_000_000)) && slow.is_due_for_answer(900, at(2000)));
     }
 }

@@ -39,7 +39,8 @@ impl OwnedStream {
     /// The bytes of the learner's encoded state, as they were when they were last counted. A state that is counted in
     /// no time is counted anew.
     pub fn state_bytes(&mut self, budget: &MemoryBudget, clock: &dyn Clock, now: Moment) -> u64 {
-        if self.counted.is_due_for_answer(now) {
+        let records = self.lifecycle.state().map_or(0, |state| state.counters.records);
+        if self.counted.is_due_for_answer(records, now) {
             self.count_state(budget, clock);
         }
         self.counted.learner
