@@ -8,21 +8,29 @@ use surmise_learner::{Page, Pages, PagesError};
 /// A page: the name of its key, and the state, if that is not gone.
 type HeldPage = (Box<str>, Option<Vec<u8>>);
 
-/// Pages by stream and number.
-type PageMap = BTreeMap<(u32, u64), HeldPage>;
+/// What the database holds.
+#[derive(Clone, Default)]
+struct PageMap {
+    /// Pages by stream and number.
+    pages: BTreeMap<(u32, u64), HeldPage>,
+    /// How many pages each stream has numbered: checkpoints that numbered more cannot be resumed from.
+    numbered: BTreeMap<u32, u64>,
+}
 
 /// One write, as the database orders them.
 #[derive(Clone)]
 enum PageWrite {
     Put(u32, u64, HeldPage),
-    Truncate(u32, u64),
+    Delete(u32, u64),
+    Numbered(u32, u64),
 }
 
 impl PageWrite {
     fn apply(self, pages: &mut PageMap) {
         match self {
-            PageWrite::Put(stream, number, page) => drop(pages.insert((stream, number), page)),
-            PageWrite::Truncate(stream, from) => pages.retain(|(s, number), _| *s != stream || *number < from),
+            PageWrite::Put(stream, number, page) => drop(pages.pages.insert((stream, number), page)),
+            PageWrite::Delete(stream, number) => drop(pages.pages.remove(&(stream, number))),
+            PageWrite::Numbered(stream, count) => drop(pages.numbered.insert(stream, count)),
         }
     }
 }
@@ -38,6 +46,18 @@ impl PageMedium {
     fn write(&mut self, write: PageWrite) {
         write.clone().apply(&mut self.present);
         self.since.push(write);
+    }
+
+    fn numbered(&self, stream: u32) -> u64 {
+        self.present.numbered.get(&stream).copied().unwrap_or(0)
+    }
+
+    /// Deletes the pages from a number on. What says that they are there goes before they do.
+    fn truncate(&mut self, stream: u32, from: u64) {
+        self.write(PageWrite::Numbered(stream, self.numbered(stream).min(from)));
+        let surplus: Vec<u64> =
+            self.present.pages.range((stream, from)..=(stream, u64::MAX)).map(|(k, _)| k.1).collect();
+        surplus.into_iter().for_each(|number| self.write(PageWrite::Delete(stream, number)));
     }
 }
 
@@ -64,7 +84,12 @@ impl SimulatedPages {
 
     /// Deletes the pages of a stream from a number on.
     pub fn truncate(&self, stream: u32, from: u64) {
-        self.medium().write(PageWrite::Truncate(stream, from));
+        self.medium().truncate(stream, from);
+    }
+
+    /// How many pages a stream has numbered that are here.
+    pub fn numbered(&self, stream: u32) -> u64 {
+        self.medium().numbered(stream)
     }
 
     /// Loses the writes since the latest flush, all but a part of the first ones, which `kept` picks.
@@ -78,7 +103,7 @@ impl SimulatedPages {
 
     /// The number of pages.
     pub fn len(&self) -> usize {
-        self.medium().present.len()
+        self.medium().present.pages.len()
     }
 }
 
@@ -98,24 +123,25 @@ impl Pages for SimulatedStreamPages {
         let mut medium = self.all.medium();
         if first == 0 {
             // an earlier stream may have had this number, and have been lost before it was durable
-            medium.write(PageWrite::Truncate(self.stream, 0));
+            medium.truncate(self.stream, 0);
         }
         for (number, page) in (first..).zip(pages) {
             let held = (page.key.into(), page.state.map(<[u8]>::to_vec));
             medium.write(PageWrite::Put(self.stream, number, held));
         }
+        medium.write(PageWrite::Numbered(self.stream, first + pages.len() as u64));
         Ok(())
     }
 
     fn get(&self, key: &str, before: u64) -> Result<Option<Vec<u8>>, PagesError> {
         let medium = self.all.medium();
-        let mut older = medium.present.range((self.stream, 0)..(self.stream, before)).rev();
+        let mut older = medium.present.pages.range((self.stream, 0)..(self.stream, before)).rev();
         Ok(older.find(|(_, (name, _))| **name == *key).and_then(|(_, (_, state))| state.clone()))
     }
 
     fn oldest(&self, from: u64) -> Result<Option<(u64, Box<str>, Vec<u8>)>, PagesError> {
         let medium = self.all.medium();
-        let of_stream = || medium.present.range((self.stream, from)..=(self.stream, u64::MAX));
+        let of_stream = || medium.present.pages.range((self.stream, from)..=(self.stream, u64::MAX));
         let counts =
             |number: u64, key: &str| !of_stream().any(|((_, later), (name, _))| *later > number && **name == *key);
         let mut live = of_stream().filter_map(|((_, number), (key, state))| Some((*number, key, state.clone()?)));

@@ -248,9 +248,9 @@ impl Storage for SimulatedStorage {
         })
     }
 
-    fn can_resume_from(&self, _meta: &CheckpointMeta) -> Result<bool, StoreError> {
-        // no page is ever deleted here that a checkpoint sees
-        Ok(true)
+    fn can_resume_from(&self, meta: &CheckpointMeta) -> Result<bool, StoreError> {
+        // no page is ever swept here, but a stream that was put back may not have written its pages again
+        Ok(meta.pages <= self.pages().numbered(meta.stream))
     }
 
     fn resume_from(&self, stream: u32, pages: u64) -> Result<(), StoreError> {
