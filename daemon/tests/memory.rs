@@ -49,7 +49,7 @@ fn a_small_budget_holds_and_the_first_streams_are_as_they_would_be() {
         assert_eq!(send(&host, 0, &line(0, n, 6))["accepted"], 1);
     }
     // streams that learn come until there is no room
-    let (mut accepted, mut refused) = (0, None);
+    let (mut accepted, mut refused, mut wide, mut tried) = (0, None, None, 0);
     for stream in 1..=streams {
         let body: String = (0..3).map(|n| line(stream, n, 6)).collect();
         let answer = send(&host, stream, &body);
@@ -57,13 +57,18 @@ fn a_small_budget_holds_and_the_first_streams_are_as_they_would_be() {
             Some(3) => accepted += 1,
             _ => refused = refused.or(Some(answer)),
         }
+        // a new field of a stream that is there comes at a moment without room, before idle ones have gone to sleep
+        if refused.is_some() && wide.is_none() && stream > accepted {
+            let answer = send(&host, accepted - tried % accepted, &line(accepted, 3, 7));
+            tried += 1;
+            wide = Some(answer.to_string()).filter(|answer| answer.contains("limit_reached"));
+        }
     }
     let refused = refused.expect("so many streams do not fit").to_string();
     assert!(refused.contains("limit_reached") && refused.contains("limits.memory"), "{refused}");
     assert!(accepted >= 10, "{accepted} streams fit into {ROOM_MIB} MiB");
-    // new fields of a stream that is there are refused as well, by name
-    let wide = send(&host, 1, &line(1, 3, 7)).to_string();
-    assert!(wide.contains("limit_reached") && wide.contains("\"f6\""), "{wide}");
+    let wide = wide.expect("new fields are refused as well");
+    assert!(wide.contains("\"f6\""), "{wide}");
     let resident = resident_mib();
     assert!(resident <= limit + limit / 10, "{resident} MiB of {limit}");
 

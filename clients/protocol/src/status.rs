@@ -52,6 +52,9 @@ pub struct StreamStatus {
     /// Events that were put into quarantine, because learning them failed inside the daemon.
     #[serde(default)]
     pub quarantined: u64,
+    /// Updates of networks that were refused, by reason: `not_finite`, `exploded`.
+    #[serde(default)]
+    pub updates_rejected: BTreeMap<String, u64>,
 }
 
 /// The alarms of a stream: what its budget promised, and what came.

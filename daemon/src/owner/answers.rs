@@ -5,6 +5,7 @@ use super::request::{KnownProducer, OwnerRequest, PendingCheckpoint, Returned, S
 use super::state::Owner;
 use crate::clock::Moment;
 use crate::stream::StreamState;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -101,6 +102,7 @@ impl Owner {
             checkpoint,
             refused: state.counters.refused.by_name().clone(),
             quarantined: state.quarantine.count,
+            updates_rejected: updates_rejected(&state.learner),
         };
         let counts = state.producers.counts();
         Some(StatusAnswer {
@@ -176,4 +178,10 @@ fn account(learner: &Learner) -> AlarmAccount {
     let account = learner.budget_account();
     let budget = learner.options().alarm_budget.to_string();
     AlarmAccount { budget, promised: account.promised, begun: account.begun }
+}
+
+/// The updates of the learner's networks that were refused, by reason; reasons that never occurred are left out.
+fn updates_rejected(learner: &Learner) -> BTreeMap<String, u64> {
+    let counts = learner.rejected_updates().by_reason().into_iter();
+    counts.filter(|(_, count)| *count > 0).map(|(reason, count)| (reason.to_owned(), count)).collect()
 }

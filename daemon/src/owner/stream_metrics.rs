@@ -6,7 +6,7 @@ use crate::ticket::ChunkCounts;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use surmise_event::Outcome;
-use surmise_learner::Learner;
+use surmise_learner::{Learner, RejectedUpdates};
 
 /// Fields up to which the losses of experts are exported: adding up those of every expert of every column of a wide
 /// vector after each batch costs too much.
@@ -19,7 +19,7 @@ const RECENT_WEIGHT: f64 = 0.002;
 struct ReportedCounts {
     late_events: u64,
     keys_forgotten: u64,
-    rejected_updates: u64,
+    rejected_updates: RejectedUpdates,
     /// Incidents that the budget of alarms promised.
     promised_alarms: f64,
     expert_nats: BTreeMap<&'static str, u64>,
@@ -85,7 +85,7 @@ impl StreamMetrics {
     }
 
     /// Exports what a batch that came in by `listener` has changed.
-    pub fn record_batch(&mut self, counts: &ChunkCounts, listener: &'static str, learner: &Learner) {
+    pub fn record_batch(&mut self, counts: &ChunkCounts, listener: &'static str, stream: &str, learner: &Learner) {
         if counts.duplicates > 0 {
             metrics::counter!(telemetry::DUPLICATE).increment(counts.duplicates);
         }
@@ -94,13 +94,13 @@ impl StreamMetrics {
         }
         let group = self.group.clone();
         metrics::counter!(telemetry::RECEIVED, "listener" => listener, "group" => group).increment(counts.accepted);
-        self.export_learner_counts(learner);
+        self.export_learner_counts(stream, learner);
         metrics::counter!(telemetry::LOSS, "group" => self.group.clone()).increment(self.unreported_nats as u64);
         self.unreported_nats = self.unreported_nats.fract();
     }
 
     /// Exports by how much the learner's own counters grew.
-    fn export_learner_counts(&mut self, learner: &Learner) {
+    fn export_learner_counts(&mut self, stream: &str, learner: &Learner) {
         let now = ReportedCounts::of(learner);
         let before = std::mem::take(&mut self.reported);
         let late_events = now.late_events.saturating_sub(before.late_events);
@@ -111,9 +111,16 @@ impl StreamMetrics {
         if keys_forgotten > 0 {
             metrics::counter!(telemetry::KEYS_FORGOTTEN).increment(keys_forgotten);
         }
-        let rejected_updates = now.rejected_updates.saturating_sub(before.rejected_updates);
-        if rejected_updates > 0 {
-            metrics::counter!(telemetry::UPDATES_REJECTED, "reason" => "not_finite").increment(rejected_updates);
+        let reasons = now.rejected_updates.by_reason().into_iter().zip(before.rejected_updates.by_reason());
+        for ((reason, now), (_, before)) in reasons.filter(|((_, now), (_, before))| now > before) {
+            metrics::counter!(telemetry::UPDATES_REJECTED, "reason" => reason).increment(now - before);
+            let updates = now - before;
+            tracing::warn!(
+                stream,
+                reason,
+                updates,
+                "updates of the network were refused; its weights stay as they were"
+            );
         }
         let promised = now.promised_alarms - before.promised_alarms;
         if promised > 0.0 {

@@ -10,6 +10,7 @@ use crate::parts::PartDetail;
 use crate::symbol_field::SymbolField;
 use std::collections::BTreeMap;
 use surmise_event::{Part, Report};
+use surmise_network::RejectedUpdates;
 use surmise_number::{NumberModel, PointLoss};
 use surmise_state::Persist;
 use surmise_symbol::SymbolModel;
@@ -61,11 +62,11 @@ impl Learner {
         self.position.late
     }
 
-    /// Updates of networks that were not applied, because they were not finite.
-    pub fn rejected_updates(&self) -> u64 {
+    /// Updates of networks that were refused, by the reason.
+    pub fn rejected_updates(&self) -> RejectedUpdates {
         let made = self.models.fields.iter().filter_map(FieldModel::symbols).filter_map(SymbolField::made_model);
         let numbers = self.models.numbers.as_ref().and_then(NumberFields::made_model);
-        made.map(SymbolModel::rejected).sum::<u64>() + numbers.map_or(0, NumberModel::rejected)
+        made.map(SymbolModel::rejected).chain(numbers.map(NumberModel::rejected)).sum()
     }
 
     /// Sets whether events are counted in the report. An event that is not counted is learnt all the same.

@@ -15,6 +15,7 @@ use crate::{
     chunk::Chunk,
     dfdx_engine,
     fused::{self, BackwardWorkspace},
+    guard::{RejectedUpdates, UpdateFate, UpdateGuard},
     layer::Layer,
     layer_step::LayerStep,
     pending_jobs::PendingJobs,
@@ -45,7 +46,8 @@ const PEEK_TABLES_MAX: usize = 16;
 ///
 /// Errors: none. Ids and dense inputs may be anything: an id is reduced modulo the number of rows, a dense input that
 /// is not finite counts as 0 and the others are held within ±1e5. A chunk with a gradient that is not finite (or
-/// larger than 1e8) changes no weight and is counted in [`rejected`](Self::rejected).
+/// larger than 1e8) changes no weight and is counted in [`rejected`](Self::rejected), and so is one whose errors are a
+/// hundred times what the network is used to.
 ///
 /// Source: Martin and Cundy, "Parallelizing linear recurrent neural nets over sequence length" (2018), with an output
 /// gate; the memories of the units start spread over 1..64 steps.
@@ -82,7 +84,8 @@ pub struct Recurrence {
     /// dL/dy of the latest step, `[width]`.
     gradient: Aligned,
     updates: u64,
-    rejected: u64,
+    rejected: RejectedUpdates,
+    guard: UpdateGuard,
     /// beta2 to the power of `updates`.
     decay: f64,
     work: BackwardWorkspace,
@@ -92,7 +95,7 @@ pub struct Recurrence {
 
 incremental_copy!(Recurrence {
     large: layers;
-    small: shape, rates, engine, rows_max, chunk, features, gradient, updates, rejected, decay, work, jobs,
+    small: shape, rates, engine, rows_max, chunk, features, gradient, updates, rejected, guard, decay, work, jobs,
 });
 
 impl Recurrence {
@@ -112,7 +115,8 @@ impl Recurrence {
             features: Aligned::zeros(shape.width()),
             gradient: Aligned::zeros(shape.width()),
             updates: 0,
-            rejected: 0,
+            rejected: RejectedUpdates::default(),
+            guard: UpdateGuard::default(),
             decay: 1.0,
             work: BackwardWorkspace::new(&shape),
             jobs: PendingJobs::default(),
@@ -234,7 +238,7 @@ impl Recurrence {
 
     /// The number of the open chunk, by which sequences know their rows.
     fn chunk_number(&self) -> u64 {
-        self.updates + self.rejected + self.jobs.len() as u64
+        self.updates + self.rejected.total() + self.jobs.len() as u64
     }
 
     /// Features of the latest step, `[layers · hidden]`.
@@ -270,18 +274,23 @@ impl Recurrence {
         let mut decay = self.decay;
         let rule = self.rates.rule(&mut decay);
         let updated = if self.jobs.delay == 0 {
-            Some(self.learn(self.shape.chunk, &rule))
+            let admitted = self.guard.admits(&self.shape, &self.chunk);
+            Some(if admitted { self.learn(self.shape.chunk, &rule) } else { UpdateFate::Exploded })
         } else {
             let due = self.jobs.submit(&self.shape, &self.layers, &mut self.chunk, self.engine);
             due.map(|job| {
-                let updated = job.gradients().map(|g| g.update(&mut self.layers, &rule)).is_some();
+                let fate = match self.guard.admits(&self.shape, &job.chunk) {
+                    true => UpdateFate::of(job.gradients().map(|g| g.update(&mut self.layers, &rule)).is_some()),
+                    false => UpdateFate::Exploded,
+                };
                 self.jobs.recycle(job);
-                updated
+                fate
             })
         };
         match updated {
-            Some(true) => (self.updates, self.decay) = (self.updates + 1, decay),
-            Some(false) => self.rejected += 1,
+            Some(UpdateFate::Made) => (self.updates, self.decay) = (self.updates + 1, decay),
+            Some(UpdateFate::NotFinite) => self.rejected.not_finite += 1,
+            Some(UpdateFate::Exploded) => self.rejected.exploded += 1,
             None => {}
         }
         self.chunk.filled = 0;
@@ -293,8 +302,8 @@ impl Recurrence {
         self.updates
     }
 
-    /// Chunks that were thrown away because a gradient was not finite.
-    pub fn rejected(&self) -> u64 {
+    /// Chunks whose updates were refused, by the reason.
+    pub fn rejected(&self) -> RejectedUpdates {
         self.rejected
     }
 
@@ -345,10 +354,10 @@ impl Recurrence {
         std::mem::swap(&mut hidden.h, &mut hidden.next);
     }
 
-    /// Backward through the first `n` rows and the update; false if a gradient was not finite and nothing was changed.
-    fn learn(&mut self, n: usize, rule: &Rule) -> bool {
+    /// Backward through the first `n` rows and the update, unless a gradient is not finite.
+    fn learn(&mut self, n: usize, rule: &Rule) -> UpdateFate {
         let Recurrence { shape, layers, chunk, work, .. } = self;
-        match self.engine {
+        UpdateFate::of(match self.engine {
             Engine::Fused => {
                 let finite = fused::backward(shape, |l| &layers[l].below.w, chunk, work, n);
                 if finite {
@@ -360,7 +369,7 @@ impl Recurrence {
                 let gradients = dfdx_engine::gradients(shape, layers, chunk, n);
                 gradients.map(|g| g.update(layers, rule)).is_some()
             }
-        }
+        })
     }
 }
 

@@ -59,7 +59,7 @@ fn run(engine: Engine, steps: usize) -> (f64, f64) {
         }
         last = [s, last[0]];
     }
-    assert_eq!((net.updates(), net.rejected()), (steps as u64 / 8, 0));
+    assert_eq!((net.updates(), net.rejected().total()), (steps as u64 / 8, 0));
     (early, late)
 }
 
@@ -95,10 +95,10 @@ fn a_gradient_that_is_not_finite_changes_no_weight() {
             for bad in [0, 7] {
                 run(&mut net, &mut seq, bad);
             }
-            assert_eq!((net.updates(), net.rejected()), (1, 2), "{engine} {poison}");
+            assert_eq!((net.updates(), net.rejected().total()), (1, 2), "{engine} {poison}");
             assert_eq!(before, net.weights());
             run(&mut net, &mut seq, 99);
-            assert_eq!((net.updates(), net.rejected()), (2, 2));
+            assert_eq!((net.updates(), net.rejected().total()), (2, 2));
             assert!(net.weights().iter().all(|(_, w)| w.iter().all(|x| x.is_finite())));
         }
     }
@@ -378,4 +378,47 @@ fn engines_have_names() {
         assert_eq!(serde_json::to_string(&e).unwrap(), format!("\"{e}\""));
     }
     assert!("cuda".parse::<Engine>().is_err());
+}
+
+/// A chunk of eight steps with these gradients at every feature.
+fn chunk_of(net: &mut Recurrence, seq: &mut Sequence, gradient: f32) {
+    for t in 0..8 {
+        net.step(seq, &[t as u32 % 3, 1], &[0.5]);
+        net.gradient().fill(if t % 2 == 0 { gradient } else { -gradient });
+        net.finish();
+    }
+}
+
+#[test]
+fn a_burst_of_huge_errors_leaves_the_weights_alone_and_a_lasting_change_is_learnt() {
+    for (engine, delay) in [(Engine::Fused, 0), (Engine::Fused, 2), (Engine::Dfdx, 0)] {
+        let mut net = Recurrence::new(SHAPE, Rates::default(), 4, 1, engine).delayed(delay);
+        let mut calm_net = net.clone();
+        let (mut seq, mut calm_seq) = (Sequence::new(&SHAPE), Sequence::new(&SHAPE));
+        for i in 0..60 {
+            // a network that is right all the time has hardly any gradient
+            let calm = if i < 30 { 0.1 } else { 1e-4 };
+            chunk_of(&mut net, &mut seq, calm);
+            chunk_of(&mut calm_net, &mut calm_seq, calm);
+        }
+        for _ in 0..2 {
+            chunk_of(&mut net, &mut seq, 1e4);
+        }
+        // updates that were delayed come out
+        (0..delay).for_each(|_| chunk_of(&mut net, &mut seq, 0.1));
+        (0..delay).for_each(|_| chunk_of(&mut calm_net, &mut calm_seq, 0.1));
+        let rejected = net.rejected();
+        assert_eq!((rejected.exploded, rejected.not_finite), (2, 0), "{engine} {delay}");
+        if delay == 0 {
+            assert_eq!(net.weights(), calm_net.weights(), "{engine}: the burst changed no weight");
+        }
+        // the first surprise after a long calm is no explosion
+        chunk_of(&mut net, &mut seq, 0.9);
+        assert_eq!(net.rejected(), rejected);
+        let before = net.updates();
+        let chunks = 12;
+        (0..chunks + delay).for_each(|_| chunk_of(&mut net, &mut seq, 1e4));
+        assert!(net.updates() >= before + 4, "{engine} {delay}: what goes on is learnt from: {:?}", net.rejected());
+        assert!(net.weights().iter().all(|(_, w)| w.iter().all(|x| x.is_finite())));
+    }
 }

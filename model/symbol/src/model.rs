@@ -20,7 +20,7 @@ use crate::sources::Sources;
 use crate::spec::Spec;
 use crate::symbol_inputs::{SymbolInputs, byte_kinds};
 use surmise_experts::Excess;
-use surmise_network::{JobSink, Sequence, Shape};
+use surmise_network::{JobSink, RejectedUpdates, Sequence, Shape};
 use surmise_state::{Persist, State, StateError, incremental_copy};
 
 /// Bytes that every model takes: maps of histories, final mixers, indices of weights.
@@ -158,8 +158,8 @@ impl SymbolModel {
         self.sources.matches.set_room(room);
     }
 
-    /// Updates of the network that were not applied because they were not finite.
-    pub fn rejected(&self) -> u64 {
+    /// Updates of the network that were refused, by the reason.
+    pub fn rejected(&self) -> RejectedUpdates {
         self.sources.networks.rejected()
     }
 

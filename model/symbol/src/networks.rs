@@ -10,7 +10,7 @@ use crate::source::{EvidenceSource, INITIAL_WEIGHT, MixerInput, StatePlace, Used
 use crate::spec::Spec;
 use crate::threshold::unsettled;
 use surmise_lanes::sigmoid;
-use surmise_network::{Hidden, JobSink, NONE, Sequence, Shape};
+use surmise_network::{Hidden, JobSink, NONE, RejectedUpdates, Sequence, Shape};
 use surmise_state::{Persist, State, StateError, incremental_copy};
 
 /// The champion and the trials of challengers.
@@ -171,9 +171,9 @@ impl Networks {
         self.champion.as_ref().map_or(0, |network| network.core.parameters())
     }
 
-    /// Updates of the champion that were not applied because they were not finite.
-    pub fn rejected(&self) -> u64 {
-        self.champion.as_ref().map_or(0, |network| network.core.rejected())
+    /// Updates of the champion that were refused, by the reason.
+    pub fn rejected(&self) -> RejectedUpdates {
+        self.champion.as_ref().map_or_else(RejectedUpdates::default, |network| network.core.rejected())
     }
 }
 

@@ -152,7 +152,10 @@ impl Persist for PastSymbols {
         s.u32("history end", &mut self.end)?;
         let most = self.symbols_max;
         s.u32("history most", &mut self.symbols_max)?;
-        if self.symbols.len() > self.symbols_max as usize
+        // a history that is not full ends where its symbols do
+        let (held, held_max) = (self.symbols.len(), self.symbols_max as usize);
+        if held > held_max
+            || held < held_max && held != self.end as usize
             || self.symbols_max > most
             || !self.symbols_max.is_power_of_two()
         {

@@ -17,7 +17,9 @@ impl Persist for Recurrence {
         same(s, "rows_max", self.rows_max)?;
         same(s, "delay", self.jobs.delay)?;
         s.u64("updates", &mut self.updates)?;
-        s.u64("rejected", &mut self.rejected)?;
+        s.u64("rejected", &mut self.rejected.not_finite)?;
+        s.u64("exploded", &mut self.rejected.exploded)?;
+        self.guard.persist(s)?;
         s.f64("decay", &mut self.decay)?;
         for layer in &mut self.layers {
             layer.persist(s, self.rows_max)?;

@@ -11,6 +11,7 @@ use crate::stages::quantiles::Predictive;
 use crate::stages::scored::Scored;
 use crate::stages::shares::{NumberExpertShare, expert_shares};
 use surmise_experts::PointLoss;
+use surmise_network::RejectedUpdates;
 
 /// The golden ratio's part by which the points of the CRPS move on from value to value.
 const GOLDEN_PART: f64 = 0.618_033_988_749_894_9;
@@ -189,9 +190,9 @@ impl NumberModel {
         self.horizons.is_some()
     }
 
-    /// Network chunks that were thrown away because a gradient was not finite.
-    pub fn rejected(&self) -> u64 {
-        self.network.as_ref().map_or(0, NumberNetwork::rejected)
+    /// Updates of the network that were refused, by the reason.
+    pub fn rejected(&self) -> RejectedUpdates {
+        self.network.as_ref().map_or_else(RejectedUpdates::default, NumberNetwork::rejected)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::stages::column_forecast::ExpertForecasts;
 use crate::stages::experts::{ALL, LAST};
 use crate::stages::past::{ColumnPast, Regime};
 use crate::stages::scored::ColumnOutcome;
-use surmise_network::{JobSink, LinearHead, Rates, Recurrence, Sequence, Shape};
+use surmise_network::{JobSink, LinearHead, Rates, Recurrence, RejectedUpdates, Sequence, Shape};
 use surmise_state::{Persist, State, StateError};
 
 /// Inputs of a column; of streams with many columns, fewer.
@@ -199,8 +199,8 @@ impl NumberNetwork {
         self.body.discard_pending_jobs();
     }
 
-    /// Chunks thrown away because a gradient was not finite.
-    pub(crate) fn rejected(&self) -> u64 {
+    /// Updates that were refused, by the reason.
+    pub(crate) fn rejected(&self) -> RejectedUpdates {
         self.body.rejected()
     }
 }
