@@ -4,7 +4,7 @@
 //! standard error does not take (its reader is gone, the disk is full, the terminal was closed), is lost and counted:
 //! learning and acknowledging go on. See `surmise_log_lines_lost_total`.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
@@ -29,7 +29,9 @@ pub fn start_log() -> LogGuard {
     let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_MAX).thread_name("log");
     let (queue, guard) = builder.finish(StandardError);
     let _ = FULL_QUEUE.set(queue.error_counter());
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(queue);
+    let log = log.with_ansi(!is_plain && io::stderr().is_terminal());
     // an error of the log itself would be printed where the log itself cannot be written, which ends the thread
     let _ = log.log_internal_errors(false).try_init();
     LogGuard(Some(guard))

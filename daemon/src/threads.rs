@@ -15,14 +15,14 @@ use crate::owner::{Owner, OwnerSetup};
 use crate::services::{LearningProbe, OpenPages, Services, in_own_thread};
 use crate::storage::Storage;
 use crate::telemetry;
-use crate::undo::{Unfinished, clear_dead, live_streams};
+use crate::undo::{Unfinished, clear_dead};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 use surmise_config::Config;
 use surmise_learner::Pages;
-use surmise_store::{Store, StoreError, StreamEntry, StreamPages};
+use surmise_store::{Store, StoreError, StreamEntry, StreamPages, live_streams};
 use surmise_workers::{DevicePolicy, WorkerPool};
 use tokio::sync::oneshot;
 

@@ -19,7 +19,7 @@ use crate::clock::now_us;
 use crate::hub::{AskError, Hub};
 use crate::relearning::Relearning;
 use crate::storage::Storage;
-pub use clearing::{Unfinished, clear_dead, live_streams};
+pub use clearing::{Unfinished, clear_dead};
 pub use error::UndoError;
 use held::Held;
 use replacement::{Starting, write_replacement};

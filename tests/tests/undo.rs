@@ -121,3 +121,36 @@ fn the_command_line_undoes_and_the_audit_log_knows() {
     }
     assert_eq!(d.surmise(&["stream", "reset", "web"]).status.code(), Some(64));
 }
+
+/// What is examined after an operation, on disk as a kill leaves it, is whole: what was undone is not told as lost.
+#[test]
+fn what_was_undone_is_not_examined_as_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let mut d = TestDaemon::start_with(&state, SMALL, &[]);
+    let mut w = d.connect();
+    for stream in ["reset", "deleted", "restored", "learnt again"] {
+        w.hello(stream, 1, stream, &["ack"]);
+        (1..=50).for_each(|seq| w.send(&line(seq)));
+        w.until_ack(50);
+        w = d.connect();
+    }
+    let made = done(&d, &["checkpoint", "create", "--stream", "restored"]);
+    let generation = made["checkpoints"][0]["generation"].to_string();
+    for (args, starts) in [
+        (vec!["stream", "reset", "reset"], 4),
+        (vec!["stream", "delete", "deleted"], 3),
+        (vec!["checkpoint", "restore", "restored", &generation], 3),
+        (vec!["stream", "schema", "learnt again", "--field", "ms:category"], 3),
+    ] {
+        done(&d, &args);
+        d.kill();
+        let out = surmise_tests::surmise(["fsck", state.to_str().unwrap(), "--output", "json"]);
+        let found: Value = serde_json::from_slice(&out.stdout).expect("one JSON object");
+        assert!(out.status.success() && found["findings"] == serde_json::json!([]), "{args:?}: {found}");
+        let streams = found["streams"].as_array().unwrap();
+        let goes_on = |s: &&Value| !s["start"].as_str().unwrap().starts_with("nothing: ");
+        assert_eq!(streams.iter().filter(goes_on).count(), starts, "{args:?}: {found}");
+        d.kill_and_restart(&state, SMALL);
+    }
+}

@@ -26,6 +26,7 @@ pub(crate) struct CheckpointArgs {
 #[derive(Subcommand, Debug)]
 enum CheckpointCommand {
     /// List the checkpoints.
+    #[command(alias = "list")]
     Ls {
         /// Of this stream only.
         #[arg(long, value_name = "STREAM")]

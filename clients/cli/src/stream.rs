@@ -26,6 +26,7 @@ pub(crate) struct StreamArgs {
 #[derive(Subcommand, Debug)]
 enum StreamCommand {
     /// List the streams.
+    #[command(alias = "list")]
     Ls,
     /// Show one stream: its fields, and the losses of the mixture and of every expert.
     Show {

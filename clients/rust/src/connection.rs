@@ -4,6 +4,7 @@ use crate::address::{Address, Duplex};
 use crate::error::ClientError;
 use crate::options::ClientOptions;
 use crate::progress::SendProgress;
+use crate::trust::distrust;
 use crate::window::{SendWindow, UnackedEvent};
 use futures::StreamExt;
 use std::hash::{BuildHasher, Hasher};
@@ -131,7 +132,7 @@ impl ConnectionTask {
                 Err(error) => error,
             };
             let may_pass = match &error {
-                ClientError::Unreachable { .. } => true,
+                ClientError::Unreachable { .. } | ClientError::Untrusted { .. } => true,
                 ClientError::Refused(reply) => is_passing(reply),
                 _ => false,
             };
@@ -148,8 +149,11 @@ impl ConnectionTask {
     async fn greet(&self) -> Result<(Connection, Welcome), ClientError> {
         let unreachable = |reason: String| ClientError::Unreachable { address: self.address.to_string(), reason };
         let attempt = async {
-            let stream =
-                self.address.open(self.options.trusted_roots.as_ref()).await.map_err(|e| unreachable(e.to_string()))?;
+            let opened = self.address.open(self.options.trusted_roots.as_ref()).await;
+            let stream = opened.map_err(|e| match distrust(&e) {
+                Some(reason) => ClientError::Untrusted { address: self.address.to_string(), reason },
+                None => unreachable(e.to_string()),
+            })?;
             let (read, mut write) = tokio::io::split(stream);
             let mut hello = Vec::new();
             self.hello.write_line(&mut hello);

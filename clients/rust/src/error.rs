@@ -16,6 +16,14 @@ pub enum ClientError {
         /// What went wrong.
         reason: String,
     },
+    /// What answers shows a certificate that is not trusted, so nothing was said to it.
+    #[error("the certificate of surmised at {address} is not trusted: {reason}")]
+    Untrusted {
+        /// The address that was tried.
+        address: String,
+        /// What is wrong with the certificate, and what to do.
+        reason: String,
+    },
     /// Certificates of authorities cannot be read.
     #[error("{place}: {reason}")]
     Certificates {

@@ -39,4 +39,4 @@ pub use client::Client;
 pub use error::ClientError;
 pub use options::ClientOptions;
 pub use progress::SendProgress;
-pub use trust::TrustedRoots;
+pub use trust::{TrustedRoots, distrust};

@@ -3,7 +3,7 @@
 use crate::error::ClientError;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -68,4 +68,26 @@ impl TrustedRoots {
         let name = ServerName::try_from(bare).map_err(std::io::Error::other)?;
         TlsConnector::from(Arc::new(config)).connect(name, socket).await
     }
+}
+
+/// Why the certificate that a daemon showed is not trusted, and what to do, if that is why a connection failed.
+pub fn distrust(error: &std::io::Error) -> Option<String> {
+    let rustls::Error::InvalidCertificate(fault) = error.get_ref()?.downcast_ref::<rustls::Error>()? else {
+        return None;
+    };
+    Some(match fault {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "no authority that is trusted here vouches for it; give the one that does (--ca FILE or SURMISE_CA)".into()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired; make a new one".into(),
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it is for other names; name the daemon as the certificate does, or make one for this name".into()
+        }
+        // what webpki says of the certificate of an authority that is shown as a server's own
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "it is an authority's (CA:TRUE), not a server's; SECURITY.md has the command that makes the right kind"
+                .into()
+        }
+        other => other.to_string(),
+    })
 }

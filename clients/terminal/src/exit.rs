@@ -100,7 +100,7 @@ impl From<ClientError> for Failure {
                 let hint = "is surmised running? --socket or SURMISE_SOCKET says where";
                 return Failure::new(Exit::Unreachable, format!("{error}; {hint}"));
             }
-            ClientError::Certificates { .. } => Exit::Usage,
+            ClientError::Certificates { .. } | ClientError::Untrusted { .. } => Exit::Usage,
             ClientError::Protocol(_) => Exit::Unreachable,
             ClientError::Record(_) => Exit::Data,
             ClientError::Forgotten { .. } => Exit::Storage,

@@ -3,7 +3,7 @@
 use crate::{Exit, Failure};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
-use surmise_client::TrustedRoots;
+use surmise_client::{TrustedRoots, distrust};
 use surmise_protocol::Problem;
 use ureq::http::Response;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -91,16 +91,25 @@ impl Http {
         json(self.checked(request.send_json(body))?)
     }
 
-    fn checked(&self, sent: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, Failure> {
-        let mut response = sent.map_err(|e| match e {
+    /// Why there is no answer at all, and what to do.
+    fn not_reached(&self, error: &ureq::Error) -> Failure {
+        let server = &self.server;
+        let distrusted = if let ureq::Error::Io(e) = error { distrust(e) } else { None };
+        if let Some(reason) = distrusted {
+            return Failure::usage(format!("the certificate of surmised at {server} is not trusted: {reason}"));
+        }
+        let hint = match error {
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
-                Failure::usage(format!("{:?} is not the address of a server: {e}", self.server))
+                return Failure::usage(format!("{server:?} is not the address of a server: {error}"));
             }
-            e => {
-                let hint = "is surmised running? --server or SURMISE_SERVER says where";
-                Failure::new(Exit::Unreachable, format!("cannot reach surmised at {}: {e}; {hint}", self.server))
-            }
-        })?;
+            ureq::Error::Protocol(_) if server.starts_with("http:") => "does it speak TLS? --tls asks so",
+            _ => "is surmised running? --server or SURMISE_SERVER says where",
+        };
+        Failure::new(Exit::Unreachable, format!("cannot reach surmised at {server}: {error}; {hint}"))
+    }
+
+    fn checked(&self, sent: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, Failure> {
+        let mut response = sent.map_err(|e| self.not_reached(&e))?;
         let status = response.status().as_u16();
         if (200..300).contains(&status) {
             return Ok(response);
@@ -118,7 +127,7 @@ fn refused(status: u16, body: &str) -> Failure {
         400..=499 => Exit::Usage,
         _ => Exit::Internal,
     };
-    let message = match serde_json::from_str::<Problem>(body) {
+    let told = match serde_json::from_str::<Problem>(body) {
         Ok(p) if !p.detail.is_empty() => match p.field {
             Some(f) => format!("surmised: field {f:?}: {}", p.detail),
             None => format!("surmised: {}", p.detail),
@@ -126,7 +135,8 @@ fn refused(status: u16, body: &str) -> Failure {
         Ok(p) if !p.title.is_empty() => format!("surmised: {}", p.title),
         _ => format!("surmised answered with status {status}: {}", body.trim().chars().take(200).collect::<String>()),
     };
-    Failure::new(exit, message)
+    let hint = if status == 401 { "; --token or SURMISE_TOKEN gives it" } else { "" };
+    Failure::new(exit, format!("{told}{hint}"))
 }
 
 fn json<T: DeserializeOwned>(mut response: Response<Body>) -> Result<T, Failure> {

@@ -1,24 +1,8 @@
-//! Streams that were replaced or deleted: which they are, and clearing away what is left of them.
+//! Clearing away what is left of streams that were replaced or deleted.
 
 use crate::storage::Storage;
-use std::collections::{BTreeMap, BTreeSet};
-use surmise_store::{StoreError, StreamEntry};
-
-/// The streams that live, of all entries: not those that were deleted, that another one has replaced, or that were
-/// never finished. Of two with one name, the later incarnation lives.
-pub fn live_streams(entries: Vec<StreamEntry>) -> Vec<StreamEntry> {
-    let replaced: BTreeSet<u32> = entries.iter().filter(|e| !e.pending).filter_map(|e| e.replaces).collect();
-    let mut by_name: BTreeMap<String, StreamEntry> = BTreeMap::new();
-    for entry in entries.into_iter().filter(|e| !e.deleted && !e.pending && !replaced.contains(&e.number)) {
-        let is_later = by_name.get(&entry.name).is_none_or(|o| (o.epoch, o.number) < (entry.epoch, entry.number));
-        if is_later {
-            by_name.insert(entry.name.clone(), entry);
-        }
-    }
-    let mut live: Vec<StreamEntry> = by_name.into_values().collect();
-    live.sort_unstable_by_key(|entry| entry.number);
-    live
-}
+use std::collections::BTreeSet;
+use surmise_store::{StoreError, StreamEntry, live_streams};
 
 /// What becomes of a stream that is still being made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

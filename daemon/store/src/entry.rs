@@ -4,6 +4,7 @@ use crate::bytes::Damaged;
 use crate::identity::StreamId;
 use crate::record::{RecordHead, RecordKind, START_SHIFT, unseal_prefix};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use surmise_event::Schema;
 use surmise_learner::Options;
 
@@ -63,6 +64,22 @@ pub struct StreamEntry {
     /// Whether nothing is left of it but this entry.
     #[serde(default, skip_serializing_if = "is_default")]
     pub cleared: bool,
+}
+
+/// The streams that live, of all entries: not those that were deleted, that another one has replaced, or that were
+/// never finished. Of two with one name, the later incarnation lives.
+pub fn live_streams(entries: Vec<StreamEntry>) -> Vec<StreamEntry> {
+    let replaced: BTreeSet<u32> = entries.iter().filter(|e| !e.pending).filter_map(|e| e.replaces).collect();
+    let mut by_name: BTreeMap<String, StreamEntry> = BTreeMap::new();
+    for entry in entries.into_iter().filter(|e| !e.deleted && !e.pending && !replaced.contains(&e.number)) {
+        let is_later = by_name.get(&entry.name).is_none_or(|o| (o.epoch, o.number) < (entry.epoch, entry.number));
+        if is_later {
+            by_name.insert(entry.name.clone(), entry);
+        }
+    }
+    let mut live: Vec<StreamEntry> = by_name.into_values().collect();
+    live.sort_unstable_by_key(|entry| entry.number);
+    live
 }
 
 /// A part of the log of a stream that another one goes on from.

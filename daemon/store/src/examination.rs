@@ -1,7 +1,7 @@
 //! An examination of a data directory that changes nothing: which streams it holds, how far, what is damaged, and what
 //! a start would do about it. It reads the files without sled, so it works on a copy, too.
 
-use crate::entry::{EntryCopies, StreamEntry};
+use crate::entry::{EntryCopies, StreamEntry, live_streams};
 use crate::error::StoreError;
 use crate::finding::{Finding, Severity};
 use crate::identity::StreamId;
@@ -11,7 +11,7 @@ use crate::salvage::{CheckpointContents, LogContents};
 use crate::sled_file::{self, FileFault};
 use crate::store::unknown_files;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What a data directory holds.
@@ -121,11 +121,14 @@ impl Examination {
                 "it is of the format before, whose records do not name their streams; a start converts it".into();
             found.add(Severity::Note, "log", None, what);
         }
-        for (_, entry) in entries.into_values() {
+        let entries: Vec<StreamEntry> = entries.into_values().map(|(_, entry)| entry).collect();
+        let live: BTreeSet<u32> = live_streams(entries.clone()).iter().map(|entry| entry.number).collect();
+        for entry in entries.iter().filter(|entry| !entry.cleared) {
             let acknowledged = progress::offset_in(&sizes, entry.number, entry.epoch);
-            found.examine_stream(&entry, &log, &checkpoints, acknowledged)?;
+            let is_live = live.contains(&entry.number);
+            found.examine_stream(entry, is_live, &log, &checkpoints, acknowledged)?;
         }
-        found.name_strangers(&log);
+        found.name_strangers(&log, &entries);
         for name in unknown_files(dir) {
             found.add(Severity::Note, &name, None, "the file is none of the store's; a start leaves it alone".into());
         }
@@ -167,6 +170,7 @@ impl Examination {
     fn examine_stream(
         &mut self,
         entry: &StreamEntry,
+        is_live: bool,
         log: &LogContents,
         checkpoints: &CheckpointContents,
         acknowledged: u64,
@@ -184,10 +188,14 @@ impl Examination {
                 pages: generation.meta.pages,
             })
             .collect();
-        let from = checkpoints.iter().rev().find(|checkpoint| checkpoint.is_whole).map_or(0, |whole| whole.offset);
+        let from = checkpoints
+            .iter()
+            .rev()
+            .find(|checkpoint| checkpoint.is_whole)
+            .map_or(entry.first_offset, |whole| whole.offset);
         let mut next = from;
         for (begin, end) in ranges.iter().copied().chain([(acknowledged, acknowledged)]) {
-            if begin > next && !entry.lost.iter().any(|(a, b)| *a <= next && begin <= *b) {
+            if begin > next && is_live && !entry.lost.iter().any(|(a, b)| *a <= next && begin <= *b) {
                 let what = format!(
                     "the events of offsets {next} to {} are damaged or gone; the stream goes on after them",
                     begin - 1
@@ -197,6 +205,9 @@ impl Examination {
             next = next.max(end);
         }
         let start = match from {
+            _ if entry.pending => "nothing: it was never finished".to_owned(),
+            _ if !is_live => "nothing: it was deleted, or another took its place".to_owned(),
+            from if checkpoints.is_empty() && from == next => "it begins with nothing".to_owned(),
             0 => format!("it learns the log again, up to offset {next}"),
             from if from == next => format!("it begins at its checkpoint at offset {from}"),
             from => {
@@ -218,8 +229,8 @@ impl Examination {
     }
 
     /// Names groups of the log whose streams nobody knows.
-    fn name_strangers(&mut self, log: &LogContents) {
-        let known: Vec<u32> = self.streams.iter().map(|stream| stream.number).collect();
+    fn name_strangers(&mut self, log: &LogContents, entries: &[StreamEntry]) {
+        let known: BTreeSet<u32> = entries.iter().map(|entry| entry.number).collect();
         let strangers: Vec<StreamId> = log.groups.keys().filter(|id| !known.contains(&id.number)).copied().collect();
         for id in strangers {
             let what = format!("it holds groups of {id}, which no list of streams names; they are left");
