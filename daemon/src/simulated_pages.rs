@@ -40,6 +40,8 @@ struct PageMedium {
     present: PageMap,
     flushed: PageMap,
     since: Vec<PageWrite>,
+    /// Whether no state is found again: a bug that a test plants.
+    forgetful: bool,
 }
 
 impl PageMedium {
@@ -73,6 +75,11 @@ impl SimulatedPages {
     /// The pages of one stream.
     pub fn of_stream(&self, stream: u32) -> Arc<dyn Pages> {
         Arc::new(SimulatedStreamPages { all: self.clone(), stream })
+    }
+
+    /// Decides whether no state is found again.
+    pub fn set_forgetful(&self, forgetful: bool) {
+        self.medium().forgetful = forgetful;
     }
 
     /// Makes every page that was written durable.
@@ -135,6 +142,9 @@ impl Pages for SimulatedStreamPages {
 
     fn get(&self, key: &str, before: u64) -> Result<Option<Vec<u8>>, PagesError> {
         let medium = self.all.medium();
+        if medium.forgetful {
+            return Ok(None);
+        }
         let mut older = medium.present.pages.range((self.stream, 0)..(self.stream, before)).rev();
         Ok(older.find(|(_, (name, _))| **name == *key).and_then(|(_, (_, state))| state.clone()))
     }

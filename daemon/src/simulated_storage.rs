@@ -5,7 +5,7 @@ use crate::storage::{CheckpointBytes, LogTail, Storage};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
-use surmise_store::group::{Group, decode};
+use surmise_store::group::{Group, Logged, decode};
 use surmise_store::{CheckpointDraft, CheckpointMeta, Producer, ProducerCounts, ProducerMark, StoreError, StreamEntry};
 
 /// Checkpoints that are kept of each stream.
@@ -25,6 +25,19 @@ pub enum NextWrite {
     Torn,
 }
 
+/// A bug that a test plants, to see that the checkers of a simulation find it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlantedBug {
+    /// A commit is reported before it is written: it is written with the next one, and lost with the process.
+    AcknowledgesEarly,
+    /// Recovery learns the last event of the log once more.
+    LearnsTwice,
+    /// What is known of producers is never written down.
+    ForgetsProducers,
+    /// States of keys that left memory are gone.
+    ForgetsKeys,
+}
+
 /// What was counted of a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoreCounts {
@@ -36,6 +49,13 @@ pub struct StoreCounts {
     pub torn: u64,
     /// Groups that were trimmed.
     pub trimmed: u64,
+}
+
+/// What one commit writes.
+struct CommittedParts {
+    entries: Vec<StreamEntry>,
+    groups: Vec<Group>,
+    marks: Vec<ProducerMark>,
 }
 
 #[derive(Default)]
@@ -57,6 +77,22 @@ struct Medium {
     /// Whether the log cannot be read.
     unreadable: bool,
     counts: StoreCounts,
+    planted: Option<PlantedBug>,
+    /// A commit that is reported and not written, if that bug is planted.
+    unwritten: Option<CommittedParts>,
+}
+
+impl Medium {
+    fn put(&mut self, parts: CommittedParts) {
+        self.entries.extend(parts.entries.into_iter().map(|entry| (entry.number, entry)));
+        for group in parts.groups {
+            let place = (group.stream, group.first_offset);
+            let before = self.archive.insert(place, group.bytes.clone());
+            assert!(before.is_none(), "what is committed is never written over");
+            self.groups.insert(place, group.bytes);
+        }
+        self.marks.extend(parts.marks.into_iter().map(|mark| (Box::from(&*mark.producer), mark)));
+    }
 }
 
 /// The store in memory.
@@ -66,6 +102,19 @@ pub struct SimulatedStorage(Mutex<Medium>);
 impl SimulatedStorage {
     fn medium(&self) -> MutexGuard<'_, Medium> {
         self.0.lock().unwrap()
+    }
+
+    /// A store with a bug.
+    pub fn with_bug(planted: Option<PlantedBug>) -> SimulatedStorage {
+        let storage = SimulatedStorage::default();
+        storage.medium().planted = planted;
+        storage.pages().set_forgetful(planted == Some(PlantedBug::ForgetsKeys));
+        storage
+    }
+
+    /// Loses what was never written, as the process ends.
+    pub fn end_process(&self) {
+        self.medium().unwritten = None;
     }
 
     /// Decides what the next write does.
@@ -153,14 +202,12 @@ impl Storage for SimulatedStorage {
             if torn {
                 return;
             }
-            medium.entries.extend(entries.iter().map(|entry| (entry.number, entry.clone())));
-            for group in groups {
-                let place = (group.stream, group.first_offset);
-                let before = medium.archive.insert(place, group.bytes.clone());
-                assert!(before.is_none(), "what is committed is never written over");
-                medium.groups.insert(place, group.bytes.clone());
-            }
-            medium.marks.extend(marks.iter().map(|mark| (Box::from(&*mark.producer), mark.clone())));
+            let parts = CommittedParts { entries: entries.to_vec(), groups: groups.to_vec(), marks: marks.to_vec() };
+            let due = match medium.planted {
+                Some(PlantedBug::AcknowledgesEarly) => medium.unwritten.replace(parts),
+                _ => Some(parts),
+            };
+            due.into_iter().for_each(|parts| medium.put(parts));
         })
     }
 
@@ -170,7 +217,14 @@ impl Storage for SimulatedStorage {
             return Box::new(std::iter::once(Err(failure("cannot read"))));
         }
         let groups = medium.groups.range((stream, from_offset)..=(stream, u64::MAX));
-        let decoded: Vec<_> = groups.map(|(_, bytes)| Ok((decode(bytes)?, bytes.len()))).collect();
+        let mut decoded: Vec<_> = groups.map(|(_, bytes)| Ok((decode(bytes)?, bytes.len()))).collect();
+        if medium.planted == Some(PlantedBug::LearnsTwice)
+            && let Some(Ok((last, _))) = decoded.last_mut()
+        {
+            // as another event of nobody, which cannot be recognised
+            let again = last.records.last().map(|logged| Logged { origin: None, record: logged.record.clone() });
+            last.records.extend(again);
+        }
         Box::new(decoded.into_iter())
     }
 
@@ -319,6 +373,9 @@ impl Storage for SimulatedStorage {
         _keep: u64,
     ) -> Result<Vec<Arc<str>>, StoreError> {
         let mut medium = self.medium();
+        if medium.planted == Some(PlantedBug::ForgetsProducers) {
+            return Ok(Vec::new());
+        }
         for (name, producer) in producers {
             let known = medium.producers.entry((table, name.clone())).or_insert(*producer);
             *known = producer.newer(*known);

@@ -236,7 +236,11 @@ impl OwnedStream {
     pub(super) fn copy(&mut self, bytes: usize) -> CopyStep {
         match self.lifecycle.state_mut() {
             Some(state) => self.copies.step(&mut state.learner, bytes),
-            None => CopyStep::Idle,
+            None => {
+                // what cannot be made must not hold up the copies of the owner's other streams
+                self.copies.cancel(&CheckpointFailure::StreamFailed("the stream does not learn now".into()));
+                CopyStep::Idle
+            }
         }
     }
 
@@ -265,7 +269,8 @@ impl OwnedStream {
 
     /// Whether a regular checkpoint is due and none is under way.
     pub fn is_checkpoint_due(&self, now: Moment, interval: Duration, events: u64) -> bool {
-        self.checkpoints.is_due(now, interval, events)
+        self.lifecycle.state().is_some()
+            && self.checkpoints.is_due(now, interval, events)
             && self.view.checkpoints_pending.load(Ordering::Relaxed) == 0
             && !self.copies.is_busy()
     }

@@ -1,6 +1,6 @@
 //! Tests of a stream and its life in the hands of its owner.
 
-use super::super::learner_copies::CopyStep;
+use super::super::learner_copies::{CheckpointRequest, CopyStep};
 use super::*;
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::directory::StreamView;
@@ -116,6 +116,12 @@ fn a_stream_that_cannot_be_brought_back_is_tried_again() {
     let (learnt, replies) = learn_batch(&mut stream, &[keyed("poison"), keyed("a")], &dyn_storage, &services);
     assert_eq!((learnt, replies.len()), (0, 2));
     assert!(stream.view.failed.load().is_some() && matches!(stream.copy(1), CopyStep::Idle));
+    // what is wanted of it meanwhile is given up, and holds up no other stream
+    let (reply, mut refused) = tokio::sync::oneshot::channel();
+    stream.copies.request_checkpoint(CheckpointRequest { reply: Some(reply), with_hash: false });
+    assert!(matches!(stream.copy(1), CopyStep::Idle) && !stream.copies.is_busy());
+    assert!(matches!(refused.try_recv(), Ok(Err(_))));
+    assert!(!stream.is_checkpoint_due(now(), Duration::ZERO, 0), "it has nothing to write");
     storage.set_unreadable(false);
     let later = Moment { uptime: now().uptime + Duration::from_secs(5), ..now() };
     let around =

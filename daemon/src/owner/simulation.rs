@@ -4,7 +4,7 @@
 //! What a seed gives is the same on every run.
 //!
 //! `SURMISE_SEED=7 cargo test --release -p surmised --lib simulation` runs one world; `SURMISE_SEEDS=50000` so many,
-//! from seed 0 or from `SURMISE_SEED` on.
+//! from seed 0 or from `SURMISE_SEED` on. The checkers are checked as well: they must find bugs that are planted.
 
 mod checks;
 mod happened;
@@ -12,6 +12,7 @@ mod process;
 mod producer;
 mod world;
 
+use crate::simulated_storage::PlantedBug;
 use happened::Happened;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -23,13 +24,19 @@ const POISON: &str = "poison";
 /// Worlds of the test, unless `SURMISE_SEEDS` says how many.
 const SEEDS_DEFAULT: u64 = 60;
 
+/// Worlds that found a bug, which was mended.
+const SEEDS_OF_OLD_BUGS: [u64; 2] = [15681, 18066];
+
+/// Worlds in which a planted bug must be found at the latest.
+const SEEDS_WITH_A_BUG: u64 = 100;
+
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
 }
 
 /// Runs one world, and says how to run it again if something does not hold.
 fn run(seed: u64) -> Happened {
-    catch_unwind(AssertUnwindSafe(|| simulate(seed))).unwrap_or_else(|panic| {
+    catch_unwind(AssertUnwindSafe(|| simulate(seed, None))).unwrap_or_else(|panic| {
         eprintln!("again: SURMISE_SEED={seed} cargo test --release -p surmised --lib simulation");
         std::panic::resume_unwind(panic)
     })
@@ -61,5 +68,40 @@ fn whatever_happens_every_acknowledged_event_is_learnt_exactly_once() {
 
 #[test]
 fn the_same_seed_gives_the_same_life() {
-    assert_eq!(simulate(1_000_003), simulate(1_000_003));
+    assert_eq!(simulate(1_000_003, None), simulate(1_000_003, None));
+}
+
+#[test]
+fn worlds_that_found_a_bug_find_none_now() {
+    for seed in SEEDS_OF_OLD_BUGS {
+        run(seed);
+    }
+}
+
+/// What the checkers say of worlds with a planted bug.
+fn found(planted: PlantedBug) -> impl Iterator<Item = String> {
+    (0..SEEDS_WITH_A_BUG).filter_map(move |seed| {
+        let panic = catch_unwind(AssertUnwindSafe(|| simulate(seed, Some(planted)))).err()?;
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        text.or_else(|| panic.downcast_ref::<String>().cloned())
+    })
+}
+
+#[test]
+fn the_checkers_find_bugs_that_are_planted() {
+    for (planted, finding) in [
+        (PlantedBug::AcknowledgesEarly, "was acknowledged and is not in the log"),
+        (PlantedBug::LearnsTwice, "is not what an uninterrupted run would be"),
+        (PlantedBug::ForgetsProducers, "is in the log twice"),
+        (PlantedBug::ForgetsKeys, "is not what an uninterrupted run would be"),
+    ] {
+        let mut findings = Vec::new();
+        let is_found = found(planted).any(|text| {
+            let is_it = text.contains(finding);
+            findings.push(text);
+            is_it
+        });
+        eprintln!("{planted:?}: {} findings", findings.len());
+        assert!(is_found, "{planted:?} is not found as {finding:?}: {findings:?}");
+    }
 }

@@ -312,6 +312,11 @@ impl PageTrees {
 
     /// Deletes a stream's pages with numbers ≥ `pages`.
     pub fn truncate(&self, stream: u32, pages: u64) -> Result<(), StoreError> {
+        // what says that pages are there goes before they do: a checkpoint of before may be written meanwhile
+        let state = self.sweep_state(stream)?;
+        if state.numbered > pages {
+            self.set_sweep_state(stream, SweepState { numbered: pages, ..state })?;
+        }
         for first in self.first_pieces(stream, pages, u64::MAX) {
             let (number, first) = first?;
             let index_key = index_key(stream, &StoredPage::read_any(&first)?.key);
@@ -319,10 +324,6 @@ impl PageTrees {
             entries.retain(|(number, _)| *number < pages);
             self.set_entries(&index_key, &entries)?;
             self.delete(stream, &[(number, false)])?;
-        }
-        let state = self.sweep_state(stream)?;
-        if state.numbered > pages {
-            self.set_sweep_state(stream, SweepState { numbered: pages, ..state })?;
         }
         if pages == 0 {
             let removed = self.floors.remove(stream.to_be_bytes());

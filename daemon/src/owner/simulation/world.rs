@@ -8,7 +8,7 @@ use crate::following::{FollowedOutcome, FollowerRoom};
 use crate::inbox::Batch;
 use crate::owner::request::OwnerRequest;
 use crate::services::Services;
-use crate::simulated_storage::{NextWrite, SimulatedStorage};
+use crate::simulated_storage::{NextWrite, PlantedBug, SimulatedStorage};
 use crate::storage::Storage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -65,7 +65,7 @@ fn config(random: &mut Random) -> Arc<Config> {
 }
 
 impl World {
-    fn new(seed: u64) -> World {
+    fn new(seed: u64, planted: Option<PlantedBug>) -> World {
         let mut random = Random::new(seed);
         let config = config(&mut random);
         let mut pick = |n| random.below(n);
@@ -77,7 +77,7 @@ impl World {
             SimulatedProducer::new(number, streams, events)
         });
         let producers = producers.collect();
-        let (clock, storage) = (Arc::<SimulatedClock>::default(), Arc::<SimulatedStorage>::default());
+        let (clock, storage) = (Arc::<SimulatedClock>::default(), Arc::new(SimulatedStorage::with_bug(planted)));
         let (quarantined, panics) = (Arc::<AtomicU64>::default(), Arc::new(AtomicBool::new(true)));
         let (count, on) = (quarantined.clone(), panics.clone());
         let probe = move |record: &Record| {
@@ -126,6 +126,7 @@ impl World {
     }
 
     fn start(&mut self) -> Process {
+        self.storage.end_process();
         let process = Process::start(&self.config, &self.storage, &self.clock, &self.services, self.owners);
         self.note_failed(&process);
         process
@@ -368,9 +369,10 @@ impl World {
     }
 }
 
-/// Runs one world until every event is acknowledged, and holds it against uninterrupted runs.
-pub fn simulate(seed: u64) -> Happened {
-    let mut world = World::new(seed);
+/// Runs one world, with a bug if one is planted, until every event is acknowledged, and holds it against uninterrupted
+/// runs.
+pub fn simulate(seed: u64, planted: Option<PlantedBug>) -> Happened {
+    let mut world = World::new(seed, planted);
     let mut process = world.start();
     while !world.is_finished() {
         world.happened.steps += 1;
