@@ -12,14 +12,14 @@ use std::sync::Arc;
 use surmise_event::{Data, Datum, Record};
 use surmise_learner::{Page, Pages};
 
-const STREAMS: u32 = 3;
+pub(super) const STREAMS: u32 = 3;
 const GROUPS: u64 = 120;
 
 /// Random numbers from a seed.
-struct Seeded(u64);
+pub(super) struct Seeded(pub(super) u64);
 
 impl Seeded {
-    fn below(&mut self, n: u64) -> u64 {
+    pub(super) fn below(&mut self, n: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -27,20 +27,20 @@ impl Seeded {
     }
 }
 
-fn trials(default: u64) -> u64 {
+pub(super) fn trials(default: u64) -> u64 {
     std::env::var("SURMISE_TRIALS").ok().and_then(|n| n.parse().ok()).unwrap_or(default)
 }
 
 /// Every group's records by stream and first offset, and the checkpoints' states by stream and generation.
 #[derive(Debug, Default, PartialEq)]
-struct Contents {
-    entries: Vec<StreamEntry>,
-    groups: BTreeMap<(u32, u64), Vec<Record>>,
-    checkpoints: BTreeMap<(u32, u64), Vec<u8>>,
+pub(super) struct Contents {
+    pub(super) entries: Vec<StreamEntry>,
+    pub(super) groups: BTreeMap<(u32, u64), Vec<Record>>,
+    pub(super) checkpoints: BTreeMap<(u32, u64), Vec<u8>>,
     damaged_groups: usize,
 }
 
-fn contents(store: &Store) -> Contents {
+pub(super) fn contents(store: &Store) -> Contents {
     let mut all = Contents { entries: store.log.streams(), ..Contents::default() };
     for stream in 0..STREAMS {
         for group in store.log.tail(stream, 0) {
@@ -62,7 +62,7 @@ fn contents(store: &Store) -> Contents {
     all
 }
 
-fn record(stream: u32, i: u64) -> Record {
+pub(super) fn record(stream: u32, i: u64) -> Record {
     let text = format!("stream {stream} event {i} {}", "x".repeat((i as usize * 37) % 900));
     Record { data: Data::One(Datum::Text(text.into())), ..Record::default() }
 }
@@ -93,13 +93,13 @@ fn directory(dir: &Path) -> Contents {
     contents(&store)
 }
 
-fn draft(stream: u32, offset: u64) -> CheckpointDraft {
+pub(super) fn draft(stream: u32, offset: u64) -> CheckpointDraft {
     let mut seeded = Seeded(u64::from(stream) * 1000 + offset + 1);
     let learner = (0..60_000).map(|_| seeded.below(256) as u8).collect();
     CheckpointDraft { stream, offset, time_us: 1, learner, summary: b"rest".to_vec(), state_hash: None, pages: 0 }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for file in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let to = to.join(file.file_name());
@@ -112,7 +112,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// The files of a directory, except the lock.
-fn files(dir: &Path) -> Vec<PathBuf> {
+pub(super) fn files(dir: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for file in std::fs::read_dir(dir).unwrap().map(Result::unwrap) {
         if file.path().is_dir() {

@@ -30,6 +30,8 @@ mod opening;
 mod page_format;
 mod page_trees;
 mod pages;
+#[cfg(test)]
+mod power_tests;
 mod producers;
 mod progress;
 mod record;
