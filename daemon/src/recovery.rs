@@ -145,6 +145,8 @@ fn attempt(
         }
         None => (learn_past(storage, StreamState::new(entry, bounds, services)?, services), None),
     };
+    // read while they are there: resuming from before them deletes them
+    let recalled = checkpoint.is_none().then(|| recall_producers(storage, &checkpoints, bounds)).flatten();
     // the log may continue otherwise than it did before a crash, so pages of that other continuation go first
     storage.resume_from(state.entry.number, state.learner.pages_numbered())?;
     services.connect(&mut state.learner, state.entry.id());
@@ -152,8 +154,8 @@ fn attempt(
     state.producers.begin_replay(log_end.committed);
     let replayed = replay_log(&mut state, storage, log_end)?;
     state.producers.follow_live(state.learner.offset().min(log_end.committed));
-    if checkpoint.is_none() {
-        remember_producers(&mut state, storage, &checkpoints, bounds);
+    if let Some(summary) = recalled {
+        state.producers.merge(&summary.producers);
     }
     Ok(Recovered { state, checkpoint, passed_over, replayed })
 }
@@ -201,16 +203,13 @@ fn load_without_keys(
 
 /// Where no checkpoint could be loaded and the beginning of the log is gone, some checkpoint may still say how far its
 /// producers were.
-fn remember_producers(
-    state: &mut StreamState,
+fn recall_producers(
     storage: &dyn Storage,
     checkpoints: &[CheckpointMeta],
     bounds: ProducerBounds,
-) {
-    let summaries = checkpoints.iter().rev().filter_map(|meta| storage.load_summary(meta).ok());
-    if let Some(summary) = summaries.into_iter().find_map(|bytes| StreamSummary::decode(&bytes, bounds).ok()) {
-        state.producers.merge(&summary.producers);
-    }
+) -> Option<StreamSummary> {
+    let mut summaries = checkpoints.iter().rev().filter_map(|meta| storage.load_summary(meta).ok());
+    summaries.find_map(|bytes| StreamSummary::decode(&bytes, bounds).ok())
 }
 
 /// Reads a checkpoint and makes sure that the stream can resume from it.

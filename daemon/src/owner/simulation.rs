@@ -25,7 +25,7 @@ const POISON: &str = "poison";
 const SEEDS_DEFAULT: u64 = 60;
 
 /// Worlds that found a bug, which was mended.
-const SEEDS_OF_OLD_BUGS: [u64; 2] = [15681, 18066];
+const SEEDS_OF_OLD_BUGS: [u64; 3] = [15681, 18066, 132156];
 
 /// Worlds in which a planted bug must be found at the latest.
 const SEEDS_WITH_A_BUG: u64 = 100;
