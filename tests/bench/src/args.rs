@@ -27,7 +27,7 @@ pub(crate) struct BenchArgs {
     /// How figures are printed.
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
-    /// Measure this part; may be given several times. By default, all of them but growth, keys, fairness and readers.
+    /// Measure this part; may be given several times. By default, all of them but growth, keys, fairness, readers and soak.
     #[arg(long, value_enum, value_name = "PART")]
     pub(crate) only: Vec<BenchPart>,
     /// About how long each single measurement takes.
@@ -88,6 +88,8 @@ pub(crate) enum BenchPart {
     Fairness,
     /// A stream that learns beside readers that poll everything.
     Readers,
+    /// Whether memory, descriptors, disk and waits stay as they are; --seconds is how long.
+    Soak,
 }
 
 impl BenchPart {
@@ -102,7 +104,7 @@ impl BenchPart {
             [] if args.device.is_some() => false,
             [] => match part {
                 BenchPart::Growth | BenchPart::Keys => args.growth.is_some(),
-                BenchPart::Fairness | BenchPart::Readers => false,
+                BenchPart::Fairness | BenchPart::Readers | BenchPart::Soak => false,
                 _ => true,
             },
             only => only.contains(part),

@@ -18,6 +18,7 @@ mod pause;
 mod presets;
 mod reference;
 mod server;
+mod soak;
 mod socket;
 mod storage;
 mod streams;
@@ -48,7 +49,8 @@ fn run(args: &BenchArgs) -> Result<(), Failure> {
     let dir = tempfile::tempdir()?;
     let streams = match &args.data {
         Some(folder) => streams::real(folder)?,
-        None => streams::synthetic(dir.path(), args.seconds)?,
+        // a part that takes long needs no longer streams
+        None => streams::synthetic(dir.path(), args.seconds.min(60.0))?,
     };
     let mut machine = MachineInfo::look();
     let mut bench = Bench {
@@ -112,5 +114,6 @@ fn measure(bench: &mut Bench, part: BenchPart, growth_events: usize) -> Result<(
         BenchPart::Fairness => fairness::run(bench),
         BenchPart::Readers => fairness::run_readers(bench),
         BenchPart::Keys => growth::run_keys(bench, growth_events),
+        BenchPart::Soak => soak::run(bench),
     }
 }

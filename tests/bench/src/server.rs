@@ -81,13 +81,13 @@ impl DaemonProcess {
         DaemonProcess::start_with(program, dir, "")
     }
 
-    /// Starts it on a data directory, with more tables of configuration.
+    /// Starts it on a data directory, with more of the configuration: keys of `[store]`, and then other tables.
     pub(crate) fn start_with(program: &Path, dir: &Path, more: &str) -> Result<DaemonProcess, Failure> {
         let (http, tcp) = (free_port()?, free_port()?);
         let file = dir.with_extension("toml");
         let text = format!(
             "[listen]\nhttp = \"127.0.0.1:{http}\"\ntcp = \"127.0.0.1:{tcp}\"\nunix = \"off\"\n\
-             [store]\ndir = {:?}\n[shutdown]\ngrace = \"120s\"\n{more}",
+             [shutdown]\ngrace = \"120s\"\n[store]\ndir = {:?}\n{more}",
             dir.display().to_string()
         );
         std::fs::write(&file, text)?;
