@@ -27,7 +27,8 @@ pub(crate) struct BenchArgs {
     /// How figures are printed.
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
-    /// Measure this part; may be given several times. By default, all of them but growth, keys, fairness, readers and soak.
+    /// Measure this part; may be given several times. By default, all of them but growth, keys, fairness, readers and
+    /// soak.
     #[arg(long, value_enum, value_name = "PART")]
     pub(crate) only: Vec<BenchPart>,
     /// About how long each single measurement takes.
