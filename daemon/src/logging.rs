@@ -29,9 +29,8 @@ pub fn start_log() -> LogGuard {
     let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_MAX).thread_name("log");
     let (queue, guard) = builder.finish(StandardError);
     let _ = FULL_QUEUE.set(queue.error_counter());
-    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(queue);
-    let log = log.with_ansi(!is_plain && io::stderr().is_terminal());
+    let log = if io::stderr().is_terminal() { log } else { log.with_ansi(false) };
     // an error of the log itself would be printed where the log itself cannot be written, which ends the thread
     let _ = log.log_internal_errors(false).try_init();
     LogGuard(Some(guard))

@@ -3,7 +3,7 @@
 use crate::{Exit, Failure};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
-use surmise_client::{TrustedRoots, distrust};
+use surmise_client::{ClientError, TrustedRoots, distrust};
 use surmise_protocol::Problem;
 use ureq::http::Response;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -96,7 +96,7 @@ impl Http {
         let server = &self.server;
         let distrusted = if let ureq::Error::Io(e) = error { distrust(e) } else { None };
         if let Some(reason) = distrusted {
-            return Failure::usage(format!("the certificate of surmised at {server} is not trusted: {reason}"));
+            return ClientError::Untrusted { address: server.clone(), reason }.into();
         }
         let hint = match error {
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {

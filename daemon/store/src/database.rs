@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 pub(crate) const SEGMENT_BYTES: usize = 1 << 20;
 
 /// How often sled cleans up. It frees a segment after what the segment still holds was written anew, and does so in the
-/// thread that also flushes: without it, the file of a log that is trimmed grew to twelve times what it held. Nothing
-/// counts on that flush; what has to be durable is flushed when it is written.
+/// thread that also flushes: without it, the file of a log that is trimmed grew to eleven times the log's bound.
+/// Nothing counts on that flush; what has to be durable is flushed when it is written.
 const CLEANING_INTERVAL_MS: u64 = 1000;
 
 /// How long to wait for a database that was just dropped: sled gives its lock back some time later.
