@@ -9,7 +9,7 @@
 mod marking;
 
 use crate::bytes::Damaged;
-use crate::database::{Database, Form};
+use crate::database::{Database, Form, remove_each};
 use crate::error::StoreError;
 use crate::finding::{Findings, Severity};
 use crate::identity::StreamId;
@@ -275,16 +275,9 @@ impl Checkpoints {
 
     fn delete_pieces(&self, meta: &CheckpointMeta) -> Result<(), StoreError> {
         let keys = self.pieces.range(piece_key(meta, 0)..=piece_key(meta, u32::MAX)).keys();
-        let mut batch = sled::Batch::default();
-        let mut any = false;
-        for k in keys {
-            batch.remove(k.map_err(StoreError::database("cannot read checkpoints"))?);
-            any = true;
-        }
-        if any {
-            self.pieces.apply_batch(batch).map_err(StoreError::database("cannot delete a checkpoint"))?;
-        }
-        Ok(())
+        let keys: Result<Vec<_>, _> = keys.collect();
+        let keys = keys.map_err(StoreError::database("cannot read checkpoints"))?;
+        remove_each(&self.pieces, keys).map_err(StoreError::database("cannot delete a checkpoint"))
     }
 
     /// Reads the pieces of a checkpoint from one on. Each must be of this very checkpoint.

@@ -134,6 +134,12 @@ impl Database {
     }
 }
 
+/// Removes keys one after another. In a batch, sled would keep every version of every page that it touches until the
+/// last key is gone, hundreds of megabytes for a log that is trimmed, and let no commit in until then.
+pub(crate) fn remove_each(tree: &sled::Tree, keys: Vec<sled::IVec>) -> Result<(), sled::Error> {
+    keys.into_iter().try_for_each(|key| tree.remove(key).map(|_| ()))
+}
+
 fn is_locked(e: &sled::Error) -> bool {
     matches!(e, sled::Error::Io(e) if e.to_string().contains("lock"))
 }

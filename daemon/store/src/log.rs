@@ -8,7 +8,7 @@
 
 use crate::bytes::{Cursor, Damaged, put_varint};
 use crate::checksum::{seal, unseal};
-use crate::database::{Database, Form};
+use crate::database::{Database, Form, remove_each};
 use crate::entry::{EntryCopies, StreamEntry};
 use crate::error::StoreError;
 use crate::group::{self, Decoded, Group};
@@ -185,7 +185,7 @@ impl Log {
     /// The database refuses.
     pub fn trim(&self, entry: &mut StreamEntry, before_offset: u64, bytes: u64) -> Result<u64, StoreError> {
         let (mut gone, mut end) = (0, before_offset);
-        let mut batch = sled::Batch::default();
+        let mut keys = Vec::new();
         for piece in self.groups.range(key(entry.number, 0, 0)..key(entry.number, before_offset, 0)) {
             let (k, v) = piece.map_err(StoreError::database("cannot read the log"))?;
             if gone >= bytes && k.len() == KEY_BYTES {
@@ -193,14 +193,14 @@ impl Log {
                 break;
             }
             gone += v.len().saturating_sub(HEADER_BYTES) as u64;
-            batch.remove(k);
+            keys.push(k);
         }
         if gone > 0 {
             // said first: what was deleted on purpose is never taken for lost
             entry.trimmed_before = entry.trimmed_before.max(end);
             entry.trimmed_bytes += gone;
             self.registry.note(std::slice::from_ref(entry))?;
-            self.groups.apply_batch(batch).map_err(StoreError::database("cannot trim the log"))?;
+            remove_each(&self.groups, keys).map_err(StoreError::database("cannot trim the log"))?;
             put_copies(&self.streams, &self.registry, [entry.number])?;
             self.database.flush()?;
         }
