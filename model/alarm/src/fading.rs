@@ -3,7 +3,7 @@
 use surmise_state::{Persist, State, StateError};
 
 /// A mean of values; the n-th has weight 1/n, or `rate` once that is more.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct FadingMean {
     count: f64,
     mean: f64,

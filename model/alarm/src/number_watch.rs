@@ -50,17 +50,29 @@ const QUIET_FLOOR: f64 = 1.0;
 /// Values before a missing one is unusual.
 const QUIET_VALUES: u32 = 50;
 
-/// The long-run record of one number field.
+/// The long-run record of one number field. A field that came once takes next to nothing: the first value is all that
+/// is known of it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NumberWatch {
     seen: u32,
     last: f64,
+    /// The usual value.
+    level: FadingMean,
+    /// Runs of missing values so far, and whether the latest value was missing.
+    missing: f64,
+    absent: bool,
+    /// What later values show; none before one has come.
+    records: Option<Box<NumberRecords>>,
+}
+
+/// What a number shows from its second value on.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct NumberRecords {
     /// How often a value is the last one again, and what the repetitions in a row cost up to now, in bits.
     repeats: FadingMean,
     run: f64,
-    /// The usual size of an error, and the usual value.
+    /// The usual size of an error.
     error_size: FadingMean,
-    level: FadingMean,
     error: SizeRecord,
     /// The mean error over some events: to one side, over four events; then over sixteen and sixty-four.
     bias: [SmoothedTail; 3],
@@ -77,9 +89,6 @@ pub(crate) struct NumberWatch {
     /// How much smaller the scatter is than it was.
     quiet: SizeRecord,
     flat: SizeRecord,
-    /// Runs of missing values so far, and whether the latest value was missing.
-    missing: f64,
-    absent: bool,
 }
 
 impl NumberWatch {
@@ -90,7 +99,8 @@ impl NumberWatch {
     /// that slowly.
     pub(crate) fn observe_season(&mut self, r: &Reading, field: Option<u32>, claim: &mut RespectClaim) {
         if let Some(distance) = r.season_distance().filter(|distance| distance.is_finite()) {
-            let bits = self.weekly.observe_slow(distance, RATES[2], r.resolution);
+            let records = self.records.get_or_insert_default();
+            let bits = records.weekly.observe_slow(distance, RATES[2], r.resolution);
             claim.raise(AlarmKind::Level, bits, field);
         }
     }
@@ -111,31 +121,27 @@ impl NumberWatch {
             self.level.add(value, SLOW_RATE);
             return;
         }
+        let records = self.records.get_or_insert_default();
         let error = (value - r.forecast).clamp(-NUMBER_MAX, NUMBER_MAX);
         if error.is_finite() {
-            self.observe_error(error, floor, field, claim);
+            records.observe_error(self.seen, error, floor, field, claim);
         }
         let mut second = |kind: AlarmKind, bits: f64| claim.raise(kind, bits - SECOND_RANK_BITS, field);
         if let Some((below, above)) = r.tails {
             // a cell counts with its half, so that a value that is always the same is in the middle
             let cell = (1.0 - below - above).max(0.0);
             let tail = (2.0 * below.min(above) + cell).clamp(1e-12, 1.0);
-            second(AlarmKind::Value, self.quantile.observe(-libm::log2(tail), 1.0, AssumedTail::Bits));
+            second(AlarmKind::Value, records.quantile.observe(-libm::log2(tail), 1.0, AssumedTail::Bits));
         }
         if let Some(usual) = r.usual {
-            for (season, rate) in self.season.iter_mut().zip(&RATES[1..]) {
+            for (season, rate) in records.season.iter_mut().zip(&RATES[1..]) {
                 let distance = (value - usual).clamp(-NUMBER_MAX, NUMBER_MAX);
                 second(AlarmKind::Level, season.observe(distance, *rate, 0.0, floor));
             }
         }
-        let again = value == self.last;
-        let seen = f64::from(self.seen).min(1.0 / SLOW_RATE);
-        let chance = (self.repeats.mean() * seen + 0.5) / (seen + 1.0);
-        self.run = if again { self.run - libm::log2(chance) } else { 0.0 };
-        self.repeats.add(f64::from(u8::from(again)), SLOW_RATE);
-        second(AlarmKind::Flat, self.flat.observe(self.run, FLAT_FLOOR, AssumedTail::Bits));
+        second(AlarmKind::Flat, records.observe_repetition(self.seen, value == self.last));
         let around = self.level.mean();
-        let [sixteen, sixty_four] = &mut self.levels;
+        let [sixteen, sixty_four] = &mut records.levels;
         second(AlarmKind::Level, sixty_four.observe(value, RATES[2], around, floor));
         claim.raise(AlarmKind::Level, sixteen.observe(value, RATES[1], around, floor), field);
         self.level.add(value, SLOW_RATE);
@@ -152,15 +158,24 @@ impl NumberWatch {
             self.missing += 1.0;
         }
     }
+}
 
-    fn observe_error(&mut self, error: f64, floor: f64, field: Option<u32>, claim: &mut RespectClaim) {
+impl NumberRecords {
+    /// Takes in whether the value after `seen` others is the last one again; returns how rare so many in a row are, in
+    /// bits.
+    fn observe_repetition(&mut self, seen: u32, again: bool) -> f64 {
+        let seen = f64::from(seen).min(1.0 / SLOW_RATE);
+        let chance = (self.repeats.mean() * seen + 0.5) / (seen + 1.0);
+        self.run = if again { self.run - libm::log2(chance) } else { 0.0 };
+        self.repeats.add(f64::from(u8::from(again)), SLOW_RATE);
+        self.flat.observe(self.run, FLAT_FLOOR, AssumedTail::Bits)
+    }
+
+    fn observe_error(&mut self, seen: u32, error: f64, floor: f64, field: Option<u32>, claim: &mut RespectClaim) {
         claim.raise(AlarmKind::Value, self.error.observe(error.abs(), floor, AssumedTail::Square), field);
         // what is smoothed is bounded first, so that one freak does not last as long as the smoothing does
-        let bound = if self.seen <= UNBOUNDED_ERRORS {
-            NUMBER_MAX
-        } else {
-            ERROR_MULTIPLE_MAX * self.error_size.mean().max(floor)
-        };
+        let bound =
+            if seen <= UNBOUNDED_ERRORS { NUMBER_MAX } else { ERROR_MULTIPLE_MAX * self.error_size.mean().max(floor) };
         let error = error.clamp(-bound, bound);
         self.error_size.add(error.abs(), SLOW_RATE);
         let [four, sixteen, sixty_four] = &mut self.bias;
@@ -182,13 +197,24 @@ impl NumberWatch {
 
 impl Persist for NumberWatch {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        // records that have learnt nothing are written as they would be
+        let mut records = self.records.take().unwrap_or_default();
         s.u32("number seen", &mut self.seen)?;
         s.f64("number last", &mut self.last)?;
-        s.f64("number run", &mut self.run)?;
+        s.f64("number run", &mut records.run)?;
         s.f64("number missing", &mut self.missing)?;
         s.bool("number absent", &mut self.absent)?;
-        self.error_size.persist(s)?;
+        records.error_size.persist(s)?;
         self.level.persist(s)?;
+        records.persist_rest(s)?;
+        self.records = Some(records).filter(|records| **records != NumberRecords::default());
+        Ok(())
+    }
+}
+
+impl NumberRecords {
+    /// Walks what follows the level.
+    fn persist_rest(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         self.repeats.persist(s)?;
         for tail in [&mut self.error, &mut self.quantile, &mut self.quiet, &mut self.flat] {
             tail.persist(s)?;
@@ -198,5 +224,56 @@ impl Persist for NumberWatch {
             tail.persist(s)?;
         }
         self.weekly.persist(s)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use surmise_fixtures::Random;
+
+    /// A reading of every kind: missing, repeated, with and without a season and tails.
+    fn reading(random: &mut Random) -> Reading {
+        let value = [f64::NAN, 1.0, f64::from(random.signed())][random.below(3) as usize];
+        let season = (random.below(4) == 0).then(|| [value - 1.0, value + f64::from(random.signed())]);
+        let tails = (random.below(2) == 0).then_some((0.2, 0.7));
+        Reading { value, forecast: 0.5, resolution: 0.01, usual: season.map(|s| s[0]), season, tails }
+    }
+
+    #[test]
+    fn records_that_are_made_late_are_those_that_stood_from_the_beginning() {
+        for seed in 0..500 {
+            let mut random = Random::new(seed);
+            let mut late = NumberWatch::default();
+            let mut early = NumberWatch { records: Some(Box::default()), ..NumberWatch::default() };
+            for _ in 0..random.below(130) {
+                let r = reading(&mut random);
+                let mut claims = [RespectClaim::NONE; 2];
+                for (watch, claim) in [&mut late, &mut early].into_iter().zip(&mut claims) {
+                    watch.observe(&r, None, claim);
+                    watch.observe_season(&r, None, claim);
+                }
+                assert_eq!(claims[0], claims[1]);
+                if random.below(8) == 0 {
+                    let bytes = late.encode();
+                    assert_eq!(bytes, early.encode());
+                    late = NumberWatch::default();
+                    late.decode(&bytes).unwrap();
+                    early.records.get_or_insert_default();
+                }
+            }
+            assert_eq!(late.encode(), early.encode());
+        }
+    }
+
+    #[test]
+    fn the_first_value_needs_no_records() {
+        let mut watch = NumberWatch::default();
+        let mut r = reading(&mut Random::new(1));
+        (r.value, r.season) = (3.0, None);
+        watch.observe(&r, None, &mut RespectClaim::default());
+        assert!(watch.records.is_none());
+        watch.observe(&r, None, &mut RespectClaim::default());
+        assert!(watch.records.is_some());
     }
 }

@@ -46,7 +46,7 @@ pub(crate) enum AssumedTail {
 /// case that is assumed beforehand. So a size that comes again and again is as rare as it was, whatever the tail; and
 /// the first one beyond all others is the rarer the further it goes. Sizes below the usual, which is their root mean
 /// square, say nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SizeRecord {
     /// Events so far, fading.
     events: f64,
@@ -166,7 +166,7 @@ impl Persist for SizeRecord {
 }
 
 /// The tails of the size of a mean over some events: what is smoothed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct SmoothedTail {
     mean: FadingMean,
     tail: SizeRecord,

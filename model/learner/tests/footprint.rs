@@ -47,9 +47,7 @@ fn what_came_once_is_small() {
         assert!(one <= 50_000, "a stream of one event of four fields of kind {kind} takes {one} bytes");
         let empty = bytes(1, make, 1);
         let each = (bytes(301, make, 1) - empty) / 300;
-        // every number of an event is a column of one model, and the key remembers more of it
-        let each_max = if kind == "number" { 6_500 } else { 2_048 };
-        assert!(each <= each_max, "a field of kind {kind} that came once takes {each} bytes");
+        assert!(each <= 2_048, "a field of kind {kind} that came once takes {each} bytes");
         let learnt = bytes(4, make, 2) / 4;
         assert!(learnt <= 500_000, "a field of kind {kind} that came twice takes {learnt} bytes");
     }
