@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 const SHED_PERCENT: u64 = 85;
 const SHED_TO_PERCENT: u64 = 75;
 const REFUSE_PERCENT: u64 = 92;
+/// The time after which what was shed has gone back to the system, which the allocator sees to within a second.
+const RETURNED_AFTER_MS: u64 = 2000;
 
 /// The memory budget of a process.
 pub struct MemoryBudget {
@@ -21,6 +23,8 @@ pub struct MemoryBudget {
     /// What was resident at the latest look, and what was counted then.
     resident: AtomicU64,
     counted_then: AtomicI64,
+    /// Until when what is resident is not looked at: the daemon's uptime in milliseconds.
+    unseen_until_ms: AtomicU64,
 }
 
 /// How near the budget is.
@@ -42,6 +46,7 @@ impl MemoryBudget {
             counted: AtomicI64::new(0),
             resident: AtomicU64::new(0),
             counted_then: AtomicI64::new(0),
+            unseen_until_ms: AtomicU64::new(0),
         }
     }
 
@@ -60,12 +65,21 @@ impl MemoryBudget {
         self.counted.load(Ordering::Relaxed).max(0) as u64
     }
 
-    /// Looks at what is resident.
-    pub fn look(&self) {
+    /// Looks at what is resident, unless something was shed just before: what is not back with the system yet would be
+    /// shed again.
+    pub fn look(&self, uptime_ms: u64) {
+        if uptime_ms < self.unseen_until_ms.load(Ordering::Relaxed) {
+            return;
+        }
         if let Some(resident) = resident_bytes() {
             self.counted_then.store(self.counted.load(Ordering::Relaxed), Ordering::Relaxed);
             self.resident.store(resident, Ordering::Relaxed);
         }
+    }
+
+    /// Notes that streams were put to sleep.
+    pub fn note_shed(&self, uptime_ms: u64) {
+        self.unseen_until_ms.store(uptime_ms + RETURNED_AFTER_MS, Ordering::Relaxed);
     }
 
     /// Bytes that the process takes: what was resident at the latest look, and what was counted since. What streams
@@ -147,6 +161,15 @@ mod tests {
     fn the_machine_says_how_much_it_has() {
         assert_eq!(total_bytes("MemTotal:       24595356 kB\nMemFree: 1 kB\n"), Some(24_595_356 << 10));
         assert!(half_of_the_machine() > 64 << 20);
-        MemoryBudget::new(1).look();
+    }
+
+    #[test]
+    fn what_was_shed_is_looked_at_when_it_has_gone_back() {
+        let budget = MemoryBudget::new(1000);
+        budget.note_shed(10);
+        budget.look(RETURNED_AFTER_MS);
+        assert_eq!(budget.used_bytes(), 0);
+        budget.look(RETURNED_AFTER_MS + 10);
+        assert!(budget.used_bytes() > 0);
     }
 }

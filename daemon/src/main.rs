@@ -11,6 +11,11 @@ use surmise_config::{Config, ConfigError};
 use surmise_store::StoreError;
 use surmised::{Daemon, Running, ShutdownError};
 
+/// Threads allocate for each other here: what one has decoded, another frees after its commit. glibc keeps such memory
+/// in the arenas of whoever allocated it, which grow for as long as the daemon runs (`surmise-bench --only soak`).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The exit code of wrong usage or configuration (`EX_USAGE` of sysexits).
 const EXIT_USAGE: u8 = 64;
 /// The exit code of an internal error (`EX_SOFTWARE`).

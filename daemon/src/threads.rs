@@ -109,7 +109,7 @@ impl Threads {
             bytes => bytes,
         };
         let budget = Arc::new(MemoryBudget::new(limit_bytes));
-        budget.look();
+        budget.look(0);
         let (mut handles, mut ports, mut recoveries) = (Vec::new(), Vec::new(), Vec::new());
         for (number, entries) in by_owner(entries, config.owners.count()).into_iter().enumerate() {
             let (inbox, batches) = Inbox::new(config.limits.inbox_events, config.limits.inbox_bytes.0 as usize);

@@ -10,6 +10,10 @@ use common::Host;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
+/// The allocator of the daemon.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// MiB that the streams may take beside what the test itself takes.
 const ROOM_MIB: u64 = 120;
 

@@ -35,6 +35,11 @@ use clap::CommandFactory;
 use std::process::ExitCode;
 use surmise_terminal::{Failure, finish, parse};
 
+/// What learns here allocates as it does in the daemon.
+#[cfg(feature = "learner")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     match parse::<Cli>() {
         Ok(cli) => finish("surmise", run(cli)),

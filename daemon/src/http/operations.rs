@@ -96,7 +96,7 @@ pub async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
     metrics::counter!(telemetry::LOG_LINES_LOST).absolute(lost_log_lines());
     set_queue_metrics(&hub);
     set_key_metrics(&hub);
-    hub.budget.look();
+    hub.budget.look(crate::clock::millis_since(hub.started));
     for (kind, bytes) in [
         ("used", hub.budget.used_bytes()),
         ("streams", hub.budget.counted_bytes()),

@@ -98,7 +98,8 @@ impl OwnedStream {
 impl Owner {
     /// Looks at the memory budget, and sheds what can be had again where little is left.
     pub(super) fn shed_memory(&mut self, now: Moment) {
-        self.setup.budget.look();
+        let uptime_ms = now.uptime.as_millis() as u64;
+        self.setup.budget.look(uptime_ms);
         if self.setup.budget.pressure() == Pressure::None {
             return;
         }
@@ -126,8 +127,7 @@ impl Owner {
             asleep += 1;
         }
         if asleep > 0 {
-            surmise_learner::give_back_free_memory();
-            self.setup.budget.look();
+            self.setup.budget.note_shed(uptime_ms);
             metrics::counter!(telemetry::SHED, "what" => "streams").increment(asleep);
         }
     }

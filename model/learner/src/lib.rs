@@ -84,7 +84,7 @@ pub use parts::PartDetail;
 pub use surmise_alarm::BudgetAccount;
 pub use surmise_event::{ExpertReport, FieldReport, Report};
 pub use surmise_network::{Engine, GradientJob, JobSink, RejectedUpdates};
-pub use surmise_symbol::{EvidenceShare, give_back_free_memory};
+pub use surmise_symbol::EvidenceShare;
 
 /// The name of the vector kernel that learners on this machine use.
 pub fn kernel() -> &'static str {

@@ -26,13 +26,3 @@ fn ask_for_huge_pages<T>(values: &Vec<T>) {
         unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_HUGEPAGE) };
     }
 }
-
-/// Gives memory that was freed back to the system, where the system's allocator does so when asked: by itself it keeps
-/// most of what lies between allocations that are still used.
-pub fn give_back_free_memory() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: it takes a number and touches nothing that is allocated.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}

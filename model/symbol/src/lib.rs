@@ -117,7 +117,6 @@ pub use describe::{DeclaredPart, SpecDescription};
 pub use event_inputs::EventInputs;
 pub use explain::{EvidenceShare, Explanation, SymbolExpertShare};
 pub use hash::mix;
-pub use huge_memory::give_back_free_memory;
 pub use key::SymbolKey;
 pub use model::SymbolModel;
 pub use number_learners::NUMBERS_MAX;

@@ -32,6 +32,10 @@ use machine::MachineInfo;
 use std::process::ExitCode;
 use surmise_terminal::{Failure, Output, Paint, finish, parse, print_line, print_lines};
 
+/// What is measured in this process allocates as it does in the daemon.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     match parse::<BenchArgs>() {
         Ok(args) => finish("surmise-bench", run(&args)),

@@ -95,6 +95,13 @@ fn slope(points: &[(f64, f64)]) -> f64 {
     xy / xx
 }
 
+/// The root of the mean square of what points are off a line of this slope through their middle.
+fn scatter(points: &[(f64, f64)], slope: f64) -> f64 {
+    let n = points.len() as f64;
+    let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
+    (points.iter().map(|p| (p.1 - y - slope * (p.0 - x)).powi(2)).sum::<f64>() / n).sqrt()
+}
+
 /// The part `soak`: `--seconds 7200` is the campaign.
 pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
     let Some(program) = DaemonProcess::program() else {
@@ -147,7 +154,9 @@ fn put_looks(b: &mut Bench, looks: &[Look]) {
     b.figures.put(PART, whole, "most resident memory", &[most(looks, |l| l.resident)], "MB");
     b.figures.put(PART, whole, "most disk", &[most(looks, |l| l.disk)], "MB");
     let second = "the second half";
-    b.figures.put(PART, second, "slope of resident memory", &[slope(&of(|l| l.resident))], "MB/h").at_most(1.0, 0.0);
+    let resident = of(|l| l.resident);
+    b.figures.put(PART, second, "slope of resident memory", &[slope(&resident)], "MB/h").at_most(1.0, 0.0);
+    b.figures.put(PART, second, "scatter about that slope", &[scatter(&resident, slope(&resident))], "MB");
     let more = most(last, |l| l.descriptors) - most(first, |l| l.descriptors);
     b.figures.put(PART, second, "descriptors more than before", &[more], "").at_most(0.0, 0.0);
     b.figures.put(PART, second, "slope of disk", &[slope(&of(|l| l.disk))], "MB/h");
