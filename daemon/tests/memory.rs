@@ -76,14 +76,16 @@ fn a_small_budget_holds_and_the_first_streams_are_as_they_would_be() {
     let resident = resident_mib();
     assert!(resident <= limit + limit / 10, "{resident} MiB of {limit}");
 
-    // those that are idle go to sleep, and there is room again
-    let until = Instant::now() + Duration::from_secs(30);
-    while send(&host, streams + 1, &line(1, 0, 6))["accepted"] != 1 {
-        assert!(Instant::now() < until, "no stream went to sleep: {}", host.get_text("/metrics").1);
-        std::thread::sleep(Duration::from_millis(100));
+    // more come until those that are idle go to sleep, and there is room again
+    let (until, mut stream, mut has_room) = (Instant::now() + Duration::from_secs(60), streams, false);
+    let metrics = || host.get_text("/metrics").1;
+    while !has_room || !metrics().contains("surmise_shed_total{what=\"streams\"}") {
+        assert!(Instant::now() < until, "no stream went to sleep: {}", metrics());
+        std::thread::sleep(Duration::from_millis(20));
+        stream += 1;
+        let body: String = (0..3).map(|n| line(stream, n, 6)).collect();
+        has_room = send(&host, stream, &body)["accepted"] == 3;
     }
-    let metrics = host.get_text("/metrics").1;
-    assert!(metrics.contains("surmise_shed_total{what=\"streams\"}"), "{metrics}");
 
     // the first of them wakes as it was
     for n in 3..6 {
