@@ -4,7 +4,7 @@ use crate::budget::BudgetKeeper;
 use crate::claim::{RespectClaim, SECOND_RANK_BITS};
 use crate::gap_watch::GapWatch;
 use crate::number_watch::{NumberWatch, Reading};
-use crate::rarity::{EventRarity, RARITY_BITS_MAX, RarityRecord, score_of};
+use crate::rarity::{RARITY_BITS_MAX, RarityRecord, score_of};
 use crate::session_watch::SessionWatch;
 use crate::symbol_watch::SymbolWatch;
 use surmise_event::{Alarm, AlarmBudget, AlarmKind, AlarmPhase};
@@ -84,11 +84,13 @@ pub struct Alarms {
     cluster_began: u64,
     /// The rarest claim of the event at hand.
     claim: RespectClaim,
-    /// What leaves its season slowly begins incidents by a record of its own, and does not enter the rarity of events:
-    /// no single event of it is odd.
-    slow: RarityRecord,
-    slow_began: u64,
-    slow_claim: RespectClaim,
+    /// What begins incidents by a record of its own, and does not enter the rarity of events: what leaves its season
+    /// slowly, as no single event of it is odd, and new templates of lines, whose evidence is weighed elsewhere.
+    aside: RarityRecord,
+    aside_began: u64,
+    aside_claim: RespectClaim,
+    /// The first event of the latest cluster that began an incident; 0 before there is one.
+    told_cluster: u64,
 }
 
 impl Default for RespectClaim {
@@ -114,14 +116,14 @@ impl Alarms {
 
     /// A number of the event at hand.
     pub fn number(&mut self, field: usize, reading: &Reading) {
-        let (mut claim, slow_before) = (self.claim, self.slow_claim);
+        let (mut claim, aside_before) = (self.claim, self.aside_claim);
         let (watch, name) = self.field(field);
         let new = watch.number.is_none();
         let number = watch.number.get_or_insert_default();
         number.observe(reading, name, &mut claim);
-        let mut slow = slow_before;
-        number.observe_season(reading, name, &mut slow);
-        (self.claim, self.slow_claim) = (claim, slow);
+        let mut aside = aside_before;
+        number.observe_season(reading, name, &mut aside);
+        (self.claim, self.aside_claim) = (claim, aside);
         if new {
             self.weigh();
         }
@@ -139,6 +141,17 @@ impl Alarms {
     /// By how many bits a text, or a byte of an endless one, exceeded what it should have cost.
     pub fn text(&mut self, field: usize, excess_bits: f64) {
         self.in_symbols(field, |watch, name, claim| watch.observe(excess_bits, false, name, claim));
+    }
+
+    /// What the template of a line cost in bits, and whether it never came before. A new one can begin an incident. It
+    /// adds nothing to the rarity of the event, which for lines is that of their [`evidence`](Self::evidence).
+    pub fn template(&mut self, field: usize, bits: f64, novel: bool) {
+        let before = std::mem::replace(&mut self.claim, RespectClaim::NONE);
+        self.symbol(field, bits, novel);
+        let template = std::mem::replace(&mut self.claim, before);
+        if novel && template.bits > self.aside_claim.bits {
+            self.aside_claim = RespectClaim { kind: AlarmKind::New, lasts: true, ..template };
+        }
     }
 
     fn in_symbols(&mut self, field: usize, observe: impl FnOnce(&mut SymbolWatch, Option<u32>, &mut RespectClaim)) {
@@ -208,15 +221,19 @@ impl Alarms {
         if rarity.first {
             self.cluster_began = offset;
         }
-        let slow = std::mem::take(&mut self.slow_claim);
-        let slow_rarity = self.slow.observe(slow.bits, self.weight);
-        if slow_rarity.first {
-            self.slow_began = offset;
+        let aside = std::mem::take(&mut self.aside_claim);
+        let aside_proven = if aside.lasts { self.aside.prove(aside.bits, self.weight) } else { f64::INFINITY };
+        let aside_rarity = self.aside.observe(aside.bits, self.weight);
+        if aside_rarity.first {
+            self.aside_began = offset;
         }
-        let alarm = if slow_rarity.alone > proven {
-            self.incident(offset, self.slow_began, slow, (slow_rarity, slow_rarity.alone), rate)
+        let aside_proven = aside_proven.min(aside_rarity.alone);
+        let alarm = if aside_proven > proven {
+            self.incident(offset, self.aside_began, aside, (aside_rarity.news, aside_proven), rate)
         } else {
-            self.incident(offset, self.cluster_began, claim, (rarity, proven), rate)
+            // what rises step by step is rare enough at an event that brings little more than the one before it
+            let news = rarity.news || self.cluster_began > self.told_cluster;
+            self.incident(offset, self.cluster_began, claim, (news, proven), rate)
         };
         let rarity_events = if claim.lasts { libm::exp2(claim.bits) } else { rarity.events };
         Verdict {
@@ -232,7 +249,7 @@ impl Alarms {
         offset: u64,
         began: u64,
         claim: RespectClaim,
-        (rarity, proven): (EventRarity, f64),
+        (news, proven): (bool, f64),
         rate: f64,
     ) -> Option<(Alarm, Option<u32>)> {
         if let Some(open) = &mut self.open {
@@ -252,10 +269,11 @@ impl Alarms {
             }
             return told;
         }
-        if proven < self.budget.required(rate) || !rarity.news {
+        if proven < self.budget.required(rate) || !news {
             return None;
         }
         self.budget.begin();
+        self.told_cluster = self.told_cluster.max(began);
         self.open = Some(OpenIncident { claim, began, latest: offset, count: 1, rarity: proven });
         self.tell(AlarmPhase::Begins)
     }
@@ -331,8 +349,9 @@ impl Persist for Alarms {
         self.rarity.persist(s)?;
         self.budget.persist(s)?;
         s.u64("cluster", &mut self.cluster_began)?;
-        self.slow.persist(s)?;
-        s.u64("slow cluster", &mut self.slow_began)?;
+        self.aside.persist(s)?;
+        s.u64("cluster aside", &mut self.aside_began)?;
+        s.u64("told cluster", &mut self.told_cluster)?;
         s.option("open incident", &mut self.open, OpenIncident::new)?;
         if s.is_reading() {
             self.claim = RespectClaim::NONE;

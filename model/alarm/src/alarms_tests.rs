@@ -315,3 +315,40 @@ fn a_slow_drift_of_what_differs_by_weekday_is_found() {
     assert!(last.kind == AlarmKind::Level && (drift..drift + 200).contains(&(last.offset as usize)), "{begins:?}");
     assert!(begins.len() <= 2, "{begins:?}");
 }
+
+#[test]
+fn what_rises_step_by_step_is_told_and_what_goes_on_is_no_news() {
+    let mut stream = Stream::new(4);
+    stream.quiet(9_000, 1.0);
+    // each error is little more than the one before it, so that none of them stands out of its cluster
+    let steps: Vec<Verdict> = (0..60).map(|i| stream.number(3.5 + 0.15 * f64::from(i), 1e-9)).collect();
+    assert_eq!(steps.iter().filter(|v| began(v)).count(), 1, "{:?}", steps.last());
+    let mut again = Stream::new(4);
+    again.quiet(9_000, 1.0);
+    let mut went_on: Vec<Verdict> = (0..100).map(|i| again.number(40.0 + f64::from(i % 7), 1e-9)).collect();
+    assert!(began(&went_on.remove(0)));
+    went_on.retain(|v| v.rarity_events > 128.0);
+    assert!(went_on.len() < 8, "{} of 99 events are news", went_on.len());
+}
+
+#[test]
+fn a_rate_that_changes_is_found_where_it_swings_by_itself() {
+    let mut found = 0;
+    for seed in 0..20 {
+        let (mut stream, mut time) = (Stream::new(seed), 0.0);
+        let phase = std::f64::consts::TAU * stream.random.uniform();
+        let mut begins = 0;
+        for i in 0..9_300u32 {
+            // the gap swings from 2 to 10 seconds, and is at random around that
+            let swing = 6.0 + 4.0 * libm::sin(f64::from(i) / 183.0 + phase);
+            let faster = if i >= 9_000 { 0.2 } else { 1.0 };
+            time += -swing * faster * libm::log(stream.random.uniform().max(1e-9));
+            stream.alarms.time((time * 1e6) as i64);
+            let v = stream.verdict();
+            begins += u32::from(i >= 9_000 && began(&v));
+        }
+        found += u32::from(begins > 0);
+    }
+    // against the long-run rate alone it would be nine
+    assert!(found >= 13, "{found} of 20");
+}

@@ -21,7 +21,8 @@ const TOLD_BITS: f64 = 1.0;
 /// Bins of claims, a quarter of a bit each.
 const BINS: usize = 160;
 const BINS_PER_BIT: f64 = 4.0;
-/// The part of its bits that an event of a cluster keeps if it does not exceed the cluster's largest.
+/// The part of its bits that an event of a cluster keeps if it does not exceed the cluster's largest. However unusual
+/// it is, it is then no rarer than once in as many events as a cluster has: what goes on and on is no news each time.
 const WITHIN_PART: f64 = 0.25;
 /// The rarest that anything is said to be, in bits.
 pub(crate) const RARITY_BITS_MAX: f64 = 40.0;
@@ -135,7 +136,8 @@ impl RarityRecord {
             self.events *= 0.5;
             self.clusters.iter_mut().for_each(|n| *n *= 0.5);
         }
-        let events = if news || alone == 1.0 { alone } else { libm::pow(alone, WITHIN_PART) };
+        let within = || libm::pow(alone, WITHIN_PART).min(f64::from(CLUSTER_EVENTS));
+        let events = if news || alone == 1.0 { alone } else { within() };
         EventRarity { events, alone, news, first }
     }
 }

@@ -3,10 +3,12 @@
 //!     cargo run --release -p surmise-learner --example alarms -- [STREAMS] [SEEDS] [FIRST] [FAULT…]
 //!
 //! STREAMS healthy streams of 20,000 events (default 105), SEEDS streams of 12,000 events for each fault (default 20),
-//! of which the first has the seed FIRST (default 0). Faults by name, such as RateChange, are the only ones planted.
+//! of which the first has the seed FIRST (default 0). Faults by name, such as RateChange, are the only ones planted;
+//! NewTemplate is a line of a log that says nothing like it before.
 
 use std::collections::BTreeMap;
 use surmise_event::{AlarmPhase, Data, Datum, Limits, Outcome, Record, Schema};
+use surmise_fixtures::log_with_a_new_line;
 use surmise_fixtures::streams::{PlantedFault, StreamEvent, StreamKind, StreamValue, faulty, healthy};
 use surmise_learner::{Learner, Options};
 
@@ -25,7 +27,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         budget(streams, first as u64)?;
     }
     let names = args.get(3..).unwrap_or_default();
-    planted(first..first + seeds, |fault| names.is_empty() || names.contains(&format!("{fault:?}")))
+    let wanted = |name: &str| names.is_empty() || names.iter().any(|n| n == name);
+    planted(first..first + seeds, |fault| wanted(&format!("{fault:?}")))?;
+    if wanted("NewTemplate") {
+        new_templates(first..first + seeds)?;
+    }
+    Ok(())
 }
 
 /// Feeds a stream to a learner, and shows each outcome.
@@ -120,5 +127,29 @@ fn planted(
             100.0 * found as f64 / seeds.len() as f64
         );
     }
+    Ok(())
+}
+
+/// Lines that say what none did before, in logs of a service: found at once.
+fn new_templates(seeds: std::ops::Range<usize>) -> Result<(), Box<dyn std::error::Error>> {
+    let (mut found, mut before, mut missed) = (0, 0, Vec::new());
+    for seed in seeds.clone() {
+        let log = log_with_a_new_line(seed as u64, FAULTY_EVENTS);
+        let mut learner = Learner::new(Schema::default(), Options::default())?;
+        let mut is_found = false;
+        for (i, line) in log.lines.iter().enumerate() {
+            let record = Record { data: Data::One(Datum::Text(line.as_str().into())), ..Record::default() };
+            let event = learner.bind(&record, &Limits::default()).map_err(|refusal| refusal.to_string())?;
+            let begins = learner.observe(&event).alarm.is_some_and(|alarm| alarm.phase == AlarmPhase::Begins);
+            is_found |= begins && log.fault.contains(&i);
+            before += u32::from(begins && i < log.fault.start);
+        }
+        found += u32::from(is_found);
+        if !is_found {
+            missed.push(seed);
+        }
+    }
+    let share = 100.0 * f64::from(found) / seeds.len() as f64;
+    println!("{:18} {share:3.0} % found, {before} incidents before  missed {missed:?}", "NewTemplate");
     Ok(())
 }

@@ -76,6 +76,7 @@ impl Learner {
             });
         });
         self.measures.explanations.extend(explanation);
+        self.monitors.alarms.template(i, cost.bits(), reading.template >= known);
         let line = &mut self.scratch.line;
         lines.observe_into(&reading, cost.nats, line);
         if parts.is_on() {

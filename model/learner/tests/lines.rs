@@ -1,8 +1,8 @@
 //! Streams of log lines: templates are predicted as symbols, slots by the line model, and new values cost an event.
 #![allow(missing_docs)]
 
-use surmise_event::{Data, Datum, Expected, Limits, Record, VALUE};
-use surmise_fixtures::Random;
+use surmise_event::{AlarmKind, AlarmPhase, Data, Datum, Expected, Limits, Record, VALUE};
+use surmise_fixtures::{Random, log_with_a_new_line};
 use surmise_learner::{Learner, Options};
 
 fn learner() -> Learner {
@@ -123,4 +123,19 @@ fn a_prediction_says_when_the_next_line_is_due() {
     let prediction = learner.predict(None, 1);
     let Some(Expected::Number { median, .. }) = prediction.fields.get("gap") else { panic!("{prediction:?}") };
     assert!((median / 5.0 - 1.0).abs() < 0.1, "{median}");
+}
+
+#[test]
+fn a_line_that_says_what_none_did_before_is_an_incident() {
+    for seed in 0..8 {
+        let log = log_with_a_new_line(seed, 5_000);
+        let mut learner = learner();
+        let begun: Vec<usize> = (0..log.lines.len())
+            .filter(|i| {
+                let alarm = observe(&mut learner, &log.lines[*i]).alarm;
+                alarm.is_some_and(|alarm| alarm.phase == AlarmPhase::Begins && alarm.kind == AlarmKind::New)
+            })
+            .collect();
+        assert_eq!(begun, [log.fault.start], "seed {seed}");
+    }
 }
