@@ -173,10 +173,19 @@ impl TestDaemon {
 
     /// Peak of its resident memory, in bytes.
     pub fn peak_memory(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// Its resident memory, in bytes.
+    pub fn resident_memory(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, kind: &str) -> u64 {
         let s = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let kib = s
             .lines()
-            .find_map(|l| l.strip_prefix("VmHWM:"))
+            .find_map(|l| l.strip_prefix(kind))
             .and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
         kib.unwrap_or(0) * 1024
     }
@@ -252,6 +261,11 @@ impl Wire {
         out.set_read_timeout(Some(Duration::from_secs(30))).expect("a socket has a time limit");
         let lines = BufReader::new(out.try_clone().expect("a socket can be used twice"));
         Wire { out, lines }
+    }
+
+    /// Sets how long a line may be waited for: half a minute if nobody says so.
+    pub fn wait_at_most(&mut self, time: Duration) {
+        self.out.set_read_timeout(Some(time)).expect("a socket has a time limit");
     }
 
     /// Says hello as a producer of a stream and returns the welcome.
