@@ -12,14 +12,14 @@ use surmise_fixtures::series;
 /// Kinds of a small run: smooth, seasonal and counted ones.
 const FEW: [&str; 6] = ["autoregression", "noisy season", "oscillation", "season with memory", "small counts", "walk"];
 /// No seed that anything was chosen on.
-const FIRST_SEED: u64 = 11;
+const FIRST_SEED: u64 = 21;
 /// The usual size of a series, in thousand rows.
 const SIZE: f64 = 2.0;
 /// The rows whose standard deviation is the unit of errors: all.
 const UNIT_ROWS: &str = "0:14400";
 /// What is promised of each of the few series: never worse than the best simple predictor by more than this factor, by
-/// measure. A walk, 24 steps ahead, is what does not reach 1.02: its last value is the best forecast there is.
-const RATIO_MAX: [f64; 4] = [1.02, 1.02, 1.25, 1.12];
+/// measure. A walk and a season with much noise, 24 steps ahead, are what does not reach 1.02 in so few rows.
+const RATIO_MAX: [f64; 4] = [1.02, 1.02, 1.06, 1.03];
 /// What is promised of the mean ratio of all series that are tried, by measure.
 const MEAN_RATIO_MAX: [f64; 4] = [0.95, 0.97, 0.90, 0.95];
 /// What is promised of the mean coverage at each step, and of that of each of the few series.

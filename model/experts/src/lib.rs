@@ -7,7 +7,7 @@
 //! | `specialists` | a mixture in which experts may be absent from a round: [`ExpertSet`], [`mix`] |
 //! | `excess` | [`Excess`], how much more surprising something was than expected |
 //! | `polynomial` | [`PolynomialShare`], a mixture of whole forecasts whose regret is bounded in any convex loss |
-//! | `points` | [`PointMixture`], the point forecast made of many under one loss |
+//! | `points` | [`PointMixture`], the point forecast made of many under one loss; `second_layer` mixes its mixtures |
 //! | `running_mean` | [`RunningMean`], the mean that counts first and then forgets |
 //!
 //! Everything here is pure: no clock, no randomness, no allocation. Sums have one fixed order, so that equal inputs
@@ -19,12 +19,13 @@ mod point_kernels;
 mod points;
 mod polynomial;
 mod running_mean;
+mod second_layer;
 mod share;
 mod specialists;
 
 pub use bits::{BitShare, NibbleWalk, SYMBOL_EXPERTS_MAX, SymbolWalk};
 pub use excess::Excess;
-pub use points::{MixedPoint, PointInputs, PointLoss, PointMixture};
+pub use points::{MIXED_PARTS, MixedPoint, PointInputs, PointLoss, PointMixture};
 pub use polynomial::PolynomialShare;
 pub use running_mean::RunningMean;
 pub use share::{BitArithmetic, FixedShare, ShareArithmetic, ValueArithmetic, ValueShare};

@@ -12,9 +12,7 @@ pub(crate) const FOLLOWERS: usize = MIXTURES - 2;
 /// Lanes of a block.
 const BLOCK: usize = 8;
 /// A discounted loss starts as so many rounds of the follower's own: what has just begun is neither trusted nor lost.
-const PRIOR_ROUNDS: f64 = 4.0;
-/// Rounds in which an expert has no weight with followers, so that they know it.
-const TRIAL_ROUNDS: f64 = 3.0;
+pub(crate) const PRIOR_ROUNDS: f64 = 4.0;
 /// A follower's weight is at least this part of the largest.
 const WEIGHT_MIN: f64 = 1e-200;
 
@@ -33,9 +31,10 @@ fn sum(s: &[f64; BLOCK]) -> f64 {
     ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))
 }
 
-/// Weights by the sixth power of discounted losses, or the twelfth; 0 for experts still on trial.
+/// Weights by the sixth power of discounted losses, or the twelfth; 0 for experts that took part in fewer than `trial`
+/// rounds.
 #[inline(always)]
-fn weigh_blocks(mean: &[f64], seen: &[f64], twelfth: bool, out: &mut [f64]) {
+fn weigh_blocks(mean: &[f64], seen: &[f64], trial: f64, twelfth: bool, out: &mut [f64]) {
     let mut m = [f64::INFINITY; BLOCK];
     for mean in blocks(mean) {
         for i in 0..BLOCK {
@@ -51,7 +50,7 @@ fn weigh_blocks(mean: &[f64], seen: &[f64], twelfth: bool, out: &mut [f64]) {
             let q = q * q;
             let q = if twelfth { q * q } else { q };
             let q = if q > WEIGHT_MIN { q } else { WEIGHT_MIN };
-            out[i] = if seen[i] < TRIAL_ROUNDS { 0.0 } else { q };
+            out[i] = if seen[i] < trial { 0.0 } else { q };
         }
     }
 }
@@ -126,9 +125,9 @@ kernels! {
 
     /// Moves the discounted losses of all followers on, those of absent experts towards the follower's `own`, and
     /// weighs by them as [`weigh`] does: `rate` are the rates if nothing were forgotten, `least` each follower's. A
-    /// loss counts as at most `most`.
+    /// loss counts as at most `most`. `known` is how often each took part, and how often it must have.
     pub(crate) fn follow(loss: &[f64], m: &[f64], rate: &[f64], own: [f64; FOLLOWERS], least: [f64; FOLLOWERS],
-        most: f64, means: &mut [f64], seen: &[f64], twelfth: bool, weights: &mut [f64]) {
+        most: f64, means: &mut [f64], known: (&[f64], f64), twelfth: bool, weights: &mut [f64]) {
         let n = loss.len();
         let followers = means.chunks_exact_mut(n).zip(weights.chunks_exact_mut(n));
         for ((mean, weights), (own, least)) in followers.zip(own.into_iter().zip(least)) {
@@ -140,13 +139,14 @@ kernels! {
                     mean[i] += rate * (m[i] * loss + (1.0 - m[i]) * own - mean[i]);
                 }
             }
-            weigh_blocks(mean, seen, twelfth, weights);
+            weigh_blocks(mean, known.0, known.1, twelfth, weights);
         }
     }
 
-    /// Weights by the sixth power of discounted losses, or the twelfth; 0 for experts still on trial.
-    pub(crate) fn weigh(mean: &[f64], seen: &[f64], twelfth: bool, out: &mut [f64]) {
-        weigh_blocks(mean, seen, twelfth, out);
+    /// Weights by the sixth power of discounted losses, or the twelfth; 0 for experts that took part in fewer than
+    /// `trial` rounds.
+    pub(crate) fn weigh(mean: &[f64], seen: &[f64], trial: f64, twelfth: bool, out: &mut [f64]) {
+        weigh_blocks(mean, seen, trial, twelfth, out);
     }
 
     /// Counts who took part; gives the rates of means that start with [`PRIOR_ROUNDS`].

@@ -16,12 +16,17 @@
 //! Followers, to which no bound belongs, take a loss as at most that of an error of 32 mean errors: an expert that has
 //! been led astray is nearly without weight until it has come back, and not for as long as its losses were large.
 //!
+//! Forecasts [of several steps](PointMixture::of_lead) learn of a truth after others have been made, and their errors
+//! come in runs: polynomial weights would follow the run. There the second layer weighs by the discounted losses of the
+//! first as followers do, everything forgets more slowly by the number of steps, and no bound is promised.
+//!
 //! A record can be [exchanged](PointMixture::exchange) for another one, of values of another kind. From there on a
 //! mixture's regret is that of the other record from where it stood: Δ ≤ bound(end) − regret(there). What bounds have
 //! been left behind, less the regrets that were taken over, is added to those that stand.
 
 use crate::point_kernels::*;
 use crate::polynomial::PolynomialShare;
+use crate::second_layer::SecondLayer;
 use crate::{ExpertSet, RunningMean};
 use surmise_state::{Persist, State, StateError};
 
@@ -30,8 +35,6 @@ const LOSSES: usize = 0;
 const LINEAR: usize = 1;
 /// The follower of a medium memory, in whose place those stand that have no record.
 const FALLBACK: usize = LINEAR + 2;
-/// Places of the second layer, of which the last are padding.
-const SECOND: usize = 8;
 /// The least rates at which followers forget.
 const FOLLOWER_RATES: [f64; FOLLOWERS] = [0.03, 0.005, 0.001];
 /// An expert whose weight with that follower is less than this part of the best one's is hopeless: it loses twelve
@@ -49,6 +52,9 @@ const FOLLOWED_ERRORS_MAX: f64 = 32.0;
 /// Polynomial weights begin anew when so many truths in a row have a mean loss below this part of all since they began.
 const BLOCK_ROUNDS: u32 = 256;
 const BURST_RATIO: f64 = 8.0;
+/// Truths that make an expert known to followers, and by how much more for each event that a forecast waits.
+const TRIAL_ROUNDS: f64 = 3.0;
+const TRIAL_WAIT: f64 = 0.25;
 /// Forecasts and truths further from each other than this teach nothing.
 const DISTANCE_MAX: f64 = 1e70;
 
@@ -118,6 +124,9 @@ impl<const N: usize> PointInputs<N> {
     }
 }
 
+/// How many numbers a point forecast is: the whole, and what it was made of.
+pub const MIXED_PARTS: usize = 1 + MIXTURES;
+
 /// A point forecast: what the whole says, and what each mixture of the first layer says.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MixedPoint {
@@ -131,17 +140,28 @@ impl MixedPoint {
     pub const fn of(value: f64) -> Self {
         Self { value, mixtures: [value; MIXTURES] }
     }
+
+    /// A forecast that was taken apart by [`parts`](Self::parts).
+    pub fn of_parts([value, mixtures @ ..]: [f64; MIXED_PARTS]) -> Self {
+        Self { value, mixtures }
+    }
+
+    /// Itself and what each mixture said, to be kept until the truth has come.
+    pub fn parts(self) -> [f64; MIXED_PARTS] {
+        let [a, b, c, d, e] = self.mixtures;
+        [self.value, a, b, c, d, e]
+    }
 }
 
 /// The mixture of `N` point forecasts under one loss; see the module. Its cost is fixed, and nothing is allocated.
 #[derive(Clone, Debug)]
 pub struct PointMixture<const N: usize> {
     loss: PointLoss,
-    /// How fast followers forget, as a part of [`FOLLOWER_RATES`].
-    pace: f64,
+    /// How many events a forecast waits for its truth beyond the first.
+    wait: usize,
     /// The polynomial mixtures of the first layer, and the second layer.
     first: [PolynomialShare<N>; 2],
-    second: PolynomialShare<SECOND>,
+    second: SecondLayer,
     /// Discounted losses, and how often each expert took part.
     followed: [[f64; N]; FOLLOWERS],
     seen: [f64; N],
@@ -169,10 +189,10 @@ impl<const N: usize> PointMixture<N> {
     pub fn new(loss: PointLoss, prior: [f64; N]) -> Self {
         Self {
             loss,
-            pace: 1.0,
+            wait: 0,
             prior,
             first: [PolynomialShare::new(), PolynomialShare::new()],
-            second: PolynomialShare::new(),
+            second: SecondLayer::Shared(PolynomialShare::new()),
             followed: [[0.0; N]; FOLLOWERS],
             seen: [0.0; N],
             weights: [prior; FOLLOWERS],
@@ -187,10 +207,21 @@ impl<const N: usize> PointMixture<N> {
         }
     }
 
-    /// The same with followers that forget more slowly, by the factor `pace` ≤ 1: for losses of which neighbours are
-    /// nearly the same.
-    pub fn with_pace(self, pace: f64) -> Self {
-        Self { pace, ..self }
+    /// A mixture of forecasts `step` + 1 events ahead, whose truths come only then: for losses of which neighbours are
+    /// nearly the same. The next event's has a bound, the others' have none.
+    pub fn of_lead(step: usize, loss: PointLoss, prior: [f64; N]) -> Self {
+        let mixture = Self::new(loss, prior);
+        if step == 0 { mixture } else { Self { wait: step, second: SecondLayer::followed(), ..mixture } }
+    }
+
+    /// How fast followers forget, as a part of [`FOLLOWER_RATES`].
+    fn pace(&self) -> f64 {
+        1.0 / (1.0 + self.wait as f64)
+    }
+
+    /// Truths before an expert has weight with followers, so that they know it.
+    fn trial_rounds(&self) -> f64 {
+        TRIAL_ROUNDS + TRIAL_WAIT * self.wait as f64
     }
 
     /// The weights of a mixture of the first layer; they do not sum to one.
@@ -216,13 +247,7 @@ impl<const N: usize> PointMixture<N> {
             let said = quotient(sums[i], totals[i]).or_else(|| (i <= LINEAR).then(|| mixtures[FALLBACK]));
             mixtures[i] = said.unwrap_or_else(|| self.prior_mean(inputs));
         }
-        let weights = self.second.weights();
-        let total: f64 = weights.iter().sum();
-        let value = if total > 0.0 && total.is_finite() {
-            weights.iter().zip(&mixtures).map(|(w, f)| w * f).sum::<f64>() / total
-        } else {
-            mixtures.iter().sum::<f64>() / MIXTURES as f64
-        };
+        let value = self.second.mix(&mixtures, self.loss == PointLoss::Absolute);
         MixedPoint { value: value.clamp(inputs.low, inputs.high), mixtures }
     }
 
@@ -281,8 +306,8 @@ impl<const N: usize> PointMixture<N> {
     fn learn_weights(&mut self, inputs: &PointInputs<N>, made: &MixedPoint, losses: &[f64; N], y: f64) {
         let (loss, present) = (self.loss, &inputs.present);
         let own = loss.of(made.value - y);
-        let above = std::array::from_fn(|i| made.mixtures.get(i).map_or(0.0, |f| own - loss.of(f - y)));
-        self.second.learn(&above);
+        let pace = self.pace();
+        self.second.learn(own, made.mixtures.map(|f| loss.of(f - y)), self.count, pace);
         let mut above = [0.0; N];
         regrets(losses, present, loss.of(made.mixtures[LOSSES] - y), &mut above);
         self.first[LOSSES].learn(&above);
@@ -295,11 +320,12 @@ impl<const N: usize> PointMixture<N> {
         if self.count == 0 {
             self.followed = own.map(|own| [own; N]);
         }
-        let (least, absolute) = (FOLLOWER_RATES.map(|rate| self.pace * rate), loss == PointLoss::Absolute);
+        let (least, absolute) = (FOLLOWER_RATES.map(|rate| pace * rate), loss == PointLoss::Absolute);
         let most =
-            if self.count < CLIP_AFTER { f64::INFINITY } else { loss.of(FOLLOWED_ERRORS_MAX / self.pace * self.error) };
+            if self.count < CLIP_AFTER { f64::INFINITY } else { loss.of(FOLLOWED_ERRORS_MAX / pace * self.error) };
+        let (known, trial) = (&self.seen, self.trial_rounds());
         let (means, weights) = (self.followed.as_flattened_mut(), self.weights.as_flattened_mut());
-        follow(losses, present, &rates, own, least, most, means, &self.seen, absolute, weights);
+        follow(losses, present, &rates, own, least, most, means, (known, trial), absolute, weights);
     }
 
     /// Begins anew with polynomial weights if what they remember is of losses that are long over: those would decide
@@ -319,7 +345,7 @@ impl<const N: usize> PointMixture<N> {
                 self.left[i] += self.standing_bound(i);
             }
             self.first = [PolynomialShare::new(), PolynomialShare::new()];
-            self.second = PolynomialShare::new();
+            self.second.restart();
             (self.losses, self.rounds) = (0.0, 0);
         }
     }
@@ -386,9 +412,10 @@ impl<const N: usize> Persist for PointMixture<N> {
         }
         s.u32("count", &mut self.count)?;
         s.u32("rounds", &mut self.rounds)?;
+        let trial = self.trial_rounds();
         if s.is_reading() && self.count > 0 {
             for (mean, weights) in self.followed.iter().zip(&mut self.weights) {
-                weigh(mean, &self.seen, self.loss == PointLoss::Absolute, weights);
+                weigh(mean, &self.seen, trial, self.loss == PointLoss::Absolute, weights);
             }
         }
         Ok(())

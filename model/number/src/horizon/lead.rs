@@ -7,43 +7,44 @@
 use crate::dims::FORGETTING;
 use crate::horizon::control::{self, IntervalEnds};
 use crate::rls::LeastSquares;
-use surmise_experts::{ExpertSet, PointInputs, PointLoss, PointMixture, RunningMean};
+use surmise_experts::{ExpertSet, MIXED_PARTS, MixedPoint, PointInputs, PointLoss, PointMixture, RunningMean};
 use surmise_state::{Persist, State, StateError};
 
-/// What is stacked: the roll-out, the direct regression, the value one period before, the usual value at that time, the
-/// last value, and the slow mean; then a constant.
-pub(crate) const LEAD_DIMS: usize = 7;
+/// What others forecast at one lead, in the column's own units, by the constants below: the roll-out, the direct
+/// regression, the value one period before, and the usual value at that time. NaN where there is nothing.
+pub(crate) type HorizonInputs = [f64; LEAD_INPUTS];
+/// How many these are.
+pub(crate) const LEAD_INPUTS: usize = 4;
 pub(crate) const ROLLED: usize = 0;
 pub(crate) const DIRECT: usize = 1;
 pub(crate) const BEFORE: usize = 2;
 pub(crate) const USUAL: usize = 3;
-pub(crate) const LATEST: usize = 4;
-pub(crate) const CENTRE: usize = 5;
-/// The first of them differ by lead; the others are those of the event from which all leads are forecast.
-pub(crate) const LEAD_OWN: usize = 4;
-/// Regressors of a lead, `[LEAD_DIMS]` and padding.
-pub(crate) type LeadRegressors = [f64; crate::dims::padded(LEAD_DIMS)];
 
-/// What others forecast at one lead, in the column's own units, by the constants above; the direct regression's place
-/// is free. NaN where there is nothing, for which the last value stands in.
-pub(crate) type HorizonInputs = [f64; LEAD_INPUTS];
-/// How many these are.
-pub(crate) const LEAD_INPUTS: usize = LEAD_DIMS - 1;
+/// What is stacked: the inputs and the slow mean, as distances from the last value; then a constant.
+const STACK_DIMS: usize = LEAD_INPUTS + 2;
+/// Regressors of a lead, `[STACK_DIMS]` and padding.
+type StackRegressors = [f64; crate::dims::padded(STACK_DIMS)];
 
-/// What is mixed at a lead: the stack, the six forecasts that it is made of, and those of [`SimpleForecasts`].
+/// What is mixed at a lead: the stack, its inputs, the last value, the slow mean, those of [`SimpleForecasts`], and the
+/// mean of stack, roll-out and last value.
 const LEAD_EXPERTS: usize = 16;
-const LEAD_NAMED: usize = LEAD_DIMS + SIMPLE + 1;
-/// The place of the mean of stack, roll and last value.
-const BLEND: usize = LEAD_NAMED - 1;
+const STACK: usize = 0;
+const INPUTS: usize = 1;
+const LATEST: usize = INPUTS + LEAD_INPUTS;
+const CENTRE: usize = LATEST + 1;
+const SIMPLE_FIRST: usize = CENTRE + 1;
+/// Those of [`SimpleForecasts`] that may go beyond all values.
+const EXTRAPOLATING: std::ops::Range<usize> = SIMPLE_FIRST + 2..SIMPLE_FIRST + 6;
+const BLEND: usize = SIMPLE_FIRST + SIMPLE;
 /// Weights with which the mixtures begin: the last value is believed, and averages a little. What has learnt little
 /// may go anywhere.
 const LEAD_PRIOR: [f64; LEAD_EXPERTS] = {
     let mut prior = [0.0; LEAD_EXPERTS];
-    (prior[1 + LATEST], prior[LEAD_DIMS]) = (1.0, 0.3);
+    (prior[LATEST], prior[SIMPLE_FIRST]) = (1.0, 0.3);
     prior
 };
 
-/// Inputs of regressions lie within so many units.
+/// Inputs and targets of regressions lie within so many units.
 pub(crate) const INPUT_MAX: f64 = 50.0;
 /// Truths after which the regressions count.
 const REGRESSION_TRUTHS_MIN: u32 = 48;
@@ -63,16 +64,15 @@ const KEPT_CENTRE: usize = 12;
 pub(crate) struct SimpleForecasts(pub(crate) [f64; SIMPLE_KEPT]);
 
 impl SimpleForecasts {
-    /// Writes what is stacked at every lead alike.
-    pub(crate) fn complete(&self, inputs: &mut HorizonInputs) {
-        (inputs[LATEST], inputs[CENTRE]) = (self.0[KEPT_LATEST], self.0[KEPT_CENTRE]);
+    /// The last value.
+    pub(crate) fn latest(&self) -> f64 {
+        self.0[KEPT_LATEST]
     }
 
-    /// The forecasts `step` + 1 events ahead; `latest` is the last value, and `before` the value one period before what
-    /// is forecast.
-    fn at(&self, step: usize, latest: f64, before: f64) -> [f64; SIMPLE] {
+    /// The forecasts `step` + 1 events ahead; `before` is the value one period before what is forecast.
+    fn at(&self, step: usize, before: f64) -> [f64; SIMPLE] {
         let [average, slowest, level, trend, slow_level, slow_trend, rise, quick_rise, half, period_ago, ..] = self.0;
-        let steps = (step + 1) as f64;
+        let (steps, latest) = ((step + 1) as f64, self.latest());
         [
             average,
             slowest,
@@ -84,14 +84,76 @@ impl SimpleForecasts {
             latest + before - period_ago,
         ]
     }
+
+    /// What nothing that extrapolates may leave `step` + 1 events ahead: as far as values usually walk, or where they
+    /// were at this time.
+    fn range(&self, step: usize, inputs: &HorizonInputs) -> (f64, f64) {
+        let (latest, reach) = (self.latest(), 2.0 * self.0[REACH] * ((step + 1) as f64).sqrt());
+        let usual = [inputs[BEFORE], inputs[USUAL]].into_iter().filter(|y| y.is_finite());
+        usual.fold((latest - reach, latest + reach), |(a, b), y| (a.min(y), b.max(y)))
+    }
 }
 
-/// One origin's forecasts at one lead, as they are mixed.
+/// What was forecast at one lead, as distances from the last value: the inputs, the stack, the mean of stack, roll-out
+/// and last value, and by [`PointLoss`] the answer and the mixtures that it was made of. NaN where there was nothing.
+pub(crate) type IssuedForecast = [f32; ISSUED];
+/// How many numbers these are.
+pub(crate) const ISSUED: usize = LEAD_INPUTS + 2 + 2 * MIXED_PARTS;
+
+/// One origin's forecasts at one lead.
 #[derive(Clone, Debug)]
 pub(crate) struct LeadForecast {
-    inputs: PointInputs<LEAD_EXPERTS>,
+    /// What others forecast, and the stack and the blend made of it.
+    inputs: HorizonInputs,
+    stack: f64,
+    blend: f64,
     /// By [`PointLoss`], in the column's own units.
-    pub(crate) points: [f64; 2],
+    made: [MixedPoint; 2],
+}
+
+impl LeadForecast {
+    /// What was issued, when the last value was `latest`.
+    pub(crate) fn of_issued(issued: &IssuedForecast, latest: f64) -> Self {
+        let y = |i: usize| latest + f64::from(issued[i]);
+        let made =
+            |loss: usize| MixedPoint::of_parts(std::array::from_fn(|i| y(LEAD_INPUTS + 2 + loss * MIXED_PARTS + i)));
+        Self {
+            inputs: std::array::from_fn(y),
+            stack: y(LEAD_INPUTS),
+            blend: y(LEAD_INPUTS + 1),
+            made: [made(0), made(1)],
+        }
+    }
+
+    /// The same to be kept.
+    pub(crate) fn issued(&self, latest: f64) -> IssuedForecast {
+        let all = self.inputs.into_iter().chain([self.stack, self.blend]);
+        let mut all = all.chain(self.made.into_iter().flat_map(MixedPoint::parts));
+        std::array::from_fn(|_| all.next().map_or(f32::NAN, |y| (y - latest) as f32))
+    }
+
+    /// The answer under a loss.
+    pub(crate) fn value(&self, loss: PointLoss) -> f64 {
+        self.made[loss as usize].value
+    }
+
+    /// What is mixed `step` + 1 events ahead.
+    fn mixed(&self, simple: &SimpleForecasts, step: usize) -> PointInputs<LEAD_EXPERTS> {
+        let mut all = [f64::NAN; LEAD_EXPERTS];
+        (all[STACK], all[BLEND]) = (self.stack, self.blend);
+        all[INPUTS..LATEST].copy_from_slice(&self.inputs);
+        (all[LATEST], all[CENTRE]) = (simple.latest(), simple.0[KEPT_CENTRE]);
+        all[SIMPLE_FIRST..BLEND].copy_from_slice(&simple.at(step, self.inputs[BEFORE]));
+        let (low, high) = simple.range(step, &self.inputs);
+        for y in [STACK, INPUTS + ROLLED, INPUTS + DIRECT].into_iter().chain(EXTRAPOLATING) {
+            if all[y].is_finite() {
+                all[y] = all[y].clamp(low, high);
+            }
+        }
+        let mut mixed = PointInputs::empty();
+        mixed.set(&all, ExpertSet::first(BLEND + 1));
+        mixed
+    }
 }
 
 /// Mean squared errors of what is blended, and what keeps them from nothing.
@@ -137,8 +199,7 @@ pub(crate) struct LeadModel {
 impl LeadModel {
     /// What is learnt `step` + 1 events ahead: nothing so far.
     pub(crate) fn new(step: usize) -> Self {
-        let pace = 1.0 / (1.0 + step as f64);
-        let mixtures = PointLoss::ALL.map(|loss| PointMixture::new(loss, LEAD_PRIOR).with_pace(pace));
+        let mixtures = PointLoss::ALL.map(|loss| PointMixture::of_lead(step, loss, LEAD_PRIOR));
         let pace_of_size = 1.0 / (1.0 + SIZE_PACE_STEPS * step as f64);
         Self {
             step,
@@ -153,52 +214,39 @@ impl LeadModel {
         }
     }
 
-    /// The units of z have changed: what was learnt in them starts again.
-    pub(crate) fn restart_stack(&mut self) {
-        self.stack = fresh_stack();
-    }
-
-    /// What the stack expects, as z.
-    fn stacked(&self, x: &LeadRegressors) -> f64 {
-        let forecasts = &x[..LEAD_DIMS - 1];
-        let low = forecasts.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = forecasts.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    /// What the stack expects, from what it is made of as distances from the last value.
+    fn stacked(&self, x: &StackRegressors) -> f64 {
+        let forecasts = &x[..STACK_DIMS - 1];
+        let low = forecasts.iter().copied().fold(0.0, f64::min);
+        let high = forecasts.iter().copied().fold(0.0, f64::max);
         let slack = 0.5 * (high - low) + 0.5;
         self.stack.predict(0, x).clamp(low - slack, high + slack)
     }
 
-    /// The forecast `step` + 1 events ahead, from what others forecast and what needs no learning. `units` are base and
-    /// unit of z; none where the direct regression spoke in others that are no longer in force, and nothing is stacked.
+    /// The forecast `step` + 1 events ahead, from what others forecast and what needs no learning. `unit` is what
+    /// distances are measured in; none where nothing is regressed.
     pub(crate) fn predict(
         &self,
-        others: &HorizonInputs,
+        mut inputs: HorizonInputs,
         simple: &SimpleForecasts,
         step: usize,
-        units: Option<(f64, f64)>,
+        unit: Option<f64>,
     ) -> LeadForecast {
-        let mut all = [f64::NAN; LEAD_EXPERTS];
-        all[1..LEAD_DIMS].copy_from_slice(others);
+        let latest = simple.latest();
         // a regression that has just begun expects anything
-        match units.filter(|_| self.stack.size(0).1 >= REGRESSION_TRUTHS_MIN) {
-            Some((base, unit)) => all[0] = base + unit * self.stacked(&regressors(others, (base, unit))),
-            None => all[1 + DIRECT] = f64::NAN,
+        let unit = unit.filter(|_| self.stack.size(0).1 >= REGRESSION_TRUTHS_MIN);
+        let stack = unit.map_or(f64::NAN, |unit| latest + unit * self.stacked(&regressors(&inputs, simple, unit)));
+        if unit.is_none() {
+            inputs[DIRECT] = f64::NAN;
         }
-        let (latest, before) = (all[1 + LATEST], all[1 + BEFORE]);
-        all[LEAD_DIMS..BLEND].copy_from_slice(&simple.at(step, latest, before));
-        // nothing that extrapolates goes further than values usually walk, or than they were at this time
-        let reach = 2.0 * simple.0[REACH] * ((step + 1) as f64).sqrt();
-        let usual = [before, all[1 + USUAL]].into_iter().filter(|y| y.is_finite());
-        let (low, high) = usual.fold((latest - reach, latest + reach), |(a, b), y| (a.min(y), b.max(y)));
-        for y in [0, 1 + ROLLED, 1 + DIRECT].into_iter().chain(LEAD_DIMS + 2..LEAD_DIMS + 6) {
-            if all[y].is_finite() {
-                all[y] = all[y].clamp(low, high);
-            }
-        }
-        all[BLEND] = self.blend([all[0], all[1 + ROLLED], latest]);
-        let mut inputs = PointInputs::empty();
-        inputs.set(&all, ExpertSet::first(LEAD_NAMED));
-        let points = PointLoss::ALL.map(|loss| self.mixtures[loss as usize].forecast(&inputs).value);
-        LeadForecast { inputs, points }
+        let (low, high) = simple.range(step, &inputs);
+        let near = |y: f64| if y.is_finite() { y.clamp(low, high) } else { y };
+        let blend = self.blend([near(stack), near(inputs[ROLLED]), latest]);
+        let made = [MixedPoint::default(); 2];
+        let mut forecast = LeadForecast { inputs, stack, blend, made };
+        let mixed = forecast.mixed(simple, step);
+        forecast.made = PointLoss::ALL.map(|loss| self.mixtures[loss as usize].forecast(&mixed));
+        forecast
     }
 
     /// The mean of stack, roll and last value with weights ∝ (discounted squared error)⁻⁸: it follows a walk.
@@ -215,31 +263,37 @@ impl LeadModel {
         sum / total
     }
 
-    /// The stack learns from a truth as z of `units`.
-    pub(crate) fn learn_stack(&mut self, others: &HorizonInputs, z: f64, units: (f64, f64)) {
-        let x = regressors(others, units);
+    /// The stack learns from a truth what it was made of.
+    pub(crate) fn learn_stack(&mut self, forecast: &LeadForecast, simple: &SimpleForecasts, y: f64, unit: f64) {
+        let x = regressors(&forecast.inputs, simple, unit);
+        let z = ((y - simple.latest()) / unit).clamp(-INPUT_MAX, INPUT_MAX);
         self.stack.learn(&x, z - self.stack.predict(0, &x));
     }
 
-    /// Learns from a truth what was forecast of it, in the column's own units. Weights are those that stand now: what
-    /// is learnt is as if it had not had to wait.
+    /// Learns from a truth what was forecast of it, in the column's own units: as it was issued, because what was
+    /// learnt meanwhile knows of the truth's neighbours.
     /// `ends` are those that were told, and there are `cells` to a unit.
-    pub(crate) fn learn(&mut self, forecast: &LeadForecast, y: f64, ends: IntervalEnds, cells: f64) {
-        let inputs = &forecast.inputs;
-        for mixture in &mut self.mixtures {
-            let made = mixture.forecast(inputs);
-            mixture.learn(inputs, &made, y);
+    pub(crate) fn learn(
+        &mut self,
+        forecast: &LeadForecast,
+        simple: &SimpleForecasts,
+        y: f64,
+        ends: IntervalEnds,
+        cells: f64,
+    ) {
+        let inputs = forecast.mixed(simple, self.step);
+        for (mixture, made) in self.mixtures.iter_mut().zip(&forecast.made) {
+            mixture.learn(&inputs, made, y);
         }
         for (i, square) in self.squares.iter_mut().enumerate() {
-            let Some(said) = inputs.forecast([0, 1 + ROLLED, 1 + LATEST][i]) else { continue };
+            let Some(said) = inputs.forecast([STACK, INPUTS + ROLLED, LATEST][i]) else { continue };
             let miss = (y - said).powi(2);
             let least = if self.seen == 0 { miss } else { miss.min(100.0 * *square + 0.01 * miss) };
             *square += SQUARE.rate(f64::from(self.seen) + 1.0) * (least - *square);
         }
-        let error = y - forecast.points[PointLoss::Squared as usize];
-        if let Some(latest) = inputs.forecast(1 + LATEST) {
-            self.beyond = control::count(self.beyond, (cells * y).round() - (cells * latest).round(), ends);
-        }
+        let error = y - forecast.value(PointLoss::Squared);
+        let distance = (cells * y).round() - (cells * simple.latest()).round();
+        self.beyond = control::count(self.beyond, distance, ends);
         if self.seen > MARKS_AFTER && self.size > 0.0 {
             let error = error / self.size;
             let rate = 4.0 * (1.0 / (f64::from(self.seen) + 10.0)).max(self.pace_of_size * MARK.rate_min);
@@ -289,21 +343,20 @@ impl LeadModel {
     }
 }
 
-/// What others forecast as z, and a constant.
-fn regressors(others: &HorizonInputs, (base, unit): (f64, f64)) -> LeadRegressors {
-    let mut x = LeadRegressors::default();
-    for (to, y) in x.iter_mut().zip(others) {
+/// What others forecast and the slow mean, as distances from the last value in `unit`, and a constant.
+fn regressors(inputs: &HorizonInputs, simple: &SimpleForecasts, unit: f64) -> StackRegressors {
+    let mut x = StackRegressors::default();
+    for (to, y) in x.iter_mut().zip(inputs.iter().chain([&simple.0[KEPT_CENTRE]])) {
         // the last value stands in for what is not known
-        let y = if y.is_finite() { *y } else { others[LATEST] };
-        *to = ((y - base) / unit).clamp(-INPUT_MAX, INPUT_MAX);
+        *to = if y.is_finite() { ((y - simple.latest()) / unit).clamp(-INPUT_MAX, INPUT_MAX) } else { 0.0 };
     }
-    x[LEAD_DIMS - 1] = 1.0;
+    x[STACK_DIMS - 1] = 1.0;
     x
 }
 
 /// A stack that has learnt nothing.
 fn fresh_stack() -> LeastSquares {
-    let mut stack = LeastSquares::new(LEAD_DIMS, 1, FORGETTING, 0.05);
+    let mut stack = LeastSquares::new(STACK_DIMS, 1, FORGETTING, 0.05);
     stack.set_weight(0, ROLLED, 0.5);
     stack.set_weight(0, DIRECT, 0.25);
     stack.set_weight(0, USUAL, 0.25);

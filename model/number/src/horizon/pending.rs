@@ -2,13 +2,13 @@
 
 use crate::dims::padded;
 use crate::horizon::control::IntervalEnds;
-use crate::horizon::lead::{HorizonInputs, LEAD_OWN, SIMPLE_KEPT, SimpleForecasts};
+use crate::horizon::lead::{ISSUED, LeadForecast, SIMPLE_KEPT, SimpleForecasts};
 use std::collections::VecDeque;
 use surmise_state::{Persist, State, StateError};
 
 /// Own past values that the direct regression sees.
 pub(crate) const DIRECT_LAGS: usize = 24;
-/// Regressors of the direct regression: the past, two harmonics of the day, a constant.
+/// Regressors of the direct regression: the past as distances, two harmonics of the day, a constant.
 pub(crate) const DIRECT_DIMS: usize = DIRECT_LAGS + 5;
 /// The length of their buffer.
 pub(crate) const DIRECT_WIDTH: usize = padded(DIRECT_DIMS);
@@ -25,13 +25,14 @@ pub(crate) struct PendingForecasts {
 /// What was known at one event, from which all leads were forecast.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ForecastOrigin {
-    /// The epoch of each column's units, counted from 1, 0 where it made no forecast: `[columns]`.
-    pub(super) epochs: Vec<u32>,
+    /// The unit of each column that distances were measured in, 0 where nothing was regressed yet, NaN where it made no
+    /// forecast: `[columns]`.
+    pub(super) units: Vec<f64>,
     /// Regressors and gains of the direct regression, each `[columns, DIRECT_WIDTH]`, row-major.
     pub(super) regressors: Vec<f64>,
     pub(super) gains: Vec<f64>,
-    /// What is stacked in the columns' own units and differs by lead, `[steps, columns, LEAD_OWN]`, row-major.
-    pub(super) inputs: Vec<f64>,
+    /// What was forecast, `[steps, columns, ISSUED]`, row-major.
+    pub(super) issued: Vec<f32>,
     /// The ends of the intervals that were told, `[steps, columns, 2]`, row-major.
     pub(super) ends: Vec<f32>,
     /// What needs no learning, `[columns, SIMPLE_KEPT]`, row-major.
@@ -41,13 +42,13 @@ pub(crate) struct ForecastOrigin {
 impl ForecastOrigin {
     /// Empties it for `columns` columns and `steps` steps.
     pub(crate) fn clear(&mut self, columns: usize, steps: usize) {
-        self.epochs.clear();
+        self.units.clear();
         for v in [&mut self.regressors, &mut self.gains] {
             v.clear();
             v.resize(columns * DIRECT_WIDTH, 0.0);
         }
-        self.inputs.clear();
-        self.inputs.resize(columns * steps * LEAD_OWN, 0.0);
+        self.issued.clear();
+        self.issued.resize(columns * steps * ISSUED, f32::NAN);
         self.ends.clear();
         self.ends.resize(columns * steps * 2, 0.0);
         self.simple.clear();
@@ -71,17 +72,22 @@ impl ForecastOrigin {
         SimpleForecasts(kept)
     }
 
-    /// What is stacked at one step, counted from 0.
-    pub(crate) fn lead(&self, step: usize, column: usize) -> HorizonInputs {
-        let mut x = HorizonInputs::default();
-        x[..LEAD_OWN].copy_from_slice(&self.inputs[(step * self.epochs.len() + column) * LEAD_OWN..][..LEAD_OWN]);
-        self.simple(column).complete(&mut x);
-        x
+    /// The unit of a column in which there was something to regress, if any; `None` if no forecast was made of it.
+    pub(crate) fn unit(&self, column: usize) -> Option<Option<f64>> {
+        let unit = *self.units.get(column)?;
+        (!unit.is_nan()).then_some((unit > 0.0).then_some(unit))
+    }
+
+    /// What was forecast at one step, counted from 0, of a column whose simple forecasts were `simple`.
+    pub(crate) fn forecast(&self, step: usize, column: usize, simple: &SimpleForecasts) -> LeadForecast {
+        let mut issued = [f32::NAN; ISSUED];
+        issued.copy_from_slice(&self.issued[(step * self.units.len() + column) * ISSUED..][..ISSUED]);
+        LeadForecast::of_issued(&issued, simple.latest())
     }
 
     /// The ends of the interval that was told at one step, counted from 0.
     pub(crate) fn ends(&self, step: usize, column: usize) -> IntervalEnds {
-        let first = (step * self.epochs.len() + column) * 2;
+        let first = (step * self.units.len() + column) * 2;
         [self.ends[first], self.ends[first + 1]]
     }
 }
@@ -90,7 +96,7 @@ impl PendingForecasts {
     /// Forgets forecasts that were made for another number of columns or steps.
     pub(crate) fn fit(&mut self, columns: usize, steps: usize) {
         self.past.resize_with(columns, VecDeque::new);
-        self.waiting.retain(|o| o.epochs.len() == columns && o.inputs.len() == columns * steps * LEAD_OWN);
+        self.waiting.retain(|o| o.units.len() == columns && o.issued.len() == columns * steps * ISSUED);
         self.waiting.truncate(steps);
     }
 
@@ -111,15 +117,15 @@ impl PendingForecasts {
 
 impl Persist for ForecastOrigin {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        s.u32s("epochs", &mut self.epochs)?;
+        s.f64s("units", &mut self.units)?;
         s.f64s("regressors", &mut self.regressors)?;
         s.f64s("gains", &mut self.gains)?;
-        s.f64s("voices", &mut self.inputs)?;
+        s.f32s("issued", &mut self.issued)?;
         s.f32s("ends", &mut self.ends)?;
         s.f64s("simple", &mut self.simple)?;
-        let n = self.epochs.len() * DIRECT_WIDTH;
-        let simple = self.epochs.len() * SIMPLE_KEPT;
-        let ends = self.ends.len() * LEAD_OWN == self.inputs.len() * 2;
+        let n = self.units.len() * DIRECT_WIDTH;
+        let simple = self.units.len() * SIMPLE_KEPT;
+        let ends = self.ends.len() * ISSUED == self.issued.len() * 2;
         if self.regressors.len() == n && self.gains.len() == n && self.simple.len() == simple && ends {
             Ok(())
         } else {
@@ -146,7 +152,7 @@ impl Persist for PendingForecasts {
             s.f64s("past", &mut values)?;
             *past = values.into();
         }
-        let whole = |o: &ForecastOrigin| o.inputs.len().is_multiple_of((o.epochs.len() * LEAD_OWN).max(1));
-        if self.waiting.iter().all(whole) { Ok(()) } else { Err(StateError::Invalid("voices")) }
+        let whole = |o: &ForecastOrigin| o.issued.len().is_multiple_of((o.units.len() * ISSUED).max(1));
+        if self.waiting.iter().all(whole) { Ok(()) } else { Err(StateError::Invalid("issued")) }
     }
 }

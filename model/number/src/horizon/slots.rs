@@ -1,6 +1,6 @@
 //! Room for the forecasts of a bounded number of keys.
 //!
-//! What waits for its truth is about steps² × columns × 40 bytes a key, so not every key has room for it.
+//! What waits for its truth is about steps² × columns × 80 bytes a key, so not every key has room for it.
 
 use crate::horizon::pending::PendingForecasts;
 use surmise_state::{Persist, State, StateError};
