@@ -12,6 +12,9 @@ const LIMIT_MAX: u64 = 1 << 31;
 /// The most threads of a kind.
 const THREADS_MAX: usize = 1024;
 
+/// The least disk budget: each database keeps some room ahead of what it writes.
+const DISK_BYTES_MIN: u64 = 256 << 20;
+
 impl Config {
     /// Finds what is wrong although every value by itself can be read.
     ///
@@ -106,6 +109,16 @@ impl Config {
             if !(min..=max).contains(&value) {
                 faults.push(ConfigFault::OutOfRange { key: format!("store.{key}"), value, min, max, unit });
             }
+        }
+        if (1..DISK_BYTES_MIN).contains(&s.disk.0) {
+            let (value, min) = (s.disk.0, DISK_BYTES_MIN);
+            faults.push(ConfigFault::OutOfRange {
+                key: "store.disk".into(),
+                value,
+                min,
+                max: u64::MAX,
+                unit: " bytes",
+            });
         }
         if s.dir.as_os_str().is_empty() {
             faults.push(ConfigFault::EmptyDir);

@@ -91,6 +91,9 @@ pub struct StoreTable {
     pub generations: u32,
     /// The size of the log beyond which events that every kept checkpoint covers are deleted, oldest first.
     pub log_bytes_max: ByteSize,
+    /// The most bytes that log, checkpoints and key pages take on the disk; 0 means what they take at the start and
+    /// half of what is free then.
+    pub disk: ByteSize,
 }
 
 impl Default for StoreTable {
@@ -103,6 +106,7 @@ impl Default for StoreTable {
             checkpoint_events: 200_000,
             generations: 3,
             log_bytes_max: ByteSize(4 << 30),
+            disk: ByteSize(0),
         }
     }
 }

@@ -5,9 +5,12 @@
 //! never begins ahead of either. [`Checkpointer::step`] never waits; only [`Checkpointer::run`], the loop of its
 //! thread, does.
 
+mod relief;
+
 use crate::checkpoint::{CheckpointFailure, CheckpointReply};
 use crate::checkpoint_queue::{CheckpointJob, CheckpointReceiver, QueuedCheckpoint};
 use crate::directory::{Directory, StreamView};
+use crate::disk::DiskState;
 use crate::fault::Fault;
 use crate::storage::Storage;
 use crate::telemetry;
@@ -24,6 +27,9 @@ const WRITE_BYTES_MAX: usize = 64 << 20;
 /// The time between two looks whether the log has become durable.
 const LOG_POLL_INTERVAL: Duration = Duration::from_millis(1);
 
+/// The time between two looks at the disk budget while no checkpoints come.
+const RELIEF_INTERVAL: Duration = Duration::from_secs(2);
+
 /// What a step of the checkpointer came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckpointerStep {
@@ -35,6 +41,15 @@ pub enum CheckpointerStep {
     Finished,
     /// No owner is left, and everything is written.
     Closed,
+}
+
+/// When room was last given back.
+#[derive(Default)]
+struct Relief {
+    /// Bytes that were used after the latest look.
+    used_bytes: u64,
+    /// Whether the next look is made whatever is used.
+    is_due: bool,
 }
 
 /// A checkpoint that is ready to be written.
@@ -63,7 +78,7 @@ enum Stage {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LogState {
     Durable,
-    /// It never will be: the daemon has a fault.
+    /// It will not be for long: the daemon has a fault, or the disk no room.
     Behind,
 }
 
@@ -72,10 +87,12 @@ pub struct Checkpointer {
     storage: Arc<dyn Storage>,
     directory: Arc<Directory>,
     fault: Fault,
+    disk: DiskState,
     jobs: CheckpointReceiver,
     /// Bytes deleted at the beginning of the logs, by the stream's number.
     trimmed_bytes: BTreeMap<u32, u64>,
     log_bytes_max: u64,
+    relief: Relief,
     stage: Stage,
     encoded: Vec<EncodedCheckpoint>,
     /// The estimated bytes of the jobs behind `encoded`.
@@ -90,15 +107,18 @@ impl Checkpointer {
         trimmed_bytes: BTreeMap<u32, u64>,
         log_bytes_max: u64,
         fault: Fault,
+        disk: DiskState,
         jobs: CheckpointReceiver,
     ) -> Checkpointer {
         Checkpointer {
             storage,
             directory,
             fault,
+            disk,
             jobs,
             trimmed_bytes,
             log_bytes_max,
+            relief: Relief::default(),
             stage: Stage::Gathering,
             encoded: Vec::new(),
             estimated_bytes: 0,
@@ -109,11 +129,10 @@ impl Checkpointer {
     pub fn run(mut self) {
         loop {
             match self.step() {
-                CheckpointerStep::Idle => {
-                    if let Ok(first) = self.jobs.jobs.recv() {
-                        self.encode(first);
-                    }
-                }
+                CheckpointerStep::Idle => match self.jobs.jobs.recv_timeout(RELIEF_INTERVAL) {
+                    Ok(first) => self.encode(first),
+                    Err(_) => self.give_room_back(),
+                },
                 CheckpointerStep::WaitingForLog => std::thread::sleep(LOG_POLL_INTERVAL),
                 CheckpointerStep::Finished => {}
                 CheckpointerStep::Closed => return,
@@ -128,7 +147,8 @@ impl Checkpointer {
             return if open { CheckpointerStep::Idle } else { CheckpointerStep::Closed };
         }
         let durable = self.encoded.iter().all(|e| e.view.committed.load(Ordering::Acquire) >= e.draft.offset);
-        if !durable && !self.fault.is_set() {
+        // where the disk has no room, none waits for the log: the copies behind it are for readers, too
+        if !durable && !self.fault.is_set() && !self.disk.is_full() {
             self.stage = Stage::WaitingForLog;
             return CheckpointerStep::WaitingForLog;
         }
@@ -138,10 +158,21 @@ impl Checkpointer {
             self.write(encoded, if durable { LogState::Durable } else { LogState::Behind });
         }
         self.jobs.finished(std::mem::take(&mut self.estimated_bytes));
-        if let Err(e) = self.trim() {
+        if let Err(e) = self.trim_by(0) {
             tracing::warn!("the log cannot be trimmed: {e}");
         }
+        if let Err(e) = self.relieve() {
+            tracing::warn!("no room can be given back: {e}");
+        }
         CheckpointerStep::Finished
+    }
+
+    /// Gives room back while no checkpoints come, as when there is no room for events.
+    fn give_room_back(&mut self) {
+        self.relief.is_due = true;
+        if let Err(e) = self.relieve() {
+            tracing::warn!("no room can be given back: {e}");
+        }
     }
 
     /// Encodes jobs until they are enough to be written together. Returns whether more may come.
@@ -201,8 +232,8 @@ impl Checkpointer {
     }
 
     /// Deletes what every kept checkpoint of its stream covers, from the streams with the longest logs, until the log
-    /// is within its bound.
-    fn trim(&mut self) -> Result<(), StoreError> {
+    /// is within its bound and so many bytes are gone. Returns how many that were.
+    fn trim_by(&mut self, bytes: u64) -> Result<u64, StoreError> {
         let kept_bytes = |view: &StreamView, trimmed: &BTreeMap<u32, u64>| {
             let logged = view.logged_bytes.load(Ordering::Relaxed);
             logged.saturating_sub(trimmed.get(&view.number).copied().unwrap_or(0))
@@ -212,14 +243,16 @@ impl Checkpointer {
             views.iter().map(|view| (kept_bytes(view, &self.trimmed_bytes), view.number)).collect();
         let past: u64 = views.iter().map(|view| view.past_bytes.load(Ordering::Relaxed)).sum();
         let mut total: u64 = past + sizes.iter().map(|(bytes, _)| bytes).sum::<u64>();
-        if total <= self.log_bytes_max {
-            return Ok(());
+        let before = total;
+        let most = self.log_bytes_max.min(total.saturating_sub(bytes));
+        if total <= most {
+            return Ok(0);
         }
         sizes.sort_unstable_by(|a, b| b.cmp(a));
         let mut entries: BTreeMap<u32, _> = self.storage.streams()?.into_iter().map(|e| (e.number, e)).collect();
         // only learning a stream again under another schema needs what was before it
         for view in views.iter().filter(|view| view.past_bytes.load(Ordering::Relaxed) > 0) {
-            let (Some(entry), true) = (entries.get_mut(&view.number), total > self.log_bytes_max) else { continue };
+            let (Some(entry), true) = (entries.get_mut(&view.number), total > most) else { continue };
             for part in std::mem::take(&mut entry.past) {
                 self.storage.clear_stream(part.number, false, true)?;
             }
@@ -230,19 +263,19 @@ impl Checkpointer {
             total = total.saturating_sub(deleted);
         }
         for (_, number) in sizes {
-            if total <= self.log_bytes_max {
+            if total <= most {
                 break;
             }
             let covered = self.storage.checkpoints(number).iter().map(|meta| meta.offset).min();
             let (Some(covered), Some(mut entry)) = (covered, entries.remove(&number)) else { continue };
-            let deleted = self.storage.trim_log(&mut entry, covered, total - self.log_bytes_max)?;
+            let deleted = self.storage.trim_log(&mut entry, covered, total - most)?;
             if deleted > 0 {
                 tracing::info!(stream = entry.name, bytes = deleted, before = covered, "the log was trimmed");
             }
             self.trimmed_bytes.insert(number, entry.trimmed_bytes);
             total = total.saturating_sub(deleted);
         }
-        Ok(())
+        Ok(before - total)
     }
 }
 

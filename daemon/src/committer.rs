@@ -6,6 +6,7 @@
 use crate::clock::{Clock, Moment};
 use crate::commit_batch::{COMMIT_BYTES_MAX, CommitBatch};
 use crate::directory::StreamView;
+use crate::disk::DiskState;
 use crate::fault::Fault;
 use crate::storage::Storage;
 use crate::telemetry;
@@ -19,6 +20,9 @@ use surmise_store::group::Group;
 
 /// Batches that may wait for the committer; an owner with more waits.
 pub const COMMIT_QUEUE_BATCHES_MAX: usize = 64;
+
+/// The time between two attempts while the disk has no room.
+const ROOM_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What a step of the committer came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,7 @@ pub struct Committer {
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
     fault: Fault,
+    disk: DiskState,
     /// The shortest time between two commits.
     interval: Duration,
     batches: Receiver<CommitBatch>,
@@ -52,10 +57,12 @@ impl Committer {
         storage: Arc<dyn Storage>,
         clock: Arc<dyn Clock>,
         fault: Fault,
+        disk: DiskState,
         interval: Duration,
         batches: Receiver<CommitBatch>,
     ) -> Committer {
-        Committer { storage, clock, fault, interval, batches, gathered: CommitBatch::default(), committed_at: None }
+        let (gathered, committed_at) = (CommitBatch::default(), None);
+        Committer { storage, clock, fault, disk, interval, batches, gathered, committed_at }
     }
 
     /// Commits until all owners are gone and everything is durable.
@@ -63,6 +70,10 @@ impl Committer {
         loop {
             let next = match self.step(self.clock.now()) {
                 CommitterStep::Idle => self.batches.recv().ok(),
+                CommitterStep::Gathering(wait) if self.gathered.bytes() >= COMMIT_BYTES_MAX => {
+                    std::thread::sleep(wait);
+                    None
+                }
                 CommitterStep::Gathering(wait) => self.batches.recv_timeout(wait).ok(),
                 CommitterStep::Finished => None,
                 CommitterStep::Closed => return,
@@ -76,20 +87,35 @@ impl Committer {
     /// Takes what has come, and commits it if it is enough or has waited for long enough.
     pub fn step(&mut self, now: Moment) -> CommitterStep {
         let open = self.gather();
-        let due = self.committed_at.map_or(Duration::ZERO, |at| at + self.interval);
+        // what there was no room for is tried again later, however much it is
+        let (interval, enough) = match self.disk.is_full() {
+            true => (ROOM_POLL_INTERVAL, usize::MAX),
+            false => (self.interval, COMMIT_BYTES_MAX),
+        };
+        let due = self.committed_at.map_or(Duration::ZERO, |at| at + interval);
         if self.gathered.is_empty() {
             return if open { CommitterStep::Idle } else { CommitterStep::Closed };
         }
-        if open && now.uptime < due && self.gathered.bytes() < COMMIT_BYTES_MAX {
+        if open && now.uptime < due && self.gathered.bytes() < enough {
             return CommitterStep::Gathering(due - now.uptime);
         }
         self.committed_at = Some(now.uptime);
-        let gathered = std::mem::take(&mut self.gathered);
+        let mut gathered = std::mem::take(&mut self.gathered);
         // what is dropped here is never acknowledged
-        if !self.fault.is_set()
-            && let Err(e) = self.commit(gathered)
-        {
-            self.fault.set(format!("the log cannot be written: {e}"));
+        if self.fault.is_set() {
+            return CommitterStep::Finished;
+        }
+        match self.commit(&mut gathered) {
+            Ok(()) => {
+                self.disk.set_room();
+                gathered.pending.into_iter().for_each(Pending::done);
+            }
+            Err(e) if e.is_no_room() && open && !self.disk.is_given_up() => {
+                self.disk.set_full(&e.to_string());
+                self.gathered = gathered;
+                return CommitterStep::Gathering(ROOM_POLL_INTERVAL);
+            }
+            Err(e) => self.fault.set(format!("the log cannot be written: {e}")),
         }
         CommitterStep::Finished
     }
@@ -110,19 +136,22 @@ impl Committer {
         true
     }
 
-    fn commit(&self, batch: CommitBatch) -> Result<(), StoreError> {
-        let CommitBatch { entries, groups, pending } = batch;
-        let marks = marks(&pending);
-        if !groups.is_empty() || !entries.is_empty() || !marks.is_empty() {
-            let start = self.clock.now();
-            let (views, groups): (Vec<Arc<StreamView>>, Vec<Group>) = groups.into_iter().unzip();
-            self.storage.commit(&entries, &groups, &marks, start.wall_us)?;
-            for (view, group) in views.iter().zip(&groups) {
-                view.committed.store(group.first_offset + group.span, Ordering::Release);
-            }
-            metrics::histogram!(telemetry::COMMIT).record(self.clock.now().since(start.uptime).as_secs_f64());
+    /// Makes a batch durable. One that there is no room for is as it was.
+    fn commit(&self, batch: &mut CommitBatch) -> Result<(), StoreError> {
+        let marks = marks(&batch.pending);
+        if batch.groups.is_empty() && batch.entries.is_empty() && marks.is_empty() {
+            return Ok(());
         }
-        pending.into_iter().for_each(Pending::done);
+        let start = self.clock.now();
+        let (views, groups): (Vec<Arc<StreamView>>, Vec<Group>) = std::mem::take(&mut batch.groups).into_iter().unzip();
+        if let Err(e) = self.storage.commit(&batch.entries, &groups, &marks, start.wall_us) {
+            batch.groups = views.into_iter().zip(groups).collect();
+            return Err(e);
+        }
+        for (view, group) in views.iter().zip(&groups) {
+            view.committed.store(group.first_offset + group.span, Ordering::Release);
+        }
+        metrics::histogram!(telemetry::COMMIT).record(self.clock.now().since(start.uptime).as_secs_f64());
         Ok(())
     }
 }

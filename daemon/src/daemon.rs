@@ -266,6 +266,7 @@ impl Running {
     pub async fn shutdown(mut self) -> Result<(), ShutdownError> {
         let until = Instant::now() + self.hub.config.shutdown.grace.0;
         self.hub.stopping.cancel();
+        self.hub.services.disk.give_up();
         self.listeners.close();
         self.sessions.close();
         // sessions wait for their last acknowledgements, but a client that reads none must not use up the grace period

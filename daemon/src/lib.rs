@@ -18,6 +18,7 @@ mod committer;
 mod counters;
 mod daemon;
 mod directory;
+mod disk;
 mod fault;
 mod feed;
 mod fencing;

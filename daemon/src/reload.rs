@@ -5,6 +5,7 @@
 
 use crate::hub::Hub;
 use crate::telemetry;
+use crate::threads::disk_limit;
 use crate::tls;
 use rustls::ServerConfig;
 use serde::Serialize;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use surmise_config::{Config, ConfigError};
 
 /// Keys that take effect without a restart.
-const RELOADED_KEYS: &[&str] = &["auth.token", "auth.tokens", "listen.hosts"];
+const RELOADED_KEYS: &[&str] = &["auth.token", "auth.tokens", "listen.hosts", "store.disk"];
 
 /// Keys that take effect without a restart where the daemon speaks TLS already.
 const CERTIFICATE_KEYS: &[&str] = &["tls.certificate", "tls.key"];
@@ -67,6 +68,9 @@ impl Hub {
             }
             (Some(_) | None, _) => false,
         };
+        if let Some(store) = self.store().filter(|_| config.store.disk != self.config.store.disk) {
+            store.disk.set_limit(disk_limit(config, &store));
+        }
         let is_applied = |key: &String| {
             RELOADED_KEYS.contains(&key.as_str()) || shows_another && CERTIFICATE_KEYS.contains(&key.as_str())
         };

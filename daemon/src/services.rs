@@ -1,6 +1,7 @@
 //! What streams get from their surroundings, passed once, when an owner is constructed.
 
 use crate::clock::Clock;
+use crate::disk::DiskState;
 use crate::following::FollowerRoom;
 use crate::storage::Storage;
 use std::sync::Arc;
@@ -38,6 +39,8 @@ pub struct Services {
     pub beside: DoBeside,
     /// The room for outcomes that followers have not read.
     pub followers: Arc<FollowerRoom>,
+    /// Whether the disk has room.
+    pub disk: DiskState,
     /// What tests watch learning with.
     pub probe: Option<LearningProbe>,
 }
@@ -64,6 +67,7 @@ impl Services {
         });
         let storage = store.map(|store| store.clone() as Arc<dyn Storage>);
         let followers = FollowerRoom::new(1 << 20);
-        Arc::new(Services { clock, workers: None, pages, storage, beside: in_own_thread, followers, probe: None })
+        let disk = DiskState::default();
+        Arc::new(Services { clock, workers: None, pages, storage, beside: in_own_thread, followers, disk, probe: None })
     }
 }

@@ -163,7 +163,7 @@ impl SimulatedStorage {
         let next_write = std::mem::take(&mut medium.next_write);
         if medium.full {
             medium.counts.failed_writes += 1;
-            return Err(failure("cannot write"));
+            return Err(StoreError::NoRoom { why: "simulated".into() });
         }
         if next_write != NextWrite::Succeeds {
             medium.counts.failed_writes += 1;

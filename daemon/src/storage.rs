@@ -1,10 +1,11 @@
 //! What owner, committer and checkpointer need of the store, as a trait: a test can put a store in its place that fails
 //! when the test says so.
 
+use crate::disk::DiskUse;
 use std::sync::Arc;
 use surmise_store::group::{Decoded, Group};
 use surmise_store::{
-    CheckpointDraft, CheckpointMeta, Producer, ProducerCounts, ProducerMark, Store, StoreError, StreamEntry,
+    CheckpointDraft, CheckpointMeta, Looseness, Producer, ProducerCounts, ProducerMark, Store, StoreError, StreamEntry,
 };
 
 /// The commit groups of one stream in order, each with the bytes that it takes in the log.
@@ -89,6 +90,26 @@ pub trait Storage: Send + Sync {
 
     /// Deletes all key pages of a stream whose learner has forgotten the keys in them.
     fn forget_pages(&self, _stream: u32) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// What the store takes on the disk, and what it may take. A store without a bound takes nothing.
+    fn disk(&self) -> DiskUse {
+        DiskUse { used_bytes: 0, limit_bytes: u64::MAX, events_bytes: u64::MAX }
+    }
+
+    /// Rewrites databases whose files are larger than what they hold. Returns the bytes that the disk has back.
+    fn rewrite_loose(&self) -> u64 {
+        0
+    }
+
+    /// Deletes one checkpoint, durably.
+    fn drop_checkpoint(&self, _meta: &CheckpointMeta) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Deletes the key pages of a stream that nothing sees which has numbered `floor` pages or more.
+    fn sweep_pages(&self, _stream: u32, _floor: u64) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -194,6 +215,23 @@ impl Storage for Store {
 
     fn forget_pages(&self, stream: u32) -> Result<(), StoreError> {
         self.pages.forget(stream)
+    }
+
+    fn disk(&self) -> DiskUse {
+        let (limit_bytes, events_bytes) = (self.disk.limit_bytes(), self.disk.events_bytes());
+        DiskUse { used_bytes: self.disk_bytes(), limit_bytes, events_bytes }
+    }
+
+    fn rewrite_loose(&self) -> u64 {
+        Store::rewrite_loose(self, Looseness::NEAR_THE_BOUND)
+    }
+
+    fn drop_checkpoint(&self, meta: &CheckpointMeta) -> Result<(), StoreError> {
+        self.checkpoints.delete(meta)
+    }
+
+    fn sweep_pages(&self, stream: u32, floor: u64) -> Result<(), StoreError> {
+        self.pages.sweep(stream, floor)
     }
 
     fn acknowledged(&self, stream: u32) -> u64 {

@@ -138,6 +138,12 @@ metrics_table! {
         "Size of the latest checkpoint";
     STORE_BYTES = Gauge Bytes "surmise_store_size_bytes" ["database"]
         "Size of the store on disk, by database";
+    DISK = Gauge Bytes "surmise_disk_bytes" ["kind"]
+        "Room on the disk, by kind: used, what log, checkpoints and key pages take; limit, store.disk";
+    DISK_FULL = Gauge Count "surmise_disk_full" []
+        "Whether the disk has no room, so that nothing is acknowledged: 1 or 0";
+    DISK_FREED = Counter Count "surmise_disk_freed_total" ["what"]
+        "What was given up early near the bound of the disk: checkpoints, log, pages; and databases that were rewritten";
     STREAMS = Gauge Count "surmise_streams_resident" []
         "Streams in memory";
     STREAMS_FAILED = Gauge Count "surmise_streams_failed" []

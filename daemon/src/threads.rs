@@ -6,6 +6,7 @@ use crate::checkpointer::Checkpointer;
 use crate::clock::SystemClock;
 use crate::committer::{COMMIT_QUEUE_BATCHES_MAX, Committer};
 use crate::directory::Directory;
+use crate::disk::DiskState;
 use crate::fault::Fault;
 use crate::fencing::Fencing;
 use crate::following::FollowerRoom;
@@ -22,7 +23,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 use surmise_config::Config;
 use surmise_learner::Pages;
-use surmise_store::{Store, StoreError, StreamEntry, StreamPages, live_streams};
+use surmise_store::{Store, StoreError, StreamEntry, StreamPages, free_bytes, live_streams};
 use surmise_workers::{DevicePolicy, WorkerPool};
 use tokio::sync::oneshot;
 
@@ -65,6 +66,7 @@ impl Threads {
         probe: Option<LearningProbe>,
     ) -> anyhow::Result<Threads> {
         let storage: Arc<dyn Storage> = store.clone();
+        store.disk.set_limit(disk_limit(config, store));
         let clock = Arc::new(SystemClock::new(started));
         // what a crash has cut off is cleared away before anything is recovered
         clear_dead(&*storage, Unfinished::Cleared)?;
@@ -77,14 +79,22 @@ impl Threads {
 
         let (commits, batches) = crossbeam_channel::bounded(COMMIT_QUEUE_BATCHES_MAX);
         let interval = config.store.commit_interval.0;
-        let committer = Committer::new(storage.clone(), clock.clone(), fault.clone(), interval, batches);
+        let disk = DiskState::default();
+        let committer = Committer::new(storage.clone(), clock.clone(), fault.clone(), disk.clone(), interval, batches);
         let committer = spawn("committer".into(), move || committer.run())?;
 
         let (checkpoints, jobs) = checkpoint_queue();
         let trimmed_bytes = entries.iter().map(|entry| (entry.number, entry.trimmed_bytes)).collect();
         let log_bytes_max = config.store.log_bytes_max.0;
-        let checkpointer =
-            Checkpointer::new(storage.clone(), directory.clone(), trimmed_bytes, log_bytes_max, fault.clone(), jobs);
+        let checkpointer = Checkpointer::new(
+            storage.clone(),
+            directory.clone(),
+            trimmed_bytes,
+            log_bytes_max,
+            fault.clone(),
+            disk.clone(),
+            jobs,
+        );
         let checkpointer = spawn("checkpointer".into(), move || checkpointer.run())?;
 
         // weak, so that key pages keep the store open no longer than the daemon does
@@ -100,6 +110,7 @@ impl Threads {
             storage: storage_kept,
             beside: in_own_thread,
             followers,
+            disk: disk.clone(),
             probe,
         };
         let services = Arc::new(services);
@@ -132,6 +143,14 @@ impl Threads {
         }
         handles.extend([committer, checkpointer]);
         Ok(Threads { handles, ports, recoveries, checkpoints, directory, fencing, budget, services, workers })
+    }
+}
+
+/// What the store may take on the disk: what the configuration says, or what it takes now and half of what is free.
+pub fn disk_limit(config: &Config, store: &Store) -> u64 {
+    match config.store.disk.0 {
+        0 => free_bytes(&config.store.dir).map_or(u64::MAX, |free| store.disk_bytes().saturating_add(free / 2)),
+        bytes => bytes,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::stream;
 use clap::Args;
 use serde_json::{Value, json};
 use surmise_protocol::StreamList;
+use surmise_terminal::format::size;
 use surmise_terminal::{Exit, Failure, Http, Paint, from_json, print_line};
 
 #[derive(Args, Debug)]
@@ -30,7 +31,13 @@ pub(crate) fn run(global: &Global, _: &StatusArgs) -> Result<(), Failure> {
     };
     let server = health.get("server").and_then(Value::as_str).unwrap_or("surmised");
     let up = health.get("uptime_seconds").and_then(Value::as_f64).map_or(String::new(), |s| format!(", up {s:.0} s"));
-    print_line(&format!("{} at {}: {ready}{up}, {} streams", paint.bold(server), global.server, list.streams.len()))?;
+    let of_disk = |kind: &str| health.pointer(&format!("/disk/{kind}")).and_then(Value::as_u64);
+    let disk = match (of_disk("used_bytes"), of_disk("limit_bytes")) {
+        (Some(used), Some(limit)) => format!(", disk {} of {}", size(used), size(limit)),
+        _ => String::new(),
+    };
+    let streams = list.streams.len();
+    print_line(&format!("{} at {}: {ready}{up}, {streams} streams{disk}", paint.bold(server), global.server))?;
     for line in stream::table(&list.streams).lines(paint) {
         print_line(&line)?;
     }

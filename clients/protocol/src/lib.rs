@@ -128,8 +128,8 @@ pub use line::{EventLine, LINE_BYTES_MAX, ProducerLine, parse_bare, parse_line, 
 pub use quarantine::{QuarantineList, QuarantinedEvent};
 pub use reply::{Ack, DriftEvent, ErrorReply, OutcomeReply, Reply, Welcome};
 pub use status::{
-    Accepted, AcceptedError, AlarmAccount, CheckpointInfo, CheckpointMark, Health, Problem, StreamList, StreamRow,
-    StreamStatus, TakenLines,
+    Accepted, AcceptedError, AlarmAccount, CheckpointInfo, CheckpointMark, DiskBudget, Health, Problem, StreamList,
+    StreamRow, StreamStatus, TakenLines,
 };
 pub use surmise_event::{Refusal, RefusalCode};
 pub use why::WhyAnswer;

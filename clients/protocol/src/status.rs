@@ -143,7 +143,7 @@ pub struct CheckpointInfo {
 /// Whether the daemon works and accepts events (`GET /-/healthy`, `GET /-/ready`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Health {
-    /// One word: `ok`, `starting`, `stopping` or `failed`.
+    /// One word: `ok`, `starting`, `stopping`, `full` (the disk has no room for events) or `failed`.
     pub status: String,
     /// Name and version of the daemon.
     #[serde(default)]
@@ -154,6 +154,18 @@ pub struct Health {
     /// An explanation for people, if the status needs one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// What the store takes on the disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<DiskBudget>,
+}
+
+/// What the store takes on the disk, and what it may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskBudget {
+    /// Bytes that log, checkpoints and key pages take.
+    pub used_bytes: u64,
+    /// Bytes that they may take (`store.disk`).
+    pub limit_bytes: u64,
 }
 
 /// The answer to posted events, sent once they are durable (`POST /api/v1/streams/{stream}/events`).

@@ -3,6 +3,7 @@
 use super::problem::ProblemResponse;
 use super::query::Query;
 use crate::clock::now_us;
+use crate::disk::DiskState;
 use crate::hub::Hub;
 use crate::inbox::ReplyOptions;
 use crate::ingest::cutter::LineCutter;
@@ -36,6 +37,9 @@ pub async fn push(
         let problem = ProblemResponse::new(503, "unavailable", "events are not taken now");
         return Err(problem.at("stream", Some(RefusalCode::Unavailable)));
     }
+    if let Some(why) = hub.services.disk.full() {
+        return Err(disk_full(&why));
+    }
     let limits = &hub.config.limits;
     let name_bytes_max = limits.name_bytes.0 as usize;
     if let Err(fault) = check_stream_name(&stream, name_bytes_max) {
@@ -54,6 +58,12 @@ pub async fn push(
     }
     read?;
     Ok(Json(posted.answer).into_response())
+}
+
+/// The answer to events that come while the disk has no room.
+fn disk_full(why: &str) -> ProblemResponse {
+    let Refusal { code, field, reason } = DiskState::refusal(why);
+    ProblemResponse::new(507, "disk full", reason).at(&field, Some(code))
 }
 
 /// The producer that the query names, if it names one.
@@ -162,8 +172,12 @@ impl Posted {
             self.send_lines(&mut cutter, InputEnd::Reached).await?;
         }
         self.outbox.close();
+        let disk = self.hub.services.disk.clone();
         while self.collect()? == Collected::SoFar {
-            self.outbox.changed().await;
+            tokio::select! {
+                () = self.outbox.changed() => {}
+                why = disk.until_full() => return Err(disk_full(&why)),
+            }
         }
         let Some(broken) = broken else { return Ok(()) };
         let Accepted { accepted, rejected, duplicates, .. } = self.answer;
@@ -182,7 +196,11 @@ impl Posted {
                 self.list(line, refusal);
             }
             let replies = ReplyOptions { listener: "http", ..ReplyOptions::default() };
-            let sent = self.hub.submit(chunk.events, replies, &self.outbox, chunk.lines, chunk.counts).await;
+            let sent = tokio::select! {
+                biased;
+                why = self.hub.services.disk.until_full() => return Err(disk_full(&why)),
+                sent = self.hub.submit(chunk.events, replies, &self.outbox, chunk.lines, chunk.counts) => sent,
+            };
             sent.map_err(|e| ProblemResponse::new(503, "unavailable", e.to_string()))?;
             // a failure of the store ends the request early instead of after the whole body
             self.collect()?;

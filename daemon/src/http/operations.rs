@@ -12,7 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use surmise_protocol::Health;
+use surmise_protocol::{DiskBudget, Health};
 use surmise_store::Store;
 
 /// The page of the streams; it asks the endpoints of the API for everything that it shows.
@@ -46,13 +46,19 @@ fn health(hub: &Hub) -> Health {
         Some(fault) => ("failed", Some(fault)),
         None if hub.stopping.is_cancelled() => ("stopping", None),
         None if !hub.is_ready() => ("starting", Some("streams are being brought back".into())),
+        None if hub.services.disk.is_full() => {
+            let why = hub.services.disk.full().unwrap_or_default();
+            ("full", Some(format!("events are not taken, and questions are answered: {why}")))
+        }
         None => {
             let failed = hub.directory.all().iter().filter(|stream| stream.failed.load().is_some()).count();
             ("ok", (failed > 0).then(|| format!("{failed} streams do not learn any more; /api/v1/streams says why")))
         }
     };
     let uptime_seconds = hub.started.elapsed().as_secs_f64();
-    Health { status: status.into(), server: SERVER.into(), uptime_seconds, detail }
+    let disk =
+        hub.store().map(|store| DiskBudget { used_bytes: store.disk_bytes(), limit_bytes: store.disk.limit_bytes() });
+    Health { status: status.into(), server: SERVER.into(), uptime_seconds, detail, disk }
 }
 
 /// An answer of a probe: the status line alone tells a load balancer enough.
@@ -61,14 +67,14 @@ fn probe(hub: &Hub, passes: bool) -> Response {
     (code, Json(health(hub))).into_response()
 }
 
-/// `GET /-/healthy`: whether the daemon works and can keep what it is sent.
+/// `GET /-/healthy`: whether the daemon works. One whose disk is full does: it goes on when there is room.
 pub async fn healthy(State(hub): State<Arc<Hub>>) -> Response {
     probe(&hub, !hub.fault.is_set())
 }
 
 /// `GET /-/ready`: whether all streams are restored and events are accepted.
 pub async fn ready(State(hub): State<Arc<Hub>>) -> Response {
-    probe(&hub, hub.is_ready())
+    probe(&hub, hub.is_ready() && !hub.services.disk.is_full())
 }
 
 /// `POST /-/reload`: reads the configuration again, as SIGHUP does.
@@ -104,6 +110,7 @@ pub async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
     ] {
         metrics::gauge!(telemetry::MEMORY, "kind" => kind).set(bytes as f64);
     }
+    metrics::gauge!(telemetry::DISK_FULL).set(f64::from(u8::from(hub.services.disk.is_full())));
     if let Some(store) = hub.store() {
         set_store_metrics(&store);
     }
@@ -135,6 +142,9 @@ fn set_key_metrics(hub: &Hub) {
 }
 
 fn set_store_metrics(store: &Store) {
+    for (kind, bytes) in [("used", store.disk_bytes()), ("limit", store.disk.limit_bytes())] {
+        metrics::gauge!(telemetry::DISK, "kind" => kind).set(bytes as f64);
+    }
     let pages = &store.pages;
     metrics::counter!(telemetry::PAGE_READS).absolute(pages.reads.load(Ordering::Relaxed));
     metrics::counter!(telemetry::PAGE_WRITES).absolute(pages.writes.load(Ordering::Relaxed));

@@ -68,7 +68,7 @@ impl Owner {
                         Err(TryRecvError::Empty) => {}
                     }
                 }
-                Turn::Receive if self.is_commit_batch_full() => self.turn = Turn::Commit(Load::Idle),
+                Turn::Receive if self.must_not_learn() => self.turn = Turn::Commit(Load::Idle),
                 Turn::Receive => match self.setup.batches.try_recv() {
                     Ok(delivered) => {
                         self.turn = Turn::Commit(Load::Busy);
@@ -151,7 +151,7 @@ impl Owner {
     fn wait(&self, longest: Duration) {
         let mut select = Select::new();
         select.recv(&self.setup.requests);
-        if !self.is_commit_batch_full() {
+        if !self.must_not_learn() {
             select.recv(self.setup.batches.bell());
         }
         let _ = select.ready_timeout(longest);

@@ -250,6 +250,11 @@ impl Owner {
         self.commit_batch.is_full()
     }
 
+    /// Whether batches stay in the inbox: too much waits for the committer, or the disk has no room.
+    pub(super) fn must_not_learn(&self) -> bool {
+        self.is_commit_batch_full() || self.setup.services.disk.is_full()
+    }
+
     /// Whether something waits to be sent to the committer.
     pub(super) fn has_uncommitted(&self) -> bool {
         !self.commit_batch.is_empty()

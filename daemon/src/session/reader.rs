@@ -6,6 +6,7 @@ use super::listener::{ListenerKind, Opening};
 use crate::access::Grant;
 use crate::admission::Seat;
 use crate::clock::now_us;
+use crate::disk::DiskState;
 use crate::fencing::Claim;
 use crate::hub::Hub;
 use crate::inbox::ReplyOptions;
@@ -127,6 +128,7 @@ impl SessionReader {
                 let reason = "a newer connection of the same producer has taken over";
                 ReadEnd::closed(RefusalCode::Fenced, "producer", reason)
             }
+            why = self.hub.services.disk.until_full() => ReadEnd::fatal(DiskState::refusal(&why), None),
             () = withdrawn => {
                 let reason = "the token of this connection is not valid any more";
                 ReadEnd::closed(RefusalCode::Unauthorized, "hello.token", reason)

@@ -9,6 +9,7 @@
 mod marking;
 
 use crate::bytes::Damaged;
+use crate::database::Tree;
 use crate::database::{Database, Form, remove_each};
 use crate::error::StoreError;
 use crate::finding::{Findings, Severity};
@@ -108,9 +109,9 @@ pub struct CheckpointDraft {
 /// The checkpoints of all streams.
 pub struct Checkpoints {
     pub(crate) database: Database,
-    pub(crate) pieces: sled::Tree,
-    pub(crate) manifests: sled::Tree,
-    streams: sled::Tree,
+    pub(crate) pieces: Tree,
+    pub(crate) manifests: Tree,
+    streams: Tree,
     pub(crate) registry: Arc<Registry>,
     generations: usize,
     known: Mutex<BTreeMap<u32, Vec<CheckpointMeta>>>,
@@ -206,6 +207,7 @@ impl Checkpoints {
     /// The database or the file system refuses.
     pub fn write(&self, drafts: &[CheckpointDraft]) -> Result<Vec<CheckpointMeta>, StoreError> {
         let metas = drafts.iter().map(|d| self.describe(d)).collect::<Result<Vec<CheckpointMeta>, StoreError>>()?;
+        self.database.reserve(metas.iter().map(|meta| meta.bytes).sum())?;
         for (draft, meta) in drafts.iter().zip(&metas) {
             self.delete_pieces(meta)?; // what a crash may have left of this very generation
             let head = RecordHead::new(RecordKind::State, self.registry.id(meta.stream)?, meta.generation, meta.write);

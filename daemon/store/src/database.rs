@@ -3,9 +3,11 @@
 
 use crate::error::StoreError;
 use crate::progress::Progress;
+use crate::room;
 use std::fs::File;
+use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 /// Bytes of one segment of the file. sled keeps up to seventeen values in a leaf, and they must stay below a quarter of
@@ -37,16 +39,68 @@ pub(crate) struct Form {
     pub older: Option<&'static str>,
 }
 
+/// A database as sled has it open. Another one takes its place when it is rewritten.
+pub(crate) struct OpenDatabase {
+    pub(crate) db: sled::Db,
+    pub(crate) file: File,
+    /// The trees that are used, each at its place.
+    pub(crate) trees: Vec<(&'static str, sled::Tree)>,
+}
+
+impl OpenDatabase {
+    /// Opens the files in a directory, with patience.
+    pub(crate) fn of(path: &Path, cache_bytes: u64, names: &[&'static str]) -> Result<OpenDatabase, StoreError> {
+        let config = sled::Config::new()
+            .path(path)
+            .segment_size(SEGMENT_BYTES)
+            .cache_capacity(cache_bytes)
+            .mode(sled::Mode::HighThroughput)
+            .flush_every_ms(Some(CLEANING_INTERVAL_MS));
+        let until = Instant::now() + OPEN_WAIT_MAX;
+        let db = loop {
+            match config.open() {
+                Ok(db) => break db,
+                Err(e) if is_locked(&e) && Instant::now() < until => std::thread::sleep(OPEN_RETRY_INTERVAL),
+                Err(e) => return Err(StoreError::database("cannot open a database of the store")(e)),
+            }
+        };
+        let file_path = path.join("db");
+        let file = File::open(&file_path).map_err(StoreError::io("cannot open", &file_path))?;
+        let mut open = OpenDatabase { db, file, trees: Vec::new() };
+        names.iter().try_for_each(|name| open.place_of(name).map(drop))?;
+        Ok(open)
+    }
+
+    /// The place of a tree, which is opened if it is not open yet.
+    fn place_of(&mut self, name: &'static str) -> Result<usize, StoreError> {
+        if let Some(place) = self.trees.iter().position(|(other, _)| *other == name) {
+            return Ok(place);
+        }
+        let tree = self.db.open_tree(name).map_err(StoreError::database("cannot open a tree of the store"))?;
+        self.trees.push((name, tree));
+        Ok(self.trees.len() - 1)
+    }
+
+    /// Makes everything that was inserted durable.
+    pub(crate) fn flush(&self) -> Result<(), StoreError> {
+        self.db.flush().map_err(StoreError::database("cannot flush the store"))?;
+        // no full disk that can be waited for: what a failed sync has dropped is not written by the next one
+        self.file.sync_data().map_err(|e| StoreError::database("cannot sync a database of the store")(e.into()))
+    }
+}
+
+/// A database that threads share.
+pub(crate) type SharedDatabase = Arc<RwLock<OpenDatabase>>;
+
 /// One database of the store.
 pub(crate) struct Database {
-    pub(crate) db: sled::Db,
-    path: PathBuf,
-    file: File,
-    form: &'static Form,
+    pub(crate) open: SharedDatabase,
+    pub(crate) path: PathBuf,
+    pub(crate) form: &'static Form,
     /// Whether what it holds is of the format before, and has to be converted.
     pub(crate) is_older: bool,
     /// Where the length of the file is noted.
-    progress: Option<Arc<Progress>>,
+    pub(crate) progress: Option<Arc<Progress>>,
 }
 
 impl std::fmt::Debug for Database {
@@ -62,20 +116,8 @@ impl Database {
         form: &'static Form,
         progress: Option<Arc<Progress>>,
     ) -> Result<Database, StoreError> {
-        let config = sled::Config::new()
-            .path(path)
-            .segment_size(SEGMENT_BYTES)
-            .cache_capacity(form.cache_bytes)
-            .mode(sled::Mode::HighThroughput)
-            .flush_every_ms(Some(CLEANING_INTERVAL_MS));
-        let until = Instant::now() + OPEN_WAIT_MAX;
-        let db = loop {
-            match config.open() {
-                Ok(db) => break db,
-                Err(e) if is_locked(&e) && Instant::now() < until => std::thread::sleep(OPEN_RETRY_INTERVAL),
-                Err(e) => return Err(StoreError::database("cannot open a database of the store")(e)),
-            }
-        };
+        let open = OpenDatabase::of(path, form.cache_bytes, &[])?;
+        let db = &open.db;
         let mut is_older = false;
         match db.get("format").map_err(StoreError::database("cannot read the store's format"))? {
             Some(found) if found == form.format.as_bytes() => {}
@@ -88,34 +130,53 @@ impl Database {
                 db.insert("format", form.format).map_err(StoreError::database("cannot write the store's format"))?;
             }
         }
-        let file_path = path.join("db");
-        let file = File::open(&file_path).map_err(StoreError::io("cannot open", &file_path))?;
-        let database = Database { db, path: path.into(), file, form, is_older, progress };
+        let open = Arc::new(RwLock::new(open));
+        let database = Database { open, path: path.into(), form, is_older, progress };
         database.flush()?;
         sync_dir(path)?;
         Ok(database)
     }
 
+    /// The database as it is open now.
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, OpenDatabase> {
+        self.open.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The database alone: everything else waits.
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, OpenDatabase> {
+        self.open.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Says that what was of the format before is converted.
     pub(crate) fn set_converted(&self) -> Result<(), StoreError> {
         self.flush_all()?;
-        self.db.insert("format", self.form.format).map_err(StoreError::database("cannot write the store's format"))?;
+        let set = self.read().db.insert("format", self.form.format);
+        set.map_err(StoreError::database("cannot write the store's format"))?;
         self.flush_all()
     }
 
-    pub(crate) fn tree(&self, name: &'static str) -> Result<sled::Tree, StoreError> {
-        self.db.open_tree(name).map_err(StoreError::database("cannot open a tree of the store"))
+    pub(crate) fn tree(&self, name: &'static str) -> Result<Tree, StoreError> {
+        Ok(Tree { open: self.open.clone(), place: self.write().place_of(name)? })
     }
 
     /// Makes everything that was inserted durable.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
-        self.db.flush().map_err(StoreError::database("cannot flush the store"))?;
-        self.file.sync_data().map_err(StoreError::io("cannot sync", &self.path))?;
+        let open = self.read();
+        open.flush()?;
         if let Some(progress) = &self.progress {
-            let bytes = self.file.metadata().map_err(StoreError::io("cannot read", &self.path))?.len();
+            let bytes = open.file.metadata().map_err(StoreError::io("cannot read", &self.path))?.len();
             progress.note_size(self.form.place, bytes)?;
         }
         Ok(())
+    }
+
+    /// Makes sure that the file can grow by what so many bytes need, before anything of them is written: sled does not
+    /// go on after a write that failed.
+    ///
+    /// # Errors
+    /// The disk has no room for them.
+    pub(crate) fn reserve(&self, bytes: u64) -> Result<(), StoreError> {
+        room::reserve(&self.read().file, bytes)
     }
 
     /// Makes everything that was inserted durable, and the files that were made or removed for it.
@@ -130,14 +191,73 @@ impl Database {
 
     /// Bytes on disk.
     pub(crate) fn disk_bytes(&self) -> u64 {
-        self.db.size_on_disk().unwrap_or(0)
+        self.read().db.size_on_disk().unwrap_or(0)
+    }
+
+    /// Bytes that the disk keeps for the file, with what was reserved for its growth.
+    pub(crate) fn allocated_bytes(&self) -> u64 {
+        self.read().file.metadata().map_or(0, |file| room::allocated(&file))
     }
 }
 
 /// Removes keys one after another. In a batch, sled would keep every version of every page that it touches until the
 /// last key is gone, hundreds of megabytes for a log that is trimmed, and let no commit in until then.
-pub(crate) fn remove_each(tree: &sled::Tree, keys: Vec<sled::IVec>) -> Result<(), sled::Error> {
+pub(crate) fn remove_each(tree: &Tree, keys: Vec<sled::IVec>) -> Result<(), sled::Error> {
     keys.into_iter().try_for_each(|key| tree.remove(key).map(|_| ()))
+}
+
+/// A tree of a database that may be rewritten while it is used: every call goes to the database that is open then.
+#[derive(Clone)]
+pub(crate) struct Tree {
+    pub(crate) open: SharedDatabase,
+    pub(crate) place: usize,
+}
+
+impl std::fmt::Debug for Tree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tree({})", self.place)
+    }
+}
+
+impl Tree {
+    /// Works on the tree. While the database is rewritten, this waits.
+    fn with<T>(&self, work: impl FnOnce(&sled::Tree) -> T) -> T {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        work(&open.trees[self.place].1)
+    }
+
+    pub fn get(&self, key: impl AsRef<[u8]>) -> sled::Result<Option<sled::IVec>> {
+        self.with(|tree| tree.get(key))
+    }
+
+    pub fn insert(&self, key: impl AsRef<[u8]>, value: impl Into<sled::IVec>) -> sled::Result<Option<sled::IVec>> {
+        self.with(|tree| tree.insert(key, value))
+    }
+
+    pub fn remove(&self, key: impl AsRef<[u8]>) -> sled::Result<Option<sled::IVec>> {
+        self.with(|tree| tree.remove(key))
+    }
+
+    pub fn apply_batch(&self, batch: sled::Batch) -> sled::Result<()> {
+        self.with(|tree| tree.apply_batch(batch))
+    }
+
+    /// Goes over all pairs. What is rewritten meanwhile is read as it was before.
+    pub fn iter(&self) -> sled::Iter {
+        self.with(sled::Tree::iter)
+    }
+
+    pub fn range<K: AsRef<[u8]>>(&self, range: impl RangeBounds<K>) -> sled::Iter {
+        self.with(|tree| tree.range(range))
+    }
+
+    pub fn scan_prefix(&self, prefix: impl AsRef<[u8]>) -> sled::Iter {
+        self.with(|tree| tree.scan_prefix(prefix))
+    }
+
+    pub fn last(&self) -> sled::Result<Option<(sled::IVec, sled::IVec)>> {
+        self.with(sled::Tree::last)
+    }
 }
 
 fn is_locked(e: &sled::Error) -> bool {

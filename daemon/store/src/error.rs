@@ -74,12 +74,29 @@ pub enum StoreError {
         /// The bound.
         most: usize,
     },
+    /// There is no room on the disk. Nothing was written, and it can be tried again.
+    #[error("there is no room on the disk: {why}")]
+    NoRoom {
+        /// The bound that was met.
+        why: String,
+    },
     /// A copy of a learner asked for a key page that no checkpoint keeps any more.
     #[error("the stream has gone on, and its pages too")]
     PagesSuperseded,
 }
 
 impl StoreError {
+    /// Whether there was no room on the disk, and the same can be tried again when there is. A database that met this
+    /// itself is no such case: sled does not go on after it.
+    pub fn is_no_room(&self) -> bool {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match self {
+            StoreError::NoRoom { .. } => true,
+            StoreError::Io { source, .. } => matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge),
+            _ => false,
+        }
+    }
+
     pub(crate) fn database(what: &'static str) -> impl FnOnce(sled::Error) -> StoreError {
         move |source| StoreError::Database { what, source }
     }

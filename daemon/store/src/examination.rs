@@ -7,6 +7,7 @@ use crate::finding::{Finding, Severity};
 use crate::identity::StreamId;
 use crate::progress;
 use crate::registry;
+use crate::rewriting;
 use crate::salvage::{CheckpointContents, LogContents};
 use crate::sled_file::{self, FileFault};
 use crate::store::unknown_files;
@@ -100,8 +101,8 @@ impl Examination {
         for (place, name) in [(1, "log"), (2, "checkpoints"), (3, "keys")] {
             found.look(dir, name, progress::size_in(&sizes, place))?;
         }
-        let log = LogContents::read(&dir.join("log"))?;
-        let checkpoints = CheckpointContents::read(&dir.join("checkpoints"))?;
+        let log = LogContents::read(&rewriting::whole(dir, "log"))?;
+        let checkpoints = CheckpointContents::read(&rewriting::whole(dir, "checkpoints"))?;
         let file = EntryCopies::scan(&std::fs::read(dir.join(registry::FILE_NAME)).unwrap_or_default());
         if file.damaged > 0 {
             let what = format!("{} records are damaged; a start takes them from the databases", file.damaged);
@@ -141,7 +142,11 @@ impl Examination {
 
     /// Looks through the file of a database.
     fn look(&mut self, dir: &Path, name: &'static str, known_bytes: u64) -> Result<(), StoreError> {
-        let path = dir.join(name);
+        let path = rewriting::whole(dir, name);
+        if rewriting::is_interrupted(dir, name) {
+            let what = "a rewriting of it was interrupted; a start removes what is left, and nothing is lost by that";
+            self.add(Severity::Note, name, None, what.into());
+        }
         let bytes = std::fs::metadata(path.join("db")).map_or(0, |file| file.len());
         let faults = sled_file::faults(&path)?;
         let files = std::fs::read_dir(&path).into_iter().flatten().flatten();

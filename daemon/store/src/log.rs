@@ -8,6 +8,7 @@
 
 use crate::bytes::{Cursor, Damaged, put_varint};
 use crate::checksum::{seal, unseal};
+use crate::database::Tree;
 use crate::database::{Database, Form, remove_each};
 use crate::entry::{EntryCopies, StreamEntry};
 use crate::error::StoreError;
@@ -43,9 +44,9 @@ pub struct ProducerMark {
 /// The log of all streams.
 pub struct Log {
     pub(crate) database: Database,
-    pub(crate) groups: sled::Tree,
-    pub(crate) streams: sled::Tree,
-    marks: sled::Tree,
+    pub(crate) groups: Tree,
+    pub(crate) streams: Tree,
+    marks: Tree,
     /// What streams know of producers that memory has no room for.
     pub producers: ProducerTrees,
     pub(crate) registry: Arc<Registry>,
@@ -134,6 +135,7 @@ impl Log {
         marks: &[ProducerMark],
         time_us: i64,
     ) -> Result<(), StoreError> {
+        self.database.reserve(groups.iter().map(|group| group.bytes.len() as u64).sum())?;
         // the registry first: whatever a crash leaves, no number of a stream is given twice
         self.registry.note(entries)?;
         put_copies(&self.streams, &self.registry, entries.iter().map(|entry| entry.number))?;
@@ -246,7 +248,7 @@ pub(crate) fn key(stream: u32, first_offset: u64, piece: usize) -> Vec<u8> {
 }
 
 /// The copies of entries, and of the numbers that are used up, in a tree.
-pub(crate) fn entry_copies(tree: &sled::Tree) -> Result<EntryCopies, StoreError> {
+pub(crate) fn entry_copies(tree: &Tree) -> Result<EntryCopies, StoreError> {
     let mut copies = EntryCopies::default();
     for value in tree.iter().values() {
         let value = value.map_err(StoreError::database("cannot read the list of streams"))?;
@@ -260,7 +262,7 @@ pub(crate) fn entry_copies(tree: &sled::Tree) -> Result<EntryCopies, StoreError>
 
 /// Puts copies of entries, and of the numbers that are used up, into a tree.
 pub(crate) fn put_copies(
-    tree: &sled::Tree,
+    tree: &Tree,
     registry: &Registry,
     streams: impl IntoIterator<Item = u32>,
 ) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 use crate::bytes::{Cursor, Damaged, put_varint};
 use crate::checkpoints::CheckpointMeta;
+use crate::database::Tree;
 use crate::database::{Database, Form};
 use crate::error::StoreError;
 use crate::identity::StreamId;
@@ -27,10 +28,10 @@ type IndexEntry = (u64, bool);
 /// The open database.
 #[derive(Debug)]
 pub(crate) struct PageTrees {
-    database: Database,
-    pub(crate) pages: sled::Tree,
-    index: sled::Tree,
-    floors: sled::Tree,
+    pub(crate) database: Database,
+    pub(crate) pages: Tree,
+    index: Tree,
+    floors: Tree,
     registry: Arc<Registry>,
 }
 
@@ -69,6 +70,8 @@ impl PageTrees {
 
     /// Writes pages under the numbers from `first` on, and sweeps earlier pages below the floor.
     pub fn put_all(&self, id: StreamId, first: u64, pages: &[Page<'_>], floor: u64) -> Result<(), StoreError> {
+        let bytes: usize = pages.iter().map(|page| page.key.len() + page.state.map_or(0, <[u8]>::len)).sum();
+        self.database.reserve(bytes as u64)?;
         self.sweep(id.number, floor, SWEPT_PER_WRITTEN * pages.len())?;
         (first..).zip(pages).try_for_each(|(number, page)| self.put(id, number, page, floor))?;
         let state = self.sweep_state(id.number)?;
@@ -259,7 +262,7 @@ impl PageTrees {
 
     /// Continues the sweep over at most `pages_max` pages below the floor. It deletes the pages that each of them
     /// replaced, and the page itself if it says that a state is gone.
-    fn sweep(&self, stream: u32, floor: u64, pages_max: usize) -> Result<(), StoreError> {
+    pub(crate) fn sweep(&self, stream: u32, floor: u64, pages_max: usize) -> Result<(), StoreError> {
         let state = self.sweep_state(stream)?;
         let floor = floor.max(state.floor);
         if state.next >= floor && floor == state.floor {

@@ -35,6 +35,8 @@ use crate::opening::CarefulOpening;
 use crate::page_trees::{FORM, PageTrees};
 use crate::progress::Progress;
 use crate::registry::Registry;
+use crate::rewriting::Looseness;
+use crate::room;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -101,6 +103,7 @@ impl KeyPages {
         let opening = CarefulOpening { dir, findings: &self.findings, progress };
         let (database, _) = opening.open(&FORM)?;
         if !database.is_older {
+            database.rewrite_and_tell(Looseness::AT_START, &self.findings);
             return Ok(database);
         }
         drop(database);
@@ -156,6 +159,29 @@ impl KeyPages {
             return Ok(());
         }
         self.open()?.copy(from, to, pages)
+    }
+
+    /// Bytes that the disk keeps for the database.
+    pub(crate) fn allocated_bytes(&self) -> u64 {
+        match self.trees.get() {
+            Some(trees) => trees.database.allocated_bytes(),
+            None => std::fs::metadata(self.path.join("db")).map_or(0, |file| room::allocated(&file)),
+        }
+    }
+
+    /// Rewrites the database, if it is open, if its file is larger than that.
+    pub(crate) fn rewrite_loose(&self, than: Looseness) {
+        if let Some(trees) = self.trees.get() {
+            trees.database.rewrite_and_tell(than, &self.findings);
+        }
+    }
+
+    /// Deletes the pages of a stream that nothing sees which is at or above a number of pages.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn sweep(&self, stream: u32, floor: u64) -> Result<(), StoreError> {
+        self.trees.get().map_or(Ok(()), |trees| trees.sweep(stream, floor, usize::MAX))
     }
 
     /// Bytes on disk, including those that are not reused yet.

@@ -15,6 +15,7 @@
 use crate::bytes::{Cursor, Damaged, put_option, put_varint};
 use crate::checksum::{seal, unseal};
 use crate::database::Database;
+use crate::database::Tree;
 use crate::error::StoreError;
 use std::sync::Arc;
 
@@ -68,8 +69,8 @@ pub struct ProducerCounts {
 
 /// The producers of all streams that are in the store, in tables: one a stream.
 pub struct ProducerTrees {
-    entries: sled::Tree,
-    by_age: sled::Tree,
+    entries: Tree,
+    by_age: Tree,
 }
 
 impl ProducerTrees {

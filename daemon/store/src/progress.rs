@@ -130,6 +130,16 @@ impl Progress {
         if self.size(place) == bytes { Ok(()) } else { self.note([(SIZES - place, 0, bytes)].into_iter()) }
     }
 
+    /// Notes the length of a database's file durably, before the database takes the place of a longer one.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn set_size(&self, place: u32, bytes: u64) -> Result<(), StoreError> {
+        let mut appended = self.appended.lock().unwrap_or_else(PoisonError::into_inner);
+        appended.offsets.insert(SIZES - place, (0, bytes));
+        self.rewrite(&mut appended)
+    }
+
     /// Forgets the length of a file that is made anew.
     pub fn forget_size(&self, place: u32) {
         let mut appended = self.appended.lock().unwrap_or_else(PoisonError::into_inner);

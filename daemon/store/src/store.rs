@@ -2,7 +2,7 @@
 
 use crate::audit::{self, AuditLog};
 use crate::checkpoints::Checkpoints;
-use crate::database;
+use crate::database::{self, Database};
 use crate::entry::StreamEntry;
 use crate::error::StoreError;
 use crate::finding::{Findings, Severity};
@@ -16,6 +16,8 @@ use crate::opening::{ASIDE, CarefulOpening};
 use crate::pages::KeyPages;
 use crate::progress::{self, Progress};
 use crate::registry::{self, Registry};
+use crate::rewriting::{self, Looseness};
+use crate::room::DiskRoom;
 use crate::salvage;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +34,8 @@ pub struct Store {
     pub audit: AuditLog,
     /// What was found since the start that a person should know.
     pub findings: Arc<Findings>,
+    /// The room that the databases may take.
+    pub disk: DiskRoom,
     pub(crate) registry: Arc<Registry>,
     progress: Arc<Progress>,
     // declared last, so that the lock is given back after the databases are closed
@@ -54,6 +58,9 @@ impl Store {
             findings.add(Severity::Mended, registry::FILE_NAME, None, what);
         }
         let (registry, progress) = (Arc::new(registry), Arc::new(Progress::open(dir)?));
+        for name in rewriting::DATABASES {
+            rewriting::finish(dir, name, &findings)?;
+        }
         let opening = CarefulOpening { dir, findings: &findings, progress: &progress };
         let log = open_log(&opening, &registry)?;
         let checkpoints = open_checkpoints(&opening, generations, &registry)?;
@@ -62,11 +69,15 @@ impl Store {
         registry.settle()?;
         log.settle()?;
         checkpoints.settle()?;
+        for database in [&log.database, &checkpoints.database] {
+            database.rewrite_and_tell(Looseness::AT_START, &findings);
+        }
         format::write(dir)?;
         note_unknown_files(dir, &findings);
         database::sync_dir(dir)?;
         let audit = AuditLog::new(dir);
-        Ok(Store { log, checkpoints, pages, audit, registry, progress, findings, _lock: lock })
+        let disk = DiskRoom::default();
+        Ok(Store { disk, log, checkpoints, pages, audit, registry, progress, findings, _lock: lock })
     }
 
     /// Makes new streams, groups and marks durable, all of them together, and notes how far the streams are. `time_us`,
@@ -81,10 +92,31 @@ impl Store {
         marks: &[ProducerMark],
         time_us: i64,
     ) -> Result<(), StoreError> {
+        // what says less than an event is written beyond the bound, too: it may be what gives room back
+        if !groups.is_empty() {
+            self.disk.check(self.disk_bytes())?;
+        }
         self.log.commit(entries, groups, marks, time_us)?;
         let epoch = |number| self.registry.id(number).map_or(0, |id| id.epoch);
         self.progress
             .note(groups.iter().map(|group| (group.stream, epoch(group.stream), group.first_offset + group.span)))
+    }
+
+    /// Bytes that the disk keeps for the databases: log, checkpoints and key pages.
+    pub fn disk_bytes(&self) -> u64 {
+        let [log, checkpoints] = [&self.log.database, &self.checkpoints.database].map(Database::allocated_bytes);
+        log + checkpoints + self.pages.allocated_bytes()
+    }
+
+    /// Rewrites databases whose files are larger than that, each while what uses it waits. Returns the bytes that the
+    /// file system has back.
+    pub fn rewrite_loose(&self, than: Looseness) -> u64 {
+        let before = self.disk_bytes();
+        for database in [&self.log.database, &self.checkpoints.database] {
+            database.rewrite_and_tell(than, &self.findings);
+        }
+        self.pages.rewrite_loose(than);
+        before.saturating_sub(self.disk_bytes())
     }
 
     /// The offset before which everything of a stream was acknowledged, as far as that is known.
@@ -204,8 +236,12 @@ fn note_unknown_files(dir: &Path, findings: &Findings) {
 pub(crate) fn unknown_files(dir: &Path) -> Vec<String> {
     let Ok(files) = std::fs::read_dir(dir) else { return Vec::new() };
     let names = files.flatten().map(|file| file.file_name().to_string_lossy().into_owned());
-    let is_unknown =
-        |name: &String| !KNOWN_NAMES.contains(&&**name) && !name.starts_with(ASIDE) && !name.ends_with(".sock");
+    let is_unknown = |name: &String| {
+        !KNOWN_NAMES.contains(&&**name)
+            && !rewriting::is_left_over(name)
+            && !name.starts_with(ASIDE)
+            && !name.ends_with(".sock")
+    };
     let mut names: Vec<String> = names.filter(is_unknown).collect();
     names.sort();
     names

@@ -10,6 +10,7 @@ use crate::clock::{Clock, Moment};
 use crate::commit_batch::COMMIT_BYTES_MAX;
 use crate::committer::{COMMIT_QUEUE_BATCHES_MAX, Committer, CommitterStep};
 use crate::directory::Directory;
+use crate::disk::DiskState;
 use crate::fault::Fault;
 use crate::fencing::Fencing;
 use crate::hub::owner_of;
@@ -61,6 +62,7 @@ pub struct Process {
     pub directory: Arc<Directory>,
     pub fencing: Arc<Fencing>,
     pub fault: Fault,
+    pub disk: DiskState,
 }
 
 impl Process {
@@ -80,12 +82,21 @@ impl Process {
         let fault = Fault::default();
         let (commits, batches) = crossbeam_channel::bounded(COMMIT_QUEUE_BATCHES_MAX);
         let interval = config.store.commit_interval.0;
-        let committer = Committer::new(dynamic.clone(), clock.clone(), fault.clone(), interval, batches);
+        let disk = DiskState::default();
+        let services = Arc::new(Services { disk: disk.clone(), ..(**services).clone() });
+        let committer = Committer::new(dynamic.clone(), clock.clone(), fault.clone(), disk.clone(), interval, batches);
         let (checkpoints, jobs) = checkpoint_queue();
         let trimmed: BTreeMap<u32, u64> = entries.iter().map(|entry| (entry.number, entry.trimmed_bytes)).collect();
         let bytes_max = config.store.log_bytes_max.0;
-        let checkpointer =
-            Checkpointer::new(dynamic.clone(), directory.clone(), trimmed, bytes_max, fault.clone(), jobs);
+        let checkpointer = Checkpointer::new(
+            dynamic.clone(),
+            directory.clone(),
+            trimmed,
+            bytes_max,
+            fault.clone(),
+            disk.clone(),
+            jobs,
+        );
         let seat = |number: usize| {
             let (inbox, batches) = Inbox::new(1000, 1 << 20);
             let (requests, received) = crossbeam_channel::bounded(16);
@@ -104,7 +115,7 @@ impl Process {
             OwnerSeat { owner, inbox, requests }
         };
         let seats = (0..owners).map(seat).collect();
-        Process { seats, committer, checkpointer, directory, fencing, fault }
+        Process { seats, committer, checkpointer, directory, fencing, fault, disk }
     }
 
     /// The owner of a stream.

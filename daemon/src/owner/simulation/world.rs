@@ -4,6 +4,7 @@ use super::checks::{SeenStates, ShownBy, check_events, learn_again, log_end};
 use super::happened::Happened;
 use super::process::{Process, SimulatedClock};
 use super::producer::SimulatedProducer;
+use crate::disk::DiskState;
 use crate::following::{FollowedOutcome, FollowerRoom};
 use crate::inbox::Batch;
 use crate::owner::request::OwnerRequest;
@@ -99,6 +100,7 @@ impl World {
                 Ok(())
             },
             followers: FollowerRoom::new(1 << 14),
+            disk: DiskState::default(),
             probe: Some(Arc::new(probe)),
         };
         World {
@@ -198,6 +200,7 @@ impl World {
         }
         match choice {
             0..=39 => producer.send(1 + count),
+            40..=69 if process.disk.is_full() => {}
             40..=69 => {
                 let delivered = producer.connection.as_mut().and_then(|connection| connection.under_way.pop_front());
                 if let Some(batch) = delivered {
@@ -313,9 +316,8 @@ impl World {
             17..=21 => self.clock.advance(Duration::from_secs(self.random.below(240))),
             22 => return self.stop(process),
             23..=25 => return self.crash(process),
-            26 | 27 if !self.late.is_empty() => {
-                // batches of ended connections come in their order
-                let mut process = process;
+            26 | 27 if !self.late.is_empty() && !process.disk.is_full() => {
+                let mut process = process; // batches of ended connections come in their order
                 process.deliver(self.late.remove(0));
                 return process;
             }

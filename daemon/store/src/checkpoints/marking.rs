@@ -21,6 +21,20 @@ impl Checkpoints {
         if gone.is_empty() { Ok(()) } else { self.database.flush() }
     }
 
+    /// Deletes one checkpoint.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub fn delete(&self, meta: &CheckpointMeta) -> Result<(), StoreError> {
+        if let Some(of) = self.known().get_mut(&meta.stream) {
+            of.retain(|other| other.generation != meta.generation);
+        }
+        let removed = self.manifests.remove(manifest_key(meta));
+        removed.map_err(StoreError::database("cannot delete a checkpoint's manifest"))?;
+        self.delete_pieces(meta)?;
+        self.database.flush()
+    }
+
     /// Changes whether a checkpoint is pinned, and its label, durably. A label that another checkpoint of the stream
     /// had is taken from that one.
     ///

@@ -1,0 +1,119 @@
+//! Giving room back near the bound of the disk, in this order:
+//!
+//! 1. files that are larger than what they hold are rewritten, which costs nothing;
+//! 2. checkpoints go, oldest first: all but the newest of each stream, and never one that is pinned or has a label;
+//! 3. the log goes, as far as checkpoints cover it: first of streams that were replaced, then of the longest;
+//! 4. key pages go that nothing sees any more, now that old checkpoints are gone.
+//!
+//! What a stream needs to go on as it is never goes: its newest checkpoint, the log after that, and the states of keys
+//! that either counts on. If that is too much, events are refused until there is room.
+
+use super::Checkpointer;
+use crate::telemetry;
+use std::sync::atomic::Ordering;
+use surmise_store::{CheckpointMeta, StoreError};
+
+/// Parts of the bound by which the use of the disk changes before it is looked at again.
+const LOOK_PARTS: u64 = 64;
+
+/// What may go, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Surplus {
+    Checkpoints,
+    Log,
+    Pages,
+}
+
+impl Surplus {
+    fn name(self) -> &'static str {
+        match self {
+            Surplus::Checkpoints => "checkpoints",
+            Surplus::Log => "log",
+            Surplus::Pages => "pages",
+        }
+    }
+}
+
+impl Checkpointer {
+    /// Gives room back if the store is near its bound.
+    pub(super) fn relieve(&mut self) -> Result<(), StoreError> {
+        let disk = self.storage.disk();
+        let is_other = disk.used_bytes.abs_diff(self.relief.used_bytes) > disk.limit_bytes / LOOK_PARTS;
+        if !disk.is_short() || !(is_other || self.relief.is_due) {
+            return Ok(());
+        }
+        self.relief.is_due = false;
+        self.rewrite_loose();
+        for surplus in [Surplus::Checkpoints, Surplus::Log, Surplus::Pages] {
+            let disk = self.storage.disk();
+            if !disk.is_short() {
+                break;
+            }
+            let gone = match surplus {
+                Surplus::Checkpoints => self.drop_checkpoints(disk.surplus_bytes())?,
+                Surplus::Log => self.trim_by(disk.surplus_bytes())?,
+                Surplus::Pages => self.sweep_pages()?,
+            };
+            if gone > 0 {
+                let what = surplus.name();
+                metrics::counter!(telemetry::DISK_FREED, "what" => what).increment(1);
+                let (used, limit) = (disk.used_bytes, disk.limit_bytes);
+                tracing::warn!(
+                    what,
+                    bytes = gone,
+                    "given up early: the store takes {used} bytes of {limit} (store.disk)"
+                );
+                self.rewrite_loose();
+            }
+        }
+        self.relief.used_bytes = self.storage.disk().used_bytes;
+        Ok(())
+    }
+
+    fn rewrite_loose(&self) {
+        if self.storage.rewrite_loose() > 0 {
+            metrics::counter!(telemetry::DISK_FREED, "what" => "rewritten").increment(1);
+        }
+    }
+
+    /// Deletes the oldest of the checkpoints that may go, until so many bytes are gone. Returns how many that were.
+    fn drop_checkpoints(&self, bytes: u64) -> Result<u64, StoreError> {
+        let of = |number| self.storage.checkpoints(number);
+        let mut surplus: Vec<CheckpointMeta> =
+            self.directory.all().iter().flat_map(|view| surplus_of(of(view.number))).collect();
+        surplus.sort_by_key(|meta| (meta.time_us, meta.stream, meta.generation));
+        let mut gone = 0;
+        for meta in surplus {
+            if gone >= bytes {
+                break;
+            }
+            self.storage.drop_checkpoint(&meta)?;
+            gone += meta.bytes;
+        }
+        Ok(gone)
+    }
+
+    /// Deletes key pages that no checkpoint sees. Returns whether any stream has some.
+    fn sweep_pages(&self) -> Result<u64, StoreError> {
+        let mut swept = 0;
+        for view in self.directory.all() {
+            let floor = self.storage.checkpoints(view.number).iter().map(|meta| meta.pages).min().unwrap_or(0);
+            if floor > 0 && view.keys_stored.load(Ordering::Relaxed) > 0 {
+                self.storage.sweep_pages(view.number, floor)?;
+                swept += 1;
+            }
+        }
+        Ok(swept)
+    }
+}
+
+/// The checkpoints of a stream that may go: all but the newest, and none that is pinned or has a label.
+fn surplus_of(mut checkpoints: Vec<CheckpointMeta>) -> Vec<CheckpointMeta> {
+    checkpoints.pop();
+    checkpoints.retain(|meta| !meta.pinned && meta.label.is_none());
+    checkpoints
+}
+
+#[cfg(test)]
+#[path = "relief_tests.rs"]
+mod tests;

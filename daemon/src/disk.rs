@@ -1,0 +1,136 @@
+//! Room on the disk: whether events can be made durable, and how near the store is to its bound.
+//!
+//! The store makes sure of room before it writes. Where there is none, the committer keeps what was learnt and tries
+//! again, and meanwhile nothing is acknowledged: connections that send events end with a refusal that names the disk,
+//! posted events get status 507, and owners leave what is in their inboxes there. Questions are answered as before. As
+//! soon as there is room, all goes on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use surmise_event::{Refusal, RefusalCode};
+use tokio::sync::watch;
+
+/// Parts of a hundred of what events may take, from which on the checkpointer gives room back, and down to which.
+const SHORT_PERCENT: u64 = 90;
+const RELIEVED_PERCENT: u64 = 80;
+
+/// What the store takes on the disk, and what it may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskUse {
+    /// Bytes that log, checkpoints and key pages take.
+    pub used_bytes: u64,
+    /// Bytes that they may take (`store.disk`).
+    pub limit_bytes: u64,
+    /// Bytes from which on no events are taken: a part of the bound is for checkpoints.
+    pub events_bytes: u64,
+}
+
+impl DiskUse {
+    /// Whether room has to be given back.
+    pub fn is_short(&self) -> bool {
+        self.used_bytes > self.events_bytes / 100 * SHORT_PERCENT
+    }
+
+    /// Bytes that have to be given back.
+    pub fn surplus_bytes(&self) -> u64 {
+        self.used_bytes.saturating_sub(self.events_bytes / 100 * RELIEVED_PERCENT)
+    }
+}
+
+/// Whether the disk has room. All clones share it.
+#[derive(Clone)]
+pub struct DiskState(Arc<Shared>);
+
+struct Shared {
+    full: watch::Sender<Option<Arc<str>>>,
+    given_up: AtomicBool,
+}
+
+impl Default for DiskState {
+    fn default() -> Self {
+        DiskState(Arc::new(Shared { full: watch::Sender::new(None), given_up: AtomicBool::new(false) }))
+    }
+}
+
+impl DiskState {
+    /// Says that there is no room, and why.
+    pub fn set_full(&self, why: &str) {
+        let is_new = self.0.full.send_if_modified(|full| {
+            let is_new = full.is_none();
+            *full = Some(why.into());
+            is_new
+        });
+        if is_new {
+            tracing::error!("nothing is acknowledged until there is room: {why}");
+        }
+    }
+
+    /// Says that there is room.
+    pub fn set_room(&self) {
+        let was_full = self.0.full.send_if_modified(|full| full.take().is_some());
+        if was_full {
+            tracing::warn!("there is room on the disk again, and events are acknowledged");
+        }
+    }
+
+    /// Why there is no room, if there is none.
+    pub fn full(&self) -> Option<Arc<str>> {
+        self.0.full.borrow().clone()
+    }
+
+    /// Whether there is no room.
+    pub fn is_full(&self) -> bool {
+        self.0.full.borrow().is_some()
+    }
+
+    /// Waits until there is no room, and returns why.
+    pub async fn until_full(&self) -> Arc<str> {
+        let mut seen = self.0.full.subscribe();
+        let full = seen.wait_for(Option::is_some).await.ok().and_then(|full| full.clone());
+        match full {
+            Some(why) => why,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The refusal of what comes while there is no room.
+    pub fn refusal(why: &str) -> Refusal {
+        let reason = format!("{why}; what was not acknowledged has to be sent again when there is room");
+        Refusal::new(RefusalCode::Unavailable, "disk", reason)
+    }
+
+    /// Says that nobody waits for room any more, as the daemon ends.
+    pub fn give_up(&self) {
+        self.0.given_up.store(true, Ordering::Release);
+    }
+
+    /// Whether nobody waits for room any more.
+    pub fn is_given_up(&self) -> bool {
+        self.0.given_up.load(Ordering::Acquire)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_given_back_from_90_percent_on_down_to_80() {
+        let disk = |used_bytes| DiskUse { used_bytes, limit_bytes: 1200, events_bytes: 1000 };
+        assert!(!disk(900).is_short() && disk(901).is_short());
+        assert_eq!((disk(950).surplus_bytes(), disk(700).surplus_bytes()), (150, 0));
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_to_those_that_wait_and_ends() {
+        let disk = DiskState::default();
+        let waiting = disk.clone();
+        let told = tokio::spawn(async move { waiting.until_full().await });
+        disk.set_full("no room");
+        disk.set_full("still none");
+        assert!(told.await.unwrap().contains("n"));
+        assert_eq!(disk.full().as_deref(), Some("still none"));
+        disk.set_room();
+        assert!(!disk.is_full());
+    }
+}
