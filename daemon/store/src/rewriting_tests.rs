@@ -113,8 +113,8 @@ fn a_rewriting_that_is_killed_after_any_step_leaves_a_whole_database() {
 #[test]
 fn a_file_that_is_much_larger_than_what_it_holds_is_found() {
     assert_eq!(Looseness::AT_START.least_held(60 << 20), 0, "small files are left");
-    assert_eq!(Looseness::AT_START.least_held(100 << 20), 36 << 20);
-    assert_eq!(Looseness::AT_START.least_held(1 << 30), 512 << 20);
+    assert_eq!(Looseness::AT_START.least_held(90 << 20), 26 << 20);
+    assert_eq!(Looseness::AT_START.least_held(3 << 30), 1 << 30);
     assert!(is_left_over("log.new") && is_left_over("keys.old") && !is_left_over("log") && !is_left_over("a.new"));
 }
 
