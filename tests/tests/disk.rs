@@ -133,7 +133,7 @@ fn a_disk_that_fills_up_stops_acknowledgements_until_there_is_room() {
             assert_eq!(d.get(STREAM).0, 200, "questions are answered");
             refused += 1;
         }
-        if trial % 10 == 9 {
+        if trial % 4 == 3 {
             // what was acknowledged is there, whatever the disk was
             d.kill();
             std::fs::remove_file(&ballast).unwrap();
@@ -159,6 +159,6 @@ fn a_disk_that_fills_up_stops_acknowledgements_until_there_is_room() {
     drop(d);
     assert!(Command::new("umount").arg(&disk).status().is_ok_and(|status| status.success()));
     println!(
-        "{count} times full, {refused} met it: 0 acknowledged meanwhile, all went on; {restarts} kills while full"
+        "{count} times full, {refused} met it, all went on; {restarts} kills while full lost nothing acknowledged"
     );
 }

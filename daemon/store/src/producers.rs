@@ -14,8 +14,7 @@
 
 use crate::bytes::{Cursor, Damaged, put_option, put_varint};
 use crate::checksum::{seal, unseal};
-use crate::database::Database;
-use crate::database::Tree;
+use crate::database::{Database, Tree};
 use crate::error::StoreError;
 use std::sync::Arc;
 

@@ -223,13 +223,12 @@ impl LeadModel {
         self.stack.predict(0, x).clamp(low - slack, high + slack)
     }
 
-    /// The forecast `step` + 1 events ahead, from what others forecast and what needs no learning. `unit` is what
+    /// The forecast at this lead, from what others forecast and what needs no learning. `unit` is what
     /// distances are measured in; none where nothing is regressed.
     pub(crate) fn predict(
         &self,
         mut inputs: HorizonInputs,
         simple: &SimpleForecasts,
-        step: usize,
         unit: Option<f64>,
     ) -> LeadForecast {
         let latest = simple.latest();
@@ -239,12 +238,12 @@ impl LeadModel {
         if unit.is_none() {
             inputs[DIRECT] = f64::NAN;
         }
-        let (low, high) = simple.range(step, &inputs);
+        let (low, high) = simple.range(self.step, &inputs);
         let near = |y: f64| if y.is_finite() { y.clamp(low, high) } else { y };
         let blend = self.blend([near(stack), near(inputs[ROLLED]), latest]);
         let made = [MixedPoint::default(); 2];
         let mut forecast = LeadForecast { inputs, stack, blend, made };
-        let mixed = forecast.mixed(simple, step);
+        let mixed = forecast.mixed(simple, self.step);
         forecast.made = PointLoss::ALL.map(|loss| self.mixtures[loss as usize].forecast(&mixed));
         forecast
     }

@@ -173,7 +173,7 @@ impl HorizonModels {
                 if let Some(unit) = unit {
                     all[DIRECT] = value + unit * column.direct.predict(h, x).clamp(-INPUT_MAX, INPUT_MAX);
                 }
-                let forecast = column.leads[h].predict(all, &simple, h, unit);
+                let forecast = column.leads[h].predict(all, &simple, unit);
                 made.issued[(h * n + j) * ISSUED..][..ISSUED].copy_from_slice(&forecast.issued(value));
                 let ends = column.leads[h].ends(forecast.value(PointLoss::Squared), value, column.cells);
                 made.ends[(h * n + j) * 2..][..2].copy_from_slice(&ends);
