@@ -257,6 +257,33 @@ fn outcomes_and_next_come_back_on_request() {
     assert!(lines.iter().any(|v| v["outcome"]["seq"] == 2), "{lines:?}");
 }
 
+/// Who begins to watch sees the latest incidents first, each marked as past.
+#[test]
+fn watching_begins_with_the_latest_incidents() {
+    let dir = tempfile::tempdir().unwrap();
+    let d = TestDaemon::start(&dir.path().join("state"));
+    let event = |i: usize| {
+        let value = if i == 3_000 { 90.0 } else { 20.0 + [0.0, 0.5, -0.5][i % 3] };
+        format!("{{\"time\":{},\"data\":{value}}}\n", 1_700_000_000 + 60 * i)
+    };
+    let file = dir.path().join("cpu.ndjson");
+    std::fs::write(&file, (0..3_200).map(event).collect::<String>()).unwrap();
+    assert!(d.surmise(&["send", file.to_str().unwrap(), "--stream", "cpu"]).status.success());
+    let first = |args: &[&str]| {
+        let all = [&["watch", "--stream", "cpu"], args].concat();
+        let mut watch = d.client(&all).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(watch.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        watch.kill().unwrap();
+        watch.wait().unwrap();
+        line
+    };
+    let told = first(&[]);
+    assert!(told.starts_with("      3000  past: ") && told.contains("once in about"), "{told}");
+    let told: Value = serde_json::from_str(&first(&["--past", "1", "--output", "json"])).unwrap();
+    assert!(told["past"] == true && told["began"] == 3_000 && told["phase"] == "ended", "{told}");
+}
+
 /// Without its feature `learner`, the command line is a client: it sends, watches and asks, and brings no learner
 /// along.
 #[test]

@@ -1,25 +1,26 @@
-//! `surmise watch`: the incidents of a stream as they begin, or every event as it comes; and when the stream changes
-//! for good.
+//! `surmise watch`: the latest incidents of a stream and then others as they begin, or every event as it comes; and
+//! when the stream changes for good.
 
 use crate::global::Global;
 use crate::why::{alarm_words, event_text, expected_words, rarity};
 use clap::Args;
 use std::io::{BufRead, BufReader};
 use surmise_event::{AlarmPhase, Drift, Part};
-use surmise_protocol::{AlarmEvent, DriftEvent, OutcomeReply, WhyAnswer};
+use surmise_protocol::{AlarmEvent, AlarmList, DriftEvent, OutcomeReply, WhyAnswer};
 use surmise_terminal::format::{bar, number};
-use surmise_terminal::{Exit, Failure, Paint, print_line, segment};
+use surmise_terminal::{Exit, Failure, Http, Paint, print_line, segment};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   surmise watch --stream web
   surmise watch --stream web --all
+  surmise watch --stream web --past 20
   surmise watch --stream web --min-bits 12 --output json | jq .key
 
 One line is one incident: what is unusual, how rare it is for this stream, the event with its odd part in colour, and
-what was expected instead. A stream with nothing unusual stays quiet; [alarm] budget says how many incidents it may
-have.")]
+what was expected instead. Those that began before come first, marked as past, or as open if they are not over. A
+stream with nothing unusual stays quiet; [alarm] budget says how many incidents it may have.")]
 pub(crate) struct WatchArgs {
     /// The stream.
     #[arg(long, value_name = "STREAM")]
@@ -33,7 +34,10 @@ pub(crate) struct WatchArgs {
     /// Show every event with at least this anomaly score (0 to 1).
     #[arg(long, value_name = "SCORE")]
     min_score: Option<f64>,
-    /// Stop after so many lines.
+    /// Show so many of the latest incidents first, as far as the daemon knows them.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(0..=256))]
+    past: u16,
+    /// Stop after so many lines, past incidents not counted.
     #[arg(long, value_name = "N")]
     count: Option<u64>,
 }
@@ -53,6 +57,8 @@ pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
     let mut lines = BufReader::new(response.into_body().into_reader());
     let paint = Paint::stdout();
     let (mut line, mut event, mut shown) = (String::new(), Feed::default(), 0);
+    // asked for once the feed is open, so that none is missed between
+    let told_until = tell_past(global, &http, args, paint)?;
     while args.count.is_none_or(|most| shown < most) {
         line.clear();
         match lines.read_line(&mut line) {
@@ -70,17 +76,19 @@ pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
             }
             "alarm" => {
                 let a: AlarmEvent = serde_json::from_str(&data).map_err(fault)?;
-                if a.alarm.phase == AlarmPhase::GoesOn {
+                let begins = a.alarm.phase == AlarmPhase::Begins;
+                if a.alarm.phase == AlarmPhase::GoesOn || begins && told_until.is_some_and(|told| a.alarm.began <= told)
+                {
                     continue;
                 }
-                shown += u64::from(a.alarm.phase == AlarmPhase::Begins);
+                shown += u64::from(begins);
                 if global.json() {
                     data
                 } else {
                     // the event is explained exactly by the daemon, from its log
                     let why = || -> Option<WhyAnswer> {
                         let path = format!("/api/v1/streams/{}/events/{}/why", segment(&args.stream), a.alarm.offset);
-                        let asked = a.alarm.phase == AlarmPhase::Begins && !a.event.is_null();
+                        let asked = begins && !a.event.is_null();
                         asked.then(|| http.get(&path, &[("seconds", WHY_SECONDS.to_string())]).ok())?
                     };
                     alarm_line(&a, why().as_ref(), paint)
@@ -98,6 +106,37 @@ pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
         print_line(&told)?;
     }
     Ok(())
+}
+
+/// Prints the latest incidents, the earliest of them first. Returns the event with which the latest began.
+fn tell_past(global: &Global, http: &Http, args: &WatchArgs, paint: Paint) -> Result<Option<u64>, Failure> {
+    if args.past == 0 {
+        return Ok(None);
+    }
+    let path = format!("/api/v1/streams/{}/alarms", segment(&args.stream));
+    let list: AlarmList = http.get(&path, &[("limit", args.past.to_string())])?;
+    for a in list.alarms.iter().rev() {
+        print_line(&if global.json() { past_json(a)? } else { past_line(a, paint) })?;
+    }
+    Ok(list.alarms.first().map(|a| a.alarm.began))
+}
+
+/// The JSON of an incident that began before, which `past` tells.
+fn past_json(a: &AlarmEvent) -> Result<String, Failure> {
+    let told = serde_json::to_value(a).and_then(|mut told| {
+        told["past"] = true.into();
+        serde_json::to_string(&told)
+    });
+    told.map_err(|e| Failure::internal(format!("an incident cannot be told: {e}")))
+}
+
+/// The line of an incident that began before: whether it is over, what, how rare, and the event that it began with.
+fn past_line(a: &AlarmEvent, paint: Paint) -> String {
+    let alarm = &a.alarm;
+    let mark = paint.dim(if alarm.phase == AlarmPhase::Ended { "past:" } else { "open:" });
+    let event = if a.event.is_null() { String::new() } else { format!("  {}", event_text(&a.event, &a.parts, paint)) };
+    let rare = rarity(alarm.rarity_events, alarm.rarity_seconds);
+    format!("{:>10}  {mark} {}, {rare}{event}", alarm.began, alarm_words(alarm))
 }
 
 /// How long the daemon may take to explain an incident, in seconds.
@@ -264,5 +303,11 @@ mod tests {
         (a.alarm.phase, a.alarm.count, a.alarm.offset) = (AlarmPhase::Ended, 60, 460);
         let over = "       460  over: new of value: incident since event 400, 60 unusual events";
         assert_eq!(alarm_line(&a, None, Paint::off()), over);
+        let past = "       400  past: new of value: incident since event 400, 60 unusual events, \
+                    once in about 20,000 events, about every 3 days  GET / 502";
+        assert_eq!(past_line(&a, Paint::off()), past);
+        a.alarm.phase = AlarmPhase::GoesOn;
+        assert_eq!(past_line(&a, Paint::off()), past.replace("past:", "open:"));
+        assert!(past_json(&a).unwrap().contains(r#""past":true"#));
     }
 }
