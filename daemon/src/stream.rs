@@ -16,6 +16,8 @@ pub(crate) const NO_LIMITS: Limits =
     Limits { fields: usize::MAX, symbol_bytes: usize::MAX, text_bytes: usize::MAX, name_bytes: usize::MAX };
 
 /// What an accepted record did to its stream.
+// it lives for one event on the stack, where a box would be an allocation for each
+#[allow(clippy::large_enum_variant)]
 pub enum Applied {
     /// The learner has observed it, with this outcome.
     Observed(Outcome),

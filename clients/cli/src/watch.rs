@@ -6,7 +6,7 @@ use crate::why::{alarm_words, event_text, expected_words, rarity};
 use clap::Args;
 use std::io::{BufRead, BufReader};
 use surmise_event::{AlarmPhase, Drift, Part};
-use surmise_protocol::{AlarmEvent, AlarmList, DriftEvent, OutcomeReply, WhyAnswer};
+use surmise_protocol::{AlarmEvent, AlarmList, DriftEvent, OutcomeReply};
 use surmise_terminal::format::{bar, number};
 use surmise_terminal::{Exit, Failure, Http, Paint, print_line, segment};
 
@@ -82,17 +82,7 @@ pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
                     continue;
                 }
                 shown += u64::from(begins);
-                if global.json() {
-                    data
-                } else {
-                    // the event is explained exactly by the daemon, from its log
-                    let why = || -> Option<WhyAnswer> {
-                        let path = format!("/api/v1/streams/{}/events/{}/why", segment(&args.stream), a.alarm.offset);
-                        let asked = begins && !a.event.is_null();
-                        asked.then(|| http.get(&path, &[("seconds", WHY_SECONDS.to_string())]).ok())?
-                    };
-                    alarm_line(&a, why().as_ref(), paint)
-                }
+                if global.json() { data } else { alarm_line(&a, paint) }
             }
             _ => {
                 let o: OutcomeReply = serde_json::from_str(&data).map_err(fault)?;
@@ -134,13 +124,9 @@ fn past_json(a: &AlarmEvent) -> Result<String, Failure> {
 fn past_line(a: &AlarmEvent, paint: Paint) -> String {
     let alarm = &a.alarm;
     let mark = paint.dim(if alarm.phase == AlarmPhase::Ended { "past:" } else { "open:" });
-    let event = if a.event.is_null() { String::new() } else { format!("  {}", event_text(&a.event, &a.parts, paint)) };
     let rare = rarity(alarm.rarity_events, alarm.rarity_seconds);
-    format!("{:>10}  {mark} {}, {rare}{event}", alarm.began, alarm_words(alarm))
+    format!("{:>10}  {mark} {}, {rare}{}", alarm.began, alarm_words(alarm), event_and_instead(a, paint))
 }
-
-/// How long the daemon may take to explain an incident, in seconds.
-const WHY_SECONDS: u32 = 10;
 
 /// A parser of server-sent events, line by line. It holds the event that is not complete yet.
 #[derive(Default)]
@@ -173,16 +159,20 @@ impl Feed {
 }
 
 /// The line of an incident: what, how rare, the event with its odd part marked, and what was expected instead.
-fn alarm_line(a: &AlarmEvent, why: Option<&WhyAnswer>, paint: Paint) -> String {
+fn alarm_line(a: &AlarmEvent, paint: Paint) -> String {
     let alarm = &a.alarm;
     if alarm.phase == AlarmPhase::Ended {
         return paint.dim(&format!("{:>10}  over: {}", alarm.offset, alarm_words(alarm)));
     }
-    let parts = why.map_or(a.parts.as_slice(), |why| why.parts.as_slice());
-    let event = if a.event.is_null() { String::new() } else { format!("  {}", event_text(&a.event, parts, paint)) };
     let rare = paint.alarm(1.0, &rarity(alarm.rarity_events, alarm.rarity_seconds));
-    let instead = parts.iter().find_map(instead).map_or(String::new(), |words| format!("  {}", paint.dim(&words)));
-    format!("{:>10}  {}, {rare}{event}{instead}", alarm.offset, alarm_words(alarm))
+    format!("{:>10}  {}, {rare}{}", alarm.offset, alarm_words(alarm), event_and_instead(a, paint))
+}
+
+/// The event that an incident began with, its odd part marked, and what was expected instead.
+fn event_and_instead(a: &AlarmEvent, paint: Paint) -> String {
+    let event = if a.event.is_null() { String::new() } else { format!("  {}", event_text(&a.event, &a.parts, paint)) };
+    let instead = a.parts.iter().find_map(instead).map_or(String::new(), |words| format!("  {}", paint.dim(&words)));
+    event + &instead
 }
 
 /// What was expected instead of a part.
@@ -292,19 +282,23 @@ mod tests {
         let mut a = AlarmEvent::overdue(&"web".into(), alarm);
         a.event = serde_json::json!({"data": "GET / 502"});
         let expected = Some(Expected::Symbols { top: vec![(Some("200".into()), 0.97)], other: 0.03 });
-        let part =
-            Part { name: "value".into(), value: Some("502".into()), place: Some((6, 9)), expected, ..Part::default() };
-        let why = WhyAnswer { parts: vec![part], ..WhyAnswer::default() };
+        a.parts.push(Part {
+            name: "value".into(),
+            value: Some("502".into()),
+            place: Some((6, 9)),
+            expected,
+            ..Part::default()
+        });
         assert_eq!(
-            alarm_line(&a, Some(&why), Paint::off()),
+            alarm_line(&a, Paint::off()),
             "       400  new of value: incident since event 400, once in about 20,000 events, about every 3 days  \
              GET / 502  value 502: expected 200 97 %"
         );
         (a.alarm.phase, a.alarm.count, a.alarm.offset) = (AlarmPhase::Ended, 60, 460);
         let over = "       460  over: new of value: incident since event 400, 60 unusual events";
-        assert_eq!(alarm_line(&a, None, Paint::off()), over);
+        assert_eq!(alarm_line(&a, Paint::off()), over);
         let past = "       400  past: new of value: incident since event 400, 60 unusual events, \
-                    once in about 20,000 events, about every 3 days  GET / 502";
+                    once in about 20,000 events, about every 3 days  GET / 502  value 502: expected 200 97 %";
         assert_eq!(past_line(&a, Paint::off()), past);
         a.alarm.phase = AlarmPhase::GoesOn;
         assert_eq!(past_line(&a, Paint::off()), past.replace("past:", "open:"));

@@ -20,8 +20,9 @@ pub struct AlarmEvent {
     pub surprise_bits: f64,
     /// The excess of the event, in bits: the sum over its parts.
     pub excess_bits: f64,
-    /// The parts of the event, in the order of their excess, the largest first. Of a text they are its oddest word and
-    /// the rest of it; `…/events/{offset}/why` has all words, and what was expected instead.
+    /// The parts of the event, in the order of their excess, the largest first, with what was expected instead if the
+    /// incident begins with it. Of a text they are its oddest word and the rest of it; `…/events/{offset}/why` has all
+    /// words, and when the like of each was last seen.
     pub parts: Vec<Part>,
 }
 
@@ -45,7 +46,7 @@ impl AlarmEvent {
             event: event_json(record),
             surprise_bits: outcome.surprise_bits,
             excess_bits: outcome.excess_bits,
-            parts: parts(record, outcome),
+            parts: if outcome.parts.is_empty() { parts(record, outcome) } else { outcome.parts.clone() },
         })
     }
 
@@ -92,12 +93,11 @@ fn parts(record: &Record, outcome: &Outcome) -> Vec<Part> {
             parts.push(whole);
             continue;
         };
-        // the surprise of the word alone is not told, so its excess stands for it
         let odd = Part {
             name: field.name.clone(),
             value: Some(spelt),
             place: Some((word.start, word.end)),
-            surprise_bits: word.excess_bits,
+            surprise_bits: word.surprise_bits,
             excess_bits: word.excess_bits,
             ..Part::default()
         };
@@ -153,7 +153,7 @@ mod tests {
             rarity_seconds: Some(86_400.0),
             field: Some("value".into()),
         };
-        let word = OddWord { start: 6, end: 9, excess_bits: 12.0, excess_variance: 4.0 };
+        let word = OddWord { start: 6, end: 9, excess_bits: 12.0, excess_variance: 4.0, surprise_bits: 13.0 };
         let field = FieldOutcome {
             name: "value".into(),
             surprise_bits: 30.0,

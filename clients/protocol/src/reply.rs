@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
-use surmise_event::{Alarm, Drift, Expected, FieldOutcome, Outcome, Prediction, Refusal, RefusalCode, SessionOutcome};
+use surmise_event::{Alarm, Drift, Expected, FieldOutcome, Outcome, Part, Prediction};
+use surmise_event::{Refusal, RefusalCode, SessionOutcome};
 
 /// One line of the daemon.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +83,9 @@ pub struct OutcomeReply {
     /// The incident that the event begins or goes on with, or that is over by now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarm: Option<Alarm>,
+    /// Of an event that begins an incident: its parts, with what was expected instead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
     /// The sessions that are over with this event.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sessions: Vec<SessionOutcome>,
@@ -120,6 +124,7 @@ impl OutcomeReply {
             model_version,
             drift: outcome.drift,
             alarm: outcome.alarm,
+            parts: outcome.parts,
             sessions: outcome.sessions,
             event: None,
             next,
@@ -139,7 +144,12 @@ impl OutcomeReply {
         let next = self.next.as_ref().map_or(0, |next| {
             next.fields.iter().map(|(name, e)| FIELD_BYTES + name.len() + expected(e)).sum::<usize>()
         });
-        REPLY_BYTES + self.stream.len() + self.key.as_ref().map_or(0, |key| key.len()) + fields + next
+        let part = |part: &Part| {
+            let value = part.value.as_ref().map_or(0, String::len);
+            FIELD_BYTES + part.name.len() + value + part.expected.as_ref().map_or(0, expected)
+        };
+        let parts = self.parts.iter().map(part).sum::<usize>();
+        REPLY_BYTES + self.stream.len() + self.key.as_ref().map_or(0, |key| key.len()) + fields + next + parts
     }
 }
 
@@ -362,6 +372,7 @@ mod tests {
             model_version: 131,
             drift: Vec::new(),
             alarm: None,
+            parts: Vec::new(),
             sessions: Vec::new(),
             event: None,
             next: None,

@@ -68,7 +68,7 @@ impl<'a> ReplyWriter<'a> {
         }
         if self.options.outcome {
             if !has_room {
-                (reply.fields, reply.next, reply.brief) = (Vec::new(), None, true);
+                (reply.fields, reply.parts, reply.next, reply.brief) = (Vec::new(), Vec::new(), None, true);
             }
             self.gather(Reply::Outcome(Box::new(reply)));
         }

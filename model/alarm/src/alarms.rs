@@ -314,6 +314,16 @@ impl Alarms {
         })
     }
 
+    /// Whether no incident is open, so that the event at hand may begin one.
+    pub fn is_quiet(&self) -> bool {
+        self.open.is_none()
+    }
+
+    /// The bits of the largest claim of the event at hand so far.
+    pub fn claim_bits(&self) -> f64 {
+        self.claim.bits.max(self.aside_claim.bits)
+    }
+
     /// Incidents so far, beside how many were promised.
     pub fn account(&self) -> BudgetAccount {
         let (begun, promised) = self.budget.realised();

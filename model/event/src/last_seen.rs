@@ -1,7 +1,7 @@
 //! When a thing like a part of an event was last seen: found by going over the events before it.
 
+use crate::expected::Expected;
 use crate::part::Part;
-use crate::prediction::Expected;
 use crate::record::{Data, Datum, Record};
 
 /// Level of the quantile below which a number is low, and of that above which it is high.

@@ -11,6 +11,7 @@
 mod alarm;
 mod bind;
 mod civil;
+mod expected;
 mod last_seen;
 mod numeral;
 mod part;
@@ -24,10 +25,11 @@ mod time;
 
 pub use alarm::{Alarm, AlarmBudget, AlarmKind, AlarmPhase, BudgetError, BudgetSpan};
 pub use civil::{CivilTime, DateOrder};
+pub use expected::Expected;
 pub use last_seen::LastSeen;
 pub use numeral::{Numeral, Numerals, is_missing, unit_base};
 pub use part::Part;
-pub use prediction::{Detector, Drift, Expected, FieldOutcome, OddWord, Outcome, Prediction};
+pub use prediction::{Detector, Drift, FieldOutcome, OddWord, Outcome, Prediction};
 pub use record::{Data, Datum, Event, Record, Value};
 pub use refusal::{Limits, Refusal, RefusalCode};
 pub use report::{ExpertReport, FieldReport, Report};

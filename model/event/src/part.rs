@@ -1,6 +1,6 @@
 //! Parts of an event: what each of its values, words and ends cost, and what was expected instead.
 
-use crate::prediction::Expected;
+use crate::expected::Expected;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 

@@ -1,6 +1,8 @@
 //! What a learner says about events: predictions before they come, outcomes after.
 
 use crate::alarm::Alarm;
+use crate::expected::Expected;
+use crate::part::Part;
 use crate::session::SessionOutcome;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -20,32 +22,6 @@ pub struct Prediction {
     pub end: Option<f64>,
     /// What is expected of every field, by name, given that the earlier fields are as expected.
     pub fields: BTreeMap<String, Expected>,
-}
-
-/// What is expected of one field: the distribution of its value, in a form for people and programs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Expected {
-    /// Symbols or bytes: the likeliest with their probabilities, and the probability of all others. `null` means a
-    /// missing value.
-    Symbols {
-        /// The likeliest symbols and their probabilities, likeliest first.
-        top: Vec<(Option<String>, f64)>,
-        /// Probability of everything that is not listed, never-seen symbols included.
-        other: f64,
-    },
-    /// A number, or a gap in seconds.
-    Number {
-        /// The point forecast.
-        mean: f64,
-        /// The value that has half of the probability on each side.
-        median: f64,
-        /// Quantiles, by their level from 0 to 1.
-        quantiles: BTreeMap<String, f64>,
-        /// Probability that the value is missing, where that has happened.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        missing: Option<f64>,
-    },
 }
 
 /// What an event turned out to be: how surprising, how unusual, and what it shows of its stream.
@@ -75,6 +51,9 @@ pub struct Outcome {
     /// The incident that the event begins or goes on with, or that is over by now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarm: Option<Alarm>,
+    /// Of an event that begins an incident: its parts, with what was expected instead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
     /// The sessions that are over with this event: that of its key, if the event ends it, and those of keys that are
     /// forgotten.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -175,6 +154,9 @@ pub struct OddWord {
     pub excess_bits: f64,
     /// The variance that the prediction expects that to have, in bits squared.
     pub excess_variance: f64,
+    /// The surprise of the same bytes and marks, in bits.
+    #[serde(default)]
+    pub surprise_bits: f64,
 }
 
 impl OddWord {

@@ -1,5 +1,6 @@
 //! The learner of one stream: what it is made of, how it is made, and how its schema takes in records.
 
+use crate::before_event::BeforeEvent;
 use crate::drift::Watcher;
 use crate::ending::Ending;
 use crate::error::LearnerError;
@@ -131,6 +132,10 @@ pub(crate) struct Scratch {
     pub(crate) line_sum: Option<f64>,
     /// The outcome of the event's line; kept for its lists.
     pub(crate) line: LineOutcome,
+    /// The number of the line's template.
+    pub(crate) template: u32,
+    /// Where the event found the models.
+    pub(crate) before: BeforeEvent,
 }
 
 incremental_copy!(Learner {
@@ -149,6 +154,8 @@ impl Default for Scratch {
             end_name: "end".into(),
             line_sum: None,
             line: LineOutcome::default(),
+            template: 0,
+            before: BeforeEvent::default(),
         }
     }
 }

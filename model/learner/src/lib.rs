@@ -35,6 +35,8 @@
 //! and several steps ahead) and `checkpoint` (save, load, and continue as if nothing had happened).
 
 mod alarm;
+mod alarm_parts;
+mod before_event;
 mod checkpoint;
 mod clock;
 mod component;

@@ -9,7 +9,7 @@ use std::f64::consts::LN_2;
 use std::sync::Arc;
 use surmise_event::Expected;
 use surmise_lines::{LikelyValue, LineModel, LineOutcome, SlotSummary};
-use surmise_symbol::{Excess, SymbolKey, SymbolModel};
+use surmise_symbol::{Excess, Probe, SymbolModel};
 
 /// What was expected of a line before it came: of its template, and of the slots of the template that it has.
 #[derive(Default)]
@@ -22,14 +22,13 @@ impl LineExpectation {
     /// Asks what is expected of the next line of a key, which will be one of `template`; there were `known` templates.
     pub(crate) fn ask(
         (model, lines): (&SymbolModel, &LineModel),
-        key: &SymbolKey,
+        probe: &Probe,
         inputs: &SideInputs,
         known: u32,
         template: u32,
     ) -> LineExpectation {
-        let probe = model.probe(key);
-        let likeliest = model.top(&probe, inputs, known, LISTED);
-        let by = likeliest.first().map(|(symbol, _)| largest_share(model, &probe, inputs, *symbol));
+        let likeliest = model.top(probe, inputs, known, LISTED);
+        let by = likeliest.first().map(|(symbol, _)| largest_share(model, probe, inputs, *symbol));
         let expected = symbols(likeliest, LISTED, |symbol| lines.template_text(symbol).map(Some));
         let template_expected = PartExpectation { expected: Some(expected), by };
         LineExpectation { template: template_expected, slots: lines.slots(template).unwrap_or_default() }

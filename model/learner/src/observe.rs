@@ -112,10 +112,12 @@ impl Learner {
         out.fields.clear();
         out.drift.clear();
         out.sessions.clear();
+        out.parts.clear();
         self.share_room();
         // the key's state leaves the table while models change it and themselves
         let mut key = self.take_key(name);
         self.complete(&mut key);
+        self.keep_before(event.time_us.and_then(|time_us| key.clock.since(time_us)));
         let every_byte = self.schema.is_bytes();
         let mut cost = Surprise::default();
         if !event.values.is_empty() {
@@ -153,6 +155,7 @@ impl Learner {
             }
             out.sessions.iter().for_each(|session| self.monitors.alarms.session(session.rarity_sessions));
             self.judge(out.offset, out);
+            self.tell_parts(event, out);
             let drift = &mut self.monitors.drift;
             let (fields, bits) = (&self.models.fields, out.surprise_bits / events.max(1) as f64);
             drift.observe(out.offset, bits, |column| name_of_column(fields, column), &mut out.drift);
@@ -285,8 +288,10 @@ impl Learner {
             let (parts, known) = (&mut self.measures.parts, vocabulary.len() as u32);
             let end = vocabulary.end_symbol();
             let (scoring, tally) = (self.measures.scoring, &mut self.measures.tally);
+            self.scratch.before.keep_end(model.made_model(), symbol_key, inputs);
             model.observe(inputs, &[end], |model| {
-                let expectation = parts.asks().then(|| expect_category((model, vocabulary), symbol_key, inputs, known));
+                let asked = || expect_category((model, vocabulary), &model.probe(symbol_key), inputs, known);
+                let expectation = parts.asks().then(asked);
                 let nats = model.observe(symbol_key, inputs, end);
                 cost = Surprise::of_symbol(nats, model);
                 if parts.is_on() {

@@ -1,5 +1,6 @@
 //! Observing the value of one field: as one symbol, as a run of byte symbols, or as a number.
 
+use crate::before_event::ObservedNumber;
 use crate::clock::Clocks;
 use crate::explain::FieldExplanation;
 use crate::field::Model;
@@ -123,8 +124,14 @@ impl Learner {
             explanation = Some(e);
         }
         let (asks, listing) = (self.measures.parts.asks(), self.measures.parts.is_on());
-        let expectation =
-            if asks { expect_symbol(&field.model, key, inputs, known) } else { PartExpectation::default() };
+        let expectation = match field.symbols().filter(|_| asks) {
+            Some(model) => {
+                let probe = model.ask().probe(key);
+                expect_symbol(&field.model, &probe, inputs, known)
+            }
+            None => PartExpectation::default(),
+        };
+        self.scratch.before.keep(i, field.symbols().and_then(SymbolField::made_model), (key, inputs), symbol < known);
         let presence = field.presence().map(Surprise::of_decision);
         // of a first value there is no record that it could be held against, and most that come once end with it
         let is_first = field.symbols().is_some_and(SymbolField::is_first);
@@ -252,6 +259,8 @@ impl Learner {
         if predicted {
             reading.tails = model.levels(column, given).map(|(below, within)| (below, 1.0 - within));
             self.monitors.alarms.number(i, &reading);
+            let claim_bits = self.monitors.alarms.claim_bits();
+            self.scratch.before.keep_number(i, &ObservedNumber { model, column, given, claim_bits });
         }
         if measures.explaining && predicted {
             let shares = model.expert_shares(column, Given::Within);
@@ -311,7 +320,7 @@ impl TextInProgress<'_> {
     ) {
         for (place, symbol) in self.symbols.iter().enumerate() {
             if spelt_byte(self.symbols, place).is_some_and(|byte| self.words.begins(byte)) {
-                self.words.expectations.push(expect_word(model, key, inputs));
+                self.words.expectations.push(expect_word(model, &model.probe(key), inputs));
             }
             let nats = model.observe(key, inputs, *symbol);
             self.push(count(model, nats));

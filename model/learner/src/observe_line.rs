@@ -59,10 +59,14 @@ impl Learner {
         });
         let parts = &mut self.measures.parts;
         let expectation = if parts.asks() {
-            LineExpectation::ask((&model.ask(), lines), key, inputs, known, reading.template)
+            let model = model.ask();
+            LineExpectation::ask((&model, lines), &model.probe(key), inputs, known, reading.template)
         } else {
             LineExpectation::default()
         };
+        let is_known = reading.template < known;
+        self.scratch.before.keep(i, model.made_model(), (key, inputs), is_known);
+        self.scratch.template = reading.template;
         let mut cost = Surprise::default();
         let template = [reading.template];
         model.observe(inputs, &template, |model| {
@@ -76,7 +80,7 @@ impl Learner {
             });
         });
         self.measures.explanations.extend(explanation);
-        self.monitors.alarms.template(i, cost.bits(), reading.template >= known);
+        self.monitors.alarms.template(i, cost.bits(), !is_known);
         let line = &mut self.scratch.line;
         lines.observe_into(&reading, cost.nats, line);
         if parts.is_on() {
@@ -103,5 +107,6 @@ fn oddest_part(line: &LineOutcome) -> Option<(u32, f64)> {
 /// and quotes.
 fn odd_word(line: &[u8], part: &[u8], bits: f64) -> Option<OddWord> {
     let start = line.windows(part.len().max(1)).position(|window| window == part)?;
-    Some(OddWord { start: start as u32, end: (start + part.len()) as u32, excess_bits: bits, excess_variance: 0.0 })
+    let (start, end) = (start as u32, (start + part.len()) as u32);
+    Some(OddWord { start, end, excess_bits: bits, ..OddWord::default() })
 }

@@ -14,7 +14,7 @@ use crate::words::{PartExpectation, Words, is_of_word};
 use std::sync::Arc;
 use surmise_event::{Expected, Part, Value};
 use surmise_number::{Given, NumberModel};
-use surmise_symbol::{Probe, SymbolKey, SymbolModel};
+use surmise_symbol::{Probe, SymbolModel};
 
 /// How much is kept of the parts of the latest event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,17 +137,16 @@ pub(crate) fn token_text(vocabulary: &Vocabulary, symbol: u32) -> Option<Option<
 }
 
 /// What is expected of a category that had `known` symbols, or of a gap.
-pub(crate) fn expect_symbol(model: &Model, key: &SymbolKey, inputs: &SideInputs, known: u32) -> PartExpectation {
+pub(crate) fn expect_symbol(model: &Model, probe: &Probe, inputs: &SideInputs, known: u32) -> PartExpectation {
     match model {
-        Model::Category(model, vocabulary) => expect_category((&model.ask(), vocabulary), key, inputs, known),
+        Model::Category(model, vocabulary) => expect_category((&model.ask(), vocabulary), probe, inputs, known),
         Model::Gap(model) => {
             let model = &*model.ask();
-            let probe = model.probe(key);
-            let likeliest = model.top(&probe, inputs, BYTE_SYMBOLS, 1);
-            let by = likeliest.first().map(|(symbol, _)| largest_share(model, &probe, inputs, *symbol));
+            let likeliest = model.top(probe, inputs, BYTE_SYMBOLS, 1);
+            let by = likeliest.first().map(|(symbol, _)| largest_share(model, probe, inputs, *symbol));
             // of a key's first event there is no gap, and that is all that is known
             let first = likeliest.first().is_some_and(|(symbol, _)| *symbol == gap::FIRST);
-            let expected = (!first).then(|| gap_expected(model, &probe, inputs));
+            let expected = (!first).then(|| gap_expected(model, probe, inputs));
             PartExpectation { expected, by }
         }
         Model::Bytes(_) | Model::Number(_) | Model::Line(..) => PartExpectation::default(),
@@ -157,13 +156,12 @@ pub(crate) fn expect_symbol(model: &Model, key: &SymbolKey, inputs: &SideInputs,
 /// What is expected of a category that had `known` symbols.
 pub(crate) fn expect_category(
     (model, vocabulary): (&SymbolModel, &Vocabulary),
-    key: &SymbolKey,
+    probe: &Probe,
     inputs: &SideInputs,
     known: u32,
 ) -> PartExpectation {
-    let probe = model.probe(key);
-    let likeliest = model.top(&probe, inputs, known, LISTED);
-    let by = likeliest.first().map(|(symbol, _)| largest_share(model, &probe, inputs, *symbol));
+    let likeliest = model.top(probe, inputs, known, LISTED);
+    let by = likeliest.first().map(|(symbol, _)| largest_share(model, probe, inputs, *symbol));
     let expected = symbols(likeliest, LISTED, |symbol| token_text(vocabulary, symbol));
     PartExpectation { expected: Some(expected), by }
 }
@@ -185,10 +183,9 @@ pub(crate) fn expect_number(model: &NumberModel, column: usize, given: Given) ->
 }
 
 /// The likeliest words of a text that goes on from where the key stands.
-pub(crate) fn expect_word(model: &SymbolModel, key: &SymbolKey, inputs: &SideInputs) -> PartExpectation {
-    let probe = model.probe(key);
-    let first = model.top(&probe, inputs, BYTE_SYMBOLS, SPELT);
-    let by = first.first().map(|(byte, _)| largest_share(model, &probe, inputs, *byte));
+pub(crate) fn expect_word(model: &SymbolModel, probe: &Probe, inputs: &SideInputs) -> PartExpectation {
+    let first = model.top(probe, inputs, BYTE_SYMBOLS, SPELT);
+    let by = first.first().map(|(byte, _)| largest_share(model, probe, inputs, *byte));
     let mut words: Vec<(Option<String>, f64)> = Vec::new();
     for (byte, p) in first {
         let (text, p) = spell_on(model, probe.clone(), inputs, byte, p);

@@ -108,6 +108,7 @@ impl Word {
             end: if self.end > self.start { self.end } else { self.close },
             excess_bits: self.cost.excess.bits(),
             excess_variance: self.cost.excess.variance_bits(),
+            surprise_bits: self.cost.bits(),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Alarms of a learner: a small version of what `examples/alarms.rs` prints, silence, and checkpoints in an incident.
 
-use surmise_event::{Alarm, AlarmKind, AlarmPhase, Data, Datum, Limits, Outcome, Record, Schema};
+use surmise_event::{Alarm, AlarmKind, AlarmPhase, Data, Datum, Expected, Field, FieldKind, Limits, Outcome, Part};
+use surmise_event::{Record, Schema};
 use surmise_fixtures::streams::{PlantedFault, StreamEvent, StreamKind, StreamValue, faulty, healthy};
-use surmise_learner::{Learner, Options};
+use surmise_learner::{Learner, Options, PartDetail};
 
 /// Events of a stream.
 const EVENTS: usize = 12_000;
@@ -100,4 +101,74 @@ fn an_incident_goes_on_after_a_checkpoint() {
     }
     assert!(phases.contains(&AlarmPhase::GoesOn) && phases.contains(&AlarmPhase::Ended), "{phases:?}");
     assert_eq!(one.state_hash(), other.state_hash());
+}
+
+/// Observes records up to the one that begins an incident, by a learner that keeps no parts and by one that keeps the
+/// last one's; returns what the two say of it.
+fn at_the_alarm(schema: &Schema, record: impl Fn(usize) -> Record, odd: usize) -> (Outcome, Vec<Part>) {
+    let [mut plain, mut asking] = [0; 2].map(|_| Learner::new(schema.clone(), Options::default()).unwrap());
+    for i in 0..odd + 40 {
+        let event = plain.bind(&record(i), &Limits::default()).unwrap();
+        asking.set_parts(if i >= odd { PartDetail::Expectations } else { PartDetail::None });
+        asking.observe(&event);
+        let told = plain.observe(&event);
+        if i >= odd && begins(&told).is_some() {
+            return (told, asking.latest_parts().to_vec());
+        }
+    }
+    panic!("nothing is told");
+}
+
+#[test]
+fn an_alarm_carries_what_was_expected_instead() {
+    let record = |i: usize| {
+        let odd = i >= 2_999;
+        let status = if odd { "502" } else { "200" };
+        let line = format!("GET /item/{} HTTP/1.1 {status} ok", i % 3);
+        let fields = vec![
+            ("line".into(), Datum::Bytes(line.as_bytes().into())),
+            ("page".into(), Datum::Text(if odd { "zz" } else { ["home", "cart"][i % 2] }.into())),
+            ("ms".into(), Datum::Number(if odd { 900.0 } else { 10.0 + (i % 4) as f64 })),
+        ];
+        let time_us = Some(i as i64 * 1_000_000);
+        Record { key: Some("k".into()), data: Data::Fields(fields), time_us, ..Record::default() }
+    };
+    let fields = [("line", FieldKind::Text), ("page", FieldKind::Category), ("ms", FieldKind::Number)];
+    let schema = Schema::new(fields.map(|(name, kind)| Field::new(name, kind)));
+    let (told, exact) = at_the_alarm(&schema, record, 2_999);
+    assert_like(&told, &exact, &["502", "zz", "900"]);
+}
+
+#[test]
+fn an_alarm_of_a_line_carries_the_lines_that_were_expected() {
+    let record = |i: usize| {
+        let line = match i {
+            2_999.. => "kernel panic in the pump".to_owned(),
+            _ => format!("GET /item/{} took {} ms", i % 3, 10 + i % 4),
+        };
+        Record { data: Data::One(Datum::Bytes(line.as_bytes().into())), ..Record::default() }
+    };
+    let schema = Schema::new([Field::new("value", FieldKind::Line)]);
+    let (told, exact) = at_the_alarm(&schema, record, 2_999);
+    assert_like(&told, &exact, &["kernel panic in the pump"]);
+}
+
+/// What an alarm says inside is what is found when parts are kept: exactly what they cost, and nearly what was
+/// expected.
+fn assert_like(told: &Outcome, exact: &[Part], values: &[&str]) {
+    let sum = |of: fn(&Part) -> f64| told.parts.iter().map(of).sum::<f64>();
+    assert!((sum(|p| p.surprise_bits) - told.surprise_bits).abs() < 1e-6, "{told:?}");
+    assert!((sum(|p| p.excess_bits) - told.excess_bits).abs() < 1e-6, "{told:?}");
+    assert!(told.parts.is_sorted_by(|a, b| a.excess_bits >= b.excess_bits));
+    for value in values {
+        let of = |parts: &[Part]| parts.iter().find(|part| part.value.as_deref() == Some(*value)).cloned().unwrap();
+        let (told, exact) = (of(&told.parts), of(exact));
+        assert!((told.surprise_bits - exact.surprise_bits).abs() < 1e-6, "{told:?} {exact:?}");
+        match (&told.expected, &exact.expected) {
+            (Some(Expected::Symbols { top: told, .. }), Some(Expected::Symbols { top: exact, .. })) => {
+                assert!(told[0].0 == exact[0].0 && (told[0].1 - exact[0].1).abs() < 0.1, "{told:?} {exact:?}");
+            }
+            (told, exact) => assert_eq!(told, exact),
+        }
+    }
 }

@@ -84,6 +84,14 @@ impl LineModel {
         Some(slots.filter_map(summary).collect())
     }
 
+    /// The lines that the slot of a name has had in a template; 0 if there is none.
+    pub fn slot_lines(&self, number: u32, name: &str) -> u64 {
+        let Some(template) = self.outer.get(number) else { return 0 };
+        let named = |place: &usize| template.pieces[*place].has_slot() && name_at(template, *place) == name;
+        let place = (0..template.pieces.len()).find(named);
+        place.and_then(|place| self.slots.get(template.pieces[place].slot)).map_or(0, |slot| slot.count as u64)
+    }
+
     /// The parts of the line that was observed last, whose outcome this is, the largest excess first.
     pub fn parts(&self, template: u32, outcome: &LineOutcome) -> Vec<LinePartSummary> {
         let summary = |part: &crate::LinePart| LinePartSummary {

@@ -38,7 +38,7 @@ pub struct SymbolKey {
 }
 
 /// The place in a text: words, columns and fields of the current line. Words, shapes and fields are hashes.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct LinePlace {
     /// The current word; 0 between words.
     pub(crate) word: u32,
@@ -62,6 +62,20 @@ pub struct LinePlace {
     current: Vec<u8>,
     /// The bytes of the line above.
     previous: Vec<u8>,
+}
+
+impl Clone for LinePlace {
+    fn clone(&self) -> Self {
+        LinePlace { current: self.current.clone(), previous: self.previous.clone(), ..*self }
+    }
+
+    /// Copies `other` into the memory that the lines already have.
+    fn clone_from(&mut self, other: &Self) {
+        let (mut current, mut previous) = (std::mem::take(&mut self.current), std::mem::take(&mut self.previous));
+        current.clone_from(&other.current);
+        previous.clone_from(&other.previous);
+        *self = LinePlace { current, previous, ..*other };
+    }
 }
 
 impl LinePlace {
@@ -167,10 +181,31 @@ impl SymbolKey {
 
     /// A copy of the champion's hidden state, to look ahead with.
     pub(crate) fn hidden(&self, shape: &Shape, champion: u64) -> Hidden {
+        self.sequence_of(champion).map_or_else(|| Sequence::new(shape).hidden(), Sequence::hidden)
+    }
+
+    /// Makes `to` what [`hidden`](Self::hidden) returns, in the memory of an earlier copy.
+    pub(crate) fn hidden_into(&self, shape: &Shape, champion: u64, to: &mut Hidden) {
+        match self.sequence_of(champion) {
+            Some(sequence) => sequence.hidden_into(to),
+            None => *to = Sequence::new(shape).hidden(),
+        }
+    }
+
+    /// The hidden state that belongs to the champion, if the key has one.
+    fn sequence_of(&self, champion: u64) -> Option<&Sequence> {
         // a challenger that was promoted since the key's last symbol is the champion now
         let promoted = || self.challenger.as_ref().filter(|c| c.0 == champion).map(|c| &c.1);
-        let sequence = if self.network == champion { self.sequence.as_ref() } else { promoted() };
-        sequence.map_or_else(|| Sequence::new(shape).hidden(), Sequence::hidden)
+        if self.network == champion { self.sequence.as_ref() } else { promoted() }
+    }
+
+    /// Copies what questions look at of another key, hidden states apart, into the memory that is already there.
+    pub(crate) fn copy_from(&mut self, other: &SymbolKey) {
+        let SymbolKey { recent, length, bag, line, matches, last, sequence: _, network, challenger: _ } = other;
+        self.recent.clone_from(recent);
+        (self.length, self.bag, self.matches, self.last) = (*length, *bag, *matches, *last);
+        self.line.clone_from(line);
+        self.network = *network;
     }
 
     /// Symbols so far.

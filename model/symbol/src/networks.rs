@@ -74,6 +74,15 @@ impl Networks {
         self.champion.as_ref().map(|network| key.hidden(network.core.shape(), self.trials.champion))
     }
 
+    /// Makes `to` what [`hidden`](Self::hidden) returns, in the memory of an earlier copy.
+    pub fn place(&self, key: &SymbolKey, to: &mut Option<Hidden>) {
+        match (&self.champion, to) {
+            (None, to) => *to = None,
+            (Some(network), Some(to)) => key.hidden_into(network.core.shape(), self.trials.champion, to),
+            (Some(_), to) => *to = self.hidden(key),
+        }
+    }
+
     /// Gives a new key its hidden state.
     pub fn begin_key(&self, key: &mut SymbolKey) {
         key.sequence = self.champion.as_ref().map(|network| Sequence::new(network.core.shape()));

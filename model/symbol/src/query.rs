@@ -77,7 +77,7 @@ pub(crate) struct CodeSearch<'a> {
 }
 
 /// A copy of a key's state that a question may move forward without the model learning anything.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Probe {
     key: SymbolKey,
     hidden: Option<Hidden>,
@@ -87,6 +87,12 @@ impl SymbolModel {
     /// A probe that stands where the key stands.
     pub fn probe(&self, key: &SymbolKey) -> Probe {
         Probe { key: key.clone(), hidden: self.sources.networks.hidden(key) }
+    }
+
+    /// Lets a probe stand where the key stands, in the memory that it already has.
+    pub fn place(&self, key: &SymbolKey, probe: &mut Probe) {
+        probe.key.copy_from(key);
+        self.sources.networks.place(key, &mut probe.hidden);
     }
 
     /// Moves a probe over a symbol, as if it had come.
