@@ -22,7 +22,7 @@ use surmise_state::{Persist, State, StateError};
 const MAGIC: &[u8; 8] = b"surmise\0";
 
 /// The version of what is written; it rises with every change of it.
-const FORMAT: u32 = 8;
+const FORMAT: u32 = 9;
 
 impl Learner {
     /// Saves the learner: all that [`Learner::load`] needs to make one that continues exactly as this one would, in one
@@ -112,6 +112,7 @@ impl Persist for Core<'_> {
         models.ending.persist(s)?;
         learner.monitors.alarms.persist(s)?;
         learner.monitors.sessions.persist(s)?;
+        learner.monitors.silences.persist(s)?;
         // the states of keys are read and written by the models, so they leave the learner meanwhile
         let mut held = std::mem::replace(&mut learner.keys, Keys::new(&learner.options));
         let result = persist_keys(learner, &mut held, s);
