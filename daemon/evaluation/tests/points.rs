@@ -21,7 +21,7 @@ const UNIT_ROWS: &str = "0:14400";
 /// measure. A walk and a season with much noise, 24 steps ahead, are what does not reach 1.02 in so few rows.
 const RATIO_MAX: [f64; 4] = [1.02, 1.02, 1.06, 1.03];
 /// What is promised of the mean ratio of all series that are tried, by measure.
-const MEAN_RATIO_MAX: [f64; 4] = [0.95, 0.97, 0.90, 0.95];
+const MEAN_RATIO_MAX: [f64; 4] = [0.93, 0.92, 0.86, 0.90];
 /// What is promised of the mean coverage at each step, and of that of each of the few series.
 const MEAN_COVERAGE: std::ops::RangeInclusive<f64> = 0.87..=0.93;
 const COVERAGE: std::ops::RangeInclusive<f64> = 0.86..=0.94;

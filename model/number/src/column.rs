@@ -111,8 +111,7 @@ impl NumberColumn {
     pub(crate) fn new(columns: usize, column: usize, ablation: NumberAblation) -> Self {
         let mut own = LeastSquares::new(OWN_DIMS, 1, FORGETTING, 10.0);
         own.set_weight(0, 0, 1.0);
-        let mut long = LeastSquares::new(LONG_DIMS, 1, LONG_FORGETTING, 1.0);
-        long.set_weight(0, 0, 1.0);
+        let long = LeastSquares::new(LONG_DIMS, 1, LONG_FORGETTING, 1.0);
         let mut stack = LeastSquares::new(STACK_DIMS, 1, STACK_FORGETTING, STACK_START);
         STACK_WEIGHTS.iter().for_each(|(i, weight)| stack.set_weight(0, *i, *weight));
         let calibrator = if ablation.calibration { Calibrator::plain() } else { Calibrator::new() };
@@ -294,9 +293,6 @@ impl NumberColumn {
                 self.own.rebase_inputs(&own, a, c);
                 self.own.rebase_target(0, 1.0 / a, -c / a);
                 self.hours.rebase(a);
-                let long: [usize; LONG_DIMS - 3] = std::array::from_fn(|i| i);
-                self.long.rebase_inputs(&long, a, c);
-                self.long.rebase_target(0, 1.0 / a, -c / a);
                 self.stack.rebase_inputs(&stack, a, c);
                 self.stack.rebase_target(0, 1.0 / a, -c / a);
             }
@@ -308,7 +304,6 @@ impl NumberColumn {
                     self.residual = self.units.unit;
                 }
                 self.own.unsettle(0);
-                self.long.unsettle(0);
                 self.hours.restart();
                 self.stack.unsettle(0);
             }

@@ -4,8 +4,8 @@
 pub(crate) const LAGS: usize = 12;
 /// Own past values that the long regression sees, and that a key keeps.
 pub(crate) const LONG_LAGS: usize = 24;
-/// Regressors of the long regression: lags, the day and the week before, the usual day, the phase of the day, and a
-/// constant.
+/// Regressors of the long regression: the slow mean, lags from the second on, the days and the week before, the usual
+/// day, the phase of the day, and a constant.
 pub(crate) const LONG_DIMS: usize = LONG_LAGS + 8;
 /// Regressors of the regression on a column's own past: lags, the day and the week before, the usual day, a constant.
 pub(crate) const OWN_DIMS: usize = LAGS + 8;

@@ -8,6 +8,8 @@ use surmise_state::{Persist, State, StateError};
 
 /// A key's mean errors follow its last eight values or so.
 const ERROR: RunningMean = RunningMean::new(0.12);
+/// A forecast may go on by so many of the smaller of two steps in one direction.
+const STEADY_STEPS_MAX: f64 = 2.0;
 /// Values in a row that were nearly certain, after which another such one teaches nothing.
 const CERTAIN_RUN: u32 = 64;
 /// The rate of the key's mean.
@@ -114,9 +116,31 @@ impl KeyColumn {
         self.lags.get(k - 1).or(self.lags.last()).copied().unwrap_or(f64::NAN)
     }
 
+    /// How many past values are kept.
+    pub(crate) fn lags_known(&self) -> usize {
+        self.lags.len()
+    }
+
+    /// The value `k` ≥ 1 events ago; NaN if it is not kept.
+    pub(crate) fn lag_or_nan(&self, k: usize) -> f64 {
+        self.lags.get(k - 1).copied().unwrap_or(f64::NAN)
+    }
+
     /// The least and the largest of the latest values that are kept; infinite the wrong way round if there are none.
     pub(crate) fn lag_range(&self) -> (f64, f64) {
         self.lags.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), y| (low.min(*y), high.max(*y)))
+    }
+
+    /// By how much the last two values both moved on in one direction, at least; 0 where they turned.
+    fn steady_step(&self) -> f64 {
+        let (late, early) = (self.lag(1) - self.lag(2), self.lag(2) - self.lag(3));
+        if late * early > 0.0 { late.abs().min(early.abs()) } else { 0.0 }
+    }
+
+    /// How far a forecast may stray from the last value: some of the column's mean steps, or what the key's own last
+    /// two steps bear out, because a mean needs many steps to learn that a counter at rest has begun to run.
+    pub(crate) fn reach(&self, units: &ColumnUnits) -> f64 {
+        units.reach().max(STEADY_STEPS_MAX * self.steady_step())
     }
 
     fn push_lag(&mut self, y: f64) {

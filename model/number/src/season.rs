@@ -140,11 +140,13 @@ impl Ring {
         self.data[i * self.width + column]
     }
 
-    /// Makes room for `rows` rows of `width` columns; starts anew where these or the season are others.
-    pub(crate) fn fit(&mut self, epoch: u32, width: usize, rows: usize) {
-        if (self.epoch, self.width, self.rows) != (epoch, width, rows) {
+    /// Makes room for `rows` rows of `width` columns; starts anew where these or the season are others, and says so.
+    pub(crate) fn fit(&mut self, epoch: u32, width: usize, rows: usize) -> bool {
+        let is_other = (self.epoch, self.width, self.rows) != (epoch, width, rows);
+        if is_other {
             *self = Self { epoch, width, rows, ..Self::default() };
         }
+        is_other
     }
 
     /// Leaves out `n` rows whose values were never sent.

@@ -113,3 +113,32 @@ fn leads_of_many_keys_stay_within_their_budget() {
     assert!((30 << 20..76 << 20).contains(&bytes), "{bytes}");
     assert!(keys.iter_mut().all(|k| k.encode().len() < 100_000));
 }
+
+#[test]
+fn a_counter_at_rest_that_begins_to_run_is_followed() {
+    let mut s = Stream::new(1, plain());
+    let (mut y, mut missed, mut stood) = (0.0, 0.0, 0.0);
+    for t in 0..260 {
+        // it runs by 500,000 from 200 on; by a rise of one, its mean step would say so only dozens of values later
+        y += if t < 200 { f64::from(u8::from(t % 3 == 0)) } else { 5e5 };
+        let expected = see(&mut s, t, y)[0][0].mean;
+        if t >= 215 {
+            (missed, stood) = (missed + (y + 5e5 - expected).powi(2), stood + 5e5f64.powi(2));
+        }
+    }
+    assert!(missed < 0.02 * stood, "{}", missed / stood);
+}
+
+#[test]
+fn a_counter_does_not_go_back_to_where_it_was_a_day_ago() {
+    let mut s = Stream::new(1, learnt());
+    let mut y = 0.0;
+    for t in 0..800 {
+        y = if t == 790 { 0.0 } else { y + 100.0 + 80.0 * (t as f64 * std::f64::consts::TAU / 24.0).sin() };
+        let ahead = see(&mut s, t, y);
+        if t >= 792 {
+            let last = ahead[STEPS - 1][0].mean;
+            assert!((y - 10_000.0..y + 20_000.0).contains(&last), "{t}: {last} after {y}");
+        }
+    }
+}

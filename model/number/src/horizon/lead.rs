@@ -36,11 +36,12 @@ const SIMPLE_FIRST: usize = CENTRE + 1;
 /// Those of [`SimpleForecasts`] that may go beyond all values.
 const EXTRAPOLATING: std::ops::Range<usize> = SIMPLE_FIRST + 2..SIMPLE_FIRST + 6;
 const BLEND: usize = SIMPLE_FIRST + SIMPLE;
-/// Weights with which the mixtures begin: the last value is believed, and averages a little. What has learnt little
+/// Weights with which the mixtures begin: the last value is believed, the value one period before where there is one,
+/// and averages a little. What has learnt little
 /// may go anywhere.
 const LEAD_PRIOR: [f64; LEAD_EXPERTS] = {
     let mut prior = [0.0; LEAD_EXPERTS];
-    (prior[LATEST], prior[SIMPLE_FIRST]) = (1.0, 0.3);
+    (prior[LATEST], prior[SIMPLE_FIRST], prior[INPUTS + BEFORE]) = (1.0, 0.3, 0.5);
     prior
 };
 
@@ -49,17 +50,19 @@ pub(crate) const INPUT_MAX: f64 = 50.0;
 /// Truths after which the regressions count.
 const REGRESSION_TRUTHS_MIN: u32 = 48;
 /// How many numbers [`SimpleForecasts`] are kept as, and how many forecasts they make.
-pub(crate) const SIMPLE_KEPT: usize = 13;
+pub(crate) const SIMPLE_KEPT: usize = 14;
 const SIMPLE: usize = 8;
-/// Among them: how far the next value may stray from the last, the last value, and the slow mean.
+/// Among them: how far the next value may stray from the last, the last value, the slow mean, and whether nearly every
+/// change is a rise.
 const REACH: usize = 10;
 const KEPT_LATEST: usize = 11;
 const KEPT_CENTRE: usize = 12;
+const IS_COUNTER: usize = 13;
 
 /// What needs no learning for each lead, at the event from which forecasts start, in the column's own units: the best
 /// average, the slowest, level and trend of the best setting of Holt's method and of the slowest, slow and quick rise,
 /// the median of the past, the value one period before; how far the next value may stray from the last; the last value
-/// and the slow mean.
+/// and the slow mean; 1 if nearly every change is a rise, so that a fall is a counter that starts again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SimpleForecasts(pub(crate) [f64; SIMPLE_KEPT]);
 
@@ -69,10 +72,16 @@ impl SimpleForecasts {
         self.0[KEPT_LATEST]
     }
 
+    /// Whether nearly every change of the column is a rise.
+    fn is_counter(&self) -> bool {
+        self.0[IS_COUNTER] > 0.0
+    }
+
     /// The forecasts `step` + 1 events ahead; `before` is the value one period before what is forecast.
     fn at(&self, step: usize, before: f64) -> [f64; SIMPLE] {
         let [average, slowest, level, trend, slow_level, slow_trend, rise, quick_rise, half, period_ago, ..] = self.0;
         let (steps, latest) = ((step + 1) as f64, self.latest());
+        let change = before - period_ago;
         [
             average,
             slowest,
@@ -81,15 +90,16 @@ impl SimpleForecasts {
             latest + steps * rise,
             latest + steps * quick_rise,
             half,
-            latest + before - period_ago,
+            // that a counter started again a period before says nothing of now
+            latest + if self.is_counter() { change.max(0.0) } else { change },
         ]
     }
 
     /// What nothing that extrapolates may leave `step` + 1 events ahead: as far as values usually walk, or where they
-    /// were at this time.
+    /// were at this time. A counter does not come back to where it was: nothing at all may leave how far it walks.
     fn range(&self, step: usize, inputs: &HorizonInputs) -> (f64, f64) {
         let (latest, reach) = (self.latest(), 2.0 * self.0[REACH] * ((step + 1) as f64).sqrt());
-        let usual = [inputs[BEFORE], inputs[USUAL]].into_iter().filter(|y| y.is_finite());
+        let usual = [inputs[BEFORE], inputs[USUAL]].into_iter().filter(|y| y.is_finite() && !self.is_counter());
         usual.fold((latest - reach, latest + reach), |(a, b), y| (a.min(y), b.max(y)))
     }
 }
@@ -145,9 +155,11 @@ impl LeadForecast {
         (all[LATEST], all[CENTRE]) = (simple.latest(), simple.0[KEPT_CENTRE]);
         all[SIMPLE_FIRST..BLEND].copy_from_slice(&simple.at(step, self.inputs[BEFORE]));
         let (low, high) = simple.range(step, &self.inputs);
-        for y in [STACK, INPUTS + ROLLED, INPUTS + DIRECT].into_iter().chain(EXTRAPOLATING) {
-            if all[y].is_finite() {
-                all[y] = all[y].clamp(low, high);
+        let extrapolates =
+            |i: usize| [STACK, INPUTS + ROLLED, INPUTS + DIRECT].contains(&i) || EXTRAPOLATING.contains(&i);
+        for (i, y) in all.iter_mut().enumerate() {
+            if y.is_finite() && (extrapolates(i) || simple.is_counter()) {
+                *y = y.clamp(low, high);
             }
         }
         let mut mixed = PointInputs::empty();

@@ -102,9 +102,10 @@ impl NumberModel {
             quick_rise,
             c.units.half(),
             period_ago,
-            c.units.reach(),
+            key.columns[column].reach(&c.units),
             latest,
             c.units.centre(),
+            f64::from(u8::from(smoothing.is_counter())),
         ])
     }
 

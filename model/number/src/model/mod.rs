@@ -251,7 +251,13 @@ impl NumberModel {
         }
         // a week, where there is room for one
         let rows = if 7 * day + 1 < rows { 7 * day + 2 } else { day + 2 };
-        key.ring.fit(season.epoch, columns.len(), rows);
+        if key.ring.fit(season.epoch, columns.len(), rows) {
+            // what came before the day was known belongs to it too
+            let known = key.columns.iter().map(KeyColumn::lags_known).max().unwrap_or(0);
+            for back in (2..=known.min(rows)).rev() {
+                key.ring.push_with(|column| key.columns[column].lag_or_nan(back));
+            }
+        }
         if let (Some(before), Some(now)) = (before, now) {
             key.ring.skip(season.steps(before, now) - 1);
         }

@@ -73,7 +73,7 @@ impl ExpertForecasts {
         }
         let latest = key.lag(1);
         // nothing that extrapolates may stray further than the column has moved, or than the record itself says
-        let reach = if key.is_gap() { units.reach().max(GAP_REACH_UNITS * units.unit) } else { units.reach() };
+        let reach = key.reach(units).max(if key.is_gap() { GAP_REACH_UNITS * units.unit } else { 0.0 });
         let (low, high) = (latest - reach, latest + reach);
         self.near = (low, high);
         (self.low, self.high) = past.day.map_or((low, high), |day| (low.min(day), high.max(day)));

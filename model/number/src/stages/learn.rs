@@ -12,7 +12,9 @@ use crate::stages::scored::Scored;
 use surmise_experts::PointLoss;
 
 /// Values after which a column's units are no longer guesses.
-const UNITS_SETTLED: u64 = 12;
+const UNITS_SETTLED: u64 = 24;
+/// Changes that are learnt from lie within so many units.
+const CHANGE_MAX: f64 = 50.0;
 /// A regression whose errors are so many times those of the last value has gone astray …
 const ASTRAY_FACTOR: f64 = 4.0;
 /// … once it has learnt from so many events.
@@ -122,7 +124,10 @@ impl NumberColumn {
         if let Some(place) = past.place {
             self.hours.learn(place, &past.deviations, error);
         }
-        self.own.learn(&past.own, error);
+        // what is learnt in units that are guesses has to be unlearnt
+        if self.units.seen >= UNITS_SETTLED {
+            self.own.learn(&past.own, error);
+        }
         let error = self.innovation(y, self.stack.predict(0, &forecast.stack_inputs));
         self.stack.learn(&forecast.stack_inputs, error);
         let last = self.scale(Regime::Known, LAST).max(self.units.quantum);
@@ -144,8 +149,10 @@ impl NumberColumn {
         for loss in PointLoss::ALL {
             self.points_mut(loss).learn(&points.inputs, &points.made[loss as usize], y);
         }
-        if self.long.size(0).1 < LONG_EACH_UNTIL || is_drawn(self.units.seen) {
-            let error = self.innovation(y, self.long.predict(0, &past.long));
+        let learns = self.long.size(0).1 < LONG_EACH_UNTIL || is_drawn(self.units.seen);
+        if learns && self.units.seen >= UNITS_SETTLED {
+            let change = ((y - key.lag(1)) / self.units.unit).clamp(-CHANGE_MAX, CHANGE_MAX);
+            let error = change - self.long.predict(0, &past.long);
             self.long.learn(&past.long, error);
         }
         self.smoothing.learn(key.smoothing(), y);

@@ -19,6 +19,8 @@ pub(crate) enum Regime {
 const RUN_CLASS_MAX: u32 = 7;
 /// Deviations from what is usual count as at most so many units.
 const DEVIATION_MAX: f64 = 20.0;
+/// So do distances from the last value.
+const DISTANCE_MAX: f64 = 20.0;
 
 /// What is known of one column of one key before its event: regressors, and values of the days before.
 ///
@@ -33,7 +35,7 @@ pub(crate) struct ColumnPast {
     pub(super) is_certain: bool,
     /// Regressors of the column's own past as z, `[OWN_DIMS]` and padding.
     pub(super) own: [f64; padded(OWN_DIMS)],
-    /// Regressors of the long regression as z, `[LONG_DIMS]`.
+    /// Regressors of the long regression, as distances from the last value in units, `[LONG_DIMS]` and padding.
     pub(super) long: [f64; padded(LONG_DIMS)],
     /// The last three lags as z, newest first.
     pub(super) z: [f64; 3],
@@ -126,6 +128,7 @@ impl ColumnPast {
         }
         self.z = [x[0], x[1], x[2]];
         (self.day, self.day_before, self.week, self.usual, self.place) = (None, None, None, None, None);
+        let mut day_after = None;
         if let Some(days) = days {
             let usual = days.place.map_or(f64::NAN, |place| days.profile.usual(place, column));
             self.usual = Some(usual).filter(|usual| usual.is_finite());
@@ -139,7 +142,8 @@ impl ColumnPast {
             let z_or = |y: Option<f64>, usual: f64| z(y.unwrap_or(usual));
             x[OWN_DAY] = z_or(self.day, usual);
             x[OWN_DAY + 1] = z_or(self.day_before, usual_before);
-            x[OWN_DAY + 2] = z_or(value(day - 1), usual);
+            day_after = value(day - 1);
+            x[OWN_DAY + 2] = z_or(day_after, usual);
             x[OWN_DAY + 3] = z_or(self.week, usual);
             x[OWN_DAY + 4] = z_or(value(7 * day + 1), usual_before);
             if let (true, Some(last)) = (usual.is_finite(), self.last) {
@@ -151,14 +155,28 @@ impl ColumnPast {
             }
         }
         x[OWN_DIMS - 1] = 1.0;
+        self.load_long(units, key, day_after, phase);
+    }
+
+    /// Takes what the long regression sees: distances from the last value. `day_after` is the value one day before the
+    /// event after this one.
+    fn load_long(&mut self, units: &ColumnUnits, key: &KeyColumn, day_after: Option<f64>, phase: (f64, f64)) {
         let long = &mut self.long;
-        long[..LAGS].copy_from_slice(&x[..LAGS]);
-        for (i, x) in long[..LONG_LAGS].iter_mut().enumerate().skip(LAGS) {
-            *x = z(key.lag(i + 1));
+        let latest = key.lag(1);
+        let distance = |y: f64| {
+            let z = (y - latest) / units.unit;
+            if z.is_finite() { z.clamp(-DISTANCE_MAX, DISTANCE_MAX) } else { 0.0 }
+        };
+        // how far the last value is from the mean, and those before from it
+        long[0] = distance(units.centre());
+        for (i, x) in long[..LONG_LAGS].iter_mut().enumerate().skip(1) {
+            *x = distance(key.lag(i + 1));
         }
         // the days before, the week before, the usual day
-        long[LONG_LAGS..LONG_LAGS + 4].copy_from_slice(&x[OWN_DAY..OWN_DAY + 4]);
-        long[LONG_LAGS + 4] = x[OWN_DAY + 5];
+        let days = [self.day, self.day_before, day_after, self.week, self.usual];
+        for (x, y) in long[LONG_LAGS..].iter_mut().zip(days) {
+            *x = y.map_or(0.0, distance);
+        }
         long[LONG_DIMS - 3..LONG_DIMS].copy_from_slice(&[phase.0, phase.1, 1.0]);
     }
 

@@ -75,7 +75,7 @@ impl PointForecasts {
         let smoothing = key.smoothing();
         let (averages, trends, rises) = (smoothing.averages(), smoothing.trends(1.0), smoothing.rises());
         let (average, trend) = c.smoothing.best();
-        let long = c.units.base + c.units.unit * c.long.predict(0, &past.long);
+        let long = latest + c.units.unit * c.long.predict(0, &past.long);
         let day_change = past.day.zip(past.day_before).map_or(f64::NAN, |(day, before)| latest + day - before);
         // nothing that extrapolates goes as far as yesterday's value unless that has been a good forecast
         let error = |lane: usize| c.scale(Regime::Known, lane);
