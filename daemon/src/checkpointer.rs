@@ -218,6 +218,12 @@ impl Checkpointer {
         };
         if let Err(e) = &written {
             tracing::error!("checkpoints are not written: {e}");
+            // without a checkpoint the log is never trimmed: a start mends what cannot be mended here
+            if let CheckpointFailure::Store(e) = e
+                && e.ends_its_database()
+            {
+                self.fault.set(format!("checkpoints cannot be written: {e}"));
+            }
         }
         for (place, (view, reply)) in waiting.into_iter().enumerate() {
             finish(&view, reply, written.as_ref().map(|metas| metas[place].clone()).map_err(Clone::clone));

@@ -161,6 +161,14 @@ impl TestDaemon {
         unsafe { libc::kill(self.child.id() as i32, signal) };
     }
 
+    /// Lets its files grow to so many bytes and no further, or as far as they may: writes beyond that fail.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        use rustix::process::{Pid, Resource, Rlimit, prlimit};
+        let limit = Rlimit { current: bytes, maximum: None };
+        // one that has left has no limits
+        let _ = prlimit(Pid::from_raw(self.child.id() as i32), Resource::Fsize, limit);
+    }
+
     /// How it left, if it has.
     pub fn try_wait(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child can be waited for")

@@ -7,7 +7,7 @@ use crate::room;
 use std::fs::File;
 use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 /// Bytes of one segment of the file. sled keeps up to seventeen values in a leaf, and they must stay below a quarter of
@@ -45,6 +45,9 @@ pub(crate) struct OpenDatabase {
     pub(crate) file: File,
     /// The trees that are used, each at its place.
     pub(crate) trees: Vec<(&'static str, sled::Tree)>,
+    /// Why a sync failed, if one did. The system tells of a failed write once: whoever syncs next, another thread
+    /// perhaps whose values were part of it, would hear that all is well.
+    failed_sync: Mutex<Option<std::io::Error>>,
 }
 
 impl OpenDatabase {
@@ -66,7 +69,7 @@ impl OpenDatabase {
         };
         let file_path = path.join("db");
         let file = File::open(&file_path).map_err(StoreError::io("cannot open", &file_path))?;
-        let mut open = OpenDatabase { db, file, trees: Vec::new() };
+        let mut open = OpenDatabase { db, file, trees: Vec::new(), failed_sync: Mutex::new(None) };
         names.iter().try_for_each(|name| open.place_of(name).map(drop))?;
         Ok(open)
     }
@@ -84,8 +87,19 @@ impl OpenDatabase {
     /// Makes everything that was inserted durable.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
         self.db.flush().map_err(StoreError::database("cannot flush the store"))?;
-        // no full disk that can be waited for: what a failed sync has dropped is not written by the next one
-        self.file.sync_data().map_err(|e| StoreError::database("cannot sync a database of the store")(e.into()))
+        // one after another, so that none succeeds beside one that fails
+        let mut failed = self.failed_sync.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.is_none() {
+            *failed = self.file.sync_data().err();
+        }
+        match &*failed {
+            None => Ok(()),
+            // no full disk that can be waited for: what a failed sync has dropped is not written by the next one
+            Some(e) => {
+                let again = std::io::Error::new(e.kind(), e.to_string());
+                Err(StoreError::database("cannot sync a database of the store")(again.into()))
+            }
+        }
     }
 }
 

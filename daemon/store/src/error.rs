@@ -97,6 +97,11 @@ impl StoreError {
         }
     }
 
+    /// Whether a write or a sync failed below a database, which then does not go on before it is opened again.
+    pub fn ends_its_database(&self) -> bool {
+        matches!(self, StoreError::Database { source: sled::Error::Io(_), .. })
+    }
+
     pub(crate) fn database(what: &'static str) -> impl FnOnce(sled::Error) -> StoreError {
         move |source| StoreError::Database { what, source }
     }

@@ -12,6 +12,7 @@
 use crate::database::SEGMENT_BYTES;
 use crate::error::StoreError;
 use crate::record::{HEADER_BYTES, MAGIC, RecordHead, unseal_prefix};
+use rustix::fs::{Advice, fadvise};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
@@ -107,6 +108,8 @@ impl SegmentFile {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(StoreError::io("cannot open", path)(e)),
         };
+        // where a sync failed, memory holds what the disk does not: what is trusted has to be read from the disk
+        let _ = fadvise(&file, 0, None, Advice::DontNeed);
         let bytes = file.metadata().map_err(StoreError::io("cannot read", path))?.len();
         Ok(Some(SegmentFile { file, path: path.into(), bytes }))
     }
