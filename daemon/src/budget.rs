@@ -125,6 +125,14 @@ fn resident_bytes() -> Option<u64> {
     Some(pages * rustix::param::page_size() as u64)
 }
 
+/// Bytes that jemalloc has given out and not got back; 0 where it does not count them. What is resident beyond them is
+/// what freed memory keeps, so the two together tell what grows from what is only scattered.
+pub fn allocated_bytes() -> u64 {
+    // what jemalloc says is of its latest epoch
+    let begun = tikv_jemalloc_ctl::epoch::advance();
+    begun.and_then(|_| tikv_jemalloc_ctl::stats::allocated::read()).unwrap_or(0) as u64
+}
+
 /// Half of the memory of the machine, or of the control group that the process is in where that has less.
 pub fn half_of_the_machine() -> u64 {
     let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_bytes(&text));

@@ -119,7 +119,7 @@ metrics_table! {
     GRADIENT_JOBS = Counter Count "surmise_gradient_jobs_total" ["computed_by"]
         "Gradient jobs of networks whose update is delayed, by what computed them: worker, a thread of learning.threads; owner_first, the stream itself, as no worker had come to it in time; owner_queue_full, the stream itself, as the queue was full";
     MEMORY = Gauge Bytes "surmise_memory_bytes" ["kind"]
-        "Memory, by kind: used, what the process takes; streams, what of it streams are counted for; limit, limits.memory";
+        "Memory, by kind: used, what the process takes; streams, what of it streams are counted for; limit, limits.memory; allocated, what the allocator has given out";
     SHED = Counter Count "surmise_shed_total" ["what"]
         "What was dropped near the memory limit and is brought back when it is asked for: snapshots, streams";
     KEYS = Gauge Count "surmise_keys" ["place"]

@@ -107,6 +107,7 @@ pub async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
         ("used", hub.budget.used_bytes()),
         ("streams", hub.budget.counted_bytes()),
         ("limit", hub.budget.limit_bytes()),
+        ("allocated", crate::budget::allocated_bytes()),
     ] {
         metrics::gauge!(telemetry::MEMORY, "kind" => kind).set(bytes as f64);
     }

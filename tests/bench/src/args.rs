@@ -18,6 +18,7 @@ Examples:
   surmise-bench --only growth --growth 10000000   does it stay as fast after ten million events?
   surmise-bench --only keys --growth 10000000     and with a million keys?
   surmise-bench --only fairness --only readers    who waits for whom
+  surmise-bench --only soak --seconds 7200 --rate 40    does a daemon that runs on stay as it is?
   surmise-bench --device cuda                     a large network on a GPU, beside PyTorch
 
 Figures are medians. Rates are per second of a processor unless they say wall, so that other work on the machine
@@ -50,6 +51,9 @@ pub(crate) struct BenchArgs {
     /// Measure a large network on this device beside PyTorch; without --only nothing else.
     #[arg(long, value_enum, value_name = "DEVICE")]
     pub(crate) device: Option<BenchDevice>,
+    /// Events a second of each of the soak's three streams; without it, half of what the daemon takes.
+    #[arg(long, value_name = "EVENTS")]
+    pub(crate) rate: Option<f64>,
     /// Streams of the footprint.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub(crate) streams: u64,

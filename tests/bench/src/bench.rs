@@ -12,6 +12,8 @@ pub(crate) struct Bench {
     pub(crate) repeat: usize,
     /// Streams of the footprint.
     pub(crate) small_streams: u64,
+    /// Events a second of each stream of the soak, where they are said.
+    pub(crate) rate: Option<f64>,
     /// The Python whose PyTorch the network is compared with.
     pub(crate) python: PathBuf,
     /// A folder for whatever a part writes; it is removed at the end.

@@ -2,8 +2,9 @@
 //! everything as fast as they can.
 
 use crate::bench::Bench;
+use crate::flood::Flood;
 use crate::server::DaemonProcess;
-use crate::wire::{BackgroundLoad, Latencies, drive};
+use crate::wire::{Latencies, drive};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -58,7 +59,9 @@ fn put_waits(b: &mut Bench, part: &'static str, of: &str, waits: &Latencies) -> 
             b.figures.put(part, of, format!("{name}, {label}"), &[ms], "ms");
         }
     }
-    waits.durable.value_at_percentile(99.0) as f64 / 1e3
+    let p99 = waits.durable.value_at_percentile(99.0) as f64 / 1e3;
+    eprintln!("{part}: {of}: event to ack, p99 {p99:.1} ms, load {:.1}", crate::machine::load());
+    p99
 }
 
 /// The part `fairness`.
@@ -69,24 +72,27 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
     quiet(p.tcp, "warm", 1.0)?;
     let alone = quiet(p.tcp, "alone", seconds)?;
     let alone = put_waits(b, PART, "quiet stream alone", &alone);
+    p.stop()?;
     for shared in [true, false] {
         for floods in FLOODS {
-            let of = format!(
-                "beside {floods} connections that flood {}",
-                if shared { "one stream" } else { "each its own" }
-            );
+            let to = if shared { "one stream" } else { "each its own" };
+            let of = format!("beside {floods} connections that flood {to}");
+            // another daemon each time: what the flood before has left in the sockets is learnt for minutes
+            let Some(p) = start(b, &format!("{PART}-{shared}-{floods}"))? else { return Ok(()) };
+            quiet(p.tcp, "warm", 1.0)?;
             let stream = |i: usize| if shared { "flood".to_owned() } else { format!("flood-{i}") };
-            let load =
-                |i| BackgroundLoad::start_as(p.tcp, &format!("load-{shared}-{floods}-{i}"), &stream(i), symbols(1));
-            let loads: Vec<BackgroundLoad> = (0..floods).map(load).collect::<Result<_, _>>()?;
+            let streams: Vec<String> = (0..floods).map(stream).collect();
+            let flood = Flood::start(p.tcp, &streams, &symbols(1))?;
             std::thread::sleep(Duration::from_secs(1));
-            let beside = quiet(p.tcp, &format!("beside-{shared}-{floods}"), seconds)?;
-            loads.into_iter().for_each(BackgroundLoad::stop);
+            let beside = quiet(p.tcp, "beside", seconds)?;
+            let flooded = flood.stop(floods)?;
+            b.figures.put(PART, of.clone(), "lines taken of the flood", &[flooded.lines], "1/s");
+            b.figures.put(PART, of.clone(), "processor that sending it took", &[100.0 * flooded.processor], "%");
             let beside = put_waits(b, PART, &of, &beside);
             b.figures.put(PART, of, "p99 against alone", &[beside / alone], "times").at_most(5.0, 2.0);
         }
     }
-    p.stop()
+    Ok(())
 }
 
 /// Asks for everything about a stream until it is stopped; counts the answers.
@@ -112,6 +118,10 @@ pub(crate) fn run_readers(b: &mut Bench) -> Result<(), Failure> {
     let alone = drive(p.tcp, "alone", "read", &[], &records, count, f64::INFINITY)?;
     let rate_alone = count as f64 / alone.seconds;
     b.figures.put(PART, "no reader", "learnt", &[rate_alone], "events/s");
+    // what the machine lets an event wait all the same
+    let paced = drive(p.tcp, "paced-alone", "read", &[Want::Outcome], &records, count / 2, rate_alone / 2.0)?;
+    let wait = paced.learnt.max() as f64 / 1e3;
+    b.figures.put(PART, "no reader", "longest wait of an event at half the rate", &[wait], "ms");
     let (stop, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let reader = |_| {
         let (http, stop, answers) = (p.http(), stop.clone(), answers.clone());

@@ -9,6 +9,7 @@ mod clock;
 mod device;
 mod fairness;
 mod figure;
+mod flood;
 mod footprint;
 mod growth;
 mod machine;
@@ -47,6 +48,8 @@ fn main() -> ExitCode {
 const SECONDS_MAX: f64 = 3600.0;
 /// The longest soak, in seconds: a week.
 const SOAK_SECONDS_MAX: f64 = 7.0 * 86_400.0;
+/// The highest rate of a soak, in events a second of each stream.
+const RATE_MAX: f64 = 1e6;
 /// Events up to which growth is measured where the command line does not say.
 const GROWTH_EVENTS: usize = 1_000_000;
 
@@ -55,6 +58,9 @@ fn run(args: &BenchArgs) -> Result<(), Failure> {
     if !(args.seconds > 0.0 && args.seconds <= seconds_max) || args.streams == 0 {
         let what = format!("--seconds and --streams have to be more than nothing, and --seconds at most {seconds_max}");
         return Err(Failure::usage(what));
+    }
+    if args.rate.is_some_and(|rate| !(rate > 0.0 && rate <= RATE_MAX)) {
+        return Err(Failure::usage(format!("--rate has to be more than nothing, and at most {RATE_MAX}")));
     }
     let dir = tempfile::tempdir()?;
     let streams = match &args.data {
@@ -67,6 +73,7 @@ fn run(args: &BenchArgs) -> Result<(), Failure> {
         seconds: args.seconds,
         repeat: args.repeat.max(1),
         small_streams: args.streams,
+        rate: args.rate,
         python: args.python.clone(),
         dir,
         streams,

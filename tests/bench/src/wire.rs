@@ -140,17 +140,7 @@ pub(crate) struct BackgroundLoad {
 
 impl BackgroundLoad {
     pub(crate) fn start(to: SocketAddr, stream: &str, records: Vec<Record>) -> Result<BackgroundLoad, Failure> {
-        BackgroundLoad::start_as(to, "bench-load", stream, records)
-    }
-
-    /// One of several, under a producer's name of its own.
-    pub(crate) fn start_as(
-        to: SocketAddr,
-        producer: &str,
-        stream: &str,
-        records: Vec<Record>,
-    ) -> Result<BackgroundLoad, Failure> {
-        let (mut socket, mut replies) = connect(to, &Hello::new(producer, stream))?;
+        let (mut socket, mut replies) = connect(to, &Hello::new("bench-load", stream))?;
         let (stop, acked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (stopped, heard) = (stop.clone(), acked.clone());
         let writer = std::thread::spawn(move || {
