@@ -11,6 +11,7 @@
 mod alarm;
 mod bind;
 mod civil;
+mod description;
 mod expected;
 mod last_seen;
 mod numeral;
@@ -25,6 +26,7 @@ mod time;
 
 pub use alarm::{Alarm, AlarmBudget, AlarmKind, AlarmPhase, BudgetError, BudgetSpan};
 pub use civil::{CivilTime, DateOrder};
+pub use description::{ExpertState, FieldDescription, LearnerDescription, NamedPart, NetworkState};
 pub use expected::Expected;
 pub use last_seen::LastSeen;
 pub use numeral::{Numeral, Numerals, is_missing, unit_base};

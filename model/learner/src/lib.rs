@@ -40,6 +40,7 @@ mod before_event;
 mod checkpoint;
 mod clock;
 mod component;
+mod describe;
 mod drift;
 mod ending;
 mod error;
@@ -75,6 +76,7 @@ mod vocabulary;
 mod words;
 
 pub use component::{Component, UnknownComponent};
+pub use describe::FieldLosses;
 pub use error::{CheckpointError, LearnerError};
 pub use explain::{ExpertOpinion, FieldExplanation};
 pub use inquiry::{ExplainedEvent, Inquiry};

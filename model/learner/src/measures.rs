@@ -233,7 +233,7 @@ impl Learner {
 }
 
 /// The names of a field's experts.
-fn expert_names(field: &FieldModel) -> Vec<&'static str> {
+pub(crate) fn expert_names(field: &FieldModel) -> Vec<&'static str> {
     match &field.model {
         Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, ..) => m.experts(),
         Model::Number(_) => NumberModel::expert_names().to_vec(),

@@ -167,6 +167,11 @@ impl SymbolModel {
     pub fn network_history(&self) -> NetworkHistory {
         self.sources.networks.history()
     }
+
+    /// The shape of the network, if the model has one.
+    pub fn network_shape(&self) -> Option<&Shape> {
+        self.sources.networks.shape()
+    }
 }
 
 /// Gradient jobs, which are computed elsewhere.

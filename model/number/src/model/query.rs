@@ -4,8 +4,9 @@ use crate::NumberModel;
 use crate::calibrate::LevelMap;
 use crate::options::{Given, PointRegret};
 use crate::stages::crps::crps;
-use crate::stages::experts::NAMES;
+use crate::stages::experts::{CONDITIONAL_EXPERTS, DENSITY_EXPERTS, NAMES};
 use crate::stages::network::NumberNetwork;
+use crate::stages::past::Regime;
 use crate::stages::point_experts::POINT_NAMES;
 use crate::stages::quantiles::Predictive;
 use crate::stages::scored::Scored;
@@ -161,6 +162,19 @@ impl NumberModel {
     /// The names of the density's experts, which every model has.
     pub fn expert_names() -> &'static [&'static str] {
         &NAMES
+    }
+
+    /// The weight of every expert of a column in its mixture for a key that has a value, before anything is known of
+    /// the event, in the order of [`expert_names`](Self::expert_names). The experts that speak within an event have
+    /// none.
+    pub fn expert_weights(&self, column: usize) -> Vec<f64> {
+        let column = &self.columns[column];
+        let points = column.point_share(Given::Before).weights();
+        let densities = column.share(Regime::Known).weights();
+        let mut weights: Vec<f64> = densities[..DENSITY_EXPERTS].iter().map(|weight| points[0] * weight).collect();
+        weights.resize(DENSITY_EXPERTS + CONDITIONAL_EXPERTS - 1, 0.0);
+        weights.extend_from_slice(&points[1..]);
+        weights
     }
 
     /// 0..16: where a value lies among the column's past values.

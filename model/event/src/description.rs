@@ -1,0 +1,85 @@
+//! What a learner is made of and what it relies on now, for people who look inside.
+
+use serde::{Deserialize, Serialize};
+
+/// What a learner is made of, as its own declarations say it, with what each part counts now.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LearnerDescription {
+    /// The offset of the next event: everything before it is learnt.
+    pub offset: u64,
+    /// What was chosen for the schema, for people.
+    pub choices: String,
+    /// The kernel that computes it.
+    pub kernel: String,
+    /// The engine that runs the network.
+    pub engine: String,
+    /// Every field, in the order in which fields are predicted.
+    pub fields: Vec<FieldDescription>,
+    /// Decisions on symbols by tenth of the claimed probability: the sum of claims, how often they came true, and how
+    /// many there were.
+    pub claims: Vec<[f64; 3]>,
+}
+
+/// The model of one field.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FieldDescription {
+    /// The name of the field.
+    pub name: String,
+    /// The kind of the field.
+    pub kind: String,
+    /// Values scored.
+    pub count: u64,
+    /// Mean surprise of a value, in bits.
+    pub loss_bits: f64,
+    /// The parts of the model in the order in which a value meets them: a title, and what stands under it.
+    pub parts: Vec<(String, Vec<NamedPart>)>,
+    /// The whole experts of the outer mixture.
+    pub experts: Vec<ExpertState>,
+    /// The network, if the field's model has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkState>,
+    /// Of a number, how often its value fell into each tenth of the predicted distribution, where that was measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tenths: Vec<f64>,
+}
+
+/// A part of a model that has a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedPart {
+    /// Its name in reports.
+    pub name: String,
+    /// What it is.
+    pub about: String,
+}
+
+/// One expert of the outer mixture.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ExpertState {
+    /// Its name in reports.
+    pub name: String,
+    /// What it is, if its declaration says it.
+    pub about: String,
+    /// Its weight in the mixture for the next value; the weights of a mixture sum to 1.
+    pub weight: f64,
+    /// What the values so far would have cost if it had predicted alone, in bits per value.
+    pub loss_bits: f64,
+}
+
+/// The network of one field.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NetworkState {
+    /// Units of each layer.
+    pub hidden: u64,
+    /// Layers.
+    pub layers: u64,
+    /// Steps of a chunk of truncated backpropagation.
+    pub chunk: u64,
+    /// Weights.
+    pub parameters: u64,
+    /// Challengers that began.
+    pub trials: u64,
+    /// Challengers that took the champion's place.
+    pub promotions: u64,
+    /// Updates that were refused.
+    pub updates_rejected: u64,
+}

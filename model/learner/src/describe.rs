@@ -1,0 +1,126 @@
+//! What a learner is made of, and what each of its experts has paid: for those who look inside while it learns.
+
+use crate::field::{FieldModel, Model};
+use crate::learner::Learner;
+use crate::measures::expert_names;
+use crate::number_fields::NumberFields;
+use crate::symbol_field::SymbolField;
+use surmise_event::{ExpertState, FieldDescription, LearnerDescription, NamedPart, NetworkState};
+use surmise_number::NumberModel;
+use surmise_symbol::SymbolModel;
+
+/// Experts that stand for the best simple predictor of a field: what somebody would write in an afternoon.
+const SIMPLE_EXPERTS: [&str; 9] =
+    ["order-0", "order-1", "order-2", "last", "mean", "trend", "day", "last-key", "level"];
+
+/// What the mixture and the experts of one field have paid so far, in nats, each before its value was learnt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldLosses<'a> {
+    /// The name of the field.
+    pub name: &'a str,
+    /// The mixture.
+    pub mixture: f64,
+    /// Every expert, as if it had predicted alone.
+    pub experts: Vec<(&'static str, f64)>,
+}
+
+impl FieldLosses<'_> {
+    /// What the best simple expert has paid; the mixture's loss where there is none.
+    pub fn simple(&self) -> f64 {
+        let simple = self.experts.iter().filter(|(name, _)| SIMPLE_EXPERTS.contains(name));
+        simple.map(|(_, nats)| *nats).min_by(f64::total_cmp).unwrap_or(self.mixture)
+    }
+}
+
+impl Learner {
+    /// What the mixture and every expert of each field have paid so far.
+    pub fn field_losses(&self) -> impl Iterator<Item = FieldLosses<'_>> {
+        let named = self.schema.fields.iter().zip(&self.models.fields);
+        named.zip(&self.measures.tally.fields).map(|((field, model), sums)| FieldLosses {
+            name: &field.name,
+            mixture: sums.mixture,
+            experts: expert_names(model).into_iter().zip(sums.experts.iter().copied()).collect(),
+        })
+    }
+
+    /// What the learner is made of, with the weights and losses of its experts.
+    pub fn describe(&self) -> LearnerDescription {
+        let fields = (0..self.models.fields.len()).map(|field| self.describe_field(field));
+        LearnerDescription {
+            offset: self.position.offset,
+            choices: self.options.describe(&self.schema),
+            kernel: crate::kernel().into(),
+            engine: self.options.engine.to_string(),
+            fields: fields.collect(),
+            claims: self.measures.tally.claims.to_vec(),
+        }
+    }
+
+    fn describe_field(&self, field: usize) -> FieldDescription {
+        let (model, sums) = (&self.models.fields[field], &self.measures.tally.fields[field]);
+        let described = &self.schema.fields[field];
+        let bits = |nats: f64| nats * std::f64::consts::LOG2_E / sums.count.max(1) as f64;
+        let (parts, abouts) = parts_of(model);
+        let weights = self.weights_of(model);
+        let experts = expert_names(model).into_iter().enumerate().map(|(i, name)| ExpertState {
+            name: name.into(),
+            about: abouts.iter().find(|part| part.name == name).map(|part| part.about.clone()).unwrap_or_default(),
+            weight: weights.get(i).copied().unwrap_or(0.0),
+            loss_bits: bits(sums.experts.get(i).copied().unwrap_or(0.0)),
+        });
+        let measured = sums.measured.max(1) as f64;
+        FieldDescription {
+            name: described.name.to_string(),
+            kind: described.kind.name().into(),
+            count: sums.count,
+            loss_bits: bits(sums.nats),
+            parts,
+            experts: experts.collect(),
+            network: model.symbols().and_then(SymbolField::made_model).and_then(network_of),
+            tenths: if sums.measured > 0 { sums.tenths.iter().map(|tenth| tenth / measured).collect() } else { vec![] },
+        }
+    }
+
+    /// The weights of the experts of a field, in the order of their names.
+    fn weights_of(&self, model: &FieldModel) -> Vec<f64> {
+        match &model.model {
+            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, ..) => {
+                m.made_model().map(|made| made.weights().to_vec()).unwrap_or_default()
+            }
+            Model::Number(column) => {
+                let made = self.models.numbers.as_ref().and_then(NumberFields::made_model);
+                made.map(|made: &NumberModel| made.expert_weights(*column)).unwrap_or_default()
+            }
+        }
+    }
+}
+
+/// The parts of a field's model, and what is said of its experts.
+fn parts_of(model: &FieldModel) -> (Vec<(String, Vec<NamedPart>)>, Vec<NamedPart>) {
+    let Some(symbols) = model.symbols() else { return (Vec::new(), Vec::new()) };
+    let described = symbols.spec().describe();
+    let named = |parts: Vec<surmise_symbol::DeclaredPart>| -> Vec<NamedPart> {
+        parts.into_iter().map(|part| NamedPart { name: part.name, about: part.about }).collect()
+    };
+    let parts = vec![
+        ("contexts".to_owned(), named(described.contexts)),
+        ("inputs of the mixer".to_owned(), named(described.inputs)),
+        ("weight sets".to_owned(), named(described.weight_sets)),
+    ];
+    (parts, named(described.experts))
+}
+
+/// The network of a model of symbols, if it has one.
+fn network_of(model: &SymbolModel) -> Option<NetworkState> {
+    let shape = model.network_shape()?;
+    let history = model.network_history();
+    Some(NetworkState {
+        hidden: shape.hidden as u64,
+        layers: shape.layers as u64,
+        chunk: shape.chunk as u64,
+        parameters: model.parameters() as u64,
+        trials: history.trials,
+        promotions: history.promotions,
+        updates_rejected: model.rejected().by_reason().iter().map(|(_, count)| count).sum(),
+    })
+}
