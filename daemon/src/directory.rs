@@ -3,7 +3,7 @@
 use crate::counters::Counters;
 use crate::feed::LazyFeed;
 use crate::following::FollowedOutcome;
-use crate::incidents::Incidents;
+use crate::past::StreamPast;
 use crate::quarantine::Quarantine;
 use crate::summary::StreamSummary;
 use crate::telemetry;
@@ -11,7 +11,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
-use surmise_event::{AlarmPhase, Schema};
+use surmise_event::{AlarmPhase, Drift, Schema};
 use surmise_learner::Learner;
 use surmise_protocol::AlarmEvent;
 use surmise_store::{CheckpointMeta, StreamEntry};
@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Outcomes by which a follower of a stream may lag behind before it misses some.
 const FOLLOWER_LAG_OUTCOMES_MAX: usize = 1024;
+
+/// Outcomes that are kept for a follower that comes back after a break.
+const RESUMED_OUTCOMES_MAX: usize = 256;
 
 /// Alarms by which a follower may lag behind.
 const FOLLOWER_LAG_ALARMS_MAX: usize = 64;
@@ -78,8 +81,10 @@ pub struct StreamView {
     pub outcomes: LazyFeed<Arc<FollowedOutcome>>,
     /// Alarms, for those that follow the stream.
     pub alarms: LazyFeed<Arc<AlarmEvent>>,
-    /// The latest incidents.
-    pub incidents: Incidents,
+    /// What is shown of its past.
+    pub past: StreamPast,
+    /// The latest drift since the start.
+    pub drift: ArcSwapOption<Drift>,
     /// Cancelled when another stream has come in the place of this one, or it was deleted.
     pub replaced: CancellationToken,
 }
@@ -108,9 +113,10 @@ impl StreamView {
             checkpoints_pending: AtomicUsize::new(0),
             failed: ArcSwapOption::empty(),
             quarantine: ArcSwap::default(),
-            outcomes: LazyFeed::new(FOLLOWER_LAG_OUTCOMES_MAX),
-            alarms: LazyFeed::new(FOLLOWER_LAG_ALARMS_MAX),
-            incidents: Incidents::default(),
+            outcomes: LazyFeed::new(FOLLOWER_LAG_OUTCOMES_MAX, RESUMED_OUTCOMES_MAX),
+            alarms: LazyFeed::new(FOLLOWER_LAG_ALARMS_MAX, 0),
+            past: StreamPast::default(),
+            drift: ArcSwapOption::empty(),
             replaced: CancellationToken::new(),
         }
     }
@@ -126,6 +132,7 @@ impl StreamView {
         self.schema.store(Arc::new(summary.schema.clone()));
         self.quarantine.store(Arc::new(summary.quarantine.clone()));
         self.checkpoint.store(Some(Arc::new(checkpoint.clone())));
+        self.past.take_over(&summary.past);
     }
 
     /// Shows a stream whose learner is in memory, after `accepted` more events were learnt.
@@ -152,7 +159,7 @@ impl StreamView {
             let group = if self.group.is_empty() { "default" } else { &*self.group }.to_owned();
             metrics::counter!(telemetry::ALARMS, "group" => group, "kind" => event.alarm.kind.name()).increment(1);
         }
-        self.incidents.note(&event);
+        self.past.incidents.note(&event);
         self.alarms.send(Arc::new(event));
     }
 

@@ -2,23 +2,30 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use surmise_event::AlarmPhase;
+use surmise_event::{AlarmKind, AlarmPhase};
 use surmise_protocol::AlarmEvent;
+use surmise_store::bytes::{Cursor, Damaged, put_bytes, put_varint};
 
 /// Incidents of a stream that are kept; the oldest make room for new ones.
 pub const INCIDENTS_MAX: usize = 256;
 
+/// Of these, how many a checkpoint holds at most, and with how many bytes.
+const INCIDENTS_STORED_MAX: usize = 64;
+const INCIDENTS_STORED_BYTES_MAX: usize = 64 << 10;
+
 /// The latest incidents of a stream, each as it stood last. Its owner writes them, others read; the lock is held for
 /// as long as one incident is copied in, or a list of them out.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Incidents(Mutex<Kept>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Kept {
     /// Incidents, the oldest first.
     latest: VecDeque<AlarmEvent>,
-    /// Incidents that began since the start.
+    /// Incidents that began, as far as they are known.
     begun: u64,
+    /// How often anything changed.
+    changes: u64,
 }
 
 impl Incidents {
@@ -29,6 +36,7 @@ impl Incidents {
     /// Notes an alarm: a new incident, or how one stands by now. An incident keeps the event that it began with.
     pub fn note(&self, event: &AlarmEvent) {
         let mut kept = self.kept();
+        kept.changes += 1;
         kept.begun += u64::from(event.alarm.phase == AlarmPhase::Begins);
         let same =
             |known: &&mut AlarmEvent| known.alarm.began == event.alarm.began && known.alarm.kind == event.alarm.kind;
@@ -44,7 +52,66 @@ impl Incidents {
         kept.latest.push_back(event.clone());
     }
 
-    /// Incidents that began since the daemon started.
+    /// Ends what is overdue, as an event has come.
+    pub fn end_overdue(&self) {
+        let mut kept = self.kept();
+        let is_overdue = |event: &&mut AlarmEvent| event.alarm.kind == AlarmKind::Missing && event.event.is_null();
+        if let Some(overdue) = kept.latest.iter_mut().rev().find(is_overdue) {
+            overdue.alarm.phase = AlarmPhase::Ended;
+            kept.changes += 1;
+        }
+    }
+
+    /// How often an incident began or went on; it tells a reader whether to look again.
+    pub fn changes(&self) -> u64 {
+        self.kept().changes
+    }
+
+    /// Appends the latest incidents, as many as fit into the room that a checkpoint has for them.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let kept = self.kept();
+        put_varint(out, kept.begun);
+        let mut latest = Vec::new();
+        let mut bytes = 0;
+        for incident in kept.latest.iter().rev().take(INCIDENTS_STORED_MAX) {
+            let json = serde_json::to_vec(incident).unwrap_or_default();
+            bytes += json.len();
+            if bytes > INCIDENTS_STORED_BYTES_MAX {
+                break;
+            }
+            latest.push(json);
+        }
+        put_varint(out, latest.len() as u64);
+        latest.iter().rev().for_each(|json| put_bytes(out, json));
+    }
+
+    /// Reads incidents that [`Incidents::encode`] wrote. One that this version cannot read is left out.
+    ///
+    /// # Errors
+    /// The bytes are damaged.
+    pub fn decode(cursor: &mut Cursor<'_>) -> Result<Incidents, Damaged> {
+        let begun = cursor.varint("incidents")?;
+        let mut latest = VecDeque::new();
+        for _ in 0..cursor.count("incidents")? {
+            latest.extend(serde_json::from_slice::<AlarmEvent>(cursor.bytes("an incident")?).ok());
+        }
+        Ok(Incidents(Mutex::new(Kept { latest, begun, changes: 0 })))
+    }
+
+    /// Takes over what another process knew, before what came since.
+    pub fn take_over(&self, earlier: &Incidents) {
+        let earlier = earlier.kept();
+        let mut kept = self.kept();
+        kept.begun += earlier.begun;
+        kept.changes += 1;
+        for incident in earlier.latest.iter().rev() {
+            if kept.latest.len() < INCIDENTS_MAX {
+                kept.latest.push_front(incident.clone());
+            }
+        }
+    }
+
+    /// Incidents that began, as far back as checkpoints know.
     pub fn begun(&self) -> u64 {
         self.kept().begun
     }
@@ -58,7 +125,7 @@ impl Incidents {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use surmise_event::{Alarm, AlarmKind};
+    use surmise_event::Alarm;
 
     fn alarm(phase: AlarmPhase, began: u64, offset: u64) -> AlarmEvent {
         let alarm = Alarm {
@@ -71,7 +138,19 @@ mod tests {
             rarity_seconds: None,
             field: None,
         };
-        AlarmEvent::overdue(&"web".into(), alarm)
+        AlarmEvent::overdue(&"web".into(), alarm, None)
+    }
+
+    #[test]
+    fn what_is_overdue_is_over_once_an_event_comes() {
+        let incidents = Incidents::default();
+        let mut overdue = alarm(AlarmPhase::Begins, 10, 10);
+        overdue.alarm.kind = AlarmKind::Missing;
+        incidents.note(&overdue);
+        let before = incidents.changes();
+        incidents.end_overdue();
+        assert_eq!(incidents.latest(1)[0].alarm.phase, AlarmPhase::Ended);
+        assert!(incidents.changes() > before);
     }
 
     #[test]
@@ -91,5 +170,12 @@ mod tests {
         assert_eq!((incidents.begun(), incidents.latest(1).len()), (2, 1));
         (0..400).for_each(|i| incidents.note(&alarm(AlarmPhase::Begins, 100 + i, 100 + i)));
         assert_eq!(incidents.latest(1000).len(), INCIDENTS_MAX);
+        let mut bytes = Vec::new();
+        incidents.encode(&mut bytes);
+        let (after, earlier) = (Incidents::default(), Incidents::decode(&mut Cursor(&bytes)).unwrap());
+        after.note(&alarm(AlarmPhase::Begins, 9_000, 9_000));
+        after.take_over(&earlier);
+        assert_eq!((after.begun(), after.latest(1000).len()), (403, INCIDENTS_STORED_MAX + 1));
+        assert_eq!(after.latest(2)[1], incidents.latest(1)[0]);
     }
 }

@@ -1,5 +1,6 @@
 //! Recovery: a stream's state from its newest whole checkpoint and the log after it.
 
+use crate::past::StreamPast;
 use crate::producers::{ProducerBounds, Producers};
 use crate::relearning::Relearning;
 use crate::services::Services;
@@ -59,6 +60,8 @@ pub struct Recovered {
     pub passed_over: u64,
     /// The number of events of the log that were learnt again.
     pub replayed: u64,
+    /// What that checkpoint shows of the stream's past.
+    pub past: StreamPast,
 }
 
 /// The end of a stream's log while the daemon runs, of which the store need not have all.
@@ -139,11 +142,13 @@ fn attempt(
     if loaded.is_none() && !checkpoints.is_empty() && !begins_at_zero()? {
         loaded = load_without_keys(storage, &entry, &checkpoints, bounds)?;
     }
-    let (mut state, checkpoint) = match loaded {
-        Some(((learner, StreamSummary { producers, counters, quarantine, .. }), meta)) => {
-            (StreamState { entry, learner, producers, counters, quarantine }, Some(meta))
+    let (mut state, checkpoint, past) = match loaded {
+        Some(((learner, StreamSummary { producers, counters, quarantine, past, .. }), meta)) => {
+            (StreamState { entry, learner, producers, counters, quarantine }, Some(meta), past)
         }
-        None => (learn_past(storage, StreamState::new(entry, bounds, services)?, services), None),
+        None => {
+            (learn_past(storage, StreamState::new(entry, bounds, services)?, services), None, StreamPast::default())
+        }
     };
     // read while they are there: resuming from before them deletes them
     let recalled = checkpoint.is_none().then(|| recall_producers(storage, &checkpoints, bounds)).flatten();
@@ -157,7 +162,7 @@ fn attempt(
     if let Some(summary) = recalled {
         state.producers.merge(&summary.producers);
     }
-    Ok(Recovered { state, checkpoint, passed_over, replayed })
+    Ok(Recovered { state, checkpoint, passed_over, replayed, past })
 }
 
 /// Learns again what leads to the beginning of a stream that came in the place of another, as far as the logs before

@@ -2,6 +2,7 @@
 
 use crate::checkpoint::CheckpointState;
 use crate::counters::Counters;
+use crate::past::StreamPast;
 use crate::producers::{ProducerBounds, Producers, SeqStatus};
 use crate::quarantine::Quarantine;
 use crate::services::Services;
@@ -87,19 +88,25 @@ impl StreamState {
     }
 
     /// The encoded summary of the stream as it is now, for a checkpoint.
-    pub fn encode_summary(&self) -> Vec<u8> {
-        StreamSummary::encode(&self.producers, &self.counters, &self.quarantine, &self.learner)
+    pub fn encode_summary(&self, past: &StreamPast) -> Vec<u8> {
+        StreamSummary::encode(&self.producers, &self.counters, &self.quarantine, past, &self.learner)
     }
 
     /// The state of the next checkpoint, as a clone.
     #[cfg(test)]
     pub fn to_checkpoint(&self, time_us: i64) -> CheckpointState {
-        CheckpointState::new(self.entry.number, time_us, true, self.learner.clone(), self.encode_summary())
+        CheckpointState::new(
+            self.entry.number,
+            time_us,
+            true,
+            self.learner.clone(),
+            self.encode_summary(&StreamPast::default()),
+        )
     }
 
     /// The state of the last checkpoint, without a copy, of a stream that learns no more.
-    pub fn into_checkpoint(self, time_us: i64) -> CheckpointState {
-        let summary = self.encode_summary();
+    pub fn into_checkpoint(self, time_us: i64, past: &StreamPast) -> CheckpointState {
+        let summary = self.encode_summary(past);
         CheckpointState::new(self.entry.number, time_us, true, self.learner, summary)
     }
 }

@@ -2,6 +2,7 @@
 //! checkpoint covers its log can sleep through a start.
 
 use crate::counters::Counters;
+use crate::past::StreamPast;
 use crate::producers::{ProducerBounds, Producers};
 use crate::quarantine::Quarantine;
 use crate::refusals::RefusalCounts;
@@ -12,9 +13,10 @@ use surmise_store::bytes::{Cursor, Damaged, put_bytes, put_varint};
 use surmise_store::{CheckpointMeta, StoreError, StreamEntry};
 
 /// The version of the encoding.
-const SUMMARY_VERSION: u8 = 3;
-/// The version before, which had no quarantine. It is read, too.
-const SUMMARY_VERSION_BEFORE: u8 = 2;
+const SUMMARY_VERSION: u8 = 4;
+/// The version that had no past yet, and the one that had no quarantine either. Both are read, too.
+const SUMMARY_VERSION_NO_PAST: u8 = 3;
+const SUMMARY_VERSION_NO_QUARANTINE: u8 = 2;
 
 /// A stream without its learner.
 #[derive(Debug)]
@@ -31,11 +33,19 @@ pub struct StreamSummary {
     pub schema: Schema,
     /// The stream's quarantine.
     pub quarantine: Quarantine,
+    /// What is shown of the stream's past.
+    pub past: StreamPast,
 }
 
 impl StreamSummary {
     /// The encoded summary of a stream with these parts.
-    pub fn encode(producers: &Producers, counters: &Counters, quarantine: &Quarantine, learner: &Learner) -> Vec<u8> {
+    pub fn encode(
+        producers: &Producers,
+        counters: &Counters,
+        quarantine: &Quarantine,
+        past: &StreamPast,
+        learner: &Learner,
+    ) -> Vec<u8> {
         let mut out = vec![SUMMARY_VERSION];
         producers.encode(&mut out);
         for count in [counters.records, counters.duplicates, counters.logged_bytes] {
@@ -54,6 +64,7 @@ impl StreamSummary {
         let schema = serde_json::to_string(learner.schema()).expect("invariant: a schema can be written as JSON");
         put_bytes(&mut out, schema.as_bytes());
         quarantine.encode(&mut out);
+        past.encode(&mut out);
         out
     }
 
@@ -64,7 +75,7 @@ impl StreamSummary {
     pub fn decode(bytes: &[u8], bounds: ProducerBounds) -> Result<StreamSummary, Damaged> {
         let mut cursor = Cursor(bytes);
         let version = cursor.byte("checkpoint version")?;
-        if ![SUMMARY_VERSION, SUMMARY_VERSION_BEFORE].contains(&version) {
+        if !(SUMMARY_VERSION_NO_QUARANTINE..=SUMMARY_VERSION).contains(&version) {
             return Err(Damaged("a checkpoint's version"));
         }
         let producers = Producers::decode(&mut cursor, bounds)?;
@@ -83,10 +94,14 @@ impl StreamSummary {
         let (model_version, keys) = (cursor.varint("model version")?, cursor.varint("keys")?);
         let schema = serde_json::from_str(cursor.text("schema")?).map_err(|_| Damaged("a checkpoint's schema"))?;
         let quarantine = match version {
-            SUMMARY_VERSION_BEFORE => Quarantine::default(),
+            SUMMARY_VERSION_NO_QUARANTINE => Quarantine::default(),
             _ => Quarantine::decode(&mut cursor)?,
         };
-        Ok(StreamSummary { producers, counters, model_version, keys, schema, quarantine })
+        let past = match version {
+            SUMMARY_VERSION_NO_QUARANTINE | SUMMARY_VERSION_NO_PAST => StreamPast::default(),
+            _ => StreamPast::decode(&mut cursor)?,
+        };
+        Ok(StreamSummary { producers, counters, model_version, keys, schema, quarantine, past })
     }
 
     /// The summary of a stream whose newest checkpoint covers its whole log, with that checkpoint; `None` if a part of

@@ -279,7 +279,7 @@ mod tests {
             rarity_seconds: Some(3.1 * 86_400.0),
             field: Some("value".into()),
         };
-        let mut a = AlarmEvent::overdue(&"web".into(), alarm);
+        let mut a = AlarmEvent::overdue(&"web".into(), alarm, None);
         a.event = serde_json::json!({"data": "GET / 502"});
         let expected = Some(Expected::Symbols { top: vec![(Some("200".into()), 0.97)], other: 0.03 });
         a.parts.push(Part {

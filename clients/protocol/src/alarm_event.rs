@@ -3,7 +3,7 @@
 use crate::line::EventLine;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use surmise_event::{Alarm, Data, Datum, Outcome, Part, Record};
+use surmise_event::{Alarm, Data, Datum, Outcome, Part, Record, format_time};
 
 /// An incident of a stream with the event that it began with, as the event `alarm` of
 /// `/api/v1/streams/{stream}/watch` carries it.
@@ -14,6 +14,9 @@ pub struct AlarmEvent {
     /// The incident.
     #[serde(flatten)]
     pub alarm: Alarm,
+    /// The time of the event that the incident began with, or at which it was told that one is overdue, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
     /// The unusual event, as it would be sent; null where there is none: an event that is overdue.
     pub event: serde_json::Value,
     /// The surprise of the event, in bits: the sum over its parts.
@@ -31,7 +34,7 @@ pub struct AlarmEvent {
 pub struct AlarmList {
     /// The name of the stream.
     pub stream: Arc<str>,
-    /// Incidents that began since the daemon started.
+    /// Incidents that began, as far back as checkpoints know.
     pub begun: u64,
     /// The incidents, each as it stands now, with the event that it began with.
     pub alarms: Vec<AlarmEvent>,
@@ -43,6 +46,7 @@ impl AlarmEvent {
         Some(AlarmEvent {
             stream: stream.clone(),
             alarm: outcome.alarm.clone()?,
+            time: record.time_us.or(record.arrival_us).map(format_time),
             event: event_json(record),
             surprise_bits: outcome.surprise_bits,
             excess_bits: outcome.excess_bits,
@@ -50,11 +54,12 @@ impl AlarmEvent {
         })
     }
 
-    /// The alarm that something is overdue.
-    pub fn overdue(stream: &Arc<str>, alarm: Alarm) -> AlarmEvent {
+    /// The alarm that something is overdue, at a time in microseconds since 1970.
+    pub fn overdue(stream: &Arc<str>, alarm: Alarm, time_us: Option<i64>) -> AlarmEvent {
         AlarmEvent {
             stream: stream.clone(),
             alarm,
+            time: time_us.map(format_time),
             event: serde_json::Value::Null,
             surprise_bits: 0.0,
             excess_bits: 0.0,

@@ -113,8 +113,10 @@ mod datum;
 mod diagnose;
 mod encode;
 mod hello;
+mod history;
 mod json_log;
 mod line;
+mod logged;
 mod quarantine;
 mod reply;
 mod status;
@@ -123,13 +125,15 @@ mod wording;
 
 pub use alarm_event::{AlarmEvent, AlarmList, event_json};
 pub use hello::{Hello, LineFormat, PROTOCOL, Want};
+pub use history::{HistoryAnswer, HistoryPoint, LossWindow};
 pub use json_log::is_time_name;
 pub use line::{EventLine, LINE_BYTES_MAX, ProducerLine, parse_bare, parse_line, parse_plain, parse_plain_untimed};
+pub use logged::{LoggedEvent, LoggedEvents};
 pub use quarantine::{QuarantineList, QuarantinedEvent};
 pub use reply::{Ack, DriftEvent, ErrorReply, OutcomeReply, Reply, Welcome};
 pub use status::{
-    Accepted, AcceptedError, AlarmAccount, CheckpointInfo, CheckpointMark, DiskBudget, Health, Problem, StreamList,
-    StreamRow, StreamStatus, TakenLines,
+    Accepted, AcceptedError, AlarmAccount, CheckpointInfo, CheckpointMark, DiskBudget, Health, IncidentMark, Problem,
+    StreamList, StreamRow, StreamStatus, TakenLines,
 };
 pub use surmise_event::{Refusal, RefusalCode};
 pub use why::WhyAnswer;

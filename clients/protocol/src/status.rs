@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use surmise_event::{RefusalCode, Schema};
+use surmise_event::{AlarmKind, AlarmPhase, Drift, RefusalCode, Schema};
 
 /// The whole state of a stream, as its owner reports it (`GET /api/v1/streams/{stream}`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -114,6 +114,44 @@ pub struct StreamRow {
     /// Why the stream does not learn any more, if it has failed.
     #[serde(default)]
     pub failed: Option<String>,
+    /// The pattern of the configuration that the name falls under; empty if it falls under none.
+    #[serde(default)]
+    pub group: String,
+    /// Events per second over the latest ten seconds.
+    #[serde(default)]
+    pub events_per_second: f64,
+    /// 1 − loss / loss of the best simple expert of each field, over about the latest hour.
+    #[serde(default)]
+    pub skill: Option<f64>,
+    /// Incidents that began.
+    #[serde(default)]
+    pub incidents: u64,
+    /// Incidents that the budget of alarms allowed for the events so far.
+    #[serde(default)]
+    pub promised: f64,
+    /// The latest incident, as it stands now.
+    #[serde(default)]
+    pub last_incident: Option<IncidentMark>,
+    /// The latest drift since the daemon started.
+    #[serde(default)]
+    pub drift: Option<Drift>,
+    /// Bits per event of each of the latest thirty minutes, the oldest first, if the query asked for it (`trend=1`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trend: Option<Vec<Option<f32>>>,
+}
+
+/// An incident in a list of streams.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IncidentMark {
+    /// What is unusual.
+    pub kind: AlarmKind,
+    /// Where it stands.
+    pub phase: AlarmPhase,
+    /// The offset of its first unusual event.
+    pub began: u64,
+    /// The time of its first event, RFC 3339.
+    #[serde(default)]
+    pub time: Option<String>,
 }
 
 /// One checkpoint in the store (`GET /api/v1/checkpoints` lists them).

@@ -3,15 +3,18 @@
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
+use crate::access::Grant;
 use crate::hub::Hub;
-use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use std::sync::Arc;
-use surmise_protocol::AlarmList;
+use surmise_protocol::{AlarmEvent, AlarmList};
 
 /// Incidents that an answer lists, unless the query says how many.
 const LISTED_DEFAULT: usize = 20;
+/// Incidents of all streams that an answer lists at most.
+const ALL_LISTED_MAX: usize = 500;
 
 /// Lists the latest incidents, the latest first, as they stand now.
 pub async fn alarms(
@@ -22,6 +25,24 @@ pub async fn alarms(
     let query = Query::read(raw.as_deref(), &["limit"])?;
     let limit = query.number("limit", LISTED_DEFAULT, 1, crate::incidents::INCIDENTS_MAX)?;
     let view = find(&hub, &stream)?;
-    let alarms = view.incidents.latest(limit);
-    Ok(Json(AlarmList { stream: view.name.clone(), begun: view.incidents.begun(), alarms }).into_response())
+    let alarms = view.past.incidents.latest(limit);
+    Ok(Json(AlarmList { stream: view.name.clone(), begun: view.past.incidents.begun(), alarms }).into_response())
+}
+
+/// `GET /api/v1/alarms`: the latest incidents of all streams that the token is good for, the latest first.
+pub async fn all(
+    State(hub): State<Arc<Hub>>,
+    Extension(grant): Extension<Arc<Grant>>,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, ProblemResponse> {
+    let query = Query::read(raw.as_deref(), &["limit"])?;
+    let limit = query.number("limit", LISTED_DEFAULT, 1, ALL_LISTED_MAX)?;
+    let streams = hub.directory.all();
+    let covered = || streams.iter().filter(|view| grant.covers(&view.name));
+    let begun = covered().map(|view| view.past.incidents.begun()).sum();
+    // the latest of each stream first, so that one stream does not hold the copies of thousands
+    let mut alarms: Vec<AlarmEvent> = covered().flat_map(|view| view.past.incidents.latest(limit)).collect();
+    alarms.sort_by(|a, b| b.time.cmp(&a.time).then(b.alarm.began.cmp(&a.alarm.began)));
+    alarms.truncate(limit);
+    Ok(Json(AlarmList { stream: "".into(), begun, alarms }).into_response())
 }

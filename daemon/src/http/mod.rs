@@ -5,18 +5,24 @@
 
 mod alarms;
 mod answer;
+mod board;
 mod checkpoint_care;
 mod checkpoints;
 mod endpoint;
 mod events;
 mod guard;
+mod history;
+mod learner;
+mod log;
 mod operations;
 mod problem;
 mod producers;
 mod quarantine;
 mod query;
+mod rows;
 mod server;
 mod streams;
+mod system;
 mod undo;
 mod watch;
 mod why;
@@ -61,7 +67,12 @@ endpoints! {
     POST Operate "/-/reload" operations::reload,
         "reads the configuration again; answered with the changed keys that are applied, and those that need a restart";
     GET Read "/metrics" operations::metrics, "metrics for Prometheus";
-    GET Read "/api/v1/streams" streams::list, "all streams: offset, schema, mean surprise of the latest events";
+    GET Read "/api/v1/streams" rows::list,
+        "all streams: offset, schema, rate, mean surprise of the latest events, skill, latest incident (`trend`)";
+    GET Read "/api/v1/watch" board::board,
+        "the rows of streams that change, and incidents, as server-sent events, once a second";
+    GET Read "/api/v1/alarms" alarms::all, "the latest incidents of all streams, the latest first (`limit`)";
+    GET Read "/api/v1/system" system::system, "limits, and how near each of them is; queues and the store";
     GET Read "/api/v1/streams/{stream}" streams::status,
         "one stream: options, losses of every expert, counts; with `hash=1` its `state_hash`";
     GET Read "/api/v1/streams/{stream}/hash" streams::hash,
@@ -71,6 +82,11 @@ endpoints! {
         "the predictions of the next events (`key`, `top`, `horizon`)";
     GET Read "/api/v1/streams/{stream}/watch" watch::watch,
         "outcomes, drifts and alarms as server-sent events, as they come";
+    GET Read "/api/v1/streams/{stream}/history" history::history,
+        "events, surprise and incidents over time (`span`: seconds, minutes, hours or days), losses by window";
+    GET Read "/api/v1/streams/{stream}/learner" learner::learner,
+        "what the learner is made of, with the weight and the loss of every expert";
+    GET Read "/api/v1/streams/{stream}/events" log::events, "events of the log (`from`, `count`)";
     GET Read "/api/v1/streams/{stream}/alarms" alarms::alarms, "the latest incidents of a stream (`limit`)";
     GET Read "/api/v1/streams/{stream}/quarantine" quarantine::quarantine,
         "the latest events whose learning failed inside, and that the stream went on without";

@@ -3,22 +3,20 @@
 use super::answer::{AnswerSize, question_permit, stream_list};
 use super::problem::ProblemResponse;
 use super::query::Query;
-use crate::access::Grant;
+use super::rows::{now_us, row};
 use crate::directory::{Snapshot, StreamView};
 use crate::hub::Hub;
 use crate::owner::OwnerRequest;
 use crate::telemetry;
+use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use serde::Serialize;
 use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
-use surmise_event::{Prediction, format_time};
-use surmise_protocol::{StreamList, StreamRow};
+use surmise_event::Prediction;
 
 /// Symbols that a prediction lists, unless the query says how many.
 const TOP_SYMBOLS_DEFAULT: usize = 5;
@@ -52,33 +50,6 @@ fn find_alive(hub: &Hub, stream: &str) -> Result<Arc<StreamView>, ProblemRespons
     }
 }
 
-/// A stream as the list has it, from what is known without asking its owner.
-fn row(view: &StreamView) -> StreamRow {
-    let last = view.last_event_us.load(Ordering::Relaxed);
-    StreamRow {
-        stream: view.name.to_string(),
-        offset: view.offset.load(Ordering::Relaxed),
-        committed_offset: view.committed.load(Ordering::Relaxed),
-        model_version: view.model_version.load(Ordering::Relaxed),
-        keys: view.keys.load(Ordering::Relaxed),
-        schema: view.schema.load().as_ref().clone(),
-        recent_bits: view.recent_bits(),
-        last_event_time: (last != i64::MIN).then(|| format_time(last)),
-        failed: view.failed.load().as_ref().map(|why| why.to_string()),
-    }
-}
-
-/// `GET /api/v1/streams`: all streams that the token is good for, without asking their owners.
-pub async fn list(
-    State(hub): State<Arc<Hub>>,
-    Extension(grant): Extension<Arc<Grant>>,
-    RawQuery(raw): RawQuery,
-) -> Result<Response, ProblemResponse> {
-    Query::read(raw.as_deref(), &[])?;
-    let streams = hub.directory.all().iter().filter(|view| grant.covers(&view.name)).map(|view| row(view)).collect();
-    Ok(Json(StreamList { streams }).into_response())
-}
-
 /// `GET /api/v1/streams/{stream}`: everything about one stream, as its owner reports it.
 pub async fn status(
     State(hub): State<Arc<Hub>>,
@@ -100,7 +71,7 @@ pub async fn status(
             Ok(Json(answer).into_response())
         }
         // the stream has failed: what is known from the outside includes the reason
-        None => Ok(Json(row(&view)).into_response()),
+        None => Ok(Json(row(&view, now_us(&hub), false)).into_response()),
     }
 }
 
@@ -120,7 +91,7 @@ async fn ask_hash(hub: &Hub, stream: Arc<str>) -> Result<Option<(u64, String)>, 
 
 /// Where a question to a snapshot is worked out.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Cost {
+pub(super) enum Cost {
     /// In the task that read the request, if the stream has few fields.
     Brief,
     /// In a thread of its own, as it may take long.
@@ -131,7 +102,7 @@ enum Cost {
 ///
 /// A snapshot cannot answer if the state of the key is in the store and no longer kept for so old a snapshot; then a
 /// fresh one is asked.
-async fn predict<T: Send + 'static>(
+pub(super) async fn predict<T: Send + 'static>(
     hub: &Hub,
     stream: &str,
     cost: Cost,

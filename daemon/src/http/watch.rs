@@ -1,6 +1,9 @@
 //! `GET /api/v1/streams/{stream}/watch`: outcomes, the drifts that they show, and alarms, as server-sent
 //! events.
 //!
+//! A follower that comes back with `Last-Event-ID` gets what came in between, as far as it is kept, preceded by an
+//! event `lagged` for what is not.
+//!
 //! A feed ends with an event `replaced` when the stream was reset, restored, renamed, learnt again or deleted; who
 //! asks again follows what came in its place. The stream never waits for a follower. One that reads too slowly gets
 //! an event `lagged` with the number of outcomes that were left out.
@@ -12,11 +15,13 @@ use crate::following::FollowedOutcome;
 use crate::hub::Hub;
 use axum::Extension;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use surmise_event::RefusalCode;
 use surmise_protocol::{AlarmEvent, DriftEvent};
@@ -32,6 +37,7 @@ pub async fn watch(
     State(hub): State<Arc<Hub>>,
     Extension(grant): Extension<Arc<Grant>>,
     Path(stream): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ProblemResponse> {
     let shared = find(&hub, &stream)?;
     let watchers_max = hub.config.limits.watchers;
@@ -41,11 +47,16 @@ pub async fn watch(
             ProblemResponse::new(429, "too many followers", detail).at("stream", Some(RefusalCode::LimitReached))
         );
     }
-    let outcomes = shared.outcomes.follow();
+    let (latest, outcomes) = shared.outcomes.follow_again();
     // one outcome may be several events, so some wait here until the connection takes them
+    let mut waiting = VecDeque::new();
+    if let Some(after) = last_event_id(&headers)? {
+        resume(after, &latest, shared.offset.load(Ordering::Relaxed), &mut waiting);
+    }
+    drop(latest);
     let (alarms, replaced) = (shared.alarms.follow(), shared.replaced.clone());
     let feeds = Feeds { outcomes, alarms, grant, replaced, is_over: false };
-    let start = (hub, feeds, VecDeque::new());
+    let start = (hub, feeds, waiting);
     let events = futures::stream::unfold(start, |(hub, mut feeds, mut waiting)| async move {
         if waiting.is_empty() && feeds.is_over {
             return None;
@@ -56,6 +67,27 @@ pub async fn watch(
         waiting.pop_front().map(|event| (Ok(event), (hub, feeds, waiting)))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL).text("still here")))
+}
+
+/// The offset of the last outcome that a follower had before a break, if it says so.
+fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, ProblemResponse> {
+    let Some(id) = headers.get("last-event-id") else { return Ok(None) };
+    let offset = id.to_str().ok().and_then(|text| text.trim().parse().ok());
+    let expected = "expected the id of an outcome, which is its offset";
+    offset.map(Some).ok_or_else(|| ProblemResponse::bad_request("last-event-id", expected))
+}
+
+/// Appends what came after an offset, as far as it is kept, preceded by the news of what is not.
+fn resume(after: u64, latest: &[Arc<FollowedOutcome>], end: u64, out: &mut VecDeque<Event>) {
+    let offset = |followed: &Arc<FollowedOutcome>| followed.outcome.as_ref().map(|outcome| outcome.offset);
+    let missed = || latest.iter().filter(|followed| offset(followed).is_some_and(|offset| offset > after));
+    if !latest.iter().any(|followed| offset(followed).is_some_and(|offset| offset <= after)) {
+        let skipped = missed().find_map(offset).unwrap_or(end).saturating_sub(after.saturating_add(1));
+        if skipped > 0 {
+            out.push_back(Event::default().event("lagged").data(format!("{{\"skipped\":{skipped}}}")));
+        }
+    }
+    missed().for_each(|followed| append_outcome(followed, out));
 }
 
 /// What a follower of a stream gets.
@@ -86,19 +118,7 @@ async fn receive(hub: &Hub, feeds: &mut Feeds, out: &mut VecDeque<Event>) -> Opt
         () = feeds.replaced.cancelled() => Err(RecvError::Closed),
     };
     match received {
-        Ok(followed) => {
-            // for this one there was no room in memory
-            let Some(outcome) = &followed.outcome else {
-                out.push_back(Event::default().event("lagged").data("{\"skipped\":1}"));
-                return Some(());
-            };
-            let data = serde_json::to_string(outcome).unwrap_or_default();
-            out.push_back(Event::default().event("outcome").id(outcome.offset.to_string()).data(data));
-            for drift in &outcome.drift {
-                let event = DriftEvent { stream: outcome.stream.clone(), drift: drift.clone() };
-                out.push_back(Event::default().event("drift").data(serde_json::to_string(&event).unwrap_or_default()));
-            }
-        }
+        Ok(followed) => append_outcome(&followed, out),
         Err(RecvError::Lagged(skipped)) => {
             out.push_back(Event::default().event("lagged").data(format!("{{\"skipped\":{skipped}}}")));
         }
@@ -109,6 +129,20 @@ async fn receive(hub: &Hub, feeds: &mut Feeds, out: &mut VecDeque<Event>) -> Opt
         }
     }
     Some(())
+}
+
+/// Appends the event of an outcome and of the drifts that it shows.
+fn append_outcome(followed: &FollowedOutcome, out: &mut VecDeque<Event>) {
+    // for this one there was no room in memory
+    let Some(outcome) = &followed.outcome else {
+        return out.push_back(Event::default().event("lagged").data("{\"skipped\":1}"));
+    };
+    let data = serde_json::to_string(outcome).unwrap_or_default();
+    out.push_back(Event::default().event("outcome").id(outcome.offset.to_string()).data(data));
+    for drift in &outcome.drift {
+        let event = DriftEvent { stream: outcome.stream.clone(), drift: drift.clone() };
+        out.push_back(Event::default().event("drift").data(serde_json::to_string(&event).unwrap_or_default()));
+    }
 }
 
 /// Appends the event of an alarm, or the news that some were left out; `None` if the feed ends.

@@ -4,6 +4,7 @@ use super::lifecycle::Lifecycle;
 use super::owned_stream::OwnedStream;
 use super::replies::ReplyWriter;
 use super::surroundings::{PagesFailed, Surroundings};
+use crate::history::BatchSums;
 use crate::inbox::{InboxEvent, ReplyOptions};
 use crate::refusals::count_refused;
 use crate::stream::Applied;
@@ -29,12 +30,14 @@ impl OwnedStream {
             state.producers.follow_live(self.view.committed.load(Ordering::Acquire));
         }
         let mut counts = ChunkCounts::default();
+        let mut sums = BatchSums::default();
         let view = self.view.clone();
         let mut replies = ReplyWriter::new(options, &view, pending.outbox().clone(), &around.services.followers);
         for event in events {
             match self.apply(event, around) {
                 Ok(Applied::Observed(outcome)) => {
                     counts.accepted += 1;
+                    sums.add(&outcome);
                     counts.high = counts.high.max(event.seq);
                     self.metrics.record_outcome(&outcome, &view, counts.accepted);
                     replies.outcome(event, outcome, self.lifecycle.state().map(|state| &state.learner));
@@ -53,7 +56,11 @@ impl OwnedStream {
         replies.finish();
         pending.mark_learnt(counts);
         if counts.accepted > 0 {
+            if self.silence.told.take().is_some() {
+                self.view.past.incidents.end_overdue();
+            }
             self.silence.end(around.now);
+            self.view.past.add(around.now.wall_us, &sums, self.lifecycle.state().map(|state| &state.learner));
         }
         self.checkpoints.count(counts.accepted);
         self.update_view(counts.accepted);

@@ -29,7 +29,7 @@ impl OwnedStream {
         let silent_us = i64::try_from(now.since(self.silence.since).as_micros()).unwrap_or(i64::MAX);
         if let Some(alarm) = state.learner.overdue(last_us.saturating_add(silent_us)) {
             self.silence.told = Some(state.learner.offset());
-            self.view.tell_alarm(AlarmEvent::overdue(&self.view.name, alarm));
+            self.view.tell_alarm(AlarmEvent::overdue(&self.view.name, alarm, Some(now.wall_us)));
         }
     }
 }

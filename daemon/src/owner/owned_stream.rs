@@ -151,6 +151,7 @@ impl OwnedStream {
         };
         self.view.committed.store(recovered.state.learner.offset(), Ordering::Release);
         self.view.checkpoint.store(recovered.checkpoint.map(Arc::new));
+        self.view.past.take_over(&recovered.past);
         self.checkpoints = CheckpointSchedule::new(now, recovered.replayed + recovered.passed_over);
         self.metrics.resume(&recovered.state.learner);
         self.lifecycle = Lifecycle::Awake(Box::new(recovered.state));
@@ -256,7 +257,7 @@ impl OwnedStream {
             self.copies.begin(&mut state.learner, now.wall_us, Vec::new());
             return false;
         }
-        let summary = state.encode_summary();
+        let summary = state.encode_summary(&self.view.past);
         self.copies.begin(&mut state.learner, now.wall_us, summary);
         self.checkpoints.restart(now)
     }
@@ -332,6 +333,11 @@ impl OwnedStream {
         self.lifecycle.state_mut()
     }
 
+    /// What everyone may know of it.
+    pub fn view(&self) -> &StreamView {
+        &self.view
+    }
+
     /// What the stream was made with.
     pub fn entry(&self) -> &StreamEntry {
         &self.entry
@@ -390,7 +396,10 @@ impl OwnedStream {
     /// The state itself, without a copy, for the last checkpoint.
     pub fn into_last_checkpoint(self, now: Moment) -> Option<(Arc<StreamView>, CheckpointState)> {
         match self.lifecycle {
-            Lifecycle::New(state) | Lifecycle::Awake(state) => Some((self.view, state.into_checkpoint(now.wall_us))),
+            Lifecycle::New(state) | Lifecycle::Awake(state) => {
+                let last = state.into_checkpoint(now.wall_us, &self.view.past);
+                Some((self.view, last))
+            }
             Lifecycle::Asleep(_) | Lifecycle::Failed => None,
         }
     }

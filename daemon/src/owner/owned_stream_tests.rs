@@ -96,7 +96,7 @@ fn a_panic_inside_costs_the_event_and_nothing_else() {
     assert_eq!(state.counters.records, 42);
     assert!(stream.wants_checkpoint && stream.view.failed.load().is_none());
     // what is recovered from its next checkpoint remembers the event
-    let summary = StreamSummary::decode(&state.encode_summary(), ProducerBounds::FEW).unwrap();
+    let summary = StreamSummary::decode(&state.encode_summary(&stream.view.past), ProducerBounds::FEW).unwrap();
     assert_eq!(&summary.quarantine, &**stream.view.quarantine.load());
 }
 

@@ -41,7 +41,7 @@ impl<'a> ReplyWriter<'a> {
         outbox: Arc<Outbox>,
         followers: &'a Arc<FollowerRoom>,
     ) -> ReplyWriter<'a> {
-        let followed = view.outcomes.followers() > 0;
+        let followed = view.outcomes.is_wanted();
         ReplyWriter { options, view, outbox, followed, followers, gathered: Vec::new(), gathered_bytes: 0 }
     }
 

@@ -94,7 +94,7 @@ impl OwnedStream {
         // what is counted beside the log is kept; the learner goes before another takes its memory
         let counted = before.state().map(|state| state.counters.clone());
         drop(before);
-        let Recovered { mut state, replayed, passed_over, checkpoint } = self.recover_here(around)?;
+        let Recovered { mut state, replayed, passed_over, checkpoint, .. } = self.recover_here(around)?;
         let found = state.learner.offset();
         if let Some(expected) = offset.filter(|expected| *expected != found) {
             return Err(RecoveryError::LogGap { found, expected }.into());

@@ -7,6 +7,7 @@ use super::owned_stream::OwnedStream;
 use super::state::Owner;
 use crate::budget::{MemoryBudget, Pressure};
 use crate::clock::{Clock, Moment};
+use crate::past::StreamPast;
 use crate::services::Services;
 use crate::storage::Storage;
 use crate::summary::StreamSummary;
@@ -87,8 +88,9 @@ impl OwnedStream {
             producers: state.producers,
             counters: state.counters,
             quarantine: state.quarantine,
-            // the view has it
+            // the view has these
             schema: Schema::default(),
+            past: StreamPast::default(),
         };
         let (storage, services) = (storage.clone(), services.clone());
         self.lifecycle = Lifecycle::Asleep(Box::new(Sleep { storage, services, summary, checkpoint }));

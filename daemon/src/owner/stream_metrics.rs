@@ -4,6 +4,7 @@ use crate::directory::StreamView;
 use crate::telemetry;
 use crate::ticket::ChunkCounts;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use surmise_event::Outcome;
 use surmise_learner::{Learner, RejectedUpdates};
@@ -72,6 +73,7 @@ impl StreamMetrics {
         self.unreported_nats += nats;
         self.surprises.record(nats);
         for drift in &outcome.drift {
+            view.drift.store(Some(Arc::new(drift.clone())));
             metrics::counter!(telemetry::DRIFT, "detector" => drift.detector.name()).increment(1);
         }
         let bits = outcome.surprise_bits / outcome.events.max(1) as f64;

@@ -4,6 +4,7 @@ use super::error::UndoError;
 use crate::checkpoint::CheckpointState;
 use crate::counters::Counters;
 use crate::owner::OwnedStream;
+use crate::past::StreamPast;
 use crate::producers::{ProducerBounds, Producers};
 use crate::recovery::{RecoveryError, load_learner, producers_of};
 use crate::relearning::Relearning;
@@ -51,6 +52,7 @@ fn write(
 ) -> Result<(u64, BTreeMap<String, u64>), UndoError> {
     let held = held.ok_or(UndoError::Inside)?;
     let mut refused = BTreeMap::new();
+    let keeps_past = matches!(starting, Starting::AsItIs | Starting::Relearnt(_) | Starting::Checkpoint(_));
     let (learner, counters) = match starting {
         Starting::Empty => (Learner::new(entry.schema.clone(), entry.options.clone())?, Counters::default()),
         Starting::Checkpoint(meta) => state_of(&**storage, entry, &meta, held.bounds())?,
@@ -81,7 +83,10 @@ fn write(
     producers.rebase(offset);
     let counters = Counters { logged_bytes: 0, ..counters };
     let quarantine = held.quarantine();
-    let summary = StreamSummary::encode(&producers, &counters, &quarantine, &learner);
+    // what people were shown happened, whatever is learnt again
+    let nothing = StreamPast::default();
+    let past = if keeps_past { &held.view().past } else { &nothing };
+    let summary = StreamSummary::encode(&producers, &counters, &quarantine, past, &learner);
     let state = CheckpointState::new(entry.number, time_us, true, learner, summary);
     let pending = StreamEntry { pending: true, ..entry.clone() };
     storage.commit(&[pending], &[], &[], time_us)?;

@@ -1,0 +1,72 @@
+//! `GET /api/v1/system`: limits of the daemon, and how near each of them is.
+
+use super::rows::now_us;
+use crate::hub::Hub;
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A limit: the key of the configuration, what it bounds, how much is used, and the most that may be.
+fn limit(key: &str, about: &str, unit: &str, used: u64, most: u64) -> Value {
+    json!({ "key": key, "about": about, "unit": unit, "used": used, "limit": most })
+}
+
+/// Lists the limits with what is used of each, and what waits in queues.
+pub async fn system(State(hub): State<Arc<Hub>>) -> Response {
+    let config = &hub.config.limits;
+    hub.budget.look(crate::clock::millis_since(hub.started));
+    let waiting: usize = hub.owners().iter().map(|owner| owner.inbox.events()).sum();
+    let streams = hub.directory.all();
+    let followers = streams.iter().map(|view| view.outcomes.followers()).max().unwrap_or(0);
+    let mut limits = vec![
+        limit("limits.memory", "memory of the daemon", "bytes", hub.budget.used_bytes(), hub.budget.limit_bytes()),
+        limit("limits.streams", "streams", "streams", hub.directory.len() as u64, config.streams as u64),
+        limit(
+            "limits.inbox_events",
+            "events that wait to be learnt",
+            "events",
+            waiting as u64,
+            (config.inbox_events * hub.owners().len()) as u64,
+        ),
+        limit(
+            "limits.watchers",
+            "followers of the busiest stream",
+            "followers",
+            followers as u64,
+            config.watchers as u64,
+        ),
+        limit(
+            "limits.questions",
+            "long questions being worked out",
+            "questions",
+            config.questions.saturating_sub(hub.question_permits.available_permits()) as u64,
+            config.questions as u64,
+        ),
+    ];
+    let mut databases = Vec::new();
+    if let Some(store) = hub.store() {
+        limits.push(limit("store.disk", "files of the store", "bytes", store.disk_bytes(), store.disk.limit_bytes()));
+        databases = vec![
+            json!({ "name": "log", "bytes": store.log.disk_bytes() }),
+            json!({ "name": "checkpoints", "bytes": store.checkpoints.disk_bytes() }),
+            json!({ "name": "keys", "bytes": store.pages.disk_bytes() }),
+        ];
+    }
+    let pending: usize = streams.iter().map(|view| view.checkpoints_pending.load(Ordering::Relaxed)).sum();
+    let newest = streams.iter().filter_map(|view| view.checkpoint.load().as_ref().map(|meta| meta.time_us)).max();
+    let jobs = hub.workers.as_ref().map(|pool| pool.jobs()).unwrap_or_default();
+    let answer = json!({
+        "owners": hub.owners().len(),
+        "limits": limits,
+        "databases": databases,
+        "checkpoints_pending": pending,
+        "checkpoint_age_seconds": newest.map(|time_us| (now_us(&hub) - time_us) as f64 / 1e6),
+        "gradient_jobs_waiting": jobs.waiting,
+        "gradient_jobs_by_workers": jobs.by_workers,
+        "device": hub.config.learning.device.to_string(),
+    });
+    Json(answer).into_response()
+}

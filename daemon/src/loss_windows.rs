@@ -1,0 +1,185 @@
+//! What the mixture and every expert lost over the latest minute, hour and day, in fixed memory.
+//!
+//! A learner knows what everything has cost since its beginning. Marks of these sums, kept more thinly the older they
+//! are, are taken off them: the difference to the youngest mark that is old enough is the loss of a window.
+
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use surmise_learner::Learner;
+use surmise_protocol::LossWindow;
+
+/// Fields up to which the losses are marked: of a wide vector it would cost too much.
+const MARKED_FIELDS_MAX: usize = 16;
+/// How often sums are taken, in microseconds.
+const TAKE_INTERVAL_US: i64 = 5_000_000;
+/// How far apart the marks of each row are, in microseconds, and how many are kept.
+const ROWS: [(i64, usize); 3] = [(60_000_000, 3), (600_000_000, 8), (4 * 3_600_000_000, 8)];
+/// Events up to which a learner counts as one whose beginning was seen.
+const FRESH_EVENTS_MAX: u64 = 4096;
+/// The windows: the name and the length in microseconds.
+const WINDOWS: [(&str, i64); 3] = [("minute", 60_000_000), ("hour", 3_600_000_000), ("day", 86_400_000_000)];
+
+/// What everything had cost by a time, in bits.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct LossMark {
+    /// The time, in microseconds since 1970.
+    at_us: i64,
+    /// Events learnt.
+    events: u64,
+    /// The mixture.
+    bits: f64,
+    /// The best simple expert of each field.
+    simple_bits: f64,
+    /// By the place of their names: each field, and each of its experts.
+    parts: Vec<f64>,
+}
+
+/// The marks of one stream.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LossMarks {
+    /// The names of the parts, in the order of their values.
+    names: Vec<String>,
+    /// The latest sums.
+    latest: LossMark,
+    /// For each of [`ROWS`] the latest marks, the oldest first.
+    rows: [VecDeque<LossMark>; ROWS.len()],
+}
+
+impl LossMarks {
+    /// Whether sums should be taken again.
+    pub fn is_due(&self, now_us: i64) -> bool {
+        self.latest.events == 0 || (now_us - self.latest.at_us).abs() >= TAKE_INTERVAL_US
+    }
+
+    /// Takes the sums of a learner.
+    pub fn take(&mut self, now_us: i64, learner: &Learner) {
+        if learner.schema().fields.len() > MARKED_FIELDS_MAX {
+            return;
+        }
+        // the stream as it was before its first batch: everything had cost nothing
+        if self.rows[0].is_empty() && self.latest.events == 0 && learner.scored_bits().0 <= FRESH_EVENTS_MAX {
+            let begin = LossMark { at_us: now_us, ..LossMark::default() };
+            self.rows.iter_mut().for_each(|row| row.push_back(begin.clone()));
+        }
+        let (events, bits) = learner.scored_bits();
+        let mut mark = LossMark { at_us: now_us, events, bits, ..LossMark::default() };
+        let mut explained = 0.0;
+        for losses in learner.field_losses() {
+            let bits = |nats: f64| nats * std::f64::consts::LOG2_E;
+            mark.simple_bits += bits(losses.simple());
+            explained += bits(losses.mixture);
+            self.set(&mut mark, losses.name.to_owned(), bits(losses.mixture));
+            for (name, nats) in &losses.experts {
+                self.set(&mut mark, format!("{}/{name}", losses.name), bits(*nats));
+            }
+        }
+        // what no field's expert has a say in costs everybody as much
+        mark.simple_bits += mark.bits - explained;
+        for ((every_us, kept), row) in ROWS.iter().zip(&mut self.rows) {
+            if row.back().is_none_or(|latest| (now_us - latest.at_us).abs() >= *every_us) {
+                if row.len() >= *kept {
+                    row.pop_front();
+                }
+                row.push_back(mark.clone());
+            }
+        }
+        self.latest = mark;
+    }
+
+    fn set(&mut self, mark: &mut LossMark, name: String, bits: f64) {
+        let place = self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
+            self.names.push(name);
+            self.names.len() - 1
+        });
+        if mark.parts.len() <= place {
+            mark.parts.resize(place + 1, 0.0);
+        }
+        mark.parts[place] = bits;
+    }
+
+    /// The losses of all windows, and since the beginning.
+    pub fn windows(&self) -> Vec<LossWindow> {
+        if self.latest.events == 0 {
+            return Vec::new();
+        }
+        let begin = LossMark::default();
+        let marks = WINDOWS.iter().filter_map(|(name, length_us)| Some((*name, self.before(*length_us)?)));
+        marks.chain([("ever", &begin)]).filter_map(|(name, mark)| self.since(name, mark)).collect()
+    }
+
+    /// 1 − loss / loss of the best simple experts, over the latest hour; none where that says nothing.
+    pub fn skill(&self) -> Option<f64> {
+        let mark = self.before(WINDOWS[1].1)?;
+        let (loss, simple) = (self.latest.bits - mark.bits, self.latest.simple_bits - mark.simple_bits);
+        (self.latest.events > mark.events && simple > 0.0).then(|| 1.0 - loss / simple)
+    }
+
+    /// The youngest mark that is older than a window, or the oldest of all.
+    fn before(&self, length_us: i64) -> Option<&LossMark> {
+        let old_enough = |mark: &&LossMark| self.latest.at_us - mark.at_us >= length_us;
+        let marks = || self.rows.iter().flatten();
+        let youngest = marks().filter(old_enough).max_by_key(|mark| mark.at_us);
+        youngest.or_else(|| marks().min_by_key(|mark| mark.at_us))
+    }
+
+    fn since(&self, name: &str, mark: &LossMark) -> Option<LossWindow> {
+        let events = self.latest.events.checked_sub(mark.events).filter(|events| *events > 0)?;
+        let mean = |sum: f64, before: f64| (sum - before) / events as f64;
+        let part = |(place, name): (usize, &String)| {
+            let before = mark.parts.get(place).copied().unwrap_or(0.0);
+            Some((name.clone(), mean(*self.latest.parts.get(place)?, before)))
+        };
+        let experts = self.names.iter().enumerate().filter_map(part).collect();
+        let seconds = if mark.at_us == 0 { 0.0 } else { (self.latest.at_us - mark.at_us) as f64 / 1e6 };
+        Some(LossWindow {
+            name: name.into(),
+            seconds,
+            events,
+            loss_bits_per_event: mean(self.latest.bits, mark.bits),
+            simple_bits_per_event: mean(self.latest.simple_bits, mark.simple_bits),
+            experts,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use surmise_event::{Data, Datum, Limits, Record, Schema};
+    use surmise_learner::Options;
+
+    fn learn(learner: &mut Learner, symbol: &str) {
+        let record = Record { data: Data::One(Datum::Text(symbol.into())), ..Record::default() };
+        let event = learner.bind(&record, &Limits::default()).unwrap();
+        learner.observe(&event);
+    }
+
+    /// A stream that turns from a rhythm to noise: the latest minute is worse than the hour, and all sums agree with
+    /// the learner's own.
+    #[test]
+    fn a_window_is_the_difference_of_two_sums_and_rows_stay_bounded() {
+        let mut learner = Learner::new(Schema::default(), Options::default()).unwrap();
+        let mut marks = LossMarks::default();
+        let mut x = 1u32;
+        for second in 0..7_200i64 {
+            x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let noisy = second >= 7_100;
+            learn(&mut learner, ["a", "b", "c", "d"][if noisy { x as usize >> 30 } else { second as usize % 4 }]);
+            if marks.is_due(second * 1_000_000) {
+                marks.take(second * 1_000_000, &learner);
+            }
+        }
+        marks.take(7_200_000_000, &learner);
+        assert!(marks.rows.iter().zip(ROWS).all(|(row, (_, kept))| row.len() <= kept));
+        let windows = marks.windows();
+        let named = |name: &str| windows.iter().find(|window| window.name == name).unwrap();
+        let (minute, hour, ever) = (named("minute"), named("hour"), named("ever"));
+        assert!(minute.loss_bits_per_event > 1.0 && hour.loss_bits_per_event < 0.3, "{minute:?} {hour:?}");
+        assert!((60.0..=130.0).contains(&minute.seconds) && (3_600.0..=4_300.0).contains(&hour.seconds));
+        let (events, bits) = learner.scored_bits();
+        assert_eq!((ever.events, ever.loss_bits_per_event), (events, bits / events as f64));
+        assert!(marks.skill().is_some_and(|skill| skill < 1.0));
+        let json = serde_json::to_string(&marks).unwrap();
+        assert_eq!(serde_json::from_str::<LossMarks>(&json).unwrap().windows(), windows);
+    }
+}
