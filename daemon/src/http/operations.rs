@@ -15,10 +15,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use surmise_protocol::{DiskBudget, Health};
 use surmise_store::Store;
 
-/// The page of the streams; it asks the endpoints of the API for everything that it shows.
-const PAGE: &str = include_str!("page.html");
-const PAGE_STYLE: &str = include_str!("page.css");
-const PAGE_SCRIPT: &str = include_str!("page.js");
+/// The page, as `clients/page` builds it; it asks the endpoints of the API for everything that it shows.
+const PAGE: &str = include_str!("../../../clients/page/dist/page.html");
+const PAGE_STYLE: &str = include_str!("../../../clients/page/dist/page.css");
+const PAGE_SCRIPT: &str = include_str!("../../../clients/page/dist/page.js");
 
 /// What the page may load: its own style and script, and answers of this daemon. Nothing that a name of a stream could
 /// smuggle in runs, and no other page can put this one into a frame.

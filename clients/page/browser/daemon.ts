@@ -1,0 +1,94 @@
+// A daemon of a test, and streams of every kind that it learns.
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const PROGRAM = process.env.SURMISED ?? "../../target/release/surmised";
+
+export class Daemon {
+  private child: ChildProcess | null = null;
+  private constructor(readonly url: string, private readonly config: string) {}
+
+  static async start(): Promise<Daemon> {
+    const folder = mkdtempSync(join(tmpdir(), "surmised-"));
+    const port = await freePort();
+    const config = join(folder, "surmised.toml");
+    writeFileSync(config, `[listen]\nhttp = "127.0.0.1:${port}"\ntcp = "off"\n[store]\ndir = "${join(folder, "data")}"\n[model]\nnetwork = "small"\nmemory_mib = 16\n[alarm]\nbudget = "1/2000"\n`);
+    const daemon = new Daemon(`http://127.0.0.1:${port}`, config);
+    await daemon.run();
+    return daemon;
+  }
+
+  async run(): Promise<void> {
+    this.child = spawn(PROGRAM, ["--config", this.config], { stdio: "ignore" });
+    for (let i = 0; i < 600; i++) {
+      const ready = await fetch(`${this.url}/-/ready`).then((answer) => answer.ok, () => false);
+      if (ready) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new Error("the daemon does not get ready");
+  }
+
+  /** Ends the daemon; killed, it loses nothing that it acknowledged. */
+  async end(signal: NodeJS.Signals): Promise<void> {
+    const { child } = this;
+    if (!child) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await ended;
+    this.child = null;
+  }
+
+  async post(stream: string, events: unknown[]): Promise<void> {
+    const body = events.map((event) => JSON.stringify(event)).join("\n");
+    const answer = await fetch(`${this.url}/api/v1/streams/${encodeURIComponent(stream)}/events`, { method: "POST", body, headers: { "Content-Type": "application/x-ndjson" } });
+    const said = (await answer.json()) as { accepted: number };
+    if (!answer.ok || said.accepted !== events.length) throw new Error(`${stream}: ${JSON.stringify(said)}`);
+  }
+
+  async ask<T = any>(path: string): Promise<T> {
+    const answer = await fetch(this.url + path);
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as T;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return address.port;
+}
+
+/** Numbers that look random and are always the same. */
+export function chance(seed: number): () => number {
+  let x = seed >>> 0;
+  return () => {
+    x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
+    return x / 2 ** 32;
+  };
+}
+
+const PAGES = ["/home", "/search", "/item", "/cart", "/pay"];
+
+/** Names that try to be more than names. */
+export const HOSTILE = ["<img src=x onerror=hacked()>", "🦄-\u202Estream\u202C", "عربي", `long-${"x".repeat(120)}`, "\"'&quot;"];
+
+/** Events of every kind of stream; the last but twenty of each is odd. */
+export function kinds(count: number): Record<string, unknown[]> {
+  const next = chance(7);
+  const start = Date.now() / 1000 - count;
+  const odd = count - 20;
+  const make = (event: (i: number) => Record<string, unknown>) => Array.from({ length: count }, (_, i) => ({ time: start + i, ...event(i) }));
+  return {
+    "shop-clicks": make((i) => ({ key: `user-${i % 4}`, data: { page: i === odd ? "/admin/export.php" : PAGES[Math.floor(i / 4) % 5], ms: Math.round(40 + 20 * next()) } })),
+    "plant.boiler-7": make((i) => ({ data: i === odd ? 240.5 : Math.round((70 + 8 * Math.sin(i / 25) + next()) * 100) / 100 })),
+    "log-api": make((i) => ({ data: i === odd ? "kernel: out of memory: killed process 4242 (postgres)" : [`GET /api/item/${Math.floor(next() * 999)} 200 ${Math.floor(next() * 90)}ms`, `worker ${Math.floor(next() * 4)} took job ${Math.floor(next() * 9999)}`, `cache hit ratio ${next().toFixed(2)}`][i % 3] })),
+    "host-db1": make((i) => ({ data: { cpu: Math.round(300 + 100 * Math.sin(i / 30) + 10 * next()) / 10, mem: i === odd ? 97.5 : Math.round(500 + next()) / 10, state: i % 4 === 3 ? "busy" : "ok" } })),
+    "door-east": make((i) => ({ data: ["open", "close"][i % 2] })),
+  };
+}

@@ -1,0 +1,266 @@
+// The page in a real browser, with a real daemon that learns streams of every kind.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+import type { BrowserContext, Page } from "playwright-core";
+import { browser, program } from "./chromium";
+import { Daemon, HOSTILE, kinds } from "./daemon";
+
+const EVENTS = 2500;
+const WAIT = { timeout: 60_000 };
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+if (!program()) {
+  if (process.env.CI) throw new Error("there is no Chromium, which .ci/run installs");
+  test("the page in a browser", { skip: "SKIPPED: there is no Chromium here (install Debian's chromium, or set CHROMIUM)" }, () => {});
+} else {
+  let daemon: Daemon;
+  let context: BrowserContext;
+  let page: Page;
+  /** What must never happen: an error in the console, a request to another host, a failed script. */
+  const faults: string[] = [];
+  let quiet = false;
+
+  const watch = (page: Page) => {
+    page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
+    page.on("dialog", (dialog) => (faults.push(`dialog: ${dialog.message()}`), void dialog.dismiss()));
+    page.on("console", (message) => {
+      // what the browser itself says of an answer that is a refusal, or of a daemon that is away, is no fault of the page
+      if (message.type() === "error" && !(quiet && /Failed to load resource/.test(message.text()))) faults.push(`console: ${message.text()}`);
+    });
+    page.on("request", (request) => {
+      if (!request.url().startsWith(daemon.url) && !request.url().startsWith("data:")) faults.push(`request to ${request.url()}`);
+    });
+  };
+  const open = async (hash: string) => {
+    await page.goto(`${daemon.url}/${hash}`);
+    await page.locator("#open.live").waitFor(WAIT);
+  };
+  const sound = async (view: string) => {
+    await page.evaluate(axe);
+    const found = await page.evaluate(() => (window as any).axe.run(document, { resultTypes: ["violations"] }));
+    const serious = found.violations.filter((v: any) => v.impact === "serious" || v.impact === "critical");
+    assert.deepEqual(serious.map((v: any) => `${v.id}: ${v.nodes.map((n: any) => n.html.slice(0, 120)).join(" | ")}`), [], view);
+    assert.deepEqual(faults, [], view);
+  };
+  const number = (text: string | null) => Number((text ?? "").replace(/[^\d.-]/g, ""));
+
+  before(async () => {
+    daemon = await Daemon.start();
+    for (const [stream, events] of Object.entries(kinds(EVENTS))) {
+      for (let at = 0; at < events.length; at += 500) await daemon.post(stream, events.slice(at, at + 500));
+    }
+    context = await browser();
+    page = context.pages()[0] ?? (await context.newPage());
+    watch(page);
+  });
+  after(async () => {
+    await context?.close();
+    await daemon?.end("SIGTERM");
+  });
+
+  test("Now names what is odd, marks it, and says what was expected", WAIT, async () => {
+    await open("#/now");
+    const { alarms } = await daemon.ask("/api/v1/alarms?limit=200");
+    const openNow = alarms.filter((a: any) => a.phase !== "ended").length;
+    await page.locator("li.incident").first().waitFor(WAIT);
+    assert.equal(await page.locator("li.incident").count(), Math.min(25, alarms.length));
+    assert.match((await page.locator(".state").textContent())!, openNow ? new RegExp(`^${openNow} incident`) : /Nothing is odd/);
+    for (const odd of ["/admin/export.php", "240.5", "out of memory", "97.5"]) {
+      assert.ok((await page.locator("li.incident mark.odd").allTextContents()).some((text) => text.includes(odd)), odd);
+    }
+    await page.locator("li.incident .instead").first().waitFor(WAIT);
+    const rows = (await daemon.ask("/api/v1/streams")).streams;
+    const begun = rows.reduce((sum: number, row: any) => sum + row.incidents, 0);
+    assert.ok((await page.locator(".rates").textContent())!.includes(`${begun} incident`));
+    await sound("now");
+    // muted, noted, called normal: kept in this browser
+    const all = await page.locator("li.incident").count();
+    const first = page.locator("li.incident", { hasText: "240.5" }).first();
+    await first.getByRole("button", { name: "Note" }).click();
+    await page.locator("textarea").fill("valve test <b>announced</b>");
+    await page.getByRole("button", { name: "Keep in this browser" }).click();
+    await page.locator(".note", { hasText: "valve test <b>announced</b>" }).waitFor(WAIT);
+    await first.getByRole("button", { name: "That was normal" }).click();
+    await page.waitForFunction((n) => document.querySelectorAll("li.incident").length < n, all, WAIT);
+    await page.reload();
+    await page.getByRole("button", { name: "Show them" }).click();
+    await page.locator("li.incident", { hasText: "240.5" }).first().waitFor(WAIT);
+  });
+
+  test("Streams shows what the list says, sorts, filters and groups", WAIT, async () => {
+    await open("#/streams");
+    await page.locator(".rows .row").nth(4).waitFor(WAIT);
+    const { streams } = await daemon.ask("/api/v1/streams?trend=1");
+    for (const row of streams) {
+      const shown = page.locator(".rows .row", { hasText: row.stream });
+      assert.equal(number(await shown.locator(".c-events").textContent()), row.offset, row.stream);
+      if (row.recent_bits !== null) assert.equal(await shown.locator(".c-bits .figure").textContent(), Math.abs(row.recent_bits) < 0.005 ? "0.00" : row.recent_bits.toFixed(2));
+      if (row.skill !== null) assert.equal(number(await shown.locator(".c-skill").textContent()), Number((row.skill * 100).toFixed(0)));
+      if (row.last_incident) assert.ok((await shown.locator(".c-incident").textContent())!.startsWith(row.last_incident.kind));
+    }
+    const names = () => page.locator(".rows .c-name a").allTextContents();
+    await page.getByRole("button", { name: "Stream", exact: true }).click();
+    assert.deepEqual(await names(), streams.map((s: any) => s.stream).sort());
+    await page.getByRole("searchbox").fill("boiler");
+    await page.waitForFunction(() => document.querySelectorAll(".rows .row").length === 1);
+    await page.getByRole("searchbox").fill("");
+    await page.getByLabel("Group streams").selectOption("prefix");
+    await page.locator(".row.group").first().waitFor();
+    await sound("streams");
+    await page.getByLabel("Group streams").selectOption("none");
+    // by keyboard: down the list, and into a stream
+    await page.locator(".rows .c-name a").first().focus();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/#\/stream\//);
+  });
+
+  for (const stream of ["shop-clicks", "plant.boiler-7", "log-api", "host-db1", "door-east"]) {
+    test(`Stream shows ${stream} as the daemon knows it, and follows it`, WAIT, async () => {
+      await open(`#/stream/${stream}`);
+      const fact = (name: string) => page.locator("dl.facts div", { hasText: name }).first().locator("dd");
+      await fact("Checkpoint").waitFor(WAIT);
+      const status = await daemon.ask(`/api/v1/streams/${stream}`);
+      assert.equal(number(await fact("Events").textContent()), status.offset);
+      assert.ok((await fact("Alarms").textContent())!.startsWith(String(status.alarms.begun)));
+      const history = await daemon.ask(`/api/v1/streams/${stream}/history?span=minutes`);
+      const ever = history.windows.at(-1);
+      await page.locator(".losses .mixture td").last().waitFor(WAIT);
+      assert.equal(await page.locator(".losses .mixture td").last().textContent(), ever.loss_bits_per_event.toFixed(3));
+      const learner = await daemon.ask(`/api/v1/streams/${stream}/learner`);
+      const top = [...learner.fields[0].experts].sort((a: any, b: any) => b.weight - a.weight)[0];
+      assert.ok(top.weight === 0 || (await page.locator(".card", { hasText: "What counts now" }).textContent())!.includes(top.name));
+      const next = await daemon.ask(`/api/v1/streams/${stream}/next?top=8`);
+      for (const [field, expected] of Object.entries<any>(next.fields)) {
+        if (expected.top && next.key === undefined && status.keys <= 1) assert.ok((await page.locator(".card").first().textContent())!.includes(expected.top[0][0]), field);
+      }
+      if (stream !== "door-east") await page.locator("figure.chart canvas").first().waitFor(WAIT);
+      // live: what comes now is counted without a question
+      const last = kinds(EVENTS)[stream]!.slice(0, 10).map((e: any) => ({ ...e, time: Date.now() / 1000 }));
+      await daemon.post(stream, last);
+      await page.waitForFunction((n) => [...document.querySelectorAll("dl.facts dd")].some((dd) => dd.textContent === n), (status.offset + 10).toLocaleString("en"), WAIT);
+      await sound(stream);
+    });
+  }
+
+  test("Event tells each part's share, what was expected instead and who said so", WAIT, async () => {
+    const offset = EVENTS - 20;
+    const why = await daemon.ask(`/api/v1/streams/host-db1/events/${offset}/why`);
+    await open(`#/stream/host-db1/event/${offset}`);
+    await page.locator("table.parts tbody tr").first().waitFor(WAIT);
+    const cells = await page.locator("table.parts tbody tr").first().locator("th, td").allTextContents();
+    assert.deepEqual([cells[0], cells[1], cells[2]], ["mem", "97.5", why.parts[0].surprise_bits.toFixed(2)]);
+    assert.equal(cells[5], why.parts[0].by);
+    assert.equal(await page.locator("ol.context li").count(), 21);
+    assert.equal(await page.locator("ol.context li.here .offset").textContent(), offset.toLocaleString("en"));
+    await sound("event");
+    await page.getByRole("link", { name: "Later" }).click();
+    await page.locator("h1", { hasText: (offset + 1).toLocaleString("en") }).waitFor();
+    quiet = true;
+    await page.goto(`${daemon.url}/#/stream/host-db1/event/99999999`);
+    await page.locator(".problem", { hasText: "there is no event" }).waitFor(WAIT);
+    quiet = false;
+  });
+
+  test("Learner draws the flow from the description, System the limits", WAIT, async () => {
+    await open("#/stream/shop-clicks/learner");
+    const learner = await daemon.ask("/api/v1/streams/shop-clicks/learner");
+    await page.locator(".lane").first().waitFor(WAIT);
+    assert.equal(await page.locator(".lane").count(), learner.fields.length);
+    const category = learner.fields.findIndex((f: any) => f.kind === "category");
+    const lane = page.locator(".lane").nth(category);
+    await lane.getByRole("button", { name: "contexts" }).click();
+    const named = await lane.locator(".panel .name").allTextContents();
+    assert.deepEqual(named, learner.fields[category].parts[0][1].map((p: any) => p.name));
+    await sound("learner");
+    await open("#/system");
+    await page.locator("ul.limits li").first().waitFor(WAIT);
+    const system = await daemon.ask("/api/v1/system");
+    assert.deepEqual(await page.locator("ul.limits code").allTextContents(), system.limits.map((l: any) => l.key));
+    const streams = page.locator("ul.limits li", { hasText: "limits.streams" }).locator(".figure");
+    const limit = system.limits.find((l: any) => l.key === "limits.streams");
+    assert.equal(await streams.textContent(), `${limit.used} of ${limit.limit.toLocaleString("en")}`);
+    await sound("system");
+  });
+
+  test("hostile names, keys and values are harmless text", { timeout: 120_000 }, async () => {
+    await page.evaluate(() => ((window as any).hacked = () => console.error("hacked")));
+    const taken: string[] = [];
+    for (const name of HOSTILE) {
+      const event = { key: `${name}</script><script>hacked()</script>`, data: { [`<b onclick=hacked()>`]: `<svg onload=hacked()>${"\u202E"}${"y".repeat(900)}` } };
+      const stored = await daemon.post(name, [event, event]).then(() => true, () => false);
+      if (stored) taken.push(name);
+      await daemon.post("hostile", [event, event]).catch(() => {});
+    }
+    const known = (await daemon.ask("/api/v1/streams")).streams.map((s: any) => s.stream);
+    for (const name of known.filter((n: string) => taken.includes(n) || n === "hostile")) {
+      await open(`#/stream/${encodeURIComponent(name)}`);
+      await page.locator("dl.facts dd").first().waitFor(WAIT);
+      await page.waitForTimeout(300);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.ok(wide <= 0, `${name} makes the page ${wide} px too wide`);
+      await open(`#/stream/${encodeURIComponent(name)}/event/0`);
+      await page.locator("ol.context li").first().waitFor(WAIT);
+      assert.equal(await page.locator("main img, main script, main b, main svg[onload]").count(), 0, name);
+    }
+    await open("#/streams");
+    await page.locator(".rows .row").first().waitFor(WAIT);
+    await sound("hostile names");
+  });
+
+  test("two thousand streams are a few rows in the document", { timeout: 180_000 }, async () => {
+    for (let from = 0; from < 2000; from += 50) {
+      await Promise.all(Array.from({ length: 50 }, (_, i) => daemon.post(`sensor-${String(from + i).padStart(4, "0")}`, [{ data: 1 }])));
+    }
+    await open("#/streams");
+    await page.waitForFunction(() => Number((document.querySelector(".total")?.textContent ?? "").replace(/\D/g, "")) >= 2000, undefined, WAIT);
+    for (const part of [0, 0.5, 1]) {
+      await page.evaluate((p) => {
+        const port = document.querySelector(".viewport")!;
+        port.scrollTop = p * port.scrollHeight;
+      }, part);
+      await page.waitForTimeout(200);
+      const rows = await page.locator(".rows .row").count();
+      assert.ok(rows > 5 && rows < 60, `${rows} rows`);
+    }
+    await page.getByRole("searchbox").fill("sensor-1999");
+    await page.locator(".rows .row", { hasText: "sensor-1999" }).waitFor(WAIT);
+    assert.deepEqual(faults, []);
+  });
+
+  test("a daemon that is killed and comes back is shown again, and nothing is missing", { timeout: 120_000 }, async () => {
+    quiet = true;
+    await open("#/stream/door-east");
+    await page.locator("dl.facts dd").first().waitFor(WAIT);
+    const before = (await daemon.ask("/api/v1/streams/door-east")).offset;
+    await daemon.end("SIGKILL");
+    await page.locator("#open.lost").waitFor(WAIT);
+    await daemon.run();
+    await page.locator("#open.live").waitFor(WAIT);
+    await daemon.post("door-east", [{ data: "open" }, { data: "close" }]);
+    await page.waitForFunction((n) => [...document.querySelectorAll("dl.facts dd")].some((dd) => dd.textContent === n), (before + 2).toLocaleString("en"), WAIT);
+    await page.locator('nav.tabs a[href="#/now"]').click();
+    await page.locator("li.incident").first().waitFor(WAIT);
+    quiet = false;
+    assert.deepEqual(faults, []);
+  });
+
+  test("dark colours and a phone are as sound", WAIT, async () => {
+    const phone = await browser({ dark: true, phone: true });
+    const before = page;
+    page = phone.pages()[0] ?? (await phone.newPage());
+    watch(page);
+    for (const view of ["#/now", "#/streams", "#/stream/shop-clicks", `#/stream/host-db1/event/${EVENTS - 20}`, "#/stream/shop-clicks/learner", "#/system"]) {
+      await open(view);
+      await page.waitForTimeout(1500);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.ok(wide <= 0, `${view} is ${wide} px too wide`);
+      await sound(`${view} on a phone`);
+    }
+    page = before;
+    await phone.close();
+  });
+}

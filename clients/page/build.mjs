@@ -1,0 +1,44 @@
+// Builds the page into a folder (dist is what the daemon embeds), or the tests into build/.
+import { build } from "esbuild";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+
+const [what = "dist"] = process.argv.slice(2);
+
+async function page(folder) {
+  mkdirSync(folder, { recursive: true });
+  await build({
+    entryPoints: { page: "src/main.ts" },
+    outdir: folder,
+    bundle: true,
+    minify: true,
+    format: "iife",
+    target: ["es2022"],
+    legalComments: "none",
+    charset: "utf8",
+    logLevel: "warning",
+  });
+  const styles = ["node_modules/uplot/dist/uPlot.min.css", "src/page.css"].map((path) => readFileSync(path, "utf8"));
+  const css = await build({ stdin: { contents: styles.join("\n"), loader: "css" }, minify: true, write: false });
+  writeFileSync(`${folder}/page.css`, css.outputFiles[0].text);
+  copyFileSync("src/page.html", `${folder}/page.html`);
+  const licence = readFileSync("node_modules/uplot/LICENSE", "utf8");
+  writeFileSync(`${folder}/LICENCES.txt`, `uPlot, which is part of page.js and page.css:\n\n${licence}`);
+}
+
+async function tests(folder) {
+  const entries = readdirSync(folder).filter((name) => name.endsWith(".test.ts") || name === "screenshots.ts");
+  await build({
+    entryPoints: entries.map((name) => `${folder}/${name}`),
+    outdir: `build/${folder}`,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    packages: "external",
+    outExtension: { ".js": ".mjs" },
+    logLevel: "warning",
+  });
+}
+
+if (what === "--tests") await tests("tests");
+else if (what === "--browser") await tests("browser");
+else await page(what);

@@ -1,0 +1,86 @@
+// One event among its neighbours: what each part cost, what was expected instead, and who said so.
+
+import { ask, of } from "./api";
+import { bars, bar } from "./bars";
+import { clear, h, section } from "./dom";
+import { eventElement, expectedWords, share, shorten, valueText } from "./eventtext";
+import { bits, count, moment, num, percent, rarity } from "./format";
+import type { Expected, LoggedEvents, Part, Why } from "./types";
+
+/** Events before, and after. */
+const AROUND = 10;
+
+export function event(root: HTMLElement, signal: AbortSignal, stream: string, offset: number): void {
+  const link = `#/stream/${encodeURIComponent(stream)}`;
+  const body = h("div", { "aria-busy": "true" }, h("p", { class: "dim" }, "The daemon learns its log again up to this event, to say why it was surprising…"));
+  const around = h("ol", { class: "context" });
+  const step = (to: number, text: string) => (to < 0 ? null : h("a", { class: "button", href: `${link}/event/${to}` }, text));
+  root.append(
+    h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "#/streams" }, "Streams"), " / ", h("a", { href: link }, h("bdi", {}, shorten(stream, 80))), " / ", h("h1", {}, `Event ${count(offset)}`), step(offset - 1, "Earlier"), step(offset + 1, "Later")),
+    body,
+    section("In its context", `The ${AROUND} events before and after it.`, around),
+  );
+  const context = async (parts: Part[]) => {
+    try {
+      const from = Math.max(0, offset - AROUND);
+      const log = await ask<LoggedEvents>(of(stream, `/events?from=${from}&count=${offset - from + AROUND + 1}`), signal);
+      clear(around, ...log.events.map((item) => {
+        const here = item.offset === offset;
+        return h("li", { class: here ? "here" : "", "aria-current": here ? "true" : undefined },
+          h("a", { href: `${link}/event/${item.offset}`, class: "offset" }, count(item.offset)), " ",
+          h("span", { class: "time dim" }, moment(item.event?.time)), " ", eventElement(item.event, here ? parts : [], here));
+      }));
+      if (log.events.length === 0) clear(around, h("li", { class: "dim" }, `The log holds events from ${count(log.begin)} on.`));
+    } catch (error) {
+      if (!signal.aborted) clear(around, h("li", { class: "problem" }, (error as Error).message));
+    }
+  };
+  void (async () => {
+    try {
+      const why = await ask<Why>(of(stream, `/events/${offset}/why?seconds=60`), signal);
+      clear(body, ...explanation(why, link));
+      void context(why.parts);
+    } catch (error) {
+      if (!signal.aborted) clear(body, h("p", { class: "problem", role: "status" }, (error as Error).message));
+      void context([]);
+    }
+    body.setAttribute("aria-busy", "false");
+  })();
+}
+
+function explanation(why: Why, link: string): HTMLElement[] {
+  const total = why.parts.reduce((sum, part) => sum + Math.max(0, part.surprise_bits), 0);
+  const rows = why.parts.map((part) => {
+    const name = part.name === "end" ? "end of the key" : part.name;
+    return h("tr", { class: part.excess_bits > 3 ? "odd" : "" },
+      h("th", { scope: "row" }, h("bdi", {}, name)),
+      h("td", { class: "value" }, h("bdi", {}, shorten(valueText(part.value), 160))),
+      h("td", { class: "number" }, bits(part.surprise_bits), h("span", { class: "meter", "aria-hidden": "true" }, meter(total > 0 ? part.surprise_bits / total : 0))),
+      h("td", { class: "number" }, (part.excess_bits > 0 ? "+" : "") + bits(part.excess_bits)),
+      h("td", { class: "expected" }, h("bdi", {}, expectedWords(part.expected) || "–")),
+      h("td", {}, part.by ?? "–"),
+      h("td", {}, part.last_seen === undefined ? "never" : h("a", { href: `${link}/event/${part.last_seen}` }, count(part.last_seen))));
+  });
+  const odd = why.parts.find((part) => part.name !== "end" && part.expected);
+  return [
+    h("p", { class: "text large" }, eventElement(why.event, why.parts, true)),
+    h("dl", { class: "facts" },
+      ...([["Surprise", `${bits(why.surprise_bits)} bits`], ["Beyond what is usual", `${why.excess_bits > 0 ? "+" : ""}${bits(why.excess_bits)} bits`], ["Rarity", rarity(why.rarity_events)], ["Score", num(why.anomaly_score)], ["Time", moment(why.event?.time)], ["Learnt again", `${count(why.replayed)} events`]] as const).map(([n, v]) => h("div", {}, h("dt", {}, n), h("dd", {}, v)))),
+    section("Why", "Its parts, the oddest first. Surprises sum to the event's; the excess is what goes beyond the usual.",
+      h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Parts, scrollable" }, h("table", { class: "parts" },
+        h("thead", {}, h("tr", {}, ...["Part", "Came", "Surprise", "Excess", "Expected instead", "Said by", "Last seen"].map((t) => h("th", { scope: "col" }, t)))), h("tbody", {}, ...rows)))),
+    ...(odd ? [section(`Expected of ${odd.name} instead`, odd.by ? `The largest share in it had ${odd.by}.` : "", distribution(odd.expected!))] : []),
+  ];
+}
+
+function meter(part: number): HTMLElement {
+  const fill = h("span", { class: "fill" });
+  fill.style.width = `${Math.max(0, Math.min(1, part)) * 100}%`;
+  return fill;
+}
+
+function distribution(expected: Expected): HTMLElement {
+  if (expected.top) return bars(...expected.top.map(([symbol, p]) => bar(symbol ?? "missing", p, share(p))), expected.other ? bar("anything else", expected.other, share(expected.other), "other") : null);
+  const levels = Object.entries(expected.quantiles ?? {}).sort((a, b) => Number(a[0]) - Number(b[0]));
+  return h("dl", { class: "facts" }, ...levels.map(([level, value]) => h("div", {}, h("dt", {}, level === "0.5" ? "Median" : `${percent(Number(level))} lie below`), h("dd", {}, num(value)))));
+}

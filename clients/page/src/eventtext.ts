@@ -1,0 +1,115 @@
+// An event as people read it, with its odd part marked.
+
+import { h } from "./dom";
+import { num } from "./format";
+import type { EventJson, Expected, Part } from "./types";
+
+/** A piece of text, and how odd it is: 0 for not at all, 1 for the oddest, 2 for odd beside that. */
+export interface Piece {
+  text: string;
+  odd: 0 | 1 | 2;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Excess below which a part is not marked, in bits. */
+const ODD_BITS = 3;
+
+/** Cuts a text at places that are given in bytes. */
+export function cut(text: string, parts: Part[]): Piece[] {
+  const all = encoder.encode(text);
+  const placed = parts
+    .filter((part) => part.place && part.excess_bits > ODD_BITS)
+    .sort((a, b) => b.excess_bits - a.excess_bits)
+    .slice(0, 3);
+  const oddest = placed[0];
+  const pieces: Piece[] = [];
+  let at = 0;
+  for (const part of placed.sort((a, b) => a.place![0] - b.place![0])) {
+    const [start] = part.place!;
+    // the place of a word reaches to the next word; its mark does not
+    const length = Math.min(encoder.encode(part.value ?? "").length || part.place![1] - start, part.place![1] - start);
+    if (start < at || start > all.length) continue;
+    if (start > at) pieces.push({ text: decoder.decode(all.slice(at, start)), odd: 0 });
+    pieces.push({ text: decoder.decode(all.slice(start, start + length)), odd: part === oddest ? 1 : 2 });
+    at = start + length;
+  }
+  if (at < all.length) pieces.push({ text: decoder.decode(all.slice(at)), odd: 0 });
+  return pieces.length > 0 ? pieces : [{ text, odd: 0 }];
+}
+
+export function valueText(value: unknown): string {
+  if (value === null || value === undefined) return "missing";
+  if (typeof value === "string") return value;
+  if (typeof value === "number") return String(value);
+  return JSON.stringify(value);
+}
+
+/** Texts are shown up to so many characters; the view of one event shows all. */
+const SHOWN_MAX = 400;
+
+/** The name and the pieces of each value of an event. */
+export function fieldsOf(event: EventJson | null, parts: Part[]): { name: string; pieces: Piece[] }[] {
+  if (event === null) return [];
+  const oddest = parts.find((part) => part.name !== "end");
+  const out: { name: string; pieces: Piece[] }[] = [];
+  const one = (name: string, value: unknown) => {
+    const text = valueText(value);
+    const own = parts.filter((part) => part.name === name);
+    const pieces = cut(text, own);
+    const whole = pieces.every((piece) => piece.odd === 0);
+    const odd = own.reduce((sum, part) => sum + part.excess_bits, 0);
+    if (whole && oddest?.name === name && odd > 1) pieces[0]!.odd = 1;
+    else if (whole && odd > ODD_BITS) pieces[0]!.odd = 2;
+    out.push({ name, pieces });
+  };
+  const { data } = event;
+  if (data !== null && typeof data === "object" && !Array.isArray(data)) {
+    for (const [name, value] of Object.entries(data)) one(name, value);
+  } else if (data !== undefined) one("value", data);
+  if (event.end) out.push({ name: "end", pieces: [{ text: "the key ends", odd: oddest === undefined ? 1 : 0 }] });
+  return out;
+}
+
+/** An event as an element. */
+export function eventElement(event: EventJson | null, parts: Part[], whole = false): HTMLElement {
+  const line = h("span", { class: "event", dir: "auto" });
+  if (event === null) {
+    line.append(h("mark", {}, "no event came"));
+    return line;
+  }
+  if (event.key !== undefined) line.append(h("span", { class: "key" }, h("bdi", {}, shorten(event.key, 80))), " ");
+  const fields = fieldsOf(event, parts);
+  for (const { name, pieces } of fields) {
+    const span = h("span", { class: "field" });
+    if (!(fields.length === 1 && name === "value")) span.append(h("span", { class: "name" }, name), " ");
+    let room = whole ? Number.POSITIVE_INFINITY : SHOWN_MAX;
+    for (const piece of pieces) {
+      const text = shorten(piece.text, room);
+      if (text) span.append(piece.odd ? h("mark", { class: piece.odd === 1 ? "odd" : "less" }, h("bdi", {}, text)) : h("bdi", {}, text));
+      room = Math.max(0, room - piece.text.length);
+    }
+    line.append(span, " ");
+  }
+  return line;
+}
+
+export const shorten = (text: string, most: number): string =>
+  text.length <= most ? text : most <= 0 ? "" : `${[...text].slice(0, Math.max(1, most - 1)).join("")}…`;
+
+/** What was expected, in a few words. */
+export function expectedWords(expected: Expected | undefined, most = 3): string {
+  if (!expected) return "";
+  if (expected.top) {
+    const likely = expected.top.filter(([, p]) => p >= 0.005).slice(0, most);
+    if (likely.length === 0) return "nothing in particular";
+    return likely.map(([symbol, p]) => `${symbol === null ? "missing" : shorten(symbol, 60)} (${share(p)})`).join(", ");
+  }
+  if (expected.median === undefined) return "";
+  const low = expected.quantiles?.["0.05"];
+  const high = expected.quantiles?.["0.95"];
+  return low === undefined || high === undefined ? num(expected.median) : `${num(expected.median)} (90 % within ${num(low)} and ${num(high)})`;
+}
+
+export const share = (p: number): string => (p >= 0.995 ? "> 99 %" : p < 0.01 ? "< 1 %" : `${Math.round(p * 100)} %`);

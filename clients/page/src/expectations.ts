@@ -1,0 +1,198 @@
+// What a stream expects next: bars of symbols and templates, fans of quantiles against what came, the time to the next.
+
+import uPlot from "uplot";
+import { ask, of } from "./api";
+import { bar, bars } from "./bars";
+import { axes, chart } from "./chart";
+import { clear, h, section } from "./dom";
+import { shorten } from "./eventtext";
+import { num, percent, span } from "./format";
+import type { Seen } from "./seen";
+import type { EventJson, Expected, LoggedEvents, Prediction, Status } from "./types";
+
+/** Events ahead, and behind, that a fan shows. */
+const AHEAD = 24;
+const BEHIND = 48;
+/** How long a fan that has been overtaken stays to be looked at. */
+const STAY_MS = 6000;
+
+interface Fan {
+  offset: number;
+  at: number;
+  quantiles: Record<string, number>[];
+}
+
+export interface Expectations {
+  element: HTMLElement;
+  /** The key that is asked about. */
+  key(): string | null;
+  draw(prediction: Prediction, status: Status): void;
+  live(): void;
+}
+
+export function expectations(name: string, seen: Seen, signal: AbortSignal): Expectations {
+  const fields = h("div", { class: "columns" });
+  const fans = h("div", { class: "fans" });
+  const input = h("input", { type: "text", maxlength: 200, placeholder: "key of the latest event", "aria-label": "Key to predict" });
+  const chooser = h("label", { class: "keyed", hidden: true }, "For the key ", input);
+  const element = section("What it expects next", "", chooser, fields, fans);
+  const charts = new Map<string, FanChart>();
+  let latestKey: string | null = null;
+  input.addEventListener("change", () => charts.forEach((fan) => fan.reset()));
+
+  const key = (): string | null => input.value.trim() || (latestKey ??= seen.latest.at(-1)?.key ?? null);
+  return {
+    element,
+    key,
+    draw(prediction, status) {
+      chooser.hidden = status.keys <= 1 && prediction.key === undefined && seen.keys.size === 0;
+      if (prediction.key !== undefined && !input.value) input.placeholder = prediction.key;
+      clear(fields, ...Object.entries(prediction.fields).map(([field, expected]) => oneField(field, expected, status)), ending(prediction));
+      const numbers = status.schema.fields.filter((f) => f.kind === "number").slice(0, 4);
+      for (const { name: field } of numbers) {
+        if (charts.has(field)) continue;
+        const fan = new FanChart(name, field, key, signal);
+        charts.set(field, fan);
+        fans.append(fan.element);
+      }
+      charts.forEach((fan) => void fan.look(status.offset, seen));
+    },
+    live() {
+      charts.forEach((fan) => fan.draw(seen));
+    },
+  };
+}
+
+function oneField(name: string, expected: Expected, status: Status): HTMLElement {
+  const kind = status.schema.fields.find((field) => field.name === name)?.kind ?? "";
+  const title = h("h3", {}, kind === "gap" ? "Time to the next event" : h("bdi", {}, name), " ", h("span", { class: "dim" }, kind === "gap" || kind === name ? "" : kind));
+  return h("div", {}, title, distribution(expected, kind));
+}
+
+function distribution(expected: Expected, kind: string): HTMLElement {
+  if (expected.top) {
+    const items = expected.top.map(([symbol, p]) => bar(symbol === null ? "missing" : label(symbol, kind), p));
+    return bars(...items, expected.other! > 0.0005 ? bar("anything else", expected.other!, undefined, "other") : null);
+  }
+  const say = (x: number | undefined) => (x === undefined ? "–" : kind === "gap" ? span1(x) : num(x));
+  const q = expected.quantiles ?? {};
+  return h("dl", { class: "quantiles" },
+    h("div", {}, h("dt", {}, "Median"), h("dd", { class: "big" }, say(expected.median))),
+    h("div", {}, h("dt", {}, "Half within"), h("dd", {}, `${say(q["0.25"])} – ${say(q["0.75"])}`)),
+    h("div", {}, h("dt", {}, "90 % within"), h("dd", {}, `${say(q["0.05"])} – ${say(q["0.95"])}`)),
+    expected.missing ? h("div", {}, h("dt", {}, "Missing"), h("dd", {}, percent(expected.missing, 1))) : null);
+}
+
+/** A symbol; in a line template, placeholders stand out. */
+function label(symbol: string, kind: string): Node {
+  const text = shorten(symbol, 160);
+  const out = h("bdi", { class: kind === "line" ? "template" : undefined });
+  if (kind !== "line") out.append(kind === "byte" ? JSON.stringify(text).slice(1, -1) : text);
+  else for (const piece of text.split(/(<[a-z ]+>)/)) out.append(/^<[a-z ]+>$/.test(piece) ? h("i", {}, piece) : piece);
+  return out;
+}
+
+const span1 = (seconds: number): string => (seconds < 1 ? `${num(seconds * 1000)} ms` : seconds < 90 ? `${num(seconds)} s` : span(seconds));
+
+function ending(prediction: Prediction): HTMLElement | null {
+  if (prediction.end === undefined) return null;
+  return h("div", {}, h("h3", {}, "The key"), bars(bar("ends", prediction.end), bar("goes on", 1 - prediction.end)));
+}
+
+/** A fan of quantiles from some event on, and what came before it and since. */
+class FanChart {
+  readonly element: HTMLElement;
+  private readonly plot;
+  private fan: Fan | null = null;
+  private values = new Map<number, number>();
+  private asking = false;
+  private range: [number, number] = [0, 1];
+
+  constructor(private readonly stream: string, private readonly field: string, private readonly key: () => string | null, signal: AbortSignal) {
+    const options = (c: (name: string) => string): Omit<uPlot.Options, "width" | "height"> => ({
+      legend: { show: false },
+      cursor: { show: false },
+      scales: { x: { time: false }, y: { range: () => this.range } },
+      padding: [8, 8, 0, 0],
+      axes: axes(c, { values: (_, ticks) => ticks.map((t) => (t % 1 === 0 ? (t > 0 ? `+${t}` : String(t)) : "")) }),
+      bands: [
+        { series: [2, 1], fill: c("fan-wide") },
+        { series: [4, 3], fill: c("fan-narrow") },
+      ],
+      series: [
+        {},
+        ...["0.05", "0.95", "0.25", "0.75"].map(() => ({ stroke: "transparent", points: { show: false } })),
+        { stroke: c("accent"), width: 1.5, dash: [4, 3], points: { show: false } },
+        { stroke: c("ink"), width: 1.5, points: { show: true, size: 4, fill: c("ink") }, spanGaps: true },
+      ],
+    });
+    this.plot = chart(`Forecast of ${field}, and what came`, 180, options, signal);
+    this.element = h("div", { class: "fan" }, h("h3", {}, h("bdi", {}, field), " ", h("span", { class: "dim" }, `${AHEAD} events ahead: median, half, 90 %, and what came`)), this.plot.element);
+  }
+
+  reset(): void {
+    this.fan = null;
+    this.values.clear();
+  }
+
+  /** Asks for a new fan once the shown one is overtaken. */
+  async look(offset: number, seen: Seen): Promise<void> {
+    const overtaken = this.fan === null || (offset >= this.fan.offset + AHEAD / 2 && Date.now() - this.fan.at > STAY_MS);
+    if (!overtaken || this.asking) return;
+    this.asking = true;
+    try {
+      const key = this.key();
+      const of_ = key === null ? "" : `&key=${encodeURIComponent(key)}`;
+      const answer = await ask<{ offset: number; steps: Prediction[] }>(of(this.stream, `/forecast?top=1&horizon=${AHEAD}${of_}`));
+      const quantiles = answer.steps.map((step) => step.fields[this.field]?.quantiles ?? {});
+      this.values.clear();
+      const past = await ask<LoggedEvents>(of(this.stream, `/events?from=${Math.max(0, answer.offset - BEHIND * (key === null ? 1 : 4))}&count=200`));
+      for (const { offset: at, event } of past.events) this.put(at, event, key);
+      this.fan = { offset: answer.offset, at: Date.now(), quantiles };
+      this.draw(seen);
+    } catch {
+      // asked again with the next look
+    } finally {
+      this.asking = false;
+    }
+  }
+
+  private put(offset: number, event: EventJson | null | undefined, key: string | null): void {
+    if (!event || (key !== null && event.key !== key)) return;
+    const { data } = event;
+    const value = data !== null && typeof data === "object" && !Array.isArray(data) ? (data as Record<string, unknown>)[this.field] : data;
+    if (typeof value === "number") this.values.set(offset, value);
+  }
+
+  draw(seen: Seen): void {
+    const { fan } = this;
+    if (!fan) return;
+    const key = this.key();
+    for (const outcome of seen.latest) if (outcome.offset >= fan.offset && this.values.size < 1000) this.put(outcome.offset, outcome.event, key);
+    const known = [...this.values].sort((a, b) => a[0] - b[0]);
+    const before = known.filter(([at]) => at < fan.offset).slice(-BEHIND);
+    const since = known.filter(([at]) => at >= fan.offset).slice(0, AHEAD);
+    const xs = [...before.map((_, i) => i - before.length), ...fan.quantiles.map((_, i) => i)];
+    const pad = before.map(() => null);
+    const level = (q: string) => [...pad, ...fan.quantiles.map((quantiles) => quantiles[q] ?? null)];
+    this.range = usual([...fan.quantiles.flatMap((q) => [q["0.05"], q["0.95"]]), ...robust(before.map(([, v]) => v)), ...since.map(([, v]) => v)]);
+    const came = [...before.map(([, v]) => v), ...fan.quantiles.map((_, i) => since[i]?.[1] ?? null)];
+    this.plot.set([xs, level("0.05"), level("0.95"), level("0.25"), level("0.75"), level("0.5"), came]);
+  }
+}
+
+/** The values without the rarest at both ends: one that is far off must not flatten all others. */
+function robust(values: number[]): number[] {
+  const sorted = [...values].sort((a, b) => a - b);
+  const cut = Math.ceil(sorted.length * 0.04);
+  return sorted.slice(cut, sorted.length - cut);
+}
+
+/** A range that holds all values, with some room. */
+function usual(values: (number | undefined)[]): [number, number] {
+  const known = values.filter((v): v is number => v !== undefined && Number.isFinite(v));
+  if (known.length === 0) return [0, 1];
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  const room = (high - low) * 0.12 || Math.abs(high) * 0.1 || 1;
+  return [low - room, high + room];
+}

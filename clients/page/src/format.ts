@@ -1,0 +1,128 @@
+// Numbers, times and rarities in words.
+
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+export const count = (x: number | null | undefined): string => (x === null || x === undefined ? "–" : whole.format(x));
+
+/** A number with as many digits as it is worth: 0.0123, 4.57, 132, 1,204. */
+export function num(x: number | null | undefined, digits = 3): string {
+  if (x === null || x === undefined || !Number.isFinite(x)) return "–";
+  const size = Math.abs(x);
+  if (size >= 1e6 || (size < 1e-4 && size > 0)) return x.toPrecision(digits).replace("e+", "e");
+  if (size >= 10 ** (digits - 1)) return whole.format(Math.round(x));
+  return String(Number(x.toPrecision(digits)));
+}
+
+export const bits = (x: number | null | undefined): string =>
+  x === null || x === undefined || !Number.isFinite(x) ? "–" : Math.abs(x) < 0.005 ? "0.00" : x.toFixed(2);
+
+export const percent = (x: number | null | undefined, digits = 0): string =>
+  x === null || x === undefined || !Number.isFinite(x) ? "–" : `${(x * 100).toFixed(digits).replace(/^-(0(?:\.0+)?)$/, "$1")} %`;
+
+export function rate(x: number): string {
+  if (x <= 0) return "0";
+  if (x < 10) return x.toFixed(1);
+  return whole.format(Math.round(x));
+}
+
+export function bytes(x: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  while (x >= 1024 && unit < units.length - 1) {
+    x /= 1024;
+    unit++;
+  }
+  return `${unit === 0 || x >= 100 ? x.toFixed(0) : x.toFixed(1)} ${units[unit]}`;
+}
+
+const SPANS: [string, number][] = [
+  ["year", 365.25 * 86400],
+  ["month", 30.44 * 86400],
+  ["week", 7 * 86400],
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+  ["second", 1],
+];
+
+/** A span of time in its largest fitting unit: "3 days". */
+export function span(seconds: number): string {
+  for (const [name, length] of SPANS) {
+    if (seconds >= length * (name === "second" ? 0 : 1.5) || (name !== "month" && seconds >= length && seconds < length * 1.05)) {
+      const n = Math.round(seconds / length);
+      return `${whole.format(n)} ${name}${n === 1 ? "" : "s"}`;
+    }
+  }
+  return "0 seconds";
+}
+
+/** Two digits that people read at a glance: 92,820 becomes 93,000. */
+export function rough(x: number): string {
+  if (x < 10) return String(Math.round(x));
+  const step = 10 ** (Math.floor(Math.log10(x)) - 1);
+  return whole.format(Math.round(x / step) * step);
+}
+
+/** How rare something is, in words. */
+export function rarity(events: number, seconds?: number): string {
+  const often = events >= 1e9 ? "never seen the like of it" : `once in ${rough(events)} events`;
+  if (seconds === undefined || !Number.isFinite(seconds)) return often;
+  if (seconds > 100 * 365.25 * 86400) return often;
+  return `${often}, about every ${every(seconds)}`;
+}
+
+const every = (seconds: number): string => span(seconds).replace(/^1 /, "");
+
+export function ago(iso: string | number | null | undefined, now = Date.now()): string {
+  const at = timeOf(iso);
+  if (at === null) return "–";
+  const seconds = (now - at) / 1000;
+  if (seconds < 0) return seconds > -5 ? "now" : `in ${span(-seconds)}`;
+  return seconds < 5 ? "now" : `${span(seconds)} ago`;
+}
+
+/** The same in a few characters: "47 s". */
+export function short(iso: string | number | null | undefined, now = Date.now()): string {
+  const at = timeOf(iso);
+  if (at === null) return "";
+  const seconds = Math.max(0, (now - at) / 1000);
+  for (const [unit, length] of [["y", 365.25 * 86400], ["d", 86400], ["h", 3600], ["min", 60]] as const) {
+    if (seconds >= length * 1.5) return `${count(seconds / length)} ${unit}`;
+  }
+  return `${count(seconds)} s`;
+}
+
+export function timeOf(iso: string | number | null | undefined): number | null {
+  if (iso === null || iso === undefined) return null;
+  if (typeof iso === "number") return iso * 1000;
+  const at = Date.parse(iso);
+  return Number.isNaN(at) ? null : at;
+}
+
+/** A moment as people of this browser write it, to the second. */
+export function moment(iso: string | number | null | undefined): string {
+  const at = timeOf(iso);
+  if (at === null) return "–";
+  const date = new Date(at);
+  const day = date.toLocaleDateString(undefined, { year: "numeric", month: "short", day: "numeric" });
+  return `${day}, ${date.toLocaleTimeString(undefined, { hour12: false })}`;
+}
+
+export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
+
+/** What is unusual, in words. */
+export function kindWords(kind: string, field?: string): string {
+  const of = field && field !== "value" ? ` in ${field}` : "";
+  switch (kind) {
+    case "value": return `Unexpected value${of}`;
+    case "new": return `Never seen before${of}`;
+    case "run": return `A run of unusual events${of}`;
+    case "level": return `The level has moved${of}`;
+    case "spread": return `The scatter has changed${of}`;
+    case "flat": return `It stands still${of}`;
+    case "rate": return "Events come at another rate";
+    case "missing": return "An event is overdue";
+    case "end": return "A key ended, or went on, out of turn";
+    default: return kind;
+  }
+}

@@ -1,0 +1,132 @@
+// The learner of a stream as a graph, drawn from the code's own description of itself.
+
+import { ask, call, of, pause } from "./api";
+import { clear, h, section } from "./dom";
+import { shorten } from "./eventtext";
+import { bits, count, num, percent, plural } from "./format";
+import { meanSince, parseMetrics, sum, type Metrics } from "./metrics";
+import { state } from "./state";
+import type { Learner, Status, System } from "./types";
+
+const LOOK_MS = 3000;
+
+export function learner(root: HTMLElement, signal: AbortSignal, name: string): void {
+  const link = `#/stream/${encodeURIComponent(name)}`;
+  const problem = h("p", { class: "problem", role: "status" });
+  const facts = h("dl", { class: "facts" });
+  const graph = h("div", { class: "graph" });
+  const about = h("p", { class: "dim" });
+  root.append(
+    h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "#/streams" }, "Streams"), " / ", h("a", { href: link }, h("bdi", {}, shorten(name, 80))), " / ", h("h1", {}, "Learner")),
+    problem, facts, section("How an event flows", "From left to right: first what predicts, then what mixes it, and what comes of it. Open a stage to see its parts.", about, graph));
+  const opened = new Map<string, string>();
+  let before: Metrics | null = null;
+  let drawn = "";
+  void (async () => {
+    while (!signal.aborted) {
+      if (!document.hidden) {
+        try {
+          const text = call("/metrics", { signal }).then((answer) => answer.text());
+          const [description, status, system, now] = await Promise.all([ask<Learner>(of(name, "/learner"), signal), ask<Status>(of(name), signal), ask<System>("/api/v1/system", signal), text.then(parseMetrics, () => new Map() as Metrics)]);
+          clear(facts, ...head(description, status, system, now, before));
+          about.textContent = description.choices;
+          const shape = JSON.stringify(description);
+          // what a person has opened stays open, and is not torn away while it is read
+          if (shape !== drawn && !graph.contains(document.activeElement)) {
+            drawn = shape;
+            clear(graph, ...description.fields.map((field) => lane(field, opened)));
+          }
+          before = now;
+          problem.textContent = "";
+        } catch (error) {
+          if (signal.aborted) return;
+          problem.textContent = (error as Error).message;
+        }
+      }
+      await pause(LOOK_MS, signal);
+    }
+  })();
+}
+
+const micros = (seconds: number | null): string => (seconds === null ? "no event now" : seconds < 1e-3 ? `${num(seconds * 1e6)} µs` : `${num(seconds * 1e3)} ms`);
+
+function head(learner: Learner, status: Status, system: System, now: Metrics, before: Metrics | null): HTMLElement[] {
+  const fact = (name: string, value: string, title?: string) => h("div", { title }, h("dt", {}, name), h("dd", {}, value));
+  const rejected = Object.entries(status.updates_rejected).map(([why, n]) => `${count(n)} ${why}`).join(", ");
+  const row = state.rows.get(status.stream);
+  return [
+    fact("Events learnt", count(learner.offset)),
+    fact("Events/s", num(row?.events_per_second ?? 0)),
+    fact("Time per batch", micros(meanSince(now, before, "surmise_learn_duration_seconds")), "mean time in which a batch of events is learnt, all streams"),
+    fact("Time per answer", micros(meanSince(now, before, "surmise_predict_duration_seconds")), "mean time of a prediction that was asked for"),
+    fact("Time per commit", micros(meanSince(now, before, "surmise_commit_duration_seconds")), "mean time in which events become durable"),
+    fact("Waiting events", count(sum(now, "surmise_queue_events", { stage: "inbox" }))),
+    fact("Waiting gradients", count(system.gradient_jobs_waiting), "gradient jobs that wait for a worker"),
+    fact("Device", system.device, "learning.device: where gradients may be computed"),
+    fact("Kernel", learner.kernel, "the vector instructions that this processor has"),
+    fact("Engine", learner.engine),
+    fact("Weights", count(status.report.parameters)),
+    fact("Refused updates", rejected || "none"),
+    fact("Worth of networks", networkGain(learner), "bits per value by which the mixture beats the best expert that is no network"),
+  ];
+}
+
+/** By how much the mixture beats the best expert that has no network in it. */
+function networkGain(learner: Learner): string {
+  const gains = learner.fields.flatMap((field) => {
+    const counted = field.experts.filter((e) => e.loss_bits > 0 && !/network|mixed|stack/.test(e.name));
+    if (field.count === 0 || counted.length === 0) return [];
+    return [Math.min(...counted.map((e) => e.loss_bits)) - field.loss_bits];
+  });
+  return gains.length === 0 ? "–" : `${bits(gains.reduce((a, b) => a + b, 0))} bits`;
+}
+
+type Field = Learner["fields"][number];
+
+interface Item {
+  name: string;
+  about: string;
+  part?: number;
+  end?: string;
+}
+
+/** The stages of a field's model, each a button that shows its parts below. */
+function lane(field: Field, opened: Map<string, string>): HTMLElement {
+  const network = field.network;
+  const experts = [...field.experts].sort((a, b) => b.weight - a.weight);
+  const top = experts[0];
+  const parts = field.parts.map(([title, items]): [string, string, Item[]] => [title, String(items.length), items]);
+  const net: [string, string, Item[]][] = network
+    ? [["network", `${network.layers} × ${network.hidden}`, [
+        { name: "weights", about: count(network.parameters) },
+        { name: "chunk", about: `${network.chunk} steps of backpropagation` },
+        { name: "challengers", about: `${plural(network.promotions, "promotion")} of ${plural(network.trials, "trial")}` },
+        { name: "refused updates", about: count(network.updates_rejected) }]]]
+    : [];
+  const stages: [string, string, Item[]][] = [
+    ["values", count(field.count), [{ name: "values scored", about: count(field.count) }]],
+    ...parts.slice(0, 1), ...net, ...parts.slice(1),
+    ["experts", top ? `${top.name} ${percent(top.weight)}` : "none yet", experts.map((e) => ({ name: e.name, about: e.about, part: e.weight, end: `${bits(e.loss_bits)} bits` }))],
+    ["mixture", `${bits(field.loss_bits)} bits`, [{ name: "mean surprise of a value", about: `${bits(field.loss_bits)} bits, each scored before it was learnt` }]],
+  ];
+  const id = `parts-${field.name}`;
+  const panel = h("ul", { class: "panel", id });
+  const buttons = stages.map(([title, figure]) =>
+    h("button", { type: "button", class: "stage", "aria-controls": id, onclick: () => show(opened.get(field.name) === title ? "" : title) }, h("span", { class: "what" }, title), h("span", { class: "figure" }, figure)));
+  const show = (title: string) => {
+    opened.set(field.name, title);
+    buttons.forEach((button, i) => button.setAttribute("aria-expanded", String(stages[i]![0] === title)));
+    const items = stages.find(([name]) => name === title)?.[2] ?? [];
+    panel.hidden = items.length === 0;
+    clear(panel, ...items.map((item) =>
+      h("li", {}, h("span", { class: "name" }, item.name, item.end ? h("span", { class: "end" }, item.end) : null), item.part === undefined ? null : weightBar(item.part), h("span", { class: "dim" }, item.about))));
+  };
+  show(opened.get(field.name) ?? "experts");
+  return h("div", { class: "lane" }, h("h3", {}, h("bdi", {}, field.name), " ", h("span", { class: "dim" }, field.kind === field.name ? "" : field.kind)), h("ol", { class: "stages" }, ...buttons.map((button) => h("li", {}, button))), panel);
+}
+
+function weightBar(part: number): HTMLElement {
+  const fill = h("span", { class: "fill" });
+  fill.style.width = `${part * 100}%`;
+  return h("span", { class: "meter", "aria-hidden": "true" }, fill);
+}

@@ -1,0 +1,78 @@
+// How good the predictions are: losses by window of time, and claims held against what came.
+
+import { bar, bars } from "./bars";
+import { h, svg } from "./dom";
+import { count, num, percent, span } from "./format";
+import type { Seen } from "./seen";
+import type { Learner, LossWindow, Status } from "./types";
+
+const TITLES: Record<string, string> = { minute: "Minute", hour: "Hour", day: "Day", ever: "Ever" };
+const EXPERTS_MAX = 6;
+
+/** A table of losses: the mixture, the best simple experts, and every expert of every field. */
+export function losses(windows: LossWindow[], status: Status): HTMLElement {
+  if (windows.length === 0) return h("p", { class: "dim" }, "Losses are known once events come; of streams with very many fields they are in the status alone.");
+  const fields = status.schema.fields.map((field) => field.name);
+  const fieldOf = (name: string) => fields.filter((f) => name === f || name.startsWith(`${f}/`)).sort((a, b) => b.length - a.length)[0] ?? "";
+  const ever = windows.at(-1)!;
+  // a stream that is younger than an hour has no other hour than its whole life
+  const shown = windows.filter((w, i) => w === ever || i === 0 || w.seconds > windows[i - 1]!.seconds * 1.01);
+  const head = h("tr", {}, h("th", { scope: "col" }, "Predictor"), ...shown.map((w) =>
+    h("th", { scope: "col", title: w.seconds > 0 ? `${count(w.events)} events in ${span(w.seconds)}` : `${count(w.events)} events` }, TITLES[w.name] ?? w.name)));
+  const line = (name: Node | string, of: (w: LossWindow) => number | undefined, kind: string) =>
+    h("tr", { class: kind }, h("th", { scope: "row" }, name), ...shown.map((w) => h("td", {}, fixed(of(w)))));
+  const rows = [
+    line("Mixture: what is predicted", (w) => w.loss_bits_per_event, "mixture"),
+    line("Best simple predictors", (w) => w.simple_bits_per_event, "simple"),
+  ];
+  for (const field of fields) {
+    const own = ever.experts.filter(([name]) => fieldOf(name) === field);
+    if (own.length === 0) continue;
+    const at = (w: LossWindow, name: string) => w.experts.find(([n]) => n === name)?.[1];
+    rows.push(line(h("bdi", {}, field), (w) => at(w, field), "field"));
+    const experts = own.filter(([name]) => name !== field).sort((a, b) => a[1] - b[1]);
+    const listed = experts.filter(([name], i) => i < EXPERTS_MAX || name.endsWith("/network"));
+    for (const [name] of listed) {
+      const short = name.slice(field.length + 1);
+      rows.push(line(short, (w) => at(w, name), short === "network" ? "network" : "expert"));
+    }
+  }
+  return h("table", { class: "losses" }, h("thead", {}, head), h("tbody", {}, ...rows));
+}
+
+const fixed = (x: number | undefined): string => (x === undefined ? "–" : x.toFixed(3));
+
+/** Reliability of decisions, tenths of numbers, rarity and alarms promised against realised. */
+export function reliability(learner: Learner, status: Status, seen: Seen): HTMLElement {
+  const decided = learner.claims.filter(([, , n]) => n > 0);
+  const tenths = learner.fields.filter((field) => field.tenths && field.tenths.length > 0);
+  const rare = seen.count >= 100;
+  return h("div", { class: "columns" },
+    decided.length > 0 ? h("div", {}, h("h3", {}, "Symbols: claimed and came true"), diagram(learner.claims)) : null,
+    ...tenths.map((field) => h("div", {}, h("h3", {}, h("bdi", {}, field.name), ": tenths of the forecast"), bars(...field.tenths!.map((t, i) => bar(`${i * 10}–${i * 10 + 10} %`, t, percent(t, 1)))))),
+    h("div", {}, h("h3", {}, "Rarity: promised and came"), rare
+      ? h("table", {}, h("thead", {}, h("tr", {}, ...["Once in", "Promised", "Came"].map((t) => h("th", { scope: "col" }, t)))),
+        h("tbody", {}, ...seen.atLeast.map((n, i) => h("tr", {}, h("th", { scope: "row" }, count(10 ** (i + 1))), h("td", {}, num(seen.count / 10 ** (i + 1), 2)), h("td", {}, count(n))))))
+      : h("p", { class: "dim" }, `Counted once 100 events came while the page is open; ${count(seen.count)} did.`)),
+    h("div", {}, h("h3", {}, "In one number each"), h("dl", { class: "quantiles" },
+      h("div", {}, h("dt", {}, "Calibration error"), h("dd", {}, percent(status.report.calibration_error, 2))),
+      h("div", {}, h("dt", {}, "Alarms promised"), h("dd", {}, num(status.alarms.promised, 2))),
+      h("div", {}, h("dt", {}, "Alarms that came"), h("dd", {}, count(status.alarms.begun))),
+      h("div", {}, h("dt", {}, "Regret"), h("dd", {}, `${num(status.report.regret_bits)} of at most ${num(status.report.regret_bound_bits)} bits`)))));
+}
+
+/** Claimed probability against frequency: on the diagonal is right. */
+export function diagram(claims: [number, number, number][]): Node {
+  const size = 200;
+  const edge = 28;
+  const at = (p: number) => edge + p * (size - edge - 6);
+  const up = (p: number) => size - edge - p * (size - edge - 6);
+  const text = claims.filter(([, , n]) => n > 0).map(([claimed, came, n]) => `${percent(claimed / n)} claimed, ${percent(came / n)} came true`).join("; ");
+  const most = Math.max(...claims.map(([, , n]) => n));
+  return svg("svg", { viewBox: `0 0 ${size} ${size}`, class: "reliability", role: "img", "aria-label": `Reliability: ${text}` },
+    svg("path", { d: `M${at(0)} ${up(0)}L${at(1)} ${up(1)}`, class: "diagonal" }),
+    svg("path", { d: `M${at(0)} ${up(1)}V${up(0)}H${at(1)}`, class: "axis" }),
+    ...[0, 0.5, 1].flatMap((p) => [svg("text", { x: at(p), y: size - 12, "text-anchor": "middle" }, percent(p)), svg("text", { x: edge - 4, y: up(p) + 4, "text-anchor": "end" }, p === 0 ? "" : percent(p))]),
+    ...claims.filter(([, , n]) => n > 0).map(([claimed, came, n]) => svg("circle", { cx: at(claimed / n), cy: up(came / n), r: 2 + 4 * Math.sqrt(n / most) })));
+}
+

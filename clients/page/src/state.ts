@@ -1,0 +1,103 @@
+// What the page knows of all streams, kept up to date by one feed.
+
+import { ask, follow } from "./api";
+import type { Incident, Row } from "./types";
+
+/** Incidents that the page keeps; the daemon keeps more of each stream. */
+const INCIDENTS_MAX = 400;
+
+export const incidentId = (i: { stream: string; kind: string; began: number }): string => `${i.stream}\n${i.kind}\n${i.began}`;
+
+export class State extends EventTarget {
+  readonly rows = new Map<string, Row>();
+  readonly incidents = new Map<string, Incident>();
+  /** Whether the feed is open; none before the first answer. */
+  open: boolean | null = null;
+
+  /** Incidents, the latest first. */
+  latest(): Incident[] {
+    return [...this.incidents.values()].sort(byTime);
+  }
+
+  /** Takes in what an event of the feed says; returns whether it was understood. */
+  take(name: string, data: string): void {
+    if (name === "streams") {
+      const news = JSON.parse(data) as { all: boolean; streams: Row[]; gone: string[] };
+      if (news.all) this.rows.clear();
+      for (const row of news.streams) {
+        const before = this.rows.get(row.stream);
+        if (before && row.schema.fields.length === 0) row.schema = before.schema;
+        if (before && row.trend === undefined && before.trend) row.trend = before.trend;
+        this.rows.set(row.stream, row);
+      }
+      for (const name of news.gone) this.rows.delete(name);
+      this.tell("rows");
+    } else if (name === "alarms") {
+      this.add((JSON.parse(data) as { alarms: Incident[] }).alarms);
+    }
+  }
+
+  add(incidents: Incident[]): void {
+    for (const incident of incidents) {
+      const id = incidentId(incident);
+      // the event that an incident began with stays the one that is shown
+      const before = this.incidents.get(id);
+      this.incidents.set(id, before && before.event !== null ? { ...incident, event: before.event, parts: before.parts } : incident);
+    }
+    if (this.incidents.size > INCIDENTS_MAX) {
+      for (const old of this.latest().slice(INCIDENTS_MAX)) this.incidents.delete(incidentId(old));
+    }
+    this.tell("incidents");
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    await follow(
+      "/api/v1/watch",
+      signal,
+      (event) => this.take(event.name, event.data),
+      (open) => {
+        this.open = open;
+        this.tell("open");
+        if (open) void this.reload(signal);
+      },
+    );
+  }
+
+  /** Reads the incidents anew, as after a restart of the daemon. */
+  private async reload(signal: AbortSignal): Promise<void> {
+    try {
+      const list = await ask<{ alarms: Incident[] }>("/api/v1/alarms?limit=200", signal);
+      this.incidents.clear();
+      this.add(list.alarms);
+    } catch {
+      // the feed breaks off, too, and comes back
+    }
+  }
+
+  private tell(what: string): void {
+    this.dispatchEvent(new Event(what));
+  }
+
+  /** Calls a function on news, at most once a frame, and once at the beginning. */
+  onNews(what: string[], signal: AbortSignal, draw: () => void): void {
+    let due = false;
+    const later = () => {
+      if (due) return;
+      due = true;
+      requestAnimationFrame(() => {
+        due = false;
+        if (!signal.aborted) draw();
+      });
+    };
+    for (const name of what) this.addEventListener(name, later, { signal });
+    draw();
+  }
+}
+
+export function byTime(a: Incident, b: Incident): number {
+  const [x, y] = [a.time ?? "", b.time ?? ""];
+  if (x !== y) return x < y ? 1 : -1;
+  return b.began - a.began;
+}
+
+export const state = new State();

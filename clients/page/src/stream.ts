@@ -1,0 +1,150 @@
+// One stream: what it expects next, how good it is, what surprised it.
+
+import { ask, follow, of, pause } from "./api";
+import { bar, bars } from "./bars";
+import { clear, h, section } from "./dom";
+import { eventElement, shorten } from "./eventtext";
+import { expectations } from "./expectations";
+import { ago, bits, bytes, count, kindWords, moment, num, percent, plural, rarity, rate } from "./format";
+import { course } from "./course";
+import { losses, reliability } from "./quality";
+import { state } from "./state";
+import { Seen } from "./seen";
+import type { History, Incident, Learner, Outcome, Prediction, Status } from "./types";
+
+/** How often what the daemon has to work out is asked for again. */
+const LOOK_MS = 2000;
+
+export function stream(root: HTMLElement, signal: AbortSignal, name: string): void {
+  const seen = new Seen();
+  const title = h("h1", {}, h("bdi", {}, shorten(name, 120)));
+  const facts = h("dl", { class: "facts" });
+  const problem = h("p", { class: "problem", role: "status" });
+  const expected = expectations(name, seen, signal);
+  const history = course(name, signal);
+  const lossTable = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Losses, scrollable" });
+  const weights = h("div", {});
+  const quality = h("div", { class: "calibration" });
+  const surprises = h("ol", { class: "surprises" });
+  const keys = h("div", {});
+  const changes = h("div", {});
+  root.append(
+    h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "#/streams" }, "Streams"), " / ", title,
+      h("a", { class: "button", href: `#/stream/${encodeURIComponent(name)}/learner` }, "Learner")),
+    problem, facts, expected.element, history.element,
+    section("How good it is", "Mean surprise in bits per event, each event scored before it was learnt.", lossTable),
+    section("What counts now", "The weight of every expert in the mixture, for the next value of each field.", weights),
+    section("Can its word be trusted", "Claims held against what came.", quality),
+    section("Most surprising", "The rarest of its incidents, and of the events that came while this page was open.", surprises),
+    section("Keys", "Keys by the rarest of their events that came while this page was open.", keys),
+    section("Changes", "Drifts, promotions of networks, and growing vocabularies.", changes),
+  );
+
+  let learner: Learner | null = null;
+  const live = () => {
+    const own = [...state.incidents.values()].filter((i) => i.stream === name);
+    clear(surprises, ...surprising(name, own, seen));
+    clear(keys, keyTable(seen));
+    expected.live();
+  };
+  let due = false;
+  const later = () => {
+    if (due) return;
+    due = true;
+    setTimeout(() => ((due = false), signal.aborted || live()), 250);
+  };
+  state.onNews(["incidents"], signal, later);
+  void follow(of(name, "/watch"), signal, (event) => {
+    if (event.name === "outcome") seen.add(JSON.parse(event.data) as Outcome);
+    else if (event.name === "lagged") seen.skip((JSON.parse(event.data) as { skipped: number }).skipped);
+    else if (event.name === "replaced") seen.clear();
+    later();
+  });
+  void (async () => {
+    for (let round = 0; !signal.aborted; round++) {
+      if (!document.hidden) {
+        try {
+          const key = expected.key();
+          const next = ask<Prediction>(of(name, `/next?top=8${key === null ? "" : `&key=${encodeURIComponent(key)}`}`), signal);
+          const [status, prediction, past] = await Promise.all([ask<Status>(of(name), signal), next, ask<History>(of(name, `/history?span=${history.span()}`), signal)]);
+          clear(facts, ...head(status));
+          problem.textContent = status.failed ?? "";
+          expected.draw(prediction, status);
+          history.draw(past);
+          clear(lossTable, losses(past.windows, status));
+          clear(changes, changesOf(status, learner));
+          if (round % 3 === 0) {
+            learner = await ask<Learner>(of(name, "/learner"), signal);
+            clear(weights, weightsOf(learner));
+            clear(quality, reliability(learner, status, seen));
+          }
+        } catch (error) {
+          if (signal.aborted) return;
+          problem.textContent = (error as Error).message;
+        }
+      }
+      await pause(LOOK_MS, signal);
+    }
+  })();
+}
+
+function head(status: Status): HTMLElement[] {
+  const row = state.rows.get(status.stream);
+  const fact = (name: string, value: string | Node, title?: string) => h("div", { title }, h("dt", {}, name), h("dd", {}, value));
+  return [
+    fact("Events", count(status.offset)),
+    fact("Events/s", rate(row?.events_per_second ?? 0)),
+    fact("Bits/event", bits(row?.recent_bits), "mean surprise of the latest events"),
+    fact("Skill", percent(row?.skill), "1 − loss / loss of the best simple predictor, over about the latest hour"),
+    fact("Keys", count(status.keys)),
+    fact("Last event", status.last_event_time ? ago(status.last_event_time) : "–", moment(status.last_event_time)),
+    fact("Alarms", `${count(status.alarms.begun)} for ${num(status.alarms.promised, 2)} promised`, `budget ${status.alarms.budget}`),
+    fact("Memory", bytes(status.state_bytes)),
+    fact("Checkpoint", status.checkpoint ? ago(status.checkpoint.time) : "none yet", status.checkpoint ? `generation ${status.checkpoint.generation} at event ${count(status.checkpoint.offset)}` : undefined),
+    ...(status.quarantined ? [fact("Quarantined", count(status.quarantined))] : []),
+    ...(Object.keys(status.refused).length ? [fact("Refused", Object.entries(status.refused).map(([code, n]) => `${count(n)} ${code}`).join(", "))] : []),
+  ];
+}
+
+function weightsOf(learner: Learner): HTMLElement {
+  const groups = learner.fields.filter((field) => field.experts.some((expert) => expert.weight > 0)).map((field) => {
+    const experts = [...field.experts].sort((a, b) => b.weight - a.weight).filter((expert) => expert.weight >= 0.002).slice(0, 8);
+    return h("div", {}, h("h3", {}, h("bdi", {}, field.name), " ", h("span", { class: "dim" }, field.kind === field.name ? "" : field.kind)),
+      bars(...experts.map((expert) => {
+        const item = bar(expert.name, expert.weight, percent(expert.weight, expert.weight < 0.1 ? 1 : 0), expert.name === "network" ? "network" : "");
+        item.title = `${expert.about || expert.name}: ${num(expert.loss_bits)} bits per value if it predicted alone`;
+        return item;
+      })));
+  });
+  return groups.length > 0 ? h("div", { class: "columns" }, ...groups) : h("p", { class: "dim" }, "No field has a model yet.");
+}
+
+function surprising(name: string, incidents: Incident[], seen: Seen): HTMLElement[] {
+  const items = [
+    ...incidents.filter((i) => i.event !== null).map((i) => ({ offset: i.began, rarity: i.rarity_events, event: i.event, parts: i.parts, about: kindWords(i.kind, i.field), time: i.time })),
+    ...seen.rarest.map((o) => ({ offset: o.offset, rarity: o.rarity_events, event: o.event ?? null, parts: seen.partsOf(o), about: "", time: o.event?.time })),
+  ];
+  const known = new Set<number>();
+  const list = items.sort((a, b) => b.rarity - a.rarity).filter((item) => !known.has(item.offset) && known.add(item.offset)).slice(0, 12);
+  if (list.length === 0) return [h("li", { class: "dim" }, "Nothing came yet.")];
+  return list.map((item) =>
+    h("li", {}, h("a", { href: `#/stream/${encodeURIComponent(name)}/event/${item.offset}` }, eventElement(item.event, item.parts)),
+      h("p", { class: "facts" }, [item.about, rarity(item.rarity), item.time === undefined ? "" : ago(item.time)].filter(Boolean).join(" · "))));
+}
+
+function keyTable(seen: Seen): HTMLElement {
+  const keys = [...seen.keys].sort((a, b) => b[1].rarest - a[1].rarest).slice(0, 12);
+  if (keys.length === 0) return h("p", { class: "dim" }, seen.count === 0 ? "No event came since the page was opened." : "Its events have no keys.");
+  return h("table", {}, h("thead", {}, h("tr", {}, ...["Key", "Events", "Bits/event", "Rarest"].map((t) => h("th", { scope: "col" }, t)))),
+    h("tbody", {}, ...keys.map(([key, sums]) => h("tr", {}, h("th", { scope: "row" }, h("bdi", {}, shorten(key, 80))), h("td", {}, count(sums.events)), h("td", {}, bits(sums.bits / sums.events)), h("td", {}, rarity(sums.rarest))))));
+}
+
+function changesOf(status: Status, learner: Learner | null): HTMLElement {
+  const drifts = status.report.drifts.slice(-6).reverse().map((d) =>
+    h("li", {}, d.detector === "level" && d.field ? `The level of ${d.field} moved from ${num(d.level_before)} to ${num(d.level_after)}` : `The loss rose from ${bits(d.bits_before)} to ${bits(d.bits_after)} bits per event`, h("span", { class: "dim" }, ` since event ${count(d.began)}, noticed at ${count(d.noticed)}`)));
+  const nets = (learner?.fields ?? []).filter((f) => f.network).map((f) =>
+    h("li", {}, h("bdi", {}, f.name), `: network of ${f.network!.layers} × ${f.network!.hidden} units, ${count(f.network!.parameters)} weights; ${plural(f.network!.promotions, "promotion")} of ${plural(f.network!.trials, "challenger")}`));
+  const vocabulary = Object.entries(status.report.fields).filter(([, f]) => f.distinct !== undefined).map(([n, f]) => h("li", {}, h("bdi", {}, n), `: ${plural(f.distinct!, "symbol")} seen`));
+  const all = [...(drifts.length ? drifts : [h("li", { class: "dim" }, "No drift so far.")]), ...nets, ...vocabulary];
+  return h("ul", { class: "plain" }, ...all);
+}

@@ -1,0 +1,223 @@
+// Every stream in one list: sorted, filtered, grouped; only the rows in sight are in the document.
+
+import { clear, h, svg } from "./dom";
+import { ago, bits, count, percent, rate, short } from "./format";
+import { state } from "./state";
+import type { Row } from "./types";
+
+type Column = "name" | "rate" | "bits" | "skill" | "incident" | "drift" | "events";
+
+const COLUMNS: { key: Column; title: string; about: string }[] = [
+  { key: "name", title: "Stream", about: "" },
+  { key: "rate", title: "Events/s", about: "over the latest ten seconds" },
+  { key: "bits", title: "Bits/event", about: "mean surprise of the latest events, and of each of the latest thirty minutes" },
+  { key: "skill", title: "Skill", about: "1 − loss / loss of the best simple predictor, over about the latest hour" },
+  { key: "incident", title: "Last incident", about: "" },
+  { key: "drift", title: "Drift", about: "the latest lasting change since the daemon started" },
+  { key: "events", title: "Events", about: "offset of the next event" },
+];
+
+type Item = { group: string; rows: Row[] } | { row: Row };
+
+/** Kept while the page is open, so that going back finds the list as it was. */
+const view = { sort: "incident" as Column, down: true, filter: "", group: "none", scroll: 0, closed: new Set<string>() };
+
+const value = (row: Row, column: Column): string | number => {
+  switch (column) {
+    case "name": return row.stream;
+    case "rate": return row.events_per_second;
+    case "bits": return row.recent_bits ?? -1;
+    case "skill": return row.skill ?? -9;
+    case "incident": return (row.failed ? "9" : row.last_incident && row.last_incident.phase !== "ended" ? "2" : row.last_incident ? "1" : "0") + (row.last_incident?.time ?? "");
+    case "drift": return row.drift?.noticed ?? -1;
+    case "events": return row.offset;
+  }
+};
+
+export function arrange(rows: Row[], sort: Column, down: boolean, filter: string): Row[] {
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const fits = (row: Row) => words.every((word) => matches(row, word));
+  const sign = down ? -1 : 1;
+  return rows.filter(fits).sort((a, b) => {
+    const [x, y] = [value(a, sort), value(b, sort)];
+    if (x !== y) return (x < y ? -1 : 1) * sign;
+    return a.stream < b.stream ? -1 : 1;
+  });
+}
+
+function matches(row: Row, word: string): boolean {
+  if (word === "is:odd") return row.last_incident !== null && row.last_incident.phase !== "ended";
+  if (word === "is:failed") return row.failed !== null;
+  if (word === "is:live") return row.events_per_second > 0;
+  if (word === "is:drifting") return row.drift !== null;
+  return row.stream.toLowerCase().includes(word);
+}
+
+/** What a name begins with, up to its first separator. */
+export const prefix = (name: string): string => name.split(/[-._:/]/)[0] || name;
+
+export function streams(root: HTMLElement, signal: AbortSignal): void {
+  const filter = h("input", { type: "search", placeholder: "Filter by name, is:odd, is:live, is:drifting, is:failed", "aria-label": "Filter streams", value: view.filter });
+  const group = h("select", { "aria-label": "Group streams" }, ...[["none", "No groups"], ["prefix", "Group by name"], ["rule", "Group by rule"]].map(([v, t]) => h("option", { value: v!, selected: v === view.group }, t!)));
+  const total = h("span", { class: "total", "aria-live": "polite" });
+  const sortBy = h("select", { class: "sortby", "aria-label": "Sort streams" }, ...COLUMNS.map((c) => h("option", { value: c.key, selected: c.key === view.sort }, `Sort by ${c.title.toLowerCase()}`)));
+  const head = h("div", { class: "row head", role: "row" });
+  const body = h("div", { class: "rows", role: "presentation" });
+  const port = h("div", { class: "viewport", tabindex: 0, role: "rowgroup", "aria-label": "Streams, scrollable" }, body);
+  const table = h("div", { class: "table", role: "table", "aria-label": "Streams" }, h("div", { role: "rowgroup" }, head), port);
+  root.append(h("div", { class: "bar" }, h("h1", {}, "Streams"), filter, group, sortBy, total), table);
+
+  let items: Item[] = [];
+  const pool = new Map<string, { element: HTMLElement; shape: string }>();
+  const height = () => (matchMedia("(max-width: 720px)").matches ? 84 : 44);
+
+  const header = () =>
+    clear(head, ...COLUMNS.map((c) =>
+      h("div", { role: "columnheader", class: `c-${c.key}`, "aria-sort": c.key === view.sort ? (view.down ? "descending" : "ascending") : "none" },
+        h("button", { type: "button", title: c.about || undefined, onclick: () => sort(c.key) }, c.title, h("span", { "aria-hidden": "true", class: "arrow" }, c.key === view.sort ? (view.down ? " ↓" : " ↑") : "")))));
+  const sort = (key: Column) => {
+    if (view.sort === key) view.down = !view.down;
+    else [view.sort, view.down] = [key, key !== "name"];
+    sortBy.value = view.sort;
+    header();
+    draw();
+  };
+
+  const draw = () => {
+    const all = [...state.rows.values()];
+    const rows = arrange(all, view.sort, view.down, view.filter);
+    total.textContent = rows.length === all.length ? count(all.length) : `${count(rows.length)} of ${count(all.length)}`;
+    items = group.value === "none" ? rows.map((row) => ({ row })) : grouped(rows);
+    table.setAttribute("aria-rowcount", String(items.length + 1));
+    paint();
+  };
+  const grouped = (rows: Row[]): Item[] => {
+    const groups = new Map<string, Row[]>();
+    for (const row of rows) {
+      const name = group.value === "rule" ? row.group || "no rule" : prefix(row.stream);
+      const members = groups.get(name);
+      if (members) members.push(row);
+      else groups.set(name, [row]);
+    }
+    return [...groups].flatMap(([name, members]) => [{ group: name, rows: members }, ...(view.closed.has(name) ? [] : members.map((row) => ({ row })))]);
+  };
+  const paint = () => {
+    const size = height();
+    body.style.height = `${items.length * size}px`;
+    const first = Math.max(0, Math.floor(port.scrollTop / size) - 4);
+    const last = Math.min(items.length, Math.ceil((port.scrollTop + port.clientHeight) / size) + 4);
+    const wanted: HTMLElement[] = [];
+    const names = new Set<string>();
+    for (let i = first; i < last; i++) {
+      const item = items[i]!;
+      const name = "row" in item ? `s${item.row.stream}` : `g${item.group}`;
+      names.add(name);
+      const shape = "row" in item ? shapeOf(item.row) : `${item.rows.length} ${item.rows.reduce((s, r) => s + r.events_per_second, 0)} ${view.closed.has(item.group)}`;
+      let known = pool.get(name);
+      if (known?.shape !== shape) {
+        const focused = known?.element.contains(document.activeElement);
+        const element = "row" in item ? rowElement(item.row) : groupElement(item, draw);
+        if (known && known.element.parentElement === body) known.element.replaceWith(element);
+        known = { element, shape };
+        pool.set(name, known);
+        if (focused) element.querySelector<HTMLElement>("a, button")?.focus();
+      }
+      known.element.style.transform = `translateY(${i * size}px)`;
+      known.element.style.height = `${size}px`;
+      known.element.setAttribute("aria-rowindex", String(i + 2));
+      wanted.push(known.element);
+    }
+    for (const [name, { element }] of pool) {
+      if (names.has(name)) continue;
+      element.remove();
+      pool.delete(name);
+    }
+    let before: Element | null = null;
+    for (const element of wanted) {
+      const place: Element | null = before ? before.nextElementSibling : body.firstElementChild;
+      if (place !== element) body.insertBefore(element, place);
+      before = element;
+    }
+    body.classList.toggle("none", items.length === 0);
+  };
+
+  filter.addEventListener("input", () => ((view.filter = filter.value), draw()));
+  group.addEventListener("change", () => ((view.group = group.value), draw()));
+  sortBy.addEventListener("change", () => sort(sortBy.value as Column));
+  let due = false;
+  port.addEventListener("scroll", () => {
+    view.scroll = port.scrollTop;
+    if (due) return;
+    due = true;
+    requestAnimationFrame(() => ((due = false), paint()));
+  }, { passive: true });
+  port.addEventListener("keydown", (event) => move(event, port, height()));
+  addEventListener("resize", paint, { signal });
+  header();
+  state.onNews(["rows"], signal, draw);
+  port.scrollTop = view.scroll;
+  paint();
+}
+
+/** Arrow keys go from row to row. */
+function move(event: KeyboardEvent, port: HTMLElement, size: number): void {
+  const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+  const row = (event.target as HTMLElement).closest<HTMLElement>(".rows > .row");
+  if (step === 0 || !row) return;
+  event.preventDefault();
+  const next = step > 0 ? row.nextElementSibling : row.previousElementSibling;
+  const target = next?.querySelector<HTMLElement>("a, button");
+  if (!target) return;
+  target.focus({ preventScroll: true });
+  const top = (Number(next!.getAttribute("aria-rowindex")) - 2) * size;
+  if (top < port.scrollTop) port.scrollTop = top;
+  else if (top + size > port.scrollTop + port.clientHeight) port.scrollTop = top + size - port.clientHeight;
+}
+
+const shapeOf = (row: Row): string =>
+  JSON.stringify([row.offset, rate(row.events_per_second), bits(row.recent_bits), row.skill?.toFixed(3), row.last_incident, row.failed, row.drift?.noticed, row.trend, Math.floor(Date.now() / 30000)]);
+
+function rowElement(row: Row): HTMLElement {
+  const cell = (key: Column, ...children: (Node | string | null)[]) => h("div", { role: "cell", class: `c-${key}` }, ...children);
+  const incident = row.last_incident;
+  const open = incident !== null && incident.phase !== "ended";
+  const mood = row.failed ? "failed" : open ? "odd" : row.events_per_second > 0 ? "live" : "still";
+  const words = { failed: "does not learn any more", odd: "something is odd", live: "learning", still: "no events now" }[mood];
+  return h("div", { class: `row ${mood}`, role: "row" },
+    cell("name", h("span", { class: "dot", role: "img", "aria-label": words, title: row.failed ?? words }), h("a", { href: `#/stream/${encodeURIComponent(row.stream)}` }, h("bdi", {}, row.stream))),
+    cell("rate", rate(row.events_per_second)),
+    cell("bits", spark(row.trend ?? []), h("span", { class: "figure" }, bits(row.recent_bits))),
+    cell("skill", percent(row.skill)),
+    cell("incident", incident ? h("a", { href: `#/stream/${encodeURIComponent(row.stream)}/event/${incident.began}`, class: open ? "open" : "over" }, `${incident.kind} `, h("span", { class: "dim", title: ago(incident.time) }, short(incident.time))) : h("span", { class: "dim" }, "none")),
+    cell("drift", row.drift ? `${row.drift.field ?? "loss"} at ${count(row.drift.began)}` : h("span", { class: "dim" }, "none")),
+    cell("events", count(row.offset)));
+}
+
+function groupElement(item: { group: string; rows: Row[] }, redraw: () => void): HTMLElement {
+  const closed = view.closed.has(item.group);
+  const toggle = () => (closed ? view.closed.delete(item.group) : view.closed.add(item.group), redraw());
+  const odd = item.rows.filter((row) => row.last_incident && row.last_incident.phase !== "ended").length;
+  const per = item.rows.reduce((sum, row) => sum + row.events_per_second, 0);
+  return h("div", { class: "row group", role: "row" }, h("div", { role: "cell", class: "c-group" },
+    h("button", { type: "button", "aria-expanded": String(!closed), onclick: toggle }, h("span", { "aria-hidden": "true" }, closed ? "▸ " : "▾ "), h("bdi", {}, item.group)),
+    h("span", { class: "dim" }, ` ${count(item.rows.length)} · ${rate(per)} events/s${odd ? ` · ${count(odd)} odd` : ""}`)));
+}
+
+/** A line of the latest values, without axes. */
+export function spark(values: (number | null)[], width = 72, tall = 20): Node {
+  const known = values.filter((v): v is number => v !== null);
+  const image = svg("svg", { class: "spark", viewBox: `0 0 ${width} ${tall}`, width, height: tall, "aria-hidden": "true", focusable: "false" });
+  if (known.length < 2) return image;
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  const flat = high - low < 1e-9;
+  const y = (v: number) => (flat ? tall / 2 : tall - 2 - ((v - low) / (high - low)) * (tall - 4));
+  const x = (i: number) => 1 + (i / Math.max(1, values.length - 1)) * (width - 4);
+  let path = "";
+  values.forEach((v, i) => {
+    if (v !== null) path += `${i > 0 && values[i - 1] !== null ? "L" : "M"}${x(i).toFixed(1)} ${y(v).toFixed(1)}`;
+  });
+  image.append(svg("path", { d: path, fill: "none" }));
+  const last = values.findLastIndex((v) => v !== null);
+  image.append(svg("circle", { cx: x(last), cy: y(values[last]!), r: 1.8 }));
+  return image;
+}

@@ -1,0 +1,112 @@
+// What needs no browser: parsing, words, order, and that nothing grows.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { EventParser } from "../src/api";
+import { filled } from "../src/course";
+import { cut, expectedWords, fieldsOf } from "../src/eventtext";
+import { bytes, num, rarity, rough, short, span } from "../src/format";
+import { meanSince, parseMetrics, sum } from "../src/metrics";
+import { Seen } from "../src/seen";
+import { State } from "../src/state";
+import { arrange, prefix } from "../src/streams";
+import type { Incident, Outcome, Part, Row } from "../src/types";
+
+const part = (more: Partial<Part>): Part => ({ name: "value", value: null, surprise_bits: 1, excess_bits: 1, ...more });
+const row = (stream: string, more: Partial<Row> = {}): Row => ({
+  stream, offset: 0, committed_offset: 0, keys: 0, schema: { fields: [] }, recent_bits: null, last_event_time: null, failed: null,
+  group: "", events_per_second: 0, skill: null, incidents: 0, promised: 0, last_incident: null, drift: null, ...more,
+});
+
+test("a feed is cut into events wherever its pieces end", () => {
+  const text = "event: outcome\r\nid: 7\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\n: still here\n\nevent: lagged\ndata: {}\n\n";
+  for (let at = 0; at <= text.length; at++) {
+    const parser = new EventParser();
+    const events = [...parser.push(text.slice(0, at)), ...parser.push(text.slice(at))];
+    assert.deepEqual(events, [{ name: "outcome", id: "7", data: '{"a":\n1}' }, { name: "lagged", id: null, data: "{}" }], `cut at ${at}`);
+  }
+});
+
+test("rarity, spans and sizes are said in words", () => {
+  assert.equal(rarity(40_000, 3 * 86_400), "once in 40,000 events, about every 3 days");
+  assert.equal(rarity(92_820.4, 86_400), "once in 93,000 events, about every day");
+  assert.equal(rarity(3e12), "never seen the like of it");
+  assert.deepEqual([span(59), span(125), span(86_400 * 10)], ["59 seconds", "2 minutes", "10 days"]);
+  assert.deepEqual([rough(7.4), rough(1_234_567)], ["7", "1,200,000"]);
+  assert.deepEqual([num(0.0001234), num(1234.6), num(Number.NaN), num(4.5678)], ["0.000123", "1,235", "–", "4.57"]);
+  assert.deepEqual([bytes(512), bytes(1536), bytes(3 * 2 ** 30)], ["512 B", "1.5 KiB", "3.0 GiB"]);
+  assert.equal(short(new Date(Date.now() - 7_200_000).toISOString()), "2 h");
+});
+
+test("the odd word of a text is marked by its place in bytes", () => {
+  const text = "naïve 🙂 502 end";
+  const start = Buffer.from("naïve 🙂 ").length;
+  const parts = [part({ value: "502", place: [start, start + 4], excess_bits: 12 }), part({ excess_bits: 0 })];
+  assert.deepEqual(cut(text, parts).map((p) => [p.text, p.odd]), [["naïve 🙂 ", 0], ["502", 1], [" end", 0]]);
+  const fields = fieldsOf({ data: { page: "/a", ms: 9 } }, [part({ name: "ms", excess_bits: 9 }), part({ name: "page", excess_bits: -1 })]);
+  assert.deepEqual(fields.map((f) => [f.name, f.pieces[0]!.odd]), [["page", 0], ["ms", 1]]);
+  assert.deepEqual(fieldsOf(null, []), []);
+});
+
+test("what was expected is said in a few words", () => {
+  assert.equal(expectedWords({ top: [["/home", 0.61], [null, 0.2], ["/x", 0.001]], other: 0.19 }), "/home (61 %), missing (20 %)");
+  assert.equal(expectedWords({ mean: 1, median: 20, quantiles: { "0.05": 19.5, "0.95": 20.5 } }), "20 (90 % within 19.5 and 20.5)");
+  assert.equal(expectedWords(undefined), "");
+});
+
+test("streams are filtered, sorted and grouped", () => {
+  const rows = [row("web-1", { events_per_second: 3 }), row("web-2", { failed: "broken" }), row("db.a", { last_incident: { kind: "value", phase: "begins", began: 1, time: "2026-01-01T00:00:00Z" } })];
+  const names = (list: Row[]) => list.map((r) => r.stream);
+  assert.deepEqual(names(arrange(rows, "rate", true, "WEB")), ["web-1", "web-2"]);
+  assert.deepEqual(names(arrange(rows, "name", false, "")), ["db.a", "web-1", "web-2"]);
+  assert.deepEqual(names(arrange(rows, "incident", true, "")), ["web-2", "db.a", "web-1"]);
+  assert.deepEqual(names(arrange(rows, "name", false, "is:odd")), ["db.a"]);
+  assert.deepEqual(["web-1", "db.a", "-x"].map(prefix), ["web", "db", "-x"]);
+});
+
+test("a history without events has gaps", () => {
+  const history = { stream: "s", span_seconds: 60, spans_max: 180, now: 0, windows: [], points: [{ time: 0, events: 60, bits: 120, rarest: 9, incidents: 1 }, { time: 180, events: 30, bits: 30, rarest: 2, incidents: 0 }] };
+  assert.deepEqual(filled(history), { time: [0, 60, 120, 180], bits: [2, null, null, 1], rate: [1, 0, 0, 0.5], incidents: [2, null, null, null] });
+});
+
+test("metrics are read with their labels", () => {
+  const early = parseMetrics('# HELP x\nsurmise_a_total{group="w\\"x",kind="b"} 3\nsurmise_t_sum 2\nsurmise_t_count 4\n');
+  assert.deepEqual(early.get("surmise_a_total"), [{ labels: { group: 'w"x', kind: "b" }, value: 3 }]);
+  assert.equal(sum(early, "surmise_a_total", { kind: "b" }), 3);
+  assert.equal(meanSince(parseMetrics("surmise_t_sum 5\nsurmise_t_count 10\n"), early, "surmise_t"), 0.5);
+  assert.equal(meanSince(early, early, "surmise_t"), null);
+});
+
+test("a page that is left open for a day does not grow", () => {
+  const seen = new Seen();
+  const outcome = (i: number): Outcome => ({ stream: "s", key: `user-${i % 20_000}`, offset: i, surprise_bits: 2, excess_bits: 0, anomaly_score: 0, rarity_events: 1 + ((i * 7919) % 100_003), fields: {} });
+  for (let i = 0; i < 300_000; i++) seen.add(outcome(i));
+  assert.equal(seen.count, 300_000);
+  assert.ok(seen.latest.length <= 600 && seen.keys.size <= 500 && seen.rarest.length <= 24);
+  assert.ok(seen.rarest.every((o) => o.rarity_events > 90_000));
+  const state = new State();
+  const incident = (i: number): Incident => ({ stream: "s", kind: "value", phase: "begins", began: i, offset: i, count: 1, rarity_events: 1e4, event: null, surprise_bits: 1, excess_bits: 1, parts: [], time: new Date(i * 1000).toISOString() });
+  for (let i = 0; i < 5000; i++) state.add([incident(i)]);
+  assert.ok(state.incidents.size <= 400);
+  assert.equal(state.latest()[0]!.began, 4999);
+});
+
+test("rows of the feed keep what is sent less often, and go when they are gone", () => {
+  const state = new State();
+  const schema = { fields: [{ name: "page", kind: "category" }] };
+  state.take("streams", JSON.stringify({ all: true, streams: [row("a", { schema, trend: [1, 2] }), row("b")], gone: [] }));
+  state.take("streams", JSON.stringify({ all: false, streams: [row("a", { offset: 9 })], gone: ["b"] }));
+  assert.deepEqual([...state.rows.keys()], ["a"]);
+  assert.deepEqual([state.rows.get("a")!.offset, state.rows.get("a")!.schema, state.rows.get("a")!.trend], [9, schema, [1, 2]]);
+});
+
+test("the page weighs little, loads nothing from elsewhere and has nothing inline", () => {
+  const file = (name: string) => readFileSync(`dist/${name}`);
+  const weight = ["page.html", "page.css", "page.js"].reduce((total, name) => total + gzipSync(file(name)).length, 0);
+  assert.ok(weight < 250_000, `${weight} bytes`);
+  const html = file("page.html").toString();
+  assert.ok(!/<style|<script>| style=| on\w+=/.test(html));
+  assert.ok(!/https?:\/\/(?!www\.w3\.org)/.test(html + file("page.css").toString()));
+});
