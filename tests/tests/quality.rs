@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::sync::Mutex;
 use surmise_fixtures::recordings::{self, Recording, RecordingMeasure as Measure};
-use surmise_fixtures::{PrintedResult, data, parse_results, printed_results};
+use surmise_fixtures::{PrintedResult, data, parse_results, printed_result, printed_results};
 use surmise_tests::surmise;
 
 /// How many times the least loss of a made recording its learner may have: what is measured, and a few parts in a
@@ -133,6 +133,30 @@ fn contradicted(folder: &Path, title: &str, claims: &[PrintedResult]) -> Vec<Str
         None => vec![format!("{title}: {} was not measured", claim.measure)],
     };
     claims.iter().flat_map(fault).collect()
+}
+
+/// What the README's table must not fall short of: the least of shares and scores, the most of losses and delays. That
+/// the table is what is measured, the next test holds where the recordings are at hand.
+const PRINTED_BARS: [(&str, &str, f64); 9] = [
+    ("log panel, faults", "faults found", 30.0 / 34.0 - 5e-4),
+    ("log panel, faults", "AP of faults", 0.6),
+    ("log panel, faults", "lines to alarm", 8.0),
+    ("loghub, templates", "grouping accuracy", 0.95),
+    ("HDFS sessions, 150 anomalous", "AP of sessions", 0.92),
+    ("HDFS sessions, 150 anomalous", "F1 of sessions", 0.91),
+    ("NAB", "NAB standard", 65.0),
+    ("ETTh1, one hour ahead", "MSE", 0.19),
+    ("ETTh1, 24 hours ahead", "MSE ahead", 0.605),
+];
+
+#[test]
+fn the_readme_prints_nothing_below_the_bars() {
+    for (stream, measure, bar) in PRINTED_BARS {
+        let printed = printed_result(stream, measure).value;
+        let less_is_better = measure.starts_with("MSE") || measure == "lines to alarm";
+        let holds = if less_is_better { printed <= bar } else { printed >= bar };
+        assert!(holds, "{stream}: {measure} is {printed}, where the bar is {bar}");
+    }
 }
 
 /// The README's table is read, not repeated here, so that table and bars can't part.

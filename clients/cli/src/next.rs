@@ -4,7 +4,7 @@ use crate::global::Global;
 use clap::Args;
 use serde_json::Value;
 use surmise_event::{Expected, Prediction};
-use surmise_terminal::format::{bar, number};
+use surmise_terminal::format::{bar, number, told_apart};
 use surmise_terminal::{Failure, Paint, from_json, print_line, segment};
 
 #[derive(Args, Debug)]
@@ -103,11 +103,11 @@ fn lines(p: &Prediction, paint: Paint) -> Vec<String> {
         out.push(paint.bold(name));
         match expected {
             Expected::Symbols { top, other } => {
-                let shown: Vec<(String, f64)> = top.iter().map(|(s, p)| (symbol(s.as_deref()), *p)).collect();
-                let wide = shown.iter().map(|(s, _)| s.chars().count()).max().unwrap_or(0).clamp(5, 40);
-                for (s, p) in shown {
+                let shown = symbols(top, SYMBOL_CHARS_MAX);
+                let wide = shown.iter().map(|s| s.chars().count()).max().unwrap_or(0).max(5);
+                for (s, (_, p)) in shown.into_iter().zip(top) {
                     let pad = " ".repeat(wide.saturating_sub(s.chars().count()));
-                    out.push(format!("  {s}{pad}  {:>6.2} %  {}", p * 100.0, paint.green(&bar(p, BAR))));
+                    out.push(format!("  {s}{pad}  {:>6.2} %  {}", p * 100.0, paint.green(&bar(*p, BAR))));
                 }
                 out.push(paint.dim(&format!("  {:wide$}  {:>6.2} %", "other", other * 100.0)));
             }
@@ -130,8 +130,9 @@ fn lines(p: &Prediction, paint: Paint) -> Vec<String> {
 pub(crate) fn in_one_line(p: &Prediction) -> String {
     let field = |(name, e): (&String, &Expected)| match e {
         Expected::Symbols { top, .. } => {
+            let shown = symbols(&top[..top.len().min(3)], WORD_CHARS_MAX);
             let likely: Vec<String> =
-                top.iter().take(3).map(|(s, p)| format!("{} {:.0} %", symbol(s.as_deref()), p * 100.0)).collect();
+                shown.iter().zip(top).map(|(s, (_, p))| format!("{s} {:.0} %", p * 100.0)).collect();
             format!("{name}: {}", likely.join(", "))
         }
         Expected::Number { mean, quantiles, .. } => {
@@ -145,14 +146,18 @@ pub(crate) fn in_one_line(p: &Prediction) -> String {
     parts.join("   ")
 }
 
-/// A symbol as one word on the screen.
-fn symbol(s: Option<&str>) -> String {
-    match s {
+/// Characters of a symbol on a line of its own, and among others.
+const SYMBOL_CHARS_MAX: usize = 72;
+pub(crate) const WORD_CHARS_MAX: usize = 40;
+
+/// Symbols as words on the screen, which can be told apart.
+pub(crate) fn symbols(top: &[(Option<String>, f64)], chars_max: usize) -> Vec<String> {
+    let word = |(s, _): &(Option<String>, f64)| match s.as_deref() {
         None => "(missing)".into(),
         Some(s) if s.chars().any(char::is_control) || s.trim() != s || s.is_empty() => format!("{s:?}"),
-        Some(s) if s.chars().count() > 40 => s.chars().take(39).chain(['…']).collect(),
         Some(s) => s.into(),
-    }
+    };
+    told_apart(&top.iter().map(word).collect::<Vec<String>>(), chars_max)
 }
 
 #[cfg(test)]

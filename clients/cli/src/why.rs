@@ -1,6 +1,7 @@
 //! `surmise why`: why an event was as surprising as it was.
 
 use crate::global::Global;
+use crate::next::{WORD_CHARS_MAX, symbols};
 use clap::Args;
 use std::path::Path;
 use surmise_event::{Alarm, Expected, Part};
@@ -123,9 +124,10 @@ fn because(part: &Part, paint: Paint) -> String {
 pub(crate) fn expected_words(expected: &Expected) -> String {
     match expected {
         Expected::Symbols { top, .. } => {
-            let likely = top.iter().filter(|(_, p)| *p >= 0.005).take(3);
-            let word = |s: &Option<String>| s.as_deref().map_or_else(|| "(missing)".to_owned(), short);
-            let listed: Vec<String> = likely.map(|(s, p)| format!("{} {:.0} %", word(s), p * 100.0)).collect();
+            let likely: Vec<_> = top.iter().filter(|(_, p)| *p >= 0.005).take(3).cloned().collect();
+            let words = symbols(&likely, WORD_CHARS_MAX);
+            let listed: Vec<String> =
+                words.iter().zip(&likely).map(|(s, (_, p))| format!("{s} {:.0} %", p * 100.0)).collect();
             if listed.is_empty() { "nothing in particular".to_owned() } else { listed.join(", ") }
         }
         Expected::Number { median, quantiles, .. } => match (quantiles.get("0.05"), quantiles.get("0.95")) {

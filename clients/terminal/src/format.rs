@@ -54,6 +54,35 @@ pub fn percent_or_blank(share: Option<f64>) -> String {
     share.map_or(String::new(), |s| format!("{:.1} %", s * 100.0))
 }
 
+/// Characters before the place where a text differs from others that are shown of it.
+const BEFORE_DIFFERENCE_CHARS: usize = 16;
+
+/// Texts cut to `chars_max` characters, so that those that begin alike can still be told apart: a long one that differs
+/// from another too late is shown from a word shortly before that place.
+pub fn told_apart(texts: &[String], chars_max: usize) -> Vec<String> {
+    let alike = |a: &str, b: &str| a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
+    let cut = |(i, text): (usize, &String)| {
+        let chars: Vec<char> = text.chars().collect();
+        if chars.len() <= chars_max {
+            return text.clone();
+        }
+        let others = texts.iter().enumerate().filter(|(k, _)| *k != i);
+        let differs = others.map(|(_, other)| alike(text, other)).max().unwrap_or(0).min(chars.len() - 1);
+        let mut from = 0;
+        if differs + BEFORE_DIFFERENCE_CHARS > chars_max {
+            from = differs.saturating_sub(BEFORE_DIFFERENCE_CHARS);
+            // at the word there, if one begins
+            from += chars[from..differs].iter().position(|c| *c == ' ').map_or(0, |blank| blank + 1);
+        }
+        let (head, room) = if from > 0 { ("…", chars_max - 1) } else { ("", chars_max) };
+        let rest = &chars[from..];
+        let tail: String =
+            if rest.len() <= room { rest.iter().collect() } else { rest[..room - 1].iter().chain(&['…']).collect() };
+        format!("{head}{tail}")
+    };
+    texts.iter().enumerate().map(cut).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +98,15 @@ mod tests {
         assert_eq!(number(1.5e9), "1.500e9");
         assert_eq!(bar(0.5, 4), "██");
         assert_eq!(bar(0.53, 4), "██▏");
+    }
+
+    #[test]
+    fn texts_that_begin_alike_are_told_apart() {
+        let texts = ["ts=<time> level=INFO logger=http msg=request", "ts=<time> level=INFO logger=cache msg=miss", "x"];
+        let texts = texts.map(str::to_owned);
+        assert_eq!(told_apart(&texts, 30), ["…logger=http msg=request", "…logger=cache msg=miss", "x"]);
+        assert_eq!(told_apart(&texts, 20), ["…logger=http msg=re…", "…logger=cache msg=m…", "x"]);
+        assert_eq!(told_apart(&texts, 50), texts);
+        assert_eq!(told_apart(&[texts[0].clone()], 10), ["ts=<time>…"]);
     }
 }

@@ -25,6 +25,13 @@ pub struct RecordedStream {
     pub task: RecordingTask,
 }
 
+impl RecordedStream {
+    /// The file of anomalous sessions that are to be mixed into the stream's.
+    pub(super) fn anomalous(&self) -> Option<PathBuf> {
+        Some(self.files.first()?.with_file_name(self.task.anomalous.as_ref()?))
+    }
+}
+
 /// The streams of a folder, those that manifests name first, in their order; the first manifest that names a file
 /// decides about it.
 ///
@@ -86,7 +93,8 @@ pub fn find_streams(folder: &Path, manifests: &[Manifest]) -> Result<Vec<Recorde
     found.sort_by_key(|(rank, i, _)| (*rank, *i));
     let windows: BTreeSet<PathBuf> = found.iter().filter_map(|f| f.2.labels.clone()).collect();
     let streams = found.into_iter().map(|f| f.2);
-    Ok(streams.filter(|s| !s.task.skip && !s.files.iter().any(|f| windows.contains(f))).collect())
+    let is_whole = |s: &RecordedStream| s.anomalous().is_none_or(|file| file.is_file());
+    Ok(streams.filter(|s| !s.task.skip && is_whole(s) && !s.files.iter().any(|f| windows.contains(f))).collect())
 }
 
 /// What the first manifest that names a file says about it.

@@ -172,8 +172,8 @@ fn compare_detection(logs: &[ScoredLog]) -> (LineDetection, Vec<Compared>) {
 }
 
 impl Evaluation {
-    /// A row about log lines, whose measures are still to be said.
-    fn of_lines(
+    /// A row about log lines or sessions, whose measures are still to be said.
+    pub(super) fn of_lines(
         stream: &RecordedStream,
         files: Vec<String>,
         events: u64,

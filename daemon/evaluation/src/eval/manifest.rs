@@ -43,6 +43,8 @@ pub struct RecordingTask {
     pub horizon: Option<u32>,
     /// Windows of known anomalies, relative to the recording's folder.
     pub labels: Option<String>,
+    /// A file of anomalous sessions in the recording's folder, to be mixed into its normal ones and found.
+    pub anomalous: Option<String>,
     /// What others reached, in words.
     pub references: Vec<String>,
     /// What of the program was chosen with these files in sight, in words.

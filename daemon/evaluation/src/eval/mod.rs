@@ -13,6 +13,7 @@ mod find;
 mod known;
 mod lines;
 mod manifest;
+mod mixed_sessions;
 mod parts;
 mod recording;
 mod run;

@@ -7,6 +7,7 @@ use super::files::{FileSplit, over_files};
 use super::find::RecordedStream;
 use super::known::KnownLines;
 use super::lines::{evaluate_faults, evaluate_templates};
+use super::mixed_sessions::evaluate_mixed;
 use super::recording::{ReplayedRecording, StreamFault, replay_recording};
 use crate::baseline::baselines;
 use crate::error::ReplayError;
@@ -39,6 +40,9 @@ pub fn evaluate(
         Some(KnownLines::Templates) => return evaluate_templates(stream),
         Some(KnownLines::Faults) => return evaluate_faults(stream, learner, &mut report_progress),
         None => {}
+    }
+    if let Some(anomalous) = stream.anomalous() {
+        return evaluate_mixed(stream, &anomalous, learner);
     }
     let labels = match &stream.labels {
         Some(path) => Some(Labels::read(path).map_err(|e| StreamFault::new(path, e))?),

@@ -28,6 +28,12 @@ impl SessionLabels {
         matches!(parse(head), Ok(Some(_)))
     }
 
+    /// The labels of sessions whose keys are their numbers, from 0.
+    pub(crate) fn numbered(anomalous: impl Iterator<Item = bool>) -> SessionLabels {
+        let anomalous = anomalous.enumerate().map(|(number, anomalous)| (number.to_string(), anomalous));
+        SessionLabels { anomalous: anomalous.collect() }
+    }
+
     /// How many sessions at the beginning an evaluation passes over.
     pub fn uncounted(&self) -> u64 {
         (self.anomalous.len() as u64 / 10).min(UNCOUNTED_MAX)
