@@ -48,6 +48,10 @@ pub struct Config {
     /// Where the configuration comes from; it is no key.
     #[serde(skip)]
     pub source: ConfigSource,
+    /// The most MiB that `memory_mib` and `keys_mib` of a stream may be, whatever is set, where the memory of the daemon
+    /// is small; it is no key.
+    #[serde(skip)]
+    pub stream_mib_max: Option<u32>,
 }
 
 /// Where a configuration comes from, and so where it is read again.
@@ -124,15 +128,19 @@ impl Config {
         Figment::from(Toml::string(text)).extract().map_err(|e| ConfigError::from_figment(e, ""))
     }
 
-    /// The options of the learner of a stream, under the rule that the stream has.
+    /// The options of the learner of a stream, under the rule that the stream has, within `stream_mib_max`.
     ///
     /// # Errors
     /// A key in the wrong table, an unknown key of the rule, or a value that does not fit.
     pub fn options(&self, rule: Option<&StreamRule>) -> Result<Options, ConfigError> {
-        match rule {
+        let mut options = match rule {
             Some(rule) => rule.options(&self.model, &self.learning, &self.alarm),
             None => StreamRule::default().options(&self.model, &self.learning, &self.alarm),
-        }
+        }?;
+        let most = self.stream_mib_max.unwrap_or(u32::MAX);
+        options.memory_mib = options.memory_mib.min(most);
+        options.keys_mib = options.keys_mib.min(most);
+        Ok(options)
     }
 
     /// The rule of a stream and its pattern: the stream's exact name, or else the longest pattern that fits.

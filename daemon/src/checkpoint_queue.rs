@@ -1,5 +1,6 @@
 //! The bounded queue of checkpoints between the owners and the checkpointer.
 
+use crate::budget::CopyRoom;
 use crate::checkpoint::{CheckpointReply, CheckpointState};
 use crate::directory::StreamView;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
@@ -21,6 +22,8 @@ pub struct CheckpointJob {
     pub state: CheckpointState,
     /// Where the result is sent, if it was asked for.
     pub reply: Option<CheckpointReply>,
+    /// The room that the copy takes until it is written; none for a state that is no copy.
+    pub room: Option<CopyRoom>,
 }
 
 impl CheckpointJob {

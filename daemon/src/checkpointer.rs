@@ -7,6 +7,7 @@
 
 mod relief;
 
+use crate::budget::CopyRoom;
 use crate::checkpoint::{CheckpointFailure, CheckpointReply};
 use crate::checkpoint_queue::{CheckpointJob, CheckpointReceiver, QueuedCheckpoint};
 use crate::directory::{Directory, StreamView};
@@ -57,6 +58,7 @@ struct EncodedCheckpoint {
     view: Arc<StreamView>,
     draft: CheckpointDraft,
     reply: Option<CheckpointReply>,
+    room: Option<CopyRoom>,
 }
 
 impl EncodedCheckpoint {
@@ -193,10 +195,10 @@ impl Checkpointer {
 
     /// Encodes one job; if that panics, the failure is reported and the job is given up.
     fn encode(&mut self, QueuedCheckpoint { job, estimated_bytes }: QueuedCheckpoint) {
-        let CheckpointJob { view, state, reply } = job;
+        let CheckpointJob { view, state, reply, room } = job;
         self.estimated_bytes += estimated_bytes;
         match catch_unwind(AssertUnwindSafe(|| state.encode())) {
-            Ok(draft) => self.encoded.push(EncodedCheckpoint { view, draft, reply }),
+            Ok(draft) => self.encoded.push(EncodedCheckpoint { view, draft, reply, room }),
             Err(_) => {
                 tracing::error!(stream = &*view.name, "{}", CheckpointFailure::Encoding);
                 finish(&view, reply, Err(CheckpointFailure::Encoding));
@@ -208,14 +210,17 @@ impl Checkpointer {
     fn write(&self, encoded: Vec<EncodedCheckpoint>, log: LogState) {
         let mut waiting = Vec::with_capacity(encoded.len());
         let mut drafts = Vec::with_capacity(encoded.len());
-        for EncodedCheckpoint { view, draft, reply } in encoded {
+        let mut rooms = Vec::with_capacity(encoded.len());
+        for EncodedCheckpoint { view, draft, reply, room } in encoded {
             waiting.push((view, reply));
             drafts.push(draft);
+            rooms.push(room);
         }
         let written = match log {
             LogState::Durable => self.write_drafts(&drafts).map_err(|e| CheckpointFailure::Store(Arc::new(e))),
             LogState::Behind => Err(CheckpointFailure::LogNotDurable),
         };
+        drop((drafts, rooms));
         if let Err(e) = &written {
             tracing::error!("checkpoints are not written: {e}");
             // without a checkpoint the log is never trimmed: a start mends what cannot be mended here

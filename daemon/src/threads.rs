@@ -1,6 +1,6 @@
 //! Starting the threads that learn and write: owners, committer, checkpointer, and the workers of networks.
 
-use crate::budget::{MemoryBudget, half_of_the_machine};
+use crate::budget::{MemoryBudget, SENSIBLE_BYTES_MIN, half_of_the_machine};
 use crate::checkpoint_queue::{CheckpointQueue, checkpoint_queue};
 use crate::checkpointer::Checkpointer;
 use crate::clock::SystemClock;
@@ -114,13 +114,8 @@ impl Threads {
             probe,
         };
         let services = Arc::new(services);
-        let config = Arc::new(config.clone());
-        let limit_bytes = match config.limits.memory.0 {
-            0 => half_of_the_machine(),
-            bytes => bytes,
-        };
-        let budget = Arc::new(MemoryBudget::new(limit_bytes));
-        budget.look(0);
+        let budget = memory_budget(config);
+        let config = Arc::new(Config { stream_mib_max: Some(budget.stream_mib_max()), ..config.clone() });
         let (mut handles, mut ports, mut recoveries) = (Vec::new(), Vec::new(), Vec::new());
         for (number, entries) in by_owner(entries, config.owners.count()).into_iter().enumerate() {
             let (inbox, batches) = Inbox::new(config.limits.inbox_events, config.limits.inbox_bytes.0 as usize);
@@ -144,6 +139,26 @@ impl Threads {
         handles.extend([committer, checkpointer]);
         Ok(Threads { handles, ports, recoveries, checkpoints, directory, fencing, budget, services, workers })
     }
+}
+
+/// The memory budget: what the configuration says, or half of the machine's memory.
+fn memory_budget(config: &Config) -> Arc<MemoryBudget> {
+    let limit_bytes = match config.limits.memory.0 {
+        0 => half_of_the_machine(),
+        bytes => bytes,
+    };
+    let budget = Arc::new(MemoryBudget::new(limit_bytes));
+    budget.look(0);
+    let (limit_mib, sensible_mib, most) = (limit_bytes >> 20, SENSIBLE_BYTES_MIN >> 20, budget.stream_mib_max());
+    if limit_bytes < SENSIBLE_BYTES_MIN {
+        tracing::warn!("limits.memory is {limit_mib} MiB; below {sensible_mib} MiB there is little room for streams");
+    }
+    if config.model.memory_mib.max(config.model.keys_mib) > most {
+        tracing::info!(
+            "memory_mib and keys_mib of new streams are {most} at most, a sixteenth of limits.memory ({limit_mib} MiB)"
+        );
+    }
+    budget
 }
 
 /// What the store may take on the disk: what the configuration says, or what it takes now and half of what is free.

@@ -156,12 +156,12 @@ fn limit_mib(daemon: &TestDaemon) -> u64 {
 fn the_budget_holds_and_the_first_streams_are_undisturbed() {
     let (scale, mib) = (setting("SURMISE_SCALE", 0.005), setting("SURMISE_MEMORY_MIB", 256_u64));
     let dir = tempfile::tempdir().unwrap();
-    let alone = TestDaemon::start(&dir.path().join("alone"));
+    let config = format!("[limits]\nmemory = \"{mib}MiB\"\n");
+    let alone = TestDaemon::start_with(&dir.path().join("alone"), &config, &[]);
     assert_eq!(send(&alone, "first", first_events(0..3 * FIRST_EVENTS)), Vec::<Value>::new());
     let want = first_hashes(&alone);
     drop(alone);
 
-    let config = format!("[limits]\nmemory = \"{mib}MiB\"\n");
     let daemon = TestDaemon::start_with(&dir.path().join("state"), &config, &[]);
     let limit_mib = limit_mib(&daemon);
     let (done, most) = (AtomicBool::new(false), Mutex::new(0));

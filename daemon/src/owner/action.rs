@@ -9,6 +9,8 @@ use crate::checkpoint_queue::CheckpointJob;
 use crate::clock::Moment;
 use crate::inbox::Delivered;
 use crossbeam_channel::{Select, TryRecvError};
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// While events wait, what was learnt is sent to the committer this often.
@@ -136,9 +138,9 @@ impl Owner {
 
     /// How long the owner may wait for a request or a batch before it has something else to do.
     fn longest_wait(&self) -> Duration {
-        if !self.copying.is_empty() && self.unsent_checkpoints.is_empty() {
+        if !self.copying.is_empty() && self.unsent_checkpoints.is_empty() && !self.copies_wait {
             Duration::ZERO
-        } else if self.has_uncommitted() || !self.unsent_checkpoints.is_empty() {
+        } else if self.has_uncommitted() || !self.unsent_checkpoints.is_empty() || self.copies_wait {
             QUEUE_POLL_INTERVAL
         } else if self.is_behind() {
             SNAPSHOT_POLL_INTERVAL
@@ -177,8 +179,16 @@ impl Owner {
         }
         let now = self.clock().now();
         self.send_last_commit_batch(now);
-        for name in std::mem::take(&mut self.copying) {
-            while self.copy_slice(&name, now) == CopyProgress::More {}
+        let mut names: VecDeque<Arc<str>> = std::mem::take(&mut self.copying).into();
+        while let Some(name) = names.pop_front() {
+            match self.copy_slice(&name, now) {
+                CopyProgress::Done => {}
+                CopyProgress::More => names.push_front(name),
+                CopyProgress::NoRoom => {
+                    names.push_back(name);
+                    std::thread::sleep(QUEUE_POLL_INTERVAL);
+                }
+            }
             for job in std::mem::take(&mut self.unsent_checkpoints) {
                 self.setup.checkpoints.send(job);
             }
@@ -186,7 +196,7 @@ impl Owner {
         for name in std::mem::take(&mut self.changed) {
             let last = self.streams.remove(&name).and_then(|stream| stream.into_last_checkpoint(now));
             let Some((view, state)) = last else { continue };
-            self.setup.checkpoints.send(CheckpointJob { view, state, reply: None });
+            self.setup.checkpoints.send(CheckpointJob { view, state, reply: None, room: None });
         }
     }
 }

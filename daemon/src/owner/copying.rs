@@ -4,6 +4,7 @@ use super::learner_copies::{CheckpointRequest, CopyPurpose, CopyStep};
 use super::owned_stream::OwnedStream;
 use super::schedule::Load;
 use super::state::Owner;
+use crate::budget::MemoryBudget;
 use crate::checkpoint_queue::CheckpointJob;
 use crate::clock::Moment;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ const SNAPSHOT_IDLE_MS_MAX: u64 = 30_000;
 pub(super) enum CopyProgress {
     More,
     Done,
+    /// Nothing, as other copies take the room in memory that there is for them.
+    NoRoom,
 }
 
 impl Owner {
@@ -87,7 +90,7 @@ impl Owner {
     /// Copies the first slice of what is wanted of a stream, which is all of it if the state is small.
     pub(super) fn start_copy(&mut self, name: &Arc<str>, now: Moment) {
         // a copy begun now would have to wait for the checkpointer's queue
-        if !self.unsent_checkpoints.is_empty() || self.copy_slice(name, now) == CopyProgress::More {
+        if !self.unsent_checkpoints.is_empty() || self.copy_slice(name, now) != CopyProgress::Done {
             list_once(&mut self.copying, name);
         }
     }
@@ -98,22 +101,39 @@ impl Owner {
         self.send_checkpoints();
         let mut latest = now;
         // a copy that finds no room in the checkpointer's queue holds the others up, which bounds the memory
+        let mut without_room = 0;
         while self.unsent_checkpoints.is_empty()
-            && let Some(name) = self.copying.first().cloned()
+            && let Some(name) = self.copying.get(without_room).cloned()
         {
-            if self.copy_slice(&name, latest) == CopyProgress::Done {
-                self.copying.retain(|other| *other != name);
+            match self.copy_slice(&name, latest) {
+                CopyProgress::Done => self.copying.retain(|other| *other != name),
+                CopyProgress::NoRoom => without_room += 1,
+                CopyProgress::More => {}
             }
             latest = self.clock().now();
             if latest.since(now.uptime) >= budget {
                 break;
             }
         }
+        self.copies_wait = without_room > 0 && without_room == self.copying.len();
         self.copied_at = latest.uptime;
+    }
+
+    /// Whether the copy that is wanted of a stream may be made: it has room in memory, or gets it now.
+    fn has_room_to_copy(&mut self, name: &Arc<str>) -> bool {
+        let Some(stream) = self.streams.get_mut(name).filter(|stream| stream.copies.needs_room()) else { return true };
+        match self.setup.budget.room_for_copy(MemoryBudget::copy_bytes(stream.counted.learner)) {
+            Some(room) => stream.copies.give_room(room),
+            None => return false,
+        }
+        true
     }
 
     /// Copies one slice of a stream.
     pub(super) fn copy_slice(&mut self, name: &Arc<str>, now: Moment) -> CopyProgress {
+        if !self.has_room_to_copy(name) {
+            return CopyProgress::NoRoom;
+        }
         let mut step = self.timed_copy(name, now);
         if matches!(step, CopyStep::Reserved) {
             // a checkpoint lies between two groups, so the open one ends here
@@ -132,10 +152,11 @@ impl Owner {
         let (complete_at, beside) = (self.clock().now(), self.setup.services.beside);
         let Some(stream) = self.streams.get_mut(name) else { return CopyProgress::Done };
         if let CopyStep::Complete(learner, purpose) = step {
+            let room = stream.copies.take_room();
             match purpose {
                 CopyPurpose::Checkpoint { request, time_us, summary } => {
                     let state = stream.checkpoint_state(*learner, time_us, request.with_hash, summary);
-                    let job = CheckpointJob { view: stream.view.clone(), state, reply: request.reply };
+                    let job = CheckpointJob { view: stream.view.clone(), state, reply: request.reply, room };
                     self.unsent_checkpoints.push_back(job);
                 }
                 CopyPurpose::Snapshot(waiting) => stream.publish(*learner, waiting, complete_at),

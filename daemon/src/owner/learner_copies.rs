@@ -3,6 +3,7 @@
 //! A copy has three stages: its memory is reserved; at its *begin* it takes what is small and from then on stands for
 //! the learner at that offset; then the large arrays are copied. What a copy is for is decided at its begin.
 
+use crate::budget::CopyRoom;
 use crate::checkpoint::{CheckpointFailure, CheckpointReply};
 use crate::directory::Snapshot;
 use std::collections::VecDeque;
@@ -60,6 +61,8 @@ pub(super) struct LearnerCopies {
     spare: Option<Learner>,
     /// Slices of the latest copy.
     slices: usize,
+    /// The room of the copy that is being made.
+    room: Option<CopyRoom>,
 }
 
 enum CurrentCopy {
@@ -87,6 +90,21 @@ impl LearnerCopies {
     /// Whether a copy is wanted or being made.
     pub fn is_busy(&self) -> bool {
         self.current.is_some() || self.snapshot.is_some() || !self.checkpoints.is_empty() || !self.hashes.is_empty()
+    }
+
+    /// Whether a copy is wanted that has no room yet.
+    pub fn needs_room(&self) -> bool {
+        self.room.is_none() && self.is_busy()
+    }
+
+    /// Gives the copy that is wanted its room.
+    pub fn give_room(&mut self, room: CopyRoom) {
+        self.room = Some(room);
+    }
+
+    /// Takes the room of a copy that is complete.
+    pub fn take_room(&mut self) -> Option<CopyRoom> {
+        self.room.take()
     }
 
     /// Copies at most `bytes` bytes more.
@@ -172,5 +190,6 @@ impl LearnerCopies {
             let _ = reply.send(None);
         }
         self.spare = None;
+        self.room = None;
     }
 }

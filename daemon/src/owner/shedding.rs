@@ -54,6 +54,7 @@ impl OwnedStream {
         let learner = state.learner.state_bytes();
         let bytes = STREAM_BYTES + learner + learner / 4;
         budget.count(self.counted.bytes, bytes);
+        budget.note_copy(MemoryBudget::copy_bytes(learner));
         let end = clock.now();
         let records = state.counters.records;
         self.counted = CountedMemory { bytes, learner, records, at: end.uptime, took: end.since(start.uptime) };

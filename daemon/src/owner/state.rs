@@ -90,6 +90,8 @@ pub struct Owner {
     pub(super) changed: Vec<Arc<str>>,
     /// Streams with copies that are wanted or being made.
     pub(super) copying: Vec<Arc<str>>,
+    /// Whether all of them wait for room in memory.
+    pub(super) copies_wait: bool,
     /// What was learnt and is not sent to the committer yet.
     pub(super) commit_batch: CommitBatch,
     /// Complete copies that the checkpointer's queue has no room for.
@@ -114,6 +116,7 @@ impl Owner {
             watched: Vec::new(),
             changed: Vec::new(),
             copying: Vec::new(),
+            copies_wait: false,
             commit_batch: CommitBatch::default(),
             unsent_checkpoints: VecDeque::new(),
             turn: Turn::Answer,

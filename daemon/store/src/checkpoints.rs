@@ -32,6 +32,12 @@ static FORM: Form = Form {
     older: Some("surmise checkpoints 1"),
 };
 
+/// Bytes for which room is made before a checkpoint is read: what its manifest says is not trusted further.
+const LOADED_AT_ONCE_MAX: usize = 512 << 20;
+
+/// Pieces that sled may hold until it is told to write them: it would hold a hundred megabytes of a large checkpoint.
+const PIECES_HELD_MAX: usize = 128;
+
 /// The manifest of a checkpoint: what is known about it without reading its pieces.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointMeta {
@@ -211,9 +217,12 @@ impl Checkpoints {
         for (draft, meta) in drafts.iter().zip(&metas) {
             self.delete_pieces(meta)?; // what a crash may have left of this very generation
             let head = RecordHead::new(RecordKind::State, self.registry.id(meta.stream)?, meta.generation, meta.write);
-            for piece in pieces(head, &draft.learner, &draft.summary) {
-                let put = self.pieces.insert(piece_key(meta, piece.0), piece.1);
+            for (number, piece) in pieces(head, &draft.learner, &draft.summary) {
+                let put = self.pieces.insert(piece_key(meta, number), piece);
                 put.map_err(StoreError::database("cannot write a checkpoint"))?;
+                if number as usize % PIECES_HELD_MAX == PIECES_HELD_MAX - 1 {
+                    self.database.write_out()?;
+                }
             }
         }
         put_copies(&self.streams, &self.registry, drafts.iter().map(|draft| draft.stream))?;
@@ -276,17 +285,25 @@ impl Checkpoints {
     }
 
     fn delete_pieces(&self, meta: &CheckpointMeta) -> Result<(), StoreError> {
-        let keys = self.pieces.range(piece_key(meta, 0)..=piece_key(meta, u32::MAX)).keys();
-        let keys: Result<Vec<_>, _> = keys.collect();
-        let keys = keys.map_err(StoreError::database("cannot read checkpoints"))?;
-        remove_each(&self.pieces, keys).map_err(StoreError::database("cannot delete a checkpoint"))
+        loop {
+            let keys = self.pieces.range(piece_key(meta, 0)..=piece_key(meta, u32::MAX)).keys();
+            let keys: Result<Vec<_>, _> = keys.take(PIECES_HELD_MAX).collect();
+            let keys = keys.map_err(StoreError::database("cannot read checkpoints"))?;
+            let is_last = keys.len() < PIECES_HELD_MAX;
+            remove_each(&self.pieces, keys).map_err(StoreError::database("cannot delete a checkpoint"))?;
+            if is_last {
+                return Ok(());
+            }
+            self.database.write_out()?;
+        }
     }
 
     /// Reads the pieces of a checkpoint from one on. Each must be of this very checkpoint.
     fn read_pieces(&self, meta: &CheckpointMeta, first: u32) -> Result<Vec<u8>, StoreError> {
         let id = self.registry.id(meta.stream)?;
         let count = (meta.bytes as usize).div_ceil(PAYLOAD_BYTES).max(1) as u32;
-        let mut bytes = Vec::new();
+        let mut bytes =
+            Vec::with_capacity((count.saturating_sub(first) as usize * PAYLOAD_BYTES).min(LOADED_AT_ONCE_MAX));
         let mut next = first;
         for piece in self.pieces.range(piece_key(meta, first)..=piece_key(meta, u32::MAX)).values() {
             let piece = piece.map_err(StoreError::database("cannot read a checkpoint"))?;

@@ -184,6 +184,11 @@ impl Database {
         Ok(())
     }
 
+    /// Has sled hand over to the system what it holds, which makes nothing durable.
+    pub(crate) fn write_out(&self) -> Result<(), StoreError> {
+        self.read().db.flush().map(drop).map_err(StoreError::database("cannot flush the store"))
+    }
+
     /// Makes sure that the file can grow by what so many bytes need, before anything of them is written: sled does not
     /// go on after a write that failed.
     ///

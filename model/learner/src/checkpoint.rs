@@ -34,17 +34,23 @@ impl Learner {
     /// decides a prediction.
     pub fn save(&mut self) -> Vec<u8> {
         let options = serde_json::to_vec(&self.options).expect("options are plain data");
-        let mut out = Vec::new();
+        // measures lie outside the core, as the state hash has to be equal whether or not something was measured
+        let (tally, drift) = (self.measures.tally.encode(), self.monitors.drift.encode());
+        let core_bytes = Core(self).measure();
+        // the core is large, so room is made once for all of it and it is written in place
+        let rest = MAGIC.len() + 4 + 4 * 8 + options.len() + tally.len() + drift.len() + 4;
+        let mut out = Vec::with_capacity(core_bytes as usize + rest);
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&FORMAT.to_le_bytes());
-        // measures lie outside the core, as the state hash has to be equal whether or not something was measured
-        let core = Core(self).encode();
-        let tally = self.measures.tally.encode();
-        let drift = self.monitors.drift.encode();
-        for part in [&options, &core, &tally, &drift] {
+        let put = |out: &mut Vec<u8>, part: &[u8]| {
             out.extend_from_slice(&(part.len() as u64).to_le_bytes());
             out.extend_from_slice(part);
-        }
+        };
+        put(&mut out, &options);
+        out.extend_from_slice(&core_bytes.to_le_bytes());
+        let mut out = Core(self).encode_after(out);
+        put(&mut out, &tally);
+        put(&mut out, &drift);
         let sum = crc32fast::hash(&out);
         out.extend_from_slice(&sum.to_le_bytes());
         out

@@ -64,7 +64,13 @@ pub trait Persist {
     /// The encoded state.
     fn encode(&mut self) -> Vec<u8> {
         // measuring is cheap, as it reads the lengths of arrays and not their contents
-        let mut s = State { mode: WalkMode::Write(Vec::with_capacity(self.measure() as usize)) };
+        let out = Vec::with_capacity(self.measure() as usize);
+        self.encode_after(out)
+    }
+
+    /// The encoded state behind the bytes of `out`.
+    fn encode_after(&mut self, out: Vec<u8>) -> Vec<u8> {
+        let mut s = State { mode: WalkMode::Write(out) };
         self.persist(&mut s).expect("writing a state cannot fail");
         match s.mode {
             WalkMode::Write(v) => v,
