@@ -103,6 +103,7 @@ impl Config {
             ("group_bytes_max", s.group_bytes_max.0, 1 << 10, 1 << 20, " bytes"),
             ("checkpoint_interval", milliseconds(s.checkpoint_interval), 100, 7 * 86_400_000, " ms"),
             ("checkpoint_events", s.checkpoint_events, 1, u64::MAX, ""),
+            ("undo_kept", milliseconds(s.undo_kept), 0, 3650 * 86_400_000, " ms"),
             ("generations", u64::from(s.generations), 1, 100, ""),
             ("log_bytes_max", s.log_bytes_max.0, 1 << 20, u64::MAX, " bytes"),
         ] {

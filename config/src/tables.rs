@@ -91,6 +91,8 @@ pub struct StoreTable {
     pub generations: u32,
     /// The size of the log beyond which events that every kept checkpoint covers are deleted, oldest first.
     pub log_bytes_max: ByteSize,
+    /// How long a stream that was replaced or deleted is kept, so that it can be brought back.
+    pub undo_kept: TimeSpan,
     /// The most bytes that log, checkpoints and key pages take on the disk; 0 means what they take at the start and
     /// half of what is free then.
     pub disk: ByteSize,
@@ -106,6 +108,7 @@ impl Default for StoreTable {
             checkpoint_events: 200_000,
             generations: 3,
             log_bytes_max: ByteSize(4 << 30),
+            undo_kept: TimeSpan(Duration::from_secs(7 * 86_400)),
             disk: ByteSize(0),
         }
     }

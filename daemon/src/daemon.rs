@@ -10,7 +10,7 @@ use crate::session::{ListenerKind, Opening};
 use crate::sockets::{Addresses, Bound};
 use crate::threads::Threads;
 use crate::tls::{self, OwnCertificate};
-use crate::{clock, http, listen, telemetry};
+use crate::{clock, http, listen, telemetry, undo};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -313,9 +313,11 @@ async fn wait_for_recovery(hub: &Hub, recoveries: Vec<oneshot::Receiver<u64>>) {
 /// Has the recorder of metrics drop what it needs no more, from time to time.
 async fn upkeep(hub: Arc<Hub>) {
     let mut ticks = tokio::time::interval(Duration::from_secs(5));
+    let mut clearing = tokio::time::interval(Duration::from_secs(600));
     loop {
         tokio::select! {
             () = hub.stopping.cancelled() => return,
+            _ = clearing.tick() => undo::clear_expired(&hub).await,
             _ = ticks.tick() => if let Some(recorder) = telemetry::recorder() { recorder.run_upkeep() },
         }
     }

@@ -250,7 +250,7 @@ pub fn load_learner(storage: &dyn Storage, meta: &CheckpointMeta) -> Result<(Lea
 /// What a stream knows of its producers, from its newest readable checkpoint and the log after it, without a learner.
 ///
 /// # Errors
-/// The log cannot be read.
+/// A checkpoint or the log cannot be read, and is not known to be damaged.
 pub fn producers_of(
     storage: &dyn Storage,
     entry: &StreamEntry,
@@ -259,8 +259,11 @@ pub fn producers_of(
     let mut table = Producers::new(bounds);
     let mut from = 0;
     for meta in storage.checkpoints(entry.number).into_iter().rev() {
-        let summary = storage.load_summary(&meta).ok();
-        let read = summary.and_then(|bytes| StreamSummary::decode(&bytes, bounds).ok());
+        let read = match storage.load_summary(&meta) {
+            Ok(bytes) => StreamSummary::decode(&bytes, bounds).ok(),
+            Err(e) if e.is_damage() => None,
+            Err(e) => return Err(e.into()),
+        };
         if let Some(summary) = read {
             (table, from) = (summary.producers, meta.offset);
             break;
@@ -268,8 +271,12 @@ pub fn producers_of(
     }
     table.begin_replay(u64::MAX);
     for group in storage.log_tail(entry.number, from) {
-        // what is damaged is not known
-        let Ok((group, _)) = group else { continue };
+        let group = match group {
+            Ok((group, _)) => group,
+            // what is damaged is not known; what cannot be read now would be learnt twice if it were forgotten
+            Err(e) if e.is_damage() => continue,
+            Err(e) => return Err(e.into()),
+        };
         for Logged { origin, .. } in &group.records {
             if let Some(origin) = origin {
                 table.note(origin, group.first_offset);

@@ -74,6 +74,9 @@ impl Relearning {
         let last = LogPart { number: old.number, from: old.first_offset, to: u64::MAX, bytes: 0 };
         let parts: Vec<LogPart> = old.past.iter().copied().chain([last]).collect();
         let next = parts[0].from;
+        if next > 0 {
+            return Err(RelearnError::LogNotWhole(format!("it begins at offset {next}")));
+        }
         let refused = RefusalCounts::default();
         Ok(Relearning { entry, learner, limits, parts, part: 0, next, learnt: 0, refused, last_event_us: None })
     }

@@ -94,6 +94,15 @@ impl SimulatedPages {
         self.medium().truncate(stream, from);
     }
 
+    /// Copies the pages of a stream below a number to another stream.
+    pub fn copy(&self, from: u32, to: u32, below: u64) {
+        let mut medium = self.medium();
+        let pages = medium.present.pages.range((from, 0)..(from, below));
+        let pages: Vec<(u64, HeldPage)> = pages.map(|((_, number), page)| (*number, page.clone())).collect();
+        pages.into_iter().for_each(|(number, page)| medium.write(PageWrite::Put(to, number, page)));
+        medium.write(PageWrite::Numbered(to, below));
+    }
+
     /// How many pages a stream has numbered that are here.
     pub fn numbered(&self, stream: u32) -> u64 {
         self.medium().numbered(stream)

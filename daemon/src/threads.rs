@@ -3,7 +3,7 @@
 use crate::budget::{MemoryBudget, SENSIBLE_BYTES_MIN, half_of_the_machine};
 use crate::checkpoint_queue::{CheckpointQueue, checkpoint_queue};
 use crate::checkpointer::Checkpointer;
-use crate::clock::SystemClock;
+use crate::clock::{SystemClock, is_wrong, now_us};
 use crate::committer::{COMMIT_QUEUE_BATCHES_MAX, Committer};
 use crate::directory::Directory;
 use crate::disk::DiskState;
@@ -16,12 +16,13 @@ use crate::owner::{Owner, OwnerSetup};
 use crate::services::{LearningProbe, OpenPages, Services, in_own_thread};
 use crate::storage::Storage;
 use crate::telemetry;
-use crate::undo::{Unfinished, clear_dead};
+use crate::undo::{Retention, Unfinished, clear_dead};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 use surmise_config::Config;
+use surmise_event::format_time;
 use surmise_learner::Pages;
 use surmise_store::{Store, StoreError, StreamEntry, StreamPages, free_bytes, live_streams};
 use surmise_workers::{DevicePolicy, WorkerPool};
@@ -68,8 +69,10 @@ impl Threads {
         let storage: Arc<dyn Storage> = store.clone();
         store.disk.set_limit(disk_limit(config, store));
         let clock = Arc::new(SystemClock::new(started));
+        warn_of_wrong_clock(now_us());
         // what a crash has cut off is cleared away before anything is recovered
-        clear_dead(&*storage, Unfinished::Cleared)?;
+        let kept_us = config.store.undo_kept.0.as_micros() as i64;
+        clear_dead(&*storage, Unfinished::Cleared, Retention { now_us: now_us(), kept_us })?;
         let entries = live_streams(storage.streams()?);
         let directory = Arc::new(Directory::new(config.limits.streams, store.next_number()));
         trim_marks(config, store)?;
@@ -138,6 +141,13 @@ impl Threads {
         }
         handles.extend([committer, checkpointer]);
         Ok(Threads { handles, ports, recoveries, checkpoints, directory, fencing, budget, services, workers })
+    }
+}
+
+fn warn_of_wrong_clock(wall_us: i64) {
+    if is_wrong(wall_us) {
+        let shown = format_time(wall_us);
+        tracing::warn!("the clock shows {shown}, which is wrong; until it is set, no time is refused as ahead of it");
     }
 }
 

@@ -277,3 +277,70 @@ fn states_of_keys_in_the_store_go_along() {
     assert_eq!(hash(&host, "t"), after);
     host.stop();
 }
+
+#[test]
+fn every_replacement_is_undone_and_the_undo_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut host = Host::start_with(dir.path(), &format!("{SMALL}keys = 2\n"));
+    send(&mut producer(&host, "s"), 1, 40);
+    let generation = checkpoint(&host, "s");
+    let mut sent = 40;
+    for operation in ["reset", "restore", "schema", "delete"] {
+        let mut w = producer(&host, "s");
+        send(&mut w, sent + 1, sent + 30);
+        sent += 30;
+        let before = hash(&host, "s");
+        let generations = host.get("/api/v1/checkpoints?stream=s").1["checkpoints"].as_array().unwrap().len() as u64;
+        let answer = match operation {
+            "restore" => host.post(&format!("/api/v1/checkpoints/s/{}/restore", generation.min(generations)), ""),
+            "schema" => host.post("/api/v1/streams/s/schema", r#"{"fields":[{"name":"ms","kind":"category"}]}"#),
+            _ => host.post(&format!("/api/v1/streams/s/{operation}"), ""),
+        };
+        assert_eq!(answer.0, 200, "{operation}: {}", answer.1);
+        let wrong = (operation != "delete").then(|| {
+            send(&mut w, sent + 1, sent + 5);
+            sent += 5;
+            hash(&host, "s")
+        });
+        if operation == "schema" {
+            host.kill();
+            host = Host::start_with(dir.path(), &format!("{SMALL}keys = 2\n"));
+        }
+        for expected in [Some(&before), wrong.as_ref(), wrong.as_ref().map(|_| &before)].into_iter().flatten() {
+            let (status, answer) = host.post("/api/v1/streams/s/undo", "");
+            assert_eq!((status, &hash(&host, "s")), (200, expected), "{operation}: {answer}");
+            all_known(&host, "s", sent);
+        }
+        let (status, answer) = host.post("/api/v1/streams/s/undo?incarnation=77", "");
+        assert_eq!((status, answer["title"].as_str()), (404, Some("nothing kept")), "{answer}");
+    }
+    // what is back goes on, is the same after a start, and is the same when it learns its log again
+    send(&mut producer(&host, "s"), sent + 1, sent + 10);
+    let before = hash(&host, "s");
+    host.kill();
+    let host = Host::start_with(dir.path(), &format!("{SMALL}keys = 2\n"));
+    assert_eq!(hash(&host, "s"), before);
+    all_known(&host, "s", sent + 10);
+    host.stop();
+}
+
+#[test]
+fn what_goes_for_good_or_is_too_old_does_not_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start_with(dir.path(), SMALL);
+    send(&mut producer(&host, "s"), 1, 20);
+    assert_eq!(host.post("/api/v1/streams/s/reset", "").0, 200);
+    assert_eq!(host.post("/api/v1/streams/s/delete?for_good=true", "").0, 200);
+    assert_eq!(host.post("/api/v1/streams/s/undo", "").0, 404);
+    send(&mut producer(&host, "other"), 21, 40);
+    assert_eq!(host.post("/api/v1/streams/other/undo", "").0, 404);
+    assert_eq!(host.post("/api/v1/streams/other/delete", "").0, 200);
+    // a name that is in use again does not give the deleted stream back
+    send(&mut producer(&host, "other"), 41, 45);
+    assert_eq!(host.post("/api/v1/streams/other/undo", "").0, 404);
+    assert_eq!(host.post("/api/v1/streams/other/delete", "").0, 200);
+    host.stop();
+    let host = Host::start_with(dir.path(), "[store]\nundo_kept = \"0s\"\n");
+    assert_eq!(host.post("/api/v1/streams/other/undo", "").0, 404);
+    host.stop();
+}

@@ -90,6 +90,58 @@ fn killed_at_random_an_operation_is_done_or_not_begun() {
     println!("{trials} kills during operations: {as_before} as before, {as_asked} as asked");
 }
 
+/// Every replacement is undone, and the undo is killed: the stream is as before the replacement, or as after it, and
+/// another undo brings back what should be there.
+#[test]
+fn killed_at_random_an_undo_is_done_or_not_begun() {
+    let trials: u64 = std::env::var("SURMISE_TRIALS").ok().and_then(|n| n.parse().ok()).unwrap_or(8);
+    let mut random = Random::new(78);
+    let (mut as_before, mut as_asked) = (0, 0);
+    for trial in 0..trials {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        let mut d = TestDaemon::start_with(&state, SMALL, &[]);
+        let mut w = d.connect();
+        w.hello("p", 1, "s", &["ack"]);
+        (1..=50).for_each(|seq| w.send(&line(seq)));
+        w.until_ack(50);
+        done(&d, &["checkpoint", "create", "--stream", "s"]);
+        (51..=EVENTS).for_each(|seq| w.send(&line(seq)));
+        w.until_ack(EVENTS);
+        let right = hashes(&d);
+        let wrong: &[&str] = match trial % 4 {
+            0 => &["stream", "reset", "s"],
+            1 => &["checkpoint", "restore", "s", "1"],
+            2 => &["stream", "schema", "s", "--field", "ms:category"],
+            _ => &["stream", "delete", "s"],
+        };
+        done(&d, wrong);
+        let replaced = hashes(&d);
+        let mut undoing = d.client(&["stream", "undo", "s"]);
+        undoing.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        let mut undoing = undoing.spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(random.below(60_000)));
+        d.kill_and_restart(&state, SMALL);
+        let was_answered = undoing.wait().unwrap().success();
+        if hashes(&d) == right {
+            as_asked += 1;
+        } else {
+            assert!(!was_answered, "trial {trial}: the undo of {wrong:?} was answered and is not there");
+            assert_eq!(hashes(&d), replaced, "trial {trial}: {wrong:?}");
+            as_before += 1;
+            done(&d, &["stream", "undo", "s"]);
+            assert_eq!(hashes(&d), right, "trial {trial}: {wrong:?}");
+        }
+        let body: String = (1..=EVENTS + 1).map(|seq| line(seq) + "\n").collect();
+        let (_, answer) = d.post("/api/v1/streams/s/events?producer=p&epoch=1", body.as_bytes());
+        assert_eq!((&answer["duplicates"], &answer["accepted"]), (&EVENTS.into(), &1.into()), "trial {trial}");
+        let now = hashes(&d);
+        d.kill_and_restart(&state, SMALL);
+        assert_eq!(hashes(&d), now, "trial {trial}: {wrong:?}");
+    }
+    println!("{trials} kills during an undo: {as_before} as before, {as_asked} as asked");
+}
+
 /// The whole of it as a person sees it.
 #[test]
 fn the_command_line_undoes_and_the_audit_log_knows() {
@@ -111,12 +163,23 @@ fn the_command_line_undoes_and_the_audit_log_knows() {
     assert!(text(&["stream", "schema", "s", "--field", "ms:category"]).contains("s is incarnation 2: 50 events"));
     assert!(text(&["stream", "rename", "s", "web"]).starts_with("web is incarnation 1"));
     assert!(text(&["stream", "reset", "web"]).contains("web is incarnation 2: 0 events, where it had 50"));
+    assert!(text(&["stream", "undo", "web"]).contains("web is incarnation 3: 50 events, where it had 0"));
+    assert!(text(&["stream", "undo", "web"]).contains("web is incarnation 4: 0 events, where it had 50"));
     assert!(text(&["producer", "reset", "p"]).contains("p is forgotten in web"));
     assert_eq!(text(&["stream", "delete", "web"]), "web is gone, with 0 events\n");
+    assert!(text(&["stream", "undo", "web"]).contains("web is incarnation 5: 0 events"));
+    assert!(text(&["stream", "undo", "web", "--incarnation", "3"]).contains("incarnation 6: 50 events"));
+    assert_eq!(text(&["stream", "delete", "web", "--for-good"]), "web is gone, with 50 events\n");
     let audit = text(&["audit"]);
-    for what in
-        ["checkpoint label", "stream schema", "stream rename", "stream reset", "producer reset", "stream delete"]
-    {
+    for what in [
+        "checkpoint label",
+        "stream schema",
+        "stream rename",
+        "stream reset",
+        "producer reset",
+        "stream delete",
+        "stream undo",
+    ] {
         assert!(audit.contains(what), "{what}: {audit}");
     }
     assert_eq!(d.surmise(&["stream", "reset", "web"]).status.code(), Some(64));

@@ -38,7 +38,8 @@ enum CheckpointCommand {
         #[arg(long, value_name = "STREAM")]
         stream: Option<String>,
     },
-    /// Go back to a checkpoint, without stopping the stream. Nothing that was acknowledged since is learnt twice.
+    /// Go back to a checkpoint, without stopping the stream. Nothing that was acknowledged since is learnt twice,
+    /// and `surmise stream undo` brings back what it replaces.
     Restore {
         /// The stream.
         stream: String,

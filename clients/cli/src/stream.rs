@@ -17,6 +17,7 @@ Examples:
   surmise stream show web --hash
   surmise stream schema web --field status:category    learn the log again with status as a category
   surmise stream reset web                             begin anew; nothing that was acknowledged is learnt twice
+  surmise stream undo web                              as it was before the reset, or the deletion
   surmise stream quarantine web")]
 pub(crate) struct StreamArgs {
     #[command(subcommand)]
@@ -46,10 +47,22 @@ enum StreamCommand {
         /// The stream.
         stream: String,
     },
-    /// Delete a stream, with all that was learnt and logged.
+    /// Delete a stream. It can be brought back for `store.undo_kept`, seven days by default.
     Delete {
         /// The stream.
         stream: String,
+        /// Keep nothing of it, nor of what it was before.
+        #[arg(long)]
+        for_good: bool,
+    },
+    /// Bring back what a reset, a restored checkpoint, a change of schema or a deletion has replaced, as it ended. What
+    /// was learnt since goes, and comes back with another undo. Renaming is undone by renaming back.
+    Undo {
+        /// The stream.
+        stream: String,
+        /// Bring back this incarnation instead of the latest.
+        #[arg(long)]
+        incarnation: Option<u32>,
     },
     /// Give a stream another name. It goes on as it is.
     Rename {
@@ -83,7 +96,13 @@ pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
         StreamCommand::Quarantine { stream } => http.get(&of(stream, "/quarantine"), &[])?,
         StreamCommand::Show { stream, .. } => http.get(&of(stream, ""), &[])?,
         StreamCommand::Reset { stream } => http.post(&of(stream, "/reset"), &[])?,
-        StreamCommand::Delete { stream } => http.post(&of(stream, "/delete"), &[])?,
+        StreamCommand::Delete { stream, for_good } => {
+            http.post(&of(stream, "/delete"), &[("for_good", for_good.to_string())])?
+        }
+        StreamCommand::Undo { stream, incarnation } => {
+            let query: Vec<_> = incarnation.iter().map(|number| ("incarnation", number.to_string())).collect();
+            http.post(&of(stream, "/undo"), &query)?
+        }
         StreamCommand::Rename { stream, to } => http.post(&of(stream, "/rename"), &[("to", to.clone())])?,
         StreamCommand::Schema { stream, fields, closed, open } => {
             let change = schema_change(fields, (*closed || *open).then_some(*closed))?;
@@ -101,6 +120,7 @@ pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
         StreamCommand::Show { .. } => show(&from_json(answer)?, paint),
         StreamCommand::Reset { .. }
         | StreamCommand::Delete { .. }
+        | StreamCommand::Undo { .. }
         | StreamCommand::Rename { .. }
         | StreamCommand::Schema { .. } => changed(&answer),
     };

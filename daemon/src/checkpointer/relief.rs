@@ -1,15 +1,17 @@
 //! Giving room back near the bound of the disk, in this order:
 //!
 //! 1. files that are larger than what they hold are rewritten, which costs nothing;
-//! 2. checkpoints go, oldest first: all but the newest of each stream, and never one that is pinned or has a label;
-//! 3. the log goes, as far as checkpoints cover it: first of streams that were replaced, then of the longest;
-//! 4. key pages go that nothing sees any more, now that old checkpoints are gone.
+//! 2. streams go that were replaced or deleted and could still be brought back;
+//! 3. checkpoints go, oldest first: all but the newest of each stream, and never one that is pinned or has a label;
+//! 4. the log goes, as far as checkpoints cover it: first of streams that were replaced, then of the longest;
+//! 5. key pages go that nothing sees any more, now that old checkpoints are gone.
 //!
 //! What a stream needs to go on as it is never goes: its newest checkpoint, the log after that, and the states of keys
 //! that either counts on. If that is too much, events are refused until there is room.
 
 use super::Checkpointer;
 use crate::telemetry;
+use crate::undo::{Retention, Unfinished, clear_dead};
 use std::sync::atomic::Ordering;
 use surmise_store::{CheckpointMeta, StoreError};
 
@@ -19,6 +21,7 @@ const LOOK_PARTS: u64 = 64;
 /// What may go, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Surplus {
+    Replaced,
     Checkpoints,
     Log,
     Pages,
@@ -27,6 +30,7 @@ enum Surplus {
 impl Surplus {
     fn name(self) -> &'static str {
         match self {
+            Surplus::Replaced => "replaced",
             Surplus::Checkpoints => "checkpoints",
             Surplus::Log => "log",
             Surplus::Pages => "pages",
@@ -44,12 +48,13 @@ impl Checkpointer {
         }
         self.relief.is_due = false;
         self.rewrite_loose();
-        for surplus in [Surplus::Checkpoints, Surplus::Log, Surplus::Pages] {
+        for surplus in [Surplus::Replaced, Surplus::Checkpoints, Surplus::Log, Surplus::Pages] {
             let disk = self.storage.disk();
             if !disk.is_short() {
                 break;
             }
             let gone = match surplus {
+                Surplus::Replaced => u64::from(clear_dead(&*self.storage, Unfinished::Kept, Retention::NONE)?),
                 Surplus::Checkpoints => self.drop_checkpoints(disk.surplus_bytes())?,
                 Surplus::Log => self.trim_by(disk.surplus_bytes())?,
                 Surplus::Pages => self.sweep_pages()?,

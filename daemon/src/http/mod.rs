@@ -99,7 +99,10 @@ endpoints! {
     POST Operate "/api/v1/streams/{stream}/rename" undo::rename, "gives a stream another name (`to`)";
     POST Operate "/api/v1/streams/{stream}/schema" undo::schema,
         "learns a stream's log again under another schema (`{\"fields\":[{\"name\":…,\"kind\":…}],\"closed\":…}`)";
-    POST Operate "/api/v1/streams/{stream}/delete" undo::delete, "deletes a stream, with all that was learnt and logged";
+    POST Operate "/api/v1/streams/{stream}/delete" undo::delete,
+        "deletes a stream; it can be brought back for `store.undo_kept`, unless it goes for good (`for_good`)";
+    POST Operate "/api/v1/streams/{stream}/undo" undo::bring_back,
+        "brings back what was reset, restored, learnt again or deleted, as it ended (`incarnation`)";
     POST Operate "/api/v1/producers/{producer}/reset" producers::reset,
         "has a producer forgotten, so that it may begin anew with any epoch and number (`stream`)";
     GET Read "/api/v1/checkpoints" checkpoints::list, "the checkpoints in the store (`stream`)";

@@ -82,15 +82,36 @@ pub async fn reset(
     made(&hub, &who, "stream reset", &stream, String::new(), StreamChange::Reset).await
 }
 
-/// `POST /api/v1/streams/{stream}/delete`: the stream goes, with all that was learnt and logged.
+/// `POST /api/v1/streams/{stream}/delete?for_good=`: the stream goes; it is kept for a while, unless it goes for good.
 pub async fn delete(
     State(hub): State<Arc<Hub>>,
     who: Who,
     Path(stream): Path<String>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ProblemResponse> {
-    Query::read(raw.as_deref(), &[])?;
-    made(&hub, &who, "stream delete", &stream, String::new(), StreamChange::Delete).await
+    let query = Query::read(raw.as_deref(), &["for_good"])?;
+    let for_good = match query.get("for_good") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(ProblemResponse::bad_request("for_good", "write true or false")),
+    };
+    let parameters = if for_good { " for good" } else { "" }.to_owned();
+    made(&hub, &who, "stream delete", &stream, parameters, StreamChange::Delete { for_good }).await
+}
+
+/// `POST /api/v1/streams/{stream}/undo?incarnation=`: the stream that was reset, restored, learnt again or deleted
+/// comes back as it ended.
+pub async fn bring_back(
+    State(hub): State<Arc<Hub>>,
+    who: Who,
+    Path(stream): Path<String>,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, ProblemResponse> {
+    let query = Query::read(raw.as_deref(), &["incarnation"])?;
+    let wanted = query.get("incarnation").map(|text| text.parse::<u32>());
+    let wanted = wanted.transpose().map_err(|_| ProblemResponse::bad_request("incarnation", "write a number"))?;
+    let parameters = wanted.map_or(String::new(), |epoch| format!(" to incarnation {epoch}"));
+    made(&hub, &who, "stream undo", &stream, parameters, StreamChange::BringBack(wanted)).await
 }
 
 /// `POST /api/v1/streams/{stream}/rename?to=`: the stream gets another name.
@@ -165,10 +186,12 @@ impl From<UndoError> for ProblemResponse {
         let (status, title) = match &error {
             UndoError::NoStream(_) => (404, "no such stream"),
             UndoError::NoCheckpoint { .. } => (404, "no such checkpoint"),
+            UndoError::NothingKept { .. } => (404, "nothing kept"),
+            UndoError::NotWhole { .. } => (409, "not whole"),
             UndoError::NameTaken(_) => (409, "name taken"),
             UndoError::Failed => (409, "stream failed"),
             UndoError::Relearn(RelearnError::LogNotWhole(_)) => (409, "log not whole"),
-            UndoError::Relearn(RelearnError::Schema(_)) => (422, "schema refused"),
+            UndoError::ClosedWithoutFields(_) | UndoError::Relearn(RelearnError::Schema(_)) => (422, "schema refused"),
             UndoError::Owner(_) | UndoError::NotDurable => (503, "unavailable"),
             UndoError::Relearn(_)
             | UndoError::Learner(_)

@@ -1,22 +1,26 @@
 //! Whole lives of owners, committer, checkpointer, connections, producers and readers on one thread, in a world where a
 //! seed decides everything that may happen: time, order, delays, disconnections, new epochs, questions, slow readers,
-//! panics inside, crashes at any step, failing and torn writes, a full disk and its end, a log that cannot be read.
-//! What a seed gives is the same on every run.
+//! panics inside, crashes at any step, failing and torn writes, a full disk and its end, a log that cannot be read, and
+//! operators who reset, restore, rename, delete, bring back and change the schema of streams. What a seed gives is the
+//! same on every run.
 //!
 //! `SURMISE_SEED=7 cargo test --release -p surmised --lib simulation` runs one world; `SURMISE_SEEDS=50000` so many,
 //! from seed 0 or from `SURMISE_SEED` on. The checkers are checked as well: they must find bugs that are planted.
 
 mod checks;
 mod happened;
+mod lineage;
+mod operation;
 mod process;
 mod producer;
+mod reader;
 mod world;
 
 use crate::simulated_storage::PlantedBug;
 use happened::Happened;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
-use world::simulate;
+use world::{Operators, simulate};
 
 /// The text of an event whose learning panics.
 const POISON: &str = "poison";
@@ -24,7 +28,7 @@ const POISON: &str = "poison";
 /// Worlds of the test, unless `SURMISE_SEEDS` says how many.
 const SEEDS_DEFAULT: u64 = 60;
 
-/// Worlds that found a bug, which was mended.
+/// Worlds without operators that found a bug, which was mended.
 const SEEDS_OF_OLD_BUGS: [u64; 3] = [15681, 18066, 132156];
 
 /// Worlds in which a planted bug must be found at the latest.
@@ -36,7 +40,7 @@ fn number(name: &str) -> Option<u64> {
 
 /// Runs one world, and says how to run it again if something does not hold.
 fn run(seed: u64) -> Happened {
-    catch_unwind(AssertUnwindSafe(|| simulate(seed, None))).unwrap_or_else(|panic| {
+    catch_unwind(AssertUnwindSafe(|| simulate(seed, Operators::Many, None))).unwrap_or_else(|panic| {
         eprintln!("again: SURMISE_SEED={seed} cargo test --release -p surmised --lib simulation");
         std::panic::resume_unwind(panic)
     })
@@ -59,29 +63,41 @@ fn whatever_happens_every_acknowledged_event_is_learnt_exactly_once() {
     eprintln!("{worlds} worlds, {hours:.1} virtual hours, {:.1} s: {all:?}", start.elapsed().as_secs_f64());
     if worlds >= SEEDS_DEFAULT {
         let Happened { crashes, stops, failed_writes, checkpoints, trimmed, .. } = all;
-        let Happened { pages, quarantined, seen_states, reconnections, epochs, full_disks, retried, .. } = all;
+        let Happened {
+            pages,
+            quarantined,
+            seen_states,
+            reconnections,
+            epochs,
+            full_disks,
+            retried,
+            replaced,
+            brought_back,
+            ..
+        } = all;
         let counts = [crashes, stops, failed_writes, checkpoints, trimmed, pages, quarantined, seen_states];
-        let more = [reconnections, epochs, full_disks, retried];
+        let more = [reconnections, epochs, full_disks, retried, replaced, brought_back];
         assert!(counts.iter().chain(&more).all(|count| *count > 0), "something never happened: {all:?}");
     }
 }
 
 #[test]
 fn the_same_seed_gives_the_same_life() {
-    assert_eq!(simulate(1_000_003, None), simulate(1_000_003, None));
+    let life = || simulate(1_000_003, Operators::Many, None);
+    assert_eq!(life(), life());
 }
 
 #[test]
 fn worlds_that_found_a_bug_find_none_now() {
     for seed in SEEDS_OF_OLD_BUGS {
-        run(seed);
+        simulate(seed, Operators::None, None);
     }
 }
 
 /// What the checkers say of worlds with a planted bug.
 fn found(planted: PlantedBug) -> impl Iterator<Item = String> {
     (0..SEEDS_WITH_A_BUG).filter_map(move |seed| {
-        let panic = catch_unwind(AssertUnwindSafe(|| simulate(seed, Some(planted)))).err()?;
+        let panic = catch_unwind(AssertUnwindSafe(|| simulate(seed, Operators::None, Some(planted)))).err()?;
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         text.or_else(|| panic.downcast_ref::<String>().cloned())
     })

@@ -23,6 +23,27 @@ pub enum UndoError {
         /// The generation that was asked for.
         generation: u64,
     },
+    /// A closed schema without fields would refuse everything.
+    #[error("nothing is known of the fields of {0:?} yet, and a closed schema without fields would refuse every event")]
+    ClosedWithoutFields(String),
+    /// Nothing is kept that could be brought back.
+    #[error("nothing of {stream:?} is kept that could be brought back{}", Known(known))]
+    NothingKept {
+        /// The name of the stream.
+        stream: String,
+        /// The incarnations that are kept.
+        known: Vec<u32>,
+    },
+    /// Parts of what was kept are gone.
+    #[error("of {stream:?} only {found} of {end} events can be learnt again: its log was deleted for want of room")]
+    NotWhole {
+        /// The name of the stream.
+        stream: String,
+        /// The offset up to which it can be learnt.
+        found: u64,
+        /// The offset where it ended.
+        end: u64,
+    },
     /// The stream has failed, so its state cannot be taken along.
     #[error("the stream does not learn any more, so its state cannot be kept; reset it, or restore a checkpoint")]
     Failed,
@@ -50,4 +71,16 @@ pub enum UndoError {
     /// It is not known whether the change is durable.
     #[error("the store failed while the change was made: {0}; the daemon stops, and its next start knows")]
     Uncertain(StoreError),
+}
+
+/// The incarnations that are kept, in words.
+struct Known<'a>(&'a [u32]);
+
+impl std::fmt::Display for Known<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            [] => Ok(()),
+            known => write!(f, " as that incarnation; these are: {known:?}"),
+        }
+    }
 }

@@ -9,6 +9,7 @@ use crate::producers::{ProducerBounds, Producers};
 use crate::recovery::{RecoveryError, load_learner, producers_of};
 use crate::relearning::Relearning;
 use crate::storage::Storage;
+use crate::stream::StreamState;
 use crate::summary::StreamSummary;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,38 +26,41 @@ pub enum Starting {
     AsItIs,
     /// The log of the stream before, learnt again.
     Relearnt(Box<Relearning>),
+    /// The state of an earlier stream.
+    BroughtBack(Box<StreamState>),
 }
 
-/// What was written: the entry, the offset that the next event has, and the events that were refused, by code.
-pub type Written = (StreamEntry, u64, BTreeMap<String, u64>);
+/// What was written: the offset that the next event has, and the events that were refused, by code.
+pub type Written = (u64, BTreeMap<String, u64>);
 
-/// Writes the first checkpoint of the stream that comes in the place of one that is held. Returns the held one, too,
-/// as it was.
+/// Writes the first checkpoint of the stream that comes in the place of one that is held, or that was deleted.
+///
+/// # Errors
+/// See [`UndoError`].
 pub fn write_replacement(
-    mut held: Option<Box<OwnedStream>>,
-    mut entry: StreamEntry,
-    starting: Starting,
-    storage: &Arc<dyn Storage>,
-    time_us: i64,
-) -> (Option<Box<OwnedStream>>, Result<Written, UndoError>) {
-    let written = write(held.as_deref_mut(), &mut entry, starting, storage, time_us);
-    (held, written.map(|(offset, refused)| (entry, offset, refused)))
-}
-
-fn write(
     held: Option<&mut OwnedStream>,
     entry: &mut StreamEntry,
     starting: Starting,
     storage: &Arc<dyn Storage>,
     time_us: i64,
-) -> Result<(u64, BTreeMap<String, u64>), UndoError> {
-    let held = held.ok_or(UndoError::Inside)?;
+) -> Result<Written, UndoError> {
+    let mut held = held;
     let mut refused = BTreeMap::new();
-    let keeps_past = matches!(starting, Starting::AsItIs | Starting::Relearnt(_) | Starting::Checkpoint(_));
+    let keeps_past = !matches!(starting, Starting::Empty);
+    let (mut known, mut quarantine) = (None, None);
     let (learner, counters) = match starting {
         Starting::Empty => (Learner::new(entry.schema.clone(), entry.options.clone())?, Counters::default()),
-        Starting::Checkpoint(meta) => state_of(&**storage, entry, &meta, held.bounds())?,
-        Starting::AsItIs => as_it_is(&**storage, entry, held)?,
+        Starting::Checkpoint(meta) => {
+            let bounds = held.as_ref().ok_or(UndoError::Inside)?.bounds();
+            state_of(&**storage, entry, &meta, bounds)?
+        }
+        Starting::AsItIs => as_it_is(&**storage, entry, held.as_deref_mut().ok_or(UndoError::Inside)?)?,
+        Starting::BroughtBack(mut state) => {
+            storage.copy_pages(state.entry.number, entry, state.learner.pages_numbered())?;
+            let learner = own_copy(&mut state.learner)?;
+            (known, quarantine) = (Some(state.producers), Some(Arc::new(state.quarantine)));
+            (learner, state.counters)
+        }
         Starting::Relearnt(mut relearning) => {
             // what came while it was learnt, up to where the stream is held
             relearning.follow(&**storage)?;
@@ -76,16 +80,17 @@ fn write(
     let offset = learner.offset();
     (entry.first_offset, entry.trimmed_before) = (offset, offset);
     // the producers go on from where they are, whatever the stream goes back to
-    let mut producers: Producers = match held.producers() {
-        Some(producers) => producers.clone(),
-        None => producers_of(&**storage, held.entry(), held.bounds())?,
+    let mut producers: Producers = match held.as_ref().map(|held| (held, held.producers())) {
+        Some((_, Some(producers))) => producers.clone(),
+        Some((held, None)) => producers_of(&**storage, held.entry(), held.bounds())?,
+        None => known.ok_or(UndoError::Inside)?,
     };
     producers.rebase(offset);
     let counters = Counters { logged_bytes: 0, ..counters };
-    let quarantine = held.quarantine();
+    let quarantine = held.as_ref().map(|held| held.quarantine()).or(quarantine).unwrap_or_default();
     // what people were shown happened, whatever is learnt again
     let nothing = StreamPast::default();
-    let past = if keeps_past { &held.view().past } else { &nothing };
+    let past = held.as_ref().filter(|_| keeps_past).map_or(&nothing, |held| &held.view().past);
     let summary = StreamSummary::encode(&producers, &counters, &quarantine, past, &learner);
     let state = CheckpointState::new(entry.number, time_us, true, learner, summary);
     let pending = StreamEntry { pending: true, ..entry.clone() };
@@ -120,7 +125,10 @@ fn as_it_is(
     let number = held.entry().number;
     let Some(state) = held.state() else { return Err(UndoError::Failed) };
     storage.copy_pages(number, entry, state.learner.pages_numbered())?;
-    // through its bytes, so that it is the very state that a restart would have
-    let learner = Learner::load(&state.learner.save()).map_err(RecoveryError::from)?;
-    Ok((learner, state.counters.clone()))
+    Ok((own_copy(&mut state.learner)?, state.counters.clone()))
+}
+
+/// A copy of a learner through its bytes, so that it is the very state that a restart would have.
+fn own_copy(learner: &mut Learner) -> Result<Learner, UndoError> {
+    Ok(Learner::load(&learner.save()).map_err(RecoveryError::from)?)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use surmise_store::StreamEntry;
 
 /// What a change needs to know of the stream before it is held.
+#[derive(Clone)]
 pub struct Subject {
     /// The store.
     pub storage: Arc<dyn Storage>,

@@ -43,6 +43,12 @@ pub struct StreamEntry {
     /// The stream in whose place this one came, by its number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<u32>,
+    /// Where the stream ended in whose place this one came, as long as that one can be brought back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<Ended>,
+    /// Where the stream itself ended, if it was deleted and can be brought back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_end: Option<Ended>,
     /// The number under which its producers are kept in the store, where that is another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub producer_table: Option<u32>,
@@ -80,6 +86,15 @@ pub fn live_streams(entries: Vec<StreamEntry>) -> Vec<StreamEntry> {
     let mut live: Vec<StreamEntry> = by_name.into_values().collect();
     live.sort_unstable_by_key(|entry| entry.number);
     live
+}
+
+/// The end of a stream that was replaced or deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// The offset that its next event would have had.
+    pub offset: u64,
+    /// When it ended, in microseconds since 1970.
+    pub time_us: i64,
 }
 
 /// A part of the log of a stream that another one goes on from.
@@ -137,6 +152,8 @@ impl StreamEntry {
             trimmed_before: 0,
             lost: Vec::new(),
             replaces: None,
+            replaced: None,
+            own_end: None,
             producer_table: None,
             first_offset: 0,
             past: Vec::new(),

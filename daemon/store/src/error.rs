@@ -86,6 +86,15 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether what was read is damaged, and will be when it is read again; otherwise it could not be read now.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            StoreError::Damaged(_) | StoreError::OtherStream { .. } | StoreError::Group { .. } => true,
+            StoreError::Database { source, .. } => matches!(source, sled::Error::Corruption { .. }),
+            _ => false,
+        }
+    }
+
     /// Whether there was no room on the disk, and the same can be tried again when there is. A database that met this
     /// itself is no such case: sled does not go on after it.
     pub fn is_no_room(&self) -> bool {

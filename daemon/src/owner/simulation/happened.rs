@@ -22,6 +22,9 @@ pub struct Happened {
     pub epochs: u64,
     pub full_disks: u64,
     pub retried: u64,
+    pub replaced: u64,
+    pub brought_back: u64,
+    pub not_replaced: u64,
 }
 
 impl AddAssign for Happened {
@@ -43,6 +46,9 @@ impl AddAssign for Happened {
             (&mut self.epochs, other.epochs),
             (&mut self.full_disks, other.full_disks),
             (&mut self.retried, other.retried),
+            (&mut self.replaced, other.replaced),
+            (&mut self.brought_back, other.brought_back),
+            (&mut self.not_replaced, other.not_replaced),
         ];
         pairs.into_iter().for_each(|(sum, more)| *sum += more);
     }

@@ -18,12 +18,14 @@ use crate::inbox::{Batch, Inbox};
 use crate::services::Services;
 use crate::simulated_storage::SimulatedStorage;
 use crate::storage::Storage;
+use crate::undo::{Retention, Unfinished, clear_dead};
 use crossbeam_channel::Sender;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use surmise_config::Config;
+use surmise_store::live_streams;
 use tokio::sync::oneshot;
 
 /// A clock that moves by one microsecond when it is read, and further when the world says so.
@@ -63,6 +65,8 @@ pub struct Process {
     pub fencing: Arc<Fencing>,
     pub fault: Fault,
     pub disk: DiskState,
+    /// What streams get from their surroundings in this life of the daemon.
+    pub services: Arc<Services>,
 }
 
 impl Process {
@@ -73,10 +77,13 @@ impl Process {
         clock: &Arc<SimulatedClock>,
         services: &Arc<Services>,
         owners: usize,
+        retention: Retention,
     ) -> Process {
         let dynamic: Arc<dyn Storage> = storage.clone();
+        let _ = clear_dead(&*dynamic, Unfinished::Cleared, retention);
         let entries = storage.streams().unwrap();
         let next_number = entries.iter().map(|entry| entry.number + 1).max().unwrap_or(0);
+        let entries = live_streams(entries);
         let directory = Arc::new(Directory::new(config.limits.streams, next_number));
         let fencing = Arc::new(Fencing::default());
         let fault = Fault::default();
@@ -115,7 +122,7 @@ impl Process {
             OwnerSeat { owner, inbox, requests }
         };
         let seats = (0..owners).map(seat).collect();
-        Process { seats, committer, checkpointer, directory, fencing, fault, disk }
+        Process { seats, committer, checkpointer, directory, fencing, fault, disk, services }
     }
 
     /// The owner of a stream.
@@ -173,6 +180,9 @@ impl Process {
     ) -> T {
         let (reply, mut answer) = oneshot::channel();
         let number = owner_of(stream, self.seats.len());
+        while self.seats[number].requests.is_full() {
+            self.step_owner(number, clock);
+        }
         self.seats[number].requests.send(question(reply)).unwrap();
         for _ in 0..100_000 {
             self.step_owner(number, clock);

@@ -1,11 +1,14 @@
 //! A world: what outlives the daemon, and what a seed lets happen to it.
 
-use super::checks::{SeenStates, ShownBy, check_events, learn_again, log_end};
+use super::checks::{SeenStates, check_events, learn_again};
 use super::happened::Happened;
+use super::lineage::{Lineage, log_end};
+use super::operation::Operation;
 use super::process::{Process, SimulatedClock};
 use super::producer::SimulatedProducer;
+use super::reader::SimulatedFollower;
 use crate::disk::DiskState;
-use crate::following::{FollowedOutcome, FollowerRoom};
+use crate::following::FollowerRoom;
 use crate::inbox::Batch;
 use crate::owner::request::OwnerRequest;
 use crate::services::Services;
@@ -18,35 +21,35 @@ use std::time::Duration;
 use surmise_config::Config;
 use surmise_event::Record;
 use surmise_fixtures::Random;
-use tokio::sync::broadcast::{Receiver, error::TryRecvError};
-use tokio::sync::oneshot;
+use surmise_store::live_streams;
 
-/// A follower of a stream's outcomes, who may be slow.
-struct SimulatedFollower {
-    stream: Arc<str>,
-    outcomes: Receiver<Arc<FollowedOutcome>>,
-    latest: Option<u64>,
-}
-
-struct World {
-    random: Random,
-    config: Arc<Config>,
-    clock: Arc<SimulatedClock>,
-    storage: Arc<SimulatedStorage>,
+/// A world between two steps.
+pub struct World {
+    pub random: Random,
+    /// What operators do is picked by itself, so that worlds without operators stay as they are.
+    pub operator: Random,
+    pub config: Arc<Config>,
+    pub clock: Arc<SimulatedClock>,
+    pub storage: Arc<SimulatedStorage>,
     services: Arc<Services>,
     quarantined: Arc<AtomicU64>,
     panics: Arc<AtomicBool>,
     owners: usize,
-    streams: Vec<Arc<str>>,
+    pub streams: Vec<Arc<str>>,
     producers: Vec<SimulatedProducer>,
     /// Batches of connections that ended: the network or a reader still had them.
     late: Vec<Batch>,
-    followers: Vec<SimulatedFollower>,
-    seen: SeenStates,
+    pub followers: Vec<SimulatedFollower>,
+    pub seen: SeenStates,
     /// Streams that could not be brought back for a while.
     failed: BTreeSet<Arc<str>>,
     unreadable: bool,
-    happened: Happened,
+    /// The change that an operator makes.
+    pub operation: Option<Operation>,
+    pub lineage: Lineage,
+    /// How long what was replaced is kept, in microseconds.
+    pub kept_us: i64,
+    pub happened: Happened,
 }
 
 /// The configuration of a world.
@@ -67,7 +70,7 @@ fn config(random: &mut Random) -> Arc<Config> {
 
 impl World {
     fn new(seed: u64, planted: Option<PlantedBug>) -> World {
-        let mut random = Random::new(seed);
+        let (mut random, mut operator) = (Random::new(seed), Random::new(seed ^ 0x6f70_6572_6174_6f72));
         let config = config(&mut random);
         let mut pick = |n| random.below(n);
         let (owners, events) = (1 + pick(3) as usize, 20 + pick(60));
@@ -119,17 +122,22 @@ impl World {
             seen: SeenStates::default(),
             failed: BTreeSet::new(),
             unreadable: false,
+            operation: None,
+            lineage: Lineage::default(),
+            kept_us: [0, 60_000_000, i64::MAX][operator.below(3) as usize],
+            operator,
             happened: Happened::default(),
         }
     }
 
-    fn pick(&mut self, n: usize) -> usize {
+    pub fn pick(&mut self, n: usize) -> usize {
         self.random.below(n as u64) as usize
     }
 
     fn start(&mut self) -> Process {
         self.storage.end_process();
-        let process = Process::start(&self.config, &self.storage, &self.clock, &self.services, self.owners);
+        let process =
+            Process::start(&self.config, &self.storage, &self.clock, &self.services, self.owners, self.retention());
         self.note_failed(&process);
         process
     }
@@ -142,6 +150,7 @@ impl World {
 
     /// What a crash or a stop leaves of connections and readers: nothing.
     fn disconnect_all(&mut self) {
+        self.operation = None;
         self.late.clear();
         self.followers.clear();
         self.producers.iter_mut().for_each(|producer| producer.connection = None);
@@ -155,8 +164,8 @@ impl World {
         self.storage.set_next_write(NextWrite::Succeeds);
         let random = &mut self.random;
         self.storage.pages().crash(|writes| random.below(writes));
-        let ends: BTreeMap<String, u64> = self.log_ends();
-        self.seen.crash(|stream| ends.get(stream).copied().unwrap_or(0));
+        let ends = self.log_ends();
+        self.seen.crash(|stream| ends.get(&stream).copied().unwrap_or(0));
         self.unreadable = self.pick(10) == 0;
         self.storage.set_unreadable(self.unreadable);
         self.owners = 1 + self.pick(3);
@@ -177,9 +186,9 @@ impl World {
         self.start()
     }
 
-    fn log_ends(&self) -> BTreeMap<String, u64> {
+    fn log_ends(&self) -> BTreeMap<u32, u64> {
         let entries = self.storage.streams().unwrap();
-        entries.iter().map(|entry| (entry.name.clone(), log_end(&self.storage, entry.number))).collect()
+        entries.iter().map(|entry| (entry.number, log_end(&self.storage, entry))).collect()
     }
 
     /// One producer does something.
@@ -233,71 +242,6 @@ impl World {
         }
     }
 
-    /// A reader asks something, or follows a stream.
-    fn step_reader(&mut self, process: &mut Process) {
-        let place = self.pick(self.streams.len());
-        let stream = self.streams[place].clone();
-        let choice = self.pick(10);
-        if process.directory.get(&stream).is_none() {
-            return;
-        }
-        match choice {
-            0 => self.see_state(process, &stream),
-            1 | 2 => {
-                let view = process.directory.get(&stream).expect("it is there");
-                view.asked_ms.store(self.clock.elapsed().as_millis() as u64, Ordering::Relaxed);
-                let name = stream.clone();
-                let (reply, _) = oneshot::channel();
-                let _ = process.seat(&stream).requests.try_send(OwnerRequest::Publish { stream: name, reply });
-            }
-            3..=5 => {
-                let view = process.directory.get(&stream).expect("it is there");
-                if let Some(snapshot) = view.snapshot.load_full() {
-                    let mut learner = snapshot.learner.clone();
-                    self.seen.see(&stream, ShownBy::Snapshot, learner.offset(), learner.state_hash());
-                }
-            }
-            6 => {
-                let (reply, _) = oneshot::channel();
-                let one = Some(stream.clone()).filter(|_| self.random.below(2) == 0);
-                let _ = process.seat(&stream).requests.try_send(OwnerRequest::Checkpoint { stream: one, reply });
-            }
-            7 if self.followers.len() < 4 => {
-                let outcomes = process.directory.get(&stream).expect("it is there").outcomes.follow();
-                self.followers.push(SimulatedFollower { stream, outcomes, latest: None });
-            }
-            _ => self.read_outcomes(),
-        }
-    }
-
-    fn see_state(&mut self, process: &mut Process, stream: &Arc<str>) {
-        let name = stream.clone();
-        let answer = process.ask(stream, &self.clock, |reply| OwnerRequest::Hash { stream: name, reply });
-        if let Some((offset, hash)) = answer {
-            self.seen.see(stream, ShownBy::Owner, offset, hash);
-        }
-    }
-
-    /// A slow reader reads some outcomes: they come in order, whatever it missed.
-    fn read_outcomes(&mut self) {
-        if self.followers.is_empty() {
-            return;
-        }
-        let (place, count) = (self.pick(self.followers.len()), self.pick(20));
-        let follower = &mut self.followers[place];
-        for _ in 0..count {
-            match follower.outcomes.try_recv() {
-                Ok(followed) => {
-                    let Some(offset) = followed.outcome.as_ref().map(|outcome| outcome.offset) else { continue };
-                    assert!(follower.latest.is_none_or(|latest| offset > latest), "{} went back", follower.stream);
-                    follower.latest = Some(offset);
-                }
-                Err(TryRecvError::Lagged(_)) => {}
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
-            }
-        }
-    }
-
     /// Something goes wrong, or ends to.
     fn step_fate(&mut self, process: Process) -> Process {
         match self.pick(40) {
@@ -342,15 +286,23 @@ impl World {
         }
         self.panics.store(false, Ordering::Relaxed);
         assert_eq!(self.storage.lost(), Vec::<String>::new(), "recovery gave something up for lost");
-        for entry in self.storage.streams().unwrap() {
+        let expect = |world: &World, number: u32| {
+            let alone = Services { storage: None, ..(*world.services).clone() };
+            let fresh = crate::simulated_pages::SimulatedPages::default();
+            let services = Services { pages: Some(Arc::new(move |stream| fresh.of_stream(stream.number))), ..alone };
+            learn_again(number, &world.lineage, &world.storage, &services, &world.seen)
+        };
+        for entry in live_streams(self.storage.streams().unwrap()) {
+            self.lineage.note_entry(&entry);
             let name: Arc<str> = entry.name.as_str().into();
             let asked = name.clone();
             let answer = process.ask(&name, &self.clock, |reply| OwnerRequest::Hash { stream: asked, reply });
-            let alone = Services { storage: None, ..(*self.services).clone() };
-            let fresh = crate::simulated_pages::SimulatedPages::default();
-            let services = Services { pages: Some(Arc::new(move |stream| fresh.of_stream(stream.number))), ..alone };
-            let expected = learn_again(&entry, &self.storage, &services, &self.seen);
+            let expected = expect(&self, entry.number);
             assert_eq!(answer, Some(expected), "{} is not what an uninterrupted run would be", entry.name);
+        }
+        // what readers saw of streams that were replaced
+        for number in self.lineage.numbers() {
+            expect(&self, number);
         }
         assert_eq!(self.storage.lost(), Vec::<String>::new(), "recovery gave something up for lost");
         check_events(&self.storage, &self.producers, &self.failed);
@@ -371,9 +323,19 @@ impl World {
     }
 }
 
+/// Whether streams are replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operators {
+    None,
+    Many,
+}
+
+/// Steps of a world for each of an operator.
+const OPERATION_STEPS: u64 = 80;
+
 /// Runs one world, with a bug if one is planted, until every event is acknowledged, and holds it against uninterrupted
 /// runs.
-pub fn simulate(seed: u64, planted: Option<PlantedBug>) -> Happened {
+pub fn simulate(seed: u64, operators: Operators, planted: Option<PlantedBug>) -> Happened {
     let mut world = World::new(seed, planted);
     let mut process = world.start();
     while !world.is_finished() {
@@ -389,6 +351,9 @@ pub fn simulate(seed: u64, planted: Option<PlantedBug>) -> Happened {
             890..=949 => drop(process.step_checkpointer()),
             950..=989 => world.step_reader(&mut process),
             _ => process = world.step_fate(process),
+        }
+        if operators == Operators::Many && world.operator.below(OPERATION_STEPS) == 0 {
+            world.step_operation(&mut process);
         }
         world.note_failed(&process);
         // a daemon that cannot write its log ends

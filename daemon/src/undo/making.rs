@@ -1,0 +1,216 @@
+//! Making what comes in the place of a stream: what is prepared while the stream goes on, and what is written once it
+//! is held.
+
+use super::clearing::{KeptStream, Retention, kept_streams};
+use super::error::UndoError;
+use super::replacement::{Starting, write_replacement};
+use super::subject::Subject;
+use super::{SchemaChange, StreamChange};
+use crate::owner::OwnedStream;
+use crate::producers::ProducerBounds;
+use crate::recovery::{LogEnd, recover};
+use crate::relearning::Relearning;
+use crate::services::Services;
+use crate::stream::StreamState;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use surmise_event::{Field, Limits, Schema};
+use surmise_store::{CheckpointMeta, Ended, LogPart, StreamEntry};
+
+/// The part of a change that was made before the stream is held.
+pub enum Prepared {
+    /// Nothing.
+    Reset,
+    /// The checkpoint is there.
+    Restore(CheckpointMeta),
+    /// Nothing.
+    Rename(Arc<str>),
+    /// The log was learnt again up to its end.
+    Relearnt(Box<Relearning>),
+    /// The state of a stream that was replaced or deleted.
+    BroughtBack(Box<StreamState>),
+    /// Nothing; whether nothing is kept.
+    Delete(bool),
+}
+
+/// What a change is made with.
+pub struct Means<'a> {
+    /// What streams get from their surroundings.
+    pub services: &'a Services,
+    /// Bounds on records.
+    pub limits: Limits,
+    /// Bounds on producers in memory.
+    pub bounds: ProducerBounds,
+    /// How long what was replaced is kept.
+    pub retention: Retention,
+    /// The number of the stream that is made.
+    pub number: u32,
+}
+
+/// Does what takes long.
+///
+/// # Errors
+/// See [`UndoError`].
+pub fn prepare(subject: &Subject, change: StreamChange, means: &Means<'_>) -> Result<Prepared, UndoError> {
+    Ok(match change {
+        StreamChange::Reset => Prepared::Reset,
+        StreamChange::Rename(to) => Prepared::Rename(to),
+        StreamChange::Delete { for_good } => Prepared::Delete(for_good),
+        StreamChange::Restore(generation) => {
+            let metas = subject.storage.checkpoints(subject.entry.number);
+            let stream = subject.name.to_string();
+            let found = metas.into_iter().find(|meta| meta.generation == generation);
+            Prepared::Restore(found.ok_or(UndoError::NoCheckpoint { stream, generation })?)
+        }
+        StreamChange::Schema(change) => {
+            let schema = changed_schema(subject, &change);
+            if schema.closed && schema.fields.is_empty() {
+                return Err(UndoError::ClosedWithoutFields(subject.name.to_string()));
+            }
+            let entry = replacement_entry(subject, schema, means);
+            let mut relearning = Relearning::begin(entry, &subject.entry, means.services, means.limits.clone())?;
+            relearning.follow(&*subject.storage)?;
+            Prepared::Relearnt(Box::new(relearning))
+        }
+        StreamChange::BringBack(epoch) => Prepared::BroughtBack(Box::new(bring_back(subject, epoch, means)?)),
+    })
+}
+
+/// The state that a stream ended with, from its checkpoint and its log.
+fn bring_back(subject: &Subject, epoch: Option<u32>, means: &Means<'_>) -> Result<StreamState, UndoError> {
+    let kept = kept_streams(&subject.storage.streams()?, means.retention);
+    let line: Vec<&KeptStream> = kept.iter().filter(|kept| kept.last == subject.entry.number).collect();
+    let found = line.iter().find(|kept| epoch.is_none_or(|epoch| kept.entry.epoch == epoch));
+    let Some(KeptStream { entry, end, .. }) = found else {
+        let known = line.iter().map(|kept| kept.entry.epoch).collect();
+        return Err(UndoError::NothingKept { stream: subject.name.to_string(), known });
+    };
+    let storage = &*subject.storage;
+    let recovered = recover(storage, entry.clone(), means.bounds, means.services, &LogEnd::in_store())?;
+    let found = recovered.state.learner.offset();
+    match found >= end.offset {
+        true => Ok(recovered.state),
+        false => Err(UndoError::NotWhole { stream: subject.name.to_string(), found, end: end.offset }),
+    }
+}
+
+/// The schema after a change: declared fields keep their places, and what is inferred is inferred anew. A schema
+/// that is closed has all fields that the stream knows, but for those that stood beside a field which has another
+/// kind now.
+fn changed_schema(subject: &Subject, change: &SchemaChange) -> Schema {
+    let closed = change.closed.unwrap_or(subject.entry.schema.closed);
+    let known = if closed { subject.view.schema.load_full() } else { Arc::new(subject.entry.schema.clone()) };
+    let is_companion = |field: &Field| {
+        let stands_beside = |other: &Field| field.name.strip_prefix(&*other.name).is_some_and(|r| r.starts_with('.'));
+        change.fields.iter().any(stands_beside)
+    };
+    let mut fields: Vec<Field> = known.fields.iter().filter(|field| !is_companion(field)).cloned().collect();
+    for wanted in &change.fields {
+        match fields.iter_mut().find(|field| field.name == wanted.name) {
+            Some(field) => *field = wanted.clone(),
+            None => fields.push(wanted.clone()),
+        }
+    }
+    Schema { fields, closed }
+}
+
+/// The entry of what comes in the place of a stream under the same name, with a schema.
+fn replacement_entry(subject: &Subject, schema: Schema, means: &Means<'_>) -> StreamEntry {
+    let old = &subject.entry;
+    StreamEntry {
+        number: means.number,
+        epoch: old.epoch + 1,
+        schema,
+        created_us: means.retention.now_us,
+        replaces: Some(old.number),
+        replaced: None,
+        own_end: None,
+        deleted: false,
+        producer_table: Some(old.producers()),
+        first_offset: 0,
+        past: Vec::new(),
+        past_is_lost: false,
+        trimmed_bytes: 0,
+        trimmed_before: 0,
+        lost: Vec::new(),
+        ..old.clone()
+    }
+}
+
+/// What came in the place of a stream.
+pub struct Replaced {
+    /// Its entry; none if the stream was deleted.
+    pub entry: Option<StreamEntry>,
+    /// The offset that the next event has.
+    pub offset: u64,
+    /// Events of the log that the new schema refused, by code.
+    pub refused: BTreeMap<String, u64>,
+}
+
+/// Writes what comes in the place of a stream that is held, and makes it so by one record.
+///
+/// # Errors
+/// See [`UndoError`]. After [`UndoError::Uncertain`] it is not known whether it is so.
+pub fn make(
+    subject: &Subject,
+    prepared: Prepared,
+    held: Option<&mut OwnedStream>,
+    means: &Means<'_>,
+) -> Result<Replaced, UndoError> {
+    let old = &subject.entry;
+    let until = subject.view.committed.load(Ordering::Acquire);
+    // of a stream that has failed, no more is known here than its newest checkpoint
+    let newest = subject.storage.checkpoints(old.number).last().map_or(0, |meta| meta.offset);
+    let end = Some(Ended { offset: until.max(newest), time_us: means.retention.now_us });
+    let bytes = subject.view.logged_bytes.load(Ordering::Relaxed).saturating_sub(old.trimmed_bytes);
+    let past = |to| {
+        let part = LogPart { number: old.number, from: old.first_offset, to, bytes };
+        old.past.iter().copied().chain([part]).collect::<Vec<_>>()
+    };
+    let mut entry = replacement_entry(subject, old.schema.clone(), means);
+    entry.replaced = end;
+    let starting = match prepared {
+        Prepared::Delete(for_good) => {
+            let own_end = end.filter(|_| !for_good);
+            commit(subject, StreamEntry { deleted: true, own_end, ..old.clone() }, means)?;
+            return Ok(Replaced { entry: None, offset: 0, refused: BTreeMap::new() });
+        }
+        Prepared::Reset => Starting::Empty,
+        Prepared::Restore(meta) => {
+            (entry.past, entry.past_is_lost) = (past(meta.offset), old.past_is_lost);
+            Starting::Checkpoint(meta)
+        }
+        Prepared::Rename(to) => {
+            entry = StreamEntry { name: to.to_string(), epoch: 1, replaced: None, past: past(until), ..entry };
+            entry.past_is_lost = old.past_is_lost;
+            Starting::AsItIs
+        }
+        Prepared::Relearnt(relearning) => {
+            let until = until.max(relearning.position());
+            entry = StreamEntry { replaced: end, past: past(until), ..relearning.entry().clone() };
+            Starting::Relearnt(relearning)
+        }
+        Prepared::BroughtBack(state) => {
+            let kept = &state.entry;
+            let (to, logged) = (state.learner.offset(), state.counters.logged_bytes);
+            let bytes = logged.saturating_sub(kept.trimmed_bytes);
+            let part = LogPart { number: kept.number, from: kept.first_offset, to, bytes };
+            entry.past = kept.past.iter().copied().chain([part]).collect();
+            entry.past_is_lost = kept.past_is_lost;
+            (entry.schema, entry.options, entry.group) =
+                (kept.schema.clone(), kept.options.clone(), kept.group.clone());
+            // one that was deleted is what comes back itself
+            entry.replaced = end.filter(|_| !old.deleted);
+            Starting::BroughtBack(state)
+        }
+    };
+    let (offset, refused) = write_replacement(held, &mut entry, starting, &subject.storage, means.retention.now_us)?;
+    commit(subject, entry.clone(), means)?;
+    Ok(Replaced { entry: Some(entry), offset, refused })
+}
+
+/// Makes one entry durable, which is the change.
+fn commit(subject: &Subject, entry: StreamEntry, means: &Means<'_>) -> Result<(), UndoError> {
+    subject.storage.commit(&[entry], &[], &[], means.retention.now_us).map_err(UndoError::Uncertain)
+}
