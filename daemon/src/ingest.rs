@@ -9,6 +9,7 @@ pub mod cutter;
 pub mod numbering;
 
 use crate::access::Grant;
+use crate::clock;
 use crate::inbox::InboxEvent;
 use crate::refusals::count_refused;
 use crate::ticket::ChunkCounts;
@@ -275,10 +276,12 @@ impl Intake {
     }
 
     /// Refuses a time that is too far ahead of its arrival. The clock of a key would follow it, and everything after it
-    /// would come late. Times behind are fine: so is what was recorded long ago.
+    /// would come late. Times behind are fine: so is what was recorded long ago. Nothing is refused while the daemon's own clock
+    /// is known to be wrong.
     fn check_time(&self, time_us: Option<i64>, arrival_us: i64) -> Result<(), Refusal> {
         let ahead_us_max = i64::try_from(self.limits.ahead.0.as_micros()).unwrap_or(i64::MAX);
-        match time_us.filter(|time_us| time_us.saturating_sub(arrival_us) > ahead_us_max) {
+        let is_known = !clock::is_wrong(arrival_us);
+        match time_us.filter(|time_us| is_known && time_us.saturating_sub(arrival_us) > ahead_us_max) {
             None => Ok(()),
             Some(time_us) => {
                 let (time, limit) = (format_time(time_us), self.limits.ahead);

@@ -60,6 +60,8 @@ mod undo;
 mod unread_bytes;
 mod why;
 
+#[doc(hidden)]
+pub use clock::move_wall_clock;
 pub use daemon::{Daemon, Running, ShutdownError, check_certificate, check_streams, devices};
 pub use http::{ENDPOINTS, Endpoint};
 pub use hub::SERVER;
