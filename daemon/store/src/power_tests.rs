@@ -73,9 +73,7 @@ impl Written {
     fn write(&mut self, seeded: &mut Seeded) {
         match seeded.below(6) {
             0 if self.groups > 0 => {
-                let mut drafts: Vec<_> = (0..STREAMS).map(|stream| draft(stream, self.groups)).collect();
-                // that of the stream with states of keys counts on all of them
-                drafts[1].pages = self.page;
+                let drafts: Vec<_> = (0..STREAMS).map(|stream| draft(stream, self.groups)).collect();
                 self.store.checkpoints.write(&drafts).unwrap();
             }
             1 => {
@@ -123,7 +121,6 @@ fn compare(found: &Contents, before: &Contents, after: &Contents, what: &str) {
 fn power_that_is_lost_costs_nothing_that_was_durable() {
     let count = trials(20);
     let (mut findings, mut aside, mut under_way, mut states_missing) = (0, 0, 0, 0);
-    let (mut counting, mut refused) = (0, 0);
     let mut seeded = Seeded(0x9E37_79B9_7F4A_7C15);
     for first in (0..count).step_by(TRIALS_OF_A_DIRECTORY as usize) {
         let base = tempfile::tempdir().unwrap();
@@ -143,24 +140,12 @@ fn power_that_is_lost_costs_nothing_that_was_durable() {
                 let found = contents(&store);
                 compare(&found, &before, &after, &what);
                 let states = StreamPages::new(Arc::downgrade(&store), store.id(1).unwrap());
-                let (mut missing, mut least_missing) = (0, u64::MAX);
+                let mut missing = 0;
                 for page in 0..pages {
                     match states.get(&format!("key {page}"), written.page) {
                         Ok(Some(state)) => assert_eq!(state, [page as u8; 500], "{what}: the state of another key"),
-                        Ok(None) | Err(_) => {
-                            missing += 1;
-                            least_missing = least_missing.min(page);
-                        }
+                        Ok(None) | Err(_) => missing += 1,
                     }
-                }
-                for meta in store.checkpoints.of(1) {
-                    let counts_on_missing = meta.pages > least_missing;
-                    // it is refused, or reading the state fails by name, so that the log makes the states anew
-                    let is_refused = !store.pages.can_resume_from(&meta).unwrap_or(false);
-                    let fails = || (0..meta.pages).any(|page| states.get(&format!("key {page}"), meta.pages).is_err());
-                    assert!(!counts_on_missing || is_refused || fails(), "{what}: {meta:?} counts on what is missing");
-                    (counting, refused) =
-                        (counting + usize::from(counts_on_missing), refused + usize::from(is_refused));
                 }
                 let said = store.findings.all();
                 let is_told = said.iter().any(|finding| finding.severity != Severity::Note);
@@ -175,7 +160,6 @@ fn power_that_is_lost_costs_nothing_that_was_durable() {
             assert_eq!(first.groups.len(), second.groups.len(), "{what}: it stays as it was opened");
         }
     }
-    println!("{counting} checkpoints counted on states that were missing; {refused} were refused");
     println!(
         "{count} losses of power: all opened, no durable group or checkpoint missing; {states_missing} states of keys missing and told; {findings} told, {aside} set a database aside, {under_way} kept what was being written"
     );

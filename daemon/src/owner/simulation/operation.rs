@@ -122,7 +122,7 @@ impl World {
             return;
         }
         let Operation { subject, new_name, prepared, mut stream, number } = operation;
-        let is_brought_back = matches!(prepared, Prepared::BroughtBack(_));
+        let (about, is_brought_back) = (describe(&prepared), matches!(prepared, Prepared::BroughtBack(_)));
         let made = match is_durable {
             true => {
                 self.note_beginning(&subject, &prepared, number);
@@ -130,6 +130,14 @@ impl World {
             }
             false => Err(UndoError::NotDurable),
         };
+        let (name, old) = (&subject.name, subject.entry.number);
+        match &made {
+            Ok(Replaced { entry, offset, .. }) => self.tell(format_args!(
+                "{about} of {name} ({old}): {:?} at {offset}",
+                entry.as_ref().map(|entry| (&entry.name, entry.number, entry.epoch))
+            )),
+            Err(e) => self.tell(format_args!("{about} of {name} ({old}) as {number}: {e}")),
+        }
         match made {
             Ok(Replaced { entry, .. }) => {
                 self.happened.replaced += 1;
@@ -176,6 +184,17 @@ impl World {
                 lineage.begins_with_state(number, state.entry.number, state.learner.offset());
             }
         }
+    }
+}
+
+fn describe(prepared: &Prepared) -> String {
+    match prepared {
+        Prepared::Reset => "a reset".into(),
+        Prepared::Restore(meta) => format!("a restore to {} at {}", meta.generation, meta.offset),
+        Prepared::Rename(to) => format!("a rename to {to}"),
+        Prepared::Relearnt(relearning) => format!("a schema {:?} at {}", relearning.entry().schema, relearning.position()),
+        Prepared::BroughtBack(state) => format!("an undo to {} at {}", state.entry.number, state.learner.offset()),
+        Prepared::Delete(for_good) => format!("a deletion, for good {for_good},"),
     }
 }
 

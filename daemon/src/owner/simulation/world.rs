@@ -50,6 +50,7 @@ pub struct World {
     /// How long what was replaced is kept, in microseconds.
     pub kept_us: i64,
     pub happened: Happened,
+    is_traced: bool,
 }
 
 /// The configuration of a world.
@@ -127,11 +128,19 @@ impl World {
             kept_us: [0, 60_000_000, i64::MAX][operator.below(3) as usize],
             operator,
             happened: Happened::default(),
+            is_traced: std::env::var_os("SURMISE_TRACE").is_some(),
         }
     }
 
     pub fn pick(&mut self, n: usize) -> usize {
         self.random.below(n as u64) as usize
+    }
+
+    /// Prints what happens, if `SURMISE_TRACE` asks for it.
+    pub fn tell(&self, what: std::fmt::Arguments<'_>) {
+        if self.is_traced {
+            eprintln!("step {}: {what}", self.happened.steps);
+        }
     }
 
     fn start(&mut self) -> Process {
@@ -144,8 +153,11 @@ impl World {
 
     /// Remembers which streams do not learn for now.
     fn note_failed(&mut self, process: &Process) {
-        let failed = process.directory.all().into_iter().filter(|view| view.failed.load().is_some());
-        self.failed.extend(failed.map(|view| view.name.clone()));
+        for view in process.directory.all().into_iter().filter(|view| view.failed.load().is_some()) {
+            if self.failed.insert(view.name.clone()) {
+                self.tell(format_args!("{} ({}) does not learn now", view.name, view.number));
+            }
+        }
     }
 
     /// What a crash or a stop leaves of connections and readers: nothing.
@@ -158,6 +170,7 @@ impl World {
 
     /// Ends the daemon without any notice and starts it again, perhaps with another number of owners.
     fn crash(&mut self, process: Process) -> Process {
+        self.tell(format_args!("a crash, after a fault: {}", process.fault.is_set()));
         self.disconnect_all();
         drop(process);
         self.happened.crashes += 1;
