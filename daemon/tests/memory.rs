@@ -17,6 +17,9 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// MiB that the streams may take beside what the test itself takes.
 const ROOM_MIB: u64 = 120;
 
+/// Bounds of a stream that are the same under either budget.
+const SMALL: &str = "[model]\nmemory_mib = 8\nkeys_mib = 8\n";
+
 fn resident_mib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
@@ -40,7 +43,7 @@ fn hash(host: &Host, stream: usize) -> Value {
 fn a_small_budget_holds_and_the_first_streams_are_as_they_would_be() {
     let streams = std::env::var("SURMISE_TRIALS").ok().and_then(|n| n.parse().ok()).unwrap_or(150);
     let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let roomy = Host::start_with(dirs[0].path(), "");
+    let roomy = Host::start_with(dirs[0].path(), SMALL);
     for n in 0..6 {
         assert_eq!(send(&roomy, 0, &line(0, n, 6))["accepted"], 1);
     }
@@ -48,7 +51,7 @@ fn a_small_budget_holds_and_the_first_streams_are_as_they_would_be() {
     roomy.stop();
 
     let limit = resident_mib() + ROOM_MIB;
-    let host = Host::start_with(dirs[1].path(), &format!("[limits]\nmemory = \"{limit}MiB\"\n"));
+    let host = Host::start_with(dirs[1].path(), &format!("{SMALL}[limits]\nmemory = \"{limit}MiB\"\n"));
     for n in 0..3 {
         assert_eq!(send(&host, 0, &line(0, n, 6))["accepted"], 1);
     }

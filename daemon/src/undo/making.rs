@@ -69,7 +69,7 @@ pub fn prepare(subject: &Subject, change: StreamChange, means: &Means<'_>) -> Re
                 return Err(UndoError::ClosedWithoutFields(subject.name.to_string()));
             }
             let entry = replacement_entry(subject, schema, means);
-            let mut relearning = Relearning::begin(entry, &subject.entry, means.services, means.limits.clone())?;
+            let mut relearning = Relearning::begin(entry, &subject.entry, means.services, means.limits)?;
             relearning.follow(&*subject.storage)?;
             Prepared::Relearnt(Box::new(relearning))
         }

@@ -192,7 +192,9 @@ fn describe(prepared: &Prepared) -> String {
         Prepared::Reset => "a reset".into(),
         Prepared::Restore(meta) => format!("a restore to {} at {}", meta.generation, meta.offset),
         Prepared::Rename(to) => format!("a rename to {to}"),
-        Prepared::Relearnt(relearning) => format!("a schema {:?} at {}", relearning.entry().schema, relearning.position()),
+        Prepared::Relearnt(relearning) => {
+            format!("a schema {:?} at {}", relearning.entry().schema, relearning.position())
+        }
         Prepared::BroughtBack(state) => format!("an undo to {} at {}", state.entry.number, state.learner.offset()),
         Prepared::Delete(for_good) => format!("a deletion, for good {for_good},"),
     }
