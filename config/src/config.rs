@@ -48,8 +48,8 @@ pub struct Config {
     /// Where the configuration comes from; it is no key.
     #[serde(skip)]
     pub source: ConfigSource,
-    /// The most MiB that `memory_mib` and `keys_mib` of a stream may be, whatever is set, where the memory of the daemon
-    /// is small; it is no key.
+    /// The most MiB that `memory_mib` and `keys_mib` of a stream may be, whatever is set, where the memory of the
+    /// daemon is small; it is no key.
     #[serde(skip)]
     pub stream_mib_max: Option<u32>,
 }

@@ -276,8 +276,8 @@ impl Intake {
     }
 
     /// Refuses a time that is too far ahead of its arrival. The clock of a key would follow it, and everything after it
-    /// would come late. Times behind are fine: so is what was recorded long ago. Nothing is refused while the daemon's own clock
-    /// is known to be wrong.
+    /// would come late. Times behind are fine: so is what was recorded long ago. Nothing is refused while
+    /// the daemon's own clock is known to be wrong.
     fn check_time(&self, time_us: Option<i64>, arrival_us: i64) -> Result<(), Refusal> {
         let ahead_us_max = i64::try_from(self.limits.ahead.0.as_micros()).unwrap_or(i64::MAX);
         let is_known = !clock::is_wrong(arrival_us);

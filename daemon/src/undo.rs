@@ -13,6 +13,7 @@
 //! a stream that is brought back is learnt from its own checkpoint and log, as by a start, and then comes in the place
 //! of the one that replaced it.
 
+mod asked;
 mod clearing;
 mod error;
 mod held;
@@ -25,6 +26,7 @@ use crate::directory::StreamView;
 use crate::hub::{AskError, Hub};
 use crate::producers::ProducerBounds;
 use crate::storage::Storage;
+pub use asked::{SchemaChange, StreamChange};
 pub use clearing::{KeptStream, Retention, Unfinished, clear_dead, kept_streams};
 pub use error::UndoError;
 use held::Held;
@@ -37,40 +39,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 pub use subject::Subject;
-use surmise_event::Field;
-
-/// A change that an operator asks for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum StreamChange {
-    /// The stream begins anew, with the schema that it was made with.
-    Reset,
-    /// The stream goes back to a checkpoint, by its generation.
-    Restore(u64),
-    /// The stream gets another name.
-    Rename(Arc<str>),
-    /// The stream is learnt again under another schema.
-    Schema(SchemaChange),
-    /// The stream goes. It can be brought back for a while, but for one that goes for good.
-    Delete {
-        /// Whether nothing of it is kept, nor of what it came from.
-        for_good: bool,
-    },
-    /// The stream that this one replaced comes back as it ended, or one that was deleted: the latest, or that of an
-    /// incarnation.
-    BringBack(Option<u32>),
-}
-
-/// How a schema is to change.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SchemaChange {
-    /// Fields that are new or get another kind.
-    #[serde(default)]
-    pub fields: Vec<Field>,
-    /// Whether other fields than those of the schema are refused from now on; as before if it is left out.
-    #[serde(default)]
-    pub closed: Option<bool>,
-}
 
 /// What a change came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

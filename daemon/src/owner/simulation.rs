@@ -5,7 +5,8 @@
 //! same on every run.
 //!
 //! `SURMISE_SEED=7 cargo test --release -p surmised --lib simulation` runs one world; `SURMISE_SEEDS=50000` so many,
-//! from seed 0 or from `SURMISE_SEED` on; `SURMISE_TRACE=1` tells of the operators. The checkers are checked as well: they must find bugs that are planted.
+//! from seed 0 or from `SURMISE_SEED` on; `SURMISE_TRACE=1` tells of the operators.
+//! The checkers are checked as well: they must find bugs that are planted.
 
 mod checks;
 mod happened;

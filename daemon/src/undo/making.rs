@@ -1,11 +1,11 @@
 //! Making what comes in the place of a stream: what is prepared while the stream goes on, and what is written once it
 //! is held.
 
+use super::asked::{SchemaChange, StreamChange};
 use super::clearing::{KeptStream, Retention, kept_streams};
 use super::error::UndoError;
 use super::replacement::{Starting, write_replacement};
 use super::subject::Subject;
-use super::{SchemaChange, StreamChange};
 use crate::owner::OwnedStream;
 use crate::producers::ProducerBounds;
 use crate::recovery::{LogEnd, recover};

@@ -38,13 +38,12 @@ pub type Written = (u64, BTreeMap<String, u64>);
 /// # Errors
 /// See [`UndoError`].
 pub fn write_replacement(
-    held: Option<&mut OwnedStream>,
+    mut held: Option<&mut OwnedStream>,
     entry: &mut StreamEntry,
     starting: Starting,
     storage: &Arc<dyn Storage>,
     time_us: i64,
 ) -> Result<Written, UndoError> {
-    let mut held = held;
     let mut refused = BTreeMap::new();
     let keeps_past = !matches!(starting, Starting::Empty);
     let (mut known, mut quarantine) = (None, None);
@@ -80,11 +79,7 @@ pub fn write_replacement(
     let offset = learner.offset();
     (entry.first_offset, entry.trimmed_before) = (offset, offset);
     // the producers go on from where they are, whatever the stream goes back to
-    let mut producers: Producers = match held.as_ref().map(|held| (held, held.producers())) {
-        Some((_, Some(producers))) => producers.clone(),
-        Some((held, None)) => producers_of(&**storage, held.entry(), held.bounds())?,
-        None => known.ok_or(UndoError::Inside)?,
-    };
+    let mut producers = producers_going_on(&**storage, held.as_deref(), known)?;
     producers.rebase(offset);
     let counters = Counters { logged_bytes: 0, ..counters };
     let quarantine = held.as_ref().map(|held| held.quarantine()).or(quarantine).unwrap_or_default();
@@ -98,6 +93,19 @@ pub fn write_replacement(
     storage.flush_pages()?;
     storage.write_checkpoints(&[state.encode()])?;
     Ok((offset, refused))
+}
+
+/// What is known of producers: by the stream that is held, or by the one that was deleted.
+fn producers_going_on(
+    storage: &dyn Storage,
+    held: Option<&OwnedStream>,
+    known: Option<Producers>,
+) -> Result<Producers, UndoError> {
+    match held.map(|held| (held, held.producers())) {
+        Some((_, Some(producers))) => Ok(producers.clone()),
+        Some((held, None)) => Ok(producers_of(storage, held.entry(), held.bounds())?),
+        None => known.ok_or(UndoError::Inside),
+    }
 }
 
 /// The learner and the counters of a checkpoint, with its key pages under the number of the new entry.

@@ -11,7 +11,7 @@ use crate::disk::DiskState;
 use crate::following::FollowerRoom;
 use crate::inbox::Batch;
 use crate::owner::request::OwnerRequest;
-use crate::services::Services;
+use crate::services::{LearningProbe, Services};
 use crate::simulated_storage::{NextWrite, PlantedBug, SimulatedStorage};
 use crate::storage::Storage;
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +69,17 @@ fn config(random: &mut Random) -> Arc<Config> {
     Arc::new(Config::from_toml(&text).unwrap())
 }
 
+/// What panics inside when an event is poison, and counts that.
+fn poisoned(count: Arc<AtomicU64>, on: Arc<AtomicBool>) -> LearningProbe {
+    Arc::new(move |record: &Record| {
+        if on.load(Ordering::Relaxed) && format!("{:?}", record.data).contains(super::POISON) {
+            count.fetch_add(1, Ordering::Relaxed);
+            // no message, as there are many
+            std::panic::resume_unwind(Box::new("a bug inside"));
+        }
+    })
+}
+
 impl World {
     fn new(seed: u64, planted: Option<PlantedBug>) -> World {
         let (mut random, mut operator) = (Random::new(seed), Random::new(seed ^ 0x6f70_6572_6174_6f72));
@@ -84,14 +95,7 @@ impl World {
         let producers = producers.collect();
         let (clock, storage) = (Arc::<SimulatedClock>::default(), Arc::new(SimulatedStorage::with_bug(planted)));
         let (quarantined, panics) = (Arc::<AtomicU64>::default(), Arc::new(AtomicBool::new(true)));
-        let (count, on) = (quarantined.clone(), panics.clone());
-        let probe = move |record: &Record| {
-            if on.load(Ordering::Relaxed) && format!("{:?}", record.data).contains(super::POISON) {
-                count.fetch_add(1, Ordering::Relaxed);
-                // no message, as there are many
-                std::panic::resume_unwind(Box::new("a bug inside"));
-            }
-        };
+        let probe = poisoned(quarantined.clone(), panics.clone());
         let pages = storage.pages();
         let services = Services {
             clock: clock.clone(),
@@ -105,7 +109,7 @@ impl World {
             },
             followers: FollowerRoom::new(1 << 14),
             disk: DiskState::default(),
-            probe: Some(Arc::new(probe)),
+            probe: Some(probe),
         };
         World {
             random,
