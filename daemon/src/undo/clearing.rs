@@ -5,7 +5,7 @@
 
 use crate::storage::Storage;
 use std::collections::{BTreeMap, BTreeSet};
-use surmise_store::{Ended, StoreError, StreamEntry, live_streams};
+use surmise_store::{StoreError, StreamEnd, StreamEntry, live_streams};
 
 /// Streams of one line of descent that are kept so that they can be brought back.
 const KEPT_MAX: usize = 4;
@@ -33,7 +33,7 @@ impl Retention {
     pub const NONE: Retention = Retention { now_us: 0, kept_us: 0 };
 
     /// Whether what ended then is still kept. What ended in the future, as the clock says, is.
-    fn covers(self, end: Ended) -> bool {
+    fn covers(self, end: StreamEnd) -> bool {
         self.kept_us > 0 && self.now_us.saturating_sub(end.time_us) < self.kept_us
     }
 }
@@ -44,7 +44,7 @@ pub struct KeptStream {
     /// What it was made with.
     pub entry: StreamEntry,
     /// Its end.
-    pub end: Ended,
+    pub end: StreamEnd,
     /// The stream that stands at the end of its line: it lives, or was deleted.
     pub last: u32,
 }
@@ -117,7 +117,7 @@ mod tests {
 
     fn entry(number: u32, replaces: Option<u32>, ended_us: Option<i64>) -> StreamEntry {
         let entry = StreamEntry::new(number, "s", "", Schema::default(), Options::default(), 0);
-        let replaced = ended_us.map(|time_us| Ended { offset: 9, time_us });
+        let replaced = ended_us.map(|time_us| StreamEnd { offset: 9, time_us });
         StreamEntry { epoch: number, replaces, replaced, ..entry }
     }
 
@@ -145,7 +145,7 @@ mod tests {
     fn what_is_deleted_for_good_takes_along_what_it_came_from() {
         let mut line = vec![entry(0, None, None), entry(1, Some(0), Some(10))];
         line[1].deleted = true;
-        line[1].own_end = Some(Ended { offset: 3, time_us: 50 });
+        line[1].own_end = Some(StreamEnd { offset: 3, time_us: 50 });
         assert_eq!(numbers(&line, 60), [1, 0]);
         assert_eq!(numbers(&line, 120), [1]);
         line[1].own_end = None;

@@ -27,7 +27,7 @@ pub enum UndoError {
     #[error("nothing is known of the fields of {0:?} yet, and a closed schema without fields would refuse every event")]
     ClosedWithoutFields(String),
     /// Nothing is kept that could be brought back.
-    #[error("nothing of {stream:?} is kept that could be brought back{}", Known(known))]
+    #[error("nothing of {stream:?} is kept that could be brought back{}", KeptIncarnations(known))]
     NothingKept {
         /// The name of the stream.
         stream: String,
@@ -74,9 +74,9 @@ pub enum UndoError {
 }
 
 /// The incarnations that are kept, in words.
-struct Known<'a>(&'a [u32]);
+struct KeptIncarnations<'a>(&'a [u32]);
 
-impl std::fmt::Display for Known<'_> {
+impl std::fmt::Display for KeptIncarnations<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
             [] => Ok(()),

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use surmise_event::{Field, Limits, Schema};
-use surmise_store::{CheckpointMeta, Ended, LogPart, StreamEntry};
+use surmise_store::{CheckpointMeta, LogPart, StreamEnd, StreamEntry};
 
 /// The part of a change that was made before the stream is held.
 pub enum Prepared {
@@ -162,7 +162,7 @@ pub fn make(
     let until = subject.view.committed.load(Ordering::Acquire);
     // of a stream that has failed, no more is known here than its newest checkpoint
     let newest = subject.storage.checkpoints(old.number).last().map_or(0, |meta| meta.offset);
-    let end = Some(Ended { offset: until.max(newest), time_us: means.retention.now_us });
+    let end = Some(StreamEnd { offset: until.max(newest), time_us: means.retention.now_us });
     let bytes = subject.view.logged_bytes.load(Ordering::Relaxed).saturating_sub(old.trimmed_bytes);
     let past = |to| {
         let part = LogPart { number: old.number, from: old.first_offset, to, bytes };

@@ -45,10 +45,10 @@ pub struct StreamEntry {
     pub replaces: Option<u32>,
     /// Where the stream ended in whose place this one came, as long as that one can be brought back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replaced: Option<Ended>,
+    pub replaced: Option<StreamEnd>,
     /// Where the stream itself ended, if it was deleted and can be brought back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub own_end: Option<Ended>,
+    pub own_end: Option<StreamEnd>,
     /// The number under which its producers are kept in the store, where that is another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub producer_table: Option<u32>,
@@ -90,7 +90,7 @@ pub fn live_streams(entries: Vec<StreamEntry>) -> Vec<StreamEntry> {
 
 /// The end of a stream that was replaced or deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ended {
+pub struct StreamEnd {
     /// The offset that its next event would have had.
     pub offset: u64,
     /// When it ended, in microseconds since 1970.

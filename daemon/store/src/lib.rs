@@ -46,7 +46,7 @@ mod temporary;
 
 pub use audit::{AuditEntry, AuditLog, AuditRead};
 pub use checkpoints::{CheckpointDraft, CheckpointMeta, Checkpoints};
-pub use entry::{Ended, LogPart, StreamEntry, live_streams};
+pub use entry::{LogPart, StreamEnd, StreamEntry, live_streams};
 pub use error::StoreError;
 pub use examination::{Examination, ExaminedCheckpoint, ExaminedDatabase, ExaminedStream};
 pub use finding::{Finding, Findings, Severity};
