@@ -118,7 +118,6 @@ impl Persist for Core<'_> {
         models.ending.persist(s)?;
         learner.monitors.alarms.persist(s)?;
         learner.monitors.sessions.persist(s)?;
-        learner.monitors.silences.persist(s)?;
         // the states of keys are read and written by the models, so they leave the learner meanwhile
         let mut held = std::mem::replace(&mut learner.keys, Keys::new(&learner.options));
         let result = persist_keys(learner, &mut held, s);

@@ -114,9 +114,6 @@ pub fn digest(key: Option<&str>, state: u128) -> u128 {
 #[derive(Clone)]
 pub struct Keys {
     named: LruCache<Box<str>, KeyState>,
-    /// Those that are over because they were silent for long: all of them are unused for longer than those in `named`,
-    /// and their sessions are empty, which tells them from those where they are stored.
-    silent: LruCache<Box<str>, KeyState>,
     /// The state of events without a key.
     nameless: Option<KeyState>,
     /// Keys that began.
@@ -142,7 +139,6 @@ impl Keys {
     pub fn new(options: &Options) -> Keys {
         Keys {
             named: LruCache::unbounded(),
-            silent: LruCache::unbounded(),
             nameless: None,
             begun: 0,
             forgotten: 0,
@@ -158,11 +154,7 @@ impl Keys {
 
     /// How many keys are in memory.
     pub fn len(&self) -> usize {
-        self.count_named() + usize::from(self.nameless.is_some())
-    }
-
-    fn count_named(&self) -> usize {
-        self.named.len() + self.silent.len()
+        self.named.len() + usize::from(self.nameless.is_some())
     }
 
     /// About how many bytes of memory the keys take.
@@ -174,7 +166,7 @@ impl Keys {
     pub fn get(&self, key: Option<&str>) -> Option<&KeyState> {
         match key {
             None => self.nameless.as_ref(),
-            Some(k) => self.named.peek(k).or_else(|| self.silent.peek(k)),
+            Some(k) => self.named.peek(k),
         }
     }
 
@@ -192,10 +184,7 @@ impl Keys {
         match key {
             None => self.nameless.take(),
             Some(k) => {
-                let known = match self.named.get_mut(k) {
-                    Some(place) => std::mem::take(place),
-                    None => self.silent.pop(k)?,
-                };
+                let known = std::mem::take(self.named.get_mut(k)?);
                 self.bytes -= known.bytes();
                 Some(known)
             }
@@ -224,28 +213,19 @@ impl Keys {
 
     /// Whether memory holds more keys or bytes than it may. A single key is never too much.
     pub fn is_over(&self) -> bool {
-        self.count_named() > self.keys_max || self.bytes > self.bytes_max && self.count_named() > 1
+        self.named.len() > self.keys_max || self.bytes > self.bytes_max && self.named.len() > 1
     }
 
     /// How many keys leave memory at once when it holds too many.
     pub fn leaving(&self) -> usize {
-        (self.keys_max / LEAVING_KEYS_DIVISOR).clamp(1, LEAVING_KEYS_MAX).min(self.count_named() - 1)
+        (self.keys_max / LEAVING_KEYS_DIVISOR).clamp(1, LEAVING_KEYS_MAX).min(self.named.len() - 1)
     }
 
     /// Takes the key that is unused for longest out of memory.
     pub fn pop(&mut self) -> Option<(Box<str>, KeyState)> {
-        let (key, state) = self.silent.pop_lru().or_else(|| self.named.pop_lru())?;
+        let (key, state) = self.named.pop_lru()?;
         self.bytes -= state.bytes();
         Some((key, state))
-    }
-
-    /// Ends the session of the key that is unused for longest of those that are not over, if `is_over` says so of it.
-    pub fn silence(&mut self, is_over: impl FnOnce(&KeyState) -> bool) -> Option<(Box<str>, OpenSession)> {
-        self.named.peek_lru().filter(|(_, state)| is_over(state))?;
-        let (key, mut state) = self.named.pop_lru()?;
-        let session = std::mem::take(&mut state.session);
-        self.silent.put(key.clone(), state);
-        Some((key, session))
     }
 
     /// Takes all keys out of memory, for a walk over the state: the one that is unused for longest first.
@@ -265,8 +245,7 @@ impl Keys {
                 None => self.nameless = Some(state),
                 Some(key) => {
                     self.bytes += state.bytes();
-                    let keys = if state.session.events == 0 { &mut self.silent } else { &mut self.named };
-                    keys.put(key, state);
+                    self.named.put(key, state);
                 }
             }
         }

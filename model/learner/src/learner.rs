@@ -10,7 +10,6 @@ use crate::keys::{KeyState, Keys};
 use crate::number_fields::NumberFields;
 use crate::options::{Options, OptionsError};
 use crate::parts::KeptParts;
-use crate::silence::Silences;
 use crate::symbol_field::SymbolField;
 use crate::tally::{FieldTally, StreamTally};
 use crate::values::{SideInputs, Values};
@@ -84,8 +83,6 @@ pub(crate) struct Monitors {
     pub(crate) drift: Watcher,
     /// Judges keys as a whole when they end.
     pub(crate) sessions: SessionJudge,
-    /// Says from when on a silent key is over.
-    pub(crate) silences: Silences,
 }
 
 /// What a learner measures of its own predictions, and how much of it.

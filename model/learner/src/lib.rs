@@ -67,7 +67,6 @@ mod predict;
 mod recipe;
 mod room;
 mod sessions;
-mod silence;
 mod surprise;
 mod symbol_field;
 mod tally;

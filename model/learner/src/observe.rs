@@ -117,9 +117,6 @@ impl Learner {
         // the key's state leaves the table while models change it and themselves
         let mut key = self.take_key(name);
         self.complete(&mut key);
-        if name.is_some() {
-            self.note_silence(&key, event.time_us);
-        }
         self.keep_before(event.time_us.and_then(|time_us| key.clock.since(time_us)));
         let every_byte = self.schema.is_bytes();
         let mut cost = Surprise::default();
@@ -146,7 +143,6 @@ impl Learner {
             self.put_key(name, key);
             self.judge_forgotten(out);
         }
-        self.judge_silent(event.time_us, out);
         self.position.offset += events;
         self.position.version += events;
         // bytes were judged one by one: a run is as many events as it has bytes, wherever its producer cut it

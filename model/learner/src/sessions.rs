@@ -5,11 +5,8 @@ use crate::keys::KeyState;
 use crate::learner::Learner;
 use crate::vocabulary::Token;
 use surmise_alarm::score_of;
-use surmise_event::{Outcome, SessionOutcome, SessionOver, SessionWhy};
+use surmise_event::{Outcome, SessionOutcome, SessionWhy};
 use surmise_sessions::{OpenSession, SessionReason, SessionSymbol, SessionVerdict, StepCost};
-
-/// Keys that are judged with one event because they have gone silent, at most.
-const SILENT_MAX: usize = 2;
 
 impl Learner {
     /// Adds an event to the session of its key, and judges the session if the event ends the key. The event's own
@@ -22,31 +19,7 @@ impl Learner {
         if !ended {
             return;
         }
-        let session = self.outcome_of(name, &key.session, SessionOver::Ended);
-        out.sessions.push(session);
-    }
-
-    /// Notes for how long a key was silent that an event has come of.
-    pub(crate) fn note_silence(&mut self, key: &KeyState, time_us: Option<i64>) {
-        if key.length > 0 && !self.schema.is_bytes() {
-            let us = time_us.and_then(|time_us| key.clock.since(time_us));
-            self.monitors.silences.observe(self.position.offset.saturating_sub(key.used), us);
-        }
-    }
-
-    /// Judges the sessions of keys that have gone silent by the event at hand: two at most, as one key falls silent for
-    /// each event in the long run.
-    pub(crate) fn judge_silent(&mut self, time_us: Option<i64>, out: &mut Outcome) {
-        for _ in 0..SILENT_MAX {
-            let (offset, silences) = (self.position.offset, &self.monitors.silences);
-            let is_over = |key: &KeyState| {
-                let us = time_us.and_then(|time_us| key.clock.since(time_us));
-                silences.is_over(offset.saturating_sub(key.used), us)
-            };
-            let Some((key, session)) = self.keys.silence(is_over) else { break };
-            let session = self.outcome_of(Some(&key), &session, SessionOver::Silent);
-            out.sessions.push(session);
-        }
+        out.sessions.push(self.outcome_of(name, &key.session));
     }
 
     /// Judges the sessions of keys that were forgotten with the event at hand: they were silent for longest, and will
@@ -55,17 +28,16 @@ impl Learner {
         // a stream of bytes has no sessions
         let mut forgotten = std::mem::take(&mut self.keys.forgotten_sessions);
         for (key, session) in forgotten.drain(..).filter(|(_, session)| session.events > 0) {
-            let session = self.outcome_of(Some(&key), &session, SessionOver::Forgotten);
+            let session = self.outcome_of(Some(&key), &session);
             out.sessions.push(session);
         }
         self.keys.forgotten_sessions = forgotten;
     }
 
-    fn outcome_of(&mut self, key: Option<&str>, session: &OpenSession, over: SessionOver) -> SessionOutcome {
+    fn outcome_of(&mut self, key: Option<&str>, session: &OpenSession) -> SessionOutcome {
         let verdict = self.monitors.sessions.judge(session);
         SessionOutcome {
             key: key.map(Into::into),
-            over,
             first_offset: session.first_offset,
             last_offset: session.last_offset,
             events: session.events,
