@@ -169,12 +169,15 @@ impl Owner {
         let OwnerSetup { storage, services, budget, .. } = &self.setup;
         let full = (budget.pressure() == Pressure::Refuse).then_some(&**budget);
         let around = Surroundings { limits: &self.limits, full, storage, services, now };
+        let is_new = matches!(stream.lifecycle, Lifecycle::New(_));
         let learnt = stream.learn(&events, options, &mut pending, &around);
         stream.count_memory(budget, &*services.clock, now);
         let wants_checkpoint = std::mem::take(&mut stream.wants_checkpoint);
-        // a stream whose first event is in quarantine is kept, so that the event can be looked at
-        if learnt > 0 || wants_checkpoint {
-            if matches!(stream.lifecycle, Lifecycle::New(_)) {
+        // a stream whose first event is in quarantine is kept, so that the event can be looked at; so is one that has
+        // failed among its first events, because those before are on their way to the log
+        let is_kept = learnt > 0 || wants_checkpoint || is_new && matches!(stream.lifecycle, Lifecycle::Failed);
+        if is_kept {
+            if is_new {
                 self.setup.directory.insert(stream.view.clone());
                 self.commit_batch.entries.push(stream.keep());
                 metrics::gauge!(telemetry::STREAMS).set(self.setup.directory.len() as f64);
@@ -185,7 +188,7 @@ impl Owner {
             }
         }
         // a stream whose first events were all refused has never been
-        if matches!(stream.lifecycle, Lifecycle::New(_)) {
+        if is_new && !is_kept {
             stream.forget_memory(&self.setup.budget);
             self.setup.directory.release();
         } else {
