@@ -355,9 +355,9 @@ impl Storage for SimulatedStorage {
         Ok(())
     }
 
-    fn copy_pages(&self, from: u32, to: &StreamEntry, pages: u64) -> Result<(), StoreError> {
+    fn copy_pages(&self, from: u32, to: &StreamEntry, pages: u64) -> Result<bool, StoreError> {
         self.pages().copy(from, to.number, pages);
-        Ok(())
+        Ok(self.pages().numbered(from) >= pages)
     }
 
     fn producer(&self, table: u32, name: &str) -> Result<Option<Producer>, StoreError> {

@@ -86,7 +86,8 @@ pub trait Storage: Send + Sync {
     fn clear_stream(&self, number: u32, keep_log: bool, keep_producers: bool) -> Result<(), StoreError>;
 
     /// Copies the key pages that a checkpoint with `pages` pages of a stream sees to a stream that goes on from it.
-    fn copy_pages(&self, from: u32, to: &StreamEntry, pages: u64) -> Result<(), StoreError>;
+    /// Returns whether all were there to the end: what is replaced may be cleared away meanwhile.
+    fn copy_pages(&self, from: u32, to: &StreamEntry, pages: u64) -> Result<bool, StoreError>;
 
     /// Deletes all key pages of a stream whose learner has forgotten the keys in them.
     fn forget_pages(&self, _stream: u32) -> Result<(), StoreError> {
@@ -209,7 +210,7 @@ impl Storage for Store {
         Store::clear_stream(self, number, keep_log, keep_producers)
     }
 
-    fn copy_pages(&self, from: u32, to: &StreamEntry, pages: u64) -> Result<(), StoreError> {
+    fn copy_pages(&self, from: u32, to: &StreamEntry, pages: u64) -> Result<bool, StoreError> {
         Store::copy_pages(self, from, to.id(), pages)
     }
 

@@ -188,6 +188,7 @@ impl From<UndoError> for ProblemResponse {
             UndoError::NoCheckpoint { .. } => (404, "no such checkpoint"),
             UndoError::NothingKept { .. } => (404, "nothing kept"),
             UndoError::NotWhole { .. } => (409, "not whole"),
+            UndoError::KeysGone(_) => (409, "states of keys are gone"),
             UndoError::NameTaken(_) => (409, "name taken"),
             UndoError::Failed => (409, "stream failed"),
             UndoError::Relearn(RelearnError::LogNotWhole(_)) => (409, "log not whole"),

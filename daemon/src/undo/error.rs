@@ -34,6 +34,9 @@ pub enum UndoError {
         /// The incarnations that are kept.
         known: Vec<u32>,
     },
+    /// States of keys are gone.
+    #[error("the states of keys that {0:?} had then were deleted, as their time was over or the disk short of room")]
+    KeysGone(String),
     /// Parts of what was kept are gone.
     #[error("of {stream:?} only {found} of {end} events can be learnt again: its log was deleted for want of room")]
     NotWhole {

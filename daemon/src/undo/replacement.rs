@@ -55,7 +55,7 @@ pub fn write_replacement(
         }
         Starting::AsItIs => as_it_is(&**storage, entry, held.as_deref_mut().ok_or(UndoError::Inside)?)?,
         Starting::BroughtBack(mut state) => {
-            storage.copy_pages(state.entry.number, entry, state.learner.pages_numbered())?;
+            copy_keys(&**storage, state.entry.number, entry, &state.learner)?;
             let learner = own_copy(&mut state.learner)?;
             (known, quarantine) = (Some(state.producers), Some(Arc::new(state.quarantine)));
             (learner, state.counters)
@@ -117,7 +117,7 @@ fn state_of(
 ) -> Result<(Learner, Counters), UndoError> {
     let (learner, summary) = load_learner(storage, meta)?;
     let counters = StreamSummary::decode(&summary, bounds).map_err(StoreError::from)?.counters;
-    storage.copy_pages(meta.stream, entry, meta.pages)?;
+    copy_keys(storage, meta.stream, entry, &learner)?;
     Ok((learner, counters))
 }
 
@@ -132,8 +132,15 @@ fn as_it_is(
     }
     let number = held.entry().number;
     let Some(state) = held.state() else { return Err(UndoError::Failed) };
-    storage.copy_pages(number, entry, state.learner.pages_numbered())?;
+    copy_keys(storage, number, entry, &state.learner)?;
     Ok((own_copy(&mut state.learner)?, state.counters.clone()))
+}
+
+/// Copies the states of a learner's keys in the store to the new entry. They may be gone: what is kept of streams that
+/// were replaced is cleared away when its time is over, or for want of room, also while it is being brought back.
+fn copy_keys(storage: &dyn Storage, from: u32, entry: &StreamEntry, learner: &Learner) -> Result<(), UndoError> {
+    let are_there = storage.copy_pages(from, entry, learner.pages_numbered())?;
+    if are_there || learner.keys_stored() == 0 { Ok(()) } else { Err(UndoError::KeysGone(entry.name.clone())) }
 }
 
 /// A copy of a learner through its bytes, so that it is the very state that a restart would have.

@@ -299,8 +299,9 @@ impl PageTrees {
         self.delete(stream, &surplus)
     }
 
-    /// Copies the pages with numbers < `pages` of a stream to another, under the same numbers.
-    pub fn copy(&self, from: StreamId, to: StreamId, pages: u64) -> Result<(), StoreError> {
+    /// Copies the pages with numbers < `pages` of a stream to another, under the same numbers. Returns whether all were
+    /// there to the end: others may delete them meanwhile.
+    pub fn copy(&self, from: StreamId, to: StreamId, pages: u64) -> Result<bool, StoreError> {
         self.truncate(to.number, 0)?;
         for first in self.first_pieces(from.number, 0, pages - 1) {
             let (number, first) = first?;
@@ -309,8 +310,10 @@ impl PageTrees {
             let state = (!is_gone).then_some(&page.state[..]);
             self.put(to, number, &Page { key: &page.key, state }, 0)?;
         }
+        // what says that pages are there goes before they do
         let state = self.sweep_state(from.number)?;
-        self.set_sweep_state(to.number, SweepState { numbered: pages, ..state })
+        self.set_sweep_state(to.number, SweepState { numbered: pages, ..state })?;
+        Ok(state.numbered >= pages && state.floor <= pages)
     }
 
     /// Deletes a stream's pages with numbers ≥ `pages`.

@@ -153,10 +153,11 @@ impl KeyPages {
         self.existing()?.map_or(Ok(()), |trees| trees.truncate(stream, pages))
     }
 
-    /// Copies the pages with numbers < `pages` of a stream to another, under the same numbers.
-    pub(crate) fn copy(&self, from: StreamId, to: StreamId, pages: u64) -> Result<(), StoreError> {
+    /// Copies the pages with numbers < `pages` of a stream to another, under the same numbers. Returns whether all were
+    /// there to the end.
+    pub(crate) fn copy(&self, from: StreamId, to: StreamId, pages: u64) -> Result<bool, StoreError> {
         if pages == 0 {
-            return Ok(());
+            return Ok(true);
         }
         self.open()?.copy(from, to, pages)
     }

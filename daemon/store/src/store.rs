@@ -162,7 +162,7 @@ impl Store {
     ///
     /// # Errors
     /// The database refuses, or a page is damaged.
-    pub fn copy_pages(&self, from: u32, to: StreamId, pages: u64) -> Result<(), StoreError> {
+    pub fn copy_pages(&self, from: u32, to: StreamId, pages: u64) -> Result<bool, StoreError> {
         self.pages.copy(self.registry.id(from)?, to, pages)
     }
 
