@@ -58,7 +58,7 @@ fn questions_are_answered() {
     }
     assert!(!text.contains("web"), "metrics never name a stream");
     let (status, page) = host.get_text("/");
-    assert!(status == 200 && page.contains("<h1>") && !page.contains("http://") || page.contains("w3.org"));
+    assert!(status == 200 && page.contains("<main") && !page.contains("http://") || page.contains("w3.org"));
     host.stop();
 }
 

@@ -34,6 +34,9 @@ const SEEDS_DEFAULT: u64 = if cfg!(debug_assertions) { 60 } else { 1000 };
 /// Worlds without operators that found a bug, which was mended.
 const SEEDS_OF_OLD_BUGS: [u64; 3] = [15681, 18066, 132156];
 
+/// The same of worlds with operators.
+const SEEDS_OF_OPERATORS_BUGS: [u64; 5] = [301_879, 303_848, 303_941, 326_496, 1_000_003];
+
 /// Worlds in which a planted bug must be found at the latest.
 const SEEDS_WITH_A_BUG: u64 = 100;
 
@@ -109,6 +112,9 @@ fn the_same_seed_gives_the_same_life() {
 fn worlds_that_found_a_bug_find_none_now() {
     for seed in SEEDS_OF_OLD_BUGS {
         simulate(seed, Operators::None, None);
+    }
+    for seed in SEEDS_OF_OPERATORS_BUGS {
+        run(seed);
     }
 }
 
