@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
-use surmise_tests::{Random, TestDaemon};
+use surmise_tests::{Random, TestDaemon, Wire};
 
 const SMALL: &str = "checkpoint_events = 40\n[model]\nnetwork = \"off\"\nmemory_mib = 1\n";
 /// Events of each trial.
@@ -27,6 +28,17 @@ fn done(d: &TestDaemon, args: &[&str]) -> Value {
     serde_json::from_slice(&out.stdout).expect("one JSON object")
 }
 
+/// A daemon whose stream has fifty events and a checkpoint, the connection that sent them, and what making it answered.
+fn with_a_checkpoint(state: &Path) -> (TestDaemon, Wire, Value) {
+    let d = TestDaemon::start_with(state, SMALL, &[]);
+    let mut w = d.connect();
+    w.hello("p", 1, "s", &["ack"]);
+    (1..=50).for_each(|seq| w.send(&line(seq)));
+    w.until_ack(50);
+    let made = done(&d, &["checkpoint", "create", "--stream", "s"]);
+    (d, w, made)
+}
+
 /// `SURMISE_TRIALS=1000` kills so often; the default is a few times of each operation.
 #[test]
 fn killed_at_random_an_operation_is_done_or_not_begun() {
@@ -36,12 +48,7 @@ fn killed_at_random_an_operation_is_done_or_not_begun() {
     for trial in 0..trials {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
-        let mut d = TestDaemon::start_with(&state, SMALL, &[]);
-        let mut w = d.connect();
-        w.hello("p", 1, "s", &["ack"]);
-        (1..=50).for_each(|seq| w.send(&line(seq)));
-        w.until_ack(50);
-        let made = done(&d, &["checkpoint", "create", "--stream", "s"]);
+        let (mut d, mut w, made) = with_a_checkpoint(&state);
         let generation = made["checkpoints"][0]["generation"].to_string();
         let at_checkpoint = d.hash("s");
         (51..=EVENTS).for_each(|seq| w.send(&line(seq)));
@@ -100,12 +107,7 @@ fn killed_at_random_an_undo_is_done_or_not_begun() {
     for trial in 0..trials {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
-        let mut d = TestDaemon::start_with(&state, SMALL, &[]);
-        let mut w = d.connect();
-        w.hello("p", 1, "s", &["ack"]);
-        (1..=50).for_each(|seq| w.send(&line(seq)));
-        w.until_ack(50);
-        done(&d, &["checkpoint", "create", "--stream", "s"]);
+        let (mut d, mut w, _) = with_a_checkpoint(&state);
         (51..=EVENTS).for_each(|seq| w.send(&line(seq)));
         w.until_ack(EVENTS);
         let right = hashes(&d);

@@ -9,6 +9,7 @@ use surmise_symbol::{Probe, SymbolKey, SymbolModel};
 
 /// Bits of a claim from which on all that was expected of a number is asked for: one event in 1,024 has as much.
 const CLAIM_BITS_MIN: f64 = 10.0;
+
 /// Where an event found the models, kept as long as it may begin an incident. It is no part of the state.
 #[derive(Clone, Default)]
 pub(crate) struct BeforeEvent {

@@ -37,8 +37,7 @@ const SIMPLE_FIRST: usize = CENTRE + 1;
 const EXTRAPOLATING: std::ops::Range<usize> = SIMPLE_FIRST + 2..SIMPLE_FIRST + 6;
 const BLEND: usize = SIMPLE_FIRST + SIMPLE;
 /// Weights with which the mixtures begin: the last value is believed, the value one period before where there is one,
-/// and averages a little. What has learnt little
-/// may go anywhere.
+/// and averages a little. What has learnt little may go anywhere.
 const LEAD_PRIOR: [f64; LEAD_EXPERTS] = {
     let mut prior = [0.0; LEAD_EXPERTS];
     (prior[LATEST], prior[SIMPLE_FIRST], prior[INPUTS + BEFORE]) = (1.0, 0.3, 0.5);
