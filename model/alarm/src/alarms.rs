@@ -2,18 +2,21 @@
 
 use crate::budget::BudgetKeeper;
 use crate::claim::{RespectClaim, SECOND_RANK_BITS};
+use crate::claim_record::{ClaimRecord, JudgedClaim};
 use crate::gap_watch::GapWatch;
+use crate::incident::OpenIncident;
 use crate::number_watch::{NumberWatch, Reading};
-use crate::rarity::{RARITY_BITS_MAX, RarityRecord, score_of};
+use crate::rarity::{RARITY_BITS_MAX, score_of};
 use crate::session_watch::SessionWatch;
 use crate::symbol_watch::SymbolWatch;
 use surmise_event::{Alarm, AlarmBudget, AlarmKind, AlarmPhase};
 use surmise_state::{Persist, State, StateError};
 
-/// An incident is over after so many events without an unusual one.
-const INCIDENT_EVENTS: u64 = 64;
-/// An event of an open incident is unusual if it claims so large a part of the incident's largest claim.
-const UNUSUAL_PART: f64 = 0.5;
+/// Where a record holds a line, an event can be unusual by the evidence of the line, or by what the other fields and
+/// the key claim. Either has half of the chance. Times and ends of keys alone have a thirty-second, as the line's
+/// evidence sees what comes too late or too often, too.
+const FIELDS_PART: f64 = 0.5;
+const TIMES_PART: f64 = 1.0 / 32.0;
 /// The most fields that have a record of their own; those beyond share one.
 const FIELDS_MAX: usize = 4096;
 
@@ -37,16 +40,6 @@ pub struct BudgetAccount {
     pub begun: u64,
     /// Incidents that the budget allowed for the same events.
     pub promised: f64,
-}
-
-/// An incident that is not over yet.
-#[derive(Clone, Debug)]
-struct OpenIncident {
-    claim: RespectClaim,
-    began: u64,
-    latest: u64,
-    count: u64,
-    rarity: f64,
 }
 
 /// The records of one field.
@@ -77,26 +70,20 @@ pub struct Alarms {
     /// What the respects of all records weigh. They depend on each other, so that the root of their number stands for
     /// it; what that leaves out is seen by the stream's own record of rarity.
     weight: f64,
-    rarity: RarityRecord,
-    budget: BudgetKeeper,
-    open: Option<OpenIncident>,
-    /// The offset of the first event of the cluster at hand.
-    cluster_began: u64,
-    /// The rarest claim of the event at hand.
-    claim: RespectClaim,
+    /// What the fields, the times and the ends of keys claim of an event.
+    fields_claim: ClaimRecord,
     /// What begins incidents by a record of its own, and does not enter the rarity of events: what leaves its season
     /// slowly, as no single event of it is odd, and new templates of lines, whose evidence is weighed elsewhere.
-    aside: RarityRecord,
-    aside_began: u64,
-    aside_claim: RespectClaim,
+    aside: ClaimRecord,
+    /// Evidence that was weighed elsewhere, once there is any.
+    evidence: Option<ClaimRecord>,
+    /// The part of the chance that belongs to the fields of the event at hand, its time and its key: 0 where none of
+    /// them could claim anything. Where there is no other evidence they have all of it.
+    claimed_part: f64,
+    budget: BudgetKeeper,
+    open: Option<OpenIncident>,
     /// The first event of the latest cluster that began an incident; 0 before there is one.
     told_cluster: u64,
-}
-
-impl Default for RespectClaim {
-    fn default() -> Self {
-        RespectClaim::NONE
-    }
 }
 
 impl Alarms {
@@ -116,14 +103,14 @@ impl Alarms {
 
     /// A number of the event at hand.
     pub fn number(&mut self, field: usize, reading: &Reading) {
-        let (mut claim, aside_before) = (self.claim, self.aside_claim);
+        self.claimed_part = FIELDS_PART;
+        let (mut claim, mut aside) = (self.fields_claim.claim, self.aside.claim);
         let (watch, name) = self.field(field);
         let new = watch.number.is_none();
         let number = watch.number.get_or_insert_default();
         number.observe(reading, name, &mut claim);
-        let mut aside = aside_before;
         number.observe_season(reading, name, &mut aside);
-        (self.claim, self.aside_claim) = (claim, aside);
+        (self.fields_claim.claim, self.aside.claim) = (claim, aside);
         if new {
             self.weigh();
         }
@@ -132,69 +119,83 @@ impl Alarms {
     /// What a symbol of the event at hand cost in bits, and whether it never came before. What it cost is held against
     /// the field's long past, and not against what a model that has just become uncertain expected.
     pub fn symbol(&mut self, field: usize, bits: f64, novel: bool) {
-        self.in_symbols(field, |watch, name, claim| {
-            let over = watch.beyond_usual(bits);
-            watch.observe(over, novel, name, claim);
-        });
+        let claim = self.symbol_claim(field, bits, novel);
+        self.claim(claim, FIELDS_PART);
     }
 
     /// By how many bits a text, or a byte of an endless one, exceeded what it should have cost.
     pub fn text(&mut self, field: usize, excess_bits: f64) {
-        self.in_symbols(field, |watch, name, claim| watch.observe(excess_bits, false, name, claim));
+        let claim = self.in_symbols(field, |watch, name, claim| watch.observe(excess_bits, false, name, claim));
+        self.claim(claim, FIELDS_PART);
     }
 
     /// What the template of a line cost in bits, and whether it never came before. A new one can begin an incident. It
     /// adds nothing to the rarity of the event, which for lines is that of their [`evidence`](Self::evidence).
     pub fn template(&mut self, field: usize, bits: f64, novel: bool) {
-        let before = std::mem::replace(&mut self.claim, RespectClaim::NONE);
-        self.symbol(field, bits, novel);
-        let template = std::mem::replace(&mut self.claim, before);
-        if novel && template.bits > self.aside_claim.bits {
-            self.aside_claim = RespectClaim { kind: AlarmKind::New, lasts: true, ..template };
+        let template = self.symbol_claim(field, bits, novel);
+        if novel && template.bits > self.aside.claim.bits {
+            self.aside.claim = RespectClaim { kind: AlarmKind::New, lasts: true, ..template };
         }
     }
 
-    fn in_symbols(&mut self, field: usize, observe: impl FnOnce(&mut SymbolWatch, Option<u32>, &mut RespectClaim)) {
-        let mut claim = self.claim;
+    fn symbol_claim(&mut self, field: usize, bits: f64, novel: bool) -> RespectClaim {
+        self.in_symbols(field, |watch, name, claim| {
+            let over = watch.beyond_usual(bits);
+            watch.observe(over, novel, name, claim);
+        })
+    }
+
+    fn in_symbols(
+        &mut self,
+        field: usize,
+        observe: impl FnOnce(&mut SymbolWatch, Option<u32>, &mut RespectClaim),
+    ) -> RespectClaim {
+        let mut claim = RespectClaim::NONE;
         let (watch, name) = self.field(field);
         let new = watch.symbol.is_none();
         observe(watch.symbol.get_or_insert_default(), name, &mut claim);
-        self.claim = claim;
         if new {
             self.weigh();
         }
+        claim
+    }
+
+    fn claim(&mut self, claim: RespectClaim, part: f64) {
+        self.claimed_part = self.claimed_part.max(part);
+        self.fields_claim.claim.raise(claim.kind, claim.bits, claim.field);
     }
 
     /// What the gap of the event at hand cost in bits, in the record of the field that holds gaps. It is of the second
     /// rank, as the times of the stream are watched by themselves ([`time`](Self::time)), and as gaps on both sides of
     /// a bin's edge are no two things.
     pub fn gap(&mut self, field: usize, bits: f64) {
-        let before = std::mem::replace(&mut self.claim, RespectClaim::NONE);
-        self.symbol(field, bits, false);
-        let gap = std::mem::replace(&mut self.claim, before);
-        self.claim.raise(AlarmKind::Rate, gap.bits - SECOND_RANK_BITS, gap.field);
+        let gap = self.symbol_claim(field, bits, false);
+        self.claim(RespectClaim { kind: AlarmKind::Rate, bits: gap.bits - SECOND_RANK_BITS, ..gap }, TIMES_PART);
     }
 
     /// Evidence that was weighed elsewhere, such as by a [`Judge`](crate::Judge), as −log₂ of how rare it is taken to
-    /// be. It stands for all that was said of the event so far, and is told as long as it is high: the event is as rare
-    /// as the evidence says. Whether an incident begins is up to the stream's own record, as for all claims.
+    /// be. It has a record of its own beside what the fields claim, and is told as long as it is high: the event is as
+    /// rare as the evidence says, or as rare as its fields say. Whether an incident begins is up to the stream's own
+    /// record, as for all claims.
     pub fn evidence(&mut self, field: Option<usize>, kind: AlarmKind, bits: f64) {
         let bits = if bits.is_finite() { bits.clamp(0.0, RARITY_BITS_MAX) } else { 0.0 };
-        self.claim = RespectClaim { kind, bits, field: field.map(|field| field as u32), lasts: true };
+        let claim = RespectClaim { kind, bits, field: field.map(|field| field as u32), lasts: true };
+        self.evidence.get_or_insert_default().claim = claim;
     }
 
     /// By how many bits the end of the event's key, or its going on, exceeded what it should have cost.
     pub fn end(&mut self, excess_bits: f64) {
         let mut claim = RespectClaim::NONE;
         self.ends.observe(excess_bits, false, None, &mut claim);
-        self.claim.raise(AlarmKind::End, claim.bits, None);
+        self.claim(RespectClaim { kind: AlarmKind::End, field: None, ..claim }, TIMES_PART);
     }
 
     /// A session that is over with the event at hand, because its key ended or was forgotten, is as unusual as one in
     /// so many sessions of this stream.
     pub fn session(&mut self, rarity_sessions: f64) {
         let is_first = self.sessions.weight() == 0.0;
-        self.sessions.observe(rarity_sessions, &mut self.claim);
+        self.claimed_part = FIELDS_PART;
+        self.sessions.observe(rarity_sessions, &mut self.fields_claim.claim);
         if is_first {
             self.weigh();
         }
@@ -203,7 +204,8 @@ impl Alarms {
     /// The time of the event at hand.
     pub fn time(&mut self, time_us: i64) {
         let untimed = self.gaps.usual_seconds().is_none();
-        self.gaps.observe(time_us, &mut self.claim);
+        self.claimed_part = self.claimed_part.max(TIMES_PART);
+        self.gaps.observe(time_us, &mut self.fields_claim.claim);
         if untimed {
             self.weigh();
         }
@@ -211,70 +213,58 @@ impl Alarms {
 
     /// Judges the event at hand, which has this offset, and begins a new one.
     pub fn verdict(&mut self, offset: u64, budget: AlarmBudget) -> Verdict {
-        let claim = std::mem::take(&mut self.claim);
         self.sessions.event();
-        let proven = if claim.lasts { self.rarity.prove(claim.bits, self.weight) } else { f64::INFINITY };
-        let rarity = self.rarity.observe(claim.bits, self.weight);
-        let proven = proven.min(rarity.alone);
-        let rate = budget.per_event(self.gaps.usual_seconds());
+        let rate = self.budget_rate(budget);
         self.budget.event(rate);
-        if rarity.first {
-            self.cluster_began = offset;
+        let part = std::mem::take(&mut self.claimed_part);
+        let mut fields = self.fields_claim.judge(offset, self.weight);
+        let evidence = self.evidence.as_mut().map(|e| e.judge(offset, self.weight).part(1.0 - part));
+        if evidence.is_some() {
+            fields = fields.part(part);
         }
-        let aside = std::mem::take(&mut self.aside_claim);
-        let aside_proven = if aside.lasts { self.aside.prove(aside.bits, self.weight) } else { f64::INFINITY };
-        let aside_rarity = self.aside.observe(aside.bits, self.weight);
-        if aside_rarity.first {
-            self.aside_began = offset;
-        }
-        let aside_proven = aside_proven.min(aside_rarity.alone);
-        let alarm = if aside_proven > proven {
-            self.incident(offset, self.aside_began, aside, (aside_rarity.news, aside_proven), rate)
+        let most = evidence.filter(|evidence| evidence.events >= fields.events).unwrap_or(fields);
+        let rarest = evidence.filter(|evidence| evidence.proven >= fields.proven).unwrap_or(fields);
+        let aside = self.aside.judge(offset, self.weight);
+        let alarm = if aside.proven > rarest.proven {
+            self.incident(offset, &aside, rate)
         } else {
             // what rises step by step is rare enough at an event that brings little more than the one before it
-            let news = rarity.news || self.cluster_began > self.told_cluster;
-            self.incident(offset, self.cluster_began, claim, (news, proven), rate)
+            let news = rarest.news || rarest.began > self.told_cluster;
+            self.incident(offset, &JudgedClaim { news, ..rarest }, rate)
         };
-        let rarity_events = if claim.lasts { libm::exp2(claim.bits) } else { rarity.events };
         Verdict {
-            rarity_events,
-            anomaly_score: score_of(rarity_events),
-            field: claim.field.filter(|_| claim.bits > 0.0),
+            rarity_events: most.events,
+            anomaly_score: score_of(most.events),
+            field: most.claim.field.filter(|_| most.claim.bits > 0.0),
             alarm,
         }
     }
 
-    fn incident(
-        &mut self,
-        offset: u64,
-        began: u64,
-        claim: RespectClaim,
-        (news, proven): (bool, f64),
-        rate: f64,
-    ) -> Option<(Alarm, Option<u32>)> {
+    fn budget_rate(&self, budget: AlarmBudget) -> f64 {
+        budget.per_event(self.gaps.usual_seconds())
+    }
+
+    fn incident(&mut self, offset: u64, event: &JudgedClaim, rate: f64) -> Option<(Alarm, Option<u32>)> {
         if let Some(open) = &mut self.open {
-            let phase = if claim.bits >= UNUSUAL_PART * open.claim.bits {
-                (open.latest, open.count) = (offset, open.count + 1);
-                open.rarity = open.rarity.max(proven);
-                open.claim.bits = open.claim.bits.max(claim.bits);
-                AlarmPhase::GoesOn
-            } else if offset.saturating_sub(open.latest) > INCIDENT_EVENTS {
-                AlarmPhase::Ended
-            } else {
-                return None;
-            };
+            let phase = open.go_on(offset, &event.claim, event.proven)?;
             let told = self.tell(phase);
             if phase == AlarmPhase::Ended {
                 self.open = None;
             }
             return told;
         }
-        if proven < self.budget.required(rate) || !news {
+        if event.proven < self.budget.required(rate) || !event.news {
             return None;
         }
         self.budget.begin();
-        self.told_cluster = self.told_cluster.max(began);
-        self.open = Some(OpenIncident { claim, began, latest: offset, count: 1, rarity: proven });
+        self.told_cluster = self.told_cluster.max(event.began);
+        self.open = Some(OpenIncident {
+            claim: event.claim,
+            began: event.began,
+            latest: offset,
+            count: 1,
+            rarity: event.proven,
+        });
         self.tell(AlarmPhase::Begins)
     }
 
@@ -300,7 +290,7 @@ impl Alarms {
         if self.open.is_some() {
             return None;
         }
-        let rarity = self.rarity.ask(self.gaps.silence(now_us), self.weight);
+        let rarity = self.fields_claim.ask(self.gaps.silence(now_us), self.weight);
         let gap = self.gaps.usual_seconds();
         (rarity >= self.budget.required(budget.per_event(gap))).then(|| Alarm {
             kind: AlarmKind::Missing,
@@ -321,7 +311,7 @@ impl Alarms {
 
     /// The bits of the largest claim of the event at hand so far.
     pub fn claim_bits(&self) -> f64 {
-        self.claim.bits.max(self.aside_claim.bits)
+        self.fields_claim.claim.bits.max(self.aside.claim.bits)
     }
 
     /// Incidents so far, beside how many were promised.
@@ -356,42 +346,16 @@ impl Persist for Alarms {
         self.gaps.persist(s)?;
         self.ends.persist(s)?;
         self.sessions.persist(s)?;
-        self.rarity.persist(s)?;
-        self.budget.persist(s)?;
-        s.u64("cluster", &mut self.cluster_began)?;
+        self.fields_claim.persist(s)?;
         self.aside.persist(s)?;
-        s.u64("cluster aside", &mut self.aside_began)?;
+        s.option("evidence", &mut self.evidence, ClaimRecord::default)?;
+        self.budget.persist(s)?;
         s.u64("told cluster", &mut self.told_cluster)?;
-        s.option("open incident", &mut self.open, OpenIncident::new)?;
+        s.option("open incident", &mut self.open, OpenIncident::default)?;
         if s.is_reading() {
-            self.claim = RespectClaim::NONE;
             self.weigh();
         }
         Ok(())
-    }
-}
-
-impl OpenIncident {
-    fn new() -> OpenIncident {
-        OpenIncident { claim: RespectClaim::NONE, began: 0, latest: 0, count: 0, rarity: 1.0 }
-    }
-}
-
-impl Persist for OpenIncident {
-    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        let kinds = AlarmKind::ALL;
-        let mut kind = kinds.iter().position(|k| *k == self.claim.kind).unwrap_or(0) as u32;
-        s.u32("incident kind", &mut kind)?;
-        self.claim.kind = *kinds.get(kind as usize).ok_or(StateError::Invalid("incident kind"))?;
-        s.f64("incident bits", &mut self.claim.bits)?;
-        // one more than the field, 0 for none
-        let mut field = self.claim.field.map_or(0, |field| field.saturating_add(1));
-        s.u32("incident field", &mut field)?;
-        self.claim.field = field.checked_sub(1);
-        for v in [&mut self.began, &mut self.latest, &mut self.count] {
-            s.u64("incident", v)?;
-        }
-        s.f64("incident rarity", &mut self.rarity)
     }
 }
 

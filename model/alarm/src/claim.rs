@@ -33,3 +33,9 @@ impl RespectClaim {
         }
     }
 }
+
+impl Default for RespectClaim {
+    fn default() -> Self {
+        RespectClaim::NONE
+    }
+}

@@ -2,6 +2,7 @@
 
 use surmise_event::{Alarm, AlarmKind, AlarmPhase, Data, Datum, Expected, Field, FieldKind, Limits, Outcome, Part};
 use surmise_event::{Record, Schema};
+use surmise_fixtures::Random;
 use surmise_fixtures::streams::{PlantedFault, StreamEvent, StreamKind, StreamValue, faulty, healthy};
 use surmise_learner::{Learner, Options, PartDetail};
 
@@ -137,6 +138,35 @@ fn an_alarm_carries_what_was_expected_instead() {
     let schema = Schema::new(fields.map(|(name, kind)| Field::new(name, kind)));
     let (told, exact) = at_the_alarm(&schema, record, 2_999);
     assert_like(&told, &exact, &["502", "zz", "900"]);
+}
+
+/// A log as JSON: 4,000 lines of a service with the time that each took; `odd` is what is said of the line 3,000.
+fn alarms_of_a_json_log(odd: Option<(&str, f64)>) -> Vec<(u64, Option<String>)> {
+    let schema = Schema::new([Field::new("line", FieldKind::Line), Field::new("ms", FieldKind::Number)]);
+    let (mut learner, mut random) = (Learner::new(schema, Options::default()).unwrap(), Random::new(7));
+    let mut told = Vec::new();
+    for i in 0..4_000 {
+        let page = random.below(30);
+        let usual = ["GET /item/{} from cache", "GET /item/{} from disk", "POST /cart/{} ok"][random.below(3) as usize];
+        let (mut line, mut ms) = (usual.replace("{}", &page.to_string()), 10.0 + 2.0 * random.normal());
+        if let Some((text, number)) = odd.filter(|_| i == 3_000) {
+            (line, ms) = (if text.is_empty() { line } else { text.to_owned() }, number);
+        }
+        let fields = vec![("line".into(), Datum::Text(line.into())), ("ms".into(), Datum::Number(ms))];
+        let record = Record { data: Data::Fields(fields), time_us: Some(i * 1_000_000), ..Record::default() };
+        let event = learner.bind(&record, &Limits::default()).unwrap();
+        let outcome = learner.observe(&event);
+        told.extend(begins(&outcome).map(|alarm| (outcome.offset, alarm.field.as_deref().map(str::to_owned))));
+    }
+    told
+}
+
+#[test]
+fn beside_a_line_a_number_that_jumps_begins_an_incident_and_an_odd_line_still_does() {
+    assert_eq!(alarms_of_a_json_log(None), []);
+    assert_eq!(alarms_of_a_json_log(Some(("", 900.0))), [(3_000, Some("ms".to_owned()))]);
+    let of_line = alarms_of_a_json_log(Some(("segmentation fault in worker, core dumped", 10.0)));
+    assert!(matches!(of_line.as_slice(), [(3_000, _)]), "{of_line:?}");
 }
 
 #[test]

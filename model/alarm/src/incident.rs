@@ -1,0 +1,57 @@
+//! An incident: the events that one cause makes unusual.
+
+use crate::claim::RespectClaim;
+use surmise_event::{AlarmKind, AlarmPhase};
+use surmise_state::{Persist, State, StateError};
+
+/// An incident is over after so many events without an unusual one.
+const INCIDENT_EVENTS: u64 = 64;
+/// An event of an open incident is unusual if it claims so large a part of the incident's largest claim.
+const UNUSUAL_PART: f64 = 0.5;
+
+/// An incident that is not over yet.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenIncident {
+    pub(crate) claim: RespectClaim,
+    pub(crate) began: u64,
+    pub(crate) latest: u64,
+    pub(crate) count: u64,
+    pub(crate) rarity: f64,
+}
+
+impl OpenIncident {
+    /// Takes in an event with its largest claim, which is once in `proven` events. Returns what is told of it.
+    pub(crate) fn go_on(&mut self, offset: u64, claim: &RespectClaim, proven: f64) -> Option<AlarmPhase> {
+        if claim.bits >= UNUSUAL_PART * self.claim.bits {
+            (self.latest, self.count) = (offset, self.count + 1);
+            self.rarity = self.rarity.max(proven);
+            self.claim.bits = self.claim.bits.max(claim.bits);
+            return Some(AlarmPhase::GoesOn);
+        }
+        (offset.saturating_sub(self.latest) > INCIDENT_EVENTS).then_some(AlarmPhase::Ended)
+    }
+}
+
+impl Default for OpenIncident {
+    fn default() -> Self {
+        OpenIncident { claim: RespectClaim::NONE, began: 0, latest: 0, count: 0, rarity: 1.0 }
+    }
+}
+
+impl Persist for OpenIncident {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        let kinds = AlarmKind::ALL;
+        let mut kind = kinds.iter().position(|k| *k == self.claim.kind).unwrap_or(0) as u32;
+        s.u32("incident kind", &mut kind)?;
+        self.claim.kind = *kinds.get(kind as usize).ok_or(StateError::Invalid("incident kind"))?;
+        s.f64("incident bits", &mut self.claim.bits)?;
+        // one more than the field, 0 for none
+        let mut field = self.claim.field.map_or(0, |field| field.saturating_add(1));
+        s.u32("incident field", &mut field)?;
+        self.claim.field = field.checked_sub(1);
+        for v in [&mut self.began, &mut self.latest, &mut self.count] {
+            s.u64("incident", v)?;
+        }
+        s.f64("incident rarity", &mut self.rarity)
+    }
+}
