@@ -35,6 +35,7 @@ mod logging;
 mod loss_windows;
 mod owner;
 mod past;
+mod producer_keys;
 mod producers;
 mod quarantine;
 mod recovery;

@@ -5,6 +5,7 @@
 //! and learning the log after the checkpoint again makes the table what it was. See `surmise_store::ProducerTrees`
 //! for why.
 
+use crate::producer_keys::{ProducerKeys, producer_of};
 use crate::storage::Storage;
 use crate::telemetry;
 use rustc_hash::FxHashMap;
@@ -13,7 +14,7 @@ use surmise_config::Config;
 use surmise_event::{Refusal, RefusalCode};
 use surmise_store::bytes::{Cursor, Damaged, put_bytes, put_option, put_varint};
 use surmise_store::group::Origin;
-use surmise_store::{Producer, ProducerCounts, StoreError};
+use surmise_store::{Producer, ProducerCounts, StoreError, StreamEntry};
 
 /// Producers that leave memory at once are so small a part of it, and at most so many.
 const LEAVING_DIVISOR: usize = 16;
@@ -138,6 +139,7 @@ pub struct Producers {
     /// Producers in memory at which the next ones leave it.
     leave_at: usize,
     store: Option<ProducerStore>,
+    keys: ProducerKeys,
     following: Following,
 }
 
@@ -146,12 +148,15 @@ impl Producers {
     pub fn new(bounds: ProducerBounds) -> Producers {
         let leave_at = bounds.memory.max(1);
         let following = Following::Live { durable_before: 0 };
-        Producers { map: FxHashMap::default(), bounds, leave_at, store: None, following }
+        let (map, keys) = (FxHashMap::default(), ProducerKeys::default());
+        Producers { map, bounds, leave_at, store: None, keys, following }
     }
 
-    /// Connects the table to its part of a store.
-    pub fn connect(&mut self, storage: Option<Arc<dyn Storage>>, table: u32) {
-        self.store = storage.map(|storage| ProducerStore { storage, table, keep: self.bounds.store });
+    /// Lets the table be that of a stream, with its part of a store.
+    pub fn connect(&mut self, storage: Option<Arc<dyn Storage>>, entry: &StreamEntry) {
+        let (table, keep) = (entry.producers(), self.bounds.store);
+        self.store = storage.map(|storage| ProducerStore { storage, table, keep });
+        self.keys = ProducerKeys::of(entry);
     }
 
     /// Takes the events that follow as those of the log: none is looked up in the store. Those before this offset are
@@ -171,30 +176,53 @@ impl Producers {
     /// The store cannot be read.
     pub fn seq_status(&mut self, origin: &Origin) -> Result<SeqStatus, StoreError> {
         let is_live = matches!(self.following, Following::Live { .. });
+        let key = self.keys.present(&origin.producer);
         if is_live
-            && !self.map.contains_key(&origin.producer)
-            && let Some(store) = &self.store
-            && let Some(known) = store.storage.producer(store.table, &origin.producer)?
+            && !self.map.contains_key(&key)
+            && let Some(known) = self.stored(&key)?
         {
             if self.map.len() >= self.leave_at {
                 self.make_room();
             }
             // its latest event is durable, whatever offset it had in a stream before this one
             let last_offset = known.last_offset.min(self.following.durable_before().saturating_sub(1));
-            self.map.insert(origin.producer.clone(), Producer { last_offset, ..known });
+            self.map.insert(key.clone(), Producer { last_offset, ..known });
         }
-        let known = self.map.get(&origin.producer);
+        let before = if is_live && !self.map.contains_key(&key) { self.known_before(&origin.producer)? } else { None };
+        // under the names before, only what was safe was everything
+        let (known, learnt) = match self.map.get(&key) {
+            Some(known) => (Some(*known), Some(known.last_seq)),
+            None => (before, before.and_then(|known| known.safe)),
+        };
         if is_live && let Err(fault) = check_epoch(known.map(|known| known.epoch), origin.epoch) {
             return Ok(SeqStatus::Fenced(fault));
         }
-        let is_learnt = known.is_some_and(|known| origin.epoch == known.epoch && origin.seq <= known.last_seq);
+        let is_learnt = known.is_some_and(|known| known.epoch == origin.epoch) && learnt >= Some(origin.seq);
         Ok(if is_learnt { SeqStatus::Duplicate } else { SeqStatus::New })
+    }
+
+    fn stored(&self, key: &str) -> Result<Option<Producer>, StoreError> {
+        self.store.as_ref().map_or(Ok(None), |store| store.storage.producer(store.table, key))
+    }
+
+    /// What is known of a producer under one key, in memory and in the store.
+    fn at(&self, key: &str) -> Result<Option<Producer>, StoreError> {
+        Ok(match (self.map.get(key), self.stored(key)?) {
+            (Some(known), Some(stored)) => Some(known.newer(stored)),
+            (known, stored) => known.copied().or(stored),
+        })
+    }
+
+    /// What is known of a producer under the names that the stream had before.
+    fn known_before(&self, producer: &Arc<str>) -> Result<Option<Producer>, StoreError> {
+        self.keys.former(producer).try_fold(None, |known, key| Ok(newest(known, self.at(&key)?)))
     }
 
     /// Remembers an event that is being learnt.
     pub fn note(&mut self, origin: &Origin, offset: u64) {
+        let key = self.keys.present(&origin.producer);
         let new = Producer { epoch: origin.epoch, last_seq: origin.seq, safe: origin.safe, last_offset: offset };
-        match self.map.get_mut(&origin.producer) {
+        match self.map.get_mut(&key) {
             Some(known) if known.epoch == origin.epoch => {
                 *known = Producer { safe: known.safe.max(origin.safe), ..new };
             }
@@ -203,7 +231,7 @@ impl Producers {
                 if self.map.len() >= self.leave_at {
                     self.make_room();
                 }
-                self.map.insert(origin.producer.clone(), new);
+                self.map.insert(key, new);
             }
         }
     }
@@ -240,19 +268,12 @@ impl Producers {
         self.leave_at = (self.map.len() + 1).max(self.bounds.memory);
     }
 
-    /// What the table knows of a producer, in memory and in the store.
+    /// What the table knows of a producer, in memory and in the store, under all names of the stream.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn known(&self, name: &str) -> Result<Option<Producer>, StoreError> {
-        let stored = match &self.store {
-            Some(store) => store.storage.producer(store.table, name)?,
-            None => None,
-        };
-        Ok(match (self.map.get(name), stored) {
-            (Some(known), Some(stored)) => Some(known.newer(stored)),
-            (known, stored) => known.copied().or(stored),
-        })
+    pub fn known(&self, producer: &Arc<str>) -> Result<Option<Producer>, StoreError> {
+        Ok(newest(self.at(&self.keys.present(producer))?, self.known_before(producer)?))
     }
 
     /// Takes from another table what is further on there.
@@ -269,8 +290,8 @@ impl Producers {
     }
 
     /// The offset of the latest event of a producer that is in memory. What is in the store is durable.
-    pub fn offset_in_memory(&self, name: &str) -> Option<u64> {
-        self.map.get(name).map(|producer| producer.last_offset)
+    pub fn offset_in_memory(&self, producer: &Arc<str>) -> Option<u64> {
+        self.keys.all(producer).filter_map(|key| self.map.get(&key).map(|known| known.last_offset)).max()
     }
 
     /// Lets the table belong to a stream that goes on from another offset. All that it knows is durable.
@@ -284,12 +305,16 @@ impl Producers {
     ///
     /// # Errors
     /// The store cannot be written.
-    pub fn forget(&mut self, name: &str) -> Result<bool, StoreError> {
-        let was_stored = match &self.store {
-            Some(store) => store.storage.remove_producer(store.table, name)?,
-            None => false,
-        };
-        Ok(self.map.remove(name).is_some() || was_stored)
+    pub fn forget(&mut self, producer: &Arc<str>) -> Result<bool, StoreError> {
+        let keys: Vec<Arc<str>> = self.keys.all(producer).collect();
+        let mut was_known = false;
+        for key in keys {
+            if let Some(store) = &self.store {
+                was_known |= store.storage.remove_producer(store.table, &key)?;
+            }
+            was_known |= self.map.remove(&key).is_some();
+        }
+        Ok(was_known)
     }
 
     /// The number of producers in memory.
@@ -346,6 +371,14 @@ impl std::fmt::Debug for Producers {
     }
 }
 
+/// The newer of two accounts, with the later of their offsets.
+fn newest(a: Option<Producer>, b: Option<Producer>) -> Option<Producer> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(Producer { last_offset: a.last_offset.max(b.last_offset), ..a.newer(b) }),
+        (a, b) => a.or(b),
+    }
+}
+
 /// Tells of producers that were forgotten: what they send again is learnt again.
 fn report_forgotten(table: u32, forgotten: &[Arc<str>]) {
     let Some(first) = forgotten.first() else { return };
@@ -354,7 +387,8 @@ fn report_forgotten(table: u32, forgotten: &[Arc<str>]) {
         stream_number = table,
         "{} producers are forgotten, as the store holds limits.producers_stored others that sent later: {first}, …; \
          what they send again would be learnt again",
-        forgotten.len()
+        forgotten.len(),
+        first = producer_of(first),
     );
 }
 

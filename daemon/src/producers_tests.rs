@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::simulated_storage::SimulatedStorage;
+use surmise_event::Schema;
+use surmise_learner::Options;
 
 fn origin(producer: &str, epoch: u64, seq: u64) -> Origin {
     Origin { producer: producer.into(), epoch, seq, safe: Some(seq) }
@@ -9,6 +11,10 @@ fn origin(producer: &str, epoch: u64, seq: u64) -> Origin {
 
 fn table(memory: usize) -> Producers {
     Producers::new(ProducerBounds { memory, store: 1_000 })
+}
+
+fn entry(number: u32, name: &str) -> StreamEntry {
+    StreamEntry::new(number, name, "", Schema::default(), Options::default(), 0)
 }
 
 fn status(table: &mut Producers, producer: &str, epoch: u64, seq: u64) -> SeqStatus {
@@ -55,7 +61,7 @@ fn no_producer_is_forgotten_while_the_store_has_room() {
     for round in 1..=4 {
         let bounds = ProducerBounds { memory: 4, store: 1_000 };
         let mut t = Producers::decode(&mut Cursor(&checkpoint.0), bounds).unwrap();
-        t.connect(Some(storage.clone()), 7);
+        t.connect(Some(storage.clone()), &entry(7, "s"));
         t.begin_replay(u64::MAX);
         for (offset, origin) in log.iter().enumerate().skip(checkpoint.1) {
             assert_eq!(t.seq_status(origin).unwrap(), SeqStatus::New);
@@ -70,12 +76,44 @@ fn no_producer_is_forgotten_while_the_store_has_room() {
             assert_eq!(status(&mut t, name, 1, round), SeqStatus::New, "{name}, round {round}");
             t.note(&origin(name, 1, round), log.len() as u64);
             log.push(origin(name, 1, round));
-            assert_eq!(t.known(name).unwrap().unwrap().safe, Some(round));
+            assert_eq!(t.known(&name.as_str().into()).unwrap().unwrap().safe, Some(round));
             if i == 77 {
                 checkpoint = (Vec::new(), log.len());
                 t.encode(&mut checkpoint.0);
             }
         }
         assert!(t.len() < 70, "{} in memory", t.len());
+    }
+}
+
+/// A producer sends 1 and 4 to `a`, 2 and 3 to `b`; then `a` gets the name `b` while 3 is still under way.
+#[test]
+fn under_a_new_name_only_what_was_safe_is_known() {
+    for memory in [1, 10] {
+        let (storage, mut stream) = (Arc::new(SimulatedStorage::default()), entry(7, "a"));
+        let mut t = table(memory);
+        t.connect(Some(storage.clone()), &stream);
+        t.follow_live(u64::MAX);
+        t.note(&Origin { safe: Some(1), ..origin("p", 1, 1) }, 0);
+        t.note(&Origin { safe: Some(1), ..origin("p", 1, 4) }, 1);
+        t.note(&origin("q", 1, 9), 2);
+        stream.rename("b");
+        t.connect(Some(storage.clone()), &stream);
+        assert_eq!(status(&mut t, "p", 1, 1), SeqStatus::Duplicate, "everyone knows that it is durable");
+        assert_eq!(status(&mut t, "p", 1, 3), SeqStatus::New);
+        assert_eq!(status(&mut t, "p", 0, 3), SeqStatus::Fenced(EpochFault::Old { known: 1, asked: 0 }));
+        t.note(&Origin { safe: Some(1), ..origin("p", 1, 3) }, 3);
+        assert_eq!(status(&mut t, "p", 1, 3), SeqStatus::Duplicate);
+        // a producer of one stream follows it to its new name
+        assert_eq!(status(&mut t, "q", 1, 9), SeqStatus::Duplicate);
+        let known =
+            |t: &Producers, name: &str| t.known(&name.into()).unwrap().map(|known| (known.safe, known.last_offset));
+        assert_eq!((known(&t, "p"), known(&t, "q")), (Some((Some(1), 3)), Some((Some(9), 2))));
+        stream.rename("a");
+        t.connect(Some(storage.clone()), &stream);
+        assert_eq!(status(&mut t, "p", 1, 4), SeqStatus::Duplicate, "it was learnt under this name");
+        assert!(t.forget(&"p".into()).unwrap());
+        assert_eq!((known(&t, "p"), known(&t, "q").is_some()), (None, true));
+        assert_eq!(status(&mut t, "p", 1, 4), SeqStatus::New);
     }
 }

@@ -155,7 +155,7 @@ fn attempt(
     // the log may continue otherwise than it did before a crash, so pages of that other continuation go first
     storage.resume_from(state.entry.number, state.learner.pages_numbered())?;
     services.connect(&mut state.learner, state.entry.id());
-    state.producers.connect(services.storage.clone(), state.entry.producers());
+    state.producers.connect(services.storage.clone(), &state.entry);
     state.producers.begin_replay(log_end.committed);
     let replayed = replay_log(&mut state, storage, log_end)?;
     state.producers.follow_live(state.learner.offset().min(log_end.committed));
@@ -269,6 +269,7 @@ pub fn producers_of(
             break;
         }
     }
+    table.connect(None, entry);
     table.begin_replay(u64::MAX);
     for group in storage.log_tail(entry.number, from) {
         let group = match group {

@@ -49,7 +49,7 @@ impl StreamState {
         let mut learner = Learner::new(entry.schema.clone(), entry.options.clone())?;
         services.connect(&mut learner, entry.id());
         let mut producers = Producers::new(bounds);
-        producers.connect(services.storage.clone(), entry.producers());
+        producers.connect(services.storage.clone(), &entry);
         Ok(StreamState { entry, learner, producers, counters: Counters::default(), quarantine: Quarantine::default() })
     }
 

@@ -9,6 +9,7 @@ use crate::inbox::ReplyOptions;
 use crate::ingest::cutter::LineCutter;
 use crate::ingest::numbering::{Numbering, ProducerEpoch};
 use crate::ingest::{Door, InputEnd, Intake, LineRefusal, LineSyntax};
+use crate::producer_keys::is_producer_name;
 use crate::ticket::{Drained, Outbox};
 use axum::Json;
 use axum::body::{Body, BodyDataStream, Bytes};
@@ -83,8 +84,8 @@ async fn producer(
             None => Ok(None),
         };
     };
-    if !(1..=name_bytes_max).contains(&name.len()) {
-        let detail = format!("a producer's name has 1 to {name_bytes_max} bytes");
+    if !is_producer_name(name, name_bytes_max) {
+        let detail = format!("a producer's name has 1 to {name_bytes_max} bytes and no NUL");
         return Err(ProblemResponse::bad_request("producer", detail));
     }
     let producer = ProducerEpoch { producer: name.into(), epoch };

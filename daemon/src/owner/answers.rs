@@ -118,7 +118,7 @@ impl Owner {
     }
 
     /// What a stream knows of a producer. A stream that sleeps is not woken for it.
-    fn known_producer(&self, stream: &str, producer: &str) -> Option<KnownProducer> {
+    fn known_producer(&self, stream: &str, producer: &Arc<str>) -> Option<KnownProducer> {
         let producers = self.streams.get(stream)?.producers()?;
         // what cannot be read is as good as unknown here; an event of the producer is refused then
         let known = producers.known(producer).ok().flatten();
@@ -128,7 +128,12 @@ impl Owner {
 
     /// Has one stream or all forget a producer. The log still holds the producer's events, so a checkpoint of each
     /// stream that knew it makes it last.
-    fn forget_producer(&mut self, stream: Option<Arc<str>>, producer: &str, now: Moment) -> Vec<PendingCheckpoint> {
+    fn forget_producer(
+        &mut self,
+        stream: Option<Arc<str>>,
+        producer: &Arc<str>,
+        now: Moment,
+    ) -> Vec<PendingCheckpoint> {
         let mut names: Vec<Arc<str>> = match stream {
             Some(name) => vec![name],
             None => self.streams.keys().cloned().collect(),

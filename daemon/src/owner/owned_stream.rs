@@ -127,7 +127,7 @@ impl OwnedStream {
         let mut stream = OwnedStream::with(Lifecycle::Failed, config, entry, view, now);
         match StreamSummary::of_covered(&**storage, &stream.entry, stream.bounds) {
             Ok(Some((mut summary, checkpoint))) => {
-                summary.producers.connect(services.storage.clone(), stream.entry.producers());
+                summary.producers.connect(services.storage.clone(), &stream.entry);
                 stream.view.show_asleep(&summary, &checkpoint);
                 let (storage, services) = (storage.clone(), services.clone());
                 let checkpoint = Some(checkpoint);

@@ -35,7 +35,8 @@ const SEEDS_DEFAULT: u64 = if cfg!(debug_assertions) { 60 } else { 1000 };
 const SEEDS_OF_OLD_BUGS: [u64; 3] = [15681, 18066, 132156];
 
 /// The same of worlds with operators.
-const SEEDS_OF_OPERATORS_BUGS: [u64; 5] = [301_879, 303_848, 303_941, 326_496, 1_000_003];
+const SEEDS_OF_OPERATORS_BUGS: [u64; 10] =
+    [301_879, 303_848, 303_941, 304_068, 304_823, 326_496, 327_626, 330_000, 330_373, 1_000_003];
 
 /// Worlds in which a planted bug must be found at the latest.
 const SEEDS_WITH_A_BUG: u64 = 100;

@@ -6,6 +6,7 @@ use crate::hub::{AskError, Hub, SERVER};
 use crate::ingest::LineSyntax;
 use crate::ingest::cutter::CutLine;
 use crate::ingest::numbering::ProducerEpoch;
+use crate::producer_keys::is_producer_name;
 use std::sync::Arc;
 use surmise_config::{AccessRole, check_stream_name};
 use surmise_event::{Refusal, RefusalCode};
@@ -158,9 +159,9 @@ fn check_names(hub: &Hub, hello: &Hello) -> Result<(), Refusal> {
         return Err(Refusal::new(RefusalCode::BadStream, "hello.stream", fault.to_string()));
     }
     if let Some(producer) = &hello.producer
-        && !(1..=name_bytes_max).contains(&producer.len())
+        && !is_producer_name(producer, name_bytes_max)
     {
-        let reason = format!("a producer's name has 1 to {name_bytes_max} bytes");
+        let reason = format!("a producer's name has 1 to {name_bytes_max} bytes and no NUL");
         return Err(Refusal::new(RefusalCode::BadHello, "hello.producer", reason));
     }
     Ok(())

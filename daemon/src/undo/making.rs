@@ -8,7 +8,7 @@ use super::replacement::{Starting, write_replacement};
 use super::subject::Subject;
 use crate::owner::OwnedStream;
 use crate::producers::ProducerBounds;
-use crate::recovery::{LogEnd, recover};
+use crate::recovery::{LogEnd, producers_of, recover};
 use crate::relearning::Relearning;
 use crate::services::Services;
 use crate::stream::StreamState;
@@ -89,8 +89,13 @@ fn bring_back(subject: &Subject, epoch: Option<u32>, means: &Means<'_>) -> Resul
     let storage = &*subject.storage;
     let recovered = recover(storage, entry.clone(), means.bounds, means.services, &LogEnd::in_store())?;
     let found = recovered.state.learner.offset();
+    let mut state = recovered.state;
+    if entry.number != subject.entry.number {
+        // what is known of producers is what the stream knew when it was deleted, however far it goes back
+        state.producers = producers_of(storage, &subject.entry, means.bounds)?;
+    }
     match found >= end.offset {
-        true => Ok(recovered.state),
+        true => Ok(state),
         false => Err(UndoError::NotWhole { stream: subject.name.to_string(), found, end: end.offset }),
     }
 }
@@ -159,6 +164,7 @@ pub fn make(
     means: &Means<'_>,
 ) -> Result<Replaced, UndoError> {
     let old = &subject.entry;
+    check_held(subject, held.as_deref())?;
     let until = subject.view.committed.load(Ordering::Acquire);
     // of a stream that has failed, no more is known here than its newest checkpoint
     let newest = subject.storage.checkpoints(old.number).last().map_or(0, |meta| meta.offset);
@@ -182,7 +188,8 @@ pub fn make(
             Starting::Checkpoint(meta)
         }
         Prepared::Rename(to) => {
-            entry = StreamEntry { name: to.to_string(), epoch: 1, replaced: None, past: past(until), ..entry };
+            entry = StreamEntry { epoch: 1, replaced: None, past: past(until), ..entry };
+            entry.rename(&to);
             entry.past_is_lost = old.past_is_lost;
             Starting::AsItIs
         }
@@ -208,6 +215,13 @@ pub fn make(
     let (offset, refused) = write_replacement(held, &mut entry, starting, &subject.storage, means.retention.now_us)?;
     commit(subject, entry.clone(), means)?;
     Ok(Replaced { entry: Some(entry), offset, refused })
+}
+
+/// Makes sure that the stream which is held is the one to be changed. While the change was prepared, a new stream may
+/// have begun under the name of one that was deleted.
+fn check_held(subject: &Subject, held: Option<&OwnedStream>) -> Result<(), UndoError> {
+    let is_other = |held: &OwnedStream| subject.entry.deleted || held.entry().number != subject.entry.number;
+    if held.is_some_and(is_other) { Err(UndoError::NameTaken(subject.name.to_string())) } else { Ok(()) }
 }
 
 /// Makes one entry durable, which is the change.

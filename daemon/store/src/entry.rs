@@ -11,6 +11,9 @@ use surmise_learner::Options;
 /// Ranges of lost offsets that an entry names; when there are more, the oldest are joined.
 const LOST_RANGES_MAX: usize = 64;
 
+/// Names that an entry remembers.
+const NAMES_MAX: usize = 16;
+
 /// What a stream was made with: all that recovery without a checkpoint has to know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StreamEntry {
@@ -52,6 +55,9 @@ pub struct StreamEntry {
     /// The number under which its producers are kept in the store, where that is another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub producer_table: Option<u32>,
+    /// The names that it has had, if it was renamed: the first one, and the latest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
     /// The offset with which its log begins.
     #[serde(default, skip_serializing_if = "is_default")]
     pub first_offset: u64,
@@ -155,6 +161,7 @@ impl StreamEntry {
             replaced: None,
             own_end: None,
             producer_table: None,
+            names: Vec::new(),
             first_offset: 0,
             past: Vec::new(),
             past_is_lost: false,
@@ -162,6 +169,21 @@ impl StreamEntry {
             deleted: false,
             cleared: false,
         }
+    }
+
+    /// Gives it another name, and remembers those that it has had.
+    pub fn rename(&mut self, to: &str) {
+        for name in [&self.name, to] {
+            if !self.names.iter().any(|known| known == name) {
+                self.names.push(name.to_owned());
+            }
+        }
+        if self.names.len() > NAMES_MAX {
+            // what stands first has a meaning of its own, and of the others the present one must stay
+            let oldest = (1..self.names.len()).find(|place| self.names[*place] != to).unwrap_or(1);
+            self.names.remove(oldest);
+        }
+        self.name = to.to_owned();
     }
 
     /// The identity that the records of the stream carry.

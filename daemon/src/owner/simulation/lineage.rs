@@ -94,6 +94,7 @@ impl Lineage {
                 }
             }
         }
+        state.producers.connect(None, &entry);
         state.entry = entry;
         state
     }
