@@ -150,7 +150,7 @@ async fn make_change(hub: &Arc<Hub>, name: Arc<str>, change: StreamChange) -> Re
     held.adopt(hub, &subject, entry.clone()).await?;
     let held_ms = held_at.elapsed().as_millis() as u64;
     subject.view.replaced.cancel();
-    clear_later(subject.storage.clone(), retention(hub));
+    clear_later(hub.clone());
     Ok(Changed {
         stream: entry.as_ref().map_or(&*subject.name, |entry| &entry.name).to_owned(),
         epoch: entry.map(|entry| entry.epoch),
@@ -161,20 +161,19 @@ async fn make_change(hub: &Arc<Hub>, name: Arc<str>, change: StreamChange) -> Re
     })
 }
 
-/// Clears away what was replaced and is not kept any longer. A start does it where this was cut off.
-fn clear_later(storage: Arc<dyn Storage>, retention: Retention) {
-    drop(tokio::task::spawn_blocking(move || {
-        if let Err(e) = clear_dead(&*storage, Unfinished::Kept, retention) {
-            tracing::warn!("what was replaced is not cleared away, which the next start does: {e}");
-        }
-    }));
+/// Clears away what was replaced and is not kept any longer, once no change is being made.
+fn clear_later(hub: Arc<Hub>) {
+    drop(tokio::spawn(async move { clear_expired(&hub).await }));
 }
 
-/// Clears away what was replaced and whose time is over.
+/// Clears away what was replaced and whose time is over. A start does it where this was cut off.
 pub async fn clear_expired(hub: &Arc<Hub>) {
     let _one_at_a_time = hub.changing.lock().await;
-    if let Some(store) = hub.store() {
-        clear_later(store, retention(hub));
+    let Some(store) = hub.store() else { return };
+    let retention = retention(hub);
+    let cleared = run_blocking(move || Ok(clear_dead(&*store, Unfinished::Kept, retention)?)).await;
+    if let Err(e) = cleared {
+        tracing::warn!("what was replaced is not cleared away, which the next start does: {e}");
     }
 }
 

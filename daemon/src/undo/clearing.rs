@@ -89,14 +89,13 @@ pub fn kept_streams(entries: &[StreamEntry], retention: Retention) -> Vec<KeptSt
 pub fn clear_dead(storage: &dyn Storage, unfinished: Unfinished, retention: Retention) -> Result<bool, StoreError> {
     let entries = storage.streams()?;
     let kept = kept_streams(&entries, retention).into_iter().map(|kept| kept.entry);
-    let staying: Vec<StreamEntry> = live_streams(entries.clone()).into_iter().chain(kept).collect();
+    // what is being made needs the logs and the producers that it comes from
+    let made = entries.iter().filter(|entry| entry.pending && unfinished == Unfinished::Kept).cloned();
+    let staying: Vec<StreamEntry> = live_streams(entries.clone()).into_iter().chain(kept).chain(made).collect();
     let numbers: BTreeSet<u32> = staying.iter().map(|entry| entry.number).collect();
     let logs: BTreeSet<u32> = staying.iter().flat_map(|entry| &entry.past).map(|part| part.number).collect();
     let tables: BTreeSet<u32> = staying.iter().map(StreamEntry::producers).collect();
-    let is_dead = |entry: &&StreamEntry| {
-        let is_made = entry.pending && unfinished == Unfinished::Kept;
-        !numbers.contains(&entry.number) && !entry.cleared && !is_made
-    };
+    let is_dead = |entry: &&StreamEntry| !numbers.contains(&entry.number) && !entry.cleared;
     let mut any = false;
     for dead in entries.iter().filter(is_dead) {
         let (keep_log, keep_producers) = (logs.contains(&dead.number), tables.contains(&dead.number));
@@ -112,8 +111,10 @@ pub fn clear_dead(storage: &dyn Storage, unfinished: Unfinished, retention: Rete
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulated_storage::SimulatedStorage;
     use surmise_event::Schema;
     use surmise_learner::Options;
+    use surmise_store::Producer;
 
     fn entry(number: u32, replaces: Option<u32>, ended_us: Option<i64>) -> StreamEntry {
         let entry = StreamEntry::new(number, "s", "", Schema::default(), Options::default(), 0);
@@ -139,6 +140,19 @@ mod tests {
         assert_eq!(numbers(&line, 75), [6, 5, 4, 3]);
         line.push(StreamEntry { pending: true, ..entry(9, Some(8), Some(80)) });
         assert_eq!(numbers(&line, 75), [6, 5, 4, 3]);
+    }
+
+    #[test]
+    fn what_is_being_made_keeps_what_it_comes_from() {
+        let storage = SimulatedStorage::default();
+        let deleted = StreamEntry { deleted: true, ..entry(0, None, None) };
+        let made = StreamEntry { pending: true, producer_table: Some(0), ..entry(1, Some(0), None) };
+        storage.commit(&[deleted, made], &[], &[], 0).unwrap();
+        let producer = Producer { epoch: 1, last_seq: 5, safe: Some(5), last_offset: 4 };
+        storage.put_producers(0, &[("p".into(), producer)], 10).unwrap();
+        let is_there = || storage.producer(0, "p").unwrap().is_some();
+        assert!(!clear_dead(&storage, Unfinished::Kept, Retention::NONE).unwrap() && is_there());
+        assert!(clear_dead(&storage, Unfinished::Cleared, Retention::NONE).unwrap() && !is_there());
     }
 
     #[test]
