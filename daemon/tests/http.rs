@@ -196,3 +196,34 @@ fn outcomes_can_be_followed() {
     host.stop();
     assert!(start.elapsed().as_secs() < 5);
 }
+
+const FLOWERS: &str = "[streams.flowers]\nmodel = { target = \"kind\" }\n\
+    fields = [{ name = \"petals\", kind = \"number\" }, { name = \"kind\", kind = \"category\" }]\n";
+
+#[test]
+fn the_rest_of_an_event_is_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start_with(dir.path(), FLOWERS);
+    let kinds = ["rose", "tulip", "lily"];
+    // in no order, so that the kind shows in the petals alone
+    let mut random = surmise_fixtures::Random::new(1);
+    let event = |i: usize| json!({"data": {"petals": 10 * (i % 3) + i % 2, "kind": kinds[i % 3]}});
+    let body: String = (0..1500).map(|_| format!("{}\n", event(random.below(600) as usize))).collect();
+    assert_eq!(host.post("/api/v1/streams/flowers/events", &body).1["accepted"], 1500);
+    let path = "/api/v1/streams/flowers/predict";
+    for (i, kind) in kinds.iter().enumerate() {
+        let (status, p) = host.post(&format!("{path}?top=2"), &json!({"data": {"petals": 10 * i}}).to_string());
+        assert_eq!((status, &p["fields"]["kind"]["top"][0][0]), (200, &json!(kind)), "{p}");
+        assert_eq!((&p["offset"], p["fields"].as_object().unwrap().len()), (&json!(1500), 1), "{p}");
+    }
+    let refused = |body: Value| {
+        let (status, p) = host.post(path, &body.to_string());
+        (status, p["field"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(refused(event(1)), (400, "kind".into()), "the target is what is asked");
+    assert_eq!(refused(json!({"data": {"leaves": 3}})), (400, "leaves".into()));
+    assert_eq!(refused(json!({"stream": "trees", "data": {"petals": 3}})), (400, "stream".into()));
+    assert_eq!(refused(json!({"key": "a", "end": true})), (400, "end".into()));
+    assert_eq!(host.post("/api/v1/streams/trees/predict", "{\"data\":{\"petals\":1}}").0, 404);
+    assert_eq!(host.get("/api/v1/streams/flowers").1["offset"], 1500, "nothing was learnt");
+}

@@ -10,6 +10,7 @@ mod checkpoint_care;
 mod checkpoints;
 mod endpoint;
 mod events;
+mod given;
 mod guard;
 mod history;
 mod learner;
@@ -78,6 +79,8 @@ endpoints! {
     GET Read "/api/v1/streams/{stream}/hash" streams::hash,
         "the `state_hash` of the learner, and the offset that it is of";
     GET Read "/api/v1/streams/{stream}/next" streams::next, "the prediction of the next event (`key`, `top`)";
+    POST Read "/api/v1/streams/{stream}/predict" given::rest,
+        "what is expected of the fields that the event of the body lacks, given those that it has (`top`)";
     GET Read "/api/v1/streams/{stream}/forecast" streams::forecast,
         "the predictions of the next events (`key`, `top`, `horizon`)";
     GET Read "/api/v1/streams/{stream}/watch" watch::watch,

@@ -137,10 +137,20 @@ pub(super) async fn predict<T: Send + 'static>(
 
 /// A prediction with the name of its stream.
 #[derive(Serialize)]
-struct StreamPrediction {
-    stream: String,
+pub(super) struct StreamPrediction {
+    pub stream: String,
     #[serde(flatten)]
-    prediction: Prediction,
+    pub prediction: Prediction,
+}
+
+/// How many symbols of a category a query asks for.
+pub(super) fn top_of(query: &Query) -> Result<usize, ProblemResponse> {
+    query.number("top", TOP_SYMBOLS_DEFAULT, 1, TOP_SYMBOLS_MAX)
+}
+
+/// Where a question about the next event with so many symbols is worked out.
+pub(super) fn cost_of(top: usize) -> Cost {
+    if top <= BRIEF_SYMBOLS_MAX { Cost::Brief } else { Cost::Long }
 }
 
 /// `GET /api/v1/streams/{stream}/next`: the prediction of the next event.
@@ -150,9 +160,9 @@ pub async fn next(
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ProblemResponse> {
     let query = Query::read(raw.as_deref(), &["key", "top"])?;
-    let top = query.number("top", TOP_SYMBOLS_DEFAULT, 1, TOP_SYMBOLS_MAX)?;
+    let top = top_of(&query)?;
     let key = query.get("key").map(str::to_owned);
-    let cost = if top <= BRIEF_SYMBOLS_MAX { Cost::Brief } else { Cost::Long };
+    let cost = cost_of(top);
     let question = move |snapshot: &Snapshot| snapshot.learner.forecast(key.as_deref(), 1, top).pop();
     let _permit = if cost == Cost::Long { Some(question_permit(&hub).await?) } else { None };
     let size = AnswerSize { horizon: 1, top };
@@ -167,7 +177,7 @@ pub async fn forecast(
     RawQuery(raw): RawQuery,
 ) -> Result<Response, ProblemResponse> {
     let query = Query::read(raw.as_deref(), &["key", "top", "horizon"])?;
-    let top = query.number("top", TOP_SYMBOLS_DEFAULT, 1, TOP_SYMBOLS_MAX)?;
+    let top = top_of(&query)?;
     let horizon = query.number("horizon", HORIZON_EVENTS_DEFAULT, 1, HORIZON_EVENTS_MAX)?;
     let key = query.get("key").map(str::to_owned);
     let asked = key.clone();

@@ -48,6 +48,7 @@ mod expected;
 mod explain;
 mod field;
 mod gap;
+mod given;
 mod inquiry;
 mod keys;
 mod learner;

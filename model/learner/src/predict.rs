@@ -28,15 +28,22 @@ struct Rollout {
 }
 
 /// What one step of a rollout expects of the fields observed so far.
-struct RolloutStep {
+pub(crate) struct RolloutStep {
     /// The expected values over the key's previous ones.
-    current: Values,
+    pub(crate) current: Values,
     /// For each symbol field: what it saw, and the symbol that it moves forward by.
     moves: Vec<(usize, SideInputs, u32)>,
     /// The expected gap in microseconds.
     gap_us: i64,
     /// Whether the key's end is the likeliest.
     ends: bool,
+}
+
+impl RolloutStep {
+    /// A step from the values of the event before.
+    pub(crate) fn from_here(previous: &Values) -> RolloutStep {
+        RolloutStep { current: previous.clone(), moves: Vec::new(), gap_us: 0, ends: false }
+    }
 }
 
 impl Learner {
@@ -86,7 +93,7 @@ impl Learner {
 
     /// A key's state with parts for all fields: from memory, from the store, or new. `None` if it lies in the store and
     /// cannot be read.
-    fn key_state(&self, key: Option<&str>) -> Option<Cow<'_, KeyState>> {
+    pub(crate) fn key_state(&self, key: Option<&str>) -> Option<Cow<'_, KeyState>> {
         let mut state = match self.keys.get(key) {
             Some(known) if known.symbols.len() == self.models.fields.len() => return Some(Cow::Borrowed(known)),
             Some(incomplete) => incomplete.clone(),
@@ -108,7 +115,7 @@ impl Learner {
         top: usize,
         prediction: &mut Prediction,
     ) -> bool {
-        let mut step = RolloutStep { current: rollout.previous.clone(), moves: Vec::new(), gap_us: 0, ends: false };
+        let mut step = RolloutStep::from_here(&rollout.previous);
         if !folds_ends(&self.schema) && !self.schema.is_bytes() && self.measures.tally.ends > 0 {
             let last = rollout.previous.hashes.first().copied().unwrap_or(0);
             let end = self.models.ending.probability(rollout.length, last);
@@ -181,7 +188,7 @@ fn expect_number(step: &mut RolloutStep, i: usize, bucket: u32, forecast: &Forec
     Expected::Number { mean: forecast.mean, median: forecast.median, quantiles, missing: None }
 }
 
-fn expect_category(
+pub(crate) fn expect_category(
     step: &mut RolloutStep,
     prediction: &mut Prediction,
     i: usize,
@@ -208,7 +215,7 @@ fn expect_category(
 }
 
 /// The likeliest templates of a line, as texts with placeholders.
-fn expect_line(
+pub(crate) fn expect_line(
     step: &mut RolloutStep,
     i: usize,
     (model, lines): (&SymbolModel, &LineModel),

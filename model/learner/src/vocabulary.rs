@@ -70,6 +70,16 @@ impl Vocabulary {
         self.end
     }
 
+    /// The symbol of a text, if it has arrived.
+    pub fn known(&self, text: &str) -> Option<u32> {
+        self.texts.get(text).copied()
+    }
+
+    /// The symbol of a missing value, if one has arrived.
+    pub fn missing(&self) -> Option<u32> {
+        self.missing
+    }
+
     /// The symbol of a text, which arrives with it if it is new.
     pub fn symbol(&mut self, s: &str) -> u32 {
         if let Some(id) = self.texts.get(s) {
