@@ -36,5 +36,5 @@ pub use record::{Data, Datum, Event, Record, Value};
 pub use refusal::{Limits, Refusal, RefusalCode};
 pub use report::{ExpertReport, FieldReport, Report};
 pub use schema::{Field, FieldKind, GAP, Schema, UnknownFieldKind, VALUE};
-pub use session::{SessionOutcome, SessionWhy};
+pub use session::{SessionOutcome, SessionOver, SessionWhy};
 pub use time::{TimeError, TimeUnit, format_time, parse_standard, parse_time, time_of_number, time_of_whole_number};

@@ -10,6 +10,9 @@ pub struct SessionOutcome {
     /// The key; `None` for events without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Box<str>>,
+    /// Why it is over.
+    #[serde(default)]
+    pub over: SessionOver,
     /// The offset of the key's first event.
     pub first_offset: u64,
     /// The offset of its last event, which is its end where that is an event.
@@ -25,6 +28,20 @@ pub struct SessionOutcome {
     /// What is most unusual about it, where something is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<SessionWhy>,
+}
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionOver {
+    /// Its key ended.
+    #[default]
+    Ended,
+    /// Its key was silent for much longer than keys of its stream use to be. If the key speaks again, that is another
+    /// session.
+    Silent,
+    /// Its key was forgotten, as there were too many others.
+    Forgotten,
 }
 
 /// What is most unusual about a session. Written for people by `Display`.

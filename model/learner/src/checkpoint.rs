@@ -22,7 +22,7 @@ use surmise_state::{Persist, State, StateError};
 const MAGIC: &[u8; 8] = b"surmise\0";
 
 /// The version of what is written; it rises with every change of it.
-const FORMAT: u32 = 11;
+const FORMAT: u32 = 12;
 
 impl Learner {
     /// Saves the learner: all that [`Learner::load`] needs to make one that continues exactly as this one would, in one
@@ -118,6 +118,8 @@ impl Persist for Core<'_> {
         models.ending.persist(s)?;
         learner.monitors.alarms.persist(s)?;
         learner.monitors.sessions.persist(s)?;
+        learner.monitors.open_sessions.persist(s)?;
+        learner.monitors.silences.persist(s)?;
         // the states of keys are read and written by the models, so they leave the learner meanwhile
         let mut held = std::mem::replace(&mut learner.keys, Keys::new(&learner.options));
         let result = persist_keys(learner, &mut held, s);
@@ -211,7 +213,6 @@ impl Persist for KeyBody<'_> {
         key.clock.persist(s)?;
         s.u32("key length", &mut key.length)?;
         s.u64("key used", &mut key.used)?;
-        key.session.persist(s)?;
         s.u32("key size", &mut key.measured.bytes)?;
         s.u32("key size", &mut key.measured.length)?;
         for i in 0..fields {

@@ -35,7 +35,7 @@ pub struct KeyState {
     pub clock: SequenceClock,
     /// Events of the key so far.
     pub length: u32,
-    /// What the verdict on the key will need when it ends.
+    /// Its open session, while an event of the key is observed.
     pub session: OpenSession,
     /// The offset of the key's latest event.
     pub used: u64,

@@ -8,8 +8,10 @@ use crate::explain::FieldExplanation;
 use crate::field::{FieldModel, Model};
 use crate::keys::{KeyState, Keys};
 use crate::number_fields::NumberFields;
+use crate::open_sessions::OpenSessions;
 use crate::options::{Options, OptionsError};
 use crate::parts::KeptParts;
+use crate::silence::Silences;
 use crate::symbol_field::SymbolField;
 use crate::tally::{FieldTally, StreamTally};
 use crate::values::{SideInputs, Values};
@@ -83,6 +85,10 @@ pub(crate) struct Monitors {
     pub(crate) drift: Watcher,
     /// Judges keys as a whole when they end.
     pub(crate) sessions: SessionJudge,
+    /// The sessions that are not over yet.
+    pub(crate) open_sessions: OpenSessions,
+    /// Says from when on a silent key is over.
+    pub(crate) silences: Silences,
 }
 
 /// What a learner measures of its own predictions, and how much of it.

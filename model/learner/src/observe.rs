@@ -117,8 +117,12 @@ impl Learner {
         // the key's state leaves the table while models change it and themselves
         let mut key = self.take_key(name);
         self.complete(&mut key);
-        self.keep_before(event.time_us.and_then(|time_us| key.clock.since(time_us)));
         let every_byte = self.schema.is_bytes();
+        // an endless stream of bytes has no sessions
+        if !every_byte {
+            self.take_session(name, &mut key, event.time_us);
+        }
+        self.keep_before(event.time_us.and_then(|time_us| key.clock.since(time_us)));
         let mut cost = Surprise::default();
         if !event.values.is_empty() {
             cost += if every_byte {
@@ -133,7 +137,6 @@ impl Learner {
             cost += end;
         }
         (out.surprise_bits, out.excess_bits) = (cost.bits(), cost.excess.bits());
-        // an endless stream of bytes has no sessions
         if !every_byte {
             self.observe_session(name, &mut key, event.end, out);
         }
@@ -141,7 +144,9 @@ impl Learner {
             self.end_key(name, &key);
         } else {
             self.put_key(name, key);
-            self.judge_forgotten(out);
+        }
+        if !every_byte {
+            self.judge_silent(event.time_us, out);
         }
         self.position.offset += events;
         self.position.version += events;

@@ -141,8 +141,8 @@ impl Learner {
     /// Forgets the keys in memory that are unused for longest, where there is no store to take them.
     fn forget_unused(&mut self) {
         while self.keys.is_over() {
-            if let Some((key, state)) = self.keys.pop() {
-                self.keys.forgotten_sessions.push((key, state.session));
+            if let Some((key, _)) = self.keys.pop() {
+                self.forget_session(key);
             }
             self.keys.forgotten += 1;
         }
@@ -177,14 +177,18 @@ impl Learner {
                 // the key came back to memory, so that page no longer counts
                 continue;
             }
-            let mut forgotten = self.new_key();
-            let read = KeyBody(self, &mut forgotten).decode(&state);
-            read.map_err(|source| PagesError::Undecodable { key: key.clone(), source })?;
-            self.keys.forgotten_sessions.push((key.clone(), forgotten.session));
             self.keys.stored.remove(&key, &state);
             self.keys.forgotten += 1;
             self.write(place, &[Page { key: &key, state: None }])?;
+            self.forget_session(key);
         }
         Ok(())
+    }
+
+    /// Keeps the session of a key that is forgotten with the event at hand for its verdict.
+    fn forget_session(&mut self, key: Box<str>) {
+        if let Some(session) = self.monitors.open_sessions.forget(&key) {
+            self.keys.forgotten_sessions.push((key, session));
+        }
     }
 }

@@ -2,13 +2,25 @@
 
 use crate::field::Model;
 use crate::keys::KeyState;
-use crate::learner::Learner;
+use crate::learner::{Learner, Monitors};
 use crate::vocabulary::Token;
 use surmise_alarm::score_of;
-use surmise_event::{Outcome, SessionOutcome, SessionWhy};
+use surmise_event::{Outcome, SessionOutcome, SessionOver, SessionWhy};
 use surmise_sessions::{OpenSession, SessionReason, SessionSymbol, SessionVerdict, StepCost};
 
+/// Keys that are judged with one event because they have gone silent, at most.
+const SILENT_MAX: usize = 2;
+
 impl Learner {
+    /// Takes the open session of a key for an event, and notes for how long the key was silent.
+    pub(crate) fn take_session(&mut self, name: Option<&str>, key: &mut KeyState, time_us: Option<i64>) {
+        key.session = self.monitors.open_sessions.take(name);
+        if name.is_some() && key.length > 0 {
+            let us = time_us.and_then(|time_us| key.clock.since(time_us));
+            self.monitors.silences.observe(self.position.offset.saturating_sub(key.used), us);
+        }
+    }
+
     /// Adds an event to the session of its key, and judges the session if the event ends the key. The event's own
     /// outcome is complete but for that.
     pub(crate) fn observe_session(&mut self, name: Option<&str>, key: &mut KeyState, ended: bool, out: &mut Outcome) {
@@ -16,28 +28,48 @@ impl Learner {
         let evidence_bits = evidence.fold(0.0, f64::max);
         let cost = StepCost { surprise_bits: out.surprise_bits, evidence_bits };
         key.session.add_step(out.offset, out.events, cost);
+        let open = &mut self.monitors.open_sessions;
         if !ended {
+            open.put(name, std::mem::take(&mut key.session), key.clock.last_us());
             return;
         }
-        out.sessions.push(self.outcome_of(name, &key.session));
+        open.end(name);
+        let session = self.outcome_of(name, &key.session, SessionOver::Ended);
+        out.sessions.push(session);
     }
 
-    /// Judges the sessions of keys that were forgotten with the event at hand: they were silent for longest, and will
-    /// not be known when they come back.
-    pub(crate) fn judge_forgotten(&mut self, out: &mut Outcome) {
-        // a stream of bytes has no sessions
-        let mut forgotten = std::mem::take(&mut self.keys.forgotten_sessions);
-        for (key, session) in forgotten.drain(..).filter(|(_, session)| session.events > 0) {
-            let session = self.outcome_of(Some(&key), &session);
+    /// Judges the sessions that are over with the event at hand though their keys did not end: those of keys that were
+    /// forgotten, that have gone silent (two at most, as one key falls silent for each event in the long run), and that
+    /// are one too many.
+    pub(crate) fn judge_silent(&mut self, time_us: Option<i64>, out: &mut Outcome) {
+        let mut over = std::mem::take(&mut self.keys.forgotten_sessions);
+        for (key, session) in over.drain(..) {
+            let session = self.outcome_of(Some(&key), &session, SessionOver::Forgotten);
             out.sessions.push(session);
         }
-        self.keys.forgotten_sessions = forgotten;
+        self.keys.forgotten_sessions = over;
+        for _ in 0..SILENT_MAX {
+            let Monitors { open_sessions, silences, .. } = &mut self.monitors;
+            let offset = self.position.offset;
+            let is_over = |last_offset: u64, last_us: Option<i64>| {
+                let us = time_us.zip(last_us).map(|(time_us, last_us)| time_us.saturating_sub(last_us));
+                silences.is_over(offset.saturating_sub(last_offset), us)
+            };
+            let Some((key, session)) = open_sessions.silence(is_over) else { break };
+            let session = self.outcome_of(Some(&key), &session, SessionOver::Silent);
+            out.sessions.push(session);
+        }
+        while let Some((key, session)) = self.monitors.open_sessions.overflow() {
+            let session = self.outcome_of(Some(&key), &session, SessionOver::Forgotten);
+            out.sessions.push(session);
+        }
     }
 
-    fn outcome_of(&mut self, key: Option<&str>, session: &OpenSession) -> SessionOutcome {
+    fn outcome_of(&mut self, key: Option<&str>, session: &OpenSession, over: SessionOver) -> SessionOutcome {
         let verdict = self.monitors.sessions.judge(session);
         SessionOutcome {
             key: key.map(Into::into),
+            over,
             first_offset: session.first_offset,
             last_offset: session.last_offset,
             events: session.events,

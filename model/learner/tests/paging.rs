@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 
 use std::sync::Arc;
-use surmise_event::{Data, Datum, Limits, Record, Schema};
+use surmise_event::{Data, Datum, Limits, Record, Schema, SessionOver};
 use surmise_fixtures::Random;
 use surmise_learner::{Learner, MemoryPages, NetworkSize, Options};
 
@@ -75,6 +75,33 @@ fn returning(options: &Options) {
     assert_eq!((none.len(), free.keys_stored()), (0, 0));
     assert!(narrow.keys_stored() > 40 && pages.len() >= narrow.keys_stored() as usize && !some.is_empty());
     assert_eq!(narrow.report().keys, free.report().keys);
+}
+
+#[test]
+fn a_key_that_goes_silent_has_its_verdict_wherever_its_state_lies() {
+    let (mut free, none) = learner(roomy());
+    let (mut narrow, some) = learner(Options { keys: 3, ..roomy() });
+    let mut r = Random::new(4);
+    let mut silent = 0;
+    for i in 0..3000u64 {
+        let page = Datum::Text(format!("p{}", r.below(5)).into());
+        let key = format!("k{}", i / 10 + r.below(12)).into();
+        let time_us = Some(i as i64 * 1_000_000);
+        let rec = Record { key: Some(key), time_us, data: Data::One(page), ..Record::default() };
+        let event = free.bind(&rec, &Limits::default()).unwrap();
+        let outcome = free.observe(&event);
+        narrow.bind(&rec, &Limits::default()).unwrap();
+        assert_eq!(narrow.observe(&event), outcome, "event {i}");
+        silent += outcome.sessions.iter().filter(|session| session.over == SessionOver::Silent).count();
+        if i == 2000 {
+            assert_eq!(narrow.state_hash(), free.state_hash());
+            let mut loaded = Learner::load(&narrow.save()).unwrap();
+            loaded.set_pages(some.clone());
+            narrow = loaded;
+        }
+    }
+    assert_eq!(narrow.state_hash(), free.state_hash());
+    assert!(silent > 50 && none.is_empty() && some.len() > 200, "{silent} verdicts, {} pages", some.len());
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Sessions with planted faults: the verdicts find them, whatever the fault is, and whether or not it recurs.
 
-use surmise_event::{Data, Datum, Field, FieldKind, Limits, Outcome, Record, Schema, SessionOutcome, SessionWhy};
+use surmise_event::{
+    Data, Datum, Field, FieldKind, Limits, Outcome, Record, Schema, SessionOutcome, SessionOver, SessionWhy,
+};
 use surmise_fixtures::Random;
 use surmise_learner::{Learner, Options};
 
@@ -197,6 +199,76 @@ fn a_key_that_goes_silent_has_its_verdict_when_it_is_forgotten() {
     }
     let keys = |sessions: &[SessionOutcome]| sessions.iter().map(|s| s.key.clone()).collect::<Vec<_>>();
     assert_eq!(keys(&store), keys(&memory[..store.len()]));
+}
+
+/// An event of a key at a minute of its stream's time.
+fn step_at(learner: &mut Learner, minute: usize, key: &str, step: &str) -> Outcome {
+    let data = Data::One(Datum::Text(step.into()));
+    let time_us = Some(minute as i64 * 60_000_000);
+    let record = Record { key: Some(key.into()), data, time_us, ..Record::default() };
+    let event = learner.bind(&record, &Limits::default()).unwrap();
+    learner.observe(&event)
+}
+
+#[test]
+fn a_key_that_goes_silent_has_its_verdict_without_an_end() {
+    let mut random = Random::new(6);
+    let mut live = learner();
+    let (mut sent, mut told) = (Vec::new(), Vec::<SessionOutcome>::new());
+    let mut open: Vec<(String, Vec<String>)> = Vec::new();
+    for minute in 0..12_000 {
+        if open.len() < 8 {
+            let steps = if sent.len() == 700 { fault("short", 0, &mut random) } else { normal(&mut random) };
+            sent.push(steps.len());
+            open.push((sent.len().to_string(), steps.into_iter().rev().collect()));
+        }
+        let place = random.below(open.len() as u64) as usize;
+        let step = open[place].1.pop().unwrap();
+        let outcome = step_at(&mut live, minute, &open[place].0, &step);
+        told.extend(outcome.sessions);
+        if open[place].1.is_empty() {
+            open.remove(place);
+        }
+        if minute == 9_000 {
+            let mut loaded = Learner::load(&live.save()).unwrap();
+            assert_eq!(live.state_hash(), loaded.state_hash());
+            live = loaded;
+        }
+    }
+    let open: Vec<&str> = open.iter().map(|(key, _)| key.as_str()).collect();
+    assert!(told.iter().all(|session| session.over == SessionOver::Silent));
+    let mut keys: Vec<usize> = told.iter().map(|session| session.key.as_deref().unwrap().parse().unwrap()).collect();
+    assert!(told.iter().all(|s| !open.contains(&s.key.as_deref().unwrap())), "no session is cut in two");
+    for (key, session) in keys.iter().zip(&told) {
+        assert_eq!(session.events as usize, sent[key - 1], "{session:?}");
+    }
+    keys.sort_unstable();
+    assert!(keys.windows(2).all(|pair| pair[0] < pair[1]), "a session has one verdict");
+    // the last ones are not silent for long enough yet
+    assert!(keys.len() + 250 > sent.len(), "{} of {}", keys.len(), sent.len());
+    let short = told.iter().find(|session| session.key.as_deref() == Some("701")).unwrap();
+    assert!(short.rarity_sessions > 100.0, "{short:?}");
+    // a key that speaks again begins another session
+    let again = told[0].key.clone().unwrap();
+    for (minute, step) in (12_000..).zip(["open", "check"]) {
+        step_at(&mut live, minute, &again, step);
+    }
+    let mut more = (12_002..14_000).map(|minute| step_at(&mut live, minute, &minute.to_string(), "open").sessions);
+    let more = more.find_map(|sessions| sessions.into_iter().find(|s| s.key == Some(again.clone())));
+    assert_eq!(more.map(|session| (session.first_offset, session.events)), Some((12_000, 2)));
+}
+
+#[test]
+fn keys_that_go_on_have_no_verdict() {
+    let mut random = Random::new(2);
+    let mut live = learner();
+    for minute in 0..20_000 {
+        // some hosts speak often, some hardly ever, and all at night less
+        let host = (random.below(40) * random.below(40) / 40).to_string();
+        let at = minute + minute / 600 * 840;
+        let outcome = step_at(&mut live, at, &host, ["up", "load", "idle"][random.below(3) as usize]);
+        assert!(outcome.sessions.is_empty(), "{minute}: {:?}", outcome.sessions);
+    }
 }
 
 #[test]

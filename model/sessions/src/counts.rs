@@ -76,6 +76,12 @@ impl SymbolCounts {
         self.iter().find(|(s, _)| *s == symbol).map_or(0, |(_, count)| count)
     }
 
+    /// About how many bytes of memory the counts take.
+    pub(crate) fn bytes(&self) -> u64 {
+        let room = self.symbols.len().next_power_of_two().max(4);
+        (room * (size_of::<SessionSymbol>() + size_of::<u16>())) as u64
+    }
+
     /// The symbols and their counts, those that found no place together as [`SessionSymbol::OTHERS`].
     pub fn iter(&self) -> impl Iterator<Item = (SessionSymbol, u16)> + '_ {
         let others = (self.others > 0).then_some((SessionSymbol::OTHERS, self.others));

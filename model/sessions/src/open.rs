@@ -37,6 +37,11 @@ impl OpenSession {
         self.counts.add(symbol);
     }
 
+    /// About how many bytes of memory its counts take.
+    pub fn counts_bytes(&self) -> u64 {
+        self.counts.bytes()
+    }
+
     /// Adds a step, which begins at an offset and takes `events` of them.
     pub fn add_step(&mut self, offset: u64, events: u64, cost: StepCost) {
         if self.events == 0 {

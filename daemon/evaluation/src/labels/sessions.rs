@@ -244,7 +244,7 @@ mod tests {
                 surprise_bits,
                 anomaly_score: score,
                 rarity_sessions: 1.0,
-                why: None,
+                ..SessionOutcome::default()
             });
         }
         let r = collector.finish();
