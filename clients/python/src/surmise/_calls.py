@@ -1,0 +1,302 @@
+"""The questions of the HTTP interface: what is asked for, and what the answer is read as.
+
+`Client` and `AsyncClient` ask the same; this is the one place that knows the paths.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Callable, Generic, Optional, TypeVar, Union
+from urllib.parse import quote, urlencode
+
+from ._answers import AlarmList, Forecast, Prediction, Why
+from ._decode import Answer
+from ._state import (
+    Accepted,
+    Changed,
+    Checkpoint,
+    CheckpointList,
+    Health,
+    History,
+    LoggedEvents,
+    StateHash,
+    StreamList,
+    StreamStatus,
+)
+from ._wire import Time, encode_body, encode_event
+from .errors import ProblemError, ProtocolError
+
+T = TypeVar("T")
+A = TypeVar("A", bound=Answer)
+
+#: What posted lines are, and what a posted object is.
+NDJSON = "application/x-ndjson"
+JSON = "application/json"
+
+QueryValue = Union[None, str, int, bool]
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One question: the request that asks it, and what its answer is read as."""
+
+    method: str
+    path: str
+    read: Callable[[bytes], T]
+    query: Mapping[str, QueryValue] = field(default_factory=dict)
+    body: Optional[bytes] = None
+    content_type: str = NDJSON
+    #: Whether asking changes nothing, so that it may be asked twice.
+    is_question: bool = False
+    #: Statuses beside 200 whose body is an answer.
+    answers: tuple[int, ...] = ()
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether the request may be made again when nobody knows whether it arrived."""
+        return self.method == "GET" or self.is_question
+
+    @property
+    def target(self) -> str:
+        """The path with its query."""
+        given = {key: _text(value) for key, value in self.query.items() if value is not None}
+        return self.path + ("?" + urlencode(given, quote_via=quote) if given else "")
+
+    def finish(self, status: int, body: bytes, retry_after: Optional[str]) -> T:
+        """Read the answer; `ProblemError` is what the daemon says against the question."""
+        if 200 <= status < 300 or status in self.answers:
+            return self.read(body)
+        raise problem(status, body, retry_after)
+
+
+def problem(status: int, body: bytes, retry_after: Optional[str]) -> ProblemError:
+    """Make the error out of an answer that is one."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        said = {"title": "not an answer of surmised", "detail": body[:200].decode("utf-8", "replace")}
+    try:
+        seconds = None if retry_after is None else float(retry_after)
+    except ValueError:
+        seconds = None
+    return ProblemError(status, said, seconds)
+
+
+def _text(value: QueryValue) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def parse(body: bytes) -> Any:
+    """Read the JSON of an answer."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"not an answer of surmised: {error}") from None
+
+
+def _as(cls: type[A]) -> Callable[[bytes], A]:
+    return lambda body: cls.from_json(parse(body))
+
+
+def _as_object(body: bytes) -> dict[str, Any]:
+    found = parse(body)
+    if not isinstance(found, dict):
+        raise ProtocolError("not an answer of surmised: expected an object")
+    return found
+
+
+def stream_path(stream: str, *rest: str) -> str:
+    """Give the path of a stream."""
+    if not stream:
+        raise ValueError("name a stream")
+    return "/".join(["/api/v1/streams", quote(stream, safe=""), *rest])
+
+
+def checkpoint_path(stream: str, generation: int, *rest: str) -> str:
+    """Give the path of a checkpoint."""
+    return "/".join(["/api/v1/checkpoints", quote(stream, safe=""), str(int(generation)), *rest])
+
+
+# ---- streams and their predictions
+
+
+def streams(trend: bool = False) -> Call[StreamList]:
+    """Ask for all streams."""
+    return Call("GET", "/api/v1/streams", _as(StreamList), {"trend": 1 if trend else None})
+
+
+def status(stream: str, hash: bool = False) -> Call[StreamStatus]:
+    """Ask for the whole state of a stream."""
+    return Call("GET", stream_path(stream), _as(StreamStatus), {"hash": 1 if hash else None})
+
+
+def state_hash(stream: str) -> Call[StateHash]:
+    """Ask for the hash of a stream's learner."""
+    return Call("GET", stream_path(stream, "hash"), _as(StateHash))
+
+
+def next_event(stream: str, key: Optional[str], top: Optional[int]) -> Call[Prediction]:
+    """Ask for the prediction of the next event."""
+    return Call("GET", stream_path(stream, "next"), _as(Prediction), {"key": key, "top": top})
+
+
+def forecast(stream: str, horizon: Optional[int], key: Optional[str], top: Optional[int]) -> Call[Forecast]:
+    """Ask for the predictions of the next events."""
+    query = {"horizon": horizon, "key": key, "top": top}
+    return Call("GET", stream_path(stream, "forecast"), _as(Forecast), query)
+
+
+def predict(
+    stream: str, data: Mapping[str, Any], key: Optional[str], time: Optional[Time], top: Optional[int]
+) -> Call[Prediction]:
+    """Ask for the other fields of an event of which some are known."""
+    # a question is the event itself, as it would be sent, without what is asked
+    body = b"{" + encode_event(data, key, time, False, None)
+    return Call("POST", stream_path(stream, "predict"), _as(Prediction), {"top": top}, body, JSON, is_question=True)
+
+
+def why(stream: str, offset: int, seconds: Optional[int]) -> Call[Why]:
+    """Ask why an event was as surprising as it was."""
+    return Call("GET", stream_path(stream, "events", str(int(offset)), "why"), _as(Why), {"seconds": seconds})
+
+
+def alarms(stream: Optional[str], limit: Optional[int]) -> Call[AlarmList]:
+    """Ask for the latest incidents, of one stream or of all."""
+    path = "/api/v1/alarms" if stream is None else stream_path(stream, "alarms")
+    return Call("GET", path, _as(AlarmList), {"limit": limit})
+
+
+def history(stream: str, span: Optional[str]) -> Call[History]:
+    """Ask for the course of a stream."""
+    return Call("GET", stream_path(stream, "history"), _as(History), {"span": span})
+
+
+def events(stream: str, start: Optional[int], count: Optional[int]) -> Call[LoggedEvents]:
+    """Ask for events of the log."""
+    return Call("GET", stream_path(stream, "events"), _as(LoggedEvents), {"from": start, "count": count})
+
+
+def push(stream: str, items: Iterable[Any], producer: Optional[str], epoch: Optional[int]) -> Call[Accepted]:
+    """Post events."""
+    body = items if isinstance(items, bytes) else encode_body(items)
+    query = {"producer": producer, "epoch": epoch}
+    return Call("POST", stream_path(stream, "events"), _as(Accepted), query, body)
+
+
+# ---- changing streams
+
+
+def reset(stream: str) -> Call[Changed]:
+    """Let a stream begin anew."""
+    return Call("POST", stream_path(stream, "reset"), _as(Changed))
+
+
+def rename(stream: str, to: str) -> Call[Changed]:
+    """Give a stream another name."""
+    return Call("POST", stream_path(stream, "rename"), _as(Changed), {"to": to})
+
+
+def schema(stream: str, fields: Mapping[str, str], closed: Optional[bool]) -> Call[Changed]:
+    """Have a stream's log learnt again under another schema."""
+    change: dict[str, Any] = {"fields": [{"name": name, "kind": kind} for name, kind in fields.items()]}
+    if closed is not None:
+        change["closed"] = closed
+    body = json.dumps(change).encode()
+    return Call("POST", stream_path(stream, "schema"), _as(Changed), body=body, content_type=JSON)
+
+
+def delete(stream: str, for_good: bool) -> Call[Changed]:
+    """Delete a stream."""
+    return Call("POST", stream_path(stream, "delete"), _as(Changed), {"for_good": True if for_good else None})
+
+
+def undo(stream: str, incarnation: Optional[int]) -> Call[Changed]:
+    """Bring back what was reset, restored, learnt again or deleted."""
+    return Call("POST", stream_path(stream, "undo"), _as(Changed), {"incarnation": incarnation})
+
+
+def reset_producer(producer: str, stream: Optional[str]) -> Call[dict[str, Any]]:
+    """Have a producer forgotten."""
+    return Call("POST", f"/api/v1/producers/{quote(producer, safe='')}/reset", _as_object, {"stream": stream})
+
+
+# ---- checkpoints
+
+
+def checkpoints(stream: Optional[str]) -> Call[CheckpointList]:
+    """Ask for the checkpoints in the store."""
+    return Call("GET", "/api/v1/checkpoints", _as(CheckpointList), {"stream": stream})
+
+
+def make_checkpoints(stream: Optional[str]) -> Call[CheckpointList]:
+    """Have checkpoints made now."""
+    return Call("POST", "/api/v1/checkpoints", _as(CheckpointList), {"stream": stream})
+
+
+def download(stream: str, generation: int) -> Call[bytes]:
+    """Ask for the bytes of a checkpoint's learner."""
+    return Call("GET", checkpoint_path(stream, generation), bytes)
+
+
+def restore(stream: str, generation: int) -> Call[Changed]:
+    """Go back to a checkpoint."""
+    return Call("POST", checkpoint_path(stream, generation, "restore"), _as(Changed))
+
+
+def pin(stream: str, generation: int, pinned: bool) -> Call[Checkpoint]:
+    """Keep a checkpoint when newer ones come, or let it go."""
+    return Call("POST", checkpoint_path(stream, generation, "pin"), _as(Checkpoint), {"pinned": pinned})
+
+
+def label(stream: str, generation: int, text: Optional[str]) -> Call[Checkpoint]:
+    """Give a checkpoint a label, or take it away."""
+    return Call("POST", checkpoint_path(stream, generation, "label"), _as(Checkpoint), {"label": text})
+
+
+def show(stream: str, generation: int) -> Call[dict[str, Any]]:
+    """Ask what a checkpoint holds."""
+    return Call("GET", checkpoint_path(stream, generation, "show"), _as_object)
+
+
+def verify(stream: str, generation: int) -> Call[dict[str, Any]]:
+    """Ask whether a checkpoint can be read back whole."""
+    return Call("GET", checkpoint_path(stream, generation, "verify"), _as_object)
+
+
+def diff(stream: str, generation: int, other: int) -> Call[dict[str, Any]]:
+    """Ask how two checkpoints differ."""
+    return Call("GET", checkpoint_path(stream, generation, "diff"), _as_object, {"with": other})
+
+
+# ---- the daemon itself
+
+
+def health(ready: bool = False) -> Call[Health]:
+    """Ask whether the daemon works, or whether it accepts events."""
+    return Call("GET", "/-/ready" if ready else "/-/healthy", _as(Health), answers=(503,))
+
+
+def system() -> Call[dict[str, Any]]:
+    """Ask for limits and how near each of them is."""
+    return Call("GET", "/api/v1/system", _as_object)
+
+
+def metrics() -> Call[str]:
+    """Ask for the metrics in the form of Prometheus."""
+    return Call("GET", "/metrics", lambda body: body.decode())
+
+
+def reload() -> Call[dict[str, Any]]:
+    """Have the configuration read again."""
+    return Call("POST", "/-/reload", _as_object)
+
+
+def audit(limit: Optional[int]) -> Call[dict[str, Any]]:
+    """Ask what operators did."""
+    return Call("GET", "/api/v1/audit", _as_object, {"limit": limit})

@@ -1,0 +1,96 @@
+"""Scores for the rows of a pandas frame: how surprising each is, and what was expected instead.
+
+>>> import pandas
+>>> from surmise.pandas import score
+>>> frame = pandas.read_csv("readings.csv", parse_dates=["date"])
+>>> scores = score(frame, time="date")
+>>> frame[scores.rarity_events > 10_000]
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Optional, Union
+
+from ._programs import find_program
+from ._replay import replay_scores
+from .errors import ProtocolError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["score"]
+
+#: Columns of the scores that are text.
+_TEXTS = ("key", "time", "why")
+
+
+def score(
+    frame: DataFrame,
+    *,
+    key: Optional[str] = None,
+    time: Optional[str] = None,
+    target: Optional[str] = None,
+    fields: Optional[Mapping[str, str]] = None,
+    columns: Optional[Sequence[str]] = None,
+    settings: Optional[Mapping[str, Any]] = None,
+    program: Union[str, os.PathLike[str], None] = None,
+) -> DataFrame:
+    """Learn the rows of a frame in their order, and give the scores of each, with the frame's index.
+
+    Every row is predicted before it is learnt, so the scores are what a daemon would have said as the rows came.
+    The columns are `surprise_bits`, `anomaly_score` (from 0 to 1), `rarity_events` (once in so many events), `why` (the
+    field or word that is odd), and for each number what was expected: `FIELD_yhat`, `FIELD_yhat_lower`,
+    `FIELD_yhat_upper`. `columns` chooses what is looked at; `key` and `time` name columns; a time without a zone is
+    taken as UTC. The other keywords are those of `replay`. Needs pandas and the program `surmise`, but no daemon.
+    """
+    import pandas as pd  # noqa: PLC0415
+
+    find_program("surmise", program)
+    names = [str(name) for name in (frame.columns if columns is None else columns)]
+    names += [name for name in (key, time) if name is not None and name not in names]
+    missing = [name for name in names if name not in map(str, frame.columns)]
+    if missing:
+        raise KeyError(f"the frame has no column {missing[0]!r}")
+    if len(frame) == 0:
+        return pd.DataFrame(index=frame.index, columns=["surprise_bits", "anomaly_score", "rarity_events", "why"])
+    rows = replay_scores(
+        _rows(frame, names), names, key=key, time=time, target=target, fields=fields, settings=settings, program=program
+    )
+    if len(rows) != len(frame):
+        raise ProtocolError(f"surmise scored {len(rows)} of {len(frame)} rows; `surmise inspect` says what it reads")
+    scores: dict[str, list[Any]] = {}
+    for name in rows[0]:
+        if name in ("offset", "key", "time"):
+            continue
+        scores[name] = [row[name] if name in _TEXTS else _number(row[name]) for row in rows]
+    return pd.DataFrame(scores, index=frame.index)
+
+
+def _rows(frame: Any, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Give the rows of a frame as texts of a CSV file."""
+    by_text = {str(name): name for name in frame.columns}
+    columns = [frame[by_text[name]].tolist() for name in names]
+    for values in zip(*columns):
+        yield {name: _text(value) for name, value in zip(names, values)}
+
+
+def _text(value: Any) -> str:
+    """Write a value as a cell; what is missing is empty."""
+    if value is None or bool(value != value):  # noqa: PLR0124  # NaN and NaT
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, numbers.Real):
+        return "" if not math.isfinite(value) else repr(value if isinstance(value, int) else float(value))
+    if hasattr(value, "isoformat"):
+        text: str = value.isoformat()
+        return text + "Z" if getattr(value, "tzinfo", None) is None and "T" in text else text
+    return str(value)
+
+
+def _number(text: str) -> float:
+    return float(text) if text else math.nan

@@ -1,0 +1,231 @@
+"""A classifier for River that learns in a daemon: `learn_one`, `predict_one`, `predict_proba_one`.
+
+>>> from surmise.river import SurmiseClassifier
+>>> with SurmiseClassifier() as model:
+...     for x, y in stream:
+...         model.predict_proba_one(x)
+...         model.learn_one(x, y)
+
+River itself is not needed; where it is installed, the class is one of River's, so pipelines, metrics and
+`progressive_val_score` take it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import numbers
+import weakref
+from collections.abc import Hashable, Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Optional
+
+from ._address import Trust
+from ._answers import Prediction
+from ._client import Client
+from ._daemon import Daemon
+from ._door import HTTP_URL
+from ._expected import ExpectedSymbols
+from ._producer import EVENTS_ADDRESS, Producer
+from .errors import ProblemError, RefusedError
+
+if TYPE_CHECKING:
+
+    class _Classifier:
+        """What River's classifiers have in common, which this module needs nothing of."""
+
+else:
+    try:
+        from river.base import Classifier as _Classifier
+    except ImportError:
+        _Classifier = object
+
+__all__ = ["SurmiseClassifier"]
+
+#: Classes whose probabilities are asked for.
+_CLASSES_MAX = 1000
+
+
+class SurmiseClassifier(_Classifier):
+    """Predicts the class of an event, given its other fields and everything before it.
+
+    `x` may be empty: then the class is predicted from those before it. `key` and `time` name the fields of `x` that
+    tell the sequence and the time of the event. Without `url` and `address` the model has a daemon of its own, which
+    ends with the model (`close`, or the end of a `with` block); otherwise it learns in a stream of that daemon, whose
+    configuration gives it the target: `[streams."river"] model = { target = "y" }`.
+
+    A prediction reflects every event that was learnt before it.
+    """
+
+    def __init__(
+        self,
+        target: str = "y",
+        key: Optional[str] = None,
+        time: Optional[str] = None,
+        fields: Optional[Mapping[str, str]] = None,
+        options: Optional[Mapping[str, Any]] = None,
+        stream: str = "river",
+        url: Optional[str] = None,
+        address: Optional[str] = None,
+        token: Optional[str] = None,
+        trust: Trust = None,
+    ) -> None:
+        self.target = target
+        self.key = key
+        self.time = time
+        self.fields = fields
+        self.options = options
+        self.stream = stream
+        self.url = url
+        self.address = address
+        self.token = token
+        self.trust = trust
+        self._daemon: Optional[Daemon] = None
+        self._client: Optional[Client] = None
+        self._producer: Optional[Producer] = None
+        self._labels: dict[str, Hashable] = {}
+        self._outcomes: Optional[Iterator[Any]] = None
+        self._waiting = 0
+        self._next: Optional[Prediction] = None
+        self._next_key: Optional[str] = None
+
+    @property
+    def _multiclass(self) -> bool:
+        return True
+
+    # ---- the daemon
+
+    @property
+    def _is_private(self) -> bool:
+        return self.url is None and self.address is None
+
+    def _open(self, first: Mapping[str, Any]) -> Producer:
+        """Connect, to a daemon of its own if no other is given; `first` shows which fields there are."""
+        if self._producer is not None:
+            return self._producer
+        url, address = self.url, self.address
+        if self._is_private:
+            self._daemon = Daemon(config=self._config(first))
+            # a model that is dropped without being closed leaves no daemon behind
+            weakref.finalize(self, self._daemon.close)
+            self._daemon.start()
+            url, address = self._daemon.url, self._daemon.address
+        self._client = Client(url or HTTP_URL, token=self.token, trust=self.trust)
+        self._producer = Producer(
+            self.stream, address or EVENTS_ADDRESS, token=self.token, trust=self.trust, want=("outcome", "next")
+        )
+        self._outcomes = self._producer.outcomes()
+        return self._producer
+
+    def _config(self, first: Mapping[str, Any]) -> str:
+        """Write the configuration of a private daemon: what its stream predicts, given which fields."""
+        known = dict(self.fields or {})
+        kinds = {name: known.pop(name, _kind(value)) for name, value in self._split(first)[0].items()}
+        # the target comes last, as it is predicted given the fields before it
+        kinds = {**kinds, **known, self.target: "category"}
+        fields = ", ".join(f"{{ name = {_toml(name)}, kind = {_toml(kind)} }}" for name, kind in kinds.items())
+        model = {"target": self.target, **(self.options or {})}
+        options = ", ".join(f"{name} = {_toml(value)}" for name, value in model.items())
+        return f"\n[streams.{_toml(self.stream)}]\nfields = [{fields}]\nmodel = {{ {options} }}\n"
+
+    def close(self) -> None:
+        """End the model, and its daemon if it is its own."""
+        if self._producer is not None:
+            self._producer.abort()
+        if self._client is not None:
+            self._client.close()
+        if self._daemon is not None:
+            self._daemon.close()
+        self._producer = self._client = self._daemon = self._outcomes = None
+
+    def __enter__(self) -> SurmiseClassifier:
+        return self
+
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.close()
+
+    # ---- learning and predicting
+
+    def learn_one(self, x: Mapping[str, Any], y: Any) -> None:
+        """Learn an event: what was known of it, and what its class turned out to be."""
+        producer = self._open(x)
+        if self.target in x:
+            raise ValueError(f"x has a field {self.target!r}, which is the name of the target")
+        data, key, time = self._split(x)
+        label = str(y)
+        self._labels.setdefault(label, y)
+        data[self.target] = label
+        # outcomes are read before they fill the window, in which each has a place
+        if self._waiting >= producer.options.window_events // 2:
+            self._catch_up()
+        producer.send(data, key=key, time=time)
+        self._waiting += 1
+        self._next_key = key
+
+    def predict_proba_one(self, x: Mapping[str, Any]) -> dict[Any, float]:
+        """Give the probability of every class; what they leave of one is for classes that never came."""
+        if self._producer is None and self._is_private:
+            return {}
+        self._open(x)
+        self._catch_up()
+        data, key, time = self._split(x)
+        expected = self._ask(data, key, time)
+        if not isinstance(expected, ExpectedSymbols):
+            return {}
+        return {self._labels.get(name, name): p for name, p in expected.top if name is not None}
+
+    def predict_one(self, x: Mapping[str, Any]) -> Any:
+        """Give the likeliest class; `None` before anything was learnt."""
+        probabilities = self.predict_proba_one(x)
+        return max(probabilities, key=probabilities.__getitem__) if probabilities else None
+
+    def _ask(self, data: dict[str, Any], key: Optional[str], time: Any) -> Any:
+        assert self._client is not None, "a model that is open has a client"
+        if not data and time is None and self._next is not None and self._next_key == key:
+            # the outcome of the latest event told already what comes after it
+            return self._next.fields.get(self.target)
+        try:
+            if data or time is not None:
+                answer = self._client.predict(self.stream, data, key=key, time=time, top=_CLASSES_MAX)
+            else:
+                answer = self._client.next(self.stream, key=key, top=_CLASSES_MAX)
+        except ProblemError as error:
+            if error.status == 404 and not self._labels:
+                return None
+            raise
+        return answer.fields.get(self.target)
+
+    def _catch_up(self) -> None:
+        """Wait until the daemon has learnt everything that was sent."""
+        producer, outcomes = self._producer, self._outcomes
+        assert producer is not None and outcomes is not None, "a model that is open has a producer"
+        while self._waiting:
+            progress = producer._link.progress
+            if progress.refused:
+                refusal = progress.refusals[-1]
+                raise RefusedError(refusal.code, refusal.field, refusal.reason)
+            self._next = next(outcomes).next
+            self._waiting -= 1
+
+    def _split(self, x: Mapping[str, Any]) -> tuple[dict[str, Any], Optional[str], Any]:
+        """Take the key and the time out of the fields that are known."""
+        data = {str(name): _without_nan(value) for name, value in x.items() if name not in (self.key, self.time)}
+        key = x.get(self.key) if self.key is not None else None
+        return data, None if key is None else str(key), x.get(self.time) if self.time is not None else None
+
+
+def _kind(value: Any) -> str:
+    """Tell the kind of a field by a value of it."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return "number" if is_number or value is None else "category"
+
+
+def _without_nan(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _toml(value: Any) -> str:
+    # texts, numbers and truth values are written in TOML as in JSON
+    return json.dumps(value, ensure_ascii=False)
