@@ -11,7 +11,7 @@ from . import _calls as calls
 from ._address import Trust, distrust
 from ._answers import AlarmList, Forecast, Prediction, Why
 from ._calls import Call
-from ._door import HEARTBEAT_TIMEOUT, HTTP_URL, Door
+from ._door import HEARTBEAT_TIMEOUT, Door
 from ._exchange import HttpConnection
 from ._feed import FeedCutter, FeedEvent, Follower, Glance, Patience, ServerEvent, read_glance
 from ._state import (
@@ -26,6 +26,8 @@ from ._state import (
     StreamList,
     StreamStatus,
 )
+from ._surroundings import authorities, http_url
+from ._surroundings import token as from_environment
 from ._wire import Time
 from .errors import SurmiseError, UnreachableError, UntrustedError
 
@@ -45,9 +47,9 @@ class AsyncClient:
     """
 
     def __init__(
-        self, url: str = HTTP_URL, *, token: Optional[str] = None, trust: Trust = None, timeout: float = 60.0
+        self, url: Optional[str] = None, *, token: Optional[str] = None, trust: Trust = None, timeout: float = 60.0
     ) -> None:
-        self.door = Door(url, token, trust)
+        self.door = Door(url or http_url(), token or from_environment(), trust or authorities())
         self.timeout = timeout
         self._idle: list[HttpConnection] = []
 

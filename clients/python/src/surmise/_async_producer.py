@@ -13,8 +13,8 @@ from ._answers import Outcome
 from ._connection import ConnectionTask
 from ._link import Link
 from ._options import ProducerOptions
-from ._producer import EVENTS_ADDRESS
 from ._progress import SendProgress
+from ._surroundings import events_address
 from ._wire import Event, Time, Welcome, encode_event
 from .errors import ClosedError, RecordError, RepliesUnreadError
 
@@ -37,11 +37,9 @@ class AsyncProducer:
     `ProducerOptions`.
     """
 
-    def __init__(
-        self, stream: Optional[str] = None, address: Union[str, Address] = EVENTS_ADDRESS, **options: Any
-    ) -> None:
+    def __init__(self, stream: Optional[str] = None, address: Union[str, Address, None] = None, **options: Any) -> None:
         self.options = ProducerOptions(stream=stream, **options)
-        self.address = Address.parse(address)
+        self.address = Address.parse(address or events_address())
         self._link = Link(self.options, self._changed)
         self._waiters: list[asyncio.Future[None]] = []
         self._reader: Optional[asyncio.Task[Any]] = None

@@ -14,7 +14,7 @@ from . import _calls as calls
 from ._address import Trust, distrust
 from ._answers import AlarmList, Forecast, Prediction, Why
 from ._calls import Call
-from ._door import HEARTBEAT_TIMEOUT, HTTP_URL, Door
+from ._door import HEARTBEAT_TIMEOUT, Door
 from ._feed import FeedCutter, FeedEvent, Follower, Glance, Patience, ServerEvent, read_glance
 from ._state import (
     Accepted,
@@ -28,6 +28,8 @@ from ._state import (
     StreamList,
     StreamStatus,
 )
+from ._surroundings import authorities, http_url
+from ._surroundings import token as from_environment
 from ._wire import Time
 from .errors import ProtocolError, SurmiseError, UnreachableError, UntrustedError
 
@@ -41,14 +43,15 @@ class Client:
     >>> client.next("web", key="user-7").best
     {'page': '/cart', 'ms': 131.8}
 
-    One client can be used by several threads; each has a connection of its own, which stays open. Every method raises
-    `ProblemError` for what the daemon says against it, with `status`, `code`, `field` and `reason`.
+    Without a `url` it is that of the variable SURMISE_SERVER, or http://127.0.0.1:7070. One client can be used by several
+    threads; each has a connection of its own, which stays open. Every method raises `ProblemError` for what the daemon
+    says against it, with `status`, `code`, `field` and `reason`.
     """
 
     def __init__(
-        self, url: str = HTTP_URL, *, token: Optional[str] = None, trust: Trust = None, timeout: float = 60.0
+        self, url: Optional[str] = None, *, token: Optional[str] = None, trust: Trust = None, timeout: float = 60.0
     ) -> None:
-        self.door = Door(url, token, trust)
+        self.door = Door(url or http_url(), token or from_environment(), trust or authorities())
         self.timeout = timeout
         self._context = self.door.context()
         self._local = threading.local()

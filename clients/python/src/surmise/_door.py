@@ -11,9 +11,6 @@ from ._address import Trust, trusting
 from ._calls import Call, T
 from .errors import AddressError
 
-#: Where a daemon answers questions, unless its configuration says otherwise.
-HTTP_URL = "http://127.0.0.1:7070"
-
 #: Seconds without a word after which a feed counts as broken: three times the daemon's heartbeat.
 HEARTBEAT_TIMEOUT = 45.0
 

@@ -11,6 +11,7 @@ from typing import Callable, Optional
 
 from ._address import Trust
 from ._answers import Outcome
+from ._surroundings import authorities, token
 from ._wire import NUMBER_MAX, WANTS, Refusal
 
 
@@ -25,8 +26,8 @@ class ProducerOptions:
     or learnt twice as long as the producer lives, but a later run cannot resume."""
     epoch: int = 0
     """A connection with a higher epoch fences those of the same producer with lower ones."""
-    token: Optional[str] = None
-    """The access token of the daemon, if its configuration has some."""
+    token: Optional[str] = field(default=None, repr=False)
+    """The access token of the daemon, if its configuration has some; otherwise SURMISE_TOKEN."""
     want: Sequence[str] = ("ack",)
     """The replies that are asked for: `outcome` for each event's surprise, `next` for the prediction that follows."""
     key: Optional[str] = None
@@ -58,6 +59,10 @@ class ProducerOptions:
             raise ValueError("an epoch is a whole number from 0 that has 64 bits")
         # acknowledgements are what the window lives of
         object.__setattr__(self, "want", tuple(dict.fromkeys(("ack", *self.want))))
+        if self.token is None:
+            object.__setattr__(self, "token", token())
+        if self.trust is None:
+            object.__setattr__(self, "trust", authorities())
         if self.producer is None:
             object.__setattr__(self, "producer", random_name())
 

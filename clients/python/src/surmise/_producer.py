@@ -18,11 +18,9 @@ from ._connection import ConnectionTask
 from ._link import Link
 from ._options import ProducerOptions
 from ._progress import SendProgress
+from ._surroundings import events_address
 from ._wire import Event, Time, Welcome, encode_event
 from .errors import RecordError, RepliesUnreadError
-
-#: Where a daemon listens for events, unless its configuration says otherwise.
-EVENTS_ADDRESS = "127.0.0.1:7071"
 
 #: Seconds for which a `with` block that ends with an exception waits for what it has sent.
 _LAST_WAIT = 5.0
@@ -94,14 +92,13 @@ class Producer:
     events are durable, and sends the others again, so nothing is lost and nothing is learnt twice. A program that names
     its producer resumes after a crash by sending the same events again from the beginning: what is durable is skipped.
 
-    The keywords are the fields of `ProducerOptions`.
+    Without an address it is that of the variable SURMISE_SOCKET, or 127.0.0.1:7071. The keywords are the fields of
+    `ProducerOptions`.
     """
 
-    def __init__(
-        self, stream: Optional[str] = None, address: Union[str, Address] = EVENTS_ADDRESS, **options: Any
-    ) -> None:
+    def __init__(self, stream: Optional[str] = None, address: Union[str, Address, None] = None, **options: Any) -> None:
         self.options = ProducerOptions(stream=stream, **options)
-        self.address = Address.parse(address)
+        self.address = Address.parse(address or events_address())
         self._cond = threading.Condition()
         self._link = Link(self.options, _notifier(self._cond))
         self._link.lock = self._cond

@@ -24,9 +24,8 @@ from ._address import Trust
 from ._answers import Prediction
 from ._client import Client
 from ._daemon import Daemon
-from ._door import HTTP_URL
 from ._expected import ExpectedSymbols
-from ._producer import EVENTS_ADDRESS, Producer
+from ._producer import Producer
 from .errors import ProblemError, RefusedError
 
 if TYPE_CHECKING:
@@ -110,10 +109,8 @@ class SurmiseClassifier(_Classifier):
             weakref.finalize(self, self._daemon.close)
             self._daemon.start()
             url, address = self._daemon.url, self._daemon.address
-        self._client = Client(url or HTTP_URL, token=self.token, trust=self.trust)
-        self._producer = Producer(
-            self.stream, address or EVENTS_ADDRESS, token=self.token, trust=self.trust, want=("outcome", "next")
-        )
+        self._client = Client(url, token=self.token, trust=self.trust)
+        self._producer = Producer(self.stream, address, token=self.token, trust=self.trust, want=("outcome", "next"))
         self._outcomes = self._producer.outcomes()
         return self._producer
 
