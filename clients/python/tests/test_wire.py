@@ -113,7 +113,7 @@ def test_what_is_no_reply_is_told_apart(text: bytes) -> None:
         parse_reply(text)
 
 
-@pytest.mark.parametrize("welcome", [None, {}, {"server": "s", "committed_seq": "x", "line_bytes_max": 1}, 7])
+@pytest.mark.parametrize("welcome", [None, {}, {"server": "s", "committed_seq": "x", "line_bytes_max": 1}, {"server": "s", "committed_seq": 1e999}, 7])
 def test_a_welcome_that_is_none_is_told_apart(welcome: Any) -> None:
     with pytest.raises(ProtocolError):
         parse_welcome({"welcome": welcome})

@@ -237,7 +237,7 @@ class ConnectionTask:
         except SurmiseError as error:
             self._failed = error
             wire.break_off(str(error))
-        except (TypeError, ValueError) as error:
+        except Exception as error:  # whatever the other side makes of a reply, the caller is told
             self._failed = ProtocolError(f"not an event socket of surmised: {error}")
             wire.break_off(str(error))
         if self.link.closing:

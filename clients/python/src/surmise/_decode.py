@@ -40,7 +40,7 @@ class Answer:
                     value = json[name]
                     values[name] = value if turn is None or value is None else turn(value)
             answer = cls(**values)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
             raise ProtocolError(f"not a {cls.__name__} as surmised writes it: {error}") from None
         answer.__dict__["_raw"] = json
         return answer

@@ -204,5 +204,5 @@ def parse_welcome(reply: Mapping[str, Any]) -> Welcome:
             line_bytes_max=int(welcome["line_bytes_max"]),
             producers_forgotten=int(welcome.get("producers_forgotten", 0)),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ProtocolError(f"not an event socket of surmised: the welcome lacks {error}") from None
