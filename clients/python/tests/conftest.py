@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,9 @@ closed = true
 [streams."flowers"]
 model = { target = "kind" }
 fields = [{ name = "petals", kind = "number" }, { name = "kind", kind = "category" }]
+[streams."plants"]
+model = { target = "kind" }
+fields = [{ name = "petals", kind = "number" }, { name = "kind", kind = "category" }]
 """
 
 
@@ -33,6 +37,19 @@ def pytest_configure() -> None:
         os.environ[variable] = str(Path(place).resolve())
     for variable in ("SURMISE_SERVER", "SURMISE_SOCKET", "SURMISE_TOKEN", "SURMISE_CA"):
         os.environ.pop(variable, None)
+
+
+@pytest.fixture(autouse=True)
+def time_limit() -> Iterator[None]:
+    """A test that hangs ends, and says where."""
+
+    def end(*_: object) -> None:
+        raise TimeoutError("the test hangs")
+
+    signal.signal(signal.SIGALRM, end)
+    signal.alarm(240)
+    yield
+    signal.alarm(0)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Callable, Optional
 
 #: What a peer does with one connection: it gets the socket as a file of lines.
-Script = Callable[["Conversation"], None]
+Script = Callable[["Conversation"], object]
 
 
 class Conversation:

@@ -167,8 +167,7 @@ def test_faults_of_connecting(daemon: Daemon, stream: str) -> None:
         with pytest.raises(RefusedError):
             await AsyncProducer("x" * 10_000, daemon.address).connect()
         silent = Peer(lambda talk: talk.file.read())
-        with silent:
-            with pytest.raises(asyncio.TimeoutError):
-                await asyncio.wait_for(AsyncProducer("web", silent.address).connect(), 0.1)
+        with silent, pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(AsyncProducer("web", silent.address).connect(), 0.1)
 
     run(main())

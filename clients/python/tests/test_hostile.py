@@ -12,6 +12,7 @@ import pytest
 from peer import Conversation, Peer
 from surmise import ForgottenError, Producer, ProtocolError, RefusedError, UnreachableError
 
+
 def acknowledge(talk: Conversation) -> None:
     """Do what a daemon does: acknowledge everything."""
     while True:
@@ -22,7 +23,7 @@ def acknowledge(talk: Conversation) -> None:
 
 
 def test_send_waits_at_the_bound_of_the_window() -> None:
-    may_go_on, sent = threading.Event(), []
+    may_go_on, sent = threading.Event(), list[int]()
 
     def script(talk: Conversation) -> None:
         talk.welcome()

@@ -113,7 +113,10 @@ def test_what_is_no_reply_is_told_apart(text: bytes) -> None:
         parse_reply(text)
 
 
-@pytest.mark.parametrize("welcome", [None, {}, {"server": "s", "committed_seq": "x", "line_bytes_max": 1}, {"server": "s", "committed_seq": 1e999}, 7])
+@pytest.mark.parametrize(
+    "welcome",
+    [None, {}, {"server": "s", "committed_seq": "x", "line_bytes_max": 1}, {"server": "s", "committed_seq": 1e999}, 7],
+)
 def test_a_welcome_that_is_none_is_told_apart(welcome: Any) -> None:
     with pytest.raises(ProtocolError):
         parse_welcome({"welcome": welcome})
@@ -121,7 +124,12 @@ def test_a_welcome_that_is_none_is_told_apart(welcome: Any) -> None:
 
 @pytest.mark.parametrize(
     ("code", "fatal", "may_pass"),
-    [("unavailable", True, True), ("limit_reached", True, True), ("limit_reached", False, False), ("fenced", True, False)],
+    [
+        ("unavailable", True, True),
+        ("limit_reached", True, True),
+        ("limit_reached", False, False),
+        ("fenced", True, False),
+    ],
 )
 def test_some_refusals_pass(code: str, fatal: bool, may_pass: bool) -> None:
     assert Refusal(code, "line", "…", fatal=fatal).may_pass is may_pass

@@ -43,9 +43,9 @@ class Client:
     >>> client.next("web", key="user-7").best
     {'page': '/cart', 'ms': 131.8}
 
-    Without a `url` it is that of the variable SURMISE_SERVER, or http://127.0.0.1:7070. One client can be used by several
-    threads; each has a connection of its own, which stays open. Every method raises `ProblemError` for what the daemon
-    says against it, with `status`, `code`, `field` and `reason`.
+    Without a `url` it is that of the variable SURMISE_SERVER, or http://127.0.0.1:7070. One client can be used by
+    several threads; each has a connection of its own, which stays open. Every method raises `ProblemError` for what the
+    daemon says against it, with `status`, `code`, `field` and `reason`.
     """
 
     def __init__(
@@ -101,6 +101,8 @@ class Client:
         reason = distrust(error)
         if reason is not None:
             return UntrustedError(self.door.url, reason)
+        if isinstance(error, http.client.IncompleteRead):
+            return UnreachableError(self.door.url, "the connection was closed within the answer")
         if isinstance(error, http.client.HTTPException) and not isinstance(error, ConnectionError):
             return ProtocolError(f"not an answer of surmised: {error!r}")
         return UnreachableError(self.door.url, str(error) or type(error).__name__)

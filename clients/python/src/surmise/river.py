@@ -12,11 +12,13 @@ River itself is not needed; where it is installed, the class is one of River's, 
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import numbers
+import time as clock
 import weakref
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -26,7 +28,8 @@ from ._client import Client
 from ._daemon import Daemon
 from ._expected import ExpectedSymbols
 from ._producer import Producer
-from .errors import ProblemError, RefusedError
+from ._wire import Event
+from .errors import ClosedError, ProblemError, RefusedError
 
 if TYPE_CHECKING:
 
@@ -53,7 +56,9 @@ class SurmiseClassifier(_Classifier):
     ends with the model (`close`, or the end of a `with` block); otherwise it learns in a stream of that daemon, whose
     configuration gives it the target: `[streams."river"] model = { target = "y" }`.
 
-    A prediction reflects every event that was learnt before it.
+    A prediction reflects every event that was learnt before it: it waits until the daemon answers from that state,
+    which takes some milliseconds. With `exact=False` it may lack the latest few. `score_many` is exact and waits for
+    nothing.
     """
 
     def __init__(
@@ -68,6 +73,7 @@ class SurmiseClassifier(_Classifier):
         address: Optional[str] = None,
         token: Optional[str] = None,
         trust: Trust = None,
+        exact: bool = True,
     ) -> None:
         self.target = target
         self.key = key
@@ -79,14 +85,15 @@ class SurmiseClassifier(_Classifier):
         self.address = address
         self.token = token
         self.trust = trust
+        self.exact = exact
         self._daemon: Optional[Daemon] = None
         self._client: Optional[Client] = None
         self._producer: Optional[Producer] = None
         self._labels: dict[str, Hashable] = {}
-        self._outcomes: Optional[Iterator[Any]] = None
         self._waiting = 0
         self._next: Optional[Prediction] = None
         self._next_key: Optional[str] = None
+        self._offset = 0
 
     @property
     def _multiclass(self) -> bool:
@@ -111,7 +118,6 @@ class SurmiseClassifier(_Classifier):
             url, address = self._daemon.url, self._daemon.address
         self._client = Client(url, token=self.token, trust=self.trust)
         self._producer = Producer(self.stream, address, token=self.token, trust=self.trust, want=("outcome", "next"))
-        self._outcomes = self._producer.outcomes()
         return self._producer
 
     def _config(self, first: Mapping[str, Any]) -> str:
@@ -133,7 +139,7 @@ class SurmiseClassifier(_Classifier):
             self._client.close()
         if self._daemon is not None:
             self._daemon.close()
-        self._producer = self._client = self._daemon = self._outcomes = None
+        self._producer = self._client = self._daemon = None
 
     def __enter__(self) -> SurmiseClassifier:
         return self
@@ -148,18 +154,22 @@ class SurmiseClassifier(_Classifier):
     def learn_one(self, x: Mapping[str, Any], y: Any) -> None:
         """Learn an event: what was known of it, and what its class turned out to be."""
         producer = self._open(x)
+        event = self._event(x, y)
+        # outcomes are read before they fill the window, in which each has a place
+        if self._waiting >= producer.options.window_events // 2:
+            self._catch_up()
+        producer.send_event(event)
+        self._waiting += 1
+        self._next_key = event.key
+
+    def _event(self, x: Mapping[str, Any], y: Any) -> Event:
         if self.target in x:
             raise ValueError(f"x has a field {self.target!r}, which is the name of the target")
         data, key, time = self._split(x)
         label = str(y)
         self._labels.setdefault(label, y)
         data[self.target] = label
-        # outcomes are read before they fill the window, in which each has a place
-        if self._waiting >= producer.options.window_events // 2:
-            self._catch_up()
-        producer.send(data, key=key, time=time)
-        self._waiting += 1
-        self._next_key = key
+        return Event(data, key, time)
 
     def predict_proba_one(self, x: Mapping[str, Any]) -> dict[Any, float]:
         """Give the probability of every class; what they leave of one is for classes that never came."""
@@ -178,33 +188,72 @@ class SurmiseClassifier(_Classifier):
         probabilities = self.predict_proba_one(x)
         return max(probabilities, key=probabilities.__getitem__) if probabilities else None
 
+    def score_many(self, pairs: Iterable[tuple[Mapping[str, Any], Any]]) -> Iterator[float]:
+        """Predict the class of each pair of `x` and `y` before learning it, and give the probability that `y` had.
+
+        This is what `predict_proba_one` and `learn_one` do one after the other, without waiting in between.
+        """
+        chain = iter(pairs)
+        first = next(chain, None)
+        if first is None:
+            return
+        producer = self._open(first[0])
+        self._catch_up()
+        for outcome in producer.exchange(self._event(x, y) for x, y in itertools.chain([first], chain)):
+            self._next, self._next_key, self._offset = outcome.next, outcome.key, outcome.offset + 1
+            field = outcome.fields.get(self.target)
+            yield 2.0 ** -(outcome.surprise_bits if field is None else field.surprise_bits)
+        self._check_refused()
+
     def _ask(self, data: dict[str, Any], key: Optional[str], time: Any) -> Any:
         assert self._client is not None, "a model that is open has a client"
         if not data and time is None and self._next is not None and self._next_key == key:
             # the outcome of the latest event told already what comes after it
             return self._next.fields.get(self.target)
-        try:
-            if data or time is not None:
-                answer = self._client.predict(self.stream, data, key=key, time=time, top=_CLASSES_MAX)
-            else:
-                answer = self._client.next(self.stream, key=key, top=_CLASSES_MAX)
-        except ProblemError as error:
-            if error.status == 404 and not self._labels:
-                return None
-            raise
-        return answer.fields.get(self.target)
+        if not self._labels and not self.exact:
+            return None
+        pause = 0.0005
+        while True:
+            answer = self._answer(data, key, time)
+            if answer is None or not self.exact or answer.offset >= self._offset:
+                return None if answer is None else answer.fields.get(self.target)
+            # readers are answered from a copy of the state, which the daemon renews as long as it is asked
+            clock.sleep(pause)
+            pause = min(2 * pause, 0.004)
+
+    def _answer(self, data: dict[str, Any], key: Optional[str], time: Any) -> Optional[Prediction]:
+        """Ask once; gives nothing of a stream that has no events."""
+        assert self._client is not None and self._producer is not None, "a model that is open has both"
+        for is_last in (False, True):
+            try:
+                if data or time is not None:
+                    return self._client.predict(self.stream, data, key=key, time=time, top=_CLASSES_MAX)
+                return self._client.next(self.stream, key=key, top=_CLASSES_MAX)
+            except ProblemError as error:
+                if error.status != 404 or (is_last and self._labels):
+                    raise
+            # a stream is known once its first event is durable
+            self._producer.flush()
+        return None
 
     def _catch_up(self) -> None:
         """Wait until the daemon has learnt everything that was sent."""
-        producer, outcomes = self._producer, self._outcomes
-        assert producer is not None and outcomes is not None, "a model that is open has a producer"
+        producer = self._producer
+        assert producer is not None, "a model that is open has a producer"
         while self._waiting:
-            progress = producer._link.progress
-            if progress.refused:
-                refusal = progress.refusals[-1]
-                raise RefusedError(refusal.code, refusal.field, refusal.reason)
-            self._next = next(outcomes).next
+            outcome = producer._take(lambda: bool(producer._link.progress.refused))
+            if outcome is None:
+                self._check_refused()
+                raise ClosedError()
+            self._next, self._offset = outcome.next, outcome.offset + 1
             self._waiting -= 1
+
+    def _check_refused(self) -> None:
+        """Raise what the daemon has against an event: it has no outcome, and the model would lack it."""
+        assert self._producer is not None, "a model that is open has a producer"
+        refusals = self._producer.progress.refusals
+        if refusals:
+            raise RefusedError(refusals[0].code, refusals[0].field, refusals[0].reason)
 
     def _split(self, x: Mapping[str, Any]) -> tuple[dict[str, Any], Optional[str], Any]:
         """Take the key and the time out of the fields that are known."""
