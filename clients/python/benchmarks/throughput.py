@@ -1,8 +1,8 @@
 """How many events a second one process sends, beside what the daemon itself learns.
 
-`python benchmarks/throughput.py [--events N] [--fields]` starts a daemon of its own, sends from a thread and from asyncio,
-and prints the rates until everything is durable. The bound is the daemon's own rate: the same lines, written as bytes
-that were made before. The load of the machine is printed, as other work spoils every rate.
+`python benchmarks/throughput.py [--events N] [--fields]` starts a daemon of its own, sends from a thread and from
+asyncio, and prints the rates until everything is durable. The bound is the daemon's own rate: the same lines, written
+as bytes that were made before. The load of the machine is printed, as other work spoils every rate.
 """
 
 from __future__ import annotations

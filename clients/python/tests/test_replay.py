@@ -91,6 +91,7 @@ def test_a_classifier_learns_what_follows_from_x() -> None:
                 hits += model.predict_one(x) == y
             model.learn_one(x, y)
         assert hits > 180
+        assert model.predict_one(x) in (True, False)
         daemon = model._daemon
         assert daemon is not None
         assert daemon.client().status("river").offset == 1000
