@@ -68,4 +68,4 @@ def client(daemon: Daemon) -> Client:
 @pytest.fixture
 def stream(request: pytest.FixtureRequest) -> str:
     """A stream that no other test uses."""
-    return str(request.node.name).replace("[", "-").replace("]", "")
+    return f"{request.module.__name__}-{request.node.name}".replace("[", "-").replace("]", "")
