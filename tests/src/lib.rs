@@ -2,10 +2,12 @@
 
 mod daemon;
 mod sessions;
+mod terminal;
 
 pub use daemon::{TestDaemon, Wire, binary, command, surmise};
 pub use sessions::{sessions_file, write_sessions};
 pub use surmise_fixtures::{Random, data};
+pub use terminal::Tmux;
 
 /// How many trials a campaign makes: as many as `SURMISE_TRIALS` says, or a few.
 pub fn trials(few: u64) -> u64 {

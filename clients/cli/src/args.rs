@@ -1,10 +1,10 @@
 //! The command line as a whole.
 
 use crate::global::Global;
-use crate::{audit, checkpoint, inspect, next, producer, send, status, stream, watch, why};
+use crate::{audit, checkpoint, inspect, next, pipe, producer, send, status, stream, top, watch, why};
 #[cfg(feature = "learner")]
 use crate::{demo, eval, fsck, replay, token};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Predicts the next event of every stream, and learns from each one that comes.
 ///
@@ -15,14 +15,16 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 const HELP: &str = "\
 Examples:
+  tail -f access.log | surmise                       no daemon: learn each line, and show what is odd
   tail -f access.log | surmise send --stream web     feed a running daemon
   surmise next --stream web                          what does it expect now?
   surmise watch --stream web                         how surprising is what comes?
+  surmise top                                        all streams and incidents, live
   surmise inspect data.csv.gz                        what would be read of it?
   surmise replay data.csv --time date                no daemon: learn from a file and see how well
 
@@ -31,6 +33,8 @@ Exit codes: 0 done, 64 wrong usage or configuration, 65 bad input data, 69 daemo
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
+    /// Learn lines from standard input and show what is odd; the same as surmise alone behind a pipe.
+    Pipe(pipe::PipeArgs),
     /// Send events from files or standard input to a daemon.
     Send(send::SendArgs),
     /// Follow a stream: its incidents as they begin, or with --all every event as it comes.
@@ -51,6 +55,8 @@ pub(crate) enum Command {
     Eval(eval::EvalArgs),
     /// Show whether the daemon lives, and its streams at a glance.
     Status(status::StatusArgs),
+    /// Show streams and incidents in the terminal, live.
+    Top(top::TopArgs),
     /// List streams, show one, or change one: reset, rename, delete, another schema.
     Stream(stream::StreamArgs),
     /// List what operators did: resets, restores, deletions and the like.
@@ -76,14 +82,27 @@ pub(crate) enum Command {
     },
 }
 
+impl Cli {
+    /// The command; behind a pipe, none means `pipe`. Elsewhere the help is printed instead.
+    pub(crate) fn command(self) -> Option<(Global, Command)> {
+        match self.command {
+            Some(command) => Some((self.global, command)),
+            None if pipe::is_given() => Some((self.global, Command::Pipe(pipe::PipeArgs::default()))),
+            None => {
+                eprint!("{}", <Cli as CommandFactory>::command().render_help());
+                None
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_sound_and_teaches() {
-        let command = Cli::command();
+        let command = <Cli as CommandFactory>::command();
         command.clone().debug_assert();
         for c in command.get_subcommands().filter(|c| c.get_name() != "help") {
             let nested = c.get_subcommands().any(|s| s.get_after_help().is_some());

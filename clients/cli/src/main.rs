@@ -1,8 +1,8 @@
 //! `surmise`: sends events to a running `surmised`, asks it what comes next, and replays recordings without it.
 //!
 //! A command is one file with its arguments and `run`; `args.rs` lists them all. The feature `learner` (on by default)
-//! has the commands that learn in this process: `replay`, `eval` and `demo`. Without it, the program speaks to a daemon
-//! only, and neither a learner nor a daemon is compiled.
+//! has the commands that learn in this process: `replay`, `eval`, `demo` and a pipe. Without it, the program speaks to
+//! a daemon only, and neither a learner nor a daemon is compiled.
 
 mod args;
 mod audit;
@@ -14,10 +14,14 @@ mod eval;
 #[cfg(feature = "learner")]
 mod fsck;
 mod global;
+#[cfg(feature = "learner")]
+mod in_process;
 mod inspect;
 #[cfg(feature = "learner")]
 mod learner;
 mod next;
+mod pipe;
+mod plot;
 mod producer;
 mod recording;
 #[cfg(feature = "learner")]
@@ -27,13 +31,15 @@ mod status;
 mod stream;
 #[cfg(feature = "learner")]
 mod token;
+mod top;
 mod watch;
 mod why;
 
 use args::{Cli, Command};
 use clap::CommandFactory;
+use global::Global;
 use std::process::ExitCode;
-use surmise_terminal::{Failure, finish, parse};
+use surmise_terminal::{Exit, Failure, finish, parse};
 
 /// What learns here allocates as it does in the daemon.
 #[cfg(feature = "learner")]
@@ -41,15 +47,19 @@ use surmise_terminal::{Failure, finish, parse};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    match parse::<Cli>() {
-        Ok(cli) => finish("surmise", run(cli)),
-        Err(code) => code,
+    let cli = match parse::<Cli>() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    match cli.command() {
+        Some((global, command)) => finish("surmise", run(global, command)),
+        None => Exit::Usage.into(),
     }
 }
 
-fn run(cli: Cli) -> Result<(), Failure> {
-    let Cli { global, command } = cli;
+fn run(global: Global, command: Command) -> Result<(), Failure> {
     match command {
+        Command::Pipe(a) => pipe::run(&global, &a),
         Command::Send(a) => send::run(&global, a),
         Command::Watch(a) => watch::run(&global, &a),
         Command::Next(a) => next::next(&global, &a),
@@ -61,6 +71,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         #[cfg(feature = "learner")]
         Command::Eval(a) => eval::run(&global, a),
         Command::Status(a) => status::run(&global, &a),
+        Command::Top(a) => top::run(&global, &a),
         Command::Stream(a) => stream::run(&global, &a),
         Command::Audit(a) => audit::run(&global, &a),
         Command::Producer(a) => producer::run(&global, &a),
@@ -72,7 +83,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         #[cfg(feature = "learner")]
         Command::Demo(a) => demo::run(&global, &a),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "surmise", &mut std::io::stdout());
+            clap_complete::generate(shell, &mut <Cli as CommandFactory>::command(), "surmise", &mut std::io::stdout());
             Ok(())
         }
     }

@@ -1,6 +1,7 @@
 //! `surmise next` and `surmise forecast`: what is expected.
 
 use crate::global::Global;
+use crate::plot::{self, PlotQuestion};
 use clap::Args;
 use serde_json::Value;
 use surmise_event::{Expected, Prediction};
@@ -11,6 +12,7 @@ use surmise_terminal::{Failure, Paint, from_json, print_line, segment};
 #[command(after_help = "\
 Examples:
   surmise next --stream web
+  surmise next --stream web --plot                   a picture: bars of symbols, quantiles of numbers
   surmise next --stream web --key user-7 --top 20 --output json")]
 pub(crate) struct NextArgs {
     /// The stream.
@@ -22,12 +24,20 @@ pub(crate) struct NextArgs {
     /// How many symbols are listed.
     #[arg(long, value_name = "N", default_value_t = 10)]
     top: u32,
+    /// Draw a picture, as wide as the terminal: bars of symbols; of numbers, the 5-95 % and 25-75 % bands and the
+    /// median (░ ▒ ─) behind the latest values (•).
+    #[arg(long)]
+    plot: bool,
+    /// Draw with characters of ASCII alone; a dumb terminal needs not be told.
+    #[arg(long, requires = "plot")]
+    ascii: bool,
 }
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   surmise forecast --stream load --horizon 24
+  surmise forecast --stream load --horizon 24 --plot    a fan of quantiles behind the latest values
   surmise forecast --stream web --key user-7 --horizon 5 --top 3")]
 pub(crate) struct ForecastArgs {
     #[command(flatten)]
@@ -38,6 +48,10 @@ pub(crate) struct ForecastArgs {
 }
 
 impl NextArgs {
+    fn asked(&self) -> PlotQuestion<'_> {
+        PlotQuestion { stream: &self.stream, key: self.key.as_deref(), is_ascii: self.ascii }
+    }
+
     fn query(&self) -> Vec<(&'static str, String)> {
         let mut q = vec![("top", self.top.to_string())];
         q.extend(self.key.clone().map(|k| ("key", k)));
@@ -46,8 +60,8 @@ impl NextArgs {
 }
 
 pub(crate) fn next(global: &Global, args: &NextArgs) -> Result<(), Failure> {
-    let answer: Value =
-        global.http()?.get(&format!("/api/v1/streams/{}/next", segment(&args.stream)), &args.query())?;
+    let http = global.http()?;
+    let answer: Value = http.get(&format!("/api/v1/streams/{}/next", segment(&args.stream)), &args.query())?;
     if global.json() {
         return Ok(print_line(&answer.to_string())?);
     }
@@ -57,6 +71,9 @@ pub(crate) fn next(global: &Global, args: &NextArgs) -> Result<(), Failure> {
     print_line(
         &paint.dim(&format!("stream {}{key}, offset {}, model version {}", args.stream, p.offset, p.model_version)),
     )?;
+    if args.plot {
+        return plot::draw(&http, &args.asked(), &[p]);
+    }
     for line in lines(&p, paint) {
         print_line(&line)?;
     }
@@ -67,9 +84,14 @@ pub(crate) fn forecast(global: &Global, args: &ForecastArgs) -> Result<(), Failu
     let mut query = args.next.query();
     query.push(("horizon", args.horizon.to_string()));
     let path = format!("/api/v1/streams/{}/forecast", segment(&args.next.stream));
-    let answer: Value = global.http()?.get(&path, &query)?;
+    let http = global.http()?;
+    let answer: Value = http.get(&path, &query)?;
     if global.json() {
         return Ok(print_line(&answer.to_string())?);
+    }
+    if args.next.plot {
+        let steps: Result<Vec<Prediction>, Failure> = steps(answer)?.into_iter().map(prediction).collect();
+        return plot::draw(&http, &args.next.asked(), &steps?);
     }
     let paint = Paint::stdout();
     for (i, step) in steps(answer)?.into_iter().enumerate() {

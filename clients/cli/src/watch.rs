@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use surmise_event::{AlarmPhase, Drift, Part};
 use surmise_protocol::{AlarmEvent, AlarmList, DriftEvent, OutcomeReply};
 use surmise_terminal::format::{bar, number};
-use surmise_terminal::{Exit, Failure, Http, Paint, print_line, segment};
+use surmise_terminal::{Exit, Failure, FeedEvent, FeedParser, Http, Paint, plain, print_line, segment};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -56,7 +56,7 @@ pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
     let response = http.open(&format!("/api/v1/streams/{}/watch", segment(&args.stream)), &[])?;
     let mut lines = BufReader::new(response.into_body().into_reader());
     let paint = Paint::stdout();
-    let (mut line, mut event, mut shown) = (String::new(), Feed::default(), 0);
+    let (mut line, mut event, mut shown) = (String::new(), FeedParser::default(), 0);
     // asked for once the feed is open, so that none is missed between
     let told_until = tell_past(global, &http, args, paint)?;
     while args.count.is_none_or(|most| shown < most) {
@@ -66,7 +66,7 @@ pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
             Err(e) => return Err(Failure::new(Exit::Unreachable, format!("the feed broke off: {e}"))),
             Ok(_) => {}
         }
-        let Some((name, data)) = event.line(line.trim_end_matches(['\r', '\n'])) else { continue };
+        let Some(FeedEvent { name, data, .. }) = event.line(line.trim_end_matches(['\r', '\n'])) else { continue };
         let fault = |e| Failure::internal(format!("the feed is not understood: {e}"));
         let told = match name.as_str() {
             "drift" => {
@@ -84,7 +84,7 @@ pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
                 shown += u64::from(begins);
                 if global.json() { data } else { alarm_line(&a, paint) }
             }
-            _ => {
+            "outcome" => {
                 let o: OutcomeReply = serde_json::from_str(&data).map_err(fault)?;
                 if !args.shows(&o) {
                     continue;
@@ -92,6 +92,7 @@ pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
                 shown += 1;
                 if global.json() { data } else { outcome_line(&o, paint) }
             }
+            _ => continue,
         };
         print_line(&told)?;
     }
@@ -128,38 +129,8 @@ fn past_line(a: &AlarmEvent, paint: Paint) -> String {
     format!("{:>10}  {mark} {}, {rare}{}", alarm.began, alarm_words(alarm), event_and_instead(a, paint))
 }
 
-/// A parser of server-sent events, line by line. It holds the event that is not complete yet.
-#[derive(Default)]
-struct Feed {
-    name: String,
-    data: String,
-}
-
-impl Feed {
-    /// Parses a line. Returns the name and the data of an outcome, a drift or an alarm that is complete with it.
-    fn line(&mut self, line: &str) -> Option<(String, String)> {
-        let value = |v: &str| v.strip_prefix(' ').unwrap_or(v).to_owned();
-        match line.split_once(':') {
-            Some(("event", v)) => self.name = value(v),
-            Some(("data", v)) => {
-                if !self.data.is_empty() {
-                    self.data.push('\n');
-                }
-                self.data += &value(v);
-            }
-            None if line.is_empty() => {
-                let done = std::mem::take(self);
-                let is_shown = matches!(done.name.as_str(), "outcome" | "drift" | "alarm") && !done.data.is_empty();
-                return is_shown.then_some((done.name, done.data));
-            }
-            _ => {}
-        }
-        None
-    }
-}
-
 /// The line of an incident: what, how rare, the event with its odd part marked, and what was expected instead.
-fn alarm_line(a: &AlarmEvent, paint: Paint) -> String {
+pub(crate) fn alarm_line(a: &AlarmEvent, paint: Paint) -> String {
     let alarm = &a.alarm;
     if alarm.phase == AlarmPhase::Ended {
         return paint.dim(&format!("{:>10}  over: {}", alarm.offset, alarm_words(alarm)));
@@ -178,8 +149,8 @@ fn event_and_instead(a: &AlarmEvent, paint: Paint) -> String {
 /// What was expected instead of a part.
 fn instead(part: &Part) -> Option<String> {
     let expected = part.expected.as_ref()?;
-    let value = part.value.as_deref().unwrap_or("(missing)");
-    Some(format!("{} {value}: expected {}", part.name, expected_words(expected)))
+    let value = plain(part.value.as_deref().unwrap_or("(missing)"));
+    Some(format!("{} {value}: expected {}", plain(&part.name), expected_words(expected)))
 }
 
 /// The line that shows a lasting change.
@@ -210,7 +181,7 @@ pub(crate) fn outcome_line(o: &OutcomeReply, paint: Paint) -> String {
         None => {
             let fields: Vec<String> = o.fields.iter().map(|f| format!("{} {:.2}", f.name, f.surprise_bits)).collect();
             let fields = if fields.len() > 1 { fields.join("  ") } else { String::new() };
-            format!("{}{}", o.key.as_deref().map_or(String::new(), |k| format!("{k}  ")), paint.dim(&fields))
+            format!("{}{}", o.key.as_deref().map_or(String::new(), |k| format!("{}  ", plain(k))), paint.dim(&fields))
         }
     };
     let line = format!(
@@ -238,19 +209,6 @@ fn odd_parts(o: &OutcomeReply) -> Vec<Part> {
 mod tests {
     use super::*;
     use surmise_event::{Alarm, AlarmKind, Expected};
-
-    #[test]
-    fn the_feed_is_read() {
-        let mut f = Feed::default();
-        let mut got = Vec::new();
-        for l in
-            [": hello", "event: outcome", "data: {\"a\":", "data: 1}", "", "event: drift", "data: x", "", "data: y", ""]
-        {
-            got.extend(f.line(l));
-        }
-        let event = |name: &str, data: &str| (name.to_owned(), data.to_owned());
-        assert_eq!(got, [event("outcome", "{\"a\":\n1}"), event("drift", "x")]);
-    }
 
     #[test]
     fn outcomes_are_told() {

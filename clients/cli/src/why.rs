@@ -7,7 +7,9 @@ use std::path::Path;
 use surmise_event::{Alarm, Expected, Part};
 use surmise_protocol::WhyAnswer;
 use surmise_terminal::format::{bar, number};
-use surmise_terminal::{Failure, Paint, print_line, segment};
+use surmise_terminal::{
+    EventPiece, EventPieceKind, Failure, ODD_BITS, Paint, event_pieces, plain, print_line, segment,
+};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -62,8 +64,6 @@ fn answer(global: &Global, args: &WhyArgs) -> Result<WhyAnswer, Failure> {
 /// Characters of a part's bar, and the bits that fill it.
 const BAR_CHARS_MAX: usize = 16;
 const BAR_BITS_MAX: f64 = 16.0;
-/// Bits of excess from which a part stands out.
-const ODD_BITS: f64 = 3.0;
 
 /// The answer for people: the event with its odd parts marked, and then the parts.
 fn lines(why: &WhyAnswer, shown: usize, paint: Paint) -> Vec<String> {
@@ -152,62 +152,15 @@ fn short(text: &str) -> String {
 
 /// The values of an event on one line, the odd words and values in colour.
 pub(crate) fn event_text(event: &serde_json::Value, parts: &[Part], paint: Paint) -> String {
-    let odd = |part: &&Part| part.excess_bits >= ODD_BITS;
-    let key = event["key"].as_str().map_or(String::new(), |key| format!("{}  ", paint.dim(key)));
-    let marked = |name: &str, value: &serde_json::Value| {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let of_field = || parts.iter().filter(|part| *part.name == *name).filter(odd);
-        if of_field().any(|part| part.place.is_none()) {
-            return paint.alarm(1.0, &text);
+    let shown = |piece: EventPiece| {
+        let text = plain(&piece.text);
+        match piece.kind {
+            EventPieceKind::Name => paint.dim(&text),
+            EventPieceKind::Usual => text,
+            EventPieceKind::Odd => paint.alarm(1.0, &text),
         }
-        let mut places: Vec<(usize, usize)> = of_field()
-            .filter_map(|part| part.place.zip(part.value.as_ref()))
-            .map(|((start, _), value)| (start as usize, start as usize + value.len()))
-            .collect();
-        places.sort_unstable();
-        mark(&text, &places, paint)
     };
-    let text = match &event["data"] {
-        serde_json::Value::Null if event["end"] == true => "(the key ends)".to_owned(),
-        serde_json::Value::Object(fields) => {
-            let fields: Vec<String> =
-                fields.iter().map(|(name, value)| format!("{}={}", paint.dim(name), marked(name, value))).collect();
-            fields.join(" ")
-        }
-        serde_json::Value::String(line) => mark(line, &odd_places(line, parts), paint),
-        value => marked("value", value),
-    };
-    format!("{key}{text}")
-}
-
-/// Where the odd parts of an event of one text are in it: words by their place, what stands in slots of a line by what
-/// it is.
-fn odd_places(text: &str, parts: &[Part]) -> Vec<(usize, usize)> {
-    let odd = parts.iter().filter(|part| part.excess_bits >= ODD_BITS);
-    let place = |part: &Part| {
-        let value = part.value.as_deref().filter(|value| !value.is_empty())?;
-        let start = match part.place {
-            Some((start, _)) => start as usize,
-            None => text.find(value)?,
-        };
-        Some((start, start + value.len()))
-    };
-    let mut places: Vec<(usize, usize)> = odd.filter_map(place).collect();
-    places.sort_unstable();
-    places
-}
-
-/// A text with places of it, from byte to byte, in colour.
-pub(crate) fn mark(text: &str, places: &[(usize, usize)], paint: Paint) -> String {
-    let (mut out, mut at) = (String::new(), 0);
-    for (start, end) in places {
-        let (Some(before), Some(odd)) = (text.get(at..*start), text.get(*start..*end)) else { continue };
-        out += before;
-        out += &paint.alarm(1.0, odd);
-        at = *end;
-    }
-    out += text.get(at..).unwrap_or_default();
-    out
+    event_pieces(event, parts).into_iter().map(shown).collect()
 }
 
 /// A rarity in words.
@@ -239,7 +192,7 @@ fn duration(seconds: f64) -> String {
 
 /// An incident in words.
 pub(crate) fn alarm_words(alarm: &Alarm) -> String {
-    let field = alarm.field.as_ref().map_or(String::new(), |field| format!(" of {field}"));
+    let field = alarm.field.as_ref().map_or(String::new(), |field| format!(" of {}", plain(field)));
     let count = if alarm.count > 1 { format!(", {} unusual events", alarm.count) } else { String::new() };
     format!("{}{field}: incident since event {}{count}", alarm.kind.name(), alarm.began)
 }
@@ -307,21 +260,6 @@ mod tests {
         assert_eq!(rarity(7.2, None), "once in about 7 events");
         assert_eq!(duration(3_600.0), "60 minutes");
         assert_eq!(duration(0.2), "second");
-    }
-
-    #[test]
-    fn what_is_odd_in_a_line_has_a_place_in_it() {
-        let part = |name: &str, value: &str, excess_bits| Part {
-            name: name.into(),
-            value: Some(value.into()),
-            excess_bits,
-            ..Part::default()
-        };
-        let line = "10.0.0.7 GET / 502 curl";
-        let parts = [part("slot 1", "10.0.0.7", 0.2), part("slot 4", "502", 10.0), part("value", "<ip> GET", 5.0)];
-        assert_eq!(odd_places(line, &parts), [(15, 18)]);
-        let word = Part { place: Some((19, 23)), ..part("value", "curl", 4.0) };
-        assert_eq!(odd_places(line, &[word]), [(19, 23)]);
     }
 
     #[test]

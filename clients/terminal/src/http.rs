@@ -12,7 +12,8 @@ use ureq::{Agent, Body};
 /// Time within which a connection has to be made.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// A daemon's HTTP interface, over one connection that is kept open between questions.
+/// A daemon's HTTP interface, over one connection that is kept open between questions; a copy shares it.
+#[derive(Clone)]
 pub struct Http {
     agent: Agent,
     server: String,
@@ -60,6 +61,26 @@ impl Http {
             request = request.header("Authorization", format!("Bearer {t}"));
         }
         self.checked(request.call())
+    }
+
+    /// A feed of server-sent events, from the one after an id on if there is one.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached, or refuses.
+    pub fn follow(&self, path: &str, last_id: Option<&str>) -> Result<Response<Body>, Failure> {
+        let mut request = self.agent.get(format!("{}{path}", self.server)).header("Accept", "text/event-stream");
+        if let Some(id) = last_id {
+            request = request.header("Last-Event-ID", id);
+        }
+        if let Some(t) = &self.token {
+            request = request.header("Authorization", format!("Bearer {t}"));
+        }
+        self.checked(request.call())
+    }
+
+    /// The address that is asked.
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     /// The answer to a POST without a body, read as JSON.

@@ -163,7 +163,14 @@ const PARTS: &[Part] = &[
         folder: "clients/terminal",
         holds: "what programs share that speak to a person: exit codes, tables, questions over HTTP",
         never: "know a learner",
-        uses: &["surmise-client", "surmise-protocol", "surmise-recording"],
+        uses: &["surmise-client", "surmise-event", "surmise-protocol", "surmise-recording"],
+        forbids: SERVES,
+    },
+    Part {
+        folder: "clients/screen",
+        holds: "what is drawn on a terminal: `surmise top`, and pictures of predictions",
+        never: "show a character that moves the cursor; ask or wait while it draws",
+        uses: &["surmise-event", "surmise-protocol", "surmise-terminal"],
         forbids: SERVES,
     },
     Part {
@@ -178,6 +185,7 @@ const PARTS: &[Part] = &[
             "surmise-learner",
             "surmise-protocol",
             "surmise-recording",
+            "surmise-screen",
             "surmise-store",
             "surmise-terminal",
             "surmised",

@@ -1,11 +1,11 @@
 //! `surmise demo`: a daemon in this process, a source of known entropy, the real client, the real socket.
 
-mod in_process;
 mod ledger;
 mod markov;
 mod screen;
 
 use crate::global::Global;
+use crate::in_process;
 use crate::stream;
 use clap::Args;
 use ledger::Ledger;

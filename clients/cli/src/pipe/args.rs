@@ -1,0 +1,40 @@
+//! The options of a pipe.
+
+use clap::Args;
+use std::path::PathBuf;
+
+/// The stream that lines go to.
+const STREAM: &str = "stdin";
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  tail -f /var/log/syslog | surmise
+  cat old.log | surmise                      learns it as fast as it goes, tells what was odd, and ends
+  zcat old.log.gz | surmise pipe --data ./learnt
+  tail -f app.log | surmise pipe --data ./learnt     goes on from what was learnt of the old ones
+  journalctl -f -o cat | surmise --output json | jq .event
+
+Each line that is not blank is an event, whatever its form; its template, its slots and its time are found. One line of
+output is one incident: what is unusual, how rare that is for this log, the line with its odd part in colour, and what
+was expected instead. Normal lines are not shown. At the end of the input, or with Ctrl-C, the last line says how many
+lines, templates and incidents there were. Where no surmised runs, one is started within this process, on loopback and
+on a private directory that goes with it; --data keeps it. Where one runs at --server, the lines go to it, and stay.")]
+pub(crate) struct PipeArgs {
+    /// The name of the stream.
+    #[arg(long, value_name = "STREAM", default_value = STREAM)]
+    pub(super) stream: String,
+    /// Start a daemon in this process even where one runs.
+    #[arg(long)]
+    pub(super) own: bool,
+    /// Where what is learnt is kept, so that the next run goes on from it; by default it is thrown away at the end.
+    /// Implies --own.
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+}
+
+impl Default for PipeArgs {
+    fn default() -> PipeArgs {
+        PipeArgs { stream: STREAM.into(), own: false, data: None }
+    }
+}

@@ -1,0 +1,95 @@
+//! `surmise next --plot` and `surmise forecast --plot`: what is expected, as a picture.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use surmise_event::{Expected, Prediction};
+use surmise_protocol::LoggedEvents;
+use surmise_screen::{PlotStyle, bars, fan, interval, symbol_bars};
+use surmise_terminal::{Failure, Http, Paint, plain, print_line, segment};
+
+/// What was asked, for a picture of the answer.
+pub(crate) struct PlotQuestion<'a> {
+    pub(crate) stream: &'a str,
+    pub(crate) key: Option<&'a str>,
+    pub(crate) is_ascii: bool,
+}
+
+/// Past events in which values are looked for, and of a key, whose events are among others.
+const PAST_EVENTS: u64 = 96;
+const PAST_EVENTS_OF_KEY: u64 = 200;
+
+/// Draws the steps of a forecast, or the one of a prediction.
+pub(crate) fn draw(http: &Http, asked: &PlotQuestion<'_>, steps: &[Prediction]) -> Result<(), Failure> {
+    let Some(first) = steps.first() else { return Ok(()) };
+    let style = PlotStyle::of_terminal(asked.is_ascii);
+    let paint = Paint::stdout();
+    let has_numbers = first.fields.values().any(|expected| matches!(expected, Expected::Number { .. }));
+    let past = if has_numbers { past(http, asked, first.offset) } else { Vec::new() };
+    for (name, expected) in &first.fields {
+        print_line(&paint.bold(&plain(name)))?;
+        let lines = match expected {
+            Expected::Symbols { top, other } if steps.len() == 1 => symbol_bars(top, *other, style),
+            Expected::Symbols { .. } => likeliest(name, steps, style),
+            Expected::Number { .. } => {
+                let values: Vec<f64> = past.iter().filter_map(|event| number(event, name)).collect();
+                match quantiles(name, steps).as_slice() {
+                    [only] if values.is_empty() => interval(only, style),
+                    quantiles => fan(&values, quantiles, style),
+                }
+            }
+        };
+        for line in lines {
+            print_line(&line)?;
+        }
+    }
+    let ends: Vec<(String, f64)> = match steps {
+        [only] => only.end.map(|p| ("ends".to_owned(), p)).into_iter().collect(),
+        steps => steps.iter().zip(1..).filter_map(|(step, i)| Some((format!("+{i}"), step.end?))).collect(),
+    };
+    if !ends.is_empty() {
+        print_line(&paint.bold("end of the key"))?;
+        bars(&ends, style).iter().try_for_each(|line| print_line(line))?;
+    }
+    Ok(())
+}
+
+/// The likeliest symbol of each step, with its bar.
+fn likeliest(name: &str, steps: &[Prediction], style: PlotStyle) -> Vec<String> {
+    let best = |(step, i): (&Prediction, usize)| match step.fields.get(name)? {
+        Expected::Symbols { top, .. } => {
+            let (symbol, p) = top.first()?;
+            Some((format!("+{i}  {}", surmise_screen::symbol(symbol.as_deref())), *p))
+        }
+        Expected::Number { .. } => None,
+    };
+    let labelled: Vec<(String, f64)> = steps.iter().zip(1..).filter_map(best).collect();
+    bars(&labelled, style)
+}
+
+fn quantiles(name: &str, steps: &[Prediction]) -> Vec<BTreeMap<String, f64>> {
+    let of_step = |step: &Prediction| match step.fields.get(name) {
+        Some(Expected::Number { quantiles, median, .. }) => {
+            let mut quantiles = quantiles.clone();
+            quantiles.entry("0.5".into()).or_insert(*median);
+            quantiles
+        }
+        _ => BTreeMap::new(),
+    };
+    steps.iter().map(of_step).collect()
+}
+
+/// The latest events before an offset, as far as the log still holds them; a picture without them is one all the same.
+fn past(http: &Http, asked: &PlotQuestion<'_>, offset: u64) -> Vec<Value> {
+    let count = if asked.key.is_some() { PAST_EVENTS_OF_KEY } else { PAST_EVENTS };
+    let query = [("from", offset.saturating_sub(count).to_string()), ("count", count.to_string())];
+    let path = format!("/api/v1/streams/{}/events", segment(asked.stream));
+    let Ok(logged) = http.get::<LoggedEvents>(&path, &query) else { return Vec::new() };
+    let events = logged.events.into_iter().filter(|logged| logged.offset < offset).map(|logged| logged.event);
+    events.filter(|event| asked.key.is_none() || event["key"].as_str() == asked.key).collect()
+}
+
+/// The value of a field of an event, if it is a number.
+fn number(event: &Value, field: &str) -> Option<f64> {
+    let data = &event["data"];
+    if data.is_object() { data[field].as_f64() } else { data.as_f64() }
+}
