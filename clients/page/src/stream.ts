@@ -144,7 +144,7 @@ function changesOf(status: Status, learner: Learner | null): HTMLElement {
     h("li", {}, d.detector === "level" && d.field ? `The level of ${d.field} moved from ${num(d.level_before)} to ${num(d.level_after)}` : `The loss rose from ${bits(d.bits_before)} to ${bits(d.bits_after)} bits per event`, h("span", { class: "dim" }, ` since event ${count(d.began)}, noticed at ${count(d.noticed)}`)));
   const nets = (learner?.fields ?? []).filter((f) => f.network).map((f) =>
     h("li", {}, h("bdi", {}, f.name), `: network of ${f.network!.layers} × ${f.network!.hidden} units, ${count(f.network!.parameters)} weights; ${plural(f.network!.promotions, "promotion")} of ${plural(f.network!.trials, "challenger")}`));
-  const vocabulary = Object.entries(status.report.fields).filter(([, f]) => f.distinct !== undefined).map(([n, f]) => h("li", {}, h("bdi", {}, n), `: ${plural(f.distinct!, "symbol")} seen`));
+  const vocabulary = Object.entries(status.report.fields).filter(([, f]) => f.distinct !== undefined).map(([n, f]) => h("li", {}, h("bdi", {}, n), `: ${plural(f.distinct!, f.kind === "line" ? "template" : "symbol")} seen`));
   const all = [...(drifts.length ? drifts : [h("li", { class: "dim" }, "No drift so far.")]), ...nets, ...vocabulary];
   return h("ul", { class: "plain" }, ...all);
 }

@@ -38,7 +38,7 @@ pub struct FieldReport {
     /// Categories: how often it was among the 20 likeliest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top20: Option<f64>,
-    /// Categories: distinct symbols seen.
+    /// Categories: distinct symbols seen; lines of logs: their templates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distinct: Option<u64>,
     /// Numbers: mean squared error of the point forecast for squared errors, the mean.

@@ -170,7 +170,8 @@ impl Learner {
         let distinct = self.models.fields.iter().map(|f| match &f.model {
             // the end of a key is a symbol of the vocabulary, but no value
             Model::Category(_, v) => Some((v.len() - usize::from(v.end().is_some())) as u64),
-            Model::Bytes(_) | Model::Gap(_) | Model::Number(_) | Model::Line(..) => None,
+            Model::Line(_, lines, _) => Some(lines.templates() as u64),
+            Model::Bytes(_) | Model::Gap(_) | Model::Number(_) => None,
         });
         let distinct: Vec<_> = distinct.collect();
         let mut report = self.measures.tally.report(&self.schema, &names, &self.regret_bounds(), &distinct);
