@@ -26,7 +26,7 @@ async function page(folder) {
 }
 
 async function tests(folder) {
-  const entries = readdirSync(folder).filter((name) => name.endsWith(".test.ts") || name === "screenshots.ts");
+  const entries = readdirSync(folder).filter((name) => name.endsWith(".test.ts") || ["screenshots.ts", "cost.ts"].includes(name));
   await build({
     entryPoints: entries.map((name) => `${folder}/${name}`),
     outdir: `build/${folder}`,

@@ -1,7 +1,7 @@
 // A daemon of a test, and streams of every kind that it learns.
 
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,6 +40,12 @@ export class Daemon {
     child.kill(signal);
     await ended;
     this.child = null;
+  }
+
+  /** Seconds that the daemon has had of processors. */
+  cpuSeconds(): number {
+    const fields = readFileSync(`/proc/${this.child!.pid}/stat`, "utf8").split(") ")[1]!.split(" ");
+    return (Number(fields[11]) + Number(fields[12])) / 100;
   }
 
   async post(stream: string, events: unknown[]): Promise<void> {

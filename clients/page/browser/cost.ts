@@ -1,0 +1,175 @@
+// Measures what the page costs, and prints the figures: node build/browser/cost.mjs [STREAMS] [SECONDS]
+//
+// It starts a daemon of its own. First useful paint: from the start of the navigation to the first row of the list.
+// Frames: while the list of all streams is scrolled and its rows change. A viewer: a follower of /api/v1/watch and one
+// stream's view, as the page is one. A day: 86,400 looks of the feed, sent as fast as the page takes them.
+
+import { createServer, type ServerResponse } from "node:http";
+import { loadavg } from "node:os";
+import type { Page } from "playwright-core";
+import { browser } from "./chromium";
+import { Daemon, kinds } from "./daemon";
+
+const [streams = 2000, seconds = 10] = process.argv.slice(2).map(Number);
+const DAY_LOOKS = 86_400;
+
+const say = (what: string, figure: string) => console.log(`${what.padEnd(64)} ${figure}`);
+const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** From the start of the navigation until a row is painted. */
+async function firstPaint(page: Page, url: string): Promise<number> {
+  await page.goto("about:blank");
+  await page.goto(`${url}/#/streams`, { waitUntil: "commit" });
+  await page.locator(".rows > .row").first().waitFor();
+  // two frames later it is on the screen
+  return page.evaluate(() => new Promise<number>((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now())))));
+}
+
+/** Times between frames while the list is scrolled. */
+async function frames(page: Page): Promise<number[]> {
+  return page.evaluate(
+    (ms) =>
+      new Promise<number[]>((resolve) => {
+        const port = document.querySelector(".viewport")!;
+        const times: number[] = [];
+        const start = performance.now();
+        let last = start;
+        let down = 1;
+        const step = (now: number) => {
+          times.push(now - last);
+          last = now;
+          if (port.scrollTop + port.clientHeight >= port.scrollHeight - 1) down = -1;
+          if (port.scrollTop <= 0) down = 1;
+          port.scrollTop += 40 * down;
+          if (now - start < ms) requestAnimationFrame(step);
+          else resolve(times.slice(1));
+        };
+        requestAnimationFrame(step);
+      }),
+    seconds * 1000,
+  );
+}
+
+/** Events that the daemon makes durable in a second, with so many viewers. */
+async function throughput(daemon: Daemon, viewers: number): Promise<number> {
+  const leave = new AbortController();
+  const follow = async (path: string) => {
+    try {
+      const answer = await fetch(daemon.url + path, { signal: leave.signal, headers: { Accept: "text/event-stream" } });
+      const reader = answer.body!.getReader();
+      while (!(await reader.read()).done);
+    } catch {
+      // left
+    }
+  };
+  const poll = async () => {
+    while (!leave.signal.aborted) {
+      await Promise.all(["", "/next?top=8", "/history?span=seconds"].map((rest) => fetch(`${daemon.url}/api/v1/streams/shop-clicks${rest}`, { signal: leave.signal }).then((a) => a.text(), () => "")));
+      await pause(2000);
+    }
+  };
+  // each has the feed of all streams and looks at one of them; one follows its outcomes, as far as a person would
+  for (let i = 0; i < viewers; i++) void Promise.all([follow("/api/v1/watch"), follow("/api/v1/streams/shop-clicks/watch"), poll()]);
+  await pause(1000);
+  // several posts are always on their way, so that the learner is what limits
+  const events = kinds(4000)["shop-clicks"]!.map((event) => JSON.stringify({ ...(event as object), time: undefined }));
+  const body = events.join("\n");
+  let sent = 0;
+  const start = performance.now();
+  const cpu = daemon.cpuSeconds();
+  const producer = async () => {
+    while (performance.now() - start < seconds * 1000) {
+      const answer = await fetch(`${daemon.url}/api/v1/streams/shop-clicks/events`, { method: "POST", body, headers: { "Content-Type": "application/x-ndjson" } });
+      sent += ((await answer.json()) as { accepted: number }).accepted;
+    }
+  };
+  await Promise.all([producer(), producer(), producer()]);
+  const perCpu = sent / (daemon.cpuSeconds() - cpu);
+  const wall = sent / ((performance.now() - start) / 1000);
+  leave.abort();
+  say(`events a second with ${viewers} viewers`, `${wall.toFixed(0)} wall, ${perCpu.toFixed(0)} per second of the daemon's processor`);
+  return perCpu;
+}
+
+/** A server that has the daemon's page, and a feed of its own that lasts as long as it is told. */
+async function day(daemon: Daemon, page: Page): Promise<void> {
+  const list = await daemon.ask<{ streams: Record<string, unknown>[] }>("/api/v1/streams?trend=1");
+  const some = list.streams.slice(0, 200);
+  let feed: ServerResponse | null = null;
+  const server = createServer((request, response) => {
+    if (request.url === "/api/v1/watch") {
+      response.writeHead(200, { "Content-Type": "text/event-stream" });
+      feed = response;
+      return;
+    }
+    void fetch(daemon.url + request.url).then(async (answer) => {
+      response.writeHead(answer.status, { "Content-Type": answer.headers.get("content-type") ?? "text/plain" });
+      response.end(Buffer.from(await answer.arrayBuffer()));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  await page.goto(`http://127.0.0.1:${port}/#/now`);
+  while (!feed) await pause(50);
+  const write = (text: string) => new Promise<void>((resolve) => (feed!.write(text) ? resolve() : feed!.once("drain", resolve)));
+  const session = await page.context().newCDPSession(page);
+  const heap = async () => {
+    await pause(500);
+    await session.send("HeapProfiler.collectGarbage");
+    const usage = (await session.send("Runtime.getHeapUsage")) as { usedSize: number };
+    const nodes = await page.evaluate(() => document.querySelectorAll("*").length);
+    return `${(usage.usedSize / 1e6).toFixed(2)} MB, ${nodes} elements`;
+  };
+  for (let look = 0; look <= DAY_LOOKS; look++) {
+    const rows = some.slice(look % 190, (look % 190) + 10).map((row) => ({ ...row, offset: look, events_per_second: look % 50 }));
+    await write(`event: streams\nid: ${look}\ndata: ${JSON.stringify({ all: look === 0, streams: look === 0 ? some : rows, gone: [] })}\n\n`);
+    if (look % 60 === 0) {
+      const time = new Date(Date.now() - (DAY_LOOKS - look) * 1000).toISOString();
+      const incident = { stream: some[look % some.length]!.stream, kind: "value", phase: "ended", began: look, offset: look, count: 3, rarity_events: 12_345, time, event: { data: `line ${look}` }, surprise_bits: 12, excess_bits: 9, parts: [] };
+      await write(`event: alarms\nid: ${look}\ndata: ${JSON.stringify({ alarms: [incident] })}\n\n`);
+    }
+    // the first hour fills what is bounded
+    if (look === 3600 || look === DAY_LOOKS / 4 || look === DAY_LOOKS / 2 || look === DAY_LOOKS) {
+      say(`the page after ${Math.round(look / 360) / 10} hours of looks (${look} news, ${Math.floor(look / 60)} incidents)`, await heap());
+    }
+  }
+  server.closeAllConnections();
+  server.close();
+}
+
+const daemon = await Daemon.start();
+const context = await browser();
+const page = context.pages()[0] ?? (await context.newPage());
+try {
+  say("load of the machine, at the beginning", loadavg().map((x) => x.toFixed(1)).join(" "));
+  for (const [stream, events] of Object.entries(kinds(1000))) await daemon.post(stream, events);
+  for (let i = 0; i < streams; i++) await daemon.post(`many-${String(i).padStart(5, "0")}`, [{ data: "open" }, { data: "close" }, { data: "open" }]);
+  const paints: number[] = [];
+  for (let i = 0; i < 5; i++) paints.push(await firstPaint(page, daemon.url));
+  say(`first useful paint, list of ${streams} streams, median of 5`, `${median(paints).toFixed(0)} ms (${paints.map((x) => x.toFixed(0)).join(", ")})`);
+  let feeding = true;
+  const feeder = (async () => {
+    for (let i = 0; feeding; i = (i + 1) % streams) await daemon.post(`many-${String(i).padStart(5, "0")}`, [{ data: "close" }]);
+  })();
+  const times = await frames(page);
+  feeding = false;
+  await feeder;
+  const late = times.filter((t) => t > 25).length;
+  say(`frames while ${streams} streams are scrolled and fed`, `${(1000 / (times.reduce((a, b) => a + b, 0) / times.length)).toFixed(1)} a second, median ${median(times).toFixed(1)} ms, ${late} of ${times.length} over 25 ms`);
+  await day(daemon, page);
+  await page.goto("about:blank");
+  const [none, one, fifty]: [number[], number[], number[]] = [[], [], []];
+  for (let round = 0; round < 3; round++) {
+    none.push(await throughput(daemon, 0));
+    one.push(await throughput(daemon, 1));
+    fifty.push(await throughput(daemon, 50));
+  }
+  const cost = (with_: number[]) => `${(100 * (1 - median(with_) / median(none))).toFixed(1)} % of events per second of the daemon's processor (medians of 3)`;
+  say("cost of one viewer", cost(one));
+  say("cost of fifty viewers", cost(fifty));
+  say("load of the machine, at the end", loadavg().map((x) => x.toFixed(1)).join(" "));
+} finally {
+  await context.close();
+  await daemon.end("SIGTERM");
+}
