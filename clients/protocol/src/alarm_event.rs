@@ -50,7 +50,7 @@ impl AlarmEvent {
             event: event_json(record),
             surprise_bits: outcome.surprise_bits,
             excess_bits: outcome.excess_bits,
-            parts: if outcome.parts.is_empty() { parts(record, outcome) } else { outcome.parts.clone() },
+            parts: if outcome.parts.is_empty() { event_parts(record, outcome) } else { outcome.parts.clone() },
         })
     }
 
@@ -76,7 +76,7 @@ pub fn event_json(record: &Record) -> serde_json::Value {
 }
 
 /// The parts of an event as far as its outcome tells them, in the order of their excess.
-fn parts(record: &Record, outcome: &Outcome) -> Vec<Part> {
+pub fn event_parts(record: &Record, outcome: &Outcome) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut told = (0.0, 0.0);
     for field in &outcome.fields {

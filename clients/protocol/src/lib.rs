@@ -123,7 +123,7 @@ mod status;
 mod why;
 mod wording;
 
-pub use alarm_event::{AlarmEvent, AlarmList, event_json};
+pub use alarm_event::{AlarmEvent, AlarmList, event_json, event_parts};
 pub use hello::{Hello, LineFormat, PROTOCOL, Want};
 pub use history::{HistoryAnswer, HistoryPoint, LossWindow};
 pub use json_log::is_time_name;

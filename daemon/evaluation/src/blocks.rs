@@ -6,7 +6,7 @@
 //! recordings, each is a block.
 
 /// Blocks that are kept at most; then pairs of them become one.
-const BLOCKS_MAX: usize = 64;
+pub(crate) const BLOCKS_MAX: usize = 64;
 /// Rows of a block at first.
 const BLOCK_ROWS: u64 = 16;
 /// Blocks from which something is told of a difference.
@@ -15,6 +15,7 @@ const TOLD_MIN: usize = 8;
 /// What was summed at the ends of blocks: blocks of the same rows for whoever goes over the same recording.
 #[derive(Clone, Debug)]
 pub(crate) struct BlockNotes<T> {
+    blocks_max: usize,
     rows: u64,
     next: u64,
     notes: Vec<(u64, T)>,
@@ -22,7 +23,12 @@ pub(crate) struct BlockNotes<T> {
 
 impl<T> BlockNotes<T> {
     pub(crate) fn new() -> BlockNotes<T> {
-        BlockNotes { rows: BLOCK_ROWS, next: BLOCK_ROWS, notes: Vec::new() }
+        BlockNotes::of(BLOCKS_MAX)
+    }
+
+    /// Notes of another number of blocks at most.
+    pub(crate) fn of(blocks_max: usize) -> BlockNotes<T> {
+        BlockNotes { blocks_max, rows: BLOCK_ROWS, next: BLOCK_ROWS, notes: Vec::new() }
     }
 
     /// Whether a block ends at or before this row, so that sums are to be noted.
@@ -33,7 +39,7 @@ impl<T> BlockNotes<T> {
     /// Notes the sums over all rows before this one.
     pub(crate) fn note(&mut self, row: u64, sums: T) {
         self.notes.push((row, sums));
-        if self.notes.len() == BLOCKS_MAX {
+        if self.notes.len() == self.blocks_max {
             // the last note of each pair is the sum over both
             let mut second = true;
             self.notes.retain(|_| {

@@ -19,6 +19,8 @@ pub(crate) struct HorizonErrors {
     pub(crate) hits: u64,
     /// By step: numbers that had an interval, and how much of them lay within it.
     pub(crate) covered: Vec<(u64, f64)>,
+    /// By step: numbers, the sum of their squared errors and that of their absolute ones.
+    pub(crate) by_step: Vec<(u64, f64, f64)>,
 }
 
 impl HorizonErrors {
@@ -91,12 +93,16 @@ fn judge(errors: &mut HorizonErrors, expected: &Expected, truth: &Value, (step, 
             if let (Some(low), Some(high)) = (quantiles.get("0.05"), quantiles.get("0.95")) {
                 errors.cover(step, covered(*low, *high, *x));
             }
+            let (squared, absolute) = ((x - mean).powi(2), (x - median).abs());
             errors.steps += 1;
-            errors.squares += (x - mean).powi(2);
-            errors.distances += (x - median).abs();
+            errors.squares += squared;
+            errors.distances += absolute;
+            errors.by_step.resize(errors.by_step.len().max(step + 1), (0, 0.0, 0.0));
+            let (count, squares, distances) = errors.by_step[step];
+            errors.by_step[step] = (count + 1, squares + squared, distances + absolute);
             if last {
                 errors.last_steps += 1;
-                errors.last_squares += (x - mean).powi(2);
+                errors.last_squares += squared;
             }
         }
         (Expected::Symbols { top, .. }, truth) => {

@@ -10,8 +10,11 @@
 
 mod baseline;
 mod blocks;
+mod comparison;
+mod course;
 mod error;
 mod eval;
+mod highlights;
 mod horizon;
 mod labels;
 mod lines;
@@ -23,16 +26,23 @@ mod result;
 mod row_range;
 mod scores;
 mod session_scores;
+mod start;
 mod units;
 mod why;
 
 pub use baseline::{BaselineResult, Measure, Score, baselines, detectors};
+pub use comparison::{
+    ComparisonVerdict, DifferencePoint, NotTheSameEvents, ReplayDifference, ReplaySummary, compare_replays,
+    difference_course,
+};
+pub use course::{CourseMeasure, CourseSeries, LearningCourse};
 pub use error::{LabelsError, ReplayError};
 pub use eval::{
-    Ablated, Ablation, Compared, ComparedFiles, DifferenceInterval, EvalStage, Evaluation, FileCompared, HeldOut,
-    KnownLines, Manifest, ManifestError, MissedRecording, RecordedStream, RecordingTask, StreamFault, ablate, evaluate,
-    find_streams,
+    Ablated, Ablation, Compared, ComparedCurves, ComparedFiles, DifferenceInterval, EvalStage, Evaluation,
+    FileCompared, HeldOut, KnownLines, Manifest, ManifestError, MissedRecording, RecordedStream, RecordingTask,
+    StreamFault, ablate, curves_beside, evaluate, find_streams,
 };
+pub use highlights::{Highlight, Highlights, NeighbourEvent, WhyHighlighted};
 pub use labels::{AnomalyWindow, Labels, LabelsResult, NabScores, SessionBaseline, SessionLabels, SessionLabelsResult};
 pub use lines::{FileDetection, GroupedLines, LineDetection, LineLabels, LineWindow, grouping_accuracy, model_groups};
 pub use options::{MakePages, ReplayOptions};

@@ -45,6 +45,10 @@ pub struct ReplayOptions {
     pub anomalies: bool,
     /// Whether it is noted what each block of rows adds to the measures, to tell how sure comparisons are.
     pub blocks: bool,
+    /// Whether the result holds the course of the losses.
+    pub course: bool,
+    /// Whether the result holds what stood out: incidents, and the most surprising events.
+    pub highlights: bool,
     /// Where a checkpoint of the learner is written at the end.
     pub save: Option<PathBuf>,
     /// Bounds on records.

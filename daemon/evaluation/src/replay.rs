@@ -1,6 +1,8 @@
 //! The driver: a source, a learner, and what is measured on the way.
 
+use crate::course::CourseNotes;
 use crate::error::ReplayError;
+use crate::highlights::HighlightCollector;
 use crate::horizon::HorizonScores;
 use crate::labels::LabelCollector;
 use crate::losses::{LossNotes, LossShares, losses_of};
@@ -9,14 +11,15 @@ use crate::resources::{cpu_seconds, peak_memory_bytes};
 use crate::result::{FieldResult, ReplayResult};
 use crate::scores::ScoreWriter;
 use crate::session_scores::SessionMeasures;
+use crate::start::{learner, start_workers};
 use crate::units::ErrorUnits;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use surmise_event::{Data, Datum, Drift, Event, Outcome, Record, Value};
-use surmise_learner::{Learner, MemoryPages, PagesError};
+use surmise_learner::{Learner, PartDetail};
 use surmise_recording::{Format, Item, OddityLog, Source};
-use surmise_workers::{Choice, DevicePolicy, WorkerPool};
+use surmise_workers::WorkerPool;
 
 /// How far a replay has come.
 #[derive(Clone, Copy, Debug, Default)]
@@ -102,36 +105,6 @@ struct ReplayClock {
     cpu_seconds: f64,
 }
 
-/// The learner of the checkpoint, or a fresh one.
-pub(crate) fn learner(source: &Source, options: &ReplayOptions) -> Result<Learner, ReplayError> {
-    let mut learner = match options.checkpoint()? {
-        Some(learner) => learner,
-        None => {
-            let mut chosen = options.learner.clone();
-            if let Some(steps) = options.horizon {
-                chosen.horizon = u32::try_from(steps).unwrap_or(u32::MAX);
-            }
-            Learner::new(source.schema().clone(), chosen)?
-        }
-    };
-    learner.set_pages(match options.pages {
-        Some(make) => make().map_err(PagesError::place)?,
-        None => Arc::new(MemoryPages::default()),
-    });
-    Ok(learner)
-}
-
-/// The threads that compute the learner's gradients, where its updates wait for them.
-pub(crate) fn start_workers(learner: &mut Learner, options: &ReplayOptions) -> Result<Option<WorkerPool>, ReplayError> {
-    if options.workers == 0 || learner.options().delay_chunks == 0 {
-        return Ok(None);
-    }
-    let workers = WorkerPool::start(options.workers).map_err(ReplayError::Threads)?;
-    let devices = DevicePolicy::find(options.device.unwrap_or(Choice::Cpu))?;
-    learner.set_job_sink(Arc::new(devices).job_sink(Some(workers.job_sink())));
-    Ok(Some(workers))
-}
-
 /// A replay in progress: the learner, and everything that is measured.
 struct RunningReplay<'a, F> {
     learner: Learner,
@@ -147,6 +120,10 @@ struct RunningReplay<'a, F> {
     event_lines: Vec<u64>,
     /// The losses at the ends of blocks, where they are asked for.
     blocks: Option<LossNotes>,
+    /// The course of the losses, where it is asked for.
+    course: Option<CourseNotes>,
+    /// What stands out, where it is asked for.
+    highlights: Option<HighlightCollector>,
     /// Events so far: the row that comes next.
     row: u64,
     /// The outcome of the latest event, whose memory the next one uses again.
@@ -172,6 +149,9 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
         // ranks of bytes would cost more than learning them
         learner.set_ranks(!learner.schema().is_bytes());
         learner.set_intervals(options.scores.is_some());
+        if options.highlights && !learner.schema().is_bytes() {
+            learner.set_parts(PartDetail::Costs);
+        }
         Ok(RunningReplay {
             learner,
             options,
@@ -183,6 +163,8 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
             anomalies: Vec::new(),
             event_lines: Vec::new(),
             blocks: options.blocks.then(LossNotes::new),
+            course: options.course.then(CourseNotes::new),
+            highlights: options.highlights.then(HighlightCollector::default),
             row: 0,
             outcome: Outcome::default(),
             drifts: Vec::new(),
@@ -206,12 +188,27 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
                     let length = if one_by_one { 1 } else { self.rows_alike(rest.len()) };
                     let (piece, more) = rest.split_at(length);
                     let record = Record { data: Data::One(Datum::Bytes(piece.into())), ..Record::default() };
-                    self.learn(&item, &record)?;
+                    if self.learn(&item, &record)? {
+                        self.highlight(record);
+                    }
                     rest = more;
                 }
                 Ok(())
             }
-            _ => self.learn(&item, &item.record),
+            _ => {
+                if self.learn(&item, &item.record)? {
+                    self.highlight(item.record);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps the record that was learnt if it stands out.
+    fn highlight(&mut self, record: Record) {
+        if let Some(highlights) = &mut self.highlights {
+            let is_bytes = self.learner.schema().is_bytes();
+            highlights.add(record, &self.outcome, self.learner.latest_parts(), is_bytes);
         }
     }
 
@@ -222,11 +219,15 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
         boundary.map_or(rows_max, |b| rows_max.min(usize::try_from(b - self.row).unwrap_or(rows_max)))
     }
 
-    /// Binds a record, measures what was forecast of it, learns it, and measures its outcome.
-    fn learn(&mut self, item: &Item, record: &Record) -> Result<(), ReplayError> {
+    /// Binds a record, measures what was forecast of it, learns it, and measures its outcome. Tells whether it was
+    /// learnt.
+    fn learn(&mut self, item: &Item, record: &Record) -> Result<bool, ReplayError> {
         let event = match self.learner.bind(record, &self.options.limits) {
             Ok(event) => event,
-            Err(refusal) => return Ok(self.odd.refused(item, refusal)?),
+            Err(refusal) => {
+                self.odd.refused(item, refusal)?;
+                return Ok(false);
+            }
         };
         let counts = self.options.scores_row(self.row);
         if counts != self.scoring {
@@ -246,7 +247,8 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
         if let Some(horizon) = &mut self.horizon {
             horizon.forecast(&event, &self.learner);
         }
-        self.measure(item, &event, counts)
+        self.measure(item, &event, counts)?;
+        Ok(true)
     }
 
     fn add_to_units(&mut self, event: &Event) {
@@ -285,6 +287,9 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
 
     /// Notes the losses so far where a block ends.
     fn note_block(&mut self) {
+        if let Some(course) = &mut self.course {
+            course.note(self.row, &self.learner);
+        }
         if let Some(blocks) = self.blocks.as_mut().filter(|b| b.are_due(self.row)) {
             blocks.note(self.row, losses_of(&self.learner, self.horizon.as_ref()));
         }
@@ -317,10 +322,22 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
             std::fs::write(path, self.learner.save()).map_err(write)?;
         }
         let RunningReplay {
-            mut learner, units, horizon, labels, anomalies, event_lines, progress, drifts, odd, ..
+            mut learner,
+            units,
+            horizon,
+            labels,
+            anomalies,
+            event_lines,
+            progress,
+            drifts,
+            odd,
+            course,
+            highlights,
+            row,
+            ..
         } = self;
         let shares = self.blocks.map_or_else(LossShares::default, |blocks| {
-            LossShares::of(&blocks.finish(self.row, losses_of(&learner, horizon.as_ref())), &units)
+            LossShares::of(&blocks.finish(row, losses_of(&learner, horizon.as_ref())), &units)
         });
         let report = learner.report();
         let fields = FieldResult::all(&report, &units, horizon.as_ref(), learner.leads_learnt());
@@ -356,6 +373,9 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
             anomalies,
             event_lines,
             shares,
+            course: course.map(|c| c.finish(row, &learner)),
+            highlights: highlights.map(HighlightCollector::finish),
+            description: learner.describe(),
             format,
             bytes: progress.bytes,
             schema: learner.schema().clone(),

@@ -1,12 +1,14 @@
 //! The result of a replay.
 
+use crate::course::LearningCourse;
+use crate::highlights::Highlights;
 use crate::horizon::{HorizonErrors, HorizonScores};
 use crate::labels::{LabelsResult, SessionLabelsResult};
 use crate::losses::LossShares;
 use crate::units::ErrorUnits;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use surmise_event::{Drift, Schema};
+use surmise_event::{Drift, LearnerDescription, Schema};
 use surmise_learner::{ExpertReport, FieldReport, Options, Report};
 use surmise_recording::{Format, Oddity};
 
@@ -81,6 +83,15 @@ pub struct ReplayResult {
     /// What was odd in the recording, and went on being read: by kind and field, with an example.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub odd: Vec<Oddity>,
+    /// What the mixture and every expert had lost by then, where that was noted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub course: Option<LearningCourse>,
+    /// What stood out, where that was collected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub highlights: Option<Highlights>,
+    /// What the learner is made of, and how its claims came true.
+    #[serde(skip)]
+    pub description: LearnerDescription,
     /// The files' format.
     pub format: Format,
     /// Bytes read.
@@ -119,6 +130,12 @@ pub struct FieldResult {
     /// Numbers: mean squared error of the last step alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub horizon_last_mse: Option<f64>,
+    /// Numbers: mean squared error, step by step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub horizon_mse_by_step: Vec<f64>,
+    /// Numbers: mean absolute error of the median, step by step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub horizon_mae_by_step: Vec<f64>,
     /// Numbers: how much of the values fell inside the predicted 5–95 % interval, step by step; .9 means calibrated. A
     /// value at an end of its interval counts by half.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -144,6 +161,8 @@ impl FieldResult {
             horizon_method: errors.map(|e| if learnt && e.steps > 0 { "learnt" } else { "rolled" }),
             horizon_mae: mean(e.distances, e.steps),
             horizon_last_mse: mean(e.last_squares, e.last_steps),
+            horizon_mse_by_step: e.by_step.iter().map(|(n, squares, _)| squares / (*n).max(1) as f64).collect(),
+            horizon_mae_by_step: e.by_step.iter().map(|(n, _, distances)| distances / (*n).max(1) as f64).collect(),
             horizon_coverage_90: e.covered.iter().map(|(n, sum)| sum / (*n).max(1) as f64).collect(),
             horizon_top1: mean(e.hits as f64, e.symbols),
             report: FieldReport::default(),
@@ -170,6 +189,8 @@ impl FieldResult {
             for plain in distances {
                 divide(plain, sd);
             }
+            f.horizon_mse_by_step.iter_mut().for_each(|x| *x /= sd * sd);
+            f.horizon_mae_by_step.iter_mut().for_each(|x| *x /= sd);
         }
         f.report = report;
         f

@@ -2,7 +2,7 @@
 
 use crate::error::ReplayError;
 use crate::options::ReplayOptions;
-use crate::replay::{learner, start_workers};
+use crate::start::{learner, start_workers};
 use std::path::Path;
 use surmise_event::{Data, Datum, LastSeen, Record};
 use surmise_learner::{Inquiry, Learner};

@@ -7,6 +7,7 @@
 mod ablate;
 mod alarms;
 mod compare;
+mod curves;
 mod evaluation;
 mod files;
 mod find;
@@ -20,6 +21,7 @@ mod run;
 
 pub use ablate::{Ablated, Ablation, ablate};
 pub use compare::{Compared, ComparedFiles, FileCompared};
+pub use curves::{ComparedCurves, curves_beside};
 pub use evaluation::{EvalStage, Evaluation, MissedRecording};
 pub use find::{RecordedStream, find_streams};
 pub use known::KnownLines;
