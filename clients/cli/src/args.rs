@@ -3,7 +3,7 @@
 use crate::global::Global;
 use crate::{audit, checkpoint, inspect, next, pipe, producer, send, status, stream, top, watch, why};
 #[cfg(feature = "learner")]
-use crate::{demo, eval, fsck, replay, token};
+use crate::{demo, eval, export, fsck, replay, token};
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// Predicts the next event of every stream, and learns from each one that comes.
@@ -53,6 +53,9 @@ pub(crate) enum Command {
     /// Evaluate a folder of recorded streams, with simple predictors beside the learner.
     #[cfg(feature = "learner")]
     Eval(eval::EvalArgs),
+    /// Export for other programs: TensorBoard.
+    #[cfg(feature = "learner")]
+    Export(export::ExportArgs),
     /// Show whether the daemon lives, and its streams at a glance.
     Status(status::StatusArgs),
     /// Show streams and incidents in the terminal, live.

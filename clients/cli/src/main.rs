@@ -12,6 +12,8 @@ mod demo;
 #[cfg(feature = "learner")]
 mod eval;
 #[cfg(feature = "learner")]
+mod export;
+#[cfg(feature = "learner")]
 mod fsck;
 mod global;
 #[cfg(feature = "learner")]
@@ -70,6 +72,8 @@ fn run(global: Global, command: Command) -> Result<(), Failure> {
         Command::Replay(a) => replay::run(&global, a),
         #[cfg(feature = "learner")]
         Command::Eval(a) => eval::run(&global, a),
+        #[cfg(feature = "learner")]
+        Command::Export(a) => export::run(&global, &a),
         Command::Status(a) => status::run(&global, &a),
         Command::Top(a) => top::run(&global, &a),
         Command::Stream(a) => stream::run(&global, &a),

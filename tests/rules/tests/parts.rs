@@ -174,6 +174,13 @@ const PARTS: &[Part] = &[
         forbids: SERVES,
     },
     Part {
+        folder: "clients/report",
+        holds: "a replay as one page of HTML, and its figures as SVG and PNG",
+        never: "learn; let what events contain act on the page; ask for anything of another host",
+        uses: &["surmise-evaluation", "surmise-event"],
+        forbids: PURE,
+    },
+    Part {
         folder: "clients/cli",
         holds: "`surmise`, the command line",
         never: "hold logic that a library should have; need a learner in order to send",
@@ -185,6 +192,7 @@ const PARTS: &[Part] = &[
             "surmise-learner",
             "surmise-protocol",
             "surmise-recording",
+            "surmise-report",
             "surmise-screen",
             "surmise-store",
             "surmise-terminal",
