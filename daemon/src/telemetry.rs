@@ -85,7 +85,7 @@ metrics_table! {
     EVENTS_LOST = Counter Count "surmise_events_lost_total" []
         "Events that were acknowledged and could not be read again at a start, as the data directory is damaged";
     STORE_FINDINGS = Gauge Count "surmise_store_findings" ["severity"]
-        "What the start found in the data directory, by severity; the log and surmise fsck say more";
+        "What the start found in the data directory, by severity: note, mended or lost; the log and surmise fsck say more";
     LATE = Counter Count "surmise_events_late_total" []
         "Events with an earlier time than their key's last; learnt with a gap of zero";
     QUEUE = Gauge Count "surmise_queue_events" ["stage"]
