@@ -21,8 +21,6 @@ pub(crate) struct LegendEntry {
     pub(crate) tone: Tone,
     pub(crate) name: String,
     pub(crate) value: String,
-    /// Where the value begins.
-    pub(crate) value_x: f64,
 }
 
 /// What stands before the name of an entry.
@@ -73,15 +71,7 @@ pub(crate) fn legend(plot: &Plot, width: f64) -> (Vec<LegendEntry>, usize) {
         if x > 0.0 && x + whole > width {
             (x, row) = (0.0, row + 1);
         }
-        entries.push(LegendEntry {
-            x,
-            row,
-            sample: sample_of(layer),
-            tone: *tone,
-            name,
-            value: value.clone(),
-            value_x: x + named + GAP,
-        });
+        entries.push(LegendEntry { x, row, sample: sample_of(layer), tone: *tone, name, value: value.clone() });
         x += whole + BETWEEN;
     }
     let rows = if entries.is_empty() { 0 } else { row + 1 };

@@ -14,7 +14,7 @@ const ROWS_MAX: usize = 400;
 
 /// A table: its head and its rows, whose cells are HTML. Cells after the first one hold numbers.
 pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
-    let mut out = "<div class=\"scroll\"><table><thead><tr>".to_owned();
+    let mut out = "<div class=\"scroll\" tabindex=\"0\"><table><thead><tr>".to_owned();
     for (i, name) in head.iter().enumerate() {
         let class = if i == 0 { "" } else { " class=\"n\"" };
         let _ = write!(out, "<th{class}>{}</th>", escape(name));
@@ -253,7 +253,7 @@ pub(crate) fn reproduce(report: &Report<'_>) -> String {
     format!(
         "<p>What is learnt depends on the events, the options and the seed alone: the same command on the same recording \
          ends in the same state, bit for bit.</p><pre class=\"command\"><code>{}</code></pre>{}{odd}\
-         <h3>Configuration</h3><pre><code>[model]\n{}</code></pre>",
+         <h3>Configuration</h3><pre tabindex=\"0\"><code>[model]\n{}</code></pre>",
         escape_lines(report.command),
         table(
             &["", ""],

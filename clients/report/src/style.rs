@@ -63,7 +63,7 @@ fn rules(within: &str, colour: &dyn Fn(&str) -> String) -> String {
     let (ink, dim, line, card) = (colour("ink"), colour("dim"), colour("line"), colour("card"));
     let _ = write!(
         css,
-        "{within}text{{font-size:12px;font-family:{FONT};fill:{dim}}}{within}.name{{fill:{ink}}}\
+        "{within}text{{font-size:12px;font-family:{FONT};fill:{dim}}}{within}.name{{fill:{ink}}}{within}.value{{fill:{dim}}}\
          {within}.head{{fill:{ink};font-size:15px;font-weight:600}}{within}.ground{{fill:{card}}}\
          {within}.grid{{stroke:{line};stroke-width:1}}{within}.line{{fill:none;stroke-width:1.6;stroke-linejoin:round}}\
          {within}.main{{stroke-width:2.4}}{within}.thin{{stroke-width:1}}{within}.rule{{fill:none;stroke-width:1.2;\

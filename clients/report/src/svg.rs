@@ -268,11 +268,13 @@ fn write_entry(out: &mut String, frame: &Frame, entry: &LegendEntry, below: f64)
             write!(out, "<circle class=\"f{t}\" cx=\"{}\" cy=\"{}\" r=\"4\"/>", at(x + 9.0), at(y - 4.0))
         }
     };
-    let _ = write!(out, "<text class=\"name\" x=\"{}\" y=\"{}\">{}</text>", at(x + 25.0), at(y), escape(&entry.name));
-    if !entry.value.is_empty() {
-        let place = at(frame.left + entry.value_x);
-        let _ = write!(out, "<text x=\"{place}\" y=\"{}\">{}</text>", at(y), escape(&entry.value));
-    }
+    let value = if entry.value.is_empty() {
+        String::new()
+    } else {
+        format!("<tspan class=\"value\" dx=\"7\">{}</tspan>", escape(&entry.value))
+    };
+    let name = escape(&entry.name);
+    let _ = write!(out, "<text class=\"name\" x=\"{}\" y=\"{}\">{name}{value}</text>", at(x + 25.0), at(y));
 }
 
 /// A path through points; what is not finite breaks it.

@@ -110,7 +110,7 @@ fn rarity_words(events: f64, seconds: Option<f64>) -> String {
 }
 
 fn parts(parts: &[Part]) -> String {
-    let mut out = "<div class=\"scroll\"><table class=\"parts\"><thead><tr><th>part</th><th>value</th><th class=\"n\">\
+    let mut out = "<div class=\"scroll\" tabindex=\"0\"><table class=\"parts\"><thead><tr><th>part</th><th>value</th><th class=\"n\">\
                    bits</th><th class=\"n\">beyond</th><th>expected instead</th></tr></thead><tbody>"
         .to_owned();
     let told = parts.iter().filter(|p| p.excess_bits.abs() >= DULL_BITS).count().clamp(1, PARTS_MAX);

@@ -30,7 +30,7 @@ pub(super) fn compared_with(text: &str) -> Result<ComparedWith, &'static str> {
     if !words.is_empty() && words.iter().all(|word| word.contains('=')) {
         return Ok(ComparedWith::Options(words.join(" "), words));
     }
-    if text.ends_with(".json") {
+    if text.ends_with(".json") && !words.first().is_some_and(|word| word.contains('=')) {
         return Ok(ComparedWith::File(text.into()));
     }
     Err("expected options such as network=off, or a file RESULT.json of --output json")
