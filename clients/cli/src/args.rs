@@ -49,7 +49,7 @@ pub(crate) enum Command {
     Inspect(inspect::InspectArgs),
     /// Learn from recorded streams without a daemon, and see how well it goes.
     #[cfg(feature = "learner")]
-    Replay(replay::ReplayArgs),
+    Replay(Box<replay::ReplayArgs>),
     /// Evaluate a folder of recorded streams, with simple predictors beside the learner.
     #[cfg(feature = "learner")]
     Eval(eval::EvalArgs),

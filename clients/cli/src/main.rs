@@ -69,7 +69,7 @@ fn run(global: Global, command: Command) -> Result<(), Failure> {
         Command::Why(a) => why::run(&global, &a),
         Command::Inspect(a) => inspect::run(&global, &a),
         #[cfg(feature = "learner")]
-        Command::Replay(a) => replay::run(&global, a),
+        Command::Replay(a) => replay::run(&global, &a),
         #[cfg(feature = "learner")]
         Command::Eval(a) => eval::run(&global, a),
         #[cfg(feature = "learner")]

@@ -1,9 +1,9 @@
 //! The figures of losses: how they went, beside experts, beside simple predictors, and beside other replays.
 
 use crate::axis::{Axis, AxisNumbers};
+use crate::contents::OtherReplay;
 use crate::html::number;
-use crate::plot::{Layer, Plot, Tone};
-use crate::report::OtherReplay;
+use crate::plot::{Plot, PlotLayer, Tone};
 use surmise_evaluation::{
     ComparedCurves, CourseMeasure, CourseSeries, LearningCourse, ReplayResult, difference_course,
 };
@@ -88,10 +88,10 @@ fn fields_together(course: &LearningCourse, fields: &[&CourseSeries]) -> Option<
     let y = loss_axis(BITS, &lines);
     let mut plot = Plot::new("learning-curve", "Learning curve of whole events".into(), row_axis(course), y)
         .about("Surprise of whole events and of each field, within spans that grow with the number of events.")
-        .with(Tone::MAIN, "whole events", number(whole_mean(course, whole)), Layer::Line(main));
+        .with(Tone::MAIN, "whole events", number(whole_mean(course, whole)), PlotLayer::Line(main));
     for (i, (field, points)) in fields.iter().zip(parts).enumerate() {
         let name = field.field.as_deref().unwrap_or_default();
-        plot = plot.with(Tone::of(i), name, number(whole_mean(course, field)), Layer::Line(points));
+        plot = plot.with(Tone::of(i), name, number(whole_mean(course, field)), PlotLayer::Line(points));
     }
     Some(plot)
 }
@@ -133,7 +133,7 @@ fn learning_curve(course: &LearningCourse, field: &CourseSeries, alone: bool) ->
             "Surprise of the mixture and of every expert as if it had predicted alone, each event scored before it was \
              learnt; the mean within spans that grow with the number of events.",
         )
-        .with(Tone::MAIN, "mixture", number(whole_mean(course, field)), Layer::Line(main));
+        .with(Tone::MAIN, "mixture", number(whole_mean(course, field)), PlotLayer::Line(main));
     let others = lines.len().saturating_sub(NAMED_EXPERTS_MAX);
     for (i, (expert, points)) in experts.iter().zip(lines).enumerate() {
         let (tone, name) = match expert.expert.as_deref() {
@@ -142,7 +142,7 @@ fn learning_curve(course: &LearningCourse, field: &CourseSeries, alone: bool) ->
             _ => (Tone::FAINT, String::new()),
         };
         let value = if i < NAMED_EXPERTS_MAX { number(whole_mean(course, expert)) } else { String::new() };
-        plot = plot.with(tone, &name, value, Layer::Line(points));
+        plot = plot.with(tone, &name, value, PlotLayer::Line(points));
     }
     Some(plot)
 }
@@ -156,15 +156,15 @@ pub(crate) fn whole_course(result: &ReplayResult) -> Option<Plot> {
     let x = event_axis(EVENTS, *course.rows.last()? as f64);
     let mut plot = Plot::new("course", "Block by block".into(), x, loss_axis(BITS, &[&points]))
         .about("Surprise within blocks of equally many events, with the incidents that began and the lasting changes.")
-        .with(Tone::MAIN, "mixture", String::new(), Layer::Line(points))
-        .with(Tone::RULE, "mean", number(mean), Layer::Rule(mean));
+        .with(Tone::MAIN, "mixture", String::new(), PlotLayer::Line(points))
+        .with(Tone::RULE, "mean", number(mean), PlotLayer::Rule(mean));
     if let Some(found) = result.highlights.as_ref().filter(|h| !h.places.is_empty()) {
         let places = found.places.iter().map(|p| p.0 as f64).collect();
-        plot = plot.with(Tone::ALARM, "incidents", found.incidents_begun.to_string(), Layer::Marks(places));
+        plot = plot.with(Tone::ALARM, "incidents", found.incidents_begun.to_string(), PlotLayer::Marks(places));
     }
     if !result.drifts.is_empty() {
         let places = result.drifts.iter().map(|d| d.began as f64).collect();
-        plot = plot.with(Tone::of(0), "lasting changes", result.drifts.len().to_string(), Layer::Marks(places));
+        plot = plot.with(Tone::of(0), "lasting changes", result.drifts.len().to_string(), PlotLayer::Marks(places));
     }
     Some(plot)
 }
@@ -190,10 +190,10 @@ fn beside_one(curves: &ComparedCurves) -> Option<Plot> {
     let x = event_axis("events scored", *curves.events.last()?);
     let mut plot = Plot::new(&format!("beside-{measure}-{}", compared.field), title, x, loss_axis(measure, &lines))
         .about("The same events, predicted by what somebody would write in an afternoon; the mean within each block.")
-        .with(Tone::MAIN, "surmise", number(compared.surmise), Layer::Line(ours));
+        .with(Tone::MAIN, "surmise", number(compared.surmise), PlotLayer::Line(ours));
     for (i, (points, (name, _))) in theirs.into_iter().zip(&curves.baselines).enumerate() {
         let value = compared.baselines.iter().find(|b| b.name == *name).map_or(f64::NAN, |b| b.value);
-        plot = plot.with(Tone::of(i), name, number(value), Layer::Line(points));
+        plot = plot.with(Tone::of(i), name, number(value), PlotLayer::Line(points));
     }
     Some(plot)
 }
@@ -215,9 +215,9 @@ pub(crate) fn comparison(result: &ReplayResult, others: &[OtherReplay]) -> Vec<P
     let last = course.rows.last().copied().unwrap_or(1) as f64;
     let mut both = Plot::new("compared", "Compared".into(), event_axis(EVENTS, last), loss_axis(BITS, &lines))
         .about("Surprise within blocks of equally many events.")
-        .with(Tone::MAIN, "this replay", number(whole_mean(course, whole)), Layer::Line(ours.clone()));
+        .with(Tone::MAIN, "this replay", number(whole_mean(course, whole)), PlotLayer::Line(ours.clone()));
     for (i, (other, points, mean)) in theirs.iter().enumerate() {
-        both = both.with(Tone::of(i), &other.name, number(*mean), Layer::Line(points.clone()));
+        both = both.with(Tone::of(i), &other.name, number(*mean), PlotLayer::Line(points.clone()));
     }
     let grown: Vec<_> = others.iter().map(|o| difference_course(course, &o.summary.course)).collect();
     let reach = |p: &(f64, f64, Option<f64>)| {
@@ -231,13 +231,13 @@ pub(crate) fn comparison(result: &ReplayResult, others: &[OtherReplay]) -> Vec<P
             "The mean difference over all events up to there, and the band that holds it in 95 of 100 cases; below the \
              dashed line is better than this replay.",
         )
-        .with(Tone::RULE, "", String::new(), Layer::Rule(0.0));
+        .with(Tone::RULE, "", String::new(), PlotLayer::Rule(0.0));
     for (i, (other, points)) in others.iter().zip(&grown).enumerate() {
         let sure = || points.iter().filter(|p| p.2.is_some());
         let line = sure().map(|p| (p.0, p.1)).collect();
         let band = sure().map(|p| (p.0, reach(p)[0], reach(p)[1])).collect();
-        apart = apart.with(Tone::of(i), &other.name, String::new(), Layer::Line(line));
-        apart = apart.with(Tone::of(i), "", String::new(), Layer::Band(band));
+        apart = apart.with(Tone::of(i), &other.name, String::new(), PlotLayer::Line(line));
+        apart = apart.with(Tone::of(i), "", String::new(), PlotLayer::Band(band));
     }
     vec![both, apart]
 }
@@ -263,7 +263,7 @@ pub(crate) fn cost(result: &ReplayResult) -> Option<Plot> {
     let mean = result.events_per_second;
     let plot = Plot::new("cost", "Events learnt per second".into(), x, y)
         .about("Throughput within blocks of equally many events, on this machine.")
-        .with(Tone::MAIN, "within a block", String::new(), Layer::Line(points))
-        .with(Tone::RULE, "mean", number(mean), Layer::Rule(mean));
+        .with(Tone::MAIN, "within a block", String::new(), PlotLayer::Line(points))
+        .with(Tone::RULE, "mean", number(mean), PlotLayer::Rule(mean));
     Some(plot)
 }

@@ -3,7 +3,7 @@
 
 use crate::axis::{Axis, AxisNumbers};
 use crate::html::{number, percent};
-use crate::plot::{Layer, Plot, Tone};
+use crate::plot::{Plot, PlotLayer, Tone};
 use surmise_evaluation::{FieldResult, ReplayResult};
 
 /// Number fields that have a figure of their tenths.
@@ -25,8 +25,8 @@ pub(crate) fn calibration(result: &ReplayResult) -> Vec<Plot> {
         let plot = Plot::new(&format!("tenths-{}", field.name), format!("Where values of {} fell", field.name), x, y)
             .square()
             .about("Each tenth of the distribution that was predicted should hold a tenth of the values that came.")
-            .with(Tone::MAIN, "values", String::new(), Layer::Bars(bars.collect()))
-            .with(Tone::RULE, "calibrated", percent(0.1), Layer::Rule(0.1));
+            .with(Tone::MAIN, "values", String::new(), PlotLayer::Bars(bars.collect()))
+            .with(Tone::RULE, "calibrated", percent(0.1), PlotLayer::Rule(0.1));
         plots.push(plot);
     }
     plots
@@ -46,8 +46,8 @@ fn reliability(result: &ReplayResult) -> Option<Plot> {
         Plot::new("reliability", "Reliability of categories".into(), share("claimed probability"), share("came true"))
             .square()
             .about("Of the decisions that were claimed to come true with a probability, the part that did.")
-            .with(Tone::MAIN, "decisions", crate::html::brief(decisions), Layer::Dots(points))
-            .with(Tone::RULE, "calibrated", String::new(), Layer::Diagonal);
+            .with(Tone::MAIN, "decisions", crate::html::brief(decisions), PlotLayer::Dots(points))
+            .with(Tone::RULE, "calibrated", String::new(), PlotLayer::Diagonal);
     Some(plot)
 }
 
@@ -73,8 +73,8 @@ pub(crate) fn rarity(result: &ReplayResult) -> Option<Plot> {
     )
     .square()
     .about("Events that are said to come once in so many, and once in how many they came in this recording.")
-    .with(Tone::MAIN, "events", String::new(), Layer::Dots(points))
-    .with(Tone::RULE, "as said", String::new(), Layer::Diagonal);
+    .with(Tone::MAIN, "events", String::new(), PlotLayer::Dots(points))
+    .with(Tone::RULE, "as said", String::new(), PlotLayer::Diagonal);
     Some(plot)
 }
 
@@ -112,10 +112,10 @@ fn by_step(result: &ReplayResult, file: &str, label: &str, values: OfStep) -> Op
         let mean = values(field).iter().sum::<f64>() / values(field).len() as f64;
         let tone = if i == 0 { Tone::MAIN } else { Tone::of(i - 1) };
         let value = if is_share { percent(mean) } else { number(mean) };
-        plot = plot.with(tone, name, value, Layer::Line(points));
+        plot = plot.with(tone, name, value, PlotLayer::Line(points));
     }
     if is_share {
-        plot = plot.with(Tone::RULE, "calibrated", percent(0.9), Layer::Rule(0.9));
+        plot = plot.with(Tone::RULE, "calibrated", percent(0.9), PlotLayer::Rule(0.9));
     }
     Some(plot)
 }

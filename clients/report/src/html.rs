@@ -72,7 +72,7 @@ pub(crate) fn number(x: f64) -> String {
     match x.abs() {
         _ if !x.is_finite() => "–".into(),
         0.0 => "0".into(),
-        a if a >= 1e15 || a < 1e-4 => format!("{x:.2e}"),
+        a if !(1e-4..1e15).contains(&a) => format!("{x:.2e}"),
         a if a >= 1000.0 => format!("{}{}", if x < 0.0 { "−" } else { "" }, count(a.round() as u64)),
         a if a >= 100.0 => signed(format!("{x:.1}")),
         a if a >= 10.0 => signed(format!("{x:.2}")),

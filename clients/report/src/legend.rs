@@ -1,6 +1,6 @@
 //! The legend of a figure: names in rows, as many in each as fit.
 
-use crate::plot::{Layer, NamedLayer, Plot, Tone};
+use crate::plot::{NamedLayer, Plot, PlotLayer, Tone};
 
 /// Width of the sample of a layer, and of the gaps around it.
 const SAMPLE: f64 = 18.0;
@@ -51,12 +51,12 @@ pub(crate) fn width_of(text: &str) -> f64 {
         .sum()
 }
 
-fn sample_of(layer: &Layer) -> LegendSample {
+fn sample_of(layer: &PlotLayer) -> LegendSample {
     match layer {
-        Layer::Line(_) => LegendSample::Stroke,
-        Layer::Rule(_) | Layer::Diagonal => LegendSample::Dashes,
-        Layer::Band(_) | Layer::Bars(_) => LegendSample::Area,
-        Layer::Dots(_) | Layer::Marks(_) => LegendSample::Dot,
+        PlotLayer::Line(_) => LegendSample::Stroke,
+        PlotLayer::Rule(_) | PlotLayer::Diagonal => LegendSample::Dashes,
+        PlotLayer::Band(_) | PlotLayer::Bars(_) => LegendSample::Area,
+        PlotLayer::Dots(_) | PlotLayer::Marks(_) => LegendSample::Dot,
     }
 }
 

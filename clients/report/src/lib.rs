@@ -1,13 +1,14 @@
 //! Reports: what a replay found, as one page of HTML that needs nothing else, and as figures.
 //!
-//! A [`Report`] is a view of a [`ReplayResult`](surmise_evaluation::ReplayResult): [`Report::page`] writes it as a page
-//! without scripts and without requests, which prints and fits a phone; [`Report::figures`] gives its figures, each as
-//! SVG or PNG. Everything that events contain is shown as text, whatever it contains.
+//! A [`ReplayReport`] is a view of a [`ReplayResult`](surmise_evaluation::ReplayResult): [`ReplayReport::page`] writes
+//! it as a page without scripts and without requests, which prints and fits a phone; [`ReplayReport::figures`] gives
+//! its figures, each as SVG or PNG. Everything that events contain is shown as text, whatever it contains.
 //!
 //! A figure is a [`Plot`]: layers over two axes, which know nothing of what they show. `figures.rs` and
 //! `figures_of_claims.rs` say what is drawn, `sections.rs` and its neighbours what is written around it.
 
 mod axis;
+mod contents;
 mod event_text;
 mod figures;
 mod figures_of_claims;
@@ -23,7 +24,7 @@ mod svg;
 mod tensorboard;
 mod unusual;
 
+pub use contents::{OtherReplay, ReplayReport};
 pub use plot::Plot;
 pub use png::FigureError;
-pub use report::{OtherReplay, Report};
 pub use tensorboard::EventsFile;

@@ -1,10 +1,10 @@
 //! The page: sections one below the other, with their figures.
 
+use crate::contents::ReplayReport;
 use crate::figures;
 use crate::figures_of_claims;
 use crate::html::{count, escape};
 use crate::plot::{Plot, PlotShape};
-use crate::report::Report;
 use crate::sections;
 use crate::style::page_style;
 use crate::svg::FigureWidth;
@@ -18,7 +18,7 @@ const FIGURES_SHOWN: usize = 3;
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /// The page of a report.
-pub(crate) fn page(report: &Report<'_>) -> String {
+pub(crate) fn page(report: &ReplayReport<'_>) -> String {
     let sections = sections(report);
     let title = escape(report.title);
     let mut out = format!(
@@ -44,9 +44,9 @@ pub(crate) fn page(report: &Report<'_>) -> String {
             id = section.id
         );
     }
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "</main><footer><p>Made {} by surmise {}. This page is complete: it loads nothing.</p></footer></body></html>\n",
+        "</main><footer><p>Made {} by surmise {}. This page is complete: it loads nothing.</p></footer></body></html>",
         escape(report.made),
         escape(&report.result.version)
     );
@@ -60,7 +60,7 @@ struct Section {
     body: String,
 }
 
-fn sections(report: &Report<'_>) -> Vec<Section> {
+fn sections(report: &ReplayReport<'_>) -> Vec<Section> {
     let result = report.result;
     let mut all = Vec::new();
     let mut add = |id, title, body: String| {
@@ -105,7 +105,7 @@ fn sections(report: &Report<'_>) -> Vec<Section> {
 /// Lasting changes that are listed at most.
 const DRIFTS_MAX: usize = 12;
 
-fn drifts(report: &Report<'_>) -> String {
+fn drifts(report: &ReplayReport<'_>) -> String {
     let drifts = &report.result.drifts;
     if drifts.is_empty() {
         return String::new();

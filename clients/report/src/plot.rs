@@ -26,7 +26,7 @@ impl Tone {
 
 /// One layer of a plot. Coordinates are values of the axes.
 #[derive(Clone, Debug)]
-pub(crate) enum Layer {
+pub(crate) enum PlotLayer {
     /// A line through points.
     Line(Vec<(f64, f64)>),
     /// The area between two values at every x.
@@ -46,7 +46,7 @@ pub(crate) enum Layer {
 /// A layer with what the legend says of it.
 #[derive(Clone, Debug)]
 pub(crate) struct NamedLayer {
-    pub(crate) layer: Layer,
+    pub(crate) layer: PlotLayer,
     pub(crate) tone: Tone,
     /// What it is; empty for a layer that the legend does not list.
     pub(crate) name: String,
@@ -95,7 +95,7 @@ impl Plot {
     }
 
     /// Adds a layer that the legend lists.
-    pub(crate) fn with(mut self, tone: Tone, name: &str, value: String, layer: Layer) -> Plot {
+    pub(crate) fn with(mut self, tone: Tone, name: &str, value: String, layer: PlotLayer) -> Plot {
         self.layers.push(NamedLayer { layer, tone, name: name.into(), value });
         self
     }

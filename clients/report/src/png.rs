@@ -68,13 +68,13 @@ impl Plot {
 mod tests {
     use super::*;
     use crate::axis::Axis;
-    use crate::plot::{Layer, Tone};
+    use crate::plot::{PlotLayer, Tone};
 
     /// The ink of lines and of letters is there, each in its colour.
     #[test]
     fn a_picture_has_lines_and_letters() {
         let (x, y) = (Axis::between("events", 0.0, 9.0), Axis::between("bits", 0.0, 9.0));
-        let line = Layer::Line((0..10).map(|i| (f64::from(i), f64::from(i))).collect());
+        let line = PlotLayer::Line((0..10).map(|i| (f64::from(i), f64::from(i))).collect());
         let plot = Plot::new("p", "Title".into(), x, y).with(Tone::MAIN, "mixture", "1".into(), line);
         let picture = Pixmap::decode_png(&plot.png().unwrap()).unwrap();
         let near = |hue: [u8; 3]| {

@@ -1,7 +1,7 @@
 //! The tables of a report.
 
+use crate::contents::{OtherReplay, ReplayReport};
 use crate::html::{count, difference, escape, isolated, number, percent, size};
-use crate::report::{OtherReplay, Report};
 use std::fmt::Write;
 use surmise_evaluation::{
     ComparedCurves, ComparisonVerdict, CourseMeasure, FieldResult, ReplayDifference, ReplayResult,
@@ -245,7 +245,7 @@ pub(crate) fn cost(result: &ReplayResult) -> String {
 }
 
 /// How to get the same result again.
-pub(crate) fn reproduce(report: &Report<'_>) -> String {
+pub(crate) fn reproduce(report: &ReplayReport<'_>) -> String {
     let result = report.result;
     let toml = toml::to_string(&result.options).unwrap_or_default();
     let odd: String = result.odd.iter().map(|o| format!("<li>{}</li>", escape(&o.to_string()))).collect();

@@ -2,7 +2,7 @@
 
 use crate::html::escape;
 use crate::legend::{LegendEntry, LegendSample, legend, width_of};
-use crate::plot::{Layer, NamedLayer, Plot, PlotShape, Tone};
+use crate::plot::{NamedLayer, Plot, PlotLayer, PlotShape, Tone};
 use crate::style::{DARK, LIGHT, figure_rules};
 use std::fmt::Write;
 
@@ -177,7 +177,7 @@ impl Plot {
         let title =
             if name.is_empty() { String::new() } else { format!("<title>{} {}</title>", escape(name), escape(value)) };
         let _ = match layer {
-            Layer::Line(points) => {
+            PlotLayer::Line(points) => {
                 let weight = if *tone == Tone::MAIN {
                     " main"
                 } else if *tone == Tone::FAINT {
@@ -188,53 +188,54 @@ impl Plot {
                 let path = path(points.iter().map(|(a, b)| (*a, *b)), &x, &y);
                 write!(out, "<path class=\"line{weight} s{t}\" d=\"{path}\">{title}</path>")
             }
-            Layer::Band(points) => {
+            PlotLayer::Band(points) => {
                 let lower = points.iter().rev().map(|(a, low, _)| (*a, *low));
                 let path = path(points.iter().map(|(a, _, high)| (*a, *high)).chain(lower), &x, &y);
                 write!(out, "<path class=\"area f{t}\" d=\"{path}Z\">{title}</path>")
             }
-            Layer::Dots(points) => {
+            PlotLayer::Dots(points) => {
                 points.iter().filter(|p| p.0.is_finite() && p.1.is_finite()).try_for_each(|(a, b)| {
                     write!(out, "<circle class=\"f{t}\" cx=\"{}\" cy=\"{}\" r=\"4\">{title}</circle>", x(*a), y(*b))
                 })
             }
-            Layer::Bars(bars) => bars.iter().try_for_each(|(from, to, high)| {
-                let (left, right) = (frame.x(self.x.place(*from)), frame.x(self.x.place(*to)));
-                let (top, bottom) = (frame.y(self.y.place(*high)), frame.y(self.y.place(0.0)));
-                write!(
-                    out,
-                    "<rect class=\"bar f{t}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"1.5\"/>",
-                    at(left + 1.0),
-                    at(top.min(bottom)),
-                    at((right - left - 2.0).max(0.5)),
-                    at((bottom - top).abs())
-                )
-            }),
-            Layer::Rule(value) => write!(
+            PlotLayer::Bars(bars) => self.bars(out, frame, t, bars),
+            PlotLayer::Rule(value) => write!(
                 out,
                 "<line class=\"rule s{t}\" x1=\"{}\" x2=\"{}\" y1=\"{p}\" y2=\"{p}\"/>",
                 at(frame.left),
                 at(frame.right),
                 p = y(*value)
             ),
-            Layer::Diagonal => {
-                let low = self.x.ends.0.max(self.y.ends.0);
-                let high = self.x.ends.1.min(self.y.ends.1);
-                write!(
-                    out,
-                    "<line class=\"rule s{t}\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/>",
-                    x(low),
-                    y(low),
-                    x(high),
-                    y(high)
-                )
-            }
-            Layer::Marks(places) => places.iter().try_for_each(|place| {
+            PlotLayer::Diagonal => self.diagonal(out, frame, t),
+            PlotLayer::Marks(places) => places.iter().try_for_each(|place| {
                 let p = x(*place);
                 let (low, high) = (at(frame.bottom), at(frame.bottom - 9.0));
                 write!(out, "<line class=\"line s{t}\" x1=\"{p}\" x2=\"{p}\" y1=\"{low}\" y2=\"{high}\"/>")
             }),
         };
+    }
+
+    fn bars(&self, out: &mut String, frame: &Frame, tone: usize, bars: &[(f64, f64, f64)]) -> std::fmt::Result {
+        bars.iter().try_for_each(|(from, to, high)| {
+            let (left, right) = (frame.x(self.x.place(*from)), frame.x(self.x.place(*to)));
+            let (top, bottom) = (frame.y(self.y.place(*high)), frame.y(self.y.place(0.0)));
+            write!(
+                out,
+                "<rect class=\"bar f{tone}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"1.5\"/>",
+                at(left + 1.0),
+                at(top.min(bottom)),
+                at((right - left - 2.0).max(0.5)),
+                at((bottom - top).abs())
+            )
+        })
+    }
+
+    fn diagonal(&self, out: &mut String, frame: &Frame, tone: usize) -> std::fmt::Result {
+        let low = self.x.ends.0.max(self.y.ends.0);
+        let high = self.x.ends.1.min(self.y.ends.1);
+        let place = |v: f64| (at(frame.x(self.x.place(v))), at(frame.y(self.y.place(v))));
+        let ((x1, y1), (x2, y2)) = (place(low), place(high));
+        write!(out, "<line class=\"rule s{tone}\" x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"/>")
     }
 }
 
@@ -300,18 +301,18 @@ mod tests {
         let points: Vec<(f64, f64)> = (1..50).map(|i| (f64::from(i * i), 3.0 / f64::from(i))).collect();
         let x = Axis::between("events", 1.0, 2500.0).logarithmic();
         Plot::new("a <b>", "A \"title\" <b>".into(), x, Axis::between("bits", 0.0, 3.0))
-            .with(Tone::MAIN, "mixture <i>", "1.5".into(), Layer::Line(points.clone()))
+            .with(Tone::MAIN, "mixture <i>", "1.5".into(), PlotLayer::Line(points.clone()))
             .with(
                 Tone::of(0),
                 "band",
                 String::new(),
-                Layer::Band(points.iter().map(|(x, y)| (*x, y - 0.1, y + 0.1)).collect()),
+                PlotLayer::Band(points.iter().map(|(x, y)| (*x, y - 0.1, y + 0.1)).collect()),
             )
-            .with(Tone::of(1), "dots", String::new(), Layer::Dots(vec![(10.0, f64::NAN), (100.0, 1.0)]))
-            .with(Tone::of(2), "bars", String::new(), Layer::Bars(vec![(10.0, 20.0, 1.0)]))
-            .with(Tone::RULE, "rule", String::new(), Layer::Rule(1.0))
-            .with(Tone::RULE, "", String::new(), Layer::Diagonal)
-            .with(Tone::ALARM, "incidents", String::new(), Layer::Marks(vec![30.0]))
+            .with(Tone::of(1), "dots", String::new(), PlotLayer::Dots(vec![(10.0, f64::NAN), (100.0, 1.0)]))
+            .with(Tone::of(2), "bars", String::new(), PlotLayer::Bars(vec![(10.0, 20.0, 1.0)]))
+            .with(Tone::RULE, "rule", String::new(), PlotLayer::Rule(1.0))
+            .with(Tone::RULE, "", String::new(), PlotLayer::Diagonal)
+            .with(Tone::ALARM, "incidents", String::new(), PlotLayer::Marks(vec![30.0]))
     }
 
     /// What a parser of XML accepts is what browsers and other programs read.

@@ -61,6 +61,26 @@ pub(super) fn run(global: &Global, args: &TensorboardArgs) -> Result<(), Failure
     if args.stream.is_empty() {
         return Ok(());
     }
+    let mut files = past_runs(global, args)?;
+    if !args.follow {
+        return Ok(());
+    }
+    let http = global.http()?;
+    let (mut every, mut points) = (args.every, 0);
+    loop {
+        std::thread::sleep(Duration::from_secs(every));
+        for (stream, file, at) in &mut files {
+            latest(&http, stream, file, at)?;
+        }
+        points += 1;
+        if points % POINTS_AT_A_PACE == 0 {
+            every *= 2;
+        }
+    }
+}
+
+/// Writes what the daemon has kept of the past of every stream; gives each name with its file.
+fn past_runs<'a>(global: &Global, args: &'a TensorboardArgs) -> Result<Vec<(&'a str, RunFile, PathBuf)>, Failure> {
     let http = global.http()?;
     let mut files = Vec::new();
     for stream in &args.stream {
@@ -73,20 +93,9 @@ pub(super) fn run(global: &Global, args: &TensorboardArgs) -> Result<(), Failure
         }
         latest(&http, stream, &mut file, &at)?;
         told(global, &at)?;
-        files.push((stream, file, at));
+        files.push((stream.as_str(), file, at));
     }
-    let (mut every, mut points) = (args.every, 0);
-    while args.follow {
-        std::thread::sleep(Duration::from_secs(every));
-        for (stream, file, at) in &mut files {
-            latest(&http, stream, file, at)?;
-        }
-        points += 1;
-        if points % POINTS_AT_A_PACE == 0 {
-            every *= 2;
-        }
-    }
-    Ok(())
+    Ok(files)
 }
 
 fn now() -> f64 {

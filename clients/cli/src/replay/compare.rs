@@ -1,7 +1,9 @@
 //! `--compare`: other replays of the same recording beside this one.
 
-use super::{ReplayArgs, replay_with_bar, summary};
-use std::path::PathBuf;
+use super::args::ReplayArgs;
+use super::compared_with::ComparedWith;
+use super::progress::replay_with_bar;
+use std::path::Path;
 use surmise_evaluation::{
     ComparisonVerdict, CourseMeasure, ReplayDifference, ReplayOptions, ReplayResult, ReplaySummary, compare_replays,
 };
@@ -14,27 +16,6 @@ use surmise_terminal::{Exit, Failure, Paint, Table};
 const THIS: &str = "this replay";
 /// Measures of a comparison that are shown at most; the JSON has all.
 const MEASURES_SHOWN_MAX: usize = 24;
-
-/// What a replay is compared with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ComparedWith {
-    /// A replay with these options changed: as they were written, and each by itself.
-    Options(String, Vec<String>),
-    /// The result of another replay.
-    File(PathBuf),
-}
-
-/// Reads what to compare with.
-pub(super) fn compared_with(text: &str) -> Result<ComparedWith, &'static str> {
-    let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-    if !words.is_empty() && words.iter().all(|word| word.contains('=')) {
-        return Ok(ComparedWith::Options(words.join(" "), words));
-    }
-    if text.ends_with(".json") && !words.first().is_some_and(|word| word.contains('=')) {
-        return Ok(ComparedWith::File(text.into()));
-    }
-    Err("expected options such as network=off, or a file RESULT.json of --output json")
-}
 
 /// Replays the recording again with other options, or reads other results, and compares each with this one.
 pub(super) fn others(
@@ -74,7 +55,12 @@ fn again(args: &ReplayArgs, options: &ReplayOptions, name: &str, set: &[String])
     summary(&replay_with_bar(source, &again, &format!("{name}: "))?)
 }
 
-fn stored(path: &PathBuf) -> Result<ReplaySummary, Failure> {
+/// What a result is compared by.
+fn summary(result: &ReplayResult) -> Result<ReplaySummary, Failure> {
+    ReplaySummary::of(result).ok_or_else(|| Failure::usage("the result has no course to compare"))
+}
+
+fn stored(path: &Path) -> Result<ReplaySummary, Failure> {
     let named = |e: &dyn std::fmt::Display| format!("--compare: {}: {e}", path.display());
     let text = std::fs::read_to_string(path).map_err(|e| Failure::usage(named(&e)))?;
     serde_json::from_str(&text).map_err(|e| {
@@ -141,24 +127,5 @@ fn verdict(verdict: ComparisonVerdict) -> &'static str {
         ComparisonVerdict::Worse => "worse",
         ComparisonVerdict::Same => "the same",
         ComparisonVerdict::Unsure => "may be chance",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_comparison_is_with_options_or_with_a_file() {
-        let parse = compared_with;
-        let set = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
-        assert_eq!(
-            parse("network=off  model.seed=7"),
-            Ok(ComparedWith::Options("network=off model.seed=7".into(), set(&["network=off", "model.seed=7"])))
-        );
-        assert_eq!(parse("../a b/now.json"), Ok(ComparedWith::File("../a b/now.json".into())));
-        for bad in ["", "network", "network=off now.json", "report.html"] {
-            assert!(parse(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -1,93 +1,24 @@
 //! `surmise replay`: learn from recordings, and say how well it went.
 
+mod args;
 mod compare;
+mod compared_with;
+mod progress;
 mod report;
+mod report_args;
 mod table;
 
+pub(crate) use args::ReplayArgs;
+
 use crate::global::Global;
-use crate::learner::{LearnerArgs, replay_failure};
-use crate::recording::{RecordingArgs, fields, progress_bar};
-use clap::Args;
-use compare::{ComparedWith, compared_with, comparison_lines};
-use report::ReportArgs;
-use std::io::IsTerminal;
-use std::path::PathBuf;
-use surmise_evaluation::{
-    Labels, ReplayOptions, ReplayProgress, ReplayResult, ReplaySummary, RowRange, SessionLabels, replay,
-};
+use crate::recording::fields;
+use compare::comparison_lines;
+use progress::replay_with_bar;
 use surmise_recording::Source;
-use surmise_store::TemporaryPages;
-use surmise_terminal::format::count;
 use surmise_terminal::{Failure, Paint, print_line};
 use table::table;
 
-#[derive(Args, Debug)]
-#[command(after_help = HELP)]
-pub(crate) struct ReplayArgs {
-    #[command(flatten)]
-    recording: RecordingArgs,
-    #[command(flatten)]
-    learner: LearnerArgs,
-    /// Continue with the learner of a checkpoint file instead of a fresh one. Keys whose state was in its store are
-    /// forgotten.
-    #[arg(long, value_name = "CHECKPOINT")]
-    from: Option<PathBuf>,
-    /// Save the learner at the end, for a later --from.
-    #[arg(long, value_name = "CHECKPOINT")]
-    save: Option<PathBuf>,
-    /// Count only rows A up to (not with) B in the measures; all rows are learnt.
-    #[arg(long, value_name = "A:B")]
-    score_rows: Option<RowRange>,
-    /// Report errors of numbers in units of the standard deviation of rows A up to (not with) B of their column.
-    #[arg(long, value_name = "A:B")]
-    unit_rows: Option<RowRange>,
-    /// Also forecast N steps ahead from every event, and score each step when its truth arrives. This runs the model
-    /// N steps forward at every event, so it takes about N times as long.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    horizon: Option<u32>,
-    /// Write one row per event: offset, key, time, surprise, anomaly score, and forecasts of numbers.
-    #[arg(long, value_name = "OUT.csv")]
-    scores: Option<PathBuf>,
-    /// Write one row per ended key: key, offsets of its first and last event, events, surprise, anomaly score, rarity
-    /// among the stream's sessions, and why.
-    #[arg(long, value_name = "OUT.csv")]
-    session_scores: Option<PathBuf>,
-    /// Report how well anomaly scores find known anomalies, whose windows this file holds: NAB's JSON or a CSV of
-    /// start,end. A CSV of key,label (0 or 1, normal or anomaly) says instead which keys are anomalous as a whole; the
-    /// keys of a tokens file are the numbers of its lines, from 0.
-    #[arg(long, value_name = "FILE")]
-    labels: Option<PathBuf>,
-    /// With labels of keys: leave the first N that end out of the measures, as little was known then.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    unscored_sessions: u64,
-    /// Also replay with other options, or take another result, and say by how much it is better and how sure that is.
-    ///
-    /// Options are written as for --set, several between blanks: --compare network=off, --compare "preset=numbers
-    /// seed=7". A file that `--output json` wrote is taken as it is: --compare yesterday.json. May be given several
-    /// times; everything is compared with the replay that the other options describe.
-    #[arg(long, value_name = "OPTIONS|RESULT.json", value_parser = compared_with)]
-    compare: Vec<ComparedWith>,
-    #[command(flatten)]
-    report: ReportArgs,
-}
-
-const HELP: &str = "\
-Examples:
-  surmise replay tinyshakespeare.txt --format bytes
-  surmise replay hdfs_train --format tokens --output json
-  surmise replay ETTh1.csv --time date --unit-rows 0:2880 --score-rows 3600:14400
-  surmise replay electricity.csv --target class --scores scores.csv
-  surmise replay tinyshakespeare.txt --format bytes --delay-chunks 1
-  surmise replay book_order.csv --key key --time time --set network=off
-  surmise replay sales.csv.gz --time day --time-format dmy --time-zone Europe/Berlin
-  surmise replay access.log --report report.html --figures pictures
-  surmise replay hdfs_train --compare network=off --compare \"memory_mib=8 seed=7\"
-  surmise replay hdfs_train --output json > now.json; surmise replay hdfs_train --set seed=2 --compare now.json
-
-The first prediction is made by a learner that knows nothing, every event is scored before it is learnt,
-and the table shows the mixture beside every expert that is in it.";
-
-pub(crate) fn run(global: &Global, args: ReplayArgs) -> Result<(), Failure> {
+pub(crate) fn run(global: &Global, args: &ReplayArgs) -> Result<(), Failure> {
     if args.from.is_some() && args.learner.any() {
         return Err(Failure::usage(
             "--from brings the learner's own options; leave out --preset, --set, --config, --delay-chunks and --target",
@@ -108,7 +39,7 @@ pub(crate) fn run(global: &Global, args: ReplayArgs) -> Result<(), Failure> {
         if global.json() { eprintln!("{line}") } else { print_line(&line)? }
     }
     let result = replay_with_bar(source, &options, "")?;
-    let others = compare::others(&args, &options, &result)?;
+    let others = compare::others(args, &options, &result)?;
     if global.json() {
         let mut json = serde_json::to_value(&result).map_err(Failure::internal)?;
         if !others.is_empty() {
@@ -123,80 +54,5 @@ pub(crate) fn run(global: &Global, args: ReplayArgs) -> Result<(), Failure> {
             print_line(&line)?;
         }
     }
-    args.report.write(global, &args, &options, &result, &described, &others)
-}
-
-/// Replays a source, with a progress bar that says what goes on.
-fn replay_with_bar(source: Source, options: &ReplayOptions, what: &str) -> Result<ReplayResult, Failure> {
-    let bar = progress_bar(source.bytes_total());
-    let result = replay(source, options, |p| {
-        bar.set_position(p.bytes);
-        bar.set_message(format!("{what}{}", so_far(p, bar.elapsed().as_secs_f64())));
-    });
-    bar.finish_and_clear();
-    result.map_err(replay_failure)
-}
-
-impl ReplayArgs {
-    /// Whether the options go together.
-    fn check(&self) -> Result<(), Failure> {
-        if self.recording.files.is_empty() && std::io::stdin().is_terminal() {
-            return Err(Failure::usage("name a file to replay, or pipe one in"));
-        }
-        let replays_again = self.compare.iter().any(|c| matches!(c, ComparedWith::Options(..)));
-        if replays_again && self.is_standard_input() {
-            return Err(Failure::usage("--compare replays the recording again; name a file instead of a pipe"));
-        }
-        if replays_again && self.from.is_some() {
-            return Err(Failure::usage("--compare with options needs a fresh learner; leave out --from"));
-        }
-        self.report.check()
-    }
-
-    /// Whether the recording can be read but once.
-    fn is_standard_input(&self) -> bool {
-        self.recording.files.is_empty() || self.recording.files.iter().any(|f| f.as_os_str() == "-")
-    }
-
-    /// How the recording is replayed, and the fields that are known before it is read.
-    fn options(&self) -> Result<(ReplayOptions, Option<surmise_event::Schema>), Failure> {
-        let (learner, learning) = self.learner.choices()?;
-        let session_labels = self.labels.as_deref().map(SessionLabels::read).transpose()?.flatten();
-        let windows = self.labels.as_deref().filter(|_| session_labels.is_none());
-        let mut options = ReplayOptions {
-            pages: Some(TemporaryPages::shared),
-            learner,
-            workers: learning.count(),
-            device: Some(learning.device),
-            from: self.from.clone(),
-            score_rows: self.score_rows,
-            unit_rows: self.unit_rows,
-            horizon: self.horizon.map(|h| h as usize),
-            scores: self.scores.clone(),
-            labels: windows.map(Labels::read).transpose()?,
-            session_scores: self.session_scores.clone(),
-            session_labels,
-            unscored_sessions: self.unscored_sessions,
-            save: self.save.clone(),
-            course: true,
-            highlights: self.report.is_asked(),
-            blocks: self.report.is_asked(),
-            ..ReplayOptions::default()
-        };
-        let known = options.checkpoint().map_err(replay_failure)?.map(|l| l.schema().clone());
-        options.learner.target = options.learner.target.take().filter(|t| !t.is_empty());
-        Ok((options, known))
-    }
-}
-
-/// What a result is compared by.
-fn summary(result: &ReplayResult) -> Result<ReplaySummary, Failure> {
-    ReplaySummary::of(result).ok_or_else(|| Failure::usage("the result has no course to compare"))
-}
-
-fn so_far(p: &ReplayProgress, seconds: f64) -> String {
-    let rate = p.events as f64 / seconds.max(1e-3);
-    let bits =
-        if p.scored > 0 { format!("{:.4} bits/event", p.bits / p.scored as f64) } else { "not scored yet".into() };
-    format!("{} events  {}/s  {bits}", count(p.events), count(rate as u64))
+    report::write_report(global, args, &options, &result, &described, &others)
 }
