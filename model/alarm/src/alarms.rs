@@ -47,12 +47,20 @@ pub struct BudgetAccount {
 struct FieldWatch {
     number: Option<Box<NumberWatch>>,
     symbol: Option<Box<SymbolWatch>>,
+    /// Whether the symbols are templates of lines.
+    templates: bool,
 }
 
 impl FieldWatch {
+    /// What the respects weigh that enter the rarity of events.
     fn weight(&self) -> f64 {
-        self.number.as_ref().map_or(0.0, |_| NumberWatch::WEIGHT)
-            + self.symbol.as_ref().map_or(0.0, |_| SymbolWatch::WEIGHT)
+        let symbols = self.symbol.as_ref().filter(|_| !self.templates);
+        self.number.as_ref().map_or(0.0, |_| NumberWatch::WEIGHT) + symbols.map_or(0.0, |_| SymbolWatch::WEIGHT)
+    }
+
+    /// What the respects of templates weigh, which only begin incidents.
+    fn weight_of_templates(&self) -> f64 {
+        if self.templates { SymbolWatch::WEIGHT } else { 0.0 }
     }
 }
 
@@ -67,9 +75,10 @@ pub struct Alarms {
     gaps: GapWatch,
     ends: SymbolWatch,
     sessions: SessionWatch,
-    /// What the respects of all records weigh. They depend on each other, so that the root of their number stands for
-    /// it; what that leaves out is seen by the stream's own record of rarity.
+    /// What the respects weigh, and what those of templates do. However they depend on each other, one of them claims
+    /// something no more often than all of them together would if no two did at once.
     weight: f64,
+    weight_of_templates: f64,
     /// What the fields, the times and the ends of keys claim of an event.
     fields_claim: ClaimRecord,
     /// What begins incidents by a record of its own, and does not enter the rarity of events: what leaves its season
@@ -97,8 +106,9 @@ impl Alarms {
 
     fn weigh(&mut self) {
         let timed = if self.gaps.usual_seconds().is_some() { GapWatch::WEIGHT } else { 0.0 };
-        let respects = timed + self.sessions.weight() + self.fields.iter().map(FieldWatch::weight).sum::<f64>();
-        self.weight = respects.sqrt();
+        let fields = self.fields.iter();
+        self.weight = timed + self.sessions.weight() + fields.clone().map(FieldWatch::weight).sum::<f64>();
+        self.weight_of_templates = fields.map(FieldWatch::weight_of_templates).sum();
     }
 
     /// A number of the event at hand.
@@ -132,6 +142,11 @@ impl Alarms {
     /// What the template of a line cost in bits, and whether it never came before. A new one can begin an incident. It
     /// adds nothing to the rarity of the event, which for lines is that of their [`evidence`](Self::evidence).
     pub fn template(&mut self, field: usize, bits: f64, novel: bool) {
+        let watch = self.field(field).0;
+        if !watch.templates {
+            watch.templates = true;
+            self.weigh();
+        }
         let template = self.symbol_claim(field, bits, novel);
         if novel && template.bits > self.aside.claim.bits {
             self.aside.claim = RespectClaim { kind: AlarmKind::New, lasts: true, ..template };
@@ -218,13 +233,15 @@ impl Alarms {
         self.budget.event(rate);
         let part = std::mem::take(&mut self.claimed_part);
         let mut fields = self.fields_claim.judge(offset, self.weight);
-        let evidence = self.evidence.as_mut().map(|e| e.judge(offset, self.weight).part(1.0 - part));
+        let evidence = self.evidence.as_mut().map(|e| e.judge(offset, 1.0).part(1.0 - part));
         if evidence.is_some() {
             fields = fields.part(part);
         }
         let most = evidence.filter(|evidence| evidence.events >= fields.events).unwrap_or(fields);
         let rarest = evidence.filter(|evidence| evidence.proven >= fields.proven).unwrap_or(fields);
-        let aside = self.aside.judge(offset, self.weight);
+        // what lasts is a new template
+        let weight = if self.aside.claim.lasts { self.weight_of_templates } else { self.weight };
+        let aside = self.aside.judge(offset, weight);
         let alarm = if aside.proven > rarest.proven {
             self.incident(offset, &aside, rate)
         } else {
@@ -326,8 +343,10 @@ impl Persist for FieldWatch {
         let (mut number, mut symbol) = (self.number.is_some(), self.symbol.is_some());
         s.bool("number watch", &mut number)?;
         s.bool("symbol watch", &mut symbol)?;
+        s.bool("templates", &mut self.templates)?;
         if s.is_reading() {
-            *self = FieldWatch { number: number.then(Box::default), symbol: symbol.then(Box::default) };
+            self.number = number.then(Box::default);
+            self.symbol = symbol.then(Box::default);
         }
         if let Some(number) = &mut self.number {
             number.persist(s)?;

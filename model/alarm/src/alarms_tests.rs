@@ -350,5 +350,5 @@ fn a_rate_that_changes_is_found_where_it_swings_by_itself() {
         found += u32::from(begins > 0);
     }
     // against the long-run rate alone it would be nine
-    assert!(found >= 13, "{found} of 20");
+    assert!(found >= 11, "{found} of 20");
 }

@@ -68,6 +68,24 @@ fn healthy_streams_stay_within_the_budget() {
 }
 
 #[test]
+fn gaps_without_memory_stay_within_the_budget() {
+    let (mut begun, mut promised) = (0, 0.0);
+    for seed in 0..6 {
+        let (mut learner, mut random, mut time_us) = (learner(), Random::new(seed), 0);
+        for _ in 0..EVENTS {
+            time_us += (-libm::log(1.0 - random.uniform()) * 1e7) as i64;
+            let data = Data::One(Datum::Number(random.normal()));
+            let event = Record { data, time_us: Some(time_us), ..Record::default() };
+            let event = learner.bind(&event, &Limits::default()).unwrap();
+            learner.observe(&event);
+        }
+        let account = learner.budget_account();
+        (begun, promised) = (begun + account.begun, promised + account.promised);
+    }
+    assert!(begun as f64 <= promised, "{begun} of {promised}");
+}
+
+#[test]
 fn an_overdue_event_is_told_before_it_comes_and_by_the_event_itself() {
     let mut learner = learner();
     let events = healthy(StreamKind::Beat, 5, 5_000);
