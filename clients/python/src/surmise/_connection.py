@@ -30,10 +30,11 @@ class LineProtocol(asyncio.Protocol):
         self.transport: Optional[asyncio.Transport] = None
         self.lost: asyncio.Future[str] = loop.create_future()
         self.first_line: asyncio.Future[bytes] = loop.create_future()
-        self.on_line: Optional[Callable[[bytes], None]] = None
+        self.on_lines: Optional[Callable[[list[bytes]], None]] = None
         self._may_write = asyncio.Event()
         self._may_write.set()
         self._rest = bytearray()
+        self._early: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -50,11 +51,18 @@ class LineProtocol(asyncio.Protocol):
             return
         lines = bytes(self._rest[:end]).split(b"\n")
         del self._rest[: end + 1]
-        for line in lines:
-            if self.on_line is not None:
-                self.on_line(line)
-            elif not self.first_line.done():
-                self.first_line.set_result(line)
+        if not self.first_line.done():
+            self.first_line.set_result(lines.pop(0))
+        if self.on_lines is not None:
+            self.on_lines(lines)
+        else:
+            self._early += lines
+
+    def listen(self, on_lines: Callable[[list[bytes]], None]) -> None:
+        """Hand on lines from here on, those that came early first."""
+        self.on_lines = on_lines
+        early, self._early = self._early, []
+        on_lines(early)
 
     def eof_received(self) -> bool:
         """End with the other side."""
@@ -200,8 +208,8 @@ class ConnectionTask:
         link, transport = self.link, wire.transport
         assert transport is not None, "a connection that is open has a transport"
         self._failed, self._wire, self._is_paused = None, wire, False
-        wire.on_line = lambda line: self._receive(wire, line)
         link.connect()
+        wire.listen(lambda lines: self._receive(wire, lines))
         woken: Optional[asyncio.Future[Any]] = None
         try:
             while not wire.lost.done():
@@ -225,21 +233,25 @@ class ConnectionTask:
             if woken is not None:
                 woken.cancel()
             self._wire = None
-            wire.on_line = lambda line: None
+            wire.on_lines = lambda lines: None
             _end(wire)
 
-    def _receive(self, wire: LineProtocol, line: bytes) -> None:
-        """Handle a line of the daemon."""
+    def _receive(self, wire: LineProtocol, lines: list[bytes]) -> None:
+        """Handle lines of the daemon."""
         try:
-            passing = self.link.handle(parse_reply(line))
-            if passing is not None:
-                wire.break_off(str(passing))
+            for line in lines:
+                passing = self.link.handle(parse_reply(line))
+                if passing is not None:
+                    wire.break_off(str(passing))
+                    break
         except SurmiseError as error:
             self._failed = error
             wire.break_off(str(error))
         except Exception as error:  # whatever the other side makes of a reply, the caller is told
             self._failed = ProtocolError(f"not an event socket of surmised: {error}")
             wire.break_off(str(error))
+        if lines:
+            self.link.changed()
         if self.link.closing:
             self._woken.set()
         if self.link.replies_full and not self._is_paused and wire.transport is not None:

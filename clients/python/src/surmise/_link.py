@@ -166,7 +166,8 @@ class Link:
     def handle(self, reply: Mapping[str, Any]) -> Optional[Refusal]:
         """Handle a reply; gives a refusal that the connection ends with, after which a new one may help.
 
-        Raises `RefusedError` for one after which it would not.
+        Raises `RefusedError` for one after which it would not. Who waits is told by `changed` after all replies that
+        came together.
         """
         ack = reply.get("ack")
         if ack is not None:
@@ -183,7 +184,6 @@ class Link:
             self.progress.acked = later(self.progress.acked, ack)
             self.progress.duplicates += duplicates
             self.progress.note_settled(self.window.settled)
-        self.changed()
 
     def _handle_outcome(self, outcome: Outcome) -> None:
         if self.options.on_outcome is not None:
@@ -191,7 +191,6 @@ class Link:
             return
         with self.lock:
             self.outcomes.append(outcome)
-        self.changed()
 
     def _handle_refusal(self, refusal: Refusal) -> Optional[Refusal]:
         if refusal.may_pass:
@@ -205,7 +204,6 @@ class Link:
             self.progress.note_settled(self.window.settled)
         if self.options.on_refusal is not None:
             _call(self.options.on_refusal, refusal)
-        self.changed()
         return None
 
 

@@ -90,6 +90,7 @@ class SurmiseClassifier(_Classifier):
         self._client: Optional[Client] = None
         self._producer: Optional[Producer] = None
         self._labels: dict[str, Hashable] = {}
+        self._address: Optional[str] = None
         self._waiting = 0
         self._next: Optional[Prediction] = None
         self._next_key: Optional[str] = None
@@ -117,8 +118,12 @@ class SurmiseClassifier(_Classifier):
             self._daemon.start()
             url, address = self._daemon.url, self._daemon.address
         self._client = Client(url, token=self.token, trust=self.trust)
-        self._producer = Producer(self.stream, address, token=self.token, trust=self.trust, want=("outcome", "next"))
+        self._address = address
+        self._producer = self._connect("next")
         return self._producer
+
+    def _connect(self, want: str) -> Producer:
+        return Producer(self.stream, self._address, token=self.token, trust=self.trust, want=(want,))
 
     def _config(self, first: Mapping[str, Any]) -> str:
         """Write the configuration of a private daemon: what its stream predicts, given which fields."""
@@ -197,13 +202,15 @@ class SurmiseClassifier(_Classifier):
         first = next(chain, None)
         if first is None:
             return
-        producer = self._open(first[0])
+        self._open(first[0])
         self._catch_up()
-        for outcome in producer.exchange(self._event(x, y) for x, y in itertools.chain([first], chain)):
-            self._next, self._next_key, self._offset = outcome.next, outcome.key, outcome.offset + 1
-            field = outcome.fields.get(self.target)
-            yield 2.0 ** -(outcome.surprise_bits if field is None else field.surprise_bits)
-        self._check_refused()
+        # what comes next is not asked for here, which is half of the work
+        with self._connect("outcome") as producer:
+            for outcome in producer.exchange(self._event(x, y) for x, y in itertools.chain([first], chain)):
+                self._next, self._offset = None, outcome.offset + 1
+                field = outcome.fields.get(self.target)
+                yield 2.0 ** -(outcome.surprise_bits if field is None else field.surprise_bits)
+            _check_refused(producer)
 
     def _ask(self, data: dict[str, Any], key: Optional[str], time: Any) -> Any:
         assert self._client is not None, "a model that is open has a client"
@@ -243,23 +250,23 @@ class SurmiseClassifier(_Classifier):
         while self._waiting:
             outcome = producer._take(lambda: bool(producer._link.progress.refused))
             if outcome is None:
-                self._check_refused()
+                _check_refused(producer)
                 raise ClosedError()
             self._next, self._offset = outcome.next, outcome.offset + 1
             self._waiting -= 1
-
-    def _check_refused(self) -> None:
-        """Raise what the daemon has against an event: it has no outcome, and the model would lack it."""
-        assert self._producer is not None, "a model that is open has a producer"
-        refusals = self._producer.progress.refusals
-        if refusals:
-            raise RefusedError(refusals[0].code, refusals[0].field, refusals[0].reason)
 
     def _split(self, x: Mapping[str, Any]) -> tuple[dict[str, Any], Optional[str], Any]:
         """Take the key and the time out of the fields that are known."""
         data = {str(name): _without_nan(value) for name, value in x.items() if name not in (self.key, self.time)}
         key = x.get(self.key) if self.key is not None else None
         return data, None if key is None else str(key), x.get(self.time) if self.time is not None else None
+
+
+def _check_refused(producer: Producer) -> None:
+    """Raise what the daemon has against an event: it has no outcome, and the model would lack it."""
+    refusals = producer.progress.refusals
+    if refusals:
+        raise RefusedError(refusals[0].code, refusals[0].field, refusals[0].reason)
 
 
 def _kind(value: Any) -> str:
