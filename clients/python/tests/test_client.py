@@ -130,6 +130,8 @@ def test_the_state_of_streams(ask: Ask, taught: str) -> None:
     assert status.state_hash == ask("state_hash", taught).state_hash
     assert [field["name"] for field in status.schema["fields"]] == ["page", "ms"]
     assert status.raw["stream"] == taught
+    assert ask("learner", taught)
+    assert ask("quarantine", taught)["count"] == 0
     rows = {row.stream: row for row in ask("streams", trend=True)}
     assert rows[taught].offset == 600
     assert rows[taught].trend is not None
@@ -196,7 +198,13 @@ def test_the_daemon_itself(ask: Ask) -> None:
     assert ask("health").status == "ok"
     assert ask("ready").server.startswith("surmised")
     assert "surmise_streams" in ask("metrics")
-    assert ask("system")
+    assert ask("system").keys() == ask("call", "GET", "/api/v1/system").keys()
+    assert ask("call", "GET", "/api/v1/alarms", query={"limit": 1})["begun"] >= 0
+    for wrong in ("api", "/a b", "/a?b", "/ü", "/a\r\nb"):
+        with pytest.raises(ValueError, match="path"):
+            ask("call", "GET", wrong)
+    with pytest.raises(ValueError, match="method"):
+        ask("call", "BREW", "/")
     assert "applied" in ask("reload")
 
 

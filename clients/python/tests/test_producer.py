@@ -75,6 +75,24 @@ def test_outcomes_are_called_back(daemon: Daemon, stream: str) -> None:
     assert [outcome.offset for outcome in seen] == [0, 1, 2]
 
 
+def test_a_receiver_cannot_wait_for_its_own_producer(daemon: Daemon, stream: str) -> None:
+    caught: list[BaseException] = []
+
+    def flush(outcome: Outcome) -> None:
+        try:
+            producer.send("b")
+            producer.flush()
+        except RuntimeError as error:
+            caught.append(error)
+
+    with daemon.producer(stream, want=("outcome",), on_outcome=flush) as producer:
+        producer.send("a")
+        until = time.monotonic() + 30
+        while not caught and time.monotonic() < until:
+            time.sleep(0.01)
+    assert caught
+
+
 def test_outcomes_are_read_by_another_thread(daemon: Daemon, stream: str) -> None:
     producer = daemon.producer(stream, want=("outcome",), replies_max=10, window_events=20)
     seen: list[int] = []

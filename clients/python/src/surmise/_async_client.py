@@ -148,6 +148,14 @@ class AsyncClient:
         """Give events of the log from an offset on, the latest without one."""
         return await self.ask(calls.events(stream, start, count))
 
+    async def learner(self, stream: str) -> dict[str, Any]:
+        """Say what the learner of a stream is made of, with the weight and the loss of every expert."""
+        return await self.ask(calls.learner(stream))
+
+    async def quarantine(self, stream: str) -> dict[str, Any]:
+        """Give the latest events whose learning failed inside, and that the stream went on without."""
+        return await self.ask(calls.quarantine(stream))
+
     async def push(
         self, stream: str, items: Iterable[Any], *, producer: Optional[str] = None, epoch: Optional[int] = None
     ) -> Accepted:
@@ -318,6 +326,12 @@ class AsyncClient:
     async def audit(self, *, limit: Optional[int] = None) -> dict[str, Any]:
         """Give what operators did."""
         return await self.ask(calls.audit(limit))
+
+    async def call(
+        self, method: str, path: str, *, query: Optional[Mapping[str, calls.QueryValue]] = None, body: Any = None
+    ) -> Any:
+        """Ask something that this version has no name for, as `call("GET", "/api/v1/system")`; gives its JSON."""
+        return await self.ask(calls.other(method, path, query, body))
 
     async def close(self) -> None:
         """End the connections that are idle; a later question opens another."""

@@ -182,6 +182,26 @@ def events(stream: str, start: Optional[int], count: Optional[int]) -> Call[Logg
     return Call("GET", stream_path(stream, "events"), _as(LoggedEvents), {"from": start, "count": count})
 
 
+def learner(stream: str) -> Call[dict[str, Any]]:
+    """Ask what the learner of a stream is made of."""
+    return Call("GET", stream_path(stream, "learner"), _as_object)
+
+
+def quarantine(stream: str) -> Call[dict[str, Any]]:
+    """Ask for the events whose learning failed inside the daemon."""
+    return Call("GET", stream_path(stream, "quarantine"), _as_object)
+
+
+def other(method: str, path: str, query: Optional[Mapping[str, QueryValue]], body: Any) -> Call[Any]:
+    """Ask something that this version has no name for."""
+    if not path.startswith("/") or any(c in path for c in " ?#\r\n") or not path.isascii():
+        raise ValueError(f"{path!r} is no path of a daemon; give /api/v1/…, quoted, and the query apart")
+    if method not in ("GET", "POST", "PUT", "DELETE"):
+        raise ValueError(f"{method!r} is no method that a daemon knows")
+    content = None if body is None else json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    return Call(method, path, lambda answer: parse(answer) if answer else None, query or {}, content, JSON)
+
+
 def push(stream: str, items: Iterable[Any], producer: Optional[str], epoch: Optional[int]) -> Call[Accepted]:
     """Post events."""
     body = items if isinstance(items, bytes) else encode_body(items)

@@ -162,6 +162,14 @@ class Client:
         """Give events of the log from an offset on, the latest without one."""
         return self.ask(calls.events(stream, start, count))
 
+    def learner(self, stream: str) -> dict[str, Any]:
+        """Say what the learner of a stream is made of, with the weight and the loss of every expert."""
+        return self.ask(calls.learner(stream))
+
+    def quarantine(self, stream: str) -> dict[str, Any]:
+        """Give the latest events whose learning failed inside, and that the stream went on without."""
+        return self.ask(calls.quarantine(stream))
+
     def push(
         self, stream: str, items: Iterable[Any], *, producer: Optional[str] = None, epoch: Optional[int] = None
     ) -> Accepted:
@@ -331,6 +339,12 @@ class Client:
     def audit(self, *, limit: Optional[int] = None) -> dict[str, Any]:
         """Give what operators did."""
         return self.ask(calls.audit(limit))
+
+    def call(
+        self, method: str, path: str, *, query: Optional[Mapping[str, calls.QueryValue]] = None, body: Any = None
+    ) -> Any:
+        """Ask something that this version has no name for, as `call("GET", "/api/v1/system")`; gives its JSON."""
+        return self.ask(calls.other(method, path, query, body))
 
     def close(self) -> None:
         """End this thread's connection; a later question opens another."""

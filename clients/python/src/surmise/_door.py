@@ -62,7 +62,7 @@ class Door:
         headers = {"Accept": "*/*", "User-Agent": "surmise-python/0.1.0"}
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token}"
-        if call.method == "POST":
+        if call.method != "GET":
             headers["Content-Type"] = call.content_type
             headers["Content-Length"] = str(len(call.body or b""))
         return headers

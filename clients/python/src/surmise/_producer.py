@@ -74,9 +74,14 @@ class _Background:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._main.cancel)
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the caller runs in this thread."""
+        return threading.current_thread() is self._thread
+
     def join(self) -> None:
         """Wait for the thread to end."""
-        if threading.current_thread() is not self._thread:
+        if not self.is_current:
             self._thread.join(_LAST_WAIT)
 
 
@@ -259,7 +264,9 @@ class Producer:
             raise ValueError("outcomes come to a producer that wants them: want=('outcome',), without on_outcome")
 
     def _check_read(self) -> None:
-        """Raise if a call would wait for ever for this thread to read outcomes."""
+        """Raise if a call would wait for ever for its own thread."""
+        if self._background.is_current:
+            raise RuntimeError("a receiver of replies cannot wait for its own producer, which waits for it")
         if self._link.replies_full and self._reader in (None, threading.get_ident()):
             raise RepliesUnreadError(len(self._link.outcomes))
 
