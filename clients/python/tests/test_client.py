@@ -7,7 +7,7 @@ import inspect
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import pytest
 
@@ -24,6 +24,7 @@ from surmise import (
     RecordError,
     UnreachableError,
 )
+from surmise import _calls as calls
 
 #: Asks a question by its name, whichever client is asked.
 Ask = Callable[..., Any]
@@ -244,6 +245,20 @@ def test_addresses_and_tokens_are_checked() -> None:
         Client("http://127.0.0.1:1").streams()
     with pytest.raises(UnreachableError):
         asyncio.run(AsyncClient("http://127.0.0.1:1").streams())
+
+
+def test_a_client_outlives_its_event_loop(daemon: Daemon) -> None:
+    client = daemon.async_client()
+    for _ in range(3):
+        assert asyncio.run(client.health()).status == "ok"
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("3", 3.0), ("soon", None), (None, None)])
+def test_a_busy_daemon_says_when_to_come_back(said: Optional[str], seconds: Optional[float]) -> None:
+    body = b'{"title":"too many questions","status":429,"detail":"ask again","code":"limit_reached"}'
+    with pytest.raises(ProblemError) as caught:
+        calls.streams().finish(429, body, said)
+    assert (caught.value.retry_after, caught.value.code, caught.value.reason) == (seconds, "limit_reached", "ask again")
 
 
 def test_a_daemon_that_starts_again_is_asked_on(tmp_path: Path) -> None:

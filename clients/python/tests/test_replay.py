@@ -178,6 +178,34 @@ def test_scores_of_a_frame() -> None:
         score(frame, key="nothing")
 
 
+def test_scores_of_a_daemon(daemon: Daemon, stream: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    from surmise.pandas import score_with  # noqa: PLC0415
+
+    frame = pandas.DataFrame(
+        {
+            "at": pandas.date_range("2026-01-01", periods=400, freq="s"),
+            "who": ["u", "v"] * 200,
+            "page": ["/a", "/b", "/b", "/a"] * 100,
+            "ms": [1.0, 2.0, math.nan, 4.0] * 100,
+        }
+    )
+    frame.loc[390, "page"] = "/odd"
+    with daemon.producer(stream, want=("next",)) as producer:
+        producer.send({"page": "/a"})
+        scores = score_with(producer, frame, key="who", time="at")
+        assert producer.next_seq == 402
+    assert len(scores) == 400
+    assert scores["surprise_bits"].notna().all()
+    assert scores["rarity_events"].iloc[50:].idxmax() == 390
+    assert scores.loc[390, "why"] == "page"
+    assert list(scores["page_expected"].iloc[300:304]) == ["/a", "/b", "/b", "/a"]
+    assert "ms_expected" in scores
+    with daemon.producer("strict-frame", want=("outcome",)) as producer:
+        refused = score_with(producer, pandas.DataFrame({"page": ["/a", None, "/b"], "ms": [1.0, 2.0, 3.0]}))
+    assert list(refused["surprise_bits"].notna()) == [True, False, True]
+
+
 def test_pandas_and_river_are_not_needed() -> None:
     code = (
         "import sys; sys.modules.update(pandas=None, river=None, numpy=None); "

@@ -57,16 +57,19 @@ class AsyncClient:
 
     async def ask(self, call: Call[T]) -> T:
         """Ask a question of `surmise._calls`; the other methods do it for you."""
+        timeout = max(self.timeout, call.seconds_max)
+        # connections of an earlier event loop ended with it
+        self._idle = [connection for connection in self._idle if connection.loop is asyncio.get_running_loop()]
         try:
             # what was posted may have arrived although its answer did not, so it is never posted twice
             if self._idle and call.may_repeat:
                 try:
-                    return await asyncio.wait_for(self._ask_on(self._idle.pop(), call), self.timeout)
+                    return await asyncio.wait_for(self._ask_on(self._idle.pop(), call), timeout)
                 except ConnectionError as error:
                     if isinstance(error, SurmiseError):
                         raise
             opened = await asyncio.wait_for(HttpConnection.open(self.door), self.timeout)
-            return await asyncio.wait_for(self._ask_on(opened, call), self.timeout)
+            return await asyncio.wait_for(self._ask_on(opened, call), timeout)
         except (OSError, asyncio.TimeoutError) as error:
             raise self._fault(error) from None
 

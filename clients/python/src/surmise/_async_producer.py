@@ -237,6 +237,11 @@ class AsyncProducer:
         return self.welcome.committed_seq
 
     @property
+    def next_seq(self) -> int:
+        """The sequence number that the next event will have."""
+        return 1 if self._link.last_seq is None else self._link.last_seq + 1
+
+    @property
     def skipped(self) -> int:
         """How many events were not sent because they were durable before this producer connected."""
         return self._link.skipped

@@ -31,6 +31,9 @@ from .errors import ProblemError, ProtocolError
 T = TypeVar("T")
 A = TypeVar("A", bound=Answer)
 
+#: Seconds that a change of a stream may take, as its log may be learnt again.
+CHANGE_SECONDS_MAX = 3600.0
+
 #: What posted lines are, and what a posted object is.
 NDJSON = "application/x-ndjson"
 JSON = "application/json"
@@ -50,6 +53,8 @@ class Call(Generic[T]):
     content_type: str = NDJSON
     #: Whether asking changes nothing, so that it may be asked twice.
     is_question: bool = False
+    #: Seconds that the daemon may take for it, where those are more than the client's own bound.
+    seconds_max: float = 0.0
     #: Statuses beside 200 whose body is an answer.
     answers: tuple[int, ...] = ()
 
@@ -163,7 +168,13 @@ def predict(
 
 def why(stream: str, offset: int, seconds: Optional[int]) -> Call[Why]:
     """Ask why an event was as surprising as it was."""
-    return Call("GET", stream_path(stream, "events", str(int(offset)), "why"), _as(Why), {"seconds": seconds})
+    return Call(
+        "GET",
+        stream_path(stream, "events", str(int(offset)), "why"),
+        _as(Why),
+        {"seconds": seconds},
+        seconds_max=(seconds or 60) + 10,
+    )
 
 
 def alarms(stream: Optional[str], limit: Optional[int]) -> Call[AlarmList]:
@@ -214,12 +225,12 @@ def push(stream: str, items: Iterable[Any], producer: Optional[str], epoch: Opti
 
 def reset(stream: str) -> Call[Changed]:
     """Let a stream begin anew."""
-    return Call("POST", stream_path(stream, "reset"), _as(Changed))
+    return Call("POST", stream_path(stream, "reset"), _as(Changed), seconds_max=CHANGE_SECONDS_MAX)
 
 
 def rename(stream: str, to: str) -> Call[Changed]:
     """Give a stream another name."""
-    return Call("POST", stream_path(stream, "rename"), _as(Changed), {"to": to})
+    return Call("POST", stream_path(stream, "rename"), _as(Changed), {"to": to}, seconds_max=CHANGE_SECONDS_MAX)
 
 
 def schema(stream: str, fields: Mapping[str, str], closed: Optional[bool]) -> Call[Changed]:
@@ -228,22 +239,43 @@ def schema(stream: str, fields: Mapping[str, str], closed: Optional[bool]) -> Ca
     if closed is not None:
         change["closed"] = closed
     body = json.dumps(change).encode()
-    return Call("POST", stream_path(stream, "schema"), _as(Changed), body=body, content_type=JSON)
+    return Call(
+        "POST",
+        stream_path(stream, "schema"),
+        _as(Changed),
+        body=body,
+        content_type=JSON,
+        seconds_max=CHANGE_SECONDS_MAX,
+    )
 
 
 def delete(stream: str, for_good: bool) -> Call[Changed]:
     """Delete a stream."""
-    return Call("POST", stream_path(stream, "delete"), _as(Changed), {"for_good": True if for_good else None})
+    return Call(
+        "POST",
+        stream_path(stream, "delete"),
+        _as(Changed),
+        {"for_good": True if for_good else None},
+        seconds_max=CHANGE_SECONDS_MAX,
+    )
 
 
 def undo(stream: str, incarnation: Optional[int]) -> Call[Changed]:
     """Bring back what was reset, restored, learnt again or deleted."""
-    return Call("POST", stream_path(stream, "undo"), _as(Changed), {"incarnation": incarnation})
+    return Call(
+        "POST", stream_path(stream, "undo"), _as(Changed), {"incarnation": incarnation}, seconds_max=CHANGE_SECONDS_MAX
+    )
 
 
 def reset_producer(producer: str, stream: Optional[str]) -> Call[dict[str, Any]]:
     """Have a producer forgotten."""
-    return Call("POST", f"/api/v1/producers/{quote(producer, safe='')}/reset", _as_object, {"stream": stream})
+    return Call(
+        "POST",
+        f"/api/v1/producers/{quote(producer, safe='')}/reset",
+        _as_object,
+        {"stream": stream},
+        seconds_max=CHANGE_SECONDS_MAX,
+    )
 
 
 # ---- checkpoints
@@ -256,7 +288,7 @@ def checkpoints(stream: Optional[str]) -> Call[CheckpointList]:
 
 def make_checkpoints(stream: Optional[str]) -> Call[CheckpointList]:
     """Have checkpoints made now."""
-    return Call("POST", "/api/v1/checkpoints", _as(CheckpointList), {"stream": stream})
+    return Call("POST", "/api/v1/checkpoints", _as(CheckpointList), {"stream": stream}, seconds_max=CHANGE_SECONDS_MAX)
 
 
 def download(stream: str, generation: int) -> Call[bytes]:
@@ -266,7 +298,7 @@ def download(stream: str, generation: int) -> Call[bytes]:
 
 def restore(stream: str, generation: int) -> Call[Changed]:
     """Go back to a checkpoint."""
-    return Call("POST", checkpoint_path(stream, generation, "restore"), _as(Changed))
+    return Call("POST", checkpoint_path(stream, generation, "restore"), _as(Changed), seconds_max=CHANGE_SECONDS_MAX)
 
 
 def pin(stream: str, generation: int, pinned: bool) -> Call[Checkpoint]:

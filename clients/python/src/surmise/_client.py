@@ -86,6 +86,9 @@ class Client:
             raise self._fault(error) from None
 
     def _ask_on(self, connection: http.client.HTTPConnection, call: Call[T]) -> T:
+        connection.timeout = max(self.timeout, call.seconds_max)
+        if connection.sock is not None:
+            connection.sock.settimeout(connection.timeout)
         try:
             response = self._request(connection, call, {})
             body = response.read()

@@ -38,6 +38,7 @@ class HttpConnection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self.loop = asyncio.get_running_loop()
 
     @staticmethod
     async def open(door: Door) -> HttpConnection:

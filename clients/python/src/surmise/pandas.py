@@ -15,14 +15,17 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Union
 
+from ._answers import Prediction
+from ._producer import Producer
 from ._programs import find_program
 from ._replay import replay_scores
+from ._wire import Event
 from .errors import ProtocolError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["score"]
+__all__ = ["score", "score_with"]
 
 #: Columns of the scores that are text.
 _TEXTS = ("key", "time", "why")
@@ -68,6 +71,64 @@ def score(
             continue
         scores[name] = [row[name] if name in _TEXTS else _number(row[name]) for row in rows]
     return pd.DataFrame(scores, index=frame.index)
+
+
+def score_with(
+    producer: Producer,
+    frame: DataFrame,
+    *,
+    key: Optional[str] = None,
+    time: Optional[str] = None,
+    columns: Optional[Sequence[str]] = None,
+) -> DataFrame:
+    """Have a daemon's stream learn the rows of a frame in their order, and give the scores of each.
+
+    The columns are `surprise_bits`, `excess_bits`, `anomaly_score`, `rarity_events`, `why` (the field whose excess is
+    largest) and, if the producer wants `next`, `FIELD_expected` for every field: what was expected after the row before
+    with the same key. A row that is refused, or that the daemon had already, has no scores.
+    """
+    import pandas as pd  # noqa: PLC0415
+
+    chosen = [name for name in (frame.columns if columns is None else columns) if name not in (key, time)]
+    values = {name: frame[name].tolist() for name in [*chosen, *(n for n in (key, time) if n is not None)]}
+    first = producer.next_seq
+    scores: list[dict[str, Any]] = [{} for _ in range(len(frame))]
+    expected: dict[Optional[str], Prediction] = {}
+    for outcome in producer.exchange(_events(values, chosen, key, time, len(frame))):
+        row = scores[(outcome.seq or 0) - first]
+        for name in ("surprise_bits", "excess_bits", "anomaly_score", "rarity_events"):
+            row[name] = getattr(outcome, name)
+        row["why"] = max(outcome.fields, key=lambda name: outcome.fields[name].excess_bits, default=None)
+        before = expected.get(outcome.key)
+        if before is not None:
+            row.update({f"{name}_expected": value for name, value in before.best.items()})
+        if outcome.next is not None:
+            expected[outcome.key] = outcome.next
+    heads = ["surprise_bits", "excess_bits", "anomaly_score", "rarity_events", "why"]
+    heads += sorted({name for row in scores for name in row} - set(heads))
+    return pd.DataFrame(scores, index=frame.index, columns=heads)
+
+
+def _events(
+    values: Mapping[Any, Sequence[Any]], chosen: Sequence[Any], key: Optional[str], time: Optional[str], count: int
+) -> Iterator[Event]:
+    """Give the rows of a frame as events."""
+    for i in range(count):
+        data = {str(name): _plain(values[name][i]) for name in chosen}
+        at = None if time is None else _plain(values[time][i])
+        whose = None if key is None else _plain(values[key][i])
+        yield Event(data, None if whose is None else str(whose), at)
+
+
+def _plain(value: Any) -> Any:
+    """Give a value as an event can have it; what is missing is `None`, and a time without a zone is UTC."""
+    if value is None or bool(value != value):  # noqa: PLR0124  # NaN and NaT
+        return None
+    if isinstance(value, (bool, str, int)):
+        return value
+    if isinstance(value, numbers.Real):
+        return float(value) if math.isfinite(value) else None
+    return _text(value) if hasattr(value, "isoformat") else value
 
 
 def _rows(frame: Any, names: Sequence[str]) -> Iterator[dict[str, Any]]:
