@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from peer import Conversation, Peer
-from surmise import ForgottenError, Producer, ProtocolError, RefusedError, UnreachableError
+from surmise import ForgottenError, Producer, ProtocolError, RefusedError, UnreachableError, _connection
 
 
 def acknowledge(talk: Conversation) -> None:
@@ -233,6 +233,37 @@ def test_a_fatal_refusal_is_final_and_a_passing_one_is_not() -> None:
             assert caught.value.code == "fenced"
             assert again.connections == 3
             producer.abort()
+
+
+def test_a_hello_that_comes_late_fences_its_own_producer_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow daemon meets the hello of an attempt that was given up after that of the next one."""
+    monkeypatch.setattr(_connection, "WELCOME_TIME_MAX", 0.2)
+    fenced = {"code": "fenced", "field": "producer", "reason": "a newer connection has taken over", "fatal": True}
+
+    def script(talk: Conversation) -> None:
+        if talk.number == 1:
+            talk.file.read()
+            return
+        talk.welcome(1 if talk.number > 3 else None)
+        if talk.number in (2, 4):
+            talk.line()
+            talk.say({"error": fenced})
+            return
+        talk.say({"ack": talk.line()["seq"], "duplicates": 0})
+
+    with Peer(script) as peer:
+        producer = Producer("web", peer.address, first_connection=30)
+        producer.send("a")
+        assert producer.flush(30).settled == 1
+        # the next time it is another producer that has taken over
+        until = time.monotonic() + 30
+        while peer.connections < 4 and time.monotonic() < until:
+            time.sleep(0.01)
+        producer.send("b")
+        with pytest.raises(RefusedError):
+            producer.flush(30)
+        producer.abort()
+        assert peer.connections == 4
 
 
 def test_a_producer_gives_up_when_it_was_told_to() -> None:

@@ -104,6 +104,8 @@ class ConnectionTask:
         self._failed: Optional[SurmiseError] = None
         self._wire: Optional[LineProtocol] = None
         self._is_paused = False
+        # whether the daemon may still meet the hello of an attempt that was given up, after that of a later one
+        self._has_given_up = False
 
     def wake(self) -> None:
         """Have the task look again: events were sent, outcomes were read, or the producer is closing."""
@@ -173,9 +175,11 @@ class ConnectionTask:
             _, wire = await self.address.open(make, self.link.options.trust)
             assert wire.transport is not None, "a connection that is open has a transport"
             wire.transport.write(self._hello())
+            had_given_up, self._has_given_up = self._has_given_up, True
             await _first(wire.first_line, wire.lost)
             if not wire.first_line.done():
                 raise UnreachableError(address, f"no answer to the hello: {wire.lost.result()}")
+            self._has_given_up = had_given_up
             reply = parse_reply(wire.first_line.result())
             if isinstance(reply.get("error"), dict):
                 refusal = Refusal.from_json(reply["error"])
@@ -245,7 +249,11 @@ class ConnectionTask:
                     wire.break_off(str(passing))
                     break
         except SurmiseError as error:
-            self._failed = error
+            # a daemon that meets the hello of an earlier attempt late takes that for a newer connection, once
+            if isinstance(error, RefusedError) and error.code == "fenced" and self._has_given_up:
+                self._has_given_up = False
+            else:
+                self._failed = error
             wire.break_off(str(error))
         except Exception as error:  # whatever the other side makes of a reply, the caller is told
             self._failed = ProtocolError(f"not an event socket of surmised: {error}")
