@@ -21,7 +21,9 @@ pub(crate) fn push(out: &mut String, text: &str) {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // the pictures of control characters stand in their order
+            '\n' => out.push('↵'),
+            '\t' => out.push('⇥'),
+            // the pictures of other control characters stand in their order
             c if c < ' ' => out.extend(char::from_u32(0x2400 + c as u32)),
             '\u{7f}' => out.push('\u{2421}'),
             c if is_invisible(c) => {
@@ -132,9 +134,9 @@ mod tests {
 
     #[test]
     fn nothing_of_a_text_is_read_as_html_or_changes_a_direction() {
-        let hostile = "<script>alert(1)</script>\u{202e}abc\u{0}\u{1b}[31m\"'&\u{200b}\u{85}é漢";
+        let hostile = "<script>alert(1)</script>\n\u{202e}abc\u{0}\u{1b}[31m\"'&\u{200b}\u{85}é漢";
         let shown = escape(hostile);
-        assert_eq!(shown, "&lt;script&gt;alert(1)&lt;/script&gt;⟨U+202E⟩abc␀␛[31m&quot;&#39;&amp;⟨U+200B⟩⟨U+0085⟩é漢");
+        assert_eq!(shown, "&lt;script&gt;alert(1)&lt;/script&gt;↵⟨U+202E⟩abc␀␛[31m&quot;&#39;&amp;⟨U+200B⟩⟨U+0085⟩é漢");
         assert!(isolated("עברית").starts_with("<bdi>"));
     }
 

@@ -102,7 +102,10 @@ fn by_excess(a: &Highlight, b: &Highlight) -> Ordering {
 impl HighlightCollector {
     /// Looks at the outcome of a record, and takes the record.
     pub(crate) fn add(&mut self, record: Record, outcome: &Outcome, parts: &[Part], is_bytes: bool) {
-        self.complete(&record, outcome);
+        // neighbours of a byte are in the text around it
+        if !is_bytes {
+            self.complete(&record, outcome);
+        }
         if let Some(alarm) = &outcome.alarm {
             self.alarm(&record, outcome, alarm, is_bytes);
         }
@@ -324,7 +327,9 @@ mod tests {
         let run = format!("{}!{}", "a".repeat(500), "b".repeat(500));
         let outcome = Outcome { alarm: begins(10_500, 1e6), events: 1001, ..outcome(10_000, 0.0) };
         collector.add(record(&run), &outcome, &[], true);
+        collector.add(record("what comes later"), &Outcome { offset: 11_001, ..Outcome::default() }, &[], true);
         let found = collector.finish();
+        assert!(found.incidents[0].after.is_empty());
         let around = found.incidents[0].told.event["data"].as_str().unwrap().to_owned();
         assert!(around.contains("a!b") && around.len() == 2 * AROUND_BYTES, "{around}");
         assert!(found.surprises.is_empty() && found.as_rare.is_empty());
