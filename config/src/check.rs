@@ -29,6 +29,7 @@ impl Config {
         self.check_times(&mut faults);
         self.check_learning(&mut faults);
         self.check_streams(&mut faults);
+        self.check_export(&mut faults);
         match faults.is_empty() {
             true => Ok(()),
             false => Err(ConfigError { file: None, faults }),
@@ -92,6 +93,13 @@ impl Config {
                     add(TokenFault::Stream(e));
                 }
             }
+        }
+    }
+
+    fn check_export(&self, faults: &mut Vec<ConfigFault>) {
+        for (name, rule) in &self.export.webhooks {
+            let wrong = rule.faults(name, self.name_bytes_max()).into_iter();
+            faults.extend(wrong.map(|fault| ConfigFault::Webhook { name: name.clone(), fault }));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::address::OFF;
 use crate::error::{ConfigError, ConfigFault};
+use crate::export::ExportTable;
 use crate::stream_name::fits;
 use crate::streams::StreamRule;
 use crate::tables::{
@@ -43,6 +44,8 @@ pub struct Config {
     pub learning: LearningTable,
     /// How many alarms a stream may have.
     pub alarm: AlarmTable,
+    /// Where the daemon tells what it finds.
+    pub export: ExportTable,
     /// How the daemon leaves.
     pub shutdown: ShutdownTable,
     /// Where the configuration comes from; it is no key.

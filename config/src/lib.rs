@@ -12,6 +12,7 @@ mod address;
 mod check;
 mod config;
 mod error;
+mod export;
 mod stream_name;
 mod streams;
 mod tables;
@@ -21,6 +22,7 @@ mod units;
 pub use address::{AddressError, OFF, parse_address};
 pub use config::{Config, ConfigSource, DEFAULT_FILE};
 pub use error::{ConfigError, ConfigFault, Hint, SchemaFault, WrittenIn};
+pub use export::{ExportTable, WebhookFault, WebhookRule};
 pub use stream_name::{StreamNameError, check_stream_name};
 pub use streams::{StreamAlarm, StreamLearning, StreamRule};
 pub use tables::{

@@ -21,7 +21,8 @@ fn the_default_file_shows_every_key() {
     for (table, value) in &all {
         assert!(DEFAULT_FILE.contains(&format!("[{table}")), "table {table}");
         for key in value.as_dict().expect("a table").keys() {
-            let shown = ["\n", "\n# "].iter().any(|p| DEFAULT_FILE.contains(&format!("{p}{key} =")));
+            let shown = ["\n", "\n# "].iter().any(|p| DEFAULT_FILE.contains(&format!("{p}{key} =")))
+                || DEFAULT_FILE.contains(&format!("[{table}.{key}."));
             // the budget of alarms is an option of learners that has a table of its own
             assert!(shown || key == "alarm_budget", "key {table}.{key}");
         }
@@ -164,4 +165,24 @@ fn the_environment_overrides_the_file() {
         assert_eq!(c.store.commit_interval.to_string(), "7ms");
         Ok(())
     });
+}
+
+#[test]
+fn a_webhook_is_read_and_its_faults_are_named() {
+    let good = "[export.webhooks.ops]\nurl = \"https://example.org/hook\"\nstreams = [\"web-*\"]\nended = true\n";
+    let config = Config::from_toml(good).unwrap();
+    config.check().unwrap();
+    let rule = &config.export.webhooks["ops"];
+    assert_eq!((rule.covers("web-1"), rule.covers("db"), rule.ended), (true, false, true));
+    for (text, word) in [
+        ("[export.webhooks.ops]\nurl = \"ftp://x\"\n", "no address"),
+        ("[export.webhooks.ops]\nurl = \"https://\"\n", "no address"),
+        ("[export.webhooks.\"a b\"]\nurl = \"http://x\"\n", "letters, digits"),
+        ("[export.webhooks.ops]\nurl = \"http://x\"\nstreams = []\n", "needs streams"),
+    ] {
+        let fault = Config::from_toml(text).unwrap().check().unwrap_err().to_string();
+        assert!(fault.contains(word), "{fault}");
+    }
+    let unknown = Config::from_toml("[export.webhooks.ops]\nurl = \"http://x\"\nstream = \"a\"\n").unwrap_err();
+    assert!(unknown.to_string().contains("streams"), "{unknown}");
 }

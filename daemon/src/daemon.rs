@@ -10,7 +10,7 @@ use crate::session::{ListenerKind, Opening};
 use crate::sockets::{Addresses, Bound};
 use crate::threads::Threads;
 use crate::tls::{self, OwnCertificate};
-use crate::{clock, http, listen, telemetry, undo};
+use crate::{clock, http, listen, telemetry, undo, webhooks};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -155,6 +155,7 @@ impl Running {
         let waiting = hub.clone();
         listeners.spawn(async move { wait_for_recovery(&waiting, recoveries).await });
         listeners.spawn(upkeep(hub.clone()));
+        listeners.spawn(webhooks::serve(hub.clone()));
         Ok(Running {
             hub,
             devices,

@@ -39,6 +39,8 @@ pub struct StreamView {
     pub name: Arc<str>,
     /// The number of the stream in the log.
     pub number: u32,
+    /// Whether it came in the place of another stream, whose past it shows.
+    pub is_replacement: bool,
     /// The pattern of the configuration that the name fell under; empty if it fell under none.
     pub group: Arc<str>,
     /// The offset that the next event will have.
@@ -95,6 +97,7 @@ impl StreamView {
         StreamView {
             name: entry.name.as_str().into(),
             number: entry.number,
+            is_replacement: entry.replaces.is_some(),
             group: entry.group.as_str().into(),
             offset: AtomicU64::new(0),
             committed: AtomicU64::new(0),

@@ -59,6 +59,7 @@ mod ticket;
 mod tls;
 mod undo;
 mod unread_bytes;
+mod webhooks;
 mod why;
 
 #[doc(hidden)]

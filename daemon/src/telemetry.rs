@@ -110,6 +110,8 @@ metrics_table! {
         "Incidents that began, by group of streams and by what was unusual";
     ALARMS_PROMISED = Gauge Count "surmise_alarms_promised" ["group"]
         "Incidents that the budgets allow for the events learnt since the start; surmise_alarms_total has those that came";
+    WEBHOOK_POSTS = Counter Count "surmise_webhook_posts_total" ["webhook", "result"]
+        "Posts of incidents, by webhook and by what came of them: taken; refused, and passed over; failed, and sent again";
     DRIFT = Counter Count "surmise_drift_detected_total" ["detector"]
         "Lasting changes of streams, by what changed: loss or level";
     UPDATES_REJECTED = Counter Count "surmise_updates_rejected_total" ["reason"]

@@ -1,0 +1,196 @@
+//! What one webhook has delivered, so that nothing is posted twice after a restart.
+
+use crate::directory::StreamView;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use surmise_event::AlarmPhase;
+use surmise_protocol::AlarmEvent;
+use surmise_store::WEBHOOKS_DIR;
+
+/// What is told of an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It has begun.
+    Begins,
+    /// It is over.
+    Ended,
+}
+
+impl Told {
+    /// Its name in a post.
+    pub fn name(self) -> &'static str {
+        match self {
+            Told::Begins => "incident.begins",
+            Told::Ended => "incident.ended",
+        }
+    }
+}
+
+/// One thing to be posted.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    stream: Arc<str>,
+    number: u32,
+    /// What is told.
+    pub what: Told,
+    /// The incident as it stands.
+    pub incident: AlarmEvent,
+}
+
+impl Delivery {
+    /// What tells it from any other, and is the same if it is posted again.
+    pub fn id(&self) -> String {
+        let alarm = &self.incident.alarm;
+        format!("{}-{}-{}-{}", self.number, alarm.began, alarm.kind.name(), self.what.name())
+    }
+
+    fn incident(&self) -> IncidentPlace {
+        incident_place(&self.incident)
+    }
+}
+
+/// Where an incident began, and its kind.
+type IncidentPlace = (u64, String);
+
+fn incident_place(event: &AlarmEvent) -> IncidentPlace {
+    (event.alarm.began, event.alarm.kind.name().to_owned())
+}
+
+/// What was delivered of one stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct StreamMark {
+    /// The number of the stream.
+    number: u32,
+    /// Incidents that began before this offset are delivered.
+    before: u64,
+    /// Incidents from there on that are delivered.
+    delivered: BTreeSet<IncidentPlace>,
+    /// Of all that are delivered, those whose end is not.
+    open: BTreeSet<IncidentPlace>,
+}
+
+/// What one webhook has delivered.
+#[derive(Debug, Default)]
+pub struct DeliveredIncidents {
+    path: PathBuf,
+    /// By the name of the stream.
+    marks: BTreeMap<String, StreamMark>,
+    /// Whether nothing is known of earlier deliveries: incidents that are there already are old.
+    is_first_look: bool,
+    /// Whether anything is not saved.
+    is_changed: bool,
+}
+
+impl DeliveredIncidents {
+    /// Reads what a webhook has delivered before. If nothing is known of it, what is there already counts as delivered.
+    pub fn open(dir: &Path, webhook: &str) -> DeliveredIncidents {
+        let path = dir.join(WEBHOOKS_DIR).join(format!("{webhook}.json"));
+        let known = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        DeliveredIncidents {
+            path,
+            is_first_look: known.is_none(),
+            is_changed: known.is_none(),
+            marks: known.unwrap_or_default(),
+        }
+    }
+
+    /// What is due of a stream's incidents, which come latest first; the oldest is due first.
+    pub fn due(&mut self, view: &StreamView, incidents: Vec<AlarmEvent>, wants_ends: bool) -> Vec<Delivery> {
+        let known = self.marks.get(&*view.name);
+        // what came in the place of another stream has that one's incidents, which were told
+        let is_old = known.map_or(self.is_first_look || view.is_replacement, |mark| mark.number != view.number);
+        if is_old {
+            // where nothing has come yet, nothing is to be remembered
+            if incidents.is_empty() && known.is_none() && !view.is_replacement {
+                return Vec::new();
+            }
+            self.is_changed = true;
+            let delivered = incidents.iter().map(incident_place).collect();
+            let mut mark = StreamMark { number: view.number, delivered, ..StreamMark::default() };
+            mark.settle(&incidents);
+            self.marks.insert(view.name.to_string(), mark);
+            return Vec::new();
+        }
+        let nothing = StreamMark { number: view.number, ..StreamMark::default() };
+        let mark = known.unwrap_or(&nothing);
+        let mut due = Vec::new();
+        for incident in incidents.into_iter().rev() {
+            let id = incident_place(&incident);
+            let is_over = incident.alarm.phase == AlarmPhase::Ended;
+            let is_told = incident.alarm.began < mark.before || mark.delivered.contains(&id);
+            let delivery =
+                |what| Delivery { stream: view.name.clone(), number: view.number, what, incident: incident.clone() };
+            if !is_told {
+                due.push(delivery(Told::Begins));
+            }
+            if wants_ends && is_over && (!is_told || mark.open.contains(&id)) {
+                due.push(delivery(Told::Ended));
+            }
+        }
+        due
+    }
+
+    /// All streams were looked at.
+    pub fn look_is_over(&mut self) {
+        self.is_first_look = false;
+    }
+
+    /// Notes what was delivered.
+    pub fn note(&mut self, delivery: &Delivery) {
+        self.is_changed = true;
+        let mark = self.marks.entry(delivery.stream.to_string()).or_default();
+        mark.number = delivery.number;
+        match delivery.what {
+            Told::Begins => {
+                mark.delivered.insert(delivery.incident());
+                mark.open.insert(delivery.incident());
+            }
+            Told::Ended => drop(mark.open.remove(&delivery.incident())),
+        }
+        mark.bound();
+    }
+
+    /// Makes what has changed last.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn save(&mut self) -> std::io::Result<()> {
+        if !self.is_changed {
+            return Ok(());
+        }
+        let (dir, new) = (self.path.parent().unwrap_or(Path::new(".")), self.path.with_extension("new"));
+        std::fs::create_dir_all(dir)?;
+        let mut file = std::fs::File::create(&new)?;
+        file.write_all(&serde_json::to_vec(&self.marks)?)?;
+        file.sync_all()?;
+        std::fs::rename(&new, &self.path)?;
+        self.is_changed = false;
+        Ok(())
+    }
+}
+
+/// Incidents of a stream that are remembered one by one. A stream keeps fewer.
+const REMEMBERED_MAX: usize = 2 * crate::incidents::INCIDENTS_MAX;
+
+impl StreamMark {
+    /// Of incidents that are all delivered, those that are not over are open.
+    fn settle(&mut self, incidents: &[AlarmEvent]) {
+        let is_open = |event: &&AlarmEvent| event.alarm.phase != AlarmPhase::Ended;
+        self.open = incidents.iter().filter(is_open).map(incident_place).collect();
+        self.bound();
+    }
+
+    /// Forgets what began longest ago, which counts as delivered all the same.
+    fn bound(&mut self) {
+        while self.delivered.len() > REMEMBERED_MAX {
+            let oldest = self.delivered.pop_first();
+            self.before = oldest.map_or(self.before, |(began, _)| began + 1).max(self.before);
+        }
+        while self.open.len() > REMEMBERED_MAX {
+            self.open.pop_first();
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! One post of an incident, signed.
+
+use super::delivered::Delivery;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac};
+use serde_json::json;
+use sha2::Sha256;
+use std::time::Duration;
+use surmise_config::WebhookRule;
+use ureq::http::StatusCode;
+
+/// How long a post may take.
+const POST_TIME_MAX: Duration = Duration::from_secs(15);
+/// What a secret may begin with, if it is written as base64.
+const SECRET_PREFIX: &str = "whsec_";
+
+/// Why incidents cannot be posted.
+#[derive(Debug, thiserror::Error)]
+pub enum PosterError {
+    /// The secret cannot be read.
+    #[error("the secret in {path}: {source}")]
+    Secret {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The secret cannot be one.
+    #[error("the secret in {0} is empty, or no base64 after whsec_")]
+    BadSecret(String),
+}
+
+/// What came of a post.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PostResult {
+    /// It was taken.
+    Taken,
+    /// It was refused for good.
+    Refused(String),
+    /// It did not come through, and may be sent again.
+    Failed(String),
+}
+
+impl PostResult {
+    /// Its name in metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            PostResult::Taken => "taken",
+            PostResult::Refused(_) => "refused",
+            PostResult::Failed(_) => "failed",
+        }
+    }
+}
+
+/// Posts to one address.
+pub struct Poster {
+    url: String,
+    secret: Option<Vec<u8>>,
+    agent: ureq::Agent,
+}
+
+impl Poster {
+    /// What posts to the address of a webhook.
+    ///
+    /// # Errors
+    /// Its secret cannot be read.
+    pub fn new(rule: &WebhookRule) -> Result<Poster, PosterError> {
+        let secret = rule.secret_file.as_ref().map(|file| {
+            let path = file.display().to_string();
+            let text = std::fs::read_to_string(file);
+            let text = text.map_err(|source| PosterError::Secret { path: path.clone(), source })?;
+            secret(&text).ok_or(PosterError::BadSecret(path))
+        });
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(POST_TIME_MAX))
+            .user_agent(concat!("surmised/", env!("CARGO_PKG_VERSION")));
+        Ok(Poster { url: rule.url.clone(), secret: secret.transpose()?, agent: config.build().into() })
+    }
+
+    /// Posts what is due. `seconds` since 1970 and `time` are now.
+    pub fn post(&self, delivery: &Delivery, seconds: i64, time: &str) -> PostResult {
+        let (kind, id) = (delivery.what.name(), delivery.id());
+        let body = json!({ "type": kind, "timestamp": time, "data": delivery.incident }).to_string();
+        let timestamp = seconds.to_string();
+        let mut request = self
+            .agent
+            .post(&self.url)
+            .header("Content-Type", "application/json")
+            .header("webhook-id", &id)
+            .header("webhook-timestamp", &timestamp);
+        if let Some(secret) = &self.secret {
+            request = request.header("webhook-signature", signature(secret, &id, &timestamp, &body));
+        }
+        match request.send(&body) {
+            Ok(answer) => judge(answer.status()),
+            Err(e) => PostResult::Failed(e.to_string()),
+        }
+    }
+}
+
+/// What a status says.
+fn judge(status: StatusCode) -> PostResult {
+    let may_pass = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+    match status {
+        status if status.is_success() => PostResult::Taken,
+        status if status.is_client_error() && !may_pass.contains(&status) => PostResult::Refused(status.to_string()),
+        status => PostResult::Failed(status.to_string()),
+    }
+}
+
+/// The bytes of a secret as its file has it.
+fn secret(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim();
+    let bytes = match text.strip_prefix(SECRET_PREFIX) {
+        Some(base64) => STANDARD.decode(base64).ok()?,
+        None => text.as_bytes().to_vec(),
+    };
+    (!bytes.is_empty()).then_some(bytes)
+}
+
+fn signature(secret: &[u8], id: &str, timestamp: &str, body: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("invariant: a key of any length will do");
+    mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of the Standard Webhooks specification.
+    #[test]
+    fn signatures_are_those_of_the_standard() {
+        let secret = secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
+        let signed = signature(&secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", "{\"test\": 2432232314}");
+        assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn a_secret_is_text_or_base64() {
+        assert_eq!(secret("open sesame\n").as_deref(), Some(&b"open sesame"[..]));
+        assert_eq!((secret(" \n"), secret("whsec_***")), (None, None));
+    }
+
+    #[test]
+    fn what_may_pass_is_sent_again() {
+        let name = |status: u16| judge(StatusCode::from_u16(status).unwrap()).name();
+        let names = [204, 301, 400, 408, 410, 429, 500].map(name);
+        assert_eq!(names, ["taken", "failed", "refused", "failed", "refused", "failed", "failed"]);
+    }
+}
