@@ -238,8 +238,17 @@ impl Learner {
         let more = schema.fields.len() - self.models.fields.len();
         self.models.fields.reserve_exact(more);
         self.measures.tally.fields.reserve_exact(more);
-        for position in self.models.fields.len()..schema.fields.len() {
+        let known = self.models.fields.len();
+        for position in known..schema.fields.len() {
             self.add_model(position, &schema);
+        }
+        // a target that has learnt nothing yet sees the fields that came with the first event, too
+        let target = self.options.target.as_ref().and_then(|target| schema.position(target));
+        if let Some(target) = target.filter(|target| *target < known && self.position.offset == 0) {
+            let model = FieldModel::new(&schema, target, 0, &self.options, None);
+            if model.symbols().is_some() {
+                self.models.fields[target] = model;
+            }
         }
         self.add_columns();
         self.schema = schema;

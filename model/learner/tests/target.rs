@@ -59,3 +59,26 @@ fn a_line_is_learnt_to_its_noise_floor_within_two_hundred_events() {
         assert!(rmse < 1.08 * noise, "{rmse} against a noise of {noise}");
     }
 }
+
+/// Only the target is declared: the fields that come with the first event condition it like declared ones.
+#[test]
+fn a_target_sees_fields_that_were_not_declared() {
+    let mut losses = Vec::new();
+    for is_reloaded in [false, true] {
+        let mut r = Random::new(5);
+        let mut l = learner(vec![Field::new("y", FieldKind::Category)], "y");
+        for i in 0..800 {
+            l.set_scoring(i >= 400);
+            let c = r.below(4);
+            let field = |name: &str, value: u64| (name.into(), Datum::Text(format!("{name}{value}").into()));
+            see(&mut l, vec![field("c", c), field("y", (c * 3 + 1) % 4)]);
+            if is_reloaded && i % 100 == 0 {
+                l = Learner::load(&l.save()).expect("what was saved is read");
+                l.set_ranks(true);
+            }
+        }
+        losses.push((l.report().fields["y"].loss_bits, l.state_hash()));
+    }
+    assert!(losses[0].0 < 0.1, "{losses:?}");
+    assert_eq!(losses[0], losses[1], "a checkpoint makes the same model again");
+}
