@@ -233,6 +233,11 @@ impl Running {
         self.addresses.unix.as_deref()
     }
 
+    /// Whether all streams are restored.
+    pub fn is_ready(&self) -> bool {
+        self.hub.ready.load(Ordering::Acquire)
+    }
+
     /// The number of streams.
     pub fn streams(&self) -> usize {
         self.hub.directory.len()

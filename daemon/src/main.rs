@@ -1,8 +1,10 @@
 //! The `surmised` program.
 
+mod service_manager;
 mod signals;
 
 use clap::Parser;
+use service_manager::ServiceManager;
 use signals::{Asked, Signals};
 use std::io::Write;
 use std::path::PathBuf;
@@ -136,8 +138,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     };
     let (device, kernel) = (running.device(), surmised::kernel());
     announce(&running, &dir, &format!("engine {engine}, kernel {kernel}, device {device}, {owners} owners"));
+    let mut manager = ServiceManager::find();
     let fault = loop {
         tokio::select! {
+            () = manager.wait() => manager.tell(&running),
             asked = signals.next() => match asked {
                 // whatever came of it is in the log
                 Asked::Reload => drop(running.reload()),
@@ -149,6 +153,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             fault = running.failed() => break Some(fault),
         }
     };
+    manager.tell_leaving();
     let left = running.shutdown().await;
     match fault {
         Some(fault) => Err(StoreFault(fault).into()),

@@ -3,6 +3,7 @@
 
 use serde_json::json;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
@@ -166,4 +167,47 @@ fn a_fault_has_its_exit_code_even_if_it_cannot_be_printed() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let status = command("surmised").args(["--config", "/nowhere.toml"]).stderr(full).status().unwrap();
     assert_eq!(status.code(), Some(64));
+}
+
+/// A manager that asks to be told hears that the daemon is ready, that it is well, and that it leaves.
+#[test]
+fn a_service_manager_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (state, socket) = (dir.path().join("state"), dir.path().join("manager"));
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let hear_until = |word: &str| {
+        let mut bytes = [0; 4096];
+        loop {
+            let length = manager.recv(&mut bytes).unwrap_or_else(|e| panic!("{word} is never told: {e}"));
+            let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+            if text.lines().any(|line| line == word) {
+                return text;
+            }
+        }
+    };
+    let asked = [("NOTIFY_SOCKET", socket.to_str().unwrap()), ("WATCHDOG_USEC", "1000000")];
+    let mut d = TestDaemon::start_with(&state, SMALL, &asked);
+    assert!(hear_until("READY=1").contains("STATUS=0 streams"));
+    hear_until("WATCHDOG=1");
+    hear_until("WATCHDOG=1");
+    send(&d, 1, 10);
+    d.send_signal(libc::SIGTERM);
+    hear_until("STOPPING=1");
+    assert_eq!(d.wait().code(), Some(0));
+}
+
+/// The unit that is shipped is one that systemd takes, where it is there to be asked.
+#[test]
+fn the_unit_of_systemd_is_sound() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/systemd/surmised.service");
+    let text = std::fs::read_to_string(&unit).unwrap();
+    assert!(text.contains("Type=notify") && text.contains("WatchdogSec="), "it is told, and listens");
+    let Ok(verified) = std::process::Command::new("systemd-analyze").arg("verify").arg(&unit).output() else {
+        return surmise_fixtures::skipped("the unit of systemd", "there is no systemd-analyze");
+    };
+    let said = String::from_utf8_lossy(&verified.stderr);
+    let faults: Vec<&str> =
+        said.lines().filter(|l| l.contains("surmised.service") && !l.contains("not executable")).collect();
+    assert!(faults.is_empty(), "{faults:?}");
 }
