@@ -216,3 +216,25 @@ fn a_follower_that_comes_back_misses_nothing() {
     assert_eq!(wrong.status().as_u16(), 400);
     host.stop();
 }
+
+/// A follower that asks for a rate gets the rarest of what came, and how many were left out.
+#[test]
+fn a_rate_leaves_out_what_is_usual() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start_with(dir.path(), SMALL);
+    post(&host, "web", 0, 3000, None);
+    let feed = agent().get(host.url("/api/v1/streams/web/watch?rate=20")).call().unwrap();
+    let mut lines = BufReader::new(feed.into_body().into_reader()).lines().map(Result::unwrap);
+    post(&host, "web", 3000, 900, Some(3500));
+    let (mut outcomes, mut skipped, mut odd) = (0, 0, false);
+    read(&mut lines, |name, _, data| {
+        outcomes += u64::from(name == "outcome");
+        odd |= name == "outcome" && data["offset"] == 3500;
+        skipped += data["skipped"].as_u64().unwrap_or(0);
+        outcomes + skipped == 900
+    });
+    assert!(odd && outcomes < 300, "{outcomes} sent, {skipped} left out");
+    let wrong = agent().get(host.url("/api/v1/streams/web/watch?rate=0")).call().unwrap();
+    assert_eq!(wrong.status().as_u16(), 400);
+    host.stop();
+}

@@ -70,7 +70,7 @@ async function throughput(daemon: Daemon, viewers: number): Promise<number> {
     }
   };
   // each has the feed of all streams and looks at one of them; one follows its outcomes, as far as a person would
-  for (let i = 0; i < viewers; i++) void Promise.all([follow("/api/v1/watch"), follow("/api/v1/streams/shop-clicks/watch"), poll()]);
+  for (let i = 0; i < viewers; i++) void Promise.all([follow("/api/v1/watch"), follow("/api/v1/streams/shop-clicks/watch?rate=40"), poll()]);
   await pause(1000);
   // several posts are always on their way, so that the learner is what limits
   const events = kinds(4000)["shop-clicks"]!.map((event) => JSON.stringify({ ...(event as object), time: undefined }));

@@ -43,8 +43,12 @@ export class Seen {
     if (this.keys.size > KEYS_MAX) this.keys.delete(this.keys.keys().next().value!);
   }
 
-  skip(count: number): void {
+  /** Counts outcomes that were not sent; of those that the daemon looked at, it tells how many were how rare. */
+  skip(count: number, atLeast?: number[]): void {
     this.skipped += count;
+    if (!atLeast) return;
+    this.count += count;
+    atLeast.forEach((n, i) => i < this.atLeast.length && (this.atLeast[i]! += n));
   }
 
   clear(): void {

@@ -12,6 +12,9 @@ import { state } from "./state";
 import { Seen } from "./seen";
 import type { History, Incident, Learner, Outcome, Prediction, Status } from "./types";
 
+/** Outcomes that are followed, at most. */
+const OUTCOMES_A_SECOND = 40;
+
 /** How often what the daemon has to work out is asked for again. */
 const LOOK_MS = 2000;
 
@@ -54,9 +57,13 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
     setTimeout(() => ((due = false), signal.aborted || live()), 250);
   };
   state.onNews(["incidents"], signal, later);
-  void follow(of(name, "/watch"), signal, (event) => {
+  // nobody reads more; of what comes beyond it the rarest are sent, and the others counted
+  void follow(of(name, `/watch?rate=${OUTCOMES_A_SECOND}`), signal, (event) => {
     if (event.name === "outcome") seen.add(JSON.parse(event.data) as Outcome);
-    else if (event.name === "lagged") seen.skip((JSON.parse(event.data) as { skipped: number }).skipped);
+    else if (event.name === "lagged") {
+      const { skipped, at_least } = JSON.parse(event.data) as { skipped: number; at_least?: number[] };
+      seen.skip(skipped, at_least);
+    }
     else if (event.name === "replaced") seen.clear();
     later();
   });
@@ -135,8 +142,10 @@ function surprising(name: string, incidents: Incident[], seen: Seen): HTMLElemen
 function keyTable(seen: Seen): HTMLElement {
   const keys = [...seen.keys].sort((a, b) => b[1].rarest - a[1].rarest).slice(0, 12);
   if (keys.length === 0) return h("p", { class: "dim" }, seen.count === 0 ? "No event came since the page was opened." : "Its events have no keys.");
-  return h("table", {}, h("thead", {}, h("tr", {}, ...["Key", "Events", "Bits/event", "Rarest"].map((t) => h("th", { scope: "col" }, t)))),
-    h("tbody", {}, ...keys.map(([key, sums]) => h("tr", {}, h("th", { scope: "row" }, h("bdi", {}, shorten(key, 80))), h("td", {}, count(sums.events)), h("td", {}, bits(sums.bits / sums.events)), h("td", {}, rarity(sums.rarest))))));
+  // of the usual events of a fast stream not all are sent: sums over the others would mislead
+  const whole = seen.skipped === 0;
+  return h("table", {}, h("thead", {}, h("tr", {}, ...["Key", ...(whole ? ["Events", "Bits/event"] : []), "Rarest"].map((t) => h("th", { scope: "col" }, t)))),
+    h("tbody", {}, ...keys.map(([key, sums]) => h("tr", {}, h("th", { scope: "row" }, h("bdi", {}, shorten(key, 80))), whole && h("td", {}, count(sums.events)), whole && h("td", {}, bits(sums.bits / sums.events)), h("td", {}, rarity(sums.rarest))))));
 }
 
 function changesOf(status: Status, learner: Learner | null): HTMLElement {

@@ -85,6 +85,10 @@ test("a page that is left open for a day does not grow", () => {
   for (let i = 0; i < 300_000; i++) seen.add(outcome(i));
   assert.equal(seen.count, 300_000);
   assert.ok(seen.latest.length <= 600 && seen.keys.size <= 500 && seen.rarest.length <= 24);
+  const before = [seen.count, seen.atLeast[0]!];
+  seen.skip(50, [5, 1, 0, 0]);
+  seen.skip(7);
+  assert.deepEqual([seen.count, seen.atLeast[0], seen.skipped], [before[0]! + 50, before[1]! + 5, 57]);
   assert.ok(seen.rarest.every((o) => o.rarity_events > 90_000));
   const state = new State();
   const incident = (i: number): Incident => ({ stream: "s", kind: "value", phase: "begins", began: i, offset: i, count: 1, rarity_events: 1e4, event: null, surprise_bits: 1, excess_bits: 1, parts: [], time: new Date(i * 1000).toISOString() });

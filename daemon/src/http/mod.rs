@@ -16,6 +16,7 @@ mod history;
 mod learner;
 mod log;
 mod operations;
+mod pace;
 mod problem;
 mod producers;
 mod quarantine;
@@ -84,7 +85,7 @@ endpoints! {
     GET Read "/api/v1/streams/{stream}/forecast" streams::forecast,
         "the predictions of the next events (`key`, `top`, `horizon`)";
     GET Read "/api/v1/streams/{stream}/watch" watch::watch,
-        "outcomes, drifts and alarms as server-sent events, as they come";
+        "outcomes, drifts and alarms as server-sent events, as they come; beyond `rate` a second, the rarest outcomes";
     GET Read "/api/v1/streams/{stream}/history" history::history,
         "events, surprise and incidents over time (`span`: seconds, minutes, hours or days), losses by window";
     GET Read "/api/v1/streams/{stream}/learner" learner::learner,

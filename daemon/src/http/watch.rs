@@ -6,15 +6,19 @@
 //!
 //! A feed ends with an event `replaced` when the stream was reset, restored, renamed, learnt again or deleted; who
 //! asks again follows what came in its place. The stream never waits for a follower. One that reads too slowly gets
-//! an event `lagged` with the number of outcomes that were left out.
+//! an event `lagged` with the number of outcomes that were left out. So does one that asked for a `rate`, of what came
+//! beyond it: it gets the rarest, and how many of the others were at least as rare as once in 10, 100, 1,000 and 10,000
+//! events.
 
+use super::pace::Pace;
 use super::problem::ProblemResponse;
+use super::query::Query;
 use super::streams::find;
 use crate::access::Grant;
 use crate::following::FollowedOutcome;
 use crate::hub::Hub;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
@@ -32,13 +36,19 @@ use tokio_util::sync::CancellationToken;
 /// How often a silent feed sends a comment, so that proxies and clients see that the connection is open.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
+/// Outcomes a second that a follower may ask for; one that wants more asks for no rate.
+const RATE_MAX: usize = 100_000;
+
 /// Follows a stream.
 pub async fn watch(
     State(hub): State<Arc<Hub>>,
     Extension(grant): Extension<Arc<Grant>>,
     Path(stream): Path<String>,
+    RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ProblemResponse> {
+    let query = Query::read(raw.as_deref(), &["rate"])?;
+    let rate = query.number("rate", 0, 1, RATE_MAX)?;
     let shared = find(&hub, &stream)?;
     let watchers_max = hub.config.limits.watchers;
     if shared.outcomes.followers() >= watchers_max {
@@ -55,7 +65,8 @@ pub async fn watch(
     }
     drop(latest);
     let (alarms, replaced) = (shared.alarms.follow(), shared.replaced.clone());
-    let feeds = Feeds { outcomes, alarms, grant, replaced, is_over: false };
+    let pace = (rate > 0).then(|| Pace::of_rate(rate));
+    let feeds = Feeds { outcomes, alarms, grant, replaced, pace, is_over: false };
     let start = (hub, feeds, waiting);
     let events = futures::stream::unfold(start, |(hub, mut feeds, mut waiting)| async move {
         if waiting.is_empty() && feeds.is_over {
@@ -98,6 +109,8 @@ struct Feeds {
     grant: Arc<Grant>,
     /// Cancelled when another stream has come in the place of this one.
     replaced: CancellationToken,
+    /// How many outcomes a second it gets, if it asked for less than all.
+    pace: Option<Pace>,
     /// Whether the follower was told so.
     is_over: bool,
 }
@@ -113,22 +126,51 @@ async fn receive(hub: &Hub, feeds: &mut Feeds, out: &mut VecDeque<Event>) -> Opt
             Some(()) => return Some(()),
             None => Err(RecvError::Closed),
         },
-        received = feeds.outcomes.recv() => received,
+        received = next_outcome(&feeds.pace, &mut feeds.outcomes) => received,
         // what came before is told first
         () = feeds.replaced.cancelled() => Err(RecvError::Closed),
     };
     match received {
-        Ok(followed) => append_outcome(&followed, out),
-        Err(RecvError::Lagged(skipped)) => {
-            out.push_back(Event::default().event("lagged").data(format!("{{\"skipped\":{skipped}}}")));
-        }
+        Ok(followed) => append_outcomes(Some(followed), feeds, out),
+        Err(RecvError::Lagged(skipped)) => append_lag(skipped, out),
         // nothing sends for a stream that was replaced
         Err(RecvError::Closed) => {
             feeds.is_over = true;
+            append_outcomes(None, feeds, out);
             out.push_back(Event::default().event("replaced").data("{}"));
         }
     }
     Some(())
+}
+
+/// Waits for an outcome; that of a follower with a pace comes no sooner than it may be sent.
+async fn next_outcome(
+    pace: &Option<Pace>,
+    outcomes: &mut Receiver<Arc<FollowedOutcome>>,
+) -> Result<Arc<FollowedOutcome>, RecvError> {
+    match pace {
+        Some(pace) => pace.wait(outcomes).await,
+        None => outcomes.recv().await,
+    }
+}
+
+/// Appends an outcome, and with a pace what is chosen of all that came since.
+fn append_outcomes(first: Option<Arc<FollowedOutcome>>, feeds: &mut Feeds, out: &mut VecDeque<Event>) {
+    let Some(pace) = &mut feeds.pace else { return first.iter().for_each(|followed| append_outcome(followed, out)) };
+    let came = pace.take(first, &mut feeds.outcomes);
+    if came.missed > 0 {
+        append_lag(came.missed, out);
+    }
+    if came.left_out > 0 {
+        let data = serde_json::json!({ "skipped": came.left_out, "at_least": came.left_out_at_least });
+        out.push_back(Event::default().event("lagged").data(data.to_string()));
+    }
+    came.sent.iter().for_each(|followed| append_outcome(followed, out));
+}
+
+/// Appends the news that outcomes were left out.
+fn append_lag(skipped: u64, out: &mut VecDeque<Event>) {
+    out.push_back(Event::default().event("lagged").data(format!("{{\"skipped\":{skipped}}}")));
 }
 
 /// Appends the event of an outcome and of the drifts that it shows.
