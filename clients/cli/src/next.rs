@@ -3,18 +3,14 @@
 use crate::global::Global;
 use crate::plot::{self, PlotQuestion};
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use surmise_event::{Expected, Prediction};
 use surmise_terminal::format::{bar, number, told_apart};
 use surmise_terminal::{Failure, Paint, from_json, print_line, segment};
 
+/// What both questions say.
 #[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  surmise next --stream web
-  surmise next --stream web --plot                   a picture: bars of symbols, quantiles of numbers
-  surmise next --stream web --key user-7 --top 20 --output json")]
-pub(crate) struct NextArgs {
+struct QuestionArgs {
     /// The stream.
     #[arg(long, value_name = "STREAM")]
     stream: String,
@@ -36,18 +32,39 @@ pub(crate) struct NextArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
+  surmise next --stream web
+  surmise next --stream web --plot                   a picture: bars of symbols, quantiles of numbers
+  surmise next --stream web --key user-7 --top 20 --output json
+  surmise next --stream flowers --given '{\"petals\":5}'  the other fields of an event of which this much is known")]
+pub(crate) struct NextArgs {
+    #[command(flatten)]
+    question: QuestionArgs,
+    /// Fields of the event that are known, as a JSON object: what is expected of the others is told. A stream that has
+    /// a target is asked for that.
+    #[arg(long, value_name = "JSON", value_parser = fields)]
+    given: Option<Map<String, Value>>,
+}
+
+/// Reads the fields that are given.
+fn fields(text: &str) -> Result<Map<String, Value>, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
   surmise forecast --stream load --horizon 24
   surmise forecast --stream load --horizon 24 --plot    a fan of quantiles behind the latest values
   surmise forecast --stream web --key user-7 --horizon 5 --top 3")]
 pub(crate) struct ForecastArgs {
     #[command(flatten)]
-    next: NextArgs,
+    question: QuestionArgs,
     /// How many events ahead.
     #[arg(long, value_name = "N", default_value_t = 10)]
     horizon: u32,
 }
 
-impl NextArgs {
+impl QuestionArgs {
     fn asked(&self) -> PlotQuestion<'_> {
         PlotQuestion { stream: &self.stream, key: self.key.as_deref(), is_ascii: self.ascii }
     }
@@ -60,8 +77,18 @@ impl NextArgs {
 }
 
 pub(crate) fn next(global: &Global, args: &NextArgs) -> Result<(), Failure> {
-    let http = global.http()?;
-    let answer: Value = http.get(&format!("/api/v1/streams/{}/next", segment(&args.stream)), &args.query())?;
+    let (http, NextArgs { question: args, given }) = (global.http()?, args);
+    let path = format!("/api/v1/streams/{}", segment(&args.stream));
+    let answer: Value = match given {
+        None => http.get(&format!("{path}/next"), &args.query())?,
+        Some(fields) => {
+            let mut event = serde_json::json!({ "data": fields });
+            if let Some(key) = &args.key {
+                event["key"] = key.as_str().into();
+            }
+            http.post_json(&format!("{path}/predict?top={}", args.top), &event)?
+        }
+    };
     if global.json() {
         return Ok(print_line(&answer.to_string())?);
     }
@@ -81,17 +108,17 @@ pub(crate) fn next(global: &Global, args: &NextArgs) -> Result<(), Failure> {
 }
 
 pub(crate) fn forecast(global: &Global, args: &ForecastArgs) -> Result<(), Failure> {
-    let mut query = args.next.query();
+    let mut query = args.question.query();
     query.push(("horizon", args.horizon.to_string()));
-    let path = format!("/api/v1/streams/{}/forecast", segment(&args.next.stream));
+    let path = format!("/api/v1/streams/{}/forecast", segment(&args.question.stream));
     let http = global.http()?;
     let answer: Value = http.get(&path, &query)?;
     if global.json() {
         return Ok(print_line(&answer.to_string())?);
     }
-    if args.next.plot {
+    if args.question.plot {
         let steps: Result<Vec<Prediction>, Failure> = steps(answer)?.into_iter().map(prediction).collect();
-        return plot::draw(&http, &args.next.asked(), &steps?);
+        return plot::draw(&http, &args.question.asked(), &steps?);
     }
     let paint = Paint::stdout();
     for (i, step) in steps(answer)?.into_iter().enumerate() {

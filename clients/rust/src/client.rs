@@ -59,6 +59,7 @@ impl Client {
             options,
             inbox,
             window,
+            gave_up: AtomicBool::new(false),
             progress: publisher,
             durable: None,
             names_streams: names_streams.clone(),

@@ -17,8 +17,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::codec::{FramedRead, LinesCodec};
 
-/// How long the daemon may take to answer a hello.
-const WELCOME_TIME_MAX: Duration = Duration::from_secs(10);
 /// Bytes of the longest reply that is read.
 const REPLY_BYTES_MAX: usize = 16 << 20;
 /// Bytes of events that are gathered for one write.
@@ -55,6 +53,8 @@ pub(crate) struct ConnectionTask {
     /// Events that the caller sends.
     pub(crate) inbox: mpsc::Receiver<UnackedEvent>,
     pub(crate) window: SendWindow,
+    /// Whether the daemon may still meet the hello of an attempt that was given up, after that of a later one.
+    pub(crate) gave_up: AtomicBool,
     /// Where the task publishes how far sending has come.
     pub(crate) progress: watch::Sender<SendProgress>,
     /// The largest number that was acknowledged and not refused: the daemon's log has that event.
@@ -171,7 +171,10 @@ impl ConnectionTask {
                 Err(e) => Err(ClientError::Protocol(e.to_string())),
             }
         };
-        timeout(WELCOME_TIME_MAX, attempt).await.unwrap_or_else(|_| Err(unreachable("no answer to the hello".into())))
+        timeout(self.options.welcome_time, attempt).await.unwrap_or_else(|_| {
+            self.gave_up.store(true, Ordering::Relaxed);
+            Err(unreachable("no answer to the hello".into()))
+        })
     }
 
     /// Writes events and reads replies until the connection ends.
@@ -249,6 +252,10 @@ impl ConnectionTask {
                 return None;
             }
             Reply::Error(e) if is_passing(e) => return Some(Ended::Lost(e.to_string())),
+            // a daemon that meets the hello of an earlier attempt late takes that for a newer connection, once
+            Reply::Error(e) if e.code == RefusalCode::Fenced && self.gave_up.swap(false, Ordering::Relaxed) => {
+                return Some(Ended::Lost(e.to_string()));
+            }
             Reply::Error(e) if e.fatal => return Some(Ended::Failed(ClientError::Refused(e.clone()))),
             Reply::Error(e) => {
                 if let Some(seq) = e.seq {

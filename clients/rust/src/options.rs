@@ -14,6 +14,8 @@ pub struct ClientOptions {
     pub window_bytes: usize,
     /// How long the first connection is tried for; with zero, it is tried once.
     pub first_connection: Duration,
+    /// How long the daemon may take to answer a hello; then another attempt is made.
+    pub welcome_time: Duration,
     /// How long a lost connection is tried to be made again before the client gives up; `None` is for ever.
     pub give_up_after: Option<Duration>,
     /// The longest pause between two attempts to connect.
@@ -30,6 +32,7 @@ impl Default for ClientOptions {
             window_events: 8192,
             window_bytes: 8 << 20,
             first_connection: Duration::ZERO,
+            welcome_time: Duration::from_secs(10),
             give_up_after: None,
             pause_max: Duration::from_secs(5),
             trusted_roots: None,

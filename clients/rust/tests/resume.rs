@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use surmise_client::{Address, Client, ClientError, ClientOptions};
 use surmise_event::{Data, Datum, Record};
 use surmise_protocol::{
@@ -172,8 +173,8 @@ fn record(i: u64) -> Record {
 
 fn impatient() -> ClientOptions {
     ClientOptions {
-        pause_max: std::time::Duration::from_millis(30),
-        first_connection: std::time::Duration::from_secs(5),
+        pause_max: Duration::from_millis(30),
+        first_connection: Duration::from_secs(5),
         ..ClientOptions::default()
     }
 }
@@ -237,7 +238,7 @@ async fn an_acknowledged_refusal_is_nothing_that_the_daemon_has() {
     server.lock().unwrap().break_every = 1;
     client.send(record(3)).await.unwrap(); // breaks the connection
     while client.progress().connected {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
     server.lock().unwrap().break_every = 0;
     let p = client.close().await.unwrap();
@@ -311,7 +312,53 @@ async fn what_cannot_go_on_is_said() {
             failed = Some(e);
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
     assert!(matches!(failed, Some(ClientError::Forgotten { acked: 11, committed: Some(1) })), "{failed:?}");
+}
+
+/// A daemon that is slow meets the hello of an attempt that was given up after that of the next one, and takes it for a
+/// newer connection. That is the producer's own, so it goes on; the next time, it is another's.
+#[tokio::test]
+async fn a_hello_that_comes_late_fences_its_own_producer_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address: Address = listener.local_addr().unwrap().to_string().parse().unwrap();
+    let fenced = "{\"error\":{\"code\":\"fenced\",\"field\":\"producer\",\"reason\":\"newer\",\"fatal\":true}}\n";
+    let script = tokio::spawn(async move {
+        let mut kept = Vec::new();
+        for number in 1..=4 {
+            let (stream, _) = listener.accept().await.unwrap();
+            let (read, mut write) = stream.into_split();
+            let mut lines = BufReader::new(read).lines();
+            lines.next_line().await.unwrap();
+            if number > 1 {
+                let committed = if number > 3 { ",\"committed_seq\":1" } else { "" };
+                let welcome = format!(
+                    "{{\"welcome\":{{\"protocol\":1,\"server\":\"x\",\"line_bytes_max\":1000{committed}}}}}\n"
+                );
+                write.write_all(welcome.as_bytes()).await.unwrap();
+                lines.next_line().await.unwrap();
+                let answer = if number == 3 { "{\"ack\":1,\"duplicates\":0}\n" } else { fenced };
+                write.write_all(answer.as_bytes()).await.unwrap();
+            }
+            // the third connection breaks after its acknowledgement, the others stay
+            if number != 3 {
+                kept.push((lines, write));
+            }
+        }
+        kept
+    });
+    let patient = Duration::from_secs(20);
+    let options =
+        ClientOptions { welcome_time: Duration::from_millis(200), first_connection: patient, ..impatient() };
+    let mut client = Client::connect_with(address, Hello::new("p", "web"), options).await.unwrap();
+    client.send(record(1)).await.unwrap();
+    assert_eq!(client.flush().await.unwrap().settled, Some(1));
+    let sent = client.send(record(2)).await;
+    let failed = match sent {
+        Ok(_) => client.flush().await.unwrap_err(),
+        Err(e) => e,
+    };
+    assert!(matches!(&failed, ClientError::Refused(e) if e.code == RefusalCode::Fenced), "{failed}");
+    drop(script.await.unwrap());
 }

@@ -25,7 +25,7 @@ const FILL_SECONDS_MAX: f64 = 30.0;
 /// Records of each stream, over and over.
 const RECORDS: usize = 50_000;
 /// Bounds that a short run reaches, so that what grows after it grows for ever.
-const SMALL: &str = "checkpoint_interval = \"10s\"\nlog_bytes_max = \"64MiB\"\n[model]\nmemory_mib = 8\n";
+const SMALL: &str = "checkpoint_interval = \"10s\"\nlog_bytes_max = \"8MiB\"\n[model]\nmemory_mib = 8\n";
 
 /// What the daemon looked like once.
 struct Look {
