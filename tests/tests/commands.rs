@@ -213,6 +213,11 @@ fn a_daemon_is_fed_watched_and_asked() {
     let next = ask(&["next", "--stream", "web", "--output", "json"]);
     assert_eq!(next["fields"]["value"]["top"][0][0], "/home", "{next}");
     assert_eq!(next["offset"], 480);
+    // nothing is left of an event whose only field is given, and a field that there is not is named
+    let rest = ask(&["next", "--stream", "web", "--given", "{\"value\":\"/cart\"}", "--output", "json"]);
+    assert_eq!((&rest["offset"], rest["fields"].as_object().map(|f| f.len())), (&Value::from(480), Some(0)), "{rest}");
+    let refused = d.surmise(&["next", "--stream", "web", "--given", "{\"page\":\"/cart\"}"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("page"), "{refused:?}");
     let f = ask(&["forecast", "--stream", "web", "--horizon", "3", "--output", "json"]);
     assert!(f.to_string().contains("/item"), "{f}");
     let status = ask(&["status", "--output", "json"]);

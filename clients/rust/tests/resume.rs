@@ -333,9 +333,8 @@ async fn a_hello_that_comes_late_fences_its_own_producer_once() {
             lines.next_line().await.unwrap();
             if number > 1 {
                 let committed = if number > 3 { ",\"committed_seq\":1" } else { "" };
-                let welcome = format!(
-                    "{{\"welcome\":{{\"protocol\":1,\"server\":\"x\",\"line_bytes_max\":1000{committed}}}}}\n"
-                );
+                let welcome =
+                    format!("{{\"welcome\":{{\"protocol\":1,\"server\":\"x\",\"line_bytes_max\":1000{committed}}}}}\n");
                 write.write_all(welcome.as_bytes()).await.unwrap();
                 lines.next_line().await.unwrap();
                 let answer = if number == 3 { "{\"ack\":1,\"duplicates\":0}\n" } else { fenced };
@@ -349,8 +348,7 @@ async fn a_hello_that_comes_late_fences_its_own_producer_once() {
         kept
     });
     let patient = Duration::from_secs(20);
-    let options =
-        ClientOptions { welcome_time: Duration::from_millis(200), first_connection: patient, ..impatient() };
+    let options = ClientOptions { welcome_time: Duration::from_millis(200), first_connection: patient, ..impatient() };
     let mut client = Client::connect_with(address, Hello::new("p", "web"), options).await.unwrap();
     client.send(record(1)).await.unwrap();
     assert_eq!(client.flush().await.unwrap().settled, Some(1));
