@@ -99,6 +99,14 @@ export function timeOf(iso: string | number | null | undefined): number | null {
   return Number.isNaN(at) ? null : at;
 }
 
+/** The time of day, and the day before it unless it is today. */
+export function clock(iso: string | number | null | undefined, now = Date.now()): string {
+  const at = timeOf(iso);
+  if (at === null) return "";
+  const isToday = new Date(at).toDateString() === new Date(now).toDateString();
+  return isToday ? new Date(at).toLocaleTimeString(undefined, { hour12: false }) : moment(iso);
+}
+
 /** A moment as people of this browser write it, to the second. */
 export function moment(iso: string | number | null | undefined): string {
   const at = timeOf(iso);

@@ -3,7 +3,7 @@
 import { ask, of, pause } from "./api";
 import { clear, h } from "./dom";
 import { eventElement, expectedWords } from "./eventtext";
-import { ago, count, kindWords, moment, num, plural, rarity } from "./format";
+import { ago, clock, count, kindWords, moment, num, plural, rarity } from "./format";
 import { isMuted, muteId, said, say } from "./local";
 import { incidentId, state } from "./state";
 import type { Incident, Part, Why } from "./types";
@@ -95,13 +95,15 @@ function card(incident: Incident, redraw: () => void): HTMLElement {
     "li",
     { class: `incident ${open ? "open" : "over"}` },
     h("div", { class: "head" }, h("h2", {}, kindWords(incident.kind, incident.field)), h("a", { href: link, class: "stream" }, h("bdi", {}, incident.stream)),
-      h("span", { class: "since" }, open ? "began " : "over, began ", h("time", { "data-at": incident.time ?? "", title: moment(incident.time) }, ago(incident.time)))),
+      h("span", { class: "since" }, incident.event === null ? "noticed " : open ? "began " : "over, began ", h("time", { "data-at": incident.time ?? "", title: moment(incident.time) }, ago(incident.time)),
+        incident.time ? ` (${clock(incident.time)})` : null)),
     h("p", { class: "text" }, eventElement(incident.event, parts)),
     h("p", { class: "facts" }, facts.join(" · ")),
     instead(parts, why),
     note ? h("p", { class: "note" }, note) : null,
     h("div", { class: "actions" },
       incident.event !== null && h("a", { class: "button", href: `${link}/event/${incident.began}` }, "Why"),
+      incident.event === null && incident.began > 0 && h("a", { class: "button", href: `${link}/event/${incident.began - 1}` }, "What came last"),
       h("button", { type: "button", onclick: () => (say(muteId(incident), { mutedUntil: Date.now() + DAY_MS }), redraw()), title: "Hides incidents of this kind in this stream for a day, in this browser alone" }, "Mute for a day"),
       h("button", { type: "button", onclick: () => (say(id, { normal: true }), redraw()), title: "Hides this incident in this browser; the learner is not told" }, "That was normal"),
       h("button", { type: "button", onclick: (event: Event) => edit(event, id, redraw), title: "Kept in this browser alone" }, note ? "Edit note" : "Note")),
