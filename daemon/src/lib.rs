@@ -65,7 +65,7 @@ mod why;
 #[doc(hidden)]
 pub use clock::move_wall_clock;
 pub use daemon::{Daemon, Running, ShutdownError, check_certificate, check_streams, devices};
-pub use http::{ENDPOINTS, Endpoint};
+pub use http::{ENDPOINTS, Endpoint, document};
 pub use hub::SERVER;
 #[doc(hidden)]
 pub use ingest::{LineRefusal, read_body};

@@ -19,7 +19,7 @@ const RELOADED_KEYS: &[&str] = &["auth.token", "auth.tokens", "listen.hosts", "s
 const CERTIFICATE_KEYS: &[&str] = &["tls.certificate", "tls.key"];
 
 /// What reading the configuration again came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Reloaded {
     /// Keys whose values differ from those that the daemon was started with and that are in force.
     pub applied: Vec<String>,

@@ -41,7 +41,7 @@ use std::time::Instant;
 pub use subject::Subject;
 
 /// What a change came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Changed {
     /// The name of the stream now.
     pub stream: String,

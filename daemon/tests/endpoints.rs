@@ -4,9 +4,10 @@
 mod common;
 
 use common::Host;
+use serde_json::Value;
 use std::fmt::Write;
 use std::path::Path;
-use surmised::{ENDPOINTS, Endpoint};
+use surmised::{ENDPOINTS, Endpoint, document};
 
 const BEGIN: &str = "<!-- endpoints: SURMISE_WRITE=1 cargo test -p surmised --test endpoints -->\n";
 const END: &str = "<!-- end of endpoints -->\n";
@@ -14,7 +15,7 @@ const END: &str = "<!-- end of endpoints -->\n";
 /// The table as the README has it.
 fn table() -> String {
     let mut table = String::from("| | path | role | |\n|---|---|---|---|\n");
-    for Endpoint { method, path, role, about } in ENDPOINTS {
+    for Endpoint { method, path, role, about, .. } in ENDPOINTS {
         let role = role.map_or("", |role| role.name());
         writeln!(table, "| {method} | `{path}` | {role} | {about} |").unwrap();
     }
@@ -66,5 +67,83 @@ fn every_endpoint_is_routed() {
     let delete =
         common::agent().post(host.url("/api/v1/streams/web/delete")).header("Content-Type", "application/json");
     assert_eq!(delete.send("").unwrap().status(), 200);
+    host.stop();
+}
+
+#[test]
+fn the_committed_document_is_what_the_code_gives() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clients/openapi.json");
+    let given = serde_json::to_string_pretty(document()).unwrap() + "\n";
+    if std::env::var_os("SURMISE_WRITE").is_some() {
+        std::fs::write(&path, given).unwrap();
+    } else {
+        let committed = std::fs::read_to_string(&path).unwrap();
+        assert!(committed == given, "SURMISE_WRITE=1 cargo test -p surmised --test endpoints writes the document");
+    }
+}
+
+#[test]
+fn the_document_is_served_and_can_be_read_in_a_browser() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start_with(dir.path(), "[model]\nnetwork = \"off\"\nmemory_mib = 1\n");
+    let (status, served) = host.get("/api/v1/openapi.json");
+    assert_eq!((status, &served), (200, document()));
+    let (status, page) = host.get_text("/api");
+    assert_eq!(status, 200);
+    for Endpoint { path, .. } in ENDPOINTS.iter().filter(|endpoint| endpoint.path.starts_with("/api/v1/")) {
+        assert!(document()["paths"][path].is_object() && page.contains(path), "{path}");
+    }
+    for name in document()["components"]["schemas"].as_object().unwrap().keys() {
+        assert!(page.contains(&format!("id=\"{name}\"")), "{name}");
+    }
+    // it asks no other host for anything
+    assert!(!page.contains("://") && !page.contains("<script"));
+    host.stop();
+}
+
+/// Every `$ref` of a document.
+fn references<'a>(value: &'a Value, out: &mut Vec<&'a str>) {
+    match value {
+        Value::Object(object) => {
+            out.extend(object.get("$ref").and_then(Value::as_str));
+            object.values().for_each(|inner| references(inner, out));
+        }
+        Value::Array(list) => list.iter().for_each(|inner| references(inner, out)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_document_refers_to_what_it_has() {
+    let mut named = Vec::new();
+    references(document(), &mut named);
+    assert!(named.len() > 50);
+    for name in named {
+        assert!(document().pointer(name.strip_prefix('#').unwrap()).is_some(), "{name}");
+    }
+}
+
+#[test]
+fn an_error_that_no_handler_sees_is_a_problem_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start_with(dir.path(), "[model]\nnetwork = \"off\"\nmemory_mib = 1\n");
+    assert_eq!(host.post("/api/v1/streams/web/events", "{\"data\":\"a\"}\n").0, 200);
+    for (path, expected) in [
+        ("/api/v1/checkpoints/web/first", 400),
+        ("/api/v1/checkpoints/web/-1/show", 400),
+        ("/api/v1/streams/%ff/next", 400),
+        ("/api/v1/streams/web/learner?top=3", 400),
+        ("/api/v1/nothing", 404),
+        ("/api/v1/streams/web/rename", 405),
+    ] {
+        let answer = common::agent().get(host.url(path)).call().unwrap();
+        let kind = answer.headers()["content-type"].to_str().unwrap();
+        assert_eq!((answer.status().as_u16(), kind), (expected, "application/problem+json"), "{path}");
+        assert_eq!(answer.headers().contains_key("allow"), expected == 405, "{path}");
+    }
+    // a body that is longer than one that is read whole may be
+    let long = "x".repeat((2 << 20) + 1);
+    let (status, problem) = host.post("/api/v1/streams/web/predict", &long);
+    assert_eq!((status, &problem["status"]), (413, &413.into()));
     host.stop();
 }

@@ -8,6 +8,7 @@ use surmise_event::{Alarm, Data, Datum, Outcome, Part, Record, format_time};
 /// An incident of a stream with the event that it began with, as the event `alarm` of
 /// `/api/v1/streams/{stream}/watch` carries it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AlarmEvent {
     /// The name of the stream.
     pub stream: Arc<str>,
@@ -31,6 +32,7 @@ pub struct AlarmEvent {
 
 /// The latest incidents of a stream (`GET /api/v1/streams/{stream}/alarms`), the latest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AlarmList {
     /// The name of the stream.
     pub stream: Arc<str>,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What happened in one span of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HistoryPoint {
     /// The second since 1970 at which the span begins.
     pub time: i64,
@@ -20,6 +21,7 @@ pub struct HistoryPoint {
 /// The latest spans of one length (`GET /api/v1/streams/{stream}/history`), the oldest first. A span without events is
 /// left out. Time is the daemon's, at which events came; what is learnt again after a restart is not counted twice.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HistoryAnswer {
     /// The name of the stream.
     pub stream: String,
@@ -37,6 +39,7 @@ pub struct HistoryAnswer {
 
 /// What the mixture and every expert lost over the latest time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LossWindow {
     /// `minute`, `hour`, `day` or `ever`.
     pub name: String,

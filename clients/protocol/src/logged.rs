@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A part of a stream's log (`GET /api/v1/streams/{stream}/events`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoggedEvents {
     /// The name of the stream.
     pub stream: String,
@@ -17,6 +18,7 @@ pub struct LoggedEvents {
 
 /// One event of the log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoggedEvent {
     /// Its offset.
     pub offset: u64,

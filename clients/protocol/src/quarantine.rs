@@ -11,6 +11,7 @@ const EVENT_BYTES_MAX: usize = 16 << 10;
 /// An event in quarantine: learning it panicked, the stream went on as if it had never come, and it is kept aside for
 /// a look.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QuarantinedEvent {
     /// When it was put aside, RFC 3339.
     pub time: String,
@@ -30,6 +31,7 @@ pub struct QuarantinedEvent {
 
 /// The events of a stream that are in quarantine (`GET /api/v1/streams/{stream}/quarantine`), the latest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QuarantineList {
     /// The name of the stream.
     pub stream: Arc<str>,

@@ -8,6 +8,7 @@ use surmise_event::{AlarmKind, AlarmPhase, Drift, RefusalCode, Schema};
 
 /// The whole state of a stream, as its owner reports it (`GET /api/v1/streams/{stream}`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StreamStatus {
     /// The name of the stream.
     pub stream: String,
@@ -59,6 +60,7 @@ pub struct StreamStatus {
 
 /// The alarms of a stream: what its budget promised, and what came.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AlarmAccount {
     /// The budget, as the configuration writes it.
     pub budget: String,
@@ -70,6 +72,7 @@ pub struct AlarmAccount {
 
 /// The place and time of a stream's newest checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CheckpointMark {
     /// The number of the checkpoint.
     pub generation: u64,
@@ -81,6 +84,7 @@ pub struct CheckpointMark {
 
 /// The list of all streams (`GET /api/v1/streams`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StreamList {
     /// The streams, sorted by name.
     pub streams: Vec<StreamRow>,
@@ -88,6 +92,7 @@ pub struct StreamList {
 
 /// One stream in the list, as known without asking its owner.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StreamRow {
     /// The name of the stream.
     pub stream: String,
@@ -142,6 +147,7 @@ pub struct StreamRow {
 
 /// An incident in a list of streams.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IncidentMark {
     /// What is unusual.
     pub kind: AlarmKind,
@@ -156,6 +162,7 @@ pub struct IncidentMark {
 
 /// One checkpoint in the store (`GET /api/v1/checkpoints` lists them).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CheckpointInfo {
     /// The name of its stream.
     pub stream: String,
@@ -180,6 +187,7 @@ pub struct CheckpointInfo {
 
 /// Whether the daemon works and accepts events (`GET /-/healthy`, `GET /-/ready`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Health {
     /// One word: `ok`, `starting`, `stopping`, `full` (the disk has no room for events) or `failed`.
     pub status: String,
@@ -199,6 +207,7 @@ pub struct Health {
 
 /// What the store takes on the disk, and what it may take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DiskBudget {
     /// Bytes that log, checkpoints and key pages take.
     pub used_bytes: u64,
@@ -208,6 +217,7 @@ pub struct DiskBudget {
 
 /// The answer to posted events, sent once they are durable (`POST /api/v1/streams/{stream}/events`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Accepted {
     /// Events that were learnt and are durable.
     pub accepted: u64,
@@ -223,6 +233,7 @@ pub struct Accepted {
 
 /// The refusal of one posted line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AcceptedError {
     /// The number of the line in the body, from 1.
     pub line: u64,
@@ -236,6 +247,7 @@ pub struct AcceptedError {
 
 /// An error of the HTTP interface: `application/problem+json` (RFC 9457).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// A URI for the kind of problem; `about:blank` if the status alone tells it.
     #[serde(rename = "type", default = "about_blank")]
@@ -262,6 +274,7 @@ pub struct Problem {
 
 /// What became of the lines that came before a body broke off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TakenLines {
     /// Lines that were taken: the first so many of the body. None of the others was.
     pub lines: u64,

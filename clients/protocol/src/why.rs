@@ -8,6 +8,7 @@ use surmise_event::{Alarm, Outcome, Part, Record};
 /// Why an event was as surprising as it was: its parts in the order of their excess, the largest first
 /// (`GET /api/v1/streams/{stream}/events/{offset}/why`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WhyAnswer {
     /// The name of the stream.
     pub stream: Arc<str>,

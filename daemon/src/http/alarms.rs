@@ -1,11 +1,13 @@
 //! `GET /api/v1/streams/{stream}/alarms`: the latest incidents of a stream.
 
+use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
 use crate::access::Grant;
 use crate::hub::Hub;
-use axum::extract::{Path, RawQuery, State};
+use crate::incidents::INCIDENTS_MAX;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use std::sync::Arc;
@@ -16,14 +18,20 @@ const LISTED_DEFAULT: usize = 20;
 /// Incidents of all streams that an answer lists at most.
 const ALL_LISTED_MAX: usize = 500;
 
+/// How many incidents of a stream to list.
+pub const LIMIT: Parameter =
+    Parameter::number("limit", (1, INCIDENTS_MAX), Some(LISTED_DEFAULT), "how many incidents to list");
+/// How many incidents of all streams to list.
+pub const ALL_LIMIT: Parameter =
+    Parameter::number("limit", (1, ALL_LISTED_MAX), Some(LISTED_DEFAULT), "how many incidents to list");
+
 /// Lists the latest incidents, the latest first, as they stand now.
 pub async fn alarms(
     State(hub): State<Arc<Hub>>,
     Path(stream): Path<String>,
-    RawQuery(raw): RawQuery,
+    query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["limit"])?;
-    let limit = query.number("limit", LISTED_DEFAULT, 1, crate::incidents::INCIDENTS_MAX)?;
+    let limit = query.number(&LIMIT).unwrap_or(LISTED_DEFAULT);
     let view = find(&hub, &stream)?;
     let alarms = view.past.incidents.latest(limit);
     Ok(Json(AlarmList { stream: view.name.clone(), begun: view.past.incidents.begun(), alarms }).into_response())
@@ -33,10 +41,9 @@ pub async fn alarms(
 pub async fn all(
     State(hub): State<Arc<Hub>>,
     Extension(grant): Extension<Arc<Grant>>,
-    RawQuery(raw): RawQuery,
+    query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["limit"])?;
-    let limit = query.number("limit", LISTED_DEFAULT, 1, ALL_LISTED_MAX)?;
+    let limit = query.number(&ALL_LIMIT).unwrap_or(LISTED_DEFAULT);
     let streams = hub.directory.all();
     let covered = || streams.iter().filter(|view| grant.covers(&view.name));
     let begun = covered().map(|view| view.past.incidents.begun()).sum();

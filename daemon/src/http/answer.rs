@@ -74,14 +74,14 @@ pub async fn question_permit(hub: &Hub) -> Result<OwnedSemaphorePermit, ProblemR
 /// An answer that is an object with one long list, which is written item by item. If it is large, the permit is kept
 /// until it is sent or has taken too long.
 pub fn stream_list<T: Serialize + Send + 'static>(
-    head: Value,
+    head: &impl Serialize,
     list: &str,
     items: Vec<T>,
     values: usize,
     permit: OwnedSemaphorePermit,
 ) -> Response {
     // the object without its closing brace, and the beginning of the list
-    let mut opening = head.to_string();
+    let mut opening = serde_json::to_string(head).expect("invariant: an answer can be written as JSON");
     opening.pop();
     opening += &format!(",{}:[", Value::from(list));
     let json = items.into_iter().enumerate().map(|(i, item)| {

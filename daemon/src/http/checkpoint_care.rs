@@ -1,5 +1,6 @@
 //! What operators ask of single checkpoints: what one holds, whether it is whole, how two differ, and keeping one.
 
+use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
@@ -10,9 +11,12 @@ use crate::recovery::{RecoveryError, load_learner};
 use crate::storage::Storage;
 use crate::summary::StreamSummary;
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use surmise_event::format_time;
 use surmise_learner::Learner;
@@ -20,6 +24,15 @@ use surmise_store::{CheckpointMeta, Store, StoreError};
 
 /// Bytes of the longest label.
 const LABEL_BYTES_MAX: usize = 64;
+
+/// The other of two checkpoints.
+pub const WITH: Parameter =
+    Parameter::number("with", (0, usize::MAX), None, "the other checkpoint, by its generation").required();
+/// Whether a checkpoint is kept.
+pub const PINNED: Parameter = Parameter::flag("pinned", "whether the checkpoint is kept; it is, if this is left out");
+/// The label of a checkpoint.
+pub const LABEL: Parameter =
+    Parameter::text("label", "the label, of 64 bytes at most; without it the checkpoint loses the one that it has");
 
 /// A checkpoint that was read back.
 struct Whole {
@@ -63,33 +76,110 @@ async fn read_back(
 }
 
 /// What a checkpoint holds.
-fn describe(stream: &str, whole: &mut Whole) -> Value {
+#[derive(Serialize, JsonSchema)]
+pub struct CheckpointDescription {
+    /// The name of its stream.
+    stream: String,
+    /// The number of the checkpoint.
+    generation: u64,
+    /// The offset of the first event that it does not contain.
+    offset: u64,
+    /// When it was made, RFC 3339.
+    time: String,
+    /// The version of the daemon that made it.
+    version: String,
+    /// Its size.
+    bytes: u64,
+    /// Whether it is kept when newer ones come.
+    pinned: bool,
+    /// Its label, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+    /// The learner's `state_hash`, if it was computed when the checkpoint was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_hash: Option<String>,
+    /// Records that were learnt.
+    events: u64,
+    /// How many times the model had changed.
+    model_version: u64,
+    /// Keys whose state is kept.
+    keys: u64,
+    /// Keys whose state is in the store and not in memory.
+    keys_stored: u64,
+    /// Producers that memory knows.
+    producers_in_memory: u64,
+    /// The fields of the stream with their kinds.
+    fields: String,
+    /// Whether a record with another field is refused.
+    closed: bool,
+    /// The loss of the mixture so far.
+    loss_bits_per_event: f64,
+}
+
+/// Whether a checkpoint is whole.
+#[derive(Serialize, JsonSchema)]
+pub struct CheckpointProof {
+    /// The name of its stream.
+    stream: String,
+    /// The number of the checkpoint.
+    generation: u64,
+    /// The `state_hash` of what was read back, if it could be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_hash: Option<String>,
+    /// Whether the stream can go on from it.
+    whole: bool,
+    /// What is wrong, if anything is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<String>,
+}
+
+/// How two checkpoints of a stream differ.
+#[derive(Serialize, JsonSchema)]
+pub struct CheckpointDifference {
+    /// The name of their stream.
+    stream: String,
+    /// The two values of everything that is not the same, by its name.
+    #[serde(flatten)]
+    differing: BTreeMap<String, Vec<Value>>,
+}
+
+/// The marks of a checkpoint.
+#[derive(Serialize, JsonSchema)]
+pub struct CheckpointMarks {
+    /// The name of its stream.
+    stream: String,
+    /// The number of the checkpoint.
+    generation: u64,
+    /// Whether it is kept when newer ones come.
+    pinned: bool,
+    /// Its label, if it has one.
+    label: Option<String>,
+}
+
+/// What a checkpoint holds.
+fn describe(stream: &str, whole: &mut Whole) -> CheckpointDescription {
     let Whole { meta, learner, summary } = whole;
     let report = learner.report();
     let fields = learner.schema().fields.iter().map(|f| format!("{} {}", f.name, f.kind.name())).collect::<Vec<_>>();
-    let mut answer = json!({
-        "stream": stream,
-        "generation": meta.generation,
-        "offset": meta.offset,
-        "time": format_time(meta.time_us),
-        "version": meta.version,
-        "bytes": meta.bytes,
-        "pinned": meta.pinned,
-        "events": summary.counters.records,
-        "model_version": learner.model_version(),
-        "keys": learner.keys_held(),
-        "keys_stored": learner.keys_stored(),
-        "producers_in_memory": summary.producers.len(),
-        "fields": fields.join(", "),
-        "closed": learner.schema().closed,
-        "loss_bits_per_event": report.loss_bits_per_event,
-    });
-    for (name, text) in [("label", &meta.label), ("state_hash", &meta.state_hash)] {
-        if let Some(text) = text {
-            answer[name] = text.as_str().into();
-        }
+    CheckpointDescription {
+        stream: stream.to_owned(),
+        generation: meta.generation,
+        offset: meta.offset,
+        time: format_time(meta.time_us),
+        version: meta.version.clone(),
+        bytes: meta.bytes,
+        pinned: meta.pinned,
+        label: meta.label.clone(),
+        state_hash: meta.state_hash.clone(),
+        events: summary.counters.records,
+        model_version: learner.model_version(),
+        keys: learner.keys_held() as u64,
+        keys_stored: learner.keys_stored(),
+        producers_in_memory: summary.producers.len() as u64,
+        fields: fields.join(", "),
+        closed: learner.schema().closed,
+        loss_bits_per_event: report.loss_bits_per_event,
     }
-    answer
 }
 
 fn damaged(error: &RecoveryError) -> ProblemResponse {
@@ -114,7 +204,7 @@ pub async fn verify(
     Path((stream, generation)): Path<(String, u64)>,
 ) -> Result<Response, ProblemResponse> {
     let read = read_back(&hub, &who, &stream, &[generation]).await?.remove(0);
-    let mut answer = json!({ "stream": stream, "generation": generation });
+    let mut state_hash = None;
     let fault = match read {
         Err(e) => Some(e.to_string()),
         Ok(mut whole) => {
@@ -122,7 +212,7 @@ pub async fn verify(
             let hashed = tokio::task::spawn_blocking(work).await;
             let (hash, whole) = hashed.map_err(|_| ProblemResponse::new(500, "internal error", "hashing failed"))?;
             let (store, meta) = meta(&hub, &who, &stream, generation)?;
-            answer["state_hash"] = hash.clone().into();
+            state_hash = Some(hash.clone());
             match (&meta.state_hash, Storage::can_resume_from(&*store, &meta)) {
                 (Some(expected), _) if *expected != hash => Some(format!("its state_hash is {hash}, not {expected}")),
                 (_, Ok(false)) => Some("states of its keys are not in the store any more".into()),
@@ -134,11 +224,8 @@ pub async fn verify(
             }
         }
     };
-    answer["whole"] = fault.is_none().into();
-    if let Some(fault) = fault {
-        answer["fault"] = fault.into();
-    }
-    Ok(Json(answer).into_response())
+    let whole = fault.is_none();
+    Ok(Json(CheckpointProof { stream, generation, state_hash, whole, fault }).into_response())
 }
 
 /// `GET /api/v1/checkpoints/{stream}/{generation}/diff?with=`: how two checkpoints of a stream differ; a pair of
@@ -147,23 +234,21 @@ pub async fn diff(
     State(hub): State<Arc<Hub>>,
     who: Who,
     Path((stream, generation)): Path<(String, u64)>,
-    RawQuery(raw): RawQuery,
+    query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["with"])?;
-    let missing = || ProblemResponse::bad_request("with", "say which other checkpoint, by its generation");
-    let with = query.get("with").and_then(|text| text.parse().ok()).ok_or_else(missing)?;
+    let with = query.number(&WITH).unwrap_or_default() as u64;
     let mut read = read_back(&hub, &who, &stream, &[generation, with]).await?;
-    let described =
-        read.iter_mut().map(|read| read.as_mut().map(|whole| describe(&stream, whole)).map_err(|e| damaged(e)));
-    let [before, after] = <[Value; 2]>::try_from(described.collect::<Result<Vec<_>, _>>()?)
-        .map_err(|_| ProblemResponse::new(500, "internal error", "two checkpoints were to be read"))?;
-    let mut answer = json!({ "stream": stream });
-    for (name, value) in after.as_object().into_iter().flatten() {
-        if before[name] != *value {
-            answer[name] = json!([before[name], value]);
-        }
+    let failed = || ProblemResponse::new(500, "internal error", "a checkpoint could not be described");
+    let mut described = Vec::new();
+    for whole in &mut read {
+        let contents = describe(&stream, whole.as_mut().map_err(|e| damaged(e))?);
+        described.push(serde_json::to_value(&contents).map_err(|_| failed())?);
     }
-    Ok(Json(answer).into_response())
+    let [before, after] = &described[..] else { return Err(failed()) };
+    let names = [before, after].into_iter().filter_map(Value::as_object).flat_map(|object| object.keys());
+    let pair = |name: &String| (name.clone(), vec![before[name].clone(), after[name].clone()]);
+    let differing = names.filter(|name| before[*name] != after[*name]).map(pair).collect();
+    Ok(Json(CheckpointDifference { stream, differing }).into_response())
 }
 
 /// `POST /api/v1/checkpoints/{stream}/{generation}/pin?pinned=`: keeps a checkpoint when newer ones come, or lets it
@@ -172,14 +257,9 @@ pub async fn pin(
     State(hub): State<Arc<Hub>>,
     who: Who,
     Path((stream, generation)): Path<(String, u64)>,
-    RawQuery(raw): RawQuery,
+    query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["pinned"])?;
-    let pinned = match query.get("pinned") {
-        None | Some("true" | "1" | "") => true,
-        Some("false" | "0") => false,
-        Some(_) => return Err(ProblemResponse::bad_request("pinned", "true or false")),
-    };
+    let pinned = query.flag(&PINNED).unwrap_or(true);
     let change = move |meta: &mut CheckpointMeta| meta.pinned = pinned;
     mark(&hub, &who, &stream, generation, if pinned { "checkpoint pin" } else { "checkpoint unpin" }, change).await
 }
@@ -189,10 +269,9 @@ pub async fn label(
     State(hub): State<Arc<Hub>>,
     who: Who,
     Path((stream, generation)): Path<(String, u64)>,
-    RawQuery(raw): RawQuery,
+    query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["label"])?;
-    let label = query.get("label").map(str::to_owned).filter(|label| !label.is_empty());
+    let label = query.get(&LABEL).map(str::to_owned).filter(|label| !label.is_empty());
     if label.as_ref().is_some_and(|label| label.len() > LABEL_BYTES_MAX) {
         return Err(ProblemResponse::bad_request("label", format!("a label has at most {LABEL_BYTES_MAX} bytes")));
     }
@@ -220,9 +299,8 @@ async fn mark(
     audit(hub, who, what, format!("{stream} {generation}{label}"), result.clone());
     match done {
         Ok(Ok(())) => {
-            let answer =
-                json!({ "stream": stream, "generation": generation, "pinned": meta.pinned, "label": meta.label });
-            Ok(Json(answer).into_response())
+            let (pinned, label) = (meta.pinned, meta.label);
+            Ok(Json(CheckpointMarks { stream: stream.to_owned(), generation, pinned, label }).into_response())
         }
         Ok(Err(e @ StoreError::TooManyPinned { .. })) => Err(ProblemResponse::new(409, "too many", e.to_string())),
         Ok(Err(_)) | Err(_) => Err(ProblemResponse::new(500, "not marked", result)),

@@ -1,22 +1,34 @@
 //! Checkpoints over HTTP: listing them, making them now, and reading one.
 
 use super::answer::question_permit;
+use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
 use crate::access::Grant;
 use crate::hub::Hub;
 use crate::owner::{OwnerRequest, PendingCheckpoint};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use surmise_event::format_time;
 use surmise_protocol::CheckpointInfo;
 use surmise_store::CheckpointMeta;
+
+/// Checkpoints, as an answer lists them.
+#[derive(Serialize, JsonSchema)]
+pub struct CheckpointList {
+    /// The checkpoints, those of one stream together, the newest last.
+    checkpoints: Vec<CheckpointInfo>,
+}
+
+/// The stream that is asked about, instead of all of them.
+pub const STREAM: Parameter = Parameter::text("stream", "the stream that is meant, instead of all of them");
 
 /// A checkpoint as answers list it.
 fn info(stream: &str, meta: CheckpointMeta) -> CheckpointInfo {
@@ -36,11 +48,10 @@ fn info(stream: &str, meta: CheckpointMeta) -> CheckpointInfo {
 pub async fn list(
     State(hub): State<Arc<Hub>>,
     Extension(grant): Extension<Arc<Grant>>,
-    RawQuery(raw): RawQuery,
+    query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["stream"])?;
     let store = hub.store().ok_or_else(ProblemResponse::shutting_down)?;
-    let metas = match query.get("stream") {
+    let metas = match query.get(&STREAM) {
         Some(stream) => {
             grant.check_stream(stream)?;
             store.checkpoints.of(find(&hub, stream)?.number)
@@ -53,18 +64,17 @@ pub async fn list(
     let name = |meta: &CheckpointMeta| names.get(&meta.stream).filter(|name| grant.covers(name));
     let infos: Vec<CheckpointInfo> =
         metas.into_iter().filter_map(|meta| name(&meta).map(|name| info(name, meta))).collect();
-    Ok(Json(json!({ "checkpoints": infos })).into_response())
+    Ok(Json(CheckpointList { checkpoints: infos }).into_response())
 }
 
 /// `POST /api/v1/checkpoints`: makes checkpoints now, of all streams or of `?stream=`; answered when they are durable.
 pub async fn create(
     State(hub): State<Arc<Hub>>,
     Extension(grant): Extension<Arc<Grant>>,
-    RawQuery(raw): RawQuery,
+    query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["stream"])?;
-    query.get("stream").map_or_else(|| grant.check_all_streams(), |stream| grant.check_stream(stream))?;
-    let pending: Vec<PendingCheckpoint> = match query.get("stream") {
+    query.get(&STREAM).map_or_else(|| grant.check_all_streams(), |stream| grant.check_stream(stream))?;
+    let pending: Vec<PendingCheckpoint> = match query.get(&STREAM) {
         Some(stream) => {
             let name = find(&hub, stream)?.name.clone();
             hub.ask(stream, |reply| OwnerRequest::Checkpoint { stream: Some(name), reply }).await?
@@ -82,20 +92,20 @@ pub async fn create(
         }
     }
     infos.sort_by(|a, b| a.stream.cmp(&b.stream));
-    Ok(Json(json!({ "checkpoints": infos })).into_response())
+    Ok(Json(CheckpointList { checkpoints: infos }).into_response())
 }
 
 /// `GET /api/v1/checkpoints/{stream}/{generation}`: the bytes of a checkpoint's learner, which `surmise replay --from`
 /// reads.
 pub async fn download(
     State(hub): State<Arc<Hub>>,
-    Path((stream, generation)): Path<(String, String)>,
+    Path((stream, generation)): Path<(String, u64)>,
 ) -> Result<Response, ProblemResponse> {
     let number = find(&hub, &stream)?.number;
     let store = hub.store().ok_or_else(ProblemResponse::shutting_down)?;
-    let is_wanted = |meta: &CheckpointMeta| meta.generation.to_string() == generation;
+    let is_wanted = |meta: &CheckpointMeta| meta.generation == generation;
     let meta = store.checkpoints.of(number).into_iter().find(is_wanted).ok_or_else(|| {
-        let detail = format!("{stream:?} has no checkpoint {generation:?}; /api/v1/checkpoints lists them");
+        let detail = format!("{stream:?} has no checkpoint {generation}; /api/v1/checkpoints lists them");
         ProblemResponse::new(404, "no such checkpoint", detail).at("generation", None)
     })?;
     // it is whole in memory until it is sent, so few may be

@@ -1,10 +1,12 @@
 //! What is known of an endpoint beside its handler.
 
+use super::parameter::Parameter;
 use axum::http::Method;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use surmise_config::AccessRole;
 
 /// One endpoint, as documents list it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Endpoint {
     /// The method: `GET` or `POST`.
     pub method: &'static str,
@@ -14,7 +16,36 @@ pub struct Endpoint {
     pub role: Option<AccessRole>,
     /// What the endpoint does, in one clause; parameters of the query included.
     pub about: &'static str,
+    /// The parameters of the query; any other is refused.
+    pub query: &'static [Parameter],
+    /// What is posted, if anything is.
+    pub body: Option<Content>,
+    /// What is answered if all goes well.
+    pub answer: Content,
 }
+
+/// What a body is.
+#[derive(Clone, Copy, Debug)]
+pub enum Content {
+    /// JSON of one type.
+    Json(fn(&mut SchemaGenerator) -> Schema),
+    /// Something else, by its media type.
+    Other(&'static str),
+}
+
+/// JSON of a type.
+pub const fn json<T: JsonSchema>() -> Content {
+    Content::Json(SchemaGenerator::subschema_for::<T>)
+}
+
+/// A body of events as lines of JSON.
+pub const LINES: Content = Content::Other("application/x-ndjson");
+/// An answer that never ends: server-sent events.
+pub const FEED: Content = Content::Other("text/event-stream");
+/// An answer that is a file of bytes.
+pub const BYTES: Content = Content::Other("application/octet-stream");
+/// A page for a browser.
+pub const PAGE: Content = Content::Other("text/html");
 
 impl Endpoint {
     /// The endpoint of a list that a request with this method and this pattern of a path is for.

@@ -1,5 +1,6 @@
 //! `POST /api/v1/streams/{stream}/events`: events as lines, answered when they are durable.
 
+use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use crate::clock::now_us;
@@ -13,7 +14,7 @@ use crate::producer_keys::is_producer_name;
 use crate::ticket::{Drained, Outbox};
 use axum::Json;
 use axum::body::{Body, BodyDataStream, Bytes};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use std::sync::Arc;
@@ -25,14 +26,24 @@ use surmise_protocol::{Accepted, AcceptedError, Reply, TakenLines};
 /// Errors that an answer lists; all of them are counted.
 const ERRORS_MAX: usize = 100;
 
+/// Who numbers the events of a body.
+pub const PRODUCER: Parameter =
+    Parameter::text("producer", "who numbers the events by `seq`, so that none is learnt twice");
+/// The epoch of that producer.
+pub const EPOCH: Parameter = Parameter::number(
+    "epoch",
+    (0, usize::MAX),
+    None,
+    "the epoch of the producer, 0 if it is left out; a higher one fences those before it",
+);
+
 /// Learns the events of the body.
 pub async fn push(
     State(hub): State<Arc<Hub>>,
     Path(stream): Path<String>,
-    RawQuery(raw): RawQuery,
+    query: Query,
     body: Body,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["producer", "epoch"])?;
     // a body is not read while its events would only wait for the streams to be restored
     if !hub.is_ready() {
         let problem = ProblemResponse::new(503, "unavailable", "events are not taken now");
@@ -74,9 +85,9 @@ async fn producer(
     stream: &str,
     name_bytes_max: usize,
 ) -> Result<Option<ProducerEpoch>, ProblemResponse> {
-    let epoch = query.number("epoch", 0, 0, usize::MAX)? as u64;
-    let Some(name) = query.get("producer") else {
-        return match query.get("epoch") {
+    let epoch = query.number(&EPOCH).unwrap_or_default() as u64;
+    let Some(name) = query.get(&PRODUCER) else {
+        return match query.get(&EPOCH) {
             Some(_) => {
                 let detail = "an epoch belongs to a producer; give producer= too";
                 Err(ProblemResponse::bad_request("epoch", detail))

@@ -9,22 +9,58 @@ use crate::directory::Snapshot;
 use crate::hub::Hub;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::json;
+use std::borrow::Cow;
 use std::sync::Arc;
 use surmise_event::Record;
 use surmise_protocol::{EventLine, ProducerLine, parse_line};
+
+/// The event of a body, as documents describe it. It is read like an event that is sent.
+pub struct EventBody;
+
+impl JsonSchema for EventBody {
+    fn schema_name() -> Cow<'static, str> {
+        "EventBody".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let numbers = json!({ "type": "array", "items": { "type": "number" } });
+        json_schema!({
+            "description": "An event as it would be sent, without the fields that are asked about.",
+            "type": "object",
+            "required": ["data"],
+            "properties": {
+                "stream": { "type": "string", "description": "The stream; that of the path, if it is there." },
+                "key": { "type": "string", "description": "The key of the event, if it has one." },
+                "time": {
+                    "type": ["string", "number"],
+                    "description": "The time of the event, RFC 3339 or seconds since 1970.",
+                },
+                "data": {
+                    "type": "object",
+                    "description": "The fields that are known; the answer is about the others.",
+                    "additionalProperties": {
+                        "anyOf": [{ "type": ["string", "number", "boolean", "null"] }, numbers],
+                    },
+                },
+            },
+            "additionalProperties": false,
+        })
+    }
+}
 
 /// `POST /api/v1/streams/{stream}/predict`: what is expected of the fields that the event of the body does not have,
 /// given those that it has. Of a stream with a target that is the target. Nothing is learnt.
 pub async fn rest(
     State(hub): State<Arc<Hub>>,
     Path(stream): Path<String>,
-    RawQuery(raw): RawQuery,
+    query: Query,
     body: Bytes,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["top"])?;
-    let top = top_of(&query)?;
+    let top = top_of(&query);
     let given = Record { arrival_us: Some(now_us(&hub)), ..event_of(&body, &stream)? };
     let limits = hub.config.limits.record();
     let question = move |snapshot: &Snapshot| snapshot.learner.predict_given(&given, &limits, top).transpose();

@@ -1,5 +1,5 @@
 //! What every request passes before it reaches a handler: the bound on its address, the names that it may come by, the
-//! kind of its body, the room of its connection, and its token.
+//! kind of its body, the room of its connection, its token, and its query.
 //!
 //! The first three keep web pages out. A page of another origin can send requests here, since its browser runs on a
 //! machine that this daemon trusts. Such a request names its origin, or the browser says that it crosses sites; a page
@@ -8,6 +8,7 @@
 
 use super::endpoint::Endpoint;
 use super::problem::ProblemResponse;
+use super::query::Query;
 use crate::access::{Forbidden, Unrecognised};
 use crate::admission::Room;
 use crate::hub::Hub;
@@ -46,7 +47,8 @@ pub async fn check_address(request: Request, next: Next) -> Result<Response, Pro
 
 /// Refuses a request that a page of another origin may have sent.
 pub async fn check_origin(
-    State(hub): State<Arc<Hub>>,
+    State((hub, endpoints)): State<(Arc<Hub>, &'static [Endpoint])>,
+    path: Option<MatchedPath>,
     request: Request,
     next: Next,
 ) -> Result<Response, ProblemResponse> {
@@ -60,12 +62,15 @@ pub async fn check_origin(
         }
     }
     let site = headers.get(SITE).map_or(&b"none"[..], |site| site.as_bytes());
-    // a link on another page may lead to this one
-    let is_link = request.uri().path() == "/" && headers.get(MODE).is_some_and(|mode| mode == "navigate");
+    // a link on another page may lead to those of this daemon
+    let is_link =
+        matches!(request.uri().path(), "/" | "/api") && headers.get(MODE).is_some_and(|mode| mode == "navigate");
     if !matches!(site, b"none" | b"same-origin") && !is_link {
         return crosses("the browser says that the request comes from another site".into());
     }
-    if request.method() == Method::POST {
+    // what takes no POST says so
+    let endpoint = Endpoint::find(endpoints, request.method(), path.as_ref().map(MatchedPath::as_str));
+    if request.method() == Method::POST && endpoint.is_some() {
         check_body_kind(headers)?;
     }
     Ok(next.run(request).await)
@@ -129,18 +134,21 @@ pub async fn check_access(
         return Err(ProblemResponse::new(503, "too many connections", detail));
     }
     // probes of health have no token, and the page without data is no secret
-    if endpoint.is_some_and(|endpoint| endpoint.role.is_none()) {
+    let Some((endpoint, role)) = endpoint.and_then(|endpoint| endpoint.role.map(|role| (endpoint, role))) else {
         return Ok(next.run(request).await);
-    }
+    };
     let header = request.headers().get(header::AUTHORIZATION);
     let presented = header.and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
     let grant = hub.access.load().recognise(presented)?;
-    if let Some(role) = endpoint.and_then(|endpoint| endpoint.role) {
-        grant.check_role(role)?;
-    }
+    grant.check_role(role)?;
     // a path without parameters has none to read
     for (_, stream) in parameters.iter().flatten().filter(|(name, _)| *name == "stream") {
         grant.check_stream(stream)?;
+    }
+    // Prometheus may be told to ask for metrics with parameters of its own
+    if endpoint.path.starts_with("/api/") {
+        let query = Query::read(request.uri().query(), endpoint.query)?;
+        request.extensions_mut().insert(query);
     }
     request.extensions_mut().insert(grant);
     Ok(next.run(request).await)

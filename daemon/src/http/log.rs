@@ -1,11 +1,12 @@
 //! `GET /api/v1/streams/{stream}/events`: events of the log, so that one can be seen among its neighbours.
 
+use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
 use crate::hub::Hub;
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,6 +17,13 @@ use surmise_store::{Store, StoreError};
 const EVENTS_DEFAULT: usize = 20;
 const EVENTS_MAX: usize = 200;
 
+/// Where the events begin.
+pub const FROM: Parameter =
+    Parameter::number("from", (0, usize::MAX), None, "the offset to begin at; the latest events if it is left out");
+/// How many events to give.
+pub const COUNT: Parameter =
+    Parameter::number("count", (1, EVENTS_MAX), Some(EVENTS_DEFAULT), "how many events to give");
+
 /// A group takes at most so many offsets before the one that is asked for; the search for its beginning goes back in
 /// such steps.
 const STEP_OFFSETS: u64 = 1024;
@@ -24,14 +32,13 @@ const STEP_OFFSETS: u64 = 1024;
 pub async fn events(
     State(hub): State<Arc<Hub>>,
     Path(stream): Path<String>,
-    RawQuery(raw): RawQuery,
+    query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["from", "count"])?;
-    let count = query.number("count", EVENTS_DEFAULT, 1, EVENTS_MAX)?;
+    let count = query.number(&COUNT).unwrap_or(EVENTS_DEFAULT);
     let view = find(&hub, &stream)?;
     let end = view.committed.load(Ordering::Acquire);
     let latest = end.saturating_sub(count as u64) as usize;
-    let from = query.number("from", latest, 0, usize::MAX)? as u64;
+    let from = query.number(&FROM).unwrap_or(latest) as u64;
     let every_byte = view.schema.load().is_bytes();
     let shutting_down = || ProblemResponse::shutting_down();
     let store = hub.store().ok_or_else(shutting_down)?;

@@ -15,8 +15,11 @@ mod guard;
 mod history;
 mod learner;
 mod log;
+mod openapi;
+mod openapi_page;
 mod operations;
 mod pace;
+mod parameter;
 mod problem;
 mod producers;
 mod quarantine;
@@ -30,13 +33,21 @@ mod watch;
 mod why;
 
 use crate::hub::Hub;
-use axum::Router;
+use crate::reload::Reloaded;
+use crate::undo::{Changed, SchemaChange};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::{Extension, Router};
 pub use endpoint::Endpoint;
+use endpoint::{BYTES, Content, FEED, LINES, PAGE, json};
 use problem::ProblemResponse;
+use serde_json::Value;
 pub use server::serve;
 use std::sync::Arc;
 use surmise_config::AccessRole;
+use surmise_event::LearnerDescription;
+use surmise_protocol::{
+    Accepted, AlarmList, Health, HistoryAnswer, LoggedEvents, QuarantineList, StreamList, WhyAnswer,
+};
 
 /// Makes [`ENDPOINTS`] and the router out of one table.
 macro_rules! endpoints {
@@ -44,7 +55,10 @@ macro_rules! endpoints {
     (@route POST $handler:path) => { axum::routing::post($handler) };
     (@role open) => { None };
     (@role $role:ident) => { Some(AccessRole::$role) };
-    ($($method:ident $role:ident $path:literal $handler:path, $about:literal;)*) => {
+    (@body) => { None };
+    (@body $body:expr) => { Some($body) };
+    ($($method:ident $role:ident $path:literal $handler:path, $about:literal,
+        $(query [$($parameter:path),*],)? $(body $body:expr,)? answer $answer:expr;)*) => {
         /// Every endpoint of the HTTP interface.
         pub const ENDPOINTS: &[Endpoint] =
             &[$(Endpoint {
@@ -52,6 +66,9 @@ macro_rules! endpoints {
                 path: $path,
                 role: endpoints!(@role $role),
                 about: $about,
+                query: &[$($($parameter),*)?],
+                body: endpoints!(@body $($body)?),
+                answer: $answer,
             }),*];
 
         fn routes() -> Router<Arc<Hub>> {
@@ -61,71 +78,120 @@ macro_rules! endpoints {
 }
 
 endpoints! {
-    GET open "/" operations::page, "the page of the streams, for a browser";
-    GET open "/page.css" operations::page_style, "how the page looks";
-    GET open "/page.js" operations::page_script, "what the page does";
-    GET open "/-/healthy" operations::healthy, "whether the daemon works and can keep what it is sent";
-    GET open "/-/ready" operations::ready, "whether all streams are restored and events are accepted";
+    GET open "/" operations::page, "the page of the streams, for a browser",
+        answer PAGE;
+    GET open "/page.css" operations::page_style, "how the page looks",
+        answer Content::Other("text/css");
+    GET open "/page.js" operations::page_script, "what the page does",
+        answer Content::Other("text/javascript");
+    GET open "/-/healthy" operations::healthy, "whether the daemon works and can keep what it is sent",
+        answer json::<Health>();
+    GET open "/-/ready" operations::ready, "whether all streams are restored and events are accepted",
+        answer json::<Health>();
     POST Operate "/-/reload" operations::reload,
-        "reads the configuration again; answered with the changed keys that are applied, and those that need a restart";
-    GET Read "/metrics" operations::metrics, "metrics for Prometheus";
+        "reads the configuration again; answered with the changed keys that are applied, and those that need a restart",
+        answer json::<Reloaded>();
+    GET Read "/metrics" operations::metrics, "metrics for Prometheus",
+        answer Content::Other("text/plain");
+    GET open "/api" openapi_page::page, "this interface, for a browser: what can be asked, and what is answered",
+        answer PAGE;
+    GET open "/api/v1/openapi.json" openapi::openapi, "this interface, as an OpenAPI document",
+        answer Content::Other("application/json");
     GET Read "/api/v1/streams" rows::list,
-        "all streams: offset, schema, rate, mean surprise of the latest events, skill, latest incident (`trend`)";
+        "all streams: offset, schema, rate, mean surprise of the latest events, skill, latest incident (`trend`)",
+        query [rows::TREND], answer json::<StreamList>();
     GET Read "/api/v1/watch" board::board,
-        "the rows of streams that change, and incidents, as server-sent events, once a second";
-    GET Read "/api/v1/alarms" alarms::all, "the latest incidents of all streams, the latest first (`limit`)";
-    GET Read "/api/v1/system" system::system, "limits, and how near each of them is; queues and the store";
+        "the rows of streams that change, and incidents, as server-sent events, once a second",
+        answer FEED;
+    GET Read "/api/v1/alarms" alarms::all, "the latest incidents of all streams, the latest first (`limit`)",
+        query [alarms::ALL_LIMIT], answer json::<AlarmList>();
+    GET Read "/api/v1/system" system::system, "limits, and how near each of them is; queues and the store",
+        answer json::<system::SystemReport>();
     GET Read "/api/v1/streams/{stream}" streams::status,
-        "one stream: options, losses of every expert, counts; with `hash=1` its `state_hash`";
+        "one stream: options, losses of every expert, counts; with `hash=1` its `state_hash`",
+        query [streams::HASH], answer json::<streams::StreamAnswer>();
     GET Read "/api/v1/streams/{stream}/hash" streams::hash,
-        "the `state_hash` of the learner, and the offset that it is of";
-    GET Read "/api/v1/streams/{stream}/next" streams::next, "the prediction of the next event (`key`, `top`)";
+        "the `state_hash` of the learner, and the offset that it is of",
+        answer json::<streams::StateHash>();
+    GET Read "/api/v1/streams/{stream}/next" streams::next, "the prediction of the next event (`key`, `top`)",
+        query [streams::KEY, streams::TOP], answer json::<streams::StreamPrediction>();
     POST Read "/api/v1/streams/{stream}/predict" given::rest,
-        "what is expected of the fields that the event of the body lacks, given those that it has (`top`)";
+        "what is expected of the fields that the event of the body lacks, given those that it has (`top`)",
+        query [streams::TOP], body json::<given::EventBody>(), answer json::<streams::StreamPrediction>();
     GET Read "/api/v1/streams/{stream}/forecast" streams::forecast,
-        "the predictions of the next events (`key`, `top`, `horizon`)";
+        "the predictions of the next events (`key`, `top`, `horizon`)",
+        query [streams::KEY, streams::TOP, streams::HORIZON], answer json::<streams::StreamForecast>();
     GET Read "/api/v1/streams/{stream}/watch" watch::watch,
-        "outcomes, drifts and alarms as server-sent events, as they come; beyond `rate` a second, the rarest outcomes";
+        "outcomes, drifts and alarms as server-sent events, as they come; beyond `rate` a second, the rarest outcomes",
+        query [watch::RATE], answer FEED;
     GET Read "/api/v1/streams/{stream}/history" history::history,
-        "events, surprise and incidents over time (`span`: seconds, minutes, hours or days), losses by window";
+        "events, surprise and incidents over time (`span`: seconds, minutes, hours or days), losses by window",
+        query [history::SPAN], answer json::<HistoryAnswer>();
     GET Read "/api/v1/streams/{stream}/learner" learner::learner,
-        "what the learner is made of, with the weight and the loss of every expert";
-    GET Read "/api/v1/streams/{stream}/events" log::events, "events of the log (`from`, `count`)";
-    GET Read "/api/v1/streams/{stream}/alarms" alarms::alarms, "the latest incidents of a stream (`limit`)";
+        "what the learner is made of, with the weight and the loss of every expert",
+        answer json::<LearnerDescription>();
+    GET Read "/api/v1/streams/{stream}/events" log::events, "events of the log (`from`, `count`)",
+        query [log::FROM, log::COUNT], answer json::<LoggedEvents>();
+    GET Read "/api/v1/streams/{stream}/alarms" alarms::alarms, "the latest incidents of a stream (`limit`)",
+        query [alarms::LIMIT], answer json::<AlarmList>();
     GET Read "/api/v1/streams/{stream}/quarantine" quarantine::quarantine,
-        "the latest events whose learning failed inside, and that the stream went on without";
+        "the latest events whose learning failed inside, and that the stream went on without",
+        answer json::<QuarantineList>();
     GET Read "/api/v1/streams/{stream}/events/{offset}/why" why::event_why,
-        "why an event was as surprising as it was: its parts, and what was expected instead (`seconds`)";
+        "why an event was as surprising as it was: its parts, and what was expected instead (`seconds`)",
+        query [why::SECONDS], answer json::<WhyAnswer>();
     POST Ingest "/api/v1/streams/{stream}/events" events::push,
-        "learns the lines of the body; answered when they are durable (`producer`, `epoch`)";
+        "learns the lines of the body; answered when they are durable (`producer`, `epoch`)",
+        query [events::PRODUCER, events::EPOCH], body LINES, answer json::<Accepted>();
     POST Operate "/api/v1/streams/{stream}/reset" undo::reset,
-        "lets a stream begin anew; its producers go on where they are";
-    POST Operate "/api/v1/streams/{stream}/rename" undo::rename, "gives a stream another name (`to`)";
+        "lets a stream begin anew; its producers go on where they are",
+        answer json::<Changed>();
+    POST Operate "/api/v1/streams/{stream}/rename" undo::rename, "gives a stream another name (`to`)",
+        query [undo::TO], answer json::<Changed>();
     POST Operate "/api/v1/streams/{stream}/schema" undo::schema,
-        "learns a stream's log again under another schema (`{\"fields\":[{\"name\":…,\"kind\":…}],\"closed\":…}`)";
+        "learns a stream's log again under another schema (`{\"fields\":[{\"name\":…,\"kind\":…}],\"closed\":…}`)",
+        body json::<SchemaChange>(), answer json::<Changed>();
     POST Operate "/api/v1/streams/{stream}/delete" undo::delete,
-        "deletes a stream; it can be brought back for `store.undo_kept`, unless it goes for good (`for_good`)";
+        "deletes a stream; it can be brought back for `store.undo_kept`, unless it goes for good (`for_good`)",
+        query [undo::FOR_GOOD], answer json::<Changed>();
     POST Operate "/api/v1/streams/{stream}/undo" undo::bring_back,
-        "brings back what was reset, restored, learnt again or deleted, as it ended (`incarnation`)";
+        "brings back what was reset, restored, learnt again or deleted, as it ended (`incarnation`)",
+        query [undo::INCARNATION], answer json::<Changed>();
     POST Operate "/api/v1/producers/{producer}/reset" producers::reset,
-        "has a producer forgotten, so that it may begin anew with any epoch and number (`stream`)";
-    GET Read "/api/v1/checkpoints" checkpoints::list, "the checkpoints in the store (`stream`)";
+        "has a producer forgotten, so that it may begin anew with any epoch and number (`stream`)",
+        query [checkpoints::STREAM], answer json::<producers::ForgottenProducer>();
+    GET Read "/api/v1/checkpoints" checkpoints::list, "the checkpoints in the store (`stream`)",
+        query [checkpoints::STREAM], answer json::<checkpoints::CheckpointList>();
     POST Operate "/api/v1/checkpoints" checkpoints::create,
-        "makes checkpoints now; answered when they are durable (`stream`)";
+        "makes checkpoints now; answered when they are durable (`stream`)",
+        query [checkpoints::STREAM], answer json::<checkpoints::CheckpointList>();
     GET Read "/api/v1/checkpoints/{stream}/{generation}" checkpoints::download,
-        "a checkpoint's learner, for `surmise replay --from`";
+        "a checkpoint's learner, for `surmise replay --from`",
+        answer BYTES;
     POST Operate "/api/v1/checkpoints/{stream}/{generation}/restore" undo::restore,
-        "goes back to a checkpoint, while events come in; nothing acknowledged is learnt twice";
-    GET Read "/api/v1/checkpoints/{stream}/{generation}/show" checkpoint_care::show, "what a checkpoint holds";
+        "goes back to a checkpoint, while events come in; nothing acknowledged is learnt twice",
+        answer json::<Changed>();
+    GET Read "/api/v1/checkpoints/{stream}/{generation}/show" checkpoint_care::show, "what a checkpoint holds",
+        answer json::<checkpoint_care::CheckpointDescription>();
     GET Read "/api/v1/checkpoints/{stream}/{generation}/verify" checkpoint_care::verify,
-        "whether a checkpoint can be read back whole";
+        "whether a checkpoint can be read back whole",
+        answer json::<checkpoint_care::CheckpointProof>();
     GET Read "/api/v1/checkpoints/{stream}/{generation}/diff" checkpoint_care::diff,
-        "how two checkpoints of a stream differ (`with`)";
+        "how two checkpoints of a stream differ (`with`)",
+        query [checkpoint_care::WITH], answer json::<checkpoint_care::CheckpointDifference>();
     POST Operate "/api/v1/checkpoints/{stream}/{generation}/pin" checkpoint_care::pin,
-        "keeps a checkpoint when newer ones come (`pinned`)";
+        "keeps a checkpoint when newer ones come (`pinned`)",
+        query [checkpoint_care::PINNED], answer json::<checkpoint_care::CheckpointMarks>();
     POST Operate "/api/v1/checkpoints/{stream}/{generation}/label" checkpoint_care::label,
-        "gives a checkpoint a label, or takes it away (`label`)";
-    GET Operate "/api/v1/audit" undo::audit_log, "what operators did (`limit`)";
+        "gives a checkpoint a label, or takes it away (`label`)",
+        query [checkpoint_care::LABEL], answer json::<checkpoint_care::CheckpointMarks>();
+    GET Operate "/api/v1/audit" undo::audit_log, "what operators did (`limit`)",
+        query [undo::AUDIT_LIMIT], answer json::<undo::Operations>();
+}
+
+/// The OpenAPI document of the HTTP interface.
+pub fn document() -> &'static Value {
+    openapi::document(ENDPOINTS)
 }
 
 /// The router with every endpoint, behind the checks that every request passes.
@@ -139,8 +205,10 @@ pub fn router(hub: Arc<Hub>) -> Router {
         })
         // the layer that is added last runs first: the origin is checked before the token
         .layer(from_fn_with_state((hub.clone(), ENDPOINTS), guard::check_access))
-        .layer(from_fn_with_state(hub.clone(), guard::check_origin))
+        .layer(Extension(ENDPOINTS))
+        .layer(from_fn_with_state((hub.clone(), ENDPOINTS), guard::check_origin))
         .layer(from_fn(guard::check_address))
+        .layer(map_response(problem::tell_as_problem))
         .layer(map_response(guard::secure))
         .with_state(hub)
 }

@@ -22,7 +22,7 @@ const PAGE_SCRIPT: &str = include_str!("../../../clients/page/dist/page.js");
 
 /// What the page may load: its own style and script, and answers of this daemon. Nothing that a name of a stream could
 /// smuggle in runs, and no other page can put this one into a frame.
-const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
+pub const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
                            base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// `GET /`: the page.

@@ -55,6 +55,27 @@ impl ProblemResponse {
     }
 }
 
+/// Bytes of an answer of another kind that a problem tells.
+const TOLD_BYTES_MAX: usize = 4 << 10;
+
+/// Makes a problem of an error that was found before a handler saw the request, such as a path that cannot be read.
+pub async fn tell_as_problem(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    if !(status.is_client_error() || status.is_server_error()) || !(kind.is_empty() || kind.starts_with(b"text/plain"))
+    {
+        return response;
+    }
+    let allowed = response.headers().get(header::ALLOW).cloned();
+    let text = axum::body::to_bytes(response.into_body(), TOLD_BYTES_MAX).await.unwrap_or_default();
+    let title = status.canonical_reason().unwrap_or("error").to_lowercase();
+    let mut told = ProblemResponse::new(status.as_u16(), &title, String::from_utf8_lossy(&text)).into_response();
+    if let Some(allowed) = allowed {
+        told.headers_mut().insert(header::ALLOW, allowed);
+    }
+    told
+}
+
 impl From<AskError> for ProblemResponse {
     fn from(error: AskError) -> ProblemResponse {
         ProblemResponse::new(503, "unavailable", error.to_string()).at("stream", Some(RefusalCode::Unavailable))

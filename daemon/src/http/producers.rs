@@ -1,5 +1,6 @@
 //! Producers over HTTP: what is known of one, and having it forgotten.
 
+use super::checkpoints::STREAM;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
@@ -7,10 +8,20 @@ use super::undo::{Who, audit};
 use crate::hub::Hub;
 use crate::owner::{OwnerRequest, PendingCheckpoint};
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::sync::Arc;
+
+/// A producer that was forgotten.
+#[derive(Serialize, JsonSchema)]
+pub struct ForgottenProducer {
+    /// The name of the producer.
+    producer: String,
+    /// The streams that knew it.
+    streams: Vec<String>,
+}
 
 /// `POST /api/v1/producers/{producer}/reset`: has all streams, or `?stream=`, forget a producer, so that it may begin
 /// anew with any epoch and number; answered when that is durable. What it sends again is learnt again.
@@ -18,15 +29,14 @@ pub async fn reset(
     State(hub): State<Arc<Hub>>,
     who: Who,
     Path(producer): Path<String>,
-    RawQuery(raw): RawQuery,
+    query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["stream"])?;
-    query.get("stream").map_or_else(|| who.0.check_all_streams(), |stream| who.0.check_stream(stream))?;
+    query.get(&STREAM).map_or_else(|| who.0.check_all_streams(), |stream| who.0.check_stream(stream))?;
     let producer: Arc<str> = producer.into();
     let forget =
         |stream: Option<Arc<str>>, reply| OwnerRequest::ForgetProducer { stream, producer: producer.clone(), reply };
     let store = hub.store().ok_or_else(ProblemResponse::shutting_down)?;
-    let pending: Vec<PendingCheckpoint> = match query.get("stream") {
+    let pending: Vec<PendingCheckpoint> = match query.get(&STREAM) {
         Some(stream) => {
             let name = find(&hub, stream)?.name.clone();
             hub.ask(stream, |reply| forget(Some(name), reply)).await?
@@ -46,5 +56,5 @@ pub async fn reset(
     }
     streams.sort();
     audit(&hub, &who, "producer reset", producer.to_string(), format!("done: known in {}", streams.join(", ")));
-    Ok(Json(json!({ "producer": &*producer, "streams": streams })).into_response())
+    Ok(Json(ForgottenProducer { producer: producer.to_string(), streams }).into_response())
 }

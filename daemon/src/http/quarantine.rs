@@ -1,22 +1,16 @@
 //! `GET /api/v1/streams/{stream}/quarantine`: the events whose learning failed inside.
 
 use super::problem::ProblemResponse;
-use super::query::Query;
 use super::streams::find;
 use crate::hub::Hub;
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use surmise_protocol::QuarantineList;
 
 /// Lists the events in the quarantine of a stream, the latest first.
-pub async fn quarantine(
-    State(hub): State<Arc<Hub>>,
-    Path(stream): Path<String>,
-    RawQuery(raw): RawQuery,
-) -> Result<Response, ProblemResponse> {
-    Query::read(raw.as_deref(), &[])?;
+pub async fn quarantine(State(hub): State<Arc<Hub>>, Path(stream): Path<String>) -> Result<Response, ProblemResponse> {
     let view = find(&hub, &stream)?;
     let quarantine = view.quarantine.load();
     let events = quarantine.latest.iter().rev().cloned().collect();

@@ -1,11 +1,12 @@
 //! `GET /api/v1/streams`: the list of streams, from what is known without asking their owners.
 
+use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use crate::access::Grant;
 use crate::directory::StreamView;
 use crate::hub::Hub;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use std::sync::Arc;
@@ -15,6 +16,9 @@ use surmise_protocol::{IncidentMark, StreamList, StreamRow};
 
 /// Minutes that a trend covers.
 const TREND_MINUTES: usize = 30;
+
+/// Whether rows have a trend.
+pub const TREND: Parameter = Parameter::flag("trend", "whether to give the surprise of each of the latest minutes");
 
 /// The daemon's time, in microseconds since 1970.
 pub fn now_us(hub: &Hub) -> i64 {
@@ -56,10 +60,9 @@ pub fn row(view: &StreamView, now_us: i64, with_trend: bool) -> StreamRow {
 pub async fn list(
     State(hub): State<Arc<Hub>>,
     Extension(grant): Extension<Arc<Grant>>,
-    RawQuery(raw): RawQuery,
+    query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["trend"])?;
-    let with_trend = matches!(query.get("trend"), Some("1" | "true" | ""));
+    let with_trend = query.flag(&TREND).unwrap_or_default();
     let (now_us, streams) = (now_us(&hub), hub.directory.all());
     let covered = streams.iter().filter(|view| grant.covers(&view.name));
     let streams = covered.map(|view| row(view, now_us, with_trend)).collect();

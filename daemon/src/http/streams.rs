@@ -1,22 +1,24 @@
 //! Questions about streams. Predictions are made from snapshots and never wait for the learner.
 
 use super::answer::{AnswerSize, question_permit, stream_list};
+use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::rows::{now_us, row};
 use crate::directory::{Snapshot, StreamView};
 use crate::hub::Hub;
-use crate::owner::OwnerRequest;
+use crate::owner::{OwnerRequest, StatusAnswer};
 use crate::telemetry;
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 use surmise_event::Prediction;
+use surmise_protocol::StreamRow;
 
 /// Symbols that a prediction lists, unless the query says how many.
 const TOP_SYMBOLS_DEFAULT: usize = 5;
@@ -26,6 +28,21 @@ const TOP_SYMBOLS_MAX: usize = 1000;
 const HORIZON_EVENTS_DEFAULT: usize = 10;
 /// Events that a query may ask for.
 const HORIZON_EVENTS_MAX: usize = 1000;
+
+/// Whether a status has the hash.
+pub const HASH: Parameter = Parameter::flag("hash", "whether to give the `state_hash`, which takes a while");
+/// The key that a prediction is about.
+pub const KEY: Parameter = Parameter::text("key", "the key whose next event is asked about");
+/// How many symbols a prediction lists.
+pub const TOP: Parameter =
+    Parameter::number("top", (1, TOP_SYMBOLS_MAX), Some(TOP_SYMBOLS_DEFAULT), "how many symbols of a field to list");
+/// How many events a forecast covers.
+pub const HORIZON: Parameter = Parameter::number(
+    "horizon",
+    (1, HORIZON_EVENTS_MAX),
+    Some(HORIZON_EVENTS_DEFAULT),
+    "how many events ahead to look",
+);
 
 /// Fields of a stream up to which a prediction is brief: it takes well below a millisecond, on a busy machine less than
 /// waking another thread does.
@@ -54,10 +71,9 @@ fn find_alive(hub: &Hub, stream: &str) -> Result<Arc<StreamView>, ProblemRespons
 pub async fn status(
     State(hub): State<Arc<Hub>>,
     Path(stream): Path<String>,
-    RawQuery(raw): RawQuery,
+    query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["hash"])?;
-    let with_hash = matches!(query.get("hash"), Some("1" | "true" | ""));
+    let with_hash = query.flag(&HASH).unwrap_or_default();
     let view = find(&hub, &stream)?;
     let name = view.name.clone();
     let asked = name.clone();
@@ -68,10 +84,10 @@ pub async fn status(
                 answer.status.state_hash = Some(hash);
                 answer.status.offset = offset;
             }
-            Ok(Json(answer).into_response())
+            Ok(Json(StreamAnswer::Learning(Box::new(answer))).into_response())
         }
-        // the stream has failed: what is known from the outside includes the reason
-        None => Ok(Json(row(&view, now_us(&hub), false)).into_response()),
+        // what is known from the outside includes the reason
+        None => Ok(Json(StreamAnswer::Failed(Box::new(row(&view, now_us(&hub), false)))).into_response()),
     }
 }
 
@@ -80,7 +96,7 @@ pub async fn hash(State(hub): State<Arc<Hub>>, Path(stream): Path<String>) -> Re
     let name = find_alive(&hub, &stream)?.name.clone();
     let answer = ask_hash(&hub, name).await?;
     let (offset, state_hash) = answer.ok_or_else(|| ProblemResponse::no_stream(&stream))?;
-    Ok(Json(json!({ "stream": stream, "offset": offset, "state_hash": state_hash })).into_response())
+    Ok(Json(StateHash { stream, offset, state_hash }).into_response())
 }
 
 /// The hash of a stream's learner and the offset that it is of, from a copy.
@@ -136,16 +152,58 @@ pub(super) async fn predict<T: Send + 'static>(
 }
 
 /// A prediction with the name of its stream.
-#[derive(Serialize)]
-pub(super) struct StreamPrediction {
+#[derive(Serialize, JsonSchema)]
+pub struct StreamPrediction {
+    /// The name of the stream.
     pub stream: String,
+    /// What is expected.
     #[serde(flatten)]
     pub prediction: Prediction,
 }
 
+/// What is answered of one stream.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum StreamAnswer {
+    /// Everything, of a stream that learns.
+    Learning(Box<StatusAnswer>),
+    /// What is known of one that has failed, as a list has it.
+    Failed(Box<StreamRow>),
+}
+
+/// The predictions of the next events of a stream.
+#[derive(Serialize, JsonSchema)]
+pub struct StreamForecast {
+    /// The name of the stream.
+    stream: String,
+    /// The offset that the next event of the stream would have.
+    offset: u64,
+    /// The version of the model that made the predictions.
+    model_version: u64,
+    /// How many events ahead they look.
+    horizon: usize,
+    /// The key that was asked about, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    /// What is expected of each of the events, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<Prediction>,
+}
+
+/// The hash of a stream's learner.
+#[derive(Serialize, JsonSchema)]
+pub struct StateHash {
+    /// The name of the stream.
+    stream: String,
+    /// The offset of the first event that the learner has not learnt.
+    offset: u64,
+    /// A hash of everything that decides future predictions.
+    state_hash: String,
+}
+
 /// How many symbols of a category a query asks for.
-pub(super) fn top_of(query: &Query) -> Result<usize, ProblemResponse> {
-    query.number("top", TOP_SYMBOLS_DEFAULT, 1, TOP_SYMBOLS_MAX)
+pub(super) fn top_of(query: &Query) -> usize {
+    query.number(&TOP).unwrap_or(TOP_SYMBOLS_DEFAULT)
 }
 
 /// Where a question about the next event with so many symbols is worked out.
@@ -157,11 +215,10 @@ pub(super) fn cost_of(top: usize) -> Cost {
 pub async fn next(
     State(hub): State<Arc<Hub>>,
     Path(stream): Path<String>,
-    RawQuery(raw): RawQuery,
+    query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["key", "top"])?;
-    let top = top_of(&query)?;
-    let key = query.get("key").map(str::to_owned);
+    let top = top_of(&query);
+    let key = query.get(&KEY).map(str::to_owned);
     let cost = cost_of(top);
     let question = move |snapshot: &Snapshot| snapshot.learner.forecast(key.as_deref(), 1, top).pop();
     let _permit = if cost == Cost::Long { Some(question_permit(&hub).await?) } else { None };
@@ -174,12 +231,11 @@ pub async fn next(
 pub async fn forecast(
     State(hub): State<Arc<Hub>>,
     Path(stream): Path<String>,
-    RawQuery(raw): RawQuery,
+    query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["key", "top", "horizon"])?;
-    let top = top_of(&query)?;
-    let horizon = query.number("horizon", HORIZON_EVENTS_DEFAULT, 1, HORIZON_EVENTS_MAX)?;
-    let key = query.get("key").map(str::to_owned);
+    let top = top_of(&query);
+    let horizon = query.number(&HORIZON).unwrap_or(HORIZON_EVENTS_DEFAULT);
+    let key = query.get(&KEY).map(str::to_owned);
     let asked = key.clone();
     let question = move |snapshot: &Snapshot| {
         let learner = &snapshot.learner;
@@ -189,9 +245,7 @@ pub async fn forecast(
     let permit = question_permit(&hub).await?;
     let size = AnswerSize { horizon, top };
     let ((offset, version, steps), values) = predict(&hub, &stream, Cost::Long, size, question).await?;
-    let mut head = json!({ "stream": stream, "offset": offset, "model_version": version, "horizon": horizon });
-    if let Some(key) = key {
-        head["key"] = key.into();
-    }
-    Ok(stream_list(head, "steps", steps, values, permit))
+    // the steps are written one by one behind the head
+    let head = StreamForecast { stream, offset, model_version: version, horizon, key, steps: Vec::new() };
+    Ok(stream_list(&head, "steps", steps, values, permit))
 }

@@ -5,13 +5,58 @@ use crate::hub::Hub;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// A limit: the key of the configuration, what it bounds, how much is used, and the most that may be.
-fn limit(key: &str, about: &str, unit: &str, used: u64, most: u64) -> Value {
-    json!({ "key": key, "about": about, "unit": unit, "used": used, "limit": most })
+/// Limits of the daemon, with what is used of each, and what waits in queues.
+#[derive(Serialize, JsonSchema)]
+pub struct SystemReport {
+    /// Threads that own streams.
+    owners: usize,
+    /// The limits.
+    limits: Vec<UsedLimit>,
+    /// The databases of the store.
+    databases: Vec<DatabaseSize>,
+    /// Checkpoints that are being made or written.
+    checkpoints_pending: usize,
+    /// How old the newest checkpoint is.
+    checkpoint_age_seconds: Option<f64>,
+    /// Jobs of networks that wait.
+    gradient_jobs_waiting: u64,
+    /// Jobs of networks that workers computed.
+    gradient_jobs_by_workers: u64,
+    /// Where networks are computed.
+    device: String,
+}
+
+/// A limit, and how near it is.
+#[derive(Serialize, JsonSchema)]
+struct UsedLimit {
+    /// The key of the configuration.
+    key: &'static str,
+    /// What it bounds.
+    about: &'static str,
+    /// What it is counted in.
+    unit: &'static str,
+    /// How much is used.
+    used: u64,
+    /// The most that may be.
+    limit: u64,
+}
+
+/// What a database takes on the disk.
+#[derive(Serialize, JsonSchema)]
+struct DatabaseSize {
+    /// What the database holds.
+    name: &'static str,
+    /// What it takes.
+    bytes: u64,
+}
+
+fn limit(key: &'static str, about: &'static str, unit: &'static str, used: u64, limit: u64) -> UsedLimit {
+    UsedLimit { key, about, unit, used, limit }
 }
 
 /// Lists the limits with what is used of each, and what waits in queues.
@@ -50,23 +95,23 @@ pub async fn system(State(hub): State<Arc<Hub>>) -> Response {
     if let Some(store) = hub.store() {
         limits.push(limit("store.disk", "files of the store", "bytes", store.disk_bytes(), store.disk.limit_bytes()));
         databases = vec![
-            json!({ "name": "log", "bytes": store.log.disk_bytes() }),
-            json!({ "name": "checkpoints", "bytes": store.checkpoints.disk_bytes() }),
-            json!({ "name": "keys", "bytes": store.pages.disk_bytes() }),
+            DatabaseSize { name: "log", bytes: store.log.disk_bytes() },
+            DatabaseSize { name: "checkpoints", bytes: store.checkpoints.disk_bytes() },
+            DatabaseSize { name: "keys", bytes: store.pages.disk_bytes() },
         ];
     }
     let pending: usize = streams.iter().map(|view| view.checkpoints_pending.load(Ordering::Relaxed)).sum();
     let newest = streams.iter().filter_map(|view| view.checkpoint.load().as_ref().map(|meta| meta.time_us)).max();
     let jobs = hub.workers.as_ref().map(|pool| pool.jobs()).unwrap_or_default();
-    let answer = json!({
-        "owners": hub.owners().len(),
-        "limits": limits,
-        "databases": databases,
-        "checkpoints_pending": pending,
-        "checkpoint_age_seconds": newest.map(|time_us| (now_us(&hub) - time_us) as f64 / 1e6),
-        "gradient_jobs_waiting": jobs.waiting,
-        "gradient_jobs_by_workers": jobs.by_workers,
-        "device": hub.config.learning.device.to_string(),
-    });
+    let answer = SystemReport {
+        owners: hub.owners().len(),
+        limits,
+        databases,
+        checkpoints_pending: pending,
+        checkpoint_age_seconds: newest.map(|time_us| (now_us(&hub) - time_us) as f64 / 1e6),
+        gradient_jobs_waiting: jobs.waiting,
+        gradient_jobs_by_workers: jobs.by_workers,
+        device: hub.config.learning.device.to_string(),
+    };
     Json(answer).into_response()
 }

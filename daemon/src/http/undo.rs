@@ -1,5 +1,6 @@
 //! Undo over HTTP: what operators do to streams and checkpoints. Each operation is written into the audit log.
 
+use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use crate::access::Grant;
@@ -8,10 +9,11 @@ use crate::relearning::RelearnError;
 use crate::undo::{Changed, SchemaChange, StreamChange, UndoError, change};
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{FromRequestParts, Path, RawQuery, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::sync::Arc;
 use surmise_config::check_stream_name;
 use surmise_event::{Refusal, RefusalCode, format_time};
@@ -21,6 +23,30 @@ use surmise_store::AuditEntry;
 const AUDIT_ENTRIES_DEFAULT: usize = 100;
 /// Entries that a query may ask for.
 const AUDIT_ENTRIES_MAX: usize = 10_000;
+
+/// Whether nothing is kept of a stream that is deleted.
+pub const FOR_GOOD: Parameter = Parameter::flag("for_good", "whether the stream goes for good, and cannot come back");
+/// Which of the streams that were replaced is to come back.
+pub const INCARNATION: Parameter = Parameter::number(
+    "incarnation",
+    (0, u32::MAX as usize),
+    None,
+    "which incarnation is to come back; the latest if it is left out",
+);
+/// Another name of a stream.
+pub const TO: Parameter = Parameter::text("to", "how the stream is to be called").required();
+/// How many operations to list.
+pub const AUDIT_LIMIT: Parameter =
+    Parameter::number("limit", (1, AUDIT_ENTRIES_MAX), Some(AUDIT_ENTRIES_DEFAULT), "how many operations to list");
+
+/// What operators did.
+#[derive(Serialize, JsonSchema)]
+pub struct Operations {
+    /// The latest operations, the oldest first.
+    operations: Vec<AuditEntry>,
+    /// Lines of the audit log that are damaged.
+    damaged: u64,
+}
 
 /// Who asks for an operation: what the request's token opens.
 pub struct Who(pub Arc<Grant>);
@@ -76,9 +102,7 @@ pub async fn reset(
     State(hub): State<Arc<Hub>>,
     who: Who,
     Path(stream): Path<String>,
-    RawQuery(raw): RawQuery,
 ) -> Result<Response, ProblemResponse> {
-    Query::read(raw.as_deref(), &[])?;
     made(&hub, &who, "stream reset", &stream, String::new(), StreamChange::Reset).await
 }
 
@@ -87,14 +111,9 @@ pub async fn delete(
     State(hub): State<Arc<Hub>>,
     who: Who,
     Path(stream): Path<String>,
-    RawQuery(raw): RawQuery,
+    query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["for_good"])?;
-    let for_good = match query.get("for_good") {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return Err(ProblemResponse::bad_request("for_good", "write true or false")),
-    };
+    let for_good = query.flag(&FOR_GOOD).unwrap_or_default();
     let parameters = if for_good { " for good" } else { "" }.to_owned();
     made(&hub, &who, "stream delete", &stream, parameters, StreamChange::Delete { for_good }).await
 }
@@ -105,11 +124,9 @@ pub async fn bring_back(
     State(hub): State<Arc<Hub>>,
     who: Who,
     Path(stream): Path<String>,
-    RawQuery(raw): RawQuery,
+    query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["incarnation"])?;
-    let wanted = query.get("incarnation").map(|text| text.parse::<u32>());
-    let wanted = wanted.transpose().map_err(|_| ProblemResponse::bad_request("incarnation", "write a number"))?;
+    let wanted = query.number(&INCARNATION).map(|number| number as u32);
     let parameters = wanted.map_or(String::new(), |epoch| format!(" to incarnation {epoch}"));
     made(&hub, &who, "stream undo", &stream, parameters, StreamChange::BringBack(wanted)).await
 }
@@ -119,10 +136,9 @@ pub async fn rename(
     State(hub): State<Arc<Hub>>,
     who: Who,
     Path(stream): Path<String>,
-    RawQuery(raw): RawQuery,
+    query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["to"])?;
-    let to = query.get("to").ok_or_else(|| ProblemResponse::bad_request("to", "say how the stream is to be called"))?;
+    let to = query.get(&TO).unwrap_or_default();
     if let Err(fault) = check_stream_name(to, hub.config.limits.name_bytes.0 as usize) {
         return Err(ProblemResponse::refusal(400, Refusal::new(RefusalCode::BadStream, "to", fault.to_string())));
     }
@@ -135,10 +151,8 @@ pub async fn schema(
     State(hub): State<Arc<Hub>>,
     who: Who,
     Path(stream): Path<String>,
-    RawQuery(raw): RawQuery,
     body: Bytes,
 ) -> Result<Response, ProblemResponse> {
-    Query::read(raw.as_deref(), &[])?;
     let read = serde_json::from_slice::<SchemaChange>(&body);
     let asked = read.map_err(|e| ProblemResponse::bad_request("body", format!("the change cannot be read: {e}")))?;
     if asked == SchemaChange::default() {
@@ -156,26 +170,19 @@ pub async fn restore(
     State(hub): State<Arc<Hub>>,
     who: Who,
     Path((stream, generation)): Path<(String, u64)>,
-    RawQuery(raw): RawQuery,
 ) -> Result<Response, ProblemResponse> {
-    Query::read(raw.as_deref(), &[])?;
     let asked = StreamChange::Restore(generation);
     made(&hub, &who, "checkpoint restore", &stream, format!(" to {generation}"), asked).await
 }
 
 /// `GET /api/v1/audit`: the latest operations.
-pub async fn audit_log(
-    State(hub): State<Arc<Hub>>,
-    who: Who,
-    RawQuery(raw): RawQuery,
-) -> Result<Response, ProblemResponse> {
+pub async fn audit_log(State(hub): State<Arc<Hub>>, who: Who, query: Query) -> Result<Response, ProblemResponse> {
     who.0.check_all_streams()?;
-    let query = Query::read(raw.as_deref(), &["limit"])?;
-    let many = query.number("limit", AUDIT_ENTRIES_DEFAULT, 1, AUDIT_ENTRIES_MAX)?;
+    let many = query.number(&AUDIT_LIMIT).unwrap_or(AUDIT_ENTRIES_DEFAULT);
     let store = hub.store().ok_or_else(ProblemResponse::shutting_down)?;
     let read = tokio::task::spawn_blocking(move || store.audit.read(many)).await;
     match read {
-        Ok(Ok(read)) => Ok(Json(json!({ "operations": read.entries, "damaged": read.damaged })).into_response()),
+        Ok(Ok(read)) => Ok(Json(Operations { operations: read.entries, damaged: read.damaged }).into_response()),
         Ok(Err(e)) => Err(ProblemResponse::new(500, "store failed", e.to_string())),
         Err(_) => Err(ProblemResponse::new(500, "internal error", "reading the audit log failed inside")),
     }

@@ -11,6 +11,7 @@
 //! events.
 
 use super::pace::Pace;
+use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
@@ -18,7 +19,7 @@ use crate::access::Grant;
 use crate::following::FollowedOutcome;
 use crate::hub::Hub;
 use axum::Extension;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
@@ -39,16 +40,19 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// Outcomes a second that a follower may ask for; one that wants more asks for no rate.
 const RATE_MAX: usize = 100_000;
 
+/// How many outcomes a second a follower wants.
+pub const RATE: Parameter =
+    Parameter::number("rate", (1, RATE_MAX), None, "how many outcomes a second to send; all if it is left out");
+
 /// Follows a stream.
 pub async fn watch(
     State(hub): State<Arc<Hub>>,
     Extension(grant): Extension<Arc<Grant>>,
     Path(stream): Path<String>,
-    RawQuery(raw): RawQuery,
+    query: Query,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["rate"])?;
-    let rate = query.number("rate", 0, 1, RATE_MAX)?;
+    let rate = query.number(&RATE).unwrap_or_default();
     let shared = find(&hub, &stream)?;
     let watchers_max = hub.config.limits.watchers;
     if shared.outcomes.followers() >= watchers_max {

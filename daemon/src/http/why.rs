@@ -1,12 +1,13 @@
 //! `GET /api/v1/streams/{stream}/events/{offset}/why`: why an event was as surprising as it was.
 
+use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
 use crate::hub::Hub;
 use crate::why::{WhyError, WhyQuestion, why};
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,15 +19,18 @@ use surmise_store::StreamPages;
 const SECONDS_DEFAULT: usize = 60;
 const SECONDS_MAX: usize = 600;
 
+/// How long an answer may take.
+pub const SECONDS: Parameter =
+    Parameter::number("seconds", (1, SECONDS_MAX), Some(SECONDS_DEFAULT), "how long the answer may take");
+
 /// Learns the log again from the newest checkpoint at or below the event, in a thread of its own, and tells the event's
 /// parts.
 pub async fn event_why(
     State(hub): State<Arc<Hub>>,
     Path((stream, offset)): Path<(String, String)>,
-    RawQuery(raw): RawQuery,
+    query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let query = Query::read(raw.as_deref(), &["seconds"])?;
-    let seconds_max = query.number("seconds", SECONDS_DEFAULT, 1, SECONDS_MAX)? as u64;
+    let seconds_max = query.number(&SECONDS).unwrap_or(SECONDS_DEFAULT) as u64;
     let offset: u64 = offset.parse().map_err(|_| {
         ProblemResponse::bad_request("offset", format!("expected the offset of an event, got {offset:?}"))
     })?;

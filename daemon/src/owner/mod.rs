@@ -25,7 +25,7 @@ mod stream_metrics;
 mod surroundings;
 
 pub use owned_stream::OwnedStream;
-pub use request::{KnownProducer, OwnerRequest, PendingCheckpoint, Returned};
+pub use request::{KnownProducer, OwnerRequest, PendingCheckpoint, Returned, StatusAnswer};
 pub use state::{Owner, OwnerSetup};
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ pub struct KnownProducer {
 }
 
 /// The status of a stream: what the protocol promises, and what only the daemon knows.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct StatusAnswer {
     /// What the protocol promises.
     #[serde(flatten)]

@@ -25,7 +25,7 @@ pub enum StreamChange {
 }
 
 /// How a schema is to change.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SchemaChange {
     /// Fields that are new or get another kind.

@@ -21,7 +21,7 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 const CANNOT_WRITE: &str = "cannot write the audit log";
 
 /// One operation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AuditEntry {
     /// When it was done, as RFC 3339.
     pub time: String,

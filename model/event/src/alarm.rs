@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 /// What is unusual in an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum AlarmKind {
     /// A value that was not expected: a number far from its forecast, a symbol out of place.
@@ -61,6 +62,7 @@ impl AlarmKind {
 
 /// Where an incident stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AlarmPhase {
     /// The incident begins with this event. This is what the budget counts.
@@ -73,6 +75,7 @@ pub enum AlarmPhase {
 
 /// An incident of a stream, as it stands with one event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Alarm {
     /// What is unusual.
     pub kind: AlarmKind,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a learner is made of, as its own declarations say it, with what each part counts now.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LearnerDescription {
     /// The offset of the next event: everything before it is learnt.
     pub offset: u64,
@@ -22,6 +23,7 @@ pub struct LearnerDescription {
 
 /// The model of one field.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldDescription {
     /// The name of the field.
     pub name: String,
@@ -45,6 +47,7 @@ pub struct FieldDescription {
 
 /// A part of a model that has a name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NamedPart {
     /// Its name in reports.
     pub name: String,
@@ -54,6 +57,7 @@ pub struct NamedPart {
 
 /// One expert of the outer mixture.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExpertState {
     /// Its name in reports.
     pub name: String,
@@ -67,6 +71,7 @@ pub struct ExpertState {
 
 /// The network of one field.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NetworkState {
     /// Units of each layer.
     pub hidden: u64,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 /// What is expected of one field: the distribution of its value, in a form for people and programs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Expected {
     /// Symbols or bytes: the likeliest with their probabilities, and the probability of all others. `null` means a

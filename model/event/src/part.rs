@@ -7,6 +7,7 @@ use std::sync::Arc;
 /// One part of an event: the value of a field, one word of a text, or that its key ended or went on. The surprises of
 /// all parts of an event sum to the event's, and so do the excesses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Part {
     /// The name of the field; `end` for the end of a key, and for its going on.
     pub name: Arc<str>,

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 /// What is expected of the next event of a key: one distribution per field.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Prediction {
     /// The offset that the next event of the stream would have: the prediction reflects every event before it.
     pub offset: u64,
@@ -62,6 +63,7 @@ pub struct Outcome {
 
 /// What was watched when a drift was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Detector {
     /// The loss rose: the stream no longer does what was learnt.
@@ -82,6 +84,7 @@ impl Detector {
 
 /// A lasting change of a stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Drift {
     /// What was watched.
     pub detector: Detector,
@@ -145,6 +148,7 @@ fn evidence_bits(excess_bits: f64, variance: f64) -> f64 {
 
 /// The word of a text that says most of how unusual the text is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OddWord {
     /// The place of its first byte in the text.
     pub start: u32,

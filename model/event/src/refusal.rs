@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a record or a request was refused, as a word that programs can tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalCode {
     /// The line is not a JSON object of the protocol.

@@ -25,6 +25,7 @@ pub const GAP: &str = "gap";
 ///    simple predictors it is compared with;
 /// 5. the words: `kinds:` in `config/surmised.toml`, and the README's glossary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum FieldKind {
     /// A symbol of an open vocabulary that grows online.
@@ -128,6 +129,7 @@ impl std::str::FromStr for FieldKind {
 
 /// One field of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Field {
     /// The name of the field.
@@ -148,6 +150,7 @@ impl Field {
 
 /// The fields of a stream, in the order in which they are predicted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Schema {
     /// The fields, in the order in which they are predicted: each given the earlier ones.
