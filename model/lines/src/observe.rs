@@ -11,6 +11,7 @@ use crate::shape::{ValueShape, number_of};
 use crate::slot::SlotEvidence;
 use crate::stamp::SECOND_US;
 use crate::table::{log2, pair};
+use crate::token::{unit_after, unit_scale};
 use crate::trace::Continuation;
 use surmise_alarm::{Evidence, Judgement};
 
@@ -240,11 +241,13 @@ impl LineModel {
 
     /// A value of a slot.
     fn value(&mut self, slot: u32, part: u32, piece: Piece, text: &[u8], line: &mut Observed) {
-        let now = self.lines;
+        let (now, whole) = (self.lines, text);
         let text = piece.of(text);
         let number =
             if matches!(text.first(), Some(b'-' | b'+' | b'.' | b'0'..=b'9')) { number_of(text) } else { None };
-        let is_decimal = number.is_some_and(|n| n.has_point && matches!(&text[n.text_end..], b"" | b"%"));
+        let rest = number.map_or(text, |n| &text[n.text_end..]);
+        let own_unit = unit_scale(rest);
+        let is_decimal = number.is_some_and(|n| n.has_point) && (matches!(rest, b"" | b"%") || own_unit.is_some());
         if !is_decimal {
             self.settled(slot, piece.hash, part, line);
         }
@@ -258,11 +261,13 @@ impl LineModel {
             (said.novelty, said.burst) = (0.0, 0.0);
         }
         if piece.kind == PieceKind::Value {
-            let is_varied = is_decimal || known.new <= 0.5 * known.count;
-            if let Some(n) = number.filter(|n| is_varied && is_unit(&text[n.text_end..])) {
-                (said.number, said.drift) = known.number.learn(n.number, n.has_point, now);
+            let is_measure = is_decimal || number.is_some() && own_unit.is_some();
+            let is_varied = is_measure || known.new <= 0.5 * known.count;
+            if let Some(n) = number.filter(|_| is_varied && (own_unit.is_some() || is_unit(rest))) {
+                let unit = if rest.is_empty() { unit_after(whole, piece.end as usize) } else { own_unit };
+                (said.number, said.drift) = known.number.learn(&n, unit, now);
             }
-            if !is_decimal && text.len() >= ID_BYTES_MIN && known.count > 20.0 && known.new > 0.2 * known.count {
+            if !is_measure && text.len() >= ID_BYTES_MIN && known.count > 20.0 && known.new > 0.2 * known.count {
                 line.ids.push(piece.hash);
             }
         }

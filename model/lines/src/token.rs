@@ -75,6 +75,31 @@ pub(crate) fn is_unit(word: &[u8]) -> bool {
     UNITS.iter().any(|unit| unit.as_bytes() == word)
 }
 
+/// How many of the least unit of its kind a unit is: nanoseconds of time, bytes of memory.
+pub(crate) fn unit_scale(unit: &[u8]) -> Option<f64> {
+    Some(match unit {
+        b"ns" | b"B" | b"bytes" => 1.0,
+        b"us" | b"usec" | b"\xc2\xb5s" | b"\xce\xbcs" | b"k" | b"K" | b"kB" | b"KB" => 1e3,
+        b"ms" | b"msec" | b"M" | b"MB" => 1e6,
+        b"s" | b"sec" | b"secs" | b"second" | b"seconds" | b"G" | b"GB" => 1e9,
+        b"m" | b"min" | b"minute" | b"minutes" => 60e9,
+        b"h" | b"hour" | b"hours" => 3600e9,
+        b"KiB" => 1024.0,
+        b"MiB" => 1024.0 * 1024.0,
+        b"GiB" => 1024.0 * 1024.0 * 1024.0,
+        b"TB" => 1e12,
+        b"TiB" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    })
+}
+
+/// The unit after a number that ends at `at`, where a blank is between the two, as in `93.0 KB`.
+pub(crate) fn unit_after(text: &[u8], at: usize) -> Option<f64> {
+    let rest = text.get(at..)?.strip_prefix(b" ")?;
+    let length = rest.iter().take_while(|b| b.is_ascii_alphanumeric() || **b >= 0x80).count();
+    unit_scale(&rest[..length])
+}
+
 /// Whether a word varies by its shape though it has no digit: hexadecimal letters, or stars in place of a number.
 pub(crate) fn is_masked(word: &[u8]) -> bool {
     (word.len() >= HEX_LETTERS_MIN && word.iter().all(u8::is_ascii_hexdigit))
@@ -118,6 +143,15 @@ mod tests {
         assert_eq!(told("[fe80::1]:80").as_deref(), Some("[fe80::1]"));
         for none in ["::", ":", "std::vec", "add::fee", "10:1", "12:34x", "1:2:3", "[fe80::1]", "a:b:c", "dead", "7"] {
             assert_eq!(told(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn units_are_told_after_a_number() {
+        assert_eq!(unit_after(b"took 3.25 ms.", 9), unit_scale(b"ms"));
+        assert_eq!(unit_scale("\u{b5}s".as_bytes()), unit_scale(b"us"));
+        for none in ["3 msgs", "3ms", "3", "3  s", "3 "] {
+            assert_eq!(unit_after(none.as_bytes(), 1), None, "{none}");
         }
     }
 
