@@ -2,7 +2,7 @@
 
 use crate::ticket::Pending;
 use std::sync::Arc;
-use surmise_event::Record;
+use surmise_event::{Record, Schema};
 use surmise_store::group::Origin;
 
 /// One event on its way to its owner.
@@ -30,6 +30,22 @@ pub struct ReplyOptions {
     pub listener: &'static str,
 }
 
+/// What a connection says of the fields of a stream that may not exist yet.
+#[derive(Clone, Debug)]
+pub struct ToldSchema {
+    /// The stream.
+    pub stream: Arc<str>,
+    /// Its fields, and that there may be more.
+    pub schema: Arc<Schema>,
+}
+
+impl ToldSchema {
+    /// The schema, if it is that of a stream.
+    pub fn of(told: Option<&ToldSchema>, stream: &str) -> Option<Arc<Schema>> {
+        told.filter(|told| *told.stream == *stream).map(|told| told.schema.clone())
+    }
+}
+
 /// Events of one stream from one connection, in order.
 pub struct Batch {
     /// The name of the stream.
@@ -38,6 +54,8 @@ pub struct Batch {
     pub items: Vec<InboxEvent>,
     /// What is replied about them.
     pub answers: ReplyOptions,
+    /// The schema that the stream is made with if it does not exist and none is declared for it.
+    pub told: Option<Arc<Schema>>,
     /// The part of the connection's chunk that they are: where replies go, and where it is noted that they are durable.
     pub pending: Pending,
 }
@@ -47,6 +65,7 @@ impl Batch {
     pub(crate) fn split_off_first(&mut self, count: usize) -> Batch {
         let rest = self.items.split_off(count);
         let items = std::mem::replace(&mut self.items, rest);
-        Batch { stream: self.stream.clone(), items, answers: self.answers, pending: self.pending.split() }
+        let (stream, told) = (self.stream.clone(), self.told.clone());
+        Batch { stream, items, answers: self.answers, told, pending: self.pending.split() }
     }
 }

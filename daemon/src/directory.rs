@@ -146,8 +146,9 @@ impl StreamView {
         self.keys_stored.store(learner.keys_stored(), Ordering::Relaxed);
         self.records.fetch_add(accepted, Ordering::Relaxed);
         self.show_last_event(counters.last_event_us);
-        // fields are only ever added
-        if self.schema.load().fields.len() != learner.schema().fields.len() {
+        // fields are added, and the first events of a stream decide their kinds
+        let kinds = |schema: &Schema| schema.fields.iter().map(|field| field.kind).collect::<Vec<_>>();
+        if kinds(&self.schema.load()) != kinds(learner.schema()) {
             self.schema.store(Arc::new(learner.schema().clone()));
         }
     }

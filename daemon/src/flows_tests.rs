@@ -14,6 +14,7 @@ fn batch(stream: &str, events: usize, bytes: usize) -> Batch {
         stream: stream.into(),
         items: (0..events as u64).map(event).collect(),
         answers: ReplyOptions::default(),
+        told: None,
         pending,
     }
 }

@@ -2,6 +2,7 @@
 //! to the owners. No learner is in here: an owner holds it, and answers questions about it.
 
 use crate::access::AccessPolicy;
+use crate::batch::ToldSchema;
 use crate::budget::MemoryBudget;
 use crate::directory::{Directory, Snapshot, StreamView};
 use crate::fault::Fault;
@@ -157,7 +158,7 @@ impl Hub {
 
     /// Sends the events of a chunk to the owners of their streams, in order; waits while inboxes are full.
     ///
-    /// `lines` of the sender become answered, and so does what `counts` says of lines without an event, once the owners
+    /// `told` is what the sender says of the fields of a stream. `lines` of the sender become answered, and so does what `counts` says of lines without an event, once the owners
     /// have made all events durable or refused them. The replies go into `outbox`.
     ///
     /// # Errors
@@ -166,6 +167,7 @@ impl Hub {
         &self,
         events: Vec<(Arc<str>, InboxEvent)>,
         answers: ReplyOptions,
+        told: Option<&ToldSchema>,
         outbox: &Arc<Outbox>,
         lines: usize,
         counts: ChunkCounts,
@@ -174,7 +176,8 @@ impl Hub {
         let batches = by_stream(events);
         let parts = outbox.ticket(lines, batches.len(), counts);
         for ((stream, items), pending) in batches.into_iter().zip(parts) {
-            let batch = Batch { stream, items, answers, pending };
+            let told = ToldSchema::of(told, &stream);
+            let batch = Batch { stream, items, answers, told, pending };
             self.port(&batch.stream).inbox.send(batch).await?;
         }
         Ok(())

@@ -41,6 +41,9 @@ pub struct LossMarks {
     names: Vec<String>,
     /// The latest sums.
     latest: LossMark,
+    /// Whether the learner had yet to decide what the fields hold.
+    #[serde(default)]
+    undecided: bool,
     /// For each of [`ROWS`] the latest marks, the oldest first.
     rows: [VecDeque<LossMark>; ROWS.len()],
 }
@@ -60,6 +63,14 @@ impl LossMarks {
         if self.rows[0].is_empty() && self.latest.events == 0 && learner.scored_bits().0 <= FRESH_EVENTS_MAX {
             let begin = LossMark { at_us: now_us, ..LossMark::default() };
             self.rows.iter_mut().for_each(|row| row.push_back(begin.clone()));
+        }
+        // a learner that decides what its fields hold learns the events so far anew, and its sums begin anew
+        let undecided = learner.undecided_events().is_some();
+        if std::mem::replace(&mut self.undecided, undecided) && !undecided {
+            for row in &mut self.rows {
+                let at_us = row.front().map_or(now_us, |mark| mark.at_us);
+                *row = VecDeque::from([LossMark { at_us, ..LossMark::default() }]);
+            }
         }
         let (events, bits) = learner.scored_bits();
         let mut mark = LossMark { at_us: now_us, events, bits, ..LossMark::default() };

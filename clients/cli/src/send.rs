@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 use surmise_client::{Address, Client, ClientError, ClientOptions, SendProgress};
-use surmise_event::Schema;
+use surmise_event::{Field, Schema};
 use surmise_protocol::{EventLine, Hello, Reply, StreamStatus, Want};
 use surmise_recording::{Item, Source, SourceError};
 use surmise_terminal::format::count;
@@ -72,7 +72,8 @@ pub(crate) fn run(global: &Global, args: SendArgs) -> Result<(), Failure> {
 async fn send(global: &Global, args: &SendArgs) -> Result<(), Failure> {
     let address = global.address()?;
     let trusted_roots = if matches!(address, Address::Tls(_)) { Some(global.roots()?) } else { None };
-    let source = Source::open(&args.recording.options(known_schema(global, args)))?;
+    let known = known_schema(global, args);
+    let source = Source::open(&args.recording.options(known.clone()))?;
     let hello = Hello {
         producer: Some(args.producer.clone().unwrap_or_else(|| producer(args))),
         epoch: args.epoch,
@@ -83,6 +84,8 @@ async fn send(global: &Global, args: &SendArgs) -> Result<(), Failure> {
             Some(WantedReplies::Outcome) => vec![Want::Ack, Want::Outcome],
             Some(WantedReplies::Next) => vec![Want::Ack, Want::Outcome, Want::Next],
         },
+        // a stream that is there has its fields
+        fields: if known.is_some() { Vec::new() } else { told_fields(&source) },
         ..Hello::default()
     };
     let (replies, inbox) = mpsc::channel(1024);
@@ -251,6 +254,12 @@ fn finish(global: &Global, sent: SendOutcome, seconds: f64) -> Result<(), Failur
         }
         None => Ok(()),
     }
+}
+
+/// The fields that a new stream is made with: those that the recording or the command line told. Bytes come as texts.
+fn told_fields(source: &Source) -> Vec<Field> {
+    let declared = source.declared_schema();
+    if declared.is_bytes() { Vec::new() } else { declared.fields }
 }
 
 /// The fields that the stream already has, so that the file is read to fit them.

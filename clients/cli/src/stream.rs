@@ -223,6 +223,9 @@ fn show(s: &StreamStatus, paint: Paint) -> Vec<String> {
         ),
         fields(&s.schema),
     ];
+    if let Some(events) = s.undecided_events {
+        out.push(format!("what the fields hold is decided within {} more events", count(events)));
+    }
     if let Some(c) = &s.checkpoint {
         out.push(format!("checkpoint {} up to offset {}, made {}", c.generation, c.offset, c.time));
     }

@@ -1,6 +1,7 @@
 //! The hello: the first line of a producer that has a name or wants answers.
 
 use serde::{Deserialize, Serialize};
+use surmise_event::Field;
 
 /// The version of the protocol that this crate reads and writes.
 pub const PROTOCOL: u32 = 1;
@@ -55,10 +56,15 @@ pub struct Hello {
     /// The key of events that do not name one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// The fields of the stream, where the sender knows what they hold. They count for a stream that does not exist yet
+    /// and for which the daemon's configuration declares none; without them its first events decide.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Field>,
 }
 
 /// Every key that a hello may have.
-pub(crate) const HELLO_KEYS: &[&str] = &["protocol", "producer", "epoch", "token", "stream", "want", "format", "key"];
+pub(crate) const HELLO_KEYS: &[&str] =
+    &["protocol", "producer", "epoch", "token", "stream", "want", "format", "key", "fields"];
 
 /// What a producer is told that does not say what it wants.
 fn ack_only() -> Vec<Want> {
@@ -82,6 +88,7 @@ impl Default for Hello {
             want: ack_only(),
             format: LineFormat::Json,
             key: None,
+            fields: Vec::new(),
         }
     }
 }

@@ -26,6 +26,9 @@ pub struct StreamStatus {
     pub keys_forgotten: u64,
     /// The fields of the stream.
     pub schema: Schema,
+    /// After so many more events, at most, the kinds of the fields are decided; none once they are, or were declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undecided_events: Option<u64>,
     /// The options with which the learner was made.
     #[serde(default)]
     pub options: serde_json::Value,

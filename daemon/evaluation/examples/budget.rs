@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut begun, mut promised) = (0, 0.0);
     for file in std::env::args_os().skip(1).map(PathBuf::from) {
         let source = Source::open(&SourceOptions { files: vec![file.clone()], ..SourceOptions::default() })?;
-        let mut learner = Learner::new(source.schema().clone(), Options::default())?;
+        let mut learner = Learner::new(source.declared_schema(), Options::default())?;
         let mut why = Vec::new();
         for item in source {
             let item = item?;

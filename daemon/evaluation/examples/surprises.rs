@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let source = Source::open(&SourceOptions { files: vec![PathBuf::from(file)], ..SourceOptions::default() })?;
     println!("read as {}", source.format().name());
 
-    let mut learner = Learner::new(source.schema().clone(), Options::default())?;
+    let mut learner = Learner::new(source.declared_schema(), Options::default())?;
     let mut surprises = Vec::new();
     for item in source {
         let item = item?;

@@ -60,7 +60,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// let options = ReplayOptions::default();
 ///
 /// let source = Source::open(&recording)?;
-/// let mut learner = Learner::new(source.schema().clone(), options.learner.clone())?;
+/// let mut learner = Learner::new(source.declared_schema(), options.learner.clone())?;
 /// let mut bits = 0.0;
 /// for item in source {
 ///     let event = learner.bind(&item?.record, &Limits::default())?;

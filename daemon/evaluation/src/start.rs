@@ -16,7 +16,7 @@ pub(crate) fn learner(source: &Source, options: &ReplayOptions) -> Result<Learne
             if let Some(steps) = options.horizon {
                 chosen.horizon = u32::try_from(steps).unwrap_or(u32::MAX);
             }
-            Learner::new(source.schema().clone(), chosen)?
+            Learner::new(source.declared_schema(), chosen)?
         }
     };
     learner.set_pages(match options.pages {

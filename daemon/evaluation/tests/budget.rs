@@ -24,7 +24,7 @@ const TIMES_MAX: f64 = 1.5;
 
 fn account(file: &Path) -> BudgetAccount {
     let source = Source::open(&SourceOptions { files: vec![file.into()], ..SourceOptions::default() }).unwrap();
-    let mut learner = Learner::new(source.schema().clone(), Options::default()).unwrap();
+    let mut learner = Learner::new(source.declared_schema(), Options::default()).unwrap();
     for item in source {
         if let Ok(event) = learner.bind(&item.unwrap().record, &Limits::default()) {
             learner.observe(&event);

@@ -12,7 +12,7 @@ use serde::Serialize;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::Path;
-use surmise_event::{FieldKind, Limits, Record, Schema, Value};
+use surmise_event::{Field, FieldKind, Limits, Record, Schema, Value};
 
 /// Keys whose latest time is known, to tell the gaps; of later ones there are no gaps.
 const KEYS_MAX: usize = 100_000;
@@ -54,11 +54,14 @@ pub fn inspect(
     records_max: Option<u64>,
     mut report_progress: impl FnMut(u64),
 ) -> Result<Inspection, SourceError> {
-    let source = Source::open(options)?;
+    let mut source = Source::open(options)?;
     let (bytes, odd) = (source.bytes_counter(), source.oddities());
     let (format, compression, encoding) = (source.format(), source.compression(), source.encoding());
-    let (reading, notes) = (source.reading().clone(), source.notes().to_vec());
-    let mut looks = Looks::new(source.schema().clone());
+    let (reading, mut notes) = (source.reading().clone(), source.notes().to_vec());
+    let first = source.schema().clone();
+    let decided = source.decided_schema();
+    notes.extend(decided_notes(&first, &decided));
+    let mut looks = Looks::new(decided);
     for item in source.take(records_max.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX))) {
         let item = item?;
         if let Err(refusal) = looks.take(&item.record) {
@@ -81,6 +84,13 @@ pub fn inspect(
         .collect();
     let (keys, odd, toml) = (last_times.len() as u64, odd.list(), pinned(&schema, stream));
     Ok(Inspection { format, compression, encoding, reading, records, keys, fields, notes, odd, toml })
+}
+
+/// What the first events decided otherwise than the first one, one sentence each.
+fn decided_notes(first: &Schema, decided: &Schema) -> Vec<String> {
+    let differs = |field: &&Field| first.fields.iter().any(|f| f.name == field.name && f.kind != field.kind);
+    let note = |field: &Field| format!("the first events decide that {:?} is a {}", field.name, field.kind.name());
+    decided.fields.iter().filter(differs).map(note).collect()
 }
 
 /// What was seen of one field.

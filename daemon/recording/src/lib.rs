@@ -31,7 +31,6 @@ mod compression;
 mod encoding;
 mod error;
 mod format;
-mod infer;
 mod input;
 mod inspect;
 mod oddity;

@@ -9,6 +9,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use surmise_event::{Record, Refusal, Schema};
 
+/// Rows that are read to guess what columns hold, before the first row becomes an event.
+pub(crate) const SAMPLE_ROWS_MAX: usize = 2000;
+
 /// What is to be read, and how.
 #[derive(Clone, Debug, Default)]
 pub struct SourceOptions {
@@ -61,6 +64,8 @@ pub(crate) type Items = Box<dyn Iterator<Item = Result<Item, SourceError>> + Sen
 pub(crate) struct OpenedRecording {
     pub(crate) items: Items,
     pub(crate) schema: Schema,
+    /// Whether the schema is what a learner begins with, not only what the first record tells.
+    pub(crate) declares: bool,
     pub(crate) notes: Vec<String>,
     pub(crate) reading: TableReading,
 }
@@ -68,7 +73,7 @@ pub(crate) struct OpenedRecording {
 impl OpenedRecording {
     /// A recording of which there is nothing to say.
     pub(crate) fn new(items: Items, schema: Schema) -> OpenedRecording {
-        OpenedRecording { items, schema, notes: Vec::new(), reading: TableReading::default() }
+        OpenedRecording { items, schema, declares: true, notes: Vec::new(), reading: TableReading::default() }
     }
 }
 

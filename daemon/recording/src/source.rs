@@ -10,12 +10,13 @@ use crate::read::{bytes, lines, table, tokens, wire};
 use crate::reader::{Item, Items, OpenedRecording, SourceOptions, TableReading};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use surmise_event::Schema;
+use surmise_event::{Beginning, Limits, Schema};
 
 /// A recording as a stream of records, read once, in bounded memory. The crate's page has an example.
 pub struct Source {
     items: Items,
     schema: Schema,
+    declares: bool,
     format: Format,
     compression: Option<Compression>,
     encoding: Encoding,
@@ -51,7 +52,7 @@ impl Source {
         if format.skips_byte_order_mark() {
             first.skip_byte_order_mark()?;
         }
-        let OpenedRecording { items, schema, mut notes, reading } = match format {
+        let OpenedRecording { items, schema, declares, mut notes, reading } = match format {
             Format::Bytes | Format::Text => bytes::open(first, files, options)?,
             Format::Tokens => tokens::open(first, files, options)?,
             Format::Lines => lines::open(first, files, options)?,
@@ -65,6 +66,7 @@ impl Source {
         Ok(Source {
             items,
             schema,
+            declares,
             format,
             compression,
             encoding,
@@ -77,9 +79,39 @@ impl Source {
         })
     }
 
-    /// The fields with which a learner of these records starts.
+    /// The fields as far as they are known before the first record is learnt.
     pub fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// The schema that a learner of these records is made with: none where its first events are to decide.
+    pub fn declared_schema(&self) -> Schema {
+        if self.declares { self.schema.clone() } else { Schema::default() }
+    }
+
+    /// The schema of a learner of these records once they have decided what the fields hold, as far as the first
+    /// records have these fields. They are read ahead for that, and come as the next ones all the same.
+    pub fn decided_schema(&mut self) -> Schema {
+        let mut schema = self.declared_schema();
+        let Some(mut beginning) = Beginning::of(&schema) else { return schema };
+        let (mut ahead, mut offset) = (Vec::new(), 0);
+        while !beginning.is_complete()
+            && let Some(item) = self.items.next()
+        {
+            if let Ok(item) = &item
+                && let Ok(event) = schema.bind(&item.record, &Limits::default())
+            {
+                beginning.push(offset, &event);
+                offset += item.record.offsets(false);
+            }
+            ahead.push(item);
+        }
+        let rest = std::mem::replace(&mut self.items, Box::new(std::iter::empty()));
+        self.items = Box::new(ahead.into_iter().chain(rest));
+        if !beginning.is_complete() {
+            return schema;
+        }
+        schema.decided(&beginning.events().collect::<Vec<_>>()).unwrap_or(schema)
     }
 
     /// The format that was said or recognised.

@@ -211,7 +211,7 @@ impl Posted {
             let sent = tokio::select! {
                 biased;
                 why = self.hub.services.disk.until_full() => return Err(disk_full(&why)),
-                sent = self.hub.submit(chunk.events, replies, &self.outbox, chunk.lines, chunk.counts) => sent,
+                sent = self.hub.submit(chunk.events, replies, None, &self.outbox, chunk.lines, chunk.counts) => sent,
             };
             sent.map_err(|e| ProblemResponse::new(503, "unavailable", e.to_string()))?;
             // a failure of the store ends the request early instead of after the whole body

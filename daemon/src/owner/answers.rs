@@ -93,6 +93,7 @@ impl Owner {
             keys_stored: state.learner.keys_stored(),
             keys_forgotten: state.learner.keys_forgotten(),
             schema: state.learner.schema().clone(),
+            undecided_events: state.learner.undecided_events(),
             options: serde_json::to_value(state.learner.options()).unwrap_or_default(),
             report: serde_json::to_value(report).unwrap_or_default(),
             state_bytes,

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use surmise_config::{Config, ConfigError};
+use surmise_event::Schema;
 use surmise_learner::{Learner, LearnerError};
 use surmise_store::group::Group;
 use surmise_store::{CheckpointMeta, StreamEntry};
@@ -70,7 +71,8 @@ pub struct OwnedStream {
 }
 
 impl OwnedStream {
-    /// A new stream, as the configuration declares it.
+    /// A new stream, as the configuration declares it; or of the fields that its first sender told, where it declares
+    /// none.
     ///
     /// # Errors
     /// What the configuration says of the stream cannot be.
@@ -79,9 +81,13 @@ impl OwnedStream {
         services: &Services,
         name: &str,
         number: u32,
+        told: Option<&Schema>,
         now: Moment,
     ) -> Result<OwnedStream, NewStreamError> {
-        let entry = declare(config, name, number, now)?;
+        let mut entry = declare(config, name, number, now)?;
+        if let (true, Some(told)) = (is_untold(&entry.schema), told) {
+            entry.schema = told.clone();
+        }
         let state = StreamState::new(entry.clone(), ProducerBounds::of(config), services)?;
         let view = Arc::new(StreamView::new(&entry));
         Ok(OwnedStream::with(Lifecycle::New(Box::new(state)), config, entry, view, now))
@@ -191,7 +197,9 @@ impl OwnedStream {
     /// Logs a warning if the configuration now declares something else than the stream was made with.
     pub fn warn_if_redeclared(&self, config: &Config, now: Moment) {
         let Ok(declared) = declare(config, &self.entry.name, self.entry.number, now) else { return };
-        if (&declared.schema, &declared.options) != (&self.entry.schema, &self.entry.options) {
+        // where no fields are declared the first sender may have told them
+        let is_same_schema = declared.schema == self.entry.schema || is_untold(&declared.schema);
+        if !is_same_schema || declared.options != self.entry.options {
             let what = "the configuration declares another schema or model for the stream than it was made with; it keeps what it has";
             tracing::warn!(stream = self.entry.name, "{what}");
         }
@@ -411,6 +419,11 @@ fn declare(config: &Config, name: &str, number: u32, now: Moment) -> Result<Stre
     let options = config.options(rule)?;
     let schema = rule.map(|rule| rule.schema()).unwrap_or_default();
     Ok(StreamEntry::new(number, name, group.unwrap_or(""), schema, options, now.wall_us))
+}
+
+/// Whether a schema leaves everything to the events.
+fn is_untold(schema: &Schema) -> bool {
+    schema.fields.is_empty() && !schema.closed
 }
 
 /// The message of a panic.

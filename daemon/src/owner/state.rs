@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use surmise_config::Config;
-use surmise_event::{Limits, Refusal, RefusalCode};
+use surmise_event::{Limits, Refusal, RefusalCode, Schema};
 use surmise_store::StreamEntry;
 
 /// What an owner is constructed with.
@@ -155,8 +155,8 @@ impl Owner {
 
     /// Learns a batch of events of one stream, which is made if it is not there.
     pub(super) fn learn(&mut self, batch: Batch, now: Moment) {
-        let Batch { stream: name, items: events, answers: options, mut pending } = batch;
-        let mut stream = match self.take_or_create(&name, now) {
+        let Batch { stream: name, items: events, answers: options, told, mut pending } = batch;
+        let mut stream = match self.take_or_create(&name, told.as_deref(), now) {
             Ok(stream) => stream,
             Err(refusal) => {
                 let rejected = events.len() as u64;
@@ -210,7 +210,7 @@ impl Owner {
     }
 
     /// Takes a stream out of the map, or makes a new one.
-    fn take_or_create(&mut self, name: &Arc<str>, now: Moment) -> Result<OwnedStream, Refusal> {
+    fn take_or_create(&mut self, name: &Arc<str>, told: Option<&Schema>, now: Moment) -> Result<OwnedStream, Refusal> {
         if let Some(stream) = self.streams.remove(name) {
             return Ok(stream);
         }
@@ -223,7 +223,7 @@ impl Owner {
             let reason = format!("there are {max} streams, as many as there may be (limits.streams)");
             return Err(Refusal::new(RefusalCode::LimitReached, "stream", reason));
         }
-        OwnedStream::create(config, services, name, directory.next_number(), now).map_err(|e| {
+        OwnedStream::create(config, services, name, directory.next_number(), told, now).map_err(|e| {
             directory.release();
             Refusal::new(RefusalCode::BadStream, "stream", e.to_string())
         })

@@ -7,9 +7,10 @@ use crate::ingest::LineSyntax;
 use crate::ingest::cutter::CutLine;
 use crate::ingest::numbering::ProducerEpoch;
 use crate::producer_keys::is_producer_name;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use surmise_config::{AccessRole, check_stream_name};
-use surmise_event::{Refusal, RefusalCode};
+use surmise_event::{Field, GAP, Refusal, RefusalCode, Schema};
 use surmise_protocol::{Hello, LineFormat, PROTOCOL, ProducerLine, Want, Welcome, parse_plain};
 
 /// What the first line of a connection is.
@@ -71,6 +72,8 @@ pub struct Greeting {
     pub stream: Option<Arc<str>>,
     /// The key of events that name none.
     pub key: Option<Box<str>>,
+    /// The fields of that stream, if the hello tells them.
+    pub fields: Option<Arc<Schema>>,
     /// The kinds of replies that the producer asks for.
     pub wants: Wants,
     /// The producer, if the hello names one.
@@ -96,6 +99,7 @@ pub async fn greet(hub: &Hub, hello: Hello, default_stream: &str) -> Result<Gree
     // the token comes first, so that a stranger learns nothing from the other refusals
     let grant = recognise(hub, &hello)?;
     check_names(hub, &hello)?;
+    check_fields(hub, &hello.fields)?;
     let producer = hello.producer.as_deref().map(|name| ProducerEpoch { producer: name.into(), epoch: hello.epoch });
     let (mut claim, mut forgotten) = (None, 0);
     if let Some(p) = &producer {
@@ -121,6 +125,7 @@ pub async fn greet(hub: &Hub, hello: Hello, default_stream: &str) -> Result<Gree
         },
         stream: hello.stream.as_deref().map(Into::into),
         key: hello.key.as_deref().map(Into::into),
+        fields: (!hello.fields.is_empty()).then(|| Arc::new(Schema::new(hello.fields.clone()))),
         wants: Wants {
             ack: hello.wants(Want::Ack),
             // the prediction of the next event is a part of an outcome
@@ -163,6 +168,33 @@ fn check_names(hub: &Hub, hello: &Hello) -> Result<(), Refusal> {
     {
         let reason = format!("a producer's name has 1 to {name_bytes_max} bytes and no NUL");
         return Err(Refusal::new(RefusalCode::BadHello, "hello.producer", reason));
+    }
+    Ok(())
+}
+
+/// Checks that a stream can have these fields. Bytes are declared by the daemon's configuration alone.
+fn check_fields(hub: &Hub, fields: &[Field]) -> Result<(), Refusal> {
+    let limits = &hub.config.limits;
+    let name_bytes_max = limits.name_bytes.0 as usize;
+    let refuse = |reason: String| Err(Refusal::new(RefusalCode::BadHello, "hello.fields", reason));
+    if fields.len() > limits.fields {
+        return refuse(format!("{} fields are more than the limit of {}", fields.len(), limits.fields));
+    }
+    let mut names = BTreeSet::new();
+    for field in fields {
+        let name = &field.name;
+        if name.is_empty() || name.len() > name_bytes_max {
+            return refuse(format!("a field's name has 1 to {name_bytes_max} bytes"));
+        }
+        if !names.insert(name) {
+            return refuse(format!("two fields are named {name:?}"));
+        }
+        if field.kind.is_every_byte() {
+            return refuse(format!("{name:?} cannot be of kind byte here; declare the stream in the configuration"));
+        }
+        if !field.kind.is_sent() && name != GAP {
+            return refuse(format!("a gap is computed, and named {GAP:?}"));
+        }
     }
     Ok(())
 }

@@ -5,11 +5,11 @@ use super::link::Link;
 use super::listener::{ListenerKind, Opening};
 use crate::access::Grant;
 use crate::admission::Seat;
+use crate::batch::{ReplyOptions, ToldSchema};
 use crate::clock::now_us;
 use crate::disk::DiskState;
 use crate::fencing::Claim;
 use crate::hub::Hub;
-use crate::inbox::ReplyOptions;
 use crate::ingest::cutter::{CutLine, LineCutter};
 use crate::ingest::numbering::{Numbering, RisingNumbers};
 use crate::ingest::{Door, InputEnd, Intake, LineChunk, LineRefusal, LineSyntax};
@@ -55,6 +55,8 @@ pub struct SessionReader {
     stage: SessionStage,
     intake: Intake,
     replies: ReplyOptions,
+    /// What the hello says of the fields of its stream.
+    told: Option<ToldSchema>,
     /// The right to send as the producer, if the hello names one.
     claim: Option<Claim>,
     /// What lets it send. A connection has one once it has begun.
@@ -76,6 +78,7 @@ impl SessionReader {
             hub,
             stage: SessionStage::FirstLine(kind.opening),
             replies: ReplyOptions { listener: kind.listener, ..ReplyOptions::default() },
+            told: None,
             claim: None,
             grant: None,
             seat,
@@ -245,7 +248,7 @@ impl SessionReader {
     async fn begin(&mut self, hello: Hello) -> Result<(), ReadEnd> {
         let greeted = greet(&self.hub, hello, self.intake.stream()).await;
         let greeting = greeted.map_err(|refusal| ReadEnd::fatal(refusal, Some(self.intake.lines_read())))?;
-        let Greeting { syntax, stream, key, wants, producer, claim, grant, welcome } = greeting;
+        let Greeting { syntax, stream, key, fields, wants, producer, claim, grant, welcome } = greeting;
         self.grant_access(grant);
         self.stage = SessionStage::Events;
         self.intake.set_syntax(syntax);
@@ -253,6 +256,7 @@ impl SessionReader {
         if let Some(stream) = stream {
             self.intake.set_stream(stream);
         }
+        self.told = fields.map(|schema| ToldSchema { stream: self.intake.stream().clone(), schema });
         (self.replies.outcome, self.replies.next) = (wants.outcome, wants.next);
         self.link.wants_ack.store(wants.ack, Ordering::Release);
         if let Some(producer) = &producer {
@@ -314,7 +318,8 @@ impl SessionReader {
         if counts.duplicates > 0 {
             metrics::counter!(telemetry::DUPLICATE).increment(counts.duplicates);
         }
-        let sent = self.hub.submit(events, self.replies, &self.link.outbox, room as usize, counts).await;
+        let sent =
+            self.hub.submit(events, self.replies, self.told.as_ref(), &self.link.outbox, room as usize, counts).await;
         sent.map_err(|e| ReadEnd::fatal(Refusal::new(RefusalCode::Unavailable, "connection", e.to_string()), None))
     }
 }

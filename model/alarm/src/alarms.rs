@@ -257,6 +257,16 @@ impl Alarms {
         }
     }
 
+    /// Goes on with what another watcher of the same events has told: its open incident and its budget. `field` gives
+    /// the number here of one of its fields.
+    pub fn go_on_from(&mut self, other: &Alarms, field: impl Fn(u32) -> Option<u32>) {
+        self.open.clone_from(&other.open);
+        if let Some(open) = &mut self.open {
+            open.claim.field = open.claim.field.and_then(field);
+        }
+        (self.budget, self.told_cluster) = (other.budget.clone(), other.told_cluster);
+    }
+
     fn budget_rate(&self, budget: AlarmBudget) -> f64 {
         budget.per_event(self.gaps.usual_seconds())
     }

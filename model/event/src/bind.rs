@@ -9,7 +9,7 @@ impl Schema {
     /// Binds a record: makes it an event with one value per field, in schema order. An open schema first grows by the
     /// record's new fields; a refused record leaves the schema as it was.
     ///
-    /// The kind of a new field is inferred from its first value: a number is a number, a text is a category (but a lone
+    /// The kind of a new field is inferred from its first value, until [`Schema::decided`] decides by more: a number is a number, a text is a category (but a lone
     /// first value with blanks makes a stream of lines, and one too long for a symbol a field of texts), and a vector
     /// is as many numbers; null and words for it (`NA`, `-`) tell nothing yet. A record that brings its own time to an
     /// empty schema adds the gap between events as the first field.
@@ -225,10 +225,10 @@ impl Schema {
 }
 
 /// What the name of a field is followed by in that of its companion for texts.
-const TEXT_COMPANION: &str = ".text";
+pub(crate) const TEXT_COMPANION: &str = ".text";
 
 /// What the name of a field is followed by in that of its companion for numbers.
-const NUMBER_COMPANION: &str = ".number";
+pub(crate) const NUMBER_COMPANION: &str = ".number";
 
 /// Whether a value does not tell what a new field holds. A word alone on its line is a symbol, whatever it is.
 fn tells_no_kind(name: &str, datum: &Datum) -> bool {

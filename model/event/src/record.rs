@@ -2,6 +2,7 @@
 
 use crate::schema::Schema;
 use serde::{Deserialize, Serialize};
+use surmise_state::{Persist, State, StateError};
 
 /// One item as its producer sent it: names and values that are not bound to a schema yet.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -136,5 +137,84 @@ impl Event {
             _ => 1,
         };
         data + u64::from(self.end)
+    }
+}
+
+/// A text that may be absent, of a walk over a state.
+fn persist_text(s: &mut State<'_>, name: &'static str, text: &mut Option<Box<str>>) -> Result<(), StateError> {
+    let mut known = text.is_some();
+    s.bool(name, &mut known)?;
+    let mut spelled = String::from(text.take().unwrap_or_default());
+    let result = if known { s.string(name, &mut spelled) } else { Ok(()) };
+    *text = known.then(|| spelled.into());
+    result
+}
+
+impl Persist for Value {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        let mut code = match self {
+            Value::Missing => 0,
+            Value::Symbol(_) => 1,
+            Value::Number(_) => 2,
+            Value::Bytes(_) => 3,
+        };
+        s.u8("value", &mut code)?;
+        if s.is_reading() {
+            *self = match code {
+                0 => Value::Missing,
+                1 => Value::Symbol(Box::default()),
+                2 => Value::Number(0.0),
+                3 => Value::Bytes(Box::default()),
+                _ => return Err(StateError::Invalid("value")),
+            };
+        }
+        match self {
+            Value::Missing => Ok(()),
+            Value::Symbol(text) => {
+                let mut spelled = String::from(std::mem::take(text));
+                let result = s.string("value", &mut spelled);
+                *text = spelled.into();
+                result
+            }
+            Value::Number(x) => s.f64("value", x),
+            Value::Bytes(bytes) => {
+                let mut spelled = Vec::from(std::mem::take(bytes));
+                let result = s.u8s("value", &mut spelled);
+                *bytes = spelled.into();
+                result
+            }
+        }
+    }
+}
+
+impl Persist for Event {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        persist_text(s, "event key", &mut self.key)?;
+        let mut timed = self.time_us.is_some();
+        s.bool("event time", &mut timed)?;
+        let mut time_us = self.time_us.unwrap_or(0);
+        if timed {
+            s.i64("event time", &mut time_us)?;
+        }
+        self.time_us = timed.then_some(time_us);
+        s.list("event values", &mut self.values, Value::default)?;
+        s.bool("event end", &mut self.end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_read_as_it_was_written() {
+        let values =
+            vec![Value::Missing, Value::Symbol("a".into()), Value::Number(-0.5), Value::Bytes([0, 255].into())];
+        let keyed = Event { key: Some("k".into()), time_us: Some(-3), values, end: true };
+        for mut event in [keyed, Event::default()] {
+            let mut read = Event { key: Some("other".into()), ..Event::default() };
+            read.decode(&event.encode()).unwrap();
+            assert_eq!(read, event);
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::tally::{FieldTally, StreamTally};
 use crate::values::{SideInputs, Values};
 use std::sync::Arc;
 use surmise_alarm::Alarms;
-use surmise_event::{Event, Limits, Record, Refusal, RefusalCode, Schema};
+use surmise_event::{Beginning, Event, Limits, Record, Refusal, RefusalCode, Schema};
 use surmise_lines::LineOutcome;
 use surmise_network::{JobSink, NoClone};
 use surmise_sessions::SessionJudge;
@@ -49,6 +49,8 @@ pub struct Learner {
     pub(crate) monitors: Monitors,
     /// What was measured of predictions.
     pub(crate) measures: Measures,
+    /// The events so far, until they decide what the fields hold.
+    pub(crate) beginning: Option<Beginning>,
     /// Where gradient jobs are sent, if anywhere.
     job_sink: NoClone<Option<JobSink>>,
     pub(crate) scratch: Scratch,
@@ -146,7 +148,7 @@ pub(crate) struct Scratch {
 
 incremental_copy!(Learner {
     large: models;
-    small: schema, options, keys, position, monitors, measures, job_sink, scratch,
+    small: schema, options, keys, position, monitors, measures, beginning, job_sink, scratch,
 });
 
 incremental_copy!(Models { large: fields; small: numbers, ending });
@@ -184,6 +186,7 @@ impl Learner {
         options.preset.check(&schema)?;
         let mut learner = Learner {
             keys: Keys::new(&options),
+            beginning: Beginning::of(&schema),
             schema,
             options,
             models: Models::default(),
@@ -304,6 +307,11 @@ impl Learner {
     pub fn set_job_sink(&mut self, job_sink: Option<JobSink>) {
         self.job_sink = NoClone(job_sink.filter(|_| self.options.delay_chunks > 0));
         self.pass_job_sink_on();
+    }
+
+    /// Where gradient jobs are sent, if anywhere.
+    pub(crate) fn job_sink(&self) -> Option<JobSink> {
+        self.job_sink.0.clone()
     }
 
     /// Discards what networks have yet to learn from: for a copy that only answers, and learns no more.

@@ -37,6 +37,7 @@
 mod alarm;
 mod alarm_parts;
 mod before_event;
+mod beginning;
 mod checkpoint;
 mod clock;
 mod component;

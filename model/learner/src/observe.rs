@@ -170,6 +170,7 @@ impl Learner {
             self.measures.tally.events += events;
             self.measures.tally.nats += if every_byte { 0.0 } else { cost.nats };
         }
+        self.keep_beginning(out.offset, event);
     }
 
     /// Observes a run of bytes, each of them an event; returns its surprise.

@@ -118,8 +118,7 @@ impl Learner {
         self.keys.end(name);
         // a page that was left behind must not bring the key back
         if let (true, Some(name), Some(pages)) = (key.stored, name, self.keys.pages.clone()) {
-            let written = self.write(&*pages, &[Page { key: name, state: None }]);
-            self.note_fault(written);
+            self.write_pages(&*pages, &[Page { key: name, state: None }]);
         }
     }
 
@@ -136,6 +135,12 @@ impl Learner {
         place.put(self.keys.stored.numbered, pages)?;
         self.keys.stored.numbered += pages.len() as u64;
         Ok(())
+    }
+
+    /// Writes pages under the next numbers, and keeps the error if that fails.
+    pub(crate) fn write_pages(&mut self, place: &dyn Pages, pages: &[Page<'_>]) {
+        let written = self.write(place, pages);
+        self.note_fault(written);
     }
 
     /// Forgets the keys in memory that are unused for longest, where there is no store to take them.

@@ -36,13 +36,13 @@ pub struct BaselineResult {
 /// # Errors
 /// The recording or a record is at fault.
 pub fn baselines(
-    source: Source,
+    mut source: Source,
     options: &ReplayOptions,
     mut report_progress: impl FnMut(&ReplayProgress),
 ) -> Result<BaselineResult, ReplayError> {
     let (bytes_total, bytes) = (source.bytes_total(), source.bytes_counter());
     let odd = source.oddities();
-    let mut schema = source.schema().clone();
+    let mut schema = source.decided_schema();
     let mut judge = BaselineJudge::new(options);
     for (i, item) in source.enumerate() {
         let item = item?;

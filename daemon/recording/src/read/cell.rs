@@ -1,9 +1,8 @@
 //! One value of a recording, written as text.
 
 use crate::error::SourceError;
-use crate::infer::ColumnReading;
 use crate::oddity::{OddityKind, OddityLog, Place};
-use surmise_event::{Datum, FieldKind, Refusal, RefusalCode, is_missing};
+use surmise_event::{ColumnReading, Datum, FieldKind, Refusal, RefusalCode, is_missing};
 
 /// Characters of a value that an error message repeats.
 const SHOWN_CHARS_MAX: usize = 40;

@@ -4,13 +4,15 @@ use super::cell;
 use super::header::only_time_name;
 use crate::choice::{KindChoice, chosen, no_such_column};
 use crate::error::{SourceError, UsageError};
-use crate::infer::{ColumnReading, column_reading, table_numerals};
 use crate::oddity::{OddityKind, OddityLog, Place};
 use crate::reader::{SourceOptions, TableReading};
 use crate::times::{ColumnTimes, TimeReader, column_times};
 use csv::StringRecord;
 use std::collections::VecDeque;
-use surmise_event::{Data, Field, FieldKind, GAP, Numerals, Record, Refusal, RefusalCode, Schema, is_missing};
+use surmise_event::{
+    ColumnReading, Data, Field, FieldKind, GAP, Numerals, Record, Refusal, RefusalCode, Schema, column_reading,
+    is_missing, table_numerals,
+};
 
 /// A number is a time in a column that nobody named as such from this many seconds since 1970 on.
 const EPOCH_SECONDS_MIN: f64 = 1e8;

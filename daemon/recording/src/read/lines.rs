@@ -5,13 +5,15 @@ use crate::choice::chosen_for_value;
 use crate::encoding::mended;
 use crate::error::SourceError;
 use crate::format::Format;
-use crate::infer::{ColumnReading, SAMPLE_ROWS_MAX, column_reading, table_numerals};
 use crate::input::{InputFile, InputFiles};
 use crate::oddity::{OddityKind, OddityLog, Place};
-use crate::reader::{Item, OpenedRecording, SourceOptions};
+use crate::reader::{Item, OpenedRecording, SAMPLE_ROWS_MAX, SourceOptions};
 use std::io::{BufRead, Read};
 use std::sync::Arc;
-use surmise_event::{Data, Datum, Field, FieldKind, Record, Refusal, RefusalCode, Schema, VALUE};
+use surmise_event::{
+    ColumnReading, Data, Datum, Field, FieldKind, Record, Refusal, RefusalCode, Schema, VALUE, column_reading,
+    table_numerals,
+};
 use surmise_protocol::LINE_BYTES_MAX;
 
 pub(crate) fn open(

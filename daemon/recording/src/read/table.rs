@@ -5,10 +5,9 @@ use super::header::{column_names, is_header, is_remark, is_separator_line, separ
 use crate::compression::BoxedReader;
 use crate::encoding::mended;
 use crate::error::SourceError;
-use crate::infer::SAMPLE_ROWS_MAX;
 use crate::input::{InputFile, InputFiles};
 use crate::oddity::{OddityKind, OddityLog, Place};
-use crate::reader::{Item, OpenedRecording, SourceOptions, TableReading};
+use crate::reader::{Item, OpenedRecording, SAMPLE_ROWS_MAX, SourceOptions, TableReading};
 use csv::{ByteRecord, ReaderBuilder, StringRecord};
 use std::collections::VecDeque;
 use std::io::BufReader;
@@ -53,7 +52,7 @@ pub(crate) fn open(
     let InferredTable { columns, schema } = Columns::infer(&names, &sample, options, odd, &mut notes, &mut reading)?;
     let header = has_header.then_some(first_row);
     let rows = TableRows { header, names, columns, separator, file: Some(file), files, sample };
-    Ok(OpenedRecording { items: Box::new(rows), schema, notes, reading })
+    Ok(OpenedRecording { items: Box::new(rows), schema, declares: true, notes, reading })
 }
 
 /// One opened file.

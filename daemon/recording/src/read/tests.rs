@@ -218,3 +218,26 @@ proptest! {
         prop_assert_eq!(all, [text.as_bytes(), &tail].concat());
     }
 }
+
+/// The records of a JSON stream say what its fields are, as in the daemon: the first one for now, the first ones for
+/// good. Only what is chosen is declared.
+#[test]
+fn events_decide_what_their_fields_hold() {
+    let d = tempfile::tempdir().unwrap();
+    let lines: String = (0..300)
+        .map(|i| format!("{{\"data\":{{\"status\":{},\"ms\":{}}}}}\n", [200, 404, 500][i * i % 7 % 3], i * 37 % 101))
+        .collect();
+    let f = write(&d, "e.ndjson", lines);
+    let mut s = open(std::slice::from_ref(&f), None, |_| ()).unwrap();
+    assert_eq!(kinds(&s), [("status".into(), FieldKind::Number), ("ms".into(), FieldKind::Number)]);
+    assert!(s.declared_schema().fields.is_empty());
+    let decided = s.decided_schema();
+    assert_eq!(decided.fields.iter().map(|f| f.kind).collect::<Vec<_>>(), [FieldKind::Category, FieldKind::Number]);
+    assert_eq!(records(s).len(), 300, "what was read ahead comes all the same");
+    let chosen = open(std::slice::from_ref(&f), None, |o| o.fields = vec!["status:number".parse().unwrap()]).unwrap();
+    assert_eq!(chosen.declared_schema(), *chosen.schema());
+    let seen =
+        crate::inspect(&SourceOptions { files: vec![f], ..SourceOptions::default() }, "s", None, |_| ()).unwrap();
+    assert!(seen.toml.contains("name = \"status\", kind = \"category\""), "{}", seen.toml);
+    assert_eq!(seen.notes, ["the first events decide that \"status\" is a category"]);
+}

@@ -5,12 +5,13 @@ use crate::choice::chosen_for_value;
 use crate::encoding::mended;
 use crate::error::SourceError;
 use crate::format::Format;
-use crate::infer::ColumnReading;
 use crate::input::{InputFile, InputFiles};
 use crate::oddity::{OddityKind, OddityLog, Place};
 use crate::reader::{Item, OpenedRecording, SourceOptions};
 use std::io::BufRead;
-use surmise_event::{Data, Datum, Field, FieldKind, Numerals, Record, Refusal, RefusalCode, Schema, VALUE};
+use surmise_event::{
+    ColumnReading, Data, Datum, Field, FieldKind, Numerals, Record, Refusal, RefusalCode, Schema, VALUE,
+};
 
 /// Bytes of a symbol at most.
 const TOKEN_BYTES_MAX: usize = 64 << 10;

@@ -4,12 +4,13 @@ use super::cell;
 use super::lines::{TextLine, TextLines};
 use crate::choice::{KindChoice, chosen};
 use crate::error::{SourceError, UsageError};
-use crate::infer::ColumnReading;
 use crate::input::{InputFile, InputFiles};
 use crate::oddity::{OddityKind, OddityLog, Place};
 use crate::reader::{Item, OpenedRecording, SourceOptions};
 use crate::times::TimeReader;
-use surmise_event::{Data, Datum, Field, FieldKind, Limits, Numerals, Record, Refusal, RefusalCode, Schema};
+use surmise_event::{
+    ColumnReading, Data, Datum, Field, FieldKind, Limits, Numerals, Record, Refusal, RefusalCode, Schema,
+};
 use surmise_protocol::{EventLine, ProducerLine, is_time_name, parse_plain, parse_plain_untimed};
 
 /// Events without values that are read, at most, until one tells what the fields are.
@@ -30,7 +31,7 @@ pub(crate) fn open(
     let odd = lines.odd();
     let mut shaper = EventShaper::new(options, odd.clone());
     let mut events = lines.filter_map(move |line| line.and_then(|l| shaper.read(&l)).transpose());
-    // as the daemon does, the first event with values decides what the fields are
+    // as in the daemon, the first event with values says what the fields are for now
     let mut held = Vec::new();
     let mut schema = options.known.clone().unwrap_or_default();
     while schema.fields.is_empty()
@@ -49,7 +50,10 @@ pub(crate) fn open(
         }
         held.push(item);
     }
-    Ok(OpenedRecording::new(Box::new(held.into_iter().chain(events)), schema))
+    // more events than the first one decide, unless the caller does
+    let declares = options.known.is_some() || options.fields.iter().any(|f| f.kind != KindChoice::Ignore);
+    let opened = OpenedRecording::new(Box::new(held.into_iter().chain(events)), schema);
+    Ok(OpenedRecording { declares, ..opened })
 }
 
 /// The schema that the first record makes, with the kinds that were chosen.

@@ -150,7 +150,7 @@ impl SimulatedProducer {
         let parts = connection.outbox.ticket(chunk.lines, batches.len(), chunk.counts);
         for ((stream, items), pending) in batches.into_iter().zip(parts) {
             let answers = ReplyOptions { outcome: true, ..ReplyOptions::default() };
-            connection.under_way.push_back(Batch { stream, items, answers, pending });
+            connection.under_way.push_back(Batch { stream, items, answers, told: None, pending });
         }
     }
 

@@ -1,10 +1,9 @@
 //! What a column holds, guessed from its first values, and how its numbers are written.
 
+use crate::numeral::{Numerals, is_missing, unit_base};
+use crate::schema::FieldKind;
 use serde::Serialize;
-use surmise_event::{FieldKind, Numerals, is_missing, unit_base};
 
-/// Rows that are read to guess what columns hold, before the first row becomes an event.
-pub(crate) const SAMPLE_ROWS_MAX: usize = 2000;
 /// Distinct values up to which whole numbers may be names of classes, not readings.
 const CLASS_NAMES_MAX: usize = 12;
 /// How often each value of a class is there at least, on average.
@@ -35,30 +34,34 @@ const COUNT_WORDS: [&str; 14] = [
 
 /// The unit of a column of numbers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct ColumnUnit {
-    pub(crate) name: String,
+pub struct ColumnUnit {
+    /// The unit's name.
+    pub name: String,
     /// What it is a multiple of, and how many of these it is, where it is.
     base: Option<(&'static str, f64)>,
 }
 
 /// How the cells of a column are read.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ColumnReading {
-    pub(crate) kind: FieldKind,
-    pub(crate) numerals: Numerals,
-    pub(crate) unit: Option<ColumnUnit>,
+pub struct ColumnReading {
+    /// What the column holds.
+    pub kind: FieldKind,
+    /// How its numbers are written.
+    pub numerals: Numerals,
+    /// The unit of its numbers, if they have one.
+    pub unit: Option<ColumnUnit>,
     /// What is not seen at a glance.
-    pub(crate) why: Option<String>,
+    pub why: Option<String>,
 }
 
 impl ColumnReading {
     /// A column of this kind.
-    pub(crate) fn of(kind: FieldKind, numerals: Numerals) -> ColumnReading {
+    pub fn of(kind: FieldKind, numerals: Numerals) -> ColumnReading {
         ColumnReading { kind, numerals, unit: None, why: None }
     }
 
     /// A number of a unit in the column's own; none if the units do not go together.
-    pub(crate) fn in_unit(&self, value: f64, unit: &str) -> Option<f64> {
+    pub fn in_unit(&self, value: f64, unit: &str) -> Option<f64> {
         match &self.unit {
             Some(own) if own.name == unit || unit.is_empty() => Some(value),
             Some(ColumnUnit { base: Some((base, scale)), .. }) => {
@@ -74,7 +77,7 @@ impl ColumnReading {
 
 /// Whether the numbers of a table are written with a decimal comma: where some are that can be nothing else, and none
 /// that has a decimal point.
-pub(crate) fn table_numerals<'a>(cells: impl Iterator<Item = &'a str>) -> Numerals {
+pub fn table_numerals<'a>(cells: impl Iterator<Item = &'a str>) -> Numerals {
     let (mut comma, mut point) = (0, 0);
     for cell in cells.filter(|c| c.contains([',', '.'])) {
         let by = |decimal_comma| Numerals { decimal_comma }.read(cell).map(|n| n.value);
@@ -95,7 +98,7 @@ pub(crate) fn table_numerals<'a>(cells: impl Iterator<Item = &'a str>) -> Numera
 /// most twelve distinct values, each there several times, are a category unless they have an order (see
 /// [`has_order`]), and numbers with leading zeros or beyond 2⁵³ are identifiers. Long text with blanks that hardly
 /// repeats is text; everything else is a category.
-pub(crate) fn column_reading(name: &str, cells: &[&str], table: Numerals) -> ColumnReading {
+pub fn column_reading(name: &str, cells: &[&str], table: Numerals) -> ColumnReading {
     let values: Vec<&str> = cells.iter().copied().filter(|c| !is_missing(c)).collect();
     if values.is_empty() {
         return ColumnReading::of(FieldKind::Category, table);
@@ -202,13 +205,10 @@ fn has_order(name: &str, sequence: &[i64]) -> bool {
     if values.len() <= 2 {
         return false;
     }
-    let lower = name.to_lowercase();
-    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).collect();
-    let named = |list: &[&str]| words.iter().any(|w| list.contains(w));
-    if named(&CLASS_WORDS) {
+    if has_word(name, &CLASS_WORDS) {
         return false;
     }
-    if named(&COUNT_WORDS) {
+    if has_word(name, &COUNT_WORDS) {
         return true;
     }
     let steps: Vec<i64> = values.windows(2).map(|w| w[1] - w[0]).collect();
@@ -218,6 +218,15 @@ fn has_order(name: &str, sequence: &[i64]) -> bool {
         return false;
     }
     moves_in_steps(&values, &counts, sequence) || values.len() >= SHAPE_VALUES_MIN && has_one_hill(&counts)
+}
+
+/// Whether a column of this name holds names of classes, though these may be numbers.
+pub(crate) fn names_classes(name: &str) -> bool {
+    has_word(name, &CLASS_WORDS)
+}
+
+fn has_word(name: &str, list: &[&str]) -> bool {
+    name.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|word| list.contains(&word))
 }
 
 fn gcd(a: i64, b: i64) -> i64 {
