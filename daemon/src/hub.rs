@@ -158,8 +158,9 @@ impl Hub {
 
     /// Sends the events of a chunk to the owners of their streams, in order; waits while inboxes are full.
     ///
-    /// `told` is what the sender says of the fields of a stream. `lines` of the sender become answered, and so does what `counts` says of lines without an event, once the owners
-    /// have made all events durable or refused them. The replies go into `outbox`.
+    /// `told` is what the sender says of the fields of a stream. `lines` of the sender become answered, and so does
+    /// what `counts` says of lines without an event, once the owners have made all events durable or refused them.
+    /// The replies go into `outbox`.
     ///
     /// # Errors
     /// The daemon is shutting down.

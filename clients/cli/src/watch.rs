@@ -146,11 +146,12 @@ fn event_and_instead(a: &AlarmEvent, paint: Paint) -> String {
     event + &instead
 }
 
-/// What was expected instead of a part.
+/// What was expected instead of a part, and when the like of it was last seen.
 fn instead(part: &Part) -> Option<String> {
     let expected = part.expected.as_ref()?;
     let value = plain(part.value.as_deref().unwrap_or("(missing)"));
-    Some(format!("{} {value}: expected {}", plain(&part.name), expected_words(expected)))
+    let seen = part.last_seen.map_or(String::new(), |offset| format!(", last seen at event {offset}"));
+    Some(format!("{} {value}: expected {}{seen}", plain(&part.name), expected_words(expected)))
 }
 
 /// The line that shows a lasting change.

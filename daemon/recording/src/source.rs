@@ -10,7 +10,7 @@ use crate::read::{bytes, lines, table, tokens, wire};
 use crate::reader::{Item, Items, OpenedRecording, SourceOptions, TableReading};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use surmise_event::{Beginning, Limits, Schema};
+use surmise_event::{FirstEvents, Limits, Schema};
 
 /// A recording as a stream of records, read once, in bounded memory. The crate's page has an example.
 pub struct Source {
@@ -93,7 +93,7 @@ impl Source {
     /// records have these fields. They are read ahead for that, and come as the next ones all the same.
     pub fn decided_schema(&mut self) -> Schema {
         let mut schema = self.declared_schema();
-        let Some(mut beginning) = Beginning::of(&schema) else { return schema };
+        let Some(mut beginning) = FirstEvents::of(&schema) else { return schema };
         let (mut ahead, mut offset) = (Vec::new(), 0);
         while !beginning.is_complete()
             && let Some(item) = self.items.next()

@@ -9,10 +9,11 @@ impl Schema {
     /// Binds a record: makes it an event with one value per field, in schema order. An open schema first grows by the
     /// record's new fields; a refused record leaves the schema as it was.
     ///
-    /// The kind of a new field is inferred from its first value, until [`Schema::decided`] decides by more: a number is a number, a text is a category (but a lone
-    /// first value with blanks makes a stream of lines, and one too long for a symbol a field of texts), and a vector
-    /// is as many numbers; null and words for it (`NA`, `-`) tell nothing yet. A record that brings its own time to an
-    /// empty schema adds the gap between events as the first field.
+    /// The kind of a new field is inferred from its first value, until [`Schema::decided`] decides by more: a number
+    /// is a number, a text is a category (but a lone first value with blanks makes a stream of lines, and one too
+    /// long for a symbol a field of texts), and a vector is as many numbers; null and words for it (`NA`, `-`) tell
+    /// nothing yet. A record that brings its own time to an empty schema adds the gap between events as the first
+    /// field.
     ///
     /// A later value of another kind widens an open schema: what is no number in the field `ms` of numbers is a value
     /// of its companion `ms.text`, a number that is not whole in a field `ms` of categories goes to `ms.number`, as all

@@ -111,7 +111,9 @@ fn kind_of(field: &Field, values: &[&Value]) -> FieldKind {
             let is_sure = distinct >= CLASSES_MIN && changes >= CHANGES_MIN || names_classes(&field.name);
             if is_sure { told } else { FieldKind::Number }
         }
-        _ => told,
+        (FieldKind::Category | FieldKind::Number | FieldKind::Line, told) => told,
+        // other kinds stay as they are
+        (FieldKind::Text | FieldKind::Byte | FieldKind::Gap, _) => field.kind,
     }
 }
 

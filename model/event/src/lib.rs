@@ -9,12 +9,12 @@
 //! schema makes of it, and an [`Expected`] is the distribution that is predicted for it.
 
 mod alarm;
-mod beginning;
 mod bind;
 mod civil;
 mod column;
 mod description;
 mod expected;
+mod first_events;
 mod kinds;
 mod last_seen;
 mod numeral;
@@ -28,11 +28,11 @@ mod session;
 mod time;
 
 pub use alarm::{Alarm, AlarmBudget, AlarmKind, AlarmPhase, BudgetError, BudgetSpan};
-pub use beginning::Beginning;
 pub use civil::{CivilTime, DateOrder};
 pub use column::{ColumnReading, ColumnUnit, column_reading, table_numerals};
 pub use description::{ExpertState, FieldDescription, LearnerDescription, NamedPart, NetworkState};
 pub use expected::Expected;
+pub use first_events::FirstEvents;
 pub use last_seen::LastSeen;
 pub use numeral::{Numeral, Numerals, is_missing, unit_base};
 pub use part::Part;

@@ -11,10 +11,13 @@ use crate::learner::Learner;
 use crate::line_parts::LineExpectation;
 use crate::parts::{KeptParts, LISTED, PartDetail, value_text};
 use crate::parts::{expect_category, expect_symbol, expect_word};
+use crate::seen::FieldSeen;
 use crate::surprise::Surprise;
+use crate::vocabulary::Vocabulary;
 use crate::words::PartExpectation;
 use std::f64::consts::LN_2;
 use surmise_event::{AlarmPhase, Event, Expected, FieldOutcome, Outcome, Value};
+use surmise_lines::LinePart;
 use surmise_symbol::{Excess, SymbolModel};
 
 /// Events that a stream has before anything is kept: hardly an incident begins earlier.
@@ -79,7 +82,49 @@ impl Learner {
             Model::Bytes(_) => PartExpectation::default(),
             Model::Line(..) => return self.line_parts(i, field, parts),
         };
+        let last_seen = self.last_seen(i, value, expectation.expected.as_ref());
         parts.push(&field.name, text, cost_of(field), expectation);
+        if let Some(part) = parts.list.last_mut() {
+            part.last_seen = last_seen;
+        }
+    }
+
+    /// The latest event before this one with a value like this one in the field at position `i`.
+    fn last_seen(&self, i: usize, value: &Value, expected: Option<&Expected>) -> Option<u64> {
+        let seen = self.monitors.seen.get(i)?;
+        match (&self.models.fields[i].model, value, expected) {
+            (Model::Category(_, vocabulary), _, _) => seen.symbol(symbol_of(vocabulary, value)?),
+            (Model::Number(_), Value::Number(x), Some(Expected::Number { quantiles, .. })) => {
+                seen.number(*x, [*quantiles.get("0.05")?, *quantiles.get("0.95")?])
+            }
+            _ => None,
+        }
+    }
+
+    /// Notes that the values of the event were seen, for the alarms of later ones.
+    pub(crate) fn note_seen(&mut self, event: &Event, offset: u64) {
+        let seen = &mut self.monitors.seen;
+        if seen.len() < event.values.len() {
+            seen.resize_with(self.models.fields.len(), FieldSeen::default);
+        }
+        let is_given = self.options.target.is_some();
+        for ((seen, field), value) in seen.iter_mut().zip(&self.models.fields).zip(&event.values) {
+            match (&field.model, value) {
+                (Model::Category(_, vocabulary), _) => {
+                    symbol_of(vocabulary, value).into_iter().for_each(|symbol| seen.see_symbol(symbol, offset));
+                }
+                (Model::Number(_), Value::Number(x)) => seen.see_number(*x, offset),
+                // beside a target lines are not scored, and their parts not kept
+                (Model::Line(_, lines, _), _) if !is_given => {
+                    seen.see_symbol(self.scratch.template, offset);
+                    for part in &self.scratch.line.parts {
+                        let text = lines.part_text(&self.scratch.line, part.part);
+                        text.into_iter().for_each(|text| seen.see_word(part.slot, text, offset));
+                    }
+                }
+                (Model::Line(..) | Model::Number(_) | Model::Gap(_) | Model::Bytes(_), _) => {}
+            }
+        }
     }
 
     fn line_parts(&self, i: usize, field: &FieldOutcome, parts: &mut KeptParts) {
@@ -93,6 +138,9 @@ impl Learner {
         let excess = line.parts.iter().map(|part| part.excess).sum::<f64>();
         let nats = field.surprise_bits * LN_2 - line.slot_nats;
         let template = Surprise { nats, excess: Excess { nats: (field.excess_bits - excess) * LN_2, variance: 0.0 } };
+        let mut slots: Vec<&LinePart> = line.parts.iter().collect();
+        slots.sort_by(|a, b| b.excess.total_cmp(&a.excess));
+        let seen = self.monitors.seen.get(i);
         let from = parts.list.len();
         parts.push_line(&field.name, lines, number, (template, line), asked);
         for (place, part) in parts.list[from..].iter_mut().enumerate() {
@@ -102,6 +150,11 @@ impl Learner {
                 _ => without_first(expectation, &part.value, lines.slot_lines(number, &part.name)),
             };
             (part.expected, part.by) = (corrected.expected, corrected.by);
+            // parts of slots come in the order of their excess
+            part.last_seen = seen.and_then(|seen| match place.checked_sub(1).map(|place| slots.get(place)) {
+                None => seen.symbol(number),
+                Some(slot) => slot.and_then(|slot| seen.word(slot.slot, lines.part_text(line, slot.part)?)),
+            });
         }
     }
 
@@ -123,6 +176,15 @@ impl Learner {
             }
             _ => parts.push_ending(true, p),
         }
+    }
+}
+
+/// The symbol of a category's value, if it has arrived.
+fn symbol_of(vocabulary: &Vocabulary, value: &Value) -> Option<u32> {
+    match value {
+        Value::Symbol(text) => vocabulary.known(text),
+        Value::Missing => vocabulary.missing(),
+        Value::Number(_) | Value::Bytes(_) => None,
     }
 }
 

@@ -8,7 +8,7 @@
 use crate::learner::{Learner, StreamPosition};
 use crate::pages::Page;
 use std::collections::BTreeSet;
-use surmise_event::{Beginning, Event, Limits, Outcome, Schema};
+use surmise_event::{Event, FirstEvents, Limits, Outcome, Schema};
 use surmise_state::IncrementalCopy;
 
 /// What was learnt once is learnt again, whatever its size.
@@ -19,7 +19,7 @@ impl Learner {
     /// How many more events there will be, at most, before the kinds of fields are decided; `None` once they are, or
     /// where they were declared.
     pub fn undecided_events(&self) -> Option<u64> {
-        self.beginning.as_ref().map(Beginning::missing)
+        self.beginning.as_ref().map(FirstEvents::missing)
     }
 
     /// Keeps an event that was observed; when there are enough of them, decides what fields hold.
@@ -35,7 +35,7 @@ impl Learner {
     }
 
     /// Puts a learner in the place of this one that has learnt the same events under another schema.
-    fn begin_anew(&mut self, schema: Schema, beginning: &Beginning) {
+    fn begin_anew(&mut self, schema: Schema, beginning: &FirstEvents) {
         // options that do not go with the decided kinds, such as a preset, keep the first ones
         let Ok(mut anew) = Learner::new(schema, self.options().clone()) else { return };
         let records = beginning.events().map(|event| self.schema().unbind(event));
@@ -75,7 +75,7 @@ impl Learner {
 
     /// Leaves the store to another learner of the same events: the pages of keys there count no more, and pages are
     /// numbered on.
-    fn leave_pages(&mut self, anew: &mut Learner, beginning: &Beginning) {
+    fn leave_pages(&mut self, anew: &mut Learner, beginning: &FirstEvents) {
         if let Some(place) = self.keys.pages.clone() {
             if self.keys.stored.numbered > 0 {
                 let keys: BTreeSet<&str> = beginning.events().filter_map(|event| event.key.as_deref()).collect();

@@ -3,7 +3,7 @@
 //! ```text
 //! magic "surmise\0", format (u32)
 //! length (u64), options as JSON
-//! length (u64), core: arithmetic, schema, position, numbers, fields, ending, alarms, sessions, beginning, keys
+//! length (u64), core: arithmetic, schema, position, numbers, fields, ending, alarms, sessions, seen, beginning, keys
 //! length (u64), tally: the measures of the report
 //! length (u64), drift: what watches for lasting changes
 //! CRC-32 of all of the above (u32)
@@ -16,13 +16,14 @@
 use crate::error::{CheckpointError, LearnerError};
 use crate::keys::{KeyState, Keys, digest};
 use crate::learner::Learner;
-use surmise_event::{Beginning, Schema};
+use crate::seen::FieldSeen;
+use surmise_event::{FirstEvents, Schema};
 use surmise_state::{Persist, State, StateError};
 
 const MAGIC: &[u8; 8] = b"surmise\0";
 
 /// The version of what is written; it rises with every change of it.
-const FORMAT: u32 = 14;
+const FORMAT: u32 = 15;
 
 impl Learner {
     /// Saves the learner: all that [`Learner::load`] needs to make one that continues exactly as this one would, in one
@@ -120,7 +121,8 @@ impl Persist for Core<'_> {
         learner.monitors.sessions.persist(s)?;
         learner.monitors.open_sessions.persist(s)?;
         learner.monitors.silences.persist(s)?;
-        s.option("beginning", &mut learner.beginning, Beginning::default)?;
+        s.list("seen", &mut learner.monitors.seen, FieldSeen::default)?;
+        s.option("beginning", &mut learner.beginning, FirstEvents::default)?;
         // the states of keys are read and written by the models, so they leave the learner meanwhile
         let mut held = std::mem::replace(&mut learner.keys, Keys::new(&learner.options));
         let result = persist_keys(learner, &mut held, s);

@@ -11,13 +11,14 @@ use crate::number_fields::NumberFields;
 use crate::open_sessions::OpenSessions;
 use crate::options::{Options, OptionsError};
 use crate::parts::KeptParts;
+use crate::seen::FieldSeen;
 use crate::silence::Silences;
 use crate::symbol_field::SymbolField;
 use crate::tally::{FieldTally, StreamTally};
 use crate::values::{SideInputs, Values};
 use std::sync::Arc;
 use surmise_alarm::Alarms;
-use surmise_event::{Beginning, Event, Limits, Record, Refusal, RefusalCode, Schema};
+use surmise_event::{Event, FirstEvents, Limits, Record, Refusal, RefusalCode, Schema};
 use surmise_lines::LineOutcome;
 use surmise_network::{JobSink, NoClone};
 use surmise_sessions::SessionJudge;
@@ -50,7 +51,7 @@ pub struct Learner {
     /// What was measured of predictions.
     pub(crate) measures: Measures,
     /// The events so far, until they decide what the fields hold.
-    pub(crate) beginning: Option<Beginning>,
+    pub(crate) beginning: Option<FirstEvents>,
     /// Where gradient jobs are sent, if anywhere.
     job_sink: NoClone<Option<JobSink>>,
     pub(crate) scratch: Scratch,
@@ -91,6 +92,8 @@ pub(crate) struct Monitors {
     pub(crate) open_sessions: OpenSessions,
     /// Says from when on a silent key is over.
     pub(crate) silences: Silences,
+    /// By field: says when its values were last seen.
+    pub(crate) seen: Vec<FieldSeen>,
 }
 
 /// What a learner measures of its own predictions, and how much of it.
@@ -186,7 +189,7 @@ impl Learner {
         options.preset.check(&schema)?;
         let mut learner = Learner {
             keys: Keys::new(&options),
-            beginning: Beginning::of(&schema),
+            beginning: FirstEvents::of(&schema),
             schema,
             options,
             models: Models::default(),

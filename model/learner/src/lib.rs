@@ -69,6 +69,7 @@ mod parts;
 mod predict;
 mod recipe;
 mod room;
+mod seen;
 mod sessions;
 mod silence;
 mod surprise;

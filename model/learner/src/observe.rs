@@ -161,6 +161,7 @@ impl Learner {
             out.sessions.iter().for_each(|session| self.monitors.alarms.session(session.rarity_sessions));
             self.judge(out.offset, out);
             self.tell_parts(event, out);
+            self.note_seen(event, out.offset);
             let drift = &mut self.monitors.drift;
             let (fields, bits) = (&self.models.fields, out.surprise_bits / events.max(1) as f64);
             drift.observe(out.offset, bits, |column| name_of_column(fields, column), &mut out.drift);

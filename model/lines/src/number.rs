@@ -51,9 +51,9 @@ impl SlotNumber {
         }
     }
 
-    /// Learns a number, finite or not; returns bits of being out of range and bits of a moved mean. A slot where numbers
-    /// have points counts in thousandths, so that .002 and .2 differ. A number of another unit is told in the slot's
-    /// own, and one without a unit is in it: `2 s` after `850 ms` is 2,000.
+    /// Learns a number, finite or not; returns bits of being out of range and bits of a moved mean. A slot where
+    /// numbers have points counts in thousandths, so that .002 and .2 differ. A number of another unit is told in the
+    /// slot's own, and one without a unit is in it: `2 s` after `850 ms` is 2,000.
     pub fn learn(&mut self, number: &LeadingNumber, unit: Option<f64>, now: u64) -> (f64, f64) {
         if self.count == 0 {
             self.unit = unit.unwrap_or(1.0);

@@ -13,7 +13,7 @@ const VALUE_BYTES: usize = 24;
 
 /// The events of a stream so far.
 #[derive(Clone, Debug, Default)]
-pub struct Beginning {
+pub struct FirstEvents {
     kept: Vec<KeptEvent>,
     bytes: usize,
 }
@@ -25,10 +25,10 @@ struct KeptEvent {
     event: Event,
 }
 
-impl Beginning {
+impl FirstEvents {
     /// The beginning of a stream of this schema; none where fields are declared, as nothing is left to decide.
-    pub fn of(schema: &Schema) -> Option<Beginning> {
-        (schema.fields.is_empty() && !schema.closed).then(Beginning::default)
+    pub fn of(schema: &Schema) -> Option<FirstEvents> {
+        (schema.fields.is_empty() && !schema.closed).then(FirstEvents::default)
     }
 
     /// Keeps an event of the schema as it is now.
@@ -75,7 +75,7 @@ impl Persist for KeptEvent {
     }
 }
 
-impl Persist for Beginning {
+impl Persist for FirstEvents {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.list("beginning", &mut self.kept, KeptEvent::default)?;
         self.bytes = self.kept.iter().map(|kept| event_bytes(&kept.event)).sum();
