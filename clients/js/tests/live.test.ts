@@ -1,0 +1,117 @@
+// Against a live daemon, which is killed in the middle of things.
+
+import assert from "node:assert/strict";
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { after, before, test } from "node:test";
+import { Client, ProblemError, RecordError, UnreachableError } from "../src/index.js";
+import { retryAfterMs } from "../src/exchange.js";
+import { EventCutter } from "../src/sse.js";
+
+const PROGRAM = process.env.SURMISED ?? "../../target/release/surmised";
+let child: ChildProcess;
+let config: string;
+let client: Client;
+
+async function run(): Promise<void> {
+  child = spawn(PROGRAM, ["--config", config], { stdio: "ignore" });
+  for (let i = 0; i < 600; i++) {
+    if (await client.ready().catch(() => false)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error("the daemon does not get ready");
+}
+
+async function end(signal: NodeJS.Signals): Promise<void> {
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill(signal);
+  await ended;
+}
+
+before(async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  const folder = mkdtempSync(join(tmpdir(), "surmised-"));
+  config = join(folder, "surmised.toml");
+  writeFileSync(config, `[listen]\nhttp = "127.0.0.1:${port}"\ntcp = "off"\n[store]\ndir = "${join(folder, "data")}"\n[model]\nnetwork = "off"\n`);
+  client = new Client({ url: `http://127.0.0.1:${port}`, patienceMs: 0 });
+  await run();
+});
+after(() => end("SIGTERM"));
+
+test("100,000 events are learnt once each while the daemon is killed", { timeout: 300_000 }, async () => {
+  const producer = client.producer("killed", { producer: "test" });
+  let kills = 0;
+  for (let i = 0; i < 100_000; i++) {
+    await producer.send(["/home", "/cart"][i % 2]!);
+    if (i === 30_000 || i === 60_000) {
+      await end("SIGKILL");
+      kills++;
+      void run();
+    }
+  }
+  const progress = await producer.close();
+  assert.equal(kills, 2);
+  assert.deepEqual([progress.settled, progress.refused, progress.accepted + progress.duplicates], [100_000, 0, 100_000]);
+  assert.equal((await client.status("killed")).offset, 100_000);
+  // the same program again, from the beginning
+  const again = client.producer("killed", { producer: "test" });
+  for (let i = 0; i < 3000; i++) await again.send("/home");
+  assert.equal((await again.close()).duplicates, 3000);
+  assert.equal((await client.status("killed")).offset, 100_000);
+});
+
+test("questions are answered, and refusals are typed", async () => {
+  const events = Array.from({ length: 200 }, (_, i) => ({ page: ["/home", "/cart"][i % 2], ms: 10 + (i % 3) }));
+  assert.equal((await client.push("web", events)).accepted, 200);
+  assert.equal((await client.next("web")).fields.page!.top![0]![0], "/home");
+  assert.equal((await client.forecast("web", { horizon: 3 })).steps!.length, 3);
+  assert.ok((await client.predict("web", { page: "/home" })).fields.ms);
+  assert.equal((await client.why("web", 150)).offset, 150);
+  assert.ok((await client.history("web")).windows);
+  assert.ok((await client.streams()).streams.some(({ stream }) => stream === "web"));
+  await assert.rejects(client.next("nobody"), (error: ProblemError) => error instanceof ProblemError && error.status === 404 && error.detail !== "");
+  await assert.rejects(client.push("web", [{ ms: Number.NaN }]), RecordError);
+  await assert.rejects(new Client({ url: "http://127.0.0.1:1", patienceMs: 0 }).streams(), UnreachableError);
+});
+
+test("a feed goes on where it broke", { timeout: 60_000 }, async () => {
+  const leave = new AbortController();
+  const offsets: number[] = [];
+  const first = (await client.status("web")).offset;
+  let broke = false;
+  const watching = (async () => {
+    for await (const news of client.watch("web", { signal: leave.signal, after: first - 1, onState: (open) => (broke ||= !open) })) {
+      if (news.kind === "outcome") offsets.push(news.outcome.offset);
+      if (offsets.length === 20) leave.abort();
+    }
+  })();
+  await client.push("web", Array.from({ length: 10 }, () => ({ page: "/home", ms: 10 })));
+  while (offsets.length < 10) await new Promise((resolve) => setTimeout(resolve, 20));
+  await end("SIGKILL");
+  await run();
+  await client.push("web", Array.from({ length: 10 }, () => ({ page: "/home", ms: 10 })));
+  await watching;
+  assert.ok(broke);
+  assert.deepEqual(offsets, Array.from({ length: 20 }, (_, i) => first + i));
+});
+
+test("Retry-After is seconds or a date; a feed is cut wherever its pieces end", () => {
+  assert.deepEqual([retryAfterMs("2"), retryAfterMs(null), retryAfterMs("Thu, 01 Jan 1970 00:00:05 GMT", 1000)], [2000, undefined, 4000]);
+  const text = 'event: outcome\r\nid: 7\r\ndata: {"a":\r\ndata: 1}\r\n\r\n: still here\n\nevent: lagged\ndata: {}\n\n';
+  for (let at = 0; at <= text.length; at++) {
+    const cutter = new EventCutter();
+    const events = [...cutter.cut(text.slice(0, at)), ...cutter.cut(text.slice(at))];
+    assert.deepEqual(events, [{ name: "outcome", id: "7", data: '{"a":\n1}' }, { name: "lagged", id: null, data: "{}" }]);
+  }
+});
+
+test("the types of answers are those of the OpenAPI document", () => {
+  assert.equal(execFileSync(process.execPath, ["scripts/answers.mjs"], { encoding: "utf8" }), readFileSync("src/answers.ts", "utf8"));
+});
