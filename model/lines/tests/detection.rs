@@ -37,3 +37,34 @@ fn a_fault_is_found_at_once_and_a_new_page_does_not_alarm() {
         assert!(model.templates() <= 8, "seed {seed}: {} templates", model.templates());
     }
 }
+
+/// The bits that a line's number out of range comes to, after 600 lines of a service that takes 3 to 4 ms.
+fn number_bits(last: &str) -> f64 {
+    let mut model = LineModel::new(LineLimits::default());
+    let usual = |i: usize| {
+        let (page, hundredths) = (i * 7 % 5, i * 37 % 101);
+        match i % 3 {
+            0 => format!("GET /item/{page} took {}us", 3_000 + 10 * hundredths),
+            _ => format!("GET /item/{page} took 3.{hundredths:02}ms"),
+        }
+    };
+    let mut bits = 0.0;
+    for line in (0..600).map(usual).chain([last.to_owned()]) {
+        let reading = model.read(line.as_bytes(), None);
+        let outcome = model.observe(&reading, 0.0);
+        let of_number =
+            outcome.evidence.iter().filter(|e| LINE_CHANNELS[e.channel as usize].name == "number out of range");
+        bits = of_number.map(|e| e.bits).fold(0.0, f64::max);
+    }
+    bits
+}
+
+#[test]
+fn a_number_of_a_line_has_its_unit_and_its_decimal_part() {
+    for usual in ["3.25ms", "3250us", "0.00325s", "3 ms"] {
+        assert_eq!(number_bits(&format!("GET /item/1 took {usual}")), 0.0, "{usual}");
+    }
+    for odd in ["3.25s", "3250ms", "3.25us"] {
+        assert!(number_bits(&format!("GET /item/1 took {odd}")) > 2.0, "{odd}");
+    }
+}
