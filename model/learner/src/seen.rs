@@ -18,8 +18,17 @@ const EXTREMES_MAX: usize = 64;
 pub(crate) struct FieldSeen {
     /// By symbol: one more than the offset of its latest event, 0 for none.
     symbols: Vec<u64>,
-    /// Values in slots.
-    words: SeenWords,
+    /// Values in slots, where the field has lines.
+    words: Option<Box<SeenWords>>,
+    /// The only number so far and its event: a number that came once takes no more room.
+    first: Option<(f64, u64)>,
+    /// Numbers, where the field has several.
+    numbers: Option<Box<SeenNumbers>>,
+}
+
+/// Numbers that are large or small.
+#[derive(Clone, Debug, Default)]
+struct SeenNumbers {
     /// Large numbers.
     high: Extremes,
     /// Small numbers, their signs turned.
@@ -45,28 +54,46 @@ impl FieldSeen {
 
     /// A value of a slot of a line has come.
     pub(crate) fn see_word(&mut self, slot: u32, text: &[u8], offset: u64) {
-        self.words.see(word_tag(slot, text), offset);
+        self.words.get_or_insert_default().see(word_tag(slot, text), offset);
     }
 
     /// The latest event with a value in a slot.
     pub(crate) fn word(&self, slot: u32, text: &[u8]) -> Option<u64> {
-        self.words.latest(word_tag(slot, text))
+        self.words.as_ref()?.latest(word_tag(slot, text))
     }
 
     /// A number has come.
     pub(crate) fn see_number(&mut self, x: f64, offset: u64) {
-        self.high.see(x, offset);
-        self.low.see(-x, offset);
+        if let Some(numbers) = &mut self.numbers {
+            numbers.see(x, offset);
+        } else if let Some((first, at)) = self.first.take() {
+            let numbers = self.numbers.get_or_insert_default();
+            numbers.see(first, at);
+            numbers.see(x, offset);
+        } else {
+            self.first = Some((x, offset));
+        }
     }
 
     /// The latest event with a number at least as large as `x` where that is more than `usual` holds, or at least as
     /// small where it is less; none for a usual number.
     pub(crate) fn number(&self, x: f64, usual: [f64; 2]) -> Option<u64> {
-        match x {
-            x if x > usual[1] => self.high.latest(x),
-            x if x < usual[0] => self.low.latest(-x),
-            _ => None,
+        let (is_high, is_low) = (x > usual[1], x < usual[0]);
+        if let Some((first, at)) = self.first {
+            return (is_high && first >= x || is_low && first <= x).then_some(at);
         }
+        match &self.numbers {
+            Some(numbers) if is_high => numbers.high.latest(x),
+            Some(numbers) if is_low => numbers.low.latest(-x),
+            Some(_) | None => None,
+        }
+    }
+}
+
+impl SeenNumbers {
+    fn see(&mut self, x: f64, offset: u64) {
+        self.high.see(x, offset);
+        self.low.see(-x, offset);
     }
 }
 
@@ -142,20 +169,28 @@ impl Extremes {
 impl Persist for FieldSeen {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.u64s("seen symbols", &mut self.symbols)?;
-        s.u64s("seen words", &mut self.words.tags)?;
-        s.u64s("seen words", &mut self.words.offsets)?;
-        s.u64("seen words", &mut self.words.taken)?;
-        let words = self.words.tags.len();
-        if words != self.words.offsets.len() || words > WORDS_MAX || words > 0 && !words.is_power_of_two() {
+        // what is not there is written as if it were empty
+        let mut words_seen = self.words.take().unwrap_or_default();
+        s.u64s("seen words", &mut words_seen.tags)?;
+        s.u64s("seen words", &mut words_seen.offsets)?;
+        s.u64("seen words", &mut words_seen.taken)?;
+        let words = words_seen.tags.len();
+        if words != words_seen.offsets.len() || words > WORDS_MAX || words > 0 && !words.is_power_of_two() {
             return Err(StateError::Invalid("seen words"));
         }
-        for extremes in [&mut self.high, &mut self.low] {
+        self.words = (words > 0).then_some(words_seen);
+        let mut numbers = self.numbers.take().unwrap_or_default();
+        if let Some((x, offset)) = self.first.take() {
+            numbers.see(x, offset);
+        }
+        for extremes in [&mut numbers.high, &mut numbers.low] {
             s.f64s("seen numbers", &mut extremes.numbers)?;
             s.u64s("seen numbers", &mut extremes.offsets)?;
             if extremes.numbers.len() != extremes.offsets.len() {
                 return Err(StateError::Invalid("seen numbers"));
             }
         }
+        self.numbers = (!numbers.high.numbers.is_empty()).then_some(numbers);
         Ok(())
     }
 }
@@ -182,7 +217,7 @@ mod tests {
         // a fall that goes on leaves only the latest numbers known
         (3_000..4_000).for_each(|i| seen.see_number(-(i as f64), i));
         assert_eq!((seen.number(-3_980.5, [-1e9, -1e8]), seen.number(0.0, [-1e9, -1e8])), (Some(3_980), None));
-        assert_eq!(seen.high.numbers.len(), EXTREMES_MAX);
+        assert_eq!(seen.numbers.unwrap().high.numbers.len(), EXTREMES_MAX);
     }
 
     #[test]
@@ -193,7 +228,7 @@ mod tests {
             seen.see_word(1, i.to_string().as_bytes(), i);
             seen.see_symbol(i as u32, i);
         }
-        assert_eq!(seen.words.tags.len(), WORDS_MAX);
+        assert_eq!(seen.words.as_ref().unwrap().tags.len(), WORDS_MAX);
         let found = (0..20_000u64).filter_map(|i| seen.word(1, i.to_string().as_bytes()).map(|offset| (i, offset)));
         let found: Vec<(u64, u64)> = found.collect();
         assert!(found.iter().all(|(i, offset)| i == offset) && found.len() > WORDS_MAX / 2, "{}", found.len());
