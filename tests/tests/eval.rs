@@ -210,6 +210,7 @@ fn each_component_is_left_out_once() {
     for a in [&play, &readings] {
         let w = &a["ablated"][0];
         assert!((value(&w["values"][0]) - value(&a["whole"][0]) - value(&w["more"][0])).abs() < 1e-12, "{a}");
+        assert!(value(&a["seconds"]) > 0.0 && value(&w["seconds"]) > 0.0, "{a}");
     }
     // the whole is what eval says, and a part left out what its option leaves out
     let file = dir.path().join("play.txt");
@@ -229,7 +230,7 @@ fn each_component_is_left_out_once() {
     );
     let out = eval(dir.path(), &["--only", "readings", "--ablate"]);
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    assert!(out.status.success() && text.contains("regressions") && text.contains(" %"), "{text}");
+    assert!(out.status.success() && text.contains("regressions") && text.contains(" %") && text.contains("CPU seconds"), "{text}");
 }
 
 #[test]

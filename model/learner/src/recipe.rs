@@ -66,13 +66,13 @@ pub fn numbers_of(schema: &Schema) -> Vec<usize> {
 fn network_spec(options: &Options, preset: Preset, spec: &Spec) -> Option<NetworkSpec> {
     let preset = if options.preset == Preset::Auto { preset } else { options.preset };
     let hidden = options.network().chosen(preset).hidden()?;
-    // byte streams repay longer chunks and a slower head; the rates were tuned on the streams of PREDICTOR §6
+    // byte streams repay a slower head; the rates were tuned on the streams of PREDICTOR §5
     let bytes = spec.code == Code::Byte && spec.sides == 0;
     let largest = NetworkSpec {
         layers: 2,
         hidden,
-        chunk: if bytes { 16 } else { 8 },
-        rate: if hidden > 64 { 3e-3 } else { 5e-3 },
+        chunk: 32,
+        rate: if hidden > 64 { 6e-3 } else { 9e-3 },
         head_rate: if bytes { 2e-3 } else { 5e-3 },
         lags: 3,
         rows_max: 1 << 16,

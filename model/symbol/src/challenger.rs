@@ -17,7 +17,9 @@
 //!
 //! Determinism: what is decided depends on the symbols alone. Losses that are not finite count as none.
 
+use crate::code::NIBBLES_MAX;
 use crate::network::{LOGIT_MAX, SymbolNetwork};
+use crate::node::NIBBLE_BITS;
 use crate::spec::Spec;
 use surmise_state::{Persist, State, StateError, incremental_copy};
 
@@ -50,14 +52,16 @@ impl Persist for NetworkHistory {
     }
 }
 
-/// A symbol that came, and what the champion paid for it.
-pub(crate) struct ScoredSymbol {
+/// A symbol that came, what the champion paid for it, and what the mixer said.
+pub(crate) struct ScoredSymbol<'a> {
     /// The symbol.
     pub(crate) symbol: u32,
     /// The symbol's number among those that the model has learnt, 1 for the first.
     pub(crate) number: u64,
     /// Nats that the champion paid.
     pub(crate) champion_nats: f64,
+    /// The mixer's probabilities of a 1 at the nodes of the symbol's path, nibble by nibble.
+    pub(crate) mixed: &'a [[f32; NIBBLE_BITS]; NIBBLES_MAX],
 }
 
 /// Page's test (1954) for a rise of the champion's loss: block means, standardised by their own discounted past, are
@@ -183,7 +187,7 @@ impl Trials {
         &mut self,
         spec: &Spec,
         champion: &mut SymbolNetwork,
-        scored: &ScoredSymbol,
+        scored: &ScoredSymbol<'_>,
         challenger_nats: f64,
     ) {
         self.nats += if scored.champion_nats.is_finite() { scored.champion_nats } else { 0.0 };

@@ -97,6 +97,7 @@ impl EvidenceSource for EventNumbers {
         symbol: &NumbersAtSymbol,
         nodes: &[TreeNode; NIBBLE_BITS],
         said: &EventNumbersSaid<NIBBLE_BITS>,
+        _: &[f32; NIBBLE_BITS],
         bits: &[u32; NIBBLE_BITS],
     ) {
         if let Some(learners) = &mut self.learners {

@@ -15,7 +15,7 @@ impl SymbolModel {
     ) {
         let d = &work.decisions;
         let y = bits.map(|bit| bit as f32);
-        self.sources.learn_bits::<FMA>(&work.symbol.sources, nodes, &d.sources, bits);
+        self.sources.learn_bits::<FMA>(&work.symbol.sources, nodes, &d.sources, &d.mixed.probability, bits);
         self.mixing.learn::<FMA>(d, &y);
         for j in 0..NIBBLE_BITS {
             // maps of settled decisions stay as they are, as the mixer's rows do

@@ -315,6 +315,7 @@ impl EvidenceSource for Matches {
         symbol: &MatchesAtSymbol,
         _: &[TreeNode; NIBBLE_BITS],
         said: &MatchesSaid<NIBBLE_BITS>,
+        _: &[f32; NIBBLE_BITS],
         bits: &[u32; NIBBLE_BITS],
     ) {
         for j in 0..NIBBLE_BITS {

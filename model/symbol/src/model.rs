@@ -1,6 +1,7 @@
 //! The symbol model: what it is made of, its checkpoints, and what is reported of it.
 
 use crate::challenger::NetworkHistory;
+use crate::code::NIBBLES_MAX;
 use crate::context::Context;
 use crate::contexts::{CONTEXTS_MAX, Contexts, LineKeys};
 use crate::decisions::Decisions;
@@ -56,6 +57,8 @@ pub(crate) struct SymbolWork {
     /// Keys of the lines at the first nibbles.
     pub(crate) keys: LineKeys,
     pub(crate) decisions: Decisions<NIBBLE_BITS>,
+    /// The mixer's probabilities of a 1, nibble by nibble.
+    pub(crate) mixed: [[f32; NIBBLE_BITS]; NIBBLES_MAX],
 }
 
 impl SymbolModel {

@@ -1,11 +1,12 @@
 //! One network that predicts symbols: a recurrence over the last symbols and the other fields, and a head at the nodes
 //! of the code tree (PREDICTOR §5).
 
-use crate::code::Code;
+use crate::code::{Code, NIBBLES_MAX};
 use crate::hash::mix;
 use crate::key::SymbolKey;
 use crate::node::NIBBLE_BITS;
 use crate::spec::{NETWORK_SIDES_MAX, Spec};
+use crate::threshold::unsettled;
 use surmise_lanes::{kernels, sigmoid};
 use surmise_network::{NONE, Rates, Recurrence, Sequence, Shape, TreeHead};
 use surmise_state::{Persist, State, StateError, incremental_copy};
@@ -79,15 +80,36 @@ impl SymbolNetwork {
     }
 }
 
+/// How much of the head's error is the network's own; the rest is the mixer's (PREDICTOR §5).
+const OWN_ERROR_SHARE: f32 = 0.5;
+
+/// The errors that the head learns from at the decisions of a nibble: means of the network's own and the mixer's, or 0
+/// where a mean is settled. `own` and `mixed` are probabilities of a 1.
+#[inline(always)]
+pub(crate) fn head_errors(
+    own: &[f32; NIBBLE_BITS],
+    mixed: &[f32; NIBBLE_BITS],
+    bits: &[u32; NIBBLE_BITS],
+) -> [f32; NIBBLE_BITS] {
+    let mut errors = [0.0; NIBBLE_BITS];
+    for j in 0..NIBBLE_BITS {
+        let p = OWN_ERROR_SHARE * own[j] + (1.0 - OWN_ERROR_SHARE) * mixed[j];
+        errors[j] = unsettled(p - bits[j] as f32);
+    }
+    errors
+}
+
 kernels! {
-/// Predicts a symbol of a key by the network alone and learns it; returns the nats that the network paid. `ids` are the
-/// network's inputs, as [`SymbolNetwork::ids`] makes them.
-pub(crate) fn learn_alone[FMA](
+/// Predicts a symbol of a key by the network alone and learns it beside the mixture that predicted it; returns the nats
+/// that the network paid. `ids` are the network's inputs, as [`SymbolNetwork::ids`] makes them; `mixed` are the mixer's
+/// probabilities of a 1, nibble by nibble.
+pub(crate) fn learn_beside[FMA](
     network: &mut SymbolNetwork,
     sequence: &mut Sequence,
     ids: &[u32],
     code: Code,
     symbol: u32,
+    mixed: &[[f32; NIBBLE_BITS]; NIBBLES_MAX],
 ) -> f64 {
     network.core.step(sequence, ids, &[]);
     let path = code.path(symbol);
@@ -97,13 +119,13 @@ pub(crate) fn learn_alone[FMA](
         let nodes: [u32; NIBBLE_BITS] =
             std::array::from_fn(|j| code.node(depth, prefix, (nibble | 16) >> (NIBBLE_BITS - j)));
         let logits = network.head.logits::<FMA, NIBBLE_BITS>(&nodes, network.core.features());
-        let mut errors = [0f32; NIBBLE_BITS];
+        let (mut p, mut bits) = ([0f32; NIBBLE_BITS], [0; NIBBLE_BITS]);
         for j in 0..NIBBLE_BITS {
-            let bit = nibble >> (NIBBLE_BITS - 1 - j) & 1;
-            let p = sigmoid::<FMA>(logits[j].clamp(-LOGIT_MAX, LOGIT_MAX));
-            likelihood *= f64::from(if bit == 1 { p } else { 1.0 - p });
-            errors[j] = p - bit as f32;
+            bits[j] = nibble >> (NIBBLE_BITS - 1 - j) & 1;
+            p[j] = sigmoid::<FMA>(logits[j].clamp(-LOGIT_MAX, LOGIT_MAX));
+            likelihood *= f64::from(if bits[j] == 1 { p[j] } else { 1.0 - p[j] });
         }
+        let errors = head_errors(&p, &mixed[depth], &bits);
         let (features, gradient) = network.core.features_and_gradient();
         network.head.learn_all::<FMA, NIBBLE_BITS>(&nodes, &errors, features, gradient);
         prefix = prefix << 4 | nibble;

@@ -4,11 +4,10 @@
 use crate::challenger::{NetworkHistory, ScoredSymbol, Trials};
 use crate::component::SymbolComponent;
 use crate::key::SymbolKey;
-use crate::network::{LOGIT_MAX, NETWORK_IDS_MAX, SymbolNetwork, learn_alone};
+use crate::network::{LOGIT_MAX, NETWORK_IDS_MAX, SymbolNetwork, head_errors, learn_beside};
 use crate::node::{NIBBLE_BITS, TreeNode};
 use crate::source::{EvidenceSource, INITIAL_WEIGHT, MixerInput, StatePlace, UsedBy};
 use crate::spec::Spec;
-use crate::threshold::unsettled;
 use surmise_lanes::sigmoid;
 use surmise_network::{Hidden, JobSink, NONE, RejectedUpdates, Sequence, Shape};
 use surmise_state::{Persist, State, StateError, incremental_copy};
@@ -132,7 +131,7 @@ impl Networks {
 
     /// Ends the champion's step for a symbol that came, lets a challenger learn the symbol, and judges the trial. The
     /// key does not have the symbol yet.
-    pub fn finish_symbol(&mut self, spec: &Spec, key: &mut SymbolKey, side: &[u32], scored: &ScoredSymbol) {
+    pub fn finish_symbol(&mut self, spec: &Spec, key: &mut SymbolKey, side: &[u32], scored: &ScoredSymbol<'_>) {
         let Some(champion) = &mut self.champion else { return };
         champion.core.finish();
         // a challenger is trained on the same symbols, and no prediction uses it
@@ -141,7 +140,7 @@ impl Networks {
             let used = champion.ids(key, &[0u32; 0], side, &mut ids);
             let (_, sequence) =
                 key.challenger.get_or_insert_with(|| (trial.number, Sequence::new(champion.core.shape())));
-            learn_alone(&mut trial.network, sequence, &ids[..used], spec.code, scored.symbol)
+            learn_beside(&mut trial.network, sequence, &ids[..used], spec.code, scored.symbol, scored.mixed)
         });
         self.trials.judge(spec, champion, scored, challenger_nats);
     }
@@ -235,12 +234,13 @@ impl EvidenceSource for Networks {
         (): &(),
         nodes: &[TreeNode; NIBBLE_BITS],
         said: &NetworksSaid<NIBBLE_BITS>,
+        mixed: &[f32; NIBBLE_BITS],
         bits: &[u32; NIBBLE_BITS],
     ) {
         if let Some(network) = &mut self.champion {
             // the head learns at once; the gradient of its features waits for the chunk's end
             let (features, gradient) = network.core.features_and_gradient();
-            let errors = std::array::from_fn(|j| unsettled(said.probability[j] - bits[j] as f32));
+            let errors = head_errors(&said.probability, mixed, bits);
             let numbers = nodes.map(|node| node.number);
             network.head.learn_all::<FMA, NIBBLE_BITS>(&numbers, &errors, features, gradient);
         }

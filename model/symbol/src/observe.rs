@@ -92,7 +92,7 @@ impl SymbolModel {
         self.symbols += 1;
         if let Some(network) = self.outer.network() {
             let champion_nats = self.outer.latest_nats()[network];
-            let scored = ScoredSymbol { symbol, number: self.symbols, champion_nats };
+            let scored = ScoredSymbol { symbol, number: self.symbols, champion_nats, mixed: &work.mixed };
             self.sources.networks.finish_symbol(&self.spec, key, event.side, &scored);
         }
         self.followers.push(symbol, key.at(1), key.at(2));

@@ -220,6 +220,7 @@ impl EvidenceSource for Recency {
         _: &RecentSymbols,
         _: &[TreeNode; NIBBLE_BITS],
         said: &RecencySaid<NIBBLE_BITS>,
+        _: &[f32; NIBBLE_BITS],
         bits: &[u32; NIBBLE_BITS],
     ) {
         for (view, bit) in said.views.iter().zip(bits).filter(|(view, _)| view.any && self.is_present) {

@@ -122,13 +122,15 @@ pub trait EvidenceSource: IncrementalCopy + Clone {
     /// The mixer's inputs at the decision `j` of those that are predicted together.
     fn inputs<const N: usize>(said: &Self::Said<N>, j: usize) -> Self::Inputs;
 
-    /// Learns the bits that came at the nodes of a nibble's path.
+    /// Learns the bits that came at the nodes of a nibble's path. `mixed` are the probabilities of a 1 that the mixer
+    /// made of all sources' evidence.
     #[inline(always)]
     fn learn_bits<const FMA: bool>(
         &mut self,
         _symbol: &Self::AtSymbol,
         _nodes: &[TreeNode; NIBBLE_BITS],
         _said: &Self::Said<NIBBLE_BITS>,
+        _mixed: &[f32; NIBBLE_BITS],
         _bits: &[u32; NIBBLE_BITS],
     ) {
     }

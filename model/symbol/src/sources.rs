@@ -99,9 +99,10 @@ macro_rules! sources {
                 symbol: &SourcesAtSymbol,
                 nodes: &[TreeNode; NIBBLE_BITS],
                 said: &SourcesSaid<NIBBLE_BITS>,
+                mixed: &[f32; NIBBLE_BITS],
                 bits: &[u32; NIBBLE_BITS],
             ) {
-                $(self.$field.learn_bits::<FMA>(&symbol.$field, nodes, &said.$field, bits);)+
+                $(self.$field.learn_bits::<FMA>(&symbol.$field, nodes, &said.$field, mixed, bits);)+
             }
 
             /// Lets every source learn the symbol that came.

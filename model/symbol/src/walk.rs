@@ -41,6 +41,7 @@ pub(crate) fn walk[FMA](model: &mut SymbolModel, work: &mut SymbolWork, symbol: 
             likelihood *= f64::from(paid[j]);
         }
         model.outer.add_excess::<FMA, NIBBLE_BITS>(&paid);
+        work.mixed[depth] = work.decisions.mixed.probability;
         model.learn::<FMA>(work, &nodes, &bits);
         weights = weights.after(&in_nibble);
         at.nibbles[depth] = nibble as u8;

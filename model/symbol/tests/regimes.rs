@@ -5,10 +5,11 @@ mod common;
 use common::small_network;
 use surmise_fixtures::Random;
 use surmise_state::Persist;
-use surmise_symbol::{Spec, SymbolModel};
+use surmise_symbol::{NetworkSpec, Spec, SymbolModel};
 
 fn spec(mut s: Spec) -> Spec {
-    s.network = Some(small_network());
+    // the rates and the chunk that streams of categories have
+    s.network = Some(NetworkSpec { chunk: 32, rate: 9e-3, head_rate: 5e-3, ..small_network() });
     s
 }
 

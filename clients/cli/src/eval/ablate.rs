@@ -65,21 +65,24 @@ fn signed(difference: f64) -> String {
     if difference.abs() < DIFFERENCE_MIN { "0".into() } else { format!("{difference:+.4}") }
 }
 
-/// A table for every stream: a line for every component, a column for every measure.
+/// A table for every stream: a line for every component, a column for every measure and for the time.
 fn text(all: &[Ablation], paint: Paint) -> Vec<String> {
     let mut out = Vec::new();
     for a in all {
         out.push(String::new());
         out.push(paint.bold(&format!("{}, {} events", a.title, count(a.events))));
         let names = a.measures.iter().map(|m| measure_name(a.format, *m).to_owned());
-        let mut table = Table::with_head(1, ["without".to_owned()].into_iter().chain(names).collect());
+        let mut table = Table::with_head(1, ["without".to_owned()].into_iter().chain(names).chain(["CPU seconds".into()]).collect());
         // blanks below the percentages of the other rows
         let whole = a.whole.iter().map(|value| format!("{value:.4}         "));
-        table.cells(["nothing".to_owned()].into_iter().chain(whole).collect());
+        let seconds = format!("{:.2}         ", a.seconds);
+        table.cells(["nothing".to_owned()].into_iter().chain(whole).chain([seconds]).collect());
         for ablated in &a.ablated {
             let percent = |(more, whole): (&f64, &f64)| format!("{} {:>+6.1} %", signed(*more), 100.0 * more / whole);
             let cells = ablated.more.iter().zip(&a.whole).map(percent);
-            table.cells([ablated.component.name().to_owned()].into_iter().chain(cells).collect());
+            let less = 100.0 * (ablated.seconds - a.seconds) / a.seconds;
+            let seconds = format!("{:.2} {less:>+6.1} %", ablated.seconds);
+            table.cells([ablated.component.name().to_owned()].into_iter().chain(cells).chain([seconds]).collect());
         }
         out.extend(table.lines(paint));
     }

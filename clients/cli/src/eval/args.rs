@@ -44,6 +44,7 @@ Examples:
   surmise eval data --held-out                  what is left where nothing was chosen
   surmise eval data --ablate                    what each component of the predictor is worth
   surmise eval data --ablate words,matches      what these two are
+  surmise eval data --ablate network            what networks are worth, and what time they take
   surmise eval data --output json | jq '.streams[] | {title, measures}'
 
 Every file of the folder is a stream: a fresh learner goes over it once, scoring each event before it learns it, and so

@@ -6,6 +6,7 @@ use super::recording::{StreamFault, replay_recording};
 use crate::baseline::Measure;
 use crate::error::ReplayError;
 use crate::replay::ReplayProgress;
+use crate::resources::thread_seconds;
 use crate::result::ReplayResult;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -28,6 +29,8 @@ pub struct Ablation {
     pub measures: Vec<Measure>,
     /// What the whole predictor reached.
     pub whole: Vec<f64>,
+    /// Processor time that the whole predictor took, in seconds.
+    pub seconds: f64,
     /// What it reached without each of its components.
     pub ablated: Vec<Ablated>,
 }
@@ -41,6 +44,8 @@ pub struct Ablated {
     pub values: Vec<f64>,
     /// By how much they are above those of the whole predictor.
     pub more: Vec<f64>,
+    /// Processor time that the rest took, in seconds: what the component costs is what it is below the whole's.
+    pub seconds: f64,
 }
 
 /// Replays a stream with a fresh learner of these options, and then once without each of the `components` that such a
@@ -54,16 +59,17 @@ pub fn ablate(
     components: &[Component],
     mut report_progress: impl FnMut(Option<Component>, &ReplayProgress),
 ) -> Result<Ablation, StreamFault> {
-    let mut replay_all = |left_out: Option<Component>| -> Result<Vec<ReplayResult>, StreamFault> {
-        let mut options = learner.clone();
+    let mut replay_all = |left_out: Option<Component>| -> Result<(Vec<ReplayResult>, f64), StreamFault> {
+        let (mut options, begin) = (learner.clone(), thread_seconds());
         options.ablate.extend(left_out);
         let one = |file: &PathBuf| {
             let replayed = replay_recording(stream, file, &options, false, |p| report_progress(left_out, p));
             replayed.map(|r| r.result).map_err(|e| StreamFault::new(file, e))
         };
-        stream.files.iter().map(one).collect()
+        let results = stream.files.iter().map(one).collect::<Result<_, _>>()?;
+        Ok((results, thread_seconds() - begin))
     };
-    let whole = replay_all(None)?;
+    let (whole, seconds) = replay_all(None)?;
     let Some(first) = whole.first() else {
         return Err(StreamFault::new(Path::new(&stream.title), ReplayError::NoRecordings));
     };
@@ -71,9 +77,10 @@ pub fn ablate(
     let reached = measured(&whole);
     let mut ablated = Vec::new();
     for component in components.iter().copied().filter(|c| has.contains(c)) {
-        let values: Vec<f64> = measured(&replay_all(Some(component))?).into_iter().map(|m| m.1).collect();
+        let (results, seconds) = replay_all(Some(component))?;
+        let values: Vec<f64> = measured(&results).into_iter().map(|m| m.1).collect();
         let more = values.iter().zip(&reached).map(|(without, (_, whole))| without - whole).collect();
-        ablated.push(Ablated { component, values, more });
+        ablated.push(Ablated { component, values, more, seconds });
     }
     Ok(Ablation {
         title: stream.title.clone(),
@@ -82,6 +89,7 @@ pub fn ablate(
         events: whole.iter().map(|r| r.events).sum(),
         measures: reached.iter().map(|m| m.0).collect(),
         whole: reached.iter().map(|m| m.1).collect(),
+        seconds,
         ablated,
     })
 }
