@@ -134,3 +134,9 @@ export function kindWords(kind: string, field?: string): string {
     default: return kind;
   }
 }
+
+/** Whether an incident is over, in words. A level that has moved stays where it is: what is over is only the surprise. */
+export function beganWords(kind: string, open: boolean): string {
+  if (open) return "began";
+  return kind === "level" || kind === "spread" ? "usual by now, began" : "over, began";
+}

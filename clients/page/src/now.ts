@@ -3,7 +3,7 @@
 import { ask, of, pause } from "./api";
 import { clear, h } from "./dom";
 import { eventElement, expectedWords } from "./eventtext";
-import { ago, clock, count, kindWords, moment, num, plural, rarity } from "./format";
+import { ago, beganWords, clock, count, kindWords, moment, num, plural, rarity } from "./format";
 import { isMuted, muteId, said, say } from "./local";
 import { incidentId, state } from "./state";
 import type { Incident, Part, Why } from "./types";
@@ -95,7 +95,7 @@ function card(incident: Incident, redraw: () => void): HTMLElement {
     "li",
     { class: `incident ${open ? "open" : "over"}` },
     h("div", { class: "head" }, h("h2", {}, kindWords(incident.kind, incident.field)), h("a", { href: link, class: "stream" }, h("bdi", {}, incident.stream)),
-      h("span", { class: "since" }, incident.event === null ? "noticed " : open ? "began " : "over, began ", h("time", { "data-at": incident.time ?? "", title: moment(incident.time) }, ago(incident.time)),
+      h("span", { class: "since" }, incident.event === null ? "noticed " : `${beganWords(incident.kind, open)} `, h("time", { "data-at": incident.time ?? "", title: moment(incident.time) }, ago(incident.time)),
         incident.time ? ` (${clock(incident.time)})` : null)),
     h("p", { class: "text" }, eventElement(incident.event, parts)),
     h("p", { class: "facts" }, facts.join(" · ")),

@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { EventParser } from "../src/api";
 import { filled } from "../src/course";
 import { cut, expectedWords, fieldsOf } from "../src/eventtext";
-import { bytes, num, rarity, rough, short, span } from "../src/format";
+import { beganWords, bytes, num, rarity, rough, short, span } from "../src/format";
 import { meanSince, parseMetrics, sum } from "../src/metrics";
 import { Seen } from "../src/seen";
 import { State } from "../src/state";
@@ -38,6 +38,12 @@ test("rarity, spans and sizes are said in words", () => {
   assert.deepEqual([num(0.0001234), num(1234.6), num(Number.NaN), num(4.5678)], ["0.000123", "1,235", "–", "4.57"]);
   assert.deepEqual([bytes(512), bytes(1536), bytes(3 * 2 ** 30)], ["512 B", "1.5 KiB", "3.0 GiB"]);
   assert.equal(short(new Date(Date.now() - 7_200_000).toISOString()), "2 h");
+});
+
+test("a level that has moved is not called over", () => {
+  assert.equal(beganWords("level", false), "usual by now, began");
+  assert.equal(beganWords("value", false), "over, began");
+  assert.equal(beganWords("level", true), "began");
 });
 
 test("the odd word of a text is marked by its place in bytes", () => {
