@@ -230,7 +230,10 @@ fn each_component_is_left_out_once() {
     );
     let out = eval(dir.path(), &["--only", "readings", "--ablate"]);
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    assert!(out.status.success() && text.contains("regressions") && text.contains(" %") && text.contains("CPU seconds"), "{text}");
+    assert!(
+        out.status.success() && text.contains("regressions") && text.contains(" %") && text.contains("CPU seconds"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -72,7 +72,10 @@ fn text(all: &[Ablation], paint: Paint) -> Vec<String> {
         out.push(String::new());
         out.push(paint.bold(&format!("{}, {} events", a.title, count(a.events))));
         let names = a.measures.iter().map(|m| measure_name(a.format, *m).to_owned());
-        let mut table = Table::with_head(1, ["without".to_owned()].into_iter().chain(names).chain(["CPU seconds".into()]).collect());
+        let mut table = Table::with_head(
+            1,
+            ["without".to_owned()].into_iter().chain(names).chain(["CPU seconds".into()]).collect(),
+        );
         // blanks below the percentages of the other rows
         let whole = a.whole.iter().map(|value| format!("{value:.4}         "));
         let seconds = format!("{:.2}         ", a.seconds);
