@@ -100,7 +100,7 @@ mod tests {
     fn observe_chunks(chunks: usize, delay_chunks: u32, job_sink: Option<JobSink>) -> Learner {
         let mut learner = Learner::new(Schema::bytes(), Options { delay_chunks, ..Options::default() }).unwrap();
         learner.set_job_sink(job_sink);
-        let bytes = vec![b'a'; 16 * chunks];
+        let bytes = vec![b'a'; 32 * chunks];
         let run = Record { data: Data::One(Datum::Bytes(bytes[..].into())), ..Record::default() };
         let event = learner.bind(&run, &Limits::default()).unwrap();
         learner.observe(&event);
