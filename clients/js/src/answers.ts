@@ -656,6 +656,8 @@ export interface StatusAnswer {
   state_hash?: string;
   /** The name of the stream. */
   stream: string;
+  /** After so many more events, at most, the kinds of the fields are decided; none once they are, or were declared. */
+  undecided_events?: number;
   /** Updates of networks that were refused, by reason: `not_finite`, `exploded`. */
   updates_rejected: Record<string, number>;
 }
