@@ -52,6 +52,12 @@ impl FirstEvents {
         self.kept.iter().map(|kept| &kept.event)
     }
 
+    /// Whether events of this schema can be these, which may come from a file: as many as are kept, none with more
+    /// values than there are fields.
+    pub fn fits(&self, schema: &Schema) -> bool {
+        self.kept.len() < DECIDING_EVENTS && self.events().all(|event| event.values.len() <= schema.fields.len())
+    }
+
     /// Whether the events are as many as decide, or take as much room as there is for them.
     pub fn is_complete(&self) -> bool {
         self.kept.len() >= DECIDING_EVENTS || self.bytes >= KEPT_BYTES_MAX
@@ -80,5 +86,24 @@ impl Persist for FirstEvents {
         s.list("beginning", &mut self.kept, KeptEvent::default)?;
         self.bytes = self.kept.iter().map(|kept| event_bytes(&kept.event)).sum();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{Field, FieldKind};
+
+    #[test]
+    fn events_of_another_schema_do_not_fit() {
+        let schema = Schema::new([Field::new("a", FieldKind::Category)]);
+        let event = |values: usize| Event { values: vec![Value::Missing; values], ..Event::default() };
+        let of = |events: usize, values: usize| {
+            let mut first = FirstEvents::default();
+            (0..events).for_each(|offset| first.push(offset as u64, &event(values)));
+            first
+        };
+        assert!(of(0, 0).fits(&schema) && of(255, 1).fits(&schema) && of(3, 0).fits(&schema));
+        assert!(!of(1, 2).fits(&schema) && !of(256, 1).fits(&schema));
     }
 }

@@ -123,6 +123,9 @@ impl Persist for Core<'_> {
         learner.monitors.silences.persist(s)?;
         s.list("seen", &mut learner.monitors.seen, FieldSeen::default)?;
         s.option("beginning", &mut learner.beginning, FirstEvents::default)?;
+        if learner.beginning.as_ref().is_some_and(|beginning| !beginning.fits(&learner.schema)) {
+            return Err(StateError::Invalid("beginning"));
+        }
         // the states of keys are read and written by the models, so they leave the learner meanwhile
         let mut held = std::mem::replace(&mut learner.keys, Keys::new(&learner.options));
         let result = persist_keys(learner, &mut held, s);

@@ -169,6 +169,9 @@ impl Extremes {
 impl Persist for FieldSeen {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.u64s("seen symbols", &mut self.symbols)?;
+        if self.symbols.len() > SYMBOLS_MAX {
+            return Err(StateError::Invalid("seen symbols"));
+        }
         // what is not there is written as if it were empty
         let mut words_seen = self.words.take().unwrap_or_default();
         s.u64s("seen words", &mut words_seen.tags)?;
@@ -186,7 +189,7 @@ impl Persist for FieldSeen {
         for extremes in [&mut numbers.high, &mut numbers.low] {
             s.f64s("seen numbers", &mut extremes.numbers)?;
             s.u64s("seen numbers", &mut extremes.offsets)?;
-            if extremes.numbers.len() != extremes.offsets.len() {
+            if extremes.numbers.len() != extremes.offsets.len() || extremes.numbers.len() > EXTREMES_MAX {
                 return Err(StateError::Invalid("seen numbers"));
             }
         }
