@@ -76,9 +76,5 @@ fn a_preset_that_does_not_fit_is_refused_with_what_would() {
 fn a_preset_changes_what_it_names() {
     let of = |preset| learnt(Options { preset, ..Options::default() }, Preset::Symbols);
     assert_ne!(of(Preset::Symbols).0, of(Preset::Records).0, "the recipe of sessions, or of records");
-    assert!(
-        of(Preset::Auto).1.contains("preset symbols, network medium 2x64, memory 64 MiB"),
-        "{}",
-        of(Preset::Auto).1
-    );
+    assert!(of(Preset::Auto).1.contains("preset symbols, network small 2x32, memory 64 MiB"), "{}", of(Preset::Auto).1);
 }

@@ -114,7 +114,7 @@ pub enum OptionsError {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NetworkSize {
-    /// The size that the preset chooses: medium for bytes, texts and lone categories, else small.
+    /// The size that the preset chooses: medium for bytes and texts, else small.
     #[default]
     Auto,
     /// No network: counts and simple experts only.
@@ -180,7 +180,7 @@ impl NetworkSize {
     /// The size itself, or what `auto` stands for under a preset.
     pub(crate) fn chosen(self, preset: Preset) -> NetworkSize {
         match (self, preset) {
-            (NetworkSize::Auto, Preset::Bytes | Preset::Symbols) => NetworkSize::Medium,
+            (NetworkSize::Auto, Preset::Bytes) => NetworkSize::Medium,
             (NetworkSize::Auto, _) => NetworkSize::Small,
             (size, _) => size,
         }
