@@ -22,15 +22,11 @@ const STEPS_SHARE_MAX: f64 = 0.75;
 const STEPS_MIN: usize = 24;
 
 /// Words in the names of columns that hold names of classes, though these are numbers.
-const CLASS_WORDS: [&str; 14] = [
-    "class", "type", "id", "code", "status", "label", "category", "kind", "group", "flag", "state", "port", "zip",
-    "pid",
-];
-/// Words in the names of columns that hold counts or readings.
-const COUNT_WORDS: [&str; 14] = [
-    "count", "counts", "volume", "num", "total", "amount", "quantity", "qty", "size", "length", "sum", "n", "load",
-    "visits",
-];
+const CLASS_WORDS: &str = "class type id code status label category kind group flag state port zip pid";
+/// Words in the names of columns that hold counts or readings: what is counted or measured, and units.
+const COUNT_WORDS: &str = "count counts volume num total amount quantity qty size length sum n load visits ns us ms sec \
+    secs seconds minutes hours duration latency elapsed bytes kb mb gb kib mib percent pct rate temp temperature \
+    pressure humidity speed price cost age depth";
 
 /// The unit of a column of numbers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -161,7 +157,8 @@ fn as_numbers(name: &str, values: &[&str], numerals: Numerals) -> Option<ColumnR
         if !has_order(name, &sequence) {
             return Some(ColumnReading::of(FieldKind::Category, numerals));
         }
-        why = Some(format!("column {name:?} has few distinct values, but they are in an order: a number"));
+        let of_few = "has few distinct values, but they are in an order, or its name tells: a number";
+        why = why.or_else(|| (classes > 1).then(|| format!("column {name:?} {of_few}")));
     }
     if !texts.is_empty() {
         why = Some(format!("column {name:?} holds numbers and, as {name}.text, some texts"));
@@ -192,24 +189,24 @@ fn column_unit(units: &[&str]) -> Option<Option<ColumnUnit>> {
 
 /// Whether few distinct whole numbers have an order, as counts do, or are names of classes.
 ///
-/// Two values are a class. Of more, the name of the column may tell. Else, values that leave most of their range out
-/// (200, 404, 500) are names. What is left are counts where neighbours that differ are nearer to each other than
-/// chance would put them, or where five or more values become ever less frequent to both sides of the most frequent
-/// one.
+/// The name of the column may tell. Else, one value is a reading that stands still, and two are a class. Of more,
+/// values that leave most of their range out (200, 404, 500) are names. What is left are counts where neighbours that
+/// differ are nearer to each other than chance would put them, or where five or more values become ever less frequent
+/// to both sides of the most frequent one.
 fn has_order(name: &str, sequence: &[i64]) -> bool {
     let mut counts: std::collections::BTreeMap<i64, usize> = std::collections::BTreeMap::new();
     for x in sequence {
         *counts.entry(*x).or_default() += 1;
     }
     let values: Vec<i64> = counts.keys().copied().collect();
-    if values.len() <= 2 {
+    if has_word(name, CLASS_WORDS) {
         return false;
     }
-    if has_word(name, &CLASS_WORDS) {
-        return false;
-    }
-    if has_word(name, &COUNT_WORDS) {
+    if values.len() == 1 || has_word(name, COUNT_WORDS) {
         return true;
+    }
+    if values.len() == 2 {
+        return false;
     }
     let steps: Vec<i64> = values.windows(2).map(|w| w[1] - w[0]).collect();
     let step = steps.iter().copied().fold(0, gcd).max(1);
@@ -222,11 +219,12 @@ fn has_order(name: &str, sequence: &[i64]) -> bool {
 
 /// Whether a column of this name holds names of classes, though these may be numbers.
 pub(crate) fn names_classes(name: &str) -> bool {
-    has_word(name, &CLASS_WORDS)
+    has_word(name, CLASS_WORDS)
 }
 
-fn has_word(name: &str, list: &[&str]) -> bool {
-    name.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|word| list.contains(&word))
+fn has_word(name: &str, list: &str) -> bool {
+    let among = |word: &str| list.split_ascii_whitespace().any(|other| other == word);
+    name.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(among)
 }
 
 fn gcd(a: i64, b: i64) -> i64 {
@@ -317,6 +315,13 @@ mod tests {
         assert_eq!(kind("x", &codes), FieldKind::Category, "codes leave most of their range out");
         assert_eq!(kind("order_type", &walk), FieldKind::Category, "the name tells");
         assert_eq!(kind("visits", &classes), FieldKind::Number, "the name tells");
+        let cycle = |name| kind(name, &many(|i| format!("{}", 10 + i % 3)));
+        assert_eq!(
+            (cycle("ms"), cycle("took_ms"), cycle("x")),
+            (FieldKind::Number, FieldKind::Number, FieldKind::Category)
+        );
+        let still = |name| kind(name, &many(|_| "7".into()));
+        assert_eq!((still("x"), still("code")), (FieldKind::Number, FieldKind::Category), "one value tells little");
     }
 
     #[test]
