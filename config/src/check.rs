@@ -2,7 +2,7 @@
 
 use crate::address::parse_address;
 use crate::config::Config;
-use crate::error::{ConfigError, ConfigFault};
+use crate::error::{ConfigError, ConfigFault, WrittenIn};
 use crate::stream_name::check_stream_name;
 use crate::tokens::TokenFault;
 use surmise_device::Choice;
@@ -30,6 +30,7 @@ impl Config {
         self.check_learning(&mut faults);
         self.check_streams(&mut faults);
         self.check_export(&mut faults);
+        self.check_sources(&mut faults);
         match faults.is_empty() {
             true => Ok(()),
             false => Err(ConfigError { file: None, faults }),
@@ -100,6 +101,13 @@ impl Config {
         for (name, rule) in &self.export.webhooks {
             let wrong = rule.faults(name, self.name_bytes_max()).into_iter();
             faults.extend(wrong.map(|fault| ConfigFault::Webhook { name: name.clone(), fault }));
+        }
+    }
+
+    fn check_sources(&self, faults: &mut Vec<ConfigFault>) {
+        for (key, fault) in self.sources.faults(self.name_bytes_max()) {
+            let reason = figment::error::Kind::Message(fault.to_string());
+            faults.push(ConfigFault::BadValue { key, reason, source_of: WrittenIn::default() });
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::address::OFF;
 use crate::error::{ConfigError, ConfigFault};
 use crate::export::ExportTable;
+use crate::sources::SourcesTable;
 use crate::stream_name::fits;
 use crate::streams::StreamRule;
 use crate::tables::{
@@ -46,6 +47,8 @@ pub struct Config {
     pub alarm: AlarmTable,
     /// Where the daemon tells what it finds.
     pub export: ExportTable,
+    /// What the daemon reads itself.
+    pub sources: SourcesTable,
     /// How the daemon leaves.
     pub shutdown: ShutdownTable,
     /// Where the configuration comes from; it is no key.

@@ -288,7 +288,7 @@ pub enum SchemaFault {
 }
 
 /// Where a value was written: ` (a file)`, or nothing if that is not known.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct WrittenIn(Option<String>);
 
 impl fmt::Display for WrittenIn {

@@ -13,6 +13,7 @@ mod check;
 mod config;
 mod error;
 mod export;
+mod sources;
 mod stream_name;
 mod streams;
 mod tables;
@@ -23,6 +24,7 @@ pub use address::{AddressError, OFF, parse_address};
 pub use config::{Config, ConfigSource, DEFAULT_FILE};
 pub use error::{ConfigError, ConfigFault, Hint, SchemaFault, WrittenIn};
 pub use export::{ExportTable, WebhookFault, WebhookRule};
+pub use sources::{FileFormat, FileSource, SourceFault, SourcesTable, SyslogKey, SyslogSource};
 pub use stream_name::{StreamNameError, check_stream_name};
 pub use streams::{StreamAlarm, StreamLearning, StreamRule};
 pub use tables::{

@@ -72,6 +72,20 @@ fn values_that_do_not_fit_are_named() {
 }
 
 #[test]
+fn sources_that_cannot_be_read_are_named() {
+    let fault = |toml: &str| Config::from_toml(toml).unwrap().check().unwrap_err().to_string();
+    let e = fault("[sources.files.web]\npaths = [\"logs/*.log\", \"/logs/[\"]\ncolumns = [\"a\"]");
+    assert!(e.contains("sources.files.web: ") && e.contains("\"logs/*.log\" is not absolute"), "{e}");
+    assert!(e.contains("\"/logs/[\"") && e.contains("format = \"csv\""), "{e}");
+    assert!(fault("[sources.files.web]").contains("needs paths"));
+    assert!(fault("[sources.files.\"a b\"]\npaths = [\"/x\"]").contains("the name of a source"));
+    let e = fault("[sources.syslog.hosts]\nudp = \"5514\"\n[sources.syslog.none]");
+    assert!(e.contains("sources.syslog.hosts: udp: expected an address") && e.contains("udp, tcp or unix"), "{e}");
+    let c = Config::from_toml("[sources.files.web]\npaths = [\"/var/log/*.csv\"]\nformat = \"csv\"").unwrap();
+    c.check().unwrap();
+}
+
+#[test]
 fn off_loopback_needs_a_token() {
     let c = Config::from_toml("[listen]\ntcp = \"0.0.0.0:7071\"").unwrap();
     let e = c.check().unwrap_err().to_string();

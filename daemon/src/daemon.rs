@@ -10,7 +10,7 @@ use crate::session::{ListenerKind, Opening};
 use crate::sockets::{Addresses, Bound};
 use crate::threads::Threads;
 use crate::tls::{self, OwnCertificate};
-use crate::{clock, http, listen, telemetry, undo, webhooks};
+use crate::{clock, http, listen, sources, telemetry, undo, webhooks};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -156,6 +156,7 @@ impl Running {
         listeners.spawn(async move { wait_for_recovery(&waiting, recoveries).await });
         listeners.spawn(upkeep(hub.clone()));
         listeners.spawn(webhooks::serve(hub.clone()));
+        listeners.spawn(sources::serve(hub.clone()));
         Ok(Running {
             hub,
             devices,

@@ -132,6 +132,11 @@ impl Fencing {
         Ok(claim)
     }
 
+    /// The newest epoch of a producer that an event was learnt of, and the number up to which it is durable.
+    pub fn known(&self, producer: &str) -> Option<(u64, Option<u64>)> {
+        self.lock().get(producer).and_then(|state| Some((state.epoch?, state.committed)))
+    }
+
     /// Checks the epoch of events that come without a connection of their own, over HTTP.
     ///
     /// # Errors

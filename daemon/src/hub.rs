@@ -10,6 +10,7 @@ use crate::fencing::Fencing;
 use crate::inbox::{Batch, Closed, Inbox, InboxEvent, ReplyOptions};
 use crate::owner::{KnownProducer, OwnerRequest};
 use crate::services::Services;
+use crate::source_board::SourceBoard;
 use crate::ticket::{ChunkCounts, Outbox};
 use crate::tls::OwnCertificate;
 use arc_swap::ArcSwap;
@@ -89,6 +90,8 @@ pub struct Hub {
     pub changing: tokio::sync::Mutex<()>,
     /// Time, workers, key pages and the store, for streams that are made off the owners' threads.
     pub services: Arc<Services>,
+    /// What the sources are doing.
+    pub sources: SourceBoard,
     owners: Vec<OwnerPort>,
     store: Mutex<Option<Arc<Store>>>,
 }
@@ -126,6 +129,7 @@ impl Hub {
             question_permits,
             changing: tokio::sync::Mutex::default(),
             services,
+            sources: SourceBoard::default(),
             owners,
             store: Mutex::new(Some(store)),
         }

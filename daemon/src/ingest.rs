@@ -32,6 +32,8 @@ pub enum Door {
     EventSocket,
     /// A request over HTTP: all events belong to the stream of its path.
     Http,
+    /// A source that the daemon reads itself: all events belong to the stream of its configuration.
+    Source,
 }
 
 /// The syntax of a sender's lines.
@@ -204,6 +206,30 @@ impl Intake {
             CutLine::Whole(text) if self.syntax == LineSyntax::Plain => parse_plain(text),
             CutLine::Whole(text) => parse_line(text),
         };
+        self.take_parsed(parsed, bytes, arrival_us, chunk);
+    }
+
+    /// Reads one event of `bytes` bytes into a chunk, which its source has parsed or refused itself.
+    pub fn read_event(
+        &mut self,
+        parsed: Result<EventLine, Refusal>,
+        bytes: usize,
+        arrival_us: i64,
+        chunk: &mut LineChunk,
+    ) {
+        self.lines_read += 1;
+        chunk.lines += 1;
+        self.take_parsed(parsed.map(ProducerLine::Event), bytes, arrival_us, chunk);
+    }
+
+    /// Puts a line that was parsed, or could not be, into a chunk.
+    fn take_parsed(
+        &mut self,
+        parsed: Result<ProducerLine, Refusal>,
+        bytes: usize,
+        arrival_us: i64,
+        chunk: &mut LineChunk,
+    ) {
         match parsed {
             Ok(ProducerLine::Event(event)) => {
                 let seq = event.seq;
@@ -232,6 +258,7 @@ impl Intake {
         let reason = match self.door {
             Door::EventSocket => "a hello has to be the first line of its connection",
             Door::Http => "a hello is for the event socket; here the query says who sends",
+            Door::Source => "a hello is for the event socket; here the configuration says what is read",
         };
         Refusal::new(RefusalCode::BadHello, "hello", reason)
     }
@@ -302,6 +329,7 @@ impl Intake {
                 Err(fault) => fault.to_string(),
             },
             Door::Http => format!("the event names the stream {name:?}, but it was posted to {:?}", self.stream),
+            Door::Source => format!("the event names the stream {name:?}, but its source is that of {:?}", self.stream),
         };
         Err(Refusal::new(RefusalCode::BadStream, "stream", reason))
     }

@@ -50,6 +50,8 @@ mod simulated_pages;
 #[cfg(test)]
 mod simulated_storage;
 mod sockets;
+mod source_board;
+mod sources;
 mod storage;
 mod stream;
 mod summary;

@@ -112,6 +112,12 @@ metrics_table! {
         "Incidents that the budgets allow for the events learnt since the start; surmise_alarms_total has those that came";
     WEBHOOK_POSTS = Counter Count "surmise_webhook_posts_total" ["webhook", "result"]
         "Posts of incidents, by webhook and by what came of them: taken; refused, and passed over; failed, and sent again";
+    SOURCE_LAG = Gauge Bytes "surmise_source_lag_bytes" ["source"]
+        "Bytes of files that are there and not in the log yet, by source of the configuration";
+    SOURCE_ERRORS = Gauge Count "surmise_source_errors" ["source"]
+        "Files and addresses that a source cannot read now; GET /api/v1/sources says which, and what to do";
+    SOURCE_REFUSED = Counter Count "surmise_source_refused_total" ["source"]
+        "Lines and messages of a source that are no events and were passed over; the log says why";
     DRIFT = Counter Count "surmise_drift_detected_total" ["detector"]
         "Lasting changes of streams, by what changed: loss or level";
     UPDATES_REJECTED = Counter Count "surmise_updates_rejected_total" ["reason"]

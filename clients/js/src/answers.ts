@@ -346,6 +346,18 @@ export interface FieldDescription {
 /** What a field holds, which decides how it is bound, predicted and scored. */
 export type FieldKind = "category" | "number" | "text" | "byte" | "gap" | "line";
 
+/** A file that is followed. */
+export interface FileStatus {
+  /** Its length. */
+  length: number;
+  /** Its path. */
+  path: string;
+  /** The offset up to which the log has it. */
+  position: number;
+  /** Whether it has another name by now: it is read to its end. */
+  rotated: boolean;
+}
+
 /** A producer that was forgotten. */
 export interface ForgottenProducer {
   /** The name of the producer. */
@@ -596,6 +608,39 @@ export interface SchemaChange {
   closed: boolean | null;
   /** Fields that are new or get another kind. */
   fields: Field[];
+}
+
+/** What a source reads. */
+export type SourceKind = "files" | "syslog";
+
+/** The sources whose streams the client may touch. */
+export interface SourceList {
+  /** The sources, by kind and name. */
+  sources: SourceStatus[];
+}
+
+/** A source, and how far it is. */
+export interface SourceStatus {
+  /** The addresses that messages are received at. */
+  addresses?: string[];
+  /** What cannot be read now, and what to do about it. */
+  errors: string[];
+  /** Events learnt since the start. */
+  events: number;
+  /** The files that are followed. */
+  files?: FileStatus[];
+  /** What it reads. */
+  kind: SourceKind;
+  /** Bytes that are there and that the log does not have yet. */
+  lag_bytes: number;
+  /** What was refused last, and why. */
+  last_refusal?: string;
+  /** Its name in the configuration. */
+  name: string;
+  /** Lines or messages refused since the start. */
+  refused: number;
+  /** The stream of its events. */
+  stream: string;
 }
 
 /** The hash of a stream's learner. */

@@ -35,7 +35,7 @@ pub(crate) fn time_of_datum(value: &Datum) -> Option<i64> {
 
 /// Takes the event's time out of the fields of a record: the first that has one of the names, in their order, and is a
 /// time.
-pub(crate) fn take_time(fields: &mut Vec<(Box<str>, Datum)>) -> Option<i64> {
+pub fn take_time(fields: &mut Vec<(Box<str>, Datum)>) -> Option<i64> {
     let rank = |name: &str| TIME_NAMES.iter().position(|known| known.eq_ignore_ascii_case(name));
     let timed = fields.iter().enumerate();
     let timed = timed.filter_map(|(i, (name, value))| Some((rank(name)?, i, time_of_datum(value)?)));

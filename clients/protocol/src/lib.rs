@@ -126,7 +126,7 @@ mod wording;
 pub use alarm_event::{AlarmEvent, AlarmList, event_json, event_parts};
 pub use hello::{Hello, LineFormat, PROTOCOL, Want};
 pub use history::{HistoryAnswer, HistoryPoint, LossWindow};
-pub use json_log::is_time_name;
+pub use json_log::{is_time_name, take_time};
 pub use line::{EventLine, LINE_BYTES_MAX, ProducerLine, parse_bare, parse_line, parse_plain, parse_plain_untimed};
 pub use logged::{LoggedEvent, LoggedEvents};
 pub use quarantine::{QuarantineList, QuarantinedEvent};

@@ -38,6 +38,8 @@ pub const fn json<T: JsonSchema>() -> Content {
     Content::Json(SchemaGenerator::subschema_for::<T>)
 }
 
+/// JSON that is described elsewhere.
+pub const JSON: Content = Content::Other("application/json");
 /// A body of events as lines of JSON.
 pub const LINES: Content = Content::Other("application/x-ndjson");
 /// An answer that never ends: server-sent events.

@@ -13,6 +13,7 @@ mod events;
 mod given;
 mod guard;
 mod history;
+mod inference;
 mod learner;
 mod log;
 mod openapi;
@@ -26,6 +27,7 @@ mod quarantine;
 mod query;
 mod rows;
 mod server;
+mod sources;
 mod streams;
 mod system;
 mod undo;
@@ -38,7 +40,7 @@ use crate::undo::{Changed, SchemaChange};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::{Extension, Router};
 pub use endpoint::Endpoint;
-use endpoint::{BYTES, Content, FEED, LINES, PAGE, json};
+use endpoint::{BYTES, Content, FEED, JSON, LINES, PAGE, json};
 use problem::ProblemResponse;
 use serde_json::Value;
 pub use server::serve;
@@ -96,7 +98,7 @@ endpoints! {
     GET open "/api" openapi_page::page, "this interface, for a browser: what can be asked, and what is answered",
         answer PAGE;
     GET open "/api/v1/openapi.json" openapi::openapi, "this interface, as an OpenAPI document",
-        answer Content::Other("application/json");
+        answer JSON;
     GET Read "/api/v1/streams" rows::list,
         "all streams: offset, schema, rate, mean surprise of the latest events, skill, latest incident (`trend`)",
         query [rows::TREND], answer json::<StreamList>();
@@ -107,6 +109,9 @@ endpoints! {
         query [alarms::ALL_LIMIT], answer json::<AlarmList>();
     GET Read "/api/v1/system" system::system, "limits, and how near each of them is; queues and the store",
         answer json::<system::SystemReport>();
+    GET Read "/api/v1/sources" sources::sources,
+        "what the daemon reads itself: files with their positions, how far it is behind, and what is wrong",
+        answer json::<sources::SourceList>();
     GET Read "/api/v1/streams/{stream}" streams::status,
         "one stream: options, losses of every expert, counts; with `hash=1` its `state_hash`",
         query [streams::HASH], answer json::<streams::StreamAnswer>();
@@ -185,6 +190,13 @@ endpoints! {
     POST Operate "/api/v1/checkpoints/{stream}/{generation}/label" checkpoint_care::label,
         "gives a checkpoint a label, or takes it away (`label`)",
         query [checkpoint_care::LABEL], answer json::<checkpoint_care::CheckpointMarks>();
+    GET open "/v2" inference::server, "what serves here, by the Open Inference Protocol", answer JSON;
+    GET open "/v2/health/live" inference::live, "whether the daemon works", answer JSON;
+    GET open "/v2/health/ready" inference::ready, "whether all streams are restored", answer JSON;
+    GET Read "/v2/models/{stream}" inference::model, "a stream as a model: its fields as tensors", answer JSON;
+    GET Read "/v2/models/{stream}/ready" inference::model_ready, "whether a stream learns", answer JSON;
+    POST Read "/v2/models/{stream}/infer" inference::infer,
+        "what is expected of the fields that are no input; `sequence_id` is the key", body JSON, answer JSON;
     GET Operate "/api/v1/audit" undo::audit_log, "what operators did (`limit`)",
         query [undo::AUDIT_LIMIT], answer json::<undo::Operations>();
 }
@@ -209,6 +221,7 @@ pub fn router(hub: Arc<Hub>) -> Router {
         .layer(from_fn_with_state((hub.clone(), ENDPOINTS), guard::check_origin))
         .layer(from_fn(guard::check_address))
         .layer(map_response(problem::tell_as_problem))
+        .layer(from_fn(inference::tell_errors))
         .layer(map_response(guard::secure))
         .with_state(hub)
 }

@@ -1,0 +1,35 @@
+//! What the daemon reads itself: files that grow, and messages of syslog.
+//!
+//! A file is a producer like another: its events have numbers, and the log holds with each event the number and who
+//! gave it. So the position in a file is what the log says, and nothing is acknowledged, or remembered, before the log
+//! has it. Syslog has no positions: what is received is learnt, and what is lost on the way cannot be asked for.
+
+mod account;
+mod file_events;
+mod finding;
+mod followed;
+mod framing;
+mod learning;
+mod rows;
+mod syslog;
+mod syslog_message;
+mod tailed_file;
+mod tailing;
+
+use crate::hub::Hub;
+use std::sync::Arc;
+use syslog::SyslogReceiver;
+use tailing::Tailing;
+use tokio::task::JoinSet;
+
+/// Serves the sources of the configuration until the daemon stops.
+pub async fn serve(hub: Arc<Hub>) {
+    let mut serving = JoinSet::new();
+    for (name, source) in &hub.config.sources.files {
+        serving.spawn(Tailing::new(hub.clone(), name, source).serve());
+    }
+    for (name, source) in &hub.config.sources.syslog {
+        serving.spawn(SyslogReceiver::serve(hub.clone(), name.clone(), source.clone()));
+    }
+    serving.join_all().await;
+}

@@ -1,0 +1,95 @@
+//! Lines of one file on their way to becoming events, each with its number.
+
+use super::account::FileAccount;
+use super::rows::{TableColumns, goes_on, take_key};
+use super::tailed_file::TailedLine;
+use crate::ingest::cutter::CutLine;
+use crate::ingest::{Door, Intake, LineChunk, LineSyntax};
+use std::path::Path;
+use std::sync::Arc;
+use surmise_config::{FileFormat, FileSource, LimitsTable};
+use surmise_store::group::Origin;
+
+/// How the lines of one file become events.
+pub struct FileEvents {
+    key_field: Option<String>,
+    key_is_path: bool,
+    syntax: LineSyntax,
+    columns: Option<TableColumns>,
+    /// The lines of a row that goes on.
+    held: Vec<u8>,
+}
+
+impl FileEvents {
+    /// Lines that are read as a source says; `columns` are those of a table.
+    pub fn new(source: &FileSource, columns: Option<TableColumns>) -> FileEvents {
+        let syntax = match source.format {
+            FileFormat::Lines => LineSyntax::Bare,
+            FileFormat::Ndjson | FileFormat::Csv => LineSyntax::Plain,
+        };
+        let (key_field, key_is_path) = (source.key_field.clone(), source.key_is_path);
+        FileEvents { key_field, key_is_path, syntax, columns, held: Vec::new() }
+    }
+
+    /// Whether the lines of a row wait for its end.
+    pub fn is_holding(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Makes events of lines, each with the number at which its last line ends.
+    pub fn read(
+        &mut self,
+        lines: &[TailedLine],
+        account: &FileAccount,
+        path: &Path,
+        stream: &Arc<str>,
+        limits: &LimitsTable,
+        arrival_us: i64,
+    ) -> LineChunk {
+        let mut intake = Intake::new(Door::Source, self.syntax, stream.clone(), limits);
+        if self.key_is_path {
+            intake.set_key(Some(path.to_string_lossy().into()));
+        }
+        let mut chunk = LineChunk::default();
+        for TailedLine { end, bytes } in lines {
+            let before = chunk.events.len();
+            match (&self.columns, bytes) {
+                (Some(columns), _) if *end <= columns.header_end => continue,
+                (Some(columns), Some(line)) => {
+                    self.held.extend_from_slice(line);
+                    if goes_on(&self.held) && self.held.len() <= limits.line_bytes.0 as usize {
+                        self.held.push(b'\n');
+                        continue;
+                    }
+                    let row = std::mem::take(&mut self.held);
+                    if row.iter().all(u8::is_ascii_whitespace) {
+                        continue;
+                    }
+                    intake.read_event(columns.event(&row), row.len(), arrival_us, &mut chunk);
+                }
+                (_, bytes) => {
+                    self.held.clear();
+                    let line = bytes.as_deref().map_or(CutLine::TooLong, CutLine::Whole);
+                    intake.read_line(line, arrival_us, &mut chunk);
+                }
+            }
+            for (_, event) in &mut chunk.events[before..] {
+                if let Some(field) = &self.key_field {
+                    take_key(&mut event.record, field);
+                }
+                let (producer, epoch) = (account.producer.clone(), account.epoch);
+                event.seq = Some(*end);
+                // all of a file goes to one stream, in order
+                event.origin = Some(Origin { producer, epoch, seq: *end, safe: Some(*end) });
+            }
+        }
+        chunk
+    }
+
+    /// The rest of a row whose last quote never came, as a line that ends at an offset and has it.
+    pub fn take_held(&mut self, end: u64) -> Vec<TailedLine> {
+        let mut row = std::mem::take(&mut self.held);
+        row.push(b'"');
+        vec![TailedLine { end, bytes: Some(row) }]
+    }
+}

@@ -1,0 +1,124 @@
+//! Lines of a file as events: as they stand, as JSON, or as rows of a table.
+
+use csv::{ReaderBuilder, StringRecord};
+use surmise_event::{Data, Datum, Record, Refusal, RefusalCode, is_missing};
+use surmise_protocol::{EventLine, take_time};
+
+/// The characters that divide cells; of equally frequent ones the first counts.
+const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// The columns of a table.
+#[derive(Debug)]
+pub struct TableColumns {
+    names: Vec<Box<str>>,
+    separator: u8,
+    /// The offset after the header; zero where there is none.
+    pub header_end: u64,
+}
+
+impl TableColumns {
+    /// The columns that the first line of a file names, or those that are given where a file has no header.
+    pub fn new(first_line: &[u8], given: &[String]) -> TableColumns {
+        let separator = separator(first_line);
+        if !given.is_empty() {
+            let names = given.iter().map(|name| name.as_str().into()).collect();
+            return TableColumns { names, separator, header_end: 0 };
+        }
+        let mark = "\u{feff}";
+        let cells = cells(&String::from_utf8_lossy(first_line), separator).unwrap_or_default();
+        let named = |(i, cell): (usize, &str)| match cell.trim_start_matches(mark).trim() {
+            "" => format!("c{}", i + 1).into(),
+            name => name.into(),
+        };
+        let names = cells.iter().enumerate().map(named).collect();
+        TableColumns { names, separator, header_end: first_line.len() as u64 + 1 }
+    }
+
+    /// A row as an event. Numbers are numbers, and a time under one of the names that loggers give it is the event's.
+    ///
+    /// # Errors
+    /// The row is no row, or has more cells than there are columns.
+    pub fn event(&self, row: &[u8]) -> Result<EventLine, Refusal> {
+        let bad = |reason: String| Refusal::new(RefusalCode::WrongType, "row", reason);
+        let text = std::str::from_utf8(row).map_err(|e| bad(format!("it is no UTF-8: {e}")))?;
+        let cells = cells(text, self.separator).ok_or_else(|| bad("it cannot be read as a row".into()))?;
+        if cells.len() > self.names.len() {
+            let (cells, names) = (cells.len(), self.names.len());
+            return Err(bad(format!(
+                "it has {cells} cells, and there are {names} columns; quote cells with separators"
+            )));
+        }
+        let mut fields: Vec<_> = self.names.iter().cloned().zip(cells.iter().map(datum)).collect();
+        let time_us = take_time(&mut fields);
+        let record = Record { time_us, data: Data::Fields(fields), ..Record::default() };
+        Ok(EventLine { record, ..EventLine::default() })
+    }
+}
+
+/// Whether a row goes on in the next line: a quoted cell of it has no end.
+pub fn goes_on(row: &[u8]) -> bool {
+    memchr::memchr_iter(b'"', row).count() % 2 == 1
+}
+
+/// Takes the field of this name out of a record as its key.
+pub fn take_key(record: &mut Record, field: &str) {
+    let Data::Fields(fields) = &mut record.data else { return };
+    let Some(place) = fields.iter().position(|(name, _)| **name == *field) else { return };
+    record.key = match fields.remove(place).1 {
+        Datum::Text(text) => Some(text),
+        Datum::Number(number) => Some(number.to_string().into()),
+        Datum::Bool(flag) => Some(flag.to_string().into()),
+        Datum::Null | Datum::Numbers(_) | Datum::Bytes(_) => return,
+    };
+}
+
+fn separator(line: &[u8]) -> u8 {
+    let count = |separator: u8| memchr::memchr_iter(separator, line).count();
+    SEPARATORS.into_iter().rev().max_by_key(|separator| count(*separator)).unwrap_or(b',')
+}
+
+fn cells(text: &str, separator: u8) -> Option<StringRecord> {
+    let mut reader =
+        ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(text.as_bytes());
+    let mut row = StringRecord::new();
+    reader.read_record(&mut row).is_ok_and(|is_any| is_any).then_some(row)
+}
+
+fn datum(cell: &str) -> Datum {
+    let cell = cell.trim();
+    // a number that begins with a needless zero is a name, such as a postcode
+    let digits = cell.trim_start_matches(['-', '+']);
+    let is_name = digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit();
+    match cell.parse::<f64>() {
+        _ if cell.is_empty() || is_missing(cell) => Datum::Null,
+        Ok(number) if number.is_finite() && !is_name => Datum::Number(number),
+        _ => Datum::Text(cell.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_records_of_the_columns() {
+        let columns = TableColumns::new(b"\xef\xbb\xbfts;page;ms;zip;", &[]);
+        assert_eq!(columns.header_end, 19);
+        let event = columns.event(b"2016-07-01T00:00:00Z;\"a;\"\"b\"\"\";3.5;01067;").unwrap();
+        assert_eq!(event.record.time_us, Some(1_467_331_200_000_000));
+        let fields: Vec<(Box<str>, Datum)> = vec![
+            ("page".into(), Datum::Text("a;\"b\"".into())),
+            ("ms".into(), Datum::Number(3.5)),
+            ("zip".into(), Datum::Text("01067".into())),
+            ("c5".into(), Datum::Null),
+        ];
+        assert_eq!(event.record.data, Data::Fields(fields));
+        assert!(columns.event(b"1;2;3;4;5;6").is_err());
+        assert!(goes_on(b"1,\"two") && !goes_on(b"1,\"two\""));
+        let given = TableColumns::new(b"x,5", &["user".into(), "n".into()]);
+        let mut record = given.event(b"x,5").unwrap().record;
+        assert_eq!(given.header_end, 0);
+        take_key(&mut record, "user");
+        assert_eq!((record.key, record.data), (Some("x".into()), Data::Fields(vec![("n".into(), Datum::Number(5.0))])));
+    }
+}

@@ -1,0 +1,241 @@
+//! Following the files of one source: which there are, in which order they are read, and what of rotated ones is left.
+
+use super::account::TailFault;
+use super::finding::{FoundFiles, beside, find};
+use super::followed::{FileReader, Followed};
+use super::learning::LearningFault;
+use super::tailed_file::{FileId, TailedFile};
+use crate::hub::Hub;
+use crate::source_board::{FileStatus, SourceKind};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use surmise_config::FileSource;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
+
+/// How often it is looked which files there are, and whether they have grown.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// How long a source pauses after a failure.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+/// Files of a source that are open at once.
+const FILES_MAX: usize = 1024;
+
+/// The files of one source.
+pub struct Tailing {
+    reader: FileReader,
+    source: FileSource,
+    /// In the order in which they are read; rotated ones are older than others.
+    followed: Vec<Followed>,
+    /// What is wrong with files.
+    faults: BTreeMap<PathBuf, String>,
+    has_looked: bool,
+}
+
+impl Tailing {
+    /// Prepares to follow the files of a source.
+    pub fn new(hub: Arc<Hub>, name: &str, source: &FileSource) -> Tailing {
+        hub.sources.add(SourceKind::Files, name, source.stream(name));
+        let reader = FileReader { hub, name: name.to_owned(), stream: source.stream(name).into() };
+        Tailing { reader, source: source.clone(), followed: Vec::new(), faults: BTreeMap::new(), has_looked: false }
+    }
+
+    /// Follows them until the daemon stops.
+    pub async fn serve(mut self) {
+        let stopping = self.reader.hub.stopping.clone();
+        stopping.run_until_cancelled(self.follow()).await;
+    }
+
+    async fn follow(&mut self) {
+        while !self.reader.hub.is_ready() {
+            sleep(LOOK_INTERVAL / 4).await;
+        }
+        loop {
+            let until = Instant::now() + LOOK_INTERVAL;
+            self.look().await;
+            // a file that never pauses must not keep new ones from being found
+            let mut has_news = true;
+            while has_news && Instant::now() < until {
+                // what came before a file got another name comes before what is in the file that has its name now
+                has_news = self.read_rotated().await || self.read_others().await;
+            }
+            self.tell();
+            tokio::time::sleep_until(until).await;
+        }
+    }
+
+    /// Gives the log what is new in the oldest rotated file that has anything. Returns whether there was one.
+    async fn read_rotated(&mut self) -> bool {
+        let mut place = 0;
+        while place < self.followed.len() {
+            if self.followed[place].file.is_rotated() && self.read(place).await {
+                return true;
+            }
+            place += 1;
+        }
+        false
+    }
+
+    /// Gives the log what is new in files that have their name. Returns whether there was anything.
+    async fn read_others(&mut self) -> bool {
+        let mut has_news = false;
+        for place in 0..self.followed.len() {
+            if self.followed.get(place).is_some_and(|followed| !followed.file.is_rotated()) {
+                has_news |= self.read(place).await;
+            }
+        }
+        has_news
+    }
+
+    /// Gives the log what is new in a file. Returns whether there was anything.
+    async fn read(&mut self, place: usize) -> bool {
+        let followed = &mut self.followed[place];
+        match self.reader.read(followed).await {
+            Ok(Some(has_news)) => {
+                self.faults.remove(&followed.file.path);
+                has_news
+            }
+            Ok(None) => {
+                self.faults.remove(&followed.file.path);
+                self.followed.remove(place);
+                true
+            }
+            Err(TailFault::Learning(LearningFault::Stopping)) => false,
+            Err(error) => {
+                let path = followed.file.path.clone();
+                // the log knows best how far it is
+                followed.account = None;
+                self.faults.insert(path.clone(), format!("{}: {error}; it is tried again", path.display()));
+                self.tell();
+                sleep(FAILURE_PAUSE).await;
+                false
+            }
+        }
+    }
+
+    /// Looks which files there are, opens those that are new, and notes which have another name by now.
+    async fn look(&mut self) {
+        let patterns = self.source.paths.clone();
+        let Ok(found) = spawn_blocking(move || find(&patterns)).await else { return };
+        let is_first = !std::mem::replace(&mut self.has_looked, true);
+        let mut has_rotated = is_first;
+        for followed in &mut self.followed {
+            let path = found.there.get(&followed.file.id);
+            has_rotated |= path.is_none() && !followed.file.is_rotated();
+            followed.file.set_rotated(path.is_none());
+            if let Some(path) = path {
+                followed.file.path.clone_from(path);
+            }
+            tokio::task::block_in_place(|| followed.notice_new_beginning());
+        }
+        if has_rotated {
+            self.look_beside(&found).await;
+        }
+        let broken = |path: &PathBuf| found.there.values().any(|there| there == path);
+        self.faults.retain(|path, _| broken(path) || self.followed.iter().any(|f| f.file.path == *path));
+        for error in &found.errors {
+            self.faults.insert(PathBuf::from(error), error.clone());
+        }
+        for (id, path) in &found.there {
+            if let Some(mut followed) = self.open(*id, path) {
+                // what a daemon that was not there has missed
+                followed.looks_for_copies = is_first;
+                self.followed.push(followed);
+            }
+        }
+    }
+
+    /// Follows what is beside files and was one of them before a rotation: those that the log knows, and whatever came
+    /// after such a one.
+    async fn look_beside(&mut self, found: &FoundFiles) {
+        let rotated = self.followed.iter().filter(|followed| followed.file.is_rotated());
+        let mut paths: BTreeMap<PathBuf, Option<FileId>> =
+            rotated.map(|followed| (followed.file.path.clone(), None)).collect();
+        paths.extend(found.there.iter().map(|(id, path)| (path.clone(), Some(*id))));
+        for (path, base) in paths {
+            let siblings = {
+                let path = path.clone();
+                spawn_blocking(move || beside(&path)).await.unwrap_or_default()
+            };
+            if let Err(error) = self.follow_siblings(&path, base, siblings, found).await {
+                self.faults.insert(path.clone(), format!("files beside {}: {error}", path.display()));
+            }
+        }
+    }
+
+    async fn follow_siblings(
+        &mut self,
+        path: &Path,
+        base: Option<FileId>,
+        siblings: Vec<(FileId, PathBuf)>,
+        found: &FoundFiles,
+    ) -> Result<(), TailFault> {
+        let mut comes_after_known = false;
+        let mut new = Vec::new();
+        for (id, sibling) in siblings {
+            if self.followed.iter().any(|followed| followed.file.id == id) {
+                comes_after_known = true;
+                continue;
+            }
+            if found.there.contains_key(&id) {
+                continue;
+            }
+            let Some(mut followed) = self.open(id, &sibling) else { continue };
+            followed.file.set_rotated(true);
+            let Some(print) = followed.file.print()? else { continue };
+            let is_known = self.reader.known(id, print).await?.is_some();
+            let is_copy = match base {
+                Some(base) => self.reader.known(base, print).await?.is_some(),
+                None => false,
+            } || self.followed.iter().any(|f| f.file.path == path && f.print() == Some(print));
+            comes_after_known |= is_known;
+            if is_known || !is_copy && (comes_after_known || found.rotated.contains(&id)) {
+                new.push(followed);
+            }
+        }
+        // before those that still have their name
+        let place = self.followed.iter().position(|f| !f.file.is_rotated()).unwrap_or(self.followed.len());
+        self.followed.splice(place..place, new);
+        Ok(())
+    }
+
+    /// Opens a file that is not followed yet.
+    fn open(&mut self, id: FileId, path: &Path) -> Option<Followed> {
+        if self.followed.iter().any(|followed| followed.file.id == id) {
+            return None;
+        }
+        let opened = match self.followed.len() {
+            FILES_MAX.. => {
+                Err(format!("a source follows {FILES_MAX} files at most; use narrower patterns or two sources"))
+            }
+            _ => TailedFile::open(path).map_err(|e| format!("{e}; let the daemon's user read it")),
+        };
+        match opened {
+            Ok(file) => {
+                self.faults.remove(path);
+                Some(Followed::new(file, &self.source))
+            }
+            // it was there a moment ago
+            Err(_) if !path.exists() => None,
+            Err(fault) => {
+                self.faults.insert(path.to_owned(), format!("{} is not read: {fault}", path.display()));
+                None
+            }
+        }
+    }
+
+    /// Tells how far the files are.
+    fn tell(&self) {
+        let status = |followed: &Followed| {
+            let length = followed.file.length().unwrap_or(0);
+            FileStatus::new(&followed.file.path, followed.position, length, followed.file.is_rotated())
+        };
+        let files: Vec<FileStatus> = self.followed.iter().map(status).collect();
+        self.reader.hub.sources.update(SourceKind::Files, &self.reader.name, |source| {
+            source.lag_bytes = files.iter().map(|file| file.length.saturating_sub(file.position)).sum();
+            source.files = files;
+            source.errors = self.faults.values().cloned().collect();
+        });
+    }
+}
