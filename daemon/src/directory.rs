@@ -39,6 +39,8 @@ pub struct StreamView {
     pub name: Arc<str>,
     /// The number of the stream in the log.
     pub number: u32,
+    /// Which incarnation of its name it is.
+    pub incarnation: u32,
     /// Whether it came in the place of another stream, whose past it shows.
     pub is_replacement: bool,
     /// The pattern of the configuration that the name fell under; empty if it fell under none.
@@ -97,6 +99,7 @@ impl StreamView {
         StreamView {
             name: entry.name.as_str().into(),
             number: entry.number,
+            incarnation: entry.epoch,
             is_replacement: entry.replaces.is_some(),
             group: entry.group.as_str().into(),
             offset: AtomicU64::new(0),
@@ -159,6 +162,7 @@ impl StreamView {
 
     /// Tells an alarm to those that follow the stream, and keeps it among the latest incidents.
     pub fn tell_alarm(&self, event: AlarmEvent) {
+        let event = AlarmEvent { incarnation: self.incarnation, ..event };
         if event.alarm.phase == AlarmPhase::Begins {
             let group = if self.group.is_empty() { "default" } else { &*self.group }.to_owned();
             metrics::counter!(telemetry::ALARMS, "group" => group, "kind" => event.alarm.kind.name()).increment(1);

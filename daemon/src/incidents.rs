@@ -137,6 +137,7 @@ mod tests {
             rarity_events: 20_000.0,
             rarity_seconds: None,
             field: None,
+            label: None,
         };
         AlarmEvent::overdue(&"web".into(), alarm, None)
     }

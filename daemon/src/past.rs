@@ -94,6 +94,11 @@ impl StreamPast {
         }
     }
 
+    /// The same past with other incidents.
+    pub fn with_incidents(&self, incidents: Incidents) -> StreamPast {
+        StreamPast { course: Mutex::new(self.course().clone()), incidents }
+    }
+
     /// Appends the encoded past.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let course = self.course().clone();

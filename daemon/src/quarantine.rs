@@ -27,6 +27,11 @@ impl Quarantine {
         self.latest.push_back(event);
     }
 
+    /// The quarantine without its events, of which the count is left.
+    pub fn emptied(&self) -> Quarantine {
+        Quarantine { count: self.count, latest: VecDeque::new() }
+    }
+
     /// Appends the encoded quarantine.
     pub fn encode(&self, out: &mut Vec<u8>) {
         put_varint(out, self.count);

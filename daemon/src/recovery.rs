@@ -175,7 +175,7 @@ fn learn_past(storage: &dyn Storage, mut state: StreamState, services: &Services
     match learnt {
         Ok(past) if past.offset() == state.entry.first_offset => {
             state.counters.records = past.learnt;
-            state.learner = past.into_learner();
+            (state.learner, _) = past.into_learner();
         }
         Ok(_) => tracing::warn!(stream = state.entry.name, "the logs before are learnt differently now"),
         Err(e) => tracing::warn!(stream = state.entry.name, "what was before cannot be learnt again: {e}"),

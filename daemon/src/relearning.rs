@@ -1,13 +1,19 @@
-//! Learning a stream's log again under another schema, while the stream goes on.
+//! Learning a stream's log again under another schema, or without events that are to be forgotten, while the stream
+//! goes on.
 
+use crate::forgetting::{Forgetting, Forgotten};
 use crate::refusals::RefusalCounts;
+use crate::renumbering::Renumbering;
 use crate::services::Services;
 use crate::storage::Storage;
 use crate::stream::NO_LIMITS;
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use surmise_event::Limits;
+use std::sync::Arc;
+use surmise_event::{Data, Feedback, Limits, Outcome, Record, RefusalCode};
 use surmise_learner::{Learner, LearnerError, PagesError};
-use surmise_store::group::Logged;
+use surmise_protocol::AlarmEvent;
+use surmise_store::group::{Decoded, Logged};
 use surmise_store::{LogPart, StoreError, StreamEntry};
 
 /// Why a log is not learnt again.
@@ -16,6 +22,15 @@ pub enum RelearnError {
     /// The log does not hold every event of the stream any more.
     #[error("the log is not whole, so the stream cannot be learnt again: {0}; surmise stream reset begins anew")]
     LogNotWhole(String),
+    /// Offsets before this one do not say which events are meant.
+    #[error(
+        "events before offset {first} had other offsets before the schema was changed, so it is not certain which of \
+         them are meant"
+    )]
+    EarlierNumbers {
+        /// The first offset that is the same in both.
+        first: u64,
+    },
     /// The schema cannot be.
     #[error("the schema cannot be: {0}")]
     Schema(#[from] LearnerError),
@@ -33,7 +48,11 @@ pub enum RelearnError {
 /// A learner that follows the log of a stream under the schema of another entry.
 ///
 /// Events that the new schema refuses are counted and passed over; they stay in the log. The learner's offsets are its
-/// own, so they differ from those of the log from the first refused event on.
+/// own, so they differ from those of the log from the first refused event on; what people said of incidents is learnt
+/// with the offsets that those have now.
+///
+/// Events that are to be forgotten are passed over, too, with what was said of them. What is left is written into a log
+/// of its own, whose offsets are those of the learner, so that nothing leads back to the logs before.
 pub struct Relearning {
     entry: StreamEntry,
     learner: Learner,
@@ -43,12 +62,25 @@ pub struct Relearning {
     /// The part that is being learnt, and the offset in it that comes next.
     part: usize,
     next: u64,
+    /// The first of the parts whose offsets are those that the stream has now.
+    present: usize,
+    /// Whether the learner becomes what the stream was, so that its offsets are those of these parts.
+    is_same: bool,
+    numbers: Renumbering,
+    forgetting: Option<Forgetting>,
     /// Events learnt.
     pub learnt: u64,
     /// Events refused.
     pub refused: RefusalCounts,
     /// The time of the latest event, in microseconds since 1970.
     pub last_event_us: Option<i64>,
+}
+
+/// The first part from which on each goes on where the one before ends, up to a stream that begins at `first_offset`.
+fn present_parts(parts: &[LogPart], first_offset: u64) -> usize {
+    let begins = parts.iter().map(|part| part.from).chain([first_offset]).skip(1);
+    let breaks = parts.iter().zip(begins).map(|(part, next)| part.to != next);
+    breaks.enumerate().filter(|(_, is_break)| *is_break).map(|(place, _)| place + 1).last().unwrap_or(0)
 }
 
 impl Relearning {
@@ -77,8 +109,41 @@ impl Relearning {
         if next > 0 {
             return Err(RelearnError::LogNotWhole(format!("it begins at offset {next}")));
         }
-        let refused = RefusalCounts::default();
-        Ok(Relearning { entry, learner, limits, parts, part: 0, next, learnt: 0, refused, last_event_us: None })
+        Ok(Relearning {
+            entry,
+            learner,
+            limits,
+            present: present_parts(&old.past, old.first_offset),
+            parts,
+            part: 0,
+            next,
+            is_same: false,
+            numbers: Renumbering::default(),
+            forgetting: None,
+            learnt: 0,
+            refused: RefusalCounts::default(),
+            last_event_us: None,
+        })
+    }
+
+    /// Begins to learn the log of stream `old` without some of its events, into a log of stream `entry`, which the
+    /// store knows already.
+    ///
+    /// # Errors
+    /// As of [`Relearning::begin`]; or offsets of what is to be forgotten do not say which events are meant.
+    pub fn without(
+        what: Forgotten,
+        entry: StreamEntry,
+        old: &StreamEntry,
+        services: &Services,
+    ) -> Result<Relearning, RelearnError> {
+        let number = entry.number;
+        let begun = Relearning::begin(entry, old, services, NO_LIMITS)?;
+        let first = begun.parts[begun.present].from;
+        if begun.present > 0 && what.is_by_offset() && what.from.is_none_or(|from| from < first) {
+            return Err(RelearnError::EarlierNumbers { first });
+        }
+        Ok(Relearning { forgetting: Some(Forgetting::new(what, number)), ..begun })
     }
 
     /// Begins to learn the past of a stream again that none of its checkpoints leads to.
@@ -101,6 +166,8 @@ impl Relearning {
         if let Some(part) = relearning.parts.last_mut() {
             part.to = last.to;
         }
+        relearning.present = present_parts(&entry.past, entry.first_offset);
+        relearning.is_same = true;
         Ok(relearning)
     }
 
@@ -117,6 +184,11 @@ impl Relearning {
     /// The offset that the next event has for the learner.
     pub fn offset(&self) -> u64 {
         self.learner.offset()
+    }
+
+    /// What is made without the events that are to be forgotten, if some are.
+    pub fn forgetting(&self) -> Option<&Forgetting> {
+        self.forgetting.as_ref()
     }
 
     /// Learns the log up to its present end.
@@ -140,7 +212,7 @@ impl Relearning {
                     let what = format!("it goes on at offset {found}, but offset {expected} comes next");
                     return Err(RelearnError::LogNotWhole(what));
                 }
-                group.records.iter().try_for_each(|record| self.learn(record))?;
+                self.learn_group(&group, storage)?;
                 self.next += group.span;
             }
             let is_last = self.part + 1 == self.parts.len();
@@ -149,32 +221,109 @@ impl Relearning {
                 return Err(RelearnError::LogNotWhole(what));
             }
             if is_last {
-                return Ok(());
+                break;
             }
             self.part += 1;
+            if to != self.parts[self.part].from {
+                self.numbers.begin();
+            }
             self.next = self.parts[self.part].from;
         }
-    }
-
-    fn learn(&mut self, Logged { record, .. }: &Logged) -> Result<(), RelearnError> {
-        let event = match self.learner.bind(record, &self.limits) {
-            Ok(event) => event,
-            Err(refusal) => {
-                self.refused.add(refusal.code);
-                return Ok(());
-            }
-        };
-        let _outcome = self.learner.observe(&event);
-        self.learnt += 1;
-        self.last_event_us = record.time_us.or(record.arrival_us);
-        match self.learner.pages_fault() {
-            Some(fault) => Err(RelearnError::Pages(fault.clone())),
+        match &mut self.forgetting {
+            Some(forgetting) => Ok(forgetting.log.write(storage, self.learner.offset())?),
             None => Ok(()),
         }
     }
 
-    /// The learner.
-    pub fn into_learner(self) -> Learner {
-        self.learner
+    fn learn_group(&mut self, group: &Decoded, storage: &dyn Storage) -> Result<(), RelearnError> {
+        // a part is of a stream of bytes, or it is not, whatever the others are
+        let taken = |every_byte: bool| group.records.iter().map(move |logged| logged.record.offsets(every_byte));
+        let every_byte = taken(false).sum::<u64>() != group.span;
+        let mut offset = group.first_offset;
+        for (logged, offsets) in group.records.iter().zip(taken(every_byte)) {
+            let number = self.learner.offset();
+            let is_learnt = self.learn(offset, offsets, logged)?;
+            self.numbers.note(offset, offsets, is_learnt.then_some(number), self.learner.offset() - number);
+            offset += offsets;
+            if let Some(forgetting) = self.forgetting.as_mut().filter(|forgetting| forgetting.log.is_due()) {
+                forgetting.log.write(storage, self.learner.offset())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Learns an event, unless it is to be passed over. Returns whether it was learnt.
+    fn learn(&mut self, offset: u64, offsets: u64, logged: &Logged) -> Result<bool, RelearnError> {
+        let record = &logged.record;
+        if let Some(forgetting) = &mut self.forgetting {
+            let is_meant = self.part >= self.present || !forgetting.what.is_by_offset();
+            if is_meant && forgetting.what.holds(offset, offsets, record) {
+                forgetting.forgotten += 1;
+                return Ok(false);
+            }
+        }
+        let Some(record) = self.renumbered(record)? else {
+            match &mut self.forgetting {
+                Some(forgetting) => forgetting.forgotten += 1,
+                None => self.refused.add(RefusalCode::UnknownIncident),
+            }
+            return Ok(false);
+        };
+        let event = match self.learner.bind(&record, &self.limits) {
+            Ok(event) => event,
+            Err(refusal) => {
+                self.refused.add(refusal.code);
+                return Ok(false);
+            }
+        };
+        if let Some(forgetting) = &mut self.forgetting {
+            forgetting.log.push(&record, logged.origin.as_ref());
+        }
+        let outcome = self.learner.observe(&event);
+        self.note_incident(&record, &outcome);
+        self.learnt += 1;
+        self.last_event_us = record.time_us.or(record.arrival_us);
+        match self.learner.pages_fault() {
+            Some(fault) => Err(RelearnError::Pages(fault.clone())),
+            None => Ok(true),
+        }
+    }
+
+    /// A record as it is to be learnt: what is said of an incident is said of the offset that it has now. None if it
+    /// has none.
+    fn renumbered<'a>(&self, record: &'a Record) -> Result<Option<Cow<'a, Record>>, RelearnError> {
+        let Data::Feedback(said) = &record.data else { return Ok(Some(Cow::Borrowed(record))) };
+        let is_present = self.part >= self.present;
+        let about = match self.numbers.of(said.offset) {
+            _ if self.is_same && is_present => Some(said.offset),
+            None if self.forgetting.is_some() && is_present && self.present > 0 => {
+                let first = self.parts[self.present].from;
+                if said.offset < first {
+                    return Err(RelearnError::EarlierNumbers { first });
+                }
+                None
+            }
+            about => about,
+        };
+        let renumbered = |offset| {
+            let said = Feedback { offset, incarnation: None, ..(**said).clone() };
+            Cow::Owned(Record { data: Data::Feedback(Box::new(said)), ..record.clone() })
+        };
+        Ok(about.map(renumbered))
+    }
+
+    /// Keeps an incident for those who ask for the latest ones of the stream.
+    fn note_incident(&self, record: &Record, outcome: &Outcome) {
+        if let Some(forgetting) = &self.forgetting
+            && outcome.alarm.is_some()
+            && let Some(event) = AlarmEvent::of(&Arc::from(&*self.entry.name), record, outcome)
+        {
+            forgetting.incidents.note(&AlarmEvent { incarnation: self.entry.epoch, ..event });
+        }
+    }
+
+    /// The learner, and what was made without what is to be forgotten.
+    pub fn into_learner(self) -> (Learner, Option<Forgetting>) {
+        (self.learner, self.forgetting)
     }
 }

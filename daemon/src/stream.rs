@@ -7,7 +7,7 @@ use crate::producers::{ProducerBounds, Producers, SeqStatus};
 use crate::quarantine::Quarantine;
 use crate::services::Services;
 use crate::summary::StreamSummary;
-use surmise_event::{Limits, Outcome, Record, Refusal, RefusalCode};
+use surmise_event::{Data, Limits, Outcome, Record, Refusal, RefusalCode};
 use surmise_learner::{Learner, LearnerError};
 use surmise_store::StreamEntry;
 use surmise_store::group::Origin;
@@ -75,6 +75,7 @@ impl StreamState {
                 return Err(Refusal::new(RefusalCode::Unavailable, "producer", reason));
             }
         }
+        self.check_incarnation(record)?;
         let event = self.learner.bind(record, limits)?;
         let offset = self.learner.offset();
         append(offset);
@@ -85,6 +86,16 @@ impl StreamState {
         self.counters.records += 1;
         self.counters.last_event_us = record.time_us.or(record.arrival_us);
         Ok(Applied::Observed(outcome))
+    }
+
+    /// Makes sure that what is said of an incident is of this incarnation of the stream, if it says of which it is.
+    fn check_incarnation(&self, record: &Record) -> Result<(), Refusal> {
+        let Data::Feedback(said) = &record.data else { return Ok(()) };
+        let now = self.entry.epoch;
+        let Some(asked) = said.incarnation.filter(|asked| *asked != now) else { return Ok(()) };
+        let reason =
+            format!("the stream is incarnation {now} by now, not {asked}, so the offset may be another event's");
+        Err(Refusal::new(RefusalCode::OtherIncarnation, "incarnation", reason))
     }
 
     /// The encoded summary of the stream as it is now, for a checkpoint.

@@ -55,8 +55,15 @@ pub struct Changed {
     /// Events of the log that the new schema refused, by code.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub refused: BTreeMap<String, u64>,
+    /// Events that are forgotten now, with what was said of them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub forgotten: u64,
     /// How long events of the stream waited, in milliseconds.
     pub held_ms: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Makes a change, one at a time. It goes on to its end even if nobody waits for it any more.
@@ -67,7 +74,12 @@ pub async fn change(hub: &Arc<Hub>, stream: &str, change: StreamChange) -> Resul
     let (hub, stream) = (hub.clone(), Arc::from(stream));
     let changing = async move {
         let _one_at_a_time = hub.changing.lock().await;
-        make_change(&hub, stream, change).await
+        let changed = make_change(&hub, stream, change).await;
+        if changed.as_ref().is_err_and(|e| !matches!(e, UndoError::Uncertain(_))) {
+            // what it wrote came to nothing
+            clear(&hub, Unfinished::Cleared).await;
+        }
+        changed
     };
     tokio::spawn(changing).await.unwrap_or(Err(UndoError::Inside))
 }
@@ -115,6 +127,7 @@ async fn make_change(hub: &Arc<Hub>, name: Arc<str>, change: StreamChange) -> Re
         StreamChange::Reset
         | StreamChange::Restore(_)
         | StreamChange::Schema(_)
+        | StreamChange::Forget(_)
         | StreamChange::Delete { .. }
         | StreamChange::BringBack(_) => None,
     };
@@ -136,7 +149,7 @@ async fn make_change(hub: &Arc<Hub>, name: Arc<str>, change: StreamChange) -> Re
         }
         Err(e) => Err(e),
     };
-    let Replaced { entry, offset, refused } = match replaced {
+    let Replaced { entry, offset, refused, forgotten } = match replaced {
         Ok(replaced) => replaced,
         Err(e) => {
             if let UndoError::Uncertain(why) = &e {
@@ -157,6 +170,7 @@ async fn make_change(hub: &Arc<Hub>, name: Arc<str>, change: StreamChange) -> Re
         offset_before: subject.view.offset.load(Ordering::Relaxed),
         offset,
         refused,
+        forgotten,
         held_ms,
     })
 }
@@ -169,9 +183,14 @@ fn clear_later(hub: Arc<Hub>) {
 /// Clears away what was replaced and whose time is over. A start does it where this was cut off.
 pub async fn clear_expired(hub: &Arc<Hub>) {
     let _one_at_a_time = hub.changing.lock().await;
+    clear(hub, Unfinished::Kept).await;
+}
+
+/// Clears away what nobody needs, while no change is being made.
+async fn clear(hub: &Hub, unfinished: Unfinished) {
     let Some(store) = hub.store() else { return };
     let retention = retention(hub);
-    let cleared = run_blocking(move || Ok(clear_dead(&*store, Unfinished::Kept, retention)?)).await;
+    let cleared = run_blocking(move || Ok(clear_dead(&*store, unfinished, retention)?)).await;
     if let Err(e) = cleared {
         tracing::warn!("what was replaced is not cleared away, which the next start does: {e}");
     }

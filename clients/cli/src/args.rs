@@ -1,7 +1,7 @@
 //! The command line as a whole.
 
 use crate::global::Global;
-use crate::{audit, checkpoint, inspect, next, pipe, producer, send, status, stream, top, watch, why};
+use crate::{audit, checkpoint, feedback, inspect, next, pipe, producer, send, status, stream, top, watch, why};
 #[cfg(feature = "learner")]
 use crate::{demo, eval, export, fsck, replay, token};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -45,6 +45,10 @@ pub(crate) enum Command {
     Forecast(next::ForecastArgs),
     /// Ask why an event was as surprising as it was: its odd parts, and what was expected instead.
     Why(why::WhyArgs),
+    /// Say of an incident whether it mattered: the next of its kind are told less readily, or sooner.
+    Feedback(feedback::FeedbackArgs),
+    /// Let a stream forget events of a key or an interval, as if it had never seen them.
+    Forget(feedback::ForgetArgs),
     /// Say what would be read of a file, as the configuration that pins it, with a picture of each field.
     Inspect(inspect::InspectArgs),
     /// Learn from recorded streams without a daemon, and see how well it goes.

@@ -13,6 +13,7 @@ mod demo;
 mod eval;
 #[cfg(feature = "learner")]
 mod export;
+mod feedback;
 #[cfg(feature = "learner")]
 mod fsck;
 mod global;
@@ -67,6 +68,8 @@ fn run(global: Global, command: Command) -> Result<(), Failure> {
         Command::Next(a) => next::next(&global, &a),
         Command::Forecast(a) => next::forecast(&global, &a),
         Command::Why(a) => why::run(&global, &a),
+        Command::Feedback(a) => feedback::feedback(&global, &a),
+        Command::Forget(a) => feedback::forget(&global, &a),
         Command::Inspect(a) => inspect::run(&global, &a),
         #[cfg(feature = "learner")]
         Command::Replay(a) => replay::run(&global, &a),

@@ -165,6 +165,9 @@ pub(crate) fn changed(answer: &Value) -> Vec<String> {
     if !refused.is_empty() {
         lines.push(format!("events that the new schema refuses: {}", refused.join(", ")));
     }
+    if number("forgotten") > 0 {
+        lines.push(format!("forgotten: {} events", count(number("forgotten"))));
+    }
     lines
 }
 

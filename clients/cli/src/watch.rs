@@ -237,6 +237,7 @@ mod tests {
             rarity_events: 20_413.0,
             rarity_seconds: Some(3.1 * 86_400.0),
             field: Some("value".into()),
+            label: None,
         };
         let mut a = AlarmEvent::overdue(&"web".into(), alarm, None);
         a.event = serde_json::json!({"data": "GET / 502"});

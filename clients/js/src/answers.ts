@@ -36,6 +36,8 @@ export interface Alarm {
   field?: string;
   /** What is unusual. */
   kind: AlarmKind;
+  /** The label that a person gave to incidents of this kind (`crate::Feedback`). */
+  label?: string;
   /** The offset of its latest unusual event. Of an overdue event it is the offset that the event would have. */
   offset: number;
   /** Where the incident stands. */
@@ -71,8 +73,12 @@ export interface AlarmEvent {
   excess_bits: number;
   /** The field that is most unusual, if it is one field. */
   field?: string;
+  /** Which incarnation of the name the offsets are of, for what is said of the incident; 0 if it is not known. */
+  incarnation?: number;
   /** What is unusual. */
   kind: AlarmKind;
+  /** The label that a person gave to incidents of this kind (`crate::Feedback`). */
+  label?: string;
   /** The offset of its latest unusual event. Of an overdue event it is the offset that the event would have. */
   offset: number;
   /**
@@ -129,6 +135,8 @@ export interface AuditEntry {
 export interface Changed {
   /** Which incarnation of the name it is; none if it is gone. */
   epoch?: number;
+  /** Events that are forgotten now, with what was said of them. */
+  forgotten?: number;
   /** How long events of the stream waited, in milliseconds. */
   held_ms: number;
   /** The offset that the next event has now. */
@@ -313,6 +321,47 @@ export interface ExpertState {
   weight: number;
 }
 
+/**
+ * What a person says of an incident: a training signal for the alarms of its stream, which is logged and learnt
+ * like an event. It says whether the incident mattered, gives it a label, or both.
+ */
+export interface Feedback {
+  /** Which incarnation of the stream's name the offset is of; it is refused if the stream is another one by then. */
+  incarnation?: number;
+  /** A label, which later incidents of the kind are told with. An empty one takes the label away. */
+  label?: string;
+  /** The offset of an event of the incident. */
+  offset: number;
+  /** Whether the incident mattered. */
+  verdict?: FeedbackVerdict;
+}
+
+/** What is said of an incident. */
+export interface FeedbackBody {
+  /**
+   * The incarnation of the stream that the offset is of, as the incident tells it; if it is another one by now,
+   * nothing is learnt.
+   */
+  incarnation: number | null;
+  /** A label, which later incidents of the kind are told with. An empty one takes the label away. */
+  label: string | null;
+  /** The offset of an event of the incident. */
+  offset: number;
+  /** Whether the incident mattered. */
+  verdict: FeedbackVerdict | null;
+}
+
+/** What was learnt of it. */
+export interface FeedbackTaken {
+  /** What was said. */
+  feedback: Feedback;
+  /** The name of the stream. */
+  stream: string;
+}
+
+/** Whether an incident mattered. */
+export type FeedbackVerdict = "normal" | "bad";
+
 /** One field of a stream. */
 export interface Field {
   /** What the field holds. */
@@ -356,6 +405,20 @@ export interface FileStatus {
   position: number;
   /** Whether it has another name by now: it is read to its end. */
   rotated: boolean;
+}
+
+/** What is to be forgotten of a stream: the events that all of this holds of. */
+export interface ForgetBody {
+  /** The offset of the first event. */
+  from: number | null;
+  /** The key of the events. */
+  key: string | null;
+  /** The time of the first event, RFC 3339. */
+  since: string | null;
+  /** The offset after the last event. */
+  to: number | null;
+  /** The time after the last event, RFC 3339. */
+  until: string | null;
 }
 
 /** A producer that was forgotten. */
@@ -592,7 +655,7 @@ export interface QuarantinedEvent {
 }
 
 /** Why a record or a request was refused, as a word that programs can tell apart. */
-export type RefusalCode = "bad_json" | "bad_utf8" | "line_too_long" | "wrong_type" | "unknown_field" | "missing_field" | "not_finite" | "too_long" | "too_many_fields" | "empty" | "bad_time" | "time_ahead" | "seq_not_rising" | "unauthorized" | "fenced" | "bad_epoch" | "bad_hello" | "bad_stream" | "limit_reached" | "unavailable" | "quarantined";
+export type RefusalCode = "bad_json" | "bad_utf8" | "line_too_long" | "wrong_type" | "unknown_field" | "missing_field" | "not_finite" | "too_long" | "too_many_fields" | "empty" | "bad_time" | "time_ahead" | "seq_not_rising" | "unauthorized" | "fenced" | "bad_epoch" | "bad_hello" | "bad_stream" | "limit_reached" | "unavailable" | "unknown_incident" | "other_incarnation" | "quarantined";
 
 /** The fields of a stream, in the order in which they are predicted. */
 export interface Schema {
@@ -663,6 +726,8 @@ export interface StatusAnswer {
   committed_offset: number;
   /** Events recognised as sent before. */
   duplicates: number;
+  /** Which incarnation of the name it is. */
+  incarnation: number;
   /** Keys whose state is kept, in memory or in the store. */
   keys: number;
   /** Keys whose state was dropped, for lack of space, before they ended. */
@@ -760,6 +825,11 @@ export interface StreamRow {
   failed: string | null;
   /** The pattern of the configuration that the name falls under; empty if it falls under none. */
   group: string;
+  /**
+   * Which incarnation of the name it is: a reset, a restored checkpoint and the like make another one, in which
+   * offsets may mean other events.
+   */
+  incarnation: number;
   /** Incidents that began. */
   incidents: number;
   /** Keys whose state is kept. */

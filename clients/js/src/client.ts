@@ -2,7 +2,7 @@
 
 import type {
   Accepted, AlarmEvent, AlarmList, Changed, CheckpointDescription, CheckpointDifference, CheckpointList, CheckpointMarks,
-  CheckpointProof, ForgottenProducer, HistoryAnswer, LearnerDescription, LoggedEvents, Operations, QuarantineList,
+  CheckpointProof, FeedbackTaken, FeedbackVerdict, ForgetBody, ForgottenProducer, HistoryAnswer, LearnerDescription, LoggedEvents, Operations, QuarantineList,
   SchemaChange, StateHash, StreamForecast, StreamList, StreamPrediction, SystemReport, WhyAnswer,
 } from "./answers.js";
 import { ProtocolError } from "./errors.js";
@@ -126,6 +126,16 @@ export class Client {
     return new Producer(this.exchange, of(stream, "events"), options);
   }
 
+  /**
+   * Says of the incident of an event whether it was `normal` or `bad`, or gives its kind a label. It is learnt and logged
+   * like an event. With the `incarnation` that the incident tells, an offset that means another event by now is refused.
+   */
+  async feedback(stream: string, offset: number, said: { verdict?: FeedbackVerdict; label?: string; incarnation?: number }, options: CallOptions = {}): Promise<FeedbackTaken> {
+    const { verdict, label, incarnation } = said;
+    const body = JSON.stringify({ offset, verdict, label, incarnation });
+    return this.json(of(stream, "feedback"), { ...call(options), method: "POST", body });
+  }
+
   // ---- feeds
 
   /** Outcomes, drifts and incidents of a stream as they come. */
@@ -160,12 +170,20 @@ export class Client {
     return this.change(of(stream, "schema"), options, {}, change);
   }
 
+  /**
+   * Makes a stream what it would be without some of its events: those of a key, of offsets (`from`, and `to` after the
+   * last), of times (`since`, and `until` after the last; RFC 3339), or of which all that is given holds.
+   */
+  async forget(stream: string, what: Partial<ForgetBody>, options: CallOptions = {}): Promise<Changed> {
+    return this.change(of(stream, "forget"), options, {}, what);
+  }
+
   /** Deletes a stream; `undo` brings it back, unless it is deleted for good. */
   async delete(stream: string, options: CallOptions & { forGood?: boolean } = {}): Promise<Changed> {
     return this.change(of(stream, "delete"), options, { for_good: options.forGood });
   }
 
-  /** Brings back what a reset, a restored checkpoint, a change of schema or a deletion replaced. */
+  /** Brings back what a reset, a restored checkpoint, a change of schema, forgetting or a deletion replaced. */
   async undo(stream: string, options: CallOptions & { incarnation?: number } = {}): Promise<Changed> {
     return this.change(of(stream, "undo"), options, { incarnation: options.incarnation });
   }

@@ -81,6 +81,25 @@ test("questions are answered, and refusals are typed", async () => {
   await assert.rejects(new Client({ url: "http://127.0.0.1:1", patienceMs: 0 }).streams(), UnreachableError);
 });
 
+test("what is said of an incident is learnt, and events are forgotten", async () => {
+  const events = Array.from({ length: 3000 }, (_, i) => ({ n: (i * i) % 7 }));
+  assert.equal((await client.push("odd", [...events, { n: 1e6 }])).accepted, 3001);
+  const incident = (await client.incidents("odd")).alarms[0]!;
+  const { offset, incarnation } = incident;
+  const taken = await client.feedback("odd", offset, { verdict: "normal", label: "deploy", incarnation });
+  assert.deepEqual(taken.feedback, { offset, verdict: "normal", label: "deploy", incarnation: 1 });
+  assert.equal((await client.status("odd")).offset, 3002);
+  const refused = (status: number) => (error: ProblemError) => error instanceof ProblemError && error.status === status;
+  await assert.rejects(client.feedback("odd", offset, { verdict: "bad", incarnation: 2 }), refused(409));
+  await assert.rejects(client.feedback("odd", 5, { verdict: "bad" }), refused(404));
+  const changed = await client.forget("odd", { from: 10, to: 20 });
+  assert.deepEqual([changed.forgotten, changed.offset], [10, 2992]);
+  await assert.rejects(client.forget("odd", { key: "nobody" }), refused(404));
+  // the incident has another offset now, and another incarnation
+  const after = (await client.incidents("odd")).alarms[0]!;
+  assert.deepEqual([after.offset, after.incarnation], [offset - 10, 2]);
+});
+
 test("a feed goes on where it broke", { timeout: 60_000 }, async () => {
   const leave = new AbortController();
   const offsets: number[] = [];

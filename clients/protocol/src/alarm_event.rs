@@ -12,6 +12,9 @@ use surmise_event::{Alarm, Data, Datum, Outcome, Part, Record, format_time};
 pub struct AlarmEvent {
     /// The name of the stream.
     pub stream: Arc<str>,
+    /// Which incarnation of the name the offsets are of, for what is said of the incident; 0 if it is not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub incarnation: u32,
     /// The incident.
     #[serde(flatten)]
     pub alarm: Alarm,
@@ -47,6 +50,7 @@ impl AlarmEvent {
     pub fn of(stream: &Arc<str>, record: &Record, outcome: &Outcome) -> Option<AlarmEvent> {
         Some(AlarmEvent {
             stream: stream.clone(),
+            incarnation: 0,
             alarm: outcome.alarm.clone()?,
             time: record.time_us.or(record.arrival_us).map(format_time),
             event: event_json(record),
@@ -60,6 +64,7 @@ impl AlarmEvent {
     pub fn overdue(stream: &Arc<str>, alarm: Alarm, time_us: Option<i64>) -> AlarmEvent {
         AlarmEvent {
             stream: stream.clone(),
+            incarnation: 0,
             alarm,
             time: time_us.map(format_time),
             event: serde_json::Value::Null,
@@ -68,6 +73,10 @@ impl AlarmEvent {
             parts: Vec::new(),
         }
     }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A record as it would be sent; null if JSON cannot carry it.
@@ -128,7 +137,7 @@ pub fn event_parts(record: &Record, outcome: &Outcome) -> Vec<Part> {
 /// The value of a record's field as text; `None` if it is missing, or not sent.
 fn text_of(record: &Record, name: &str) -> Option<String> {
     let datum = match &record.data {
-        Data::None => return None,
+        Data::None | Data::Feedback(_) => return None,
         Data::One(datum) => datum,
         Data::Fields(fields) => &fields.iter().find(|(field, _)| **field == *name)?.1,
     };
@@ -159,6 +168,7 @@ mod tests {
             rarity_events: 20_000.0,
             rarity_seconds: Some(86_400.0),
             field: Some("value".into()),
+            label: None,
         };
         let word = OddWord { start: 6, end: 9, excess_bits: 12.0, excess_variance: 4.0, surprise_bits: 13.0 };
         let field = FieldOutcome {

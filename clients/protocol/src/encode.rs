@@ -37,7 +37,7 @@ fn check_encodable(data: &Data) -> Result<(), Refusal> {
         _ => Ok(()),
     };
     match data {
-        Data::None => Ok(()),
+        Data::None | Data::Feedback(_) => Ok(()),
         Data::One(datum) => check(surmise_event::VALUE, datum),
         Data::Fields(fields) => fields.iter().try_for_each(|(name, datum)| check(name, datum)),
     }
@@ -66,6 +66,7 @@ impl Serialize for EventLine {
         }
         match data {
             Data::None => {}
+            Data::Feedback(feedback) => m.serialize_entry("feedback", feedback)?,
             Data::One(datum) => m.serialize_entry("data", &JsonDatum(datum))?,
             Data::Fields(fields) => m.serialize_entry("data", &JsonFields(fields))?,
         }

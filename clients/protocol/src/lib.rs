@@ -116,6 +116,7 @@ mod hello;
 mod history;
 mod json_log;
 mod line;
+mod line_key;
 mod logged;
 mod quarantine;
 mod reply;

@@ -7,11 +7,12 @@ use crate::datum::{DataSeed, FieldSeed, NamedData};
 use crate::diagnose::{Scope, diagnose};
 use crate::hello::Hello;
 use crate::json_log::{is_process_stream, take_time};
+use crate::line_key::LineKey;
 use crate::wording::{KeyFault, bad_utf8};
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 use surmise_event::{
-    Data, Datum, Record, Refusal, RefusalCode, TimeError, parse_time, time_of_number, time_of_whole_number,
+    Data, Datum, Feedback, Record, Refusal, RefusalCode, TimeError, parse_time, time_of_number, time_of_whole_number,
 };
 
 /// Bytes of the longest line that a daemon reads, unless its welcome gives another `line_bytes_max`.
@@ -122,9 +123,10 @@ fn read(text: &str, seed: LineSeed) -> Result<ProducerLine, Refusal> {
 }
 
 /// How a line's object is read that has fields outside `data`.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum LooseFields {
     /// Such fields are unknown keys, as on a connection with a hello.
+    #[default]
     Refuse,
     /// An object that has no key of the protocol is the record itself.
     AreTheRecord,
@@ -132,8 +134,16 @@ enum LooseFields {
     AreALogLine,
 }
 
+/// The value of a key `feedback`: an object is what is said of an incident.
+#[derive(serde::Deserialize)]
+#[serde(untagged, expecting = "expected feedback such as {\"offset\":1042,\"verdict\":\"normal\"}")]
+enum FeedbackValue {
+    Said(Box<Feedback>),
+    Field(Datum),
+}
+
 /// Reads the object of a whole line.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct LineSeed {
     loose_fields: LooseFields,
 }
@@ -142,43 +152,6 @@ impl<'de> DeserializeSeed<'de> for LineSeed {
     type Value = ProducerLine;
     fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<ProducerLine, D::Error> {
         d.deserialize_any(self)
-    }
-}
-
-/// A key of a line's object.
-enum LineKey {
-    Hello,
-    Seq,
-    Stream,
-    Key,
-    Time,
-    Data,
-    End,
-    Other(Box<str>),
-}
-
-impl<'de> Deserialize<'de> for LineKey {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<LineKey, D::Error> {
-        struct KeyVisitor;
-        impl Visitor<'_> for KeyVisitor {
-            type Value = LineKey;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-            fn visit_str<E: Error>(self, s: &str) -> Result<LineKey, E> {
-                Ok(match s {
-                    "hello" => LineKey::Hello,
-                    "seq" => LineKey::Seq,
-                    "stream" => LineKey::Stream,
-                    "key" => LineKey::Key,
-                    "time" => LineKey::Time,
-                    "data" => LineKey::Data,
-                    "end" => LineKey::End,
-                    _ => LineKey::Other(s.into()),
-                })
-            }
-        }
-        d.deserialize_str(KeyVisitor)
     }
 }
 
@@ -191,62 +164,104 @@ impl<'de> Visitor<'de> for LineSeed {
         Err(A::Error::custom("expected an object such as {\"data\":{\"page\":\"/cart\"}}, got an array"))
     }
     fn visit_map<A: MapAccess<'de>>(self, mut a: A) -> Result<ProducerLine, A::Error> {
-        let mut hello: Option<Hello> = None;
-        let mut line = EventLine::default();
-        let mut data: Option<Data> = None;
-        let mut end: Option<bool> = None;
-        let mut loose = NamedData::default();
-        // a time may be one of a JSON log, which has the other fields beside it
-        let mut plain_time: Option<Datum> = None;
-        let mut is_protocol = false;
-        let is_plain = self.loose_fields != LooseFields::Refuse;
+        let mut gathered = GatheredLine { seed: self, ..GatheredLine::default() };
         while let Some(key) = a.next_key::<LineKey>()? {
-            is_protocol |= !matches!(key, LineKey::Other(_) | LineKey::Time | LineKey::Stream);
-            match key {
-                LineKey::Hello => once(&mut hello, a.next_value()?, "hello"),
-                LineKey::Seq => once(&mut line.seq, a.next_value_seed(WholeNumber)?, "seq"),
-                LineKey::Stream => {
-                    let stream = a.next_value::<String>()?;
-                    is_protocol |= !is_process_stream(&stream);
-                    once(&mut line.stream, stream, "stream")
-                }
-                LineKey::Key => once(&mut line.record.key, a.next_value::<Box<str>>()?, "key"),
-                LineKey::Time if is_plain => once(&mut plain_time, a.next_value_seed(PlainTime)?, "time"),
-                LineKey::Time => once(&mut line.record.time_us, a.next_value_seed(TimeStamp)?, "time"),
-                LineKey::Data => once(&mut data, a.next_value_seed(DataSeed)?, "data"),
-                LineKey::End => once(&mut end, a.next_value()?, "end"),
-                // Until a key of the protocol shows, the object may be the record itself. After loose fields, a key of
-                // the protocol makes the object neither; the refusal then names the first of them.
-                LineKey::Other(name) if is_plain && (!is_protocol || !loose.items.is_empty()) => {
-                    a.next_value_seed(FieldSeed { fields: &mut loose, name, depth: 0 })?;
-                    Ok(())
-                }
-                LineKey::Other(name) => Err(KeyFault::unknown_in_event(&name)),
-            }
-            .map_err(A::Error::custom)?;
+            gathered.take(key, &mut a)?;
         }
+        gathered.finish().map_err(A::Error::custom)
+    }
+}
+
+/// What of a line was read so far.
+#[derive(Default)]
+struct GatheredLine {
+    seed: LineSeed,
+    hello: Option<Hello>,
+    line: EventLine,
+    data: Option<Data>,
+    end: Option<bool>,
+    feedback: Option<Box<Feedback>>,
+    loose: NamedData,
+    /// A time that may be one of a JSON log, which has the other fields beside it.
+    plain_time: Option<Datum>,
+    is_protocol: bool,
+}
+
+impl GatheredLine {
+    fn take<'de, A: MapAccess<'de>>(&mut self, key: LineKey, a: &mut A) -> Result<(), A::Error> {
+        let is_plain = self.seed.loose_fields != LooseFields::Refuse;
+        let line = &mut self.line;
+        self.is_protocol |= !matches!(key, LineKey::Other(_) | LineKey::Time | LineKey::Stream | LineKey::Feedback);
+        let taken = match key {
+            LineKey::Hello => once(&mut self.hello, a.next_value()?, "hello"),
+            LineKey::Seq => once(&mut line.seq, a.next_value_seed(WholeNumber)?, "seq"),
+            LineKey::Stream => {
+                let stream = a.next_value::<String>()?;
+                self.is_protocol |= !is_process_stream(&stream);
+                once(&mut line.stream, stream, "stream")
+            }
+            LineKey::Key => once(&mut line.record.key, a.next_value::<Box<str>>()?, "key"),
+            LineKey::Time if is_plain => once(&mut self.plain_time, a.next_value_seed(PlainTime)?, "time"),
+            LineKey::Time => once(&mut line.record.time_us, a.next_value_seed(TimeStamp)?, "time"),
+            LineKey::Data => once(&mut self.data, a.next_value_seed(DataSeed)?, "data"),
+            LineKey::End => once(&mut self.end, a.next_value()?, "end"),
+            LineKey::Feedback => match a.next_value()? {
+                FeedbackValue::Said(said) => {
+                    self.is_protocol = true;
+                    once(&mut self.feedback, said, "feedback")
+                }
+                // a field of a log that has this name
+                FeedbackValue::Field(value) if is_plain && self.may_be_a_record() => {
+                    self.loose.push("feedback".into(), value)
+                }
+                FeedbackValue::Field(_) => Err(KeyFault::unknown_in_event("feedback")),
+            },
+            LineKey::Other(name) if is_plain && self.may_be_a_record() => {
+                a.next_value_seed(FieldSeed { fields: &mut self.loose, name, depth: 0 })?;
+                Ok(())
+            }
+            LineKey::Other(name) => Err(KeyFault::unknown_in_event(&name)),
+        };
+        taken.map_err(A::Error::custom)
+    }
+
+    /// Until a key of the protocol shows, the object may be the record itself. After loose fields, a key of the
+    /// protocol makes the object neither; the refusal then names the first of them.
+    fn may_be_a_record(&self) -> bool {
+        !self.is_protocol || !self.loose.items.is_empty()
+    }
+
+    fn finish(self) -> Result<ProducerLine, KeyFault> {
+        let GatheredLine { seed, hello, mut line, data, end, feedback, loose, plain_time, is_protocol } = self;
         // a hello changes how lines are read, so no event may hide on its line
         if let Some(hello) = hello {
-            let alone = line == EventLine::default() && data.is_none() && end.is_none() && loose.items.is_empty();
-            return if alone && plain_time.is_none() {
+            let is_alone = line == EventLine::default() && data.is_none() && end.is_none() && feedback.is_none();
+            return if is_alone && loose.items.is_empty() && plain_time.is_none() {
                 Ok(ProducerLine::Hello(hello))
             } else {
-                Err(A::Error::custom("a hello stands alone on its line"))
+                Err(KeyFault::Misplaced("a hello stands alone on its line"))
             };
         }
         if let (Some((name, _)), true) = (loose.items.first(), is_protocol) {
-            return Err(A::Error::custom(KeyFault::unknown_in_event(name)));
+            return Err(KeyFault::unknown_in_event(name));
         }
         if loose.items.is_empty() {
             line.record.time_us = match plain_time {
                 None => line.record.time_us,
-                Some(value) => Some(protocol_time(&value).map_err(A::Error::custom)?),
+                Some(value) => Some(protocol_time(&value)?),
             };
             line.record.data = data.unwrap_or_default();
         } else {
-            self.finish_log_line(&mut line, loose, plain_time).map_err(A::Error::custom)?;
+            seed.finish_log_line(&mut line, loose, plain_time)?;
         }
         line.record.end = end.unwrap_or(false);
+        if let Some(feedback) = feedback {
+            let Record { key, data, end, .. } = &line.record;
+            if key.is_some() || *data != Data::None || *end {
+                return Err(KeyFault::Misplaced("feedback has no key, data or end beside it"));
+            }
+            line.record.data = Data::Feedback(feedback);
+        }
         Ok(ProducerLine::Event(line))
     }
 }

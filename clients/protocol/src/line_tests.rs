@@ -242,3 +242,27 @@ proptest! {
         prop_assert_eq!(parse_line(&out), Ok(ProducerLine::Event(line)));
     }
 }
+
+#[test]
+fn feedback_is_read_and_written() {
+    let line = r#"{"seq":7,"stream":"web","feedback":{"offset":1042,"verdict":"normal","label":"deploy"}}"#;
+    let ProducerLine::Event(event) = parse_line(line.as_bytes()).unwrap() else { panic!("an event") };
+    let Data::Feedback(said) = &event.record.data else { panic!("{event:?}") };
+    assert_eq!((said.offset, said.label.as_deref()), (1042, Some("deploy")));
+    let mut written = Vec::new();
+    event.write_line(&mut written).unwrap();
+    assert_eq!(String::from_utf8(written).unwrap(), format!("{line}\n"));
+    assert_eq!(parse_plain(line.as_bytes()).unwrap(), ProducerLine::Event(event));
+    for wrong in [
+        r#"{"feedback":{"offset":1},"data":1}"#,
+        r#"{"feedback":{"offset":1},"key":"k"}"#,
+        r#"{"feedback":{"offset":-1}}"#,
+        r#"{"feedback":{"offset":1,"verdict":"fine"}}"#,
+        r#"{"feedback":"fine"}"#,
+    ] {
+        assert!(parse_line(wrong.as_bytes()).is_err(), "{wrong}");
+    }
+    // a log may have a field of the name
+    let ProducerLine::Event(event) = parse_plain(br#"{"feedback":"fine","page":"/"}"#).unwrap() else { panic!() };
+    assert!(matches!(event.record.data, Data::Fields(fields) if fields.len() == 2));
+}

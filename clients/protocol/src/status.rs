@@ -99,6 +99,10 @@ pub struct StreamList {
 pub struct StreamRow {
     /// The name of the stream.
     pub stream: String,
+    /// Which incarnation of the name it is: a reset, a restored checkpoint and the like make another one, in which
+    /// offsets may mean other events.
+    #[serde(default)]
+    pub incarnation: u32,
     /// The offset that the next event will have.
     pub offset: u64,
     /// The offset before which all events are durable.

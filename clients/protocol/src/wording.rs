@@ -7,7 +7,7 @@ use crate::hello::HELLO_KEYS;
 use surmise_event::{Refusal, RefusalCode};
 
 /// Every key that an event may have.
-const EVENT_KEYS: &[&str] = &["seq", "stream", "key", "time", "data", "end"];
+const EVENT_KEYS: &[&str] = &["seq", "stream", "key", "time", "data", "end", "feedback"];
 
 /// Characters of a sender's own text that a message quotes; the rest becomes an ellipsis.
 const QUOTE_CHARS_MAX: usize = 80;
@@ -30,6 +30,9 @@ pub(crate) enum KeyFault {
     /// A key of the protocol that was sent more than once.
     #[error("the key {0:?} {REPEATED}; send it once")]
     RepeatedKey(&'static str),
+    /// Something that cannot stand beside the rest of the line.
+    #[error("{0}")]
+    Misplaced(&'static str),
     /// Objects and arrays within one another beyond the bound.
     #[error("objects and arrays nest deeper than {0} levels; send the inner values under names of their own")]
     TooDeep(usize),

@@ -183,6 +183,12 @@ def test_changes_and_their_undoing(ask: Ask, taught: str) -> None:
     assert ask("undo", taught).offset == 600
     assert ask("schema", taught, {"ms": "category"}).offset == 600
     assert ask("undo", taught).offset == 600
+    forgotten = ask("forget", taught, start=10, end=20)
+    assert (forgotten.forgotten, forgotten.offset) == (10, 590)
+    assert ask("undo", taught).offset == 600
+    with pytest.raises(ProblemError) as caught:
+        ask("forget", taught, key="nobody")
+    assert caught.value.status == 404
     assert ask("rename", taught, other).stream == other
     assert ask("delete", other).epoch is None
     with pytest.raises(ProblemError) as caught:
@@ -193,6 +199,23 @@ def test_changes_and_their_undoing(ask: Ask, taught: str) -> None:
     with pytest.raises(ProblemError):
         ask("undo", other)
     assert any(entry["what"] == "stream reset" for entry in ask("audit", limit=50)["operations"])
+
+
+def test_what_is_said_of_incidents(ask: Ask, taught: str) -> None:
+    lines = [{"n": n * n % 7} for n in range(3000)] + [{"n": 1e6}]
+    assert ask("push", f"{taught}-odd", lines).accepted == 3001
+    stream = f"{taught}-odd"
+    told = ask("alarms", stream).alarms[0]
+    answer = ask("feedback", stream, told.offset, "normal", label="deploy", incarnation=1)
+    assert answer["feedback"] == {"offset": told.offset, "verdict": "normal", "label": "deploy", "incarnation": 1}
+    assert ask("status", stream).offset == 3002
+    assert told.raw["incarnation"] == 1
+    with pytest.raises(ProblemError) as caught:
+        ask("feedback", stream, told.offset, "bad", incarnation=2)
+    assert caught.value.status == 409
+    with pytest.raises(ProblemError) as caught:
+        ask("feedback", stream, 5, "bad")
+    assert (caught.value.status, caught.value.code) == (404, "unknown_incident")
 
 
 def test_the_daemon_itself(ask: Ask) -> None:

@@ -8,7 +8,7 @@ use crate::progress::SendProgress;
 use crate::window::{SendWindow, UnackedEvent};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use surmise_event::{Record, Refusal, RefusalCode};
+use surmise_event::{Data, Feedback, Record, Refusal, RefusalCode};
 use surmise_protocol::{EventLine, Hello, Welcome};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -109,6 +109,15 @@ impl Client {
     /// The record cannot be sent (its number is used up all the same), or the client has given up.
     pub async fn send(&mut self, record: Record) -> Result<u64, ClientError> {
         self.send_line(EventLine { seq: None, stream: None, record }).await
+    }
+
+    /// Says of an incident whether it mattered, as an event of the stream under the next sequence number; otherwise
+    /// like [`Client::send`]. The daemon refuses it if it knows no such incident.
+    ///
+    /// # Errors
+    /// As for [`Client::send`].
+    pub async fn feedback(&mut self, feedback: Feedback) -> Result<u64, ClientError> {
+        self.send(Record { data: Data::Feedback(Box::new(feedback)), ..Record::default() }).await
     }
 
     /// Sends an event under its own sequence number, which must rise, or under the next one; otherwise like

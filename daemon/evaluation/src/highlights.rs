@@ -221,7 +221,7 @@ fn event_of(record: &Record) -> serde_json::Value {
             Data::Fields(fields.iter().take(FIELDS_MAX).map(|(n, d)| (n.clone(), short(d))).collect())
         }
         Data::One(datum) => Data::One(short(datum)),
-        Data::None => Data::None,
+        Data::None | Data::Feedback(_) => record.data.clone(),
     };
     let Record { key, time_us, arrival_us, end, .. } = record;
     event_json(&Record { key: key.clone(), time_us: *time_us, arrival_us: *arrival_us, data, end: *end })
@@ -256,7 +256,7 @@ fn bytes_highlight(record: &Record, outcome: &Outcome, alarm: &Alarm) -> Highlig
     let run: &[u8] = match &record.data {
         Data::One(Datum::Bytes(run)) => run,
         Data::One(Datum::Text(text)) => text.as_bytes(),
-        Data::One(_) | Data::Fields(_) | Data::None => &[],
+        Data::One(_) | Data::Fields(_) | Data::None | Data::Feedback(_) => &[],
     };
     let at = (alarm.offset.saturating_sub(outcome.offset) as usize).min(run.len());
     let around = &run[at.saturating_sub(AROUND_BYTES)..(at + AROUND_BYTES).min(run.len())];
@@ -295,7 +295,17 @@ mod tests {
 
     fn begins(offset: u64, rarity_events: f64) -> Option<Alarm> {
         let (kind, phase) = (AlarmKind::Value, AlarmPhase::Begins);
-        Some(Alarm { kind, phase, began: offset, offset, count: 1, rarity_events, rarity_seconds: None, field: None })
+        Some(Alarm {
+            kind,
+            phase,
+            began: offset,
+            offset,
+            count: 1,
+            rarity_events,
+            rarity_seconds: None,
+            field: None,
+            label: None,
+        })
     }
 
     #[test]

@@ -24,7 +24,7 @@ fn datum(datum: &Datum) -> String {
 fn record(r: &Record) -> String {
     let time = r.time_us.map_or(String::new(), |time| format_time(time) + " ");
     let data = match &r.data {
-        Data::None => String::new(),
+        Data::None | Data::Feedback(_) => String::new(),
         Data::One(one) => datum(one),
         Data::Fields(fields) => {
             let all: Vec<String> = fields.iter().map(|(name, d)| format!("{name}={}", datum(d))).collect();

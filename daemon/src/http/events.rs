@@ -44,14 +44,7 @@ pub async fn push(
     query: Query,
     body: Body,
 ) -> Result<Response, ProblemResponse> {
-    // a body is not read while its events would only wait for the streams to be restored
-    if !hub.is_ready() {
-        let problem = ProblemResponse::new(503, "unavailable", "events are not taken now");
-        return Err(problem.at("stream", Some(RefusalCode::Unavailable)));
-    }
-    if let Some(why) = hub.services.disk.full() {
-        return Err(disk_full(&why));
-    }
+    check_takes_events(&hub)?;
     let limits = &hub.config.limits;
     let name_bytes_max = limits.name_bytes.0 as usize;
     if let Err(fault) = check_stream_name(&stream, name_bytes_max) {
@@ -70,6 +63,46 @@ pub async fn push(
     }
     read?;
     Ok(Json(posted.answer).into_response())
+}
+
+/// Makes sure that events are taken now.
+fn check_takes_events(hub: &Hub) -> Result<(), ProblemResponse> {
+    // a body is not read while its events would only wait for the streams to be restored
+    if !hub.is_ready() {
+        let problem = ProblemResponse::new(503, "unavailable", "events are not taken now");
+        return Err(problem.at("stream", Some(RefusalCode::Unavailable)));
+    }
+    hub.services.disk.full().map_or(Ok(()), |why| Err(disk_full(&why)))
+}
+
+/// Learns one line of the protocol, of nobody who numbers events, and waits until it is durable.
+///
+/// # Errors
+/// The daemon takes no events now, the disk has no room, or the line is refused.
+pub async fn learn_line(hub: Arc<Hub>, stream: &str, line: Vec<u8>) -> Result<(), ProblemResponse> {
+    check_takes_events(&hub)?;
+    let intake = Intake::new(Door::Http, LineSyntax::Json, stream.into(), &hub.config.limits);
+    let mut posted = Posted { hub, intake, outbox: Arc::default(), answer: Accepted::default() };
+    posted.read(Body::from(line)).await?;
+    match posted.answer.errors.pop() {
+        None => Ok(()),
+        Some(AcceptedError { code, field, reason, .. }) => {
+            let refusal = Refusal::new(code, field, reason);
+            Err(ProblemResponse::refusal(status_of(&refusal), refusal))
+        }
+    }
+}
+
+/// The status of a request whose one event is refused.
+fn status_of(refusal: &Refusal) -> u16 {
+    match refusal.code {
+        RefusalCode::UnknownIncident => 404,
+        // the owner met the end of the room before the door did
+        RefusalCode::Unavailable if refusal.field == "disk" => 507,
+        RefusalCode::Unavailable | RefusalCode::LimitReached => 503,
+        RefusalCode::Quarantined => 500,
+        _ => 409,
+    }
 }
 
 /// The answer to events that come while the disk has no room.
@@ -259,4 +292,18 @@ enum Collected {
     SoFar,
     /// Every event is durable or refused.
     Everything,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_says_whether_to_send_it_again() {
+        let status = |refusal: Refusal| status_of(&refusal);
+        assert_eq!(status(DiskState::refusal("the disk is full")), 507);
+        assert_eq!(status(Refusal::new(RefusalCode::Unavailable, "stream", "not now")), 503);
+        assert_eq!(status(Refusal::new(RefusalCode::UnknownIncident, "offset", "none")), 404);
+        assert_eq!(status(Refusal::new(RefusalCode::OtherIncarnation, "incarnation", "2")), 409);
+    }
 }

@@ -10,6 +10,7 @@ mod checkpoint_care;
 mod checkpoints;
 mod endpoint;
 mod events;
+mod feedback;
 mod given;
 mod guard;
 mod history;
@@ -156,6 +157,12 @@ endpoints! {
     POST Operate "/api/v1/streams/{stream}/schema" undo::schema,
         "learns a stream's log again under another schema (`{\"fields\":[{\"name\":…,\"kind\":…}],\"closed\":…}`)",
         body json::<SchemaChange>(), answer json::<Changed>();
+    POST Ingest "/api/v1/streams/{stream}/feedback" feedback::feedback,
+        "learns what a person says of an incident: whether it mattered, and a label (`{\"offset\":…,\"verdict\":…}`)",
+        body json::<feedback::FeedbackBody>(), answer json::<feedback::FeedbackTaken>();
+    POST Operate "/api/v1/streams/{stream}/forget" undo::forget,
+        "makes a stream what it would be without some of its events (`from`, `to`, `since`, `until`, `key`)",
+        body json::<undo::ForgetBody>(), answer json::<Changed>();
     POST Operate "/api/v1/streams/{stream}/delete" undo::delete,
         "deletes a stream; it can be brought back for `store.undo_kept`, unless it goes for good (`for_good`)",
         query [undo::FOR_GOOD], answer json::<Changed>();

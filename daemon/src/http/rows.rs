@@ -37,6 +37,7 @@ pub fn row(view: &StreamView, now_us: i64, with_trend: bool) -> StreamRow {
     });
     StreamRow {
         stream: view.name.to_string(),
+        incarnation: view.incarnation,
         offset: view.offset.load(Ordering::Relaxed),
         committed_offset: view.committed.load(Ordering::Relaxed),
         model_version: view.model_version.load(Ordering::Relaxed),

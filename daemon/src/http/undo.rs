@@ -4,6 +4,7 @@ use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use crate::access::Grant;
+use crate::forgetting::Forgotten;
 use crate::hub::Hub;
 use crate::relearning::RelearnError;
 use crate::undo::{Changed, SchemaChange, StreamChange, UndoError, change};
@@ -13,10 +14,10 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use surmise_config::check_stream_name;
-use surmise_event::{Refusal, RefusalCode, format_time};
+use surmise_event::{Refusal, RefusalCode, format_time, parse_time};
 use surmise_store::AuditEntry;
 
 /// Entries of the audit log that are answered, unless the query says how many.
@@ -165,6 +166,59 @@ pub async fn schema(
     made(&hub, &who, "stream schema", &stream, parameters, StreamChange::Schema(asked)).await
 }
 
+/// What is to be forgotten of a stream: the events that all of this holds of.
+#[derive(Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForgetBody {
+    /// The offset of the first event.
+    #[serde(default)]
+    from: Option<u64>,
+    /// The offset after the last event.
+    #[serde(default)]
+    to: Option<u64>,
+    /// The time of the first event, RFC 3339.
+    #[serde(default)]
+    since: Option<String>,
+    /// The time after the last event, RFC 3339.
+    #[serde(default)]
+    until: Option<String>,
+    /// The key of the events.
+    #[serde(default)]
+    key: Option<String>,
+}
+
+/// A time of a body, in microseconds since 1970.
+fn time_of(name: &str, text: Option<&String>) -> Result<Option<i64>, ProblemResponse> {
+    let parsed = text.map(|text| parse_time(text)).transpose();
+    parsed.map_err(|e| ProblemResponse::bad_request(name, e.to_string()))
+}
+
+/// `POST /api/v1/streams/{stream}/forget`: the stream becomes what it would be if it had never seen some of its events.
+pub async fn forget(
+    State(hub): State<Arc<Hub>>,
+    who: Who,
+    Path(stream): Path<String>,
+    body: Bytes,
+) -> Result<Response, ProblemResponse> {
+    let read = serde_json::from_slice::<ForgetBody>(&body);
+    let asked = read.map_err(|e| ProblemResponse::bad_request("body", format!("it cannot be read: {e}")))?;
+    if asked == ForgetBody::default() {
+        let detail = "say what to forget: a key, an interval of offsets (from, to) or of times (since, until)";
+        return Err(ProblemResponse::bad_request("body", detail));
+    }
+    let (since_us, until_us) = (time_of("since", asked.since.as_ref())?, time_of("until", asked.until.as_ref())?);
+    let said = [
+        asked.from.map(|from| format!(" from {from}")),
+        asked.to.map(|to| format!(" to {to}")),
+        asked.since.map(|since| format!(" since {since}")),
+        asked.until.map(|until| format!(" until {until}")),
+        asked.key.as_ref().map(|_| " of a key".to_owned()),
+    ];
+    let parameters = said.into_iter().flatten().collect();
+    let forgotten = Forgotten { from: asked.from, to: asked.to, since_us, until_us, key: asked.key };
+    made(&hub, &who, "stream forget", &stream, parameters, StreamChange::Forget(forgotten)).await
+}
+
 /// `POST /api/v1/checkpoints/{stream}/{generation}/restore`: the stream goes back to a checkpoint.
 pub async fn restore(
     State(hub): State<Arc<Hub>>,
@@ -194,11 +248,14 @@ impl From<UndoError> for ProblemResponse {
             UndoError::NoStream(_) => (404, "no such stream"),
             UndoError::NoCheckpoint { .. } => (404, "no such checkpoint"),
             UndoError::NothingKept { .. } => (404, "nothing kept"),
+            UndoError::NothingToForget(_) => (404, "no such events"),
             UndoError::NotWhole { .. } => (409, "not whole"),
             UndoError::KeysGone(_) => (409, "states of keys are gone"),
             UndoError::NameTaken(_) => (409, "name taken"),
             UndoError::Failed => (409, "stream failed"),
             UndoError::Relearn(RelearnError::LogNotWhole(_)) => (409, "log not whole"),
+            UndoError::Relearn(RelearnError::EarlierNumbers { .. }) => (409, "other numbers"),
+            UndoError::Store(e) | UndoError::Relearn(RelearnError::Store(e)) if e.is_no_room() => (507, "disk full"),
             UndoError::ClosedWithoutFields(_) | UndoError::Relearn(RelearnError::Schema(_)) => (422, "schema refused"),
             UndoError::Owner(_) | UndoError::NotDurable => (503, "unavailable"),
             UndoError::Relearn(_)

@@ -108,6 +108,7 @@ impl Owner {
         let counts = state.producers.counts();
         Some(StatusAnswer {
             status,
+            incarnation: view.incarnation,
             committed_offset: view.committed.load(Ordering::Acquire),
             records: state.counters.records,
             duplicates: state.counters.duplicates,

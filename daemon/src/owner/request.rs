@@ -112,6 +112,8 @@ pub struct StatusAnswer {
     /// What the protocol promises.
     #[serde(flatten)]
     pub status: StreamStatus,
+    /// Which incarnation of the name it is.
+    pub incarnation: u32,
     /// The offset up to which everything is durable.
     pub committed_offset: u64,
     /// Events learnt.

@@ -1,5 +1,6 @@
 //! What an operator may ask for.
 
+use crate::forgetting::Forgotten;
 use std::sync::Arc;
 use surmise_event::Field;
 
@@ -14,6 +15,8 @@ pub enum StreamChange {
     Rename(Arc<str>),
     /// The stream is learnt again under another schema.
     Schema(SchemaChange),
+    /// The stream is learnt again without some of its events.
+    Forget(Forgotten),
     /// The stream goes. It can be brought back for a while, but for one that goes for good.
     Delete {
         /// Whether nothing of it is kept, nor of what it came from.

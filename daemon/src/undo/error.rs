@@ -26,6 +26,9 @@ pub enum UndoError {
     /// A closed schema without fields would refuse everything.
     #[error("nothing is known of the fields of {0:?} yet, and a closed schema without fields would refuse every event")]
     ClosedWithoutFields(String),
+    /// No event of the stream is what is to be forgotten.
+    #[error("{0:?} has no such events, so nothing is forgotten")]
+    NothingToForget(String),
     /// Nothing is kept that could be brought back.
     #[error("nothing of {stream:?} is kept that could be brought back{}", KeptIncarnations(known))]
     NothingKept {

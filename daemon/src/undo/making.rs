@@ -4,8 +4,9 @@
 use super::asked::{SchemaChange, StreamChange};
 use super::clearing::{KeptStream, Retention, kept_streams};
 use super::error::UndoError;
-use super::replacement::{Starting, write_replacement};
+use super::replacement::{Starting, WrittenReplacement, write_replacement};
 use super::subject::Subject;
+use crate::forgetting::Forgotten;
 use crate::owner::OwnedStream;
 use crate::producers::ProducerBounds;
 use crate::recovery::{LogEnd, producers_of, recover};
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use surmise_event::{Field, Limits, Schema};
-use surmise_store::{CheckpointMeta, LogPart, StreamEnd, StreamEntry};
+use surmise_store::{CheckpointMeta, LogPart, StoreError, StreamEnd, StreamEntry};
 
 /// The part of a change that was made before the stream is held.
 pub enum Prepared {
@@ -73,8 +74,23 @@ pub fn prepare(subject: &Subject, change: StreamChange, means: &Means<'_>) -> Re
             relearning.follow(&*subject.storage)?;
             Prepared::Relearnt(Box::new(relearning))
         }
+        StreamChange::Forget(forgotten) => Prepared::Relearnt(Box::new(relearn_without(subject, forgotten, means)?)),
         StreamChange::BringBack(epoch) => Prepared::BroughtBack(Box::new(bring_back(subject, epoch, means)?)),
     })
+}
+
+/// Learns the log of a stream again without some of its events, and writes it without them.
+fn relearn_without(subject: &Subject, forgotten: Forgotten, means: &Means<'_>) -> Result<Relearning, UndoError> {
+    let old = &subject.entry;
+    let entry = replacement_entry(subject, old.schema.clone(), means);
+    let mut relearning = Relearning::without(forgotten, entry.clone(), old, means.services)?;
+    // its log can be written from here on, and is cleared away if it comes to nothing
+    commit_as(StreamEntry { pending: true, ..entry }, subject, means).map_err(UndoError::Store)?;
+    relearning.follow(&*subject.storage)?;
+    if relearning.forgetting().is_none_or(|forgetting| forgetting.forgotten == 0) {
+        return Err(UndoError::NothingToForget(subject.name.to_string()));
+    }
+    Ok(relearning)
 }
 
 /// The state that a stream ended with, from its checkpoint and its log.
@@ -151,6 +167,8 @@ pub struct Replaced {
     pub offset: u64,
     /// Events of the log that the new schema refused, by code.
     pub refused: BTreeMap<String, u64>,
+    /// Events that were forgotten.
+    pub forgotten: u64,
 }
 
 /// Writes what comes in the place of a stream that is held, and makes it so by one record.
@@ -174,13 +192,12 @@ pub fn make(
         let part = LogPart { number: old.number, from: old.first_offset, to, bytes };
         old.past.iter().copied().chain([part]).collect::<Vec<_>>()
     };
-    let mut entry = replacement_entry(subject, old.schema.clone(), means);
-    entry.replaced = end;
+    let mut entry = StreamEntry { replaced: end, ..replacement_entry(subject, old.schema.clone(), means) };
     let starting = match prepared {
         Prepared::Delete(for_good) => {
             let own_end = end.filter(|_| !for_good);
             commit(subject, StreamEntry { deleted: true, own_end, ..old.clone() }, means)?;
-            return Ok(Replaced { entry: None, offset: 0, refused: BTreeMap::new() });
+            return Ok(Replaced { entry: None, offset: 0, refused: BTreeMap::new(), forgotten: 0 });
         }
         Prepared::Reset => Starting::Empty,
         Prepared::Restore(meta) => {
@@ -195,7 +212,8 @@ pub fn make(
         }
         Prepared::Relearnt(relearning) => {
             let until = until.max(relearning.position());
-            entry = StreamEntry { replaced: end, past: past(until), ..relearning.entry().clone() };
+            let past = if relearning.forgetting().is_some() { Vec::new() } else { past(until) };
+            entry = StreamEntry { replaced: end, past, ..relearning.entry().clone() };
             Starting::Relearnt(relearning)
         }
         Prepared::BroughtBack(state) => {
@@ -212,9 +230,10 @@ pub fn make(
             Starting::BroughtBack(state)
         }
     };
-    let (offset, refused) = write_replacement(held, &mut entry, starting, &subject.storage, means.retention.now_us)?;
+    let WrittenReplacement { offset, refused, forgotten } =
+        write_replacement(held, &mut entry, starting, &subject.storage, means.retention.now_us)?;
     commit(subject, entry.clone(), means)?;
-    Ok(Replaced { entry: Some(entry), offset, refused })
+    Ok(Replaced { entry: Some(entry), offset, refused, forgotten })
 }
 
 /// Makes sure that the stream which is held is the one to be changed. While the change was prepared, a new stream may
@@ -226,5 +245,9 @@ fn check_held(subject: &Subject, held: Option<&OwnedStream>) -> Result<(), UndoE
 
 /// Makes one entry durable, which is the change.
 fn commit(subject: &Subject, entry: StreamEntry, means: &Means<'_>) -> Result<(), UndoError> {
-    subject.storage.commit(&[entry], &[], &[], means.retention.now_us).map_err(UndoError::Uncertain)
+    commit_as(entry, subject, means).map_err(UndoError::Uncertain)
+}
+
+fn commit_as(entry: StreamEntry, subject: &Subject, means: &Means<'_>) -> Result<(), StoreError> {
+    subject.storage.commit(&[entry], &[], &[], means.retention.now_us)
 }

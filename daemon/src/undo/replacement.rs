@@ -3,6 +3,7 @@
 use super::error::UndoError;
 use crate::checkpoint::CheckpointState;
 use crate::counters::Counters;
+use crate::forgetting::Forgetting;
 use crate::owner::OwnedStream;
 use crate::past::StreamPast;
 use crate::producers::{ProducerBounds, Producers};
@@ -30,8 +31,15 @@ pub enum Starting {
     BroughtBack(Box<StreamState>),
 }
 
-/// What was written: the offset that the next event has, and the events that were refused, by code.
-pub type Written = (u64, BTreeMap<String, u64>);
+/// What was written.
+pub struct WrittenReplacement {
+    /// The offset that the next event has.
+    pub offset: u64,
+    /// Events that were refused, by code.
+    pub refused: BTreeMap<String, u64>,
+    /// Events that were forgotten.
+    pub forgotten: u64,
+}
 
 /// Writes the first checkpoint of the stream that comes in the place of one that is held, or that was deleted.
 ///
@@ -43,8 +51,8 @@ pub fn write_replacement(
     starting: Starting,
     storage: &Arc<dyn Storage>,
     time_us: i64,
-) -> Result<Written, UndoError> {
-    let mut refused = BTreeMap::new();
+) -> Result<WrittenReplacement, UndoError> {
+    let (mut refused, mut without) = (BTreeMap::new(), None);
     let keeps_past = !matches!(starting, Starting::Empty);
     let (mut known, mut quarantine) = (None, None);
     let (learner, counters) = match starting {
@@ -60,39 +68,62 @@ pub fn write_replacement(
             (known, quarantine) = (Some(state.producers), Some(Arc::new(state.quarantine)));
             (learner, state.counters)
         }
-        Starting::Relearnt(mut relearning) => {
-            // what came while it was learnt, up to where the stream is held
-            relearning.follow(&**storage)?;
-            if let Some(part) = entry.past.last_mut() {
-                part.to = relearning.position();
-            }
-            refused = relearning.refused.by_name().clone();
-            let counters = Counters {
-                records: relearning.learnt,
-                refused: relearning.refused.clone(),
-                last_event_us: relearning.last_event_us,
-                ..Counters::default()
-            };
-            (relearning.into_learner(), counters)
+        Starting::Relearnt(relearning) => {
+            let (learner, counters, forgetting) = learnt_again(*relearning, &**storage, entry)?;
+            (refused, without) = (counters.refused.by_name().clone(), forgetting);
+            (learner, counters)
         }
     };
     let offset = learner.offset();
-    (entry.first_offset, entry.trimmed_before) = (offset, offset);
+    // the log of what forgets is all its own, from the first event on
+    let begins = if without.is_some() { 0 } else { offset };
+    (entry.first_offset, entry.trimmed_before) = (begins, begins);
     // the producers go on from where they are, whatever the stream goes back to
     let mut producers = producers_going_on(&**storage, held.as_deref(), known)?;
     producers.rebase(offset);
-    let counters = Counters { logged_bytes: 0, ..counters };
-    let quarantine = held.as_ref().map(|held| held.quarantine()).or(quarantine).unwrap_or_default();
+    let logged_bytes = without.as_ref().map_or(0, |without| without.log.bytes());
+    let counters = Counters { logged_bytes, ..counters };
+    let mut quarantine = held.as_ref().map(|held| held.quarantine()).or(quarantine).unwrap_or_default();
     // what people were shown happened, whatever is learnt again
     let nothing = StreamPast::default();
-    let past = held.as_ref().filter(|_| keeps_past).map_or(&nothing, |held| &held.view().past);
+    let mut past = held.as_ref().filter(|_| keeps_past).map_or(&nothing, |held| &held.view().past);
+    let forgotten = without.as_ref().map_or(0, |without| without.forgotten);
+    let clean;
+    // but for what is to be forgotten
+    if let Some(without) = without {
+        quarantine = Arc::new(quarantine.emptied());
+        clean = past.with_incidents(without.incidents);
+        past = &clean;
+    }
     let summary = StreamSummary::encode(&producers, &counters, &quarantine, past, &learner);
     let state = CheckpointState::new(entry.number, time_us, true, learner, summary);
     let pending = StreamEntry { pending: true, ..entry.clone() };
     storage.commit(&[pending], &[], &[], time_us)?;
     storage.flush_pages()?;
     storage.write_checkpoints(&[state.encode()])?;
-    Ok((offset, refused))
+    Ok(WrittenReplacement { offset, refused, forgotten })
+}
+
+/// The learner and the counters of a log that was learnt again up to where the stream is held, and what was made
+/// without what is to be forgotten.
+fn learnt_again(
+    mut relearning: Relearning,
+    storage: &dyn Storage,
+    entry: &mut StreamEntry,
+) -> Result<(Learner, Counters, Option<Forgetting>), UndoError> {
+    // what came while it was learnt
+    relearning.follow(storage)?;
+    if let Some(part) = entry.past.last_mut() {
+        part.to = relearning.position();
+    }
+    let counters = Counters {
+        records: relearning.learnt,
+        refused: relearning.refused.clone(),
+        last_event_us: relearning.last_event_us,
+        ..Counters::default()
+    };
+    let (learner, forgetting) = relearning.into_learner();
+    Ok((learner, counters, forgetting))
 }
 
 /// What is known of producers: by the stream that is held, or by the one that was deleted.

@@ -29,6 +29,7 @@ static FORM: Form = Form {
     cache_bytes: 4 << 20,
     format: "surmise checkpoints 2",
     // the format before records named their streams
+    lacking: None,
     older: Some("surmise checkpoints 1"),
 };
 

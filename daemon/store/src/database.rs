@@ -35,7 +35,9 @@ pub(crate) struct Form {
     pub cache_bytes: u64,
     /// What it says of its own format.
     pub format: &'static str,
-    /// The format before, if it can be converted.
+    /// The format before, which lacked only what is new: it becomes this one when it is opened.
+    pub lacking: Option<&'static str>,
+    /// The format before that, if it can be converted.
     pub older: Option<&'static str>,
 }
 
@@ -111,7 +113,7 @@ pub(crate) struct Database {
     pub(crate) open: SharedDatabase,
     pub(crate) path: PathBuf,
     pub(crate) form: &'static Form,
-    /// Whether what it holds is of the format before, and has to be converted.
+    /// Whether what it holds is of a format before, and has to be converted.
     pub(crate) is_older: bool,
     /// Where the length of the file is noted.
     pub(crate) progress: Option<Arc<Progress>>,
@@ -124,7 +126,7 @@ impl std::fmt::Debug for Database {
 }
 
 impl Database {
-    /// Opens a database, and makes sure that its format is the one that this version writes, or the one before it.
+    /// Opens a database, and makes sure that its format is the one that this version writes, or one before it.
     pub(crate) fn open(
         path: &Path,
         form: &'static Form,
@@ -136,11 +138,11 @@ impl Database {
         match db.get("format").map_err(StoreError::database("cannot read the store's format"))? {
             Some(found) if found == form.format.as_bytes() => {}
             Some(found) if form.older.is_some_and(|older| found == older.as_bytes()) => is_older = true,
-            Some(found) => {
+            Some(found) if form.lacking.is_none_or(|lacking| found != lacking.as_bytes()) => {
                 let found = String::from_utf8_lossy(&found).into_owned();
                 return Err(StoreError::Format { path: path.into(), found, known: form.format });
             }
-            None => {
+            Some(_) | None => {
                 db.insert("format", form.format).map_err(StoreError::database("cannot write the store's format"))?;
             }
         }
@@ -161,7 +163,7 @@ impl Database {
         self.open.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says that what was of the format before is converted.
+    /// Says that what was of a format before is converted.
     pub(crate) fn set_converted(&self) -> Result<(), StoreError> {
         self.flush_all()?;
         let set = self.read().db.insert("format", self.form.format);

@@ -9,6 +9,7 @@
 //! group; times are differences to the record before.
 
 use crate::bytes::{Cursor, Damaged, put_bytes, put_option, put_signed, put_varint};
+use crate::group_feedback::{put_feedback, read_feedback};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use surmise_event::{Data, Datum, Record};
@@ -115,6 +116,7 @@ impl GroupBuilder {
             Data::None => 0,
             Data::One(_) => ONE,
             Data::Fields(_) => FIELDS,
+            Data::Feedback(_) => ONE | FIELDS,
         };
         self.body.push(
             data | flag(record.key.is_some(), KEY)
@@ -145,6 +147,7 @@ impl GroupBuilder {
                     put_datum(&mut self.body, d);
                 }
             }
+            Data::Feedback(feedback) => put_feedback(&mut self.body, feedback),
         }
         if let Some(o) = origin {
             let p = self.producer(o);
@@ -323,7 +326,7 @@ impl Reader<'_> {
             0 => Data::None,
             ONE => Data::One(datum(&mut self.c)?),
             FIELDS => Data::Fields(self.fields()?),
-            _ => return Err(Damaged("a record's flags")),
+            _ => Data::Feedback(Box::new(read_feedback(&mut self.c)?)),
         };
         let origin = if flags & ORIGIN != 0 { Some(self.origin()?) } else { None };
         Ok(Logged { record: r, origin })

@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use surmise_event::{Feedback, FeedbackVerdict};
 
 fn any_datum() -> impl Strategy<Value = Datum> {
     prop_oneof![
@@ -20,6 +21,11 @@ fn any_data() -> impl Strategy<Value = Data> {
         Just(Data::None),
         any_datum().prop_map(Data::One),
         prop::collection::vec(("[a-e]{1,3}".prop_map(Box::from), any_datum()), 0..5).prop_map(Data::Fields),
+        (any::<u64>(), any::<Option<bool>>(), prop::option::of("[a-z]{0,9}".prop_map(Box::from)), any::<Option<u32>>())
+            .prop_map(|(offset, bad, label, incarnation)| {
+                let verdict = bad.map(|bad| FeedbackVerdict::ALL[usize::from(bad)]);
+                Data::Feedback(Box::new(Feedback { offset, verdict, label, incarnation }))
+            }),
     ]
 }
 

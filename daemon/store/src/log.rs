@@ -25,7 +25,9 @@ static FORM: Form = Form {
     name: "log",
     place: 1,
     cache_bytes: 8 << 20,
-    format: "surmise log 2",
+    // the first with what people say of incidents
+    format: "surmise log 3",
+    lacking: Some("surmise log 2"),
     // the format before records named their streams
     older: Some("surmise log 1"),
 };

@@ -176,3 +176,20 @@ fn damage_in_the_file_of_streams_hits_one_copy() {
         assert!(copies.entries.iter().all(|(_, found)| *found == entry(found.number)));
     }
 }
+
+/// A log of the format before lacks nothing but what is new. Once it is opened, the program before refuses it.
+#[test]
+fn a_log_of_the_format_before_becomes_one_of_this() {
+    let dir = tempfile::tempdir().unwrap();
+    let format = |store: &Store| store.log.database.read().db.get("format").unwrap().unwrap().to_vec();
+    {
+        let store = Store::open(dir.path(), 3).unwrap();
+        store.log.commit(&[entry(0)], &[group(0, 0, &[text("a")])], &[], 0).unwrap();
+        store.log.database.read().db.insert("format", "surmise log 2").unwrap();
+        store.log.database.flush().unwrap();
+    }
+    let store = Store::open(dir.path(), 3).unwrap();
+    assert_eq!(String::from_utf8(format(&store)).unwrap(), "surmise log 3");
+    assert_eq!(offsets(&store.log, 0, 0), [0]);
+    assert_eq!(std::fs::read_to_string(dir.path().join("format")).unwrap(), "surmise data 3");
+}

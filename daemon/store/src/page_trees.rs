@@ -15,8 +15,14 @@ use crate::registry::Registry;
 use std::sync::Arc;
 use surmise_learner::Page;
 
-pub(crate) static FORM: Form =
-    Form { name: "keys", place: 3, cache_bytes: 16 << 20, format: "surmise pages 2", older: Some("surmise pages 1") };
+pub(crate) static FORM: Form = Form {
+    name: "keys",
+    place: 3,
+    cache_bytes: 16 << 20,
+    format: "surmise pages 2",
+    lacking: None,
+    older: Some("surmise pages 1"),
+};
 /// Bytes of the first part of a state, together with the name of its key.
 const HEAD_BYTES_MAX: usize = PAYLOAD_BYTES - 16;
 /// Pages that are swept for each page that is written: enough to keep up, so that no write waits for a long sweep.

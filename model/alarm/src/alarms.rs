@@ -3,13 +3,16 @@
 use crate::budget::BudgetKeeper;
 use crate::claim::{RespectClaim, SECOND_RANK_BITS};
 use crate::claim_record::{ClaimRecord, JudgedClaim};
+use crate::field_watch::FieldWatch;
 use crate::gap_watch::GapWatch;
 use crate::incident::OpenIncident;
-use crate::number_watch::{NumberWatch, Reading};
+use crate::number_watch::Reading;
+use crate::opinions::Opinions;
 use crate::rarity::{RARITY_BITS_MAX, score_of};
 use crate::session_watch::SessionWatch;
 use crate::symbol_watch::SymbolWatch;
-use surmise_event::{Alarm, AlarmBudget, AlarmKind, AlarmPhase};
+use std::sync::Arc;
+use surmise_event::{Alarm, AlarmBudget, AlarmKind, AlarmPhase, Feedback};
 use surmise_state::{Persist, State, StateError};
 
 /// Where a record holds a line, an event can be unusual by the evidence of the line, or by what the other fields and
@@ -42,28 +45,6 @@ pub struct BudgetAccount {
     pub promised: f64,
 }
 
-/// The records of one field.
-#[derive(Clone, Debug, Default)]
-struct FieldWatch {
-    number: Option<Box<NumberWatch>>,
-    symbol: Option<Box<SymbolWatch>>,
-    /// Whether the symbols are templates of lines.
-    templates: bool,
-}
-
-impl FieldWatch {
-    /// What the respects weigh that enter the rarity of events.
-    fn weight(&self) -> f64 {
-        let symbols = self.symbol.as_ref().filter(|_| !self.templates);
-        self.number.as_ref().map_or(0.0, |_| NumberWatch::WEIGHT) + symbols.map_or(0.0, |_| SymbolWatch::WEIGHT)
-    }
-
-    /// What the respects of templates weigh, which only begin incidents.
-    fn weight_of_templates(&self) -> f64 {
-        if self.templates { SymbolWatch::WEIGHT } else { 0.0 }
-    }
-}
-
 /// Watches the events of one stream for what is unusual of them.
 ///
 /// For each event, give what its fields and its time show ([`number`](Self::number), [`symbol`](Self::symbol),
@@ -93,6 +74,8 @@ pub struct Alarms {
     open: Option<OpenIncident>,
     /// The first event of the latest cluster that began an incident; 0 before there is one.
     told_cluster: u64,
+    /// What people said of incidents.
+    opinions: Opinions,
 }
 
 impl Alarms {
@@ -257,13 +240,14 @@ impl Alarms {
         }
     }
 
-    /// Goes on with what another watcher of the same events has told: its open incident and its budget. `field` gives
-    /// the number here of one of its fields.
+    /// Goes on with what another watcher of the same events has told, and with what was said of it: its open incident,
+    /// its budget, and opinions of its incidents. `field` gives the number here of one of its fields.
     pub fn go_on_from(&mut self, other: &Alarms, field: impl Fn(u32) -> Option<u32>) {
         self.open.clone_from(&other.open);
         if let Some(open) = &mut self.open {
-            open.claim.field = open.claim.field.and_then(field);
+            open.claim.field = open.claim.field.and_then(&field);
         }
+        self.opinions = other.opinions.renamed(field);
         (self.budget, self.told_cluster) = (other.budget.clone(), other.told_cluster);
     }
 
@@ -280,7 +264,7 @@ impl Alarms {
             }
             return told;
         }
-        if event.proven < self.budget.required(rate) || !event.news {
+        if event.proven < self.budget.required(rate) * self.opinions.factor(&event.claim) || !event.news {
             return None;
         }
         self.budget.begin();
@@ -295,7 +279,7 @@ impl Alarms {
         self.tell(AlarmPhase::Begins)
     }
 
-    fn tell(&self, phase: AlarmPhase) -> Option<(Alarm, Option<u32>)> {
+    fn tell(&mut self, phase: AlarmPhase) -> Option<(Alarm, Option<u32>)> {
         let open = self.open.as_ref()?;
         let alarm = Alarm {
             kind: open.claim.kind,
@@ -306,7 +290,9 @@ impl Alarms {
             rarity_events: open.rarity,
             rarity_seconds: self.gaps.usual_seconds().map(|gap| gap * open.rarity),
             field: None,
+            label: self.opinions.label(&open.claim).map(Arc::from),
         };
+        self.opinions.note(&open.claim, &alarm);
         Some((alarm, open.claim.field))
     }
 
@@ -317,9 +303,12 @@ impl Alarms {
         if self.open.is_some() {
             return None;
         }
-        let rarity = self.fields_claim.ask(self.gaps.silence(now_us), self.weight);
+        let silence = self.gaps.silence(now_us);
+        let rarity = self.fields_claim.ask(silence, self.weight);
         let gap = self.gaps.usual_seconds();
-        (rarity >= self.budget.required(budget.per_event(gap))).then(|| Alarm {
+        let late = RespectClaim { kind: AlarmKind::Missing, bits: silence, ..RespectClaim::NONE };
+        let required = self.budget.required(budget.per_event(gap)) * self.opinions.factor(&late);
+        (rarity >= required).then(|| Alarm {
             kind: AlarmKind::Missing,
             phase: AlarmPhase::Begins,
             began: offset,
@@ -328,7 +317,19 @@ impl Alarms {
             rarity_events: rarity,
             rarity_seconds: gap.map(|gap| gap * rarity),
             field: None,
+            label: self.opinions.label(&late).map(Arc::from),
         })
+    }
+
+    /// Whether something can be said of the event at this offset: it belongs to one of the latest incidents.
+    pub fn knows(&self, offset: u64) -> bool {
+        self.opinions.knows(offset)
+    }
+
+    /// Takes in what a person says of an incident. It changes how rare the next events of its kind have to be to begin
+    /// one, and with which label they are told.
+    pub fn hear(&mut self, feedback: &Feedback) {
+        self.opinions.hear(feedback);
     }
 
     /// Whether no incident is open, so that the event at hand may begin one.
@@ -348,26 +349,6 @@ impl Alarms {
     }
 }
 
-impl Persist for FieldWatch {
-    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        let (mut number, mut symbol) = (self.number.is_some(), self.symbol.is_some());
-        s.bool("number watch", &mut number)?;
-        s.bool("symbol watch", &mut symbol)?;
-        s.bool("templates", &mut self.templates)?;
-        if s.is_reading() {
-            self.number = number.then(Box::default);
-            self.symbol = symbol.then(Box::default);
-        }
-        if let Some(number) = &mut self.number {
-            number.persist(s)?;
-        }
-        match &mut self.symbol {
-            Some(symbol) => symbol.persist(s),
-            None => Ok(()),
-        }
-    }
-}
-
 impl Persist for Alarms {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("alarms")?;
@@ -381,6 +362,7 @@ impl Persist for Alarms {
         self.budget.persist(s)?;
         s.u64("told cluster", &mut self.told_cluster)?;
         s.option("open incident", &mut self.open, OpenIncident::default)?;
+        self.opinions.persist(s)?;
         if s.is_reading() {
             self.weigh();
         }
@@ -391,3 +373,7 @@ impl Persist for Alarms {
 #[cfg(test)]
 #[path = "alarms_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "feedback_tests.rs"]
+mod feedback_tests;

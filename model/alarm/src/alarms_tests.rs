@@ -6,14 +6,14 @@ use surmise_fixtures::Random;
 const BUDGET: &str = "1/10000";
 
 /// A stream of one number with its forecast at zero.
-struct Stream {
-    alarms: Alarms,
-    random: Random,
-    offset: u64,
+pub(super) struct Stream {
+    pub(super) alarms: Alarms,
+    pub(super) random: Random,
+    pub(super) offset: u64,
 }
 
 impl Stream {
-    fn new(seed: u64) -> Stream {
+    pub(super) fn new(seed: u64) -> Stream {
         Stream { alarms: Alarms::default(), random: Random::new(seed), offset: 0 }
     }
 
@@ -22,7 +22,7 @@ impl Stream {
         self.alarms.verdict(self.offset - 1, BUDGET.parse().unwrap())
     }
 
-    fn number(&mut self, value: f64, resolution: f64) -> Verdict {
+    pub(super) fn number(&mut self, value: f64, resolution: f64) -> Verdict {
         self.alarms.number(0, &Reading { value, forecast: 0.0, resolution, usual: None, season: None, tails: None });
         self.verdict()
     }
@@ -32,7 +32,7 @@ impl Stream {
         self.verdict()
     }
 
-    fn quiet(&mut self, events: usize, unit: f64) -> Vec<Verdict> {
+    pub(super) fn quiet(&mut self, events: usize, unit: f64) -> Vec<Verdict> {
         (0..events)
             .map(|_| {
                 let x = unit * self.random.normal();
@@ -42,7 +42,7 @@ impl Stream {
     }
 }
 
-fn began(v: &Verdict) -> bool {
+pub(super) fn began(v: &Verdict) -> bool {
     v.alarm.as_ref().is_some_and(|(alarm, _)| alarm.phase == AlarmPhase::Begins)
 }
 

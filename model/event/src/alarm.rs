@@ -95,6 +95,9 @@ pub struct Alarm {
     /// The field that is most unusual, if it is one field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<Arc<str>>,
+    /// The label that a person gave to incidents of this kind ([`crate::Feedback`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Arc<str>>,
 }
 
 /// How many incidents a stream without faults may have: so many per so many events, or per span of time. It is

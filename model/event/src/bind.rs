@@ -1,5 +1,6 @@
 //! Binding a record to a schema: one value per field, or a refusal that names the field and the reason.
 
+use crate::feedback::Feedback;
 use crate::numeral::{Numerals, is_missing};
 use crate::record::{Data, Datum, Event, Record, Value, shorten};
 use crate::refusal::{Limits, Refusal, RefusalCode};
@@ -29,9 +30,10 @@ impl Schema {
         {
             return Err(too_long("key", k.len(), limits.name_bytes));
         }
-        let mut event = Event { key: record.key.clone(), time_us: record.time_us, values: Vec::new(), end: record.end };
+        let mut event = Event { key: record.key.clone(), time_us: record.time_us, end: record.end, ..Event::default() };
         let one;
         let items: &[(Box<str>, Datum)] = match &record.data {
+            Data::Feedback(feedback) => return bind_feedback(feedback),
             Data::None if record.end => return Ok(event),
             Data::None => {
                 return Err(Refusal::new(RefusalCode::Empty, "data", "a record needs data, or \"end\": true"));
@@ -248,6 +250,14 @@ fn number_of(text: &str) -> Option<Value> {
     }
     let numeral = Numerals::default().read(text).filter(|n| n.unit.is_empty())?;
     Some(if numeral.value.is_finite() { Value::Number(numeral.value) } else { Value::Missing })
+}
+
+/// The event of what is said of an incident. It belongs to no key and has no time.
+fn bind_feedback(feedback: &Feedback) -> Result<Event, Refusal> {
+    match feedback.fault() {
+        Some((part, reason)) => Err(Refusal::new(RefusalCode::Empty, part, reason)),
+        None => Ok(Event { feedback: Some(Box::new(feedback.clone())), ..Event::default() }),
+    }
 }
 
 fn too_long(field: &str, bytes: usize, max: usize) -> Refusal {

@@ -45,7 +45,7 @@ impl LastSeen {
     pub fn look(&mut self, offset: u64, record: &Record) {
         for (part, alike) in &mut self.sought {
             let found = match &record.data {
-                Data::None => false,
+                Data::None | Data::Feedback(_) => false,
                 // one value without a name is of the stream's one field
                 Data::One(datum) => alike.holds(datum),
                 Data::Fields(fields) => fields.iter().any(|(name, datum)| *part.name == **name && alike.holds(datum)),

@@ -1,5 +1,6 @@
 //! What a producer sends (records of data) and what a learner sees (events of values).
 
+use crate::feedback::Feedback;
 use crate::schema::Schema;
 use serde::{Deserialize, Serialize};
 use surmise_state::{Persist, State, StateError};
@@ -29,6 +30,8 @@ impl Record {
             Data::One(Datum::Bytes(run)) if is_bytes => run.len() as u64,
             Data::One(Datum::Text(run)) if is_bytes => run.len() as u64,
             Data::One(_) | Data::Fields(_) => 1,
+            // it ends no key
+            Data::Feedback(_) => return 1,
         };
         data + u64::from(self.end)
     }
@@ -44,6 +47,8 @@ pub enum Data {
     One(Datum),
     /// Named values, in the order in which they were sent.
     Fields(Vec<(Box<str>, Datum)>),
+    /// No values, but what a person says of an incident of the stream.
+    Feedback(Box<Feedback>),
 }
 
 /// One value as a producer wrote it, which the schema makes a [`Value`].
@@ -86,7 +91,7 @@ impl Record {
             Data::Fields(fields) if !schema.closed => {
                 fields.iter().map(|(name, _)| &**name).find(|name| schema.position(name).is_none())
             }
-            Data::Fields(_) | Data::One(_) | Data::None => None,
+            Data::Fields(_) | Data::One(_) | Data::None | Data::Feedback(_) => None,
         }
     }
 }
@@ -110,6 +115,8 @@ pub struct Event {
     pub values: Vec<Value>,
     /// Whether the key ends with the event.
     pub end: bool,
+    /// What a person says of an incident, in the place of values.
+    pub feedback: Option<Box<Feedback>>,
 }
 
 /// One value of an event, as the schema makes it of a [`Datum`].
@@ -132,7 +139,7 @@ impl Event {
     pub fn offsets(&self, schema: &Schema) -> u64 {
         // an event that only ends its key has no values
         let data = match self.values.as_slice() {
-            [] => 0,
+            [] => u64::from(self.feedback.is_some()),
             [Value::Bytes(b)] if schema.is_bytes() => b.len() as u64,
             _ => 1,
         };
@@ -210,7 +217,7 @@ mod tests {
     fn an_event_is_read_as_it_was_written() {
         let values =
             vec![Value::Missing, Value::Symbol("a".into()), Value::Number(-0.5), Value::Bytes([0, 255].into())];
-        let keyed = Event { key: Some("k".into()), time_us: Some(-3), values, end: true };
+        let keyed = Event { key: Some("k".into()), time_us: Some(-3), values, end: true, feedback: None };
         for mut event in [keyed, Event::default()] {
             let mut read = Event { key: Some("other".into()), ..Event::default() };
             read.decode(&event.encode()).unwrap();

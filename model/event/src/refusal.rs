@@ -47,13 +47,17 @@ pub enum RefusalCode {
     LimitReached,
     /// The daemon is shutting down or cannot write.
     Unavailable,
+    /// Something is said of an incident that the stream does not know, or does not know any more.
+    UnknownIncident,
+    /// What is said of an incident is of another incarnation of the stream, in which offsets meant other events.
+    OtherIncarnation,
     /// Learning the event failed inside the daemon, which keeps it aside for a look.
     Quarantined,
 }
 
 impl RefusalCode {
     /// Every code, in the order of the declaration.
-    pub const ALL: [RefusalCode; 21] = [
+    pub const ALL: [RefusalCode; 23] = [
         RefusalCode::BadJson,
         RefusalCode::BadUtf8,
         RefusalCode::LineTooLong,
@@ -74,6 +78,8 @@ impl RefusalCode {
         RefusalCode::BadStream,
         RefusalCode::LimitReached,
         RefusalCode::Unavailable,
+        RefusalCode::UnknownIncident,
+        RefusalCode::OtherIncarnation,
         RefusalCode::Quarantined,
     ];
 
@@ -100,6 +106,8 @@ impl RefusalCode {
             RefusalCode::BadStream => "bad_stream",
             RefusalCode::LimitReached => "limit_reached",
             RefusalCode::Unavailable => "unavailable",
+            RefusalCode::UnknownIncident => "unknown_incident",
+            RefusalCode::OtherIncarnation => "other_incarnation",
             RefusalCode::Quarantined => "quarantined",
         }
     }

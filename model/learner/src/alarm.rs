@@ -3,7 +3,7 @@
 use crate::learner::Learner;
 use std::sync::Arc;
 use surmise_alarm::{BudgetAccount, Verdict};
-use surmise_event::{Alarm, Outcome};
+use surmise_event::{Alarm, Feedback, Outcome};
 
 impl Learner {
     /// Judges the event at hand, which has this offset, by all that its fields showed.
@@ -11,6 +11,14 @@ impl Learner {
         let verdict = self.monitors.alarms.verdict(offset, self.options.alarm_budget);
         let fields = &self.models.fields;
         tell(verdict, |field| fields.get(field as usize).map(|f| f.name.clone()), out);
+    }
+
+    /// Takes in what a person says of an incident. It takes an offset, and changes what is told, not what is predicted.
+    pub(crate) fn hear(&mut self, feedback: &Feedback, out: &mut Outcome) {
+        (out.surprise_bits, out.excess_bits) = (0.0, 0.0);
+        self.monitors.alarms.hear(feedback);
+        self.position.offset += out.events;
+        self.position.version += out.events;
     }
 
     /// The alarm that stands at `now_us` because the next event is overdue, if it is: rarer than the budget allows for.

@@ -84,6 +84,10 @@ impl Learner {
         // what a sender has to send is what may be asked
         fields.iter_mut().for_each(|field| field.required = false);
         let mut schema = Schema { fields, closed: self.schema.closed };
+        if matches!(&given.data, Data::Feedback(_)) {
+            let reason = "what is said of an incident is no event of which something is left to be asked";
+            return Err(Refusal::new(RefusalCode::WrongType, "feedback", reason));
+        }
         let nothing = matches!(&given.data, Data::None) || matches!(&given.data, Data::Fields(f) if f.is_empty());
         let mut event = match nothing {
             // a question without any value is what `next` answers, but for the time
@@ -208,7 +212,7 @@ fn known_symbol(vocabulary: &Vocabulary, value: &Value) -> u32 {
 /// The names of the fields that a record holds.
 fn names(record: &Record) -> impl Iterator<Item = &str> {
     let (one, fields): (Option<&str>, &[_]) = match &record.data {
-        Data::None => (None, &[]),
+        Data::None | Data::Feedback(_) => (None, &[]),
         Data::One(_) => (Some(VALUE), &[]),
         Data::Fields(fields) => (None, fields),
     };

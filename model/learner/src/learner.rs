@@ -220,6 +220,12 @@ impl Learner {
     /// Names the field and the reason.
     pub fn bind(&mut self, record: &Record, limits: &Limits) -> Result<Event, Refusal> {
         let event = self.schema.bind(record, limits)?;
+        if let Some(feedback) = &event.feedback
+            && !self.monitors.alarms.knows(feedback.offset)
+        {
+            let reason = format!("no incident that is still known has an event {}; alarms list them", feedback.offset);
+            return Err(Refusal::new(RefusalCode::UnknownIncident, "offset", reason));
+        }
         // the schema has grown: either models follow, or it shrinks again
         if self.models.fields.len() < self.schema.fields.len()
             && let Err(fault) = self.options.preset.check(&self.schema)

@@ -113,6 +113,9 @@ impl Learner {
         out.drift.clear();
         out.sessions.clear();
         out.parts.clear();
+        if let Some(feedback) = &event.feedback {
+            return self.hear(feedback, out);
+        }
         self.share_room();
         // the key's state leaves the table while models change it and themselves
         let mut key = self.take_key(name);

@@ -115,7 +115,7 @@ fn spell(record: &Record, ids: &mut FxHashMap<Vec<u8>, u32>, out: &mut Vec<u32>)
         }
     };
     match &record.data {
-        Data::None => {}
+        Data::None | Data::Feedback(_) => {}
         Data::One(d) => one(d),
         Data::Fields(fields) => fields.iter().for_each(|(_, d)| one(d)),
     }

@@ -254,6 +254,34 @@ class AsyncClient:
         """Have a stream's log learnt again with other kinds of fields, as in `{"status": "category"}`."""
         return await self.ask(calls.schema(stream, fields, closed))
 
+    async def feedback(
+        self,
+        stream: str,
+        offset: int,
+        verdict: Optional[str] = None,
+        *,
+        label: Optional[str] = None,
+        incarnation: Optional[int] = None,
+    ) -> dict[str, Any]:
+        """Say of the incident of an event whether it was `normal` or `bad`, or give its kind a label.
+
+        It is learnt and logged like an event: the next incidents of the kind are told less readily, or sooner.
+        """
+        return await self.ask(calls.feedback(stream, offset, verdict, label, incarnation))
+
+    async def forget(
+        self,
+        stream: str,
+        *,
+        start: Optional[int] = None,
+        end: Optional[int] = None,
+        since: Optional[str] = None,
+        until: Optional[str] = None,
+        key: Optional[str] = None,
+    ) -> Changed:
+        """Make a stream what it would be without the events of a key, of offsets, or of times (RFC 3339)."""
+        return await self.ask(calls.forget(stream, start, end, since, until, key))
+
     async def delete(self, stream: str, *, for_good: bool = False) -> Changed:
         """Delete a stream; `undo` brings it back, unless it goes for good."""
         return await self.ask(calls.delete(stream, for_good))

@@ -249,6 +249,36 @@ def schema(stream: str, fields: Mapping[str, str], closed: Optional[bool]) -> Ca
     )
 
 
+def feedback(
+    stream: str, offset: int, verdict: Optional[str], label: Optional[str], incarnation: Optional[int]
+) -> Call[dict[str, Any]]:
+    """Say of an incident whether it mattered."""
+    said = {"offset": offset, "verdict": verdict, "label": label, "incarnation": incarnation}
+    body = json.dumps(said).encode()
+    return Call("POST", stream_path(stream, "feedback"), _as_object, body=body, content_type=JSON)
+
+
+def forget(
+    stream: str,
+    start: Optional[int],
+    end: Optional[int],
+    since: Optional[str],
+    until: Optional[str],
+    key: Optional[str],
+) -> Call[Changed]:
+    """Let a stream forget events."""
+    what = {"from": start, "to": end, "since": since, "until": until, "key": key}
+    body = json.dumps(what).encode()
+    return Call(
+        "POST",
+        stream_path(stream, "forget"),
+        _as(Changed),
+        body=body,
+        content_type=JSON,
+        seconds_max=CHANGE_SECONDS_MAX,
+    )
+
+
 def delete(stream: str, for_good: bool) -> Call[Changed]:
     """Delete a stream."""
     return Call(

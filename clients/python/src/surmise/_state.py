@@ -233,6 +233,8 @@ class Changed(Answer):
     offset_before: int = 0
     offset: int = 0
     refused: dict[str, int] = dataclasses.field(default_factory=dict)
+    forgotten: int = 0
+    """Events that are forgotten now, with what was said of them."""
     held_ms: int = 0
     """How long events of the stream waited, in milliseconds."""
 

@@ -53,6 +53,10 @@ pub fn baselines(
                 continue;
             }
         };
+        // simple predictors have no alarms that anything could be said of
+        if event.feedback.is_some() {
+            continue;
+        }
         if judge.fields.len() < schema.fields.len() {
             judge.grow(&schema);
         }

@@ -1,0 +1,66 @@
+//! `POST /api/v1/streams/{stream}/feedback`: what people say of incidents.
+
+use super::events::learn_line;
+use super::problem::ProblemResponse;
+use super::streams::find;
+use crate::hub::Hub;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use surmise_event::{Data, Feedback, FeedbackVerdict, Record};
+use surmise_protocol::EventLine;
+
+/// What is said of an incident.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FeedbackBody {
+    /// The offset of an event of the incident.
+    offset: u64,
+    /// Whether the incident mattered.
+    #[serde(default)]
+    verdict: Option<FeedbackVerdict>,
+    /// A label, which later incidents of the kind are told with. An empty one takes the label away.
+    #[serde(default)]
+    label: Option<Box<str>>,
+    /// The incarnation of the stream that the offset is of, as the incident tells it; if it is another one by now,
+    /// nothing is learnt.
+    #[serde(default)]
+    incarnation: Option<u32>,
+}
+
+/// What was learnt of it.
+#[derive(Serialize, JsonSchema)]
+pub struct FeedbackTaken {
+    /// The name of the stream.
+    stream: String,
+    /// What was said.
+    feedback: Feedback,
+}
+
+/// Learns what is said of an incident; answered when it is durable.
+pub async fn feedback(
+    State(hub): State<Arc<Hub>>,
+    Path(stream): Path<String>,
+    body: Bytes,
+) -> Result<Response, ProblemResponse> {
+    let read = serde_json::from_slice::<FeedbackBody>(&body);
+    let FeedbackBody { offset, verdict, label, incarnation } =
+        read.map_err(|e| ProblemResponse::bad_request("body", format!("it cannot be read: {e}")))?;
+    // nothing begins with feedback
+    let view = find(&hub, &stream)?;
+    let feedback = Feedback { offset, verdict, label, incarnation };
+    if let Some((part, fault)) = feedback.fault() {
+        return Err(ProblemResponse::bad_request(part, fault));
+    }
+    let data = Data::Feedback(Box::new(feedback.clone()));
+    let line = EventLine { record: Record { data, ..Record::default() }, ..EventLine::default() };
+    let mut bytes = Vec::new();
+    line.write_line(&mut bytes).map_err(|refusal| ProblemResponse::refusal(400, refusal))?;
+    // the owner knows which incarnation it is when it learns this
+    learn_line(hub, &view.name, bytes).await?;
+    Ok(Json(FeedbackTaken { stream, feedback }).into_response())
+}
