@@ -178,7 +178,9 @@ impl SyslogReceiver {
             while let Some(message) = framing.next_message() {
                 self.take(message, &mut intake, arrival_us, &mut chunk);
             }
-            if let Some(rest) = framing.last().filter(|_| length == 0) {
+            if length == 0
+                && let Some(rest) = framing.last()
+            {
                 self.take(CutLine::Whole(&rest), &mut intake, arrival_us, &mut chunk);
             }
             if chunk.lines > 0 {
