@@ -113,14 +113,17 @@ export class Exchange {
         ...(ask.body === undefined ? {} : { body: ask.body }),
         signal: deadline.signal,
       });
-    let token = await this.bearer(false, null);
+    // a person who is asked for a token may take their time
+    const unhurried = async (refused: boolean, used: string | null): Promise<string | null> => {
+      deadline.hold();
+      return this.bearer(refused, used).finally(() => deadline.touch());
+    };
+    let token = await unhurried(false, null);
     let answer = await send(token);
     while (answer.status === 401 && typeof this.token === "function") {
-      // a person who is asked for a token may take their time
-      const given = await this.bearer(true, token);
+      const given = await unhurried(true, token);
       if (given === null || deadline.signal.aborted) break;
       token = given;
-      deadline.touch();
       answer = await send(token);
     }
     if (answer.ok || ask.answers?.includes(answer.status)) return answer;

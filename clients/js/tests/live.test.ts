@@ -121,6 +121,25 @@ test("a feed goes on where it broke", { timeout: 60_000 }, async () => {
   assert.deepEqual(offsets, Array.from({ length: 20 }, (_, i) => first + i));
 });
 
+test("who is asked for a token may take longer than an answer may, and is asked once for all questions", async () => {
+  const asked: boolean[] = [];
+  const fetch = async (_: unknown, init?: RequestInit): Promise<Response> => {
+    init?.signal?.throwIfAborted();
+    const known = new Headers(init?.headers).get("authorization") === "Bearer good";
+    return known ? Response.json({ streams: [] }) : Response.json({ title: "Unauthorized", status: 401 }, { status: 401 });
+  };
+  const token = async (refused: boolean) => {
+    asked.push(refused);
+    if (!refused) return "stale";
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return "good";
+  };
+  const guarded = new Client({ url: "http://127.0.0.1:1", patienceMs: 0, timeoutMs: 50, token, fetch });
+  const answers = await Promise.all([guarded.streams(), guarded.streams(), guarded.streams()]);
+  assert.deepEqual(answers, Array(3).fill({ streams: [] }));
+  assert.deepEqual(asked, [false, true]);
+});
+
 test("Retry-After is seconds or a date; a feed is cut wherever its pieces end", () => {
   assert.deepEqual([retryAfterMs("2"), retryAfterMs(null), retryAfterMs("Thu, 01 Jan 1970 00:00:05 GMT", 1000)], [2000, undefined, 4000]);
   const text = 'event: outcome\r\nid: 7\r\ndata: {"a":\r\ndata: 1}\r\n\r\n: still here\n\nevent: lagged\ndata: {}\n\n';

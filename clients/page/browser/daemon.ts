@@ -12,11 +12,12 @@ export class Daemon {
   private child: ChildProcess | null = null;
   private constructor(readonly url: string, private readonly config: string) {}
 
-  static async start(): Promise<Daemon> {
+  /** A daemon with a folder of its own; `more` is added to its configuration. */
+  static async start(more = ""): Promise<Daemon> {
     const folder = mkdtempSync(join(tmpdir(), "surmised-"));
     const port = await freePort();
     const config = join(folder, "surmised.toml");
-    writeFileSync(config, `[listen]\nhttp = "127.0.0.1:${port}"\ntcp = "off"\n[store]\ndir = "${join(folder, "data")}"\n[model]\nnetwork = "small"\nmemory_mib = 16\n[alarm]\nbudget = "1/2000"\n`);
+    writeFileSync(config, `[listen]\nhttp = "127.0.0.1:${port}"\ntcp = "off"\n[store]\ndir = "${join(folder, "data")}"\n[model]\nnetwork = "small"\nmemory_mib = 16\n[alarm]\nbudget = "1/2000"\n${more}`);
     const daemon = new Daemon(`http://127.0.0.1:${port}`, config);
     await daemon.run();
     return daemon;
@@ -48,9 +49,9 @@ export class Daemon {
     return (Number(fields[11]) + Number(fields[12])) / 100;
   }
 
-  async post(stream: string, events: unknown[]): Promise<void> {
+  async post(stream: string, events: unknown[], token = ""): Promise<void> {
     const body = events.map((event) => JSON.stringify(event)).join("\n");
-    const answer = await fetch(`${this.url}/api/v1/streams/${encodeURIComponent(stream)}/events`, { method: "POST", body, headers: { "Content-Type": "application/x-ndjson" } });
+    const answer = await fetch(`${this.url}/api/v1/streams/${encodeURIComponent(stream)}/events`, { method: "POST", body, headers: { "Content-Type": "application/x-ndjson", ...(token ? { Authorization: `Bearer ${token}` } : {}) } });
     const said = (await answer.json()) as { accepted: number };
     if (!answer.ok || said.accepted !== events.length) throw new Error(`${stream}: ${JSON.stringify(said)}`);
   }

@@ -248,6 +248,38 @@ if (!program()) {
     assert.deepEqual(faults, []);
   });
 
+  test("a daemon that asks for a token gets it from a person, once for all questions", WAIT, async () => {
+    quiet = true;
+    const open = daemon;
+    daemon = await Daemon.start('[auth]\ntoken = "secret"\n');
+    await daemon.post("guarded", [{ data: "a" }, { data: "b" }], "secret");
+    await page.goto(`${daemon.url}/#/stream/guarded`);
+    const dialog = page.locator("dialog#token");
+    await dialog.waitFor(WAIT);
+    await page.getByRole("button", { name: "Leave" }).click();
+    // who does not give one is not asked again until they want to
+    await page.locator(".problem", { hasText: "asks for a token" }).waitFor(WAIT);
+    await page.waitForTimeout(3000);
+    assert.ok(!(await dialog.isVisible()));
+    await page.getByRole("button", { name: "Give a token" }).click();
+    for (const token of ["wrong", "secret"]) {
+      await dialog.waitFor(WAIT);
+      await dialog.locator("input").fill(token);
+      await page.getByRole("button", { name: "Use it" }).click();
+    }
+    await page.locator("#open.live").waitFor(WAIT);
+    await page.locator("dl.facts dd", { hasText: /^2$/ }).first().waitFor(WAIT);
+    await page.reload();
+    await page.locator("#open.live").waitFor(WAIT);
+    assert.ok(!(await dialog.isVisible()), "the tab keeps the token");
+    // nothing of the page goes on asking a daemon that is gone
+    await page.goto("about:blank");
+    await daemon.end("SIGTERM");
+    daemon = open;
+    quiet = false;
+    assert.deepEqual(faults.splice(0).filter((fault) => !fault.startsWith(`request to ${daemon.url}`)), []);
+  });
+
   test("dark colours and a phone are as sound", WAIT, async () => {
     const phone = await browser({ dark: true, phone: true });
     const before = page;

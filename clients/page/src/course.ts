@@ -1,21 +1,23 @@
 // The course of a stream over seconds, minutes, hours and days.
 
+import type { HistoryAnswer } from "surmise";
 import type uPlot from "uplot";
 import { axes, chart } from "./chart";
 import { clear, h, section } from "./dom";
 import { bits, count, plural, rate } from "./format";
-import type { History } from "./types";
 
 const SPANS = [["seconds", "2 minutes"], ["minutes", "3 hours"], ["hours", "2 weeks"], ["days", "2 years"]] as const;
 
+type Span = (typeof SPANS)[number][0];
+
 export interface Course {
   element: HTMLElement;
-  span(): string;
-  draw(history: History): void;
+  span(): Span;
+  draw(history: HistoryAnswer): void;
 }
 
 /** Puts a point where spans without events are, so that a line breaks there. */
-export function filled(history: History): { time: number[]; bits: (number | null)[]; rate: number[]; incidents: (number | null)[] } {
+export function filled(history: HistoryAnswer): { time: number[]; bits: (number | null)[]; rate: number[]; incidents: (number | null)[] } {
   const out = { time: [] as number[], bits: [] as (number | null)[], rate: [] as number[], incidents: [] as (number | null)[] };
   let at = history.points[0]?.time ?? 0;
   const push = (time: number, b: number | null, events: number, incidents: number) => {
@@ -44,7 +46,7 @@ function clock(seconds: number, span: string): string {
 }
 
 export function course(name: string, signal: AbortSignal): Course {
-  let span = "seconds";
+  let span: Span = "seconds";
   const now = h("p", { class: "facts" });
   const options = (unit: string, colour: string) => (c: (name: string) => string): Omit<uPlot.Options, "width" | "height"> => ({
     legend: { show: false },

@@ -1,11 +1,11 @@
 // One event among its neighbours: what each part cost, what was expected instead, and who said so.
 
-import { ask, of } from "./api";
+import type { Expected, Part, WhyAnswer } from "surmise";
+import { daemon, words } from "./daemon";
 import { bars, bar } from "./bars";
 import { clear, h, section } from "./dom";
 import { eventElement, expectedWords, share, shorten, valueText } from "./eventtext";
 import { bits, count, moment, num, percent, rarity } from "./format";
-import type { Expected, LoggedEvents, Part, Why } from "./types";
 
 /** Events before, and after. */
 const AROUND = 10;
@@ -23,7 +23,7 @@ export function event(root: HTMLElement, signal: AbortSignal, stream: string, of
   const context = async (parts: Part[]) => {
     try {
       const from = Math.max(0, offset - AROUND);
-      const log = await ask<LoggedEvents>(of(stream, `/events?from=${from}&count=${offset - from + AROUND + 1}`), signal);
+      const log = await daemon.events(stream, { from, count: offset - from + AROUND + 1, signal });
       clear(around, ...log.events.map((item) => {
         const here = item.offset === offset;
         return h("li", { class: here ? "here" : "", "aria-current": here ? "true" : undefined },
@@ -32,23 +32,23 @@ export function event(root: HTMLElement, signal: AbortSignal, stream: string, of
       }));
       if (log.events.length === 0) clear(around, h("li", { class: "dim" }, `The log holds events from ${count(log.begin)} on.`));
     } catch (error) {
-      if (!signal.aborted) clear(around, h("li", { class: "problem" }, (error as Error).message));
+      if (!signal.aborted) clear(around, h("li", { class: "problem" }, words(error)));
     }
   };
   void (async () => {
     try {
-      const why = await ask<Why>(of(stream, `/events/${offset}/why?seconds=60`), signal);
+      const why = await daemon.why(stream, offset, { signal });
       clear(body, ...explanation(why, link));
       void context(why.parts);
     } catch (error) {
-      if (!signal.aborted) clear(body, h("p", { class: "problem", role: "status" }, (error as Error).message));
+      if (!signal.aborted) clear(body, h("p", { class: "problem", role: "status" }, words(error)));
       void context([]);
     }
     body.setAttribute("aria-busy", "false");
   })();
 }
 
-function explanation(why: Why, link: string): HTMLElement[] {
+function explanation(why: WhyAnswer, link: string): HTMLElement[] {
   const total = why.parts.reduce((sum, part) => sum + Math.max(0, part.surprise_bits), 0);
   const rows = why.parts.map((part) => {
     const name = part.name === "end" ? "end of the key" : part.name;

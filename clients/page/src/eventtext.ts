@@ -1,8 +1,8 @@
 // An event as people read it, with its odd part marked.
 
+import type { EventJson, Expected, Part } from "surmise";
 import { h } from "./dom";
 import { num } from "./format";
-import type { EventJson, Expected, Part } from "./types";
 
 /** A piece of text, and how odd it is: 0 for not at all, 1 for the oddest, 2 for odd beside that. */
 export interface Piece {

@@ -1,14 +1,14 @@
 // What a stream expects next: bars of symbols and templates, fans of quantiles against what came, the time to the next.
 
+import type { EventJson, Expected, Prediction, StatusAnswer } from "surmise";
 import uPlot from "uplot";
-import { ask, of } from "./api";
 import { bar, bars } from "./bars";
 import { axes, chart } from "./chart";
+import { daemon } from "./daemon";
 import { clear, h, section } from "./dom";
 import { shorten } from "./eventtext";
 import { num, percent, span } from "./format";
 import type { Seen } from "./seen";
-import type { EventJson, Expected, LoggedEvents, Prediction, Status } from "./types";
 
 /** Events ahead, and behind, that a fan shows. */
 const AHEAD = 24;
@@ -26,7 +26,7 @@ export interface Expectations {
   element: HTMLElement;
   /** The key that is asked about. */
   key(): string | null;
-  draw(prediction: Prediction, status: Status): void;
+  draw(prediction: Prediction, status: StatusAnswer): void;
   live(): void;
 }
 
@@ -63,7 +63,7 @@ export function expectations(name: string, seen: Seen, signal: AbortSignal): Exp
   };
 }
 
-function oneField(name: string, expected: Expected, status: Status): HTMLElement {
+function oneField(name: string, expected: Expected, status: StatusAnswer): HTMLElement {
   const kind = status.schema.fields.find((field) => field.name === name)?.kind ?? "";
   const title = h("h3", {}, kind === "gap" ? "Time to the next event" : h("bdi", {}, name), " ", h("span", { class: "dim" }, kind === "gap" || kind === name ? "" : kind));
   return h("div", {}, title, distribution(expected, kind));
@@ -142,11 +142,10 @@ class FanChart {
     this.asking = true;
     try {
       const key = this.key();
-      const of_ = key === null ? "" : `&key=${encodeURIComponent(key)}`;
-      const answer = await ask<{ offset: number; steps: Prediction[] }>(of(this.stream, `/forecast?top=1&horizon=${AHEAD}${of_}`));
-      const quantiles = answer.steps.map((step) => step.fields[this.field]?.quantiles ?? {});
+      const answer = await daemon.forecast(this.stream, { horizon: AHEAD, top: 1, ...(key === null ? {} : { key }) });
+      const quantiles = (answer.steps ?? []).map((step) => step.fields[this.field]?.quantiles ?? {});
       this.values.clear();
-      const past = await ask<LoggedEvents>(of(this.stream, `/events?from=${Math.max(0, answer.offset - BEHIND * (key === null ? 1 : 4))}&count=200`));
+      const past = await daemon.events(this.stream, { from: Math.max(0, answer.offset - BEHIND * (key === null ? 1 : 4)), count: 200 });
       for (const { offset: at, event } of past.events) this.put(at, event, key);
       this.fan = { offset: answer.offset, at: Date.now(), quantiles };
       this.draw(seen);

@@ -1,12 +1,12 @@
 // The learner of a stream as a graph, drawn from the code's own description of itself.
 
-import { ask, call, of, pause } from "./api";
+import type { FieldDescription, LearnerDescription, StatusAnswer, SystemReport } from "surmise";
+import { daemon, pause, words } from "./daemon";
 import { clear, h, section } from "./dom";
 import { shorten } from "./eventtext";
 import { bits, count, num, percent, plural } from "./format";
 import { meanSince, parseMetrics, sum, type Metrics } from "./metrics";
 import { state } from "./state";
-import type { Learner, Status, System } from "./types";
 
 const LOOK_MS = 3000;
 
@@ -26,8 +26,10 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
     while (!signal.aborted) {
       if (!document.hidden) {
         try {
-          const text = call("/metrics", { signal }).then((answer) => answer.text());
-          const [description, status, system, now] = await Promise.all([ask<Learner>(of(name, "/learner"), signal), ask<Status>(of(name), signal), ask<System>("/api/v1/system", signal), text.then(parseMetrics, () => new Map() as Metrics)]);
+          const status = await daemon.status(name, { signal });
+          if (status.failed !== undefined) throw new Error(`It does not learn any more: ${status.failed}`);
+          const metrics = daemon.metrics({ signal }).then(parseMetrics, (): Metrics => new Map());
+          const [description, system, now] = await Promise.all([daemon.learner(name, { signal }), daemon.system({ signal }), metrics]);
           clear(facts, ...head(description, status, system, now, before));
           about.textContent = description.choices;
           const shape = JSON.stringify(description);
@@ -40,7 +42,7 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
           problem.textContent = "";
         } catch (error) {
           if (signal.aborted) return;
-          problem.textContent = (error as Error).message;
+          problem.textContent = words(error);
         }
       }
       await pause(LOOK_MS, signal);
@@ -50,7 +52,7 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
 
 const micros = (seconds: number | null): string => (seconds === null ? "no event now" : seconds < 1e-3 ? `${num(seconds * 1e6)} µs` : `${num(seconds * 1e3)} ms`);
 
-function head(learner: Learner, status: Status, system: System, now: Metrics, before: Metrics | null): HTMLElement[] {
+function head(learner: LearnerDescription, status: StatusAnswer, system: SystemReport, now: Metrics, before: Metrics | null): HTMLElement[] {
   const fact = (name: string, value: string, title?: string) => h("div", { title }, h("dt", {}, name), h("dd", {}, value));
   const rejected = Object.entries(status.updates_rejected).map(([why, n]) => `${count(n)} ${why}`).join(", ");
   const row = state.rows.get(status.stream);
@@ -72,7 +74,7 @@ function head(learner: Learner, status: Status, system: System, now: Metrics, be
 }
 
 /** By how much the mixture beats the best expert that has no network in it. */
-function networkGain(learner: Learner): string {
+function networkGain(learner: LearnerDescription): string {
   const gains = learner.fields.flatMap((field) => {
     const counted = field.experts.filter((e) => e.loss_bits > 0 && !/network|mixed|stack/.test(e.name));
     if (field.count === 0 || counted.length === 0) return [];
@@ -80,8 +82,6 @@ function networkGain(learner: Learner): string {
   });
   return gains.length === 0 ? "–" : `${bits(gains.reduce((a, b) => a + b, 0))} bits`;
 }
-
-type Field = Learner["fields"][number];
 
 interface Item {
   name: string;
@@ -91,7 +91,7 @@ interface Item {
 }
 
 /** The stages of a field's model, each a button that shows its parts below. */
-function lane(field: Field, opened: Map<string, string>): HTMLElement {
+function lane(field: FieldDescription, opened: Map<string, string>): HTMLElement {
   const network = field.network;
   const experts = [...field.experts].sort((a, b) => b.weight - a.weight);
   const top = experts[0];

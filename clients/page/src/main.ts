@@ -1,6 +1,6 @@
 // The page: its frame, and which view is shown.
 
-import { onToken } from "./api";
+import { onToken } from "./daemon";
 import { h } from "./dom";
 import { event } from "./event";
 import { learner } from "./learner";
@@ -77,12 +77,26 @@ onToken(
     new Promise((resolve) => {
       const field = dialog.querySelector("input") as HTMLInputElement;
       field.value = "";
-      dialog.addEventListener("close", () => resolve(dialog.returnValue === "ok" ? field.value.trim() || null : null), { once: true });
+      dialog.returnValue = "";
+      const close = () => {
+        const given = dialog.returnValue === "ok" ? field.value.trim() || null : null;
+        if (given === null) {
+          open.replaceChildren(h("button", { type: "button", onclick: () => location.reload() }, "Give a token"));
+          open.className = "";
+          isGuarded = true;
+        }
+        resolve(given);
+      };
+      dialog.addEventListener("close", close, { once: true });
       dialog.showModal();
     }),
 );
 
+/** Whether nothing is told without a token, which nobody gave. */
+let isGuarded = false;
+
 function connection(): void {
+  if (isGuarded) return;
   open.textContent = state.open === null ? "connecting" : state.open ? "live" : "no answer, trying again";
   open.className = state.open ? "live" : state.open === null ? "" : "lost";
 }

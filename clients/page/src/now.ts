@@ -1,19 +1,19 @@
 // What is odd now, since when, why, and whether it is over.
 
-import { ask, of, pause } from "./api";
+import { ProblemError, type AlarmEvent, type Part, type WhyAnswer } from "surmise";
+import { daemon, pause, words } from "./daemon";
 import { clear, h } from "./dom";
 import { eventElement, expectedWords } from "./eventtext";
 import { ago, beganWords, clock, count, kindWords, moment, num, plural, rarity } from "./format";
 import { isMuted, muteId, said, say } from "./local";
 import { incidentId, state } from "./state";
-import type { Incident, Part, Why } from "./types";
 
 /** The newest incidents that do not say what was expected are asked for it; each costs the daemon a part of its log. */
 const ASKED_MAX = 5;
 const SHOWN_STEP = 25;
 const DAY_MS = 86_400_000;
 
-const reasons = new Map<string, Why | string>();
+const reasons = new Map<string, WhyAnswer | string>();
 
 export function now(root: HTMLElement, signal: AbortSignal): void {
   const summary = h("section", { class: "hero", "aria-live": "polite" });
@@ -50,9 +50,9 @@ export function now(root: HTMLElement, signal: AbortSignal): void {
 }
 
 /** Whether an incident goes on, and its stream still sends. */
-export const isOpen = (incident: Incident): boolean => incident.phase !== "ended";
+export const isOpen = (incident: AlarmEvent): boolean => incident.phase !== "ended";
 
-function headline(visible: Incident[], hidden: number, redraw: () => void): (Node | false)[] {
+function headline(visible: AlarmEvent[], hidden: number, redraw: () => void): (Node | false)[] {
   const open = visible.filter(isOpen).length;
   const rows = [...state.rows.values()];
   const promised = rows.reduce((sum, row) => sum + row.promised, 0);
@@ -80,7 +80,7 @@ function showAll(): void {
   }
 }
 
-function card(incident: Incident, redraw: () => void): HTMLElement {
+function card(incident: AlarmEvent, redraw: () => void): HTMLElement {
   const id = incidentId(incident);
   const why = reasons.get(id);
   const parts = typeof why === "object" ? why.parts : incident.parts;
@@ -110,7 +110,7 @@ function card(incident: Incident, redraw: () => void): HTMLElement {
   );
 }
 
-function instead(parts: Part[], why: Why | string | undefined): HTMLElement | null {
+function instead(parts: Part[], why: WhyAnswer | string | undefined): HTMLElement | null {
   const part = oddest(parts);
   const expected = expectedWords(part?.expected);
   if (expected && part) {
@@ -147,10 +147,9 @@ async function explain(signal: AbortSignal, redraw: () => void): Promise<void> {
     const next = state.latest().slice(0, ASKED_MAX).find((i) => i.event !== null && !i.parts.some((part) => part.expected) && !reasons.has(incidentId(i)));
     if (next && !document.hidden) {
       try {
-        reasons.set(incidentId(next), await ask<Why>(of(next.stream, `/events/${next.began}/why?seconds=5`), signal));
+        reasons.set(incidentId(next), await daemon.why(next.stream, next.began, { seconds: 5, signal }));
       } catch (error) {
-        const status = (error as { status?: number }).status;
-        if (status === 410 || status === 404 || status === 503 || status === 500) reasons.set(incidentId(next), (error as Error).message);
+        if (error instanceof ProblemError && [404, 410, 500, 503].includes(error.status)) reasons.set(incidentId(next), words(error));
       }
       if (reasons.size > 200) reasons.delete(reasons.keys().next().value!);
       if (!signal.aborted) redraw();

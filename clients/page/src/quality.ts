@@ -1,16 +1,16 @@
 // How good the predictions are: losses by window of time, and claims held against what came.
 
+import type { LearnerDescription, LossWindow, StatusAnswer } from "surmise";
 import { bar, bars } from "./bars";
 import { h, svg } from "./dom";
 import { count, num, percent, span } from "./format";
 import type { Seen } from "./seen";
-import type { Learner, LossWindow, Status } from "./types";
 
 const TITLES: Record<string, string> = { minute: "Minute", hour: "Hour", day: "Day", ever: "Ever" };
 const EXPERTS_MAX = 6;
 
 /** A table of losses: the mixture, the best simple experts, and every expert of every field. */
-export function losses(windows: LossWindow[], status: Status): HTMLElement {
+export function losses(windows: LossWindow[], status: StatusAnswer): HTMLElement {
   if (windows.length === 0) return h("p", { class: "dim" }, "Losses are known once events come; of streams with very many fields they are in the status alone.");
   const fields = status.schema.fields.map((field) => field.name);
   const fieldOf = (name: string) => fields.filter((f) => name === f || name.startsWith(`${f}/`)).sort((a, b) => b.length - a.length)[0] ?? "";
@@ -43,7 +43,7 @@ export function losses(windows: LossWindow[], status: Status): HTMLElement {
 const fixed = (x: number | undefined): string => (x === undefined ? "–" : x.toFixed(3));
 
 /** Reliability of decisions, tenths of numbers, rarity and alarms promised against realised. */
-export function reliability(learner: Learner, status: Status, seen: Seen): HTMLElement {
+export function reliability(learner: LearnerDescription, status: StatusAnswer, seen: Seen): HTMLElement {
   const decided = learner.claims.filter(([, , n]) => n > 0);
   const tenths = learner.fields.filter((field) => field.tenths && field.tenths.length > 0);
   const rare = seen.count >= 100;

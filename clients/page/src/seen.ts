@@ -1,6 +1,6 @@
 // What came while the page was open, in fixed memory.
 
-import type { Outcome, Part } from "./types";
+import type { Outcome, Part, StreamNews } from "surmise";
 
 const LATEST_MAX = 400;
 const RAREST_MAX = 24;
@@ -21,6 +21,13 @@ export class Seen {
   skipped = 0;
   /** Of all events, how many were at least as rare as once in 10, 100, 1,000 and 10,000. */
   readonly atLeast = [0, 0, 0, 0];
+
+  /** Takes in what the feed of a stream tells. */
+  take(news: StreamNews): void {
+    if (news.kind === "outcome") this.add(news.outcome);
+    else if (news.kind === "lagged") this.skip(news.skipped, news.at_least);
+    else if (news.kind === "replaced") this.clear();
+  }
 
   add(outcome: Outcome): void {
     this.count++;

@@ -1,7 +1,7 @@
 // What the page knows of all streams, kept up to date by one feed.
 
-import { ask, follow } from "./api";
-import type { Incident, Row } from "./types";
+import type { AlarmEvent, DaemonNews, StreamRow } from "surmise";
+import { daemon, read } from "./daemon";
 
 /** Incidents that the page keeps; the daemon keeps more of each stream. */
 const INCIDENTS_MAX = 400;
@@ -9,20 +9,20 @@ const INCIDENTS_MAX = 400;
 export const incidentId = (i: { stream: string; kind: string; began: number }): string => `${i.stream}\n${i.kind}\n${i.began}`;
 
 export class State extends EventTarget {
-  readonly rows = new Map<string, Row>();
-  readonly incidents = new Map<string, Incident>();
+  readonly rows = new Map<string, StreamRow>();
+  readonly incidents = new Map<string, AlarmEvent>();
   /** Whether the feed is open; none before the first answer. */
   open: boolean | null = null;
 
   /** Incidents, the latest first. */
-  latest(): Incident[] {
+  latest(): AlarmEvent[] {
     return [...this.incidents.values()].sort(byTime);
   }
 
-  /** Takes in what an event of the feed says; returns whether it was understood. */
-  take(name: string, data: string): void {
-    if (name === "streams") {
-      const news = JSON.parse(data) as { all: boolean; streams: Row[]; gone: string[] };
+  /** Takes in what the feed tells. */
+  take(told: DaemonNews): void {
+    if (told.kind === "streams") {
+      const { news } = told;
       if (news.all) this.rows.clear();
       for (const row of news.streams) {
         const before = this.rows.get(row.stream);
@@ -32,12 +32,12 @@ export class State extends EventTarget {
       }
       for (const name of news.gone) this.rows.delete(name);
       this.tell("rows");
-    } else if (name === "alarms") {
-      this.add((JSON.parse(data) as { alarms: Incident[] }).alarms);
+    } else {
+      this.add(told.alarms);
     }
   }
 
-  add(incidents: Incident[]): void {
+  add(incidents: AlarmEvent[]): void {
     for (const incident of incidents) {
       const id = incidentId(incident);
       // the event that an incident began with stays the one that is shown
@@ -51,24 +51,20 @@ export class State extends EventTarget {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    await follow(
-      "/api/v1/watch",
-      signal,
-      (event) => this.take(event.name, event.data),
-      (open) => {
-        this.open = open;
-        this.tell("open");
-        if (open) void this.reload(signal);
-      },
-    );
+    const onState = (open: boolean) => {
+      this.open = open;
+      this.tell("open");
+      if (open) void this.reload(signal);
+    };
+    await read(() => daemon.watchAll({ signal, insist: true, onState }), signal, (news) => this.take(news));
   }
 
   /** Reads the incidents anew, as after a restart of the daemon. */
   private async reload(signal: AbortSignal): Promise<void> {
     try {
-      const list = await ask<{ alarms: Incident[] }>("/api/v1/alarms?limit=200", signal);
+      const alarms = await daemon.alarms({ limit: 200, signal });
       this.incidents.clear();
-      this.add(list.alarms);
+      this.add(alarms);
     } catch {
       // the feed breaks off, too, and comes back
     }
@@ -94,7 +90,7 @@ export class State extends EventTarget {
   }
 }
 
-export function byTime(a: Incident, b: Incident): number {
+export function byTime(a: AlarmEvent, b: AlarmEvent): number {
   const [x, y] = [a.time ?? "", b.time ?? ""];
   if (x !== y) return x < y ? 1 : -1;
   return b.began - a.began;

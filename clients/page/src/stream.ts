@@ -1,7 +1,8 @@
 // One stream: what it expects next, how good it is, what surprised it.
 
-import { ask, follow, of, pause } from "./api";
+import type { AlarmEvent, LearnerDescription, StatusAnswer } from "surmise";
 import { bar, bars } from "./bars";
+import { daemon, pause, read, words } from "./daemon";
 import { clear, h, section } from "./dom";
 import { eventElement, shorten } from "./eventtext";
 import { expectations } from "./expectations";
@@ -10,7 +11,6 @@ import { course } from "./course";
 import { losses, reliability } from "./quality";
 import { state } from "./state";
 import { Seen } from "./seen";
-import type { History, Incident, Learner, Outcome, Prediction, Status } from "./types";
 
 /** Outcomes that are followed, at most. */
 const OUTCOMES_A_SECOND = 40;
@@ -43,7 +43,7 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
     section("Changes", "Drifts, promotions of networks, and growing vocabularies.", changes),
   );
 
-  let learner: Learner | null = null;
+  let learner: LearnerDescription | null = null;
   const live = () => {
     const own = [...state.incidents.values()].filter((i) => i.stream === name);
     clear(surprises, ...surprising(name, own, seen));
@@ -58,13 +58,8 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
   };
   state.onNews(["incidents"], signal, later);
   // nobody reads more; of what comes beyond it the rarest are sent, and the others counted
-  void follow(of(name, `/watch?rate=${OUTCOMES_A_SECOND}`), signal, (event) => {
-    if (event.name === "outcome") seen.add(JSON.parse(event.data) as Outcome);
-    else if (event.name === "lagged") {
-      const { skipped, at_least } = JSON.parse(event.data) as { skipped: number; at_least?: number[] };
-      seen.skip(skipped, at_least);
-    }
-    else if (event.name === "replaced") seen.clear();
+  void read(() => daemon.watch(name, { signal, insist: true, rate: OUTCOMES_A_SECOND }), signal, (news) => {
+    seen.take(news);
     later();
   });
   void (async () => {
@@ -72,22 +67,23 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
       if (!document.hidden) {
         try {
           const key = expected.key();
-          const next = ask<Prediction>(of(name, `/next?top=8${key === null ? "" : `&key=${encodeURIComponent(key)}`}`), signal);
-          const [status, prediction, past] = await Promise.all([ask<Status>(of(name), signal), next, ask<History>(of(name, `/history?span=${history.span()}`), signal)]);
+          const status = await daemon.status(name, { signal });
+          if (status.failed !== undefined) throw new Error(`It does not learn any more: ${status.failed}`);
+          const [prediction, past] = await Promise.all([daemon.next(name, { top: 8, ...(key === null ? {} : { key }), signal }), daemon.history(name, { span: history.span(), signal })]);
           clear(facts, ...head(status));
-          problem.textContent = status.failed ?? "";
+          problem.textContent = "";
           expected.draw(prediction, status);
           history.draw(past);
           clear(lossTable, losses(past.windows, status));
           clear(changes, changesOf(status, learner));
           if (round % 3 === 0) {
-            learner = await ask<Learner>(of(name, "/learner"), signal);
+            learner = await daemon.learner(name, { signal });
             clear(weights, weightsOf(learner));
             clear(quality, reliability(learner, status, seen));
           }
         } catch (error) {
           if (signal.aborted) return;
-          problem.textContent = (error as Error).message;
+          problem.textContent = words(error);
         }
       }
       await pause(LOOK_MS, signal);
@@ -95,7 +91,7 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
   })();
 }
 
-function head(status: Status): HTMLElement[] {
+function head(status: StatusAnswer): HTMLElement[] {
   const row = state.rows.get(status.stream);
   const fact = (name: string, value: string | Node, title?: string) => h("div", { title }, h("dt", {}, name), h("dd", {}, value));
   return [
@@ -113,7 +109,7 @@ function head(status: Status): HTMLElement[] {
   ];
 }
 
-function weightsOf(learner: Learner): HTMLElement {
+function weightsOf(learner: LearnerDescription): HTMLElement {
   const groups = learner.fields.filter((field) => field.experts.some((expert) => expert.weight > 0)).map((field) => {
     const experts = [...field.experts].sort((a, b) => b.weight - a.weight).filter((expert) => expert.weight >= 0.002).slice(0, 8);
     return h("div", {}, h("h3", {}, h("bdi", {}, field.name), " ", h("span", { class: "dim" }, field.kind === field.name ? "" : field.kind)),
@@ -126,7 +122,7 @@ function weightsOf(learner: Learner): HTMLElement {
   return groups.length > 0 ? h("div", { class: "columns" }, ...groups) : h("p", { class: "dim" }, "No field has a model yet.");
 }
 
-function surprising(name: string, incidents: Incident[], seen: Seen): HTMLElement[] {
+function surprising(name: string, incidents: AlarmEvent[], seen: Seen): HTMLElement[] {
   const items = [
     ...incidents.filter((i) => i.event !== null).map((i) => ({ offset: i.began, rarity: i.rarity_events, event: i.event, parts: i.parts, about: kindWords(i.kind, i.field), time: i.time })),
     ...seen.rarest.map((o) => ({ offset: o.offset, rarity: o.rarity_events, event: o.event ?? null, parts: seen.partsOf(o), about: "", time: o.event?.time })),
@@ -148,7 +144,7 @@ function keyTable(seen: Seen): HTMLElement {
     h("tbody", {}, ...keys.map(([key, sums]) => h("tr", {}, h("th", { scope: "row" }, h("bdi", {}, shorten(key, 80))), whole && h("td", {}, count(sums.events)), whole && h("td", {}, bits(sums.bits / sums.events)), h("td", {}, rarity(sums.rarest))))));
 }
 
-function changesOf(status: Status, learner: Learner | null): HTMLElement {
+function changesOf(status: StatusAnswer, learner: LearnerDescription | null): HTMLElement {
   const drifts = status.report.drifts.slice(-6).reverse().map((d) =>
     h("li", {}, d.detector === "level" && d.field ? `The level of ${d.field} moved from ${num(d.level_before)} to ${num(d.level_after)}` : `The loss rose from ${bits(d.bits_before)} to ${bits(d.bits_after)} bits per event`, h("span", { class: "dim" }, ` since event ${count(d.began)}, noticed at ${count(d.noticed)}`)));
   const nets = (learner?.fields ?? []).filter((f) => f.network).map((f) =>

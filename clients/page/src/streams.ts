@@ -1,9 +1,9 @@
 // Every stream in one list: sorted, filtered, grouped; only the rows in sight are in the document.
 
+import type { StreamRow } from "surmise";
 import { clear, h, svg } from "./dom";
 import { ago, bits, count, percent, rate, short } from "./format";
 import { state } from "./state";
-import type { Row } from "./types";
 
 type Column = "name" | "rate" | "bits" | "skill" | "incident" | "drift" | "events";
 
@@ -17,12 +17,12 @@ const COLUMNS: { key: Column; title: string; about: string }[] = [
   { key: "events", title: "Events", about: "offset of the next event" },
 ];
 
-type Item = { group: string; rows: Row[] } | { row: Row };
+type Item = { group: string; rows: StreamRow[] } | { row: StreamRow };
 
 /** Kept while the page is open, so that going back finds the list as it was. */
 const view = { sort: "incident" as Column, down: true, filter: "", group: "none", scroll: 0, closed: new Set<string>() };
 
-const value = (row: Row, column: Column): string | number => {
+const value = (row: StreamRow, column: Column): string | number => {
   switch (column) {
     case "name": return row.stream;
     case "rate": return row.events_per_second;
@@ -34,9 +34,9 @@ const value = (row: Row, column: Column): string | number => {
   }
 };
 
-export function arrange(rows: Row[], sort: Column, down: boolean, filter: string): Row[] {
+export function arrange(rows: StreamRow[], sort: Column, down: boolean, filter: string): StreamRow[] {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
-  const fits = (row: Row) => words.every((word) => matches(row, word));
+  const fits = (row: StreamRow) => words.every((word) => matches(row, word));
   const sign = down ? -1 : 1;
   return rows.filter(fits).sort((a, b) => {
     const [x, y] = [value(a, sort), value(b, sort)];
@@ -45,7 +45,7 @@ export function arrange(rows: Row[], sort: Column, down: boolean, filter: string
   });
 }
 
-function matches(row: Row, word: string): boolean {
+function matches(row: StreamRow, word: string): boolean {
   if (word === "is:odd") return row.last_incident !== null && row.last_incident.phase !== "ended";
   if (word === "is:failed") return row.failed !== null;
   if (word === "is:live") return row.events_per_second > 0;
@@ -91,8 +91,8 @@ export function streams(root: HTMLElement, signal: AbortSignal): void {
     table.setAttribute("aria-rowcount", String(items.length + 1));
     paint();
   };
-  const grouped = (rows: Row[]): Item[] => {
-    const groups = new Map<string, Row[]>();
+  const grouped = (rows: StreamRow[]): Item[] => {
+    const groups = new Map<string, StreamRow[]>();
     for (const row of rows) {
       const name = group.value === "rule" ? row.group || "no rule" : prefix(row.stream);
       const members = groups.get(name);
@@ -174,10 +174,10 @@ function move(event: KeyboardEvent, port: HTMLElement, size: number): void {
   else if (top + size > port.scrollTop + port.clientHeight) port.scrollTop = top + size - port.clientHeight;
 }
 
-const shapeOf = (row: Row): string =>
+const shapeOf = (row: StreamRow): string =>
   JSON.stringify([row.offset, rate(row.events_per_second), bits(row.recent_bits), row.skill?.toFixed(3), row.last_incident, row.failed, row.drift?.noticed, row.trend, Math.floor(Date.now() / 30000)]);
 
-function rowElement(row: Row): HTMLElement {
+function rowElement(row: StreamRow): HTMLElement {
   const cell = (key: Column, ...children: (Node | string | null)[]) => h("div", { role: "cell", class: `c-${key}` }, ...children);
   const incident = row.last_incident;
   const open = incident !== null && incident.phase !== "ended";
@@ -193,7 +193,7 @@ function rowElement(row: Row): HTMLElement {
     cell("events", count(row.offset)));
 }
 
-function groupElement(item: { group: string; rows: Row[] }, redraw: () => void): HTMLElement {
+function groupElement(item: { group: string; rows: StreamRow[] }, redraw: () => void): HTMLElement {
   const closed = view.closed.has(item.group);
   const toggle = () => (closed ? view.closed.delete(item.group) : view.closed.add(item.group), redraw());
   const odd = item.rows.filter((row) => row.last_incident && row.last_incident.phase !== "ended").length;

@@ -1,11 +1,11 @@
 // The daemon itself: intake, queues, store, checkpoints, connections, limits and how near each of them is.
 
-import { ask, call, pause } from "./api";
+import type { CheckpointInfo, Health, SystemReport } from "surmise";
+import { daemon, pause, words } from "./daemon";
 import { clear, h, section } from "./dom";
 import { ago, bytes, count, moment, num, percent, rate, span } from "./format";
 import { meanSince, parseMetrics, sum, type Metrics } from "./metrics";
 import { state } from "./state";
-import type { Checkpoint, Health, System as Answer } from "./types";
 
 const LOOK_MS = 2000;
 const CHECKPOINTS_SHOWN = 12;
@@ -25,8 +25,8 @@ export function system(root: HTMLElement, signal: AbortSignal): void {
     while (!signal.aborted) {
       if (!document.hidden) {
         try {
-          const text = call("/metrics", { signal }).then((answer) => answer.text());
-          const [health, answer, saved, now] = await Promise.all([ask<Health>("/-/healthy", signal), ask<Answer>("/api/v1/system", signal), ask<{ checkpoints: Checkpoint[] }>("/api/v1/checkpoints", signal), text.then(parseMetrics, () => new Map() as Metrics)]);
+          const metrics = daemon.metrics({ signal }).then(parseMetrics, (): Metrics => new Map());
+          const [health, answer, saved, now] = await Promise.all([daemon.health({ signal }), daemon.system({ signal }), daemon.checkpoints({ signal }), metrics]);
           clear(facts, ...head(health, answer, now));
           clear(limits, ...answer.limits.map(limitElement));
           clear(flow, intake(now, before));
@@ -35,7 +35,7 @@ export function system(root: HTMLElement, signal: AbortSignal): void {
           before = now;
         } catch (error) {
           if (signal.aborted) return;
-          problem.textContent = (error as Error).message;
+          problem.textContent = words(error);
         }
       }
       await pause(LOOK_MS, signal);
@@ -45,7 +45,7 @@ export function system(root: HTMLElement, signal: AbortSignal): void {
 
 const amount = (x: number, unit: string): string => (unit === "bytes" ? bytes(x) : count(x));
 
-function limitElement(limit: Answer["limits"][number]): HTMLElement {
+function limitElement(limit: SystemReport["limits"][number]): HTMLElement {
   const part = limit.limit > 0 ? limit.used / limit.limit : 0;
   const fill = h("span", { class: "fill" });
   fill.style.width = `${Math.min(1, part) * 100}%`;
@@ -55,7 +55,7 @@ function limitElement(limit: Answer["limits"][number]): HTMLElement {
     h("span", { class: "meter", role: "img", "aria-label": `${percent(part)} used` }, fill));
 }
 
-function head(health: Health, answer: Answer, now: Metrics): HTMLElement[] {
+function head(health: Health, answer: SystemReport, now: Metrics): HTMLElement[] {
   const fact = (name: string, value: string) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
   const per = [...state.rows.values()].reduce((total, row) => total + row.events_per_second, 0);
   return [
@@ -88,7 +88,7 @@ function intake(now: Metrics, before: Metrics | null): HTMLElement {
     line("Making events durable", millis(meanSince(now, before, "surmise_commit_duration_seconds")))));
 }
 
-function stored(answer: Answer, checkpoints: Checkpoint[], now: Metrics): HTMLElement[] {
+function stored(answer: SystemReport, checkpoints: CheckpointInfo[], now: Metrics): HTMLElement[] {
   const newest = [...checkpoints].sort((a, b) => (a.time < b.time ? 1 : -1));
   const total = checkpoints.reduce((a, c) => a + c.bytes, 0);
   const head = h("tr", {}, ...["Stream", "Generation", "At event", "Size", "Made", ""].map((t) => h("th", { scope: "col" }, t)));

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { EventParser } from "../src/api";
+import type { AlarmEvent, Outcome, Part, StreamRow } from "surmise";
 import { filled } from "../src/course";
 import { cut, expectedWords, fieldsOf } from "../src/eventtext";
 import { beganWords, bytes, num, rarity, rough, short, span } from "../src/format";
@@ -12,21 +12,11 @@ import { meanSince, parseMetrics, sum } from "../src/metrics";
 import { Seen } from "../src/seen";
 import { State } from "../src/state";
 import { arrange, prefix } from "../src/streams";
-import type { Incident, Outcome, Part, Row } from "../src/types";
 
 const part = (more: Partial<Part>): Part => ({ name: "value", value: null, surprise_bits: 1, excess_bits: 1, ...more });
-const row = (stream: string, more: Partial<Row> = {}): Row => ({
-  stream, offset: 0, committed_offset: 0, keys: 0, schema: { fields: [] }, recent_bits: null, last_event_time: null, failed: null,
+const row = (stream: string, more: Partial<StreamRow> = {}): StreamRow => ({
+  stream, offset: 0, committed_offset: 0, keys: 0, schema: { fields: [] }, model_version: 0, recent_bits: null, last_event_time: null, failed: null,
   group: "", events_per_second: 0, skill: null, incidents: 0, promised: 0, last_incident: null, drift: null, ...more,
-});
-
-test("a feed is cut into events wherever its pieces end", () => {
-  const text = "event: outcome\r\nid: 7\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\n: still here\n\nevent: lagged\ndata: {}\n\n";
-  for (let at = 0; at <= text.length; at++) {
-    const parser = new EventParser();
-    const events = [...parser.push(text.slice(0, at)), ...parser.push(text.slice(at))];
-    assert.deepEqual(events, [{ name: "outcome", id: "7", data: '{"a":\n1}' }, { name: "lagged", id: null, data: "{}" }], `cut at ${at}`);
-  }
 });
 
 test("rarity, spans and sizes are said in words", () => {
@@ -64,7 +54,7 @@ test("what was expected is said in a few words", () => {
 
 test("streams are filtered, sorted and grouped", () => {
   const rows = [row("web-1", { events_per_second: 3 }), row("web-2", { failed: "broken" }), row("db.a", { last_incident: { kind: "value", phase: "begins", began: 1, time: "2026-01-01T00:00:00Z" } })];
-  const names = (list: Row[]) => list.map((r) => r.stream);
+  const names = (list: StreamRow[]) => list.map((r) => r.stream);
   assert.deepEqual(names(arrange(rows, "rate", true, "WEB")), ["web-1", "web-2"]);
   assert.deepEqual(names(arrange(rows, "name", false, "")), ["db.a", "web-1", "web-2"]);
   assert.deepEqual(names(arrange(rows, "incident", true, "")), ["web-2", "db.a", "web-1"]);
@@ -87,7 +77,7 @@ test("metrics are read with their labels", () => {
 
 test("a page that is left open for a day does not grow", () => {
   const seen = new Seen();
-  const outcome = (i: number): Outcome => ({ stream: "s", key: `user-${i % 20_000}`, offset: i, surprise_bits: 2, excess_bits: 0, anomaly_score: 0, rarity_events: 1 + ((i * 7919) % 100_003), fields: {} });
+  const outcome = (i: number): Outcome => ({ stream: "s", key: `user-${i % 20_000}`, offset: i, model_version: i, surprise_bits: 2, excess_bits: 0, anomaly_score: 0, rarity_events: 1 + ((i * 7919) % 100_003), fields: {} });
   for (let i = 0; i < 300_000; i++) seen.add(outcome(i));
   assert.equal(seen.count, 300_000);
   assert.ok(seen.latest.length <= 600 && seen.keys.size <= 500 && seen.rarest.length <= 24);
@@ -97,7 +87,7 @@ test("a page that is left open for a day does not grow", () => {
   assert.deepEqual([seen.count, seen.atLeast[0], seen.skipped], [before[0]! + 50, before[1]! + 5, 57]);
   assert.ok(seen.rarest.every((o) => o.rarity_events > 90_000));
   const state = new State();
-  const incident = (i: number): Incident => ({ stream: "s", kind: "value", phase: "begins", began: i, offset: i, count: 1, rarity_events: 1e4, event: null, surprise_bits: 1, excess_bits: 1, parts: [], time: new Date(i * 1000).toISOString() });
+  const incident = (i: number): AlarmEvent => ({ stream: "s", kind: "value", phase: "begins", began: i, offset: i, count: 1, rarity_events: 1e4, event: null, surprise_bits: 1, excess_bits: 1, parts: [], time: new Date(i * 1000).toISOString() });
   for (let i = 0; i < 5000; i++) state.add([incident(i)]);
   assert.ok(state.incidents.size <= 400);
   assert.equal(state.latest()[0]!.began, 4999);
@@ -105,9 +95,9 @@ test("a page that is left open for a day does not grow", () => {
 
 test("rows of the feed keep what is sent less often, and go when they are gone", () => {
   const state = new State();
-  const schema = { fields: [{ name: "page", kind: "category" }] };
-  state.take("streams", JSON.stringify({ all: true, streams: [row("a", { schema, trend: [1, 2] }), row("b")], gone: [] }));
-  state.take("streams", JSON.stringify({ all: false, streams: [row("a", { offset: 9 })], gone: ["b"] }));
+  const schema: StreamRow["schema"] = { fields: [{ name: "page", kind: "category" }] };
+  state.take({ kind: "streams", news: { all: true, streams: [row("a", { schema, trend: [1, 2] }), row("b")], gone: [] } });
+  state.take({ kind: "streams", news: { all: false, streams: [row("a", { offset: 9 })], gone: ["b"] } });
   assert.deepEqual([...state.rows.keys()], ["a"]);
   assert.deepEqual([state.rows.get("a")!.offset, state.rows.get("a")!.schema, state.rows.get("a")!.trend], [9, schema, [1, 2]]);
 });
