@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import type { BrowserContext, Page } from "playwright-core";
 import { browser, program } from "./chromium";
+import { kindShort } from "../src/format";
 import { Daemon, HOSTILE, kinds } from "./daemon";
 
 const EVENTS = 2500;
@@ -99,7 +100,7 @@ if (!program()) {
       assert.equal(number(await shown.locator(".c-events").textContent()), row.offset, row.stream);
       if (row.recent_bits !== null) assert.equal(await shown.locator(".c-bits .figure").textContent(), Math.abs(row.recent_bits) < 0.005 ? "0.00" : row.recent_bits.toFixed(2));
       if (row.skill !== null) assert.equal(number(await shown.locator(".c-skill").textContent()), Number((row.skill * 100).toFixed(0)));
-      if (row.last_incident) assert.ok((await shown.locator(".c-incident").textContent())!.startsWith(row.last_incident.kind));
+      if (row.last_incident) assert.ok((await shown.locator(".c-incident").textContent())!.startsWith(kindShort(row.last_incident.kind)));
     }
     const names = () => page.locator(".rows .c-name a").allTextContents();
     await page.getByRole("button", { name: "Stream", exact: true }).click();
@@ -125,7 +126,14 @@ if (!program()) {
       await fact("Checkpoint").waitFor(WAIT);
       const status = await daemon.ask(`/api/v1/streams/${stream}`);
       assert.equal(number(await fact("Events").textContent()), status.offset);
-      assert.ok((await fact("Alarms").textContent())!.startsWith(String(status.alarms.begun)));
+      // what is odd now comes first, then what it expects, then how good that is
+      assert.deepEqual((await page.locator(".card > header h2").allTextContents()).slice(0, 3), ["What is odd now", "What it expects next", "How good it is"]);
+      const { alarms } = await daemon.ask(`/api/v1/streams/${stream}/alarms`);
+      await page.locator(".card", { hasText: "What is odd now" }).first().locator(alarms.some((a: any) => a.phase !== "ended") ? "li.incident.open" : ".state.quiet").first().waitFor(WAIT);
+      // a word that is not plain says what it means, for as long as it is looked at
+      await page.getByRole("button", { name: "Skill" }).click();
+      await page.locator(".meaning", { hasText: "best simple predictor" }).waitFor();
+      assert.equal(number(await fact("Incidents").textContent()), status.alarms.begun);
       const history = await daemon.ask(`/api/v1/streams/${stream}/history?span=minutes`);
       const ever = history.windows.at(-1);
       await page.locator(".losses .mixture td").last().waitFor(WAIT);
@@ -135,7 +143,7 @@ if (!program()) {
       assert.ok(top.weight === 0 || (await page.locator(".card", { hasText: "What counts now" }).textContent())!.includes(top.name));
       const next = await daemon.ask(`/api/v1/streams/${stream}/next?top=8`);
       for (const [field, expected] of Object.entries<any>(next.fields)) {
-        if (expected.top && next.key === undefined && status.keys <= 1) assert.ok((await page.locator(".card").first().textContent())!.includes(expected.top[0][0]), field);
+        if (expected.top && next.key === undefined && status.keys <= 1) assert.ok((await page.locator(".card", { hasText: "What it expects next" }).first().textContent())!.includes(expected.top[0][0]), field);
       }
       if (stream !== "door-east") await page.locator("figure.chart canvas").first().waitFor(WAIT);
       // live: what comes now is counted without a question
@@ -245,6 +253,31 @@ if (!program()) {
     await page.locator('nav.tabs a[href="#/now"]').click();
     await page.locator("li.incident").first().waitFor(WAIT);
     quiet = false;
+    assert.deepEqual(faults, []);
+  });
+
+  test("what is overdue tells since when; what is muted does not count", { timeout: 120_000 }, async () => {
+    // ticks of last year, sent at once: by their own time they are long past, and yet the next is awaited now
+    const start = Date.parse("2025-03-01T10:00:00Z") / 1000;
+    const tick = (i: number) => ({ time: start + i / 10, data: ["tick", "tock"][i % 2] });
+    for (let at = 0; at < 4000; at += 500) await daemon.post("clock", Array.from({ length: 500 }, (_, i) => tick(at + i)));
+    await open("#/now");
+    const card = page.locator("li.incident", { hasText: "clock" });
+    await card.locator(".instead", { hasText: "Nothing had come for" }).waitFor({ timeout: 90_000 });
+    assert.equal(await card.locator("h2").textContent(), "An event is overdue");
+    const said = (await card.locator(".instead").textContent())!;
+    assert.match(said, /By its own time that event is of 1 Mar 2025, 10:06:39\./);
+    assert.match(said, /the next event comes within /);
+    const badge = async () => number(await page.locator(".badge [aria-hidden]").textContent());
+    assert.equal(await badge(), await page.locator("li.incident.open").count());
+    // what is muted does not count, wherever it is counted
+    if ((await page.locator("li.incident.open").count()) > 0) {
+      const before = await page.locator("li.incident.open").count();
+      await page.locator("li.incident.open").first().getByRole("button", { name: "That was normal" }).click();
+      await page.waitForFunction((n) => document.querySelectorAll("li.incident.open").length === n - 1, before, WAIT);
+      assert.equal(before === 1 ? await page.locator(".badge").count() : await badge(), before - 1);
+      await page.getByRole("button", { name: "Show them" }).click();
+    }
     assert.deepEqual(faults, []);
   });
 

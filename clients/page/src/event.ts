@@ -5,6 +5,7 @@ import { daemon, words } from "./daemon";
 import { bars, bar } from "./bars";
 import { clear, h, section } from "./dom";
 import { eventElement, expectedWords, share, shorten, valueText } from "./eventtext";
+import { Facts, MEANS } from "./facts";
 import { bits, count, moment, num, percent, rarity } from "./format";
 
 /** Events before, and after. */
@@ -61,14 +62,22 @@ function explanation(why: WhyAnswer, link: string): HTMLElement[] {
       h("td", {}, part.by ?? "–"),
       h("td", {}, part.last_seen === undefined ? "never" : h("a", { href: `${link}/event/${part.last_seen}` }, count(part.last_seen))));
   });
+  const facts = new Facts();
+  facts.draw([
+    ["Rarity", rarity(why.rarity_events), MEANS.rarity],
+    ["Surprise", `${bits(why.surprise_bits)} bits`, "How unlikely the event was: 1 bit is a coin toss, 10 bits come once in a thousand."],
+    ["Beyond usual", `${why.excess_bits > 0 ? "+" : ""}${bits(why.excess_bits)} bits`, MEANS.beyond],
+    ["Oddness", num(why.anomaly_score), "From 0 for the most usual to 1 for the oddest."],
+    ["Time", moment(why.event?.time)],
+    ["Learnt again", `${count(why.replayed)} events`, "To tell why, so many events of the log were learnt again up to this one."],
+  ]);
   const odd = why.parts.find((part) => part.name !== "end" && part.expected);
   return [
     h("p", { class: "text large" }, eventElement(why.event, why.parts, true)),
-    h("dl", { class: "facts" },
-      ...([["Surprise", `${bits(why.surprise_bits)} bits`], ["Beyond what is usual", `${why.excess_bits > 0 ? "+" : ""}${bits(why.excess_bits)} bits`], ["Rarity", rarity(why.rarity_events)], ["Score", num(why.anomaly_score)], ["Time", moment(why.event?.time)], ["Learnt again", `${count(why.replayed)} events`]] as const).map(([n, v]) => h("div", {}, h("dt", {}, n), h("dd", {}, v)))),
-    section("Why", "Its parts, the oddest first. Surprises sum to the event's; the excess is what goes beyond the usual.",
+    facts.element,
+    section("Why", "Its parts, the oddest first. Surprise: how unlikely it was, in bits; 10 bits come once in a thousand. Beyond usual: what of that goes beyond the surprise that such a part usually has. Said by: the predictor that counted most in what was expected.",
       h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Parts, scrollable" }, h("table", { class: "parts" },
-        h("thead", {}, h("tr", {}, ...["Part", "Came", "Surprise", "Excess", "Expected instead", "Said by", "Last seen"].map((t) => h("th", { scope: "col" }, t)))), h("tbody", {}, ...rows)))),
+        h("thead", {}, h("tr", {}, ...["Part", "Came", "Surprise", "Beyond usual", "Expected instead", "Said by", "Last seen"].map((t) => h("th", { scope: "col" }, t)))), h("tbody", {}, ...rows)))),
     ...(odd ? [section(`Expected of ${odd.name} instead`, odd.by ? `The largest share in it had ${odd.by}.` : "", distribution(odd.expected!))] : []),
   ];
 }

@@ -7,7 +7,7 @@ import { axes, chart } from "./chart";
 import { daemon } from "./daemon";
 import { clear, h, section } from "./dom";
 import { shorten } from "./eventtext";
-import { num, percent, span } from "./format";
+import { gap, num, percent } from "./format";
 import type { Seen } from "./seen";
 
 /** Events ahead, and behind, that a fan shows. */
@@ -74,7 +74,7 @@ function distribution(expected: Expected, kind: string): HTMLElement {
     const items = expected.top.map(([symbol, p]) => bar(symbol === null ? "missing" : label(symbol, kind), p));
     return bars(...items, expected.other! > 0.0005 ? bar("anything else", expected.other!, undefined, "other") : null);
   }
-  const say = (x: number | undefined) => (x === undefined ? "–" : kind === "gap" ? span1(x) : num(x));
+  const say = (x: number | undefined) => (x === undefined ? "–" : kind === "gap" ? gap(x) : num(x));
   const q = expected.quantiles ?? {};
   return h("dl", { class: "quantiles" },
     h("div", {}, h("dt", {}, "Median"), h("dd", { class: "big" }, say(expected.median))),
@@ -91,8 +91,6 @@ function label(symbol: string, kind: string): Node {
   else for (const piece of text.split(/(<[a-z ]+>)/)) out.append(/^<[a-z ]+>$/.test(piece) ? h("i", {}, piece) : piece);
   return out;
 }
-
-const span1 = (seconds: number): string => (seconds < 1 ? `${num(seconds * 1000)} ms` : seconds < 90 ? `${num(seconds)} s` : span(seconds));
 
 function ending(prediction: Prediction): HTMLElement | null {
   if (prediction.end === undefined) return null;

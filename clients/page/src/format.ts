@@ -56,6 +56,9 @@ export function span(seconds: number): string {
   return "0 seconds";
 }
 
+/** A gap between two events: "40 ms", "3 s", "2 hours". */
+export const gap = (seconds: number): string => (seconds < 1 ? `${num(seconds * 1000)} ms` : seconds < 90 ? `${num(seconds)} s` : span(seconds));
+
 /** Two digits that people read at a glance: 92,820 becomes 93,000. */
 export function rough(x: number): string {
   if (x < 10) return String(Math.round(x));
@@ -134,6 +137,9 @@ export function kindWords(kind: string, field?: string): string {
     default: return kind;
   }
 }
+
+/** The same in a word or two. */
+export const kindShort = (kind: string): string => (kind === "missing" ? "overdue" : kind === "end" ? "out of turn" : kind === "run" ? "odd run" : kind === "new" ? "never seen" : kind);
 
 /** Whether an incident is over, in words. A level that has moved stays where it is: what is over is only the surprise. */
 export function beganWords(kind: string, open: boolean): string {

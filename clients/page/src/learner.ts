@@ -4,6 +4,7 @@ import type { FieldDescription, LearnerDescription, StatusAnswer, SystemReport }
 import { daemon, pause, words } from "./daemon";
 import { clear, h, section } from "./dom";
 import { shorten } from "./eventtext";
+import { Facts, type Fact } from "./facts";
 import { bits, count, num, percent, plural } from "./format";
 import { meanSince, parseMetrics, sum, type Metrics } from "./metrics";
 import { state } from "./state";
@@ -13,12 +14,12 @@ const LOOK_MS = 3000;
 export function learner(root: HTMLElement, signal: AbortSignal, name: string): void {
   const link = `#/stream/${encodeURIComponent(name)}`;
   const problem = h("p", { class: "problem", role: "status" });
-  const facts = h("dl", { class: "facts" });
+  const facts = new Facts();
   const graph = h("div", { class: "graph" });
   const about = h("p", { class: "dim" });
   root.append(
     h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "#/streams" }, "Streams"), " / ", h("a", { href: link }, h("bdi", {}, shorten(name, 80))), " / ", h("h1", {}, "Learner")),
-    problem, facts, section("How an event flows", "From left to right: first what predicts, then what mixes it, and what comes of it. Open a stage to see its parts.", about, graph));
+    problem, facts.element, section("How an event flows", "From left to right: first what predicts, then what mixes it, and what comes of it. Open a stage to see its parts.", about, graph));
   const opened = new Map<string, string>();
   let before: Metrics | null = null;
   let drawn = "";
@@ -30,7 +31,7 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
           if (status.failed !== undefined) throw new Error(`It does not learn any more: ${status.failed}`);
           const metrics = daemon.metrics({ signal }).then(parseMetrics, (): Metrics => new Map());
           const [description, system, now] = await Promise.all([daemon.learner(name, { signal }), daemon.system({ signal }), metrics]);
-          clear(facts, ...head(description, status, system, now, before));
+          facts.draw(head(description, status, system, now, before));
           about.textContent = description.choices;
           const shape = JSON.stringify(description);
           // what a person has opened stays open, and is not torn away while it is read
@@ -52,24 +53,23 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
 
 const micros = (seconds: number | null): string => (seconds === null ? "no event now" : seconds < 1e-3 ? `${num(seconds * 1e6)} µs` : `${num(seconds * 1e3)} ms`);
 
-function head(learner: LearnerDescription, status: StatusAnswer, system: SystemReport, now: Metrics, before: Metrics | null): HTMLElement[] {
-  const fact = (name: string, value: string, title?: string) => h("div", { title }, h("dt", {}, name), h("dd", {}, value));
+function head(learner: LearnerDescription, status: StatusAnswer, system: SystemReport, now: Metrics, before: Metrics | null): Fact[] {
   const rejected = Object.entries(status.updates_rejected).map(([why, n]) => `${count(n)} ${why}`).join(", ");
   const row = state.rows.get(status.stream);
   return [
-    fact("Events learnt", count(learner.offset)),
-    fact("Events/s", num(row?.events_per_second ?? 0)),
-    fact("Time per batch", micros(meanSince(now, before, "surmise_learn_duration_seconds")), "mean time in which a batch of events is learnt, all streams"),
-    fact("Time per answer", micros(meanSince(now, before, "surmise_predict_duration_seconds")), "mean time of a prediction that was asked for"),
-    fact("Time per commit", micros(meanSince(now, before, "surmise_commit_duration_seconds")), "mean time in which events become durable"),
-    fact("Waiting events", count(sum(now, "surmise_queue_events", { stage: "inbox" }))),
-    fact("Waiting gradients", count(system.gradient_jobs_waiting), "gradient jobs that wait for a worker"),
-    fact("Device", system.device, "learning.device: where gradients may be computed"),
-    fact("Kernel", learner.kernel, "the vector instructions that this processor has"),
-    fact("Engine", learner.engine),
-    fact("Weights", count(status.report.parameters)),
-    fact("Refused updates", rejected || "none"),
-    fact("Worth of networks", networkGain(learner), "bits per value by which the mixture beats the best expert that is no network"),
+    ["Events learnt", count(learner.offset)],
+    ["Events/s", num(row?.events_per_second ?? 0)],
+    ["Time per batch", micros(meanSince(now, before, "surmise_learn_duration_seconds")), "Mean time in which a batch of events is learnt, of all streams."],
+    ["Time per answer", micros(meanSince(now, before, "surmise_predict_duration_seconds")), "Mean time of a prediction that was asked for."],
+    ["Time per commit", micros(meanSince(now, before, "surmise_commit_duration_seconds")), "Mean time in which events are made safe on the disk."],
+    ["Waiting events", count(sum(now, "surmise_queue_events", { stage: "inbox" }))],
+    ["Waiting gradients", count(system.gradient_jobs_waiting), "Corrections of networks that wait for a worker."],
+    ["Device", system.device, "Where corrections of networks may be computed (learning.device)."],
+    ["Kernel", learner.kernel, "The vector instructions of this processor that it uses."],
+    ["Engine", learner.engine],
+    ["Weights", count(status.report.parameters)],
+    ["Refused updates", rejected || "none"],
+    ["Worth of networks", networkGain(learner), "Bits per value that are gained over the best predictor that is no network."],
   ];
 }
 

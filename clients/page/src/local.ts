@@ -12,23 +12,32 @@ const SAID_MAX = 500;
 
 type Book = Record<string, Said>;
 
-function read(): Book {
+/** What was read last, and of which text: it is looked at for every incident. */
+let [text, book]: [string | null, Readonly<Book>] = [null, {}];
+
+function read(): Readonly<Book> {
+  const now = localStorage.getItem(KEY);
+  if (now === text) return book;
+  text = now;
   try {
-    return JSON.parse(localStorage.getItem(KEY) ?? "{}") as Book;
+    book = JSON.parse(now ?? "{}") as Book;
   } catch {
-    return {};
+    book = {};
   }
+  return book;
 }
 
 export const said = (id: string): Said => read()[id] ?? {};
 
+/** Says something of an incident; the event `said` tells others. */
 export function say(id: string, change: Said): void {
-  const book = read();
+  const book = { ...read() };
   const now: Said = { ...book[id], ...change };
   delete book[id];
   if (now.note || now.normal || now.mutedUntil) book[id] = now;
   const entries = Object.entries(book);
   localStorage.setItem(KEY, JSON.stringify(Object.fromEntries(entries.slice(-SAID_MAX))));
+  dispatchEvent(new Event("said"));
 }
 
 /** Incidents of one stream, kind and field are muted together. */

@@ -3,6 +3,7 @@
 import { onToken } from "./daemon";
 import { h } from "./dom";
 import { event } from "./event";
+import { isOpen, visible } from "./incident";
 import { learner } from "./learner";
 import { now } from "./now";
 import { state } from "./state";
@@ -103,7 +104,8 @@ function connection(): void {
 
 function badge(): void {
   const tab = document.querySelector('nav.tabs a[href="#/now"]') as HTMLElement;
-  const odd = [...state.incidents.values()].filter((i) => i.phase !== "ended").length;
+  // the same as the view says: what is muted or called normal does not count
+  const odd = visible(state.latest()).filter(isOpen).length;
   tab.querySelector(".badge")?.remove();
   if (odd > 0) tab.append(h("span", { class: "badge" }, h("span", { "aria-hidden": "true" }, String(odd)), h("span", { class: "hidden-text" }, ` (${odd} open)`)));
 }
@@ -111,6 +113,7 @@ function badge(): void {
 theme();
 state.addEventListener("open", connection);
 state.addEventListener("incidents", badge);
+addEventListener("said", badge);
 addEventListener("hashchange", show);
 connection();
 show();

@@ -9,7 +9,7 @@ import type { Seen } from "./seen";
 const TITLES: Record<string, string> = { minute: "Minute", hour: "Hour", day: "Day", ever: "Ever" };
 const EXPERTS_MAX = 6;
 
-/** A table of losses: the mixture, the best simple experts, and every expert of every field. */
+/** A table of losses: what is predicted, the best simple experts, and every expert of every field. */
 export function losses(windows: LossWindow[], status: StatusAnswer): HTMLElement {
   if (windows.length === 0) return h("p", { class: "dim" }, "Losses are known once events come; of streams with very many fields they are in the status alone.");
   const fields = status.schema.fields.map((field) => field.name);
@@ -22,8 +22,8 @@ export function losses(windows: LossWindow[], status: StatusAnswer): HTMLElement
   const line = (name: Node | string, of: (w: LossWindow) => number | undefined, kind: string) =>
     h("tr", { class: kind }, h("th", { scope: "row" }, name), ...shown.map((w) => h("td", {}, fixed(of(w)))));
   const rows = [
-    line("Mixture: what is predicted", (w) => w.loss_bits_per_event, "mixture"),
-    line("Best simple predictors", (w) => w.simple_bits_per_event, "simple"),
+    line("surmise", (w) => w.loss_bits_per_event, "mixture"),
+    line("Best simple predictor of each field", (w) => w.simple_bits_per_event, "simple"),
   ];
   for (const field of fields) {
     const own = ever.experts.filter(([name]) => fieldOf(name) === field);
@@ -48,24 +48,25 @@ export function reliability(learner: LearnerDescription, status: StatusAnswer, s
   const tenths = learner.fields.filter((field) => field.tenths && field.tenths.length > 0);
   const rare = seen.count >= 100;
   return h("div", { class: "columns" },
-    decided.length > 0 ? h("div", {}, h("h3", {}, "Symbols: claimed and came true"), diagram(learner.claims)) : null,
-    ...tenths.map((field) => h("div", {}, h("h3", {}, h("bdi", {}, field.name), ": tenths of the forecast"), bars(...field.tenths!.map((t, i) => bar(`${i * 10}–${i * 10 + 10} %`, t, percent(t, 1)))))),
-    h("div", {}, h("h3", {}, "Rarity: promised and came"), rare
-      ? h("table", {}, h("thead", {}, h("tr", {}, ...["Once in", "Promised", "Came"].map((t) => h("th", { scope: "col" }, t)))),
+    decided.length > 0 ? h("div", {}, h("h3", {}, "Probabilities: said and came true"), diagram(learner.claims), h("p", { class: "facts" }, "On the line, what it calls 70 % likely comes in 70 of 100 cases.")) : null,
+    ...tenths.map((field) => h("div", {}, h("h3", {}, h("bdi", {}, field.name), ": where values fell in the forecast"), h("p", { class: "facts" }, "Each tenth of a forecast that is right gets 10 %."), bars(...field.tenths!.map((t, i) => bar(`${i * 10}–${i * 10 + 10} %`, t, percent(t, 1)))))),
+    h("div", {}, h("h3", {}, "Rare events: expected and came"), rare
+      ? h("table", {}, h("thead", {}, h("tr", {}, ...["Once in", "Expected", "Came"].map((t) => h("th", { scope: "col" }, t)))),
         h("tbody", {}, ...seen.atLeast.map((n, i) => h("tr", {}, h("th", { scope: "row" }, count(10 ** (i + 1))), h("td", {}, num(seen.count / 10 ** (i + 1), 2)), h("td", {}, count(n))))))
       : h("p", { class: "dim" }, `Counted once 100 events came while the page is open; ${count(seen.count)} did.`)),
     h("div", {}, h("h3", {}, "In one number each"), h("dl", { class: "quantiles" },
-      h("div", {}, h("dt", {}, "Calibration error"), h("dd", {}, percent(status.report.calibration_error, 2))),
-      h("div", {}, h("dt", {}, "Alarms promised"), h("dd", {}, num(status.alarms.promised, 2))),
-      h("div", {}, h("dt", {}, "Alarms that came"), h("dd", {}, count(status.alarms.begun))),
-      h("div", {}, h("dt", {}, "Regret"), h("dd", {}, `${num(status.report.regret_bits)} of at most ${num(status.report.regret_bound_bits)} bits`)))));
+      h("div", {}, h("dt", {}, "Mean distance of what came from what was said"), h("dd", {}, percent(status.report.calibration_error, 2))),
+      h("div", {}, h("dt", {}, "False incidents promised"), h("dd", {}, `at most ${num(status.alarms.promised, 2)}`)),
+      h("div", {}, h("dt", {}, "Incidents that came"), h("dd", {}, count(status.alarms.begun))),
+      h("div", {}, h("dt", {}, "Lost against the predictor that proved best (regret)"), h("dd", {}, `${num(status.report.regret_bits)} of at most ${num(status.report.regret_bound_bits)} bits`)))));
 }
 
 /** Claimed probability against frequency: on the diagonal is right. */
 export function diagram(claims: [number, number, number][]): Node {
   const size = 200;
-  const edge = 28;
-  const at = (p: number) => edge + p * (size - edge - 6);
+  const edge = 36;
+  const right = 18;
+  const at = (p: number) => edge + p * (size - edge - right);
   const up = (p: number) => size - edge - p * (size - edge - 6);
   const text = claims.filter(([, , n]) => n > 0).map(([claimed, came, n]) => `${percent(claimed / n)} claimed, ${percent(came / n)} came true`).join("; ");
   const most = Math.max(...claims.map(([, , n]) => n));

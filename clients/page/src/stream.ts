@@ -4,9 +4,11 @@ import type { AlarmEvent, LearnerDescription, StatusAnswer } from "surmise";
 import { bar, bars } from "./bars";
 import { daemon, pause, read, words } from "./daemon";
 import { clear, h, section } from "./dom";
+import { Facts, MEANS, type Fact } from "./facts";
+import { Cards, explain, isOpen, visible } from "./incident";
 import { eventElement, shorten } from "./eventtext";
 import { expectations } from "./expectations";
-import { ago, bits, bytes, count, kindWords, moment, num, percent, plural, rarity, rate } from "./format";
+import { ago, bits, bytes, count, kindWords, num, percent, plural, rarity, rate } from "./format";
 import { course } from "./course";
 import { losses, reliability } from "./quality";
 import { state } from "./state";
@@ -21,7 +23,8 @@ const LOOK_MS = 2000;
 export function stream(root: HTMLElement, signal: AbortSignal, name: string): void {
   const seen = new Seen();
   const title = h("h1", {}, h("bdi", {}, shorten(name, 120)));
-  const facts = h("dl", { class: "facts" });
+  const facts = new Facts();
+  const odd = h("div", {});
   const problem = h("p", { class: "problem", role: "status" });
   const expected = expectations(name, seen, signal);
   const history = course(name, signal);
@@ -34,18 +37,21 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
   root.append(
     h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "#/streams" }, "Streams"), " / ", title,
       h("a", { class: "button", href: `#/stream/${encodeURIComponent(name)}/learner` }, "Learner")),
-    problem, facts, expected.element, history.element,
-    section("How good it is", "Mean surprise in bits per event, each event scored before it was learnt.", lossTable),
-    section("What counts now", "The weight of every expert in the mixture, for the next value of each field.", weights),
-    section("Can its word be trusted", "Claims held against what came.", quality),
+    problem, facts.element, section("What is odd now", "", odd), expected.element,
+    section("How good it is", "Mean surprise in bits per event, each event predicted before it was learnt: 0 bits are certainty, 1 bit is a coin toss; less is better.", lossTable),
+    section("Can its word be trusted", "What it held likely, beside what then came.", quality),
+    history.element,
     section("Most surprising", "The rarest of its incidents, and of the events that came while this page was open.", surprises),
+    section("What counts now", "Many predictors make a forecast together. So much of it is each one's, for the next value of each field.", weights),
     section("Keys", "Keys by the rarest of their events that came while this page was open.", keys),
-    section("Changes", "Drifts, promotions of networks, and growing vocabularies.", changes),
+    section("Changes", "Lasting changes of the stream, networks that made place for better ones, and how many values are known.", changes),
   );
 
   let learner: LearnerDescription | null = null;
+  const cards = new Cards(() => live(), true);
   const live = () => {
-    const own = [...state.incidents.values()].filter((i) => i.stream === name);
+    const own = state.latest().filter((i) => i.stream === name);
+    drawOdd(odd, cards, visible(own));
     clear(surprises, ...surprising(name, own, seen));
     clear(keys, keyTable(seen));
     expected.live();
@@ -56,7 +62,8 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
     due = true;
     setTimeout(() => ((due = false), signal.aborted || live()), 250);
   };
-  state.onNews(["incidents"], signal, later);
+  state.onNews(["incidents", "open"], signal, later);
+  void explain(signal, () => visible(state.latest().filter((i) => i.stream === name)).filter(isOpen), later);
   // nobody reads more; of what comes beyond it the rarest are sent, and the others counted
   void read(() => daemon.watch(name, { signal, insist: true, rate: OUTCOMES_A_SECOND }), signal, (news) => {
     seen.take(news);
@@ -70,7 +77,7 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
           const status = await daemon.status(name, { signal });
           if (status.failed !== undefined) throw new Error(`It does not learn any more: ${status.failed}`);
           const [prediction, past] = await Promise.all([daemon.next(name, { top: 8, ...(key === null ? {} : { key }), signal }), daemon.history(name, { span: history.span(), signal })]);
-          clear(facts, ...head(status));
+          facts.draw(head(status));
           problem.textContent = "";
           expected.draw(prediction, status);
           history.draw(past);
@@ -91,21 +98,39 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
   })();
 }
 
-function head(status: StatusAnswer): HTMLElement[] {
+/** Incidents of the stream that are shown where it tells what is odd. */
+const ODD_MAX = 3;
+
+/** What goes on now; when nothing does, what was odd last. */
+function drawOdd(place: HTMLElement, cards: Cards, own: AlarmEvent[]): void {
+  const open = own.filter(isOpen);
+  const last = own[0];
+  if (open.length > 0) {
+    cards.draw(open.slice(0, ODD_MAX));
+    const more = open.length - ODD_MAX;
+    clear(place, cards.element, more > 0 && h("p", {}, `${plural(more, "more incident")}: `, h("a", { href: "#/now" }, "all that is odd now")));
+    return;
+  }
+  const since = last && h("p", { class: "facts" }, "The last was: ", h("a", { href: `#/stream/${encodeURIComponent(last.stream)}/event/${last.event === null ? Math.max(0, last.began - 1) : last.began}` }, kindWords(last.kind, last.field)), `, ${ago(last.time)}`);
+  clear(place, h("p", { class: "state quiet" }, h("span", { class: "dot", "aria-hidden": "true" }), "Nothing"), since ?? h("p", { class: "facts" }, "Nothing was odd so far."));
+}
+
+function head(status: StatusAnswer): Fact[] {
   const row = state.rows.get(status.stream);
-  const fact = (name: string, value: string | Node, title?: string) => h("div", { title }, h("dt", {}, name), h("dd", {}, value));
+  const { alarms, checkpoint } = status;
   return [
-    fact("Events", count(status.offset)),
-    fact("Events/s", rate(row?.events_per_second ?? 0)),
-    fact("Bits/event", bits(row?.recent_bits), "mean surprise of the latest events"),
-    fact("Skill", percent(row?.skill), "1 − loss / loss of the best simple predictor, over about the latest hour"),
-    fact("Keys", count(status.keys)),
-    fact("Last event", status.last_event_time ? ago(status.last_event_time) : "–", moment(status.last_event_time)),
-    fact("Alarms", `${count(status.alarms.begun)} for ${num(status.alarms.promised, 2)} promised`, `budget ${status.alarms.budget}`),
-    fact("Memory", bytes(status.state_bytes)),
-    fact("Checkpoint", status.checkpoint ? ago(status.checkpoint.time) : "none yet", status.checkpoint ? `generation ${status.checkpoint.generation} at event ${count(status.checkpoint.offset)}` : undefined),
-    ...(status.quarantined ? [fact("Quarantined", count(status.quarantined))] : []),
-    ...(Object.keys(status.refused).length ? [fact("Refused", Object.entries(status.refused).map(([code, n]) => `${count(n)} ${code}`).join(", "))] : []),
+    ["Events", count(status.offset)],
+    ["Events/s", rate(row?.events_per_second ?? 0)],
+    ["Bits/event", bits(row?.recent_bits), MEANS.bits],
+    ["Skill", percent(row?.skill), MEANS.skill],
+    ["Keys", count(status.keys), "Sequences inside the stream, such as users or machines, each with a past of its own."],
+    ["Last event", status.last_event_time ? ago(status.last_event_time) : "–", "By the event's own time, where it has one, and not by when it came."],
+    ["Incidents", count(alarms.begun), "Times when something odd began."],
+    ["False ones promised", `≤ ${num(alarms.promised, 2)}`, `With its budget of ${alarms.budget}, a stream in which nothing is wrong would have had at most so many incidents by now. Many more mean that something is.`],
+    ["Memory", bytes(status.state_bytes)],
+    ["Checkpoint", checkpoint ? ago(checkpoint.time) : "none yet", "When all that it has learnt was last written to the disk. The log has every event since."],
+    ...(status.quarantined ? [["Quarantined", count(status.quarantined), "Events that could not be learnt, and were put aside."] satisfies Fact] : []),
+    ...(Object.keys(status.refused).length ? [["Refused", Object.entries(status.refused).map(([code, n]) => `${count(n)} ${code}`).join(", "), "Events that were not taken, by reason."] satisfies Fact] : []),
   ];
 }
 
@@ -146,10 +171,10 @@ function keyTable(seen: Seen): HTMLElement {
 
 function changesOf(status: StatusAnswer, learner: LearnerDescription | null): HTMLElement {
   const drifts = status.report.drifts.slice(-6).reverse().map((d) =>
-    h("li", {}, d.detector === "level" && d.field ? `The level of ${d.field} moved from ${num(d.level_before)} to ${num(d.level_after)}` : `The loss rose from ${bits(d.bits_before)} to ${bits(d.bits_after)} bits per event`, h("span", { class: "dim" }, ` since event ${count(d.began)}, noticed at ${count(d.noticed)}`)));
+    h("li", {}, d.detector === "level" && d.field ? `The level of ${d.field} moved from ${num(d.level_before)} to ${num(d.level_after)}` : `It is ${d.bits_after > d.bits_before ? "harder" : "easier"} to predict: ${bits(d.bits_after)} bits per event, which were ${bits(d.bits_before)}`, h("span", { class: "dim" }, ` since event ${count(d.began)}, noticed at ${count(d.noticed)}`)));
   const nets = (learner?.fields ?? []).filter((f) => f.network).map((f) =>
-    h("li", {}, h("bdi", {}, f.name), `: network of ${f.network!.layers} × ${f.network!.hidden} units, ${count(f.network!.parameters)} weights; ${plural(f.network!.promotions, "promotion")} of ${plural(f.network!.trials, "challenger")}`));
+    h("li", {}, h("bdi", {}, f.name), `: network of ${f.network!.layers} × ${f.network!.hidden} units, ${count(f.network!.parameters)} weights; of ${plural(f.network!.trials, "challenger")}, ${count(f.network!.promotions)} proved better and took its place`));
   const vocabulary = Object.entries(status.report.fields).filter(([, f]) => f.distinct !== undefined).map(([n, f]) => h("li", {}, h("bdi", {}, n), `: ${plural(f.distinct!, f.kind === "line" ? "template" : "symbol")} seen`));
-  const all = [...(drifts.length ? drifts : [h("li", { class: "dim" }, "No drift so far.")]), ...nets, ...vocabulary];
+  const all = [...(drifts.length ? drifts : [h("li", { class: "dim" }, "No lasting change so far.")]), ...nets, ...vocabulary];
   return h("ul", { class: "plain" }, ...all);
 }

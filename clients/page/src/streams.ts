@@ -2,19 +2,20 @@
 
 import type { StreamRow } from "surmise";
 import { clear, h, svg } from "./dom";
-import { ago, bits, count, percent, rate, short } from "./format";
+import { MEANS } from "./facts";
+import { ago, bits, count, kindShort, percent, rate, short } from "./format";
 import { state } from "./state";
 
 type Column = "name" | "rate" | "bits" | "skill" | "incident" | "drift" | "events";
 
 const COLUMNS: { key: Column; title: string; about: string }[] = [
   { key: "name", title: "Stream", about: "" },
-  { key: "rate", title: "Events/s", about: "over the latest ten seconds" },
-  { key: "bits", title: "Bits/event", about: "mean surprise of the latest events, and of each of the latest thirty minutes" },
-  { key: "skill", title: "Skill", about: "1 − loss / loss of the best simple predictor, over about the latest hour" },
+  { key: "rate", title: "Events/s", about: "Over the latest ten seconds." },
+  { key: "bits", title: "Bits/event", about: MEANS.bits + " The line is of the latest thirty minutes." },
+  { key: "skill", title: "Skill", about: MEANS.skill },
   { key: "incident", title: "Last incident", about: "" },
-  { key: "drift", title: "Drift", about: "the latest lasting change since the daemon started" },
-  { key: "events", title: "Events", about: "offset of the next event" },
+  { key: "drift", title: "Lasting change", about: "The latest since the daemon started, and the event that it began with: a number has another level, or the stream became harder to predict." },
+  { key: "events", title: "Events", about: "Events learnt so far." },
 ];
 
 type Item = { group: string; rows: StreamRow[] } | { row: StreamRow };
@@ -188,8 +189,8 @@ function rowElement(row: StreamRow): HTMLElement {
     cell("rate", rate(row.events_per_second)),
     cell("bits", spark(row.trend ?? []), h("span", { class: "figure" }, bits(row.recent_bits))),
     cell("skill", percent(row.skill)),
-    cell("incident", incident ? h("a", { href: `#/stream/${encodeURIComponent(row.stream)}${incident.began < row.offset ? `/event/${incident.began}` : ""}`, class: open ? "open" : "over" }, `${incident.kind} `, h("span", { class: "dim", title: ago(incident.time) }, short(incident.time))) : h("span", { class: "dim" }, "none")),
-    cell("drift", row.drift ? `${row.drift.field ?? "loss"} at ${count(row.drift.began)}` : h("span", { class: "dim" }, "none")),
+    cell("incident", incident ? h("a", { href: `#/stream/${encodeURIComponent(row.stream)}${incident.began < row.offset ? `/event/${incident.began}` : ""}`, class: open ? "open" : "over" }, `${kindShort(incident.kind)} `, h("span", { class: "dim", title: ago(incident.time) }, short(incident.time))) : h("span", { class: "dim" }, "none")),
+    cell("drift", row.drift ? `${row.drift.field ?? "surprise"} at ${count(row.drift.began)}` : h("span", { class: "dim" }, "none")),
     cell("events", count(row.offset)));
 }
 

@@ -3,6 +3,7 @@
 import type { CheckpointInfo, Health, SystemReport } from "surmise";
 import { daemon, pause, words } from "./daemon";
 import { clear, h, section } from "./dom";
+import { Facts, type Fact } from "./facts";
 import { ago, bytes, count, moment, num, percent, rate, span } from "./format";
 import { meanSince, parseMetrics, sum, type Metrics } from "./metrics";
 import { state } from "./state";
@@ -12,11 +13,11 @@ const CHECKPOINTS_SHOWN = 12;
 
 export function system(root: HTMLElement, signal: AbortSignal): void {
   const problem = h("p", { class: "problem", role: "status" });
-  const facts = h("dl", { class: "facts" });
+  const facts = new Facts();
   const limits = h("ul", { class: "limits" });
   const flow = h("div", {});
   const store = h("div", {});
-  root.append(h("h1", {}, "System"), problem, facts,
+  root.append(h("h1", {}, "System"), problem, facts.element,
     section("Limits", "Everything is bounded; beyond a bound a sender waits or is told.", limits),
     section("Intake", "What came in since the daemon started, and how long it takes.", flow),
     section("Store", "What is on the disk.", store));
@@ -27,7 +28,7 @@ export function system(root: HTMLElement, signal: AbortSignal): void {
         try {
           const metrics = daemon.metrics({ signal }).then(parseMetrics, (): Metrics => new Map());
           const [health, answer, saved, now] = await Promise.all([daemon.health({ signal }), daemon.system({ signal }), daemon.checkpoints({ signal }), metrics]);
-          clear(facts, ...head(health, answer, now));
+          facts.draw(head(health, answer, now));
           clear(limits, ...answer.limits.map(limitElement));
           clear(flow, intake(now, before));
           clear(store, ...stored(answer, saved.checkpoints, now));
@@ -55,18 +56,17 @@ function limitElement(limit: SystemReport["limits"][number]): HTMLElement {
     h("span", { class: "meter", role: "img", "aria-label": `${percent(part)} used` }, fill));
 }
 
-function head(health: Health, answer: SystemReport, now: Metrics): HTMLElement[] {
-  const fact = (name: string, value: string) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
+function head(health: Health, answer: SystemReport, now: Metrics): Fact[] {
   const per = [...state.rows.values()].reduce((total, row) => total + row.events_per_second, 0);
   return [
-    fact("State", health.status),
-    fact("Version", health.server),
-    fact("Up", span(health.uptime_seconds)),
-    fact("Streams", count(state.rows.size)),
-    fact("Events/s", rate(per)),
-    fact("Event connections", count(sum(now, "surmise_connections"))),
-    fact("Owners", count(answer.owners)),
-    fact("Newest checkpoint", answer.checkpoint_age_seconds === null ? "none yet" : `${span(answer.checkpoint_age_seconds)} ago`),
+    ["State", health.status],
+    ["Version", health.server],
+    ["Up", span(health.uptime_seconds)],
+    ["Streams", count(state.rows.size)],
+    ["Events/s", rate(per)],
+    ["Event connections", count(sum(now, "surmise_connections"))],
+    ["Threads that learn", count(answer.owners), "Each stream is learnt by one of them."],
+    ["Newest checkpoint", answer.checkpoint_age_seconds === null ? "none yet" : `${span(answer.checkpoint_age_seconds)} ago`],
   ];
 }
 

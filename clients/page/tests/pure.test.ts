@@ -10,6 +10,7 @@ import { cut, expectedWords, fieldsOf } from "../src/eventtext";
 import { beganWords, bytes, num, rarity, rough, short, span } from "../src/format";
 import { meanSince, parseMetrics, sum } from "../src/metrics";
 import { Seen } from "../src/seen";
+import { cameBefore, silenceWords } from "../src/silence";
 import { State } from "../src/state";
 import { arrange, prefix } from "../src/streams";
 
@@ -34,6 +35,15 @@ test("a level that has moved is not called over", () => {
   assert.equal(beganWords("level", false), "usual by now, began");
   assert.equal(beganWords("value", false), "over, began");
   assert.equal(beganWords("level", true), "began");
+});
+
+test("a silence is told by the daemon's clock, and by the event's own where that is another", () => {
+  const at = Date.parse("2026-01-01T12:00:00Z");
+  assert.match(silenceWords(at, at - 70_000, at - 70_500, 1.2), /^Nothing had come for 70 seconds: the last event came at .+\. 95 % of the time the next event comes within 1\.2 s\.$/);
+  assert.match(silenceWords(at, at - 70_000, Date.parse("2025-01-01T12:00:00Z"), undefined), /By its own time that event is of .*2025/);
+  assert.equal(silenceWords(at, null, null, undefined), "");
+  const points = [100, 160, 220].map((time) => ({ time, events: 3, bits: 1, rarest: 1, incidents: 0 }));
+  assert.deepEqual([cameBefore({ points }, 200_000), cameBefore({ points }, 50_000)], [160_000, null]);
 });
 
 test("the odd word of a text is marked by its place in bytes", () => {

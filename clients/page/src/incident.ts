@@ -1,0 +1,134 @@
+// Incidents as cards: what is odd, since when, how rare it is, what was expected, and what a person says of it.
+
+import { ProblemError, type AlarmEvent, type Part, type WhyAnswer } from "surmise";
+import { daemon, pause, words } from "./daemon";
+import { clear, h } from "./dom";
+import { eventElement, expectedWords } from "./eventtext";
+import { ago, beganWords, clock, kindWords, moment, plural, rarity } from "./format";
+import { isMuted, muteId, said, say } from "./local";
+import { isOverdue, silenceOf } from "./silence";
+import { incidentId } from "./state";
+
+/** The newest incidents that do not say what was expected are asked for it; each costs the daemon a part of its log. */
+const ASKED_MAX = 5;
+const DAY_MS = 86_400_000;
+
+/** What was found out of incidents: why their event is odd, or in words why that cannot be told, or how silence is. */
+const found = new Map<string, WhyAnswer | string>();
+
+/** Whether an incident goes on. */
+export const isOpen = (incident: AlarmEvent): boolean => incident.phase !== "ended";
+
+/** Incidents that nobody muted or called normal in this browser. */
+export const visible = (incidents: AlarmEvent[]): AlarmEvent[] => incidents.filter((i) => !isMuted(i) && !said(incidentId(i)).normal);
+
+/** Cards of incidents, those that go on first. A card is made anew only when it would be another one. */
+export class Cards {
+  readonly element = h("ol", { class: "incidents" });
+  private readonly known = new Map<string, { element: HTMLElement; shape: string }>();
+  private readonly over = h("li", { class: "divider" }, h("h2", {}, "Over by now"));
+
+  constructor(private readonly redraw: () => void, private readonly inStream = false) {}
+
+  draw(wanted: AlarmEvent[]): void {
+    const kept = new Set(wanted.map(incidentId));
+    for (const id of this.known.keys()) if (!kept.has(id)) this.known.delete(id);
+    const [open, over] = [wanted.filter(isOpen), wanted.filter((i) => !isOpen(i))];
+    const elements = [...open.map((i) => this.cardOf(i)), ...(open.length > 0 && over.length > 0 ? [this.over] : []), ...over.map((i) => this.cardOf(i))];
+    const list = this.element;
+    if (elements.length !== list.children.length || elements.some((e, i) => list.children[i] !== e)) list.replaceChildren(...elements);
+    for (const time of list.querySelectorAll("time[data-at]")) time.textContent = ago(time.getAttribute("data-at"));
+  }
+
+  private cardOf(incident: AlarmEvent): HTMLElement {
+    const id = incidentId(incident);
+    const shape = JSON.stringify([incident.phase, incident.count, incident.rarity_events, incident.event === null, said(id), found.has(id)]);
+    const known = this.known.get(id);
+    if (known?.shape === shape) return known.element;
+    // a person who is writing a note must not lose it
+    if (known?.element.contains(document.activeElement) && document.activeElement instanceof HTMLTextAreaElement) return known.element;
+    const element = card(incident, this.redraw, this.inStream);
+    this.known.set(id, { element, shape });
+    return element;
+  }
+}
+
+function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTMLElement {
+  const id = incidentId(incident);
+  const known = found.get(id);
+  const parts = typeof known === "object" ? known.parts : incident.parts;
+  const { note } = said(id);
+  const open = isOpen(incident);
+  const link = `#/stream/${encodeURIComponent(incident.stream)}`;
+  const facts = [
+    rarity(incident.rarity_events, incident.rarity_seconds),
+    incident.count > 1 ? plural(incident.count, "unusual event") : null,
+  ].filter(Boolean);
+  const began = isOverdue(incident) ? (open ? "noticed" : "over, noticed") : beganWords(incident.kind, open);
+  return h(
+    "li",
+    { class: `incident ${open ? "open" : "over"}` },
+    h("div", { class: "head" }, h(inStream ? "h3" : "h2", {}, kindWords(incident.kind, incident.field)), inStream ? null : h("a", { href: link, class: "stream" }, h("bdi", {}, incident.stream)),
+      h("span", { class: "since" }, `${began} `, h("time", { "data-at": incident.time ?? "", title: moment(incident.time) }, ago(incident.time)),
+        incident.time ? ` (${clock(incident.time)})` : null)),
+    h("p", { class: "text" }, eventElement(incident.event, parts)),
+    h("p", { class: "facts" }, facts.join(" · ")),
+    isOverdue(incident) ? typeof known === "string" && known !== "" ? h("p", { class: "instead" }, known) : null : instead(parts, known),
+    note ? h("p", { class: "note" }, note) : null,
+    h("div", { class: "actions" },
+      incident.event !== null && h("a", { class: "button", href: `${link}/event/${incident.began}` }, "Why"),
+      incident.event === null && incident.began > 0 && h("a", { class: "button", href: `${link}/event/${incident.began - 1}` }, "What came last"),
+      h("button", { type: "button", onclick: () => (say(muteId(incident), { mutedUntil: Date.now() + DAY_MS }), redraw()), title: "Hides incidents of this kind in this stream for a day, in this browser alone" }, "Mute for a day"),
+      h("button", { type: "button", onclick: () => (say(id, { normal: true }), redraw()), title: "Hides this incident in this browser; the learner is not told" }, "That was normal"),
+      h("button", { type: "button", onclick: (event: Event) => edit(event, id, redraw), title: "Kept in this browser alone" }, note ? "Edit note" : "Note")),
+  );
+}
+
+function instead(parts: Part[], why: WhyAnswer | string | undefined): HTMLElement | null {
+  const part = oddest(parts);
+  const expected = expectedWords(part?.expected);
+  if (expected && part) {
+    const what = part.name === "value" ? "Expected" : `Expected of ${part.name}`;
+    return h("p", { class: "instead" }, h("span", { class: "label" }, `${what}: `), h("bdi", {}, expected));
+  }
+  if (typeof why === "string") return h("p", { class: "instead dim" }, `What was expected cannot be told any more: ${why}`);
+  return null;
+}
+
+const oddest = (parts: Part[]): Part | undefined => {
+  const named = parts.filter((part) => part.name !== "end");
+  return (named.length > 0 ? named : parts).reduce<Part | undefined>((a, b) => (a && a.excess_bits >= b.excess_bits ? a : b), undefined);
+};
+
+function edit(event: Event, id: string, redraw: () => void): void {
+  const actions = (event.currentTarget as HTMLElement).parentElement!;
+  const area = h("textarea", { rows: 2, maxlength: 500, "aria-label": "Note on this incident, kept in this browser" });
+  area.value = said(id).note ?? "";
+  const close = () => {
+    say(id, { note: area.value.trim() });
+    area.blur();
+    redraw();
+  };
+  const keep = h("button", { type: "button", onclick: close }, "Keep in this browser");
+  clear(actions, area, keep);
+  area.addEventListener("keydown", (e) => e.key === "Enter" && (e.ctrlKey || e.metaKey) && close());
+  area.focus();
+}
+
+/** Finds out of the newest incidents, one after another, what they do not say themselves. */
+export async function explain(signal: AbortSignal, newest: () => AlarmEvent[], redraw: () => void): Promise<void> {
+  const isAsked = (i: AlarmEvent) => !found.has(incidentId(i)) && (isOverdue(i) || (i.event !== null && !i.parts.some((part) => part.expected)));
+  while (!signal.aborted) {
+    const next = newest().slice(0, ASKED_MAX).find(isAsked);
+    if (next && !document.hidden) {
+      try {
+        found.set(incidentId(next), isOverdue(next) ? await silenceOf(next, signal) : await daemon.why(next.stream, next.began, { seconds: 5, signal }));
+      } catch (error) {
+        if (error instanceof ProblemError && [404, 410, 500, 503].includes(error.status)) found.set(incidentId(next), isOverdue(next) ? "" : words(error));
+      }
+      if (found.size > 200) found.delete(found.keys().next().value!);
+      if (!signal.aborted) redraw();
+    }
+    await pause(next ? 300 : 2000, signal);
+  }
+}
