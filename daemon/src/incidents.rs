@@ -33,13 +33,20 @@ impl Incidents {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes an alarm: a new incident, or how one stands by now. An incident keeps the event that it began with.
+    /// Notes an alarm: a new incident, or how one stands by now. An incident keeps the event that it began with. What
+    /// was told to be overdue becomes the incident that its event begins when it comes at last.
     pub fn note(&self, event: &AlarmEvent) {
         let mut kept = self.kept();
         kept.changes += 1;
-        kept.begun += u64::from(event.alarm.phase == AlarmPhase::Begins);
         let same =
             |known: &&mut AlarmEvent| known.alarm.began == event.alarm.began && known.alarm.kind == event.alarm.kind;
+        if event.alarm.phase == AlarmPhase::Begins
+            && let Some(known) = kept.latest.iter_mut().rev().find(same).filter(|known| is_overdue(known))
+        {
+            *known = event.clone();
+            return;
+        }
+        kept.begun += u64::from(event.alarm.phase == AlarmPhase::Begins);
         if event.alarm.phase != AlarmPhase::Begins
             && let Some(known) = kept.latest.iter_mut().rev().find(same)
         {
@@ -55,11 +62,16 @@ impl Incidents {
     /// Ends what is overdue, as an event has come.
     pub fn end_overdue(&self) {
         let mut kept = self.kept();
-        let is_overdue = |event: &&mut AlarmEvent| event.alarm.kind == AlarmKind::Missing && event.event.is_null();
-        if let Some(overdue) = kept.latest.iter_mut().rev().find(is_overdue) {
+        if let Some(overdue) = kept.latest.iter_mut().rev().find(|known| is_overdue(known)) {
             overdue.alarm.phase = AlarmPhase::Ended;
             kept.changes += 1;
         }
+    }
+
+    /// Of the incidents that are kept, those of an overdue event alone, which the learner's account does not have: no
+    /// event has begun them.
+    pub fn overdue_alone(&self) -> u64 {
+        self.kept().latest.iter().filter(|known| is_overdue(known)).count() as u64
     }
 
     /// How often an incident began or went on; it tells a reader whether to look again.
@@ -122,6 +134,11 @@ impl Incidents {
     }
 }
 
+/// Whether an incident is of an overdue event, which has not come.
+fn is_overdue(incident: &AlarmEvent) -> bool {
+    incident.alarm.kind == AlarmKind::Missing && incident.event.is_null()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +169,26 @@ mod tests {
         incidents.end_overdue();
         assert_eq!(incidents.latest(1)[0].alarm.phase, AlarmPhase::Ended);
         assert!(incidents.changes() > before);
+    }
+
+    #[test]
+    fn what_is_overdue_and_the_event_that_comes_late_are_one_incident() {
+        let incidents = Incidents::default();
+        let mut overdue = alarm(AlarmPhase::Begins, 10, 10);
+        overdue.alarm.kind = AlarmKind::Missing;
+        incidents.note(&overdue);
+        assert_eq!((incidents.begun(), incidents.overdue_alone()), (1, 1));
+        let late = AlarmEvent { event: serde_json::json!({ "data": "tick" }), ..overdue.clone() };
+        incidents.note(&late);
+        incidents.end_overdue();
+        assert_eq!((incidents.begun(), incidents.overdue_alone()), (1, 0));
+        assert_eq!(incidents.latest(10), [late], "it is open, as its event began it");
+        // the like of it later is another one
+        overdue.alarm.began = 99;
+        incidents.note(&overdue);
+        incidents.end_overdue();
+        assert_eq!((incidents.begun(), incidents.overdue_alone()), (2, 1));
+        assert_eq!(incidents.latest(1)[0].alarm.phase, AlarmPhase::Ended);
     }
 
     #[test]

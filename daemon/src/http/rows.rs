@@ -49,7 +49,7 @@ pub fn row(view: &StreamView, now_us: i64, with_trend: bool) -> StreamRow {
         group: view.group.to_string(),
         events_per_second: glance.events_per_second,
         skill: glance.skill,
-        incidents: glance.begun,
+        incidents: glance.begun + view.past.incidents.overdue_alone(),
         promised: glance.promised,
         last_incident,
         drift: view.drift.load().as_ref().map(|drift| (**drift).clone()),

@@ -99,7 +99,7 @@ impl Owner {
             state_bytes,
             state_hash: None,
             last_event_time: state.counters.last_event_us.map(format_time),
-            alarms: account(&state.learner),
+            alarms: account(&state.learner, stream.view.past.incidents.overdue_alone()),
             checkpoint,
             refused: state.counters.refused.by_name().clone(),
             quarantined: state.quarantine.count,
@@ -180,11 +180,11 @@ impl Owner {
     }
 }
 
-/// What the stream's budget of alarms promised, and what came.
-fn account(learner: &Learner) -> AlarmAccount {
+/// What the stream's budget of alarms promised, and what came: incidents that events began, and what is overdue.
+fn account(learner: &Learner, overdue: u64) -> AlarmAccount {
     let account = learner.budget_account();
     let budget = learner.options().alarm_budget.to_string();
-    AlarmAccount { budget, promised: account.promised, begun: account.begun }
+    AlarmAccount { budget, promised: account.promised, begun: account.begun + overdue }
 }
 
 /// The updates of the learner's networks that were refused, by reason; reasons that never occurred are left out.
