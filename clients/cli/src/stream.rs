@@ -261,6 +261,9 @@ fn show(s: &StreamStatus, paint: Paint) -> Vec<String> {
         t.row([e.name.clone(), format!("{:.4}", e.loss_bits_per_event)]);
     }
     out.extend(t.lines(paint));
+    if let Some(gain) = r.network_gain {
+        out.push(format!("networks save {:.1} % of the bits", 100.0 * gain));
+    }
     if !r.fields.is_empty() {
         out.push(String::new());
         let mut t = Table::new(2, ["field", "kind", "bits", "top 1", "mse", "in 90 %"]);

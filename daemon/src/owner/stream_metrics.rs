@@ -23,6 +23,8 @@ struct ReportedCounts {
     rejected_updates: RejectedUpdates,
     /// Incidents that the budget of alarms promised.
     promised_alarms: f64,
+    /// Nats that networks saved.
+    saved_nats: f64,
     expert_nats: BTreeMap<&'static str, u64>,
 }
 
@@ -36,6 +38,7 @@ impl ReportedCounts {
             keys_forgotten: learner.keys_forgotten(),
             rejected_updates: learner.rejected_updates(),
             promised_alarms: learner.budget_account().promised,
+            saved_nats: if is_narrow { learner.network_savings().0.map_or(0.0, |s| s.saved_nats) } else { 0.0 },
             expert_nats: expert_nats.into_iter().map(|(name, nats)| (name, nats as u64)).collect(),
         }
     }
@@ -127,6 +130,10 @@ impl StreamMetrics {
         let promised = now.promised_alarms - before.promised_alarms;
         if promised > 0.0 {
             metrics::gauge!(telemetry::ALARMS_PROMISED, "group" => self.group.clone()).increment(promised);
+        }
+        let saved = now.saved_nats - before.saved_nats;
+        if saved != 0.0 {
+            metrics::gauge!(telemetry::NETWORK_SAVED, "group" => self.group.clone()).increment(saved);
         }
         for (expert, nats) in &now.expert_nats {
             let more = nats.saturating_sub(before.expert_nats.get(expert).copied().unwrap_or(0));

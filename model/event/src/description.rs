@@ -81,6 +81,13 @@ pub struct NetworkState {
     pub chunk: u64,
     /// Weights.
     pub parameters: u64,
+    /// Which share of its bits the network saves the field; none where that cannot be told from the share of other
+    /// evidence.
+    pub gain: Option<f64>,
+    /// Whether it sleeps, as it was not worth its time.
+    pub sleeps: bool,
+    /// Values, or letters of texts, that came while it slept.
+    pub slept: u64,
     /// Challengers that began.
     pub trials: u64,
     /// Challengers that took the champion's place.

@@ -41,6 +41,10 @@ pub struct FieldReport {
     /// Categories: distinct symbols seen; lines of logs: their templates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distinct: Option<u64>,
+    /// Categories, texts and lines: which share of its bits the network saves the field; none where there is no network,
+    /// or where its share cannot be told from that of other evidence (PREDICTOR §5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_gain: Option<f64>,
     /// Numbers: mean squared error of the point forecast for squared errors, the mean.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mse: Option<f64>,
@@ -106,6 +110,9 @@ pub struct Report {
     pub calibration_error: f64,
     /// Weights of the network.
     pub parameters: u64,
+    /// Which share of their bits networks save the fields whose `network_gain` is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_gain: Option<f64>,
     /// Size of the learner's state.
     pub state_bytes: u64,
     /// The kernel that computed it.

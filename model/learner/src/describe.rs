@@ -113,8 +113,11 @@ fn parts_of(model: &FieldModel) -> (Vec<(String, Vec<NamedPart>)>, Vec<NamedPart
 /// The network of a model of symbols, if it has one.
 fn network_of(model: &SymbolModel) -> Option<NetworkState> {
     let shape = model.network_shape()?;
-    let history = model.network_history();
+    let (history, savings) = (model.network_history(), model.network_savings());
     Some(NetworkState {
+        gain: savings.map(|savings| savings.share()),
+        sleeps: model.network_sleeps(),
+        slept: savings.map_or(0, |savings| savings.slept),
         hidden: shape.hidden as u64,
         layers: shape.layers as u64,
         chunk: shape.chunk as u64,

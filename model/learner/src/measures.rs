@@ -13,7 +13,7 @@ use surmise_event::{Part, Report};
 use surmise_network::RejectedUpdates;
 use surmise_number::{NumberModel, PointLoss};
 use surmise_state::Persist;
-use surmise_symbol::SymbolModel;
+use surmise_symbol::{NetworkSavings, SymbolModel};
 
 /// The sums behind the measures of one field, over all events that were scored so far.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -144,6 +144,18 @@ impl Learner {
         self.models.fields.iter().map(bound).collect()
     }
 
+    /// What networks have saved all symbol models together, and those of each field; none where none is known.
+    pub fn network_savings(&self) -> (Option<NetworkSavings>, Vec<Option<NetworkSavings>>) {
+        let each =
+            |f: &FieldModel| f.symbols().and_then(SymbolField::made_model).and_then(SymbolModel::network_savings);
+        let fields: Vec<_> = self.models.fields.iter().map(each).collect();
+        let all = fields.iter().flatten().copied().reduce(|mut sum, one| {
+            sum += one;
+            sum
+        });
+        (all, fields)
+    }
+
     /// Adds to a report by how much point forecasts have lost more than the best single expert's. A target is forecast
     /// given the other fields, which point experts do not see.
     fn add_point_regrets(&self, report: &mut Report) {
@@ -181,6 +193,13 @@ impl Learner {
             (report.regret_bits, report.regret_bound_bits) =
                 report.fields.get(target).map_or((0.0, 0.0), |f| (f.regret_bits, f.regret_bound_bits));
             report.experts.retain(|e| e.name.strip_prefix(target.as_str()).is_some_and(|rest| rest.starts_with('/')));
+        }
+        let (all, fields) = self.network_savings();
+        report.network_gain = all.map(|savings| savings.share());
+        for (field, savings) in self.models.fields.iter().zip(fields) {
+            if let Some(to) = report.fields.get_mut(&*field.name) {
+                to.network_gain = savings.map(|savings| savings.share());
+            }
         }
         self.add_point_regrets(&mut report);
         if self.options.network() == NetworkSize::Off {

@@ -174,6 +174,7 @@ impl FieldTally {
         let number = |sum: f64| (self.numbers > 0).then(|| sum / self.numbers as f64);
         let measured = |sum: f64| (self.measured > 0).then(|| sum / self.measured as f64);
         FieldReport {
+            network_gain: None,
             kind: field.kind.name().into(),
             loss_bits: bits_per(self.nats, self.count),
             count: self.count,

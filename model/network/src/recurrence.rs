@@ -201,6 +201,11 @@ impl Recurrence {
         self.chunk.planned
     }
 
+    /// Whether the open chunk is empty, so that what comes next may come from anywhere.
+    pub fn is_between_chunks(&self) -> bool {
+        self.chunk.filled == 0 && self.chunk.planned == 0 && !self.chunk.open
+    }
+
     /// Takes the step that was planned first: advances `seq`, which it was planned for. A step that was not finished is
     /// finished first. Without a plan it does nothing.
     pub fn advance(&mut self, seq: &mut Sequence) {

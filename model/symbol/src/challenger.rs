@@ -24,7 +24,7 @@ use crate::spec::Spec;
 use surmise_state::{Persist, State, StateError, incremental_copy};
 
 /// Symbols of a block, over which losses are compared (PREDICTOR §12).
-const BLOCK_SYMBOLS: u64 = 256;
+pub(crate) const BLOCK_SYMBOLS: u64 = 256;
 /// Symbols of a trial, at most (PREDICTOR §12).
 const TRIAL_SYMBOLS_MAX: u64 = 1 << 15;
 /// Symbols from one trial's end to the next that begins by itself, at most; the first waits an eighth of it
@@ -60,6 +60,10 @@ pub(crate) struct ScoredSymbol<'a> {
     pub(crate) number: u64,
     /// Nats that the champion paid.
     pub(crate) champion_nats: f64,
+    /// Nats that the mixture paid.
+    pub(crate) nats: f64,
+    /// Nats that the network saved.
+    pub(crate) saved_nats: f64,
     /// The mixer's probabilities of a 1 at the nodes of the symbol's path, nibble by nibble.
     pub(crate) mixed: &'a [[f32; NIBBLE_BITS]; NIBBLES_MAX],
 }
@@ -67,7 +71,7 @@ pub(crate) struct ScoredSymbol<'a> {
 /// Page's test (1954) for a rise of the champion's loss: block means, standardised by their own discounted past, are
 /// summed above a slack.
 #[derive(Clone, Default)]
-struct RisingLoss {
+pub(crate) struct RisingLoss {
     blocks: f64,
     mean: f64,
     variance: f64,
@@ -82,9 +86,9 @@ const ALARM_NATS_MIN: f64 = 0.02;
 const ALARM_SUM_MAX: f64 = 12.0;
 
 impl RisingLoss {
-    /// Takes in a block's mean loss; returns whether the loss has risen for good. A rise is believed after four blocks
-    /// at the earliest.
-    fn rings(&mut self, loss: f64) -> bool {
+    /// Takes in a block's mean loss; returns whether the loss has risen for good, so that the sum of its rises exceeds
+    /// `sum_max`. A rise of 12 is believed after four blocks at the earliest.
+    pub(crate) fn rings(&mut self, loss: f64, sum_max: f64) -> bool {
         let off = loss - self.mean;
         let z = off / libm::sqrt(self.variance + ALARM_NATS_MIN * ALARM_NATS_MIN);
         if self.blocks >= ALARM_BLOCKS {
@@ -94,7 +98,7 @@ impl RisingLoss {
         let rate = (1.0 / self.blocks).max(1.0 / ALARM_BLOCKS);
         self.mean += rate * off;
         self.variance += rate * ((1.0 - rate) * off * off - self.variance);
-        self.sum > ALARM_SUM_MAX
+        self.sum > sum_max
     }
 }
 
@@ -233,7 +237,7 @@ impl Trials {
         let pause = if self.history.trials == 0 { 0 } else { pause };
         let routine = ((ROUTINE_SYMBOLS_MAX / 8) << self.history.trials.min(3)).min(ROUTINE_SYMBOLS_MAX);
         // the alarm hears every block, also while it is ignored
-        let is_alarmed = self.alarm.rings(loss) && self.quiet >= pause;
+        let is_alarmed = self.alarm.rings(loss, ALARM_SUM_MAX) && self.quiet >= pause;
         if !(is_alarmed || self.quiet >= routine) || champion.bytes() * 2 > spec.network_bytes {
             return;
         }

@@ -12,6 +12,7 @@ use crate::history_maps::HistoryMaps;
 use crate::key::SymbolKey;
 use crate::mixing::Mixing;
 use crate::network::SymbolNetwork;
+use crate::network_worth::{Likelihoods, NetworkSavings};
 use crate::node::NIBBLE_BITS;
 use crate::outer::{Claims, OuterMixture};
 use crate::past_symbols::PastSymbols;
@@ -59,6 +60,8 @@ pub(crate) struct SymbolWork {
     pub(crate) decisions: Decisions<NIBBLE_BITS>,
     /// The mixer's probabilities of a 1, nibble by nibble.
     pub(crate) mixed: [[f32; NIBBLE_BITS]; NIBBLES_MAX],
+    /// Likelihoods of the symbol with and without the network, where there is one.
+    pub(crate) likelihoods: Likelihoods,
 }
 
 impl SymbolModel {
@@ -169,6 +172,17 @@ impl SymbolModel {
     /// What became of challengers of the network so far.
     pub fn network_history(&self) -> NetworkHistory {
         self.sources.networks.history()
+    }
+
+    /// What the network has saved so far: its share of the bits, and how much of the time it slept. None where there is
+    /// no network, and where the event's numbers are evidence beside it, from which it cannot be told then.
+    pub fn network_savings(&self) -> Option<NetworkSavings> {
+        self.sources.networks.savings(&self.spec)
+    }
+
+    /// Whether the network sleeps, as it was not worth its time.
+    pub fn network_sleeps(&self) -> bool {
+        self.sources.networks.is_asleep()
     }
 
     /// The shape of the network, if the model has one.

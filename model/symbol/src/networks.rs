@@ -5,6 +5,7 @@ use crate::challenger::{NetworkHistory, ScoredSymbol, Trials};
 use crate::component::SymbolComponent;
 use crate::key::SymbolKey;
 use crate::network::{LOGIT_MAX, NETWORK_IDS_MAX, SymbolNetwork, head_errors, learn_beside};
+use crate::network_worth::{NetworkSavings, NetworkWorth};
 use crate::node::{NIBBLE_BITS, TreeNode};
 use crate::source::{EvidenceSource, INITIAL_WEIGHT, MixerInput, StatePlace, UsedBy};
 use crate::spec::Spec;
@@ -18,6 +19,8 @@ pub struct Networks {
     /// The network that the mixer sees, if the recipe has one.
     champion: Option<SymbolNetwork>,
     trials: Trials,
+    /// Whether the champion is worth its time.
+    worth: NetworkWorth,
 }
 
 /// What the champion said at N decisions.
@@ -27,13 +30,22 @@ pub struct NetworksSaid<const N: usize> {
     logits: [f32; N],
     /// The logits within bounds, which are the mixer's input.
     stretched: [f32; N],
-    /// The probability of a 1.
+    /// The probability of a 1; ½ while the network sleeps.
     pub probability: [f32; N],
+    is_asleep: bool,
 }
 
 impl<const N: usize> Default for NetworksSaid<N> {
     fn default() -> Self {
-        NetworksSaid { logits: [0.0; N], stretched: [0.0; N], probability: [0.5; N] }
+        NetworksSaid { logits: [0.0; N], stretched: [0.0; N], probability: [0.5; N], is_asleep: false }
+    }
+}
+
+impl<const N: usize> NetworksSaid<N> {
+    /// The probability of a 1 that the network pays for as an expert: while it sleeps, the mixture's `answer`.
+    #[inline(always)]
+    pub fn paid(&self, j: usize, answer: f32) -> f32 {
+        if self.is_asleep { answer } else { self.probability[j] }
     }
 }
 
@@ -42,9 +54,13 @@ impl Networks {
     /// Evaluates the champion's head at the nodes of the nibble that is about to be learnt.
     #[inline(always)]
     pub fn look<const FMA: bool, const N: usize>(&self, nodes: &[TreeNode; N], said: &mut NetworksSaid<N>) {
-        if let Some(network) = &self.champion {
-            let numbers = nodes.map(|node| node.number);
-            said.logits = network.head.logits::<FMA, N>(&numbers, network.core.features());
+        said.is_asleep = self.worth.is_asleep();
+        match &self.champion {
+            Some(network) if !said.is_asleep => {
+                let numbers = nodes.map(|node| node.number);
+                said.logits = network.head.logits::<FMA, N>(&numbers, network.core.features());
+            }
+            _ => said.logits = [0.0; N],
         }
     }
 
@@ -52,15 +68,19 @@ impl Networks {
     /// [`Networks::peek`] returned them.
     #[inline(always)]
     pub fn look_ahead(&self, features: &[f32], node: &TreeNode, said: &mut NetworksSaid<1>) {
-        if let Some(network) = &self.champion {
-            said.logits = [network.head.logit(node.number, features)];
+        said.is_asleep = self.worth.is_asleep();
+        match &self.champion {
+            Some(network) if !said.is_asleep => said.logits = [network.head.logit(node.number, features)],
+            _ => said.logits = [0.0],
         }
     }
 
     /// The network's features for the symbol after a key's past, from a copy of the key's hidden state, which moves
-    /// forward; empty if there is no network. `side` are hashes of the event's other fields.
+    /// forward; empty if there is no network, or if it sleeps. `side` are hashes of the event's other fields.
     pub fn peek(&self, key: &SymbolKey, hidden: &mut Option<Hidden>, side: &[u32]) -> Vec<f32> {
-        let (Some(network), Some(hidden)) = (&self.champion, hidden) else { return Vec::new() };
+        let (Some(network), Some(hidden), false) = (&self.champion, hidden, self.worth.is_asleep()) else {
+            return Vec::new();
+        };
         let mut ids = [NONE; NETWORK_IDS_MAX];
         let used = network.ids(key, &[0u32; 0], side, &mut ids);
         let mut features = vec![0.0; network.core.width()];
@@ -100,9 +120,10 @@ impl Networks {
         self.champion.as_ref().map(|network| network.core.shape())
     }
 
-    /// Whether the champion's open chunk has no planned step left.
+    /// Whether the champion is awake, and its open chunk has no planned step left.
     pub fn needs_plan(&self) -> bool {
-        self.champion.as_ref().is_some_and(|network| network.core.planned() == 0)
+        let is_unplanned = |network: &SymbolNetwork| network.core.planned() == 0;
+        !self.worth.is_asleep() && self.champion.as_ref().is_some_and(is_unplanned)
     }
 
     /// Plans the champion's steps for symbols of a key that are yet to come, as far as the open chunk has room. The
@@ -122,7 +143,7 @@ impl Networks {
         }
     }
 
-    /// Takes the champion's next planned step of a key.
+    /// Takes the champion's next planned step of a key; there is none while it sleeps.
     pub fn advance(&mut self, key: &mut SymbolKey) {
         if let (Some(network), Some(sequence)) = (&mut self.champion, &mut key.sequence) {
             network.core.advance(sequence);
@@ -134,6 +155,13 @@ impl Networks {
     pub fn finish_symbol(&mut self, spec: &Spec, key: &mut SymbolKey, side: &[u32], scored: &ScoredSymbol<'_>) {
         let Some(champion) = &mut self.champion else { return };
         champion.core.finish();
+        // where the counts' mixture misses more than the network, their difference tells nothing of it
+        if spec.numbers == 0 {
+            self.worth.judge(scored.nats, scored.saved_nats, champion.core.is_between_chunks());
+        }
+        if self.worth.is_asleep() {
+            return;
+        }
         // a challenger is trained on the same symbols, and no prediction uses it
         let challenger_nats = self.trials.trial.as_mut().map_or(0.0, |trial| {
             let mut ids = [NONE; NETWORK_IDS_MAX];
@@ -169,6 +197,16 @@ impl Networks {
         self.champion.as_ref().map_or(0, SymbolNetwork::bytes) + trial
     }
 
+    /// What the champions have saved so far; none where the counts' mixture misses other evidence, too.
+    pub fn savings(&self, spec: &Spec) -> Option<NetworkSavings> {
+        (self.champion.is_some() && spec.numbers == 0).then(|| self.worth.savings())
+    }
+
+    /// Whether the champion sleeps.
+    pub fn is_asleep(&self) -> bool {
+        self.worth.is_asleep()
+    }
+
     /// What became of challengers so far.
     pub fn history(&self) -> NetworkHistory {
         self.trials.history
@@ -185,7 +223,7 @@ impl Networks {
     }
 }
 
-incremental_copy!(Networks { large: champion, trials; small: });
+incremental_copy!(Networks { large: champion, trials; small: worth });
 
 impl EvidenceSource for Networks {
     const NAME: &'static str = "network";
@@ -200,7 +238,7 @@ impl EvidenceSource for Networks {
     type Inputs = [f32; 1];
 
     fn new(spec: &Spec) -> Self {
-        Networks { champion: SymbolNetwork::new(spec, 0), trials: Trials::new() }
+        Networks { champion: SymbolNetwork::new(spec, 0), trials: Trials::new(), worth: NetworkWorth::default() }
     }
 
     fn is_present(spec: &Spec) -> bool {
@@ -237,7 +275,7 @@ impl EvidenceSource for Networks {
         mixed: &[f32; NIBBLE_BITS],
         bits: &[u32; NIBBLE_BITS],
     ) {
-        if let Some(network) = &mut self.champion {
+        if let (Some(network), false) = (&mut self.champion, said.is_asleep) {
             // the head learns at once; the gradient of its features waits for the chunk's end
             let (features, gradient) = network.core.features_and_gradient();
             let errors = head_errors(&said.probability, mixed, bits);
@@ -251,6 +289,7 @@ impl EvidenceSource for Networks {
             Some(champion) => {
                 // a checkpoint may come from another champion, which the trials make anew before it is read
                 self.trials.persist(s, spec, champion)?;
+                self.worth.persist(s)?;
                 champion.persist(s)
             }
             None => Ok(()),

@@ -56,7 +56,7 @@ impl SymbolModel {
         if let Some(p) = run_broken {
             nats += self.outer.charge_all(p);
         }
-        self.finish_walk(key, event, symbol, &work);
+        self.finish_walk(key, event, symbol, nats, &work);
         self.work = Some(work);
         nats
     }
@@ -88,11 +88,13 @@ impl SymbolModel {
     }
 
     /// Lets the key, the past and the sources take in a symbol after its walk.
-    fn finish_walk(&mut self, key: &mut SymbolKey, event: EventInputs<'_>, symbol: u32, work: &SymbolWork) {
+    fn finish_walk(&mut self, key: &mut SymbolKey, event: EventInputs<'_>, symbol: u32, nats: f64, work: &SymbolWork) {
         self.symbols += 1;
         if let Some(network) = self.outer.network() {
             let champion_nats = self.outer.latest_nats()[network];
-            let scored = ScoredSymbol { symbol, number: self.symbols, champion_nats, mixed: &work.mixed };
+            let saved_nats = work.likelihoods.saved_nats();
+            let (number, mixed) = (self.symbols, &work.mixed);
+            let scored = ScoredSymbol { symbol, number, champion_nats, nats, saved_nats, mixed };
             self.sources.networks.finish_symbol(&self.spec, key, event.side, &scored);
         }
         self.followers.push(symbol, key.at(1), key.at(2));

@@ -2,6 +2,7 @@
 //! then learning.
 
 use crate::model::{SymbolModel, SymbolWork};
+use crate::network_worth::Likelihoods;
 use crate::node::{NIBBLE_BITS, TreeNode};
 use crate::sources::Sources;
 use surmise_lanes::kernels;
@@ -14,6 +15,8 @@ pub(crate) fn walk[FMA](model: &mut SymbolModel, work: &mut SymbolWork, symbol: 
     let mut weights = model.outer.share.start();
     let mut likelihood = 1f64;
     model.outer.clear_claims();
+    work.likelihoods = Likelihoods::default();
+    let has_network = model.outer.network().is_some();
     let mut at = TreeNode::default();
     for depth in 0..path.len as usize {
         let nibble = u32::from(path.nibbles[depth]);
@@ -41,6 +44,9 @@ pub(crate) fn walk[FMA](model: &mut SymbolModel, work: &mut SymbolWork, symbol: 
             likelihood *= f64::from(paid[j]);
         }
         model.outer.add_excess::<FMA, NIBBLE_BITS>(&paid);
+        if has_network {
+            work.likelihoods.follow(&work.decisions.mixed, &bits);
+        }
         work.mixed[depth] = work.decisions.mixed.probability;
         model.learn::<FMA>(work, &nodes, &bits);
         weights = weights.after(&in_nibble);

@@ -46,7 +46,7 @@ macro_rules! whole_experts {
 
 whole_experts! { |spec, d, j|
     "counts", "the counts' own mixture", if spec.network.is_some() => d.mixed.counts_only[j];
-    NETWORK, "the network", if spec.network.is_some() => d.sources.networks.probability[j];
+    NETWORK, "the network", if spec.network.is_some() => d.sources.networks.paid(j, d.mixed.answer[j]);
     "numbers", "the event's numbers", if spec.numbers > 0 => d.sources.numbers.probability(j);
     "mixed", "the full mixture", if true => d.mixed.answer[j];
 }
