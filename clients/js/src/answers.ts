@@ -545,6 +545,11 @@ export interface NamedPart {
 export interface NetworkState {
   /** Steps of a chunk of truncated backpropagation. */
   chunk: number;
+  /**
+   * Which share of its bits the network saves the field; none where that cannot be told from the share of other
+   * evidence.
+   */
+  gain?: number;
   /** Units of each layer. */
   hidden: number;
   /** Layers. */
@@ -553,6 +558,10 @@ export interface NetworkState {
   parameters: number;
   /** Challengers that took the champion's place. */
   promotions: number;
+  /** Whether it sleeps, as it was not worth its time. */
+  sleeps: boolean;
+  /** Values, or letters of texts, that came while it slept. */
+  slept: number;
   /** Challengers that began. */
   trials: number;
   /** Updates that were refused. */

@@ -101,7 +101,9 @@ function lane(field: FieldDescription, opened: Map<string, string>): HTMLElement
         { name: "weights", about: count(network.parameters) },
         { name: "chunk", about: `${network.chunk} steps of backpropagation` },
         { name: "challengers", about: `${plural(network.promotions, "promotion")} of ${plural(network.trials, "trial")}` },
-        { name: "refused updates", about: count(network.updates_rejected) }]]]
+        { name: "refused updates", about: count(network.updates_rejected) },
+        ...(network.gain == null ? [] : [{ name: "saves", about: `${percent(network.gain)} of the field's bits` }]),
+        { name: "sleeps", about: network.sleeps ? "yes: it saved less than a thousandth of the bits" : "no" }]]]
     : [];
   const stages: [string, string, Item[]][] = [
     ["values", count(field.count), [{ name: "values scored", about: count(field.count) }]],

@@ -16,6 +16,7 @@ import { arrange, prefix } from "../src/streams";
 
 const part = (more: Partial<Part>): Part => ({ name: "value", value: null, surprise_bits: 1, excess_bits: 1, ...more });
 const row = (stream: string, more: Partial<StreamRow> = {}): StreamRow => ({
+  incarnation: 1,
   stream, offset: 0, committed_offset: 0, keys: 0, schema: { fields: [] }, model_version: 0, recent_bits: null, last_event_time: null, failed: null,
   group: "", events_per_second: 0, skill: null, incidents: 0, promised: 0, last_incident: null, drift: null, ...more,
 });
