@@ -17,7 +17,7 @@ use cutter::{CutLine, LineCutter};
 use numbering::{Assignment, Numbering};
 use std::sync::Arc;
 use surmise_config::{LimitsTable, check_stream_name};
-use surmise_event::{Record, Refusal, RefusalCode, format_time};
+use surmise_event::{Data, Record, Refusal, RefusalCode, format_time};
 use surmise_protocol::{EventLine, ProducerLine, parse_bare, parse_line, parse_plain};
 
 /// Lines of one chunk, which go to the owners together.
@@ -279,7 +279,7 @@ impl Intake {
         record.arrival_us = Some(arrival_us);
         self.check_time(record.time_us, arrival_us)?;
         // the key and the stream of the hello are defaults of the event's own
-        if record.key.is_none() {
+        if record.key.is_none() && !matches!(record.data, Data::Feedback(_)) {
             record.key = self.key.clone();
         }
         let mut event = InboxEvent { record, origin: None, seq, line: self.lines_read, bytes };

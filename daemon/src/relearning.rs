@@ -31,6 +31,17 @@ pub enum RelearnError {
         /// The first offset that is the same in both.
         first: u64,
     },
+    /// It is not certain which offsets an event has.
+    #[error("events from offset {0} on have offsets that their records do not tell, so nothing is forgotten")]
+    UnclearNumbers(u64),
+    /// An event that would be kept cannot be learnt without the others.
+    #[error("the event at offset {offset} would be lost without those before it ({code:?}), so nothing is forgotten")]
+    Dependent {
+        /// Its offset.
+        offset: u64,
+        /// Why it would be refused.
+        code: RefusalCode,
+    },
     /// The schema cannot be.
     #[error("the schema cannot be: {0}")]
     Schema(#[from] LearnerError),
@@ -240,6 +251,9 @@ impl Relearning {
         let taken = |every_byte: bool| group.records.iter().map(move |logged| logged.record.offsets(every_byte));
         let every_byte = taken(false).sum::<u64>() != group.span;
         let mut offset = group.first_offset;
+        if self.forgetting.is_some() && taken(every_byte).sum::<u64>() != group.span {
+            return Err(RelearnError::UnclearNumbers(offset));
+        }
         for (logged, offsets) in group.records.iter().zip(taken(every_byte)) {
             let number = self.learner.offset();
             let is_learnt = self.learn(offset, offsets, logged)?;
@@ -271,6 +285,10 @@ impl Relearning {
         };
         let event = match self.learner.bind(&record, &self.limits) {
             Ok(event) => event,
+            // nobody asked to forget it
+            Err(refusal) if self.forgetting.is_some() && !matches!(record.data, Data::Feedback(_)) => {
+                return Err(RelearnError::Dependent { offset, code: refusal.code });
+            }
             Err(refusal) => {
                 self.refused.add(refusal.code);
                 return Ok(false);

@@ -31,5 +31,14 @@ pub async fn serve(hub: Arc<Hub>) {
     for (name, source) in &hub.config.sources.syslog {
         serving.spawn(SyslogReceiver::serve(hub.clone(), name.clone(), source.clone()));
     }
-    serving.join_all().await;
+    until_all_end(serving).await;
+}
+
+/// Waits until all tasks of sources have ended. One that fails inside takes no other one with it.
+async fn until_all_end(mut serving: JoinSet<()>) {
+    while let Some(ended) = serving.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!("a source failed inside, and is served again after the next start; this is a bug: {error}");
+        }
+    }
 }

@@ -254,7 +254,10 @@ impl From<UndoError> for ProblemResponse {
             UndoError::NameTaken(_) => (409, "name taken"),
             UndoError::Failed => (409, "stream failed"),
             UndoError::Relearn(RelearnError::LogNotWhole(_)) => (409, "log not whole"),
-            UndoError::Relearn(RelearnError::EarlierNumbers { .. }) => (409, "other numbers"),
+            UndoError::Relearn(RelearnError::EarlierNumbers { .. } | RelearnError::UnclearNumbers(_)) => {
+                (409, "other numbers")
+            }
+            UndoError::Relearn(RelearnError::Dependent { .. }) => (409, "kept events depend on it"),
             UndoError::Store(e) | UndoError::Relearn(RelearnError::Store(e)) if e.is_no_room() => (507, "disk full"),
             UndoError::ClosedWithoutFields(_) | UndoError::Relearn(RelearnError::Schema(_)) => (422, "schema refused"),
             UndoError::Owner(_) | UndoError::NotDurable => (503, "unavailable"),

@@ -168,7 +168,8 @@ impl FileReader {
             let account = FileAccount::open(&self.hub, producer, print, &self.stream, epoch, u64::MAX).await?;
             copy.go_on_as(account, self.hub.config.limits.line_bytes.0 as usize)?;
             tracing::info!(source = self.name, "{} has what was truncated away", sibling.display());
-            while self.read_on(&mut copy).await? == Some(true) {}
+            // without its account it was truncated meanwhile, and is no copy any more
+            while copy.account.is_some() && self.read_on(&mut copy).await? == Some(true) {}
         }
         Ok(())
     }

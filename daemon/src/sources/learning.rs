@@ -5,6 +5,8 @@ use crate::hub::Hub;
 use crate::ingest::LineChunk;
 use crate::ticket::Outbox;
 use std::sync::Arc;
+use surmise_event::RefusalCode;
+use surmise_protocol::Reply;
 
 /// Why events of a source are not in the log.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +14,9 @@ pub enum LearningFault {
     /// The log cannot be written.
     #[error("events cannot be made durable now; the log of the daemon says why")]
     NotDurable,
+    /// The owner cannot take events now.
+    #[error("{0}")]
+    Later(String),
     /// The daemon is shutting down.
     #[error("the daemon is shutting down")]
     Stopping,
@@ -34,16 +39,27 @@ pub async fn learn(
     sent.map_err(|_| LearningFault::Stopping)?;
     outbox.close();
     let (mut accepted, mut rejected) = (0, 0);
+    let mut later = None;
     loop {
         let drained = outbox.drain();
         if drained.failed {
             return Err(LearningFault::NotDurable);
         }
+        // what is refused only now comes again
+        later = later.or_else(|| drained.replies.into_iter().find_map(refused_for_now));
         accepted += drained.counts.accepted;
         rejected += drained.counts.rejected;
         if drained.finished {
-            return Ok((accepted, rejected));
+            return later.map_or(Ok((accepted, rejected)), |reason| Err(LearningFault::Later(reason)));
         }
         outbox.changed().await;
+    }
+}
+
+/// Why an event is refused that may be taken later.
+fn refused_for_now(reply: Reply) -> Option<String> {
+    match reply {
+        Reply::Error(e) if matches!(e.code, RefusalCode::Unavailable | RefusalCode::LimitReached) => Some(e.reason),
+        _ => None,
     }
 }

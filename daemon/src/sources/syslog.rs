@@ -90,7 +90,7 @@ impl SyslogReceiver {
         if let Some(address) = source.tcp {
             serving.spawn(receiver.clone().connections(address));
         }
-        stopping.run_until_cancelled(serving.join_all()).await;
+        stopping.run_until_cancelled(super::until_all_end(serving)).await;
     }
 
     /// Waits until events are taken, and opens a socket, however often that fails before.
@@ -245,7 +245,8 @@ fn bind_unix(path: &Path) -> io::Result<(PacketSocket, String)> {
         // somebody may receive there, such as the system's own journal
         Ok(meta) if meta.file_type().is_socket() => match std::os::unix::net::UnixDatagram::unbound()?.connect(path) {
             Ok(()) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "another program receives there")),
-            Err(_) => std::fs::remove_file(path)?,
+            Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
+            Err(e) => return Err(e),
         },
         Ok(_) => return Err(io::Error::new(io::ErrorKind::AlreadyExists, "something else has this path")),
         Err(_) => {}

@@ -162,7 +162,7 @@ fn classic_time(text: &str, arrival_us: i64) -> Option<(i64, &str)> {
     {
         return Some((time_us, rest));
     }
-    let (time, rest) = (text.get(..15)?, text.get(15..)?.strip_prefix(' ')?);
+    let (time, rest) = (text.get(..15).filter(|time| time.is_ascii())?, text.get(15..)?.strip_prefix(' ')?);
     let civil = CivilTime::parse(time, None).filter(|civil| civil.year.is_none())?;
     let year = civil_year(arrival_us);
     // a message of the last evening of a year may come in the next one

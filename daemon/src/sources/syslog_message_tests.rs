@@ -71,3 +71,10 @@ fn messages_are_events_of_the_schema() {
     assert_eq!((&fields[2].1, &fields[3].1), (&Datum::Text("auth".into()), &Datum::Text("crit".into())));
     assert_eq!(parse("<34>x").key(SyslogKey::Process), None);
 }
+
+#[test]
+fn times_with_other_blanks_are_no_times() {
+    // a blank of three bytes stands where the clock of a classic time begins
+    let m = parse("<13>Nov 8\u{3000}7:00:00 x");
+    assert_eq!((m.priority, m.time_us), (13, None));
+}

@@ -200,6 +200,10 @@ impl TailedFile {
         let count = count?;
         self.keep_recent(before);
         lines = self.cut(line_bytes_max);
+        if count > 0 {
+            // who writes has not opened the new file yet
+            self.rotated = self.rotated.map(|_| Instant::now());
+        }
         let is_over = self.rotated.is_some_and(|since| self.is_finished || since.elapsed() >= ROTATED_TIME);
         if count == 0 && lines.is_empty() && is_over {
             let rest = std::mem::take(&mut self.buffer);
