@@ -56,10 +56,10 @@ pub async fn learn(
     }
 }
 
-/// Why an event is refused that may be taken later.
+/// Why an event is refused that will be taken later. A limit may be the event's own, and would stop a source for good.
 fn refused_for_now(reply: Reply) -> Option<String> {
     match reply {
-        Reply::Error(e) if matches!(e.code, RefusalCode::Unavailable | RefusalCode::LimitReached) => Some(e.reason),
+        Reply::Error(e) if e.code == RefusalCode::Unavailable => Some(e.reason),
         _ => None,
     }
 }
