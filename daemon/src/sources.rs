@@ -11,12 +11,14 @@ mod followed;
 mod framing;
 mod learning;
 mod rows;
+mod serving;
 mod syslog;
 mod syslog_message;
 mod tailed_file;
 mod tailing;
 
 use crate::hub::Hub;
+use serving::until_all_end;
 use std::sync::Arc;
 use syslog::SyslogReceiver;
 use tailing::Tailing;
@@ -32,13 +34,4 @@ pub async fn serve(hub: Arc<Hub>) {
         serving.spawn(SyslogReceiver::serve(hub.clone(), name.clone(), source.clone()));
     }
     until_all_end(serving).await;
-}
-
-/// Waits until all tasks of sources have ended. One that fails inside takes no other one with it.
-async fn until_all_end(mut serving: JoinSet<()>) {
-    while let Some(ended) = serving.join_next().await {
-        if let Err(error) = ended {
-            tracing::error!("a source failed inside, and is served again after the next start; this is a bug: {error}");
-        }
-    }
 }

@@ -7,6 +7,7 @@
 
 use super::framing::Framing;
 use super::learning::learn;
+use super::serving::until_all_end;
 use super::syslog_message::{SyslogMessage, schema};
 use crate::batch::ToldSchema;
 use crate::clock::now_us;
@@ -90,7 +91,7 @@ impl SyslogReceiver {
         if let Some(address) = source.tcp {
             serving.spawn(receiver.clone().connections(address));
         }
-        stopping.run_until_cancelled(super::until_all_end(serving)).await;
+        stopping.run_until_cancelled(until_all_end(serving)).await;
     }
 
     /// Waits until events are taken, and opens a socket, however often that fails before.

@@ -41,8 +41,8 @@ pub struct FieldReport {
     /// Categories: distinct symbols seen; lines of logs: their templates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distinct: Option<u64>,
-    /// Categories, texts and lines: which share of its bits the network saves the field; none where there is no network,
-    /// or where its share cannot be told from that of other evidence (PREDICTOR §5).
+    /// Categories, texts and lines: which share of its bits the network saves the field; none where there is no
+    /// network, or where its share cannot be told from that of other evidence (PREDICTOR §5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_gain: Option<f64>,
     /// Numbers: mean squared error of the point forecast for squared errors, the mean.

@@ -3,16 +3,15 @@
 //! The counts' own mixture and the first weight set select their weights alike and learn alike, but for the network,
 //! which the counts' mixture does not see. So the difference of what both pay is what the network saves, at no cost.
 //!
-//! A network that saves less than [`GAIN_MIN`] of the bits, as far as chance allows to tell, falls asleep: it is neither
-//! asked nor trained, and as an expert it says what the mixture says (Freund et al., STOC 1997). After [`SLEEP_PERIODS`]
-//! it is tried for one period, and stays awake if it saves more than that beyond chance. Where it never does, its time
-//! is a ninth of what it was. A lasting rise of the mixture's loss wakes a network and keeps it awake for
-//! [`WAKEFUL_SYMBOLS`]: where a stream changes, what a network is worth shows late.
+//! A network that saves less than [`GAIN_MIN`] of the bits, as far as chance allows to tell, falls asleep: it is
+//! neither asked nor trained, and as an expert it says what the mixture says (Freund et al., STOC 1997). After
+//! [`SLEEP_PERIODS`] it is tried for one period, and stays awake if it saves more than that beyond chance. Where it
+//! never does, its time is a ninth of what it was. A lasting rise of the mixture's loss wakes a network and keeps it
+//! awake for [`WAKEFUL_SYMBOLS`]: where a stream changes, what a network is worth shows late.
 //!
 //! Determinism: what is decided depends on the symbols alone. Gains that are not finite count as none.
 
 use crate::challenger::{BLOCK_SYMBOLS, RisingLoss};
-use crate::decisions::Mixed;
 use crate::node::NIBBLE_BITS;
 use surmise_state::{Persist, State, StateError};
 
@@ -45,16 +44,21 @@ impl Default for Likelihoods {
 }
 
 impl Likelihoods {
-    /// Takes in the bits of a nibble: the first weight set sees the network, the counts' own mixture does not.
+    /// Takes in the bits of a nibble, and their probabilities of a 1 with and without the network.
     #[inline(always)]
-    pub(crate) fn follow(&mut self, mixed: &Mixed<NIBBLE_BITS>, bits: &[u32; NIBBLE_BITS]) {
+    pub(crate) fn follow(
+        &mut self,
+        with: &[f32; NIBBLE_BITS],
+        without: &[f32; NIBBLE_BITS],
+        bits: &[u32; NIBBLE_BITS],
+    ) {
         for j in 0..NIBBLE_BITS {
             let paid = |p: f32| {
                 let p = p.clamp(PROBABILITY_MIN, 1.0 - PROBABILITY_MIN);
                 f64::from(if bits[j] == 1 { p } else { 1.0 - p })
             };
-            self.with *= paid(mixed.probabilities[j][0]);
-            self.without *= paid(mixed.counts_only[j]);
+            self.with *= paid(with[j]);
+            self.without *= paid(without[j]);
         }
     }
 

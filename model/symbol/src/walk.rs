@@ -45,7 +45,10 @@ pub(crate) fn walk[FMA](model: &mut SymbolModel, work: &mut SymbolWork, symbol: 
         }
         model.outer.add_excess::<FMA, NIBBLE_BITS>(&paid);
         if has_network {
-            work.likelihoods.follow(&work.decisions.mixed, &bits);
+            // the first weight set sees the network, the counts' own mixture does not
+            let mixed = &work.decisions.mixed;
+            let with = std::array::from_fn(|j| mixed.probabilities[j][0]);
+            work.likelihoods.follow(&with, &mixed.counts_only, &bits);
         }
         work.mixed[depth] = work.decisions.mixed.probability;
         model.learn::<FMA>(work, &nodes, &bits);
