@@ -122,7 +122,7 @@ metrics_table! {
         "Lasting changes of streams, by what changed: loss or level";
     UPDATES_REJECTED = Counter Count "surmise_updates_rejected_total" ["reason"]
         "Updates of networks that were not applied, by reason";
-    NETWORK_SAVED = Gauge Count "surmise_network_saved_nats" ["group"]
+    NETWORK_SAVED = Gauge Nats "surmise_network_saved_nats" ["group"]
         "Nats that networks have saved since the start, less those that they cost; surmise_loss_nats_total has what was paid";
     GRADIENT_JOBS_QUEUED = Gauge Count "surmise_gradient_jobs_queued" []
         "Gradient jobs of networks that wait for a worker thread";

@@ -549,7 +549,7 @@ export interface NetworkState {
    * Which share of its bits the network saves the field; none where that cannot be told from the share of other
    * evidence.
    */
-  gain?: number;
+  gain: number | null;
   /** Units of each layer. */
   hidden: number;
   /** Layers. */

@@ -91,9 +91,9 @@ pub fn table_numerals<'a>(cells: impl Iterator<Item = &'a str>) -> Numerals {
 /// How a column of this name with these values is read.
 ///
 /// A column of numbers throughout is a number, and so is one where texts are exceptions. But whole numbers with at
-/// most twelve distinct values, each there several times, are a category unless they have an order (see
-/// [`has_order`]), and numbers with leading zeros or beyond 2⁵³ are identifiers. Long text with blanks that hardly
-/// repeats is text; everything else is a category.
+/// most twelve distinct values, each there several times, are a category unless they have an order, by their name or
+/// by how they follow each other, and numbers with leading zeros or beyond 2⁵³ are identifiers. Long text with blanks
+/// that hardly repeats is text; everything else is a category.
 pub fn column_reading(name: &str, cells: &[&str], table: Numerals) -> ColumnReading {
     let values: Vec<&str> = cells.iter().copied().filter(|c| !is_missing(c)).collect();
     if values.is_empty() {
