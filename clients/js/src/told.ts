@@ -25,6 +25,8 @@ export interface FieldReport {
   regret_bits: number;
   regret_bound_bits: number;
   distinct?: number;
+  /** Which share of its bits the network saves the field; none where there is no network, or where that cannot be told. */
+  network_gain?: number;
   mse?: number;
   mae?: number;
   coverage_50?: number;
@@ -43,6 +45,8 @@ export interface Report {
   engine: string;
   kernel: string;
   parameters: number;
+  /** Which share of their bits networks save the fields whose `network_gain` is known. */
+  network_gain?: number;
   late_events: number;
   drifts: Drift[];
   experts: { name: string; loss_bits_per_event: number }[];

@@ -192,6 +192,13 @@ if (!program()) {
     const named = await lane.locator(".panel .name").allTextContents();
     assert.deepEqual(named, learner.fields[category].parts[0][1].map((p: any) => p.name));
     await sound("learner");
+    // what networks save is the daemon's own figure; beside numbers of the same event it cannot be told
+    const worth = page.locator("dl.facts div", { hasText: "Worth of networks" }).locator("dd");
+    assert.equal(await worth.textContent(), "cannot be told");
+    await open("#/stream/log-api/learner");
+    await page.locator(".lane").first().waitFor(WAIT);
+    const { report } = await daemon.ask("/api/v1/streams/log-api");
+    assert.equal(await worth.textContent(), `${(report.network_gain * 100).toFixed(1)} % of the bits`);
     await open("#/system");
     await page.locator("ul.limits li").first().waitFor(WAIT);
     const system = await daemon.ask("/api/v1/system");
@@ -252,10 +259,16 @@ if (!program()) {
     await open("#/stream/door-east");
     await page.locator("dl.facts dd").first().waitFor(WAIT);
     const before = (await daemon.ask("/api/v1/streams/door-east")).offset;
+    // a kill loses the incidents that began since the last checkpoint: this is one, whatever ran before
+    await daemon.checkpoint();
+    const incidents = async (): Promise<string[]> => (await daemon.ask("/api/v1/alarms?limit=200")).alarms.map((a: any) => `${a.stream} ${a.kind} ${a.began}`);
+    const known = await incidents();
     await daemon.end("SIGKILL");
     await page.locator("#open.lost").waitFor(WAIT);
     await daemon.run();
     await page.locator("#open.live").waitFor(WAIT);
+    const after = new Set(await incidents());
+    assert.ok(known.length > 0 && known.every((incident) => after.has(incident)), "incidents outlive the kill");
     await daemon.post("door-east", [{ data: "open" }, { data: "close" }]);
     await page.waitForFunction((n) => [...document.querySelectorAll("dl.facts dd")].some((dd) => dd.textContent === n), (before + 2).toLocaleString("en"), WAIT);
     await page.locator('nav.tabs a[href="#/now"]').click();

@@ -1,6 +1,7 @@
 // The daemon that served the page, asked with the JavaScript client.
 
 import { Client, ProblemError, UnreachableError } from "surmise";
+import { pause } from "surmise/pause";
 
 let askToken: () => Promise<string | null> = async () => null;
 
@@ -30,18 +31,6 @@ export function words(error: unknown): string {
   if (error instanceof ProblemError) return error.status === 401 ? "The daemon asks for a token." : error.detail || error.title;
   if (error instanceof UnreachableError) return `The daemon does not answer: ${error.reason}.`;
   return (error as Error).message;
-}
-
-export function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const over = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", over);
-      resolve();
-    };
-    const timer = setTimeout(over, ms);
-    signal?.addEventListener("abort", over, { once: true });
-  });
 }
 
 const AGAIN_MS = 5000;

@@ -1,7 +1,8 @@
 // Incidents as cards: what is odd, since when, how rare it is, what was expected, and what a person says of it.
 
 import { ProblemError, type AlarmEvent, type Part, type WhyAnswer } from "surmise";
-import { daemon, pause, words } from "./daemon";
+import { pause } from "surmise/pause";
+import { daemon, words } from "./daemon";
 import { clear, h } from "./dom";
 import { eventElement, expectedWords } from "./eventtext";
 import { ago, beganWords, clock, kindWords, moment, plural, rarity } from "./format";

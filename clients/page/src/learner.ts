@@ -1,7 +1,8 @@
 // The learner of a stream as a graph, drawn from the code's own description of itself.
 
 import type { FieldDescription, LearnerDescription, StatusAnswer, SystemReport } from "surmise";
-import { daemon, pause, words } from "./daemon";
+import { pause } from "surmise/pause";
+import { daemon, words } from "./daemon";
 import { clear, h, section } from "./dom";
 import { shorten } from "./eventtext";
 import { Facts, type Fact } from "./facts";
@@ -69,18 +70,15 @@ function head(learner: LearnerDescription, status: StatusAnswer, system: SystemR
     ["Engine", learner.engine],
     ["Weights", count(status.report.parameters)],
     ["Refused updates", rejected || "none"],
-    ["Worth of networks", networkGain(learner), "Bits per value that are gained over the best predictor that is no network."],
+    ["Worth of networks", networkGain(learner, status), "Which share of their bits networks save the fields of which that can be told."],
   ];
 }
 
-/** By how much the mixture beats the best expert that has no network in it. */
-function networkGain(learner: LearnerDescription): string {
-  const gains = learner.fields.flatMap((field) => {
-    const counted = field.experts.filter((e) => e.loss_bits > 0 && !/network|mixed|stack/.test(e.name));
-    if (field.count === 0 || counted.length === 0) return [];
-    return [Math.min(...counted.map((e) => e.loss_bits)) - field.loss_bits];
-  });
-  return gains.length === 0 ? "–" : `${bits(gains.reduce((a, b) => a + b, 0))} bits`;
+/** Which share of the bits networks save, as the daemon tells it. */
+function networkGain(learner: LearnerDescription, status: StatusAnswer): string {
+  const { network_gain: gain } = status.report;
+  if (gain != null) return `${percent(gain, 1)} of the bits`;
+  return learner.fields.some((field) => field.network) ? "cannot be told" : "no network yet";
 }
 
 interface Item {

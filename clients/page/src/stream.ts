@@ -1,8 +1,9 @@
 // One stream: what it expects next, how good it is, what surprised it.
 
 import type { AlarmEvent, LearnerDescription, StatusAnswer } from "surmise";
+import { pause } from "surmise/pause";
 import { bar, bars } from "./bars";
-import { daemon, pause, read, words } from "./daemon";
+import { daemon, read, words } from "./daemon";
 import { clear, h, section } from "./dom";
 import { Facts, MEANS, type Fact } from "./facts";
 import { Cards, explain, isOpen, visible } from "./incident";

@@ -1,7 +1,8 @@
 // The daemon itself: intake, queues, store, checkpoints, connections, limits and how near each of them is.
 
 import type { CheckpointInfo, Health, SystemReport } from "surmise";
-import { daemon, pause, words } from "./daemon";
+import { pause } from "surmise/pause";
+import { daemon, words } from "./daemon";
 import { clear, h, section } from "./dom";
 import { Facts, type Fact } from "./facts";
 import { ago, bytes, count, moment, num, percent, rate, span } from "./format";
