@@ -1,6 +1,7 @@
 // The page in a real browser, with a real daemon that learns streams of every kind.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
@@ -207,6 +208,80 @@ if (!program()) {
     const limit = system.limits.find((l: any) => l.key === "limits.streams");
     assert.equal(await streams.textContent(), `${limit.used} of ${limit.limit.toLocaleString("en")}`);
     await sound("system");
+  });
+
+  test("System makes a checkpoint, verifies, pins and restores it, and brings back what was set aside", TEST, async () => {
+    const ticks = (n: number) => Array.from({ length: n }, (_, i) => ({ data: ["tick", "tock"][i % 2] }));
+    await daemon.post("kept", ticks(300));
+    await open("#/system");
+    const card = page.locator(".card", { hasText: "What streams knew at a moment" });
+    const said = card.locator(".said");
+    await card.getByRole("combobox").fill("kept");
+    await card.getByRole("button", { name: "Make one of it" }).click();
+    await said.filter({ hasText: "at event 300" }).waitFor(WAIT);
+    const listed = async () => (await daemon.ask("/api/v1/checkpoints?stream=kept")).checkpoints as any[];
+    const [made] = (await listed()).slice(-1);
+    assert.equal(made.offset, 300);
+    const row = card.locator(".checkpoints li", { hasText: `generation ${made.generation} ` });
+    await row.waitFor(WAIT);
+    assert.ok((await row.textContent())!.includes("at event 300"));
+    await row.getByRole("button", { name: "Verify" }).click();
+    const proof = await daemon.ask(`/api/v1/checkpoints/kept/${made.generation}/verify`);
+    await row.locator(".ok", { hasText: `whole, its state is ${proof.state_hash.slice(0, 12)}…` }).waitFor(WAIT);
+    // by keyboard: the button keeps the focus, though its row is drawn anew
+    await row.getByRole("button", { name: "Pin" }).focus();
+    await page.keyboard.press("Enter");
+    await row.locator(".tag", { hasText: "pinned" }).waitFor(WAIT);
+    assert.equal((await listed()).find((c) => c.generation === made.generation).pinned, true);
+    await page.waitForFunction(() => document.activeElement?.textContent === "Unpin");
+    // restored only after a question, which says what happens to later events
+    await daemon.post("kept", ticks(50));
+    await page.waitForTimeout(1500);
+    const question = page.locator("dialog.question");
+    await row.getByRole("button", { name: "Restore" }).click();
+    await question.locator("p", { hasText: "The 50 events that it has learnt since will be set aside" }).waitFor(WAIT);
+    await sound("a question before a checkpoint is restored");
+    await page.keyboard.press("Escape");
+    await question.waitFor({ state: "detached", ...WAIT });
+    const offset = async () => (await daemon.ask("/api/v1/streams/kept")).offset;
+    assert.equal(await offset(), 350, "who leaves the question restores nothing");
+    await row.getByRole("button", { name: "Restore" }).click();
+    await question.getByRole("button", { name: "Restore" }).click();
+    await said.filter({ hasText: "kept is back at event 300; it had been at 350." }).waitFor(WAIT);
+    assert.equal(await offset(), 300);
+    await sound("system after a checkpoint was restored");
+    await said.getByRole("button", { name: "Bring them back" }).click();
+    await said.filter({ hasText: "kept is at event 350 again." }).waitFor(WAIT);
+    assert.equal(await offset(), 350);
+    // what is refused is told in the daemon's words
+    quiet = true;
+    await card.getByRole("combobox").fill("no such stream");
+    await card.getByRole("button", { name: "Make one of it" }).click();
+    await card.locator(".said.problem", { hasText: "no such stream" }).waitFor(WAIT);
+    quiet = false;
+  });
+
+  test("who may only read is told so, and nothing changes", TEST, async () => {
+    quiet = true;
+    const free = daemon;
+    const token = (name: string, secret: string, roles: string[]) => `[[auth.tokens]]\nname = "${name}"\nhash = "sha256:${createHash("sha256").update(secret).digest("hex")}"\nroles = ${JSON.stringify(roles)}\n`;
+    daemon = await Daemon.start(token("keeper", "all", ["ingest", "read", "operate"]) + token("looker", "eyes", ["read"]));
+    try {
+      await daemon.post("watched", [{ data: "a" }, { data: "b" }], "all");
+      await page.goto(`${daemon.url}/#/system`);
+      await page.locator("dialog#token input").fill("eyes");
+      await page.getByRole("button", { name: "Use it" }).click();
+      await page.locator("#open.live").waitFor(WAIT);
+      await page.getByRole("button", { name: "Make one of every stream" }).click();
+      await page.locator(".said.problem", { hasText: 'the token "looker" does not have the role operate' }).waitFor(WAIT);
+      assert.equal(await page.locator(".checkpoints li").count(), 0);
+      await page.goto("about:blank");
+    } finally {
+      await daemon.end("SIGTERM");
+      daemon = free;
+      quiet = false;
+    }
+    assert.deepEqual(faults.splice(0).filter((fault) => !fault.startsWith(`request to ${daemon.url}`)), []);
   });
 
   test("hostile names, keys and values are harmless text", { timeout: 120_000 }, async () => {

@@ -1,30 +1,34 @@
 // The daemon itself: intake, queues, store, checkpoints, connections, limits and how near each of them is.
 
-import type { CheckpointInfo, Health, SystemReport } from "surmise";
+import type { Health, SystemReport } from "surmise";
 import { pause } from "surmise/pause";
+import { Checkpoints } from "./checkpoints";
 import { daemon, words } from "./daemon";
 import { clear, h, section } from "./dom";
 import { Facts, type Fact } from "./facts";
-import { ago, bytes, count, moment, num, percent, rate, span } from "./format";
+import { bytes, count, num, percent, rate, span } from "./format";
 import { meanSince, parseMetrics, sum, type Metrics } from "./metrics";
 import { state } from "./state";
 
 const LOOK_MS = 2000;
-const CHECKPOINTS_SHOWN = 12;
 
 export function system(root: HTMLElement, signal: AbortSignal): void {
   const problem = h("p", { class: "problem", role: "status" });
   const facts = new Facts();
   const limits = h("ul", { class: "limits" });
   const flow = h("div", {});
-  const store = h("div", {});
+  const store = new Facts();
+  let again = new AbortController();
+  const checkpoints = new Checkpoints(() => again.abort());
   root.append(h("h1", {}, "System"), problem, facts.element,
     section("Limits", "Everything is bounded; beyond a bound a sender waits or is told.", limits),
     section("Intake", "What came in since the daemon started, and how long it takes.", flow),
-    section("Store", "What is on the disk.", store));
+    section("Store", "What is on the disk.", store.element),
+    section("Checkpoints", "What streams knew at a moment, on the disk. One is made by itself now and then, and the oldest that is not pinned goes.", checkpoints.element));
   let before: Metrics | null = null;
   void (async () => {
     while (!signal.aborted) {
+      again = new AbortController();
       if (!document.hidden) {
         try {
           const metrics = daemon.metrics({ signal }).then(parseMetrics, (): Metrics => new Map());
@@ -32,7 +36,8 @@ export function system(root: HTMLElement, signal: AbortSignal): void {
           facts.draw(head(health, answer, now));
           clear(limits, ...answer.limits.map(limitElement));
           clear(flow, intake(now, before));
-          clear(store, ...stored(answer, saved.checkpoints, now));
+          store.draw(stored(answer, now));
+          checkpoints.draw(saved.checkpoints);
           problem.textContent = health.detail ?? "";
           before = now;
         } catch (error) {
@@ -40,7 +45,7 @@ export function system(root: HTMLElement, signal: AbortSignal): void {
           problem.textContent = words(error);
         }
       }
-      await pause(LOOK_MS, signal);
+      await pause(LOOK_MS, AbortSignal.any([signal, again.signal]));
     }
   })();
 }
@@ -89,18 +94,11 @@ function intake(now: Metrics, before: Metrics | null): HTMLElement {
     line("Making events durable", millis(meanSince(now, before, "surmise_commit_duration_seconds")))));
 }
 
-function stored(answer: SystemReport, checkpoints: CheckpointInfo[], now: Metrics): HTMLElement[] {
-  const newest = [...checkpoints].sort((a, b) => (a.time < b.time ? 1 : -1));
-  const total = checkpoints.reduce((a, c) => a + c.bytes, 0);
-  const head = h("tr", {}, ...["Stream", "Generation", "At event", "Size", "Made", ""].map((t) => h("th", { scope: "col" }, t)));
-  const rows = newest.slice(0, CHECKPOINTS_SHOWN).map((c) => h("tr", {}, h("th", { scope: "row" }, h("bdi", {}, c.stream)), h("td", {}, count(c.generation)), h("td", {}, count(c.offset)), h("td", {}, bytes(c.bytes)), h("td", { title: moment(c.time) }, ago(c.time)), h("td", {}, [c.label, c.pinned ? "pinned" : ""].filter(Boolean).join(", "))));
-  const more = checkpoints.length > CHECKPOINTS_SHOWN ? `, the newest ${CHECKPOINTS_SHOWN} shown` : "";
+function stored(answer: SystemReport, now: Metrics): Fact[] {
   return [
-    h("dl", { class: "facts" }, ...answer.databases.map((d) => h("div", {}, h("dt", {}, d.name), h("dd", {}, bytes(d.bytes)))),
-      h("div", {}, h("dt", {}, "Checkpoints waiting"), h("dd", {}, count(answer.checkpoints_pending))),
-      h("div", {}, h("dt", {}, "Keys in memory"), h("dd", {}, count(sum(now, "surmise_keys", { place: "memory" })))),
-      h("div", {}, h("dt", {}, "Keys in the store"), h("dd", {}, count(sum(now, "surmise_keys", { place: "store" }))))),
-    h("h3", {}, `Checkpoints: ${count(checkpoints.length)} of ${bytes(total)}${more}`),
-    h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Checkpoints, scrollable" }, h("table", {}, h("thead", {}, head), h("tbody", {}, ...rows))),
+    ...answer.databases.map((d): Fact => [d.name, bytes(d.bytes)]),
+    ["Checkpoints waiting", count(answer.checkpoints_pending)],
+    ["Keys in memory", count(sum(now, "surmise_keys", { place: "memory" }))],
+    ["Keys in the store", count(sum(now, "surmise_keys", { place: "store" }))],
   ];
 }

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { AlarmEvent, Outcome, Part, StreamRow } from "surmise";
+import { proofWords, restoreWords } from "../src/checkpoints";
 import { filled } from "../src/course";
 import { cut, expectedWords, fieldsOf } from "../src/eventtext";
 import { beganWords, bytes, num, rarity, rough, short, span } from "../src/format";
@@ -45,6 +46,18 @@ test("a silence is told by the daemon's clock, and by the event's own where that
   assert.equal(silenceWords(at, null, null, undefined), "");
   const points = [100, 160, 220].map((time) => ({ time, events: 3, bits: 1, rarest: 1, incidents: 0 }));
   assert.deepEqual([cameBefore({ points }, 200_000), cameBefore({ points }, 50_000)], [160_000, null]);
+});
+
+test("a checkpoint says what was found of it, and what restoring it does to later events", () => {
+  assert.equal(proofWords({ whole: true, state_hash: "0123456789abcdef0123" }), "whole, its state is 0123456789ab…");
+  assert.equal(proofWords({ whole: false, fault: "its checksum is another" }), "damaged: its checksum is another");
+  const checkpoint = { stream: "web", generation: 3, offset: 1200, time: "2026-01-01T12:00:00Z", bytes: 1 };
+  const later = (offset: number | null) => restoreWords(checkpoint, offset)[1]!;
+  assert.match(restoreWords(checkpoint, 1250)[0]!, /2026.*next event will be number 1,200\.$/);
+  assert.match(later(1250), /^The 50 events that it has learnt since will be set aside: .*brought back/);
+  assert.match(later(1201), /^The 1 event that/);
+  assert.match(later(null), /^What it has learnt since/);
+  assert.equal(later(1200), "It has learnt nothing since, so nothing is lost.");
 });
 
 test("the odd word of a text is marked by its place in bytes", () => {
