@@ -5,6 +5,7 @@ use crate::feed::LazyFeed;
 use crate::following::FollowedOutcome;
 use crate::past::StreamPast;
 use crate::quarantine::Quarantine;
+use crate::rarest::RarestFeed;
 use crate::summary::StreamSummary;
 use crate::telemetry;
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -83,6 +84,8 @@ pub struct StreamView {
     pub quarantine: ArcSwap<Quarantine>,
     /// The outcomes of events, for those that follow the stream.
     pub outcomes: LazyFeed<Arc<FollowedOutcome>>,
+    /// The rarest outcomes, for those that follow the stream as far as a person reads.
+    pub rarest: Arc<RarestFeed>,
     /// Alarms, for those that follow the stream.
     pub alarms: LazyFeed<Arc<AlarmEvent>>,
     /// What is shown of its past.
@@ -120,11 +123,17 @@ impl StreamView {
             failed: ArcSwapOption::empty(),
             quarantine: ArcSwap::default(),
             outcomes: LazyFeed::new(FOLLOWER_LAG_OUTCOMES_MAX, RESUMED_OUTCOMES_MAX),
+            rarest: RarestFeed::new(),
             alarms: LazyFeed::new(FOLLOWER_LAG_ALARMS_MAX, 0),
             past: StreamPast::default(),
             drift: ArcSwapOption::empty(),
             replaced: CancellationToken::new(),
         }
+    }
+
+    /// How many follow the outcomes of its events.
+    pub fn followers(&self) -> usize {
+        self.outcomes.followers() + self.rarest.followers()
     }
 
     /// Shows a stream that sleeps on a checkpoint.

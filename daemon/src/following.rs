@@ -1,8 +1,8 @@
 //! Outcomes on their way to followers. They are bounded in number for each stream and in bytes over all of them: what a
 //! follower does not read must not fill the memory.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use surmise_protocol::OutcomeReply;
 
 /// The room for outcomes that followers have not read, of all streams.
@@ -18,6 +18,8 @@ pub struct FollowerRoom {
 pub struct FollowedOutcome {
     /// The outcome; none if there was no room.
     pub outcome: Option<OutcomeReply>,
+    /// The outcome in JSON, once the first follower was sent it.
+    json: OnceLock<String>,
     bytes: usize,
     room: Arc<FollowerRoom>,
 }
@@ -37,13 +39,26 @@ impl FollowerRoom {
     pub fn put(self: &Arc<Self>, outcome: Option<OutcomeReply>, bytes: usize) -> Arc<FollowedOutcome> {
         let bytes = if outcome.is_some() { bytes } else { 0 };
         self.bytes.fetch_add(bytes, Ordering::AcqRel);
-        Arc::new(FollowedOutcome { outcome, bytes, room: self.clone() })
+        Arc::new(FollowedOutcome { outcome, json: OnceLock::new(), bytes, room: self.clone() })
+    }
+}
+
+impl FollowedOutcome {
+    /// The outcome in JSON. It is written once for all followers, and takes room as the outcome does.
+    pub fn json(&self) -> &str {
+        self.json.get_or_init(|| {
+            let json =
+                self.outcome.as_ref().and_then(|outcome| serde_json::to_string(outcome).ok()).unwrap_or_default();
+            self.room.bytes.fetch_add(json.len(), Ordering::AcqRel);
+            json
+        })
     }
 }
 
 impl Drop for FollowedOutcome {
     fn drop(&mut self) {
-        self.room.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+        let json = self.json.get().map_or(0, String::len);
+        self.room.bytes.fetch_sub(self.bytes + json, Ordering::AcqRel);
     }
 }
 
@@ -56,8 +71,10 @@ mod tests {
         let room = FollowerRoom::new(1000);
         let one = room.put(Some(OutcomeReply::default()), 800);
         assert!(one.outcome.is_some() && !room.fits(300));
+        let written = one.json().len();
+        assert!(written > 0 && one.json().len() == written && !room.fits(200 - written + 1));
         let left_out = room.put(None, 300);
-        assert!(left_out.outcome.is_none() && room.fits(200));
+        assert!(left_out.outcome.is_none() && room.fits(200 - written));
         drop(one);
         assert!(room.fits(1000));
     }

@@ -39,6 +39,7 @@ mod past;
 mod producer_keys;
 mod producers;
 mod quarantine;
+mod rarest;
 mod recovery;
 mod refusals;
 mod relearning;

@@ -223,17 +223,34 @@ fn a_rate_leaves_out_what_is_usual() {
     let dir = tempfile::tempdir().unwrap();
     let host = Host::start_with(dir.path(), SMALL);
     post(&host, "web", 0, 3000, None);
-    let feed = agent().get(host.url("/api/v1/streams/web/watch?rate=20")).call().unwrap();
-    let mut lines = BufReader::new(feed.into_body().into_reader()).lines().map(Result::unwrap);
+    let follow = |last: Option<u64>| {
+        let mut request = agent().get(host.url("/api/v1/streams/web/watch?rate=20"));
+        if let Some(id) = last {
+            request = request.header("Last-Event-ID", id.to_string());
+        }
+        BufReader::new(request.call().unwrap().into_body().into_reader()).lines().map(Result::unwrap)
+    };
+    // all that came after `seen` is sent or counted as left out; returns the last that was sent
+    let read_all = |mut lines: &mut dyn Iterator<Item = String>, seen: u64, end: u64, odd: u64| {
+        let (mut outcomes, mut skipped, mut sent) = (0, 0, Vec::new());
+        read(&mut lines, |name, _, data| {
+            outcomes += u64::from(name == "outcome");
+            sent.extend(data["offset"].as_u64().filter(|_| name == "outcome"));
+            skipped += data["skipped"].as_u64().unwrap_or(0);
+            outcomes + skipped == end - seen - 1
+        });
+        assert!(sent.contains(&odd) && outcomes < 300, "{outcomes} sent, {skipped} left out");
+        sent[sent.len() - 1]
+    };
+    let mut lines = follow(None);
     post(&host, "web", 3000, 900, Some(3500));
-    let (mut outcomes, mut skipped, mut odd) = (0, 0, false);
-    read(&mut lines, |name, _, data| {
-        outcomes += u64::from(name == "outcome");
-        odd |= name == "outcome" && data["offset"] == 3500;
-        skipped += data["skipped"].as_u64().unwrap_or(0);
-        outcomes + skipped == 900
-    });
-    assert!(odd && outcomes < 300, "{outcomes} sent, {skipped} left out");
+    read_all(&mut lines, 2999, 3900, 3500);
+    drop(lines);
+    // who comes back is told of all that came in between
+    post(&host, "web", 3900, 400, Some(4000));
+    let mut lines = follow(Some(3899));
+    post(&host, "web", 4300, 10, None);
+    read_all(&mut lines, 3899, 4310, 4000);
     let wrong = agent().get(host.url("/api/v1/streams/web/watch?rate=0")).call().unwrap();
     assert_eq!(wrong.status().as_u16(), 400);
     host.stop();

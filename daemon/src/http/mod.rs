@@ -20,7 +20,6 @@ mod log;
 mod openapi;
 mod openapi_page;
 mod operations;
-mod pace;
 mod parameter;
 mod problem;
 mod producers;

@@ -65,7 +65,7 @@ pub async fn system(State(hub): State<Arc<Hub>>) -> Response {
     hub.budget.look(crate::clock::millis_since(hub.started));
     let waiting: usize = hub.owners().iter().map(|owner| owner.inbox.events()).sum();
     let streams = hub.directory.all();
-    let followers = streams.iter().map(|view| view.outcomes.followers()).max().unwrap_or(0);
+    let followers = streams.iter().map(|view| view.followers()).max().unwrap_or(0);
     let mut limits = vec![
         limit("limits.memory", "memory of the daemon", "bytes", hub.budget.used_bytes(), hub.budget.limit_bytes()),
         limit("limits.streams", "streams", "streams", hub.directory.len() as u64, config.streams as u64),

@@ -10,7 +10,6 @@
 //! beyond it: it gets the rarest, and how many of the others were at least as rare as once in 10, 100, 1,000 and 10,000
 //! events.
 
-use super::pace::Pace;
 use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
@@ -18,6 +17,7 @@ use super::streams::find;
 use crate::access::Grant;
 use crate::following::FollowedOutcome;
 use crate::hub::Hub;
+use crate::rarest::{ChosenOutcomes, RarestFeed};
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -55,22 +55,35 @@ pub async fn watch(
     let rate = query.number(&RATE).unwrap_or_default();
     let shared = find(&hub, &stream)?;
     let watchers_max = hub.config.limits.watchers;
-    if shared.outcomes.followers() >= watchers_max {
+    if shared.followers() >= watchers_max {
         let detail = format!("{watchers_max} follow this stream, as many as may (limits.watchers)");
         return Err(
             ProblemResponse::new(429, "too many followers", detail).at("stream", Some(RefusalCode::LimitReached))
         );
     }
-    let (latest, outcomes) = shared.outcomes.follow_again();
+    let after = last_event_id(&headers)?;
     // one outcome may be several events, so some wait here until the connection takes them
     let mut waiting = VecDeque::new();
-    if let Some(after) = last_event_id(&headers)? {
-        resume(after, &latest, shared.offset.load(Ordering::Relaxed), &mut waiting);
-    }
-    drop(latest);
+    let outcomes = match rate {
+        0 => {
+            let (latest, outcomes) = shared.outcomes.follow_again();
+            if let Some(after) = after {
+                resume(after, &latest, shared.offset.load(Ordering::Relaxed), &mut waiting);
+            }
+            Outcomes::All(outcomes)
+        }
+        rate => {
+            let (latest, choices) = shared.rarest.follow(rate);
+            let feed = shared.rarest.clone();
+            let mut rarest = Rarest { feed, choices, rate, next: after.map(|after| after.saturating_add(1)) };
+            if after.is_some() {
+                latest.iter().for_each(|choice| rarest.append(choice, &mut waiting));
+            }
+            Outcomes::Rarest(rarest)
+        }
+    };
     let (alarms, replaced) = (shared.alarms.follow(), shared.replaced.clone());
-    let pace = (rate > 0).then(|| Pace::of_rate(rate));
-    let feeds = Feeds { outcomes, alarms, grant, replaced, pace, is_over: false };
+    let feeds = Feeds { outcomes, alarms, grant, replaced, is_over: false };
     let start = (hub, feeds, waiting);
     let events = futures::stream::unfold(start, |(hub, mut feeds, mut waiting)| async move {
         if waiting.is_empty() && feeds.is_over {
@@ -107,14 +120,12 @@ fn resume(after: u64, latest: &[Arc<FollowedOutcome>], end: u64, out: &mut VecDe
 
 /// What a follower of a stream gets.
 struct Feeds {
-    outcomes: Receiver<Arc<FollowedOutcome>>,
+    outcomes: Outcomes,
     alarms: Receiver<Arc<AlarmEvent>>,
     /// What lets it follow.
     grant: Arc<Grant>,
     /// Cancelled when another stream has come in the place of this one.
     replaced: CancellationToken,
-    /// How many outcomes a second it gets, if it asked for less than all.
-    pace: Option<Pace>,
     /// Whether the follower was told so.
     is_over: bool,
 }
@@ -130,46 +141,87 @@ async fn receive(hub: &Hub, feeds: &mut Feeds, out: &mut VecDeque<Event>) -> Opt
             Some(()) => return Some(()),
             None => Err(RecvError::Closed),
         },
-        received = next_outcome(&feeds.pace, &mut feeds.outcomes) => received,
+        received = feeds.outcomes.append_next(out) => received,
         // what came before is told first
         () = feeds.replaced.cancelled() => Err(RecvError::Closed),
     };
     match received {
-        Ok(followed) => append_outcomes(Some(followed), feeds, out),
+        Ok(()) => {}
         Err(RecvError::Lagged(skipped)) => append_lag(skipped, out),
         // nothing sends for a stream that was replaced
         Err(RecvError::Closed) => {
             feeds.is_over = true;
-            append_outcomes(None, feeds, out);
+            feeds.outcomes.append_rest(out);
             out.push_back(Event::default().event("replaced").data("{}"));
         }
     }
     Some(())
 }
 
-/// Waits for an outcome; that of a follower with a pace comes no sooner than it may be sent.
-async fn next_outcome(
-    pace: &Option<Pace>,
-    outcomes: &mut Receiver<Arc<FollowedOutcome>>,
-) -> Result<Arc<FollowedOutcome>, RecvError> {
-    match pace {
-        Some(pace) => pace.wait(outcomes).await,
-        None => outcomes.recv().await,
+/// The outcomes that a follower gets.
+enum Outcomes {
+    /// All of them.
+    All(Receiver<Arc<FollowedOutcome>>),
+    /// The rarest.
+    Rarest(Rarest),
+}
+
+/// The rarest outcomes, at the rate that a follower asked for.
+struct Rarest {
+    feed: Arc<RarestFeed>,
+    choices: Receiver<Arc<ChosenOutcomes>>,
+    rate: usize,
+    /// The offset of the first event that it was told nothing of.
+    next: Option<u64>,
+}
+
+impl Outcomes {
+    /// Waits for the next outcomes and appends their events. Where the wait is given up, nothing was taken.
+    async fn append_next(&mut self, out: &mut VecDeque<Event>) -> Result<(), RecvError> {
+        match self {
+            Outcomes::All(outcomes) => append_outcome(&*outcomes.recv().await?, out),
+            Outcomes::Rarest(rarest) => match rarest.choices.recv().await {
+                Ok(choice) => rarest.append(&choice, out),
+                // how many events that were, the next choice tells
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return Err(RecvError::Closed),
+            },
+        }
+        Ok(())
+    }
+
+    /// Appends what has come when nothing comes any more.
+    fn append_rest(&mut self, out: &mut VecDeque<Event>) {
+        if let Outcomes::Rarest(rarest) = self {
+            rarest.feed.end_window();
+            while let Ok(choice) = rarest.choices.try_recv() {
+                rarest.append(&choice, out);
+            }
+        }
     }
 }
 
-/// Appends an outcome, and with a pace what is chosen of all that came since.
-fn append_outcomes(first: Option<Arc<FollowedOutcome>>, feeds: &mut Feeds, out: &mut VecDeque<Event>) {
-    let Some(pace) = &mut feeds.pace else { return first.iter().for_each(|followed| append_outcome(followed, out)) };
-    let came = pace.take(first, &mut feeds.outcomes);
-    if came.missed > 0 {
-        append_lag(came.missed, out);
+impl Rarest {
+    /// Appends what is sent of a choice, preceded by the news of what is not.
+    fn append(&mut self, choice: &ChosenOutcomes, out: &mut VecDeque<Event>) {
+        let (first, end) = choice.offsets;
+        let next = self.next.unwrap_or(first);
+        if end <= next {
+            return;
+        }
+        if first > next {
+            append_lag(first - next, out);
+        }
+        let (chosen, left_out) = choice.at_rate(self.rate);
+        // one that came back amid a choice was told of what was left out
+        if left_out.events > 0 && first >= next {
+            let data = serde_json::json!({ "skipped": left_out.events, "at_least": left_out.at_least });
+            out.push_back(Event::default().event("lagged").data(data.to_string()));
+        }
+        let is_new = |followed: &FollowedOutcome| followed.outcome.as_ref().is_none_or(|o| o.offset >= next);
+        chosen.iter().filter(|c| is_new(&c.followed)).for_each(|chosen| append_outcome(&chosen.followed, out));
+        self.next = Some(end);
     }
-    if came.left_out > 0 {
-        let data = serde_json::json!({ "skipped": came.left_out, "at_least": came.left_out_at_least });
-        out.push_back(Event::default().event("lagged").data(data.to_string()));
-    }
-    came.sent.iter().for_each(|followed| append_outcome(followed, out));
 }
 
 /// Appends the news that outcomes were left out.
@@ -183,8 +235,7 @@ fn append_outcome(followed: &FollowedOutcome, out: &mut VecDeque<Event>) {
     let Some(outcome) = &followed.outcome else {
         return out.push_back(Event::default().event("lagged").data("{\"skipped\":1}"));
     };
-    let data = serde_json::to_string(outcome).unwrap_or_default();
-    out.push_back(Event::default().event("outcome").id(outcome.offset.to_string()).data(data));
+    out.push_back(Event::default().event("outcome").id(outcome.offset.to_string()).data(followed.json()));
     for drift in &outcome.drift {
         let event = DriftEvent { stream: outcome.stream.clone(), drift: drift.clone() };
         out.push_back(Event::default().event("drift").data(serde_json::to_string(&event).unwrap_or_default()));

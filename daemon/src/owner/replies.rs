@@ -1,8 +1,9 @@
 //! Replies to the connection that sent events, and outcomes for those that follow the stream.
 
 use crate::directory::StreamView;
-use crate::following::FollowerRoom;
+use crate::following::{FollowedOutcome, FollowerRoom};
 use crate::inbox::{InboxEvent, ReplyOptions};
+use crate::rarest::Rank;
 use crate::ticket::Outbox;
 use std::sync::Arc;
 use surmise_event::{Outcome, Refusal};
@@ -26,8 +27,9 @@ pub(super) struct ReplyWriter<'a> {
     options: ReplyOptions,
     view: &'a StreamView,
     outbox: Arc<Outbox>,
-    /// Whether anyone follows the stream.
+    /// Whether anyone follows all outcomes of the stream, and whether anyone its rarest ones.
     followed: bool,
+    followed_in_part: bool,
     followers: &'a Arc<FollowerRoom>,
     gathered: Vec<Reply>,
     gathered_bytes: usize,
@@ -41,8 +43,9 @@ impl<'a> ReplyWriter<'a> {
         outbox: Arc<Outbox>,
         followers: &'a Arc<FollowerRoom>,
     ) -> ReplyWriter<'a> {
-        let followed = view.outcomes.is_wanted();
-        ReplyWriter { options, view, outbox, followed, followers, gathered: Vec::new(), gathered_bytes: 0 }
+        let (followed, followed_in_part) = (view.outcomes.is_wanted(), view.rarest.is_followed());
+        let (gathered, gathered_bytes) = (Vec::new(), 0);
+        ReplyWriter { options, view, outbox, followed, followed_in_part, followers, gathered, gathered_bytes }
     }
 
     /// Reports the outcome of an event to the connection and to the followers, where they ask for it. Called before the
@@ -51,27 +54,39 @@ impl<'a> ReplyWriter<'a> {
         if let Some(alarm) = AlarmEvent::of(&self.view.name, &event.record, &outcome) {
             self.view.tell_alarm(alarm);
         }
-        if !self.options.outcome && !self.followed {
+        let reply = |outcome, next| {
+            OutcomeReply::new(event.seq, self.view.name.clone(), event.record.key.clone(), outcome, next)
+        };
+        if self.followed_in_part {
+            let (offset, rank) = (outcome.offset, Rank::of(&outcome));
+            self.view.rarest.offer(offset, rank, || self.for_followers(event, reply(outcome.clone(), None)));
+        }
+        if !self.options.outcome {
+            if self.followed {
+                self.view.outcomes.send(self.for_followers(event, reply(outcome, None)));
+            }
             return;
         }
-        let key = event.record.key.clone();
         let has_room = self.outbox.has_room(self.gathered_bytes);
         let asked = learner.filter(|_| self.options.next && has_room);
-        let next = asked.map(|learner| learner.predict(key.as_deref(), NEXT_SYMBOLS_MAX));
-        let mut reply = OutcomeReply::new(event.seq, self.view.name.clone(), key, outcome, next);
+        let next = asked.map(|learner| learner.predict(event.record.key.as_deref(), NEXT_SYMBOLS_MAX));
+        let mut reply = reply(outcome, next);
         if self.followed {
-            // the event in JSON has about as many bytes as its line had
-            let bytes = reply.bytes() + event.bytes;
-            let fits = self.followers.fits(bytes);
-            let whole = || OutcomeReply { next: None, event: Some(event_json(&event.record)), ..reply.clone() };
-            self.view.outcomes.send(self.followers.put(fits.then(whole), bytes));
+            self.view.outcomes.send(self.for_followers(event, OutcomeReply { next: None, ..reply.clone() }));
         }
-        if self.options.outcome {
-            if !has_room {
-                (reply.fields, reply.parts, reply.next, reply.brief) = (Vec::new(), Vec::new(), None, true);
-            }
-            self.gather(Reply::Outcome(Box::new(reply)));
+        if !has_room {
+            (reply.fields, reply.parts, reply.next, reply.brief) = (Vec::new(), Vec::new(), None, true);
         }
+        self.gather(Reply::Outcome(Box::new(reply)));
+    }
+
+    /// An outcome with its event for followers, or the place of it if there is no room.
+    fn for_followers(&self, event: &InboxEvent, reply: OutcomeReply) -> Arc<FollowedOutcome> {
+        // the event in JSON has about as many bytes as its line had
+        let bytes = reply.bytes() + event.bytes;
+        let fits = self.followers.fits(bytes);
+        let whole = || OutcomeReply { event: Some(event_json(&event.record)), ..reply };
+        self.followers.put(fits.then(whole), bytes)
     }
 
     /// Reports a refused event.
