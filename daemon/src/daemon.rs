@@ -274,6 +274,8 @@ impl Running {
         let until = Instant::now() + self.hub.config.shutdown.grace.0;
         self.hub.stopping.cancel();
         self.hub.services.disk.give_up();
+        // it ends within an event, and is waited for with the others, so that the store closes
+        let replays = self.hub.replays.stop();
         self.listeners.close();
         self.sessions.close();
         // sessions wait for their last acknowledgements, but a client that reads none must not use up the grace period
@@ -285,7 +287,7 @@ impl Running {
         }
         let controls: Vec<_> = self.hub.owners().iter().map(|p| p.control.clone()).collect();
         self.checkpoints = None;
-        let threads = std::mem::take(&mut self.threads);
+        let threads: Vec<_> = std::mem::take(&mut self.threads).into_iter().chain(replays).collect();
         let (sender, finished) = oneshot::channel();
         let spawned = std::thread::Builder::new().name("shutdown".into()).spawn(move || {
             for control in controls {

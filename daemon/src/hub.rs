@@ -9,6 +9,7 @@ use crate::fault::Fault;
 use crate::fencing::Fencing;
 use crate::inbox::{Batch, Closed, Inbox, InboxEvent, ReplyOptions};
 use crate::owner::{KnownProducer, OwnerRequest};
+use crate::replays::ReplayBoard;
 use crate::services::Services;
 use crate::source_board::SourceBoard;
 use crate::ticket::{ChunkCounts, Outbox};
@@ -92,6 +93,8 @@ pub struct Hub {
     pub services: Arc<Services>,
     /// What the sources are doing.
     pub sources: SourceBoard,
+    /// What is learnt again beside the streams.
+    pub replays: ReplayBoard,
     owners: Vec<OwnerPort>,
     store: Mutex<Option<Arc<Store>>>,
 }
@@ -130,6 +133,7 @@ impl Hub {
             changing: tokio::sync::Mutex::default(),
             services,
             sources: SourceBoard::default(),
+            replays: ReplayBoard::default(),
             owners,
             store: Mutex::new(Some(store)),
         }

@@ -48,6 +48,15 @@ pub struct LossMarks {
     rows: [VecDeque<LossMark>; ROWS.len()],
 }
 
+/// What the best simple expert of each field would have paid for the events so far, in bits.
+pub fn simple_bits(learner: &Learner) -> f64 {
+    let (simple, explained) = learner
+        .field_losses()
+        .fold((0.0, 0.0), |(simple, explained), losses| (simple + losses.simple(), explained + losses.mixture));
+    // what no field's expert has a say in costs everybody as much
+    learner.scored_bits().1 + (simple - explained) * std::f64::consts::LOG2_E
+}
+
 impl LossMarks {
     /// Whether sums should be taken again.
     pub fn is_due(&self, now_us: i64) -> bool {
@@ -73,19 +82,15 @@ impl LossMarks {
             }
         }
         let (events, bits) = learner.scored_bits();
-        let mut mark = LossMark { at_us: now_us, events, bits, ..LossMark::default() };
-        let mut explained = 0.0;
+        let mut mark =
+            LossMark { at_us: now_us, events, bits, simple_bits: simple_bits(learner), ..LossMark::default() };
         for losses in learner.field_losses() {
             let bits = |nats: f64| nats * std::f64::consts::LOG2_E;
-            mark.simple_bits += bits(losses.simple());
-            explained += bits(losses.mixture);
             self.set(&mut mark, losses.name.to_owned(), bits(losses.mixture));
             for (name, nats) in &losses.experts {
                 self.set(&mut mark, format!("{}/{name}", losses.name), bits(*nats));
             }
         }
-        // what no field's expert has a say in costs everybody as much
-        mark.simple_bits += mark.bits - explained;
         for ((every_us, kept), row) in ROWS.iter().zip(&mut self.rows) {
             if row.back().is_none_or(|latest| (now_us - latest.at_us).abs() >= *every_us) {
                 if row.len() >= *kept {

@@ -158,6 +158,8 @@ metrics_table! {
         "Streams in memory";
     STREAMS_FAILED = Gauge Count "surmise_streams_failed" []
         "Streams that do not learn any more";
+    REPLAYS = Gauge Count "surmise_replays" ["state"]
+        "Replays of streams' own logs, by state: running or waiting";
     CONNECTIONS = Gauge Count "surmise_connections" ["listener"]
         "Open connections, by listener";
     RECOVERED = Gauge Count "surmise_recovery_events" []

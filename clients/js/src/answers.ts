@@ -666,6 +666,106 @@ export interface QuarantinedEvent {
 /** Why a record or a request was refused, as a word that programs can tell apart. */
 export type RefusalCode = "bad_json" | "bad_utf8" | "line_too_long" | "wrong_type" | "unknown_field" | "missing_field" | "not_finite" | "too_long" | "too_many_fields" | "empty" | "bad_time" | "time_ahead" | "seq_not_rising" | "unauthorized" | "fenced" | "bad_epoch" | "bad_hello" | "bad_stream" | "limit_reached" | "unavailable" | "unknown_incident" | "other_incarnation" | "quarantined";
 
+/** A range of a stream's own log that is learnt again in a learner that nobody else sees. */
+export interface Replay {
+  /** When it was asked for, RFC 3339. */
+  asked: string;
+  /** What it began with. */
+  begin: ReplayBegin;
+  /**
+   * How well it went, over offsets: at most 256 parts of equal width, in order. The last one may be shorter, or is
+   * still under way.
+   */
+  course: ReplayPoint[];
+  /** Why it failed. */
+  detail?: string;
+  /** The offset of the first event. */
+  from: number;
+  /** Its number. No two replays of one run of the daemon have the same. */
+  id: number;
+  /** Incidents that began. */
+  incidents: number;
+  /** Mean surprise of all events so far; 0 before the first. */
+  loss_bits_per_event: number;
+  /** How people call the replay. */
+  name?: string;
+  /** Which share of their bits networks saved, over all events so far. */
+  network_gain: number | null;
+  /**
+   * The offset that is learnt next. One that begins with what the stream knew comes from the checkpoint before
+   * `from`, so it is below `from` at first.
+   */
+  offset: number;
+  /**
+   * Events that the learner refused, and passed over: what is said of incidents that it had not seen, and what does
+   * not fit other fields.
+   */
+  refused: number;
+  /** How long it has run so far, in seconds. */
+  seconds: number;
+  /** What differs from the stream's own settings. */
+  settings: Record<string, unknown>;
+  /** 1 − loss / loss of the best simple expert of each field, over all events so far. */
+  skill: number | null;
+  /** How it is doing. */
+  state: ReplayState;
+  /** The hash of the learner after the last event, once the replay is done; equal hashes predict the same for ever. */
+  state_hash?: string;
+  /** The name of the stream. */
+  stream: string;
+  /** The offset after the last event. */
+  to: number;
+}
+
+/** What a replay begins with. */
+export type ReplayBegin = "fresh" | "live";
+
+/** Replays (`GET /api/v1/replays`). */
+export interface ReplayList {
+  /** The replays that are kept, the newest first. */
+  replays: Replay[];
+}
+
+/** What a part of a replay's course has cost. */
+export interface ReplayPoint {
+  /** Events of the part. */
+  events: number;
+  /** Their mean surprise; 0 if there are none. */
+  loss_bits_per_event: number;
+  /**
+   * The offset before which the part ends; it begins where the one before ends. An event belongs to the part that
+   * holds its first offset.
+   */
+  offset: number;
+  /**
+   * What the best simple expert of each field would have paid for them; null where that is not known, as in the
+   * part in which the learner decides what the fields hold.
+   */
+  simple_bits_per_event: number | null;
+}
+
+/** What is to be replayed (`POST /api/v1/replays`). */
+export interface ReplaySpec {
+  /** What it begins with. */
+  begin?: ReplayBegin;
+  /** The offset of the first event; left out, the first that the log still has and that it can begin with. */
+  from?: number;
+  /** How people call the replay. */
+  name?: string;
+  /**
+   * What differs from the stream's own settings: keys of `[model]`, and the keys and tables of `[streams.NAME]`
+   * (`fields`, `closed`, `model`, `learning`, `alarm`).
+   */
+  settings?: Record<string, unknown>;
+  /** The name of the stream. */
+  stream: string;
+  /** The offset after the last event; left out, where the log ends now. */
+  to?: number;
+}
+
+/** How a replay is doing. */
+export type ReplayState = "waiting" | "running" | "done" | "failed" | "stopped";
+
 /** The fields of a stream, in the order in which they are predicted. */
 export interface Schema {
   /** Whether a record with another field is refused; an open schema grows by it. */

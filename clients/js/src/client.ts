@@ -3,7 +3,7 @@
 import type {
   Accepted, AlarmEvent, AlarmList, Changed, CheckpointDescription, CheckpointDifference, CheckpointList, CheckpointMarks,
   CheckpointProof, FeedbackTaken, FeedbackVerdict, ForgetBody, ForgottenProducer, HistoryAnswer, LearnerDescription, LoggedEvents, Operations, QuarantineList,
-  SchemaChange, StateHash, StreamForecast, StreamList, StreamPrediction, SystemReport, WhyAnswer,
+  Replay, ReplayList, ReplaySpec, SchemaChange, StateHash, StreamForecast, StreamList, StreamPrediction, SystemReport, WhyAnswer,
 } from "./answers.js";
 import { ProtocolError } from "./errors.js";
 import { Exchange, type Ask, type ExchangeOptions, type Query } from "./exchange.js";
@@ -237,6 +237,28 @@ export class Client {
   /** Puts a stream back to what it knew then; `undo` brings back what it knew since. */
   async checkpointRestore(stream: string, generation: number, options: CallOptions = {}): Promise<Changed> {
     return this.change(checkpointOf(stream, generation, "restore"), options);
+  }
+
+  // ---- replays
+
+  /** The replays that the daemon keeps, the newest first. */
+  async replays(options: CallOptions = {}): Promise<Replay[]> {
+    return (await this.get<ReplayList>("/api/v1/replays", options)).replays;
+  }
+
+  /** Has a range of a stream's log learnt again, in a learner that nobody else sees and behind everything else. */
+  async replay(spec: ReplaySpec, options: CallOptions = {}): Promise<Replay> {
+    return this.change("/api/v1/replays", options, {}, spec);
+  }
+
+  /** How far a replay has come, and how well it goes. */
+  async replayShow(id: number, options: CallOptions = {}): Promise<Replay> {
+    return this.get(`/api/v1/replays/${id}`, options);
+  }
+
+  /** Stops a replay, and forgets it. */
+  async deleteReplay(id: number, options: CallOptions = {}): Promise<void> {
+    await this.exchange.ask(`/api/v1/replays/${id}`, { ...call(options), method: "DELETE" }, (answer) => answer.text());
   }
 
   // ---- the daemon

@@ -21,13 +21,13 @@ export interface ExchangeOptions {
 export type Query = Record<string, string | number | boolean | null | undefined>;
 
 export interface Ask {
-  method?: "GET" | "POST";
+  method?: "GET" | "POST" | "DELETE";
   query?: Query;
   body?: string;
   contentType?: string;
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
-  /** Whether asking changes nothing, so that it may be asked twice; what is no POST is such a question. */
+  /** Whether asking changes nothing, so that it may be asked twice; a GET is such a question. */
   isQuestion?: boolean;
   timeoutMs?: number;
   /** Statuses beside 2xx whose body is an answer. */

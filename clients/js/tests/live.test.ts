@@ -67,6 +67,23 @@ test("100,000 events are learnt once each while the daemon is killed", { timeout
   assert.equal((await client.status("killed")).offset, 100_000);
 });
 
+test("a stream's own log is replayed beside it", async () => {
+  await client.push("again", Array.from({ length: 600 }, (_, i) => ({ page: ["/home", "/cart"][i % 2], ms: i % 3 })));
+  const { id } = await client.replay({ stream: "again", name: "seed 7", settings: { seed: 7 } });
+  let replay = await client.replayShow(id);
+  for (let i = 0; i < 600 && (replay.state === "waiting" || replay.state === "running"); i++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    replay = await client.replayShow(id);
+  }
+  assert.deepEqual([replay.state, replay.offset, replay.name], ["done", 600, "seed 7"]);
+  assert.equal(replay.course.reduce((sum, { events }) => sum + events, 0), 600);
+  assert.equal((await client.replays())[0]!.state_hash, replay.state_hash);
+  await client.deleteReplay(id);
+  assert.deepEqual(await client.replays(), []);
+  const refused = client.replay({ stream: "again", settings: { netwerk: "off" } });
+  await assert.rejects(refused, (error: ProblemError) => error.status === 422 && error.detail.includes("netwerk"));
+});
+
 test("questions are answered, and refusals are typed", async () => {
   const events = Array.from({ length: 200 }, (_, i) => ({ page: ["/home", "/cart"][i % 2], ms: 10 + (i % 3) }));
   assert.equal((await client.push("web", events)).accepted, 200);

@@ -119,6 +119,7 @@ mod line;
 mod line_key;
 mod logged;
 mod quarantine;
+mod replays;
 mod reply;
 mod status;
 mod why;
@@ -131,6 +132,7 @@ pub use json_log::{is_time_name, take_time};
 pub use line::{EventLine, LINE_BYTES_MAX, ProducerLine, parse_bare, parse_line, parse_plain, parse_plain_untimed};
 pub use logged::{LoggedEvent, LoggedEvents};
 pub use quarantine::{QuarantineList, QuarantinedEvent};
+pub use replays::{Replay, ReplayBegin, ReplayList, ReplayPoint, ReplaySpec, ReplayState};
 pub use reply::{Ack, DriftEvent, ErrorReply, OutcomeReply, Reply, Welcome};
 pub use status::{
     Accepted, AcceptedError, AlarmAccount, CheckpointInfo, CheckpointMark, DiskBudget, Health, IncidentMark, Problem,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -35,11 +36,11 @@ def ask(request: pytest.FixtureRequest, daemon: Daemon) -> Iterator[Ask]:
     """Ask either client the same."""
     if request.param == "sync":
         with daemon.client() as client:
-            yield lambda name, *given, **named: getattr(client, name)(*given, **named)
+            yield lambda name, /, *given, **named: getattr(client, name)(*given, **named)
         return
     loop = asyncio.new_event_loop()
     asker = daemon.async_client()
-    yield lambda name, *given, **named: loop.run_until_complete(getattr(asker, name)(*given, **named))
+    yield lambda name, /, *given, **named: loop.run_until_complete(getattr(asker, name)(*given, **named))
     loop.run_until_complete(asker.close())
     loop.close()
 
@@ -199,6 +200,24 @@ def test_changes_and_their_undoing(ask: Ask, taught: str) -> None:
     with pytest.raises(ProblemError):
         ask("undo", other)
     assert any(entry["what"] == "stream reset" for entry in ask("audit", limit=50)["operations"])
+
+
+def test_replays_of_the_streams_own_log(ask: Ask, taught: str) -> None:
+    asked = ask("replay", taught, name="anew", start=0, end=600)
+    assert (asked["stream"], asked["name"], asked["to"]) == (taught, "anew", 600)
+    for _ in range(600):
+        replay = ask("show_replay", asked["id"])
+        if replay["state"] not in ("waiting", "running"):
+            break
+        time.sleep(0.05)
+    assert (replay["state"], replay["offset"]) == ("done", 600)
+    assert replay["state_hash"] == ask("state_hash", taught).state_hash
+    assert ask("replays")[0]["id"] == asked["id"]
+    assert ask("delete_replay", asked["id"]) is None
+    assert all(kept["id"] != asked["id"] for kept in ask("replays"))
+    with pytest.raises(ProblemError) as caught:
+        ask("replay", taught, begin="live", settings={"seed": 7})
+    assert (caught.value.status, caught.value.field) == (422, "settings")
 
 
 def test_what_is_said_of_incidents(ask: Ask, taught: str) -> None:

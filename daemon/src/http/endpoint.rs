@@ -8,7 +8,7 @@ use surmise_config::AccessRole;
 /// One endpoint, as documents list it.
 #[derive(Clone, Copy, Debug)]
 pub struct Endpoint {
-    /// The method: `GET` or `POST`.
+    /// The method: `GET`, `POST` or `DELETE`.
     pub method: &'static str,
     /// The path; a part in braces stands for a name or a number.
     pub path: &'static str,
@@ -29,6 +29,10 @@ pub struct Endpoint {
 pub enum Content {
     /// JSON of one type.
     Json(fn(&mut SchemaGenerator) -> Schema),
+    /// JSON of one type, about what has begun and is not done.
+    Begun(fn(&mut SchemaGenerator) -> Schema),
+    /// Nothing.
+    Nothing,
     /// Something else, by its media type.
     Other(&'static str),
 }
@@ -36,6 +40,11 @@ pub enum Content {
 /// JSON of a type.
 pub const fn json<T: JsonSchema>() -> Content {
     Content::Json(SchemaGenerator::subschema_for::<T>)
+}
+
+/// JSON of a type, about what has begun and is not done.
+pub const fn begun<T: JsonSchema>() -> Content {
+    Content::Begun(SchemaGenerator::subschema_for::<T>)
 }
 
 /// JSON that is described elsewhere.
@@ -48,6 +57,17 @@ pub const FEED: Content = Content::Other("text/event-stream");
 pub const BYTES: Content = Content::Other("application/octet-stream");
 /// A page for a browser.
 pub const PAGE: Content = Content::Other("text/html");
+
+impl Content {
+    /// The status of an answer that is this.
+    pub fn status(self) -> &'static str {
+        match self {
+            Content::Json(_) | Content::Other(_) => "200",
+            Content::Begun(_) => "202",
+            Content::Nothing => "204",
+        }
+    }
+}
 
 impl Endpoint {
     /// The endpoint of a list that a request with this method and this pattern of a path is for.

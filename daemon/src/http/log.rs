@@ -5,6 +5,7 @@ use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
 use crate::hub::Hub;
+use crate::log_range::{log_begin, reading_start};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -23,10 +24,6 @@ pub const FROM: Parameter =
 /// How many events to give.
 pub const COUNT: Parameter =
     Parameter::number("count", (1, EVENTS_MAX), Some(EVENTS_DEFAULT), "how many events to give");
-
-/// A group takes at most so many offsets before the one that is asked for; the search for its beginning goes back in
-/// such steps.
-const STEP_OFFSETS: u64 = 1024;
 
 /// Gives events of the log from an offset on, the latest ones if no offset is asked for.
 pub async fn events(
@@ -59,14 +56,8 @@ fn read(
     from: u64,
     count: usize,
 ) -> Result<(u64, Vec<LoggedEvent>), StoreError> {
-    let begin = store.log.tail(number, 0).next().transpose()?.map_or(from, |(group, _)| group.first_offset);
-    // a group begins at its first event: go back until one begins at or before the offset
-    let mut start = from;
-    let mut step = 0;
-    while start > begin && !begins_at_or_before(store, number, start, from)? {
-        step = (step * 2).max(STEP_OFFSETS);
-        start = from.saturating_sub(step).max(begin);
-    }
+    let begin = log_begin(store, number)?.unwrap_or(from);
+    let start = reading_start(store, number, begin, from)?;
     let mut events = Vec::new();
     for group in store.log.tail(number, start) {
         let (group, _) = group?;
@@ -83,10 +74,4 @@ fn read(
         }
     }
     Ok((begin, events))
-}
-
-/// Whether the first group that begins at `start` or later begins at `from` or earlier.
-fn begins_at_or_before(store: &Store, number: u32, start: u64, from: u64) -> Result<bool, StoreError> {
-    let first = store.log.tail(number, start).next().transpose()?;
-    Ok(first.is_some_and(|(group, _)| group.first_offset <= from))
 }

@@ -25,6 +25,7 @@ mod problem;
 mod producers;
 mod quarantine;
 mod query;
+mod replays;
 mod rows;
 mod server;
 mod sources;
@@ -40,7 +41,7 @@ use crate::undo::{Changed, SchemaChange};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::{Extension, Router};
 pub use endpoint::Endpoint;
-use endpoint::{BYTES, Content, FEED, JSON, LINES, PAGE, json};
+use endpoint::{BYTES, Content, FEED, JSON, LINES, PAGE, begun, json};
 use problem::ProblemResponse;
 use serde_json::Value;
 pub use server::serve;
@@ -48,13 +49,15 @@ use std::sync::Arc;
 use surmise_config::AccessRole;
 use surmise_event::LearnerDescription;
 use surmise_protocol::{
-    Accepted, AlarmList, Health, HistoryAnswer, LoggedEvents, QuarantineList, StreamList, WhyAnswer,
+    Accepted, AlarmList, Health, HistoryAnswer, LoggedEvents, QuarantineList, Replay, ReplayList, ReplaySpec,
+    StreamList, WhyAnswer,
 };
 
 /// Makes [`ENDPOINTS`] and the router out of one table.
 macro_rules! endpoints {
     (@route GET $handler:path) => { axum::routing::get($handler) };
     (@route POST $handler:path) => { axum::routing::post($handler) };
+    (@route DELETE $handler:path) => { axum::routing::delete($handler) };
     (@role open) => { None };
     (@role $role:ident) => { Some(AccessRole::$role) };
     (@body) => { None };
@@ -196,6 +199,15 @@ endpoints! {
     POST Operate "/api/v1/checkpoints/{stream}/{generation}/label" checkpoint_care::label,
         "gives a checkpoint a label, or takes it away (`label`)",
         query [checkpoint_care::LABEL], answer json::<checkpoint_care::CheckpointMarks>();
+    GET Read "/api/v1/replays" replays::list, "the replays of this run of the daemon, the newest first",
+        answer json::<ReplayList>();
+    POST Operate "/api/v1/replays" replays::create,
+        "learns a range of a stream's log again in a learner of its own, behind everything else (`{\"stream\":…}`)",
+        body json::<ReplaySpec>(), answer begun::<Replay>();
+    GET Read "/api/v1/replays/{id}" replays::show, "how far a replay has come, and how well it goes",
+        answer json::<Replay>();
+    DELETE Operate "/api/v1/replays/{id}" replays::delete, "stops a replay, and forgets it",
+        answer Content::Nothing;
     GET open "/v2" inference::server, "what serves here, by the Open Inference Protocol", answer JSON;
     GET open "/v2/health/live" inference::live, "whether the daemon works", answer JSON;
     GET open "/v2/health/ready" inference::ready, "whether all streams are restored", answer JSON;

@@ -43,7 +43,7 @@ pub fn documented(endpoints: &'static [Endpoint]) -> impl Iterator<Item = &'stat
 pub fn subject(endpoint: &Endpoint) -> &'static str {
     let rest = endpoint.path.strip_prefix(ROOT).unwrap_or_default();
     match rest.split(['/', '.']).next() {
-        Some(subject @ ("streams" | "checkpoints" | "producers")) => subject,
+        Some(subject @ ("streams" | "checkpoints" | "producers" | "replays")) => subject,
         Some(_) | None => "daemon",
     }
 }
@@ -74,6 +74,7 @@ fn make(endpoints: &'static [Endpoint]) -> Value {
         "tags": [
             { "name": "streams", "description": "what streams are told and asked" },
             { "name": "checkpoints", "description": "states of streams that are kept" },
+            { "name": "replays", "description": "ranges of a stream's own log that are learnt again, beside it" },
             { "name": "producers", "description": "who sends events" },
             { "name": "daemon", "description": "all streams at once, and the daemon itself" },
         ],
@@ -102,6 +103,18 @@ fn operation(endpoint: &Endpoint, types: &mut SchemaGenerator) -> Value {
         path_parameters(endpoint.path).chain(endpoint.query.iter().map(query_parameter)).collect();
     let role = endpoint.role.map_or(String::new(), |role| format!(" A token needs the role `{}`.", role.name()));
     let security = if endpoint.role.is_some() { json!([{ "token": [] }]) } else { json!([]) };
+    let answered = match endpoint.answer {
+        Content::Nothing => json!({ "description": "it is done" }),
+        Content::Begun(_) => {
+            let place =
+                json!({ "description": "where it is told how far it has come", "schema": { "type": "string" } });
+            let content = content(endpoint.answer, types);
+            json!({ "description": "it has begun", "headers": { "Location": place }, "content": content })
+        }
+        Content::Json(_) | Content::Other(_) => {
+            json!({ "description": "the answer", "content": content(endpoint.answer, types) })
+        }
+    };
     let mut operation = json!({
         "operationId": operation_id(endpoint),
         "tags": [subject(endpoint)],
@@ -109,7 +122,7 @@ fn operation(endpoint: &Endpoint, types: &mut SchemaGenerator) -> Value {
         "description": format!("{}.{role}", capitalised(endpoint.about)),
         "security": security,
         "responses": {
-            "200": { "description": "the answer", "content": content(endpoint.answer, types) },
+            endpoint.answer.status(): answered,
             "4XX": { "$ref": "#/components/responses/Problem" },
             "5XX": { "$ref": "#/components/responses/Problem" },
         },
@@ -145,7 +158,8 @@ fn capitalised(text: &str) -> String {
 
 fn content(content: Content, types: &mut SchemaGenerator) -> Value {
     match content {
-        Content::Json(schema) => json!({ "application/json": { "schema": schema(types) } }),
+        Content::Json(schema) | Content::Begun(schema) => json!({ "application/json": { "schema": schema(types) } }),
+        Content::Nothing => json!({}),
         Content::Other(kind @ "application/json") => json!({ kind: { "schema": { "type": "object" } } }),
         Content::Other(kind @ "application/octet-stream") => json!({ kind: {} }),
         // one event may be sent as plain JSON
@@ -166,6 +180,7 @@ fn path_parameters(path: &'static str) -> impl Iterator<Item = Value> {
         let text = || json!({ "type": "string", "minLength": 1 });
         let (about, example, schema) = match name {
             "generation" => ("the number of a checkpoint", json!(1), number()),
+            "id" => ("the number of a replay", json!(1), number()),
             "offset" => ("the offset of an event", json!(0), number()),
             "producer" => ("the name of a producer", json!("web-7"), text()),
             _ => ("the name of a stream", json!("web"), text()),

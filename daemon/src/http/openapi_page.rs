@@ -31,7 +31,7 @@ fn make(endpoints: &'static [Endpoint]) -> String {
     let about = document["info"]["description"].as_str().unwrap_or_default();
     let _ = writeln!(page, "<p>{}</p>", text(about));
     page += "<p>The same for programs: <a href=\"/api/v1/openapi.json\">/api/v1/openapi.json</a></p>\n";
-    for name in ["streams", "checkpoints", "producers", "daemon"] {
+    for name in ["streams", "checkpoints", "replays", "producers", "daemon"] {
         let _ = writeln!(page, "<h2>{name}</h2>");
         for endpoint in documented(endpoints).filter(|endpoint| subject(endpoint) == name) {
             write_endpoint(&mut page, endpoint, &document["paths"][endpoint.path][endpoint.method.to_lowercase()]);
@@ -63,7 +63,7 @@ fn write_endpoint(page: &mut String, endpoint: &Endpoint, operation: &Value) {
     if let Some(body) = body {
         row(page, "body", &content(*body, &operation["requestBody"]["content"]));
     }
-    row(page, "answer", &content(*answer, &operation["responses"]["200"]["content"]));
+    row(page, "answer", &content(*answer, &operation["responses"][answer.status()]["content"]));
     row(page, "role of the token", role.map_or("none is needed", |role| role.name()));
     *page += "</table>\n</section>\n";
 }
@@ -93,7 +93,8 @@ fn row(page: &mut String, name: &str, html: &str) {
 /// What a body is, as HTML.
 fn content(content: Content, described: &Value) -> String {
     match content {
-        Content::Json(_) => kind(&described["application/json"]["schema"]),
+        Content::Nothing => "nothing".to_owned(),
+        Content::Json(_) | Content::Begun(_) => kind(&described["application/json"]["schema"]),
         Content::Other(kind) => format!("<code>{}</code>", text(kind)),
     }
 }

@@ -111,6 +111,9 @@ pub async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
     ] {
         metrics::gauge!(telemetry::MEMORY, "kind" => kind).set(bytes as f64);
     }
+    let (running, waiting) = hub.replays.busy();
+    metrics::gauge!(telemetry::REPLAYS, "state" => "running").set(running as f64);
+    metrics::gauge!(telemetry::REPLAYS, "state" => "waiting").set(waiting as f64);
     metrics::gauge!(telemetry::DISK_FULL).set(f64::from(u8::from(hub.services.disk.is_full())));
     if let Some(store) = hub.store() {
         set_store_metrics(&store);

@@ -332,6 +332,37 @@ class AsyncClient:
         """Say how two checkpoints of a stream differ."""
         return await self.ask(calls.diff(stream, generation, other))
 
+    # ---- replays of a stream's own log
+
+    async def replays(self) -> list[dict[str, Any]]:
+        """Give the replays that the daemon keeps, the newest first."""
+        return await self.ask(calls.replays())
+
+    async def replay(
+        self,
+        stream: str,
+        *,
+        name: Optional[str] = None,
+        start: Optional[int] = None,
+        end: Optional[int] = None,
+        begin: str = "fresh",
+        settings: Optional[Mapping[str, Any]] = None,
+    ) -> dict[str, Any]:
+        """Have a range of a stream's log learnt again, by a learner that nobody else sees.
+
+        It begins knowing nothing (`fresh`), or what the stream knew at `start` (`live`); `settings` are what differs
+        from the stream's own, as in `{"network": "off"}`.
+        """
+        return await self.ask(calls.replay(stream, name, start, end, begin, settings))
+
+    async def show_replay(self, id: int) -> dict[str, Any]:
+        """Say how far a replay has come, and how well it goes."""
+        return await self.ask(calls.show_replay(id))
+
+    async def delete_replay(self, id: int) -> None:
+        """Stop a replay, and forget it."""
+        await self.ask(calls.delete_replay(id))
+
     # ---- the daemon itself
 
     async def health(self) -> Health:

@@ -116,6 +116,13 @@ def _as_object(body: bytes) -> dict[str, Any]:
     return found
 
 
+def _as_replays(body: bytes) -> list[dict[str, Any]]:
+    found = _as_object(body).get("replays")
+    if not isinstance(found, list):
+        raise ProtocolError("not an answer of surmised: expected a list of replays")
+    return found
+
+
 def stream_path(stream: str, *rest: str) -> str:
     """Give the path of a stream."""
     if not stream:
@@ -354,6 +361,38 @@ def verify(stream: str, generation: int) -> Call[dict[str, Any]]:
 def diff(stream: str, generation: int, other: int) -> Call[dict[str, Any]]:
     """Ask how two checkpoints differ."""
     return Call("GET", checkpoint_path(stream, generation, "diff"), _as_object, {"with": other})
+
+
+# ---- replays of a stream's own log
+
+
+def replays() -> Call[list[dict[str, Any]]]:
+    """Ask for the replays that the daemon keeps, the newest first."""
+    return Call("GET", "/api/v1/replays", _as_replays)
+
+
+def replay(
+    stream: str,
+    name: Optional[str],
+    start: Optional[int],
+    end: Optional[int],
+    begin: str,
+    settings: Optional[Mapping[str, Any]],
+) -> Call[dict[str, Any]]:
+    """Have a range of a stream's log learnt again."""
+    spec = {"stream": stream, "name": name, "from": start, "to": end, "begin": begin, "settings": settings}
+    body = json.dumps({key: value for key, value in spec.items() if value is not None}).encode()
+    return Call("POST", "/api/v1/replays", _as_object, body=body, content_type=JSON)
+
+
+def show_replay(id: int) -> Call[dict[str, Any]]:
+    """Ask how far a replay has come, and how well it goes."""
+    return Call("GET", f"/api/v1/replays/{int(id)}", _as_object)
+
+
+def delete_replay(id: int) -> Call[None]:
+    """Stop a replay, and forget it."""
+    return Call("DELETE", f"/api/v1/replays/{int(id)}", lambda _: None)
 
 
 # ---- the daemon itself

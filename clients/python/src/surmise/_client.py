@@ -345,6 +345,37 @@ class Client:
         """Say how two checkpoints of a stream differ."""
         return self.ask(calls.diff(stream, generation, other))
 
+    # ---- replays of a stream's own log
+
+    def replays(self) -> list[dict[str, Any]]:
+        """Give the replays that the daemon keeps, the newest first."""
+        return self.ask(calls.replays())
+
+    def replay(
+        self,
+        stream: str,
+        *,
+        name: Optional[str] = None,
+        start: Optional[int] = None,
+        end: Optional[int] = None,
+        begin: str = "fresh",
+        settings: Optional[Mapping[str, Any]] = None,
+    ) -> dict[str, Any]:
+        """Have a range of a stream's log learnt again, by a learner that nobody else sees.
+
+        It begins knowing nothing (`fresh`), or what the stream knew at `start` (`live`); `settings` are what differs
+        from the stream's own, as in `{"network": "off"}`.
+        """
+        return self.ask(calls.replay(stream, name, start, end, begin, settings))
+
+    def show_replay(self, id: int) -> dict[str, Any]:
+        """Say how far a replay has come, and how well it goes."""
+        return self.ask(calls.show_replay(id))
+
+    def delete_replay(self, id: int) -> None:
+        """Stop a replay, and forget it."""
+        self.ask(calls.delete_replay(id))
+
     # ---- the daemon itself
 
     def health(self) -> Health:

@@ -1,0 +1,83 @@
+//! The learner of a stream as it was before an event, from the newest kept checkpoint at or before it.
+
+use crate::copy_pages::CopyPages;
+use crate::log_range::log_begin;
+use crate::storage::Storage;
+use std::sync::Arc;
+use surmise_learner::{Learner, LearnerError, MemoryPages, Pages};
+use surmise_store::{CheckpointMeta, StoreError, StreamEntry};
+
+/// The reason why there is no learner that leads to an event.
+#[derive(Debug, thiserror::Error)]
+pub enum EarlierLearnerError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The learner cannot be made.
+    #[error(transparent)]
+    Learner(#[from] LearnerError),
+    /// The log no longer holds what leads to the event.
+    #[error("the log no longer holds what led there: the oldest checkpoint is of offset {oldest}")]
+    Gone {
+        /// The first offset that can be asked about.
+        oldest: u64,
+    },
+}
+
+/// A learner that goes on by itself, from some offset at or before the one that was asked for.
+pub struct EarlierLearner {
+    /// The learner.
+    pub learner: Learner,
+    /// Its key pages; none if the learner was to have none.
+    pub pages: Option<Arc<CopyPages>>,
+    /// The checkpoint that it comes from; none if it has seen nothing.
+    pub checkpoint: Option<CheckpointMeta>,
+}
+
+impl EarlierLearner {
+    /// A learner that has seen nothing.
+    ///
+    /// # Errors
+    /// The options do not fit the schema.
+    pub fn fresh(entry: &StreamEntry) -> Result<EarlierLearner, LearnerError> {
+        let learner = Learner::new(entry.schema.clone(), entry.options.clone())?;
+        Ok(EarlierLearner { learner, pages: None, checkpoint: None }.over(Arc::new(MemoryPages::default())))
+    }
+
+    /// Lets it find the states of keys in pages of the store, under its own.
+    fn over(mut self, below: Arc<dyn Pages>) -> EarlierLearner {
+        let pages = Arc::new(CopyPages::new(below, self.learner.pages_numbered()));
+        self.learner.set_pages(pages.clone());
+        EarlierLearner { pages: Some(pages), ..self }
+    }
+}
+
+/// The learner of the newest whole checkpoint at or before an offset, or a fresh one where the log begins with the
+/// stream. `pages` are the key pages of the stream, for reading.
+///
+/// # Errors
+/// Nothing that is kept leads to the offset, or the store fails.
+pub fn earlier_learner(
+    storage: &dyn Storage,
+    entry: &StreamEntry,
+    offset: u64,
+    pages: Option<Arc<dyn Pages>>,
+) -> Result<EarlierLearner, EarlierLearnerError> {
+    let checkpoints = storage.checkpoints(entry.number);
+    for meta in checkpoints.iter().rev().filter(|meta| meta.offset <= offset) {
+        if !storage.can_resume_from(meta).unwrap_or(false) {
+            continue;
+        }
+        let Ok((bytes, _)) = storage.load_checkpoint(meta) else { continue };
+        let Ok(learner) = Learner::load(&bytes) else { continue };
+        let earlier = EarlierLearner { learner, pages: None, checkpoint: Some(meta.clone()) };
+        return Ok(match pages {
+            Some(pages) => earlier.over(pages),
+            None => earlier,
+        });
+    }
+    match log_begin(storage, entry.number)? {
+        Some(0) => Ok(EarlierLearner::fresh(entry)?),
+        Some(_) | None => Err(EarlierLearnerError::Gone { oldest: checkpoints.first().map_or(0, |meta| meta.offset) }),
+    }
+}
