@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import type { BrowserContext, Page } from "playwright-core";
 import { browser, program } from "./chromium";
 import { kindShort } from "../src/format";
-import { Daemon, HOSTILE, kinds } from "./daemon";
+import { chance, Daemon, HOSTILE, kinds } from "./daemon";
 
 const EVENTS = 2500;
 const WAIT = { timeout: 60_000 };
@@ -261,6 +261,68 @@ if (!program()) {
     quiet = false;
   });
 
+  test("Replays start from the form, stand side by side with the API's figures, stop and are forgotten", TEST, async () => {
+    await open("#/stream/log-api");
+    await page.getByRole("link", { name: "Replay", exact: true }).click();
+    const form = page.locator("form.replay");
+    assert.equal(await form.getByLabel("Stream", { exact: true }).inputValue(), "log-api");
+    const list = async () => (await daemon.ask("/api/v1/replays")).replays as any[];
+    await form.getByRole("button", { name: "Its own course" }).click();
+    await page.locator(".said", { hasText: "Replay no. 1 of log-api" }).waitFor(WAIT);
+    await form.getByLabel("Network").selectOption("off");
+    await form.getByLabel("Called").fill("<b>no network</b>");
+    await page.keyboard.press("Enter");
+    await page.locator(".said", { hasText: "Replay no. 2 of log-api" }).waitFor(WAIT);
+    const rows = page.locator("table.figures tbody tr");
+    const ended = () => page.waitForFunction(() => [...document.querySelectorAll(".replays li")].length > 0 && [...document.querySelectorAll(".replays li")].every((row) => /done, /.test(row.textContent!)), undefined, WAIT);
+    await rows.nth(1).waitFor(WAIT);
+    await ended();
+    const [without, live] = await list();
+    assert.deepEqual([live.begin, live.state, without.settings.network, without.state], ["live", "done", "off", "done"]);
+    const sign = (x: number) => (Math.abs(x) < 0.0005 ? "0.000" : `${x > 0 ? "+" : "−"}${Math.abs(x).toFixed(3)}`);
+    const percent = (x: number | null, digits: number) => (x === null ? "–" : `${(x * 100).toFixed(digits)} %`.replace(/^-(0(?:\.0+)? )/, "$1"));
+    const shown = [live, without].map((replay, i) => {
+      const known = replay.course.filter((p: any) => p.simple_bits_per_event !== null);
+      const simple = known.reduce((sum: number, p: any) => sum + p.simple_bits_per_event * p.events, 0) / known.reduce((sum: number, p: any) => sum + p.events, 0);
+      return [replay.loss_bits_per_event.toFixed(3), i === 0 ? "–" : sign(replay.loss_bits_per_event - live.loss_bits_per_event), simple.toFixed(3), percent(replay.skill, 0), percent(replay.network_gain, 1), String(replay.incidents), replay.seconds.toFixed(1), "of its own"];
+    });
+    for (const [i, row] of shown.entries()) assert.deepEqual(await rows.nth(i).locator("td").allTextContents(), row);
+    assert.ok((await rows.nth(1).locator("th").textContent())!.includes("<b>no network</b>"), "a name is text");
+    // the live course is what the stream itself has lost
+    const { report } = await daemon.ask("/api/v1/streams/log-api");
+    assert.ok(Math.abs(live.loss_bits_per_event - report.loss_bits_per_event) < 1e-9, `${live.loss_bits_per_event} and ${report.loss_bits_per_event}`);
+    await page.locator(".card", { hasText: "Side by side" }).locator("canvas").waitFor(WAIT);
+    await page.getByRole("button", { name: "Difference so far" }).click();
+    await page.locator("figure.chart[aria-label^='Difference of mean bits']").waitFor(WAIT);
+    await sound("replays");
+    // what cannot be learnt is refused in the daemon's words
+    quiet = true;
+    await form.getByLabel("Other settings").fill('{"netwerk": "off"}');
+    await form.getByRole("button", { name: "Start a replay" }).click();
+    await page.locator(".said.problem", { hasText: "netwerk" }).waitFor(WAIT);
+    quiet = false;
+    // one that ended is forgotten
+    await page.getByRole("button", { name: "Forget: no. 1" }).click();
+    await page.locator(".said", { hasText: "no. 1 is forgotten" }).waitFor(WAIT);
+    assert.deepEqual((await list()).map((r) => r.id), [2]);
+    // one that runs is stopped in the middle: what it learns takes longer than the click
+    const next = chance(3);
+    const wide = () => ({ data: Object.fromEntries(Array.from({ length: 24 }, (_, field) => [`f${field}`, `v${Math.floor(next() * 50)}`])) });
+    for (let at = 0; at < 12; at++) await daemon.post("long", Array.from({ length: 1000 }, wide));
+    await form.getByLabel("Stream", { exact: true }).fill("long");
+    await form.getByLabel("Other settings").fill("");
+    await form.getByRole("button", { name: "Start a replay" }).click();
+    const running = page.locator(".replays li", { hasText: "long" });
+    await running.filter({ hasText: "learning event" }).waitFor(WAIT);
+    const { state, offset, to } = await daemon.ask("/api/v1/replays/3");
+    assert.ok(state === "running" && offset < to, `${state} at ${offset} of ${to}`);
+    await running.getByRole("button", { name: "Stop: no. 3" }).click();
+    await page.locator(".said", { hasText: "no. 3 is stopped, and forgotten" }).waitFor(WAIT);
+    await running.waitFor({ state: "detached", ...WAIT });
+    assert.deepEqual((await list()).map((r) => r.id), [2]);
+    await sound("replays after one was stopped");
+  });
+
   test("who may only read is told so, and nothing changes", TEST, async () => {
     quiet = true;
     const free = daemon;
@@ -423,7 +485,7 @@ if (!program()) {
     const before = page;
     page = phone.pages()[0] ?? (await phone.newPage());
     watch(page);
-    for (const view of ["#/now", "#/streams", "#/stream/shop-clicks", `#/stream/host-db1/event/${EVENTS - 20}`, "#/stream/shop-clicks/learner", "#/system"]) {
+    for (const view of ["#/now", "#/streams", "#/stream/shop-clicks", `#/stream/host-db1/event/${EVENTS - 20}`, "#/stream/shop-clicks/learner", "#/replays", "#/system"]) {
       await open(view);
       await page.waitForTimeout(1500);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

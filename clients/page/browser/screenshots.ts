@@ -25,14 +25,37 @@ if (url.startsWith("file:")) {
 const list = (await (await fetch(`${url}/api/v1/alarms?limit=50`)).json()) as { alarms: { stream: string; began: number; event: unknown; rarity_events: number }[] };
 const odd = list.alarms.filter((a) => a.event !== null).sort((a, b) => b.rarity_events - a.rarity_events)[0];
 const stream = odd?.stream ?? "";
+/** The stream of which most can be learnt shows what replays tell. */
+const { streams } = (await (await fetch(`${url}/api/v1/streams`)).json()) as { streams: { stream: string; offset: number; skill: number | null }[] };
+const replayed = [...streams].sort((a, b) => (b.skill ?? 0) - (a.skill ?? 0))[0];
 const views: [string, string][] = [
   ["now", "#/now"],
   ["streams", "#/streams"],
   ["stream", `#/stream/${stream}`],
   ["event", `#/stream/${stream}/event/${odd?.began ?? 0}`],
   ["learner", `#/stream/${stream}/learner`],
+  ["replays", `#/replays/${replayed?.stream ?? ""}`],
   ["system", "#/system"],
 ];
+/** Views of which the pictures show more than the first screen. */
+const LONG = ["stream", "replays", "system"];
+
+/** Replays to show side by side: the stream's own course, and what a learner makes of its second half that begins there. */
+async function replay(): Promise<void> {
+  const ask = (body: object) => fetch(`${url}/api/v1/replays`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const { stream, offset } = replayed!;
+  const from = Math.floor(offset / 2);
+  for (const what of [{ begin: "live" }, { name: "knew nothing there" }, { name: "nor has a network", settings: { network: "off" } }]) {
+    const answer = await ask({ stream, from, to: offset, ...what });
+    if (!answer.ok) throw new Error(`no replay: ${await answer.text()}`);
+  }
+  for (;;) {
+    const { replays } = (await (await fetch(`${url}/api/v1/replays`)).json()) as { replays: { state: string }[] };
+    if (replays.every(({ state }) => state !== "waiting" && state !== "running")) return;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+if (replayed && (!only || "replays".includes(only.split("-")[0]!))) await replay();
 
 for (const [look, options] of Object.entries<{ dark?: boolean; phone?: boolean }>(LOOKS)) {
   const context = await browser(options);
@@ -43,7 +66,7 @@ for (const [look, options] of Object.entries<{ dark?: boolean; phone?: boolean }
     await page.waitForTimeout(name === "stream" || name === "now" ? 4500 : 2500);
     const session = await context.newCDPSession(page);
     const size = page.viewportSize()!;
-    if (name === "stream") {
+    if (LONG.includes(name)) {
       const height = Math.min(options.phone ? 2000 : 1700, await page.evaluate(() => document.documentElement.scrollHeight));
       await page.setViewportSize({ ...size, height });
       await page.waitForTimeout(1500);

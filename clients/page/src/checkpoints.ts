@@ -7,11 +7,10 @@ import { clear, h } from "./dom";
 import { shorten } from "./eventtext";
 import { ago, bytes, count, moment, plural } from "./format";
 import { state } from "./state";
+import { StreamField } from "./streamfield";
 
 /** Checkpoints that are listed before a person asks for more. */
 const SHOWN = 12;
-/** Names of streams that the field offers to choose from. */
-const OFFERED_MAX = 200;
 
 const idOf = (c: { stream: string; generation: number }): string => `${c.stream}\n${c.generation}`;
 const nameOf = (c: { stream: string; generation: number }): string => `${shorten(c.stream, 60)}, generation ${count(c.generation)}`;
@@ -47,9 +46,8 @@ export class Checkpoints {
   private readonly said = h("p", { class: "said", role: "status" });
   private readonly list = h("ol", { class: "checkpoints" });
   private readonly more = h("button", { type: "button", onclick: () => ((this.shown += SHOWN * 2), this.draw(this.known)) }, "Show more");
-  private readonly names = h("datalist", { id: "checkpoint-streams" });
   private readonly make = h("button", {}, "Make one of every stream");
-  private readonly field = h("input", { type: "search", list: "checkpoint-streams", placeholder: "every stream", autocomplete: "off", oninput: () => this.chosen() });
+  private readonly field = new StreamField("Of", "checkpoint-streams", "every stream", () => this.chosen());
   private readonly rows = new Map<string, Row>();
   /** What was found of checkpoints while the view is open. */
   private readonly found = new Map<string, { text: string; bad: boolean }>();
@@ -58,31 +56,20 @@ export class Checkpoints {
   private isBusy = false;
 
   constructor(private readonly changed: () => void) {
-    const form = h("form", { class: "keyed", onsubmit: (event: Event) => (event.preventDefault(), this.makeNow()) }, h("label", {}, "Of ", this.field), this.names, this.make);
+    const form = h("form", { class: "keyed", onsubmit: (event: Event) => (event.preventDefault(), this.makeNow()) }, this.field.element, this.make);
     this.element = h("div", {}, form, this.said, this.title, this.list, h("p", { class: "more" }, this.more));
   }
 
-  /** The stream that is asked for; none for all. */
-  private get stream(): string | undefined {
-    return this.field.value.trim() || undefined;
-  }
-
   private chosen(): void {
-    this.make.textContent = this.stream === undefined ? "Make one of every stream" : "Make one of it";
-    this.offer();
+    this.make.textContent = this.field.name === undefined ? "Make one of every stream" : "Make one of it";
     this.shown = SHOWN;
     this.draw(this.known);
   }
 
-  private offer(): void {
-    const names = [...state.rows.keys()].filter((name) => name.includes(this.stream ?? "")).sort().slice(0, OFFERED_MAX);
-    clear(this.names, ...names.map((name) => h("option", { value: name })));
-  }
-
   draw(known: CheckpointInfo[]): void {
     this.known = known;
-    if (this.names.children.length === 0) this.offer();
-    const wanted = known.filter((c) => this.stream === undefined || c.stream.includes(this.stream)).sort((a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : b.generation - a.generation));
+    this.field.offer();
+    const wanted = known.filter((c) => this.field.name === undefined || c.stream.includes(this.field.name)).sort((a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : b.generation - a.generation));
     const total = wanted.reduce((sum, c) => sum + c.bytes, 0);
     const title = wanted.length === 0 ? "There is none yet." : `${plural(wanted.length, "checkpoint")} of ${bytes(total)}${wanted.length > this.shown ? `, the newest ${this.shown} shown` : ""}`;
     if (this.title.textContent !== title) this.title.textContent = title;
@@ -145,7 +132,7 @@ export class Checkpoints {
   }
 
   private makeNow(): void {
-    const { stream } = this;
+    const stream = this.field.name;
     void this.does("Making …", async () => {
       const { checkpoints } = await daemon.checkpoint({ ...(stream === undefined ? {} : { stream }) });
       const [first] = checkpoints;

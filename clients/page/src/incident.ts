@@ -12,6 +12,8 @@ import { incidentId } from "./state";
 
 /** The newest incidents that do not say what was expected are asked for it; each costs the daemon a part of its log. */
 const ASKED_MAX = 5;
+/** Of a silence the daemon need not learn anything again to tell: since when it lasts is told of all that are shown. */
+const SILENCES_ASKED_MAX = 25;
 const DAY_MS = 86_400_000;
 
 /** What was found out of incidents: why their event is odd, or in words why that cannot be told, or how silence is. */
@@ -120,7 +122,7 @@ function edit(event: Event, id: string, redraw: () => void): void {
 export async function explain(signal: AbortSignal, newest: () => AlarmEvent[], redraw: () => void): Promise<void> {
   const isAsked = (i: AlarmEvent) => !found.has(incidentId(i)) && (isOverdue(i) || (i.event !== null && !i.parts.some((part) => part.expected)));
   while (!signal.aborted) {
-    const next = newest().slice(0, ASKED_MAX).find(isAsked);
+    const next = newest().find((i, place) => place < (isOverdue(i) ? SILENCES_ASKED_MAX : ASKED_MAX) && isAsked(i));
     if (next && !document.hidden) {
       try {
         found.set(incidentId(next), isOverdue(next) ? await silenceOf(next, signal) : await daemon.why(next.stream, next.began, { seconds: 5, signal }));

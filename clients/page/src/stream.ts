@@ -37,7 +37,8 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
   const changes = h("div", {});
   root.append(
     h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "#/streams" }, "Streams"), " / ", title,
-      h("a", { class: "button", href: `#/stream/${encodeURIComponent(name)}/learner` }, "Learner")),
+      h("a", { class: "button", href: `#/stream/${encodeURIComponent(name)}/learner` }, "Learner"),
+      h("a", { class: "button", href: `#/replays/${encodeURIComponent(name)}` }, "Replay")),
     problem, facts.element, section("What is odd now", "", odd), expected.element,
     section("How good it is", "Mean surprise in bits per event, each event predicted before it was learnt: 0 bits are certainty, 1 bit is a coin toss; less is better.", lossTable),
     section("Can its word be trusted", "What it held likely, beside what then came.", quality),

@@ -4,9 +4,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import type { AlarmEvent, Outcome, Part, StreamRow } from "surmise";
+import type { AlarmEvent, Outcome, Part, Replay, StreamRow } from "surmise";
 import { proofWords, restoreWords } from "../src/checkpoints";
 import { filled } from "../src/course";
+import { differenceWords, figure, joined, nameOf, progress, sameWords, simpleLoss, specOf, stateWords, yardstick, type Wish } from "../src/curves";
 import { cut, expectedWords, fieldsOf } from "../src/eventtext";
 import { beganWords, bytes, num, rarity, rough, short, span } from "../src/format";
 import { meanSince, parseMetrics, sum } from "../src/metrics";
@@ -58,6 +59,47 @@ test("a checkpoint says what was found of it, and what restoring it does to late
   assert.match(later(1201), /^The 1 event that/);
   assert.match(later(null), /^What it has learnt since/);
   assert.equal(later(1200), "It has learnt nothing since, so nothing is lost.");
+});
+
+const point = (offset: number, events: number, bits: number, simple: number | null = null) => ({ offset, events, loss_bits_per_event: bits, simple_bits_per_event: simple });
+const replay = (id: number, more: Partial<Replay> = {}): Replay => ({
+  id, stream: "web", from: 0, to: 200, begin: "fresh", settings: {}, state: "done", asked: "2026-01-01T12:00:00Z", seconds: 1, offset: 200, course: [],
+  loss_bits_per_event: 0, skill: null, network_gain: null, incidents: 0, refused: 0, ...more,
+});
+
+test("a form says what is to be replayed, and what it cannot mean is refused in words", () => {
+  const wish: Wish = { stream: "web", name: "", from: "", to: "", begin: "fresh", network: "", seed: "", more: "" };
+  assert.deepEqual(specOf(wish), { stream: "web", begin: "fresh" });
+  assert.deepEqual(specOf({ ...wish, name: "none", from: "1,000", to: "2000", network: "off", seed: "7", more: '{"horizon": 8}' }),
+    { stream: "web", name: "none", from: 1000, to: 2000, begin: "fresh", settings: { horizon: 8, network: "off", seed: 7 } });
+  // one that goes on from what the stream knew has its settings, whatever stands in the form
+  assert.deepEqual(specOf({ ...wish, begin: "live", network: "off", seed: "x", more: "{" }), { stream: "web", begin: "live" });
+  for (const [bad, said] of [[{ from: "-1" }, /From is the number of an event/], [{ to: "1.5" }, /To is/], [{ seed: "x" }, /whole number/], [{ more: "{" }, /are JSON/], [{ more: "[1]" }, /an object/], [{ stream: "" }, /which stream/]] as const) {
+    assert.throws(() => specOf({ ...wish, ...bad }), { message: said });
+  }
+});
+
+test("replays are called by what differs, and say how far they are", () => {
+  assert.deepEqual([replay(1), replay(2, { begin: "live" }), replay(3, { settings: { network: "off", seed: 7 } }), replay(4, { name: "mine" })].map(nameOf), ["from nothing", "as it was learnt", "network off, seed 7", "mine"]);
+  const running = replay(1, { state: "running", from: 1000, to: 2000, offset: 1250 });
+  assert.deepEqual([progress(running), stateWords(running)], [0.25, "learning event 1,250, 25 %"]);
+  const before = { ...running, offset: 900 };
+  assert.deepEqual([progress(before), stateWords(before)], [0, "goes to where it begins, 100 events before"]);
+  assert.deepEqual([progress(replay(1)), stateWords(replay(1, { state: "failed", detail: "the log is gone" })), stateWords(replay(1, { state: "waiting", offset: 0 }))], [1, "failed: the log is gone", "waits for others"]);
+});
+
+test("courses of several replays stand over the same offsets, and differ by the means of the same events", () => {
+  const live = replay(2, { begin: "live", course: [point(100, 100, 2, 3), point(200, 50, 1, 2)], loss_bits_per_event: 5 / 3, state_hash: "a" });
+  const other = replay(1, { course: [point(100, 100, 2.5), point(200, 50, 1)], loss_bits_per_event: 2, state_hash: "b" });
+  const half = replay(3, { to: 150, course: [point(150, 120, 4)], state: "running", offset: 150 });
+  assert.deepEqual(joined([live, other, half]), [[100, 150, 200], [2, null, 1], [2.5, null, 1], [null, 4, null]]);
+  assert.deepEqual(joined([live, other], "so far"), [[100, 200], [2, 250 / 150], [2.5, 2]]);
+  assert.equal(yardstick([other, live]), live);
+  assert.deepEqual(joined([other, live, half], "difference").slice(1), [[0.5, null, 2 - 250 / 150], [0, null, 0], [null, null, null]]);
+  assert.deepEqual([differenceWords(live, live), differenceWords(other, live), differenceWords(half, live), figure(-0.25, "difference"), figure(2)], ["–", "+0.333", "other events", "−0.250", "2.00"]);
+  assert.deepEqual([simpleLoss(live), simpleLoss(other)], [400 / 150, null]);
+  const again = replay(5, { state_hash: "a" });
+  assert.deepEqual([live, other, half, again].map((one) => sameWords(one, [live, other, half, again])), ["as no. 5", "of its own", "–", "as no. 2"]);
 });
 
 test("the odd word of a text is marked by its place in bytes", () => {
