@@ -4,6 +4,7 @@
 //! [`worker`]; what may be asked for, [`plan`]; and how one goes, [`run`].
 
 mod course;
+mod pace;
 mod plan;
 mod run;
 mod worker;

@@ -1,6 +1,7 @@
 //! One replay: the events of its range go through [`StreamState::apply`], as live events and those of a recovery do.
 
 use super::course::ReplayMeasures;
+use super::pace::ReplayPace;
 use super::plan::ReplayPlan;
 use crate::budget::{MemoryBudget, Pressure};
 use crate::copy_pages::CopyPages;
@@ -81,6 +82,8 @@ pub struct RunSetting<'a> {
     pub budget: &'a MemoryBudget,
     /// Whether it is to stop.
     pub is_stopped: &'a dyn Fn() -> bool,
+    /// Whether events wait to be learnt by their streams.
+    pub do_events_wait: &'a dyn Fn() -> bool,
     /// Where it tells how far it has come.
     pub report: &'a dyn Fn(&dyn Fn(&mut Replay)),
 }
@@ -98,6 +101,7 @@ struct RunUnderWay<'a> {
     /// What is measured, from the first event of the range on.
     measures: Option<ReplayMeasures>,
     reported: Instant,
+    pace: ReplayPace,
 }
 
 /// What a learner takes, as the budget counts it, until it is dropped.
@@ -164,6 +168,7 @@ pub fn run(setting: &RunSetting<'_>, plan: &ReplayPlan) -> Result<RunEnd, RunErr
         memory: CountedLearner { budget: setting.budget, bytes: 0, due: now },
         measures: None,
         reported: now,
+        pace: ReplayPace::new(),
     };
     run.learn_from(start)
 }
@@ -214,6 +219,7 @@ impl RunUnderWay<'_> {
             if (self.setting.is_stopped)() {
                 return Ok(false);
             }
+            self.pace.rest(self.setting.do_events_wait, self.setting.is_stopped);
             let first = if self.plan.begin == ReplayBegin::Fresh { self.plan.from } else { 0 };
             if let Some((offset, record)) = part_of(&logged.record, offset, offsets, first, self.plan.to) {
                 self.learn(offset, &record)?;

@@ -48,6 +48,7 @@ fn run_until(
         pages: Arc::new(MemoryPages::default()),
         budget,
         is_stopped: &is_stopped,
+        do_events_wait: &|| false,
         report: &|change| change(&mut replay.borrow_mut()),
     };
     let ended = run(&setting, plan);
