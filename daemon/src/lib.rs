@@ -27,6 +27,7 @@ mod fencing;
 mod flows;
 mod following;
 mod forgetting;
+mod forgetting_scan;
 mod history;
 mod http;
 mod hub;

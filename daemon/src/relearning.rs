@@ -2,6 +2,7 @@
 //! goes on.
 
 use crate::forgetting::{Forgetting, Forgotten};
+use crate::forgetting_scan::ForgettingScan;
 use crate::refusals::RefusalCounts;
 use crate::renumbering::Renumbering;
 use crate::services::Services;
@@ -200,6 +201,15 @@ impl Relearning {
     /// What is made without the events that are to be forgotten, if some are.
     pub fn forgetting(&self) -> Option<&Forgetting> {
         self.forgetting.as_ref()
+    }
+
+    /// What forgetting comes to, by reading the log alone; none if nothing is to be forgotten.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn scan(&self, storage: &dyn Storage) -> Result<Option<ForgettingScan>, RelearnError> {
+        let scan = |forgetting: &Forgetting| ForgettingScan::read(&forgetting.what, &self.parts, self.present, storage);
+        Ok(self.forgetting.as_ref().map(scan).transpose()?)
     }
 
     /// Learns the log up to its present end.

@@ -249,6 +249,7 @@ impl From<UndoError> for ProblemResponse {
             UndoError::NoCheckpoint { .. } => (404, "no such checkpoint"),
             UndoError::NothingKept { .. } => (404, "nothing kept"),
             UndoError::NothingToForget(_) => (404, "no such events"),
+            UndoError::NoRoom { .. } => (507, "disk full"),
             UndoError::NotWhole { .. } => (409, "not whole"),
             UndoError::KeysGone(_) => (409, "states of keys are gone"),
             UndoError::NameTaken(_) => (409, "name taken"),
@@ -269,5 +270,19 @@ impl From<UndoError> for ProblemResponse {
             | UndoError::Uncertain(_) => (500, "not changed"),
         };
         ProblemResponse::new(status, title, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_without_room_is_told_with_both_figures() {
+        let error = UndoError::NoRoom { stream: "s".into(), needed_bytes: 4096, free_bytes: 1024 };
+        let answer = ProblemResponse::from(error);
+        let told = format!("{answer:?}");
+        assert!(told.contains("4096 bytes") && told.contains("1024 are free"), "{told}");
+        assert_eq!(answer.into_response().status(), 507);
     }
 }

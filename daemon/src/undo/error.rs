@@ -29,6 +29,20 @@ pub enum UndoError {
     /// No event of the stream is what is to be forgotten.
     #[error("{0:?} has no such events, so nothing is forgotten")]
     NothingToForget(String),
+    /// The disk has no room for the log without what is to be forgotten; the one with it stays until it is done, and
+    /// as long as it can be brought back.
+    #[error(
+        "the log of {stream:?} without these events takes {needed_bytes} bytes, and {free_bytes} are free for it \
+         (store.disk); nothing is forgotten"
+    )]
+    NoRoom {
+        /// The name of the stream.
+        stream: String,
+        /// What it would take.
+        needed_bytes: u64,
+        /// What is free.
+        free_bytes: u64,
+    },
     /// Nothing is kept that could be brought back.
     #[error("nothing of {stream:?} is kept that could be brought back{}", KeptIncarnations(known))]
     NothingKept {

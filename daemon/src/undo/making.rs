@@ -84,11 +84,19 @@ fn relearn_without(subject: &Subject, forgotten: Forgotten, means: &Means<'_>) -
     let old = &subject.entry;
     let entry = replacement_entry(subject, old.schema.clone(), means);
     let mut relearning = Relearning::without(forgotten, entry.clone(), old, means.services)?;
+    let nothing = || UndoError::NothingToForget(subject.name.to_string());
+    let scan = relearning.scan(&*subject.storage)?.unwrap_or_default();
+    if scan.forgotten == 0 {
+        return Err(nothing());
+    }
+    let needed_bytes = scan.kept_bytes;
+    let no_room = |free_bytes| UndoError::NoRoom { stream: subject.name.to_string(), needed_bytes, free_bytes };
+    scan.check_room(subject.storage.disk()).map_err(no_room)?;
     // its log can be written from here on, and is cleared away if it comes to nothing
     commit_as(StreamEntry { pending: true, ..entry }, subject, means).map_err(UndoError::Store)?;
     relearning.follow(&*subject.storage)?;
     if relearning.forgetting().is_none_or(|forgetting| forgetting.forgotten == 0) {
-        return Err(UndoError::NothingToForget(subject.name.to_string()));
+        return Err(nothing());
     }
     Ok(relearning)
 }
@@ -251,3 +259,7 @@ fn commit(subject: &Subject, entry: StreamEntry, means: &Means<'_>) -> Result<()
 fn commit_as(entry: StreamEntry, subject: &Subject, means: &Means<'_>) -> Result<(), StoreError> {
     subject.storage.commit(&[entry], &[], &[], means.retention.now_us)
 }
+
+#[cfg(test)]
+#[path = "making_tests.rs"]
+mod tests;
