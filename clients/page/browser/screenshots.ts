@@ -25,9 +25,10 @@ if (url.startsWith("file:")) {
 const list = (await (await fetch(`${url}/api/v1/alarms?limit=50`)).json()) as { alarms: { stream: string; began: number; event: unknown; rarity_events: number }[] };
 const odd = list.alarms.filter((a) => a.event !== null).sort((a, b) => b.rarity_events - a.rarity_events)[0];
 const stream = odd?.stream ?? "";
-/** The stream of which most can be learnt shows what replays tell. */
-const { streams } = (await (await fetch(`${url}/api/v1/streams`)).json()) as { streams: { stream: string; offset: number; skill: number | null }[] };
-const replayed = [...streams].sort((a, b) => (b.skill ?? 0) - (a.skill ?? 0))[0];
+/** The stream of which most can be learnt, in bits of an event, shows what replays tell. */
+const { streams } = (await (await fetch(`${url}/api/v1/streams`)).json()) as { streams: { stream: string; offset: number; skill: number | null; recent_bits: number | null }[] };
+const worth = (row: { skill: number | null; recent_bits: number | null }) => (row.skill ?? 0) * (row.recent_bits ?? 0);
+const replayed = [...streams].sort((a, b) => worth(b) - worth(a))[0];
 const views: [string, string][] = [
   ["now", "#/now"],
   ["streams", "#/streams"],
