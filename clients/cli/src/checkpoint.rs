@@ -137,14 +137,7 @@ pub(crate) fn run(global: &Global, args: &CheckpointArgs) -> Result<(), Failure>
             facts(global, &http.post(&path_of(stream, *generation, "/label"), &query)?)
         }
         CheckpointCommand::Export { stream, generation, to } => {
-            let generation = match generation {
-                Some(g) => *g,
-                None => newest(&http, stream)?,
-            };
-            let path = format!("/api/v1/checkpoints/{}/{generation}", segment(stream));
-            let mut response = http.open(&path, &[])?;
-            let bytes = response.body_mut().with_config().limit(u64::MAX).read_to_vec();
-            let bytes = bytes.map_err(|e| Failure::new(Exit::Unreachable, format!("the answer broke off: {e}")))?;
+            let (generation, bytes) = fetch(&http, stream, *generation)?;
             if to.as_os_str() == "-" {
                 std::io::stdout().write_all(&bytes)?;
                 return Ok(());
@@ -162,6 +155,18 @@ pub(crate) fn run(global: &Global, args: &CheckpointArgs) -> Result<(), Failure>
             ))?)
         }
     }
+}
+
+/// A checkpoint of a stream, the newest one unless its number is given, and its number.
+pub(crate) fn fetch(http: &Http, stream: &str, generation: Option<u64>) -> Result<(u64, Vec<u8>), Failure> {
+    let generation = match generation {
+        Some(generation) => generation,
+        None => newest(http, stream)?,
+    };
+    let mut response = http.open(&path_of(stream, generation, ""), &[])?;
+    let bytes = response.body_mut().with_config().limit(u64::MAX).read_to_vec();
+    let bytes = bytes.map_err(|e| Failure::new(Exit::Unreachable, format!("the answer broke off: {e}")))?;
+    Ok((generation, bytes))
 }
 
 fn path_of(stream: &str, generation: u64, rest: &str) -> String {

@@ -94,4 +94,18 @@ pub struct NetworkState {
     pub promotions: u64,
     /// Updates that were refused.
     pub updates_rejected: u64,
+    /// How each layer is, the lowest first.
+    pub each_layer: Vec<LayerState>,
+}
+
+/// How a layer of a network is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LayerState {
+    /// The root of the sum of its squared weights.
+    pub weight_norm: f64,
+    /// The root of the sum of squared gradients of its usual update, whose gradients are sums over a chunk.
+    pub gradient_norm: f64,
+    /// Units on which nothing depends: their gradients are under a thousandth of the layer's median unit's.
+    pub dead_units: u64,
 }

@@ -5,7 +5,8 @@ use crate::learner::Learner;
 use crate::measures::expert_names;
 use crate::number_fields::NumberFields;
 use crate::symbol_field::SymbolField;
-use surmise_event::{ExpertState, FieldDescription, LearnerDescription, NamedPart, NetworkState};
+use surmise_event::{ExpertState, FieldDescription, LayerState, LearnerDescription, NamedPart, NetworkState};
+use surmise_network::LayerHealth;
 use surmise_number::NumberModel;
 use surmise_symbol::SymbolModel;
 
@@ -76,8 +77,18 @@ impl Learner {
             loss_bits: bits(sums.nats),
             parts,
             experts: experts.collect(),
-            network: model.symbols().and_then(SymbolField::made_model).and_then(network_of),
+            network: self.network_of(model),
             tenths: if sums.measured > 0 { sums.tenths.iter().map(|tenth| tenth / measured).collect() } else { vec![] },
+        }
+    }
+
+    /// The network of a field, if it has one; number fields share theirs.
+    fn network_of(&self, model: &FieldModel) -> Option<NetworkState> {
+        match &model.model {
+            Model::Number(_) => {
+                self.models.numbers.as_ref().and_then(NumberFields::made_model).and_then(network_of_numbers)
+            }
+            _ => model.symbols().and_then(SymbolField::made_model).and_then(network_of_symbols),
         }
     }
 
@@ -111,7 +122,7 @@ fn parts_of(model: &FieldModel) -> (Vec<(String, Vec<NamedPart>)>, Vec<NamedPart
 }
 
 /// The network of a model of symbols, if it has one.
-fn network_of(model: &SymbolModel) -> Option<NetworkState> {
+fn network_of_symbols(model: &SymbolModel) -> Option<NetworkState> {
     let shape = model.network_shape()?;
     let (history, savings) = (model.network_history(), model.network_savings());
     Some(NetworkState {
@@ -124,6 +135,26 @@ fn network_of(model: &SymbolModel) -> Option<NetworkState> {
         parameters: model.parameters() as u64,
         trials: history.trials,
         promotions: history.promotions,
-        updates_rejected: model.rejected().by_reason().iter().map(|(_, count)| count).sum(),
+        updates_rejected: model.rejected().total(),
+        each_layer: model.network_health().into_iter().map(layer_state).collect(),
     })
+}
+
+/// The network of a model of numbers, if it has one.
+fn network_of_numbers(model: &NumberModel) -> Option<NetworkState> {
+    let (shape, parameters) = model.network_size()?;
+    Some(NetworkState {
+        hidden: shape.hidden as u64,
+        layers: shape.layers as u64,
+        chunk: shape.chunk as u64,
+        parameters: parameters as u64,
+        updates_rejected: model.rejected().total(),
+        each_layer: model.network_health().into_iter().map(layer_state).collect(),
+        ..NetworkState::default()
+    })
+}
+
+fn layer_state(health: LayerHealth) -> LayerState {
+    let LayerHealth { weight_norm, gradient_norm, dead_units } = health;
+    LayerState { weight_norm, gradient_norm, dead_units: dead_units as u64 }
 }

@@ -77,6 +77,7 @@ mod symbol_field;
 mod tally;
 mod values;
 mod vocabulary;
+mod weights;
 mod words;
 
 pub use component::{Component, UnknownComponent};
@@ -92,8 +93,9 @@ pub use pages::{MemoryPages, Page, Pages, PagesError};
 pub use parts::PartDetail;
 pub use surmise_alarm::BudgetAccount;
 pub use surmise_event::{ExpertReport, FieldReport, Report};
-pub use surmise_network::{Engine, GradientJob, JobSink, RejectedUpdates};
+pub use surmise_network::{ArrayNumbers, Engine, GradientJob, JobSink, NamedArray, RejectedUpdates};
 pub use surmise_symbol::EvidenceShare;
+pub use weights::FieldNetwork;
 
 /// The name of the vector kernel that learners on this machine use.
 pub fn kernel() -> &'static str {

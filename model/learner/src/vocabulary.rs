@@ -26,6 +26,16 @@ pub enum Token {
     Others,
 }
 
+impl Token {
+    /// The text of a value.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Token::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
 /// The symbols of a category by order of arrival, which is what the code tree of its symbol model is built for.
 #[derive(Clone, Default)]
 pub struct Vocabulary {
@@ -58,6 +68,11 @@ impl Vocabulary {
     /// How many symbols have arrived.
     pub fn len(&self) -> usize {
         self.tokens.len()
+    }
+
+    /// What each symbol stands for, in the order of their numbers.
+    pub fn tokens(&self) -> impl Iterator<Item = &Token> {
+        self.tokens.iter()
     }
 
     /// What a symbol stands for, if it has arrived.

@@ -80,6 +80,11 @@ impl EmbeddingTable {
         self.places[row] = (start / self.gates) as u32;
     }
 
+    /// Of each row its place in `param`, or [`NONE`].
+    pub fn places(&self) -> &[u32] {
+        &self.places
+    }
+
     /// Where the weights of a row lie in `param`, if the row has memory.
     #[inline(always)]
     pub fn place(&self, row: usize) -> Option<Range<usize>> {

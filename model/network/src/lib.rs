@@ -54,6 +54,7 @@ mod sequence;
 mod shape;
 mod tensor;
 mod tree;
+mod weights;
 
 pub use dense::{DenseLayer, SoftmaxHead};
 pub use device::{Device, DeviceError, FullChunk, FullLayer, TOLERANCE};
@@ -70,3 +71,4 @@ pub use rule::Rates;
 pub use sequence::{Hidden, Sequence};
 pub use shape::{NONE, Shape};
 pub use tree::TreeHead;
+pub use weights::{ArrayNumbers, LayerHealth, NamedArray};

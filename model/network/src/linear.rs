@@ -73,6 +73,16 @@ impl LinearHead {
         head
     }
 
+    /// The number of features.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Of each output its weights and behind them its bias.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.outputs.iter().map(|output| &*output.w)
+    }
+
     /// The number of outputs.
     pub fn outputs(&self) -> usize {
         self.outputs.len()

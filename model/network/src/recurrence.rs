@@ -128,6 +128,16 @@ impl Recurrence {
         &self.shape
     }
 
+    /// The layers, first layer first.
+    pub(crate) fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// beta2 to the power of the number of updates.
+    pub(crate) fn decay(&self) -> f64 {
+        self.decay
+    }
+
     /// The engine that computes.
     pub fn engine(&self) -> Engine {
         self.engine

@@ -68,6 +68,26 @@ impl TreeHead {
         self.nodes.len()
     }
 
+    /// The number of features.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Of each unit its place among those that have memory, or [`NONE`].
+    pub(crate) fn places(&self) -> &[u32] {
+        &self.places
+    }
+
+    /// The weights `[units that have memory, width]`.
+    pub(crate) fn weights(&self) -> &[f32] {
+        &self.w
+    }
+
+    /// The biases of the units that have memory.
+    pub(crate) fn biases(&self) -> impl Iterator<Item = f32> + '_ {
+        self.nodes.iter().map(|node| node.bias)
+    }
+
     /// Asks the processor to load the weights of a node before they are used.
     #[inline(always)]
     pub fn prefetch(&self, node: u32) {

@@ -22,7 +22,7 @@ use crate::sources::Sources;
 use crate::spec::Spec;
 use crate::symbol_inputs::{SymbolInputs, byte_kinds};
 use surmise_experts::Excess;
-use surmise_network::{JobSink, RejectedUpdates, Sequence, Shape};
+use surmise_network::{JobSink, LayerHealth, NamedArray, RejectedUpdates, Sequence, Shape};
 use surmise_state::{Persist, State, StateError, incremental_copy};
 
 /// Bytes that every model takes: maps of histories, final mixers, indices of weights.
@@ -143,6 +143,16 @@ impl SymbolModel {
     /// Weights of the network.
     pub fn parameters(&self) -> usize {
         self.sources.networks.parameters()
+    }
+
+    /// The weights of the network that predicts, if there is one.
+    pub fn network_arrays(&self) -> Vec<NamedArray<'_>> {
+        self.sources.networks.arrays()
+    }
+
+    /// How the layers of the network that predicts are, if there is one.
+    pub fn network_health(&self) -> Vec<LayerHealth> {
+        self.sources.networks.health()
     }
 
     /// Bytes that the model takes, nearly: its tables, its past, its networks, and what every model has. Equal states

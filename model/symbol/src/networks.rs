@@ -10,7 +10,7 @@ use crate::node::{NIBBLE_BITS, TreeNode};
 use crate::source::{EvidenceSource, INITIAL_WEIGHT, MixerInput, StatePlace, UsedBy};
 use crate::spec::Spec;
 use surmise_lanes::sigmoid;
-use surmise_network::{Hidden, JobSink, NONE, RejectedUpdates, Sequence, Shape};
+use surmise_network::{Hidden, JobSink, LayerHealth, NONE, NamedArray, RejectedUpdates, Sequence, Shape};
 use surmise_state::{Persist, State, StateError, incremental_copy};
 
 /// The champion and the trials of challengers.
@@ -113,6 +113,20 @@ impl Networks {
         if let Some(network) = &self.champion {
             key.match_networks(network.core.shape(), self.trials.champion, self.trials.challenger());
         }
+    }
+
+    /// The weights of the champion.
+    pub fn arrays(&self) -> Vec<NamedArray<'_>> {
+        let arrays = |network| {
+            let SymbolNetwork { core, head, .. }: &SymbolNetwork = network;
+            core.arrays().into_iter().chain(head.arrays()).collect()
+        };
+        self.champion.as_ref().map_or_else(Vec::new, arrays)
+    }
+
+    /// How the layers of the champion are.
+    pub fn health(&self) -> Vec<LayerHealth> {
+        self.champion.as_ref().map_or_else(Vec::new, |network| network.core.health())
     }
 
     /// The shape of the networks, if there are any.

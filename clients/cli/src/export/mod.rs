@@ -1,9 +1,13 @@
 //! `surmise export`: what was learnt, for other programs.
 
+#[cfg(feature = "learner")]
+mod safetensors;
 mod tensorboard;
 
 use crate::global::Global;
 use clap::{Args, Subcommand};
+#[cfg(feature = "learner")]
+use safetensors::SafetensorsArgs;
 use surmise_terminal::Failure;
 use tensorboard::TensorboardArgs;
 
@@ -17,10 +21,15 @@ pub(crate) struct ExportArgs {
 enum ExportCommand {
     /// Write event files that TensorBoard shows: of results of replays, or of streams of a running daemon.
     Tensorboard(TensorboardArgs),
+    /// Write the weights of a stream's networks as a safetensors file, with a manifest that says what they are.
+    #[cfg(feature = "learner")]
+    Safetensors(SafetensorsArgs),
 }
 
 pub(crate) fn run(global: &Global, args: &ExportArgs) -> Result<(), Failure> {
     match &args.command {
         ExportCommand::Tensorboard(args) => tensorboard::run(global, args),
+        #[cfg(feature = "learner")]
+        ExportCommand::Safetensors(args) => safetensors::run(global, args),
     }
 }

@@ -12,7 +12,7 @@ use crate::stages::quantiles::Predictive;
 use crate::stages::scored::Scored;
 use crate::stages::shares::{NumberExpertShare, expert_shares};
 use surmise_experts::PointLoss;
-use surmise_network::RejectedUpdates;
+use surmise_network::{LayerHealth, NamedArray, RejectedUpdates, Shape};
 
 /// The golden ratio's part by which the points of the CRPS move on from value to value.
 const GOLDEN_PART: f64 = 0.618_033_988_749_894_9;
@@ -202,6 +202,21 @@ impl NumberModel {
     /// Whether forecasts are learnt for each lead directly.
     pub fn leads_learnt(&self) -> bool {
         self.horizons.is_some()
+    }
+
+    /// The weights of the network that all columns share, if there is one.
+    pub fn network_arrays(&self) -> Vec<NamedArray<'_>> {
+        self.network.as_ref().map_or_else(Vec::new, NumberNetwork::arrays)
+    }
+
+    /// How the layers of that network are.
+    pub fn network_health(&self) -> Vec<LayerHealth> {
+        self.network.as_ref().map_or_else(Vec::new, NumberNetwork::health)
+    }
+
+    /// The shape and the number of weights of that network, if there is one.
+    pub fn network_size(&self) -> Option<(&Shape, usize)> {
+        self.network.as_ref().map(NumberNetwork::size)
     }
 
     /// Updates of the network that were refused, by the reason.

@@ -10,7 +10,9 @@ use crate::stages::column_forecast::ExpertForecasts;
 use crate::stages::experts::{ALL, LAST};
 use crate::stages::past::{ColumnPast, Regime};
 use crate::stages::scored::ColumnOutcome;
-use surmise_network::{JobSink, LinearHead, Rates, Recurrence, RejectedUpdates, Sequence, Shape};
+use surmise_network::{
+    JobSink, LayerHealth, LinearHead, NamedArray, Rates, Recurrence, RejectedUpdates, Sequence, Shape,
+};
 use surmise_state::{Persist, State, StateError};
 
 /// Inputs of a column; of streams with many columns, fewer.
@@ -200,6 +202,18 @@ impl NumberNetwork {
     }
 
     /// Updates that were refused, by the reason.
+    pub(crate) fn arrays(&self) -> Vec<NamedArray<'_>> {
+        self.body.arrays().into_iter().chain(self.head.arrays()).collect()
+    }
+
+    pub(crate) fn health(&self) -> Vec<LayerHealth> {
+        self.body.health()
+    }
+
+    pub(crate) fn size(&self) -> (&Shape, usize) {
+        (&self.shape, self.body.parameters())
+    }
+
     pub(crate) fn rejected(&self) -> RejectedUpdates {
         self.body.rejected()
     }
