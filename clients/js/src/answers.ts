@@ -475,6 +475,16 @@ export interface IncidentMark {
   time: string | null;
 }
 
+/** How a layer of a network is. */
+export interface LayerState {
+  /** Units on which nothing depends: their gradients are under a thousandth of the layer's median unit's. */
+  dead_units: number;
+  /** The root of the sum of squared gradients of its usual update, whose gradients are sums over a chunk. */
+  gradient_norm: number;
+  /** The root of the sum of its squared weights. */
+  weight_norm: number;
+}
+
 /** What a learner is made of, as its own declarations say it, with what each part counts now. */
 export interface LearnerDescription {
   /** What was chosen for the schema, for people. */
@@ -545,6 +555,8 @@ export interface NamedPart {
 export interface NetworkState {
   /** Steps of a chunk of truncated backpropagation. */
   chunk: number;
+  /** How each layer is, the lowest first. */
+  each_layer: LayerState[];
   /**
    * Which share of its bits the network saves the field; none where that cannot be told from the share of other
    * evidence.

@@ -192,6 +192,14 @@ if (!program()) {
     await lane.getByRole("button", { name: "contexts" }).click();
     const named = await lane.locator(".panel .name").allTextContents();
     assert.deepEqual(named, learner.fields[category].parts[0][1].map((p: any) => p.name));
+    // the norms of each layer of a network, and its dead units
+    const { network } = learner.fields[category];
+    await lane.getByRole("button", { name: "network" }).click();
+    const parts = await lane.locator(".panel li").allTextContents();
+    for (const [i, layer] of network.each_layer.entries()) {
+      assert.ok(parts.some((part) => part.startsWith(`layer ${i + 1}`) && part.includes("weights of norm")), parts.join("\n"));
+      assert.ok(parts.some((part) => part.startsWith(`dead units of layer ${i + 1}`) && part.endsWith(layer.dead_units === 0 ? "none" : "nothing depends on them")), parts.join("\n"));
+    }
     await sound("learner");
     // what networks save is the daemon's own figure; beside numbers of the same event it cannot be told
     const worth = page.locator("dl.facts div", { hasText: "Worth of networks" }).locator("dd");

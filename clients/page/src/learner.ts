@@ -101,6 +101,10 @@ function lane(field: FieldDescription, opened: Map<string, string>): HTMLElement
         { name: "challengers", about: `${plural(network.promotions, "promotion")} of ${plural(network.trials, "trial")}` },
         { name: "refused updates", about: count(network.updates_rejected) },
         ...(network.gain == null ? [] : [{ name: "saves", about: `${percent(network.gain)} of the field's bits` }]),
+        ...network.each_layer.flatMap((layer, i) => [
+          { name: `layer ${i + 1}`, about: `weights of norm ${num(layer.weight_norm)}, gradients of norm ${num(layer.gradient_norm)}` },
+          { name: `dead units of layer ${i + 1}`, about: layer.dead_units === 0 ? "none" : `${count(layer.dead_units)} of ${count(network.hidden)}: nothing depends on them` },
+        ]),
         { name: "sleeps", about: network.sleeps ? "yes: it saved less than a thousandth of the bits" : "no" }]]]
     : [];
   const stages: [string, string, Item[]][] = [
