@@ -174,6 +174,11 @@ fn all_streams_are_followed_at_a_glance() {
     assert_eq!(host.post("/api/v1/streams/new/delete", "").0, 200);
     let gone = read(&mut lines, |_, _, data| data["gone"].as_array().is_some_and(|gone| !gone.is_empty()));
     assert_eq!(gone["gone"], json!(["new"]));
+    // a stream that is new is told of with what is odd in it
+    post(&host, "odd", 0, 3000, Some(2990));
+    let alarms = read(&mut lines, |name, _, data| name == "alarms" && data["alarms"][0]["stream"] == "odd");
+    let began: Vec<&Value> = alarms["alarms"].as_array().unwrap().iter().map(|alarm| &alarm["began"]).collect();
+    assert!(began.contains(&&json!(2990)), "{began:?}");
     host.stop();
 }
 

@@ -118,18 +118,27 @@ function edit(event: Event, id: string, redraw: () => void): void {
   area.focus();
 }
 
+/** Incidents that could not be found out of, with when they are asked for again, and how long that wait was. */
+const later = new Map<string, { at: number; waitMs: number }>();
+const WAIT_MS_MAX = 60_000;
+
 /** Finds out of the newest incidents, one after another, what they do not say themselves. */
 export async function explain(signal: AbortSignal, newest: () => AlarmEvent[], redraw: () => void): Promise<void> {
-  const isAsked = (i: AlarmEvent) => !found.has(incidentId(i)) && (isOverdue(i) || (i.event !== null && !i.parts.some((part) => part.expected)));
+  const isAsked = (i: AlarmEvent) =>
+    !found.has(incidentId(i)) && (later.get(incidentId(i))?.at ?? 0) <= Date.now() && (isOverdue(i) || (i.event !== null && !i.parts.some((part) => part.expected)));
   while (!signal.aborted) {
     const next = newest().find((i, place) => place < (isOverdue(i) ? SILENCES_ASKED_MAX : ASKED_MAX) && isAsked(i));
     if (next && !document.hidden) {
+      const id = incidentId(next);
       try {
-        found.set(incidentId(next), isOverdue(next) ? await silenceOf(next, signal) : await daemon.why(next.stream, next.began, { seconds: 5, signal }));
+        found.set(id, isOverdue(next) ? await silenceOf(next, signal) : await daemon.why(next.stream, next.began, { seconds: 5, signal }));
+        later.delete(id);
       } catch (error) {
-        if (error instanceof ProblemError && [404, 410, 500, 503].includes(error.status)) found.set(incidentId(next), isOverdue(next) ? "" : words(error));
+        // one that cannot be answered now keeps no other waiting, and is asked for again
+        if (!isOverdue(next) && error instanceof ProblemError && [404, 410, 500, 503].includes(error.status)) found.set(id, words(error));
+        else later.set(id, { at: Date.now() + (later.get(id)?.waitMs ?? 1000), waitMs: Math.min(WAIT_MS_MAX, 2 * (later.get(id)?.waitMs ?? 1000)) });
       }
-      if (found.size > 200) found.delete(found.keys().next().value!);
+      for (const book of [found, later]) if (book.size > 200) book.delete(book.keys().next().value!);
       if (!signal.aborted) redraw();
     }
     await pause(next ? 300 : 2000, signal);

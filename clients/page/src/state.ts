@@ -13,6 +13,9 @@ export class State extends EventTarget {
   readonly incidents = new Map<string, AlarmEvent>();
   /** Whether the feed is open; none before the first answer. */
   open: boolean | null = null;
+  /** What the feed tells while incidents are read anew. */
+  private told: AlarmEvent[] | null = null;
+  private signal: AbortSignal | null = null;
 
   /** Incidents, the latest first. */
   latest(): AlarmEvent[] {
@@ -23,7 +26,11 @@ export class State extends EventTarget {
   take(told: DaemonNews): void {
     if (told.kind === "streams") {
       const { news } = told;
-      if (news.all) this.rows.clear();
+      if (news.all) {
+        this.rows.clear();
+        // what comes after this look is told by the feed, and what came before is asked for
+        void this.reload();
+      }
       for (const row of news.streams) {
         const before = this.rows.get(row.stream);
         if (before && row.schema.fields.length === 0) row.schema = before.schema;
@@ -33,6 +40,7 @@ export class State extends EventTarget {
       for (const name of news.gone) this.rows.delete(name);
       this.tell("rows");
     } else {
+      this.told?.push(...told.alarms);
       this.add(told.alarms);
     }
   }
@@ -54,19 +62,25 @@ export class State extends EventTarget {
     const onState = (open: boolean) => {
       this.open = open;
       this.tell("open");
-      if (open) void this.reload(signal);
     };
+    this.signal = signal;
     await read(() => daemon.watchAll({ signal, insist: true, onState }), signal, (news) => this.take(news));
   }
 
-  /** Reads the incidents anew, as after a restart of the daemon. */
-  private async reload(signal: AbortSignal): Promise<void> {
+  /** Reads the incidents anew, at the start and after a restart of the daemon. */
+  private async reload(): Promise<void> {
+    const told: AlarmEvent[] = (this.told = []);
     try {
-      const alarms = await daemon.alarms({ limit: 200, signal });
+      const alarms = await daemon.alarms({ limit: 200, ...(this.signal ? { signal: this.signal } : {}) });
+      if (this.told !== told) return;
       this.incidents.clear();
+      // what the feed told meanwhile is newer than the answer
       this.add(alarms);
+      this.add(told);
     } catch {
       // the feed breaks off, too, and comes back
+    } finally {
+      if (this.told === told) this.told = null;
     }
   }
 

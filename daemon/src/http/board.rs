@@ -2,7 +2,8 @@
 //!
 //! Once a second the rows of streams that changed are sent as an event `streams`, and incidents that began or went on
 //! as an event `alarms`. A follower that comes first gets all rows, so one that comes again after a break misses
-//! nothing, whatever its `Last-Event-ID` is. The streams and their owners know nothing of followers here.
+//! nothing, whatever its `Last-Event-ID` is; incidents before that it finds at `/api/v1/alarms`, if it asks after it has
+//! got the rows. The streams and their owners know nothing of followers here.
 
 use super::rows::{now_us, row};
 use crate::access::Grant;
@@ -87,7 +88,8 @@ impl Board {
             if is_new || (sent.offset, sent.incidents, sent.failed) != (offset, incidents, failed) {
                 sent.changed_at = looks;
             }
-            if !is_new && sent.incidents != incidents {
+            // those before the first look are asked for
+            if looks > 1 && sent.incidents != incidents {
                 alarms.extend(view.past.incidents.latest(STREAM_ALARMS_MAX));
             }
             let rests_long = looks - sent.changed_at > RESTING_LOOKS;
