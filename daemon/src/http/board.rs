@@ -2,8 +2,8 @@
 //!
 //! Once a second the rows of streams that changed are sent as an event `streams`, and incidents that began or went on
 //! as an event `alarms`. A follower that comes first gets all rows, so one that comes again after a break misses
-//! nothing, whatever its `Last-Event-ID` is; incidents before that it finds at `/api/v1/alarms`, if it asks after it has
-//! got the rows. The streams and their owners know nothing of followers here.
+//! nothing, whatever its `Last-Event-ID` is. Incidents of before it finds at `/api/v1/alarms`, if it asks once it has
+//! the rows. The streams and their owners know nothing of followers here.
 
 use super::rows::{now_us, row};
 use crate::access::Grant;

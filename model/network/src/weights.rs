@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(arrays[1].dims, [3, 48]);
     }
 
-    /// The upper layer's unit 5 gets no gradient, whether by its features or by what lies above: there is nothing above.
+    /// The upper layer's unit 5 gets no gradient, neither by its features nor from above, where there is nothing.
     #[test]
     fn a_unit_that_nothing_depends_on_is_dead() {
         assert_eq!(learnt(&[1]).health()[0].gradient_norm, 0.0, "no update was made");

@@ -40,7 +40,7 @@ pub(crate) struct SafetensorsArgs {
 
 /// What the arrays are.
 #[derive(Serialize)]
-struct Manifest<'a> {
+struct WeightsManifest<'a> {
     /// Where the weights come from: a stream and the number of its checkpoint, or a file.
     source: String,
     /// Events that were learnt.
@@ -116,7 +116,7 @@ pub(crate) fn run(global: &Global, args: &SafetensorsArgs) -> Result<(), Failure
         let (fields, kind) = (&*network.fields, network.kind.name());
         ManifestNetwork { arrays: arrays.collect(), fields, kind, symbols: &network.symbols, name }
     });
-    let manifest = Manifest {
+    let manifest = WeightsManifest {
         source,
         offset: learner.offset(),
         state_hash,
@@ -157,7 +157,7 @@ fn read(global: &Global, args: &SafetensorsArgs) -> Result<(String, Vec<u8>), Fa
     }
 }
 
-fn tell(global: &Global, args: &SafetensorsArgs, manifest: &Manifest<'_>, beside: &Path) -> Result<(), Failure> {
+fn tell(global: &Global, args: &SafetensorsArgs, manifest: &WeightsManifest<'_>, beside: &Path) -> Result<(), Failure> {
     let arrays: usize = manifest.networks.iter().map(|network| network.arrays.len()).sum();
     let bytes = std::fs::metadata(&args.out)?.len();
     if global.json() {
