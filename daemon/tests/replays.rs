@@ -265,7 +265,8 @@ fn trimmed(dir: &Path) -> Host {
 fn a_range_that_is_gone_is_refused_with_the_first_that_is_there() {
     let dir = tempfile::tempdir().unwrap();
     let host = trimmed(dir.path());
-    let begin_of_log = || host.get("/api/v1/streams/web/events?count=1").1["begin"].as_u64().unwrap();
+    // while the log is trimmed, reading it may be refused for a moment
+    let begin_of_log = || host.get("/api/v1/streams/web/events?count=1").1["begin"].as_u64().unwrap_or(0);
     let began = Instant::now();
     while begin_of_log() < 900 {
         assert!(began.elapsed() < Duration::from_secs(20), "the log is trimmed to 1 MiB, of 2000 bytes an event");
