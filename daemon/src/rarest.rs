@@ -46,7 +46,9 @@ pub struct ChosenOutcome {
 /// What was chosen of the events of a short time.
 #[derive(Debug, Default)]
 pub struct ChosenOutcomes {
-    /// The offsets of the first event and after the last one.
+    /// How many events were offered before the first of these. One event may have several offsets.
+    pub number: u64,
+    /// The offsets of the first event and of the last one.
     pub offsets: (u64, u64),
     /// The outcomes, in the order of their events.
     pub chosen: Vec<ChosenOutcome>,
@@ -101,7 +103,7 @@ impl ChosenOutcomes {
         if self.is_empty() {
             self.offsets.0 = offset;
         }
-        self.offsets.1 = offset + 1;
+        self.offsets.1 = offset;
         if self.chosen.len() >= chosen_max && !self.leave_out_below(rank) {
             return self.left_out.add(rank);
         }
@@ -109,7 +111,12 @@ impl ChosenOutcomes {
     }
 
     fn is_empty(&self) -> bool {
-        self.chosen.is_empty() && self.left_out.events == 0
+        self.events() == 0
+    }
+
+    /// How many events it was chosen of.
+    pub fn events(&self) -> u64 {
+        self.chosen.len() as u64 + self.left_out.events
     }
 
     /// Leaves out the outcome of the least rank, if that is below `rank`; of equal ones the latest.
@@ -186,7 +193,8 @@ impl RarestFeed {
     /// Ends a window before its time, or in time; returns whether nobody follows any more.
     pub fn end_window(&self) -> bool {
         let mut window = self.window();
-        let choice = std::mem::take(&mut window.choice);
+        let number = window.choice.number + window.choice.events();
+        let choice = std::mem::replace(&mut window.choice, ChosenOutcomes { number, ..ChosenOutcomes::default() });
         let is_over = !self.choices.is_wanted();
         if is_over {
             window.is_timed = false;
@@ -239,7 +247,7 @@ mod tests {
                 room.put(Some(OutcomeReply { offset, ..OutcomeReply::default() }), 1)
             });
         }
-        assert_eq!((offsets(&choice.chosen), choice.offsets, made), (vec![6, 8], (5, 11), 3));
+        assert_eq!((offsets(&choice.chosen), choice.offsets, made), (vec![6, 8], (5, 10), 3));
         assert_eq!((choice.left_out.events, choice.left_out.at_least), (4, [2, 0, 0, 0]));
         // a follower that wants fewer gets fewer of them
         let (own, left_out) = choice.at_rate(20);
@@ -270,7 +278,8 @@ mod tests {
         offer(100, 1.0);
         assert!(!feed.end_window());
         let (kept, again) = feed.follow(20);
-        assert_eq!(kept.iter().map(|choice| choice.offsets).collect::<Vec<_>>(), [(0, 100), (100, 101)]);
+        let places = kept.iter().map(|choice| (choice.number, choice.offsets));
+        assert_eq!(places.collect::<Vec<_>>(), [(0, (0, 99)), (100, (100, 100))]);
         drop(again);
         let windows = (101..1000).take_while(|offset| {
             offer(*offset, 1.0);

@@ -75,7 +75,7 @@ pub async fn watch(
         rate => {
             let (latest, choices) = shared.rarest.follow(rate);
             let feed = shared.rarest.clone();
-            let mut rarest = Rarest { feed, choices, rate, next: after.map(|after| after.saturating_add(1)) };
+            let mut rarest = Rarest { feed, choices, rate, after, next: None };
             if after.is_some() {
                 latest.iter().for_each(|choice| rarest.append(choice, &mut waiting));
             }
@@ -171,7 +171,9 @@ struct Rarest {
     feed: Arc<RarestFeed>,
     choices: Receiver<Arc<ChosenOutcomes>>,
     rate: usize,
-    /// The offset of the first event that it was told nothing of.
+    /// The offset of the last outcome that it had before a break, if it came back after one.
+    after: Option<u64>,
+    /// The number of the first event that it was told nothing of.
     next: Option<u64>,
 }
 
@@ -204,23 +206,29 @@ impl Outcomes {
 impl Rarest {
     /// Appends what is sent of a choice, preceded by the news of what is not.
     fn append(&mut self, choice: &ChosenOutcomes, out: &mut VecDeque<Event>) {
-        let (first, end) = choice.offsets;
-        let next = self.next.unwrap_or(first);
-        if end <= next {
+        let (first, last) = choice.offsets;
+        let is_new = |offset: u64| self.after.is_none_or(|after| offset > after);
+        let before = self.next.replace(choice.number + choice.events());
+        if !is_new(last) {
             return;
         }
-        if first > next {
-            append_lag(first - next, out);
+        let missed = match (before, self.after) {
+            (Some(next), _) => choice.number.saturating_sub(next),
+            // how many events the offsets of the break were is not known
+            (None, Some(after)) => first.saturating_sub(after.saturating_add(1)),
+            (None, None) => 0,
+        };
+        if missed > 0 {
+            append_lag(missed, out);
         }
         let (chosen, left_out) = choice.at_rate(self.rate);
         // one that came back amid a choice was told of what was left out
-        if left_out.events > 0 && first >= next {
+        if left_out.events > 0 && is_new(first) {
             let data = serde_json::json!({ "skipped": left_out.events, "at_least": left_out.at_least });
             out.push_back(Event::default().event("lagged").data(data.to_string()));
         }
-        let is_new = |followed: &FollowedOutcome| followed.outcome.as_ref().is_none_or(|o| o.offset >= next);
-        chosen.iter().filter(|c| is_new(&c.followed)).for_each(|chosen| append_outcome(&chosen.followed, out));
-        self.next = Some(end);
+        let is_wanted = |followed: &FollowedOutcome| followed.outcome.as_ref().is_none_or(|o| is_new(o.offset));
+        chosen.iter().filter(|c| is_wanted(&c.followed)).for_each(|chosen| append_outcome(&chosen.followed, out));
     }
 }
 
