@@ -10,7 +10,8 @@ use crate::session::{ListenerKind, Opening};
 use crate::sockets::{Addresses, Bound};
 use crate::threads::Threads;
 use crate::tls::{self, OwnCertificate};
-use crate::{clock, http, listen, sources, telemetry, undo, webhooks};
+use crate::webhooks::Webhooks;
+use crate::{clock, http, listen, sources, telemetry, undo};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -153,9 +154,13 @@ impl Running {
         let hub = Arc::new(hub);
         let (listeners, sessions) = (TaskTracker::new(), TaskTracker::new());
         let waiting = hub.clone();
-        listeners.spawn(async move { wait_for_recovery(&waiting, recoveries).await });
+        listeners.spawn(async move {
+            wait_for_recovery(&waiting, recoveries).await;
+            let webhooks = Webhooks::open(&waiting);
+            waiting.ready.store(true, Ordering::Release);
+            webhooks.serve().await;
+        });
         listeners.spawn(upkeep(hub.clone()));
-        listeners.spawn(webhooks::serve(hub.clone()));
         listeners.spawn(sources::serve(hub.clone()));
         Ok(Running {
             hub,
@@ -316,7 +321,6 @@ async fn wait_for_recovery(hub: &Hub, recoveries: Vec<oneshot::Receiver<u64>>) {
     let took = hub.started.elapsed();
     metrics::gauge!(crate::telemetry::RECOVERED).set(replayed as f64);
     tracing::info!(streams = hub.directory.len(), replayed, "streams are there after {took:.1?}");
-    hub.ready.store(true, Ordering::Release);
 }
 
 /// Has the recorder of metrics drop what it needs no more, from time to time.

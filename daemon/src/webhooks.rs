@@ -1,11 +1,11 @@
 //! Webhooks: incidents are posted to the addresses that the configuration names.
 //!
 //! Once a second the incidents that streams keep are looked at, as for the page, so owners and learning know nothing of
-//! it. What is new is posted, one after the other for each webhook, oldest first. What an address does not take is
-//! posted again, with growing pauses, for as long as the stream keeps the incident; what it refuses for good (a status
-//! of 4xx) is told and passed over. What was delivered is remembered in the data directory, so that a restart posts
-//! nothing twice, but for what was under way when the daemon was killed: deliveries are at least once, and their
-//! `webhook-id` is the same each time.
+//! it. What is there when a webhook is first known, before any event is taken, is old. What is new is posted, one after
+//! the other for each webhook, oldest first. What an address does not take is posted again, with growing pauses, for as
+//! long as the stream keeps the incident; what it refuses for good (a status of 4xx) is told and passed over. What was
+//! delivered is remembered in the data directory, so that a restart posts nothing twice, but for what was under way
+//! when the daemon was killed: deliveries are at least once, and their `webhook-id` is the same each time.
 //!
 //! Posts follow Standard Webhooks 1.0: `webhook-id`, `webhook-timestamp`, and `webhook-signature`, which is
 //! `v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`.
@@ -15,12 +15,12 @@ mod post;
 
 use crate::clock::now_us;
 use crate::hub::Hub;
+use crate::incidents::INCIDENTS_MAX;
 use crate::telemetry;
 use delivered::{DeliveredIncidents, Delivery};
 use post::{PostResult, Poster};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use surmise_config::WebhookRule;
 use surmise_event::format_time;
@@ -33,8 +33,6 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(300);
-/// Incidents of a stream that are looked at.
-const LOOKED_AT_MAX: usize = crate::incidents::INCIDENTS_MAX;
 
 /// One webhook.
 struct Webhook {
@@ -47,23 +45,43 @@ struct Webhook {
     seen: BTreeMap<u32, u64>,
 }
 
-/// Serves the webhooks of the configuration until the daemon stops.
-pub async fn serve(hub: Arc<Hub>) {
-    let mut serving = JoinSet::new();
-    for (name, rule) in &hub.config.export.webhooks {
-        match Poster::new(rule) {
-            Ok(poster) => {
-                let delivered = DeliveredIncidents::open(&hub.config.store.dir, name);
-                let (hub, name, rule, poster) = (hub.clone(), name.clone(), rule.clone(), Arc::new(poster));
-                serving.spawn(Webhook { hub, name, rule, poster, delivered, seen: BTreeMap::new() }.serve());
-            }
-            Err(e) => tracing::error!(webhook = name, "nothing is posted: {e}"),
-        }
+/// The webhooks of a configuration.
+pub struct Webhooks(Vec<Webhook>);
+
+impl Webhooks {
+    /// The webhooks of the configuration, and what each has delivered.
+    ///
+    /// The streams have to be there, and no event may have come since the start, so that what a webhook that is new
+    /// counts as old is what was there before it, however quick the first events are.
+    pub fn open(hub: &Arc<Hub>) -> Webhooks {
+        let rules = hub.config.export.webhooks.iter();
+        Webhooks(rules.filter_map(|(name, rule)| Webhook::open(hub, name, rule)).collect())
     }
-    serving.join_all().await;
+
+    /// Serves them until the daemon stops.
+    pub async fn serve(self) {
+        let serving: JoinSet<()> = self.0.into_iter().map(Webhook::serve).collect();
+        serving.join_all().await;
+    }
 }
 
 impl Webhook {
+    /// A webhook, unless its secret cannot be read, which is told.
+    fn open(hub: &Arc<Hub>, name: &str, rule: &WebhookRule) -> Option<Webhook> {
+        let poster =
+            Poster::new(rule).inspect_err(|e| tracing::error!(webhook = name, "nothing is posted: {e}")).ok()?;
+        let views = hub.directory.all();
+        let covered = views.iter().filter(|view| rule.covers(&view.name));
+        Some(Webhook {
+            hub: hub.clone(),
+            name: name.to_owned(),
+            rule: rule.clone(),
+            poster: Arc::new(poster),
+            delivered: DeliveredIncidents::open(&hub.config.store.dir, name, covered),
+            seen: BTreeMap::new(),
+        })
+    }
+
     async fn serve(mut self) {
         let stopping = self.hub.stopping.clone();
         stopping.run_until_cancelled(self.look_and_post()).await;
@@ -72,9 +90,6 @@ impl Webhook {
 
     /// Looks and posts for ever.
     async fn look_and_post(&mut self) {
-        while !self.hub.ready.load(Ordering::Acquire) {
-            sleep(LOOK_INTERVAL / 10).await;
-        }
         let mut looks = interval(LOOK_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -103,10 +118,9 @@ impl Webhook {
                 continue;
             }
             self.seen.insert(view.number, changes);
-            let incidents = view.past.incidents.latest(LOOKED_AT_MAX);
+            let incidents = view.past.incidents.latest(INCIDENTS_MAX);
             due.extend(self.delivered.due(view, incidents, self.rule.ended));
         }
-        self.delivered.look_is_over();
         self.seen.retain(|number, _| views.iter().any(|view| view.number == *number));
         due
     }

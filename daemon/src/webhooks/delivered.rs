@@ -1,6 +1,7 @@
 //! What one webhook has delivered, so that nothing is posted twice after a restart.
 
 use crate::directory::StreamView;
+use crate::incidents::INCIDENTS_MAX;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -78,40 +79,37 @@ pub struct DeliveredIncidents {
     path: PathBuf,
     /// By the name of the stream.
     marks: BTreeMap<String, StreamMark>,
-    /// Whether nothing is known of earlier deliveries: incidents that are there already are old.
-    is_first_look: bool,
     /// Whether anything is not saved.
     is_changed: bool,
 }
 
 impl DeliveredIncidents {
-    /// Reads what a webhook has delivered before. If nothing is known of it, what is there already counts as delivered.
-    pub fn open(dir: &Path, webhook: &str) -> DeliveredIncidents {
+    /// Reads what a webhook has delivered before. If nothing is known of it, what these streams, which are all that it
+    /// covers, have by now counts as delivered.
+    pub fn open<'a>(
+        dir: &Path,
+        webhook: &str,
+        streams: impl Iterator<Item = &'a Arc<StreamView>>,
+    ) -> DeliveredIncidents {
         let path = dir.join(WEBHOOKS_DIR).join(format!("{webhook}.json"));
         let known = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        DeliveredIncidents {
-            path,
-            is_first_look: known.is_none(),
-            is_changed: known.is_none(),
-            marks: known.unwrap_or_default(),
-        }
+        let is_changed = known.is_none();
+        let marks = known.unwrap_or_else(|| {
+            let had = streams.map(|view| (view, view.past.incidents.latest(INCIDENTS_MAX)));
+            // where nothing has come yet, nothing is to be remembered
+            let had = had.filter(|(_, incidents)| !incidents.is_empty());
+            had.map(|(view, incidents)| (view.name.to_string(), StreamMark::old(view.number, &incidents))).collect()
+        });
+        DeliveredIncidents { path, marks, is_changed }
     }
 
     /// What is due of a stream's incidents, which come latest first; the oldest is due first.
     pub fn due(&mut self, view: &StreamView, incidents: Vec<AlarmEvent>, wants_ends: bool) -> Vec<Delivery> {
         let known = self.marks.get(&*view.name);
         // what came in the place of another stream has that one's incidents, which were told
-        let is_old = known.map_or(self.is_first_look || view.is_replacement, |mark| mark.number != view.number);
-        if is_old {
-            // where nothing has come yet, nothing is to be remembered
-            if incidents.is_empty() && known.is_none() && !view.is_replacement {
-                return Vec::new();
-            }
+        if known.map_or(view.is_replacement, |mark| mark.number != view.number) {
             self.is_changed = true;
-            let delivered = incidents.iter().map(incident_place).collect();
-            let mut mark = StreamMark { number: view.number, delivered, ..StreamMark::default() };
-            mark.settle(&incidents);
-            self.marks.insert(view.name.to_string(), mark);
+            self.marks.insert(view.name.to_string(), StreamMark::old(view.number, &incidents));
             return Vec::new();
         }
         let nothing = StreamMark { number: view.number, ..StreamMark::default() };
@@ -131,11 +129,6 @@ impl DeliveredIncidents {
             }
         }
         due
-    }
-
-    /// All streams were looked at.
-    pub fn look_is_over(&mut self) {
-        self.is_first_look = false;
     }
 
     /// Notes what was delivered.
@@ -173,14 +166,17 @@ impl DeliveredIncidents {
 }
 
 /// Incidents of a stream that are remembered one by one. A stream keeps fewer.
-const REMEMBERED_MAX: usize = 2 * crate::incidents::INCIDENTS_MAX;
+const REMEMBERED_MAX: usize = 2 * INCIDENTS_MAX;
 
 impl StreamMark {
-    /// Of incidents that are all delivered, those that are not over are open.
-    fn settle(&mut self, incidents: &[AlarmEvent]) {
+    /// That of a stream whose incidents all count as delivered; those that are not over are open.
+    fn old(number: u32, incidents: &[AlarmEvent]) -> StreamMark {
         let is_open = |event: &&AlarmEvent| event.alarm.phase != AlarmPhase::Ended;
-        self.open = incidents.iter().filter(is_open).map(incident_place).collect();
-        self.bound();
+        let delivered = incidents.iter().map(incident_place).collect();
+        let open = incidents.iter().filter(is_open).map(incident_place).collect();
+        let mut mark = StreamMark { number, delivered, open, ..StreamMark::default() };
+        mark.bound();
+        mark
     }
 
     /// Forgets what began longest ago, which counts as delivered all the same.
