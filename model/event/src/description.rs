@@ -98,6 +98,21 @@ pub struct NetworkState {
     pub each_layer: Vec<LayerState>,
 }
 
+/// A template of lines.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TemplateState {
+    /// The field that has the lines.
+    pub field: String,
+    /// Its text, with placeholders such as `<number>` where it varies.
+    pub text: String,
+    /// Lines that it has had.
+    pub lines: u64,
+    /// The offset of the latest event with it, as far as that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest_offset: Option<u64>,
+}
+
 /// How a layer of a network is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -31,7 +31,9 @@ mod time;
 pub use alarm::{Alarm, AlarmBudget, AlarmKind, AlarmPhase, BudgetError, BudgetSpan};
 pub use civil::{CivilTime, DateOrder};
 pub use column::{ColumnReading, ColumnUnit, column_reading, table_numerals};
-pub use description::{ExpertState, FieldDescription, LayerState, LearnerDescription, NamedPart, NetworkState};
+pub use description::{
+    ExpertState, FieldDescription, LayerState, LearnerDescription, NamedPart, NetworkState, TemplateState,
+};
 pub use expected::Expected;
 pub use feedback::{Feedback, FeedbackVerdict};
 pub use first_events::FirstEvents;

@@ -5,6 +5,7 @@ use crate::learner::Learner;
 use crate::measures::expert_names;
 use crate::number_fields::NumberFields;
 use crate::symbol_field::SymbolField;
+use std::collections::BTreeMap;
 use surmise_event::{ExpertState, FieldDescription, LayerState, LearnerDescription, NamedPart, NetworkState};
 use surmise_network::LayerHealth;
 use surmise_number::NumberModel;
@@ -42,6 +43,23 @@ impl Learner {
             mixture: sums.mixture,
             experts: expert_names(model).into_iter().zip(sums.experts.iter().copied()).collect(),
         })
+    }
+
+    /// How much each expert counts in the mixtures of the fields that have it, as their mean, by name.
+    pub fn expert_weights(&self) -> BTreeMap<&'static str, f64> {
+        let mut sums: BTreeMap<&'static str, (f64, usize)> = BTreeMap::new();
+        for field in &self.models.fields {
+            for (name, weight) in expert_names(field).into_iter().zip(self.weights_of(field)) {
+                let (sum, fields) = sums.entry(name).or_default();
+                (*sum, *fields) = (*sum + weight, *fields + 1);
+            }
+        }
+        sums.into_iter().map(|(name, (sum, fields))| (name, sum / fields as f64)).collect()
+    }
+
+    /// The share of all numbers that lay within the interval of each level; nothing before the first number.
+    pub fn coverage(&self) -> Vec<(f64, f64)> {
+        self.measures.tally.coverage()
     }
 
     /// What the learner is made of, with the weights and losses of its experts.

@@ -72,6 +72,16 @@ pub struct FieldModel {
 }
 
 impl FieldModel {
+    /// Distinct symbols that were seen, or templates of lines; `None` for what has neither.
+    pub(crate) fn distinct(&self) -> Option<u64> {
+        match &self.model {
+            // the end of a key is a symbol of the vocabulary, but no value
+            Model::Category(_, v) => Some((v.len() - usize::from(v.end().is_some())) as u64),
+            Model::Line(_, lines, _) => Some(lines.templates() as u64),
+            Model::Bytes(_) | Model::Gap(_) | Model::Number(_) => None,
+        }
+    }
+
     /// Makes the model of the field at `position`; `column` is the column of the number model that the field becomes if
     /// it is a number.
     ///

@@ -103,7 +103,7 @@ pub(crate) struct Measures {
     pub(crate) tally: StreamTally,
     /// Whether events are added to the tally.
     pub(crate) scoring: bool,
-    /// Whether ranks of symbols, and coverage and CRPS of numbers, are measured as well.
+    /// Whether ranks of symbols and CRPS of numbers are measured as well.
     pub(crate) ranks: bool,
     /// Whether the latest event's forecasts are kept.
     pub(crate) intervals: bool,

@@ -75,11 +75,13 @@ mod silence;
 mod surprise;
 mod symbol_field;
 mod tally;
+mod templates;
 mod values;
 mod vocabulary;
 mod weights;
 mod words;
 
+pub use checkpoint::FORMAT;
 pub use component::{Component, UnknownComponent};
 pub use describe::FieldLosses;
 pub use error::{CheckpointError, LearnerError};

@@ -37,9 +37,12 @@ impl LineExpectation {
     /// What was expected in the slot of a name.
     fn of_slot(&self, name: &str) -> PartExpectation {
         let slot = self.slots.iter().find(|slot| slot.name == name);
-        PartExpectation { expected: slot.map(|slot| likely(&slot.likeliest)), by: None }
+        PartExpectation { expected: slot.map(|slot| likely(&slot.likeliest)), by: slot.map(|_| OF_SLOT.to_owned()) }
     }
 }
+
+/// What expects the values of a slot.
+const OF_SLOT: &str = "earlier values of the slot";
 
 /// Likely values as an expectation.
 fn likely(values: &[LikelyValue]) -> Expected {

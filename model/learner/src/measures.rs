@@ -9,7 +9,7 @@ use crate::options::NetworkSize;
 use crate::parts::PartDetail;
 use crate::symbol_field::SymbolField;
 use std::collections::BTreeMap;
-use surmise_event::{Part, Report};
+use surmise_event::{Drift, Part, Report};
 use surmise_network::RejectedUpdates;
 use surmise_number::{NumberModel, PointLoss};
 use surmise_state::Persist;
@@ -80,8 +80,7 @@ impl Learner {
         self.measures.scoring = on;
     }
 
-    /// Sets whether ranks of symbols (top1 to top20), and coverage and CRPS of numbers are measured, which costs a
-    /// query per event.
+    /// Sets whether ranks of symbols (top1 to top20) and CRPS of numbers are measured, which costs a query per event.
     pub fn set_ranks(&mut self, on: bool) {
         self.measures.ranks = on;
     }
@@ -170,6 +169,16 @@ impl Learner {
         }
     }
 
+    /// Distinct symbols and templates that all fields have seen.
+    pub fn distinct(&self) -> u64 {
+        self.models.fields.iter().filter_map(FieldModel::distinct).sum()
+    }
+
+    /// The latest lasting change of the stream, if there was one.
+    pub fn latest_drift(&self) -> Option<&Drift> {
+        self.monitors.drift.latest.last()
+    }
+
     /// The prequential measures so far: every event was scored before it was learnt.
     pub fn report(&mut self) -> Report {
         let state_bytes = self.state_bytes();
@@ -179,13 +188,7 @@ impl Learner {
     /// The same, by somebody who knows the size of the encoded state in bytes: counting it walks over the whole state.
     pub fn report_of_size(&mut self, state_bytes: u64) -> Report {
         let names: Vec<Vec<&'static str>> = self.models.fields.iter().map(expert_names).collect();
-        let distinct = self.models.fields.iter().map(|f| match &f.model {
-            // the end of a key is a symbol of the vocabulary, but no value
-            Model::Category(_, v) => Some((v.len() - usize::from(v.end().is_some())) as u64),
-            Model::Line(_, lines, _) => Some(lines.templates() as u64),
-            Model::Bytes(_) | Model::Gap(_) | Model::Number(_) => None,
-        });
-        let distinct: Vec<_> = distinct.collect();
+        let distinct: Vec<_> = self.models.fields.iter().map(FieldModel::distinct).collect();
         let mut report = self.measures.tally.report(&self.schema, &names, &self.regret_bounds(), &distinct);
         if let Some(target) = &self.options.target {
             // the other fields condition the target: nothing is measured of them

@@ -18,6 +18,7 @@ use crate::words::{PartExpectation, Words};
 use surmise_alarm::Reading;
 use surmise_event::{Event, Value};
 use surmise_number::{EventContext, Given};
+use surmise_stopwatch::{Stage, lap};
 use surmise_symbol::{SymbolKey, SymbolModel};
 
 /// The symbol of a line feed.
@@ -254,10 +255,17 @@ impl Learner {
         let asks = predicted && measures.parts.asks();
         let expectation = if asks { expect_number(model, column, given) } else { PartExpectation::default() };
         let nats = numbers.observe(key, column, x);
+        lap(Stage::Numbers);
         let Some(model) = numbers.made_model() else { return (ObservedField::default(), 0) };
         let cost = Surprise { nats, excess: model.latest_excess() };
         if predicted {
-            reading.tails = model.levels(column, given).map(|(below, within)| (below, 1.0 - within));
+            let levels = model.levels(column, given);
+            reading.tails = levels.map(|(below, within)| (below, 1.0 - within));
+            if measures.scoring
+                && let Some(levels) = levels
+            {
+                measures.tally.add_levels(i, levels);
+            }
             self.monitors.alarms.number(i, &reading);
             let claim_bits = self.monitors.alarms.claim_bits();
             self.scratch.before.keep_number(i, &ObservedNumber { model, column, given, claim_bits });
@@ -272,9 +280,9 @@ impl Learner {
         if measures.scoring && predicted {
             measures.tally.add_experts(i, nats, model.expert_nats(column));
             if measures.ranks
-                && let Some((levels, crps)) = model.measures(column, given)
+                && let Some(crps) = model.crps(column, given)
             {
-                measures.tally.add_levels(i, levels, crps);
+                measures.tally.add_crps(i, crps);
             }
         }
         // other fields see how large the number is for its column; where there are none, nothing looks

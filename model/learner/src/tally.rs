@@ -39,9 +39,11 @@ pub struct FieldTally {
     pub squared: f64,
     /// The sum of absolute errors of the numbers' point forecasts.
     pub absolute: f64,
-    /// Numbers whose predicted distribution was measured.
+    /// Numbers whose place in the predicted distribution was measured.
     pub measured: u64,
-    /// The sum of their ranked probability scores.
+    /// Numbers whose ranked probability score was measured.
+    pub crps_count: u64,
+    /// The sum of those scores.
     pub crps: f64,
     /// How much of the measured numbers lay within each of [`COVERED_LEVELS`].
     pub covered: [f64; 3],
@@ -103,18 +105,34 @@ impl StreamTally {
         }
     }
 
-    /// Adds a number that covered the levels from `span.0` to `span.1` of what was predicted, and its ranked
-    /// probability score.
-    pub fn add_levels(&mut self, field: usize, span: (f64, f64), crps: f64) {
+    /// Adds the ranked probability score of a number.
+    pub fn add_crps(&mut self, field: usize, crps: f64) {
+        let sums = &mut self.fields[field];
+        sums.crps_count += 1;
+        sums.crps += crps;
+    }
+
+    /// Adds a number that covered the levels from `span.0` to `span.1` of what was predicted.
+    pub fn add_levels(&mut self, field: usize, span: (f64, f64)) {
         let sums = &mut self.fields[field];
         sums.measured += 1;
-        sums.crps += crps;
         for (sum, (low, high)) in sums.covered.iter_mut().zip(COVERED_LEVELS) {
             *sum += part_within(span, low, high);
         }
         for (k, sum) in sums.tenths.iter_mut().enumerate() {
             *sum += part_within(span, k as f64 / 10.0, (k + 1) as f64 / 10.0);
         }
+    }
+
+    /// The share of all numbers that lay within the interval of each level; nothing before the first number.
+    pub fn coverage(&self) -> Vec<(f64, f64)> {
+        let measured: u64 = self.fields.iter().map(|sums| sums.measured).sum();
+        if measured == 0 {
+            return Vec::new();
+        }
+        let covered = |k: usize| self.fields.iter().map(|sums| sums.covered[k]).sum::<f64>() / measured as f64;
+        // the levels are written as the shares that they promise
+        [(0, 0.9), (1, 0.5), (2, 0.99)].map(|(k, level)| (level, covered(k))).to_vec()
     }
 
     /// The report of these sums.
@@ -191,7 +209,7 @@ impl FieldTally {
             mse_regret_bound: None,
             mae_regret: None,
             mae_regret_bound: None,
-            crps: measured(self.crps),
+            crps: (self.crps_count > 0).then(|| self.crps / self.crps_count as f64),
             coverage_90: measured(self.covered[0]),
             coverage_50: measured(self.covered[1]),
             coverage_99: measured(self.covered[2]),
@@ -216,7 +234,7 @@ fn part_within(span: (f64, f64), low: f64, high: f64) -> f64 {
 
 impl Persist for FieldTally {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        for v in [&mut self.count, &mut self.ranked, &mut self.numbers, &mut self.measured] {
+        for v in [&mut self.count, &mut self.ranked, &mut self.numbers, &mut self.measured, &mut self.crps_count] {
             s.u64("tally count", v)?;
         }
         s.u64s_fixed("tally ranks", &mut self.within)?;
@@ -256,13 +274,13 @@ mod tests {
     fn point_masses_count_by_the_part_that_lies_within() {
         let mut t = StreamTally { fields: vec![FieldTally::default()], ..StreamTally::default() };
         // a constant is predicted as such: it covers all levels alike
-        t.add_levels(0, (0.0, 1.0), 0.0);
+        t.add_levels(0, (0.0, 1.0));
         let f = &t.fields[0];
         assert!(f.covered.iter().zip([0.9, 0.5, 0.99]).all(|(a, b)| (a - b).abs() < 1e-12));
         assert!(f.tenths.iter().all(|n| (n - 0.1).abs() < 1e-12));
-        t.add_levels(0, (0.9, 1.0), 0.0);
-        t.add_levels(0, (1.0, 1.0), 0.0);
-        t.add_levels(0, (0.3, 0.3), 0.0);
+        t.add_levels(0, (0.9, 1.0));
+        t.add_levels(0, (1.0, 1.0));
+        t.add_levels(0, (0.3, 0.3));
         let f = &t.fields[0];
         assert!((f.covered[0] - (0.9 + 0.5 + 0.0 + 1.0)).abs() < 1e-12, "{:?}", f.covered);
         assert!((f.tenths.iter().sum::<f64>() - 4.0).abs() < 1e-12, "{:?}", f.tenths);

@@ -7,6 +7,7 @@ use crate::component::SymbolComponent;
 use crate::followers::Followers;
 use crate::hash::mix;
 use crate::key::SymbolKey;
+use std::fmt;
 
 /// Makes [`Context`] and its methods of a table. An entry is a variant with its arguments, its component (or `None`),
 /// its description in reports, and its hash in terms of the three names at the top.
@@ -73,6 +74,35 @@ contexts! { |key, followers, side|
     Side(fields: u16, n: u8), Some(Sides),
         "Other fields of the event, those whose bits are set, with the last n symbols of this one." =>
         order(sides(fields, side), n, key);
+}
+
+impl fmt::Display for Context {
+    /// What the prediction depends on, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match *self {
+            Context::Order(0) => "how often each comes",
+            Context::Order(1) => "the last symbol",
+            Context::Order(n) => return write!(f, "the last {n} symbols"),
+            Context::Skip(lags) => {
+                let lags: Vec<_> = (1..=16).filter(|k| lags >> (k - 1) & 1 == 1).map(|k| k.to_string()).collect();
+                return write!(f, "the symbols {} back", lags.join(" and "));
+            }
+            Context::Word => "the current word",
+            Context::Words => "the current and the previous word",
+            Context::SkipWord => "the current word and the last but one",
+            Context::GapWord => "the current word and what is before it",
+            Context::Number => "the number so far",
+            Context::Shape => "the shape of the line so far",
+            Context::Followers => "what followed the last two bytes",
+            Context::Above => "what is above in the column",
+            Context::Field => "the place in the line, and the field so far",
+            Context::Bag(..) => "the symbols of the session, in any order",
+            Context::Position => "the position in the session",
+            Context::Side(_, 0) => "other fields",
+            Context::Side(_, 1) => "other fields and the last symbol",
+            Context::Side(_, n) => return write!(f, "other fields and the last {n} symbols"),
+        })
+    }
 }
 
 impl Context {

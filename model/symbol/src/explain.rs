@@ -19,7 +19,7 @@ pub struct SymbolExpertShare {
 /// The share of a context or of a source of evidence in what the mixer made of a symbol.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvidenceShare {
-    /// The context, or the source's name.
+    /// What the context is, in words, or the source's name.
     pub name: String,
     /// The component with which ablation leaves it out; `None` if it is always kept.
     pub component: Option<SymbolComponent>,
@@ -61,7 +61,7 @@ impl SymbolModel {
         let event = event.into();
         let spec = &self.spec;
         let mut mixer_logit = 0.0;
-        let contexts = spec.contexts.iter().map(|(context, _)| (format!("{context:?}"), context.component()));
+        let contexts = spec.contexts.iter().map(|(context, _)| (context.to_string(), context.component()));
         let sources = self.mixing.layout().sources();
         let sources = sources.map(|(name, component)| (name.to_string(), component));
         let mut evidence: Vec<EvidenceShare> =

@@ -98,13 +98,6 @@ impl NumberModel {
         self.score(column, given, &self.level_map(column, given))
     }
 
-    /// [`levels`](Self::levels) and [`crps`](Self::crps) at once, for less.
-    pub fn measures(&self, column: usize, given: Given) -> Option<((f64, f64), f64)> {
-        let scored = self.event.scored(column)?;
-        let map = self.level_map(column, given);
-        Some((levels(scored, given, &map), self.score(column, given, &map)?))
-    }
-
     fn score(&self, column: usize, given: Given, map: &LevelMap) -> Option<f64> {
         let cdf = self.event.cdf_of(&self.columns, column, given)?;
         let scored = self.event.scored(column)?;

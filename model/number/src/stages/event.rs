@@ -15,6 +15,7 @@ use crate::stages::past::{ColumnPast, Days, Regime};
 use crate::stages::points::PointForecasts;
 use crate::stages::scored::{ColumnOutcome, Scored};
 use surmise_experts::PointLoss;
+use surmise_stopwatch::{Stage, lap};
 
 /// What forecasts are made of: all that a model has learnt.
 #[derive(Clone, Copy)]
@@ -100,7 +101,9 @@ impl EventScratch {
         }
         if let (Some(network), Some(ahead)) = (network, ahead) {
             let inputs = NetworkInputs { pasts: &self.pasts, experts: &self.experts };
+            lap(Stage::Numbers);
             network.peek(ahead, &inputs, phase, |j| columns[j].units.unit, &mut self.pass);
+            lap(Stage::Network);
             for ((past, experts), (mean, log_scale)) in
                 self.pasts.iter().zip(&mut self.experts).zip(self.pass.forecasts())
             {

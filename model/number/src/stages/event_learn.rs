@@ -10,6 +10,7 @@ use crate::stages::learn::ColumnStages;
 use crate::stages::network::{KeyNetwork, NetworkInputs, NumberNetwork};
 use crate::stages::past::Regime;
 use crate::stages::scored::{ColumnOutcome, Scored};
+use surmise_stopwatch::{Stage, lap};
 
 impl EventScratch {
     /// Every column learns from its own value.
@@ -65,6 +66,8 @@ impl EventScratch {
             return;
         }
         let inputs = NetworkInputs { pasts: &self.pasts, experts: &self.experts };
+        lap(Stage::Numbers);
         network.learn(key, &inputs, &self.outcomes, &mut self.pass);
+        lap(Stage::Network);
     }
 }
