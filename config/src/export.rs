@@ -11,6 +11,46 @@ use std::path::PathBuf;
 pub struct ExportTable {
     /// Addresses that incidents are posted to, by a name for the log and the metrics.
     pub webhooks: BTreeMap<String, WebhookRule>,
+    /// Where traces of single events go. Without it there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traces: Option<TracesTable>,
+}
+
+/// `[export.traces]`: the collector of OpenTelemetry that traces of single events are sent to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TracesTable {
+    /// The collector's address for OTLP over HTTP; `/v1/traces` is appended.
+    pub endpoint: String,
+    /// One event in so many is followed, 1 at least; besides, those whose sender traces its request.
+    #[serde(default = "one_in_a_thousand")]
+    pub every: u64,
+}
+
+fn one_in_a_thousand() -> u64 {
+    1000
+}
+
+impl TracesTable {
+    /// What is wrong with it, each with the key that is meant.
+    pub(crate) fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        if !is_address(&self.endpoint) {
+            let endpoint = &self.endpoint;
+            faults.push(("endpoint", format!("{endpoint:?} is no address; write http://… or https://…")));
+        }
+        if self.every == 0 {
+            faults.push(("every", "0: one event in 0 cannot be followed; 1 follows each".into()));
+        }
+        faults
+    }
+}
+
+/// Whether something can be posted there.
+fn is_address(url: &str) -> bool {
+    let host = ["http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme));
+    let is_host = |host: &str| !host.is_empty() && !host.starts_with(['/', ':', '?', '#']);
+    host.is_some_and(is_host) && !url.contains(char::is_whitespace)
 }
 
 /// `[export.webhooks.NAME]`: an address that incidents are posted to.
@@ -66,9 +106,7 @@ impl WebhookRule {
         if !(1..=64).contains(&name.len()) || !name.chars().all(is_letter) {
             faults.push(WebhookFault::Name);
         }
-        let host = ["http://", "https://"].iter().find_map(|scheme| self.url.strip_prefix(scheme));
-        let is_host = |host: &str| !host.is_empty() && !host.starts_with(['/', ':', '?', '#']);
-        if !host.is_some_and(is_host) || self.url.contains(char::is_whitespace) {
+        if !is_address(&self.url) {
             faults.push(WebhookFault::Url(self.url.clone()));
         }
         if self.streams.is_empty() {

@@ -24,7 +24,7 @@ mod units;
 pub use address::{AddressError, OFF, parse_address};
 pub use config::{Config, ConfigSource, DEFAULT_FILE};
 pub use error::{ConfigError, ConfigFault, Hint, SchemaFault, WrittenIn};
-pub use export::{ExportTable, WebhookFault, WebhookRule};
+pub use export::{ExportTable, TracesTable, WebhookFault, WebhookRule};
 pub use settings::learner_settings;
 pub use sources::{FileFormat, FileSource, SourceFault, SourcesTable, SyslogKey, SyslogSource};
 pub use stream_name::{StreamNameError, check_stream_name};

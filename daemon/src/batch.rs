@@ -66,6 +66,6 @@ impl Batch {
         let rest = self.items.split_off(count);
         let items = std::mem::replace(&mut self.items, rest);
         let (stream, told) = (self.stream.clone(), self.told.clone());
-        Batch { stream, items, answers: self.answers, told, pending: self.pending.split() }
+        Batch { stream, items, answers: self.answers, told, pending: self.pending.split_off_first(count) }
     }
 }

@@ -27,6 +27,9 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
+/// How long the last traces may take to be sent.
+const TRACES_TIME_MAX: Duration = Duration::from_secs(3);
+
 /// The daemon, as something to be started.
 pub struct Daemon;
 
@@ -50,7 +53,6 @@ pub enum ShutdownError {
 /// A running daemon.
 pub struct Running {
     hub: Arc<Hub>,
-    devices: Arc<DevicePolicy>,
     addresses: Addresses,
     threads: Vec<JoinHandle<()>>,
     /// Dropped when the owners are to end, so that the checkpointer ends after them.
@@ -149,8 +151,20 @@ impl Running {
         let fault = Fault::default();
         let Threads { handles, ports, recoveries, checkpoints, directory, fencing, budget, services, workers } =
             Threads::start(&config, &devices, &store, &fault, started, probe)?;
-        let hub =
-            Hub::new(config, certificate, directory, fencing, budget, fault, ports, store, services, workers, started);
+        let hub = Hub::new(
+            config,
+            certificate,
+            directory,
+            fencing,
+            budget,
+            fault,
+            ports,
+            store,
+            services,
+            workers,
+            devices,
+            started,
+        );
         let hub = Arc::new(hub);
         let (listeners, sessions) = (TaskTracker::new(), TaskTracker::new());
         let waiting = hub.clone();
@@ -164,7 +178,6 @@ impl Running {
         listeners.spawn(sources::serve(hub.clone()));
         Ok(Running {
             hub,
-            devices,
             addresses: Addresses::default(),
             threads: handles,
             checkpoints: Some(checkpoints),
@@ -216,7 +229,7 @@ impl Running {
 
     /// A description of what computes the gradients of networks, for people.
     pub fn device(&self) -> String {
-        self.devices.describe()
+        self.hub.devices.describe()
     }
 
     /// The address where HTTP listens, if it does.
@@ -304,6 +317,9 @@ impl Running {
         spawned.map_err(ShutdownError::Thread)?;
         let finished = tokio::time::timeout(clock::time_left(until), finished).await;
         self.hub.release_store();
+        // a collector that does not answer costs a little time and no more
+        let (traces, left) = (self.hub.services.traces.clone(), clock::time_left(until).min(TRACES_TIME_MAX));
+        let _ = tokio::task::spawn_blocking(move || traces.close(left)).await;
         match finished {
             Err(_) => return Err(ShutdownError::GraceExceeded(self.hub.config.shutdown.grace)),
             Ok(Ok(0)) => {}

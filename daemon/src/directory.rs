@@ -11,10 +11,11 @@ use crate::telemetry;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, RwLock};
-use surmise_event::{AlarmPhase, Drift, Schema};
+use std::sync::{Arc, Mutex, RwLock};
+use surmise_event::{AlarmPhase, Schema};
 use surmise_learner::Learner;
 use surmise_protocol::AlarmEvent;
+use surmise_stopwatch::StageTimes;
 use surmise_store::{CheckpointMeta, StreamEntry};
 use tokio_util::sync::CancellationToken;
 
@@ -90,8 +91,8 @@ pub struct StreamView {
     pub alarms: LazyFeed<Arc<AlarmEvent>>,
     /// What is shown of its past.
     pub past: StreamPast,
-    /// The latest drift since the start.
-    pub drift: ArcSwapOption<Drift>,
+    /// How long the stages of its events take, of those that were measured lately.
+    pub cost: Mutex<StageTimes>,
     /// Cancelled when another stream has come in the place of this one, or it was deleted.
     pub replaced: CancellationToken,
 }
@@ -126,7 +127,7 @@ impl StreamView {
             rarest: RarestFeed::new(),
             alarms: LazyFeed::new(FOLLOWER_LAG_ALARMS_MAX, 0),
             past: StreamPast::default(),
-            drift: ArcSwapOption::empty(),
+            cost: Mutex::default(),
             replaced: CancellationToken::new(),
         }
     }

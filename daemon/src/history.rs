@@ -48,8 +48,9 @@ pub struct History {
 }
 
 impl History {
-    /// Adds what came at a time, in microseconds since 1970. A clock that was set back adds to the latest span.
-    pub fn add(&mut self, now_us: i64, sums: &BatchSums) {
+    /// Adds what came at a time, in microseconds since 1970, after which `distinct` symbols are known. A clock that was
+    /// set back adds to the latest span.
+    pub fn add(&mut self, now_us: i64, sums: &BatchSums, distinct: u64) {
         for (ring, resolution) in self.rings.iter_mut().zip(RESOLUTIONS) {
             let span_us = resolution.span_seconds * 1_000_000;
             let time = now_us.div_euclid(span_us) * resolution.span_seconds;
@@ -64,6 +65,7 @@ impl History {
             latest.bits += sums.bits;
             latest.rarest = latest.rarest.max(sums.rarest);
             latest.incidents += sums.incidents;
+            latest.distinct = distinct;
         }
     }
 
@@ -108,6 +110,7 @@ impl History {
                 out.extend_from_slice(&(point.bits as f32).to_le_bytes());
                 out.extend_from_slice(&(point.rarest as f32).to_le_bytes());
                 put_varint(out, point.incidents);
+                put_varint(out, point.distinct);
             }
         }
     }
@@ -127,7 +130,8 @@ impl History {
                 let bits = f64::from(f32::from_bits(cursor.u32("a span's bits")?));
                 let rarest = f64::from(f32::from_bits(cursor.u32("a span's rarity")?));
                 let incidents = cursor.varint("a span's incidents")?;
-                ring.push_back(HistoryPoint { time, events, bits, rarest, incidents });
+                let distinct = cursor.varint("a span's symbols")?;
+                ring.push_back(HistoryPoint { time, events, bits, rarest, incidents, distinct });
             }
             let surplus = ring.len().saturating_sub(resolution.spans_max);
             ring.drain(..surplus);
@@ -153,7 +157,7 @@ mod tests {
         let start = 1_700_000_000 * SECOND_US;
         let minutes = 3 * 366 * 24 * 60;
         for minute in 0..minutes {
-            history.add(start + minute * 60 * SECOND_US, &sums(1, 2.0));
+            history.add(start + minute * 60 * SECOND_US, &sums(1, 2.0), 3);
         }
         let now = start + minutes * 60 * SECOND_US;
         for (i, resolution) in RESOLUTIONS.iter().enumerate() {
@@ -165,7 +169,7 @@ mod tests {
         assert_eq!((day.events, day.bits), (24 * 60, 2.0 * 24.0 * 60.0));
         let mut bytes = Vec::new();
         history.encode(&mut bytes);
-        assert!(bytes.len() < 24 << 10, "{} bytes", bytes.len());
+        assert!(bytes.len() < 26 << 10, "{} bytes", bytes.len());
         assert_eq!(History::decode(&mut Cursor(&bytes)).unwrap(), history);
     }
 
@@ -173,14 +177,14 @@ mod tests {
     fn a_rate_is_of_the_seconds_that_are_over_and_a_trend_has_gaps() {
         let mut history = History::default();
         for second in 0..100 {
-            history.add(second * SECOND_US + 7, &sums(50, 100.0));
+            history.add(second * SECOND_US + 7, &sums(50, 100.0), 0);
         }
         assert_eq!(history.events_per_second(100 * SECOND_US), 50.0);
         assert_eq!(history.events_per_second(105 * SECOND_US), 25.0);
         assert_eq!(history.events_per_second(1_000 * SECOND_US), 0.0);
         assert_eq!(history.trend(190 * SECOND_US, 4), [Some(2.0), Some(2.0), None, None]);
         // a clock that was set back makes no span of its own
-        history.add(5 * SECOND_US, &sums(1, 1.0));
+        history.add(5 * SECOND_US, &sums(1, 1.0), 0);
         assert_eq!(history.points(0, 100 * SECOND_US).last().map(|point| (point.time, point.events)), Some((99, 51)));
     }
 }

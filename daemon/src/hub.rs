@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use surmise_config::Config;
 use surmise_store::Store;
-use surmise_workers::WorkerPool;
+use surmise_workers::{DevicePolicy, WorkerPool};
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -77,6 +77,8 @@ pub struct Hub {
     pub ready: AtomicBool,
     /// The worker pool that computes gradients of networks off the owners' threads, if any stream delays its updates.
     pub workers: Option<WorkerPool>,
+    /// What may compute gradients besides the processor.
+    pub devices: Arc<DevicePolicy>,
     /// Permits to learn the log again in order to say why: one answer at a time, as each takes a thread for itself.
     pub why_permits: Arc<Semaphore>,
     /// Permits to work out a long question, or to keep its long answer while it is sent.
@@ -112,11 +114,13 @@ impl Hub {
         store: Arc<Store>,
         services: Arc<Services>,
         workers: Option<WorkerPool>,
+        devices: Arc<DevicePolicy>,
         started: Instant,
     ) -> Hub {
         let question_permits = Arc::new(Semaphore::new(config.limits.questions));
         Hub {
             workers,
+            devices,
             access: ArcSwap::from_pointee(AccessPolicy::new(&config)),
             certificate,
             reloading: Mutex::default(),
@@ -184,7 +188,8 @@ impl Hub {
         // one ticket covers all streams of the chunk: it is answered when the last of them is durable
         let batches = by_stream(events);
         let parts = outbox.ticket(lines, batches.len(), counts);
-        for ((stream, items), pending) in batches.into_iter().zip(parts) {
+        for ((stream, items), mut pending) in batches.into_iter().zip(parts) {
+            pending.follow(self.services.traces.begin(&stream, &items, answers, outbox.caller()));
             let told = ToldSchema::of(told, &stream);
             let batch = Batch { stream, items, answers, told, pending };
             self.port(&batch.stream).inbox.send(batch).await?;

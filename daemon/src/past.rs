@@ -1,13 +1,15 @@
-//! What is shown of a stream's past: its history, losses over windows of time, and its latest incidents. None of it has
-//! a part in what is learnt. It is in the summary of each checkpoint, so a restart does not make a stream look new.
+//! What is shown of a stream's past: its history, losses over windows of time, its rarest events and latest incidents.
+//! None of it has a part in what is learnt. It is in the summary of each checkpoint, and what is learnt again after it
+//! is noted again, so a restart does not make a stream look new, whatever ended the daemon.
 
 use crate::history::{BatchSums, History};
 use crate::incidents::Incidents;
 use crate::loss_windows::LossMarks;
+use crate::rare_events::{RareBatch, RareEvents};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use surmise_event::Outcome;
+use surmise_event::{Drift, Outcome, Record};
 use surmise_learner::Learner;
-use surmise_protocol::{HistoryPoint, LossWindow};
+use surmise_protocol::{HistoryPoint, LossWindow, RareEvent, RarityCount};
 use surmise_store::bytes::{Cursor, Damaged, put_bytes, put_varint};
 
 /// The past of one stream. Its owner writes it, others read; the lock is held for as long as a batch is added, or a
@@ -26,6 +28,29 @@ struct Course {
     /// Incidents that the budget of alarms promised for the events so far, and those that began.
     promised: f64,
     begun: u64,
+    rare: RareEvents,
+    /// The latest lasting change.
+    drift: Option<Drift>,
+}
+
+/// What a batch of events adds to the past.
+#[derive(Debug, Default)]
+pub struct PastBatch {
+    /// Sums over its events.
+    pub sums: BatchSums,
+    rare: RareBatch,
+    drift: Option<Drift>,
+}
+
+impl PastBatch {
+    /// Adds an event that was learnt.
+    pub fn add(&mut self, record: &Record, outcome: &Outcome) {
+        self.sums.add(outcome);
+        self.rare.add(record, outcome);
+        if let Some(drift) = outcome.drift.last() {
+            self.drift = Some(drift.clone());
+        }
+    }
 }
 
 /// What a list of streams shows of the past of one.
@@ -38,6 +63,8 @@ pub struct PastGlance {
     /// Incidents that the budget of alarms allowed for the events so far, and those that began.
     pub promised: f64,
     pub begun: u64,
+    /// The latest lasting change.
+    pub drift: Option<Drift>,
 }
 
 impl BatchSums {
@@ -56,10 +83,18 @@ impl StreamPast {
         self.course.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A batch that begins at a time, in microseconds since 1970.
+    pub fn batch(&self, now_us: i64) -> PastBatch {
+        PastBatch { rare: self.course().rare.batch(now_us), ..PastBatch::default() }
+    }
+
     /// Adds a batch that was learnt at a time, in microseconds since 1970, after which the learner is as it is.
-    pub fn add(&self, now_us: i64, sums: &BatchSums, learner: Option<&Learner>) {
+    pub fn add(&self, now_us: i64, batch: PastBatch, learner: Option<&Learner>) {
+        let PastBatch { sums, rare, drift } = batch;
         let mut course = self.course();
-        course.history.add(now_us, sums);
+        course.history.add(now_us, &sums, learner.map_or(0, Learner::distinct));
+        course.rare.add(now_us, rare);
+        course.drift = drift.or(course.drift.take());
         let Some(learner) = learner else { return };
         let account = learner.budget_account();
         (course.promised, course.begun) = (account.promised, account.begun);
@@ -91,7 +126,15 @@ impl StreamPast {
             skill: course.losses.skill(),
             promised: course.promised,
             begun: course.begun,
+            drift: course.drift.clone(),
         }
+    }
+
+    /// The events that were judged, how many were how rare, and the rarest of the latest days.
+    pub fn rare(&self, now_us: i64, days: usize) -> (u64, Vec<RarityCount>, Vec<RareEvent>) {
+        let course = self.course();
+        let (events, counts) = course.rare.counts();
+        (events, counts, course.rare.rarest(now_us, days))
     }
 
     /// The same past with other incidents.
@@ -106,6 +149,7 @@ impl StreamPast {
         out.extend_from_slice(&course.promised.to_bits().to_le_bytes());
         put_varint(out, course.begun);
         put_bytes(out, &serde_json::to_vec(&course.losses).unwrap_or_default());
+        put_bytes(out, &serde_json::to_vec(&(&course.rare, &course.drift)).unwrap_or_default());
         self.incidents.encode(out);
     }
 
@@ -119,8 +163,9 @@ impl StreamPast {
         let begun = cursor.varint("incidents")?;
         // marks that this version cannot read are taken anew
         let losses = serde_json::from_slice(cursor.bytes("losses")?).unwrap_or_default();
+        let (rare, drift) = serde_json::from_slice(cursor.bytes("rare events")?).unwrap_or_default();
         let incidents = Incidents::decode(cursor)?;
-        Ok(StreamPast { course: Mutex::new(Course { history, losses, promised, begun }), incidents })
+        Ok(StreamPast { course: Mutex::new(Course { history, losses, promised, begun, rare, drift }), incidents })
     }
 
     /// Takes over what another process knew of the stream, if this one has seen nothing of it yet.

@@ -7,7 +7,9 @@ use crate::services::Services;
 use crate::storage::Storage;
 use crate::stream::{Applied, NO_LIMITS, StreamState};
 use crate::summary::StreamSummary;
+use std::sync::Arc;
 use surmise_learner::{Learner, LearnerError, PagesError};
+use surmise_protocol::AlarmEvent;
 use surmise_store::group::{Decoded, Group, Logged, decode};
 use surmise_store::{CheckpointMeta, StoreError, StreamEntry};
 
@@ -157,7 +159,7 @@ fn attempt(
     services.connect(&mut state.learner, state.entry.id());
     state.producers.connect(services.storage.clone(), &state.entry);
     state.producers.begin_replay(log_end.committed);
-    let replayed = replay_log(&mut state, storage, log_end)?;
+    let replayed = replay_log(&mut state, storage, log_end, &past)?;
     state.producers.follow_live(state.learner.offset().min(log_end.committed));
     if let Some(summary) = recalled {
         state.producers.merge(&summary.producers);
@@ -299,7 +301,12 @@ fn load_whole(
 }
 
 /// Learns the log after the state again, and goes on after what is missing in it. Returns how many events that were.
-fn replay_log(state: &mut StreamState, storage: &dyn Storage, end: &LogEnd<'_>) -> Result<u64, RecoveryError> {
+fn replay_log(
+    state: &mut StreamState,
+    storage: &dyn Storage,
+    end: &LogEnd<'_>,
+    past: &StreamPast,
+) -> Result<u64, RecoveryError> {
     let number = state.entry.number;
     let mut replayed = 0;
     let mut why = None;
@@ -317,12 +324,12 @@ fn replay_log(state: &mut StreamState, storage: &dyn Storage, end: &LogEnd<'_>) 
         if group.first_offset >= end.committed {
             break;
         }
-        replayed += replay_next(state, storage, &group, bytes, &mut why)?;
+        replayed += replay_next(state, storage, &group, bytes, &mut why, past)?;
     }
     for group in &end.uncommitted {
         if group.first_offset >= state.learner.offset() {
             let decoded = decode(&group.bytes).map_err(StoreError::from)?;
-            replayed += replay_next(state, storage, &decoded, group.bytes.len(), &mut why)?;
+            replayed += replay_next(state, storage, &decoded, group.bytes.len(), &mut why, past)?;
         }
     }
     let acknowledged = storage.acknowledged(number);
@@ -339,6 +346,7 @@ fn replay_next(
     group: &Decoded,
     bytes: usize,
     why: &mut Option<String>,
+    past: &StreamPast,
 ) -> Result<u64, RecoveryError> {
     let next = state.learner.offset();
     if group.first_offset < next {
@@ -349,7 +357,7 @@ fn replay_next(
         let missing = || format!("the log goes on at offset {}", group.first_offset);
         skip(state, storage, group.first_offset, &why.take().unwrap_or_else(missing))?;
     }
-    let replayed = replay_group(state, group)?;
+    let replayed = replay_group(state, group, past)?;
     state.counters.logged_bytes += bytes as u64;
     Ok(replayed)
 }
@@ -364,13 +372,21 @@ fn skip(state: &mut StreamState, storage: &dyn Storage, to: u64, why: &str) -> R
     Ok(())
 }
 
-/// Learns one group again; the state ends where the group did when it was logged.
-fn replay_group(state: &mut StreamState, group: &Decoded) -> Result<u64, RecoveryError> {
+/// Learns one group again; the state ends where the group did when it was logged. What is shown of it is noted at the
+/// time at which its events arrived.
+fn replay_group(state: &mut StreamState, group: &Decoded, past: &StreamPast) -> Result<u64, RecoveryError> {
     let first_offset = group.first_offset;
     let mut passed_over = 0u64;
+    let arrival_us = group.records.iter().filter_map(|logged| logged.record.arrival_us).max().unwrap_or_default();
+    let (mut batch, stream) = (past.batch(arrival_us), Arc::from(state.entry.name.as_str()));
     for Logged { record, origin } in &group.records {
         match state.apply(record, origin.as_ref(), &NO_LIMITS, |_| {}) {
-            Ok(Applied::Observed(_)) => {}
+            Ok(Applied::Observed(outcome)) => {
+                batch.add(record, &outcome);
+                if let Some(alarm) = AlarmEvent::of(&stream, record, &outcome) {
+                    past.incidents.note(&AlarmEvent { incarnation: state.entry.epoch, ..alarm });
+                }
+            }
             // an earlier version may have accepted what this one does not
             Ok(Applied::Duplicate) | Err(_) => passed_over += 1,
         }
@@ -387,5 +403,6 @@ fn replay_group(state: &mut StreamState, group: &Decoded) -> Result<u64, Recover
         tracing::warn!(stream = state.entry.name, first_offset, passed_over, "{what}");
         state.learner.skip_to(end);
     }
+    past.add(arrival_us, batch, Some(&state.learner));
     Ok(group.records.len() as u64 - passed_over)
 }

@@ -13,9 +13,8 @@ use surmise_store::bytes::{Cursor, Damaged, put_bytes, put_varint};
 use surmise_store::{CheckpointMeta, StoreError, StreamEntry};
 
 /// The version of the encoding.
-const SUMMARY_VERSION: u8 = 4;
-/// The version that had no past yet, and the one that had no quarantine either. Both are read, too.
-const SUMMARY_VERSION_NO_PAST: u8 = 3;
+const SUMMARY_VERSION: u8 = 5;
+/// The oldest version that is read. It had no quarantine, and what the versions between have of the past is not read.
 const SUMMARY_VERSION_NO_QUARANTINE: u8 = 2;
 
 /// A stream without its learner.
@@ -98,8 +97,8 @@ impl StreamSummary {
             _ => Quarantine::decode(&mut cursor)?,
         };
         let past = match version {
-            SUMMARY_VERSION_NO_QUARANTINE | SUMMARY_VERSION_NO_PAST => StreamPast::default(),
-            _ => StreamPast::decode(&mut cursor)?,
+            SUMMARY_VERSION => StreamPast::decode(&mut cursor)?,
+            _ => StreamPast::default(),
         };
         Ok(StreamSummary { producers, counters, model_version, keys, schema, quarantine, past })
     }

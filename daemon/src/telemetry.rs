@@ -155,7 +155,17 @@ metrics_table! {
     DISK_FREED = Counter Count "surmise_disk_freed_total" ["what"]
         "What was given up early near the bound of the disk: checkpoints, log, pages; and databases that were rewritten";
     STREAMS = Gauge Count "surmise_streams_resident" []
-        "Streams in memory";
+        "Streams, in memory or asleep";
+    EVICTIONS = Counter Count "surmise_stream_state_evictions_total" []
+        "Streams whose learners left memory for want of room; they come back when asked for";
+    COVERAGE = Gauge None "surmise_interval_coverage_ratio" ["group", "level"]
+        "Share of numbers within the interval of a level, of the stream of the group that learnt last";
+    EXPERT_WEIGHT = Gauge None "surmise_expert_weight_ratio" ["group", "expert"]
+        "Mean weight of an expert over the fields that have it, of the stream of the group that learnt last";
+    VOCABULARY = Gauge Count "surmise_vocabulary_entries" ["group"]
+        "Distinct symbols and templates that the streams of a group have seen since the start";
+    BASELINE_LOSS = Counter Nats "surmise_baseline_loss_nats_total" ["group", "baseline"]
+        "Nats that the best simple expert of each field would have paid alone";
     STREAMS_FAILED = Gauge Count "surmise_streams_failed" []
         "Streams that do not learn any more";
     REPLAYS = Gauge Count "surmise_replays" ["state"]
@@ -170,6 +180,8 @@ metrics_table! {
         "Lines of the log that standard error did not take, or that found too many waiting";
     BUILD = Gauge None "surmise_build_info" ["version"]
         "Version of the daemon";
+    MODEL = Gauge None "surmise_model_info" ["version", "label"]
+        "Format of learners' checkpoints, and the kernel that computes them";
 }
 
 /// The recorder of this process, installed at the first call. `None` if the process has another recorder.
@@ -195,6 +207,8 @@ fn install() -> Option<PrometheusHandle> {
     // it could be read at the start
     metrics::gauge!(CONFIG_RELOADED).set(1.0);
     metrics::gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    let (version, label) = (surmise_learner::FORMAT.to_string(), surmise_learner::kernel());
+    metrics::gauge!(MODEL, "version" => version, "label" => label).set(1.0);
     Some(handle)
 }
 

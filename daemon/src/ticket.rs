@@ -5,6 +5,7 @@
 //! an owner that puts a reply into it never waits. The connection bounds it: it reads no further line before there is
 //! room for that line's answers.
 
+use crate::journey::{CallerSpan, Journey, Milestone};
 use crate::unread_bytes::UnreadBytes;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -58,10 +59,16 @@ pub struct Ticket {
     accepted: AtomicU64,
     rejected: AtomicU64,
     high: HighestSeq,
+    /// Journeys of events whose parts are done, and which only the answer is missing of.
+    journeys: Mutex<Vec<Journey>>,
     outbox: Arc<Outbox>,
 }
 
 impl Ticket {
+    fn journeys(&self) -> std::sync::MutexGuard<'_, Vec<Journey>> {
+        self.journeys.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
     /// Adds the counts of a part.
     fn add(&self, counts: ChunkCounts) {
         self.accepted.fetch_add(counts.accepted, Ordering::Relaxed);
@@ -77,9 +84,25 @@ pub struct Pending {
     ticket: Arc<Ticket>,
     is_learnt: bool,
     is_done: bool,
+    /// The journey of one of the part's events, if one is followed.
+    journey: Option<Box<Journey>>,
 }
 
 impl Pending {
+    fn new(ticket: Arc<Ticket>) -> Pending {
+        Pending { ticket, is_learnt: false, is_done: false, journey: None }
+    }
+
+    /// Follows one of the part's events.
+    pub fn follow(&mut self, journey: Option<Box<Journey>>) {
+        self.journey = journey;
+    }
+
+    /// The journey of the part's event of this index, if it is followed.
+    pub fn journey_of(&mut self, index: usize) -> Option<&mut Journey> {
+        self.journey.as_deref_mut().filter(|journey| journey.index == index)
+    }
+
     /// Notes that the owner has learnt, recognised or refused the part's events. They are not durable yet.
     pub fn mark_learnt(&mut self, counts: ChunkCounts) {
         self.ticket.add(counts);
@@ -89,14 +112,23 @@ impl Pending {
 
     /// Notes that the part is durable, or wholly refused.
     pub fn done(mut self) {
+        if let Some(mut journey) = self.journey.take() {
+            journey.pass(Milestone::Committed);
+            self.ticket.journeys().push(*journey);
+        }
         self.is_done = true;
     }
 
-    /// Makes two parts of one, of which each is to be learnt and done by itself.
-    pub fn split(&self) -> Pending {
+    /// Splits off a part of the first `count` events, which is to be learnt and done by itself.
+    pub fn split_off_first(&mut self, count: usize) -> Pending {
         self.ticket.pending.fetch_add(1, Ordering::AcqRel);
         self.ticket.outbox.unlearnt.fetch_add(1, Ordering::AcqRel);
-        Pending { ticket: self.ticket.clone(), is_learnt: false, is_done: false }
+        let mut first = Pending::new(self.ticket.clone());
+        match &mut self.journey {
+            Some(journey) if journey.index >= count => journey.index -= count,
+            journey => first.journey = journey.take(),
+        }
+        first
     }
 
     /// The outbox of the connection that sent the part.
@@ -118,6 +150,10 @@ impl Drop for Pending {
         if !self.is_done {
             self.ticket.failed.store(true, Ordering::Release);
         }
+        if let Some(mut journey) = self.journey.take() {
+            journey.lose();
+            journey.tell();
+        }
         self.signal_learnt();
         if self.ticket.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.ticket.outbox.changed.notify_one();
@@ -137,6 +173,8 @@ pub struct Outbox {
     learnt: HighestSeq,
     /// The producer and its epoch, once it has sent to several streams.
     marking: OnceLock<(Arc<str>, u64)>,
+    /// The span of the sender that the journeys of its events belong to.
+    caller: Option<CallerSpan>,
     unread: UnreadBytes,
 }
 
@@ -175,6 +213,16 @@ impl Outbox {
         Outbox { unread: UnreadBytes::new(bytes_max), ..Outbox::default() }
     }
 
+    /// An outbox of a request whose sender traces it, or not.
+    pub fn called_by(caller: Option<CallerSpan>) -> Outbox {
+        Outbox { caller, ..Outbox::default() }
+    }
+
+    /// The span of the sender that the journeys of its events belong to.
+    pub fn caller(&self) -> Option<CallerSpan> {
+        self.caller
+    }
+
     /// Whether there is room for replies of some more bytes.
     pub fn has_room(&self, more: usize) -> bool {
         self.unread.has_room(more)
@@ -208,6 +256,7 @@ impl Outbox {
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             high: HighestSeq::default(),
+            journeys: Mutex::default(),
             outbox: self.clone(),
         });
         ticket.add(counts);
@@ -216,7 +265,7 @@ impl Outbox {
         if parts == 0 {
             self.changed.notify_one();
         }
-        (0..parts).map(|_| Pending { ticket: ticket.clone(), is_learnt: false, is_done: false }).collect()
+        (0..parts).map(|_| Pending::new(ticket.clone())).collect()
     }
 
     /// Notes that the connection will make no more tickets.
@@ -251,6 +300,10 @@ impl Outbox {
         while queued.tickets.front().is_some_and(|ticket| ticket.pending.load(Ordering::Acquire) == 0) {
             let ticket = queued.tickets.pop_front().expect("invariant: there is a front");
             drained.lines += ticket.lines;
+            for mut journey in ticket.journeys().drain(..) {
+                journey.pass(Milestone::Answered);
+                journey.tell();
+            }
             drained.failed |= ticket.failed.load(Ordering::Acquire);
             // once a part is lost, nothing after it may be acknowledged
             if !drained.failed {

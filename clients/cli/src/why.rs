@@ -272,7 +272,7 @@ mod tests {
             surprise_bits: 11.0,
             excess_bits: 10.5,
             expected: Some(Expected::Symbols { top, other: 0.01 }),
-            by: Some("Order(2)".into()),
+            by: Some("the last 2 symbols".into()),
             last_seen: Some(17),
         };
         let usual = Part { name: "value".into(), value: Some("GET".into()), place: Some((0, 4)), ..Part::default() };
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(told[0], "event 400 of web: 11.00 bits, +10.50 beyond what was expected");
         assert_eq!(told[1..3], ["once in about 20,000 events".to_owned(), "GET / 502".to_owned()]);
         assert!(
-            told[4].ends_with("value 502  expected 200 97 %, 304 2 %, by Order(2), last seen at event 17"),
+            told[4].ends_with("value 502  expected 200 97 %, 304 2 %, by the last 2 symbols, last seen at event 17"),
             "{told:?}"
         );
         assert_eq!(told[5], "and 1 parts more; --parts 0 shows all");

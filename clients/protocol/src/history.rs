@@ -16,6 +16,9 @@ pub struct HistoryPoint {
     pub rarest: f64,
     /// Incidents that began.
     pub incidents: u64,
+    /// Distinct symbols and templates that were known at its end.
+    #[serde(default)]
+    pub distinct: u64,
 }
 
 /// The latest spans of one length (`GET /api/v1/streams/{stream}/history`), the oldest first. A span without events is

@@ -122,6 +122,7 @@ mod quarantine;
 mod replays;
 mod reply;
 mod status;
+mod surprises;
 mod why;
 mod wording;
 
@@ -135,9 +136,10 @@ pub use quarantine::{QuarantineList, QuarantinedEvent};
 pub use replays::{Replay, ReplayBegin, ReplayList, ReplayPoint, ReplaySpec, ReplayState};
 pub use reply::{Ack, DriftEvent, ErrorReply, OutcomeReply, Reply, Welcome};
 pub use status::{
-    Accepted, AcceptedError, AlarmAccount, CheckpointInfo, CheckpointMark, DiskBudget, Health, IncidentMark, Problem,
-    StreamList, StreamRow, StreamStatus, TakenLines,
+    Accepted, AcceptedError, AlarmAccount, CheckpointInfo, CheckpointMark, DiskBudget, EventCost, Health, IncidentMark,
+    Problem, StageCost, StreamList, StreamRow, StreamStatus, TakenLines,
 };
 pub use surmise_event::{Refusal, RefusalCode};
+pub use surprises::{RareEvent, RarityCount, SurpriseList};
 pub use why::WhyAnswer;
 pub use wording::suggest;

@@ -6,6 +6,30 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use surmise_event::{AlarmKind, AlarmPhase, Drift, RefusalCode, Schema};
 
+/// How long one event of a stream takes to be scored and learnt, of those that were measured lately: one in 64.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct EventCost {
+    /// Events that were measured.
+    pub measured: u64,
+    /// The mean time of one of them, in microseconds.
+    pub microseconds: f64,
+    /// The stages that it has, in the order in which an event meets them.
+    pub stages: Vec<StageCost>,
+}
+
+/// The time of one stage.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct StageCost {
+    /// Its name.
+    pub name: String,
+    /// What happens in it, as a phrase.
+    pub about: String,
+    /// Its mean time in an event, in microseconds.
+    pub microseconds: f64,
+}
+
 /// The whole state of a stream, as its owner reports it (`GET /api/v1/streams/{stream}`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -38,6 +62,9 @@ pub struct StreamStatus {
     /// Bytes of memory that the learner takes.
     #[serde(default)]
     pub state_bytes: u64,
+    /// How long one event takes, stage by stage.
+    #[serde(default)]
+    pub cost: EventCost,
     /// A hash of everything that decides future predictions, if the query asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_hash: Option<String>,

@@ -10,11 +10,13 @@ use crate::inbox::ReplyOptions;
 use crate::ingest::cutter::LineCutter;
 use crate::ingest::numbering::{Numbering, ProducerEpoch};
 use crate::ingest::{Door, InputEnd, Intake, LineRefusal, LineSyntax};
+use crate::journey::CallerSpan;
 use crate::producer_keys::is_producer_name;
 use crate::ticket::{Drained, Outbox};
 use axum::Json;
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use std::sync::Arc;
@@ -23,6 +25,8 @@ use surmise_config::{ByteSize, LimitsTable, TimeSpan, check_stream_name};
 use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{Accepted, AcceptedError, Reply, TakenLines};
 
+/// The header in which a sender names the span of its trace that the request belongs to (W3C Trace Context).
+const TRACEPARENT: &str = "traceparent";
 /// Errors that an answer lists; all of them are counted.
 const ERRORS_MAX: usize = 100;
 
@@ -42,6 +46,7 @@ pub async fn push(
     State(hub): State<Arc<Hub>>,
     Path(stream): Path<String>,
     query: Query,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ProblemResponse> {
     check_takes_events(&hub)?;
@@ -55,7 +60,9 @@ pub async fn push(
     if let Some(producer) = &producer {
         intake.number_by(Numbering::Posted(producer.clone()));
     }
-    let mut posted = Posted { hub, intake, outbox: Arc::default(), answer: Accepted::default() };
+    let caller = headers.get(TRACEPARENT).and_then(|header| CallerSpan::parse(header.to_str().ok()?));
+    let outbox = Arc::new(Outbox::called_by(caller));
+    let mut posted = Posted { hub, intake, outbox, answer: Accepted::default() };
     let read = posted.read(body).await;
     // an event that was learnt raises the epoch of its producer, and nothing else does
     if let Some(ProducerEpoch { producer, epoch }) = producer.filter(|_| posted.answer.accepted > 0) {

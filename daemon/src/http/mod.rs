@@ -30,7 +30,9 @@ mod rows;
 mod server;
 mod sources;
 mod streams;
+mod surprises;
 mod system;
+mod templates;
 mod undo;
 mod watch;
 mod why;
@@ -50,7 +52,7 @@ use surmise_config::AccessRole;
 use surmise_event::LearnerDescription;
 use surmise_protocol::{
     Accepted, AlarmList, Health, HistoryAnswer, LoggedEvents, QuarantineList, Replay, ReplayList, ReplaySpec,
-    StreamList, WhyAnswer,
+    StreamList, SurpriseList, WhyAnswer,
 };
 
 /// Makes [`ENDPOINTS`] and the router out of one table.
@@ -138,6 +140,12 @@ endpoints! {
     GET Read "/api/v1/streams/{stream}/learner" learner::learner,
         "what the learner is made of, with the weight and the loss of every expert",
         answer json::<LearnerDescription>();
+    GET Read "/api/v1/streams/{stream}/surprises" surprises::surprises,
+        "the rarest events of the latest days, and how often events were how rare (`days`, `limit`)",
+        query [surprises::DAYS, surprises::LIMIT], answer json::<SurpriseList>();
+    GET Read "/api/v1/streams/{stream}/templates" templates::templates,
+        "the templates of the stream's lines, those of the most lines first (`limit`)",
+        query [templates::LIMIT], answer json::<templates::TemplateList>();
     GET Read "/api/v1/streams/{stream}/events" log::events, "events of the log (`from`, `count`)",
         query [log::FROM, log::COUNT], answer json::<LoggedEvents>();
     GET Read "/api/v1/streams/{stream}/alarms" alarms::alarms, "the latest incidents of a stream (`limit`)",

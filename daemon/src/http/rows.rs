@@ -52,7 +52,7 @@ pub fn row(view: &StreamView, now_us: i64, with_trend: bool) -> StreamRow {
         incidents: glance.begun + view.past.incidents.overdue_alone(),
         promised: glance.promised,
         last_incident,
-        drift: view.drift.load().as_ref().map(|drift| (**drift).clone()),
+        drift: glance.drift,
         trend: with_trend.then(|| view.past.trend(now_us, TREND_MINUTES)),
     }
 }

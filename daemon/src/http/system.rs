@@ -27,8 +27,10 @@ pub struct SystemReport {
     gradient_jobs_waiting: u64,
     /// Jobs of networks that workers computed.
     gradient_jobs_by_workers: u64,
-    /// Where networks are computed.
+    /// What computes gradients of networks, and why.
     device: String,
+    /// Of each size of network whose updates wait, what computes them, and why.
+    device_choices: Vec<String>,
 }
 
 /// A limit, and how near it is.
@@ -57,6 +59,14 @@ struct DatabaseSize {
 
 fn limit(key: &'static str, about: &'static str, unit: &'static str, used: u64, limit: u64) -> UsedLimit {
     UsedLimit { key, about, unit, used, limit }
+}
+
+/// What computes gradients of networks, and why.
+fn device(hub: &Hub) -> String {
+    match hub.config.any_delay() {
+        true => hub.devices.describe(),
+        false => "cpu (no update waits: learning.delay_chunks is 0, so none is worth a way to a device)".into(),
+    }
 }
 
 /// Lists the limits with what is used of each, and what waits in queues.
@@ -111,7 +121,8 @@ pub async fn system(State(hub): State<Arc<Hub>>) -> Response {
         checkpoint_age_seconds: newest.map(|time_us| (now_us(&hub) - time_us) as f64 / 1e6),
         gradient_jobs_waiting: jobs.waiting,
         gradient_jobs_by_workers: jobs.by_workers,
-        device: hub.config.learning.device.to_string(),
+        device: device(&hub),
+        device_choices: hub.devices.choices(),
     };
     Json(answer).into_response()
 }

@@ -4,14 +4,17 @@ use super::learner_copies::CheckpointRequest;
 use super::request::{KnownProducer, OwnerRequest, PendingCheckpoint, Returned, StatusAnswer};
 use super::state::Owner;
 use crate::clock::Moment;
+use crate::directory::StreamView;
 use crate::stream::StreamState;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 use surmise_event::format_time;
 use surmise_learner::Learner;
-use surmise_protocol::{AlarmAccount, CheckpointMark, StreamStatus};
+use surmise_protocol::{AlarmAccount, CheckpointMark, EventCost, StageCost, StreamStatus};
+use surmise_stopwatch::Stage;
 use tokio::sync::oneshot;
 
 impl Owner {
@@ -97,6 +100,7 @@ impl Owner {
             options: serde_json::to_value(state.learner.options()).unwrap_or_default(),
             report: serde_json::to_value(report).unwrap_or_default(),
             state_bytes,
+            cost: cost(&stream.view),
             state_hash: None,
             last_event_time: state.counters.last_event_us.map(format_time),
             alarms: account(&state.learner, stream.view.past.incidents.overdue_alone()),
@@ -191,4 +195,16 @@ fn account(learner: &Learner, overdue: u64) -> AlarmAccount {
 fn updates_rejected(learner: &Learner) -> BTreeMap<String, u64> {
     let counts = learner.rejected_updates().by_reason().into_iter();
     counts.filter(|(_, count)| *count > 0).map(|(reason, count)| (reason.to_owned(), count)).collect()
+}
+
+/// How long one event of a stream takes.
+fn cost(view: &StreamView) -> EventCost {
+    let times = *view.cost.lock().unwrap_or_else(PoisonError::into_inner);
+    let mean = |spent: Duration| spent.as_secs_f64() * 1e6 / times.events.max(1) as f64;
+    let stage = |(stage, spent): (Stage, Duration)| StageCost {
+        name: stage.name().into(),
+        about: stage.about().into(),
+        microseconds: mean(spent),
+    };
+    EventCost { measured: times.events, microseconds: mean(times.total()), stages: times.each().map(stage).collect() }
 }

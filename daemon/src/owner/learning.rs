@@ -4,14 +4,20 @@ use super::lifecycle::Lifecycle;
 use super::owned_stream::OwnedStream;
 use super::replies::ReplyWriter;
 use super::surroundings::{PagesFailed, Surroundings};
-use crate::history::BatchSums;
 use crate::inbox::{InboxEvent, ReplyOptions};
 use crate::refusals::count_refused;
 use crate::stream::Applied;
 use crate::ticket::{ChunkCounts, Pending};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use surmise_event::{Refusal, RefusalCode};
+use surmise_stopwatch::{StageTimes, measure};
+
+/// Of how many offsets the event of one is measured.
+const MEASURED_EVERY: u64 = 64;
+/// Measured events after which the older ones count half.
+const MEASURED_MAX: u64 = 1024;
 
 impl OwnedStream {
     /// Learns events, in order: each is appended to the commit group and observed, then counted and replied to. Returns
@@ -30,14 +36,19 @@ impl OwnedStream {
             state.producers.follow_live(self.view.committed.load(Ordering::Acquire));
         }
         let mut counts = ChunkCounts::default();
-        let mut sums = BatchSums::default();
+        let mut past = self.view.past.batch(around.now.wall_us);
         let view = self.view.clone();
         let mut replies = ReplyWriter::new(options, &view, pending.outbox().clone(), &around.services.followers);
-        for event in events {
-            match self.apply(event, around) {
+        for (index, event) in events.iter().enumerate() {
+            let applied = match pending.journey_of(index) {
+                Some(journey) => journey.learn(|| self.apply_measured(event, around)),
+                None if self.is_measured() => self.apply_measured(event, around).0,
+                None => self.apply(event, around),
+            };
+            match applied {
                 Ok(Applied::Observed(outcome)) => {
                     counts.accepted += 1;
-                    sums.add(&outcome);
+                    past.add(&event.record, &outcome);
                     counts.high = counts.high.max(event.seq);
                     self.metrics.record_outcome(&outcome, &view, counts.accepted);
                     replies.outcome(event, outcome, self.lifecycle.state().map(|state| &state.learner));
@@ -60,7 +71,7 @@ impl OwnedStream {
                 self.view.past.incidents.end_overdue();
             }
             self.silence.end(around.now);
-            self.view.past.add(around.now.wall_us, &sums, self.lifecycle.state().map(|state| &state.learner));
+            self.view.past.add(around.now.wall_us, past, self.lifecycle.state().map(|state| &state.learner));
         }
         self.checkpoints.count(counts.accepted);
         self.update_view(counts.accepted);
@@ -68,6 +79,29 @@ impl OwnedStream {
             self.metrics.record_batch(&counts, options.listener, &view.name, &state.learner);
         }
         counts.accepted
+    }
+
+    /// Whether the next event is one of those whose time is measured.
+    fn is_measured(&self) -> bool {
+        self.lifecycle.state().is_some_and(|state| state.learner.offset() % MEASURED_EVERY == 0)
+    }
+
+    /// Applies one event, and measures how long each stage takes.
+    fn apply_measured(
+        &mut self,
+        event: &InboxEvent,
+        around: &Surroundings<'_>,
+    ) -> (Result<Applied, Refusal>, StageTimes) {
+        let (applied, times) = measure(|| self.apply(event, around));
+        if matches!(applied, Ok(Applied::Observed(_))) {
+            let mut cost = self.view.cost.lock().unwrap_or_else(PoisonError::into_inner);
+            cost.add(&times);
+            // what is long ago says little of what an event takes now
+            if cost.events >= MEASURED_MAX {
+                cost.halve();
+            }
+        }
+        (applied, times)
     }
 
     /// Applies one event and appends it to the commit group.

@@ -132,6 +132,7 @@ impl Owner {
         if asleep > 0 {
             self.setup.budget.note_shed(uptime_ms);
             metrics::counter!(telemetry::SHED, "what" => "streams").increment(asleep);
+            metrics::counter!(telemetry::EVICTIONS).increment(asleep);
         }
     }
 

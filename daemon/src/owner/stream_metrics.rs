@@ -1,10 +1,11 @@
 //! What one stream adds to the metrics of the process.
 
 use crate::directory::StreamView;
+use crate::loss_windows::simple_bits;
 use crate::telemetry;
 use crate::ticket::ChunkCounts;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::f64::consts::LN_2;
 use std::sync::atomic::Ordering;
 use surmise_event::Outcome;
 use surmise_learner::{Learner, RejectedUpdates};
@@ -12,6 +13,8 @@ use surmise_learner::{Learner, RejectedUpdates};
 /// Fields up to which the losses of experts are exported: adding up those of every expert of every column of a wide
 /// vector after each batch costs too much.
 const EXPERT_LOSS_FIELDS_MAX: usize = 32;
+/// Offsets after which weights of experts and coverage are exported again: adding them up costs as much as an event.
+const SHARES_EVERY: u64 = 256;
 /// The weight of the latest event in the average surprise that lists of streams show.
 const RECENT_WEIGHT: f64 = 0.002;
 
@@ -25,6 +28,10 @@ struct ReportedCounts {
     promised_alarms: f64,
     /// Nats that networks saved.
     saved_nats: f64,
+    /// Nats that the best simple expert of each field would have paid.
+    simple_nats: u64,
+    /// Distinct symbols and templates.
+    distinct: u64,
     expert_nats: BTreeMap<&'static str, u64>,
 }
 
@@ -39,6 +46,8 @@ impl ReportedCounts {
             rejected_updates: learner.rejected_updates(),
             promised_alarms: learner.budget_account().promised,
             saved_nats: if is_narrow { learner.network_savings().0.map_or(0.0, |s| s.saved_nats) } else { 0.0 },
+            simple_nats: if is_narrow { (simple_bits(learner) * LN_2) as u64 } else { 0 },
+            distinct: learner.distinct(),
             expert_nats: expert_nats.into_iter().map(|(name, nats)| (name, nats as u64)).collect(),
         }
     }
@@ -52,6 +61,8 @@ pub(super) struct StreamMetrics {
     /// Nats of loss that are not exported yet. Counters count whole numbers, so a fraction remains.
     unreported_nats: f64,
     reported: ReportedCounts,
+    /// The offset from which weights and coverage are exported again.
+    shares_at: u64,
 }
 
 impl StreamMetrics {
@@ -62,6 +73,7 @@ impl StreamMetrics {
             surprises: metrics::histogram!(telemetry::SURPRISE),
             unreported_nats: 0.0,
             reported: ReportedCounts::default(),
+            shares_at: 0,
         }
     }
 
@@ -76,7 +88,6 @@ impl StreamMetrics {
         self.unreported_nats += nats;
         self.surprises.record(nats);
         for drift in &outcome.drift {
-            view.drift.store(Some(Arc::new(drift.clone())));
             metrics::counter!(telemetry::DRIFT, "detector" => drift.detector.name()).increment(1);
         }
         let bits = outcome.surprise_bits / outcome.events.max(1) as f64;
@@ -135,11 +146,38 @@ impl StreamMetrics {
         if saved != 0.0 {
             metrics::gauge!(telemetry::NETWORK_SAVED, "group" => self.group.clone()).increment(saved);
         }
+        let simple = now.simple_nats.saturating_sub(before.simple_nats);
+        if simple > 0 {
+            let group = self.group.clone();
+            metrics::counter!(telemetry::BASELINE_LOSS, "group" => group, "baseline" => "simple").increment(simple);
+        }
+        // templates that become one are fewer
+        if now.distinct != before.distinct {
+            let more = now.distinct as f64 - before.distinct as f64;
+            metrics::gauge!(telemetry::VOCABULARY, "group" => self.group.clone()).increment(more);
+        }
+        if learner.offset() >= self.shares_at {
+            self.export_shares(learner);
+            self.shares_at = learner.offset() + SHARES_EVERY;
+        }
         for (expert, nats) in &now.expert_nats {
             let more = nats.saturating_sub(before.expert_nats.get(expert).copied().unwrap_or(0));
             let (group, expert) = (self.group.clone(), *expert);
             metrics::counter!(telemetry::EXPERT_LOSS, "group" => group, "expert" => expert).increment(more);
         }
         self.reported = now;
+    }
+
+    /// Exports how much each expert counts, and how many numbers lie within what was predicted.
+    fn export_shares(&self, learner: &Learner) {
+        let group = || self.group.clone();
+        if learner.schema().fields.len() <= EXPERT_LOSS_FIELDS_MAX {
+            for (expert, weight) in learner.expert_weights() {
+                metrics::gauge!(telemetry::EXPERT_WEIGHT, "group" => group(), "expert" => expert).set(weight);
+            }
+        }
+        for (level, share) in learner.coverage() {
+            metrics::gauge!(telemetry::COVERAGE, "group" => group(), "level" => level.to_string()).set(share);
+        }
     }
 }

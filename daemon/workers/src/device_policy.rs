@@ -60,6 +60,19 @@ impl DevicePolicy {
         }
     }
 
+    /// What computes updates of each size of network that was measured, and why, for people.
+    pub fn choices(&self) -> Vec<String> {
+        let chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut choices: Vec<_> = chosen
+            .iter()
+            .map(|(Shape { layers, hidden, chunk, .. }, chosen)| {
+                format!("networks of {layers} × {hidden}, {chunk} steps at once: {}", chosen.why)
+            })
+            .collect();
+        choices.sort();
+        choices
+    }
+
     /// Where a network sends its jobs: assigns those that the device is to compute, and passes all of them on to
     /// `workers`.
     pub fn job_sink(self: &Arc<Self>, workers: Option<JobSink>) -> Option<JobSink> {

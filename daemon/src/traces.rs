@@ -1,0 +1,113 @@
+//! Traces: now and then the journey of one event is told to a collector of OpenTelemetry.
+//!
+//! One event in `export.traces.every` is followed, whatever its stream, at most one of those that are sent together;
+//! and the first of each request whose sender traces it, as a child of the sender's span. What a collector does not take
+//! in time is dropped: nothing waits for it.
+
+#[cfg(feature = "traces")]
+mod otlp;
+
+use crate::inbox::{InboxEvent, ReplyOptions};
+use crate::journey::{CallerSpan, Journey, JourneySink};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use surmise_config::TracesTable;
+
+#[cfg(feature = "traces")]
+use otlp::exporter;
+
+/// Why there are no traces.
+#[derive(Debug, thiserror::Error)]
+#[error("export.traces: {0}")]
+pub struct TracesError(String);
+
+/// Sends what is gathered, which may take so long at most, and ends.
+type CloseTraces = Box<dyn Fn(Duration) + Send + Sync>;
+
+/// What follows events, or does not.
+#[derive(Default)]
+pub struct Traces {
+    followed: Option<Followed>,
+}
+
+/// Which events are followed, and where their journeys go.
+struct Followed {
+    every: u64,
+    seen: AtomicU64,
+    sink: JourneySink,
+    close: CloseTraces,
+}
+
+impl Traces {
+    /// Traces as the configuration asks for them.
+    ///
+    /// # Errors
+    /// They are asked for and not built in, or what sends them cannot be made.
+    pub fn open(table: Option<&TracesTable>) -> Result<Traces, TracesError> {
+        let Some(table) = table else { return Ok(Traces::default()) };
+        let (sink, close) = exporter(table).map_err(TracesError)?;
+        Ok(Traces::to(table.every, sink, close))
+    }
+
+    /// Traces of one event in `every`, told to a sink.
+    fn to(every: u64, sink: JourneySink, close: CloseTraces) -> Traces {
+        Traces { followed: Some(Followed { every: every.max(1), seen: AtomicU64::new(0), sink, close }) }
+    }
+
+    /// The journey of one of these events of a stream, if one of them is followed.
+    pub fn begin(
+        &self,
+        stream: &Arc<str>,
+        events: &[InboxEvent],
+        answers: ReplyOptions,
+        caller: Option<CallerSpan>,
+    ) -> Option<Box<Journey>> {
+        let followed = self.followed.as_ref()?;
+        let index = followed.index(events.len(), caller.is_some())?;
+        let event = events.get(index)?;
+        let arrived = (event.line, event.record.arrival_us.unwrap_or_default());
+        let place = (index, events.len());
+        let journey = Journey::begin(stream.clone(), answers.listener, place, arrived, caller, followed.sink.clone());
+        Some(Box::new(journey))
+    }
+
+    /// Sends what is gathered, which takes so long at most. Nothing is told afterwards.
+    pub fn close(&self, time_max: Duration) {
+        if let Some(followed) = &self.followed {
+            (followed.close)(time_max);
+        }
+    }
+}
+
+impl Followed {
+    /// The place of the event that is followed among the next `events` ones.
+    fn index(&self, events: usize, is_called: bool) -> Option<usize> {
+        let seen = self.seen.fetch_add(events as u64, Ordering::Relaxed);
+        let next = match seen % self.every {
+            0 => 0,
+            past => self.every - past,
+        };
+        if is_called && events > 0 { Some(0) } else { usize::try_from(next).ok().filter(|next| *next < events) }
+    }
+}
+
+#[cfg(not(feature = "traces"))]
+fn exporter(_: &TracesTable) -> Result<(JourneySink, CloseTraces), String> {
+    Err("this surmised was built without them; build it with `--features traces`, or leave the table out".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_event_in_so_many_is_followed() {
+        let traces = Traces::to(10, Arc::new(|_| ()), Box::new(|_| ()));
+        let followed = traces.followed.as_ref().unwrap();
+        // events 0, 10, 20 and 30, however they come together
+        let places: Vec<_> = [1, 4, 8, 3, 10, 5].map(|events| followed.index(events, false)).to_vec();
+        assert_eq!(places, [Some(0), None, Some(5), None, Some(4), Some(4)]);
+        assert_eq!((followed.index(3, true), followed.index(0, true)), (Some(0), None));
+    }
+}
