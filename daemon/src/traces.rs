@@ -1,8 +1,8 @@
 //! Traces: now and then the journey of one event is told to a collector of OpenTelemetry.
 //!
 //! One event in `export.traces.every` is followed, whatever its stream, at most one of those that are sent together;
-//! and the first of each request whose sender traces it, as a child of the sender's span. What a collector does not take
-//! in time is dropped: nothing waits for it.
+//! and the first of each request whose sender traces it, as a child of the sender's span. What a collector does not
+//! take in time is dropped: nothing waits for it.
 
 #[cfg(feature = "traces")]
 mod otlp;

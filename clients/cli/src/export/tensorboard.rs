@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_point_is_told_as_means() {
-        let point = HistoryPoint { time: 60, events: 30, bits: 60.0, rarest: 9.0, incidents: 1 };
+        let point = HistoryPoint { time: 60, events: 30, bits: 60.0, rarest: 9.0, incidents: 1, distinct: 4 };
         let values: Vec<f64> = of_point(60, &point).into_iter().map(|(_, value)| value).collect();
         assert_eq!(values, [2.0, 0.5, 1.0, 9.0]);
     }
