@@ -29,7 +29,7 @@ fn nothing_is_allocated(options: NumberOptions) {
             sum += s.model.observe(&mut s.key, c, *v);
             sum +=
                 s.model.levels(c, Given::Within).map_or(0.0, |l| l.0) + s.model.crps(c, Given::Before).unwrap_or(0.0);
-            sum += s.model.measures(c, Given::Within).map_or(0.0, |m| m.1);
+            sum += s.model.crps(c, Given::Within).unwrap_or(0.0);
         }
         s.model.finish(&mut s.key);
     }
