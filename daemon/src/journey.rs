@@ -4,7 +4,6 @@
 //! to the answer. Of nearly all parts there is none. Nothing that is learnt depends on one.
 
 use crate::clock::now_us;
-use crate::stream::Applied;
 use std::sync::Arc;
 use std::time::Instant;
 use surmise_event::Refusal;
@@ -139,24 +138,17 @@ impl Journey {
         self.passed.push((milestone, read_us.max(self.arrival_us) + read.elapsed().as_micros() as i64));
     }
 
-    /// Learns the event by `learn`, and notes when that began and was over, and what came of it.
-    pub(crate) fn learn(
+    /// Learns the event by `learn`, and notes when that began and was over, and what `end` says of what came of it.
+    pub(crate) fn learn<R>(
         &mut self,
-        learn: impl FnOnce() -> (Result<Applied, Refusal>, StageTimes),
-    ) -> Result<Applied, Refusal> {
+        learn: impl FnOnce() -> (R, StageTimes),
+        end: impl FnOnce(&R) -> JourneyEnd,
+    ) -> R {
         self.pass(Milestone::Queued);
         let (applied, stages) = learn();
         self.pass(Milestone::Learnt);
         self.learning = stages;
-        self.end = match &applied {
-            Ok(Applied::Observed(outcome)) => JourneyEnd::Learnt {
-                offset: outcome.offset,
-                surprise_bits: outcome.surprise_bits,
-                rarity_events: outcome.rarity_events,
-            },
-            Ok(Applied::Duplicate) => JourneyEnd::Duplicate,
-            Err(refusal) => JourneyEnd::Refused(refusal.clone()),
-        };
+        self.end = end(&applied);
         applied
     }
 

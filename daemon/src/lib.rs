@@ -28,6 +28,7 @@ mod flows;
 mod following;
 mod forgetting;
 mod forgetting_scan;
+mod highest_seq;
 mod history;
 mod http;
 mod hub;

@@ -9,7 +9,7 @@ use crate::services::Services;
 use crate::summary::StreamSummary;
 use surmise_event::{Data, Limits, Outcome, Record, Refusal, RefusalCode};
 use surmise_learner::{Learner, LearnerError};
-use surmise_stopwatch::{Stage, lap};
+use surmise_stopwatch::{EventStage, lap};
 use surmise_store::StreamEntry;
 use surmise_store::group::Origin;
 
@@ -78,7 +78,7 @@ impl StreamState {
         }
         self.check_incarnation(record)?;
         let event = self.learner.bind(record, limits)?;
-        lap(Stage::Reading);
+        lap(EventStage::Reading);
         let offset = self.learner.offset();
         append(offset);
         let outcome = self.learner.observe(&event);

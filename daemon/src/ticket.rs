@@ -5,6 +5,7 @@
 //! an owner that puts a reply into it never waits. The connection bounds it: it reads no further line before there is
 //! room for that line's answers.
 
+use crate::highest_seq::HighestSeq;
 use crate::journey::{CallerSpan, Journey, Milestone};
 use crate::unread_bytes::UnreadBytes;
 use rustc_hash::FxHashMap;
@@ -14,28 +15,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 use surmise_protocol::Reply;
 use surmise_store::ProducerMark;
 use tokio::sync::Notify;
-
-/// The largest of some sequence numbers; none at first.
-#[derive(Default)]
-pub struct HighestSeq {
-    seq: AtomicU64,
-    is_any: AtomicBool,
-}
-
-impl HighestSeq {
-    /// Takes another number into account.
-    pub fn raise(&self, seq: Option<u64>) {
-        if let Some(seq) = seq {
-            self.seq.fetch_max(seq, Ordering::AcqRel);
-            // set last, so that the number is there for whoever sees this
-            self.is_any.store(true, Ordering::Release);
-        }
-    }
-    /// The largest number so far.
-    pub fn get(&self) -> Option<u64> {
-        self.is_any.load(Ordering::Acquire).then(|| self.seq.load(Ordering::Acquire))
-    }
-}
 
 /// What became of the events of a chunk, or of a part of one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -353,17 +332,6 @@ mod tests {
 
     fn high(seq: u64) -> ChunkCounts {
         ChunkCounts { accepted: 1, high: Some(seq), ..ChunkCounts::default() }
-    }
-
-    #[test]
-    fn every_number_can_be_the_highest() {
-        let highest = HighestSeq::default();
-        assert_eq!(highest.get(), None);
-        for seq in [0, 7, u64::MAX - 1, u64::MAX] {
-            highest.raise(Some(seq));
-            highest.raise(None);
-            assert_eq!(highest.get(), Some(seq));
-        }
     }
 
     #[test]

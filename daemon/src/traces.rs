@@ -6,9 +6,11 @@
 
 #[cfg(feature = "traces")]
 mod otlp;
+mod sending;
 
 use crate::inbox::{InboxEvent, ReplyOptions};
 use crate::journey::{CallerSpan, Journey, JourneySink};
+use sending::{CloseTraces, TracesError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,22 +19,14 @@ use surmise_config::TracesTable;
 #[cfg(feature = "traces")]
 use otlp::exporter;
 
-/// Why there are no traces.
-#[derive(Debug, thiserror::Error)]
-#[error("export.traces: {0}")]
-pub struct TracesError(String);
-
-/// Sends what is gathered, which may take so long at most, and ends.
-type CloseTraces = Box<dyn Fn(Duration) + Send + Sync>;
-
 /// What follows events, or does not.
 #[derive(Default)]
 pub struct Traces {
-    followed: Option<Followed>,
+    followed: Option<Sampling>,
 }
 
 /// Which events are followed, and where their journeys go.
-struct Followed {
+struct Sampling {
     every: u64,
     seen: AtomicU64,
     sink: JourneySink,
@@ -46,13 +40,13 @@ impl Traces {
     /// They are asked for and not built in, or what sends them cannot be made.
     pub fn open(table: Option<&TracesTable>) -> Result<Traces, TracesError> {
         let Some(table) = table else { return Ok(Traces::default()) };
-        let (sink, close) = exporter(table).map_err(TracesError)?;
+        let (sink, close) = exporter(table)?;
         Ok(Traces::to(table.every, sink, close))
     }
 
     /// Traces of one event in `every`, told to a sink.
     fn to(every: u64, sink: JourneySink, close: CloseTraces) -> Traces {
-        Traces { followed: Some(Followed { every: every.max(1), seen: AtomicU64::new(0), sink, close }) }
+        Traces { followed: Some(Sampling { every: every.max(1), seen: AtomicU64::new(0), sink, close }) }
     }
 
     /// The journey of one of these events of a stream, if one of them is followed.
@@ -80,7 +74,7 @@ impl Traces {
     }
 }
 
-impl Followed {
+impl Sampling {
     /// The place of the event that is followed among the next `events` ones.
     fn index(&self, events: usize, is_called: bool) -> Option<usize> {
         let seen = self.seen.fetch_add(events as u64, Ordering::Relaxed);
@@ -93,8 +87,9 @@ impl Followed {
 }
 
 #[cfg(not(feature = "traces"))]
-fn exporter(_: &TracesTable) -> Result<(JourneySink, CloseTraces), String> {
-    Err("this surmised was built without them; build it with `--features traces`, or leave the table out".into())
+fn exporter(_: &TracesTable) -> Result<(JourneySink, CloseTraces), TracesError> {
+    let why = "this surmised was built without them; build it with `--features traces`, or leave the table out";
+    Err(TracesError(why.into()))
 }
 
 #[cfg(test)]

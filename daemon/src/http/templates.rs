@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
-use surmise_event::TemplateState;
+use surmise_event::KnownTemplate;
 
 /// Templates that an answer lists, unless the query says how many.
 const LISTED_DEFAULT: usize = 100;
@@ -32,7 +32,7 @@ pub struct TemplateList {
     /// How many there are in all its fields.
     count: u64,
     /// Those of the most lines, in this order.
-    templates: Vec<TemplateState>,
+    templates: Vec<KnownTemplate>,
 }
 
 /// Lists the templates of lines, those of the most lines first. A stream without lines has none.

@@ -1,7 +1,7 @@
 //! The sequence numbers of one sender's events: how they are assigned, and which events they prove to be repetitions.
 
 use crate::fencing::Fencing;
-use crate::ticket::HighestSeq;
+use crate::highest_seq::HighestSeq;
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};

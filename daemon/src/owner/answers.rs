@@ -14,7 +14,7 @@ use std::time::Duration;
 use surmise_event::format_time;
 use surmise_learner::Learner;
 use surmise_protocol::{AlarmAccount, CheckpointMark, EventCost, StageCost, StreamStatus};
-use surmise_stopwatch::Stage;
+use surmise_stopwatch::EventStage;
 use tokio::sync::oneshot;
 
 impl Owner {
@@ -201,7 +201,7 @@ fn updates_rejected(learner: &Learner) -> BTreeMap<String, u64> {
 fn cost(view: &StreamView) -> EventCost {
     let times = *view.cost.lock().unwrap_or_else(PoisonError::into_inner);
     let mean = |spent: Duration| spent.as_secs_f64() * 1e6 / times.events.max(1) as f64;
-    let stage = |(stage, spent): (Stage, Duration)| StageCost {
+    let stage = |(stage, spent): (EventStage, Duration)| StageCost {
         name: stage.name().into(),
         about: stage.about().into(),
         microseconds: mean(spent),

@@ -5,6 +5,7 @@ use super::owned_stream::OwnedStream;
 use super::replies::ReplyWriter;
 use super::surroundings::{PagesFailed, Surroundings};
 use crate::inbox::{InboxEvent, ReplyOptions};
+use crate::journey::JourneyEnd;
 use crate::refusals::count_refused;
 use crate::stream::Applied;
 use crate::ticket::{ChunkCounts, Pending};
@@ -41,7 +42,7 @@ impl OwnedStream {
         let mut replies = ReplyWriter::new(options, &view, pending.outbox().clone(), &around.services.followers);
         for (index, event) in events.iter().enumerate() {
             let applied = match pending.journey_of(index) {
-                Some(journey) => journey.learn(|| self.apply_measured(event, around)),
+                Some(journey) => journey.learn(|| self.apply_measured(event, around), journey_end),
                 None if self.is_measured() => self.apply_measured(event, around).0,
                 None => self.apply(event, around),
             };
@@ -159,6 +160,19 @@ impl OwnedStream {
             state.counters.refused.add(code);
         }
         count_refused(code, 1);
+    }
+}
+
+/// What became of an event, as its journey tells it.
+fn journey_end(applied: &Result<Applied, Refusal>) -> JourneyEnd {
+    match applied {
+        Ok(Applied::Observed(outcome)) => JourneyEnd::Learnt {
+            offset: outcome.offset,
+            surprise_bits: outcome.surprise_bits,
+            rarity_events: outcome.rarity_events,
+        },
+        Ok(Applied::Duplicate) => JourneyEnd::Duplicate,
+        Err(refusal) => JourneyEnd::Refused(refusal.clone()),
     }
 }
 

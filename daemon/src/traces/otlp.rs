@@ -2,7 +2,7 @@
 //!
 //! The names of attributes follow OpenTelemetry's rules: what is ours begins with `surmise.`.
 
-use super::CloseTraces;
+use super::sending::{CloseTraces, TracesError};
 use crate::journey::{CallerSpan, Journey, JourneyEnd, JourneySink, Milestone};
 use opentelemetry::trace::{
     Span, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
@@ -17,7 +17,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use surmise_config::TracesTable;
-use surmise_stopwatch::Stage;
+use surmise_stopwatch::EventStage;
 
 /// How long one post may take.
 const POST_TIME_MAX: Duration = Duration::from_secs(10);
@@ -25,7 +25,7 @@ const POST_TIME_MAX: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 /// Where journeys are told, and what ends that.
-pub fn exporter(table: &TracesTable) -> Result<(JourneySink, CloseTraces), String> {
+pub fn exporter(table: &TracesTable) -> Result<(JourneySink, CloseTraces), TracesError> {
     let endpoint = format!("{}/v1/traces", table.endpoint.trim_end_matches('/'));
     let exporter = SpanExporter::builder()
         .with_http()
@@ -33,7 +33,7 @@ pub fn exporter(table: &TracesTable) -> Result<(JourneySink, CloseTraces), Strin
         .with_endpoint(endpoint)
         .with_timeout(POST_TIME_MAX)
         .build()
-        .map_err(|e| e.to_string())?;
+        .map_err(|e| TracesError(e.to_string()))?;
     let resource = Resource::builder()
         .with_service_name("surmised")
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
@@ -89,7 +89,7 @@ fn tell(tracer: &SdkTracer, journey: &Journey) {
         let mut builder = tracer.span_builder(milestone.name()).with_start_time(time(begun_us));
         if *milestone == Milestone::Learnt {
             let times = journey.learning.each();
-            let attribute = |(stage, spent): (Stage, Duration)| {
+            let attribute = |(stage, spent): (EventStage, Duration)| {
                 KeyValue::new(format!("surmise.{}_us", stage.name()), spent.as_secs_f64() * 1e6)
             };
             builder = builder.with_attributes(times.map(attribute).collect::<Vec<_>>());

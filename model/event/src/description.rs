@@ -101,7 +101,7 @@ pub struct NetworkState {
 /// A template of lines.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct TemplateState {
+pub struct KnownTemplate {
     /// The field that has the lines.
     pub field: String,
     /// Its text, with placeholders such as `<number>` where it varies.

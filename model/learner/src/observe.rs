@@ -30,7 +30,7 @@ use crate::words::Words;
 use std::f64::consts::LOG2_E;
 use std::sync::Arc;
 use surmise_event::{AlarmKind, Event, FieldOutcome, OddWord, Outcome, Value};
-use surmise_stopwatch::{Stage, lap};
+use surmise_stopwatch::{EventStage, lap};
 
 /// Bits that one unit of the sum of a line's evidence counts for: a sum of two is taken for one line in ten, one of
 /// eight for one in ten thousand.
@@ -121,7 +121,7 @@ impl Learner {
         // the key's state leaves the table while models change it and themselves
         let mut key = self.take_key(name);
         self.complete(&mut key);
-        lap(Stage::Key);
+        lap(EventStage::Key);
         let every_byte = self.schema.is_bytes();
         // an endless stream of bytes has no sessions
         if !every_byte {
@@ -141,18 +141,18 @@ impl Learner {
             out.fields.push(end.of_field(self.scratch.end_name.clone()));
             cost += end;
         }
-        lap(Stage::Rest);
+        lap(EventStage::Rest);
         (out.surprise_bits, out.excess_bits) = (cost.bits(), cost.excess.bits());
         if !every_byte {
             self.observe_session(name, &mut key, event.end, out);
-            lap(Stage::Judging);
+            lap(EventStage::Judging);
         }
         if event.end {
             self.end_key(name, &key);
         } else {
             self.put_key(name, key);
         }
-        lap(Stage::Key);
+        lap(EventStage::Key);
         if !every_byte {
             self.judge_silent(event.time_us, out);
         }
@@ -173,7 +173,7 @@ impl Learner {
             let drift = &mut self.monitors.drift;
             let (fields, bits) = (&self.models.fields, out.surprise_bits / events.max(1) as f64);
             drift.observe(out.offset, bits, |column| name_of_column(fields, column), &mut out.drift);
-            lap(Stage::Judging);
+            lap(EventStage::Judging);
         }
         // nats of bytes were added one by one
         if self.measures.scoring {
@@ -265,7 +265,7 @@ impl Learner {
         // numbers learn from each other once all of the event's are known
         if let (true, Some(model), Some(number_key)) = (numbers_begun, numbers, &mut key.numbers) {
             model.finish(number_key);
-            lap(Stage::Numbers);
+            lap(EventStage::Numbers);
         }
         if let Some(time_us) = event.time_us {
             self.position.late += u64::from(key.clock.observe(time_us));

@@ -18,7 +18,7 @@ use crate::words::{PartExpectation, Words};
 use surmise_alarm::Reading;
 use surmise_event::{Event, Value};
 use surmise_number::{EventContext, Given};
-use surmise_stopwatch::{Stage, lap};
+use surmise_stopwatch::{EventStage, lap};
 use surmise_symbol::{SymbolKey, SymbolModel};
 
 /// The symbol of a line feed.
@@ -255,7 +255,7 @@ impl Learner {
         let asks = predicted && measures.parts.asks();
         let expectation = if asks { expect_number(model, column, given) } else { PartExpectation::default() };
         let nats = numbers.observe(key, column, x);
-        lap(Stage::Numbers);
+        lap(EventStage::Numbers);
         let Some(model) = numbers.made_model() else { return (ObservedField::default(), 0) };
         let cost = Surprise { nats, excess: model.latest_excess() };
         if predicted {

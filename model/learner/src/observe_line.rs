@@ -13,7 +13,7 @@ use crate::values::hash_of_symbol;
 use std::f64::consts::LN_2;
 use surmise_event::{OddWord, Value};
 use surmise_lines::{LineOutcome, WHOLE_LINE};
-use surmise_stopwatch::{Stage, lap};
+use surmise_stopwatch::{EventStage, lap};
 use surmise_symbol::SymbolModel;
 
 impl Learner {
@@ -42,7 +42,7 @@ impl Learner {
         };
         let known = lines.template_numbers();
         let reading = lines.read(text, now.event.time_us);
-        lap(Stage::Reading);
+        lap(EventStage::Reading);
         let hash = hash_of_symbol(reading.template);
         gaps.observe(reading.time_us);
         count_symbol(&mut now.key.session, i, reading.template);
@@ -85,7 +85,7 @@ impl Learner {
         self.monitors.alarms.template(i, cost.bits(), !is_known);
         let line = &mut self.scratch.line;
         lines.observe_into(&reading, cost.nats, line);
-        lap(Stage::Slots);
+        lap(EventStage::Slots);
         if parts.is_on() {
             parts.push_line(&field.name, lines, reading.template, (cost, line), expectation);
         }

@@ -2,7 +2,7 @@
 
 use crate::field::Model;
 use crate::learner::Learner;
-use surmise_event::TemplateState;
+use surmise_event::KnownTemplate;
 
 impl Learner {
     /// How many templates of lines there are, in all fields.
@@ -16,7 +16,7 @@ impl Learner {
 
     /// The templates of the most lines, at most `max`, in this order; of as many lines those first that came first.
     /// There are none in a stream without lines.
-    pub fn templates(&self, max: usize) -> Vec<TemplateState> {
+    pub fn templates(&self, max: usize) -> Vec<KnownTemplate> {
         let mut found = Vec::new();
         for (i, field) in self.models.fields.iter().enumerate() {
             let Model::Line(_, lines, _) = &field.model else { continue };
@@ -24,7 +24,7 @@ impl Learner {
         }
         found.sort_by_key(|(field, number, count, _)| (std::cmp::Reverse(*count), *field, *number));
         let told = found.into_iter().take(max).filter_map(|(i, number, count, lines)| {
-            Some(TemplateState {
+            Some(KnownTemplate {
                 field: self.schema.fields[i].name.to_string(),
                 text: lines.template_text(number)?,
                 lines: count,

@@ -22,7 +22,7 @@ use crate::{
     rule::Rule,
 };
 use surmise_state::incremental_copy;
-use surmise_stopwatch::{Stage, lap};
+use surmise_stopwatch::{EventStage, lap};
 
 /// Dense inputs are held within ± this, so that no product of theirs overflows.
 const DENSE_INPUT_MAX: f32 = 1e5;
@@ -281,9 +281,9 @@ impl Recurrence {
         self.chunk.dy[row * width..(row + 1) * width].copy_from_slice(&self.gradient);
         self.chunk.filled += 1;
         if self.chunk.filled == self.shape.chunk {
-            lap(Stage::Network);
+            lap(EventStage::Network);
             self.close_chunk();
-            lap(Stage::Training);
+            lap(EventStage::Training);
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// A stage of scoring and learning an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum EventStage {
     /// The event's values are read: symbols are looked up, a line becomes a template and its slots.
     Reading,
     /// The state of its key is taken, and put back.
@@ -34,53 +34,53 @@ pub enum Stage {
     Rest,
 }
 
-impl Stage {
+impl EventStage {
     /// All stages, in the order in which an event meets them.
-    pub const ALL: [Stage; 11] = [
-        Stage::Reading,
-        Stage::Key,
-        Stage::Contexts,
-        Stage::Network,
-        Stage::Mixing,
-        Stage::Learning,
-        Stage::Training,
-        Stage::Numbers,
-        Stage::Slots,
-        Stage::Judging,
-        Stage::Rest,
+    pub const ALL: [EventStage; 11] = [
+        EventStage::Reading,
+        EventStage::Key,
+        EventStage::Contexts,
+        EventStage::Network,
+        EventStage::Mixing,
+        EventStage::Learning,
+        EventStage::Training,
+        EventStage::Numbers,
+        EventStage::Slots,
+        EventStage::Judging,
+        EventStage::Rest,
     ];
 
     /// The word for it in answers.
     pub fn name(self) -> &'static str {
         match self {
-            Stage::Reading => "reading",
-            Stage::Key => "key",
-            Stage::Contexts => "contexts",
-            Stage::Network => "network",
-            Stage::Mixing => "mixing",
-            Stage::Learning => "learning",
-            Stage::Training => "training",
-            Stage::Numbers => "numbers",
-            Stage::Slots => "slots",
-            Stage::Judging => "judging",
-            Stage::Rest => "rest",
+            EventStage::Reading => "reading",
+            EventStage::Key => "key",
+            EventStage::Contexts => "contexts",
+            EventStage::Network => "network",
+            EventStage::Mixing => "mixing",
+            EventStage::Learning => "learning",
+            EventStage::Training => "training",
+            EventStage::Numbers => "numbers",
+            EventStage::Slots => "slots",
+            EventStage::Judging => "judging",
+            EventStage::Rest => "rest",
         }
     }
 
     /// What happens in it, as a phrase for people.
     pub fn about(self) -> &'static str {
         match self {
-            Stage::Reading => "its values are read: symbols looked up, a line made a template and slots",
-            Stage::Key => "the state of its key is taken, and put back",
-            Stage::Contexts => "counts of contexts and matches are looked up",
-            Stage::Network => "the network runs a step",
-            Stage::Mixing => "the answers are mixed, and what came is scored",
-            Stage::Learning => "counts, weights and maps take in what came",
-            Stage::Training => "the network learns a chunk, or hands it to a worker",
-            Stage::Numbers => "numbers are predicted, scored and learnt, but for their network",
-            Stage::Slots => "slots of a line are scored and learnt",
-            Stage::Judging => "rarity, incidents and drift are judged",
-            Stage::Rest => "what is left",
+            EventStage::Reading => "its values are read: symbols looked up, a line made a template and slots",
+            EventStage::Key => "the state of its key is taken, and put back",
+            EventStage::Contexts => "counts of contexts and matches are looked up",
+            EventStage::Network => "the network runs a step",
+            EventStage::Mixing => "the answers are mixed, and what came is scored",
+            EventStage::Learning => "counts, weights and maps take in what came",
+            EventStage::Training => "the network learns a chunk, or hands it to a worker",
+            EventStage::Numbers => "numbers are predicted, scored and learnt, but for their network",
+            EventStage::Slots => "slots of a line are scored and learnt",
+            EventStage::Judging => "rarity, incidents and drift are judged",
+            EventStage::Rest => "what is left",
         }
     }
 }
@@ -90,8 +90,8 @@ impl Stage {
 pub struct StageTimes {
     /// Events that were measured.
     pub events: u64,
-    /// `[stages]`: the time of each, in the order of [`Stage::ALL`].
-    pub spent: [Duration; Stage::ALL.len()],
+    /// `[stages]`: the time of each, in the order of [`EventStage::ALL`].
+    pub spent: [Duration; EventStage::ALL.len()],
 }
 
 impl StageTimes {
@@ -115,25 +115,25 @@ impl StageTimes {
     }
 
     /// The stages that took any time, each with it.
-    pub fn each(&self) -> impl Iterator<Item = (Stage, Duration)> {
-        Stage::ALL.into_iter().zip(self.spent).filter(|(_, spent)| !spent.is_zero())
+    pub fn each(&self) -> impl Iterator<Item = (EventStage, Duration)> {
+        EventStage::ALL.into_iter().zip(self.spent).filter(|(_, spent)| !spent.is_zero())
     }
 }
 
 /// A stopwatch that runs.
-struct Running {
+struct Measurement {
     lap_began: Instant,
-    spent: [Duration; Stage::ALL.len()],
+    spent: [Duration; EventStage::ALL.len()],
 }
 
 thread_local! {
     static RUNS: Cell<bool> = const { Cell::new(false) };
-    static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
+    static RUNNING: RefCell<Option<Measurement>> = const { RefCell::new(None) };
 }
 
 /// A stage is over: if a stopwatch runs in this thread, the time since the lap before counts for the stage.
 #[inline(always)]
-pub fn lap(stage: Stage) {
+pub fn lap(stage: EventStage) {
     if RUNS.get() {
         count(stage);
     }
@@ -141,7 +141,7 @@ pub fn lap(stage: Stage) {
 
 #[cold]
 #[inline(never)]
-fn count(stage: Stage) {
+fn count(stage: EventStage) {
     RUNNING.with_borrow_mut(|running| {
         if let Some(running) = running {
             let now = Instant::now();
@@ -151,8 +151,8 @@ fn count(stage: Stage) {
     });
 }
 
-/// Measures what scores and learns one event; what no lap ends counts as [`Stage::Rest`]. A measurement within another
-/// one ends that one.
+/// Measures what scores and learns one event; what no lap ends counts as [`EventStage::Rest`]. A measurement within
+/// another one ends that one.
 pub fn measure<R>(work: impl FnOnce() -> R) -> (R, StageTimes) {
     /// Stops the stopwatch even if the work panics.
     struct Stopped;
@@ -161,11 +161,11 @@ pub fn measure<R>(work: impl FnOnce() -> R) -> (R, StageTimes) {
             RUNS.set(false);
         }
     }
-    RUNNING.set(Some(Running { lap_began: Instant::now(), spent: Default::default() }));
+    RUNNING.set(Some(Measurement { lap_began: Instant::now(), spent: Default::default() }));
     RUNS.set(true);
     let stopped = Stopped;
     let result = work();
-    lap(Stage::Rest);
+    lap(EventStage::Rest);
     drop(stopped);
     let spent = RUNNING.take().map_or_else(Default::default, |running| running.spent);
     (result, StageTimes { events: 1, spent })
@@ -181,19 +181,19 @@ mod tests {
         let began = Instant::now();
         let (result, times) = measure(|| {
             std::thread::sleep(pause);
-            lap(Stage::Contexts);
+            lap(EventStage::Contexts);
             std::thread::sleep(2 * pause);
-            lap(Stage::Network);
-            lap(Stage::Contexts);
+            lap(EventStage::Network);
+            lap(EventStage::Contexts);
             7
         });
         let all = began.elapsed();
         assert_eq!((result, times.events), (7, 1));
-        let of = |stage: Stage| times.spent[stage as usize];
-        assert!(of(Stage::Contexts) >= pause && of(Stage::Network) >= 2 * pause && times.total() <= all);
-        assert_eq!(of(Stage::Mixing), Duration::ZERO);
+        let of = |stage: EventStage| times.spent[stage as usize];
+        assert!(of(EventStage::Contexts) >= pause && of(EventStage::Network) >= 2 * pause && times.total() <= all);
+        assert_eq!(of(EventStage::Mixing), Duration::ZERO);
         // no stopwatch runs now
-        lap(Stage::Mixing);
+        lap(EventStage::Mixing);
         let mut both = times;
         both.add(&times);
         assert_eq!((both.events, both.total()), (2, 2 * times.total()));
@@ -207,6 +207,6 @@ mod tests {
 
     #[test]
     fn stages_are_numbered_in_their_order() {
-        assert!(Stage::ALL.iter().enumerate().all(|(i, stage)| *stage as usize == i && !stage.about().is_empty()));
+        assert!(EventStage::ALL.iter().enumerate().all(|(i, stage)| *stage as usize == i && !stage.about().is_empty()));
     }
 }

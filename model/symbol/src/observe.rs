@@ -6,7 +6,7 @@ use crate::key::SymbolKey;
 use crate::model::{SymbolModel, SymbolWork};
 use crate::source::AfterSymbol;
 use crate::walk::walk;
-use surmise_stopwatch::{Stage, lap};
+use surmise_stopwatch::{EventStage, lap};
 
 impl SymbolModel {
     /// Scores a symbol of a key against what was expected of it, and learns from it; returns its surprise in nats.
@@ -80,14 +80,14 @@ impl SymbolModel {
         self.sources.networks.update_key(key);
         self.contexts.prefetch_counts(&path, &work.keys);
         self.sources.matches.prefetch_symbols(&self.past, &work.symbol.sources.matches);
-        lap(Stage::Contexts);
+        lap(EventStage::Contexts);
         if self.sources.networks.needs_plan() {
             // under a run rule it is not known which symbols will be skipped, so none is planned ahead
             let planned = if self.spec.has_run_rule() { &symbols[..1] } else { symbols };
             self.sources.networks.plan(key, event.side, planned);
         }
         self.sources.networks.advance(key);
-        lap(Stage::Network);
+        lap(EventStage::Network);
     }
 
     /// Lets the key, the past and the sources take in a symbol after its walk.
@@ -99,7 +99,7 @@ impl SymbolModel {
             let (number, mixed) = (self.symbols, &work.mixed);
             let scored = ScoredSymbol { symbol, number, champion_nats, nats, saved_nats, mixed };
             self.sources.networks.finish_symbol(&self.spec, key, event.side, &scored);
-            lap(Stage::Network);
+            lap(EventStage::Network);
         }
         self.followers.push(symbol, key.at(1), key.at(2));
         key.push(symbol, self.spec.code);
@@ -108,7 +108,7 @@ impl SymbolModel {
         let (spec, past) = (&self.spec, &self.past);
         let mut after = AfterSymbol { spec, key, past, position, event, symbol };
         self.sources.learn_symbol(&mut after, &work.symbol.sources);
-        lap(Stage::Learning);
+        lap(EventStage::Learning);
     }
 
     /// Observes a symbol that merely continues a long run: the run rule, which gave it the probability `p`, charges it,

@@ -6,7 +6,7 @@ use crate::network_worth::Likelihoods;
 use crate::node::{NIBBLE_BITS, TreeNode};
 use crate::sources::Sources;
 use surmise_lanes::kernels;
-use surmise_stopwatch::{Stage, lap};
+use surmise_stopwatch::{EventStage, lap};
 
 kernels! {
 /// Walks a symbol's path, predicting and learning at every nibble; returns the nats that the mixture paid.
@@ -35,9 +35,9 @@ pub(crate) fn walk[FMA](model: &mut SymbolModel, work: &mut SymbolWork, symbol: 
         model.contexts.claim(&work.symbol.hashes, &work.keys, depth, at.prefix, &mut work.lines);
         model.mixing.prefetch_maps(&model.spec, &work.symbol, &nodes);
         model.contexts.look(&work.lines, &nodes, &mut work.decisions.contexts.slots);
-        lap(Stage::Contexts);
+        lap(EventStage::Contexts);
         model.sources.networks.look::<FMA, NIBBLE_BITS>(&nodes, &mut work.decisions.sources.networks);
-        lap(Stage::Network);
+        lap(EventStage::Network);
         model.predict::<FMA, NIBBLE_BITS>(&work.symbol, &from_sources, &nodes, &mut work.decisions);
         // the outer mixture follows the bits, and what it gave them is what the symbol costs
         let mut in_nibble = weights.nibble();
@@ -54,9 +54,9 @@ pub(crate) fn walk[FMA](model: &mut SymbolModel, work: &mut SymbolWork, symbol: 
             work.likelihoods.follow(&with, &mixed.counts_only, &bits);
         }
         work.mixed[depth] = work.decisions.mixed.probability;
-        lap(Stage::Mixing);
+        lap(EventStage::Mixing);
         model.learn::<FMA>(work, &nodes, &bits);
-        lap(Stage::Learning);
+        lap(EventStage::Learning);
         weights = weights.after(&in_nibble);
         at.nibbles[depth] = nibble as u8;
         at.prefix = at.prefix << 4 | nibble;

@@ -15,7 +15,7 @@ use crate::stages::past::{ColumnPast, Days, Regime};
 use crate::stages::points::PointForecasts;
 use crate::stages::scored::{ColumnOutcome, Scored};
 use surmise_experts::PointLoss;
-use surmise_stopwatch::{Stage, lap};
+use surmise_stopwatch::{EventStage, lap};
 
 /// What forecasts are made of: all that a model has learnt.
 #[derive(Clone, Copy)]
@@ -101,9 +101,9 @@ impl EventScratch {
         }
         if let (Some(network), Some(ahead)) = (network, ahead) {
             let inputs = NetworkInputs { pasts: &self.pasts, experts: &self.experts };
-            lap(Stage::Numbers);
+            lap(EventStage::Numbers);
             network.peek(ahead, &inputs, phase, |j| columns[j].units.unit, &mut self.pass);
-            lap(Stage::Network);
+            lap(EventStage::Network);
             for ((past, experts), (mean, log_scale)) in
                 self.pasts.iter().zip(&mut self.experts).zip(self.pass.forecasts())
             {

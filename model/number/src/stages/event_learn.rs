@@ -10,7 +10,7 @@ use crate::stages::learn::ColumnStages;
 use crate::stages::network::{KeyNetwork, NetworkInputs, NumberNetwork};
 use crate::stages::past::Regime;
 use crate::stages::scored::{ColumnOutcome, Scored};
-use surmise_stopwatch::{Stage, lap};
+use surmise_stopwatch::{EventStage, lap};
 
 impl EventScratch {
     /// Every column learns from its own value.
@@ -66,8 +66,8 @@ impl EventScratch {
             return;
         }
         let inputs = NetworkInputs { pasts: &self.pasts, experts: &self.experts };
-        lap(Stage::Numbers);
+        lap(EventStage::Numbers);
         network.learn(key, &inputs, &self.outcomes, &mut self.pass);
-        lap(Stage::Network);
+        lap(EventStage::Network);
     }
 }
