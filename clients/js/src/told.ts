@@ -1,6 +1,6 @@
 // What the OpenAPI document leaves open: events, the report of a learner, and what feeds tell.
 
-import type { Alarm, AlarmEvent, Drift, Part, StatusAnswer, StreamRow } from "./answers.js";
+import type { Alarm, AlarmEvent, Drift, Feedback, Part, StatusAnswer, StreamRow } from "./answers.js";
 
 /** A value of a field. */
 export type Value = string | number | boolean | null | number[];
@@ -15,6 +15,8 @@ export interface EventJson {
   data?: unknown;
   /** Whether the event is the end of its key's sequence. */
   end?: boolean;
+  /** What a person said of an incident, which is in the log like an event. */
+  feedback?: Feedback;
 }
 
 /** What is reported of a field. */

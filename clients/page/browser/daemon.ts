@@ -1,6 +1,7 @@
 // A daemon of a test, and streams of every kind that it learns.
 
 import { spawn, type ChildProcess } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -56,14 +57,20 @@ export class Daemon {
     if (!answer.ok || said.accepted !== events.length) throw new Error(`${stream}: ${JSON.stringify(said)}`);
   }
 
-  /** Has a checkpoint of every stream made; what is in it outlives a kill. */
-  async checkpoint(): Promise<void> {
-    const answer = await fetch(`${this.url}/api/v1/checkpoints`, { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
-    if (!answer.ok) throw new Error(`no checkpoint: ${answer.status} ${await answer.text()}`);
+  /** Has something done that changes a stream or the daemon. */
+  async does(method: string, path: string): Promise<any> {
+    const answer = await fetch(this.url + path, { method, headers: { "Content-Type": "application/json" } });
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+    return answer.json();
   }
 
-  async ask<T = any>(path: string): Promise<T> {
-    const answer = await fetch(this.url + path);
+  /** Has a checkpoint of every stream made; what is in it outlives a kill. */
+  async checkpoint(): Promise<void> {
+    await this.does("POST", "/api/v1/checkpoints");
+  }
+
+  async ask<T = any>(path: string, token = ""): Promise<T> {
+    const answer = await fetch(this.url + path, token ? { headers: { Authorization: `Bearer ${token}` } } : {});
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
     return (await answer.json()) as T;
   }
@@ -85,6 +92,16 @@ export function chance(seed: number): () => number {
     return x / 2 ** 32;
   };
 }
+
+/** Numbers that scatter, and last one that none of them explains. They have no times, so none is ever overdue. */
+export function spiked(count: number): unknown[] {
+  const next = chance(5);
+  return Array.from({ length: count }, (_, i) => ({ data: i === count - 1 ? 5000 : Math.round(100 + 100 * next()) }));
+}
+
+/** The part of a configuration that gives a token its roles. */
+export const token = (name: string, secret: string, roles: string[]): string =>
+  `[[auth.tokens]]\nname = "${name}"\nhash = "sha256:${createHash("sha256").update(secret).digest("hex")}"\nroles = ${JSON.stringify(roles)}\n`;
 
 const PAGES = ["/home", "/search", "/item", "/cart", "/pay"];
 

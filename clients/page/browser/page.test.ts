@@ -1,194 +1,148 @@
 // The page in a real browser, with a real daemon that learns streams of every kind.
 
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import type { BrowserContext, Page } from "playwright-core";
 import { browser, program } from "./chromium";
 import { kindShort } from "../src/format";
-import { chance, Daemon, HOSTILE, kinds } from "./daemon";
+import { chance, Daemon, HOSTILE, kinds, token } from "./daemon";
+import { Scene, skip, TEST, WAIT } from "./scene";
 
 const EVENTS = 2500;
-const WAIT = { timeout: 60_000 };
-/** A test that waits in vain says what for: it has longer than what it waits for. */
-const TEST = { timeout: 120_000 };
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 if (!program()) {
-  if (process.env.CI) throw new Error("there is no Chromium, which .ci/run installs");
-  test("the page in a browser", { skip: "SKIPPED: there is no Chromium here (install Debian's chromium, or set CHROMIUM)" }, () => {});
+  skip("the page in a browser");
 } else {
-  let daemon: Daemon;
-  let context: BrowserContext;
-  let page: Page;
-  /** What must never happen: an error in the console, a request to another host, a failed script. */
-  const faults: string[] = [];
-  let quiet = false;
-
-  const watch = (page: Page) => {
-    page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
-    page.on("dialog", (dialog) => (faults.push(`dialog: ${dialog.message()}`), void dialog.dismiss()));
-    page.on("console", (message) => {
-      // what the browser itself says of an answer that is a refusal, or of a daemon that is away, is no fault of the page
-      if (message.type() === "error" && !(quiet && /Failed to load resource/.test(message.text()))) faults.push(`console: ${message.text()}`);
-    });
-    page.on("request", (request) => {
-      if (!request.url().startsWith(daemon.url) && !request.url().startsWith("data:")) faults.push(`request to ${request.url()}`);
-    });
-  };
-  const open = async (hash: string) => {
-    await page.goto(`${daemon.url}/${hash}`);
-    await page.locator("#open.live").waitFor(WAIT);
-  };
-  const sound = async (view: string) => {
-    await page.evaluate(axe);
-    const found = await page.evaluate(() => (window as any).axe.run(document, { resultTypes: ["violations"] }));
-    const serious = found.violations.filter((v: any) => v.impact === "serious" || v.impact === "critical");
-    assert.deepEqual(serious.map((v: any) => `${v.id}: ${v.nodes.map((n: any) => n.html.slice(0, 120)).join(" | ")}`), [], view);
-    assert.deepEqual(faults, [], view);
-  };
+  const scene = new Scene();
   const number = (text: string | null) => Number((text ?? "").replace(/[^\d.-]/g, ""));
 
   before(async () => {
-    daemon = await Daemon.start();
-    for (const [stream, events] of Object.entries(kinds(EVENTS))) {
-      for (let at = 0; at < events.length; at += 500) await daemon.post(stream, events.slice(at, at + 500));
-    }
-    context = await browser();
-    page = context.pages()[0] ?? (await context.newPage());
-    watch(page);
+    await scene.start();
+    await scene.learn(kinds(EVENTS));
   });
-  after(async () => {
-    await context?.close();
-    await daemon?.end("SIGTERM");
-  });
+  after(() => scene.end());
 
   test("Now names what is odd, marks it, and says what was expected", TEST, async () => {
     // every stream is silent, and one has no incident that goes on: within seconds its next event is overdue
     let alarms: any[] = [];
     for (let i = 0; i < 300 && !alarms.some((a) => a.stream === "door-east"); i++) {
       await new Promise((resolve) => setTimeout(resolve, 100));
-      alarms = (await daemon.ask("/api/v1/alarms?limit=200")).alarms;
+      alarms = (await scene.daemon.ask("/api/v1/alarms?limit=200")).alarms;
     }
     assert.ok(alarms.some((a) => a.stream === "door-east" && a.kind === "missing"), "the silence of door-east is told");
-    await open("#/now");
+    await scene.open("#/now");
     const openNow = alarms.filter((a: any) => a.phase !== "ended").length;
-    await page.locator("li.incident", { hasText: "door-east" }).waitFor(WAIT);
-    assert.equal(await page.locator("li.incident").count(), Math.min(25, alarms.length));
-    assert.match((await page.locator(".state").textContent())!, openNow ? new RegExp(`^${openNow} incident`) : /Nothing is odd/);
+    await scene.page.locator("li.incident", { hasText: "door-east" }).waitFor(WAIT);
+    assert.equal(await scene.page.locator("li.incident").count(), Math.min(25, alarms.length));
+    assert.match((await scene.page.locator(".state").textContent())!, openNow ? new RegExp(`^${openNow} incident`) : /Nothing is odd/);
     for (const odd of ["/admin/export.php", "240.5", "out of memory", "97.5"]) {
-      assert.ok((await page.locator("li.incident mark.odd").allTextContents()).some((text) => text.includes(odd)), odd);
+      assert.ok((await scene.page.locator("li.incident mark.odd").allTextContents()).some((text) => text.includes(odd)), odd);
     }
-    await page.locator("li.incident .instead").first().waitFor(WAIT);
-    const rows = (await daemon.ask("/api/v1/streams")).streams;
+    await scene.page.locator("li.incident .instead").first().waitFor(WAIT);
+    const rows = (await scene.daemon.ask("/api/v1/streams")).streams;
     const begun = rows.reduce((sum: number, row: any) => sum + row.incidents, 0);
-    assert.ok((await page.locator(".rates").textContent())!.includes(`${begun} incident`));
-    await sound("now");
-    // muted, noted, called normal: kept in this browser
-    const first = page.locator("li.incident", { hasText: "240.5" }).first();
+    assert.ok((await scene.page.locator(".rates").textContent())!.includes(`${begun} incident`));
+    await scene.sound("now");
+    // a note is kept in this browser
+    const first = scene.page.locator("li.incident", { hasText: "240.5" }).first();
     await first.getByRole("button", { name: "Note" }).click();
-    await page.locator("textarea").fill("valve test <b>announced</b>");
-    await page.getByRole("button", { name: "Keep in this browser" }).click();
-    await page.locator(".note", { hasText: "valve test <b>announced</b>" }).waitFor(WAIT);
-    await first.getByRole("button", { name: "That was normal" }).click();
-    await first.waitFor({ state: "detached", ...WAIT });
-    await page.reload();
-    await page.getByRole("button", { name: "Show them" }).click();
-    await page.locator("li.incident", { hasText: "240.5" }).first().waitFor(WAIT);
+    await scene.page.locator("textarea").fill("valve test <b>announced</b>");
+    await scene.page.getByRole("button", { name: "Keep in this browser" }).click();
+    const note = scene.page.locator(".note", { hasText: "valve test <b>announced</b>" });
+    await note.waitFor(WAIT);
+    await scene.page.reload();
+    await note.waitFor(WAIT);
   });
 
   test("Streams shows what the list says, sorts, filters and groups", TEST, async () => {
-    await open("#/streams");
-    await page.locator(".rows .row").nth(4).waitFor(WAIT);
-    const { streams } = await daemon.ask("/api/v1/streams?trend=1");
+    await scene.open("#/streams");
+    await scene.page.locator(".rows .row").nth(4).waitFor(WAIT);
+    const { streams } = await scene.daemon.ask("/api/v1/streams?trend=1");
     for (const row of streams) {
-      const shown = page.locator(".rows .row", { hasText: row.stream });
+      const shown = scene.page.locator(".rows .row", { hasText: row.stream });
       assert.equal(number(await shown.locator(".c-events").textContent()), row.offset, row.stream);
       if (row.recent_bits !== null) assert.equal(await shown.locator(".c-bits .figure").textContent(), Math.abs(row.recent_bits) < 0.005 ? "0.00" : row.recent_bits.toFixed(2));
       if (row.skill !== null) assert.equal(number(await shown.locator(".c-skill").textContent()), Number((row.skill * 100).toFixed(0)));
       if (row.last_incident) assert.ok((await shown.locator(".c-incident").textContent())!.startsWith(kindShort(row.last_incident.kind)));
     }
-    const names = () => page.locator(".rows .c-name a").allTextContents();
-    await page.getByRole("button", { name: "Stream", exact: true }).click();
+    const names = () => scene.page.locator(".rows .c-name a").allTextContents();
+    await scene.page.getByRole("button", { name: "Stream", exact: true }).click();
     assert.deepEqual(await names(), streams.map((s: any) => s.stream).sort());
-    await page.getByRole("searchbox").fill("boiler");
-    await page.waitForFunction(() => document.querySelectorAll(".rows .row").length === 1);
-    await page.getByRole("searchbox").fill("");
-    await page.getByLabel("Group streams").selectOption("prefix");
-    await page.locator(".row.group").first().waitFor();
-    await sound("streams");
-    await page.getByLabel("Group streams").selectOption("none");
+    await scene.page.getByRole("searchbox").fill("boiler");
+    await scene.page.waitForFunction(() => document.querySelectorAll(".rows .row").length === 1);
+    await scene.page.getByRole("searchbox").fill("");
+    await scene.page.getByLabel("Group streams").selectOption("prefix");
+    await scene.page.locator(".row.group").first().waitFor();
+    await scene.sound("streams");
+    await scene.page.getByLabel("Group streams").selectOption("none");
     // by keyboard: down the list, and into a stream
-    await page.locator(".rows .c-name a").first().focus();
-    await page.keyboard.press("ArrowDown");
-    await page.keyboard.press("Enter");
-    await page.waitForURL(/#\/stream\//);
+    await scene.page.locator(".rows .c-name a").first().focus();
+    await scene.page.keyboard.press("ArrowDown");
+    await scene.page.keyboard.press("Enter");
+    await scene.page.waitForURL(/#\/stream\//);
   });
 
   for (const stream of ["shop-clicks", "plant.boiler-7", "log-api", "host-db1", "door-east"]) {
     test(`Stream shows ${stream} as the daemon knows it, and follows it`, TEST, async () => {
-      await open(`#/stream/${stream}`);
-      const fact = (name: string) => page.locator("dl.facts div", { hasText: name }).first().locator("dd");
+      await scene.open(`#/stream/${stream}`);
+      const fact = (name: string) => scene.page.locator("dl.facts div", { hasText: name }).first().locator("dd");
       await fact("Checkpoint").waitFor(WAIT);
-      const status = await daemon.ask(`/api/v1/streams/${stream}`);
+      const status = await scene.daemon.ask(`/api/v1/streams/${stream}`);
       assert.equal(number(await fact("Events").textContent()), status.offset);
       // what is odd now comes first, then what it expects, then how good that is
-      assert.deepEqual((await page.locator(".card > header h2").allTextContents()).slice(0, 3), ["What is odd now", "What it expects next", "How good it is"]);
-      const { alarms } = await daemon.ask(`/api/v1/streams/${stream}/alarms`);
+      assert.deepEqual((await scene.page.locator(".card > header h2").allTextContents()).slice(0, 3), ["What is odd now", "What it expects next", "How good it is"]);
+      const { alarms } = await scene.daemon.ask(`/api/v1/streams/${stream}/alarms`);
       assert.ok(alarms.length <= status.alarms.begun, "what is listed has begun");
-      await page.locator(".card", { hasText: "What is odd now" }).first().locator(alarms.some((a: any) => a.phase !== "ended") ? "li.incident.open" : ".state.quiet").first().waitFor(WAIT);
+      await scene.page.locator(".card", { hasText: "What is odd now" }).first().locator(alarms.some((a: any) => a.phase !== "ended") ? "li.incident.open" : ".state.quiet").first().waitFor(WAIT);
       // a word that is not plain says what it means, for as long as it is looked at
-      await page.getByRole("button", { name: "Skill" }).click();
-      await page.locator(".meaning", { hasText: "best simple predictor" }).waitFor();
+      await scene.page.getByRole("button", { name: "Skill" }).click();
+      await scene.page.locator(".meaning", { hasText: "best simple predictor" }).waitFor();
       assert.equal(number(await fact("Incidents").textContent()), status.alarms.begun);
-      const history = await daemon.ask(`/api/v1/streams/${stream}/history?span=minutes`);
+      const history = await scene.daemon.ask(`/api/v1/streams/${stream}/history?span=minutes`);
       const ever = history.windows.at(-1);
-      await page.locator(".losses .mixture td").last().waitFor(WAIT);
-      assert.equal(await page.locator(".losses .mixture td").last().textContent(), ever.loss_bits_per_event.toFixed(3));
-      const learner = await daemon.ask(`/api/v1/streams/${stream}/learner`);
+      await scene.page.locator(".losses .mixture td").last().waitFor(WAIT);
+      assert.equal(await scene.page.locator(".losses .mixture td").last().textContent(), ever.loss_bits_per_event.toFixed(3));
+      const learner = await scene.daemon.ask(`/api/v1/streams/${stream}/learner`);
       const top = [...learner.fields[0].experts].sort((a: any, b: any) => b.weight - a.weight)[0];
-      assert.ok(top.weight === 0 || (await page.locator(".card", { hasText: "What counts now" }).textContent())!.includes(top.name));
-      const next = await daemon.ask(`/api/v1/streams/${stream}/next?top=8`);
+      assert.ok(top.weight === 0 || (await scene.page.locator(".card", { hasText: "What counts now" }).textContent())!.includes(top.name));
+      const next = await scene.daemon.ask(`/api/v1/streams/${stream}/next?top=8`);
       for (const [field, expected] of Object.entries<any>(next.fields)) {
-        if (expected.top && next.key === undefined && status.keys <= 1) assert.ok((await page.locator(".card", { hasText: "What it expects next" }).first().textContent())!.includes(expected.top[0][0]), field);
+        if (expected.top && next.key === undefined && status.keys <= 1) assert.ok((await scene.page.locator(".card", { hasText: "What it expects next" }).first().textContent())!.includes(expected.top[0][0]), field);
       }
-      if (stream !== "door-east") await page.locator("figure.chart canvas").first().waitFor(WAIT);
+      if (stream !== "door-east") await scene.page.locator("figure.chart canvas").first().waitFor(WAIT);
       // live: what comes now is counted without a question
       const last = kinds(EVENTS)[stream]!.slice(0, 10).map((e: any) => ({ ...e, time: Date.now() / 1000 }));
-      await daemon.post(stream, last);
-      await page.waitForFunction((n) => [...document.querySelectorAll("dl.facts dd")].some((dd) => dd.textContent === n), (status.offset + 10).toLocaleString("en"), WAIT);
-      await sound(stream);
+      await scene.daemon.post(stream, last);
+      await scene.page.waitForFunction((n) => [...document.querySelectorAll("dl.facts dd")].some((dd) => dd.textContent === n), (status.offset + 10).toLocaleString("en"), WAIT);
+      await scene.sound(stream);
     });
   }
 
   test("Event tells each part's share, what was expected instead and who said so", TEST, async () => {
     const offset = EVENTS - 20;
-    const why = await daemon.ask(`/api/v1/streams/host-db1/events/${offset}/why`);
-    await open(`#/stream/host-db1/event/${offset}`);
-    await page.locator("table.parts tbody tr").first().waitFor(WAIT);
-    const cells = await page.locator("table.parts tbody tr").first().locator("th, td").allTextContents();
+    const why = await scene.daemon.ask(`/api/v1/streams/host-db1/events/${offset}/why`);
+    await scene.open(`#/stream/host-db1/event/${offset}`);
+    await scene.page.locator("table.parts tbody tr").first().waitFor(WAIT);
+    const cells = await scene.page.locator("table.parts tbody tr").first().locator("th, td").allTextContents();
     assert.deepEqual([cells[0], cells[1], cells[2]], ["mem", "97.5", why.parts[0].surprise_bits.toFixed(2)]);
     assert.equal(cells[5], why.parts[0].by);
-    assert.equal(await page.locator("ol.context li").count(), 21);
-    assert.equal(await page.locator("ol.context li.here .offset").textContent(), offset.toLocaleString("en"));
-    await sound("event");
-    await page.getByRole("link", { name: "Later" }).click();
-    await page.locator("h1", { hasText: (offset + 1).toLocaleString("en") }).waitFor();
-    quiet = true;
-    await page.goto(`${daemon.url}/#/stream/host-db1/event/99999999`);
-    await page.locator(".problem", { hasText: "there is no event" }).waitFor(WAIT);
-    quiet = false;
+    assert.equal(await scene.page.locator("ol.context li").count(), 21);
+    assert.equal(await scene.page.locator("ol.context li.here .offset").textContent(), offset.toLocaleString("en"));
+    await scene.sound("event");
+    await scene.page.getByRole("link", { name: "Later" }).click();
+    await scene.page.locator("h1", { hasText: (offset + 1).toLocaleString("en") }).waitFor();
+    scene.quiet = true;
+    await scene.page.goto(`${scene.daemon.url}/#/stream/host-db1/event/99999999`);
+    await scene.page.locator(".problem", { hasText: "there is no event" }).waitFor(WAIT);
+    scene.quiet = false;
   });
 
   test("Learner draws the flow from the description, System the limits", TEST, async () => {
-    await open("#/stream/shop-clicks/learner");
-    const learner = await daemon.ask("/api/v1/streams/shop-clicks/learner");
-    await page.locator(".lane").first().waitFor(WAIT);
-    assert.equal(await page.locator(".lane").count(), learner.fields.length);
+    await scene.open("#/stream/shop-clicks/learner");
+    const learner = await scene.daemon.ask("/api/v1/streams/shop-clicks/learner");
+    await scene.page.locator(".lane").first().waitFor(WAIT);
+    assert.equal(await scene.page.locator(".lane").count(), learner.fields.length);
     const category = learner.fields.findIndex((f: any) => f.kind === "category");
-    const lane = page.locator(".lane").nth(category);
+    const lane = scene.page.locator(".lane").nth(category);
     await lane.getByRole("button", { name: "contexts" }).click();
     const named = await lane.locator(".panel .name").allTextContents();
     assert.deepEqual(named, learner.fields[category].parts[0][1].map((p: any) => p.name));
@@ -200,89 +154,89 @@ if (!program()) {
       assert.ok(parts.some((part) => part.startsWith(`layer ${i + 1}`) && part.includes("weights of norm")), parts.join("\n"));
       assert.ok(parts.some((part) => part.startsWith(`dead units of layer ${i + 1}`) && part.endsWith(layer.dead_units === 0 ? "none" : "nothing depends on them")), parts.join("\n"));
     }
-    await sound("learner");
+    await scene.sound("learner");
     // what networks save is the daemon's own figure; beside numbers of the same event it cannot be told
-    const worth = page.locator("dl.facts div", { hasText: "Worth of networks" }).locator("dd");
+    const worth = scene.page.locator("dl.facts div", { hasText: "Worth of networks" }).locator("dd");
     assert.equal(await worth.textContent(), "cannot be told");
-    await open("#/stream/log-api/learner");
-    await page.locator(".lane").first().waitFor(WAIT);
-    const { report } = await daemon.ask("/api/v1/streams/log-api");
+    await scene.open("#/stream/log-api/learner");
+    await scene.page.locator(".lane").first().waitFor(WAIT);
+    const { report } = await scene.daemon.ask("/api/v1/streams/log-api");
     assert.equal(await worth.textContent(), `${(report.network_gain * 100).toFixed(1)} % of the bits`);
-    await open("#/system");
-    await page.locator("ul.limits li").first().waitFor(WAIT);
-    const system = await daemon.ask("/api/v1/system");
-    assert.deepEqual(await page.locator("ul.limits code").allTextContents(), system.limits.map((l: any) => l.key));
-    const streams = page.locator("ul.limits li", { hasText: "limits.streams" }).locator(".figure");
+    await scene.open("#/system");
+    await scene.page.locator("ul.limits li").first().waitFor(WAIT);
+    const system = await scene.daemon.ask("/api/v1/system");
+    assert.deepEqual(await scene.page.locator("ul.limits code").allTextContents(), system.limits.map((l: any) => l.key));
+    const streams = scene.page.locator("ul.limits li", { hasText: "limits.streams" }).locator(".figure");
     const limit = system.limits.find((l: any) => l.key === "limits.streams");
     assert.equal(await streams.textContent(), `${limit.used} of ${limit.limit.toLocaleString("en")}`);
-    await sound("system");
+    await scene.sound("system");
   });
 
   test("System makes a checkpoint, verifies, pins and restores it, and brings back what was set aside", TEST, async () => {
     const ticks = (n: number) => Array.from({ length: n }, (_, i) => ({ data: ["tick", "tock"][i % 2] }));
-    await daemon.post("kept", ticks(300));
-    await open("#/system");
-    const card = page.locator(".card", { hasText: "What streams knew at a moment" });
+    await scene.daemon.post("kept", ticks(300));
+    await scene.open("#/system");
+    const card = scene.page.locator(".card", { hasText: "What streams knew at a moment" });
     const said = card.locator(".said");
     await card.getByRole("combobox").fill("kept");
     await card.getByRole("button", { name: "Make one of it" }).click();
     await said.filter({ hasText: "at event 300" }).waitFor(WAIT);
-    const listed = async () => (await daemon.ask("/api/v1/checkpoints?stream=kept")).checkpoints as any[];
+    const listed = async () => (await scene.daemon.ask("/api/v1/checkpoints?stream=kept")).checkpoints as any[];
     const [made] = (await listed()).slice(-1);
     assert.equal(made.offset, 300);
     const row = card.locator(".checkpoints li", { hasText: `generation ${made.generation} ` });
     await row.waitFor(WAIT);
     assert.ok((await row.textContent())!.includes("at event 300"));
     await row.getByRole("button", { name: "Verify" }).click();
-    const proof = await daemon.ask(`/api/v1/checkpoints/kept/${made.generation}/verify`);
+    const proof = await scene.daemon.ask(`/api/v1/checkpoints/kept/${made.generation}/verify`);
     await row.locator(".ok", { hasText: `whole, its state is ${proof.state_hash.slice(0, 12)}…` }).waitFor(WAIT);
     // by keyboard: the button keeps the focus, though its row is drawn anew
     await row.getByRole("button", { name: "Pin" }).focus();
-    await page.keyboard.press("Enter");
+    await scene.page.keyboard.press("Enter");
     await row.locator(".tag", { hasText: "pinned" }).waitFor(WAIT);
     assert.equal((await listed()).find((c) => c.generation === made.generation).pinned, true);
-    await page.waitForFunction(() => document.activeElement?.textContent === "Unpin");
+    await scene.page.waitForFunction(() => document.activeElement?.textContent === "Unpin");
     // restored only after a question, which says what happens to later events
-    await daemon.post("kept", ticks(50));
-    await page.waitForTimeout(1500);
-    const question = page.locator("dialog.question");
+    await scene.daemon.post("kept", ticks(50));
+    await scene.page.waitForTimeout(1500);
+    const question = scene.page.locator("dialog.question");
     await row.getByRole("button", { name: "Restore" }).click();
     await question.locator("p", { hasText: "The 50 events that it has learnt since will be set aside" }).waitFor(WAIT);
-    await sound("a question before a checkpoint is restored");
-    await page.keyboard.press("Escape");
+    await scene.sound("a question before a checkpoint is restored");
+    await scene.page.keyboard.press("Escape");
     await question.waitFor({ state: "detached", ...WAIT });
-    const offset = async () => (await daemon.ask("/api/v1/streams/kept")).offset;
+    const offset = async () => (await scene.daemon.ask("/api/v1/streams/kept")).offset;
     assert.equal(await offset(), 350, "who leaves the question restores nothing");
     await row.getByRole("button", { name: "Restore" }).click();
     await question.getByRole("button", { name: "Restore" }).click();
     await said.filter({ hasText: "kept is back at event 300; it had been at 350." }).waitFor(WAIT);
     assert.equal(await offset(), 300);
-    await sound("system after a checkpoint was restored");
+    await scene.sound("system after a checkpoint was restored");
     await said.getByRole("button", { name: "Bring them back" }).click();
     await said.filter({ hasText: "kept is at event 350 again." }).waitFor(WAIT);
     assert.equal(await offset(), 350);
     // what is refused is told in the daemon's words
-    quiet = true;
+    scene.quiet = true;
     await card.getByRole("combobox").fill("no such stream");
     await card.getByRole("button", { name: "Make one of it" }).click();
     await card.locator(".said.problem", { hasText: "no such stream" }).waitFor(WAIT);
-    quiet = false;
+    scene.quiet = false;
   });
 
   test("Replays start from the form, stand side by side with the API's figures, stop and are forgotten", TEST, async () => {
-    await open("#/stream/log-api");
-    await page.getByRole("link", { name: "Replay", exact: true }).click();
-    const form = page.locator("form.replay");
+    await scene.open("#/stream/log-api");
+    await scene.page.getByRole("link", { name: "Replay", exact: true }).click();
+    const form = scene.page.locator("form.replay");
     assert.equal(await form.getByLabel("Stream", { exact: true }).inputValue(), "log-api");
-    const list = async () => (await daemon.ask("/api/v1/replays")).replays as any[];
+    const list = async () => (await scene.daemon.ask("/api/v1/replays")).replays as any[];
     await form.getByRole("button", { name: "Its own course" }).click();
-    await page.locator(".said", { hasText: "Replay no. 1 of log-api" }).waitFor(WAIT);
+    await scene.page.locator(".said", { hasText: "Replay no. 1 of log-api" }).waitFor(WAIT);
     await form.getByLabel("Network").selectOption("off");
     await form.getByLabel("Called").fill("<b>no network</b>");
-    await page.keyboard.press("Enter");
-    await page.locator(".said", { hasText: "Replay no. 2 of log-api" }).waitFor(WAIT);
-    const rows = page.locator("table.figures tbody tr");
-    const ended = () => page.waitForFunction(() => [...document.querySelectorAll(".replays li")].length > 0 && [...document.querySelectorAll(".replays li")].every((row) => /done, /.test(row.textContent!)), undefined, WAIT);
+    await scene.page.keyboard.press("Enter");
+    await scene.page.locator(".said", { hasText: "Replay no. 2 of log-api" }).waitFor(WAIT);
+    const rows = scene.page.locator("table.figures tbody tr");
+    const ended = () => scene.page.waitForFunction(() => [...document.querySelectorAll(".replays li")].length > 0 && [...document.querySelectorAll(".replays li")].every((row) => /done, /.test(row.textContent!)), undefined, WAIT);
     await rows.nth(1).waitFor(WAIT);
     await ended();
     const [without, live] = await list();
@@ -297,215 +251,214 @@ if (!program()) {
     for (const [i, row] of shown.entries()) assert.deepEqual(await rows.nth(i).locator("td").allTextContents(), row);
     assert.ok((await rows.nth(1).locator("th").textContent())!.includes("<b>no network</b>"), "a name is text");
     // the live course is what the stream itself has lost
-    const { report } = await daemon.ask("/api/v1/streams/log-api");
+    const { report } = await scene.daemon.ask("/api/v1/streams/log-api");
     assert.ok(Math.abs(live.loss_bits_per_event - report.loss_bits_per_event) < 1e-9, `${live.loss_bits_per_event} and ${report.loss_bits_per_event}`);
-    await page.locator(".card", { hasText: "Side by side" }).locator("canvas").waitFor(WAIT);
-    await page.getByRole("button", { name: "Difference so far" }).click();
-    await page.locator("figure.chart[aria-label^='Difference of mean bits']").waitFor(WAIT);
-    await sound("replays");
+    await scene.page.locator(".card", { hasText: "Side by side" }).locator("canvas").waitFor(WAIT);
+    await scene.page.getByRole("button", { name: "Difference so far" }).click();
+    await scene.page.locator("figure.chart[aria-label^='Difference of mean bits']").waitFor(WAIT);
+    await scene.sound("replays");
     // what cannot be learnt is refused in the daemon's words
-    quiet = true;
+    scene.quiet = true;
     await form.getByLabel("Other settings").fill('{"netwerk": "off"}');
     await form.getByRole("button", { name: "Start a replay" }).click();
-    await page.locator(".said.problem", { hasText: "netwerk" }).waitFor(WAIT);
-    quiet = false;
+    await scene.page.locator(".said.problem", { hasText: "netwerk" }).waitFor(WAIT);
+    scene.quiet = false;
     // one that ended is forgotten
-    await page.getByRole("button", { name: "Forget: no. 1" }).click();
-    await page.locator(".said", { hasText: "no. 1 is forgotten" }).waitFor(WAIT);
+    await scene.page.getByRole("button", { name: "Forget: no. 1" }).click();
+    await scene.page.locator(".said", { hasText: "no. 1 is forgotten" }).waitFor(WAIT);
     assert.deepEqual((await list()).map((r) => r.id), [2]);
     // one that runs is stopped in the middle: what it learns takes longer than the click
     const next = chance(3);
     const wide = () => ({ data: Object.fromEntries(Array.from({ length: 24 }, (_, field) => [`f${field}`, `v${Math.floor(next() * 50)}`])) });
-    for (let at = 0; at < 12; at++) await daemon.post("long", Array.from({ length: 1000 }, wide));
+    for (let at = 0; at < 12; at++) await scene.daemon.post("long", Array.from({ length: 1000 }, wide));
     await form.getByLabel("Stream", { exact: true }).fill("long");
     await form.getByLabel("Other settings").fill("");
     await form.getByRole("button", { name: "Start a replay" }).click();
-    const running = page.locator(".replays li", { hasText: "long" });
+    const running = scene.page.locator(".replays li", { hasText: "long" });
     await running.filter({ hasText: "learning event" }).waitFor(WAIT);
-    const { state, offset, to } = await daemon.ask("/api/v1/replays/3");
+    const { state, offset, to } = await scene.daemon.ask("/api/v1/replays/3");
     assert.ok(state === "running" && offset < to, `${state} at ${offset} of ${to}`);
     await running.getByRole("button", { name: "Stop: no. 3" }).click();
-    await page.locator(".said", { hasText: "no. 3 is stopped, and forgotten" }).waitFor(WAIT);
+    await scene.page.locator(".said", { hasText: "no. 3 is stopped, and forgotten" }).waitFor(WAIT);
     await running.waitFor({ state: "detached", ...WAIT });
     assert.deepEqual((await list()).map((r) => r.id), [2]);
-    await sound("replays after one was stopped");
+    await scene.sound("replays after one was stopped");
   });
 
   test("who may only read is told so, and nothing changes", TEST, async () => {
-    quiet = true;
-    const free = daemon;
-    const token = (name: string, secret: string, roles: string[]) => `[[auth.tokens]]\nname = "${name}"\nhash = "sha256:${createHash("sha256").update(secret).digest("hex")}"\nroles = ${JSON.stringify(roles)}\n`;
-    daemon = await Daemon.start(token("keeper", "all", ["ingest", "read", "operate"]) + token("looker", "eyes", ["read"]));
+    scene.quiet = true;
+    const free = scene.daemon;
+    scene.daemon = await Daemon.start(token("keeper", "all", ["ingest", "read", "operate"]) + token("looker", "eyes", ["read"]));
     try {
-      await daemon.post("watched", [{ data: "a" }, { data: "b" }], "all");
-      await page.goto(`${daemon.url}/#/system`);
-      await page.locator("dialog#token input").fill("eyes");
-      await page.getByRole("button", { name: "Use it" }).click();
-      await page.locator("#open.live").waitFor(WAIT);
-      await page.getByRole("button", { name: "Make one of every stream" }).click();
-      await page.locator(".said.problem", { hasText: 'the token "looker" does not have the role operate' }).waitFor(WAIT);
-      assert.equal(await page.locator(".checkpoints li").count(), 0);
-      await page.goto("about:blank");
+      await scene.daemon.post("watched", [{ data: "a" }, { data: "b" }], "all");
+      await scene.page.goto(`${scene.daemon.url}/#/system`);
+      await scene.page.locator("dialog#token input").fill("eyes");
+      await scene.page.getByRole("button", { name: "Use it" }).click();
+      await scene.page.locator("#open.live").waitFor(WAIT);
+      await scene.page.getByRole("button", { name: "Make one of every stream" }).click();
+      await scene.page.locator(".said.problem", { hasText: 'the token "looker" does not have the role operate' }).waitFor(WAIT);
+      assert.equal(await scene.page.locator(".checkpoints li").count(), 0);
+      await scene.page.goto("about:blank");
     } finally {
-      await daemon.end("SIGTERM");
-      daemon = free;
-      quiet = false;
+      await scene.daemon.end("SIGTERM");
+      scene.daemon = free;
+      scene.quiet = false;
     }
-    assert.deepEqual(faults.splice(0).filter((fault) => !fault.startsWith(`request to ${daemon.url}`)), []);
+    assert.deepEqual(scene.faults.splice(0).filter((fault) => !fault.startsWith(`request to ${scene.daemon.url}`)), []);
   });
 
   test("hostile names, keys and values are harmless text", { timeout: 120_000 }, async () => {
-    await page.evaluate(() => ((window as any).hacked = () => console.error("hacked")));
+    await scene.page.evaluate(() => ((window as any).hacked = () => console.error("hacked")));
     const taken: string[] = [];
     for (const name of HOSTILE) {
       const event = { key: `${name}</script><script>hacked()</script>`, data: { [`<b onclick=hacked()>`]: `<svg onload=hacked()>${"\u202E"}${"y".repeat(900)}` } };
-      const stored = await daemon.post(name, [event, event]).then(() => true, () => false);
+      const stored = await scene.daemon.post(name, [event, event]).then(() => true, () => false);
       if (stored) taken.push(name);
-      await daemon.post("hostile", [event, event]).catch(() => {});
+      await scene.daemon.post("hostile", [event, event]).catch(() => {});
     }
-    const known = (await daemon.ask("/api/v1/streams")).streams.map((s: any) => s.stream);
+    const known = (await scene.daemon.ask("/api/v1/streams")).streams.map((s: any) => s.stream);
     for (const name of known.filter((n: string) => taken.includes(n) || n === "hostile")) {
-      await open(`#/stream/${encodeURIComponent(name)}`);
-      await page.locator("dl.facts dd").first().waitFor(WAIT);
-      await page.waitForTimeout(300);
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      await scene.open(`#/stream/${encodeURIComponent(name)}`);
+      await scene.page.locator("dl.facts dd").first().waitFor(WAIT);
+      await scene.page.waitForTimeout(300);
+      const wide = await scene.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       assert.ok(wide <= 0, `${name} makes the page ${wide} px too wide`);
-      await open(`#/stream/${encodeURIComponent(name)}/event/0`);
-      await page.locator("ol.context li").first().waitFor(WAIT);
-      assert.equal(await page.locator("main img, main script, main b, main svg[onload]").count(), 0, name);
+      await scene.open(`#/stream/${encodeURIComponent(name)}/event/0`);
+      await scene.page.locator("ol.context li").first().waitFor(WAIT);
+      assert.equal(await scene.page.locator("main img, main script, main b, main svg[onload]").count(), 0, name);
     }
-    await open("#/streams");
-    await page.locator(".rows .row").first().waitFor(WAIT);
-    await sound("hostile names");
+    await scene.open("#/streams");
+    await scene.page.locator(".rows .row").first().waitFor(WAIT);
+    await scene.sound("hostile names");
   });
 
   test("two thousand streams are a few rows in the document", { timeout: 180_000 }, async () => {
     for (let from = 0; from < 2000; from += 50) {
-      await Promise.all(Array.from({ length: 50 }, (_, i) => daemon.post(`sensor-${String(from + i).padStart(4, "0")}`, [{ data: 1 }])));
+      await Promise.all(Array.from({ length: 50 }, (_, i) => scene.daemon.post(`sensor-${String(from + i).padStart(4, "0")}`, [{ data: 1 }])));
     }
-    await open("#/streams");
-    await page.waitForFunction(() => Number((document.querySelector(".total")?.textContent ?? "").replace(/\D/g, "")) >= 2000, undefined, WAIT);
+    await scene.open("#/streams");
+    await scene.page.waitForFunction(() => Number((document.querySelector(".total")?.textContent ?? "").replace(/\D/g, "")) >= 2000, undefined, WAIT);
     for (const part of [0, 0.5, 1]) {
-      await page.evaluate((p) => {
+      await scene.page.evaluate((p) => {
         const port = document.querySelector(".viewport")!;
         port.scrollTop = p * port.scrollHeight;
       }, part);
-      await page.waitForTimeout(200);
-      const rows = await page.locator(".rows .row").count();
+      await scene.page.waitForTimeout(200);
+      const rows = await scene.page.locator(".rows .row").count();
       assert.ok(rows > 5 && rows < 60, `${rows} rows`);
     }
-    await page.getByRole("searchbox").fill("sensor-1999");
-    await page.locator(".rows .row", { hasText: "sensor-1999" }).waitFor(WAIT);
-    assert.deepEqual(faults, []);
+    await scene.page.getByRole("searchbox").fill("sensor-1999");
+    await scene.page.locator(".rows .row", { hasText: "sensor-1999" }).waitFor(WAIT);
+    assert.deepEqual(scene.faults, []);
   });
 
   test("a daemon that is killed and comes back is shown again, and nothing is missing", { timeout: 120_000 }, async () => {
-    quiet = true;
-    await open("#/stream/door-east");
-    await page.locator("dl.facts dd").first().waitFor(WAIT);
-    const before = (await daemon.ask("/api/v1/streams/door-east")).offset;
+    scene.quiet = true;
+    await scene.open("#/stream/door-east");
+    await scene.page.locator("dl.facts dd").first().waitFor(WAIT);
+    const before = (await scene.daemon.ask("/api/v1/streams/door-east")).offset;
     // a kill loses the incidents that began since the last checkpoint: this is one, whatever ran before
-    await daemon.checkpoint();
-    const incidents = async (): Promise<string[]> => (await daemon.ask("/api/v1/alarms?limit=200")).alarms.map((a: any) => `${a.stream} ${a.kind} ${a.began}`);
+    await scene.daemon.checkpoint();
+    const incidents = async (): Promise<string[]> => (await scene.daemon.ask("/api/v1/alarms?limit=200")).alarms.map((a: any) => `${a.stream} ${a.kind} ${a.began}`);
     const known = await incidents();
-    await daemon.end("SIGKILL");
-    await page.locator("#open.lost").waitFor(WAIT);
-    await daemon.run();
-    await page.locator("#open.live").waitFor(WAIT);
+    await scene.daemon.end("SIGKILL");
+    await scene.page.locator("#open.lost").waitFor(WAIT);
+    await scene.daemon.run();
+    await scene.page.locator("#open.live").waitFor(WAIT);
     const after = new Set(await incidents());
     assert.ok(known.length > 0 && known.every((incident) => after.has(incident)), "incidents outlive the kill");
-    await daemon.post("door-east", [{ data: "open" }, { data: "close" }]);
-    await page.waitForFunction((n) => [...document.querySelectorAll("dl.facts dd")].some((dd) => dd.textContent === n), (before + 2).toLocaleString("en"), WAIT);
-    await page.locator('nav.tabs a[href="#/now"]').click();
-    await page.locator("li.incident").first().waitFor(WAIT);
-    quiet = false;
-    assert.deepEqual(faults, []);
+    await scene.daemon.post("door-east", [{ data: "open" }, { data: "close" }]);
+    await scene.page.waitForFunction((n) => [...document.querySelectorAll("dl.facts dd")].some((dd) => dd.textContent === n), (before + 2).toLocaleString("en"), WAIT);
+    await scene.page.locator('nav.tabs a[href="#/now"]').click();
+    await scene.page.locator("li.incident").first().waitFor(WAIT);
+    scene.quiet = false;
+    assert.deepEqual(scene.faults, []);
   });
 
   test("what is overdue tells since when, and is one incident with the event that comes late", { timeout: 120_000 }, async () => {
     // ticks of last year, sent at once: by their own time they are long past, and yet the next is awaited now
     const start = Date.parse("2025-03-01T10:00:00Z") / 1000;
     const tick = (i: number) => ({ time: start + i / 10, data: ["tick", "tock"][i % 2] });
-    for (let at = 0; at < 4000; at += 500) await daemon.post("clock", Array.from({ length: 500 }, (_, i) => tick(at + i)));
-    await open("#/now");
-    const card = page.locator("li.incident", { hasText: "clock" });
+    for (let at = 0; at < 4000; at += 500) await scene.daemon.post("clock", Array.from({ length: 500 }, (_, i) => tick(at + i)));
+    await scene.open("#/now");
+    const card = scene.page.locator("li.incident", { hasText: "clock" });
     await card.locator(".instead", { hasText: "Nothing had come for" }).waitFor({ timeout: 90_000 });
     assert.equal(await card.locator("h2").textContent(), "An event is overdue");
     const said = (await card.locator(".instead").textContent())!;
     assert.match(said, /By its own time that event is of 1 Mar 2025, 10:06:39\./);
     assert.match(said, /the next event comes within /);
     const counts = async () => {
-      const [status, list, { streams }] = await Promise.all([daemon.ask("/api/v1/streams/clock"), daemon.ask("/api/v1/streams/clock/alarms"), daemon.ask("/api/v1/streams")]);
+      const [status, list, { streams }] = await Promise.all([scene.daemon.ask("/api/v1/streams/clock"), scene.daemon.ask("/api/v1/streams/clock/alarms"), scene.daemon.ask("/api/v1/streams")]);
       return [status.alarms.begun, list.begun, list.alarms.length, streams.find((s: any) => s.stream === "clock").incidents];
     };
     assert.deepEqual(await counts(), [1, 1, 1, 1]);
     // both are read at once, as other streams go on
     const badgeCounts = () =>
-      page.waitForFunction(() => {
+      scene.page.waitForFunction(() => {
         const badge = document.querySelector(".badge [aria-hidden]")?.textContent ?? "0";
         return Number(badge) === document.querySelectorAll("li.incident.open").length;
       }, undefined, WAIT);
     await badgeCounts();
-    await daemon.post("clock", [{ time: start + 460, data: "tick" }]);
+    await scene.daemon.post("clock", [{ time: start + 460, data: "tick" }]);
     await card.locator(".event", { hasText: "tick" }).waitFor(WAIT);
     assert.deepEqual(await counts(), [1, 1, 1, 1]);
     assert.equal(await card.count(), 1);
     // what is muted does not count, wherever it is counted
-    if ((await page.locator("li.incident.open").count()) > 0) {
-      const first = (await page.locator("li.incident.open").first().elementHandle())!;
-      await (await first.$('button:text("That was normal")'))!.click();
+    if ((await scene.page.locator("li.incident.open").count()) > 0) {
+      const first = (await scene.page.locator("li.incident.open").first().elementHandle())!;
+      await (await first.$('button:text("Mute for a day")'))!.click();
       await first.waitForElementState("hidden", WAIT);
       await badgeCounts();
-      await page.getByRole("button", { name: "Show them" }).click();
+      await scene.page.getByRole("button", { name: "Show them" }).click();
     }
-    assert.deepEqual(faults, []);
+    assert.deepEqual(scene.faults, []);
   });
 
   test("a daemon that asks for a token gets it from a person, once for all questions", TEST, async () => {
-    quiet = true;
-    const open = daemon;
-    daemon = await Daemon.start('[auth]\ntoken = "secret"\n');
-    await daemon.post("guarded", [{ data: "a" }, { data: "b" }], "secret");
-    await page.goto(`${daemon.url}/#/stream/guarded`);
-    const dialog = page.locator("dialog#token");
+    scene.quiet = true;
+    const open = scene.daemon;
+    scene.daemon = await Daemon.start('[auth]\ntoken = "secret"\n');
+    await scene.daemon.post("guarded", [{ data: "a" }, { data: "b" }], "secret");
+    await scene.page.goto(`${scene.daemon.url}/#/stream/guarded`);
+    const dialog = scene.page.locator("dialog#token");
     await dialog.waitFor(WAIT);
-    await page.getByRole("button", { name: "Leave" }).click();
+    await scene.page.getByRole("button", { name: "Leave" }).click();
     // who does not give one is not asked again until they want to
-    await page.locator(".problem", { hasText: "asks for a token" }).waitFor(WAIT);
-    await page.waitForTimeout(3000);
+    await scene.page.locator(".problem", { hasText: "asks for a token" }).waitFor(WAIT);
+    await scene.page.waitForTimeout(3000);
     assert.ok(!(await dialog.isVisible()));
-    await page.getByRole("button", { name: "Give a token" }).click();
+    await scene.page.getByRole("button", { name: "Give a token" }).click();
     for (const token of ["wrong", "secret"]) {
       await dialog.waitFor(WAIT);
       await dialog.locator("input").fill(token);
-      await page.getByRole("button", { name: "Use it" }).click();
+      await scene.page.getByRole("button", { name: "Use it" }).click();
     }
-    await page.locator("#open.live").waitFor(WAIT);
-    await page.locator("dl.facts dd", { hasText: /^2$/ }).first().waitFor(WAIT);
-    await page.reload();
-    await page.locator("#open.live").waitFor(WAIT);
+    await scene.page.locator("#open.live").waitFor(WAIT);
+    await scene.page.locator("dl.facts dd", { hasText: /^2$/ }).first().waitFor(WAIT);
+    await scene.page.reload();
+    await scene.page.locator("#open.live").waitFor(WAIT);
     assert.ok(!(await dialog.isVisible()), "the tab keeps the token");
     // nothing of the page goes on asking a daemon that is gone
-    await page.goto("about:blank");
-    await daemon.end("SIGTERM");
-    daemon = open;
-    quiet = false;
-    assert.deepEqual(faults.splice(0).filter((fault) => !fault.startsWith(`request to ${daemon.url}`)), []);
+    await scene.page.goto("about:blank");
+    await scene.daemon.end("SIGTERM");
+    scene.daemon = open;
+    scene.quiet = false;
+    assert.deepEqual(scene.faults.splice(0).filter((fault) => !fault.startsWith(`request to ${scene.daemon.url}`)), []);
   });
 
   test("dark colours and a phone are as sound", TEST, async () => {
     const phone = await browser({ dark: true, phone: true });
-    const before = page;
-    page = phone.pages()[0] ?? (await phone.newPage());
-    watch(page);
+    const before = scene.page;
+    scene.page = phone.pages()[0] ?? (await phone.newPage());
+    scene.watch(scene.page);
     for (const view of ["#/now", "#/streams", "#/stream/shop-clicks", `#/stream/host-db1/event/${EVENTS - 20}`, "#/stream/shop-clicks/learner", "#/replays", "#/system"]) {
-      await open(view);
-      await page.waitForTimeout(1500);
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      await scene.open(view);
+      await scene.page.waitForTimeout(1500);
+      const wide = await scene.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       assert.ok(wide <= 0, `${view} is ${wide} px too wide`);
-      await sound(`${view} on a phone`);
+      await scene.sound(`${view} on a phone`);
     }
-    page = before;
+    scene.page = before;
     await phone.close();
   });
 }

@@ -1,8 +1,8 @@
 // An event as people read it, with its odd part marked.
 
-import type { EventJson, Expected, Part } from "surmise";
+import type { EventJson, Expected, Feedback, Part } from "surmise";
 import { h } from "./dom";
-import { num } from "./format";
+import { count, num } from "./format";
 
 /** A piece of text, and how odd it is: 0 for not at all, 1 for the oddest, 2 for odd beside that. */
 export interface Piece {
@@ -49,6 +49,12 @@ export function valueText(value: unknown): string {
 /** Texts are shown up to so many characters; the view of one event shows all. */
 const SHOWN_MAX = 400;
 
+/** What a person said of an incident, as it stands in a log. */
+function feedbackWords({ offset, verdict, label }: Feedback): string {
+  const said = [verdict === undefined ? null : verdict === "normal" ? "was normal" : "mattered", label === undefined ? null : label === "" ? "has no label" : `is called ${label}`];
+  return `the incident of event ${count(offset)} ${said.filter(Boolean).join(" and ")}`;
+}
+
 /** The name and the pieces of each value of an event. */
 export function fieldsOf(event: EventJson | null, parts: Part[]): { name: string; pieces: Piece[] }[] {
   if (event === null) return [];
@@ -68,6 +74,7 @@ export function fieldsOf(event: EventJson | null, parts: Part[]): { name: string
   if (data !== null && typeof data === "object" && !Array.isArray(data)) {
     for (const [name, value] of Object.entries(data)) one(name, value);
   } else if (data !== undefined) one("value", data);
+  if (event.feedback) out.push({ name: "feedback", pieces: [{ text: feedbackWords(event.feedback), odd: 0 }] });
   if (event.end) out.push({ name: "end", pieces: [{ text: "the key ends", odd: oddest === undefined ? 1 : 0 }] });
   return out;
 }

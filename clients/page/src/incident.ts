@@ -9,6 +9,7 @@ import { ago, beganWords, clock, kindWords, moment, plural, rarity } from "./for
 import { isMuted, muteId, said, say } from "./local";
 import { isOverdue, silenceOf } from "./silence";
 import { incidentId } from "./state";
+import { isAsked, isNormal, judge, verdictOf } from "./verdict";
 
 /** The newest incidents that do not say what was expected are asked for it; each costs the daemon a part of its log. */
 const ASKED_MAX = 5;
@@ -22,30 +23,50 @@ const found = new Map<string, WhyAnswer | string>();
 /** Whether an incident goes on. */
 export const isOpen = (incident: AlarmEvent): boolean => incident.phase !== "ended";
 
-/** Incidents that nobody muted or called normal in this browser. */
-export const visible = (incidents: AlarmEvent[]): AlarmEvent[] => incidents.filter((i) => !isMuted(i) && !said(incidentId(i)).normal);
+/** Whether an incident goes on that nobody called normal. */
+export const isOdd = (incident: AlarmEvent): boolean => isOpen(incident) && !isNormal(incident);
 
-/** Cards of incidents, those that go on first. A card is made anew only when it would be another one. */
+/** Incidents that nobody muted in this browser. */
+export const visible = (incidents: AlarmEvent[]): AlarmEvent[] => incidents.filter((i) => !isMuted(i));
+
+/** Incidents as they are listed: what is odd first, however old it is, and last what was called normal. */
+export function listed(incidents: AlarmEvent[]): [odd: AlarmEvent[], over: AlarmEvent[], normal: AlarmEvent[]] {
+  const rest = incidents.filter((i) => !isNormal(i));
+  return [rest.filter(isOpen), rest.filter((i) => !isOpen(i)), incidents.filter(isNormal)];
+}
+
+/** Cards of incidents in the order of `listed`. A card is made anew only when it would be another one. */
 export class Cards {
   readonly element = h("ol", { class: "incidents" });
   private readonly known = new Map<string, { element: HTMLElement; shape: string }>();
   private readonly over = h("li", { class: "divider" }, h("h2", {}, "Over by now"));
+  private readonly normal = h("li", { class: "divider" }, h("h2", {}, "Called normal"));
 
   constructor(private readonly redraw: () => void, private readonly inStream = false) {}
 
   draw(wanted: AlarmEvent[]): void {
+    const focused = this.focused();
     const kept = new Set(wanted.map(incidentId));
     for (const id of this.known.keys()) if (!kept.has(id)) this.known.delete(id);
-    const [open, over] = [wanted.filter(isOpen), wanted.filter((i) => !isOpen(i))];
-    const elements = [...open.map((i) => this.cardOf(i)), ...(open.length > 0 && over.length > 0 ? [this.over] : []), ...over.map((i) => this.cardOf(i))];
+    const [odd, over, normal] = listed(wanted).map((list) => list.map((i) => this.cardOf(i))) as [HTMLElement[], HTMLElement[], HTMLElement[]];
+    const elements = [...odd, ...(odd.length > 0 && over.length > 0 ? [this.over] : []), ...over, ...(normal.length > 0 ? [this.normal] : []), ...normal];
     const list = this.element;
     if (elements.length !== list.children.length || elements.some((e, i) => list.children[i] !== e)) list.replaceChildren(...elements);
+    if (focused && document.activeElement !== focused.button) this.known.get(focused.id)?.element.querySelector<HTMLElement>(`[data-does="${focused.button.dataset.does}"]`)?.focus({ preventScroll: true });
     for (const time of list.querySelectorAll("time[data-at]")) time.textContent = ago(time.getAttribute("data-at"));
+  }
+
+  /** The button of a card that a person has just pressed, or would press. */
+  private focused(): { id: string; button: HTMLElement } | null {
+    const button = document.activeElement;
+    if (!(button instanceof HTMLElement) || button.dataset.does === undefined) return null;
+    const id = [...this.known].find(([, { element }]) => element.contains(button))?.[0];
+    return id === undefined ? null : { id, button };
   }
 
   private cardOf(incident: AlarmEvent): HTMLElement {
     const id = incidentId(incident);
-    const shape = JSON.stringify([incident.phase, incident.count, incident.rarity_events, incident.event === null, said(id), found.has(id)]);
+    const shape = JSON.stringify([incident.phase, incident.count, incident.rarity_events, incident.event === null, said(id), isAsked(id), verdictOf(id), found.has(id)]);
     const known = this.known.get(id);
     if (known?.shape === shape) return known.element;
     // a person who is writing a note must not lose it
@@ -56,12 +77,18 @@ export class Cards {
   }
 }
 
+const VERDICTS = [
+  ["normal", "That was normal", "Tells the daemon, which learns it: the like of this is not told any more, here or to anybody"],
+  ["bad", "That mattered", "Tells the daemon, which learns it: such incidents are told sooner, here and to everybody"],
+] as const;
+
 function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTMLElement {
   const id = incidentId(incident);
   const known = found.get(id);
   const parts = typeof known === "object" ? known.parts : incident.parts;
-  const { note } = said(id);
+  const { note, verdict, refused } = said(id);
   const open = isOpen(incident);
+  const judged = verdictOf(id);
   const link = `#/stream/${encodeURIComponent(incident.stream)}`;
   const facts = [
     rarity(incident.rarity_events, incident.rarity_seconds),
@@ -70,19 +97,24 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
   const began = isOverdue(incident) ? (open ? "noticed" : "over, noticed") : beganWords(incident.kind, open);
   return h(
     "li",
-    { class: `incident ${open ? "open" : "over"}` },
+    { class: `incident ${isOdd(incident) ? "open" : open ? "normal" : "over"}` },
     h("div", { class: "head" }, h(inStream ? "h3" : "h2", {}, kindWords(incident.kind, incident.field)), inStream ? null : h("a", { href: link, class: "stream" }, h("bdi", {}, incident.stream)),
       h("span", { class: "since" }, `${began} `, h("time", { "data-at": incident.time ?? "", title: moment(incident.time) }, ago(incident.time)),
         incident.time ? ` (${clock(incident.time)})` : null)),
     h("p", { class: "text" }, eventElement(incident.event, parts)),
     h("p", { class: "facts" }, facts.join(" · ")),
     isOverdue(incident) ? typeof known === "string" && known !== "" ? h("p", { class: "instead" }, known) : null : instead(parts, known),
+    judged === null ? null : h("p", { class: "verdict" }, judged),
     note ? h("p", { class: "note" }, note) : null,
     h("div", { class: "actions" },
       incident.event !== null && h("a", { class: "button", href: `${link}/event/${incident.began}` }, "Why"),
       incident.event === null && incident.began > 0 && h("a", { class: "button", href: `${link}/event/${incident.began - 1}` }, "What came last"),
       h("button", { type: "button", onclick: () => (say(muteId(incident), { mutedUntil: Date.now() + DAY_MS }), redraw()), title: "Hides incidents of this kind in this stream for a day, in this browser alone" }, "Mute for a day"),
-      h("button", { type: "button", onclick: () => (say(id, { normal: true }), redraw()), title: "Hides this incident in this browser; the learner is not told" }, "That was normal"),
+      ...VERDICTS.map(([means, text, about]) => {
+        // one that is learnt is not told again; the button keeps the focus of who pressed it
+        const isDone = isAsked(id) || (verdict === means && refused === undefined);
+        return h("button", { type: "button", "data-does": means, "aria-pressed": String(verdict === means), "aria-disabled": isDone && "true", onclick: () => isDone || void judge(incident, means, redraw), title: about }, text);
+      }),
       h("button", { type: "button", onclick: (event: Event) => edit(event, id, redraw), title: "Kept in this browser alone" }, note ? "Edit note" : "Note")),
   );
 }

@@ -1,8 +1,14 @@
-// What a person says of incidents. The daemon has no place for it, so it stays in this browser, and the page says so.
+// What this browser keeps of incidents: notes and what is muted, of which the daemon knows nothing, and verdicts, which
+// the daemon learns but does not tell of an incident again.
+
+import type { FeedbackVerdict } from "surmise";
 
 export interface Said {
   note?: string;
-  normal?: boolean;
+  /** What a person said of the incident last. */
+  verdict?: FeedbackVerdict;
+  /** Why the daemon did not learn the verdict, in words; it has learnt it where there is none. */
+  refused?: string;
   /** Until when incidents like it are muted, in milliseconds since 1970. */
   mutedUntil?: number;
 }
@@ -30,11 +36,11 @@ function read(): Readonly<Book> {
 export const said = (id: string): Said => read()[id] ?? {};
 
 /** Says something of an incident; the event `said` tells others. */
-export function say(id: string, change: Said): void {
+export function say(id: string, change: { [K in keyof Said]?: Said[K] | undefined }): void {
   const book = { ...read() };
-  const now: Said = { ...book[id], ...change };
+  const now = { ...book[id], ...change } as Said;
   delete book[id];
-  if (now.note || now.normal || now.mutedUntil) book[id] = now;
+  if (now.note || now.verdict || now.mutedUntil) book[id] = now;
   const entries = Object.entries(book);
   localStorage.setItem(KEY, JSON.stringify(Object.fromEntries(entries.slice(-SAID_MAX))));
   dispatchEvent(new Event("said"));

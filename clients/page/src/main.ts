@@ -3,7 +3,7 @@
 import { onToken } from "./daemon";
 import { h } from "./dom";
 import { event } from "./event";
-import { isOpen, visible } from "./incident";
+import { isOdd, visible } from "./incident";
 import { learner } from "./learner";
 import { now } from "./now";
 import { replays } from "./replays";
@@ -107,7 +107,7 @@ function connection(): void {
 function badge(): void {
   const tab = document.querySelector('nav.tabs a[href="#/now"]') as HTMLElement;
   // the same as the view says: what is muted or called normal does not count
-  const odd = visible(state.latest()).filter(isOpen).length;
+  const odd = visible(state.latest()).filter(isOdd).length;
   tab.querySelector(".badge")?.remove();
   if (odd > 0) tab.append(h("span", { class: "badge" }, h("span", { "aria-hidden": "true" }, String(odd)), h("span", { class: "hidden-text" }, ` (${odd} open)`)));
 }

@@ -3,9 +3,9 @@
 import type { AlarmEvent } from "surmise";
 import { clear, h } from "./dom";
 import { count, num, plural } from "./format";
-import { Cards, explain, isOpen, visible } from "./incident";
+import { Cards, explain, isOdd, listed, visible } from "./incident";
 import { muteId, say } from "./local";
-import { incidentId, state } from "./state";
+import { state } from "./state";
 
 const SHOWN_STEP = 25;
 
@@ -17,8 +17,7 @@ export function now(root: HTMLElement, signal: AbortSignal): void {
     const all = state.latest();
     const seen = visible(all);
     clear(summary, ...headline(seen, all.length - seen.length, draw));
-    // what goes on comes first, however old it is
-    const sorted = [...seen.filter(isOpen), ...seen.filter((i) => !isOpen(i))];
+    const sorted = listed(seen).flat();
     const wanted = sorted.slice(0, shown);
     cards.draw(wanted);
     const rest = sorted.length - wanted.length;
@@ -40,7 +39,7 @@ function gone(listed: number): HTMLElement | null {
 }
 
 function headline(seen: AlarmEvent[], hidden: number, redraw: () => void): (Node | false)[] {
-  const open = seen.filter(isOpen).length;
+  const open = seen.filter(isOdd).length;
   const rows = [...state.rows.values()];
   const promised = rows.reduce((sum, row) => sum + row.promised, 0);
   const events = rows.reduce((sum, row) => sum + row.offset, 0);
@@ -55,13 +54,10 @@ function headline(seen: AlarmEvent[], hidden: number, redraw: () => void): (Node
     h("p", { class: "rates" }, rates),
     none && h("pre", { class: "try" }, `printf '{"data":"hello"}\\n' | curl -s -H 'Content-Type: application/x-ndjson' \\\n  --data-binary @- ${location.origin}/api/v1/streams/first/events`),
     failed.length > 0 && h("p", { class: "failed" }, `${plural(failed.length, "stream")} do not learn any more: ${failed.slice(0, 3).map((row) => row.stream).join(", ")}`),
-    hidden > 0 && h("p", { class: "hidden" }, `${plural(hidden, "incident")} muted or called normal in this browser. `, h("button", { type: "button", class: "link", onclick: () => (showAll(), redraw()) }, "Show them")),
+    hidden > 0 && h("p", { class: "hidden" }, `${plural(hidden, "incident")} muted in this browser. `, h("button", { type: "button", class: "link", onclick: () => (showAll(), redraw()) }, "Show them")),
   ];
 }
 
 function showAll(): void {
-  for (const incident of state.incidents.values()) {
-    say(incidentId(incident), { normal: false });
-    say(muteId(incident), { mutedUntil: 0 });
-  }
+  for (const incident of state.incidents.values()) say(muteId(incident), { mutedUntil: 0 });
 }

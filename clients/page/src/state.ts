@@ -6,7 +6,8 @@ import { daemon, read } from "./daemon";
 /** Incidents that the page keeps; the daemon keeps more of each stream. */
 const INCIDENTS_MAX = 400;
 
-export const incidentId = (i: { stream: string; kind: string; began: number }): string => `${i.stream}\n${i.kind}\n${i.began}`;
+/** Which incident it is: the same offset is another event's in another incarnation of a stream. */
+export const incidentId = (i: { stream: string; kind: string; began: number; incarnation?: number }): string => `${i.stream}\n${i.kind}\n${i.began}\n${i.incarnation ?? 0}`;
 
 export class State extends EventTarget {
   readonly rows = new Map<string, StreamRow>();

@@ -6,7 +6,7 @@ import { bar, bars } from "./bars";
 import { daemon, read, words } from "./daemon";
 import { clear, h, section } from "./dom";
 import { Facts, MEANS, type Fact } from "./facts";
-import { Cards, explain, isOpen, visible } from "./incident";
+import { Cards, explain, isOdd, isOpen, listed, visible } from "./incident";
 import { eventElement, shorten } from "./eventtext";
 import { expectations } from "./expectations";
 import { ago, bits, bytes, count, kindWords, num, percent, plural, rarity, rate } from "./format";
@@ -103,18 +103,20 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
 /** Incidents of the stream that are shown where it tells what is odd. */
 const ODD_MAX = 3;
 
-/** What goes on now; when nothing does, what was odd last. */
+/** What goes on now, even if it was called normal; when nothing does, what was odd last. */
 function drawOdd(place: HTMLElement, cards: Cards, own: AlarmEvent[]): void {
-  const open = own.filter(isOpen);
+  const open = listed(own.filter(isOpen)).flat();
   const last = own[0];
+  const isQuiet = !open.some(isOdd);
+  const nothing = () => h("p", { class: "state quiet" }, h("span", { class: "dot", "aria-hidden": "true" }), "Nothing");
   if (open.length > 0) {
     cards.draw(open.slice(0, ODD_MAX));
     const more = open.length - ODD_MAX;
-    clear(place, cards.element, more > 0 && h("p", {}, `${plural(more, "more incident")}: `, h("a", { href: "#/now" }, "all that is odd now")));
+    clear(place, isQuiet && nothing(), cards.element, more > 0 && h("p", {}, `${plural(more, "more incident")}: `, h("a", { href: "#/now" }, "all that goes on")));
     return;
   }
   const since = last && h("p", { class: "facts" }, "The last was: ", h("a", { href: `#/stream/${encodeURIComponent(last.stream)}/event/${last.event === null ? Math.max(0, last.began - 1) : last.began}` }, kindWords(last.kind, last.field)), `, ${ago(last.time)}`);
-  clear(place, h("p", { class: "state quiet" }, h("span", { class: "dot", "aria-hidden": "true" }), "Nothing"), since ?? h("p", { class: "facts" }, "Nothing was odd so far."));
+  clear(place, nothing(), since ?? h("p", { class: "facts" }, "Nothing was odd so far."));
 }
 
 function head(status: StatusAnswer): Fact[] {
