@@ -69,10 +69,15 @@ export class Daemon {
     await this.does("POST", "/api/v1/checkpoints");
   }
 
+  /** Asks a question; one for which there is no time now is asked again. */
   async ask<T = any>(path: string, token = ""): Promise<T> {
-    const answer = await fetch(this.url + path, token ? { headers: { Authorization: `Bearer ${token}` } } : {});
-    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-    return (await answer.json()) as T;
+    for (;;) {
+      const answer = await fetch(this.url + path, token ? { headers: { Authorization: `Bearer ${token}` } } : {});
+      if (answer.ok) return (await answer.json()) as T;
+      const said = `${path}: ${answer.status} ${await answer.text()}`;
+      if (answer.status !== 429) throw new Error(said);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
   }
 }
 

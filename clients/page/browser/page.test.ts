@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { browser, program } from "./chromium";
-import { kindShort } from "../src/format";
+import { kindShort, rarity } from "../src/format";
 import { chance, Daemon, HOSTILE, kinds, token } from "./daemon";
 import { Scene, skip, TEST, WAIT } from "./scene";
 
@@ -125,8 +125,15 @@ if (!program()) {
     const cells = await scene.page.locator("table.parts tbody tr").first().locator("th, td").allTextContents();
     assert.deepEqual([cells[0], cells[1], cells[2]], ["mem", "97.5", why.parts[0].surprise_bits.toFixed(2)]);
     assert.equal(cells[5], why.parts[0].by);
-    assert.equal(await scene.page.locator("ol.context li").count(), 21);
-    assert.equal(await scene.page.locator("ol.context li.here .offset").textContent(), offset.toLocaleString("en"));
+    // only of what is looked for it is said that there was none: the number that is odd, and not those that are usual,
+    // nor the times between events
+    const { schema } = await scene.daemon.ask("/api/v1/streams/host-db1");
+    const kindOf = (part: any) => schema.fields.find((field: any) => field.name === part.name)?.kind ?? "";
+    const isUsual = ({ value, expected: { quantiles } = {} as any }: any) => Number(value) >= quantiles["0.05"] && Number(value) <= quantiles["0.95"];
+    assert.deepEqual(new Set(why.parts.map(kindOf)), new Set(["number", "category", "gap", ""]));
+    assert.deepEqual(await scene.page.locator("table.parts tbody td:last-child").allTextContents(),
+      why.parts.map((part: any) => (part.last_seen !== undefined ? part.last_seen.toLocaleString("en") : kindOf(part) === "category" || (kindOf(part) === "number" && !isUsual(part)) ? "not in the log" : "–")));
+    assert.equal(cells[6], "not in the log");
     await scene.sound("event");
     await scene.page.getByRole("link", { name: "Later" }).click();
     await scene.page.locator("h1", { hasText: (offset + 1).toLocaleString("en") }).waitFor();
@@ -134,6 +141,31 @@ if (!program()) {
     await scene.page.goto(`${scene.daemon.url}/#/stream/host-db1/event/99999999`);
     await scene.page.locator(".problem", { hasText: "there is no event" }).waitFor(WAIT);
     scene.quiet = false;
+  });
+
+  test("the rarity of an event and that of its incident are two figures, and have two names", TEST, async () => {
+    const { alarms } = await scene.daemon.ask("/api/v1/streams/log-api/alarms");
+    const incident = alarms.find((a: any) => a.event !== null);
+    const why = await scene.daemon.ask(`/api/v1/streams/log-api/events/${incident.began}/why`);
+    const [ofEvent, ofIncident] = [rarity(why.rarity_events), rarity(incident.rarity_events, incident.rarity_seconds)];
+    assert.ok(!ofIncident.startsWith(ofEvent), `${ofEvent} and ${ofIncident}`);
+    await scene.open("#/now");
+    const card = scene.page.locator("li.incident", { has: scene.page.locator(`a[href="#/stream/log-api/event/${incident.began}"]`) });
+    await card.locator(".facts", { hasText: `Rarity of the incident: ${ofIncident}` }).waitFor(WAIT);
+    await card.getByRole("link", { name: "Why" }).click();
+    const fact = (name: string) => scene.page.locator("dl.facts div", { hasText: name }).locator("dd");
+    await fact("Rarity of the incident").waitFor(WAIT);
+    assert.deepEqual([await fact("Rarity of the event").textContent(), await fact("Rarity of the incident").textContent()], [ofEvent, ofIncident]);
+    // a question that the daemon has no time for is asked again
+    let refused = 0;
+    await scene.page.route("**/why*", (route) => (refused++ === 0 ? route.fulfill({ status: 429, contentType: "application/problem+json", body: '{"status":429,"detail":"ask again"}' }) : route.continue()));
+    scene.quiet = true;
+    await scene.page.reload();
+    await fact("Rarity of the incident").waitFor(WAIT);
+    assert.ok(refused >= 2, "it was refused once");
+    await scene.page.unroute("**/why*");
+    scene.quiet = false;
+    assert.deepEqual(scene.faults, []);
   });
 
   test("Learner draws the flow from the description, System the limits", TEST, async () => {

@@ -1,15 +1,18 @@
 // One event among its neighbours: what each part cost, what was expected instead, and who said so.
 
-import type { Expected, Part, WhyAnswer } from "surmise";
+import { ProblemError, type AlarmEvent, type Expected, type Field, type Part, type WhyAnswer } from "surmise";
+import { pause } from "surmise/pause";
 import { daemon, words } from "./daemon";
 import { bars, bar } from "./bars";
 import { clear, h, section } from "./dom";
-import { eventElement, expectedWords, share, shorten, valueText } from "./eventtext";
-import { Facts, MEANS } from "./facts";
+import { eventElement, expectedWords, isSought, share, shorten, valueText } from "./eventtext";
+import { Facts, MEANS, type Fact } from "./facts";
 import { bits, count, moment, num, percent, rarity } from "./format";
 
 /** Events before, and after. */
 const AROUND = 10;
+/** How long after it was refused for want of time a question is asked again, unless the daemon says so. */
+const AGAIN_MS = 1000;
 
 export function event(root: HTMLElement, signal: AbortSignal, stream: string, offset: number): void {
   const link = `#/stream/${encodeURIComponent(stream)}`;
@@ -37,19 +40,39 @@ export function event(root: HTMLElement, signal: AbortSignal, stream: string, of
     }
   };
   void (async () => {
-    try {
-      const why = await daemon.why(stream, offset, { signal });
-      clear(body, ...explanation(why, link));
-      void context(why.parts);
-    } catch (error) {
-      if (!signal.aborted) clear(body, h("p", { class: "problem", role: "status" }, words(error)));
-      void context([]);
+    while (!signal.aborted) {
+      try {
+        const [why, status] = await Promise.all([daemon.why(stream, offset, { signal }), daemon.status(stream, { signal })]);
+        const incident = why.alarm && (await incidentOf(why, signal));
+        clear(body, ...explanation(why, link, status.schema.fields, incident));
+        await context(why.parts);
+        break;
+      } catch (error) {
+        if (signal.aborted) return;
+        clear(body, h("p", { class: "problem", role: "status" }, words(error)));
+        await context([]);
+        // one that the daemon has no time for now, as it answers another one, is asked again
+        if (!(error instanceof ProblemError && error.passes)) break;
+        await pause(error.retryAfterMs ?? AGAIN_MS, signal);
+      }
     }
     body.setAttribute("aria-busy", "false");
   })();
 }
 
-function explanation(why: WhyAnswer, link: string): HTMLElement[] {
+/** The incident that an event belongs to, as it stands now: the same as on its card. What the event itself told else. */
+async function incidentOf(why: WhyAnswer, signal: AbortSignal): Promise<Pick<AlarmEvent, "rarity_events" | "rarity_seconds"> | undefined> {
+  const { alarms } = await daemon.incidents(why.stream, { signal });
+  return alarms.find(({ kind, began }) => kind === why.alarm?.kind && began === why.alarm.began) ?? why.alarm;
+}
+
+function explanation(why: WhyAnswer, link: string, fields: Field[], incident: Pick<AlarmEvent, "rarity_events" | "rarity_seconds"> | undefined): HTMLElement[] {
+  const kindOf = (name: string) => fields.find((field) => field.name === name)?.kind;
+  const lastSeen = (part: Part) => {
+    if (part.last_seen !== undefined) return h("a", { href: `${link}/event/${part.last_seen}` }, count(part.last_seen));
+    return isSought(part, kindOf(part.name), why.event?.data) ? "not in the log" : "–";
+  };
+
   const total = why.parts.reduce((sum, part) => sum + Math.max(0, part.surprise_bits), 0);
   const rows = why.parts.map((part) => {
     const name = part.name === "end" ? "end of the key" : part.name;
@@ -60,11 +83,12 @@ function explanation(why: WhyAnswer, link: string): HTMLElement[] {
       h("td", { class: "number" }, (part.excess_bits > 0 ? "+" : "") + bits(part.excess_bits)),
       h("td", { class: "expected" }, h("bdi", {}, expectedWords(part.expected) || "–")),
       h("td", {}, part.by ?? "–"),
-      h("td", {}, part.last_seen === undefined ? "never" : h("a", { href: `${link}/event/${part.last_seen}` }, count(part.last_seen))));
+      h("td", {}, lastSeen(part)));
   });
   const facts = new Facts();
   facts.draw([
-    ["Rarity", rarity(why.rarity_events), MEANS.rarity],
+    ["Rarity of the event", rarity(why.rarity_events), MEANS.rarity],
+    ...(incident ? [["Rarity of the incident", rarity(incident.rarity_events, incident.rarity_seconds), MEANS.incident] satisfies Fact] : []),
     ["Surprise", `${bits(why.surprise_bits)} bits`, "How unlikely the event was: 1 bit is a coin toss, 10 bits come once in a thousand."],
     ["Beyond usual", `${why.excess_bits > 0 ? "+" : ""}${bits(why.excess_bits)} bits`, MEANS.beyond],
     ["Oddness", num(why.anomaly_score), "From 0 for the most usual to 1 for the oddest."],
@@ -75,7 +99,7 @@ function explanation(why: WhyAnswer, link: string): HTMLElement[] {
   return [
     h("p", { class: "text large" }, eventElement(why.event, why.parts, true)),
     facts.element,
-    section("Why", "Its parts, the oddest first. Surprise: how unlikely it was, in bits; 10 bits come once in a thousand. Beyond usual: what of that goes beyond the surprise that such a part usually has. Said by: the predictor that counted most in what was expected.",
+    section("Why", "Its parts, the oddest first. Surprise: how unlikely it was, in bits; 10 bits come once in a thousand. Beyond usual: what of that goes beyond the surprise that such a part usually has. Said by: the predictor that counted most in what was expected. Last seen: the latest earlier event with the like of it; – where that is not looked for.",
       h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Parts, scrollable" }, h("table", { class: "parts" },
         h("thead", {}, h("tr", {}, ...["Part", "Came", "Surprise", "Beyond usual", "Expected instead", "Said by", "Last seen"].map((t) => h("th", { scope: "col" }, t)))), h("tbody", {}, ...rows)))),
     ...(odd ? [section(`Expected of ${odd.name} instead`, odd.by ? `The largest share in it had ${odd.by}.` : "", distribution(odd.expected!))] : []),

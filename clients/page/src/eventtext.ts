@@ -46,6 +46,25 @@ export function valueText(value: unknown): string {
   return JSON.stringify(value);
 }
 
+/**
+ * Whether the daemon looks among earlier events for the like of a part of an event's data, so that there was none if it
+ * tells none. It looks for symbols, for words of texts, and for numbers out of the usual; not for ends of keys, times
+ * between events, what stands in a line, missing values and elements of vectors.
+ */
+export function isSought(part: Part, kind: string | undefined, data: unknown): boolean {
+  if (part.value === null || isElement(part.name, data)) return false;
+  if (kind === "category") return true;
+  if (kind === "text") return part.place !== undefined;
+  const [low, high] = [part.expected?.quantiles?.["0.05"], part.expected?.quantiles?.["0.95"]];
+  return kind === "number" && low !== undefined && high !== undefined && (Number(part.value) < low || Number(part.value) > high);
+}
+
+/** Whether a name is that of an element of a vector. */
+function isElement(name: string, data: unknown): boolean {
+  const vector = /^(.*)\[\d+\]$/.exec(name)?.[1];
+  return vector !== undefined && (Array.isArray(data) || (data !== null && typeof data === "object" && Array.isArray((data as Record<string, unknown>)[vector])));
+}
+
 /** Texts are shown up to so many characters; the view of one event shows all. */
 const SHOWN_MAX = 400;
 

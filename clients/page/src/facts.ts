@@ -47,6 +47,7 @@ function term(word: string, about: string): HTMLElement {
 export const MEANS = {
   bits: "How surprising the latest events were on average: 0 bits were certain, 1 bit is a coin toss, 10 bits come once in a thousand. Less is better predicted.",
   skill: "By how much less it was surprised than the best simple predictor, over about the latest hour: 0 % is no better, 100 % would be perfect.",
-  rarity: "How seldom an event so unusual comes, by this stream's own past.",
+  rarity: "How seldom an event so unusual comes, by what was forecast of it. The rarity of an incident is another figure, and mostly a smaller one.",
+  incident: "How seldom an incident so unusual comes, as far as this stream's own past proves it: what its budget of alarms asks for, and what stands on the incident's card. The event's own rarity, by what was forecast of it, is mostly more.",
   beyond: "What of the surprise goes beyond that which such an event usually has: an odd event among noisy ones is told by it.",
 };

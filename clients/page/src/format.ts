@@ -68,7 +68,7 @@ export function rough(x: number): string {
 
 /** How rare something is, in words. */
 export function rarity(events: number, seconds?: number): string {
-  const often = events >= 1e9 ? "never seen the like of it" : `once in ${rough(events)} events`;
+  const often = events >= 1e9 ? "rarer than once in a billion events" : `once in ${rough(events)} events`;
   if (seconds === undefined || !Number.isFinite(seconds)) return often;
   if (seconds > 100 * 365.25 * 86400) return often;
   return `${often}, about every ${every(seconds)}`;

@@ -5,6 +5,7 @@ import { pause } from "surmise/pause";
 import { daemon, words } from "./daemon";
 import { clear, h } from "./dom";
 import { eventElement, expectedWords } from "./eventtext";
+import { MEANS } from "./facts";
 import { ago, beganWords, clock, kindWords, moment, plural, rarity } from "./format";
 import { isMuted, muteId, said, say } from "./local";
 import { isOverdue, silenceOf } from "./silence";
@@ -91,7 +92,7 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
   const judged = verdictOf(id);
   const link = `#/stream/${encodeURIComponent(incident.stream)}`;
   const facts = [
-    rarity(incident.rarity_events, incident.rarity_seconds),
+    `Rarity of the incident: ${rarity(incident.rarity_events, incident.rarity_seconds)}`,
     incident.count > 1 ? plural(incident.count, "unusual event") : null,
   ].filter(Boolean);
   const began = isOverdue(incident) ? (open ? "noticed" : "over, noticed") : beganWords(incident.kind, open);
@@ -102,7 +103,7 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
       h("span", { class: "since" }, `${began} `, h("time", { "data-at": incident.time ?? "", title: moment(incident.time) }, ago(incident.time)),
         incident.time ? ` (${clock(incident.time)})` : null)),
     h("p", { class: "text" }, eventElement(incident.event, parts)),
-    h("p", { class: "facts" }, facts.join(" · ")),
+    h("p", { class: "facts", title: MEANS.incident }, facts.join(" · ")),
     isOverdue(incident) ? typeof known === "string" && known !== "" ? h("p", { class: "instead" }, known) : null : instead(parts, known),
     judged === null ? null : h("p", { class: "verdict" }, judged),
     note ? h("p", { class: "note" }, note) : null,

@@ -43,7 +43,7 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
     section("How good it is", "Mean surprise in bits per event, each event predicted before it was learnt: 0 bits are certainty, 1 bit is a coin toss; less is better.", lossTable),
     section("Can its word be trusted", "What it held likely, beside what then came.", quality),
     history.element,
-    section("Most surprising", "The rarest of its incidents, and of the events that came while this page was open.", surprises),
+    section("Most surprising", "The rarest of its incidents, and then of the events that came while this page was open: the rarity of an event is what was forecast of it, that of an incident what the stream's past proves.", surprises),
     section("What counts now", "Many predictors make a forecast together. So much of it is each one's, for the next value of each field.", weights),
     section("Keys", "Keys by the rarest of their events that came while this page was open.", keys),
     section("Changes", "Lasting changes of the stream, networks that made place for better ones, and how many values are known.", changes),
@@ -151,17 +151,19 @@ function weightsOf(learner: LearnerDescription): HTMLElement {
   return groups.length > 0 ? h("div", { class: "columns" }, ...groups) : h("p", { class: "dim" }, "No field has a model yet.");
 }
 
+const rarest = (a: { rarity: number }, b: { rarity: number }): number => b.rarity - a.rarity;
+
 function surprising(name: string, incidents: AlarmEvent[], seen: Seen): HTMLElement[] {
   const items = [
-    ...incidents.filter((i) => i.event !== null).map((i) => ({ offset: i.began, rarity: i.rarity_events, event: i.event, parts: i.parts, about: kindWords(i.kind, i.field), time: i.time })),
-    ...seen.rarest.map((o) => ({ offset: o.offset, rarity: o.rarity_events, event: o.event ?? null, parts: seen.partsOf(o), about: "", time: o.event?.time })),
+    ...incidents.filter((i) => i.event !== null).map((i) => ({ offset: i.began, rarity: i.rarity_events, event: i.event, parts: i.parts, about: kindWords(i.kind, i.field), time: i.time })).sort(rarest),
+    ...seen.rarest.map((o) => ({ offset: o.offset, rarity: o.rarity_events, event: o.event ?? null, parts: seen.partsOf(o), about: "", time: o.event?.time })).sort(rarest),
   ];
   const known = new Set<number>();
-  const list = items.sort((a, b) => b.rarity - a.rarity).filter((item) => !known.has(item.offset) && known.add(item.offset)).slice(0, 12);
+  const list = items.filter((item) => !known.has(item.offset) && known.add(item.offset)).slice(0, 12);
   if (list.length === 0) return [h("li", { class: "dim" }, "Nothing came yet.")];
   return list.map((item) =>
     h("li", {}, h("a", { href: `#/stream/${encodeURIComponent(name)}/event/${item.offset}` }, eventElement(item.event, item.parts)),
-      h("p", { class: "facts" }, [item.about, rarity(item.rarity), item.time === undefined ? "" : ago(item.time)].filter(Boolean).join(" · "))));
+      h("p", { class: "facts" }, [item.about, `${item.about ? "rarity of the incident: " : ""}${rarity(item.rarity)}`, item.time === undefined ? "" : ago(item.time)].filter(Boolean).join(" · "))));
 }
 
 function keyTable(seen: Seen): HTMLElement {
@@ -169,7 +171,7 @@ function keyTable(seen: Seen): HTMLElement {
   if (keys.length === 0) return h("p", { class: "dim" }, seen.count === 0 ? "No event came since the page was opened." : "Its events have no keys.");
   // of the usual events of a fast stream not all are sent: sums over the others would mislead
   const whole = seen.skipped === 0;
-  return h("table", {}, h("thead", {}, h("tr", {}, ...["Key", ...(whole ? ["Events", "Bits/event"] : []), "Rarest"].map((t) => h("th", { scope: "col" }, t)))),
+  return h("table", {}, h("thead", {}, h("tr", {}, ...["Key", ...(whole ? ["Events", "Bits/event"] : []), "Rarest event"].map((t) => h("th", { scope: "col" }, t)))),
     h("tbody", {}, ...keys.map(([key, sums]) => h("tr", {}, h("th", { scope: "row" }, h("bdi", {}, shorten(key, 80))), whole && h("td", {}, count(sums.events)), whole && h("td", {}, bits(sums.bits / sums.events)), h("td", {}, rarity(sums.rarest))))));
 }
 

@@ -8,7 +8,7 @@ import type { AlarmEvent, Outcome, Part, Replay, StreamRow } from "surmise";
 import { proofWords, restoreWords } from "../src/checkpoints";
 import { filled } from "../src/course";
 import { differenceWords, figure, joined, nameOf, progress, sameWords, simpleLoss, specOf, stateWords, yardstick, type Wish } from "../src/curves";
-import { cut, expectedWords, fieldsOf } from "../src/eventtext";
+import { cut, expectedWords, fieldsOf, isSought } from "../src/eventtext";
 import { beganWords, bytes, num, rarity, rough, short, span } from "../src/format";
 import { meanSince, parseMetrics, sum } from "../src/metrics";
 import { Seen } from "../src/seen";
@@ -26,7 +26,7 @@ const row = (stream: string, more: Partial<StreamRow> = {}): StreamRow => ({
 test("rarity, spans and sizes are said in words", () => {
   assert.equal(rarity(40_000, 3 * 86_400), "once in 40,000 events, about every 3 days");
   assert.equal(rarity(92_820.4, 86_400), "once in 93,000 events, about every day");
-  assert.equal(rarity(3e12), "never seen the like of it");
+  assert.equal(rarity(3e12), "rarer than once in a billion events");
   assert.deepEqual([span(59), span(125), span(86_400 * 10)], ["59 seconds", "2 minutes", "10 days"]);
   assert.deepEqual([rough(7.4), rough(1_234_567)], ["7", "1,200,000"]);
   assert.deepEqual([num(0.0001234), num(1234.6), num(Number.NaN), num(4.5678)], ["0.000123", "1,235", "–", "4.57"]);
@@ -110,6 +110,17 @@ test("the odd word of a text is marked by its place in bytes", () => {
   const fields = fieldsOf({ data: { page: "/a", ms: 9 } }, [part({ name: "ms", excess_bits: 9 }), part({ name: "page", excess_bits: -1 })]);
   assert.deepEqual(fields.map((f) => [f.name, f.pieces[0]!.odd]), [["page", 0], ["ms", 1]]);
   assert.deepEqual(fieldsOf(null, []), []);
+});
+
+test("that a part was never seen is said only of what is looked for", () => {
+  const number = (value: string) => part({ value, expected: { mean: 5, median: 5, quantiles: { "0.05": 4, "0.95": 6 } } });
+  const sought = (p: Part, kind: string | undefined, data: unknown = 1) => isSought(p, kind, data);
+  assert.deepEqual([sought(part({ value: "x" }), "category"), sought(part({ value: "502", place: [0, 3] }), "text"), sought(number("7"), "number"), sought(number("-1"), "number")], [true, true, true, true]);
+  // a usual number, the rest of a text, a time to the next event, bytes, the end of a key, a missing value, and an element
+  assert.deepEqual([sought(number("5"), "number"), sought(part({ value: "all of it" }), "text"), sought(part({ value: "1 s" }), "gap"), sought(part({ value: "a" }), "byte"), sought(part({ value: "a" }), "line"),
+    sought(part({ name: "end", value: "(the key ends)" }), undefined), sought(part({}), "category"), sought({ ...number("7"), name: "value[0]" }, "number", [7, 5]), sought({ ...number("7"), name: "at[1]" }, "number", { at: [7, 5] })],
+    Array.from({ length: 9 }, () => false));
+  assert.equal(sought({ ...number("7"), name: "at[1]" }, "number", { "at[1]": 7 }), true);
 });
 
 test("what was expected is said in a few words", () => {
