@@ -204,6 +204,34 @@ if (!program()) {
     await scene.sound("system");
   });
 
+  test("what cannot be read of the metrics is not said to be zero", TEST, async () => {
+    const facts = async () => new Map(await scene.page.locator("dl.facts > div").evaluateAll((all) => all.map((one) => [one.querySelector("dt")!.textContent!.trim(), one.querySelector("dd")!.textContent!] as const)));
+    const rows = async () => new Map(await scene.page.locator("table.wide tr").evaluateAll((all) => all.map((one) => [one.querySelector("th")!.textContent!, one.querySelector("td")!.textContent!] as const)));
+    const cell = (name: string) => scene.page.locator("table.wide tr", { hasText: name }).locator("td");
+    const fact = (name: string) => scene.page.locator("dl.facts div", { hasText: name }).locator("dd");
+    await scene.page.route("**/metrics", (route) => route.fulfill({ status: 503, body: "" }));
+    scene.quiet = true;
+    await scene.open("#/system");
+    await cell("Events received").filter({ hasText: "–" }).waitFor(WAIT);
+    assert.deepEqual(new Set((await rows()).values()), new Set(["–"]), "the intake is not known");
+    const system = await facts();
+    assert.deepEqual(["Event connections", "Keys in memory", "Keys in the store"].map((name) => system.get(name)), ["–", "–", "–"]);
+    assert.notEqual(system.get("Streams"), "–");
+    await scene.open("#/stream/log-api/learner");
+    await fact("Corrections that wait").waitFor(WAIT);
+    const learner = await facts();
+    const told = ["Time per event, all streams", "Events that wait, all streams", "Time per answer, all streams", "Time to make events safe"];
+    assert.deepEqual(told.map((name) => learner.get(name)), ["–", "–", "–", "–"]);
+    await scene.page.unroute("**/metrics");
+    scene.quiet = false;
+    // once they can be read they are told
+    await fact("Events that wait").filter({ hasText: /^\d/ }).waitFor(WAIT);
+    await scene.open("#/system");
+    await cell("Events received").filter({ hasText: /^http \d/ }).waitFor(WAIT);
+    await cell("Time per event, all streams").filter({ hasText: /^[\d.]+ (µs|ms)$/ }).waitFor(WAIT);
+    assert.deepEqual(scene.faults, []);
+  });
+
   test("System makes a checkpoint, verifies, pins and restores it, and brings back what was set aside", TEST, async () => {
     const ticks = (n: number) => Array.from({ length: n }, (_, i) => ({ data: ["tick", "tock"][i % 2] }));
     await scene.daemon.post("kept", ticks(300));
@@ -280,6 +308,7 @@ if (!program()) {
       const simple = known.reduce((sum: number, p: any) => sum + p.simple_bits_per_event * p.events, 0) / known.reduce((sum: number, p: any) => sum + p.events, 0);
       return [replay.loss_bits_per_event.toFixed(3), i === 0 ? "–" : sign(replay.loss_bits_per_event - live.loss_bits_per_event), simple.toFixed(3), percent(replay.skill, 0), percent(replay.network_gain, 1), String(replay.incidents), replay.seconds.toFixed(1), "of its own"];
     });
+    assert.ok(live.network_gain !== null && (await scene.page.locator("table.figures th", { hasText: "Networks save" }).getAttribute("title"))!.includes("below zero"));
     for (const [i, row] of shown.entries()) assert.deepEqual(await rows.nth(i).locator("td").allTextContents(), row);
     assert.ok((await rows.nth(1).locator("th").textContent())!.includes("<b>no network</b>"), "a name is text");
     // the live course is what the stream itself has lost
@@ -299,6 +328,9 @@ if (!program()) {
     await scene.page.getByRole("button", { name: "Forget: no. 1" }).click();
     await scene.page.locator(".said", { hasText: "no. 1 is forgotten" }).waitFor(WAIT);
     assert.deepEqual((await list()).map((r) => r.id), [2]);
+    // what is left has no network, and so no column that says what networks save
+    await rows.nth(1).waitFor({ state: "detached", ...WAIT });
+    assert.deepEqual(await scene.page.locator("table.figures thead th").allTextContents(), ["Replay", "Bits/event", "Best simple", "Skill", "Incidents", "Seconds", "Ended in the state"]);
     // one that runs is stopped in the middle: what it learns takes longer than the click
     const next = chance(3);
     const wide = () => ({ data: Object.fromEntries(Array.from({ length: 24 }, (_, field) => [`f${field}`, `v${Math.floor(next() * 50)}`])) });

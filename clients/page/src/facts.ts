@@ -49,5 +49,6 @@ export const MEANS = {
   skill: "By how much less it was surprised than the best simple predictor, over about the latest hour: 0 % is no better, 100 % would be perfect.",
   rarity: "How seldom an event so unusual comes, by what was forecast of it. The rarity of an incident is another figure, and mostly a smaller one.",
   incident: "How seldom an incident so unusual comes, as far as this stream's own past proves it: what its budget of alarms asks for, and what stands on the incident's card. The event's own rarity, by what was forecast of it, is mostly more.",
+  worth: "Which share of their bits networks save the fields of which that can be told. A share below zero is what they have cost so far, mostly while they knew little; one that goes on saving nothing falls asleep.",
   beyond: "What of the surprise goes beyond that which such an event usually has: an odd event among noisy ones is told by it.",
 };

@@ -59,6 +59,9 @@ export function span(seconds: number): string {
 /** A gap between two events: "40 ms", "3 s", "2 hours". */
 export const gap = (seconds: number): string => (seconds < 1 ? `${num(seconds * 1000)} ms` : seconds < 90 ? `${num(seconds)} s` : span(seconds));
 
+/** How long something takes that is mostly brief: "12 µs", "4.2 ms". */
+export const brief = (seconds: number): string => (seconds < 1e-3 ? `${num(seconds * 1e6)} µs` : gap(seconds));
+
 /** Two digits that people read at a glance: 92,820 becomes 93,000. */
 export function rough(x: number): string {
   if (x < 10) return String(Math.round(x));

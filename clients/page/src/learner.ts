@@ -5,9 +5,9 @@ import { pause } from "surmise/pause";
 import { daemon, words } from "./daemon";
 import { clear, h, section } from "./dom";
 import { shorten } from "./eventtext";
-import { Facts, type Fact } from "./facts";
-import { bits, count, num, percent, plural } from "./format";
-import { meanSince, parseMetrics, sum, type Metrics } from "./metrics";
+import { Facts, MEANS, type Fact } from "./facts";
+import { bits, brief, count, num, percent, plural, rate } from "./format";
+import { meanSince, readMetrics, sum, type Metrics } from "./metrics";
 import { state } from "./state";
 
 const LOOK_MS = 3000;
@@ -16,11 +16,13 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
   const link = `#/stream/${encodeURIComponent(name)}`;
   const problem = h("p", { class: "problem", role: "status" });
   const facts = new Facts();
+  const runs = new Facts();
   const graph = h("div", { class: "graph" });
   const about = h("p", { class: "dim" });
   root.append(
     h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "#/streams" }, "Streams"), " / ", h("a", { href: link }, h("bdi", {}, shorten(name, 80))), " / ", h("h1", {}, "Learner")),
-    problem, facts.element, section("How an event flows", "From left to right: first what predicts, then what mixes it, and what comes of it. Open a stage to see its parts.", about, graph));
+    problem, facts.element, section("How an event flows", "From left to right: first what predicts, then what mixes it, and what comes of it. Open a stage to see its parts.", about, graph),
+    section("What it takes", "", runs.element));
   const opened = new Map<string, string>();
   let before: Metrics | null = null;
   let drawn = "";
@@ -30,9 +32,9 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
         try {
           const status = await daemon.status(name, { signal });
           if (status.failed !== undefined) throw new Error(`It does not learn any more: ${status.failed}`);
-          const metrics = daemon.metrics({ signal }).then(parseMetrics, (): Metrics => new Map());
-          const [description, system, now] = await Promise.all([daemon.learner(name, { signal }), daemon.system({ signal }), metrics]);
-          facts.draw(head(description, status, system, now, before));
+          const [description, system, now] = await Promise.all([daemon.learner(name, { signal }), daemon.system({ signal }), readMetrics(signal)]);
+          facts.draw(head(description, status, now, before));
+          runs.draw(machine(description, status, system, now, before));
           about.textContent = description.choices;
           const shape = JSON.stringify(description);
           // what a person has opened stays open, and is not torn away while it is read
@@ -52,26 +54,37 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
   })();
 }
 
-const micros = (seconds: number | null): string => (seconds === null ? "no event now" : seconds < 1e-3 ? `${num(seconds * 1e6)} µs` : `${num(seconds * 1e3)} ms`);
-
-function head(learner: LearnerDescription, status: StatusAnswer, system: SystemReport, now: Metrics, before: Metrics | null): Fact[] {
-  const rejected = Object.entries(status.updates_rejected).map(([why, n]) => `${count(n)} ${why}`).join(", ");
-  const row = state.rows.get(status.stream);
+/** What a person wants to know first. */
+function head(learner: LearnerDescription, status: StatusAnswer, now: Metrics | null, before: Metrics | null): Fact[] {
   return [
     ["Events learnt", count(learner.offset)],
-    ["Events/s", num(row?.events_per_second ?? 0)],
-    ["Time per batch", micros(meanSince(now, before, "surmise_learn_duration_seconds")), "Mean time in which a batch of events is learnt, of all streams."],
-    ["Time per answer", micros(meanSince(now, before, "surmise_predict_duration_seconds")), "Mean time of a prediction that was asked for."],
-    ["Time per commit", micros(meanSince(now, before, "surmise_commit_duration_seconds")), "Mean time in which events are made safe on the disk."],
-    ["Waiting events", count(sum(now, "surmise_queue_events", { stage: "inbox" }))],
-    ["Waiting gradients", count(system.gradient_jobs_waiting), "Corrections of networks that wait for a worker."],
-    ["Device", system.device, "Where corrections of networks may be computed (learning.device)."],
-    ["Kernel", learner.kernel, "The vector instructions of this processor that it uses."],
-    ["Engine", learner.engine],
-    ["Weights", count(status.report.parameters)],
-    ["Refused updates", rejected || "none"],
-    ["Worth of networks", networkGain(learner, status), "Which share of their bits networks save the fields of which that can be told."],
+    ["Events/s", rate(state.rows.get(status.stream)?.events_per_second ?? 0)],
+    ["Time per event, all streams", meanTime(now, before, "surmise_learn_duration_seconds"), "Mean time in which the daemon learnt an event lately, of whichever stream."],
+    ["Events that wait, all streams", count(sum(now, "surmise_queue_events", { stage: "inbox" }))],
+    ["Worth of networks", networkGain(learner, status), MEANS.worth],
   ];
+}
+
+/** What it takes, and what does it. */
+function machine(learner: LearnerDescription, status: StatusAnswer, system: SystemReport, now: Metrics | null, before: Metrics | null): Fact[] {
+  const rejected = Object.entries(status.updates_rejected).map(([why, n]) => `${count(n)} ${why}`).join(", ");
+  return [
+    ["Time per answer, all streams", meanTime(now, before, "surmise_predict_duration_seconds"), "Mean time of a prediction that was asked for."],
+    ["Time to make events safe", meanTime(now, before, "surmise_commit_duration_seconds"), "Mean time in which events are made safe on the disk."],
+    ["Weights", count(status.report.parameters), "Numbers of its networks that learning changes."],
+    ["Corrections that wait", count(system.gradient_jobs_waiting), "Corrections of networks of all streams that wait for a free processor."],
+    ["Corrections refused", rejected || "none", "Corrections that would have done harm, by reason."],
+    ["Networks run on", system.device, "Where corrections of networks may be computed (learning.device)."],
+    ["Processor's instructions", learner.kernel, "The vector instructions of this processor that it uses."],
+    ["Code of the network", learner.engine, "Which of two implementations of the same network it is (model.engine)."],
+  ];
+}
+
+/** The mean of a histogram since the last look; events or questions that are none now, and metrics that cannot be read. */
+function meanTime(now: Metrics | null, before: Metrics | null, name: string): string {
+  if (now === null) return "–";
+  const seconds = meanSince(now, before, name);
+  return seconds === null ? "none now" : brief(seconds);
 }
 
 /** Which share of the bits networks save, as the daemon tells it. */

@@ -1,4 +1,7 @@
-// Reads the metrics of the daemon, in Prometheus' text format.
+// Reads the metrics of the daemon, in Prometheus' text format. Where they cannot be read, nothing is known of them: that
+// is none, and not zero.
+
+import { daemon } from "./daemon";
 
 export interface Sample {
   labels: Record<string, string>;
@@ -24,8 +27,16 @@ export function parseMetrics(text: string): Metrics {
   return metrics;
 }
 
-export const sum = (metrics: Metrics, name: string, labels: Record<string, string> = {}): number =>
-  (metrics.get(name) ?? []).filter((s) => Object.entries(labels).every(([k, v]) => s.labels[k] === v)).reduce((a, s) => a + s.value, 0);
+/** The metrics as they are now; none if they cannot be read. */
+export const readMetrics = (signal: AbortSignal): Promise<Metrics | null> => daemon.metrics({ signal }).then(parseMetrics, () => null);
+
+/** The sum of a metric over the samples with some labels: 0 without any. */
+export function sum(metrics: Metrics, name: string, labels?: Record<string, string>): number;
+export function sum(metrics: Metrics | null, name: string, labels?: Record<string, string>): number | null;
+export function sum(metrics: Metrics | null, name: string, labels: Record<string, string> = {}): number | null {
+  if (metrics === null) return null;
+  return (metrics.get(name) ?? []).filter((s) => Object.entries(labels).every(([k, v]) => s.labels[k] === v)).reduce((a, s) => a + s.value, 0);
+}
 
 /** The mean of a histogram since an earlier reading, in its own unit; none without observations in between. */
 export function meanSince(now: Metrics, before: Metrics | null, name: string): number | null {

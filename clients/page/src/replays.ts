@@ -7,6 +7,7 @@ import { differenceWords, figure, isOver, joined, loss, nameOf, progress, rangeW
 import { daemon, words } from "./daemon";
 import { clear, h, section } from "./dom";
 import { shorten } from "./eventtext";
+import { MEANS } from "./facts";
 import { ago, count, gap, moment, percent } from "./format";
 import { ReplayForm } from "./replayform";
 import { state } from "./state";
@@ -227,15 +228,16 @@ function plotOf(shown: Replay[], drawn: Drawn, signal: AbortSignal): Chart {
 function tableOf(shown: Replay[]): HTMLElement {
   const other = yardstick(shown);
   const against = other === undefined || shown.length < 2 ? null : other;
-  const heads = ["Replay", "Bits/event", against && `Against no. ${against.id}`, "Best simple", "Skill", "Networks save", "Incidents", "Seconds", "Ended in the state"].filter((text) => text !== null);
-  return h("table", { class: "figures" }, h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col" }, text)))),
+  const hasNetwork = shown.some((replay) => replay.network_gain != null);
+  const heads = ["Replay", "Bits/event", against && `Against no. ${against.id}`, "Best simple", "Skill", hasNetwork && "Networks save", "Incidents", "Seconds", "Ended in the state"].filter((text) => text !== null && text !== false);
+  return h("table", { class: "figures" }, h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col", title: text === "Networks save" ? MEANS.worth : undefined }, text)))),
     h("tbody", {}, ...shown.map((replay, place) => h("tr", {},
       h("th", { scope: "row" }, swatch(place), h("span", { class: "dim" }, `no. ${replay.id} `), h("bdi", {}, shorten(nameOf(replay), 60)), isOver(replay) ? null : h("span", { class: "dim" }, `, ${stateWords(replay)}`)),
       h("td", {}, loss(replay)),
       against && h("td", {}, differenceWords(replay, against)),
       h("td", {}, simpleLoss(replay)?.toFixed(3) ?? "–"),
       h("td", {}, percent(replay.skill)),
-      h("td", {}, percent(replay.network_gain, 1)),
+      hasNetwork && h("td", {}, percent(replay.network_gain, 1)),
       h("td", {}, count(replay.incidents)),
       h("td", {}, replay.seconds.toFixed(1)),
       h("td", { title: replay.state_hash ?? "" }, sameWords(replay, shown))))));

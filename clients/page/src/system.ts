@@ -6,8 +6,8 @@ import { Checkpoints } from "./checkpoints";
 import { daemon, words } from "./daemon";
 import { clear, h, section } from "./dom";
 import { Facts, type Fact } from "./facts";
-import { bytes, count, num, percent, rate, span } from "./format";
-import { meanSince, parseMetrics, sum, type Metrics } from "./metrics";
+import { brief, bytes, count, percent, rate, span } from "./format";
+import { meanSince, readMetrics, sum, type Metrics } from "./metrics";
 import { state } from "./state";
 
 const LOOK_MS = 2000;
@@ -31,8 +31,7 @@ export function system(root: HTMLElement, signal: AbortSignal): void {
       again = new AbortController();
       if (!document.hidden) {
         try {
-          const metrics = daemon.metrics({ signal }).then(parseMetrics, (): Metrics => new Map());
-          const [health, answer, saved, now] = await Promise.all([daemon.health({ signal }), daemon.system({ signal }), daemon.checkpoints({ signal }), metrics]);
+          const [health, answer, saved, now] = await Promise.all([daemon.health({ signal }), daemon.system({ signal }), daemon.checkpoints({ signal }), readMetrics(signal)]);
           facts.draw(head(health, answer, now));
           clear(limits, ...answer.limits.map(limitElement));
           clear(flow, intake(now, before));
@@ -62,7 +61,7 @@ function limitElement(limit: SystemReport["limits"][number]): HTMLElement {
     h("span", { class: "meter", role: "img", "aria-label": `${percent(part)} used` }, fill));
 }
 
-function head(health: Health, answer: SystemReport, now: Metrics): Fact[] {
+function head(health: Health, answer: SystemReport, now: Metrics | null): Fact[] {
   const per = [...state.rows.values()].reduce((total, row) => total + row.events_per_second, 0);
   return [
     ["State", health.status],
@@ -76,11 +75,13 @@ function head(health: Health, answer: SystemReport, now: Metrics): Fact[] {
   ];
 }
 
-const millis = (seconds: number | null): string => (seconds === null ? "–" : `${num(seconds * 1000)} ms`);
-
-function intake(now: Metrics, before: Metrics | null): HTMLElement {
+function intake(now: Metrics | null, before: Metrics | null): HTMLElement {
   const line = (what: string, ...values: string[]) => h("tr", {}, h("th", { scope: "row" }, what), ...values.map((v) => h("td", {}, v)));
-  const by = (name: string, label: string) => (now.get(name) ?? []).filter((s) => s.value > 0).map((s) => `${s.labels[label] ?? ""} ${count(s.value)}`.trim()).join(", ") || "none";
+  const by = (name: string, label: string) => (now === null ? "–" : (now.get(name) ?? []).filter((s) => s.value > 0).map((s) => `${s.labels[label] ?? ""} ${count(s.value)}`.trim()).join(", ") || "none");
+  const mean = (name: string) => {
+    const seconds = now && meanSince(now, before, name);
+    return seconds === null ? "–" : brief(seconds);
+  };
   return h("table", { class: "wide" }, h("tbody", {},
     line("Events received", by("surmise_events_received_total", "listener")),
     line("Events refused", by("surmise_events_rejected_total", "reason")),
@@ -89,12 +90,12 @@ function intake(now: Metrics, before: Metrics | null): HTMLElement {
     line("Event connections", by("surmise_connections", "listener")),
     line("Waiting in the inbox", count(sum(now, "surmise_queue_events", { stage: "inbox" }))),
     line("Waiting gradient jobs", count(sum(now, "surmise_gradient_jobs_queued"))),
-    line("Learning a batch", millis(meanSince(now, before, "surmise_learn_duration_seconds"))),
-    line("Answering a question", millis(meanSince(now, before, "surmise_predict_duration_seconds"))),
-    line("Making events durable", millis(meanSince(now, before, "surmise_commit_duration_seconds")))));
+    line("Time per event, all streams", mean("surmise_learn_duration_seconds")),
+    line("Time per answer, all streams", mean("surmise_predict_duration_seconds")),
+    line("Time to make events safe on the disk", mean("surmise_commit_duration_seconds"))));
 }
 
-function stored(answer: SystemReport, now: Metrics): Fact[] {
+function stored(answer: SystemReport, now: Metrics | null): Fact[] {
   return [
     ...answer.databases.map((d): Fact => [d.name, bytes(d.bytes)]),
     ["Checkpoints waiting", count(answer.checkpoints_pending)],
