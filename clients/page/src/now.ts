@@ -1,6 +1,7 @@
 // What is odd now, since when, why, and whether it is over.
 
 import type { AlarmEvent } from "surmise";
+import { Days } from "./day";
 import { clear, h } from "./dom";
 import { count, num, plural } from "./format";
 import { Cards, explain, isOdd, listed, visible } from "./incident";
@@ -16,7 +17,7 @@ export function now(root: HTMLElement, signal: AbortSignal): void {
   const draw = () => {
     const all = state.latest();
     const seen = visible(all);
-    clear(summary, ...headline(seen, all.length - seen.length, draw));
+    clear(summary, ...headline(seen, all.length - seen.length, days.words(), draw));
     const sorted = listed(seen).flat();
     const wanted = sorted.slice(0, shown);
     cards.draw(wanted);
@@ -24,9 +25,11 @@ export function now(root: HTMLElement, signal: AbortSignal): void {
     clear(older, rest > 0 ? h("button", { type: "button", onclick: () => ((shown += SHOWN_STEP), draw()) }, `Show ${Math.min(rest, SHOWN_STEP)} more of ${count(rest)}`) : gone(all.length));
   };
   const cards = new Cards(draw);
+  const days = new Days();
   root.append(h("h1", {}, "Now"), summary, cards.element, older);
   state.onNews(["rows", "incidents", "open"], signal, draw);
   void explain(signal, () => visible(state.latest()), draw);
+  void days.run(signal, draw);
 }
 
 /** Incidents that came, by all streams. */
@@ -38,7 +41,7 @@ function gone(listed: number): HTMLElement | null {
   return missing > 0 && listed > 0 ? h("p", { class: "dim" }, `Of ${plural(missing, "older incident")} no more is kept than that they came.`) : null;
 }
 
-function headline(seen: AlarmEvent[], hidden: number, redraw: () => void): (Node | false)[] {
+function headline(seen: AlarmEvent[], hidden: number, day: string, redraw: () => void): (Node | false)[] {
   const open = seen.filter(isOdd).length;
   const rows = [...state.rows.values()];
   const promised = rows.reduce((sum, row) => sum + row.promised, 0);
@@ -48,7 +51,7 @@ function headline(seen: AlarmEvent[], hidden: number, redraw: () => void): (Node
   const title = none ? "No stream yet" : open > 0 ? `${plural(open, "incident")} now` : "Nothing is odd now";
   const rates = none
     ? "A stream begins with its first event. Send one, and what is odd in it will stand here."
-    : `Over ${count(events)} events of ${plural(rows.length, "stream")}, healthy streams were promised at most ${num(promised, 2)} false alarms; ${plural(came(), "incident")} came.`;
+    : `Over ${count(events)} events of ${plural(rows.length, "stream")}, healthy streams were promised at most ${num(promised, 2)} false alarms; ${plural(came(), "incident")} came. ${day}`;
   return [
     h("p", { class: `state ${open > 0 ? "alarm" : none ? "empty" : "quiet"}` }, h("span", { class: "dot", "aria-hidden": "true" }), title),
     h("p", { class: "rates" }, rates),

@@ -7,6 +7,7 @@ import { gzipSync } from "node:zlib";
 import type { AlarmEvent, Outcome, Part, Replay, StreamRow } from "surmise";
 import { proofWords, restoreWords } from "../src/checkpoints";
 import { filled } from "../src/course";
+import { dayOf, dayWords } from "../src/day";
 import { differenceWords, figure, joined, nameOf, progress, sameWords, simpleLoss, specOf, stateWords, yardstick, type Wish } from "../src/curves";
 import { cut, expectedWords, fieldsOf, isSought } from "../src/eventtext";
 import { beganWords, bytes, num, rarity, rough, short, span } from "../src/format";
@@ -32,6 +33,20 @@ test("rarity, spans and sizes are said in words", () => {
   assert.deepEqual([num(0.0001234), num(1234.6), num(Number.NaN), num(4.5678)], ["0.000123", "1,235", "–", "4.57"]);
   assert.deepEqual([bytes(512), bytes(1536), bytes(3 * 2 ** 30)], ["512 B", "1.5 KiB", "3.0 GiB"]);
   assert.equal(short(new Date(Date.now() - 7_200_000).toISOString()), "2 h");
+});
+
+test("what a day was promised is told beside what came, of streams of which it can be", () => {
+  const hour = (time: number, events: number, incidents: number) => ({ time, events, bits: 0, rarest: 0, incidents });
+  const hours = { now: 200_000, points: [hour(100_000, 3000, 4), hour(150_000, 600, 1), hour(198_000, 400, 2)] };
+  const schema = (kind: "number" | "byte") => ({ fields: [{ name: "value", kind }] });
+  // a quarter of its events came in this time, so a quarter of what was promised
+  const day = dayOf({ offset: 4000, promised: 2, schema: schema("number") }, hours);
+  assert.deepEqual(day, { promised: 0.5, came: 3 });
+  assert.equal(dayOf({ offset: 4000, promised: 2, schema: schema("byte") }, hours), null);
+  assert.equal(dayOf({ offset: 0, promised: 0, schema: schema("number") }, { now: 1, points: [] }), null);
+  assert.equal(dayWords([day!, { promised: 1, came: 0 }], 1, 2), "In the latest 24 hours at most 1.5 were promised, and 4 came.");
+  assert.equal(dayWords([day!], 0, 3), "In the latest 24 hours at most 0.5 were promised, and 3 came, of the 1 stream of which it can be told.");
+  assert.equal(dayWords([], 0, 3), "");
 });
 
 test("a level that has moved is not called over", () => {
