@@ -286,6 +286,16 @@ export interface Drift {
   noticed: number;
 }
 
+/** How long one event of a stream takes to be scored and learnt, of those that were measured lately: one in 64. */
+export interface EventCost {
+  /** Events that were measured. */
+  measured: number;
+  /** The mean time of one of them, in microseconds. */
+  microseconds: number;
+  /** The stages that it has, in the order in which an event meets them. */
+  stages: StageCost[];
+}
+
 /** What is expected of one field: the distribution of its value, in a form for people and programs. */
 export type Expected = {
   /** Probability of everything that is not listed, never-seen symbols included. */
@@ -453,6 +463,8 @@ export interface HistoryAnswer {
 export interface HistoryPoint {
   /** Their surprise, in bits. */
   bits: number;
+  /** Distinct symbols and templates that were known at its end. */
+  distinct: number;
   /** Events that were learnt. */
   events: number;
   /** Incidents that began. */
@@ -473,6 +485,18 @@ export interface IncidentMark {
   phase: AlarmPhase;
   /** The time of its first event, RFC 3339. */
   time: string | null;
+}
+
+/** A template of lines. */
+export interface KnownTemplate {
+  /** The field that has the lines. */
+  field: string;
+  /** The offset of the latest event with it, as far as that is known. */
+  latest_offset?: number;
+  /** Lines that it has had. */
+  lines: number;
+  /** Its text, with placeholders such as `<number>` where it varies. */
+  text: string;
 }
 
 /** How a layer of a network is. */
@@ -675,6 +699,28 @@ export interface QuarantinedEvent {
   time: string;
 }
 
+/** An event that was rare for its stream. */
+export interface RareEvent {
+  /** Its key, if it has one; a long one is cut off. */
+  key?: string;
+  /** Its offset. */
+  offset: number;
+  /** Its rarity: it was as unusual as one in so many events. */
+  rarity_events: number;
+  /** Its surprise. */
+  surprise_bits: number;
+  /** When it arrived, in seconds since 1970. */
+  time: number;
+}
+
+/** How many events were at least so rare. */
+export interface RarityCount {
+  /** Events that were. */
+  events: number;
+  /** The rarity: one in so many events is promised to be like that. */
+  rarity_events: number;
+}
+
 /** Why a record or a request was refused, as a word that programs can tell apart. */
 export type RefusalCode = "bad_json" | "bad_utf8" | "line_too_long" | "wrong_type" | "unknown_field" | "missing_field" | "not_finite" | "too_long" | "too_many_fields" | "empty" | "bad_time" | "time_ahead" | "seq_not_rising" | "unauthorized" | "fenced" | "bad_epoch" | "bad_hello" | "bad_stream" | "limit_reached" | "unavailable" | "unknown_incident" | "other_incarnation" | "quarantined";
 
@@ -827,6 +873,16 @@ export interface SourceStatus {
   stream: string;
 }
 
+/** The time of one stage. */
+export interface StageCost {
+  /** What happens in it, as a phrase. */
+  about: string;
+  /** Its mean time in an event, in microseconds. */
+  microseconds: number;
+  /** Its name. */
+  name: string;
+}
+
 /** The hash of a stream's learner. */
 export interface StateHash {
   /** The offset of the first event that the learner has not learnt. */
@@ -845,6 +901,8 @@ export interface StatusAnswer {
   checkpoint?: CheckpointMark;
   /** The offset up to which everything is durable. */
   committed_offset: number;
+  /** How long one event takes, stage by stage. */
+  cost: EventCost;
   /** Events recognised as sent before. */
   duplicates: number;
   /** Which incarnation of the name it is. */
@@ -977,6 +1035,24 @@ export interface StreamRow {
   trend?: (number | null)[];
 }
 
+/**
+ * The most surprising events of a stream (`GET /api/v1/streams/{stream}/surprises`), the rarest first, those of the
+ * latest days. The daemon keeps some of each day, and they survive its restarts.
+ */
+export interface SurpriseList {
+  /**
+   * How many of them were at least as rare as one in 10, 100, and so on: as promised, if it is a tenth, a
+   * hundredth, and so on.
+   */
+  counts: RarityCount[];
+  /** Events that were judged, since the stream began. */
+  events: number;
+  /** The name of the stream. */
+  stream: string;
+  /** The rarest events of the days that were asked for. */
+  surprises: RareEvent[];
+}
+
 /** Limits of the daemon, with what is used of each, and what waits in queues. */
 export interface SystemReport {
   /** How old the newest checkpoint is. */
@@ -985,8 +1061,10 @@ export interface SystemReport {
   checkpoints_pending: number;
   /** The databases of the store. */
   databases: DatabaseSize[];
-  /** Where networks are computed. */
+  /** What computes gradients of networks, and why. */
   device: string;
+  /** Of each size of network whose updates wait, what computes them, and why. */
+  device_choices: string[];
   /** Jobs of networks that workers computed. */
   gradient_jobs_by_workers: number;
   /** Jobs of networks that wait. */
@@ -1007,6 +1085,16 @@ export interface TakenLines {
   lines: number;
   /** Events among them that were refused. */
   rejected: number;
+}
+
+/** The templates of a stream. */
+export interface TemplateList {
+  /** How many there are in all its fields. */
+  count: number;
+  /** The name of the stream. */
+  stream: string;
+  /** Those of the most lines, in this order. */
+  templates: KnownTemplate[];
 }
 
 /** A limit, and how near it is. */

@@ -3,7 +3,7 @@
 import type {
   Accepted, AlarmEvent, AlarmList, Changed, CheckpointDescription, CheckpointDifference, CheckpointList, CheckpointMarks,
   CheckpointProof, FeedbackTaken, FeedbackVerdict, ForgetBody, ForgottenProducer, HistoryAnswer, LearnerDescription, LoggedEvents, Operations, QuarantineList,
-  Replay, ReplayList, ReplaySpec, SchemaChange, StateHash, StreamForecast, StreamList, StreamPrediction, SystemReport, WhyAnswer,
+  Replay, ReplayList, ReplaySpec, SchemaChange, StateHash, StreamForecast, StreamList, StreamPrediction, SurpriseList, SystemReport, TemplateList, WhyAnswer,
 } from "./answers.js";
 import { ProtocolError } from "./errors.js";
 import { Exchange, type Ask, type ExchangeOptions, type Query } from "./exchange.js";
@@ -92,6 +92,16 @@ export class Client {
   /** The course of a stream over spans of one length. */
   async history(stream: string, options: CallOptions & { span?: "seconds" | "minutes" | "hours" | "days" } = {}): Promise<HistoryAnswer> {
     return this.get(of(stream, "history"), options, { span: options.span });
+  }
+
+  /** The rarest events of the latest days, and how often events were how rare. */
+  async surprises(stream: string, options: CallOptions & { days?: number; limit?: number } = {}): Promise<SurpriseList> {
+    return this.get(of(stream, "surprises"), options, { days: options.days, limit: options.limit });
+  }
+
+  /** The templates of a stream's lines, those of the most lines first. */
+  async templates(stream: string, options: CallOptions & { limit?: number } = {}): Promise<TemplateList> {
+    return this.get(of(stream, "templates"), options, { limit: options.limit });
   }
 
   /** What a stream's learner is made of, and how much each part counts. */

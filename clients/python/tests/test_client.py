@@ -120,6 +120,10 @@ def test_the_course_of_a_stream(ask: Ask, taught: str) -> None:
     assert history.span_seconds == 3600
     assert sum(point.events for point in history.points) == 600
     assert history.windows
+    rare = ask("surprises", taught, days=1, limit=5)
+    assert rare.events == 600 and len(rare.surprises) <= 5
+    assert all(a.rarity_events >= b.rarity_events for a, b in zip(rare.surprises, rare.surprises[1:]))
+    assert ask("templates", taught).templates == []
     events = ask("events", taught, start=499, count=2)
     assert (events.begin, events.end) == (0, 600)
     assert [event.offset for event in events] == [499, 500]

@@ -24,6 +24,8 @@ from ._state import (
     StateHash,
     StreamList,
     StreamStatus,
+    Surprises,
+    Templates,
 )
 from ._wire import Time, encode_body, encode_event
 from .errors import ProblemError, ProtocolError
@@ -193,6 +195,16 @@ def alarms(stream: Optional[str], limit: Optional[int]) -> Call[AlarmList]:
 def history(stream: str, span: Optional[str]) -> Call[History]:
     """Ask for the course of a stream."""
     return Call("GET", stream_path(stream, "history"), _as(History), {"span": span})
+
+
+def surprises(stream: str, days: Optional[int], limit: Optional[int]) -> Call[Surprises]:
+    """Ask for the rarest events."""
+    return Call("GET", stream_path(stream, "surprises"), _as(Surprises), {"days": days, "limit": limit})
+
+
+def templates(stream: str, limit: Optional[int]) -> Call[Templates]:
+    """Ask for the templates of lines."""
+    return Call("GET", stream_path(stream, "templates"), _as(Templates), {"limit": limit})
 
 
 def events(stream: str, start: Optional[int], count: Optional[int]) -> Call[LoggedEvents]:

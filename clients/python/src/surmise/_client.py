@@ -27,6 +27,8 @@ from ._state import (
     StateHash,
     StreamList,
     StreamStatus,
+    Surprises,
+    Templates,
 )
 from ._surroundings import authorities, http_url
 from ._surroundings import token as from_environment
@@ -160,6 +162,14 @@ class Client:
     def history(self, stream: str, *, span: Optional[str] = None) -> History:
         """Give events, surprise and incidents over time; `span` is seconds, minutes, hours or days."""
         return self.ask(calls.history(stream, span))
+
+    def surprises(self, stream: str, *, days: Optional[int] = None, limit: Optional[int] = None) -> Surprises:
+        """Give the rarest events of the latest days, and how often events were how rare."""
+        return self.ask(calls.surprises(stream, days, limit))
+
+    def templates(self, stream: str, *, limit: Optional[int] = None) -> Templates:
+        """Give the templates of a stream's lines, those of the most lines first."""
+        return self.ask(calls.templates(stream, limit))
 
     def events(self, stream: str, *, start: Optional[int] = None, count: Optional[int] = None) -> LoggedEvents:
         """Give events of the log from an offset on, the latest without one."""

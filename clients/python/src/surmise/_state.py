@@ -110,6 +110,61 @@ class HistoryPoint(Answer):
     rarest: float = 0.0
     """How rare the rarest event was: once in so many."""
     incidents: int = 0
+    distinct: int = 0
+    """Distinct symbols and templates that were known at its end."""
+
+
+@dataclass(frozen=True)
+class RareEvent(Answer):
+    """An event that was rare for its stream."""
+
+    offset: int = 0
+    time: float = 0.0
+    """When it arrived, in seconds since 1970."""
+    key: Optional[str] = None
+    rarity_events: float = 0.0
+    """It was as unusual as one in so many events."""
+    surprise_bits: float = 0.0
+
+
+@dataclass(frozen=True)
+class RarityCount(Answer):
+    """How many events were at least so rare."""
+
+    rarity_events: float = 0.0
+    events: int = 0
+
+
+@dataclass(frozen=True)
+class Surprises(Answer):
+    """The rarest events of the latest days, and how often events were how rare."""
+
+    stream: str = ""
+    events: int = 0
+    """Events that were judged, since the stream began."""
+    counts: list[RarityCount] = dataclasses.field(default_factory=list)
+    surprises: list[RareEvent] = dataclasses.field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Template(Answer):
+    """A template of lines."""
+
+    field: str = ""
+    text: str = ""
+    """Its text, with placeholders such as `<number>` where it varies."""
+    lines: int = 0
+    latest_offset: Optional[int] = None
+    """The offset of the latest event with it, as far as that is known."""
+
+
+@dataclass(frozen=True)
+class Templates(Answer):
+    """The templates of a stream's lines, those of the most lines first."""
+
+    stream: str = ""
+    count: int = 0
+    templates: list[Template] = dataclasses.field(default_factory=list)
 
 
 @dataclass(frozen=True)
