@@ -117,6 +117,59 @@ if (!program()) {
     });
   }
 
+  /** Waits until the page shows what the daemon says; both may move on between two looks. */
+  const agree = async (look: () => Promise<[shown: unknown, told: unknown]>) => {
+    const until = Date.now() + WAIT.timeout;
+    for (;;) {
+      const [shown, told] = await look();
+      try {
+        return assert.deepEqual(shown, told);
+      } catch (error) {
+        if (Date.now() > until) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  };
+
+  test("what the daemon keeps of a stream's past is shown, whenever the page is opened", TEST, async () => {
+    const texts = (selector: string) => scene.page.locator(selector).allTextContents();
+    await scene.open("#/stream/log-api");
+    await agree(async () => {
+      const { templates } = await scene.daemon.ask("/api/v1/streams/log-api/templates?limit=50");
+      const shown = await Promise.all([texts("table.templates tbody th code"), texts("table.templates tbody td:nth-child(2)")]);
+      return [shown, [templates.map((t: any) => t.text), templates.map((t: any) => t.lines.toLocaleString("en"))]];
+    });
+    assert.ok((await texts("table.templates tbody th code")).length > 2, "lines of several templates came");
+    await scene.page.getByRole("heading", { name: "Distinct values known" }).waitFor(WAIT);
+    await scene.open("#/stream/shop-clicks");
+    const rare = () => scene.daemon.ask("/api/v1/streams/shop-clicks/surprises?limit=112");
+    await agree(async () => [await texts("table.rare tbody td:last-child"), (await rare()).counts.map((c: any) => c.events.toLocaleString("en"))]);
+    await agree(async () => {
+      const { alarms } = await scene.daemon.ask("/api/v1/streams/shop-clicks/alarms?limit=256");
+      const began = new Set(alarms.filter((a: any) => a.event !== null).map((a: any) => a.began));
+      const shown = await scene.page.locator("ol.surprises li").evaluateAll((items) => items.map((item) => Number((item as HTMLElement).dataset["offset"])));
+      const others = shown.filter((offset) => !began.has(offset));
+      return [others, (await rare()).surprises.map((s: any) => s.offset).filter((offset: number) => !began.has(offset)).slice(0, others.length)];
+    });
+    const keyed = await rare();
+    assert.equal((await texts(".card:has(h2:text-is('Keys')) tbody th"))[0], keyed.surprises.find((s: any) => s.key !== undefined).key);
+    await scene.open("#/stream/plant.boiler-7");
+    await agree(async () => {
+      const { report } = await scene.daemon.ask("/api/v1/streams/plant.boiler-7");
+      const fields = Object.values<any>(report.fields).filter((f) => f.coverage_90 !== undefined);
+      const told = fields.flatMap((f) => [f.coverage_50, f.coverage_90, f.coverage_99].map((c) => `${(c * 100).toFixed(1)} %`));
+      assert.ok(told.length > 0, "numbers are measured");
+      return [await texts("table.coverage tbody td"), told];
+    });
+    await scene.open("#/stream/plant.boiler-7/learner");
+    await agree(async () => {
+      const { cost } = await scene.daemon.ask("/api/v1/streams/plant.boiler-7");
+      assert.ok(cost.stages.length > 3);
+      return [await texts(".card:has(h2:text-is('Where its time goes')) .bar .label"), cost.stages.map((stage: any) => stage.name)];
+    });
+    assert.deepEqual(scene.faults, []);
+  });
+
   test("Event tells each part's share, what was expected instead and who said so", TEST, async () => {
     const offset = EVENTS - 20;
     const why = await scene.daemon.ask(`/api/v1/streams/host-db1/events/${offset}/why`);

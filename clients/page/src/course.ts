@@ -62,6 +62,8 @@ export function course(name: string, signal: AbortSignal): Course {
   });
   const surprise = chart(`Bits per event of ${name} over time, incidents marked`, 160, options("bits", "accent"), signal);
   const events = chart(`Events per second of ${name} over time`, 100, options("events", "dim"), signal);
+  const growth = chart(`Distinct values known of ${name} over time`, 80, options("values", "accent"), signal);
+  const known = h("div", { hidden: true }, h("h3", {}, "Distinct values known"), growth.element);
   const buttons = SPANS.map(([value, label]) =>
     h("button", { type: "button", "aria-pressed": String(value === span), onclick: () => {
       span = value;
@@ -70,7 +72,7 @@ export function course(name: string, signal: AbortSignal): Course {
     } }, label));
   let drawn = "";
   const element = section("Its course", "Mean surprise and rate, kept by the daemon in fixed memory; a dot is an incident.", h("div", { class: "choice", role: "group", "aria-label": "How far back" }, ...buttons), now,
-    h("h3", {}, "Bits per event"), surprise.element, h("h3", {}, "Events per second"), events.element);
+    h("h3", {}, "Bits per event"), surprise.element, h("h3", {}, "Events per second"), events.element, known);
   return {
     element,
     span: () => span,
@@ -81,6 +83,8 @@ export function course(name: string, signal: AbortSignal): Course {
       const series = filled(history);
       surprise.set([series.time, series.bits, series.incidents]);
       events.set([series.time, series.rate]);
+      known.hidden = !history.points.some((point) => point.distinct > 0);
+      if (!known.hidden) growth.set([history.points.map((point) => point.time), history.points.map((point) => point.distinct)]);
       const sum = history.points.reduce((a, p) => ({ events: a.events + p.events, bits: a.bits + p.bits, incidents: a.incidents + p.incidents }), { events: 0, bits: 0, incidents: 0 });
       const fastest = Math.max(0, ...series.rate);
       clear(now, sum.events === 0 ? "No event in this time." : `${count(sum.events)} events in view, ${bits(sum.bits / sum.events)} bits each; at most ${rate(fastest)} a second; ${plural(sum.incidents, "incident")} began.`);

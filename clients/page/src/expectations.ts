@@ -45,7 +45,7 @@ export function expectations(name: string, seen: Seen, signal: AbortSignal): Exp
     element,
     key,
     draw(prediction, status) {
-      chooser.hidden = status.keys <= 1 && prediction.key === undefined && seen.keys.size === 0;
+      chooser.hidden = status.keys <= 1 && prediction.key === undefined && !seen.hasKeys;
       if (prediction.key !== undefined && !input.value) input.placeholder = prediction.key;
       clear(fields, ...Object.entries(prediction.fields).map(([field, expected]) => oneField(field, expected, status)), ending(prediction));
       const numbers = status.schema.fields.filter((f) => f.kind === "number").slice(0, 4);

@@ -3,6 +3,7 @@
 import type { FieldDescription, LearnerDescription, StatusAnswer, SystemReport } from "surmise";
 import { pause } from "surmise/pause";
 import { daemon, words } from "./daemon";
+import { bar, bars } from "./bars";
 import { clear, h, section } from "./dom";
 import { shorten } from "./eventtext";
 import { Facts, MEANS, type Fact } from "./facts";
@@ -19,9 +20,10 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
   const runs = new Facts();
   const graph = h("div", { class: "graph" });
   const about = h("p", { class: "dim" });
+  const cost = h("div", {});
   root.append(
     h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "#/streams" }, "Streams"), " / ", h("a", { href: link }, h("bdi", {}, shorten(name, 80))), " / ", h("h1", {}, "Learner")),
-    problem, facts.element, section("How an event flows", "From left to right: first what predicts, then what mixes it, and what comes of it. Open a stage to see its parts.", about, graph),
+    problem, facts.element, section("Where its time goes", "Mean time of the stages of an event, of one event in 64.", cost), section("How an event flows", "From left to right: first what predicts, then what mixes it, and what comes of it. Open a stage to see its parts.", about, graph),
     section("What it takes", "", runs.element));
   const opened = new Map<string, string>();
   let before: Metrics | null = null;
@@ -36,6 +38,7 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
           facts.draw(head(description, status, now, before));
           runs.draw(machine(description, status, system, now, before));
           about.textContent = description.choices;
+          clear(cost, stages(status));
           const shape = JSON.stringify(description);
           // what a person has opened stays open, and is not torn away while it is read
           if (shape !== drawn && !graph.contains(document.activeElement)) {
@@ -59,6 +62,7 @@ function head(learner: LearnerDescription, status: StatusAnswer, now: Metrics | 
   return [
     ["Events learnt", count(learner.offset)],
     ["Events/s", rate(state.rows.get(status.stream)?.events_per_second ?? 0)],
+    ["Time per event", status.cost.measured ? `${num(status.cost.microseconds)} µs` : "no event yet", "Mean time in which an event of this stream is scored and learnt."],
     ["Time per event, all streams", meanTime(now, before, "surmise_learn_duration_seconds"), "Mean time in which the daemon learnt an event lately, of whichever stream."],
     ["Events that wait, all streams", count(sum(now, "surmise_queue_events", { stage: "inbox" }))],
     ["Worth of networks", networkGain(learner, status), MEANS.worth],
@@ -74,7 +78,7 @@ function machine(learner: LearnerDescription, status: StatusAnswer, system: Syst
     ["Weights", count(status.report.parameters), "Numbers of its networks that learning changes."],
     ["Corrections that wait", count(system.gradient_jobs_waiting), "Corrections of networks of all streams that wait for a free processor."],
     ["Corrections refused", rejected || "none", "Corrections that would have done harm, by reason."],
-    ["Networks run on", system.device, "Where corrections of networks may be computed (learning.device)."],
+    ["Networks run on", system.device, ["What computes corrections of networks, and why.", ...system.device_choices].join(" ")],
     ["Processor's instructions", learner.kernel, "The vector instructions of this processor that it uses."],
     ["Code of the network", learner.engine, "Which of two implementations of the same network it is (model.engine)."],
   ];
@@ -85,6 +89,16 @@ function meanTime(now: Metrics | null, before: Metrics | null, name: string): st
   if (now === null) return "–";
   const seconds = meanSince(now, before, name);
   return seconds === null ? "none now" : brief(seconds);
+}
+
+/** How long each stage of an event takes. */
+function stages({ cost }: StatusAnswer): HTMLElement {
+  if (cost.measured === 0) return h("p", { class: "dim" }, "No event was measured since the daemon started.");
+  return bars(...cost.stages.map((stage) => {
+    const item = bar(stage.name, stage.microseconds / cost.microseconds, `${num(stage.microseconds)} µs`, stage.name === "network" || stage.name === "training" ? "network" : "");
+    item.title = stage.about;
+    return item;
+  }));
 }
 
 /** Which share of the bits networks save, as the daemon tells it. */

@@ -1,10 +1,10 @@
 // How good the predictions are: losses by window of time, and claims held against what came.
 
-import type { LearnerDescription, LossWindow, StatusAnswer } from "surmise";
+import type { FieldReport, LearnerDescription, LossWindow, StatusAnswer, SurpriseList } from "surmise";
 import { bar, bars } from "./bars";
 import { h, svg } from "./dom";
 import { count, num, percent, span } from "./format";
-import type { Seen } from "./seen";
+import { rareTable } from "./surprising";
 
 const TITLES: Record<string, string> = { minute: "Minute", hour: "Hour", day: "Day", ever: "Ever" };
 const EXPERTS_MAX = 6;
@@ -43,22 +43,27 @@ export function losses(windows: LossWindow[], status: StatusAnswer): HTMLElement
 const fixed = (x: number | undefined): string => (x === undefined ? "–" : x.toFixed(3));
 
 /** Reliability of decisions, tenths of numbers, rarity and alarms promised against realised. */
-export function reliability(learner: LearnerDescription, status: StatusAnswer, seen: Seen): HTMLElement {
+export function reliability(learner: LearnerDescription, status: StatusAnswer, rare: SurpriseList | null): HTMLElement {
   const decided = learner.claims.filter(([, , n]) => n > 0);
   const tenths = learner.fields.filter((field) => field.tenths && field.tenths.length > 0);
-  const rare = seen.count >= 100;
+  const covered = Object.entries(status.report.fields).filter(([, field]) => field.coverage_90 !== undefined);
   return h("div", { class: "columns" },
     decided.length > 0 ? h("div", {}, h("h3", {}, "Probabilities: said and came true"), diagram(learner.claims), h("p", { class: "facts" }, "On the line, what it calls 70 % likely comes in 70 of 100 cases.")) : null,
     ...tenths.map((field) => h("div", {}, h("h3", {}, h("bdi", {}, field.name), ": where values fell in the forecast"), h("p", { class: "facts" }, "Each tenth of a forecast that is right gets 10 %."), bars(...field.tenths!.map((t, i) => bar(`${i * 10}–${i * 10 + 10} %`, t, percent(t, 1)))))),
-    h("div", {}, h("h3", {}, "Rare events: expected and came"), rare
-      ? h("table", {}, h("thead", {}, h("tr", {}, ...["Once in", "Expected", "Came"].map((t) => h("th", { scope: "col" }, t)))),
-        h("tbody", {}, ...seen.atLeast.map((n, i) => h("tr", {}, h("th", { scope: "row" }, count(10 ** (i + 1))), h("td", {}, num(seen.count / 10 ** (i + 1), 2)), h("td", {}, count(n))))))
-      : h("p", { class: "dim" }, `Counted once 100 events came while the page is open; ${count(seen.count)} did.`)),
+    covered.length > 0 ? h("div", {}, h("h3", {}, "Intervals of numbers: promised and held"), coverage(covered)) : null,
+    h("div", {}, h("h3", {}, "Rare events: expected and came"), rareTable(rare)),
     h("div", {}, h("h3", {}, "In one number each"), h("dl", { class: "quantiles" },
       h("div", {}, h("dt", {}, "Mean distance of what came from what was said"), h("dd", {}, percent(status.report.calibration_error, 2))),
       h("div", {}, h("dt", {}, "False incidents promised"), h("dd", {}, `at most ${num(status.alarms.promised, 2)}`)),
       h("div", {}, h("dt", {}, "Incidents that came"), h("dd", {}, count(status.alarms.begun))),
       h("div", {}, h("dt", {}, "Lost against the predictor that proved best (regret)"), h("dd", {}, `${num(status.report.regret_bits)} of at most ${num(status.report.regret_bound_bits)} bits`)))));
+}
+
+/** How many numbers lay within the intervals that were promised to hold so many. */
+function coverage(fields: [string, FieldReport][]): HTMLElement {
+  const levels: [string, (field: FieldReport) => number | undefined][] = [["50 %", (f) => f.coverage_50], ["90 %", (f) => f.coverage_90], ["99 %", (f) => f.coverage_99]];
+  return h("table", { class: "coverage" }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Field"), ...levels.map(([title]) => h("th", { scope: "col" }, title)))),
+    h("tbody", {}, ...fields.map(([name, field]) => h("tr", {}, h("th", { scope: "row" }, h("bdi", {}, name)), ...levels.map(([, of]) => h("td", {}, percent(of(field), 1)))))));
 }
 
 /** Claimed probability against frequency: on the diagonal is right. */

@@ -7,13 +7,15 @@ import { daemon, read, words } from "./daemon";
 import { clear, h, section } from "./dom";
 import { Facts, MEANS, type Fact } from "./facts";
 import { Cards, explain, isOdd, isOpen, listed, visible } from "./incident";
-import { eventElement, shorten } from "./eventtext";
+import { shorten } from "./eventtext";
 import { expectations } from "./expectations";
-import { ago, bits, bytes, count, kindWords, num, percent, plural, rarity, rate } from "./format";
+import { ago, bits, bytes, count, kindWords, num, percent, plural, rate } from "./format";
 import { course } from "./course";
 import { losses, reliability } from "./quality";
 import { state } from "./state";
 import { Seen } from "./seen";
+import { Surprising } from "./surprising";
+import { LISTED as TEMPLATES_LISTED, templateTable } from "./templates";
 
 /** Outcomes that are followed, at most. */
 const OUTCOMES_A_SECOND = 40;
@@ -32,8 +34,10 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
   const lossTable = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Losses, scrollable" });
   const weights = h("div", {});
   const quality = h("div", { class: "calibration" });
-  const surprises = h("ol", { class: "surprises" });
-  const keys = h("div", {});
+  const surprising = new Surprising(name, signal);
+  const templates = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Templates, scrollable" });
+  const lines = section("Templates", "What its lines are made of: texts with placeholders where they vary.", templates);
+  lines.hidden = true;
   const changes = h("div", {});
   root.append(
     h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "#/streams" }, "Streams"), " / ", title,
@@ -43,9 +47,10 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
     section("How good it is", "Mean surprise in bits per event, each event predicted before it was learnt: 0 bits are certainty, 1 bit is a coin toss; less is better.", lossTable),
     section("Can its word be trusted", "What it held likely, beside what then came.", quality),
     history.element,
-    section("Most surprising", "The rarest of its incidents, and then of the events that came while this page was open: the rarity of an event is what was forecast of it, that of an incident what the stream's past proves.", surprises),
+    section("Most surprising", "The rarest of its incidents, and then of the events of the latest week: the rarity of an event is what was forecast of it, that of an incident what the stream's past proves.", surprising.events),
     section("What counts now", "Many predictors make a forecast together. So much of it is each one's, for the next value of each field.", weights),
-    section("Keys", "Keys by the rarest of their events that came while this page was open.", keys),
+    section("Keys", "Keys by the rarest of their events of the latest week.", surprising.keys),
+    lines,
     section("Changes", "Lasting changes of the stream, networks that made place for better ones, and how many values are known.", changes),
   );
 
@@ -54,8 +59,7 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
   const live = () => {
     const own = state.latest().filter((i) => i.stream === name);
     drawOdd(odd, cards, visible(own));
-    clear(surprises, ...surprising(name, own, seen));
-    clear(keys, keyTable(seen));
+    surprising.draw(own);
     expected.live();
   };
   let due = false;
@@ -69,6 +73,7 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
   // nobody reads more; of what comes beyond it the rarest are sent, and the others counted
   void read(() => daemon.watch(name, { signal, insist: true, rate: OUTCOMES_A_SECOND }), signal, (news) => {
     seen.take(news);
+    if (news.kind === "replaced") surprising.clear();
     later();
   });
   void (async () => {
@@ -88,7 +93,11 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
           if (round % 3 === 0) {
             learner = await daemon.learner(name, { signal });
             clear(weights, weightsOf(learner));
-            clear(quality, reliability(learner, status, seen));
+            await surprising.look();
+            later();
+            clear(quality, reliability(learner, status, surprising.list));
+            lines.hidden = !status.schema.fields.some((field) => field.kind === "line");
+            if (!lines.hidden && !templates.contains(document.activeElement)) clear(templates, templateTable(await daemon.templates(name, { limit: TEMPLATES_LISTED, signal })));
           }
         } catch (error) {
           if (signal.aborted) return;
@@ -149,30 +158,6 @@ function weightsOf(learner: LearnerDescription): HTMLElement {
       })));
   });
   return groups.length > 0 ? h("div", { class: "columns" }, ...groups) : h("p", { class: "dim" }, "No field has a model yet.");
-}
-
-const rarest = (a: { rarity: number }, b: { rarity: number }): number => b.rarity - a.rarity;
-
-function surprising(name: string, incidents: AlarmEvent[], seen: Seen): HTMLElement[] {
-  const items = [
-    ...incidents.filter((i) => i.event !== null).map((i) => ({ offset: i.began, rarity: i.rarity_events, event: i.event, parts: i.parts, about: kindWords(i.kind, i.field), time: i.time })).sort(rarest),
-    ...seen.rarest.map((o) => ({ offset: o.offset, rarity: o.rarity_events, event: o.event ?? null, parts: seen.partsOf(o), about: "", time: o.event?.time })).sort(rarest),
-  ];
-  const known = new Set<number>();
-  const list = items.filter((item) => !known.has(item.offset) && known.add(item.offset)).slice(0, 12);
-  if (list.length === 0) return [h("li", { class: "dim" }, "Nothing came yet.")];
-  return list.map((item) =>
-    h("li", {}, h("a", { href: `#/stream/${encodeURIComponent(name)}/event/${item.offset}` }, eventElement(item.event, item.parts)),
-      h("p", { class: "facts" }, [item.about, `${item.about ? "rarity of the incident: " : ""}${rarity(item.rarity)}`, item.time === undefined ? "" : ago(item.time)].filter(Boolean).join(" · "))));
-}
-
-function keyTable(seen: Seen): HTMLElement {
-  const keys = [...seen.keys].sort((a, b) => b[1].rarest - a[1].rarest).slice(0, 12);
-  if (keys.length === 0) return h("p", { class: "dim" }, seen.count === 0 ? "No event came since the page was opened." : "Its events have no keys.");
-  // of the usual events of a fast stream not all are sent: sums over the others would mislead
-  const whole = seen.skipped === 0;
-  return h("table", {}, h("thead", {}, h("tr", {}, ...["Key", ...(whole ? ["Events", "Bits/event"] : []), "Rarest event"].map((t) => h("th", { scope: "col" }, t)))),
-    h("tbody", {}, ...keys.map(([key, sums]) => h("tr", {}, h("th", { scope: "row" }, h("bdi", {}, shorten(key, 80))), whole && h("td", {}, count(sums.events)), whole && h("td", {}, bits(sums.bits / sums.events)), h("td", {}, rarity(sums.rarest))))));
 }
 
 function changesOf(status: StatusAnswer, learner: LearnerDescription | null): HTMLElement {

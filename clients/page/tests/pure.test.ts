@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import type { AlarmEvent, Outcome, Part, Replay, StreamRow } from "surmise";
+import type { AlarmEvent, Outcome, Part, Replay, StreamRow, RareEvent } from "surmise";
 import { proofWords, restoreWords } from "../src/checkpoints";
 import { filled } from "../src/course";
 import { dayOf, dayWords } from "../src/day";
@@ -13,6 +13,7 @@ import { cut, expectedWords, fieldsOf, isSought } from "../src/eventtext";
 import { beganWords, bytes, num, rarity, rough, short, span } from "../src/format";
 import { meanSince, parseMetrics, sum } from "../src/metrics";
 import { Seen } from "../src/seen";
+import { byKey } from "../src/surprising";
 import { cameBefore, silenceWords } from "../src/silence";
 import { State } from "../src/state";
 import { arrange, prefix } from "../src/streams";
@@ -36,7 +37,7 @@ test("rarity, spans and sizes are said in words", () => {
 });
 
 test("what a day was promised is told beside what came, of streams of which it can be", () => {
-  const hour = (time: number, events: number, incidents: number) => ({ time, events, bits: 0, rarest: 0, incidents });
+  const hour = (time: number, events: number, incidents: number) => ({ time, events, bits: 0, rarest: 0, incidents, distinct: 0 });
   const hours = { now: 200_000, points: [hour(100_000, 3000, 4), hour(150_000, 600, 1), hour(198_000, 400, 2)] };
   const schema = (kind: "number" | "byte") => ({ fields: [{ name: "value", kind }] });
   // a quarter of its events came in this time, so a quarter of what was promised
@@ -60,7 +61,7 @@ test("a silence is told by the daemon's clock, and by the event's own where that
   assert.match(silenceWords(at, at - 70_000, at - 70_500, 1.2), /^Nothing had come for 70 seconds: the last event came at .+\. 95 % of the time the next event comes within 1\.2 s\.$/);
   assert.match(silenceWords(at, at - 70_000, Date.parse("2025-01-01T12:00:00Z"), undefined), /By its own time that event is of .*2025/);
   assert.equal(silenceWords(at, null, null, undefined), "");
-  const points = [100, 160, 220].map((time) => ({ time, events: 3, bits: 1, rarest: 1, incidents: 0 }));
+  const points = [100, 160, 220].map((time) => ({ time, events: 3, bits: 1, rarest: 1, incidents: 0, distinct: 0 }));
   assert.deepEqual([cameBefore({ points }, 200_000), cameBefore({ points }, 50_000)], [160_000, null]);
 });
 
@@ -155,7 +156,7 @@ test("streams are filtered, sorted and grouped", () => {
 });
 
 test("a history without events has gaps", () => {
-  const history = { stream: "s", span_seconds: 60, spans_max: 180, now: 0, windows: [], points: [{ time: 0, events: 60, bits: 120, rarest: 9, incidents: 1 }, { time: 180, events: 30, bits: 30, rarest: 2, incidents: 0 }] };
+  const history = { stream: "s", span_seconds: 60, spans_max: 180, now: 0, windows: [], points: [{ time: 0, events: 60, bits: 120, rarest: 9, incidents: 1, distinct: 0 }, { time: 180, events: 30, bits: 30, rarest: 2, incidents: 0, distinct: 0 }] };
   assert.deepEqual(filled(history), { time: [0, 60, 120, 180], bits: [2, null, null, 1], rate: [1, 0, 0, 0.5], incidents: [2, null, null, null] });
 });
 
@@ -167,17 +168,17 @@ test("metrics are read with their labels", () => {
   assert.equal(meanSince(early, early, "surmise_t"), null);
 });
 
+test("keys are listed by the rarest of their events", () => {
+  const event = (offset: number, key: string | undefined, rarity_events: number): RareEvent => ({ offset, time: offset, rarity_events, surprise_bits: 1, ...(key === undefined ? {} : { key }) });
+  const listed = byKey([event(1, "a", 50), event(2, "b", 900), event(3, undefined, 1e6), event(4, "a", 700), event(5, "b", 20)]);
+  assert.deepEqual(listed.map((k) => [k.key, k.rarest.offset, k.events]), [["b", 2, 2], ["a", 4, 2]]);
+});
+
 test("a page that is left open for a day does not grow", () => {
   const seen = new Seen();
   const outcome = (i: number): Outcome => ({ stream: "s", key: `user-${i % 20_000}`, offset: i, model_version: i, surprise_bits: 2, excess_bits: 0, anomaly_score: 0, rarity_events: 1 + ((i * 7919) % 100_003), fields: {} });
   for (let i = 0; i < 300_000; i++) seen.add(outcome(i));
-  assert.equal(seen.count, 300_000);
-  assert.ok(seen.latest.length <= 600 && seen.keys.size <= 500 && seen.rarest.length <= 24);
-  const before = [seen.count, seen.atLeast[0]!];
-  seen.skip(50, [5, 1, 0, 0]);
-  seen.skip(7);
-  assert.deepEqual([seen.count, seen.atLeast[0], seen.skipped], [before[0]! + 50, before[1]! + 5, 57]);
-  assert.ok(seen.rarest.every((o) => o.rarity_events > 90_000));
+  assert.ok(seen.latest.length <= 600 && seen.hasKeys);
   const state = new State();
   const incident = (i: number): AlarmEvent => ({ stream: "s", kind: "value", phase: "begins", began: i, offset: i, count: 1, rarity_events: 1e4, event: null, surprise_bits: 1, excess_bits: 1, parts: [], time: new Date(i * 1000).toISOString() });
   for (let i = 0; i < 5000; i++) state.add([incident(i)]);
