@@ -2,7 +2,8 @@
 //!
 //! A person reads no thousands a second, and an outcome that is made, kept and sent costs the daemon a good part of
 //! what learning its event does. So the owner makes outcomes only of events that are among the rarest of a short time,
-//! and counts the others. They are chosen once, whatever the number of followers.
+//! and counts the others. They are chosen once, whatever the number of followers. Outcomes that show a drift are all
+//! chosen: a follower hears of a drift with its outcome alone, and there are few.
 
 use crate::feed::LazyFeed;
 use crate::following::FollowedOutcome;
@@ -22,10 +23,11 @@ const RESUMED_WINDOWS_MAX: usize = 256;
 /// Rarities at which outcomes that are left out are counted: once in so many events.
 const COUNTED_RARITIES: [f64; 4] = [10.0, 100.0, 1_000.0, 10_000.0];
 
-/// How much an outcome is worth telling: first what tells of more than its own event, then the rarest.
+/// How much an outcome is worth telling: first what shows a drift, then what is part of an incident, then the rarest.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Rank {
-    is_lasting: bool,
+    has_drift: bool,
+    has_alarm: bool,
     rarity_events: f64,
 }
 
@@ -78,8 +80,11 @@ struct Window {
 impl Rank {
     /// The rank of an outcome.
     pub fn of(outcome: &Outcome) -> Rank {
-        let is_lasting = outcome.alarm.is_some() || !outcome.drift.is_empty();
-        Rank { is_lasting, rarity_events: outcome.rarity_events }
+        Rank {
+            has_drift: !outcome.drift.is_empty(),
+            has_alarm: outcome.alarm.is_some(),
+            rarity_events: outcome.rarity_events,
+        }
     }
 }
 
@@ -104,7 +109,7 @@ impl ChosenOutcomes {
             self.offsets.0 = offset;
         }
         self.offsets.1 = offset;
-        if self.chosen.len() >= chosen_max && !self.leave_out_below(rank) {
+        if self.chosen.len() >= chosen_max && !self.leave_out_below(rank) && !rank.has_drift {
             return self.left_out.add(rank);
         }
         self.chosen.push(ChosenOutcome { rank, followed: make() });
@@ -119,12 +124,12 @@ impl ChosenOutcomes {
         self.chosen.len() as u64 + self.left_out.events
     }
 
-    /// Leaves out the outcome of the least rank, if that is below `rank`; of equal ones the latest.
+    /// Leaves out the outcome of the least rank, if that is below `rank` and shows no drift; of equal ones the latest.
     fn leave_out_below(&mut self, rank: Rank) -> bool {
         let least = |best: usize, i: usize| if self.chosen[i].rank <= self.chosen[best].rank { i } else { best };
         let Some(least) = (0..self.chosen.len()).reduce(least) else { return false };
         // what is no number is rarer than nothing
-        let is_below = self.chosen[least].rank < rank;
+        let is_below = self.chosen[least].rank < rank && !self.chosen[least].rank.has_drift;
         if is_below {
             self.left_out.add(self.chosen.remove(least).rank);
         }
@@ -231,7 +236,7 @@ mod tests {
     use surmise_protocol::OutcomeReply;
 
     fn rank(rarity_events: f64) -> Rank {
-        Rank { is_lasting: false, rarity_events }
+        Rank { has_drift: false, has_alarm: false, rarity_events }
     }
 
     fn offsets(chosen: &[ChosenOutcome]) -> Vec<u64> {
@@ -253,9 +258,22 @@ mod tests {
         let (own, left_out) = choice.at_rate(20);
         assert_eq!((offsets(&own), left_out.events, left_out.at_least), (vec![6], 5, [3, 0, 0, 0]));
         assert_eq!(offsets(&choice.at_rate(1000).0), vec![6, 8]);
-        let lasting = Rank { is_lasting: true, rarity_events: 1.0 };
-        choice.offer(11, lasting, 2, || room.put(Some(OutcomeReply { offset: 11, ..OutcomeReply::default() }), 1));
+        let alarm = Rank { has_alarm: true, ..rank(1.0) };
+        choice.offer(11, alarm, 2, || room.put(Some(OutcomeReply { offset: 11, ..OutcomeReply::default() }), 1));
         assert_eq!(offsets(&choice.chosen), vec![6, 11]);
+    }
+
+    #[test]
+    fn every_drift_is_chosen_whatever_the_rate() {
+        let (room, mut choice) = (FollowerRoom::new(1 << 20), ChosenOutcomes::default());
+        let drift = Rank { has_drift: true, ..rank(1.0) };
+        let alarm = Rank { has_alarm: true, ..rank(1e9) };
+        for (offset, rank) in [(0, rank(2.0)), (1, drift), (2, alarm), (3, drift), (4, rank(1e12)), (5, drift)] {
+            choice.offer(offset, rank, 1, || room.put(Some(OutcomeReply { offset, ..OutcomeReply::default() }), 1));
+        }
+        assert_eq!((offsets(&choice.chosen), choice.left_out.events, choice.events()), (vec![1, 3, 5], 3, 6));
+        let (own, left_out) = choice.at_rate(1);
+        assert_eq!((offsets(&own), left_out.events), (vec![1, 3, 5], 3));
     }
 
     // the task that ends windows never gets its turn here: the test ends them

@@ -42,18 +42,33 @@ pub(crate) struct WatchArgs {
     count: Option<u64>,
 }
 
+/// Outcomes a second that are asked for where none is shown: as few as there may be, as the daemon makes what is asked
+/// for. Incidents and drifts come whatever the rate.
+const UNSHOWN_OUTCOMES_A_SECOND: u32 = 1;
+
 impl WatchArgs {
+    /// Whether events are shown that belong to no incident.
+    fn shows_outcomes(&self) -> bool {
+        self.all || self.min_bits.is_some() || self.min_score.is_some()
+    }
+
     /// Whether an event is shown that belongs to no incident.
     fn shows(&self, outcome: &OutcomeReply) -> bool {
-        (self.all || self.min_bits.is_some() || self.min_score.is_some())
+        self.shows_outcomes()
             && self.min_bits.is_none_or(|bits| outcome.surprise_bits >= bits)
             && self.min_score.is_none_or(|score| outcome.anomaly_score >= score)
+    }
+
+    /// What the feed is asked for: every outcome only where some are shown.
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let rate = (!self.shows_outcomes()).then(|| ("rate", UNSHOWN_OUTCOMES_A_SECOND.to_string()));
+        rate.into_iter().collect()
     }
 }
 
 pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
     let http = global.http()?;
-    let response = http.open(&format!("/api/v1/streams/{}/watch", segment(&args.stream)), &[])?;
+    let response = http.open(&format!("/api/v1/streams/{}/watch", segment(&args.stream)), &args.query())?;
     let mut lines = BufReader::new(response.into_body().into_reader());
     let paint = Paint::stdout();
     let (mut line, mut event, mut shown) = (String::new(), FeedParser::default(), 0);
@@ -210,6 +225,16 @@ fn odd_parts(o: &OutcomeReply) -> Vec<Part> {
 mod tests {
     use super::*;
     use surmise_event::{Alarm, AlarmKind, Expected};
+
+    #[test]
+    fn every_outcome_is_asked_for_only_where_some_are_shown() {
+        let query = |all: bool, min_bits: Option<f64>, min_score: Option<f64>| {
+            WatchArgs { stream: "web".into(), all, min_bits, min_score, past: 3, count: None }.query()
+        };
+        assert_eq!(query(false, None, None), [("rate", "1".to_owned())]);
+        assert!(query(true, None, None).is_empty());
+        assert!(query(false, Some(9.0), None).is_empty() && query(false, None, Some(0.9)).is_empty());
+    }
 
     #[test]
     fn outcomes_are_told() {

@@ -8,7 +8,7 @@
 //! asks again follows what came in its place. The stream never waits for a follower. One that reads too slowly gets
 //! an event `lagged` with the number of outcomes that were left out. So does one that asked for a `rate`, of what came
 //! beyond it: it gets the rarest, and how many of the others were at least as rare as once in 10, 100, 1,000 and 10,000
-//! events.
+//! events. Alarms, and drifts with their outcomes, come whatever the rate.
 
 use super::parameter::Parameter;
 use super::problem::ProblemResponse;
