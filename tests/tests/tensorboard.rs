@@ -1,8 +1,11 @@
 //! TensorBoard itself reads what `surmise export tensorboard` writes, where Python and TensorBoard are to be had.
 
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 use surmise_fixtures::skipped;
 use surmise_tests::{TestDaemon, surmise};
 
@@ -78,6 +81,80 @@ fn tensorboard_reads_replays_and_streams() {
     let events = stream["stream/events"][0][1].as_f64().unwrap();
     assert!((1.0..=900.0).contains(&events), "{stream}");
     assert!(stream["lately/bits per event"][0][1].as_f64().unwrap() > 0.0, "{stream}");
+}
+
+/// The whole records of an event file: each is a length of eight bytes with its checksum of four, and as many bytes with
+/// theirs.
+fn records(file: &Path) -> usize {
+    let bytes = std::fs::read(file).unwrap();
+    let (mut rest, mut count) = (&bytes[..], 0);
+    while let Some(length) = rest.first_chunk::<8>() {
+        let Some(after) = rest.get(u64::from_le_bytes(*length) as usize + 16..) else { break };
+        (rest, count) = (after, count + 1);
+    }
+    count
+}
+
+fn wait_for_point(file: &Path, exporting: &mut Child) {
+    let (begun, before) = (Instant::now(), records(file));
+    while records(file) == before {
+        assert!(exporting.try_wait().unwrap().is_none(), "the export has ended");
+        assert!(begun.elapsed() < WAIT_MAX, "no point is added");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// How long anything is waited for.
+const WAIT_MAX: Duration = Duration::from_secs(120);
+
+#[test]
+fn a_run_that_follows_outlives_the_daemon_and_goes_on_when_it_is_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (state, runs) = (dir.path().join("state"), dir.path().join("runs"));
+    let mut daemon = TestDaemon::start(&state);
+    let events: String = (0..300).map(|i| format!("{{\"data\":\"state-{}\"}}\n", i % 3)).collect();
+    let post = |daemon: &TestDaemon| assert_eq!(daemon.post("/api/v1/streams/web/events", events.as_bytes()).0, 200);
+    post(&daemon);
+    let args =
+        ["export", "tensorboard", "--stream", "web", "--out", runs.to_str().unwrap(), "--follow", "--every", "1"];
+    let mut exporting = Stopped(daemon.client(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let exporting = &mut exporting.0;
+    let mut file = String::new();
+    BufReader::new(exporting.stdout.take().unwrap()).read_line(&mut file).unwrap();
+    let file = PathBuf::from(file.trim_end());
+    let (says, words) = mpsc::channel();
+    let said = BufReader::new(exporting.stderr.take().unwrap());
+    std::thread::spawn(move || said.lines().map_while(Result::ok).try_for_each(|line| says.send(line)));
+    let word = || words.recv_timeout(WAIT_MAX).expect("something is said");
+    wait_for_point(&file, exporting);
+    daemon.kill();
+    let away = word();
+    assert!(away.starts_with("web: cannot reach surmised") && away.contains("points are left out"), "{away}");
+    let points = records(&file);
+    // it is said once, however often it is asked meanwhile, and the next word is that it is back
+    daemon.kill_and_restart(&state, "");
+    let back = word();
+    assert!(back.starts_with("web: there is an answer again"), "{back}");
+    // a kill loses what was lost lately, as there was no checkpoint
+    post(&daemon);
+    wait_for_point(&file, exporting);
+    assert!(records(&file) > points);
+    let Some(python) = python() else {
+        return skipped("TensorBoard's own reader on a followed stream", "there is no Python with tensorboard");
+    };
+    let found = read(&python, &runs);
+    let events = found["web"]["stream/events"].as_array().unwrap();
+    assert!(events.len() >= 3 && events.iter().all(|point| point[1].as_f64() > Some(0.0)), "{found}");
+}
+
+/// A process that ends with the test.
+struct Stopped(Child);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ Examples:
 
 Each result and each stream is a run of its own, a folder in DIR. Steps of a replay are events; steps of a stream are
 seconds since 1970. With --follow a point is added every --every seconds; after each thousand points that time doubles,
-so that a run without end stays small.")]
+so that a run without end stays small. While the daemon does not answer, points are left out.")]
 pub(crate) struct TensorboardArgs {
     /// Results of replays, as `surmise replay --output json` prints them.
     #[arg(value_name = "RESULT.json", required_unless_present = "stream")]
@@ -61,28 +61,62 @@ pub(super) fn run(global: &Global, args: &TensorboardArgs) -> Result<(), Failure
     if args.stream.is_empty() {
         return Ok(());
     }
-    let mut files = past_runs(global, args)?;
-    if !args.follow {
-        return Ok(());
-    }
-    let http = global.http()?;
-    let (mut every, mut points) = (args.every, 0);
+    let runs = past_runs(global, args)?;
+    if args.follow { follow(&global.http()?, runs, args.every) } else { Ok(()) }
+}
+
+/// The run of a stream.
+struct StreamRun<'a> {
+    stream: &'a str,
+    file: RunFile,
+    at: PathBuf,
+    /// Whether the daemon had no answer when it was asked last.
+    is_missed: bool,
+}
+
+/// Adds points until a file cannot be written. A daemon that has no answer is asked again at the next point: it may be
+/// starting again, and the run goes on when it is back.
+fn follow(http: &Http, mut runs: Vec<StreamRun<'_>>, every_seconds: u64) -> Result<(), Failure> {
+    let mut points = 0;
     loop {
-        std::thread::sleep(Duration::from_secs(every));
-        for (stream, file, at) in &mut files {
-            latest(&http, stream, file, at)?;
+        std::thread::sleep(pause(every_seconds, points));
+        let mut is_point = false;
+        for run in &mut runs {
+            let answer = history(http, run.stream, "minutes");
+            if let Some(word) = word_of_answer(run.stream, run.is_missed, answer.as_ref().err()) {
+                eprintln!("{word}");
+            }
+            run.is_missed = answer.is_err();
+            if let Ok(answer) = answer {
+                add_latest(&answer, run)?;
+                is_point = true;
+            }
         }
-        points += 1;
-        if points % POINTS_AT_A_PACE == 0 {
-            every *= 2;
-        }
+        points += u64::from(is_point);
     }
 }
 
-/// Writes what the daemon has kept of the past of every stream; gives each name with its file.
-fn past_runs<'a>(global: &Global, args: &'a TensorboardArgs) -> Result<Vec<(&'a str, RunFile, PathBuf)>, Failure> {
+/// The time from the point of a number to the next: it doubles after each thousand points.
+fn pause(every_seconds: u64, points: u64) -> Duration {
+    let doublings = u32::try_from(points / POINTS_AT_A_PACE).unwrap_or(u32::MAX);
+    Duration::from_secs(every_seconds.saturating_mul(2u64.saturating_pow(doublings)))
+}
+
+/// What is said of an answer: something only where it differs from the one before.
+fn word_of_answer(stream: &str, was_missed: bool, failure: Option<&Failure>) -> Option<String> {
+    match failure {
+        Some(failure) if !was_missed => {
+            Some(format!("{stream}: {failure}; points are left out until there is an answer again"))
+        }
+        None if was_missed => Some(format!("{stream}: there is an answer again, and the run goes on")),
+        _ => None,
+    }
+}
+
+/// Begins the run of every stream with what the daemon has kept of its past.
+fn past_runs<'a>(global: &Global, args: &'a TensorboardArgs) -> Result<Vec<StreamRun<'a>>, Failure> {
     let http = global.http()?;
-    let mut files = Vec::new();
+    let mut runs = Vec::new();
     for stream in &args.stream {
         let past = past(&http, stream)?;
         let begun = past.first().map_or_else(now, |(_, point)| point.time as f64);
@@ -91,11 +125,12 @@ fn past_runs<'a>(global: &Global, args: &'a TensorboardArgs) -> Result<Vec<(&'a 
             let time = (point.time as u64).saturating_add(*span);
             file.scalars(time as f64, time, &of_point(*span, point)).map_err(|e| unwritten(&at, &e))?;
         }
-        latest(&http, stream, &mut file, &at)?;
-        told(global, &at)?;
-        files.push((stream.as_str(), file, at));
+        let mut run = StreamRun { stream, file, at, is_missed: false };
+        add_latest(&history(&http, stream, "minutes")?, &mut run)?;
+        told(global, &run.at)?;
+        runs.push(run);
     }
-    Ok(files)
+    Ok(runs)
 }
 
 fn now() -> f64 {
@@ -150,8 +185,7 @@ fn of_point(span_seconds: u64, point: &HistoryPoint) -> Vec<(String, f64)> {
 }
 
 /// Adds a point of what the mixture and every expert lost lately.
-fn latest(http: &Http, stream: &str, file: &mut RunFile, at: &Path) -> Result<(), Failure> {
-    let answer = history(http, stream, "minutes")?;
+fn add_latest(answer: &HistoryAnswer, run: &mut StreamRun<'_>) -> Result<(), Failure> {
     let mut values = Vec::new();
     // the shortest window that has events
     if let Some(window) = answer.windows.first() {
@@ -167,7 +201,8 @@ fn latest(http: &Http, stream: &str, file: &mut RunFile, at: &Path) -> Result<()
     if let Some(ever) = answer.windows.iter().find(|w| w.name == "ever") {
         values.push(("stream/events".into(), ever.events as f64));
     }
-    file.scalars(answer.now, answer.now as u64, &values).and_then(|()| file.flush()).map_err(|e| unwritten(at, &e))
+    let written = run.file.scalars(answer.now, answer.now as u64, &values).and_then(|()| run.file.flush());
+    written.map_err(|e| unwritten(&run.at, &e))
 }
 
 fn told(global: &Global, at: &Path) -> Result<(), Failure> {
@@ -190,6 +225,22 @@ mod tests {
             (folder_name("web-1"), folder_name(".."), folder_name("")),
             ("web-1".into(), "run".into(), "run".into())
         );
+    }
+
+    #[test]
+    fn the_time_between_points_doubles_after_each_thousand() {
+        let seconds = [0, 999, 1_000, 1_999, 2_000, 10_000].map(|points| pause(10, points).as_secs());
+        assert_eq!(seconds, [10, 10, 20, 20, 40, 10_240]);
+        assert_eq!(pause(86_400, u64::MAX).as_secs(), u64::MAX);
+    }
+
+    #[test]
+    fn a_daemon_that_is_away_is_told_once_and_so_is_its_return() {
+        let failure = Failure::new(Exit::Unreachable, "cannot reach surmised");
+        let word = |was_missed, failure| word_of_answer("web", was_missed, failure);
+        assert!(word(false, Some(&failure)).unwrap().starts_with("web: cannot reach surmised; points are left out"));
+        assert!(word(true, None).unwrap().contains("again"));
+        assert_eq!((word(false, None), word(true, Some(&failure))), (None, None));
     }
 
     #[test]
