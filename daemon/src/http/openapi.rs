@@ -84,7 +84,7 @@ fn make(endpoints: &'static [Endpoint]) -> Value {
             "responses": { "Problem": {
                 "description": "the request was refused, or could not be answered",
                 "headers": { "Retry-After": {
-                    "description": "seconds after which to ask again, where that may help (429 and 503)",
+                    "description": "seconds after which to ask again, where that may help (429, 503 and 507)",
                     "schema": { "type": "integer", "minimum": 0 },
                 } },
                 "content": { "application/problem+json": { "schema": problem } },

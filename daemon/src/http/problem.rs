@@ -92,9 +92,26 @@ impl IntoResponse for ProblemResponse {
         match self.0.status {
             // a client that asks again in a second may well succeed
             429 | 503 => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            // the checkpointer makes room within seconds, if a person need not
+            507 => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"))),
             401 => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             _ => {}
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_by_itself_says_when_to_ask_again() {
+        let told = |status: u16| {
+            let response = ProblemResponse::new(status, "a title", "a detail").into_response();
+            response.headers().get(header::RETRY_AFTER).map(|value| value.to_str().map(str::to_owned).unwrap())
+        };
+        assert_eq!([429, 503, 507].map(told), ["1", "1", "5"].map(|seconds| Some(seconds.to_owned())));
+        assert_eq!([400, 404, 409, 500].map(told), [None, None, None, None]);
     }
 }
