@@ -262,31 +262,22 @@ fn outcomes_and_next_come_back_on_request() {
     assert!(lines.iter().any(|v| v["outcome"]["seq"] == 2), "{lines:?}");
 }
 
-/// Who begins to watch sees the latest incidents first, each marked as past.
 #[test]
-fn watching_begins_with_the_latest_incidents() {
-    let dir = tempfile::tempdir().unwrap();
-    let d = TestDaemon::start(&dir.path().join("state"));
-    let event = |i: usize| {
-        let value = if i == 3_000 { 90.0 } else { 20.0 + [0.0, 0.5, -0.5][i % 3] };
-        format!("{{\"time\":{},\"data\":{value}}}\n", 1_700_000_000 + 60 * i)
-    };
-    let file = dir.path().join("cpu.ndjson");
-    std::fs::write(&file, (0..3_200).map(event).collect::<String>()).unwrap();
-    assert!(d.surmise(&["send", file.to_str().unwrap(), "--stream", "cpu"]).status.success());
-    let first = |args: &[&str]| {
-        let all = [&["watch", "--stream", "cpu"], args].concat();
-        let mut watch = d.client(&all).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(watch.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        watch.kill().unwrap();
-        watch.wait().unwrap();
-        line
-    };
-    let told = first(&[]);
-    assert!(told.starts_with("      3000  past: ") && told.contains("once in about"), "{told}");
-    let told: Value = serde_json::from_str(&first(&["--past", "1", "--output", "json"])).unwrap();
-    assert!(told["past"] == true && told["began"] == 3_000 && told["phase"] == "ended", "{told}");
+fn a_completion_script_of_each_shell_names_the_commands() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let out = surmise(["completions", shell]);
+        let script = String::from_utf8(out.stdout).unwrap();
+        assert!(out.status.success(), "{shell}: {}", String::from_utf8_lossy(&out.stderr));
+        for name in ["surmise", "forecast", "feedback", "tensorboard", "--horizon"] {
+            // fish names an option without its dashes
+            let is_named = script.contains(name) || shell == "fish" && script.contains("-l horizon");
+            assert!(is_named, "{shell}: {name}");
+        }
+    }
+    assert_eq!(surmise(["completions", "tcsh"]).status.code(), Some(64));
+    let help = String::from_utf8(surmise(["--help"]).stdout).unwrap();
+    let export = help.lines().find(|line| line.trim_start().starts_with("export ")).unwrap();
+    assert!(export.contains("TensorBoard") && export.contains("safetensors"), "{export}");
 }
 
 /// Without its feature `learner`, the command line is a client: it sends, watches and asks, and brings no learner

@@ -1,10 +1,12 @@
 //! `tail -f log | surmise`: no daemon, no configuration, and what is odd is told.
 
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use surmise_fixtures::{MadeLog, made_log};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+use surmise_fixtures::{MadeLog, made_log, skipped};
 use surmise_tests::{TestDaemon, command};
 
 /// A port at which nothing listens.
@@ -118,6 +120,92 @@ fn a_daemon_that_runs_gets_the_lines() {
     let (status, stream) = daemon.get("/api/v1/streams/log");
     assert_eq!((status, stream["offset"].as_u64()), (200, Some(lines.len() as u64)));
     assert_eq!(stream["schema"]["fields"][0]["kind"], "line");
+}
+
+/// Behind a pipe, no command is this one; a daemon that is named by the environment gets the lines.
+#[test]
+fn no_command_behind_a_pipe_sends_to_the_daemon_that_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = TestDaemon::start(&dir.path().join("data"));
+    let MadeLog { lines, .. } = made_log(3, 6_000);
+    let mut command = piped(&[]);
+    command.env("SURMISE_SERVER", format!("http://{}", daemon.http)).env("SURMISE_SOCKET", &daemon.tcp);
+    let out = fed(command, &lines);
+    let (told, said) = (text(&out.stdout), text(&out.stderr));
+    assert!(out.status.success() && said.contains("stream stdin"), "{said}");
+    assert!(told.lines().any(|line| line.contains("ERROR payment of")), "{told}{said}");
+    assert_eq!(daemon.get("/api/v1/streams/stdin").1["offset"].as_u64(), Some(lines.len() as u64));
+}
+
+/// Whether a daemon answers where `surmise` looks for one.
+fn is_daemon_at_usual_address() -> bool {
+    let answer = ureq::get("http://127.0.0.1:7070/-/healthy").call();
+    answer.is_ok_and(|mut answer| answer.body_mut().read_to_string().unwrap_or_default().contains("surmised"))
+}
+
+/// A process that ends with the test.
+struct Stopped(Child);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What a program prints on both of its outputs, as lines, until it has ended.
+fn printed(child: &mut Child) -> mpsc::Receiver<String> {
+    let (sees, seen) = mpsc::channel();
+    let outputs: [Box<dyn Read + Send>; 2] =
+        [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+    for output in outputs {
+        let sees = sees.clone();
+        let lines = BufReader::new(output).lines().map_while(Result::ok);
+        std::thread::spawn(move || lines.for_each(|line| drop(sees.send(line))));
+    }
+    seen
+}
+
+/// `tail -f log | surmise` on a fresh machine: no daemon, no home, no settings. A fault that comes while it is followed
+/// is within the first twenty lines that are seen.
+#[test]
+fn tail_of_a_log_tells_a_fault_that_comes_within_the_first_twenty_lines() {
+    if is_daemon_at_usual_address() {
+        return skipped("tail -f log | surmise without a daemon", "a surmised runs at 127.0.0.1:7070");
+    }
+    let MadeLog { lines, fault, .. } = made_log(3, 6_000);
+    let (home, temporary) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let log = home.path().join("shop.log");
+    let (before, after) = lines.split_at(fault.start);
+    std::fs::write(&log, before.join("\n") + "\n").unwrap();
+    let mut tail = Command::new("tail");
+    tail.args(["-n", "+1", "-f"]).arg(&log).stdout(Stdio::piped());
+    let mut tail = Stopped(tail.spawn().unwrap());
+    let mut command = piped(&[]);
+    command.env_clear().env("HOME", home.path()).env("TMPDIR", temporary.path()).current_dir(home.path());
+    let mut surmise = Stopped(command.stdin(tail.0.stdout.take().unwrap()).spawn().unwrap());
+    let seen = printed(&mut surmise.0);
+    let (mut first, mut is_grown) = (Vec::<String>::new(), false);
+    while first.len() < 20 && !first.iter().any(|line| line.contains("ERROR payment of")) {
+        let line = seen.recv_timeout(Duration::from_secs(120));
+        first.push(line.unwrap_or_else(|e| panic!("{e}: {first:?}")));
+        // it has begun, and the log grows now
+        if !is_grown && first.iter().any(|line| line.contains("in this process, as stream stdin")) {
+            let mut log = std::fs::OpenOptions::new().append(true).open(&log).unwrap();
+            log.write_all((after.join("\n") + "\n").as_bytes()).unwrap();
+            is_grown = true;
+        }
+    }
+    let told = first.last().unwrap();
+    assert!(told.contains("ERROR payment of") && told.contains("once in about"), "{first:?}");
+    let began: usize = told.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(fault.contains(&began) || fault.contains(&(began + 1)), "{fault:?}: {told}");
+    let pid = rustix::process::Pid::from_raw(surmise.0.id() as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let status = surmise.0.wait().unwrap();
+    let rest: Vec<String> = seen.iter().collect();
+    assert!(status.success() && rest.iter().any(|line| line.contains("thrown away")), "{rest:?}");
+    assert!(is_empty(temporary.path()), "something is left behind");
 }
 
 #[test]

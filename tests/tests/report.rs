@@ -72,6 +72,64 @@ fn a_report_is_one_page_that_asks_for_nothing_and_believes_nothing() {
     assert!(kinds.len() == 2 && kinds.values().all(|n| *n >= 5), "{kinds:?}");
 }
 
+/// The section of a page with an id.
+fn section<'a>(html: &'a str, id: &str) -> &'a str {
+    let (_, rest) = html.split_once(&format!("<section id=\"{id}\"")).unwrap_or_else(|| panic!("no section {id}"));
+    rest.split_once("</section>").unwrap().0
+}
+
+#[test]
+fn a_report_of_numbers_tells_errors_by_horizon_costs_and_simple_predictors() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, page, figures) = (dir.path().join("load.csv"), dir.path().join("r.html"), dir.path().join("pictures"));
+    let rows = (0..900u32).map(|i| {
+        let (day, hour) = (1 + i / 24, i % 24);
+        let load = 50.0 + 20.0 * (f64::from(hour) / 24.0 * std::f64::consts::TAU).sin() + f64::from(i * i % 7);
+        format!("2026-{:02}-{:02} {hour:02}:00:00,{load:.2}\n", 1 + day / 28, 1 + day % 28)
+    });
+    std::fs::write(&file, "date,load\n".to_owned() + &rows.collect::<String>()).unwrap();
+    let paths = [&file, &page, &figures].map(|path| path.to_str().unwrap());
+    let out =
+        surmise(["replay", paths[0], "--time", "date", "--horizon", "5", "--report", paths[1], "--figures", paths[2]]);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let html = text(&page);
+    let horizon = section(&html, "horizon");
+    for wanted in
+        ["Error by horizon", "mean squared error", "mean absolute error", "within the 90 % interval", "steps ahead"]
+    {
+        assert!(horizon.contains(wanted), "{wanted} is missing of horizon");
+    }
+    let cost = section(&html, "cost");
+    for wanted in
+        ["What it cost", "events per second", "processor time", "most memory", "state of the learner", "weights"]
+    {
+        assert!(cost.contains(wanted), "{wanted} is missing of cost");
+    }
+    // the rows are what was measured: some memory, some weights
+    let value = |row: &str| cost.split_once(row).unwrap().1.split("<td").nth(1).unwrap().split_once('>').unwrap().1;
+    for row in ["most memory of the process", "state of the learner", "weights of networks"] {
+        let measured = value(row);
+        assert!(measured.starts_with(|c: char| ('1'..='9').contains(&c)), "{row}: {measured}");
+    }
+    let simple = |html: &str, wanted: &[&str]| {
+        let section = section(html, "simple");
+        wanted
+            .iter()
+            .for_each(|wanted| assert!(section.contains(wanted), "{wanted} is missing of the simple predictors"));
+    };
+    simple(&html, &["MSE ahead", "MAE ahead", "persistence", "seasonal", "direct RLS"]);
+    for name in ["horizon-squared", "horizon-absolute", "horizon-coverage"] {
+        let figure = text(&figures.join(format!("{name}.svg")));
+        assert!(figure.starts_with("<svg xmlns") && figure.contains("steps ahead"), "{name}");
+    }
+    // without a horizon, the next event alone is predicted by others
+    let out = surmise(["replay", paths[0], "--time", "date", "--report", paths[1]]);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let html = text(&page);
+    simple(&html, &["MSE", "MAE", "persistence", "seasonal", "moving average", "Holt", "linear RLS"]);
+    assert!(!html.contains("id=\"horizon\""));
+}
+
 /// Whatever a report collects on the way, what is learnt is the same.
 #[test]
 fn a_report_changes_nothing_that_is_learnt() {

@@ -57,7 +57,7 @@ pub(crate) enum Command {
     /// Evaluate a folder of recorded streams, with simple predictors beside the learner.
     #[cfg(feature = "learner")]
     Eval(eval::EvalArgs),
-    /// Export for other programs: TensorBoard.
+    /// Export event files for TensorBoard, or weights as safetensors.
     #[cfg(feature = "learner")]
     Export(export::ExportArgs),
     /// Show whether the daemon lives, and its streams at a glance.
