@@ -83,8 +83,8 @@ fn tensorboard_reads_replays_and_streams() {
     assert!(stream["lately/bits per event"][0][1].as_f64().unwrap() > 0.0, "{stream}");
 }
 
-/// The whole records of an event file: each is a length of eight bytes with its checksum of four, and as many bytes with
-/// theirs.
+/// The whole records of an event file: each is a length of eight bytes with its checksum of four, and as many bytes
+/// with theirs.
 fn records(file: &Path) -> usize {
     let bytes = std::fs::read(file).unwrap();
     let (mut rest, mut count) = (&bytes[..], 0);
