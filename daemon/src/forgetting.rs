@@ -1,6 +1,7 @@
 //! What a stream is to forget, and what is made without it.
 
 use crate::incidents::Incidents;
+use crate::rare_events::RareEvents;
 use crate::rewritten_log::RewrittenLog;
 use surmise_event::Record;
 
@@ -45,6 +46,8 @@ pub struct Forgetting {
     pub log: RewrittenLog,
     /// Incidents as they are without it.
     pub incidents: Incidents,
+    /// Its rarest events without it.
+    pub rare: RareEvents,
     /// Events forgotten so far, with what was said of them.
     pub forgotten: u64,
 }
@@ -52,6 +55,7 @@ pub struct Forgetting {
 impl Forgetting {
     /// Nothing is forgotten yet. `number` is that of the stream that is made.
     pub fn new(what: Forgotten, number: u32) -> Forgetting {
-        Forgetting { what, log: RewrittenLog::new(number), incidents: Incidents::default(), forgotten: 0 }
+        let (log, incidents, rare) = (RewrittenLog::new(number), Incidents::default(), RareEvents::default());
+        Forgetting { what, log, incidents, rare, forgotten: 0 }
     }
 }

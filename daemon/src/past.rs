@@ -137,9 +137,9 @@ impl StreamPast {
         (events, counts, course.rare.rarest(now_us, days))
     }
 
-    /// The same past with other incidents.
-    pub fn with_incidents(&self, incidents: Incidents) -> StreamPast {
-        StreamPast { course: Mutex::new(self.course().clone()), incidents }
+    /// The same course with other incidents and rare events.
+    pub fn with_events(&self, incidents: Incidents, rare: RareEvents) -> StreamPast {
+        StreamPast { course: Mutex::new(Course { rare, ..self.course().clone() }), incidents }
     }
 
     /// Appends the encoded past.

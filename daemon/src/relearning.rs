@@ -308,7 +308,7 @@ impl Relearning {
             forgetting.log.push(&record, logged.origin.as_ref());
         }
         let outcome = self.learner.observe(&event);
-        self.note_incident(&record, &outcome);
+        self.note_past(&record, &outcome);
         self.learnt += 1;
         self.last_event_us = record.time_us.or(record.arrival_us);
         match self.learner.pages_fault() {
@@ -340,10 +340,14 @@ impl Relearning {
         Ok(about.map(renumbered))
     }
 
-    /// Keeps an incident for those who ask for the latest ones of the stream.
-    fn note_incident(&self, record: &Record, outcome: &Outcome) {
-        if let Some(forgetting) = &self.forgetting
-            && outcome.alarm.is_some()
+    /// Keeps a rare event and an incident for those who ask for the latest ones of the stream.
+    fn note_past(&mut self, record: &Record, outcome: &Outcome) {
+        let Some(forgetting) = &mut self.forgetting else { return };
+        let arrival_us = record.arrival_us.unwrap_or_default();
+        let mut rare = forgetting.rare.batch(arrival_us);
+        rare.add(record, outcome);
+        forgetting.rare.add(arrival_us, rare);
+        if outcome.alarm.is_some()
             && let Some(event) = AlarmEvent::of(&Arc::from(&*self.entry.name), record, outcome)
         {
             forgetting.incidents.note(&AlarmEvent { incarnation: self.entry.epoch, ..event });

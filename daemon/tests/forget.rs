@@ -37,7 +37,16 @@ fn hash(host: &Host, stream: &str) -> Value {
 
 /// Everything that is told of a stream's events: incidents, events, those kept aside.
 fn told(host: &Host, stream: &str) -> String {
-    let parts = ["alarms", "events?from=0&count=200", "events?count=200", "quarantine", "history", ""];
+    let parts = [
+        "alarms",
+        "surprises?limit=112",
+        "templates",
+        "events?from=0&count=200",
+        "events?count=200",
+        "quarantine",
+        "history",
+        "",
+    ];
     parts.iter().map(|part| host.get(&format!("/api/v1/streams/{stream}/{part}")).1.to_string()).collect()
 }
 
@@ -87,6 +96,14 @@ fn what_is_forgotten_leaves_nothing_behind() {
     let incident =
         |stream: &str| host.get(&format!("/api/v1/streams/{stream}/alarms")).1["alarms"][0]["offset"].clone();
     assert_eq!(incident("s"), incident("no-secret"));
+    let rare = |stream: &str| {
+        let list = host.get(&format!("/api/v1/streams/{stream}/surprises?limit=112")).1;
+        let of = |event: &Value| (event["offset"].clone(), event["key"].clone(), event["rarity_events"].clone());
+        let rarest: Vec<_> = list["surprises"].as_array().unwrap().iter().map(of).collect();
+        (list["events"].clone(), list["counts"].clone(), rarest)
+    };
+    assert!(!rare("no-secret").2.is_empty());
+    assert_eq!(rare("s"), rare("no-secret"));
     // what was forgotten is not there to be forgotten again
     assert_eq!(forget(&host, "s", json!({"key": "secret"})).0, 404);
     // once more, by time, after a kill: what was forgotten before does not come back

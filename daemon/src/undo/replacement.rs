@@ -92,7 +92,7 @@ pub fn write_replacement(
     // but for what is to be forgotten
     if let Some(without) = without {
         quarantine = Arc::new(quarantine.emptied());
-        clean = past.with_incidents(without.incidents);
+        clean = past.with_events(without.incidents, without.rare);
         past = &clean;
     }
     let summary = StreamSummary::encode(&producers, &counters, &quarantine, past, &learner);
