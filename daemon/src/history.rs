@@ -48,9 +48,9 @@ pub struct History {
 }
 
 impl History {
-    /// Adds what came at a time, in microseconds since 1970, after which `distinct` symbols are known. A clock that was
-    /// set back adds to the latest span.
-    pub fn add(&mut self, now_us: i64, sums: &BatchSums, distinct: u64) {
+    /// Adds what came at a time, in microseconds since 1970, after which `distinct` symbols are known; as many as before
+    /// without it. A clock that was set back adds to the latest span.
+    pub fn add(&mut self, now_us: i64, sums: &BatchSums, distinct: Option<u64>) {
         for (ring, resolution) in self.rings.iter_mut().zip(RESOLUTIONS) {
             let span_us = resolution.span_seconds * 1_000_000;
             let time = now_us.div_euclid(span_us) * resolution.span_seconds;
@@ -58,14 +58,15 @@ impl History {
                 if ring.len() >= resolution.spans_max {
                     ring.pop_front();
                 }
-                ring.push_back(HistoryPoint { time, ..HistoryPoint::default() });
+                let before = ring.back().map_or(0, |latest| latest.distinct);
+                ring.push_back(HistoryPoint { time, distinct: before, ..HistoryPoint::default() });
             }
             let Some(latest) = ring.back_mut() else { continue };
             latest.events += sums.events;
             latest.bits += sums.bits;
             latest.rarest = latest.rarest.max(sums.rarest);
             latest.incidents += sums.incidents;
-            latest.distinct = distinct;
+            latest.distinct = distinct.unwrap_or(latest.distinct);
         }
     }
 
@@ -157,7 +158,7 @@ mod tests {
         let start = 1_700_000_000 * SECOND_US;
         let minutes = 3 * 366 * 24 * 60;
         for minute in 0..minutes {
-            history.add(start + minute * 60 * SECOND_US, &sums(1, 2.0), 3);
+            history.add(start + minute * 60 * SECOND_US, &sums(1, 2.0), Some(3));
         }
         let now = start + minutes * 60 * SECOND_US;
         for (i, resolution) in RESOLUTIONS.iter().enumerate() {
@@ -177,14 +178,14 @@ mod tests {
     fn a_rate_is_of_the_seconds_that_are_over_and_a_trend_has_gaps() {
         let mut history = History::default();
         for second in 0..100 {
-            history.add(second * SECOND_US + 7, &sums(50, 100.0), 0);
+            history.add(second * SECOND_US + 7, &sums(50, 100.0), None);
         }
         assert_eq!(history.events_per_second(100 * SECOND_US), 50.0);
         assert_eq!(history.events_per_second(105 * SECOND_US), 25.0);
         assert_eq!(history.events_per_second(1_000 * SECOND_US), 0.0);
         assert_eq!(history.trend(190 * SECOND_US, 4), [Some(2.0), Some(2.0), None, None]);
         // a clock that was set back makes no span of its own
-        history.add(5 * SECOND_US, &sums(1, 1.0), 0);
+        history.add(5 * SECOND_US, &sums(1, 1.0), None);
         assert_eq!(history.points(0, 100 * SECOND_US).last().map(|point| (point.time, point.events)), Some((99, 51)));
     }
 }

@@ -92,7 +92,7 @@ impl StreamPast {
     pub fn add(&self, now_us: i64, batch: PastBatch, learner: Option<&Learner>) {
         let PastBatch { sums, rare, drift } = batch;
         let mut course = self.course();
-        course.history.add(now_us, &sums, learner.map_or(0, Learner::distinct));
+        course.history.add(now_us, &sums, learner.map(Learner::distinct));
         course.rare.add(now_us, rare);
         course.drift = drift.or(course.drift.take());
         let Some(learner) = learner else { return };

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-use surmise_event::{Outcome, Record};
+use surmise_event::{Data, Outcome, Record};
 use surmise_protocol::{RareEvent, RarityCount};
 
 /// Days that are kept.
@@ -53,7 +53,12 @@ pub struct RareEvents {
 impl RareBatch {
     /// Adds an event that was learnt.
     pub fn add(&mut self, record: &Record, outcome: &Outcome) {
-        self.events += outcome.events;
+        // what a person says of an incident is no event that could be rare
+        if matches!(record.data, Data::Feedback(_)) {
+            return;
+        }
+        // a run of bytes is judged as a whole, by the rarest of them
+        self.events += 1;
         let mut rarity = 10.0;
         for class in self.classes.iter_mut().take_while(|_| {
             let is_as_rare = outcome.rarity_events >= rarity;

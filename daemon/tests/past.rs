@@ -135,7 +135,7 @@ fn coverage_and_the_time_of_an_event_are_measured_live() {
     let tenths: Vec<f64> = field["tenths"].as_array().unwrap().iter().map(|t| t.as_f64().unwrap()).collect();
     assert!(tenths.len() == 10 && (tenths.iter().sum::<f64>() - 1.0).abs() < 1e-6, "{tenths:?}");
     let cost = &status["cost"];
-    // one of 64 offsets
+    // one of 64
     assert_eq!(cost["measured"], 3000usize.div_ceil(64), "{cost}");
     let stages = cost["stages"].as_array().unwrap();
     let sum: f64 = stages.iter().map(|stage| stage["microseconds"].as_f64().unwrap()).sum();

@@ -25,24 +25,35 @@ export class Surprising {
   readonly keys = h("div", {});
   list: SurpriseList | null = null;
   private readonly texts = new Map<number, EventJson | null>();
+  /** How often another stream came in the place of this one. */
+  private replaced = 0;
 
   constructor(private readonly name: string, private readonly signal: AbortSignal) {}
 
   /** Asks for what is kept, and for the texts of what is shown of it. */
   async look(): Promise<void> {
     const { name, signal } = this;
+    const { replaced } = this;
     const list = await daemon.surprises(name, { limit: ASKED, signal });
+    // what was asked of the stream before is not of this one
+    if (replaced !== this.replaced) return;
+    this.list = list;
     for (const { offset } of list.surprises.slice(0, LISTED)) {
       if (this.texts.has(offset)) continue;
-      const log = await daemon.events(name, { from: offset, count: 1, signal });
-      this.texts.set(offset, log.events.find((item) => item.offset === offset)?.event ?? null);
+      // a part of the log that cannot be read now hides one text, and nothing else
+      const log = await daemon.events(name, { from: offset, count: 1, signal }).catch(() => null);
+      if (replaced !== this.replaced) return;
+      const event = log?.events.find((item) => item.offset === offset)?.event ?? null;
+      // the latest events are in the log a moment later
+      if (log === null || (event === null && offset >= log.end)) continue;
+      this.texts.set(offset, event);
       if (this.texts.size > TEXTS_MAX) this.texts.delete(this.texts.keys().next().value!);
     }
-    this.list = list;
   }
 
   /** Forgets all, as another stream came in the place of this one. */
   clear(): void {
+    this.replaced++;
     this.list = null;
     this.texts.clear();
   }

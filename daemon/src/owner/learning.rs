@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use surmise_event::{Refusal, RefusalCode};
 use surmise_stopwatch::{StageTimes, measure};
 
-/// Of how many offsets the event of one is measured.
+/// Of how many events one is measured.
 const MEASURED_EVERY: u64 = 64;
 /// Measured events after which the older ones count half.
 const MEASURED_MAX: u64 = 1024;
@@ -84,7 +84,7 @@ impl OwnedStream {
 
     /// Whether the next event is one of those whose time is measured.
     fn is_measured(&self) -> bool {
-        self.lifecycle.state().is_some_and(|state| state.learner.offset() % MEASURED_EVERY == 0)
+        self.lifecycle.state().is_some_and(|state| state.counters.records % MEASURED_EVERY == 0)
     }
 
     /// Applies one event, and measures how long each stage takes.

@@ -94,7 +94,7 @@ impl OwnedStream {
         // what is counted beside the log is kept; the learner goes before another takes its memory
         let counted = before.state().map(|state| state.counters.clone());
         drop(before);
-        let Recovered { mut state, replayed, passed_over, checkpoint, .. } = self.recover_here(around)?;
+        let Recovered { mut state, replayed, passed_over, checkpoint, past } = self.recover_here(around)?;
         let found = state.learner.offset();
         if let Some(expected) = offset.filter(|expected| *expected != found) {
             return Err(RecoveryError::LogGap { found, expected }.into());
@@ -105,6 +105,10 @@ impl OwnedStream {
         let is_all_stored = self.uncommitted.is_empty() && self.gatherer.is_empty();
         if is_all_stored {
             self.view.committed.fetch_max(found, Ordering::AcqRel);
+        }
+        // a stream that comes back at last after a start has no past in memory yet
+        if offset.is_none() {
+            self.view.past.take_over(&past);
         }
         self.view.checkpoint.store(checkpoint.map(Arc::new));
         self.checkpoints.set_changes(replayed + passed_over);
