@@ -182,7 +182,7 @@ fn the_environment_overrides_the_file() {
 }
 
 #[test]
-fn a_webhook_is_read_and_its_faults_are_named() {
+fn exports_are_read_and_their_faults_are_named() {
     let good = "[export.webhooks.ops]\nurl = \"https://example.org/hook\"\nstreams = [\"web-*\"]\nended = true\n";
     let config = Config::from_toml(good).unwrap();
     config.check().unwrap();
@@ -195,6 +195,16 @@ fn a_webhook_is_read_and_its_faults_are_named() {
         ("[export.webhooks.ops]\nurl = \"http://x\"\nstreams = []\n", "needs streams"),
     ] {
         let fault = Config::from_toml(text).unwrap().check().unwrap_err().to_string();
+        assert!(fault.contains(word), "{fault}");
+    }
+    let traces = "[export.traces]\nendpoint = \"http://127.0.0.1:4318\"\n";
+    let config = Config::from_toml(traces).unwrap();
+    config.check().unwrap();
+    assert_eq!(config.export.traces.map(|traces| traces.every), Some(1000));
+    for (text, word) in
+        [("endpoint = \"127.0.0.1:4318\"", "export.traces.endpoint"), ("endpoint = \"http://x\"\nevery = 0", "every")]
+    {
+        let fault = Config::from_toml(&format!("[export.traces]\n{text}\n")).unwrap().check().unwrap_err().to_string();
         assert!(fault.contains(word), "{fault}");
     }
     let unknown = Config::from_toml("[export.webhooks.ops]\nurl = \"http://x\"\nstream = \"a\"\n").unwrap_err();

@@ -10,6 +10,7 @@ use crate::session::{ListenerKind, Opening};
 use crate::sockets::{Addresses, Bound};
 use crate::threads::Threads;
 use crate::tls::{self, OwnCertificate};
+use crate::traces::Traces;
 use crate::webhooks::Webhooks;
 use crate::{clock, http, listen, sources, telemetry, undo};
 use std::net::SocketAddr;
@@ -148,7 +149,7 @@ impl Running {
         started: Instant,
         probe: Option<LearningProbe>,
     ) -> anyhow::Result<Running> {
-        let fault = Fault::default();
+        let (fault, traces) = (Fault::default(), Traces::open(config.export.traces.as_ref())?);
         let Threads { handles, ports, recoveries, checkpoints, directory, fencing, budget, services, workers } =
             Threads::start(&config, &devices, &store, &fault, started, probe)?;
         let hub = Hub::new(
@@ -163,6 +164,7 @@ impl Running {
             services,
             workers,
             devices,
+            traces,
             started,
         );
         let hub = Arc::new(hub);
@@ -229,7 +231,7 @@ impl Running {
 
     /// A description of what computes the gradients of networks, for people.
     pub fn device(&self) -> String {
-        self.hub.devices.describe()
+        self.hub.device()
     }
 
     /// The address where HTTP listens, if it does.
@@ -318,7 +320,7 @@ impl Running {
         let finished = tokio::time::timeout(clock::time_left(until), finished).await;
         self.hub.release_store();
         // a collector that does not answer costs a little time and no more
-        let (traces, left) = (self.hub.services.traces.clone(), clock::time_left(until).min(TRACES_TIME_MAX));
+        let (traces, left) = (self.hub.traces.clone(), clock::time_left(until).min(TRACES_TIME_MAX));
         let _ = tokio::task::spawn_blocking(move || traces.close(left)).await;
         match finished {
             Err(_) => return Err(ShutdownError::GraceExceeded(self.hub.config.shutdown.grace)),

@@ -170,7 +170,7 @@ mod tests {
         assert_eq!((day.events, day.bits), (24 * 60, 2.0 * 24.0 * 60.0));
         let mut bytes = Vec::new();
         history.encode(&mut bytes);
-        assert!(bytes.len() < 26 << 10, "{} bytes", bytes.len());
+        assert!(bytes.len() < 24 << 10, "{} bytes", bytes.len());
         assert_eq!(History::decode(&mut Cursor(&bytes)).unwrap(), history);
     }
 

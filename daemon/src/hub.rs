@@ -14,6 +14,7 @@ use crate::services::Services;
 use crate::source_board::SourceBoard;
 use crate::ticket::{ChunkCounts, Outbox};
 use crate::tls::OwnCertificate;
+use crate::traces::Traces;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Sender, TrySendError};
 use rustc_hash::FxHashMap;
@@ -79,6 +80,8 @@ pub struct Hub {
     pub workers: Option<WorkerPool>,
     /// What may compute gradients besides the processor.
     pub devices: Arc<DevicePolicy>,
+    /// What follows single events.
+    pub traces: Arc<Traces>,
     /// Permits to learn the log again in order to say why: one answer at a time, as each takes a thread for itself.
     pub why_permits: Arc<Semaphore>,
     /// Permits to work out a long question, or to keep its long answer while it is sent.
@@ -115,12 +118,14 @@ impl Hub {
         services: Arc<Services>,
         workers: Option<WorkerPool>,
         devices: Arc<DevicePolicy>,
+        traces: Traces,
         started: Instant,
     ) -> Hub {
         let question_permits = Arc::new(Semaphore::new(config.limits.questions));
         Hub {
             workers,
             devices,
+            traces: Arc::new(traces),
             access: ArcSwap::from_pointee(AccessPolicy::new(&config)),
             certificate,
             reloading: Mutex::default(),
@@ -158,6 +163,14 @@ impl Hub {
         self.ready.load(Ordering::Acquire) && !self.stopping.is_cancelled() && !self.fault.is_set()
     }
 
+    /// What computes gradients of networks, and why, for people.
+    pub fn device(&self) -> String {
+        match self.config.any_delay() {
+            true => self.devices.describe(),
+            false => "cpu (no update waits: learning.delay_chunks is 0, so none is worth a way to a device)".into(),
+        }
+    }
+
     /// The ways to all owners.
     pub fn owners(&self) -> &[OwnerPort] {
         &self.owners
@@ -189,7 +202,7 @@ impl Hub {
         let batches = by_stream(events);
         let parts = outbox.ticket(lines, batches.len(), counts);
         for ((stream, items), mut pending) in batches.into_iter().zip(parts) {
-            pending.follow(self.services.traces.begin(&stream, &items, answers, outbox.caller()));
+            pending.follow(self.traces.begin(&stream, &items, answers, outbox));
             let told = ToldSchema::of(told, &stream);
             let batch = Batch { stream, items, answers, told, pending };
             self.port(&batch.stream).inbox.send(batch).await?;

@@ -12,15 +12,15 @@ use surmise_stopwatch::StageTimes;
 /// What an event passes on its way. What happens before it is the span of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Milestone {
-    /// From the event's arrival until its chunk is read, parsed and checked.
+    /// Its chunk is read, parsed and checked.
     Read,
-    /// Until its owner comes to it: the room in the inbox, and the events before it.
+    /// Its owner comes to it, after room in the inbox was there and the events before it were learnt.
     Queued,
-    /// Until it is scored and learnt.
+    /// It is scored and learnt.
     Learnt,
-    /// Until the log has it for good.
+    /// The log has it for good.
     Committed,
-    /// Until its sender is answered.
+    /// Its sender is answered.
     Answered,
 }
 
@@ -44,25 +44,6 @@ pub struct CallerSpan {
     pub trace: u128,
     /// The number of the caller's span, not 0.
     pub span: u64,
-}
-
-impl CallerSpan {
-    /// The span that a header names, if its sender traces the request.
-    pub fn parse(header: &str) -> Option<CallerSpan> {
-        let mut parts = header.trim().split('-');
-        let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        let is_hex = |part: &str, digits: usize| {
-            part.len() == digits && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        };
-        // of a later version more may follow; ff is none
-        let is_known = is_hex(version, 2) && version != "ff" && (version != "00" || parts.next().is_none());
-        if !is_known || !is_hex(trace, 32) || !is_hex(span, 16) || !is_hex(flags, 2) {
-            return None;
-        }
-        let is_traced = u8::from_str_radix(flags, 16).ok()? & 1 == 1;
-        let (trace, span) = (u128::from_str_radix(trace, 16).ok()?, u64::from_str_radix(span, 16).ok()?);
-        (is_traced && trace != 0 && span != 0).then_some(CallerSpan { trace, span })
-    }
 }
 
 /// What became of the event.
@@ -160,31 +141,5 @@ impl Journey {
     /// Tells the journey, which is over.
     pub(crate) fn tell(self) {
         (self.sink.clone())(&self);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_caller_is_read_as_the_standard_writes_it() {
-        let (trace, span) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
-        let caller = CallerSpan { trace: 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736, span: 0x00f0_67aa_0ba9_02b7 };
-        assert_eq!(CallerSpan::parse(&format!("00-{trace}-{span}-01")), Some(caller));
-        assert_eq!(CallerSpan::parse(&format!("01-{trace}-{span}-03-more")), Some(caller));
-        let (no_trace, no_span) = ("0".repeat(32), "0".repeat(16));
-        for wrong in [
-            format!("00-{trace}-{span}-00"),
-            format!("00-{trace}-{span}-01-more"),
-            format!("ff-{trace}-{span}-01"),
-            format!("00-{no_trace}-{span}-01"),
-            format!("00-{trace}-{no_span}-01"),
-            format!("00-{}-{span}-01", trace.to_uppercase()),
-            format!("00-{trace}-01"),
-            String::new(),
-        ] {
-            assert_eq!(CallerSpan::parse(&wrong), None, "{wrong}");
-        }
     }
 }

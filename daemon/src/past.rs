@@ -37,7 +37,7 @@ struct Course {
 #[derive(Debug, Default)]
 pub struct PastBatch {
     /// Sums over its events.
-    pub sums: BatchSums,
+    sums: BatchSums,
     rare: RareBatch,
     drift: Option<Drift>,
 }

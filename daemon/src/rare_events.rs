@@ -60,12 +60,9 @@ impl RareBatch {
         // a run of bytes is judged as a whole, by the rarest of them
         self.events += 1;
         let mut rarity = 10.0;
-        for class in self.classes.iter_mut().take_while(|_| {
-            let is_as_rare = outcome.rarity_events >= rarity;
+        for class in &mut self.classes {
+            *class += u64::from(outcome.rarity_events >= rarity);
             rarity *= 10.0;
-            is_as_rare
-        }) {
-            *class += 1;
         }
         if outcome.rarity_events > self.floor.max(RARITY_MIN) {
             self.rare.push(RareEvent {

@@ -4,7 +4,6 @@ use crate::clock::Clock;
 use crate::disk::DiskState;
 use crate::following::FollowerRoom;
 use crate::storage::Storage;
-use crate::traces::Traces;
 use std::sync::Arc;
 use surmise_event::Record;
 use surmise_learner::{JobSink, Learner, Pages};
@@ -42,8 +41,6 @@ pub struct Services {
     pub followers: Arc<FollowerRoom>,
     /// Whether the disk has room.
     pub disk: DiskState,
-    /// What follows single events.
-    pub traces: Arc<Traces>,
     /// What tests watch learning with.
     pub probe: Option<LearningProbe>,
 }
@@ -71,17 +68,6 @@ impl Services {
         let storage = store.map(|store| store.clone() as Arc<dyn Storage>);
         let followers = FollowerRoom::new(1 << 20);
         let disk = DiskState::default();
-        let traces = Arc::default();
-        Arc::new(Services {
-            clock,
-            workers: None,
-            pages,
-            storage,
-            beside: in_own_thread,
-            followers,
-            disk,
-            traces,
-            probe: None,
-        })
+        Arc::new(Services { clock, workers: None, pages, storage, beside: in_own_thread, followers, disk, probe: None })
     }
 }

@@ -16,7 +16,6 @@ use crate::owner::{Owner, OwnerSetup};
 use crate::services::{LearningProbe, OpenPages, Services, in_own_thread};
 use crate::storage::Storage;
 use crate::telemetry;
-use crate::traces::Traces;
 use crate::undo::{Retention, Unfinished, clear_dead};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -115,7 +114,6 @@ impl Threads {
             beside: in_own_thread,
             followers,
             disk: disk.clone(),
-            traces: Arc::new(Traces::open(config.export.traces.as_ref())?),
             probe,
         };
         let services = Arc::new(services);

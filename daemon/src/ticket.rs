@@ -57,6 +57,14 @@ impl Ticket {
     }
 }
 
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        // whoever would have been answered has gone
+        let journeys = self.journeys.get_mut().unwrap_or_else(|e| e.into_inner());
+        journeys.drain(..).for_each(Journey::tell);
+    }
+}
+
 /// One part of a chunk, on its way through an owner and the committer. If it is dropped before it is done, its
 /// connection learns that the part will never be durable.
 pub struct Pending {
@@ -152,8 +160,8 @@ pub struct Outbox {
     learnt: HighestSeq,
     /// The producer and its epoch, once it has sent to several streams.
     marking: OnceLock<(Arc<str>, u64)>,
-    /// The span of the sender that the journeys of its events belong to.
-    caller: Option<CallerSpan>,
+    /// The span of the sender that the journey of its first event belongs to, until that begins.
+    caller: Mutex<Option<CallerSpan>>,
     unread: UnreadBytes,
 }
 
@@ -194,12 +202,12 @@ impl Outbox {
 
     /// An outbox of a request whose sender traces it, or not.
     pub fn called_by(caller: Option<CallerSpan>) -> Outbox {
-        Outbox { caller, ..Outbox::default() }
+        Outbox { caller: Mutex::new(caller), ..Outbox::default() }
     }
 
-    /// The span of the sender that the journeys of its events belong to.
-    pub fn caller(&self) -> Option<CallerSpan> {
-        self.caller
+    /// Takes the span of the sender that the journey of its first event belongs to.
+    pub fn take_caller(&self) -> Option<CallerSpan> {
+        self.caller.lock().unwrap_or_else(|e| e.into_inner()).take()
     }
 
     /// Whether there is room for replies of some more bytes.
@@ -275,14 +283,11 @@ impl Outbox {
     /// Takes the replies, and the counts of the chunks that are durable, in the order of the chunks.
     pub fn drain(&self) -> Drained {
         let mut queued = self.lock();
-        let mut drained = Drained::default();
+        let (mut drained, mut answered) = (Drained::default(), Vec::new());
         while queued.tickets.front().is_some_and(|ticket| ticket.pending.load(Ordering::Acquire) == 0) {
             let ticket = queued.tickets.pop_front().expect("invariant: there is a front");
             drained.lines += ticket.lines;
-            for mut journey in ticket.journeys().drain(..) {
-                journey.pass(Milestone::Answered);
-                journey.tell();
-            }
+            answered.append(&mut ticket.journeys());
             drained.failed |= ticket.failed.load(Ordering::Acquire);
             // once a part is lost, nothing after it may be acknowledged
             if !drained.failed {
@@ -297,6 +302,12 @@ impl Outbox {
         drained.bytes = drained.replies.iter().map(Reply::bytes).sum();
         self.unread.settle();
         drained.finished = queued.closed && queued.tickets.is_empty();
+        // the committer waits for the lock, and telling takes a while
+        drop(queued);
+        for mut journey in answered {
+            journey.pass(Milestone::Answered);
+            journey.tell();
+        }
         drained
     }
 }

@@ -9,15 +9,17 @@ mod otlp;
 mod sending;
 
 use crate::inbox::{InboxEvent, ReplyOptions};
-use crate::journey::{CallerSpan, Journey, JourneySink};
-use sending::{CloseTraces, TracesError};
+use crate::journey::{CallerSpan, Journey};
+use crate::ticket::Outbox;
+use axum::http::HeaderMap;
+use sending::{TraceSender, TracesError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use surmise_config::TracesTable;
 
 #[cfg(feature = "traces")]
-use otlp::exporter;
+use otlp::sender;
 
 /// What follows events, or does not.
 #[derive(Default)]
@@ -29,8 +31,7 @@ pub struct Traces {
 struct Sampling {
     every: u64,
     seen: AtomicU64,
-    sink: JourneySink,
-    close: CloseTraces,
+    sender: TraceSender,
 }
 
 impl Traces {
@@ -40,13 +41,13 @@ impl Traces {
     /// They are asked for and not built in, or what sends them cannot be made.
     pub fn open(table: Option<&TracesTable>) -> Result<Traces, TracesError> {
         let Some(table) = table else { return Ok(Traces::default()) };
-        let (sink, close) = exporter(table)?;
-        Ok(Traces::to(table.every, sink, close))
+        let (every, seen, sender) = (table.every.max(1), AtomicU64::new(0), sender(table)?);
+        Ok(Traces { followed: Some(Sampling { every, seen, sender }) })
     }
 
-    /// Traces of one event in `every`, told to a sink.
-    fn to(every: u64, sink: JourneySink, close: CloseTraces) -> Traces {
-        Traces { followed: Some(Sampling { every: every.max(1), seen: AtomicU64::new(0), sink, close }) }
+    /// The span that the headers of a request name, if its sender traces it and events are followed.
+    pub fn caller(&self, headers: &HeaderMap) -> Option<CallerSpan> {
+        (self.followed.as_ref()?.sender.caller)(headers)
     }
 
     /// The journey of one of these events of a stream, if one of them is followed.
@@ -55,21 +56,23 @@ impl Traces {
         stream: &Arc<str>,
         events: &[InboxEvent],
         answers: ReplyOptions,
-        caller: Option<CallerSpan>,
+        outbox: &Outbox,
     ) -> Option<Box<Journey>> {
         let followed = self.followed.as_ref()?;
+        let caller = outbox.take_caller();
         let index = followed.index(events.len(), caller.is_some())?;
         let event = events.get(index)?;
         let arrived = (event.line, event.record.arrival_us.unwrap_or_default());
         let place = (index, events.len());
-        let journey = Journey::begin(stream.clone(), answers.listener, place, arrived, caller, followed.sink.clone());
+        let journey =
+            Journey::begin(stream.clone(), answers.listener, place, arrived, caller, followed.sender.sink.clone());
         Some(Box::new(journey))
     }
 
     /// Sends what is gathered, which takes so long at most. Nothing is told afterwards.
     pub fn close(&self, time_max: Duration) {
         if let Some(followed) = &self.followed {
-            (followed.close)(time_max);
+            (followed.sender.close)(time_max);
         }
     }
 }
@@ -87,7 +90,7 @@ impl Sampling {
 }
 
 #[cfg(not(feature = "traces"))]
-fn exporter(_: &TracesTable) -> Result<(JourneySink, CloseTraces), TracesError> {
+fn sender(_: &TracesTable) -> Result<TraceSender, TracesError> {
     let why = "this surmised was built without them; build it with `--features traces`, or leave the table out";
     Err(TracesError(why.into()))
 }
@@ -98,11 +101,20 @@ mod tests {
 
     #[test]
     fn one_event_in_so_many_is_followed() {
-        let traces = Traces::to(10, Arc::new(|_| ()), Box::new(|_| ()));
-        let followed = traces.followed.as_ref().unwrap();
+        let sender = TraceSender { sink: Arc::new(|_| ()), caller: |_| None, close: Box::new(|_| ()) };
+        let followed = Sampling { every: 10, seen: AtomicU64::new(0), sender };
         // events 0, 10, 20 and 30, however they come together
         let places: Vec<_> = [1, 4, 8, 3, 10, 5].map(|events| followed.index(events, false)).to_vec();
         assert_eq!(places, [Some(0), None, Some(5), None, Some(4), Some(4)]);
         assert_eq!((followed.index(3, true), followed.index(0, true)), (Some(0), None));
+    }
+
+    #[cfg(not(feature = "traces"))]
+    #[test]
+    fn a_daemon_without_traces_says_how_to_have_them() {
+        let table = TracesTable { endpoint: "http://127.0.0.1:4318".into(), every: 1 };
+        let fault = Traces::open(Some(&table)).map(drop).unwrap_err().to_string();
+        assert!(fault.contains("export.traces") && fault.contains("--features traces"), "{fault}");
+        assert!(Traces::open(None).is_ok());
     }
 }

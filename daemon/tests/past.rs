@@ -130,6 +130,19 @@ fn coverage_and_the_time_of_an_event_are_measured_live() {
     for (level, share, off) in [("coverage_50", 0.5, 0.1), ("coverage_90", 0.9, 0.06), ("coverage_99", 0.99, 0.03)] {
         assert!((covered(level) - share).abs() < off, "{level}: {}", covered(level));
     }
+    let metrics = host.get_text("/metrics").1;
+    for level in ["0.5", "0.9", "0.99"] {
+        let name = format!("surmise_interval_coverage_ratio{{group=\"default\",level=\"{level}\"}}");
+        assert!(metrics.contains(&name), "{name} is missing: {metrics}");
+    }
+    for name in [
+        "surmise_expert_weight_ratio{group=\"default\",expert=",
+        "surmise_vocabulary_entries{group=\"default\"} 1",
+        "surmise_baseline_loss_nats_total{group=\"default\",baseline=\"simple\"}",
+        "surmise_model_info{version=",
+    ] {
+        assert!(metrics.contains(name), "{name} is missing: {metrics}");
+    }
     let learner = asked(&host, "/api/v1/streams/plant/learner");
     let field = learner["fields"].as_array().unwrap().iter().find(|field| field["name"] == "x").unwrap();
     let tenths: Vec<f64> = field["tenths"].as_array().unwrap().iter().map(|t| t.as_f64().unwrap()).collect();

@@ -7,9 +7,9 @@ use common::Host;
 use serde_json::Value;
 use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use surmise_fixtures::skipped;
+use surmise_fixtures::{Stopped, skipped};
 
 /// Messages that rsyslog forwards.
 const FORWARDED: usize = 10_000;
@@ -111,16 +111,6 @@ fn messages_of_logger_are_events_whatever_way_they_come() {
     host.stop();
     // the socket that is left is no hindrance
     start(&dir.path().join("data"), &config(&socket, port.parse().unwrap(), "")).stop();
-}
-
-/// Ends a program when the test is over, however it ends.
-struct Stopped(Child);
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 fn rsyslogd(dir: &Path, port: u16) -> Stopped {

@@ -112,6 +112,24 @@ fn the_journey_of_an_event_is_told_stage_by_stage() {
 }
 
 #[test]
+fn of_a_long_request_that_is_traced_the_first_event_is_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (address, posts) = collector();
+    let host = start(&dir.path().join("data"), &format!("http://{address}"), 1_000_000);
+    let traced = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let request = agent().post(host.url("/api/v1/streams/web/events")).header("traceparent", traced);
+    let request = request.header("Content-Type", "application/x-ndjson");
+    // of more lines than owners take at once
+    assert_eq!(request.send("{\"data\":\"a\"}\n".repeat(2000)).unwrap().status(), 200);
+    host.stop();
+    let spans = spans(&posts);
+    let events: Vec<&Span> = spans.iter().filter(|span| span.name == "event").collect();
+    let [event] = events[..] else { panic!("{events:?}") };
+    assert_eq!(attribute(event, "surmise.offset"), Some(&Value::IntValue(0)));
+    assert_eq!(event.parent_span_id, 0x00f0_67aa_0ba9_02b7_u64.to_be_bytes());
+}
+
+#[test]
 fn what_its_owner_refuses_is_told_as_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let (address, posts) = collector();

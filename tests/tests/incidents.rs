@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
+use surmise_fixtures::Stopped;
 use surmise_tests::TestDaemon;
 
 /// How long anything is waited for.
@@ -25,7 +26,7 @@ fn post(d: &TestDaemon, stream: &str, events: impl Iterator<Item = String>) {
 
 /// A command that goes on, and its lines, each of which is waited for.
 struct Following {
-    child: Child,
+    _command: Stopped,
     lines: mpsc::Receiver<String>,
 }
 
@@ -35,18 +36,11 @@ impl Following {
         let (told, lines) = mpsc::channel();
         let output = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| told.send(line)));
-        Following { child, lines }
+        Following { _command: Stopped(child), lines }
     }
 
     fn line(&self) -> String {
         self.lines.recv_timeout(WAIT_MAX).expect("another line is told")
-    }
-}
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
-use surmise_fixtures::{MadeLog, made_log, skipped};
+use surmise_fixtures::{MadeLog, Stopped, made_log, skipped};
 use surmise_tests::{TestDaemon, command};
 
 /// A port at which nothing listens.
@@ -141,16 +141,6 @@ fn no_command_behind_a_pipe_sends_to_the_daemon_that_is_named() {
 fn is_daemon_at_usual_address() -> bool {
     let answer = ureq::get("http://127.0.0.1:7070/-/healthy").call();
     answer.is_ok_and(|mut answer| answer.body_mut().read_to_string().unwrap_or_default().contains("surmised"))
-}
-
-/// A process that ends with the test.
-struct Stopped(Child);
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// What a program prints on both of its outputs, as lines, until it has ended.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
-use surmise_fixtures::skipped;
+use surmise_fixtures::{Stopped, skipped};
 use surmise_tests::{TestDaemon, surmise};
 
 /// Prints every scalar that TensorBoard's own reader finds below a folder, as JSON: run, tag, and steps with values.
@@ -145,16 +145,6 @@ fn a_run_that_follows_outlives_the_daemon_and_goes_on_when_it_is_back() {
     let found = read(&python, &runs);
     let events = found["web"]["stream/events"].as_array().unwrap();
     assert!(events.len() >= 3 && events.iter().all(|point| point[1].as_f64() > Some(0.0)), "{found}");
-}
-
-/// A process that ends with the test.
-struct Stopped(Child);
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[test]

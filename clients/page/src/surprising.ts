@@ -71,7 +71,7 @@ export class Surprising {
     const kept = (this.list?.surprises ?? []).filter((s) => this.texts.has(s.offset)).map((s): Item => {
       const event = this.texts.get(s.offset) ?? null;
       const element = event ? eventElement(event, []) : h("span", {}, `Event ${count(s.offset)}`, h("span", { class: "dim" }, ", which the log no longer has"));
-      return { offset: s.offset, rarity: s.rarity_events, about: "", when: ago(new Date(s.time * 1000).toISOString()), element };
+      return { offset: s.offset, rarity: s.rarity_events, about: "", when: since(s), element };
     });
     const known = new Set<number>();
     const items = [...began.sort(rarest), ...kept.sort(rarest)].filter((item) => !known.has(item.offset) && known.add(item.offset)).slice(0, LISTED);
@@ -81,6 +81,8 @@ export class Surprising {
         h("p", { class: "facts" }, [item.about, `${item.about ? "rarity of the incident: " : ""}${rarity(item.rarity)}`, item.when].filter(Boolean).join(" · "))));
   }
 }
+
+const since = (event: RareEvent): string => ago(new Date(event.time * 1000).toISOString());
 
 /** Keys by the rarest of their events. */
 export function byKey(surprises: RareEvent[]): { key: string; rarest: RareEvent; events: number }[] {
@@ -101,7 +103,7 @@ function keyTable(surprises: RareEvent[]): HTMLElement {
   const keys = byKey(surprises).slice(0, LISTED);
   if (keys.length === 0) return h("p", { class: "dim" }, surprises.length === 0 ? "No event was rare so far." : "Its rarest events have no keys.");
   return h("table", {}, h("thead", {}, h("tr", {}, ...["Key", "Rarest event", "When", "Among the rarest"].map((t) => h("th", { scope: "col" }, t)))),
-    h("tbody", {}, ...keys.map(({ key, rarest, events }) => h("tr", {}, h("th", { scope: "row" }, h("bdi", {}, shorten(key, 80))), h("td", {}, rarity(rarest.rarity_events)), h("td", {}, ago(new Date(rarest.time * 1000).toISOString())), h("td", {}, count(events))))));
+    h("tbody", {}, ...keys.map(({ key, rarest, events }) => h("tr", {}, h("th", { scope: "row" }, h("bdi", {}, shorten(key, 80))), h("td", {}, rarity(rarest.rarity_events)), h("td", {}, since(rarest)), h("td", {}, count(events))))));
 }
 
 /** How often events were how rare, beside what rarity promises. */

@@ -10,7 +10,6 @@ use crate::inbox::ReplyOptions;
 use crate::ingest::cutter::LineCutter;
 use crate::ingest::numbering::{Numbering, ProducerEpoch};
 use crate::ingest::{Door, InputEnd, Intake, LineRefusal, LineSyntax};
-use crate::journey::CallerSpan;
 use crate::producer_keys::is_producer_name;
 use crate::ticket::{Drained, Outbox};
 use axum::Json;
@@ -25,8 +24,6 @@ use surmise_config::{ByteSize, LimitsTable, TimeSpan, check_stream_name};
 use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{Accepted, AcceptedError, Reply, TakenLines};
 
-/// The header in which a sender names the span of its trace that the request belongs to (W3C Trace Context).
-const TRACEPARENT: &str = "traceparent";
 /// Errors that an answer lists; all of them are counted.
 const ERRORS_MAX: usize = 100;
 
@@ -60,8 +57,7 @@ pub async fn push(
     if let Some(producer) = &producer {
         intake.number_by(Numbering::Posted(producer.clone()));
     }
-    let caller = headers.get(TRACEPARENT).and_then(|header| CallerSpan::parse(header.to_str().ok()?));
-    let outbox = Arc::new(Outbox::called_by(caller));
+    let outbox = Arc::new(Outbox::called_by(hub.traces.caller(&headers)));
     let mut posted = Posted { hub, intake, outbox, answer: Accepted::default() };
     let read = posted.read(body).await;
     // an event that was learnt raises the epoch of its producer, and nothing else does

@@ -16,11 +16,14 @@ use surmise_protocol::SurpriseList;
 /// Events that are kept at most.
 const KEPT_MAX: usize = DAYS_MAX * DAY_EVENTS_MAX;
 
+/// Events that an answer lists, unless the query says how many.
+const LISTED_DEFAULT: usize = 20;
+
 /// How many days back.
 pub const DAYS: Parameter =
     Parameter::number("days", (1, DAYS_MAX), Some(DAYS_MAX), "events of how many days, today among them");
 /// How many events to list.
-pub const LIMIT: Parameter = Parameter::number("limit", (1, KEPT_MAX), Some(20), "how many events to list");
+pub const LIMIT: Parameter = Parameter::number("limit", (1, KEPT_MAX), Some(LISTED_DEFAULT), "how many events to list");
 
 /// Lists the rarest events of the latest days, and counts how rare events were since the stream began.
 pub async fn surprises(
@@ -28,7 +31,7 @@ pub async fn surprises(
     Path(stream): Path<String>,
     query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let (days, limit) = (query.number(&DAYS).unwrap_or(DAYS_MAX), query.number(&LIMIT).unwrap_or(20));
+    let (days, limit) = (query.number(&DAYS).unwrap_or(DAYS_MAX), query.number(&LIMIT).unwrap_or(LISTED_DEFAULT));
     let view = find(&hub, &stream)?;
     let (events, counts, mut surprises) = view.past.rare(now_us(&hub), days);
     surprises.truncate(limit);

@@ -61,14 +61,6 @@ fn limit(key: &'static str, about: &'static str, unit: &'static str, used: u64, 
     UsedLimit { key, about, unit, used, limit }
 }
 
-/// What computes gradients of networks, and why.
-fn device(hub: &Hub) -> String {
-    match hub.config.any_delay() {
-        true => hub.devices.describe(),
-        false => "cpu (no update waits: learning.delay_chunks is 0, so none is worth a way to a device)".into(),
-    }
-}
-
 /// Lists the limits with what is used of each, and what waits in queues.
 pub async fn system(State(hub): State<Arc<Hub>>) -> Response {
     let config = &hub.config.limits;
@@ -121,7 +113,7 @@ pub async fn system(State(hub): State<Arc<Hub>>) -> Response {
         checkpoint_age_seconds: newest.map(|time_us| (now_us(&hub) - time_us) as f64 / 1e6),
         gradient_jobs_waiting: jobs.waiting,
         gradient_jobs_by_workers: jobs.by_workers,
-        device: device(&hub),
+        device: hub.device(),
         device_choices: hub.devices.choices(),
     };
     Json(answer).into_response()

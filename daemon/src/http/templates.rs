@@ -30,7 +30,7 @@ pub struct TemplateList {
     /// The name of the stream.
     stream: String,
     /// How many there are in all its fields.
-    count: u64,
+    count: usize,
     /// Those of the most lines, in this order.
     templates: Vec<KnownTemplate>,
 }
@@ -44,7 +44,7 @@ pub async fn templates(
     let _permit = question_permit(&hub).await?;
     let limit = query.number(&LIMIT).unwrap_or(LISTED_DEFAULT);
     let size = AnswerSize { horizon: 1, top: limit };
-    let list = move |snapshot: &Snapshot| Some((snapshot.learner.template_count(), snapshot.learner.templates(limit)));
+    let list = move |snapshot: &Snapshot| Some(snapshot.learner.templates(limit));
     let ((count, templates), _) = predict(&hub, &stream, Cost::Long, size, list).await?;
     Ok(Json(TemplateList { stream, count, templates }).into_response())
 }

@@ -13,7 +13,8 @@ use surmise_learner::{Learner, RejectedUpdates};
 /// Fields up to which the losses of experts are exported: adding up those of every expert of every column of a wide
 /// vector after each batch costs too much.
 const EXPERT_LOSS_FIELDS_MAX: usize = 32;
-/// Offsets after which weights of experts and coverage are exported again: adding them up costs as much as an event.
+/// Offsets after which losses of simple experts, weights and coverage are exported again: adding them up after each
+/// batch would cost single events dearly.
 const SHARES_EVERY: u64 = 256;
 /// The weight of the latest event in the average surprise that lists of streams show.
 const RECENT_WEIGHT: f64 = 0.002;
@@ -28,17 +29,25 @@ struct ReportedCounts {
     promised_alarms: f64,
     /// Nats that networks saved.
     saved_nats: f64,
-    /// Nats that the best simple expert of each field would have paid.
-    simple_nats: u64,
     /// Distinct symbols and templates.
     distinct: u64,
     expert_nats: BTreeMap<&'static str, u64>,
 }
 
+/// Whether the losses of a learner's experts are exported.
+fn is_narrow(learner: &Learner) -> bool {
+    learner.schema().fields.len() <= EXPERT_LOSS_FIELDS_MAX
+}
+
+/// What the best simple expert of each field has paid, in nats.
+fn simple_nats(learner: &Learner) -> u64 {
+    if is_narrow(learner) { (simple_bits(learner) * LN_2) as u64 } else { 0 }
+}
+
 impl ReportedCounts {
     /// The present values of a learner's counters, in whole numbers, as counters of metrics are.
     fn of(learner: &Learner) -> ReportedCounts {
-        let is_narrow = learner.schema().fields.len() <= EXPERT_LOSS_FIELDS_MAX;
+        let is_narrow = is_narrow(learner);
         let expert_nats = if is_narrow { learner.expert_loss_nats() } else { BTreeMap::new() };
         ReportedCounts {
             late_events: learner.late_events(),
@@ -46,7 +55,6 @@ impl ReportedCounts {
             rejected_updates: learner.rejected_updates(),
             promised_alarms: learner.budget_account().promised,
             saved_nats: if is_narrow { learner.network_savings().0.map_or(0.0, |s| s.saved_nats) } else { 0.0 },
-            simple_nats: if is_narrow { (simple_bits(learner) * LN_2) as u64 } else { 0 },
             distinct: learner.distinct(),
             expert_nats: expert_nats.into_iter().map(|(name, nats)| (name, nats as u64)).collect(),
         }
@@ -61,7 +69,9 @@ pub(super) struct StreamMetrics {
     /// Nats of loss that are not exported yet. Counters count whole numbers, so a fraction remains.
     unreported_nats: f64,
     reported: ReportedCounts,
-    /// The offset from which weights and coverage are exported again.
+    /// What the best simple expert of each field had paid at the latest export, in nats.
+    simple_nats: u64,
+    /// The offset from which that, weights and coverage are exported again.
     shares_at: u64,
 }
 
@@ -73,6 +83,7 @@ impl StreamMetrics {
             surprises: metrics::histogram!(telemetry::SURPRISE),
             unreported_nats: 0.0,
             reported: ReportedCounts::default(),
+            simple_nats: 0,
             shares_at: 0,
         }
     }
@@ -80,6 +91,7 @@ impl StreamMetrics {
     /// Takes the counters of a learner that was recovered as exported: an earlier process counted them.
     pub fn resume(&mut self, learner: &Learner) {
         self.reported = ReportedCounts::of(learner);
+        self.simple_nats = simple_nats(learner);
     }
 
     /// Records the outcome of one event, the `accepted`-th of its batch.
@@ -146,11 +158,6 @@ impl StreamMetrics {
         if saved != 0.0 {
             metrics::gauge!(telemetry::NETWORK_SAVED, "group" => self.group.clone()).increment(saved);
         }
-        let simple = now.simple_nats.saturating_sub(before.simple_nats);
-        if simple > 0 {
-            let group = self.group.clone();
-            metrics::counter!(telemetry::BASELINE_LOSS, "group" => group, "baseline" => "simple").increment(simple);
-        }
         // templates that become one are fewer
         if now.distinct != before.distinct {
             let more = now.distinct as f64 - before.distinct as f64;
@@ -168,10 +175,14 @@ impl StreamMetrics {
         self.reported = now;
     }
 
-    /// Exports how much each expert counts, and how many numbers lie within what was predicted.
-    fn export_shares(&self, learner: &Learner) {
+    /// Exports what the best simple experts paid, how much each expert counts, and how many numbers lie within what was
+    /// predicted.
+    fn export_shares(&mut self, learner: &Learner) {
+        let simple = simple_nats(learner);
+        let more = simple.saturating_sub(std::mem::replace(&mut self.simple_nats, simple));
         let group = || self.group.clone();
-        if learner.schema().fields.len() <= EXPERT_LOSS_FIELDS_MAX {
+        metrics::counter!(telemetry::BASELINE_LOSS, "group" => group(), "baseline" => "simple").increment(more);
+        if is_narrow(learner) {
             for (expert, weight) in learner.expert_weights() {
                 metrics::gauge!(telemetry::EXPERT_WEIGHT, "group" => group(), "expert" => expert).set(weight);
             }

@@ -2,16 +2,20 @@
 //!
 //! The names of attributes follow OpenTelemetry's rules: what is ours begins with `surmise.`.
 
-use super::sending::{CloseTraces, TracesError};
+use super::sending::{TraceSender, TracesError};
 use crate::journey::{CallerSpan, Journey, JourneyEnd, JourneySink, Milestone};
+use crate::outgoing::agent;
+use axum::http::HeaderMap;
+use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{
     Span, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
     TracerProvider,
 };
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+use opentelemetry_http::{Bytes, HeaderExtractor, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,12 +28,15 @@ const POST_TIME_MAX: Duration = Duration::from_secs(10);
 /// Bytes of a collector's answer that are read.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
-/// Where journeys are told, and what ends that.
-pub fn exporter(table: &TracesTable) -> Result<(JourneySink, CloseTraces), TracesError> {
+/// What sends journeys to the collector of a configuration.
+///
+/// # Errors
+/// Its address is none.
+pub fn sender(table: &TracesTable) -> Result<TraceSender, TracesError> {
     let endpoint = format!("{}/v1/traces", table.endpoint.trim_end_matches('/'));
     let exporter = SpanExporter::builder()
         .with_http()
-        .with_http_client(CollectorClient::new())
+        .with_http_client(CollectorClient { agent: agent(POST_TIME_MAX) })
         .with_endpoint(endpoint)
         .with_timeout(POST_TIME_MAX)
         .build()
@@ -46,7 +53,16 @@ pub fn exporter(table: &TracesTable) -> Result<(JourneySink, CloseTraces), Trace
             tracing::warn!("the last traces are not sent: {e}");
         }
     };
-    Ok((sink, Box::new(close)))
+    Ok(TraceSender { sink, caller, close: Box::new(close) })
+}
+
+/// The span that the headers of a request name as W3C Trace Context does (`traceparent`), if its sender traces it.
+fn caller(headers: &HeaderMap) -> Option<CallerSpan> {
+    let around = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
+    let (around, named) = (around.span(), |span: &SpanContext| span.is_valid() && span.is_sampled());
+    let span = Some(around.span_context()).filter(|span| named(span))?;
+    let (trace, span) = (span.trace_id().to_bytes(), span.span_id().to_bytes());
+    Some(CallerSpan { trace: u128::from_be_bytes(trace), span: u64::from_be_bytes(span) })
 }
 
 /// Tells a journey: a span of the whole, and under it one of the way to each milestone.
@@ -118,15 +134,6 @@ struct CollectorClient {
 }
 
 impl CollectorClient {
-    fn new() -> CollectorClient {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_global(Some(POST_TIME_MAX))
-            .user_agent(concat!("surmised/", env!("CARGO_PKG_VERSION")));
-        CollectorClient { agent: config.build().into() }
-    }
-
     fn post(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let (parts, body) = request.into_parts();
         let answer = self.agent.run(ureq::http::Request::from_parts(parts, &body[..]))?;

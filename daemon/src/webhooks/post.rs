@@ -1,6 +1,7 @@
 //! One post of an incident, signed.
 
 use super::delivered::Delivery;
+use crate::outgoing::agent;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
@@ -72,12 +73,7 @@ impl Poster {
             let text = text.map_err(|source| PosterError::Secret { path: path.clone(), source })?;
             secret(&text).ok_or(PosterError::BadSecret(path))
         });
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_global(Some(POST_TIME_MAX))
-            .user_agent(concat!("surmised/", env!("CARGO_PKG_VERSION")));
-        Ok(Poster { url: rule.url.clone(), secret: secret.transpose()?, agent: config.build().into() })
+        Ok(Poster { url: rule.url.clone(), secret: secret.transpose()?, agent: agent(POST_TIME_MAX) })
     }
 
     /// Posts what is due. `seconds` since 1970 and `time` are now.

@@ -63,12 +63,7 @@ impl DevicePolicy {
     /// What computes updates of each size of network that was measured, and why, for people.
     pub fn choices(&self) -> Vec<String> {
         let chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut choices: Vec<_> = chosen
-            .iter()
-            .map(|(Shape { layers, hidden, chunk, .. }, chosen)| {
-                format!("networks of {layers} × {hidden}, {chunk} steps at once: {}", chosen.why)
-            })
-            .collect();
+        let mut choices: Vec<_> = chosen.iter().map(|(shape, chosen)| of_size(shape, chosen)).collect();
         choices.sort();
         choices
     }
@@ -100,12 +95,16 @@ impl DevicePolicy {
         let mut chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
         let choose = || {
             let chosen = self.choice.choose(|| measure(device, job));
-            let Shape { layers, hidden, chunk, .. } = shape;
-            tracing::info!("updates of networks of {layers}x{hidden}, {chunk} steps at once: {}", chosen.why);
+            tracing::info!("updates of {}", of_size(&shape, &chosen));
             chosen
         };
         chosen.entry(shape).or_insert_with(choose).on_device
     }
+}
+
+/// What computes updates of networks of one size, and why.
+fn of_size(Shape { layers, hidden, chunk, .. }: &Shape, chosen: &Chosen) -> String {
+    format!("networks of {layers} × {hidden}, {chunk} steps at once: {}", chosen.why)
 }
 
 /// Measures how long a job takes on the processor and on the device, in seconds.

@@ -57,7 +57,8 @@ impl Learner {
         sums.into_iter().map(|(name, (sum, fields))| (name, sum / fields as f64)).collect()
     }
 
-    /// The share of all numbers that lay within the interval of each level; nothing before the first number.
+    /// Of the intervals of numbers the share that each promises to hold, .9, .5 and .99, and the share that it held over
+    /// all fields; nothing before the first number.
     pub fn coverage(&self) -> Vec<(f64, f64)> {
         self.measures.tally.coverage()
     }

@@ -9,7 +9,7 @@ use crate::options::NetworkSize;
 use crate::parts::PartDetail;
 use crate::symbol_field::SymbolField;
 use std::collections::BTreeMap;
-use surmise_event::{Drift, Part, Report};
+use surmise_event::{Part, Report};
 use surmise_network::RejectedUpdates;
 use surmise_number::{NumberModel, PointLoss};
 use surmise_state::Persist;
@@ -172,11 +172,6 @@ impl Learner {
     /// Distinct symbols and templates that all fields have seen.
     pub fn distinct(&self) -> u64 {
         self.models.fields.iter().filter_map(FieldModel::distinct).sum()
-    }
-
-    /// The latest lasting change of the stream, if there was one.
-    pub fn latest_drift(&self) -> Option<&Drift> {
-        self.monitors.drift.latest.last()
     }
 
     /// The prequential measures so far: every event was scored before it was learnt.

@@ -124,15 +124,16 @@ impl StreamTally {
         }
     }
 
-    /// The share of all numbers that lay within the interval of each level; nothing before the first number.
+    /// Of each of [`COVERED_LEVELS`] the share of numbers that it promises, and the share that lay within; nothing
+    /// before the first number.
     pub fn coverage(&self) -> Vec<(f64, f64)> {
         let measured: u64 = self.fields.iter().map(|sums| sums.measured).sum();
         if measured == 0 {
             return Vec::new();
         }
         let covered = |k: usize| self.fields.iter().map(|sums| sums.covered[k]).sum::<f64>() / measured as f64;
-        // the levels are written as the shares that they promise
-        [(0, 0.9), (1, 0.5), (2, 0.99)].map(|(k, level)| (level, covered(k))).to_vec()
+        let promised = COVERED_LEVELS.iter().map(|(low, high)| ((high - low) * 100.0).round() / 100.0);
+        promised.enumerate().map(|(k, level)| (level, covered(k))).collect()
     }
 
     /// The report of these sums.

@@ -5,24 +5,16 @@ use crate::learner::Learner;
 use surmise_event::KnownTemplate;
 
 impl Learner {
-    /// How many templates of lines there are, in all fields.
-    pub fn template_count(&self) -> u64 {
-        let counts = self.models.fields.iter().map(|field| match &field.model {
-            Model::Line(_, lines, _) => lines.templates() as u64,
-            Model::Category(..) | Model::Bytes(_) | Model::Gap(_) | Model::Number(_) => 0,
-        });
-        counts.sum()
-    }
-
-    /// The templates of the most lines, at most `max`, in this order; of as many lines those first that came first.
-    /// There are none in a stream without lines.
-    pub fn templates(&self, max: usize) -> Vec<KnownTemplate> {
+    /// How many templates of lines there are in all fields, and those of the most lines, at most `max`, in this order;
+    /// of as many lines those first that came first. There are none in a stream without lines.
+    pub fn templates(&self, max: usize) -> (usize, Vec<KnownTemplate>) {
         let mut found = Vec::new();
         for (i, field) in self.models.fields.iter().enumerate() {
             let Model::Line(_, lines, _) = &field.model else { continue };
             found.extend(lines.template_counts().into_iter().map(|(number, count)| (i, number, count, lines)));
         }
         found.sort_by_key(|(field, number, count, _)| (std::cmp::Reverse(*count), *field, *number));
+        let count = found.len();
         let told = found.into_iter().take(max).filter_map(|(i, number, count, lines)| {
             Some(KnownTemplate {
                 field: self.schema.fields[i].name.to_string(),
@@ -31,6 +23,6 @@ impl Learner {
                 latest_offset: self.monitors.seen.get(i).and_then(|seen| seen.symbol(number)),
             })
         });
-        told.collect()
+        (count, told.collect())
     }
 }

@@ -109,7 +109,6 @@ impl World {
             },
             followers: FollowerRoom::new(1 << 14),
             disk: DiskState::default(),
-            traces: Arc::default(),
             probe: Some(probe),
         };
         World {
