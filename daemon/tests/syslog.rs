@@ -5,11 +5,11 @@ mod common;
 
 use common::Host;
 use serde_json::Value;
-use std::net::{TcpListener, UdpSocket};
+use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use surmise_fixtures::{Stopped, skipped};
+use surmise_fixtures::{Stopped, free_port, skipped};
 
 /// Messages that rsyslog forwards.
 const FORWARDED: usize = 10_000;
@@ -17,7 +17,7 @@ const FORWARDED: usize = 10_000;
 /// A port that is free for UDP and TCP now.
 fn port() -> u16 {
     loop {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }

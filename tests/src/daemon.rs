@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+use surmise_fixtures::free_port;
 
 /// The path of one of the project's programs, built once if need be with the profile that the tests have.
 pub fn binary(name: &str) -> PathBuf {
@@ -55,11 +56,6 @@ pub struct TestDaemon {
     pub http: String,
     /// `127.0.0.1:port` of the event socket.
     pub tcp: String,
-}
-
-fn free_port() -> u16 {
-    let l = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    l.local_addr().expect("a listener has an address").port()
 }
 
 impl TestDaemon {

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use surmise_fixtures::{Stopped, skipped};
+use surmise_fixtures::{Stopped, free_port, skipped};
 use surmise_tests::TestDaemon;
 
 fn is_there(program: &str) -> bool {
@@ -81,7 +81,7 @@ fn prometheus_scrapes_a_live_daemon_and_evaluates_every_rule() {
         daemon.http
     );
     std::fs::write(&config, text).unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let at = format!("127.0.0.1:{port}");
     let prometheus = Command::new("prometheus")
         .args(["--log.level=error", &format!("--web.listen-address={at}")])

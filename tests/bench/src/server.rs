@@ -1,6 +1,6 @@
 //! Daemons to measure: one in this process, and one in a process of its own.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -83,7 +83,7 @@ impl DaemonProcess {
 
     /// Starts it on a data directory, with more of the configuration: keys of `[store]`, and then other tables.
     pub(crate) fn start_with(program: &Path, dir: &Path, more: &str) -> Result<DaemonProcess, Failure> {
-        let (http, tcp) = (free_port()?, free_port()?);
+        let (http, tcp) = (free_port(), free_port());
         let file = dir.with_extension("toml");
         let text = format!(
             "[listen]\nhttp = \"127.0.0.1:{http}\"\ntcp = \"127.0.0.1:{tcp}\"\nunix = \"off\"\n\
@@ -138,8 +138,4 @@ impl Drop for DaemonProcess {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn free_port() -> Result<u16, Failure> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
