@@ -80,6 +80,7 @@ export function fieldsOf(event: EventJson | null, parts: Part[]): { name: string
   const oddest = parts.find((part) => part.name !== "end");
   const out: { name: string; pieces: Piece[] }[] = [];
   const one = (name: string, value: unknown) => {
+    if (Array.isArray(value)) return void out.push({ name, pieces: elementsOf(name, value, parts, oddest) });
     const text = valueText(value);
     const own = parts.filter((part) => part.name === name);
     const pieces = cut(text, own);
@@ -96,6 +97,34 @@ export function fieldsOf(event: EventJson | null, parts: Part[]): { name: string
   if (event.feedback) out.push({ name: "feedback", pieces: [{ text: feedbackWords(event.feedback), odd: 0 }] });
   if (event.end) out.push({ name: "end", pieces: [{ text: "the key ends", odd: oddest === undefined ? 1 : 0 }] });
   return out;
+}
+
+/** The pieces of a vector, with its odd elements marked: each of them is a part of its own. */
+function elementsOf(name: string, values: unknown[], parts: Part[], oddest: Part | undefined): Piece[] {
+  const pieces: Piece[] = [];
+  const push = (text: string, odd: Piece["odd"]) => {
+    const last = pieces.at(-1);
+    if (last && last.odd === 0 && odd === 0) last.text += text;
+    else pieces.push({ text, odd });
+  };
+  push("[", 0);
+  values.forEach((value, i) => {
+    const own = parts.find((part) => part.name === `${name}[${i}]`);
+    const excess = own?.excess_bits ?? 0;
+    if (i > 0) push(", ", 0);
+    push(valueText(value), own !== undefined && own === oddest && excess > 1 ? 1 : excess > ODD_BITS ? 2 : 0);
+  });
+  push("]", 0);
+  return pieces;
+}
+
+/** The number that a field has in an event's data: an element of a vector has its place in its name. */
+export function numberOf(data: unknown, field: string): number | null {
+  const record = data !== null && typeof data === "object" && !Array.isArray(data) ? (data as Record<string, unknown>) : { value: data };
+  const [, vector, place] = /^(.*)\[(\d+)\]$/.exec(field) ?? [];
+  const elements = vector === undefined ? undefined : record[vector];
+  const value = field in record ? record[field] : Array.isArray(elements) ? elements[Number(place)] : undefined;
+  return typeof value === "number" ? value : null;
 }
 
 /** An event as an element. */

@@ -6,20 +6,26 @@ import { bar, bars } from "./bars";
 import { axes, chart } from "./chart";
 import { daemon } from "./daemon";
 import { clear, h, section } from "./dom";
-import { shorten } from "./eventtext";
+import { numberOf, shorten } from "./eventtext";
 import { gap, num, percent } from "./format";
 import type { Seen } from "./seen";
 
 /** Events ahead, and behind, that a fan shows. */
 const AHEAD = 24;
 const BEHIND = 48;
+/** Events of the log that are read at once, which is as many as an answer holds. */
+const EVENTS_READ = 200;
 /** How long a fan that has been overtaken stays to be looked at. */
 const STAY_MS = 6000;
 
 interface Fan {
+  /** The event that it begins with, and the key that it is of, if it is of one. */
   offset: number;
+  key: string | null;
   at: number;
   quantiles: Record<string, number>[];
+  /** How many outcomes had not been sent when what came since was last complete. */
+  skipped: number;
 }
 
 export interface Expectations {
@@ -133,19 +139,25 @@ class FanChart {
     this.values.clear();
   }
 
-  /** Asks for a new fan once the shown one is overtaken. */
+  /** Asks for a new fan once the shown one is overtaken, and for what came since and was not sent. */
   async look(offset: number, seen: Seen): Promise<void> {
-    const overtaken = this.fan === null || (offset >= this.fan.offset + AHEAD / 2 && Date.now() - this.fan.at > STAY_MS);
-    if (!overtaken || this.asking) return;
+    const { fan } = this;
+    const isOvertaken = fan === null || (offset >= fan.offset + AHEAD / 2 && Date.now() - fan.at > STAY_MS);
+    if (this.asking || (!isOvertaken && fan.skipped === seen.skipped)) return;
     this.asking = true;
+    const { skipped } = seen;
     try {
-      const key = this.key();
-      const answer = await daemon.forecast(this.stream, { horizon: AHEAD, top: 1, ...(key === null ? {} : { key }) });
-      const quantiles = (answer.steps ?? []).map((step) => step.fields[this.field]?.quantiles ?? {});
-      this.values.clear();
-      const past = await daemon.events(this.stream, { from: Math.max(0, answer.offset - BEHIND * (key === null ? 1 : 4)), count: 200 });
-      for (const { offset: at, event } of past.events) this.put(at, event, key);
-      this.fan = { offset: answer.offset, at: Date.now(), quantiles };
+      if (isOvertaken) {
+        const key = this.key();
+        const answer = await daemon.forecast(this.stream, { horizon: AHEAD, top: 1, ...(key === null ? {} : { key }) });
+        const quantiles = (answer.steps ?? []).map((step) => step.fields[this.field]?.quantiles ?? {});
+        this.values.clear();
+        await this.read(Math.max(0, answer.offset - BEHIND * (key === null ? 1 : 4)), key);
+        this.fan = { offset: answer.offset, key, at: Date.now(), quantiles, skipped };
+      } else {
+        await this.read(fan.offset, fan.key);
+        fan.skipped = skipped;
+      }
       this.draw(seen);
     } catch {
       // asked again with the next look
@@ -154,28 +166,41 @@ class FanChart {
     }
   }
 
+  /** Takes in what the log holds from an offset on. */
+  private async read(from: number, key: string | null): Promise<void> {
+    const { events } = await daemon.events(this.stream, { from, count: EVENTS_READ });
+    for (const { offset, event } of events) this.put(offset, event, key);
+  }
+
   private put(offset: number, event: EventJson | null | undefined, key: string | null): void {
     if (!event || (key !== null && event.key !== key)) return;
-    const { data } = event;
-    const value = data !== null && typeof data === "object" && !Array.isArray(data) ? (data as Record<string, unknown>)[this.field] : data;
-    if (typeof value === "number") this.values.set(offset, value);
+    const value = numberOf(event.data, this.field);
+    if (value !== null) this.values.set(offset, value);
   }
 
   draw(seen: Seen): void {
     const { fan } = this;
     if (!fan) return;
-    const key = this.key();
-    for (const outcome of seen.latest) if (outcome.offset >= fan.offset && this.values.size < 1000) this.put(outcome.offset, outcome.event, key);
+    for (const outcome of seen.latest) if (outcome.offset >= fan.offset && this.values.size < 1000) this.put(outcome.offset, outcome.event, fan.key);
     const known = [...this.values].sort((a, b) => a[0] - b[0]);
     const before = known.filter(([at]) => at < fan.offset).slice(-BEHIND);
-    const since = known.filter(([at]) => at >= fan.offset).slice(0, AHEAD);
+    const since = known.filter(([at]) => at >= fan.offset);
+    // of one key the events follow each other; of all keys each has its place, though some were not sent yet
+    const came: (number | null)[] = fan.quantiles.map((_, i) => (fan.key === null ? since.find(([at]) => at === fan.offset + i) : since[i])?.[1] ?? null);
     const xs = [...before.map((_, i) => i - before.length), ...fan.quantiles.map((_, i) => i)];
     const pad = before.map(() => null);
     const level = (q: string) => [...pad, ...fan.quantiles.map((quantiles) => quantiles[q] ?? null)];
-    this.range = usual([...fan.quantiles.flatMap((q) => [q["0.05"], q["0.95"]]), ...robust(before.map(([, v]) => v)), ...since.map(([, v]) => v)]);
-    const came = [...before.map(([, v]) => v), ...fan.quantiles.map((_, i) => since[i]?.[1] ?? null)];
-    this.plot.set([xs, level("0.05"), level("0.95"), level("0.25"), level("0.75"), level("0.5"), came]);
+    this.range = usual([...fan.quantiles.flatMap((q) => [q["0.05"], q["0.95"]]), ...robust(before.map(([, v]) => v)), ...came.filter((v) => v !== null)]);
+    this.plot.element.setAttribute("aria-label", fanWords(this.field, fan.quantiles, came.filter((v) => v !== null).length));
+    this.plot.set([xs, level("0.05"), level("0.95"), level("0.25"), level("0.75"), level("0.5"), [...before.map(([, v]) => v), ...came]]);
   }
+}
+
+/** What a fan shows, in words. */
+export function fanWords(field: string, quantiles: Record<string, number>[], came: number): string {
+  const step = (q: Record<string, number> | undefined) => `${num(q?.["0.5"])}, half within ${num(q?.["0.25"])} and ${num(q?.["0.75"])}, 90 % within ${num(q?.["0.05"])} and ${num(q?.["0.95"])}`;
+  const [first, last] = [quantiles[0], quantiles.at(-1)];
+  return `Forecast of ${field}, and what came. Next: ${step(first)}. ${quantiles.length} events ahead: ${step(last)}. ${came} of these came.`;
 }
 
 /** The values without the rarest at both ends: one that is far off must not flatten all others. */

@@ -185,7 +185,9 @@ function rowElement(row: StreamRow): HTMLElement {
   const mood = row.failed ? "failed" : open ? "odd" : row.events_per_second > 0 ? "live" : "still";
   const words = { failed: "does not learn any more", odd: "something is odd", live: "learning", still: "no events now" }[mood];
   return h("div", { class: `row ${mood}`, role: "row" },
-    cell("name", h("span", { class: "dot", role: "img", "aria-label": words, title: row.failed ?? words }), h("a", { href: `#/stream/${encodeURIComponent(row.stream)}` }, h("bdi", {}, row.stream))),
+    cell("name", h("span", { class: "dot", role: "img", "aria-label": words, title: row.failed ?? words }), h("a", { href: `#/stream/${encodeURIComponent(row.stream)}` }, h("bdi", {}, row.stream)),
+      // a narrow screen has no column for it
+      row.drift ? h("span", { class: "tag" }, "changed") : null),
     cell("rate", rate(row.events_per_second)),
     cell("bits", spark(row.trend ?? []), h("span", { class: "figure" }, bits(row.recent_bits))),
     cell("skill", percent(row.skill)),

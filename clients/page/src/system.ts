@@ -77,7 +77,14 @@ function head(health: Health, answer: SystemReport, now: Metrics | null): Fact[]
 
 function intake(now: Metrics | null, before: Metrics | null): HTMLElement {
   const line = (what: string, ...values: string[]) => h("tr", {}, h("th", { scope: "row" }, what), ...values.map((v) => h("td", {}, v)));
-  const by = (name: string, label: string) => (now === null ? "–" : (now.get(name) ?? []).filter((s) => s.value > 0).map((s) => `${s.labels[label] ?? ""} ${count(s.value)}`.trim()).join(", ") || "none");
+  // samples of several groups of streams are one figure here
+  const by = (name: string, label: string) => {
+    if (now === null) return "–";
+    const totals = new Map<string, number>();
+    for (const { labels, value } of now.get(name) ?? []) totals.set(labels[label] ?? "", (totals.get(labels[label] ?? "") ?? 0) + value);
+    const told = [...totals].filter(([, n]) => n > 0).sort(([a], [b]) => (a < b ? -1 : 1));
+    return told.map(([value, n]) => `${value} ${count(n)}`.trim()).join(", ") || "none";
+  };
   const mean = (name: string) => {
     const seconds = now && meanSince(now, before, name);
     return seconds === null ? "–" : brief(seconds);

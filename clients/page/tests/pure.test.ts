@@ -9,7 +9,7 @@ import { proofWords, restoreWords } from "../src/checkpoints";
 import { filled } from "../src/course";
 import { dayOf, dayWords } from "../src/day";
 import { differenceWords, figure, joined, nameOf, progress, sameWords, simpleLoss, specOf, stateWords, yardstick, type Wish } from "../src/curves";
-import { cut, expectedWords, fieldsOf, isSought } from "../src/eventtext";
+import { cut, expectedWords, fieldsOf, isSought, numberOf } from "../src/eventtext";
 import { beganWords, bytes, num, rarity, rough, short, span } from "../src/format";
 import { meanSince, parseMetrics, sum } from "../src/metrics";
 import { Seen } from "../src/seen";
@@ -126,6 +126,14 @@ test("the odd word of a text is marked by its place in bytes", () => {
   const fields = fieldsOf({ data: { page: "/a", ms: 9 } }, [part({ name: "ms", excess_bits: 9 }), part({ name: "page", excess_bits: -1 })]);
   assert.deepEqual(fields.map((f) => [f.name, f.pieces[0]!.odd]), [["page", 0], ["ms", 1]]);
   assert.deepEqual(fieldsOf(null, []), []);
+});
+
+test("an element of a vector is a part of its own", () => {
+  const parts = [part({ name: "value[1]", excess_bits: 9 }), part({ name: "value[2]", excess_bits: 4 }), part({ name: "value[0]", excess_bits: 0 })];
+  assert.deepEqual(fieldsOf({ data: [1.5, 77, 3] }, parts)[0]!.pieces.map((p) => [p.text, p.odd]), [["[1.5, ", 0], ["77", 1], [", ", 0], ["3", 2], ["]", 0]]);
+  const at = [part({ name: "at[0]", excess_bits: 9 })];
+  assert.deepEqual(fieldsOf({ data: { at: [1, 2], v: 3 } }, at).map((f) => [f.name, f.pieces.map((p) => [p.text, p.odd])]), [["at", [["[", 0], ["1", 1], [", 2]", 0]]], ["v", [["3", 0]]]]);
+  assert.deepEqual([numberOf([1.5, 77], "value[1]"), numberOf({ at: [1, 2] }, "at[0]"), numberOf({ "at[0]": 5 }, "at[0]"), numberOf(4, "value"), numberOf({ v: "x" }, "v"), numberOf(null, "v")], [77, 1, 5, 4, null, null]);
 });
 
 test("that a part was never seen is said only of what is looked for", () => {
