@@ -8,7 +8,7 @@ import { createServer, type ServerResponse } from "node:http";
 import { loadavg } from "node:os";
 import type { Page } from "playwright-core";
 import { browser } from "./chromium";
-import { Daemon, kinds } from "./daemon";
+import { Daemon, DECLARED, kinds } from "./daemon";
 
 const [streams = 2000, seconds = 10] = process.argv.slice(2).map(Number);
 const DAY_LOOKS = 86_400;
@@ -138,7 +138,7 @@ async function day(daemon: Daemon, page: Page): Promise<void> {
   server.close();
 }
 
-const daemon = await Daemon.start();
+const daemon = await Daemon.start(DECLARED);
 const context = await browser();
 const page = context.pages()[0] ?? (await context.newPage());
 try {

@@ -104,6 +104,12 @@ export function spiked(count: number): unknown[] {
   return Array.from({ length: count }, (_, i) => ({ data: i === count - 1 ? 5000 : Math.round(100 + 100 * next()) }));
 }
 
+/** Numbers that scatter about one level, and for the last third about another; without times. */
+export function moved(count: number): unknown[] {
+  const next = chance(9);
+  return Array.from({ length: count }, (_, i) => ({ data: Math.round((i < (2 * count) / 3 ? 20 : 60) * 100 + 200 * next()) / 100 }));
+}
+
 /** The part of a configuration that gives a token its roles. */
 export const token = (name: string, secret: string, roles: string[]): string =>
   `[[auth.tokens]]\nname = "${name}"\nhash = "sha256:${createHash("sha256").update(secret).digest("hex")}"\nroles = ${JSON.stringify(roles)}\n`;
@@ -113,17 +119,28 @@ const PAGES = ["/home", "/search", "/item", "/cart", "/pay"];
 /** Names that try to be more than names. */
 export const HOSTILE = ["<img src=x onerror=hacked()>", "🦄-\u202Estream\u202C", "عربي", `long-${"x".repeat(120)}`, "\"'&quot;"];
 
-/** Events of every kind of stream; the last but twenty of each is odd. */
-export function kinds(count: number): Record<string, unknown[]> {
+/** What a daemon has to be told of streams of which the events do not tell the kind. */
+export const DECLARED = `[streams.notes]\nfields = [{ name = "value", kind = "text" }]\n[streams.wire]\nfields = [{ name = "value", kind = "byte" }]\n`;
+
+/** Makes the events of a stream of each kind, one after another; the event at `odd` is odd. */
+export function makers(odd = -1): Record<string, (i: number) => Record<string, unknown>> {
   const next = chance(7);
-  const start = Date.now() / 1000 - count;
-  const odd = count - 20;
-  const make = (event: (i: number) => Record<string, unknown>) => Array.from({ length: count }, (_, i) => ({ time: start + i, ...event(i) }));
+  const round = (x: number) => Math.round(x * 100) / 100;
+  const pick = <T>(from: T[]): T => from[Math.floor(next() * from.length)]!;
   return {
-    "shop-clicks": make((i) => ({ key: `user-${i % 4}`, data: { page: i === odd ? "/admin/export.php" : PAGES[Math.floor(i / 4) % 5], ms: Math.round(40 + 20 * next()) } })),
-    "plant.boiler-7": make((i) => ({ data: i === odd ? 240.5 : Math.round((70 + 8 * Math.sin(i / 25) + next()) * 100) / 100 })),
-    "log-api": make((i) => ({ data: i === odd ? "kernel: out of memory: killed process 4242 (postgres)" : [`GET /api/item/${Math.floor(next() * 999)} 200 ${Math.floor(next() * 90)}ms`, `worker ${Math.floor(next() * 4)} took job ${Math.floor(next() * 9999)}`, `cache hit ratio ${next().toFixed(2)}`][i % 3] })),
-    "host-db1": make((i) => ({ data: { cpu: Math.round(300 + 100 * Math.sin(i / 30) + 10 * next()) / 10, mem: i === odd ? 97.5 : Math.round(500 + next()) / 10, state: i % 4 === 3 ? "busy" : "ok" } })),
-    "door-east": make((i) => ({ data: ["open", "close"][i % 2] })),
+    "shop-clicks": (i) => ({ key: `user-${i % 4}`, data: { page: i === odd ? "/admin/export.php" : PAGES[Math.floor(i / 4) % 5], ms: Math.round(40 + 20 * next()) } }),
+    "plant.boiler-7": (i) => ({ data: i === odd ? 240.5 : round(70 + 8 * Math.sin(i / 25) + next()) }),
+    "log-api": (i) => ({ data: i === odd ? "kernel: out of memory: killed process 4242 (postgres)" : [`GET /api/item/${Math.floor(next() * 999)} 200 ${Math.floor(next() * 90)}ms`, `worker ${Math.floor(next() * 4)} took job ${Math.floor(next() * 9999)}`, `cache hit ratio ${next().toFixed(2)}`][i % 3] }),
+    "host-db1": (i) => ({ data: { cpu: Math.round(300 + 100 * Math.sin(i / 30) + 10 * next()) / 10, mem: i === odd ? 97.5 : Math.round(500 + next()) / 10, state: i % 4 === 3 ? "busy" : "ok" } }),
+    "door-east": (i) => ({ data: ["open", "close"][i % 2] }),
+    notes: (i) => ({ data: i === odd ? "the parrot sang in Portuguese" : `the ${pick(["cat", "dog", "cow"])} ${pick(["sat", "lay", "ate"])} on the ${pick(["mat", "hill"])}` }),
+    wire: () => ({ data: `PING ${Math.floor(next() * 10)} OK\n` }),
+    arm: (i) => ({ data: [round(10 * Math.sin(i / 20) + next()), i === odd ? 77.75 : round(50 + next()), i % 10] }),
   };
+}
+
+/** Events of every kind of stream, a second apart up to now; the last but twenty of each is odd. */
+export function kinds(count: number): Record<string, unknown[]> {
+  const start = Date.now() / 1000 - count;
+  return Object.fromEntries(Object.entries(makers(count - 20)).map(([stream, make]) => [stream, Array.from({ length: count }, (_, i) => ({ time: start + i, ...make(i) }))]));
 }

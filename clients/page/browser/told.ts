@@ -1,0 +1,82 @@
+// What the page should show of answers of the HTTP interface: the texts of each table and list, from the answers alone.
+
+import type { HistoryAnswer, LearnerDescription, Prediction, StatusAnswer, StreamRow } from "surmise";
+import { bits, count, gap, kindShort, num, percent, rate } from "../src/format";
+
+/** A probability at the end of a bar. */
+const bar = (p: number): string => `${(p * 100).toFixed(p < 0.1 ? 1 : 0)} %`;
+
+/** The columns of a row in the list of streams. */
+export function row(row: StreamRow) {
+  const known = (row.trend ?? []).filter((bits) => bits !== null).length;
+  const isOdd = row.last_incident !== null && row.last_incident.phase !== "ended";
+  return {
+    stream: row.stream, state: row.failed ? "does not learn any more" : isOdd ? "something is odd" : row.events_per_second > 0 ? "learning" : "no events now", rate: rate(row.events_per_second),
+    bits: bits(row.recent_bits), spark: known < 2 ? 0 : known, skill: percent(row.skill), incident: row.last_incident ? kindShort(row.last_incident.kind) : "none",
+    drift: row.drift ? `${row.drift.field ?? "surprise"} at ${count(row.drift.began)}` : "none", events: count(row.offset),
+  };
+}
+
+/** What is expected of each field: its heading, and the lines under it. */
+export function expectations(prediction: Prediction, status: StatusAnswer): [string, string[]][] {
+  const kindOf = (name: string) => status.schema.fields.find((field) => field.name === name)?.kind ?? "";
+  const fields = Object.entries(prediction.fields).map(([name, expected]): [string, string[]] => {
+    const kind = kindOf(name);
+    if (expected.top) {
+      const label = (symbol: string | null) => (symbol === null ? "missing" : kind === "byte" ? JSON.stringify(symbol).slice(1, -1) : symbol);
+      const other = expected.other > 0.0005 ? [`anything else ${bar(expected.other)}`] : [];
+      return [name, [...expected.top.map(([symbol, p]) => `${label(symbol)} ${bar(p)}`), ...other]];
+    }
+    const say = (level: string) => (kind === "gap" ? gap : num)(expected.quantiles![level]!);
+    const missing = expected.missing ? [`Missing ${percent(expected.missing, 1)}`] : [];
+    return [kind === "gap" ? "Time to the next event" : name, [`Median ${(kind === "gap" ? gap : num)(expected.median!)}`, `Half within ${say("0.25")} – ${say("0.75")}`, `90 % within ${say("0.05")} – ${say("0.95")}`, ...missing]];
+  });
+  return prediction.end === undefined ? fields : [...fields, ["The key", [`ends ${bar(prediction.end)}`, `goes on ${bar(1 - prediction.end)}`]]];
+}
+
+/** The table of losses, row by row, its head first. A window that covers no more than the one before it is left out. */
+export function losses({ windows }: HistoryAnswer, status: StatusAnswer): string[][] {
+  const shown = windows.filter((window, i) => i === 0 || i === windows.length - 1 || window.seconds > windows[i - 1]!.seconds * 1.01);
+  const cell = (x: number | undefined) => (x === undefined ? "–" : x.toFixed(3));
+  const rows = [
+    ["Predictor", ...shown.map(({ name }) => name[0]!.toUpperCase() + name.slice(1))],
+    ["surmise", ...shown.map((window) => cell(window.loss_bits_per_event))],
+    ["Best simple predictor of each field", ...shown.map((window) => cell(window.simple_bits_per_event))],
+  ];
+  for (const { name: field } of status.schema.fields) {
+    const own = windows.at(-1)!.experts.filter(([name]) => name === field || name.startsWith(`${field}/`));
+    const experts = own.filter(([name]) => name !== field).sort((a, b) => a[1] - b[1]).filter(([name], i) => i < 6 || name === `${field}/network`);
+    for (const name of own.length > 0 ? [field, ...experts.map(([name]) => name)] : []) {
+      rows.push([name === field ? field : name.slice(field.length + 1), ...shown.map((window) => cell(window.experts.find(([known]) => known === name)?.[1]))]);
+    }
+  }
+  return rows;
+}
+
+/** The experts of each field by what counts now, the first first. */
+export function weights({ fields }: LearnerDescription): [string, string[]][] {
+  return fields.filter(({ experts }) => experts.some(({ weight }) => weight > 0)).map(({ name, experts }) => [
+    name, [...experts].sort((a, b) => b.weight - a.weight).filter(({ weight }) => weight >= 0.002).slice(0, 8).map(({ name, weight }) => `${name} ${bar(weight)}`)]);
+}
+
+/** Lasting changes, the latest first, networks and how many values are known. */
+export function changes({ report }: StatusAnswer, { fields }: LearnerDescription): string[] {
+  const drifts = report.drifts.slice(-6).reverse().map((drift) =>
+    (drift.detector === "level" && drift.field
+      ? `The level of ${drift.field} moved from ${num(drift.level_before)} to ${num(drift.level_after)}`
+      : `It is ${drift.bits_after > drift.bits_before ? "harder" : "easier"} to predict: ${bits(drift.bits_after)} bits per event, which were ${bits(drift.bits_before)}`) +
+    ` since event ${count(drift.began)}, noticed at ${count(drift.noticed)}`);
+  const networks = fields.filter(({ network }) => network).map(({ name, network: n }) =>
+    `${name}: network of ${n!.layers} × ${n!.hidden} units, ${count(n!.parameters)} weights; of ${count(n!.trials)} challenger${n!.trials === 1 ? "" : "s"}, ${count(n!.promotions)} proved better and took its place`);
+  const known = Object.entries(report.fields).filter(([, { distinct }]) => distinct !== undefined).map(([name, { distinct, kind }]) => `${name}: ${count(distinct)} ${kind === "line" ? "template" : "symbol"}${distinct === 1 ? "" : "s"} seen`);
+  return [...(drifts.length > 0 ? drifts : ["No lasting change so far."]), ...networks, ...known];
+}
+
+/** What a fan of a field says, from the steps of a forecast. */
+export function fan(field: string, steps: Prediction[] | { fields: Prediction["fields"] }[], came: number): string {
+  const step = (at: number) => {
+    const say = (level: string) => num(steps.at(at)!.fields[field]!.quantiles![level]);
+    return `${say("0.5")}, half within ${say("0.25")} and ${say("0.75")}, 90 % within ${say("0.05")} and ${say("0.95")}`;
+  };
+  return `Forecast of ${field}, and what came. Next: ${step(0)}. ${steps.length} events ahead: ${step(-1)}. ${came} of these came.`;
+}
