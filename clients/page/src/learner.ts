@@ -43,7 +43,7 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
           // what a person has opened stays open, and is not torn away while it is read
           if (shape !== drawn && !graph.contains(document.activeElement)) {
             drawn = shape;
-            clear(graph, ...description.fields.map((field) => lane(field, opened)));
+            clear(graph, ...description.fields.map((field, place) => lane(field, place, opened)));
           }
           before = now;
           problem.textContent = "";
@@ -116,7 +116,7 @@ interface Item {
 }
 
 /** The stages of a field's model, each a button that shows its parts below. */
-function lane(field: FieldDescription, opened: Map<string, string>): HTMLElement {
+function lane(field: FieldDescription, place: number, opened: Map<string, string>): HTMLElement {
   const network = field.network;
   const experts = [...field.experts].sort((a, b) => b.weight - a.weight);
   const top = experts[0];
@@ -140,7 +140,8 @@ function lane(field: FieldDescription, opened: Map<string, string>): HTMLElement
     ["experts", top ? `${top.name} ${percent(top.weight)}` : "none yet", experts.map((e) => ({ name: e.name, about: e.about, part: e.weight, end: `${bits(e.loss_bits)} bits` }))],
     ["mixture", `${bits(field.loss_bits)} bits`, [{ name: "mean surprise of a value", about: `${bits(field.loss_bits)} bits, each scored before it was learnt` }]],
   ];
-  const id = `parts-${field.name}`;
+  // a name may hold blanks, which an id may not
+  const id = `parts-${place}`;
   const panel = h("ul", { class: "panel", id });
   const buttons = stages.map(([title, figure]) =>
     h("button", { type: "button", class: "stage", "aria-controls": id, onclick: () => show(opened.get(field.name) === title ? "" : title) }, h("span", { class: "what" }, title), h("span", { class: "figure" }, figure)));
