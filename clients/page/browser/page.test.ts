@@ -305,7 +305,7 @@ if (!program()) {
     await scene.open("#/stream/log-api/learner");
     await scene.page.locator(".lane").first().waitFor(WAIT);
     const { report } = await scene.daemon.ask("/api/v1/streams/log-api");
-    assert.equal(await worth.textContent(), `${(report.network_gain * 100).toFixed(1)} % of the bits`);
+    assert.equal(await worth.textContent(), `${(report.network_gain * 100).toFixed(1)} % of the bits`.replace("-", "−"));
     await scene.open("#/system");
     await scene.page.locator("ul.limits li").first().waitFor(WAIT);
     const system = await scene.daemon.ask("/api/v1/system");
@@ -414,11 +414,11 @@ if (!program()) {
     const [without, live] = await list();
     assert.deepEqual([live.begin, live.state, without.settings.network, without.state], ["live", "done", "off", "done"]);
     const sign = (x: number) => (Math.abs(x) < 0.0005 ? "0.000" : `${x > 0 ? "+" : "−"}${Math.abs(x).toFixed(3)}`);
-    const percent = (x: number | null, digits: number) => (x === null ? "–" : `${(x * 100).toFixed(digits)} %`.replace(/^-(0(?:\.0+)? )/, "$1"));
+    const percent = (x: number | null, digits: number) => (x === null ? "–" : `${(x * 100).toFixed(digits)} %`.replace(/^-(0(?:\.0+)? )/, "$1").replace("-", "−"));
     const shown = [live, without].map((replay, i) => {
       const known = replay.course.filter((p: any) => p.simple_bits_per_event !== null);
       const simple = known.reduce((sum: number, p: any) => sum + p.simple_bits_per_event * p.events, 0) / known.reduce((sum: number, p: any) => sum + p.events, 0);
-      return [replay.loss_bits_per_event.toFixed(3), i === 0 ? "–" : sign(replay.loss_bits_per_event - live.loss_bits_per_event), simple.toFixed(3), percent(replay.skill, 0), percent(replay.network_gain, 1), String(replay.incidents), replay.seconds.toFixed(1), "of its own"];
+      return [replay.loss_bits_per_event.toFixed(3).replace("-", "−"), i === 0 ? "–" : sign(replay.loss_bits_per_event - live.loss_bits_per_event), simple.toFixed(3).replace("-", "−"), percent(replay.skill, 0), percent(replay.network_gain, 1), String(replay.incidents), replay.seconds.toFixed(1), "of its own"];
     });
     assert.ok(live.network_gain !== null && (await scene.page.locator("table.figures th", { hasText: "Networks save" }).getAttribute("title"))!.includes("below zero"));
     for (const [i, row] of shown.entries()) assert.deepEqual(await rows.nth(i).locator("td").allTextContents(), row);
@@ -608,6 +608,10 @@ if (!program()) {
       const wide = await scene.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       assert.ok(wide <= 0, `${view} is ${wide} px too wide`);
       await scene.sound(`${view} on a phone`);
+      if (!view.includes("/event/")) continue;
+      // all of each part is in sight, without scrolling
+      const cut = await scene.page.locator(".scroll:has(table.parts)").evaluate((port) => [port.scrollWidth - port.clientWidth, [...port.querySelectorAll("tbody td, tbody th")].filter((cell) => cell.getBoundingClientRect().right > innerWidth).length]);
+      assert.deepEqual(cut, [0, 0], "the table of parts is cut");
     }
     scene.page = before;
     await phone.close();

@@ -37,7 +37,7 @@ export function expectations(prediction: Prediction, status: StatusAnswer): [str
 /** The table of losses, row by row, its head first. A window that covers no more than the one before it is left out. */
 export function losses({ windows }: HistoryAnswer, status: StatusAnswer): string[][] {
   const shown = windows.filter((window, i) => i === 0 || i === windows.length - 1 || window.seconds > windows[i - 1]!.seconds * 1.01);
-  const cell = (x: number | undefined) => (x === undefined ? "–" : x.toFixed(3));
+  const cell = (x: number | undefined) => (x === undefined ? "–" : x.toFixed(3).replace("-", "−"));
   const rows = [
     ["Predictor", ...shown.map(({ name }) => name[0]!.toUpperCase() + name.slice(1))],
     ["surmise", ...shown.map((window) => cell(window.loss_bits_per_event))],

@@ -2,6 +2,9 @@
 
 import uPlot from "uplot";
 import { h } from "./dom";
+import { minus } from "./format";
+
+const ticksOf = new Intl.NumberFormat("en");
 
 export const colour = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
@@ -57,5 +60,6 @@ export function axes(colours: (name: string) => string, ...more: uPlot.Axis[]): 
     ticks: { show: false },
   };
   const [x = {}, y = {}, ...rest] = more;
-  return [{ ...base, size: 26, ...x }, { ...base, size: 44, ...y }, ...rest.map((axis) => ({ ...base, ...axis }))];
+  const plain = (_: uPlot, ticks: number[]) => ticks.map((tick) => minus(ticksOf.format(tick)));
+  return [{ ...base, size: 26, ...x }, { ...base, size: 44, values: plain, ...y }, ...rest.map((axis) => ({ ...base, ...axis }))];
 }

@@ -1,7 +1,7 @@
 // Several replays side by side: their courses over offsets, and what their figures say.
 
 import type { Replay, ReplaySpec } from "surmise";
-import { bits, count, percent, plural } from "./format";
+import { bits, count, fixed, percent, plural } from "./format";
 
 /** What a person has filled in; text fields as they are written. */
 export interface Wish {
@@ -142,7 +142,7 @@ export function sameWords(replay: Replay, among: Replay[]): string {
 }
 
 /** A loss as tables show it. */
-export const loss = (replay: Replay): string => (replay.course.length === 0 ? "–" : replay.loss_bits_per_event.toFixed(3));
+export const loss = (replay: Replay): string => (replay.course.length === 0 ? "–" : fixed(replay.loss_bits_per_event, 3));
 
 /** What is said of a replay's range and beginnings. */
 export function rangeWords(replay: Replay): string {

@@ -14,6 +14,8 @@ const AROUND = 10;
 /** How long after it was refused for want of time a question is asked again, unless the daemon says so. */
 const AGAIN_MS = 1000;
 
+const TITLES = ["Part", "Came", "Surprise", "Beyond usual", "Expected instead", "Said by", "Last seen"];
+
 export function event(root: HTMLElement, signal: AbortSignal, stream: string, offset: number): void {
   const link = `#/stream/${encodeURIComponent(stream)}`;
   const body = h("div", { "aria-busy": "true" }, h("p", { class: "dim" }, "The daemon learns its log again up to this event, to say why it was surprising…"));
@@ -76,14 +78,16 @@ function explanation(why: WhyAnswer, link: string, fields: Field[], incident: Pi
   const total = why.parts.reduce((sum, part) => sum + Math.max(0, part.surprise_bits), 0);
   const rows = why.parts.map((part) => {
     const name = part.name === "end" ? "end of the key" : part.name;
-    return h("tr", { class: part.excess_bits > 3 ? "odd" : "" },
-      h("th", { scope: "row" }, h("bdi", {}, name)),
-      h("td", { class: "value" }, h("bdi", {}, shorten(valueText(part.value), 160))),
-      h("td", { class: "number" }, bits(part.surprise_bits), h("span", { class: "meter", "aria-hidden": "true" }, meter(total > 0 ? part.surprise_bits / total : 0))),
-      h("td", { class: "number" }, (part.excess_bits > 0 ? "+" : "") + bits(part.excess_bits)),
-      h("td", { class: "expected" }, h("bdi", {}, expectedWords(part.expected) || "–")),
-      h("td", {}, part.by ?? "–"),
-      h("td", {}, lastSeen(part)));
+    // on a phone each part is a block, and each cell says what it is
+    const cell = (place: number, kind: string, ...children: (Node | string)[]) => h("td", { class: kind, role: "cell", "data-title": TITLES[place]! }, ...children);
+    return h("tr", { class: part.excess_bits > 3 ? "odd" : "", role: "row" },
+      h("th", { scope: "row", role: "rowheader" }, h("bdi", {}, name)),
+      cell(1, "value", h("bdi", {}, shorten(valueText(part.value), 160))),
+      cell(2, "number", bits(part.surprise_bits), h("span", { class: "meter", "aria-hidden": "true" }, meter(total > 0 ? part.surprise_bits / total : 0))),
+      cell(3, "number", (part.excess_bits > 0 ? "+" : "") + bits(part.excess_bits)),
+      cell(4, "expected", h("bdi", {}, expectedWords(part.expected) || "–")),
+      cell(5, "", part.by ?? "–"),
+      cell(6, "", lastSeen(part)));
   });
   const facts = new Facts();
   facts.draw([
@@ -100,8 +104,8 @@ function explanation(why: WhyAnswer, link: string, fields: Field[], incident: Pi
     h("p", { class: "text large" }, eventElement(why.event, why.parts, true)),
     facts.element,
     section("Why", "Its parts, the oddest first. Surprise: how unlikely it was, in bits; 10 bits come once in a thousand. Beyond usual: what of that goes beyond the surprise that such a part usually has. Said by: the predictor that counted most in what was expected. Last seen: the latest earlier event with the like of it; – where that is not looked for.",
-      h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Parts, scrollable" }, h("table", { class: "parts" },
-        h("thead", {}, h("tr", {}, ...["Part", "Came", "Surprise", "Beyond usual", "Expected instead", "Said by", "Last seen"].map((t) => h("th", { scope: "col" }, t)))), h("tbody", {}, ...rows)))),
+      h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Parts, scrollable" }, h("table", { class: "parts", role: "table" },
+        h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...TITLES.map((t) => h("th", { scope: "col", role: "columnheader" }, t)))), h("tbody", { role: "rowgroup" }, ...rows)))),
     ...(odd ? [section(`Expected of ${odd.name} instead`, odd.by ? `The largest share in it had ${odd.by}.` : "", distribution(odd.expected!))] : []),
   ];
 }

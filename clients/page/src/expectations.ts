@@ -7,7 +7,7 @@ import { axes, chart } from "./chart";
 import { daemon } from "./daemon";
 import { clear, h, section } from "./dom";
 import { numberOf, shorten } from "./eventtext";
-import { gap, num, percent } from "./format";
+import { gap, minus, num, percent } from "./format";
 import type { Seen } from "./seen";
 
 /** Events ahead, and behind, that a fan shows. */
@@ -118,7 +118,7 @@ class FanChart {
       cursor: { show: false },
       scales: { x: { time: false }, y: { range: () => this.range } },
       padding: [8, 8, 0, 0],
-      axes: axes(c, { values: (_, ticks) => ticks.map((t) => (t % 1 === 0 ? (t > 0 ? `+${t}` : String(t)) : "")) }),
+      axes: axes(c, { values: (_, ticks) => ticks.map((t) => (t % 1 === 0 ? (t > 0 ? `+${t}` : minus(String(t))) : "")) }),
       bands: [
         { series: [2, 1], fill: c("fan-wide") },
         { series: [4, 3], fill: c("fan-narrow") },

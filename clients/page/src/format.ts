@@ -2,22 +2,27 @@
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
-export const count = (x: number | null | undefined): string => (x === null || x === undefined ? "–" : whole.format(x));
+/** A number as JavaScript writes it, with minus signs that are as wide as a digit. */
+export const minus = (text: string): string => text.replaceAll("-", "−");
+
+export const count = (x: number | null | undefined): string => (x === null || x === undefined ? "–" : minus(whole.format(x)));
+
+/** A number with so many decimals. */
+export const fixed = (x: number | null | undefined, digits: number): string => (x === null || x === undefined || !Number.isFinite(x) ? "–" : minus(x.toFixed(digits).replace(/^-(0(?:\.0+)?)$/, "$1")));
 
 /** A number with as many digits as it is worth: 0.0123, 4.57, 132, 1,204. */
 export function num(x: number | null | undefined, digits = 3): string {
   if (x === null || x === undefined || !Number.isFinite(x)) return "–";
   const size = Math.abs(x);
-  if (size >= 1e6 || (size < 1e-4 && size > 0)) return x.toPrecision(digits).replace("e+", "e");
-  if (size >= 10 ** (digits - 1)) return whole.format(Math.round(x));
-  return String(Number(x.toPrecision(digits)));
+  if (size >= 1e6 || (size < 1e-4 && size > 0)) return minus(x.toPrecision(digits).replace("e+", "e"));
+  if (size >= 10 ** (digits - 1)) return count(Math.round(x));
+  return minus(String(Number(x.toPrecision(digits))));
 }
 
-export const bits = (x: number | null | undefined): string =>
-  x === null || x === undefined || !Number.isFinite(x) ? "–" : Math.abs(x) < 0.005 ? "0.00" : x.toFixed(2);
+export const bits = (x: number | null | undefined): string => fixed(x, 2);
 
 export const percent = (x: number | null | undefined, digits = 0): string =>
-  x === null || x === undefined || !Number.isFinite(x) ? "–" : `${(x * 100).toFixed(digits).replace(/^-(0(?:\.0+)?)$/, "$1")} %`;
+  x === null || x === undefined || !Number.isFinite(x) ? "–" : `${fixed(x * 100, digits)} %`;
 
 export function rate(x: number): string {
   if (x <= 0) return "0";

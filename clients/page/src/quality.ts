@@ -3,7 +3,7 @@
 import type { FieldReport, LearnerDescription, LossWindow, StatusAnswer, SurpriseList } from "surmise";
 import { bar, bars } from "./bars";
 import { h, svg } from "./dom";
-import { count, num, percent, span } from "./format";
+import { count, fixed, num, percent, span } from "./format";
 import { rareTable } from "./surprising";
 
 const TITLES: Record<string, string> = { minute: "Minute", hour: "Hour", day: "Day", ever: "Ever" };
@@ -20,7 +20,7 @@ export function losses(windows: LossWindow[], status: StatusAnswer): HTMLElement
   const head = h("tr", {}, h("th", { scope: "col" }, "Predictor"), ...shown.map((w) =>
     h("th", { scope: "col", title: w.seconds > 0 ? `${count(w.events)} events in ${span(w.seconds)}` : `${count(w.events)} events` }, TITLES[w.name] ?? w.name)));
   const line = (name: Node | string, of: (w: LossWindow) => number | undefined, kind: string) =>
-    h("tr", { class: kind }, h("th", { scope: "row" }, name), ...shown.map((w) => h("td", {}, fixed(of(w)))));
+    h("tr", { class: kind }, h("th", { scope: "row" }, name), ...shown.map((w) => h("td", {}, fixed(of(w), 3))));
   const rows = [
     line("surmise", (w) => w.loss_bits_per_event, "mixture"),
     line("Best simple predictor of each field", (w) => w.simple_bits_per_event, "simple"),
@@ -39,8 +39,6 @@ export function losses(windows: LossWindow[], status: StatusAnswer): HTMLElement
   }
   return h("table", { class: "losses" }, h("thead", {}, head), h("tbody", {}, ...rows));
 }
-
-const fixed = (x: number | undefined): string => (x === undefined ? "–" : x.toFixed(3));
 
 /** Reliability of decisions, tenths of numbers, rarity and alarms promised against realised. */
 export function reliability(learner: LearnerDescription, status: StatusAnswer, rare: SurpriseList | null): HTMLElement {

@@ -8,7 +8,7 @@ import { daemon, words } from "./daemon";
 import { clear, h, section } from "./dom";
 import { shorten } from "./eventtext";
 import { MEANS } from "./facts";
-import { ago, count, gap, moment, percent } from "./format";
+import { ago, count, fixed, gap, moment, percent } from "./format";
 import { ReplayForm } from "./replayform";
 import { state } from "./state";
 
@@ -235,10 +235,10 @@ function tableOf(shown: Replay[]): HTMLElement {
       h("th", { scope: "row" }, swatch(place), h("span", { class: "dim" }, `no. ${replay.id} `), h("bdi", {}, shorten(nameOf(replay), 60)), isOver(replay) ? null : h("span", { class: "dim" }, `, ${stateWords(replay)}`)),
       h("td", {}, loss(replay)),
       against && h("td", {}, differenceWords(replay, against)),
-      h("td", {}, simpleLoss(replay)?.toFixed(3) ?? "–"),
+      h("td", {}, fixed(simpleLoss(replay), 3)),
       h("td", {}, percent(replay.skill)),
       hasNetwork && h("td", {}, percent(replay.network_gain, 1)),
       h("td", {}, count(replay.incidents)),
-      h("td", {}, replay.seconds.toFixed(1)),
+      h("td", {}, fixed(replay.seconds, 1)),
       h("td", { title: replay.state_hash ?? "" }, sameWords(replay, shown))))));
 }

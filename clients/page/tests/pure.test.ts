@@ -10,7 +10,7 @@ import { filled } from "../src/course";
 import { dayOf, dayWords } from "../src/day";
 import { differenceWords, figure, joined, nameOf, progress, sameWords, simpleLoss, specOf, stateWords, yardstick, type Wish } from "../src/curves";
 import { cut, expectedWords, fieldsOf, isSought, numberOf } from "../src/eventtext";
-import { beganWords, bytes, num, rarity, rough, short, span } from "../src/format";
+import { beganWords, bits, bytes, count, fixed, num, percent, rarity, rough, short, span } from "../src/format";
 import { meanSince, parseMetrics, sum } from "../src/metrics";
 import { Seen } from "../src/seen";
 import { byKey } from "../src/surprising";
@@ -33,6 +33,9 @@ test("rarity, spans and sizes are said in words", () => {
   assert.deepEqual([rough(7.4), rough(1_234_567)], ["7", "1,200,000"]);
   assert.deepEqual([num(0.0001234), num(1234.6), num(Number.NaN), num(4.5678)], ["0.000123", "1,235", "–", "4.57"]);
   assert.deepEqual([bytes(512), bytes(1536), bytes(3 * 2 ** 30)], ["512 B", "1.5 KiB", "3.0 GiB"]);
+  // minus signs as wide as digits, and none before a zero
+  assert.deepEqual([num(-4.5678), num(-1234.6), num(-1.234e-8), bits(-1.239), bits(-0.001), percent(-0.019, 1), percent(-0.0004), count(-1234), fixed(-0.12345, 3), fixed(null, 3)],
+    ["−4.57", "−1,235", "−1.23e−8", "−1.24", "0.00", "−1.9 %", "0 %", "−1,234", "−0.123", "–"]);
   assert.equal(short(new Date(Date.now() - 7_200_000).toISOString()), "2 h");
 });
 
