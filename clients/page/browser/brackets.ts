@@ -34,8 +34,8 @@ export function isBetween(text: string | null, before: number | string | null, a
 const READINGS_KEPT = 60;
 
 /**
- * Looks and asks in turn until every figure has been shown as it was told: between two of the latest readings that follow
- * one another. Those that never were are told when time is over.
+ * Looks and asks in turn until every figure has been shown as it was told: between two of the latest readings that
+ * follow one another. Those that never were are told when time is over.
  */
 export async function agree(view: string, look: () => Promise<Shown>, tell: () => Promise<Told>, waitMs: number): Promise<void> {
   const end = Date.now() + waitMs;

@@ -14,7 +14,7 @@ import * as told from "./told";
 const EVENTS = 1500;
 /** A trend is drawn of two minutes that had events. */
 const LONG = { timeout: 300_000 };
-const AGREE_MS = Number(process.env.AGREE_MS ?? 120_000);
+const AGREE_MS = 120_000;
 
 if (!program()) skip("every view's numbers");
 else {

@@ -52,7 +52,7 @@ export class Scene {
     page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
     page.on("dialog", (dialog) => (faults.push(`dialog: ${dialog.message()}`), void dialog.dismiss()));
     page.on("console", (message) => {
-      // what the browser itself says of an answer that is a refusal, or of a daemon that is away, is no fault of the page
+      // what the browser itself says of an answer that is a refusal, or of a daemon that is away, is no fault
       if (message.type() === "error" && !(this.quiet && /Failed to load resource/.test(message.text()))) faults.push(`console: ${message.text()}`);
     });
     page.on("request", (request) => {

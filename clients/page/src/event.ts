@@ -62,7 +62,7 @@ export function event(root: HTMLElement, signal: AbortSignal, stream: string, of
   })();
 }
 
-/** The incident that an event belongs to, as it stands now: the same as on its card. What the event itself told else. */
+/** The incident that an event belongs to, as its card has it; what the event itself told if it is no longer kept. */
 async function incidentOf(why: WhyAnswer, signal: AbortSignal): Promise<Pick<AlarmEvent, "rarity_events" | "rarity_seconds"> | undefined> {
   const { alarms } = await daemon.incidents(why.stream, { signal });
   return alarms.find(({ kind, began }) => kind === why.alarm?.kind && began === why.alarm.began) ?? why.alarm;

@@ -84,7 +84,7 @@ function machine(learner: LearnerDescription, status: StatusAnswer, system: Syst
   ];
 }
 
-/** The mean of a histogram since the last look; events or questions that are none now, and metrics that cannot be read. */
+/** The mean of a histogram since the last look, in words; – if metrics cannot be read. */
 function meanTime(now: Metrics | null, before: Metrics | null, name: string): string {
   if (now === null) return "–";
   const seconds = meanSince(now, before, name);

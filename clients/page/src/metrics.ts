@@ -1,5 +1,5 @@
-// Reads the metrics of the daemon, in Prometheus' text format. Where they cannot be read, nothing is known of them: that
-// is none, and not zero.
+// Reads the metrics of the daemon, in Prometheus' text format. Where they cannot be read, nothing is known of them:
+// that is none, and not zero.
 
 import { daemon } from "./daemon";
 

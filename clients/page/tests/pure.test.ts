@@ -143,7 +143,7 @@ test("that a part was never seen is said only of what is looked for", () => {
   const number = (value: string) => part({ value, expected: { mean: 5, median: 5, quantiles: { "0.05": 4, "0.95": 6 } } });
   const sought = (p: Part, kind: string | undefined, data: unknown = 1) => isSought(p, kind, data);
   assert.deepEqual([sought(part({ value: "x" }), "category"), sought(part({ value: "502", place: [0, 3] }), "text"), sought(number("7"), "number"), sought(number("-1"), "number")], [true, true, true, true]);
-  // a usual number, the rest of a text, a time to the next event, bytes, the end of a key, a missing value, and an element
+  // a usual number, the rest of a text, a time to the next event, bytes, the end of a key, nothing, and an element
   assert.deepEqual([sought(number("5"), "number"), sought(part({ value: "all of it" }), "text"), sought(part({ value: "1 s" }), "gap"), sought(part({ value: "a" }), "byte"), sought(part({ value: "a" }), "line"),
     sought(part({ name: "end", value: "(the key ends)" }), undefined), sought(part({}), "category"), sought({ ...number("7"), name: "value[0]" }, "number", [7, 5]), sought({ ...number("7"), name: "at[1]" }, "number", { at: [7, 5] })],
     Array.from({ length: 9 }, () => false));
