@@ -35,9 +35,13 @@ else {
     assert.equal(await scene.page.locator("main img, main script, main b, main svg[onload], main [onclick], main [onerror], main a[href^='javascript']").count(), 0, view);
     for (const size of [{ width: 390, height: 844 }, { width: 1280, height: 860 }]) {
       await scene.page.setViewportSize(size);
-      const wide = await scene.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      const widest = wide <= 0 ? [] : await scene.page.locator("main *").evaluateAll((all) => all.filter((one) => one.parentElement!.closest(".scroll") === null && one.getBoundingClientRect().right > innerWidth + 1).map((one) => `${one.tagName}.${one.className}`).slice(0, 6));
-      assert.ok(wide <= 0, `${view} is ${wide} px too wide at ${size.width}: ${widest.join(", ")}`);
+      // charts take the width of their places a frame later
+      const tooWide = () => scene.page.evaluate(() => {
+        const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+        const beyond = (one: Element) => one.parentElement!.closest(".scroll") === null && one.getBoundingClientRect().right > innerWidth + 1;
+        return wide <= 0 ? "" : `${wide} px: ${[...document.querySelectorAll("main *")].filter(beyond).map((one) => `${one.tagName}.${one.className}`).slice(0, 6).join(", ")}`;
+      });
+      await until(`${view} is too wide at ${size.width}`, tooWide, (wide) => wide === "");
     }
     assert.deepEqual(scene.faults, [], view);
   };
@@ -63,7 +67,7 @@ else {
     await scene.daemon.checkpoint();
 
     await scene.open("#/now");
-    await scene.page.locator("li.incident").nth(alarms.length - 1).waitFor(WAIT);
+    await scene.page.locator("li.incident").nth(Math.min(25, alarms.length) - 1).waitFor(WAIT);
     for (const name of NAMES) await shows(name, "Now");
     await shows(MARKUP, "Now");
     await harmless("Now");

@@ -136,7 +136,7 @@ if (!program()) {
       // a word that is not plain says what it means, for as long as it is looked at
       await scene.page.getByRole("button", { name: "Skill" }).click();
       await scene.page.locator(".meaning", { hasText: "best simple predictor" }).waitFor();
-      assert.equal(number(await fact("Incidents").textContent()), status.alarms.begun);
+      await until("incidents", async () => [await fact("Incidents").textContent(), String((await scene.daemon.ask(`/api/v1/streams/${stream}`)).alarms.begun)], ([shown, told]) => shown === told);
       // every number of its lists and tables is the daemon's: nothing comes meanwhile, so they are to be the same
       const lists = (title: string) => scene.page.evaluate((title) => {
         const card = [...document.querySelectorAll(".card")].find((one) => one.querySelector("h2")?.textContent === title)!;

@@ -27,7 +27,7 @@ else {
   test("a verdict is learnt by the daemon, and the incident is shown as judged", TEST, async () => {
     await scene.open("#/now");
     await card("pump").waitFor(WAIT);
-    assert.equal(await scene.page.locator(".state").textContent(), "3 incidents now");
+    await scene.page.locator(".state", { hasText: /^3 incidents now$/ }).waitFor(WAIT);
     const { began, incarnation } = await incidentOf("pump");
     // by keyboard, which goes on where it was
     await card("pump").getByRole("button", { name: "That was normal" }).focus();
@@ -84,8 +84,12 @@ else {
     await scene.daemon.does("POST", "/api/v1/streams/gone/delete");
     await press("gone", "That mattered");
     await card("gone").locator(".verdict", { hasText: "Called one that mattered in this browser alone" }).waitFor(WAIT);
-    scene.quiet = false;
     await scene.sound("verdicts that were refused");
+    // until it is looked at anew, the page may still ask for what it knew of the stream that is gone
+    await scene.page.reload();
+    await card("other").waitFor(WAIT);
+    await card("gone").waitFor({ state: "detached", ...WAIT });
+    scene.quiet = false;
   });
 
   test("a verdict that did not arrive is not kept, and may be said again", TEST, async () => {

@@ -24,8 +24,8 @@ interface Fan {
   key: string | null;
   at: number;
   quantiles: Record<string, number>[];
-  /** How many outcomes had not been sent when what came since was last complete. */
-  skipped: number;
+  /** The offset up to which what came since was read from the log. */
+  readTo: number;
 }
 
 export interface Expectations {
@@ -143,20 +143,20 @@ class FanChart {
   async look(offset: number, seen: Seen): Promise<void> {
     const { fan } = this;
     const isOvertaken = fan === null || (offset >= fan.offset + AHEAD / 2 && Date.now() - fan.at > STAY_MS);
-    if (this.asking || (!isOvertaken && fan.skipped === seen.skipped)) return;
+    // of a fast stream not all outcomes are sent, and none before the feed is open
+    const isWhole = fan === null || offset <= fan.readTo || seen.latest.filter((outcome) => outcome.offset >= fan.offset).length >= offset - fan.offset;
+    if (this.asking || (!isOvertaken && isWhole)) return;
     this.asking = true;
-    const { skipped } = seen;
     try {
       if (isOvertaken) {
         const key = this.key();
         const answer = await daemon.forecast(this.stream, { horizon: AHEAD, top: 1, ...(key === null ? {} : { key }) });
         const quantiles = (answer.steps ?? []).map((step) => step.fields[this.field]?.quantiles ?? {});
         this.values.clear();
-        await this.read(Math.max(0, answer.offset - BEHIND * (key === null ? 1 : 4)), key);
-        this.fan = { offset: answer.offset, key, at: Date.now(), quantiles, skipped };
+        const readTo = await this.read(Math.max(0, answer.offset - BEHIND * (key === null ? 1 : 4)), key);
+        this.fan = { offset: answer.offset, key, at: Date.now(), quantiles, readTo };
       } else {
-        await this.read(fan.offset, fan.key);
-        fan.skipped = skipped;
+        fan.readTo = await this.read(fan.offset, fan.key);
       }
       this.draw(seen);
     } catch {
@@ -166,10 +166,11 @@ class FanChart {
     }
   }
 
-  /** Takes in what the log holds from an offset on. */
-  private async read(from: number, key: string | null): Promise<void> {
-    const { events } = await daemon.events(this.stream, { from, count: EVENTS_READ });
+  /** Takes in what the log holds from an offset on, as much as one answer has; returns up to which offset. */
+  private async read(from: number, key: string | null): Promise<number> {
+    const { events, end } = await daemon.events(this.stream, { from, count: EVENTS_READ });
     for (const { offset, event } of events) this.put(offset, event, key);
+    return end;
   }
 
   private put(offset: number, event: EventJson | null | undefined, key: string | null): void {
