@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { browser, program } from "./chromium";
+import { program } from "./chromium";
 import { rarity } from "../src/format";
 import { chance, Daemon, DECLARED, kinds, makers, moved, token } from "./daemon";
 import { Scene, skip, TEST, until, WAIT } from "./scene";
@@ -94,11 +94,7 @@ if (!program()) {
   });
 
   test("Streams on a phone has what its columns have not room for beside the name, and below", TEST, async () => {
-    const phone = await browser({ phone: true });
-    const wide = scene.page;
-    scene.page = phone.pages()[0] ?? (await phone.newPage());
-    scene.watch(scene.page);
-    try {
+    await scene.with({ phone: true }, async () => {
       await scene.open("#/streams");
       await scene.page.getByRole("searchbox").fill("tank");
       const row = scene.page.locator(".rows > .row", { hasText: "tank" });
@@ -112,10 +108,7 @@ if (!program()) {
       await scene.page.locator(".rows > .row", { hasText: "door-east" }).waitFor(WAIT);
       assert.equal(await scene.page.locator(".rows > .row .tag").count(), 0, "nothing has changed in it");
       await scene.sound("Streams on a phone");
-    } finally {
-      scene.page = wide;
-      await phone.close();
-    }
+    });
   });
 
   for (const stream of [...Object.keys(makers()), "tank"]) {
@@ -370,10 +363,15 @@ if (!program()) {
     await scene.page.waitForFunction(() => document.activeElement?.textContent === "Unpin");
     // restored only after a question, which says what happens to later events
     await scene.daemon.post("kept", ticks(50));
-    await scene.page.waitForTimeout(1500);
     const question = scene.page.locator("dialog.question");
-    await row.getByRole("button", { name: "Restore" }).click();
-    await question.locator("p", { hasText: "The 50 events that it has learnt since will be set aside" }).waitFor(WAIT);
+    const ask = async () => {
+      // until the page knows of them, the question that was asked before is left
+      if ((await question.count()) > 0) await scene.page.keyboard.press("Escape");
+      await question.waitFor({ state: "detached", ...WAIT });
+      await row.getByRole("button", { name: "Restore" }).click();
+      return question.textContent(WAIT);
+    };
+    await until("the question", ask, (text) => text!.includes("The 50 events that it has learnt since will be set aside"));
     await scene.sound("a question before a checkpoint is restored");
     await scene.page.keyboard.press("Escape");
     await question.waitFor({ state: "detached", ...WAIT });
@@ -494,9 +492,11 @@ if (!program()) {
         const port = document.querySelector(".viewport")!;
         port.scrollTop = p * port.scrollHeight;
       }, part);
-      await scene.page.waitForTimeout(200);
-      const rows = await scene.page.locator(".rows .row").count();
-      assert.ok(rows > 5 && rows < 60, `${rows} rows`);
+      // what is in sight, and no more: the first row in the document is where the list was scrolled to
+      const shown = () => scene.page.locator(".rows > .row").evaluateAll((all) => [all.length, Math.min(...all.map((row) => Number(row.getAttribute("aria-rowindex"))))]);
+      const first = await scene.page.locator(".viewport").evaluate((port) => port.scrollTop / 44);
+      const [rows] = await until("the rows in sight", shown, ([, index]) => Math.abs(index! - first) < 10);
+      assert.ok(rows! > 5 && rows! < 60, `${rows} rows`);
     }
     await scene.page.getByRole("searchbox").fill("sensor-1999");
     await scene.page.locator(".rows .row", { hasText: "sensor-1999" }).waitFor(WAIT);
@@ -598,22 +598,22 @@ if (!program()) {
   });
 
   test("dark colours and a phone are as sound", TEST, async () => {
-    const phone = await browser({ dark: true, phone: true });
-    const before = scene.page;
-    scene.page = phone.pages()[0] ?? (await phone.newPage());
-    scene.watch(scene.page);
-    for (const view of ["#/now", "#/streams", "#/stream/shop-clicks", `#/stream/host-db1/event/${EVENTS - 20}`, "#/stream/shop-clicks/learner", "#/replays", "#/system"]) {
-      await scene.open(view);
-      await scene.page.waitForTimeout(1500);
-      const wide = await scene.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert.ok(wide <= 0, `${view} is ${wide} px too wide`);
-      await scene.sound(`${view} on a phone`);
-      if (!view.includes("/event/")) continue;
-      // all of each part is in sight, without scrolling
-      const cut = await scene.page.locator(".scroll:has(table.parts)").evaluate((port) => [port.scrollWidth - port.clientWidth, [...port.querySelectorAll("tbody td, tbody th")].filter((cell) => cell.getBoundingClientRect().right > innerWidth).length]);
-      assert.deepEqual(cut, [0, 0], "the table of parts is cut");
-    }
-    scene.page = before;
-    await phone.close();
+    // each view, and what it has when there is something to look at
+    const views = [
+      ["#/now", "li.incident"], ["#/streams", ".rows > .row"], ["#/stream/shop-clicks", ".losses td"], [`#/stream/host-db1/event/${EVENTS - 20}`, "table.parts td"],
+      ["#/stream/shop-clicks/learner", ".lane"], ["#/replays", ".replays li"], ["#/system", "ul.limits li"],
+    ] as const;
+    await scene.with({ dark: true, phone: true }, async () => {
+      for (const [view, filled] of views) {
+        await scene.open(view);
+        await scene.page.locator(filled).first().waitFor(WAIT);
+        await until(`${view} is too wide`, () => scene.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), (wide) => wide <= 0);
+        await scene.sound(`${view} on a phone`);
+        if (!view.includes("/event/")) continue;
+        // all of each part is in sight, without scrolling
+        const cut = await scene.page.locator(".scroll:has(table.parts)").evaluate((port) => [port.scrollWidth - port.clientWidth, [...port.querySelectorAll("tbody td, tbody th")].filter((cell) => cell.getBoundingClientRect().right > innerWidth).length]);
+        assert.deepEqual(cut, [0, 0], "the table of parts is cut");
+      }
+    });
   });
 }

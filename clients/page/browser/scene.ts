@@ -60,6 +60,20 @@ export class Scene {
     });
   }
 
+  /** Looks with another browser for a while, which is closed whatever happens. */
+  async with(options: Parameters<typeof browser>[0], look: () => Promise<void>): Promise<void> {
+    const own = this.page;
+    const other = await browser(options);
+    try {
+      this.page = other.pages()[0] ?? (await other.newPage());
+      this.watch(this.page);
+      await look();
+    } finally {
+      this.page = own;
+      await other.close();
+    }
+  }
+
   /** Shows a view, and waits until the feed is open. */
   async open(hash: string): Promise<void> {
     await this.page.goto(`${this.daemon.url}/${hash}`);
