@@ -2,7 +2,6 @@
 #![allow(missing_docs)]
 
 use figment::Figment;
-use std::path::Path;
 use surmise_config::{Config, DEFAULT_FILE};
 use surmise_event::FieldKind;
 use surmise_learner::Options;
@@ -165,20 +164,6 @@ fn alarms_have_a_budget_for_all_streams_or_for_some() {
         let error = Config::from_toml(toml).and_then(|c| c.check()).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
     }
-}
-
-#[test]
-#[allow(clippy::result_large_err)]
-fn the_environment_overrides_the_file() {
-    figment::Jail::expect_with(|jail| {
-        jail.create_file("s.toml", "[store]\ndir = \"a\"\ngenerations = 5")?;
-        jail.set_env("SURMISE__STORE__DIR", "b");
-        jail.set_env("SURMISE__STORE__COMMIT_INTERVAL", "7ms");
-        let c = Config::load(Some(Path::new("s.toml"))).map_err(|e| e.to_string())?;
-        assert_eq!((c.store.dir.to_str(), c.store.generations), (Some("b"), 5));
-        assert_eq!(c.store.commit_interval.to_string(), "7ms");
-        Ok(())
-    });
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn a_damaged_checkpoint_is_passed_over() {
     }
     let metas = store.checkpoints.of(3);
     for (damaged, replayed) in [(2, 10), (1, 20), (0, 30)] {
-        store.checkpoints.damage(&metas[damaged]);
+        store.checkpoints.damage(&metas[damaged]).unwrap();
         let mut r =
             recover(&*store, entry(), ProducerBounds::FEW, &Services::of(Some(&store)), &LogEnd::in_store()).unwrap();
         assert_eq!((r.passed_over, r.replayed), (3 - damaged as u64, replayed));

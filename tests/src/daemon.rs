@@ -20,13 +20,9 @@ pub fn binary(name: &str) -> PathBuf {
         build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).args([
             "build",
             "--quiet",
+            // of all packages, as the tests are usually built: what they share is built once
+            "--workspace",
             "--bins",
-            "-p",
-            "surmise",
-            "-p",
-            "surmised",
-            "-p",
-            "surmise-bench",
         ]);
         if dir.ends_with("release") {
             build.arg("--release");

@@ -322,6 +322,19 @@ fn the_self_test_agrees_and_says_what_was_compared() {
     }
 }
 
+#[test]
+fn the_environment_overrides_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, other) = (dir.path().join("data"), dir.path().join("other"));
+    let mut d = TestDaemon::start_with(&file, "generations = 5", &[("SURMISE__STORE__DIR", other.to_str().unwrap())]);
+    assert!(other.join("log").exists(), "{:?}", std::fs::read_dir(&other).unwrap().collect::<Vec<_>>());
+    assert!(std::fs::read_dir(&file).unwrap().next().is_none(), "nothing was written where the file says");
+    assert!(d.terminate().success());
+    let wrong = command("surmised").env("SURMISE__STORE__COMMIT_INTERVAL", "7 moons").arg("--check-config").output();
+    let said = String::from_utf8_lossy(&wrong.unwrap().stderr).into_owned();
+    assert!(said.contains("commit_interval") && said.contains("7 moons"), "{said}");
+}
+
 /// What asks for a GPU where there is none says so and does nothing else.
 #[test]
 fn without_a_gpu_whoever_asks_for_one_is_told() {

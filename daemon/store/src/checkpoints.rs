@@ -347,13 +347,18 @@ impl Checkpoints {
         Ok(bytes.split_off(before))
     }
 
-    /// Damages a piece of a checkpoint, as a bad disk would.
-    #[cfg(any(test, feature = "faults"))]
-    pub fn damage(&self, meta: &CheckpointMeta) {
+    /// Damages a piece of a checkpoint, as a bad disk would; tests do.
+    ///
+    /// # Errors
+    ///
+    /// There is no such checkpoint, or the disk fails.
+    pub fn damage(&self, meta: &CheckpointMeta) -> Result<(), StoreError> {
         let key = piece_key(meta, 0);
-        let mut piece = self.pieces.get(&key).unwrap().unwrap().to_vec();
-        piece[99] ^= 1;
-        self.pieces.insert(key, piece).unwrap();
+        let piece = self.pieces.get(&key).map_err(StoreError::database("cannot read a checkpoint"))?;
+        let piece = piece.ok_or(Damaged("a checkpoint (a piece is missing)"))?;
+        let damaged: Vec<u8> = piece.iter().enumerate().map(|(i, byte)| byte ^ u8::from(i == 99)).collect();
+        self.pieces.insert(key, damaged).map_err(StoreError::database("cannot write a checkpoint"))?;
+        Ok(())
     }
 
     /// Bytes on disk, including those that are not reused yet.

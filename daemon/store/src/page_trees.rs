@@ -69,7 +69,7 @@ impl PageTrees {
         self.database.disk_bytes()
     }
 
-    #[cfg(any(test, feature = "faults"))]
+    /// The number of pages of a stream in the database.
     pub fn count(&self, stream: u32) -> usize {
         self.pages.scan_prefix(stream.to_be_bytes()).count()
     }

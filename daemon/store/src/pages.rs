@@ -191,9 +191,12 @@ impl KeyPages {
     }
 
     /// The number of pages of a stream in the database, including those that no learner sees any more.
-    #[cfg(any(test, feature = "faults"))]
-    pub fn count(&self, stream: u32) -> usize {
-        self.existing().unwrap().map_or(0, |trees| trees.count(stream))
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be opened.
+    pub fn count(&self, stream: u32) -> Result<usize, StoreError> {
+        Ok(self.existing()?.map_or(0, |trees| trees.count(stream)))
     }
 }
 
