@@ -48,8 +48,8 @@ pub struct History {
 }
 
 impl History {
-    /// Adds what came at a time, in microseconds since 1970, after which `distinct` symbols are known; as many as before
-    /// without it. A clock that was set back adds to the latest span.
+    /// Adds what came at a time, in microseconds since 1970, after which `distinct` symbols are known; as many as
+    /// before without it. A clock that was set back adds to the latest span.
     pub fn add(&mut self, now_us: i64, sums: &BatchSums, distinct: Option<u64>) {
         for (ring, resolution) in self.rings.iter_mut().zip(RESOLUTIONS) {
             let span_us = resolution.span_seconds * 1_000_000;

@@ -9,7 +9,7 @@ use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use surmise_fixtures::{Stopped, free_port, skipped};
+use surmise_fixtures::{TestProgram, free_port, skipped};
 
 /// Messages that rsyslog forwards.
 const FORWARDED: usize = 10_000;
@@ -113,7 +113,7 @@ fn messages_of_logger_are_events_whatever_way_they_come() {
     start(&dir.path().join("data"), &config(&socket, port.parse().unwrap(), "")).stop();
 }
 
-fn rsyslogd(dir: &Path, port: u16) -> Stopped {
+fn rsyslogd(dir: &Path, port: u16) -> TestProgram {
     let conf = dir.join("rsyslog.conf");
     let (input, spool) = (dir.join("in"), dir.display());
     // disk-assisted, so that rsyslog itself loses nothing while nobody listens
@@ -128,7 +128,7 @@ fn rsyslogd(dir: &Path, port: u16) -> Stopped {
     std::fs::write(&conf, text).unwrap();
     let mut command = Command::new("rsyslogd");
     command.arg("-n").arg("-f").arg(&conf).arg("-i").arg(dir.join("pid")).stdout(Stdio::null()).stderr(Stdio::null());
-    let running = Stopped(command.spawn().unwrap());
+    let running = TestProgram(command.spawn().unwrap());
     let start = Instant::now();
     while !input.exists() {
         assert!(start.elapsed() < Duration::from_secs(20), "rsyslogd does not start");

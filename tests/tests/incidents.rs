@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
-use surmise_fixtures::Stopped;
+use surmise_fixtures::TestProgram;
 use surmise_tests::TestDaemon;
 
 /// How long anything is waited for.
@@ -26,7 +26,7 @@ fn post(d: &TestDaemon, stream: &str, events: impl Iterator<Item = String>) {
 
 /// A command that goes on, and its lines, each of which is waited for.
 struct Following {
-    _command: Stopped,
+    _command: TestProgram,
     lines: mpsc::Receiver<String>,
 }
 
@@ -36,7 +36,7 @@ impl Following {
         let (told, lines) = mpsc::channel();
         let output = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| told.send(line)));
-        Following { _command: Stopped(child), lines }
+        Following { _command: TestProgram(child), lines }
     }
 
     fn line(&self) -> String {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
-use surmise_fixtures::{MadeLog, Stopped, made_log, skipped};
+use surmise_fixtures::{MadeLog, TestProgram, made_log, skipped};
 use surmise_tests::{TestDaemon, command};
 
 /// A port at which nothing listens.
@@ -170,10 +170,10 @@ fn tail_of_a_log_tells_a_fault_that_comes_within_the_first_twenty_lines() {
     std::fs::write(&log, before.join("\n") + "\n").unwrap();
     let mut tail = Command::new("tail");
     tail.args(["-n", "+1", "-f"]).arg(&log).stdout(Stdio::piped());
-    let mut tail = Stopped(tail.spawn().unwrap());
+    let mut tail = TestProgram(tail.spawn().unwrap());
     let mut command = piped(&[]);
     command.env_clear().env("HOME", home.path()).env("TMPDIR", temporary.path()).current_dir(home.path());
-    let mut surmise = Stopped(command.stdin(tail.0.stdout.take().unwrap()).spawn().unwrap());
+    let mut surmise = TestProgram(command.stdin(tail.0.stdout.take().unwrap()).spawn().unwrap());
     let seen = printed(&mut surmise.0);
     let (mut first, mut is_grown) = (Vec::<String>::new(), false);
     while first.len() < 20 && !first.iter().any(|line| line.contains("ERROR payment of")) {

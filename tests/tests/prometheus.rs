@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use surmise_fixtures::{Stopped, free_port, skipped};
+use surmise_fixtures::{TestProgram, free_port, skipped};
 use surmise_tests::TestDaemon;
 
 fn is_there(program: &str) -> bool {
@@ -90,7 +90,7 @@ fn prometheus_scrapes_a_live_daemon_and_evaluates_every_rule() {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn();
-    let _prometheus = Stopped(prometheus.unwrap());
+    let _prometheus = TestProgram(prometheus.unwrap());
     assert_eq!(value(&at, "up{job=\"surmise\"} == 1"), 1.0);
     assert_eq!(value(&at, "sum(surmise_events_received_total) == 600"), 600.0);
     assert!(value(&at, "sum(surmise_loss_nats_total)") > 0.0);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
-use surmise_fixtures::{Stopped, skipped};
+use surmise_fixtures::{TestProgram, skipped};
 use surmise_tests::{TestDaemon, surmise};
 
 /// Prints every scalar that TensorBoard's own reader finds below a folder, as JSON: run, tag, and steps with values.
@@ -117,7 +117,8 @@ fn a_run_that_follows_outlives_the_daemon_and_goes_on_when_it_is_back() {
     post(&daemon);
     let args =
         ["export", "tensorboard", "--stream", "web", "--out", runs.to_str().unwrap(), "--follow", "--every", "1"];
-    let mut exporting = Stopped(daemon.client(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut exporting =
+        TestProgram(daemon.client(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
     let exporting = &mut exporting.0;
     let mut file = String::new();
     BufReader::new(exporting.stdout.take().unwrap()).read_line(&mut file).unwrap();

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use surmise_config::{Config, OFF, StreamRule};
 use surmise_event::Schema;
+use surmise_fixtures::free_port;
 use surmise_terminal::{Exit, Failure, Http};
 use surmised::{Daemon, Running};
 use tokio::runtime::Runtime;
