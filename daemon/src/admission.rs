@@ -69,6 +69,15 @@ pub struct Seat {
 }
 
 impl Admission {
+    /// How many seats are taken, and how many of them the address that has most of them has taken; the reserve apart.
+    pub fn taken(&self) -> (usize, usize) {
+        let seats = self.lock();
+        let main = || seats.taken.values().filter(|seat| seat.room == Room::Main);
+        let mut of_addresses: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        main().filter_map(|seat| seat.address).for_each(|address| *of_addresses.entry(address).or_default() += 1);
+        (main().count(), of_addresses.into_values().max().unwrap_or(0))
+    }
+
     /// Seats for `seats_max` connections, of which one address may have `per_address_max`, and `reserve_max` more.
     pub fn new(seats_max: usize, per_address_max: usize, reserve_max: usize) -> Arc<Admission> {
         Arc::new(Admission { seats: Mutex::default(), seats_max, reserve_max, per_address_max })
@@ -158,6 +167,8 @@ mod tests {
         let third = admission.admit(address(3)).unwrap();
         assert!(silent.evicted.is_cancelled() && !spoken.evicted.is_cancelled() && third.room == Room::Main);
         third.mark_spoken();
+        // one that has to make room has its seat until it has gone
+        assert_eq!(admission.taken(), (3, 1));
         let reserved = admission.admit(address(4)).unwrap();
         assert_eq!(reserved.room, Room::Reserve);
         let newer = admission.admit(address(4)).unwrap();

@@ -30,6 +30,11 @@ impl FollowerRoom {
         Arc::new(FollowerRoom { bytes: AtomicUsize::new(0), bytes_max })
     }
 
+    /// The bytes of outcomes that followers have not read.
+    pub fn taken(&self) -> usize {
+        self.bytes.load(Ordering::Acquire)
+    }
+
     /// Whether an outcome of some bytes fits.
     pub fn fits(&self, bytes: usize) -> bool {
         self.bytes.load(Ordering::Acquire).saturating_add(bytes) <= self.bytes_max

@@ -2,6 +2,7 @@
 //! to the owners. No learner is in here: an owner holds it, and answers questions about it.
 
 use crate::access::AccessPolicy;
+use crate::admission::Admission;
 use crate::batch::ToldSchema;
 use crate::budget::MemoryBudget;
 use crate::directory::{Directory, Snapshot, StreamView};
@@ -102,6 +103,8 @@ pub struct Hub {
     pub replays: ReplayBoard,
     owners: Vec<OwnerPort>,
     store: Mutex<Option<Arc<Store>>>,
+    /// The seats of every listener, by its name.
+    pub(crate) admissions: Mutex<Vec<(&'static str, Arc<Admission>)>>,
 }
 
 impl Hub {
@@ -129,6 +132,7 @@ impl Hub {
             access: ArcSwap::from_pointee(AccessPolicy::new(&config)),
             certificate,
             reloading: Mutex::default(),
+            admissions: Mutex::default(),
             config,
             started,
             directory,
@@ -161,14 +165,6 @@ impl Hub {
     /// Whether events are accepted.
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire) && !self.stopping.is_cancelled() && !self.fault.is_set()
-    }
-
-    /// What computes gradients of networks, and why, for people.
-    pub fn device(&self) -> String {
-        match self.config.any_delay() {
-            true => self.devices.describe(),
-            false => "cpu (no update waits: learning.delay_chunks is 0, so none is worth a way to a device)".into(),
-        }
     }
 
     /// The ways to all owners.

@@ -104,9 +104,10 @@ impl Inbox {
         state.flows.drop_waiting();
     }
 
-    /// The number of events in the inbox.
-    pub fn events(&self) -> usize {
-        self.shared.lock().flows.taken().events
+    /// How many events there are in the inbox, and bytes of lines.
+    pub fn taken(&self) -> (usize, usize) {
+        let taken = self.shared.lock().flows.taken();
+        (taken.events, taken.bytes)
     }
 }
 

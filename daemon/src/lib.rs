@@ -40,6 +40,7 @@ mod listen;
 mod log_range;
 mod logging;
 mod loss_windows;
+mod occupancy;
 mod outgoing;
 mod owner;
 mod past;

@@ -3,14 +3,13 @@
 use crate::admission::{Admission, Full, Seat};
 use crate::hub::Hub;
 use crate::session::{ListenerKind, serve};
-use crate::telemetry;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{ErrorReply, Reply};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
@@ -67,8 +66,7 @@ struct Connections {
 
 impl Connections {
     fn new(hub: &Hub, kind: ListenerKind, tasks: TaskTracker) -> Connections {
-        let limits = &hub.config.limits;
-        let admission = Admission::new(limits.connections, limits.connections_per_address, 0);
+        let admission = hub.admission(kind.listener, 0);
         Connections { kind, admission, tasks }
     }
 
@@ -94,14 +92,6 @@ impl Connections {
             }
         }
     }
-}
-
-/// Serves a connection of the event socket until it ends.
-async fn serve_counted<S: AsyncRead + AsyncWrite + Send>(hub: Arc<Hub>, kind: ListenerKind, socket: S, seat: Seat) {
-    let open = metrics::gauge!(telemetry::CONNECTIONS, "listener" => kind.listener);
-    open.increment(1.0);
-    serve(hub, kind, socket, seat).await;
-    open.decrement(1.0);
 }
 
 /// Makes a connection private, where the daemon has a certificate. There is none if the other side does not speak TLS,
@@ -133,7 +123,7 @@ pub async fn tcp(hub: Arc<Hub>, listener: TcpListener, kind: ListenerKind, tasks
         let (hub, kind) = (hub.clone(), connections.kind.clone());
         connections.tasks.spawn(async move {
             if let Some(socket) = secure(&hub, socket, &seat).await {
-                serve_counted(hub, kind, socket, seat).await;
+                serve(hub, kind, socket, seat).await;
             }
         });
     }
@@ -148,7 +138,7 @@ pub async fn unix(hub: Arc<Hub>, listener: UnixListener, path: PathBuf, kind: Li
             () = hub.stopping.cancelled() => break,
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => if let Some((socket, seat)) = connections.seat(socket, None) {
-                    connections.tasks.spawn(serve_counted(hub.clone(), connections.kind.clone(), socket, seat));
+                    connections.tasks.spawn(serve(hub.clone(), connections.kind.clone(), socket, seat));
                 },
                 Err(e) => pause_after(&e).await,
             },

@@ -122,8 +122,11 @@ pub async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
 }
 
 fn set_queue_metrics(hub: &Hub) {
-    let waiting: usize = hub.owners().iter().map(|owner| owner.inbox.events()).sum();
-    metrics::gauge!(telemetry::QUEUE, "stage" => "inbox").set(waiting as f64);
+    metrics::gauge!(telemetry::QUEUE, "stage" => "inbox").set(hub.events_waiting() as f64);
+    for (listener, admission) in hub.admissions() {
+        metrics::gauge!(telemetry::CONNECTIONS, "listener" => listener).set(admission.taken().0 as f64);
+    }
+    metrics::gauge!(telemetry::QUEUE, "stage" => "commit").set(hub.events_uncommitted() as f64);
     let jobs = hub.workers.as_ref().map(|pool| pool.jobs()).unwrap_or_default();
     metrics::gauge!(telemetry::GRADIENT_JOBS_QUEUED).set(jobs.waiting as f64);
     for (computed_by, count) in

@@ -4,7 +4,7 @@
 //! A connection in the reserve is served like any other, but [`super::guard`] lets it ask for operations alone, and it
 //! ends with its first answer. So a probe is answered however many connections there are.
 
-use crate::admission::{Admission, Full, Room, Seat};
+use crate::admission::{Full, Room, Seat};
 use crate::hub::Hub;
 use crate::listen::{self, Arrival};
 use axum::Router;
@@ -33,8 +33,7 @@ const RESERVE_HEAD_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Accepts connections and serves them until the daemon shuts down.
 pub async fn serve(hub: Arc<Hub>, listener: TcpListener, router: Router, tasks: TaskTracker) {
-    let limits = &hub.config.limits;
-    let admission = Admission::new(limits.connections, limits.connections_per_address, RESERVE_SEATS);
+    let admission = hub.admission("http", RESERVE_SEATS);
     while let Some(Arrival { socket, peer }) = listen::accept(&hub, &listener).await {
         match admission.admit(Some(peer.ip())) {
             Ok(seat) => drop(tasks.spawn(serve_connection(hub.clone(), router.clone(), socket, seat))),

@@ -61,38 +61,54 @@ fn limit(key: &'static str, about: &'static str, unit: &'static str, used: u64, 
     UsedLimit { key, about, unit, used, limit }
 }
 
-/// Lists the limits with what is used of each, and what waits in queues.
-pub async fn system(State(hub): State<Arc<Hub>>) -> Response {
-    let config = &hub.config.limits;
-    hub.budget.look(crate::clock::millis_since(hub.started));
-    let waiting: usize = hub.owners().iter().map(|owner| owner.inbox.events()).sum();
-    let streams = hub.directory.all();
-    let followers = streams.iter().map(|view| view.followers()).max().unwrap_or(0);
-    let mut limits = vec![
+/// The limits of what the daemon takes in, with what is used of each.
+fn limits(hub: &Hub) -> Vec<UsedLimit> {
+    let (config, owners) = (&hub.config.limits, hub.owners().len() as u64);
+    let waiting: Vec<_> = hub.owners().iter().map(|owner| owner.inbox.taken()).collect();
+    let events = waiting.iter().map(|taken| taken.0 as u64).sum();
+    let bytes = waiting.iter().map(|taken| taken.1 as u64).sum();
+    let followers = hub.directory.all().iter().map(|view| view.followers()).max().unwrap_or(0) as u64;
+    let questions = config.questions.saturating_sub(hub.question_permits.available_permits()) as u64;
+    let unread = hub.services.followers.taken() as u64;
+    let seats: Vec<_> = hub.admissions().iter().map(|(_, admission)| admission.taken()).collect();
+    let connections = seats.iter().map(|taken| taken.0 as u64).max().unwrap_or(0);
+    let of_address = seats.iter().map(|taken| taken.1 as u64).max().unwrap_or(0);
+    vec![
         limit("limits.memory", "memory of the daemon", "bytes", hub.budget.used_bytes(), hub.budget.limit_bytes()),
         limit("limits.streams", "streams", "streams", hub.directory.len() as u64, config.streams as u64),
         limit(
             "limits.inbox_events",
             "events that wait to be learnt",
             "events",
-            waiting as u64,
-            (config.inbox_events * hub.owners().len()) as u64,
+            events,
+            config.inbox_events as u64 * owners,
+        ),
+        limit("limits.inbox_bytes", "what those events take", "bytes", bytes, config.inbox_bytes.0 * owners),
+        limit(
+            "limits.connections",
+            "connections of the busiest listener",
+            "connections",
+            connections,
+            config.connections as u64,
         ),
         limit(
-            "limits.watchers",
-            "followers of the busiest stream",
-            "followers",
-            followers as u64,
-            config.watchers as u64,
+            "limits.connections_per_address",
+            "connections of the busiest address at one listener",
+            "connections",
+            of_address,
+            config.connections_per_address as u64,
         ),
-        limit(
-            "limits.questions",
-            "long questions being worked out",
-            "questions",
-            config.questions.saturating_sub(hub.question_permits.available_permits()) as u64,
-            config.questions as u64,
-        ),
-    ];
+        limit("limits.watchers", "followers of the busiest stream", "followers", followers, config.watchers as u64),
+        limit("limits.watch_bytes", "outcomes that followers have not read", "bytes", unread, config.watch_bytes.0),
+        limit("limits.questions", "long questions being worked out", "questions", questions, config.questions as u64),
+    ]
+}
+
+/// Lists the limits with what is used of each, and what waits in queues.
+pub async fn system(State(hub): State<Arc<Hub>>) -> Response {
+    hub.budget.look(crate::clock::millis_since(hub.started));
+    let streams = hub.directory.all();
+    let mut limits = limits(&hub);
     let mut databases = Vec::new();
     if let Some(store) = hub.store() {
         limits.push(limit("store.disk", "files of the store", "bytes", store.disk_bytes(), store.disk.limit_bytes()));

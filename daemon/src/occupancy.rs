@@ -1,0 +1,44 @@
+//! What the daemon's queues, seats and devices are occupied with: for metrics, and in words for people.
+
+use crate::admission::Admission;
+use crate::directory::StreamView;
+use crate::hub::Hub;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+impl Hub {
+    /// The seats of a new listener, with `reserve_max` seats beside those that the configuration allows.
+    pub fn admission(&self, listener: &'static str, reserve_max: usize) -> Arc<Admission> {
+        let limits = &self.config.limits;
+        let admission = Admission::new(limits.connections, limits.connections_per_address, reserve_max);
+        self.admissions.lock().unwrap_or_else(PoisonError::into_inner).push((listener, admission.clone()));
+        admission
+    }
+
+    /// The seats of every listener, with its name.
+    pub fn admissions(&self) -> Vec<(&'static str, Arc<Admission>)> {
+        self.admissions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Events that wait to be learnt.
+    pub fn events_waiting(&self) -> usize {
+        self.owners().iter().map(|owner| owner.inbox.taken().0).sum()
+    }
+
+    /// Events that are learnt and not safe on the disk yet.
+    pub fn events_uncommitted(&self) -> u64 {
+        let behind = |view: &Arc<StreamView>| {
+            let committed = view.committed.load(Ordering::Acquire);
+            view.offset.load(Ordering::Acquire).saturating_sub(committed)
+        };
+        self.directory.all().iter().map(behind).sum()
+    }
+
+    /// What computes gradients of networks, and why, for people.
+    pub fn device(&self) -> String {
+        match self.config.any_delay() {
+            true => self.devices.describe(),
+            false => "cpu (no update waits: learning.delay_chunks is 0, so none is worth a way to a device)".into(),
+        }
+    }
+}
