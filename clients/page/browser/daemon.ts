@@ -14,11 +14,11 @@ export class Daemon {
   private constructor(readonly url: string, private readonly config: string) {}
 
   /** A daemon with a folder of its own; `more` is added to its configuration. */
-  static async start(more = ""): Promise<Daemon> {
+  static async start(more = "", { network = "small", budget = "1/2000" } = {}): Promise<Daemon> {
     const folder = mkdtempSync(join(tmpdir(), "surmised-"));
     const port = await freePort();
     const config = join(folder, "surmised.toml");
-    writeFileSync(config, `[listen]\nhttp = "127.0.0.1:${port}"\ntcp = "off"\n[store]\ndir = "${join(folder, "data")}"\n[model]\nnetwork = "small"\nmemory_mib = 16\n[alarm]\nbudget = "1/2000"\n${more}`);
+    writeFileSync(config, `[listen]\nhttp = "127.0.0.1:${port}"\ntcp = "off"\n[store]\ndir = "${join(folder, "data")}"\n[model]\nnetwork = "${network}"\nmemory_mib = 16\n[alarm]\nbudget = "${budget}"\n${more}`);
     const daemon = new Daemon(`http://127.0.0.1:${port}`, config);
     await daemon.run();
     return daemon;

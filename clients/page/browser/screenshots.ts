@@ -1,10 +1,14 @@
-// Takes the pictures of the documentation from a daemon that learns: node build/browser/screenshots.mjs URL FOLDER
+// Takes the pictures of the documentation: node build/browser/screenshots.mjs scene FOLDER
+// Without the word scene from a daemon that learns: node build/browser/screenshots.mjs URL FOLDER
 // Of a report: node build/browser/screenshots.mjs file:///…/report.html FOLDER
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { browser } from "./chromium";
+import { pictured } from "./pictured";
 
-const [url = "http://127.0.0.1:7070", folder = "../../docs/page", format = "webp", only = ""] = process.argv.slice(2);
+const [from = "scene", folder = "pictures", format = "webp", only = ""] = process.argv.slice(2);
+const own = from === "scene" ? await pictured() : null;
+const url = own?.url ?? from;
 mkdirSync(folder, { recursive: true });
 
 const LOOKS = { light: {}, dark: { dark: true }, phone: { phone: true }, "phone-dark": { phone: true, dark: true } };
@@ -78,3 +82,4 @@ for (const [look, options] of Object.entries<{ dark?: boolean; phone?: boolean }
   }
   await context.close();
 }
+await own?.end("SIGTERM");
