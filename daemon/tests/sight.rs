@@ -120,9 +120,17 @@ fn a_learner_says_what_it_is_made_of() {
         assert!((weights - 1.0).abs() < 1e-6, "{weights}: {field}");
         let name = field["name"].as_str().unwrap();
         assert_eq!(field["loss_bits"], report["fields"][name]["loss_bits"], "{name}");
+        // every stage reads stages before it, and every expert says what it is
+        let flow = field["flow"].as_array().unwrap();
+        for (i, stage) in flow.iter().enumerate() {
+            let known = |read: &Value| flow[..i].iter().any(|earlier| earlier["name"] == *read);
+            assert!(stage["reads"].as_array().unwrap().iter().all(known), "{stage}");
+        }
+        assert_eq!(flow.last().unwrap()["name"], "mixture", "{field}");
+        assert!(experts.iter().all(|expert| expert["about"] != ""), "{field}");
         if field["kind"] == "category" {
             assert_eq!(field["network"]["layers"].as_u64().map(|layers| layers > 0), Some(true), "{field}");
-            assert!(field["parts"].as_array().unwrap().iter().any(|group| group[0] == "contexts"), "{field}");
+            assert!(flow.iter().any(|stage| stage["name"] == "contexts"), "{field}");
         }
     }
     host.stop();

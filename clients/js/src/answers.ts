@@ -388,6 +388,8 @@ export interface FieldDescription {
   count: number;
   /** The whole experts of the outer mixture. */
   experts: ExpertState[];
+  /** The stages through which a value goes in the model, each after those that it reads. */
+  flow: FlowStage[];
   /** The kind of the field. */
   kind: string;
   /** Mean surprise of a value, in bits. */
@@ -396,8 +398,6 @@ export interface FieldDescription {
   name: string;
   /** The network, if the field's model has one of its own. */
   network?: NetworkState;
-  /** The parts of the model in the order in which a value meets them: a title, and what stands under it. */
-  parts: [string, NamedPart[]][];
   /** Of a number, how often its value fell into each tenth of the predicted distribution, where that was measured. */
   tenths?: number[];
 }
@@ -415,6 +415,21 @@ export interface FileStatus {
   position: number;
   /** Whether it has another name by now: it is read to its end. */
   rotated: boolean;
+}
+
+/** A stage of a field's model. */
+export interface FlowStage {
+  /** What it does. */
+  about: string;
+  /**
+   * Its name; no two stages of a field have the same. What is `network`, `experts` or `mixture` is told in more
+   * detail beside the flow.
+   */
+  name: string;
+  /** What stands in it. */
+  parts: NamedPart[];
+  /** The names of the stages that it reads. */
+  reads: string[];
 }
 
 /** What is to be forgotten of a stream: the events that all of this holds of. */

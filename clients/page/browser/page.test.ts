@@ -280,12 +280,17 @@ if (!program()) {
     assert.equal(await scene.page.locator(".lane").count(), learner.fields.length);
     const category = learner.fields.findIndex((f: any) => f.kind === "category");
     const lane = scene.page.locator(".lane").nth(category);
-    await lane.getByRole("button", { name: "contexts" }).click();
+    await lane.locator(".stage", { has: scene.page.locator(".what", { hasText: /^contexts$/ }) }).click();
     const named = await lane.locator(".panel .name").allTextContents();
-    assert.deepEqual(named, learner.fields[category].parts[0][1].map((p: any) => p.name));
+    const { flow } = learner.fields[category];
+    assert.deepEqual(named, flow.find((stage: any) => stage.name === "contexts").parts.map((p: any) => p.name));
+    // every stage is there, and a way for each that it reads
+    assert.deepEqual((await lane.locator(".stage .what").allTextContents()).sort(), flow.map((stage: any) => stage.name).sort());
+    await lane.locator(".ways path").first().waitFor(WAIT);
+    assert.equal(await lane.locator(".ways path").count(), flow.flatMap((stage: any) => stage.reads).length);
     // the norms of each layer of a network, and its dead units
     const { network } = learner.fields[category];
-    await lane.getByRole("button", { name: "network" }).click();
+    await lane.locator(".stage", { has: scene.page.locator(".what", { hasText: /^network$/ }) }).click();
     const parts = await lane.locator(".panel li").allTextContents();
     for (const [i, layer] of network.each_layer.entries()) {
       assert.ok(parts.some((part) => part.startsWith(`layer ${i + 1}`) && part.includes("weights of norm")), parts.join("\n"));
@@ -320,7 +325,7 @@ if (!program()) {
     await cell("Events received").filter({ hasText: "–" }).waitFor(WAIT);
     assert.deepEqual(new Set((await rows()).values()), new Set(["–"]), "the intake is not known");
     const system = await facts();
-    assert.deepEqual(["Event connections", "Keys in memory", "Keys in the store"].map((name) => system.get(name)), ["–", "–", "–"]);
+    assert.deepEqual(["Connections", "Keys in memory", "Keys in the store"].map((name) => system.get(name)), ["–", "–", "–"]);
     assert.notEqual(system.get("Streams"), "–");
     await scene.open("#/stream/log-api/learner");
     await fact("Corrections that wait").waitFor(WAIT);

@@ -14,7 +14,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** Excess below which a part is not marked, in bits. */
-const ODD_BITS = 3;
+export const ODD_BITS = 3;
 
 /** Cuts a text at places that are given in bytes. */
 export function cut(text: string, parts: Part[]): Piece[] {
@@ -93,10 +93,21 @@ export function fieldsOf(event: EventJson | null, parts: Part[]): { name: string
   const { data } = event;
   if (data !== null && typeof data === "object" && !Array.isArray(data)) {
     for (const [name, value] of Object.entries(data)) one(name, value);
+  } else if (typeof data === "string") {
+    parts = parts.map((part) => inLine(data, part));
+    one("value", data);
   } else if (data !== undefined) one("value", data);
   if (event.feedback) out.push({ name: "feedback", pieces: [{ text: feedbackWords(event.feedback), odd: 0 }] });
   if (event.end) out.push({ name: "end", pieces: [{ text: "the key ends", odd: oddest === undefined ? 1 : 0 }] });
   return out;
+}
+
+/** A part with its place in a line: what stands in a slot of it is found by what it is. */
+function inLine(line: string, part: Part): Part {
+  const at = part.place || part.name === "value" || !part.value ? -1 : line.indexOf(part.value);
+  if (at < 0) return part;
+  const start = encoder.encode(line.slice(0, at)).length;
+  return { ...part, name: "value", place: [start, start + encoder.encode(part.value!).length] };
 }
 
 /** The pieces of a vector, with its odd elements marked: each of them is a part of its own. */

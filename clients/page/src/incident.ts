@@ -4,7 +4,7 @@ import { ProblemError, type AlarmEvent, type Part, type WhyAnswer } from "surmis
 import { pause } from "surmise/pause";
 import { daemon, words } from "./daemon";
 import { clear, h } from "./dom";
-import { eventElement, expectedWords } from "./eventtext";
+import { eventElement, expectedWords, ODD_BITS } from "./eventtext";
 import { MEANS } from "./facts";
 import { ago, beganWords, clock, kindWords, moment, plural, rarity } from "./format";
 import { isMuted, muteId, said, say } from "./local";
@@ -121,7 +121,9 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
 }
 
 function instead(parts: Part[], why: WhyAnswer | string | undefined): HTMLElement | null {
-  const part = oddest(parts);
+  // of the oddest part of which it can be told
+  const told = parts.filter((part) => expectedWords(part.expected) !== "" && part.excess_bits > ODD_BITS);
+  const part = oddest(told) ?? oddest(parts);
   const expected = expectedWords(part?.expected);
   if (expected && part) {
     const what = part.name === "value" ? "Expected" : `Expected of ${part.name}`;

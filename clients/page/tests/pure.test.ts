@@ -10,6 +10,7 @@ import { filled } from "../src/course";
 import { dayOf, dayWords } from "../src/day";
 import { differenceWords, figure, joined, nameOf, progress, sameWords, simpleLoss, specOf, stateWords, yardstick, type Wish } from "../src/curves";
 import { cut, expectedWords, fieldsOf, isSought, numberOf } from "../src/eventtext";
+import { depths } from "../src/flow";
 import { beganWords, bits, bytes, count, fixed, num, percent, rarity, rough, short, span } from "../src/format";
 import { meanSince, parseMetrics, sum } from "../src/metrics";
 import { Seen } from "../src/seen";
@@ -129,6 +130,9 @@ test("the odd word of a text is marked by its place in bytes", () => {
   const fields = fieldsOf({ data: { page: "/a", ms: 9 } }, [part({ name: "ms", excess_bits: 9 }), part({ name: "page", excess_bits: -1 })]);
   assert.deepEqual(fields.map((f) => [f.name, f.pieces[0]!.odd]), [["page", 0], ["ms", 1]]);
   assert.deepEqual(fieldsOf(null, []), []);
+  // what stands in a slot of a line has no place of its own
+  const slots = [part({ name: "path/slot 1", value: "/pay", excess_bits: 9 }), part({ name: "status", value: "502", excess_bits: 9.5 }), part({ name: "slot 1", value: "10.0.0.7", excess_bits: 1 }), part({ name: "value", value: "<ip> <path> <number>", excess_bits: 2 })];
+  assert.deepEqual(fieldsOf({ data: "é 10.0.0.7 /pay 502" }, slots)[0]!.pieces.map((p) => [p.text, p.odd]), [["é 10.0.0.7 ", 0], ["/pay", 2], [" ", 0], ["502", 1]]);
 });
 
 test("an element of a vector is a part of its own", () => {
@@ -177,6 +181,12 @@ test("metrics are read with their labels", () => {
   assert.equal(sum(early, "surmise_a_total", { kind: "b" }), 3);
   assert.equal(meanSince(parseMetrics("surmise_t_sum 5\nsurmise_t_count 10\n"), early, "surmise_t"), 0.5);
   assert.equal(meanSince(early, early, "surmise_t"), null);
+});
+
+test("stages stand after all that they read", () => {
+  const stage = (name: string, ...reads: string[]) => ({ name, about: "", reads, parts: [] });
+  assert.deepEqual(depths([]), []);
+  assert.deepEqual(depths([stage("a"), stage("b", "a"), stage("c", "a"), stage("d", "c", "a"), stage("e", "b", "d")]), [0, 1, 1, 2, 3]);
 });
 
 test("keys are listed by the rarest of their events", () => {

@@ -33,8 +33,8 @@ pub struct FieldDescription {
     pub count: u64,
     /// Mean surprise of a value, in bits.
     pub loss_bits: f64,
-    /// The parts of the model in the order in which a value meets them: a title, and what stands under it.
-    pub parts: Vec<(String, Vec<NamedPart>)>,
+    /// The stages through which a value goes in the model, each after those that it reads.
+    pub flow: Vec<FlowStage>,
     /// The whole experts of the outer mixture.
     pub experts: Vec<ExpertState>,
     /// The network, if the field's model has one of its own.
@@ -43,6 +43,21 @@ pub struct FieldDescription {
     /// Of a number, how often its value fell into each tenth of the predicted distribution, where that was measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tenths: Vec<f64>,
+}
+
+/// A stage of a field's model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FlowStage {
+    /// Its name; no two stages of a field have the same. What is `network`, `experts` or `mixture` is told in more
+    /// detail beside the flow.
+    pub name: String,
+    /// What it does.
+    pub about: String,
+    /// The names of the stages that it reads.
+    pub reads: Vec<String>,
+    /// What stands in it.
+    pub parts: Vec<NamedPart>,
 }
 
 /// A part of a model that has a name.

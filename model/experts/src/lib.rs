@@ -9,12 +9,14 @@
 //! | `polynomial` | [`PolynomialShare`], a mixture of whole forecasts whose regret is bounded in any convex loss |
 //! | `points` | [`PointMixture`], the point forecast made of many under one loss; `second_layer` mixes its mixtures |
 //! | `running_mean` | [`RunningMean`], the mean that counts first and then forgets |
+//! | `flow` | [`DeclaredStage`], a stage of a model, for whoever draws it |
 //!
-//! Everything here is pure: no clock, no randomness, no allocation. Sums have one fixed order, so that equal inputs
-//! give equal bits on every machine.
+//! Everything that predicts is pure: no clock, no randomness, no allocation. Sums have one fixed order, so that equal
+//! inputs give equal bits on every machine.
 
 mod bits;
 mod excess;
+mod flow;
 mod point_kernels;
 mod points;
 mod polynomial;
@@ -25,6 +27,7 @@ mod specialists;
 
 pub use bits::{BitShare, NibbleWalk, SYMBOL_EXPERTS_MAX, SymbolWalk};
 pub use excess::Excess;
+pub use flow::DeclaredStage;
 pub use points::{MIXED_PARTS, MixedPoint, PointInputs, PointLoss, PointMixture};
 pub use polynomial::PolynomialShare;
 pub use running_mean::RunningMean;

@@ -6,10 +6,12 @@ use crate::measures::expert_names;
 use crate::number_fields::NumberFields;
 use crate::symbol_field::SymbolField;
 use std::collections::BTreeMap;
-use surmise_event::{ExpertState, FieldDescription, LayerState, LearnerDescription, NamedPart, NetworkState};
+use surmise_event::{
+    ExpertState, FieldDescription, FlowStage, LayerState, LearnerDescription, NamedPart, NetworkState,
+};
 use surmise_network::LayerHealth;
 use surmise_number::NumberModel;
-use surmise_symbol::SymbolModel;
+use surmise_symbol::{DeclaredStage, SymbolModel};
 
 /// Experts that stand for the best simple predictor of a field: what somebody would write in an afternoon.
 const SIMPLE_EXPERTS: [&str; 9] =
@@ -57,8 +59,8 @@ impl Learner {
         sums.into_iter().map(|(name, (sum, fields))| (name, sum / fields as f64)).collect()
     }
 
-    /// Of the intervals of numbers the share that each promises to hold, .9, .5 and .99, and the share that it held over
-    /// all fields; nothing before the first number.
+    /// Of the intervals of numbers the share that each promises to hold, .9, .5 and .99, and the share that it held
+    /// over all fields; nothing before the first number.
     pub fn coverage(&self) -> Vec<(f64, f64)> {
         self.measures.tally.coverage()
     }
@@ -80,11 +82,11 @@ impl Learner {
         let (model, sums) = (&self.models.fields[field], &self.measures.tally.fields[field]);
         let described = &self.schema.fields[field];
         let bits = |nats: f64| nats * std::f64::consts::LOG2_E / sums.count.max(1) as f64;
-        let (parts, abouts) = parts_of(model);
+        let flow = self.flow_of(model);
         let weights = self.weights_of(model);
         let experts = expert_names(model).into_iter().enumerate().map(|(i, name)| ExpertState {
             name: name.into(),
-            about: abouts.iter().find(|part| part.name == name).map(|part| part.about.clone()).unwrap_or_default(),
+            about: about_of(&flow, name),
             weight: weights.get(i).copied().unwrap_or(0.0),
             loss_bits: bits(sums.experts.get(i).copied().unwrap_or(0.0)),
         });
@@ -94,11 +96,22 @@ impl Learner {
             kind: described.kind.name().into(),
             count: sums.count,
             loss_bits: bits(sums.nats),
-            parts,
             experts: experts.collect(),
+            flow,
             network: self.network_of(model),
             tenths: if sums.measured > 0 { sums.tenths.iter().map(|tenth| tenth / measured).collect() } else { vec![] },
         }
+    }
+
+    /// The stages of a field's model; those of a number are there from its first value on.
+    fn flow_of(&self, model: &FieldModel) -> Vec<FlowStage> {
+        let declared = match (&model.model, model.symbols()) {
+            (Model::Number(_), _) => {
+                self.models.numbers.as_ref().and_then(NumberFields::made_model).map(NumberModel::flow)
+            }
+            (_, symbols) => symbols.map(|symbols| symbols.spec().flow()),
+        };
+        declared.unwrap_or_default().into_iter().map(flow_stage).collect()
     }
 
     /// The network of a field, if it has one; number fields share theirs.
@@ -125,19 +138,21 @@ impl Learner {
     }
 }
 
-/// The parts of a field's model, and what is said of its experts.
-fn parts_of(model: &FieldModel) -> (Vec<(String, Vec<NamedPart>)>, Vec<NamedPart>) {
-    let Some(symbols) = model.symbols() else { return (Vec::new(), Vec::new()) };
-    let described = symbols.spec().describe();
-    let named = |parts: Vec<surmise_symbol::DeclaredPart>| -> Vec<NamedPart> {
-        parts.into_iter().map(|part| NamedPart { name: part.name, about: part.about }).collect()
-    };
-    let parts = vec![
-        ("contexts".to_owned(), named(described.contexts)),
-        ("inputs of the mixer".to_owned(), named(described.inputs)),
-        ("weight sets".to_owned(), named(described.weight_sets)),
-    ];
-    (parts, named(described.experts))
+/// What the stages say of an expert, which is a part of a late one or a stage itself.
+fn about_of(flow: &[FlowStage], expert: &str) -> String {
+    let part = flow.iter().rev().flat_map(|stage| &stage.parts).find(|part| part.name == expert);
+    let stage = || flow.iter().find(|stage| stage.name == expert).map(|stage| &stage.about);
+    part.map(|part| &part.about).or_else(stage).cloned().unwrap_or_default()
+}
+
+fn flow_stage(stage: DeclaredStage) -> FlowStage {
+    let parts = stage.parts.into_iter().map(|(name, about)| NamedPart { name, about });
+    FlowStage {
+        name: stage.name.into(),
+        about: stage.about.into(),
+        reads: stage.reads.into_iter().map(str::to_owned).collect(),
+        parts: parts.collect(),
+    }
 }
 
 /// The network of a model of symbols, if it has one.

@@ -40,6 +40,7 @@
 //! | `smooth` | averages, trends, the mean rise of a counter |
 //! | `t3`, `density` | Student's t, the logarithmic density and the background |
 //! | `point_masses`, `grid` | masses of single values |
+//! | `flow` | the stages as people are told them |
 //! | `calibrate` | the correction of a distribution by its own record |
 //! | `symbols` | what symbols of the event say |
 //! | `horizon` | several events ahead, learnt for each lead |
@@ -54,9 +55,9 @@
 //!    the expert's t₃, in the column's units, or `None` where it has nothing to say of this event. `ExpertInputs` holds
 //!    all that is known before an event; a forecast that extrapolates goes through `inputs.keep`, which holds it in the
 //!    column's range.
-//! 2. Add `row("name", ExpertGroup::Simple, name, ScaleRule::Errors)` after the last row. `ScaleRule` says how wide the
-//!    t₃ is; `ExpertGroup::Stacked` makes the centre an input of the stack as well; such a row goes after the last
-//!    `Stacked` row instead, anywhere else does not compile, and all later lanes move.
+//! 2. Add `row("name", "what it is", ExpertGroup::Simple, name, ScaleRule::Errors)` after the last row. `ScaleRule`
+//!    says how wide the t₃ is; `ExpertGroup::Stacked` makes the centre an input of the stack as well; such a row goes
+//!    after the last `Stacked` row instead, anywhere else does not compile, and all later lanes move.
 //!
 //! Lanes, weights, scales, the name in reports, [`NumberModel::expert_shares`] and the state follow. A model with
 //! another table has another state: hashes change, and checkpoints of before are refused, so raise `FORMAT` in
@@ -71,6 +72,7 @@ mod column;
 mod components;
 mod density;
 mod dims;
+mod flow;
 mod grid;
 mod horizon;
 mod key;

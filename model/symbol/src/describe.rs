@@ -5,8 +5,9 @@ use crate::inputs::CONTEXT_INPUTS;
 use crate::sources::Sources;
 use crate::spec::Spec;
 use crate::weight_sets::weight_sets;
-use crate::whole_experts::whole_experts;
+use crate::whole_experts::{NETWORK, whole_experts};
 use std::fmt;
+use surmise_experts::DeclaredStage;
 
 /// A context, an input of the mixer, a weight set or a whole expert.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,32 @@ impl Spec {
             experts: experts.map(|(name, about)| part(name.into(), about, None)).collect(),
         }
     }
+
+    /// Lists the stages through which a symbol goes in the models of the recipe, each after those that it reads. A
+    /// recipe without a network has no stage of that.
+    pub fn flow(&self) -> Vec<DeclaredStage> {
+        let SpecDescription { contexts, inputs, weight_sets, experts } = self.describe();
+        let named = |parts: Vec<DeclaredPart>| parts.into_iter().map(|part| (part.name, part.about)).collect();
+        let network = self.network.is_some().then_some(NETWORK);
+        let stage = |name, about, reads: &[Option<&'static str>], parts| {
+            let reads = reads.iter().copied().flatten().collect();
+            DeclaredStage { name, about, reads, parts: named(parts) }
+        };
+        let network_stage = stage(NETWORK, "says every bit of the symbol from the key's past", &[Some("past")], vec![]);
+        let mut flow = vec![
+            stage("past", "what is remembered of the key and the stream, and the event's earlier fields", &[], vec![]),
+            stage("contexts", "each counts what came after it", &[Some("past")], contexts),
+        ];
+        flow.extend(network.is_some().then_some(network_stage));
+        flow.extend([
+            stage("inputs", "what contexts and others say of each bit", &[Some("contexts"), network], inputs),
+            stage("weights", "chosen by what is at hand", &[Some("past")], weight_sets),
+            stage("mixer", "weighs the inputs anew at each bit", &[Some("inputs"), Some("weights")], vec![]),
+            stage("experts", "could predict alone", &[Some("contexts"), network, Some("mixer")], experts),
+            stage("mixture", "never much worse than its best expert", &[Some("experts")], vec![]),
+        ]);
+        flow
+    }
 }
 
 impl fmt::Display for SpecDescription {
@@ -84,6 +111,8 @@ impl fmt::Display for SpecDescription {
 mod tests {
     use super::*;
     use crate::code::Code;
+    use crate::spec::NetworkSpec;
+    use surmise_network::Engine;
 
     /// What ablation leaves out of a recipe is no longer listed, unless it keeps its place and says nothing.
     #[test]
@@ -103,6 +132,32 @@ mod tests {
                     _ => assert_eq!(named(&less), 0, "{component:?}"),
                 }
             }
+        }
+    }
+
+    #[test]
+    fn stages_read_those_before_them() {
+        let network = NetworkSpec {
+            layers: 1,
+            hidden: 16,
+            chunk: 8,
+            rate: 0.01,
+            head_rate: 0.01,
+            lags: 1,
+            rows_max: 256,
+            nodes_max: 256,
+            engine: Engine::default(),
+            delay_chunks: 0,
+        };
+        let with_network = Spec { network: Some(network), ..Spec::symbols(true, 1) };
+        for (spec, networked) in [(Spec::bytes(false, 1), false), (with_network, true)] {
+            let flow = spec.flow();
+            for (i, stage) in flow.iter().enumerate() {
+                let known: Vec<_> = flow[..i].iter().map(|earlier| earlier.name).collect();
+                assert!(stage.reads.iter().all(|read| known.contains(read)), "{stage:?}");
+                assert!(!known.contains(&stage.name), "{stage:?}");
+            }
+            assert_eq!(flow.iter().any(|stage| stage.name == NETWORK), networked);
         }
     }
 

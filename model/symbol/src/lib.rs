@@ -124,5 +124,5 @@ pub use network_worth::NetworkSavings;
 pub use number_learners::NUMBERS_MAX;
 pub use query::Probe;
 pub use spec::{Layout, NetworkSpec, Spec, SymbolAblation};
-pub use surmise_experts::Excess;
+pub use surmise_experts::{DeclaredStage, Excess};
 pub use whole_experts::expert_names;

@@ -20,31 +20,65 @@ use surmise_experts::ExpertSet;
 /// PREDICTOR §8 says what they are for; the losses of each expert in the report of `surmise replay` say what they
 /// are worth on a stream.
 pub(crate) const DENSITY: &[DensityExpert] = &[
-    // name, group, centre, scale
-    row("last", ExpertGroup::Stacked, last, ScaleRule::Errors),
-    row("mean", ExpertGroup::Stacked, mean, ScaleRule::Errors),
-    row("trend", ExpertGroup::Stacked, trend, ScaleRule::Errors),
-    row("day", ExpertGroup::Stacked, day, ScaleRule::Errors),
-    row("day-step", ExpertGroup::Stacked, day_step, ScaleRule::Errors),
-    row("linear-own", ExpertGroup::Stacked, linear_own, ScaleRule::Errors),
-    row("linear-all", ExpertGroup::Stacked, linear_all, ScaleRule::Errors),
-    row("network", ExpertGroup::Network, silent, ScaleRule::Errors),
-    row("stack", ExpertGroup::Stack, silent, ScaleRule::Errors),
-    row("stack-key", ExpertGroup::Stack, silent, ScaleRule::KeyErrors),
-    row("stack-narrow", ExpertGroup::Stack, silent, ScaleRule::Narrow),
-    row("level", ExpertGroup::Always, slow_mean, ScaleRule::Errors),
-    row("last-key", ExpertGroup::Simple, last, ScaleRule::KeyChanges),
-    row("line", ExpertGroup::Simple, line, ScaleRule::Errors),
-    row("log", ExpertGroup::Log, silent, ScaleRule::Errors),
-    row("background", ExpertGroup::Background, silent, ScaleRule::Errors),
+    // name, what it is, group, centre, scale
+    row("last", "the key's value before", ExpertGroup::Stacked, last, ScaleRule::Errors),
+    row("mean", "the key's mean, which forgets", ExpertGroup::Stacked, mean, ScaleRule::Errors),
+    row("trend", "level and damped trend of the key (Holt)", ExpertGroup::Stacked, trend, ScaleRule::Errors),
+    row("day", "the value one day before", ExpertGroup::Stacked, day, ScaleRule::Errors),
+    row(
+        "day-step",
+        "the value before, and most of the change of one day before",
+        ExpertGroup::Stacked,
+        day_step,
+        ScaleRule::Errors,
+    ),
+    row("linear-own", "a regression on the field's own past", ExpertGroup::Stacked, linear_own, ScaleRule::Errors),
+    row("linear-all", "a regression on the past of all fields", ExpertGroup::Stacked, linear_all, ScaleRule::Errors),
+    row("network", "the network", ExpertGroup::Network, silent, ScaleRule::Errors),
+    row("stack", "the stack's forecast", ExpertGroup::Stack, silent, ScaleRule::Errors),
+    row(
+        "stack-key",
+        "the stack's forecast, as wide as the key's own errors",
+        ExpertGroup::Stack,
+        silent,
+        ScaleRule::KeyErrors,
+    ),
+    row("stack-narrow", "the stack's forecast, much narrower", ExpertGroup::Stack, silent, ScaleRule::Narrow),
+    row("level", "the field's slow mean over all keys", ExpertGroup::Always, slow_mean, ScaleRule::Errors),
+    row(
+        "last-key",
+        "the value before, as wide as the key's own changes",
+        ExpertGroup::Simple,
+        last,
+        ScaleRule::KeyChanges,
+    ),
+    row("line", "the line through the key's last two values", ExpertGroup::Simple, line, ScaleRule::Errors),
+    row("log", "the logarithm of the value, while all are positive", ExpertGroup::Log, silent, ScaleRule::Errors),
+    row("background", "some mass for every value", ExpertGroup::Background, silent, ScaleRule::Errors),
 ];
 
 /// Experts that forecast from what is known of the same event; the first is the mixture of all of [`DENSITY`].
 pub(crate) const CONDITIONAL: [&str; 4] = ["density", "given-errors", "given-values", "given-symbols"];
+/// What each of them is, for people.
+pub(crate) const CONDITIONAL_ABOUT: [&str; CONDITIONAL_EXPERTS] = [
+    "what was expected before the event",
+    "a regression on the errors of the event's fields before it",
+    "a regression on the values of the event's fields before it",
+    "what the event's symbols say",
+];
 
 /// Experts that put mass on single values. The first is the density: before the event the mixture of [`DENSITY`],
 /// within it the mixture of [`CONDITIONAL`]. Each of the two distributions has weights and a calibrator of its own.
 pub(crate) const POINT_MASSES: [&str; 6] = ["density", "repeat", "frequent", "following", "step", "grid"];
+/// What each of them is, for people.
+pub(crate) const POINT_MASSES_ABOUT: [&str; POINT_MASS_EXPERTS] = [
+    "no single value",
+    "the value before again",
+    "values that came often",
+    "values that came often after the one before",
+    "the value before, changed as it often changes",
+    "all values that are remembered",
+];
 
 /// How many experts forecast a density from the past.
 pub(crate) const DENSITY_EXPERTS: usize = DENSITY.len();
@@ -104,8 +138,10 @@ pub(crate) const DENSITY_ALONE: ExpertSet = ExpertSet::first(1);
 /// One expert of [`DENSITY`].
 pub(crate) struct DensityExpert {
     /// Its name in reports.
-    pub(super) name: &'static str,
-    pub(super) group: ExpertGroup,
+    pub(crate) name: &'static str,
+    /// What it is, for people.
+    pub(crate) about: &'static str,
+    pub(crate) group: ExpertGroup,
     /// The centre of its distribution, in the column's units; `None` where it has nothing to say of this event. The
     /// expert then has no weight in the mixture, and the stack sees the key's last value in its place. It is asked only
     /// for keys that have a value.
@@ -224,11 +260,12 @@ fn silent(_: &ExpertInputs<'_>) -> Option<f64> {
 
 const fn row(
     name: &'static str,
+    about: &'static str,
     group: ExpertGroup,
     centre: fn(&ExpertInputs<'_>) -> Option<f64>,
     scale: ScaleRule,
 ) -> DensityExpert {
-    DensityExpert { name, group, centre, scale }
+    DensityExpert { name, about, group, centre, scale }
 }
 
 /// The lane of the density expert with this name, at compile time.

@@ -1,0 +1,120 @@
+// How a value flows through a field's model: a graph of its stages, drawn from the code's own description.
+
+import type { FieldDescription, FlowStage } from "surmise";
+import { clear, h, svg } from "./dom";
+import { bits, count, num, percent, plural } from "./format";
+
+interface Item {
+  name: string;
+  about: string;
+  part?: number;
+  end?: string;
+}
+
+/** Below this width, in pixels, stages stand one below the other. */
+const NARROW = 640;
+
+/** How many stages a value goes through before each, by the longest way. */
+export function depths(flow: FlowStage[]): number[] {
+  const depth = new Map<string, number>();
+  return flow.map(({ name, reads }) => {
+    const own = Math.max(-1, ...reads.map((read) => depth.get(read) ?? -1)) + 1;
+    depth.set(name, own);
+    return own;
+  });
+}
+
+/** The stages of a field's model, each a button that shows its parts below; `opened` keeps which one is open. */
+export function lane(field: FieldDescription, place: number, opened: Map<string, string>): HTMLElement {
+  const { flow } = field;
+  const at = depths(flow);
+  // a name may hold blanks, which an id may not
+  const panel = h("div", { class: "panel", id: `parts-${place}` });
+  const buttons = flow.map((stage) =>
+    h("button", { type: "button", class: "stage", "aria-controls": panel.id, onclick: () => show(opened.get(field.name) === stage.name ? "" : stage.name) }, h("span", { class: "what" }, stage.name), h("span", { class: "figure" }, figure(stage, field))));
+  const show = (name: string) => {
+    opened.set(field.name, name);
+    buttons.forEach((button, i) => button.setAttribute("aria-expanded", String(flow[i]!.name === name)));
+    const stage = flow.find((stage) => stage.name === name);
+    panel.hidden = stage === undefined;
+    if (stage !== undefined) clear(panel, h("p", { class: "facts" }, said(stage)), h("ul", { class: "plain inside" }, ...items(stage, field).map(row)));
+  };
+  show(opened.get(field.name) ?? (flow.some((stage) => stage.name === "experts") ? "experts" : "mixture"));
+  const ways = svg("svg", { class: "ways", "aria-hidden": "true" });
+  const columns = Array.from({ length: Math.max(-1, ...at) + 1 }, (_, depth) => h("li", {}, ...buttons.filter((_, i) => at[i] === depth)));
+  const stages = h("div", { class: "flow" }, ways, h("ol", { class: "stages" }, ...columns));
+  // a removed element has no size and is not looked at any more
+  new ResizeObserver(() => drawWays(stages, ways, flow, buttons)).observe(stages);
+  return h("div", { class: "lane" }, h("h3", {}, h("bdi", {}, field.name), " ", h("span", { class: "dim" }, field.kind === field.name ? "" : field.kind)), flow.length === 0 ? h("p", { class: "dim" }, "It has a model from its second value on.") : stages, panel);
+}
+
+/** Draws who reads whom: from each stage's end to the beginning of those that read it. */
+function drawWays(stages: HTMLElement, ways: SVGElement, flow: FlowStage[], buttons: HTMLElement[]): void {
+  const own = stages.getBoundingClientRect();
+  stages.classList.toggle("narrow", own.width < NARROW);
+  const down = own.width < NARROW;
+  const box = new Map(flow.map((stage, i) => [stage.name, buttons[i]!.getBoundingClientRect()]));
+  const paths = flow.flatMap((stage) => stage.reads.map((read) => {
+    const [from, to] = [box.get(read), box.get(stage.name)];
+    if (!from || !to) return null;
+    const [x1, y1, x2, y2] = down
+      ? [from.left + from.width / 2, from.bottom, to.left + to.width / 2, to.top]
+      : [from.right, from.top + from.height / 2, to.left, to.top + to.height / 2];
+    const [a, b, c, d] = [x1 - own.left, y1 - own.top, x2 - own.left, y2 - own.top].map((x) => Math.round(x));
+    const [mx, my] = [Math.round((a! + c!) / 2), Math.round((b! + d!) / 2)];
+    return svg("path", { d: down ? `M${a} ${b}C${a} ${my} ${c} ${my} ${c} ${d}` : `M${a} ${b}C${mx} ${b} ${mx} ${d} ${c} ${d}` });
+  }));
+  ways.setAttribute("viewBox", `0 0 ${Math.max(1, Math.round(own.width))} ${Math.max(1, Math.round(own.height))}`);
+  ways.replaceChildren(...paths.filter((path) => path !== null));
+}
+
+/** What a stage does, and whom it reads. */
+const said = ({ about, reads }: FlowStage): string => `${about.charAt(0).toUpperCase()}${about.slice(1)}.${reads.length > 0 ? ` It reads: ${reads.join(", ")}.` : ""}`;
+
+/** What is most worth knowing of a stage at a glance. */
+function figure(stage: FlowStage, field: FieldDescription): string {
+  const top = byWeight(field)[0];
+  if (stage.name === "network" && field.network) return `${field.network.layers} × ${field.network.hidden}`;
+  if (stage.name === "network") return "not yet";
+  if (stage.name === "experts") return top ? `${top.name} ${top.end}` : "none yet";
+  if (stage.name === "mixture") return `${bits(field.loss_bits)} bits`;
+  return stage.parts.length > 0 ? String(stage.parts.length) : "";
+}
+
+/** The experts of the mixture, by what they count now. */
+const byWeight = (field: FieldDescription) =>
+  [...field.experts].sort((a, b) => b.weight - a.weight).map((e) => ({ name: e.name, about: e.about, part: e.weight, end: percent(e.weight), loss: e.loss_bits }));
+
+/** What stands in a stage. */
+function items(stage: FlowStage, field: FieldDescription): Item[] {
+  const whole = field.flow.some(({ name }) => name === "experts") ? "experts" : "mixture";
+  if (stage.name === "network") return networkItems(field);
+  const experts = stage.name === whole ? byWeight(field).map(({ loss, ...e }) => ({ ...e, end: `${bits(loss)} bits` })) : stage.parts;
+  const scored = stage.name === "mixture" ? [{ name: "mean surprise of a value", about: `${bits(field.loss_bits)} bits over ${plural(field.count, "value")}, each scored before it was learnt` }] : [];
+  return [...scored, ...experts];
+}
+
+function networkItems({ network }: FieldDescription): Item[] {
+  if (!network) return [{ name: "none yet", about: "it is made with the first values" }];
+  return [
+    { name: "weights", about: count(network.parameters) },
+    { name: "chunk", about: `${network.chunk} steps of backpropagation` },
+    { name: "challengers", about: `${plural(network.promotions, "promotion")} of ${plural(network.trials, "trial")}` },
+    { name: "refused updates", about: count(network.updates_rejected) },
+    ...(network.gain == null ? [] : [{ name: "saves", about: `${percent(network.gain)} of the field's bits` }]),
+    ...network.each_layer.flatMap((layer, i) => [
+      { name: `layer ${i + 1}`, about: `weights of norm ${num(layer.weight_norm)}, gradients of norm ${num(layer.gradient_norm)}` },
+      { name: `dead units of layer ${i + 1}`, about: layer.dead_units === 0 ? "none" : `${count(layer.dead_units)} of ${count(network.hidden)}: nothing depends on them` },
+    ]),
+    { name: "sleeps", about: network.sleeps ? "yes: it saved less than a thousandth of the bits" : "no" },
+  ];
+}
+
+const row = (item: Item): HTMLElement =>
+  h("li", {}, h("span", { class: "name" }, item.name, item.end ? h("span", { class: "end" }, item.end) : null), item.part === undefined ? null : weightBar(item.part), h("span", { class: "dim" }, item.about));
+
+function weightBar(part: number): HTMLElement {
+  const fill = h("span", { class: "fill" });
+  fill.style.width = `${part * 100}%`;
+  return h("span", { class: "meter", "aria-hidden": "true" }, fill);
+}
