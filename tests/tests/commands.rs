@@ -242,6 +242,22 @@ fn a_daemon_is_fed_watched_and_asked() {
     assert!(outcome["surprise_bits"].as_f64().is_some_and(|b| b > 4.0), "{outcome}");
 }
 
+/// What a daemon has of a file is told of one stream; another stream gets all of it.
+#[test]
+fn a_file_goes_once_to_each_stream() {
+    let dir = tempfile::tempdir().unwrap();
+    let d = TestDaemon::start(&dir.path().join("state"));
+    let file = dir.path().join("f.csv");
+    std::fs::write(&file, "x\n1\n2\n3\n").unwrap();
+    for (stream, sent) in [("a", true), ("b", true), ("a", false)] {
+        let out = d.surmise(&["send", file.to_str().unwrap(), "--stream", stream]);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.success() && said.contains("resumes after") != sent, "{stream}: {said}");
+        let (_, status) = d.get(&format!("/api/v1/streams/{stream}"));
+        assert_eq!(status["offset"], 3, "{stream}: {said}");
+    }
+}
+
 #[test]
 fn outcomes_and_next_come_back_on_request() {
     let dir = tempfile::tempdir().unwrap();

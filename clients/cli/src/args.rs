@@ -1,7 +1,7 @@
 //! The command line as a whole.
 
 use crate::global::Global;
-use crate::{audit, checkpoint, feedback, inspect, next, pipe, producer, send, status, stream, top, watch, why};
+use crate::{audit, checkpoint, doctor, feedback, inspect, next, pipe, producer, send, status, stream, top, watch, why};
 #[cfg(feature = "learner")]
 use crate::{demo, eval, export, fsck, replay, token};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Top(top::TopArgs),
     /// List streams, show one, or change one: reset, rename, delete, another schema.
     Stream(stream::StreamArgs),
+    /// Examine a daemon, or what one would be started with, and say what to do.
+    Doctor(doctor::DoctorArgs),
     /// List what operators did: resets, restores, deletions and the like.
     Audit(audit::AuditArgs),
     /// Have a producer forgotten that is locked out.

@@ -9,6 +9,7 @@ mod audit;
 mod checkpoint;
 #[cfg(feature = "learner")]
 mod demo;
+mod doctor;
 #[cfg(feature = "learner")]
 mod eval;
 #[cfg(feature = "learner")]
@@ -78,6 +79,7 @@ fn run(global: Global, command: Command) -> Result<(), Failure> {
         #[cfg(feature = "learner")]
         Command::Export(a) => export::run(&global, &a),
         Command::Status(a) => status::run(&global, &a),
+        Command::Doctor(a) => doctor::run(&global, &a),
         Command::Top(a) => top::run(&global, &a),
         Command::Stream(a) => stream::run(&global, &a),
         Command::Audit(a) => audit::run(&global, &a),

@@ -25,8 +25,8 @@ pub(crate) struct SendArgs {
     /// The stream; the daemon's default stream if neither this nor the events name one.
     #[arg(long, value_name = "STREAM")]
     stream: Option<String>,
-    /// The name under which the daemon remembers what it has; by default made of this host and the files, so that
-    /// sending the same files again resumes. Standard input gets a new name every time.
+    /// The name under which the daemon remembers what it has; by default made of this host, the files and the stream,
+    /// so that sending the same files there again resumes. Standard input gets a new name every time.
     #[arg(long, value_name = "NAME")]
     producer: Option<String>,
     /// The producer's epoch; a higher one starts afresh and shuts out the lower ones.
@@ -269,7 +269,7 @@ fn known_schema(global: &Global, args: &SendArgs) -> Option<Schema> {
     Some(status.schema).filter(|s| !s.fields.is_empty())
 }
 
-/// A name that is the same whenever the same files are sent from the same place.
+/// A name that is the same whenever the same files are sent from the same place to the same stream.
 fn producer(args: &SendArgs) -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let files = &args.recording.files;
@@ -279,7 +279,9 @@ fn producer(args: &SendArgs) -> String {
     }
     let full = |f: &std::path::PathBuf| std::fs::canonicalize(f).unwrap_or_else(|_| f.clone()).display().to_string();
     let paths: Vec<String> = files.iter().map(full).collect();
-    let name = format!("{host}:{}", paths.join(":"));
+    // what one stream has of a file another one has not
+    let stream = args.stream.as_deref().map_or(String::new(), |stream| format!("->{stream}"));
+    let name = format!("{host}:{}{stream}", paths.join(":"));
     // longer names would make every hello long; a hash keeps them apart
     const NAME_BYTES_MAX: usize = 200;
     if name.len() <= NAME_BYTES_MAX {
