@@ -1,7 +1,9 @@
 //! The command line as a whole.
 
 use crate::global::Global;
-use crate::{audit, checkpoint, doctor, feedback, inspect, next, pipe, producer, send, status, stream, top, watch, why};
+use crate::{
+    audit, checkpoint, doctor, feedback, inspect, next, pipe, producer, send, status, stream, top, watch, why,
+};
 #[cfg(feature = "learner")]
 use crate::{demo, eval, export, fsck, replay, token};
 use clap::{CommandFactory, Parser, Subcommand};

@@ -180,9 +180,18 @@ fn facts(global: &Global, answer: &Value) -> Result<(), Failure> {
     }
     let mut table = Table::new(2, ["", ""]);
     for (name, value) in answer.as_object().into_iter().flatten() {
-        table.row([name.replace('_', " "), value.as_str().map_or_else(|| value.to_string(), str::to_owned)]);
+        table.row([name.replace('_', " "), shown(value)]);
     }
     Ok(table.lines(Paint::stdout()).iter().skip(1).try_for_each(|line| print_line(line))?)
+}
+
+/// A value for people.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
 }
 
 fn query(stream: &Option<String>) -> Vec<(&'static str, String)> {

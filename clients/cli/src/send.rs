@@ -239,7 +239,8 @@ fn finish(global: &Global, sent: SendOutcome, seconds: f64) -> Result<(), Failur
         print_line(&summary.to_string())?;
     } else {
         let rate = count((records.saturating_sub(skipped) as f64 / seconds.max(1e-3)) as u64);
-        let mut parts = vec![format!("{} records in {seconds:.1} s ({rate}/s)", count(records))];
+        let unit = if records == 1 { "record" } else { "records" };
+        let mut parts = vec![format!("{} {unit} in {seconds:.1} s ({rate}/s)", count(records))];
         let mut more = |n: u64, what: &str| (n > 0).then(|| parts.push(format!("{} {what}", count(n))));
         more(skipped, "already there");
         more(p.duplicates, "duplicates");

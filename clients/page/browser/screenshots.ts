@@ -82,4 +82,4 @@ for (const [look, options] of Object.entries<{ dark?: boolean; phone?: boolean }
   }
   await context.close();
 }
-await own?.end("SIGTERM");
+await own?.end();

@@ -118,7 +118,8 @@ impl SnapshotSchedule {
     pub fn is_due(&self, now: Moment, load: Load) -> bool {
         let (age_min, pauses) = match load {
             Load::Idle => (Duration::from_millis(5), 4),
-            Load::Busy => (Duration::from_millis(50), 20),
+            // a reader costs the learner a sixty-fourth of its time at most, however many there are
+            Load::Busy => (Duration::from_millis(50), 64),
         };
         now.since(self.published_at) >= age_min.max(pauses * self.publish_pause)
     }

@@ -2,8 +2,8 @@
 //! change.
 //!
 //! Of a stream with a target ([`Options::target`](crate::Options::target)) that is the target, given the other fields
-//! of the same event; of other streams it is every field that is not given, each given those that are and, of those
-//! before it, what was expected.
+//! of the same event; of other streams it is every field that is not given, each given those before it: what is known
+//! of them or, where that is not known, what was expected.
 
 use crate::clock::Clocks;
 use crate::expected::{BYTE_SYMBOLS, FIRST_STEP, MEDIAN, QUANTILE_LEVELS, gaps, likely_bins, symbols};
@@ -27,6 +27,8 @@ struct Question<'a> {
     /// A copy, as given numbers move the model on.
     numbers: Option<NumberFields>,
     numbers_begun: bool,
+    /// Whether a number of the event is known: numbers after it are then expected from it, too.
+    number_known: bool,
     step: RolloutStep,
     prediction: Prediction,
     top: usize,
@@ -60,6 +62,7 @@ impl Learner {
             key: key_state,
             numbers: self.models.numbers.clone(),
             numbers_begun: false,
+            number_known: self.options.target.is_some(),
             prediction: Prediction {
                 offset: self.position.offset,
                 model_version: self.position.version,
@@ -171,10 +174,11 @@ impl Learner {
         let (x, expected) = if question.given[i] {
             let x = if let Value::Number(x) = &question.event.values[i] { *x } else { f64::NAN };
             numbers.observe(key, column, x);
+            question.number_known |= x.is_finite();
             (x, None)
         } else {
-            let within = self.options.target.is_some();
-            let expected = number(numbers.made_model()?, column, if within { Given::Within } else { Given::Before });
+            let given = if question.number_known { Given::Within } else { Given::Before };
+            let expected = number(numbers.made_model()?, column, given);
             (expected.0, Some(expected.1))
         };
         let model = numbers.made_model()?;

@@ -127,6 +127,26 @@ fn without_a_target_the_rest_is_expected_from_what_is_given() {
     assert_eq!(nothing.keys().collect::<Vec<_>>(), ["class", "word", "x", "y"]);
 }
 
+/// A number that is known says what to expect of the numbers after it, target or not.
+#[test]
+fn a_known_number_moves_the_numbers_after_it() {
+    let number = |name: &str| Field::new(name, FieldKind::Number);
+    let (mut l, mut random) = (learner(vec![number("x"), number("y")], None), Random::new(7));
+    let fields = |x: f64, y: f64| -> Fields { vec![("x".into(), Datum::Number(x)), ("y".into(), Datum::Number(y))] };
+    for _ in 0..2000 {
+        let x = 10.0 * random.normal();
+        let event = bound(&mut l, &record(None, &fields(x, 100.0 - 3.0 * x + random.normal())));
+        l.observe(&event);
+    }
+    for x in [-15.0, 0.0, 15.0] {
+        let expected = expect(&l, &record(None, &fields(x, 0.0)[..1]));
+        let Expected::Number { mean, median, .. } = &expected["y"] else { panic!("{expected:?}") };
+        for told in [*mean, *median] {
+            assert!((told - (100.0 - 3.0 * x)).abs() < 3.0, "y of {x} is expected at {told}");
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_given_is_refused_by_name() {
     let (mut l, mut random) = (learner(schema(), Some("class")), Random::new(6));

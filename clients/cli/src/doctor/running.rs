@@ -1,6 +1,6 @@
 //! What a running daemon says of itself.
 
-use super::{Finding, Verdict};
+use super::diagnosis::{Diagnosis, Soundness};
 use crate::global::Global;
 use serde_json::Value;
 use std::net::{TcpStream, ToSocketAddrs};
@@ -19,7 +19,7 @@ const UNSAVED_MAX: f64 = 3600.0;
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Examines the daemon that the command line names.
-pub(super) fn examine(global: &Global) -> Result<Vec<Finding>, Failure> {
+pub(super) fn examine(global: &Global) -> Result<Vec<Diagnosis>, Failure> {
     let http = global.http()?;
     let mut findings = Vec::new();
     let health: Value = match http.get("/-/healthy", &[]) {
@@ -27,7 +27,7 @@ pub(super) fn examine(global: &Global) -> Result<Vec<Finding>, Failure> {
         Err(failure) => {
             let advice = "start surmised, or say with --server where it is; with --config FILE surmise doctor examines \
                           what it would be started with";
-            findings.push(Finding::bad(Verdict::Wrong, "daemon", failure.to_string(), advice));
+            findings.push(Diagnosis::bad(Soundness::Wrong, "daemon", failure.to_string(), advice));
             findings.push(socket(global)?);
             return Ok(findings);
         }
@@ -40,7 +40,7 @@ pub(super) fn examine(global: &Global) -> Result<Vec<Finding>, Failure> {
         Ok(system) => system,
         Err(failure) if failure.exit() != Some(Exit::Unreachable) => {
             let advice = "give a token with the role read in SURMISE_TOKEN";
-            findings.push(Finding::bad(Verdict::Look, "the rest", failure.to_string(), advice));
+            findings.push(Diagnosis::bad(Soundness::Look, "the rest", failure.to_string(), advice));
             return Ok(findings);
         }
         Err(failure) => return Err(failure),
@@ -52,38 +52,38 @@ pub(super) fn examine(global: &Global) -> Result<Vec<Finding>, Failure> {
     Ok(findings)
 }
 
-fn state(health: &Value, server: &str) -> Finding {
+fn state(health: &Value, server: &str) -> Diagnosis {
     let word = health["status"].as_str().unwrap_or("unknown");
     let detail = health["detail"].as_str().unwrap_or("what it waits for is in its log");
     match word {
-        "ok" => Finding::fine("daemon", format!("it answers at {server}")),
-        "starting" | "stopping" => Finding::bad(Verdict::Look, "daemon", format!("it is {word}"), detail),
-        _ => Finding::bad(Verdict::Wrong, "daemon", format!("its state is {word}"), detail),
+        "ok" => Diagnosis::fine("daemon", format!("it answers at {server}")),
+        "starting" | "stopping" => Diagnosis::bad(Soundness::Look, "daemon", format!("it is {word}"), detail),
+        _ => Diagnosis::bad(Soundness::Wrong, "daemon", format!("its state is {word}"), detail),
     }
 }
 
-fn version(server: &str) -> Finding {
+fn version(server: &str) -> Diagnosis {
     let own = concat!("surmised ", env!("CARGO_PKG_VERSION"));
     let of_daemon = server.replace('/', " ");
     if of_daemon.starts_with(own) {
-        return Finding::fine("version", of_daemon);
+        return Diagnosis::fine("version", of_daemon);
     }
     let found = format!("the daemon is {of_daemon}, this program belongs to {own}");
-    Finding::bad(Verdict::Look, "version", found, "install both of one version")
+    Diagnosis::bad(Soundness::Look, "version", found, "install both of one version")
 }
 
-fn socket(global: &Global) -> Result<Finding, Failure> {
+fn socket(global: &Global) -> Result<Diagnosis, Failure> {
     let address = global.address()?;
     let reached = match &address {
         Address::Unix(path) => UnixStream::connect(path).map(drop),
         Address::Tcp(place) | Address::Tls(place) => connect(place),
     };
     Ok(match reached {
-        Ok(()) => Finding::fine("event socket", format!("it takes connections at {}", global.socket)),
+        Ok(()) => Diagnosis::fine("event socket", format!("it takes connections at {}", global.socket)),
         Err(e) => {
             let advice = "events can be posted over HTTP all the same; --socket says where the event socket is, and \
                           listen.tcp or listen.unix in the configuration where it should be";
-            Finding::bad(Verdict::Look, "event socket", format!("{}: {e}", global.socket), advice)
+            Diagnosis::bad(Soundness::Look, "event socket", format!("{}: {e}", global.socket), advice)
         }
     })
 }
@@ -100,80 +100,85 @@ fn connect(place: &str) -> std::io::Result<()> {
 }
 
 /// Compares the daemon's clock with this machine's.
-fn clock(http: &Http) -> Finding {
+fn clock(http: &Http) -> Diagnosis {
     let now = jiff::Timestamp::now();
     let told = http.open("/-/healthy", &[]).ok().and_then(|answer| {
         let date = answer.headers().get("date")?.to_str().ok()?.to_owned();
         jiff::fmt::rfc2822::parse(&date).ok()
     });
     let Some(told) = told else {
-        return Finding::fine("clock", "the daemon's is not told here");
+        return Diagnosis::fine("clock", "the daemon's is not told here");
     };
     // the header tells whole seconds
     let apart = told.timestamp().duration_since(now).as_secs_f64();
     if apart.abs() <= APART_MAX {
-        return Finding::fine("clock", "the daemon's and this machine's agree");
+        return Diagnosis::fine("clock", "the daemon's and this machine's agree");
     }
     let which = if apart > 0.0 { "ahead of" } else { "behind" };
     let found = format!("the daemon's is {:.0} s {which} this machine's", apart.abs());
-    Finding::bad(Verdict::Wrong, "clock", found, "let both be set by time servers (NTP): times of events are compared")
+    Diagnosis::bad(
+        Soundness::Wrong,
+        "clock",
+        found,
+        "let both be set by time servers (NTP): times of events are compared",
+    )
 }
 
 /// What is near its limit; one finding if nothing is.
-fn limits(system: &Value) -> Vec<Finding> {
+fn limits(system: &Value) -> Vec<Diagnosis> {
     let all: Vec<&Value> = system["limits"].as_array().into_iter().flatten().collect();
     let near = all.iter().filter_map(|limit| {
         let (used, most) = (limit["used"].as_u64()?, limit["limit"].as_u64()?);
         let (key, about) = (limit["key"].as_str()?, limit["about"].as_str()?);
         let part = used as f64 / most.max(1) as f64;
-        let verdict = if part >= FULL.1 { Verdict::Wrong } else { Verdict::Look };
+        let verdict = if part >= FULL.1 { Soundness::Wrong } else { Soundness::Look };
         let amount = |n: u64| if limit["unit"] == "bytes" { size(n) } else { n.to_string() };
         (most > 0 && part >= FULL.0).then(|| {
             let found = format!("{} of {} ({about})", amount(used), amount(most));
-            Finding::bad(verdict, key, found, format!("raise {key} in the configuration, or send and ask less"))
+            Diagnosis::bad(verdict, key, found, format!("raise {key} in the configuration, or send and ask less"))
         })
     });
-    let near: Vec<Finding> = near.collect();
-    if near.is_empty() { vec![Finding::fine("limits", format!("none of {} is near", all.len()))] } else { near }
+    let near: Vec<Diagnosis> = near.collect();
+    if near.is_empty() { vec![Diagnosis::fine("limits", format!("none of {} is near", all.len()))] } else { near }
 }
 
-fn checkpoints(system: &Value, up: f64) -> Finding {
+fn checkpoints(system: &Value, up: f64) -> Diagnosis {
     match system["checkpoint_age_seconds"].as_f64() {
-        Some(age) => Finding::fine("checkpoints", format!("the newest is {age:.0} s old")),
-        None if up < UNSAVED_MAX => Finding::fine("checkpoints", "none yet; the log has everything"),
+        Some(age) => Diagnosis::fine("checkpoints", format!("the newest is {age:.0} s old")),
+        None if up < UNSAVED_MAX => Diagnosis::fine("checkpoints", "none yet; the log has everything"),
         None => {
             let advice = "surmise checkpoint make says why; until there is one, a start learns the whole log again";
-            Finding::bad(Verdict::Look, "checkpoints", format!("none in {up:.0} s"), advice)
+            Diagnosis::bad(Soundness::Look, "checkpoints", format!("none in {up:.0} s"), advice)
         }
     }
 }
 
-fn streams(list: &Value) -> Vec<Finding> {
+fn streams(list: &Value) -> Vec<Diagnosis> {
     let all: Vec<&Value> = list["streams"].as_array().into_iter().flatten().collect();
     let failed = all.iter().filter_map(|row| {
         let (name, why) = (row["stream"].as_str()?, row["failed"].as_str()?);
         let advice = format!(
             "put it back with surmise checkpoint restore {name} GENERATION, or begin anew with surmise stream reset {name}"
         );
-        Some(Finding::bad(Verdict::Wrong, format!("stream {name}"), why, advice))
+        Some(Diagnosis::bad(Soundness::Wrong, format!("stream {name}"), why, advice))
     });
-    let failed: Vec<Finding> = failed.collect();
-    if failed.is_empty() { vec![Finding::fine("streams", format!("all {} learn", all.len()))] } else { failed }
+    let failed: Vec<Diagnosis> = failed.collect();
+    if failed.is_empty() { vec![Diagnosis::fine("streams", format!("all {} learn", all.len()))] } else { failed }
 }
 
-fn sources(list: &Value) -> Vec<Finding> {
+fn sources(list: &Value) -> Vec<Diagnosis> {
     let mut findings = Vec::new();
     for source in list["sources"].as_array().into_iter().flatten() {
         let name = format!("source {}", source["name"].as_str().unwrap_or_default());
         let errors: Vec<String> = source["errors"].as_array().into_iter().flatten().map(error_text).collect();
         let refused = source["refused"].as_u64().unwrap_or(0);
         if !errors.is_empty() {
-            findings.push(Finding::bad(Verdict::Wrong, name, errors.join("; "), "GET /api/v1/sources tells more"));
+            findings.push(Diagnosis::bad(Soundness::Wrong, name, errors.join("; "), "GET /api/v1/sources tells more"));
         } else if let (true, Some(last)) = (refused > 0, source["last_refusal"].as_str()) {
-            findings.push(Finding::bad(Verdict::Look, name, format!("{refused} lines were refused"), last));
+            findings.push(Diagnosis::bad(Soundness::Look, name, format!("{refused} lines were refused"), last));
         } else {
             let events = source["events"].as_u64().unwrap_or(0);
-            findings.push(Finding::fine(name, format!("{events} events")));
+            findings.push(Diagnosis::fine(name, format!("{events} events")));
         }
     }
     findings

@@ -1,6 +1,6 @@
 //! What a daemon would be started with: its configuration, ports, data directory, disk and open files.
 
-use super::{Finding, Verdict};
+use super::diagnosis::{Diagnosis, Soundness};
 use rustix::process::{Resource, getrlimit};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -13,15 +13,15 @@ const OWN_FILES: u64 = 200;
 const ROOM_MIN: u64 = 1 << 30;
 
 /// Examines what a daemon with this configuration would find.
-pub(super) fn examine(file: &Path) -> Vec<Finding> {
+pub(super) fn examine(file: &Path) -> Vec<Diagnosis> {
     let config = match Config::load(Some(file)).and_then(|config| config.check().map(|()| config)) {
         Ok(config) => config,
         Err(e) => {
             let advice = "surmised --print-config prints every key with its default";
-            return vec![Finding::bad(Verdict::Wrong, "configuration", e.to_string(), advice)];
+            return vec![Diagnosis::bad(Soundness::Wrong, "configuration", e.to_string(), advice)];
         }
     };
-    let mut findings = vec![Finding::fine("configuration", format!("{} is sound", file.display()))];
+    let mut findings = vec![Diagnosis::fine("configuration", format!("{} is sound", file.display()))];
     let listen = &config.listen;
     for (key, address) in [("http", &listen.http), ("tcp", &listen.tcp), ("lines", &listen.lines)] {
         // what is no address was told above
@@ -32,32 +32,32 @@ pub(super) fn examine(file: &Path) -> Vec<Finding> {
     findings
 }
 
-fn port(key: &str, address: SocketAddr) -> Finding {
+fn port(key: &str, address: SocketAddr) -> Diagnosis {
     let about = format!("listen.{key}");
     match TcpListener::bind(address) {
-        Ok(_) => Finding::fine(about, format!("{address} is free")),
+        Ok(_) => Diagnosis::fine(about, format!("{address} is free")),
         Err(e) => {
             let advice = format!(
                 "if surmised runs there, examine it with surmise doctor without --config; else stop what listens, or set \
                  {about} to another address"
             );
-            Finding::bad(Verdict::Wrong, about, format!("{address}: {e}"), advice)
+            Diagnosis::bad(Soundness::Wrong, about, format!("{address}: {e}"), advice)
         }
     }
 }
 
-fn directory(dir: &Path, limit: u64) -> Vec<Finding> {
+fn directory(dir: &Path, limit: u64) -> Vec<Diagnosis> {
     let shown = dir.display();
     let existing = dir.ancestors().find(|part| part.exists()).unwrap_or(Path::new("/"));
     let existing = if existing.as_os_str().is_empty() { Path::new(".") } else { existing };
     let mut findings = Vec::new();
     // the answer of the system itself: what may be written is more than modes say
     findings.push(match tempfile::Builder::new().prefix(".surmise-doctor").tempfile_in(existing) {
-        Ok(_) if existing == dir => Finding::fine("data directory", format!("{shown} can be written")),
-        Ok(_) => Finding::fine("data directory", format!("{shown} can be made")),
+        Ok(_) if existing == dir => Diagnosis::fine("data directory", format!("{shown} can be written")),
+        Ok(_) => Diagnosis::fine("data directory", format!("{shown} can be made")),
         Err(e) => {
             let advice = "give it to the user that surmised runs as (chown), or set store.dir to another";
-            Finding::bad(Verdict::Wrong, "data directory", format!("{}: {e}", existing.display()), advice)
+            Diagnosis::bad(Soundness::Wrong, "data directory", format!("{}: {e}", existing.display()), advice)
         }
     });
     if let Ok(room) = rustix::fs::statvfs(existing) {
@@ -65,10 +65,10 @@ fn directory(dir: &Path, limit: u64) -> Vec<Finding> {
         let found = format!("{} are free", size(free));
         let wanted = if limit > 0 { limit.min(ROOM_MIN) } else { ROOM_MIN };
         findings.push(match free < wanted {
-            false => Finding::fine("disk", found),
+            false => Diagnosis::fine("disk", found),
             true => {
                 let advice = "make room, or set store.dir to a larger disk: without room nothing is acknowledged";
-                Finding::bad(Verdict::Look, "disk", found, advice)
+                Diagnosis::bad(Soundness::Look, "disk", found, advice)
             }
         });
     }
@@ -76,15 +76,15 @@ fn directory(dir: &Path, limit: u64) -> Vec<Finding> {
 }
 
 /// Every connection is an open file, on each listener.
-fn open_files(connections: u64) -> Finding {
+fn open_files(connections: u64) -> Diagnosis {
     let wanted = 2 * connections + OWN_FILES;
     match getrlimit(Resource::Nofile).current {
         Some(most) if most < wanted => {
             let found = format!("this shell allows {most}, and limits.connections of {connections} may need {wanted}");
             let advice = format!("ulimit -n {wanted}, or LimitNOFILE={wanted} in a unit of systemd");
-            Finding::bad(Verdict::Look, "open files", found, advice)
+            Diagnosis::bad(Soundness::Look, "open files", found, advice)
         }
-        Some(most) => Finding::fine("open files", format!("{most} are allowed")),
-        None => Finding::fine("open files", "as many as there may be"),
+        Some(most) => Diagnosis::fine("open files", format!("{most} are allowed")),
+        None => Diagnosis::fine("open files", "as many as there may be"),
     }
 }

@@ -85,7 +85,11 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "SURMISE__STORE__DIR": str(self.directory / "data")},
+                # what is meant for another daemon is not for this one
+                env={
+                    **{name: value for name, value in os.environ.items() if not name.startswith("SURMISE__")},
+                    "SURMISE__STORE__DIR": str(self.directory / "data"),
+                },
             )
         until = time.monotonic() + READY_TIME_MAX
         trust = None if self._tls is None else self._tls[0]
