@@ -1,7 +1,7 @@
 //! The journey of one event through the daemon: when it passed each milestone, as a trace tells it.
 //!
-//! A journey travels with the part of a chunk that its event is in ([`Pending`](crate::ticket::Pending)), from the door
-//! to the answer. Of nearly all parts there is none. Nothing that is learnt depends on one.
+//! A journey travels with the part of a chunk that its event is in (`ticket::Pending`), from the door to the answer. Of
+//! nearly all parts there is none. Nothing that is learnt depends on one.
 
 use crate::clock::now_us;
 use std::sync::Arc;
