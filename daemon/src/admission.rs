@@ -69,6 +69,11 @@ pub struct Seat {
 }
 
 impl Admission {
+    /// Seats for `seats_max` connections, of which one address may have `per_address_max`, and `reserve_max` more.
+    pub fn new(seats_max: usize, per_address_max: usize, reserve_max: usize) -> Arc<Admission> {
+        Arc::new(Admission { seats: Mutex::default(), seats_max, reserve_max, per_address_max })
+    }
+
     /// How many seats are taken, and how many of them the address that has most of them has taken; the reserve apart.
     pub fn taken(&self) -> (usize, usize) {
         let seats = self.lock();
@@ -76,11 +81,6 @@ impl Admission {
         let mut of_addresses: BTreeMap<IpAddr, usize> = BTreeMap::new();
         main().filter_map(|seat| seat.address).for_each(|address| *of_addresses.entry(address).or_default() += 1);
         (main().count(), of_addresses.into_values().max().unwrap_or(0))
-    }
-
-    /// Seats for `seats_max` connections, of which one address may have `per_address_max`, and `reserve_max` more.
-    pub fn new(seats_max: usize, per_address_max: usize, reserve_max: usize) -> Arc<Admission> {
-        Arc::new(Admission { seats: Mutex::default(), seats_max, reserve_max, per_address_max })
     }
 
     fn lock(&self) -> MutexGuard<'_, Seats> {

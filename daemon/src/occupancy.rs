@@ -20,9 +20,10 @@ impl Hub {
         self.admissions.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Events that wait to be learnt.
-    pub fn events_waiting(&self) -> usize {
-        self.owners().iter().map(|owner| owner.inbox.taken().0).sum()
+    /// How many events wait to be learnt, and bytes of lines.
+    pub fn waiting(&self) -> (usize, usize) {
+        let taken = self.owners().iter().map(|owner| owner.inbox.taken());
+        taken.fold((0, 0), |sum, taken| (sum.0 + taken.0, sum.1 + taken.1))
     }
 
     /// Events that are learnt and not safe on the disk yet.

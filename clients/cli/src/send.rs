@@ -13,6 +13,7 @@ use surmise_client::{Address, Client, ClientError, ClientOptions, SendProgress};
 use surmise_event::{Field, Schema};
 use surmise_protocol::{EventLine, Hello, Reply, StreamStatus, Want};
 use surmise_recording::{Item, Source, SourceError};
+use surmise_screen::plural;
 use surmise_terminal::format::count;
 use surmise_terminal::{Exit, Failure, Paint, print_line, segment};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -239,8 +240,7 @@ fn finish(global: &Global, sent: SendOutcome, seconds: f64) -> Result<(), Failur
         print_line(&summary.to_string())?;
     } else {
         let rate = count((records.saturating_sub(skipped) as f64 / seconds.max(1e-3)) as u64);
-        let unit = if records == 1 { "record" } else { "records" };
-        let mut parts = vec![format!("{} {unit} in {seconds:.1} s ({rate}/s)", count(records))];
+        let mut parts = vec![format!("{} in {seconds:.1} s ({rate}/s)", plural(records, "record"))];
         let mut more = |n: u64, what: &str| (n > 0).then(|| parts.push(format!("{} {what}", count(n))));
         more(skipped, "already there");
         more(p.duplicates, "duplicates");

@@ -2,7 +2,7 @@
 //
 // It starts a daemon of its own. First useful paint: from the start of the navigation to the first row of the list.
 // Frames: while the list of all streams is scrolled and its rows change. A viewer: a follower of /api/v1/watch and one
-// stream's view, as the page is one. A day: 86,400 looks of the feed, sent as fast as the page takes them.
+// stream's view, as the page is one. Three days: 86,400 looks of the feed each, sent as fast as the page takes them.
 
 import { createServer, type ServerResponse } from "node:http";
 import { loadavg } from "node:os";
@@ -12,6 +12,7 @@ import { Daemon, DECLARED, kinds } from "./daemon";
 
 const [streams = 2000, seconds = 10] = process.argv.slice(2).map(Number);
 const DAY_LOOKS = 86_400;
+const DAYS = 3;
 const PAIRS = 25;
 const RANK = 7;
 const IDLE_SECONDS = 15;
@@ -138,8 +139,8 @@ async function idleCost(daemon: Daemon, viewers: number): Promise<string> {
   return `${((100 * (seen - without)) / IDLE_SECONDS).toFixed(1)} % of one processor (${IDLE_SECONDS} s)`;
 }
 
-/** A server that has the daemon's page, and a feed of its own that lasts as long as it is told. */
-async function day(daemon: Daemon, page: Page): Promise<void> {
+/** A server that has the daemon's page, and a feed of its own that lasts for days. */
+async function days(daemon: Daemon, page: Page): Promise<void> {
   const list = await daemon.ask<{ streams: Record<string, unknown>[] }>("/api/v1/streams?trend=1");
   const some = list.streams.slice(0, 200);
   let feed: ServerResponse | null = null;
@@ -167,16 +168,16 @@ async function day(daemon: Daemon, page: Page): Promise<void> {
     const nodes = await page.evaluate(() => document.querySelectorAll("*").length);
     return `${(usage.usedSize / 1e6).toFixed(2)} MB, ${nodes} elements`;
   };
-  for (let look = 0; look <= DAY_LOOKS; look++) {
+  for (let look = 0; look <= DAYS * DAY_LOOKS; look++) {
     const rows = some.slice(look % 190, (look % 190) + 10).map((row) => ({ ...row, offset: look, events_per_second: look % 50 }));
     await write(`event: streams\nid: ${look}\ndata: ${JSON.stringify({ all: look === 0, streams: look === 0 ? some : rows, gone: [] })}\n\n`);
     if (look % 60 === 0) {
-      const time = new Date(Date.now() - (DAY_LOOKS - look) * 1000).toISOString();
+      const time = new Date(Date.now() - (DAYS * DAY_LOOKS - look) * 1000).toISOString();
       const incident = { stream: some[look % some.length]!.stream, kind: "value", phase: "ended", began: look, offset: look, count: 3, rarity_events: 12_345, time, event: { data: `line ${look}` }, surprise_bits: 12, excess_bits: 9, parts: [] };
       await write(`event: alarms\nid: ${look}\ndata: ${JSON.stringify({ alarms: [incident] })}\n\n`);
     }
     // the first hour fills what is bounded
-    if (look === 3600 || look === DAY_LOOKS / 4 || look === DAY_LOOKS / 2 || look === DAY_LOOKS) {
+    if (look === 3600 || (look > 0 && look % DAY_LOOKS === 0)) {
       say(`the page after ${Math.round(look / 360) / 10} hours of looks (${look} news, ${Math.floor(look / 60)} incidents)`, await heap());
     }
   }
@@ -205,7 +206,7 @@ try {
   await feeder;
   const late = times.filter((t) => t > 25).length;
   say(`frames while ${streams} streams are scrolled and fed`, `${(1000 / (times.reduce((a, b) => a + b, 0) / times.length)).toFixed(1)} a second, median ${median(times).toFixed(1)} ms, ${late} of ${times.length} over 25 ms`);
-  await day(daemon, page);
+  await days(daemon, page);
   await page.goto("about:blank");
   say("one viewer takes, while one event a second comes,", await idleCost(daemon, 1));
   say("fifty viewers", await idleCost(daemon, 50));

@@ -22,4 +22,4 @@ pub use overview::{DaemonLink, Overview};
 pub use plot::{PlotStyle, bars, fan, interval, symbol_bars};
 pub use top::top;
 pub use viewer::{COURSES, SortColumn, ViewKind, Viewer, Wish};
-pub use words::symbol;
+pub use words::{plural, symbol};

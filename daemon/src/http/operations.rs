@@ -122,7 +122,7 @@ pub async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
 }
 
 fn set_queue_metrics(hub: &Hub) {
-    metrics::gauge!(telemetry::QUEUE, "stage" => "inbox").set(hub.events_waiting() as f64);
+    metrics::gauge!(telemetry::QUEUE, "stage" => "inbox").set(hub.waiting().0 as f64);
     for (listener, admission) in hub.admissions() {
         metrics::gauge!(telemetry::CONNECTIONS, "listener" => listener).set(admission.taken().0 as f64);
     }

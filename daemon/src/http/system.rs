@@ -64,9 +64,7 @@ fn limit(key: &'static str, about: &'static str, unit: &'static str, used: u64, 
 /// The limits of what the daemon takes in, with what is used of each.
 fn limits(hub: &Hub) -> Vec<UsedLimit> {
     let (config, owners) = (&hub.config.limits, hub.owners().len() as u64);
-    let waiting: Vec<_> = hub.owners().iter().map(|owner| owner.inbox.taken()).collect();
-    let events = waiting.iter().map(|taken| taken.0 as u64).sum();
-    let bytes = waiting.iter().map(|taken| taken.1 as u64).sum();
+    let (events, bytes) = hub.waiting();
     let followers = hub.directory.all().iter().map(|view| view.followers()).max().unwrap_or(0) as u64;
     let questions = config.questions.saturating_sub(hub.question_permits.available_permits()) as u64;
     let unread = hub.services.followers.taken() as u64;
@@ -80,10 +78,10 @@ fn limits(hub: &Hub) -> Vec<UsedLimit> {
             "limits.inbox_events",
             "events that wait to be learnt",
             "events",
-            events,
+            events as u64,
             config.inbox_events as u64 * owners,
         ),
-        limit("limits.inbox_bytes", "what those events take", "bytes", bytes, config.inbox_bytes.0 * owners),
+        limit("limits.inbox_bytes", "what those events take", "bytes", bytes as u64, config.inbox_bytes.0 * owners),
         limit(
             "limits.connections",
             "connections of the busiest listener",

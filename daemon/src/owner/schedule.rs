@@ -149,3 +149,19 @@ impl RetryTimes {
         now.uptime >= self.due_at
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_for_readers_take_a_small_part_of_the_time() {
+        let at = |millis| Moment { uptime: Duration::from_millis(millis), wall_us: 0 };
+        let mut schedule = SnapshotSchedule::new(at(0));
+        assert!(!schedule.is_due(at(49), Load::Busy) && schedule.is_due(at(50), Load::Busy));
+        schedule.add_pause(Duration::from_millis(10));
+        schedule.publish(at(100));
+        assert!(!schedule.is_due(at(739), Load::Busy) && schedule.is_due(at(740), Load::Busy));
+        assert!(!schedule.is_due(at(139), Load::Idle) && schedule.is_due(at(140), Load::Idle));
+    }
+}

@@ -47,7 +47,7 @@ fn yield_to_others() {
 fn run_next(hub: &Hub, next: &NextReplay) {
     let NextReplay { id, stream, plan, stop } = next;
     let is_stopped = || stop.load(Ordering::Relaxed) || hub.stopping.is_cancelled();
-    let do_events_wait = || hub.owners().iter().any(|owner| owner.inbox.taken().0 > 0);
+    let do_events_wait = || hub.waiting().0 > 0;
     let Some(store) = hub.store().filter(|_| !is_stopped()) else {
         return hub.replays.settle(*id, ReplayState::Stopped, None);
     };

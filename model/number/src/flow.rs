@@ -19,48 +19,49 @@ impl NumberModel {
     /// Lists the stages through which a value goes, each after those that it reads. A model without a network has no
     /// stage of that.
     pub fn flow(&self) -> Vec<DeclaredStage> {
-        let networked = self.network_size().is_some();
-        let network = networked.then_some(NETWORK);
-        let stage = |name, about, reads: &[Option<&'static str>], parts: Vec<(&'static str, &'static str)>| {
-            let parts = parts.into_iter().map(|(name, about)| (name.to_owned(), about.to_owned())).collect();
-            DeclaredStage { name, about, reads: reads.iter().copied().flatten().collect(), parts }
-        };
-        let network_stage = stage(NETWORK, "forecasts all fields of the key's next event", &[Some(PAST)], vec![]);
-        let mut flow = vec![
-            stage(PAST, "what is remembered of the key and of the field: values, days, what is usual", &[], vec![]),
-            stage(
+        let flow = vec![
+            DeclaredStage::whole(
+                PAST,
+                "what is remembered of the key and of the field: values, days, what is usual",
+                &[],
+            ),
+            DeclaredStage::new(
                 FORECASTS,
                 "forecast the value, each in its own way",
-                &[Some(PAST)],
+                &[PAST],
                 rows(|expert| !is_made_elsewhere(expert)),
             ),
-        ];
-        flow.extend(networked.then_some(network_stage));
-        let of_stack = rows(|expert| matches!(expert.group, ExpertGroup::Stack));
-        let single = pairs(&POINT_MASSES, &POINT_MASSES_ABOUT);
-        flow.extend([
-            stage(STACK, "a regression on the forecasts", &[Some(FORECASTS), network], of_stack),
-            stage(
+            DeclaredStage::whole(NETWORK, "forecasts all fields of the key's next event", &[PAST]),
+            DeclaredStage::new(
+                STACK,
+                "a regression on the forecasts",
+                &[FORECASTS, NETWORK],
+                rows(|expert| matches!(expert.group, ExpertGroup::Stack)),
+            ),
+            DeclaredStage::whole(
                 DENSITY_STAGE,
                 "mixes the forecasts' distributions by how well they did",
-                &[Some(FORECASTS), network, Some(STACK)],
-                vec![],
+                &[FORECASTS, NETWORK, STACK],
             ),
-            stage(
+            DeclaredStage::new(
                 WITHIN,
                 "what the event's earlier fields add",
-                &[Some(DENSITY_STAGE)],
+                &[DENSITY_STAGE],
                 pairs(&CONDITIONAL, &CONDITIONAL_ABOUT),
             ),
-            stage(VALUES, "mass on values that come again", &[Some(PAST), Some(WITHIN)], single),
-            stage(
+            DeclaredStage::new(
+                VALUES,
+                "mass on values that come again",
+                &[PAST, WITHIN],
+                pairs(&POINT_MASSES, &POINT_MASSES_ABOUT),
+            ),
+            DeclaredStage::whole(
                 "mixture",
                 "the distribution that is scored, corrected by its own record",
-                &[Some(WITHIN), Some(VALUES)],
-                vec![],
+                &[WITHIN, VALUES],
             ),
-        ]);
-        flow
+        ];
+        if self.network_size().is_some() { flow } else { DeclaredStage::without(flow, NETWORK) }
     }
 }
 
@@ -70,11 +71,14 @@ fn is_made_elsewhere(expert: &DensityExpert) -> bool {
 }
 
 /// Names and descriptions of some of the experts of densities.
-fn rows(kept: impl Fn(&DensityExpert) -> bool) -> Vec<(&'static str, &'static str)> {
-    DENSITY.iter().filter(|expert| kept(expert)).map(|expert| (expert.name, expert.about)).collect()
+fn rows(kept: impl Fn(&DensityExpert) -> bool) -> impl Iterator<Item = (&'static str, &'static str)> {
+    DENSITY.iter().filter(move |expert| kept(expert)).map(|expert| (expert.name, expert.about))
 }
 
-/// Names and descriptions of a table's experts, but for the mixture that comes first.
-fn pairs<const N: usize>(names: &[&'static str; N], abouts: &[&'static str; N]) -> Vec<(&'static str, &'static str)> {
-    names.iter().copied().zip(abouts.iter().copied()).skip(1).collect()
+/// Names and descriptions of a table's experts, but for the mixture that comes first, of which none is told.
+fn pairs(
+    names: &'static [&'static str],
+    abouts: &'static [&'static str],
+) -> impl Iterator<Item = (&'static str, &'static str)> {
+    names[1..].iter().copied().zip(abouts.iter().copied())
 }

@@ -64,26 +64,19 @@ impl Spec {
     /// recipe without a network has no stage of that.
     pub fn flow(&self) -> Vec<DeclaredStage> {
         let SpecDescription { contexts, inputs, weight_sets, experts } = self.describe();
-        let named = |parts: Vec<DeclaredPart>| parts.into_iter().map(|part| (part.name, part.about)).collect();
-        let network = self.network.is_some().then_some(NETWORK);
-        let stage = |name, about, reads: &[Option<&'static str>], parts| {
-            let reads = reads.iter().copied().flatten().collect();
-            DeclaredStage { name, about, reads, parts: named(parts) }
-        };
-        let network_stage = stage(NETWORK, "says every bit of the symbol from the key's past", &[Some("past")], vec![]);
-        let mut flow = vec![
-            stage("past", "what is remembered of the key and the stream, and the event's earlier fields", &[], vec![]),
-            stage("contexts", "each counts what came after it", &[Some("past")], contexts),
+        let named = |parts: Vec<DeclaredPart>| parts.into_iter().map(|part| (part.name, part.about));
+        let (new, whole) = (DeclaredStage::new, DeclaredStage::whole);
+        let flow = vec![
+            whole("past", "what is remembered of the key and the stream, and the event's earlier fields", &[]),
+            new("contexts", "each counts what came after it", &["past"], named(contexts)),
+            whole(NETWORK, "says every bit of the symbol from the key's past", &["past"]),
+            new("inputs", "what contexts and others say of each bit", &["contexts", NETWORK], named(inputs)),
+            new("weights", "chosen by what is at hand", &["past"], named(weight_sets)),
+            whole("mixer", "weighs the inputs anew at each bit", &["inputs", "weights"]),
+            new("experts", "could predict alone", &["contexts", NETWORK, "mixer"], named(experts)),
+            whole("mixture", "never much worse than its best expert", &["experts"]),
         ];
-        flow.extend(network.is_some().then_some(network_stage));
-        flow.extend([
-            stage("inputs", "what contexts and others say of each bit", &[Some("contexts"), network], inputs),
-            stage("weights", "chosen by what is at hand", &[Some("past")], weight_sets),
-            stage("mixer", "weighs the inputs anew at each bit", &[Some("inputs"), Some("weights")], vec![]),
-            stage("experts", "could predict alone", &[Some("contexts"), network, Some("mixer")], experts),
-            stage("mixture", "never much worse than its best expert", &[Some("experts")], vec![]),
-        ]);
-        flow
+        if self.network.is_some() { flow } else { DeclaredStage::without(flow, NETWORK) }
     }
 }
 

@@ -19,7 +19,8 @@ use surmise_terminal::{Exit, Failure, Paint, print_line, print_lines};
     surmise doctor --config /etc/surmise/surmised.toml    before a daemon is started with it"
 )]
 pub(crate) struct DoctorArgs {
-    /// Examine what a daemon would be started with, too: the file, its ports, its data directory and the disk.
+    /// Examine what a daemon would be started with, and none that runs: the file, its ports, its data directory and the
+    /// disk.
     #[cfg_attr(not(feature = "learner"), arg(hide = true))]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,

@@ -147,7 +147,7 @@ fn checkpoints(system: &Value, up: f64) -> Diagnosis {
         Some(age) => Diagnosis::fine("checkpoints", format!("the newest is {age:.0} s old")),
         None if up < UNSAVED_MAX => Diagnosis::fine("checkpoints", "none yet; the log has everything"),
         None => {
-            let advice = "surmise checkpoint make says why; until there is one, a start learns the whole log again";
+            let advice = "surmise checkpoint create says why; until there is one, a start learns the whole log again";
             Diagnosis::bad(Soundness::Look, "checkpoints", format!("none in {up:.0} s"), advice)
         }
     }
@@ -170,7 +170,7 @@ fn sources(list: &Value) -> Vec<Diagnosis> {
     let mut findings = Vec::new();
     for source in list["sources"].as_array().into_iter().flatten() {
         let name = format!("source {}", source["name"].as_str().unwrap_or_default());
-        let errors: Vec<String> = source["errors"].as_array().into_iter().flatten().map(error_text).collect();
+        let errors: Vec<&str> = source["errors"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let refused = source["refused"].as_u64().unwrap_or(0);
         if !errors.is_empty() {
             findings.push(Diagnosis::bad(Soundness::Wrong, name, errors.join("; "), "GET /api/v1/sources tells more"));
@@ -182,9 +182,4 @@ fn sources(list: &Value) -> Vec<Diagnosis> {
         }
     }
     findings
-}
-
-/// An error of a source, which is a text or names its place.
-fn error_text(error: &Value) -> String {
-    error.as_str().map_or_else(|| error.to_string(), str::to_owned)
 }

@@ -59,9 +59,8 @@ pub(crate) const DENSITY: &[DensityExpert] = &[
 
 /// Experts that forecast from what is known of the same event; the first is the mixture of all of [`DENSITY`].
 pub(crate) const CONDITIONAL: [&str; 4] = ["density", "given-errors", "given-values", "given-symbols"];
-/// What each of them is, for people.
-pub(crate) const CONDITIONAL_ABOUT: [&str; CONDITIONAL_EXPERTS] = [
-    "what was expected before the event",
+/// What each of them but the first is, for people.
+pub(crate) const CONDITIONAL_ABOUT: [&str; CONDITIONAL_EXPERTS - 1] = [
     "a regression on the errors of the event's fields before it",
     "a regression on the values of the event's fields before it",
     "what the event's symbols say",
@@ -70,9 +69,8 @@ pub(crate) const CONDITIONAL_ABOUT: [&str; CONDITIONAL_EXPERTS] = [
 /// Experts that put mass on single values. The first is the density: before the event the mixture of [`DENSITY`],
 /// within it the mixture of [`CONDITIONAL`]. Each of the two distributions has weights and a calibrator of its own.
 pub(crate) const POINT_MASSES: [&str; 6] = ["density", "repeat", "frequent", "following", "step", "grid"];
-/// What each of them is, for people.
-pub(crate) const POINT_MASSES_ABOUT: [&str; POINT_MASS_EXPERTS] = [
-    "no single value",
+/// What each of them but the first is, for people.
+pub(crate) const POINT_MASSES_ABOUT: [&str; POINT_MASS_EXPERTS - 1] = [
     "the value before again",
     "values that came often",
     "values that came often after the one before",
