@@ -4,6 +4,7 @@
 use crate::access::AccessPolicy;
 use crate::admission::Admission;
 use crate::batch::ToldSchema;
+use crate::board::Board;
 use crate::budget::MemoryBudget;
 use crate::directory::{Directory, Snapshot, StreamView};
 use crate::fault::Fault;
@@ -97,6 +98,8 @@ pub struct Hub {
     pub changing: tokio::sync::Mutex<()>,
     /// Time, workers, key pages and the store, for streams that are made off the owners' threads.
     pub services: Arc<Services>,
+    /// All streams at a glance, for those that follow them.
+    pub board: Arc<Board>,
     /// What the sources are doing.
     pub sources: SourceBoard,
     /// What is learnt again beside the streams.
@@ -126,6 +129,7 @@ impl Hub {
     ) -> Hub {
         let question_permits = Arc::new(Semaphore::new(config.limits.questions));
         Hub {
+            board: Board::new(directory.clone(), services.clock.clone()),
             workers,
             devices,
             traces: Arc::new(traces),

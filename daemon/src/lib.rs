@@ -8,6 +8,7 @@
 mod access;
 mod admission;
 mod batch;
+mod board;
 mod budget;
 mod checkpoint;
 mod checkpoint_queue;
@@ -68,6 +69,7 @@ mod source_board;
 mod sources;
 mod storage;
 mod stream;
+mod stream_row;
 mod summary;
 mod telemetry;
 mod threads;

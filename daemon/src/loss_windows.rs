@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use surmise_learner::Learner;
 use surmise_protocol::LossWindow;
 
-/// Fields up to which the losses are marked: of a wide vector it would cost too much.
+/// How many fields' own losses are marked, and those of their experts: of a wide vector all would take too much room.
 const MARKED_FIELDS_MAX: usize = 16;
 /// How often sums are taken, in microseconds.
 const TAKE_INTERVAL_US: i64 = 5_000_000;
@@ -30,7 +30,7 @@ struct LossMark {
     bits: f64,
     /// The best simple expert of each field.
     simple_bits: f64,
-    /// By the place of their names: each field, and each of its experts.
+    /// By the place of their names: each of the first fields, and each of its experts.
     parts: Vec<f64>,
 }
 
@@ -65,9 +65,6 @@ impl LossMarks {
 
     /// Takes the sums of a learner.
     pub fn take(&mut self, now_us: i64, learner: &Learner) {
-        if learner.schema().fields.len() > MARKED_FIELDS_MAX {
-            return;
-        }
         // the stream as it was before its first batch: everything had cost nothing
         if self.rows[0].is_empty() && self.latest.events == 0 && learner.scored_bits().0 <= FRESH_EVENTS_MAX {
             let begin = LossMark { at_us: now_us, ..LossMark::default() };
@@ -84,7 +81,7 @@ impl LossMarks {
         let (events, bits) = learner.scored_bits();
         let mut mark =
             LossMark { at_us: now_us, events, bits, simple_bits: simple_bits(learner), ..LossMark::default() };
-        for losses in learner.field_losses() {
+        for losses in learner.field_losses().take(MARKED_FIELDS_MAX) {
             let bits = |nats: f64| nats * std::f64::consts::LOG2_E;
             self.set(&mut mark, losses.name.to_owned(), bits(losses.mixture));
             for (name, nats) in &losses.experts {
@@ -168,6 +165,30 @@ mod tests {
         let record = Record { data: Data::One(Datum::Text(symbol.into())), ..Record::default() };
         let event = learner.bind(&record, &Limits::default()).unwrap();
         learner.observe(&event);
+    }
+
+    /// Of a wide record all is in the sums, and the first fields have sums of their own.
+    #[test]
+    fn a_wide_record_has_windows_of_the_whole_and_of_its_first_fields() {
+        let mut learner = Learner::new(Schema::default(), Options::default()).unwrap();
+        let mut marks = LossMarks::default();
+        marks.take(0, &learner);
+        let fields = MARKED_FIELDS_MAX + 4;
+        for i in 0..50i64 {
+            let field =
+                |f: usize| (format!("f{f:02}").into(), Datum::Text(format!("v{}", (i as usize + f) % 3).into()));
+            let record = Record { data: Data::Fields((0..fields).map(field).collect()), ..Record::default() };
+            let event = learner.bind(&record, &Limits::default()).unwrap();
+            learner.observe(&event);
+        }
+        marks.take(1, &learner);
+        let windows = marks.windows();
+        let ever = windows.last().unwrap();
+        let (events, bits) = learner.scored_bits();
+        assert_eq!((ever.events, ever.loss_bits_per_event), (events, bits / events as f64));
+        let own = ever.experts.iter().filter(|(name, _)| !name.contains('/'));
+        assert_eq!(own.count(), MARKED_FIELDS_MAX);
+        assert!(ever.simple_bits_per_event > 0.0);
     }
 
     /// A stream that turns from a rhythm to noise: the latest minute is worse than the hour, and all sums agree with

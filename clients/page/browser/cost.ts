@@ -13,8 +13,9 @@ import { Daemon, DECLARED, kinds } from "./daemon";
 const [streams = 2000, seconds = 10] = process.argv.slice(2).map(Number);
 const DAY_LOOKS = 86_400;
 const DAYS = 3;
-const PAIRS = 25;
-const RANK = 7;
+// one viewer costs so little that many pairs are needed to tell it from nothing
+const PAIRS_ONE = 100;
+const PAIRS_FIFTY = 25;
 const IDLE_SECONDS = 15;
 
 const say = (what: string, figure: string) => console.log(`${what.padEnd(64)} ${figure}`);
@@ -83,7 +84,7 @@ function look(daemon: Daemon, viewers: number): AbortController {
  * compared with its neighbours alone; the median of all pairs is told, with its 95 % interval by ranks. Viewers share
  * the machine with the daemon, where a person's browser does not: in spans without them they look at another daemon.
  */
-async function costOf(daemon: Daemon, other: Daemon, viewers: number): Promise<string> {
+async function costOf(daemon: Daemon, other: Daemon, viewers: number, pairs: number): Promise<string> {
   const events = kinds(500)["shop-clicks"]!.map((event) => JSON.stringify({ ...(event as object), time: undefined }));
   const body = events.join("\n");
   let sent = 0;
@@ -108,7 +109,7 @@ async function costOf(daemon: Daemon, other: Daemon, viewers: number): Promise<s
   };
   const costs: number[] = [];
   let without = await span(other, viewers);
-  for (let pair = 0; pair < PAIRS; pair++) {
+  for (let pair = 0; pair < pairs; pair++) {
     const seen = await span(daemon, viewers);
     const after = await span(other, viewers);
     costs.push(100 * (1 - seen / ((without + after) / 2)));
@@ -117,8 +118,9 @@ async function costOf(daemon: Daemon, other: Daemon, viewers: number): Promise<s
   feeding = false;
   await producers;
   const sorted = costs.sort((a, b) => a - b);
-  // of 25 values the 8th from either end: the median lies between them with 95.7 %
-  return `${median(sorted).toFixed(1)} % (95 %: ${sorted[RANK]!.toFixed(1)} to ${sorted[PAIRS - 1 - RANK]!.toFixed(1)} %; ${PAIRS} pairs of ${seconds} s)`;
+  // how many of the values lie below the median is binomial: of 25, it lies between the 8th from either end
+  const rank = Math.floor(pairs / 2 - 0.98 * Math.sqrt(pairs));
+  return `${median(sorted).toFixed(1)} % (95 %: ${sorted[rank]!.toFixed(1)} to ${sorted[pairs - 1 - rank]!.toFixed(1)} %; ${pairs} pairs of ${seconds} s)`;
 }
 
 /** What viewers take of a processor while nothing is learnt but one event a second, so that the feed has news. */
@@ -216,8 +218,8 @@ try {
   const others = (async () => {
     for (; isFed; await pause(100)) await other.post("shop-clicks", kinds(10)["shop-clicks"]!.map((event) => ({ ...(event as object), time: undefined })));
   })();
-  say("one viewer lowers events per second of the daemon's processor by", await costOf(daemon, other, 1));
-  say("fifty viewers", await costOf(daemon, other, 50));
+  say("one viewer lowers events per second of the daemon's processor by", await costOf(daemon, other, 1, PAIRS_ONE));
+  say("fifty viewers", await costOf(daemon, other, 50, PAIRS_FIFTY));
   isFed = false;
   await others;
   await other.end("SIGTERM");

@@ -11,7 +11,7 @@ const EXPERTS_MAX = 6;
 
 /** A table of losses: what is predicted, the best simple experts, and every expert of every field. */
 export function losses(windows: LossWindow[], status: StatusAnswer): HTMLElement {
-  if (windows.length === 0) return h("p", { class: "dim" }, "Losses are known once events come; of streams with very many fields they are in the status alone.");
+  if (windows.length === 0) return h("p", { class: "dim" }, "Losses are known once events come.");
   const fields = status.schema.fields.map((field) => field.name);
   const fieldOf = (name: string) => fields.filter((f) => name === f || name.startsWith(`${f}/`)).sort((a, b) => b.length - a.length)[0] ?? "";
   const ever = windows.at(-1)!;
@@ -25,9 +25,13 @@ export function losses(windows: LossWindow[], status: StatusAnswer): HTMLElement
     line("surmise", (w) => w.loss_bits_per_event, "mixture"),
     line("Best simple predictor of each field", (w) => w.simple_bits_per_event, "simple"),
   ];
+  let left = 0;
   for (const field of fields) {
     const own = ever.experts.filter(([name]) => fieldOf(name) === field);
-    if (own.length === 0) continue;
+    if (own.length === 0) {
+      left++;
+      continue;
+    }
     const at = (w: LossWindow, name: string) => w.experts.find(([n]) => n === name)?.[1];
     rows.push(line(h("bdi", {}, field), (w) => at(w, field), "field"));
     const experts = own.filter(([name]) => name !== field).sort((a, b) => a[1] - b[1]);
@@ -37,7 +41,8 @@ export function losses(windows: LossWindow[], status: StatusAnswer): HTMLElement
       rows.push(line(short, (w) => at(w, name), short === "network" ? "network" : "expert"));
     }
   }
-  return h("table", { class: "losses" }, h("thead", {}, head), h("tbody", {}, ...rows));
+  const table = h("table", { class: "losses" }, h("thead", {}, head), h("tbody", {}, ...rows));
+  return left === 0 ? table : h("div", {}, table, h("p", { class: "dim" }, `The first two rows are of all fields; ${left} of them have no rows of their own.`));
 }
 
 /** Reliability of decisions, tenths of numbers, rarity and alarms promised against realised. */

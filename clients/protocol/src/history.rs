@@ -54,7 +54,7 @@ pub struct LossWindow {
     pub loss_bits_per_event: f64,
     /// Bits per event of the best simple expert of each field.
     pub simple_bits_per_event: f64,
-    /// Bits per event of every expert, as `field/expert`, the best first within each field; `field` alone is the
-    /// field's mixture.
+    /// Bits per event of every expert of each of the first 16 fields, as `field/expert`; `field` alone is the field's
+    /// mixture.
     pub experts: Vec<(String, f64)>,
 }
