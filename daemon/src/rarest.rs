@@ -256,7 +256,7 @@ mod tests {
         assert_eq!((offsets(&choice.chosen), choice.offsets, made), (vec![6, 8], (5, 10), 3));
         assert_eq!((choice.left_out.events, choice.left_out.at_least), (4, [2, 0, 0, 0]));
         // a follower that wants fewer gets fewer of them
-        let (own, left_out) = choice.at_rate(20);
+        let (own, left_out) = choice.at_rate(5);
         assert_eq!((offsets(&own), left_out.events, left_out.at_least), (vec![6], 5, [3, 0, 0, 0]));
         assert_eq!(offsets(&choice.at_rate(1000).0), vec![6, 8]);
         let alarm = Rank { has_alarm: true, ..rank(1.0) };
@@ -282,8 +282,8 @@ mod tests {
     async fn followers_share_choices_and_nothing_is_chosen_once_they_have_left() {
         let (room, feed) = (FollowerRoom::new(1 << 20), RarestFeed::new());
         assert!(!feed.is_followed());
-        let (kept, mut one) = feed.follow(20);
-        let (_, mut other) = feed.follow(40);
+        let (kept, mut one) = feed.follow(5);
+        let (_, mut other) = feed.follow(10);
         assert!(kept.is_empty() && feed.is_followed() && feed.followers() == 2);
         let offer = |offset: u64, rarity: f64| {
             feed.offer(offset, rank(rarity), || room.put(Some(OutcomeReply { offset, ..OutcomeReply::default() }), 1));
@@ -296,7 +296,7 @@ mod tests {
         drop((one, other));
         offer(100, 1.0);
         assert!(!feed.end_window());
-        let (kept, again) = feed.follow(20);
+        let (kept, again) = feed.follow(5);
         let places = kept.iter().map(|choice| (choice.number, choice.offsets));
         assert_eq!(places.collect::<Vec<_>>(), [(0, (0, 99)), (100, (100, 100))]);
         drop(again);
