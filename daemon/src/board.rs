@@ -40,7 +40,7 @@ pub struct LookText {
 
 /// What was found in one look at all streams.
 #[derive(Debug, Default)]
-pub struct Look {
+pub struct BoardLook {
     /// The number of the look.
     pub number: u64,
     /// Whether it has the rows of all streams.
@@ -56,7 +56,7 @@ pub struct Look {
 
 /// What was last told of a stream.
 #[derive(Clone, Copy, Default)]
-struct Told {
+struct ToldRow {
     offset: u64,
     incidents: u64,
     failed: bool,
@@ -70,16 +70,16 @@ struct Told {
 struct Looking {
     /// The number of the latest look; 0 while nobody looks.
     number: u64,
-    told: FxHashMap<Arc<str>, Told>,
+    told: FxHashMap<Arc<str>, ToldRow>,
     /// All rows, for those who come before the next look.
-    whole: Option<Arc<Look>>,
+    whole: Option<Arc<BoardLook>>,
 }
 
 /// The board of all streams.
 pub struct Board {
     directory: Arc<Directory>,
     clock: Arc<dyn Clock>,
-    looks: LazyFeed<Arc<Look>>,
+    looks: LazyFeed<Arc<BoardLook>>,
     looking: Mutex<Looking>,
 }
 
@@ -95,7 +95,7 @@ fn joined<'a>(values: impl Iterator<Item = &'a (Arc<str>, String)>) -> String {
     text
 }
 
-impl Look {
+impl BoardLook {
     /// What a follower is sent that may see the streams that `covers` says, or every stream if it is `None`.
     pub fn text(&self, covers: Option<&dyn Fn(&str) -> bool>) -> Cow<'_, LookText> {
         match covers {
@@ -130,7 +130,7 @@ impl Board {
     }
 
     /// Follows from here on, with the rows of all streams as they are. To be called within the runtime.
-    pub fn follow(self: &Arc<Self>) -> (Arc<Look>, Receiver<Arc<Look>>) {
+    pub fn follow(self: &Arc<Self>) -> (Arc<BoardLook>, Receiver<Arc<BoardLook>>) {
         let mut looking = self.looking();
         let looks = self.looks.follow();
         if looking.number == 0 {
@@ -144,11 +144,11 @@ impl Board {
     }
 
     /// The rows of all streams.
-    fn whole(&self, number: u64) -> Look {
+    fn whole(&self, number: u64) -> BoardLook {
         let now_us = self.clock.now().wall_us;
         let rows =
             self.directory.all().iter().map(|view| (view.name.clone(), json(&row(view, now_us, true)))).collect();
-        Look { number, is_whole: true, rows, ..Look::default() }
+        BoardLook { number, is_whole: true, rows, ..BoardLook::default() }
     }
 
     /// Looks once more, and sends what changed; returns whether anybody follows.
@@ -165,11 +165,11 @@ impl Board {
     }
 
     /// Collects what changed since the look before.
-    fn collect(&self, looking: &mut Looking) -> Look {
+    fn collect(&self, looking: &mut Looking) -> BoardLook {
         looking.number += 1;
         let (number, now_us) = (looking.number, self.clock.now().wall_us);
         let with_trend = number % TREND_LOOKS == 1;
-        let mut look = Look { number, ..Look::default() };
+        let mut look = BoardLook { number, ..BoardLook::default() };
         for view in self.directory.all() {
             let is_new = !looking.told.contains_key(&view.name);
             let told = looking.told.entry(view.name.clone()).or_default();
@@ -243,7 +243,7 @@ mod tests {
         text.as_ref().map_or(Value::Null, |text| serde_json::from_str(text).unwrap())
     }
 
-    fn names(look: &Look) -> Vec<Value> {
+    fn names(look: &BoardLook) -> Vec<Value> {
         let streams = parsed(&look.text(None).streams);
         streams["streams"].as_array().into_iter().flatten().map(|row| row["stream"].clone()).collect()
     }

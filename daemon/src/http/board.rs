@@ -6,7 +6,7 @@
 //! the rows. One that reads too slowly gets all rows again.
 
 use crate::access::Grant;
-use crate::board::Look;
+use crate::board::BoardLook;
 use crate::hub::Hub;
 use axum::Extension;
 use axum::extract::State;
@@ -20,10 +20,10 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 /// One follower.
-struct Follower {
+struct BoardFollower {
     hub: Arc<Hub>,
     grant: Arc<Grant>,
-    looks: Receiver<Arc<Look>>,
+    looks: Receiver<Arc<BoardLook>>,
     waiting: VecDeque<Event>,
 }
 
@@ -33,7 +33,7 @@ pub async fn board(
     Extension(grant): Extension<Arc<Grant>>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let (whole, looks) = hub.board.follow();
-    let mut follower = Follower { hub, grant, looks, waiting: VecDeque::new() };
+    let mut follower = BoardFollower { hub, grant, looks, waiting: VecDeque::new() };
     follower.append(&whole);
     let events = futures::stream::unfold(follower, |mut follower| async move {
         while follower.waiting.is_empty() {
@@ -54,16 +54,16 @@ pub async fn board(
     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)).text("still here"))
 }
 
-impl Follower {
+impl BoardFollower {
     /// Begins anew, with all rows.
-    fn follow_again(&mut self) -> Arc<Look> {
+    fn follow_again(&mut self) -> Arc<BoardLook> {
         let (whole, looks) = self.hub.board.follow();
         self.looks = looks;
         whole
     }
 
     /// Lets the events wait that tell what was found.
-    fn append(&mut self, look: &Look) {
+    fn append(&mut self, look: &BoardLook) {
         let covers = |stream: &str| self.grant.covers(stream);
         let text = look.text(if self.grant.covers_all() { None } else { Some(&covers) });
         for (name, data) in [("streams", &text.streams), ("alarms", &text.alarms)] {
