@@ -83,18 +83,6 @@ pub struct Board {
     looking: Mutex<Looking>,
 }
 
-/// Texts of JSON values, separated by commas.
-fn joined<'a>(values: impl Iterator<Item = &'a (Arc<str>, String)>) -> String {
-    let mut text = String::new();
-    for (_, value) in values {
-        if !text.is_empty() {
-            text.push(',');
-        }
-        text.push_str(value);
-    }
-    text
-}
-
 impl BoardLook {
     /// What a follower is sent that may see the streams that `covers` says, or every stream if it is `None`.
     pub fn text(&self, covers: Option<&dyn Fn(&str) -> bool>) -> Cow<'_, LookText> {
@@ -105,9 +93,12 @@ impl BoardLook {
     }
 
     fn write(&self, covers: &dyn Fn(&str) -> bool) -> LookText {
-        let rows = joined(self.rows.iter().filter(|(name, _)| covers(name)));
+        let listed = |values: &[(Arc<str>, String)]| {
+            let texts = values.iter().filter(|(name, _)| covers(name)).map(|(_, text)| text.as_str());
+            texts.collect::<Vec<_>>().join(",")
+        };
+        let (rows, alarms) = (listed(&self.rows), listed(&self.alarms));
         let gone: Vec<&str> = self.gone.iter().map(|name| &**name).filter(|name| covers(name)).collect();
-        let alarms = joined(self.alarms.iter().filter(|(name, _)| covers(name)));
         let (is_whole, has_news) = (self.is_whole, !rows.is_empty() || !gone.is_empty());
         let gone = serde_json::json!(gone);
         LookText {
@@ -133,13 +124,14 @@ impl Board {
     pub fn follow(self: &Arc<Self>) -> (Arc<BoardLook>, Receiver<Arc<BoardLook>>) {
         let mut looking = self.looking();
         let looks = self.looks.follow();
-        if looking.number == 0 {
-            // what is so before the first look is in the rows of all streams
-            self.collect(&mut looking);
+        let number = looking.number;
+        if number == 0 {
+            // to the first look every stream is new, so it has all rows
+            let first = self.collect(&mut looking);
+            looking.whole = Some(Arc::new(BoardLook { is_whole: true, ..first }));
             tokio::spawn(go_on_looking(Arc::downgrade(self)));
         }
-        let whole = looking.whole.take().unwrap_or_else(|| Arc::new(self.whole(looking.number)));
-        looking.whole = Some(whole.clone());
+        let whole = looking.whole.get_or_insert_with(|| Arc::new(self.whole(number))).clone();
         (whole, looks)
     }
 
@@ -178,7 +170,8 @@ impl Board {
             if is_new || (told.offset, told.incidents, told.failed) != (offset, incidents, failed) {
                 told.changed_at = number;
             }
-            if told.incidents != incidents {
+            // those before the first look are asked for
+            if number > 1 && told.incidents != incidents {
                 let latest = view.past.incidents.latest(STREAM_ALARMS_MAX);
                 look.alarms.extend(latest.iter().map(|alarm| (view.name.clone(), json(alarm))));
             }

@@ -14,8 +14,8 @@ use surmise_event::Outcome;
 use tokio::sync::Notify;
 use tokio::sync::broadcast::Receiver;
 
-/// The time of which the rarest are chosen. To wake a follower costs more than what it is sent, and nobody reads lines
-/// faster than five times a second.
+/// The time of which the rarest are chosen. Every window wakes each follower, and nobody reads what changes more than
+/// five times a second.
 const WINDOW: Duration = Duration::from_millis(200);
 /// Windows that a follower may lag behind.
 const LAG_WINDOWS_MAX: usize = 256;

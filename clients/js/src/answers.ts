@@ -568,8 +568,8 @@ export interface LossWindow {
   /** Events learnt in it. */
   events: number;
   /**
-   * Bits per event of every expert, as `field/expert`, the best first within each field; `field` alone is the
-   * field's mixture.
+   * Bits per event of every expert of each of the first 16 fields, as `field/expert`; `field` alone is the field's
+   * mixture.
    */
   experts: [string, number][];
   /** Bits per event of the mixture. */

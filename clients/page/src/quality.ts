@@ -42,7 +42,7 @@ export function losses(windows: LossWindow[], status: StatusAnswer): HTMLElement
     }
   }
   const table = h("table", { class: "losses" }, h("thead", {}, head), h("tbody", {}, ...rows));
-  return left === 0 ? table : h("div", {}, table, h("p", { class: "dim" }, `The first two rows are of all fields; ${left} of them have no rows of their own.`));
+  return left === 0 ? table : h("div", {}, table, h("p", { class: "dim" }, `The first two rows are of all fields; ${left} of them ${left === 1 ? "has" : "have"} no rows of their own.`));
 }
 
 /** Reliability of decisions, tenths of numbers, rarity and alarms promised against realised. */

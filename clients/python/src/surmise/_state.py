@@ -179,7 +179,7 @@ class LossWindow(Answer):
     simple_bits_per_event: float = 0.0
     """Bits per event of the best simple expert of each field."""
     experts: list[tuple[str, float]] = dataclasses.field(default_factory=list)
-    """Bits per event of every expert, as `field/expert`, the best first within each field."""
+    """Bits per event of every expert of each of the first 16 fields, as `field/expert`."""
 
 
 @dataclass(frozen=True)
