@@ -73,7 +73,7 @@ impl Learner {
                 let expectation = expect_symbol(model, &before.probe, &before.inputs, vocabulary.len() as u32);
                 as_before(expectation, &text, p, before.known)
             }
-            Model::Gap(_) => expect_symbol(model, &before.probe, &before.inputs, 0),
+            Model::Gap(..) => expect_symbol(model, &before.probe, &before.inputs, 0),
             Model::Number(_) => before.number.clone(),
             Model::Bytes(model) if field.word.is_some() => {
                 let model = model.ask();
@@ -101,15 +101,16 @@ impl Learner {
         }
     }
 
-    /// Notes that the values of the event were seen, for the alarms of later ones.
+    /// Notes that the values of the event were seen, for the alarms of later ones, and how long its gap was.
     pub(crate) fn note_seen(&mut self, event: &Event, offset: u64) {
         let seen = &mut self.monitors.seen;
         if seen.len() < event.values.len() {
             seen.resize_with(self.models.fields.len(), FieldSeen::default);
         }
-        let is_given = self.options.target.is_some();
-        for ((seen, field), value) in seen.iter_mut().zip(&self.models.fields).zip(&event.values) {
-            match (&field.model, value) {
+        let (is_given, gap_us) = (self.options.target.is_some(), self.scratch.before.gap_us);
+        for ((seen, field), value) in seen.iter_mut().zip(&mut self.models.fields).zip(&event.values) {
+            match (&mut field.model, value) {
+                (Model::Gap(_, means), _) => gap_us.into_iter().for_each(|gap_us| means.observe(gap_us)),
                 (Model::Category(_, vocabulary), _) => {
                     symbol_of(vocabulary, value).into_iter().for_each(|symbol| seen.see_symbol(symbol, offset));
                 }
@@ -122,7 +123,7 @@ impl Learner {
                         text.into_iter().for_each(|text| seen.see_word(part.slot, text, offset));
                     }
                 }
-                (Model::Line(..) | Model::Number(_) | Model::Gap(_) | Model::Bytes(_), _) => {}
+                (Model::Line(..) | Model::Number(_) | Model::Bytes(_), _) => {}
             }
         }
     }

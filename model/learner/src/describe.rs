@@ -127,7 +127,7 @@ impl Learner {
     /// The weights of the experts of a field, in the order of their names.
     fn weights_of(&self, model: &FieldModel) -> Vec<f64> {
         match &model.model {
-            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, ..) => {
+            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m, _) | Model::Line(m, ..) => {
                 m.made_model().map(|made| made.weights().to_vec()).unwrap_or_default()
             }
             Model::Number(column) => {

@@ -1,6 +1,6 @@
 //! Answers of models in the form in which predictions and parts have them: likeliest symbols by name, gaps in seconds.
 
-use crate::gap;
+use crate::gap::{self, GapMeans};
 use crate::values::SideInputs;
 use surmise_event::Expected;
 use surmise_symbol::{Probe, SymbolModel};
@@ -53,12 +53,12 @@ pub(crate) fn likely_bins(model: &SymbolModel, probe: &Probe, inputs: &SideInput
 }
 
 /// A gap in seconds as a model expects it.
-pub(crate) fn gap_expected(model: &SymbolModel, probe: &Probe, inputs: &SideInputs) -> Expected {
-    gaps(&likely_bins(model, probe, inputs, FIRST_STEP)).0
+pub(crate) fn gap_expected(model: &SymbolModel, means: &GapMeans, probe: &Probe, inputs: &SideInputs) -> Expected {
+    gaps(&likely_bins(model, probe, inputs, FIRST_STEP), means).0
 }
 
-/// A gap in seconds as its bins' probabilities (`[256]`) expect it, and the median's bin.
-pub(crate) fn gaps(probabilities: &[f64]) -> (Expected, u32) {
+/// A gap in seconds as its bins' probabilities (`[256]`) and what they stand for expect it, and the median's bin.
+pub(crate) fn gaps(probabilities: &[f64], means: &GapMeans) -> (Expected, u32) {
     let bins = &probabilities[..gap::FIRST as usize];
     let total: f64 = bins.iter().sum::<f64>().max(f64::MIN_POSITIVE);
     let quantile_bin = |level: f64| {
@@ -72,12 +72,12 @@ pub(crate) fn gaps(probabilities: &[f64]) -> (Expected, u32) {
     };
     // bins that never came share a little mass and reach to centuries, so the mean is that of the inner 98 in 100
     let (low, high) = (quantile_bin(QUANTILE_LEVELS[0]), quantile_bin(QUANTILE_LEVELS[QUANTILE_LEVELS.len() - 1]));
-    let seconds = |bin: usize| gap::seconds((bin as u32).clamp(low, high));
+    let seconds = |bin: usize| means.seconds((bin as u32).clamp(low, high));
     let mean = bins.iter().enumerate().map(|(bin, p)| p * seconds(bin)).sum::<f64>() / total;
     let quantiles =
-        QUANTILE_LEVELS.iter().map(|level| (level.to_string(), gap::seconds(quantile_bin(*level)))).collect();
+        QUANTILE_LEVELS.iter().map(|level| (level.to_string(), means.seconds(quantile_bin(*level)))).collect();
     let median = quantile_bin(QUANTILE_LEVELS[MEDIAN]);
-    (Expected::Number { mean, median: gap::seconds(median), quantiles, missing: None }, median)
+    (Expected::Number { mean, median: means.seconds(median), quantiles, missing: None }, median)
 }
 
 #[cfg(test)]
@@ -90,7 +90,15 @@ mod tests {
         let hour = gap::bin(3_600_000_000);
         let mut p = vec![1e-5; 256];
         p[hour as usize] = 0.997;
-        let (Expected::Number { mean, median, .. }, _) = gaps(&p) else { panic!("a gap is a number") };
-        assert!((mean / 3600.0 - 1.0).abs() < 0.1 && (median / 3600.0 - 1.0).abs() < 0.1, "{mean} {median}");
+        let expected = |means: &GapMeans| match gaps(&p, means).0 {
+            Expected::Number { mean, median, .. } => (mean / 3600.0, median / 3600.0),
+            other => panic!("a gap is a number: {other:?}"),
+        };
+        let (mean, median) = expected(&GapMeans::default());
+        assert!((mean - 1.0).abs() < 0.1 && (median - 1.0).abs() < 0.1, "{mean} {median}");
+        let mut means = GapMeans::default();
+        means.observe(3_600_000_000);
+        let (mean, median) = expected(&means);
+        assert!((mean - 1.0).abs() < 0.01 && (median - 1.0).abs() < 1e-9, "{mean} {median}");
     }
 }

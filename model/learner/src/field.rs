@@ -1,6 +1,7 @@
 //! The model of one field, and which values of the other fields it sees.
 
 use crate::clock::Clocks;
+use crate::gap::GapMeans;
 use crate::line_gaps::LineGaps;
 use crate::options::Options;
 use crate::recipe::{numbers_of, sides_of, symbol_spec};
@@ -24,7 +25,7 @@ pub enum Model {
     /// Of texts and single bytes: one symbol a byte.
     Bytes(SymbolField),
     /// Of gaps: one symbol a gap, the bin of `gap.rs`.
-    Gap(SymbolField),
+    Gap(SymbolField, GapMeans),
     /// Of lines: one symbol a line, its template; the line model reads lines, and predicts the slots of the template;
     /// the gaps tell when the next line is due.
     Line(SymbolField, Box<LineModel>, LineGaps),
@@ -35,14 +36,14 @@ pub enum Model {
 impl Model {
     fn symbol_field(&self) -> Option<&SymbolField> {
         match self {
-            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, ..) => Some(m),
+            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m, _) | Model::Line(m, ..) => Some(m),
             Model::Number(_) => None,
         }
     }
 
     fn symbol_field_mut(&mut self) -> Option<&mut SymbolField> {
         match self {
-            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, ..) => Some(m),
+            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m, _) | Model::Line(m, ..) => Some(m),
             Model::Number(_) => None,
         }
     }
@@ -78,7 +79,7 @@ impl FieldModel {
             // the end of a key is a symbol of the vocabulary, but no value
             Model::Category(_, v) => Some((v.len() - usize::from(v.end().is_some())) as u64),
             Model::Line(_, lines, _) => Some(lines.templates() as u64),
-            Model::Bytes(_) | Model::Gap(_) | Model::Number(_) => None,
+            Model::Bytes(_) | Model::Gap(..) | Model::Number(_) => None,
         }
     }
 
@@ -105,12 +106,12 @@ impl FieldModel {
             FieldKind::Number => Model::Number(column),
             FieldKind::Byte => Model::Bytes(SymbolField::made(of(spec))),
             FieldKind::Text => Model::Bytes(waiting(spec)),
-            FieldKind::Gap => Model::Gap(waiting(spec)),
+            FieldKind::Gap => Model::Gap(waiting(spec), GapMeans::default()),
             FieldKind::Line => Model::Line(waiting(spec), new_lines(), LineGaps::default()),
             FieldKind::Category => Model::Category(waiting(spec), Vocabulary::default()),
         };
         let (sides, numbers) = match &model {
-            Model::Category(m, _) | Model::Gap(m) | Model::Line(m, ..) => {
+            Model::Category(m, _) | Model::Gap(m, _) | Model::Line(m, ..) => {
                 let sides = if m.spec().sides > 0 { sides_of(schema, position, options) } else { Vec::new() };
                 let numbers = if m.spec().numbers > 0 { numbers_of(schema) } else { Vec::new() };
                 (sides, numbers)
@@ -135,7 +136,7 @@ impl FieldModel {
     pub fn presence(&self) -> Option<f64> {
         match &self.model {
             Model::Category(field, _) | Model::Bytes(field) => field.presence(),
-            Model::Gap(_) | Model::Line(..) | Model::Number(_) => None,
+            Model::Gap(..) | Model::Line(..) | Model::Number(_) => None,
         }
     }
 
@@ -167,7 +168,7 @@ impl IncrementalCopy for Model {
         match self {
             Model::Category(m, v) => Model::Category(m.empty_copy(), v.empty_copy()),
             Model::Bytes(m) => Model::Bytes(m.empty_copy()),
-            Model::Gap(m) => Model::Gap(m.empty_copy()),
+            Model::Gap(m, _) => Model::Gap(m.empty_copy(), GapMeans::default()),
             // the line model comes with the moment of the copy, whole
             Model::Line(m, ..) => Model::Line(m.empty_copy(), new_lines(), LineGaps::default()),
             Model::Number(column) => Model::Number(*column),
@@ -178,10 +179,10 @@ impl IncrementalCopy for Model {
         self.match_variant(copy);
         match (self, copy) {
             (Model::Category(m, v), Model::Category(copy, copied)) => v.reserve(copied, room) && m.reserve(copy, room),
-            (Model::Bytes(m), Model::Bytes(copy)) | (Model::Gap(m), Model::Gap(copy)) => m.reserve(copy, room),
+            (Model::Bytes(m), Model::Bytes(copy)) | (Model::Gap(m, _), Model::Gap(copy, _)) => m.reserve(copy, room),
             (Model::Line(m, ..), Model::Line(copy, ..)) => m.reserve(copy, room),
             (Model::Number(_), _) => true,
-            (Model::Category(..) | Model::Bytes(_) | Model::Gap(_) | Model::Line(..), _) => {
+            (Model::Category(..) | Model::Bytes(_) | Model::Gap(..) | Model::Line(..), _) => {
                 unreachable!("the variants were matched")
             }
         }
@@ -194,14 +195,18 @@ impl IncrementalCopy for Model {
                 v.begin_copy(copied);
                 m.begin_copy(copy);
             }
-            (Model::Bytes(m), Model::Bytes(copy)) | (Model::Gap(m), Model::Gap(copy)) => m.begin_copy(copy),
+            (Model::Bytes(m), Model::Bytes(copy)) => m.begin_copy(copy),
+            (Model::Gap(m, means), Model::Gap(copy, copied)) => {
+                copied.clone_from(means);
+                m.begin_copy(copy);
+            }
             (Model::Line(m, lines, gaps), Model::Line(copy, copied, copied_gaps)) => {
                 copied.clone_from(lines);
                 copied_gaps.clone_from(gaps);
                 m.begin_copy(copy);
             }
             (Model::Number(column), copy) => *copy = Model::Number(*column),
-            (Model::Category(..) | Model::Bytes(_) | Model::Gap(_) | Model::Line(..), _) => {
+            (Model::Category(..) | Model::Bytes(_) | Model::Gap(..) | Model::Line(..), _) => {
                 unreachable!("the variants were matched")
             }
         }
@@ -223,7 +228,11 @@ impl Persist for FieldModel {
                 v.persist(s)?;
                 m.persist(s)
             }
-            Model::Bytes(m) | Model::Gap(m) => m.persist(s),
+            Model::Bytes(m) => m.persist(s),
+            Model::Gap(m, means) => {
+                means.persist(s)?;
+                m.persist(s)
+            }
             Model::Line(m, lines, gaps) => {
                 lines.persist(s)?;
                 gaps.persist(s)?;

@@ -118,7 +118,7 @@ impl Learner {
                 question.step.current.hashes[i] = hash_of_symbol(known_symbol(vocabulary, value));
                 None
             }
-            Model::Gap(_) if is_given => {
+            Model::Gap(..) if is_given => {
                 let since = question.event.time_us.and_then(|time_us| question.key.clock.since(time_us));
                 question.step.current.hashes[i] = hash_of_symbol(since.map_or(gap::FIRST, gap::bin));
                 None
@@ -128,7 +128,7 @@ impl Learner {
                 question.step.current.hashes[i] = hash_of_symbol(0);
                 None
             }
-            Model::Category(..) | Model::Gap(_) | Model::Bytes(_) | Model::Line(..) => {
+            Model::Category(..) | Model::Gap(..) | Model::Bytes(_) | Model::Line(..) => {
                 self.ask_symbols(question, i, &inputs)
             }
         };
@@ -148,8 +148,8 @@ impl Learner {
                 expect_category(step, prediction, i, (&model, vocabulary), &probe, inputs, top)
             }
             Model::Line(_, lines, _) => expect_line(step, i, (&model, lines), &probe, inputs, top),
-            Model::Gap(_) => {
-                let (expected, bin) = gaps(&likely_bins(&model, &probe, inputs, FIRST_STEP));
+            Model::Gap(_, means) => {
+                let (expected, bin) = gaps(&likely_bins(&model, &probe, inputs, FIRST_STEP), means);
                 step.current.hashes[i] = hash_of_symbol(bin);
                 expected
             }

@@ -2,7 +2,7 @@
 
 use crate::clock::SequenceClock;
 use crate::expected::gaps;
-use crate::gap;
+use crate::gap::{self, GapMeans};
 use surmise_event::Expected;
 use surmise_state::{Persist, State, StateError};
 
@@ -18,13 +18,14 @@ pub struct LineGaps {
     counts: Vec<f64>,
     /// What one gap adds, which grows where the counts would have to shrink.
     step: f64,
+    means: GapMeans,
     /// The latest time that a line told.
     clock: SequenceClock,
 }
 
 impl Default for LineGaps {
     fn default() -> Self {
-        LineGaps { counts: vec![0.0; 256], step: 1.0, clock: SequenceClock::default() }
+        LineGaps { counts: vec![0.0; 256], step: 1.0, means: GapMeans::default(), clock: SequenceClock::default() }
     }
 }
 
@@ -34,6 +35,7 @@ impl LineGaps {
         let Some(time_us) = time_us else { return };
         if let Some(gap_us) = self.clock.since(time_us) {
             self.counts[gap::bin(gap_us).min(gap::FIRST - 1) as usize] += self.step;
+            self.means.observe(gap_us);
             self.step *= 1.0 + 1.0 / MEMORY_LINES;
             if self.step > 1e9 {
                 self.counts.iter_mut().for_each(|count| *count /= self.step);
@@ -45,7 +47,7 @@ impl LineGaps {
 
     /// The seconds until the next line; `None` as long as no two lines told their times.
     pub fn expected(&self) -> Option<Expected> {
-        self.counts.iter().any(|count| *count > 0.0).then(|| gaps(&self.counts).0)
+        self.counts.iter().any(|count| *count > 0.0).then(|| gaps(&self.counts, &self.means).0)
     }
 }
 
@@ -53,6 +55,7 @@ impl Persist for LineGaps {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.f64s_fixed("gaps of lines", &mut self.counts)?;
         s.f64("step of gaps", &mut self.step)?;
+        self.means.persist(s)?;
         self.clock.persist(s)
     }
 }
@@ -75,7 +78,7 @@ mod tests {
         gaps.observe(Some(5_000_000));
         assert_eq!(gaps.expected(), None, "one line has no gap");
         (1..100).for_each(|i| gaps.observe(Some(5_000_000 + i * 2_000_000)));
-        assert!((mean(&gaps) / 2.0 - 1.0).abs() < 0.1, "{}", mean(&gaps));
+        assert!((mean(&gaps) / 2.0 - 1.0).abs() < 1e-6, "{}", mean(&gaps));
         // a new pace replaces the old one
         (1..60_000).for_each(|i| gaps.observe(Some(300_000_000 + i * 60_000_000)));
         assert!((mean(&gaps) / 60.0 - 1.0).abs() < 0.1, "{}", mean(&gaps));

@@ -137,7 +137,7 @@ impl Learner {
     fn regret_bounds(&self) -> Vec<f64> {
         let numbers = self.models.numbers.as_ref().map(NumberFields::ask);
         let bound = |f: &FieldModel| match &f.model {
-            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, ..) => m.regret_bound(),
+            Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m, _) | Model::Line(m, ..) => m.regret_bound(),
             Model::Number(column) => numbers.as_ref().map_or(0.0, |n| n.regret_bound(*column)),
         };
         self.models.fields.iter().map(bound).collect()
@@ -253,7 +253,7 @@ impl Learner {
 /// The names of a field's experts.
 pub(crate) fn expert_names(field: &FieldModel) -> Vec<&'static str> {
     match &field.model {
-        Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m) | Model::Line(m, ..) => m.experts(),
+        Model::Category(m, _) | Model::Bytes(m) | Model::Gap(m, _) | Model::Line(m, ..) => m.experts(),
         Model::Number(_) => NumberModel::expert_names().to_vec(),
     }
 }

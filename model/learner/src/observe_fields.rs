@@ -46,11 +46,11 @@ impl Learner {
         match (&self.models.fields[i].model, role) {
             (Model::Number(column), _) => self.observe_number(now, i, *column, value, role),
             (Model::Line(..), _) => self.observe_line(now, i, value, role),
-            (Model::Category(..) | Model::Bytes(_) | Model::Gap(_), Role::Predicted) => {
+            (Model::Category(..) | Model::Bytes(_) | Model::Gap(..), Role::Predicted) => {
                 self.observe_symbols(now, i, value)
             }
             // a value that conditions the target still enters its vocabulary
-            (Model::Category(..) | Model::Bytes(_) | Model::Gap(_), Role::Given) => {
+            (Model::Category(..) | Model::Bytes(_) | Model::Gap(..), Role::Given) => {
                 let symbol = self.symbol(i, value, gap_bin(now.key, now.event));
                 if let Model::Category(..) = &self.models.fields[i].model {
                     count_symbol(&mut now.key.session, i, symbol);
@@ -63,7 +63,7 @@ impl Learner {
     /// The symbol of a value of a category or a gap; a text has many, and 0 stands for it.
     fn symbol(&mut self, i: usize, value: &Value, gap_bin: u32) -> u32 {
         match (&mut self.models.fields[i].model, value) {
-            (Model::Gap(_), _) => gap_bin,
+            (Model::Gap(..), _) => gap_bin,
             (Model::Category(_, vocabulary), Value::Symbol(text)) => vocabulary.symbol(text),
             (Model::Category(_, vocabulary), Value::Missing | Value::Number(_) | Value::Bytes(_)) => {
                 vocabulary.missing_symbol()
@@ -97,7 +97,7 @@ impl Learner {
         // counted before the value arrives: a symbol that is new was not among those that could be ranked
         let known = match &self.models.fields[i].model {
             Model::Category(_, vocabulary) => vocabulary.len() as u32,
-            Model::Bytes(_) | Model::Gap(_) | Model::Number(_) | Model::Line(..) => BYTE_SYMBOLS,
+            Model::Bytes(_) | Model::Gap(..) | Model::Number(_) | Model::Line(..) => BYTE_SYMBOLS,
         };
         let symbol = self.symbol(i, value, gap_bin(now.key, now.event));
         if let Model::Category(..) = &self.models.fields[i].model {
@@ -119,7 +119,7 @@ impl Learner {
         let mut explanation = None;
         if let Some(m) = field.symbols().filter(|_| self.measures.explaining).map(SymbolField::ask) {
             let mut e = FieldExplanation::before(&field.name, &m);
-            if let Model::Category(..) | Model::Gap(_) = &field.model {
+            if let Model::Category(..) | Model::Gap(..) = &field.model {
                 e.evidence = m.explain(&m.probe(key), inputs, symbol).evidence;
             }
             explanation = Some(e);
@@ -150,7 +150,7 @@ impl Learner {
         let parts = &mut self.measures.parts;
         let mut word = None;
         match &mut field.model {
-            Model::Category(model, _) | Model::Gap(model) => {
+            Model::Category(model, _) | Model::Gap(model, _) => {
                 model.observe(inputs, &[symbol], |model| {
                     model.observe_run(key, inputs, &[symbol], |model, nats| {
                         count(model, nats);
@@ -190,7 +190,7 @@ impl Learner {
         let novel = symbol >= known;
         let observed = ObservedField { word, ..observed };
         match &field.model {
-            Model::Gap(_) => self.monitors.alarms.gap(i, observed.cost.bits()),
+            Model::Gap(..) => self.monitors.alarms.gap(i, observed.cost.bits()),
             Model::Category(..) | Model::Bytes(_) if is_first => {}
             Model::Category(..) => self.monitors.alarms.symbol(i, observed.cost.bits(), novel),
             Model::Bytes(_) | Model::Number(_) | Model::Line(..) => {

@@ -118,7 +118,7 @@ const GOES_ON: &str = "(the key goes on)";
 /// A value as the part of it has it; `gap_us` is the time since the key's last event.
 pub(crate) fn value_text(model: &Model, value: &Value, gap_us: Option<i64>) -> Option<String> {
     match (model, value) {
-        (Model::Gap(_), _) => gap_us.map(|us| format!("{} s", us as f64 * 1e-6)),
+        (Model::Gap(..), _) => gap_us.map(|us| format!("{} s", us as f64 * 1e-6)),
         (_, Value::Symbol(text)) => Some(text.to_string()),
         (_, Value::Number(x)) => Some(x.to_string()),
         (_, Value::Bytes(text)) => Some(String::from_utf8_lossy(text).into_owned()),
@@ -140,13 +140,13 @@ pub(crate) fn token_text(vocabulary: &Vocabulary, symbol: u32) -> Option<Option<
 pub(crate) fn expect_symbol(model: &Model, probe: &Probe, inputs: &SideInputs, known: u32) -> PartExpectation {
     match model {
         Model::Category(model, vocabulary) => expect_category((&model.ask(), vocabulary), probe, inputs, known),
-        Model::Gap(model) => {
+        Model::Gap(model, means) => {
             let model = &*model.ask();
             let likeliest = model.top(probe, inputs, BYTE_SYMBOLS, 1);
             let by = likeliest.first().map(|(symbol, _)| largest_share(model, probe, inputs, *symbol));
             // of a key's first event there is no gap, and that is all that is known
             let first = likeliest.first().is_some_and(|(symbol, _)| *symbol == gap::FIRST);
-            let expected = (!first).then(|| gap_expected(model, probe, inputs));
+            let expected = (!first).then(|| gap_expected(model, means, probe, inputs));
             PartExpectation { expected, by }
         }
         Model::Bytes(_) | Model::Number(_) | Model::Line(..) => PartExpectation::default(),

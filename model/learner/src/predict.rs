@@ -3,7 +3,6 @@
 use crate::clock::Clocks;
 use crate::expected::{BYTE_SYMBOLS, FIRST_STEP, GapEffort, LATER_STEPS, QUANTILE_LEVELS, gaps, likely_bins, symbols};
 use crate::field::{Model, folds_ends};
-use crate::gap;
 use crate::keys::KeyState;
 use crate::learner::Learner;
 use crate::number_fields::NumberFields;
@@ -140,10 +139,10 @@ impl Learner {
                     step.moves.extend(likeliest.first().map(|(byte, _)| (i, SideInputs::default(), *byte)));
                     symbols(likeliest, top, |byte| Some(Some((byte as u8).escape_ascii().to_string())))
                 }
-                (Model::Gap(model), Some(probe)) => {
-                    let (expected, bin) = gaps(&likely_bins(&model.ask(), probe, &inputs, effort));
+                (Model::Gap(model, means), Some(probe)) => {
+                    let (expected, bin) = gaps(&likely_bins(&model.ask(), probe, &inputs, effort), means);
                     step.current.hashes[i] = hash_of_symbol(bin);
-                    step.gap_us = (gap::seconds(bin) * 1e6) as i64;
+                    step.gap_us = (means.seconds(bin) * 1e6) as i64;
                     step.moves.push((i, inputs.clone(), bin));
                     expected
                 }
@@ -153,7 +152,7 @@ impl Learner {
                     }
                     expect_line(&mut step, i, (&model.ask(), lines), probe, &inputs, top)
                 }
-                (Model::Category(..) | Model::Bytes(_) | Model::Gap(_) | Model::Line(..), None) => continue,
+                (Model::Category(..) | Model::Bytes(_) | Model::Gap(..) | Model::Line(..), None) => continue,
             };
             prediction.fields.insert(self.schema.fields[i].name.clone(), expected);
         }

@@ -70,7 +70,7 @@ impl FieldModel {
     fn bytes(&self) -> usize {
         match &self.model {
             Model::Category(field, vocabulary) => field.bytes() + vocabulary.bytes(),
-            Model::Bytes(field) | Model::Gap(field) | Model::Line(field, ..) => field.bytes(),
+            Model::Bytes(field) | Model::Gap(field, _) | Model::Line(field, ..) => field.bytes(),
             Model::Number(_) => 0,
         }
     }
@@ -81,7 +81,7 @@ impl FieldModel {
                 vocabulary.set_room(room);
                 field.set_room(room);
             }
-            Model::Bytes(field) | Model::Gap(field) | Model::Line(field, ..) => field.set_room(room),
+            Model::Bytes(field) | Model::Gap(field, _) | Model::Line(field, ..) => field.set_room(room),
             Model::Number(_) => {}
         }
     }

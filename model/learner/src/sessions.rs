@@ -97,7 +97,7 @@ impl Learner {
                                 Some(Token::Missing | Token::End) | None => None,
                             },
                             Model::Line(_, lines, _) => lines.template_text(symbol.symbol).map(Into::into),
-                            Model::Bytes(_) | Model::Gap(_) | Model::Number(_) => None,
+                            Model::Bytes(_) | Model::Gap(..) | Model::Number(_) => None,
                         };
                         SessionWhy::Symbol { field: field.name.clone(), symbol: text, count, usual_count }
                     }
