@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::collections::BTreeMap;
-use surmise_event::{Expected, Prediction};
+use surmise_event::{Expected, GAP, Prediction, VALUE, parse_time};
 use surmise_protocol::LoggedEvents;
 use surmise_screen::{PlotStyle, bars, fan, interval, symbol_bars};
 use surmise_terminal::{Failure, Http, Paint, plain, print_line, segment};
@@ -31,7 +31,7 @@ pub(crate) fn draw(http: &Http, asked: &PlotQuestion<'_>, steps: &[Prediction]) 
             Expected::Symbols { top, other } if steps.len() == 1 => symbol_bars(top, *other, style),
             Expected::Symbols { .. } => likeliest(name, steps, style),
             Expected::Number { .. } => {
-                let values: Vec<f64> = past.iter().filter_map(|event| number(event, name)).collect();
+                let values = numbers(&past, name);
                 match quantiles(name, steps).as_slice() {
                     [only] if values.is_empty() => interval(only, style),
                     quantiles => fan(&values, quantiles, style),
@@ -88,8 +88,38 @@ fn past(http: &Http, asked: &PlotQuestion<'_>, offset: u64) -> Vec<Value> {
     events.filter(|event| asked.key.is_none() || event["key"].as_str() == asked.key).collect()
 }
 
-/// The value of a field of an event, if it is a number.
-fn number(event: &Value, field: &str) -> Option<f64> {
-    let data = &event["data"];
-    if data.is_object() { data[field].as_f64() } else { data.as_f64() }
+/// The numbers that events have in a field; of the time between events, its seconds.
+fn numbers(events: &[Value], field: &str) -> Vec<f64> {
+    if field == GAP {
+        let time = |event: &Value| parse_time(event["time"].as_str()?).ok();
+        let times: Vec<i64> = events.iter().filter_map(time).collect();
+        return times.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1e6).collect();
+    }
+    events.iter().filter_map(|event| number(&event["data"], field)).collect()
+}
+
+/// The number that the data of an event have in a field. An element of a vector is a field `name[3]`.
+fn number(data: &Value, field: &str) -> Option<f64> {
+    let own = |name: &str| if data.is_object() { data.get(name) } else { Some(data).filter(|_| name == VALUE) };
+    let element = |name: &str| {
+        let (name, place) = name.strip_suffix(']')?.rsplit_once('[')?;
+        own(name)?.get(place.parse::<usize>().ok()?)
+    };
+    own(field).or_else(|| element(field))?.as_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn values_are_those_of_the_field_that_is_drawn() {
+        let bare =
+            [json!({"data": 5, "time": "2026-11-29T10:00:00Z"}), json!({"data": 7, "time": "2026-11-29T10:00:30Z"})];
+        assert_eq!((numbers(&bare, "value"), numbers(&bare, "gap")), (vec![5.0, 7.0], vec![30.0]));
+        let vector = [json!({"data": {"v": [1.5, 2.5], "w": 3}}), json!({"data": {"w": "text"}})];
+        assert_eq!((numbers(&vector, "v[1]"), numbers(&vector, "w")), (vec![2.5], vec![3.0]));
+        assert_eq!((numbers(&[json!({"data": [4, 8]})], "value[0]"), numbers(&bare, "v[1]")), (vec![4.0], vec![]));
+    }
 }
