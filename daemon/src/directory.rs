@@ -63,8 +63,9 @@ pub struct StreamView {
     pub logged_bytes: AtomicU64,
     /// Bytes of the logs of earlier streams that lead to this one's beginning.
     pub past_bytes: AtomicU64,
-    /// The exponential average of the surprise of the latest events, in bits; stored as the bits of an `f64`, and NaN
-    /// as long as there is none, because an atomic holds no `Option`.
+    /// The exponential average of the surprise of the latest events, in bits, or what the last minute had before
+    /// this process; stored as the bits of an `f64`, and NaN as long as there is none, because an atomic holds no
+    /// `Option`.
     pub recent_bits: AtomicU64,
     /// The time of the latest event in microseconds since 1970; `i64::MIN` if there is none, because an atomic holds no
     /// `Option`.
@@ -148,7 +149,7 @@ impl StreamView {
         self.schema.store(Arc::new(summary.schema.clone()));
         self.quarantine.store(Arc::new(summary.quarantine.clone()));
         self.checkpoint.store(Some(Arc::new(checkpoint.clone())));
-        self.past.take_over(&summary.past);
+        self.take_over(&summary.past);
     }
 
     /// Shows a stream whose learner is in memory, after `accepted` more events were learnt.
@@ -163,6 +164,14 @@ impl StreamView {
         let kinds = |schema: &Schema| schema.fields.iter().map(|field| field.kind).collect::<Vec<_>>();
         if kinds(&self.schema.load()) != kinds(learner.schema()) {
             self.schema.store(Arc::new(learner.schema().clone()));
+        }
+    }
+
+    /// Takes over what another process knew of the stream's past.
+    pub fn take_over(&self, earlier: &StreamPast) {
+        self.past.take_over(earlier);
+        if let (None, Some(bits)) = (self.recent_bits(), self.past.latest_bits()) {
+            self.recent_bits.store(bits.to_bits(), Ordering::Relaxed);
         }
     }
 
@@ -181,7 +190,7 @@ impl StreamView {
         self.alarms.send(Arc::new(event));
     }
 
-    /// The average surprise of the latest events in bits, if there were any since the start.
+    /// The average surprise of the latest events in bits, if there were any.
     pub fn recent_bits(&self) -> Option<f64> {
         let bits = f64::from_bits(self.recent_bits.load(Ordering::Relaxed));
         bits.is_finite().then_some(bits)

@@ -99,6 +99,12 @@ impl History {
         trend
     }
 
+    /// Bits per event of the latest minute that had any; none if there was none.
+    pub fn latest_bits(&self) -> Option<f64> {
+        let latest = self.rings[1].iter().rev().find(|point| point.events > 0)?;
+        Some(latest.bits / latest.events as f64)
+    }
+
     /// Appends the encoded history.
     pub fn encode(&self, out: &mut Vec<u8>) {
         for (ring, resolution) in self.rings.iter().zip(RESOLUTIONS) {

@@ -63,6 +63,11 @@ impl LossMarks {
         self.latest.events == 0 || (now_us - self.latest.at_us).abs() >= TAKE_INTERVAL_US
     }
 
+    /// Whether a learner has learnt events that the latest sums do not hold.
+    pub fn is_behind(&self, learner: &Learner) -> bool {
+        self.latest.events != learner.scored_bits().0
+    }
+
     /// Takes the sums of a learner.
     pub fn take(&mut self, now_us: i64, learner: &Learner) {
         // the stream as it was before its first batch: everything had cost nothing

@@ -103,6 +103,15 @@ impl StreamPast {
         }
     }
 
+    /// Takes in what the last events of a burst cost, for which nothing was due when they came. Asked again and again
+    /// while the stream is silent, it costs two comparisons.
+    pub fn settle(&self, now_us: i64, learner: &Learner) {
+        let mut course = self.course();
+        if course.losses.is_behind(learner) && course.losses.is_due(now_us) {
+            course.losses.take(now_us, learner);
+        }
+    }
+
     /// The spans of a resolution, the oldest first.
     pub fn points(&self, resolution: usize, now_us: i64) -> Vec<HistoryPoint> {
         self.course().history.points(resolution, now_us)
@@ -116,6 +125,11 @@ impl StreamPast {
     /// Bits per event of the latest minutes.
     pub fn trend(&self, now_us: i64, minutes: usize) -> Vec<Option<f32>> {
         self.course().history.trend(now_us, minutes)
+    }
+
+    /// Bits per event of the latest minute that had any.
+    pub fn latest_bits(&self) -> Option<f64> {
+        self.course().history.latest_bits()
     }
 
     /// What a list shows.
@@ -176,5 +190,33 @@ impl StreamPast {
             drop(course);
             self.incidents.take_over(&earlier.incidents);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use surmise_event::{Data, Datum, Limits, Schema};
+    use surmise_learner::Options;
+
+    #[test]
+    fn a_silent_stream_has_told_what_its_last_events_cost() {
+        let (past, mut learner) = (StreamPast::default(), Learner::new(Schema::default(), Options::default()).unwrap());
+        let record = Record { data: Data::One(Datum::Text("a".into())), ..Record::default() };
+        let mut learn = |now_us: i64| {
+            let mut batch = past.batch(now_us);
+            let event = learner.bind(&record, &Limits::default()).unwrap();
+            batch.add(&record, &learner.observe(&event));
+            past.add(now_us, batch, Some(&learner));
+        };
+        let ever = || past.windows().last().map(|window| window.events);
+        (0..50).for_each(|i| learn(i * 10_000));
+        assert_eq!(ever(), Some(1));
+        past.settle(4_000_000, &learner);
+        assert_eq!(ever(), Some(1), "not yet");
+        past.settle(6_000_000, &learner);
+        assert_eq!(ever(), Some(50));
+        let mean = learner.scored_bits().1 / 50.0;
+        assert!(past.latest_bits().is_some_and(|bits| (bits - mean).abs() < 1e-9));
     }
 }

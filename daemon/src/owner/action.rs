@@ -1,9 +1,9 @@
 //! The loop of an owner: select an action, apply it.
 
 use super::copying::CopyProgress;
-use super::overdue::OVERDUE_POLL_INTERVAL;
 use super::request::OwnerRequest;
 use super::schedule::Load;
+use super::silent_streams::SILENCE_POLL_INTERVAL;
 use super::state::{Owner, Turn};
 use crate::checkpoint_queue::CheckpointJob;
 use crate::clock::Moment;
@@ -34,8 +34,8 @@ pub(super) enum Action {
     Publish(Load),
     /// Begins the regular checkpoints that are due.
     Checkpoint,
-    /// Tells which streams are silent for longer than they ever are.
-    TellOverdue,
+    /// Looks after the streams that are silent.
+    LookAfterSilent,
     /// Continues with copies for a part of the time.
     Copy,
     /// Waits for a request or a batch, but no longer than this.
@@ -92,15 +92,15 @@ impl Owner {
                     }
                 }
                 Turn::Checkpoint(load) => {
-                    self.turn = Turn::Overdue(load);
+                    self.turn = Turn::Silence(load);
                     if now.since(self.checkpoints_checked_at) >= CHECKPOINT_POLL_INTERVAL {
                         return Action::Checkpoint;
                     }
                 }
-                Turn::Overdue(load) => {
+                Turn::Silence(load) => {
                     self.turn = Turn::Copy(load);
-                    if now.since(self.overdue_checked_at) >= OVERDUE_POLL_INTERVAL {
-                        return Action::TellOverdue;
+                    if now.since(self.silence_checked_at) >= SILENCE_POLL_INTERVAL {
+                        return Action::LookAfterSilent;
                     }
                 }
                 Turn::Copy(load) => {
@@ -130,7 +130,7 @@ impl Owner {
             Action::Commit => self.send_commit_batch(now),
             Action::Publish(load) => self.request_snapshots(load, now),
             Action::Checkpoint => self.start_due_checkpoints(now),
-            Action::TellOverdue => self.tell_overdue(now),
+            Action::LookAfterSilent => self.look_after_silent(now),
             Action::Copy => self.continue_copies(now),
             Action::Wait(_) | Action::Stop => {}
         }

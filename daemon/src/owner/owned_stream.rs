@@ -157,7 +157,7 @@ impl OwnedStream {
         };
         self.view.committed.store(recovered.state.learner.offset(), Ordering::Release);
         self.view.checkpoint.store(recovered.checkpoint.map(Arc::new));
-        self.view.past.take_over(&recovered.past);
+        self.view.take_over(&recovered.past);
         self.checkpoints = CheckpointSchedule::new(now, recovered.replayed + recovered.passed_over);
         self.metrics.resume(&recovered.state.learner);
         self.lifecycle = Lifecycle::Awake(Box::new(recovered.state));

@@ -108,7 +108,7 @@ impl OwnedStream {
         }
         // a stream that comes back at last after a start has no past in memory yet
         if offset.is_none() {
-            self.view.past.take_over(&past);
+            self.view.take_over(&past);
         }
         self.view.checkpoint.store(checkpoint.map(Arc::new));
         self.checkpoints.set_changes(replayed + passed_over);

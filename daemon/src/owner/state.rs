@@ -58,7 +58,7 @@ pub(super) enum Turn {
     Commit(Load),
     Publish(Load),
     Checkpoint(Load),
-    Overdue(Load),
+    Silence(Load),
     Copy(Load),
     Wait,
 }
@@ -99,7 +99,7 @@ pub struct Owner {
     pub(super) turn: Turn,
     pub(super) committed_at: Duration,
     pub(super) checkpoints_checked_at: Duration,
-    pub(super) overdue_checked_at: Duration,
+    pub(super) silence_checked_at: Duration,
     pub(super) copied_at: Duration,
 }
 
@@ -122,7 +122,7 @@ impl Owner {
             turn: Turn::Answer,
             committed_at: now,
             checkpoints_checked_at: now,
-            overdue_checked_at: now,
+            silence_checked_at: now,
             copied_at: now,
         }
     }

@@ -1,4 +1,5 @@
-//! Events that are overdue, told while the silence lasts: without waiting for the event that would end it.
+//! What an owner does for streams that are silent: it tells which events are overdue, without waiting for the event
+//! that would end the silence, and takes in what the last events cost.
 
 use super::owned_stream::OwnedStream;
 use super::state::Owner;
@@ -6,14 +7,19 @@ use crate::clock::Moment;
 use std::time::Duration;
 use surmise_protocol::AlarmEvent;
 
-/// How often the owner looks for events that are overdue.
-pub(super) const OVERDUE_POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the owner looks after streams that are silent.
+pub(super) const SILENCE_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Owner {
-    /// Tells what is overdue in the streams that are awake.
-    pub(super) fn tell_overdue(&mut self, now: Moment) {
-        self.overdue_checked_at = now.uptime;
-        self.streams.values_mut().for_each(|stream| stream.tell_overdue(now));
+    /// Looks after the streams that are awake.
+    pub(super) fn look_after_silent(&mut self, now: Moment) {
+        self.silence_checked_at = now.uptime;
+        for stream in self.streams.values_mut() {
+            stream.tell_overdue(now);
+            if let Some(state) = stream.lifecycle.state() {
+                stream.view.past.settle(now.wall_us, &state.learner);
+            }
+        }
     }
 }
 
