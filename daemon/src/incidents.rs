@@ -33,8 +33,9 @@ impl Incidents {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes an alarm: a new incident, or how one stands by now. An incident keeps the event that it began with. What
-    /// was told to be overdue becomes the incident that its event begins when it comes at last.
+    /// Notes an alarm: a new incident, or how one stands by now. An incident keeps its most unusual event since it was
+    /// noticed, and the time at which it was. What was told to be overdue becomes the incident that its event begins when
+    /// it comes at last.
     pub fn note(&self, event: &AlarmEvent) {
         let mut kept = self.kept();
         kept.changes += 1;
@@ -50,7 +51,11 @@ impl Incidents {
         if event.alarm.phase != AlarmPhase::Begins
             && let Some(known) = kept.latest.iter_mut().rev().find(same)
         {
-            known.alarm = event.alarm.clone();
+            if event.alarm.phase == AlarmPhase::GoesOn && event.alarm.oddest == event.event_offset {
+                *known = AlarmEvent { time: known.time.take(), ..event.clone() };
+            } else {
+                known.alarm = event.alarm.clone();
+            }
             return;
         }
         if kept.latest.len() >= INCIDENTS_MAX {
@@ -105,7 +110,11 @@ impl Incidents {
         let begun = cursor.varint("incidents")?;
         let mut latest = VecDeque::new();
         for _ in 0..cursor.count("incidents")? {
-            latest.extend(serde_json::from_slice::<AlarmEvent>(cursor.bytes("an incident")?).ok());
+            let Ok(mut incident) = serde_json::from_slice::<AlarmEvent>(cursor.bytes("an incident")?) else { continue };
+            // an earlier version knew of no event but the one that the incident began with
+            incident.alarm.oddest = incident.alarm.oddest.max(incident.alarm.began);
+            incident.event_offset = incident.event_offset.max(incident.alarm.began);
+            latest.push_back(incident);
         }
         Ok(Incidents(Mutex::new(Kept { latest, begun, changes: 0 })))
     }
@@ -150,6 +159,7 @@ mod tests {
             phase,
             began,
             offset,
+            oddest: offset,
             count: 1 + offset - began,
             rarity_events: 20_000.0,
             rarity_seconds: None,
@@ -189,6 +199,28 @@ mod tests {
         incidents.end_overdue();
         assert_eq!((incidents.begun(), incidents.overdue_alone()), (2, 1));
         assert_eq!(incidents.latest(1)[0].alarm.phase, AlarmPhase::Ended);
+    }
+
+    #[test]
+    fn an_incident_shows_its_oddest_event_since_it_was_noticed() {
+        let incidents = Incidents::default();
+        let with = |phase, offset: u64, oddest: u64, data: &str| {
+            let mut event = alarm(phase, 10, offset);
+            (event.alarm.oddest, event.event) = (oddest, serde_json::json!({ "data": data }));
+            event
+        };
+        let shown = || {
+            let incident = &incidents.latest(1)[0];
+            (incident.event_offset, incident.event["data"].as_str().unwrap().to_owned(), incident.alarm.offset)
+        };
+        // the evidence of three events is enough, and the second was the oddest
+        incidents.note(&with(AlarmPhase::Begins, 12, 11, "the third"));
+        assert_eq!(shown(), (12, "the third".to_owned(), 12));
+        incidents.note(&with(AlarmPhase::GoesOn, 13, 13, "odder"));
+        incidents.note(&with(AlarmPhase::GoesOn, 14, 13, "less odd"));
+        assert_eq!(shown(), (13, "odder".to_owned(), 14));
+        incidents.note(&with(AlarmPhase::Ended, 14, 13, "usual"));
+        assert_eq!(shown(), (13, "odder".to_owned(), 14));
     }
 
     #[test]

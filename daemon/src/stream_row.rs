@@ -16,6 +16,7 @@ pub fn row(view: &StreamView, now_us: i64, with_trend: bool) -> StreamRow {
         kind: incident.alarm.kind,
         phase: incident.alarm.phase,
         began: incident.alarm.began,
+        oddest: incident.alarm.oddest,
         time: incident.time,
     });
     StreamRow {

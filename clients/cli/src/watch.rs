@@ -136,12 +136,12 @@ fn past_json(a: &AlarmEvent) -> Result<String, Failure> {
     told.map_err(|e| Failure::internal(format!("an incident cannot be told: {e}")))
 }
 
-/// The line of an incident that began before: whether it is over, what, how rare, and the event that it began with.
+/// The line of an incident that began before: whether it is over, what, how rare, and its most unusual event.
 fn past_line(a: &AlarmEvent, paint: Paint) -> String {
     let alarm = &a.alarm;
     let mark = paint.dim(if alarm.phase == AlarmPhase::Ended { "past:" } else { "open:" });
     let rare = rarity(alarm.rarity_events, alarm.rarity_seconds);
-    format!("{:>10}  {mark} {}, {rare}{}", alarm.began, alarm_words(alarm), event_and_instead(a, paint))
+    format!("{:>10}  {mark} {}, {rare}{}", a.event_offset, alarm_words(alarm), event_and_instead(a, paint))
 }
 
 /// The line of an incident: what, how rare, the event with its odd part marked, and what was expected instead.
@@ -154,7 +154,7 @@ pub(crate) fn alarm_line(a: &AlarmEvent, paint: Paint) -> String {
     format!("{:>10}  {}, {rare}{}", alarm.offset, alarm_words(alarm), event_and_instead(a, paint))
 }
 
-/// The event that an incident began with, its odd part marked, and what was expected instead.
+/// The most unusual event of an incident, its odd part marked, and what was expected instead.
 fn event_and_instead(a: &AlarmEvent, paint: Paint) -> String {
     let event = if a.event.is_null() { String::new() } else { format!("  {}", event_text(&a.event, &a.parts, paint)) };
     let instead = a.parts.iter().find_map(instead).map_or(String::new(), |words| format!("  {}", paint.dim(&words)));
@@ -258,6 +258,7 @@ mod tests {
             phase: AlarmPhase::Begins,
             began: 400,
             offset: 400,
+            oddest: 400,
             count: 1,
             rarity_events: 20_413.0,
             rarity_seconds: Some(3.1 * 86_400.0),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use surmise_event::{Alarm, Data, Datum, Outcome, Part, Record, format_time};
 
-/// An incident of a stream with the event that it began with, as the event `alarm` of
+/// An incident of a stream with the most unusual event since it was noticed, as the event `alarm` of
 /// `/api/v1/streams/{stream}/watch` carries it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -21,6 +21,10 @@ pub struct AlarmEvent {
     /// The time of the event that the incident began with, or at which it was told that one is overdue, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
+    /// The offset of `event`. It is that of the incident's most unusual event, unless that came before the incident was
+    /// noticed; `…/events/{offset}/why` has both.
+    #[serde(default)]
+    pub event_offset: u64,
     /// The unusual event, as it would be sent; null where there is none: an event that is overdue.
     pub event: serde_json::Value,
     /// The surprise of the event, in bits: the sum over its parts.
@@ -41,7 +45,7 @@ pub struct AlarmList {
     pub stream: Arc<str>,
     /// Incidents that began, as far back as checkpoints know.
     pub begun: u64,
-    /// The incidents, each as it stands now, with the event that it began with.
+    /// The incidents, each as it stands now, with the most unusual event since it was noticed.
     pub alarms: Vec<AlarmEvent>,
 }
 
@@ -53,6 +57,7 @@ impl AlarmEvent {
             incarnation: 0,
             alarm: outcome.alarm.clone()?,
             time: record.time_us.or(record.arrival_us).map(format_time),
+            event_offset: outcome.offset,
             event: event_json(record),
             surprise_bits: outcome.surprise_bits,
             excess_bits: outcome.excess_bits,
@@ -65,8 +70,9 @@ impl AlarmEvent {
         AlarmEvent {
             stream: stream.clone(),
             incarnation: 0,
-            alarm,
             time: time_us.map(format_time),
+            event_offset: alarm.offset,
+            alarm,
             event: serde_json::Value::Null,
             surprise_bits: 0.0,
             excess_bits: 0.0,
@@ -164,6 +170,7 @@ mod tests {
             phase: AlarmPhase::Begins,
             began: 7,
             offset: 7,
+            oddest: 7,
             count: 1,
             rarity_events: 20_000.0,
             rarity_seconds: Some(86_400.0),

@@ -189,6 +189,9 @@ pub struct IncidentMark {
     pub phase: AlarmPhase,
     /// The offset of its first unusual event.
     pub began: u64,
+    /// The offset of its most unusual event so far.
+    #[serde(default)]
+    pub oddest: u64,
     /// The time of its first event, RFC 3339.
     #[serde(default)]
     pub time: Option<String>,

@@ -93,18 +93,12 @@ impl Overview {
     }
 
     fn add_incidents(&mut self, incidents: Vec<AlarmEvent>) {
-        for mut incident in incidents {
-            let id = (incident.stream.clone(), incident.alarm.kind, incident.alarm.began);
-            // the event that an incident began with stays the one that is shown
-            if let Some(before) = self.incidents.remove(&id).filter(|before| !before.event.is_null()) {
-                (incident.event, incident.parts) = (before.event, before.parts);
-            }
-            self.incidents.insert(id, incident);
-        }
+        let named =
+            |incident: AlarmEvent| ((incident.stream.clone(), incident.alarm.kind, incident.alarm.began), incident);
+        self.incidents.extend(incidents.into_iter().map(named));
         if self.incidents.len() > INCIDENTS_KEPT_MAX {
             let kept: Vec<AlarmEvent> = self.latest().into_iter().take(INCIDENTS_KEPT_MAX).cloned().collect();
-            self.incidents.clear();
-            self.incidents.extend(kept.into_iter().map(|i| ((i.stream.clone(), i.alarm.kind, i.alarm.began), i)));
+            self.incidents = kept.into_iter().map(named).collect();
         }
     }
 
@@ -137,6 +131,7 @@ mod tests {
             phase,
             began,
             offset: began,
+            oddest: began,
             count: 1,
             rarity_events: 1e4,
             rarity_seconds: None,
@@ -171,11 +166,8 @@ mod tests {
         let mut overview = Overview::default();
         overview.add_incidents((0..1_000).map(|began| incident(began, AlarmPhase::Begins)).collect());
         assert_eq!((overview.latest().len(), overview.latest()[0].alarm.began), (INCIDENTS_KEPT_MAX, 999));
-        let mut over = incident(999, AlarmPhase::Ended);
-        over.event = serde_json::json!({"data": "another"});
-        overview.add_incidents(vec![over]);
-        let latest = overview.latest()[0];
-        assert_eq!((latest.alarm.phase, &latest.event["data"]), (AlarmPhase::Ended, &serde_json::json!(999)));
+        overview.add_incidents(vec![incident(999, AlarmPhase::Ended)]);
+        assert_eq!(overview.latest()[0].alarm.phase, AlarmPhase::Ended);
         assert_eq!(overview.open_incidents(), INCIDENTS_KEPT_MAX - 1);
         overview.reload(AlarmList::default());
         assert!(overview.latest().is_empty());

@@ -15,7 +15,7 @@ const NOW: f64 = 1_795_780_800.0;
 
 const INCIDENT: &str = r#"{"stream":"web","kind":"new","phase":"goes_on","began":4000,"offset":4059,"count":60,
     "rarity_events":40000,"rarity_seconds":259200,"field":"status","time":"2026-11-27T11:57:00Z",
-    "event":{"data":"GET / 502 curl"},"surprise_bits":12,"excess_bits":10,"parts":[{"name":"status","value":"502",
+    "oddest":4000,"event_offset":4000,"event":{"data":"GET / 502 curl"},"surprise_bits":12,"excess_bits":10,"parts":[{"name":"status","value":"502",
     "surprise_bits":11,"excess_bits":10,"expected":{"top":[["200",0.94],["304",0.05]],"other":0.01}}]}"#;
 
 const NASTY: &str =

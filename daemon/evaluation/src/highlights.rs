@@ -300,6 +300,7 @@ mod tests {
             phase,
             began: offset,
             offset,
+            oddest: offset,
             count: 1,
             rarity_events,
             rarity_seconds: None,

@@ -273,6 +273,7 @@ impl Alarms {
             claim: event.claim,
             began: event.began,
             latest: offset,
+            oddest: event.oddest,
             count: 1,
             rarity: event.proven,
         });
@@ -286,6 +287,7 @@ impl Alarms {
             phase,
             began: open.began,
             offset: open.latest,
+            oddest: open.oddest,
             count: open.count,
             rarity_events: open.rarity,
             rarity_seconds: self.gaps.usual_seconds().map(|gap| gap * open.rarity),
@@ -298,11 +300,8 @@ impl Alarms {
 
     /// Whether the next event is overdue at `now_us`: the alarm that would begin if it does not come. `offset` is that
     /// which it will have. Changes nothing, so it can be asked by a timer while silence lasts; the event itself, when
-    /// it comes late, begins the incident and spends the budget. While another incident is open nothing is overdue.
+    /// it comes late, begins the incident and spends the budget, or goes on with the incident that is open.
     pub fn overdue(&self, now_us: i64, offset: u64, budget: AlarmBudget) -> Option<Alarm> {
-        if self.open.is_some() {
-            return None;
-        }
         let silence = self.gaps.silence(now_us);
         let rarity = self.fields_claim.ask(silence, self.weight);
         let gap = self.gaps.usual_seconds();
@@ -313,6 +312,7 @@ impl Alarms {
             phase: AlarmPhase::Begins,
             began: offset,
             offset,
+            oddest: offset,
             count: 1,
             rarity_events: rarity,
             rarity_seconds: gap.map(|gap| gap * rarity),

@@ -203,6 +203,8 @@ fn silence_is_told_while_it_lasts_and_when_it_ends() {
     stream.alarms.time(now + 600 * SECOND);
     let late = stream.verdict().alarm.unwrap().0;
     assert_eq!((late.kind, late.phase, late.began), (AlarmKind::Missing, AlarmPhase::Begins, 3_000));
+    let again = overdue(&stream.alarms, 60_600).map(|alarm| (alarm.kind, alarm.phase));
+    assert_eq!(again, Some((AlarmKind::Missing, AlarmPhase::Begins)), "also while an incident is open");
 }
 
 #[test]

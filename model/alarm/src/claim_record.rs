@@ -12,6 +12,9 @@ pub(crate) struct ClaimRecord {
     rarity: RarityRecord,
     /// The offset of the first event of the cluster at hand.
     began: u64,
+    /// The offset of its event with the largest claim, and that claim in bits.
+    oddest: u64,
+    oddest_bits: f64,
 }
 
 /// What a record says of an event.
@@ -24,8 +27,9 @@ pub(crate) struct JudgedClaim {
     pub(crate) proven: f64,
     /// Whether the event is more unusual than all others of its cluster.
     pub(crate) news: bool,
-    /// The offset of the first event of its cluster.
+    /// The offset of the first event of its cluster, and of the one with the largest claim.
     pub(crate) began: u64,
+    pub(crate) oddest: u64,
 }
 
 impl JudgedClaim {
@@ -46,8 +50,12 @@ impl ClaimRecord {
         if rarity.first {
             self.began = offset;
         }
+        if rarity.first || claim.bits > self.oddest_bits {
+            (self.oddest, self.oddest_bits) = (offset, claim.bits);
+        }
         let events = if claim.lasts { libm::exp2(claim.bits) } else { rarity.events };
-        JudgedClaim { claim, events, proven: proven.min(rarity.alone), news: rarity.news, began: self.began }
+        let (began, oddest) = (self.began, self.oddest);
+        JudgedClaim { claim, events, proven: proven.min(rarity.alone), news: rarity.news, began, oddest }
     }
 
     /// Once in how many events a claim as high comes.
@@ -60,6 +68,8 @@ impl Persist for ClaimRecord {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         self.rarity.persist(s)?;
         s.u64("cluster", &mut self.began)?;
+        s.u64("oddest of cluster", &mut self.oddest)?;
+        s.f64("oddest of cluster", &mut self.oddest_bits)?;
         if s.is_reading() {
             self.claim = RespectClaim::NONE;
         }

@@ -15,6 +15,8 @@ pub(crate) struct OpenIncident {
     pub(crate) claim: RespectClaim,
     pub(crate) began: u64,
     pub(crate) latest: u64,
+    /// The offset of the event with the largest claim.
+    pub(crate) oddest: u64,
     pub(crate) count: u64,
     pub(crate) rarity: f64,
 }
@@ -25,7 +27,9 @@ impl OpenIncident {
         if claim.bits >= UNUSUAL_PART * self.claim.bits {
             (self.latest, self.count) = (offset, self.count + 1);
             self.rarity = self.rarity.max(proven);
-            self.claim.bits = self.claim.bits.max(claim.bits);
+            if claim.bits > self.claim.bits {
+                (self.oddest, self.claim.bits) = (offset, claim.bits);
+            }
             return Some(AlarmPhase::GoesOn);
         }
         (offset.saturating_sub(self.latest) > INCIDENT_EVENTS).then_some(AlarmPhase::Ended)
@@ -34,7 +38,7 @@ impl OpenIncident {
 
 impl Default for OpenIncident {
     fn default() -> Self {
-        OpenIncident { claim: RespectClaim::NONE, began: 0, latest: 0, count: 0, rarity: 1.0 }
+        OpenIncident { claim: RespectClaim::NONE, began: 0, latest: 0, oddest: 0, count: 0, rarity: 1.0 }
     }
 }
 
@@ -49,7 +53,7 @@ impl Persist for OpenIncident {
         let mut field = self.claim.field.map_or(0, |field| field.saturating_add(1));
         s.u32("incident field", &mut field)?;
         self.claim.field = field.checked_sub(1);
-        for v in [&mut self.began, &mut self.latest, &mut self.count] {
+        for v in [&mut self.began, &mut self.latest, &mut self.oddest, &mut self.count] {
             s.u64("incident", v)?;
         }
         s.f64("incident rarity", &mut self.rarity)

@@ -17,6 +17,7 @@ fn incidents(fields: u32) -> Opinions {
             phase: AlarmPhase::Begins,
             began,
             offset: began,
+            oddest: began,
             count: 1,
             rarity_events: 1e4,
             rarity_seconds: None,

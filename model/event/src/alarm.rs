@@ -85,6 +85,9 @@ pub struct Alarm {
     pub began: u64,
     /// The offset of its latest unusual event. Of an overdue event it is the offset that the event would have.
     pub offset: u64,
+    /// The offset of its most unusual event so far, which may be before the event with which it was noticed, too.
+    #[serde(default)]
+    pub oddest: u64,
     /// Its unusual events so far.
     pub count: u64,
     /// How rare its most unusual event is: once in so many events of this stream, by the stream's own past.

@@ -94,7 +94,7 @@ fn unsaid(told: &mut HashMap<(AlarmKind, u64), bool>, latest: Vec<AlarmEvent>) -
         let is_over = incident.alarm.phase == AlarmPhase::Ended;
         match told.insert(id, is_over) {
             None => {
-                (incident.alarm.phase, incident.alarm.offset) = (AlarmPhase::Begins, incident.alarm.began);
+                (incident.alarm.phase, incident.alarm.offset) = (AlarmPhase::Begins, incident.event_offset);
                 news.push(incident);
             }
             Some(false) if is_over && incident.alarm.count > 1 => news.push(incident),
@@ -115,6 +115,7 @@ mod tests {
             phase,
             began,
             offset: began + count,
+            oddest: began,
             count,
             rarity_events: 1e4,
             rarity_seconds: None,

@@ -149,7 +149,7 @@ class Part(Answer):
 
 @dataclass(frozen=True)
 class Alarm(Answer):
-    """An incident of a stream, as it stands now, with the event that it began with."""
+    """An incident of a stream, as it stands now, with the most unusual event since it was noticed."""
 
     stream: str = ""
     kind: str = ""
@@ -160,6 +160,8 @@ class Alarm(Answer):
     """The offset of the incident's first unusual event."""
     offset: int = 0
     """The offset of its latest unusual event."""
+    oddest: int = 0
+    """The offset of its most unusual event so far."""
     count: int = 0
     """Its unusual events so far."""
     rarity_events: float = 0.0
@@ -169,6 +171,8 @@ class Alarm(Answer):
     """The field that is most unusual, if it is one field."""
     time: Optional[str] = None
     """The time of the event that it began with, RFC 3339."""
+    event_offset: int = 0
+    """The offset of `event`: the most unusual one, unless that came before the incident was noticed."""
     event: Optional[dict[str, Any]] = None
     """The unusual event, as it would be sent."""
     surprise_bits: float = 0.0

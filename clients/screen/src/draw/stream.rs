@@ -203,8 +203,11 @@ fn incidents(opened: &OpenedStream, scene: &Scene<'_>, cells: usize) -> Vec<Line
         let since = ago(incident.time.as_deref(), scene.now);
         let is_open = alarm.phase != AlarmPhase::Ended;
         let kind = kind_words(alarm.kind, alarm.field.as_deref());
-        let head =
-            format!("  {kind}, {}, event {}", if is_open { since } else { format!("over, {since}") }, alarm.began);
+        let head = format!(
+            "  {kind}, {}, event {}",
+            if is_open { since } else { format!("over, {since}") },
+            incident.event_offset
+        );
         out.push(styled(cut(&head, cells), if is_open { ink.odd() } else { ratatui::style::Style::new() }));
         let mut event = event_line(incident, scene, cells.saturating_sub(4));
         event.spans.insert(0, Span::raw("    "));
