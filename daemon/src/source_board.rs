@@ -90,6 +90,7 @@ impl SourceBoard {
             errors: Vec::new(),
             last_refusal: None,
         };
+        metrics::counter!(telemetry::SOURCE_REFUSED, "source" => name.to_owned()).increment(0);
         self.lock().insert((kind, name.to_owned()), status);
     }
 

@@ -7,6 +7,8 @@
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::sync::OnceLock;
+use surmise_event::{Detector, RefusalCode};
+use surmise_learner::RejectedUpdates;
 
 /// What a metric is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -204,12 +206,35 @@ fn install() -> Option<PrometheusHandle> {
         return None;
     }
     METRICS.iter().for_each(describe);
+    begin_counters();
     // it could be read at the start
     metrics::gauge!(CONFIG_RELOADED).set(1.0);
     metrics::gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let (version, label) = (surmise_learner::FORMAT.to_string(), surmise_learner::kernel());
     metrics::gauge!(MODEL, "version" => version, "label" => label).set(1.0);
     Some(handle)
+}
+
+/// Values of labels of counters that are known from the start, by the counter and the label.
+fn known_labels() -> [(&'static str, &'static str, Vec<&'static str>); 5] {
+    let detectors = [Detector::Loss, Detector::Level].map(Detector::name).to_vec();
+    [
+        (REJECTED, "reason", RefusalCode::ALL.map(RefusalCode::name).to_vec()),
+        (UPDATES_REJECTED, "reason", RejectedUpdates::default().by_reason().map(|(reason, _)| reason).to_vec()),
+        (DRIFT, "detector", detectors),
+        (SHED, "what", vec!["snapshots", "streams"]),
+        (DISK_FREED, "what", vec!["replaced", "checkpoints", "log", "pages", "rewritten"]),
+    ]
+}
+
+/// Begins counters at zero: a counter that comes into being with the first of what it counts shows no increase, so that
+/// no rule would tell of a first loss. Those by stream, listener, source or sink begin where these do.
+fn begin_counters() {
+    let is_plain = |metric: &&Metric| metric.kind == MetricKind::Counter && metric.labels.is_empty();
+    METRICS.iter().filter(is_plain).for_each(|metric| metrics::counter!(metric.name).increment(0));
+    for (counter, label, values) in known_labels() {
+        values.into_iter().for_each(|value| metrics::counter!(counter, label => value).increment(0));
+    }
 }
 
 /// A recorder with the buckets of all histograms.

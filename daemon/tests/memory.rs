@@ -81,9 +81,8 @@ fn a_small_budget_holds_and_the_first_streams_are_as_they_would_be() {
 
     // more come until those that are idle go to sleep, and there is room again
     let (until, mut stream, mut has_room) = (Instant::now() + Duration::from_secs(60), streams, false);
-    let metrics = || host.get_text("/metrics").1;
-    while !has_room || !metrics().contains("surmise_shed_total{what=\"streams\"}") {
-        assert!(Instant::now() < until, "no stream went to sleep: {}", metrics());
+    while !has_room || host.metric("surmise_shed_total{what=\"streams\"}") == 0.0 {
+        assert!(Instant::now() < until, "no stream went to sleep: {}", host.get_text("/metrics").1);
         std::thread::sleep(Duration::from_millis(20));
         stream += 1;
         let body: String = (0..3).map(|n| line(stream, n, 6)).collect();

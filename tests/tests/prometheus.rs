@@ -25,19 +25,50 @@ fn promtool_accepts_the_rules_and_what_a_daemon_tells() {
     let dir = tempfile::tempdir().unwrap();
     let daemon = TestDaemon::start(&dir.path().join("data"));
     learn(&daemon);
-    let text =
-        ureq::get(format!("http://{}/metrics", daemon.http)).call().unwrap().body_mut().read_to_string().unwrap();
-    let mut check = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(&mut check.stdin.take().unwrap(), text.as_bytes()).unwrap();
-    let out = check.wait_with_output().unwrap();
-    let told = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-    assert!(out.status.success(), "{told}");
+    for path in ["/metrics"] {
+        let mut check = Command::new("promtool")
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut check.stdin.take().unwrap(), daemon.text(path).as_bytes()).unwrap();
+        let out = check.wait_with_output().unwrap();
+        let told = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        assert!(out.status.success(), "{path}: {told}");
+    }
+}
+
+#[test]
+fn counters_of_what_has_not_happened_are_there_so_that_the_first_of_it_is_a_rise() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = TestDaemon::start(&dir.path().join("data"));
+    let metrics = daemon.text("/metrics");
+    for counter in [
+        "events_duplicate_total",
+        "events_late_total",
+        "events_lost_total",
+        "events_quarantined_total",
+        "events_rejected_total{reason=\"bad_json\"}",
+        "events_rejected_total{reason=\"limit_reached\"}",
+        "updates_rejected_total{reason=\"not_finite\"}",
+        "updates_rejected_total{reason=\"exploded\"}",
+        "drift_detected_total{detector=\"level\"}",
+        "keys_forgotten_total",
+        "producers_forgotten_total",
+        "stream_state_evictions_total",
+        "shed_total{what=\"streams\"}",
+        "disk_freed_total{what=\"log\"}",
+        "log_lines_lost_total",
+    ] {
+        let line = format!("surmise_{counter} 0");
+        assert!(metrics.lines().any(|l| l == line), "{line} is missing: {metrics}");
+    }
+    // those of a group are there with its first stream
+    learn(&daemon);
+    let metrics = daemon.text("/metrics");
+    assert!(metrics.contains("surmise_alarms_total{group=\"default\",kind=\"missing\"} 0"), "{metrics}");
 }
 
 /// Sends a few hundred events of two streams.
@@ -93,6 +124,12 @@ fn prometheus_scrapes_a_live_daemon_and_evaluates_every_rule() {
     let _prometheus = TestProgram(prometheus.unwrap());
     assert_eq!(value(&at, "up{job=\"surmise\"} == 1"), 1.0);
     assert_eq!(value(&at, "sum(surmise_events_received_total) == 600"), 600.0);
+    // the first of what is counted is a rise
+    ureq::post(format!("http://{}/api/v1/streams/db/events", daemon.http))
+        .content_type("application/x-ndjson")
+        .send("no json\n")
+        .unwrap();
+    assert!(value(&at, "increase(surmise_events_rejected_total{reason=\"bad_json\"}[1m]) > 0") > 0.0);
     assert!(value(&at, "sum(surmise_loss_nats_total)") > 0.0);
     assert!(value(&at, "sum(surmise_learn_duration_seconds_count)") > 0.0);
     // evaluated, every one, and none of them fires on a daemon that is well

@@ -7,7 +7,7 @@ use crate::ticket::ChunkCounts;
 use std::collections::BTreeMap;
 use std::f64::consts::LN_2;
 use std::sync::atomic::Ordering;
-use surmise_event::Outcome;
+use surmise_event::{AlarmKind, Outcome};
 use surmise_learner::{Learner, RejectedUpdates};
 
 /// Fields up to which the losses of experts are exported: adding up those of every expert of every column of a wide
@@ -78,8 +78,13 @@ pub(super) struct StreamMetrics {
 impl StreamMetrics {
     /// The metrics of a stream in a group; an empty name stands for the group `default`.
     pub fn new(group: &str) -> StreamMetrics {
+        let group = if group.is_empty() { "default" } else { group };
+        for kind in AlarmKind::ALL {
+            // so that the first incident of a kind is a rise
+            metrics::counter!(telemetry::ALARMS, "group" => group.to_owned(), "kind" => kind.name()).increment(0);
+        }
         StreamMetrics {
-            group: if group.is_empty() { "default" } else { group }.to_owned(),
+            group: group.to_owned(),
             surprises: metrics::histogram!(telemetry::SURPRISE),
             unreported_nats: 0.0,
             reported: ReportedCounts::default(),

@@ -60,6 +60,12 @@ impl Host {
         let mut r = agent().get(self.url(path)).call().unwrap();
         (r.status().as_u16(), r.body_mut().read_to_string().unwrap())
     }
+    /// What series of metrics that begin so come to together.
+    pub fn metric(&self, series: &str) -> f64 {
+        let text = self.get_text("/metrics").1;
+        let values = text.lines().filter(|line| line.starts_with(series)).filter_map(|line| line.rsplit_once(' '));
+        values.map(|(_, value)| value.parse::<f64>().unwrap()).sum()
+    }
     pub fn post(&self, path: &str, body: &str) -> (u16, Value) {
         let request = agent().post(self.url(path)).header("Content-Type", "application/x-ndjson");
         let mut r = request.send(body).unwrap();
