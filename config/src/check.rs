@@ -3,7 +3,6 @@
 use crate::address::parse_address;
 use crate::config::Config;
 use crate::error::{ConfigError, ConfigFault, WrittenIn};
-use crate::export::TracesTable;
 use crate::stream_name::check_stream_name;
 use crate::tokens::TokenFault;
 use surmise_device::Choice;
@@ -99,13 +98,8 @@ impl Config {
     }
 
     fn check_export(&self, faults: &mut Vec<ConfigFault>) {
-        for (name, rule) in &self.export.webhooks {
-            let wrong = rule.faults(name, self.name_bytes_max()).into_iter();
-            faults.extend(wrong.map(|fault| ConfigFault::Webhook { name: name.clone(), fault }));
-        }
-        for (key, reason) in self.export.traces.iter().flat_map(TracesTable::faults) {
-            let reason = figment::error::Kind::Message(reason);
-            let key = format!("export.traces.{key}");
+        for (key, fault) in self.export.faults(self.name_bytes_max()) {
+            let reason = figment::error::Kind::Message(fault.to_string());
             faults.push(ConfigFault::BadValue { key, reason, source_of: WrittenIn::default() });
         }
     }

@@ -1,7 +1,6 @@
 //! Why a configuration is not taken: every fault with its key, and with what to do about it.
 
 use crate::address::AddressError;
-use crate::export::WebhookFault;
 use crate::stream_name::StreamNameError;
 use crate::tokens::TokenFault;
 use std::error::Error;
@@ -115,14 +114,6 @@ pub enum ConfigFault {
         reason: figment::error::Kind,
         /// Where it was written, if that is known.
         source_of: WrittenIn,
-    },
-    /// A webhook cannot be served.
-    #[error("export.webhooks.{name}: {fault}")]
-    Webhook {
-        /// Its name.
-        name: String,
-        /// What is wrong with it.
-        fault: WebhookFault,
     },
     /// A value is out of the range that works.
     #[error("{key}: {value}{unit} is not within {min} and {max}{unit}")]
@@ -379,7 +370,6 @@ impl ConfigFault {
             | ConfigFault::BadSecret { .. }
             | ConfigFault::HostName(_)
             | ConfigFault::Token { .. }
-            | ConfigFault::Webhook { .. }
             | ConfigFault::EmptyDir
             | ConfigFault::MisplacedDelay
             | ConfigFault::MisplacedBudget

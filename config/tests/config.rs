@@ -172,22 +172,38 @@ fn exports_are_read_and_their_faults_are_named() {
     let config = Config::from_toml(good).unwrap();
     config.check().unwrap();
     let rule = &config.export.webhooks["ops"];
-    assert_eq!((rule.covers("web-1"), rule.covers("db"), rule.ended), (true, false, true));
+    let filter = rule.filter();
+    assert_eq!((filter.covers("web-1"), filter.covers("db"), filter.ended), (true, false, true));
     for (text, word) in [
         ("[export.webhooks.ops]\nurl = \"ftp://x\"\n", "no address"),
         ("[export.webhooks.ops]\nurl = \"https://\"\n", "no address"),
         ("[export.webhooks.\"a b\"]\nurl = \"http://x\"\n", "letters, digits"),
         ("[export.webhooks.ops]\nurl = \"http://x\"\nstreams = []\n", "needs streams"),
+        ("[export.webhooks.ops]\nurl = \"http://x\"\nrarer_than = 1\n", "is not rare"),
+        ("[export.syslog]\nfacility = \"mail\"\n", "udp, tcp or unix"),
+        ("[export.syslog]\nudp = \"a:1\"\nunix = \"/dev/log\"\n", "udp, tcp or unix"),
+        ("[export.syslog]\ntcp = \"logs.example.org\"\n", "a host and a port"),
+        ("[export.syslog]\nunix = \"log\"\n", "not absolute"),
+        ("[export.stdout]\nstreams = [\"a/b\"]\n", "export.stdout: streams"),
     ] {
         let fault = Config::from_toml(text).unwrap().check().unwrap_err().to_string();
         assert!(fault.contains(word), "{fault}");
     }
+    let sinks = "[export.syslog]\ntcp = \"[::1]:514\"\nfacility = \"local7\"\nrarer_than = 1000\n[export.stdout]\n";
+    let config = Config::from_toml(&format!("{good}{sinks}")).unwrap();
+    config.check().unwrap();
+    assert_eq!(config.export.syslog.as_ref().map(|rule| rule.facility as u8), Some(23));
+    let sinks: Vec<_> = config.export.sinks().into_iter().map(|(name, sink)| (name, sink.rarer_than)).collect();
+    let names = [("webhooks.ops".to_owned(), None), ("syslog".to_owned(), Some(1000)), ("stdout".to_owned(), None)];
+    assert_eq!(sinks, names);
+    let wrong = Config::from_toml("[export.syslog]\nudp = \"a:1\"\nfacility = \"local8\"\n").unwrap_err().to_string();
+    assert!(wrong.contains("local"), "{wrong}");
     let traces = "[export.traces]\nendpoint = \"http://127.0.0.1:4318\"\n";
     let config = Config::from_toml(traces).unwrap();
     config.check().unwrap();
     assert_eq!(config.export.traces.map(|traces| traces.every), Some(1000));
     for (text, word) in
-        [("endpoint = \"127.0.0.1:4318\"", "export.traces.endpoint"), ("endpoint = \"http://x\"\nevery = 0", "every")]
+        [("endpoint = \"127.0.0.1:4318\"", "export.traces: endpoint"), ("endpoint = \"http://x\"\nevery = 0", "every")]
     {
         let fault = Config::from_toml(&format!("[export.traces]\n{text}\n")).unwrap().check().unwrap_err().to_string();
         assert!(fault.contains(word), "{fault}");

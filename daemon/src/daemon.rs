@@ -7,11 +7,11 @@ use crate::owner::OwnerRequest;
 use crate::reload::{ReloadError, Reloaded};
 use crate::services::LearningProbe;
 use crate::session::{ListenerKind, Opening};
+use crate::sinks::Sinks;
 use crate::sockets::{Addresses, Bound};
 use crate::threads::Threads;
 use crate::tls::{self, OwnCertificate};
 use crate::traces::Traces;
-use crate::webhooks::Webhooks;
 use crate::{clock, http, listen, sources, telemetry, undo};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -172,9 +172,9 @@ impl Running {
         let waiting = hub.clone();
         listeners.spawn(async move {
             wait_for_recovery(&waiting, recoveries).await;
-            let webhooks = Webhooks::open(&waiting);
+            let sinks = Sinks::open(&waiting);
             waiting.ready.store(true, Ordering::Release);
-            webhooks.serve().await;
+            sinks.serve().await;
         });
         listeners.spawn(upkeep(hub.clone()));
         listeners.spawn(sources::serve(hub.clone()));

@@ -49,6 +49,7 @@ mod producer_keys;
 mod producers;
 mod quarantine;
 mod rare_events;
+mod rare_queues;
 mod rarest;
 mod recovery;
 mod refusals;
@@ -64,6 +65,7 @@ mod session;
 mod simulated_pages;
 #[cfg(test)]
 mod simulated_storage;
+mod sinks;
 mod sockets;
 mod source_board;
 mod sources;
@@ -78,7 +80,6 @@ mod tls;
 mod traces;
 mod undo;
 mod unread_bytes;
-mod webhooks;
 mod why;
 
 #[doc(hidden)]

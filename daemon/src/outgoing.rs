@@ -1,4 +1,4 @@
-//! How the daemon asks others over HTTP: webhooks, and the collector of traces.
+//! How the daemon asks others over HTTP: the addresses of webhooks, and the collector of traces.
 
 use std::time::Duration;
 

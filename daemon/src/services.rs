@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::disk::DiskState;
 use crate::following::FollowerRoom;
+use crate::rare_queues::RareQueues;
 use crate::storage::Storage;
 use std::sync::Arc;
 use surmise_event::Record;
@@ -39,6 +40,8 @@ pub struct Services {
     pub beside: DoBeside,
     /// The room for outcomes that followers have not read.
     pub followers: Arc<FollowerRoom>,
+    /// Where rare events wait for the sinks that ask for them.
+    pub rare: Arc<RareQueues>,
     /// Whether the disk has room.
     pub disk: DiskState,
     /// What tests watch learning with.
@@ -67,7 +70,8 @@ impl Services {
         });
         let storage = store.map(|store| store.clone() as Arc<dyn Storage>);
         let followers = FollowerRoom::new(1 << 20);
-        let disk = DiskState::default();
-        Arc::new(Services { clock, workers: None, pages, storage, beside: in_own_thread, followers, disk, probe: None })
+        let (rare, disk) = (Arc::new(RareQueues::new(Vec::new())), DiskState::default());
+        let (workers, probe, beside) = (None, None, in_own_thread);
+        Arc::new(Services { clock, workers, pages, storage, beside, followers, rare, disk, probe })
     }
 }

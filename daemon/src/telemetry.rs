@@ -112,8 +112,8 @@ metrics_table! {
         "Incidents that began, by group of streams and by what was unusual";
     ALARMS_PROMISED = Gauge Count "surmise_alarms_promised" ["group"]
         "Incidents that the budgets allow for the events learnt since the start; surmise_alarms_total has those that came";
-    WEBHOOK_POSTS = Counter Count "surmise_webhook_posts_total" ["webhook", "result"]
-        "Posts of incidents, by webhook and by what came of them: taken; refused, and passed over; failed, and sent again";
+    SINK_MESSAGES = Counter Count "surmise_sink_messages_total" ["sink", "result"]
+        "Messages of sinks (incidents and rare events), by table of [export] and by what came of them: taken; refused, and passed over; failed, and sent again; dropped, as too many waited";
     SOURCE_LAG = Gauge Bytes "surmise_source_lag_bytes" ["source"]
         "Bytes of files that are there and not in the log yet, by source of the configuration";
     SOURCE_ERRORS = Gauge Count "surmise_source_errors" ["source"]

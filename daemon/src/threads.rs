@@ -13,6 +13,7 @@ use crate::following::FollowerRoom;
 use crate::hub::{OwnerPort, owner_of};
 use crate::inbox::Inbox;
 use crate::owner::{Owner, OwnerSetup};
+use crate::rare_queues::RareQueues;
 use crate::services::{LearningProbe, OpenPages, Services, in_own_thread};
 use crate::storage::Storage;
 use crate::telemetry;
@@ -113,6 +114,7 @@ impl Threads {
             storage: storage_kept,
             beside: in_own_thread,
             followers,
+            rare: Arc::new(RareQueues::new(config.export.sinks())),
             disk: disk.clone(),
             probe,
         };

@@ -1,6 +1,9 @@
 //! The program `surmised` as a user starts it: what it leaves open, and how it ends.
 #![allow(missing_docs)]
 
+mod common;
+
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -8,6 +11,11 @@ use std::time::{Duration, Instant};
 
 /// Starts the program on a directory, with a mask that hides nothing.
 fn start(dir: &Path, more: &str) -> Child {
+    start_writing(dir, more, Stdio::null())
+}
+
+/// Starts the program with this standard output.
+fn start_writing(dir: &Path, more: &str, stdout: Stdio) -> Child {
     let config = dir.join("surmised.toml");
     let listen = "[listen]\ntcp = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n";
     let data = dir.join("data");
@@ -15,7 +23,7 @@ fn start(dir: &Path, more: &str) -> Child {
     let program = env!("CARGO_BIN_EXE_surmised");
     let mut command = Command::new("sh");
     command.args(["-c", "umask 000; exec \"$0\" --config \"$1\"", program]).arg(config);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(std::fs::File::create(dir.join("log")).unwrap());
+    command.stdin(Stdio::null()).stdout(stdout).stderr(std::fs::File::create(dir.join("log")).unwrap());
     command.spawn().unwrap()
 }
 
@@ -83,4 +91,59 @@ fn a_fault_of_the_configuration_shows_no_secret() {
         let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
         assert!(log.contains("configuration") && !log.contains("s3cret") && !log.contains("5333"), "{wrong}: {log}");
     }
+}
+
+/// The address of HTTP, as the log has it.
+fn http(dir: &Path) -> String {
+    let log = std::fs::read_to_string(dir.join("log")).unwrap();
+    let address = log.split("a page at ").nth(1).and_then(|rest| rest.split("/;").next());
+    address.unwrap_or_else(|| panic!("no address of HTTP: {log}")).to_owned()
+}
+
+/// Sends usual events of a stream and an odd one.
+fn send_odd(at: &str, stream: &str) {
+    let mut body: String = (0..6000).map(|i| format!("{{\"data\":\"{}\"}}\n", ["a", "b", "c"][i % 3])).collect();
+    body.push_str("{\"data\":\"never seen\"}\n");
+    let request = common::agent().post(format!("{at}/api/v1/streams/{stream}/events"));
+    assert_eq!(request.header("Content-Type", "application/x-ndjson").send(&body).unwrap().status(), 200);
+}
+
+/// Waits until standard output has come to a result.
+fn wait_for(at: &str, result: &str) {
+    let until = Instant::now() + Duration::from_secs(30);
+    let none = format!("surmise_sink_messages_total{{sink=\"stdout\",result=\"{result}\"}} 0");
+    loop {
+        let mut answer = common::agent().get(format!("{at}/metrics")).call().unwrap();
+        let metrics = answer.body_mut().read_to_string().unwrap();
+        if !metrics.contains(&none) {
+            return;
+        }
+        assert!(Instant::now() < until, "nothing is {result}: {metrics}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_full_or_closed_standard_output_holds_up_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    // as many as a pipe holds
+    writer.write_all(&[b'\n'; 65_536]).unwrap();
+    let more = "memory_mib = 1\n[alarm]\nbudget = \"1/1000\"\n[export.stdout]\nstreams = [\"web*\"]\n";
+    let child = start_writing(dir.path(), more, writer.into());
+    wait_until_ready(dir.path());
+    let at = http(dir.path());
+    send_odd(&at, "web");
+    wait_for(&at, "failed");
+    send_odd(&at, "other");
+    // once it is read it takes what waited
+    let mut lines = BufReader::new(reader).lines().map(Result::unwrap);
+    let line: serde_json::Value = serde_json::from_str(&lines.find(|line| !line.is_empty()).unwrap()).unwrap();
+    let data = &line["data"];
+    assert_eq!((&line["type"], &data["stream"]), (&"incident.begins".into(), &"web".into()));
+    assert_eq!((&data["event"]["data"], data["offset"].as_u64()), (&"never seen".into(), Some(6000)));
+    drop(lines);
+    send_odd(&at, "web2");
+    wait_for(&at, "refused");
+    assert_eq!(terminate(child), Some(0));
 }

@@ -109,7 +109,7 @@ fn incidents_are_posted_until_they_are_taken_and_not_again() {
     assert_eq!(ended.body["data"]["began"], first.body["data"]["began"]);
     assert!(hook.is_quiet());
     let metrics = host.get_text("/metrics").1;
-    assert!(metrics.contains("surmise_webhook_posts_total{webhook=\"ops\",result=\"failed\"} 1"), "{metrics}");
+    assert!(metrics.contains("surmise_sink_messages_total{sink=\"webhooks.ops\",result=\"failed\"} 1"), "{metrics}");
     host.stop();
     // what was delivered is known after a restart, and what begins then is posted
     let host = start(&data, &hook);

@@ -43,7 +43,8 @@ fn promtool_accepts_the_rules_and_what_a_daemon_tells() {
 #[test]
 fn counters_of_what_has_not_happened_are_there_so_that_the_first_of_it_is_a_rise() {
     let dir = tempfile::tempdir().unwrap();
-    let daemon = TestDaemon::start(&dir.path().join("data"));
+    let sinks = "[export.stdout]\n[export.syslog]\nudp = \"127.0.0.1:9\"\n";
+    let daemon = TestDaemon::start_with(&dir.path().join("data"), sinks, &[]);
     let metrics = daemon.text("/metrics");
     for counter in [
         "events_duplicate_total",
@@ -61,6 +62,8 @@ fn counters_of_what_has_not_happened_are_there_so_that_the_first_of_it_is_a_rise
         "shed_total{what=\"streams\"}",
         "disk_freed_total{what=\"log\"}",
         "log_lines_lost_total",
+        "sink_messages_total{sink=\"stdout\",result=\"dropped\"}",
+        "sink_messages_total{sink=\"syslog\",result=\"failed\"}",
     ] {
         let line = format!("surmise_{counter} 0");
         assert!(metrics.lines().any(|l| l == line), "{line} is missing: {metrics}");

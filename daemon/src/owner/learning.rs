@@ -39,7 +39,7 @@ impl OwnedStream {
         let mut counts = ChunkCounts::default();
         let mut past = self.view.past.batch(around.now.wall_us);
         let view = self.view.clone();
-        let mut replies = ReplyWriter::new(options, &view, pending.outbox().clone(), &around.services.followers);
+        let mut replies = ReplyWriter::new(options, &view, pending.outbox().clone(), around.services);
         for (index, event) in events.iter().enumerate() {
             let applied = match pending.journey_of(index) {
                 Some(journey) => journey.learn(|| self.apply_measured(event, around), journey_end),

@@ -3,10 +3,12 @@
 use crate::directory::StreamView;
 use crate::following::{FollowedOutcome, FollowerRoom};
 use crate::inbox::{InboxEvent, ReplyOptions};
+use crate::rare_queues::RareMessage;
 use crate::rarest::Rank;
+use crate::services::Services;
 use crate::ticket::Outbox;
 use std::sync::Arc;
-use surmise_event::{Outcome, Refusal};
+use surmise_event::{AlarmPhase, Outcome, Refusal};
 use surmise_learner::Learner;
 use surmise_protocol::{AlarmEvent, ErrorReply, OutcomeReply, Reply, event_json};
 
@@ -30,7 +32,9 @@ pub(super) struct ReplyWriter<'a> {
     /// Whether anyone follows all outcomes of the stream, and whether anyone its rarest ones.
     followed: bool,
     followed_in_part: bool,
-    followers: &'a Arc<FollowerRoom>,
+    /// Beyond which rarity sinks are told of an event.
+    rarer_than: f64,
+    services: &'a Services,
     gathered: Vec<Reply>,
     gathered_bytes: usize,
 }
@@ -41,11 +45,22 @@ impl<'a> ReplyWriter<'a> {
         options: ReplyOptions,
         view: &'a StreamView,
         outbox: Arc<Outbox>,
-        followers: &'a Arc<FollowerRoom>,
+        services: &'a Services,
     ) -> ReplyWriter<'a> {
         let (followed, followed_in_part) = (view.outcomes.is_wanted(), view.rarest.is_followed());
+        let rarer_than = services.rare.rarer_than(&view.name);
         let (gathered, gathered_bytes) = (Vec::new(), 0);
-        ReplyWriter { options, view, outbox, followed, followed_in_part, followers, gathered, gathered_bytes }
+        ReplyWriter {
+            options,
+            view,
+            outbox,
+            followed,
+            followed_in_part,
+            rarer_than,
+            services,
+            gathered,
+            gathered_bytes,
+        }
     }
 
     /// Reports the outcome of an event to the connection and to the followers, where they ask for it. Called before the
@@ -57,6 +72,13 @@ impl<'a> ReplyWriter<'a> {
         let reply = |outcome, next| {
             OutcomeReply::new(event.seq, self.view.name.clone(), event.record.key.clone(), outcome, next)
         };
+        // an event that begins an incident is told with it
+        let begins = outcome.alarm.as_ref().is_some_and(|alarm| alarm.phase == AlarmPhase::Begins);
+        if outcome.rarity_events > self.rarer_than && !begins {
+            let told = self.with_event(self.services.rare.room(), event, reply(outcome.clone(), None));
+            let message = RareMessage { number: self.view.number, told };
+            self.services.rare.offer(&self.view.name, outcome.rarity_events, &message);
+        }
         if self.followed_in_part {
             let (offset, rank) = (outcome.offset, Rank::of(&outcome));
             self.view.rarest.offer(offset, rank, || self.for_followers(event, reply(outcome.clone(), None)));
@@ -82,11 +104,16 @@ impl<'a> ReplyWriter<'a> {
 
     /// An outcome with its event for followers, or the place of it if there is no room.
     fn for_followers(&self, event: &InboxEvent, reply: OutcomeReply) -> Arc<FollowedOutcome> {
+        self.with_event(&self.services.followers, event, reply)
+    }
+
+    /// An outcome with its event, or the place of it if the room for it is full.
+    fn with_event(&self, room: &Arc<FollowerRoom>, event: &InboxEvent, reply: OutcomeReply) -> Arc<FollowedOutcome> {
         // the event in JSON has about as many bytes as its line had
         let bytes = reply.bytes() + event.bytes;
-        let fits = self.followers.fits(bytes);
+        let fits = room.fits(bytes);
         let whole = || OutcomeReply { event: Some(event_json(&event.record)), ..reply };
-        self.followers.put(fits.then(whole), bytes)
+        room.put(fits.then(whole), bytes)
     }
 
     /// Reports a refused event.

@@ -59,6 +59,6 @@ pub use producers::{Producer, ProducerCounts, ProducerTrees};
 pub use rewriting::Looseness;
 pub use room::free_bytes;
 pub use sled_file::FileFault;
-pub use store::{Store, WEBHOOKS_DIR};
+pub use store::{SINKS_DIR, Store};
 pub use stream_pages::StreamPages;
 pub use temporary::TemporaryPages;

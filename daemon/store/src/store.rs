@@ -210,8 +210,8 @@ fn open_checkpoints(
     Ok(checkpoints)
 }
 
-/// The folder of a data directory in which the daemon remembers what its webhooks have delivered.
-pub const WEBHOOKS_DIR: &str = "webhooks";
+/// The folder of a data directory in which the daemon remembers what its sinks have delivered.
+pub const SINKS_DIR: &str = "sinks";
 
 /// Names of a data directory that are known, beside those that were set aside and sockets.
 pub(crate) const KNOWN_NAMES: [&str; 12] = [
@@ -223,7 +223,7 @@ pub(crate) const KNOWN_NAMES: [&str; 12] = [
     format::FILE_NAME,
     audit::FILES[0],
     audit::FILES[1],
-    WEBHOOKS_DIR,
+    SINKS_DIR,
     "surmised.lock",
     "streams.new",
     "progress.new",

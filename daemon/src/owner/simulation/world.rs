@@ -11,6 +11,7 @@ use crate::disk::DiskState;
 use crate::following::FollowerRoom;
 use crate::inbox::Batch;
 use crate::owner::request::OwnerRequest;
+use crate::rare_queues::RareQueues;
 use crate::services::{LearningProbe, Services};
 use crate::simulated_storage::{NextWrite, PlantedBug, SimulatedStorage};
 use crate::storage::Storage;
@@ -108,6 +109,7 @@ impl World {
                 Ok(())
             },
             followers: FollowerRoom::new(1 << 14),
+            rare: Arc::new(RareQueues::new(Vec::new())),
             disk: DiskState::default(),
             probe: Some(probe),
         };

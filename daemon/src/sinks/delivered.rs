@@ -1,4 +1,4 @@
-//! What one webhook has delivered, so that nothing is posted twice after a restart.
+//! Which incidents one sink has delivered, so that none is told twice after a restart.
 
 use crate::directory::StreamView;
 use crate::incidents::INCIDENTS_MAX;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use surmise_event::AlarmPhase;
 use surmise_protocol::AlarmEvent;
-use surmise_store::WEBHOOKS_DIR;
+use surmise_store::SINKS_DIR;
 
 /// What is told of an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Told {
 }
 
 impl Told {
-    /// Its name in a post.
+    /// Its name in a message.
     pub fn name(self) -> &'static str {
         match self {
             Told::Begins => "incident.begins",
@@ -30,7 +30,7 @@ impl Told {
     }
 }
 
-/// One thing to be posted.
+/// One incident to be told.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     stream: Arc<str>,
@@ -42,7 +42,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// What tells it from any other, and is the same if it is posted again.
+    /// What tells it from any other, and is the same if it is told again.
     pub fn id(&self) -> String {
         let alarm = &self.incident.alarm;
         format!("{}-{}-{}-{}", self.number, alarm.began, alarm.kind.name(), self.what.name())
@@ -73,7 +73,7 @@ struct StreamMark {
     open: BTreeSet<IncidentPlace>,
 }
 
-/// What one webhook has delivered.
+/// What one sink has delivered.
 #[derive(Debug, Default)]
 pub struct DeliveredIncidents {
     path: PathBuf,
@@ -84,14 +84,10 @@ pub struct DeliveredIncidents {
 }
 
 impl DeliveredIncidents {
-    /// Reads what a webhook has delivered before. If nothing is known of it, what these streams, which are all that it
+    /// Reads what a sink has delivered before. If nothing is known of it, what these streams, which are all that it
     /// covers, have by now counts as delivered.
-    pub fn open<'a>(
-        dir: &Path,
-        webhook: &str,
-        streams: impl Iterator<Item = &'a Arc<StreamView>>,
-    ) -> DeliveredIncidents {
-        let path = dir.join(WEBHOOKS_DIR).join(format!("{webhook}.json"));
+    pub fn open<'a>(dir: &Path, sink: &str, streams: impl Iterator<Item = &'a Arc<StreamView>>) -> DeliveredIncidents {
+        let path = dir.join(SINKS_DIR).join(format!("{sink}.json"));
         let known = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let is_changed = known.is_none();
         let marks = known.unwrap_or_else(|| {

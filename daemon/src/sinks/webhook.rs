@@ -1,11 +1,15 @@
-//! One post of an incident, signed.
+//! Posts of incidents and rare events, signed.
+//!
+//! They follow Standard Webhooks 1.0: `webhook-id`, `webhook-timestamp`, and `webhook-signature`, which is `v1,` and
+//! the base64 of the HMAC-SHA256 of `id.timestamp.body`. Deliveries are at least once, and their `webhook-id` is the
+//! same each time.
 
-use super::delivered::Delivery;
+use super::carrier::{Carrier, SendResult};
+use super::message::SinkMessage;
 use crate::outgoing::agent;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
-use serde_json::json;
 use sha2::Sha256;
 use std::time::Duration;
 use surmise_config::WebhookRule;
@@ -32,28 +36,6 @@ pub enum PosterError {
     BadSecret(String),
 }
 
-/// What came of a post.
-#[derive(Debug, PartialEq, Eq)]
-pub enum PostResult {
-    /// It was taken.
-    Taken,
-    /// It was refused for good.
-    Refused(String),
-    /// It did not come through, and may be sent again.
-    Failed(String),
-}
-
-impl PostResult {
-    /// Its name in metrics.
-    pub fn name(&self) -> &'static str {
-        match self {
-            PostResult::Taken => "taken",
-            PostResult::Refused(_) => "refused",
-            PostResult::Failed(_) => "failed",
-        }
-    }
-}
-
 /// Posts to one address.
 pub struct Poster {
     url: String,
@@ -75,12 +57,11 @@ impl Poster {
         });
         Ok(Poster { url: rule.url.clone(), secret: secret.transpose()?, agent: agent(POST_TIME_MAX) })
     }
+}
 
-    /// Posts what is due. `seconds` since 1970 and `time` are now.
-    pub fn post(&self, delivery: &Delivery, seconds: i64, time: &str) -> PostResult {
-        let (kind, id) = (delivery.what.name(), delivery.id());
-        let body = json!({ "type": kind, "timestamp": time, "data": delivery.incident }).to_string();
-        let timestamp = seconds.to_string();
+impl Carrier for Poster {
+    fn send(&mut self, message: &SinkMessage, now_us: i64) -> SendResult {
+        let (id, body, timestamp) = (message.id(), message.json(now_us), (now_us / 1_000_000).to_string());
         let mut request = self
             .agent
             .post(&self.url)
@@ -92,18 +73,18 @@ impl Poster {
         }
         match request.send(&body) {
             Ok(answer) => judge(answer.status()),
-            Err(e) => PostResult::Failed(e.to_string()),
+            Err(e) => SendResult::Failed(e.to_string()),
         }
     }
 }
 
 /// What a status says.
-fn judge(status: StatusCode) -> PostResult {
+fn judge(status: StatusCode) -> SendResult {
     let may_pass = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
     match status {
-        status if status.is_success() => PostResult::Taken,
-        status if status.is_client_error() && !may_pass.contains(&status) => PostResult::Refused(status.to_string()),
-        status => PostResult::Failed(status.to_string()),
+        status if status.is_success() => SendResult::Taken,
+        status if status.is_client_error() && !may_pass.contains(&status) => SendResult::Refused(status.to_string()),
+        status => SendResult::Failed(status.to_string()),
     }
 }
 
