@@ -1,6 +1,7 @@
 //! `[export]`: where the daemon tells what it finds.
 
-use crate::sinks::{ExportFault, SinkFilter, StdoutSink, SyslogSink, WebhookRule, is_address};
+use crate::sinks::{ExportFault, SinkFilter, StdoutSink, SyslogSink, WebhookRule, is_address, pattern_faults};
+use crate::stream_name::fits;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -16,6 +17,9 @@ pub struct ExportTable {
     /// Whether incidents are written to standard output, and which.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stdout: Option<StdoutSink>,
+    /// The streams whose predictions are series for Prometheus.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<SeriesTable>,
     /// Where traces of single events go. Without it there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traces: Option<TracesTable>,
@@ -36,12 +40,46 @@ impl ExportTable {
         let webhooks =
             self.webhooks.iter().flat_map(|(name, rule)| keyed(format!("export.webhooks.{name}"), rule.faults(name)));
         let syslog = self.syslog.iter().flat_map(|rule| keyed("export.syslog".into(), rule.faults()));
+        let series = self.series.iter().flat_map(|table| keyed("export.series".into(), table.faults(name_bytes_max)));
         let traces = self.traces.iter().flat_map(|table| keyed("export.traces".into(), table.faults()));
         let filters = self
             .sinks()
             .into_iter()
             .flat_map(|(key, filter)| keyed(format!("export.{key}"), filter.faults(name_bytes_max)));
-        webhooks.chain(syslog).chain(traces).chain(filters).collect()
+        webhooks.chain(syslog).chain(series).chain(traces).chain(filters).collect()
+    }
+}
+
+/// `[export.series]`: streams whose predictions `GET /api/v1/series` shows to Prometheus.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeriesTable {
+    /// The streams: names, or patterns with `*`.
+    pub streams: Vec<String>,
+    /// Series in one answer at most; the streams beyond are left out, and counted in the answer.
+    #[serde(default = "a_thousand_series")]
+    pub series_max: usize,
+}
+
+fn a_thousand_series() -> usize {
+    1000
+}
+
+/// The largest bound on series: a scrape of more takes Prometheus longer than it waits.
+const SERIES_MAX: usize = 100_000;
+
+impl SeriesTable {
+    /// Whether a stream is one of those.
+    pub fn covers(&self, stream: &str) -> bool {
+        self.streams.iter().any(|pattern| fits(pattern, stream))
+    }
+
+    fn faults(&self, name_bytes_max: usize) -> Vec<ExportFault> {
+        let mut faults = pattern_faults(&self.streams, name_bytes_max);
+        if !(1..=SERIES_MAX).contains(&self.series_max) {
+            faults.push(ExportFault::SeriesMax(self.series_max));
+        }
+        faults
     }
 }
 

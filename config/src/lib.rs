@@ -25,7 +25,7 @@ mod units;
 pub use address::{AddressError, OFF, parse_address};
 pub use config::{Config, ConfigSource, DEFAULT_FILE};
 pub use error::{ConfigError, ConfigFault, Hint, SchemaFault, WrittenIn};
-pub use export::{ExportTable, TracesTable};
+pub use export::{ExportTable, SeriesTable, TracesTable};
 pub use settings::learner_settings;
 pub use sinks::{ExportFault, SinkFilter, StdoutSink, SyslogFacility, SyslogSink, WebhookRule};
 pub use sources::{FileFormat, FileSource, SourceFault, SourcesTable, SyslogKey, SyslogSource};

@@ -165,6 +165,9 @@ pub enum ExportFault {
     /// The path of a Unix socket is not absolute, so it would depend on where the daemon was started.
     #[error("unix: {0:?} is not absolute; write the whole path")]
     RelativeSocket(String),
+    /// The bound on series cannot be one.
+    #[error("series_max: {0} is not within 1 and 100000")]
+    SeriesMax(usize),
     /// One event in none would be followed.
     #[error("every: one event in 0 cannot be followed; 1 follows each")]
     FollowsNone,
@@ -193,7 +196,7 @@ fn is_host_and_port(text: &str) -> bool {
 }
 
 /// What is wrong with names and patterns of streams.
-fn pattern_faults(patterns: &[String], name_bytes_max: usize) -> Vec<ExportFault> {
+pub(crate) fn pattern_faults(patterns: &[String], name_bytes_max: usize) -> Vec<ExportFault> {
     if patterns.is_empty() {
         return vec![ExportFault::WithoutStreams];
     }

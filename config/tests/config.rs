@@ -185,17 +185,19 @@ fn exports_are_read_and_their_faults_are_named() {
         ("[export.syslog]\ntcp = \"logs.example.org\"\n", "a host and a port"),
         ("[export.syslog]\nunix = \"log\"\n", "not absolute"),
         ("[export.stdout]\nstreams = [\"a/b\"]\n", "export.stdout: streams"),
+        ("[export.series]\nstreams = []\n", "export.series: it needs streams"),
+        ("[export.series]\nstreams = [\"*\"]\nseries_max = 0\n", "series_max"),
     ] {
         let fault = Config::from_toml(text).unwrap().check().unwrap_err().to_string();
         assert!(fault.contains(word), "{fault}");
     }
     let sinks = "[export.syslog]\ntcp = \"[::1]:514\"\nfacility = \"local7\"\nrarer_than = 1000\n[export.stdout]\n";
-    let config = Config::from_toml(&format!("{good}{sinks}")).unwrap();
+    let config = Config::from_toml(&format!("{good}{sinks}[export.series]\nstreams = [\"a*\"]\n")).unwrap();
     config.check().unwrap();
     assert_eq!(config.export.syslog.as_ref().map(|rule| rule.facility as u8), Some(23));
     let sinks: Vec<_> = config.export.sinks().into_iter().map(|(name, sink)| (name, sink.rarer_than)).collect();
     let names = [("webhooks.ops".to_owned(), None), ("syslog".to_owned(), Some(1000)), ("stdout".to_owned(), None)];
-    assert_eq!(sinks, names);
+    assert_eq!((sinks, config.export.series.map(|series| series.series_max)), (names.to_vec(), Some(1000)));
     let wrong = Config::from_toml("[export.syslog]\nudp = \"a:1\"\nfacility = \"local8\"\n").unwrap_err().to_string();
     assert!(wrong.contains("local"), "{wrong}");
     let traces = "[export.traces]\nendpoint = \"http://127.0.0.1:4318\"\n";

@@ -25,7 +25,7 @@ fn promtool_accepts_the_rules_and_what_a_daemon_tells() {
     let dir = tempfile::tempdir().unwrap();
     let daemon = TestDaemon::start(&dir.path().join("data"));
     learn(&daemon);
-    for path in ["/metrics"] {
+    for path in ["/metrics", "/api/v1/series"] {
         let mut check = Command::new("promtool")
             .args(["check", "metrics"])
             .stdin(Stdio::piped())
@@ -105,13 +105,19 @@ fn prometheus_scrapes_a_live_daemon_and_evaluates_every_rule() {
         return skipped("a scrape of a live daemon by Prometheus", "prometheus is not installed");
     }
     let dir = tempfile::tempdir().unwrap();
-    let daemon = TestDaemon::start(&dir.path().join("data"));
+    let series = "[export.series]\nstreams = [\"load-*\"]\n";
+    let daemon = TestDaemon::start_with(&dir.path().join("data"), series, &[]);
     learn(&daemon);
+    let loads: String = (0..300).map(|i| format!("{{\"data\":{{\"ms\":{}}}}}\n", 50 + i % 5)).collect();
+    let url = format!("http://{}/api/v1/streams/load-1/events", daemon.http);
+    ureq::post(url).content_type("application/x-ndjson").send(&loads).unwrap();
     let config = dir.path().join("prometheus.yml");
     let text = format!(
         "global: {{ scrape_interval: 500ms, evaluation_interval: 500ms }}\nrule_files: [{:?}]\nscrape_configs:\n  - \
-         job_name: surmise\n    static_configs: [{{ targets: [{:?}] }}]\n",
+         job_name: surmise\n    static_configs: [{{ targets: [{:?}] }}]\n  - job_name: series\n    metrics_path: \
+         /api/v1/series\n    static_configs: [{{ targets: [{:?}] }}]\n",
         rules(),
+        daemon.http,
         daemon.http
     );
     std::fs::write(&config, text).unwrap();
@@ -126,7 +132,10 @@ fn prometheus_scrapes_a_live_daemon_and_evaluates_every_rule() {
         .spawn();
     let _prometheus = TestProgram(prometheus.unwrap());
     assert_eq!(value(&at, "up{job=\"surmise\"} == 1"), 1.0);
-    assert_eq!(value(&at, "sum(surmise_events_received_total) == 600"), 600.0);
+    assert_eq!(value(&at, "sum(surmise_events_received_total) == 900"), 900.0);
+    assert!((50.0..=54.0).contains(&value(&at, "yhat{stream=\"load-1\",field=\"ms\"}")));
+    assert_eq!(value(&at, "count(yhat_upper > yhat > yhat_lower)"), 1.0);
+    assert_eq!(value(&at, "count(anomaly_score{stream=\"load-1\"} < 1)"), 1.0);
     // the first of what is counted is a rise
     ureq::post(format!("http://{}/api/v1/streams/db/events", daemon.http))
         .content_type("application/x-ndjson")

@@ -294,6 +294,11 @@ export class Client {
     return this.exchange.ask("/metrics", call(options), (answer) => answer.text());
   }
 
+  /** Predictions of the streams of `[export.series]` in the text format of Prometheus. */
+  async series(options: CallOptions = {}): Promise<string> {
+    return this.exchange.ask("/api/v1/series", call(options), (answer) => answer.text());
+  }
+
   /** Who did what, when, and what came of it. */
   async audit(options: CallOptions & { limit?: number } = {}): Promise<Operations> {
     return this.get("/api/v1/audit", options, { limit: options.limit });

@@ -245,6 +245,7 @@ def test_the_daemon_itself(ask: Ask) -> None:
     assert ask("health").status == "ok"
     assert ask("ready").server.startswith("surmised")
     assert "surmise_streams" in ask("metrics")
+    assert "surmise_series_left_out 0" in ask("series")
     assert ask("system").keys() == ask("call", "GET", "/api/v1/system").keys()
     assert ask("call", "GET", "/api/v1/alarms", query={"limit": 1})["begun"] >= 0
     for wrong in ("api", "/a b", "/a?b", "/ü", "/a\r\nb"):

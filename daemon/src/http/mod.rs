@@ -27,6 +27,7 @@ mod quarantine;
 mod query;
 mod replays;
 mod rows;
+mod series;
 mod server;
 mod sources;
 mod streams;
@@ -99,6 +100,9 @@ endpoints! {
         "reads the configuration again; answered with the changed keys that are applied, and those that need a restart",
         answer json::<Reloaded>();
     GET Read "/metrics" operations::metrics, "metrics for Prometheus",
+        answer Content::Other("text/plain");
+    GET Read "/api/v1/series" series::series,
+        "what is expected next of the streams of `[export.series]`, and their anomaly scores, for Prometheus",
         answer Content::Other("text/plain");
     GET open "/api" openapi_page::page, "this interface, for a browser: what can be asked, and what is answered",
         answer PAGE;

@@ -391,6 +391,10 @@ class AsyncClient:
         """Give the metrics in the form of Prometheus."""
         return await self.ask(calls.metrics())
 
+    async def series(self) -> str:
+        """Give the predictions of the streams of `[export.series]`, in the form of Prometheus."""
+        return await self.ask(calls.series())
+
     async def reload(self) -> dict[str, Any]:
         """Have the configuration read again; gives the keys that changed."""
         return await self.ask(calls.reload())

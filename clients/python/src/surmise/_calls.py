@@ -425,6 +425,11 @@ def metrics() -> Call[str]:
     return Call("GET", "/metrics", lambda body: body.decode())
 
 
+def series() -> Call[str]:
+    """Ask for the predictions of chosen streams as series for Prometheus."""
+    return Call("GET", "/api/v1/series", lambda body: body.decode())
+
+
 def reload() -> Call[dict[str, Any]]:
     """Have the configuration read again."""
     return Call("POST", "/-/reload", _as_object)

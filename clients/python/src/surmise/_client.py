@@ -404,6 +404,10 @@ class Client:
         """Give the metrics in the form of Prometheus."""
         return self.ask(calls.metrics())
 
+    def series(self) -> str:
+        """Give the predictions of the streams of `[export.series]`, in the form of Prometheus."""
+        return self.ask(calls.series())
+
     def reload(self) -> dict[str, Any]:
         """Have the configuration read again; gives the keys that changed."""
         return self.ask(calls.reload())
