@@ -1,9 +1,23 @@
 //! The address of a listener, as it is written in `[listen]`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// The word that turns a listener off.
 pub const OFF: &str = "off";
+
+/// The addresses of listeners, as far as there are any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListenAddresses {
+    /// The address of HTTP.
+    pub http: Option<SocketAddr>,
+    /// The TCP address of the event socket.
+    pub tcp: Option<SocketAddr>,
+    /// The TCP address for bare lines.
+    pub lines: Option<SocketAddr>,
+    /// The path of the Unix socket.
+    pub unix: Option<PathBuf>,
+}
 
 /// A text that is neither an address nor `"off"`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

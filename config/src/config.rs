@@ -1,6 +1,6 @@
 //! The whole configuration: how it is read, and what it says about a stream.
 
-use crate::address::OFF;
+use crate::address::{ListenAddresses, OFF};
 use crate::error::{ConfigError, ConfigFault};
 use crate::export::ExportTable;
 use crate::sources::SourcesTable;
@@ -58,6 +58,10 @@ pub struct Config {
     /// daemon is small; it is no key.
     #[serde(skip)]
     pub stream_mib_max: Option<u32>,
+    /// The addresses of sockets that the daemon was given, which took the place of those in `[listen]`; they are no
+    /// keys.
+    #[serde(skip)]
+    pub given: ListenAddresses,
 }
 
 /// Where a configuration comes from, and so where it is read again.
@@ -98,12 +102,29 @@ impl Config {
     /// # Errors
     /// As for [`Config::load`] and [`Config::check`].
     pub fn read_again(&self) -> Result<Config, ConfigError> {
-        let config = match &self.source {
+        let mut config = match &self.source {
             ConfigSource::Program => self.clone(),
             ConfigSource::Environment(file) => Config::load(file.as_deref())?,
         };
+        config.listen_at(&self.given);
         config.check()?;
         Ok(config)
+    }
+
+    /// Has listeners listen at these addresses, whatever the file says of them: sockets are bound there already.
+    pub fn listen_at(&mut self, given: &ListenAddresses) {
+        let listen = &mut self.listen;
+        for (place, address) in
+            [(&mut listen.http, given.http), (&mut listen.tcp, given.tcp), (&mut listen.lines, given.lines)]
+        {
+            if let Some(address) = address {
+                *place = address.to_string();
+            }
+        }
+        if let Some(path) = &given.unix {
+            listen.unix = path.display().to_string();
+        }
+        self.given = given.clone();
     }
 
     /// The keys whose values differ between two configurations, as `table.key`, in the order of names. A secret counts

@@ -22,7 +22,7 @@ mod tables;
 mod tokens;
 mod units;
 
-pub use address::{AddressError, OFF, parse_address};
+pub use address::{AddressError, ListenAddresses, OFF, parse_address};
 pub use config::{Config, ConfigSource, DEFAULT_FILE};
 pub use error::{ConfigError, ConfigFault, Hint, SchemaFault, WrittenIn};
 pub use export::{ExportTable, SeriesTable, TracesTable};

@@ -219,20 +219,6 @@ pub fn allocated_bytes() -> u64 {
     begun.and_then(|_| tikv_jemalloc_ctl::stats::allocated::read()).unwrap_or(0) as u64
 }
 
-/// Half of the memory of the machine, or of the control group that the process is in where that has less.
-pub fn half_of_the_machine() -> u64 {
-    let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_bytes(&text));
-    let groups = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    let group = groups.iter().filter_map(|path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok()).min();
-    // a machine that does not say is taken for a small one
-    machine.unwrap_or(4 << 30).min(group.unwrap_or(u64::MAX)) / 2
-}
-
-fn total_bytes(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    Some(line.split_whitespace().next()?.parse::<u64>().ok()? << 10)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,12 +254,6 @@ mod tests {
         budget.look_at_returning(1);
         budget.look_at_returning(1 + RETURNED_AFTER_MS);
         assert_eq!(budget.pressure(), Pressure::Refuse);
-    }
-
-    #[test]
-    fn the_machine_says_how_much_it_has() {
-        assert_eq!(total_bytes("MemTotal:       24595356 kB\nMemFree: 1 kB\n"), Some(24_595_356 << 10));
-        assert!(half_of_the_machine() > 64 << 20);
     }
 
     #[test]

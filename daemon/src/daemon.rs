@@ -2,29 +2,30 @@
 
 use crate::checkpoint_queue::CheckpointQueue;
 use crate::fault::Fault;
+use crate::given_sockets::GivenSockets;
 use crate::hub::Hub;
 use crate::owner::OwnerRequest;
 use crate::reload::{ReloadError, Reloaded};
 use crate::services::LearningProbe;
 use crate::session::{ListenerKind, Opening};
 use crate::sinks::Sinks;
-use crate::sockets::{Addresses, Bound};
+use crate::sockets::{Bound, BoundUnix};
 use crate::threads::Threads;
 use crate::tls::{self, OwnCertificate};
 use crate::traces::Traces;
 use crate::{clock, http, listen, sources, telemetry, undo};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use surmise_config::{Config, ConfigError, ConfigFault, TimeSpan};
+use surmise_config::{Config, ConfigError, ConfigFault, ListenAddresses, TimeSpan};
 use surmise_device::Choice;
 use surmise_learner::Learner;
 use surmise_store::{Severity, Store};
 use surmise_workers::DevicePolicy;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
@@ -54,7 +55,7 @@ pub enum ShutdownError {
 /// A running daemon.
 pub struct Running {
     hub: Arc<Hub>,
-    addresses: Addresses,
+    addresses: ListenAddresses,
     threads: Vec<JoinHandle<()>>,
     /// Dropped when the owners are to end, so that the checkpointer ends after them.
     checkpoints: Option<CheckpointQueue>,
@@ -69,7 +70,16 @@ impl Daemon {
     /// # Errors
     /// The configuration contradicts itself, the store cannot be opened, or a socket cannot be bound.
     pub async fn start(config: Config) -> anyhow::Result<Running> {
-        Daemon::start_probed(config, None).await
+        Daemon::start_at(config, GivenSockets::default()).await
+    }
+
+    /// As [`Daemon::start`], at sockets that were given: each takes the place of the address of its listener in the
+    /// configuration.
+    ///
+    /// # Errors
+    /// Those of [`Daemon::start`].
+    pub async fn start_at(config: Config, given: GivenSockets) -> anyhow::Result<Running> {
+        Daemon::start_all(config, given, None).await
     }
 
     /// As [`Daemon::start`], with a probe that is called with each event while it is learnt. This is for tests, whose
@@ -79,7 +89,16 @@ impl Daemon {
     /// Those of [`Daemon::start`].
     #[doc(hidden)]
     pub async fn start_probed(config: Config, probe: Option<LearningProbe>) -> anyhow::Result<Running> {
+        Daemon::start_all(config, GivenSockets::default(), probe).await
+    }
+
+    async fn start_all(
+        mut config: Config,
+        given: GivenSockets,
+        probe: Option<LearningProbe>,
+    ) -> anyhow::Result<Running> {
         let started = Instant::now();
+        config.listen_at(given.addresses());
         config.check()?;
         check_streams(&config)?;
         let devices = devices(&config)?;
@@ -88,7 +107,7 @@ impl Daemon {
         let (dir, generations) = (config.store.dir.clone(), config.store.generations);
         let store = Arc::new(tokio::task::spawn_blocking(move || Store::open(&dir, generations)).await??);
         report_findings(&store);
-        let bound = Bound::bind(&config).await?;
+        let bound = Bound::bind(&config, given).await?;
         let mut running = Running::assemble(config, devices, certificate, store.clone(), started, probe)?;
         running.addresses = bound.addresses()?;
         let Bound { http, tcp, lines, unix } = bound;
@@ -180,7 +199,7 @@ impl Running {
         listeners.spawn(sources::serve(hub.clone()));
         Ok(Running {
             hub,
-            addresses: Addresses::default(),
+            addresses: ListenAddresses::default(),
             threads: handles,
             checkpoints: Some(checkpoints),
             listeners,
@@ -194,12 +213,7 @@ impl Running {
     }
 
     /// Waits until all streams are recovered, and serves the event sockets.
-    async fn ready(
-        &mut self,
-        tcp: Option<TcpListener>,
-        lines: Option<TcpListener>,
-        unix: Option<(UnixListener, PathBuf)>,
-    ) {
+    async fn ready(&mut self, tcp: Option<TcpListener>, lines: Option<TcpListener>, unix: Option<BoundUnix>) {
         while !self.hub.ready.load(Ordering::Acquire) && !self.hub.fault.is_set() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -223,9 +237,9 @@ impl Running {
             );
             self.listeners.spawn(task);
         }
-        if let Some((listener, path)) = unix {
+        if let Some(bound) = unix {
             let kind = kind("unix", Opening::FirstLineDecides, &l.stream);
-            self.listeners.spawn(listen::unix(self.hub.clone(), listener, path, kind, self.sessions.clone()));
+            self.listeners.spawn(listen::unix(self.hub.clone(), bound, kind, self.sessions.clone()));
         }
     }
 

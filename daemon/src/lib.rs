@@ -7,6 +7,7 @@
 
 mod access;
 mod admission;
+mod arguments;
 mod batch;
 mod board;
 mod budget;
@@ -29,6 +30,7 @@ mod flows;
 mod following;
 mod forgetting;
 mod forgetting_scan;
+mod given_sockets;
 mod highest_seq;
 mod history;
 mod http;
@@ -41,6 +43,7 @@ mod listen;
 mod log_range;
 mod logging;
 mod loss_windows;
+mod machine_memory;
 mod occupancy;
 mod outgoing;
 mod owner;
@@ -82,9 +85,11 @@ mod undo;
 mod unread_bytes;
 mod why;
 
+pub use arguments::DaemonArgs;
 #[doc(hidden)]
 pub use clock::move_wall_clock;
 pub use daemon::{Daemon, Running, ShutdownError, check_certificate, check_streams, devices};
+pub use given_sockets::{GivenSocketError, GivenSockets};
 pub use http::{ENDPOINTS, Endpoint, document};
 pub use hub::SERVER;
 #[doc(hidden)]

@@ -3,8 +3,9 @@
 use crate::admission::{Admission, Full, Seat};
 use crate::hub::Hub;
 use crate::session::{ListenerKind, serve};
+use crate::sockets::BoundUnix;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use surmise_event::{Refusal, RefusalCode};
@@ -129,8 +130,9 @@ pub async fn tcp(hub: Arc<Hub>, listener: TcpListener, kind: ListenerKind, tasks
     }
 }
 
-/// Accepts connections over a Unix socket until the daemon shuts down, and then removes its file.
-pub async fn unix(hub: Arc<Hub>, listener: UnixListener, path: PathBuf, kind: ListenerKind, tasks: TaskTracker) {
+/// Accepts connections over a Unix socket until the daemon shuts down, and then removes its file if the daemon made it.
+pub async fn unix(hub: Arc<Hub>, bound: BoundUnix, kind: ListenerKind, tasks: TaskTracker) {
+    let BoundUnix { listener, path, is_given } = bound;
     let connections = Connections::new(&hub, kind, tasks);
     loop {
         tokio::select! {
@@ -144,7 +146,9 @@ pub async fn unix(hub: Arc<Hub>, listener: UnixListener, path: PathBuf, kind: Li
             },
         }
     }
-    let _ = std::fs::remove_file(path);
+    if !is_given {
+        let _ = std::fs::remove_file(path);
+    }
 }
 
 /// Pauses after an error, as it would come again at once.

@@ -7,11 +7,10 @@ use clap::Parser;
 use service_manager::ServiceManager;
 use signals::{Asked, Signals};
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use surmise_config::{Config, ConfigError};
 use surmise_store::StoreError;
-use surmised::{Daemon, Running, ShutdownError};
+use surmised::{Daemon, DaemonArgs, GivenSocketError, GivenSockets, Running, ShutdownError};
 
 /// Threads allocate for each other here: what one has decoded, another frees after its commit. glibc keeps such memory
 /// in the arenas of whoever allocated it, which grow for as long as the daemon runs (`surmise-bench --only soak`).
@@ -25,47 +24,8 @@ const EXIT_INTERNAL: u8 = 70;
 /// The exit code of a store that cannot be used (`EX_IOERR`).
 const EXIT_STORAGE: u8 = 74;
 
-/// Predicts the next event of every stream, and learns from each event that comes.
-///
-/// Without arguments it keeps its data in ./surmise-data and listens on loopback: events at 127.0.0.1:7071 and at a
-/// Unix socket in the data directory, questions at http://127.0.0.1:7070, where there is also a page to look at.
-#[derive(Parser)]
-#[command(version, after_help = HELP)]
-struct Args {
-    /// Configuration file; everything in it has a default
-    #[arg(long, value_name = "FILE", env = "SURMISE_CONFIG")]
-    config: Option<PathBuf>,
-    /// Check the configuration, say what is wrong with it, and leave
-    #[arg(long)]
-    check_config: bool,
-    /// Print the default configuration file, with comments, and leave
-    #[arg(long)]
-    print_config: bool,
-    /// Compare everything that computes the network here, a GPU too if there is one, and leave
-    #[arg(long)]
-    self_test: bool,
-}
-
-const HELP: &str = "\
-Try it:
-  surmised &
-  printf '%s\\n' a b c a b c a b c | nc -q1 127.0.0.1 7071    one symbol a line: the stream \"default\"
-  curl -s 127.0.0.1:7070/api/v1/streams/default/next           what is expected next
-
-Environment:
-  SURMISE__TABLE__KEY  overrides a key of the file: SURMISE__STORE__DIR=/var/lib/surmise
-  RUST_LOG             what is logged: warn, info (usual), debug
-
-Signals: SIGTERM, SIGINT, SIGQUIT and every other signal that ends a process finish what was accepted, write a last
-checkpoint of every stream, and leave; so does closing the terminal. SIGHUP reads the configuration again, like POST
-/-/reload: the log says which changed keys are applied, and which need a restart.
-
-The log goes to standard error. If that takes nothing, lines are lost and counted, and everything else goes on.
-
-Exit codes: 0 done, 1 the self-test found a difference, 64 wrong usage or configuration, 70 internal error, or leaving took longer than shutdown.grace, 74 the store cannot be used.";
-
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match DaemonArgs::try_parse() {
         Ok(args) => args,
         Err(e) => {
             let _ = e.print();
@@ -92,7 +52,7 @@ fn main() -> ExitCode {
 fn exit_code(e: &anyhow::Error) -> u8 {
     let io = || e.chain().any(|c| c.is::<std::io::Error>());
     match () {
-        () if e.is::<ConfigError>() => EXIT_USAGE,
+        () if e.is::<ConfigError>() || e.is::<GivenSocketError>() => EXIT_USAGE,
         () if e.is::<StoreError>() || e.is::<StoreFault>() => EXIT_STORAGE,
         () if e.is::<ShutdownError>() => EXIT_INTERNAL,
         () if e.is::<String>() || io() => EXIT_USAGE,
@@ -105,12 +65,14 @@ fn exit_code(e: &anyhow::Error) -> u8 {
 #[error("{0}")]
 struct StoreFault(String);
 
-fn run(args: &Args) -> anyhow::Result<()> {
+fn run(args: &DaemonArgs) -> anyhow::Result<()> {
     if args.print_config {
         print!("{}", surmise_config::DEFAULT_FILE);
         return Ok(());
     }
-    let config = Config::load(args.config.as_deref())?;
+    let mut config = Config::load(args.config.as_deref())?;
+    let given = GivenSockets::take()?;
+    config.listen_at(given.addresses());
     config.check()?;
     if args.check_config {
         surmised::check_streams(&config)?;
@@ -123,25 +85,22 @@ fn run(args: &Args) -> anyhow::Result<()> {
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let _log = surmised::start_log();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(serve(config));
+    let result = runtime.block_on(serve(config, given));
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     result
 }
 
 /// Runs the daemon until a signal or a fault ends it.
-async fn serve(config: Config) -> anyhow::Result<()> {
-    let mut signals = Signals::catch()?;
+async fn serve(config: Config, given: GivenSockets) -> anyhow::Result<()> {
+    let (mut signals, mut manager) = (Signals::catch()?, ServiceManager::find());
     let (dir, engine, owners) = (config.store.dir.clone(), config.model.engine, config.owners.count());
-    let running = tokio::select! {
-        running = Daemon::start(config) => running?,
-        _ = signals.ended() => return Ok(()),
-    };
+    let Some(running) = start(config, given, &mut signals, &mut manager).await? else { return Ok(()) };
+    manager.tell_ready(running.streams());
     let (device, kernel) = (running.device(), surmised::kernel());
     announce(&running, &dir, &format!("engine {engine}, kernel {kernel}, device {device}, {owners} owners"));
-    let mut manager = ServiceManager::find();
     let fault = loop {
         tokio::select! {
-            () = manager.wait() => manager.tell(&running),
+            () = manager.wait() => manager.tell_well(),
             asked = signals.next() => match asked {
                 // whatever came of it is in the log
                 Asked::Reload => drop(running.reload()),
@@ -161,6 +120,28 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             left?;
             tracing::info!("done");
             Ok(())
+        }
+    }
+}
+
+/// Starts the daemon, and tells the service manager meanwhile that it does. There is none if a signal comes first.
+async fn start(
+    config: Config,
+    given: GivenSockets,
+    signals: &mut Signals,
+    manager: &mut ServiceManager,
+) -> anyhow::Result<Option<Running>> {
+    // in a task of its own, so that nothing that takes long in it keeps the manager from being told
+    let mut starting = tokio::spawn(Daemon::start_at(config, given));
+    loop {
+        tokio::select! {
+            biased;
+            () = manager.wait() => manager.tell_starting(),
+            _ = signals.ended() => {
+                starting.abort();
+                return Ok(None);
+            }
+            running = &mut starting => return Ok(Some(running??)),
         }
     }
 }

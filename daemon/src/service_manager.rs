@@ -3,19 +3,17 @@
 
 use sd_notify::NotifyState;
 use std::time::{Duration, Instant};
-use surmised::Running;
 
 /// How often the manager is thought of.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
-/// By how much a start that restores streams is allowed to take longer, each time that it is told.
-const RESTORING_TIME: Duration = Duration::from_secs(30);
+/// How long a start may take from each time on that the manager is told that it goes on.
+const STARTING_TIME: Duration = Duration::from_secs(30);
 
 /// The service manager, if there is one.
 pub struct ServiceManager {
     /// How often it wants to hear that all is well.
     watchdog: Option<Duration>,
     heard: Instant,
-    is_ready: bool,
     looks: tokio::time::Interval,
 }
 
@@ -25,7 +23,7 @@ impl ServiceManager {
         let looks = tokio::time::interval(LOOK_INTERVAL);
         // twice as often as is asked for, so that one that comes late harms nothing
         let watchdog = sd_notify::watchdog_enabled().map(|time| time / 2);
-        ServiceManager { watchdog, heard: Instant::now(), is_ready: false, looks }
+        ServiceManager { watchdog, heard: Instant::now(), looks }
     }
 
     /// Waits until it is time to think of the manager again.
@@ -33,16 +31,19 @@ impl ServiceManager {
         self.looks.tick().await;
     }
 
-    /// Tells how things stand.
-    pub fn tell(&mut self, running: &Running) {
-        if !self.is_ready && running.is_ready() {
-            self.is_ready = true;
-            let status = format!("{} streams", running.streams());
-            send(&[NotifyState::Ready, NotifyState::Status(&status)]);
-        } else if !self.is_ready {
-            let time = NotifyState::ExtendTimeoutUsec(RESTORING_TIME.as_micros() as u32);
-            send(&[time, NotifyState::Status("restoring streams")]);
-        }
+    /// Tells that the daemon still starts, and that this may take longer than the manager allows for.
+    pub fn tell_starting(&self) {
+        let time = NotifyState::ExtendTimeoutUsec(STARTING_TIME.as_micros() as u32);
+        send(&[time, NotifyState::Status("opening the store and restoring streams")]);
+    }
+
+    /// Tells that all streams are restored, and how many these are.
+    pub fn tell_ready(&self, streams: usize) {
+        send(&[NotifyState::Ready, NotifyState::Status(&format!("{streams} streams restored"))]);
+    }
+
+    /// Tells that the daemon is well, if it is time to.
+    pub fn tell_well(&mut self) {
         if self.watchdog.is_some_and(|time| self.heard.elapsed() >= time) {
             self.heard = Instant::now();
             send(&[NotifyState::Watchdog]);

@@ -1,6 +1,6 @@
 //! Starting the threads that learn and write: owners, committer, checkpointer, and the workers of networks.
 
-use crate::budget::{MemoryBudget, SENSIBLE_BYTES_MIN, half_of_the_machine};
+use crate::budget::{MemoryBudget, SENSIBLE_BYTES_MIN};
 use crate::checkpoint_queue::{CheckpointQueue, checkpoint_queue};
 use crate::checkpointer::Checkpointer;
 use crate::clock::{SystemClock, is_wrong, now_us};
@@ -12,6 +12,7 @@ use crate::fencing::Fencing;
 use crate::following::FollowerRoom;
 use crate::hub::{OwnerPort, owner_of};
 use crate::inbox::Inbox;
+use crate::machine_memory::half_of_the_machine;
 use crate::owner::{Owner, OwnerSetup};
 use crate::rare_queues::RareQueues;
 use crate::services::{LearningProbe, OpenPages, Services, in_own_thread};

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
@@ -82,14 +83,7 @@ impl TestDaemon {
     }
 
     fn spawn_at(dir: &Path, toml: &str, http: String, tcp: String, prepare: impl FnOnce(&mut Command)) -> TestDaemon {
-        std::fs::create_dir_all(dir).expect("the folder can be made");
-        let config = dir.with_extension("toml");
-        let data = dir.display();
-        std::fs::write(
-            &config,
-            format!("[listen]\nhttp = \"{http}\"\ntcp = \"{tcp}\"\n[store]\ndir = \"{data}\"\n{toml}"),
-        )
-        .expect("the folder can be written");
+        let config = write_config(dir, &format!("[listen]\nhttp = \"{http}\"\ntcp = \"{tcp}\"\n"), toml);
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -103,6 +97,24 @@ impl TestDaemon {
             .stderr(log);
         prepare(&mut c);
         TestDaemon { child: c.spawn().expect("surmised can be started"), http, tcp }
+    }
+
+    /// Starts one as a service manager does that gives it sockets under these names, without waiting.
+    pub fn spawn_given(dir: &Path, toml: &str, names: &str, sockets: [OwnedFd; 3]) -> TestDaemon {
+        let config = write_config(dir, "", toml);
+        let mut c = Command::new("sh");
+        // the standard streams bring the sockets to the numbers at which they are looked for; the shell's number is the
+        // daemon's, as the one becomes the other
+        c.arg("-c")
+            .arg(r#"exec 3<&0 4<&1 5<&2 </dev/null >>"$LOG" 2>&1; LISTEN_PID=$$ exec "$0" --config "$1""#)
+            .arg(binary("surmised"))
+            .arg(&config)
+            .env("LOG", dir.with_extension("log"))
+            .envs([("LISTEN_FDS", "3"), ("LISTEN_FDNAMES", names)]);
+        let [first, second, third] = sockets.map(Stdio::from);
+        c.stdin(first).stdout(second).stderr(third);
+        let child = c.spawn().expect("sh can be started");
+        TestDaemon { child, http: String::new(), tcp: String::new() }
     }
 
     /// Waits until it answers that it is ready.
@@ -239,6 +251,15 @@ impl TestDaemon {
     pub fn connect(&self) -> Wire {
         Wire::connect(&self.tcp)
     }
+}
+
+/// Writes the configuration of a daemon with a data directory, beside that.
+fn write_config(dir: &Path, before: &str, after: &str) -> PathBuf {
+    std::fs::create_dir_all(dir).expect("the folder can be made");
+    let file = dir.with_extension("toml");
+    let text = format!("{before}[store]\ndir = \"{}\"\n{after}", dir.display());
+    std::fs::write(&file, text).expect("the folder can be written");
+    file
 }
 
 impl Drop for TestDaemon {

@@ -7,6 +7,7 @@ use surmise_rules::{read, root, rust_files};
 
 /// Files that may hold unsafe code, with the reason.
 const UNSAFE: &[(&str, &str)] = &[
+    ("daemon/src/given_sockets.rs", "sockets that a service manager gives"),
     ("model/device/emulation/", "kernels in C, for the tests"),
     ("model/device/src/", "kernels on a GPU"),
     ("model/device/tests/", "kernels in C, for the tests"),
