@@ -2,7 +2,7 @@
 
 use crate::global::Global;
 use crate::{
-    audit, checkpoint, doctor, feedback, inspect, next, pipe, producer, send, status, stream, top, watch, why,
+    audit, checkpoint, doctor, feedback, inspect, next, pipe, producer, send, share, status, stream, top, watch, why,
 };
 #[cfg(feature = "learner")]
 use crate::{demo, eval, export, fsck, replay, token};
@@ -85,6 +85,9 @@ pub(crate) enum Command {
     /// Start a daemon with a stream of known entropy, and watch it learn.
     #[cfg(feature = "learner")]
     Demo(demo::DemoArgs),
+    /// Write manual pages and completions of both programs below a folder, as a package does.
+    #[command(hide = true)]
+    Share(share::ShareArgs),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  surmise completions bash > ~/.local/share/bash-completion/completions/surmise")]
     Completions {

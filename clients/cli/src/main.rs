@@ -31,6 +31,7 @@ mod recording;
 #[cfg(feature = "learner")]
 mod replay;
 mod send;
+mod share;
 mod status;
 mod stream;
 #[cfg(feature = "learner")]
@@ -91,6 +92,7 @@ fn run(global: Global, command: Command) -> Result<(), Failure> {
         Command::Token(a) => token::run(&global, &a),
         #[cfg(feature = "learner")]
         Command::Demo(a) => demo::run(&global, &a),
+        Command::Share(a) => share::run(&a, <Cli as CommandFactory>::command()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut <Cli as CommandFactory>::command(), "surmise", &mut std::io::stdout());
             Ok(())
