@@ -67,7 +67,7 @@ else {
     await scene.daemon.checkpoint();
 
     await scene.open("#/now");
-    await scene.page.locator("li.incident").nth(Math.min(25, alarms.length) - 1).waitFor(WAIT);
+    await scene.unfold(scene.page.locator("li.incident"), alarms.length);
     for (const name of NAMES) await shows(name, "Now");
     await shows(MARKUP, "Now");
     await harmless("Now");

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { test } from "node:test";
-import type { BrowserContext, Page } from "playwright-core";
+import type { BrowserContext, Locator, Page } from "playwright-core";
 import { browser } from "./chromium";
 import { Daemon } from "./daemon";
 
@@ -78,6 +78,14 @@ export class Scene {
   async open(hash: string): Promise<void> {
     await this.page.goto(`${this.daemon.url}/${hash}`);
     await this.page.locator("#open.live").waitFor(WAIT);
+  }
+
+  /** Opens the cards that hold those of several streams, until so many of these are there. */
+  async unfold(cards: Locator, count = 1): Promise<void> {
+    await until("the incidents' cards", async () => {
+      for (const fold of await this.page.locator("li.fold details:not([open]) > summary").all()) await fold.click({ timeout: 1000 }).catch(() => {});
+      return cards.count();
+    }, (known) => known === count);
   }
 
   /** Makes sure that what is shown suits every reader, and that nothing happened that must not. */

@@ -26,8 +26,8 @@ else {
 
   test("a verdict is learnt by the daemon, and the incident is shown as judged", TEST, async () => {
     await scene.open("#/now");
-    await card("pump").waitFor(WAIT);
     await scene.page.locator(".state", { hasText: /^3 incidents now$/ }).waitFor(WAIT);
+    await scene.unfold(scene.page.locator("li.incident"), 3);
     const { began, incarnation } = await incidentOf("pump");
     // by keyboard, which goes on where it was
     await card("pump").getByRole("button", { name: "That was normal" }).focus();
@@ -39,7 +39,8 @@ else {
       await scene.page.locator(".state", { hasText: /^2 incidents now$/ }).waitFor(WAIT);
       await scene.page.locator(".badge [aria-hidden]", { hasText: /^2$/ }).waitFor(WAIT);
       // the last of the list, under a heading of its own
-      assert.deepEqual((await scene.page.locator("ol.incidents > li.divider").allTextContents()).slice(-1), ["Called normal"]);
+      assert.deepEqual((await scene.page.locator("ol.incidents > li.divider h2").allTextContents()).slice(-1), ["Called normal"]);
+      await scene.page.locator("ol.incidents > li.divider", { hasText: "kept in this browser alone" }).waitFor(WAIT);
       assert.ok((await scene.page.locator("ol.incidents > li").last().textContent())!.includes("pump"));
       assert.equal(await card("pump").getByRole("button", { name: "That was normal" }).getAttribute("aria-pressed"), "true");
     };
@@ -73,21 +74,23 @@ else {
     const [{ generation }] = (await scene.daemon.ask("/api/v1/checkpoints?stream=other")).checkpoints.slice(-1);
     await scene.daemon.does("POST", `/api/v1/checkpoints/other/${generation}/restore`);
     await scene.open("#/now");
-    await card("other").waitFor(WAIT);
+    await scene.unfold(card("other"));
     scene.quiet = true;
     await press("other", "That was normal");
     await card("other").locator(".verdict", { hasText: "Called normal in this browser alone; the daemon has not learnt it: the stream is incarnation 2 by now" }).waitFor(WAIT);
     assert.deepEqual(await logged("other"), []);
     await scene.page.reload();
+    await scene.unfold(card("other"));
     await card("other").locator(".verdict", { hasText: "in this browser alone" }).waitFor(WAIT);
     // and one whose stream is no more
     await scene.daemon.does("POST", "/api/v1/streams/gone/delete");
+    await scene.unfold(card("gone"));
     await press("gone", "That mattered");
     await card("gone").locator(".verdict", { hasText: "Called one that mattered in this browser alone" }).waitFor(WAIT);
     await scene.sound("verdicts that were refused");
     // until it is looked at anew, the page may still ask for what it knew of the stream that is gone
     await scene.page.reload();
-    await card("other").waitFor(WAIT);
+    await scene.unfold(card("other"));
     await card("gone").waitFor({ state: "detached", ...WAIT });
     scene.quiet = false;
   });
@@ -95,7 +98,7 @@ else {
   test("a verdict that did not arrive is not kept, and may be said again", TEST, async () => {
     await scene.learn({ later: spiked(EVENTS) });
     await scene.open("#/now");
-    await card("later").waitFor(WAIT);
+    await scene.unfold(card("later"));
     scene.quiet = true;
     await scene.page.route("**/feedback", (route) => route.abort());
     await press("later", "That was normal");

@@ -6,8 +6,8 @@ import { daemon, words } from "./daemon";
 import { clear, h } from "./dom";
 import { eventElement, expectedWords, ODD_BITS } from "./eventtext";
 import { MEANS } from "./facts";
-import { ago, beganWords, clock, kindWords, moment, plural, rarity } from "./format";
-import { isMuted, muteId, said, say } from "./local";
+import { ago, beganWords, clock, kindWords, moment, plural, rarity, timeOf } from "./format";
+import { isMuted, muteId, said, say, spoken } from "./local";
 import { isOverdue, silenceOf } from "./silence";
 import { incidentId } from "./state";
 import { isAsked, isNormal, judge, verdictOf } from "./verdict";
@@ -30,18 +30,42 @@ export const isOdd = (incident: AlarmEvent): boolean => isOpen(incident) && !isN
 /** Incidents that nobody muted in this browser. */
 export const visible = (incidents: AlarmEvent[]): AlarmEvent[] => incidents.filter((i) => !isMuted(i));
 
-/** Incidents as they are listed: what is odd first, however old it is, and last what was called normal. */
+/** Incidents as they are listed: what is odd first, however old it is, and last what was called normal, as it was said. */
 export function listed(incidents: AlarmEvent[]): [odd: AlarmEvent[], over: AlarmEvent[], normal: AlarmEvent[]] {
   const rest = incidents.filter((i) => !isNormal(i));
-  return [rest.filter(isOpen), rest.filter((i) => !isOpen(i)), incidents.filter(isNormal)];
+  const order = new Map(spoken().map((id, place) => [id, place]));
+  const placeOf = (i: AlarmEvent) => order.get(incidentId(i)) ?? order.size;
+  return [rest.filter(isOpen), rest.filter((i) => !isOpen(i)), incidents.filter(isNormal).sort((a, b) => placeOf(a) - placeOf(b))];
+}
+
+/** Incidents of one kind that began within so long are one card, if they are of so many streams: mostly of one cause. */
+const FOLD_MS = 10_000;
+const FOLD_STREAMS_MIN = 3;
+
+/** The incidents that each card is of, in the order of the first of each. */
+export function folded(incidents: AlarmEvent[]): AlarmEvent[][] {
+  const groups: AlarmEvent[][] = [];
+  const latest = new Map<string, AlarmEvent[]>();
+  for (const incident of incidents) {
+    const group = latest.get(incident.kind);
+    const [first, at] = [timeOf(group?.[0]?.time), timeOf(incident.time)];
+    if (group && first !== null && at !== null && Math.abs(first - at) <= FOLD_MS) group.push(incident);
+    else {
+      const begun = [incident];
+      groups.push(begun);
+      latest.set(incident.kind, begun);
+    }
+  }
+  return groups.flatMap((group) => (new Set(group.map((i) => i.stream)).size >= FOLD_STREAMS_MIN ? [group] : group.map((i) => [i])));
 }
 
 /** Cards of incidents in the order of `listed`. A card is made anew only when it would be another one. */
 export class Cards {
   readonly element = h("ol", { class: "incidents" });
   private readonly known = new Map<string, { element: HTMLElement; shape: string }>();
+  private readonly folds = new Map<string, Fold>();
   private readonly over = h("li", { class: "divider" }, h("h2", {}, "Over by now"));
-  private readonly normal = h("li", { class: "divider" }, h("h2", {}, "Called normal"));
+  private readonly normal = h("li", { class: "divider" }, h("h2", {}, "Called normal"), h("p", { class: "facts" }, "Of which incidents it was said is kept in this browser alone; every other one shows them as before."));
 
   constructor(private readonly redraw: () => void, private readonly inStream = false) {}
 
@@ -49,7 +73,21 @@ export class Cards {
     const focused = this.focused();
     const kept = new Set(wanted.map(incidentId));
     for (const id of this.known.keys()) if (!kept.has(id)) this.known.delete(id);
-    const [odd, over, normal] = listed(wanted).map((list) => list.map((i) => this.cardOf(i))) as [HTMLElement[], HTMLElement[], HTMLElement[]];
+    const used = new Set<string>();
+    const elementOf = (group: AlarmEvent[]) => {
+      if (group.length === 1) return this.cardOf(group[0]!);
+      // the one that began first stays the same as others join
+      const id = incidentId(group.at(-1)!);
+      used.add(id);
+      const fold = this.folds.get(id) ?? new Fold(this.redraw);
+      this.folds.set(id, fold);
+      fold.draw(group, (i) => this.cardOf(i));
+      return fold.element;
+    };
+    const lists = listed(wanted);
+    const [odd, over] = [folded(lists[0]).map(elementOf), folded(lists[1]).map(elementOf)];
+    const normal = lists[2].map((i) => this.cardOf(i));
+    for (const id of this.folds.keys()) if (!used.has(id)) this.folds.delete(id);
     const elements = [...odd, ...(odd.length > 0 && over.length > 0 ? [this.over] : []), ...over, ...(normal.length > 0 ? [this.normal] : []), ...normal];
     const list = this.element;
     if (elements.length !== list.children.length || elements.some((e, i) => list.children[i] !== e)) list.replaceChildren(...elements);
@@ -78,6 +116,39 @@ export class Cards {
   }
 }
 
+/** Incidents of several streams in one card, which shows each in a card of its own once it is unfolded. */
+class Fold {
+  private readonly what = h("h2", {});
+  private readonly streams = h("span", { class: "stream" });
+  private readonly since = h("span", { class: "since" });
+  private readonly cards = h("ol", { class: "incidents" });
+  private readonly all = h("details", {}, h("summary", { class: "head" }, this.what, this.since, this.streams), this.cards);
+  readonly element = h("li", {}, this.all);
+
+  constructor(redraw: () => void) {
+    this.all.addEventListener("toggle", redraw);
+  }
+
+  draw(group: AlarmEvent[], cardOf: (incident: AlarmEvent) => HTMLElement): void {
+    const first = group.at(-1)!;
+    const names = [...new Set(group.map((i) => i.stream))].sort();
+    this.element.className = `fold ${group.some(isOdd) ? "open" : "over"}`;
+    this.element.dataset.incidents = String(group.length);
+    this.what.textContent = kindWords(first.kind, new Set(group.map((i) => i.field)).size === 1 ? first.field : undefined, first.event !== null);
+    const shown = names.slice(0, NAMED_MAX);
+    this.streams.textContent = `${plural(names.length, "stream")}: ${shown.join(", ")}${names.length > shown.length ? ` and ${names.length - shown.length} more` : ""}`;
+    clear(this.since, `${sinceWords(first)} `, timeElement(first), first.time ? ` (${clock(first.time)})` : null);
+    const cards = this.all.open ? group.map(cardOf) : [];
+    if (cards.length !== this.cards.children.length || cards.some((card, i) => this.cards.children[i] !== card)) this.cards.replaceChildren(...cards);
+  }
+}
+
+/** Streams that a folded card names. */
+const NAMED_MAX = 6;
+
+const sinceWords = (incident: AlarmEvent): string => (isOverdue(incident) ? (isOpen(incident) ? "noticed" : "over, noticed") : beganWords(incident.kind, isOpen(incident)));
+const timeElement = ({ time }: AlarmEvent): HTMLElement => h("time", { "data-at": time ?? "", title: moment(time) }, ago(time));
+
 const VERDICTS = [
   ["normal", "That was normal", "Tells the daemon, which learns it: the like of this is not told any more, here or to anybody"],
   ["bad", "That mattered", "Tells the daemon, which learns it: such incidents are told sooner, here and to everybody"],
@@ -95,13 +166,11 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
     `Rarity of the incident: ${rarity(incident.rarity_events, incident.rarity_seconds)}`,
     incident.count > 1 ? plural(incident.count, "unusual event") : null,
   ].filter(Boolean);
-  const began = isOverdue(incident) ? (open ? "noticed" : "over, noticed") : beganWords(incident.kind, open);
   return h(
     "li",
     { class: `incident ${isOdd(incident) ? "open" : open ? "normal" : "over"}` },
-    h("div", { class: "head" }, h(inStream ? "h3" : "h2", {}, kindWords(incident.kind, incident.field)), inStream ? null : h("a", { href: link, class: "stream" }, h("bdi", {}, incident.stream)),
-      h("span", { class: "since" }, `${began} `, h("time", { "data-at": incident.time ?? "", title: moment(incident.time) }, ago(incident.time)),
-        incident.time ? ` (${clock(incident.time)})` : null)),
+    h("div", { class: "head" }, h(inStream ? "h3" : "h2", {}, kindWords(incident.kind, incident.field, incident.event !== null)), inStream ? null : h("a", { href: link, class: "stream" }, h("bdi", {}, incident.stream)),
+      h("span", { class: "since" }, `${sinceWords(incident)} `, timeElement(incident), incident.time ? ` (${clock(incident.time)})` : null)),
     h("p", { class: "text" }, eventElement(incident.event, parts)),
     h("p", { class: "facts", title: MEANS.incident }, facts.join(" · ")),
     isOverdue(incident) ? typeof known === "string" && known !== "" ? h("p", { class: "instead" }, known) : null : instead(parts, known),
@@ -111,7 +180,8 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
       incident.event !== null && h("a", { class: "button", href: `${link}/event/${incident.began}` }, "Why"),
       incident.event === null && incident.began > 0 && h("a", { class: "button", href: `${link}/event/${incident.began - 1}` }, "What came last"),
       h("button", { type: "button", onclick: () => (say(muteId(incident), { mutedUntil: Date.now() + DAY_MS }), redraw()), title: "Hides incidents of this kind in this stream for a day, in this browser alone" }, "Mute for a day"),
-      ...VERDICTS.map(([means, text, about]) => {
+      // of an event that did not come the daemon can learn nothing
+      ...(isOverdue(incident) ? [] : VERDICTS).map(([means, text, about]) => {
         // one that is learnt is not told again; the button keeps the focus of who pressed it
         const isDone = isAsked(id) || (verdict === means && refused === undefined);
         return h("button", { type: "button", "data-does": means, "aria-pressed": String(verdict === means), "aria-disabled": isDone && "true", onclick: () => isDone || void judge(incident, means, redraw), title: about }, text);

@@ -35,6 +35,9 @@ function read(): Readonly<Book> {
 
 export const said = (id: string): Said => read()[id] ?? {};
 
+/** Of what something was said, what was spoken of last first. */
+export const spoken = (): string[] => Object.keys(read()).reverse();
+
 /** Says something of an incident; the event `said` tells others. */
 export function say(id: string, change: { [K in keyof Said]?: Said[K] | undefined }): void {
   const book = { ...read() };

@@ -4,25 +4,29 @@ import type { AlarmEvent } from "surmise";
 import { Days } from "./day";
 import { clear, h } from "./dom";
 import { count, num, plural } from "./format";
-import { Cards, explain, isOdd, listed, visible } from "./incident";
+import { Cards, explain, folded, isOdd, listed, visible } from "./incident";
 import { muteId, say } from "./local";
 import { state } from "./state";
 
+/** Cards that are shown at once, and how many of those that were called normal. */
 const SHOWN_STEP = 25;
+const NORMAL_SHOWN = 5;
 
 export function now(root: HTMLElement, signal: AbortSignal): void {
   const summary = h("section", { class: "hero", "aria-live": "polite" });
   const older = h("div", { class: "more" });
-  let shown = SHOWN_STEP;
+  let [shown, normalShown] = [SHOWN_STEP, NORMAL_SHOWN];
   const draw = () => {
     const all = state.latest();
     const seen = visible(all);
     clear(summary, ...headline(seen, all.length - seen.length, days.words(), draw));
-    const sorted = listed(seen).flat();
-    const wanted = sorted.slice(0, shown);
-    cards.draw(wanted);
-    const rest = sorted.length - wanted.length;
-    clear(older, rest > 0 ? h("button", { type: "button", onclick: () => ((shown += SHOWN_STEP), draw()) }, `Show ${Math.min(rest, SHOWN_STEP)} more of ${count(rest)}`) : gone(all.length));
+    const [odd, over, normal] = listed(seen);
+    const units = [...folded(odd), ...folded(over)];
+    cards.draw([...units.slice(0, shown).flat(), ...normal.slice(0, normalShown)]);
+    const [rest, judged] = [units.slice(shown).flat().length, normal.length - normalShown];
+    clear(older,
+      rest > 0 ? h("button", { type: "button", onclick: () => ((shown += SHOWN_STEP), draw()) }, `Show more: ${count(rest)} are hidden`) : gone(all.length),
+      judged > 0 && h("button", { type: "button", onclick: () => ((normalShown = normal.length), draw()) }, `Show ${count(judged)} more that ${judged === 1 ? "was" : "were"} called normal`));
   };
   const cards = new Cards(draw);
   const days = new Days();

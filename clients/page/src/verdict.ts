@@ -3,7 +3,6 @@
 import { ProblemError, type AlarmEvent, type FeedbackVerdict } from "surmise";
 import { daemon, words } from "./daemon";
 import { said, say, type Said } from "./local";
-import { isOverdue } from "./silence";
 import { incidentId } from "./state";
 
 /** Verdicts that are on their way, and those of which it is not known whether they arrived, with why, in words. */
@@ -24,24 +23,16 @@ export async function judge(incident: AlarmEvent, verdict: FeedbackVerdict, redr
   failed.delete(id);
   redraw();
   try {
-    if (isOverdue(incident)) throw new NothingToLearn();
     // offsets of another incarnation mean other events; which one it is of is not known of all
     const { incarnation } = incident;
     await daemon.feedback(incident.stream, incident.began, { verdict, ...(incarnation ? { incarnation } : {}) });
     say(id, { verdict, refused: undefined });
   } catch (error) {
-    if (error instanceof NothingToLearn || (error instanceof ProblemError && !error.passes)) say(id, { verdict, refused: words(error) });
+    if (error instanceof ProblemError && !error.passes) say(id, { verdict, refused: words(error) });
     else failed.set(id, words(error));
   } finally {
     asked.delete(id);
     redraw();
-  }
-}
-
-/** A verdict on an event that did not come: what stands at its offset later may be part of another incident. */
-class NothingToLearn extends Error {
-  constructor() {
-    super("no event came of which it could learn it.");
   }
 }
 

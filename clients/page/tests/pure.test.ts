@@ -11,6 +11,7 @@ import { dayOf, dayWords } from "../src/day";
 import { differenceWords, figure, joined, nameOf, progress, sameWords, simpleLoss, specOf, stateWords, yardstick, type Wish } from "../src/curves";
 import { cut, expectedWords, fieldsOf, isSought, numberOf } from "../src/eventtext";
 import { depths } from "../src/flow";
+import { folded } from "../src/incident";
 import { beganWords, bits, bytes, count, fixed, num, percent, rarity, rough, short, span } from "../src/format";
 import { meanSince, parseMetrics, sum } from "../src/metrics";
 import { Seen } from "../src/seen";
@@ -52,6 +53,15 @@ test("what a day was promised is told beside what came, of streams of which it c
   assert.equal(dayWords([day!, { promised: 1, came: 0 }], 1, 2), "In the latest 24 hours at most 1.5 were promised, and 4 came.");
   assert.equal(dayWords([day!], 0, 3), "In the latest 24 hours at most 0.5 were promised, and 3 came, of the 1 stream of which it can be told.");
   assert.equal(dayWords([], 0, 3), "");
+});
+
+test("incidents of one kind that began together in several streams are one card", () => {
+  const began = (stream: string, second: number, kind: AlarmEvent["kind"] = "missing") =>
+    ({ stream, kind, began: 1, count: 1, phase: "begins", event: null, parts: [], time: new Date(1e12 + second * 1000).toISOString() }) as unknown as AlarmEvent;
+  const cards = folded([began("late", 60), began("c", 9), began("b", 4, "value"), began("b", 4), began("a", 0), began("old", -50)]);
+  assert.deepEqual(cards.map((card) => card.map((i) => `${i.stream} ${i.kind}`)), [["late missing"], ["c missing", "b missing", "a missing"], ["b value"], ["old missing"]]);
+  // of fewer streams each keeps its own
+  assert.deepEqual(folded([began("b", 4), began("a", 0), began("a", 0)]).map((card) => card.length), [1, 1, 1]);
 });
 
 test("a level that has moved is not called over", () => {
