@@ -137,7 +137,7 @@ else {
     await scene.open("#/now");
     await scene.page.locator(".rates", { hasText: "In the latest 24 hours" }).waitFor(WAIT);
     await agree("Now", async (): Promise<Shown> => {
-      const found = /^Over (.+) events of (.+) streams, healthy streams were promised at most (.+) false alarms; (.+) incidents? came\. In the latest 24 hours at most (.+) were promised, and (.+) came/.exec((await scene.page.locator(".rates").textContent())!);
+      const found = /^Over (.+) events of (.+) streams\. Promised: .+ events, (.+) in all\. Came: .+ events, (.+) in all\. In the latest 24 hours: at most (.+) promised, (.+) came/.exec((await scene.page.locator(".rates").textContent())!);
       return Object.fromEntries(["events", "streams", "promised", "came", "promised in a day", "came in a day"].map((key, i) => [key, found?.[i + 1] ?? null]));
     }, async (): Promise<Told> => {
       const rows = await rowsNow();
@@ -160,7 +160,7 @@ else {
       const heights = [...line.matchAll(/[ML][\d.]+ ([\d.]+)/g)].map((found) => 1 - (Number(found[1]) - 2) / 16);
       return Object.entries({
         state: cell("name").querySelector(".dot")!.getAttribute("aria-label"), rate: cell("rate").textContent, bits: cell("bits").querySelector(".figure")!.textContent, skill: cell("skill").textContent,
-        incident: (cell("incident").querySelector("a, span")!.firstChild as Text).data.trim(), drift: cell("drift").textContent, events: cell("events").textContent,
+        incident: (cell("incident").querySelector("a, span")!.firstChild as Text).data.trim(), drift: cell("drift").textContent!.replace(/,.*/, ""), events: cell("events").textContent,
         points: String(heights.length), "last height": heights.length === 0 ? "–" : heights.at(-1)!.toFixed(2),
       }).map(([key, text]) => [`${name} ${key}`, text]);
     })));
@@ -169,7 +169,7 @@ else {
       const known = (row.trend ?? []).filter((bits): bits is number => bits !== null);
       const [low, high] = [Math.min(...known), Math.max(...known)];
       return Object.entries({
-        state, rate: row.events_per_second, bits: row.recent_bits, skill: row.skill, incident, drift, events: row.offset,
+        state, rate: row.events_per_second, bits: row.recent_bits, skill: row.skill, incident, drift: drift.replace(/,.*/, ""), events: row.offset,
         points: String(known.length < 2 ? 0 : known.length), "last height": known.length < 2 ? null : high - low < 1e-9 ? 0.5 : (known.at(-1)! - low) / (high - low),
       }).map(([key, value]) => [`${row.stream} ${key}`, value]);
     }));

@@ -1,7 +1,8 @@
 // What the page should show of answers of the HTTP interface: the texts of each table and list, from the answers alone.
 
 import type { HistoryAnswer, LearnerDescription, Prediction, StatusAnswer, StreamRow } from "surmise";
-import { bits, count, gap, kindShort, num, percent, rate } from "../src/format";
+import { symbolText } from "../src/eventtext";
+import { between, bits, count, fieldWords, gap, kindShort, num, percent, rate } from "../src/format";
 
 /** A probability at the end of a bar. */
 const bar = (p: number): string => `${(p * 100).toFixed(p < 0.1 ? 1 : 0)} %`;
@@ -13,7 +14,7 @@ export function row(row: StreamRow) {
   return {
     stream: row.stream, state: row.failed ? "does not learn any more" : isOdd ? "something is odd" : row.events_per_second > 0 ? "learning" : "no events now", rate: rate(row.events_per_second),
     bits: bits(row.recent_bits), spark: known < 2 ? 0 : known, skill: percent(row.skill), incident: row.last_incident ? kindShort(row.last_incident.kind) : "none",
-    drift: row.drift ? `${row.drift.field ?? "surprise"} at ${count(row.drift.began)}` : "none", events: count(row.offset),
+    drift: row.drift ? `${row.drift.field ?? "surprise"}, ${count(row.offset - row.drift.began)} ago` : "none", events: count(row.offset),
   };
 }
 
@@ -23,13 +24,14 @@ export function expectations(prediction: Prediction, status: StatusAnswer): [str
   const fields = Object.entries(prediction.fields).map(([name, expected]): [string, string[]] => {
     const kind = kindOf(name);
     if (expected.top) {
-      const label = (symbol: string | null) => (symbol === null ? "missing" : kind === "byte" ? JSON.stringify(symbol).slice(1, -1) : symbol);
-      const other = expected.other > 0.0005 ? [`anything else ${bar(expected.other)}`] : [];
-      return [name, [...expected.top.map(([symbol, p]) => `${label(symbol)} ${bar(p)}`), ...other]];
+      const [likely, rest] = [expected.top.filter(([, p]) => p >= 0.0005), expected.top.filter(([, p]) => p < 0.0005)];
+      const left = rest.reduce((sum, [, p]) => sum + p, expected.other);
+      const other = left >= 0.0005 ? [`anything else ${bar(left)}`] : [];
+      return [name, [...likely.map(([symbol, p]) => `${symbolText(symbol, kind)} ${bar(p)}`), ...other]];
     }
-    const say = (level: string) => (kind === "gap" ? gap : num)(expected.quantiles![level]!);
+    const within = (low: string, high: string) => between(expected.quantiles![low], expected.quantiles![high], kind === "gap" ? gap : num);
     const missing = expected.missing ? [`Missing ${percent(expected.missing, 1)}`] : [];
-    return [kind === "gap" ? "Time to the next event" : name, [`Median ${(kind === "gap" ? gap : num)(expected.median!)}`, `Half within ${say("0.25")} – ${say("0.75")}`, `90 % within ${say("0.05")} – ${say("0.95")}`, ...missing]];
+    return [kind === "gap" ? "Time to the next event" : name, [`Median ${(kind === "gap" ? gap : num)(expected.median!)}`, `Half within ${within("0.25", "0.75")}`, `90 % within ${within("0.05", "0.95")}`, ...missing]];
   });
   return prediction.end === undefined ? fields : [...fields, ["The key", [`ends ${bar(prediction.end)}`, `goes on ${bar(1 - prediction.end)}`]]];
 }
@@ -43,11 +45,11 @@ export function losses({ windows }: HistoryAnswer, status: StatusAnswer): string
     ["surmise", ...shown.map((window) => cell(window.loss_bits_per_event))],
     ["Best simple predictor of each field", ...shown.map((window) => cell(window.simple_bits_per_event))],
   ];
-  for (const { name: field } of status.schema.fields) {
+  for (const { name: field, kind } of status.schema.fields) {
     const own = windows.at(-1)!.experts.filter(([name]) => name === field || name.startsWith(`${field}/`));
     const experts = own.filter(([name]) => name !== field).sort((a, b) => a[1] - b[1]).filter(([name], i) => i < 6 || name === `${field}/network`);
     for (const name of own.length > 0 ? [field, ...experts.map(([name]) => name)] : []) {
-      rows.push([name === field ? field : name.slice(field.length + 1), ...shown.map((window) => cell(window.experts.find(([known]) => known === name)?.[1]))]);
+      rows.push([name === field ? fieldWords(field, kind) : name.slice(field.length + 1), ...shown.map((window) => cell(window.experts.find(([known]) => known === name)?.[1]))]);
     }
   }
   return rows;
@@ -55,8 +57,8 @@ export function losses({ windows }: HistoryAnswer, status: StatusAnswer): string
 
 /** The experts of each field by what counts now, the first first. */
 export function weights({ fields }: LearnerDescription): [string, string[]][] {
-  return fields.filter(({ experts }) => experts.some(({ weight }) => weight > 0)).map(({ name, experts }) => [
-    name, [...experts].sort((a, b) => b.weight - a.weight).filter(({ weight }) => weight >= 0.002).slice(0, 8).map(({ name, weight }) => `${name} ${bar(weight)}`)]);
+  return fields.filter(({ experts }) => experts.some(({ weight }) => weight > 0)).map(({ name, kind, experts }) => [
+    fieldWords(name, kind), [...experts].sort((a, b) => b.weight - a.weight).filter(({ weight }) => weight >= 0.002).slice(0, 8).map(({ name, weight }) => `${name} ${bar(weight)}`)]);
 }
 
 /** Lasting changes, the latest first, networks and how many values are known. */
@@ -65,9 +67,9 @@ export function changes({ report }: StatusAnswer, { fields }: LearnerDescription
     (drift.detector === "level" && drift.field
       ? `The level of ${drift.field} moved from ${num(drift.level_before)} to ${num(drift.level_after)}`
       : `It is ${drift.bits_after > drift.bits_before ? "harder" : "easier"} to predict: ${bits(drift.bits_after)} bits per event, which were ${bits(drift.bits_before)}`) +
-    ` since event ${count(drift.began)}, noticed at ${count(drift.noticed)}`);
-  const networks = fields.filter(({ network }) => network).map(({ name, network: n }) =>
-    `${name}: network of ${n!.layers} × ${n!.hidden} units, ${count(n!.parameters)} weights; of ${count(n!.trials)} challenger${n!.trials === 1 ? "" : "s"}, ${count(n!.promotions)} proved better and took its place`);
+    `, since event ${count(drift.began)}; noticed ${count(drift.noticed - drift.began)} event${drift.noticed - drift.began === 1 ? "" : "s"} later`);
+  const networks = fields.filter(({ network }) => network).map(({ name, kind, network: n }) =>
+    `${fieldWords(name, kind)}: network of ${n!.layers} × ${n!.hidden} units, ${count(n!.parameters)} weights; of ${count(n!.trials)} challenger${n!.trials === 1 ? "" : "s"}, ${count(n!.promotions)} proved better and took its place`);
   const known = Object.entries(report.fields).filter(([, { distinct }]) => distinct !== undefined).map(([name, { distinct, kind }]) => `${name}: ${count(distinct)} ${kind === "line" ? "template" : "symbol"}${distinct === 1 ? "" : "s"} seen`);
   return [...(drifts.length > 0 ? drifts : ["No lasting change so far."]), ...networks, ...known];
 }

@@ -5,9 +5,10 @@ import { pause } from "surmise/pause";
 import { daemon, words } from "./daemon";
 import { bars, bar } from "./bars";
 import { clear, h, section } from "./dom";
-import { eventElement, expectedWords, isSought, share, shorten, valueText } from "./eventtext";
+import { arrivals } from "./arrivals";
+import { eventElement, expectedWords, expertWords, isSought, share, shorten, symbolText, valueText } from "./eventtext";
 import { Facts, MEANS, type Fact } from "./facts";
-import { bits, count, moment, num, percent, rarity } from "./format";
+import { bits, count, fieldWords, gap, moment, num, percent, plural, rarity } from "./format";
 
 /** Events before, and after. */
 const AROUND = 10;
@@ -20,9 +21,10 @@ export function event(root: HTMLElement, signal: AbortSignal, stream: string, of
   const link = `#/stream/${encodeURIComponent(stream)}`;
   const body = h("div", { "aria-busy": "true" }, h("p", { class: "dim" }, "The daemon learns its log again up to this event, to say why it was surprising…"));
   const around = h("ol", { class: "context" });
-  const step = (to: number, text: string) => (to < 0 ? null : h("a", { class: "button", href: `${link}/event/${to}` }, text));
+  const step = (to: number, text: string) => h("a", { class: "button", href: `${link}/event/${to}`, hidden: to < 0 || undefined }, text);
+  const laterLink = step(offset + 1, "Later");
   root.append(
-    h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "#/streams" }, "Streams"), " / ", h("a", { href: link }, h("bdi", {}, shorten(stream, 80))), " / ", h("h1", {}, `Event ${count(offset)}`), step(offset - 1, "Earlier"), step(offset + 1, "Later")),
+    h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "#/streams" }, "Streams"), " / ", h("a", { href: link }, h("bdi", {}, shorten(stream, 80))), " / ", h("h1", {}, `Event ${count(offset)}`), step(offset - 1, "Earlier"), laterLink),
     body,
     section("In its context", `The ${AROUND} events before and after it.`, around),
   );
@@ -30,11 +32,14 @@ export function event(root: HTMLElement, signal: AbortSignal, stream: string, of
     try {
       const from = Math.max(0, offset - AROUND);
       const log = await daemon.events(stream, { from, count: offset - from + AROUND + 1, signal });
+      // the newest has none after it yet
+      laterLink.hidden = offset + 1 >= log.end;
+      const when = log.events.every((item) => item.event?.time !== undefined) ? null : await arrivals(stream, log.end, signal).catch(() => null);
       clear(around, ...log.events.map((item) => {
         const here = item.offset === offset;
         return h("li", { class: here ? "here" : "", "aria-current": here ? "true" : undefined },
           h("a", { href: `${link}/event/${item.offset}`, class: "offset" }, count(item.offset)), " ",
-          h("span", { class: "time dim" }, moment(item.event?.time)), " ", eventElement(item.event, here ? parts : [], here));
+          h("span", { class: "time dim", title: item.event?.time === undefined ? "It has no time of its own: this is about when it arrived." : undefined }, item.event?.time === undefined && when ? when(item.offset) : moment(item.event?.time)), " ", eventElement(item.event, here ? parts : [], here));
       }));
       if (log.events.length === 0) clear(around, h("li", { class: "dim" }, `The log holds events from ${count(log.begin)} on.`));
     } catch (error) {
@@ -75,18 +80,18 @@ function explanation(why: WhyAnswer, link: string, fields: Field[], incident: Pi
     return isSought(part, kindOf(part.name), why.event?.data) ? "not in the log" : "–";
   };
 
+  const nameOf = (name: string) => (name === "end" ? "end of the key" : kindOf(name) === undefined && typeof why.event?.data === "string" ? `after “${name}”` : fieldWords(name, kindOf(name)));
   const total = why.parts.reduce((sum, part) => sum + Math.max(0, part.surprise_bits), 0);
   const rows = why.parts.map((part) => {
-    const name = part.name === "end" ? "end of the key" : part.name;
     // on a phone each part is a block, and each cell says what it is
     const cell = (place: number, kind: string, ...children: (Node | string)[]) => h("td", { class: kind, role: "cell", "data-title": TITLES[place]! }, ...children);
     return h("tr", { class: part.excess_bits > 3 ? "odd" : "", role: "row" },
-      h("th", { scope: "row", role: "rowheader" }, h("bdi", {}, name)),
+      h("th", { scope: "row", role: "rowheader" }, h("bdi", {}, nameOf(part.name))),
       cell(1, "value", h("bdi", {}, shorten(valueText(part.value), 160))),
       cell(2, "number", bits(part.surprise_bits), h("span", { class: "meter", "aria-hidden": "true" }, meter(total > 0 ? part.surprise_bits / total : 0))),
       cell(3, "number", (part.excess_bits > 0 ? "+" : "") + bits(part.excess_bits)),
-      cell(4, "expected", h("bdi", {}, expectedWords(part.expected) || "–")),
-      cell(5, "", part.by ?? "–"),
+      cell(4, "expected", h("bdi", {}, expectedWords(part.expected, kindOf(part.name)) || "–")),
+      cell(5, "", expertWords(part.by)),
       cell(6, "", lastSeen(part)));
   });
   const facts = new Facts();
@@ -103,11 +108,23 @@ function explanation(why: WhyAnswer, link: string, fields: Field[], incident: Pi
   return [
     h("p", { class: "text large" }, eventElement(why.event, why.parts, true)),
     facts.element,
-    section("Why", "Its parts, the oddest first. Surprise: how unlikely it was, in bits; 10 bits come once in a thousand. Beyond usual: what of that goes beyond the surprise that such a part usually has. Said by: the predictor that counted most in what was expected. Last seen: the latest earlier event with the like of it; – where that is not looked for.",
+    section("Why", "Its parts, the oddest first. Surprise: how unlikely it was, in bits; 10 bits come once in a thousand. Beyond usual: what of that goes beyond the surprise that such a part usually has. Said by: the predictor that counted most in what was expected. Last seen: the latest earlier event with the like of it; – where that is not looked for. Of what varies within a line nothing is told but its surprise.",
       h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Parts, scrollable" }, h("table", { class: "parts", role: "table" },
-        h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...TITLES.map((t) => h("th", { scope: "col", role: "columnheader" }, t)))), h("tbody", { role: "rowgroup" }, ...rows)))),
-    ...(odd ? [section(`Expected of ${odd.name} instead`, odd.by ? `The largest share in it had ${odd.by}.` : "", distribution(odd.expected!))] : []),
+        h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...TITLES.map((t) => h("th", { scope: "col", role: "columnheader" }, t)))), h("tbody", { role: "rowgroup" }, ...rows.slice(0, ROWS_MAX)))), ...others(rows.slice(ROWS_MAX))),
+    ...(odd ? [section(`Expected of ${nameOf(odd.name)} instead`, odd.by ? `The largest share in it had ${expertWords(odd.by)}.` : "", distribution(odd.expected!, kindOf(odd.name)))] : []),
   ];
+}
+
+/** Parts that are shown at once: no other is odder. */
+const ROWS_MAX = 12;
+
+/** The other parts, shown once a person asks for them. */
+function others(rows: HTMLElement[]): HTMLElement[] {
+  if (rows.length === 0) return [];
+  const body = h("tbody", { role: "rowgroup" });
+  const all = h("details", { class: "folded" }, h("summary", {}, `${plural(rows.length, "more part")}, none of them odder`), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "More parts, scrollable" }, h("table", { class: "parts", role: "table" }, body)));
+  all.addEventListener("toggle", () => clear(body, ...rows), { once: true });
+  return [all];
 }
 
 function meter(part: number): HTMLElement {
@@ -116,8 +133,8 @@ function meter(part: number): HTMLElement {
   return fill;
 }
 
-function distribution(expected: Expected): HTMLElement {
-  if (expected.top) return bars(...expected.top.map(([symbol, p]) => bar(symbol ?? "missing", p, share(p))), expected.other ? bar("anything else", expected.other, share(expected.other), "other") : null);
+function distribution(expected: Expected, kind: string | undefined): HTMLElement {
+  if (expected.top) return bars(...expected.top.map(([symbol, p]) => bar(symbolText(symbol, kind), p, share(p))), expected.other ? bar("anything else", expected.other, share(expected.other), "other") : null);
   const levels = Object.entries(expected.quantiles ?? {}).sort((a, b) => Number(a[0]) - Number(b[0]));
-  return h("dl", { class: "facts" }, ...levels.map(([level, value]) => h("div", {}, h("dt", {}, level === "0.5" ? "Median" : `${percent(Number(level))} lie below`), h("dd", {}, num(value)))));
+  return h("dl", { class: "facts" }, ...levels.map(([level, value]) => h("div", {}, h("dt", {}, level === "0.5" ? "Median" : `${percent(Number(level))} lie below`), h("dd", {}, (kind === "gap" ? gap : num)(value)))));
 }

@@ -2,7 +2,7 @@
 
 import type { EventJson, Expected, Feedback, Part } from "surmise";
 import { h } from "./dom";
-import { count, num } from "./format";
+import { between, count, gap, num } from "./format";
 
 /** A piece of text, and how odd it is: 0 for not at all, 1 for the oddest, 2 for odd beside that. */
 export interface Piece {
@@ -94,7 +94,7 @@ export function fieldsOf(event: EventJson | null, parts: Part[]): { name: string
   if (data !== null && typeof data === "object" && !Array.isArray(data)) {
     for (const [name, value] of Object.entries(data)) one(name, value);
   } else if (typeof data === "string") {
-    parts = parts.map((part) => inLine(data, part));
+    parts = parts.flatMap((part) => unlike(data, part) ?? [inLine(data, part)]);
     one("value", data);
   } else if (data !== undefined) one("value", data);
   if (event.feedback) out.push({ name: "feedback", pieces: [{ text: feedbackWords(event.feedback), odd: 0 }] });
@@ -108,6 +108,36 @@ function inLine(line: string, part: Part): Part {
   if (at < 0) return part;
   const start = encoder.encode(line.slice(0, at)).length;
   return { ...part, name: "value", place: [start, start + encoder.encode(part.value!).length] };
+}
+
+/**
+ * What of a line's template no expected template has at that place, as parts of their own; none where that is most of
+ * it, or all that was expected is as unlike.
+ */
+function unlike(line: string, part: Part): Part[] | null {
+  const template = part.name === "value" && part.place === undefined && part.excess_bits > ODD_BITS ? part.value?.split(/\s+/) : undefined;
+  const words = [...line.matchAll(/\S+/g)];
+  if (!template || words.length < 3 || words.length !== template.length) return null;
+  const differing = (part.expected?.top ?? []).map(([other]) => common(template, (other ?? "").split(/\s+/))).reduce<number[] | null>((a, b) => (a && a.length <= b.length ? a : b), null);
+  if (!differing || differing.length === 0 || differing.length > template.length / 2) return null;
+  return differing.map((place) => {
+    const word = words[place]!;
+    const start = encoder.encode(line.slice(0, word.index)).length;
+    return { ...part, value: word[0], place: [start, start + encoder.encode(word[0]).length] };
+  });
+}
+
+/** The places of words that are not among the most that two lists have in common in their order. */
+function common(own: string[], other: string[]): number[] {
+  const most = Array.from({ length: own.length + 1 }, () => new Array<number>(other.length + 1).fill(0));
+  for (let i = own.length - 1; i >= 0; i--) for (let j = other.length - 1; j >= 0; j--) most[i]![j] = own[i] === other[j] ? 1 + most[i + 1]![j + 1]! : Math.max(most[i + 1]![j]!, most[i]![j + 1]!);
+  const places: number[] = [];
+  for (let [i, j] = [0, 0]; i < own.length; ) {
+    if (j < other.length && own[i] === other[j]) [i, j] = [i + 1, j + 1];
+    else if (j < other.length && most[i]![j + 1]! >= most[i + 1]![j]!) j++;
+    else places.push(i++);
+  }
+  return places;
 }
 
 /** The pieces of a vector, with its odd elements marked: each of them is a part of its own. */
@@ -138,6 +168,18 @@ export function numberOf(data: unknown, field: string): number | null {
   return typeof value === "number" ? value : null;
 }
 
+/** A text that is odd as a whole is painted up to so many characters: of a longer one no word is odder than another. */
+const PAINTED_MAX = 40;
+/** Fields of a record that are shown where there is little room: what is odd, and the first. */
+const FIELDS_SHOWN = 8;
+
+function fewer<F extends { pieces: Piece[] }>(fields: F[]): F[] {
+  if (fields.length <= FIELDS_SHOWN) return fields;
+  const isOdd = ({ pieces }: F) => pieces.some((piece) => piece.odd > 0);
+  const kept = new Set([...fields.filter(isOdd), ...fields.filter((field) => !isOdd(field))].slice(0, FIELDS_SHOWN));
+  return fields.filter((field) => kept.has(field));
+}
+
 /** An event as an element. */
 export function eventElement(event: EventJson | null, parts: Part[], whole = false): HTMLElement {
   const line = h("span", { class: "event", dir: "auto" });
@@ -147,35 +189,49 @@ export function eventElement(event: EventJson | null, parts: Part[], whole = fal
   }
   if (event.key !== undefined) line.append(h("span", { class: "key" }, h("bdi", {}, shorten(event.key, 80))), " ");
   const fields = fieldsOf(event, parts);
-  for (const { name, pieces } of fields) {
+  const shown = whole ? fields : fewer(fields);
+  for (const { name, pieces } of shown) {
     const span = h("span", { class: "field" });
     if (!(fields.length === 1 && name === "value")) span.append(h("span", { class: "name" }, name), " ");
     let room = whole ? Number.POSITIVE_INFINITY : SHOWN_MAX;
     for (const piece of pieces) {
       const text = shorten(piece.text, room);
-      if (text) span.append(piece.odd ? h("mark", { class: piece.odd === 1 ? "odd" : "less" }, h("bdi", {}, text)) : h("bdi", {}, text));
+      if (text) span.append(piece.odd ? h("mark", { class: `${piece.odd === 1 ? "odd" : "less"}${pieces.length === 1 && text.length > PAINTED_MAX ? " whole" : ""}` }, h("bdi", {}, text)) : h("bdi", {}, text));
       room = Math.max(0, room - piece.text.length);
     }
     line.append(span, " ");
   }
+  if (shown.length < fields.length) line.append(h("span", { class: "name" }, `and ${count(fields.length - shown.length)} more fields`));
   return line;
 }
 
 export const shorten = (text: string, most: number): string =>
   text.length <= most ? text : most <= 0 ? "" : `${[...text].slice(0, Math.max(1, most - 1)).join("")}…`;
 
+/** A symbol as people read it: one that is blank must be seen, and a line feed closes a text. */
+export function symbolText(symbol: string | null, kind?: string): string {
+  if (symbol === null) return "missing";
+  if (symbol === "") return "(empty)";
+  if (kind === "text" && (symbol === "\n" || symbol === "\\n")) return "(end of the text)";
+  const text = kind === "byte" || kind === "text" ? JSON.stringify(symbol).slice(1, -1).replace(/^\\"$/, '"') : symbol;
+  return /^\s+$/.test(text) ? text.replace(/ /g, "␣").replace(/\n/g, "↵").replace(/\t/g, "⇥") : text;
+}
+
 /** What was expected, in a few words. */
-export function expectedWords(expected: Expected | undefined, most = 3): string {
+export function expectedWords(expected: Expected | undefined, kind?: string, most = 3): string {
   if (!expected) return "";
   if (expected.top) {
     const likely = expected.top.filter(([, p]) => p >= 0.005).slice(0, most);
     if (likely.length === 0) return "nothing in particular";
-    return likely.map(([symbol, p]) => `${symbol === null ? "missing" : shorten(symbol, 60)} (${share(p)})`).join(", ");
+    return likely.map(([symbol, p]) => `${shorten(symbolText(symbol, kind), 60)} (${share(p)})`).join(", ");
   }
   if (expected.median === undefined) return "";
-  const low = expected.quantiles?.["0.05"];
-  const high = expected.quantiles?.["0.95"];
-  return low === undefined || high === undefined ? num(expected.median) : `${num(expected.median)} (90 % within ${num(low)} and ${num(high)})`;
+  const say = kind === "gap" ? gap : num;
+  const [low, high] = [expected.quantiles?.["0.05"], expected.quantiles?.["0.95"]];
+  return low === undefined || high === undefined ? say(expected.median) : low === high ? `exactly ${say(low)}` : `${say(expected.median)} (90 % within ${between(low, high, say, " and ")})`;
 }
+
+/** The name of a predictor, which answers give with and without the word expert. */
+export const expertWords = (by: string | undefined): string => by?.replace(/^expert /, "") || "–";
 
 export const share = (p: number): string => (p >= 0.995 ? "> 99 %" : p < 0.01 ? "< 1 %" : `${Math.round(p * 100)} %`);

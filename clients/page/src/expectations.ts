@@ -6,8 +6,9 @@ import { bar, bars } from "./bars";
 import { axes, chart } from "./chart";
 import { daemon } from "./daemon";
 import { clear, h, section } from "./dom";
-import { numberOf, shorten } from "./eventtext";
-import { gap, minus, num, percent } from "./format";
+import { numberOf, shorten, symbolText } from "./eventtext";
+import type { FieldChoice } from "./fieldchoice";
+import { between, gap, minus, num, percent } from "./format";
 import type { Seen } from "./seen";
 
 /** Events ahead, and behind, that a fan shows. */
@@ -36,12 +37,12 @@ export interface Expectations {
   live(): void;
 }
 
-export function expectations(name: string, seen: Seen, signal: AbortSignal): Expectations {
+export function expectations(name: string, seen: Seen, choice: FieldChoice, signal: AbortSignal): Expectations {
   const fields = h("div", { class: "columns" });
   const fans = h("div", { class: "fans" });
   const input = h("input", { type: "text", maxlength: 200, placeholder: "key of the latest event", "aria-label": "Key to predict" });
   const chooser = h("label", { class: "keyed", hidden: true }, "For the key ", input);
-  const element = section("What it expects next", "", chooser, fields, fans);
+  const element = section("What it expects next", "", chooser, choice.element, fields, fans);
   const charts = new Map<string, FanChart>();
   let latestKey: string | null = null;
   input.addEventListener("change", () => charts.forEach((fan) => fan.reset()));
@@ -53,15 +54,17 @@ export function expectations(name: string, seen: Seen, signal: AbortSignal): Exp
     draw(prediction, status) {
       chooser.hidden = status.keys <= 1 && prediction.key === undefined && !seen.hasKeys;
       if (prediction.key !== undefined && !input.value) input.placeholder = prediction.key;
-      clear(fields, ...Object.entries(prediction.fields).map(([field, expected]) => oneField(field, expected, status)), ending(prediction));
-      const numbers = status.schema.fields.filter((f) => f.kind === "number").slice(0, 4);
-      for (const { name: field } of numbers) {
-        if (charts.has(field)) continue;
+      clear(fields, ...Object.entries(prediction.fields).filter(([field]) => choice.has(field)).map(([field, expected]) => oneField(field, expected, status)), ending(prediction));
+      for (const { name: field, kind } of status.schema.fields) {
+        if (kind !== "number" || charts.has(field) || !choice.has(field)) continue;
         const fan = new FanChart(name, field, key, signal);
         charts.set(field, fan);
         fans.append(fan.element);
       }
-      charts.forEach((fan) => void fan.look(status.offset, seen));
+      for (const [field, fan] of charts) {
+        fan.element.hidden = !choice.has(field);
+        if (!fan.element.hidden) void fan.look(status.offset, seen);
+      }
     },
     live() {
       charts.forEach((fan) => fan.draw(seen));
@@ -77,23 +80,27 @@ function oneField(name: string, expected: Expected, status: StatusAnswer): HTMLE
 
 function distribution(expected: Expected, kind: string): HTMLElement {
   if (expected.top) {
-    const items = expected.top.map(([symbol, p]) => bar(symbol === null ? "missing" : label(symbol, kind), p));
-    return bars(...items, expected.other! > 0.0005 ? bar("anything else", expected.other!, undefined, "other") : null);
+    const items = expected.top.filter(([, p]) => p >= LIKELY_MIN).map(([symbol, p]) => bar(label(symbol, kind), p));
+    const other = expected.other! + expected.top.reduce((sum, [, p]) => sum + (p < LIKELY_MIN ? p : 0), 0);
+    return bars(...items, other >= LIKELY_MIN ? bar("anything else", other, undefined, "other") : null);
   }
-  const say = (x: number | undefined) => (x === undefined ? "–" : kind === "gap" ? gap(x) : num(x));
+  const say = kind === "gap" ? gap : num;
   const q = expected.quantiles ?? {};
   return h("dl", { class: "quantiles" },
-    h("div", {}, h("dt", {}, "Median"), h("dd", { class: "big" }, say(expected.median))),
-    h("div", {}, h("dt", {}, "Half within"), h("dd", {}, `${say(q["0.25"])} – ${say(q["0.75"])}`)),
-    h("div", {}, h("dt", {}, "90 % within"), h("dd", {}, `${say(q["0.05"])} – ${say(q["0.95"])}`)),
+    h("div", {}, h("dt", {}, "Median"), h("dd", { class: "big" }, expected.median === undefined ? "–" : say(expected.median))),
+    h("div", {}, h("dt", {}, "Half within"), h("dd", {}, between(q["0.25"], q["0.75"], say))),
+    h("div", {}, h("dt", {}, "90 % within"), h("dd", {}, between(q["0.05"], q["0.95"], say))),
     expected.missing ? h("div", {}, h("dt", {}, "Missing"), h("dd", {}, percent(expected.missing, 1))) : null);
 }
 
+/** What is rarer than this is not shown: rounded it is none. */
+const LIKELY_MIN = 0.0005;
+
 /** A symbol; in a line template, placeholders stand out. */
-function label(symbol: string, kind: string): Node {
-  const text = shorten(symbol, 160);
+function label(symbol: string | null, kind: string): Node {
+  const text = shorten(symbolText(symbol, kind), 160);
   const out = h("bdi", { class: kind === "line" ? "template" : undefined });
-  if (kind !== "line") out.append(kind === "byte" ? JSON.stringify(text).slice(1, -1) : text);
+  if (kind !== "line") out.append(text);
   else for (const piece of text.split(/(<[a-z ]+>)/)) out.append(/^<[a-z ]+>$/.test(piece) ? h("i", {}, piece) : piece);
   return out;
 }

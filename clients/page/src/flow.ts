@@ -2,7 +2,7 @@
 
 import type { FieldDescription, FlowStage } from "surmise";
 import { clear, h, svg } from "./dom";
-import { bits, count, num, percent, plural } from "./format";
+import { bits, count, fieldWords, num, percent, plural } from "./format";
 
 interface Item {
   name: string;
@@ -22,6 +22,20 @@ export function depths(flow: FlowStage[]): number[] {
     depth.set(name, own);
     return own;
   });
+}
+
+/** What a context of a model is, in words; the code names it by its declaration. */
+export function contextWords({ name, about }: { name: string; about: string }): string {
+  const [, kind, first = "", second] = /^(\w+?)(?:\((\w+)(?:, (\w+))?\))?$/.exec(name) ?? [];
+  const last = (n: number) => (n === 0 ? "" : n === 1 ? "the last symbol" : `the last ${n} symbols`);
+  const set = (mask: number) => Array.from({ length: 16 }, (_, bit) => bit + 1).filter((place) => (mask >> (place - 1)) & 1);
+  switch (first === "" ? "" : kind) {
+    case "Order": return last(Number(first)) || "how often each comes";
+    case "Skip": return `the symbols ${set(Number(first)).join(" and ")} back`;
+    case "Bag": return `the session's symbols in any order, ${first} at most${second === "true" ? ", and the last symbol" : ""}`;
+    case "Side": return [set(Number(first)).length === 1 ? `field ${set(Number(first))[0]} of those before it` : `${set(Number(first)).length} fields before it`, last(Number(second))].filter(Boolean).join(" and ");
+    default: return /^[A-Z]\w*$/.test(name) ? `${about.charAt(0).toLowerCase()}${about.slice(1).split(/[.:;,]/)[0]}` : name;
+  }
 }
 
 /** The stages of a field's model, each a button that shows its parts below; `opened` keeps which one is open. */
@@ -45,8 +59,37 @@ export function lane(field: FieldDescription, place: number, opened: Map<string,
   const stages = h("div", { class: "flow" }, ways, h("ol", { class: "stages" }, ...columns));
   // a removed element has no size and is not looked at any more
   new ResizeObserver(() => drawWays(stages, ways, flow, buttons)).observe(stages);
-  return h("div", { class: "lane" }, h("h3", {}, h("bdi", {}, field.name), " ", h("span", { class: "dim" }, field.kind === field.name ? "" : field.kind)), flow.length === 0 ? h("p", { class: "dim" }, "It has a model from its second value on.") : stages, panel);
+  return h("div", { class: "lane" }, flow.length === 0 ? h("p", { class: "dim" }, "It has a model from its second value on.") : stages, panel);
 }
+
+/** The lanes of all fields: one is open, and each other is drawn once a person opens it. */
+export function lanes(fields: FieldDescription[], opened: Map<string, string>, unfolded: Set<string>): HTMLElement[] {
+  if (unfolded.size === 0 && fields[0]) unfolded.add((fields.find((field) => field.flow.length > 0 && field.kind !== "gap") ?? fields[0]).name);
+  const all = fields.map((field, place) => {
+    const name = [h("bdi", {}, fieldWords(field.name, field.kind)), " ", h("span", { class: "dim" }, `${field.kind === field.name ? "" : `${field.kind}, `}${bits(field.loss_bits)} bits`)];
+    const element = h("details", { class: "folded", open: unfolded.has(field.name) }, h("summary", {}, ...name));
+    const draw = () => element.open && element.children.length === 1 && element.append(lane(field, place, opened));
+    element.addEventListener("toggle", () => {
+      if (element.open) unfolded.add(field.name);
+      else unfolded.delete(field.name);
+      draw();
+    });
+    draw();
+    return element;
+  });
+  const [first, rest] = [all.slice(0, LANES_MAX), all.slice(LANES_MAX)];
+  if (rest.length === 0) return first;
+  const more = h("details", { class: "folded", open: unfolded.has(MORE) }, h("summary", {}, plural(rest.length, "more field")), ...(unfolded.has(MORE) ? rest : []));
+  more.addEventListener("toggle", () => {
+    if (more.open) unfolded.add(MORE), more.append(...rest);
+    else unfolded.delete(MORE);
+  });
+  return [...first, more];
+}
+
+/** Fields that are listed at once, and what stands for the others among those that are unfolded: no field is called so. */
+const LANES_MAX = 12;
+const MORE = "\n";
 
 /** Draws who reads whom: from each stage's end to the beginning of those that read it. */
 function drawWays(stages: HTMLElement, ways: SVGElement, flow: FlowStage[], buttons: HTMLElement[]): void {
@@ -89,7 +132,8 @@ const byWeight = (field: FieldDescription) =>
 function items(stage: FlowStage, field: FieldDescription): Item[] {
   const whole = field.flow.some(({ name }) => name === "experts") ? "experts" : "mixture";
   if (stage.name === "network") return networkItems(field);
-  const experts = stage.name === whole ? byWeight(field).map(({ loss, ...e }) => ({ ...e, end: `${bits(loss)} bits` })) : stage.parts;
+  const parts = stage.name === "contexts" ? stage.parts.map((part) => ({ name: contextWords(part), about: part.about })) : stage.parts;
+  const experts = stage.name === whole ? byWeight(field).map(({ loss, ...e }) => ({ ...e, end: `${bits(loss)} bits` })) : parts;
   const scored = stage.name === "mixture" ? [{ name: "mean surprise of a value", about: `${bits(field.loss_bits)} bits over ${plural(field.count, "value")}, each scored before it was learnt` }] : [];
   return [...scored, ...experts];
 }

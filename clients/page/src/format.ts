@@ -62,7 +62,20 @@ export function span(seconds: number): string {
 }
 
 /** A gap between two events: "40 ms", "3 s", "2 hours". */
-export const gap = (seconds: number): string => (seconds < 1 ? `${num(seconds * 1000)} ms` : seconds < 90 ? `${num(seconds)} s` : span(seconds));
+export const gap = (seconds: number, digits = 3): string => (seconds < 1 ? `${num(seconds * 1000, digits)} ms` : seconds < 90 || digits > 3 ? `${num(seconds, digits)} s` : span(seconds));
+
+/** Two edges with as many digits as it takes to tell one from the other. */
+export function between(low: number | undefined, high: number | undefined, say: (x: number, digits?: number) => string = num, link = " – "): string {
+  if (low === undefined || high === undefined) return "–";
+  for (let digits = 3; digits <= 7; digits++) {
+    const [a, b] = [say(low, digits), say(high, digits)];
+    if (a !== b) return `${a}${link}${b}`;
+  }
+  return `exactly ${say(low)}`;
+}
+
+/** The name of a field for people: the time between events is a field that nobody has named. */
+export const fieldWords = (name: string, kind: string | undefined): string => (kind === "gap" ? "time between events" : name);
 
 /** How long something takes that is mostly brief: "12 µs", "4.2 ms". */
 export const brief = (seconds: number): string => (seconds < 1e-3 ? `${num(seconds * 1e6)} µs` : gap(seconds));

@@ -6,10 +6,10 @@ import { daemon, words } from "./daemon";
 import { clear, h } from "./dom";
 import { eventElement, expectedWords, ODD_BITS } from "./eventtext";
 import { MEANS } from "./facts";
-import { ago, beganWords, clock, kindWords, moment, plural, rarity, timeOf } from "./format";
+import { ago, beganWords, clock, fieldWords, kindWords, moment, plural, rarity, timeOf } from "./format";
 import { isMuted, muteId, said, say, spoken } from "./local";
 import { isOverdue, silenceOf } from "./silence";
-import { incidentId } from "./state";
+import { incidentId, state } from "./state";
 import { isAsked, isNormal, judge, verdictOf } from "./verdict";
 
 /** The newest incidents that do not say what was expected are asked for it; each costs the daemon a part of its log. */
@@ -173,7 +173,7 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
       h("span", { class: "since" }, `${sinceWords(incident)} `, timeElement(incident), incident.time ? ` (${clock(incident.time)})` : null)),
     h("p", { class: "text" }, eventElement(incident.event, parts)),
     h("p", { class: "facts", title: MEANS.incident }, facts.join(" · ")),
-    isOverdue(incident) ? typeof known === "string" && known !== "" ? h("p", { class: "instead" }, known) : null : instead(parts, known),
+    isOverdue(incident) ? typeof known === "string" && known !== "" ? h("p", { class: "instead" }, known) : null : instead(incident.stream, parts, known),
     judged === null ? null : h("p", { class: "verdict" }, judged),
     note ? h("p", { class: "note" }, note) : null,
     h("div", { class: "actions" },
@@ -190,13 +190,14 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
   );
 }
 
-function instead(parts: Part[], why: WhyAnswer | string | undefined): HTMLElement | null {
+function instead(stream: string, parts: Part[], why: WhyAnswer | string | undefined): HTMLElement | null {
   // of the oddest part of which it can be told
   const told = parts.filter((part) => expectedWords(part.expected) !== "" && part.excess_bits > ODD_BITS);
   const part = oddest(told) ?? oddest(parts);
-  const expected = expectedWords(part?.expected);
+  const kind = state.rows.get(stream)?.schema.fields.find((field) => field.name === part?.name)?.kind;
+  const expected = expectedWords(part?.expected, kind);
   if (expected && part) {
-    const what = part.name === "value" ? "Expected" : `Expected of ${part.name}`;
+    const what = part.name === "value" ? "Expected" : `Expected of ${fieldWords(part.name, kind)}`;
     return h("p", { class: "instead" }, h("span", { class: "label" }, `${what}: `), h("bdi", {}, expected));
   }
   if (typeof why === "string") return h("p", { class: "instead dim" }, `What was expected cannot be told any more: ${why}`);

@@ -7,7 +7,7 @@ import { bar, bars } from "./bars";
 import { clear, h, section } from "./dom";
 import { shorten } from "./eventtext";
 import { Facts, MEANS, type Fact } from "./facts";
-import { lane } from "./flow";
+import { lanes } from "./flow";
 import { brief, count, num, percent, rate } from "./format";
 import { meanSince, readMetrics, sum, type Metrics } from "./metrics";
 import { state } from "./state";
@@ -27,6 +27,7 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
     problem, facts.element, section("Where its time goes", "Mean time of the stages of an event, of one event in 64.", cost), section("How an event flows", "Who reads whom, from what is remembered to what is predicted. Open a stage to see its parts.", about, graph),
     section("What it takes", "", runs.element));
   const opened = new Map<string, string>();
+  const unfolded = new Set<string>();
   let before: Metrics | null = null;
   let drawn = "";
   void (async () => {
@@ -44,7 +45,7 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
           // what a person has opened stays open, and is not torn away while it is read
           if (shape !== drawn && !graph.contains(document.activeElement)) {
             drawn = shape;
-            clear(graph, ...description.fields.map((field, place) => lane(field, place, opened)));
+            clear(graph, ...lanes(description.fields, opened, unfolded));
           }
           before = now;
           problem.textContent = "";

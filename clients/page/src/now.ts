@@ -1,9 +1,9 @@
 // What is odd now, since when, why, and whether it is over.
 
-import type { AlarmEvent } from "surmise";
+import type { AlarmEvent, StreamRow } from "surmise";
 import { Days } from "./day";
 import { clear, h } from "./dom";
-import { count, num, plural } from "./format";
+import { count, num, plural, rough } from "./format";
 import { Cards, explain, folded, isOdd, listed, visible } from "./incident";
 import { muteId, say } from "./local";
 import { state } from "./state";
@@ -36,6 +36,15 @@ export function now(root: HTMLElement, signal: AbortSignal): void {
   void days.run(signal, draw);
 }
 
+/** How often a healthy stream may be called odd, and how often any was. */
+export function ratesWords(rows: Pick<StreamRow, "promised" | "offset" | "incidents">[]): string {
+  const sum = (of: "promised" | "offset" | "incidents") => rows.reduce((sum, row) => sum + row[of], 0);
+  const [promised, events, incidents] = [sum("promised"), sum("offset"), sum("incidents")];
+  const rate = (n: number) => `in ${rough(events / n)} events, ${num(n, n < 10 ? 2 : 3)} in all`;
+  const [promise, came] = [promised > 0 ? `at most one false alarm ${rate(promised)}` : "no false alarm", incidents > 0 ? `one incident ${rate(incidents)}` : "no incident"];
+  return `Over ${plural(events, "event")} of ${plural(rows.length, "stream")}. Promised: ${promise}. Came: ${came}.`;
+}
+
 /** Incidents that came, by all streams. */
 const came = (): number => [...state.rows.values()].reduce((sum, row) => sum + row.incidents, 0);
 
@@ -48,14 +57,12 @@ function gone(listed: number): HTMLElement | null {
 function headline(seen: AlarmEvent[], hidden: number, day: string, redraw: () => void): (Node | false)[] {
   const open = seen.filter(isOdd).length;
   const rows = [...state.rows.values()];
-  const promised = rows.reduce((sum, row) => sum + row.promised, 0);
-  const events = rows.reduce((sum, row) => sum + row.offset, 0);
   const failed = rows.filter((row) => row.failed);
   const none = rows.length === 0;
   const title = none ? "No stream yet" : open > 0 ? `${plural(open, "incident")} now` : "Nothing is odd now";
   const rates = none
     ? "A stream begins with its first event. Send one, and what is odd in it will stand here."
-    : `Over ${count(events)} events of ${plural(rows.length, "stream")}, healthy streams were promised at most ${num(promised, 2)} false alarms; ${plural(came(), "incident")} came. ${day}`;
+    : `${ratesWords(rows)} ${day}`;
   return [
     h("p", { class: `state ${open > 0 ? "alarm" : none ? "empty" : "quiet"}` }, h("span", { class: "dot", "aria-hidden": "true" }), title),
     h("p", { class: "rates" }, rates),

@@ -3,14 +3,15 @@
 import type { FieldReport, LearnerDescription, LossWindow, StatusAnswer, SurpriseList } from "surmise";
 import { bar, bars } from "./bars";
 import { h, svg } from "./dom";
-import { count, fixed, num, percent, span } from "./format";
+import type { FieldChoice } from "./fieldchoice";
+import { count, fieldWords, fixed, num, percent, span } from "./format";
 import { rareTable } from "./surprising";
 
 const TITLES: Record<string, string> = { minute: "Minute", hour: "Hour", day: "Day", ever: "Ever" };
 const EXPERTS_MAX = 6;
 
 /** A table of losses: what is predicted, the best simple experts, and every expert of every field. */
-export function losses(windows: LossWindow[], status: StatusAnswer): HTMLElement {
+export function losses(windows: LossWindow[], status: StatusAnswer, choice: Pick<FieldChoice, "has">): HTMLElement {
   if (windows.length === 0) return h("p", { class: "dim" }, "Losses are known once events come.");
   const fields = status.schema.fields.map((field) => field.name);
   const fieldOf = (name: string) => fields.filter((f) => name === f || name.startsWith(`${f}/`)).sort((a, b) => b.length - a.length)[0] ?? "";
@@ -25,41 +26,51 @@ export function losses(windows: LossWindow[], status: StatusAnswer): HTMLElement
     line("surmise", (w) => w.loss_bits_per_event, "mixture"),
     line("Best simple predictor of each field", (w) => w.simple_bits_per_event, "simple"),
   ];
-  let left = 0;
-  for (const field of fields) {
-    const own = ever.experts.filter(([name]) => fieldOf(name) === field);
+  let [left, unlisted] = [0, 0];
+  for (const { name: field, kind } of status.schema.fields) {
+    const own = choice.has(field) ? ever.experts.filter(([name]) => fieldOf(name) === field) : [];
     if (own.length === 0) {
       left++;
       continue;
     }
     const at = (w: LossWindow, name: string) => w.experts.find(([n]) => n === name)?.[1];
-    rows.push(line(h("bdi", {}, field), (w) => at(w, field), "field"));
+    rows.push(line(h("bdi", {}, fieldWords(field, kind)), (w) => at(w, field), "field"));
     const experts = own.filter(([name]) => name !== field).sort((a, b) => a[1] - b[1]);
     const listed = experts.filter(([name], i) => i < EXPERTS_MAX || name.endsWith("/network"));
+    unlisted += experts.length - listed.length;
     for (const [name] of listed) {
       const short = name.slice(field.length + 1);
       rows.push(line(short, (w) => at(w, name), short === "network" ? "network" : "expert"));
     }
   }
   const table = h("table", { class: "losses" }, h("thead", {}, head), h("tbody", {}, ...rows));
-  return left === 0 ? table : h("div", {}, table, h("p", { class: "dim" }, `The first two rows are of all fields; ${left} of them ${left === 1 ? "has" : "have"} no rows of their own.`));
+  const said = [
+    left > 0 && `The first two rows are of all fields; ${count(left)} of them ${left === 1 ? "has" : "have"} no rows here. The daemon keeps rows of the first 16.`,
+    unlisted > 0 && `Of each field its best ${EXPERTS_MAX} predictors and its network are listed; ${count(unlisted)} others are not.`,
+  ].filter(Boolean);
+  return said.length === 0 ? table : h("div", {}, table, h("p", { class: "dim" }, said.join(" ")));
 }
 
 /** Reliability of decisions, tenths of numbers, rarity and alarms promised against realised. */
-export function reliability(learner: LearnerDescription, status: StatusAnswer, rare: SurpriseList | null): HTMLElement {
+export function reliability(learner: LearnerDescription, status: StatusAnswer, rare: SurpriseList | null, choice: Pick<FieldChoice, "has">): HTMLElement {
   const decided = learner.claims.filter(([, , n]) => n > 0);
-  const tenths = learner.fields.filter((field) => field.tenths && field.tenths.length > 0);
-  const covered = Object.entries(status.report.fields).filter(([, field]) => field.coverage_90 !== undefined);
+  const tenths = learner.fields.filter((field) => field.tenths && field.tenths.length > 0 && choice.has(field.name));
+  const covered = Object.entries(status.report.fields).filter(([name, field]) => field.coverage_90 !== undefined && choice.has(name));
   return h("div", { class: "columns" },
     decided.length > 0 ? h("div", {}, h("h3", {}, "Probabilities: said and came true"), diagram(learner.claims), h("p", { class: "facts" }, "On the line, what it calls 70 % likely comes in 70 of 100 cases.")) : null,
-    ...tenths.map((field) => h("div", {}, h("h3", {}, h("bdi", {}, field.name), ": where values fell in the forecast"), h("p", { class: "facts" }, "Each tenth of a forecast that is right gets 10 %."), bars(...field.tenths!.map((t, i) => bar(`${i * 10}–${i * 10 + 10} %`, t, percent(t, 1)))))),
+    ...tenths.map((field) => h("div", {}, h("h3", {}, h("bdi", {}, fieldWords(field.name, field.kind)), ": where values fell in the forecast"), h("p", { class: "facts" }, "Each tenth of a forecast that is right gets 10 %."), bars(...field.tenths!.map((t, i) => bar(`${i * 10}–${i * 10 + 10} %`, t, percent(t, 1)))))),
     covered.length > 0 ? h("div", {}, h("h3", {}, "Intervals of numbers: promised and held"), coverage(covered)) : null,
     h("div", {}, h("h3", {}, "Rare events: expected and came"), rareTable(rare)),
     h("div", {}, h("h3", {}, "In one number each"), h("dl", { class: "quantiles" },
       h("div", {}, h("dt", {}, "Mean distance of what came from what was said"), h("dd", {}, percent(status.report.calibration_error, 2))),
       h("div", {}, h("dt", {}, "False incidents promised"), h("dd", {}, `at most ${num(status.alarms.promised, 2)}`)),
       h("div", {}, h("dt", {}, "Incidents that came"), h("dd", {}, count(status.alarms.begun))),
-      h("div", {}, h("dt", {}, "Lost against the predictor that proved best (regret)"), h("dd", {}, `${num(status.report.regret_bits)} of at most ${num(status.report.regret_bound_bits)} bits`)))));
+      h("div", {}, h("dt", {}, "What it cost not to know from the beginning which predictor would prove best (regret)"), h("dd", {}, regretWords(status.report))))));
+}
+
+/** What was lost against the best predictor, in words; what is below zero was won. */
+export function regretWords({ regret_bits: lost, regret_bound_bits: most }: { regret_bits: number; regret_bound_bits: number }): string {
+  return lost <= 0 ? `nothing: together they saved ${num(-lost)} bits more than the best alone` : `${num(lost)} bits in all; it can never be more than ${num(most)}`;
 }
 
 /** How many numbers lay within the intervals that were promised to hold so many. */

@@ -26,10 +26,18 @@ export function silenceWords(noticed: number, came: number | null, own: number |
   return said.join(" ");
 }
 
-/** The gap that is exceeded once in twenty times, where the stream's events have times. */
-function usualGap(prediction: StreamPrediction, fields: { name: string; kind: string }[]): number | undefined {
+/** A gap that is so many times the median or more is no measure of the usual. */
+const FAR = 30;
+
+/**
+ * The gap that is exceeded once in twenty times, where the stream's events have times. Of one key it says nothing of
+ * the stream, and far above the median nothing of when an event is overdue.
+ */
+export function usualGap(prediction: Pick<StreamPrediction, "fields" | "key">, fields: { name: string; kind: string }[], keys: number): number | undefined {
   const name = fields.find((field) => field.kind === "gap")?.name;
-  return name === undefined ? undefined : prediction.fields[name]?.quantiles?.["0.95"];
+  const { median, quantiles } = (name === undefined ? undefined : prediction.fields[name]) ?? {};
+  const usual = quantiles?.["0.95"];
+  return keys > 1 || usual === undefined || usual > FAR * (median ?? 0) ? undefined : usual;
 }
 
 /** Asks the daemon what the silence of an incident is, and says it in words. */
@@ -41,7 +49,7 @@ export async function silenceOf(incident: AlarmEvent, signal: AbortSignal): Prom
   for (const spans of ["seconds", "minutes", "hours"] as const) {
     came ??= cameBefore(await daemon.history(incident.stream, { span: spans, signal }), noticed);
   }
-  const usual = usualGap(await daemon.next(incident.stream, { signal }), status.schema.fields);
+  const usual = usualGap(await daemon.next(incident.stream, { signal }), status.schema.fields, status.keys);
   // once another event has come, the time of the latest is not that of the last before the silence
   const isLast = status.offset === incident.began;
   const own = isLast ? timeOf(state.rows.get(incident.stream)?.last_event_time ?? null) : null;

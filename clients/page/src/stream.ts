@@ -3,13 +3,16 @@
 import type { AlarmEvent, LearnerDescription, StatusAnswer } from "surmise";
 import { pause } from "surmise/pause";
 import { bar, bars } from "./bars";
+import { ProblemError } from "surmise";
 import { daemon, read, words } from "./daemon";
 import { clear, h, section } from "./dom";
 import { Facts, MEANS, type Fact } from "./facts";
 import { Cards, explain, isOdd, isOpen, listed, visible } from "./incident";
 import { shorten } from "./eventtext";
+import { arrivals } from "./arrivals";
 import { expectations } from "./expectations";
-import { ago, bits, bytes, count, kindWords, num, percent, plural, rate } from "./format";
+import { FieldChoice } from "./fieldchoice";
+import { ago, bits, bytes, count, fieldWords, kindWords, num, percent, plural, rate } from "./format";
 import { course } from "./course";
 import { losses, reliability } from "./quality";
 import { state } from "./state";
@@ -29,7 +32,9 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
   const facts = new Facts();
   const odd = h("div", {});
   const problem = h("p", { class: "problem", role: "status" });
-  const expected = expectations(name, seen, signal);
+  let redraw = () => {};
+  const choice = new FieldChoice(() => redraw());
+  const expected = expectations(name, seen, choice, signal);
   const history = course(name, signal);
   const lossTable = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Losses, scrollable" });
   const weights = h("div", {});
@@ -54,7 +59,14 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
     section("Changes", "Lasting changes of the stream, networks that made place for better ones, and how many values are known.", changes),
   );
 
+  // of a stream that is not there nothing can be said, not even that nothing was odd
+  const isThere = (is: boolean) => {
+    for (const card of root.querySelectorAll<HTMLElement>(":scope > .card, :scope > .facts, .crumbs .button")) card.hidden = !is || (card === lines && lines.hidden);
+  };
+  isThere(false);
   let learner: LearnerDescription | null = null;
+  /** When lasting changes began, by their offsets. */
+  const began = new Map<number, string>();
   const cards = new Cards(() => live(), true);
   const live = () => {
     const own = state.latest().filter((i) => i.stream === name);
@@ -82,25 +94,34 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
         try {
           const key = expected.key();
           const status = await daemon.status(name, { signal });
+          isThere(true);
           if (status.failed !== undefined) throw new Error(`It does not learn any more: ${status.failed}`);
           const [prediction, past] = await Promise.all([daemon.next(name, { top: 8, ...(key === null ? {} : { key }), signal }), daemon.history(name, { span: history.span(), signal })]);
           facts.draw(head(status));
           problem.textContent = "";
-          expected.draw(prediction, status);
+          choice.take(status.schema.fields.map((field) => field.name));
           history.draw(past);
-          clear(lossTable, losses(past.windows, status));
-          clear(changes, changesOf(status, learner));
+          redraw = () => {
+            expected.draw(prediction, status);
+            clear(lossTable, losses(past.windows, status, choice));
+            clear(changes, changesOf(status, learner, began, choice));
+            if (learner === null) return;
+            clear(weights, weightsOf(learner, choice));
+            clear(quality, reliability(learner, status, surprising.list, choice));
+          };
+          redraw();
           if (round % 3 === 0) {
             learner = await daemon.learner(name, { signal });
-            clear(weights, weightsOf(learner));
             await surprising.look();
             later();
-            clear(quality, reliability(learner, status, surprising.list));
+            await timesOf(name, status, began, signal);
+            redraw();
             lines.hidden = !status.schema.fields.some((field) => field.kind === "line");
             if (!lines.hidden && !templates.contains(document.activeElement)) clear(templates, templateTable(await daemon.templates(name, { limit: TEMPLATES_LISTED, signal })));
           }
         } catch (error) {
           if (signal.aborted) return;
+          if (error instanceof ProblemError && error.status === 404) isThere(false);
           problem.textContent = words(error);
         }
       }
@@ -147,10 +168,10 @@ function head(status: StatusAnswer): Fact[] {
   ];
 }
 
-function weightsOf(learner: LearnerDescription): HTMLElement {
-  const groups = learner.fields.filter((field) => field.experts.some((expert) => expert.weight > 0)).map((field) => {
+function weightsOf(learner: LearnerDescription, choice: FieldChoice): HTMLElement {
+  const groups = learner.fields.filter((field) => choice.has(field.name) && field.experts.some((expert) => expert.weight > 0)).map((field) => {
     const experts = [...field.experts].sort((a, b) => b.weight - a.weight).filter((expert) => expert.weight >= 0.002).slice(0, 8);
-    return h("div", {}, h("h3", {}, h("bdi", {}, field.name), " ", h("span", { class: "dim" }, field.kind === field.name ? "" : field.kind)),
+    return h("div", {}, h("h3", {}, h("bdi", {}, fieldWords(field.name, field.kind)), " ", h("span", { class: "dim" }, field.kind === field.name ? "" : field.kind)),
       bars(...experts.map((expert) => {
         const item = bar(expert.name, expert.weight, percent(expert.weight, expert.weight < 0.1 ? 1 : 0), expert.name === "network" ? "network" : "");
         item.title = `${expert.about || expert.name}: ${num(expert.loss_bits)} bits per value if it predicted alone`;
@@ -160,12 +181,26 @@ function weightsOf(learner: LearnerDescription): HTMLElement {
   return groups.length > 0 ? h("div", { class: "columns" }, ...groups) : h("p", { class: "dim" }, "No field has a model yet.");
 }
 
-function changesOf(status: StatusAnswer, learner: LearnerDescription | null): HTMLElement {
-  const drifts = status.report.drifts.slice(-6).reverse().map((d) =>
-    h("li", {}, d.detector === "level" && d.field ? `The level of ${d.field} moved from ${num(d.level_before)} to ${num(d.level_after)}` : `It is ${d.bits_after > d.bits_before ? "harder" : "easier"} to predict: ${bits(d.bits_after)} bits per event, which were ${bits(d.bits_before)}`, h("span", { class: "dim" }, ` since event ${count(d.began)}, noticed at ${count(d.noticed)}`)));
-  const nets = (learner?.fields ?? []).filter((f) => f.network).map((f) =>
-    h("li", {}, h("bdi", {}, f.name), `: network of ${f.network!.layers} × ${f.network!.hidden} units, ${count(f.network!.parameters)} weights; of ${plural(f.network!.trials, "challenger")}, ${count(f.network!.promotions)} proved better and took its place`));
-  const vocabulary = Object.entries(status.report.fields).filter(([, f]) => f.distinct !== undefined).map(([n, f]) => h("li", {}, h("bdi", {}, n), `: ${plural(f.distinct!, f.kind === "line" ? "template" : "symbol")} seen`));
+/** Finds out when lasting changes began: by the event's own time, or about when it arrived. */
+async function timesOf(name: string, status: StatusAnswer, began: Map<number, string>, signal: AbortSignal): Promise<void> {
+  const unknown = status.report.drifts.slice(-CHANGES_MAX).map((drift) => drift.began).filter((offset) => !began.has(offset));
+  if (unknown.length === 0) return;
+  const when = await arrivals(name, status.offset, signal);
+  for (const offset of unknown) {
+    const log = await daemon.events(name, { from: offset, count: 1, signal });
+    began.set(offset, when(offset, log.events.find((item) => item.offset === offset)?.event?.time));
+  }
+}
+
+/** Lasting changes that are listed, the latest. */
+const CHANGES_MAX = 6;
+
+function changesOf(status: StatusAnswer, learner: LearnerDescription | null, began: Map<number, string>, choice: FieldChoice): HTMLElement {
+  const drifts = status.report.drifts.slice(-CHANGES_MAX).reverse().map((d) =>
+    h("li", {}, d.detector === "level" && d.field ? `The level of ${d.field} moved from ${num(d.level_before)} to ${num(d.level_after)}` : `It is ${d.bits_after > d.bits_before ? "harder" : "easier"} to predict: ${bits(d.bits_after)} bits per event, which were ${bits(d.bits_before)}`, h("span", { class: "dim" }, `, since ${began.has(d.began) ? `${began.get(d.began)}, ` : ""}event ${count(d.began)}; noticed ${plural(d.noticed - d.began, "event")} later`)));
+  const nets = (learner?.fields ?? []).filter((f) => f.network && choice.has(f.name)).map((f) =>
+    h("li", {}, h("bdi", {}, fieldWords(f.name, f.kind)), `: network of ${f.network!.layers} × ${f.network!.hidden} units, ${count(f.network!.parameters)} weights; of ${plural(f.network!.trials, "challenger")}, ${count(f.network!.promotions)} proved better and took its place`));
+  const vocabulary = Object.entries(status.report.fields).filter(([name, f]) => f.distinct !== undefined && choice.has(name)).map(([n, f]) => h("li", {}, h("bdi", {}, n), `: ${plural(f.distinct!, f.kind === "line" ? "template" : "symbol")} seen`));
   const all = [...(drifts.length ? drifts : [h("li", { class: "dim" }, "No lasting change so far.")]), ...nets, ...vocabulary];
   return h("ul", { class: "plain" }, ...all);
 }

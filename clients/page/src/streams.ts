@@ -14,7 +14,7 @@ const COLUMNS: { key: Column; title: string; about: string }[] = [
   { key: "bits", title: "Bits/event", about: MEANS.bits + " The line is of the latest thirty minutes." },
   { key: "skill", title: "Skill", about: MEANS.skill },
   { key: "incident", title: "Last incident", about: "" },
-  { key: "drift", title: "Lasting change", about: "The latest since the daemon started, and the event that it began with: a number has another level, or the stream became harder to predict." },
+  { key: "drift", title: "Lasting change", about: "The latest that is known, and how many events ago it began: a number has another level, or the stream became easier or harder to predict." },
   { key: "events", title: "Events", about: "Events learnt so far." },
 ];
 
@@ -192,7 +192,7 @@ function rowElement(row: StreamRow): HTMLElement {
     cell("bits", spark(row.trend ?? []), h("span", { class: "figure" }, bits(row.recent_bits))),
     cell("skill", percent(row.skill)),
     cell("incident", incident ? h("a", { href: `#/stream/${encodeURIComponent(row.stream)}${incident.began < row.offset ? `/event/${incident.began}` : ""}`, class: open ? "open" : "over" }, `${kindShort(incident.kind)} `, h("span", { class: "dim", title: ago(incident.time) }, short(incident.time))) : h("span", { class: "dim" }, "none")),
-    cell("drift", row.drift ? `${row.drift.field ?? "surprise"} at ${count(row.drift.began)}` : h("span", { class: "dim" }, "none")),
+    cell("drift", row.drift ? `${row.drift.field ?? "surprise"}, ${count(row.offset - row.drift.began)} ago` : h("span", { class: "dim" }, "none")),
     cell("events", count(row.offset)));
 }
 

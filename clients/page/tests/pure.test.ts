@@ -6,17 +6,20 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { AlarmEvent, Outcome, Part, Replay, StreamRow, RareEvent } from "surmise";
 import { proofWords, restoreWords } from "../src/checkpoints";
+import { arrivedIn } from "../src/arrivals";
 import { filled } from "../src/course";
 import { dayOf, dayWords } from "../src/day";
 import { differenceWords, figure, joined, nameOf, progress, sameWords, simpleLoss, specOf, stateWords, yardstick, type Wish } from "../src/curves";
-import { cut, expectedWords, fieldsOf, isSought, numberOf } from "../src/eventtext";
-import { depths } from "../src/flow";
+import { cut, expectedWords, expertWords, fieldsOf, isSought, numberOf, symbolText } from "../src/eventtext";
+import { contextWords, depths } from "../src/flow";
 import { folded } from "../src/incident";
-import { beganWords, bits, bytes, count, fixed, num, percent, rarity, rough, short, span } from "../src/format";
+import { beganWords, between, bits, bytes, count, fixed, gap, kindWords, num, percent, rarity, rough, short, span } from "../src/format";
 import { meanSince, parseMetrics, sum } from "../src/metrics";
 import { Seen } from "../src/seen";
 import { byKey } from "../src/surprising";
-import { cameBefore, silenceWords } from "../src/silence";
+import { cameBefore, silenceWords, usualGap } from "../src/silence";
+import { regretWords } from "../src/quality";
+import { ratesWords } from "../src/now";
 import { State } from "../src/state";
 import { arrange, prefix } from "../src/streams";
 
@@ -50,8 +53,8 @@ test("what a day was promised is told beside what came, of streams of which it c
   assert.deepEqual(day, { promised: 0.5, came: 3 });
   assert.equal(dayOf({ offset: 4000, promised: 2, schema: schema("byte") }, hours), null);
   assert.equal(dayOf({ offset: 0, promised: 0, schema: schema("number") }, { now: 1, points: [] }), null);
-  assert.equal(dayWords([day!, { promised: 1, came: 0 }], 1, 2), "In the latest 24 hours at most 1.5 were promised, and 4 came.");
-  assert.equal(dayWords([day!], 0, 3), "In the latest 24 hours at most 0.5 were promised, and 3 came, of the 1 stream of which it can be told.");
+  assert.equal(dayWords([day!, { promised: 1, came: 0 }], 1, 2), "In the latest 24 hours: at most 1.5 promised, 4 came.");
+  assert.equal(dayWords([day!], 0, 3), "In the latest 24 hours: at most 0.5 promised, 3 came, of the 1 stream of which it can be told.");
   assert.equal(dayWords([], 0, 3), "");
 });
 
@@ -62,6 +65,55 @@ test("incidents of one kind that began together in several streams are one card"
   assert.deepEqual(cards.map((card) => card.map((i) => `${i.stream} ${i.kind}`)), [["late missing"], ["c missing", "b missing", "a missing"], ["b value"], ["old missing"]]);
   // of fewer streams each keeps its own
   assert.deepEqual(folded([began("b", 4), began("a", 0), began("a", 0)]).map((card) => card.length), [1, 1, 1]);
+});
+
+test("edges that differ are told with the digits in which they do", () => {
+  assert.equal(between(1.0486, 1.0531, gap), "1.049 s – 1.053 s");
+  assert.equal(between(1.05, 1.05, gap), "exactly 1.05 s");
+  assert.equal(between(20.1, 21.8, num, " and "), "20.1 and 21.8");
+  assert.equal(between(7200, 7201, gap), "7,200 s – 7,201 s");
+  assert.equal(percent(-0.0004, 1), "0.0 %");
+  assert.deepEqual([kindWords("missing"), kindWords("missing", undefined, true)], ["An event is overdue", "An event came late"]);
+});
+
+test("an event without a time came in the finest span that is known of it", () => {
+  const spans = (span_seconds: number, ...points: [number, number][]) => ({ span_seconds, points: points.map(([time, events]) => ({ time, events, bits: 0, incidents: 0, rarest: 0, distinct: 0 })) });
+  const histories = [spans(1, [1000, 2], [1001, 3]), spans(60, [840, 10], [960, 5])];
+  assert.deepEqual([99, 97, 96, 95, 94, 85, 84].map((offset) => arrivedIn(offset, 100, histories)), [1001, 1001, 1000, 1000, 840, 840, null]);
+  // where more are counted than there are offsets, nothing can be told
+  assert.equal(arrivedIn(0, 4, [spans(1, [1000, 3], [1001, 3])]), null);
+});
+
+test("how long the next event usually takes is told where that means something", () => {
+  const fields = [{ name: "gap", kind: "gap" }];
+  const next = (median: number, q95: number) => ({ fields: { gap: { mean: 1, median, quantiles: { "0.95": q95 } } } });
+  assert.equal(usualGap(next(1, 2), fields, 1), 2);
+  assert.equal(usualGap(next(1, 1e12), fields, 1), undefined, "far above the median");
+  assert.equal(usualGap(next(1, 2), fields, 7), undefined, "of one key of several");
+  assert.equal(usualGap(next(1, 2), [], 1), undefined);
+});
+
+test("rates and regret are said in words", () => {
+  assert.equal(ratesWords([{ promised: 1.5, offset: 3000, incidents: 0 }]), "Over 3,000 events of 1 stream. Promised: at most one false alarm in 2,000 events, 1.5 in all. Came: no incident.");
+  assert.match(ratesWords([{ promised: 1, offset: 2000, incidents: 3 }, { promised: 1, offset: 2000, incidents: 1 }]), /Promised: .+ in 2,000 events, 2 in all\. Came: one incident in 1,000 events, 4 in all\.$/);
+  assert.match(regretWords({ regret_bits: -12, regret_bound_bits: 5 }), /^nothing: .+ 12 bits/);
+  assert.equal(regretWords({ regret_bits: 3, regret_bound_bits: 5 }), "3 bits in all; it can never be more than 5");
+});
+
+test("symbols can be seen, predictors have one name, and contexts are told in words", () => {
+  assert.deepEqual([symbolText(" "), symbolText(""), symbolText(null), symbolText("\n", "text"), symbolText("\n", "byte"), symbolText(" ", "byte"), symbolText("/home", "category")], ["␣", "(empty)", "missing", "(end of the text)", "\\n", "␣", "/home"]);
+  assert.deepEqual([expertWords("expert order-0"), expertWords("matches"), expertWords(undefined)], ["order-0", "matches", "–"]);
+  const words = (name: string) => contextWords({ name, about: "The place: of the line." });
+  assert.deepEqual(["Order(0)", "Order(1)", "Order(3)", "Skip(6)", "Bag(64, true)", "Side(2, 1)", "Side(7, 0)", "Field"].map(words),
+    ["how often each comes", "the last symbol", "the last 3 symbols", "the symbols 2 and 3 back", "the session's symbols in any order, 64 at most, and the last symbol", "field 2 of those before it and the last symbol", "3 fields before it", "the place"]);
+});
+
+test("of a line that is like another only the other words are marked", () => {
+  const line = { data: "POST /api/pay 502 157" };
+  const parts = [part({ value: "POST <path> <number> <number>", excess_bits: 9, expected: { top: [["GET <path> <number> <number>", 0.9], ["cache hit ratio <decimal>", 0.1]], other: 0 } })];
+  assert.deepEqual(fieldsOf(line, parts)[0]!.pieces, [{ text: "POST", odd: 1 }, { text: " /api/pay 502 157", odd: 0 }]);
+  const other = [part({ value: "all is lost now", excess_bits: 9, expected: parts[0]!.expected! })];
+  assert.deepEqual(fieldsOf({ data: "all is lost now" }, other)[0]!.pieces, [{ text: "all is lost now", odd: 1 }]);
 });
 
 test("a level that has moved is not called over", () => {
