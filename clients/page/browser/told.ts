@@ -5,7 +5,7 @@ import { symbolText } from "../src/eventtext";
 import { between, bits, count, fieldWords, gap, kindShort, num, percent, rate } from "../src/format";
 
 /** A probability at the end of a bar. */
-const bar = (p: number): string => `${(p * 100).toFixed(p < 0.1 ? 1 : 0)} %`;
+const bar = (p: number): string => `${(p * 100).toFixed(p < 0.1 || (p >= 0.99 && p < 0.9995) ? 1 : 0)} %`;
 
 /** The columns of a row in the list of streams. */
 export function row(row: StreamRow) {

@@ -47,6 +47,8 @@ function clock(seconds: number, span: string): string {
 
 export function course(name: string, signal: AbortSignal): Course {
   let span: Span = "seconds";
+  /** Whether a person chose how far back it looks; until then it looks as far as there are events. */
+  let isChosen = false;
   const now = h("p", { class: "facts" });
   const options = (unit: string, colour: string) => (c: (name: string) => string): Omit<uPlot.Options, "width" | "height"> => ({
     legend: { show: false },
@@ -65,11 +67,12 @@ export function course(name: string, signal: AbortSignal): Course {
   const growth = chart(`Distinct values known of ${name} over time`, 80, options("values", "accent"), signal);
   const known = h("div", { hidden: true }, h("h3", {}, "Distinct values known"), growth.element);
   const buttons = SPANS.map(([value, label]) =>
-    h("button", { type: "button", "aria-pressed": String(value === span), onclick: () => {
-      span = value;
-      buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(SPANS[i]![0] === span)));
-      drawn = "";
-    } }, label));
+    h("button", { type: "button", "aria-pressed": String(value === span), onclick: () => ((isChosen = true), look(value)) }, label));
+  const look = (value: Span) => {
+    span = value;
+    buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(SPANS[i]![0] === span)));
+    drawn = "";
+  };
   let drawn = "";
   const element = section("Its course", "Mean surprise and rate, kept by the daemon in fixed memory; a dot is an incident.", h("div", { class: "choice", role: "group", "aria-label": "How far back" }, ...buttons), now,
     h("h3", {}, "Bits per event"), surprise.element, h("h3", {}, "Events per second"), events.element, known);
@@ -80,6 +83,9 @@ export function course(name: string, signal: AbortSignal): Course {
       const shape = `${span} ${JSON.stringify(history.points.at(-1))}`;
       if (shape === drawn) return;
       drawn = shape;
+      const wider = SPANS[SPANS.findIndex(([value]) => value === span) + 1];
+      if (!isChosen && wider && !history.points.some((point) => point.events > 0)) return look(wider[0]);
+      isChosen = true;
       const series = filled(history);
       surprise.set([series.time, series.bits, series.incidents]);
       events.set([series.time, series.rate]);

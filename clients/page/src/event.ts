@@ -46,6 +46,7 @@ export function event(root: HTMLElement, signal: AbortSignal, stream: string, of
       if (!signal.aborted) clear(around, h("li", { class: "problem" }, words(error)));
     }
   };
+  void context([]);
   void (async () => {
     while (!signal.aborted) {
       try {

@@ -72,9 +72,12 @@ export function expectations(name: string, seen: Seen, choice: FieldChoice, sign
   };
 }
 
+/** What is expected of a field, where its kind does not say it. */
+const KINDS: Record<string, string> = { gap: "", text: "text, by its first letter", byte: "the next byte" };
+
 function oneField(name: string, expected: Expected, status: StatusAnswer): HTMLElement {
   const kind = status.schema.fields.find((field) => field.name === name)?.kind ?? "";
-  const title = h("h3", {}, kind === "gap" ? "Time to the next event" : h("bdi", {}, name), " ", h("span", { class: "dim" }, kind === "gap" || kind === name ? "" : kind));
+  const title = h("h3", {}, kind === "gap" ? "Time to the next event" : h("bdi", {}, name), " ", h("span", { class: "dim" }, KINDS[kind] ?? (kind === name ? "" : kind)));
   return h("div", {}, title, distribution(expected, kind));
 }
 

@@ -48,7 +48,7 @@ export function losses(windows: LossWindow[], status: StatusAnswer, choice: Pick
     left > 0 && `The first two rows are of all fields; ${count(left)} of them ${left === 1 ? "has" : "have"} no rows here. The daemon keeps rows of the first 16.`,
     unlisted > 0 && `Of each field its best ${EXPERTS_MAX} predictors and its network are listed; ${count(unlisted)} others are not.`,
   ].filter(Boolean);
-  return said.length === 0 ? table : h("div", {}, table, h("p", { class: "dim" }, said.join(" ")));
+  return said.length === 0 ? table : h("div", {}, table, h("p", { class: "facts" }, said.join(" ")));
 }
 
 /** Reliability of decisions, tenths of numbers, rarity and alarms promised against realised. */

@@ -212,14 +212,14 @@ function plotOf(shown: Replay[], drawn: Drawn, signal: AbortSignal): Chart {
   return chart(`${ABOUT[drawn]}, over offsets: ${shown.map(nameOf).join("; ")}`, 260, (colours) => ({
     legend: { show: true, live: true },
     cursor: { y: false, points: { size: 6 } },
-    padding: [10, 12, 0, 0],
+    padding: [10, 24, 0, 0],
     scales: { x: { time: false } },
     axes: axes(colours, { values: (_, ticks) => ticks.map((tick) => count(tick)), space: 80 }),
     series: [
-      { label: "before event", value: (_, offset) => (offset === null ? "–" : count(offset)) },
+      { label: "", value: (_, offset) => (offset === null ? "Point at the chart to read it" : `Before event ${count(offset)}`) },
       ...shown.map((replay, place) => ({
         label: `no. ${replay.id} ${shorten(nameOf(replay), 40)}`, stroke: colours(colourOf(place)), width: widthOf(replay), dash: dashOf(place), spanGaps: true,
-        points: { show: replay.course.length === 1 }, value: (_: unknown, y: number | null) => figure(y, drawn),
+        points: { show: replay.course.length === 1 }, value: (_: unknown, y: number | null) => (y === null ? "" : figure(y, drawn)),
       })),
     ],
   }), signal);

@@ -173,7 +173,7 @@ function weightsOf(learner: LearnerDescription, choice: FieldChoice): HTMLElemen
     const experts = [...field.experts].sort((a, b) => b.weight - a.weight).filter((expert) => expert.weight >= 0.002).slice(0, 8);
     return h("div", {}, h("h3", {}, h("bdi", {}, fieldWords(field.name, field.kind)), " ", h("span", { class: "dim" }, field.kind === field.name ? "" : field.kind)),
       bars(...experts.map((expert) => {
-        const item = bar(expert.name, expert.weight, percent(expert.weight, expert.weight < 0.1 ? 1 : 0), expert.name === "network" ? "network" : "");
+        const item = bar(expert.name, expert.weight, undefined, expert.name === "network" ? "network" : "");
         item.title = `${expert.about || expert.name}: ${num(expert.loss_bits)} bits per value if it predicted alone`;
         return item;
       })));

@@ -209,7 +209,7 @@ function groupElement(item: { group: string; rows: StreamRow[] }, redraw: () => 
 /** A line of the latest values, without axes. */
 export function spark(values: (number | null)[], width = 72, tall = 20): Node {
   const known = values.filter((v): v is number => v !== null);
-  const image = svg("svg", { class: "spark", viewBox: `0 0 ${width} ${tall}`, width, height: tall, "aria-hidden": "true", focusable: "false" });
+  const image = svg("svg", { class: known.length < 3 ? "spark few" : "spark", viewBox: `0 0 ${width} ${tall}`, width, height: tall, "aria-hidden": "true", focusable: "false" });
   if (known.length < 2) return image;
   const [low, high] = [Math.min(...known), Math.max(...known)];
   const flat = high - low < 1e-9;
