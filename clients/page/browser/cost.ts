@@ -175,7 +175,7 @@ async function days(daemon: Daemon, page: Page): Promise<void> {
     await write(`event: streams\nid: ${look}\ndata: ${JSON.stringify({ all: look === 0, streams: look === 0 ? some : rows, gone: [] })}\n\n`);
     if (look % 60 === 0) {
       const time = new Date(Date.now() - (DAYS * DAY_LOOKS - look) * 1000).toISOString();
-      const incident = { stream: some[look % some.length]!.stream, kind: "value", phase: "ended", began: look, offset: look, count: 3, rarity_events: 12_345, time, event: { data: `line ${look}` }, surprise_bits: 12, excess_bits: 9, parts: [] };
+      const incident = { stream: some[look % some.length]!.stream, kind: "value", phase: "ended", began: look, offset: look, oddest: look, event_offset: look, count: 3, rarity_events: 12_345, time, event: { data: `line ${look}` }, surprise_bits: 12, excess_bits: 9, parts: [] };
       await write(`event: alarms\nid: ${look}\ndata: ${JSON.stringify({ alarms: [incident] })}\n\n`);
     }
     // the first hour fills what is bounded

@@ -197,7 +197,7 @@ if (!program()) {
     await agree(async () => [await texts("table.rare tbody td:last-child"), (await rare()).counts.map((c: any) => c.events.toLocaleString("en"))]);
     await agree(async () => {
       const { alarms } = await scene.daemon.ask("/api/v1/streams/shop-clicks/alarms?limit=256");
-      const began = new Set(alarms.filter((a: any) => a.event !== null).map((a: any) => a.began));
+      const began = new Set(alarms.filter((a: any) => a.event !== null).map((a: any) => a.event_offset));
       const shown = await scene.page.locator("ol.surprises li").evaluateAll((items) => items.map((item) => Number((item as HTMLElement).dataset["offset"])));
       const others = shown.filter((offset) => !began.has(offset));
       assert.ok(shown.length <= 12);
@@ -263,11 +263,11 @@ if (!program()) {
   test("the rarity of an event and that of its incident are two figures, and have two names", TEST, async () => {
     const { alarms } = await scene.daemon.ask("/api/v1/streams/log-api/alarms");
     const incident = alarms.find((a: any) => a.event !== null);
-    const why = await scene.daemon.ask(`/api/v1/streams/log-api/events/${incident.began}/why`);
+    const why = await scene.daemon.ask(`/api/v1/streams/log-api/events/${incident.oddest}/why`);
     const [ofEvent, ofIncident] = [rarity(why.rarity_events), rarity(incident.rarity_events, incident.rarity_seconds)];
     assert.ok(!ofIncident.startsWith(ofEvent), `${ofEvent} and ${ofIncident}`);
     await scene.open("#/now");
-    const card = scene.page.locator("li.incident", { has: scene.page.locator(`a[href="#/stream/log-api/event/${incident.began}"]`) });
+    const card = scene.page.locator("li.incident", { has: scene.page.locator(`a[href="#/stream/log-api/event/${incident.oddest}"]`) });
     await scene.unfold(card);
     await card.locator(".facts", { hasText: `Rarity of the incident: ${ofIncident}` }).waitFor(WAIT);
     await card.getByRole("link", { name: "Why" }).click();

@@ -26,7 +26,7 @@ if (url.startsWith("file:")) {
   process.exit(0);
 }
 
-const list = (await (await fetch(`${url}/api/v1/alarms?limit=50`)).json()) as { alarms: { stream: string; began: number; event: unknown; rarity_events: number }[] };
+const list = (await (await fetch(`${url}/api/v1/alarms?limit=50`)).json()) as { alarms: { stream: string; began: number; oddest: number; event: unknown; rarity_events: number }[] };
 const odd = list.alarms.filter((a) => a.event !== null).sort((a, b) => b.rarity_events - a.rarity_events)[0];
 const stream = odd?.stream ?? "";
 /** The stream of which most can be learnt, in bits of an event, shows what replays tell. */
@@ -37,7 +37,7 @@ const views: [string, string][] = [
   ["now", "#/now"],
   ["streams", "#/streams"],
   ["stream", `#/stream/${stream}`],
-  ["event", `#/stream/${stream}/event/${odd?.began ?? 0}`],
+  ["event", `#/stream/${stream}/event/${odd?.oddest ?? 0}`],
   ["learner", `#/stream/${stream}/learner`],
   ["replays", `#/replays/${replayed?.stream ?? ""}`],
   ["system", "#/system"],

@@ -18,8 +18,14 @@ const ASKED_MAX = 5;
 const SILENCES_ASKED_MAX = 25;
 const DAY_MS = 86_400_000;
 
-/** What was found out of incidents: why their event is odd, or in words why that cannot be told, or how silence is. */
+/** What was found out of incidents: why their oddest event is odd, or in words why that cannot be told, or how silence is. */
 const found = new Map<string, WhyAnswer | string>();
+
+/** What was found out of an incident; nothing if it has gone on with an event that is odder. */
+function foundOf(incident: AlarmEvent): WhyAnswer | string | undefined {
+  const known = found.get(incidentId(incident));
+  return typeof known === "object" && known.offset !== incident.oddest ? undefined : known;
+}
 
 /** Whether an incident goes on. */
 export const isOpen = (incident: AlarmEvent): boolean => incident.phase !== "ended";
@@ -105,7 +111,7 @@ export class Cards {
 
   private cardOf(incident: AlarmEvent): HTMLElement {
     const id = incidentId(incident);
-    const shape = JSON.stringify([incident.phase, incident.count, incident.rarity_events, incident.event === null, said(id), isAsked(id), verdictOf(id), found.has(id)]);
+    const shape = JSON.stringify([incident.phase, incident.count, incident.rarity_events, incident.event === null, incident.oddest, said(id), isAsked(id), verdictOf(id), foundOf(incident) !== undefined]);
     const known = this.known.get(id);
     if (known?.shape === shape) return known.element;
     // a person who is writing a note must not lose it
@@ -156,8 +162,8 @@ const VERDICTS = [
 
 function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTMLElement {
   const id = incidentId(incident);
-  const known = found.get(id);
-  const parts = typeof known === "object" ? known.parts : incident.parts;
+  const known = foundOf(incident);
+  const { event, parts } = typeof known === "object" ? known : incident;
   const { note, verdict, refused } = said(id);
   const open = isOpen(incident);
   const judged = verdictOf(id);
@@ -171,13 +177,13 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
     { class: `incident ${isOdd(incident) ? "open" : open ? "normal" : "over"}` },
     h("div", { class: "head" }, h(inStream ? "h3" : "h2", {}, kindWords(incident.kind, incident.field, incident.event !== null)), inStream ? null : h("a", { href: link, class: "stream" }, h("bdi", {}, incident.stream)),
       h("span", { class: "since" }, `${sinceWords(incident)} `, timeElement(incident), incident.time ? ` (${clock(incident.time)})` : null)),
-    h("p", { class: "text" }, eventElement(incident.event, parts)),
+    h("p", { class: "text" }, eventElement(event, parts)),
     h("p", { class: "facts", title: MEANS.incident }, facts.join(" · ")),
     isOverdue(incident) ? typeof known === "string" && known !== "" ? h("p", { class: "instead" }, known) : null : instead(incident.stream, parts, known),
     judged === null ? null : h("p", { class: "verdict" }, judged),
     note ? h("p", { class: "note" }, note) : null,
     h("div", { class: "actions" },
-      incident.event !== null && h("a", { class: "button", href: `${link}/event/${incident.began}` }, "Why"),
+      incident.event !== null && h("a", { class: "button", href: `${link}/event/${incident.oddest}` }, "Why"),
       incident.event === null && incident.began > 0 && h("a", { class: "button", href: `${link}/event/${incident.began - 1}` }, "What came last"),
       h("button", { type: "button", onclick: () => (say(muteId(incident), { mutedUntil: Date.now() + DAY_MS }), redraw()), title: "Hides incidents of this kind in this stream for a day, in this browser alone" }, "Mute for a day"),
       // of an event that did not come the daemon can learn nothing
@@ -231,13 +237,13 @@ const WAIT_MS_MAX = 60_000;
 /** Finds out of the newest incidents, one after another, what they do not say themselves. */
 export async function explain(signal: AbortSignal, newest: () => AlarmEvent[], redraw: () => void): Promise<void> {
   const isAsked = (i: AlarmEvent) =>
-    !found.has(incidentId(i)) && (later.get(incidentId(i))?.at ?? 0) <= Date.now() && (isOverdue(i) || (i.event !== null && !i.parts.some((part) => part.expected)));
+    foundOf(i) === undefined && (later.get(incidentId(i))?.at ?? 0) <= Date.now() && (isOverdue(i) || (i.event !== null && (i.event_offset !== i.oddest || !i.parts.some((part) => part.expected))));
   while (!signal.aborted) {
     const next = newest().find((i, place) => place < (isOverdue(i) ? SILENCES_ASKED_MAX : ASKED_MAX) && isAsked(i));
     if (next && !document.hidden) {
       const id = incidentId(next);
       try {
-        found.set(id, isOverdue(next) ? await silenceOf(next, signal) : await daemon.why(next.stream, next.began, { seconds: 5, signal }));
+        found.set(id, isOverdue(next) ? await silenceOf(next, signal) : await daemon.why(next.stream, next.oddest, { seconds: 5, signal }));
         later.delete(id);
       } catch (error) {
         // one that cannot be answered now keeps no other waiting, and is asked for again

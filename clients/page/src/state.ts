@@ -47,12 +47,7 @@ export class State extends EventTarget {
   }
 
   add(incidents: AlarmEvent[]): void {
-    for (const incident of incidents) {
-      const id = incidentId(incident);
-      // the event that an incident began with stays the one that is shown
-      const before = this.incidents.get(id);
-      this.incidents.set(id, before && before.event !== null ? { ...incident, event: before.event, parts: before.parts } : incident);
-    }
+    for (const incident of incidents) this.incidents.set(incidentId(incident), incident);
     if (this.incidents.size > INCIDENTS_MAX) {
       for (const old of this.latest().slice(INCIDENTS_MAX)) this.incidents.delete(incidentId(old));
     }

@@ -191,7 +191,7 @@ function rowElement(row: StreamRow): HTMLElement {
     cell("rate", rate(row.events_per_second)),
     cell("bits", spark(row.trend ?? []), h("span", { class: "figure" }, bits(row.recent_bits))),
     cell("skill", percent(row.skill)),
-    cell("incident", incident ? h("a", { href: `#/stream/${encodeURIComponent(row.stream)}${incident.began < row.offset ? `/event/${incident.began}` : ""}`, class: open ? "open" : "over" }, `${kindShort(incident.kind)} `, h("span", { class: "dim", title: ago(incident.time) }, short(incident.time))) : h("span", { class: "dim" }, "none")),
+    cell("incident", incident ? h("a", { href: `#/stream/${encodeURIComponent(row.stream)}${incident.began < row.offset ? `/event/${incident.oddest}` : ""}`, class: open ? "open" : "over" }, `${kindShort(incident.kind)} `, h("span", { class: "dim", title: ago(incident.time) }, short(incident.time))) : h("span", { class: "dim" }, "none")),
     cell("drift", row.drift ? `${row.drift.field ?? "surprise"}, ${count(row.offset - row.drift.began)} ago` : h("span", { class: "dim" }, "none")),
     cell("events", count(row.offset)));
 }
