@@ -93,7 +93,7 @@ else {
       await shows(odd, `${link}/event`);
       await harmless(`${link}/event`);
       await scene.open(`${link}/learner`);
-      await scene.page.locator(".lane h3", { hasText: FIELD }).waitFor(WAIT);
+      await scene.page.locator(".graph summary", { hasText: FIELD }).waitFor(WAIT);
       await harmless(`${link}/learner`);
     }
     await scene.sound("a learner of hostile names");

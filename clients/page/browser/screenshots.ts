@@ -8,6 +8,7 @@ import { pictured } from "./pictured";
 
 const [from = "scene", folder = "pictures", format = "webp", only = ""] = process.argv.slice(2);
 const own = from === "scene" ? await pictured() : null;
+const quiet = own && (!only || only.includes("quiet")) ? await pictured(true) : null;
 const url = own?.url ?? from;
 mkdirSync(folder, { recursive: true });
 
@@ -30,20 +31,34 @@ const list = (await (await fetch(`${url}/api/v1/alarms?limit=50`)).json()) as { 
 const odd = list.alarms.filter((a) => a.event !== null).sort((a, b) => b.rarity_events - a.rarity_events)[0];
 const stream = odd?.stream ?? "";
 /** The stream of which most can be learnt, in bits of an event, shows what replays tell. */
-const { streams } = (await (await fetch(`${url}/api/v1/streams`)).json()) as { streams: { stream: string; offset: number; skill: number | null; recent_bits: number | null }[] };
+const { streams } = (await (await fetch(`${url}/api/v1/streams`)).json()) as { streams: { stream: string; offset: number; skill: number | null; recent_bits: number | null; schema: { fields: { kind: string }[] } }[] };
 const worth = (row: { skill: number | null; recent_bits: number | null }) => (row.skill ?? 0) * (row.recent_bits ?? 0);
 const replayed = [...streams].sort((a, b) => worth(b) - worth(a))[0];
-const views: [string, string][] = [
+/** The stream of numbers of which an incident is the rarest, or the first of them. */
+const numbers = streams.filter((row) => row.schema.fields.some(({ kind }) => kind === "number")).map((row) => row.stream);
+const number = list.alarms.find((a) => numbers.includes(a.stream))?.stream ?? numbers[0] ?? "";
+const views: [string, string, string?][] = [
   ["now", "#/now"],
+  ...(quiet ? [["quiet", "#/now", quiet.url] satisfies [string, string, string]] : []),
   ["streams", "#/streams"],
   ["stream", `#/stream/${stream}`],
+  ["number", `#/stream/${number}`],
   ["event", `#/stream/${stream}/event/${odd?.oddest ?? 0}`],
   ["learner", `#/stream/${stream}/learner`],
   ["replays", `#/replays/${replayed?.stream ?? ""}`],
   ["system", "#/system"],
 ];
-/** Views of which the pictures show more than the first screen. */
-const LONG = ["stream", "replays", "system"];
+/** Views of which the pictures show all, and not the first screen alone. */
+const LONG = ["now", "quiet", "stream", "number", "event", "replays", "system"];
+
+/** Waits until each stream has had events in so many minutes that there is a line of them to draw. */
+async function lines(): Promise<void> {
+  for (let left = 400; left > 0; left--) {
+    const { streams } = (await (await fetch(`${url}/api/v1/streams?trend=1`)).json()) as { streams: { trend?: (number | null)[] }[] };
+    if (streams.every(({ trend }) => (trend ?? []).filter((bits) => bits !== null).length >= 3)) return;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
 
 /** Replays to show side by side: the stream's own course, and what a learner makes of its second half that begins there. */
 async function replay(): Promise<void> {
@@ -62,24 +77,28 @@ async function replay(): Promise<void> {
 }
 if (replayed && (!only || "replays".includes(only.split("-")[0]!))) await replay();
 
+if (own && (!only || only.includes("streams"))) await lines();
+
 for (const [look, options] of Object.entries<{ dark?: boolean; phone?: boolean }>(LOOKS)) {
   const context = await browser(options);
   const page = context.pages()[0] ?? (await context.newPage());
-  for (const [name, hash] of views) {
+  for (const [name, hash, where = url] of views) {
     if (only && !`${name}-${look}`.includes(only)) continue;
-    await page.goto(`${url}/${hash}`);
-    await page.waitForTimeout(name === "stream" || name === "now" ? 4500 : 2500);
+    await page.goto(`${where}/${hash}`);
+    await page.waitForTimeout(["stream", "number", "now"].includes(name) ? 6500 : 3000);
     const session = await context.newCDPSession(page);
     const size = page.viewportSize()!;
     if (LONG.includes(name)) {
-      const height = Math.min(options.phone ? 2000 : 1700, await page.evaluate(() => document.documentElement.scrollHeight));
+      // no part is cut off; the bar of a phone lies below all
+      const height = Math.max(size.height, await page.evaluate(() => document.documentElement.scrollHeight));
       await page.setViewportSize({ ...size, height });
       await page.waitForTimeout(1500);
     }
-    const shot = await session.send("Page.captureScreenshot", { format: format as "webp", ...(format === "webp" ? { quality: 75 } : {}) });
+    const shot = await session.send("Page.captureScreenshot", { format: format as "webp", ...(format === "webp" ? { quality: 60 } : {}) });
     await page.setViewportSize(size);
     writeFileSync(`${folder}/${name}-${look}.${format}`, Buffer.from(shot.data, "base64"));
   }
   await context.close();
 }
 await own?.end();
+await quiet?.end();

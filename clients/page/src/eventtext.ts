@@ -66,7 +66,7 @@ function isElement(name: string, data: unknown): boolean {
 }
 
 /** Texts are shown up to so many characters; the view of one event shows all. */
-const SHOWN_MAX = 400;
+const SHOWN_MAX = 240;
 
 /** What a person said of an incident, as it stands in a log. */
 function feedbackWords({ offset, verdict, label }: Feedback): string {
