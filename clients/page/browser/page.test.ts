@@ -329,6 +329,34 @@ if (!program()) {
     await scene.sound("system");
   });
 
+  test("a record of many fields shows some, says so, and a person chooses others", TEST, async () => {
+    const next = chance(21);
+    await scene.daemon.post("many", Array.from({ length: 400 }, () => ({ data: Object.fromEntries(Array.from({ length: 16 }, (_, field) => [`n${field}`, Math.round(100 * next())])) })));
+    await scene.open("#/stream/many");
+    const choice = scene.page.locator("details.folded", { hasText: "fields are shown" });
+    await choice.locator("summary", { hasText: "6 of 16 fields are shown on this page" }).waitFor(WAIT);
+    const fans = scene.page.locator(".fan:visible");
+    await until("fans", () => fans.count(), (fans) => fans === 6);
+    await choice.locator("summary").click();
+    await choice.getByLabel("n9", { exact: true }).check();
+    await choice.locator("summary", { hasText: "7 of 16" }).waitFor(WAIT);
+    await scene.page.locator(".fan:visible", { hasText: "n9" }).waitFor(WAIT);
+    await scene.page.locator(".losses .field", { hasText: "n9" }).waitFor(WAIT);
+    await choice.getByLabel("n0", { exact: true }).uncheck();
+    await scene.page.locator(".losses .field", { hasText: "n0" }).waitFor({ state: "detached", ...WAIT });
+    await until("fans", () => fans.count(), (fans) => fans === 6);
+    for (let field = 10; field < 16; field++) await choice.getByLabel(`n${field}`, { exact: true }).check();
+    await choice.locator("summary", { hasText: "12 of 16" }).waitFor(WAIT);
+    assert.equal(await choice.getByLabel("n0", { exact: true }).isDisabled(), true, "no more fit");
+    await scene.sound("a stream of many fields");
+    // of its model one field is drawn, and others when they are asked for
+    await scene.open("#/stream/many/learner");
+    await scene.page.locator(".lane").waitFor(WAIT);
+    await scene.page.locator(".graph summary", { hasText: "4 more fields" }).click();
+    await scene.page.locator(".graph summary", { hasText: "n15" }).click();
+    await until("lanes", () => scene.page.locator(".lane:visible").count(), (lanes) => lanes === 2);
+  });
+
   test("what cannot be read of the metrics is not said to be zero", TEST, async () => {
     const facts = async () => new Map(await scene.page.locator("dl.facts > div").evaluateAll((all) => all.map((one) => [one.querySelector("dt")!.textContent!.trim(), one.querySelector("dd")!.textContent!] as const)));
     const rows = async () => new Map(await scene.page.locator("table.wide tr").evaluateAll((all) => all.map((one) => [one.querySelector("th")!.textContent!, one.querySelector("td")!.textContent!] as const)));
@@ -575,6 +603,7 @@ if (!program()) {
     await card.locator(".event", { hasText: "tick" }).waitFor(WAIT);
     assert.deepEqual(await counts(), [1, 1, 1, 1]);
     assert.equal(await card.count(), 1);
+    assert.equal(await card.locator("h2").textContent(), "An event came late");
     // what is muted does not count, wherever it is counted
     if ((await scene.page.locator("li.incident.open").count()) > 0) {
       const first = (await scene.page.locator("li.incident.open").first().elementHandle())!;

@@ -2,6 +2,7 @@
 
 import type { HistoryAnswer, LearnerDescription, Prediction, StatusAnswer, StreamRow } from "surmise";
 import { symbolText } from "../src/eventtext";
+import { expertsMax } from "../src/quality";
 import { between, bits, count, fieldWords, gap, kindShort, num, percent, rate } from "../src/format";
 
 /** A probability at the end of a bar. */
@@ -47,7 +48,7 @@ export function losses({ windows }: HistoryAnswer, status: StatusAnswer): string
   ];
   for (const { name: field, kind } of status.schema.fields) {
     const own = windows.at(-1)!.experts.filter(([name]) => name === field || name.startsWith(`${field}/`));
-    const experts = own.filter(([name]) => name !== field).sort((a, b) => a[1] - b[1]).filter(([name], i) => i < 6 || name === `${field}/network`);
+    const experts = own.filter(([name]) => name !== field).sort((a, b) => a[1] - b[1]).filter(([name], i) => i < expertsMax(status.schema.fields.length) || name === `${field}/network`);
     for (const name of own.length > 0 ? [field, ...experts.map(([name]) => name)] : []) {
       rows.push([name === field ? fieldWords(field, kind) : name.slice(field.length + 1), ...shown.map((window) => cell(window.experts.find(([known]) => known === name)?.[1]))]);
     }

@@ -75,7 +75,7 @@ export function between(low: number | undefined, high: number | undefined, say: 
 }
 
 /** The name of a field for people: the time between events is a field that nobody has named. */
-export const fieldWords = (name: string, kind: string | undefined): string => (kind === "gap" ? "time between events" : name);
+export const fieldWords = (name: string, kind: string | undefined, hasTime = true): string => (kind === "gap" ? `time between ${hasTime ? "events" : "arrivals"}` : name);
 
 /** How long something takes that is mostly brief: "12 µs", "4.2 ms". */
 export const brief = (seconds: number): string => (seconds < 1e-3 ? `${num(seconds * 1e6)} µs` : gap(seconds));

@@ -8,7 +8,8 @@ import { count, fieldWords, fixed, num, percent, span } from "./format";
 import { rareTable } from "./surprising";
 
 const TITLES: Record<string, string> = { minute: "Minute", hour: "Hour", day: "Day", ever: "Ever" };
-const EXPERTS_MAX = 6;
+/** Predictors that are listed of a field: of several fields fewer. */
+export const expertsMax = (fields: number): number => (fields > 2 ? 3 : 6);
 
 /** A table of losses: what is predicted, the best simple experts, and every expert of every field. */
 export function losses(windows: LossWindow[], status: StatusAnswer, choice: Pick<FieldChoice, "has">): HTMLElement {
@@ -27,6 +28,7 @@ export function losses(windows: LossWindow[], status: StatusAnswer, choice: Pick
     line("Best simple predictor of each field", (w) => w.simple_bits_per_event, "simple"),
   ];
   let [left, unlisted] = [0, 0];
+  const most = expertsMax(fields.filter((field) => choice.has(field)).length);
   for (const { name: field, kind } of status.schema.fields) {
     const own = choice.has(field) ? ever.experts.filter(([name]) => fieldOf(name) === field) : [];
     if (own.length === 0) {
@@ -36,7 +38,7 @@ export function losses(windows: LossWindow[], status: StatusAnswer, choice: Pick
     const at = (w: LossWindow, name: string) => w.experts.find(([n]) => n === name)?.[1];
     rows.push(line(h("bdi", {}, fieldWords(field, kind)), (w) => at(w, field), "field"));
     const experts = own.filter(([name]) => name !== field).sort((a, b) => a[1] - b[1]);
-    const listed = experts.filter(([name], i) => i < EXPERTS_MAX || name.endsWith("/network"));
+    const listed = experts.filter(([name], i) => i < most || name.endsWith("/network"));
     unlisted += experts.length - listed.length;
     for (const [name] of listed) {
       const short = name.slice(field.length + 1);
@@ -46,7 +48,7 @@ export function losses(windows: LossWindow[], status: StatusAnswer, choice: Pick
   const table = h("table", { class: "losses" }, h("thead", {}, head), h("tbody", {}, ...rows));
   const said = [
     left > 0 && `The first two rows are of all fields; ${count(left)} of them ${left === 1 ? "has" : "have"} no rows here. The daemon keeps rows of the first 16.`,
-    unlisted > 0 && `Of each field its best ${EXPERTS_MAX} predictors and its network are listed; ${count(unlisted)} others are not.`,
+    unlisted > 0 && `Of each field its best ${most} predictors and its network are listed; ${count(unlisted)} others are not.`,
   ].filter(Boolean);
   return said.length === 0 ? table : h("div", {}, table, h("p", { class: "facts" }, said.join(" ")));
 }
