@@ -34,8 +34,8 @@ const stream = odd?.stream ?? "";
 const { streams } = (await (await fetch(`${url}/api/v1/streams`)).json()) as { streams: { stream: string; offset: number; skill: number | null; recent_bits: number | null; schema: { fields: { kind: string }[] } }[] };
 const worth = (row: { skill: number | null; recent_bits: number | null }) => (row.skill ?? 0) * (row.recent_bits ?? 0);
 const replayed = [...streams].sort((a, b) => worth(b) - worth(a))[0];
-/** The stream of numbers of which an incident is the rarest, or the first of them. */
-const numbers = streams.filter((row) => row.schema.fields.some(({ kind }) => kind === "number")).map((row) => row.stream);
+/** The stream of numbers alone of which there was an incident last, or the first of them. */
+const numbers = streams.filter((row) => row.schema.fields.every(({ kind }) => kind === "number" || kind === "gap")).map((row) => row.stream);
 const number = list.alarms.find((a) => numbers.includes(a.stream))?.stream ?? numbers[0] ?? "";
 const views: [string, string, string?][] = [
   ["now", "#/now"],
@@ -84,6 +84,8 @@ for (const [look, options] of Object.entries<{ dark?: boolean; phone?: boolean }
   const page = context.pages()[0] ?? (await context.newPage());
   for (const [name, hash, where = url] of views) {
     if (only && !`${name}-${look}`.includes(only)) continue;
+    // of what differs little from others there is one picture less
+    if (look === "phone-dark" && ["number", "quiet"].includes(name)) continue;
     await page.goto(`${where}/${hash}`);
     await page.waitForTimeout(["stream", "number", "now"].includes(name) ? 6500 : 3000);
     const session = await context.newCDPSession(page);
@@ -94,7 +96,7 @@ for (const [look, options] of Object.entries<{ dark?: boolean; phone?: boolean }
       await page.setViewportSize({ ...size, height });
       await page.waitForTimeout(1500);
     }
-    const shot = await session.send("Page.captureScreenshot", { format: format as "webp", ...(format === "webp" ? { quality: 60 } : {}) });
+    const shot = await session.send("Page.captureScreenshot", { format: format as "webp", ...(format === "webp" ? { quality: LONG.includes(name) ? 45 : 70 } : {}) });
     await page.setViewportSize(size);
     writeFileSync(`${folder}/${name}-${look}.${format}`, Buffer.from(shot.data, "base64"));
   }

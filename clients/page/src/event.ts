@@ -81,7 +81,7 @@ function explanation(why: WhyAnswer, link: string, fields: Field[], incident: Pi
     return isSought(part, kindOf(part.name), why.event?.data) ? "not in the log" : "–";
   };
 
-  const nameOf = (name: string) => (name === "end" ? "end of the key" : kindOf(name) === undefined && typeof why.event?.data === "string" ? `after “${name}”` : fieldWords(name, kindOf(name), why.event?.time !== undefined));
+  const nameOf = (name: string) => (name === "end" ? "end of the key" : kindOf(name) === undefined && typeof why.event?.data === "string" ? `${name}, in the line` : fieldWords(name, kindOf(name), why.event?.time !== undefined));
   const total = why.parts.reduce((sum, part) => sum + Math.max(0, part.surprise_bits), 0);
   const rows = why.parts.map((part) => {
     // on a phone each part is a block, and each cell says what it is
