@@ -84,7 +84,8 @@ fn past(http: &Http, asked: &PlotQuestion<'_>, offset: u64) -> Vec<Value> {
     let query = [("from", offset.saturating_sub(count).to_string()), ("count", count.to_string())];
     let path = format!("/api/v1/streams/{}/events", segment(asked.stream));
     let Ok(logged) = http.get::<LoggedEvents>(&path, &query) else { return Vec::new() };
-    let events = logged.events.into_iter().filter(|logged| logged.offset < offset).map(|logged| logged.event);
+    let events = logged.events.into_iter().filter(|logged| logged.offset < offset);
+    let events = events.filter_map(|logged| serde_json::from_str::<Value>(logged.event.get()).ok());
     events.filter(|event| asked.key.is_none() || event["key"].as_str() == asked.key).collect()
 }
 

@@ -545,7 +545,9 @@ export interface LearnerDescription {
 
 /** One event of the log. */
 export interface LoggedEvent {
-  /** The event, as it would be sent; null if JSON cannot carry it. */
+  /** When the daemon received it, RFC 3339, if that is known; it takes the place of a time that the event lacks. */
+  arrival?: string;
+  /** The event, as it would be sent, with its fields in their order; null if JSON cannot carry it. */
   event: EventJson | null;
   /** Its offset. */
   offset: number;

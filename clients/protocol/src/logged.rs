@@ -1,9 +1,12 @@
 //! Events of the log, as the daemon gives them back.
 
+use crate::line::EventLine;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use surmise_event::{Record, format_time};
 
 /// A part of a stream's log (`GET /api/v1/streams/{stream}/events`).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoggedEvents {
     /// The name of the stream.
@@ -17,11 +20,25 @@ pub struct LoggedEvents {
 }
 
 /// One event of the log.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoggedEvent {
     /// Its offset.
     pub offset: u64,
-    /// The event, as it would be sent; null if JSON cannot carry it.
-    pub event: serde_json::Value,
+    /// When the daemon received it, RFC 3339, if that is known; it takes the place of a time that the event lacks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrival: Option<String>,
+    /// The event, as it would be sent, with its fields in their order; null if JSON cannot carry it.
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Value"))]
+    pub event: Box<RawValue>,
+}
+
+impl LoggedEvent {
+    /// A record of the log at its offset.
+    pub fn of(offset: u64, record: &Record) -> LoggedEvent {
+        // a value of JSON would lose the order of the fields, which is that of a stream's schema
+        let line = EventLine { seq: None, stream: None, record: record.clone() };
+        let event = serde_json::value::to_raw_value(&line).unwrap_or_else(|_| RawValue::NULL.to_owned());
+        LoggedEvent { offset, arrival: record.arrival_us.map(format_time), event }
+    }
 }

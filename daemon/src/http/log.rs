@@ -11,12 +11,12 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use surmise_protocol::{LoggedEvent, LoggedEvents, event_json};
+use surmise_protocol::{LoggedEvent, LoggedEvents};
 use surmise_store::{Store, StoreError};
 
 /// Events that an answer has, unless the query says how many, and at most.
 const EVENTS_DEFAULT: usize = 20;
-const EVENTS_MAX: usize = 200;
+const EVENTS_MAX: usize = 1000;
 
 /// Where the events begin.
 pub const FROM: Parameter =
@@ -65,7 +65,7 @@ fn read(
         for logged in &group.records {
             let next = offset + logged.record.offsets(every_byte);
             if next > from {
-                events.push(LoggedEvent { offset, event: event_json(&logged.record) });
+                events.push(LoggedEvent::of(offset, &logged.record));
             }
             offset = next;
             if events.len() >= count {

@@ -199,6 +199,8 @@ class LoggedEvent(Answer):
     """One event of the log."""
 
     offset: int = 0
+    arrival: Optional[str] = None
+    """When the daemon received it, if that is known; it takes the place of a time that the event lacks."""
     event: Optional[dict[str, Any]] = None
     """The event as it would be sent."""
 
