@@ -14,13 +14,14 @@ pub(crate) struct RecordingArgs {
     /// Files, in order; several are one stream. `-` is standard input. gzip, zstd and bzip2 are decompressed.
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// How the files are streams: bytes, text, tokens, lines, csv, ndjson. By default, their names and content tell.
+    /// How the files are streams: bytes, text, tokens, lines, csv, ndjson, parquet. Names and content tell by default.
     ///
     /// bytes, text: every byte is an event of one sequence.
     /// tokens: each line is one key's sequence of symbols separated by blanks, and its end is an event.
     /// lines: each line that is not blank is an event.
     /// csv: one event a row, mostly behind a header; separated by , ; | or tabs.
     /// ndjson: events as on the wire, one JSON object a line.
+    /// parquet: one event a row; a column of timestamps is the time.
     #[arg(long, value_name = "FORMAT", verbatim_doc_comment)]
     pub(crate) format: Option<Format>,
     /// What a field holds: category, number, bytes (text), gap or ignore; by default, the first rows tell.

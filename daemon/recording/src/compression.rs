@@ -29,12 +29,11 @@ const BZIP2_BLOCKS: [&[u8]; 2] = [b"1AY&SY", b"\x17rE8P\x90"];
 const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
 
 /// The first bytes of files that are not read, what they are, and a command that makes lines of them.
-const UNREADABLE: [(&[u8], &str, &str); 5] = [
+const UNREADABLE: [(&[u8], &str, &str); 4] = [
     (b"\xfd7zXZ\0", "xz", "xz -dc"),
     (b"PK\x03\x04", "a zip archive", "unzip -p"),
     (b"\x04\x22\x4d\x18", "lz4", "lz4 -dc"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "7z x -so"),
-    (b"PAR1", "parquet", "duckdb -csv -c 'FROM …'"),
 ];
 
 /// Bytes by which every compression is told: bzip2 has a digit and the mark of its first block behind `BZh`.
@@ -300,7 +299,7 @@ pub(crate) mod tests {
         let mut bytes = b"\x5a\x2a\x4d\x18\x03\0\0\0abc".to_vec();
         bytes.extend(compress(Compression::Zstd, b"text", 1));
         assert_eq!(read(&bytes).unwrap(), (b"text".to_vec(), Some(Compression::Zstd)));
-        for head in ["PK\x03\x04....", "\u{4}\"M\u{18}......", "PAR1......"] {
+        for head in ["PK\x03\x04....", "\u{4}\"M\u{18}......"] {
             assert!(read(head.as_bytes()).unwrap_err().to_string().contains("into surmise"), "{head}");
         }
         assert_eq!(read(b"BZhello, this is text").unwrap().1, None);

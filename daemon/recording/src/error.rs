@@ -45,7 +45,7 @@ pub enum UsageError {
     #[error("{} is a directory; name files", .0.display())]
     Directory(PathBuf),
     /// A key or a time can only be a column.
-    #[error("a recording of {} has no column {column:?}; --key and --time go with csv and ndjson", format.name())]
+    #[error("a recording of {} has no column {column:?}; --key and --time go with csv, ndjson and parquet", format.name())]
     NoColumns {
         /// The format.
         format: Format,

@@ -19,12 +19,14 @@ pub enum Format {
     Csv,
     /// Events as on the wire, one JSON object a line.
     Ndjson,
+    /// A Parquet file: one event a row.
+    Parquet,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Format; 6] =
-        [Format::Bytes, Format::Text, Format::Tokens, Format::Lines, Format::Csv, Format::Ndjson];
+    pub const ALL: [Format; 7] =
+        [Format::Bytes, Format::Text, Format::Tokens, Format::Lines, Format::Csv, Format::Ndjson, Format::Parquet];
 
     /// The name of the format on the command line and in JSON.
     pub fn name(self) -> &'static str {
@@ -35,13 +37,14 @@ impl Format {
             Format::Lines => "lines",
             Format::Csv => "csv",
             Format::Ndjson => "ndjson",
+            Format::Parquet => "parquet",
         }
     }
 
     /// Whether records have columns, which a key or a time can be named by.
     pub fn has_columns(self) -> bool {
         match self {
-            Format::Csv | Format::Ndjson => true,
+            Format::Csv | Format::Ndjson | Format::Parquet => true,
             Format::Bytes | Format::Text | Format::Tokens | Format::Lines => false,
         }
     }
@@ -50,7 +53,7 @@ impl Format {
     pub fn is_bytes(self) -> bool {
         match self {
             Format::Bytes | Format::Text => true,
-            Format::Tokens | Format::Lines | Format::Csv | Format::Ndjson => false,
+            Format::Tokens | Format::Lines | Format::Csv | Format::Ndjson | Format::Parquet => false,
         }
     }
 
@@ -58,7 +61,7 @@ impl Format {
     pub(crate) fn skips_byte_order_mark(self) -> bool {
         match self {
             Format::Tokens | Format::Lines | Format::Csv | Format::Ndjson => true,
-            Format::Bytes | Format::Text => false,
+            Format::Bytes | Format::Text | Format::Parquet => false,
         }
     }
 
@@ -68,6 +71,8 @@ impl Format {
         let name = COMPRESSED_NAMES.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
         let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_owned());
         match extension.as_deref() {
+            _ if head.starts_with(PARQUET_MAGIC) => Format::Parquet,
+            Some("parquet") => Format::Parquet,
             Some("csv" | "tsv") => Format::Csv,
             Some("ndjson" | "jsonl") => Format::Ndjson,
             Some("tokens" | "seq") => Format::Tokens,
@@ -105,6 +110,9 @@ impl FromStr for Format {
         })
     }
 }
+
+/// The first bytes of a Parquet file, and the last ones.
+pub(crate) const PARQUET_MAGIC: &[u8] = b"PAR1";
 
 /// How the names of compressed files end, which says nothing of what is in them.
 const COMPRESSED_NAMES: [&str; 5] = [".gz", ".zst", ".zstd", ".bz2", ".gzip"];

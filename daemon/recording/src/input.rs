@@ -3,6 +3,7 @@
 use crate::compression::{BoxedReader, Compression, check_is_no_archive, decompress};
 use crate::encoding::Encoding;
 use crate::error::{SourceError, UsageError};
+use crate::format::PARQUET_MAGIC;
 use crate::oddity::OddityLog;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -31,6 +32,8 @@ pub(crate) struct InputFile {
     pub(crate) odd: OddityLog,
     /// Whether more may come while it is being read, as from a pipe or a terminal.
     pub(crate) live: bool,
+    /// The file itself, where it can be read at any place: it is neither a pipe nor compressed.
+    pub(crate) plain: Option<File>,
 }
 
 /// A reader that counts the bytes that went through, as they are in the file.
@@ -70,6 +73,18 @@ impl InputFile {
             self.reader.consume(BYTE_ORDER_MARK.len());
         }
         Ok(())
+    }
+
+    /// A file with the content that can be read at any place: the file itself, or a temporary one.
+    pub(crate) fn seekable(&mut self) -> Result<File, SourceError> {
+        if let Some(file) = self.plain.take() {
+            return Ok(file);
+        }
+        let copied = tempfile::tempfile().and_then(|mut copy| {
+            std::io::copy(&mut self.reader, &mut copy)?;
+            Ok(copy)
+        });
+        copied.map_err(|error| self.failed(error))
     }
 
     /// The error of a read from this file.
@@ -113,12 +128,14 @@ impl InputFiles {
     /// Opens the next file; none after the last one.
     pub(crate) fn next(&mut self) -> Result<Option<InputFile>, SourceError> {
         let Some(path) = self.paths.pop_front() else { return Ok(None) };
+        let mut plain = None;
         let (name, inner, live): (Arc<str>, BoxedReader, bool) = if is_stdin(&path) {
             ("standard input".into(), Box::new(std::io::stdin()), true)
         } else {
             let open = |error| SourceError::Open { file: path.display().to_string(), error };
             let file = File::open(&path).map_err(open)?;
             let live = !file.metadata().map_err(open)?.is_file();
+            plain = if live { None } else { Some(file.try_clone().map_err(open)?) };
             (path.display().to_string().into(), Box::new(file), live)
         };
         let failed = |error| SourceError::Read { file: name.to_string(), error };
@@ -128,15 +145,17 @@ impl InputFiles {
         if compression.is_some() {
             check_is_no_archive(reader.fill_buf().map_err(failed)?).map_err(failed)?;
         }
-        let (encoding, mark) = match self.as_bytes {
+        let plain = plain.filter(|_| compression.is_none());
+        let head = reader.fill_buf().map_err(failed)?;
+        let (encoding, mark) = match self.as_bytes || head.starts_with(PARQUET_MAGIC) {
             true => (Encoding::Utf8, 0),
-            false => Encoding::detect(reader.fill_buf().map_err(failed)?),
+            false => Encoding::detect(head),
         };
         if encoding != Encoding::Utf8 {
             reader.consume(mark);
             reader = with_whole_head(encoding.decode(reader), live);
         }
-        Ok(Some(InputFile { name, reader, compression, encoding, odd: self.odd.clone(), live }))
+        Ok(Some(InputFile { name, reader, compression, encoding, odd: self.odd.clone(), live, plain }))
     }
 
     /// A counter of the bytes read so far, of all files.

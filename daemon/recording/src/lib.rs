@@ -24,6 +24,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`RecordingForm`] writes records as files that are read back as the same ones.
+//!
 //! A new format is a variant of [`Format`] and a reader in `read`; the compiler names the places that have to know it.
 
 mod choice;
@@ -37,8 +39,11 @@ mod oddity;
 mod picture;
 mod read;
 mod reader;
+mod roles;
 mod source;
+mod symbol_hashes;
 mod times;
+mod write;
 
 pub use choice::{FieldChoice, KindChoice, UnknownFieldChoice};
 pub use compression::Compression;
@@ -49,5 +54,8 @@ pub use inspect::{Inspection, inspect, stream_of};
 pub use oddity::{Oddity, OddityKind, OddityLog};
 pub use picture::{FieldPicture, NumberPicture};
 pub use reader::{Item, SourceOptions, TableReading};
+pub use roles::ColumnRoles;
 pub use source::Source;
+pub use symbol_hashes::SymbolHashes;
 pub use times::{TimeFormat, TimeZoneName, UnknownTimeFormat, UnknownTimeZone};
+pub use write::{RecordWriter, RecordingForm, RecordingOutput, UnwritableForm, WriteError, WrittenColumns};

@@ -6,7 +6,7 @@ use crate::error::{SourceError, UsageError};
 use crate::format::Format;
 use crate::input::InputFiles;
 use crate::oddity::OddityLog;
-use crate::read::{bytes, lines, table, tokens, wire};
+use crate::read::{bytes, lines, parquet, table, tokens, wire};
 use crate::reader::{Item, Items, OpenedRecording, SourceOptions, TableReading};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -58,6 +58,7 @@ impl Source {
             Format::Lines => lines::open(first, files, options)?,
             Format::Csv => table::open(first, files, options)?,
             Format::Ndjson => wire::open(first, files, options)?,
+            Format::Parquet => parquet::open(first, files, options)?,
         };
         if encoding != Encoding::Utf8 {
             notes.push(format!("the text is {}", encoding.name()));

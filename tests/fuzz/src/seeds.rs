@@ -2,6 +2,7 @@
 
 use surmise_event::{Data, Datum, Limits, Record, Schema};
 use surmise_learner::{Learner, NetworkSize, Options};
+use surmise_recording::{Format, RecordingForm, WrittenColumns};
 use surmise_store::group::{GroupBuilder, Origin};
 
 fn texts(all: &[&str]) -> Vec<Vec<u8>> {
@@ -54,7 +55,30 @@ pub fn recordings() -> Vec<Vec<u8>> {
         format!("{}\n", LINES[2..6].join("\n")),
         "a;b;c\n1;2,5;x\n\n3;4;\"y\ny\"\n".to_owned(),
     ];
-    contents.iter().enumerate().map(|(i, text)| [&[i as u8], text.as_bytes()].concat()).collect()
+    let mut contents: Vec<Vec<u8>> = contents.into_iter().map(String::into_bytes).collect();
+    // before the one whose format is to be recognised
+    contents.insert(6, parquet());
+    contents.iter().enumerate().map(|(i, content)| [&[i as u8], content.as_slice()].concat()).collect()
+}
+
+/// A Parquet file of a few records.
+fn parquet() -> Vec<u8> {
+    let records: Vec<Record> = (0..9)
+        .map(|i| Record {
+            key: Some(format!("k{}", i % 2).into()),
+            time_us: Some(1_700_000_000_000_000 + i),
+            ..one(Datum::Number(i as f64 / 2.0))
+        })
+        .collect();
+    let mut columns = WrittenColumns::default();
+    records.iter().for_each(|record| columns.see(record));
+    let file = tempfile::NamedTempFile::new().expect("a file can be made");
+    let form = RecordingForm { format: Format::Parquet, compression: None };
+    let output = file.reopen().expect("a file can be opened twice");
+    let mut writer = form.begin(Box::new(output), columns).expect("the file can be written");
+    records.iter().for_each(|record| writer.write(record).expect("the file can be written"));
+    writer.finish().expect("the file can be written");
+    std::fs::read(file.path()).expect("the file can be read")
 }
 
 /// Learners of few fields and little memory, so that an input is short.

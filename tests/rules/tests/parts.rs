@@ -210,7 +210,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         folder: "daemon/recording",
-        holds: "files of several formats as records",
+        holds: "files of several formats as records, and records as files",
         never: "differ between `send` and `replay`; know the learner",
         uses: &["surmise-event", "surmise-protocol"],
         forbids: &["tokio"],

@@ -99,7 +99,7 @@ impl Columns {
 }
 
 /// Refuses options that name columns which are not there.
-fn check_names(names: &[Box<str>], options: &SourceOptions) -> Result<(), UsageError> {
+pub(crate) fn check_names(names: &[Box<str>], options: &SourceOptions) -> Result<(), UsageError> {
     let is_column = |name: &str| names.iter().any(|column| **column == *name);
     let all = || names.iter().map(|n| &**n);
     for (option, name) in [("--key", &options.key), ("--time", &options.time)] {

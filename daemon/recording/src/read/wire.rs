@@ -21,16 +21,25 @@ pub(crate) fn open(
     files: InputFiles,
     options: &SourceOptions,
 ) -> Result<OpenedRecording, SourceError> {
-    if let Some(choice) = options.fields.iter().find(|f| f.kind == KindChoice::Is(FieldKind::Gap)) {
-        return Err(UsageError::GapField(choice.name.clone()).into());
-    }
     if first.head()?.trim_ascii_start().starts_with(b"[") {
         return Err(UsageError::JsonArray(first.name.to_string()).into());
     }
     let lines = TextLines::new(first, files);
     let odd = lines.odd();
     let mut shaper = EventShaper::new(options, odd.clone());
-    let mut events = lines.filter_map(move |line| line.and_then(|l| shaper.read(&l)).transpose());
+    let events = lines.filter_map(move |line| line.and_then(|l| shaper.read(&l)).transpose());
+    open_events(events, options, &odd)
+}
+
+/// Opens events that have named values, whatever they were read of.
+pub(crate) fn open_events(
+    mut events: impl Iterator<Item = Result<Item, SourceError>> + Send + 'static,
+    options: &SourceOptions,
+    odd: &OddityLog,
+) -> Result<OpenedRecording, SourceError> {
+    if let Some(choice) = options.fields.iter().find(|f| f.kind == KindChoice::Is(FieldKind::Gap)) {
+        return Err(UsageError::GapField(choice.name.clone()).into());
+    }
     // as in the daemon, the first event with values says what the fields are for now
     let mut held = Vec::new();
     let mut schema = options.known.clone().unwrap_or_default();
@@ -74,7 +83,7 @@ fn infer(item: &Item, options: &SourceOptions) -> Result<Schema, Refusal> {
 }
 
 /// Makes records of lines, with keys, times and kinds as the caller chose them.
-struct EventShaper {
+pub(crate) struct EventShaper {
     options: SourceOptions,
     times: TimeReader,
     /// Whether the caller says what the fields are that may be the time of a log line.
@@ -83,7 +92,7 @@ struct EventShaper {
 }
 
 impl EventShaper {
-    fn new(options: &SourceOptions, odd: OddityLog) -> EventShaper {
+    pub(crate) fn new(options: &SourceOptions, odd: OddityLog) -> EventShaper {
         let chosen = options.fields.iter().map(|f| &f.name).chain(&options.key).any(|name| is_time_name(name));
         EventShaper {
             times: TimeReader::new(options.time_format.clone(), options.time_zone.as_ref()),
@@ -107,6 +116,20 @@ impl EventShaper {
             }
             Err(SourceError::Data { refusal, .. }) => {
                 self.odd.note(OddityKind::LeftOut, line.place(), refusal, &line.text)?;
+                Ok(None)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The event of a row of a table; none of a row that is left out.
+    pub(crate) fn read_row(&mut self, item: Item) -> Result<Option<Item>, SourceError> {
+        let Item { record, stream, file, line } = item;
+        let place = Place { file: &file, line };
+        match self.shape(EventLine { record, ..EventLine::default() }, place) {
+            Ok(EventLine { record, .. }) => Ok(Some(Item { record, stream, file, line })),
+            Err(SourceError::Data { refusal, .. }) => {
+                self.odd.note(OddityKind::LeftOut, place, refusal, "")?;
                 Ok(None)
             }
             Err(other) => Err(other),
