@@ -38,6 +38,8 @@ export interface Alarm {
   kind: AlarmKind;
   /** The label that a person gave to incidents of this kind (`crate::Feedback`). */
   label?: string;
+  /** The offset of its most unusual event so far, which may be before the event with which it was noticed, too. */
+  oddest: number;
   /** The offset of its latest unusual event. Of an overdue event it is the offset that the event would have. */
   offset: number;
   /** Where the incident stands. */
@@ -59,7 +61,7 @@ export interface AlarmAccount {
 }
 
 /**
- * An incident of a stream with the event that it began with, as the event `alarm` of
+ * An incident of a stream with the most unusual event since it was noticed, as the event `alarm` of
  * `/api/v1/streams/{stream}/watch` carries it.
  */
 export interface AlarmEvent {
@@ -69,6 +71,11 @@ export interface AlarmEvent {
   count: number;
   /** The unusual event, as it would be sent; null where there is none: an event that is overdue. */
   event: EventJson | null;
+  /**
+   * The offset of `event`. It is that of the incident's most unusual event, unless that came before the incident
+   * was noticed; `…/events/{offset}/why` has both.
+   */
+  event_offset: number;
   /** The excess of the event, in bits: the sum over its parts. */
   excess_bits: number;
   /** The field that is most unusual, if it is one field. */
@@ -79,6 +86,8 @@ export interface AlarmEvent {
   kind: AlarmKind;
   /** The label that a person gave to incidents of this kind (`crate::Feedback`). */
   label?: string;
+  /** The offset of its most unusual event so far, which may be before the event with which it was noticed, too. */
+  oddest: number;
   /** The offset of its latest unusual event. Of an overdue event it is the offset that the event would have. */
   offset: number;
   /**
@@ -106,7 +115,7 @@ export type AlarmKind = "value" | "new" | "run" | "level" | "spread" | "flat" | 
 
 /** The latest incidents of a stream (`GET /api/v1/streams/{stream}/alarms`), the latest first. */
 export interface AlarmList {
-  /** The incidents, each as it stands now, with the event that it began with. */
+  /** The incidents, each as it stands now, with the most unusual event since it was noticed. */
   alarms: AlarmEvent[];
   /** Incidents that began, as far back as checkpoints know. */
   begun: number;
@@ -496,6 +505,8 @@ export interface IncidentMark {
   began: number;
   /** What is unusual. */
   kind: AlarmKind;
+  /** The offset of its most unusual event so far. */
+  oddest: number;
   /** Where it stands. */
   phase: AlarmPhase;
   /** The time of its first event, RFC 3339. */

@@ -67,7 +67,7 @@ export class Surprising {
     const link = (offset: number) => `#/stream/${encodeURIComponent(this.name)}/event/${offset}`;
     const rarest = (a: Item, b: Item): number => b.rarity - a.rarity;
     const began = incidents.filter((i) => i.event !== null).map((i): Item =>
-      ({ offset: i.event_offset ?? i.oddest, rarity: i.rarity_events, about: kindWords(i.kind, i.field, true), when: ago(i.time), element: eventElement(i.event, i.parts) }));
+      ({ offset: i.event_offset, rarity: i.rarity_events, about: kindWords(i.kind, i.field, true), when: ago(i.time), element: eventElement(i.event, i.parts) }));
     const kept = (this.list?.surprises ?? []).filter((s) => this.texts.has(s.offset)).map((s): Item => {
       const event = this.texts.get(s.offset) ?? null;
       const element = event ? eventElement(event, []) : h("span", {}, `Event ${count(s.offset)}`, h("span", { class: "dim" }, ", which the log no longer has"));

@@ -223,7 +223,7 @@ test("what was expected is said in a few words", () => {
 });
 
 test("streams are filtered, sorted and grouped", () => {
-  const rows = [row("web-1", { events_per_second: 3 }), row("web-2", { failed: "broken" }), row("db.a", { last_incident: { kind: "value", phase: "begins", began: 1, time: "2026-01-01T00:00:00Z" } })];
+  const rows = [row("web-1", { events_per_second: 3 }), row("web-2", { failed: "broken" }), row("db.a", { last_incident: { kind: "value", phase: "begins", began: 1, oddest: 1, time: "2026-01-01T00:00:00Z" } })];
   const names = (list: StreamRow[]) => list.map((r) => r.stream);
   assert.deepEqual(names(arrange(rows, "rate", true, "WEB")), ["web-1", "web-2"]);
   assert.deepEqual(names(arrange(rows, "name", false, "")), ["db.a", "web-1", "web-2"]);
@@ -263,7 +263,7 @@ test("a page that is left open for a day does not grow", () => {
   for (let i = 0; i < 300_000; i++) seen.add(outcome(i));
   assert.ok(seen.latest.length <= 600 && seen.hasKeys);
   const state = new State();
-  const incident = (i: number): AlarmEvent => ({ stream: "s", kind: "value", phase: "begins", began: i, offset: i, count: 1, rarity_events: 1e4, event: null, surprise_bits: 1, excess_bits: 1, parts: [], time: new Date(i * 1000).toISOString() });
+  const incident = (i: number): AlarmEvent => ({ stream: "s", kind: "value", phase: "begins", began: i, oddest: i, event_offset: i, offset: i, count: 1, rarity_events: 1e4, event: null, surprise_bits: 1, excess_bits: 1, parts: [], time: new Date(i * 1000).toISOString() });
   for (let i = 0; i < 5000; i++) state.add([incident(i)]);
   assert.ok(state.incidents.size <= 400);
   assert.equal(state.latest()[0]!.began, 4999);
