@@ -17,14 +17,14 @@ use surmise_config::SyslogSink;
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Where messages go.
-enum Target {
+enum SyslogTarget {
     Udp(String),
     Tcp(String),
     Unix(String),
 }
 
 /// An open way there.
-enum Connection {
+enum SyslogConnection {
     Udp(UdpSocket),
     Tcp(TcpStream),
     Unix(UnixDatagram),
@@ -33,24 +33,24 @@ enum Connection {
 /// What sends messages of syslog.
 pub struct SyslogSender {
     /// None if the configuration names no place, which its check refuses.
-    target: Option<Target>,
+    target: Option<SyslogTarget>,
     writer: LineWriter,
-    connection: Option<Connection>,
+    connection: Option<SyslogConnection>,
 }
 
 impl SyslogSender {
     /// What sends where a rule says. It connects with the first message.
     pub fn new(rule: &SyslogSink) -> SyslogSender {
-        let udp = rule.udp.clone().map(Target::Udp);
-        let target = udp.or(rule.tcp.clone().map(Target::Tcp)).or(rule.unix.clone().map(Target::Unix));
+        let udp = rule.udp.clone().map(SyslogTarget::Udp);
+        let target = udp.or(rule.tcp.clone().map(SyslogTarget::Tcp)).or(rule.unix.clone().map(SyslogTarget::Unix));
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let writer = LineWriter::new(rule.facility, &host, std::process::id());
         SyslogSender { target, writer, connection: None }
     }
 
     /// The way that is open, unless the other side has closed it; or a new one.
-    fn connection(&mut self) -> io::Result<Connection> {
-        match self.connection.take().filter(Connection::is_open) {
+    fn connection(&mut self) -> io::Result<SyslogConnection> {
+        match self.connection.take().filter(SyslogConnection::is_open) {
             Some(connection) => Ok(connection),
             None => match &self.target {
                 Some(target) => target.connect(),
@@ -76,41 +76,41 @@ impl Carrier for SyslogSender {
 impl SyslogSender {
     fn place(&self) -> &str {
         match &self.target {
-            Some(Target::Udp(place) | Target::Tcp(place) | Target::Unix(place)) => place,
+            Some(SyslogTarget::Udp(place) | SyslogTarget::Tcp(place) | SyslogTarget::Unix(place)) => place,
             None => "syslog",
         }
     }
 }
 
-impl Target {
-    fn connect(&self) -> io::Result<Connection> {
+impl SyslogTarget {
+    fn connect(&self) -> io::Result<SyslogConnection> {
         match self {
-            Target::Udp(place) => first_of(place, |address| {
+            SyslogTarget::Udp(place) => first_of(place, |address| {
                 let from = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
                 let socket = UdpSocket::bind(from)?;
                 // so that the system tells of a packet that nobody received, with the next one
                 socket.connect(address)?;
                 socket.set_write_timeout(Some(WAIT_MAX))?;
-                Ok(Connection::Udp(socket))
+                Ok(SyslogConnection::Udp(socket))
             }),
-            Target::Tcp(place) => first_of(place, |address| {
+            SyslogTarget::Tcp(place) => first_of(place, |address| {
                 let stream = TcpStream::connect_timeout(&address, WAIT_MAX)?;
                 stream.set_write_timeout(Some(WAIT_MAX))?;
                 stream.set_nodelay(true)?;
-                Ok(Connection::Tcp(stream))
+                Ok(SyslogConnection::Tcp(stream))
             }),
-            Target::Unix(path) => {
+            SyslogTarget::Unix(path) => {
                 let socket = UnixDatagram::unbound()?;
                 socket.connect(path)?;
                 socket.set_write_timeout(Some(WAIT_MAX))?;
-                Ok(Connection::Unix(socket))
+                Ok(SyslogConnection::Unix(socket))
             }
         }
     }
 }
 
 /// Connects to the first of the addresses of a host that can be reached.
-fn first_of(place: &str, connect: impl Fn(SocketAddr) -> io::Result<Connection>) -> io::Result<Connection> {
+fn first_of(place: &str, connect: impl Fn(SocketAddr) -> io::Result<SyslogConnection>) -> io::Result<SyslogConnection> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in place.to_socket_addrs()? {
         match connect(address) {
@@ -121,10 +121,10 @@ fn first_of(place: &str, connect: impl Fn(SocketAddr) -> io::Result<Connection>)
     Err(last)
 }
 
-impl Connection {
+impl SyslogConnection {
     /// Whether the other side has not closed it, as far as the system knows.
     fn is_open(&self) -> bool {
-        let Connection::Tcp(stream) = self else { return true };
+        let SyslogConnection::Tcp(stream) = self else { return true };
         let peeked = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
         let is_open = match peeked {
             Ok(bytes) => bytes > 0,
@@ -135,9 +135,9 @@ impl Connection {
 
     fn send(&mut self, line: &[u8]) -> io::Result<()> {
         match self {
-            Connection::Udp(socket) => socket.send(line).map(drop),
-            Connection::Unix(socket) => socket.send(line).map(drop),
-            Connection::Tcp(stream) => {
+            SyslogConnection::Udp(socket) => socket.send(line).map(drop),
+            SyslogConnection::Unix(socket) => socket.send(line).map(drop),
+            SyslogConnection::Tcp(stream) => {
                 let counted = [format!("{} ", line.len()).as_bytes(), line].concat();
                 stream.write_all(&counted)
             }
