@@ -10,11 +10,12 @@ use surmise_event::{Data, Datum, FieldKind, Record, Schema, VALUE};
 const NAME_LETTERS: usize = 12;
 /// Letters that may stand among digits in a word that stays: those of a unit, or of a time.
 const UNIT_LETTERS_MAX: usize = 2;
-/// Words that stay, as times are told by them.
-const TIME_WORDS: [&str; 19] = [
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec", "mon", "tue", "wed", "thu",
-    "fri", "sat", "sun",
-];
+/// Words that stay, in small letters, as a line is read by them: parts of times, units, levels, and nouns before names.
+const KEPT_WORDS: &str = "jan feb mar apr may jun jul aug sep oct nov dec mon tue wed thu fri sat sun am pm utc gmt \
+    b kb mb gb tb kib mib gib tib bytes ns us ms s sec secs seconds second min minutes minute h hours hour hz khz mhz \
+    ghz msec usec trace debug info notice warn warning error err critical crit alert emergency emerg fatal panic fail \
+    failed failure user host account group service unit device interface database table topic queue node pod container \
+    namespace volume job task worker domain zone";
 
 /// Hashes of texts under one key.
 #[derive(Clone)]
@@ -29,7 +30,8 @@ impl SymbolHashes {
     }
 
     /// Puts names in the place of the key, of the label, and of every text of a record: a symbol gets one, and a text
-    /// that the schema has as a line or a text one for each word. Numbers, truth values and times stay, in lines too.
+    /// that the schema has as a line or a text one for each word. Numbers, truth values and times stay, and so do
+    /// general words of lines.
     pub fn hide(&self, record: &mut Record, schema: &Schema) {
         if let Some(key) = &mut record.key {
             *key = self.name_of(key);
@@ -90,13 +92,13 @@ impl SymbolHashes {
     }
 }
 
-/// Whether a word says a number, perhaps with its unit, or a part of a time.
+/// Whether a word says a number, perhaps with its unit, or is one of those that stay.
 fn stays(word: &str) -> bool {
     let letters = word.chars().filter(|c| !c.is_ascii_digit()).count();
     let begins_as_number = word.starts_with(|c: char| c.is_ascii_digit());
     letters == 0
         || (begins_as_number && letters <= UNIT_LETTERS_MAX)
-        || TIME_WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
+        || KEPT_WORDS.split_ascii_whitespace().any(|kept| kept.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]
@@ -107,7 +109,7 @@ mod tests {
     #[test]
     fn symbols_have_one_name_and_lines_keep_their_numbers() {
         let schema = Schema::new([Field::new("line", FieldKind::Line), Field::new("page", FieldKind::Category)]);
-        let line = "Nov 23T12:00:01Z alice@web-7 took 12ms of 3.5 alice";
+        let line = "Nov 23T12:00:01Z alice@web-7 took 12ms for user alice";
         let text = |text: &str| Datum::Text(text.into());
         let data = Data::Fields(vec![
             ("line".into(), text(line)),
@@ -128,7 +130,7 @@ mod tests {
         assert_eq!(fields[1].1, Datum::Text(key.clone()));
         assert_eq!((&fields[2].1, &fields[3].1, told.time_us), (&Datum::Number(2.5), &text(""), Some(7)));
         let Datum::Text(words) = &fields[0].1 else { unreachable!() };
-        assert!(words.starts_with("Nov 23T12:00:01Z ") && words.ends_with(&format!(" 3.5 {key}")), "{words}");
+        assert!(words.starts_with("Nov 23T12:00:01Z ") && words.ends_with(&format!(" user {key}")), "{words}");
         assert!(words.contains(" 12ms ") && words.contains("-7 ") && !words.contains("alice"), "{words}");
         assert_eq!(words.matches(&*key).count(), 2);
         assert_eq!(told, hidden(b"k"));

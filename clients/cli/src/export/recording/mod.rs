@@ -71,9 +71,9 @@ recording that does not begin with the stream's first event or is cut by time.
 A time is that of the event, or the one at which it came; an event that came late is in its place in the stream. An
 event that takes several offsets has its first one.
 
---hash-symbols keeps numbers, times, true and false, names of fields, and in lines also numbers with a unit of up to
-two letters: what is written in digits, such as an address or an account, can still be read. The same symbol has the
-same name, so how often it comes can still be seen.
+--hash-symbols keeps numbers, times, true and false, and names of fields; in lines also numbers with a unit of up to two
+letters, units, levels such as error, and nouns such as user. So what is written in digits, such as an address or an
+account, can still be read, and how often a symbol comes can still be seen.
 
 FILE has its name once it is whole; until then it is FILE.part.";
 
