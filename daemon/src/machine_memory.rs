@@ -16,7 +16,7 @@ pub fn half_of_the_machine() -> u64 {
 /// processes in `/proc`.
 fn bytes_by_call() -> u64 {
     let system = rustix::system::sysinfo();
-    u64::from(system.totalram).saturating_mul(u64::from(system.mem_unit))
+    system.totalram.saturating_mul(u64::from(system.mem_unit))
 }
 
 fn total_bytes(meminfo: &str) -> Option<u64> {

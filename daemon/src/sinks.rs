@@ -155,7 +155,7 @@ impl Sink {
             if lost > 0 {
                 self.count("dropped", lost);
             }
-            due.extend(of_stream.into_iter().map(SinkMessage::Incident));
+            due.extend(of_stream.into_iter().map(|delivery| SinkMessage::Incident(Box::new(delivery))));
         }
         self.seen.retain(|number, _| views.iter().any(|view| view.number == *number));
         // what comes meanwhile waits for the next look

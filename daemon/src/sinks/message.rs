@@ -13,7 +13,7 @@ const KEY_BYTES_MAX: usize = 128;
 #[derive(Clone, Debug)]
 pub enum SinkMessage {
     /// An incident has begun or is over.
-    Incident(Delivery),
+    Incident(Box<Delivery>),
     /// An event is rare. Those that begin an incident are told as incidents alone.
     Rare(RareMessage),
 }
