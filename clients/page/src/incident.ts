@@ -128,14 +128,21 @@ class Fold {
   private readonly streams = h("span", { class: "stream" });
   private readonly since = h("span", { class: "since" });
   private readonly cards = h("ol", { class: "incidents" });
-  private readonly all = h("details", {}, h("summary", { class: "head" }, this.what, this.since, this.streams), this.cards);
+  private readonly mute = h("button", { type: "button", title: "Hides incidents of this kind in these streams for a day, in this browser alone" }, "Mute all for a day");
+  private readonly all = h("details", {}, h("summary", { class: "head" }, this.what, this.since, this.streams), h("div", { class: "actions" }, this.mute), this.cards);
+  private group: AlarmEvent[] = [];
   readonly element = h("li", {}, this.all);
 
   constructor(redraw: () => void) {
     this.all.addEventListener("toggle", redraw);
+    this.mute.addEventListener("click", () => {
+      for (const incident of this.group) mute(incident);
+      redraw();
+    });
   }
 
   draw(group: AlarmEvent[], cardOf: (incident: AlarmEvent) => HTMLElement): void {
+    this.group = group;
     const first = group.at(-1)!;
     const names = [...new Set(group.map((i) => i.stream))].sort();
     this.element.className = `fold ${group.some(isOdd) ? "open" : "over"}`;
@@ -151,6 +158,8 @@ class Fold {
 
 /** Streams that a folded card names. */
 const NAMED_MAX = 6;
+
+const mute = (incident: AlarmEvent): void => say(muteId(incident), { mutedUntil: Date.now() + DAY_MS });
 
 const sinceWords = (incident: AlarmEvent): string => (isOverdue(incident) ? (isOpen(incident) ? "noticed" : "over, noticed") : beganWords(incident.kind, isOpen(incident)));
 const timeElement = ({ time }: AlarmEvent): HTMLElement => h("time", { "data-at": time ?? "", title: moment(time) }, ago(time));
@@ -185,7 +194,7 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
     h("div", { class: "actions" },
       incident.event !== null && h("a", { class: "button", href: `${link}/event/${incident.oddest}` }, "Why"),
       incident.event === null && incident.began > 0 && h("a", { class: "button", href: `${link}/event/${incident.began - 1}` }, "What came last"),
-      h("button", { type: "button", onclick: () => (say(muteId(incident), { mutedUntil: Date.now() + DAY_MS }), redraw()), title: "Hides incidents of this kind in this stream for a day, in this browser alone" }, "Mute for a day"),
+      h("button", { type: "button", onclick: () => (mute(incident), redraw()), title: "Hides incidents of this kind in this stream for a day, in this browser alone" }, "Mute for a day"),
       // of an event that did not come the daemon can learn nothing
       ...(isOverdue(incident) ? [] : VERDICTS).map(([means, text, about]) => {
         // one that is learnt is not told again; the button keeps the focus of who pressed it
