@@ -51,6 +51,9 @@ const views: [string, string, string?][] = [
 /** Views of which the pictures show all, and not the first screen alone. */
 const LONG = ["now", "quiet", "stream", "number", "event", "replays", "system"];
 
+/** Of what differs little from other views there are fewer pictures. */
+const LOOKS_OF: Record<string, string[]> = { number: ["light"], quiet: ["light", "phone"] };
+
 /** Waits until each stream has had events in so many minutes that there is a line of them to draw. */
 async function lines(): Promise<void> {
   for (let left = 400; left > 0; left--) {
@@ -84,8 +87,7 @@ for (const [look, options] of Object.entries<{ dark?: boolean; phone?: boolean }
   const page = context.pages()[0] ?? (await context.newPage());
   for (const [name, hash, where = url] of views) {
     if (only && !`${name}-${look}`.includes(only)) continue;
-    // of what differs little from others there is one picture less
-    if (look === "phone-dark" && ["number", "quiet"].includes(name)) continue;
+    if (LOOKS_OF[name] && !LOOKS_OF[name].includes(look)) continue;
     await page.goto(`${where}/${hash}`);
     await page.waitForTimeout(["stream", "number", "now"].includes(name) ? 6500 : 3000);
     const session = await context.newCDPSession(page);

@@ -81,13 +81,14 @@ function explanation(why: WhyAnswer, link: string, fields: Field[], incident: Pi
     return isSought(part, kindOf(part.name), why.event?.data) ? "not in the log" : "–";
   };
 
-  const nameOf = (name: string) => (name === "end" ? "end of the key" : kindOf(name) === undefined && typeof why.event?.data === "string" ? `${name}, in the line` : fieldWords(name, kindOf(name), why.event?.time !== undefined));
+  const nameOf = (name: string) => (name === "end" ? "end of the key" : fieldWords(name, kindOf(name), why.event?.time !== undefined));
+  const isInLine = ({ name }: Part) => name !== "end" && kindOf(name) === undefined && typeof why.event?.data === "string";
   const total = why.parts.reduce((sum, part) => sum + Math.max(0, part.surprise_bits), 0);
   const rows = why.parts.map((part) => {
     // on a phone each part is a block, and each cell says what it is
     const cell = (place: number, kind: string, ...children: (Node | string)[]) => h("td", { class: kind, role: "cell", "data-title": TITLES[place]! }, ...children);
     return h("tr", { class: part.excess_bits > 3 ? "odd" : "", role: "row" },
-      h("th", { scope: "row", role: "rowheader" }, h("bdi", {}, nameOf(part.name))),
+      h("th", { scope: "row", role: "rowheader" }, h("bdi", {}, nameOf(part.name)), isInLine(part) && h("span", { class: "dim" }, " in the line")),
       cell(1, "value", h("bdi", {}, shorten(valueText(part.value), 160))),
       cell(2, "number", bits(part.surprise_bits), h("span", { class: "meter", "aria-hidden": "true" }, meter(total > 0 ? part.surprise_bits / total : 0))),
       cell(3, "number", (part.excess_bits > 0 ? "+" : "") + bits(part.excess_bits)),
@@ -109,7 +110,7 @@ function explanation(why: WhyAnswer, link: string, fields: Field[], incident: Pi
   return [
     h("p", { class: "text large" }, eventElement(why.event, why.parts, true)),
     facts.element,
-    section("Why", "Its parts, the oddest first. Surprise: how unlikely it was, in bits; 10 bits come once in a thousand. Beyond usual: what of that goes beyond the surprise that such a part usually has. Said by: the predictor that counted most in what was expected. Last seen: the latest earlier event with the like of it; – where that is not looked for. Of what varies within a line nothing is told but its surprise.",
+    section("Why", "Its parts, the oddest first. Surprise: how unlikely it was, in bits; 10 bits come once in a thousand. Beyond usual: what of that goes beyond the surprise that such a part usually has. Said by: the predictor that counted most in what was expected. Last seen: the latest earlier event with the like of it; – where that is not looked for. Of some words of a line it cannot be told what was expected.",
       h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Parts, scrollable" }, h("table", { class: "parts", role: "table" },
         h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...TITLES.map((t) => h("th", { scope: "col", role: "columnheader" }, t)))), h("tbody", { role: "rowgroup" }, ...rows.slice(0, ROWS_MAX)))), ...others(rows.slice(ROWS_MAX))),
     ...(odd ? [section(`Expected of ${nameOf(odd.name)} instead`, odd.by ? `The largest share in it had ${expertWords(odd.by)}.` : "", distribution(odd.expected!, kindOf(odd.name)))] : []),

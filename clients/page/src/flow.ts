@@ -87,7 +87,7 @@ export function lanes(fields: FieldDescription[], opened: Map<string, string>, u
   return [...first, more];
 }
 
-/** Fields that are listed at once, and what stands for the others among those that are unfolded: no field is called so. */
+/** Fields that are listed at once, and what stands for the others among those that are unfolded. */
 const LANES_MAX = 12;
 const MORE = "\n";
 

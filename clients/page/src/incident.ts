@@ -36,7 +36,7 @@ export const isOdd = (incident: AlarmEvent): boolean => isOpen(incident) && !isN
 /** Incidents that nobody muted in this browser. */
 export const visible = (incidents: AlarmEvent[]): AlarmEvent[] => incidents.filter((i) => !isMuted(i));
 
-/** Incidents as they are listed: what is odd first, however old it is, and last what was called normal, as it was said. */
+/** Incidents as they are listed: what is odd first, however old it is, and last what was called normal. */
 export function listed(incidents: AlarmEvent[]): [odd: AlarmEvent[], over: AlarmEvent[], normal: AlarmEvent[]] {
   const rest = incidents.filter((i) => !isNormal(i));
   const order = new Map(spoken().map((id, place) => [id, place]));
@@ -44,7 +44,7 @@ export function listed(incidents: AlarmEvent[]): [odd: AlarmEvent[], over: Alarm
   return [rest.filter(isOpen), rest.filter((i) => !isOpen(i)), incidents.filter(isNormal).sort((a, b) => placeOf(a) - placeOf(b))];
 }
 
-/** Incidents of one kind that began within so long are one card, if they are of so many streams: mostly of one cause. */
+/** Incidents of one kind that began within so long are one card, if they are of so many streams. */
 const FOLD_MS = 10_000;
 const FOLD_STREAMS_MIN = 3;
 
