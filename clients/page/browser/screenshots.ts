@@ -49,7 +49,7 @@ const views: [string, string, string?][] = [
   ["system", "#/system"],
 ];
 /** Views of which the pictures show all, and not the first screen alone. */
-const LONG = ["now", "quiet", "stream", "number", "event", "replays", "system"];
+const LONG = ["now", "quiet", "stream", "number", "event", "learner", "replays", "system"];
 
 /** Of what differs little from other views there are fewer pictures. */
 const LOOKS_OF: Record<string, string[]> = { number: ["light"], quiet: ["light", "phone"] };

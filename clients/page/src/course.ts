@@ -53,7 +53,7 @@ export function course(name: string, signal: AbortSignal): Course {
   const options = (unit: string, colour: string) => (c: (name: string) => string): Omit<uPlot.Options, "width" | "height"> => ({
     legend: { show: false },
     cursor: { y: false, points: { size: 6 } },
-    padding: [8, 8, 0, 0],
+    padding: [8, 26, 0, 0],
     scales: unit === "bits" ? {} : { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
     axes: axes(c, { values: (_, ticks) => ticks.map((t) => clock(t, span)), space: 70 }),
     series: [
