@@ -34,8 +34,8 @@ impl Incidents {
     }
 
     /// Notes an alarm: a new incident, or how one stands by now. An incident keeps its most unusual event since it was
-    /// noticed, and the time at which it was. What was told to be overdue becomes the incident that its event begins when
-    /// it comes at last.
+    /// noticed, and the time at which it was. What was told to be overdue becomes the incident that its event begins
+    /// when it comes at last.
     pub fn note(&self, event: &AlarmEvent) {
         let mut kept = self.kept();
         kept.changes += 1;

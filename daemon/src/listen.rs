@@ -5,13 +5,12 @@ use crate::hub::Hub;
 use crate::session::{ListenerKind, serve};
 use crate::sockets::BoundUnix;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{ErrorReply, Reply};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tokio_util::task::TaskTracker;
@@ -24,9 +23,6 @@ const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
 
 /// How long the refusal of one connection too many may take to be written.
 const REFUSAL_TIME_MAX: Duration = Duration::from_secs(1);
-
-/// Bytes of the longest path of a Unix socket on Linux (`sun_path` has 108, the last of which is zero).
-const UNIX_PATH_BYTES_MAX: usize = 107;
 
 /// A connection that was accepted.
 pub struct Arrival {
@@ -155,30 +151,4 @@ pub async fn unix(hub: Arc<Hub>, bound: BoundUnix, kind: ListenerKind, tasks: Ta
 async fn pause_after(error: &std::io::Error) {
     tracing::warn!("a connection could not be accepted: {error}");
     tokio::time::sleep(ACCEPT_PAUSE).await;
-}
-
-/// Binds a Unix socket that only this user can open.
-///
-/// A socket that a killed daemon left at the path is removed: the lock of the data directory shows that no daemon uses
-/// it.
-///
-/// # Errors
-/// The path is too long, or something that is no socket has it.
-pub fn bind_unix(path: &Path) -> std::io::Result<UnixListener> {
-    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-    let path_bytes = path.as_os_str().len();
-    if path_bytes > UNIX_PATH_BYTES_MAX {
-        let reason =
-            format!("a path of {path_bytes} bytes is too long for a Unix socket; {UNIX_PATH_BYTES_MAX} is the most");
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, reason));
-    }
-    // a file that is no socket belongs to somebody and stays
-    match std::fs::symlink_metadata(path) {
-        Ok(meta) if meta.file_type().is_socket() => std::fs::remove_file(path)?,
-        Ok(_) => return Err(std::io::Error::new(std::io::ErrorKind::AlreadyExists, "something else has this path")),
-        Err(_) => {}
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
 }

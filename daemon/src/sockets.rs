@@ -1,11 +1,13 @@
 //! Binding the sockets that the configuration asks for, where a service manager has not given them.
 
 use crate::given_sockets::GivenSockets;
-use crate::listen;
 use anyhow::{Context, anyhow};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use surmise_config::{Config, ListenAddresses, OFF, parse_address};
 use tokio::net::{TcpListener, UnixListener};
+
+/// Bytes of the longest path of a Unix socket on Linux (`sun_path` has 108, the last of which is zero).
+const UNIX_PATH_BYTES_MAX: usize = 107;
 
 /// The sockets that are bound and not served yet; connections to them wait.
 #[derive(Default)]
@@ -80,7 +82,32 @@ fn bind_unix(
         return Ok(Some(BoundUnix { listener: UnixListener::from_std(listener)?, path, is_given: true }));
     }
     let Some(path) = path else { return Ok(None) };
-    let listener =
-        listen::bind_unix(&path).with_context(|| format!("listen.unix: cannot listen at {}", path.display()))?;
+    let listener = bind_private(&path).with_context(|| format!("listen.unix: cannot listen at {}", path.display()))?;
     Ok(Some(BoundUnix { listener, path, is_given: false }))
+}
+
+/// Binds a Unix socket that only this user can open.
+///
+/// A socket that a killed daemon left at the path is removed: the lock of the data directory shows that no daemon uses
+/// it.
+///
+/// # Errors
+/// The path is too long, or something that is no socket has it.
+fn bind_private(path: &Path) -> std::io::Result<UnixListener> {
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+    let path_bytes = path.as_os_str().len();
+    if path_bytes > UNIX_PATH_BYTES_MAX {
+        let reason =
+            format!("a path of {path_bytes} bytes is too long for a Unix socket; {UNIX_PATH_BYTES_MAX} is the most");
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, reason));
+    }
+    // a file that is no socket belongs to somebody and stays
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.file_type().is_socket() => std::fs::remove_file(path)?,
+        Ok(_) => return Err(std::io::Error::new(std::io::ErrorKind::AlreadyExists, "something else has this path")),
+        Err(_) => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
 }

@@ -1,20 +1,20 @@
 //! Records as a table of RFC 4180 with a header, one row a record.
 
 use super::columns::{WrittenColumns, text_of};
-use super::sink::Sink;
+use super::compressed::CompressedOutput;
 use super::writer::{RecordWriter, WriteError};
 use crate::roles::ColumnRoles;
 use csv::{Terminator, WriterBuilder};
 use surmise_event::{Record, format_time};
 
 pub(crate) struct CsvWriter {
-    out: csv::Writer<Sink>,
+    out: csv::Writer<CompressedOutput>,
     columns: WrittenColumns,
     roles: ColumnRoles,
 }
 
 impl CsvWriter {
-    pub(crate) fn begin(out: Sink, columns: WrittenColumns) -> Result<CsvWriter, WriteError> {
+    pub(crate) fn begin(out: CompressedOutput, columns: WrittenColumns) -> Result<CsvWriter, WriteError> {
         let mut out = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
         let roles = columns.roles();
         let own = [&roles.time, &roles.key, &roles.end].into_iter().flatten().map(String::as_str);
@@ -42,7 +42,7 @@ impl RecordWriter for CsvWriter {
     }
 
     fn finish(self: Box<Self>) -> Result<(), WriteError> {
-        let sink = self.out.into_inner().map_err(|e| std::io::Error::other(e.to_string()))?;
-        Ok(sink.finish()?)
+        let output = self.out.into_inner().map_err(|e| std::io::Error::other(e.to_string()))?;
+        Ok(output.finish()?)
     }
 }

@@ -1,10 +1,10 @@
 //! What a recording is written as, told by the name of its file.
 
 use super::columns::WrittenColumns;
+use super::compressed::CompressedOutput;
 use super::csv::CsvWriter;
 use super::ndjson::NdjsonWriter;
 use super::parquet::ParquetWriter;
-use super::sink::Sink;
 use super::writer::{RecordWriter, RecordingOutput, WriteError};
 use crate::compression::Compression;
 use crate::format::Format;
@@ -76,8 +76,8 @@ impl RecordingForm {
     pub fn begin(self, output: RecordingOutput, columns: WrittenColumns) -> Result<Box<dyn RecordWriter>, WriteError> {
         let unwritable = || std::io::Error::other(UnwritableForm::Format(self.format).to_string());
         Ok(match self.format {
-            Format::Ndjson => Box::new(NdjsonWriter::new(Sink::new(output, self.compression)?)),
-            Format::Csv => Box::new(CsvWriter::begin(Sink::new(output, self.compression)?, columns)?),
+            Format::Ndjson => Box::new(NdjsonWriter::new(CompressedOutput::new(output, self.compression)?)),
+            Format::Csv => Box::new(CsvWriter::begin(CompressedOutput::new(output, self.compression)?, columns)?),
             Format::Parquet => Box::new(ParquetWriter::begin(output, columns)?),
             Format::Bytes | Format::Text | Format::Tokens | Format::Lines => return Err(unwritable().into()),
         })

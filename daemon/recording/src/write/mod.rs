@@ -2,11 +2,11 @@
 //! all of them behind [`RecordWriter`].
 
 mod columns;
+mod compressed;
 mod csv;
 mod form;
 mod ndjson;
 mod parquet;
-mod sink;
 mod writer;
 
 pub use columns::WrittenColumns;

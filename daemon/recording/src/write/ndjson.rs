@@ -1,18 +1,18 @@
 //! Records as the lines of the wire, one JSON object a line: nothing that decides what is learnt is lost.
 
-use super::sink::Sink;
+use super::compressed::CompressedOutput;
 use super::writer::{RecordWriter, WriteError};
 use std::io::Write;
 use surmise_event::Record;
 use surmise_protocol::EventLine;
 
 pub(crate) struct NdjsonWriter {
-    out: Sink,
+    out: CompressedOutput,
     line: Vec<u8>,
 }
 
 impl NdjsonWriter {
-    pub(crate) fn new(out: Sink) -> NdjsonWriter {
+    pub(crate) fn new(out: CompressedOutput) -> NdjsonWriter {
         NdjsonWriter { out, line: Vec::new() }
     }
 }

@@ -9,23 +9,23 @@ use std::io::{BufWriter, Error, ErrorKind, Result, Write};
 const ZSTD_LEVEL: i32 = 3;
 
 /// An output, compressed or not.
-pub(crate) enum Sink {
+pub(crate) enum CompressedOutput {
     Plain(BufWriter<RecordingOutput>),
     Gzip(BufWriter<GzEncoder<RecordingOutput>>),
     Zstd(BufWriter<zstd::Encoder<'static, RecordingOutput>>),
 }
 
-impl Sink {
-    pub(crate) fn new(output: RecordingOutput, compression: Option<Compression>) -> Result<Sink> {
+impl CompressedOutput {
+    pub(crate) fn new(output: RecordingOutput, compression: Option<Compression>) -> Result<CompressedOutput> {
         Ok(match compression {
-            None => Sink::Plain(BufWriter::new(output)),
+            None => CompressedOutput::Plain(BufWriter::new(output)),
             Some(Compression::Gzip) => {
-                Sink::Gzip(BufWriter::new(GzEncoder::new(output, flate2::Compression::default())))
+                CompressedOutput::Gzip(BufWriter::new(GzEncoder::new(output, flate2::Compression::default())))
             }
             Some(Compression::Zstd) => {
                 let mut encoder = zstd::Encoder::new(output, ZSTD_LEVEL)?;
                 encoder.include_checksum(true)?;
-                Sink::Zstd(BufWriter::new(encoder))
+                CompressedOutput::Zstd(BufWriter::new(encoder))
             }
             Some(Compression::Bzip2) => return Err(Error::new(ErrorKind::Unsupported, "bzip2 is not written")),
         })
@@ -34,28 +34,28 @@ impl Sink {
     /// Writes the end of the compressed data.
     pub(crate) fn finish(self) -> Result<()> {
         let mut output = match self {
-            Sink::Plain(writer) => writer.into_inner()?,
-            Sink::Gzip(writer) => writer.into_inner()?.finish()?,
-            Sink::Zstd(writer) => writer.into_inner()?.finish()?,
+            CompressedOutput::Plain(writer) => writer.into_inner()?,
+            CompressedOutput::Gzip(writer) => writer.into_inner()?.finish()?,
+            CompressedOutput::Zstd(writer) => writer.into_inner()?.finish()?,
         };
         output.flush()
     }
 }
 
-impl Write for Sink {
+impl Write for CompressedOutput {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
         match self {
-            Sink::Plain(writer) => writer.write(bytes),
-            Sink::Gzip(writer) => writer.write(bytes),
-            Sink::Zstd(writer) => writer.write(bytes),
+            CompressedOutput::Plain(writer) => writer.write(bytes),
+            CompressedOutput::Gzip(writer) => writer.write(bytes),
+            CompressedOutput::Zstd(writer) => writer.write(bytes),
         }
     }
 
     fn flush(&mut self) -> Result<()> {
         match self {
-            Sink::Plain(writer) => writer.flush(),
-            Sink::Gzip(writer) => writer.flush(),
-            Sink::Zstd(writer) => writer.flush(),
+            CompressedOutput::Plain(writer) => writer.flush(),
+            CompressedOutput::Gzip(writer) => writer.flush(),
+            CompressedOutput::Zstd(writer) => writer.flush(),
         }
     }
 }
