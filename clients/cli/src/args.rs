@@ -59,7 +59,7 @@ pub(crate) enum Command {
     /// Evaluate a folder of recorded streams, with simple predictors beside the learner.
     #[cfg(feature = "learner")]
     Eval(eval::EvalArgs),
-    /// Export a stream as a recording, event files for TensorBoard, or weights as safetensors.
+    /// Export a recording, event files for TensorBoard, or safetensors.
     #[cfg(feature = "learner")]
     Export(export::ExportArgs),
     /// Show whether the daemon lives, and its streams at a glance.
