@@ -33,9 +33,9 @@ impl Incidents {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes an alarm: a new incident, or how one stands by now. An incident keeps its most unusual event since it was
-    /// noticed, and the time at which it was. What was told to be overdue becomes the incident that its event begins
-    /// when it comes at last.
+    /// Notes an alarm: a new incident, or how one stands by now. An incident keeps the event with which it was noticed, or,
+    /// where one before that was odder, the first that outdoes it; and the time at which it was noticed. What was told to
+    /// be overdue becomes the incident that its event begins when it comes at last.
     pub fn note(&self, event: &AlarmEvent) {
         let mut kept = self.kept();
         kept.changes += 1;
@@ -51,7 +51,8 @@ impl Incidents {
         if event.alarm.phase != AlarmPhase::Begins
             && let Some(known) = kept.latest.iter_mut().rev().find(same)
         {
-            if event.alarm.phase == AlarmPhase::GoesOn && event.alarm.oddest == event.event_offset {
+            let is_odder = event.alarm.phase == AlarmPhase::GoesOn && event.alarm.oddest == event.event_offset;
+            if is_odder && known.alarm.oddest < known.event_offset {
                 *known = AlarmEvent { time: known.time.take(), ..event.clone() };
             } else {
                 known.alarm = event.alarm.clone();
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn an_incident_shows_its_oddest_event_since_it_was_noticed() {
+    fn an_incident_shows_an_event_that_is_odd() {
         let incidents = Incidents::default();
         let with = |phase, offset: u64, oddest: u64, data: &str| {
             let mut event = alarm(phase, 10, offset);
@@ -217,9 +218,9 @@ mod tests {
         incidents.note(&with(AlarmPhase::Begins, 12, 11, "the third"));
         assert_eq!(shown(), (12, "the third".to_owned(), 12));
         incidents.note(&with(AlarmPhase::GoesOn, 13, 13, "odder"));
-        incidents.note(&with(AlarmPhase::GoesOn, 14, 13, "less odd"));
-        assert_eq!(shown(), (13, "odder".to_owned(), 14));
-        incidents.note(&with(AlarmPhase::Ended, 14, 13, "usual"));
+        incidents.note(&with(AlarmPhase::GoesOn, 14, 14, "odder still"));
+        assert_eq!(shown(), (13, "odder".to_owned(), 14), "what shows an odd event keeps it");
+        incidents.note(&with(AlarmPhase::Ended, 14, 14, "usual"));
         assert_eq!(shown(), (13, "odder".to_owned(), 14));
     }
 

@@ -136,7 +136,7 @@ fn past_json(a: &AlarmEvent) -> Result<String, Failure> {
     told.map_err(|e| Failure::internal(format!("an incident cannot be told: {e}")))
 }
 
-/// The line of an incident that began before: whether it is over, what, how rare, and its most unusual event.
+/// The line of an incident that began before: whether it is over, what, how rare, and an event that shows it.
 fn past_line(a: &AlarmEvent, paint: Paint) -> String {
     let alarm = &a.alarm;
     let mark = paint.dim(if alarm.phase == AlarmPhase::Ended { "past:" } else { "open:" });
@@ -154,7 +154,7 @@ pub(crate) fn alarm_line(a: &AlarmEvent, paint: Paint) -> String {
     format!("{:>10}  {}, {rare}{}", alarm.offset, alarm_words(alarm), event_and_instead(a, paint))
 }
 
-/// The most unusual event of an incident, its odd part marked, and what was expected instead.
+/// The event that shows an incident, its odd part marked, and what was expected instead.
 fn event_and_instead(a: &AlarmEvent, paint: Paint) -> String {
     let event = if a.event.is_null() { String::new() } else { format!("  {}", event_text(&a.event, &a.parts, paint)) };
     let instead = a.parts.iter().find_map(instead).map_or(String::new(), |words| format!("  {}", paint.dim(&words)));

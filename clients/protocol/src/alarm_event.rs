@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use surmise_event::{Alarm, Data, Datum, Outcome, Part, Record, format_time};
 
-/// An incident of a stream with the most unusual event since it was noticed, as the event `alarm` of
+/// An incident of a stream with an event that shows it, as the event `alarm` of
 /// `/api/v1/streams/{stream}/watch` carries it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -21,8 +21,8 @@ pub struct AlarmEvent {
     /// The time of the event that the incident began with, or at which it was told that one is overdue, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
-    /// The offset of `event`. It is that of the incident's most unusual event, unless that came before the incident was
-    /// noticed; `…/events/{offset}/why` has both.
+    /// The offset of `event`: of the one with which the incident was noticed, or where one before that was odder, of the
+    /// first that outdoes it. `…/events/{offset}/why` has all.
     #[serde(default)]
     pub event_offset: u64,
     /// The unusual event, as it would be sent; null where there is none: an event that is overdue.
@@ -45,7 +45,7 @@ pub struct AlarmList {
     pub stream: Arc<str>,
     /// Incidents that began, as far back as checkpoints know.
     pub begun: u64,
-    /// The incidents, each as it stands now, with the most unusual event since it was noticed.
+    /// The incidents, each as it stands now, with an event that shows it.
     pub alarms: Vec<AlarmEvent>,
 }
 

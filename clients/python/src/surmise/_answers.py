@@ -149,7 +149,7 @@ class Part(Answer):
 
 @dataclass(frozen=True)
 class Alarm(Answer):
-    """An incident of a stream, as it stands now, with the most unusual event since it was noticed."""
+    """An incident of a stream, as it stands now, with an event that shows it."""
 
     stream: str = ""
     kind: str = ""
@@ -172,7 +172,7 @@ class Alarm(Answer):
     time: Optional[str] = None
     """The time of the event that it began with, RFC 3339."""
     event_offset: int = 0
-    """The offset of `event`: the most unusual one, unless that came before the incident was noticed."""
+    """The offset of `event`: the one that it was noticed with, or if one before was odder, the first that outdoes it."""
     event: Optional[dict[str, Any]] = None
     """The unusual event, as it would be sent."""
     surprise_bits: float = 0.0
