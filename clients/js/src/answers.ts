@@ -61,8 +61,8 @@ export interface AlarmAccount {
 }
 
 /**
- * An incident of a stream with the most unusual event since it was noticed, as the event `alarm` of
- * `/api/v1/streams/{stream}/watch` carries it.
+ * An incident of a stream with an event that shows it, as the event `alarm` of `/api/v1/streams/{stream}/watch`
+ * carries it.
  */
 export interface AlarmEvent {
   /** The offset of the incident's first unusual event, which may be before the event with which it was noticed. */
@@ -72,8 +72,8 @@ export interface AlarmEvent {
   /** The unusual event, as it would be sent; null where there is none: an event that is overdue. */
   event: EventJson | null;
   /**
-   * The offset of `event`. It is that of the incident's most unusual event, unless that came before the incident
-   * was noticed; `…/events/{offset}/why` has both.
+   * The offset of `event`: of the one with which the incident was noticed, or where one before that was odder, of
+   * the first that outdoes it. `…/events/{offset}/why` has all.
    */
   event_offset: number;
   /** The excess of the event, in bits: the sum over its parts. */
@@ -115,7 +115,7 @@ export type AlarmKind = "value" | "new" | "run" | "level" | "spread" | "flat" | 
 
 /** The latest incidents of a stream (`GET /api/v1/streams/{stream}/alarms`), the latest first. */
 export interface AlarmList {
-  /** The incidents, each as it stands now, with the most unusual event since it was noticed. */
+  /** The incidents, each as it stands now, with an event that shows it. */
   alarms: AlarmEvent[];
   /** Incidents that began, as far back as checkpoints know. */
   begun: number;
