@@ -33,9 +33,9 @@ impl Incidents {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes an alarm: a new incident, or how one stands by now. An incident keeps the event with which it was noticed, or,
-    /// where one before that was odder, the first that outdoes it; and the time at which it was noticed. What was told to
-    /// be overdue becomes the incident that its event begins when it comes at last.
+    /// Notes an alarm: a new incident, or how one stands by now. An incident keeps the event with which it was noticed,
+    /// or, where one before that was odder, the first that outdoes it; and the time at which it was noticed. What was
+    /// told to be overdue becomes the incident that its event begins when it comes at last.
     pub fn note(&self, event: &AlarmEvent) {
         let mut kept = self.kept();
         kept.changes += 1;

@@ -21,8 +21,8 @@ pub struct AlarmEvent {
     /// The time of the event that the incident began with, or at which it was told that one is overdue, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
-    /// The offset of `event`: of the one with which the incident was noticed, or where one before that was odder, of the
-    /// first that outdoes it. `…/events/{offset}/why` has all.
+    /// The offset of `event`: of the one with which the incident was noticed, or where one before that was odder, of
+    /// the first that outdoes it. `…/events/{offset}/why` has all.
     #[serde(default)]
     pub event_offset: u64,
     /// The unusual event, as it would be sent; null where there is none: an event that is overdue.
