@@ -172,7 +172,7 @@ class Alarm(Answer):
     time: Optional[str] = None
     """The time of the event that it began with, RFC 3339."""
     event_offset: int = 0
-    """The offset of `event`: the one that it was noticed with, or if one before was odder, the first that outdoes it."""
+    """The offset of `event`: what it was noticed with, or if one before was odder, the first that outdoes it."""
     event: Optional[dict[str, Any]] = None
     """The unusual event, as it would be sent."""
     surprise_bits: float = 0.0
