@@ -63,11 +63,11 @@ else {
     }
     const known = (await scene.daemon.ask("/api/v1/streams")).streams.map((s: any) => s.stream);
     assert.deepEqual(known.filter((name: string) => name !== "limits").sort(), [...NAMES].sort(), "all were taken");
-    const { alarms } = await until("incidents", () => scene.daemon.ask("/api/v1/alarms?limit=200"), ({ alarms }) => NAMES.every((name) => alarms.some((a: any) => a.stream === name && a.began === EVENTS - 2)));
+    await until("incidents", () => scene.daemon.ask("/api/v1/alarms?limit=200"), ({ alarms }) => NAMES.every((name) => alarms.some((a: any) => a.stream === name && a.began === EVENTS - 2)));
     await scene.daemon.checkpoint();
 
     await scene.open("#/now");
-    await scene.unfold(scene.page.locator("li.incident"), alarms.length);
+    await scene.unfold(scene.page.locator("li.incident"), async () => (await scene.daemon.ask("/api/v1/alarms?limit=200")).alarms.length);
     for (const name of NAMES) await shows(name, "Now");
     await shows(MARKUP, "Now");
     await harmless("Now");

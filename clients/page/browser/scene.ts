@@ -80,12 +80,17 @@ export class Scene {
     await this.page.locator("#open.live").waitFor(WAIT);
   }
 
-  /** Opens the cards that hold those of several streams, until so many of these are there. */
-  async unfold(cards: Locator, count = 1): Promise<void> {
+  /** Opens the cards that hold those of several streams, until so many of these are there as are asked for. */
+  async unfold(cards: Locator, count: number | (() => Promise<number>) = 1): Promise<void> {
     await until("the incidents' cards", async () => {
-      for (const fold of await this.page.locator("li.fold details:not([open]) > summary").all()) await fold.click({ timeout: 1000 }).catch(() => {});
-      return cards.count();
-    }, (known) => known === count);
+      await this.openFolds();
+      return [await cards.count(), typeof count === "number" ? count : await count()];
+    }, ([known, asked]) => known === asked);
+  }
+
+  /** Opens the cards that hold those of several streams and are there by now. */
+  async openFolds(): Promise<void> {
+    for (const fold of await this.page.locator("li.fold details:not([open]) > summary").all()) await fold.click({ timeout: 1000 }).catch(() => {});
   }
 
   /** Makes sure that what is shown suits every reader, and that nothing happened that must not. */
