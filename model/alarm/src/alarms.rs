@@ -300,8 +300,12 @@ impl Alarms {
 
     /// Whether the next event is overdue at `now_us`: the alarm that would begin if it does not come. `offset` is that
     /// which it will have. Changes nothing, so it can be asked by a timer while silence lasts; the event itself, when
-    /// it comes late, begins the incident and spends the budget, or goes on with the incident that is open.
+    /// it comes late, begins the incident and spends the budget, or goes on with the incident that is open. While an
+    /// incident of an event that came late is open, nothing is overdue: it is of the same cause.
     pub fn overdue(&self, now_us: i64, offset: u64, budget: AlarmBudget) -> Option<Alarm> {
+        if self.open.as_ref().is_some_and(|open| open.claim.kind == AlarmKind::Missing) {
+            return None;
+        }
         let silence = self.gaps.silence(now_us);
         let rarity = self.fields_claim.ask(silence, self.weight);
         let gap = self.gaps.usual_seconds();

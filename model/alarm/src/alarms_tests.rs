@@ -203,8 +203,12 @@ fn silence_is_told_while_it_lasts_and_when_it_ends() {
     stream.alarms.time(now + 600 * SECOND);
     let late = stream.verdict().alarm.unwrap().0;
     assert_eq!((late.kind, late.phase, late.began), (AlarmKind::Missing, AlarmPhase::Begins, 3_000));
-    let again = overdue(&stream.alarms, 60_600).map(|alarm| (alarm.kind, alarm.phase));
-    assert_eq!(again, Some((AlarmKind::Missing, AlarmPhase::Begins)), "also while an incident is open");
+    assert_eq!(overdue(&stream.alarms, 60_600), None, "what comes late and stays away is one incident");
+    // while one of another kind is open, silence is told
+    let mut other = stream.alarms.clone();
+    other.open.as_mut().unwrap().claim.kind = AlarmKind::Value;
+    let again = overdue(&other, 60_600).map(|alarm| (alarm.kind, alarm.phase));
+    assert_eq!(again, Some((AlarmKind::Missing, AlarmPhase::Begins)));
 }
 
 #[test]
