@@ -3,6 +3,7 @@
 use crate::address::{ListenAddresses, OFF};
 use crate::error::{ConfigError, ConfigFault};
 use crate::export::ExportTable;
+use crate::origin::{KeyOrigins, VARIABLES};
 use crate::sources::SourcesTable;
 use crate::stream_name::fits;
 use crate::streams::StreamRule;
@@ -62,6 +63,9 @@ pub struct Config {
     /// keys.
     #[serde(skip)]
     pub given: ListenAddresses,
+    /// Where the keys are written; it is no key.
+    #[serde(skip)]
+    pub origins: KeyOrigins,
 }
 
 /// Where a configuration comes from, and so where it is read again.
@@ -84,16 +88,17 @@ impl Config {
             Some(path) => e.in_file(path),
             None => e,
         };
-        let mut figment = Figment::new();
+        let (mut figment, mut text) = (Figment::new(), String::new());
         if let Some(path) = file {
-            let text = std::fs::read_to_string(path).map_err(|e| in_file(ConfigFault::Unreadable(e).into()))?;
+            text = std::fs::read_to_string(path).map_err(|e| in_file(ConfigFault::Unreadable(e).into()))?;
             check_syntax(&text).map_err(in_file)?;
             figment = figment.merge(Toml::string(&text));
         }
         // later sources override earlier ones
-        let figment = figment.merge(Env::prefixed("SURMISE__").split("__"));
+        let figment = figment.merge(Env::prefixed(VARIABLES).split("__"));
         let mut config: Config = figment.extract().map_err(|e| in_file(ConfigError::from_figment(e, "")))?;
         config.source = ConfigSource::Environment(file.map(Path::to_owned));
+        config.origins = KeyOrigins::of(&text);
         Ok(config)
     }
 

@@ -92,8 +92,8 @@ pub struct Hub {
     pub access: ArcSwap<AccessPolicy>,
     /// The certificate that listeners on TCP show, if they speak TLS.
     pub certificate: Option<OwnCertificate>,
-    /// Held while the configuration is read again.
-    pub reloading: Mutex<()>,
+    /// The configuration that was read again last, held while it is.
+    pub reloaded: Mutex<Option<Config>>,
     /// Held while an operator changes a stream.
     pub changing: tokio::sync::Mutex<()>,
     /// Time, workers, key pages and the store, for streams that are made off the owners' threads.
@@ -135,7 +135,7 @@ impl Hub {
             traces: Arc::new(traces),
             access: ArcSwap::from_pointee(AccessPolicy::new(&config)),
             certificate,
-            reloading: Mutex::default(),
+            reloaded: Mutex::default(),
             admissions: Mutex::default(),
             config,
             started,

@@ -95,7 +95,7 @@ pub use hub::SERVER;
 #[doc(hidden)]
 pub use ingest::{LineRefusal, read_body};
 pub use logging::{LogGuard, start_log};
-pub use reload::{ReloadError, Reloaded};
+pub use reload::{ReloadError, Reloaded, keys_in_force};
 pub use self_test::self_test;
 pub use services::LearningProbe;
 pub use surmise_learner::kernel;

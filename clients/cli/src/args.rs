@@ -5,7 +5,7 @@ use crate::{
     audit, checkpoint, doctor, feedback, inspect, next, pipe, producer, send, share, status, stream, top, watch, why,
 };
 #[cfg(feature = "learner")]
-use crate::{demo, eval, export, fsck, replay, token};
+use crate::{config, demo, eval, export, fsck, replay, token};
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// Predicts the next event of every stream, and learns from each one that comes.
@@ -79,6 +79,9 @@ pub(crate) enum Command {
     /// Examine the data directory of a daemon that is stopped, or a copy: what it holds, what is damaged.
     #[cfg(feature = "learner")]
     Fsck(fsck::FsckArgs),
+    /// Show, check and compare configurations, and print every key that there is.
+    #[cfg(feature = "learner")]
+    Config(config::ConfigArgs),
     /// Make a token for the configuration of a daemon.
     #[cfg(feature = "learner")]
     Token(token::TokenArgs),

@@ -8,6 +8,8 @@ mod args;
 mod audit;
 mod checkpoint;
 #[cfg(feature = "learner")]
+mod config;
+#[cfg(feature = "learner")]
 mod demo;
 mod doctor;
 #[cfg(feature = "learner")]
@@ -90,6 +92,8 @@ fn run(global: Global, command: Command) -> Result<(), Failure> {
         Command::Fsck(a) => fsck::run(&global, &a),
         #[cfg(feature = "learner")]
         Command::Token(a) => token::run(&global, &a),
+        #[cfg(feature = "learner")]
+        Command::Config(a) => config::run(&global, &a),
         #[cfg(feature = "learner")]
         Command::Demo(a) => demo::run(&global, &a),
         Command::Share(a) => share::run(&a, <Cli as CommandFactory>::command()),

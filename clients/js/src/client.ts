@@ -2,7 +2,7 @@
 
 import type {
   Accepted, AlarmEvent, AlarmList, Changed, CheckpointDescription, CheckpointDifference, CheckpointList, CheckpointMarks,
-  CheckpointProof, FeedbackTaken, FeedbackVerdict, ForgetBody, ForgottenProducer, HistoryAnswer, LearnerDescription, LoggedEvents, Operations, QuarantineList,
+  CheckpointProof, ConfigInForce, FeedbackTaken, FeedbackVerdict, ForgetBody, ForgottenProducer, HistoryAnswer, LearnerDescription, LoggedEvents, Operations, QuarantineList,
   Replay, ReplayList, ReplaySpec, SchemaChange, StateHash, StreamForecast, StreamList, StreamPrediction, SurpriseList, SystemReport, TemplateList, WhyAnswer,
 } from "./answers.js";
 import { ProtocolError } from "./errors.js";
@@ -287,6 +287,11 @@ export class Client {
   /** Limits, and how near each of them is. */
   async system(options: CallOptions = {}): Promise<SystemReport> {
     return this.get("/api/v1/system", options);
+  }
+
+  /** The configuration in force: each key with its value, and where it comes from. */
+  async config(options: CallOptions = {}): Promise<ConfigInForce> {
+    return this.get("/api/v1/config", options);
   }
 
   /** Metrics in the text format of Prometheus. */

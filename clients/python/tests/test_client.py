@@ -247,6 +247,7 @@ def test_the_daemon_itself(ask: Ask) -> None:
     assert "surmise_streams" in ask("metrics")
     assert "surmise_series_left_out 0" in ask("series")
     assert ask("system").keys() == ask("call", "GET", "/api/v1/system").keys()
+    assert "store" in {key["table"] for key in ask("config")["keys"]}
     assert ask("call", "GET", "/api/v1/alarms", query={"limit": 1})["begun"] >= 0
     for wrong in ("api", "/a b", "/a?b", "/ü", "/a\r\nb"):
         with pytest.raises(ValueError, match="path"):

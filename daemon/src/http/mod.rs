@@ -8,6 +8,7 @@ mod answer;
 mod board;
 mod checkpoint_care;
 mod checkpoints;
+mod configuration;
 mod endpoint;
 mod events;
 mod feedback;
@@ -118,6 +119,9 @@ endpoints! {
         query [alarms::ALL_LIMIT], answer json::<AlarmList>();
     GET Read "/api/v1/system" system::system, "limits, and how near each of them is; queues and the store",
         answer json::<system::SystemReport>();
+    GET Operate "/api/v1/config" configuration::configuration,
+        "the configuration in force: each key with its value, where it comes from, and what is inferred; no secrets",
+        answer json::<configuration::ConfigInForce>();
     GET Read "/api/v1/sources" sources::sources,
         "what the daemon reads itself: files with their positions, how far it is behind, and what is wrong",
         answer json::<sources::SourceList>();

@@ -387,6 +387,10 @@ class AsyncClient:
         """Give limits, and how near each of them is."""
         return await self.ask(calls.system())
 
+    async def config(self) -> dict[str, Any]:
+        """Give the configuration in force: its file, and each key with its value and where it comes from."""
+        return await self.ask(calls.config())
+
     async def metrics(self) -> str:
         """Give the metrics in the form of Prometheus."""
         return await self.ask(calls.metrics())

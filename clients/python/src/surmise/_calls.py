@@ -420,6 +420,11 @@ def system() -> Call[dict[str, Any]]:
     return Call("GET", "/api/v1/system", _as_object)
 
 
+def config() -> Call[dict[str, Any]]:
+    """Ask for the configuration in force."""
+    return Call("GET", "/api/v1/config", _as_object)
+
+
 def metrics() -> Call[str]:
     """Ask for the metrics in the form of Prometheus."""
     return Call("GET", "/metrics", lambda body: body.decode())

@@ -400,6 +400,10 @@ class Client:
         """Give limits, and how near each of them is."""
         return self.ask(calls.system())
 
+    def config(self) -> dict[str, Any]:
+        """Give the configuration in force: its file, and each key with its value and where it comes from."""
+        return self.ask(calls.config())
+
     def metrics(self) -> str:
         """Give the metrics in the form of Prometheus."""
         return self.ask(calls.metrics())
