@@ -7,10 +7,11 @@
 
 use crate::clock::Clock;
 use crate::directory::Directory;
+use crate::event_stream::EventText;
 use crate::feed::LazyFeed;
 use crate::stream_row::row;
+use axum::body::Bytes;
 use rustc_hash::FxHashMap;
-use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -30,12 +31,12 @@ const STREAM_ALARMS_MAX: usize = 16;
 const LAG_LOOKS_MAX: usize = 4;
 
 /// What a follower is sent of one look, in JSON; what is not worth an event is left out.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct LookText {
+#[derive(Debug, Default, PartialEq)]
+struct LookText {
     /// The rows that changed, and the streams that are gone.
-    pub streams: Option<String>,
+    streams: Option<String>,
     /// The incidents that began or went on.
-    pub alarms: Option<String>,
+    alarms: Option<String>,
 }
 
 /// What was found in one look at all streams.
@@ -50,8 +51,8 @@ pub struct BoardLook {
     gone: Vec<Arc<str>>,
     /// Incidents in JSON, with the names of their streams.
     alarms: Vec<(Arc<str>, String)>,
-    /// What those are sent who may see every stream.
-    full: OnceLock<LookText>,
+    /// The events that those are sent who may see every stream.
+    full: OnceLock<Bytes>,
 }
 
 /// What was last told of a stream.
@@ -84,11 +85,11 @@ pub struct Board {
 }
 
 impl BoardLook {
-    /// What a follower is sent that may see the streams that `covers` says, or every stream if it is `None`.
-    pub fn text(&self, covers: Option<&dyn Fn(&str) -> bool>) -> Cow<'_, LookText> {
+    /// The events that a follower is sent that may see the streams that `covers` says, or every stream if it is `None`.
+    pub fn events(&self, covers: Option<&dyn Fn(&str) -> bool>) -> Bytes {
         match covers {
-            None => Cow::Borrowed(self.full.get_or_init(|| self.write(&|_| true))),
-            Some(covers) => Cow::Owned(self.write(covers)),
+            None => self.full.get_or_init(|| self.write(&|_| true).events(self.number)).clone(),
+            Some(covers) => self.write(covers).events(self.number),
         }
     }
 
@@ -106,6 +107,16 @@ impl BoardLook {
                 .then(|| format!("{{\"all\":{is_whole},\"streams\":[{rows}],\"gone\":{gone}}}")),
             alarms: (!alarms.is_empty()).then(|| format!("{{\"alarms\":[{alarms}]}}")),
         }
+    }
+}
+
+impl LookText {
+    fn events(&self, number: u64) -> Bytes {
+        let mut text = EventText::default();
+        for (name, data) in [("streams", &self.streams), ("alarms", &self.alarms)] {
+            data.iter().for_each(|data| text.event_with_id(name, number, data));
+        }
+        text.take()
     }
 }
 
@@ -237,7 +248,7 @@ mod tests {
     }
 
     fn names(look: &BoardLook) -> Vec<Value> {
-        let streams = parsed(&look.text(None).streams);
+        let streams = parsed(&look.write(&|_| true).streams);
         streams["streams"].as_array().into_iter().flatten().map(|row| row["stream"].clone()).collect()
     }
 
@@ -254,24 +265,27 @@ mod tests {
         let (second, mut others) = board.follow();
         assert!(Arc::ptr_eq(&first, &second) && names(&first) == ["db", "web"]);
         let web_alone = |stream: &str| stream == "web";
-        let seen = parsed(&first.text(Some(&web_alone)).streams);
+        let seen = parsed(&first.write(&web_alone).streams);
         assert_eq!((&seen["all"], seen["streams"].as_array().unwrap().len()), (&value!(true), 1));
         // nothing has changed
         assert!(board.look() && names(&looks.try_recv().unwrap()).is_empty());
-        assert_eq!(*others.try_recv().unwrap().text(None), LookText::default());
+        assert_eq!(others.try_recv().unwrap().write(&|_| true), LookText::default());
         db.offset.store(7, Ordering::Relaxed);
         add(&board, "new");
         assert!(board.look());
         let look = looks.try_recv().unwrap();
         assert!(names(&look) == ["db", "new"] && Arc::ptr_eq(&look, &others.try_recv().unwrap()));
-        assert_eq!(*look.text(Some(&web_alone)), LookText::default());
+        assert_eq!(look.write(&web_alone), LookText::default());
+        assert!(
+            look.events(Some(&web_alone)).is_empty() && look.events(None).starts_with(b"event: streams\nid: 3\ndata: ")
+        );
         // who comes now has what changed in its rows
         let (third, _) = board.follow();
         assert!(!Arc::ptr_eq(&third, &first) && names(&third) == ["db", "new", "web"]);
-        assert_eq!(parsed(&third.text(None).streams)["streams"][0]["offset"], 7);
+        assert_eq!(parsed(&third.write(&|_| true).streams)["streams"][0]["offset"], 7);
         board.directory.remove("web");
         assert!(board.look());
-        assert_eq!(parsed(&looks.try_recv().unwrap().text(None).streams)["gone"], value!(["web"]));
+        assert_eq!(parsed(&looks.try_recv().unwrap().write(&|_| true).streams)["gone"], value!(["web"]));
         drop((web, looks, others));
         assert!(!board.look() && board.looking().told.is_empty());
     }
@@ -287,6 +301,6 @@ mod tests {
         }
         assert!(looks.try_recv().is_err_and(|e| matches!(e, tokio::sync::broadcast::error::TryRecvError::Lagged(1))));
         let (whole, _looks) = board.follow();
-        assert_eq!(parsed(&whole.text(None).streams)["streams"][0]["offset"], LAG_LOOKS_MAX as u64 + 1);
+        assert_eq!(parsed(&whole.write(&|_| true).streams)["streams"][0]["offset"], LAG_LOOKS_MAX as u64 + 1);
     }
 }

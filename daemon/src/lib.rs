@@ -23,6 +23,7 @@ mod daemon;
 mod directory;
 mod disk;
 mod earlier_learner;
+mod event_stream;
 mod fault;
 mod feed;
 mod fencing;

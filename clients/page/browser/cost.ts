@@ -56,12 +56,18 @@ async function frames(page: Page): Promise<number[]> {
   );
 }
 
-/** Viewers that look at a daemon until they are told to leave: each has the feed of all streams, and looks at one. */
-function look(daemon: Daemon, viewers: number): AbortController {
+/**
+ * Viewers that look at a daemon until they are told to leave: each has the feed of all streams, and looks at one. They
+ * are there once each has begun to read.
+ */
+async function look(daemon: Daemon, viewers: number): Promise<AbortController> {
   const leave = new AbortController();
+  const begun: Promise<void>[] = [];
   const follow = async (path: string) => {
     try {
-      const answer = await fetch(daemon.url + path, { signal: leave.signal, headers: { Accept: "text/event-stream" } });
+      const asked = fetch(daemon.url + path, { signal: leave.signal, headers: { Accept: "text/event-stream" } });
+      begun.push(asked.then(() => undefined, () => undefined));
+      const answer = await asked;
       const reader = answer.body!.getReader();
       while (!(await reader.read()).done);
     } catch {
@@ -75,6 +81,9 @@ function look(daemon: Daemon, viewers: number): AbortController {
     }
   };
   for (let i = 0; i < viewers; i++) void Promise.all([follow("/api/v1/watch"), follow("/api/v1/streams/shop-clicks/watch?rate=40"), poll()]);
+  await Promise.all(begun);
+  // the rows of all streams, which each gets once, have been sent and read by then
+  await pause(2000);
   return leave;
 }
 
@@ -99,8 +108,7 @@ async function costOf(daemon: Daemon, other: Daemon, viewers: number, pairs: num
   const producers = Promise.all([producer(), producer(), producer()]);
   // what is looked at is this daemon or the other; what looks takes the same part of the machine
   const span = async (at: Daemon, viewers: number): Promise<number> => {
-    const leave = look(at, viewers);
-    await pause(500);
+    const leave = await look(at, viewers);
     const [before, cpu] = [sent, daemon.cpuSeconds()];
     await pause(seconds * 1000);
     const rate = (sent - before) / (daemon.cpuSeconds() - cpu);
@@ -134,8 +142,7 @@ async function idleCost(daemon: Daemon, viewers: number): Promise<string> {
     return daemon.cpuSeconds() - cpu;
   };
   const without = await taken();
-  const leave = look(daemon, viewers);
-  await pause(1000);
+  const leave = await look(daemon, viewers);
   const seen = await taken();
   leave.abort();
   return `${((100 * (seen - without)) / IDLE_SECONDS).toFixed(1)} % of one processor (${IDLE_SECONDS} s)`;

@@ -7,15 +7,13 @@
 
 use crate::access::Grant;
 use crate::board::BoardLook;
+use crate::event_stream::{EventFeed, event_stream};
 use crate::hub::Hub;
 use axum::Extension;
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use futures::Stream;
-use std::collections::VecDeque;
-use std::convert::Infallible;
+use axum::response::Response;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -24,51 +22,48 @@ struct BoardFollower {
     hub: Arc<Hub>,
     grant: Arc<Grant>,
     looks: Receiver<Arc<BoardLook>>,
-    waiting: VecDeque<Event>,
+    /// The rows of all streams, until they are sent.
+    whole: Option<Arc<BoardLook>>,
 }
 
 /// Follows all streams that the token is good for.
-pub async fn board(
-    State(hub): State<Arc<Hub>>,
-    Extension(grant): Extension<Arc<Grant>>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+pub async fn board(State(hub): State<Arc<Hub>>, Extension(grant): Extension<Arc<Grant>>) -> Response {
     let (whole, looks) = hub.board.follow();
-    let mut follower = BoardFollower { hub, grant, looks, waiting: VecDeque::new() };
-    follower.append(&whole);
-    let events = futures::stream::unfold(follower, |mut follower| async move {
-        while follower.waiting.is_empty() {
-            let look = tokio::select! {
-                biased;
-                () = follower.hub.stopping.cancelled() => return None,
-                () = follower.grant.withdrawn.cancelled() => return None,
-                look = follower.looks.recv() => match look {
-                    Ok(look) => look,
-                    Err(RecvError::Closed) => return None,
-                    Err(RecvError::Lagged(_)) => follower.follow_again(),
-                },
+    event_stream(BoardFollower { hub, grant, looks, whole: Some(whole) })
+}
+
+impl EventFeed for BoardFollower {
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let look = match self.whole.take() {
+                Some(whole) => whole,
+                None => self.receive().await?,
             };
-            follower.append(&look);
+            let covers = |stream: &str| self.grant.covers(stream);
+            let events = look.events(if self.grant.covers_all() { None } else { Some(&covers) });
+            if !events.is_empty() {
+                return Some(events);
+            }
         }
-        follower.waiting.pop_front().map(|event| (Ok(event), follower))
-    });
-    Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)).text("still here"))
+    }
 }
 
 impl BoardFollower {
-    /// Begins anew, with all rows.
-    fn follow_again(&mut self) -> Arc<BoardLook> {
-        let (whole, looks) = self.hub.board.follow();
-        self.looks = looks;
-        whole
-    }
-
-    /// Lets the events wait that tell what was found.
-    fn append(&mut self, look: &BoardLook) {
-        let covers = |stream: &str| self.grant.covers(stream);
-        let text = look.text(if self.grant.covers_all() { None } else { Some(&covers) });
-        for (name, data) in [("streams", &text.streams), ("alarms", &text.alarms)] {
-            let event = |data| Event::default().event(name).id(look.number.to_string()).data(data);
-            self.waiting.extend(data.as_ref().map(event));
+    /// Waits for the next look; `None` if the feed ends. One that lags too far begins anew, with all rows.
+    async fn receive(&mut self) -> Option<Arc<BoardLook>> {
+        tokio::select! {
+            biased;
+            () = self.hub.stopping.cancelled() => None,
+            () = self.grant.withdrawn.cancelled() => None,
+            look = self.looks.recv() => match look {
+                Ok(look) => Some(look),
+                Err(RecvError::Closed) => None,
+                Err(RecvError::Lagged(_)) => {
+                    let (whole, looks) = self.hub.board.follow();
+                    self.looks = looks;
+                    Some(whole)
+                }
+            },
         }
     }
 }

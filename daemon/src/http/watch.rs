@@ -15,30 +15,28 @@ use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
 use crate::access::Grant;
+use crate::event_stream::{EventFeed, EventText, event_stream};
 use crate::following::FollowedOutcome;
 use crate::hub::Hub;
 use crate::rarest::{ChosenOutcomes, RarestFeed};
 use axum::Extension;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use futures::Stream;
-use std::collections::VecDeque;
-use std::convert::Infallible;
+use axum::response::Response;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 use surmise_event::RefusalCode;
 use surmise_protocol::{AlarmEvent, DriftEvent};
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio_util::sync::CancellationToken;
-
-/// How often a silent feed sends a comment, so that proxies and clients see that the connection is open.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Outcomes a second that a follower may ask for; one that wants more asks for no rate.
 const RATE_MAX: usize = 100_000;
+
+/// Bytes of outcomes that are sent together, about.
+const PIECE_BYTES: usize = 1 << 14;
 
 /// How many outcomes a second a follower wants.
 pub const RATE: Parameter =
@@ -51,7 +49,7 @@ pub async fn watch(
     Path(stream): Path<String>,
     query: Query,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ProblemResponse> {
+) -> Result<Response, ProblemResponse> {
     let rate = query.number(&RATE).unwrap_or_default();
     let shared = find(&hub, &stream)?;
     let watchers_max = hub.config.limits.watchers;
@@ -62,8 +60,7 @@ pub async fn watch(
         );
     }
     let after = last_event_id(&headers)?;
-    // one outcome may be several events, so some wait here until the connection takes them
-    let mut waiting = VecDeque::new();
+    let mut waiting = EventText::default();
     let outcomes = match rate {
         0 => {
             let (latest, outcomes) = shared.outcomes.follow_again();
@@ -83,18 +80,7 @@ pub async fn watch(
         }
     };
     let (alarms, replaced) = (shared.alarms.follow(), shared.replaced.clone());
-    let feeds = Feeds { outcomes, alarms, grant, replaced, is_over: false };
-    let start = (hub, feeds, waiting);
-    let events = futures::stream::unfold(start, |(hub, mut feeds, mut waiting)| async move {
-        if waiting.is_empty() && feeds.is_over {
-            return None;
-        }
-        if waiting.is_empty() {
-            receive(&hub, &mut feeds, &mut waiting).await?;
-        }
-        waiting.pop_front().map(|event| (Ok(event), (hub, feeds, waiting)))
-    });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL).text("still here")))
+    Ok(event_stream(Feeds { hub, outcomes, alarms, grant, replaced, waiting, is_over: false }))
 }
 
 /// The offset of the last outcome that a follower had before a break, if it says so.
@@ -106,13 +92,13 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, ProblemResponse> {
 }
 
 /// Appends what came after an offset, as far as it is kept, preceded by the news of what is not.
-fn resume(after: u64, latest: &[Arc<FollowedOutcome>], end: u64, out: &mut VecDeque<Event>) {
+fn resume(after: u64, latest: &[Arc<FollowedOutcome>], end: u64, out: &mut EventText) {
     let offset = |followed: &Arc<FollowedOutcome>| followed.outcome.as_ref().map(|outcome| outcome.offset);
     let missed = || latest.iter().filter(|followed| offset(followed).is_some_and(|offset| offset > after));
     if !latest.iter().any(|followed| offset(followed).is_some_and(|offset| offset <= after)) {
         let skipped = missed().find_map(offset).unwrap_or(end).saturating_sub(after.saturating_add(1));
         if skipped > 0 {
-            out.push_back(Event::default().event("lagged").data(format!("{{\"skipped\":{skipped}}}")));
+            append_lag(skipped, out);
         }
     }
     missed().for_each(|followed| append_outcome(followed, out));
@@ -120,42 +106,59 @@ fn resume(after: u64, latest: &[Arc<FollowedOutcome>], end: u64, out: &mut VecDe
 
 /// What a follower of a stream gets.
 struct Feeds {
+    hub: Arc<Hub>,
     outcomes: Outcomes,
     alarms: Receiver<Arc<AlarmEvent>>,
     /// What lets it follow.
     grant: Arc<Grant>,
     /// Cancelled when another stream has come in the place of this one.
     replaced: CancellationToken,
-    /// Whether the follower was told so.
+    /// Events that came before it followed.
+    waiting: EventText,
+    /// Whether the follower was told that another stream has come.
     is_over: bool,
 }
 
-/// Waits for an alarm, for an outcome, or for the news that some were left out, and appends its events; `None` if the
-/// feed ends.
-async fn receive(hub: &Hub, feeds: &mut Feeds, out: &mut VecDeque<Event>) -> Option<()> {
-    let received = tokio::select! {
-        biased;
-        () = hub.stopping.cancelled() => return None,
-        () = feeds.grant.withdrawn.cancelled() => return None,
-        alarm = feeds.alarms.recv() => match append_alarm(alarm, out) {
-            Some(()) => return Some(()),
-            None => Err(RecvError::Closed),
-        },
-        received = feeds.outcomes.append_next(out) => received,
-        // what came before is told first
-        () = feeds.replaced.cancelled() => Err(RecvError::Closed),
-    };
-    match received {
-        Ok(()) => {}
-        Err(RecvError::Lagged(skipped)) => append_lag(skipped, out),
-        // nothing sends for a stream that was replaced
-        Err(RecvError::Closed) => {
-            feeds.is_over = true;
-            feeds.outcomes.append_rest(out);
-            out.push_back(Event::default().event("replaced").data("{}"));
+impl EventFeed for Feeds {
+    async fn next(&mut self) -> Option<Bytes> {
+        while self.waiting.is_empty() {
+            if self.is_over {
+                return None;
+            }
+            self.receive().await?;
         }
+        Some(self.waiting.take())
     }
-    Some(())
+}
+
+impl Feeds {
+    /// Waits for an alarm, for an outcome, or for the news that some were left out, and lets its events wait; `None` if
+    /// the feed ends.
+    async fn receive(&mut self) -> Option<()> {
+        let received = tokio::select! {
+            biased;
+            () = self.hub.stopping.cancelled() => return None,
+            () = self.grant.withdrawn.cancelled() => return None,
+            alarm = self.alarms.recv() => match append_alarm(alarm, &mut self.waiting) {
+                Some(()) => return Some(()),
+                None => Err(RecvError::Closed),
+            },
+            received = self.outcomes.append_next(&mut self.waiting) => received,
+            // what came before is told first
+            () = self.replaced.cancelled() => Err(RecvError::Closed),
+        };
+        match received {
+            Ok(()) => {}
+            Err(RecvError::Lagged(skipped)) => append_lag(skipped, &mut self.waiting),
+            // nothing sends for a stream that was replaced
+            Err(RecvError::Closed) => {
+                self.is_over = true;
+                self.outcomes.append_rest(&mut self.waiting);
+                self.waiting.event("replaced", "{}");
+            }
+        }
+        Some(())
+    }
 }
 
 /// The outcomes that a follower gets.
@@ -179,9 +182,19 @@ struct Rarest {
 
 impl Outcomes {
     /// Waits for the next outcomes and appends their events. Where the wait is given up, nothing was taken.
-    async fn append_next(&mut self, out: &mut VecDeque<Event>) -> Result<(), RecvError> {
+    async fn append_next(&mut self, out: &mut EventText) -> Result<(), RecvError> {
         match self {
-            Outcomes::All(outcomes) => append_outcome(&*outcomes.recv().await?, out),
+            Outcomes::All(outcomes) => {
+                append_outcome(&*outcomes.recv().await?, out);
+                // those that have come meanwhile are sent with it
+                while out.len() < PIECE_BYTES {
+                    match outcomes.try_recv() {
+                        Ok(followed) => append_outcome(&followed, out),
+                        Err(TryRecvError::Lagged(skipped)) => append_lag(skipped, out),
+                        Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+                    }
+                }
+            }
             Outcomes::Rarest(rarest) => match rarest.choices.recv().await {
                 Ok(choice) => rarest.append(&choice, out),
                 // how many events that were, the next choice tells
@@ -193,7 +206,7 @@ impl Outcomes {
     }
 
     /// Appends what has come when nothing comes any more.
-    fn append_rest(&mut self, out: &mut VecDeque<Event>) {
+    fn append_rest(&mut self, out: &mut EventText) {
         if let Outcomes::Rarest(rarest) = self {
             rarest.feed.end_window();
             while let Ok(choice) = rarest.choices.try_recv() {
@@ -205,7 +218,7 @@ impl Outcomes {
 
 impl Rarest {
     /// Appends what is sent of a choice, preceded by the news of what is not.
-    fn append(&mut self, choice: &ChosenOutcomes, out: &mut VecDeque<Event>) {
+    fn append(&mut self, choice: &ChosenOutcomes, out: &mut EventText) {
         let (first, last) = choice.offsets;
         let is_new = |offset: u64| self.after.is_none_or(|after| offset > after);
         let before = self.next.replace(choice.number + choice.events());
@@ -225,7 +238,7 @@ impl Rarest {
         // one that came back amid a choice was told of what was left out
         if left_out.events > 0 && is_new(first) {
             let data = serde_json::json!({ "skipped": left_out.events, "at_least": left_out.at_least });
-            out.push_back(Event::default().event("lagged").data(data.to_string()));
+            out.event("lagged", &data.to_string());
         }
         let is_wanted = |followed: &FollowedOutcome| followed.outcome.as_ref().is_none_or(|o| is_new(o.offset));
         chosen.iter().filter(|c| is_wanted(&c.followed)).for_each(|chosen| append_outcome(&chosen.followed, out));
@@ -233,32 +246,28 @@ impl Rarest {
 }
 
 /// Appends the news that outcomes were left out.
-fn append_lag(skipped: u64, out: &mut VecDeque<Event>) {
-    out.push_back(Event::default().event("lagged").data(format!("{{\"skipped\":{skipped}}}")));
+fn append_lag(skipped: u64, out: &mut EventText) {
+    out.event("lagged", &format!("{{\"skipped\":{skipped}}}"));
 }
 
 /// Appends the event of an outcome and of the drifts that it shows.
-fn append_outcome(followed: &FollowedOutcome, out: &mut VecDeque<Event>) {
+fn append_outcome(followed: &FollowedOutcome, out: &mut EventText) {
     // for this one there was no room in memory
     let Some(outcome) = &followed.outcome else {
-        return out.push_back(Event::default().event("lagged").data("{\"skipped\":1}"));
+        return append_lag(1, out);
     };
-    out.push_back(Event::default().event("outcome").id(outcome.offset.to_string()).data(followed.json()));
+    out.event_with_id("outcome", outcome.offset, followed.json());
     for drift in &outcome.drift {
         let event = DriftEvent { stream: outcome.stream.clone(), drift: drift.clone() };
-        out.push_back(Event::default().event("drift").data(serde_json::to_string(&event).unwrap_or_default()));
+        out.event("drift", &serde_json::to_string(&event).unwrap_or_default());
     }
 }
 
 /// Appends the event of an alarm, or the news that some were left out; `None` if the feed ends.
-fn append_alarm(received: Result<Arc<AlarmEvent>, RecvError>, out: &mut VecDeque<Event>) -> Option<()> {
+fn append_alarm(received: Result<Arc<AlarmEvent>, RecvError>, out: &mut EventText) -> Option<()> {
     match received {
-        Ok(alarm) => {
-            out.push_back(Event::default().event("alarm").data(serde_json::to_string(&*alarm).unwrap_or_default()));
-        }
-        Err(RecvError::Lagged(skipped)) => {
-            out.push_back(Event::default().event("lagged").data(format!("{{\"skipped\":{skipped}}}")));
-        }
+        Ok(alarm) => out.event("alarm", &serde_json::to_string(&*alarm).unwrap_or_default()),
+        Err(RecvError::Lagged(skipped)) => append_lag(skipped, out),
         Err(RecvError::Closed) => return None,
     }
     Some(())
