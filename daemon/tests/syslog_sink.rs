@@ -53,7 +53,7 @@ fn incidents_and_rare_events_are_packets_of_udp_and_none_is_told_twice() {
         begun.contains("incident.begins [surmise@32473 stream=\"web\" offset=\"6000\" rarity_events=\""),
         "{begun}"
     );
-    assert!(begun.contains(" kind=\"value\" key=\"k\"] incident in web: value of value, once in "), "{begun}");
+    assert!(begun.contains(" kind=\"value\" key=\"k\"] incident in web: Unexpected value, since event "), "{begun}");
     assert!(begun.ends_with(" events: never seen"), "{begun}");
     send(&host, "web", 6000, false);
     let ended = next();
@@ -143,7 +143,7 @@ fn rsyslog_reads_every_part_of_a_message_whatever_way_it_comes() {
             std::thread::sleep(Duration::from_millis(50));
         };
         assert!(line.starts_with("local3.err surmised incident.begins [surmise@32473 "), "{line}");
-        let words = format!("]incident in {way}: value of value, once in ");
+        let words = format!("]incident in {way}: Unexpected value, since event ");
         assert!(line.contains(&words) && line.ends_with(": never seen"), "{line}");
         host.stop();
     }

@@ -22,6 +22,7 @@ mod fsck;
 mod global;
 #[cfg(feature = "learner")]
 mod in_process;
+mod incident_line;
 mod inspect;
 #[cfg(feature = "learner")]
 mod learner;

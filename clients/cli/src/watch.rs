@@ -2,7 +2,8 @@
 //! when the stream changes for good.
 
 use crate::global::Global;
-use crate::why::{alarm_words, event_text, expected_words, rarity};
+use crate::incident_line::IncidentLines;
+use crate::why::event_text;
 use clap::Args;
 use std::io::{BufRead, BufReader};
 use surmise_event::{AlarmPhase, Drift, Part};
@@ -18,8 +19,8 @@ Examples:
   surmise watch --stream web --past 20
   surmise watch --stream web --min-bits 12 --output json | jq .key
 
-One line is one incident: what is unusual, how rare it is for this stream, the event with its odd part in colour, and
-what was expected instead. Those that began before come first, marked as past, or as open if they are not over. A
+One line is one incident: when it began, what is unusual, how rare it is for this stream, the event with its odd part
+in colour, and what was expected instead. Those that began before come first, marked as past, or as open if they are not over. A
 stream with nothing unusual stays quiet; [alarm] budget says how many incidents it may have.")]
 pub(crate) struct WatchArgs {
     /// The stream.
@@ -70,10 +71,10 @@ pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
     let http = global.http()?;
     let response = http.open(&format!("/api/v1/streams/{}/watch", segment(&args.stream)), &args.query())?;
     let mut lines = BufReader::new(response.into_body().into_reader());
-    let paint = Paint::stdout();
+    let (paint, incidents) = (Paint::stdout(), IncidentLines::stdout());
     let (mut line, mut event, mut shown) = (String::new(), FeedParser::default(), 0);
     // asked for once the feed is open, so that none is missed between
-    let told_until = tell_past(global, &http, args, paint)?;
+    let told_until = tell_past(global, &http, args, &incidents)?;
     while args.count.is_none_or(|most| shown < most) {
         line.clear();
         match lines.read_line(&mut line) {
@@ -97,7 +98,7 @@ pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
                     continue;
                 }
                 shown += u64::from(begins);
-                if global.json() { data } else { alarm_line(&a, paint) }
+                if global.json() { data } else { incidents.line(&a) }
             }
             "outcome" => {
                 let o: OutcomeReply = serde_json::from_str(&data).map_err(fault)?;
@@ -115,14 +116,19 @@ pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
 }
 
 /// Prints the latest incidents, the earliest of them first. Returns the event with which the latest began.
-fn tell_past(global: &Global, http: &Http, args: &WatchArgs, paint: Paint) -> Result<Option<u64>, Failure> {
+fn tell_past(
+    global: &Global,
+    http: &Http,
+    args: &WatchArgs,
+    incidents: &IncidentLines,
+) -> Result<Option<u64>, Failure> {
     if args.past == 0 {
         return Ok(None);
     }
     let path = format!("/api/v1/streams/{}/alarms", segment(&args.stream));
     let list: AlarmList = http.get(&path, &[("limit", args.past.to_string())])?;
     for a in list.alarms.iter().rev() {
-        print_line(&if global.json() { past_json(a)? } else { past_line(a, paint) })?;
+        print_line(&if global.json() { past_json(a)? } else { incidents.past(a) })?;
     }
     Ok(list.alarms.first().map(|a| a.alarm.began))
 }
@@ -134,39 +140,6 @@ fn past_json(a: &AlarmEvent) -> Result<String, Failure> {
         serde_json::to_string(&told)
     });
     told.map_err(|e| Failure::internal(format!("an incident cannot be told: {e}")))
-}
-
-/// The line of an incident that began before: whether it is over, what, how rare, and an event that shows it.
-fn past_line(a: &AlarmEvent, paint: Paint) -> String {
-    let alarm = &a.alarm;
-    let mark = paint.dim(if alarm.phase == AlarmPhase::Ended { "past:" } else { "open:" });
-    let rare = rarity(alarm.rarity_events, alarm.rarity_seconds);
-    format!("{:>10}  {mark} {}, {rare}{}", a.event_offset, alarm_words(alarm), event_and_instead(a, paint))
-}
-
-/// The line of an incident: what, how rare, the event with its odd part marked, and what was expected instead.
-pub(crate) fn alarm_line(a: &AlarmEvent, paint: Paint) -> String {
-    let alarm = &a.alarm;
-    if alarm.phase == AlarmPhase::Ended {
-        return paint.dim(&format!("{:>10}  over: {}", alarm.offset, alarm_words(alarm)));
-    }
-    let rare = paint.alarm(1.0, &rarity(alarm.rarity_events, alarm.rarity_seconds));
-    format!("{:>10}  {}, {rare}{}", alarm.offset, alarm_words(alarm), event_and_instead(a, paint))
-}
-
-/// The event that shows an incident, its odd part marked, and what was expected instead.
-fn event_and_instead(a: &AlarmEvent, paint: Paint) -> String {
-    let event = if a.event.is_null() { String::new() } else { format!("  {}", event_text(&a.event, &a.parts, paint)) };
-    let instead = a.parts.iter().find_map(instead).map_or(String::new(), |words| format!("  {}", paint.dim(&words)));
-    event + &instead
-}
-
-/// What was expected instead of a part, and when the like of it was last seen.
-fn instead(part: &Part) -> Option<String> {
-    let expected = part.expected.as_ref()?;
-    let value = plain(part.value.as_deref().unwrap_or("(missing)"));
-    let seen = part.last_seen.map_or(String::new(), |offset| format!(", last seen at event {offset}"));
-    Some(format!("{} {value}: expected {}{seen}", plain(&part.name), expected_words(expected)))
 }
 
 /// The line that shows a lasting change.
@@ -224,7 +197,6 @@ fn odd_parts(o: &OutcomeReply) -> Vec<Part> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use surmise_event::{Alarm, AlarmKind, Expected};
 
     #[test]
     fn every_outcome_is_asked_for_only_where_some_are_shown() {
@@ -252,42 +224,9 @@ mod tests {
     }
 
     #[test]
-    fn an_incident_is_one_line_when_it_begins_and_one_when_it_is_over() {
-        let alarm = Alarm {
-            kind: AlarmKind::New,
-            phase: AlarmPhase::Begins,
-            began: 400,
-            offset: 400,
-            oddest: 400,
-            count: 1,
-            rarity_events: 20_413.0,
-            rarity_seconds: Some(3.1 * 86_400.0),
-            field: Some("value".into()),
-            label: None,
-        };
-        let mut a = AlarmEvent::overdue(&"web".into(), alarm, None);
-        a.event = serde_json::json!({"data": "GET / 502"});
-        let expected = Some(Expected::Symbols { top: vec![(Some("200".into()), 0.97)], other: 0.03 });
-        a.parts.push(Part {
-            name: "value".into(),
-            value: Some("502".into()),
-            place: Some((6, 9)),
-            expected,
-            ..Part::default()
-        });
-        assert_eq!(
-            alarm_line(&a, Paint::off()),
-            "       400  new of value: incident since event 400, once in about 20,000 events, about every 3 days  \
-             GET / 502  value 502: expected 200 97 %"
-        );
-        (a.alarm.phase, a.alarm.count, a.alarm.offset) = (AlarmPhase::Ended, 60, 460);
-        let over = "       460  over: new of value: incident since event 400, 60 unusual events";
-        assert_eq!(alarm_line(&a, Paint::off()), over);
-        let past = "       400  past: new of value: incident since event 400, 60 unusual events, \
-                    once in about 20,000 events, about every 3 days  GET / 502  value 502: expected 200 97 %";
-        assert_eq!(past_line(&a, Paint::off()), past);
-        a.alarm.phase = AlarmPhase::GoesOn;
-        assert_eq!(past_line(&a, Paint::off()), past.replace("past:", "open:"));
+    fn what_began_before_is_marked_in_json() {
+        let alarm = r#"{"kind":"new","phase":"ended","began":1,"offset":1,"count":1,"rarity_events":10.0}"#;
+        let a = AlarmEvent::overdue(&"web".into(), serde_json::from_str(alarm).unwrap(), None);
         assert!(past_json(&a).unwrap().contains(r#""past":true"#));
     }
 }

@@ -4,11 +4,12 @@ use crate::global::Global;
 use crate::next::{WORD_CHARS_MAX, symbols};
 use clap::Args;
 use std::path::Path;
-use surmise_event::{Alarm, Expected, Part};
+use surmise_event::words::rarity;
+use surmise_event::{Expected, Part};
 use surmise_protocol::WhyAnswer;
 use surmise_terminal::format::{bar, number};
 use surmise_terminal::{
-    EventPiece, EventPieceKind, Failure, ODD_BITS, Paint, event_pieces, plain, print_line, segment,
+    EventPiece, EventPieceKind, Failure, ODD_BITS, Paint, event_pieces, incident_words, plain, print_line, segment,
 };
 
 #[derive(Args, Debug)]
@@ -75,7 +76,7 @@ fn lines(why: &WhyAnswer, shown: usize, paint: Paint) -> Vec<String> {
         let seconds = why.alarm.as_ref().and_then(|alarm| alarm.rarity_seconds);
         out.push(paint.alarm(why.anomaly_score, &rarity(why.rarity_events, seconds)));
     }
-    out.extend(why.alarm.as_ref().map(alarm_words));
+    out.extend(why.alarm.as_ref().map(|alarm| incident_words(alarm, true)));
     out.push(event_text(&why.event, &why.parts, paint));
     out.push(String::new());
     let named = |part: &Part| part_name(part).chars().count();
@@ -163,40 +164,6 @@ pub(crate) fn event_text(event: &serde_json::Value, parts: &[Part], paint: Paint
     event_pieces(event, parts).into_iter().map(shown).collect()
 }
 
-/// A rarity in words.
-pub(crate) fn rarity(events: f64, seconds: Option<f64>) -> String {
-    let every = seconds.map_or(String::new(), |seconds| format!(", about every {}", duration(seconds)));
-    format!("once in about {} events{every}", rounded(events))
-}
-
-/// A number to two digits, with thousands apart.
-fn rounded(x: f64) -> String {
-    let digits = 10f64.powf((x.max(1.0).log10().floor() - 1.0).max(0.0));
-    surmise_terminal::format::count(((x / digits).round() * digits).min(1e18) as u64)
-}
-
-/// A time in the unit that suits it.
-fn duration(seconds: f64) -> String {
-    const UNITS: [(f64, &str); 6] = [
-        (31_557_600.0, "year"),
-        (604_800.0, "week"),
-        (86_400.0, "day"),
-        (3_600.0, "hour"),
-        (60.0, "minute"),
-        (1.0, "second"),
-    ];
-    let (unit, name) = UNITS.into_iter().find(|(unit, _)| seconds >= 1.5 * unit).unwrap_or((1.0, "second"));
-    let n = (seconds / unit).round().max(1.0);
-    if n == 1.0 { name.to_owned() } else { format!("{} {name}s", rounded(n)) }
-}
-
-/// An incident in words.
-pub(crate) fn alarm_words(alarm: &Alarm) -> String {
-    let field = alarm.field.as_ref().map_or(String::new(), |field| format!(" of {}", plain(field)));
-    let count = if alarm.count > 1 { format!(", {} unusual events", alarm.count) } else { String::new() };
-    format!("{}{field}: incident since event {}{count}", alarm.kind.name(), alarm.began)
-}
-
 #[cfg(feature = "learner")]
 mod file {
     //! The answer about a recording.
@@ -255,14 +222,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rarities_are_told_in_words() {
-        assert_eq!(rarity(20_413.0, Some(3.1 * 86_400.0)), "once in about 20,000 events, about every 3 days");
-        assert_eq!(rarity(7.2, None), "once in about 7 events");
-        assert_eq!(duration(3_600.0), "60 minutes");
-        assert_eq!(duration(0.2), "second");
-    }
-
-    #[test]
     fn an_answer_is_told() {
         let top = vec![(Some("200".to_owned()), 0.97), (Some("304".to_owned()), 0.02)];
         let odd = Part {
@@ -288,7 +247,7 @@ mod tests {
         };
         let told = lines(&why, 1, Paint::off());
         assert_eq!(told[0], "event 400 of web: 11.00 bits, +10.50 beyond what was expected");
-        assert_eq!(told[1..3], ["once in about 20,000 events".to_owned(), "GET / 502".to_owned()]);
+        assert_eq!(told[1..3], ["once in 20,000 events".to_owned(), "GET / 502".to_owned()]);
         assert!(
             told[4].ends_with("value 502  expected 200 97 %, 304 2 %, by the last 2 symbols, last seen at event 17"),
             "{told:?}"

@@ -3,13 +3,14 @@
 use crate::contents::ReplayReport;
 use crate::figures;
 use crate::figures_of_claims;
-use crate::html::{count, escape};
+use crate::html::escape;
 use crate::plot::{Plot, PlotShape};
 use crate::sections;
 use crate::style::page_style;
 use crate::svg::FigureWidth;
 use crate::unusual;
 use std::fmt::Write;
+use surmise_event::words::count;
 
 /// Figures of one kind that are shown at once; the others unfold.
 const FIGURES_SHOWN: usize = 3;

@@ -1,11 +1,12 @@
 //! The tables of a report.
 
 use crate::contents::{OtherReplay, ReplayReport};
-use crate::html::{count, difference, escape, isolated, number, percent, size};
+use crate::html::{difference, escape, isolated, number, percent, size};
 use std::fmt::Write;
 use surmise_evaluation::{
     ComparedCurves, ComparisonVerdict, CourseMeasure, FieldResult, ReplayDifference, ReplayResult,
 };
+use surmise_event::words::count;
 
 /// Rows of a table that are shown at once; the others unfold.
 const ROWS_SHOWN: usize = 12;

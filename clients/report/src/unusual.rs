@@ -1,11 +1,12 @@
 //! What was unusual: incidents and the most surprising events, each among its neighbours.
 
 use crate::event_text::{event, expected};
-use crate::html::{count, difference, escape, isolated, number};
+use crate::html::{difference, escape, isolated, number};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use surmise_evaluation::{Highlight, Highlights, NeighbourEvent};
-use surmise_event::{Alarm, Part};
+use surmise_event::words::{self, count};
+use surmise_event::{Alarm, Part, VALUE};
 
 /// Parts of an event that are listed at most, and the excess up to which one tells nothing beside others.
 const PARTS_MAX: usize = 6;
@@ -77,7 +78,7 @@ fn figures_of(highlight: &Highlight) -> String {
     let told = &highlight.told;
     let rarity = told.alarm.as_ref().map_or(told.rarity_events, |a| a.rarity_events.max(told.rarity_events));
     let seconds = told.alarm.as_ref().and_then(|a| a.rarity_seconds);
-    let mut words = vec![rarity_words(rarity, seconds)];
+    let mut words = vec![words::rarity(rarity, seconds)];
     if told.surprise_bits != 0.0 {
         let (bits, excess) = (number(told.surprise_bits), difference(told.excess_bits));
         words.push(format!("{bits} bits, {excess} beyond what was expected"));
@@ -91,22 +92,8 @@ fn figures_of(highlight: &Highlight) -> String {
 }
 
 fn incident_words(alarm: &Alarm) -> String {
-    let of = alarm.field.as_deref().map_or(String::new(), |field| format!(" in {}", isolated(field)));
-    format!("{}{of}", alarm.kind.name())
-}
-
-/// How rare something is, in words.
-fn rarity_words(events: f64, seconds: Option<f64>) -> String {
-    let every = seconds.map_or(String::new(), |s| {
-        let (n, unit) = match s {
-            s if s >= 2.0 * 31_557_600.0 => (s / 31_557_600.0, "years"),
-            s if s >= 2.0 * 86_400.0 => (s / 86_400.0, "days"),
-            s if s >= 2.0 * 3_600.0 => (s / 3_600.0, "hours"),
-            s => (s / 60.0, "minutes"),
-        };
-        format!(", about every {} {unit}", if n < 10.0 { format!("{n:.1}") } else { count(n as u64) })
-    });
-    format!("once in {} events{every}", crate::html::brief(events))
+    let field = alarm.field.as_deref().filter(|field| *field != VALUE).map(isolated);
+    alarm.kind.words(field.as_deref(), true)
 }
 
 fn parts(parts: &[Part]) -> String {

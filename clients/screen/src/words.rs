@@ -1,83 +1,18 @@
 //! Numbers, times and rarities in the words of the page: what one says, the other says.
 
-use surmise_event::{AlarmKind, Expected, parse_time};
-use surmise_terminal::format::count;
+use surmise_event::words::{count, span};
+use surmise_event::{Expected, parse_time};
 use surmise_terminal::plain;
 
 /// What stands where nothing is known.
 const NONE: &str = "–";
-
-/// What is unusual, in words.
-pub fn kind_words(kind: AlarmKind, field: Option<&str>) -> String {
-    let of = field.filter(|field| *field != "value").map_or(String::new(), |field| format!(" in {}", plain(field)));
-    match kind {
-        AlarmKind::Value => format!("Unexpected value{of}"),
-        AlarmKind::New => format!("Never seen before{of}"),
-        AlarmKind::Run => format!("A run of unusual events{of}"),
-        AlarmKind::Level => format!("The level has moved{of}"),
-        AlarmKind::Spread => format!("The scatter has changed{of}"),
-        AlarmKind::Flat => format!("It stands still{of}"),
-        AlarmKind::Rate => "Events come at another rate".into(),
-        AlarmKind::Missing => "An event is overdue".into(),
-        AlarmKind::End => "A key ended, or went on, out of turn".into(),
-    }
-}
-
-/// Units of time, the longest first.
-const SPANS: [(&str, f64); 7] = [
-    ("year", 365.25 * 86_400.0),
-    ("month", 30.44 * 86_400.0),
-    ("week", 7.0 * 86_400.0),
-    ("day", 86_400.0),
-    ("hour", 3_600.0),
-    ("minute", 60.0),
-    ("second", 1.0),
-];
-
-/// A span of time in its largest fitting unit: "3 days".
-pub fn span_words(seconds: f64) -> String {
-    for (name, length) in SPANS {
-        let from = if name == "second" { 0.0 } else { 1.5 * length };
-        let is_one = name != "month" && (length..length * 1.05).contains(&seconds);
-        if seconds >= from || is_one {
-            let n = (seconds / length).round().max(0.0) as u64;
-            return format!("{} {name}{}", count(n), if n == 1 { "" } else { "s" });
-        }
-    }
-    "0 seconds".into()
-}
 
 /// A gap between two events.
 pub fn gap(seconds: f64) -> String {
     match seconds {
         s if s < 1.0 => format!("{} ms", num(s * 1000.0)),
         s if s < 90.0 => format!("{} s", num(s)),
-        s => span_words(s),
-    }
-}
-
-/// Two digits that people read at a glance: 92,820 becomes 93,000.
-fn rough(x: f64) -> String {
-    if x < 10.0 {
-        return format!("{}", x.round());
-    }
-    let step = 10f64.powf(x.log10().floor() - 1.0);
-    count(((x / step).round() * step).min(1e18) as u64)
-}
-
-/// Seconds above which a rarity is told in events alone.
-const RARITY_SECONDS_MAX: f64 = 100.0 * 365.25 * 86_400.0;
-
-/// How rare something is, in words.
-pub fn rarity_words(events: f64, seconds: Option<f64>) -> String {
-    let often =
-        if events >= 1e9 { "never seen the like of it".into() } else { format!("once in {} events", rough(events)) };
-    match seconds.filter(|s| s.is_finite() && *s <= RARITY_SECONDS_MAX) {
-        None => often,
-        Some(s) => {
-            let every = span_words(s);
-            format!("{often}, about every {}", every.strip_prefix("1 ").unwrap_or(&every))
-        }
+        s => span(s),
     }
 }
 
@@ -90,9 +25,9 @@ fn seconds_of(time: Option<&str>) -> Option<f64> {
 pub fn ago(time: Option<&str>, now: f64) -> String {
     let Some(at) = seconds_of(time) else { return NONE.into() };
     match now - at {
-        s if s < -5.0 => format!("in {}", span_words(-s)),
+        s if s < -5.0 => format!("in {}", span(-s)),
         s if s < 5.0 => "now".into(),
-        s => format!("{} ago", span_words(s)),
+        s => format!("{} ago", span(s)),
     }
 }
 
@@ -199,17 +134,6 @@ pub fn symbol(symbol: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The page's own tests hold the same words.
-    #[test]
-    fn words_are_those_of_the_page() {
-        assert_eq!(rarity_words(40_000.0, Some(3.0 * 86_400.0)), "once in 40,000 events, about every 3 days");
-        assert_eq!(rarity_words(92_820.4, Some(86_400.0)), "once in 93,000 events, about every day");
-        assert_eq!(rarity_words(3e12, None), "never seen the like of it");
-        assert_eq!(kind_words(AlarmKind::New, Some("status")), "Never seen before in status");
-        assert_eq!(kind_words(AlarmKind::Value, Some("value")), "Unexpected value");
-        assert_eq!([span_words(90.0), span_words(60.0), span_words(0.4)], ["2 minutes", "1 minute", "0 seconds"]);
-    }
 
     #[test]
     fn numbers_are_short() {

@@ -3,6 +3,7 @@
 use super::delivered::{Delivery, Told};
 use crate::rare_queues::RareMessage;
 use serde_json::{Value, json};
+use surmise_event::words::rarity;
 use surmise_event::{AlarmKind, format_time};
 
 /// Bytes of an event, or of a key, that are shown in words.
@@ -16,11 +17,6 @@ pub enum SinkMessage {
     Incident(Box<Delivery>),
     /// An event is rare. Those that begin an incident are told as incidents alone.
     Rare(RareMessage),
-}
-
-/// How often something so rare comes, in words.
-fn once_in(rarity_events: f64) -> String {
-    format!("once in {rarity_events:.0} events")
 }
 
 impl SinkMessage {
@@ -103,17 +99,15 @@ impl SinkMessage {
 
     /// The message in words, on one line.
     pub fn text(&self) -> String {
-        let (stream, rarity) = (self.stream(), once_in(self.rarity_events()));
+        let stream = self.stream();
         let about = match self {
-            SinkMessage::Rare(_) => format!("rare event in {stream}, {rarity}"),
+            SinkMessage::Rare(_) => format!("rare event in {stream}, {}", rarity(self.rarity_events(), None)),
             SinkMessage::Incident(delivery) => {
                 let alarm = &delivery.incident.alarm;
-                let field = alarm.field.as_ref().map_or(String::new(), |field| format!(" of {field}"));
                 let label = alarm.label.as_ref().map_or(String::new(), |label| format!(" ({label})"));
-                let (what, kind) =
-                    (if self.is_end() { "incident is over in" } else { "incident in" }, alarm.kind.name());
-                let events = if alarm.count > 1 { format!(", {} events", alarm.count) } else { String::new() };
-                format!("{what} {stream}: {kind}{field}{label}, {rarity}{events}")
+                let what = if self.is_end() { "incident is over in" } else { "incident in" };
+                let words = alarm.words(alarm.field.as_deref(), !self.event()["data"].is_null());
+                format!("{what} {stream}: {words}{label}, {}", rarity(alarm.rarity_events, alarm.rarity_seconds))
             }
         };
         match &self.event()["data"] {
@@ -155,7 +149,7 @@ pub mod tests {
     #[test]
     fn a_rare_event_is_told_in_words_and_as_json() {
         let message = rare(json!({ "key": "user-7", "data": "GET /\nadmin" }), 20_000.4);
-        assert_eq!(message.text(), "rare event in web, once in 20000 events: GET / admin");
+        assert_eq!(message.text(), "rare event in web, once in 20,000 events: GET / admin");
         assert_eq!((message.id().as_str(), message.key().as_deref()), ("3-1042-event.rare", Some("user-7")));
         let json: Value = serde_json::from_str(&message.json(0)).unwrap();
         assert_eq!((&json["type"], &json["data"]["event"]["key"]), (&"event.rare".into(), &"user-7".into()));

@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(
             line,
             "<156>1 2016-07-01T00:00:00.123Z box1 surmised 77 event.rare [surmise@32473 stream=\"web\" offset=\"1042\" \
-             rarity_events=\"20000\" key=\"a\\\"\\]\\\\\"] rare event in web, once in 20000 events: GET /"
+             rarity_events=\"20000\" key=\"a\\\"\\]\\\\\"] rare event in web, once in 20,000 events: GET /"
         );
         let severity = |rarity| severity(&rare(json!({}), rarity));
         assert_eq!([999.0, 1e3, 1e5, 1e9].map(severity), [5, 4, 3, 2]);

@@ -27,6 +27,7 @@ mod report;
 mod schema;
 mod session;
 mod time;
+pub mod words;
 
 pub use alarm::{Alarm, AlarmBudget, AlarmKind, AlarmPhase, BudgetError, BudgetSpan};
 pub use civil::{CivilTime, DateOrder};

@@ -1,12 +1,12 @@
 //! Tells incidents as they begin and end, and at last how many there were.
 
-use crate::watch::alarm_line;
+use crate::incident_line::IncidentLines;
 use indicatif::ProgressBar;
 use std::collections::HashMap;
 use surmise_event::{AlarmKind, AlarmPhase};
 use surmise_protocol::{AlarmEvent, AlarmList, StreamStatus};
 use surmise_terminal::format::count;
-use surmise_terminal::{Failure, Http, Paint, print_line, segment};
+use surmise_terminal::{Failure, Http, print_line, segment};
 
 /// Incidents that are asked for: as many as a daemon tells of one stream.
 const INCIDENTS_ASKED: usize = 256;
@@ -49,10 +49,9 @@ impl Teller {
         let Ok(list) = self.list().await else { return Ok(()) };
         self.begun = list.begun;
         let news = unsaid(&mut self.told, list.alarms);
-        let lines: Result<Vec<String>, serde_json::Error> = news
-            .iter()
-            .map(|a| if self.is_json { serde_json::to_string(a) } else { Ok(alarm_line(a, Paint::stdout())) })
-            .collect();
+        let incidents = IncidentLines::stdout();
+        let lines: Result<Vec<String>, serde_json::Error> =
+            news.iter().map(|a| if self.is_json { serde_json::to_string(a) } else { Ok(incidents.line(a)) }).collect();
         let lines = lines.map_err(Failure::internal)?;
         if !lines.is_empty() {
             self.bar.suspend(|| lines.iter().try_for_each(|line| print_line(line)))?;

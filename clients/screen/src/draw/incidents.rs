@@ -5,12 +5,13 @@ use super::scene::Scene;
 use crate::cells::{cut, left, width};
 use crate::overview::Overview;
 use crate::viewer::Viewer;
-use crate::words::{ago, expected_words, kind_words, plural, rarity_words};
+use crate::words::{ago, expected_words, plural};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
+use surmise_event::words::rarity;
 use surmise_event::{AlarmPhase, Part};
 use surmise_protocol::AlarmEvent;
-use surmise_terminal::{event_pieces, plain};
+use surmise_terminal::{event_pieces, incident_kind, plain};
 
 /// Rows of an incident, with the empty one behind it.
 pub const CARD_ROWS: usize = 4;
@@ -47,7 +48,7 @@ fn card(incident: &AlarmEvent, scene: &Scene<'_>, cells: usize) -> [Line<'static
     let is_open = alarm.phase != AlarmPhase::Ended;
     let since = ago(incident.time.as_deref(), scene.now);
     let since = if is_open { format!("began {since}") } else { format!("over, began {since}") };
-    let kind = kind_words(alarm.kind, alarm.field.as_deref());
+    let kind = incident_kind(incident);
     let room = cells.saturating_sub(width(&since) + 2);
     let kind = cut(&kind, room);
     let stream = cut(&format!("  {}", plain(&incident.stream)), room.saturating_sub(width(&kind)));
@@ -72,7 +73,7 @@ pub fn event_line(incident: &AlarmEvent, scene: &Scene<'_>, cells: usize) -> Lin
 /// How rare, how many, and what was expected instead.
 pub fn facts(incident: &AlarmEvent) -> String {
     let alarm = &incident.alarm;
-    let mut facts = vec![rarity_words(alarm.rarity_events, alarm.rarity_seconds)];
+    let mut facts = vec![rarity(alarm.rarity_events, alarm.rarity_seconds)];
     facts.extend((alarm.count > 1).then(|| plural(alarm.count, "unusual event")));
     let expected = oddest(&incident.parts).and_then(|part| Some((part, part.expected.as_ref()?)));
     facts.extend(expected.map(|(part, expected)| {

@@ -9,14 +9,14 @@ mod streams;
 use crate::cells::{cut, right, width};
 use crate::overview::{DaemonLink, Overview};
 use crate::viewer::{ViewKind, Viewer};
-use crate::words::{num, plural, span_words};
+use crate::words::{num, plural};
 pub use ink::Ink;
 use ink::{line, styled};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 pub use scene::Scene;
-use surmise_terminal::format::count;
+use surmise_event::words::{count, span};
 use surmise_terminal::plain;
 
 /// Rows from which a screen has room for the headline.
@@ -78,7 +78,7 @@ fn headline(overview: &Overview, scene: &Scene<'_>, cells: usize) -> Vec<Line<'s
         DaemonLink::Starting => format!("asking {}", scene.server),
         DaemonLink::Open => scene.server.to_owned(),
         DaemonLink::Lost { since, .. } => {
-            format!("surmised is gone for {}; trying again", span_words(scene.now - since))
+            format!("surmised is gone for {}; trying again", span(scene.now - since))
         }
     };
     let is_lost = matches!(overview.link, DaemonLink::Lost { .. });

@@ -7,12 +7,12 @@ use crate::cells::{cut, left, right, spark, width};
 use crate::opened::OpenedStream;
 use crate::overview::Overview;
 use crate::viewer::{COURSES, Viewer};
-use crate::words::{ago, bits, gap, kind_words, num, percent, plural, rate, symbol};
+use crate::words::{ago, bits, gap, num, percent, plural, rate, symbol};
 use ratatui::text::{Line, Span};
 use surmise_event::{AlarmPhase, Expected, FieldKind, Prediction};
 use surmise_protocol::{HistoryAnswer, LossWindow};
 use surmise_terminal::format::{bar, count, size};
-use surmise_terminal::plain;
+use surmise_terminal::{incident_kind, plain};
 
 /// The lines in sight.
 pub fn lines(
@@ -202,7 +202,7 @@ fn incidents(opened: &OpenedStream, scene: &Scene<'_>, cells: usize) -> Vec<Line
         let alarm = &incident.alarm;
         let since = ago(incident.time.as_deref(), scene.now);
         let is_open = alarm.phase != AlarmPhase::Ended;
-        let kind = kind_words(alarm.kind, alarm.field.as_deref());
+        let kind = incident_kind(incident);
         let head = format!(
             "  {kind}, {}, event {}",
             if is_open { since } else { format!("over, {since}") },

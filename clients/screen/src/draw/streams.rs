@@ -24,7 +24,7 @@ const TREND_CELLS: usize = 12;
 const COLUMNS: [(SortColumn, usize); 6] = [
     (SortColumn::Bits, 7),
     (SortColumn::Rate, 10),
-    (SortColumn::Incident, 15),
+    (SortColumn::Incident, 17),
     (SortColumn::Skill, 8),
     (SortColumn::Events, 14),
     (SortColumn::Drift, 22),
@@ -140,7 +140,8 @@ fn cell(row: &StreamRow, column: SortColumn, wide: usize, scene: &Scene<'_>) -> 
                 _ if row.failed.is_some() => ("failed".to_owned(), ink.odd()),
                 None => ("none".to_owned(), ink.dim()),
                 Some(incident) => {
-                    let text = format!("{} {}", incident.kind.name(), short_ago(incident.time.as_deref(), scene.now));
+                    let text =
+                        format!("{} {}", incident.kind.short_words(), short_ago(incident.time.as_deref(), scene.now));
                     (text, if is_odd(row) { ink.odd() } else { Style::new() })
                 }
             };

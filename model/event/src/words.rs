@@ -1,0 +1,137 @@
+//! Numbers, times and incidents in the words that people read: the same in a terminal, in a report and in a message.
+//! The page has them, too, and its tests hold the same words.
+
+use crate::alarm::{Alarm, AlarmKind, AlarmPhase};
+use std::fmt::Write;
+
+/// Units of time, the longest first, in seconds.
+const SPANS: [(&str, f64); 7] = [
+    ("year", 365.25 * 86_400.0),
+    ("month", 30.44 * 86_400.0),
+    ("week", 7.0 * 86_400.0),
+    ("day", 86_400.0),
+    ("hour", 3_600.0),
+    ("minute", 60.0),
+    ("second", 1.0),
+];
+
+/// Seconds above which a rarity is told in events alone.
+const RARITY_SECONDS_MAX: f64 = 100.0 * 365.25 * 86_400.0;
+
+/// Events above which the like of something has never been seen.
+const RARITY_EVENTS_MAX: f64 = 1e9;
+
+/// A whole number with commas between its thousands.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A span of time in its largest fitting unit: "3 days".
+pub fn span(seconds: f64) -> String {
+    for (name, length) in SPANS {
+        let from = if name == "second" { 0.0 } else { 1.5 * length };
+        let is_one = name != "month" && (length..length * 1.05).contains(&seconds);
+        if seconds >= from || is_one {
+            let n = (seconds / length).round().max(0.0) as u64;
+            return format!("{} {name}{}", count(n), if n == 1 { "" } else { "s" });
+        }
+    }
+    "0 seconds".into()
+}
+
+/// How rare something is: once in so many events of its stream, which is about once in so many seconds if that is
+/// known.
+pub fn rarity(events: f64, seconds: Option<f64>) -> String {
+    let mut words = match events {
+        events if events >= RARITY_EVENTS_MAX => "never seen the like of it".to_owned(),
+        events => format!("once in {} events", rough(events)),
+    };
+    if let Some(seconds) = seconds.filter(|s| s.is_finite() && *s <= RARITY_SECONDS_MAX) {
+        let every = span(seconds);
+        // a text takes everything
+        let _ = write!(words, ", about every {}", every.strip_prefix("1 ").unwrap_or(&every));
+    }
+    words
+}
+
+/// Two digits that people read at a glance: 92,820 becomes 93,000.
+fn rough(x: f64) -> String {
+    if x < 10.0 {
+        return format!("{}", x.round());
+    }
+    let step = 10f64.powf(x.log10().floor() - 1.0);
+    count(((x / step).round() * step) as u64)
+}
+
+impl AlarmKind {
+    /// What is unusual, in words; `field` is the one that it is in, if it is one field. An event that is `missing` may
+    /// have come in the end.
+    pub fn words(self, field: Option<&str>, has_come: bool) -> String {
+        let of = field.filter(|field| *field != crate::VALUE).map_or(String::new(), |field| format!(" in {field}"));
+        match self {
+            AlarmKind::Value => format!("Unexpected value{of}"),
+            AlarmKind::New => format!("Never seen before{of}"),
+            AlarmKind::Run => format!("A run of unusual events{of}"),
+            AlarmKind::Level => format!("The level has moved{of}"),
+            AlarmKind::Spread => format!("The scatter has changed{of}"),
+            AlarmKind::Flat => format!("It stands still{of}"),
+            AlarmKind::Rate => "Events come at another rate".into(),
+            AlarmKind::Missing if has_come => "An event came late".into(),
+            AlarmKind::Missing => "An event is overdue".into(),
+            AlarmKind::End => "A key ended, or went on, out of turn".into(),
+        }
+    }
+
+    /// The same in a word or two.
+    pub fn short_words(self) -> &'static str {
+        match self {
+            AlarmKind::New => "never seen",
+            AlarmKind::Run => "odd run",
+            AlarmKind::Missing => "overdue",
+            AlarmKind::End => "out of turn",
+            kind => kind.name(),
+        }
+    }
+}
+
+impl Alarm {
+    /// The incident in words: what is unusual, since which event, and how many events are. `field` is the name of its
+    /// field as it is to be shown.
+    pub fn words(&self, field: Option<&str>, has_come: bool) -> String {
+        let what = self.kind.words(field, has_come);
+        // where a level has moved, what ends is the surprise, and not the level
+        let over = match (self.phase, self.kind) {
+            (AlarmPhase::Ended, AlarmKind::Level | AlarmKind::Spread) => ", usual by now",
+            _ => "",
+        };
+        let events = if self.count > 1 { format!(", {} unusual events", count(self.count)) } else { String::new() };
+        format!("{what}, since event {}{events}{over}", self.began)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The page's own tests hold the same words.
+    #[test]
+    fn words_are_those_of_the_page() {
+        assert_eq!(rarity(40_000.0, Some(3.0 * 86_400.0)), "once in 40,000 events, about every 3 days");
+        assert_eq!(rarity(92_820.4, Some(86_400.0)), "once in 93,000 events, about every day");
+        assert_eq!(rarity(7.2, None), "once in 7 events");
+        assert_eq!(rarity(3e12, None), "never seen the like of it");
+        assert_eq!(AlarmKind::New.words(Some("status"), true), "Never seen before in status");
+        assert_eq!(AlarmKind::Value.words(Some("value"), true), "Unexpected value");
+        assert_eq!(AlarmKind::Missing.words(None, true), "An event came late");
+        assert_eq!([span(90.0), span(60.0), span(0.4)], ["2 minutes", "1 minute", "0 seconds"]);
+        assert_eq!([count(0), count(999), count(1_234_567)], ["0", "999", "1,234,567"]);
+    }
+}
