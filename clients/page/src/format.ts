@@ -151,7 +151,7 @@ export function kindWords(kind: string, field?: string, came = false): string {
     case "run": return `A run of unusual events${of}`;
     case "level": return `The level has moved${of}`;
     case "spread": return `The scatter has changed${of}`;
-    case "flat": return `It stands still${of}`;
+    case "flat": return of ? `${field} stands still` : "It stands still";
     case "rate": return "Events come at another rate";
     case "missing": return came ? "An event came late" : "An event is overdue";
     case "end": return "A key ended, or went on, out of turn";

@@ -99,7 +99,7 @@ fn streams_are_listed_sorted_and_filtered() {
     assert_eq!(shown[2], "82,060 events of 43 streams: at most 0.41 false alarms promised, 1 incident came");
     assert!(shown[3].contains("Stream (43)") && shown[3].contains("Incident↓"), "{}", shown[3]);
     assert!(shown[4].starts_with("✗ broken") && shown[4].contains("failed"), "{}", shown[4]);
-    for part in ["● web", "50", "▁▂█", "2.17", "34 %", "new 3 min"] {
+    for part in ["● web", "50", "▁▂█", "2.17", "34 %", "never seen 3 min"] {
         assert!(shown[5].contains(part), "{part}: {}", shown[5]);
     }
     assert!(shown[23].contains("q quit"));
@@ -109,6 +109,15 @@ fn streams_are_listed_sorted_and_filtered() {
     assert!(text(&overview, &viewer, 80, 24)[4].contains("web"));
     press(&mut viewer, &overview, &[KeyCode::Char('r')]);
     assert_eq!(viewer.rows(&overview).last().unwrap().stream, "web");
+    // the column that rows are sorted by is in sight, whatever its place
+    while viewer.sort != SortColumn::Drift {
+        press(&mut viewer, &overview, &[KeyCode::Right]);
+        let heading = text(&overview, &viewer, 80, 24)[3].clone();
+        assert!(heading.contains(['↓', '↑']), "{:?}: {heading}", viewer.sort);
+    }
+    press(&mut viewer, &overview, &[KeyCode::Char('?')]);
+    assert!(text(&overview, &viewer, 200, 24).iter().all(|line| line.trim_end().chars().count() <= 80));
+    press(&mut viewer, &overview, &[KeyCode::Esc]);
     // what is typed filters, and Esc shows all again
     let typed: Vec<KeyCode> = "/sensor 3".chars().map(KeyCode::Char).collect();
     press(&mut viewer, &overview, &typed);

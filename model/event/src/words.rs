@@ -82,7 +82,10 @@ impl AlarmKind {
             AlarmKind::Run => format!("A run of unusual events{of}"),
             AlarmKind::Level => format!("The level has moved{of}"),
             AlarmKind::Spread => format!("The scatter has changed{of}"),
-            AlarmKind::Flat => format!("It stands still{of}"),
+            AlarmKind::Flat => match of.strip_prefix(" in ") {
+                Some(field) => format!("{field} stands still"),
+                None => "It stands still".into(),
+            },
             AlarmKind::Rate => "Events come at another rate".into(),
             AlarmKind::Missing if has_come => "An event came late".into(),
             AlarmKind::Missing => "An event is overdue".into(),
@@ -130,6 +133,7 @@ mod tests {
         assert_eq!(rarity(3e12, None), "never seen the like of it");
         assert_eq!(AlarmKind::New.words(Some("status"), true), "Never seen before in status");
         assert_eq!(AlarmKind::Value.words(Some("value"), true), "Unexpected value");
+        assert_eq!(AlarmKind::Flat.words(Some("volts"), true), "volts stands still");
         assert_eq!(AlarmKind::Missing.words(None, true), "An event came late");
         assert_eq!([span(90.0), span(60.0), span(0.4)], ["2 minutes", "1 minute", "0 seconds"]);
         assert_eq!([count(0), count(999), count(1_234_567)], ["0", "999", "1,234,567"]);

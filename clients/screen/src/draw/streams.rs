@@ -24,27 +24,36 @@ const TREND_CELLS: usize = 12;
 const COLUMNS: [(SortColumn, usize); 6] = [
     (SortColumn::Bits, 7),
     (SortColumn::Rate, 10),
-    (SortColumn::Incident, 17),
+    (SortColumn::Incident, 20),
     (SortColumn::Skill, 8),
     (SortColumn::Events, 14),
     (SortColumn::Drift, 22),
 ];
 
+/// How many of them come before the trend.
+const BEFORE_TREND: usize = 3;
+
 /// The columns that a screen has room for, in the order in which they stand, with their cells; and the cells of the
-/// name.
-fn columns(cells: usize) -> (Vec<(SortColumn, usize)>, usize) {
+/// name. The one that rows are sorted by has room before all others.
+fn columns(cells: usize, sort: SortColumn) -> (Vec<(SortColumn, usize)>, usize) {
     let mut room = cells.saturating_sub(SIGN_CELLS + NAME_CELLS_MIN);
     let mut chosen = Vec::new();
-    for (column, wide) in COLUMNS {
+    let sorted = COLUMNS.iter().filter(|(column, _)| *column == sort);
+    let others = COLUMNS.iter().filter(|(column, _)| *column != sort);
+    let before_trend = BEFORE_TREND + usize::from(COLUMNS[BEFORE_TREND..].iter().any(|(column, _)| *column == sort));
+    for (column, wide) in sorted.chain(others).copied() {
         if wide > room {
             break;
         }
         room -= wide;
         chosen.push((column, wide));
         // the trend stands before the figure
-        if column == SortColumn::Incident && room > TREND_CELLS {
+        if chosen.len() == before_trend
+            && room > TREND_CELLS
+            && let Some((_, wide)) = chosen.iter_mut().find(|(column, _)| *column == SortColumn::Bits)
+        {
             room -= TREND_CELLS + 1;
-            chosen[0].1 += TREND_CELLS + 1;
+            *wide += TREND_CELLS + 1;
         }
     }
     chosen.sort_by_key(|(column, _)| SortColumn::ALL.iter().position(|c| c == column));
@@ -61,7 +70,7 @@ pub fn lines(
     rows_max: usize,
 ) -> Vec<Line<'static>> {
     let rows = viewer.rows(overview);
-    let (columns, name_cells) = columns(cells);
+    let (columns, name_cells) = columns(cells, viewer.sort);
     let cursor = viewer.cursor(&rows);
     let page = rows_max.saturating_sub(1).max(1);
     // the cursor's page, so that the list stands still while the cursor moves within it
