@@ -1,6 +1,7 @@
 //! Text as HTML: nothing that it contains has any effect on the page around it.
 
 use std::fmt::Write;
+use surmise_event::words::count;
 
 /// A text within HTML or SVG, between tags or as the value of an attribute.
 ///
