@@ -5,7 +5,7 @@ use crate::next::{WORD_CHARS_MAX, symbols};
 use clap::Args;
 use std::path::Path;
 use surmise_event::words::rarity;
-use surmise_event::{Expected, Part};
+use surmise_event::{Alarm, Expected, Part};
 use surmise_protocol::WhyAnswer;
 use surmise_terminal::format::{bar, number};
 use surmise_terminal::{
@@ -73,7 +73,9 @@ fn lines(why: &WhyAnswer, shown: usize, paint: Paint) -> Vec<String> {
         why.offset, why.stream, why.surprise_bits, why.excess_bits
     ))];
     if why.rarity_events > 1.0 {
-        let seconds = why.alarm.as_ref().and_then(|alarm| alarm.rarity_seconds);
+        // the incident's rarity is that of its oddest event; both are by the same time between events
+        let usual = |alarm: &Alarm| Some(alarm.rarity_seconds? / alarm.rarity_events);
+        let seconds = why.alarm.as_ref().and_then(usual).map(|seconds| seconds * why.rarity_events);
         out.push(paint.alarm(why.anomaly_score, &rarity(why.rarity_events, seconds)));
     }
     out.extend(why.alarm.as_ref().map(|alarm| incident_words(alarm, true)));

@@ -18,7 +18,7 @@ const SPANS: [(&str, f64); 7] = [
 /// Seconds above which a rarity is told in events alone.
 const RARITY_SECONDS_MAX: f64 = 100.0 * 365.25 * 86_400.0;
 
-/// Events above which the like of something has never been seen.
+/// Events above which nobody counts.
 const RARITY_EVENTS_MAX: f64 = 1e9;
 
 /// A whole number with commas between its thousands.
@@ -51,7 +51,7 @@ pub fn span(seconds: f64) -> String {
 /// known.
 pub fn rarity(events: f64, seconds: Option<f64>) -> String {
     let mut words = match events {
-        events if events >= RARITY_EVENTS_MAX => "never seen the like of it".to_owned(),
+        events if events >= RARITY_EVENTS_MAX => "rarer than once in a billion events".to_owned(),
         events => format!("once in {} events", rough(events)),
     };
     if let Some(seconds) = seconds.filter(|s| s.is_finite() && *s <= RARITY_SECONDS_MAX) {
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(rarity(40_000.0, Some(3.0 * 86_400.0)), "once in 40,000 events, about every 3 days");
         assert_eq!(rarity(92_820.4, Some(86_400.0)), "once in 93,000 events, about every day");
         assert_eq!(rarity(7.2, None), "once in 7 events");
-        assert_eq!(rarity(3e12, None), "never seen the like of it");
+        assert_eq!(rarity(3e12, None), "rarer than once in a billion events");
         assert_eq!(AlarmKind::New.words(Some("status"), true), "Never seen before in status");
         assert_eq!(AlarmKind::Value.words(Some("value"), true), "Unexpected value");
         assert_eq!(AlarmKind::Flat.words(Some("volts"), true), "volts stands still");
