@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { HistoryAnswer, LearnerDescription, Prediction, StatusAnswer, StreamRow, SystemReport } from "surmise";
 import { parseMetrics, sum } from "../src/metrics";
+import { predictorWords } from "../src/predictors";
 import { agree, isBetween, read, type Shown, type Told } from "./brackets";
 import { program } from "./chromium";
 import { DECLARED, makers } from "./daemon";
@@ -65,7 +66,7 @@ else {
       }), async (): Promise<Told> => {
         const { fields } = await api<LearnerDescription>(`${path}/learner`);
         const top = fields.filter((field) => field.experts.some(({ weight }) => weight > 0)).map((field) => ({ field, expert: field.experts.reduce((a, b) => (b.weight > a.weight ? b : a)) }));
-        return Object.fromEntries(top.flatMap(({ field, expert }): [string, string | number][] => [[`${field.name}: first`, expert.name], [`${field.name}: its part`, expert.weight]]));
+        return Object.fromEntries(top.flatMap(({ field, expert }): [string, string | number][] => [[`${field.name}: first`, predictorWords(expert.name)], [`${field.name}: its part`, expert.weight]]));
       }, AGREE_MS);
       await agree(`${stream}: losses`, async (): Promise<Shown> => {
         const rows = await scene.page.locator(".losses tr").evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent!)));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { program } from "./chromium";
-import { contextWords } from "../src/flow";
+import { contextWords, predictorWords, sidesOf } from "../src/predictors";
 import { rarity } from "../src/format";
 import { chance, Daemon, DECLARED, kinds, makers, moved, token } from "./daemon";
 import { Scene, skip, TEST, until, WAIT } from "./scene";
@@ -236,7 +236,7 @@ if (!program()) {
     await scene.page.locator("table.parts tbody tr").first().waitFor(WAIT);
     const cells = await scene.page.locator("table.parts tbody tr").first().locator("th, td").allTextContents();
     assert.deepEqual([cells[0], cells[1], cells[2]], ["mem", "97.5", why.parts[0].surprise_bits.toFixed(2)]);
-    assert.equal(cells[5], why.parts[0].by.replace(/^expert /, ""));
+    assert.equal(cells[5], predictorWords(why.parts[0].by));
     // only of what is looked for it is said that there was none: the number that is odd, and not those that are usual,
     // nor the times between events
     const { schema } = await scene.daemon.ask("/api/v1/streams/host-db1");
@@ -303,7 +303,7 @@ if (!program()) {
     await lane.locator(".stage", { has: scene.page.locator(".what", { hasText: /^contexts$/ }) }).click();
     const named = await lane.locator(".panel .name").allTextContents();
     const { flow } = learner.fields[category];
-    assert.deepEqual(named, flow.find((stage: any) => stage.name === "contexts").parts.map(contextWords));
+    assert.deepEqual(named, flow.find((stage: any) => stage.name === "contexts").parts.map((part: any) => contextWords(part, sidesOf(learner.fields, learner.fields[category]))));
     // every stage is there, and a way for each that it reads
     assert.deepEqual((await lane.locator(".stage .what").allTextContents()).sort(), flow.map((stage: any) => stage.name).sort());
     await lane.locator(".ways path").first().waitFor(WAIT);

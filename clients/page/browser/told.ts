@@ -2,6 +2,7 @@
 
 import type { HistoryAnswer, LearnerDescription, Prediction, StatusAnswer, StreamRow } from "surmise";
 import { symbolText } from "../src/eventtext";
+import { predictorWords } from "../src/predictors";
 import { expertsMax } from "../src/quality";
 import { between, bits, count, fieldWords, gap, kindShort, num, percent, rate } from "../src/format";
 
@@ -50,7 +51,7 @@ export function losses({ windows }: HistoryAnswer, status: StatusAnswer): string
     const own = windows.at(-1)!.experts.filter(([name]) => name === field || name.startsWith(`${field}/`));
     const experts = own.filter(([name]) => name !== field).sort((a, b) => a[1] - b[1]).filter(([name], i) => i < expertsMax(status.schema.fields.length) || name === `${field}/network`);
     for (const name of own.length > 0 ? [field, ...experts.map(([name]) => name)] : []) {
-      rows.push([name === field ? fieldWords(field, kind) : name.slice(field.length + 1), ...shown.map((window) => cell(window.experts.find(([known]) => known === name)?.[1]))]);
+      rows.push([name === field ? fieldWords(field, kind) : predictorWords(name.slice(field.length + 1)), ...shown.map((window) => cell(window.experts.find(([known]) => known === name)?.[1]))]);
     }
   }
   return rows;
@@ -59,7 +60,7 @@ export function losses({ windows }: HistoryAnswer, status: StatusAnswer): string
 /** The experts of each field by what counts now, the first first. */
 export function weights({ fields }: LearnerDescription): [string, string[]][] {
   return fields.filter(({ experts }) => experts.some(({ weight }) => weight > 0)).map(({ name, kind, experts }) => [
-    fieldWords(name, kind), [...experts].sort((a, b) => b.weight - a.weight).filter(({ weight }) => weight >= 0.002).slice(0, 8).map(({ name, weight }) => `${name} ${bar(weight)}`)]);
+    fieldWords(name, kind), [...experts].sort((a, b) => b.weight - a.weight).filter(({ weight }) => weight >= 0.002).slice(0, 8).map(({ name, weight }) => `${predictorWords(name)} ${bar(weight)}`)]);
 }
 
 /** Lasting changes, the latest first, networks and how many values are known. */

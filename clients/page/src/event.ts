@@ -5,10 +5,11 @@ import { pause } from "surmise/pause";
 import { daemon, words } from "./daemon";
 import { bars, bar } from "./bars";
 import { clear, h, section } from "./dom";
-import { arrivals } from "./arrivals";
-import { eventElement, expectedWords, expertWords, isSought, share, shorten, symbolText, valueText } from "./eventtext";
+import { eventElement, expectedWords, isSought, share, shorten, symbolText, valueText } from "./eventtext";
 import { Facts, MEANS, type Fact } from "./facts";
-import { bits, count, fieldWords, gap, moment, num, percent, plural, rarity } from "./format";
+import { bits, clock, count, fieldWords, gap, moment, num, percent, plural, rarity } from "./format";
+import { titleOf, whenOf } from "./logged";
+import { predictor, predictorWords } from "./predictors";
 
 /** Events before, and after. */
 const AROUND = 10;
@@ -34,12 +35,11 @@ export function event(root: HTMLElement, signal: AbortSignal, stream: string, of
       const log = await daemon.events(stream, { from, count: offset - from + AROUND + 1, signal });
       // the newest has none after it yet
       laterLink.hidden = offset + 1 >= log.end;
-      const when = log.events.every((item) => item.event?.time !== undefined) ? null : await arrivals(stream, log.end, signal).catch(() => null);
       clear(around, ...log.events.map((item) => {
         const here = item.offset === offset;
         return h("li", { class: here ? "here" : "", "aria-current": here ? "true" : undefined },
           h("a", { href: `${link}/event/${item.offset}`, class: "offset" }, count(item.offset)), " ",
-          h("span", { class: "time dim", title: item.event?.time === undefined ? "It has no time of its own: this is about when it arrived." : undefined }, item.event?.time === undefined && when ? when(item.offset) : moment(item.event?.time)), " ", eventElement(item.event, here ? parts : [], here));
+          h("span", { class: "time dim", title: titleOf(item) }, clock(whenOf(item)) || "–"), " ", eventElement(item.event, here ? parts : [], here));
       }));
       if (log.events.length === 0) clear(around, h("li", { class: "dim" }, `The log holds events from ${count(log.begin)} on.`));
     } catch (error) {
@@ -93,7 +93,7 @@ function explanation(why: WhyAnswer, link: string, fields: Field[], incident: Pi
       cell(2, "number", bits(part.surprise_bits), h("span", { class: "meter", "aria-hidden": "true" }, meter(total > 0 ? part.surprise_bits / total : 0))),
       cell(3, "number", (part.excess_bits > 0 ? "+" : "") + bits(part.excess_bits)),
       cell(4, "expected", h("bdi", {}, expectedWords(part.expected, kindOf(part.name)) || "–")),
-      cell(5, "", expertWords(part.by)),
+      cell(5, "", predictor(part.by)),
       cell(6, "", lastSeen(part)));
   });
   const facts = new Facts();
@@ -113,7 +113,7 @@ function explanation(why: WhyAnswer, link: string, fields: Field[], incident: Pi
     section("Why", "Its parts, the oddest first. Surprise: how unlikely it was, in bits; 10 bits come once in a thousand. Beyond usual: what of that goes beyond the surprise that such a part usually has. Said by: the predictor that counted most in what was expected. Last seen: the latest earlier event with the like of it; – where that is not looked for. Of some words of a line it cannot be told what was expected.",
       h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Parts, scrollable" }, h("table", { class: "parts", role: "table" },
         h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...TITLES.map((t) => h("th", { scope: "col", role: "columnheader" }, t)))), h("tbody", { role: "rowgroup" }, ...rows.slice(0, ROWS_MAX)))), ...others(rows.slice(ROWS_MAX))),
-    ...(odd ? [section(`Expected of ${nameOf(odd.name)} instead`, odd.by ? `The largest share in it had ${expertWords(odd.by)}.` : "", distribution(odd.expected!, kindOf(odd.name)))] : []),
+    ...(odd ? [section(`Expected of ${nameOf(odd.name)} instead`, odd.by ? `Said mostly by: ${predictorWords(odd.by)}.` : "", distribution(odd.expected!, kindOf(odd.name)))] : []),
   ];
 }
 

@@ -231,7 +231,4 @@ export function expectedWords(expected: Expected | undefined, kind?: string, mos
   return low === undefined || high === undefined ? say(expected.median) : low === high ? `exactly ${say(low)}` : `${say(expected.median)} (90 % within ${between(low, high, say, " and ")})`;
 }
 
-/** The name of a predictor, which answers give with and without the word expert. */
-export const expertWords = (by: string | undefined): string => by?.replace(/^expert /, "") || "–";
-
 export const share = (p: number): string => (p >= 0.995 ? "> 99 %" : p < 0.01 ? "< 1 %" : `${Math.round(p * 100)} %`);

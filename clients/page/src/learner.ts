@@ -24,7 +24,7 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
   const cost = h("div", {});
   root.append(
     h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "#/streams" }, "Streams"), " / ", h("a", { href: link }, h("bdi", {}, shorten(name, 80))), " / ", h("h1", {}, "Learner")),
-    problem, facts.element, section("Where its time goes", "Mean time of the stages of an event, of one event in 64.", cost), section("How an event flows", "Who reads whom, from what is remembered to what is predicted. Open a stage to see its parts.", about, graph),
+    problem, facts.element, section("Where its time goes", "The mean time of each stage of an event, measured of one event in 64.", cost), section("How an event flows", "Who reads whom, from what is remembered to what is predicted, and what of its time is measured. Open a stage to see its parts.", about, graph),
     section("What it takes", "", runs.element));
   const opened = new Map<string, string>();
   const unfolded = new Set<string>();
@@ -45,7 +45,7 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
           // what a person has opened stays open, and is not torn away while it is read
           if (shape !== drawn && !graph.contains(document.activeElement)) {
             drawn = shape;
-            clear(graph, ...lanes(description.fields, opened, unfolded));
+            clear(graph, ...lanes(description.fields, status.cost, opened, unfolded));
           }
           before = now;
           problem.textContent = "";

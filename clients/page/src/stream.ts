@@ -9,12 +9,13 @@ import { clear, h, section } from "./dom";
 import { Facts, MEANS, type Fact } from "./facts";
 import { Cards, explain, isOdd, isOpen, listed, visible } from "./incident";
 import { shorten } from "./eventtext";
-import { arrivals } from "./arrivals";
 import { expectations } from "./expectations";
 import { FieldChoice } from "./fieldchoice";
-import { ago, bits, bytes, count, fieldWords, kindWords, num, percent, plural, rate } from "./format";
+import { ago, bits, bytes, clock, count, fieldWords, kindWords, num, percent, plural, rate } from "./format";
 import { course } from "./course";
 import { losses, reliability } from "./quality";
+import { whenOf } from "./logged";
+import { predictorWords } from "./predictors";
 import { state } from "./state";
 import { Seen } from "./seen";
 import { Surprising } from "./surprising";
@@ -173,22 +174,23 @@ function weightsOf(learner: LearnerDescription, choice: FieldChoice): HTMLElemen
     const experts = [...field.experts].sort((a, b) => b.weight - a.weight).filter((expert) => expert.weight >= 0.002).slice(0, 8);
     return h("div", {}, h("h3", {}, h("bdi", {}, fieldWords(field.name, field.kind)), " ", h("span", { class: "dim" }, field.kind === field.name ? "" : field.kind)),
       bars(...experts.map((expert) => {
-        const item = bar(expert.name, expert.weight, undefined, expert.name === "network" ? "network" : "");
-        item.title = `${expert.about || expert.name}: ${num(expert.loss_bits)} bits per value if it predicted alone`;
+        const item = bar(predictorWords(expert.name), expert.weight, undefined, expert.name === "network" ? "network" : "");
+        item.title = `${expert.name}${expert.about ? `, ${expert.about}` : ""}: ${num(expert.loss_bits)} bits per value if it predicted alone`;
         return item;
       })));
   });
   return groups.length > 0 ? h("div", { class: "columns" }, ...groups) : h("p", { class: "dim" }, "No field has a model yet.");
 }
 
-/** Finds out when lasting changes began: by the event's own time, or about when it arrived. */
+/** Finds out when lasting changes began: by the event's own time, or by that of its arrival. */
 async function timesOf(name: string, status: StatusAnswer, began: Map<number, string>, signal: AbortSignal): Promise<void> {
   const unknown = status.report.drifts.slice(-CHANGES_MAX).map((drift) => drift.began).filter((offset) => !began.has(offset));
   if (unknown.length === 0) return;
-  const when = await arrivals(name, status.offset, signal);
   for (const offset of unknown) {
     const log = await daemon.events(name, { from: offset, count: 1, signal });
-    began.set(offset, when(offset, log.events.find((item) => item.offset === offset)?.event?.time));
+    const item = log.events.find((item) => item.offset === offset);
+    // what the log no longer has is not asked for again
+    began.set(offset, item ? clock(whenOf(item)) : "");
   }
 }
 
@@ -197,7 +199,7 @@ const CHANGES_MAX = 6;
 
 function changesOf(status: StatusAnswer, learner: LearnerDescription | null, began: Map<number, string>, choice: FieldChoice): HTMLElement {
   const drifts = status.report.drifts.slice(-CHANGES_MAX).reverse().map((d) =>
-    h("li", {}, d.detector === "level" && d.field ? `The level of ${d.field} moved from ${num(d.level_before)} to ${num(d.level_after)}` : `It is ${d.bits_after > d.bits_before ? "harder" : "easier"} to predict: ${bits(d.bits_after)} bits per event, which were ${bits(d.bits_before)}`, h("span", { class: "dim" }, `, since ${began.has(d.began) ? `${began.get(d.began)}, ` : ""}event ${count(d.began)}; noticed ${plural(d.noticed - d.began, "event")} later`)));
+    h("li", {}, d.detector === "level" && d.field ? `The level of ${d.field} moved from ${num(d.level_before)} to ${num(d.level_after)}` : `It is ${d.bits_after > d.bits_before ? "harder" : "easier"} to predict: ${bits(d.bits_after)} bits per event, which were ${bits(d.bits_before)}`, h("span", { class: "dim" }, `, since ${began.get(d.began) ? `${began.get(d.began)}, ` : ""}event ${count(d.began)}; noticed ${plural(d.noticed - d.began, "event")} later`)));
   const nets = (learner?.fields ?? []).filter((f) => f.network && choice.has(f.name)).map((f) =>
     h("li", {}, h("bdi", {}, fieldWords(f.name, f.kind)), `: network of ${f.network!.layers} × ${f.network!.hidden} units, ${count(f.network!.parameters)} weights; of ${plural(f.network!.trials, "challenger")}, ${count(f.network!.promotions)} proved better and took its place`));
   const vocabulary = Object.entries(status.report.fields).filter(([name, f]) => f.distinct !== undefined && choice.has(name)).map(([n, f]) => h("li", {}, h("bdi", {}, n), `: ${plural(f.distinct!, f.kind === "line" ? "template" : "symbol")} seen`));

@@ -6,13 +6,15 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { AlarmEvent, Outcome, Part, Replay, StreamRow, RareEvent } from "surmise";
 import { proofWords, restoreWords } from "../src/checkpoints";
-import { arrivedIn } from "../src/arrivals";
 import { filled } from "../src/course";
 import { dayOf, dayWords } from "../src/day";
 import { differenceWords, figure, joined, nameOf, progress, sameWords, simpleLoss, specOf, stateWords, yardstick, type Wish } from "../src/curves";
-import { cut, expectedWords, expertWords, fieldsOf, isSought, numberOf, symbolText } from "../src/eventtext";
-import { contextWords, depths } from "../src/flow";
+import { cut, expectedWords, fieldsOf, isSought, numberOf, symbolText } from "../src/eventtext";
+import { depths } from "../src/flow";
+import { contextWords, predictorWords, sidesOf } from "../src/predictors";
+import { stageTime, timeShort, timeWords } from "../src/stagetime";
 import { folded } from "../src/incident";
+import { titleOf, whenOf } from "../src/logged";
 import { beganWords, between, bits, bytes, count, fixed, gap, kindWords, num, percent, rarity, rough, short, span } from "../src/format";
 import { meanSince, parseMetrics, sum } from "../src/metrics";
 import { Seen } from "../src/seen";
@@ -76,12 +78,13 @@ test("edges that differ are told with the digits in which they do", () => {
   assert.deepEqual([kindWords("missing"), kindWords("missing", undefined, true)], ["An event is overdue", "An event came late"]);
 });
 
-test("an event without a time came in the finest span that is known of it", () => {
-  const spans = (span_seconds: number, ...points: [number, number][]) => ({ span_seconds, points: points.map(([time, events]) => ({ time, events, bits: 0, incidents: 0, rarest: 0, distinct: 0 })) });
-  const histories = [spans(1, [1000, 2], [1001, 3]), spans(60, [840, 10], [960, 5])];
-  assert.deepEqual([99, 97, 96, 95, 94, 85, 84].map((offset) => arrivedIn(offset, 100, histories)), [1001, 1001, 1000, 1000, 840, 840, null]);
-  // where more are counted than there are offsets, nothing can be told
-  assert.equal(arrivedIn(0, 4, [spans(1, [1000, 3], [1001, 3])]), null);
+test("an event's time is its own, or that of its arrival", () => {
+  const [own, arrival] = ["2026-01-01T12:00:00Z", "2026-01-01T12:00:05Z"];
+  assert.deepEqual([whenOf({ event: { time: own }, arrival }), whenOf({ event: {}, arrival }), whenOf({ event: null, arrival }), whenOf({ event: {} })], [own, arrival, arrival, undefined]);
+  assert.match(titleOf({ event: { time: own }, arrival }), /; arrived .*:05\.$/);
+  assert.doesNotMatch(titleOf({ event: { time: own }, arrival: "2026-01-01T12:00:00.4Z" }), /arrived/);
+  assert.match(titleOf({ event: {}, arrival }), /^Arrived .*no time of its own/);
+  assert.equal(titleOf({ event: {} }), "When it came is not known.");
 });
 
 test("how long the next event usually takes is told where that means something", () => {
@@ -102,10 +105,16 @@ test("rates and regret are said in words", () => {
 
 test("symbols can be seen, predictors have one name, and contexts are told in words", () => {
   assert.deepEqual([symbolText(" "), symbolText(""), symbolText(null), symbolText("\n", "text"), symbolText("\n", "byte"), symbolText(" ", "byte"), symbolText("/home", "category")], ["␣", "(empty)", "missing", "(end of the text)", "\\n", "␣", "/home"]);
-  assert.deepEqual([expertWords("expert order-0"), expertWords("matches"), expertWords(undefined)], ["order-0", "matches", "–"]);
-  const words = (name: string) => contextWords({ name, about: "The place: of the line." });
-  assert.deepEqual(["Order(0)", "Order(1)", "Order(3)", "Skip(6)", "Bag(64, true)", "Side(2, 1)", "Side(7, 0)", "Field"].map(words),
-    ["how often each comes", "the last symbol", "the last 3 symbols", "the symbols 2 and 3 back", "the session's symbols in any order, 64 at most, and the last symbol", "field 2 of those before it and the last symbol", "3 fields before it", "the place"]);
+  assert.deepEqual(["expert order-0", "order-2", "matches", "expert day-step", "earlier values of the slot", "toString", undefined].map(predictorWords),
+    ["how often each comes", "the last 2 symbols", "what followed such a past before", "the change of one day before", "earlier values of the slot", "toString", "–"]);
+  const field = (name: string, kind: string, ...contexts: string[]) => ({ name, kind, count: 1, experts: [], loss_bits: 0, flow: [{ name: "contexts", about: "", reads: [], parts: contexts.map((name) => ({ name, about: "" })) }] });
+  const [page, line] = [field("page", "category", "Side(7, 0)"), field("line", "line", "Side(0, 0)")];
+  const sides = sidesOf([field("gap", "gap"), page, field("note", "text"), field("ms", "number"), field("code", "category")], page);
+  assert.deepEqual(sides, ["time between events", "ms", "code", "the hour of the day", "the hour of the week"]);
+  assert.deepEqual(sidesOf([field("gap", "gap"), line], line), ["the hour of the day", "the hour of the week"], "a model that sees no other field");
+  const words = (name: string) => contextWords({ name, about: "The place: of the line." }, sides);
+  assert.deepEqual(["Order(0)", "Order(1)", "Order(3)", "Skip(6)", "Bag(64, true)", "Bag(4096, false)", "Side(2, 1)", "Side(3, 0)", "Side(7, 2)", "Side(8, 0)", "Side(0, 0)", "Field"].map(words),
+    ["how often each comes", "the last symbol", "the last 3 symbols", "the symbols 2 and 3 back", "the session's symbols in any order, and the last symbol", "the session's symbols in any order", "ms and the last symbol", "time between events and ms", "all other fields and the last 2 symbols", "the hour of the day", "no other field", "the place"]);
 });
 
 test("of a line that is like another only the other words are marked", () => {
@@ -249,6 +258,20 @@ test("stages stand after all that they read", () => {
   const stage = (name: string, ...reads: string[]) => ({ name, about: "", reads, parts: [] });
   assert.deepEqual(depths([]), []);
   assert.deepEqual(depths([stage("a"), stage("b", "a"), stage("c", "a"), stage("d", "c", "a"), stage("e", "b", "d")]), [0, 1, 1, 2, 3]);
+});
+
+test("a stage's time is told where it is measured, and that it is not where it is not", () => {
+  const stage = (name: string) => ({ name, about: "", reads: [], parts: [] });
+  const symbols = ["past", "contexts", "network", "mixer", "mixture"].map(stage);
+  const numbers = ["past", "forecasts", "network", "mixture"].map(stage);
+  const cost = { measured: 9, stages: ([["contexts", 7], ["network", 3], ["training", 2], ["mixing", 4], ["numbers", 8]] as const).map(([name, microseconds]) => ({ name, about: "", microseconds })) };
+  const short = (flow: typeof symbols, of = cost) => flow.map(({ name }) => timeShort(stageTime(name, flow, of)));
+  assert.deepEqual(short(symbols), ["not measured", "7 µs", "5 µs", "part of 4 µs", "part of 4 µs"]);
+  assert.deepEqual(short(numbers), ["part of 8 µs", "part of 8 µs", "5 µs", "part of 8 µs"]);
+  assert.deepEqual(new Set(short(symbols, { ...cost, measured: 0 })), new Set(["not measured"]));
+  assert.equal(timeWords(stageTime("mixer", symbols, cost)), "Its own time is not measured: mixer and mixture take 4 µs, under “mixing”, of all fields of an event together.");
+  assert.equal(timeWords(stageTime("network", symbols, cost)), "It takes 5 µs, measured under “network” and “training”, of all fields of an event together.");
+  assert.equal(timeWords(stageTime("past", symbols, cost)), "Its time is not measured.");
 });
 
 test("keys are listed by the rarest of their events", () => {
