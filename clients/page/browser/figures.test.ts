@@ -126,8 +126,8 @@ else {
       return {
         ...Object.fromEntries(system.databases.map(({ name, bytes }) => [name, bytes])), ...Object.fromEntries(system.limits.map(({ key, used }) => [key, used])),
         Streams: rows.length, "Events/s": rows.reduce((total, row) => total + row.events_per_second, 0), "Threads that learn": system.owners,
-        "Events received": sum(now, "surmise_events_received_total"), "Sent before": sum(now, "surmise_events_duplicate_total"), Late: sum(now, "surmise_events_late_total"),
-        "Waiting in the inbox": sum(now, "surmise_queue_events", { stage: "inbox" }), "Waiting gradient jobs": sum(now, "surmise_gradient_jobs_queued"),
+        "Events received": sum(now, "surmise_events_received_total"), "Sent a second time, and taken once": sum(now, "surmise_events_duplicate_total"), "Came late": sum(now, "surmise_events_late_total"),
+        "Wait to be learnt": sum(now, "surmise_queue_events", { stage: "inbox" }), "Corrections of networks that wait": sum(now, "surmise_gradient_jobs_queued"),
         "Keys in memory": sum(now, "surmise_keys", { place: "memory" }), "Keys in the store": sum(now, "surmise_keys", { place: "store" }), "Checkpoints waiting": system.checkpoints_pending,
       };
     }, AGREE_MS);
@@ -138,8 +138,8 @@ else {
     await scene.open("#/now");
     await scene.page.locator(".rates", { hasText: "In the latest 24 hours" }).waitFor(WAIT);
     await agree("Now", async (): Promise<Shown> => {
-      const found = /^Over (.+) events of (.+) streams\. Promised: .+ events, (.+) in all\. Came: .+ events, (.+) in all\. In the latest 24 hours: at most (.+) promised, (.+) came/.exec((await scene.page.locator(".rates").textContent())!);
-      return Object.fromEntries(["events", "streams", "promised", "came", "promised in a day", "came in a day"].map((key, i) => [key, found?.[i + 1] ?? null]));
+      const found = /^In the latest 24 hours: (.+) incidents?; at most (.+) false ones were promised(?:, of the .+ told)?\. Ever: (.+) incidents? in (.+) events of (.+) streams, .*; at most (.+) false ones were promised/.exec((await scene.page.locator(".rates").textContent())!);
+      return Object.fromEntries(["came in a day", "promised in a day", "came", "events", "streams", "promised"].map((key, i) => [key, found?.[i + 1] ?? null]));
     }, async (): Promise<Told> => {
       const rows = await rowsNow();
       const of = (what: "offset" | "promised" | "incidents", which = rows) => which.reduce((total, row) => total + row[what], 0);

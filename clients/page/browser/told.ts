@@ -4,7 +4,7 @@ import type { HistoryAnswer, LearnerDescription, Prediction, StatusAnswer, Strea
 import { symbolText } from "../src/eventtext";
 import { predictorWords } from "../src/predictors";
 import { expertsMax } from "../src/quality";
-import { between, bits, count, fieldWords, gap, kindShort, num, percent, rate } from "../src/format";
+import { between, bits, changeShort, count, fieldWords, gap, kindShort, num, percent, rate } from "../src/format";
 
 /** A probability at the end of a bar. */
 const bar = (p: number): string => `${(p * 100).toFixed(p < 0.1 || (p >= 0.99 && p < 0.9995) ? 1 : 0)} %`;
@@ -14,9 +14,9 @@ export function row(row: StreamRow) {
   const known = (row.trend ?? []).filter((bits) => bits !== null).length;
   const isOdd = row.last_incident !== null && row.last_incident.phase !== "ended";
   return {
-    stream: row.stream, state: row.failed ? "does not learn any more" : isOdd ? "something is odd" : row.events_per_second > 0 ? "learning" : "no events now", rate: rate(row.events_per_second),
-    bits: bits(row.recent_bits), spark: known < 2 ? 0 : known, skill: percent(row.skill), incident: row.last_incident ? kindShort(row.last_incident.kind) : "none",
-    drift: row.drift ? `${row.drift.field ?? "surprise"}, ${count(row.offset - row.drift.began)} ago` : "none", events: count(row.offset),
+    stream: row.stream, state: row.failed ? "does not learn any more" : isOdd ? "something is odd" : row.events_per_second > 0 ? "learning" : "no event in the latest ten seconds", rate: rate(row.events_per_second),
+    bits: bits(row.recent_bits), spark: known < 2 ? 0 : known, skill: percent(row.skill), incident: row.last_incident ? kindShort(row.last_incident.kind, row.last_incident.began < row.offset) : "none",
+    drift: row.drift ? `${changeShort(row.drift)}, ${count(row.offset - row.drift.began)} ago` : "none", events: count(row.offset),
   };
 }
 
@@ -70,9 +70,9 @@ export function changes({ report }: StatusAnswer, { fields }: LearnerDescription
       ? `The level of ${drift.field} moved from ${num(drift.level_before)} to ${num(drift.level_after)}`
       : `It is ${drift.bits_after > drift.bits_before ? "harder" : "easier"} to predict: ${bits(drift.bits_after)} bits per event, which were ${bits(drift.bits_before)}`) +
     `, since event ${count(drift.began)}; noticed ${count(drift.noticed - drift.began)} event${drift.noticed - drift.began === 1 ? "" : "s"} later`);
-  const networks = fields.filter(({ network }) => network).map(({ name, kind, network: n }) =>
-    `${fieldWords(name, kind)}: network of ${n!.layers} × ${n!.hidden} units, ${count(n!.parameters)} weights; of ${count(n!.trials)} challenger${n!.trials === 1 ? "" : "s"}, ${count(n!.promotions)} proved better and took its place`);
-  const known = Object.entries(report.fields).filter(([, { distinct }]) => distinct !== undefined).map(([name, { distinct, kind }]) => `${name}: ${count(distinct)} ${kind === "line" ? "template" : "symbol"}${distinct === 1 ? "" : "s"} seen`);
+  const networks = fields.filter(({ network }) => network && network.promotions > 0).map(({ name, kind, network: n }) =>
+    `${fieldWords(name, kind)}: ${count(n!.promotions)} of ${count(n!.trials)} network${n!.trials === 1 ? "" : "s"} that were tried proved better, and took the place of the one before`);
+  const known = Object.entries(report.fields).filter(([, { distinct }]) => distinct !== undefined).map(([name, { distinct, kind }]) => `${name}: ${count(distinct)} ${kind === "line" ? "template" : "different value"}${distinct === 1 ? "" : "s"} seen so far`);
   return [...(drifts.length > 0 ? drifts : ["No lasting change so far."]), ...networks, ...known];
 }
 

@@ -91,9 +91,11 @@ const MORE = "\n";
 
 /** Draws who reads whom: from each stage's end to the beginning of those that read it. */
 function drawWays(stages: HTMLElement, ways: SVGElement, flow: FlowStage[], buttons: HTMLElement[]): void {
+  // what does not fit side by side stands one below the other
+  stages.classList.remove("narrow");
+  const down = stages.clientWidth < NARROW || stages.scrollWidth > stages.clientWidth + 1;
+  stages.classList.toggle("narrow", down);
   const own = stages.getBoundingClientRect();
-  stages.classList.toggle("narrow", own.width < NARROW);
-  const down = own.width < NARROW;
   const box = new Map(flow.map((stage, i) => [stage.name, buttons[i]!.getBoundingClientRect()]));
   const paths = flow.flatMap((stage) => stage.reads.map((read) => {
     const [from, to] = [box.get(read), box.get(stage.name)];

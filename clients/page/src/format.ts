@@ -1,5 +1,7 @@
 // Numbers, times and rarities in words.
 
+import type { Drift } from "surmise";
+
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 /** A number as JavaScript writes it, with minus signs that are as wide as a digit. */
@@ -160,10 +162,19 @@ export function kindWords(kind: string, field?: string, came = false): string {
 }
 
 /** The same in a word or two. */
-export const kindShort = (kind: string): string => (kind === "missing" ? "overdue" : kind === "end" ? "out of turn" : kind === "run" ? "odd run" : kind === "new" ? "never seen" : kind);
+export const kindShort = (kind: string, came = true): string => (kind === "missing" && !came ? "overdue" : (KINDS_SHORT[kind] ?? kind));
+
+const KINDS_SHORT: Record<string, string> = {
+  value: "odd value", new: "never seen", run: "odd run", level: "level moved", spread: "other scatter", flat: "stands still", rate: "other rate", missing: "came late", end: "out of turn",
+};
+
+/** A lasting change in a word or two. */
+export const changeShort = (change: Pick<Drift, "detector" | "field" | "bits_before" | "bits_after">): string =>
+  change.detector === "level" && change.field ? `${change.field} moved` : change.bits_after > change.bits_before ? "less predictable" : "more predictable";
 
 /** Whether an incident is over, in words. A level that has moved stays where it is: what is over is only the surprise. */
-export function beganWords(kind: string, open: boolean): string {
-  if (open) return "began";
-  return kind === "level" || kind === "spread" ? "usual by now, began" : "over, began";
+export function beganWords(kind: string, open: boolean, isNoticed = false): string {
+  const began = isNoticed ? "noticed" : "began";
+  if (open) return `goes on, ${began}`;
+  return `${kind === "level" || kind === "spread" ? "usual by now" : "over"}, ${began}`;
 }

@@ -1,31 +1,17 @@
 // Incidents as cards: what is odd, since when, how rare it is, what was expected, and what a person says of it.
 
-import { ProblemError, type AlarmEvent, type Part, type WhyAnswer } from "surmise";
-import { pause } from "surmise/pause";
-import { daemon, words } from "./daemon";
+import type { AlarmEvent, Part, WhyAnswer } from "surmise";
 import { clear, h } from "./dom";
-import { eventElement, expectedWords, ODD_BITS } from "./eventtext";
+import { eventElement, expectedWords, ODD_BITS, shorten } from "./eventtext";
+import { tempoWords, untilOf, whyOf } from "./explain";
 import { MEANS } from "./facts";
 import { ago, beganWords, clock, fieldWords, kindWords, moment, plural, rarity, timeOf } from "./format";
 import { isMuted, muteId, said, say, spoken } from "./local";
-import { isOverdue, silenceOf } from "./silence";
 import { incidentId, state } from "./state";
+import { isOfTempo, isOverdue } from "./tempo";
 import { isAsked, isNormal, judge, verdictOf } from "./verdict";
 
-/** The newest incidents that do not say what was expected are asked for it; each costs the daemon a part of its log. */
-const ASKED_MAX = 5;
-/** Of a silence the daemon need not learn anything again to tell: since when it lasts is told of all that are shown. */
-const SILENCES_ASKED_MAX = 25;
 const DAY_MS = 86_400_000;
-
-/** What was found out of incidents: why their oddest event is odd, or in words why that cannot be told, or how silence is. */
-const found = new Map<string, WhyAnswer | string>();
-
-/** What was found out of an incident; nothing if it has gone on with an event that is odder. */
-function foundOf(incident: AlarmEvent): WhyAnswer | string | undefined {
-  const known = found.get(incidentId(incident));
-  return typeof known === "object" && known.offset !== incident.oddest ? undefined : known;
-}
 
 /** Whether an incident goes on. */
 export const isOpen = (incident: AlarmEvent): boolean => incident.phase !== "ended";
@@ -111,7 +97,7 @@ export class Cards {
 
   private cardOf(incident: AlarmEvent): HTMLElement {
     const id = incidentId(incident);
-    const shape = JSON.stringify([incident.phase, incident.count, incident.rarity_events, incident.event === null, incident.oddest, said(id), isAsked(id), verdictOf(id), foundOf(incident) !== undefined]);
+    const shape = JSON.stringify([incident.phase, incident.count, incident.rarity_events, incident.event === null, incident.oddest, said(id), isAsked(id), verdictOf(id), whyOf(incident) !== undefined, tempoWords(incident), untilOf(incident)]);
     const known = this.known.get(id);
     if (known?.shape === shape) return known.element;
     // a person who is writing a note must not lose it
@@ -150,7 +136,7 @@ class Fold {
     this.what.textContent = kindWords(first.kind, new Set(group.map((i) => i.field)).size === 1 ? first.field : undefined, first.event !== null);
     const shown = names.slice(0, NAMED_MAX);
     this.streams.textContent = `${plural(names.length, "stream")}: ${shown.join(", ")}${names.length > shown.length ? ` and ${names.length - shown.length} more` : ""}`;
-    clear(this.since, `${sinceWords(first)} `, timeElement(first), first.time ? ` (${clock(first.time)})` : null);
+    clear(this.since, ...sinceElements(first));
     const cards = this.all.open ? group.map(cardOf) : [];
     if (cards.length !== this.cards.children.length || cards.some((card, i) => this.cards.children[i] !== card)) this.cards.replaceChildren(...cards);
   }
@@ -161,8 +147,15 @@ const NAMED_MAX = 6;
 
 const mute = (incident: AlarmEvent): void => say(muteId(incident), { mutedUntil: Date.now() + DAY_MS });
 
-const sinceWords = (incident: AlarmEvent): string => (isOverdue(incident) ? (isOpen(incident) ? "noticed" : "over, noticed") : beganWords(incident.kind, isOpen(incident)));
-const timeElement = ({ time }: AlarmEvent): HTMLElement => h("time", { "data-at": time ?? "", title: moment(time) }, ago(time));
+/** Since when an incident lasts, or when it was. */
+function sinceElements(incident: AlarmEvent): (Node | string)[] {
+  const { kind, time } = incident;
+  const until = untilOf(incident);
+  const isLong = until !== undefined && (timeOf(until) ?? 0) - (timeOf(time) ?? 0) >= 1000;
+  const isNoticed = isOverdue(incident);
+  const since = h("time", { "data-at": time ?? "", title: moment(time) }, ago(time));
+  return [`${beganWords(kind, isOpen(incident), isNoticed)} `, since, ...(time ? [` (${clock(time)}${isLong && !isNoticed ? ` – ${clock(until)}` : ""})`] : [])];
+}
 
 const VERDICTS = [
   ["normal", "That was normal", "Tells the daemon, which learns it: the like of this is not told any more, here or to anybody"],
@@ -171,8 +164,9 @@ const VERDICTS = [
 
 function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTMLElement {
   const id = incidentId(incident);
-  const known = foundOf(incident);
+  const known = whyOf(incident);
   const { event, parts } = typeof known === "object" ? known : incident;
+  const tempo = tempoWords(incident);
   const { note, verdict, refused } = said(id);
   const open = isOpen(incident);
   const judged = verdictOf(id);
@@ -185,10 +179,11 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
     "li",
     { class: `incident ${isOdd(incident) ? "open" : open ? "normal" : "over"}` },
     h("div", { class: "head" }, h(inStream ? "h3" : "h2", {}, kindWords(incident.kind, incident.field, incident.event !== null)), inStream ? null : h("a", { href: link, class: "stream" }, h("bdi", {}, incident.stream)),
-      h("span", { class: "since" }, `${sinceWords(incident)} `, timeElement(incident), incident.time ? ` (${clock(incident.time)})` : null)),
-    h("p", { class: "text" }, eventElement(event, parts)),
+      h("span", { class: "since" }, ...sinceElements(incident))),
+    // what came says nothing where it is odd when it came
+    tempo === undefined ? h("p", { class: "text" }, eventElement(event, parts)) : h("p", { class: "text instead" }, tempo),
+    isOfTempo(incident) ? null : instead(incident.stream, parts, known),
     h("p", { class: "facts", title: MEANS.incident }, facts.join(" · ")),
-    isOverdue(incident) ? typeof known === "string" && known !== "" ? h("p", { class: "instead" }, known) : null : instead(incident.stream, parts, known),
     judged === null ? null : h("p", { class: "verdict" }, judged),
     note ? h("p", { class: "note" }, note) : null,
     h("div", { class: "actions" },
@@ -210,9 +205,11 @@ function instead(stream: string, parts: Part[], why: WhyAnswer | string | undefi
   const told = parts.filter((part) => expectedWords(part.expected) !== "" && part.excess_bits > ODD_BITS);
   const part = oddest(told) ?? oddest(parts);
   const kind = state.rows.get(stream)?.schema.fields.find((field) => field.name === part?.name)?.kind;
+  // what stands in a line has a name that nobody gave it
+  const isInLine = part !== undefined && kind === undefined && part.value !== null;
   const expected = expectedWords(part?.expected, kind);
   if (expected && part) {
-    const what = part.name === "value" ? "Expected" : `Expected of ${fieldWords(part.name, kind)}`;
+    const what = part.name === "value" ? "Expected" : isInLine ? `Expected instead of ${shorten(part.value!, 60)}` : `Expected of ${fieldWords(part.name, kind)}`;
     return h("p", { class: "instead" }, h("span", { class: "label" }, `${what}: `), h("bdi", {}, expected));
   }
   if (typeof why === "string") return h("p", { class: "instead dim" }, `What was expected cannot be told any more: ${why}`);
@@ -237,31 +234,4 @@ function edit(event: Event, id: string, redraw: () => void): void {
   clear(actions, area, keep);
   area.addEventListener("keydown", (e) => e.key === "Enter" && (e.ctrlKey || e.metaKey) && close());
   area.focus();
-}
-
-/** Incidents that could not be found out of, with when they are asked for again, and how long that wait was. */
-const later = new Map<string, { at: number; waitMs: number }>();
-const WAIT_MS_MAX = 60_000;
-
-/** Finds out of the newest incidents, one after another, what they do not say themselves. */
-export async function explain(signal: AbortSignal, newest: () => AlarmEvent[], redraw: () => void): Promise<void> {
-  const isAsked = (i: AlarmEvent) =>
-    foundOf(i) === undefined && (later.get(incidentId(i))?.at ?? 0) <= Date.now() && (isOverdue(i) || (i.event !== null && (i.event_offset !== i.oddest || !i.parts.some((part) => part.expected))));
-  while (!signal.aborted) {
-    const next = newest().find((i, place) => place < (isOverdue(i) ? SILENCES_ASKED_MAX : ASKED_MAX) && isAsked(i));
-    if (next && !document.hidden) {
-      const id = incidentId(next);
-      try {
-        found.set(id, isOverdue(next) ? await silenceOf(next, signal) : await daemon.why(next.stream, next.oddest, { seconds: 5, signal }));
-        later.delete(id);
-      } catch (error) {
-        // one that cannot be answered now keeps no other waiting, and is asked for again
-        if (!isOverdue(next) && error instanceof ProblemError && [404, 410, 500, 503].includes(error.status)) found.set(id, words(error));
-        else later.set(id, { at: Date.now() + (later.get(id)?.waitMs ?? 1000), waitMs: Math.min(WAIT_MS_MAX, 2 * (later.get(id)?.waitMs ?? 1000)) });
-      }
-      for (const book of [found, later]) if (book.size > 200) book.delete(book.keys().next().value!);
-      if (!signal.aborted) redraw();
-    }
-    await pause(next ? 300 : 2000, signal);
-  }
 }

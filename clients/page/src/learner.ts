@@ -20,7 +20,7 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
   const facts = new Facts();
   const runs = new Facts();
   const graph = h("div", { class: "graph" });
-  const about = h("p", { class: "dim" });
+  const about = h("p", { class: "facts chosen" });
   const cost = h("div", {});
   root.append(
     h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "#/streams" }, "Streams"), " / ", h("a", { href: link }, h("bdi", {}, shorten(name, 80))), " / ", h("h1", {}, "Learner")),
@@ -39,7 +39,7 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
           const [description, system, now] = await Promise.all([daemon.learner(name, { signal }), daemon.system({ signal }), readMetrics(signal)]);
           facts.draw(head(description, status, now, before));
           runs.draw(machine(description, status, system, now, before));
-          about.textContent = description.choices;
+          about.textContent = `Chosen for this stream: ${description.choices}.`;
           clear(cost, stages(status));
           const shape = JSON.stringify(description);
           // what a person has opened stays open, and is not torn away while it is read
@@ -98,9 +98,8 @@ function meanTime(now: Metrics | null, before: Metrics | null, name: string): st
 function stages({ cost }: StatusAnswer): HTMLElement {
   if (cost.measured === 0) return h("p", { class: "dim" }, "No event was measured since the daemon started.");
   return bars(...cost.stages.map((stage) => {
-    const item = bar(stage.name, stage.microseconds / cost.microseconds, `${num(stage.microseconds)} µs`, stage.name === "network" || stage.name === "training" ? "network" : "");
-    item.title = stage.about;
-    return item;
+    const name = h("span", {}, h("bdi", {}, stage.name), h("span", { class: "dim" }, ` ${stage.about}`));
+    return bar(name, stage.microseconds / cost.microseconds, `${num(stage.microseconds)} µs`, stage.name === "network" || stage.name === "training" ? "network" : "");
   }));
 }
 

@@ -15,7 +15,7 @@ const WORDS: Record<string, string> = {
   level: "the slow mean of all keys", "last-key": "the value before, as sure as of its key", line: "the line through the last two values", log: "the logarithm of the value",
   background: "any value", "given-errors": "how wrong the fields before it were", "given-values": "the fields before it", "given-symbols": "the event's symbols",
   repeat: "the value before again", frequent: "values that came often", following: "values that came often after the one before", step: "the value before, changed as it often changes",
-  grid: "all values that are remembered", density: "the forecast from the past",
+  grid: "all values that are remembered", "earlier values of the slot": "earlier values there", density: "the forecast from the past",
 };
 
 const lastSymbols = (n: number): string => (n === 1 ? "the last symbol" : `the last ${n} symbols`);

@@ -7,7 +7,7 @@ import { eventElement, shorten } from "./eventtext";
 import { ago, count, kindWords, num, rarity } from "./format";
 
 /** Events that are listed, and how many texts of events are kept. */
-const LISTED = 12;
+const LISTED = 8;
 const TEXTS_MAX = 100;
 /** All that the daemon keeps. */
 const ASKED = 112;
@@ -71,7 +71,7 @@ export class Surprising {
     const kept = (this.list?.surprises ?? []).filter((s) => this.texts.has(s.offset)).map((s): Item => {
       const event = this.texts.get(s.offset) ?? null;
       const element = event ? eventElement(event, []) : h("span", {}, `Event ${count(s.offset)}`, h("span", { class: "dim" }, ", which the log no longer has"));
-      return { offset: s.offset, rarity: s.rarity_events, about: "", when: since(s), element };
+      return { offset: s.offset, rarity: s.rarity_events, about: "", when: event?.time === undefined ? since(s) : ago(event.time), element };
     });
     const known = new Set<number>();
     const items = [...began.sort(rarest), ...kept.sort(rarest)].filter((item) => !known.has(item.offset) && known.add(item.offset)).slice(0, LISTED);

@@ -19,7 +19,7 @@ import { beganWords, between, bits, bytes, count, fixed, gap, kindWords, num, pe
 import { meanSince, parseMetrics, sum } from "../src/metrics";
 import { Seen } from "../src/seen";
 import { byKey } from "../src/surprising";
-import { cameBefore, silenceWords, usualGap } from "../src/silence";
+import { rateWords, silenceWords, usualGap } from "../src/tempo";
 import { regretWords } from "../src/quality";
 import { ratesWords } from "../src/now";
 import { State } from "../src/state";
@@ -55,8 +55,8 @@ test("what a day was promised is told beside what came, of streams of which it c
   assert.deepEqual(day, { promised: 0.5, came: 3 });
   assert.equal(dayOf({ offset: 4000, promised: 2, schema: schema("byte") }, hours), null);
   assert.equal(dayOf({ offset: 0, promised: 0, schema: schema("number") }, { now: 1, points: [] }), null);
-  assert.equal(dayWords([day!, { promised: 1, came: 0 }], 1, 2), "In the latest 24 hours: at most 1.5 promised, 4 came.");
-  assert.equal(dayWords([day!], 0, 3), "In the latest 24 hours: at most 0.5 promised, 3 came, of the 1 stream of which it can be told.");
+  assert.equal(dayWords([day!, { promised: 1, came: 0 }], 1, 2), "In the latest 24 hours: 4 incidents; at most 1.5 false ones were promised.");
+  assert.equal(dayWords([day!], 0, 3), "In the latest 24 hours: 3 incidents; at most 0.5 false ones were promised, of the 1 stream of which it can be told.");
   assert.equal(dayWords([], 0, 3), "");
 });
 
@@ -97,8 +97,8 @@ test("how long the next event usually takes is told where that means something",
 });
 
 test("rates and regret are said in words", () => {
-  assert.equal(ratesWords([{ promised: 1.5, offset: 3000, incidents: 0 }]), "Over 3,000 events of 1 stream. Promised: at most one false alarm in 2,000 events, 1.5 in all. Came: no incident.");
-  assert.match(ratesWords([{ promised: 1, offset: 2000, incidents: 3 }, { promised: 1, offset: 2000, incidents: 1 }]), /Promised: .+ in 2,000 events, 2 in all\. Came: one incident in 1,000 events, 4 in all\.$/);
+  assert.equal(ratesWords([{ promised: 1.5, offset: 3000, incidents: 0 }]), "Ever: 0 incidents in 3,000 events of 1 stream; at most 1.5 false ones were promised, one in 2,000.");
+  assert.match(ratesWords([{ promised: 1, offset: 2000, incidents: 3 }, { promised: 1, offset: 2000, incidents: 1 }]), /^Ever: 4 incidents in 4,000 events of 2 streams, one in 1,000; at most 2 false ones were promised, one in 2,000\.$/);
   assert.match(regretWords({ regret_bits: -12, regret_bound_bits: 5 }), /^nothing: .+ 12 bits/);
   assert.equal(regretWords({ regret_bits: 3, regret_bound_bits: 5 }), "3 bits in all; it can never be more than 5");
 });
@@ -106,7 +106,7 @@ test("rates and regret are said in words", () => {
 test("symbols can be seen, predictors have one name, and contexts are told in words", () => {
   assert.deepEqual([symbolText(" "), symbolText(""), symbolText(null), symbolText("\n", "text"), symbolText("\n", "byte"), symbolText(" ", "byte"), symbolText("/home", "category")], ["␣", "(empty)", "missing", "(end of the text)", "\\n", "␣", "/home"]);
   assert.deepEqual(["expert order-0", "order-2", "matches", "expert day-step", "earlier values of the slot", "toString", undefined].map(predictorWords),
-    ["how often each comes", "the last 2 symbols", "what followed such a past before", "the change of one day before", "earlier values of the slot", "toString", "–"]);
+    ["how often each comes", "the last 2 symbols", "what followed such a past before", "the change of one day before", "earlier values there", "toString", "–"]);
   const field = (name: string, kind: string, ...contexts: string[]) => ({ name, kind, count: 1, experts: [], loss_bits: 0, flow: [{ name: "contexts", about: "", reads: [], parts: contexts.map((name) => ({ name, about: "" })) }] });
   const [page, line] = [field("page", "category", "Side(7, 0)"), field("line", "line", "Side(0, 0)")];
   const sides = sidesOf([field("gap", "gap"), page, field("note", "text"), field("ms", "number"), field("code", "category")], page);
@@ -128,16 +128,22 @@ test("of a line that is like another only the other words are marked", () => {
 test("a level that has moved is not called over", () => {
   assert.equal(beganWords("level", false), "usual by now, began");
   assert.equal(beganWords("value", false), "over, began");
-  assert.equal(beganWords("level", true), "began");
+  assert.equal(beganWords("level", true), "goes on, began");
+  assert.equal(beganWords("missing", true, true), "goes on, noticed");
 });
 
-test("a silence is told by the daemon's clock, and by the event's own where that is another", () => {
-  const at = Date.parse("2026-01-01T12:00:00Z");
-  assert.match(silenceWords(at, at - 70_000, at - 70_500, 1.2), /^Nothing had come for 70 seconds: the last event came at .+\. 95 % of the time the next event comes within 1\.2 s\.$/);
-  assert.match(silenceWords(at, at - 70_000, Date.parse("2025-01-01T12:00:00Z"), undefined), /By its own time that event is of .*2025/);
-  assert.equal(silenceWords(at, null, null, undefined), "");
-  const points = [100, 160, 220].map((time) => ({ time, events: 3, bits: 1, rarest: 1, incidents: 0, distinct: 0 }));
-  assert.deepEqual([cameBefore({ points }, 200_000), cameBefore({ points }, 50_000)], [160_000, null]);
+test("a silence is told by when it began and ended, and by the event's own time where that is another", () => {
+  const at = Date.now() - 100_000;
+  assert.match(silenceWords({ from: at, until: at + 70_000, own: at - 500 }, 1.2), /^Nothing came from \S+ until \S+, for 70 s\. 95 % of the time the next event comes within 1\.2 s\.$/);
+  assert.match(silenceWords({ from: at, until: null, own: Date.parse("2025-01-01T12:00:00Z") }, undefined), /^Nothing has come since \S+\. By its own time the last event is of .*2025/);
+  assert.equal(silenceWords({ from: null, until: null, own: null }, undefined), "");
+});
+
+test("another rate is told beside the one before", () => {
+  const before = { events: 300, seconds: 450 };
+  assert.equal(rateWords([{ events: 16, seconds: 8 }, { events: 64, seconds: 19.2 }], before), "At its oddest one event in 300 ms, over 64 events; before it one in 1.5 s. That is 5 times as often.");
+  assert.match(rateWords([{ events: 16, seconds: 144 }, { events: 64, seconds: 96 }], before), /over 16 events; .* 6 times as seldom\.$/);
+  assert.deepEqual([rateWords([{ events: 0, seconds: 0 }], before), rateWords([before], { events: 0, seconds: 0 })], ["", ""]);
 });
 
 test("a checkpoint says what was found of it, and what restoring it does to later events", () => {
