@@ -46,6 +46,7 @@ else {
     const card = scene.page.locator("li.incident", { hasText: "good" });
     await card.waitFor(WAIT);
     await scene.page.locator(".state.alarm", { hasText: /^1 incident now$/ }).waitFor(WAIT);
+    await scene.page.locator(".where", { hasText: /^In good\.$/ }).waitFor(WAIT);
     await scene.page.locator(".rates", { hasText: /Ever: 1 incident in 3,001 events of 1 stream, one in 3,000;/ }).waitFor(WAIT);
     await card.getByRole("button", { name: "Mute for a day" }).click();
     const isMuted = async () => {

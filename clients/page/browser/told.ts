@@ -22,9 +22,8 @@ export function row(row: StreamRow) {
 
 /** What is expected of each field: its heading, and the lines under it. */
 export function expectations(prediction: Prediction, status: StatusAnswer): [string, string[]][] {
-  const kindOf = (name: string) => status.schema.fields.find((field) => field.name === name)?.kind ?? "";
-  const fields = Object.entries(prediction.fields).map(([name, expected]): [string, string[]] => {
-    const kind = kindOf(name);
+  const fields = status.schema.fields.map(({ name, kind }): [string, string[]] => {
+    const expected = prediction.fields[name]!;
     if (expected.top) {
       const [likely, rest] = [expected.top.filter(([, p]) => p >= 0.0005), expected.top.filter(([, p]) => p < 0.0005)];
       const left = rest.reduce((sum, [, p]) => sum + p, expected.other);
@@ -68,7 +67,7 @@ export function changes({ report }: StatusAnswer, { fields }: LearnerDescription
   const drifts = report.drifts.slice(-6).reverse().map((drift) =>
     (drift.detector === "level" && drift.field
       ? `The level of ${drift.field} moved from ${num(drift.level_before)} to ${num(drift.level_after)}`
-      : `It is ${drift.bits_after > drift.bits_before ? "harder" : "easier"} to predict: ${bits(drift.bits_after)} bits per event, which were ${bits(drift.bits_before)}`) +
+      : `It is ${drift.bits_after > drift.bits_before ? "harder" : "easier"} to predict, at ${bits(drift.bits_after)} bits per event, which were ${bits(drift.bits_before)}`) +
     `, since event ${count(drift.began)}; noticed ${count(drift.noticed - drift.began)} event${drift.noticed - drift.began === 1 ? "" : "s"} later`);
   const networks = fields.filter(({ network }) => network && network.promotions > 0).map(({ name, kind, network: n }) =>
     `${fieldWords(name, kind)}: ${count(n!.promotions)} of ${count(n!.trials)} network${n!.trials === 1 ? "" : "s"} that were tried proved better, and took the place of the one before`);

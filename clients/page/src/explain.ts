@@ -4,6 +4,7 @@
 import { ProblemError, type AlarmEvent, type WhyAnswer } from "surmise";
 import { pause } from "surmise/pause";
 import { daemon, words } from "./daemon";
+import { ODD_BITS } from "./eventtext";
 import { whenOf } from "./logged";
 import { incidentId } from "./state";
 import { isOfTempo, tempoOf } from "./tempo";
@@ -14,8 +15,8 @@ const ASKED_MAX = 5;
 const CHEAP_ASKED_MAX = 25;
 const KNOWN_MAX = 200;
 
-/** What was found out of incidents: why their oddest event is odd, or in words why that cannot be told. */
-const whys = new Map<string, WhyAnswer | string>();
+/** What was found out of incidents: why an event that shows them is odd, or in words why that cannot be told. */
+const whys = new Map<string, { of: number; answer: WhyAnswer | string }>();
 /** What is odd about when events came, and of which state of the incident that is told. */
 const tempos = new Map<string, { text: string; of: string }>();
 /** When the latest unusual event of incidents that are over was; none if that cannot be told. */
@@ -27,7 +28,7 @@ const WAIT_MS_MAX = 60_000;
 /** What was found out of an incident; nothing if it has gone on with an event that is odder. */
 export function whyOf(incident: AlarmEvent): WhyAnswer | string | undefined {
   const known = whys.get(incidentId(incident));
-  return typeof known === "object" && known.offset !== incident.oddest ? undefined : known;
+  return typeof known?.answer === "object" && known.of !== incident.oddest ? undefined : known?.answer;
 }
 
 /** What was found out about when events came; nothing if it is not known yet. */
@@ -37,14 +38,35 @@ export const tempoWords = (incident: AlarmEvent): string | undefined => tempos.g
 export const untilOf = (incident: AlarmEvent): string | number | undefined => (incident.phase === "ended" ? ends.get(incidentId(incident)) : undefined);
 
 /** What a state of an incident is told by: another one may be told in other words. */
-const stateOf = ({ phase, oddest }: AlarmEvent): string => `${phase} ${oddest}`;
+const stateOf = ({ phase, oddest, event }: AlarmEvent): string => `${phase} ${oddest} ${event === null}`;
 
 const isTempoAsked = (incident: AlarmEvent): boolean => isOfTempo(incident) && tempos.get(incidentId(incident))?.of !== stateOf(incident);
 
 const isEndAsked = (incident: AlarmEvent): boolean => incident.phase === "ended" && incident.count > 1 && !ends.has(incidentId(incident));
 
 const isWhyAsked = (i: AlarmEvent): boolean =>
-  !isOfTempo(i) && whyOf(i) === undefined && i.event !== null && (i.event_offset !== i.oddest || !i.parts.some((part) => part.expected));
+  !isOfTempo(i) && whyOf(i) === undefined && i.event !== null && (i.event_offset !== i.oddest || !i.parts.some((part) => part.expected) || isUsual(i));
+
+/** Whether the event with which an incident was noticed is none of those that are odd in it, but the last straw. */
+export const isUsual = ({ parts, count }: Pick<AlarmEvent, "parts" | "count">): boolean => count > 1 && parts.every((part) => part.excess_bits <= ODD_BITS);
+
+/** Events that are asked for one after another until one is odd itself: an incident's first, and those before it was noticed. */
+export const tried = ({ began, event_offset: noticed }: Pick<AlarmEvent, "began" | "event_offset">): number[] =>
+  [...new Set([began, ...[1, 2, 3, 4].map((before) => noticed - before)])].filter((offset) => offset >= began);
+
+/** Why an incident is odd: by its oddest event, or where that is usual by another one that is not. */
+async function askWhy(incident: AlarmEvent, signal: AbortSignal): Promise<WhyAnswer> {
+  const ask = (offset: number) => daemon.why(incident.stream, offset, { seconds: 5, signal });
+  if (incident.event_offset !== incident.oddest || !isUsual(incident)) return ask(incident.oddest);
+  for (const offset of tried(incident)) {
+    const answer = await ask(offset);
+    if (answer.parts.some(({ name, excess_bits: excess }) => excess > SHOWING_BITS && (incident.field === undefined || name === incident.field))) return answer;
+  }
+  return ask(incident.oddest);
+}
+
+/** An event shows an incident if a part of it goes beyond the usual by so much. */
+const SHOWING_BITS = 2 * ODD_BITS;
 
 /** Finds out one thing of an incident. */
 async function findOut(incident: AlarmEvent, signal: AbortSignal): Promise<void> {
@@ -57,7 +79,7 @@ async function findOut(incident: AlarmEvent, signal: AbortSignal): Promise<void>
     const last = events.find((item) => item.offset === incident.offset);
     ends.set(id, last && whenOf(last));
   } else {
-    whys.set(id, await daemon.why(incident.stream, incident.oddest, { seconds: 5, signal }));
+    whys.set(id, { of: incident.oddest, answer: await askWhy(incident, signal) });
   }
 }
 
@@ -78,7 +100,7 @@ export async function explain(signal: AbortSignal, newest: () => AlarmEvent[], r
       } catch (error) {
         // one that cannot be answered now keeps no other waiting, and is asked for again
         const waitMs = later.get(id)?.waitMs ?? 1000;
-        if (isWhy && error instanceof ProblemError && [404, 410, 500, 503].includes(error.status)) whys.set(id, words(error));
+        if (isWhy && error instanceof ProblemError && [404, 410, 500, 503].includes(error.status)) whys.set(id, { of: next.oddest, answer: words(error) });
         else later.set(id, { at: Date.now() + waitMs, waitMs: Math.min(WAIT_MS_MAX, 2 * waitMs) });
       }
       for (const book of [whys, tempos, ends, later]) if (book.size > KNOWN_MAX) book.delete(book.keys().next().value!);

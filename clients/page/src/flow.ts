@@ -35,6 +35,16 @@ export function depths(flow: FlowStage[]): number[] {
   });
 }
 
+/** What counts for less now is listed below what counts for more, once a person asks for it. */
+const PART_MIN = 0.002;
+
+function listed(items: Item[]): HTMLElement[] {
+  const list = (of: Item[]) => h("ul", { class: "plain inside" }, ...of.map(row));
+  const few = items.filter(({ part }) => part !== undefined && part < PART_MIN);
+  if (few.length < 3) return [list(items)];
+  return [list(items.filter((item) => !few.includes(item))), h("details", { class: "folded" }, h("summary", {}, `${count(few.length)} more, of less than ${percent(PART_MIN, 1)} each`), list(few))];
+}
+
 /** The stages of a field's model, each a button that shows its parts below; `opened` keeps which one is open. */
 export function lane(drawn: Drawn, place: number, opened: Map<string, string>): HTMLElement {
   const { field, cost } = drawn;
@@ -49,7 +59,7 @@ export function lane(drawn: Drawn, place: number, opened: Map<string, string>): 
     buttons.forEach((button, i) => button.setAttribute("aria-expanded", String(flow[i]!.name === name)));
     const stage = flow.find((stage) => stage.name === name);
     panel.hidden = stage === undefined;
-    if (stage !== undefined) clear(panel, h("p", { class: "facts" }, `${said(stage)} ${timeWords(stageTime(stage.name, flow, cost))}`), h("ul", { class: "plain inside" }, ...items(stage, drawn).map(row)));
+    if (stage !== undefined) clear(panel, h("p", { class: "facts" }, `${said(stage)} ${timeWords(stageTime(stage.name, flow, cost))}`), ...listed(items(stage, drawn)));
   };
   show(opened.get(field.name) ?? (flow.some((stage) => stage.name === "experts") ? "experts" : "mixture"));
   const ways = svg("svg", { class: "ways", "aria-hidden": "true" });

@@ -168,7 +168,13 @@ const KINDS_SHORT: Record<string, string> = {
   value: "odd value", new: "never seen", run: "odd run", level: "level moved", spread: "other scatter", flat: "stands still", rate: "other rate", missing: "came late", end: "out of turn",
 };
 
-/** A lasting change in a word or two. */
+/** A lasting change, in words. */
+export const changeWords = (d: Pick<Drift, "detector" | "field" | "bits_before" | "bits_after" | "level_before" | "level_after">): string =>
+  d.detector === "level" && d.field
+    ? `the level of ${d.field} moved from ${num(d.level_before)} to ${num(d.level_after)}`
+    : `it is ${d.bits_after > d.bits_before ? "harder" : "easier"} to predict, at ${bits(d.bits_after)} bits per event, which were ${bits(d.bits_before)}`;
+
+/** The same in a word or two. */
 export const changeShort = (change: Pick<Drift, "detector" | "field" | "bits_before" | "bits_after">): string =>
   change.detector === "level" && change.field ? `${change.field} moved` : change.bits_after > change.bits_before ? "less predictable" : "more predictable";
 

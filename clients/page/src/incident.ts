@@ -5,7 +5,7 @@ import { clear, h } from "./dom";
 import { eventElement, expectedWords, ODD_BITS, shorten } from "./eventtext";
 import { tempoWords, untilOf, whyOf } from "./explain";
 import { MEANS } from "./facts";
-import { ago, beganWords, clock, fieldWords, kindWords, moment, plural, rarity, timeOf } from "./format";
+import { ago, beganWords, changeWords, clock, fieldWords, kindWords, moment, plural, rarity, timeOf } from "./format";
 import { isMuted, muteId, said, say, spoken } from "./local";
 import { incidentId, state } from "./state";
 import { isOfTempo, isOverdue } from "./tempo";
@@ -34,21 +34,26 @@ export function listed(incidents: AlarmEvent[]): [odd: AlarmEvent[], over: Alarm
 const FOLD_MS = 10_000;
 const FOLD_STREAMS_MIN = 3;
 
-/** The incidents that each card is of, in the order of the first of each. */
+/**
+ * The incidents that each card is of, in the order of the first of each. They are put together from the oldest on, so
+ * that one that begins later parts none from the others.
+ */
 export function folded(incidents: AlarmEvent[]): AlarmEvent[][] {
   const groups: AlarmEvent[][] = [];
   const latest = new Map<string, AlarmEvent[]>();
-  for (const incident of incidents) {
+  for (const incident of [...incidents].reverse()) {
     const group = latest.get(incident.kind);
-    const [first, at] = [timeOf(group?.[0]?.time), timeOf(incident.time)];
-    if (group && first !== null && at !== null && Math.abs(first - at) <= FOLD_MS) group.push(incident);
+    const [first, at] = [timeOf(group?.at(-1)?.time), timeOf(incident.time)];
+    if (group && first !== null && at !== null && Math.abs(first - at) <= FOLD_MS) group.unshift(incident);
     else {
       const begun = [incident];
       groups.push(begun);
       latest.set(incident.kind, begun);
     }
   }
-  return groups.flatMap((group) => (new Set(group.map((i) => i.stream)).size >= FOLD_STREAMS_MIN ? [group] : group.map((i) => [i])));
+  const place = new Map(incidents.map((incident, i) => [incident, i]));
+  const cards = groups.flatMap((group) => (new Set(group.map((i) => i.stream)).size >= FOLD_STREAMS_MIN ? [group] : group.map((i) => [i])));
+  return cards.sort((a, b) => place.get(a[0]!)! - place.get(b[0]!)!);
 }
 
 /** Cards of incidents in the order of `listed`. A card is made anew only when it would be another one. */
@@ -97,7 +102,7 @@ export class Cards {
 
   private cardOf(incident: AlarmEvent): HTMLElement {
     const id = incidentId(incident);
-    const shape = JSON.stringify([incident.phase, incident.count, incident.rarity_events, incident.event === null, incident.oddest, said(id), isAsked(id), verdictOf(id), whyOf(incident) !== undefined, tempoWords(incident), untilOf(incident)]);
+    const shape = JSON.stringify([incident.phase, incident.count, incident.rarity_events, incident.event === null, incident.oddest, said(id), isAsked(id), verdictOf(id), whyOf(incident) !== undefined, tempoWords(incident), untilOf(incident), lastingWords(incident)]);
     const known = this.known.get(id);
     if (known?.shape === shape) return known.element;
     // a person who is writing a note must not lose it
@@ -147,14 +152,31 @@ const NAMED_MAX = 6;
 
 const mute = (incident: AlarmEvent): void => say(muteId(incident), { mutedUntil: Date.now() + DAY_MS });
 
+/** When an incident began: with the event that it was noticed with, or with an odd one before that shows it. */
+function beginning(incident: AlarmEvent): string | number | undefined {
+  const shown = whyOf(incident);
+  const time = typeof shown === "object" ? shown.event?.time : undefined;
+  return (timeOf(time) ?? Infinity) < (timeOf(incident.time) ?? -Infinity) ? time : incident.time;
+}
+
 /** Since when an incident lasts, or when it was. */
 function sinceElements(incident: AlarmEvent): (Node | string)[] {
-  const { kind, time } = incident;
+  const { kind } = incident;
+  const time = beginning(incident);
   const until = untilOf(incident);
   const isLong = until !== undefined && (timeOf(until) ?? 0) - (timeOf(time) ?? 0) >= 1000;
   const isNoticed = isOverdue(incident);
-  const since = h("time", { "data-at": time ?? "", title: moment(time) }, ago(time));
+  const since = h("time", { "data-at": time === undefined ? "" : new Date(timeOf(time)!).toISOString(), title: moment(time) }, ago(time));
   return [`${beganWords(kind, isOpen(incident), isNoticed)} `, since, ...(time ? [` (${clock(time)}${isLong && !isNoticed ? ` – ${clock(until)}` : ""})`] : [])];
+}
+
+/** Where a lasting change began is not known to the event: it may be told to have begun so many before. */
+const LASTING_BEFORE = 32;
+
+/** The lasting change that began with an incident, as far as it is the latest of its stream. */
+function lastingWords({ stream, began, offset, count: events }: AlarmEvent): string | null {
+  const drift = state.rows.get(stream)?.drift;
+  return drift && events > 1 && drift.began >= began - LASTING_BEFORE && drift.began <= offset ? `Lasting change: ${changeWords(drift)}.` : null;
 }
 
 const VERDICTS = [
@@ -167,6 +189,7 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
   const known = whyOf(incident);
   const { event, parts } = typeof known === "object" ? known : incident;
   const tempo = tempoWords(incident);
+  const lasting = lastingWords(incident);
   const { note, verdict, refused } = said(id);
   const open = isOpen(incident);
   const judged = verdictOf(id);
@@ -182,12 +205,13 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
       h("span", { class: "since" }, ...sinceElements(incident))),
     // what came says nothing where it is odd when it came
     tempo === undefined ? h("p", { class: "text" }, eventElement(event, parts)) : h("p", { class: "text instead" }, tempo),
-    isOfTempo(incident) ? null : instead(incident.stream, parts, known),
+    isOfTempo(incident) ? null : instead(incident, parts, known),
+    lasting === null ? null : h("p", { class: "instead" }, lasting),
     h("p", { class: "facts", title: MEANS.incident }, facts.join(" · ")),
     judged === null ? null : h("p", { class: "verdict" }, judged),
     note ? h("p", { class: "note" }, note) : null,
     h("div", { class: "actions" },
-      incident.event !== null && h("a", { class: "button", href: `${link}/event/${incident.oddest}` }, "Why"),
+      incident.event !== null && h("a", { class: "button", href: `${link}/event/${typeof known === "object" ? known.offset : incident.oddest}` }, "Why"),
       incident.event === null && incident.began > 0 && h("a", { class: "button", href: `${link}/event/${incident.began - 1}` }, "What came last"),
       h("button", { type: "button", onclick: () => (mute(incident), redraw()), title: "Hides incidents of this kind in this stream for a day, in this browser alone" }, "Mute for a day"),
       // of an event that did not come the daemon can learn nothing
@@ -200,10 +224,10 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
   );
 }
 
-function instead(stream: string, parts: Part[], why: WhyAnswer | string | undefined): HTMLElement | null {
+function instead({ stream, field }: AlarmEvent, parts: Part[], why: WhyAnswer | string | undefined): HTMLElement | null {
   // of the oddest part of which it can be told
   const told = parts.filter((part) => expectedWords(part.expected) !== "" && part.excess_bits > ODD_BITS);
-  const part = oddest(told) ?? oddest(parts);
+  const part = told.find(({ name }) => name === field) ?? oddest(told) ?? oddest(parts);
   const kind = state.rows.get(stream)?.schema.fields.find((field) => field.name === part?.name)?.kind;
   // what stands in a line has a name that nobody gave it
   const isInLine = part !== undefined && kind === undefined && part.value !== null;

@@ -98,7 +98,7 @@ function meanTime(now: Metrics | null, before: Metrics | null, name: string): st
 function stages({ cost }: StatusAnswer): HTMLElement {
   if (cost.measured === 0) return h("p", { class: "dim" }, "No event was measured since the daemon started.");
   return bars(...cost.stages.map((stage) => {
-    const name = h("span", {}, h("bdi", {}, stage.name), h("span", { class: "dim" }, ` ${stage.about}`));
+    const name = h("span", {}, h("bdi", {}, stage.name), h("span", { class: "says" }, ` ${stage.about}`));
     return bar(name, stage.microseconds / cost.microseconds, `${num(stage.microseconds)} µs`, stage.name === "network" || stage.name === "training" ? "network" : "");
   }));
 }

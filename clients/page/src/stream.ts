@@ -12,7 +12,7 @@ import { Cards, isOdd, isOpen, listed, visible } from "./incident";
 import { shorten } from "./eventtext";
 import { expectations } from "./expectations";
 import { FieldChoice } from "./fieldchoice";
-import { ago, bits, bytes, clock, count, fieldWords, kindWords, num, percent, plural, rate } from "./format";
+import { ago, bits, bytes, changeWords, clock, count, fieldWords, kindWords, num, percent, plural, rate } from "./format";
 import { course } from "./course";
 import { losses, reliability } from "./quality";
 import { whenOf } from "./logged";
@@ -206,7 +206,7 @@ const CHANGES_MAX = 6;
 
 function changesOf(status: StatusAnswer, learner: LearnerDescription | null, began: Map<number, string>, choice: FieldChoice): HTMLElement {
   const drifts = status.report.drifts.slice(-CHANGES_MAX).reverse().map((d) =>
-    h("li", {}, d.detector === "level" && d.field ? `The level of ${d.field} moved from ${num(d.level_before)} to ${num(d.level_after)}` : `It is ${d.bits_after > d.bits_before ? "harder" : "easier"} to predict: ${bits(d.bits_after)} bits per event, which were ${bits(d.bits_before)}`, h("span", { class: "dim" }, `, since ${began.get(d.began) ? `${began.get(d.began)}, ` : ""}event ${count(d.began)}; noticed ${plural(d.noticed - d.began, "event")} later`)));
+    h("li", {}, changeWords(d).replace(/^./, (first) => first.toUpperCase()), h("span", { class: "dim" }, `, since ${began.get(d.began) ? `${began.get(d.began)}, ` : ""}event ${count(d.began)}; noticed ${plural(d.noticed - d.began, "event")} later`)));
   // one for which none has made place has not changed: the learner's view tells of it
   const nets = (learner?.fields ?? []).filter((f) => f.network && f.network.promotions > 0 && choice.has(f.name)).map((f) =>
     h("li", {}, h("bdi", {}, fieldWords(f.name, f.kind)), `: ${count(f.network!.promotions)} of ${plural(f.network!.trials, "network")} that were tried proved better, and took the place of the one before`));

@@ -7,6 +7,7 @@ import { gzipSync } from "node:zlib";
 import type { AlarmEvent, Outcome, Part, Replay, StreamRow, RareEvent } from "surmise";
 import { proofWords, restoreWords } from "../src/checkpoints";
 import { filled } from "../src/course";
+import { isUsual, tried } from "../src/explain";
 import { dayOf, dayWords } from "../src/day";
 import { differenceWords, figure, joined, nameOf, progress, sameWords, simpleLoss, specOf, stateWords, yardstick, type Wish } from "../src/curves";
 import { cut, expectedWords, fieldsOf, isSought, numberOf, symbolText } from "../src/eventtext";
@@ -137,6 +138,12 @@ test("a silence is told by when it began and ended, and by the event's own time 
   assert.match(silenceWords({ from: at, until: at + 70_000, own: at - 500 }, 1.2), /^Nothing came from \S+ until \S+, for 70 s\. 95 % of the time the next event comes within 1\.2 s\.$/);
   assert.match(silenceWords({ from: at, until: null, own: Date.parse("2025-01-01T12:00:00Z") }, undefined), /^Nothing has come since \S+\. By its own time the last event is of .*2025/);
   assert.equal(silenceWords({ from: null, until: null, own: null }, undefined), "");
+});
+
+test("an incident that a usual event showed is asked for by others of its events", () => {
+  const incident = { count: 9, parts: [part({ excess_bits: 2 }), part({ excess_bits: -1 })] };
+  assert.deepEqual([isUsual(incident), isUsual({ ...incident, count: 1 }), isUsual({ ...incident, parts: [part({ excess_bits: 4 })] })], [true, false, false]);
+  assert.deepEqual([tried({ began: 10, event_offset: 20 }), tried({ began: 10, event_offset: 12 }), tried({ began: 10, event_offset: 10 })], [[10, 19, 18, 17, 16], [10, 11], [10]]);
 });
 
 test("another rate is told beside the one before", () => {
