@@ -5,7 +5,7 @@ import { pause } from "surmise/pause";
 import { daemon, words } from "./daemon";
 import { bars, bar } from "./bars";
 import { clear, h, section } from "./dom";
-import { eventElement, expectedWords, isSought, share, shorten, symbolText, valueText } from "./eventtext";
+import { eventElement, expectedWords, inOrder, isSought, share, shorten, symbolText, valueText } from "./eventtext";
 import { Facts, MEANS, type Fact } from "./facts";
 import { bits, clock, count, fieldWords, gap, kindWords, moment, num, percent, plural, rarity } from "./format";
 import { titleOf, whenOf } from "./logged";
@@ -111,7 +111,7 @@ function explanation(why: WhyAnswer, link: string, fields: Field[], incident: In
   ]);
   const odd = why.parts.find((part) => part.name !== "end" && part.expected);
   return [
-    h("p", { class: "text large" }, eventElement(why.event, why.parts, true)),
+    h("p", { class: "text large" }, eventElement(inOrder(why.event, fields), why.parts, true)),
     h("p", { class: "belongs" }, incident ? incidentWords(incident) : "It belongs to no incident."),
     facts.element,
     section("Why", "Its parts, the oddest first.",
@@ -157,7 +157,7 @@ const USUAL_BITS = 0.5;
 function others(rows: HTMLElement[]): HTMLElement[] {
   if (rows.length === 0) return [];
   const body = h("tbody", { role: "rowgroup" });
-  const all = h("details", { class: "folded" }, h("summary", {}, `${plural(rows.length, "more part")}, none of them odder`), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "More parts, scrollable" }, h("table", { class: "parts", role: "table" }, body)));
+  const all = h("details", { class: "folded" }, h("summary", {}, `${plural(rows.length, "more part")}, ${rows.length === 1 ? "not" : "none of them"} odder`), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "More parts, scrollable" }, h("table", { class: "parts", role: "table" }, body)));
   all.addEventListener("toggle", () => clear(body, ...rows), { once: true });
   return [all];
 }

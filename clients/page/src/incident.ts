@@ -2,7 +2,7 @@
 
 import type { AlarmEvent, Part, WhyAnswer } from "surmise";
 import { clear, h } from "./dom";
-import { eventElement, expectedWords, ODD_BITS, shorten } from "./eventtext";
+import { eventElement, expectedWords, inOrder, ODD_BITS, shorten } from "./eventtext";
 import { tempoWords, untilOf, whyOf } from "./explain";
 import { MEANS } from "./facts";
 import { ago, beganWords, changeWords, clock, fieldWords, kindWords, moment, plural, rarity, timeOf } from "./format";
@@ -204,7 +204,7 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
     h("div", { class: "head" }, h(inStream ? "h3" : "h2", {}, kindWords(incident.kind, incident.field, incident.event !== null)), inStream ? null : h("a", { href: link, class: "stream" }, h("bdi", {}, incident.stream)),
       h("span", { class: "since" }, ...sinceElements(incident))),
     // what came says nothing where it is odd when it came
-    tempo === undefined ? h("p", { class: "text" }, eventElement(event, parts)) : h("p", { class: "text instead" }, tempo),
+    tempo === undefined ? h("p", { class: "text" }, eventElement(inOrder(event, state.rows.get(incident.stream)?.schema.fields ?? []), parts)) : h("p", { class: "text instead" }, tempo),
     isOfTempo(incident) ? null : instead(incident, parts, known),
     lasting === null ? null : h("p", { class: "instead" }, lasting),
     h("p", { class: "facts", title: MEANS.incident }, facts.join(" · ")),

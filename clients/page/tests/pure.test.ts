@@ -10,7 +10,7 @@ import { filled } from "../src/course";
 import { isUsual, tried } from "../src/explain";
 import { dayOf, dayWords } from "../src/day";
 import { differenceWords, figure, joined, nameOf, progress, sameWords, simpleLoss, specOf, stateWords, yardstick, type Wish } from "../src/curves";
-import { cut, expectedWords, fieldsOf, isSought, numberOf, symbolText } from "../src/eventtext";
+import { cut, expectedWords, fieldsOf, inOrder, isSought, numberOf, symbolText } from "../src/eventtext";
 import { depths } from "../src/flow";
 import { contextWords, predictorWords, sidesOf } from "../src/predictors";
 import { stageTime, timeShort, timeWords } from "../src/stagetime";
@@ -225,6 +225,12 @@ test("an element of a vector is a part of its own", () => {
   const at = [part({ name: "at[0]", excess_bits: 9 })];
   assert.deepEqual(fieldsOf({ data: { at: [1, 2], v: 3 } }, at).map((f) => [f.name, f.pieces.map((p) => [p.text, p.odd])]), [["at", [["[", 0], ["1", 1], [", 2]", 0]]], ["v", [["3", 0]]]]);
   assert.deepEqual([numberOf([1.5, 77], "value[1]"), numberOf({ at: [1, 2] }, "at[0]"), numberOf({ "at[0]": 5 }, "at[0]"), numberOf(4, "value"), numberOf({ v: "x" }, "v"), numberOf(null, "v")], [77, 1, 5, 4, null, null]);
+});
+
+test("an event has its fields in the order of its stream", () => {
+  const fields = [{ name: "gap" }, { name: "page" }, { name: "at[0]" }, { name: "at[1]" }, { name: "ms" }];
+  assert.deepEqual(Object.keys(inOrder({ key: "u", data: { at: [1, 2], ms: 3, new: 1, page: "x" } }, fields)!.data as object), ["page", "at", "ms", "new"]);
+  assert.deepEqual([inOrder({ data: [2, 1] }, fields), inOrder({ data: "b a" }, fields), inOrder(null, fields)], [{ data: [2, 1] }, { data: "b a" }, null]);
 });
 
 test("that a part was never seen is said only of what is looked for", () => {
