@@ -143,7 +143,7 @@ function columns(why: WhyAnswer): HTMLElement {
     ["Last seen", "the latest earlier event with the like of it; – where that is not looked for"],
   ];
   return h("details", { class: "folded columns-said" }, h("summary", {}, "What the columns say"),
-    h("ul", { class: "plain" }, ...said.map(([name, about]) => h("li", {}, h("b", {}, name), `: ${about}.`))),
+    h("ul", { class: "plain" }, ...said.map(([name, about]) => h("li", {}, h("strong", {}, name), ": ", about, "."))),
     h("p", { class: "facts" }, `To tell all this, ${plural(why.replayed, "event")} of the log ${why.replayed === 1 ? "was" : "were"} learnt again up to this one.`));
 }
 

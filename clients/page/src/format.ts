@@ -145,7 +145,7 @@ export function moment(iso: string | number | null | undefined): string {
 export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
 
 /** What is unusual, in words. */
-export function kindWords(kind: string, field?: string, came = false): string {
+export function kindWords(kind: string, field?: string, came = false, open = true): string {
   const of = field && field !== "value" ? ` in ${field}` : "";
   switch (kind) {
     case "value": return `Unexpected value${of}`;
@@ -155,7 +155,7 @@ export function kindWords(kind: string, field?: string, came = false): string {
     case "spread": return `The scatter has changed${of}`;
     case "flat": return `It stands still${of}`;
     case "rate": return "Events come at another rate";
-    case "missing": return came ? "An event came late" : "An event is overdue";
+    case "missing": return came ? "An event came late" : open ? "An event is overdue" : "An event was overdue";
     case "end": return "A key ended, or went on, out of turn";
     default: return kind;
   }

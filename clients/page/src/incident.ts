@@ -1,6 +1,6 @@
 // Incidents as cards: what is odd, since when, how rare it is, what was expected, and what a person says of it.
 
-import type { AlarmEvent, Part, WhyAnswer } from "surmise";
+import type { AlarmEvent, Drift, Part, WhyAnswer } from "surmise";
 import { clear, h } from "./dom";
 import { eventElement, expectedWords, inOrder, ODD_BITS, shorten } from "./eventtext";
 import { tempoWords, untilOf, whyOf } from "./explain";
@@ -138,7 +138,7 @@ class Fold {
     const names = [...new Set(group.map((i) => i.stream))].sort();
     this.element.className = `fold ${group.some(isOdd) ? "open" : "over"}`;
     this.element.dataset.incidents = String(group.length);
-    this.what.textContent = kindWords(first.kind, new Set(group.map((i) => i.field)).size === 1 ? first.field : undefined, first.event !== null);
+    this.what.textContent = kindWords(first.kind, new Set(group.map((i) => i.field)).size === 1 ? first.field : undefined, first.event !== null, group.some(isOpen));
     const shown = names.slice(0, NAMED_MAX);
     this.streams.textContent = `${plural(names.length, "stream")}: ${shown.join(", ")}${names.length > shown.length ? ` and ${names.length - shown.length} more` : ""}`;
     clear(this.since, ...sinceElements(first));
@@ -170,13 +170,14 @@ function sinceElements(incident: AlarmEvent): (Node | string)[] {
   return [`${beganWords(kind, isOpen(incident), isNoticed)} `, since, ...(time ? [` (${clock(time)}${isLong && !isNoticed ? ` – ${clock(until)}` : ""})`] : [])];
 }
 
-/** Where a lasting change began is not known to the event: it may be told to have begun so many before. */
-const LASTING_BEFORE = 32;
+/** Whether a lasting change of its stream came with an incident. To the event, neither is known to have begun. */
+export const isWith = (drift: Pick<Drift, "began" | "noticed">, { began, offset, count: events }: Pick<AlarmEvent, "began" | "offset" | "count">): boolean =>
+  events > 1 && drift.noticed >= began && drift.began <= offset;
 
-/** The lasting change that began with an incident, as far as it is the latest of its stream. */
-function lastingWords({ stream, began, offset, count: events }: AlarmEvent): string | null {
-  const drift = state.rows.get(stream)?.drift;
-  return drift && events > 1 && drift.began >= began - LASTING_BEFORE && drift.began <= offset ? `Lasting change: ${changeWords(drift)}.` : null;
+/** The lasting change that came with an incident, as far as it is the latest of its stream. */
+function lastingWords(incident: AlarmEvent): string | null {
+  const drift = state.rows.get(incident.stream)?.drift;
+  return drift && isWith(drift, incident) ? `Lasting change: ${changeWords(drift)}.` : null;
 }
 
 const VERDICTS = [
@@ -201,7 +202,7 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
   return h(
     "li",
     { class: `incident ${isOdd(incident) ? "open" : open ? "normal" : "over"}` },
-    h("div", { class: "head" }, h(inStream ? "h3" : "h2", {}, kindWords(incident.kind, incident.field, incident.event !== null)), inStream ? null : h("a", { href: link, class: "stream" }, h("bdi", {}, incident.stream)),
+    h("div", { class: "head" }, h(inStream ? "h3" : "h2", {}, kindWords(incident.kind, incident.field, incident.event !== null, open)), inStream ? null : h("a", { href: link, class: "stream" }, h("bdi", {}, incident.stream)),
       h("span", { class: "since" }, ...sinceElements(incident))),
     // what came says nothing where it is odd when it came
     tempo === undefined ? h("p", { class: "text" }, eventElement(inOrder(event, state.rows.get(incident.stream)?.schema.fields ?? []), parts)) : h("p", { class: "text instead" }, tempo),

@@ -4,8 +4,8 @@ import type { AlarmEvent, StreamRow } from "surmise";
 import { Days } from "./day";
 import { clear, h } from "./dom";
 import { explain } from "./explain";
-import { count, num, plural, rough } from "./format";
-import { Cards, folded, isOdd, listed, visible } from "./incident";
+import { changeShort, count, num, plural, rough } from "./format";
+import { Cards, folded, isOdd, isWith, listed, visible } from "./incident";
 import { muteId, say } from "./local";
 import { state } from "./state";
 
@@ -59,6 +59,7 @@ function headline(seen: AlarmEvent[], hidden: number, day: string, redraw: () =>
   const rows = [...state.rows.values()];
   const failed = rows.filter((row) => row.failed);
   const none = rows.length === 0;
+  const untold = changedUntold(rows, state.latest());
   const title = none ? "No stream yet" : open > 0 ? `${plural(open, "incident")} now` : "Nothing is odd now";
   const rates = none
     ? ["A stream begins with its first event. Send one, and what is odd in it will stand here."]
@@ -66,6 +67,7 @@ function headline(seen: AlarmEvent[], hidden: number, day: string, redraw: () =>
   return [
     h("p", { class: `state ${open > 0 ? "alarm" : none ? "empty" : "quiet"}` }, h("span", { class: "dot", "aria-hidden": "true" }), title),
     open > 0 && where(seen.filter(isOdd), rows.length),
+    untold.length > 0 && changed(untold),
     h("div", { class: "rates" }, ...rates.filter(Boolean).flatMap((text) => [h("p", {}, text), " "])),
     none && h("pre", { class: "try" }, `printf '{"data":"hello"}\\n' | curl -s -H 'Content-Type: application/x-ndjson' \\\n  --data-binary @- ${location.origin}/api/v1/streams/first/events`),
     failed.length > 0 && h("p", { class: "failed" }, `${plural(failed.length, "stream")} do not learn any more: ${failed.slice(0, 3).map((row) => row.stream).join(", ")}`),
@@ -73,16 +75,29 @@ function headline(seen: AlarmEvent[], hidden: number, day: string, redraw: () =>
   ];
 }
 
+/** How many events ago a lasting change was noticed at most that is told of. */
+const LATELY_EVENTS = 500;
+
+/** Streams that have lastingly changed lately, where no incident tells it. */
+export function changedUntold(rows: StreamRow[], incidents: AlarmEvent[]): StreamRow[] {
+  return rows.filter(({ stream, offset, drift }) => drift !== null && offset - drift.noticed <= LATELY_EVENTS && !incidents.some((i) => i.stream === stream && isWith(drift, i)));
+}
+
+function changed(rows: StreamRow[]): HTMLElement {
+  const named = rows.slice(0, NAMED_MAX).flatMap((row, i) => [i > 0 ? "; " : "", h("a", { href: `#/stream/${encodeURIComponent(row.stream)}` }, h("bdi", {}, row.stream)), `, ${changeShort(row.drift!)} since ${plural(row.offset - row.drift!.began, "event")}`]);
+  return h("p", { class: "where dim" }, "Changed without an incident: ", ...named, rows.length > NAMED_MAX ? `; and ${count(rows.length - NAMED_MAX)} more.` : ".");
+}
+
 /** Streams that are named where it is said what is odd. */
 const NAMED_MAX = 6;
 
-/** In which streams something is odd, and that nothing is in the others. */
+/** In which streams something is odd. */
 function where(odd: AlarmEvent[], streams: number): HTMLElement {
   const names = [...new Set(odd.map((i) => i.stream))];
   const rest = streams - names.length;
   const shown = names.slice(0, NAMED_MAX).flatMap((name, i) => [i > 0 ? ", " : "", h("a", { href: `#/stream/${encodeURIComponent(name)}` }, h("bdi", {}, name))]);
   const more = names.length > NAMED_MAX ? ` and ${count(names.length - NAMED_MAX)} more` : "";
-  return h("p", { class: "where" }, "In ", ...shown, more, rest > 0 ? `. Nothing is odd in the other ${plural(rest, "stream")}.` : ".");
+  return h("p", { class: "where" }, "In ", ...shown, more, rest > 0 ? `. There is no incident in the other ${plural(rest, "stream")}.` : ".");
 }
 
 function showAll(): void {

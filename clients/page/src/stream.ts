@@ -153,7 +153,7 @@ function drawOdd(place: HTMLElement, cards: Cards, own: AlarmEvent[]): void {
     clear(place, isQuiet && nothing(), cards.element, more > 0 && h("p", {}, `${plural(more, "more incident")}: `, h("a", { href: "#/now" }, "all that goes on")));
     return;
   }
-  const since = last && h("p", { class: "facts" }, "The last was: ", h("a", { href: `#/stream/${encodeURIComponent(last.stream)}/event/${last.event === null ? Math.max(0, last.began - 1) : last.oddest}` }, kindWords(last.kind, last.field, last.event !== null)), `, ${ago(last.time)}`);
+  const since = last && h("p", { class: "facts" }, "The last was: ", h("a", { href: `#/stream/${encodeURIComponent(last.stream)}/event/${last.event === null ? Math.max(0, last.began - 1) : last.oddest}` }, kindWords(last.kind, last.field, last.event !== null, false)), `, ${ago(last.time)}`);
   clear(place, nothing(), since ?? h("p", { class: "facts" }, "Nothing was odd so far."));
 }
 

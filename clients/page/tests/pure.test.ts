@@ -22,7 +22,7 @@ import { Seen } from "../src/seen";
 import { byKey } from "../src/surprising";
 import { rateWords, silenceWords, usualGap } from "../src/tempo";
 import { regretWords } from "../src/quality";
-import { ratesWords } from "../src/now";
+import { changedUntold, ratesWords } from "../src/now";
 import { State } from "../src/state";
 import { arrange, prefix } from "../src/streams";
 
@@ -76,7 +76,7 @@ test("edges that differ are told with the digits in which they do", () => {
   assert.equal(between(20.1, 21.8, num, " and "), "20.1 and 21.8");
   assert.equal(between(7200, 7201, gap), "7,200 s – 7,201 s");
   assert.equal(percent(-0.0004, 1), "0.0 %");
-  assert.deepEqual([kindWords("missing"), kindWords("missing", undefined, true)], ["An event is overdue", "An event came late"]);
+  assert.deepEqual([kindWords("missing"), kindWords("missing", undefined, true), kindWords("missing", undefined, false, false)], ["An event is overdue", "An event came late", "An event was overdue"]);
 });
 
 test("an event's time is its own, or that of its arrival", () => {
@@ -225,6 +225,13 @@ test("an element of a vector is a part of its own", () => {
   const at = [part({ name: "at[0]", excess_bits: 9 })];
   assert.deepEqual(fieldsOf({ data: { at: [1, 2], v: 3 } }, at).map((f) => [f.name, f.pieces.map((p) => [p.text, p.odd])]), [["at", [["[", 0], ["1", 1], [", 2]", 0]]], ["v", [["3", 0]]]]);
   assert.deepEqual([numberOf([1.5, 77], "value[1]"), numberOf({ at: [1, 2] }, "at[0]"), numberOf({ "at[0]": 5 }, "at[0]"), numberOf(4, "value"), numberOf({ v: "x" }, "v"), numberOf(null, "v")], [77, 1, 5, 4, null, null]);
+});
+
+test("a stream that changed is named where no incident tells of it", () => {
+  const drift = { detector: "loss" as const, began: 900, noticed: 950, bits_before: 1, bits_after: 2 } as NonNullable<StreamRow["drift"]>;
+  const rows = [row("told", { offset: 1000, drift }), row("untold", { offset: 1000, drift }), row("old", { offset: 9000, drift }), row("same", { offset: 1000 })];
+  const incident = { stream: "told", began: 910, offset: 990, count: 5 } as AlarmEvent;
+  assert.deepEqual(changedUntold(rows, [incident]).map(({ stream }) => stream), ["untold"]);
 });
 
 test("an event has its fields in the order of its stream", () => {
