@@ -83,29 +83,28 @@ async function findOut(incident: AlarmEvent, signal: AbortSignal): Promise<void>
   }
 }
 
-/** Finds out of the newest incidents, one after another, what they do not say themselves. */
+/** Finds out of the newest incidents, one after another, what they do not say themselves; what costs little first. */
 export async function explain(signal: AbortSignal, newest: () => AlarmEvent[], redraw: () => void): Promise<void> {
-  const isAsked = (i: AlarmEvent, place: number) => {
-    if ((later.get(incidentId(i))?.at ?? 0) > Date.now()) return false;
-    return (place < CHEAP_ASKED_MAX && (isTempoAsked(i) || isEndAsked(i))) || (place < ASKED_MAX && isWhyAsked(i));
-  };
+  const isLater = (i: AlarmEvent) => (later.get(incidentId(i))?.at ?? 0) > Date.now();
+  const isCheap = (i: AlarmEvent) => isTempoAsked(i) || isEndAsked(i);
   while (!signal.aborted) {
-    const next = newest().find(isAsked);
+    const due = newest().slice(0, CHEAP_ASKED_MAX);
+    const cheap = due.find((i) => isCheap(i) && !isLater(i));
+    const next = cheap ?? due.slice(0, ASKED_MAX).find((i) => isWhyAsked(i) && !isLater(i));
     if (next && !document.hidden) {
       const id = incidentId(next);
-      const isWhy = !isTempoAsked(next) && !isEndAsked(next);
       try {
         await findOut(next, signal);
         later.delete(id);
       } catch (error) {
         // one that cannot be answered now keeps no other waiting, and is asked for again
         const waitMs = later.get(id)?.waitMs ?? 1000;
-        if (isWhy && error instanceof ProblemError && [404, 410, 500, 503].includes(error.status)) whys.set(id, { of: next.oddest, answer: words(error) });
+        if (!cheap && error instanceof ProblemError && [404, 410, 500, 503].includes(error.status)) whys.set(id, { of: next.oddest, answer: words(error) });
         else later.set(id, { at: Date.now() + waitMs, waitMs: Math.min(WAIT_MS_MAX, 2 * waitMs) });
       }
       for (const book of [whys, tempos, ends, later]) if (book.size > KNOWN_MAX) book.delete(book.keys().next().value!);
       if (!signal.aborted) redraw();
     }
-    await pause(next ? 300 : 2000, signal);
+    await pause(document.hidden || !next ? 2000 : cheap ? 30 : 300, signal);
   }
 }
