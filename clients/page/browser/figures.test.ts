@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { HistoryAnswer, LearnerDescription, Prediction, StatusAnswer, StreamRow, SystemReport } from "surmise";
 import { parseMetrics, sum } from "../src/metrics";
+import { predictorWords } from "../src/predictors";
 import { agree, isBetween, read, type Shown, type Told } from "./brackets";
 import { program } from "./chromium";
 import { DECLARED, makers } from "./daemon";
@@ -65,7 +66,7 @@ else {
       }), async (): Promise<Told> => {
         const { fields } = await api<LearnerDescription>(`${path}/learner`);
         const top = fields.filter((field) => field.experts.some(({ weight }) => weight > 0)).map((field) => ({ field, expert: field.experts.reduce((a, b) => (b.weight > a.weight ? b : a)) }));
-        return Object.fromEntries(top.flatMap(({ field, expert }): [string, string | number][] => [[`${field.name}: first`, expert.name], [`${field.name}: its part`, expert.weight]]));
+        return Object.fromEntries(top.flatMap(({ field, expert }): [string, string | number][] => [[`${field.name}: first`, predictorWords(expert.name)], [`${field.name}: its part`, expert.weight]]));
       }, AGREE_MS);
       await agree(`${stream}: losses`, async (): Promise<Shown> => {
         const rows = await scene.page.locator(".losses tr").evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent!)));
@@ -125,8 +126,8 @@ else {
       return {
         ...Object.fromEntries(system.databases.map(({ name, bytes }) => [name, bytes])), ...Object.fromEntries(system.limits.map(({ key, used }) => [key, used])),
         Streams: rows.length, "Events/s": rows.reduce((total, row) => total + row.events_per_second, 0), "Threads that learn": system.owners,
-        "Events received": sum(now, "surmise_events_received_total"), "Sent before": sum(now, "surmise_events_duplicate_total"), Late: sum(now, "surmise_events_late_total"),
-        "Waiting in the inbox": sum(now, "surmise_queue_events", { stage: "inbox" }), "Waiting gradient jobs": sum(now, "surmise_gradient_jobs_queued"),
+        "Events received": sum(now, "surmise_events_received_total"), "Sent a second time, and taken once": sum(now, "surmise_events_duplicate_total"), "Came late": sum(now, "surmise_events_late_total"),
+        "Wait to be learnt": sum(now, "surmise_queue_events", { stage: "inbox" }), "Corrections of networks that wait": sum(now, "surmise_gradient_jobs_queued"),
         "Keys in memory": sum(now, "surmise_keys", { place: "memory" }), "Keys in the store": sum(now, "surmise_keys", { place: "store" }), "Checkpoints waiting": system.checkpoints_pending,
       };
     }, AGREE_MS);
@@ -137,8 +138,8 @@ else {
     await scene.open("#/now");
     await scene.page.locator(".rates", { hasText: "In the latest 24 hours" }).waitFor(WAIT);
     await agree("Now", async (): Promise<Shown> => {
-      const found = /^Over (.+) events of (.+) streams\. Promised: .+ events, (.+) in all\. Came: .+ events, (.+) in all\. In the latest 24 hours: at most (.+) promised, (.+) came/.exec((await scene.page.locator(".rates").textContent())!);
-      return Object.fromEntries(["events", "streams", "promised", "came", "promised in a day", "came in a day"].map((key, i) => [key, found?.[i + 1] ?? null]));
+      const found = /^In the latest 24 hours: (.+) incidents?; at most (.+) false ones were promised(?:, of the .+ told)?\. Ever: (.+) incidents? in (.+) events of (.+) streams, .*; at most (.+) false ones were promised/.exec((await scene.page.locator(".rates").textContent())!);
+      return Object.fromEntries(["came in a day", "promised in a day", "came", "events", "streams", "promised"].map((key, i) => [key, found?.[i + 1] ?? null]));
     }, async (): Promise<Told> => {
       const rows = await rowsNow();
       const of = (what: "offset" | "promised" | "incidents", which = rows) => which.reduce((total, row) => total + row[what], 0);

@@ -31,7 +31,7 @@ else {
     assert.equal(events, EVENTS, "all came within a day");
     const rates = scene.page.locator(".rates", { hasText: "In the latest 24 hours" });
     await rates.waitFor(WAIT);
-    assert.equal(await rates.textContent(), `Over 3,000 events of 1 stream. Promised: at most one false alarm in 2,000 events, ${num(row.promised, 2)} in all. Came: no incident. In the latest 24 hours: at most ${num(row.promised, 2)} promised, 0 came.`);
+    assert.equal(await rates.textContent(), `In the latest 24 hours: 0 incidents; at most ${num(row.promised, 2)} false ones were promised. Ever: 0 incidents in 3,000 events of 1 stream; at most ${num(row.promised, 2)} false ones were promised, one in 2,000. `);
     assert.equal(await scene.page.locator("li.incident").count(), 0);
     assert.equal(await scene.page.locator(".badge").count(), 0);
     await scene.open("#/stream/good");
@@ -46,7 +46,8 @@ else {
     const card = scene.page.locator("li.incident", { hasText: "good" });
     await card.waitFor(WAIT);
     await scene.page.locator(".state.alarm", { hasText: /^1 incident now$/ }).waitFor(WAIT);
-    await scene.page.locator(".rates", { hasText: /Came: one incident in 3,000 events, 1 in all\. / }).waitFor(WAIT);
+    await scene.page.locator(".where", { hasText: /^In good\.$/ }).waitFor(WAIT);
+    await scene.page.locator(".rates", { hasText: /Ever: 1 incident in 3,001 events of 1 stream, one in 3,000;/ }).waitFor(WAIT);
     await card.getByRole("button", { name: "Mute for a day" }).click();
     const isMuted = async () => {
       await card.waitFor({ state: "detached", ...WAIT });

@@ -2,8 +2,9 @@
 
 import type { HistoryAnswer, LearnerDescription, Prediction, StatusAnswer, StreamRow } from "surmise";
 import { symbolText } from "../src/eventtext";
+import { predictorWords } from "../src/predictors";
 import { expertsMax } from "../src/quality";
-import { between, bits, count, fieldWords, gap, kindShort, num, percent, rate } from "../src/format";
+import { between, bits, changeShort, count, fieldWords, gap, kindShort, num, percent, rate } from "../src/format";
 
 /** A probability at the end of a bar. */
 const bar = (p: number): string => `${(p * 100).toFixed(p < 0.1 || (p >= 0.99 && p < 0.9995) ? 1 : 0)} %`;
@@ -13,17 +14,16 @@ export function row(row: StreamRow) {
   const known = (row.trend ?? []).filter((bits) => bits !== null).length;
   const isOdd = row.last_incident !== null && row.last_incident.phase !== "ended";
   return {
-    stream: row.stream, state: row.failed ? "does not learn any more" : isOdd ? "something is odd" : row.events_per_second > 0 ? "learning" : "no events now", rate: rate(row.events_per_second),
-    bits: bits(row.recent_bits), spark: known < 2 ? 0 : known, skill: percent(row.skill), incident: row.last_incident ? kindShort(row.last_incident.kind) : "none",
-    drift: row.drift ? `${row.drift.field ?? "surprise"}, ${count(row.offset - row.drift.began)} ago` : "none", events: count(row.offset),
+    stream: row.stream, state: row.failed ? "does not learn any more" : isOdd ? "something is odd" : row.events_per_second > 0 ? "learning" : "no event in the latest ten seconds", rate: rate(row.events_per_second),
+    bits: bits(row.recent_bits), spark: known < 2 ? 0 : known, skill: percent(row.skill), incident: row.last_incident ? kindShort(row.last_incident.kind, row.last_incident.began < row.offset) : "none",
+    drift: row.drift ? `${changeShort(row.drift)}, ${count(row.offset - row.drift.began)} ago` : "none", events: count(row.offset),
   };
 }
 
 /** What is expected of each field: its heading, and the lines under it. */
 export function expectations(prediction: Prediction, status: StatusAnswer): [string, string[]][] {
-  const kindOf = (name: string) => status.schema.fields.find((field) => field.name === name)?.kind ?? "";
-  const fields = Object.entries(prediction.fields).map(([name, expected]): [string, string[]] => {
-    const kind = kindOf(name);
+  const fields = status.schema.fields.map(({ name, kind }): [string, string[]] => {
+    const expected = prediction.fields[name]!;
     if (expected.top) {
       const [likely, rest] = [expected.top.filter(([, p]) => p >= 0.0005), expected.top.filter(([, p]) => p < 0.0005)];
       const left = rest.reduce((sum, [, p]) => sum + p, expected.other);
@@ -50,7 +50,7 @@ export function losses({ windows }: HistoryAnswer, status: StatusAnswer): string
     const own = windows.at(-1)!.experts.filter(([name]) => name === field || name.startsWith(`${field}/`));
     const experts = own.filter(([name]) => name !== field).sort((a, b) => a[1] - b[1]).filter(([name], i) => i < expertsMax(status.schema.fields.length) || name === `${field}/network`);
     for (const name of own.length > 0 ? [field, ...experts.map(([name]) => name)] : []) {
-      rows.push([name === field ? fieldWords(field, kind) : name.slice(field.length + 1), ...shown.map((window) => cell(window.experts.find(([known]) => known === name)?.[1]))]);
+      rows.push([name === field ? fieldWords(field, kind) : predictorWords(name.slice(field.length + 1)), ...shown.map((window) => cell(window.experts.find(([known]) => known === name)?.[1]))]);
     }
   }
   return rows;
@@ -59,7 +59,7 @@ export function losses({ windows }: HistoryAnswer, status: StatusAnswer): string
 /** The experts of each field by what counts now, the first first. */
 export function weights({ fields }: LearnerDescription): [string, string[]][] {
   return fields.filter(({ experts }) => experts.some(({ weight }) => weight > 0)).map(({ name, kind, experts }) => [
-    fieldWords(name, kind), [...experts].sort((a, b) => b.weight - a.weight).filter(({ weight }) => weight >= 0.002).slice(0, 8).map(({ name, weight }) => `${name} ${bar(weight)}`)]);
+    fieldWords(name, kind), [...experts].sort((a, b) => b.weight - a.weight).filter(({ weight }) => weight >= 0.002).slice(0, 8).map(({ name, weight }) => `${predictorWords(name)} ${bar(weight)}`)]);
 }
 
 /** Lasting changes, the latest first, networks and how many values are known. */
@@ -67,11 +67,11 @@ export function changes({ report }: StatusAnswer, { fields }: LearnerDescription
   const drifts = report.drifts.slice(-6).reverse().map((drift) =>
     (drift.detector === "level" && drift.field
       ? `The level of ${drift.field} moved from ${num(drift.level_before)} to ${num(drift.level_after)}`
-      : `It is ${drift.bits_after > drift.bits_before ? "harder" : "easier"} to predict: ${bits(drift.bits_after)} bits per event, which were ${bits(drift.bits_before)}`) +
+      : `It is ${drift.bits_after > drift.bits_before ? "harder" : "easier"} to predict, at ${bits(drift.bits_after)} bits per event, which were ${bits(drift.bits_before)}`) +
     `, since event ${count(drift.began)}; noticed ${count(drift.noticed - drift.began)} event${drift.noticed - drift.began === 1 ? "" : "s"} later`);
-  const networks = fields.filter(({ network }) => network).map(({ name, kind, network: n }) =>
-    `${fieldWords(name, kind)}: network of ${n!.layers} × ${n!.hidden} units, ${count(n!.parameters)} weights; of ${count(n!.trials)} challenger${n!.trials === 1 ? "" : "s"}, ${count(n!.promotions)} proved better and took its place`);
-  const known = Object.entries(report.fields).filter(([, { distinct }]) => distinct !== undefined).map(([name, { distinct, kind }]) => `${name}: ${count(distinct)} ${kind === "line" ? "template" : "symbol"}${distinct === 1 ? "" : "s"} seen`);
+  const networks = fields.filter(({ network }) => network && network.promotions > 0).map(({ name, kind, network: n }) =>
+    `${fieldWords(name, kind)}: ${count(n!.promotions)} of ${count(n!.trials)} network${n!.trials === 1 ? "" : "s"} that were tried proved better, and took the place of the one before`);
+  const known = Object.entries(report.fields).filter(([, { distinct }]) => distinct !== undefined).map(([name, { distinct, kind }]) => `${name}: ${count(distinct)} ${kind === "line" ? "template" : "different value"}${distinct === 1 ? "" : "s"} seen so far`);
   return [...(drifts.length > 0 ? drifts : ["No lasting change so far."]), ...networks, ...known];
 }
 

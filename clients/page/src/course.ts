@@ -8,11 +8,16 @@ import { bits, count, plural, rate } from "./format";
 
 const SPANS = [["seconds", "2 minutes"], ["minutes", "3 hours"], ["hours", "2 weeks"], ["days", "2 years"]] as const;
 
+/** Points with events that make a line worth looking at. */
+const POINTS_MIN = 20;
+
 type Span = (typeof SPANS)[number][0];
 
 export interface Course {
   element: HTMLElement;
   span(): Span;
+  /** Looks as far back as there is something to see; once a person chose, that is where it looks. */
+  begin(ask: (span: Span) => Promise<HistoryAnswer>): Promise<void>;
   draw(history: HistoryAnswer): void;
 }
 
@@ -47,7 +52,7 @@ function clock(seconds: number, span: string): string {
 
 export function course(name: string, signal: AbortSignal): Course {
   let span: Span = "seconds";
-  /** Whether a person chose how far back it looks; until then it looks as far as there are events. */
+  /** Whether it is decided how far back it looks. */
   let isChosen = false;
   const now = h("p", { class: "facts" });
   const options = (unit: string, colour: string) => (c: (name: string) => string): Omit<uPlot.Options, "width" | "height"> => ({
@@ -79,13 +84,22 @@ export function course(name: string, signal: AbortSignal): Course {
   return {
     element,
     span: () => span,
+    async begin(ask) {
+      if (isChosen) return;
+      let best: [span: Span, points: number] = [span, -1];
+      for (const [value] of SPANS) {
+        const points = (await ask(value)).points.filter(({ events }) => events > 0).length;
+        if (isChosen) return;
+        if (points > best[1]) best = [value, points];
+        if (points >= POINTS_MIN) break;
+      }
+      isChosen = true;
+      look(best[0]);
+    },
     draw(history) {
       const shape = `${span} ${JSON.stringify(history.points.at(-1))}`;
       if (shape === drawn) return;
       drawn = shape;
-      const wider = SPANS[SPANS.findIndex(([value]) => value === span) + 1];
-      if (!isChosen && wider && !history.points.some((point) => point.events > 0)) return look(wider[0]);
-      isChosen = true;
       const series = filled(history);
       surprise.set([series.time, series.bits, series.incidents]);
       events.set([series.time, series.rate]);

@@ -3,8 +3,8 @@
 import type { AlarmEvent, HistoryAnswer, StreamRow } from "surmise";
 import { pause } from "surmise/pause";
 import { daemon } from "./daemon";
-import { count, num, plural, timeOf } from "./format";
-import { isOverdue } from "./silence";
+import { num, plural, timeOf } from "./format";
+import { isOverdue } from "./tempo";
 import { state } from "./state";
 
 const DAY_S = 86_400;
@@ -35,7 +35,7 @@ export function dayWords(days: Day[], overdue: number, streams: number): string 
   const promised = days.reduce((sum, day) => sum + day.promised, 0);
   const came = days.reduce((sum, day) => sum + day.came, overdue);
   const of = days.length < streams ? `, of the ${plural(days.length, "stream")} of which it can be told` : "";
-  return `In the latest 24 hours: at most ${num(promised, 2)} promised, ${count(came)} came${of}.`;
+  return `In the latest 24 hours: ${plural(came, "incident")}; at most ${num(promised, 2)} false ones were promised${of}.`;
 }
 
 /** The days of streams, asked for one after another and again when they are old. */

@@ -5,10 +5,11 @@ import { pause } from "surmise/pause";
 import { daemon, words } from "./daemon";
 import { bars, bar } from "./bars";
 import { clear, h, section } from "./dom";
-import { arrivals } from "./arrivals";
-import { eventElement, expectedWords, expertWords, isSought, share, shorten, symbolText, valueText } from "./eventtext";
+import { eventElement, expectedWords, inOrder, isSought, share, shorten, symbolText, valueText } from "./eventtext";
 import { Facts, MEANS, type Fact } from "./facts";
-import { bits, count, fieldWords, gap, moment, num, percent, plural, rarity } from "./format";
+import { bits, clock, count, fieldWords, gap, kindWords, moment, num, percent, plural, rarity } from "./format";
+import { titleOf, whenOf } from "./logged";
+import { predictor, predictorWords } from "./predictors";
 
 /** Events before, and after. */
 const AROUND = 10;
@@ -34,12 +35,11 @@ export function event(root: HTMLElement, signal: AbortSignal, stream: string, of
       const log = await daemon.events(stream, { from, count: offset - from + AROUND + 1, signal });
       // the newest has none after it yet
       laterLink.hidden = offset + 1 >= log.end;
-      const when = log.events.every((item) => item.event?.time !== undefined) ? null : await arrivals(stream, log.end, signal).catch(() => null);
       clear(around, ...log.events.map((item) => {
         const here = item.offset === offset;
         return h("li", { class: here ? "here" : "", "aria-current": here ? "true" : undefined },
           h("a", { href: `${link}/event/${item.offset}`, class: "offset" }, count(item.offset)), " ",
-          h("span", { class: "time dim", title: item.event?.time === undefined ? "It has no time of its own: this is about when it arrived." : undefined }, item.event?.time === undefined && when ? when(item.offset) : moment(item.event?.time)), " ", eventElement(item.event, here ? parts : [], here));
+          h("span", { class: "time dim", title: titleOf(item) }, clock(whenOf(item)) || "–"), " ", eventElement(item.event, here ? parts : [], here));
       }));
       if (log.events.length === 0) clear(around, h("li", { class: "dim" }, `The log holds events from ${count(log.begin)} on.`));
     } catch (error) {
@@ -68,20 +68,23 @@ export function event(root: HTMLElement, signal: AbortSignal, stream: string, of
   })();
 }
 
+/** What is told of an incident, also by an event of it whose incident is no longer kept. */
+type Incident = NonNullable<WhyAnswer["alarm"]> & Partial<Pick<AlarmEvent, "time">>;
+
 /** The incident that an event belongs to, as its card has it; what the event itself told if it is no longer kept. */
-async function incidentOf(why: WhyAnswer, signal: AbortSignal): Promise<Pick<AlarmEvent, "rarity_events" | "rarity_seconds"> | undefined> {
+async function incidentOf(why: WhyAnswer, signal: AbortSignal): Promise<Incident | undefined> {
   const { alarms } = await daemon.incidents(why.stream, { signal });
   return alarms.find(({ kind, began }) => kind === why.alarm?.kind && began === why.alarm.began) ?? why.alarm;
 }
 
-function explanation(why: WhyAnswer, link: string, fields: Field[], incident: Pick<AlarmEvent, "rarity_events" | "rarity_seconds"> | undefined): HTMLElement[] {
+function explanation(why: WhyAnswer, link: string, fields: Field[], incident: Incident | undefined): HTMLElement[] {
   const kindOf = (name: string) => fields.find((field) => field.name === name)?.kind;
   const lastSeen = (part: Part) => {
     if (part.last_seen !== undefined) return h("a", { href: `${link}/event/${part.last_seen}` }, count(part.last_seen));
     return isSought(part, kindOf(part.name), why.event?.data) ? "not in the log" : "–";
   };
 
-  const nameOf = (name: string) => (name === "end" ? "end of the key" : fieldWords(name, kindOf(name), why.event?.time !== undefined));
+  const nameOf = (name: string) => (name === "end" ? "end of the key" : kindOf(name) === "line" ? lineName(name) : slotWords(fieldWords(name, kindOf(name), why.event?.time !== undefined)));
   const isInLine = ({ name }: Part) => name !== "end" && kindOf(name) === undefined && typeof why.event?.data === "string";
   const total = why.parts.reduce((sum, part) => sum + Math.max(0, part.surprise_bits), 0);
   const rows = why.parts.map((part) => {
@@ -93,9 +96,10 @@ function explanation(why: WhyAnswer, link: string, fields: Field[], incident: Pi
       cell(2, "number", bits(part.surprise_bits), h("span", { class: "meter", "aria-hidden": "true" }, meter(total > 0 ? part.surprise_bits / total : 0))),
       cell(3, "number", (part.excess_bits > 0 ? "+" : "") + bits(part.excess_bits)),
       cell(4, "expected", h("bdi", {}, expectedWords(part.expected, kindOf(part.name)) || "–")),
-      cell(5, "", expertWords(part.by)),
+      cell(5, "", predictor(part.by)),
       cell(6, "", lastSeen(part)));
   });
+  const shown = Math.min(ROWS_MAX, Math.max(ROWS_MIN, why.parts.filter((part) => part.excess_bits > USUAL_BITS).length));
   const facts = new Facts();
   facts.draw([
     ["Rarity of the event", rarity(why.rarity_events), MEANS.rarity],
@@ -104,27 +108,56 @@ function explanation(why: WhyAnswer, link: string, fields: Field[], incident: Pi
     ["Beyond usual", `${why.excess_bits > 0 ? "+" : ""}${bits(why.excess_bits)} bits`, MEANS.beyond],
     ["Oddness", num(why.anomaly_score), "From 0 for the most usual to 1 for the oddest."],
     ["Time", moment(why.event?.time)],
-    ["Learnt again", `${count(why.replayed)} events`, "To tell why, so many events of the log were learnt again up to this one."],
   ]);
   const odd = why.parts.find((part) => part.name !== "end" && part.expected);
   return [
-    h("p", { class: "text large" }, eventElement(why.event, why.parts, true)),
+    h("p", { class: "text large" }, eventElement(inOrder(why.event, fields), why.parts, true)),
+    h("p", { class: "belongs" }, incident ? incidentWords(incident) : "It belongs to no incident."),
     facts.element,
-    section("Why", "Its parts, the oddest first. Surprise: how unlikely it was, in bits; 10 bits come once in a thousand. Beyond usual: what of that goes beyond the surprise that such a part usually has. Said by: the predictor that counted most in what was expected. Last seen: the latest earlier event with the like of it; – where that is not looked for. Of some words of a line it cannot be told what was expected.",
+    section("Why", "Its parts, the oddest first.",
       h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Parts, scrollable" }, h("table", { class: "parts", role: "table" },
-        h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...TITLES.map((t) => h("th", { scope: "col", role: "columnheader" }, t)))), h("tbody", { role: "rowgroup" }, ...rows.slice(0, ROWS_MAX)))), ...others(rows.slice(ROWS_MAX))),
-    ...(odd ? [section(`Expected of ${nameOf(odd.name)} instead`, odd.by ? `The largest share in it had ${expertWords(odd.by)}.` : "", distribution(odd.expected!, kindOf(odd.name)))] : []),
+        h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...TITLES.map((t) => h("th", { scope: "col", role: "columnheader" }, t)))), h("tbody", { role: "rowgroup" }, ...rows.slice(0, shown)))), ...others(rows.slice(shown)), columns(why)),
+    ...(odd ? [section(`Expected of ${nameOf(odd.name)} instead`, odd.by ? `Said mostly by: ${predictorWords(odd.by)}.` : "", distribution(odd.expected!, kindOf(odd.name)))] : []),
   ];
 }
 
-/** Parts that are shown at once: no other is odder. */
+/** The name of a line as a whole, of which what was expected is its template. */
+const lineName = (name: string): string => (name === "value" ? "template" : `template of ${name}`);
+
+/** What stands in a placeholder of a line's template has no name but its place. */
+const slotWords = (name: string): string => name.replace(/^(?:(.+)\/)?slot (\d+)$/, (_, of: string | undefined, place: string) => `${of ? `${of}, ` : ""}placeholder ${place}`);
+
+/** Which incident the event belongs to, and where that stands. */
+function incidentWords({ kind, field, phase, time, count: events }: Incident): string {
+  const began = time === undefined ? "" : ` began ${clock(time)},`;
+  return `It belongs to an incident: ${kindWords(kind, field, true)}. That${began} has had ${plural(events, "unusual event")} and ${phase === "ended" ? "is over" : "goes on"}.`;
+}
+
+/** What the columns of the table of parts say. */
+function columns(why: WhyAnswer): HTMLElement {
+  const said: [string, string][] = [
+    ["Surprise", "how unlikely it was, in bits; 10 bits come once in a thousand"],
+    ["Beyond usual", "what of that goes beyond the surprise that such a part usually has"],
+    ["Expected instead", "what was likeliest in its place; of some words of a line that cannot be told"],
+    ["Said by", "the predictor that counted most in what was expected"],
+    ["Last seen", "the latest earlier event with the like of it; – where that is not looked for"],
+  ];
+  return h("details", { class: "folded columns-said" }, h("summary", {}, "What the columns say"),
+    h("ul", { class: "plain" }, ...said.map(([name, about]) => h("li", {}, h("strong", {}, name), ": ", about, "."))),
+    h("p", { class: "facts" }, `To tell all this, ${plural(why.replayed, "event")} of the log ${why.replayed === 1 ? "was" : "were"} learnt again up to this one.`));
+}
+
+/** Parts that are shown at once, and those that are although they are usual: no other is odder. */
 const ROWS_MAX = 12;
+const ROWS_MIN = 3;
+/** What goes beyond the usual by less is usual, in bits. */
+const USUAL_BITS = 0.5;
 
 /** The other parts, shown once a person asks for them. */
 function others(rows: HTMLElement[]): HTMLElement[] {
   if (rows.length === 0) return [];
   const body = h("tbody", { role: "rowgroup" });
-  const all = h("details", { class: "folded" }, h("summary", {}, `${plural(rows.length, "more part")}, none of them odder`), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "More parts, scrollable" }, h("table", { class: "parts", role: "table" }, body)));
+  const all = h("details", { class: "folded" }, h("summary", {}, `${plural(rows.length, "more part")}, ${rows.length === 1 ? "not" : "none of them"} odder`), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "More parts, scrollable" }, h("table", { class: "parts", role: "table" }, body)));
   all.addEventListener("toggle", () => clear(body, ...rows), { once: true });
   return [all];
 }

@@ -74,6 +74,18 @@ function feedbackWords({ offset, verdict, label }: Feedback): string {
   return `the incident of event ${count(offset)} ${said.filter(Boolean).join(" and ")}`;
 }
 
+/** An event with its fields in the order in which its stream has them; answers about single events have them by name. */
+export function inOrder(event: EventJson | null, fields: { name: string }[]): EventJson | null {
+  const data = event?.data;
+  if (data === null || typeof data !== "object" || Array.isArray(data)) return event;
+  const placeOf = (name: string) => {
+    const place = fields.findIndex((field) => field.name === name || field.name.startsWith(`${name}[`));
+    return place < 0 ? fields.length : place;
+  };
+  const sorted = Object.entries(data).sort(([a], [b]) => placeOf(a) - placeOf(b));
+  return { ...event, data: Object.fromEntries(sorted) };
+}
+
 /** The name and the pieces of each value of an event. */
 export function fieldsOf(event: EventJson | null, parts: Part[]): { name: string; pieces: Piece[] }[] {
   if (event === null) return [];
@@ -230,8 +242,5 @@ export function expectedWords(expected: Expected | undefined, kind?: string, mos
   const [low, high] = [expected.quantiles?.["0.05"], expected.quantiles?.["0.95"]];
   return low === undefined || high === undefined ? say(expected.median) : low === high ? `exactly ${say(low)}` : `${say(expected.median)} (90 % within ${between(low, high, say, " and ")})`;
 }
-
-/** The name of a predictor, which answers give with and without the word expert. */
-export const expertWords = (by: string | undefined): string => by?.replace(/^expert /, "") || "–";
 
 export const share = (p: number): string => (p >= 0.995 ? "> 99 %" : p < 0.01 ? "< 1 %" : `${Math.round(p * 100)} %`);

@@ -54,7 +54,9 @@ export function expectations(name: string, seen: Seen, choice: FieldChoice, sign
     draw(prediction, status) {
       chooser.hidden = status.keys <= 1 && prediction.key === undefined && !seen.hasKeys;
       if (prediction.key !== undefined && !input.value) input.placeholder = prediction.key;
-      clear(fields, ...Object.entries(prediction.fields).filter(([field]) => choice.has(field)).map(([field, expected]) => oneField(field, expected, status)), ending(prediction));
+      // in the order in which they are predicted, as everywhere on the page
+      const known = status.schema.fields.filter(({ name }) => choice.has(name) && prediction.fields[name] !== undefined);
+      clear(fields, ...known.map(({ name }) => oneField(name, prediction.fields[name]!, status)), ending(prediction));
       for (const { name: field, kind } of status.schema.fields) {
         if (kind !== "number" || charts.has(field) || !choice.has(field)) continue;
         const fan = new FanChart(name, field, key, signal);
@@ -89,7 +91,7 @@ function distribution(expected: Expected, kind: string): HTMLElement {
   }
   const say = kind === "gap" ? gap : num;
   const q = expected.quantiles ?? {};
-  return h("dl", { class: "quantiles" },
+  return h("dl", { class: "quantiles spread" },
     h("div", {}, h("dt", {}, "Median"), h("dd", { class: "big" }, expected.median === undefined ? "–" : say(expected.median))),
     h("div", {}, h("dt", {}, "Half within"), h("dd", {}, between(q["0.25"], q["0.75"], say))),
     h("div", {}, h("dt", {}, "90 % within"), h("dd", {}, between(q["0.05"], q["0.95"], say))),

@@ -5,6 +5,9 @@ import { clear, h } from "./dom";
 /** A name, what it is now, and what the name means where that is not plain. */
 export type Fact = [name: string, value: string, about?: string];
 
+/** Longer ones have a line of their own on a phone. */
+const LONG = 18;
+
 /** A list of figures, drawn again and again without taking the focus from what a person has pressed. */
 export class Facts {
   readonly element = h("dl", { class: "facts" });
@@ -24,7 +27,9 @@ export class Facts {
     }
     for (const [name, value] of facts) {
       const element = this.values.get(name)!;
-      if (element.textContent !== value) element.textContent = value;
+      if (element.textContent === value) continue;
+      element.textContent = value;
+      element.parentElement!.className = value.length > LONG ? "long" : "";
     }
   }
 }

@@ -1,11 +1,22 @@
 // How a value flows through a field's model: a graph of its stages, drawn from the code's own description.
 
-import type { FieldDescription, FlowStage } from "surmise";
+import type { EventCost, FieldDescription, FlowStage } from "surmise";
 import { clear, h, svg } from "./dom";
 import { bits, count, fieldWords, num, percent, plural } from "./format";
+import { contextWords, predictorWords, sidesOf } from "./predictors";
+import { stageTime, timeShort, timeWords } from "./stagetime";
+
+/** What a field's model is drawn of: the model among those of the other fields, and what is measured of an event. */
+export interface Drawn {
+  field: FieldDescription;
+  fields: FieldDescription[];
+  cost: EventCost;
+}
 
 interface Item {
   name: string;
+  /** What answers and settings call it, where that is another name. */
+  code?: string;
   about: string;
   part?: number;
   end?: string;
@@ -24,34 +35,31 @@ export function depths(flow: FlowStage[]): number[] {
   });
 }
 
-/** What a context of a model is, in words; the code names it by its declaration. */
-export function contextWords({ name, about }: { name: string; about: string }): string {
-  const [, kind, first = "", second] = /^(\w+?)(?:\((\w+)(?:, (\w+))?\))?$/.exec(name) ?? [];
-  const last = (n: number) => (n === 0 ? "" : n === 1 ? "the last symbol" : `the last ${n} symbols`);
-  const set = (mask: number) => Array.from({ length: 16 }, (_, bit) => bit + 1).filter((place) => (mask >> (place - 1)) & 1);
-  switch (first === "" ? "" : kind) {
-    case "Order": return last(Number(first)) || "how often each comes";
-    case "Skip": return `the symbols ${set(Number(first)).join(" and ")} back`;
-    case "Bag": return `the session's symbols in any order, ${first} at most${second === "true" ? ", and the last symbol" : ""}`;
-    case "Side": return [set(Number(first)).length === 1 ? `field ${set(Number(first))[0]} of those before it` : `${set(Number(first)).length} fields before it`, last(Number(second))].filter(Boolean).join(" and ");
-    default: return /^[A-Z]\w*$/.test(name) ? `${about.charAt(0).toLowerCase()}${about.slice(1).split(/[.:;,]/)[0]}` : name;
-  }
+/** What counts for less now is listed below what counts for more, once a person asks for it. */
+const PART_MIN = 0.002;
+
+function listed(items: Item[]): HTMLElement[] {
+  const list = (of: Item[]) => h("ul", { class: "plain inside" }, ...of.map(row));
+  const few = items.filter(({ part }) => part !== undefined && part < PART_MIN);
+  if (few.length < 3) return [list(items)];
+  return [list(items.filter((item) => !few.includes(item))), h("details", { class: "folded" }, h("summary", {}, `${count(few.length)} more, of less than ${percent(PART_MIN, 1)} each`), list(few))];
 }
 
 /** The stages of a field's model, each a button that shows its parts below; `opened` keeps which one is open. */
-export function lane(field: FieldDescription, place: number, opened: Map<string, string>): HTMLElement {
+export function lane(drawn: Drawn, place: number, opened: Map<string, string>): HTMLElement {
+  const { field, cost } = drawn;
   const { flow } = field;
   const at = depths(flow);
   // a name may hold blanks, which an id may not
   const panel = h("div", { class: "panel", id: `parts-${place}` });
   const buttons = flow.map((stage) =>
-    h("button", { type: "button", class: "stage", "aria-controls": panel.id, onclick: () => show(opened.get(field.name) === stage.name ? "" : stage.name) }, h("span", { class: "what" }, stage.name), h("span", { class: "figure" }, figure(stage, field))));
+    h("button", { type: "button", class: "stage", "aria-controls": panel.id, onclick: () => show(opened.get(field.name) === stage.name ? "" : stage.name) }, h("span", { class: "what" }, stage.name), h("span", { class: "figure" }, figure(stage, field)), h("span", { class: "time" }, timeShort(stageTime(stage.name, flow, cost)))));
   const show = (name: string) => {
     opened.set(field.name, name);
     buttons.forEach((button, i) => button.setAttribute("aria-expanded", String(flow[i]!.name === name)));
     const stage = flow.find((stage) => stage.name === name);
     panel.hidden = stage === undefined;
-    if (stage !== undefined) clear(panel, h("p", { class: "facts" }, said(stage)), h("ul", { class: "plain inside" }, ...items(stage, field).map(row)));
+    if (stage !== undefined) clear(panel, h("p", { class: "facts" }, `${said(stage)} ${timeWords(stageTime(stage.name, flow, cost))}`), ...listed(items(stage, drawn)));
   };
   show(opened.get(field.name) ?? (flow.some((stage) => stage.name === "experts") ? "experts" : "mixture"));
   const ways = svg("svg", { class: "ways", "aria-hidden": "true" });
@@ -63,12 +71,12 @@ export function lane(field: FieldDescription, place: number, opened: Map<string,
 }
 
 /** The lanes of all fields: one is open, and each other is drawn once a person opens it. */
-export function lanes(fields: FieldDescription[], opened: Map<string, string>, unfolded: Set<string>): HTMLElement[] {
+export function lanes(fields: FieldDescription[], cost: EventCost, opened: Map<string, string>, unfolded: Set<string>): HTMLElement[] {
   if (unfolded.size === 0 && fields[0]) unfolded.add((fields.find((field) => field.flow.length > 0 && field.kind !== "gap") ?? fields[0]).name);
   const all = fields.map((field, place) => {
     const name = [h("bdi", {}, fieldWords(field.name, field.kind)), " ", h("span", { class: "dim" }, `${field.kind === field.name ? "" : `${field.kind}, `}${bits(field.loss_bits)} bits`)];
     const element = h("details", { class: "folded", open: unfolded.has(field.name) }, h("summary", {}, ...name));
-    const draw = () => element.open && element.children.length === 1 && element.append(lane(field, place, opened));
+    const draw = () => element.open && element.children.length === 1 && element.append(lane({ field, fields, cost }, place, opened));
     element.addEventListener("toggle", () => {
       if (element.open) unfolded.add(field.name);
       else unfolded.delete(field.name);
@@ -93,9 +101,11 @@ const MORE = "\n";
 
 /** Draws who reads whom: from each stage's end to the beginning of those that read it. */
 function drawWays(stages: HTMLElement, ways: SVGElement, flow: FlowStage[], buttons: HTMLElement[]): void {
+  // what does not fit side by side stands one below the other
+  stages.classList.remove("narrow");
+  const down = stages.clientWidth < NARROW || stages.scrollWidth > stages.clientWidth + 1;
+  stages.classList.toggle("narrow", down);
   const own = stages.getBoundingClientRect();
-  stages.classList.toggle("narrow", own.width < NARROW);
-  const down = own.width < NARROW;
   const box = new Map(flow.map((stage, i) => [stage.name, buttons[i]!.getBoundingClientRect()]));
   const paths = flow.flatMap((stage) => stage.reads.map((read) => {
     const [from, to] = [box.get(read), box.get(stage.name)];
@@ -119,7 +129,7 @@ function figure(stage: FlowStage, field: FieldDescription): string {
   const top = byWeight(field)[0];
   if (stage.name === "network" && field.network) return `${field.network.layers} × ${field.network.hidden}`;
   if (stage.name === "network") return "not yet";
-  if (stage.name === "experts") return top ? `${top.name} ${top.end}` : "none yet";
+  if (stage.name === "experts") return top ? `${predictorWords(top.name)} ${top.end}` : "none yet";
   if (stage.name === "mixture") return `${bits(field.loss_bits)} bits`;
   return stage.parts.length > 0 ? String(stage.parts.length) : "";
 }
@@ -129,13 +139,20 @@ const byWeight = (field: FieldDescription) =>
   [...field.experts].sort((a, b) => b.weight - a.weight).map((e) => ({ name: e.name, about: e.about, part: e.weight, end: percent(e.weight), loss: e.loss_bits }));
 
 /** What stands in a stage. */
-function items(stage: FlowStage, field: FieldDescription): Item[] {
+function items(stage: FlowStage, { field, fields }: Drawn): Item[] {
   const whole = field.flow.some(({ name }) => name === "experts") ? "experts" : "mixture";
   if (stage.name === "network") return networkItems(field);
-  const parts = stage.name === "contexts" ? stage.parts.map((part) => ({ name: contextWords(part), about: part.about })) : stage.parts;
-  const experts = stage.name === whole ? byWeight(field).map(({ loss, ...e }) => ({ ...e, end: `${bits(loss)} bits` })) : parts;
+  const sides = sidesOf(fields, field);
+  const parts = stage.parts.map((part): Item => (stage.name === "contexts" ? { name: contextWords(part, sides), code: part.name, about: "" } : named(part)));
+  const experts = stage.name === whole ? byWeight(field).map(({ loss, ...e }) => ({ ...named(e), part: e.part, end: `${bits(loss)} bits` })) : parts;
   const scored = stage.name === "mixture" ? [{ name: "mean surprise of a value", about: `${bits(field.loss_bits)} bits over ${plural(field.count, "value")}, each scored before it was learnt` }] : [];
   return [...scored, ...experts];
+}
+
+/** A predictor in words, with the name by which settings and reports know it. */
+function named({ name, about }: { name: string; about: string }): Item {
+  const words = predictorWords(name);
+  return words === name ? { name, about } : { name: words, code: name, about: words === about ? "" : about };
 }
 
 function networkItems({ network }: FieldDescription): Item[] {
@@ -155,7 +172,7 @@ function networkItems({ network }: FieldDescription): Item[] {
 }
 
 const row = (item: Item): HTMLElement =>
-  h("li", {}, h("span", { class: "name" }, item.name, item.end ? h("span", { class: "end" }, item.end) : null), item.part === undefined ? null : weightBar(item.part), h("span", { class: "dim" }, item.about));
+  h("li", {}, h("span", { class: "name" }, item.name, item.end ? h("span", { class: "end" }, item.end) : null), item.part === undefined ? null : weightBar(item.part), h("span", { class: "dim" }, item.code ? h("code", {}, item.code) : null, item.code && item.about ? " " : null, item.about));
 
 function weightBar(part: number): HTMLElement {
   const fill = h("span", { class: "fill" });

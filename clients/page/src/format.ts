@@ -1,5 +1,7 @@
 // Numbers, times and rarities in words.
 
+import type { Drift } from "surmise";
+
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 /** A number as JavaScript writes it, with minus signs that are as wide as a digit. */
@@ -143,7 +145,7 @@ export function moment(iso: string | number | null | undefined): string {
 export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
 
 /** What is unusual, in words. */
-export function kindWords(kind: string, field?: string, came = false): string {
+export function kindWords(kind: string, field?: string, came = false, open = true): string {
   const of = field && field !== "value" ? ` in ${field}` : "";
   switch (kind) {
     case "value": return `Unexpected value${of}`;
@@ -153,17 +155,32 @@ export function kindWords(kind: string, field?: string, came = false): string {
     case "spread": return `The scatter has changed${of}`;
     case "flat": return of ? `${field} stands still` : "It stands still";
     case "rate": return "Events come at another rate";
-    case "missing": return came ? "An event came late" : "An event is overdue";
+    case "missing": return came ? "An event came late" : open ? "An event is overdue" : "An event was overdue";
     case "end": return "A key ended, or went on, out of turn";
     default: return kind;
   }
 }
 
 /** The same in a word or two. */
-export const kindShort = (kind: string): string => (kind === "missing" ? "overdue" : kind === "end" ? "out of turn" : kind === "run" ? "odd run" : kind === "new" ? "never seen" : kind);
+export const kindShort = (kind: string, came = true): string => (kind === "missing" && !came ? "overdue" : (KINDS_SHORT[kind] ?? kind));
+
+const KINDS_SHORT: Record<string, string> = {
+  value: "odd value", new: "never seen", run: "odd run", level: "level moved", spread: "other scatter", flat: "stands still", rate: "other rate", missing: "came late", end: "out of turn",
+};
+
+/** A lasting change, in words. */
+export const changeWords = (d: Pick<Drift, "detector" | "field" | "bits_before" | "bits_after" | "level_before" | "level_after">): string =>
+  d.detector === "level" && d.field
+    ? `the level of ${d.field} moved from ${num(d.level_before)} to ${num(d.level_after)}`
+    : `it is ${d.bits_after > d.bits_before ? "harder" : "easier"} to predict, at ${bits(d.bits_after)} bits per event, which were ${bits(d.bits_before)}`;
+
+/** The same in a word or two. */
+export const changeShort = (change: Pick<Drift, "detector" | "field" | "bits_before" | "bits_after">): string =>
+  change.detector === "level" && change.field ? `${change.field} moved` : change.bits_after > change.bits_before ? "less predictable" : "more predictable";
 
 /** Whether an incident is over, in words. A level that has moved stays where it is: what is over is only the surprise. */
-export function beganWords(kind: string, open: boolean): string {
-  if (open) return "began";
-  return kind === "level" || kind === "spread" ? "usual by now, began" : "over, began";
+export function beganWords(kind: string, open: boolean, isNoticed = false): string {
+  const began = isNoticed ? "noticed" : "began";
+  if (open) return `goes on, ${began}`;
+  return `${kind === "level" || kind === "spread" ? "usual by now" : "over"}, ${began}`;
 }

@@ -1,31 +1,17 @@
 // Incidents as cards: what is odd, since when, how rare it is, what was expected, and what a person says of it.
 
-import { ProblemError, type AlarmEvent, type Part, type WhyAnswer } from "surmise";
-import { pause } from "surmise/pause";
-import { daemon, words } from "./daemon";
+import type { AlarmEvent, Drift, Part, WhyAnswer } from "surmise";
 import { clear, h } from "./dom";
-import { eventElement, expectedWords, ODD_BITS } from "./eventtext";
+import { eventElement, expectedWords, inOrder, ODD_BITS, shorten } from "./eventtext";
+import { tempoWords, untilOf, whyOf } from "./explain";
 import { MEANS } from "./facts";
-import { ago, beganWords, clock, fieldWords, kindWords, moment, plural, rarity, timeOf } from "./format";
+import { ago, beganWords, changeWords, clock, fieldWords, kindWords, moment, plural, rarity, timeOf } from "./format";
 import { isMuted, muteId, said, say, spoken } from "./local";
-import { isOverdue, silenceOf } from "./silence";
 import { incidentId, state } from "./state";
+import { isOfTempo, isOverdue } from "./tempo";
 import { isAsked, isNormal, judge, verdictOf } from "./verdict";
 
-/** The newest incidents that do not say what was expected are asked for it; each costs the daemon a part of its log. */
-const ASKED_MAX = 5;
-/** Of a silence the daemon need not learn anything again to tell: since when it lasts is told of all that are shown. */
-const SILENCES_ASKED_MAX = 25;
 const DAY_MS = 86_400_000;
-
-/** What was found out of incidents: why their oddest event is odd, or in words why that cannot be told, or how silence is. */
-const found = new Map<string, WhyAnswer | string>();
-
-/** What was found out of an incident; nothing if it has gone on with an event that is odder. */
-function foundOf(incident: AlarmEvent): WhyAnswer | string | undefined {
-  const known = found.get(incidentId(incident));
-  return typeof known === "object" && known.offset !== incident.oddest ? undefined : known;
-}
 
 /** Whether an incident goes on. */
 export const isOpen = (incident: AlarmEvent): boolean => incident.phase !== "ended";
@@ -48,21 +34,26 @@ export function listed(incidents: AlarmEvent[]): [odd: AlarmEvent[], over: Alarm
 const FOLD_MS = 10_000;
 const FOLD_STREAMS_MIN = 3;
 
-/** The incidents that each card is of, in the order of the first of each. */
+/**
+ * The incidents that each card is of, in the order of the first of each. They are put together from the oldest on, so
+ * that one that begins later parts none from the others.
+ */
 export function folded(incidents: AlarmEvent[]): AlarmEvent[][] {
   const groups: AlarmEvent[][] = [];
   const latest = new Map<string, AlarmEvent[]>();
-  for (const incident of incidents) {
+  for (const incident of [...incidents].reverse()) {
     const group = latest.get(incident.kind);
-    const [first, at] = [timeOf(group?.[0]?.time), timeOf(incident.time)];
-    if (group && first !== null && at !== null && Math.abs(first - at) <= FOLD_MS) group.push(incident);
+    const [first, at] = [timeOf(group?.at(-1)?.time), timeOf(incident.time)];
+    if (group && first !== null && at !== null && Math.abs(first - at) <= FOLD_MS) group.unshift(incident);
     else {
       const begun = [incident];
       groups.push(begun);
       latest.set(incident.kind, begun);
     }
   }
-  return groups.flatMap((group) => (new Set(group.map((i) => i.stream)).size >= FOLD_STREAMS_MIN ? [group] : group.map((i) => [i])));
+  const place = new Map(incidents.map((incident, i) => [incident, i]));
+  const cards = groups.flatMap((group) => (new Set(group.map((i) => i.stream)).size >= FOLD_STREAMS_MIN ? [group] : group.map((i) => [i])));
+  return cards.sort((a, b) => place.get(a[0]!)! - place.get(b[0]!)!);
 }
 
 /** Cards of incidents in the order of `listed`. A card is made anew only when it would be another one. */
@@ -111,7 +102,7 @@ export class Cards {
 
   private cardOf(incident: AlarmEvent): HTMLElement {
     const id = incidentId(incident);
-    const shape = JSON.stringify([incident.phase, incident.count, incident.rarity_events, incident.event === null, incident.oddest, said(id), isAsked(id), verdictOf(id), foundOf(incident) !== undefined]);
+    const shape = JSON.stringify([incident.phase, incident.count, incident.rarity_events, incident.event === null, incident.oddest, said(id), isAsked(id), verdictOf(id), whyOf(incident) !== undefined, tempoWords(incident), untilOf(incident), lastingWords(incident)]);
     const known = this.known.get(id);
     if (known?.shape === shape) return known.element;
     // a person who is writing a note must not lose it
@@ -147,10 +138,10 @@ class Fold {
     const names = [...new Set(group.map((i) => i.stream))].sort();
     this.element.className = `fold ${group.some(isOdd) ? "open" : "over"}`;
     this.element.dataset.incidents = String(group.length);
-    this.what.textContent = kindWords(first.kind, new Set(group.map((i) => i.field)).size === 1 ? first.field : undefined, first.event !== null);
+    this.what.textContent = kindWords(first.kind, new Set(group.map((i) => i.field)).size === 1 ? first.field : undefined, first.event !== null, group.some(isOpen));
     const shown = names.slice(0, NAMED_MAX);
     this.streams.textContent = `${plural(names.length, "stream")}: ${shown.join(", ")}${names.length > shown.length ? ` and ${names.length - shown.length} more` : ""}`;
-    clear(this.since, `${sinceWords(first)} `, timeElement(first), first.time ? ` (${clock(first.time)})` : null);
+    clear(this.since, ...sinceElements(first));
     const cards = this.all.open ? group.map(cardOf) : [];
     if (cards.length !== this.cards.children.length || cards.some((card, i) => this.cards.children[i] !== card)) this.cards.replaceChildren(...cards);
   }
@@ -161,8 +152,33 @@ const NAMED_MAX = 6;
 
 const mute = (incident: AlarmEvent): void => say(muteId(incident), { mutedUntil: Date.now() + DAY_MS });
 
-const sinceWords = (incident: AlarmEvent): string => (isOverdue(incident) ? (isOpen(incident) ? "noticed" : "over, noticed") : beganWords(incident.kind, isOpen(incident)));
-const timeElement = ({ time }: AlarmEvent): HTMLElement => h("time", { "data-at": time ?? "", title: moment(time) }, ago(time));
+/** When an incident began: with the event that it was noticed with, or with an odd one before that shows it. */
+function beginning(incident: AlarmEvent): string | number | undefined {
+  const shown = whyOf(incident);
+  const time = typeof shown === "object" ? shown.event?.time : undefined;
+  return (timeOf(time) ?? Infinity) < (timeOf(incident.time) ?? -Infinity) ? time : incident.time;
+}
+
+/** Since when an incident lasts, or when it was. */
+function sinceElements(incident: AlarmEvent): (Node | string)[] {
+  const { kind } = incident;
+  const time = beginning(incident);
+  const until = untilOf(incident);
+  const isLong = until !== undefined && (timeOf(until) ?? 0) - (timeOf(time) ?? 0) >= 1000;
+  const isNoticed = isOverdue(incident);
+  const since = h("time", { "data-at": time === undefined ? "" : new Date(timeOf(time)!).toISOString(), title: moment(time) }, ago(time));
+  return [`${beganWords(kind, isOpen(incident), isNoticed)} `, since, ...(time ? [` (${clock(time)}${isLong && !isNoticed ? ` – ${clock(until)}` : ""})`] : [])];
+}
+
+/** Whether a lasting change of its stream came with an incident. To the event, neither is known to have begun. */
+export const isWith = (drift: Pick<Drift, "began" | "noticed">, { began, offset, count: events }: Pick<AlarmEvent, "began" | "offset" | "count">): boolean =>
+  events > 1 && drift.noticed >= began && drift.began <= offset;
+
+/** The lasting change that came with an incident, as far as it is the latest of its stream. */
+function lastingWords(incident: AlarmEvent): string | null {
+  const drift = state.rows.get(incident.stream)?.drift;
+  return drift && isWith(drift, incident) ? `Lasting change: ${changeWords(drift)}.` : null;
+}
 
 const VERDICTS = [
   ["normal", "That was normal", "Tells the daemon, which learns it: the like of this is not told any more, here or to anybody"],
@@ -171,8 +187,10 @@ const VERDICTS = [
 
 function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTMLElement {
   const id = incidentId(incident);
-  const known = foundOf(incident);
+  const known = whyOf(incident);
   const { event, parts } = typeof known === "object" ? known : incident;
+  const tempo = tempoWords(incident);
+  const lasting = lastingWords(incident);
   const { note, verdict, refused } = said(id);
   const open = isOpen(incident);
   const judged = verdictOf(id);
@@ -184,15 +202,17 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
   return h(
     "li",
     { class: `incident ${isOdd(incident) ? "open" : open ? "normal" : "over"}` },
-    h("div", { class: "head" }, h(inStream ? "h3" : "h2", {}, kindWords(incident.kind, incident.field, incident.event !== null)), inStream ? null : h("a", { href: link, class: "stream" }, h("bdi", {}, incident.stream)),
-      h("span", { class: "since" }, `${sinceWords(incident)} `, timeElement(incident), incident.time ? ` (${clock(incident.time)})` : null)),
-    h("p", { class: "text" }, eventElement(event, parts)),
+    h("div", { class: "head" }, h(inStream ? "h3" : "h2", {}, kindWords(incident.kind, incident.field, incident.event !== null, open)), inStream ? null : h("a", { href: link, class: "stream" }, h("bdi", {}, incident.stream)),
+      h("span", { class: "since" }, ...sinceElements(incident))),
+    // what came says nothing where it is odd when it came
+    tempo === undefined ? h("p", { class: "text" }, eventElement(inOrder(event, state.rows.get(incident.stream)?.schema.fields ?? []), parts)) : h("p", { class: "text instead" }, tempo),
+    isOfTempo(incident) ? null : instead(incident, parts, known),
+    lasting === null ? null : h("p", { class: "instead" }, lasting),
     h("p", { class: "facts", title: MEANS.incident }, facts.join(" · ")),
-    isOverdue(incident) ? typeof known === "string" && known !== "" ? h("p", { class: "instead" }, known) : null : instead(incident.stream, parts, known),
     judged === null ? null : h("p", { class: "verdict" }, judged),
     note ? h("p", { class: "note" }, note) : null,
     h("div", { class: "actions" },
-      incident.event !== null && h("a", { class: "button", href: `${link}/event/${incident.oddest}` }, "Why"),
+      incident.event !== null && h("a", { class: "button", href: `${link}/event/${typeof known === "object" ? known.offset : incident.oddest}` }, "Why"),
       incident.event === null && incident.began > 0 && h("a", { class: "button", href: `${link}/event/${incident.began - 1}` }, "What came last"),
       h("button", { type: "button", onclick: () => (mute(incident), redraw()), title: "Hides incidents of this kind in this stream for a day, in this browser alone" }, "Mute for a day"),
       // of an event that did not come the daemon can learn nothing
@@ -205,14 +225,16 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
   );
 }
 
-function instead(stream: string, parts: Part[], why: WhyAnswer | string | undefined): HTMLElement | null {
+function instead({ stream, field }: AlarmEvent, parts: Part[], why: WhyAnswer | string | undefined): HTMLElement | null {
   // of the oddest part of which it can be told
   const told = parts.filter((part) => expectedWords(part.expected) !== "" && part.excess_bits > ODD_BITS);
-  const part = oddest(told) ?? oddest(parts);
+  const part = told.find(({ name }) => name === field) ?? oddest(told) ?? oddest(parts);
   const kind = state.rows.get(stream)?.schema.fields.find((field) => field.name === part?.name)?.kind;
+  // what stands in a line has a name that nobody gave it
+  const isInLine = part !== undefined && kind === undefined && part.value !== null;
   const expected = expectedWords(part?.expected, kind);
   if (expected && part) {
-    const what = part.name === "value" ? "Expected" : `Expected of ${fieldWords(part.name, kind)}`;
+    const what = part.name === "value" ? "Expected" : isInLine ? `Expected instead of ${shorten(part.value!, 60)}` : `Expected of ${fieldWords(part.name, kind)}`;
     return h("p", { class: "instead" }, h("span", { class: "label" }, `${what}: `), h("bdi", {}, expected));
   }
   if (typeof why === "string") return h("p", { class: "instead dim" }, `What was expected cannot be told any more: ${why}`);
@@ -237,31 +259,4 @@ function edit(event: Event, id: string, redraw: () => void): void {
   clear(actions, area, keep);
   area.addEventListener("keydown", (e) => e.key === "Enter" && (e.ctrlKey || e.metaKey) && close());
   area.focus();
-}
-
-/** Incidents that could not be found out of, with when they are asked for again, and how long that wait was. */
-const later = new Map<string, { at: number; waitMs: number }>();
-const WAIT_MS_MAX = 60_000;
-
-/** Finds out of the newest incidents, one after another, what they do not say themselves. */
-export async function explain(signal: AbortSignal, newest: () => AlarmEvent[], redraw: () => void): Promise<void> {
-  const isAsked = (i: AlarmEvent) =>
-    foundOf(i) === undefined && (later.get(incidentId(i))?.at ?? 0) <= Date.now() && (isOverdue(i) || (i.event !== null && (i.event_offset !== i.oddest || !i.parts.some((part) => part.expected))));
-  while (!signal.aborted) {
-    const next = newest().find((i, place) => place < (isOverdue(i) ? SILENCES_ASKED_MAX : ASKED_MAX) && isAsked(i));
-    if (next && !document.hidden) {
-      const id = incidentId(next);
-      try {
-        found.set(id, isOverdue(next) ? await silenceOf(next, signal) : await daemon.why(next.stream, next.oddest, { seconds: 5, signal }));
-        later.delete(id);
-      } catch (error) {
-        // one that cannot be answered now keeps no other waiting, and is asked for again
-        if (!isOverdue(next) && error instanceof ProblemError && [404, 410, 500, 503].includes(error.status)) found.set(id, words(error));
-        else later.set(id, { at: Date.now() + (later.get(id)?.waitMs ?? 1000), waitMs: Math.min(WAIT_MS_MAX, 2 * (later.get(id)?.waitMs ?? 1000)) });
-      }
-      for (const book of [found, later]) if (book.size > 200) book.delete(book.keys().next().value!);
-      if (!signal.aborted) redraw();
-    }
-    await pause(next ? 300 : 2000, signal);
-  }
 }

@@ -20,11 +20,11 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
   const facts = new Facts();
   const runs = new Facts();
   const graph = h("div", { class: "graph" });
-  const about = h("p", { class: "dim" });
+  const about = h("p", { class: "facts chosen" });
   const cost = h("div", {});
   root.append(
     h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "#/streams" }, "Streams"), " / ", h("a", { href: link }, h("bdi", {}, shorten(name, 80))), " / ", h("h1", {}, "Learner")),
-    problem, facts.element, section("Where its time goes", "Mean time of the stages of an event, of one event in 64.", cost), section("How an event flows", "Who reads whom, from what is remembered to what is predicted. Open a stage to see its parts.", about, graph),
+    problem, facts.element, section("Where its time goes", "The mean time of each stage of an event, measured of one event in 64.", cost), section("How an event flows", "Who reads whom, from what is remembered to what is predicted, and what of its time is measured. Open a stage to see its parts.", about, graph),
     section("What it takes", "", runs.element));
   const opened = new Map<string, string>();
   const unfolded = new Set<string>();
@@ -39,13 +39,13 @@ export function learner(root: HTMLElement, signal: AbortSignal, name: string): v
           const [description, system, now] = await Promise.all([daemon.learner(name, { signal }), daemon.system({ signal }), readMetrics(signal)]);
           facts.draw(head(description, status, now, before));
           runs.draw(machine(description, status, system, now, before));
-          about.textContent = description.choices;
+          about.textContent = `Chosen for this stream: ${description.choices}.`;
           clear(cost, stages(status));
           const shape = JSON.stringify(description);
           // what a person has opened stays open, and is not torn away while it is read
           if (shape !== drawn && !graph.contains(document.activeElement)) {
             drawn = shape;
-            clear(graph, ...lanes(description.fields, opened, unfolded));
+            clear(graph, ...lanes(description.fields, status.cost, opened, unfolded));
           }
           before = now;
           problem.textContent = "";
@@ -98,9 +98,8 @@ function meanTime(now: Metrics | null, before: Metrics | null, name: string): st
 function stages({ cost }: StatusAnswer): HTMLElement {
   if (cost.measured === 0) return h("p", { class: "dim" }, "No event was measured since the daemon started.");
   return bars(...cost.stages.map((stage) => {
-    const item = bar(stage.name, stage.microseconds / cost.microseconds, `${num(stage.microseconds)} µs`, stage.name === "network" || stage.name === "training" ? "network" : "");
-    item.title = stage.about;
-    return item;
+    const name = h("span", {}, h("bdi", {}, stage.name), h("span", { class: "says" }, ` ${stage.about}`));
+    return bar(name, stage.microseconds / cost.microseconds, `${num(stage.microseconds)} µs`, stage.name === "network" || stage.name === "training" ? "network" : "");
   }));
 }
 

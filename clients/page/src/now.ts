@@ -3,8 +3,9 @@
 import type { AlarmEvent, StreamRow } from "surmise";
 import { Days } from "./day";
 import { clear, h } from "./dom";
-import { count, num, plural, rough } from "./format";
-import { Cards, explain, folded, isOdd, listed, visible } from "./incident";
+import { explain } from "./explain";
+import { changeShort, count, num, plural, rough } from "./format";
+import { Cards, folded, isOdd, isWith, listed, visible } from "./incident";
 import { muteId, say } from "./local";
 import { state } from "./state";
 
@@ -36,13 +37,12 @@ export function now(root: HTMLElement, signal: AbortSignal): void {
   void days.run(signal, draw);
 }
 
-/** How often a healthy stream may be called odd, and how often any was. */
+/** What came of all events, and what was promised of false ones. */
 export function ratesWords(rows: Pick<StreamRow, "promised" | "offset" | "incidents">[]): string {
   const sum = (of: "promised" | "offset" | "incidents") => rows.reduce((sum, row) => sum + row[of], 0);
   const [promised, events, incidents] = [sum("promised"), sum("offset"), sum("incidents")];
-  const rate = (n: number) => `in ${rough(events / n)} events, ${num(n, n < 10 ? 2 : 3)} in all`;
-  const [promise, came] = [promised > 0 ? `at most one false alarm ${rate(promised)}` : "no false alarm", incidents > 0 ? `one incident ${rate(incidents)}` : "no incident"];
-  return `Over ${plural(events, "event")} of ${plural(rows.length, "stream")}. Promised: ${promise}. Came: ${came}.`;
+  const rate = (n: number) => (n > 0 ? `, one in ${rough(events / n)}` : "");
+  return `Ever: ${plural(incidents, "incident")} in ${plural(events, "event")} of ${plural(rows.length, "stream")}${rate(incidents)}; at most ${num(promised, promised < 10 ? 2 : 3)} false ones were promised${rate(promised)}.`;
 }
 
 /** Incidents that came, by all streams. */
@@ -59,17 +59,45 @@ function headline(seen: AlarmEvent[], hidden: number, day: string, redraw: () =>
   const rows = [...state.rows.values()];
   const failed = rows.filter((row) => row.failed);
   const none = rows.length === 0;
+  const untold = changedUntold(rows, state.latest());
   const title = none ? "No stream yet" : open > 0 ? `${plural(open, "incident")} now` : "Nothing is odd now";
   const rates = none
-    ? "A stream begins with its first event. Send one, and what is odd in it will stand here."
-    : `${ratesWords(rows)} ${day}`;
+    ? ["A stream begins with its first event. Send one, and what is odd in it will stand here."]
+    : [day, ratesWords(rows)];
   return [
     h("p", { class: `state ${open > 0 ? "alarm" : none ? "empty" : "quiet"}` }, h("span", { class: "dot", "aria-hidden": "true" }), title),
-    h("p", { class: "rates" }, rates),
+    open > 0 && where(seen.filter(isOdd), rows.length),
+    untold.length > 0 && changed(untold),
+    h("div", { class: "rates" }, ...rates.filter(Boolean).flatMap((text) => [h("p", {}, text), " "])),
     none && h("pre", { class: "try" }, `printf '{"data":"hello"}\\n' | curl -s -H 'Content-Type: application/x-ndjson' \\\n  --data-binary @- ${location.origin}/api/v1/streams/first/events`),
     failed.length > 0 && h("p", { class: "failed" }, `${plural(failed.length, "stream")} do not learn any more: ${failed.slice(0, 3).map((row) => row.stream).join(", ")}`),
     hidden > 0 && h("p", { class: "hidden" }, `${plural(hidden, "incident")} muted in this browser. `, h("button", { type: "button", class: "link", onclick: () => (showAll(), redraw()) }, "Show them")),
   ];
+}
+
+/** How many events ago a lasting change was noticed at most that is told of. */
+const LATELY_EVENTS = 500;
+
+/** Streams that have lastingly changed lately, where no incident tells it. */
+export function changedUntold(rows: StreamRow[], incidents: AlarmEvent[]): StreamRow[] {
+  return rows.filter(({ stream, offset, drift }) => drift !== null && offset - drift.noticed <= LATELY_EVENTS && !incidents.some((i) => i.stream === stream && isWith(drift, i)));
+}
+
+function changed(rows: StreamRow[]): HTMLElement {
+  const named = rows.slice(0, NAMED_MAX).flatMap((row, i) => [i > 0 ? "; " : "", h("a", { href: `#/stream/${encodeURIComponent(row.stream)}` }, h("bdi", {}, row.stream)), `, ${changeShort(row.drift!)} since ${plural(row.offset - row.drift!.began, "event")}`]);
+  return h("p", { class: "where dim" }, "Changed without an incident: ", ...named, rows.length > NAMED_MAX ? `; and ${count(rows.length - NAMED_MAX)} more.` : ".");
+}
+
+/** Streams that are named where it is said what is odd. */
+const NAMED_MAX = 6;
+
+/** In which streams something is odd. */
+function where(odd: AlarmEvent[], streams: number): HTMLElement {
+  const names = [...new Set(odd.map((i) => i.stream))];
+  const rest = streams - names.length;
+  const shown = names.slice(0, NAMED_MAX).flatMap((name, i) => [i > 0 ? ", " : "", h("a", { href: `#/stream/${encodeURIComponent(name)}` }, h("bdi", {}, name))]);
+  const more = names.length > NAMED_MAX ? ` and ${count(names.length - NAMED_MAX)} more` : "";
+  return h("p", { class: "where" }, "In ", ...shown, more, rest > 0 ? `. There is no incident in the other ${plural(rest, "stream")}.` : ".");
 }
 
 function showAll(): void {

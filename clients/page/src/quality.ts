@@ -5,6 +5,7 @@ import { bar, bars } from "./bars";
 import { h, svg } from "./dom";
 import type { FieldChoice } from "./fieldchoice";
 import { count, fieldWords, fixed, num, percent, span } from "./format";
+import { predictor } from "./predictors";
 import { rareTable } from "./surprising";
 
 const TITLES: Record<string, string> = { minute: "Minute", hour: "Hour", day: "Day", ever: "Ever" };
@@ -42,7 +43,7 @@ export function losses(windows: LossWindow[], status: StatusAnswer, choice: Pick
     unlisted += experts.length - listed.length;
     for (const [name] of listed) {
       const short = name.slice(field.length + 1);
-      rows.push(line(short, (w) => at(w, name), short === "network" ? "network" : "expert"));
+      rows.push(line(predictor(short), (w) => at(w, name), short === "network" ? "network" : "expert"));
     }
   }
   const table = h("table", { class: "losses" }, h("thead", {}, head), h("tbody", {}, ...rows));

@@ -6,15 +6,17 @@ import { bar, bars } from "./bars";
 import { ProblemError } from "surmise";
 import { daemon, read, words } from "./daemon";
 import { clear, h, section } from "./dom";
+import { explain } from "./explain";
 import { Facts, MEANS, type Fact } from "./facts";
-import { Cards, explain, isOdd, isOpen, listed, visible } from "./incident";
+import { Cards, isOdd, isOpen, listed, visible } from "./incident";
 import { shorten } from "./eventtext";
-import { arrivals } from "./arrivals";
 import { expectations } from "./expectations";
 import { FieldChoice } from "./fieldchoice";
-import { ago, bits, bytes, count, fieldWords, kindWords, num, percent, plural, rate } from "./format";
+import { ago, bits, bytes, changeWords, clock, count, fieldWords, kindWords, num, percent, plural, rate } from "./format";
 import { course } from "./course";
 import { losses, reliability } from "./quality";
+import { whenOf } from "./logged";
+import { predictorWords } from "./predictors";
 import { state } from "./state";
 import { Seen } from "./seen";
 import { Surprising } from "./surprising";
@@ -43,6 +45,8 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
   const templates = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Templates, scrollable" });
   const lines = section("Templates", "What its lines are made of: texts with placeholders where they vary.", templates);
   lines.hidden = true;
+  const keys = section("Keys", "Keys by the rarest of their events of the latest week.", surprising.keys);
+  keys.hidden = true;
   const changes = h("div", {});
   root.append(
     h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "#/streams" }, "Streams"), " / ", title,
@@ -54,14 +58,16 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
     history.element,
     section("Most surprising", "The rarest of its incidents, and then of the events of the latest week: the rarity of an event is what was forecast of it, that of an incident what the stream's past proves.", surprising.events),
     section("What counts now", "Many predictors make a forecast together. So much of it is each one's, for the next value of each field.", weights),
-    section("Keys", "Keys by the rarest of their events of the latest week.", surprising.keys),
-    lines,
+    keys, lines,
     section("Changes", "Lasting changes of the stream, networks that made place for better ones, and how many values are known.", changes),
   );
 
   // of a stream that is not there nothing can be said, not even that nothing was odd
   const isThere = (is: boolean) => {
-    for (const card of root.querySelectorAll<HTMLElement>(":scope > .card, :scope > .facts, .crumbs .button")) card.hidden = !is || (card === lines && lines.hidden);
+    for (const card of root.querySelectorAll<HTMLElement>(":scope > .card, :scope > .facts, .crumbs .button")) {
+      if (card !== lines && card !== keys) card.hidden = !is;
+      else if (!is) card.hidden = true;
+    }
   };
   isThere(false);
   let learner: LearnerDescription | null = null;
@@ -96,9 +102,11 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
           const status = await daemon.status(name, { signal });
           isThere(true);
           if (status.failed !== undefined) throw new Error(`It does not learn any more: ${status.failed}`);
+          await history.begin((span) => daemon.history(name, { span, signal }));
           const [prediction, past] = await Promise.all([daemon.next(name, { top: 8, ...(key === null ? {} : { key }), signal }), daemon.history(name, { span: history.span(), signal })]);
           facts.draw(head(status));
           problem.textContent = "";
+          keys.hidden = status.keys <= 1;
           choice.take(status.schema.fields.map((field) => field.name));
           history.draw(past);
           redraw = () => {
@@ -145,7 +153,7 @@ function drawOdd(place: HTMLElement, cards: Cards, own: AlarmEvent[]): void {
     clear(place, isQuiet && nothing(), cards.element, more > 0 && h("p", {}, `${plural(more, "more incident")}: `, h("a", { href: "#/now" }, "all that goes on")));
     return;
   }
-  const since = last && h("p", { class: "facts" }, "The last was: ", h("a", { href: `#/stream/${encodeURIComponent(last.stream)}/event/${last.event === null ? Math.max(0, last.began - 1) : last.oddest}` }, kindWords(last.kind, last.field, last.event !== null)), `, ${ago(last.time)}`);
+  const since = last && h("p", { class: "facts" }, "The last was: ", h("a", { href: `#/stream/${encodeURIComponent(last.stream)}/event/${last.event === null ? Math.max(0, last.began - 1) : last.oddest}` }, kindWords(last.kind, last.field, last.event !== null, false)), `, ${ago(last.time)}`);
   clear(place, nothing(), since ?? h("p", { class: "facts" }, "Nothing was odd so far."));
 }
 
@@ -173,22 +181,23 @@ function weightsOf(learner: LearnerDescription, choice: FieldChoice): HTMLElemen
     const experts = [...field.experts].sort((a, b) => b.weight - a.weight).filter((expert) => expert.weight >= 0.002).slice(0, 8);
     return h("div", {}, h("h3", {}, h("bdi", {}, fieldWords(field.name, field.kind)), " ", h("span", { class: "dim" }, field.kind === field.name ? "" : field.kind)),
       bars(...experts.map((expert) => {
-        const item = bar(expert.name, expert.weight, undefined, expert.name === "network" ? "network" : "");
-        item.title = `${expert.about || expert.name}: ${num(expert.loss_bits)} bits per value if it predicted alone`;
+        const item = bar(predictorWords(expert.name), expert.weight, undefined, expert.name === "network" ? "network" : "");
+        item.title = `${expert.name}${expert.about ? `, ${expert.about}` : ""}: ${num(expert.loss_bits)} bits per value if it predicted alone`;
         return item;
       })));
   });
   return groups.length > 0 ? h("div", { class: "columns" }, ...groups) : h("p", { class: "dim" }, "No field has a model yet.");
 }
 
-/** Finds out when lasting changes began: by the event's own time, or about when it arrived. */
+/** Finds out when lasting changes began: by the event's own time, or by that of its arrival. */
 async function timesOf(name: string, status: StatusAnswer, began: Map<number, string>, signal: AbortSignal): Promise<void> {
   const unknown = status.report.drifts.slice(-CHANGES_MAX).map((drift) => drift.began).filter((offset) => !began.has(offset));
   if (unknown.length === 0) return;
-  const when = await arrivals(name, status.offset, signal);
   for (const offset of unknown) {
     const log = await daemon.events(name, { from: offset, count: 1, signal });
-    began.set(offset, when(offset, log.events.find((item) => item.offset === offset)?.event?.time));
+    const item = log.events.find((item) => item.offset === offset);
+    // what the log no longer has is not asked for again
+    began.set(offset, item ? clock(whenOf(item)) : "");
   }
 }
 
@@ -197,10 +206,11 @@ const CHANGES_MAX = 6;
 
 function changesOf(status: StatusAnswer, learner: LearnerDescription | null, began: Map<number, string>, choice: FieldChoice): HTMLElement {
   const drifts = status.report.drifts.slice(-CHANGES_MAX).reverse().map((d) =>
-    h("li", {}, d.detector === "level" && d.field ? `The level of ${d.field} moved from ${num(d.level_before)} to ${num(d.level_after)}` : `It is ${d.bits_after > d.bits_before ? "harder" : "easier"} to predict: ${bits(d.bits_after)} bits per event, which were ${bits(d.bits_before)}`, h("span", { class: "dim" }, `, since ${began.has(d.began) ? `${began.get(d.began)}, ` : ""}event ${count(d.began)}; noticed ${plural(d.noticed - d.began, "event")} later`)));
-  const nets = (learner?.fields ?? []).filter((f) => f.network && choice.has(f.name)).map((f) =>
-    h("li", {}, h("bdi", {}, fieldWords(f.name, f.kind)), `: network of ${f.network!.layers} × ${f.network!.hidden} units, ${count(f.network!.parameters)} weights; of ${plural(f.network!.trials, "challenger")}, ${count(f.network!.promotions)} proved better and took its place`));
-  const vocabulary = Object.entries(status.report.fields).filter(([name, f]) => f.distinct !== undefined && choice.has(name)).map(([n, f]) => h("li", {}, h("bdi", {}, n), `: ${plural(f.distinct!, f.kind === "line" ? "template" : "symbol")} seen`));
+    h("li", {}, changeWords(d).replace(/^./, (first) => first.toUpperCase()), h("span", { class: "dim" }, `, since ${began.get(d.began) ? `${began.get(d.began)}, ` : ""}event ${count(d.began)}; noticed ${plural(d.noticed - d.began, "event")} later`)));
+  // one for which none has made place has not changed: the learner's view tells of it
+  const nets = (learner?.fields ?? []).filter((f) => f.network && f.network.promotions > 0 && choice.has(f.name)).map((f) =>
+    h("li", {}, h("bdi", {}, fieldWords(f.name, f.kind)), `: ${count(f.network!.promotions)} of ${plural(f.network!.trials, "network")} that were tried proved better, and took the place of the one before`));
+  const vocabulary = Object.entries(status.report.fields).filter(([name, f]) => f.distinct !== undefined && choice.has(name)).map(([n, f]) => h("li", {}, h("bdi", {}, n), `: ${plural(f.distinct!, f.kind === "line" ? "template" : "different value")} seen so far`));
   const all = [...(drifts.length ? drifts : [h("li", { class: "dim" }, "No lasting change so far.")]), ...nets, ...vocabulary];
   return h("ul", { class: "plain" }, ...all);
 }

@@ -3,7 +3,7 @@
 import type { StreamRow } from "surmise";
 import { clear, h, svg } from "./dom";
 import { MEANS } from "./facts";
-import { ago, bits, count, kindShort, percent, rate, short } from "./format";
+import { ago, bits, changeShort, count, kindShort, percent, plural, rate, short } from "./format";
 import { state } from "./state";
 
 type Column = "name" | "rate" | "bits" | "skill" | "incident" | "drift" | "events";
@@ -14,7 +14,7 @@ const COLUMNS: { key: Column; title: string; about: string }[] = [
   { key: "bits", title: "Bits/event", about: MEANS.bits + " The line is of the latest thirty minutes." },
   { key: "skill", title: "Skill", about: MEANS.skill },
   { key: "incident", title: "Last incident", about: "" },
-  { key: "drift", title: "Lasting change", about: "The latest that is known, and how many events ago it began: a number has another level, or the stream became easier or harder to predict." },
+  { key: "drift", title: "Lasting change", about: "The latest that is known, and how many events ago it began: a number moved to another level, or the stream became more or less predictable." },
   { key: "events", title: "Events", about: "Events learnt so far." },
 ];
 
@@ -87,7 +87,7 @@ export function streams(root: HTMLElement, signal: AbortSignal): void {
   const draw = () => {
     const all = [...state.rows.values()];
     const rows = arrange(all, view.sort, view.down, view.filter);
-    total.textContent = rows.length === all.length ? count(all.length) : `${count(rows.length)} of ${count(all.length)}`;
+    total.textContent = rows.length === all.length ? plural(all.length, "stream") : `${count(rows.length)} of ${plural(all.length, "stream")}`;
     items = group.value === "none" ? rows.map((row) => ({ row })) : grouped(rows);
     table.setAttribute("aria-rowcount", String(items.length + 1));
     paint();
@@ -105,6 +105,7 @@ export function streams(root: HTMLElement, signal: AbortSignal): void {
   const paint = () => {
     const size = height();
     body.style.height = `${items.length * size}px`;
+    port.style.setProperty("--rows", body.style.height);
     const first = Math.max(0, Math.floor(port.scrollTop / size) - 4);
     const last = Math.min(items.length, Math.ceil((port.scrollTop + port.clientHeight) / size) + 4);
     const wanted: HTMLElement[] = [];
@@ -183,7 +184,7 @@ function rowElement(row: StreamRow): HTMLElement {
   const incident = row.last_incident;
   const open = incident !== null && incident.phase !== "ended";
   const mood = row.failed ? "failed" : open ? "odd" : row.events_per_second > 0 ? "live" : "still";
-  const words = { failed: "does not learn any more", odd: "something is odd", live: "learning", still: "no events now" }[mood];
+  const words = { failed: "does not learn any more", odd: "something is odd", live: "learning", still: "no event in the latest ten seconds" }[mood];
   return h("div", { class: `row ${mood}`, role: "row" },
     cell("name", h("span", { class: "dot", role: "img", "aria-label": words, title: row.failed ?? words }), h("a", { href: `#/stream/${encodeURIComponent(row.stream)}` }, h("bdi", {}, row.stream)),
       // a narrow screen has no column for it
@@ -191,8 +192,8 @@ function rowElement(row: StreamRow): HTMLElement {
     cell("rate", rate(row.events_per_second)),
     cell("bits", spark(row.trend ?? []), h("span", { class: "figure" }, bits(row.recent_bits))),
     cell("skill", percent(row.skill)),
-    cell("incident", incident ? h("a", { href: `#/stream/${encodeURIComponent(row.stream)}${incident.began < row.offset ? `/event/${incident.oddest}` : ""}`, class: open ? "open" : "over" }, `${kindShort(incident.kind)} `, h("span", { class: "dim", title: ago(incident.time) }, short(incident.time))) : h("span", { class: "dim" }, "none")),
-    cell("drift", row.drift ? `${row.drift.field ?? "surprise"}, ${count(row.offset - row.drift.began)} ago` : h("span", { class: "dim" }, "none")),
+    cell("incident", incident ? h("a", { href: `#/stream/${encodeURIComponent(row.stream)}${incident.began < row.offset ? `/event/${incident.oddest}` : ""}`, class: open ? "open" : "over" }, `${kindShort(incident.kind, incident.began < row.offset)} `, h("span", { class: "dim", title: ago(incident.time) }, short(incident.time))) : h("span", { class: "dim" }, "none")),
+    cell("drift", row.drift ? h("span", { title: `${plural(row.offset - row.drift.began, "event")} ago` }, `${changeShort(row.drift)}, ${count(row.offset - row.drift.began)} ago`) : h("span", { class: "dim" }, "none")),
     cell("events", count(row.offset)));
 }
 

@@ -3,11 +3,12 @@
 import type { AlarmEvent, EventJson, RareEvent, SurpriseList } from "surmise";
 import { daemon } from "./daemon";
 import { clear, h } from "./dom";
-import { eventElement, shorten } from "./eventtext";
+import { eventElement, inOrder, shorten } from "./eventtext";
 import { ago, count, kindWords, num, rarity } from "./format";
+import { state } from "./state";
 
 /** Events that are listed, and how many texts of events are kept. */
-const LISTED = 12;
+const LISTED = 8;
 const TEXTS_MAX = 100;
 /** All that the daemon keeps. */
 const ASKED = 112;
@@ -51,6 +52,10 @@ export class Surprising {
     }
   }
 
+  private fields(): { name: string }[] {
+    return state.rows.get(this.name)?.schema.fields ?? [];
+  }
+
   /** Forgets all, as another stream came in the place of this one. */
   clear(): void {
     this.replaced++;
@@ -67,11 +72,11 @@ export class Surprising {
     const link = (offset: number) => `#/stream/${encodeURIComponent(this.name)}/event/${offset}`;
     const rarest = (a: Item, b: Item): number => b.rarity - a.rarity;
     const began = incidents.filter((i) => i.event !== null).map((i): Item =>
-      ({ offset: i.event_offset, rarity: i.rarity_events, about: kindWords(i.kind, i.field, true), when: ago(i.time), element: eventElement(i.event, i.parts) }));
+      ({ offset: i.event_offset, rarity: i.rarity_events, about: kindWords(i.kind, i.field, true), when: ago(i.time), element: eventElement(inOrder(i.event, this.fields()), i.parts) }));
     const kept = (this.list?.surprises ?? []).filter((s) => this.texts.has(s.offset)).map((s): Item => {
       const event = this.texts.get(s.offset) ?? null;
       const element = event ? eventElement(event, []) : h("span", {}, `Event ${count(s.offset)}`, h("span", { class: "dim" }, ", which the log no longer has"));
-      return { offset: s.offset, rarity: s.rarity_events, about: "", when: since(s), element };
+      return { offset: s.offset, rarity: s.rarity_events, about: "", when: event?.time === undefined ? since(s) : ago(event.time), element };
     });
     const known = new Set<number>();
     const items = [...began.sort(rarest), ...kept.sort(rarest)].filter((item) => !known.has(item.offset) && known.add(item.offset)).slice(0, LISTED);

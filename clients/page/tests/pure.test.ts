@@ -6,20 +6,23 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { AlarmEvent, Outcome, Part, Replay, StreamRow, RareEvent } from "surmise";
 import { proofWords, restoreWords } from "../src/checkpoints";
-import { arrivedIn } from "../src/arrivals";
 import { filled } from "../src/course";
+import { isUsual, tried } from "../src/explain";
 import { dayOf, dayWords } from "../src/day";
 import { differenceWords, figure, joined, nameOf, progress, sameWords, simpleLoss, specOf, stateWords, yardstick, type Wish } from "../src/curves";
-import { cut, expectedWords, expertWords, fieldsOf, isSought, numberOf, symbolText } from "../src/eventtext";
-import { contextWords, depths } from "../src/flow";
+import { cut, expectedWords, fieldsOf, inOrder, isSought, numberOf, symbolText } from "../src/eventtext";
+import { depths } from "../src/flow";
+import { contextWords, predictorWords, sidesOf } from "../src/predictors";
+import { stageTime, timeShort, timeWords } from "../src/stagetime";
 import { folded } from "../src/incident";
+import { titleOf, whenOf } from "../src/logged";
 import { beganWords, between, bits, bytes, count, fixed, gap, kindWords, num, percent, rarity, rough, short, span } from "../src/format";
 import { meanSince, parseMetrics, sum } from "../src/metrics";
 import { Seen } from "../src/seen";
 import { byKey } from "../src/surprising";
-import { cameBefore, silenceWords, usualGap } from "../src/silence";
+import { rateWords, silenceWords, usualGap } from "../src/tempo";
 import { regretWords } from "../src/quality";
-import { ratesWords } from "../src/now";
+import { changedUntold, ratesWords } from "../src/now";
 import { State } from "../src/state";
 import { arrange, prefix } from "../src/streams";
 
@@ -53,8 +56,8 @@ test("what a day was promised is told beside what came, of streams of which it c
   assert.deepEqual(day, { promised: 0.5, came: 3 });
   assert.equal(dayOf({ offset: 4000, promised: 2, schema: schema("byte") }, hours), null);
   assert.equal(dayOf({ offset: 0, promised: 0, schema: schema("number") }, { now: 1, points: [] }), null);
-  assert.equal(dayWords([day!, { promised: 1, came: 0 }], 1, 2), "In the latest 24 hours: at most 1.5 promised, 4 came.");
-  assert.equal(dayWords([day!], 0, 3), "In the latest 24 hours: at most 0.5 promised, 3 came, of the 1 stream of which it can be told.");
+  assert.equal(dayWords([day!, { promised: 1, came: 0 }], 1, 2), "In the latest 24 hours: 4 incidents; at most 1.5 false ones were promised.");
+  assert.equal(dayWords([day!], 0, 3), "In the latest 24 hours: 3 incidents; at most 0.5 false ones were promised, of the 1 stream of which it can be told.");
   assert.equal(dayWords([], 0, 3), "");
 });
 
@@ -73,15 +76,16 @@ test("edges that differ are told with the digits in which they do", () => {
   assert.equal(between(20.1, 21.8, num, " and "), "20.1 and 21.8");
   assert.equal(between(7200, 7201, gap), "7,200 s – 7,201 s");
   assert.equal(percent(-0.0004, 1), "0.0 %");
-  assert.deepEqual([kindWords("missing"), kindWords("missing", undefined, true)], ["An event is overdue", "An event came late"]);
+  assert.deepEqual([kindWords("missing"), kindWords("missing", undefined, true), kindWords("missing", undefined, false, false)], ["An event is overdue", "An event came late", "An event was overdue"]);
 });
 
-test("an event without a time came in the finest span that is known of it", () => {
-  const spans = (span_seconds: number, ...points: [number, number][]) => ({ span_seconds, points: points.map(([time, events]) => ({ time, events, bits: 0, incidents: 0, rarest: 0, distinct: 0 })) });
-  const histories = [spans(1, [1000, 2], [1001, 3]), spans(60, [840, 10], [960, 5])];
-  assert.deepEqual([99, 97, 96, 95, 94, 85, 84].map((offset) => arrivedIn(offset, 100, histories)), [1001, 1001, 1000, 1000, 840, 840, null]);
-  // where more are counted than there are offsets, nothing can be told
-  assert.equal(arrivedIn(0, 4, [spans(1, [1000, 3], [1001, 3])]), null);
+test("an event's time is its own, or that of its arrival", () => {
+  const [own, arrival] = ["2026-01-01T12:00:00Z", "2026-01-01T12:00:05Z"];
+  assert.deepEqual([whenOf({ event: { time: own }, arrival }), whenOf({ event: {}, arrival }), whenOf({ event: null, arrival }), whenOf({ event: {} })], [own, arrival, arrival, undefined]);
+  assert.match(titleOf({ event: { time: own }, arrival }), /; arrived .*:05\.$/);
+  assert.doesNotMatch(titleOf({ event: { time: own }, arrival: "2026-01-01T12:00:00.4Z" }), /arrived/);
+  assert.match(titleOf({ event: {}, arrival }), /^Arrived .*no time of its own/);
+  assert.equal(titleOf({ event: {} }), "When it came is not known.");
 });
 
 test("how long the next event usually takes is told where that means something", () => {
@@ -94,18 +98,24 @@ test("how long the next event usually takes is told where that means something",
 });
 
 test("rates and regret are said in words", () => {
-  assert.equal(ratesWords([{ promised: 1.5, offset: 3000, incidents: 0 }]), "Over 3,000 events of 1 stream. Promised: at most one false alarm in 2,000 events, 1.5 in all. Came: no incident.");
-  assert.match(ratesWords([{ promised: 1, offset: 2000, incidents: 3 }, { promised: 1, offset: 2000, incidents: 1 }]), /Promised: .+ in 2,000 events, 2 in all\. Came: one incident in 1,000 events, 4 in all\.$/);
+  assert.equal(ratesWords([{ promised: 1.5, offset: 3000, incidents: 0 }]), "Ever: 0 incidents in 3,000 events of 1 stream; at most 1.5 false ones were promised, one in 2,000.");
+  assert.match(ratesWords([{ promised: 1, offset: 2000, incidents: 3 }, { promised: 1, offset: 2000, incidents: 1 }]), /^Ever: 4 incidents in 4,000 events of 2 streams, one in 1,000; at most 2 false ones were promised, one in 2,000\.$/);
   assert.match(regretWords({ regret_bits: -12, regret_bound_bits: 5 }), /^nothing: .+ 12 bits/);
   assert.equal(regretWords({ regret_bits: 3, regret_bound_bits: 5 }), "3 bits in all; it can never be more than 5");
 });
 
 test("symbols can be seen, predictors have one name, and contexts are told in words", () => {
   assert.deepEqual([symbolText(" "), symbolText(""), symbolText(null), symbolText("\n", "text"), symbolText("\n", "byte"), symbolText(" ", "byte"), symbolText("/home", "category")], ["␣", "(empty)", "missing", "(end of the text)", "\\n", "␣", "/home"]);
-  assert.deepEqual([expertWords("expert order-0"), expertWords("matches"), expertWords(undefined)], ["order-0", "matches", "–"]);
-  const words = (name: string) => contextWords({ name, about: "The place: of the line." });
-  assert.deepEqual(["Order(0)", "Order(1)", "Order(3)", "Skip(6)", "Bag(64, true)", "Side(2, 1)", "Side(7, 0)", "Field"].map(words),
-    ["how often each comes", "the last symbol", "the last 3 symbols", "the symbols 2 and 3 back", "the session's symbols in any order, 64 at most, and the last symbol", "field 2 of those before it and the last symbol", "3 fields before it", "the place"]);
+  assert.deepEqual(["expert order-0", "order-2", "matches", "expert day-step", "earlier values of the slot", "toString", undefined].map(predictorWords),
+    ["how often each comes", "the last 2 symbols", "what followed such a past before", "the change of one day before", "earlier values there", "toString", "–"]);
+  const field = (name: string, kind: string, ...contexts: string[]) => ({ name, kind, count: 1, experts: [], loss_bits: 0, flow: [{ name: "contexts", about: "", reads: [], parts: contexts.map((name) => ({ name, about: "" })) }] });
+  const [page, line] = [field("page", "category", "Side(7, 0)"), field("line", "line", "Side(0, 0)")];
+  const sides = sidesOf([field("gap", "gap"), page, field("note", "text"), field("ms", "number"), field("code", "category")], page);
+  assert.deepEqual(sides, ["time between events", "ms", "code", "the hour of the day", "the hour of the week"]);
+  assert.deepEqual(sidesOf([field("gap", "gap"), line], line), ["the hour of the day", "the hour of the week"], "a model that sees no other field");
+  const words = (name: string) => contextWords({ name, about: "The place: of the line." }, sides);
+  assert.deepEqual(["Order(0)", "Order(1)", "Order(3)", "Skip(6)", "Bag(64, true)", "Bag(4096, false)", "Side(2, 1)", "Side(3, 0)", "Side(7, 2)", "Side(8, 0)", "Side(0, 0)", "Field"].map(words),
+    ["how often each comes", "the last symbol", "the last 3 symbols", "the symbols 2 and 3 back", "the session's symbols in any order, and the last symbol", "the session's symbols in any order", "ms and the last symbol", "time between events and ms", "all other fields and the last 2 symbols", "the hour of the day", "no other field", "the place"]);
 });
 
 test("of a line that is like another only the other words are marked", () => {
@@ -119,16 +129,28 @@ test("of a line that is like another only the other words are marked", () => {
 test("a level that has moved is not called over", () => {
   assert.equal(beganWords("level", false), "usual by now, began");
   assert.equal(beganWords("value", false), "over, began");
-  assert.equal(beganWords("level", true), "began");
+  assert.equal(beganWords("level", true), "goes on, began");
+  assert.equal(beganWords("missing", true, true), "goes on, noticed");
 });
 
-test("a silence is told by the daemon's clock, and by the event's own where that is another", () => {
-  const at = Date.parse("2026-01-01T12:00:00Z");
-  assert.match(silenceWords(at, at - 70_000, at - 70_500, 1.2), /^Nothing had come for 70 seconds: the last event came at .+\. 95 % of the time the next event comes within 1\.2 s\.$/);
-  assert.match(silenceWords(at, at - 70_000, Date.parse("2025-01-01T12:00:00Z"), undefined), /By its own time that event is of .*2025/);
-  assert.equal(silenceWords(at, null, null, undefined), "");
-  const points = [100, 160, 220].map((time) => ({ time, events: 3, bits: 1, rarest: 1, incidents: 0, distinct: 0 }));
-  assert.deepEqual([cameBefore({ points }, 200_000), cameBefore({ points }, 50_000)], [160_000, null]);
+test("a silence is told by when it began and ended, and by the event's own time where that is another", () => {
+  const at = Date.now() - 100_000;
+  assert.match(silenceWords({ from: at, until: at + 70_000, own: at - 500 }, 1.2), /^Nothing came from \S+ until \S+, for 70 s\. 95 % of the time the next event comes within 1\.2 s\.$/);
+  assert.match(silenceWords({ from: at, until: null, own: Date.parse("2025-01-01T12:00:00Z") }, undefined), /^Nothing has come since \S+\. By its own time the last event is of .*2025/);
+  assert.equal(silenceWords({ from: null, until: null, own: null }, undefined), "");
+});
+
+test("an incident that a usual event showed is asked for by others of its events", () => {
+  const incident = { count: 9, parts: [part({ excess_bits: 2 }), part({ excess_bits: -1 })] };
+  assert.deepEqual([isUsual(incident), isUsual({ ...incident, count: 1 }), isUsual({ ...incident, parts: [part({ excess_bits: 4 })] })], [true, false, false]);
+  assert.deepEqual([tried({ began: 10, event_offset: 20 }), tried({ began: 10, event_offset: 12 }), tried({ began: 10, event_offset: 10 })], [[10, 19, 18, 17, 16], [10, 11], [10]]);
+});
+
+test("another rate is told beside the one before", () => {
+  const before = { events: 300, seconds: 450 };
+  assert.equal(rateWords([{ events: 16, seconds: 8 }, { events: 64, seconds: 19.2 }], before), "At its oddest one event in 300 ms, over 64 events; before it one in 1.5 s. That is 5 times as often.");
+  assert.match(rateWords([{ events: 16, seconds: 144 }, { events: 64, seconds: 96 }], before), /over 16 events; .* 6 times as seldom\.$/);
+  assert.deepEqual([rateWords([{ events: 0, seconds: 0 }], before), rateWords([before], { events: 0, seconds: 0 })], ["", ""]);
 });
 
 test("a checkpoint says what was found of it, and what restoring it does to later events", () => {
@@ -205,6 +227,19 @@ test("an element of a vector is a part of its own", () => {
   assert.deepEqual([numberOf([1.5, 77], "value[1]"), numberOf({ at: [1, 2] }, "at[0]"), numberOf({ "at[0]": 5 }, "at[0]"), numberOf(4, "value"), numberOf({ v: "x" }, "v"), numberOf(null, "v")], [77, 1, 5, 4, null, null]);
 });
 
+test("a stream that changed is named where no incident tells of it", () => {
+  const drift = { detector: "loss" as const, began: 900, noticed: 950, bits_before: 1, bits_after: 2 } as NonNullable<StreamRow["drift"]>;
+  const rows = [row("told", { offset: 1000, drift }), row("untold", { offset: 1000, drift }), row("old", { offset: 9000, drift }), row("same", { offset: 1000 })];
+  const incident = { stream: "told", began: 910, offset: 990, count: 5 } as AlarmEvent;
+  assert.deepEqual(changedUntold(rows, [incident]).map(({ stream }) => stream), ["untold"]);
+});
+
+test("an event has its fields in the order of its stream", () => {
+  const fields = [{ name: "gap" }, { name: "page" }, { name: "at[0]" }, { name: "at[1]" }, { name: "ms" }];
+  assert.deepEqual(Object.keys(inOrder({ key: "u", data: { at: [1, 2], ms: 3, new: 1, page: "x" } }, fields)!.data as object), ["page", "at", "ms", "new"]);
+  assert.deepEqual([inOrder({ data: [2, 1] }, fields), inOrder({ data: "b a" }, fields), inOrder(null, fields)], [{ data: [2, 1] }, { data: "b a" }, null]);
+});
+
 test("that a part was never seen is said only of what is looked for", () => {
   const number = (value: string) => part({ value, expected: { mean: 5, median: 5, quantiles: { "0.05": 4, "0.95": 6 } } });
   const sought = (p: Part, kind: string | undefined, data: unknown = 1) => isSought(p, kind, data);
@@ -249,6 +284,20 @@ test("stages stand after all that they read", () => {
   const stage = (name: string, ...reads: string[]) => ({ name, about: "", reads, parts: [] });
   assert.deepEqual(depths([]), []);
   assert.deepEqual(depths([stage("a"), stage("b", "a"), stage("c", "a"), stage("d", "c", "a"), stage("e", "b", "d")]), [0, 1, 1, 2, 3]);
+});
+
+test("a stage's time is told where it is measured, and that it is not where it is not", () => {
+  const stage = (name: string) => ({ name, about: "", reads: [], parts: [] });
+  const symbols = ["past", "contexts", "network", "mixer", "mixture"].map(stage);
+  const numbers = ["past", "forecasts", "network", "mixture"].map(stage);
+  const cost = { measured: 9, stages: ([["contexts", 7], ["network", 3], ["training", 2], ["mixing", 4], ["numbers", 8]] as const).map(([name, microseconds]) => ({ name, about: "", microseconds })) };
+  const short = (flow: typeof symbols, of = cost) => flow.map(({ name }) => timeShort(stageTime(name, flow, of)));
+  assert.deepEqual(short(symbols), ["not measured", "7 µs", "5 µs", "part of 4 µs", "part of 4 µs"]);
+  assert.deepEqual(short(numbers), ["part of 8 µs", "part of 8 µs", "5 µs", "part of 8 µs"]);
+  assert.deepEqual(new Set(short(symbols, { ...cost, measured: 0 })), new Set(["not measured"]));
+  assert.equal(timeWords(stageTime("mixer", symbols, cost)), "Its own time is not measured: mixer and mixture take 4 µs, under “mixing”, of all fields of an event together.");
+  assert.equal(timeWords(stageTime("network", symbols, cost)), "It takes 5 µs, measured under “network” and “training”, of all fields of an event together.");
+  assert.equal(timeWords(stageTime("past", symbols, cost)), "Its time is not measured.");
 });
 
 test("keys are listed by the rarest of their events", () => {

@@ -1,0 +1,105 @@
+// What is odd about when events come: one that is overdue or came late, or another rate than before.
+
+import type { AlarmEvent, LoggedEvent, StreamPrediction } from "surmise";
+import { daemon } from "./daemon";
+import { clock, count, gap, num, span, timeOf } from "./format";
+import { whenOf } from "./logged";
+
+/** An event's own time counts as another one than that of its coming if they are further apart than this. */
+const APART_MS = 120_000;
+/** Events before an incident that its rate is held against. */
+const BEFORE = 300;
+/** The daemon's own windows over which it looks at rates, in events. */
+const RATE_WINDOWS = [16, 64];
+
+/** Whether an incident is of an event that is overdue, and not of one that came. */
+export const isOverdue = (incident: AlarmEvent): boolean => incident.kind === "missing" && incident.event === null;
+
+/** Whether it is odd when events came, and not what came. */
+export const isOfTempo = ({ kind }: Pick<AlarmEvent, "kind">): boolean => kind === "missing" || kind === "rate";
+
+/** When the silence of an incident began and ended, in milliseconds; `own` is the time that its last event bears. */
+interface Silence {
+  from: number | null;
+  /** None if it goes on. */
+  until: number | null;
+  own: number | null;
+}
+
+/** How long nothing came, and how long that usually takes. */
+export function silenceWords({ from, until, own }: Silence, usual: number | undefined): string {
+  const said: string[] = [];
+  if (from !== null) said.push(until === null ? `Nothing has come since ${clock(from / 1000)}.` : `Nothing came from ${clock(from / 1000)} until ${clock(until / 1000)}, for ${lasting((until - from) / 1000)}.`);
+  if (from !== null && own !== null && Math.abs(from - own) > APART_MS) said.push(`By its own time the last event is of ${clock(own / 1000)}.`);
+  if (usual !== undefined) said.push(`95 % of the time the next event comes within ${gap(usual)}.`);
+  return said.join(" ");
+}
+
+const lasting = (seconds: number): string => (seconds < 90 ? gap(Math.max(0, seconds)) : span(seconds));
+
+/** Events and the seconds that they took. */
+interface Pace {
+  events: number;
+  seconds: number;
+}
+
+const each = ({ events, seconds }: Pace): number => seconds / events;
+/** How far one rate is from another, as a factor above 1. */
+const factor = (a: Pace, b: Pace): number => Math.max(each(a) / each(b), each(b) / each(a));
+
+/** How often events came where an incident was oddest, in the window that is furthest from what had come before. */
+export function rateWords(windows: Pace[], before: Pace): string {
+  const known = windows.filter(({ events, seconds }) => events > 0 && seconds > 0);
+  if (known.length === 0 || before.events <= 0 || before.seconds <= 0) return "";
+  const odd = known.reduce((a, b) => (factor(b, before) > factor(a, before) ? b : a));
+  return `At its oddest one event in ${gap(each(odd))}, over ${count(odd.events)} events; before it one in ${gap(each(before))}. That is ${num(factor(odd, before), 2)} times as ${each(odd) < each(before) ? "often" : "seldom"}.`;
+}
+
+/** A gap that is so many times the median or more is no measure of the usual. */
+const FAR = 30;
+
+/**
+ * The gap that is exceeded once in twenty times, where the stream's events have times. Of one key it says nothing of
+ * the stream, and far above the median nothing of when an event is overdue.
+ */
+export function usualGap(prediction: Pick<StreamPrediction, "fields" | "key">, fields: { name: string; kind: string }[], keys: number): number | undefined {
+  const name = fields.find((field) => field.kind === "gap")?.name;
+  const { median, quantiles } = (name === undefined ? undefined : prediction.fields[name]) ?? {};
+  const usual = quantiles?.["0.95"];
+  return keys > 1 || usual === undefined || usual > FAR * (median ?? 0) ? undefined : usual;
+}
+
+/** Says in words what is odd about when events came. */
+export async function tempoOf(incident: AlarmEvent, signal: AbortSignal): Promise<string> {
+  const at = async (offset: number): Promise<LoggedEvent | undefined> => {
+    const { events } = await daemon.events(incident.stream, { from: Math.max(0, offset), count: 1, signal });
+    return events.find((item) => item.offset === Math.max(0, offset));
+  };
+  return incident.kind === "rate" ? rateOf(incident, at) : silenceOf(incident, at, signal);
+}
+
+type At = (offset: number) => Promise<LoggedEvent | undefined>;
+
+const millis = (item: LoggedEvent | undefined): number | null => (item ? timeOf(whenOf(item)) : null);
+
+async function rateOf(incident: AlarmEvent, at: At): Promise<string> {
+  const past = Math.max(0, incident.began - BEFORE);
+  const offsets = [past, incident.began, incident.oddest, ...RATE_WINDOWS.map((events) => incident.oddest - events)];
+  const [a, b, end, ...starts] = await Promise.all(offsets.map((offset) => (offset < 0 ? undefined : at(offset)))).then((all) => all.map(millis));
+  if (a == null || b == null || end == null) return "";
+  const windows = starts.map((start, i): Pace => ({ events: start === null ? 0 : RATE_WINDOWS[i]!, seconds: start === null ? 0 : (end - start) / 1000 }));
+  return rateWords(windows, { events: incident.began - past, seconds: (b - a) / 1000 });
+}
+
+async function silenceOf(incident: AlarmEvent, at: At, signal: AbortSignal): Promise<string> {
+  const [prediction, status] = await Promise.all([daemon.next(incident.stream, { signal }), daemon.status(incident.stream, { signal })]);
+  const usual = usualGap(prediction, status.schema.fields, status.keys);
+  if (isOverdue(incident)) {
+    // by the daemon's clock, as it was the daemon that waited
+    const [last, next] = await Promise.all([at(incident.began - 1), status.offset > incident.began ? at(incident.began) : undefined]);
+    const came = (item: LoggedEvent | undefined) => timeOf(item?.arrival) ?? millis(item);
+    return silenceWords({ from: came(last), until: came(next), own: timeOf(last?.event?.time) }, usual);
+  }
+  const [last, next] = await Promise.all([at(incident.oddest - 1), at(incident.oddest)]).then((both) => both.map(millis));
+  return silenceWords({ from: last ?? null, until: next ?? null, own: null }, next == null ? undefined : usual);
+}
