@@ -93,7 +93,7 @@ fn figures_of(highlight: &Highlight) -> String {
 
 fn incident_words(alarm: &Alarm) -> String {
     let field = alarm.field.as_deref().filter(|field| *field != VALUE).map(isolated);
-    alarm.kind.words(field.as_deref(), true)
+    alarm.what(field.as_deref(), true)
 }
 
 fn parts(parts: &[Part]) -> String {

@@ -6,7 +6,7 @@ use surmise_protocol::AlarmEvent;
 
 /// What is unusual about an incident.
 pub fn incident_kind(incident: &AlarmEvent) -> String {
-    incident.alarm.kind.words(field(&incident.alarm).as_deref(), !incident.event.is_null())
+    incident.alarm.what(field(&incident.alarm).as_deref(), !incident.event.is_null())
 }
 
 /// An incident: what is unusual, since which event, and how many events are. `has_come` is whether there is an event

@@ -72,9 +72,9 @@ fn rough(x: f64) -> String {
 }
 
 impl AlarmKind {
-    /// What is unusual, in words; `field` is the one that it is in, if it is one field. An event that is `missing` may
-    /// have come in the end.
-    pub fn words(self, field: Option<&str>, has_come: bool) -> String {
+    /// What is unusual, in words; `field` is the one that it is in, if it is one field. An event that is missing may have
+    /// come in the end.
+    fn words(self, field: Option<&str>, has_come: bool) -> String {
         let of = field.filter(|field| *field != crate::VALUE).map_or(String::new(), |field| format!(" in {field}"));
         match self {
             AlarmKind::Value => format!("Unexpected value{of}"),
@@ -96,20 +96,32 @@ impl AlarmKind {
     /// The same in a word or two.
     pub fn short_words(self) -> &'static str {
         match self {
+            AlarmKind::Value => "odd value",
             AlarmKind::New => "never seen",
             AlarmKind::Run => "odd run",
+            AlarmKind::Level => "level moved",
+            AlarmKind::Spread => "other scatter",
+            AlarmKind::Flat => "stands still",
+            AlarmKind::Rate => "other rate",
             AlarmKind::Missing => "overdue",
             AlarmKind::End => "out of turn",
-            kind => kind.name(),
         }
     }
 }
 
 impl Alarm {
-    /// The incident in words: what is unusual, since which event, and how many events are. `field` is the name of its
-    /// field as it is to be shown.
+    /// What is unusual, in words. `field` is the name of its field as it is to be shown; `has_come` is whether there is
+    /// an event that shows it.
+    pub fn what(&self, field: Option<&str>, has_come: bool) -> String {
+        match (self.kind, self.phase) {
+            (AlarmKind::Missing, AlarmPhase::Ended) if !has_come => "An event was overdue".into(),
+            _ => self.kind.words(field, has_come),
+        }
+    }
+
+    /// The incident in words: what is unusual, since which event, and how many events are, as [`Alarm::what`] has it.
     pub fn words(&self, field: Option<&str>, has_come: bool) -> String {
-        let what = self.kind.words(field, has_come);
+        let what = self.what(field, has_come);
         // where a level has moved, what ends is the surprise, and not the level
         let over = match (self.phase, self.kind) {
             (AlarmPhase::Ended, AlarmKind::Level | AlarmKind::Spread) => ", usual by now",
