@@ -23,6 +23,8 @@ mod daemon;
 mod directory;
 mod disk;
 mod earlier_learner;
+mod epochs;
+mod event_ids;
 mod fault;
 mod feed;
 mod fencing;

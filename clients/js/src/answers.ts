@@ -264,6 +264,31 @@ export interface CheckpointProof {
   whole: boolean;
 }
 
+/** An event of CloudEvents 1.0. What is not listed here is passed over. */
+export interface CloudEvent {
+  /** What is learnt: a value, or an object of named values. */
+  data?: unknown;
+  /** One that comes again with the same source and id is not learnt again. */
+  id: string;
+  /** Where the event comes from. */
+  source: string;
+  specversion: "1.0";
+  /** What it is about, which is its key. */
+  subject?: string;
+  /** When it happened. */
+  time?: string;
+  /** What kind of event it is; it is not learnt. */
+  type: string;
+}
+
+/** The configuration in force. */
+export interface ConfigInForce {
+  /** The file that it was read from, if there is one. */
+  file?: string;
+  /** All keys, in the order of the file of defaults. A key that may be left out is there if it is not. */
+  keys: KeyInForce[];
+}
+
 /** What a database takes on the disk. */
 export interface DatabaseSize {
   /** What it takes. */
@@ -512,6 +537,27 @@ export interface IncidentMark {
   /** The time of its first event, RFC 3339. */
   time: string | null;
 }
+
+/** One key of the configuration in force. */
+export interface KeyInForce {
+  /** What the daemon infers where the value leaves it open, as the TOML that would pin it. */
+  inferred?: string;
+  /** The line of the file that it is written in. */
+  line?: number;
+  /** Its name. */
+  name: string;
+  /** What the value comes from. */
+  origin: KeyOrigin;
+  /** The table that it is in, as the file writes it. */
+  table: string;
+  /** Its value, as TOML. A secret is not shown. */
+  value: string;
+  /** The variable of the environment that it is written in. */
+  variable?: string;
+}
+
+/** What the value of a key comes from. */
+export type KeyOrigin = "default" | "file" | "environment" | "given";
 
 /** A template of lines. */
 export interface KnownTemplate {

@@ -8,6 +8,7 @@ mod answer;
 mod board;
 mod checkpoint_care;
 mod checkpoints;
+mod cloud_events;
 mod configuration;
 mod endpoint;
 mod events;
@@ -22,6 +23,7 @@ mod openapi;
 mod openapi_page;
 mod operations;
 mod parameter;
+mod posted;
 mod problem;
 mod producers;
 mod quarantine;
@@ -45,7 +47,7 @@ use crate::undo::{Changed, SchemaChange};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::{Extension, Router};
 pub use endpoint::Endpoint;
-use endpoint::{BYTES, Content, FEED, JSON, LINES, PAGE, begun, json};
+use endpoint::{BYTES, Content, FEED, JSON, PAGE, POSTED, begun, json};
 use problem::ProblemResponse;
 use serde_json::Value;
 pub use server::serve;
@@ -165,8 +167,8 @@ endpoints! {
         "why an event was as surprising as it was: its parts, and what was expected instead (`seconds`)",
         query [why::SECONDS], answer json::<WhyAnswer>();
     POST Ingest "/api/v1/streams/{stream}/events" events::push,
-        "learns the lines of the body; answered when they are durable (`producer`, `epoch`)",
-        query [events::PRODUCER, events::EPOCH], body LINES, answer json::<Accepted>();
+        "learns the lines or the CloudEvents of the body; answered when they are durable (`producer`, `epoch`)",
+        query [events::PRODUCER, events::EPOCH], body POSTED, answer json::<Accepted>();
     POST Operate "/api/v1/streams/{stream}/reset" undo::reset,
         "lets a stream begin anew; its producers go on where they are",
         answer json::<Changed>();
