@@ -1,7 +1,8 @@
 //! The reference of the configuration: every key with what it takes, its default, and what it means.
 //!
 //! Which keys there are, their defaults and their meanings are read off the commented file of defaults, which tests
-//! hold to the types. What a key takes is asked of the types: they are given what no key takes, and say what they expect.
+//! hold to the types. What a key takes is asked of the types: they are given what no key takes, and say what they
+//! expect.
 
 use crate::config::{Config, DEFAULT_FILE};
 use figment::Figment;

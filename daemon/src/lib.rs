@@ -60,6 +60,7 @@ mod recovery;
 mod refusals;
 mod relearning;
 mod reload;
+mod remote_write;
 mod renumbering;
 mod replays;
 mod rewritten_log;

@@ -915,7 +915,7 @@ export interface SchemaChange {
 }
 
 /** What a source reads. */
-export type SourceKind = "files" | "syslog";
+export type SourceKind = "files" | "syslog" | "remote_write";
 
 /** The sources whose streams the client may touch. */
 export interface SourceList {
@@ -943,7 +943,7 @@ export interface SourceStatus {
   name: string;
   /** Lines or messages refused since the start. */
   refused: number;
-  /** The stream of its events. */
+  /** The stream of its events; a pattern if they go to several. */
   stream: string;
 }
 

@@ -28,6 +28,7 @@ mod problem;
 mod producers;
 mod quarantine;
 mod query;
+mod remote_write;
 mod replays;
 mod rows;
 mod series;
@@ -169,6 +170,9 @@ endpoints! {
     POST Ingest "/api/v1/streams/{stream}/events" events::push,
         "learns the lines or the CloudEvents of the body; answered when they are durable (`producer`, `epoch`)",
         query [events::PRODUCER, events::EPOCH], body POSTED, answer json::<Accepted>();
+    POST Ingest "/api/v1/write" remote_write::write,
+        "learns samples that Prometheus writes (remote write 1.0), as `[sources.remote_write]` says",
+        body remote_write::REQUEST, answer Content::Nothing;
     POST Operate "/api/v1/streams/{stream}/reset" undo::reset,
         "lets a stream begin anew; its producers go on where they are",
         answer json::<Changed>();

@@ -69,6 +69,24 @@ impl BodyParts {
     }
 }
 
+/// The whole of a body that has so many bytes at most.
+///
+/// # Errors
+/// It broke off, or is longer.
+pub async fn read_whole(body: Body, limits: &LimitsTable, bytes_max: u64) -> Result<Vec<u8>, ProblemResponse> {
+    let mut parts = BodyParts::new(body, limits);
+    let mut whole = Vec::new();
+    while let Some(part) = parts.next().await? {
+        whole.extend_from_slice(&part);
+        if whole.len() as u64 > bytes_max {
+            let detail =
+                format!("the body is longer than {}, which is the most of one that is read whole", ByteSize(bytes_max));
+            return Err(ProblemResponse::new(413, "body too long", detail).at("body", Some(RefusalCode::LineTooLong)));
+        }
+    }
+    Ok(whole)
+}
+
 /// The disk has no room for events that come.
 pub fn disk_full(why: &str) -> ProblemResponse {
     let Refusal { code, field, reason } = DiskState::refusal(why);
@@ -146,15 +164,8 @@ impl Posted {
     /// # Errors
     /// It broke off, or is longer than a line may be.
     pub async fn read_one(&self, body: Body) -> Result<Vec<u8>, ProblemResponse> {
-        let mut parts = BodyParts::new(body, &self.hub.config.limits);
-        let mut whole = Vec::new();
-        while let Some(part) = parts.next().await? {
-            whole.extend_from_slice(&part);
-            if whole.len() as u64 > self.hub.config.limits.line_bytes.0 {
-                return Err(ProblemResponse::refusal(413, self.intake.too_long()));
-            }
-        }
-        Ok(whole)
+        let limits = &self.hub.config.limits;
+        read_whole(body, limits, limits.line_bytes.0).await
     }
 
     /// Learns one event that was read, and waits until it is durable or refused.
