@@ -1,6 +1,7 @@
 //! `[sources]`: what the daemon reads itself.
 
 use crate::address::{AddressError, parse_address};
+use crate::remote_write::{RemoteWriteFault, RemoteWriteSource};
 use crate::stream_name::{StreamNameError, check_stream_name};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -16,6 +17,9 @@ pub struct SourcesTable {
     pub files: BTreeMap<String, FileSource>,
     /// Listeners for syslog, by the name of their source.
     pub syslog: BTreeMap<String, SyslogSource>,
+    /// Samples that Prometheus writes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_write: Option<RemoteWriteSource>,
 }
 
 /// `[sources.files.NAME]`: files whose lines are events.
@@ -123,6 +127,9 @@ pub enum SourceFault {
     /// The stream cannot have this name.
     #[error("stream: {0}")]
     Stream(StreamNameError),
+    /// The table of remote write is at fault.
+    #[error(transparent)]
+    RemoteWrite(#[from] RemoteWriteFault),
 }
 
 impl SourcesTable {
@@ -139,7 +146,10 @@ impl SourcesTable {
             let named = name_faults(name, source.stream(name), name_bytes_max);
             named.into_iter().chain(source.faults()).map(move |fault| (key.clone(), fault))
         });
-        files.chain(syslog).collect()
+        let remote_write = self.remote_write.iter().flat_map(|source| {
+            source.faults(name_bytes_max).into_iter().map(|fault| ("sources.remote_write".to_owned(), fault.into()))
+        });
+        files.chain(syslog).chain(remote_write).collect()
     }
 }
 

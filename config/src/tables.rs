@@ -158,6 +158,8 @@ pub struct LimitsTable {
     pub producers: usize,
     /// The most producers of one stream in the store; beyond it the one that is silent for longest is forgotten.
     pub producers_stored: usize,
+    /// The latest events of one stream whose ids are known, so that they are recognised when they are sent again.
+    pub event_ids: usize,
     /// The most fields of one schema.
     pub fields: usize,
     /// The most bytes of one symbol.
@@ -194,6 +196,7 @@ impl Default for LimitsTable {
             answer_values: 250_000,
             producers: 4_096,
             producers_stored: 1_000_000,
+            event_ids: 65_536,
             fields: record.fields,
             symbol_bytes: ByteSize(record.symbol_bytes as u64),
             text_bytes: ByteSize(record.text_bytes as u64),

@@ -3,7 +3,7 @@
 use crate::ticket::Pending;
 use std::sync::Arc;
 use surmise_event::{Record, Schema};
-use surmise_store::group::Origin;
+use surmise_store::group::{EventId, Origin};
 
 /// One event on its way to its owner.
 pub struct InboxEvent {
@@ -11,6 +11,8 @@ pub struct InboxEvent {
     pub record: Record,
     /// Its producer, epoch and sequence number, if the producer has a name.
     pub origin: Option<Origin>,
+    /// The id that its sender gave it, if it gave one.
+    pub id: Option<EventId>,
     /// Its sequence number, if it has one.
     pub seq: Option<u64>,
     /// The number of its line on its connection.

@@ -8,7 +8,7 @@ use surmise_event::Record;
 const MAX: InboxRoom = InboxRoom { batches: 64, events: 1000, bytes: 1 << 20 };
 
 fn batch(stream: &str, events: usize, bytes: usize) -> Batch {
-    let event = |line| InboxEvent { record: Record::default(), origin: None, seq: None, line, bytes };
+    let event = |line| InboxEvent { record: Record::default(), origin: None, id: None, seq: None, line, bytes };
     let pending = Arc::<Outbox>::default().ticket(events, 1, ChunkCounts::default()).pop().unwrap();
     Batch {
         stream: stream.into(),

@@ -45,7 +45,7 @@ impl ForgettingScan {
                         scan.forgotten += 1;
                         continue;
                     }
-                    open.push(&logged.record, logged.origin.as_ref());
+                    open.push(&logged.record, logged.origin.as_ref(), logged.id);
                     if open.size_bytes() >= GROUP_BYTES {
                         scan.kept_bytes += std::mem::replace(&mut open, GroupBuilder::new(0, 0)).size_bytes() as u64;
                     }
@@ -82,7 +82,7 @@ mod tests {
             let mut group = GroupBuilder::new(3, i * 10);
             for n in i * 10..i * 10 + 10 {
                 let data = Data::One(Datum::Text("x".repeat(100).into()));
-                group.push(&Record { data, key: (n % 4 == 0).then(|| "k".into()), ..Record::default() }, None);
+                group.push(&Record { data, key: (n % 4 == 0).then(|| "k".into()), ..Record::default() }, None, None);
             }
             group.finish(i * 10 + 10)
         });

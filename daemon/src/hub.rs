@@ -389,7 +389,7 @@ mod tests {
 
     #[test]
     fn events_of_a_chunk_are_grouped_by_stream_in_their_order() {
-        let event = |line| InboxEvent { record: Record::default(), origin: None, seq: None, line, bytes: 0 };
+        let event = |line| InboxEvent { record: Record::default(), origin: None, id: None, seq: None, line, bytes: 0 };
         let sent = [("b", 1), ("a", 2), ("b", 3), ("b", 4), ("a", 5)];
         let groups = by_stream(sent.iter().map(|(stream, line)| (Arc::from(*stream), event(*line))).collect());
         let lines = |group: &[InboxEvent]| group.iter().map(|event| event.line).collect::<Vec<_>>();

@@ -5,20 +5,23 @@
 //! numbered, and becomes an event of a [`LineChunk`], a duplicate, or a refusal that names its line. What a door
 //! answers, and when it reads on, is its own affair.
 
+pub mod array_cutter;
+mod chunk;
 pub mod cutter;
 pub mod numbering;
 
 use crate::access::Grant;
 use crate::clock;
+use crate::event_ids::event_id;
 use crate::inbox::InboxEvent;
-use crate::refusals::count_refused;
-use crate::ticket::ChunkCounts;
+use array_cutter::ArrayCutter;
+pub use chunk::{LineChunk, LineRefusal};
 use cutter::{CutLine, LineCutter};
 use numbering::{Assignment, Numbering};
 use std::sync::Arc;
 use surmise_config::{LimitsTable, check_stream_name};
 use surmise_event::{Data, Record, Refusal, RefusalCode, format_time};
-use surmise_protocol::{EventLine, ProducerLine, parse_bare, parse_line, parse_plain};
+use surmise_protocol::{EventLine, ProducerLine, parse_bare, parse_cloud_event, parse_line, parse_plain};
 
 /// Lines of one chunk, which go to the owners together.
 ///
@@ -54,41 +57,6 @@ pub enum InputEnd {
     Open,
     /// Nothing more comes: a line without a line end is whole.
     Reached,
-}
-
-/// A line that was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LineRefusal {
-    /// The number of the line, from 1.
-    pub line: u64,
-    /// The sequence number of the event, if it could be read.
-    pub seq: Option<u64>,
-    /// The reason.
-    pub refusal: Refusal,
-}
-
-/// What became of some lines that were read together.
-#[derive(Default)]
-pub struct LineChunk {
-    /// Lines read, blank ones included.
-    pub lines: usize,
-    /// Events for the owners, each with the name of its stream, in the order of their lines.
-    pub events: Vec<(Arc<str>, InboxEvent)>,
-    /// Lines that were refused here, in order.
-    pub refusals: Vec<LineRefusal>,
-    /// Counts of lines that no owner will see: refusals and duplicates.
-    pub counts: ChunkCounts,
-    /// The last event of the chunk, if its number does not rise above those sent before. Whether it may be learnt is
-    /// known only once the owners have learnt or refused those; see [`Intake::resolve_not_rising`].
-    pub not_rising: Option<(Arc<str>, InboxEvent)>,
-}
-
-impl LineChunk {
-    fn refuse(&mut self, line: u64, seq: Option<u64>, refusal: Refusal) {
-        count_refused(refusal.code, 1);
-        self.counts.rejected += 1;
-        self.refusals.push(LineRefusal { line, seq, refusal });
-    }
 }
 
 /// The reading end of one sender: how its lines are read, and what its events are when they do not say so themselves.
@@ -193,6 +161,22 @@ impl Intake {
         chunk
     }
 
+    /// Reads as many items as a chunk has lines at most out of an array, each of them an event of CloudEvents; none are
+    /// left there if the chunk has none.
+    pub fn read_cloud_events(&mut self, cutter: &mut ArrayCutter, arrival_us: i64) -> LineChunk {
+        let mut chunk = LineChunk::default();
+        while chunk.lines < self.chunk_lines_max {
+            let Some(item) = cutter.next_item() else { break };
+            let bytes = item.bytes().len();
+            let parsed = match item {
+                CutLine::TooLong => Err(self.too_long()),
+                CutLine::Whole(text) => parse_cloud_event(text),
+            };
+            self.read_event(parsed, bytes, arrival_us, &mut chunk);
+        }
+        chunk
+    }
+
     /// Reads one line into a chunk.
     pub fn read_line(&mut self, line: CutLine<'_>, arrival_us: i64, chunk: &mut LineChunk) {
         self.lines_read += 1;
@@ -271,7 +255,7 @@ impl Intake {
         bytes: usize,
         chunk: &mut LineChunk,
     ) -> Result<(), Refusal> {
-        let EventLine { seq, stream, mut record } = event;
+        let EventLine { seq, id, stream, mut record } = event;
         let stream = self.stream_of(stream)?;
         if let Some(Err(e)) = self.grant.as_ref().map(|grant| grant.check_stream(&stream)) {
             return Err(Refusal::new(RefusalCode::Unauthorized, "stream", e.to_string()));
@@ -282,7 +266,8 @@ impl Intake {
         if record.key.is_none() && !matches!(record.data, Data::Feedback(_)) {
             record.key = self.key.clone();
         }
-        let mut event = InboxEvent { record, origin: None, seq, line: self.lines_read, bytes };
+        let id = id.map(|id| event_id(&id.source, &id.id));
+        let mut event = InboxEvent { record, origin: None, id, seq, line: self.lines_read, bytes };
         match self.numbering.assign(seq, &stream)? {
             Assignment::New { seq, origin } => {
                 (event.seq, event.origin) = (seq, origin);

@@ -33,7 +33,7 @@ fn records(from: u64, to: u64, future: u64) -> Vec<Record> {
 
 fn learn(state: &mut StreamState, records: &[Record]) {
     for r in records {
-        let Ok(Applied::Observed(_)) = state.apply(r, None, &NO_LIMITS, |_| {}) else { panic!("it is learnt") };
+        let Ok(Applied::Observed(_)) = state.apply(r, None, None, &NO_LIMITS, |_| {}) else { panic!("it is learnt") };
         assert!(state.learner.pages_fault().is_none());
     }
 }
@@ -42,7 +42,7 @@ fn learn(state: &mut StreamState, records: &[Record]) {
 fn commit(store: &Store, state: &mut StreamState, records: &[Record]) {
     let mut group = GroupBuilder::new(3, state.learner.offset());
     for r in records {
-        group.push(r, None);
+        group.push(r, None, None);
     }
     learn(state, records);
     let group = group.finish(state.learner.offset());

@@ -1,78 +1,26 @@
-//! The table of which events of each producer a stream has learnt. It is what makes learning happen exactly once.
+//! The table of which events a stream has learnt, by their producers and by their ids. It is what makes learning happen
+//! exactly once.
 //!
 //! Memory holds the producers that were heard of lately; the others are in the store. Together the two are a
 //! function of the log alone: a checkpoint holds what is in memory, what is in the store is true of the whole log,
 //! and learning the log after the checkpoint again makes the table what it was. See `surmise_store::ProducerTrees`
 //! for why.
 
+pub use crate::epochs::{EpochFault, check_epoch};
+use crate::event_ids::EventIds;
 use crate::producer_keys::{ProducerKeys, producer_of};
 use crate::storage::Storage;
 use crate::telemetry;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use surmise_config::Config;
-use surmise_event::{Refusal, RefusalCode};
 use surmise_store::bytes::{Cursor, Damaged, put_bytes, put_option, put_varint};
-use surmise_store::group::Origin;
+use surmise_store::group::{EventId, Origin};
 use surmise_store::{Producer, ProducerCounts, StoreError, StreamEntry};
 
 /// Producers that leave memory at once are so small a part of it, and at most so many.
 const LEAVING_DIVISOR: usize = 16;
 const LEAVING_MAX: usize = 1024;
-
-/// The largest epoch that a producer may begin with: the largest whole number that every reader of JSON reads exactly.
-pub const EPOCH_MAX: u64 = 1 << 53;
-/// How far above the known epoch of its producer an epoch may be. It leaves room for epochs that are times, even those
-/// in milliseconds that come decades apart.
-pub const EPOCH_STEP_MAX: u64 = 1 << 40;
-
-/// Why an epoch is refused.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EpochFault {
-    /// A newer one is known.
-    #[error("epoch {known} of the producer is known, which is newer than {asked}; take a higher one")]
-    Old {
-        /// The known epoch.
-        known: u64,
-        /// The epoch that was refused.
-        asked: u64,
-    },
-    /// It is so high that it would lock the producer out.
-    #[error(
-        "epoch {asked} is too high: the producer's known epoch is {known}, and the next may be at most \
-         {EPOCH_STEP_MAX} above it; take a lower one, or reset the producer (surmise producer reset)"
-    )]
-    Jump {
-        /// The known epoch; 0 if there is none.
-        known: u64,
-        /// The epoch that was refused.
-        asked: u64,
-    },
-}
-
-impl EpochFault {
-    /// The refusal of whatever came with the epoch in this field.
-    pub fn refusal(&self, field: &str) -> Refusal {
-        let code = match self {
-            EpochFault::Old { .. } => RefusalCode::Fenced,
-            EpochFault::Jump { .. } => RefusalCode::BadEpoch,
-        };
-        Refusal::new(code, field, self.to_string())
-    }
-}
-
-/// Checks an epoch that a producer comes with against the newest that an event was learnt of.
-///
-/// # Errors
-/// It is older, or too far above.
-pub fn check_epoch(known: Option<u64>, asked: u64) -> Result<(), EpochFault> {
-    match known {
-        Some(known) if asked < known => Err(EpochFault::Old { known, asked }),
-        Some(known) if asked - known > EPOCH_STEP_MAX => Err(EpochFault::Jump { known, asked }),
-        None if asked > EPOCH_MAX => Err(EpochFault::Jump { known: 0, asked }),
-        Some(_) | None => Ok(()),
-    }
-}
 
 /// What a stream knows of an event by its producer's epoch and its sequence number.
 #[derive(Debug, PartialEq, Eq)]
@@ -101,16 +49,19 @@ pub struct ProducerBounds {
     pub memory: usize,
     /// Producers in the store.
     pub store: u64,
+    /// The latest events with an id whose ids are known.
+    pub ids: usize,
 }
 
 impl ProducerBounds {
     /// Bounds for tests with few producers.
     #[cfg(test)]
-    pub const FEW: ProducerBounds = ProducerBounds { memory: 9, store: 9 };
+    pub const FEW: ProducerBounds = ProducerBounds { memory: 9, store: 9, ids: 9 };
 
     /// The bounds that a configuration sets.
     pub fn of(config: &Config) -> ProducerBounds {
-        ProducerBounds { memory: config.limits.producers, store: config.limits.producers_stored as u64 }
+        let limits = &config.limits;
+        ProducerBounds { memory: limits.producers, store: limits.producers_stored as u64, ids: limits.event_ids }
     }
 }
 
@@ -135,6 +86,7 @@ impl Following {
 #[derive(Clone)]
 pub struct Producers {
     map: FxHashMap<Arc<str>, Producer>,
+    ids: EventIds,
     bounds: ProducerBounds,
     /// Producers in memory at which the next ones leave it.
     leave_at: usize,
@@ -148,8 +100,8 @@ impl Producers {
     pub fn new(bounds: ProducerBounds) -> Producers {
         let leave_at = bounds.memory.max(1);
         let following = Following::Live { durable_before: 0 };
-        let (map, keys) = (FxHashMap::default(), ProducerKeys::default());
-        Producers { map, bounds, leave_at, store: None, keys, following }
+        let (map, ids, keys) = (FxHashMap::default(), EventIds::default(), ProducerKeys::default());
+        Producers { map, ids, bounds, leave_at, store: None, keys, following }
     }
 
     /// Lets the table be that of a stream, with its part of a store.
@@ -170,11 +122,23 @@ impl Producers {
         self.following = Following::Live { durable_before };
     }
 
+    /// Looks an event up by its origin and by its id, of which one is enough to recognise it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn status(&mut self, origin: Option<&Origin>, id: Option<EventId>) -> Result<SeqStatus, StoreError> {
+        let status = origin.map_or(Ok(SeqStatus::New), |origin| self.seq_status(origin))?;
+        // what is in the log was new, whatever bound the window of ids has now
+        let is_live = matches!(self.following, Following::Live { .. });
+        let is_known = is_live && id.is_some_and(|id| self.ids.contains(id));
+        Ok(if is_known && status == SeqStatus::New { SeqStatus::Duplicate } else { status })
+    }
+
     /// Looks an event up by its origin. A producer that is in the store comes into memory.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn seq_status(&mut self, origin: &Origin) -> Result<SeqStatus, StoreError> {
+    fn seq_status(&mut self, origin: &Origin) -> Result<SeqStatus, StoreError> {
         let is_live = matches!(self.following, Following::Live { .. });
         let key = self.keys.present(&origin.producer);
         if is_live
@@ -219,7 +183,16 @@ impl Producers {
     }
 
     /// Remembers an event that is being learnt.
-    pub fn note(&mut self, origin: &Origin, offset: u64) {
+    pub fn note(&mut self, origin: Option<&Origin>, id: Option<EventId>, offset: u64) {
+        if let Some(origin) = origin {
+            self.note_origin(origin, offset);
+        }
+        if let Some(id) = id {
+            self.ids.note(id, self.bounds.ids);
+        }
+    }
+
+    fn note_origin(&mut self, origin: &Origin, offset: u64) {
         let key = self.keys.present(&origin.producer);
         let new = Producer { epoch: origin.epoch, last_seq: origin.seq, safe: origin.safe, last_offset: offset };
         match self.map.get_mut(&key) {
@@ -278,6 +251,7 @@ impl Producers {
 
     /// Takes from another table what is further on there.
     pub fn merge(&mut self, other: &Producers) {
+        self.ids.merge(&other.ids, self.bounds.ids);
         for (name, producer) in &other.map {
             let is_news = |known: &Producer| (known.epoch, known.last_seq) < (producer.epoch, producer.last_seq);
             if self.map.get(name).is_none_or(is_news) {
@@ -328,7 +302,17 @@ impl Producers {
         counts.and_then(Result::ok).unwrap_or_default()
     }
 
-    /// Appends the part of the table that is in memory, in the order of names.
+    /// The ids of the latest events.
+    pub fn ids(&self) -> &EventIds {
+        &self.ids
+    }
+
+    /// Sets the ids of the latest events; a stream that sleeps has none in memory.
+    pub fn set_ids(&mut self, ids: EventIds) {
+        self.ids = ids;
+    }
+
+    /// Appends the producers that are in memory, in the order of names.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut sorted: Vec<_> = self.map.iter().collect();
         sorted.sort_by(|a, b| a.0.cmp(b.0));
@@ -361,7 +345,7 @@ impl Producers {
 #[cfg(test)]
 impl PartialEq for Producers {
     fn eq(&self, other: &Producers) -> bool {
-        self.map == other.map
+        self.map == other.map && self.ids == other.ids
     }
 }
 

@@ -280,10 +280,8 @@ pub fn producers_of(
             Err(e) if e.is_damage() => continue,
             Err(e) => return Err(e.into()),
         };
-        for Logged { origin, .. } in &group.records {
-            if let Some(origin) = origin {
-                table.note(origin, group.first_offset);
-            }
+        for Logged { origin, id, .. } in &group.records {
+            table.note(origin.as_ref(), *id, group.first_offset);
         }
     }
     Ok(table)
@@ -379,8 +377,8 @@ fn replay_group(state: &mut StreamState, group: &Decoded, past: &StreamPast) -> 
     let mut passed_over = 0u64;
     let arrival_us = group.records.iter().filter_map(|logged| logged.record.arrival_us).max().unwrap_or_default();
     let (mut batch, stream) = (past.batch(arrival_us), Arc::from(state.entry.name.as_str()));
-    for Logged { record, origin } in &group.records {
-        match state.apply(record, origin.as_ref(), &NO_LIMITS, |_| {}) {
+    for Logged { record, origin, id } in &group.records {
+        match state.apply(record, origin.as_ref(), *id, &NO_LIMITS, |_| {}) {
             Ok(Applied::Observed(outcome)) => {
                 batch.add(record, &outcome);
                 if let Some(alarm) = AlarmEvent::of(&stream, record, &outcome) {

@@ -305,7 +305,7 @@ impl Relearning {
             }
         };
         if let Some(forgetting) = &mut self.forgetting {
-            forgetting.log.push(&record, logged.origin.as_ref());
+            forgetting.log.push(&record, logged.origin.as_ref(), logged.id);
         }
         let outcome = self.learner.observe(&event);
         self.note_past(&record, &outcome);

@@ -5,7 +5,7 @@ use crate::clock::now_us;
 use crate::storage::Storage;
 use surmise_event::Record;
 use surmise_store::StoreError;
-use surmise_store::group::{GroupBuilder, Origin};
+use surmise_store::group::{EventId, GroupBuilder, Origin};
 
 /// Bytes of a group at which it is written.
 const GROUP_BYTES: usize = 256 << 10;
@@ -25,8 +25,8 @@ impl RewrittenLog {
     }
 
     /// Appends an event, with where it comes from.
-    pub fn push(&mut self, record: &Record, origin: Option<&Origin>) {
-        let _mark = self.open.push(record, origin);
+    pub fn push(&mut self, record: &Record, origin: Option<&Origin>, id: Option<EventId>) {
+        let _mark = self.open.push(record, origin, id);
     }
 
     /// Whether there is enough to be written.

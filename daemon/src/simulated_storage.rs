@@ -222,7 +222,8 @@ impl Storage for SimulatedStorage {
             && let Some(Ok((last, _))) = decoded.last_mut()
         {
             // as another event of nobody, which cannot be recognised
-            let again = last.records.last().map(|logged| Logged { origin: None, record: logged.record.clone() });
+            let again =
+                last.records.last().map(|logged| Logged { origin: None, id: None, record: logged.record.clone() });
             last.records.extend(again);
         }
         Box::new(decoded.into_iter())

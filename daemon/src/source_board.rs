@@ -1,5 +1,6 @@
 //! What the sources are doing: what each reads, how far the log has it, and what is wrong.
 
+use crate::remote_write::written_series::WrittenSeries;
 use crate::telemetry;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,6 +16,9 @@ pub enum SourceKind {
     Files,
     /// Messages of syslog.
     Syslog,
+    /// Samples that Prometheus writes.
+    #[serde(rename = "remote_write")]
+    RemoteWrite,
 }
 
 /// A source, and how far it is.
@@ -24,7 +28,7 @@ pub struct SourceStatus {
     pub kind: SourceKind,
     /// Its name in the configuration.
     pub name: String,
-    /// The stream of its events.
+    /// The stream of its events; a pattern if they go to several.
     pub stream: String,
     /// Events learnt since the start.
     pub events: u64,
@@ -68,6 +72,8 @@ impl FileStatus {
 /// What all sources are doing.
 #[derive(Default)]
 pub struct SourceBoard {
+    /// The series that Prometheus writes.
+    pub written_series: Mutex<WrittenSeries>,
     sources: Mutex<BTreeMap<(SourceKind, String), SourceStatus>>,
 }
 

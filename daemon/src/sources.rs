@@ -9,7 +9,7 @@ mod file_events;
 mod finding;
 mod followed;
 mod framing;
-mod learning;
+pub mod learning;
 mod rows;
 mod serving;
 mod syslog;
@@ -18,11 +18,15 @@ mod tailed_file;
 mod tailing;
 
 use crate::hub::Hub;
+use crate::source_board::SourceKind;
 use serving::until_all_end;
 use std::sync::Arc;
 use syslog::SyslogReceiver;
 use tailing::Tailing;
 use tokio::task::JoinSet;
+
+/// The name of the source that Prometheus writes to. It is no task: its requests come over HTTP.
+pub const REMOTE_WRITE: &str = "remote_write";
 
 /// Serves the sources of the configuration until the daemon stops.
 pub async fn serve(hub: Arc<Hub>) {
@@ -32,6 +36,9 @@ pub async fn serve(hub: Arc<Hub>) {
     }
     for (name, source) in &hub.config.sources.syslog {
         serving.spawn(SyslogReceiver::serve(hub.clone(), name.clone(), source.clone()));
+    }
+    if let Some(source) = &hub.config.sources.remote_write {
+        hub.sources.add(SourceKind::RemoteWrite, REMOTE_WRITE, &format!("{}*", source.prefix));
     }
     until_all_end(serving).await;
 }

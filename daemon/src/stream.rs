@@ -11,7 +11,7 @@ use surmise_event::{Data, Limits, Outcome, Record, Refusal, RefusalCode};
 use surmise_learner::{Learner, LearnerError};
 use surmise_stopwatch::{EventStage, lap};
 use surmise_store::StreamEntry;
-use surmise_store::group::Origin;
+use surmise_store::group::{EventId, Origin};
 
 /// What the log holds was checked against the limits when it came in; limits that changed since must not refuse it.
 pub(crate) const NO_LIMITS: Limits =
@@ -64,13 +64,14 @@ impl StreamState {
         &mut self,
         record: &Record,
         origin: Option<&Origin>,
+        id: Option<EventId>,
         limits: &Limits,
         append: impl FnOnce(u64),
     ) -> Result<Applied, Refusal> {
-        match origin.map(|origin| self.producers.seq_status(origin)).transpose() {
-            Ok(Some(SeqStatus::Duplicate)) => return Ok(Applied::Duplicate),
-            Ok(Some(SeqStatus::Fenced(fault))) => return Err(fault.refusal("epoch")),
-            Ok(Some(SeqStatus::New) | None) => {}
+        match self.producers.status(origin, id) {
+            Ok(SeqStatus::Duplicate) => return Ok(Applied::Duplicate),
+            Ok(SeqStatus::Fenced(fault)) => return Err(fault.refusal("epoch")),
+            Ok(SeqStatus::New) => {}
             Err(e) => {
                 let reason = format!("whether the event was learnt before cannot be looked up: {e}");
                 return Err(Refusal::new(RefusalCode::Unavailable, "producer", reason));
@@ -82,9 +83,7 @@ impl StreamState {
         let offset = self.learner.offset();
         append(offset);
         let outcome = self.learner.observe(&event);
-        if let Some(origin) = origin {
-            self.producers.note(origin, offset);
-        }
+        self.producers.note(origin, id, offset);
         self.counters.records += 1;
         self.counters.last_event_us = record.time_us.or(record.arrival_us);
         Ok(Applied::Observed(outcome))

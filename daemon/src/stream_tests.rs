@@ -23,14 +23,23 @@ fn origin(seq: u64) -> Origin {
     Origin { producer: "p".into(), epoch: 1, seq, safe: Some(seq) }
 }
 
+/// Some events have a number and an id, some only one of the two.
+fn id(i: u64) -> Option<EventId> {
+    (i % 4 > 0).then(|| EventId(u128::from(i)))
+}
+
+fn numbered(i: u64) -> Option<Origin> {
+    (i % 4 < 2).then(|| origin(i))
+}
+
 /// Learns events `from..to` in groups of three, and logs them.
 fn learn(store: &Store, state: &mut StreamState, from: u64, to: u64) {
     let mut groups = Vec::new();
     let mut group = None;
     for i in from..to {
-        let applied = state.apply(&record(i), Some(&origin(i)), &NO_LIMITS, |offset| {
+        let applied = state.apply(&record(i), numbered(i).as_ref(), id(i), &NO_LIMITS, |offset| {
             let g = group.get_or_insert_with(|| GroupBuilder::new(3, offset));
-            g.push(&record(i), Some(&origin(i)));
+            g.push(&record(i), numbered(i).as_ref(), id(i));
         });
         assert!(matches!(applied, Ok(Applied::Observed(_))));
         if group.as_ref().is_some_and(|g: &GroupBuilder| g.records() == 3) || i + 1 == to {
@@ -70,7 +79,13 @@ fn recovery_from_log_or_checkpoint_is_the_same_state() {
         assert_eq!(r.replayed, 0, "a checkpoint needs no replay");
         same(&mut live, &mut r.state);
     }
-    assert!(matches!(live.apply(&record(3), Some(&origin(3)), &NO_LIMITS, |_| {}), Ok(Applied::Duplicate)));
+    // sent again: by its number, by both, by its id; and one whose id has left the window of the latest nine
+    for (i, is_known) in [(20, true), (21, true), (22, true), (23, true), (14, true), (11, false)] {
+        let mut r =
+            recover(&*store, entry(), ProducerBounds::FEW, &Services::of(Some(&store)), &LogEnd::in_store()).unwrap();
+        let applied = r.state.apply(&record(i), numbered(i).as_ref(), id(i), &NO_LIMITS, |_| {});
+        assert_eq!(matches!(applied, Ok(Applied::Duplicate)), is_known, "event {i}");
+    }
 }
 
 #[test]
@@ -124,7 +139,7 @@ fn a_stream_may_sleep_only_if_its_newest_checkpoint_covers_its_log() {
 fn an_older_epoch_is_refused() {
     let mut s = StreamState::new(entry(), ProducerBounds::FEW, &Services::of(None)).unwrap();
     let newer = Origin { epoch: 2, ..origin(1) };
-    assert!(s.apply(&record(0), Some(&newer), &NO_LIMITS, |_| {}).is_ok());
-    let refusal = s.apply(&record(0), Some(&origin(9)), &NO_LIMITS, |_| panic!("not logged")).err().unwrap();
+    assert!(s.apply(&record(0), Some(&newer), None, &NO_LIMITS, |_| {}).is_ok());
+    let refusal = s.apply(&record(0), Some(&origin(9)), None, &NO_LIMITS, |_| panic!("not logged")).err().unwrap();
     assert_eq!(refusal.code, RefusalCode::Fenced);
 }

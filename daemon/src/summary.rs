@@ -2,6 +2,7 @@
 //! checkpoint covers its log can sleep through a start.
 
 use crate::counters::Counters;
+use crate::event_ids::EventIds;
 use crate::past::StreamPast;
 use crate::producers::{ProducerBounds, Producers};
 use crate::quarantine::Quarantine;
@@ -13,7 +14,9 @@ use surmise_store::bytes::{Cursor, Damaged, put_bytes, put_varint};
 use surmise_store::{CheckpointMeta, StoreError, StreamEntry};
 
 /// The version of the encoding.
-const SUMMARY_VERSION: u8 = 5;
+const SUMMARY_VERSION: u8 = 6;
+/// The version of a stream whose events had no ids, which has none.
+const SUMMARY_VERSION_NO_IDS: u8 = 5;
 /// The oldest version that is read. It had no quarantine, and what the versions between have of the past is not read.
 const SUMMARY_VERSION_NO_QUARANTINE: u8 = 2;
 
@@ -45,7 +48,8 @@ impl StreamSummary {
         past: &StreamPast,
         learner: &Learner,
     ) -> Vec<u8> {
-        let mut out = vec![SUMMARY_VERSION];
+        let has_ids = !producers.ids().is_empty();
+        let mut out = vec![if has_ids { SUMMARY_VERSION } else { SUMMARY_VERSION_NO_IDS }];
         producers.encode(&mut out);
         for count in [counters.records, counters.duplicates, counters.logged_bytes] {
             put_varint(&mut out, count);
@@ -64,6 +68,9 @@ impl StreamSummary {
         put_bytes(&mut out, schema.as_bytes());
         quarantine.encode(&mut out);
         past.encode(&mut out);
+        if has_ids {
+            producers.ids().encode(&mut out);
+        }
         out
     }
 
@@ -77,7 +84,7 @@ impl StreamSummary {
         if !(SUMMARY_VERSION_NO_QUARANTINE..=SUMMARY_VERSION).contains(&version) {
             return Err(Damaged("a checkpoint's version"));
         }
-        let producers = Producers::decode(&mut cursor, bounds)?;
+        let mut producers = Producers::decode(&mut cursor, bounds)?;
         let records = cursor.varint("records")?;
         let duplicates = cursor.varint("duplicates")?;
         let logged_bytes = cursor.varint("bytes")?;
@@ -97,9 +104,12 @@ impl StreamSummary {
             _ => Quarantine::decode(&mut cursor)?,
         };
         let past = match version {
-            SUMMARY_VERSION => StreamPast::decode(&mut cursor)?,
+            SUMMARY_VERSION_NO_IDS.. => StreamPast::decode(&mut cursor)?,
             _ => StreamPast::default(),
         };
+        if version == SUMMARY_VERSION {
+            producers.set_ids(EventIds::decode(&mut cursor, bounds.ids)?);
+        }
         Ok(StreamSummary { producers, counters, model_version, keys, schema, quarantine, past })
     }
 

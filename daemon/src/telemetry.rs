@@ -120,6 +120,8 @@ metrics_table! {
         "Files and addresses that a source cannot read now; GET /api/v1/sources says which, and what to do";
     SOURCE_REFUSED = Counter Count "surmise_source_refused_total" ["source"]
         "Lines and messages of a source that are no events and were passed over; the log says why";
+    REMOTE_WRITE_SAMPLES = Counter Count "surmise_remote_write_samples_total" ["outcome"]
+        "Samples that Prometheus wrote, by what came of them: learnt; repeated, sent before or out of order; refused; unselected, of no metric of [sources.remote_write]; no_number, stale or a histogram; first_of_counter, with none before it; beyond_limit";
     DRIFT = Counter Count "surmise_drift_detected_total" ["detector"]
         "Lasting changes of streams, by what changed: loss or level";
     UPDATES_REJECTED = Counter Count "surmise_updates_rejected_total" ["reason"]

@@ -50,7 +50,10 @@ fn ask(host: &Host, method: &str, path: &str) -> u16 {
 #[test]
 fn every_endpoint_is_routed() {
     let dir = tempfile::tempdir().unwrap();
-    let host = Host::start_with(dir.path(), "[model]\nnetwork = \"off\"\nmemory_mib = 1\n");
+    let host = Host::start_with(
+        dir.path(),
+        "[model]\nnetwork = \"off\"\nmemory_mib = 1\n[sources.remote_write]\nmetrics = [\"up\"]\n",
+    );
     assert_eq!(host.post("/api/v1/streams/web/events", "{\"data\":\"a\"}\n{\"data\":\"b\"}\n").0, 200);
     assert_eq!(host.post("/api/v1/checkpoints", "").0, 200);
     for Endpoint { method, path, .. } in ENDPOINTS {
@@ -65,7 +68,7 @@ fn every_endpoint_is_routed() {
             continue;
         }
         // these ask for more than the path says
-        let expected = if ["/rename", "/schema", "/diff", "/predict", "/infer", "/feedback", "/forget"]
+        let expected = if ["/rename", "/schema", "/diff", "/predict", "/infer", "/feedback", "/forget", "/write"]
             .iter()
             .any(|end| path.ends_with(end))
         {

@@ -88,6 +88,6 @@ fn a_directory_of_a_newer_version_is_refused_and_left_alone() {
     let before = ["streams", "log/db", "checkpoints/db", "progress"].map(read);
     assert_eq!(TestDaemon::spawn(&state, "", &[]).wait().code(), Some(74));
     let said = std::fs::read_to_string(state.with_extension("log")).unwrap();
-    assert!(said.contains("surmise data 99") && said.contains("surmise data 3"), "{said}");
+    assert!(said.contains("surmise data 99") && said.contains("surmise data 4"), "{said}");
     assert_eq!(before, ["streams", "log/db", "checkpoints/db", "progress"].map(read), "nothing is changed");
 }

@@ -146,7 +146,7 @@ async fn pump(mut client: Client, source: Source) -> SendOutcome {
             }
         };
         sent.records += 1;
-        let line = EventLine { seq: None, stream: item.stream.clone(), record: item.record.clone() };
+        let line = EventLine { seq: None, id: None, stream: item.stream.clone(), record: item.record.clone() };
         match client.send_line(line).await {
             Ok(_) => {}
             Err(ClientError::Record(r)) => sent.local.push((sent.records, item.refused(r).to_string())),

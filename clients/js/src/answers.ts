@@ -264,6 +264,23 @@ export interface CheckpointProof {
   whole: boolean;
 }
 
+/** An event of CloudEvents 1.0. What is not listed here is passed over. */
+export interface CloudEvent {
+  /** What is learnt: a value, or an object of named values. */
+  data?: unknown;
+  /** One that comes again with the same source and id is not learnt again. */
+  id: string;
+  /** Where the event comes from. */
+  source: string;
+  specversion: "1.0";
+  /** What it is about, which is its key. */
+  subject?: string;
+  /** When it happened. */
+  time?: string;
+  /** What kind of event it is; it is not learnt. */
+  type: string;
+}
+
 /** The configuration in force. */
 export interface ConfigInForce {
   /** The file that it was read from, if there is one. */
@@ -898,7 +915,7 @@ export interface SchemaChange {
 }
 
 /** What a source reads. */
-export type SourceKind = "files" | "syslog";
+export type SourceKind = "files" | "syslog" | "remote_write";
 
 /** The sources whose streams the client may touch. */
 export interface SourceList {
@@ -926,7 +943,7 @@ export interface SourceStatus {
   name: string;
   /** Lines or messages refused since the start. */
   refused: number;
-  /** The stream of its events. */
+  /** The stream of its events; a pattern if they go to several. */
   stream: string;
 }
 

@@ -88,7 +88,7 @@ fn is_zero(number: &u32) -> bool {
 /// A record as it would be sent; null if JSON cannot carry it.
 pub fn event_json(record: &Record) -> serde_json::Value {
     // what is a copy here is made for followers and for alarms alone
-    let line = EventLine { seq: None, stream: None, record: record.clone() };
+    let line = EventLine { seq: None, id: None, stream: None, record: record.clone() };
     serde_json::to_value(&line).unwrap_or_default()
 }
 

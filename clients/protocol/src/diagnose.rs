@@ -3,7 +3,7 @@
 //! The first reading ([`crate::line`]) only learns that a line cannot be read, which keeps good lines fast. This one
 //! names the field at fault and says what to send instead.
 
-use crate::wording::{BAD_TIME, KeyFault, REPEATED, UNKNOWN, bad_utf8, shorten};
+use crate::wording::{BAD_ID, BAD_TIME, KeyFault, REPEATED, UNKNOWN, bad_utf8, shorten};
 use serde::de::DeserializeSeed;
 use surmise_event::{Refusal, RefusalCode};
 
@@ -39,7 +39,9 @@ fn refusal(line: &[u8], error: &serde_json::Error, path: &str, scope: Scope) -> 
         (path, Scope::Line) => shorten(path),
         (path, Scope::Data) => format!("data{path}"),
     };
-    let at = error.column().saturating_sub(1).min(line.len());
+    // an event that is alone in its request may be written over several lines
+    let begin: usize = line.split_inclusive(|byte| *byte == b'\n').take(error.line().max(1) - 1).map(<[u8]>::len).sum();
+    let at = (begin + error.column().saturating_sub(1)).min(line.len());
     if message.contains("invalid unicode code point") {
         return bad_utf8(&field, at);
     }
@@ -73,6 +75,9 @@ fn data_error(message: &str, field: String) -> Refusal {
     }
     if let Some(reason) = message.strip_prefix(BAD_TIME) {
         return Refusal::new(RefusalCode::BadTime, "time", reason);
+    }
+    if message.starts_with(BAD_ID) {
+        return Refusal::new(RefusalCode::WrongType, "id", message);
     }
     if field == "hello" || field.starts_with("hello.") {
         // hellos are read by serde, which words an unknown key itself

@@ -51,6 +51,9 @@ impl Serialize for EventLine {
         if let Some(seq) = self.seq {
             m.serialize_entry("seq", &seq)?;
         }
+        if let Some(id) = &self.id {
+            m.serialize_entry("id", &id.id)?;
+        }
         if let Some(stream) = &self.stream {
             m.serialize_entry("stream", stream)?;
         }

@@ -109,6 +109,7 @@
 //! ```
 
 mod alarm_event;
+mod cloud_event;
 mod datum;
 mod diagnose;
 mod encode;
@@ -117,6 +118,7 @@ mod history;
 mod json_log;
 mod line;
 mod line_key;
+mod line_value;
 mod logged;
 mod quarantine;
 mod replays;
@@ -127,10 +129,13 @@ mod why;
 mod wording;
 
 pub use alarm_event::{AlarmEvent, AlarmList, event_json, event_parts};
+pub use cloud_event::{CloudEvent, parse_cloud_data, parse_cloud_event};
 pub use hello::{Hello, LineFormat, PROTOCOL, Want};
 pub use history::{HistoryAnswer, HistoryPoint, LossWindow};
 pub use json_log::{is_time_name, take_time};
-pub use line::{EventLine, LINE_BYTES_MAX, ProducerLine, parse_bare, parse_line, parse_plain, parse_plain_untimed};
+pub use line::{
+    EventLine, LINE_BYTES_MAX, ProducerLine, SentId, parse_bare, parse_line, parse_plain, parse_plain_untimed,
+};
 pub use logged::{LoggedEvent, LoggedEvents};
 pub use quarantine::{QuarantineList, QuarantinedEvent};
 pub use replays::{Replay, ReplayBegin, ReplayList, ReplayPoint, ReplaySpec, ReplayState};

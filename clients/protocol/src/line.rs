@@ -8,12 +8,12 @@ use crate::diagnose::{Scope, diagnose};
 use crate::hello::Hello;
 use crate::json_log::{is_process_stream, take_time};
 use crate::line_key::LineKey;
+pub use crate::line_value::SentId;
+use crate::line_value::{ID, LooseValue, TimeStamp, WholeNumber, protocol_time, sent_id};
 use crate::wording::{KeyFault, bad_utf8};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
-use surmise_event::{
-    Data, Datum, Feedback, Record, Refusal, RefusalCode, TimeError, parse_time, time_of_number, time_of_whole_number,
-};
+use surmise_event::{Data, Datum, Feedback, Record, Refusal, RefusalCode};
 
 /// Bytes of the longest line that a daemon reads, unless its welcome gives another `line_bytes_max`.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
@@ -32,6 +32,8 @@ pub enum ProducerLine {
 pub struct EventLine {
     /// The producer's own number of the event, by which a repetition is recognised.
     pub seq: Option<u64>,
+    /// The id of the event, by which a repetition is recognised where nobody numbers events.
+    pub id: Option<SentId>,
     /// The name of the event's stream; without it the event belongs to the stream of the hello or of the listener.
     pub stream: Option<String>,
     /// The values, key and time of the event.
@@ -191,7 +193,8 @@ impl GatheredLine {
     fn take<'de, A: MapAccess<'de>>(&mut self, key: LineKey, a: &mut A) -> Result<(), A::Error> {
         let is_plain = self.seed.loose_fields != LooseFields::Refuse;
         let line = &mut self.line;
-        self.is_protocol |= !matches!(key, LineKey::Other(_) | LineKey::Time | LineKey::Stream | LineKey::Feedback);
+        self.is_protocol |=
+            !matches!(key, LineKey::Other(_) | LineKey::Time | LineKey::Stream | LineKey::Feedback | LineKey::Id);
         let taken = match key {
             LineKey::Hello => once(&mut self.hello, a.next_value()?, "hello"),
             LineKey::Seq => once(&mut line.seq, a.next_value_seed(WholeNumber)?, "seq"),
@@ -201,7 +204,7 @@ impl GatheredLine {
                 once(&mut line.stream, stream, "stream")
             }
             LineKey::Key => once(&mut line.record.key, a.next_value::<Box<str>>()?, "key"),
-            LineKey::Time if is_plain => once(&mut self.plain_time, a.next_value_seed(PlainTime)?, "time"),
+            LineKey::Time if is_plain => once(&mut self.plain_time, a.next_value_seed(LooseValue("time"))?, "time"),
             LineKey::Time => once(&mut line.record.time_us, a.next_value_seed(TimeStamp)?, "time"),
             LineKey::Data => once(&mut self.data, a.next_value_seed(DataSeed)?, "data"),
             LineKey::End => once(&mut self.end, a.next_value()?, "end"),
@@ -216,6 +219,15 @@ impl GatheredLine {
                 }
                 FeedbackValue::Field(_) => Err(KeyFault::unknown_in_event("feedback")),
             },
+            // records have fields of this name, too
+            LineKey::Id if is_plain && self.may_be_a_record() => {
+                a.next_value_seed(FieldSeed { fields: &mut self.loose, name: ID.into(), depth: 0 })?;
+                Ok(())
+            }
+            LineKey::Id => {
+                let value = a.next_value_seed(LooseValue(ID))?;
+                once(&mut self.line.id, sent_id(value).map_err(A::Error::custom)?, ID)
+            }
             LineKey::Other(name) if is_plain && self.may_be_a_record() => {
                 a.next_value_seed(FieldSeed { fields: &mut self.loose, name, depth: 0 })?;
                 Ok(())
@@ -232,7 +244,7 @@ impl GatheredLine {
     }
 
     fn finish(self) -> Result<ProducerLine, KeyFault> {
-        let GatheredLine { seed, hello, mut line, data, end, feedback, loose, plain_time, is_protocol } = self;
+        let GatheredLine { seed, hello, mut line, data, end, feedback, mut loose, plain_time, is_protocol } = self;
         // a hello changes how lines are read, so no event may hide on its line
         if let Some(hello) = hello {
             let is_alone = line == EventLine::default() && data.is_none() && end.is_none() && feedback.is_none();
@@ -241,6 +253,10 @@ impl GatheredLine {
             } else {
                 Err(KeyFault::Misplaced("a hello stands alone on its line"))
             };
+        }
+        // an id that came before the first key of the protocol
+        if is_protocol && let Some(place) = loose.items.iter().position(|(name, _)| **name == *ID) {
+            line.id = Some(sent_id(loose.items.remove(place).1)?);
         }
         if let (Some((name, _)), true) = (loose.items.first(), is_protocol) {
             return Err(KeyFault::unknown_in_event(name));
@@ -285,86 +301,11 @@ impl LineSeed {
     }
 }
 
-/// The time of an event of the protocol, in microseconds since 1970.
-fn protocol_time(value: &Datum) -> Result<i64, KeyFault> {
-    let time = match value {
-        Datum::Number(x) => time_of_number(*x).ok_or_else(|| beyond_calendar(x)),
-        Datum::Text(text) => parse_time(text).map_err(|e| e.to_string()),
-        other => Err(TimeError(other.describe()).to_string()),
-    };
-    time.map_err(KeyFault::BadTime)
-}
-
-/// Reads a time of a plain line, which may turn out to be a field.
-struct PlainTime;
-
-impl<'de> DeserializeSeed<'de> for PlainTime {
-    type Value = Datum;
-    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<Datum, D::Error> {
-        let mut fields = NamedData::default();
-        FieldSeed { fields: &mut fields, name: "time".into(), depth: 0 }.deserialize(d)?;
-        Ok(fields.items.pop().map_or(Datum::Null, |(_, value)| value))
-    }
-}
-
 /// Sets the value of a key, unless the key has been there before.
 fn once<T>(slot: &mut Option<T>, value: T, name: &'static str) -> Result<(), KeyFault> {
     match slot.replace(value) {
         None => Ok(()),
         Some(_) => Err(KeyFault::RepeatedKey(name)),
-    }
-}
-
-/// Reads a sequence number.
-struct WholeNumber;
-
-impl<'de> DeserializeSeed<'de> for WholeNumber {
-    type Value = u64;
-    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<u64, D::Error> {
-        d.deserialize_any(self)
-    }
-}
-
-impl Visitor<'_> for WholeNumber {
-    type Value = u64;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a whole number from 0")
-    }
-    fn visit_u64<E: Error>(self, v: u64) -> Result<u64, E> {
-        Ok(v)
-    }
-}
-
-/// Reads a time stamp, in microseconds since 1970: text in one of many forms, or a number since 1970.
-struct TimeStamp;
-
-fn beyond_calendar(number: impl fmt::Display) -> String {
-    format!("{number} is beyond any calendar, as seconds, ms, us or ns since 1970")
-}
-
-impl<'de> DeserializeSeed<'de> for TimeStamp {
-    type Value = i64;
-    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<i64, D::Error> {
-        d.deserialize_any(self)
-    }
-}
-
-impl Visitor<'_> for TimeStamp {
-    type Value = i64;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a time such as \"2026-11-23T12:00:00Z\", or a number of seconds (or ms, us, ns) since 1970")
-    }
-    fn visit_str<E: Error>(self, s: &str) -> Result<i64, E> {
-        parse_time(s).map_err(E::custom)
-    }
-    fn visit_f64<E: Error>(self, number: f64) -> Result<i64, E> {
-        time_of_number(number).ok_or_else(|| E::custom(beyond_calendar(number)))
-    }
-    fn visit_u64<E: Error>(self, number: u64) -> Result<i64, E> {
-        time_of_whole_number(number.into()).ok_or_else(|| E::custom(beyond_calendar(number)))
-    }
-    fn visit_i64<E: Error>(self, number: i64) -> Result<i64, E> {
-        time_of_whole_number(number.into()).ok_or_else(|| E::custom(beyond_calendar(number)))
     }
 }
 

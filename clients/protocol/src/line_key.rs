@@ -13,6 +13,7 @@ pub(crate) enum LineKey {
     Data,
     End,
     Feedback,
+    Id,
     Other(Box<str>),
 }
 
@@ -34,6 +35,7 @@ impl<'de> Deserialize<'de> for LineKey {
                     "data" => LineKey::Data,
                     "end" => LineKey::End,
                     "feedback" => LineKey::Feedback,
+                    "id" => LineKey::Id,
                     _ => LineKey::Other(s.into()),
                 })
             }

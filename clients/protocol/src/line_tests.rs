@@ -220,6 +220,34 @@ fn data() -> impl Strategy<Value = Data> {
     ]
 }
 
+#[test]
+fn an_id_is_one_where_the_line_is_an_event_and_a_field_where_it_is_a_record() {
+    let read = |text: &str| match parse_plain(text.as_bytes()).unwrap() {
+        ProducerLine::Event(event) => (event.id.map(|id| id.id.to_string()), event.record.data),
+        ProducerLine::Hello(hello) => panic!("{hello:?}"),
+    };
+    let (text, one) = (|text: &str| Datum::Text(text.into()), Data::One(Datum::Number(1.0)));
+    for event in [r#"{"id":"a","data":1}"#, r#"{"data":1,"id":"a"}"#] {
+        assert_eq!(read(event), (Some("a".into()), one.clone()), "{event}");
+        assert_eq!(parse_line(event.as_bytes()), parse_plain(event.as_bytes()), "{event}");
+    }
+    assert_eq!(read(r#"{"time":7,"id":17,"data":1}"#), (Some("17".into()), one));
+    for (record, fields) in [
+        (r#"{"id":"a"}"#, vec![("id", text("a"))]),
+        (r#"{"x":"b","id":7,"y":"c"}"#, vec![("x", text("b")), ("id", Datum::Number(7.0)), ("y", text("c"))]),
+    ] {
+        assert_eq!(read(record), (None, named(&fields)), "{record}");
+    }
+    for wrong in [r#"{"id":"","data":1}"#, r#"{"data":1,"id":null}"#, r#"{"id":1.5,"data":1}"#] {
+        for refusal in [parse_plain(wrong.as_bytes()), parse_line(wrong.as_bytes())].map(Result::unwrap_err) {
+            assert_eq!((refusal.code, &*refusal.field), (RefusalCode::WrongType, "id"), "{wrong}");
+        }
+    }
+    let refusal = parse_plain(br#"{"id":"a","data":1,"kye":2}"#).unwrap_err();
+    assert_eq!(refusal.field, "kye");
+    assert!(parse_plain(br#"{"id":"a","data":1,"id":"b"}"#).is_err());
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(line in prop::collection::vec(any::<u8>(), 0..200)) {
@@ -232,10 +260,11 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_reads_back(seq: Option<u64>, stream: Option<String>, key: Option<String>,
+    fn what_is_written_reads_back(seq: Option<u64>, id in prop::option::of("[a-z ]{1,9}"), stream: Option<String>, key: Option<String>,
         time_us in prop::option::of(-62_000_000_000_000_000i64..253_000_000_000_000_000), data in data(), end: bool) {
         let record = Record { key: key.map(Into::into), time_us, arrival_us: None, data, end };
-        let line = EventLine { seq, stream, record };
+        let id = id.map(|id| SentId { source: Box::default(), id: id.into() });
+        let line = EventLine { seq, id, stream, record };
         let mut out = Vec::new();
         line.write_line(&mut out).unwrap();
         prop_assert_eq!(out.iter().filter(|b| **b == b'\n').count(), 1);

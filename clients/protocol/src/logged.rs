@@ -37,7 +37,7 @@ impl LoggedEvent {
     /// A record of the log at its offset.
     pub fn of(offset: u64, record: &Record) -> LoggedEvent {
         // a value of JSON would lose the order of the fields, which is that of a stream's schema
-        let line = EventLine { seq: None, stream: None, record: record.clone() };
+        let line = EventLine { seq: None, id: None, stream: None, record: record.clone() };
         let event = serde_json::value::to_raw_value(&line).unwrap_or_else(|_| RawValue::NULL.to_owned());
         LoggedEvent { offset, arrival: record.arrival_us.map(format_time), event }
     }

@@ -7,7 +7,7 @@ use crate::hello::HELLO_KEYS;
 use surmise_event::{Refusal, RefusalCode};
 
 /// Every key that an event may have.
-const EVENT_KEYS: &[&str] = &["seq", "stream", "key", "time", "data", "end", "feedback"];
+const EVENT_KEYS: &[&str] = &["seq", "stream", "key", "time", "data", "end", "feedback", "id"];
 
 /// Characters of a sender's own text that a message quotes; the rest becomes an ellipsis.
 const QUOTE_CHARS_MAX: usize = 80;
@@ -20,6 +20,9 @@ pub(crate) const REPEATED: &str = "is there twice";
 
 /// The beginning of the message about a time that cannot be read; what was expected follows.
 pub(crate) const BAD_TIME: &str = "the time: ";
+
+/// The beginning of the message about an id that is none.
+pub(crate) const BAD_ID: &str = "the id";
 
 /// Why an object with a key or a field in this place is refused.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +45,9 @@ pub(crate) enum KeyFault {
     /// More fields than a record may have.
     #[error("the record has more than {0} nested values; send fewer")]
     TooManyNested(usize),
+    /// The id of an event that is none.
+    #[error("{BAD_ID}: expected a text that is not empty, or a whole number")]
+    BadId,
     /// The time of an event that cannot be read.
     #[error("{BAD_TIME}{0}")]
     BadTime(String),

@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut expected = "nothing yet".to_owned();
     for (seq, note) in (first..).zip(MELODY.split(' ').cycle().take(TIMES * MELODY.split(' ').count())) {
         let record = Record { data: Data::One(Datum::Text(note.into())), ..Record::default() };
-        client.send_line(surmise_protocol::EventLine { seq: Some(seq), record, stream: None }).await?;
+        client.send_line(surmise_protocol::EventLine { seq: Some(seq), id: None, record, stream: None }).await?;
         let Some(Reply::Outcome(outcome)) = replies.recv().await else { break };
         println!("{note}  {:>5.2} bits  expected: {expected}", outcome.surprise_bits);
         expected = outcome.next.as_ref().map_or_else(|| "nothing yet".into(), describe);

@@ -108,7 +108,7 @@ impl Client {
     /// # Errors
     /// The record cannot be sent (its number is used up all the same), or the client has given up.
     pub async fn send(&mut self, record: Record) -> Result<u64, ClientError> {
-        self.send_line(EventLine { seq: None, stream: None, record }).await
+        self.send_line(EventLine { seq: None, id: None, stream: None, record }).await
     }
 
     /// Says of an incident whether it mattered, as an event of the stream under the next sequence number; otherwise

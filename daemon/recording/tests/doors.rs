@@ -114,7 +114,7 @@ proptest! {
         // send: each record as a line of a connection with a hello
         let sent = records.into_iter().map(|record| {
             let mut line = Vec::new();
-            EventLine { seq: None, stream: None, record }.write_line(&mut line).unwrap();
+            EventLine { seq: None, id: None, stream: None, record }.write_line(&mut line).unwrap();
             match parse_line(&line).unwrap() {
                 ProducerLine::Event(event) => event.record,
                 ProducerLine::Hello(_) => unreachable!("an event was written"),

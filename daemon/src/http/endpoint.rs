@@ -31,6 +31,8 @@ pub enum Content {
     Json(fn(&mut SchemaGenerator) -> Schema),
     /// JSON of one type, about what has begun and is not done.
     Begun(fn(&mut SchemaGenerator) -> Schema),
+    /// Events, in any form that they may be posted in.
+    Events,
     /// Nothing.
     Nothing,
     /// Something else, by its media type.
@@ -49,8 +51,8 @@ pub const fn begun<T: JsonSchema>() -> Content {
 
 /// JSON that is described elsewhere.
 pub const JSON: Content = Content::Other("application/json");
-/// A body of events as lines of JSON.
-pub const LINES: Content = Content::Other("application/x-ndjson");
+/// A body of events, as lines of JSON or as CloudEvents.
+pub const POSTED: Content = Content::Events;
 /// An answer that never ends: server-sent events.
 pub const FEED: Content = Content::Other("text/event-stream");
 /// An answer that is a file of bytes.
@@ -62,7 +64,7 @@ impl Content {
     /// The status of an answer that is this.
     pub fn status(self) -> &'static str {
         match self {
-            Content::Json(_) | Content::Other(_) => "200",
+            Content::Json(_) | Content::Events | Content::Other(_) => "200",
             Content::Begun(_) => "202",
             Content::Nothing => "204",
         }

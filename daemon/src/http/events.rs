@@ -1,31 +1,24 @@
-//! `POST /api/v1/streams/{stream}/events`: events as lines, answered when they are durable.
+//! `POST /api/v1/streams/{stream}/events`: events as lines or as CloudEvents, answered when they are durable.
 
+use super::cloud_events::{BodyForm, event_of_headers};
 use super::parameter::Parameter;
+use super::posted::{Posted, disk_full};
 use super::problem::ProblemResponse;
 use super::query::Query;
-use crate::clock::now_us;
-use crate::disk::DiskState;
 use crate::hub::Hub;
-use crate::inbox::ReplyOptions;
-use crate::ingest::cutter::LineCutter;
 use crate::ingest::numbering::{Numbering, ProducerEpoch};
-use crate::ingest::{Door, InputEnd, Intake, LineRefusal, LineSyntax};
+use crate::ingest::{Door, Intake, LineSyntax};
 use crate::producer_keys::is_producer_name;
-use crate::ticket::{Drained, Outbox};
+use crate::ticket::Outbox;
 use axum::Json;
-use axum::body::{Body, BodyDataStream, Bytes};
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use futures::StreamExt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use surmise_config::{ByteSize, LimitsTable, TimeSpan, check_stream_name};
+use surmise_config::check_stream_name;
 use surmise_event::{Refusal, RefusalCode};
-use surmise_protocol::{Accepted, AcceptedError, Reply, TakenLines};
-
-/// Errors that an answer lists; all of them are counted.
-const ERRORS_MAX: usize = 100;
+use surmise_protocol::parse_cloud_event;
 
 /// Who numbers the events of a body.
 pub const PRODUCER: Parameter =
@@ -54,12 +47,22 @@ pub async fn push(
     }
     let mut intake = Intake::new(Door::Http, LineSyntax::Plain, stream.into(), limits);
     let producer = producer(&hub, &query, intake.stream(), name_bytes_max).await?;
+    let form = BodyForm::of(&headers);
+    if producer.is_some() && form != BodyForm::Lines {
+        let detail =
+            "events of CloudEvents have no seq; they are recognised by their source and id, without a producer";
+        return Err(ProblemResponse::bad_request("producer", detail));
+    }
     if let Some(producer) = &producer {
         intake.number_by(Numbering::Posted(producer.clone()));
     }
-    let outbox = Arc::new(Outbox::called_by(hub.traces.caller(&headers)));
-    let mut posted = Posted { hub, intake, outbox, answer: Accepted::default() };
-    let read = posted.read(body).await;
+    let outbox = Outbox::called_by(hub.traces.caller(&headers));
+    let mut posted = Posted::new(hub, intake, outbox);
+    let read = match form {
+        BodyForm::Lines => posted.learn_lines(body).await,
+        BodyForm::CloudEvents => posted.learn_array(body).await,
+        BodyForm::CloudEvent | BodyForm::CloudEventData => learn_cloud_event(&mut posted, form, &headers, body).await,
+    };
     // an event that was learnt raises the epoch of its producer, and nothing else does
     if let Some(ProducerEpoch { producer, epoch }) = producer.filter(|_| posted.answer.accepted > 0) {
         posted.hub.fencing.record_durable(&producer, epoch, None);
@@ -69,7 +72,10 @@ pub async fn push(
 }
 
 /// Makes sure that events are taken now.
-fn check_takes_events(hub: &Hub) -> Result<(), ProblemResponse> {
+///
+/// # Errors
+/// The daemon is not ready, or the disk is full.
+pub fn check_takes_events(hub: &Hub) -> Result<(), ProblemResponse> {
     // a body is not read while its events would only wait for the streams to be restored
     if !hub.is_ready() {
         let problem = ProblemResponse::new(503, "unavailable", "events are not taken now");
@@ -85,33 +91,44 @@ fn check_takes_events(hub: &Hub) -> Result<(), ProblemResponse> {
 pub async fn learn_line(hub: Arc<Hub>, stream: &str, line: Vec<u8>) -> Result<(), ProblemResponse> {
     check_takes_events(&hub)?;
     let intake = Intake::new(Door::Http, LineSyntax::Json, stream.into(), &hub.config.limits);
-    let mut posted = Posted { hub, intake, outbox: Arc::default(), answer: Accepted::default() };
-    posted.read(Body::from(line)).await?;
-    match posted.answer.errors.pop() {
+    let mut posted = Posted::new(hub, intake, Outbox::default());
+    posted.learn_lines(Body::from(line)).await?;
+    match posted.refusal() {
         None => Ok(()),
-        Some(AcceptedError { code, field, reason, .. }) => {
-            let refusal = Refusal::new(code, field, reason);
-            Err(ProblemResponse::refusal(status_of(&refusal), refusal))
-        }
+        Some(refusal) => Err(ProblemResponse::refusal(status_of(&refusal, 409), refusal)),
     }
 }
 
-/// The status of a request whose one event is refused.
-fn status_of(refusal: &Refusal) -> u16 {
+/// Learns an event of CloudEvents that is alone in its request. A sender of one looks at the status, so a refusal is a
+/// problem and no part of an answer that says that all is well.
+async fn learn_cloud_event(
+    posted: &mut Posted,
+    form: BodyForm,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(), ProblemResponse> {
+    let bytes = posted.read_one(body).await?;
+    let event = match form {
+        BodyForm::CloudEventData => event_of_headers(headers, &bytes),
+        _ => parse_cloud_event(&bytes),
+    };
+    posted.learn_one(event, bytes.len()).await?;
+    match posted.refusal() {
+        None => Ok(()),
+        Some(refusal) => Err(ProblemResponse::refusal(status_of(&refusal, 400), refusal)),
+    }
+}
+
+/// The status of a request whose one event is refused, which is `other` if the event itself is why.
+fn status_of(refusal: &Refusal, other: u16) -> u16 {
     match refusal.code {
         RefusalCode::UnknownIncident => 404,
         // the owner met the end of the room before the door did
         RefusalCode::Unavailable if refusal.field == "disk" => 507,
         RefusalCode::Unavailable | RefusalCode::LimitReached => 503,
         RefusalCode::Quarantined => 500,
-        _ => 409,
+        _ => other,
     }
-}
-
-/// The answer to events that come while the disk has no room.
-fn disk_full(why: &str) -> ProblemResponse {
-    let Refusal { code, field, reason } = DiskState::refusal(why);
-    ProblemResponse::new(507, "disk full", reason).at(&field, Some(code))
 }
 
 /// The producer that the query names, if it names one.
@@ -143,167 +160,14 @@ async fn producer(
     }
 }
 
-/// Bytes of a body for which it may take a second more.
-const BODY_BYTES_PER_SECOND_MIN: u64 = 1 << 10;
-
-/// The parts of a body as they come, within the limits of bytes and of time.
-struct BodyParts {
-    body: BodyDataStream,
-    bytes: u64,
-    bytes_max: ByteSize,
-    /// How long the sender has been waited for. The time that owners take does not count.
-    waited: Duration,
-    time_max: TimeSpan,
-}
-
-impl BodyParts {
-    fn new(body: Body, limits: &LimitsTable) -> BodyParts {
-        let (bytes_max, time_max) = (limits.body_bytes, limits.body_time);
-        BodyParts { body: body.into_data_stream(), bytes: 0, bytes_max, waited: Duration::ZERO, time_max }
-    }
-
-    /// The next part; none at the end of the body.
-    ///
-    /// # Errors
-    /// The body broke off, is too long, or takes too long.
-    async fn next(&mut self) -> Result<Option<Bytes>, ProblemResponse> {
-        let allowed = self.time_max.0 + Duration::from_secs(self.bytes / BODY_BYTES_PER_SECOND_MIN);
-        let start = Instant::now();
-        let next = tokio::time::timeout(allowed.saturating_sub(self.waited), self.body.next()).await;
-        self.waited += start.elapsed();
-        let broken = |status, title: &str, detail: String| ProblemResponse::new(status, title, detail).at("body", None);
-        let part = match next {
-            Ok(None) => return Ok(None),
-            Ok(Some(Ok(part))) => part,
-            Ok(Some(Err(e))) => return Err(broken(400, "bad request", format!("the body broke off: {e}"))),
-            Err(_) => {
-                let limit = self.time_max;
-                let detail =
-                    format!("the body came too slowly: {limit} (limits.body_time) and a second a KiB are the most");
-                return Err(broken(408, "body too slow", detail));
-            }
-        };
-        self.bytes += part.len() as u64;
-        if self.bytes > self.bytes_max.0 {
-            let detail = format!("the body is longer than {} (limits.body_bytes); send it in parts", self.bytes_max);
-            return Err(broken(413, "body too long", detail));
-        }
-        Ok(Some(part))
-    }
-}
-
-/// The events of one request, and what is known of them so far.
-struct Posted {
-    hub: Arc<Hub>,
-    intake: Intake,
-    outbox: Arc<Outbox>,
-    answer: Accepted,
-}
-
-impl Posted {
-    /// Reads the whole body and waits until its events are durable.
-    async fn read(&mut self, body: Body) -> Result<(), ProblemResponse> {
-        let mut cutter = LineCutter::new(self.hub.config.limits.line_bytes.0 as usize);
-        let mut parts = BodyParts::new(body, &self.hub.config.limits);
-        // what came before a fault was sent to the owner already, so the answer waits until that is durable, too
-        let broken = loop {
-            match parts.next().await {
-                Ok(None) => break None,
-                Err(broken) => break Some(broken),
-                Ok(Some(bytes)) => {
-                    cutter.buffer().extend_from_slice(&bytes);
-                    self.send_lines(&mut cutter, InputEnd::Open).await?;
-                }
-            }
-        };
-        if broken.is_none() {
-            self.send_lines(&mut cutter, InputEnd::Reached).await?;
-        }
-        self.outbox.close();
-        let disk = self.hub.services.disk.clone();
-        while self.collect()? == Collected::SoFar {
-            tokio::select! {
-                () = self.outbox.changed() => {}
-                why = disk.until_full() => return Err(disk_full(&why)),
-            }
-        }
-        let Some(broken) = broken else { return Ok(()) };
-        let Accepted { accepted, rejected, duplicates, .. } = self.answer;
-        Err(broken.after(TakenLines { lines: self.intake.lines_read(), accepted, duplicates, rejected }))
-    }
-
-    /// Sends all lines of a cutter to the owner of the stream, a chunk at a time.
-    async fn send_lines(&mut self, cutter: &mut LineCutter, end: InputEnd) -> Result<(), ProblemResponse> {
-        loop {
-            let chunk = self.intake.read_chunk(cutter, end, now_us());
-            if chunk.lines == 0 {
-                return Ok(());
-            }
-            // the owner's refusals come later through the outbox; both are sorted by line at the end
-            for LineRefusal { line, refusal, .. } in chunk.refusals {
-                self.list(line, refusal);
-            }
-            let replies = ReplyOptions { listener: "http", ..ReplyOptions::default() };
-            let sent = tokio::select! {
-                biased;
-                why = self.hub.services.disk.until_full() => return Err(disk_full(&why)),
-                sent = self.hub.submit(chunk.events, replies, None, &self.outbox, chunk.lines, chunk.counts) => sent,
-            };
-            sent.map_err(|e| ProblemResponse::new(503, "unavailable", e.to_string()))?;
-            // a failure of the store ends the request early instead of after the whole body
-            self.collect()?;
-        }
-    }
-
-    /// Lists a refusal in the answer, if there is room.
-    fn list(&mut self, line: u64, refusal: Refusal) {
-        if self.answer.errors.len() < ERRORS_MAX {
-            let Refusal { code, field, reason } = refusal;
-            self.answer.errors.push(AcceptedError { line, code, field, reason });
-        }
-    }
-
-    /// Adds what became of events to the answer.
-    fn collect(&mut self) -> Result<Collected, ProblemResponse> {
-        let Drained { replies, counts, failed, finished, .. } = self.outbox.drain();
-        for reply in replies {
-            if let Reply::Error(e) = reply {
-                self.list(e.line.unwrap_or(0), Refusal::new(e.code, e.field, e.reason));
-            }
-        }
-        self.answer.accepted += counts.accepted;
-        self.answer.duplicates += counts.duplicates;
-        self.answer.rejected += counts.rejected;
-        // nothing is said of single events then: the client cannot know which of them are durable
-        if failed {
-            let detail = "the daemon cannot make events durable; send them again, with a producer and seq so that none is learnt twice";
-            let problem = ProblemResponse::new(503, "unavailable", detail);
-            return Err(problem.at("body", Some(RefusalCode::Unavailable)));
-        }
-        if !finished {
-            return Ok(Collected::SoFar);
-        }
-        self.answer.errors.sort_by_key(|error| error.line);
-        Ok(Collected::Everything)
-    }
-}
-
-/// How much of a request's answer is known.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Collected {
-    /// More events are to be made durable.
-    SoFar,
-    /// Every event is durable or refused.
-    Everything,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::DiskState;
 
     #[test]
     fn the_status_says_whether_to_send_it_again() {
-        let status = |refusal: Refusal| status_of(&refusal);
+        let status = |refusal: Refusal| status_of(&refusal, 409);
         assert_eq!(status(DiskState::refusal("the disk is full")), 507);
         assert_eq!(status(Refusal::new(RefusalCode::Unavailable, "stream", "not now")), 503);
         assert_eq!(status(Refusal::new(RefusalCode::UnknownIncident, "offset", "none")), 404);

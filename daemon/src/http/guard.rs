@@ -6,9 +6,11 @@
 //! whose name was rebound to this machine asks for that name; and without a preflight, which nothing here answers, a
 //! page cannot post JSON.
 
+use super::cloud_events;
 use super::endpoint::Endpoint;
 use super::problem::ProblemResponse;
 use super::query::Query;
+use super::remote_write::WRITE_REQUEST;
 use crate::access::{Forbidden, Unrecognised};
 use crate::admission::Room;
 use crate::hub::Hub;
@@ -25,7 +27,8 @@ use surmise_event::RefusalCode;
 const ADDRESS_BYTES_MAX: usize = 8 << 10;
 
 /// Kinds of bodies that may be posted. A page of another origin cannot send one of them without asking first.
-const BODY_KINDS: [&str; 2] = ["application/json", "application/x-ndjson"];
+const BODY_KINDS: [&str; 5] =
+    ["application/json", "application/x-ndjson", cloud_events::ONE_EVENT, cloud_events::EVENTS, WRITE_REQUEST];
 
 /// The policy of everything that is no page: it loads nothing, and nobody may put it into a frame.
 const CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";

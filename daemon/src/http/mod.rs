@@ -8,6 +8,7 @@ mod answer;
 mod board;
 mod checkpoint_care;
 mod checkpoints;
+mod cloud_events;
 mod configuration;
 mod endpoint;
 mod events;
@@ -22,10 +23,12 @@ mod openapi;
 mod openapi_page;
 mod operations;
 mod parameter;
+mod posted;
 mod problem;
 mod producers;
 mod quarantine;
 mod query;
+mod remote_write;
 mod replays;
 mod rows;
 mod series;
@@ -45,7 +48,7 @@ use crate::undo::{Changed, SchemaChange};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::{Extension, Router};
 pub use endpoint::Endpoint;
-use endpoint::{BYTES, Content, FEED, JSON, LINES, PAGE, begun, json};
+use endpoint::{BYTES, Content, FEED, JSON, PAGE, POSTED, begun, json};
 use problem::ProblemResponse;
 use serde_json::Value;
 pub use server::serve;
@@ -165,8 +168,11 @@ endpoints! {
         "why an event was as surprising as it was: its parts, and what was expected instead (`seconds`)",
         query [why::SECONDS], answer json::<WhyAnswer>();
     POST Ingest "/api/v1/streams/{stream}/events" events::push,
-        "learns the lines of the body; answered when they are durable (`producer`, `epoch`)",
-        query [events::PRODUCER, events::EPOCH], body LINES, answer json::<Accepted>();
+        "learns the lines or the CloudEvents of the body; answered when they are durable (`producer`, `epoch`)",
+        query [events::PRODUCER, events::EPOCH], body POSTED, answer json::<Accepted>();
+    POST Ingest "/api/v1/write" remote_write::write,
+        "learns samples that Prometheus writes (remote write 1.0), as `[sources.remote_write]` says",
+        body remote_write::REQUEST, answer Content::Nothing;
     POST Operate "/api/v1/streams/{stream}/reset" undo::reset,
         "lets a stream begin anew; its producers go on where they are",
         answer json::<Changed>();

@@ -1,5 +1,6 @@
 //! The OpenAPI document of `/api/v1`, made from the table of endpoints and from the types of bodies and answers.
 
+use super::cloud_events::{self, CloudEventBody};
 use super::endpoint::{Content, Endpoint};
 use super::parameter::{NO, Parameter, ParameterValues, YES};
 use axum::response::{IntoResponse, Response};
@@ -111,7 +112,7 @@ fn operation(endpoint: &Endpoint, types: &mut SchemaGenerator) -> Value {
             let content = content(endpoint.answer, types);
             json!({ "description": "it has begun", "headers": { "Location": place }, "content": content })
         }
-        Content::Json(_) | Content::Other(_) => {
+        Content::Json(_) | Content::Events | Content::Other(_) => {
             json!({ "description": "the answer", "content": content(endpoint.answer, types) })
         }
     };
@@ -163,10 +164,16 @@ fn content(content: Content, types: &mut SchemaGenerator) -> Value {
         Content::Other(kind @ "application/json") => json!({ kind: { "schema": { "type": "object" } } }),
         Content::Other(kind @ "application/octet-stream") => json!({ kind: {} }),
         // one event may be sent as plain JSON
-        Content::Other(kind @ "application/x-ndjson") => {
-            let one = json!({ "description": "one event: a value, or an object with `data`, `key`, `time`, `seq`" });
+        Content::Events => {
+            let about = "one event: a value, or an object with `data`, `key`, `time`, and `id` or `seq`";
             let lines = json!({ "type": "string", "description": "one event a line" });
-            json!({ "application/json": { "schema": one }, kind: { "schema": lines } })
+            let cloud_event = types.subschema_for::<CloudEventBody>();
+            json!({
+                "application/json": { "schema": { "description": about } },
+                "application/x-ndjson": { "schema": lines },
+                (cloud_events::ONE_EVENT): { "schema": cloud_event },
+                (cloud_events::EVENTS): { "schema": { "type": "array", "items": cloud_event } },
+            })
         }
         Content::Other(kind) => json!({ kind: { "schema": { "type": "string" } } }),
     }

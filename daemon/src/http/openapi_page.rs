@@ -96,6 +96,11 @@ fn content(content: Content, described: &Value) -> String {
         Content::Nothing => "nothing".to_owned(),
         Content::Json(_) | Content::Begun(_) => kind(&described["application/json"]["schema"]),
         Content::Other(kind) => format!("<code>{}</code>", text(kind)),
+        Content::Events => {
+            let kinds =
+                described.as_object().into_iter().flatten().map(|(kind, _)| format!("<code>{}</code>", text(kind)));
+            kinds.collect::<Vec<_>>().join(" or ")
+        }
     }
 }
 

@@ -163,7 +163,7 @@ fn a_number_that_does_not_rise_ends_its_chunk_and_is_decided_about_alone() {
     let rest = intake.read_chunk(&mut cutter, InputEnd::Open, ARRIVAL_US);
     assert_eq!((rest.lines, seqs(&rest)), (1, vec![6]));
     // had 9 been learnt, 5 would be refused
-    let event = InboxEvent { record: Record::default(), origin: None, seq: Some(5), line: 7, bytes: 0 };
+    let event = InboxEvent { record: Record::default(), origin: None, id: None, seq: Some(5), line: 7, bytes: 0 };
     let refused = intake.resolve_not_rising("s".into(), event, Some(9));
     assert_eq!((refused.refusals[0].refusal.code, refused.refusals[0].line), (RefusalCode::SeqNotRising, 7));
 }

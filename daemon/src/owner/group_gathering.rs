@@ -1,7 +1,7 @@
 //! The commit groups of one stream: events are appended as they are learnt, until the group goes to the committer.
 
 use surmise_event::Record;
-use surmise_store::group::{Group, GroupBuilder, Mark, Origin};
+use surmise_store::group::{EventId, Group, GroupBuilder, Mark, Origin};
 
 /// The open group of a stream, and the closed ones that wait to be sent to the committer.
 pub(super) struct GroupGatherer {
@@ -18,9 +18,9 @@ impl GroupGatherer {
     }
 
     /// Appends an event that is about to be learnt at an offset. The mark takes it back.
-    pub fn append(&mut self, record: &Record, origin: Option<&Origin>, offset: u64) -> Mark {
+    pub fn append(&mut self, record: &Record, origin: Option<&Origin>, id: Option<EventId>, offset: u64) -> Mark {
         let stream = self.stream;
-        self.open.get_or_insert_with(|| GroupBuilder::new(stream, offset)).push(record, origin)
+        self.open.get_or_insert_with(|| GroupBuilder::new(stream, offset)).push(record, origin, id)
     }
 
     /// Takes the last event back, because learning it failed.

@@ -124,8 +124,8 @@ impl OwnedStream {
         // a bug in a model costs this one stream the event and a recovery; the others of the owner live on
         let attempt = catch_unwind(AssertUnwindSafe(|| {
             let origin = event.origin.as_ref();
-            let applied = state.apply(&event.record, origin, around.limits, |offset| {
-                mark = Some(gatherer.append(&event.record, origin, offset));
+            let applied = state.apply(&event.record, origin, event.id, around.limits, |offset| {
+                mark = Some(gatherer.append(&event.record, origin, event.id, offset));
             });
             if let (Ok(Applied::Observed(_)), Some(probe)) = (&applied, &around.services.probe) {
                 probe(&event.record);

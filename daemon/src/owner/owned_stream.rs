@@ -10,6 +10,7 @@ use super::stream_metrics::StreamMetrics;
 use crate::checkpoint::{CheckpointFailure, CheckpointState};
 use crate::clock::Moment;
 use crate::directory::{Snapshot, StreamView};
+use crate::event_ids::EventIds;
 use crate::producers::{ProducerBounds, Producers};
 use crate::quarantine::Quarantine;
 use crate::recovery::{LogEnd, recover};
@@ -133,6 +134,8 @@ impl OwnedStream {
         let mut stream = OwnedStream::with(Lifecycle::Failed, config, entry, view, now);
         match StreamSummary::of_covered(&**storage, &stream.entry, stream.bounds) {
             Ok(Some((mut summary, checkpoint))) => {
+                // its checkpoint has them when it wakes
+                summary.producers.set_ids(EventIds::default());
                 summary.producers.connect(services.storage.clone(), &stream.entry);
                 stream.view.show_asleep(&summary, &checkpoint);
                 let (storage, services) = (storage.clone(), services.clone());
@@ -372,6 +375,11 @@ impl OwnedStream {
             Lifecycle::Asleep(sleep) => sleep.checkpoint.clone(),
             _ => None,
         }
+    }
+
+    /// The producers of the stream with the ids of its events, while it is awake.
+    pub fn whole_producers(&self) -> Option<&Producers> {
+        self.lifecycle.state().map(|state| &state.producers)
     }
 
     /// The producers of the stream, if it has not failed.

@@ -28,7 +28,7 @@ fn create() -> OwnedStream {
 }
 
 fn event(record: Record) -> InboxEvent {
-    InboxEvent { record, origin: None, seq: None, line: 1, bytes: 9 }
+    InboxEvent { record, origin: None, id: None, seq: None, line: 1, bytes: 9 }
 }
 
 /// Learns a batch of events under these services.

@@ -7,6 +7,7 @@ use super::owned_stream::OwnedStream;
 use super::state::Owner;
 use crate::budget::{MemoryBudget, Pressure};
 use crate::clock::{Clock, Moment};
+use crate::event_ids::EventIds;
 use crate::past::StreamPast;
 use crate::services::Services;
 use crate::storage::Storage;
@@ -83,10 +84,13 @@ impl OwnedStream {
         let Lifecycle::Awake(state) = std::mem::replace(&mut self.lifecycle, Lifecycle::Failed) else { return };
         let newest = self.view.checkpoint.load_full();
         let checkpoint = newest.filter(|meta| meta.offset == state.learner.offset()).map(|meta| (*meta).clone());
+        let mut producers = state.producers;
+        // that checkpoint has them when the stream wakes
+        producers.set_ids(EventIds::default());
         let summary = StreamSummary {
             model_version: state.learner.model_version(),
             keys: state.learner.keys_held() as u64,
-            producers: state.producers,
+            producers,
             counters: state.counters,
             quarantine: state.quarantine,
             // the view has these

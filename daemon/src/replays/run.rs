@@ -156,7 +156,7 @@ pub fn run(setting: &RunSetting<'_>, plan: &ReplayPlan) -> Result<RunEnd, RunErr
         }
     };
     // producers are known by the log, and no event of it is a duplicate
-    let producers = Producers::new(ProducerBounds { memory: 1, store: 0 });
+    let producers = Producers::new(ProducerBounds { memory: 1, store: 0, ids: 0 });
     let (counters, quarantine) = (Counters::default(), Quarantine::default());
     let now = Instant::now();
     let run = RunUnderWay {
@@ -254,7 +254,7 @@ impl RunUnderWay<'_> {
             let measures = self.measures.get_or_insert_with(|| ReplayMeasures::new(plan.from, plan.to, learner));
             measures.reach(offset, learner);
         }
-        let applied = self.state.apply(record, None, &NO_LIMITS, |_| {});
+        let applied = self.state.apply(record, None, None, &NO_LIMITS, |_| {});
         if let Some(fault) = self.state.learner.pages_fault() {
             return Err(fault.clone().into());
         }

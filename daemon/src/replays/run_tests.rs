@@ -19,7 +19,7 @@ fn store_without(missing: &[u64], lost: &[(u64, u64)]) -> (tempfile::TempDir, St
         let mut group = GroupBuilder::new(NUMBER, first);
         for i in first..first + 10 {
             let text = ["a", "b", "c", "b"][i as usize % 4];
-            group.push(&Record { data: Data::One(Datum::Text(text.into())), ..Record::default() }, None);
+            group.push(&Record { data: Data::One(Datum::Text(text.into())), ..Record::default() }, None, None);
         }
         group.finish(first + 10)
     });

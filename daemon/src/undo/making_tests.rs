@@ -18,7 +18,7 @@ fn subject(store: &Arc<Store>) -> Subject {
         let mut group = GroupBuilder::new(3, i * 10);
         for n in i * 10..i * 10 + 10 {
             let data = Data::One(Datum::Text("x".repeat(1000).into()));
-            group.push(&Record { data, key: (n % 10 == 0).then(|| "secret".into()), ..Record::default() }, None);
+            group.push(&Record { data, key: (n % 10 == 0).then(|| "secret".into()), ..Record::default() }, None, None);
         }
         group.finish(i * 10 + 10)
     });

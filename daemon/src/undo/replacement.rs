@@ -132,7 +132,8 @@ fn producers_going_on(
     held: Option<&OwnedStream>,
     known: Option<Producers>,
 ) -> Result<Producers, UndoError> {
-    match held.map(|held| (held, held.producers())) {
+    // of a stream that sleeps or has failed, the store knows more than memory
+    match held.map(|held| (held, held.whole_producers())) {
         Some((_, Some(producers))) => Ok(producers.clone()),
         Some((held, None)) => Ok(producers_of(storage, held.entry(), held.bounds())?),
         None => known.ok_or(UndoError::Inside),

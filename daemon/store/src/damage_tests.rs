@@ -75,7 +75,7 @@ fn directory(dir: &Path) -> Contents {
         let groups: Vec<_> = (0..STREAMS)
             .map(|stream| {
                 let mut group = GroupBuilder::new(stream, i);
-                group.push(&record(stream, i), None);
+                group.push(&record(stream, i), None, None);
                 group.finish(i + 1)
             })
             .collect();
@@ -301,10 +301,10 @@ fn damage_is_not_suspected_where_there_is_none() {
 fn damage_is_not_what_a_newer_format_is_called() {
     let dir = tempfile::tempdir().unwrap();
     drop(directory(dir.path()));
-    std::fs::write(dir.path().join("format"), "surmise data 4").unwrap();
+    std::fs::write(dir.path().join("format"), "surmise data 5").unwrap();
     let before: Vec<Vec<u8>> = files(dir.path()).iter().map(|file| std::fs::read(file).unwrap()).collect();
     let refused = Store::open(dir.path(), 2).err().unwrap().to_string();
-    assert!(refused.contains("surmise data 4") && refused.contains("surmise data 3"), "{refused}");
+    assert!(refused.contains("surmise data 5") && refused.contains("surmise data 4"), "{refused}");
     let after: Vec<Vec<u8>> = files(dir.path()).iter().map(|file| std::fs::read(file).unwrap()).collect();
     assert_eq!(before, after, "nothing was changed");
 }

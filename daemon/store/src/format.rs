@@ -8,7 +8,7 @@ use std::path::Path;
 /// The name of the file in the data directory.
 pub(crate) const FILE_NAME: &str = "format";
 /// What it says of a directory that this version writes.
-const KNOWN: &str = "surmise data 3";
+const KNOWN: &str = "surmise data 4";
 
 /// Makes sure that this version may use a data directory. One without the file is older, or new.
 ///
@@ -20,7 +20,7 @@ pub(crate) fn check(dir: &Path) -> Result<(), StoreError> {
     let found = String::from_utf8_lossy(&found).trim().to_owned();
     let number = found.strip_prefix("surmise data ").and_then(|number| number.parse::<u32>().ok());
     match number {
-        Some(number) if number > 3 => Err(StoreError::Format { path, found, known: KNOWN }),
+        Some(number) if number > 4 => Err(StoreError::Format { path, found, known: KNOWN }),
         // what is damaged here says nothing; the databases have formats of their own
         Some(_) | None => Ok(()),
     }

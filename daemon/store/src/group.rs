@@ -1,20 +1,23 @@
 //! The format of a commit group: the records of one stream that became durable together, as one value of the log.
 //!
 //! ```text
-//! "SG" version=1 flags=0 | payload length u32 | crc32 of the payload u32 | payload
+//! "SG" version flags=0 | payload length u32 | crc32 of the payload u32 | payload
 //! payload: stream u32 | first offset u64 | offsets taken | names | producers (name, epoch) | records
-//! record:  flags | key? | time? | arrival? | data | producer, seq, safe?
+//! record:  flags | key? | time? | arrival? | data | (producer, seq, safe?)? | id u128?
 //! ```
 //! Fixed numbers are little-endian, all others variable in length. Field names and producers are written once per
-//! group; times are differences to the record before.
+//! group; times are differences to the record before. The version is 2 if a record has an id, so that a version of the
+//! program that knows no ids takes none of them for something else, and 1 otherwise.
 
 use crate::bytes::{Cursor, Damaged, put_bytes, put_option, put_signed, put_varint};
+use crate::group_datum::{datum, put_datum};
 use crate::group_feedback::{put_feedback, read_feedback};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use surmise_event::{Data, Datum, Record};
 
 const MAGIC: [u8; 4] = *b"SG\x01\x00";
+const MAGIC_WITH_IDS: [u8; 4] = *b"SG\x02\x00";
 /// Bytes before the payload: magic, length, checksum.
 const HEADER_BYTES: usize = 12;
 
@@ -26,6 +29,11 @@ const END: u8 = 8;
 const ORIGIN: u8 = 16;
 const ONE: u8 = 32;
 const FIELDS: u8 = 64;
+const ID: u8 = 128;
+
+/// What an event's sender calls it, as 128 bits of a hash: the log needs to know an id again, not to tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EventId(pub u128);
 
 /// Where a record comes from: its producer, and its place among the producer's events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +55,8 @@ pub struct Logged {
     pub record: Record,
     /// Where the record comes from, if its producer has a name.
     pub origin: Option<Origin>,
+    /// The id that its sender gave it.
+    pub id: Option<EventId>,
 }
 
 /// A complete group, encoded for the log.
@@ -69,6 +79,9 @@ pub struct GroupBuilder {
     names: FxHashMap<Box<str>, u32>,
     name_bytes: Vec<u8>,
     producers: Vec<(Arc<str>, u64)>,
+    /// The place of each producer in that list.
+    places: FxHashMap<(Arc<str>, u64), usize>,
+    has_ids: bool,
     body: Vec<u8>,
     records: u64,
     time_us: i64,
@@ -91,6 +104,8 @@ impl GroupBuilder {
             names: FxHashMap::default(),
             name_bytes: Vec::new(),
             producers: Vec::new(),
+            places: FxHashMap::default(),
+            has_ids: false,
             body: Vec::new(),
             records: 0,
             time_us: 0,
@@ -109,7 +124,7 @@ impl GroupBuilder {
     }
 
     /// Appends a record.
-    pub fn push(&mut self, record: &Record, origin: Option<&Origin>) -> Mark {
+    pub fn push(&mut self, record: &Record, origin: Option<&Origin>, id: Option<EventId>) -> Mark {
         let mark = Mark { body: self.body.len(), time_us: self.time_us, arrival_us: self.arrival_us };
         let flag = |on: bool, bit: u8| if on { bit } else { 0 };
         let data = match record.data {
@@ -123,7 +138,8 @@ impl GroupBuilder {
                 | flag(record.time_us.is_some(), TIME)
                 | flag(record.arrival_us.is_some(), ARRIVAL)
                 | flag(record.end, END)
-                | flag(origin.is_some(), ORIGIN),
+                | flag(origin.is_some(), ORIGIN)
+                | flag(id.is_some(), ID),
         );
         if let Some(k) = &record.key {
             put_bytes(&mut self.body, k.as_bytes());
@@ -155,6 +171,10 @@ impl GroupBuilder {
             put_varint(&mut self.body, o.seq);
             put_option(&mut self.body, o.safe.map(|s| o.seq.wrapping_sub(s)));
         }
+        if let Some(EventId(id)) = id {
+            self.has_ids = true;
+            self.body.extend_from_slice(&id.to_le_bytes());
+        }
         self.records += 1;
         mark
     }
@@ -178,9 +198,16 @@ impl GroupBuilder {
     }
 
     fn producer(&mut self, o: &Origin) -> usize {
-        let known = self.producers.iter().rposition(|(p, e)| *e == o.epoch && *p == o.producer);
-        known.unwrap_or_else(|| {
-            self.producers.push((o.producer.clone(), o.epoch));
+        // one producer sends many events in a row
+        if let Some((producer, epoch)) = self.producers.last()
+            && *epoch == o.epoch
+            && *producer == o.producer
+        {
+            return self.producers.len() - 1;
+        }
+        let producer = (o.producer.clone(), o.epoch);
+        *self.places.entry(producer).or_insert_with_key(|producer| {
+            self.producers.push(producer.clone());
             self.producers.len() - 1
         })
     }
@@ -189,7 +216,7 @@ impl GroupBuilder {
     pub fn finish(self, end_offset: u64) -> Group {
         let span = end_offset - self.first_offset;
         let mut out = Vec::with_capacity(self.size_bytes() + 64);
-        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(if self.has_ids { &MAGIC_WITH_IDS } else { &MAGIC });
         out.extend_from_slice(&[0; 8]);
         out.extend_from_slice(&self.stream.to_le_bytes());
         out.extend_from_slice(&self.first_offset.to_le_bytes());
@@ -211,47 +238,14 @@ impl GroupBuilder {
     }
 }
 
-fn put_datum(out: &mut Vec<u8>, d: &Datum) {
-    match d {
-        Datum::Null => out.push(0),
-        Datum::Bool(false) => out.push(1),
-        Datum::Bool(true) => out.push(2),
-        Datum::Number(x) => put_number(out, *x),
-        Datum::Text(s) => {
-            out.push(5);
-            put_bytes(out, s.as_bytes());
-        }
-        Datum::Numbers(v) => {
-            out.push(6);
-            put_varint(out, v.len() as u64);
-            v.iter().for_each(|x| put_number(out, *x));
-        }
-        Datum::Bytes(b) => {
-            out.push(7);
-            put_bytes(out, b);
-        }
-    }
-}
-
-/// Appends a number so that every bit comes back: whole numbers take few bytes, all others eight.
-fn put_number(out: &mut Vec<u8>, x: f64) {
-    let whole = x as i64;
-    if whole.unsigned_abs() < 1 << 40 && (whole as f64).to_bits() == x.to_bits() {
-        out.push(3);
-        put_signed(out, whole);
-    } else {
-        out.push(4);
-        out.extend_from_slice(&x.to_bits().to_le_bytes());
-    }
-}
-
 /// Reads the length of a whole group from its first bytes.
 ///
 /// # Errors
 /// The bytes are not the beginning of a group.
 pub fn total_length(head: &[u8]) -> Result<usize, Damaged> {
     let mut c = Cursor(head);
-    if c.take(4, "a log group's header")? != MAGIC {
+    let magic = c.take(4, "a log group's header")?;
+    if magic != MAGIC && magic != MAGIC_WITH_IDS {
         return Err(Damaged("a log group's header"));
     }
     Ok(HEADER_BYTES + c.u32("a log group's length")? as usize)
@@ -329,7 +323,8 @@ impl Reader<'_> {
             _ => Data::Feedback(Box::new(read_feedback(&mut self.c)?)),
         };
         let origin = if flags & ORIGIN != 0 { Some(self.origin()?) } else { None };
-        Ok(Logged { record: r, origin })
+        let id = if flags & ID != 0 { Some(self.id()?) } else { None };
+        Ok(Logged { record: r, origin, id })
     }
 
     fn fields(&mut self) -> Result<Vec<(Box<str>, Datum)>, Damaged> {
@@ -342,36 +337,17 @@ impl Reader<'_> {
             .collect()
     }
 
+    fn id(&mut self) -> Result<EventId, Damaged> {
+        let bytes = self.c.take(16, "an event's id")?;
+        Ok(EventId(u128::from_le_bytes(bytes.try_into().map_err(|_| Damaged("an event's id"))?)))
+    }
+
     fn origin(&mut self) -> Result<Origin, Damaged> {
         let p = self.c.varint("producer")?;
         let (producer, epoch) = self.producers.get(p as usize).ok_or(Damaged("a producer"))?.clone();
         let seq = self.c.varint("seq")?;
         let safe = self.c.option("safe")?.map(|d| seq.wrapping_sub(d));
         Ok(Origin { producer, epoch, seq, safe })
-    }
-}
-
-fn datum(c: &mut Cursor<'_>) -> Result<Datum, Damaged> {
-    Ok(match c.byte("datum")? {
-        0 => Datum::Null,
-        1 => Datum::Bool(false),
-        2 => Datum::Bool(true),
-        tag @ (3 | 4) => Datum::Number(number(c, tag)?),
-        5 => Datum::Text(c.text("text")?.into()),
-        6 => {
-            let n = c.count("vector")?;
-            Datum::Numbers((0..n).map(|_| c.byte("number").and_then(|t| number(c, t))).collect::<Result<_, _>>()?)
-        }
-        7 => Datum::Bytes(c.bytes("bytes")?.into()),
-        _ => return Err(Damaged("a datum's kind")),
-    })
-}
-
-fn number(c: &mut Cursor<'_>, tag: u8) -> Result<f64, Damaged> {
-    match tag {
-        3 => Ok(c.signed("number")? as f64),
-        4 => Ok(f64::from_bits(c.u64("number")?)),
-        _ => Err(Damaged("a number's kind")),
     }
 }
 

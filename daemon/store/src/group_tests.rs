@@ -44,13 +44,17 @@ fn any_logged() -> impl Strategy<Value = Logged> {
         seq,
         safe,
     });
-    (record, prop::option::of(origin)).prop_map(|(record, origin)| Logged { record, origin })
+    (record, prop::option::of(origin), any::<Option<u128>>()).prop_map(|(record, origin, id)| Logged {
+        record,
+        origin,
+        id: id.map(EventId),
+    })
 }
 
 fn encode(records: &[Logged]) -> Group {
     let mut b = GroupBuilder::new(7, 1000);
     for l in records {
-        b.push(&l.record, l.origin.as_ref());
+        b.push(&l.record, l.origin.as_ref(), l.id);
     }
     b.finish(1000 + records.len() as u64)
 }
@@ -89,9 +93,9 @@ proptest! {
     fn the_last_record_can_be_taken_back(records in prop::collection::vec(any_logged(), 1..6), more in any_logged()) {
         let mut b = GroupBuilder::new(7, 1000);
         for l in &records {
-            b.push(&l.record, l.origin.as_ref());
+            b.push(&l.record, l.origin.as_ref(), l.id);
         }
-        let mark = b.push(&more.record, more.origin.as_ref());
+        let mark = b.push(&more.record, more.origin.as_ref(), more.id);
         b.undo(mark);
         prop_assert_eq!(decode(&b.finish(1010).bytes).unwrap().records, records);
     }

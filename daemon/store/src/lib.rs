@@ -22,6 +22,7 @@ mod examination;
 mod finding;
 mod format;
 pub mod group;
+mod group_datum;
 mod group_feedback;
 mod identity;
 mod lock;

@@ -13,7 +13,7 @@ fn text(s: &str) -> Record {
 fn group(stream: u32, offset: u64, records: &[Record]) -> Group {
     let mut b = GroupBuilder::new(stream, offset);
     for r in records {
-        b.push(r, None);
+        b.push(r, None, None);
     }
     b.finish(offset + records.len() as u64)
 }
@@ -191,5 +191,5 @@ fn a_log_of_the_format_before_becomes_one_of_this() {
     let store = Store::open(dir.path(), 3).unwrap();
     assert_eq!(String::from_utf8(format(&store)).unwrap(), "surmise log 3");
     assert_eq!(offsets(&store.log, 0, 0), [0]);
-    assert_eq!(std::fs::read_to_string(dir.path().join("format")).unwrap(), "surmise data 3");
+    assert_eq!(std::fs::read_to_string(dir.path().join("format")).unwrap(), "surmise data 4");
 }

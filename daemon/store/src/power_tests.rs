@@ -91,7 +91,7 @@ impl Written {
             _ => {
                 let group = |stream| {
                     let mut group = GroupBuilder::new(stream, self.groups);
-                    group.push(&record(stream, self.groups), None);
+                    group.push(&record(stream, self.groups), None, None);
                     group.finish(self.groups + 1)
                 };
                 let groups: Vec<_> = (0..STREAMS).map(group).collect();

@@ -17,7 +17,7 @@ fn filled(dir: &Path) -> Arc<Store> {
     for at in 0..5 {
         let group = |stream| {
             let mut group = GroupBuilder::new(stream, at);
-            group.push(&record(stream, at), None);
+            group.push(&record(stream, at), None, None);
             group.finish(at + 1)
         };
         store.commit(&[], &(0..STREAMS).map(group).collect::<Vec<_>>(), &[], 0).unwrap();
@@ -60,7 +60,7 @@ fn a_database_that_is_rewritten_while_it_is_used_holds_the_same() {
     assert!(store.findings.all().iter().filter(|found| found.what.contains("rewritten")).count() >= 6);
     // what is written then is written to the new files
     let mut group = GroupBuilder::new(1, 5);
-    group.push(&record(1, 5), None);
+    group.push(&record(1, 5), None, None);
     store.commit(&[], &[group.finish(6)], &[], 0).unwrap();
     let wanted = contents(&store);
     drop(store);

@@ -36,7 +36,7 @@ impl Flood {
     pub(crate) fn start(to: SocketAddr, streams: &[String], records: &[Record]) -> Result<Flood, Failure> {
         let mut lines = Vec::new();
         for record in records {
-            let line = EventLine { seq: None, stream: None, record: record.clone() };
+            let line = EventLine { seq: None, id: None, stream: None, record: record.clone() };
             line.write_line(&mut lines).map_err(|e| Failure::new(Exit::Data, e))?;
         }
         let open = |stream: &String| -> Result<(TcpStream, usize), Failure> {

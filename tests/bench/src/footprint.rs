@@ -32,7 +32,7 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
         let symbol = &mut last[stream as usize];
         *symbol = crate::streams::follow(&mut r, *symbol, SYMBOLS_PER_STREAM);
         let record = Record { data: Data::One(Datum::Text(format!("s{symbol}").into())), ..Record::default() };
-        let line = EventLine { seq: Some(seq), stream: Some(format!("s-{stream}")), record };
+        let line = EventLine { seq: Some(seq), id: None, stream: Some(format!("s-{stream}")), record };
         line.write_line(out).map_err(|e| Failure::new(Exit::Data, e))
     })?;
     let of = format!("{streams} small streams");

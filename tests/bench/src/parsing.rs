@@ -13,7 +13,7 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
         let mut lines = Vec::new();
         for (i, record) in records.iter().enumerate() {
             let mut line = Vec::new();
-            let event = EventLine { seq: Some(i as u64 + 1), stream: None, record: record.clone() };
+            let event = EventLine { seq: Some(i as u64 + 1), id: None, stream: None, record: record.clone() };
             event.write_line(&mut line).map_err(|e| Failure::new(Exit::Data, e))?;
             line.pop();
             lines.push(line);

@@ -64,7 +64,7 @@ fn append(store: &Store, seconds: f64) -> Result<(f64, f64), Failure> {
     while start.elapsed().as_secs_f64() < seconds {
         let mut group = GroupBuilder::new(0, offset);
         for _ in 0..GROUP_EVENTS {
-            group.push(&record, None);
+            group.push(&record, None, None);
         }
         let new = if offset == 0 { std::slice::from_ref(&entry) } else { &[] };
         offset += GROUP_EVENTS;

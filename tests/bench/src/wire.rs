@@ -42,7 +42,9 @@ pub(crate) fn drive(
 ) -> Result<Latencies, Failure> {
     drive_lines(to, producer, stream, want, count, rate, |seq, out| {
         let record = records[(seq - 1) as usize % records.len()].clone();
-        EventLine { seq: Some(seq), stream: None, record }.write_line(out).map_err(|e| Failure::new(Exit::Data, e))
+        EventLine { seq: Some(seq), id: None, stream: None, record }
+            .write_line(out)
+            .map_err(|e| Failure::new(Exit::Data, e))
     })
 }
 
@@ -153,7 +155,7 @@ impl BackgroundLoad {
                 for _ in 0..LINES_WRITTEN_MAX / 2 {
                     let record = records[seq as usize % records.len()].clone();
                     seq += 1;
-                    let _ = EventLine { seq: Some(seq), stream: None, record }.write_line(&mut out);
+                    let _ = EventLine { seq: Some(seq), id: None, stream: None, record }.write_line(&mut out);
                 }
                 if socket.write_all(&out).is_err() {
                     break;

@@ -3,7 +3,7 @@
 use surmise_event::{Data, Datum, Limits, Record, Schema};
 use surmise_learner::{Learner, NetworkSize, Options};
 use surmise_recording::{Format, RecordingForm, WrittenColumns};
-use surmise_store::group::{GroupBuilder, Origin};
+use surmise_store::group::{EventId, GroupBuilder, Origin};
 
 fn texts(all: &[&str]) -> Vec<Vec<u8>> {
     all.iter().map(|text| text.as_bytes().to_vec()).collect()
@@ -125,8 +125,9 @@ pub fn groups() -> Vec<Vec<u8>> {
     group.push(
         &Record { key: Some("k".into()), time_us: Some(7), data: Data::Fields(fields), ..Record::default() },
         Some(&origin),
+        Some(EventId(7)),
     );
-    group.push(&Record { end: true, arrival_us: Some(-5), ..one(Datum::Bytes(vec![0, 255].into())) }, None);
+    group.push(&Record { end: true, arrival_us: Some(-5), ..one(Datum::Bytes(vec![0, 255].into())) }, None, None);
     vec![group.finish(43).bytes, GroupBuilder::new(0, 0).finish(0).bytes]
 }
 

@@ -122,7 +122,7 @@ async fn send(mut client: Client, bar: &ProgressBar) -> SentLines {
         if sent.lines.is_multiple_of(LINES_TOLD) {
             bar.set_message(format!("{} lines", count(follow.borrow_and_update().settled.unwrap_or(0))));
         }
-        match client.send_line(EventLine { seq: None, stream: None, record: item.record }).await {
+        match client.send_line(EventLine { seq: None, id: None, stream: None, record: item.record }).await {
             Ok(_) => {}
             Err(ClientError::Record(_)) => sent.refused += 1,
             Err(e) => {

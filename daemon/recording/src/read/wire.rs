@@ -111,7 +111,7 @@ impl EventShaper {
             Err(refusal) => Err(SourceError::Data { file: line.file.to_string(), line: line.number, refusal }),
         };
         match read {
-            Ok(EventLine { seq: _, stream, record }) => {
+            Ok(EventLine { stream, record, .. }) => {
                 Ok(Some(Item { record, stream, file: line.file.clone(), line: line.number }))
             }
             Err(SourceError::Data { refusal, .. }) => {

@@ -20,7 +20,7 @@ impl NdjsonWriter {
 impl RecordWriter for NdjsonWriter {
     fn write(&mut self, record: &Record) -> Result<(), WriteError> {
         self.line.clear();
-        let line = EventLine { seq: None, stream: None, record: record.clone() };
+        let line = EventLine { seq: None, id: None, stream: None, record: record.clone() };
         line.write_line(&mut self.line).map_err(WriteError::Record)?;
         Ok(self.out.write_all(&self.line)?)
     }

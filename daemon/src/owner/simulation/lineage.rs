@@ -113,7 +113,7 @@ pub fn learn_until(
         assert_eq!(group.first_offset, expected, "the log of {name} ({number}) has a gap");
         for logged in group.records {
             look(state);
-            let applied = state.apply(&logged.record, logged.origin.as_ref(), &Limits::default(), |_| {});
+            let applied = state.apply(&logged.record, logged.origin.as_ref(), logged.id, &Limits::default(), |_| {});
             assert!(matches!(applied, Ok(Applied::Observed(_))), "{name}: an event is in the log twice");
         }
     }
