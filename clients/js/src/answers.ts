@@ -264,6 +264,14 @@ export interface CheckpointProof {
   whole: boolean;
 }
 
+/** The configuration in force. */
+export interface ConfigInForce {
+  /** The file that it was read from, if there is one. */
+  file?: string;
+  /** All keys, in the order of the file of defaults. A key that may be left out is there if it is not. */
+  keys: KeyInForce[];
+}
+
 /** What a database takes on the disk. */
 export interface DatabaseSize {
   /** What it takes. */
@@ -512,6 +520,37 @@ export interface IncidentMark {
   /** The time of its first event, RFC 3339. */
   time: string | null;
 }
+
+/** A stream of Redis, or a topic. */
+export interface InputStatus {
+  /** Its name. */
+  name: string;
+  /** The id of its newest entry. */
+  newest?: string;
+  /** The id of the entry up to which the log has it. */
+  position?: string;
+}
+
+/** One key of the configuration in force. */
+export interface KeyInForce {
+  /** What the daemon infers where the value leaves it open, as the TOML that would pin it. */
+  inferred?: string;
+  /** The line of the file that it is written in. */
+  line?: number;
+  /** Its name. */
+  name: string;
+  /** What the value comes from. */
+  origin: KeyOrigin;
+  /** The table that it is in, as the file writes it. */
+  table: string;
+  /** Its value, as TOML. A secret is not shown. */
+  value: string;
+  /** The variable of the environment that it is written in. */
+  variable?: string;
+}
+
+/** What the value of a key comes from. */
+export type KeyOrigin = "default" | "file" | "environment" | "given";
 
 /** A template of lines. */
 export interface KnownTemplate {
@@ -869,7 +908,7 @@ export interface SchemaChange {
 }
 
 /** What a source reads. */
-export type SourceKind = "files" | "syslog";
+export type SourceKind = "files" | "syslog" | "redis" | "mqtt";
 
 /** The sources whose streams the client may touch. */
 export interface SourceList {
@@ -877,9 +916,12 @@ export interface SourceList {
   sources: SourceStatus[];
 }
 
+/** Whether a source reads. */
+export type SourceState = "waiting" | "reading" | "failing";
+
 /** A source, and how far it is. */
 export interface SourceStatus {
-  /** The addresses that messages are received at. */
+  /** The addresses that messages are received at, or that of the server. */
   addresses?: string[];
   /** What cannot be read now, and what to do about it. */
   errors: string[];
@@ -887,17 +929,34 @@ export interface SourceStatus {
   events: number;
   /** The files that are followed. */
   files?: FileStatus[];
+  /** How often something was gone before it was read, since the start. */
+  gaps?: number;
+  /** What is read of a server: streams of Redis with their positions, or topics. */
+  inputs?: InputStatus[];
   /** What it reads. */
   kind: SourceKind;
   /** Bytes that are there and that the log does not have yet. */
   lag_bytes: number;
+  /** How much newer the newest entry of a server is than the one up to which the log has it, in seconds. */
+  lag_seconds?: number;
+  /** What was gone last before it was read. */
+  last_gap?: string;
   /** What was refused last, and why. */
   last_refusal?: string;
   /** Its name in the configuration. */
   name: string;
-  /** Lines or messages refused since the start. */
+  /** Messages since the start that came again, were recognised, and were not learnt again. */
+  recognised?: number;
+  /**
+   * Messages since the start that came again, as their broker says, and were learnt, as nothing was known of them
+   * any more. So many at most were learnt twice.
+   */
+  redelivered?: number;
+  /** Lines, messages or entries refused since the start. */
   refused: number;
-  /** The stream of its events. */
+  /** Whether it reads. */
+  state: SourceState;
+  /** The stream of its events, or the beginning of the names of its streams. */
   stream: string;
 }
 
