@@ -337,9 +337,9 @@ impl ConfigFault {
             figment::error::Kind::UnknownVariant(word, known) => {
                 ConfigFault::UnknownChoice { hint: Hint::new(&word, known), key, word, source_of }
             }
-            // what is wrong in [auth] may be the secret itself
+            // what is wrong in [auth], or with an address, may be the secret itself
             figment::error::Kind::InvalidType(_, expected) | figment::error::Kind::InvalidValue(_, expected)
-                if key.starts_with("auth") =>
+                if key.starts_with("auth") || key.starts_with("sources") && key.ends_with(".url") =>
             {
                 ConfigFault::BadSecret { key, expected, source_of }
             }

@@ -1,13 +1,12 @@
 //! `[sources]`: what the daemon reads itself.
 
-use crate::address::{AddressError, parse_address};
-use crate::remote_write::{RemoteWriteFault, RemoteWriteSource};
-use crate::stream_name::{StreamNameError, check_stream_name};
+use crate::address::parse_address;
+use crate::remote_write::RemoteWriteSource;
+use crate::servers::{MqttSource, RedisSource};
+use crate::source_fault::{NAME_BYTES_MAX, SourceFault};
+use crate::stream_name::check_stream_name;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// Bytes that the name of a source has at most.
-const NAME_BYTES_MAX: usize = 64;
 
 /// `[sources]`: what the daemon reads itself.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +19,10 @@ pub struct SourcesTable {
     /// Samples that Prometheus writes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remote_write: Option<RemoteWriteSource>,
+    /// Streams of Redis servers, by the name of their source.
+    pub redis: BTreeMap<String, RedisSource>,
+    /// Topics of MQTT brokers, by the name of their source.
+    pub mqtt: BTreeMap<String, MqttSource>,
 }
 
 /// `[sources.files.NAME]`: files whose lines are events.
@@ -90,79 +93,44 @@ pub enum SyslogKey {
     None,
 }
 
-/// What is wrong with a source.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceFault {
-    /// The name cannot be that of a label.
-    #[error("the name of a source has letters, digits, - and _, {NAME_BYTES_MAX} at most")]
-    Name,
-    /// There are no paths.
-    #[error("a source of files needs paths = [\"/var/log/…\"]")]
-    WithoutPaths,
-    /// A path is not absolute, so it would depend on where the daemon was started.
-    #[error("{0:?} is not absolute; write the whole path")]
-    Relative(String),
-    /// A pattern cannot be read.
-    #[error("paths: {pattern:?}: {error}")]
-    Pattern {
-        /// The pattern.
-        pattern: String,
-        /// What is wrong with it.
-        error: glob::PatternError,
-    },
-    /// An option belongs to another format.
-    #[error("{0}")]
-    Misplaced(&'static str),
-    /// There is nothing to receive messages at.
-    #[error("a source of syslog needs an address: udp, tcp or unix")]
-    WithoutAddress,
-    /// An address cannot be read.
-    #[error("{key}: {error}")]
-    Address {
-        /// Its key.
-        key: &'static str,
-        /// What was expected.
-        error: AddressError,
-    },
-    /// The stream cannot have this name.
-    #[error("stream: {0}")]
-    Stream(StreamNameError),
-    /// The table of remote write is at fault.
-    #[error(transparent)]
-    RemoteWrite(#[from] RemoteWriteFault),
-}
-
 impl SourcesTable {
     /// What is wrong with the sources, each fault with the key of its source. Names of streams have so many bytes at
     /// most.
     pub(crate) fn faults(&self, name_bytes_max: usize) -> Vec<(String, SourceFault)> {
-        let files = self.files.iter().flat_map(|(name, source)| {
-            let key = format!("sources.files.{name}");
-            let named = name_faults(name, source.stream(name), name_bytes_max);
-            named.into_iter().chain(source.faults()).map(move |fault| (key.clone(), fault))
-        });
-        let syslog = self.syslog.iter().flat_map(|(name, source)| {
-            let key = format!("sources.syslog.{name}");
-            let named = name_faults(name, source.stream(name), name_bytes_max);
-            named.into_iter().chain(source.faults()).map(move |fault| (key.clone(), fault))
-        });
-        let remote_write = self.remote_write.iter().flat_map(|source| {
-            source.faults(name_bytes_max).into_iter().map(|fault| ("sources.remote_write".to_owned(), fault.into()))
-        });
-        files.chain(syslog).chain(remote_write).collect()
+        let mut faults = Vec::new();
+        let mut add = |kind: &str, name: &str, streams: Vec<&str>, found: Vec<SourceFault>| {
+            let all = name_faults(name, &streams, name_bytes_max).into_iter().chain(found);
+            faults.extend(all.map(|fault| (format!("sources.{kind}.{name}"), fault)));
+        };
+        for (name, source) in &self.files {
+            add("files", name, vec![source.stream(name)], source.faults());
+        }
+        for (name, source) in &self.syslog {
+            add("syslog", name, vec![source.stream(name)], source.faults());
+        }
+        for (name, source) in &self.redis {
+            let streams = source.read.iter().map(|read| source.stream_of(name, read));
+            add("redis", name, streams.collect(), source.faults());
+        }
+        for (name, source) in &self.mqtt {
+            add("mqtt", name, vec![source.stream(name)], source.faults());
+        }
+        let remote_write = self.remote_write.iter().flat_map(|source| source.faults(name_bytes_max));
+        faults.extend(remote_write.map(|fault| ("sources.remote_write".to_owned(), fault.into())));
+        faults
     }
 }
 
-/// What is wrong with the name of a source, or with that of its stream.
-fn name_faults(name: &str, stream: &str, name_bytes_max: usize) -> Vec<SourceFault> {
+/// What is wrong with the name of a source, or with those of its streams.
+fn name_faults(name: &str, streams: &[&str], name_bytes_max: usize) -> Vec<SourceFault> {
     let mut faults = Vec::new();
     let is_letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
     if !(1..=NAME_BYTES_MAX).contains(&name.len()) || !name.chars().all(is_letter) {
         faults.push(SourceFault::Name);
     }
-    if let Err(fault) = check_stream_name(stream, name_bytes_max) {
-        faults.push(SourceFault::Stream(fault));
-    }
+    let mut wrong: Vec<_> = streams.iter().filter_map(|name| check_stream_name(name, name_bytes_max).err()).collect();
+    wrong.dedup();
+    faults.extend(wrong.into_iter().map(SourceFault::Stream));
     faults
 }
 

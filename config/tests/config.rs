@@ -80,6 +80,22 @@ fn sources_that_cannot_be_read_are_named() {
     assert!(fault("[sources.files.\"a b\"]\npaths = [\"/x\"]").contains("the name of a source"));
     let e = fault("[sources.syslog.hosts]\nudp = \"5514\"\n[sources.syslog.none]");
     assert!(e.contains("sources.syslog.hosts: udp: expected an address") && e.contains("udp, tcp or unix"), "{e}");
+    let e = fault(
+        "[sources.redis.shop]\nurl = \"http://:hidden@x\"\nread = [\"a\", \"a\"]\nsame_names = true\nstream = \"s\"",
+    );
+    assert!(e.contains("sources.redis.shop: url begins with http://") && e.contains("each once"), "{e}");
+    assert!(e.contains("exclude each other") && !e.contains("hidden"), "{e}");
+    let e = fault("[sources.mqtt.plant]\nurl = \"mqtt://u:hidden@\"\ntopics = [\"a/#/b\", \"a+\"]\nstream_levels = 9");
+    assert!(
+        e.contains("sources.mqtt.plant: url") && e.contains("\"a/#/b\" is no topic") && e.contains("\"a+\""),
+        "{e}"
+    );
+    assert!(e.contains("8 are the most") && !e.contains("hidden"), "{e}");
+    let e = Config::from_toml("[sources.redis.shop]\nurl = [\"hidden\"]").unwrap_err().to_string();
+    assert!(e.contains("sources.redis.shop.url") && !e.contains("hidden"), "{e}");
+    let good = "[sources.redis.shop]\nurl = \"redis://x\"\nread = [\"a\"]\n\
+                [sources.mqtt.plant]\nurl = \"mqtt://x\"\ntopics = [\"$share/g/a/+/#\"]";
+    Config::from_toml(good).unwrap().check().unwrap();
     let c = Config::from_toml("[sources.files.web]\npaths = [\"/var/log/*.csv\"]\nformat = \"csv\"").unwrap();
     c.check().unwrap();
 }

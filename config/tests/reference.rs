@@ -43,7 +43,8 @@ fn every_key_has_what_it_takes_and_what_it_means() {
 #[test]
 fn what_is_in_force_can_be_read_again_and_hides_what_is_secret() {
     let text = "[store]\ndir = \"/x\"\n[streams.\"web-*\"]\nmodel = { seed = 2 }\n\
-                [auth]\ntoken = \"hidden\"\n[export.webhooks.ops]\nurl = \"https://example.org/hidden\"\n";
+                [auth]\ntoken = \"hidden\"\n[export.webhooks.ops]\nurl = \"https://example.org/hidden\"\n\
+                [sources.redis.shop]\nurl = \"redis://:hidden@example.org/1\"\nread = [\"orders\"]\n";
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("surmised.toml");
     std::fs::write(&file, text).unwrap();
@@ -58,6 +59,7 @@ fn what_is_in_force_can_be_read_again_and_hides_what_is_secret() {
     assert_eq!(find("listen.unix").inferred.as_deref(), Some("\"/x/surmised.sock\""));
     assert!(keys.iter().all(|key| !key.value.contains("hidden")), "{keys:?}");
     assert_eq!(find("auth.token").value, "\"…\"");
+    assert_eq!(find("sources.redis.shop.url").value, "\"redis://…@example.org/1\"");
     // tables may come in any order, so each key is written whole
     let all: String = keys.iter().map(|key| format!("{} = {}\n", key.key(), key.value)).collect();
     let again = Config::from_toml(&all).unwrap_or_else(|e| panic!("{e}\n{all}"));

@@ -19,6 +19,45 @@ pub enum SourceKind {
     /// Samples that Prometheus writes.
     #[serde(rename = "remote_write")]
     RemoteWrite,
+    /// Streams of a Redis server.
+    Redis,
+    /// Topics of an MQTT broker.
+    Mqtt,
+}
+
+/// Whether a source reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceState {
+    /// It has not begun.
+    Waiting,
+    /// It reads what there is.
+    Reading,
+    /// Something of it cannot be read now: `errors` says what. It is tried again.
+    Failing,
+}
+
+impl SourceKind {
+    /// The name of its way into the daemon, for metrics.
+    pub fn listener(self) -> &'static str {
+        match self {
+            SourceKind::Files => "file",
+            SourceKind::Syslog => "syslog",
+            SourceKind::Redis => "redis",
+            SourceKind::Mqtt => "mqtt",
+            SourceKind::RemoteWrite => "remote_write",
+        }
+    }
+
+    /// What it reads one by one.
+    pub fn pieces(self) -> &'static str {
+        match self {
+            SourceKind::Files => "lines",
+            SourceKind::Syslog | SourceKind::Mqtt => "messages",
+            SourceKind::Redis => "entries",
+            SourceKind::RemoteWrite => "samples",
+        }
+    }
 }
 
 /// A source, and how far it is.
@@ -28,18 +67,39 @@ pub struct SourceStatus {
     pub kind: SourceKind,
     /// Its name in the configuration.
     pub name: String,
-    /// The stream of its events; a pattern if they go to several.
+    /// The stream of its events, or the beginning of the names of its streams.
     pub stream: String,
+    /// Whether it reads.
+    pub state: SourceState,
     /// Events learnt since the start.
     pub events: u64,
-    /// Lines or messages refused since the start.
+    /// Lines, messages or entries refused since the start.
     pub refused: u64,
     /// Bytes that are there and that the log does not have yet.
     pub lag_bytes: u64,
+    /// How much newer the newest entry of a server is than the one up to which the log has it, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lag_seconds: Option<f64>,
+    /// How often something was gone before it was read, since the start.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub gaps: u64,
+    /// What was gone last before it was read.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_gap: Option<String>,
+    /// Messages since the start that came again, were recognised, and were not learnt again.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub recognised: u64,
+    /// Messages since the start that came again, as their broker says, and were learnt, as nothing was known of them
+    /// any more. So many at most were learnt twice.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub redelivered: u64,
     /// The files that are followed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub files: Vec<FileStatus>,
-    /// The addresses that messages are received at.
+    /// What is read of a server: streams of Redis with their positions, or topics.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub inputs: Vec<InputStatus>,
+    /// The addresses that messages are received at, or that of the server.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub addresses: Vec<String>,
     /// What cannot be read now, and what to do about it.
@@ -47,6 +107,23 @@ pub struct SourceStatus {
     /// What was refused last, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_refusal: Option<String>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// A stream of Redis, or a topic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct InputStatus {
+    /// Its name.
+    pub name: String,
+    /// The id of the entry up to which the log has it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub position: Option<String>,
+    /// The id of its newest entry.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub newest: Option<String>,
 }
 
 /// A file that is followed.
@@ -60,6 +137,29 @@ pub struct FileStatus {
     pub length: u64,
     /// Whether it has another name by now: it is read to its end.
     pub rotated: bool,
+}
+
+impl SourceStatus {
+    /// What of it is counted: refused, gone before it was read, come again and recognised, come again and learnt.
+    fn counted(&self) -> (u64, u64, u64, u64) {
+        (self.refused, self.gaps, self.recognised, self.redelivered)
+    }
+}
+
+/// Counts what is new in a status since so much was counted of it.
+fn count(status: &SourceStatus, (refused, gaps, recognised, redelivered): (u64, u64, u64, u64)) {
+    let source = || status.name.clone();
+    metrics::counter!(telemetry::SOURCE_REFUSED, "source" => source()).increment(status.refused - refused);
+    if status.kind == SourceKind::Redis {
+        metrics::counter!(telemetry::SOURCE_GAPS, "source" => source()).increment(status.gaps - gaps);
+    }
+    if status.kind == SourceKind::Mqtt {
+        for (result, new) in
+            [("recognised", status.recognised - recognised), ("learnt", status.redelivered - redelivered)]
+        {
+            metrics::counter!(telemetry::SOURCE_REDELIVERED, "source" => source(), "result" => result).increment(new);
+        }
+    }
 }
 
 impl FileStatus {
@@ -88,15 +188,22 @@ impl SourceBoard {
             kind,
             name: name.to_owned(),
             stream: stream.to_owned(),
+            state: SourceState::Waiting,
             events: 0,
             refused: 0,
             lag_bytes: 0,
+            lag_seconds: None,
+            gaps: 0,
+            last_gap: None,
+            recognised: 0,
+            redelivered: 0,
             files: Vec::new(),
+            inputs: Vec::new(),
             addresses: Vec::new(),
             errors: Vec::new(),
             last_refusal: None,
         };
-        metrics::counter!(telemetry::SOURCE_REFUSED, "source" => name.to_owned()).increment(0);
+        count(&status, (0, 0, 0, 0));
         self.lock().insert((kind, name.to_owned()), status);
     }
 
@@ -104,18 +211,23 @@ impl SourceBoard {
     pub fn update(&self, kind: SourceKind, name: &str, change: impl FnOnce(&mut SourceStatus)) {
         let mut sources = self.lock();
         let Some(status) = sources.get_mut(&(kind, name.to_owned())) else { return };
-        let (errors, refused) = (status.errors.clone(), status.refused);
+        let (errors, counted) = (status.errors.clone(), status.counted());
         change(status);
+        status.state = match status.state {
+            _ if !status.errors.is_empty() => SourceState::Failing,
+            SourceState::Failing => SourceState::Reading,
+            state => state,
+        };
         let label = |metric| metrics::gauge!(metric, "source" => name.to_owned());
         label(telemetry::SOURCE_LAG).set(status.lag_bytes as f64);
+        if let Some(seconds) = status.lag_seconds {
+            label(telemetry::SOURCE_LAG_TIME).set(seconds);
+        }
         label(telemetry::SOURCE_ERRORS).set(status.errors.len() as f64);
         for error in status.errors.iter().filter(|error| !errors.contains(error)) {
             tracing::warn!(source = name, "{error}");
         }
-        let refused = status.refused - refused;
-        if refused > 0 {
-            metrics::counter!(telemetry::SOURCE_REFUSED, "source" => name.to_owned()).increment(refused);
-        }
+        count(status, counted);
     }
 
     /// All sources, by kind and name.

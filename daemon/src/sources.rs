@@ -1,15 +1,27 @@
-//! What the daemon reads itself: files that grow, and messages of syslog.
+//! What the daemon reads itself: files that grow, messages of syslog, streams of Redis, and topics of MQTT brokers.
 //!
-//! A file is a producer like another: its events have numbers, and the log holds with each event the number and who
-//! gave it. So the position in a file is what the log says, and nothing is acknowledged, or remembered, before the log
-//! has it. Syslog has no positions: what is received is learnt, and what is lost on the way cannot be asked for.
+//! A file is a producer like another, and so is a stream of Redis: its events have numbers, and the log holds with each
+//! event the number and who gave it (`account.rs`). So the position is what the log says, and nothing is acknowledged,
+//! or remembered, before the log has it. A broker of MQTT remembers by itself what was acknowledged, which a message is
+//! when the log has it. Syslog has no positions: what is received is learnt, and what is lost on the way cannot be
+//! asked for. All of them give their events to the log in one way (`learning.rs`).
 
 mod account;
+mod backoff;
+mod entry_events;
+mod entry_id;
 mod file_events;
 mod finding;
 mod followed;
 mod framing;
 pub mod learning;
+mod message_events;
+mod mqtt_broker;
+mod mqtt_reader;
+mod read_stream;
+mod receipts;
+mod redis_reader;
+mod redis_server;
 mod rows;
 mod serving;
 mod syslog;
@@ -19,6 +31,8 @@ mod tailing;
 
 use crate::hub::Hub;
 use crate::source_board::SourceKind;
+use mqtt_reader::MqttReader;
+use redis_reader::RedisReader;
 use serving::until_all_end;
 use std::sync::Arc;
 use syslog::SyslogReceiver;
@@ -39,6 +53,12 @@ pub async fn serve(hub: Arc<Hub>) {
     }
     if let Some(source) = &hub.config.sources.remote_write {
         hub.sources.add(SourceKind::RemoteWrite, REMOTE_WRITE, &format!("{}*", source.prefix));
+    }
+    for (name, source) in &hub.config.sources.redis {
+        serving.spawn(RedisReader::new(hub.clone(), name, source).serve());
+    }
+    for (name, source) in &hub.config.sources.mqtt {
+        serving.spawn(MqttReader::serve(hub.clone(), name.clone(), source.clone()));
     }
     until_all_end(serving).await;
 }

@@ -126,7 +126,7 @@ endpoints! {
         "the configuration in force: each key with its value, where it comes from, and what is inferred; no secrets",
         answer json::<configuration::ConfigInForce>();
     GET Read "/api/v1/sources" sources::sources,
-        "what the daemon reads itself: files with their positions, how far it is behind, and what is wrong",
+        "what the daemon reads itself, its state and positions, how far it is behind, and what is wrong",
         answer json::<sources::SourceList>();
     GET Read "/api/v1/streams/{stream}" streams::status,
         "one stream: options, losses of every expert, counts; with `hash=1` its `state_hash`",

@@ -14,7 +14,7 @@ use crate::hub::Hub;
 use crate::ingest::{Door, Intake, LineChunk, LineSyntax};
 use crate::remote_write::message::{MessageFault, WriteRequest};
 use crate::remote_write::samples::{PassedOver, SampleEvent, SortedSamples};
-use crate::source_board::SourceKind;
+use crate::source_board::{SourceKind, SourceState};
 use crate::sources::REMOTE_WRITE;
 use crate::sources::learning::{Learnt, learn_all};
 use crate::telemetry;
@@ -148,6 +148,7 @@ fn tell(hub: &Hub, passed_over: PassedOver, learnt: &Learnt) {
         metrics::counter!(telemetry::REMOTE_WRITE_SAMPLES, "outcome" => outcome).increment(count);
     }
     hub.sources.update(SourceKind::RemoteWrite, REMOTE_WRITE, |status| {
+        status.state = SourceState::Reading;
         status.events += learnt.accepted;
         status.refused += learnt.rejected;
         status.last_refusal = learnt.refusal.clone().or(status.last_refusal.take());

@@ -1,6 +1,6 @@
 //! Lines of one file on their way to becoming events, each with its number.
 
-use super::account::FileAccount;
+use super::account::ProducerAccount;
 use super::rows::{TableColumns, goes_on, take_key};
 use super::tailed_file::TailedLine;
 use crate::ingest::cutter::CutLine;
@@ -8,7 +8,6 @@ use crate::ingest::{Door, Intake, LineChunk, LineSyntax};
 use std::path::Path;
 use std::sync::Arc;
 use surmise_config::{FileFormat, FileSource, LimitsTable};
-use surmise_store::group::Origin;
 
 /// How the lines of one file become events.
 pub struct FileEvents {
@@ -40,7 +39,7 @@ impl FileEvents {
     pub fn read(
         &mut self,
         lines: &[TailedLine],
-        account: &FileAccount,
+        account: &ProducerAccount,
         path: &Path,
         stream: &Arc<str>,
         limits: &LimitsTable,
@@ -77,10 +76,8 @@ impl FileEvents {
                 if let Some(field) = &self.key_field {
                     take_key(&mut event.record, field);
                 }
-                let (producer, epoch) = (account.producer.clone(), account.epoch);
-                event.seq = Some(*end);
                 // all of a file goes to one stream, in order
-                event.origin = Some(Origin { producer, epoch, seq: *end, safe: Some(*end) });
+                account.number(event, *end, *end);
             }
         }
         chunk

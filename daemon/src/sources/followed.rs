@@ -1,18 +1,40 @@
 //! One file that is followed, and the reader that gives the log what is new in it.
 
-use super::account::{FileAccount, TailFault, known, producer};
+use super::account::{AccountFault, ProducerAccount, known};
 use super::file_events::FileEvents;
 use super::finding::beside;
-use super::learning::learn;
+use super::learning::SourceIntake;
 use super::rows::TableColumns;
 use super::tailed_file::{FileId, Tailed, TailedFile, TailedLine};
 use crate::clock::now_us;
-use crate::hub::Hub;
-use crate::source_board::SourceKind;
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use surmise_config::{FileFormat, FileSource};
+
+/// Why a file is not read now.
+#[derive(Debug, thiserror::Error)]
+pub enum TailFault {
+    /// It has no account, or its lines are not in the log.
+    #[error(transparent)]
+    Account(#[from] AccountFault),
+    /// The system refuses.
+    #[error("{0}; let the daemon's user read it")]
+    Io(#[from] std::io::Error),
+}
+
+/// The account of a file. The producer's name has the source, the file's identity and a hash of its first line, and its
+/// numbers are the offsets at which lines end.
+pub struct FileAccount {
+    /// The account of the producer.
+    pub producer: ProducerAccount,
+    /// The hash of the file's first line.
+    pub print: u64,
+}
+
+/// The producer that a file of a source is.
+fn producer(source: &str, id: FileId, print: u64) -> Arc<str> {
+    format!("file/{source}/{id}-{print:016x}").into()
+}
 
 /// A file that is followed.
 pub struct Followed {
@@ -53,7 +75,7 @@ impl Followed {
     /// What is in the file now is something else than before.
     fn begin_anew(&mut self) {
         tracing::info!("{} was truncated", self.file.path.display());
-        self.before = self.account.take().map(|account| (account.print, account.epoch));
+        self.before = self.account.take().map(|account| (account.print, account.producer.epoch));
         (self.position, self.looks_for_copies) = (0, true);
     }
 
@@ -67,8 +89,8 @@ impl Followed {
             FileFormat::Lines | FileFormat::Ndjson => None,
         };
         self.events = FileEvents::new(&self.source, columns);
-        self.position = account.committed;
-        self.file.go_to(account.committed)?;
+        self.position = account.producer.committed;
+        self.file.go_to(self.position)?;
         self.account = Some(account);
         Ok(())
     }
@@ -76,10 +98,8 @@ impl Followed {
 
 /// What gives the log the lines of a source's files.
 pub struct FileReader {
-    /// The daemon.
-    pub hub: Arc<Hub>,
-    /// The name of the source.
-    pub name: String,
+    /// What takes their events.
+    pub intake: SourceIntake,
     /// The stream of its events.
     pub stream: Arc<str>,
 }
@@ -90,7 +110,32 @@ impl FileReader {
     /// # Errors
     /// The stream does not answer.
     pub async fn known(&self, id: FileId, print: u64) -> Result<Option<(u64, u64)>, TailFault> {
-        known(&self.hub, &producer(&self.name, id, print), &self.stream).await
+        Ok(known(&self.intake.hub, &self.producer(id, print), &self.stream).await?)
+    }
+
+    fn producer(&self, id: FileId, print: u64) -> Arc<str> {
+        producer(&self.intake.name, id, print)
+    }
+
+    fn line_bytes_max(&self) -> usize {
+        self.intake.hub.config.limits.line_bytes.0 as usize
+    }
+
+    /// Opens the account of a file in the newest epoch, which is `epoch_min` at least. If the log has more than the
+    /// file's length, the file was truncated, and the account is that of the next epoch.
+    async fn open_account(
+        &self,
+        id: FileId,
+        print: u64,
+        epoch_min: u64,
+        length: u64,
+    ) -> Result<FileAccount, TailFault> {
+        let choose = |newest: u64, settled: u64| {
+            let epoch = newest.max(epoch_min);
+            if epoch == newest && settled > length { epoch + 1 } else { epoch }
+        };
+        let producer = ProducerAccount::open(&self.intake.hub, self.producer(id, print), &self.stream, choose).await?;
+        Ok(FileAccount { producer, print })
     }
 
     /// Gives the log what comes next in a file. Returns whether there was anything; nothing of a file that has another
@@ -116,7 +161,7 @@ impl FileReader {
 
     /// Reads on in a file that has an account.
     async fn read_on(&self, followed: &mut Followed) -> Result<Option<bool>, TailFault> {
-        let line_bytes_max = self.hub.config.limits.line_bytes.0 as usize;
+        let line_bytes_max = self.line_bytes_max();
         // a page of the file may have to come from the disk
         match tokio::task::block_in_place(|| followed.file.read(line_bytes_max))? {
             Tailed::Lines(lines) if lines.is_empty() => Ok(Some(false)),
@@ -142,9 +187,8 @@ impl FileReader {
     async fn identify(&self, followed: &mut Followed) -> Result<(), TailFault> {
         let Some(print) = followed.file.print()? else { return Ok(()) };
         let epoch_min = followed.before.filter(|before| before.0 == print).map_or(1, |before| before.1 + 1);
-        let (producer, length) = (producer(&self.name, followed.file.id, print), followed.file.length()?);
-        let account = FileAccount::open(&self.hub, producer, print, &self.stream, epoch_min, length).await?;
-        followed.go_on_as(account, self.hub.config.limits.line_bytes.0 as usize)
+        let account = self.open_account(followed.file.id, print, epoch_min, followed.file.length()?).await?;
+        followed.go_on_as(account, self.line_bytes_max())
     }
 
     /// Reads what is left in the copy that was made of a file before it was truncated. Only the newest copy with a
@@ -164,10 +208,9 @@ impl FileReader {
                 continue;
             }
             let mut copy = Followed::new(file, &followed.source);
-            let producer = producer(&self.name, base, print);
-            let account = FileAccount::open(&self.hub, producer, print, &self.stream, epoch, u64::MAX).await?;
-            copy.go_on_as(account, self.hub.config.limits.line_bytes.0 as usize)?;
-            tracing::info!(source = self.name, "{} has what was truncated away", sibling.display());
+            let account = self.open_account(base, print, epoch, u64::MAX).await?;
+            copy.go_on_as(account, self.line_bytes_max())?;
+            tracing::info!(source = &*self.intake.name, "{} has what was truncated away", sibling.display());
             // without its account it was truncated meanwhile, and is no copy any more
             while copy.account.is_some() && self.read_on(&mut copy).await? == Some(true) {}
         }
@@ -177,27 +220,13 @@ impl FileReader {
     /// Has lines learnt, and waits until they are durable or refused.
     async fn learn(&self, followed: &mut Followed, lines: &[TailedLine]) -> Result<(), TailFault> {
         let Some(account) = &followed.account else { return Ok(()) };
-        let (path, limits) = (&followed.file.path, &self.hub.config.limits);
-        let chunk = followed.events.read(lines, account, path, &self.stream, limits, now_us());
-        let refused = chunk.refusals.first().map(|first| format!("{}: {}", path.display(), first.refusal));
-        let (accepted, rejected) = learn(&self.hub, chunk, None, "file").await?;
+        let (path, limits) = (&followed.file.path, &self.intake.hub.config.limits);
+        let chunk = followed.events.read(lines, &account.producer, path, &self.stream, limits, now_us());
+        self.intake.learn(chunk, None, Some(&path.display().to_string())).await.map_err(AccountFault::from)?;
         if let Some(end) = lines.last().map(|line| line.end).filter(|_| !followed.events.is_holding()) {
-            self.hub.fencing.record_durable(&account.producer, account.epoch, Some(end));
+            account.producer.record_durable(&self.intake.hub, end);
             followed.position = end;
         }
-        self.count(path, accepted, rejected, refused);
         Ok(())
-    }
-
-    fn count(&self, path: &Path, accepted: u64, rejected: u64, refusal: Option<String>) {
-        if rejected > 0 {
-            let reason = refusal.as_deref().unwrap_or("they do not fit the stream's fields");
-            tracing::warn!(source = self.name, "{}: {rejected} lines are refused; {reason}", path.display());
-        }
-        self.hub.sources.update(SourceKind::Files, &self.name, |status| {
-            status.events += accepted;
-            status.refused += rejected;
-            status.last_refusal = refusal.or(status.last_refusal.take());
-        });
     }
 }

@@ -1,12 +1,23 @@
-//! The way of a source's events to their owner, until the log has them.
+//! The way of a source's events to their owner, until the log has them: one way for every kind of source.
+//!
+//! A source reads from its peer, makes a chunk of events, and gives it to its [`SourceIntake`]. When that returns, the
+//! events are durable or refused, and have been counted; only then may the source acknowledge, or remember, what it
+//! has read. If it fails, none of that may happen, and the source gives the same events again: their numbers show
+//! which of them the log has.
 
 use crate::batch::{ReplyOptions, ToldSchema};
 use crate::hub::Hub;
 use crate::ingest::LineChunk;
+use crate::source_board::{SourceKind, SourceStatus};
 use crate::ticket::Outbox;
 use std::sync::Arc;
+use std::time::Duration;
 use surmise_event::RefusalCode;
 use surmise_protocol::Reply;
+use tokio::time::sleep;
+
+/// How often it is looked whether events are taken yet.
+const READY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Why events of a source are not in the log.
 #[derive(Debug, thiserror::Error)]
@@ -33,21 +44,6 @@ pub struct Learnt {
     pub rejected: u64,
     /// Why the first of those was refused.
     pub refusal: Option<String>,
-}
-
-/// Has the events of a chunk learnt, and waits until they are durable or refused. Returns how many were learnt, and how
-/// many were refused.
-///
-/// # Errors
-/// Some of them are not durable, and may be sent again.
-pub async fn learn(
-    hub: &Hub,
-    chunk: LineChunk,
-    told: Option<&ToldSchema>,
-    listener: &'static str,
-) -> Result<(u64, u64), LearningFault> {
-    let learnt = learn_all(hub, vec![(chunk, told.cloned())], listener).await?;
-    Ok((learnt.accepted, learnt.rejected))
 }
 
 /// Has the events of several chunks learnt, each with what is told of the fields of its stream, and waits until all are
@@ -90,6 +86,67 @@ pub async fn learn_all(
             return later.map_or(Ok(learnt), |reason| Err(LearningFault::Later(reason)));
         }
         outbox.changed().await;
+    }
+}
+
+/// What takes the events of one source, and tells what becomes of them.
+#[derive(Clone)]
+pub struct SourceIntake {
+    /// The daemon.
+    pub hub: Arc<Hub>,
+    /// The name of the source.
+    pub name: Arc<str>,
+    kind: SourceKind,
+}
+
+impl SourceIntake {
+    /// The intake of a source, which is on the board from now on.
+    pub fn new(hub: Arc<Hub>, kind: SourceKind, name: &str, stream: &str) -> SourceIntake {
+        hub.sources.add(kind, name, stream);
+        SourceIntake { hub, name: name.into(), kind }
+    }
+
+    /// Waits until the daemon takes events. Returns whether it does; else it is shutting down.
+    pub async fn until_ready(&self) -> bool {
+        while !self.hub.is_ready() {
+            if self.hub.stopping.is_cancelled() {
+                return false;
+            }
+            sleep(READY_INTERVAL).await;
+        }
+        true
+    }
+
+    /// Changes what the board tells of the source.
+    pub fn tell(&self, change: impl FnOnce(&mut SourceStatus)) {
+        self.hub.sources.update(self.kind, &self.name, change);
+    }
+
+    /// Has the events of a chunk learnt, waits until they are durable or refused, and counts them. What is refused is
+    /// told with the `place` that it comes from.
+    ///
+    /// # Errors
+    /// Some of them are not durable, and may be given again.
+    pub async fn learn(
+        &self,
+        chunk: LineChunk,
+        told: Option<&ToldSchema>,
+        place: Option<&str>,
+    ) -> Result<(), LearningFault> {
+        let learnt = learn_all(&self.hub, vec![(chunk, told.cloned())], self.kind.listener()).await?;
+        let placed = |reason: String| place.map_or_else(|| reason.clone(), |place| format!("{place}: {reason}"));
+        let refusal = learnt.refusal.map(placed);
+        if learnt.rejected > 0 {
+            let reason = refusal.as_deref().unwrap_or("they do not fit the stream's fields");
+            let (rejected, pieces) = (learnt.rejected, self.kind.pieces());
+            tracing::warn!(source = &*self.name, "{rejected} {pieces} are refused; {reason}");
+        }
+        self.tell(|status| {
+            status.events += learnt.accepted;
+            status.refused += learnt.rejected;
+            status.last_refusal = refusal.or(status.last_refusal.take());
+        });
+        Ok(())
     }
 }
 

@@ -84,7 +84,8 @@ fn cells(text: &str, separator: u8) -> Option<StringRecord> {
     reader.read_record(&mut row).is_ok_and(|is_any| is_any).then_some(row)
 }
 
-fn datum(cell: &str) -> Datum {
+/// What a cell of a table holds: a number if it looks like one, nothing if it stands for nothing, else a text.
+pub fn datum(cell: &str) -> Datum {
     let cell = cell.trim();
     // a number that begins with a needless zero is a name, such as a postcode
     let digits = cell.trim_start_matches(['-', '+']);

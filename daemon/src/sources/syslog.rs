@@ -6,7 +6,7 @@
 //! received before the log has what was. No message is learnt twice.
 
 use super::framing::Framing;
-use super::learning::learn;
+use super::learning::SourceIntake;
 use super::serving::until_all_end;
 use super::syslog_message::{SyslogMessage, schema};
 use crate::batch::ToldSchema;
@@ -15,7 +15,7 @@ use crate::hub::Hub;
 use crate::ingest::cutter::CutLine;
 use crate::ingest::{Door, Intake, LineChunk, LineSyntax};
 use crate::listen::accept;
-use crate::source_board::SourceKind;
+use crate::source_board::{SourceKind, SourceState};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
@@ -43,8 +43,7 @@ const SOCKET_MODE: u32 = 0o666;
 
 /// The listeners of one source.
 pub struct SyslogReceiver {
-    hub: Arc<Hub>,
-    name: String,
+    intake: SourceIntake,
     stream: Arc<str>,
     key: SyslogKey,
     told: ToldSchema,
@@ -77,10 +76,10 @@ impl SyslogReceiver {
     /// Receives what a source names until the daemon stops.
     pub async fn serve(hub: Arc<Hub>, name: String, source: SyslogSource) {
         let stream: Arc<str> = source.stream(&name).into();
-        hub.sources.add(SourceKind::Syslog, &name, &stream);
         let told = ToldSchema { stream: stream.clone(), schema: Arc::new(schema()) };
         let stopping = hub.stopping.clone();
-        let receiver = Arc::new(SyslogReceiver { hub, name, stream, key: source.key, told });
+        let intake = SourceIntake::new(hub, SourceKind::Syslog, &name, &stream);
+        let receiver = Arc::new(SyslogReceiver { intake, stream, key: source.key, told });
         let mut serving = JoinSet::new();
         if let Some(address) = source.udp {
             serving.spawn(receiver.clone().packets("udp", address));
@@ -96,11 +95,8 @@ impl SyslogReceiver {
 
     /// Waits until events are taken, and opens a socket, however often that fails before.
     async fn open<S>(&self, address: &str, bind: impl Fn(&str) -> io::Result<(S, String)>) -> Option<S> {
-        while !self.hub.is_ready() {
-            if self.hub.stopping.is_cancelled() {
-                return None;
-            }
-            sleep(FAILURE_PAUSE / 20).await;
+        if !self.intake.until_ready().await {
+            return None;
         }
         loop {
             let bound = bind(address);
@@ -109,11 +105,12 @@ impl SyslogReceiver {
                     "nothing is received at {address}: {error}; it has to be free, and the daemon's user may use it"
                 )
             });
-            self.hub.sources.update(SourceKind::Syslog, &self.name, |status| {
+            self.intake.tell(|status| {
                 status.errors.retain(|error| !error.contains(address));
                 status.errors.extend(error);
                 if let Ok((_, bound)) = &bound {
                     status.addresses.push(bound.clone());
+                    status.state = SourceState::Reading;
                 }
             });
             match bound {
@@ -131,12 +128,12 @@ impl SyslogReceiver {
         };
         let Some(socket) = self.open(&address, bind).await else { return };
         let mut packet = vec![0; PACKET_BYTES_MAX];
-        let mut intake = self.intake();
+        let mut intake = self.line_intake();
         loop {
             let mut next = match socket.receive(&mut packet).await {
                 Ok(length) => Some(length),
                 Err(error) => {
-                    tracing::warn!(source = self.name, "a packet could not be received at {address}: {error}");
+                    tracing::warn!(source = &*self.intake.name, "a packet could not be received at {address}: {error}");
                     sleep(FAILURE_PAUSE).await;
                     continue;
                 }
@@ -153,9 +150,9 @@ impl SyslogReceiver {
     /// Accepts connections, and receives the messages of each.
     async fn connections(self: Arc<Self>, address: String) {
         let Some(listener) = self.open(&address, bind_tcp).await else { return };
-        let seats = Arc::new(Semaphore::new(self.hub.config.limits.connections));
+        let seats = Arc::new(Semaphore::new(self.intake.hub.config.limits.connections));
         let mut serving = JoinSet::new();
-        while let Some(arrival) = accept(&self.hub, &listener).await {
+        while let Some(arrival) = accept(&self.intake.hub, &listener).await {
             // whoever comes beyond the limit waits until another one has gone
             let Ok(seat) = seats.clone().acquire_owned().await else { return };
             let receiver = self.clone();
@@ -169,8 +166,8 @@ impl SyslogReceiver {
 
     /// Receives the messages of a connection.
     async fn receive(&self, mut socket: TcpStream) {
-        let mut framing = Framing::new(self.hub.config.limits.line_bytes.0 as usize);
-        let mut intake = self.intake();
+        let mut framing = Framing::new(self.intake.hub.config.limits.line_bytes.0 as usize);
+        let mut intake = self.line_intake();
         let mut bytes = vec![0; READ_BYTES];
         loop {
             let length = socket.read(&mut bytes).await.unwrap_or(0);
@@ -193,8 +190,8 @@ impl SyslogReceiver {
         }
     }
 
-    fn intake(&self) -> Intake {
-        Intake::new(Door::Source, LineSyntax::Bare, self.stream.clone(), &self.hub.config.limits)
+    fn line_intake(&self) -> Intake {
+        Intake::new(Door::Source, LineSyntax::Bare, self.stream.clone(), &self.intake.hub.config.limits)
     }
 
     /// Makes a message an event.
@@ -206,15 +203,9 @@ impl SyslogReceiver {
 
     /// Has messages learnt, and waits until the log has them.
     async fn learn(&self, chunk: LineChunk) {
-        let refusal = chunk.refusals.first().map(|first| first.refusal.to_string());
         let messages = chunk.lines;
-        match learn(&self.hub, chunk, Some(&self.told), "syslog").await {
-            Ok((accepted, rejected)) => self.hub.sources.update(SourceKind::Syslog, &self.name, |status| {
-                status.events += accepted;
-                status.refused += rejected;
-                status.last_refusal = refusal.or(status.last_refusal.take());
-            }),
-            Err(error) => tracing::warn!(source = self.name, "{messages} messages are lost: {error}"),
+        if let Err(error) = self.intake.learn(chunk, Some(&self.told), None).await {
+            tracing::warn!(source = &*self.intake.name, "{messages} messages are lost: {error}");
         }
     }
 }

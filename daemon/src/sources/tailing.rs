@@ -1,12 +1,12 @@
 //! Following the files of one source: which there are, in which order they are read, and what of rotated ones is left.
 
-use super::account::TailFault;
+use super::account::AccountFault;
 use super::finding::{FoundFiles, beside, find};
-use super::followed::{FileReader, Followed};
-use super::learning::LearningFault;
+use super::followed::{FileReader, Followed, TailFault};
+use super::learning::{LearningFault, SourceIntake};
 use super::tailed_file::{FileId, TailedFile};
 use crate::hub::Hub;
-use crate::source_board::{FileStatus, SourceKind};
+use crate::source_board::{FileStatus, SourceKind, SourceState};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,20 +36,21 @@ pub struct Tailing {
 impl Tailing {
     /// Prepares to follow the files of a source.
     pub fn new(hub: Arc<Hub>, name: &str, source: &FileSource) -> Tailing {
-        hub.sources.add(SourceKind::Files, name, source.stream(name));
-        let reader = FileReader { hub, name: name.to_owned(), stream: source.stream(name).into() };
+        let stream = source.stream(name);
+        let intake = SourceIntake::new(hub, SourceKind::Files, name, stream);
+        let reader = FileReader { intake, stream: stream.into() };
         Tailing { reader, source: source.clone(), followed: Vec::new(), faults: BTreeMap::new(), has_looked: false }
     }
 
     /// Follows them until the daemon stops.
     pub async fn serve(mut self) {
-        let stopping = self.reader.hub.stopping.clone();
+        let stopping = self.reader.intake.hub.stopping.clone();
         stopping.run_until_cancelled(self.follow()).await;
     }
 
     async fn follow(&mut self) {
-        while !self.reader.hub.is_ready() {
-            sleep(LOOK_INTERVAL / 4).await;
+        if !self.reader.intake.until_ready().await {
+            return;
         }
         loop {
             let until = Instant::now() + LOOK_INTERVAL;
@@ -101,7 +102,7 @@ impl Tailing {
                 self.followed.remove(place);
                 true
             }
-            Err(TailFault::Learning(LearningFault::Stopping)) => false,
+            Err(TailFault::Account(AccountFault::Learning(LearningFault::Stopping))) => false,
             Err(error) => {
                 let path = followed.file.path.clone();
                 // the log knows best how far it is
@@ -232,9 +233,10 @@ impl Tailing {
             FileStatus::new(&followed.file.path, followed.position, length, followed.file.is_rotated())
         };
         let files: Vec<FileStatus> = self.followed.iter().map(status).collect();
-        self.reader.hub.sources.update(SourceKind::Files, &self.reader.name, |source| {
+        self.reader.intake.tell(|source| {
             source.lag_bytes = files.iter().map(|file| file.length.saturating_sub(file.position)).sum();
             source.files = files;
+            source.state = SourceState::Reading;
             source.errors = self.faults.values().cloned().collect();
         });
     }

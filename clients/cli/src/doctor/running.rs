@@ -174,8 +174,11 @@ fn sources(list: &Value) -> Vec<Diagnosis> {
         let refused = source["refused"].as_u64().unwrap_or(0);
         if !errors.is_empty() {
             findings.push(Diagnosis::bad(Soundness::Wrong, name, errors.join("; "), "GET /api/v1/sources tells more"));
+        } else if let Some(gap) = source["last_gap"].as_str() {
+            let advice = "let whoever writes there keep it for longer; GET /api/v1/sources tells more";
+            findings.push(Diagnosis::bad(Soundness::Look, name, gap, advice));
         } else if let (true, Some(last)) = (refused > 0, source["last_refusal"].as_str()) {
-            findings.push(Diagnosis::bad(Soundness::Look, name, format!("{refused} lines were refused"), last));
+            findings.push(Diagnosis::bad(Soundness::Look, name, format!("{refused} events were refused"), last));
         } else {
             let events = source["events"].as_u64().unwrap_or(0);
             findings.push(Diagnosis::fine(name, format!("{events} events")));

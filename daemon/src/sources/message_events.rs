@@ -1,0 +1,213 @@
+//! Messages of a broker on their way to becoming events: the stream that each belongs to, its key, and its number.
+
+use super::account::{AccountFault, ProducerAccount};
+use super::learning::SourceIntake;
+use super::mqtt_broker::BrokerMessage;
+use super::rows::take_key;
+use crate::clock::now_us;
+use crate::ingest::cutter::CutLine;
+use crate::ingest::{Door, Intake, LineChunk, LineSyntax};
+use std::collections::HashMap;
+use std::sync::Arc;
+use surmise_config::{MessageFormat, MqttKey, MqttSource, check_stream_name};
+use surmise_event::{Refusal, RefusalCode};
+use surmise_protocol::{EventLine, ProducerLine, parse_bare, parse_plain};
+
+/// Streams of one source, where topics are part of their names.
+const STREAMS_MAX: usize = 1024;
+
+/// A message that is to be acknowledged once the log has it.
+pub struct HeldMessage {
+    /// The message.
+    pub message: BrokerMessage,
+    /// Whether it is an event; else it is only acknowledged, after the messages before it.
+    pub is_event: bool,
+    /// Its number under the producer of its stream, so that it is recognised if it is given again.
+    number: Option<u64>,
+}
+
+impl HeldMessage {
+    /// A message that has no number yet.
+    pub fn new(message: BrokerMessage, is_event: bool) -> HeldMessage {
+        HeldMessage { message, is_event, number: None }
+    }
+}
+
+/// The account of a stream that messages go into.
+struct StreamAccount {
+    account: ProducerAccount,
+    next: u64,
+}
+
+/// What makes events of a source's messages, and has them learnt.
+pub struct MessageLearner {
+    /// What takes the events.
+    pub intake: SourceIntake,
+    source: MqttSource,
+    stream: Arc<str>,
+    accounts: HashMap<Arc<str>, StreamAccount>,
+}
+
+impl MessageLearner {
+    /// One for the messages of a source.
+    pub fn new(intake: SourceIntake, source: MqttSource) -> MessageLearner {
+        let stream = source.stream(&intake.name).into();
+        MessageLearner { intake, source, stream, accounts: HashMap::new() }
+    }
+
+    /// Has messages learnt, and waits until they are durable or refused.
+    ///
+    /// # Errors
+    /// Some of them are not durable. They are to be given again as they are.
+    pub async fn learn(&mut self, messages: &mut [HeldMessage]) -> Result<(), AccountFault> {
+        let limits = self.intake.hub.config.limits.clone();
+        let mut lines = Intake::new(Door::Source, LineSyntax::Plain, self.stream.clone(), &limits);
+        let (mut chunk, arrival_us) = (LineChunk::default(), now_us());
+        let mut ends = HashMap::new();
+        for held in messages.iter_mut().filter(|held| held.is_event) {
+            let bytes = held.message.payload().len();
+            let stream = match self.stream_of(held.message.topic()) {
+                Ok(stream) => stream,
+                Err(refusal) => {
+                    lines.read_event(Err(refusal), bytes, arrival_us, &mut chunk);
+                    continue;
+                }
+            };
+            let account = self.account(&stream).await?;
+            let number = *held.number.get_or_insert_with(|| {
+                account.next += 1;
+                account.next
+            });
+            ends.insert(stream.clone(), number);
+            let before = chunk.events.len();
+            lines.set_stream(stream.clone());
+            if bytes as u64 > limits.line_bytes.0 {
+                lines.read_line(CutLine::TooLong, arrival_us, &mut chunk);
+            } else {
+                lines.read_event(self.event(&held.message), bytes, arrival_us, &mut chunk);
+            }
+            for (_, event) in &mut chunk.events[before..] {
+                self.accounts[&stream].account.number(event, number, number);
+            }
+        }
+        if chunk.lines > 0 {
+            self.intake.learn(chunk, None, None).await?;
+        }
+        for (stream, number) in ends {
+            self.accounts[&stream].account.record_durable(&self.intake.hub, number);
+        }
+        Ok(())
+    }
+
+    /// The account of a stream. Each start of the daemon has an epoch of its own, as a broker does not say which of its
+    /// messages a number was.
+    async fn account(&mut self, stream: &Arc<str>) -> Result<&mut StreamAccount, AccountFault> {
+        if !self.accounts.contains_key(stream) {
+            let producer = format!("mqtt/{}/{stream}", self.intake.name).into();
+            let choose = |newest: u64, settled: u64| if settled > 0 { newest + 1 } else { newest };
+            let account = ProducerAccount::open(&self.intake.hub, producer, stream, choose).await?;
+            let next = account.committed;
+            self.accounts.insert(stream.clone(), StreamAccount { account, next });
+        }
+        Ok(self.accounts.get_mut(stream).expect("invariant: it was inserted"))
+    }
+
+    /// The stream of messages of a topic.
+    fn stream_of(&self, topic: &str) -> Result<Arc<str>, Refusal> {
+        if self.source.stream_levels == 0 {
+            return Ok(self.stream.clone());
+        }
+        let name = stream_name(&self.stream, topic, self.source.stream_levels);
+        let refuse = |reason: String| Err(Refusal::new(RefusalCode::BadStream, "topic", reason));
+        if let Err(fault) = check_stream_name(&name, self.intake.hub.config.limits.name_bytes.0 as usize) {
+            return refuse(format!("{topic:?} makes no name of a stream: {fault}"));
+        }
+        if self.accounts.len() >= STREAMS_MAX && !self.accounts.contains_key(name.as_str()) {
+            return refuse(format!("a source has {STREAMS_MAX} streams at most; use fewer stream_levels"));
+        }
+        Ok(name.into())
+    }
+
+    /// A message as an event.
+    fn event(&self, message: &BrokerMessage) -> Result<EventLine, Refusal> {
+        let mut event = match self.source.format {
+            MessageFormat::Text => parse_bare(message.payload())?,
+            MessageFormat::Auto => match parse_plain(message.payload())? {
+                ProducerLine::Event(event) => event,
+                ProducerLine::Hello(_) => {
+                    let reason = "a hello is for the event socket".to_owned();
+                    return Err(Refusal::new(RefusalCode::BadHello, "hello", reason));
+                }
+            },
+        };
+        if let Some(field) = &self.source.key_field {
+            take_key(&mut event.record, field);
+        }
+        if event.record.key.is_none() && self.source.key == MqttKey::Topic {
+            event.record.key = Some(message.topic().into());
+        }
+        Ok(event)
+    }
+}
+
+/// The name of a stream with the first levels of a topic appended. What a name cannot hold becomes `_`.
+fn stream_name(stream: &str, topic: &str, levels: usize) -> String {
+    let mut name = stream.to_owned();
+    for level in topic.split('/').take(levels) {
+        name.push('.');
+        let letters = level.chars().map(|c| {
+            let is_bad = c.is_control() || matches!(c, '?' | '#' | '*' | '%' | '\\');
+            if is_bad { '_' } else { c }
+        });
+        name.extend(letters);
+    }
+    name
+}
+
+/// Whether a topic is one that a filter names. Topics that begin with `$` are named by such filters alone.
+pub fn fits_filter(topic: &str, filter: &str) -> bool {
+    // a shared subscription begins with the name of a group
+    let filter = filter.strip_prefix("$share/").and_then(|rest| rest.split_once('/')).map_or(filter, |(_, rest)| rest);
+    if topic.starts_with('$') != filter.starts_with('$') {
+        return false;
+    }
+    let (mut levels, mut filters) = (topic.split('/'), filter.split('/'));
+    loop {
+        match (levels.next(), filters.next()) {
+            (_, Some("#")) | (None, None) => return true,
+            (Some(level), Some(filter)) if filter == "+" || filter == level => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_fit_filters_as_the_protocol_says() {
+        for (topic, filter) in [
+            ("a/b", "a/b"),
+            ("a/b", "a/+"),
+            ("a/b", "#"),
+            ("a", "a/#"),
+            ("ä/b/c", "ä/#"),
+            ("/b", "+/b"),
+            ("$SYS/x", "$SYS/#"),
+            ("a/b", "$share/group/a/#"),
+        ] {
+            assert!(fits_filter(topic, filter), "{topic} {filter}");
+        }
+        for (topic, filter) in [("a/b", "a"), ("a", "a/b"), ("a/b", "+"), ("$SYS/x", "#"), ("a", "a/+"), ("ab", "a/#")]
+        {
+            assert!(!fits_filter(topic, filter), "{topic} {filter}");
+        }
+    }
+
+    #[test]
+    fn levels_of_topics_are_part_of_names() {
+        assert_eq!(stream_name("plant", "hall/3/press?/temp", 2), "plant.hall.3");
+        assert_eq!(stream_name("plant", "hall/press?", 9), "plant.hall.press_");
+    }
+}
