@@ -538,6 +538,16 @@ export interface IncidentMark {
   time: string | null;
 }
 
+/** A stream of Redis, or a topic. */
+export interface InputStatus {
+  /** Its name. */
+  name: string;
+  /** The id of its newest entry. */
+  newest?: string;
+  /** The id of the entry up to which the log has it. */
+  position?: string;
+}
+
 /** One key of the configuration in force. */
 export interface KeyInForce {
   /** What the daemon infers where the value leaves it open, as the TOML that would pin it. */
@@ -915,7 +925,7 @@ export interface SchemaChange {
 }
 
 /** What a source reads. */
-export type SourceKind = "files" | "syslog" | "remote_write";
+export type SourceKind = "files" | "syslog" | "remote_write" | "redis" | "mqtt";
 
 /** The sources whose streams the client may touch. */
 export interface SourceList {
@@ -923,9 +933,12 @@ export interface SourceList {
   sources: SourceStatus[];
 }
 
+/** Whether a source reads. */
+export type SourceState = "waiting" | "reading" | "failing";
+
 /** A source, and how far it is. */
 export interface SourceStatus {
-  /** The addresses that messages are received at. */
+  /** The addresses that messages are received at, or that of the server. */
   addresses?: string[];
   /** What cannot be read now, and what to do about it. */
   errors: string[];
@@ -933,17 +946,34 @@ export interface SourceStatus {
   events: number;
   /** The files that are followed. */
   files?: FileStatus[];
+  /** How often something was gone before it was read, since the start. */
+  gaps?: number;
+  /** What is read of a server: streams of Redis with their positions, or topics. */
+  inputs?: InputStatus[];
   /** What it reads. */
   kind: SourceKind;
   /** Bytes that are there and that the log does not have yet. */
   lag_bytes: number;
+  /** How much newer the newest entry of a server is than the one up to which the log has it, in seconds. */
+  lag_seconds?: number;
+  /** What was gone last before it was read. */
+  last_gap?: string;
   /** What was refused last, and why. */
   last_refusal?: string;
   /** Its name in the configuration. */
   name: string;
-  /** Lines or messages refused since the start. */
+  /** Messages since the start that came again, were recognised, and were not learnt again. */
+  recognised?: number;
+  /**
+   * Messages since the start that came again, as their broker says, and were learnt, as nothing was known of them
+   * any more. So many at most were learnt twice.
+   */
+  redelivered?: number;
+  /** Lines, messages or entries refused since the start. */
   refused: number;
-  /** The stream of its events; a pattern if they go to several. */
+  /** Whether it reads. */
+  state: SourceState;
+  /** The stream of its events, or the beginning of the names of its streams. */
   stream: string;
 }
 
