@@ -82,7 +82,7 @@ fn wait_until_ready(child: &mut Child, http: &str) {
 #[test]
 fn the_container_runs_as_its_file_says() {
     if !rustix::process::geteuid().is_root() {
-        return skipped("the container file: it takes root to make a root of its own");
+        return skipped("the container file", "it takes root to make a root of its own");
     }
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("root");

@@ -72,8 +72,8 @@ fn rough(x: f64) -> String {
 }
 
 impl AlarmKind {
-    /// What is unusual, in words; `field` is the one that it is in, if it is one field. An event that is missing may have
-    /// come in the end.
+    /// What is unusual, in words; `field` is the one that it is in, if it is one field. An event that is missing may
+    /// have come in the end.
     fn words(self, field: Option<&str>, has_come: bool) -> String {
         let of = field.filter(|field| *field != crate::VALUE).map_or(String::new(), |field| format!(" in {field}"));
         match self {
