@@ -25,7 +25,7 @@ fn origin(seq: u64) -> Origin {
 
 /// Some events have a number and an id, some only one of the two.
 fn id(i: u64) -> Option<EventId> {
-    (i % 4 > 0).then(|| EventId(u128::from(i)))
+    (!i.is_multiple_of(4)).then(|| EventId(u128::from(i)))
 }
 
 fn numbered(i: u64) -> Option<Origin> {
