@@ -21,14 +21,16 @@ fn the_daemon_shows_what_is_in_force_and_what_a_file_would_change() {
     };
     let shown = ask(&["config", "show"]);
     let file = state.with_extension("toml");
+    let written = std::fs::read_to_string(&file).unwrap();
+    let line = |key: &str| 1 + written.lines().position(|line| line.starts_with(key)).unwrap();
     for (key, comment) in [
-        ("network = \"off\"", format!("{}, line 8", file.display())),
+        ("network = \"off\"", format!("{}, line {}", file.display(), line("network"))),
         ("streams = 77", "environment: SURMISE__LIMITS__STREAMS".into()),
         ("generations = 3", "default".into()),
         ("threads = 0", "default; here threads = ".into()),
         ("memory = \"0B\"", "default; here memory = \"".into()),
         ("disk = \"0B\"", "default; here disk = \"".into()),
-        ("token = \"…\"", format!("{}, line 11", file.display())),
+        ("token = \"…\"", format!("{}, line {}", file.display(), line("token"))),
     ] {
         let line = shown.lines().find(|line| line.starts_with(key)).unwrap_or_else(|| panic!("{key} in {shown}"));
         assert!(line.contains(&format!("# {comment}")), "{line}");
@@ -53,8 +55,8 @@ fn the_daemon_shows_what_is_in_force_and_what_a_file_would_change() {
     let keys = |found: Vec<Value>| found.iter().map(|d| d["key"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
     assert_eq!(keys(differing()), ["store.disk", "limits.streams", "limits.fields"]);
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let posted = agent.post(format!("http://{}/-/reload", d.http)).header("Authorization", "Bearer between us");
-    assert_eq!(posted.send_empty().unwrap().status(), 200);
+    let reload = agent.post(format!("http://{}/-/reload", d.http)).header("Authorization", "Bearer between us");
+    assert_eq!(reload.header("Content-Type", "application/json").send(&b""[..]).unwrap().status(), 200);
     assert_eq!(keys(differing()), ["limits.streams", "limits.fields"], "what is reloaded is in force");
     assert!(ask(&["config", "show"]).contains("disk = \"1GiB\""));
 }

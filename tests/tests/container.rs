@@ -62,7 +62,7 @@ fn make_root(root: &Path) {
 /// The command of the file in a root, with its variables and with others.
 fn command(root: &Path, program: &str, others: &[(&str, &str)]) -> Command {
     let user = instructions("USER")[0];
-    let mut c = Command::new("chroot");
+    let mut c = Command::new("/usr/sbin/chroot");
     c.arg(format!("--userspec={user}")).arg(root).arg(format!("/usr/bin/{program}")).env_clear();
     c.envs(instructions("ENV").into_iter().map(|variable| variable.split_once('=').unwrap()));
     c.envs(others.iter().copied()).stdin(Stdio::null());
