@@ -57,7 +57,7 @@ fn incidents_and_rare_events_are_packets_of_udp_and_none_is_told_twice() {
     assert!(begun.ends_with(" events: never seen"), "{begun}");
     send(&host, "web", 6000, false);
     let ended = next();
-    assert!(ended.starts_with("<134>1 20") && ended.contains("incident is over in web: value of value"), "{ended}");
+    assert!(ended.starts_with("<134>1 20") && ended.contains("incident is over in web: Unexpected value"), "{ended}");
     // the budget of this stream allows no incident of an event that is rare enough for the sink
     send(&host, "webrare", 6000, true);
     let rare = next();
