@@ -1,7 +1,7 @@
 //! Server-sent events: how they are written, and the answer that sends them.
 //!
 //! Events that are there at once are sent at once, as one piece of the answer. A follower of a fast stream gets dozens
-//! of events a second, and each piece costs as much as all of its events.
+//! of events a second, and each piece has a frame and a way through the server of its own.
 //!
 //! Source: the HTML standard, section "Server-sent events".
 

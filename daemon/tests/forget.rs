@@ -99,6 +99,7 @@ fn what_is_forgotten_leaves_nothing_behind() {
         let mut alarms = list["alarms"].as_array().unwrap().iter();
         alarms.find(|alarm| alarm["kind"] != "missing").map(|alarm| alarm["offset"].clone())
     };
+    assert!(incident("s").is_some());
     assert_eq!(incident("s"), incident("no-secret"));
     let rare = |stream: &str| {
         let list = host.get(&format!("/api/v1/streams/{stream}/surprises?limit=112")).1;

@@ -158,6 +158,11 @@ fn a_log_that_was_written_over_and_over_is_small_after_a_start() {
         mib(opened),
         mib(store.log.disk_bytes())
     );
-    // sled gives room back when its own threads come to it, so that files differ by some MiB from run to run
-    assert!(store.log.disk_bytes() <= most + most / 4);
+    // sled gives room back when its own threads come to it, which may be after the first rewriting
+    let begun = std::time::Instant::now();
+    while store.log.disk_bytes() > before {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{} MiB stay", mib(store.log.disk_bytes()));
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        store.rewrite_loose(Looseness { percent: 110, bytes: 1 << 20 });
+    }
 }
