@@ -4,6 +4,7 @@
 use crate::error::StoreError;
 use crate::progress::Progress;
 use crate::room;
+use crate::waking::Waking;
 use std::fs::File;
 use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,8 @@ pub(crate) struct Form {
 
 /// A database as sled has it open. Another one takes its place when it is rewritten.
 pub(crate) struct OpenDatabase {
+    /// Goes first, as it has the database open, too.
+    _waking: Waking,
     pub(crate) db: sled::Db,
     pub(crate) file: File,
     /// The trees that are used, each at its place.
@@ -71,7 +74,8 @@ impl OpenDatabase {
         };
         let file_path = path.join("db");
         let file = File::open(&file_path).map_err(StoreError::io("cannot open", &file_path))?;
-        let mut open = OpenDatabase { db, file, trees: Vec::new(), failed_sync: Mutex::new(None) };
+        let waking = Waking::begin(config, db.clone())?;
+        let mut open = OpenDatabase { _waking: waking, db, file, trees: Vec::new(), failed_sync: Mutex::new(None) };
         names.iter().try_for_each(|name| open.place_of(name).map(drop))?;
         Ok(open)
     }

@@ -7,7 +7,8 @@
 //!   28 KiB against 2 MiB 5.0, 56 KiB against 4 MiB 4.9) and takes the least memory;
 //! * no flushing of its own, and an fsync of ours after each flush, as its flush on Linux does not sync;
 //! * checkpoints and states of keys in databases of their own, so that writing them does not stall the log;
-//! * patience when opening, as it lets go of its lock some time after it was dropped.
+//! * patience when opening, as it lets go of its lock some time after it was dropped;
+//! * a thread for each database that wakes those who wait for a write that failed, as it does not always.
 
 mod audit;
 pub mod bytes;
@@ -45,6 +46,7 @@ mod sled_file;
 mod store;
 mod stream_pages;
 mod temporary;
+mod waking;
 
 pub use audit::{AuditEntry, AuditLog, AuditRead};
 pub use checkpoints::{CheckpointDraft, CheckpointMeta, Checkpoints};
