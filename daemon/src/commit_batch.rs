@@ -3,11 +3,8 @@
 use crate::directory::StreamView;
 use crate::ticket::Pending;
 use std::sync::Arc;
-use surmise_store::StreamEntry;
 use surmise_store::group::Group;
-
-/// Bytes of groups that are made durable together, unless a single batch holds more.
-pub const COMMIT_BYTES_MAX: usize = 8 << 20;
+use surmise_store::{COMMIT_BYTES_MAX, StreamEntry};
 
 /// Parts of chunks that may wait in one batch before its owner waits for the committer.
 const COMMIT_PARTS_MAX: usize = 4096;

@@ -4,7 +4,7 @@
 //! of its thread, waits.
 
 use crate::clock::{Clock, Moment};
-use crate::commit_batch::{COMMIT_BYTES_MAX, CommitBatch};
+use crate::commit_batch::CommitBatch;
 use crate::directory::StreamView;
 use crate::disk::DiskState;
 use crate::fault::Fault;
@@ -15,8 +15,8 @@ use crossbeam_channel::{Receiver, TryRecvError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use surmise_store::StoreError;
 use surmise_store::group::Group;
+use surmise_store::{COMMIT_BYTES_MAX, StoreError};
 
 /// Batches that may wait for the committer; an owner with more waits.
 pub const COMMIT_QUEUE_BATCHES_MAX: usize = 64;

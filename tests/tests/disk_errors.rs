@@ -113,7 +113,7 @@ impl Campaign {
         let offset = status["offset"].as_u64().unwrap();
         let said = self.said();
         assert!(offset + 1 >= self.next, "{offset} of {} acknowledged are there: {said}", self.next - 1);
-        assert!(!said.contains("are lost"), "what was acknowledged is not there: {said}");
+        assert!(!said.contains("are lost"), "{offset} of {} acknowledged: {said}", self.next - 1);
         let begun = Instant::now();
         while !self.send(150) {
             assert!(begun.elapsed() < Duration::from_secs(60), "it goes on: {}", self.said());

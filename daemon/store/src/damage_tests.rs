@@ -5,6 +5,7 @@
 //! is `SURMISE_TRIALS=1000 cargo test --release -p surmise-store damage`.
 
 use crate::group::GroupBuilder;
+use crate::progress::Progress;
 use crate::{CheckpointDraft, CheckpointMeta, Examination, Severity, Store, StreamEntry, StreamPages};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -285,6 +286,42 @@ fn damage_is_explained_without_touching_it() {
     assert!(told.stream.as_deref() == Some("s1") && told.what.contains("119 to 119"), "{told:?}");
     let after: Vec<Vec<u8>> = files(dir.path()).iter().map(|file| std::fs::read(file).unwrap()).collect();
     assert_eq!(before, after, "nothing was changed");
+}
+
+#[test]
+fn damage_within_a_commit_that_was_never_acknowledged_leaves_nothing_of_it() {
+    for is_acknowledged in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        drop(directory(dir.path()));
+        let epoch = {
+            let store = Store::open(dir.path(), 2).unwrap();
+            // some of them lie in other messages of the file than the one that is damaged
+            let groups = [0, 1, 2, 3, 4, 5].map(|i| {
+                let mut group = GroupBuilder::new(1, GROUPS + i);
+                group.push(&record(1, GROUPS + i), None, None);
+                group.finish(GROUPS + i + 1)
+            });
+            store.commit(&store.log.streams(), &groups, &[], 0).unwrap();
+            store.id(1).unwrap().epoch
+        };
+        if !is_acknowledged {
+            // it was killed between the commit and its acknowledgement
+            Progress::open(dir.path()).unwrap().note([(1, epoch, GROUPS)].into_iter()).unwrap();
+        }
+        let path = dir.path().join("log/db");
+        let mut bytes = std::fs::read(&path).unwrap();
+        let text = b"stream 1 event 120 ";
+        let places: Vec<usize> = (0..bytes.len() - text.len()).filter(|at| bytes[*at..].starts_with(text)).collect();
+        places.iter().for_each(|at| bytes[*at] ^= 1);
+        std::fs::write(&path, &bytes).unwrap();
+        let is_told = |findings: &[crate::Finding]| findings.iter().any(|found| found.what.contains("a commit failed"));
+        assert_eq!(is_told(&Examination::of(dir.path()).unwrap().findings), !is_acknowledged);
+        let store = Store::open(dir.path(), 2).unwrap();
+        assert_eq!(is_told(&store.findings.all()), !is_acknowledged, "{:?}", store.findings.all());
+        let found = contents(&store).groups;
+        assert!(found.contains_key(&(1, GROUPS - 1)) && !found.contains_key(&(1, GROUPS)));
+        assert_eq!(found.range((1, GROUPS + 1)..(2, 0)).next().is_some(), is_acknowledged);
+    }
 }
 
 #[test]

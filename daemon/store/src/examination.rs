@@ -8,7 +8,7 @@ use crate::identity::StreamId;
 use crate::progress;
 use crate::registry;
 use crate::rewriting;
-use crate::salvage::{CheckpointContents, LogContents};
+use crate::salvage::{CheckpointContents, LogContents, left_out_words};
 use crate::sled_file::{self, FileFault};
 use crate::store::unknown_files;
 use serde::Serialize;
@@ -101,7 +101,8 @@ impl Examination {
         for (place, name) in [(1, "log"), (2, "checkpoints"), (3, "keys")] {
             found.look(dir, name, progress::size_in(&sizes, place))?;
         }
-        let log = LogContents::read(&rewriting::whole(dir, "log"))?;
+        let mut log = LogContents::read(&rewriting::whole(dir, "log"))?;
+        let left_out = log.leave_out_unfinished(|id| progress::offset_in(&sizes, id.number, id.epoch))?;
         let checkpoints = CheckpointContents::read(&rewriting::whole(dir, "checkpoints"))?;
         let file = EntryCopies::scan(&std::fs::read(dir.join(registry::FILE_NAME)).unwrap_or_default());
         if file.damaged > 0 {
@@ -123,6 +124,10 @@ impl Examination {
             found.add(Severity::Note, "log", None, what);
         }
         let entries: Vec<StreamEntry> = entries.into_values().map(|(_, entry)| entry).collect();
+        for (id, from) in left_out {
+            let entry = entries.iter().find(|entry| entry.number == id.number);
+            found.add(Severity::Mended, "log", entry.map(|entry| &*entry.name), left_out_words(from));
+        }
         let live: BTreeSet<u32> = live_streams(entries.clone()).iter().map(|entry| entry.number).collect();
         for entry in entries.iter().filter(|entry| !entry.cleared) {
             let acknowledged = progress::offset_in(&sizes, entry.number, entry.epoch);

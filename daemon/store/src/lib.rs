@@ -56,7 +56,7 @@ pub use examination::{Examination, ExaminedCheckpoint, ExaminedDatabase, Examine
 pub use finding::{Finding, Findings, Severity};
 pub use identity::StreamId;
 pub use lock::DirLock;
-pub use log::{Log, ProducerMark};
+pub use log::{COMMIT_BYTES_MAX, Log, ProducerMark};
 pub use pages::{KeyPages, ScratchPages};
 pub use producers::{Producer, ProducerCounts, ProducerTrees};
 pub use rewriting::Looseness;

@@ -32,6 +32,9 @@ static FORM: Form = Form {
     older: Some("surmise log 1"),
 };
 
+/// Bytes of groups that are made durable together, unless a single batch of a caller holds more.
+pub const COMMIT_BYTES_MAX: usize = 8 << 20;
+
 /// The mark of a producer that sends to several streams: all its events up to a sequence number are durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProducerMark {

@@ -12,7 +12,8 @@ use crate::error::StoreError;
 use crate::finding::{Findings, Severity};
 use crate::group;
 use crate::identity::StreamId;
-use crate::log::{Log, key};
+use crate::log::{COMMIT_BYTES_MAX, Log, key};
+use crate::progress::Progress;
 use crate::record::{HEADER_BYTES, RecordKind};
 use crate::sled_file::{self, FoundRecord};
 use std::collections::BTreeMap;
@@ -69,6 +70,33 @@ impl LogContents {
 }
 
 impl LogContents {
+    /// Leaves out of each stream what is behind a gap that begins where nothing was acknowledged any more: the rest of a
+    /// commit that failed. Its producers send all of it again, and would have the part that is gone taken for known. It
+    /// stays where it is more than one commit holds, as `acknowledged` may be behind after a loss of power. Returns the
+    /// streams with the offset from which they have nothing now.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn leave_out_unfinished(
+        &mut self,
+        acknowledged: impl Fn(StreamId) -> u64,
+    ) -> Result<Vec<(StreamId, u64)>, StoreError> {
+        let mut left_out = Vec::new();
+        for id in self.groups.keys().copied().collect::<Vec<_>>() {
+            let known = acknowledged(id);
+            let ranges = if known > 0 { self.ranges(id, 0)? } else { Vec::new() };
+            let gap = ranges.windows(2).find(|pair| pair[0].1 >= known).map(|pair| (pair[0].1, pair[1].0));
+            if let (Some((begin, end)), Some(groups)) = (gap, self.groups.get_mut(&id)) {
+                let bytes: usize = groups.range(end..).flat_map(|(_, pieces)| pieces.values()).map(|p| p.length).sum();
+                if bytes <= COMMIT_BYTES_MAX {
+                    groups.split_off(&end);
+                    left_out.push((id, begin));
+                }
+            }
+        }
+        Ok(left_out)
+    }
+
     /// The ranges of offsets whose groups a stream's log has whole, in order, joined where they meet.
     ///
     /// # Errors
@@ -91,15 +119,25 @@ impl LogContents {
     }
 }
 
+/// What is said of a stream of which the rest of a commit was left out.
+pub(crate) fn left_out_words(from: u64) -> String {
+    format!("a commit failed at offset {from}: what is left of it was never acknowledged, and is left out")
+}
+
 /// Takes the groups and entries of a log that was set aside into a new one.
 ///
 /// # Errors
 /// A file cannot be read, or the new database refuses.
-pub(crate) fn log(aside: &Path, log: &Log, findings: &Findings) -> Result<(), StoreError> {
-    let contents = LogContents::read(aside)?;
+pub(crate) fn log(aside: &Path, log: &Log, progress: &Progress, findings: &Findings) -> Result<(), StoreError> {
+    let mut contents = LogContents::read(aside)?;
+    let left_out = contents.leave_out_unfinished(|id| progress.of(id.number, id.epoch))?;
     let trimmed: BTreeMap<StreamId, u64> =
         contents.entries.entries.iter().map(|(_, entry)| (entry.id(), entry.trimmed_before)).collect();
     log.registry.merge(contents.entries);
+    for (id, from) in left_out {
+        let entry = log.registry.entries().into_iter().find(|entry| entry.number == id.number);
+        findings.add(Severity::Mended, "log", entry.as_ref().map(|e| &*e.name), left_out_words(from));
+    }
     let mut taken = 0u64;
     for (id, groups) in &contents.groups {
         let from = trimmed.get(id).copied().unwrap_or(0);

@@ -184,7 +184,7 @@ impl Store {
 fn open_log(opening: &CarefulOpening<'_>, registry: &Arc<Registry>) -> Result<Log, StoreError> {
     let (log, aside) = Log::open(opening, registry.clone())?;
     if let Some(aside) = aside {
-        salvage::log(&aside, &log, opening.findings)?;
+        salvage::log(&aside, &log, opening.progress, opening.findings)?;
     }
     if log.database.is_older {
         older::convert_log(&log)?;

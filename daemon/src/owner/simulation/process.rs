@@ -7,7 +7,6 @@ use crate::budget::MemoryBudget;
 use crate::checkpoint_queue::checkpoint_queue;
 use crate::checkpointer::{Checkpointer, CheckpointerStep};
 use crate::clock::{Clock, Moment};
-use crate::commit_batch::COMMIT_BYTES_MAX;
 use crate::committer::{COMMIT_QUEUE_BATCHES_MAX, Committer, CommitterStep};
 use crate::directory::Directory;
 use crate::disk::DiskState;
@@ -25,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use surmise_config::Config;
-use surmise_store::live_streams;
+use surmise_store::{COMMIT_BYTES_MAX, live_streams};
 use tokio::sync::oneshot;
 
 /// A clock that moves by one microsecond when it is read, and further when the world says so.
