@@ -69,6 +69,38 @@ impl BodyParts {
     }
 }
 
+/// What cuts a body into events.
+enum BodyCutter {
+    /// Each line is one.
+    Lines(LineCutter),
+    /// Each item of an array is one.
+    Array(ArrayCutter),
+}
+
+impl BodyCutter {
+    fn feed(&mut self, bytes: &[u8]) {
+        match self {
+            BodyCutter::Lines(lines) => lines.buffer().extend_from_slice(bytes),
+            BodyCutter::Array(items) => items.feed(bytes),
+        }
+    }
+
+    /// Whether what comes next cannot be cut any more.
+    fn is_broken(&self) -> bool {
+        matches!(self, BodyCutter::Array(items) if items.is_broken())
+    }
+
+    /// Why the body, as far as it has come, is not what it should be.
+    fn fault(&self) -> Option<ProblemResponse> {
+        match self {
+            BodyCutter::Lines(_) => None,
+            BodyCutter::Array(items) => {
+                items.fault().map(|fault| ProblemResponse::bad_request("body", fault.to_string()))
+            }
+        }
+    }
+}
+
 /// The whole of a body that has so many bytes at most.
 ///
 /// # Errors
@@ -116,23 +148,8 @@ impl Posted {
     /// # Errors
     /// The body broke off, or its events cannot be made durable.
     pub async fn learn_lines(&mut self, body: Body) -> Result<(), ProblemResponse> {
-        let mut cutter = LineCutter::new(self.hub.config.limits.line_bytes.0 as usize);
-        let mut parts = BodyParts::new(body, &self.hub.config.limits);
-        // what came before a fault was sent to the owner already, so the answer waits until that is durable, too
-        let broken = loop {
-            match parts.next().await {
-                Ok(None) => break None,
-                Err(broken) => break Some(broken),
-                Ok(Some(bytes)) => {
-                    cutter.buffer().extend_from_slice(&bytes);
-                    self.send_lines(&mut cutter, InputEnd::Open).await?;
-                }
-            }
-        };
-        if broken.is_none() {
-            self.send_lines(&mut cutter, InputEnd::Reached).await?;
-        }
-        self.finish(broken).await
+        let cutter = LineCutter::new(self.hub.config.limits.line_bytes.0 as usize);
+        self.learn(body, BodyCutter::Lines(cutter)).await
     }
 
     /// Learns the items of a body that is an array, each an event of CloudEvents, and waits until they are durable.
@@ -140,23 +157,30 @@ impl Posted {
     /// # Errors
     /// As of [`Posted::learn_lines`]; or the body is no array.
     pub async fn learn_array(&mut self, body: Body) -> Result<(), ProblemResponse> {
-        let mut cutter = ArrayCutter::new(self.hub.config.limits.line_bytes.0 as usize);
+        let cutter = ArrayCutter::new(self.hub.config.limits.line_bytes.0 as usize);
+        self.learn(body, BodyCutter::Array(cutter)).await
+    }
+
+    async fn learn(&mut self, body: Body, mut cutter: BodyCutter) -> Result<(), ProblemResponse> {
         let mut parts = BodyParts::new(body, &self.hub.config.limits);
+        // what came before a fault was sent to the owner already, so the answer waits until that is durable, too
         let broken = loop {
             match parts.next().await {
-                Ok(None) => break None,
                 Err(broken) => break Some(broken),
+                Ok(None) => {
+                    self.send_cut(&mut cutter, InputEnd::Reached).await?;
+                    break cutter.fault();
+                }
                 Ok(Some(bytes)) => {
                     cutter.feed(&bytes);
-                    self.send_items(&mut cutter).await?;
+                    self.send_cut(&mut cutter, InputEnd::Open).await?;
                     if cutter.is_broken() {
-                        break None;
+                        break cutter.fault();
                     }
                 }
             }
         };
-        let no_array = || cutter.fault().map(|fault| ProblemResponse::bad_request("body", fault.to_string()));
-        self.finish(broken.or_else(no_array)).await
+        self.finish(broken).await
     }
 
     /// The whole of a body that is one event.
@@ -199,21 +223,13 @@ impl Posted {
         Err(broken.after(TakenLines { lines: self.intake.lines_read(), accepted, duplicates, rejected }))
     }
 
-    /// Sends all lines of a cutter to the owner of the stream, a chunk at a time.
-    async fn send_lines(&mut self, cutter: &mut LineCutter, end: InputEnd) -> Result<(), ProblemResponse> {
+    /// Sends all events that are cut from a body so far to the owner of the stream, a chunk at a time.
+    async fn send_cut(&mut self, cutter: &mut BodyCutter, end: InputEnd) -> Result<(), ProblemResponse> {
         loop {
-            let chunk = self.intake.read_chunk(cutter, end, now_us());
-            if chunk.lines == 0 {
-                return Ok(());
-            }
-            self.send(chunk).await?;
-        }
-    }
-
-    /// Sends all items of a cutter to the owner of the stream, a chunk at a time.
-    async fn send_items(&mut self, cutter: &mut ArrayCutter) -> Result<(), ProblemResponse> {
-        loop {
-            let chunk = self.intake.read_cloud_events(cutter, now_us());
+            let chunk = match cutter {
+                BodyCutter::Lines(lines) => self.intake.read_chunk(lines, end, now_us()),
+                BodyCutter::Array(items) => self.intake.read_cloud_events(items, now_us()),
+            };
             if chunk.lines == 0 {
                 return Ok(());
             }
