@@ -14,7 +14,7 @@ const COLUMNS: { key: Column; title: string; about: string }[] = [
   { key: "bits", title: "Bits/event", about: MEANS.bits + " The line is of the latest thirty minutes." },
   { key: "skill", title: "Skill", about: MEANS.skill },
   { key: "incident", title: "Last incident", about: "" },
-  { key: "drift", title: "Lasting change", about: "The latest that is known, and how many events ago it began: a number moved to another level, or the stream became more or less predictable." },
+  { key: "drift", title: "Lasting change", about: "The latest that is known, and how many events ago it began: a number moved to another level, the stream or a field became less predictable, or events come faster or more slowly." },
   { key: "events", title: "Events", about: "Events learnt so far." },
 ];
 
@@ -39,11 +39,10 @@ export function arrange(rows: StreamRow[], sort: Column, down: boolean, filter: 
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   const fits = (row: StreamRow) => words.every((word) => matches(row, word));
   const sign = down ? -1 : 1;
-  return rows.filter(fits).sort((a, b) => {
-    const [x, y] = [value(a, sort), value(b, sort)];
-    if (x !== y) return (x < y ? -1 : 1) * sign;
-    return a.stream < b.stream ? -1 : 1;
-  });
+  // what is compared is worked out once a row, and not at each comparison
+  const keyed = rows.filter(fits).map((row) => ({ row, key: value(row, sort) }));
+  keyed.sort((a, b) => (a.key !== b.key ? (a.key < b.key ? -sign : sign) : a.row.stream < b.row.stream ? -1 : 1));
+  return keyed.map(({ row }) => row);
 }
 
 function matches(row: StreamRow, word: string): boolean {
@@ -69,7 +68,7 @@ export function streams(root: HTMLElement, signal: AbortSignal): void {
   root.append(h("div", { class: "bar" }, h("h1", {}, "Streams"), filter, group, sortBy, total), table);
 
   let items: Item[] = [];
-  const pool = new Map<string, { element: HTMLElement; shape: string }>();
+  const pool = new Map<string, Row | Group>();
   const height = () => (matchMedia("(max-width: 720px)").matches ? 84 : 44);
 
   const header = () =>
@@ -114,16 +113,10 @@ export function streams(root: HTMLElement, signal: AbortSignal): void {
       const item = items[i]!;
       const name = "row" in item ? `s${item.row.stream}` : `g${item.group}`;
       names.add(name);
-      const shape = "row" in item ? shapeOf(item.row) : `${item.rows.length} ${item.rows.reduce((s, r) => s + r.events_per_second, 0)} ${view.closed.has(item.group)}`;
-      let known = pool.get(name);
-      if (known?.shape !== shape) {
-        const focused = known?.element.contains(document.activeElement);
-        const element = "row" in item ? rowElement(item.row) : groupElement(item, draw);
-        if (known && known.element.parentElement === body) known.element.replaceWith(element);
-        known = { element, shape };
-        pool.set(name, known);
-        if (focused) element.querySelector<HTMLElement>("a, button")?.focus();
-      }
+      const known: Row | Group = pool.get(name) ?? ("row" in item ? new Row() : new Group(draw));
+      pool.set(name, known);
+      if (known instanceof Row && "row" in item) known.show(item.row);
+      if (known instanceof Group && "group" in item) known.show(item);
       known.element.style.transform = `translateY(${i * size}px)`;
       known.element.style.height = `${size}px`;
       known.element.setAttribute("aria-rowindex", String(i + 2));
@@ -176,35 +169,77 @@ function move(event: KeyboardEvent, port: HTMLElement, size: number): void {
   else if (top + size > port.scrollTop + port.clientHeight) port.scrollTop = top + size - port.clientHeight;
 }
 
-const shapeOf = (row: StreamRow): string =>
-  JSON.stringify([row.offset, rate(row.events_per_second), bits(row.recent_bits), row.skill?.toFixed(3), row.last_incident, row.failed, row.drift?.noticed, row.trend, Math.floor(Date.now() / 30000)]);
+/** A cell of a row: what it shows, and how that is drawn anew where it has changed. */
+interface Cell { column: Column; shape: string; draw: () => (Node | string | null)[] }
 
-function rowElement(row: StreamRow): HTMLElement {
-  const cell = (key: Column, ...children: (Node | string | null)[]) => h("div", { role: "cell", class: `c-${key}` }, ...children);
+const moodOf = (row: StreamRow): string =>
+  row.failed ? "failed" : row.last_incident !== null && row.last_incident.phase !== "ended" ? "odd" : row.events_per_second > 0 ? "live" : "still";
+
+function cellsOf(row: StreamRow): Cell[] {
+  const mood = moodOf(row);
+  const words = { failed: "does not learn any more", odd: "something is odd", live: "learning", still: "no event in the latest ten seconds" }[mood]!;
+  const link = `#/stream/${encodeURIComponent(row.stream)}`;
+  const dim = (text: string, title?: string) => h("span", { class: "dim", title }, text);
+  const figure = (column: Column, text: string): Cell => ({ column, shape: text, draw: () => [text] });
   const incident = row.last_incident;
-  const open = incident !== null && incident.phase !== "ended";
-  const mood = row.failed ? "failed" : open ? "odd" : row.events_per_second > 0 ? "live" : "still";
-  const words = { failed: "does not learn any more", odd: "something is odd", live: "learning", still: "no event in the latest ten seconds" }[mood];
-  return h("div", { class: `row ${mood}`, role: "row" },
-    cell("name", h("span", { class: "dot", role: "img", "aria-label": words, title: row.failed ?? words }), h("a", { href: `#/stream/${encodeURIComponent(row.stream)}` }, h("bdi", {}, row.stream)),
-      // a narrow screen has no column for it
-      row.drift ? h("span", { class: "tag" }, "changed") : null),
-    cell("rate", rate(row.events_per_second)),
-    cell("bits", spark(row.trend ?? []), h("span", { class: "figure" }, bits(row.recent_bits))),
-    cell("skill", percent(row.skill)),
-    cell("incident", incident ? h("a", { href: `#/stream/${encodeURIComponent(row.stream)}${incident.began < row.offset ? `/event/${incident.oddest}` : ""}`, class: open ? "open" : "over" }, `${kindShort(incident.kind, incident.began < row.offset)} `, h("span", { class: "dim", title: ago(incident.time) }, short(incident.time))) : h("span", { class: "dim" }, "none")),
-    cell("drift", row.drift ? h("span", { title: `${plural(row.offset - row.drift.began, "event")} ago` }, `${changeShort(row.drift)}, ${count(row.offset - row.drift.began)} ago`) : h("span", { class: "dim" }, "none")),
-    cell("events", count(row.offset)));
+  const change = row.drift ? `${changeShort(row.drift)}, ${count(row.offset - row.drift.began)} ago` : "none";
+  return [
+    // a narrow screen has no column for a change
+    { column: "name", shape: `${mood} ${row.failed} ${row.drift !== null}`, draw: () => [
+      h("span", { class: "dot", role: "img", "aria-label": words, title: row.failed ?? words }),
+      h("a", { href: link }, h("bdi", {}, row.stream)),
+      row.drift ? h("span", { class: "tag" }, "changed") : null] },
+    figure("rate", rate(row.events_per_second)),
+    { column: "bits", shape: `${bits(row.recent_bits)} ${row.trend}`, draw: () => [spark(row.trend ?? []), h("span", { class: "figure" }, bits(row.recent_bits))] },
+    figure("skill", percent(row.skill)),
+    { column: "incident", shape: incident ? `${incident.kind} ${incident.phase} ${incident.oddest} ${incident.began < row.offset} ${short(incident.time)}` : "", draw: () => [incident
+      ? h("a", { href: `${link}${incident.began < row.offset ? `/event/${incident.oddest}` : ""}`, class: incident.phase !== "ended" ? "open" : "over" }, `${kindShort(incident.kind, incident.began < row.offset)} `, dim(short(incident.time), ago(incident.time)))
+      : dim("none")] },
+    { column: "drift", shape: change, draw: () => [row.drift ? h("span", { title: `${plural(row.offset - row.drift.began, "event")} ago` }, change) : dim("none")] },
+    figure("events", count(row.offset)),
+  ];
 }
 
-function groupElement(item: { group: string; rows: StreamRow[] }, redraw: () => void): HTMLElement {
-  const closed = view.closed.has(item.group);
-  const toggle = () => (closed ? view.closed.delete(item.group) : view.closed.add(item.group), redraw());
-  const odd = item.rows.filter((row) => row.last_incident && row.last_incident.phase !== "ended").length;
-  const per = item.rows.reduce((sum, row) => sum + row.events_per_second, 0);
-  return h("div", { class: "row group", role: "row" }, h("div", { role: "cell", class: "c-group" },
-    h("button", { type: "button", "aria-expanded": String(!closed), onclick: toggle }, h("span", { "aria-hidden": "true" }, closed ? "▸ " : "▾ "), h("bdi", {}, item.group)),
-    h("span", { class: "dim" }, ` ${count(item.rows.length)} · ${rate(per)} events/s${odd ? ` · ${count(odd)} odd` : ""}`)));
+/** A row of the list. Of one that is on the screen, only cells that show something else are drawn anew. */
+class Row {
+  readonly element = h("div", { role: "row" });
+  private shapes: string[] = [];
+
+  show(row: StreamRow): void {
+    const cells = cellsOf(row);
+    this.element.className = `row ${moodOf(row)}`;
+    if (this.shapes.length === 0) this.element.append(...cells.map(({ column }) => h("div", { role: "cell", class: `c-${column}` })));
+    cells.forEach(({ shape, draw }, i) => {
+      if (this.shapes[i] === shape) return;
+      const cell = this.element.children[i] as HTMLElement;
+      const focused = cell.contains(document.activeElement);
+      clear(cell, ...draw());
+      if (focused) cell.querySelector<HTMLElement>("a")?.focus();
+    });
+    this.shapes = cells.map(({ shape }) => shape);
+  }
+}
+
+/** The head of a group. */
+class Group {
+  readonly element = h("div", { class: "row group", role: "row" });
+  private shape = "";
+
+  constructor(private readonly redraw: () => void) {}
+
+  show({ group, rows }: { group: string; rows: StreamRow[] }): void {
+    const closed = view.closed.has(group);
+    const odd = rows.filter((row) => row.last_incident && row.last_incident.phase !== "ended").length;
+    const told = ` ${count(rows.length)} · ${rate(rows.reduce((sum, row) => sum + row.events_per_second, 0))} events/s${odd ? ` · ${count(odd)} odd` : ""}`;
+    if (this.shape === `${closed}${told}`) return;
+    this.shape = `${closed}${told}`;
+    const focused = this.element.contains(document.activeElement);
+    const toggle = () => (closed ? view.closed.delete(group) : view.closed.add(group), this.redraw());
+    clear(this.element, h("div", { role: "cell", class: "c-group" },
+      h("button", { type: "button", "aria-expanded": String(!closed), onclick: toggle }, h("span", { "aria-hidden": "true" }, closed ? "▸ " : "▾ "), h("bdi", {}, group)),
+      h("span", { class: "dim" }, told)));
+    if (focused) this.element.querySelector("button")?.focus();
+  }
 }
 
 /** A line of the latest values, without axes. */
