@@ -225,7 +225,7 @@ fn install() -> Option<PrometheusHandle> {
 
 /// Values of labels of counters that are known from the start, by the counter and the label.
 fn known_labels() -> [(&'static str, &'static str, Vec<&'static str>); 5] {
-    let detectors = [Detector::Loss, Detector::Level].map(Detector::name).to_vec();
+    let detectors = Detector::ALL.map(Detector::name).to_vec();
     [
         (REJECTED, "reason", RefusalCode::ALL.map(RefusalCode::name).to_vec()),
         (UPDATES_REJECTED, "reason", RejectedUpdates::default().by_reason().map(|(reason, _)| reason).to_vec()),

@@ -144,15 +144,8 @@ fn past_json(a: &AlarmEvent) -> Result<String, Failure> {
 
 /// The line that shows a lasting change.
 pub(crate) fn drift_line(d: &Drift, paint: Paint) -> String {
-    let place = format!("since event {}, noticed at {}", d.began, d.noticed);
-    let bits = format!("{:.2} → {:.2} bits per event", d.bits_before, d.bits_after);
-    let what = match (&d.field, d.level_before, d.level_after) {
-        (Some(field), Some(before), Some(after)) => {
-            format!("level of {field} {} → {}, {bits}", number(before), number(after))
-        }
-        _ => format!("loss {bits}"),
-    };
-    paint.alarm(1.0, &format!("drift: {what}, {place}"))
+    let what = d.words(d.field.as_deref(), number);
+    paint.alarm(1.0, &format!("drift: {what}, since event {}, noticed at {}", d.began, d.noticed))
 }
 
 /// Bits of surprise that fill the bar.

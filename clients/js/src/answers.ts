@@ -298,23 +298,23 @@ export interface DatabaseSize {
 }
 
 /** What was watched when a drift was found. */
-export type Detector = "loss" | "level";
+export type Detector = "loss" | "level" | "rate";
 
 /** A lasting change of a stream. */
 export interface Drift {
   /** The offset where the change began, as far as the detector can say. */
   began: number;
-  /** Bits per event since it began. */
+  /** Bits per event since it began, of the same. */
   bits_after: number;
-  /** Bits per event before it. */
+  /** Bits per event before it; those of the field alone, if its loss rose. */
   bits_before: number;
   /** What was watched. */
   detector: Detector;
-  /** The number whose level changed. */
+  /** The number whose level changed, or the field whose loss rose; none if that of the whole event did. */
   field?: string;
-  /** The number's mean since it began. */
+  /** The number's mean since it began, or the typical gap between events in seconds. */
   level_after?: number;
-  /** The number's mean before it. */
+  /** The number's mean before it, or the typical gap between events in seconds. */
   level_before?: number;
   /** The offset of the event with which the change was noticed. */
   noticed: number;

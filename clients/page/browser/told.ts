@@ -4,7 +4,7 @@ import type { HistoryAnswer, LearnerDescription, Prediction, StatusAnswer, Strea
 import { symbolText } from "../src/eventtext";
 import { predictorWords } from "../src/predictors";
 import { expertsMax } from "../src/quality";
-import { between, bits, changeShort, count, fieldWords, gap, kindShort, num, percent, rate } from "../src/format";
+import { between, bits, changeShort, changeWords, count, fieldWords, gap, kindShort, num, percent, rate } from "../src/format";
 
 /** A probability at the end of a bar. */
 const bar = (p: number): string => `${(p * 100).toFixed(p < 0.1 || (p >= 0.99 && p < 0.9995) ? 1 : 0)} %`;
@@ -65,10 +65,7 @@ export function weights({ fields }: LearnerDescription): [string, string[]][] {
 /** Lasting changes, the latest first, networks and how many values are known. */
 export function changes({ report }: StatusAnswer, { fields }: LearnerDescription): string[] {
   const drifts = report.drifts.slice(-6).reverse().map((drift) =>
-    (drift.detector === "level" && drift.field
-      ? `The level of ${drift.field} moved from ${num(drift.level_before)} to ${num(drift.level_after)}`
-      : `It is ${drift.bits_after > drift.bits_before ? "harder" : "easier"} to predict, at ${bits(drift.bits_after)} bits per event, which were ${bits(drift.bits_before)}`) +
-    `, since event ${count(drift.began)}; noticed ${count(drift.noticed - drift.began)} event${drift.noticed - drift.began === 1 ? "" : "s"} later`);
+    `${changeWords(drift).replace(/^./, (first) => first.toUpperCase())}, since event ${count(drift.began)}; noticed ${count(drift.noticed - drift.began)} event${drift.noticed - drift.began === 1 ? "" : "s"} later`);
   const networks = fields.filter(({ network }) => network && network.promotions > 0).map(({ name, kind, network: n }) =>
     `${fieldWords(name, kind)}: ${count(n!.promotions)} of ${count(n!.trials)} network${n!.trials === 1 ? "" : "s"} that were tried proved better, and took the place of the one before`);
   const known = Object.entries(report.fields).filter(([, { distinct }]) => distinct !== undefined).map(([name, { distinct, kind }]) => `${name}: ${count(distinct)} ${kind === "line" ? "template" : "different value"}${distinct === 1 ? "" : "s"} seen so far`);

@@ -169,14 +169,23 @@ const KINDS_SHORT: Record<string, string> = {
 };
 
 /** A lasting change, in words. */
-export const changeWords = (d: Pick<Drift, "detector" | "field" | "bits_before" | "bits_after" | "level_before" | "level_after">): string =>
-  d.detector === "level" && d.field
-    ? `the level of ${d.field} moved from ${num(d.level_before)} to ${num(d.level_after)}`
-    : `it is ${d.bits_after > d.bits_before ? "harder" : "easier"} to predict, at ${bits(d.bits_after)} bits per event, which were ${bits(d.bits_before)}`;
+export function changeWords(d: Pick<Drift, "detector" | "field" | "bits_before" | "bits_after" | "level_before" | "level_after">): string {
+  const [before, after] = [d.level_before ?? 0, d.level_after ?? 0];
+  switch (d.detector) {
+    case "level": return `the level of ${d.field} moved from ${num(before)} to ${num(after)}`;
+    case "rate": return `events come ${after < before ? "faster" : "more slowly"}, typically one in ${gap(after)}, which was ${gap(before)}`;
+    case "loss": return `${d.field ?? "it"} is harder to predict, at ${bits(d.bits_after)} bits per event, which were ${bits(d.bits_before)}`;
+  }
+}
 
 /** The same in a word or two. */
-export const changeShort = (change: Pick<Drift, "detector" | "field" | "bits_before" | "bits_after">): string =>
-  change.detector === "level" && change.field ? `${change.field} moved` : change.bits_after > change.bits_before ? "less predictable" : "more predictable";
+export function changeShort({ detector, field, level_before, level_after }: Pick<Drift, "detector" | "field" | "level_before" | "level_after">): string {
+  switch (detector) {
+    case "level": return `${field} moved`;
+    case "rate": return (level_after ?? 0) < (level_before ?? 0) ? "faster" : "slower";
+    case "loss": return field === undefined ? "less predictable" : `${field} less predictable`;
+  }
+}
 
 /** Whether an incident is over, in words. A level that has moved stays where it is: what is over is only the surprise. */
 export function beganWords(kind: string, open: boolean, isNoticed = false): string {

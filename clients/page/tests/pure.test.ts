@@ -16,7 +16,7 @@ import { contextWords, predictorWords, sidesOf } from "../src/predictors";
 import { stageTime, timeShort, timeWords } from "../src/stagetime";
 import { folded } from "../src/incident";
 import { titleOf, whenOf } from "../src/logged";
-import { beganWords, between, bits, bytes, count, fixed, gap, kindWords, num, percent, rarity, rough, short, span } from "../src/format";
+import { beganWords, between, bits, bytes, changeShort, changeWords, count, fixed, gap, kindWords, num, percent, rarity, rough, short, span } from "../src/format";
 import { meanSince, parseMetrics, sum } from "../src/metrics";
 import { Seen } from "../src/seen";
 import { byKey } from "../src/surprising";
@@ -232,6 +232,18 @@ test("a stream that changed is named where no incident tells of it", () => {
   const rows = [row("told", { offset: 1000, drift }), row("untold", { offset: 1000, drift }), row("old", { offset: 9000, drift }), row("same", { offset: 1000 })];
   const incident = { stream: "told", began: 910, offset: 990, count: 5 } as AlarmEvent;
   assert.deepEqual(changedUntold(rows, [incident]).map(({ stream }) => stream), ["untold"]);
+});
+
+test("a lasting change is told in the words of the terminal", () => {
+  const told = (detector: "loss" | "level" | "rate", field?: string, level_before?: number, level_after?: number) => {
+    const change = { detector, field, level_before, level_after, bits_before: 1, bits_after: 2.25 };
+    return [changeWords(change), changeShort(change)];
+  };
+  assert.deepEqual(told("loss"), ["it is harder to predict, at 2.25 bits per event, which were 1.00", "less predictable"]);
+  assert.deepEqual(told("loss", "page"), ["page is harder to predict, at 2.25 bits per event, which were 1.00", "page less predictable"]);
+  assert.deepEqual(told("level", "ms", 4, 7.5), ["the level of ms moved from 4 to 7.5", "ms moved"]);
+  assert.deepEqual(told("rate", undefined, 10, 0.25), ["events come faster, typically one in 250 ms, which was 10 s", "faster"]);
+  assert.deepEqual(told("rate", undefined, 60, 600), ["events come more slowly, typically one in 10 minutes, which was 60 s", "slower"]);
 });
 
 test("an event has its fields in the order of its stream", () => {

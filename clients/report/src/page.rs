@@ -113,15 +113,7 @@ fn drifts(report: &ReplayReport<'_>) -> String {
     }
     let mut out = "<h3>Lasting changes</h3><ul class=\"plain\">".to_owned();
     for d in drifts.iter().take(DRIFTS_MAX) {
-        let what = match (&d.field, d.level_before, d.level_after) {
-            (Some(field), Some(before), Some(after)) => format!(
-                "{} moved from {} to {}",
-                crate::html::isolated(field),
-                crate::html::number(before),
-                crate::html::number(after)
-            ),
-            _ => format!("the loss went from {:.3} to {:.3} bits per event", d.bits_before, d.bits_after),
-        };
+        let what = d.words(d.field.as_ref().map(|field| crate::html::isolated(field)).as_deref(), crate::html::number);
         let _ = write!(
             out,
             "<li>since event {}: {what} <span class=\"dim\">(noticed with event {})</span></li>",

@@ -20,6 +20,9 @@ use surmise_state::{Persist, State, StateError};
 /// evidence sees what comes too late or too often, too.
 const FIELDS_PART: f64 = 0.5;
 const TIMES_PART: f64 = 1.0 / 32.0;
+/// What a lasting change claims: those that were found in recordings without any, two in their millions of events, came
+/// once in so many events as that is.
+const CHANGE_BITS: f64 = 20.0;
 /// The most fields that have a record of their own; those beyond share one.
 const FIELDS_MAX: usize = 4096;
 
@@ -63,8 +66,11 @@ pub struct Alarms {
     /// What the fields, the times and the ends of keys claim of an event.
     fields_claim: ClaimRecord,
     /// What begins incidents by a record of its own, and does not enter the rarity of events: what leaves its season
-    /// slowly, as no single event of it is odd, and new templates of lines, whose evidence is weighed elsewhere.
+    /// slowly and what costs more for good, as no single event of it is odd, and new templates of lines, whose evidence is
+    /// weighed elsewhere.
     aside: ClaimRecord,
+    /// Where the change began that the event at hand claims, if it claims one.
+    change_began: Option<u64>,
     /// Evidence that was weighed elsewhere, once there is any.
     evidence: Option<ClaimRecord>,
     /// The part of the chance that belongs to the fields of the event at hand, its time and its key: 0 where none of
@@ -199,6 +205,16 @@ impl Alarms {
         }
     }
 
+    /// The stream, or one of its fields, costs more for good than it did, since the event at offset `began`, as was found
+    /// with the event at hand. It can begin an incident, and adds nothing to the rarity of the event.
+    pub fn change(&mut self, field: Option<usize>, began: u64) {
+        if CHANGE_BITS > self.aside.claim.bits {
+            let field = field.map(|field| field as u32);
+            self.aside.claim = RespectClaim { kind: AlarmKind::Run, bits: CHANGE_BITS, field, lasts: true };
+            self.change_began = Some(began);
+        }
+    }
+
     /// The time of the event at hand.
     pub fn time(&mut self, time_us: i64) {
         let untimed = self.gaps.usual_seconds().is_none();
@@ -222,9 +238,10 @@ impl Alarms {
         }
         let most = evidence.filter(|evidence| evidence.events >= fields.events).unwrap_or(fields);
         let rarest = evidence.filter(|evidence| evidence.proven >= fields.proven).unwrap_or(fields);
-        // what lasts is a new template
+        // what lasts is a new template, or a change
         let weight = if self.aside.claim.lasts { self.weight_of_templates } else { self.weight };
         let aside = self.aside.judge(offset, weight);
+        let aside = JudgedClaim { began: self.change_began.take().unwrap_or(aside.began), ..aside };
         let alarm = if aside.proven > rarest.proven {
             self.incident(offset, &aside, rate)
         } else {

@@ -358,3 +358,23 @@ fn a_rate_that_changes_is_found_where_it_swings_by_itself() {
     // against the long-run rate alone it would be nine
     assert!(found >= 11, "{found} of 20");
 }
+
+#[test]
+fn a_change_for_good_begins_an_incident_where_it_began_and_adds_nothing_to_the_event() {
+    let mut stream = Stream::new(4);
+    let usual = (0..5_000).map(|_| stream.symbol(0.0)).last().unwrap();
+    stream.alarms.change(Some(0), 4_950);
+    let noticed = stream.symbol(0.0);
+    let (alarm, field) = noticed.alarm.clone().unwrap();
+    assert_eq!((alarm.kind, alarm.phase, alarm.began, field), (AlarmKind::Run, AlarmPhase::Begins, 4_950, Some(0)));
+    assert_eq!(noticed.rarity_events, usual.rarity_events);
+    // where changes come again and again, the stream's own record says so
+    let mut begun = 0;
+    for i in 0..20_000u64 {
+        if i % 200 == 0 {
+            stream.alarms.change(Some(0), stream.offset);
+        }
+        begun += usize::from(began(&stream.symbol(0.0)));
+    }
+    assert!(begun <= 1, "{begun}");
+}

@@ -70,14 +70,20 @@ pub enum Detector {
     Loss,
     /// A number moved to another level.
     Level,
+    /// Events come faster, or more slowly, than they did.
+    Rate,
 }
 
 impl Detector {
+    /// All detectors.
+    pub const ALL: [Detector; 3] = [Detector::Loss, Detector::Level, Detector::Rate];
+
     /// The word for the detector in JSON and in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Detector::Loss => "loss",
             Detector::Level => "level",
+            Detector::Rate => "rate",
         }
     }
 }
@@ -88,21 +94,21 @@ impl Detector {
 pub struct Drift {
     /// What was watched.
     pub detector: Detector,
-    /// The number whose level changed.
+    /// The number whose level changed, or the field whose loss rose; none if that of the whole event did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<std::sync::Arc<str>>,
     /// The offset where the change began, as far as the detector can say.
     pub began: u64,
     /// The offset of the event with which the change was noticed.
     pub noticed: u64,
-    /// Bits per event before it.
+    /// Bits per event before it; those of the field alone, if its loss rose.
     pub bits_before: f64,
-    /// Bits per event since it began.
+    /// Bits per event since it began, of the same.
     pub bits_after: f64,
-    /// The number's mean before it.
+    /// The number's mean before it, or the typical gap between events in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level_before: Option<f64>,
-    /// The number's mean since it began.
+    /// The number's mean since it began, or the typical gap between events in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level_after: Option<f64>,
 }

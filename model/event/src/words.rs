@@ -2,6 +2,7 @@
 //! The page has them, too, and its tests hold the same words.
 
 use crate::alarm::{Alarm, AlarmKind, AlarmPhase};
+use crate::prediction::{Detector, Drift};
 use std::fmt::Write;
 
 /// Units of time, the longest first, in seconds.
@@ -132,9 +133,65 @@ impl Alarm {
     }
 }
 
+impl Drift {
+    /// The change in words. `field` is the name of its field as it is to be shown, and `number` shows a number.
+    pub fn words(&self, field: Option<&str>, number: impl Fn(f64) -> String) -> String {
+        let (before, after) = (self.level_before.unwrap_or(0.0), self.level_after.unwrap_or(0.0));
+        match self.detector {
+            Detector::Level => {
+                format!("the level of {} moved from {} to {}", field.unwrap_or("it"), number(before), number(after))
+            }
+            Detector::Rate => {
+                let how = if after < before { "faster" } else { "more slowly" };
+                format!("events come {how}, typically one in {}, which was {}", gap(after, &number), gap(before, &number))
+            }
+            Detector::Loss => {
+                let (what, before, after) = (field.unwrap_or("it"), self.bits_before, self.bits_after);
+                format!("{what} is harder to predict, at {after:.2} bits per event, which were {before:.2}")
+            }
+        }
+    }
+}
+
+/// Seconds from which on a gap is told in minutes and hours.
+const GAP_SECONDS_MAX: f64 = 90.0;
+
+/// A time between events: in milliseconds, in seconds, or in the unit that fits.
+fn gap(seconds: f64, number: impl Fn(f64) -> String) -> String {
+    match seconds {
+        short if short < 1.0 => format!("{} ms", number(1000.0 * short)),
+        seconds if seconds < GAP_SECONDS_MAX => format!("{} s", number(seconds)),
+        long => span(long),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The page's own tests hold the same words.
+    #[test]
+    fn words_of_changes_are_those_of_the_page() {
+        let drift = |detector, levels: Option<[f64; 2]>| Drift {
+            detector,
+            field: None,
+            began: 900,
+            noticed: 950,
+            bits_before: 1.0,
+            bits_after: 2.25,
+            level_before: levels.map(|levels| levels[0]),
+            level_after: levels.map(|levels| levels[1]),
+        };
+        let words = |drift: Drift, field| drift.words(field, |x| x.to_string());
+        let loss = drift(Detector::Loss, None);
+        assert_eq!(words(loss.clone(), None), "it is harder to predict, at 2.25 bits per event, which were 1.00");
+        assert_eq!(words(loss, Some("page")), "page is harder to predict, at 2.25 bits per event, which were 1.00");
+        let level = drift(Detector::Level, Some([4.0, 7.5]));
+        assert_eq!(words(level, Some("ms")), "the level of ms moved from 4 to 7.5");
+        let rate = |levels| words(drift(Detector::Rate, Some(levels)), None);
+        assert_eq!(rate([10.0, 0.25]), "events come faster, typically one in 250 ms, which was 10 s");
+        assert_eq!(rate([60.0, 600.0]), "events come more slowly, typically one in 10 minutes, which was 60 s");
+    }
 
     /// The page's own tests hold the same words.
     #[test]

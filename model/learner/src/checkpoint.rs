@@ -3,9 +3,9 @@
 //! ```text
 //! magic "surmise\0", format (u32)
 //! length (u64), options as JSON
-//! length (u64), core: arithmetic, schema, position, numbers, fields, ending, alarms, sessions, seen, beginning, keys
+//! length (u64), core: arithmetic, schema, position, numbers, fields, ending, alarms, drift, sessions, seen, beginning,
+//!               keys
 //! length (u64), tally: the measures of the report
-//! length (u64), drift: what watches for lasting changes
 //! CRC-32 of all of the above (u32)
 //! ```
 //!
@@ -23,7 +23,7 @@ use surmise_state::{Persist, State, StateError};
 const MAGIC: &[u8; 8] = b"surmise\0";
 
 /// The version of what is written; it rises with every change of it.
-pub const FORMAT: u32 = 20;
+pub const FORMAT: u32 = 21;
 
 impl Learner {
     /// Saves the learner: all that [`Learner::load`] needs to make one that continues exactly as this one would, in one
@@ -36,10 +36,10 @@ impl Learner {
     pub fn save(&mut self) -> Vec<u8> {
         let options = serde_json::to_vec(&self.options).expect("options are plain data");
         // measures lie outside the core, as the state hash has to be equal whether or not something was measured
-        let (tally, drift) = (self.measures.tally.encode(), self.monitors.drift.encode());
+        let tally = self.measures.tally.encode();
         let core_bytes = Core(self).measure();
         // the core is large, so room is made once for all of it and it is written in place
-        let rest = MAGIC.len() + 4 + 4 * 8 + options.len() + tally.len() + drift.len() + 4;
+        let rest = MAGIC.len() + 4 + 3 * 8 + options.len() + tally.len() + 4;
         let mut out = Vec::with_capacity(core_bytes as usize + rest);
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&FORMAT.to_le_bytes());
@@ -51,7 +51,6 @@ impl Learner {
         out.extend_from_slice(&core_bytes.to_le_bytes());
         let mut out = Core(self).encode_after(out);
         put(&mut out, &tally);
-        put(&mut out, &drift);
         let sum = crc32fast::hash(&out);
         out.extend_from_slice(&sum.to_le_bytes());
         out
@@ -86,7 +85,6 @@ impl Learner {
         let mut learner = Learner::new(Schema::default(), options)?;
         Core(&mut learner).decode(part()?)?;
         learner.measures.tally.decode(part()?)?;
-        learner.monitors.drift.decode(part()?)?;
         if learner.measures.tally.fields.len() != learner.models.fields.len() {
             return Err(CheckpointError::OtherFields.into());
         }
@@ -118,6 +116,7 @@ impl Persist for Core<'_> {
         }
         models.ending.persist(s)?;
         learner.monitors.alarms.persist(s)?;
+        learner.monitors.drift.persist(s)?;
         learner.monitors.sessions.persist(s)?;
         learner.monitors.open_sessions.persist(s)?;
         learner.monitors.silences.persist(s)?;

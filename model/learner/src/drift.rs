@@ -1,261 +1,73 @@
 //! Drift: lasting changes of a stream, found online, with their place and their size.
 //!
-//! Two things are watched. The *loss* is what events cost in bits; it rises when a stream no longer does what was
-//! learnt. The *level* of each number is its mean; a model that follows a number to a new level pays for two or three
-//! events only, so that its loss does not last, although the change does.
+//! Three things are watched, each by cumulative sums ([`Watch`]):
 //!
-//! The detector is the cumulative sum of Page (Biometrika 41, 1954) over the means m of blocks of 8 and of 64 events,
-//! which are nearly independent where events are not, in units of their own running mean μ and deviation σ:
-//!
-//! ```text
-//! z = clip((m − μ) / σ, ±4),   S ← max(0, S + z − k),   a change where S > max(14, 2 · the largest S of the past)
-//! ```
-//!
-//! The change began where S was zero last. That S has to exceed the stream's own past excursions keeps alarms rare,
-//! whatever the stream's distribution and correlation; the clip keeps single freaks out. After a change μ and σ are
-//! learnt anew. Only a *rising* loss is a change: a falling one is what learning looks like, and μ follows it. A level
-//! may change to both sides, and counts if it moved by more than three deviations of the number.
-//!
-//! For example, a number that scatters around 100 with a deviation of 1 and moves to 92 has z = −4 in every block of 8
-//! from then on. With k = 1 its sum S grows by 3 a block and exceeds 14 after five blocks, if no sum of the past was
-//! larger than 7. So the change is noticed some 40 events after it began, and is placed where S left zero, in the block
-//! in which the number moved.
+//! * The *loss* is what events cost in bits, and what each field of symbols or text costs; it rises when a stream no
+//!   longer does what was learnt. Only a rising loss is a change: a falling one is what learning looks like, and the
+//!   mean that it is held against follows it.
+//! * The *level* of each number is its mean; a model that follows a number to a new level pays for two or three events
+//!   only, so that its loss does not last, although the change does. It may change to both sides, and counts if it moved
+//!   by more than three deviations of the number.
+//! * The *rate* is the typical gap between events, as the mean of its logarithm. It counts if it doubled or halved.
 //!
 //! On 16 regimes of a permuted alphabet (a Markov source; Shakespeare in pieces) all 15 boundaries are found and
 //! nothing else, 60 to 130 events late and placed within 8. A mean, a spread or a season that changes is found within
 //! 40 to 230 events. On HDFS keys (normal and abnormal sessions), ETTh1 and the clicks of bms there is no alarm, on the
 //! 1.1 million bytes of tinyshakespeare there are two.
 
+use crate::cumulative::{Change, LOSS_DEVIATION_MIN, NUMBER_MAX, RESOLUTION_MIN, Watch};
 use std::sync::Arc;
 use surmise_event::{Detector, Drift};
 use surmise_state::{Persist, State, StateError};
 
-/// The two scales: events of a block, and k, the deviations by which a block's mean may be higher without being a
-/// change.
-const SCALES: [(u32, f64); 2] = [(8, 1.0), (64, 0.75)];
-
-/// The least sum S that is a change.
-const SUM_MIN: f64 = 14.0;
-
-/// By what factor a change exceeds the largest sum of the past.
-const PAST_SUM_FACTOR: f64 = 2.0;
-
-/// How much of the largest sum of the past is remembered after one more block without a sum.
-const PAST_SUM_DECAY: f64 = 0.9999;
-
-/// Blocks that mean and deviation remember.
-const MEMORY_BLOCKS: f64 = 1024.0;
-
-/// Blocks before anything can be a change, because mean and deviation are not known yet.
-const QUIET_BLOCKS: u32 = 32;
-
-/// The most deviations that one block counts.
-const BLOCK_DEVIATIONS_MAX: f64 = 4.0;
-
-/// The least deviation of a stream's loss, in bits.
-const LOSS_DEVIATION_MIN: f64 = 0.05;
-
-/// The least move of a level, in deviations of the number.
-const LEVEL_DEVIATIONS_MIN: f64 = 3.0;
-
-/// The largest number that is distinguished from larger ones; its square is finite.
-const NUMBER_MAX: f64 = 1e120;
-
-/// The least resolution of a number, so that nothing is divided by zero.
-const RESOLUTION_MIN: f64 = 1e-100;
-
 /// The latest changes that are kept.
 const CHANGES_MAX: usize = 16;
 
-/// The cumulative sum to one side.
-#[derive(Clone, Copy, Default)]
-struct Sum {
-    /// S.
-    sum: f64,
-    /// The largest S since it was zero.
-    peak: f64,
-    /// The largest S before it was zero last, slowly forgotten.
-    largest: f64,
-    /// The offset where S was zero last.
-    began: u64,
-    /// Blocks since then.
-    blocks: u32,
-    /// The sum of the blocks' means since then.
-    values: f64,
-    /// The sum of the blocks' mean bits since then.
-    bits: f64,
+/// The shortest gap that is told from shorter ones, in seconds.
+const GAP_SECONDS_MIN: f64 = 1e-3;
+
+/// The least deviation of the logarithm of a gap.
+const GAP_DEVIATION_MIN: f64 = 0.05;
+
+/// The least change of a rate, as the logarithm of a typical gap.
+const RATE_CHANGE_MIN: f64 = std::f64::consts::LN_2;
+
+/// What a change is of, if it is of a part of the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChangedPart {
+    /// A field, by its place.
+    Field(usize),
+    /// A column of the number model.
+    Column(usize),
 }
 
-impl Sum {
-    /// Adds a block that deviates by `z`, with its mean value and bits; true if S is a change. `next` is the offset
-    /// after the block.
-    fn add(&mut self, z: f64, allowed: f64, value: f64, bits: f64, next: u64) -> bool {
-        let sum = self.sum + z - allowed;
-        // an excursion is over: keep how far it went, or let the memory of earlier ones fade
-        if sum <= 0.0 {
-            self.largest = if self.peak > 0.0 { self.peak.max(self.largest) } else { self.largest * PAST_SUM_DECAY };
-            *self = Sum { largest: self.largest, began: next, ..Sum::default() };
-            return false;
-        }
-        self.sum = sum;
-        self.peak = self.peak.max(sum);
-        self.blocks += 1;
-        self.values += value;
-        self.bits += bits;
-        sum > SUM_MIN.max(PAST_SUM_FACTOR * self.largest)
-    }
-}
-
-/// The detector of one scale: the running mean and deviation of block means, and the sums to both sides.
-#[derive(Clone, Default)]
-struct Scale {
-    /// Blocks so far.
-    count: u32,
-    /// μ, the mean of block means.
-    mean: f64,
-    /// σ², their mean square deviation.
-    square: f64,
-    /// The mean bits of an event.
-    usual_bits: f64,
-    /// Events of the block that is being filled.
-    filled: u32,
-    /// The sum of their values.
-    value: f64,
-    /// The sum of their bits.
-    bits: f64,
-    up: Sum,
-    down: Sum,
-}
-
-/// A change that a scale has found.
-struct Change {
+/// A rise of the loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LossRise {
+    /// The field whose loss rose; none if that of the whole event did.
+    pub(crate) field: Option<usize>,
     /// The offset where it began.
-    began: u64,
-    /// The mean before it, and since.
-    before: f64,
-    after: f64,
-    /// Mean bits of an event before it, and since.
-    bits_before: f64,
-    bits_after: f64,
+    pub(crate) began: u64,
 }
 
-impl Scale {
-    fn new(from: u64) -> Scale {
-        let sum = Sum { began: from, ..Sum::default() };
-        Scale { up: sum, down: sum, ..Scale::default() }
-    }
-
-    /// Begins anew after a change; how large the sums of the past were is kept.
-    fn renew(&mut self, from: u64) {
-        let largest = [self.up.largest, self.down.largest];
-        *self = Scale::new(from);
-        [self.up.largest, self.down.largest] = largest;
-    }
-
-    /// Takes in the event before offset `next`: its value and its bits. A deviation below `floor` counts as `floor`.
-    fn add(&mut self, [size, allowed]: [f64; 2], value: f64, bits: f64, floor: f64, next: u64) -> Option<Change> {
-        self.filled += 1;
-        self.value += value;
-        self.bits += bits;
-        // only whole blocks are looked at
-        if f64::from(self.filled) < size {
-            return None;
-        }
-        let (value, bits) = (std::mem::take(&mut self.value) / size, std::mem::take(&mut self.bits) / size);
-        self.filled = 0;
-        self.count += 1;
-        // mean and deviation follow the clipped value, so that a freak does not blind them
-        let mut followed = value;
-        let mut found = None;
-        if self.count > QUIET_BLOCKS {
-            let deviation = self.square.sqrt().max(floor);
-            let z = ((value - self.mean) / deviation).clamp(-BLOCK_DEVIATIONS_MAX, BLOCK_DEVIATIONS_MAX);
-            for (sum, z) in [(&mut self.up, z), (&mut self.down, -z)] {
-                if sum.add(z, allowed, value, bits, next) {
-                    let blocks = f64::from(sum.blocks);
-                    found = Some(Change {
-                        began: sum.began,
-                        before: self.mean,
-                        after: sum.values / blocks,
-                        bits_before: self.usual_bits,
-                        bits_after: sum.bits / blocks,
-                    });
-                }
-            }
-            followed = self.mean + z * deviation;
-        }
-        // exponential moments: plain means at first, then over the last blocks
-        let weight = 1.0 / f64::from(self.count).min(MEMORY_BLOCKS);
-        let d = followed - self.mean;
-        self.mean += weight * d;
-        self.square += weight * (d * d * (1.0 - weight) - self.square);
-        self.usual_bits += weight * (bits - self.usual_bits);
-        found
-    }
-}
-
-/// What is watched of one number, or of the loss.
-#[derive(Clone)]
-struct Watch {
-    scales: [Scale; 2],
-    /// Numbers so far; this and the next two are of single values, for levels only.
-    count: f64,
-    /// Their running mean.
-    mean: f64,
-    /// Their running mean square deviation.
-    square: f64,
-}
-
-impl Watch {
-    fn new(from: u64) -> Watch {
-        Watch { scales: [Scale::new(from), Scale::new(from)], count: 0.0, mean: 0.0, square: 0.0 }
-    }
-
-    fn add(&mut self, value: f64, bits: f64, floor: f64, next: u64) -> Option<Change> {
-        let mut found = None;
-        for (s, (size, allowed)) in self.scales.iter_mut().zip(SCALES) {
-            let change = s.add([f64::from(size), allowed], value, bits, floor, next);
-            found = found.or(change);
-        }
-        found
-    }
-
-    fn renew(&mut self, from: u64) {
-        self.scales.iter_mut().for_each(|s| s.renew(from));
-        (self.count, self.mean, self.square) = (0.0, 0.0, 0.0);
-    }
-
-    /// Takes in a number; returns a change of its level, if it shows one.
-    fn level(&mut self, x: f64, bits: f64, floor: f64, next: u64) -> Option<Change> {
-        let change = self.add(x, bits, floor, next);
-        // the deviation that the change is held against does not contain the number itself
-        let deviation = self.square.sqrt().max(floor);
-        self.count += 1.0;
-        let weight = 1.0 / self.count.min(MEMORY_BLOCKS * f64::from(SCALES[0].0));
-        let bound = if self.count > f64::from(QUIET_BLOCKS) { BLOCK_DEVIATIONS_MAX * deviation } else { NUMBER_MAX };
-        let d = (x - self.mean).clamp(-bound, bound);
-        self.mean += weight * d;
-        self.square += weight * (d * d * (1.0 - weight) - self.square);
-        change.filter(|c| (c.after - c.before).abs() > LEVEL_DEVIATIONS_MIN * deviation)
-    }
-}
-
-impl Default for Watch {
-    fn default() -> Self {
-        Watch::new(0)
-    }
-}
-
-/// Watches one stream for drift. An event costs a few additions and a block a few divisions, and each number as much.
+/// Watches one stream for drift. An event costs a few additions and a block a few divisions, and each number and each
+/// field as much.
 #[derive(Clone, Default)]
 pub struct Watcher {
     loss: Watch,
+    /// `[fields]`: what the fields of symbols and texts cost.
+    costs: Vec<Watch>,
     /// `[columns]`: one per column of the number model.
     numbers: Vec<Watch>,
-    /// The numbers of the event at hand: column, value and resolution.
+    gaps: Watch,
+    last_us: Option<i64>,
+    /// Of the event at hand: what fields cost; the numbers with their columns and resolutions; the gap before it, as
+    /// the logarithm of its seconds.
+    spent: Vec<(usize, f64)>,
     values: Vec<(usize, f64, f64)>,
-    /// Changes so far: of the loss, and of levels.
-    pub counts: [u64; 2],
+    gap: Option<f64>,
+    /// Changes so far, by their detector.
+    pub counts: [u64; Detector::ALL.len()],
     /// The latest changes, oldest first.
     pub latest: Vec<Drift>,
 }
@@ -267,81 +79,111 @@ impl Watcher {
         self.values.push((column, value, resolution.clamp(RESOLUTION_MIN, NUMBER_MAX)));
     }
 
-    /// Takes in the event at an offset, which cost `bits` and whose numbers were taken in before; `name` gives the
-    /// field that a column is. Changes that show with the event are added to `out`.
-    pub fn observe(&mut self, offset: u64, bits: f64, name: impl Fn(usize) -> Arc<str>, out: &mut Vec<Drift>) {
+    /// Takes in what a field of symbols or text of the event at hand cost in bits.
+    pub fn cost(&mut self, field: usize, bits: f64) {
+        if bits.is_finite() {
+            self.spent.push((field, bits));
+        }
+    }
+
+    /// Takes in the time of the event at hand.
+    pub fn time(&mut self, time_us: i64) {
+        if let Some(last_us) = self.last_us {
+            let seconds = time_us.saturating_sub(last_us).max(0) as f64 / 1e6;
+            self.gap = Some(libm::log(seconds.max(GAP_SECONDS_MIN)));
+        }
+        self.last_us = Some(self.last_us.map_or(time_us, |last_us| last_us.max(time_us)));
+    }
+
+    /// Takes in the event at an offset, which cost `bits` and whose parts were taken in before; `name` gives the name of
+    /// a part. Changes that show with the event are added to `out`. Returns a rise of the loss, if
+    /// there is one.
+    pub(crate) fn observe(
+        &mut self,
+        offset: u64,
+        bits: f64,
+        name: impl Fn(ChangedPart) -> Arc<str>,
+        out: &mut Vec<Drift>,
+    ) -> Option<LossRise> {
         let next = offset + 1;
         let bits = if bits.is_finite() { bits } else { 0.0 };
         let before = out.len();
-        // a falling loss is learning
-        if let Some(c) = self.loss.add(bits, bits, LOSS_DEVIATION_MIN, next)
-            && c.after > c.before
-        {
-            self.loss.renew(next);
-            out.push(drift(Detector::Loss, None, &c, offset));
+        let rise = self.rise(bits, next);
+        if let Some((field, change)) = &rise {
+            let field = field.map(|field| name(ChangedPart::Field(field)));
+            out.push(Drift { field, ..drift(Detector::Loss, None, change, offset) });
         }
         while let Some((column, x, resolution)) = self.values.pop() {
-            // a column that is new begins to be watched here
-            if column >= self.numbers.len() {
-                self.numbers.resize_with(column + 1, || Watch::new(offset));
-            }
-            if let Some(c) = self.numbers[column].level(x, bits, resolution, next) {
-                self.numbers[column].renew(next);
-                out.push(drift(Detector::Level, Some((name(column), c.before, c.after)), &c, offset));
+            let watch = of(&mut self.numbers, column, offset);
+            if let Some(c) = watch.level(x, bits, resolution, next) {
+                watch.renew(next);
+                let field = Some(name(ChangedPart::Column(column)));
+                out.push(Drift { field, ..drift(Detector::Level, Some([c.before, c.after]), &c, offset) });
             }
         }
+        if let Some(gap) = self.gap.take()
+            && let Some(c) = self.gaps.add(gap, bits, GAP_DEVIATION_MIN, next)
+            && (c.after - c.before).abs() > RATE_CHANGE_MIN
+        {
+            self.gaps.renew(next);
+            out.push(drift(Detector::Rate, Some([c.before, c.after].map(libm::exp)), &c, offset));
+        }
         for d in &out[before..] {
-            self.counts[usize::from(d.detector == Detector::Level)] += 1;
+            self.counts[d.detector as usize] += 1;
             if self.latest.len() == CHANGES_MAX {
                 self.latest.remove(0);
             }
             self.latest.push(d.clone());
         }
+        rise.map(|(field, change)| LossRise { field, began: change.began })
+    }
+
+    /// A rise of the loss that shows with the event at hand: that of a field, or of the whole event.
+    fn rise(&mut self, bits: f64, next: u64) -> Option<(Option<usize>, Change)> {
+        // a falling loss is learning
+        let rises = |c: &Change| c.after > c.before;
+        let mut rise = self.loss.add(bits, bits, LOSS_DEVIATION_MIN, next).filter(rises).map(|c| (None, c));
+        while let Some((field, cost)) = self.spent.pop() {
+            let found = of(&mut self.costs, field, next - 1).add(cost, cost, LOSS_DEVIATION_MIN, next).filter(rises);
+            rise = found.map(|c| (Some(field), c)).or(rise);
+        }
+        if rise.is_some() {
+            self.loss.renew(next);
+            self.costs.iter_mut().for_each(|watch| watch.renew(next));
+        }
+        rise
     }
 }
 
-/// A change in the words of events; `level` is the field and its means before and after, if a level changed.
-fn drift(detector: Detector, level: Option<(Arc<str>, f64, f64)>, c: &Change, noticed: u64) -> Drift {
-    let (field, level_before, level_after) = match level {
-        Some((field, before, after)) => (Some(field), Some(before), Some(after)),
-        None => (None, None, None),
-    };
+/// The watch of a part, which begins to be watched at an offset if it is new.
+fn of(watches: &mut Vec<Watch>, part: usize, offset: u64) -> &mut Watch {
+    if part >= watches.len() {
+        watches.resize_with(part + 1, || Watch::new(offset));
+    }
+    &mut watches[part]
+}
+
+/// A change in the words of events, its field left out; `level` is the level before and after, if one changed.
+fn drift(detector: Detector, level: Option<[f64; 2]>, c: &Change, noticed: u64) -> Drift {
+    let [level_before, level_after] = level.map_or([None, None], |level| level.map(Some));
     let (began, bits_before, bits_after) = (c.began, c.bits_before, c.bits_after);
-    Drift { detector, field, began, noticed, bits_before, bits_after, level_before, level_after }
-}
-
-impl Persist for Sum {
-    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        for v in [&mut self.sum, &mut self.peak, &mut self.largest, &mut self.values, &mut self.bits] {
-            s.f64("drift sum", v)?;
-        }
-        s.u64("drift began", &mut self.began)?;
-        s.u32("drift blocks", &mut self.blocks)
-    }
-}
-
-impl Persist for Watch {
-    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        for v in [&mut self.count, &mut self.mean, &mut self.square] {
-            s.f64("drift number", v)?;
-        }
-        self.scales.iter_mut().try_for_each(|c| {
-            s.u32("drift blocks", &mut c.count)?;
-            s.u32("drift block", &mut c.filled)?;
-            for v in [&mut c.mean, &mut c.square, &mut c.usual_bits, &mut c.value, &mut c.bits] {
-                s.f64("drift scale", v)?;
-            }
-            c.up.persist(s)?;
-            c.down.persist(s)
-        })
-    }
+    Drift { detector, field: None, began, noticed, bits_before, bits_after, level_before, level_after }
 }
 
 impl Persist for Watcher {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.section("drift")?;
+        self.spent.clear();
         self.values.clear();
+        self.gap = None;
         self.loss.persist(s)?;
+        s.list("drift costs", &mut self.costs, Watch::default)?;
+        self.gaps.persist(s)?;
+        let mut timed = self.last_us.is_some();
+        s.bool("drift timed", &mut timed)?;
+        let mut last_us = self.last_us.unwrap_or(0);
+        s.i64("drift last", &mut last_us)?;
+        self.last_us = timed.then_some(last_us);
         s.list("drift numbers", &mut self.numbers, Watch::default)?;
         s.u64s_fixed("drift counts", &mut self.counts)?;
         // the latest changes are for people, so they are written as plain data

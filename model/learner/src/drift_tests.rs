@@ -80,3 +80,40 @@ fn what_is_not_finite_harms_nothing_and_a_restored_one_goes_on_alike() {
     assert_eq!(w.encode(), v.encode());
     assert!(w.latest.len() <= CHANGES_MAX);
 }
+
+#[test]
+fn a_field_that_costs_more_is_named_where_the_whole_event_hides_it() {
+    let mut named = 0;
+    for seed in 1..=10 {
+        let (mut w, mut r, mut out) = (Watcher::default(), Random::new(seed), Vec::new());
+        for t in 0..6000u64 {
+            let cost = 2.0 + 1.4 * r.normal() + if t < 5000 { 0.0 } else { 1.2 };
+            w.cost(0, cost);
+            let rise = w.observe(t, cost + 4.0 + 2.5 * r.normal(), |_| "page".into(), &mut out);
+            assert_eq!(rise.is_some(), out.iter().any(|d| d.noticed == t), "seed {seed}");
+        }
+        assert!(out.len() <= 1 && out.iter().all(|d| d.began.abs_diff(5000) <= 64), "seed {seed}: {out:?}");
+        let of_field = out.iter().find(|d| d.field.as_deref() == Some("page") && d.noticed < 5250);
+        named += usize::from(of_field.is_some_and(|d| (d.bits_after - d.bits_before - 1.2).abs() < 0.5));
+    }
+    assert!(named >= 9, "{named} of 10");
+}
+
+#[test]
+fn a_rate_that_stays_is_found_and_steady_chance_is_none() {
+    for seed in 1..=5 {
+        let (mut w, mut r, mut out, mut now_us) = (Watcher::default(), Random::new(seed), Vec::new(), 0i64);
+        for t in 0..40_000u64 {
+            let mean = if t < 30_000 { 10e6 } else { 2e6 };
+            now_us += (-libm::log(1.0 - r.uniform()) * mean) as i64;
+            w.time(now_us);
+            w.observe(t, 3.0, |_| "x".into(), &mut out);
+        }
+        assert_eq!(out.len(), 1, "seed {seed}: {out:?}");
+        let d = &out[0];
+        assert!(d.detector == Detector::Rate && d.began.abs_diff(30_000) <= 64 && d.noticed < 30_200, "{d:?}");
+        // the typical gap of chance is .56 of the mean one
+        let (before, after) = (d.level_before.unwrap(), d.level_after.unwrap());
+        assert!((before / 5.6 - 1.0).abs() < 0.2 && (after / 1.12 - 1.0).abs() < 0.4, "{d:?}");
+    }
+}

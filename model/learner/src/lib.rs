@@ -41,6 +41,7 @@ mod beginning;
 mod checkpoint;
 mod clock;
 mod component;
+mod cumulative;
 mod describe;
 mod drift;
 mod ending;

@@ -19,6 +19,7 @@
 
 use crate::alarm::tell;
 use crate::clock::Clocks;
+use crate::drift::ChangedPart;
 use crate::explain::FieldExplanation;
 use crate::field::{FieldModel, Model, folds_ends};
 use crate::keys::KeyState;
@@ -160,8 +161,15 @@ impl Learner {
         self.position.version += events;
         // bytes were judged one by one: a run is as many events as it has bytes, wherever its producer cut it
         if !every_byte {
+            let drift = &mut self.monitors.drift;
             if let Some(time_us) = event.time_us {
                 self.monitors.alarms.time(time_us);
+                drift.time(time_us);
+            }
+            let (fields, bits) = (&self.models.fields, out.surprise_bits / events.max(1) as f64);
+            let name = |part| name_of(fields, part);
+            if let Some(rise) = drift.observe(out.offset, bits, name, &mut out.drift) {
+                self.monitors.alarms.change(rise.field, rise.began);
             }
             if let Some(sum) = self.scratch.line_sum.take() {
                 self.monitors.alarms.evidence(None, AlarmKind::Value, sum * LINE_SUM_BITS);
@@ -170,9 +178,6 @@ impl Learner {
             self.judge(out.offset, out);
             self.tell_parts(event, out);
             self.note_seen(event, out.offset);
-            let drift = &mut self.monitors.drift;
-            let (fields, bits) = (&self.models.fields, out.surprise_bits / events.max(1) as f64);
-            drift.observe(out.offset, bits, |column| name_of_column(fields, column), &mut out.drift);
             lap(EventStage::Judging);
         }
         // nats of bytes were added one by one
@@ -207,8 +212,10 @@ impl Learner {
             }
             let bits = byte_nats * LOG2_E;
             alarms.text(0, byte_cost.excess.bits());
+            if let Some(rise) = drift.observe(out.offset + position, bits, |_| end_name.clone(), &mut out.drift) {
+                alarms.change(None, rise.began);
+            }
             tell(alarms.verdict(out.offset + position, budget), |_| Some(field.name.clone()), out);
-            drift.observe(out.offset + position, bits, |_| end_name.clone(), &mut out.drift);
             position += 1;
             explanation.iter_mut().for_each(|e| e.add_symbol(byte_nats, model.expert_nats()));
             if scoring {
@@ -343,8 +350,11 @@ impl Learner {
     }
 }
 
-/// The name of the field that a column of the number model is.
-fn name_of_column(fields: &[FieldModel], column: usize) -> Arc<str> {
-    let field = fields.iter().find(|f| matches!(f.model, Model::Number(c) if c == column));
+/// The name of the field that has changed.
+fn name_of(fields: &[FieldModel], part: ChangedPart) -> Arc<str> {
+    let field = match part {
+        ChangedPart::Field(place) => fields.get(place),
+        ChangedPart::Column(column) => fields.iter().find(|f| matches!(f.model, Model::Number(c) if c == column)),
+    };
     field.map_or_else(|| "".into(), |f| f.name.clone())
 }

@@ -197,6 +197,9 @@ impl Learner {
                 self.monitors.alarms.text(i, observed.evidence_bits());
             }
         }
+        if matches!(&field.model, Model::Category(..) | Model::Bytes(_)) {
+            self.monitors.drift.cost(i, observed.cost.bits());
+        }
         (observed, hash_of_symbol(symbol))
     }
 

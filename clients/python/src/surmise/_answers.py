@@ -108,13 +108,13 @@ class FieldOutcome(Answer):
 
 @dataclass(frozen=True)
 class Drift(Answer):
-    """A lasting change of a stream: of its loss, or of the level of a number."""
+    """A lasting change of a stream: of its loss, of the level of a number, or of the rate of events."""
 
     stream: str = ""
     detector: str = ""
-    """What was watched: `loss` or `level`."""
+    """What was watched: `loss`, `level` or `rate`."""
     field: Optional[str] = None
-    """The number whose level changed."""
+    """The number whose level changed, or the field whose loss rose; `None` if that of the whole event did."""
     began: int = 0
     """The offset where the change began, as far as the detector can say."""
     noticed: int = 0
