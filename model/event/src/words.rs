@@ -143,7 +143,11 @@ impl Drift {
             }
             Detector::Rate => {
                 let how = if after < before { "faster" } else { "more slowly" };
-                format!("events come {how}, typically one in {}, which was {}", gap(after, &number), gap(before, &number))
+                format!(
+                    "events come {how}, typically one in {}, which was {}",
+                    gap(after, &number),
+                    gap(before, &number)
+                )
             }
             Detector::Loss => {
                 let (what, before, after) = (field.unwrap_or("it"), self.bits_before, self.bits_after);
