@@ -1,5 +1,6 @@
 //! `[export]`: where the daemon tells what it finds.
 
+use crate::nats::NatsSink;
 use crate::sinks::{ExportFault, SinkFilter, StdoutSink, SyslogSink, WebhookRule, is_address, pattern_faults};
 use crate::stream_name::fits;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,8 @@ use std::collections::BTreeMap;
 pub struct ExportTable {
     /// Addresses that incidents are posted to, by a name for the log and the metrics.
     pub webhooks: BTreeMap<String, WebhookRule>,
+    /// Subjects of NATS that incidents are published to, by a name for the log and the metrics.
+    pub nats: BTreeMap<String, NatsSink>,
     /// Where incidents are sent as messages of syslog.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub syslog: Option<SyslogSink>,
@@ -29,9 +32,10 @@ impl ExportTable {
     /// What every sink takes, by the key of its table within `[export]`, which is its name in metrics and in the log.
     pub fn sinks(&self) -> Vec<(String, SinkFilter)> {
         let webhooks = self.webhooks.iter().map(|(name, rule)| (format!("webhooks.{name}"), rule.filter()));
+        let nats = self.nats.iter().map(|(name, rule)| (format!("nats.{name}"), rule.filter()));
         let syslog = self.syslog.iter().map(|rule| ("syslog".into(), rule.filter()));
         let stdout = self.stdout.iter().map(|rule| ("stdout".into(), rule.filter()));
-        webhooks.chain(syslog).chain(stdout).collect()
+        webhooks.chain(nats).chain(syslog).chain(stdout).collect()
     }
 
     /// What is wrong, each fault with the key of its table. Names of streams have so many bytes at most.
@@ -39,6 +43,7 @@ impl ExportTable {
         let keyed = |key: String, faults: Vec<ExportFault>| faults.into_iter().map(move |fault| (key.clone(), fault));
         let webhooks =
             self.webhooks.iter().flat_map(|(name, rule)| keyed(format!("export.webhooks.{name}"), rule.faults(name)));
+        let nats = self.nats.iter().flat_map(|(name, rule)| keyed(format!("export.nats.{name}"), rule.faults(name)));
         let syslog = self.syslog.iter().flat_map(|rule| keyed("export.syslog".into(), rule.faults()));
         let series = self.series.iter().flat_map(|table| keyed("export.series".into(), table.faults(name_bytes_max)));
         let traces = self.traces.iter().flat_map(|table| keyed("export.traces".into(), table.faults()));
@@ -46,7 +51,7 @@ impl ExportTable {
             .sinks()
             .into_iter()
             .flat_map(|(key, filter)| keyed(format!("export.{key}"), filter.faults(name_bytes_max)));
-        webhooks.chain(syslog).chain(series).chain(traces).chain(filters).collect()
+        webhooks.chain(nats).chain(syslog).chain(series).chain(traces).chain(filters).collect()
     }
 }
 

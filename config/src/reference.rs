@@ -17,13 +17,15 @@ pub const RELOADED_KEYS: &[&str] = &["auth.token", "auth.tokens", "listen.hosts"
 pub const CERTIFICATE_KEYS: &[&str] = &["tls.certificate", "tls.key"];
 
 /// Tables of the file of defaults that are an example of a name, which whoever writes the file chooses.
-const EXAMPLES: [(&str, &str); 6] = [
+const EXAMPLES: [(&str, &str); 8] = [
     ("streams.\"web-*\"", "streams.NAME"),
     ("export.webhooks.ops", "export.webhooks.NAME"),
+    ("export.nats.ops", "export.nats.NAME"),
     ("sources.files.nginx", "sources.files.NAME"),
     ("sources.syslog.hosts", "sources.syslog.NAME"),
     ("sources.redis.shop", "sources.redis.NAME"),
     ("sources.mqtt.plant", "sources.mqtt.NAME"),
+    ("sources.nats.shop", "sources.nats.NAME"),
 ];
 
 /// A text that is no word, duration, size or address.

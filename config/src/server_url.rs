@@ -1,4 +1,5 @@
-//! The address of a server that a source reads from. It may hold a name and a password, which are never shown.
+//! The address of a server that a source reads from, or that a sink publishes to. It may hold a name and a password,
+//! which are never shown.
 
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
@@ -16,7 +17,7 @@ pub struct ServerUrl(String);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ServerUrlError {
     /// There is none.
-    #[error("a source needs an address: url = \"{0}://…\"")]
+    #[error("it needs an address: url = \"{0}://…\"")]
     Missing(&'static str),
     /// It cannot be read.
     #[error(
@@ -87,9 +88,29 @@ impl fmt::Debug for ServerUrl {
     }
 }
 
+/// A name or a password, which an address writes with escapes.
+pub fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = (*first == b'%').then(|| after.get(..2)).flatten();
+        let digits = escaped.and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        rest = if byte.is_some() { &after[2..] } else { after };
+        bytes.push(byte.unwrap_or(*first));
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_and_passwords_are_what_their_escapes_mean() {
+        assert_eq!(decoded("p%40ss%3Aw%C3%B6rd"), "p@ss:wörd");
+        assert_eq!(decoded("100%, %4, %zz"), "100%, %4, %zz");
+    }
 
     #[test]
     fn an_address_is_shown_without_what_opens_it() {

@@ -28,7 +28,7 @@ pub struct RedisSource {
     /// Whether the events of each stream of Redis go into a stream of the same name instead.
     pub same_names: bool,
     /// Where reading begins.
-    pub from: RedisStart,
+    pub from: StartPlace,
     /// The field of an entry that holds the event as JSON; without it the fields of an entry are the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json_field: Option<String>,
@@ -37,14 +37,14 @@ pub struct RedisSource {
     pub key_field: Option<String>,
 }
 
-/// Where reading a stream of Redis begins of which the log has nothing.
+/// Where reading a stream of another server begins of which the log has nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum RedisStart {
-    /// With the first entry that is there.
+pub enum StartPlace {
+    /// With the first entry or message that is there.
     #[default]
     Start,
-    /// With the first entry that comes.
+    /// With the first one that comes.
     New,
 }
 

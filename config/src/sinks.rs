@@ -1,11 +1,12 @@
 //! Sinks: `[export.webhooks.NAME]`, `[export.syslog]` and `[export.stdout]`, which are told of incidents and of rare
-//! events.
+//! events. Those that publish to NATS are beside what is read from there (`nats.rs`).
 
+use crate::server_url::ServerUrlError;
 use crate::stream_name::{StreamNameError, check_stream_name, fits};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// Bytes that the name of a webhook has at most.
+/// Bytes that the name of a webhook, or of a sink of NATS, has at most.
 const NAME_BYTES_MAX: usize = 64;
 
 /// What a sink takes: incidents of some streams, and their rare events.
@@ -131,8 +132,8 @@ pub enum SyslogFacility {
 /// What is wrong in `[export]`.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportFault {
-    /// The name of a webhook cannot be that of a label.
-    #[error("the name of a webhook has letters, digits, - and _, {NAME_BYTES_MAX} at most")]
+    /// The name of a sink cannot be that of a label.
+    #[error("the name of a sink has letters, digits, - and _, {NAME_BYTES_MAX} at most")]
     Name,
     /// An address of HTTP is none.
     #[error("{key}: {text:?} is no address; write http://… or https://…")]
@@ -142,6 +143,15 @@ pub enum ExportFault {
         /// What is written there.
         text: String,
     },
+    /// The address of a server cannot be one.
+    #[error("{0}")]
+    Url(ServerUrlError),
+    /// There are too many other addresses.
+    #[error("other_urls: {0} are the most")]
+    OtherUrls(usize),
+    /// A subject cannot be one.
+    #[error("subject: {0:?} is no subject: it has tokens with dots between, without spaces and wildcards")]
+    Subject(String),
     /// There are no streams.
     #[error("it needs streams, as names or patterns; a sink without the key takes all")]
     WithoutStreams,
@@ -173,8 +183,14 @@ pub enum ExportFault {
     FollowsNone,
 }
 
-fn all_streams() -> Vec<String> {
+pub(crate) fn all_streams() -> Vec<String> {
     vec!["*".into()]
+}
+
+/// Whether a sink may have this name, which is that of a label.
+pub(crate) fn is_sink_name(name: &str) -> bool {
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.chars().all(is_letter)
 }
 
 /// Whether something can be posted there.
@@ -226,8 +242,7 @@ impl WebhookRule {
     /// What is wrong with the webhook of this name, beside what it takes.
     pub(crate) fn faults(&self, name: &str) -> Vec<ExportFault> {
         let mut faults = Vec::new();
-        let is_letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
-        if !(1..=NAME_BYTES_MAX).contains(&name.len()) || !name.chars().all(is_letter) {
+        if !is_sink_name(name) {
             faults.push(ExportFault::Name);
         }
         if !is_address(&self.url) {

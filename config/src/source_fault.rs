@@ -48,6 +48,9 @@ pub enum SourceFault {
     /// A topic cannot be one.
     #[error("topics: {0:?} is no topic: + has to be a whole level, and # the last one")]
     Topic(String),
+    /// A subject cannot be one.
+    #[error("subjects: {0:?} is no subject: tokens have dots between, * has to be a whole token, and > the last one")]
+    Subject(String),
     /// There are too many of something.
     #[error("{what}: {most} are the most")]
     TooMany {

@@ -93,8 +93,16 @@ fn sources_that_cannot_be_read_are_named() {
     assert!(e.contains("8 are the most") && !e.contains("hidden"), "{e}");
     let e = Config::from_toml("[sources.redis.shop]\nurl = [\"hidden\"]").unwrap_err().to_string();
     assert!(e.contains("sources.redis.shop.url") && !e.contains("hidden"), "{e}");
+    let e = fault(
+        "[sources.nats.shop]\nurl = \"redis://u:hidden@x\"\nother_urls = [\"nats://\"]\njetstream = \"a.b\"\n\
+         subjects = [\"a.>.b\"]\nconsumer = \"\"\nstream_tokens = 9",
+    );
+    assert!(e.contains("sources.nats.shop: url begins with redis://") && e.contains("names no host"), "{e}");
+    assert!(e.contains("jetstream = ") && e.contains("\"a.>.b\" is no subject") && e.contains("consumer has"), "{e}");
+    assert!(e.contains("8 are the most") && !e.contains("hidden"), "{e}");
     let good = "[sources.redis.shop]\nurl = \"redis://x\"\nread = [\"a\"]\n\
-                [sources.mqtt.plant]\nurl = \"mqtt://x\"\ntopics = [\"$share/g/a/+/#\"]";
+                [sources.mqtt.plant]\nurl = \"mqtt://x\"\ntopics = [\"$share/g/a/+/#\"]\n\
+                [sources.nats.shop]\nurl = \"tls://token@x:4222\"\njetstream = \"ORDERS\"\nsubjects = [\"orders.*.>\"]";
     Config::from_toml(good).unwrap().check().unwrap();
     let c = Config::from_toml("[sources.files.web]\npaths = [\"/var/log/*.csv\"]\nformat = \"csv\"").unwrap();
     c.check().unwrap();
@@ -200,6 +208,9 @@ fn exports_are_read_and_their_faults_are_named() {
         ("[export.syslog]\nudp = \"a:1\"\nunix = \"/dev/log\"\n", "udp, tcp or unix"),
         ("[export.syslog]\ntcp = \"logs.example.org\"\n", "a host and a port"),
         ("[export.syslog]\nunix = \"log\"\n", "not absolute"),
+        ("[export.nats.ops]\nurl = \"nats://x\"\nsubject = \"a.*\"\n", "export.nats.ops: subject"),
+        ("[export.nats.ops]\nsubject = \"a\"\n", "needs an address"),
+        ("[export.nats.\"a b\"]\nurl = \"nats://x\"\n", "letters, digits"),
         ("[export.stdout]\nstreams = [\"a/b\"]\n", "export.stdout: streams"),
         ("[export.series]\nstreams = []\n", "export.series: it needs streams"),
         ("[export.series]\nstreams = [\"*\"]\nseries_max = 0\n", "series_max"),

@@ -47,6 +47,7 @@ mod log_range;
 mod logging;
 mod loss_windows;
 mod machine_memory;
+mod nats;
 mod occupancy;
 mod outgoing;
 mod owner;

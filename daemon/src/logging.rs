@@ -13,6 +13,9 @@ use tracing_subscriber::EnvFilter;
 /// Lines that wait to be written at most.
 const LINES_MAX: usize = 16_384;
 
+/// What is logged if the environment asks for nothing. What goes wrong with NATS is told by whoever needs it.
+const DEFAULT_LEVELS: &str = "info,async_nats=off";
+
 /// Lines that standard error did not take.
 static UNWRITTEN_LINES: AtomicU64 = AtomicU64::new(0);
 
@@ -25,7 +28,7 @@ pub struct LogGuard(Option<WorkerGuard>);
 /// Begins to log what the environment variable `RUST_LOG` asks for, `info` if it asks for nothing. Where this process
 /// logs already, it goes on as it does.
 pub fn start_log() -> LogGuard {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_LEVELS.into());
     let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_MAX).thread_name("log");
     let (queue, guard) = builder.finish(StandardError);
     let _ = FULL_QUEUE.set(queue.error_counter());

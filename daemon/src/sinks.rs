@@ -1,5 +1,5 @@
-//! Sinks: incidents, and events that are rare, are told where the configuration says: posted to webhooks, sent as
-//! messages of syslog, written to standard output.
+//! Sinks: incidents, and events that are rare, are told where the configuration says: posted to webhooks, published to
+//! NATS, sent as messages of syslog, written to standard output.
 //!
 //! Once a second each sink looks at the incidents that streams keep, as for the page, and at its queue of rare events
 //! (`rare_queues`); so no owner and no learning ever waits for it. What is there when a sink is first known, before any
@@ -12,6 +12,7 @@
 mod carrier;
 mod delivered;
 mod message;
+mod nats;
 mod stdout;
 mod syslog;
 mod syslog_line;
@@ -26,11 +27,12 @@ use carrier::{Carrier, SendResult};
 use crossbeam_channel::Receiver;
 use delivered::{DeliveredIncidents, Told};
 use message::SinkMessage;
+use nats::NatsCarrier;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use stdout::StandardOutput;
-use surmise_config::{ExportTable, SinkFilter};
+use surmise_config::{Config, SinkFilter};
 use syslog::SyslogSender;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -78,9 +80,13 @@ impl Sinks {
 }
 
 /// What carries the messages of a sink.
-fn carrier(export: &ExportTable, name: &str) -> anyhow::Result<Option<Arc<Mutex<dyn Carrier>>>> {
+fn carrier(config: &Config, name: &str) -> anyhow::Result<Option<Arc<Mutex<dyn Carrier>>>> {
+    let export = &config.export;
     if let Some(rule) = name.strip_prefix("webhooks.").and_then(|name| export.webhooks.get(name)) {
         return Ok(Some(Arc::new(Mutex::new(Poster::new(rule)?))));
+    }
+    if let Some(rule) = name.strip_prefix("nats.").and_then(|name| export.nats.get(name)) {
+        return Ok(Some(Arc::new(Mutex::new(NatsCarrier::new(rule, &config.store.dir)))));
     }
     Ok(match (name, &export.syslog) {
         ("syslog", Some(rule)) => Some(Arc::new(Mutex::new(SyslogSender::new(rule)))),
@@ -92,7 +98,7 @@ fn carrier(export: &ExportTable, name: &str) -> anyhow::Result<Option<Arc<Mutex<
 impl Sink {
     /// A sink, unless its secret cannot be read, which is told.
     fn open(hub: &Arc<Hub>, name: String, filter: SinkFilter) -> Option<Sink> {
-        let carrier = carrier(&hub.config.export, &name);
+        let carrier = carrier(&hub.config, &name);
         let carrier = carrier.inspect_err(|e| tracing::error!(sink = name, "nothing is sent: {e}")).ok()??;
         let views = hub.directory.all();
         let covered = views.iter().filter(|view| filter.covers(&view.name));

@@ -23,6 +23,8 @@ pub enum SourceKind {
     Redis,
     /// Topics of an MQTT broker.
     Mqtt,
+    /// A stream of NATS JetStream.
+    Nats,
 }
 
 /// Whether a source reads.
@@ -45,6 +47,7 @@ impl SourceKind {
             SourceKind::Syslog => "syslog",
             SourceKind::Redis => "redis",
             SourceKind::Mqtt => "mqtt",
+            SourceKind::Nats => "nats",
             SourceKind::RemoteWrite => "remote_write",
         }
     }
@@ -53,7 +56,7 @@ impl SourceKind {
     pub fn pieces(self) -> &'static str {
         match self {
             SourceKind::Files => "lines",
-            SourceKind::Syslog | SourceKind::Mqtt => "messages",
+            SourceKind::Syslog | SourceKind::Mqtt | SourceKind::Nats => "messages",
             SourceKind::Redis => "entries",
             SourceKind::RemoteWrite => "samples",
         }
@@ -77,7 +80,7 @@ pub struct SourceStatus {
     pub refused: u64,
     /// Bytes that are there and that the log does not have yet.
     pub lag_bytes: u64,
-    /// How much newer the newest entry of a server is than the one up to which the log has it, in seconds.
+    /// How much newer the newest entry or message of a server is than the one up to which the log has it, in seconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lag_seconds: Option<f64>,
     /// How often something was gone before it was read, since the start.
@@ -96,7 +99,7 @@ pub struct SourceStatus {
     /// The files that are followed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub files: Vec<FileStatus>,
-    /// What is read of a server: streams of Redis with their positions, or topics.
+    /// What is read of a server: streams of Redis or JetStream with their positions, or topics.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub inputs: Vec<InputStatus>,
     /// The addresses that messages are received at, or that of the server.
@@ -113,15 +116,15 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// A stream of Redis, or a topic.
+/// A stream of Redis or of JetStream, or a topic.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InputStatus {
     /// Its name.
     pub name: String,
-    /// The id of the entry up to which the log has it.
+    /// The id of the entry, or the sequence of the message, up to which the log has it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub position: Option<String>,
-    /// The id of its newest entry.
+    /// The id of its newest entry, or the sequence of its newest message.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub newest: Option<String>,
 }
@@ -150,10 +153,10 @@ impl SourceStatus {
 fn count(status: &SourceStatus, (refused, gaps, recognised, redelivered): (u64, u64, u64, u64)) {
     let source = || status.name.clone();
     metrics::counter!(telemetry::SOURCE_REFUSED, "source" => source()).increment(status.refused - refused);
-    if status.kind == SourceKind::Redis {
+    if matches!(status.kind, SourceKind::Redis | SourceKind::Nats) {
         metrics::counter!(telemetry::SOURCE_GAPS, "source" => source()).increment(status.gaps - gaps);
     }
-    if status.kind == SourceKind::Mqtt {
+    if matches!(status.kind, SourceKind::Mqtt | SourceKind::Nats) {
         for (result, new) in
             [("recognised", status.recognised - recognised), ("learnt", status.redelivered - redelivered)]
         {

@@ -1,10 +1,11 @@
-//! What the daemon reads itself: files that grow, messages of syslog, streams of Redis, and topics of MQTT brokers.
+//! What the daemon reads itself: files that grow, messages of syslog, streams of Redis and of NATS JetStream, and
+//! topics of MQTT brokers.
 //!
-//! A file is a producer like another, and so is a stream of Redis: its events have numbers, and the log holds with each
-//! event the number and who gave it (`account.rs`). So the position is what the log says, and nothing is acknowledged,
-//! or remembered, before the log has it. A broker of MQTT remembers by itself what was acknowledged, which a message is
-//! when the log has it. Syslog has no positions: what is received is learnt, and what is lost on the way cannot be
-//! asked for. All of them give their events to the log in one way (`learning.rs`).
+//! A file is a producer like another, and so is a stream of Redis or of JetStream: its events have numbers, and the
+//! log holds with each event the number and who gave it (`account.rs`). So the position is what the log says, and
+//! nothing is acknowledged, or remembered, before the log has it. A broker of MQTT remembers by itself what was
+//! acknowledged, which a message is when the log has it. Syslog has no positions: what is received is learnt, and what
+//! is lost on the way cannot be asked for. All of them give their events to the log in one way (`learning.rs`).
 
 mod account;
 mod backoff;
@@ -18,12 +19,16 @@ pub mod learning;
 mod message_events;
 mod mqtt_broker;
 mod mqtt_reader;
+mod nats_reader;
+mod read_message;
+mod read_sequence;
 mod read_stream;
 mod receipts;
 mod redis_reader;
 mod redis_server;
 mod rows;
 mod serving;
+mod subject_events;
 mod syslog;
 mod syslog_message;
 mod tailed_file;
@@ -32,6 +37,7 @@ mod tailing;
 use crate::hub::Hub;
 use crate::source_board::SourceKind;
 use mqtt_reader::MqttReader;
+use nats_reader::NatsReader;
 use redis_reader::RedisReader;
 use serving::until_all_end;
 use std::sync::Arc;
@@ -59,6 +65,9 @@ pub async fn serve(hub: Arc<Hub>) {
     }
     for (name, source) in &hub.config.sources.mqtt {
         serving.spawn(MqttReader::serve(hub.clone(), name.clone(), source.clone()));
+    }
+    for (name, source) in &hub.config.sources.nats {
+        serving.spawn(NatsReader::new(hub.clone(), name, source).serve());
     }
     until_all_end(serving).await;
 }

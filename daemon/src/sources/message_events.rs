@@ -3,18 +3,15 @@
 use super::account::{AccountFault, ProducerAccount};
 use super::learning::SourceIntake;
 use super::mqtt_broker::BrokerMessage;
-use super::rows::take_key;
+use super::read_message::{STREAMS_MAX, message_event, stream_of_parts, too_many_streams};
 use crate::clock::now_us;
 use crate::ingest::cutter::CutLine;
 use crate::ingest::{Door, Intake, LineChunk, LineSyntax};
 use std::collections::HashMap;
 use std::sync::Arc;
-use surmise_config::{MessageFormat, MqttKey, MqttSource, check_stream_name};
-use surmise_event::{Refusal, RefusalCode};
-use surmise_protocol::{EventLine, ProducerLine, parse_bare, parse_plain};
-
-/// Streams of one source, where topics are part of their names.
-const STREAMS_MAX: usize = 1024;
+use surmise_config::{MqttKey, MqttSource};
+use surmise_event::Refusal;
+use surmise_protocol::EventLine;
 
 /// A message that is to be acknowledged once the log has it.
 pub struct HeldMessage {
@@ -117,51 +114,20 @@ impl MessageLearner {
         if self.source.stream_levels == 0 {
             return Ok(self.stream.clone());
         }
-        let name = stream_name(&self.stream, topic, self.source.stream_levels);
-        let refuse = |reason: String| Err(Refusal::new(RefusalCode::BadStream, "topic", reason));
-        if let Err(fault) = check_stream_name(&name, self.intake.hub.config.limits.name_bytes.0 as usize) {
-            return refuse(format!("{topic:?} makes no name of a stream: {fault}"));
-        }
+        let levels = topic.split('/').take(self.source.stream_levels);
+        let bytes_max = self.intake.hub.config.limits.name_bytes.0 as usize;
+        let name = stream_of_parts(&self.stream, topic, levels, bytes_max)?;
         if self.accounts.len() >= STREAMS_MAX && !self.accounts.contains_key(name.as_str()) {
-            return refuse(format!("a source has {STREAMS_MAX} streams at most; use fewer stream_levels"));
+            return Err(too_many_streams("stream_levels"));
         }
         Ok(name.into())
     }
 
     /// A message as an event.
     fn event(&self, message: &BrokerMessage) -> Result<EventLine, Refusal> {
-        let mut event = match self.source.format {
-            MessageFormat::Text => parse_bare(message.payload())?,
-            MessageFormat::Auto => match parse_plain(message.payload())? {
-                ProducerLine::Event(event) => event,
-                ProducerLine::Hello(_) => {
-                    let reason = "a hello is for the event socket".to_owned();
-                    return Err(Refusal::new(RefusalCode::BadHello, "hello", reason));
-                }
-            },
-        };
-        if let Some(field) = &self.source.key_field {
-            take_key(&mut event.record, field);
-        }
-        if event.record.key.is_none() && self.source.key == MqttKey::Topic {
-            event.record.key = Some(message.topic().into());
-        }
-        Ok(event)
+        let key = Some(message.topic()).filter(|_| self.source.key == MqttKey::Topic);
+        message_event(message.payload(), self.source.format, self.source.key_field.as_deref(), key)
     }
-}
-
-/// The name of a stream with the first levels of a topic appended. What a name cannot hold becomes `_`.
-fn stream_name(stream: &str, topic: &str, levels: usize) -> String {
-    let mut name = stream.to_owned();
-    for level in topic.split('/').take(levels) {
-        name.push('.');
-        let letters = level.chars().map(|c| {
-            let is_bad = c.is_control() || matches!(c, '?' | '#' | '*' | '%' | '\\');
-            if is_bad { '_' } else { c }
-        });
-        name.extend(letters);
-    }
-    name
 }
 
 /// Whether a topic is one that a filter names. Topics that begin with `$` are named by such filters alone.
@@ -203,11 +169,5 @@ mod tests {
         {
             assert!(!fits_filter(topic, filter), "{topic} {filter}");
         }
-    }
-
-    #[test]
-    fn levels_of_topics_are_part_of_names() {
-        assert_eq!(stream_name("plant", "hall/3/press?/temp", 2), "plant.hall.3");
-        assert_eq!(stream_name("plant", "hall/press?", 9), "plant.hall.press_");
     }
 }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use surmise_config::{MQTT_SCHEMES, MqttSource, ServerUrlError};
+use surmise_config::{MQTT_SCHEMES, MqttSource, ServerUrlError, decoded};
 use tokio::time::sleep;
 
 /// The port of a broker whose address names none.
@@ -190,30 +190,5 @@ fn news_of(packet: Packet, connection: u64) -> BrokerNews {
         }
         Packet::PingResp => BrokerNews::Pong,
         _ => BrokerNews::Nothing,
-    }
-}
-
-/// A name or a password, which an address writes with escapes.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let escaped = (*first == b'%').then(|| after.get(..2)).flatten();
-        let digits = escaped.and_then(|digits| std::str::from_utf8(digits).ok());
-        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        rest = if byte.is_some() { &after[2..] } else { after };
-        bytes.push(byte.unwrap_or(*first));
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_passwords_are_what_their_escapes_mean() {
-        assert_eq!(decoded("p%40ss%3Aw%C3%B6rd"), "p@ss:wörd");
-        assert_eq!(decoded("100%, %4, %zz"), "100%, %4, %zz");
     }
 }

@@ -19,7 +19,7 @@ use crate::source_board::{SourceKind, SourceState};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use surmise_config::{REDIS_SCHEMES, RedisSource, RedisStart, ServerUrlError};
+use surmise_config::{REDIS_SCHEMES, RedisSource, ServerUrlError, StartPlace};
 use tokio::time::sleep;
 
 /// How long entries are waited for, until it is looked again what became of the streams.
@@ -157,8 +157,8 @@ impl RedisReader {
         let is_known = known.is_some() || stream.position.is_some();
         let facts = server.facts(&stream.name).await?.unwrap_or_default();
         let first = match self.source.from {
-            RedisStart::Start => EntryId::ZERO,
-            RedisStart::New => facts.newest,
+            StartPlace::Start => EntryId::ZERO,
+            StartPlace::New => facts.newest,
         };
         stream.begin(known.max(stream.position).unwrap_or(first), is_known, &facts);
         stream.account = Some(account);

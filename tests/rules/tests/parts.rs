@@ -327,6 +327,9 @@ const FENCES: &[(&str, &[&str])] = &[
     ("dfdx", &["model/network/src/dfdx_engine"]),
     ("sled", &["daemon/store/src/"]),
     ("cudarc", &["model/device/src/cuda.rs", "model/device/examples/ptx.rs"]),
+    ("async_nats", &["daemon/src/nats/", "tests/tests/nats.rs", "tests/tests/common/"]),
+    ("redis", &["daemon/src/sources/redis_server.rs"]),
+    ("rumqttc", &["daemon/src/sources/mqtt_broker.rs"]),
 ];
 
 const BEGIN: &str = "<!-- parts: SURMISE_WRITE=1 cargo test -p surmise-rules -->";
