@@ -119,15 +119,22 @@ impl TestDaemon {
 
     /// Waits until it answers that it is ready.
     pub fn wait_ready(&mut self) {
+        if let Err(status) = self.ready() {
+            panic!("surmised left with {status} before it was ready");
+        }
+    }
+
+    /// Waits until it answers that it is ready, or has ended.
+    pub fn ready(&mut self) -> Result<(), ExitStatus> {
         let start = Instant::now();
         loop {
             if let Ok(r) = ureq::get(format!("http://{}/-/ready", self.http)).call()
                 && r.status() == 200
             {
-                return;
+                return Ok(());
             }
             if let Ok(Some(status)) = self.child.try_wait() {
-                panic!("surmised left with {status} before it was ready");
+                return Err(status);
             }
             assert!(start.elapsed() < Duration::from_secs(120), "surmised is not ready after two minutes");
             std::thread::sleep(Duration::from_millis(10));

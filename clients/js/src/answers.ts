@@ -538,13 +538,13 @@ export interface IncidentMark {
   time: string | null;
 }
 
-/** A stream of Redis, or a topic. */
+/** A stream of Redis or of JetStream, or a topic. */
 export interface InputStatus {
   /** Its name. */
   name: string;
-  /** The id of its newest entry. */
+  /** The id of its newest entry, or the sequence of its newest message. */
   newest?: string;
-  /** The id of the entry up to which the log has it. */
+  /** The id of the entry, or the sequence of the message, up to which the log has it. */
   position?: string;
 }
 
@@ -925,7 +925,7 @@ export interface SchemaChange {
 }
 
 /** What a source reads. */
-export type SourceKind = "files" | "syslog" | "remote_write" | "redis" | "mqtt";
+export type SourceKind = "files" | "syslog" | "remote_write" | "redis" | "mqtt" | "nats";
 
 /** The sources whose streams the client may touch. */
 export interface SourceList {
@@ -948,13 +948,13 @@ export interface SourceStatus {
   files?: FileStatus[];
   /** How often something was gone before it was read, since the start. */
   gaps?: number;
-  /** What is read of a server: streams of Redis with their positions, or topics. */
+  /** What is read of a server: streams of Redis or JetStream with their positions, or topics. */
   inputs?: InputStatus[];
   /** What it reads. */
   kind: SourceKind;
   /** Bytes that are there and that the log does not have yet. */
   lag_bytes: number;
-  /** How much newer the newest entry of a server is than the one up to which the log has it, in seconds. */
+  /** How much newer the newest entry or message of a server is than the one up to which the log has it, in seconds. */
   lag_seconds?: number;
   /** What was gone last before it was read. */
   last_gap?: string;
