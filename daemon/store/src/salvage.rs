@@ -70,10 +70,10 @@ impl LogContents {
 }
 
 impl LogContents {
-    /// Leaves out of each stream what is behind a gap that begins where nothing was acknowledged any more: the rest of a
-    /// commit that failed. Its producers send all of it again, and would have the part that is gone taken for known. It
-    /// stays where it is more than one commit holds, as `acknowledged` may be behind after a loss of power. Returns the
-    /// streams with the offset from which they have nothing now.
+    /// Leaves out of each stream what is behind a gap that begins where nothing was acknowledged any more: the rest of
+    /// a commit that failed. Its producers send all of it again, and would have the part that is gone taken for known.
+    /// It stays where it is more than one commit holds, as `acknowledged` may be behind after a loss of power. Returns
+    /// the streams with the offset from which they have nothing now.
     ///
     /// # Errors
     /// A file cannot be read.

@@ -1,8 +1,9 @@
 //! Waking threads that wait for a write that failed.
 //!
-//! sled 0.34 writes a buffer in a thread of its own and has whoever flushes wait until it is written. Where the last of
-//! several writers hands over a buffer and its write fails, sled notes the error and wakes nobody: a flush that waits by
-//! then waits for ever. What looks at the error and wakes them all is any write that begins afterwards, so one is begun.
+//! sled 0.34 writes a buffer in a thread of its own and has whoever flushes wait until it is written. Where the last
+//! of several writers hands over a buffer and its write fails, sled notes the error and wakes nobody: a flush that
+//! waits by then waits for ever. What looks at the error and wakes them all is any write that begins afterwards, so one
+//! is begun.
 
 use crate::error::StoreError;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};

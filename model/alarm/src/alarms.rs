@@ -66,8 +66,8 @@ pub struct Alarms {
     /// What the fields, the times and the ends of keys claim of an event.
     fields_claim: ClaimRecord,
     /// What begins incidents by a record of its own, and does not enter the rarity of events: what leaves its season
-    /// slowly and what costs more for good, as no single event of it is odd, and new templates of lines, whose evidence is
-    /// weighed elsewhere.
+    /// slowly and what costs more for good, as no single event of it is odd, and new templates of lines, whose evidence
+    /// is weighed elsewhere.
     aside: ClaimRecord,
     /// Where the change began that the event at hand claims, if it claims one.
     change_began: Option<u64>,
@@ -205,8 +205,8 @@ impl Alarms {
         }
     }
 
-    /// The stream, or one of its fields, costs more for good than it did, since the event at offset `began`, as was found
-    /// with the event at hand. It can begin an incident, and adds nothing to the rarity of the event.
+    /// The stream, or one of its fields, costs more for good than it did, since the event at offset `began`, as was
+    /// found with the event at hand. It can begin an incident, and adds nothing to the rarity of the event.
     pub fn change(&mut self, field: Option<usize>, began: u64) {
         if CHANGE_BITS > self.aside.claim.bits {
             let field = field.map(|field| field as u32);

@@ -6,8 +6,8 @@
 //!   longer does what was learnt. Only a rising loss is a change: a falling one is what learning looks like, and the
 //!   mean that it is held against follows it.
 //! * The *level* of each number is its mean; a model that follows a number to a new level pays for two or three events
-//!   only, so that its loss does not last, although the change does. It may change to both sides, and counts if it moved
-//!   by more than three deviations of the number.
+//!   only, so that its loss does not last, although the change does. It may change to both sides, and counts if it
+//!   moved by more than three deviations of the number.
 //! * The *rate* is the typical gap between events, as the mean of its logarithm. It counts if it doubled or halved.
 //!
 //! On 16 regimes of a permuted alphabet (a Markov source; Shakespeare in pieces) all 15 boundaries are found and
@@ -95,9 +95,8 @@ impl Watcher {
         self.last_us = Some(self.last_us.map_or(time_us, |last_us| last_us.max(time_us)));
     }
 
-    /// Takes in the event at an offset, which cost `bits` and whose parts were taken in before; `name` gives the name of
-    /// a part. Changes that show with the event are added to `out`. Returns a rise of the loss, if
-    /// there is one.
+    /// Takes in the event at an offset, which cost `bits` and whose parts were taken in before; `name` gives the name
+    /// of a part. Changes that show with the event are added to `out`. Returns a rise of the loss, if there is one.
     pub(crate) fn observe(
         &mut self,
         offset: u64,
