@@ -197,7 +197,8 @@ impl Learner {
                 self.monitors.alarms.text(i, observed.evidence_bits());
             }
         }
-        if matches!(&field.model, Model::Category(..) | Model::Bytes(_)) {
+        // a field that came once is not watched, so that it takes little
+        if !is_first && matches!(&field.model, Model::Category(..) | Model::Bytes(_)) {
             self.monitors.drift.cost(i, observed.cost.bits());
         }
         (observed, hash_of_symbol(symbol))
