@@ -200,12 +200,21 @@ function cellsOf(row: StreamRow): Cell[] {
   ];
 }
 
+/** How long words of a row that tell how long ago something was stay as they are. */
+const WORDS_MS = 30_000;
+
 /** A row of the list. Of one that is on the screen, only cells that show something else are drawn anew. */
 class Row {
   readonly element = h("div", { role: "row" });
   private shapes: string[] = [];
+  /** What is shown: each news of a stream brings another row, and times in words grow old. */
+  private shown: StreamRow | null = null;
+  private until = 0;
 
   show(row: StreamRow): void {
+    // a list that is scrolled asks at each frame
+    if (row === this.shown && Date.now() < this.until) return;
+    [this.shown, this.until] = [row, Date.now() + WORDS_MS];
     const cells = cellsOf(row);
     this.element.className = `row ${moodOf(row)}`;
     if (this.shapes.length === 0) this.element.append(...cells.map(({ column }) => h("div", { role: "cell", class: `c-${column}` })));
