@@ -191,15 +191,17 @@ impl Learner {
         let observed = ObservedField { word, ..observed };
         match &field.model {
             Model::Gap(..) => self.monitors.alarms.gap(i, observed.cost.bits()),
+            // a field that came once is not watched, so that it takes little
             Model::Category(..) | Model::Bytes(_) if is_first => {}
-            Model::Category(..) => self.monitors.alarms.symbol(i, observed.cost.bits(), novel),
-            Model::Bytes(_) | Model::Number(_) | Model::Line(..) => {
-                self.monitors.alarms.text(i, observed.evidence_bits());
+            Model::Category(..) => {
+                self.monitors.alarms.symbol(i, observed.cost.bits(), novel);
+                self.monitors.drift.cost(i, observed.cost.bits());
             }
-        }
-        // a field that came once is not watched, so that it takes little
-        if !is_first && matches!(&field.model, Model::Category(..) | Model::Bytes(_)) {
-            self.monitors.drift.cost(i, observed.cost.bits());
+            Model::Bytes(_) => {
+                self.monitors.alarms.text(i, observed.evidence_bits());
+                self.monitors.drift.cost(i, observed.cost.bits());
+            }
+            Model::Number(_) | Model::Line(..) => self.monitors.alarms.text(i, observed.evidence_bits()),
         }
         (observed, hash_of_symbol(symbol))
     }
