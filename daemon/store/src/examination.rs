@@ -98,11 +98,12 @@ impl Examination {
         let mut found = Examination { format, databases: Vec::new(), streams: Vec::new(), findings: Vec::new() };
         let sizes = std::fs::read(dir.join(progress::FILE_NAME)).unwrap_or_default();
         let sizes = progress::scan(&sizes);
+        let acknowledged = |id: StreamId| progress::offset_in(&sizes, id.number, id.epoch);
         for (place, name) in [(1, "log"), (2, "checkpoints"), (3, "keys")] {
-            found.look(dir, name, progress::size_in(&sizes, place))?;
+            found.look(dir, name, progress::size_in(&sizes, place), &acknowledged)?;
         }
         let mut log = LogContents::read(&rewriting::whole(dir, "log"))?;
-        let left_out = log.leave_out_unfinished(|id| progress::offset_in(&sizes, id.number, id.epoch))?;
+        let left_out = log.leave_out_unfinished(acknowledged)?;
         let checkpoints = CheckpointContents::read(&rewriting::whole(dir, "checkpoints"))?;
         let file = EntryCopies::scan(&std::fs::read(dir.join(registry::FILE_NAME)).unwrap_or_default());
         if file.damaged > 0 {
@@ -130,7 +131,7 @@ impl Examination {
         }
         let live: BTreeSet<u32> = live_streams(entries.clone()).iter().map(|entry| entry.number).collect();
         for entry in entries.iter().filter(|entry| !entry.cleared) {
-            let acknowledged = progress::offset_in(&sizes, entry.number, entry.epoch);
+            let acknowledged = acknowledged(entry.id());
             let is_live = live.contains(&entry.number);
             found.examine_stream(entry, is_live, &log, &checkpoints, acknowledged)?;
         }
@@ -146,14 +147,20 @@ impl Examination {
     }
 
     /// Looks through the file of a database.
-    fn look(&mut self, dir: &Path, name: &'static str, known_bytes: u64) -> Result<(), StoreError> {
+    fn look(
+        &mut self,
+        dir: &Path,
+        name: &'static str,
+        known_bytes: u64,
+        acknowledged: impl Fn(StreamId) -> u64,
+    ) -> Result<(), StoreError> {
         let path = rewriting::whole(dir, name);
         if rewriting::is_interrupted(dir, name) {
             let what = "a rewriting of it was interrupted; a start removes what is left, and nothing is lost by that";
             self.add(Severity::Note, name, None, what.into());
         }
         let bytes = std::fs::metadata(path.join("db")).map_or(0, |file| file.len());
-        let faults = sled_file::faults(&path)?;
+        let faults = sled_file::faults(&path, acknowledged)?;
         let files = std::fs::read_dir(&path).into_iter().flatten().flatten();
         let is_unfinished = |name: &str| name.starts_with("snap.") && name.ends_with(".generating");
         let unfinished_snapshots = files.filter(|file| is_unfinished(&file.file_name().to_string_lossy())).count();

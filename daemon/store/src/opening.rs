@@ -80,7 +80,7 @@ impl CarefulOpening<'_> {
             self.remove_snapshots(form, path, "")?;
             return Ok(Some(format!("its file has {bytes} bytes and had {known}")));
         }
-        let faults = sled_file::faults(path)?;
+        let faults = sled_file::faults(path, |id| self.progress.of(id.number, id.epoch))?;
         let more = faults.len().saturating_sub(1);
         Ok(faults.first().map(|FileFault { at, what }| format!("{what} at byte {at}, {more} faults more")))
     }

@@ -11,10 +11,13 @@
 
 use crate::database::SEGMENT_BYTES;
 use crate::error::StoreError;
-use crate::record::{HEADER_BYTES, MAGIC, RecordHead, unseal_prefix};
+use crate::identity::StreamId;
+use crate::record::{HEADER_BYTES, MAGIC, RecordHead, RecordKind, unseal_prefix};
 use rustix::fs::{Advice, fadvise};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +27,8 @@ const SEGMENT_HEAD_BYTES: usize = 20;
 const MESSAGE_HEAD_BYTES_MAX: usize = 32;
 /// The kind of a message that fills the rest of its segment.
 const KIND_CAP: u8 = 2;
+/// The kind of a message that begins a batch, and says where in the log the batch ends.
+const KIND_BATCH: u8 = 3;
 /// The largest kind of a message.
 const KIND_MAX: u8 = 11;
 
@@ -66,23 +71,28 @@ fn integer(bytes: &[u8]) -> Option<(u64, &[u8])> {
     }
 }
 
-/// Reads the message that the bytes begin with, if it is whole.
-fn message(bytes: &[u8]) -> Option<Message> {
-    let (crc, rest) = bytes.split_first_chunk::<4>()?;
-    let (kind, rest) = rest.split_first()?;
+/// Reads the head of the message that the bytes begin with, and where its body begins.
+fn message_head(bytes: &[u8]) -> Option<(Message, usize)> {
+    let (kind, rest) = bytes.get(4..)?.split_first()?;
     if !(1..=KIND_MAX).contains(kind) {
         return None;
     }
     let (length, rest) = integer(rest)?;
     let (segment_number, rest) = integer(rest)?;
     let (_page, rest) = integer(rest)?;
-    let head = bytes.len() - rest.len();
-    let body = rest.get(..usize::try_from(length).ok()?)?;
+    let body = bytes.len() - rest.len();
+    let length = body.checked_add(usize::try_from(length).ok()?)?;
+    Some((Message { kind: *kind, segment_number, length }, body))
+}
+
+/// Reads the message that the bytes begin with, if it is whole.
+fn message(bytes: &[u8]) -> Option<Message> {
+    let (message, body) = message_head(bytes)?;
     let mut found = crc32fast::Hasher::new();
-    found.update(body);
-    found.update(&bytes[4..head]);
-    let is_whole = found.finalize() ^ u32::MAX == u32::from_le_bytes(*crc);
-    is_whole.then_some(Message { kind: *kind, segment_number, length: head + body.len() })
+    found.update(bytes.get(body..message.length)?);
+    found.update(&bytes[4..body]);
+    let is_whole = found.finalize() ^ u32::MAX == u32::from_le_bytes(*bytes.first_chunk()?);
+    is_whole.then_some(message)
 }
 
 /// The number of a segment in the log, from its head.
@@ -137,44 +147,116 @@ impl SegmentFile {
     }
 }
 
-/// Looks through the file of a database. Nothing is changed.
+/// Looks through the file of a database, of whose groups those with a place before `acknowledged` were acknowledged.
+/// Nothing is changed.
 ///
 /// # Errors
 /// The file cannot be read.
-pub(crate) fn faults(database: &Path) -> Result<Vec<FileFault>, StoreError> {
+pub(crate) fn faults(
+    database: &Path,
+    acknowledged: impl Fn(StreamId) -> u64,
+) -> Result<Vec<FileFault>, StoreError> {
     let Some(file) = SegmentFile::open(&database.join("db"))? else { return Ok(Vec::new()) };
     let tip = file.tip()?;
+    let mut walk = Walk { tip, batches: Vec::new(), torn: None };
     let mut faults = Vec::new();
+    let mut numbers = Vec::new();
     let mut segment = Vec::new();
     for at in file.segments() {
         file.read(at, &mut segment)?;
-        if let Some(fault) = segment_fault(&segment, tip) {
+        numbers.push(segment_number(&segment));
+        if let Some(fault) = walk.segment_fault(&segment) {
             faults.push(FileFault { at: at + fault.at, what: fault.what });
         }
+    }
+    if let Some(dropped) = walk.dropped()
+        && holds_acknowledged(database, &numbers, &dropped, acknowledged)?
+    {
+        let segment = numbers.iter().position(|number| *number == tip).unwrap_or(0);
+        let at = segment as u64 * SEGMENT_BYTES as u64 + walk.torn.map_or(0, |torn| torn.start % SEGMENT_BYTES as u64);
+        faults.push(FileFault { at, what: "a message that was acknowledged is damaged" });
     }
     Ok(faults)
 }
 
-/// The first fault of a segment; `tip` is the number of the last one of the log.
-fn segment_fault(segment: &[u8], tip: Option<u64>) -> Option<FileFault> {
-    let fault = |at: usize, what| Some(FileFault { at: at as u64, what });
-    let Some(number) = segment_number(segment) else {
-        // never written, or freed
-        let is_empty = segment.iter().all(|byte| *byte == 0);
-        return if is_empty { None } else { fault(0, "the head of a segment is damaged") };
-    };
-    let mut at = SEGMENT_HEAD_BYTES;
-    while at + MESSAGE_HEAD_BYTES_MAX <= SEGMENT_BYTES {
-        let next = segment.get(at..).and_then(message).filter(|message| message.segment_number == number);
-        match next {
-            Some(Message { kind: KIND_CAP, .. }) => return None,
-            Some(message) => at += message.length,
-            None if Some(number) != tip => return fault(at, "a message is damaged"),
-            None if goes_on(segment, at, number) => return fault(at, "a message before the last one is damaged"),
-            None => return None,
+/// Whether the places of the log that sled would drop for a torn end hold whole groups that were acknowledged and that
+/// are nowhere else: then no crash tore it, as nothing is acknowledged before all of its batch is written.
+fn holds_acknowledged(
+    database: &Path,
+    numbers: &[Option<u64>],
+    dropped: &Range<u64>,
+    acknowledged: impl Fn(StreamId) -> u64,
+) -> Result<bool, StoreError> {
+    let (mut within, mut elsewhere) = (BTreeSet::new(), BTreeSet::new());
+    records(database, |found, _| {
+        let RecordHead { kind, id, at, piece, .. } = found.head;
+        if kind == RecordKind::Group && at < acknowledged(id) {
+            let number = numbers.get((found.at / SEGMENT_BYTES as u64) as usize).copied().flatten();
+            let in_log = number.map(|number| log_place(number, (found.at % SEGMENT_BYTES as u64) as usize));
+            let is_within = found.file == 0 && in_log.is_some_and(|place| dropped.contains(&place));
+            if is_within { &mut within } else { &mut elsewhere }.insert((id, at, piece));
         }
+    })?;
+    Ok(!within.is_subset(&elsewhere))
+}
+
+/// A place in the log, which goes through segments in the order of their numbers.
+fn log_place(segment_number: u64, at: usize) -> u64 {
+    segment_number * SEGMENT_BYTES as u64 + at as u64
+}
+
+/// A walk through the messages of all segments.
+struct Walk {
+    /// The number of the last segment of the log.
+    tip: Option<u64>,
+    /// The batches, from the places in the log of their first messages to those of their last bytes. sled keeps all of
+    /// a batch or none.
+    batches: Vec<(u64, u64)>,
+    /// The places in the log of a message at its end of which a crash may have written a part.
+    torn: Option<Range<u64>>,
+}
+
+impl Walk {
+    /// The first fault of a segment.
+    fn segment_fault(&mut self, segment: &[u8]) -> Option<FileFault> {
+        let fault = |at: usize, what| Some(FileFault { at: at as u64, what });
+        let Some(number) = segment_number(segment) else {
+            // never written, or freed
+            let is_empty = segment.iter().all(|byte| *byte == 0);
+            return if is_empty { None } else { fault(0, "the head of a segment is damaged") };
+        };
+        let mut at = SEGMENT_HEAD_BYTES;
+        while at + MESSAGE_HEAD_BYTES_MAX <= SEGMENT_BYTES {
+            let rest = segment.get(at..).unwrap_or_default();
+            let next = message(rest).filter(|message| message.segment_number == number);
+            match next {
+                Some(Message { kind: KIND_CAP, .. }) => return None,
+                Some(message) => {
+                    if let (KIND_BATCH, Some(end)) = (message.kind, rest[..message.length].last_chunk()) {
+                        self.batches.push((log_place(number, at), u64::from_le_bytes(*end)));
+                    }
+                    at += message.length;
+                }
+                None if Some(number) != self.tip => return fault(at, "a message is damaged"),
+                None if goes_on(segment, at, number) => return fault(at, "a message before the last one is damaged"),
+                None => {
+                    // what an earlier use of the segment has left is of another number
+                    let torn = message_head(rest).filter(|(message, _)| message.segment_number == number);
+                    let place = log_place(number, at);
+                    self.torn = torn.map(|(message, _)| place..place + message.length as u64);
+                    return None;
+                }
+            }
+        }
+        None
     }
-    None
+
+    /// The places in the log that sled would drop for its torn end.
+    fn dropped(&self) -> Option<Range<u64>> {
+        let torn = self.torn.clone()?;
+        let of = self.batches.iter().filter(|(_, end)| *end >= torn.start).map(|(begin, _)| *begin);
+        Some(of.min().unwrap_or(torn.start)..torn.end)
+    }
 }
 
 /// Whether a whole message of the same segment follows somewhere after a place: that place is not its torn end.
