@@ -1,7 +1,8 @@
 // Measures what the page costs, and prints the figures: node build/browser/cost.mjs [STREAMS] [SECONDS]
 //
 // It starts a daemon of its own. First useful paint: from the start of the navigation to the first row of the list.
-// Frames: while the list of all streams is scrolled and its rows change. A viewer: a follower of /api/v1/watch and one
+// Frames: while the list of all streams is scrolled and its rows change, as a connection feeds each stream an event each
+// other second. A viewer: a follower of /api/v1/watch and one
 // stream's view, as the page is one. Three days: 86,400 looks of the feed each, sent as fast as the page takes them.
 
 import { createServer, type ServerResponse } from "node:http";
@@ -17,7 +18,9 @@ const DAYS = 3;
 const PAIRS_ONE = 100;
 const PAIRS_FIFTY = 25;
 const IDLE_SECONDS = 15;
+const FEED_MS = 100;
 
+const many = (i: number) => `many-${String(i).padStart(5, "0")}`;
 const say = (what: string, figure: string) => console.log(`${what.padEnd(64)} ${figure}`);
 const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -202,19 +205,22 @@ const page = context.pages()[0] ?? (await context.newPage());
 try {
   say("load of the machine, at the beginning", loadavg().map((x) => x.toFixed(1)).join(" "));
   for (const [stream, events] of Object.entries(kinds(1000))) await daemon.post(stream, events);
-  for (let i = 0; i < streams; i++) await daemon.post(`many-${String(i).padStart(5, "0")}`, [{ data: "open" }, { data: "close" }, { data: "open" }]);
+  for (let i = 0; i < streams; i++) await daemon.post(many(i), [{ data: "open" }, { data: "close" }, { data: "open" }]);
   const paints: number[] = [];
   for (let i = 0; i < 5; i++) paints.push(await firstPaint(page, daemon.url));
   say(`first useful paint, list of ${streams} streams, median of 5`, `${median(paints).toFixed(0)} ms (${paints.map((x) => x.toFixed(0)).join(", ")})`);
-  let feeding = true;
-  const feeder = (async () => {
-    for (let i = 0; feeding; i = (i + 1) % streams) await daemon.post(`many-${String(i).padStart(5, "0")}`, [{ data: "close" }]);
-  })();
+  const socket = await daemon.socket();
+  let fed = 0;
+  // every stream has an event each other second
+  const feeder = setInterval(() => {
+    const lines = Array.from({ length: (streams * FEED_MS) / 2000 }, () => `{"stream":"${many(fed++ % streams)}","data":"close"}\n`);
+    socket.write(lines.join(""));
+  }, FEED_MS);
   const times = await frames(page);
-  feeding = false;
-  await feeder;
+  clearInterval(feeder);
+  socket.destroy();
   const late = times.filter((t) => t > 25).length;
-  say(`frames while ${streams} streams are scrolled and fed`, `${(1000 / (times.reduce((a, b) => a + b, 0) / times.length)).toFixed(1)} a second, median ${median(times).toFixed(1)} ms, ${late} of ${times.length} over 25 ms`);
+  say(`frames while ${streams} streams are scrolled and fed`, `${Math.round(fed / seconds)} events a second: ${(1000 / (times.reduce((a, b) => a + b, 0) / times.length)).toFixed(1)} a second, median ${median(times).toFixed(1)} ms, ${late} of ${times.length} over 25 ms`);
   await days(daemon, page);
   await page.goto("about:blank");
   say("one viewer takes, while one event a second comes,", await idleCost(daemon, 1));

@@ -3,7 +3,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -11,15 +11,15 @@ const PROGRAM = process.env.SURMISED ?? "../../target/release/surmised";
 
 export class Daemon {
   private child: ChildProcess | null = null;
-  private constructor(readonly url: string, private readonly config: string) {}
+  private constructor(readonly url: string, private readonly tcp: number, private readonly config: string) {}
 
   /** A daemon with a folder of its own; `more` is added to its configuration. */
   static async start(more = "", { network = "small", budget = "1/2000" } = {}): Promise<Daemon> {
     const folder = mkdtempSync(join(tmpdir(), "surmised-"));
-    const port = await freePort();
+    const [port, tcp] = [await freePort(), await freePort()];
     const config = join(folder, "surmised.toml");
-    writeFileSync(config, `[listen]\nhttp = "127.0.0.1:${port}"\ntcp = "off"\n[store]\ndir = "${join(folder, "data")}"\n[model]\nnetwork = "${network}"\nmemory_mib = 16\n[alarm]\nbudget = "${budget}"\n${more}`);
-    const daemon = new Daemon(`http://127.0.0.1:${port}`, config);
+    writeFileSync(config, `[listen]\nhttp = "127.0.0.1:${port}"\ntcp = "127.0.0.1:${tcp}"\n[store]\ndir = "${join(folder, "data")}"\n[model]\nnetwork = "${network}"\nmemory_mib = 16\n[alarm]\nbudget = "${budget}"\n${more}`);
+    const daemon = new Daemon(`http://127.0.0.1:${port}`, tcp, config);
     await daemon.run();
     return daemon;
   }
@@ -55,6 +55,13 @@ export class Daemon {
     const answer = await fetch(`${this.url}/api/v1/streams/${encodeURIComponent(stream)}/events`, { method: "POST", body, headers: { "Content-Type": "application/x-ndjson", ...(token ? { Authorization: `Bearer ${token}` } : {}) } });
     const said = (await answer.json()) as { accepted: number };
     if (!answer.ok || said.accepted !== events.length) throw new Error(`${stream}: ${JSON.stringify(said).slice(0, 300)}`);
+  }
+
+  /** A connection that takes a line for each event, which names its stream. */
+  async socket(): Promise<Socket> {
+    const socket = connect(this.tcp, "127.0.0.1");
+    await new Promise((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+    return socket.resume();
   }
 
   /** Has something done that changes a stream or the daemon. */
