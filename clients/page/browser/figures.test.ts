@@ -138,7 +138,7 @@ else {
     await scene.open("#/now");
     await scene.page.locator(".rates", { hasText: "In the latest 24 hours" }).waitFor(WAIT);
     await agree("Now", async (): Promise<Shown> => {
-      const found = /^In the latest 24 hours: (.+) incidents?; at most (.+) false ones were promised(?:, of the .+ told)?\. Ever: (.+) incidents? in (.+) events of (.+) streams, .*; at most (.+) false ones were promised/.exec((await scene.page.locator(".rates").textContent())!);
+      const found = /^In the latest 24 hours: (.+) incidents?; it promised at most (.+?) false ones(?:, of the .+ told)?\. Ever: (.+) incidents? in (.+) events of (.+) streams, .*; it promised at most (.+?) false ones/.exec((await scene.page.locator(".rates").textContent())!);
       return Object.fromEntries(["came in a day", "promised in a day", "came", "events", "streams", "promised"].map((key, i) => [key, found?.[i + 1] ?? null]));
     }, async (): Promise<Told> => {
       const rows = await rowsNow();

@@ -31,7 +31,7 @@ else {
     assert.equal(events, EVENTS, "all came within a day");
     const rates = scene.page.locator(".rates", { hasText: "In the latest 24 hours" });
     await rates.waitFor(WAIT);
-    assert.equal(await rates.textContent(), `In the latest 24 hours: 0 incidents; at most ${num(row.promised, 2)} false ones were promised. Ever: 0 incidents in 3,000 events of 1 stream; at most ${num(row.promised, 2)} false ones were promised, one in 2,000. `);
+    assert.equal(await rates.textContent(), `In the latest 24 hours: 0 incidents; it promised at most ${num(row.promised, 2)} false ones. Ever: 0 incidents in 3,000 events of 1 stream; it promised at most ${num(row.promised, 2)} false ones, one in 2,000. `);
     assert.equal(await scene.page.locator("li.incident").count(), 0);
     assert.equal(await scene.page.locator(".badge").count(), 0);
     await scene.open("#/stream/good");

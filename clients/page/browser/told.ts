@@ -4,7 +4,7 @@ import type { HistoryAnswer, LearnerDescription, Prediction, StatusAnswer, Strea
 import { symbolText } from "../src/eventtext";
 import { predictorWords } from "../src/predictors";
 import { expertsMax } from "../src/quality";
-import { between, bits, changeShort, changeWords, count, fieldWords, gap, kindShort, num, percent, rate } from "../src/format";
+import { between, bits, changeShort, changeWords, count, fieldWords, gap, kindShort, num, percent, plural, rate } from "../src/format";
 
 /** A probability at the end of a bar. */
 const bar = (p: number): string => `${(p * 100).toFixed(p < 0.1 || (p >= 0.99 && p < 0.9995) ? 1 : 0)} %`;
@@ -16,7 +16,7 @@ export function row(row: StreamRow) {
   return {
     stream: row.stream, state: row.failed ? "does not learn any more" : isOdd ? "something is odd" : row.events_per_second > 0 ? "learning" : "no event in the latest ten seconds", rate: rate(row.events_per_second),
     bits: bits(row.recent_bits), spark: known < 2 ? 0 : known, skill: percent(row.skill), incident: row.last_incident ? kindShort(row.last_incident.kind, row.last_incident.began < row.offset) : "none",
-    drift: row.drift ? `${changeShort(row.drift)}, ${count(row.offset - row.drift.began)} ago` : "none", events: count(row.offset),
+    drift: row.drift ? `${changeShort(row.drift)}, ${plural(row.offset - row.drift.began, "event")} ago` : "none", events: count(row.offset),
   };
 }
 

@@ -35,7 +35,7 @@ export function dayWords(days: Day[], overdue: number, streams: number): string 
   const promised = days.reduce((sum, day) => sum + day.promised, 0);
   const came = days.reduce((sum, day) => sum + day.came, overdue);
   const of = days.length < streams ? `, of the ${plural(days.length, "stream")} of which it can be told` : "";
-  return `In the latest 24 hours: ${plural(came, "incident")}; at most ${num(promised, 2)} false ones were promised${of}.`;
+  return `In the latest 24 hours: ${plural(came, "incident")}; it promised at most ${num(promised, 2)} false ones${of}.`;
 }
 
 /** The days of streams, asked for one after another and again when they are old. */

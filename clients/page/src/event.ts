@@ -51,7 +51,7 @@ export function event(root: HTMLElement, signal: AbortSignal, stream: string, of
     while (!signal.aborted) {
       try {
         const [why, status] = await Promise.all([daemon.why(stream, offset, { signal }), daemon.status(stream, { signal })]);
-        const incident = why.alarm && (await incidentOf(why, signal));
+        const incident = await incidentOf(why, signal);
         clear(body, ...explanation(why, link, status.schema.fields, incident));
         await context(why.parts);
         break;
@@ -71,10 +71,13 @@ export function event(root: HTMLElement, signal: AbortSignal, stream: string, of
 /** What is told of an incident, also by an event of it whose incident is no longer kept. */
 type Incident = NonNullable<WhyAnswer["alarm"]> & Partial<Pick<AlarmEvent, "time">>;
 
-/** The incident that an event belongs to, as its card has it; what the event itself told if it is no longer kept. */
+/** The incident that an event belongs to or lies in, as its card has it; what the event itself told if it is no longer kept. */
 async function incidentOf(why: WhyAnswer, signal: AbortSignal): Promise<Incident | undefined> {
   const { alarms } = await daemon.incidents(why.stream, { signal });
-  return alarms.find(({ kind, began }) => kind === why.alarm?.kind && began === why.alarm.began) ?? why.alarm;
+  const { alarm, offset } = why;
+  const own = alarms.find(({ kind, began }) => kind === alarm?.kind && began === alarm.began);
+  // the first events of an incident come before it is noticed, and bear no alarm of their own
+  return own ?? alarm ?? alarms.find((other) => other.event !== null && other.began <= offset && offset <= other.offset);
 }
 
 function explanation(why: WhyAnswer, link: string, fields: Field[], incident: Incident | undefined): HTMLElement[] {
@@ -109,7 +112,9 @@ function explanation(why: WhyAnswer, link: string, fields: Field[], incident: In
     ["Oddness", num(why.anomaly_score), "From 0 for the most usual to 1 for the oddest."],
     ["Time", moment(why.event?.time)],
   ]);
-  const odd = why.parts.find((part) => part.name !== "end" && part.expected);
+  const told = why.parts.filter((part) => part.name !== "end" && part.expected);
+  const isOdd = told.some((part) => part.excess_bits > USUAL_BITS);
+  const odd = (isOdd ? undefined : told.find((part) => part.name === incident?.field)) ?? told[0];
   return [
     h("p", { class: "text large" }, eventElement(inOrder(why.event, fields), why.parts, true)),
     h("p", { class: "belongs" }, incident ? incidentWords(incident) : "It belongs to no incident."),

@@ -37,8 +37,8 @@ export const tempoWords = (incident: AlarmEvent): string | undefined => tempos.g
 /** Until when an incident that is over lasted, as far as that is known and it had several events. */
 export const untilOf = (incident: AlarmEvent): string | number | undefined => (incident.phase === "ended" ? ends.get(incidentId(incident)) : undefined);
 
-/** What a state of an incident is told by: another one may be told in other words. */
-const stateOf = ({ phase, oddest, event }: AlarmEvent): string => `${phase} ${oddest} ${event === null}`;
+/** What a state of an incident is told by: another one, or one that has had twice as many events, may be told in other words. */
+const stateOf = ({ phase, oddest, event, count }: AlarmEvent): string => `${phase} ${oddest} ${event === null} ${Math.floor(Math.log2(count))}`;
 
 const isTempoAsked = (incident: AlarmEvent): boolean => isOfTempo(incident) && tempos.get(incidentId(incident))?.of !== stateOf(incident);
 

@@ -177,7 +177,10 @@ export const isWith = (drift: Pick<Drift, "began" | "noticed">, { began, offset,
 /** The lasting change that came with an incident, as far as it is the latest of its stream. */
 function lastingWords(incident: AlarmEvent): string | null {
   const drift = state.rows.get(incident.stream)?.drift;
-  return drift && isWith(drift, incident) ? `Lasting change: ${changeWords(drift)}.` : null;
+  if (!drift || !isWith(drift, incident)) return null;
+  // its own words tell the rates already, by other means
+  const words = isOfTempo(incident) && drift.detector === "rate" ? "events come at another rate for good" : changeWords(drift);
+  return `Lasting change: ${words}.`;
 }
 
 const VERDICTS = [
@@ -228,7 +231,9 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
 function instead({ stream, field }: AlarmEvent, parts: Part[], why: WhyAnswer | string | undefined): HTMLElement | null {
   // of the oddest part of which it can be told
   const told = parts.filter((part) => expectedWords(part.expected) !== "" && part.excess_bits > ODD_BITS);
-  const part = told.find(({ name }) => name === field) ?? oddest(told) ?? oddest(parts);
+  // what is usual of another field than the one that is odd explains nothing
+  const own = field === undefined ? parts : parts.filter(({ name }) => name === field);
+  const part = told.find(({ name }) => name === field) ?? oddest(told) ?? oddest(own);
   const kind = state.rows.get(stream)?.schema.fields.find((field) => field.name === part?.name)?.kind;
   // what stands in a line has a name that nobody gave it
   const isInLine = part !== undefined && kind === undefined && part.value !== null;

@@ -42,7 +42,7 @@ export function ratesWords(rows: Pick<StreamRow, "promised" | "offset" | "incide
   const sum = (of: "promised" | "offset" | "incidents") => rows.reduce((sum, row) => sum + row[of], 0);
   const [promised, events, incidents] = [sum("promised"), sum("offset"), sum("incidents")];
   const rate = (n: number) => (n > 0 ? `, one in ${rough(events / n)}` : "");
-  return `Ever: ${plural(incidents, "incident")} in ${plural(events, "event")} of ${plural(rows.length, "stream")}${rate(incidents)}; at most ${num(promised, promised < 10 ? 2 : 3)} false ones were promised${rate(promised)}.`;
+  return `Ever: ${plural(incidents, "incident")} in ${plural(events, "event")} of ${plural(rows.length, "stream")}${rate(incidents)}; it promised at most ${num(promised, promised < 10 ? 2 : 3)} false ones${rate(promised)}.`;
 }
 
 /** Incidents that came, by all streams. */
@@ -97,7 +97,7 @@ function where(odd: AlarmEvent[], streams: number): HTMLElement {
   const rest = streams - names.length;
   const shown = names.slice(0, NAMED_MAX).flatMap((name, i) => [i > 0 ? ", " : "", h("a", { href: `#/stream/${encodeURIComponent(name)}` }, h("bdi", {}, name))]);
   const more = names.length > NAMED_MAX ? ` and ${count(names.length - NAMED_MAX)} more` : "";
-  return h("p", { class: "where" }, "In ", ...shown, more, rest > 0 ? `. There is no incident in the other ${plural(rest, "stream")}.` : ".");
+  return h("p", { class: "where" }, "In ", ...shown, more, rest > 0 ? `. ${rest === 1 ? "The other stream has" : `The other ${count(rest)} streams have`} none.` : ".");
 }
 
 function showAll(): void {

@@ -63,7 +63,7 @@ export function reliability(learner: LearnerDescription, status: StatusAnswer, r
     decided.length > 0 ? h("div", {}, h("h3", {}, "Probabilities: said and came true"), diagram(learner.claims), h("p", { class: "facts" }, "On the line, what it calls 70 % likely comes in 70 of 100 cases.")) : null,
     ...tenths.map((field) => h("div", {}, h("h3", {}, h("bdi", {}, fieldWords(field.name, field.kind)), ": where values fell in the forecast"), h("p", { class: "facts" }, "Each tenth of a forecast that is right gets 10 %."), bars(...field.tenths!.map((t, i) => bar(`${i * 10}–${i * 10 + 10} %`, t, percent(t, 1)))))),
     covered.length > 0 ? h("div", {}, h("h3", {}, "Intervals of numbers: promised and held"), coverage(covered)) : null,
-    h("div", {}, h("h3", {}, "Rare events: expected and came"), rareTable(rare)),
+    h("div", {}, h("h3", {}, "Rare events: at most so many, and those that came"), rareTable(rare)),
     h("div", {}, h("h3", {}, "In one number each"), h("dl", { class: "quantiles" },
       h("div", {}, h("dt", {}, "Mean distance of what came from what was said"), h("dd", {}, percent(status.report.calibration_error, 2))),
       h("div", {}, h("dt", {}, "False incidents promised"), h("dd", {}, `at most ${num(status.alarms.promised, 2)}`)),

@@ -182,7 +182,7 @@ function cellsOf(row: StreamRow): Cell[] {
   const dim = (text: string, title?: string) => h("span", { class: "dim", title }, text);
   const figure = (column: Column, text: string): Cell => ({ column, shape: text, draw: () => [text] });
   const incident = row.last_incident;
-  const change = row.drift ? `${changeShort(row.drift)}, ${count(row.offset - row.drift.began)} ago` : "none";
+  const change = row.drift ? `${changeShort(row.drift)}, ${plural(row.offset - row.drift.began, "event")} ago` : "none";
   return [
     // a narrow screen has no column for a change
     { column: "name", shape: `${mood} ${row.failed} ${row.drift !== null}`, draw: () => [

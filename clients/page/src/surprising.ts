@@ -65,7 +65,13 @@ export class Surprising {
 
   draw(incidents: AlarmEvent[]): void {
     clear(this.events, ...this.listed(incidents));
-    clear(this.keys, keyTable(this.list?.surprises ?? []));
+    clear(this.keys, keyTable(this.list?.surprises ?? [], (s) => this.when(s)));
+  }
+
+  /** When a rare event was, by its own time where that is known. */
+  private when(s: RareEvent): string {
+    const time = this.texts.get(s.offset)?.time;
+    return time === undefined ? since(s) : ago(time);
   }
 
   private listed(incidents: AlarmEvent[]): HTMLElement[] {
@@ -76,7 +82,7 @@ export class Surprising {
     const kept = (this.list?.surprises ?? []).filter((s) => this.texts.has(s.offset)).map((s): Item => {
       const event = this.texts.get(s.offset) ?? null;
       const element = event ? eventElement(event, []) : h("span", {}, `Event ${count(s.offset)}`, h("span", { class: "dim" }, ", which the log no longer has"));
-      return { offset: s.offset, rarity: s.rarity_events, about: "", when: event?.time === undefined ? since(s) : ago(event.time), element };
+      return { offset: s.offset, rarity: s.rarity_events, about: "", when: this.when(s), element };
     });
     const known = new Set<number>();
     const items = [...began.sort(rarest), ...kept.sort(rarest)].filter((item) => !known.has(item.offset) && known.add(item.offset)).slice(0, LISTED);
@@ -104,16 +110,16 @@ export function byKey(surprises: RareEvent[]): { key: string; rarest: RareEvent;
   return [...keys.values()].sort((a, b) => b.rarest.rarity_events - a.rarest.rarity_events);
 }
 
-function keyTable(surprises: RareEvent[]): HTMLElement {
+function keyTable(surprises: RareEvent[], when: (event: RareEvent) => string): HTMLElement {
   const keys = byKey(surprises).slice(0, LISTED);
   if (keys.length === 0) return h("p", { class: "dim" }, surprises.length === 0 ? "No event was rare so far." : "Its rarest events have no keys.");
   return h("table", {}, h("thead", {}, h("tr", {}, ...["Key", "Rarest event", "When", "Among the rarest"].map((t) => h("th", { scope: "col" }, t)))),
-    h("tbody", {}, ...keys.map(({ key, rarest, events }) => h("tr", {}, h("th", { scope: "row" }, h("bdi", {}, shorten(key, 80))), h("td", {}, rarity(rarest.rarity_events)), h("td", {}, since(rarest)), h("td", {}, count(events))))));
+    h("tbody", {}, ...keys.map(({ key, rarest, events }) => h("tr", {}, h("th", { scope: "row" }, h("bdi", {}, shorten(key, 80))), h("td", {}, rarity(rarest.rarity_events)), h("td", {}, when(rarest)), h("td", {}, count(events))))));
 }
 
-/** How often events were how rare, beside what rarity promises. */
+/** How often events were how rare, beside what rarity promises that they are at most. */
 export function rareTable(list: SurpriseList | null): HTMLElement {
   if (!list || list.counts.length === 0) return h("p", { class: "dim" }, "No event was rare so far.");
-  return h("table", { class: "rare" }, h("thead", {}, h("tr", {}, ...["Once in", "Expected", "Came"].map((t) => h("th", { scope: "col" }, t)))),
+  return h("table", { class: "rare" }, h("thead", {}, h("tr", {}, ...["Once in", "At most", "Came"].map((t) => h("th", { scope: "col" }, t)))),
     h("tbody", {}, ...list.counts.map(({ rarity_events, events }) => h("tr", {}, h("th", { scope: "row" }, count(rarity_events)), h("td", {}, num(list.events / rarity_events, 2)), h("td", {}, count(events))))));
 }

@@ -84,11 +84,15 @@ const millis = (item: LoggedEvent | undefined): number | null => (item ? timeOf(
 
 async function rateOf(incident: AlarmEvent, at: At): Promise<string> {
   const past = Math.max(0, incident.began - BEFORE);
-  const offsets = [past, incident.began, incident.oddest, ...RATE_WINDOWS.map((events) => incident.oddest - events)];
-  const [a, b, end, ...starts] = await Promise.all(offsets.map((offset) => (offset < 0 ? undefined : at(offset)))).then((all) => all.map(millis));
-  if (a == null || b == null || end == null) return "";
-  const windows = starts.map((start, i): Pace => ({ events: start === null ? 0 : RATE_WINDOWS[i]!, seconds: start === null ? 0 : (end - start) / 1000 }));
-  return rateWords(windows, { events: incident.began - past, seconds: (b - a) / 1000 });
+  const ask = async (offset: number) => (offset < 0 ? null : millis(await at(offset)));
+  // the evidence rises most where the rate changes, and is largest where it has lasted
+  const ends = [...new Set([incident.oddest, incident.offset])];
+  const windows = ends.flatMap((end) => RATE_WINDOWS.map(async (events): Promise<Pace> => {
+    const [from, until] = await Promise.all([ask(end - events), ask(end)]);
+    return from === null || until === null ? { events: 0, seconds: 0 } : { events, seconds: (until - from) / 1000 };
+  }));
+  const [a, b] = await Promise.all([ask(past), ask(incident.began)]);
+  return a === null || b === null ? "" : rateWords(await Promise.all(windows), { events: incident.began - past, seconds: (b - a) / 1000 });
 }
 
 async function silenceOf(incident: AlarmEvent, at: At, signal: AbortSignal): Promise<string> {

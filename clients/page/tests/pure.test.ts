@@ -56,8 +56,8 @@ test("what a day was promised is told beside what came, of streams of which it c
   assert.deepEqual(day, { promised: 0.5, came: 3 });
   assert.equal(dayOf({ offset: 4000, promised: 2, schema: schema("byte") }, hours), null);
   assert.equal(dayOf({ offset: 0, promised: 0, schema: schema("number") }, { now: 1, points: [] }), null);
-  assert.equal(dayWords([day!, { promised: 1, came: 0 }], 1, 2), "In the latest 24 hours: 4 incidents; at most 1.5 false ones were promised.");
-  assert.equal(dayWords([day!], 0, 3), "In the latest 24 hours: 3 incidents; at most 0.5 false ones were promised, of the 1 stream of which it can be told.");
+  assert.equal(dayWords([day!, { promised: 1, came: 0 }], 1, 2), "In the latest 24 hours: 4 incidents; it promised at most 1.5 false ones.");
+  assert.equal(dayWords([day!], 0, 3), "In the latest 24 hours: 3 incidents; it promised at most 0.5 false ones, of the 1 stream of which it can be told.");
   assert.equal(dayWords([], 0, 3), "");
 });
 
@@ -98,8 +98,8 @@ test("how long the next event usually takes is told where that means something",
 });
 
 test("rates and regret are said in words", () => {
-  assert.equal(ratesWords([{ promised: 1.5, offset: 3000, incidents: 0 }]), "Ever: 0 incidents in 3,000 events of 1 stream; at most 1.5 false ones were promised, one in 2,000.");
-  assert.match(ratesWords([{ promised: 1, offset: 2000, incidents: 3 }, { promised: 1, offset: 2000, incidents: 1 }]), /^Ever: 4 incidents in 4,000 events of 2 streams, one in 1,000; at most 2 false ones were promised, one in 2,000\.$/);
+  assert.equal(ratesWords([{ promised: 1.5, offset: 3000, incidents: 0 }]), "Ever: 0 incidents in 3,000 events of 1 stream; it promised at most 1.5 false ones, one in 2,000.");
+  assert.match(ratesWords([{ promised: 1, offset: 2000, incidents: 3 }, { promised: 1, offset: 2000, incidents: 1 }]), /^Ever: 4 incidents in 4,000 events of 2 streams, one in 1,000; it promised at most 2 false ones, one in 2,000\.$/);
   assert.match(regretWords({ regret_bits: -12, regret_bound_bits: 5 }), /^nothing: .+ 12 bits/);
   assert.equal(regretWords({ regret_bits: 3, regret_bound_bits: 5 }), "3 bits in all; it can never be more than 5");
 });

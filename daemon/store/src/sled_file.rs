@@ -152,10 +152,7 @@ impl SegmentFile {
 ///
 /// # Errors
 /// The file cannot be read.
-pub(crate) fn faults(
-    database: &Path,
-    acknowledged: impl Fn(StreamId) -> u64,
-) -> Result<Vec<FileFault>, StoreError> {
+pub(crate) fn faults(database: &Path, acknowledged: impl Fn(StreamId) -> u64) -> Result<Vec<FileFault>, StoreError> {
     let Some(file) = SegmentFile::open(&database.join("db"))? else { return Ok(Vec::new()) };
     let tip = file.tip()?;
     let mut walk = Walk { tip, batches: Vec::new(), torn: None };

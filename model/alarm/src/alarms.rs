@@ -274,7 +274,7 @@ impl Alarms {
 
     fn incident(&mut self, offset: u64, event: &JudgedClaim, rate: f64) -> Option<(Alarm, Option<u32>)> {
         if let Some(open) = &mut self.open {
-            let phase = open.go_on(offset, &event.claim, event.proven)?;
+            let phase = open.go_on(offset, event)?;
             let told = self.tell(phase);
             if phase == AlarmPhase::Ended {
                 self.open = None;
@@ -291,6 +291,7 @@ impl Alarms {
             began: event.began,
             latest: offset,
             oddest: event.oddest,
+            oddest_rise_bits: event.oddest_rise_bits,
             count: 1,
             rarity: event.proven,
         });

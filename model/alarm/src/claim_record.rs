@@ -12,9 +12,12 @@ pub(crate) struct ClaimRecord {
     rarity: RarityRecord,
     /// The offset of the first event of the cluster at hand.
     began: u64,
-    /// The offset of its event with the largest claim, and that claim in bits.
+    /// The offset of its event whose claim rose most over that of the event before it, and by how many bits: what is
+    /// summed over several events stays high after the one that made it so.
     oddest: u64,
-    oddest_bits: f64,
+    oddest_rise_bits: f64,
+    /// The largest claim of the event before the one at hand, in bits.
+    previous_bits: f64,
 }
 
 /// What a record says of an event.
@@ -27,9 +30,12 @@ pub(crate) struct JudgedClaim {
     pub(crate) proven: f64,
     /// Whether the event is more unusual than all others of its cluster.
     pub(crate) news: bool,
-    /// The offset of the first event of its cluster, and of the one with the largest claim.
+    /// The offset of the first event of its cluster, and of the one whose claim rose most.
     pub(crate) began: u64,
     pub(crate) oddest: u64,
+    /// By how many bits the claim of that one, and of the event at hand, rose over that of the event before it.
+    pub(crate) oddest_rise_bits: f64,
+    pub(crate) rise_bits: f64,
 }
 
 impl JudgedClaim {
@@ -50,12 +56,21 @@ impl ClaimRecord {
         if rarity.first {
             self.began = offset;
         }
-        if rarity.first || claim.bits > self.oddest_bits {
-            (self.oddest, self.oddest_bits) = (offset, claim.bits);
+        let rise_bits = claim.bits - std::mem::replace(&mut self.previous_bits, claim.bits);
+        if rarity.first || rise_bits > self.oddest_rise_bits {
+            (self.oddest, self.oddest_rise_bits) = (offset, rise_bits);
         }
         let events = if claim.lasts { libm::exp2(claim.bits) } else { rarity.events };
-        let (began, oddest) = (self.began, self.oddest);
-        JudgedClaim { claim, events, proven: proven.min(rarity.alone), news: rarity.news, began, oddest }
+        JudgedClaim {
+            claim,
+            events,
+            proven: proven.min(rarity.alone),
+            news: rarity.news,
+            began: self.began,
+            oddest: self.oddest,
+            oddest_rise_bits: self.oddest_rise_bits,
+            rise_bits,
+        }
     }
 
     /// Once in how many events a claim as high comes.
@@ -69,7 +84,8 @@ impl Persist for ClaimRecord {
         self.rarity.persist(s)?;
         s.u64("cluster", &mut self.began)?;
         s.u64("oddest of cluster", &mut self.oddest)?;
-        s.f64("oddest of cluster", &mut self.oddest_bits)?;
+        s.f64("oddest of cluster", &mut self.oddest_rise_bits)?;
+        s.f64("previous claim", &mut self.previous_bits)?;
         if s.is_reading() {
             self.claim = RespectClaim::NONE;
         }

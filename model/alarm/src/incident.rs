@@ -1,6 +1,7 @@
 //! An incident: the events that one cause makes unusual.
 
 use crate::claim::RespectClaim;
+use crate::claim_record::JudgedClaim;
 use surmise_event::{AlarmKind, AlarmPhase};
 use surmise_state::{Persist, State, StateError};
 
@@ -15,20 +16,23 @@ pub(crate) struct OpenIncident {
     pub(crate) claim: RespectClaim,
     pub(crate) began: u64,
     pub(crate) latest: u64,
-    /// The offset of the event with the largest claim.
+    /// The offset of the event whose claim rose most over that of the event before it, and by how many bits.
     pub(crate) oddest: u64,
+    pub(crate) oddest_rise_bits: f64,
     pub(crate) count: u64,
     pub(crate) rarity: f64,
 }
 
 impl OpenIncident {
-    /// Takes in an event with its largest claim, which is once in `proven` events. Returns what is told of it.
-    pub(crate) fn go_on(&mut self, offset: u64, claim: &RespectClaim, proven: f64) -> Option<AlarmPhase> {
+    /// Takes in an event. Returns what is told of it.
+    pub(crate) fn go_on(&mut self, offset: u64, event: &JudgedClaim) -> Option<AlarmPhase> {
+        let claim = &event.claim;
         if claim.bits >= UNUSUAL_PART * self.claim.bits {
             (self.latest, self.count) = (offset, self.count + 1);
-            self.rarity = self.rarity.max(proven);
-            if claim.bits > self.claim.bits {
-                (self.oddest, self.claim.bits) = (offset, claim.bits);
+            self.rarity = self.rarity.max(event.proven);
+            self.claim.bits = self.claim.bits.max(claim.bits);
+            if event.rise_bits > self.oddest_rise_bits {
+                (self.oddest, self.oddest_rise_bits) = (offset, event.rise_bits);
             }
             return Some(AlarmPhase::GoesOn);
         }
@@ -38,7 +42,15 @@ impl OpenIncident {
 
 impl Default for OpenIncident {
     fn default() -> Self {
-        OpenIncident { claim: RespectClaim::NONE, began: 0, latest: 0, oddest: 0, count: 0, rarity: 1.0 }
+        OpenIncident {
+            claim: RespectClaim::NONE,
+            began: 0,
+            latest: 0,
+            oddest: 0,
+            oddest_rise_bits: 0.0,
+            count: 0,
+            rarity: 1.0,
+        }
     }
 }
 
@@ -56,6 +68,7 @@ impl Persist for OpenIncident {
         for v in [&mut self.began, &mut self.latest, &mut self.oddest, &mut self.count] {
             s.u64("incident", v)?;
         }
+        s.f64("incident rise", &mut self.oddest_rise_bits)?;
         s.f64("incident rarity", &mut self.rarity)
     }
 }

@@ -85,7 +85,8 @@ pub struct Alarm {
     pub began: u64,
     /// The offset of its latest unusual event. Of an overdue event it is the offset that the event would have.
     pub offset: u64,
-    /// The offset of its most unusual event so far, which may be before the event with which it was noticed, too.
+    /// The offset of its most unusual event so far, at which the evidence rose most; it may be before the event with
+    /// which it was noticed, too.
     #[serde(default)]
     pub oddest: u64,
     /// Its unusual events so far.

@@ -112,7 +112,13 @@ pub fn column_reading(name: &str, cells: &[&str], table: Numerals) -> ColumnRead
     let with_blanks = values.iter().filter(|v| v.contains(' ')).count();
     let bytes: usize = values.iter().map(|v| v.len()).sum();
     let long = with_blanks * 2 > values.len() && bytes > 16 * values.len();
-    let kind = if long && distinct(&values) * 2 > values.len() { FieldKind::Text } else { FieldKind::Category };
+    // what programs write has numbers in it, what people write hardly any
+    let with_digits = values.iter().filter(|v| v.bytes().any(|b| b.is_ascii_digit())).count();
+    let kind = match (long && distinct(&values) * 2 > values.len(), with_digits * 2 > values.len()) {
+        (true, true) => FieldKind::Line,
+        (true, false) => FieldKind::Text,
+        (false, _) => FieldKind::Category,
+    };
     ColumnReading::of(kind, numerals)
 }
 
@@ -287,7 +293,10 @@ mod tests {
         let holes = many(|i| if i % 3 == 0 { "NA".into() } else { format!("{}", i * i) });
         assert_eq!(kind("x", &holes), FieldKind::Number, "holes");
         assert_eq!(kind("x", &many(|i| format!("host-{}", i % 7))), FieldKind::Category);
-        assert_eq!(kind("x", &many(|i| format!("request {i} took {} ms", i * 3))), FieldKind::Text);
+        assert_eq!(kind("x", &many(|i| format!("request {i} took {} ms", i * 3))), FieldKind::Line);
+        let letter = |i: usize| char::from(b'a' + (i % 26) as u8);
+        let prose = |i: usize| format!("{} said that it was time for {} to go", letter(i), letter(i / 26));
+        assert_eq!(kind("x", &many(prose)), FieldKind::Text);
         assert_eq!(kind("x", &["1", "2", "3"].map(String::from)), FieldKind::Number, "too few to tell names");
         let ids = many(|i| format!("{}", 9_007_199_254_740_993u64 + 2 * i as u64));
         assert_eq!(kind("x", &ids), FieldKind::Category, "identifiers");

@@ -18,12 +18,13 @@ use crate::keys::{KeyState, Keys, digest};
 use crate::learner::Learner;
 use crate::seen::FieldSeen;
 use surmise_event::{FirstEvents, Schema};
+use surmise_number::ColumnPlaces;
 use surmise_state::{Persist, State, StateError};
 
 const MAGIC: &[u8; 8] = b"surmise\0";
 
 /// The version of what is written; it rises with every change of it.
-pub const FORMAT: u32 = 21;
+pub const FORMAT: u32 = 22;
 
 impl Learner {
     /// Saves the learner: all that [`Learner::load`] needs to make one that continues exactly as this one would, in one
@@ -107,7 +108,7 @@ impl Persist for Core<'_> {
             s.u64("position", v)?;
         }
         let models = &mut learner.models;
-        // the schema has said whether there are numbers
+        s.list("places", &mut models.places, ColumnPlaces::default)?;
         if let Some(numbers) = &mut models.numbers {
             numbers.persist(s)?;
         }
@@ -139,6 +140,8 @@ fn persist_fields(learner: &mut Learner, s: &mut State<'_>) -> Result<(), StateE
     schema.persist(s)?;
     let mut counts: Vec<u32> = learner.models.fields.iter().map(|f| f.schema_fields as u32).collect();
     s.u32s("among", &mut counts)?;
+    let mut has_numbers = learner.models.numbers.is_some();
+    s.bool("numbers", &mut has_numbers)?;
     if s.is_reading() {
         if counts.iter().enumerate().any(|(i, n)| i >= *n as usize || *n as usize > schema.fields.len()) {
             return Err(StateError::Invalid("among"));
@@ -151,7 +154,9 @@ fn persist_fields(learner: &mut Learner, s: &mut State<'_>) -> Result<(), StateE
             let schema_then = Schema { fields: schema.fields[..*n as usize].to_vec(), closed: schema.closed };
             learner.add_model(position, &schema_then);
         }
-        learner.add_columns();
+        if has_numbers {
+            learner.add_columns();
+        }
         learner.schema = schema;
     }
     Ok(())

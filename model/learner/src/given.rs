@@ -24,7 +24,7 @@ struct Question<'a> {
     /// `[fields]`: whether the value is given.
     given: Vec<bool>,
     key: KeyState,
-    /// A copy, as given numbers move the model on.
+    /// A copy, as given numbers move the model on; `None` where numbers are not predicted.
     numbers: Option<NumberFields>,
     numbers_begun: bool,
     /// Whether a number of the event is known: numbers after it are then expected from it, too.
@@ -46,7 +46,7 @@ impl Learner {
     /// A given value does not fit its field, the stream has no such field, or it is the target.
     pub fn predict_given(&self, given: &Record, limits: &Limits, top: usize) -> Result<Option<Prediction>, Refusal> {
         let event = self.bind_question(given, limits)?;
-        let target = self.options.target.as_ref().and_then(|t| self.schema.position(t));
+        let target = self.target();
         let is_given = |i: usize| match target {
             Some(target) => i != target,
             None => names(given).any(|name| name == self.schema.fields[i].name),
@@ -60,7 +60,7 @@ impl Learner {
             given,
             step: RolloutStep::from_here(&key_state.previous),
             key: key_state,
-            numbers: self.models.numbers.clone(),
+            numbers: self.models.numbers.clone().filter(|_| self.predicts_numbers()),
             numbers_begun: false,
             number_known: self.options.target.is_some(),
             prediction: Prediction {
@@ -113,7 +113,11 @@ impl Learner {
         let is_given = question.given[i];
         question.step.current.numbers[i] = f64::NAN;
         let expected = match &field.model {
-            Model::Number(column) => self.ask_number(question, i, *column),
+            Model::Number(column) if question.numbers.is_some() => self.ask_number(question, i, *column),
+            Model::Number(column) => {
+                self.place_number_asked(question, i, *column);
+                None
+            }
             Model::Category(_, vocabulary) if is_given => {
                 question.step.current.hashes[i] = hash_of_symbol(known_symbol(vocabulary, value));
                 None
@@ -158,6 +162,16 @@ impl Learner {
                 symbols(likeliest, top, |byte| Some(Some((byte as u8).escape_ascii().to_string())))
             }
         })
+    }
+
+    /// Takes a number that only conditions the target, as it would be taken in.
+    fn place_number_asked(&self, question: &mut Question<'_>, i: usize, column: usize) {
+        let current = &mut question.step.current;
+        current.hashes[i] = 0;
+        if let Value::Number(x) = &question.event.values[i] {
+            let bucket = self.models.places.get(column).map_or(0, |places| places.bucket(*x));
+            (current.numbers[i], current.hashes[i]) = (*x, hash_of_symbol(bucket));
+        }
     }
 
     /// Moves the numbers on by one that is given, or tells what is expected of it.

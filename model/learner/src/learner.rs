@@ -21,6 +21,7 @@ use surmise_alarm::Alarms;
 use surmise_event::{Event, FirstEvents, Limits, Record, Refusal, RefusalCode, Schema};
 use surmise_lines::LineOutcome;
 use surmise_network::{JobSink, NoClone};
+use surmise_number::ColumnPlaces;
 use surmise_sessions::SessionJudge;
 use surmise_state::incremental_copy;
 
@@ -62,8 +63,10 @@ pub struct Learner {
 pub(crate) struct Models {
     /// One per field, in schema order.
     pub(crate) fields: Vec<FieldModel>,
-    /// The one model of all number fields; `None` until there is such a field.
+    /// The one model of all number fields; `None` until there is such a field, and where numbers are not predicted.
     pub(crate) numbers: Option<NumberFields>,
+    /// By column: of numbers that only condition a target of another kind, what others see of them.
+    pub(crate) places: Vec<ColumnPlaces>,
     /// Predicts the ends of keys, unless the first field's vocabulary holds them ([`crate::field::folds_ends`]).
     pub(crate) ending: Ending,
 }
@@ -154,7 +157,7 @@ incremental_copy!(Learner {
     small: schema, options, keys, position, monitors, measures, beginning, job_sink, scratch,
 });
 
-incremental_copy!(Models { large: fields; small: numbers, ending });
+incremental_copy!(Models { large: fields; small: numbers, places, ending });
 
 impl Default for Scratch {
     fn default() -> Self {
@@ -262,8 +265,10 @@ impl Learner {
                 self.models.fields[target] = model;
             }
         }
-        self.add_columns();
         self.schema = schema;
+        if self.models.numbers.is_some() || self.predicts_numbers() {
+            self.add_columns();
+        }
         self.pass_job_sink_on();
     }
 
@@ -285,6 +290,16 @@ impl Learner {
             let numbers = self.models.numbers.get_or_insert_with(|| NumberFields::new(options.numbers(), seed));
             numbers.add_columns(columns - numbers.columns());
         }
+    }
+
+    /// The position of the target, once there is such a field.
+    pub(crate) fn target(&self) -> Option<usize> {
+        self.options.target.as_ref().and_then(|target| self.schema.position(target))
+    }
+
+    /// Whether numbers are predicted: all are, unless they only condition a target that is no number.
+    pub(crate) fn predicts_numbers(&self) -> bool {
+        self.target().is_none_or(|target| matches!(self.models.fields[target].model, Model::Number(_)))
     }
 
     /// The private state of a key that begins now.

@@ -45,6 +45,8 @@ pub(crate) struct EventInProgress<'a> {
     pub(crate) key: &'a mut KeyState,
     /// `[fields]`: the event's own values as far as they were observed, and the key's previous values of later fields.
     pub(crate) current: Values,
+    /// Whether numbers are predicted, and do not only condition a target of another kind.
+    pub(crate) predicts_numbers: bool,
     /// Whether the number model has begun with the event, which it does at its first number.
     pub(crate) numbers_begun: bool,
 }
@@ -240,7 +242,7 @@ impl Learner {
 
     /// Observes one value per field, each given the earlier ones; a target comes last. Returns their surprise.
     fn observe_values(&mut self, key: &mut KeyState, event: &Event, out: &mut Outcome) -> Surprise {
-        let target = self.options.target.as_ref().and_then(|t| self.schema.position(t));
+        let target = self.target();
         let mut cost = Surprise::default();
         // that the event came at all says that its key did not end before it
         if target.is_none() && !folds_ends(&self.schema) {
@@ -249,7 +251,8 @@ impl Learner {
         let mut current = std::mem::take(&mut self.scratch.current);
         // later fields are seen as they were in the key's previous event
         current.copy_from(&key.previous);
-        let mut now = EventInProgress { event, key, current, numbers_begun: false };
+        let predicts_numbers = self.predicts_numbers();
+        let mut now = EventInProgress { event, key, current, predicts_numbers, numbers_begun: false };
         self.measures.forecasts.clear();
         let order = (0..self.models.fields.len()).filter(|i| Some(*i) != target).chain(target);
         for i in order {

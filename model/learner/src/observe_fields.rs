@@ -17,7 +17,7 @@ use crate::values::{SideInputs, hash_of_symbol};
 use crate::words::{PartExpectation, Words};
 use surmise_alarm::Reading;
 use surmise_event::{Event, Value};
-use surmise_number::{EventContext, Given};
+use surmise_number::{ColumnPlaces, EventContext, Given};
 use surmise_stopwatch::{EventStage, lap};
 use surmise_symbol::{SymbolKey, SymbolModel};
 
@@ -44,6 +44,9 @@ impl Learner {
         role: Role,
     ) -> (ObservedField, u32) {
         match (&self.models.fields[i].model, role) {
+            (Model::Number(column), _) if !now.predicts_numbers => {
+                (ObservedField::default(), self.place_number(*column, value, now.current.numbers[i]))
+            }
             (Model::Number(column), _) => self.observe_number(now, i, *column, value, role),
             (Model::Line(..), _) => self.observe_line(now, i, value, role),
             (Model::Category(..) | Model::Bytes(_) | Model::Gap(..), Role::Predicted) => {
@@ -204,6 +207,23 @@ impl Learner {
             Model::Number(_) | Model::Line(..) => self.monitors.alarms.text(i, observed.evidence_bits()),
         }
         (observed, hash_of_symbol(symbol))
+    }
+
+    /// Takes in a number that only conditions a target, and the key's number before it. Returns the hash under which the target sees it.
+    fn place_number(&mut self, column: usize, value: &Value, previous: f64) -> u32 {
+        let Value::Number(x) = value else { return 0 };
+        if !x.is_finite() {
+            return 0;
+        }
+        let places = &mut self.models.places;
+        if places.len() <= column {
+            places.resize_with(column + 1, ColumnPlaces::default);
+        }
+        // as of numbers that are predicted, it is placed among those before it
+        let hash = hash_of_symbol(places[column].bucket(*x));
+        places[column].learn(*x, previous);
+        lap(EventStage::Numbers);
+        hash
     }
 
     fn observe_number(

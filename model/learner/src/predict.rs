@@ -123,7 +123,14 @@ impl Learner {
         }
         // as in observing, each field is given what was expected of those before it
         let mut inputs = SideInputs::default();
+        let (target, predicts_numbers) = (self.target(), self.predicts_numbers());
         for (i, field) in self.models.fields.iter().enumerate() {
+            // of what only conditions the target nothing is learnt but, for a number, other numbers
+            let is_learnt = target.is_none_or(|target| target == i)
+                || (predicts_numbers && matches!(field.model, Model::Number(_)));
+            if !is_learnt {
+                continue;
+            }
             field.fill_side_inputs(&step.current, Clocks::of(rollout.last_us), &mut inputs);
             let expected = match (&field.model, &rollout.probes[i]) {
                 (Model::Number(column), _) => {

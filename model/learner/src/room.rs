@@ -9,6 +9,7 @@ use crate::learner::Learner;
 use crate::number_fields::NumberFields;
 use crate::symbol_field::{MADE_BYTES, SymbolField, WAITING_BYTES};
 use surmise_event::{Event, Refusal, RefusalCode, Value};
+use surmise_number::ColumnPlaces;
 
 /// The least ceiling: so much is needed for some fields to learn at all.
 const CEILING_BYTES_MIN: usize = 8 << 20;
@@ -22,7 +23,8 @@ impl Learner {
     /// Bytes that the models of the stream take, nearly; private states of keys come on top.
     pub fn model_bytes(&self) -> usize {
         let fields: usize = self.models.fields.iter().map(FieldModel::bytes).sum();
-        fields + self.models.numbers.as_ref().map_or(0, NumberFields::bytes)
+        let places = self.models.places.capacity() * size_of::<ColumnPlaces>();
+        fields + places + self.models.numbers.as_ref().map_or(0, NumberFields::bytes)
     }
 
     /// Tells every model how much room there is. An endless text is the only field of its stream, and its model is

@@ -35,6 +35,7 @@
 //! | `column`, `regimes` | what is learnt about one column; what it had learnt of other values |
 //! | `key`, `key_column` | what is remembered of one key |
 //! | `units`, `log_level` | a column's units, its cells, buckets; its logarithm |
+//! | `places` | where values lie among those before them, of a column that is not predicted |
 //! | `rls`, `relations`, `siblings`, `partners` | regressions: on all columns' past, on one event, on few of many |
 //! | `profile`, `season`, `period` | the usual day; sampling interval, records of past days; periods without times |
 //! | `smooth` | averages, trends, the mean rise of a counter |
@@ -82,6 +83,7 @@ mod model;
 mod options;
 mod partners;
 mod period;
+mod places;
 mod point_masses;
 mod profile;
 mod regimes;
@@ -99,6 +101,7 @@ pub use components::NumberComponent;
 pub use key::NumberKey;
 pub use model::NumberModel;
 pub use options::{Engine, EventContext, Forecast, Given, NetworkOptions, NumberAblation, NumberOptions, PointRegret};
+pub use places::ColumnPlaces;
 pub use stages::shares::{ExpertDistribution, NumberExpertShare};
 pub use surmise_experts::Excess;
 pub use surmise_experts::PointLoss;

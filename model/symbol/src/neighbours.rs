@@ -1,6 +1,6 @@
 //! The nearest past events: which symbols came with numbers like these (PREDICTOR §11).
 
-use surmise_lanes::{LANES, kernels, madd, sum};
+use surmise_lanes::{LANES, kernels, madd};
 use surmise_state::{Persist, State, StateError};
 
 /// Past events that are taken for the nearest (PREDICTOR §11).
@@ -19,7 +19,8 @@ pub struct Neighbours {
     width: usize,
     /// Events that it holds at most.
     events_max: usize,
-    /// `[events, width]`.
+    /// `[events / LANES, width, LANES]`: the same number of several events lies side by side, so that distances to them
+    /// are summed without a sum across lanes.
     vectors: Vec<f32>,
     /// `[events]`.
     symbols: Vec<u32>,
@@ -62,13 +63,19 @@ impl Neighbours {
 
     /// Remembers a vector, `[width]`, and its symbol, in place of the oldest where the ring is full.
     pub fn push(&mut self, x: &[f32], symbol: u32) {
-        if self.symbols.len() < self.events_max {
-            self.vectors.extend_from_slice(x);
+        let event = if self.symbols.len() < self.events_max {
             self.symbols.push(symbol);
+            self.vectors.resize(self.symbols.len().div_ceil(LANES) * self.width * LANES, 0.0);
+            self.symbols.len() - 1
         } else {
-            self.vectors[self.next * self.width..(self.next + 1) * self.width].copy_from_slice(x);
-            self.symbols[self.next] = symbol;
+            let oldest = self.next;
+            self.symbols[oldest] = symbol;
             self.next = (self.next + 1) % self.events_max;
+            oldest
+        };
+        let block = &mut self.vectors[event / LANES * self.width * LANES..];
+        for (lanes, x) in block.as_chunks_mut::<LANES>().0.iter_mut().zip(x) {
+            lanes[event % LANES] = *x;
         }
     }
 }
@@ -79,7 +86,10 @@ impl Persist for Neighbours {
         s.f32s("neighbour vectors", &mut self.vectors)?;
         s.len("neighbour next", &mut self.next)?;
         let n = self.symbols.len();
-        if n > self.events_max || self.vectors.len() != n * self.width || (self.next > 0 && self.next >= n) {
+        if n > self.events_max
+            || self.vectors.len() != n.div_ceil(LANES) * self.width * LANES
+            || (self.next > 0 && self.next >= n)
+        {
             return Err(StateError::Invalid("neighbours"));
         }
         Ok(())
@@ -87,25 +97,32 @@ impl Persist for Neighbours {
 }
 
 kernels! {
-/// Finds the nearest vectors, `[events, width]`, to `x`, `[width]`; `best` are squared distances and symbols, rising.
+/// Finds the nearest vectors, `[events / LANES, width, LANES]`, to `x`, `[width]`; `best` are squared distances and
+/// symbols, rising.
 fn find_nearest[FMA](vectors: &[f32], symbols: &[u32], x: &[f32], best: &mut [(f32, u32); NEAREST]) -> () {
-    for (v, s) in vectors.chunks_exact(x.len()).zip(symbols) {
-        let mut a = [0f32; LANES];
-        for (v, x) in v.as_chunks::<LANES>().0.iter().zip(x.as_chunks::<LANES>().0) {
+    for (block, symbols) in vectors.chunks_exact(x.len() * LANES).zip(symbols.chunks(LANES)) {
+        let mut distances = [0f32; LANES];
+        for (v, x) in block.as_chunks::<LANES>().0.iter().zip(x) {
             for q in 0..LANES {
-                let d = v[q] - x[q];
-                a[q] = madd::<FMA>(d, d, a[q]);
+                let d = v[q] - x;
+                distances[q] = madd::<FMA>(d, d, distances[q]);
             }
         }
-        let d = sum(&a);
-        // insert it among the best, which are sorted
-        if d < best[NEAREST - 1].0 {
-            let mut i = NEAREST - 1;
-            while i > 0 && best[i - 1].0 > d {
-                best[i] = best[i - 1];
-                i -= 1;
+        // hardly any block holds one of the nearest
+        let worst = best[NEAREST - 1].0;
+        if distances.iter().map(|d| u32::from(*d < worst)).sum::<u32>() == 0 {
+            continue;
+        }
+        for (d, s) in distances.iter().zip(symbols) {
+            // insert it among the best, which are sorted
+            if *d < best[NEAREST - 1].0 {
+                let mut i = NEAREST - 1;
+                while i > 0 && best[i - 1].0 > *d {
+                    best[i] = best[i - 1];
+                    i -= 1;
+                }
+                best[i] = (*d, *s);
             }
-            best[i] = (d, *s);
         }
     }
 }
