@@ -286,15 +286,7 @@ impl Alarms {
         }
         self.budget.begin();
         self.told_cluster = self.told_cluster.max(event.began);
-        self.open = Some(OpenIncident {
-            claim: event.claim,
-            began: event.began,
-            latest: offset,
-            oddest: event.oddest,
-            oddest_rise_bits: event.oddest_rise_bits,
-            count: 1,
-            rarity: event.proven,
-        });
+        self.open = Some(OpenIncident::begun(offset, event));
         self.tell(AlarmPhase::Begins)
     }
 

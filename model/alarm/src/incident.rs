@@ -24,6 +24,12 @@ pub(crate) struct OpenIncident {
 }
 
 impl OpenIncident {
+    /// An incident that begins with the event of this offset.
+    pub(crate) fn begun(offset: u64, event: &JudgedClaim) -> OpenIncident {
+        let JudgedClaim { claim, began, oddest, oddest_rise_bits, proven, .. } = *event;
+        OpenIncident { claim, began, latest: offset, oddest, oddest_rise_bits, count: 1, rarity: proven }
+    }
+
     /// Takes in an event. Returns what is told of it.
     pub(crate) fn go_on(&mut self, offset: u64, event: &JudgedClaim) -> Option<AlarmPhase> {
         let claim = &event.claim;

@@ -62,6 +62,7 @@ mod number_fields;
 mod observe;
 mod observe_fields;
 mod observe_line;
+mod observe_number;
 mod open_sessions;
 mod options;
 mod pages;

@@ -9,7 +9,7 @@
 //!     observe_values    the values of any other event: field by field, each given the earlier ones
 //!       observe_field       one field of any kind                       (observe_fields.rs)
 //!         observe_symbols     one that is predicted as symbols          (observe_fields.rs)
-//!         observe_number      one number                                (observe_fields.rs)
+//!         observe_number      one number                                (observe_number.rs)
 //!       observe_ending      that the key goes on, where that is no symbol of the first field
 //!     observe_end       the end of the event's key, by observe_ending or as a symbol of the first field
 //! ```
