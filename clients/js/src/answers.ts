@@ -38,7 +38,10 @@ export interface Alarm {
   kind: AlarmKind;
   /** The label that a person gave to incidents of this kind (`crate::Feedback`). */
   label?: string;
-  /** The offset of its most unusual event so far, which may be before the event with which it was noticed, too. */
+  /**
+   * The offset of its most unusual event so far, at which the evidence rose most; it may be before the event with
+   * which it was noticed, too.
+   */
   oddest: number;
   /** The offset of its latest unusual event. Of an overdue event it is the offset that the event would have. */
   offset: number;
@@ -86,7 +89,10 @@ export interface AlarmEvent {
   kind: AlarmKind;
   /** The label that a person gave to incidents of this kind (`crate::Feedback`). */
   label?: string;
-  /** The offset of its most unusual event so far, which may be before the event with which it was noticed, too. */
+  /**
+   * The offset of its most unusual event so far, at which the evidence rose most; it may be before the event with
+   * which it was noticed, too.
+   */
   oddest: number;
   /** The offset of its latest unusual event. Of an overdue event it is the offset that the event would have. */
   offset: number;

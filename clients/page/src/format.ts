@@ -187,9 +187,9 @@ export function changeShort({ detector, field, level_before, level_after }: Pick
   }
 }
 
-/** Whether an incident is over, in words. A level that has moved stays where it is: what is over is only the surprise. */
-export function beganWords(kind: string, open: boolean, isNoticed = false): string {
+/** Whether an incident is over, in words. Of what has changed for good, such as a level, only the surprise is over. */
+export function beganWords(kind: string, open: boolean, isNoticed = false, isLasting = false): string {
   const began = isNoticed ? "noticed" : "began";
   if (open) return `goes on, ${began}`;
-  return `${kind === "level" || kind === "spread" ? "usual by now" : "over"}, ${began}`;
+  return `${isLasting || kind === "level" || kind === "spread" ? "usual by now" : "over"}, ${began}`;
 }

@@ -61,7 +61,7 @@ export class Cards {
   readonly element = h("ol", { class: "incidents" });
   private readonly known = new Map<string, { element: HTMLElement; shape: string }>();
   private readonly folds = new Map<string, Fold>();
-  private readonly over = h("li", { class: "divider" }, h("h2", {}, "Over by now"));
+  private readonly over = h("li", { class: "divider" }, h("h2", {}, "Over, or usual by now"));
   private readonly normal = h("li", { class: "divider" }, h("h2", {}, "Called normal"), h("p", { class: "facts" }, "Of which incidents it was said is kept in this browser alone; every other one shows them as before."));
 
   constructor(private readonly redraw: () => void, private readonly inStream = false) {}
@@ -167,7 +167,7 @@ function sinceElements(incident: AlarmEvent): (Node | string)[] {
   const isLong = until !== undefined && (timeOf(until) ?? 0) - (timeOf(time) ?? 0) >= 1000;
   const isNoticed = isOverdue(incident);
   const since = h("time", { "data-at": time === undefined ? "" : new Date(timeOf(time)!).toISOString(), title: moment(time) }, ago(time));
-  return [`${beganWords(kind, isOpen(incident), isNoticed)} `, since, ...(time ? [` (${clock(time)}${isLong && !isNoticed ? ` – ${clock(until)}` : ""})`] : [])];
+  return [`${beganWords(kind, isOpen(incident), isNoticed, lastingWords(incident) !== null)} `, since, ...(time ? [` (${clock(time)}${isLong && !isNoticed ? ` – ${clock(until)}` : ""})`] : [])];
 }
 
 /** Whether a lasting change of its stream came with an incident. To the event, neither is known to have begun. */
