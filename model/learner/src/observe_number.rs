@@ -15,8 +15,8 @@ use surmise_number::{ColumnPlaces, EventContext, Given};
 use surmise_stopwatch::{EventStage, lap};
 
 impl Learner {
-    /// Takes in a number that only conditions a target, and the key's number before it. Returns the hash under which the
-    /// target sees it.
+    /// Takes in a number that only conditions a target, and the key's number before it. Returns the hash under which
+    /// the target sees it.
     pub(crate) fn place_number(&mut self, column: usize, value: &Value, previous: f64) -> u32 {
         let Value::Number(x) = value else { return 0 };
         if !x.is_finite() {
@@ -33,8 +33,8 @@ impl Learner {
         hash
     }
 
-    /// Observes a number that is predicted, or that conditions one. Returns what it cost, and the hash under which other
-    /// fields see it.
+    /// Observes a number that is predicted, or that conditions one. Returns what it cost, and the hash under which
+    /// other fields see it.
     pub(crate) fn observe_number(
         &mut self,
         now: &mut EventInProgress<'_>,
