@@ -100,7 +100,7 @@ impl Examination {
         let sizes = progress::scan(&sizes);
         let acknowledged = |id: StreamId| progress::offset_in(&sizes, id.number, id.epoch);
         for (place, name) in [(1, "log"), (2, "checkpoints"), (3, "keys")] {
-            found.look(dir, name, progress::size_in(&sizes, place), &acknowledged)?;
+            found.look(dir, name, progress::size_in(&sizes, place), acknowledged)?;
         }
         let mut log = LogContents::read(&rewriting::whole(dir, "log"))?;
         let left_out = log.leave_out_unfinished(acknowledged)?;
