@@ -87,10 +87,13 @@ async function rateOf(incident: AlarmEvent, at: At): Promise<string> {
   const ask = async (offset: number) => (offset < 0 ? null : millis(await at(offset)));
   // the evidence rises most where the rate changes, and is largest where it has lasted
   const ends = [...new Set([incident.oddest, incident.offset])];
-  const windows = ends.flatMap((end) => RATE_WINDOWS.map(async (events): Promise<Pace> => {
-    const [from, until] = await Promise.all([ask(end - events), ask(end)]);
-    return from === null || until === null ? { events: 0, seconds: 0 } : { events, seconds: (until - from) / 1000 };
-  }));
+  const windows = ends.flatMap((end) => {
+    const last = ask(end);
+    return RATE_WINDOWS.map(async (events): Promise<Pace> => {
+      const [from, until] = await Promise.all([ask(end - events), last]);
+      return from === null || until === null ? { events: 0, seconds: 0 } : { events, seconds: (until - from) / 1000 };
+    });
+  });
   const [a, b] = await Promise.all([ask(past), ask(incident.began)]);
   return a === null || b === null ? "" : rateWords(await Promise.all(windows), { events: incident.began - past, seconds: (b - a) / 1000 });
 }

@@ -184,17 +184,27 @@ fn holds_acknowledged(
     dropped: &Range<u64>,
     acknowledged: impl Fn(StreamId) -> u64,
 ) -> Result<bool, StoreError> {
-    let (mut within, mut elsewhere) = (BTreeSet::new(), BTreeSet::new());
+    let is_within = |found: &FoundRecord| {
+        let number = numbers.get((found.at / SEGMENT_BYTES as u64) as usize).copied().flatten();
+        let in_log = number.map(|number| log_place(number, (found.at % SEGMENT_BYTES as u64) as usize));
+        found.file == 0 && in_log.is_some_and(|place| dropped.contains(&place))
+    };
+    // a batch is small, and the rest of the file is not
+    let mut within = BTreeSet::new();
     records(database, |found, _| {
         let RecordHead { kind, id, at, piece, .. } = found.head;
-        if kind == RecordKind::Group && at < acknowledged(id) {
-            let number = numbers.get((found.at / SEGMENT_BYTES as u64) as usize).copied().flatten();
-            let in_log = number.map(|number| log_place(number, (found.at % SEGMENT_BYTES as u64) as usize));
-            let is_within = found.file == 0 && in_log.is_some_and(|place| dropped.contains(&place));
-            if is_within { &mut within } else { &mut elsewhere }.insert((id, at, piece));
+        if kind == RecordKind::Group && at < acknowledged(id) && is_within(&found) {
+            within.insert((id, at, piece));
         }
     })?;
-    Ok(!within.is_subset(&elsewhere))
+    if !within.is_empty() {
+        records(database, |found, _| {
+            if found.head.kind == RecordKind::Group && !is_within(&found) {
+                within.remove(&(found.head.id, found.head.at, found.head.piece));
+            }
+        })?;
+    }
+    Ok(!within.is_empty())
 }
 
 /// A place in the log, which goes through segments in the order of their numbers.
