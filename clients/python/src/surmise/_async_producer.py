@@ -15,8 +15,8 @@ from ._link import Link
 from ._options import ProducerOptions
 from ._progress import SendProgress
 from ._surroundings import events_address
-from ._wire import Event, Time, Welcome, encode_event
-from .errors import ClosedError, RecordError, RepliesUnreadError
+from ._wire import EncodedEvent, Event, Time, Welcome, encoded, encoded_item
+from .errors import ClosedError, RepliesUnreadError
 
 #: Seconds for which an `async with` block that ends with an exception waits for what it has sent.
 _LAST_WAIT = 5.0
@@ -84,12 +84,10 @@ class AsyncProducer:
         Waits while the window of unacknowledged events is full. An event that was durable before this producer
         connected is counted in `skipped` and not sent.
         """
-        rest: Optional[bytes] = None
-        fault: Optional[RecordError] = None
-        try:
-            rest = encode_event(data, key, time, end, stream)
-        except RecordError as error:
-            fault = error
+        return await self._put(encoded(data, key, time, end, stream, seq))
+
+    async def _put(self, event: EncodedEvent) -> int:
+        """Put an event into the window once that has room, and give its number."""
         link = self._link
         link.check_open()
         if self._connection is None:
@@ -99,35 +97,21 @@ class AsyncProducer:
             await self._wait()
             link.check_open()
         with link.lock:
-            number, line = link.number(seq, rest)
-            if fault is not None:
-                raise fault
-            if line is None:
-                return number
-            link.names_streams = link.names_streams or stream is not None
-            link.push(number, line)
+            number = link.push(event)
         self._connection.wake()
         return number
 
     async def send_event(self, event: Event) -> int:
         """Send an event, as `send` does."""
-        return await self.send(
-            event.data, key=event.key, time=event.time, end=event.end, stream=event.stream, seq=event.seq
-        )
+        return await self._put(encoded_item(event))
 
     async def send_many(self, items: Union[Iterable[Any], AsyncIterator[Any]]) -> int:
         """Send many events, each as `Event` or as its data, and give how many there were."""
         count = 0
         async for item in _each(items):
-            await self._send_item(item)
+            await self._put(encoded_item(item))
             count += 1
         return count
-
-    async def _send_item(self, item: Any) -> None:
-        if isinstance(item, Event):
-            await self.send_event(item)
-        else:
-            await self.send(item)
 
     async def end(self, key: str, *, time: Optional[Time] = None, stream: Optional[str] = None) -> int:
         """Tell that a key's sequence has ended, which is an event, too."""
@@ -177,7 +161,7 @@ class AsyncProducer:
         async for item in _each(items):
             async for outcome in self._taken(lambda: self._link.window.has_room):
                 yield outcome
-            await self._send_item(item)
+            await self._put(encoded_item(item))
         sent = self._link.sent_seq
         # an outcome comes before the acknowledgement of its event
         async for outcome in self._taken(lambda: self._link.is_settled(sent)):
@@ -203,7 +187,7 @@ class AsyncProducer:
                 return None
             await self._wait()
         was_full = link.replies_full
-        outcome = link.outcomes.popleft()
+        outcome: Outcome = link.outcomes.popleft()
         if was_full and self._connection is not None:
             self._connection.wake()
         return outcome

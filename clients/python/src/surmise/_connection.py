@@ -9,7 +9,7 @@ from typing import Any, Callable, Optional, cast
 
 from ._address import Address, distrust
 from ._link import Link
-from ._wire import Refusal, Welcome, encode_hello, parse_reply, parse_welcome
+from ._wire import Refusal, Welcome, encode_hello, parse_replies, parse_reply, parse_welcome
 from .errors import ProtocolError, RefusedError, SurmiseError, UnreachableError, UntrustedError
 
 #: Seconds that the daemon may take to answer a hello.
@@ -243,8 +243,8 @@ class ConnectionTask:
     def _receive(self, wire: LineProtocol, lines: list[bytes]) -> None:
         """Handle lines of the daemon."""
         try:
-            for line in lines:
-                passing = self.link.handle(parse_reply(line))
+            for reply in parse_replies(lines):
+                passing = self.link.handle(reply)
                 if passing is not None:
                     wire.break_off(str(passing))
                     break

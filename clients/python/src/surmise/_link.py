@@ -14,7 +14,7 @@ from ._answers import Outcome
 from ._options import ProducerOptions
 from ._progress import SendProgress, later
 from ._window import SendWindow
-from ._wire import NUMBER_MAX, Refusal, Welcome
+from ._wire import NUMBER_MAX, EncodedEvent, Refusal, Welcome
 from .errors import ClosedError, ForgottenError, RecordError, RefusedError, SeqNotRisingError, SurmiseError
 
 log = logging.getLogger("surmise")
@@ -32,7 +32,9 @@ class Link:
         self.lock: contextlib.AbstractContextManager[Any] = threading.Lock()
         self.window = SendWindow(options.window_events, options.window_bytes)
         self.progress = SendProgress()
-        self.outcomes: deque[Outcome] = deque()
+        # whoever needs little of an outcome may have less of it read
+        self.read_outcome: Callable[[Any], Any] = Outcome.from_json
+        self.outcomes: deque[Any] = deque()
         self.welcome: Optional[Welcome] = None
         self.closing = False
         self.ended = False
@@ -73,10 +75,19 @@ class Link:
             raise RecordError("line_too_long", "line", reason)
         return seq, line
 
-    def push(self, seq: int, line: bytes) -> None:
-        """Add a line to the window, which has room. The lock is held."""
-        self.window.push(seq, line)
-        self.sent_seq = seq
+    def push(self, event: EncodedEvent) -> int:
+        """Add an event to the window, which has room, and give its number. The lock is held.
+
+        Raises what is wrong with an event that cannot be sent, once its number is used up.
+        """
+        number, line = self.number(event.seq, event.rest)
+        if event.fault is not None:
+            raise event.fault
+        if line is not None:
+            self.names_streams = self.names_streams or event.names_stream
+            self.window.push(number, line)
+            self.sent_seq = number
+        return number
 
     def check_open(self) -> None:
         """Raise why nothing can be sent any more, if that is so."""
@@ -173,7 +184,7 @@ class Link:
         if ack is not None:
             self._handle_ack(int(ack), int(reply.get("duplicates", 0)))
         elif reply.get("outcome") is not None:
-            self._handle_outcome(Outcome.from_json(reply["outcome"]))
+            self._handle_outcome(reply["outcome"])
         elif reply.get("error") is not None:
             return self._handle_refusal(Refusal.from_json(reply["error"]))
         return None
@@ -185,12 +196,13 @@ class Link:
             self.progress.duplicates += duplicates
             self.progress.note_settled(self.window.settled)
 
-    def _handle_outcome(self, outcome: Outcome) -> None:
+    def _handle_outcome(self, outcome: Any) -> None:
+        read = self.read_outcome(outcome)
         if self.options.on_outcome is not None:
-            _call(self.options.on_outcome, outcome)
-            return
-        with self.lock:
-            self.outcomes.append(outcome)
+            _call(self.options.on_outcome, read)
+        else:
+            # a queue that needs no lock: who waits for it is told by `changed`, which takes that
+            self.outcomes.append(read)
 
     def _handle_refusal(self, refusal: Refusal) -> Optional[Refusal]:
         if refusal.may_pass:

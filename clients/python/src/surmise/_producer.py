@@ -7,7 +7,8 @@ import contextlib
 import threading
 import time as clock
 import warnings
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Callable, Optional, Union
@@ -19,8 +20,11 @@ from ._link import Link
 from ._options import ProducerOptions
 from ._progress import SendProgress
 from ._surroundings import events_address
-from ._wire import Event, Time, Welcome, encode_event
-from .errors import RecordError, RepliesUnreadError
+from ._wire import EncodedEvent, Event, Time, Welcome, encoded, encoded_item
+from .errors import RepliesUnreadError
+
+#: Events that are put into the window at once, where they are there already.
+BATCH_EVENTS = 256
 
 #: Seconds for which a `with` block that ends with an exception waits for what it has sent.
 _LAST_WAIT = 5.0
@@ -132,42 +136,50 @@ class Producer:
         Waits while the window of unacknowledged events is full. An event that was durable before this producer
         connected is counted in `skipped` and not sent.
         """
-        rest: Optional[bytes] = None
-        fault: Optional[RecordError] = None
-        try:
-            rest = encode_event(data, key, time, end, stream)
-        except RecordError as error:
-            fault = error
-        link = self._link
-        with self._cond:
-            link.check_open()
-            while not link.window.has_room:
-                self._check_read()
-                self._cond.wait()
-                link.check_open()
-            number, line = link.number(seq, rest)
-            if fault is not None:
-                raise fault
-            if line is None:
-                return number
-            link.names_streams = link.names_streams or stream is not None
-            link.push(number, line)
-        self._background.wake()
-        return number
+        return self._put(encoded(data, key, time, end, stream, seq))
 
     def send_event(self, event: Event) -> int:
         """Send an event, as `send` does."""
-        return self.send(event.data, key=event.key, time=event.time, end=event.end, stream=event.stream, seq=event.seq)
+        return self._put(encoded_item(event))
+
+    def _put(self, event: EncodedEvent) -> int:
+        """Put an event into the window once that has room, and give its number."""
+        link = self._link
+        with self._cond:
+            self._wait_for_room()
+            number = link.push(event)
+        self._background.wake()
+        return number
+
+    def _wait_for_room(self) -> None:
+        """Wait until the window has room for an event. The lock is held."""
+        self._link.check_open()
+        while not self._link.window.has_room:
+            self._check_read()
+            self._cond.wait()
+            self._link.check_open()
+
+    def _put_some(self, events: deque[EncodedEvent]) -> None:
+        """Put as many events into the window as it has room for, without waiting."""
+        link = self._link
+        try:
+            with self._cond:
+                link.check_open()
+                while events and link.window.has_room:
+                    link.push(events.popleft())
+        finally:
+            self._background.wake()
 
     def send_many(self, items: Iterable[Any]) -> int:
         """Send many events, each as `Event` or as its data, and give how many there were."""
         count = 0
-        for item in items:
-            if isinstance(item, Event):
-                self.send_event(item)
-            else:
-                self.send(item)
-            count += 1
+        for batch in _batches(items):
+            events = deque(map(encoded_item, batch))
+            while events:
+                with self._cond:
+                    self._wait_for_room()
+                self._put_some(events)
+            count += len(batch)
         return count
 
     def end(self, key: str, *, time: Optional[Time] = None, stream: Optional[str] = None) -> int:
@@ -223,28 +235,42 @@ class Producer:
     def exchange(self, items: Iterable[Any]) -> Iterator[Outcome]:
         """Send events, each as `Event` or as its data, and give their outcomes as they come."""
         self._check_wanted()
-        for item in items:
-            yield from self._taken(lambda: self._link.window.has_room)
-            if isinstance(item, Event):
-                self.send_event(item)
-            else:
-                self.send(item)
+        return self._exchanged(map(encoded_item, batch) for batch in _batches(items))
+
+    def _exchanged(self, batches: Iterable[Iterable[EncodedEvent]]) -> Iterator[Any]:
+        """Send batches of events, and give their outcomes as they come."""
+        for batch in batches:
+            events = deque(batch)
+            while events:
+                yield from self._taken(lambda: self._link.window.has_room)
+                self._put_some(events)
         sent = self._link.sent_seq
         # an outcome comes before the acknowledgement of its event
         yield from self._taken(lambda: self._link.is_settled(sent))
 
-    def _taken(self, is_done: Callable[[], bool]) -> Iterator[Outcome]:
+    def _taken(self, is_done: Callable[[], bool]) -> Iterator[Any]:
         while True:
             outcome = self._take(is_done)
             if outcome is None:
                 return
             yield outcome
 
-    def _take(self, is_done: Callable[[], bool]) -> Optional[Outcome]:
+    def _take(self, is_done: Callable[[], bool]) -> Any:
         """Wait for an outcome; gives none if what is waited for has come first, or nothing will come."""
         link = self._link
+        self._reader = threading.get_ident()
+        was_full = link.replies_full
+        try:
+            outcome = link.outcomes.popleft()
+        except IndexError:
+            outcome = self._wait_for_outcome(is_done)
+        if was_full:
+            self._background.wake()
+        return outcome
+
+    def _wait_for_outcome(self, is_done: Callable[[], bool]) -> Any:
+        link = self._link
         with self._cond:
-            self._reader = threading.get_ident()
             while not link.outcomes:
                 if is_done():
                     return None
@@ -253,11 +279,7 @@ class Producer:
                 if link.ended:
                     return None
                 self._cond.wait()
-            was_full = link.replies_full
-            outcome = link.outcomes.popleft()
-        if was_full:
-            self._background.wake()
-        return outcome
+            return link.outcomes.popleft()
 
     def _check_wanted(self) -> None:
         if not self.options.wants_outcomes or self.options.on_outcome is not None:
@@ -322,6 +344,13 @@ class Producer:
         state = "connected" if progress.connected else "closed" if self._link.ended else "connecting"
         stream = self.options.stream or "-"
         return f"<Producer {self.options.producer} of {stream} at {self.address}: {state}, acked {progress.acked}>"
+
+
+def _batches(items: Iterable[Any]) -> Iterator[Sequence[Any]]:
+    """Give what there is already in batches, and what has yet to come one by one, so that nothing waits for it."""
+    if isinstance(items, (list, tuple)):
+        return (items[start : start + BATCH_EVENTS] for start in range(0, len(items), BATCH_EVENTS))
+    return ((item,) for item in items)
 
 
 def _notifier(cond: threading.Condition) -> Callable[[], None]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 import numbers
 import time as clock
 import weakref
@@ -27,8 +26,8 @@ from ._answers import Prediction
 from ._client import Client
 from ._daemon import Daemon
 from ._expected import ExpectedSymbols
-from ._producer import Producer
-from ._wire import Event
+from ._producer import BATCH_EVENTS, Producer
+from ._wire import EncodedEvent, encoded
 from .errors import ClosedError, ProblemError, RefusedError
 
 if TYPE_CHECKING:
@@ -43,6 +42,9 @@ else:
         _Classifier = object
 
 __all__ = ["SurmiseClassifier"]
+
+#: The type that names of fields have.
+_TEXT = frozenset((str,))
 
 #: Classes whose probabilities are asked for.
 _CLASSES_MAX = 1000
@@ -159,22 +161,22 @@ class SurmiseClassifier(_Classifier):
     def learn_one(self, x: Mapping[str, Any], y: Any) -> None:
         """Learn an event: what was known of it, and what its class turned out to be."""
         producer = self._open(x)
-        event = self._event(x, y)
+        event = self._encoded(x, y)
         # outcomes are read before they fill the window, in which each has a place
         if self._waiting >= producer.options.window_events // 2:
             self._catch_up()
-        producer.send_event(event)
+        producer._put(event)
         self._waiting += 1
-        self._next_key = event.key
+        self._next_key = None if self.key is None or x.get(self.key) is None else str(x[self.key])
 
-    def _event(self, x: Mapping[str, Any], y: Any) -> Event:
+    def _encoded(self, x: Mapping[str, Any], y: Any) -> EncodedEvent:
         if self.target in x:
             raise ValueError(f"x has a field {self.target!r}, which is the name of the target")
         data, key, time = self._split(x)
         label = str(y)
         self._labels.setdefault(label, y)
         data[self.target] = label
-        return Event(data, key, time)
+        return encoded(data, key, time)
 
     def predict_proba_one(self, x: Mapping[str, Any]) -> dict[Any, float]:
         """Give the probability of every class; what they leave of one is for classes that never came."""
@@ -196,7 +198,8 @@ class SurmiseClassifier(_Classifier):
     def score_many(self, pairs: Iterable[tuple[Mapping[str, Any], Any]]) -> Iterator[float]:
         """Predict the class of each pair of `x` and `y` before learning it, and give the probability that `y` had.
 
-        This is what `predict_proba_one` and `learn_one` do one after the other, without waiting in between.
+        This is what `predict_proba_one` and `learn_one` do one after the other, without waiting in between. Some
+        hundred pairs are taken ahead of the one that is answered.
         """
         chain = iter(pairs)
         first = next(chain, None)
@@ -206,11 +209,18 @@ class SurmiseClassifier(_Classifier):
         self._catch_up()
         # what comes next is not asked for here, which is half of the work
         with self._connect("outcome") as producer:
-            for outcome in producer.exchange(self._event(x, y) for x, y in itertools.chain([first], chain)):
-                self._next, self._offset = None, outcome.offset + 1
-                field = outcome.fields.get(self.target)
-                yield 2.0 ** -(outcome.surprise_bits if field is None else field.surprise_bits)
+            chain = itertools.chain([first], chain)
+            batches = iter(lambda: [self._encoded(x, y) for x, y in itertools.islice(chain, BATCH_EVENTS)], [])
+            producer._link.read_outcome = self._read_probability
+            for offset, probability in producer._exchanged(batches):
+                self._next, self._offset = None, offset + 1
+                yield probability
             _check_refused(producer)
+
+    def _read_probability(self, outcome: Mapping[str, Any]) -> tuple[int, float]:
+        """Read the offset of an event and the probability that its class had."""
+        field = outcome.get("fields", {}).get(self.target, outcome)
+        return outcome["offset"], 2.0 ** -field["surprise_bits"]
 
     def _ask(self, data: dict[str, Any], key: Optional[str], time: Any) -> Any:
         assert self._client is not None, "a model that is open has a client"
@@ -257,9 +267,13 @@ class SurmiseClassifier(_Classifier):
 
     def _split(self, x: Mapping[str, Any]) -> tuple[dict[str, Any], Optional[str], Any]:
         """Take the key and the time out of the fields that are known."""
-        data = {str(name): _without_nan(value) for name, value in x.items() if name not in (self.key, self.time)}
-        key = x.get(self.key) if self.key is not None else None
-        return data, None if key is None else str(key), x.get(self.time) if self.time is not None else None
+        # what is not finite is missing; the difference tells it in a third of the time that a call takes
+        data = {name: None if isinstance(v, float) and v - v != 0.0 else v for name, v in x.items()}
+        key = data.pop(self.key, None) if self.key is not None else None
+        time = data.pop(self.time, None) if self.time is not None else None
+        if not _TEXT.issuperset(map(type, data)):
+            data = {str(name): value for name, value in data.items()}
+        return data, None if key is None else str(key), time
 
 
 def _check_refused(producer: Producer) -> None:
@@ -273,10 +287,6 @@ def _kind(value: Any) -> str:
     """Tell the kind of a field by a value of it."""
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     return "number" if is_number or value is None else "category"
-
-
-def _without_nan(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _toml(value: Any) -> str:
