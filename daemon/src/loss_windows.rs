@@ -39,6 +39,9 @@ struct LossMark {
 pub struct LossMarks {
     /// The names of the parts, in the order of their values.
     names: Vec<String>,
+    /// Which of them are of experts that never had something to say: they have the loss of the mixture.
+    #[serde(default)]
+    silent: Vec<bool>,
     /// The latest sums.
     latest: LossMark,
     /// Whether the learner had yet to decide what the fields hold.
@@ -88,9 +91,9 @@ impl LossMarks {
             LossMark { at_us: now_us, events, bits, simple_bits: simple_bits(learner), ..LossMark::default() };
         for losses in learner.field_losses().take(MARKED_FIELDS_MAX) {
             let bits = |nats: f64| nats * std::f64::consts::LOG2_E;
-            self.set(&mut mark, losses.name.to_owned(), bits(losses.mixture));
-            for (name, nats) in &losses.experts {
-                self.set(&mut mark, format!("{}/{name}", losses.name), bits(*nats));
+            self.set(&mut mark, losses.name.to_owned(), bits(losses.mixture), false);
+            for (i, (name, nats)) in losses.experts.iter().enumerate() {
+                self.set(&mut mark, format!("{}/{name}", losses.name), bits(*nats), !losses.spoke.has(i));
             }
         }
         for ((every_us, kept), row) in ROWS.iter().zip(&mut self.rows) {
@@ -104,7 +107,7 @@ impl LossMarks {
         self.latest = mark;
     }
 
-    fn set(&mut self, mark: &mut LossMark, name: String, bits: f64) {
+    fn set(&mut self, mark: &mut LossMark, name: String, bits: f64, silent: bool) {
         let place = self.names.iter().position(|known| *known == name).unwrap_or_else(|| {
             self.names.push(name);
             self.names.len() - 1
@@ -113,6 +116,10 @@ impl LossMarks {
             mark.parts.resize(place + 1, 0.0);
         }
         mark.parts[place] = bits;
+        if self.silent.len() <= place {
+            self.silent.resize(place + 1, false);
+        }
+        self.silent[place] = silent;
     }
 
     /// The losses of all windows, and since the beginning.
@@ -147,7 +154,8 @@ impl LossMarks {
             let before = mark.parts.get(place).copied().unwrap_or(0.0);
             Some((name.clone(), mean(*self.latest.parts.get(place)?, before)))
         };
-        let experts = self.names.iter().enumerate().filter_map(part).collect();
+        let is_heard = |(place, _): &(usize, &String)| !self.silent.get(*place).is_some_and(|silent| *silent);
+        let experts = self.names.iter().enumerate().filter(is_heard).filter_map(part).collect();
         let seconds = if mark.at_us == 0 { 0.0 } else { (self.latest.at_us - mark.at_us) as f64 / 1e6 };
         Some(LossWindow {
             name: name.into(),

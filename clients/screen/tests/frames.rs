@@ -34,6 +34,15 @@ fn overview() -> Overview {
         "skill": 0.34, "incidents": 1, "promised": 0.41, "trend": [1.0, 2.0, 8.0],
         "last_incident": {"kind": "new", "phase": "goes_on", "began": 4000, "time": "2026-11-27T11:57:00Z"},
         "drift": {"detector": "loss", "began": 3900, "noticed": 3950, "bits_before": 1.0, "bits_after": 2.0}}));
+    let changes = [
+        serde_json::json!({"detector": "rate", "began": 700, "level_before": 1.0, "level_after": 60.0}),
+        serde_json::json!({"detector": "loss", "began": 800, "field": "page"}),
+        serde_json::json!({"detector": "level", "began": 900, "field": "ms", "level_before": 1.0, "level_after": 2.0}),
+    ];
+    for (row, mut change) in rows.iter_mut().zip(changes) {
+        (change["noticed"], change["bits_before"], change["bits_after"]) = (1000.into(), 1.0.into(), 2.0.into());
+        row["drift"] = change;
+    }
     rows.push(serde_json::json!({"stream": "broken", "offset": 0, "failed": "its checkpoint is damaged"}));
     rows.push(serde_json::json!({"stream": NASTY.repeat(20), "offset": 0}));
     let news = serde_json::json!({"all": true, "streams": rows, "gone": []});
@@ -114,6 +123,10 @@ fn streams_are_listed_sorted_and_filtered() {
         press(&mut viewer, &overview, &[KeyCode::Right]);
         let heading = text(&overview, &viewer, 80, 24)[3].clone();
         assert!(heading.contains(['↓', '↑']), "{:?}: {heading}", viewer.sort);
+    }
+    let shown = text(&overview, &viewer, 160, 24);
+    for part in ["less predictable at 3,900", "slower at 700", "page less predictable at 800", "ms moved at 900"] {
+        assert!(shown.iter().any(|line| line.contains(part)), "{part}: {shown:#?}");
     }
     press(&mut viewer, &overview, &[KeyCode::Char('?')]);
     assert!(text(&overview, &viewer, 200, 24)[3..].iter().all(|line| line.trim_end().chars().count() <= 80));

@@ -7,6 +7,7 @@
 
 use crate::blocks::BlockNotes;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 use surmise_learner::Learner;
@@ -91,6 +92,8 @@ struct CourseMark {
 pub(crate) struct CourseNotes {
     began: Instant,
     names: Vec<SeriesName>,
+    /// The places of experts that never had something to say.
+    silent: HashSet<usize>,
     linear: BlockNotes<Arc<CourseMark>>,
     spread: Vec<Arc<CourseMark>>,
     next_spread: u64,
@@ -101,6 +104,7 @@ impl CourseNotes {
         CourseNotes {
             began: Instant::now(),
             names: Vec::new(),
+            silent: HashSet::new(),
             linear: BlockNotes::of(LINEAR_BLOCKS_MAX),
             spread: Vec::new(),
             next_spread: FIRST_ROW,
@@ -134,7 +138,9 @@ impl CourseNotes {
         marks.sort_by_key(|m| m.row);
         marks.dedup_by_key(|m| m.row);
         let place = |m: &Arc<CourseMark>| marks.binary_search_by_key(&m.row, |m| m.row).ok();
-        let series = self.names.iter().enumerate().map(|(i, name)| {
+        // an expert that never had something to say has the losses of the mixture
+        let heard = self.names.iter().enumerate().filter(|(i, _)| !self.silent.contains(i));
+        let series = heard.map(|(i, name)| {
             let sum = |m: &&Arc<CourseMark>| m.sums.get(i).copied().unwrap_or_default();
             let of_events = name.measure == CourseMeasure::Bits;
             let counts = marks.iter().map(sum).map(|s| s.1);
@@ -181,28 +187,33 @@ impl CourseNotes {
             }
         }
         for (sums, losses) in &fields {
-            for (expert, nats) in &losses.experts {
+            for (i, (expert, nats)) in losses.experts.iter().enumerate() {
                 let named = name(Some(sums.name), Some(expert), CourseMeasure::Bits);
-                self.set(&mut mark, named, (bits_of(*nats), events as f64));
+                let Some(place) = self.set(&mut mark, named, (bits_of(*nats), events as f64)) else { continue };
+                if losses.spoke.has(i) {
+                    self.silent.remove(&place)
+                } else {
+                    self.silent.insert(place)
+                };
             }
         }
         mark
     }
 
-    fn set(&mut self, mark: &mut CourseMark, name: SeriesName, sum: (f64, f64)) {
+    /// Notes a sum of a series; gives the place of the series, if there is room for it.
+    fn set(&mut self, mark: &mut CourseMark, name: SeriesName, sum: (f64, f64)) -> Option<usize> {
         let known = self.names.iter().position(|n| *n == name);
-        let Some(place) = known.or_else(|| {
+        let place = known.or_else(|| {
             (self.names.len() < SERIES_MAX).then(|| {
                 self.names.push(name);
                 self.names.len() - 1
             })
-        }) else {
-            return;
-        };
+        })?;
         if mark.sums.len() <= place {
             mark.sums.resize(place + 1, (0.0, 0.0));
         }
         mark.sums[place] = sum;
+        Some(place)
     }
 }
 

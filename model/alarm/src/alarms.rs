@@ -78,7 +78,7 @@ pub struct Alarms {
     claimed_part: f64,
     budget: BudgetKeeper,
     open: Option<OpenIncident>,
-    /// The first event of the latest cluster that began an incident; 0 before there is one.
+    /// The first event of the latest cluster that an incident began with; 0 before there is one.
     told_cluster: u64,
     /// What people said of incidents.
     opinions: Opinions,
@@ -241,12 +241,16 @@ impl Alarms {
         // what lasts is a new template, or a change
         let weight = if self.aside.claim.lasts { self.weight_of_templates } else { self.weight };
         let aside = self.aside.judge(offset, weight);
-        let aside = JudgedClaim { began: self.change_began.take().unwrap_or(aside.began), ..aside };
+        let aside = match self.change_began.take() {
+            // no event of a lasting change is odd by itself: it shows where it began, until one comes that is
+            Some(at) => JudgedClaim { cluster: at, oddest: at, oddest_rise_bits: 0.0, rise_bits: 0.0, ..aside },
+            None => aside,
+        };
         let alarm = if aside.proven > rarest.proven {
             self.incident(offset, &aside, rate)
         } else {
             // what rises step by step is rare enough at an event that brings little more than the one before it
-            let news = rarest.news || rarest.began > self.told_cluster;
+            let news = rarest.news || rarest.cluster > self.told_cluster;
             self.incident(offset, &JudgedClaim { news, ..rarest }, rate)
         };
         Verdict {
@@ -285,7 +289,7 @@ impl Alarms {
             return None;
         }
         self.budget.begin();
-        self.told_cluster = self.told_cluster.max(event.began);
+        self.told_cluster = self.told_cluster.max(event.cluster);
         self.open = Some(OpenIncident::begun(offset, event));
         self.tell(AlarmPhase::Begins)
     }

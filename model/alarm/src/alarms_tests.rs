@@ -368,6 +368,17 @@ fn a_change_for_good_begins_an_incident_where_it_began_and_adds_nothing_to_the_e
     let (alarm, field) = noticed.alarm.clone().unwrap();
     assert_eq!((alarm.kind, alarm.phase, alarm.began, field), (AlarmKind::Run, AlarmPhase::Begins, 4_950, Some(0)));
     assert_eq!(noticed.rarity_events, usual.rarity_events);
+    // it shows where it began, until an event comes that is odd by itself
+    assert_eq!(alarm.oddest, 4_950);
+    let odd = stream.symbol(30.0).alarm.unwrap().0;
+    assert_eq!((odd.began, odd.oddest), (4_950, 5_001));
+    // and a change that goes on with an incident takes nothing from the event that began it
+    let mut other = Stream::new(4);
+    (0..5_000).for_each(|_| _ = other.symbol(0.0));
+    let odd = other.symbol(30.0).alarm.unwrap().0;
+    other.alarms.change(Some(0), 5_000);
+    let goes_on = other.symbol(0.0).alarm.unwrap().0;
+    assert_eq!((odd.oddest, goes_on.phase, goes_on.oddest), (5_000, AlarmPhase::GoesOn, 5_000));
     // where changes come again and again, the stream's own record says so
     let mut begun = 0;
     for i in 0..20_000u64 {

@@ -4,6 +4,9 @@ use crate::claim::RespectClaim;
 use crate::rarity::RarityRecord;
 use surmise_state::{Persist, State, StateError};
 
+/// What is left of the largest claim with each event after it: a half after some eleven.
+const RECENT_FADE: f64 = 0.94;
+
 /// The claims of one kind: the largest of the event at hand, and the record of those before it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClaimRecord {
@@ -11,13 +14,13 @@ pub(crate) struct ClaimRecord {
     pub(crate) claim: RespectClaim,
     rarity: RarityRecord,
     /// The offset of the first event of the cluster at hand.
-    began: u64,
-    /// The offset of its event whose claim rose most over that of the event before it, and by how many bits: what is
-    /// summed over several events stays high after the one that made it so.
+    cluster: u64,
+    /// The offset of its event whose claim rose most over those just before it, and by how many bits: what is summed
+    /// over several events stays high after the one that made it so, and what claims a little comes all the time.
     oddest: u64,
     oddest_rise_bits: f64,
-    /// The largest claim of the event before the one at hand, in bits.
-    previous_bits: f64,
+    /// The largest claim of the events before the one at hand, in bits, which fades.
+    recent_bits: f64,
 }
 
 /// What a record says of an event.
@@ -31,9 +34,9 @@ pub(crate) struct JudgedClaim {
     /// Whether the event is more unusual than all others of its cluster.
     pub(crate) news: bool,
     /// The offset of the first event of its cluster, and of the one whose claim rose most.
-    pub(crate) began: u64,
+    pub(crate) cluster: u64,
     pub(crate) oddest: u64,
-    /// By how many bits the claim of that one, and of the event at hand, rose over that of the event before it.
+    /// By how many bits the claim of that one, and of the event at hand, rose over those just before it.
     pub(crate) oddest_rise_bits: f64,
     pub(crate) rise_bits: f64,
 }
@@ -54,9 +57,10 @@ impl ClaimRecord {
         let proven = if claim.lasts { self.rarity.prove(claim.bits, weight) } else { f64::INFINITY };
         let rarity = self.rarity.observe(claim.bits, weight);
         if rarity.first {
-            self.began = offset;
+            self.cluster = offset;
         }
-        let rise_bits = claim.bits - std::mem::replace(&mut self.previous_bits, claim.bits);
+        let rise_bits = claim.bits - self.recent_bits;
+        self.recent_bits = claim.bits.max(RECENT_FADE * self.recent_bits);
         if rarity.first || rise_bits > self.oddest_rise_bits {
             (self.oddest, self.oddest_rise_bits) = (offset, rise_bits);
         }
@@ -66,7 +70,7 @@ impl ClaimRecord {
             events,
             proven: proven.min(rarity.alone),
             news: rarity.news,
-            began: self.began,
+            cluster: self.cluster,
             oddest: self.oddest,
             oddest_rise_bits: self.oddest_rise_bits,
             rise_bits,
@@ -82,10 +86,10 @@ impl ClaimRecord {
 impl Persist for ClaimRecord {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         self.rarity.persist(s)?;
-        s.u64("cluster", &mut self.began)?;
-        s.u64("oddest of cluster", &mut self.oddest)?;
-        s.f64("oddest of cluster", &mut self.oddest_rise_bits)?;
-        s.f64("previous claim", &mut self.previous_bits)?;
+        s.u64("cluster", &mut self.cluster)?;
+        s.u64("oddest claim", &mut self.oddest)?;
+        s.f64("oddest claim", &mut self.oddest_rise_bits)?;
+        s.f64("recent claims", &mut self.recent_bits)?;
         if s.is_reading() {
             self.claim = RespectClaim::NONE;
         }

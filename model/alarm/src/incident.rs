@@ -16,7 +16,7 @@ pub(crate) struct OpenIncident {
     pub(crate) claim: RespectClaim,
     pub(crate) began: u64,
     pub(crate) latest: u64,
-    /// The offset of the event whose claim rose most over that of the event before it, and by how many bits.
+    /// The offset of the event whose claim rose most over those just before it, and by how many bits.
     pub(crate) oddest: u64,
     pub(crate) oddest_rise_bits: f64,
     pub(crate) count: u64,
@@ -24,10 +24,10 @@ pub(crate) struct OpenIncident {
 }
 
 impl OpenIncident {
-    /// An incident that begins with the event of this offset.
+    /// An incident that is noticed at the event of this offset. It began with the one whose claim rose most until then.
     pub(crate) fn begun(offset: u64, event: &JudgedClaim) -> OpenIncident {
-        let JudgedClaim { claim, began, oddest, oddest_rise_bits, proven, .. } = *event;
-        OpenIncident { claim, began, latest: offset, oddest, oddest_rise_bits, count: 1, rarity: proven }
+        let JudgedClaim { claim, oddest, oddest_rise_bits, proven, .. } = *event;
+        OpenIncident { claim, began: oddest, latest: offset, oddest, oddest_rise_bits, count: 1, rarity: proven }
     }
 
     /// Takes in an event. Returns what is told of it.

@@ -94,8 +94,13 @@ impl AlarmKind {
         }
     }
 
-    /// The same in a word or two.
-    pub fn short_words(self) -> &'static str {
+    /// Whether what is unusual stays as it is once it surprises no more.
+    fn lasts(self) -> bool {
+        matches!(self, AlarmKind::Level | AlarmKind::Spread)
+    }
+
+    /// The same in a word or two. An event that is missing may have come in the end.
+    pub fn short_words(self, has_come: bool) -> &'static str {
         match self {
             AlarmKind::Value => "odd value",
             AlarmKind::New => "never seen",
@@ -104,6 +109,7 @@ impl AlarmKind {
             AlarmKind::Spread => "other scatter",
             AlarmKind::Flat => "stands still",
             AlarmKind::Rate => "other rate",
+            AlarmKind::Missing if has_come => "came late",
             AlarmKind::Missing => "overdue",
             AlarmKind::End => "out of turn",
         }
@@ -123,13 +129,16 @@ impl Alarm {
     /// The incident in words: what is unusual, since which event, and how many events are, as [`Alarm::what`] has it.
     pub fn words(&self, field: Option<&str>, has_come: bool) -> String {
         let what = self.what(field, has_come);
-        // where a level has moved, what ends is the surprise, and not the level
-        let over = match (self.phase, self.kind) {
-            (AlarmPhase::Ended, AlarmKind::Level | AlarmKind::Spread) => ", usual by now",
-            _ => "",
-        };
+        let is_usual = self.phase == AlarmPhase::Ended && self.kind.lasts();
+        let usual = if is_usual { format!(", {}", self.over_words()) } else { String::new() };
         let events = if self.count > 1 { format!(", {} unusual events", count(self.count)) } else { String::new() };
-        format!("{what}, since event {}{events}{over}", self.began)
+        format!("{what}, since event {}{events}{usual}", self.began)
+    }
+
+    /// What is said of the incident once it has ended. Where a level has moved, what ends is the surprise, and not the
+    /// level.
+    pub fn over_words(&self) -> &'static str {
+        if self.kind.lasts() { "usual by now" } else { "over" }
     }
 }
 
@@ -153,6 +162,17 @@ impl Drift {
                 let (what, before, after) = (field.unwrap_or("it"), self.bits_before, self.bits_after);
                 format!("{what} is harder to predict, at {after:.2} bits per event, which were {before:.2}")
             }
+        }
+    }
+
+    /// The same in a word or two.
+    pub fn short_words(&self, field: Option<&str>) -> String {
+        let (before, after) = (self.level_before.unwrap_or(0.0), self.level_after.unwrap_or(0.0));
+        match (self.detector, field) {
+            (Detector::Level, field) => format!("{} moved", field.unwrap_or("it")),
+            (Detector::Rate, _) => if after < before { "faster" } else { "slower" }.into(),
+            (Detector::Loss, None) => "less predictable".into(),
+            (Detector::Loss, Some(field)) => format!("{field} less predictable"),
         }
     }
 }
@@ -195,6 +215,11 @@ mod tests {
         let rate = |levels| words(drift(Detector::Rate, Some(levels)), None);
         assert_eq!(rate([10.0, 0.25]), "events come faster, typically one in 250 ms, which was 10 s");
         assert_eq!(rate([60.0, 600.0]), "events come more slowly, typically one in 10 minutes, which was 60 s");
+        let short = |detector, levels, field| drift(detector, levels).short_words(field);
+        assert_eq!(short(Detector::Loss, None, None), "less predictable");
+        assert_eq!(short(Detector::Loss, None, Some("page")), "page less predictable");
+        assert_eq!(short(Detector::Level, Some([4.0, 7.5]), Some("ms")), "ms moved");
+        assert_eq!(short(Detector::Rate, Some([60.0, 600.0]), None), "slower");
     }
 
     /// The page's own tests hold the same words.

@@ -5,6 +5,7 @@
 //! holds for every expert.
 
 use crate::share::{ShareArithmetic, ValueArithmetic, ValueShare};
+use surmise_state::{Persist, State, StateError};
 
 /// The set of experts that take part in a round, by index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct ExpertSet(u32);
 impl ExpertSet {
     /// The most experts that a set can tell apart.
     pub const EXPERTS_MAX: usize = u32::BITS as usize;
+    /// The set of all experts, however many there are.
+    pub const ALL: Self = Self(u32::MAX);
     /// The set without experts.
     pub const EMPTY: Self = Self(0);
 
@@ -43,10 +46,28 @@ impl ExpertSet {
         Self(self.0 | (takes_part as u32) << expert)
     }
 
+    /// The set of these experts, each `places` later.
+    #[inline(always)]
+    pub const fn later(self, places: usize) -> Self {
+        Self(self.0 << places)
+    }
+
+    /// The set without the first `experts` experts, each of the others so many places earlier.
+    #[inline(always)]
+    pub const fn without_first(self, experts: usize) -> Self {
+        Self(self.0 >> experts)
+    }
+
     /// The experts of both sets.
     #[inline(always)]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+}
+
+impl Persist for ExpertSet {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.u32("expert set", &mut self.0)
     }
 }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use surmise_event::{
     ExpertState, FieldDescription, FlowStage, LayerState, LearnerDescription, NamedPart, NetworkState,
 };
+use surmise_experts::ExpertSet;
 use surmise_network::LayerHealth;
 use surmise_number::NumberModel;
 use surmise_symbol::{DeclaredStage, SymbolModel};
@@ -26,6 +27,8 @@ pub struct FieldLosses<'a> {
     pub mixture: f64,
     /// Every expert, as if it had predicted alone.
     pub experts: Vec<(&'static str, f64)>,
+    /// The experts that ever had something to say, by their places; the others paid what the mixture did.
+    pub spoke: ExpertSet,
 }
 
 impl FieldLosses<'_> {
@@ -44,6 +47,7 @@ impl Learner {
             name: &field.name,
             mixture: sums.mixture,
             experts: expert_names(model).into_iter().zip(sums.experts.iter().copied()).collect(),
+            spoke: sums.spoke,
         })
     }
 
@@ -84,7 +88,10 @@ impl Learner {
         let bits = |nats: f64| nats * std::f64::consts::LOG2_E / sums.count.max(1) as f64;
         let flow = self.flow_of(model);
         let weights = self.weights_of(model);
-        let experts = expert_names(model).into_iter().enumerate().map(|(i, name)| ExpertState {
+        let named = expert_names(model).into_iter().enumerate();
+        // who never had something to say is no expert of this field; before the first value that is not known
+        let is_heard = |(i, _): &(usize, &str)| sums.experts.is_empty() || sums.spoke.has(*i);
+        let experts = named.filter(is_heard).map(|(i, name)| ExpertState {
             name: name.into(),
             about: about_of(&flow, name),
             weight: weights.get(i).copied().unwrap_or(0.0),

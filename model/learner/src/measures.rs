@@ -5,7 +5,6 @@ use crate::explain::FieldExplanation;
 use crate::field::{FieldModel, Model};
 use crate::learner::{Learner, NumberForecast};
 use crate::number_fields::NumberFields;
-use crate::options::NetworkSize;
 use crate::parts::PartDetail;
 use crate::symbol_field::SymbolField;
 use std::collections::BTreeMap;
@@ -200,10 +199,6 @@ impl Learner {
             }
         }
         self.add_point_regrets(&mut report);
-        if self.options.network() == NetworkSize::Off {
-            // the number model lists every expert that it may have
-            report.experts.retain(|e| e.name != "network" && !e.name.ends_with("/network"));
-        }
         let symbol_models = self.models.fields.iter().filter_map(FieldModel::symbols);
         let made = symbol_models.filter_map(SymbolField::made_model);
         report.parameters = made.map(|m| m.parameters() as u64).sum();

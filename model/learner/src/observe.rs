@@ -31,6 +31,7 @@ use crate::words::Words;
 use std::f64::consts::LOG2_E;
 use std::sync::Arc;
 use surmise_event::{AlarmKind, Event, FieldOutcome, OddWord, Outcome, Value};
+use surmise_experts::ExpertSet;
 use surmise_stopwatch::{EventStage, lap};
 
 /// Bits that one unit of the sum of a line's evidence counts for: a sum of two is taken for one line in ten, one of
@@ -223,7 +224,7 @@ impl Learner {
             if scoring {
                 tally.nats += byte_nats;
                 tally.fields[0].nats += byte_nats;
-                tally.add_experts(0, byte_nats, model.expert_nats());
+                tally.add_experts(0, byte_nats, model.expert_nats(), ExpertSet::ALL);
                 tally.add_claims(model.claims());
             }
         });
@@ -327,7 +328,7 @@ impl Learner {
                 if scoring {
                     tally.ends += 1;
                     tally.end_nats += nats;
-                    tally.add_experts(0, nats, model.expert_nats());
+                    tally.add_experts(0, nats, model.expert_nats(), ExpertSet::ALL);
                     tally.add_claims(model.claims());
                 }
             });

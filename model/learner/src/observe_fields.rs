@@ -15,6 +15,7 @@ use crate::tally::RANKS;
 use crate::values::{SideInputs, hash_of_symbol};
 use crate::words::{PartExpectation, Words};
 use surmise_event::{Event, Value};
+use surmise_experts::ExpertSet;
 use surmise_symbol::{SymbolKey, SymbolModel};
 
 /// The symbol of a line feed.
@@ -141,7 +142,7 @@ impl Learner {
             observed.cost += cost;
             explanation.iter_mut().for_each(|e| e.add_symbol(symbol_nats, model.expert_nats()));
             if scoring {
-                tally.add_experts(i, symbol_nats, model.expert_nats());
+                tally.add_experts(i, symbol_nats, model.expert_nats(), ExpertSet::ALL);
                 tally.add_claims(model.claims());
             }
             cost

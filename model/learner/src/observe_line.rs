@@ -12,6 +12,7 @@ use crate::surprise::Surprise;
 use crate::values::hash_of_symbol;
 use std::f64::consts::LN_2;
 use surmise_event::{OddWord, Value};
+use surmise_experts::ExpertSet;
 use surmise_lines::{LineOutcome, WHOLE_LINE};
 use surmise_stopwatch::{EventStage, lap};
 use surmise_symbol::SymbolModel;
@@ -76,7 +77,7 @@ impl Learner {
                 cost += Surprise::of_symbol(nats, model);
                 explanation.iter_mut().for_each(|e| e.add_symbol(nats, model.expert_nats()));
                 if scoring {
-                    tally.add_experts(i, nats, model.expert_nats());
+                    tally.add_experts(i, nats, model.expert_nats(), ExpertSet::ALL);
                     tally.add_claims(model.claims());
                 }
             });

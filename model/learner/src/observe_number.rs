@@ -113,7 +113,7 @@ impl Learner {
             measures.parts.push(&fields[i].name, value_text(&fields[i].model, value, None), cost, expectation);
         }
         if measures.scoring && predicted {
-            measures.tally.add_experts(i, nats, model.expert_nats(column));
+            measures.tally.add_experts(i, nats, model.expert_nats(column), model.experts_awake(column));
             if measures.ranks
                 && let Some(crps) = model.crps(column, given)
             {

@@ -1,6 +1,7 @@
 //! Prequential sums: what every field, the mixture and each expert paid, before each event was learnt.
 
 use surmise_event::{ExpertReport, Field, FieldReport, Report, Schema};
+use surmise_experts::ExpertSet;
 use surmise_state::{Persist, State, StateError};
 
 /// Bits of a nat.
@@ -29,6 +30,8 @@ pub struct FieldTally {
     pub mixture: f64,
     /// `[experts]`: nats of every expert, over the same as `mixture`.
     pub experts: Vec<f64>,
+    /// The experts that ever had something to say; the others paid what the mixture did.
+    pub spoke: ExpertSet,
     /// Symbols ranked.
     pub ranked: u64,
     /// How many of the symbols ranked were within each of [`RANKS`].
@@ -72,10 +75,12 @@ pub struct StreamTally {
 }
 
 impl StreamTally {
-    /// Adds what a field's mixture and its experts (`[experts]`) paid for the latest value, in nats.
-    pub fn add_experts(&mut self, field: usize, mixture: f64, experts: &[f64]) {
+    /// Adds what a field's mixture and its experts (`[experts]`) paid for the latest value, in nats, of whom those that
+    /// were `awake` had something to say.
+    pub fn add_experts(&mut self, field: usize, mixture: f64, experts: &[f64], awake: ExpertSet) {
         let sums = &mut self.fields[field];
         sums.mixture += mixture;
+        sums.spoke = sums.spoke.union(awake);
         sums.experts.resize(experts.len(), 0.0);
         for (sum, nats) in sums.experts.iter_mut().zip(experts) {
             *sum += nats;
@@ -157,9 +162,9 @@ impl StreamTally {
             report.regret_bits += measures.regret_bits;
             report.regret_bound_bits += measures.regret_bound_bits;
             // where there is one field, its name would say nothing
-            for (name, nats) in experts[i].iter().zip(&sums.experts) {
+            for (name, nats) in sums.heard(&experts[i]) {
                 let name = if self.fields.len() == 1 { (*name).to_owned() } else { format!("{}/{name}", field.name) };
-                report.experts.push(ExpertReport { name, loss_bits_per_event: bits_per(*nats, self.events) });
+                report.experts.push(ExpertReport { name, loss_bits_per_event: bits_per(nats, self.events) });
             }
             // each tenth of the distribution claims to hold a tenth of the values
             let tenth = 0.1 * sums.measured as f64;
@@ -183,6 +188,12 @@ impl StreamTally {
 }
 
 impl FieldTally {
+    /// The names and losses in nats of the experts that ever had something to say.
+    pub fn heard(&self, names: &[&'static str]) -> impl Iterator<Item = (&'static str, f64)> {
+        let all = names.iter().zip(&self.experts).enumerate();
+        all.filter(|(i, _)| self.spoke.has(*i)).map(|(_, (name, nats))| (*name, *nats))
+    }
+
     /// The report of one field with `experts` experts, whose regret bound is now `bound` nats.
     fn report(&self, field: &Field, experts: usize, bound: f64, distinct: Option<u64>) -> FieldReport {
         let best = self.experts.iter().copied().fold(f64::INFINITY, f64::min);
@@ -251,7 +262,8 @@ impl Persist for FieldTally {
         }
         s.f64s_fixed("tally covered", &mut self.covered)?;
         s.f64s_fixed("tally tenths", &mut self.tenths)?;
-        s.f64s("tally experts", &mut self.experts)
+        s.f64s("tally experts", &mut self.experts)?;
+        self.spoke.persist(s)
     }
 }
 

@@ -220,3 +220,23 @@ fn assert_like(told: &Outcome, exact: &[Part], values: &[&str]) {
         }
     }
 }
+
+#[test]
+fn a_shift_is_told_to_have_begun_where_it_did() {
+    let (mut early, mut shifts) = (Vec::new(), 0);
+    for (size, seed) in [2.0, 4.0, 40.0].into_iter().flat_map(|size| (1..=24).map(move |seed| (size, seed))) {
+        let (mut learner, mut random) = (learner(), Random::new(seed));
+        let told = (0..3_100u64).find_map(|i| {
+            let value = random.normal() + if i >= 3_000 { size } else { 0.0 };
+            let event = Record { data: Data::One(Datum::Number(value)), ..Record::default() };
+            let event = learner.bind(&event, &Limits::default()).unwrap();
+            let outcome = learner.observe(&event);
+            outcome.alarm.filter(|alarm| i >= 3_000 && alarm.phase == AlarmPhase::Begins)
+        });
+        shifts += 1;
+        if !told.as_ref().is_some_and(|alarm| (2_998..3_013).contains(&alarm.began)) {
+            early.push((size, seed, told));
+        }
+    }
+    assert!(early.len() <= 4, "of {shifts} shifts: {early:?}");
+}

@@ -47,7 +47,7 @@ fn card(incident: &AlarmEvent, scene: &Scene<'_>, cells: usize) -> [Line<'static
     let (ink, alarm) = (scene.ink, &incident.alarm);
     let is_open = alarm.phase != AlarmPhase::Ended;
     let since = ago(incident.time.as_deref(), scene.now);
-    let since = if is_open { format!("began {since}") } else { format!("over, began {since}") };
+    let since = if is_open { format!("began {since}") } else { format!("{}, began {since}", alarm.over_words()) };
     let kind = incident_kind(incident);
     let room = cells.saturating_sub(width(&since) + 2);
     let kind = cut(&kind, room);

@@ -58,9 +58,8 @@ fn head(opened: &OpenedStream, overview: &Overview, scene: &Scene<'_>, cells: us
         format!("memory {}", size(status.state_bytes)),
     ];
     facts.extend(row.and_then(|row| row.drift.as_ref()).map(|drift| {
-        let what =
-            drift.field.as_deref().map_or("the loss".to_owned(), |field| format!("the level of {}", plain(field)));
-        format!("drift of {what} since event {}", count(drift.began))
+        let field = drift.field.as_deref().map(plain);
+        format!("since event {}, {}", count(drift.began), drift.words(field.as_deref(), num))
     }));
     let mut lines: Vec<String> = vec![String::new()];
     for fact in facts {
@@ -205,7 +204,7 @@ fn incidents(opened: &OpenedStream, scene: &Scene<'_>, cells: usize) -> Vec<Line
         let kind = incident_kind(incident);
         let head = format!(
             "  {kind}, {}, event {}",
-            if is_open { since } else { format!("over, {since}") },
+            if is_open { since } else { format!("{}, {since}", alarm.over_words()) },
             incident.event_offset
         );
         out.push(styled(cut(&head, cells), if is_open { ink.odd() } else { ratatui::style::Style::new() }));

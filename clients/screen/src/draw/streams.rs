@@ -27,7 +27,7 @@ const COLUMNS: [(SortColumn, usize); 6] = [
     (SortColumn::Incident, 20),
     (SortColumn::Skill, 8),
     (SortColumn::Events, 14),
-    (SortColumn::Drift, 22),
+    (SortColumn::Drift, 32),
 ];
 
 /// How many of them come before the trend.
@@ -149,8 +149,8 @@ fn cell(row: &StreamRow, column: SortColumn, wide: usize, scene: &Scene<'_>) -> 
                 _ if row.failed.is_some() => ("failed".to_owned(), ink.odd()),
                 None => ("none".to_owned(), ink.dim()),
                 Some(incident) => {
-                    let text =
-                        format!("{} {}", incident.kind.short_words(), short_ago(incident.time.as_deref(), scene.now));
+                    let what = incident.kind.short_words(incident.began < row.offset);
+                    let text = format!("{what} {}", short_ago(incident.time.as_deref(), scene.now));
                     (text, if is_odd(row) { ink.odd() } else { Style::new() })
                 }
             };
@@ -158,7 +158,8 @@ fn cell(row: &StreamRow, column: SortColumn, wide: usize, scene: &Scene<'_>) -> 
         }
         SortColumn::Drift => {
             let text = row.drift.as_ref().map_or("none".to_owned(), |drift| {
-                format!("{} at {}", drift.field.as_deref().map_or("loss".into(), plain), count(drift.began))
+                let field = drift.field.as_deref().map(plain);
+                format!("{} at {}", drift.short_words(field.as_deref()), count(drift.began))
             });
             let style = if row.drift.is_some() { Style::new() } else { ink.dim() };
             vec![Span::raw("  "), Span::styled(left(&text, wide - 2), style)]

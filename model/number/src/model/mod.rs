@@ -19,7 +19,7 @@ use crate::stages::network::{LookAhead, NumberNetwork};
 use crate::stages::scored::Scored;
 use crate::t3::ln_all;
 use crate::units::Rebase;
-use surmise_experts::Excess;
+use surmise_experts::{Excess, ExpertSet};
 use surmise_state::{Persist, State, StateError};
 
 /// The smallest probability of which a logarithm is taken.
@@ -276,6 +276,11 @@ impl NumberModel {
     /// expert that had nothing to say counts as saying what the mixture said.
     pub fn expert_nats(&self, column: usize) -> &[f64] {
         &self.expert_nats[column]
+    }
+
+    /// Which of them had something to say of it, by their places there; until [`finish`](Self::finish).
+    pub fn experts_awake(&self, column: usize) -> ExpertSet {
+        self.event.experts_awake(column)
     }
 
     /// By how much the latest observed value's surprise exceeded what was expected of it: that it is there at all, that

@@ -14,7 +14,7 @@ use crate::stages::network::{LookAhead, NetworkInputs, NetworkPass, NumberNetwor
 use crate::stages::past::{ColumnPast, Days, Regime};
 use crate::stages::points::PointForecasts;
 use crate::stages::scored::{ColumnOutcome, Scored};
-use surmise_experts::PointLoss;
+use surmise_experts::{ExpertSet, PointLoss};
 use surmise_stopwatch::{EventStage, lap};
 
 /// What forecasts are made of: all that a model has learnt.
@@ -158,6 +158,11 @@ impl EventScratch {
         let (mass, expert_masses) = (scored.corrected.mass, scored.expert_masses(forecast));
         self.outcomes[column] = ColumnOutcome::Observed(scored);
         (mass, expert_masses)
+    }
+
+    /// The experts that had something to say of an observed value, in the order of reports.
+    pub(crate) fn experts_awake(&self, column: usize) -> ExpertSet {
+        self.scored(column).map_or(ExpertSet::EMPTY, |scored| scored.experts_awake(&self.forecasts[column]))
     }
 
     /// Whether a column was not observed yet.

@@ -12,7 +12,7 @@ use crate::stages::mixture_cdf::MixtureCdf;
 use crate::stages::past::ColumnPast;
 use crate::stages::probability_integral::spans;
 use crate::t3::mass;
-use surmise_experts::{Excess, mix};
+use surmise_experts::{Excess, ExpertSet, mix};
 
 /// A value of at least this probability was nearly certain.
 const CERTAIN_MIN: f64 = 0.9;
@@ -157,6 +157,14 @@ impl Scored {
             *to = if forecast.points_awake.has(i) { points.masses[i] } else { points.mass };
         }
         all
+    }
+
+    /// The experts that had something to say, in the order of reports.
+    pub(crate) fn experts_awake(&self, forecast: &ColumnForecast) -> ExpertSet {
+        // the first of the conditional and of the single values is the mixture of those before, and has no name
+        let conditional = self.conditional.awake.without_first(1).later(DENSITY_EXPERTS);
+        let single = forecast.points_awake.without_first(1).later(DENSITY_EXPERTS + CONDITIONAL_EXPERTS - 1);
+        forecast.awake.union(conditional).union(single)
     }
 
     /// What was known of the event before the value.
