@@ -88,10 +88,7 @@ impl Learner {
         let bits = |nats: f64| nats * std::f64::consts::LOG2_E / sums.count.max(1) as f64;
         let flow = self.flow_of(model);
         let weights = self.weights_of(model);
-        let named = expert_names(model).into_iter().enumerate();
-        // who never had something to say is no expert of this field; before the first value that is not known
-        let is_heard = |(i, _): &(usize, &str)| sums.experts.is_empty() || sums.spoke.has(*i);
-        let experts = named.filter(is_heard).map(|(i, name)| ExpertState {
+        let experts = expert_names(model).into_iter().enumerate().map(|(i, name)| ExpertState {
             name: name.into(),
             about: about_of(&flow, name),
             weight: weights.get(i).copied().unwrap_or(0.0),

@@ -2,7 +2,7 @@
 
 use surmise_event::{Data, Datum, Limits, Record};
 use surmise_fixtures::Random;
-use surmise_learner::{Component, Learner, Options};
+use surmise_learner::{Component, Learner, NetworkSize, Options};
 
 const HOUR_US: i64 = 3_600_000_000;
 
@@ -110,4 +110,28 @@ fn all_of_it_can_be_left_out_at_once() {
     for (_, records) in streams() {
         learnt(Options { ablate: Component::ALL.into(), ..options() }, &records);
     }
+}
+
+/// What an expert that never had something to say paid is what the mixture paid, and no merit of it.
+#[test]
+fn experts_that_never_spoke_are_not_among_the_losses() {
+    let numbers = |timed: bool| -> Vec<Record> {
+        let mut r = Random::new(3);
+        let record = |i: i64| Record {
+            data: Data::One(Datum::Number((i % 24) as f64 + r.uniform())),
+            time_us: timed.then_some(i * HOUR_US),
+            ..Record::default()
+        };
+        (0..600).map(record).collect()
+    };
+    let heard = |timed: bool| {
+        let (mut l, _) = learnt(Options { network: NetworkSize::Off, ..options() }, &numbers(timed));
+        l.report().experts.into_iter().map(|expert| expert.name).collect::<Vec<_>>()
+    };
+    let (untimed, timed) = (heard(false), heard(true));
+    for name in ["network", "given-errors", "given-values", "given-symbols"] {
+        assert!(!untimed.iter().any(|heard| heard == name), "{name} of {untimed:?}");
+    }
+    let has_day = |heard: &[String]| heard.iter().any(|name| name == "day");
+    assert!(has_day(&timed) && untimed.len() >= 12, "{untimed:?}, {timed:?}");
 }
