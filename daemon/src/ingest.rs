@@ -161,8 +161,18 @@ impl Intake {
         chunk
     }
 
-    /// Reads as many items as a chunk has lines at most out of an array, each of them an event of CloudEvents; none are
-    /// left there if the chunk has none.
+    /// Reads as many items as a chunk has lines at most out of an array, each of them like a line; none are left there
+    /// if the chunk has none.
+    pub fn read_items(&mut self, cutter: &mut ArrayCutter, arrival_us: i64) -> LineChunk {
+        let mut chunk = LineChunk::default();
+        while chunk.lines < self.chunk_lines_max && chunk.not_rising.is_none() {
+            let Some(item) = cutter.next_item() else { break };
+            self.read_line(item, arrival_us, &mut chunk);
+        }
+        chunk
+    }
+
+    /// As [`Intake::read_items`], of items each of which is an event of CloudEvents.
     pub fn read_cloud_events(&mut self, cutter: &mut ArrayCutter, arrival_us: i64) -> LineChunk {
         let mut chunk = LineChunk::default();
         while chunk.lines < self.chunk_lines_max {

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::Host;
+use common::{Host, agent};
 use serde_json::{Value, json};
 
 fn infer(host: &Host, body: Value) -> (u16, Value) {
@@ -51,6 +51,26 @@ fn streams_are_models_that_can_be_asked() {
     let two = json!([{"name": "page", "datatype": "BYTES", "shape": [2], "data": ["/cart", "/home"]}]);
     assert_eq!(infer(&host, json!({"inputs": two})).0, 400);
     assert_eq!(infer(&host, json!({"outputs": [{"name": "nothing"}]})).0, 400);
+    // versions, what tools ask beside, and the requests of clients that name no kind of body
+    let version = model["versions"][0].as_str().unwrap();
+    let path = |rest: &str| format!("/v2/models/web/versions/{version}{rest}");
+    assert_eq!(host.get(&path("")).1["inputs"], model["inputs"]);
+    assert_eq!(host.get(&path("/ready")), (200, json!({"ready": true})));
+    let statistics = host.get(&path("/stats")).1["model_stats"][0].clone();
+    assert_eq!(statistics, json!({"name": "web", "version": version, "inference_count": 400, "execution_count": 400}));
+    assert_eq!(host.get("/v2/models/web/versions/99").0, 404);
+    assert_eq!(host.get("/v2").1["extensions"], json!(["sequence(string_id)", "statistics", "surmise.streams"]));
+    let untyped = |path: &str, length: Option<&str>| {
+        let request = agent().post(host.url(path));
+        let request = length.into_iter().fold(request, |r, n| r.header("Inference-Header-Content-Length", n));
+        let mut answer = request.send(&b"{}"[..]).unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+    };
+    assert_eq!(untyped(&path("/infer"), None).0, 200);
+    let (status, binary) = untyped("/v2/models/web/infer", Some("2"));
+    assert!(status == 400 && binary.contains("binary_data=False"), "{binary}");
+    assert_eq!(untyped("/api/v1/streams/web/predict", None).0, 415);
+    assert_eq!(untyped("/-/reload", None).0, 200);
     assert_eq!(host.get("/api/v1/streams/web").1["offset"], 400, "nothing is learnt");
     host.stop();
 }

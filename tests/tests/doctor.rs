@@ -1,7 +1,8 @@
 //! `surmise doctor` through the real programs: what is wrong is named, with what to do; what is well is not.
 
 use serde_json::Value;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::net::UnixDatagram;
 use std::process::Output;
 use surmise_fixtures::free_port;
 use surmise_tests::{TestDaemon, surmise};
@@ -81,6 +82,17 @@ fn what_a_daemon_would_be_started_with_is_examined_before() {
     assert_eq!(out.status.code(), Some(69), "{}", said(&out));
     assert!(faults(&out).contains(&("listen.http".to_owned(), "wrong".to_owned())), "{}", said(&out));
     drop(held);
+    // what sources would listen on
+    let heard = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = dir.path().join("log");
+    let bound = UnixDatagram::bind(&socket).unwrap();
+    let (free, udp) = (free_port(), heard.local_addr().unwrap());
+    let syslog = format!("[sources.syslog.fleet]\ntcp = \"127.0.0.1:{free}\"\nudp = \"{udp}\"\nunix = {socket:?}\n");
+    let out = doctor(&format!("{}{syslog}", listen("off")));
+    let wrong = |place: &str| (format!("sources.syslog.fleet.{place}"), "wrong".to_owned());
+    assert_eq!(faults(&out), [wrong("udp"), wrong("unix")], "{}", said(&out));
+    drop((heard, bound));
+    assert!(doctor(&format!("{}{syslog}", listen("off"))).status.success(), "a socket that nobody answers at is free");
     let out = doctor("[limits]\nstream = 2\n");
     assert_eq!(faults(&out), [("configuration".to_owned(), "wrong".to_owned())]);
     assert!(said(&out).contains("streams"), "the key that was meant is named: {}", said(&out));

@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Forecast(next::ForecastArgs),
     /// Ask why an event was as surprising as it was: its odd parts, and what was expected instead.
     Why(why::WhyArgs),
+    /// List the rarest events of a stream.
+    Surprises(surprises::SurprisesArgs),
     /// Say of an incident whether it mattered: the next of its kind are told less readily, or sooner.
     Feedback(feedback::FeedbackArgs),
     /// Let a stream forget events of a key or an interval, as if it had never seen them.

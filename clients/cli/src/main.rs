@@ -37,6 +37,7 @@ mod send;
 mod share;
 mod status;
 mod stream;
+mod surprises;
 #[cfg(feature = "learner")]
 mod token;
 mod top;
@@ -73,6 +74,7 @@ fn run(global: Global, command: Command) -> Result<(), Failure> {
         Command::Next(a) => next::next(&global, &a),
         Command::Forecast(a) => next::forecast(&global, &a),
         Command::Why(a) => why::run(&global, &a),
+        Command::Surprises(a) => surprises::run(&global, &a),
         Command::Feedback(a) => feedback::feedback(&global, &a),
         Command::Forget(a) => feedback::forget(&global, &a),
         Command::Inspect(a) => inspect::run(&global, &a),

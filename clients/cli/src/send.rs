@@ -146,7 +146,8 @@ async fn pump(mut client: Client, source: Source) -> SendOutcome {
             }
         };
         sent.records += 1;
-        let line = EventLine { seq: None, id: None, stream: item.stream.clone(), record: item.record.clone() };
+        let (id, stream) = (item.id.clone(), item.stream.clone());
+        let line = EventLine { seq: None, id, stream, record: item.record.clone() };
         match client.send_line(line).await {
             Ok(_) => {}
             Err(ClientError::Record(r)) => sent.local.push((sent.records, item.refused(r).to_string())),

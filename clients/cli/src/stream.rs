@@ -6,6 +6,7 @@ use crate::watch::drift_line;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use surmise_event::{FieldKind, Report};
+use surmise_recording::pinned;
 use surmise_protocol::{AlarmAccount, QuarantineList, StreamList, StreamRow, StreamStatus};
 use surmise_terminal::format::{count, number, size};
 use surmise_terminal::{Failure, Paint, Table, from_json, print_line, segment};
@@ -15,6 +16,7 @@ use surmise_terminal::{Failure, Paint, Table, from_json, print_line, segment};
 Examples:
   surmise stream ls
   surmise stream show web --hash
+  surmise stream show web --toml >> surmised.toml      pin what was inferred of its fields
   surmise stream schema web --field status:category    learn the log again with status as a category
   surmise stream reset web                             begin anew; nothing that was acknowledged is learnt twice
   surmise stream undo web                              as it was before the reset, or the deletion
@@ -34,8 +36,11 @@ enum StreamCommand {
         /// The stream.
         stream: String,
         /// Only the hash of everything that decides what is predicted from here on, as `surmise replay` prints it.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "toml")]
         hash: bool,
+        /// Print what was inferred of its fields as the configuration that pins it.
+        #[arg(long)]
+        toml: bool,
     },
     /// List the events of a stream whose learning failed inside the daemon: the stream went on without them.
     Quarantine {
@@ -117,6 +122,7 @@ pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
         StreamCommand::Ls => table(&from_json::<StreamList>(answer)?.streams).lines(paint),
         StreamCommand::Show { hash: true, .. } => vec![answer["state_hash"].as_str().unwrap_or_default().to_owned()],
         StreamCommand::Quarantine { .. } => quarantined(&from_json(answer)?, paint),
+        StreamCommand::Show { toml: true, .. } => pinned_status(&from_json(answer)?),
         StreamCommand::Show { .. } => show(&from_json(answer)?, paint),
         StreamCommand::Reset { .. }
         | StreamCommand::Delete { .. }
@@ -211,6 +217,14 @@ fn quarantined(list: &QuarantineList, paint: Paint) -> Vec<String> {
         out.push(format!("  {}", e.event));
     }
     out
+}
+
+/// The configuration that pins what was inferred of a stream. The rest follows from the fields, as the comment says.
+fn pinned_status(s: &StreamStatus) -> Vec<String> {
+    let choices = report(s).choices;
+    let comment = (!choices.is_empty()).then(|| format!("# {choices}"));
+    let toml = pinned(&s.schema, &s.stream);
+    comment.into_iter().chain(toml.trim_end().lines().map(str::to_owned)).collect()
 }
 
 fn show(s: &StreamStatus, paint: Paint) -> Vec<String> {

@@ -123,11 +123,12 @@ export class Client {
 
   /**
    * Has events learnt; answered when they are durable. Nothing is sent twice: where the answer is lost, nobody knows
-   * what was learnt. A `producer` sends so that nothing is lost and nothing is learnt twice.
+   * what was learnt. Events that `idOf` gives an id can be pushed again, since one that is known is not learnt again. A
+   * `producer` sends so that nothing is lost and nothing is learnt twice.
    */
-  async push(stream: string, events: Iterable<Data | { [field: string]: unknown }>, options: CallOptions & EventFacts = {}): Promise<Accepted> {
-    const { key, time, end } = options;
-    const lines = Array.from(events, (data) => encode(data, { key, time, end }));
+  async push(stream: string, events: Iterable<Data | { [field: string]: unknown }>, options: CallOptions & EventFacts & { idOf?: (data: unknown, place: number) => string } = {}): Promise<Accepted> {
+    const { key, time, end, idOf } = options;
+    const lines = Array.from(events, (data, place) => encode(data, { key, time, end, id: idOf?.(data, place) }));
     return this.json(of(stream, "events"), { ...call(options), method: "POST", contentType: "application/x-ndjson", body: lines.join("\n") });
   }
 

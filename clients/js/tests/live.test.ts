@@ -98,6 +98,10 @@ test("questions are answered, and refusals are typed", async () => {
   assert.ok((await client.streams()).streams.some(({ stream }) => stream === "web"));
   await assert.rejects(client.next("nobody"), (error: ProblemError) => error instanceof ProblemError && error.status === 404 && error.detail !== "");
   await assert.rejects(client.push("web", [{ ms: Number.NaN }]), RecordError);
+  // what is pushed again with its id is known
+  const named = { idOf: (_data: unknown, place: number) => `order ${place}` };
+  assert.equal((await client.push("named", events.slice(0, 3), named)).accepted, 3);
+  assert.equal((await client.push("named", events.slice(0, 4), named)).duplicates, 3);
   await assert.rejects(new Client({ url: "http://127.0.0.1:1", patienceMs: 0 }).streams(), UnreachableError);
 });
 

@@ -3,7 +3,8 @@
 use surmise_event::{Datum, parse_time, time_of_number};
 
 /// Names under which loggers write an event's time, the surest first. Case does not count.
-const TIME_NAMES: [&str; 8] = ["@timestamp", "timestamp", "time", "ts", "datetime", "@t", "eventtime", "time_stamp"];
+const TIME_NAMES: [&str; 9] =
+    ["@timestamp", "timestamp", "time", "ts", "datetime", "@t", "eventtime", "time_stamp", "date"];
 
 /// A number below this many seconds since 1970 may be anything; above, it is a time after 1973.
 const EPOCH_SECONDS_MIN: f64 = 1e8;
@@ -60,5 +61,7 @@ mod tests {
         assert_eq!(take(&[("ts", Datum::Number(5.0)), ("@timestamp", text("2016-07-01T00:00:00Z"))]), (want, 1));
         assert_eq!(take(&[("Timestamp", text("1467331200000000000"))]), (want, 0));
         assert_eq!(take(&[("ts", text("noon")), ("time", text("5"))]), (None, 2));
+        // Fluent Bit's
+        assert_eq!(take(&[("date", Datum::Number(1_467_331_200.0)), ("log", text("x"))]), (want, 1));
     }
 }

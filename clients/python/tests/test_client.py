@@ -152,6 +152,10 @@ def test_events_are_posted(ask: Ask, stream: str) -> None:
     again = ask("push", stream, events[:2], producer="poster", epoch=1)
     assert (again.accepted, again.duplicates) == (0, 2)
     assert ask("push", stream, b'{"page":"/"}\n{"page":"/"}\n').accepted == 2
+    named = [Event({"page": "/"}, id=f"order {n}") for n in range(3)]
+    assert ask("push", stream, named).accepted == 3
+    again = ask("push", stream, named)
+    assert (again.accepted, again.duplicates) == (0, 3)
     with pytest.raises(ProblemError) as caught:
         ask("push", stream, ["e"], producer="poster", epoch=0)
     assert (caught.value.status, caught.value.code, caught.value.field) == (409, "fenced", "epoch")

@@ -1,6 +1,6 @@
 //! Why the client could not do what it was asked.
 
-use surmise_protocol::{ErrorReply, Refusal};
+use surmise_protocol::{ErrorReply, Problem, Refusal};
 
 /// Why the client could not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,8 +35,11 @@ pub enum ClientError {
     /// The daemon ended the connection for good.
     #[error("surmised refused the connection: {0}")]
     Refused(ErrorReply),
+    /// The daemon has something against a question.
+    #[error("surmised answers {}, {}: {}", .0.status, .0.title, .0.detail)]
+    Problem(Box<Problem>),
     /// The other side does not follow the protocol.
-    #[error("not an event socket of surmised: {0}")]
+    #[error("not what surmised says: {0}")]
     Protocol(String),
     /// The daemon no longer has what it had acknowledged.
     #[error(

@@ -1,4 +1,5 @@
-//! The Rust client of `surmised`: it sends events over the event socket so that none is lost and none is learnt twice.
+//! The Rust client of `surmised`: it sends events over the event socket so that none is lost and none is learnt twice,
+//! and asks questions over HTTP ([`Questions`]).
 //!
 //! [`Client::send`] puts an event into a bounded window and returns. A task of the client writes the event, reads the
 //! cumulative acknowledgements, and keeps the event until it is acknowledged. When the connection breaks, the task
@@ -31,6 +32,7 @@ mod connection;
 mod error;
 mod options;
 mod progress;
+mod questions;
 mod trust;
 mod window;
 
@@ -39,4 +41,5 @@ pub use client::Client;
 pub use error::ClientError;
 pub use options::ClientOptions;
 pub use progress::SendProgress;
+pub use questions::{Forget, Forgotten, Questions};
 pub use trust::{TrustedRoots, distrust};

@@ -145,8 +145,8 @@ impl Looks {
     }
 }
 
-/// The schema as a table of the daemon's configuration.
-fn pinned(schema: &Schema, stream: &str) -> String {
+/// The schema of a stream as a table of the daemon's configuration, in TOML.
+pub fn pinned(schema: &Schema, stream: &str) -> String {
     let mut out = format!("[streams.{}]\nfields = [\n", quoted(stream));
     for field in &schema.fields {
         let required = if field.required { ", required = true" } else { "" };

@@ -50,7 +50,7 @@ pub use compression::Compression;
 pub use encoding::Encoding;
 pub use error::{SourceError, UsageError};
 pub use format::{Format, UnknownFormat};
-pub use inspect::{Inspection, inspect, stream_of};
+pub use inspect::{Inspection, inspect, pinned, stream_of};
 pub use oddity::{Oddity, OddityKind, OddityLog};
 pub use picture::{FieldPicture, NumberPicture};
 pub use reader::{Item, SourceOptions, TableReading};

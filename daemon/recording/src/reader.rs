@@ -8,6 +8,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use surmise_event::{Record, Refusal, Schema};
+use surmise_protocol::SentId;
 
 /// Rows that are read to guess what columns hold, before the first row becomes an event.
 pub(crate) const SAMPLE_ROWS_MAX: usize = 2000;
@@ -42,6 +43,8 @@ pub struct SourceOptions {
 pub struct Item {
     /// The record.
     pub record: Record,
+    /// What its sender calls it, so that a daemon knows it when it comes again; only lines of the wire have one.
+    pub id: Option<SentId>,
     /// The stream that it names itself, which only lines of the wire do.
     pub stream: Option<String>,
     /// The file.

@@ -30,6 +30,11 @@ const ADDRESS_BYTES_MAX: usize = 8 << 10;
 const BODY_KINDS: [&str; 5] =
     ["application/json", "application/x-ndjson", cloud_events::ONE_EVENT, cloud_events::EVENTS, WRITE_REQUEST];
 
+/// What may be posted without a kind, since the tools that are made for it name none: it changes nothing that was learnt,
+/// and a page's browser names its origin all the same.
+const UNTYPED: [&str; 3] =
+    ["/-/reload", "/v2/models/{stream}/infer", "/v2/models/{stream}/versions/{version}/infer"];
+
 /// The policy of everything that is no page: it loads nothing, and nobody may put it into a frame.
 const CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
@@ -73,8 +78,8 @@ pub async fn check_origin(
     }
     // what takes no POST says so
     let endpoint = Endpoint::find(endpoints, request.method(), path.as_ref().map(MatchedPath::as_str));
-    if request.method() == Method::POST && endpoint.is_some() {
-        check_body_kind(headers)?;
+    if let Some(endpoint) = endpoint.filter(|_| request.method() == Method::POST) {
+        check_body(endpoint.path, headers)?;
     }
     Ok(next.run(request).await)
 }
@@ -109,15 +114,33 @@ fn is_same_origin(origin: &HeaderValue, host: &Authority) -> bool {
     named.host().eq_ignore_ascii_case(host.host()) && port(&named) == port(host)
 }
 
-/// Refuses a body that a form of a page could have sent.
-fn check_body_kind(headers: &HeaderMap) -> Result<(), ProblemResponse> {
+/// Refuses a body that a form of a page could have sent, or that is compressed in a way that nothing here reads.
+fn check_body(path: &str, headers: &HeaderMap) -> Result<(), ProblemResponse> {
+    if UNTYPED.contains(&path) && !headers.contains_key(header::CONTENT_TYPE) {
+        return check_coding(headers);
+    }
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if BODY_KINDS.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
+    if kind.eq_ignore_ascii_case(WRITE_REQUEST) {
         return Ok(());
+    }
+    if BODY_KINDS.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
+        return check_coding(headers);
     }
     let detail = format!("send it with Content-Type: {}; what came is {kind:?}", BODY_KINDS.join(" or "));
     Err(ProblemResponse::new(415, "unsupported media type", detail).at("content-type", None))
+}
+
+/// Refuses a body that is compressed and was not decompressed on its way here.
+fn check_coding(headers: &HeaderMap) -> Result<(), ProblemResponse> {
+    let is_plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    match headers.get(header::CONTENT_ENCODING).filter(|coding| !is_plain(coding)) {
+        None => Ok(()),
+        Some(coding) => {
+            let detail = format!("a body may be compressed by gzip, deflate or zstd, once; what came is {coding:?}");
+            Err(ProblemResponse::new(415, "unsupported media type", detail).at("content-encoding", None))
+        }
+    }
 }
 
 /// Refuses a request without a token that opens what it asks for, if the configuration asks for tokens. On a connection

@@ -7,18 +7,19 @@ use super::answer::AnswerSize;
 use super::problem::ProblemResponse;
 use super::rows::now_us;
 use super::streams::{cost_of, find, predict};
-use crate::directory::Snapshot;
+use crate::directory::{Snapshot, StreamView};
 use crate::hub::Hub;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use surmise_event::{Data, Datum, Expected, FieldKind, Prediction, Record, Schema};
 use surmise_protocol::Problem;
 
@@ -26,6 +27,9 @@ use surmise_protocol::Problem;
 const SYMBOLS: usize = 5;
 /// Bytes of the longest error that is translated.
 const ERROR_BYTES_MAX: usize = 64 << 10;
+
+/// The head of a request whose values follow its JSON as bytes.
+const BINARY_HEAD_LENGTH: &str = "inference-header-content-length";
 
 /// What is asked.
 #[derive(Deserialize)]
@@ -70,7 +74,7 @@ impl OutputTensor {
 
 /// `GET /v2`: what serves here.
 pub async fn server() -> Response {
-    let extensions = ["sequence(string_id)"];
+    let extensions = ["sequence(string_id)", "statistics", "surmise.streams"];
     Json(json!({ "name": "surmise", "version": env!("CARGO_PKG_VERSION"), "extensions": extensions })).into_response()
 }
 
@@ -89,22 +93,61 @@ fn health(name: &str, holds: bool) -> Response {
     (code, Json(json!({ name: holds }))).into_response()
 }
 
+/// The model that a path names.
+#[derive(Deserialize)]
+pub struct ModelPath {
+    stream: String,
+    version: Option<String>,
+}
+
+impl ModelPath {
+    /// The stream of that name, if it is of the version that is asked for.
+    fn find(&self, hub: &Hub) -> Result<Arc<StreamView>, ProblemResponse> {
+        let view = find(hub, &self.stream)?;
+        let is_other = |version: &String| *version != view.number.to_string();
+        match self.version.as_ref().filter(|version| is_other(version)) {
+            None => Ok(view),
+            Some(version) => {
+                let detail = format!("the stream {:?} has version {}, not {version}", self.stream, view.number);
+                Err(ProblemResponse::new(404, "unknown version", detail).at("version", None))
+            }
+        }
+    }
+}
+
 /// `GET /v2/models/{stream}`: a stream as a model.
-pub async fn model(State(hub): State<Arc<Hub>>, Path(stream): Path<String>) -> Result<Response, ProblemResponse> {
-    let view = find(&hub, &stream)?;
+pub async fn model(State(hub): State<Arc<Hub>>, Path(path): Path<ModelPath>) -> Result<Response, ProblemResponse> {
+    let view = path.find(&hub)?;
     let schema = view.schema.load();
     let version = view.number.to_string();
     let answer = json!({
-        "name": stream, "versions": [version], "platform": "surmise",
+        "name": path.stream, "versions": [version], "platform": "surmise",
         "inputs": tensors(&schema), "outputs": tensors(&schema),
     });
     Ok(Json(answer).into_response())
 }
 
 /// `GET /v2/models/{stream}/ready`: whether a stream learns.
-pub async fn model_ready(State(hub): State<Arc<Hub>>, Path(stream): Path<String>) -> Result<Response, ProblemResponse> {
-    let view = find(&hub, &stream)?;
+pub async fn model_ready(
+    State(hub): State<Arc<Hub>>,
+    Path(path): Path<ModelPath>,
+) -> Result<Response, ProblemResponse> {
+    let view = path.find(&hub)?;
     Ok(health("ready", view.failed.load().is_none()))
+}
+
+/// `GET /v2/models/{stream}/stats`: how many events of a stream were predicted, each of them once, before it was learnt.
+pub async fn statistics(
+    State(hub): State<Arc<Hub>>,
+    Path(path): Path<ModelPath>,
+) -> Result<Response, ProblemResponse> {
+    let view = path.find(&hub)?;
+    let events = view.offset.load(Ordering::Relaxed);
+    let statistics = json!({
+        "name": path.stream, "version": view.number.to_string(),
+        "inference_count": events, "execution_count": events,
+    });
+    Ok(Json(json!({ "model_stats": [statistics] })).into_response())
 }
 
 /// The fields of a stream as tensors.
@@ -124,9 +167,17 @@ fn datatype(kind: FieldKind) -> &'static str {
 /// about.
 pub async fn infer(
     State(hub): State<Arc<Hub>>,
-    Path(stream): Path<String>,
+    Path(path): Path<ModelPath>,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ProblemResponse> {
+    if headers.contains_key(BINARY_HEAD_LENGTH) {
+        let detail = "values are read from JSON alone; send them in data, without the binary extension (in tritonclient: \
+                      set_data_from_numpy(…, binary_data=False), and InferRequestedOutput(…, binary_data=False))";
+        return Err(ProblemResponse::bad_request("inputs", detail));
+    }
+    let view = path.find(&hub)?;
+    let stream = path.stream;
     let read = serde_json::from_slice::<InferRequest>(&body);
     let InferRequest { id, parameters, inputs, outputs } =
         read.map_err(|e| ProblemResponse::bad_request("body", format!("the request cannot be read: {e}")))?;
@@ -139,7 +190,7 @@ pub async fn infer(
     let fields = inputs.into_iter().map(given).collect::<Result<Vec<_>, _>>()?;
     let data = if fields.is_empty() { Data::None } else { Data::Fields(fields) };
     let record = Record { key, arrival_us: Some(now_us(&hub)), data, ..Record::default() };
-    let version = find(&hub, &stream)?.number.to_string();
+    let version = view.number.to_string();
     let limits = hub.config.limits.record();
     let question = move |snapshot: &Snapshot| snapshot.learner.predict_given(&record, &limits, SYMBOLS).transpose();
     let size = AnswerSize { horizon: 1, top: SYMBOLS };

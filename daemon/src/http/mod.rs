@@ -55,6 +55,7 @@ pub use server::serve;
 use std::sync::Arc;
 use surmise_config::AccessRole;
 use surmise_event::LearnerDescription;
+use tower_http::decompression::RequestDecompressionLayer;
 use surmise_protocol::{
     Accepted, AlarmList, Health, HistoryAnswer, LoggedEvents, QuarantineList, Replay, ReplayList, ReplaySpec,
     StreamList, SurpriseList, WhyAnswer,
@@ -152,8 +153,8 @@ endpoints! {
         "what the learner is made of, with the weight and the loss of every expert",
         answer json::<LearnerDescription>();
     GET Read "/api/v1/streams/{stream}/surprises" surprises::surprises,
-        "the rarest events of the latest days, and how often events were how rare (`days`, `limit`)",
-        query [surprises::DAYS, surprises::LIMIT], answer json::<SurpriseList>();
+        "the rarest events of the latest days, and how often events were how rare (`days`, `limit`, `min_nats`)",
+        query [surprises::DAYS, surprises::LIMIT, surprises::MIN_NATS], answer json::<SurpriseList>();
     GET Read "/api/v1/streams/{stream}/templates" templates::templates,
         "the templates of the stream's lines, those of the most lines first (`limit`)",
         query [templates::LIMIT], answer json::<templates::TemplateList>();
@@ -235,8 +236,18 @@ endpoints! {
     GET open "/v2/health/ready" inference::ready, "whether all streams are restored", answer JSON;
     GET Read "/v2/models/{stream}" inference::model, "a stream as a model: its fields as tensors", answer JSON;
     GET Read "/v2/models/{stream}/ready" inference::model_ready, "whether a stream learns", answer JSON;
+    GET Read "/v2/models/{stream}/stats" inference::statistics, "how many events of a stream were predicted",
+        answer JSON;
     POST Read "/v2/models/{stream}/infer" inference::infer,
         "what is expected of the fields that are no input; `sequence_id` is the key", body JSON, answer JSON;
+    GET Read "/v2/models/{stream}/versions/{version}" inference::model,
+        "the same of a version: the number of a stream", answer JSON;
+    GET Read "/v2/models/{stream}/versions/{version}/ready" inference::model_ready, "whether that version learns",
+        answer JSON;
+    GET Read "/v2/models/{stream}/versions/{version}/stats" inference::statistics, "the same of that version",
+        answer JSON;
+    POST Read "/v2/models/{stream}/versions/{version}/infer" inference::infer, "the same of that version",
+        body JSON, answer JSON;
     GET Operate "/api/v1/audit" undo::audit_log, "what operators did (`limit`)",
         query [undo::AUDIT_LIMIT], answer json::<undo::Operations>();
 }
@@ -263,5 +274,7 @@ pub fn router(hub: Arc<Hub>) -> Router {
         .layer(map_response(problem::tell_as_problem))
         .layer(from_fn(inference::tell_errors))
         .layer(map_response(guard::secure))
+        // bodies come to everything above as they were before they were compressed; another coding is refused there
+        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
         .with_state(hub)
 }

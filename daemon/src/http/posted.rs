@@ -5,7 +5,7 @@ use crate::clock::now_us;
 use crate::disk::DiskState;
 use crate::hub::Hub;
 use crate::inbox::ReplyOptions;
-use crate::ingest::array_cutter::ArrayCutter;
+use crate::ingest::array_cutter::{ArrayCutter, BodyStart};
 use crate::ingest::cutter::LineCutter;
 use crate::ingest::{InputEnd, Intake, LineChunk, LineRefusal};
 use crate::ticket::{Drained, Outbox};
@@ -22,6 +22,9 @@ const ERRORS_MAX: usize = 100;
 
 /// Bytes of a body for which it may take a second more.
 const BODY_BYTES_PER_SECOND_MIN: u64 = 1 << 10;
+
+/// Bytes of a body by which it is known whether it is an array: blanks before it are not kept for ever.
+const START_BYTES_MAX: usize = 4 << 10;
 
 /// The parts of a body as they come, within the limits of bytes and of time.
 struct BodyParts {
@@ -71,30 +74,70 @@ impl BodyParts {
 
 /// What cuts a body into events.
 enum BodyCutter {
+    /// It is not known yet whether the body is an array; the bytes so far.
+    Unknown(Vec<u8>),
     /// Each line is one.
     Lines(LineCutter),
     /// Each item of an array is one.
-    Array(ArrayCutter),
+    Array(ArrayCutter, ItemForm),
+}
+
+/// How an item of an array is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ItemForm {
+    /// As a line is.
+    Line,
+    /// As CloudEvents has it.
+    CloudEvent,
 }
 
 impl BodyCutter {
-    fn feed(&mut self, bytes: &[u8]) {
+    /// Takes in bytes; `line_bytes_max` is the most that an event has.
+    fn feed(&mut self, bytes: &[u8], line_bytes_max: usize) {
         match self {
+            BodyCutter::Unknown(so_far) => {
+                so_far.extend_from_slice(bytes);
+                let start = BodyStart::of(so_far);
+                if start != BodyStart::Unknown || so_far.len() > START_BYTES_MAX {
+                    self.begin(start, line_bytes_max);
+                }
+            }
             BodyCutter::Lines(lines) => lines.buffer().extend_from_slice(bytes),
-            BodyCutter::Array(items) => items.feed(bytes),
+            BodyCutter::Array(items, _) => items.feed(bytes),
         }
+    }
+
+    /// Takes in the end of the body: what said nothing until then are lines.
+    fn end(&mut self, line_bytes_max: usize) {
+        self.begin(BodyStart::Lines, line_bytes_max);
+    }
+
+    /// Begins to cut the bytes so far, if that has not begun.
+    fn begin(&mut self, start: BodyStart, line_bytes_max: usize) {
+        let BodyCutter::Unknown(so_far) = self else { return };
+        let so_far = std::mem::take(so_far);
+        let (cutter, from) = match start {
+            BodyStart::Array(from) => (ArrayCutter::new(line_bytes_max), from),
+            BodyStart::Wrapped(from) => (ArrayCutter::wrapped(line_bytes_max), from),
+            BodyStart::Lines | BodyStart::Unknown => {
+                *self = BodyCutter::Lines(LineCutter::new(line_bytes_max));
+                return self.feed(&so_far, line_bytes_max);
+            }
+        };
+        *self = BodyCutter::Array(cutter, ItemForm::Line);
+        self.feed(&so_far[from..], line_bytes_max);
     }
 
     /// Whether what comes next cannot be cut any more.
     fn is_broken(&self) -> bool {
-        matches!(self, BodyCutter::Array(items) if items.is_broken())
+        matches!(self, BodyCutter::Array(items, _) if items.is_broken())
     }
 
     /// Why the body, as far as it has come, is not what it should be.
     fn fault(&self) -> Option<ProblemResponse> {
         match self {
-            BodyCutter::Lines(_) => None,
-            BodyCutter::Array(items) => {
+            BodyCutter::Unknown(_) | BodyCutter::Lines(_) => None,
+            BodyCutter::Array(items, _) => {
                 items.fault().map(|fault| ProblemResponse::bad_request("body", fault.to_string()))
             }
         }
@@ -143,13 +186,12 @@ impl Posted {
         Posted { hub, intake, outbox: Arc::new(outbox), answer: Accepted::default() }
     }
 
-    /// Learns the lines of a body, and waits until they are durable.
+    /// Learns the lines of a body, or the items of one that is an array of objects, and waits until they are durable.
     ///
     /// # Errors
     /// The body broke off, or its events cannot be made durable.
     pub async fn learn_lines(&mut self, body: Body) -> Result<(), ProblemResponse> {
-        let cutter = LineCutter::new(self.hub.config.limits.line_bytes.0 as usize);
-        self.learn(body, BodyCutter::Lines(cutter)).await
+        self.learn(body, BodyCutter::Unknown(Vec::new())).await
     }
 
     /// Learns the items of a body that is an array, each an event of CloudEvents, and waits until they are durable.
@@ -158,21 +200,23 @@ impl Posted {
     /// As of [`Posted::learn_lines`]; or the body is no array.
     pub async fn learn_array(&mut self, body: Body) -> Result<(), ProblemResponse> {
         let cutter = ArrayCutter::new(self.hub.config.limits.line_bytes.0 as usize);
-        self.learn(body, BodyCutter::Array(cutter)).await
+        self.learn(body, BodyCutter::Array(cutter, ItemForm::CloudEvent)).await
     }
 
     async fn learn(&mut self, body: Body, mut cutter: BodyCutter) -> Result<(), ProblemResponse> {
         let mut parts = BodyParts::new(body, &self.hub.config.limits);
+        let line_bytes_max = self.hub.config.limits.line_bytes.0 as usize;
         // what came before a fault was sent to the owner already, so the answer waits until that is durable, too
         let broken = loop {
             match parts.next().await {
                 Err(broken) => break Some(broken),
                 Ok(None) => {
+                    cutter.end(line_bytes_max);
                     self.send_cut(&mut cutter, InputEnd::Reached).await?;
                     break cutter.fault();
                 }
                 Ok(Some(bytes)) => {
-                    cutter.feed(&bytes);
+                    cutter.feed(&bytes, line_bytes_max);
                     self.send_cut(&mut cutter, InputEnd::Open).await?;
                     if cutter.is_broken() {
                         break cutter.fault();
@@ -228,7 +272,9 @@ impl Posted {
         loop {
             let chunk = match cutter {
                 BodyCutter::Lines(lines) => self.intake.read_chunk(lines, end, now_us()),
-                BodyCutter::Array(items) => self.intake.read_cloud_events(items, now_us()),
+                BodyCutter::Array(items, ItemForm::CloudEvent) => self.intake.read_cloud_events(items, now_us()),
+                BodyCutter::Array(items, ItemForm::Line) => self.intake.read_items(items, now_us()),
+                BodyCutter::Unknown(_) => return Ok(()),
             };
             if chunk.lines == 0 {
                 return Ok(());

@@ -1,4 +1,5 @@
-//! Cutting a body that is one JSON array into its items, so that a long one is learnt as it comes.
+//! Cutting a body that is one JSON array into its items, so that a long one is learnt as it comes. Where the body tells
+//! itself whether it is one, its first bytes are looked at.
 
 use super::cutter::CutLine;
 
@@ -31,6 +32,64 @@ enum ArrayPlace {
     After,
 }
 
+/// What the first bytes of a body of events say of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyStart {
+    /// Each line is an event.
+    Lines,
+    /// It is an array of objects, which begins after so many bytes.
+    Array(usize),
+    /// It is an object with such an array alone, which begins after so many bytes: what Telegraf makes of a batch.
+    Wrapped(usize),
+    /// More bytes have to come to tell.
+    Unknown,
+}
+
+/// The name of the array in an object that has nothing else.
+const WRAPPED_NAME: &[u8] = b"\"metrics\"";
+
+impl BodyStart {
+    /// Tells it from the bytes so far. A list of numbers is a line with one event, and no array of events.
+    pub fn of(bytes: &[u8]) -> BodyStart {
+        let mut place = 0;
+        // the next byte that is no blank; it stays the next one
+        let mut next = |at: &mut usize| {
+            *at += bytes[*at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            bytes.get(*at).copied()
+        };
+        let is_wrapped = match next(&mut place) {
+            None => return BodyStart::Unknown,
+            Some(b'{') => true,
+            Some(b'[') => false,
+            Some(_) => return BodyStart::Lines,
+        };
+        if is_wrapped {
+            place += 1;
+            let Some(_) = next(&mut place) else { return BodyStart::Unknown };
+            let named = &bytes[place..];
+            if !named.starts_with(WRAPPED_NAME) {
+                return if WRAPPED_NAME.starts_with(named) { BodyStart::Unknown } else { BodyStart::Lines };
+            }
+            place += WRAPPED_NAME.len();
+            for wanted in [b':', b'['] {
+                match next(&mut place) {
+                    None => return BodyStart::Unknown,
+                    Some(byte) if byte == wanted => place += usize::from(wanted == b':'),
+                    Some(_) => return BodyStart::Lines,
+                }
+            }
+        }
+        let array = place;
+        place += 1;
+        match next(&mut place) {
+            None => BodyStart::Unknown,
+            Some(b'{') if is_wrapped => BodyStart::Wrapped(array),
+            Some(b'{') => BodyStart::Array(array),
+            Some(_) => BodyStart::Lines,
+        }
+    }
+}
+
 /// Bytes of an array that were read and are not cut into items yet.
 pub struct ArrayCutter {
     buffer: Vec<u8>,
@@ -44,6 +103,8 @@ pub struct ArrayCutter {
     /// Whether the item was reported as too long.
     skipping: bool,
     fault: Option<ArrayFault>,
+    /// Whether a brace has to follow the array.
+    wrapped: bool,
     item_bytes_max: usize,
 }
 
@@ -58,8 +119,14 @@ impl ArrayCutter {
             depth: 0,
             skipping: false,
             fault: None,
+            wrapped: false,
             item_bytes_max,
         }
+    }
+
+    /// A cutter of an array that an object has, from the array on.
+    pub fn wrapped(item_bytes_max: usize) -> ArrayCutter {
+        ArrayCutter { wrapped: true, ..ArrayCutter::new(item_bytes_max) }
     }
 
     /// Appends bytes.
@@ -73,7 +140,8 @@ impl ArrayCutter {
 
     /// What is wrong with the array, once the body is read to its end or to the fault.
     pub fn fault(&self) -> Option<ArrayFault> {
-        self.fault.or_else(|| (self.place != ArrayPlace::After).then_some(ArrayFault::NoEnd))
+        let has_ended = self.place == ArrayPlace::After && !self.wrapped;
+        self.fault.or_else(|| (!has_ended).then_some(ArrayFault::NoEnd))
     }
 
     /// Whether the body is read in vain from here on.
@@ -123,6 +191,7 @@ impl ArrayCutter {
             (ArrayPlace::Before, _) => return Some(ArrayFault::NoArray),
             (ArrayPlace::BeforeFirst, b']') => self.place = ArrayPlace::After,
             (ArrayPlace::BeforeFirst | ArrayPlace::BeforeNext, b',' | b']') => return Some(ArrayFault::NoItem),
+            (ArrayPlace::After, b'}') if self.wrapped => self.wrapped = false,
             (ArrayPlace::After, _) => return Some(ArrayFault::Rest),
             (ArrayPlace::BeforeFirst | ArrayPlace::BeforeNext | ArrayPlace::Item, b'"') => {
                 self.place = ArrayPlace::Text
@@ -181,6 +250,41 @@ mod tests {
             let want = vec![Some("\"a\"".to_owned()), None, Some("2".to_owned()), None];
             assert_eq!(cut(&text, piece, 20), (want, None), "in pieces of {piece}");
         }
+    }
+
+    #[test]
+    fn a_body_tells_itself_whether_it_is_an_array() {
+        let telegraf = r#" { "metrics" : [ {"name":"cpu"}, {"name":"mem"} ] } "#;
+        for (text, want) in [
+            ("", BodyStart::Unknown),
+            (" [ {\"a\":1},{}]", BodyStart::Array(1)),
+            ("[1,2]", BodyStart::Lines),
+            ("[]", BodyStart::Lines),
+            ("[\"a\"]", BodyStart::Lines),
+            ("{\"a\":1}", BodyStart::Lines),
+            ("{}", BodyStart::Lines),
+            ("plain", BodyStart::Lines),
+            (telegraf, BodyStart::Wrapped(telegraf.find('[').unwrap())),
+            ("{\"metrics\":[1]}", BodyStart::Lines),
+            ("{\"metrics\":{}}", BodyStart::Lines),
+            ("{\"metrics_too\":[{}]}", BodyStart::Lines),
+        ] {
+            assert_eq!(BodyStart::of(text.as_bytes()), want, "{text}");
+            // what has come so far says the same, or nothing yet
+            for end in 0..text.len() {
+                let so_far = BodyStart::of(&text.as_bytes()[..end]);
+                assert!(so_far == want || so_far == BodyStart::Unknown, "{text}, {end} bytes: {so_far:?}");
+            }
+        }
+        let mut cutter = ArrayCutter::wrapped(100);
+        let BodyStart::Wrapped(start) = BodyStart::of(telegraf.as_bytes()) else { panic!("it is wrapped") };
+        cutter.feed(&telegraf.as_bytes()[start..]);
+        assert_eq!(cutter.next_item().map(|item| item.bytes().to_vec()), Some(b"{\"name\":\"cpu\"}".to_vec()));
+        assert!(cutter.next_item().is_some() && cutter.next_item().is_none());
+        assert_eq!(cutter.fault(), None);
+        cutter.feed(b"}");
+        assert!(cutter.next_item().is_none());
+        assert_eq!(cutter.fault(), Some(ArrayFault::Rest));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use super::diagnosis::{Diagnosis, Soundness};
 use rustix::process::{Resource, getrlimit};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 use surmise_config::{Config, parse_address};
 use surmise_terminal::format::size;
@@ -25,7 +26,15 @@ pub(super) fn examine(file: &Path) -> Vec<Diagnosis> {
     let listen = &config.listen;
     for (key, address) in [("http", &listen.http), ("tcp", &listen.tcp), ("lines", &listen.lines)] {
         // what is no address was told above
-        findings.extend(parse_address(address).ok().flatten().map(|address| port(key, address)));
+        findings.extend(parse_address(address).ok().flatten().map(|address| port(&format!("listen.{key}"), address)));
+    }
+    findings.extend(config.unix_path().map(|path| socket("listen.unix", &path)));
+    for (name, source) in &config.sources.syslog {
+        let key = |place: &str| format!("sources.syslog.{name}.{place}");
+        let address = |text: &Option<String>| parse_address(text.as_deref().unwrap_or_default()).ok().flatten();
+        findings.extend(address(&source.tcp).map(|address| port(&key("tcp"), address)));
+        findings.extend(address(&source.udp).map(|address| packets(&key("udp"), address)));
+        findings.extend(source.unix.iter().map(|path| socket(&key("unix"), Path::new(path))));
     }
     findings.extend(directory(&config.store.dir, config.store.disk.0));
     findings.push(open_files(config.limits.connections as u64));
@@ -33,17 +42,36 @@ pub(super) fn examine(file: &Path) -> Vec<Diagnosis> {
 }
 
 fn port(key: &str, address: SocketAddr) -> Diagnosis {
-    let about = format!("listen.{key}");
-    match TcpListener::bind(address) {
-        Ok(_) => Diagnosis::fine(about, format!("{address} is free")),
-        Err(e) => {
-            let advice = format!(
-                "if surmised runs there, examine it with surmise doctor without --config; else stop what listens, or set \
-                 {about} to another address"
-            );
-            Diagnosis::bad(Soundness::Wrong, about, format!("{address}: {e}"), advice)
-        }
+    bound(key, address, TcpListener::bind(address).map(drop))
+}
+
+fn packets(key: &str, address: SocketAddr) -> Diagnosis {
+    bound(key, address, UdpSocket::bind(address).map(drop))
+}
+
+fn bound(key: &str, address: SocketAddr, tried: std::io::Result<()>) -> Diagnosis {
+    match tried {
+        Ok(()) => Diagnosis::fine(key, format!("{address} is free")),
+        Err(e) => Diagnosis::bad(Soundness::Wrong, key, format!("{address}: {e}"), elsewhere(key)),
     }
+}
+
+/// A Unix socket that nobody answers at is what a program that was killed leaves, and is made anew.
+fn socket(key: &str, path: &Path) -> Diagnosis {
+    let shown = path.display();
+    let answers =
+        UnixStream::connect(path).is_ok() || UnixDatagram::unbound().is_ok_and(|own| own.connect(path).is_ok());
+    if answers {
+        return Diagnosis::bad(Soundness::Wrong, key, format!("{shown}: somebody listens there"), elsewhere(key));
+    }
+    Diagnosis::fine(key, format!("{shown} is free"))
+}
+
+fn elsewhere(key: &str) -> String {
+    format!(
+        "if surmised runs there, examine it with surmise doctor without --config; else stop what listens, or set {key} to \
+         another address"
+    )
 }
 
 fn directory(dir: &Path, limit: u64) -> Vec<Diagnosis> {

@@ -188,7 +188,8 @@ class Client:
     ) -> Accepted:
         """Post events, each as `Event` or as its data, or NDJSON as bytes; returns when they are durable.
 
-        With a producer and `seq` in every event, posting the same again is recognised and changes nothing.
+        With a producer and `seq` in every event, or an `id` in it, posting the same again is recognised and changes
+        nothing.
         """
         return self.ask(calls.push(stream, items, producer, epoch))
 

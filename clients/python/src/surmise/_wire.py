@@ -41,6 +41,8 @@ class Event:
     end: bool = False
     stream: Optional[str] = None
     seq: Optional[int] = None
+    id: Optional[str] = None
+    """What the event is called, so that one that is pushed again is not learnt again; `Client.push` sends it."""
 
 
 @dataclass(frozen=True)
@@ -212,8 +214,10 @@ def encode_body(events: Iterable[Any]) -> bytes:
     lines = []
     for item in events:
         event = item if isinstance(item, Event) else Event(item)
-        seq = b"{" if event.seq is None else b'{"seq":%d,' % event.seq
-        lines.append(seq + encode_event(event.data, event.key, event.time, event.end, event.stream))
+        begin = b"{" if event.seq is None else b'{"seq":%d,' % event.seq
+        if event.id is not None:
+            begin += b'"id":%b,' % _quote(event.id).encode()
+        lines.append(begin + encode_event(event.data, event.key, event.time, event.end, event.stream))
     return b"".join(lines)
 
 

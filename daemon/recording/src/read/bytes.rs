@@ -60,7 +60,7 @@ impl ByteRuns {
             let rest = self.held.split_off(length);
             let run = std::mem::replace(&mut self.held, rest);
             let record = Record { data: Data::One(Datum::Bytes(run.into())), ..Record::default() };
-            return Ok(Some(Item { record, stream: None, file: file.name.clone(), line: 0 }));
+            return Ok(Some(Item { record, id: None, stream: None, file: file.name.clone(), line: 0 }));
         }
         Ok(None)
     }

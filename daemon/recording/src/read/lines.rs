@@ -62,7 +62,7 @@ fn item(line: TextLine, reading: &ColumnReading, odd: &OddityLog) -> Result<Item
         }
     };
     let record = Record { data: Data::One(datum), ..Record::default() };
-    Ok(Item { record, stream: None, file, line: number })
+    Ok(Item { record, id: None, stream: None, file, line: number })
 }
 
 /// A line of a file.

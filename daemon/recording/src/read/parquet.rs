@@ -200,7 +200,7 @@ impl ParquetRows {
             if let Some(row) = file.next_row()? {
                 let place = Place { file: &file.name, line: file.row };
                 let record = record(&file.leaves, &self.roles, row, place, &self.odd)?;
-                return Ok(Some(Item { record, stream: None, file: file.name.clone(), line: file.row }));
+                return Ok(Some(Item { record, id: None, stream: None, file: file.name.clone(), line: file.row }));
             }
             let Some(mut next) = self.files.next()? else { break };
             let (next, _) = ParquetFile::open(&mut next, &self.files)?;

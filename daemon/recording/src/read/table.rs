@@ -171,7 +171,7 @@ impl TableRows {
             }
             if let Some(record) = self.columns.record(&row, place)? {
                 let (file, line) = (file.name.clone(), place.line);
-                return Ok(Some(Item { record, stream: None, file, line }));
+                return Ok(Some(Item { record, id: None, stream: None, file, line }));
             }
         }
         Ok(None)

@@ -95,7 +95,7 @@ impl TokenEvents {
                     self.line_begun = false;
                 }
             }
-            return Ok(Some(Item { record, stream: None, file, line }));
+            return Ok(Some(Item { record, id: None, stream: None, file, line }));
         }
         Ok(None)
     }

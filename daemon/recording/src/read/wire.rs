@@ -111,8 +111,8 @@ impl EventShaper {
             Err(refusal) => Err(SourceError::Data { file: line.file.to_string(), line: line.number, refusal }),
         };
         match read {
-            Ok(EventLine { stream, record, .. }) => {
-                Ok(Some(Item { record, stream, file: line.file.clone(), line: line.number }))
+            Ok(EventLine { stream, record, id, .. }) => {
+                Ok(Some(Item { record, id, stream, file: line.file.clone(), line: line.number }))
             }
             Err(SourceError::Data { refusal, .. }) => {
                 self.odd.note(OddityKind::LeftOut, line.place(), refusal, &line.text)?;
@@ -124,10 +124,10 @@ impl EventShaper {
 
     /// The event of a row of a table; none of a row that is left out.
     pub(crate) fn read_row(&mut self, item: Item) -> Result<Option<Item>, SourceError> {
-        let Item { record, stream, file, line } = item;
+        let Item { record, id, stream, file, line } = item;
         let place = Place { file: &file, line };
         match self.shape(EventLine { record, ..EventLine::default() }, place) {
-            Ok(EventLine { record, .. }) => Ok(Some(Item { record, stream, file, line })),
+            Ok(EventLine { record, .. }) => Ok(Some(Item { record, id, stream, file, line })),
             Err(SourceError::Data { refusal, .. }) => {
                 self.odd.note(OddityKind::LeftOut, place, refusal, "")?;
                 Ok(None)
