@@ -66,9 +66,7 @@ fn what_shippers_post_is_an_event_each() {
     }
     assert_eq!(logged(&host, "vector")[7].1, "2023-11-14T22:13:21Z");
     // Telegraf: a batch is an object with an array in it
-    let metric = |n: u32| {
-        json!({"fields": {"usage": 10 + n}, "name": "cpu", "tags": {"host": "a"}, "timestamp": 1_700_000_000 + n})
-    };
+    let metric = |n: u32| json!({"fields": {"usage": 10 + n}, "name": "cpu", "tags": {"host": "a"}, "timestamp": 1_700_000_000 + n});
     let batch = json!({"metrics": [metric(0), metric(1), metric(2)]}).to_string();
     assert_eq!(post(&host, "telegraf", "application/json", Some("gzip"), &compressed("gzip", batch.as_bytes())).0, 200);
     assert_eq!(post(&host, "telegraf", "application/json", None, metric(3).to_string().as_bytes()).0, 200);

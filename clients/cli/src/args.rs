@@ -2,7 +2,8 @@
 
 use crate::global::Global;
 use crate::{
-    audit, checkpoint, doctor, feedback, inspect, next, pipe, producer, send, share, status, stream, top, watch, why,
+    audit, checkpoint, doctor, feedback, inspect, next, pipe, producer, send, share, status, stream, surprises, top,
+    watch, why,
 };
 #[cfg(feature = "learner")]
 use crate::{config, demo, eval, export, fsck, replay, token};

@@ -6,8 +6,8 @@ use crate::watch::drift_line;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use surmise_event::{FieldKind, Report};
-use surmise_recording::pinned;
 use surmise_protocol::{AlarmAccount, QuarantineList, StreamList, StreamRow, StreamStatus};
+use surmise_recording::pinned;
 use surmise_terminal::format::{count, number, size};
 use surmise_terminal::{Failure, Paint, Table, from_json, print_line, segment};
 
@@ -97,7 +97,7 @@ pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
     let of = |stream: &String, rest: &str| format!("/api/v1/streams/{}{rest}", segment(stream));
     let answer: Value = match &args.command {
         StreamCommand::Ls => http.get("/api/v1/streams", &[])?,
-        StreamCommand::Show { stream, hash: true } => http.get(&of(stream, "/hash"), &[])?,
+        StreamCommand::Show { stream, hash: true, .. } => http.get(&of(stream, "/hash"), &[])?,
         StreamCommand::Quarantine { stream } => http.get(&of(stream, "/quarantine"), &[])?,
         StreamCommand::Show { stream, .. } => http.get(&of(stream, ""), &[])?,
         StreamCommand::Reset { stream } => http.post(&of(stream, "/reset"), &[])?,

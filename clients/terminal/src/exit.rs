@@ -96,6 +96,7 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Failure {
         let exit = match &error {
             ClientError::Address(_) | ClientError::Refused(_) | ClientError::SeqNotRising { .. } => Exit::Usage,
+            ClientError::Problem(_) => Exit::Usage,
             ClientError::Unreachable { .. } => {
                 let hint = "is surmised running? --socket or SURMISE_SOCKET says where";
                 return Failure::new(Exit::Unreachable, format!("{error}; {hint}"));

@@ -32,8 +32,7 @@ const BODY_KINDS: [&str; 5] =
 
 /// What may be posted without a kind, since the tools that are made for it name none: it changes nothing that was learnt,
 /// and a page's browser names its origin all the same.
-const UNTYPED: [&str; 3] =
-    ["/-/reload", "/v2/models/{stream}/infer", "/v2/models/{stream}/versions/{version}/infer"];
+const UNTYPED: [&str; 3] = ["/-/reload", "/v2/models/{stream}/infer", "/v2/models/{stream}/versions/{version}/infer"];
 
 /// The policy of everything that is no page: it loads nothing, and nobody may put it into a frame.
 const CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";

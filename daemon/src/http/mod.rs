@@ -55,11 +55,11 @@ pub use server::serve;
 use std::sync::Arc;
 use surmise_config::AccessRole;
 use surmise_event::LearnerDescription;
-use tower_http::decompression::RequestDecompressionLayer;
 use surmise_protocol::{
     Accepted, AlarmList, Health, HistoryAnswer, LoggedEvents, QuarantineList, Replay, ReplayList, ReplaySpec,
     StreamList, SurpriseList, WhyAnswer,
 };
+use tower_http::decompression::RequestDecompressionLayer;
 
 /// Makes [`ENDPOINTS`] and the router out of one table.
 macro_rules! endpoints {

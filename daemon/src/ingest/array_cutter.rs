@@ -53,7 +53,7 @@ impl BodyStart {
     pub fn of(bytes: &[u8]) -> BodyStart {
         let mut place = 0;
         // the next byte that is no blank; it stays the next one
-        let mut next = |at: &mut usize| {
+        let next = |at: &mut usize| {
             *at += bytes[*at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
             bytes.get(*at).copied()
         };
