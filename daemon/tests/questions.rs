@@ -34,7 +34,7 @@ fn everything_is_asked_and_events_are_forgotten() {
         assert!(rest.fields.contains_key("ms") && !rest.fields.contains_key("page"), "{rest:?}");
         let why = daemon.why("web", 500).await.unwrap();
         assert_eq!((why.offset, &*why.parts[0].name), (500, "page"), "{why:?}");
-        assert_eq!(daemon.incidents("web").await.unwrap().stream, "web");
+        assert_eq!(&*daemon.incidents("web").await.unwrap().stream, "web");
         assert!(daemon.surprises("web").await.unwrap().surprises.iter().any(|event| event.offset == 500));
         let system: Value = daemon.get("/api/v1/system", &[]).await.unwrap();
         assert!(system["limits"].is_array(), "{system}");
