@@ -1,6 +1,6 @@
 // What is odd about when events come: one that is overdue or came late, or another rate than before.
 
-import type { AlarmEvent, LoggedEvent, StreamPrediction } from "surmise";
+import type { AlarmEvent, Expected, LoggedEvent, Part, StreamPrediction } from "surmise";
 import { daemon } from "./daemon";
 import { clock, count, gap, num, span, timeOf } from "./format";
 import { whenOf } from "./logged";
@@ -26,12 +26,12 @@ interface Silence {
   own: number | null;
 }
 
-/** How long nothing came, and how long that usually takes. */
+/** How long nothing came, and within how long the next event was forecast when it was awaited, where that is known. */
 export function silenceWords({ from, until, own }: Silence, usual: number | undefined): string {
   const said: string[] = [];
   if (from !== null) said.push(until === null ? `Nothing has come since ${clock(from / 1000)}.` : `Nothing came from ${clock(from / 1000)} until ${clock(until / 1000)}, for ${lasting((until - from) / 1000)}.`);
   if (from !== null && own !== null && Math.abs(from - own) > APART_MS) said.push(`By its own time the last event is of ${clock(own / 1000)}.`);
-  if (usual !== undefined) said.push(`95 % of the time the next event comes within ${gap(usual)}.`);
+  if (usual !== undefined) said.push(`${until === null ? "" : "As forecast then, "}95 % of the time the next event comes within ${gap(usual)}.`);
   return said.join(" ");
 }
 
@@ -58,16 +58,28 @@ export function rateWords(windows: Pace[], before: Pace): string {
 /** A gap that is so many times the median or more is no measure of the usual. */
 const FAR = 30;
 
+/** The field of a stream that is the time between its events, where these have times. */
+const gapField = (fields: { name: string; kind: string }[]): string | undefined => fields.find((field) => field.kind === "gap")?.name;
+
 /**
- * The gap that is exceeded once in twenty times, where the stream's events have times. Of one key it says nothing of
- * the stream, and far above the median nothing of when an event is overdue.
+ * The gap that is exceeded once in twenty times, as it was forecast. Of one key it says nothing of the stream, and far
+ * above the median nothing of when an event is overdue.
  */
-export function usualGap(prediction: Pick<StreamPrediction, "fields" | "key">, fields: { name: string; kind: string }[], keys: number): number | undefined {
-  const name = fields.find((field) => field.kind === "gap")?.name;
-  const { median, quantiles } = (name === undefined ? undefined : prediction.fields[name]) ?? {};
-  const usual = quantiles?.["0.95"];
-  return keys > 1 || usual === undefined || usual > FAR * (median ?? 0) ? undefined : usual;
+export function usualGap(expected: Pick<Expected, "median" | "quantiles"> | undefined, keys: number): number | undefined {
+  const usual = expected?.quantiles?.["0.95"];
+  return keys > 1 || usual === undefined || usual > FAR * (expected?.median ?? 0) ? undefined : usual;
 }
+
+/**
+ * What was forecast of the gap before the event of an incident, as the incident itself carries it: of an event that is
+ * not the oddest one, or bears no forecast, it is not known any more.
+ */
+export const expectedGap = ({ event_offset, oddest, parts }: Pick<AlarmEvent, "event_offset" | "oddest" | "parts">, name: string | undefined): Part["expected"] =>
+  event_offset === oddest ? parts.find((part) => part.name === name)?.expected : undefined;
+
+/** What is forecast of the gap before an event that is awaited; not known any more once another one has come. */
+export const awaitedGap = ({ began }: Pick<AlarmEvent, "began">, { fields, offset }: Pick<StreamPrediction, "fields" | "offset">, name: string | undefined): Part["expected"] =>
+  offset === began && name !== undefined ? fields[name] : undefined;
 
 /** Says in words what is odd about when events came. */
 export async function tempoOf(incident: AlarmEvent, signal: AbortSignal): Promise<string> {
@@ -99,14 +111,14 @@ async function rateOf(incident: AlarmEvent, at: At): Promise<string> {
 }
 
 async function silenceOf(incident: AlarmEvent, at: At, signal: AbortSignal): Promise<string> {
-  const [prediction, status] = await Promise.all([daemon.next(incident.stream, { signal }), daemon.status(incident.stream, { signal })]);
-  const usual = usualGap(prediction, status.schema.fields, status.keys);
+  const { schema, keys, offset } = await daemon.status(incident.stream, { signal });
+  const name = gapField(schema.fields);
   if (isOverdue(incident)) {
     // by the daemon's clock, as it was the daemon that waited
-    const [last, next] = await Promise.all([at(incident.began - 1), status.offset > incident.began ? at(incident.began) : undefined]);
+    const [last, next, now] = await Promise.all([at(incident.began - 1), offset > incident.began ? at(incident.began) : undefined, daemon.next(incident.stream, { signal })]);
     const came = (item: LoggedEvent | undefined) => timeOf(item?.arrival) ?? millis(item);
-    return silenceWords({ from: came(last), until: came(next), own: timeOf(last?.event?.time) }, usual);
+    return silenceWords({ from: came(last), until: came(next), own: timeOf(last?.event?.time) }, usualGap(awaitedGap(incident, now, name), keys));
   }
   const [last, next] = await Promise.all([at(incident.oddest - 1), at(incident.oddest)]).then((both) => both.map(millis));
-  return silenceWords({ from: last ?? null, until: next ?? null, own: null }, next == null ? undefined : usual);
+  return silenceWords({ from: last ?? null, until: next ?? null, own: null }, next == null ? undefined : usualGap(expectedGap(incident, name), keys));
 }

@@ -20,7 +20,7 @@ import { beganWords, between, bits, bytes, changeShort, changeWords, count, fixe
 import { meanSince, parseMetrics, sum } from "../src/metrics";
 import { Seen } from "../src/seen";
 import { byKey } from "../src/surprising";
-import { rateWords, silenceWords, usualGap } from "../src/tempo";
+import { awaitedGap, expectedGap, rateWords, silenceWords, usualGap } from "../src/tempo";
 import { regretWords } from "../src/quality";
 import { changedUntold, ratesWords } from "../src/now";
 import { State } from "../src/state";
@@ -88,13 +88,21 @@ test("an event's time is its own, or that of its arrival", () => {
   assert.equal(titleOf({ event: {} }), "When it came is not known.");
 });
 
-test("how long the next event usually takes is told where that means something", () => {
-  const fields = [{ name: "gap", kind: "gap" }];
-  const next = (median: number, q95: number) => ({ fields: { gap: { mean: 1, median, quantiles: { "0.95": q95 } } } });
-  assert.equal(usualGap(next(1, 2), fields, 1), 2);
-  assert.equal(usualGap(next(1, 1e12), fields, 1), undefined, "far above the median");
-  assert.equal(usualGap(next(1, 2), fields, 7), undefined, "of one key of several");
-  assert.equal(usualGap(next(1, 2), [], 1), undefined);
+test("how long the next event was to take is told as it was forecast then, and where that means something", () => {
+  const gap = (median: number, q95: number) => ({ mean: 1, median, quantiles: { "0.95": q95 } });
+  assert.equal(usualGap(gap(1, 2), 1), 2);
+  assert.equal(usualGap(gap(1, 1e12), 1), undefined, "far above the median");
+  assert.equal(usualGap(gap(1, 2), 7), undefined, "of one key of several");
+  assert.equal(usualGap(undefined, 1), undefined);
+  // an event that came late carries what was forecast of the gap before it, whatever is forecast by now
+  const late = { event_offset: 40, oddest: 40, parts: [part({ name: "value" }), part({ name: "gap", value: "101 s", expected: gap(1, 1.2) })] };
+  assert.deepEqual(expectedGap(late, "gap"), gap(1, 1.2));
+  assert.equal(expectedGap({ ...late, oddest: 43 }, "gap"), undefined, "of another event");
+  assert.equal(expectedGap({ ...late, parts: [part({ name: "gap" })] }, "gap"), undefined, "nothing is carried");
+  assert.equal(expectedGap(late, undefined), undefined, "no times");
+  // what is awaited is forecast now, until something comes
+  const next = { fields: { gap: gap(3, 4) }, offset: 40 };
+  assert.deepEqual([awaitedGap({ began: 40 }, next, "gap"), awaitedGap({ began: 40 }, { ...next, offset: 41 }, "gap"), awaitedGap({ began: 40 }, next, undefined)], [gap(3, 4), undefined, undefined]);
 });
 
 test("rates and regret are said in words", () => {
@@ -135,8 +143,8 @@ test("a level that has moved is not called over", () => {
 
 test("a silence is told by when it began and ended, and by the event's own time where that is another", () => {
   const at = Date.now() - 100_000;
-  assert.match(silenceWords({ from: at, until: at + 70_000, own: at - 500 }, 1.2), /^Nothing came from \S+ until \S+, for 70 s\. 95 % of the time the next event comes within 1\.2 s\.$/);
-  assert.match(silenceWords({ from: at, until: null, own: Date.parse("2025-01-01T12:00:00Z") }, undefined), /^Nothing has come since \S+\. By its own time the last event is of .*2025/);
+  assert.match(silenceWords({ from: at, until: at + 70_000, own: at - 500 }, 1.2), /^Nothing came from \S+ until \S+, for 70 s\. As forecast then, 95 % of the time the next event comes within 1\.2 s\.$/);
+  assert.match(silenceWords({ from: at, until: null, own: Date.parse("2025-01-01T12:00:00Z") }, 5), /^Nothing has come since \S+\. By its own time the last event is of .*2025.*\. 95 % of the time the next event comes within 5 s\.$/);
   assert.equal(silenceWords({ from: null, until: null, own: null }, undefined), "");
 });
 
