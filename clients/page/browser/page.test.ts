@@ -81,6 +81,26 @@ if (!program()) {
     const tank = same[0].find(({ stream }) => stream === "tank")!;
     assert.match(tank.drift, /^(value moved|less predictable|faster|slower), [\d,]+ events? ago$/);
     assert.ok(same[0].some(({ state }) => state === "something is odd"), "some are odd");
+    // all that a row says can be read: nothing is wider than its cell, and no cell reaches into another
+    const cuts = () => scene.page.locator(".table").evaluate((table) => {
+      const isCut = (one: Element) => one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight + 1;
+      const cells = [...table.querySelectorAll(".row > div")].filter((one) => (one as HTMLElement).offsetWidth > 0);
+      const cut = cells.flatMap((cell) => [cell, ...cell.querySelectorAll("div")]).filter(isCut).map((one) => `${one.className}: ${one.textContent}`);
+      // beside a figure on the right a text on the left needs room
+      const texts = (row: Element) => [...row.children].filter((one) => (one as HTMLElement).offsetWidth > 0).map((cell) => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        return range.getBoundingClientRect();
+      });
+      const close = [...table.querySelectorAll(".row")].flatMap((row) => texts(row).slice(1).map((box, i) => Math.round(box.left - texts(row)[i]!.right))).filter((room) => room < 20);
+      const wide = [...table.querySelectorAll(".row")].filter((row) => row.getBoundingClientRect().right > innerWidth || row.scrollWidth > row.clientWidth).length;
+      return { cut, close, wide };
+    });
+    for (const width of [1280, 1100, 1024, 800]) {
+      await scene.page.setViewportSize({ width, height: 860 });
+      await until(`what is cut at ${width}`, cuts, ({ cut, close, wide }) => cut.length + close.length + wide === 0);
+    }
+    await scene.page.setViewportSize({ width: 1280, height: 860 });
     const names = () => scene.page.locator(".rows .c-name a").allTextContents();
     await scene.page.getByRole("button", { name: "Stream", exact: true }).click();
     assert.deepEqual(await names(), streams.map((s: any) => s.stream).sort());

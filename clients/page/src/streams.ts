@@ -11,7 +11,7 @@ type Column = "name" | "rate" | "bits" | "skill" | "incident" | "drift" | "event
 const COLUMNS: { key: Column; title: string; about: string }[] = [
   { key: "name", title: "Stream", about: "" },
   { key: "rate", title: "Events/s", about: "Over the latest ten seconds." },
-  { key: "bits", title: "Bits/event", about: MEANS.bits + " The line is of the latest thirty minutes." },
+  { key: "bits", title: "Bits/event", about: MEANS.bits + " The line is of the latest thirty minutes, or of as many of them as there were events in." },
   { key: "skill", title: "Skill", about: MEANS.skill },
   { key: "incident", title: "Last incident", about: "" },
   { key: "drift", title: "Lasting change", about: "The latest that is known, and how many events ago it began: a number moved to another level, the stream or a field became less predictable, or events come faster or more slowly." },
@@ -30,7 +30,7 @@ const value = (row: StreamRow, column: Column): string | number => {
     case "bits": return row.recent_bits ?? -1;
     case "skill": return row.skill ?? -9;
     case "incident": return (row.failed ? "9" : row.last_incident && row.last_incident.phase !== "ended" ? "2" : row.last_incident ? "1" : "0") + (row.last_incident?.time ?? "");
-    case "drift": return row.drift?.noticed ?? -1;
+    case "drift": return row.drift ? row.drift.began - row.offset : Number.NEGATIVE_INFINITY;
     case "events": return row.offset;
   }
 };
@@ -182,7 +182,7 @@ function cellsOf(row: StreamRow): Cell[] {
   const dim = (text: string, title?: string) => h("span", { class: "dim", title }, text);
   const figure = (column: Column, text: string): Cell => ({ column, shape: text, draw: () => [text] });
   const incident = row.last_incident;
-  const change = row.drift ? `${changeShort(row.drift)}, ${plural(row.offset - row.drift.began, "event")} ago` : "none";
+  const [change, since] = row.drift ? [changeShort(row.drift), `${plural(row.offset - row.drift.began, "event")} ago`] : ["none", ""];
   return [
     // a narrow screen has no column for a change
     { column: "name", shape: `${mood} ${row.failed} ${row.drift !== null}`, draw: () => [
@@ -193,9 +193,9 @@ function cellsOf(row: StreamRow): Cell[] {
     { column: "bits", shape: `${bits(row.recent_bits)} ${row.trend}`, draw: () => [spark(row.trend ?? []), h("span", { class: "figure" }, bits(row.recent_bits))] },
     figure("skill", percent(row.skill)),
     { column: "incident", shape: incident ? `${incident.kind} ${incident.phase} ${incident.oddest} ${incident.began < row.offset} ${short(incident.time)}` : "", draw: () => [incident
-      ? h("a", { href: `${link}${incident.began < row.offset ? `/event/${incident.oddest}` : ""}`, class: incident.phase !== "ended" ? "open" : "over" }, `${kindShort(incident.kind, incident.began < row.offset)} `, dim(short(incident.time), ago(incident.time)))
+      ? h("a", { href: `${link}${incident.began < row.offset ? `/event/${incident.oddest}` : ""}`, class: incident.phase !== "ended" ? "open" : "over" }, `${kindShort(incident.kind, incident.began < row.offset)} `, dim(incident.time ? `${short(incident.time)} ago` : "", ago(incident.time)))
       : dim("none")] },
-    { column: "drift", shape: change, draw: () => [row.drift ? h("span", { title: `${plural(row.offset - row.drift.began, "event")} ago` }, change) : dim("none")] },
+    { column: "drift", shape: `${change} ${since}`, draw: () => (row.drift ? [h("div", { class: "what", title: `${change}, ${since}` }, change), h("span", { class: "hidden-text" }, ", "), h("div", { class: "ago dim" }, since)] : [dim("none")]) },
     figure("events", count(row.offset)),
   ];
 }
@@ -251,21 +251,23 @@ class Group {
   }
 }
 
-/** A line of the latest values, without axes. */
+/** A line of the latest values from the first that is known on, without axes. */
 export function spark(values: (number | null)[], width = 72, tall = 20): Node {
-  const known = values.filter((v): v is number => v !== null);
-  const image = svg("svg", { class: known.length < 3 ? "spark few" : "spark", viewBox: `0 0 ${width} ${tall}`, width, height: tall, "aria-hidden": "true", focusable: "false" });
-  if (known.length < 2) return image;
-  const [low, high] = [Math.min(...known), Math.max(...known)];
-  const flat = high - low < 1e-9;
-  const y = (v: number) => (flat ? tall / 2 : tall - 2 - ((v - low) / (high - low)) * (tall - 4));
-  const x = (i: number) => 1 + (i / Math.max(1, values.length - 1)) * (width - 4);
-  let path = "";
-  values.forEach((v, i) => {
-    if (v !== null) path += `${i > 0 && values[i - 1] !== null ? "L" : "M"}${x(i).toFixed(1)} ${y(v).toFixed(1)}`;
-  });
-  image.append(svg("path", { d: path, fill: "none" }));
-  const last = values.findLastIndex((v) => v !== null);
-  image.append(svg("circle", { cx: x(last), cy: y(values[last]!), r: 1.8 }));
+  const points = sparkPoints(values, width, tall);
+  const image = svg("svg", { class: points.length < 3 ? "spark few" : "spark", viewBox: `0 0 ${width} ${tall}`, width, height: tall, "aria-hidden": "true", focusable: "false" });
+  if (points.length < 2) return image;
+  const path = points.map(([x, y, isJoined]) => `${isJoined ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
+  const [x, y] = points.at(-1)!;
+  image.append(svg("path", { d: path, fill: "none" }), svg("circle", { cx: x, cy: y, r: 1.8 }));
   return image;
+}
+
+/** Where the points of such a line are, and whether each is joined to the one before. */
+export function sparkPoints(all: (number | null)[], width: number, tall: number): [x: number, y: number, isJoined: boolean][] {
+  const values = all.slice(all.findIndex((v) => v !== null));
+  const known = values.filter((v) => v !== null);
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  const y = (v: number) => (high - low < 1e-9 ? tall / 2 : tall - 2 - ((v - low) / (high - low)) * (tall - 4));
+  const x = (i: number) => 1 + (i / Math.max(1, values.length - 1)) * (width - 4);
+  return values.flatMap((v, i): [number, number, boolean][] => (v === null ? [] : [[x(i), y(v), i > 0 && values[i - 1] !== null]]));
 }

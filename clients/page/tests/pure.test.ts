@@ -24,7 +24,7 @@ import { awaitedGap, expectedGap, rateWords, silenceWords, usualGap } from "../s
 import { regretWords } from "../src/quality";
 import { changedUntold, ratesWords } from "../src/now";
 import { State } from "../src/state";
-import { arrange, prefix } from "../src/streams";
+import { arrange, prefix, sparkPoints } from "../src/streams";
 
 const part = (more: Partial<Part>): Part => ({ name: "value", value: null, surprise_bits: 1, excess_bits: 1, ...more });
 const row = (stream: string, more: Partial<StreamRow> = {}): StreamRow => ({
@@ -285,6 +285,27 @@ test("streams are filtered, sorted and grouped", () => {
   assert.deepEqual(names(arrange(rows, "incident", true, "")), ["web-2", "db.a", "web-1"]);
   assert.deepEqual(names(arrange(rows, "name", false, "is:odd")), ["db.a"]);
   assert.deepEqual(["web-1", "db.a", "-x"].map(prefix), ["web", "db", "-x"]);
+});
+
+test("streams are sorted by each figure, the most first, and what has none comes last", () => {
+  const drift = (began: number) => ({ detector: "loss", bits_before: 1, bits_after: 2, began, noticed: began + 5 }) as StreamRow["drift"];
+  const rows = [
+    row("a", { recent_bits: 2, skill: -0.1, offset: 900, drift: drift(100) }), row("b", { recent_bits: null, skill: null, offset: 20, drift: drift(10) }),
+    row("c", { recent_bits: 10.5, skill: 0.4, offset: 9_000 }), row("d", { recent_bits: 0, skill: 0, offset: 100_000, drift: drift(50_000) }),
+  ];
+  const names = (...how: [Parameters<typeof arrange>[1], boolean]) => arrange(rows, ...how, "").map((r) => r.stream).join("");
+  assert.deepEqual([names("bits", true), names("bits", false)], ["cadb", "bdac"]);
+  assert.deepEqual([names("skill", true), names("skill", false)], ["cdab", "badc"]);
+  assert.deepEqual([names("events", true), names("events", false)], ["dcab", "bacd"]);
+  // a change by how many events ago it began, which is what is shown of it
+  assert.deepEqual([names("drift", true), names("drift", false)], ["badc", "cdab"]);
+});
+
+test("a stream's line is drawn over all its room, from its first value on", () => {
+  assert.deepEqual(sparkPoints([null, null, 1, null, 3], 72, 20), [[1, 18, false], [69, 2, false]]);
+  assert.deepEqual(sparkPoints([1, 2, 2, null], 72, 20).map(([x, y, isJoined]) => [Math.round(x), y, isJoined]), [[1, 18, false], [24, 2, true], [46, 2, true]]);
+  assert.deepEqual(sparkPoints([null, null], 72, 20), []);
+  assert.deepEqual(sparkPoints([4, 4], 72, 20).map(([, y]) => y), [10, 10]);
 });
 
 test("a history without events has gaps", () => {
