@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { program } from "./chromium";
 import { contextWords, predictorWords, sidesOf } from "../src/predictors";
-import { num, rarity } from "../src/format";
+import { num, rarity, rate } from "../src/format";
 import { chance, Daemon, DECLARED, kinds, makers, moved, token } from "./daemon";
 import { Scene, skip, TEST, until, WAIT } from "./scene";
 import * as told from "./told";
@@ -221,7 +221,6 @@ if (!program()) {
       return [shown, [templates.map((t: any) => t.text), templates.map((t: any) => t.lines.toLocaleString("en"))]];
     });
     assert.ok((await texts("table.templates tbody th code")).length > 2, "lines of several templates came");
-    await scene.page.getByRole("heading", { name: "Distinct values known" }).waitFor(WAIT);
     await scene.open("#/stream/shop-clicks");
     const rare = () => scene.daemon.ask("/api/v1/streams/shop-clicks/surprises?limit=112");
     await agree(async () => [await texts("table.rare tbody td:last-child"), (await rare()).counts.map((c: any) => c.events.toLocaleString("en"))]);
@@ -251,6 +250,51 @@ if (!program()) {
       assert.ok(cost.stages.length > 3);
       return [await texts(".card:has(h2:text-is('Where its time goes')) .bar .label bdi"), cost.stages.map((stage: any) => stage.name)];
     });
+    assert.deepEqual(scene.faults, []);
+  });
+
+  test("a stream that came at once is shown by its numbers, and its course over time once there is one", TEST, async () => {
+    const next = chance(31);
+    const start = Date.parse("2025-03-01T10:00:00Z") / 1000;
+    const line = (i: number) => ({ time: start + 7 * i, data: i === 1900 ? "panic: all is lost" : [`GET /api/item/${Math.floor(next() * 999)} 200`, `worker ${Math.floor(next() * 4)} took job ${i}`][i % 2] });
+    await scene.daemon.post("old-log", Array.from({ length: 1000 }, (_, i) => line(i)));
+    await scene.daemon.post("old-log", Array.from({ length: 1000 }, (_, i) => line(1000 + i)));
+    const api = (what: string) => scene.daemon.ask(`/api/v1/streams/old-log${what}`);
+    await scene.open("#/stream/old-log");
+    const course = scene.page.locator(".card:has(h2:text-is('Its course'))");
+    const facts = course.locator("p.facts").first();
+    await facts.filter({ hasText: /^2,000 events in view, [\d.]+ bits each; \d+ incidents? began\. All came within \d+ seconds?, from .*: that is too little for a course over time\.$/ }).waitFor(WAIT);
+    assert.equal(await course.getByText("Events per second").isVisible(), false, "an empty chart is not shown");
+    const label = course.locator(".numbered figure.chart");
+    await label.locator("canvas").waitFor(WAIT);
+    await agree(async () => {
+      const [{ surprises }, { alarms }] = await Promise.all([api("/surprises?limit=112"), api("/alarms")]);
+      const shows = alarms.filter((a: any) => a.event !== null);
+      const offsets = new Set([...surprises.map((s: any) => s.offset), ...shows.map((a: any) => a.event_offset)]);
+      const most = [...surprises, ...shows].reduce((a: any, b: any) => (b.surprise_bits > a.surprise_bits ? b : a));
+      assert.ok(offsets.size > 5 && shows.some((a: any) => a.event_offset === 1900));
+      return [await label.getAttribute("aria-label"), `The rarest events of old-log by their numbers: ${offsets.size} events of 2,000, of which event ${(most.event_offset ?? most.offset).toLocaleString("en")} has most bits, ${most.surprise_bits.toFixed(2)}`];
+    });
+    // the incidents of its course are as many as it has had, though a silence began one of them
+    await until("one is overdue", () => api("/alarms"), ({ alarms }) => alarms.some((a: any) => a.event === null));
+    await agree(async () => [(/; (\d+) incidents? began/.exec((await facts.textContent())!) ?? [])[1], String((await api("")).alarms.begun)]);
+    await scene.sound("a stream that came at once");
+    // once it goes on there is a course, whose figures are those of the history
+    for (let i = 0; i < 4; i++) {
+      await scene.daemon.post("old-log", [{ time: Date.now() / 1000, ...{ data: `new line ${"abcdef"[i]} of ${"xyzuvw"[i]}` } }]);
+      await scene.page.waitForTimeout(1100);
+    }
+    await course.getByRole("button", { name: "2 minutes" }).click();
+    await course.getByText("Events per second").waitFor(WAIT);
+    const figures = () => course.locator("figure.chart[aria-label*=' over time']").evaluateAll((all) => all.map((one) => one.getAttribute("aria-label")!.replace(/^.* over time/, "")));
+    await agree(async () => {
+      const { points } = (await api("/history?span=seconds")) as { points: any[] };
+      const range = (all: number[], say: (x: number) => string, least = Math.min(...all)) => `: from ${say(least)} to ${say(Math.max(...all))}, ${say(all.at(-1)!)} last`;
+      const [first, last] = [points[0].distinct, points.at(-1).distinct].map((x: number) => x.toLocaleString("en"));
+      // seconds without events lie between
+      return [await figures(), [`, incidents marked${range(points.map((p) => p.bits / p.events), (x) => x.toFixed(2))}`, range(points.map((p) => p.events), rate, 0), `: ${first === last ? first : `from ${first} to ${last}`}`]];
+    });
+    assert.equal(await course.locator(".grown").textContent(), (await figures())[2]!.slice(2));
     assert.deepEqual(scene.faults, []);
   });
 

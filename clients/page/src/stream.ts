@@ -74,8 +74,9 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
   /** When lasting changes began, by their offsets. */
   const began = new Map<number, string>();
   const cards = new Cards(() => live(), true);
+  const ofStream = () => state.latest().filter((i) => i.stream === name);
   const live = () => {
-    const own = state.latest().filter((i) => i.stream === name);
+    const own = ofStream();
     drawOdd(odd, cards, visible(own));
     surprising.draw(own);
     expected.live();
@@ -87,7 +88,7 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
     setTimeout(() => ((due = false), signal.aborted || live()), 250);
   };
   state.onNews(["incidents", "open"], signal, later);
-  void explain(signal, () => visible(state.latest().filter((i) => i.stream === name)).filter(isOpen), later);
+  void explain(signal, () => visible(ofStream()).filter(isOpen), later);
   // nobody reads more; of what comes beyond it the rarest are sent, and the others counted
   void read(() => daemon.watch(name, { signal, insist: true, rate: OUTCOMES_A_SECOND }), signal, (news) => {
     seen.take(news);
@@ -108,7 +109,7 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
           problem.textContent = "";
           keys.hidden = status.keys <= 1;
           choice.take(status.schema.fields.map((field) => field.name));
-          history.draw(past);
+          history.draw(past, { incidents: ofStream(), rare: surprising.list, offset: status.offset });
           redraw = () => {
             expected.draw(prediction, status);
             clear(lossTable, losses(past.windows, status, choice));

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { AlarmEvent, Outcome, Part, Replay, StreamRow, RareEvent } from "surmise";
 import { proofWords, restoreWords } from "../src/checkpoints";
-import { filled } from "../src/course";
+import { burst, byNumber, filled, viewWords, withSilences } from "../src/course";
 import { isUsual, tried } from "../src/explain";
 import { dayOf, dayWords } from "../src/day";
 import { differenceWords, figure, joined, nameOf, progress, sameWords, simpleLoss, specOf, stateWords, yardstick, type Wish } from "../src/curves";
@@ -311,6 +311,28 @@ test("a stream's line is drawn over all its room, from its first value on", () =
 test("a history without events has gaps", () => {
   const history = { stream: "s", span_seconds: 60, spans_max: 180, now: 0, windows: [], points: [{ time: 0, events: 60, bits: 120, rarest: 9, incidents: 1, distinct: 0 }, { time: 180, events: 30, bits: 30, rarest: 2, incidents: 0, distinct: 0 }] };
   assert.deepEqual(filled(history), { time: [0, 60, 120, 180], bits: [2, null, null, 1], rate: [1, 0, 0, 0.5], incidents: [2, null, null, null] });
+});
+
+test("incidents that a silence began are counted in the course, where no event has joined them yet", () => {
+  const points = [{ time: 60, events: 60, bits: 120, rarest: 9, incidents: 1, distinct: 0 }, { time: 120, events: 30, bits: 30, rarest: 2, incidents: 0, distinct: 0 }];
+  const history = { stream: "s", span_seconds: 60, spans_max: 180, now: 600, windows: [], points };
+  const overdue = (second: number, event: unknown = null) => ({ kind: "missing", event, time: new Date(second * 1000).toISOString() }) as unknown as AlarmEvent;
+  const told = withSilences(history, [overdue(130), overdue(310), overdue(320, { data: 1 }), overdue(-20_000)]);
+  assert.deepEqual(told.points.map(({ time, events, incidents }) => [time, events, incidents]), [[60, 60, 1], [120, 30, 1], [300, 0, 1]]);
+  assert.deepEqual(filled(told).incidents, [2, 1, null, null, 1], "where the line ended");
+  assert.match(viewWords(told, 1), /^90 events in view, 1\.67 bits each; 3 incidents began\. All came within 2 minutes, from .*: that is too little for a course over time\.$/);
+  assert.equal(viewWords({ ...told, points: [] }, 0), "No event in this time.");
+  assert.equal(viewWords({ ...history, points: [{ ...points[0]!, events: 0, incidents: 1 }] }, 0), "No event in this time; 1 incident began.");
+});
+
+test("a course over time needs spans; what came at once is shown by its numbers", () => {
+  const point = (time: number, events = 5) => ({ time, events, bits: 5, rarest: 2, incidents: 0, distinct: 0 });
+  const of = (...points: ReturnType<typeof point>[]) => burst({ points, span_seconds: 60 });
+  assert.deepEqual([of(), of(point(60)), of(point(60), point(120, 0), point(300)), of(point(60), point(120), point(180))], [null, 60, 300, null]);
+  const rare = { stream: "s", events: 9, counts: [], surprises: [{ offset: 7, time: 1, rarity_events: 9, surprise_bits: 20 }, { offset: 3, time: 1, rarity_events: 8, surprise_bits: 10 }] };
+  const incident = (event_offset: number, event: unknown) => ({ event_offset, event, surprise_bits: 20 }) as unknown as AlarmEvent;
+  assert.deepEqual(byNumber({ rare, incidents: [incident(7, {}), incident(9, null), incident(1, {})] }), [[1, 3, 7], [20, 10, 20], [20, null, 20]]);
+  assert.deepEqual(byNumber({ rare: null, incidents: [] }), [[], [], []]);
 });
 
 test("metrics are read with their labels", () => {
