@@ -53,7 +53,7 @@ else {
       await agree(stream, facts, async (): Promise<Told> => {
         const [status, row] = [await api<StatusAnswer>(path), await rowOf(stream)];
         return {
-          Events: status.offset, "Events/s": row.events_per_second, "Bits/event": row.recent_bits, Skill: row.skill, Keys: status.keys, Incidents: status.alarms.begun,
+          Events: status.offset, "Events/s": row.events_per_second, "Bits/event lately": row.recent_bits, Skill: row.skill, Keys: status.keys, Incidents: status.alarms.begun,
           "False ones promised": status.alarms.promised, Memory: status.state_bytes,
         };
       }, AGREE_MS);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { program } from "./chromium";
 import { contextWords, predictorWords, sidesOf } from "../src/predictors";
+import { fieldsOf } from "../src/eventtext";
 import { num, rarity, rate } from "../src/format";
 import { chance, Daemon, DECLARED, kinds, makers, moved, token } from "./daemon";
 import { Scene, skip, TEST, until, WAIT } from "./scene";
@@ -226,16 +227,37 @@ if (!program()) {
     await agree(async () => [await texts("table.rare tbody td:last-child"), (await rare()).counts.map((c: any) => c.events.toLocaleString("en"))]);
     await agree(async () => {
       const { alarms } = await scene.daemon.ask("/api/v1/streams/shop-clicks/alarms?limit=256");
-      const began = new Set(alarms.filter((a: any) => a.event !== null).map((a: any) => a.event_offset));
-      const shown = await scene.page.locator("ol.surprises li").evaluateAll((items) => items.map((item) => Number((item as HTMLElement).dataset["offset"])));
-      const others = shown.filter((offset) => !began.has(offset));
-      assert.ok(shown.length <= 12);
-      return [others, (await rare()).surprises.map((s: any) => s.offset).filter((offset: number) => !began.has(offset)).slice(0, Math.max(1, others.length))];
+      const began = alarms.filter((a: any) => a.event !== null);
+      const isOf = (offset: number) => began.some((a: any) => a.began <= offset && offset <= a.offset);
+      const shown = await scene.page.locator("ol.surprises li").evaluateAll((items) => items.map((item) => [Number((item as HTMLElement).dataset["offset"]), /(\d+) more of its events/.exec(item.textContent!)?.[1] ?? "0"] as const));
+      const { surprises } = await rare();
+      const [own, others] = [shown.filter(([offset]) => isOf(offset)), shown.filter(([offset]) => !isOf(offset))];
+      assert.ok(shown.length <= 8);
+      // one entry of each incident, with how many others of its events are among the rarest
+      const more = (a: any) => String(surprises.filter((s: any) => a.began <= s.offset && s.offset <= a.offset && s.offset !== a.event_offset).length);
+      return [[own, others.map(([offset]) => offset)], [began.sort((a: any, b: any) => b.rarity_events - a.rarity_events).map((a: any) => [a.event_offset, more(a)]), surprises.map((s: any) => s.offset).filter((offset: number) => !isOf(offset)).slice(0, Math.max(1, others.length))]];
     });
     await agree(async () => {
       const { surprises } = await rare();
       return [(await texts(".card:has(h2:text-is('Keys')) tbody th"))[0], surprises.find((s: any) => s.key !== undefined).key];
     });
+    // what is odd is marked, also where no incident tells it
+    await scene.open("#/stream/host-db1");
+    const entries = () => scene.page.locator("ol.surprises li").evaluateAll((items) => items.map((item) => [Number((item as HTMLElement).dataset["offset"]), [...item.querySelectorAll("mark")].map((mark) => mark.textContent!)] as const));
+    await until("all entries", entries, (all) => all.length === 8);
+    const odd = new Map<number, string[]>();
+    // the daemon answers one such question at a time: the page's may be refused while the test asks
+    scene.quiet = true;
+    for (const [offset] of await entries()) {
+      const { event, parts } = await scene.daemon.ask(`/api/v1/streams/host-db1/events/${offset}/why`);
+      odd.set(offset, fieldsOf(event, parts).flatMap(({ pieces }) => pieces.filter((piece) => piece.odd > 0).map(({ text }) => text)).sort());
+    }
+    assert.ok([...odd.values()].filter((marks) => marks.length > 0).length > 1, "more than the incident's event is odd");
+    await agree(async () => {
+      const shown = (await entries()).map(([offset, marks]) => [offset, [...marks].sort()] as const);
+      return [shown, shown.map(([offset]) => [offset, odd.get(offset)])];
+    });
+    scene.quiet = false;
     await scene.open("#/stream/plant.boiler-7");
     await agree(async () => {
       const { report } = await scene.daemon.ask("/api/v1/streams/plant.boiler-7");

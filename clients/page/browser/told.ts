@@ -37,12 +37,12 @@ export function expectations(prediction: Prediction, status: StatusAnswer): [str
   return prediction.end === undefined ? fields : [...fields, ["The key", [`ends ${bar(prediction.end)}`, `goes on ${bar(1 - prediction.end)}`]]];
 }
 
-/** The table of losses, row by row, its head first. A window that covers no more than the one before it is left out. */
+/** The table of losses, row by row, its head first. A window that holds no fewer events than a longer one is left out. */
 export function losses({ windows }: HistoryAnswer, status: StatusAnswer): string[][] {
-  const shown = windows.filter((window, i) => i === 0 || i === windows.length - 1 || window.seconds > windows[i - 1]!.seconds * 1.01);
+  const shown = windows.filter((window, i) => window.events > 0 && windows.slice(i + 1).every((longer) => longer.events > window.events));
   const cell = (x: number | undefined) => (x === undefined ? "–" : x.toFixed(3).replace("-", "−"));
   const rows = [
-    ["Predictor", ...shown.map(({ name }) => name[0]!.toUpperCase() + name.slice(1))],
+    ["Predictor", ...shown.map(({ name, events }) => `${name[0]!.toUpperCase()}${name.slice(1)} ${plural(events, "event")}`)],
     ["surmise", ...shown.map((window) => cell(window.loss_bits_per_event))],
     ["Best simple predictor of each field", ...shown.map((window) => cell(window.simple_bits_per_event))],
   ];

@@ -10,6 +10,7 @@ import { Facts, MEANS, type Fact } from "./facts";
 import { bits, clock, count, fieldWords, gap, kindWords, moment, num, percent, plural, rarity } from "./format";
 import { titleOf, whenOf } from "./logged";
 import { predictor, predictorWords } from "./predictors";
+import { askWhy } from "./why";
 
 /** Events before, and after. */
 const AROUND = 10;
@@ -50,7 +51,7 @@ export function event(root: HTMLElement, signal: AbortSignal, stream: string, of
   void (async () => {
     while (!signal.aborted) {
       try {
-        const [why, status] = await Promise.all([daemon.why(stream, offset, { signal }), daemon.status(stream, { signal })]);
+        const [why, status] = await Promise.all([askWhy(stream, offset, signal), daemon.status(stream, { signal })]);
         const incident = await incidentOf(why, signal);
         clear(body, ...explanation(why, link, status.schema.fields, incident));
         await context(why.parts);

@@ -8,9 +8,12 @@ import { ODD_BITS } from "./eventtext";
 import { whenOf } from "./logged";
 import { incidentId } from "./state";
 import { isOfTempo, tempoOf } from "./tempo";
+import { askWhy } from "./why";
 
 /** The newest incidents that do not say what was expected are asked for it; each costs the daemon a part of its log. */
 const ASKED_MAX = 5;
+/** How long the daemon may learn its log again to answer one. */
+const WHY_SECONDS = 5;
 /** What needs nothing to be learnt again is asked of all that are shown. */
 const CHEAP_ASKED_MAX = 25;
 const KNOWN_MAX = 200;
@@ -55,8 +58,8 @@ export const tried = ({ began, event_offset: noticed }: Pick<AlarmEvent, "began"
   [...new Set([began, ...[1, 2, 3, 4].map((before) => noticed - before)])].filter((offset) => offset >= began);
 
 /** Why an incident is odd: by its oddest event, or where that is usual by another one that is not. */
-async function askWhy(incident: AlarmEvent, signal: AbortSignal): Promise<WhyAnswer> {
-  const ask = (offset: number) => daemon.why(incident.stream, offset, { seconds: 5, signal });
+async function whyOdd(incident: AlarmEvent, signal: AbortSignal): Promise<WhyAnswer> {
+  const ask = (offset: number) => askWhy(incident.stream, offset, signal, WHY_SECONDS);
   if (incident.event_offset !== incident.oddest || !isUsual(incident)) return ask(incident.oddest);
   for (const offset of tried(incident)) {
     const answer = await ask(offset);
@@ -79,7 +82,7 @@ async function findOut(incident: AlarmEvent, signal: AbortSignal): Promise<void>
     const last = events.find((item) => item.offset === incident.offset);
     ends.set(id, last && whenOf(last));
   } else {
-    whys.set(id, { of: incident.oddest, answer: await askWhy(incident, signal) });
+    whys.set(id, { of: incident.oddest, answer: await whyOdd(incident, signal) });
   }
 }
 

@@ -4,7 +4,7 @@ import type { FieldReport, LearnerDescription, LossWindow, StatusAnswer, Surpris
 import { bar, bars } from "./bars";
 import { h, svg } from "./dom";
 import type { FieldChoice } from "./fieldchoice";
-import { count, fieldWords, fixed, num, percent, span } from "./format";
+import { count, fieldWords, fixed, num, percent, plural, span } from "./format";
 import { predictor } from "./predictors";
 import { rareTable } from "./surprising";
 
@@ -12,16 +12,18 @@ const TITLES: Record<string, string> = { minute: "Minute", hour: "Hour", day: "D
 /** Predictors that are listed of a field: of several fields fewer. */
 export const expertsMax = (fields: number): number => (fields > 2 ? 3 : 6);
 
+/** Windows that have events, without those that hold the same events as a longer one, as all do of a stream that has just come. */
+export const distinct = (windows: LossWindow[]): LossWindow[] => windows.filter((w, i) => w.events > 0 && !windows.slice(i + 1).some((longer) => longer.events <= w.events));
+
 /** A table of losses: what is predicted, the best simple experts, and every expert of every field. */
 export function losses(windows: LossWindow[], status: StatusAnswer, choice: Pick<FieldChoice, "has">): HTMLElement {
   if (windows.length === 0) return h("p", { class: "dim" }, "Losses are known once events come.");
   const fields = status.schema.fields.map((field) => field.name);
   const fieldOf = (name: string) => fields.filter((f) => name === f || name.startsWith(`${f}/`)).sort((a, b) => b.length - a.length)[0] ?? "";
   const ever = windows.at(-1)!;
-  // a stream that is younger than an hour has no other hour than its whole life
-  const shown = windows.filter((w, i) => w === ever || i === 0 || w.seconds > windows[i - 1]!.seconds * 1.01);
+  const shown = distinct(windows);
   const head = h("tr", {}, h("th", { scope: "col" }, "Predictor"), ...shown.map((w) =>
-    h("th", { scope: "col", title: w.seconds > 0 ? `${count(w.events)} events in ${span(w.seconds)}` : `${count(w.events)} events` }, TITLES[w.name] ?? w.name)));
+    h("th", { scope: "col", title: w.seconds > 0 ? `In ${span(w.seconds)}` : undefined }, TITLES[w.name] ?? w.name, h("span", { class: "over" }, ` ${plural(w.events, "event")}`))));
   const line = (name: Node | string, of: (w: LossWindow) => number | undefined, kind: string) =>
     h("tr", { class: kind }, h("th", { scope: "row" }, name), ...shown.map((w) => h("td", {}, fixed(of(w), 3))));
   const rows = [

@@ -56,7 +56,7 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
     section("How good it is", "Mean surprise in bits per event, each event predicted before it was learnt: 0 bits are certainty, 1 bit is a coin toss; less is better.", lossTable),
     section("Can its word be trusted", "What it held likely, beside what then came.", quality),
     history.element,
-    section("Most surprising", "The rarest of its incidents, and then of the events of the latest week: the rarity of an event is what was forecast of it, that of an incident what the stream's past proves.", surprising.events),
+    section("Most surprising", "The rarest of its incidents, and then of other events of the latest week: the rarity of an event is what was forecast of it, that of an incident what the stream's past proves.", surprising.events),
     section("What counts now", "Many predictors make a forecast together. So much of it is each one's, for the next value of each field.", weights),
     keys, lines,
     section("Changes", "Lasting changes of the stream, networks that made place for better ones, and how many values are known.", changes),
@@ -89,6 +89,7 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
   };
   state.onNews(["incidents", "open"], signal, later);
   void explain(signal, () => visible(ofStream()).filter(isOpen), later);
+  void surprising.explain(later);
   // nobody reads more; of what comes beyond it the rarest are sent, and the others counted
   void read(() => daemon.watch(name, { signal, insist: true, rate: OUTCOMES_A_SECOND }), signal, (news) => {
     seen.take(news);
@@ -121,7 +122,7 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
           redraw();
           if (round % 3 === 0) {
             learner = await daemon.learner(name, { signal });
-            await surprising.look();
+            await surprising.look(ofStream());
             later();
             await timesOf(name, status, began, signal);
             redraw();
@@ -158,13 +159,16 @@ function drawOdd(place: HTMLElement, cards: Cards, own: AlarmEvent[]): void {
   clear(place, nothing(), since ?? h("p", { class: "facts" }, "Nothing was odd so far."));
 }
 
+/** Events that the daemon's running mean reaches back. */
+const RECENT_EVENTS = 500;
+
 function head(status: StatusAnswer): Fact[] {
   const row = state.rows.get(status.stream);
   const { alarms, checkpoint } = status;
   return [
     ["Events", count(status.offset)],
     ["Events/s", rate(row?.events_per_second ?? 0)],
-    ["Bits/event", bits(row?.recent_bits), MEANS.bits],
+    ["Bits/event lately", bits(row?.recent_bits), `${MEANS.bits} It is over about the latest ${count(RECENT_EVENTS)} events, of which the latest count most.`],
     ["Skill", percent(row?.skill), MEANS.skill],
     ["Keys", count(status.keys), "Sequences inside the stream, such as users or machines, each with a past of its own."],
     ["Last event", status.last_event_time ? ago(status.last_event_time) : "–", "By the event's own time, where it has one, and not by when it came."],

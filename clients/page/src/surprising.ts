@@ -1,22 +1,30 @@
 // The rarest events of a stream and its keys by them, as the daemon keeps them: whatever page was open when they came.
 
-import type { AlarmEvent, EventJson, RareEvent, SurpriseList } from "surmise";
+import { ProblemError, type AlarmEvent, type EventJson, type Part, type RareEvent, type SurpriseList } from "surmise";
+import { pause } from "surmise/pause";
 import { daemon } from "./daemon";
 import { clear, h } from "./dom";
 import { eventElement, inOrder, shorten } from "./eventtext";
-import { ago, count, kindWords, num, rarity } from "./format";
+import { ago, count, kindWords, num, plural, rarity } from "./format";
 import { state } from "./state";
+import { askWhy } from "./why";
 
 /** Events that are listed, and how many texts of events are kept. */
 const LISTED = 8;
 const TEXTS_MAX = 100;
 /** All that the daemon keeps. */
 const ASKED = 112;
+/** How long the daemon may learn its log again to say why one event is odd. */
+const WHY_SECONDS = 5;
+
+/** What was found out of why rare events are odd, by stream and offset; nothing where it cannot be told. Each costs the daemon a part of its log. */
+const parts = new Map<string, Part[]>();
+const PARTS_MAX = 200;
 
 interface Item {
   offset: number;
   rarity: number;
-  about: string;
+  about: (string | false)[];
   when: string;
   element: HTMLElement;
 }
@@ -26,20 +34,22 @@ export class Surprising {
   readonly keys = h("div", {});
   list: SurpriseList | null = null;
   private readonly texts = new Map<number, EventJson | null>();
+  /** Events that are shown, and of which it was not asked yet what is odd about them. */
+  private unexplained: number[] = [];
   /** How often another stream came in the place of this one. */
   private replaced = 0;
 
   constructor(private readonly name: string, private readonly signal: AbortSignal) {}
 
-  /** Asks for what is kept, and for the texts of what is shown of it. */
-  async look(): Promise<void> {
+  /** Asks for what is kept, and for the texts of what is shown of it beside incidents. */
+  async look(incidents: AlarmEvent[]): Promise<void> {
     const { name, signal } = this;
     const { replaced } = this;
     const list = await daemon.surprises(name, { limit: ASKED, signal });
     // what was asked of the stream before is not of this one
     if (replaced !== this.replaced) return;
     this.list = list;
-    for (const { offset } of list.surprises.slice(0, LISTED)) {
+    for (const { offset } of byIncident(incidents, list.surprises).others.slice(0, LISTED)) {
       if (this.texts.has(offset)) continue;
       // a part of the log that cannot be read now hides one text, and nothing else
       const log = await daemon.events(name, { from: offset, count: 1, signal }).catch(() => null);
@@ -51,6 +61,33 @@ export class Surprising {
       if (this.texts.size > TEXTS_MAX) this.texts.delete(this.texts.keys().next().value!);
     }
   }
+
+  /** Finds out why what is shown is odd, one event after another, so that its odd part can be marked. */
+  async explain(redraw: () => void): Promise<void> {
+    const { name, signal } = this;
+    while (!signal.aborted) {
+      const offset = document.hidden ? undefined : this.unexplained[0];
+      if (offset !== undefined) {
+        const id = this.idOf(offset);
+        let told: Part[] | null = [];
+        try {
+          told = (await askWhy(name, offset, signal, WHY_SECONDS)).parts;
+        } catch (error) {
+          // one that cannot be told now is asked again, and one that cannot be told at all is not
+          if (!(error instanceof ProblemError) || error.status === 429) told = null;
+        }
+        if (signal.aborted) return;
+        if (told !== null) parts.set(id, told);
+        if (parts.size > PARTS_MAX) parts.delete(parts.keys().next().value!);
+        this.unexplained.shift();
+        redraw();
+      }
+      await pause(offset === undefined ? 2000 : 300, signal);
+    }
+  }
+
+  /** The same offset is another event's in another incarnation of a stream. */
+  private idOf = (offset: number): string => `${this.name}\n${state.rows.get(this.name)?.incarnation ?? 0}\n${offset}`;
 
   private fields(): { name: string }[] {
     return state.rows.get(this.name)?.schema.fields ?? [];
@@ -77,20 +114,36 @@ export class Surprising {
   private listed(incidents: AlarmEvent[]): HTMLElement[] {
     const link = (offset: number) => `#/stream/${encodeURIComponent(this.name)}/event/${offset}`;
     const rarest = (a: Item, b: Item): number => b.rarity - a.rarity;
-    const began = incidents.filter((i) => i.event !== null).map((i): Item =>
-      ({ offset: i.event_offset, rarity: i.rarity_events, about: kindWords(i.kind, i.field, true), when: ago(i.time), element: eventElement(inOrder(i.event, this.fields()), i.parts) }));
-    const kept = (this.list?.surprises ?? []).filter((s) => this.texts.has(s.offset)).map((s): Item => {
+    const { of, others } = byIncident(incidents, this.list?.surprises ?? []);
+    const began = [...of].map(([i, events]): Item => ({
+      offset: i.event_offset, rarity: i.rarity_events, when: ago(i.time), element: eventElement(inOrder(i.event, this.fields()), i.parts),
+      about: [kindWords(i.kind, i.field, true), `rarity of the incident: ${rarity(i.rarity_events)}`, events.length > 0 && `${plural(events.length, "more")} of its events ${events.length === 1 ? "is" : "are"} among the rarest`],
+    }));
+    const kept = others.filter((s) => this.texts.has(s.offset)).map((s): Item => {
       const event = this.texts.get(s.offset) ?? null;
-      const element = event ? eventElement(event, []) : h("span", {}, `Event ${count(s.offset)}`, h("span", { class: "dim" }, ", which the log no longer has"));
-      return { offset: s.offset, rarity: s.rarity_events, about: "", when: this.when(s), element };
+      const element = event ? eventElement(event, parts.get(this.idOf(s.offset)) ?? []) : h("span", {}, `Event ${count(s.offset)}`, h("span", { class: "dim" }, ", which the log no longer has"));
+      return { offset: s.offset, rarity: s.rarity_events, about: [rarity(s.rarity_events)], when: this.when(s), element };
     });
-    const known = new Set<number>();
-    const items = [...began.sort(rarest), ...kept.sort(rarest)].filter((item) => !known.has(item.offset) && known.add(item.offset)).slice(0, LISTED);
+    const items = [...began.sort(rarest), ...kept.sort(rarest)].slice(0, LISTED);
+    const shown = new Set(items.map(({ offset }) => offset));
+    this.unexplained = others.map(({ offset }) => offset).filter((offset) => shown.has(offset) && this.texts.get(offset) && !parts.has(this.idOf(offset)));
     if (items.length === 0) return [h("li", { class: "dim" }, "Nothing came yet.")];
     return items.map((item) =>
       h("li", { "data-offset": item.offset }, h("a", { href: link(item.offset) }, item.element),
-        h("p", { class: "facts" }, [item.about, `${item.about ? "rarity of the incident: " : ""}${rarity(item.rarity)}`, item.when].filter(Boolean).join(" · "))));
+        h("p", { class: "facts" }, [...item.about, item.when].filter(Boolean).join(" · "))));
   }
+}
+
+/** The rarest events that belong to an incident, beside the one that shows it, and those of none. */
+export function byIncident(incidents: AlarmEvent[], surprises: RareEvent[]): { of: Map<AlarmEvent, RareEvent[]>; others: RareEvent[] } {
+  const of = new Map(incidents.filter(({ event }) => event !== null).map((incident): [AlarmEvent, RareEvent[]] => [incident, []]));
+  const others: RareEvent[] = [];
+  for (const rare of surprises) {
+    const holding = [...of.keys()].filter(({ began, offset }) => began <= rare.offset && rare.offset <= offset);
+    if (holding.length === 0) others.push(rare);
+    else if (holding.every(({ event_offset: shown }) => shown !== rare.offset)) of.get(holding.reduce((a, b) => (b.rarity_events > a.rarity_events ? b : a)))!.push(rare);
+  }
+  return { of, others };
 }
 
 const since = (event: RareEvent): string => ago(new Date(event.time * 1000).toISOString());

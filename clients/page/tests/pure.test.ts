@@ -19,9 +19,9 @@ import { titleOf, whenOf } from "../src/logged";
 import { beganWords, between, bits, bytes, changeShort, changeWords, count, fixed, gap, kindWords, num, percent, rarity, rough, short, span } from "../src/format";
 import { meanSince, parseMetrics, sum } from "../src/metrics";
 import { Seen } from "../src/seen";
-import { byKey } from "../src/surprising";
+import { byIncident, byKey } from "../src/surprising";
 import { awaitedGap, expectedGap, rateWords, silenceWords, usualGap } from "../src/tempo";
-import { regretWords } from "../src/quality";
+import { distinct, regretWords } from "../src/quality";
 import { changedUntold, ratesWords } from "../src/now";
 import { State } from "../src/state";
 import { arrange, prefix, sparkPoints } from "../src/streams";
@@ -325,6 +325,12 @@ test("incidents that a silence began are counted in the course, where no event h
   assert.equal(viewWords({ ...history, points: [{ ...points[0]!, events: 0, incidents: 1 }] }, 0), "No event in this time; 1 incident began.");
 });
 
+test("windows that hold nothing but the events of a longer one are left out", () => {
+  const window = (name: string, events: number) => ({ name, events, seconds: 5, loss_bits_per_event: 1, simple_bits_per_event: 1, experts: [] });
+  const names = (...events: number[]) => distinct(["minute", "hour", "day", "ever"].map((name, i) => window(name, events[i]!))).map(({ name }) => name);
+  assert.deepEqual([names(9, 9, 9, 9), names(2, 9, 9, 9), names(0, 0, 4, 9), names(1, 2, 3, 4)], [["ever"], ["minute", "ever"], ["day", "ever"], ["minute", "hour", "day", "ever"]]);
+});
+
 test("a course over time needs spans; what came at once is shown by its numbers", () => {
   const point = (time: number, events = 5) => ({ time, events, bits: 5, rarest: 2, incidents: 0, distinct: 0 });
   const of = (...points: ReturnType<typeof point>[]) => burst({ points, span_seconds: 60 });
@@ -361,6 +367,15 @@ test("a stage's time is told where it is measured, and that it is not where it i
   assert.equal(timeWords(stageTime("mixer", symbols, cost)), "Its own time is not measured: mixer and mixture take 4 µs, under “mixing”, of all fields of an event together.");
   assert.equal(timeWords(stageTime("network", symbols, cost)), "It takes 5 µs, measured under “network” and “training”, of all fields of an event together.");
   assert.equal(timeWords(stageTime("past", symbols, cost)), "Its time is not measured.");
+});
+
+test("the rarest events of one incident are one entry, with how many they are", () => {
+  const rare = (offset: number): RareEvent => ({ offset, time: 1, rarity_events: 1e9, surprise_bits: 30 });
+  const incident = (began: number, event_offset: number, offset: number, rarity_events = 9, event: unknown = {}) => ({ began, event_offset, offset, rarity_events, event }) as unknown as AlarmEvent;
+  const [burst, wide, silent] = [incident(10, 12, 19), incident(5, 5, 40, 90), incident(50, 50, 50, 9, null)];
+  const { of, others } = byIncident([burst, wide, silent], [4, 5, 10, 12, 19, 41, 50].map(rare));
+  assert.deepEqual([...of.values()].map((events) => events.map(({ offset }) => offset)), [[], [10, 19]], "of those that hold it, the rarest has it");
+  assert.deepEqual(others.map(({ offset }) => offset), [4, 41, 50]);
 });
 
 test("keys are listed by the rarest of their events", () => {
