@@ -4,6 +4,13 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } fro
 
 const [what = "dist"] = process.argv.slice(2);
 
+/** What is not the project's own and is part of the programs that serve the page or draw figures, with its licence. */
+const PARTS = [
+  ["uPlot, which is part of page.js and page.css", "node_modules/uplot/LICENSE"],
+  ["Inter, the typeface of the figures of reports", "../report/fonts/LICENCE-Inter.txt"],
+];
+const licences = PARTS.map(([what, path]) => ({ what, text: readFileSync(path, "utf8").trim() }));
+
 async function page(folder) {
   mkdirSync(folder, { recursive: true });
   await build({
@@ -15,14 +22,14 @@ async function page(folder) {
     target: ["es2022"],
     legalComments: "none",
     charset: "utf8",
+    define: { LICENCES: JSON.stringify(licences) },
     logLevel: "warning",
   });
   const styles = ["node_modules/uplot/dist/uPlot.min.css", "src/page.css"].map((path) => readFileSync(path, "utf8"));
   const css = await build({ stdin: { contents: styles.join("\n"), loader: "css" }, minify: true, write: false });
   writeFileSync(`${folder}/page.css`, css.outputFiles[0].text);
   copyFileSync("src/page.html", `${folder}/page.html`);
-  const licence = readFileSync("node_modules/uplot/LICENSE", "utf8");
-  writeFileSync(`${folder}/LICENCES.txt`, `uPlot, which is part of page.js and page.css:\n\n${licence}`);
+  writeFileSync(`${folder}/LICENCES.txt`, `${licences.map(({ what, text }) => `${what}:\n\n${text}\n`).join("\n\n")}`);
 }
 
 async function tests(folder) {

@@ -5,7 +5,7 @@ import { pause } from "surmise/pause";
 import { daemon, words } from "./daemon";
 import { bars, bar } from "./bars";
 import { clear, h, section } from "./dom";
-import { eventElement, expectedWords, inOrder, isSought, share, shorten, symbolText, valueText } from "./eventtext";
+import { eventElement, expectedWords, inOrder, isSought, partText, share, shorten, symbolText } from "./eventtext";
 import { Facts, MEANS, type Fact } from "./facts";
 import { bits, clock, count, fieldWords, gap, kindWords, moment, num, percent, plural, rarity } from "./format";
 import { titleOf, whenOf } from "./logged";
@@ -94,13 +94,14 @@ function explanation(why: WhyAnswer, link: string, fields: Field[], incident: In
   const rows = why.parts.map((part) => {
     // on a phone each part is a block, and each cell says what it is
     const cell = (place: number, kind: string, ...children: (Node | string)[]) => h("td", { class: kind, role: "cell", "data-title": TITLES[place]! }, ...children);
+    const came = partText(part.value, kindOf(part.name));
     return h("tr", { class: part.excess_bits > 3 ? "odd" : "", role: "row" },
       h("th", { scope: "row", role: "rowheader" }, h("bdi", {}, nameOf(part.name)), isInLine(part) && h("span", { class: "dim" }, " in the line")),
-      cell(1, "value", h("bdi", {}, shorten(valueText(part.value), 160))),
+      cell(1, "value", h("bdi", { title: came.exact }, shorten(came.text, 160))),
       cell(2, "number", bits(part.surprise_bits), h("span", { class: "meter", "aria-hidden": "true" }, meter(total > 0 ? part.surprise_bits / total : 0))),
       cell(3, "number", (part.excess_bits > 0 ? "+" : "") + bits(part.excess_bits)),
       cell(4, "expected", h("bdi", {}, expectedWords(part.expected, kindOf(part.name)) || "–")),
-      cell(5, "", predictor(part.by)),
+      cell(5, "by", predictor(part.by)),
       cell(6, "", lastSeen(part)));
   });
   const shown = Math.min(ROWS_MAX, Math.max(ROWS_MIN, why.parts.filter((part) => part.excess_bits > USUAL_BITS).length));

@@ -8,6 +8,8 @@ import { between, count, gap, num } from "./format";
 export interface Piece {
   text: string;
   odd: 0 | 1 | 2;
+  /** The text in full, where it is shown rounded. */
+  exact?: string;
 }
 
 const encoder = new TextEncoder();
@@ -39,10 +41,30 @@ export function cut(text: string, parts: Part[]): Piece[] {
   return pieces.length > 0 ? pieces : [{ text, odd: 0 }];
 }
 
+/** Digits of a number that are shown, at least, and of what lies below one beside a whole part. */
+const DIGITS = 6;
+const DIGITS_BELOW_ONE = 2;
+
+/** A number with the digits that people read; a whole number has all of its own. */
+export function figureText(x: number): string {
+  if (Number.isInteger(x) || !Number.isFinite(x)) return String(x);
+  const whole = Math.abs(x) < 1 ? 0 : Math.floor(Math.log10(Math.abs(x))) + 1;
+  return String(Number(x.toPrecision(Math.min(17, Math.max(DIGITS, whole + DIGITS_BELOW_ONE)))));
+}
+
+/** The number in full, where it is shown rounded. */
+const exactOf = (value: unknown): { exact?: string } => (typeof value === "number" && figureText(value) !== String(value) ? { exact: String(value) } : {});
+
+/** A value that stands as text in an answer, as people read it: a number of a field of numbers is rounded. */
+export function partText(value: string | null, kind: string | undefined): { text: string; exact?: string } {
+  const number = kind === "number" && value !== null && value.trim() !== "" ? Number(value) : Number.NaN;
+  return Number.isFinite(number) ? { text: figureText(number), ...exactOf(number) } : { text: valueText(value) };
+}
+
 export function valueText(value: unknown): string {
   if (value === null || value === undefined) return "missing";
   if (typeof value === "string") return value;
-  if (typeof value === "number") return String(value);
+  if (typeof value === "number") return figureText(value);
   return JSON.stringify(value);
 }
 
@@ -95,7 +117,7 @@ export function fieldsOf(event: EventJson | null, parts: Part[]): { name: string
     if (Array.isArray(value)) return void out.push({ name, pieces: elementsOf(name, value, parts, oddest) });
     const text = valueText(value);
     const own = parts.filter((part) => part.name === name);
-    const pieces = cut(text, own);
+    const pieces = cut(text, own).map((piece) => ({ ...piece, ...exactOf(value) }));
     const whole = pieces.every((piece) => piece.odd === 0);
     const odd = own.reduce((sum, part) => sum + part.excess_bits, 0);
     if (whole && oddest?.name === name && odd > 1) pieces[0]!.odd = 1;
@@ -155,17 +177,17 @@ function common(own: string[], other: string[]): number[] {
 /** The pieces of a vector, with its odd elements marked: each of them is a part of its own. */
 function elementsOf(name: string, values: unknown[], parts: Part[], oddest: Part | undefined): Piece[] {
   const pieces: Piece[] = [];
-  const push = (text: string, odd: Piece["odd"]) => {
+  const push = (text: string, odd: Piece["odd"], exact: { exact?: string } = {}) => {
     const last = pieces.at(-1);
-    if (last && last.odd === 0 && odd === 0) last.text += text;
-    else pieces.push({ text, odd });
+    if (last && last.odd === 0 && odd === 0 && !last.exact && !exact.exact) last.text += text;
+    else pieces.push({ text, odd, ...exact });
   };
   push("[", 0);
   values.forEach((value, i) => {
     const own = parts.find((part) => part.name === `${name}[${i}]`);
     const excess = own?.excess_bits ?? 0;
     if (i > 0) push(", ", 0);
-    push(valueText(value), own !== undefined && own === oddest && excess > 1 ? 1 : excess > ODD_BITS ? 2 : 0);
+    push(valueText(value), own !== undefined && own === oddest && excess > 1 ? 1 : excess > ODD_BITS ? 2 : 0, exactOf(value));
   });
   push("]", 0);
   return pieces;
@@ -208,7 +230,7 @@ export function eventElement(event: EventJson | null, parts: Part[], whole = fal
     let room = whole ? Number.POSITIVE_INFINITY : SHOWN_MAX;
     for (const piece of pieces) {
       const text = shorten(piece.text, room);
-      if (text) span.append(piece.odd ? h("mark", { class: `${piece.odd === 1 ? "odd" : "less"}${pieces.length === 1 && text.length > PAINTED_MAX ? " whole" : ""}` }, h("bdi", {}, text)) : h("bdi", {}, text));
+      if (text) span.append(piece.odd ? h("mark", { class: `${piece.odd === 1 ? "odd" : "less"}${pieces.length === 1 && text.length > PAINTED_MAX ? " whole" : ""}` }, h("bdi", { title: piece.exact }, text)) : h("bdi", { title: piece.exact }, text));
       room = Math.max(0, room - piece.text.length);
     }
     line.append(span, " ");

@@ -5,6 +5,7 @@ import { h } from "./dom";
 import { event } from "./event";
 import { isOdd, visible } from "./incident";
 import { learner } from "./learner";
+import { licences } from "./licences";
 import { now } from "./now";
 import { replays } from "./replays";
 import { state } from "./state";
@@ -19,11 +20,12 @@ const open = document.getElementById("open") as HTMLElement;
 const dialog = document.getElementById("token") as HTMLDialogElement;
 let leave = new AbortController();
 
-/** The view of an address: #/now, #/streams, #/stream/NAME[/event/N | /learner], #/replays[/NAME], #/system. */
+/** The view of an address: #/now, #/streams, #/stream/NAME[/event/N | /learner], #/replays[/NAME], #/system, #/licences. */
 function viewOf(hash: string): { view: View; tab: string; title: string } {
   const [place = "", name = "", what, which] = hash.replace(/^#\/?/, "").split("/").map(decode);
   if (place === "streams") return { view: streams, tab: "streams", title: "Streams" };
   if (place === "replays") return { view: (r, s) => replays(r, s, name || undefined), tab: "replays", title: "Replays" };
+  if (place === "licences") return { view: licences, tab: "", title: "Licences" };
   if (place === "system") return { view: system, tab: "system", title: "System" };
   if (place === "stream" && name) {
     if (what === "event" && /^\d+$/.test(which ?? "")) return { view: (r, s) => event(r, s, name, Number(which)), tab: "streams", title: `${name}, event ${which}` };

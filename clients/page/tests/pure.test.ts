@@ -10,7 +10,7 @@ import { burst, byNumber, filled, viewWords, withSilences } from "../src/course"
 import { isUsual, tried } from "../src/explain";
 import { dayOf, dayWords } from "../src/day";
 import { differenceWords, figure, joined, nameOf, progress, sameWords, simpleLoss, specOf, stateWords, yardstick, type Wish } from "../src/curves";
-import { cut, expectedWords, fieldsOf, inOrder, isSought, numberOf, symbolText } from "../src/eventtext";
+import { cut, expectedWords, fieldsOf, figureText, inOrder, isSought, numberOf, partText, symbolText } from "../src/eventtext";
 import { depths } from "../src/flow";
 import { contextWords, predictorWords, sidesOf } from "../src/predictors";
 import { stageTime, timeShort, timeWords } from "../src/stagetime";
@@ -227,6 +227,15 @@ test("the odd word of a text is marked by its place in bytes", () => {
   assert.deepEqual(fieldsOf({ data: "é 10.0.0.7 /pay 502" }, slots)[0]!.pieces.map((p) => [p.text, p.odd]), [["é 10.0.0.7 ", 0], ["/pay", 2], [" ", 0], ["502", 1]]);
 });
 
+test("numbers are shown with the digits that people read, and told in full where these are fewer", () => {
+  assert.deepEqual([18.466708342306546, -0.000012345678, 240.5, 1234567.891234, 1e21, 1732915200123, 0.1 + 0.2, 50.123456].map(figureText), ["18.4667", "-0.0000123457", "240.5", "1234567.89", "1e+21", "1732915200123", "0.3", "50.1235"]);
+  const [field] = fieldsOf({ data: { temp: 18.466708342306546 } }, [part({ name: "temp", value: "18.466708342306546", excess_bits: 9 })]);
+  assert.deepEqual(field!.pieces, [{ text: "18.4667", odd: 1, exact: "18.466708342306546" }]);
+  assert.deepEqual(fieldsOf({ data: { v: [1.5, 2.123456789] } }, [])[0]!.pieces, [{ text: "[1.5, ", odd: 0 }, { text: "2.12346", odd: 0, exact: "2.123456789" }, { text: "]", odd: 0 }]);
+  assert.deepEqual([partText("18.466708342306546", "number"), partText("18.466708342306546", "text"), partText("12", "number"), partText(null, "number"), partText("1 s", "gap")],
+    [{ text: "18.4667", exact: "18.466708342306546" }, { text: "18.466708342306546" }, { text: "12" }, { text: "missing" }, { text: "1 s" }]);
+});
+
 test("an element of a vector is a part of its own", () => {
   const parts = [part({ name: "value[1]", excess_bits: 9 }), part({ name: "value[2]", excess_bits: 4 }), part({ name: "value[0]", excess_bits: 0 })];
   assert.deepEqual(fieldsOf({ data: [1.5, 77, 3] }, parts)[0]!.pieces.map((p) => [p.text, p.odd]), [["[1.5, ", 0], ["77", 1], [", ", 0], ["3", 2], ["]", 0]]);
@@ -411,5 +420,14 @@ test("the page weighs little, loads nothing from elsewhere and has nothing inlin
   assert.ok(weight < 250_000, `${weight} bytes`);
   const html = file("page.html").toString();
   assert.ok(!/<style|<script>| style=| on\w+=/.test(html));
+  // what is not the project's own has its licence with it, in what the daemon serves and in the package
+  const flat = (text: string) => text.replace(/^ \.$/gm, "").replace(/\s+/g, " ").trim();
+  const [script, copyright] = [file("page.js").toString().replaceAll("\\n", "\n").replaceAll('\\"', '"'), readFileSync("../../config/debian/copyright", "utf8")];
+  for (const path of ["node_modules/uplot/LICENSE", "../report/fonts/LICENCE-Inter.txt"]) {
+    const text = readFileSync(path, "utf8");
+    assert.ok(flat(script).includes(flat(text)), `${path} in page.js`);
+    for (const holder of text.match(/(?<=^Copyright \(c\) ).+$/gm) ?? []) assert.ok(copyright.includes(`Copyright: ${holder}`), `${holder} in config/debian/copyright`);
+  }
+  assert.ok(flat(copyright).includes(flat(readFileSync("../report/fonts/LICENCE-Inter.txt", "utf8").split(/^-+$/m)[2]!)), "the terms of OFL in config/debian/copyright");
   assert.ok(!/https?:\/\/(?!www\.w3\.org)/.test(html + file("page.css").toString()));
 });
