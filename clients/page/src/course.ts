@@ -47,9 +47,13 @@ export function withSilences(history: HistoryAnswer, incidents: AlarmEvent[]): H
 }
 
 /** Within how many seconds all came that is in view, where that is too little for a course over time. */
-export function burst({ points, span_seconds: length }: Pick<HistoryAnswer, "points" | "span_seconds">): number | null {
+export function burst({ points, span_seconds: length, windows }: Pick<HistoryAnswer, "points" | "span_seconds" | "windows">): number | null {
   const filled = points.filter(({ events }) => events > 0);
-  return filled.length === 0 || filled.length >= LINE_MIN ? null : filled.at(-1)!.time + length - filled[0]!.time;
+  if (filled.length === 0 || filled.length >= LINE_MIN) return null;
+  // a window of losses that holds the same events may know it closer
+  const events = filled.reduce((sum, point) => sum + point.events, 0);
+  const known = windows.filter((window) => window.events === events && window.seconds > 0).map(({ seconds }) => Math.ceil(seconds));
+  return Math.min(filled.at(-1)!.time + length - filled[0]!.time, ...known);
 }
 
 /** The surprise of the rarest events by their numbers, and of those that show an incident. */

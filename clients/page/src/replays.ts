@@ -5,7 +5,7 @@ import { pause } from "surmise/pause";
 import { axes, chart, type Chart } from "./chart";
 import { differenceWords, figure, isOver, joined, loss, nameOf, progress, rangeWords, sameWords, simpleLoss, stateWords, yardstick, type Drawn } from "./curves";
 import { daemon, words } from "./daemon";
-import { clear, h, section } from "./dom";
+import { clear, h, section, svg } from "./dom";
 import { shorten } from "./eventtext";
 import { MEANS } from "./facts";
 import { ago, count, fixed, gap, moment, percent } from "./format";
@@ -195,15 +195,16 @@ class Replays {
   }
 }
 
-/** What is drawn on top of the live course leaves its edge to be seen. */
-const widthOf = (replay: Replay): number => (replay.begin === "live" ? 4 : 1.6);
+/** The live course is a broad pale band, on which what is drawn over it can be seen. */
+const breadthOf = (replay: Replay): { width: number; alpha: number } => (replay.begin === "live" ? { width: 5, alpha: 0.45 } : { width: 1.6, alpha: 1 });
 
-/** Colours that can be told apart, and from the fourth on by their dashes, too. */
-const dashOf = (place: number): number[] | undefined => (place < 4 ? undefined : [7, 4]);
-const colourOf = (place: number): string => `series-${(place % 4) + 1}`;
+/** Colours and dashes that can be told apart where courses cover each other: no two of the shown ones have both alike. */
+const DASHES = [undefined, [10, 5], [2, 4], [14, 4, 2, 4]];
+export const dashOf = (place: number): number[] | undefined => DASHES[(place + Math.floor(place / DASHES.length)) % DASHES.length];
+export const colourOf = (place: number): string => `series-${(place % 4) + 1}`;
 
-function swatch(place: number): HTMLElement {
-  return h("span", { class: `swatch ${colourOf(place)}${dashOf(place) ? " dashed" : ""}`, "aria-hidden": "true" });
+function swatch(place: number): Node {
+  return svg("svg", { class: `swatch ${colourOf(place)}`, viewBox: "0 0 34 6", width: 34, height: 6, "aria-hidden": "true", focusable: "false" }, svg("path", { d: "M0 3H34", "stroke-dasharray": dashOf(place)?.join(" ") }));
 }
 
 const ABOUT = { parts: "Bits per event of each part", "so far": "Mean bits per event so far", difference: "Difference of mean bits per event so far" };
@@ -218,7 +219,7 @@ function plotOf(shown: Replay[], drawn: Drawn, signal: AbortSignal): Chart {
     series: [
       { label: "", value: (_, offset) => (offset === null ? "Point at the chart to read it" : `Before event ${count(offset)}`) },
       ...shown.map((replay, place) => ({
-        label: `no. ${replay.id} ${shorten(nameOf(replay), 40)}`, stroke: colours(colourOf(place)), width: widthOf(replay), dash: dashOf(place), spanGaps: true,
+        label: `no. ${replay.id} ${shorten(nameOf(replay), 40)}`, stroke: colours(colourOf(place)), ...breadthOf(replay), dash: dashOf(place), spanGaps: true,
         points: { show: replay.course.length === 1 }, value: (_: unknown, y: number | null) => (y === null ? "" : figure(y, drawn)),
       })),
     ],
@@ -230,15 +231,16 @@ function tableOf(shown: Replay[]): HTMLElement {
   const against = other === undefined || shown.length < 2 ? null : other;
   const hasNetwork = shown.some((replay) => replay.network_gain != null);
   const heads = ["Replay", "Bits/event", against && `Against no. ${against.id}`, "Best simple", "Skill", hasNetwork && "Networks save", "Incidents", "Seconds", "Ended in the state"].filter((text) => text !== null && text !== false);
-  return h("table", { class: "figures" }, h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col", title: text === "Networks save" ? MEANS.worth : undefined }, text)))),
-    h("tbody", {}, ...shown.map((replay, place) => h("tr", {},
-      h("th", { scope: "row" }, swatch(place), h("span", { class: "dim" }, `no. ${replay.id} `), h("bdi", {}, shorten(nameOf(replay), 60)), isOver(replay) ? null : h("span", { class: "dim" }, `, ${stateWords(replay)}`)),
-      h("td", {}, loss(replay)),
-      against && h("td", {}, differenceWords(replay, against)),
-      h("td", {}, fixed(simpleLoss(replay), 3)),
-      h("td", {}, percent(replay.skill)),
-      hasNetwork && h("td", {}, percent(replay.network_gain, 1)),
-      h("td", {}, count(replay.incidents)),
-      h("td", {}, fixed(replay.seconds, 1)),
-      h("td", { title: replay.state_hash ?? "" }, sameWords(replay, shown))))));
+  // on a phone each replay is a block, and each figure says what it is
+  const cell = (title: string, text: string, more = "") => h("td", { role: "cell", "data-title": title, title: more || undefined }, text);
+  return h("table", { class: "figures", role: "table" }, h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...heads.map((text) => h("th", { scope: "col", role: "columnheader", title: text === "Networks save" ? MEANS.worth : undefined }, text)))),
+    h("tbody", { role: "rowgroup" }, ...shown.map((replay, place) => {
+      const figures = [
+        ["Bits/event", loss(replay)], against && [`Against no. ${against.id}`, differenceWords(replay, against)], ["Best simple", fixed(simpleLoss(replay), 3)], ["Skill", percent(replay.skill)],
+        hasNetwork && ["Networks save", percent(replay.network_gain, 1)], ["Incidents", count(replay.incidents)], ["Seconds", fixed(replay.seconds, 1)], ["Ended in the state", sameWords(replay, shown), replay.state_hash ?? ""],
+      ].filter((figure) => figure !== null && figure !== false) as [string, string, string?][];
+      return h("tr", { role: "row" },
+        h("th", { scope: "row", role: "rowheader" }, swatch(place), h("span", { class: "dim" }, `no. ${replay.id} `), h("bdi", {}, shorten(nameOf(replay), 60)), isOver(replay) ? null : h("span", { class: "dim" }, `, ${stateWords(replay)}`)),
+        ...figures.map((figure) => cell(...figure)));
+    })));
 }

@@ -23,6 +23,7 @@ import { byIncident, byKey } from "../src/surprising";
 import { awaitedGap, expectedGap, rateWords, silenceWords, usualGap } from "../src/tempo";
 import { distinct, regretWords } from "../src/quality";
 import { changedUntold, ratesWords } from "../src/now";
+import { colourOf, dashOf } from "../src/replays";
 import { State } from "../src/state";
 import { arrange, prefix, sparkPoints } from "../src/streams";
 
@@ -214,6 +215,12 @@ test("courses of several replays stand over the same offsets, and differ by the 
   assert.deepEqual([live, other, half, again].map((one) => sameWords(one, [live, other, half, again])), ["as no. 5", "of its own", "–", "as no. 2"]);
 });
 
+test("courses that are drawn together differ in colour or dashes", () => {
+  const looks = Array.from({ length: 8 }, (_, place) => `${colourOf(place)} ${dashOf(place)}`);
+  assert.equal(new Set(looks).size, 8);
+  assert.equal(new Set(looks.slice(0, 4).map((look) => look.split(" ")[1])).size, 4, "the first four also without colours");
+});
+
 test("the odd word of a text is marked by its place in bytes", () => {
   const text = "naïve 🙂 502 end";
   const start = Buffer.from("naïve 🙂 ").length;
@@ -342,8 +349,10 @@ test("windows that hold nothing but the events of a longer one are left out", ()
 
 test("a course over time needs spans; what came at once is shown by its numbers", () => {
   const point = (time: number, events = 5) => ({ time, events, bits: 5, rarest: 2, incidents: 0, distinct: 0 });
-  const of = (...points: ReturnType<typeof point>[]) => burst({ points, span_seconds: 60 });
+  const of = (...points: ReturnType<typeof point>[]) => burst({ points, span_seconds: 60, windows: [] });
   assert.deepEqual([of(), of(point(60)), of(point(60), point(120, 0), point(300)), of(point(60), point(120), point(180))], [null, 60, 300, null]);
+  const window = (events: number, seconds: number) => ({ name: "minute", events, seconds, loss_bits_per_event: 1, simple_bits_per_event: 1, experts: [] });
+  assert.equal(burst({ points: [point(60)], span_seconds: 60, windows: [window(3, 1), window(5, 5.2), window(5, 0)] }), 6, "a window of the same events");
   const rare = { stream: "s", events: 9, counts: [], surprises: [{ offset: 7, time: 1, rarity_events: 9, surprise_bits: 20 }, { offset: 3, time: 1, rarity_events: 8, surprise_bits: 10 }] };
   const incident = (event_offset: number, event: unknown) => ({ event_offset, event, surprise_bits: 20 }) as unknown as AlarmEvent;
   assert.deepEqual(byNumber({ rare, incidents: [incident(7, {}), incident(9, null), incident(1, {})] }), [[1, 3, 7], [20, 10, 20], [20, null, 20]]);
