@@ -159,11 +159,12 @@ if (!program()) {
       await scene.page.locator(".meaning", { hasText: "best simple predictor" }).waitFor();
       await until("incidents", async () => [await fact("Incidents").textContent(), String((await scene.daemon.ask(`/api/v1/streams/${stream}`)).alarms.begun)], ([shown, told]) => shown === told);
       // every number of its lists and tables is the daemon's: nothing comes meanwhile, so they are to be the same
-      const lists = (title: string) => scene.page.evaluate((title) => {
+      const lists = (title: string, kind = "ul, dl") => scene.page.evaluate(([title, kind]) => {
         const card = [...document.querySelectorAll(".card")].find((one) => one.querySelector("h2")?.textContent === title)!;
         const lines = (list: Element) => [...list.children].map((one) => [...one.children].filter((part) => part.getAttribute("aria-hidden") === null).map((part) => part.textContent).join(" "));
-        return [...card.querySelectorAll(".columns > div")].map((one): [string, string[]] => [(one.querySelector("h3 > bdi") ?? one.querySelector("h3"))!.textContent!.trim(), lines(one.querySelector("ul, dl")!)]);
-      }, title);
+        const isWhole = kind !== "ul, dl";
+        return [...card.querySelectorAll(".columns > div")].filter((one) => one.querySelector(kind!)).map((one): [string, string[]] => [((isWhole ? null : one.querySelector("h3 > bdi")) ?? one.querySelector("h3"))!.textContent!.trim(), lines(one.querySelector(kind!)!)]);
+      }, [title, kind]);
       const same = async (what: string, look: () => Promise<unknown>, tell: () => Promise<unknown>) => {
         const both = async () => [JSON.stringify(await look(), null, 1), JSON.stringify(await tell(), null, 1)];
         const [shown, told] = await until(what, both, ([shown, told]) => shown === told).catch(both);
@@ -174,6 +175,17 @@ if (!program()) {
       const rows = (selector: string) => scene.page.locator(selector).evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
       await same("losses", () => rows(".losses tr"), async () => told.losses(await api("/history?span=seconds"), await api("")));
       await same("what counts now", () => lists("What counts now"), async () => told.weights(await api("/learner")));
+      // the diagram's dots lie where what came true was claimed, and tenths are the daemon's
+      await same("claims", () => scene.page.evaluate(() => {
+        const image = document.querySelector("svg.reliability");
+        if (!image) return null;
+        const ends = (image.querySelector(".diagonal")!.getAttribute("d")!.match(/[\d.]+/g) ?? []).map(Number) as [number, number, number, number];
+        const part = (x: number, from: number, to: number) => ((x - from) / (to - from)).toFixed(3);
+        const dots = [...image.querySelectorAll("circle")].map((dot) => [part(Number(dot.getAttribute("cx")), ends[0], ends[2]), part(Number(dot.getAttribute("cy")), ends[1], ends[3])]);
+        return { dots, label: image.getAttribute("aria-label") };
+      }), async () => told.claims(await api("/learner")));
+      await same("tenths", async () => (await lists("Can its word be trusted", "ul.bars")).map(([title, lines]) => [title, lines]), async () => told.tenths(await api("/learner")));
+      if (stream === "plant.boiler-7") assert.ok(told.tenths(await api("/learner")).length > 0 && told.claims(await api("/learner")) !== null, "there is something to compare");
       // none is told by its name in settings alone, which is its title
       const named = (await api("/learner")).fields.flatMap((field: any) => field.experts.map(({ name }: any) => name));
       assert.deepEqual(named.filter((name: string) => predictorWords(name) === name), [], "predictors without words");
@@ -419,7 +431,7 @@ if (!program()) {
     await lane.locator(".stage", { has: scene.page.locator(".what", { hasText: /^network$/ }) }).click();
     const parts = await lane.locator(".panel li").allTextContents();
     for (const [i, layer] of network.each_layer.entries()) {
-      assert.ok(parts.some((part) => part.startsWith(`layer ${i + 1}`) && part.includes("weights of norm")), parts.join("\n"));
+      assert.ok(parts.includes(`layer ${i + 1}weights of norm ${num(layer.weight_norm)}, gradients of norm ${num(layer.gradient_norm)}`), parts.join("\n"));
       assert.ok(parts.some((part) => part.startsWith(`dead units of layer ${i + 1}`) && part.endsWith(layer.dead_units === 0 ? "none" : "nothing depends on them")), parts.join("\n"));
     }
     await scene.sound("learner");

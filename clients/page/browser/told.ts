@@ -1,6 +1,6 @@
 // What the page should show of answers of the HTTP interface: the texts of each table and list, from the answers alone.
 
-import type { HistoryAnswer, LearnerDescription, Prediction, StatusAnswer, StreamRow } from "surmise";
+import type { AlarmEvent, Field, HistoryAnswer, LearnerDescription, Prediction, StatusAnswer, StreamRow } from "surmise";
 import { symbolText } from "../src/eventtext";
 import { predictorWords } from "../src/predictors";
 import { expertsMax } from "../src/quality";
@@ -36,6 +36,29 @@ export function expectations(prediction: Prediction, status: StatusAnswer): [str
   });
   return prediction.end === undefined ? fields : [...fields, ["The key", [`ends ${bar(prediction.end)}`, `goes on ${bar(1 - prediction.end)}`]]];
 }
+
+/** What a card says that was expected of the field that is odd in an incident, by the incident's own parts. */
+export function expected({ field, parts }: AlarmEvent, fields: Field[]): string {
+  const odd = parts.filter((part) => part.excess_bits > 3 && part.expected !== undefined && (part.expected.median !== undefined || part.expected.top!.length > 0));
+  const { name, expected } = odd.find((part) => part.name === field) ?? odd[0]!;
+  const label = name === "value" ? "Expected: " : `Expected of ${fieldWords(name, fields.find((known) => known.name === name)?.kind)}: `;
+  const share = (p: number) => (p >= 0.995 ? "> 99 %" : p < 0.01 ? "< 1 %" : `${Math.round(p * 100)} %`);
+  const cut = (text: string) => (text.length > 60 ? `${text.slice(0, 59)}…` : text);
+  if (expected!.top) return label + expected!.top.filter(([, p]) => p >= 0.005).slice(0, 3).map(([symbol, p]) => `${cut(symbolText(symbol))} (${share(p)})`).join(", ");
+  const [low, high] = [expected!.quantiles!["0.05"]!, expected!.quantiles!["0.95"]!];
+  return label + (low === high ? `exactly ${num(low)}` : `${num(expected!.median!)} (90 % within ${between(low, high, num, " and ")})`);
+}
+
+/** Where the diagram of probabilities has its dots, in parts of one, and what it says of itself. */
+export function claims({ claims }: LearnerDescription): { dots: [string, string][]; label: string } | null {
+  const decided = claims.filter(([, , n]) => n > 0);
+  if (decided.length === 0) return null;
+  return { dots: decided.map(([claimed, came, n]) => [(claimed / n).toFixed(3), (came / n).toFixed(3)]), label: `Reliability: ${decided.map(([claimed, came, n]) => `${percent(claimed / n)} claimed, ${percent(came / n)} came true`).join("; ")}` };
+}
+
+/** How many values fell into each tenth of what was forecast of each field. */
+export const tenths = ({ fields }: LearnerDescription): [string, string[]][] =>
+  fields.filter((field) => (field.tenths ?? []).length > 0).map(({ name, kind, tenths }) => [`${fieldWords(name, kind)}: where values fell in the forecast`, tenths!.map((part, i) => `${i * 10}–${i * 10 + 10} % ${percent(part, 1)}`)]);
 
 /** The table of losses, row by row, its head first. A window that holds no fewer events than a longer one is left out. */
 export function losses({ windows }: HistoryAnswer, status: StatusAnswer): string[][] {

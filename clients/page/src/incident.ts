@@ -9,6 +9,7 @@ import { ago, beganWords, changeWords, clock, fieldWords, kindWords, moment, plu
 import { isMuted, muteId, said, say, spoken } from "./local";
 import { incidentId, state } from "./state";
 import { isOfTempo, isOverdue } from "./tempo";
+import { othersWords, together } from "./together";
 import { isAsked, isNormal, judge, verdictOf } from "./verdict";
 
 const DAY_MS = 86_400_000;
@@ -61,6 +62,8 @@ export class Cards {
   readonly element = h("ol", { class: "incidents" });
   private readonly known = new Map<string, { element: HTMLElement; shape: string }>();
   private readonly folds = new Map<string, Fold>();
+  /** Incidents that began together. */
+  private groups: AlarmEvent[][] = [];
   private readonly over = h("li", { class: "divider" }, h("h2", {}, "Over, or usual by now"));
   private readonly normal = h("li", { class: "divider" }, h("h2", {}, "Called normal"), h("p", { class: "facts" }, "Of which incidents it was said is kept in this browser alone; every other one shows them as before."));
 
@@ -68,6 +71,7 @@ export class Cards {
 
   draw(wanted: AlarmEvent[]): void {
     const focused = this.focused();
+    this.groups = together(visible(state.latest()));
     const kept = new Set(wanted.map(incidentId));
     for (const id of this.known.keys()) if (!kept.has(id)) this.known.delete(id);
     const used = new Set<string>();
@@ -78,7 +82,7 @@ export class Cards {
       used.add(id);
       const fold = this.folds.get(id) ?? new Fold(this.redraw);
       this.folds.set(id, fold);
-      fold.draw(group, (i) => this.cardOf(i));
+      fold.draw(group, (i) => this.cardOf(i, group));
       return fold.element;
     };
     const lists = listed(wanted);
@@ -100,14 +104,16 @@ export class Cards {
     return id === undefined ? null : { id, button };
   }
 
-  private cardOf(incident: AlarmEvent): HTMLElement {
+  /** The card of an incident, in a card of several or alone. */
+  private cardOf(incident: AlarmEvent, fold?: AlarmEvent[]): HTMLElement {
     const id = incidentId(incident);
-    const shape = JSON.stringify([incident.phase, incident.count, incident.rarity_events, incident.event === null, incident.oddest, said(id), isAsked(id), verdictOf(id), whyOf(incident) !== undefined, tempoWords(incident), untilOf(incident), lastingWords(incident)]);
+    const others = othersWords(incident, this.groups, fold);
+    const shape = JSON.stringify([incident.phase, incident.count, incident.rarity_events, incident.event === null, incident.oddest, said(id), isAsked(id), verdictOf(id), whyOf(incident) !== undefined, tempoWords(incident), untilOf(incident), lastingWords(incident), others]);
     const known = this.known.get(id);
     if (known?.shape === shape) return known.element;
     // a person who is writing a note must not lose it
     if (known?.element.contains(document.activeElement) && document.activeElement instanceof HTMLTextAreaElement) return known.element;
-    const element = card(incident, this.redraw, this.inStream);
+    const element = card(incident, this.redraw, this.inStream, others);
     this.known.set(id, { element, shape });
     return element;
   }
@@ -188,7 +194,7 @@ const VERDICTS = [
   ["bad", "That mattered", "Tells the daemon, which learns it: such incidents are told sooner, here and to everybody"],
 ] as const;
 
-function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTMLElement {
+function card(incident: AlarmEvent, redraw: () => void, inStream: boolean, others: string | null): HTMLElement {
   const id = incidentId(incident);
   const known = whyOf(incident);
   const { event, parts } = typeof known === "object" ? known : incident;
@@ -212,6 +218,7 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean): HTML
     isOfTempo(incident) ? null : instead(incident, parts, known),
     lasting === null ? null : h("p", { class: "instead" }, lasting),
     h("p", { class: "facts", title: MEANS.incident }, facts.join(" · ")),
+    others === null ? null : h("p", { class: "facts others" }, others),
     judged === null ? null : h("p", { class: "verdict" }, judged),
     note ? h("p", { class: "note" }, note) : null,
     h("div", { class: "actions" },

@@ -8,6 +8,7 @@ import { changeShort, count, num, plural, rough } from "./format";
 import { Cards, folded, isOdd, isWith, listed, visible } from "./incident";
 import { muteId, say } from "./local";
 import { state } from "./state";
+import { together, togetherWords } from "./together";
 
 /** Cards that are shown at once, and how many of those that were called normal. */
 const SHOWN_STEP = 25;
@@ -67,6 +68,7 @@ function headline(seen: AlarmEvent[], hidden: number, day: string, redraw: () =>
   return [
     h("p", { class: `state ${open > 0 ? "alarm" : none ? "empty" : "quiet"}` }, h("span", { class: "dot", "aria-hidden": "true" }), title),
     open > 0 && where(seen.filter(isOdd), rows.length),
+    ...together(seen.filter(isOdd)).slice(-TOGETHER_MAX).reverse().map((group) => h("p", { class: "where together" }, togetherWords(group))),
     untold.length > 0 && changed(untold),
     h("div", { class: "rates" }, ...rates.filter(Boolean).flatMap((text) => [h("p", {}, text), " "])),
     none && h("pre", { class: "try" }, `printf '{"data":"hello"}\\n' | curl -s -H 'Content-Type: application/x-ndjson' \\\n  --data-binary @- ${location.origin}/api/v1/streams/first/events`),
@@ -87,6 +89,9 @@ function changed(rows: StreamRow[]): HTMLElement {
   const named = rows.slice(0, NAMED_MAX).flatMap((row, i) => [i > 0 ? "; " : "", h("a", { href: `#/stream/${encodeURIComponent(row.stream)}` }, h("bdi", {}, row.stream)), `, ${changeShort(row.drift!)} since ${plural(row.offset - row.drift!.began, "event")}`]);
   return h("p", { class: "where dim" }, "Changed without an incident: ", ...named, rows.length > NAMED_MAX ? `; and ${count(rows.length - NAMED_MAX)} more.` : ".");
 }
+
+/** Groups of incidents that began together that are told, the latest. */
+const TOGETHER_MAX = 3;
 
 /** Streams that are named where it is said what is odd. */
 const NAMED_MAX = 6;

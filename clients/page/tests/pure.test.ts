@@ -14,7 +14,9 @@ import { cut, expectedWords, fieldsOf, figureText, inOrder, isSought, numberOf, 
 import { depths } from "../src/flow";
 import { contextWords, predictorWords, sidesOf } from "../src/predictors";
 import { stageTime, timeShort, timeWords } from "../src/stagetime";
-import { folded } from "../src/incident";
+import { folded, listed } from "../src/incident";
+import { say } from "../src/local";
+import { othersWords, together, togetherWords } from "../src/together";
 import { titleOf, whenOf } from "../src/logged";
 import { beganWords, between, bits, bytes, changeShort, changeWords, count, fixed, gap, kindWords, num, percent, rarity, rough, short, span } from "../src/format";
 import { meanSince, parseMetrics, sum } from "../src/metrics";
@@ -24,7 +26,7 @@ import { awaitedGap, expectedGap, rateWords, silenceWords, usualGap } from "../s
 import { distinct, regretWords } from "../src/quality";
 import { changedUntold, ratesWords } from "../src/now";
 import { colourOf, dashOf } from "../src/replays";
-import { State } from "../src/state";
+import { incidentId, State } from "../src/state";
 import { arrange, prefix, sparkPoints } from "../src/streams";
 
 const part = (more: Partial<Part>): Part => ({ name: "value", value: null, surprise_bits: 1, excess_bits: 1, ...more });
@@ -69,6 +71,36 @@ test("incidents of one kind that began together in several streams are one card"
   assert.deepEqual(cards.map((card) => card.map((i) => `${i.stream} ${i.kind}`)), [["late missing"], ["c missing", "b missing", "a missing"], ["b value"], ["old missing"]]);
   // of fewer streams each keeps its own
   assert.deepEqual(folded([began("b", 4), began("a", 0), began("a", 0)]).map((card) => card.length), [1, 1, 1]);
+});
+
+test("incidents of several streams or kinds that began within two minutes are said to belong together", () => {
+  const start = Date.now() - 500_000;
+  const began = (stream: string, second: number, kind: AlarmEvent["kind"] = "value", event: unknown = {}) =>
+    ({ stream, kind, began: second, count: 1, phase: "begins", event, parts: [], time: new Date(start + second * 1000).toISOString() }) as unknown as AlarmEvent;
+  const all = [began("db", 300), began("db", 290), began("web", 130), began("web", 119, "missing", null), began("db", 60), began("api", 0), { ...began("x", 0), time: undefined } as unknown as AlarmEvent];
+  const groups = together(all);
+  // two of one stream and kind are no outage of several, and what began later than two minutes after the first is not of it
+  assert.deepEqual(groups.map((group) => group.map((i) => i.stream)), [["api", "db", "web"]]);
+  assert.match(togetherWords(groups[0]!), /^3 incidents of 3 streams began within 2 minutes, from .+ on: they may have one cause\.$/);
+  assert.equal(othersWords(all[5]!, groups), "Began within 2 minutes of 2 other incidents: db (odd value), web (overdue).");
+  assert.equal(othersWords(all[2]!, groups), null);
+  assert.equal(othersWords(all[5]!, groups, [all[5]!, all[4]!, all[3]!]), null, "the card itself holds them");
+  const many = together(Array.from({ length: 7 }, (_, i) => began(`s${i}`, i)));
+  assert.match(othersWords(many[0]![0]!, many)!, /^Began within 2 minutes of 6 other incidents: s1 .*, s4 \(odd value\) and 2 more\.$/);
+});
+
+test("incidents are listed with what is odd first, the newest of each first, and what was called normal as it was", () => {
+  const kept = new Map<string, string>();
+  Object.assign(globalThis, { localStorage: { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, text: string) => void kept.set(key, text) }, dispatchEvent: () => true });
+  const incident = (stream: string, second: number, phase: AlarmEvent["phase"]) => ({ stream, kind: "value", phase, began: second, count: 1, event: {}, parts: [], time: new Date(1e12 + second * 1000).toISOString() }) as unknown as AlarmEvent;
+  const state = new State();
+  const [old, over, fresh, ended, first, second] = [incident("a", 1, "goes_on"), incident("b", 2, "ended"), incident("c", 9, "begins"), incident("d", 8, "ended"), incident("e", 3, "begins"), incident("f", 7, "ended")] as const;
+  state.add([over!, old!, second!, fresh!, first!, ended!]);
+  const names = () => listed(state.latest()).map((list) => list.map((i) => i.stream).join(""));
+  assert.deepEqual(names(), ["cea", "dfb", ""]);
+  say(incidentId(second!), { verdict: "normal" });
+  say(incidentId(first!), { verdict: "normal" });
+  assert.deepEqual(names(), ["ca", "db", "ef"], "the one that was called so last comes first");
 });
 
 test("edges that differ are told with the digits in which they do", () => {
