@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { program } from "./chromium";
 import { contextWords, predictorWords, sidesOf } from "../src/predictors";
 import { fieldsOf } from "../src/eventtext";
-import { num, rarity, rate } from "../src/format";
+import { ago, num, rarity, rate } from "../src/format";
 import { chance, Daemon, DECLARED, kinds, makers, moved, token } from "./daemon";
 import { Scene, skip, TEST, until, WAIT } from "./scene";
 import * as told from "./told";
@@ -252,6 +252,13 @@ if (!program()) {
     await agree(async () => {
       const { surprises } = await rare();
       return [(await texts(".card:has(h2:text-is('Keys')) tbody th"))[0], surprises.find((s: any) => s.key !== undefined).key];
+    });
+    // when the rarest event of each was is told by its own time, also where it is an incident's
+    await agree(async () => {
+      const { surprises } = await rare();
+      const [keys, whens] = [await texts(".card:has(h2:text-is('Keys')) tbody th"), await texts(".card:has(h2:text-is('Keys')) tbody td:nth-child(3)")];
+      const times = await Promise.all(keys.map(async (key) => (await scene.daemon.ask(`/api/v1/streams/shop-clicks/events?from=${surprises.find((s: any) => s.key === key).offset}&count=1`)).events[0].event.time));
+      return [whens, times.map((time) => ago(time))];
     });
     // what is odd is marked, also where no incident tells it
     await scene.open("#/stream/host-db1");

@@ -63,8 +63,11 @@ export function span(seconds: number): string {
   return "0 seconds";
 }
 
+/** What is longer is told as that: nobody has seen it, and a forecast of it means that it cannot be told. */
+const LONG_S = 100 * 365.25 * 86400;
+
 /** A gap between two events: "40 ms", "3 s", "2 hours". */
-export const gap = (seconds: number, digits = 3): string => (seconds < 1 ? `${num(seconds * 1000, digits)} ms` : seconds < 90 || digits > 3 ? `${num(seconds, digits)} s` : span(seconds));
+export const gap = (seconds: number, digits = 3): string => (seconds > LONG_S ? "over 100 years" : seconds < 1 ? `${num(seconds * 1000, digits)} ms` : seconds < 90 || digits > 3 ? `${num(seconds, digits)} s` : span(seconds));
 
 /** Two edges with as many digits as it takes to tell one from the other. */
 export function between(low: number | undefined, high: number | undefined, say: (x: number, digits?: number) => string = num, link = " – "): string {
@@ -73,7 +76,8 @@ export function between(low: number | undefined, high: number | undefined, say: 
     const [a, b] = [say(low, digits), say(high, digits)];
     if (a !== b) return `${a}${link}${b}`;
   }
-  return `exactly ${say(low)}`;
+  const both = say(low);
+  return both.startsWith("over ") ? both : `exactly ${both}`;
 }
 
 /** The name of a field for people: the time between events is a field that nobody has named. */
@@ -93,7 +97,7 @@ export function rough(x: number): string {
 export function rarity(events: number, seconds?: number): string {
   const often = events >= 1e9 ? "rarer than once in a billion events" : `once in ${rough(events)} events`;
   if (seconds === undefined || !Number.isFinite(seconds)) return often;
-  if (seconds > 100 * 365.25 * 86400) return often;
+  if (seconds > LONG_S) return often;
   return `${often}, about every ${every(seconds)}`;
 }
 

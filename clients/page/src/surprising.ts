@@ -5,7 +5,7 @@ import { pause } from "surmise/pause";
 import { daemon } from "./daemon";
 import { clear, h } from "./dom";
 import { eventElement, inOrder, shorten } from "./eventtext";
-import { ago, count, kindWords, num, plural, rarity } from "./format";
+import { ago, count, kindWords, num, rarity } from "./format";
 import { state } from "./state";
 import { askWhy } from "./why";
 
@@ -41,7 +41,7 @@ export class Surprising {
 
   constructor(private readonly name: string, private readonly signal: AbortSignal) {}
 
-  /** Asks for what is kept, and for the texts of what is shown of it beside incidents. */
+  /** Asks for what is kept, and for the texts of what is shown of it: beside incidents, and as the rarest of keys. */
   async look(incidents: AlarmEvent[]): Promise<void> {
     const { name, signal } = this;
     const { replaced } = this;
@@ -49,7 +49,8 @@ export class Surprising {
     // what was asked of the stream before is not of this one
     if (replaced !== this.replaced) return;
     this.list = list;
-    for (const { offset } of byIncident(incidents, list.surprises).others.slice(0, LISTED)) {
+    const shown = [...byIncident(incidents, list.surprises).others.slice(0, LISTED), ...byKey(list.surprises).slice(0, LISTED).map(({ rarest }) => rarest)];
+    for (const { offset } of shown) {
       if (this.texts.has(offset)) continue;
       // a part of the log that cannot be read now hides one text, and nothing else
       const log = await daemon.events(name, { from: offset, count: 1, signal }).catch(() => null);
@@ -117,7 +118,7 @@ export class Surprising {
     const { of, others } = byIncident(incidents, this.list?.surprises ?? []);
     const began = [...of].map(([i, events]): Item => ({
       offset: i.event_offset, rarity: i.rarity_events, when: ago(i.time), element: eventElement(inOrder(i.event, this.fields()), i.parts),
-      about: [kindWords(i.kind, i.field, true), `rarity of the incident: ${rarity(i.rarity_events)}`, events.length > 0 && `${plural(events.length, "more")} of its events ${events.length === 1 ? "is" : "are"} among the rarest`],
+      about: [kindWords(i.kind, i.field, true), `rarity of the incident: ${rarity(i.rarity_events)}`, events.length > 0 && moreWords(events.length)],
     }));
     const kept = others.filter((s) => this.texts.has(s.offset)).map((s): Item => {
       const event = this.texts.get(s.offset) ?? null;
@@ -133,6 +134,9 @@ export class Surprising {
         h("p", { class: "facts" }, [...item.about, item.when].filter(Boolean).join(" · "))));
   }
 }
+
+/** How many others of an incident's events are among the rarest. */
+export const moreWords = (events: number): string => `${count(events)} more of its events ${events === 1 ? "is" : "are"} among the rarest`;
 
 /** The rarest events that belong to an incident, beside the one that shows it, and those of none. */
 export function byIncident(incidents: AlarmEvent[], surprises: RareEvent[]): { of: Map<AlarmEvent, RareEvent[]>; others: RareEvent[] } {

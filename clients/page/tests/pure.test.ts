@@ -21,7 +21,7 @@ import { titleOf, whenOf } from "../src/logged";
 import { beganWords, between, bits, bytes, changeShort, changeWords, count, fixed, gap, kindWords, num, percent, rarity, rough, short, span } from "../src/format";
 import { meanSince, parseMetrics, sum } from "../src/metrics";
 import { Seen } from "../src/seen";
-import { byIncident, byKey } from "../src/surprising";
+import { byIncident, byKey, moreWords } from "../src/surprising";
 import { awaitedGap, expectedGap, rateWords, silenceWords, usualGap } from "../src/tempo";
 import { distinct, regretWords } from "../src/quality";
 import { changedUntold, ratesWords } from "../src/now";
@@ -108,6 +108,7 @@ test("edges that differ are told with the digits in which they do", () => {
   assert.equal(between(1.05, 1.05, gap), "exactly 1.05 s");
   assert.equal(between(20.1, 21.8, num, " and "), "20.1 and 21.8");
   assert.equal(between(7200, 7201, gap), "7,200 s – 7,201 s");
+  assert.deepEqual([gap(4e9), between(7200, 9e12, gap), between(4e9, 9e12, gap), between(8e9, 9e9)], ["over 100 years", "2 hours – over 100 years", "over 100 years", "8.00e9 – 9.00e9"]);
   assert.equal(percent(-0.0004, 1), "0.0 %");
   assert.deepEqual([kindWords("missing"), kindWords("missing", undefined, true), kindWords("missing", undefined, false, false)], ["An event is overdue", "An event came late", "An event was overdue"]);
 });
@@ -426,6 +427,7 @@ test("the rarest events of one incident are one entry, with how many they are", 
   const { of, others } = byIncident([burst, wide, silent], [4, 5, 10, 12, 19, 41, 50].map(rare));
   assert.deepEqual([...of.values()].map((events) => events.map(({ offset }) => offset)), [[], [10, 19]], "of those that hold it, the rarest has it");
   assert.deepEqual(others.map(({ offset }) => offset), [4, 41, 50]);
+  assert.deepEqual([moreWords(1), moreWords(16)], ["1 more of its events is among the rarest", "16 more of its events are among the rarest"]);
 });
 
 test("keys are listed by the rarest of their events", () => {
