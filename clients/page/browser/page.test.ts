@@ -263,7 +263,12 @@ if (!program()) {
     // what is odd is marked, also where no incident tells it
     await scene.open("#/stream/host-db1");
     const entries = () => scene.page.locator("ol.surprises li").evaluateAll((items) => items.map((item) => [Number((item as HTMLElement).dataset["offset"]), [...item.querySelectorAll("mark")].map((mark) => mark.textContent!)] as const));
-    await until("all entries", entries, (all) => all.length === 8);
+    await until("all entries", async () => {
+      const [{ alarms }, { surprises }] = await Promise.all([scene.daemon.ask("/api/v1/streams/host-db1/alarms?limit=256"), scene.daemon.ask("/api/v1/streams/host-db1/surprises?limit=112")]);
+      const shows = alarms.filter((a: any) => a.event !== null);
+      const others = surprises.filter(({ offset }: any) => !shows.some((a: any) => a.began <= offset && offset <= a.offset));
+      return [(await entries()).length, Math.min(8, shows.length + others.length)];
+    }, ([shown, told]) => shown === told && shown! > 3);
     const odd = new Map<number, string[]>();
     // the daemon answers one such question at a time: the page's may be refused while the test asks
     scene.quiet = true;
@@ -456,6 +461,13 @@ if (!program()) {
     const streams = scene.page.locator("ul.limits li", { hasText: "limits.streams" }).locator(".figure");
     const limit = system.limits.find((l: any) => l.key === "limits.streams");
     assert.equal(await streams.textContent(), `${limit.used} of ${limit.limit.toLocaleString("en")}`);
+    // a table says what its figures are on one line each, as there is room for it
+    const lines = (selector: string) => scene.page.locator(selector).evaluateAll((all) => all.map((one) => {
+      const range = document.createRange();
+      range.selectNodeContents(one);
+      return new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size;
+    }));
+    assert.deepEqual(new Set(await lines("table.wide th")), new Set([1]));
     await scene.sound("system");
   });
 
@@ -710,7 +722,7 @@ if (!program()) {
     const tick = (i: number) => ({ time: start + i / 10, data: ["tick", "tock"][i % 2] });
     for (let at = 0; at < 4000; at += 500) await scene.daemon.post("clock", Array.from({ length: 500 }, (_, i) => tick(at + i)));
     await scene.open("#/now");
-    const card = scene.page.locator("li.incident", { hasText: "clock" });
+    const card = scene.page.locator('li.incident:has(a.stream[href="#/stream/clock"])');
     // other streams may be overdue since then, too, and share a card with it
     const titled = async (title: string, said: RegExp) => until(title, async () => {
       await scene.openFolds();
@@ -791,16 +803,20 @@ if (!program()) {
       ["#/now", "li.incident"], ["#/streams", ".rows > .row"], ["#/stream/shop-clicks", ".losses td"], [`#/stream/host-db1/event/${EVENTS - 20}`, "table.parts td"],
       ["#/stream/shop-clicks/learner", ".lane"], ["#/replays", ".replays li"], ["#/system", "ul.limits li"],
     ] as const;
+    // replays are kept in memory, and the daemon was killed
+    for (const settings of [{}, { network: "off" }]) await fetch(`${scene.daemon.url}/api/v1/replays`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ stream: "log-api", begin: "fresh", settings }) });
     await scene.with({ dark: true, phone: true }, async () => {
       for (const [view, filled] of views) {
         await scene.open(view);
         await scene.page.locator(filled).first().waitFor(WAIT);
         await until(`${view} is too wide`, () => scene.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), (wide) => wide <= 0);
         await scene.sound(`${view} on a phone`);
-        if (!view.includes("/event/")) continue;
-        // all of each part is in sight, without scrolling
-        const cut = await scene.page.locator(".scroll:has(table.parts)").first().evaluate((port) => [port.scrollWidth - port.clientWidth, [...port.querySelectorAll("tbody td, tbody th")].filter((cell) => cell.getBoundingClientRect().right > innerWidth).length]);
-        assert.deepEqual(cut, [0, 0], "the table of parts is cut");
+        const table = view.includes("/event/") ? "table.parts" : view === "#/replays" ? "table.figures" : null;
+        if (!table) continue;
+        // all of each part, and of each replay's figures, is in sight, without scrolling
+        await scene.page.locator(`${table} td`).first().waitFor(WAIT);
+        const cut = await scene.page.locator(`.scroll:has(${table})`).first().evaluate((port) => [port.scrollWidth - port.clientWidth, [...port.querySelectorAll("tbody td, tbody th")].filter((cell) => cell.getBoundingClientRect().right > innerWidth).length]);
+        assert.deepEqual(cut, [0, 0], `${table} is cut`);
       }
     });
   });

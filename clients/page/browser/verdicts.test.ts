@@ -17,7 +17,7 @@ else {
   });
   after(() => scene.end());
 
-  const card = (stream: string) => scene.page.locator("li.incident", { hasText: stream });
+  const card = (stream: string) => scene.page.locator(`li.incident:has(a.stream[href="#/stream/${stream}"])`);
   const press = (stream: string, name: string) => card(stream).getByRole("button", { name }).click();
   /** What the log of a stream holds that a person said. */
   const logged = async (stream: string, daemon = scene.daemon, secret = "") =>

@@ -10,12 +10,12 @@ import { incidentId } from "./state";
 import { isOfTempo, tempoOf } from "./tempo";
 import { askWhy } from "./why";
 
-/** The newest incidents that do not say what was expected are asked for it; each costs the daemon a part of its log. */
+/** The first incidents that do not say what was expected are asked for it; each costs the daemon a part of its log. */
 const ASKED_MAX = 5;
 /** How long the daemon may learn its log again to answer one. */
 const WHY_SECONDS = 5;
 /** What needs nothing to be learnt again is asked of all that are shown. */
-const CHEAP_ASKED_MAX = 25;
+const CHEAP_ASKED_MAX = 60;
 const KNOWN_MAX = 200;
 
 /** What was found out of incidents: why an event that shows them is odd, or in words why that cannot be told. */
@@ -86,12 +86,12 @@ async function findOut(incident: AlarmEvent, signal: AbortSignal): Promise<void>
   }
 }
 
-/** Finds out of the newest incidents, one after another, what they do not say themselves; what costs little first. */
-export async function explain(signal: AbortSignal, newest: () => AlarmEvent[], redraw: () => void): Promise<void> {
+/** Finds out of incidents, one after another from the first on, what they do not say themselves; what costs little first. */
+export async function explain(signal: AbortSignal, shown: () => AlarmEvent[], redraw: () => void): Promise<void> {
   const isLater = (i: AlarmEvent) => (later.get(incidentId(i))?.at ?? 0) > Date.now();
   const isCheap = (i: AlarmEvent) => isTempoAsked(i) || isEndAsked(i);
   while (!signal.aborted) {
-    const due = newest().slice(0, CHEAP_ASKED_MAX);
+    const due = shown().slice(0, CHEAP_ASKED_MAX);
     const cheap = due.find((i) => isCheap(i) && !isLater(i));
     const next = cheap ?? due.slice(0, ASKED_MAX).find((i) => isWhyAsked(i) && !isLater(i));
     if (next && !document.hidden) {

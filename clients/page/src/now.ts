@@ -34,7 +34,8 @@ export function now(root: HTMLElement, signal: AbortSignal): void {
   const days = new Days();
   root.append(h("h1", {}, "Now"), summary, cards.element, older);
   state.onNews(["rows", "incidents", "open"], signal, draw);
-  void explain(signal, () => visible(state.latest()), draw);
+  // in the order in which they are shown: one that goes on may be of an event that is long past by its own time
+  void explain(signal, () => listed(visible(state.latest())).flat(), draw);
   void days.run(signal, draw);
 }
 
