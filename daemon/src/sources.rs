@@ -1,14 +1,16 @@
 //! What the daemon reads itself: files that grow, messages of syslog, streams of Redis and of NATS JetStream, and
 //! topics of MQTT brokers.
 //!
-//! A file is a producer like another, and so is a stream of Redis or of JetStream: its events have numbers, and the
-//! log holds with each event the number and who gave it (`account.rs`). So the position is what the log says, and
-//! nothing is acknowledged, or remembered, before the log has it. A broker of MQTT remembers by itself what was
-//! acknowledged, which a message is when the log has it. Syslog has no positions: what is received is learnt, and what
-//! is lost on the way cannot be asked for. All of them give their events to the log in one way (`learning.rs`).
+//! A file is a producer like another, and so is a stream of Redis or of JetStream: its events
+//! have numbers, and the log holds with each event the number and who gave it (`account.rs`). So the position is what
+//! the log says, and nothing is acknowledged, or remembered, before the log has it; these servers are read by one
+//! loop (`server_reader.rs`). A broker of MQTT remembers by itself what was acknowledged, which a message is when the
+//! log has it. Syslog has no positions: what is received is learnt, and what is lost on the way cannot be asked for.
+//! All of them give their events to the log in one way (`learning.rs`).
 
 mod account;
 mod backoff;
+mod batch_size;
 mod entry_events;
 mod entry_id;
 mod file_events;
@@ -16,6 +18,7 @@ mod finding;
 mod followed;
 mod framing;
 pub mod learning;
+mod message_chunk;
 mod message_events;
 mod mqtt_broker;
 mod mqtt_reader;
@@ -27,6 +30,7 @@ mod receipts;
 mod redis_reader;
 mod redis_server;
 mod rows;
+mod server_reader;
 mod serving;
 mod subject_events;
 mod syslog;
@@ -39,6 +43,7 @@ use crate::source_board::SourceKind;
 use mqtt_reader::MqttReader;
 use nats_reader::NatsReader;
 use redis_reader::RedisReader;
+use server_reader::read_server;
 use serving::until_all_end;
 use std::sync::Arc;
 use syslog::SyslogReceiver;
@@ -61,13 +66,13 @@ pub async fn serve(hub: Arc<Hub>) {
         hub.sources.add(SourceKind::RemoteWrite, REMOTE_WRITE, &format!("{}*", source.prefix));
     }
     for (name, source) in &hub.config.sources.redis {
-        serving.spawn(RedisReader::new(hub.clone(), name, source).serve());
+        serving.spawn(read_server(RedisReader::new(hub.clone(), name, source)));
     }
     for (name, source) in &hub.config.sources.mqtt {
         serving.spawn(MqttReader::serve(hub.clone(), name.clone(), source.clone()));
     }
     for (name, source) in &hub.config.sources.nats {
-        serving.spawn(NatsReader::new(hub.clone(), name, source).serve());
+        serving.spawn(read_server(NatsReader::new(hub.clone(), name, source)));
     }
     until_all_end(serving).await;
 }

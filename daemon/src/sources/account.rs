@@ -80,7 +80,8 @@ impl ProducerAccount {
     }
 
     /// Notes that everything up to a number is durable or refused.
-    pub fn record_durable(&self, hub: &Hub, seq: u64) {
+    pub fn record_durable(&mut self, hub: &Hub, seq: u64) {
+        self.committed = self.committed.max(seq);
         hub.fencing.record_durable(&self.producer, self.epoch, Some(seq));
     }
 }

@@ -1,10 +1,10 @@
 //! Entries of a stream of Redis on their way to becoming events, each with its number.
 
 use super::account::ProducerAccount;
+use super::message_chunk::MessageChunk;
 use super::redis_server::Entry;
 use super::rows::{datum, take_key};
-use crate::ingest::cutter::CutLine;
-use crate::ingest::{Door, Intake, LineChunk, LineSyntax};
+use crate::ingest::LineChunk;
 use std::sync::Arc;
 use surmise_config::{LimitsTable, RedisSource};
 use surmise_event::{Data, Record, Refusal, RefusalCode};
@@ -31,22 +31,12 @@ impl EntryEvents {
         limits: &LimitsTable,
         arrival_us: i64,
     ) -> LineChunk {
-        let mut intake = Intake::new(Door::Source, LineSyntax::Plain, stream.clone(), limits);
-        let mut chunk = LineChunk::default();
+        let mut chunk = MessageChunk::new(stream, limits, arrival_us);
         for entry in entries {
-            let (before, bytes) = (chunk.events.len(), entry.bytes());
-            if bytes as u64 > limits.line_bytes.0 {
-                intake.read_line(CutLine::TooLong, arrival_us, &mut chunk);
-                continue;
-            }
-            intake.read_event(self.event(entry), bytes, arrival_us, &mut chunk);
-            for (_, event) in &mut chunk.events[before..] {
-                // all of a stream of Redis goes to one stream, in order
-                let number = entry.id.number().unwrap_or_default();
-                account.number(event, number, number);
-            }
+            let number = entry.id.number().unwrap_or_default();
+            chunk.add(stream, account, number, entry.bytes(), || self.event(entry));
         }
-        chunk
+        chunk.into_lines()
     }
 
     /// An entry as an event. It has the time that is among its fields or in its JSON, else that of its id.

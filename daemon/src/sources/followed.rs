@@ -219,7 +219,7 @@ impl FileReader {
 
     /// Has lines learnt, and waits until they are durable or refused.
     async fn learn(&self, followed: &mut Followed, lines: &[TailedLine]) -> Result<(), TailFault> {
-        let Some(account) = &followed.account else { return Ok(()) };
+        let Some(account) = &mut followed.account else { return Ok(()) };
         let (path, limits) = (&followed.file.path, &self.intake.hub.config.limits);
         let chunk = followed.events.read(lines, &account.producer, path, &self.stream, limits, now_us());
         self.intake.learn(chunk, None, Some(&path.display().to_string())).await.map_err(AccountFault::from)?;

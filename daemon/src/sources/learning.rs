@@ -122,6 +122,16 @@ impl SourceIntake {
         self.hub.sources.update(self.kind, &self.name, change);
     }
 
+    /// Tells what was gone before it was read, if anything was, and counts it.
+    pub fn tell_gap(&self, gap: Option<String>) {
+        let Some(gap) = gap else { return };
+        tracing::warn!(source = &*self.name, "{gap}");
+        self.tell(|status| {
+            status.gaps += 1;
+            status.last_gap = Some(gap);
+        });
+    }
+
     /// Has the events of a chunk learnt, waits until they are durable or refused, and counts them. What is refused is
     /// told with the `place` that it comes from.
     ///
@@ -133,6 +143,9 @@ impl SourceIntake {
         told: Option<&ToldSchema>,
         place: Option<&str>,
     ) -> Result<(), LearningFault> {
+        if chunk.lines == 0 {
+            return Ok(());
+        }
         let learnt = learn_all(&self.hub, vec![(chunk, told.cloned())], self.kind.listener()).await?;
         let placed = |reason: String| place.map_or_else(|| reason.clone(), |place| format!("{place}: {reason}"));
         let refusal = learnt.refusal.map(placed);

@@ -2,11 +2,10 @@
 
 use super::account::{AccountFault, ProducerAccount};
 use super::learning::SourceIntake;
+use super::message_chunk::MessageChunk;
 use super::mqtt_broker::BrokerMessage;
-use super::read_message::{STREAMS_MAX, message_event, stream_of_parts, too_many_streams};
+use super::read_message::{StreamNames, message_event};
 use crate::clock::now_us;
-use crate::ingest::cutter::CutLine;
-use crate::ingest::{Door, Intake, LineChunk, LineSyntax};
 use std::collections::HashMap;
 use std::sync::Arc;
 use surmise_config::{MqttKey, MqttSource};
@@ -41,15 +40,21 @@ pub struct MessageLearner {
     /// What takes the events.
     pub intake: SourceIntake,
     source: MqttSource,
-    stream: Arc<str>,
+    names: StreamNames,
     accounts: HashMap<Arc<str>, StreamAccount>,
 }
 
 impl MessageLearner {
     /// One for the messages of a source.
     pub fn new(intake: SourceIntake, source: MqttSource) -> MessageLearner {
-        let stream = source.stream(&intake.name).into();
-        MessageLearner { intake, source, stream, accounts: HashMap::new() }
+        let names = StreamNames {
+            stream: source.stream(&intake.name).into(),
+            parts: source.stream_levels,
+            separator: '/',
+            key: "stream_levels",
+            bytes_max: intake.hub.config.limits.name_bytes.0 as usize,
+        };
+        MessageLearner { intake, source, names, accounts: HashMap::new() }
     }
 
     /// Has messages learnt, and waits until they are durable or refused.
@@ -57,16 +62,14 @@ impl MessageLearner {
     /// # Errors
     /// Some of them are not durable. They are to be given again as they are.
     pub async fn learn(&mut self, messages: &mut [HeldMessage]) -> Result<(), AccountFault> {
-        let limits = self.intake.hub.config.limits.clone();
-        let mut lines = Intake::new(Door::Source, LineSyntax::Plain, self.stream.clone(), &limits);
-        let (mut chunk, arrival_us) = (LineChunk::default(), now_us());
+        let mut chunk = MessageChunk::new(&self.names.stream, &self.intake.hub.config.limits, now_us());
         let mut ends = HashMap::new();
         for held in messages.iter_mut().filter(|held| held.is_event) {
             let bytes = held.message.payload().len();
-            let stream = match self.stream_of(held.message.topic()) {
+            let stream = match self.names.stream_of(held.message.topic(), &self.accounts) {
                 Ok(stream) => stream,
                 Err(refusal) => {
-                    lines.read_event(Err(refusal), bytes, arrival_us, &mut chunk);
+                    chunk.refuse(refusal, bytes);
                     continue;
                 }
             };
@@ -76,22 +79,13 @@ impl MessageLearner {
                 account.next
             });
             ends.insert(stream.clone(), number);
-            let before = chunk.events.len();
-            lines.set_stream(stream.clone());
-            if bytes as u64 > limits.line_bytes.0 {
-                lines.read_line(CutLine::TooLong, arrival_us, &mut chunk);
-            } else {
-                lines.read_event(self.event(&held.message), bytes, arrival_us, &mut chunk);
-            }
-            for (_, event) in &mut chunk.events[before..] {
-                self.accounts[&stream].account.number(event, number, number);
-            }
+            chunk.add(&stream, &self.accounts[&stream].account, number, bytes, || self.event(&held.message));
         }
-        if chunk.lines > 0 {
-            self.intake.learn(chunk, None, None).await?;
-        }
+        self.intake.learn(chunk.into_lines(), None, None).await?;
         for (stream, number) in ends {
-            self.accounts[&stream].account.record_durable(&self.intake.hub, number);
+            if let Some(known) = self.accounts.get_mut(&stream) {
+                known.account.record_durable(&self.intake.hub, number);
+            }
         }
         Ok(())
     }
@@ -107,20 +101,6 @@ impl MessageLearner {
             self.accounts.insert(stream.clone(), StreamAccount { account, next });
         }
         Ok(self.accounts.get_mut(stream).expect("invariant: it was inserted"))
-    }
-
-    /// The stream of messages of a topic.
-    fn stream_of(&self, topic: &str) -> Result<Arc<str>, Refusal> {
-        if self.source.stream_levels == 0 {
-            return Ok(self.stream.clone());
-        }
-        let levels = topic.split('/').take(self.source.stream_levels);
-        let bytes_max = self.intake.hub.config.limits.name_bytes.0 as usize;
-        let name = stream_of_parts(&self.stream, topic, levels, bytes_max)?;
-        if self.accounts.len() >= STREAMS_MAX && !self.accounts.contains_key(name.as_str()) {
-            return Err(too_many_streams("stream_levels"));
-        }
-        Ok(name.into())
     }
 
     /// A message as an event.

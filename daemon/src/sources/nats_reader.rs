@@ -6,15 +6,14 @@
 //! Messages are asked for up to some thousands at a time, each time after what the server says of the stream, so that
 //! what was removed before it was read is noticed. The next are asked for when the log has those.
 
-use super::account::AccountFault;
-use super::backoff::Backoff;
-use super::learning::{LearningFault, SourceIntake};
+use super::batch_size::BatchSize;
+use super::learning::SourceIntake;
 use super::read_sequence::ReadSequence;
+use super::server_reader::{ReadProgress, ServerReader};
 use super::subject_events::{SubjectEvents, SubjectFault};
 use crate::hub::Hub;
 use crate::nats::{ConsumerStart, JetStreamServer, NatsFault, StoredMessage};
-use crate::source_board::{SourceKind, SourceState};
-use std::convert::Infallible;
+use crate::source_board::SourceKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use surmise_config::{NatsSource, StartPlace};
@@ -25,20 +24,17 @@ const WAIT_TIME: Duration = Duration::from_secs(3);
 /// How long it may take until messages have come, so that fewer are asked for next. The client gives up what comes some
 /// seconds after the time for which it waits.
 const FETCH_TIME: Duration = Duration::from_secs(2);
-/// Messages that are asked for at first, while it is not known how large they are.
-const MESSAGES_FIRST: usize = 64;
-/// Messages that are asked for at once at most.
-const MESSAGES_MAX: usize = 4096;
-/// Bytes of messages that are asked for at once, if they are as large as those before.
-const MESSAGE_BYTES: usize = 4 << 20;
 
 /// Why a stream is not read now.
 #[derive(Debug, thiserror::Error)]
-enum JetStreamFault {
+pub enum JetStreamFault {
+    /// The server does not answer, or refuses.
     #[error("{0}")]
     Server(#[from] NatsFault),
+    /// Its messages are not learnt.
     #[error("{0}")]
     Events(#[from] SubjectFault),
+    /// The stream is another one.
     #[error("the stream in JetStream was made anew")]
     MadeAnew,
 }
@@ -52,7 +48,7 @@ pub struct NatsReader {
     /// When the stream that is read was made, while it is read.
     created_us: Option<u64>,
     /// How many messages are asked for next.
-    most: usize,
+    most: BatchSize,
 }
 
 impl NatsReader {
@@ -61,64 +57,7 @@ impl NatsReader {
         let intake = SourceIntake::new(hub, SourceKind::Nats, name, source.stream(name));
         let events = SubjectEvents::new(intake.clone(), source);
         let read = ReadSequence::new(&source.jetstream, !source.subjects.is_empty());
-        intake.tell(|status| status.addresses.push(source.servers().shown()));
-        let source = source.clone();
-        let reader = NatsReader { intake, source, events, read, created_us: None, most: MESSAGES_FIRST };
-        reader.tell(None);
-        reader
-    }
-
-    /// Reads it until the daemon stops.
-    pub async fn serve(mut self) {
-        let stopping = self.intake.hub.stopping.clone();
-        stopping.run_until_cancelled(self.keep_reading()).await;
-    }
-
-    async fn keep_reading(&mut self) {
-        if !self.intake.until_ready().await {
-            return;
-        }
-        let mut backoff = Backoff::new();
-        loop {
-            let Err(fault) = self.read_connected(&mut backoff).await;
-            // what was asked for may have been too much for the time
-            self.most = MESSAGES_FIRST;
-            self.events.close();
-            self.created_us = None;
-            if let JetStreamFault::Events(SubjectFault::Account(AccountFault::Learning(LearningFault::Stopping))) =
-                fault
-            {
-                return;
-            }
-            self.tell(Some(format!("{}: {fault}; it is tried again", self.source.servers().shown())));
-            sleep(backoff.pause()).await;
-        }
-    }
-
-    /// Connects, and reads until that fails.
-    async fn read_connected(&mut self, backoff: &mut Backoff) -> Result<Infallible, JetStreamFault> {
-        let mut server = JetStreamServer::connect(&self.source.servers(), &self.source.jetstream).await?;
-        self.open(&mut server).await?;
-        loop {
-            let facts = server.facts().await?;
-            if self.created_us != Some(facts.created_us) {
-                return Err(JetStreamFault::MadeAnew);
-            }
-            let gap = self.read.take_facts(&facts);
-            self.tell_gap(gap);
-            if self.read.error.is_some() {
-                self.tell(None);
-                sleep(WAIT_TIME).await;
-                continue;
-            }
-            let start = Instant::now();
-            let messages = server.fetch(self.most, WAIT_TIME).await?;
-            let is_slow = start.elapsed() > FETCH_TIME;
-            self.learn(&mut server, &messages).await?;
-            self.choose_most(&messages, is_slow);
-            backoff.reset();
-            self.tell(None);
-        }
+        NatsReader { intake, source: source.clone(), events, read, created_us: None, most: BatchSize::default() }
     }
 
     /// Finds out how far the log has the stream, and brings the consumer there.
@@ -128,7 +67,7 @@ impl NatsReader {
         self.created_us = Some(facts.created_us);
         if let Some(earlier) = self.events.take_earlier() {
             let name = &self.source.jetstream;
-            self.tell_gap(Some(format!(
+            self.intake.tell_gap(Some(format!(
                 "{name}: the stream was deleted and made anew in JetStream; what came after {earlier} before that is \
                  lost"
             )));
@@ -159,8 +98,7 @@ impl NatsReader {
             }
             return Ok(());
         };
-        let gap = self.read.take_messages(messages.iter().map(|message| message.sequence));
-        self.tell_gap(gap);
+        self.intake.tell_gap(self.read.take_messages(messages.iter().map(|message| message.sequence)));
         self.events.learn(messages).await?;
         self.read.advance(last.sequence, last.time_us);
         if last.behind == 0 {
@@ -168,36 +106,61 @@ impl NatsReader {
         }
         Ok(server.acknowledge(messages).await?)
     }
+}
 
-    /// Chooses how many messages are asked for next, by those that came.
-    fn choose_most(&mut self, messages: &[StoredMessage], is_slow: bool) {
-        let Some(mean) =
-            messages.iter().map(|message| message.payload().len()).sum::<usize>().checked_div(messages.len())
-        else {
-            return;
-        };
-        let most = if is_slow && messages.len() > 1 { messages.len() / 2 } else { self.most * 4 };
-        self.most = (MESSAGE_BYTES / mean.max(1)).clamp(1, MESSAGES_MAX).min(most);
+impl ServerReader for NatsReader {
+    type Connection = JetStreamServer;
+    type Fault = JetStreamFault;
+
+    fn intake(&self) -> &SourceIntake {
+        &self.intake
     }
 
-    fn tell_gap(&self, gap: Option<String>) {
-        let Some(gap) = gap else { return };
-        tracing::warn!(source = &*self.intake.name, "{gap}");
-        self.intake.tell(|status| {
-            status.gaps += 1;
-            status.last_gap = Some(gap);
-        });
+    fn address(&self) -> String {
+        self.source.servers().shown()
     }
 
-    /// Tells how far the stream is, and why it is not read, if it is not.
-    fn tell(&self, fault: Option<String>) {
-        let (input, lag) = (self.read.status(), self.read.lag_seconds());
-        let errors: Vec<String> = fault.into_iter().chain(self.read.error.clone()).collect();
-        self.intake.tell(|status| {
-            if self.created_us.is_some() {
-                status.state = SourceState::Reading;
-            }
-            (status.inputs, status.lag_seconds, status.errors) = (vec![input], lag.or(status.lag_seconds), errors);
-        });
+    async fn connect(&mut self) -> Result<JetStreamServer, JetStreamFault> {
+        let mut server = JetStreamServer::connect(&self.source.servers(), &self.source.jetstream).await?;
+        self.open(&mut server).await?;
+        Ok(server)
+    }
+
+    async fn read(&mut self, server: &mut JetStreamServer) -> Result<bool, JetStreamFault> {
+        let facts = server.facts().await?;
+        if self.created_us != Some(facts.created_us) {
+            return Err(JetStreamFault::MadeAnew);
+        }
+        self.intake.tell_gap(self.read.take_facts(&facts));
+        if self.read.error.is_some() {
+            return Ok(false);
+        }
+        let start = Instant::now();
+        let messages = server.fetch(self.most.0, WAIT_TIME).await?;
+        let is_slow = start.elapsed() > FETCH_TIME;
+        self.learn(server, &messages).await?;
+        self.most.choose(messages.len(), messages.iter().map(|message| message.payload().len()).sum(), is_slow);
+        Ok(true)
+    }
+
+    async fn wait(&mut self, _: &mut JetStreamServer) -> Result<(), JetStreamFault> {
+        sleep(WAIT_TIME).await;
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        // what was asked for may have been too much for the time
+        self.most = BatchSize::default();
+        self.events.close();
+        self.created_us = None;
+    }
+
+    fn progress(&self) -> ReadProgress {
+        ReadProgress {
+            is_reading: self.created_us.is_some(),
+            inputs: vec![self.read.status()],
+            lag_seconds: self.read.lag_seconds(),
+            errors: self.read.error.iter().cloned().collect(),
+        }
     }
 }

@@ -2,12 +2,14 @@
 //! becomes part of the name of a stream.
 
 use super::rows::take_key;
+use std::collections::HashMap;
+use std::sync::Arc;
 use surmise_config::{MessageFormat, check_stream_name};
 use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{EventLine, ProducerLine, parse_bare, parse_plain};
 
 /// Streams of one source, where topics or subjects are part of their names.
-pub const STREAMS_MAX: usize = 1024;
+const STREAMS_MAX: usize = 1024;
 
 /// A message as an event. Its key is that of a field, if one is named and there, or else this one.
 ///
@@ -38,26 +40,38 @@ pub fn message_event(
     Ok(event)
 }
 
-/// The name of a stream with parts of a topic or subject appended, if it can be one.
-///
-/// # Errors
-/// It has too many bytes, or letters that no name has.
-pub fn stream_of_parts<'a>(
-    stream: &str,
-    whole: &str,
-    parts: impl Iterator<Item = &'a str>,
-    name_bytes_max: usize,
-) -> Result<String, Refusal> {
-    let name = stream_name(stream, parts);
-    match check_stream_name(&name, name_bytes_max) {
-        Ok(()) => Ok(name),
-        Err(fault) => Err(bad_stream(format!("{whole:?} makes no name of a stream: {fault}"))),
-    }
+/// Which stream a message goes into: that of its source, whose name parts of the topic or subject may be appended to.
+pub struct StreamNames {
+    /// The stream of the source, or the beginning of the names of its streams.
+    pub stream: Arc<str>,
+    /// How many parts are appended.
+    pub parts: usize,
+    /// What stands between parts.
+    pub separator: char,
+    /// The key of the configuration that says how many parts are appended.
+    pub key: &'static str,
+    /// The most bytes that a name may have.
+    pub bytes_max: usize,
 }
 
-/// The refusal of a message whose source has too many streams. `fewer` is the key that makes fewer of them.
-pub fn too_many_streams(fewer: &str) -> Refusal {
-    bad_stream(format!("a source has {STREAMS_MAX} streams at most; use fewer {fewer}"))
+impl StreamNames {
+    /// The stream of a message of a topic or subject, of a source that has these streams.
+    ///
+    /// # Errors
+    /// The name has too many bytes, or letters that no name has, or there would be too many streams.
+    pub fn stream_of<A>(&self, whole: &str, known: &HashMap<Arc<str>, A>) -> Result<Arc<str>, Refusal> {
+        if self.parts == 0 {
+            return Ok(self.stream.clone());
+        }
+        let name = stream_name(&self.stream, whole.split(self.separator).take(self.parts));
+        if let Err(fault) = check_stream_name(&name, self.bytes_max) {
+            return Err(bad_stream(format!("{whole:?} makes no name of a stream: {fault}")));
+        }
+        if known.len() >= STREAMS_MAX && !known.contains_key(name.as_str()) {
+            return Err(bad_stream(format!("a source has {STREAMS_MAX} streams at most; use fewer {}", self.key)));
+        }
+        Ok(name.into())
+    }
 }
 
 fn bad_stream(reason: String) -> Refusal {
@@ -86,8 +100,15 @@ mod tests {
     fn parts_of_topics_are_part_of_names() {
         assert_eq!(stream_name("plant", "hall/3/press?/temp".split('/').take(2)), "plant.hall.3");
         assert_eq!(stream_name("plant", "hall/press?".split('/').take(9)), "plant.hall.press_");
-        let refusal = stream_of_parts("shop", "a/b", ["a/b"].into_iter(), 64).unwrap_err();
+        let names =
+            StreamNames { stream: "shop".into(), parts: 1, separator: '.', key: "stream_tokens", bytes_max: 64 };
+        let mut known = HashMap::from([("shop.a".into(), ())]);
+        assert_eq!(names.stream_of("a.b", &known).as_deref(), Ok("shop.a"));
+        let refusal = names.stream_of("a/b", &known).unwrap_err();
         assert!(refusal.reason.contains("\"a/b\" makes no name"), "{refusal}");
+        known.extend((1..STREAMS_MAX).map(|n| (format!("shop.{n}").into(), ())));
+        assert!(names.stream_of("a.c", &known).is_ok());
+        assert!(names.stream_of("b.c", &known).unwrap_err().reason.contains("fewer stream_tokens"));
     }
 
     #[test]

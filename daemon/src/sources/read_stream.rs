@@ -1,17 +1,11 @@
 //! One stream of Redis that is read: how far the log has it, and whether entries were gone before they were read.
 
 use super::account::ProducerAccount;
+use super::batch_size::BatchSize;
 use super::entry_id::EntryId;
 use super::redis_server::{Entry, StreamFacts};
 use crate::source_board::InputStatus;
 use std::sync::Arc;
-
-/// Entries that are asked for at first, while it is not known how large they are.
-const ENTRIES_FIRST: usize = 64;
-/// Entries that are asked for at once at most.
-const ENTRIES_MAX: usize = 4096;
-/// Bytes of entries that are asked for at once, if they are as large as those before.
-const ENTRY_BYTES: usize = 4 << 20;
 
 /// A stream of Redis that is read.
 pub struct ReadStream {
@@ -24,7 +18,7 @@ pub struct ReadStream {
     /// The id up to which the log has it; none until it is known where to begin.
     pub position: Option<EntryId>,
     /// How many entries are asked for next.
-    pub most: usize,
+    pub most: BatchSize,
     /// Why it is not read on.
     pub error: Option<String>,
     facts: StreamFacts,
@@ -44,7 +38,7 @@ impl ReadStream {
             stream: stream.into(),
             account: None,
             position: None,
-            most: ENTRIES_FIRST,
+            most: BatchSize::default(),
             error: None,
             facts: StreamFacts::default(),
             added_before: None,
@@ -134,13 +128,12 @@ impl ReadStream {
     pub fn advance(&mut self, entries: &[Entry]) {
         let Some(last) = entries.last() else { return };
         self.position = Some(last.id);
-        let is_all = entries.len() < self.most;
+        let is_all = entries.len() < self.most.0;
         self.added_before = match self.facts.added {
             Some(added) if is_all => Some(added),
             _ => self.added_before.map(|before| before + entries.len() as u64),
         };
-        let mean = entries.iter().map(Entry::bytes).sum::<usize>() / entries.len();
-        self.most = (ENTRY_BYTES / mean.max(1)).clamp(1, ENTRIES_MAX).min(self.most * 4);
+        self.most.choose(entries.len(), entries.iter().map(Entry::bytes).sum(), false);
     }
 
     /// How much newer the newest entry is than the position, in seconds.
@@ -193,7 +186,7 @@ mod tests {
         let there = facts("9-0", "5-0", 5, "4-0", 9);
         stream.begin(EntryId::ZERO, false, &there);
         assert_eq!(stream.take_facts(&there), None);
-        stream.most = 2;
+        stream.most = BatchSize(2);
         stream.advance(&entries(&["5-0", "6-0"]));
         // what was read may be trimmed
         assert_eq!(stream.take_facts(&facts("9-0", "7-0", 3, "6-0", 9)), None);
@@ -201,7 +194,7 @@ mod tests {
         let gap = stream.take_facts(&facts("19-0", "10-0", 10, "9-0", 19)).unwrap();
         assert!(gap.contains("3 entries after 6-0 were trimmed"), "{gap}");
         assert_eq!(stream.take_facts(&facts("19-0", "10-0", 10, "9-0", 19)), None);
-        stream.most = 1;
+        stream.most = BatchSize(1);
         stream.advance(&entries(&["10-0"]));
         // one in the middle, which is not counted as it is not known where the others are
         let gap = stream.take_facts(&facts("19-0", "10-0", 9, "15-0", 19)).unwrap();

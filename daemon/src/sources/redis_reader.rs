@@ -7,16 +7,15 @@
 //! when the log has those.
 
 use super::account::{AccountFault, ProducerAccount};
-use super::backoff::Backoff;
 use super::entry_events::EntryEvents;
 use super::entry_id::EntryId;
-use super::learning::{LearningFault, SourceIntake};
+use super::learning::SourceIntake;
 use super::read_stream::ReadStream;
 use super::redis_server::{Entry, RedisFault, RedisServer, StreamFacts};
+use super::server_reader::{ReadProgress, ServerReader};
 use crate::clock::now_us;
 use crate::hub::Hub;
-use crate::source_board::{SourceKind, SourceState};
-use std::convert::Infallible;
+use crate::source_board::SourceKind;
 use std::sync::Arc;
 use std::time::Duration;
 use surmise_config::{REDIS_SCHEMES, RedisSource, ServerUrlError, StartPlace};
@@ -27,13 +26,22 @@ const WAIT_TIME: Duration = Duration::from_secs(1);
 
 /// Why a server is not read now.
 #[derive(Debug, thiserror::Error)]
-enum ReadFault {
+pub enum ReadFault {
+    /// Its address cannot be read.
     #[error("{0}")]
     Url(#[from] ServerUrlError),
+    /// It does not answer, or refuses.
     #[error("{0}")]
     Server(#[from] RedisFault),
+    /// It refuses something of one stream.
     #[error("{stream}: {fault}")]
-    Stream { stream: String, fault: RedisFault },
+    Stream {
+        /// The name of the stream.
+        stream: String,
+        /// What it refuses.
+        fault: RedisFault,
+    },
+    /// A stream has no account, or its entries are not learnt.
     #[error("{0}")]
     Account(#[from] AccountFault),
 }
@@ -51,53 +59,7 @@ impl RedisReader {
     pub fn new(hub: Arc<Hub>, name: &str, source: &RedisSource) -> RedisReader {
         let intake = SourceIntake::new(hub, SourceKind::Redis, name, source.stream(name));
         let streams = source.read.iter().map(|read| ReadStream::new(read, source.stream_of(name, read))).collect();
-        let reader = RedisReader { intake, source: source.clone(), events: EntryEvents::new(source), streams };
-        reader.intake.tell(|status| status.addresses.push(source.url.shown()));
-        reader.tell(None);
-        reader
-    }
-
-    /// Reads them until the daemon stops.
-    pub async fn serve(mut self) {
-        let stopping = self.intake.hub.stopping.clone();
-        stopping.run_until_cancelled(self.keep_reading()).await;
-    }
-
-    async fn keep_reading(&mut self) {
-        if !self.intake.until_ready().await {
-            return;
-        }
-        let mut backoff = Backoff::new();
-        loop {
-            let Err(fault) = self.read_connected(&mut backoff).await;
-            // the log knows best how far it is
-            for stream in &mut self.streams {
-                stream.account = None;
-            }
-            if matches!(fault, ReadFault::Account(AccountFault::Learning(LearningFault::Stopping))) {
-                return;
-            }
-            self.tell(Some(format!("{}: {fault}; it is tried again", self.source.url.shown())));
-            sleep(backoff.pause()).await;
-        }
-    }
-
-    /// Connects, and reads until that fails.
-    async fn read_connected(&mut self, backoff: &mut Backoff) -> Result<Infallible, ReadFault> {
-        let url = self.source.url.parse(REDIS_SCHEMES)?;
-        let mut server = RedisServer::connect(url.as_str()).await?;
-        loop {
-            let mut has_news = false;
-            for place in 0..self.streams.len() {
-                let read = self.read(&mut server, place).await;
-                has_news |= read.map_err(|fault| self.in_stream(place, fault))?;
-            }
-            backoff.reset();
-            self.tell(None);
-            if !has_news {
-                self.wait(&mut server).await?;
-            }
-        }
+        RedisReader { intake, source: source.clone(), events: EntryEvents::new(source), streams }
     }
 
     /// What a server refuses of one stream is told with its name.
@@ -108,37 +70,19 @@ impl RedisReader {
         }
     }
 
-    /// Waits for entries of the streams that can be read on.
-    async fn wait(&self, server: &mut RedisServer) -> Result<(), ReadFault> {
-        let readable = self.streams.iter().filter(|stream| stream.error.is_none());
-        let waiting: Vec<(&str, EntryId)> =
-            readable.map(|stream| (stream.name.as_str(), stream.position.unwrap_or_default())).collect();
-        if waiting.is_empty() {
-            sleep(WAIT_TIME).await;
-            return Ok(());
-        }
-        Ok(server.wait(&waiting, WAIT_TIME).await?)
-    }
-
     /// Gives the log what comes next in a stream. Returns whether there was anything.
-    async fn read(&mut self, server: &mut RedisServer, place: usize) -> Result<bool, ReadFault> {
+    async fn read_stream(&mut self, server: &mut RedisServer, place: usize) -> Result<bool, ReadFault> {
         if self.streams[place].account.is_none() {
             self.open(server, place).await?;
         }
         let stream = &mut self.streams[place];
         let position = stream.position.unwrap_or_default();
-        let Some((facts, entries)) = server.read(&stream.name, position, stream.most).await? else {
+        let Some((facts, entries)) = server.read(&stream.name, position, stream.most.0).await? else {
             // it begins with its first entry
             stream.take_facts(&StreamFacts { newest: position, ..StreamFacts::default() });
             return Ok(false);
         };
-        if let Some(gap) = stream.take_facts(&facts) {
-            tracing::warn!(source = &*self.intake.name, "{gap}");
-            self.intake.tell(|status| {
-                status.gaps += 1;
-                status.last_gap = Some(gap);
-            });
-        }
+        self.intake.tell_gap(stream.take_facts(&facts));
         let entries = stream.readable(entries);
         if entries.is_empty() {
             return Ok(false);
@@ -168,7 +112,7 @@ impl RedisReader {
     /// Has entries learnt, and waits until they are durable or refused.
     async fn learn(&mut self, place: usize, entries: &[Entry]) -> Result<(), ReadFault> {
         let stream = &mut self.streams[place];
-        let Some(account) = &stream.account else { return Ok(()) };
+        let Some(account) = &mut stream.account else { return Ok(()) };
         let limits = &self.intake.hub.config.limits;
         let chunk = self.events.read(entries, account, &stream.stream, limits, now_us());
         self.intake.learn(chunk, None, Some(&stream.name)).await.map_err(AccountFault::from)?;
@@ -178,19 +122,57 @@ impl RedisReader {
         stream.advance(entries);
         Ok(())
     }
+}
 
-    /// Tells how far the streams are, and why the server is not read, if it is not.
-    fn tell(&self, fault: Option<String>) {
-        let inputs = self.streams.iter().map(ReadStream::status).collect();
-        let lag = self.streams.iter().filter_map(ReadStream::lag_seconds).reduce(f64::max);
-        let errors = self.streams.iter().filter_map(|stream| stream.error.clone());
-        let errors: Vec<String> = fault.into_iter().chain(errors).collect();
-        let is_connected = self.streams.iter().any(|stream| stream.account.is_some());
-        self.intake.tell(|status| {
-            if is_connected {
-                status.state = SourceState::Reading;
-            }
-            (status.inputs, status.lag_seconds, status.errors) = (inputs, lag.or(status.lag_seconds), errors);
-        });
+impl ServerReader for RedisReader {
+    type Connection = RedisServer;
+    type Fault = ReadFault;
+
+    fn intake(&self) -> &SourceIntake {
+        &self.intake
+    }
+
+    fn address(&self) -> String {
+        self.source.url.shown()
+    }
+
+    async fn connect(&mut self) -> Result<RedisServer, ReadFault> {
+        let url = self.source.url.parse(REDIS_SCHEMES)?;
+        Ok(RedisServer::connect(url.as_str()).await?)
+    }
+
+    async fn read(&mut self, server: &mut RedisServer) -> Result<bool, ReadFault> {
+        let mut has_news = false;
+        for place in 0..self.streams.len() {
+            let read = self.read_stream(server, place).await;
+            has_news |= read.map_err(|fault| self.in_stream(place, fault))?;
+        }
+        Ok(has_news)
+    }
+
+    async fn wait(&mut self, server: &mut RedisServer) -> Result<(), ReadFault> {
+        let readable = self.streams.iter().filter(|stream| stream.error.is_none());
+        let waiting: Vec<(&str, EntryId)> =
+            readable.map(|stream| (stream.name.as_str(), stream.position.unwrap_or_default())).collect();
+        if waiting.is_empty() {
+            sleep(WAIT_TIME).await;
+            return Ok(());
+        }
+        Ok(server.wait(&waiting, WAIT_TIME).await?)
+    }
+
+    fn close(&mut self) {
+        for stream in &mut self.streams {
+            stream.account = None;
+        }
+    }
+
+    fn progress(&self) -> ReadProgress {
+        ReadProgress {
+            is_reading: self.streams.iter().any(|stream| stream.account.is_some()),
+            inputs: self.streams.iter().map(ReadStream::status).collect(),
+            lag_seconds: self.streams.iter().filter_map(ReadStream::lag_seconds).reduce(f64::max),
+            errors: self.streams.iter().filter_map(|stream| stream.error.clone()).collect(),
+        }
     }
 }

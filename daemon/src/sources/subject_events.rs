@@ -5,10 +5,9 @@
 
 use super::account::{AccountFault, ProducerAccount, known};
 use super::learning::SourceIntake;
-use super::read_message::{STREAMS_MAX, message_event, stream_of_parts, too_many_streams};
+use super::message_chunk::MessageChunk;
+use super::read_message::{StreamNames, message_event};
 use crate::clock::now_us;
-use crate::ingest::cutter::CutLine;
-use crate::ingest::{Door, Intake, LineChunk, LineSyntax};
 use crate::nats::StoredMessage;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,21 +29,15 @@ pub enum SubjectFault {
     Older,
 }
 
-/// The account of a stream that messages go into.
-struct SubjectAccount {
-    account: ProducerAccount,
-    /// Messages up to this sequence are durable or refused.
-    committed: u64,
-}
-
 /// What makes events of a source's messages, and has them learnt.
 pub struct SubjectEvents {
     intake: SourceIntake,
     source: NatsSource,
-    stream: Arc<str>,
+    names: StreamNames,
     /// When the stream in JetStream was made, in microseconds since 1970.
     created_us: u64,
-    accounts: HashMap<Arc<str>, SubjectAccount>,
+    /// The accounts of the streams that messages go into.
+    accounts: HashMap<Arc<str>, ProducerAccount>,
     /// Up to where the log has a stream of this name that was made earlier.
     earlier: Option<u64>,
 }
@@ -52,9 +45,15 @@ pub struct SubjectEvents {
 impl SubjectEvents {
     /// One for the messages of a source.
     pub fn new(intake: SourceIntake, source: &NatsSource) -> SubjectEvents {
-        let stream = source.stream(&intake.name).into();
+        let names = StreamNames {
+            stream: source.stream(&intake.name).into(),
+            parts: source.stream_tokens,
+            separator: '.',
+            key: "stream_tokens",
+            bytes_max: intake.hub.config.limits.name_bytes.0 as usize,
+        };
         let (accounts, source) = (HashMap::new(), source.clone());
-        SubjectEvents { intake, source, stream, created_us: 0, accounts, earlier: None }
+        SubjectEvents { intake, source, names, created_us: 0, accounts, earlier: None }
     }
 
     /// Opens the accounts of all streams that the log has messages in, of a stream in JetStream that was made then.
@@ -66,9 +65,9 @@ impl SubjectEvents {
         self.close();
         self.created_us = created_us;
         if self.source.stream_tokens == 0 {
-            self.account(&self.stream.clone()).await?;
+            self.account(&self.names.stream.clone()).await?;
         } else {
-            let prefix = format!("{}.", self.stream);
+            let prefix = format!("{}.", self.names.stream);
             let views = self.intake.hub.directory.all();
             for view in views.iter().filter(|view| view.name.starts_with(&prefix)) {
                 let producer = self.producer(&view.name);
@@ -95,16 +94,14 @@ impl SubjectEvents {
     /// # Errors
     /// Some of them are not durable, and are to be read again.
     pub async fn learn(&mut self, messages: &[StoredMessage]) -> Result<(), SubjectFault> {
-        let limits = self.intake.hub.config.limits.clone();
-        let mut lines = Intake::new(Door::Source, LineSyntax::Plain, self.stream.clone(), &limits);
-        let (mut chunk, arrival_us, mut recognised) = (LineChunk::default(), now_us(), 0);
-        let mut ends = HashMap::new();
+        let mut chunk = MessageChunk::new(&self.names.stream, &self.intake.hub.config.limits, now_us());
+        let (mut ends, mut recognised) = (HashMap::new(), 0);
         for message in messages {
             let (bytes, sequence) = (message.payload().len(), message.sequence);
-            let stream = match self.stream_of(message.subject()) {
+            let stream = match self.names.stream_of(message.subject(), &self.accounts) {
                 Ok(stream) => stream,
                 Err(refusal) => {
-                    lines.read_event(Err(refusal), bytes, arrival_us, &mut chunk);
+                    chunk.refuse(refusal, bytes);
                     continue;
                 }
             };
@@ -113,24 +110,12 @@ impl SubjectEvents {
                 continue;
             }
             ends.insert(stream.clone(), sequence);
-            let before = chunk.events.len();
-            lines.set_stream(stream.clone());
-            if bytes as u64 > limits.line_bytes.0 {
-                lines.read_line(CutLine::TooLong, arrival_us, &mut chunk);
-            } else {
-                lines.read_event(self.event(message), bytes, arrival_us, &mut chunk);
-            }
-            for (_, event) in &mut chunk.events[before..] {
-                self.accounts[&stream].account.number(event, sequence, sequence);
-            }
+            chunk.add(&stream, &self.accounts[&stream], sequence, bytes, || self.event(message));
         }
-        if chunk.lines > 0 {
-            self.intake.learn(chunk, None, None).await.map_err(AccountFault::from)?;
-        }
+        self.intake.learn(chunk.into_lines(), None, None).await.map_err(AccountFault::from)?;
         for (stream, sequence) in ends {
-            if let Some(known) = self.accounts.get_mut(&stream) {
-                known.account.record_durable(&self.intake.hub, sequence);
-                known.committed = sequence;
+            if let Some(account) = self.accounts.get_mut(&stream) {
+                account.record_durable(&self.intake.hub, sequence);
             }
         }
         if recognised > 0 {
@@ -144,7 +129,7 @@ impl SubjectEvents {
     }
 
     /// The account of a stream.
-    async fn account(&mut self, stream: &Arc<str>) -> Result<&mut SubjectAccount, SubjectFault> {
+    async fn account(&mut self, stream: &Arc<str>) -> Result<&ProducerAccount, SubjectFault> {
         if !self.accounts.contains_key(stream) {
             let (created_us, mut earlier) = (self.created_us, None);
             let choose = |newest: u64, settled: u64| {
@@ -156,24 +141,9 @@ impl SubjectEvents {
                 return Err(SubjectFault::Older);
             }
             self.earlier = self.earlier.max(earlier);
-            let committed = account.committed;
-            self.accounts.insert(stream.clone(), SubjectAccount { account, committed });
+            self.accounts.insert(stream.clone(), account);
         }
-        Ok(self.accounts.get_mut(stream).expect("invariant: it was inserted"))
-    }
-
-    /// The stream of messages of a subject.
-    fn stream_of(&self, subject: &str) -> Result<Arc<str>, Refusal> {
-        if self.source.stream_tokens == 0 {
-            return Ok(self.stream.clone());
-        }
-        let tokens = subject.split('.').take(self.source.stream_tokens);
-        let bytes_max = self.intake.hub.config.limits.name_bytes.0 as usize;
-        let name = stream_of_parts(&self.stream, subject, tokens, bytes_max)?;
-        if self.accounts.len() >= STREAMS_MAX && !self.accounts.contains_key(name.as_str()) {
-            return Err(too_many_streams("stream_tokens"));
-        }
-        Ok(name.into())
+        Ok(&self.accounts[stream])
     }
 
     /// A message as an event. It has its own time, if it has one, else the time at which it came to JetStream.
