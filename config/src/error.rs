@@ -242,6 +242,14 @@ pub enum ConfigFault {
         /// Why it cannot be used.
         error: Box<dyn Error + Send + Sync>,
     },
+    /// What a table needs was left out of the program.
+    #[error("{key}: this surmised was built without it; build it with `--features {feature}`, or leave the table out")]
+    NotBuilt {
+        /// The full key of the table.
+        key: String,
+        /// The feature of the program that it needs.
+        feature: &'static str,
+    },
     /// The declared fields are no schema.
     #[error(transparent)]
     Schema(#[from] SchemaFault),
@@ -339,7 +347,7 @@ impl ConfigFault {
             }
             // what is wrong in [auth], or with an address, may be the secret itself
             figment::error::Kind::InvalidType(_, expected) | figment::error::Kind::InvalidValue(_, expected)
-                if key.starts_with("auth") || key.starts_with("sources") && key.ends_with(".url") =>
+                if key.starts_with("auth") || key.contains("url") =>
             {
                 ConfigFault::BadSecret { key, expected, source_of }
             }
@@ -376,6 +384,7 @@ impl ConfigFault {
             | ConfigFault::Options(_)
             | ConfigFault::DeviceWithoutDelay
             | ConfigFault::Device { .. }
+            | ConfigFault::NotBuilt { .. }
             | ConfigFault::Stream { .. } => true,
             ConfigFault::Unreadable(_)
             | ConfigFault::Syntax { .. }

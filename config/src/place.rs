@@ -43,6 +43,7 @@ impl ConfigFault {
             | ConfigFault::OutOfRange { key, .. }
             | ConfigFault::TooSmall { key, .. }
             | ConfigFault::TooLarge { key, .. }
+            | ConfigFault::NotBuilt { key, .. }
             | ConfigFault::StreamName { key, .. } => key.clone(),
             ConfigFault::UnknownKey { key, table, .. } if table.is_empty() => key.clone(),
             ConfigFault::UnknownKey { key, table, .. } => format!("{table}.{key}"),

@@ -17,7 +17,7 @@ pub const RELOADED_KEYS: &[&str] = &["auth.token", "auth.tokens", "listen.hosts"
 pub const CERTIFICATE_KEYS: &[&str] = &["tls.certificate", "tls.key"];
 
 /// Tables of the file of defaults that are an example of a name, which whoever writes the file chooses.
-const EXAMPLES: [(&str, &str); 8] = [
+const EXAMPLES: [(&str, &str); 9] = [
     ("streams.\"web-*\"", "streams.NAME"),
     ("export.webhooks.ops", "export.webhooks.NAME"),
     ("export.nats.ops", "export.nats.NAME"),
@@ -26,6 +26,7 @@ const EXAMPLES: [(&str, &str); 8] = [
     ("sources.redis.shop", "sources.redis.NAME"),
     ("sources.mqtt.plant", "sources.mqtt.NAME"),
     ("sources.nats.shop", "sources.nats.NAME"),
+    ("sources.kafka.bank", "sources.kafka.NAME"),
 ];
 
 /// A text that is no word, duration, size or address.

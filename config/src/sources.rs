@@ -1,6 +1,7 @@
 //! `[sources]`: what the daemon reads itself.
 
 use crate::address::parse_address;
+use crate::kafka::KafkaSource;
 use crate::nats::NatsSource;
 use crate::remote_write::RemoteWriteSource;
 use crate::servers::{MqttSource, RedisSource};
@@ -26,6 +27,8 @@ pub struct SourcesTable {
     pub mqtt: BTreeMap<String, MqttSource>,
     /// Streams of NATS JetStream, by the name of their source.
     pub nats: BTreeMap<String, NatsSource>,
+    /// Topics of Kafka, by the name of their source.
+    pub kafka: BTreeMap<String, KafkaSource>,
 }
 
 /// `[sources.files.NAME]`: files whose lines are events.
@@ -120,6 +123,9 @@ impl SourcesTable {
         }
         for (name, source) in &self.nats {
             add("nats", name, vec![source.stream(name)], source.faults());
+        }
+        for (name, source) in &self.kafka {
+            add("kafka", name, vec![source.stream(name)], source.faults());
         }
         let remote_write = self.remote_write.iter().flat_map(|source| source.faults(name_bytes_max));
         faults.extend(remote_write.map(|fault| ("sources.remote_write".to_owned(), fault.into())));

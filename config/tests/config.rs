@@ -91,8 +91,14 @@ fn sources_that_cannot_be_read_are_named() {
         "{e}"
     );
     assert!(e.contains("8 are the most") && !e.contains("hidden"), "{e}");
-    let e = Config::from_toml("[sources.redis.shop]\nurl = [\"hidden\"]").unwrap_err().to_string();
-    assert!(e.contains("sources.redis.shop.url") && !e.contains("hidden"), "{e}");
+    for (toml, key) in [
+        ("[sources.redis.shop]\nurl = [\"hidden\"]", "sources.redis.shop.url"),
+        ("[sources.kafka.bank]\nother_urls = \"kafka://u:hidden@x\"", "sources.kafka.bank.other_urls"),
+        ("[export.nats.ops]\nother_urls = \"nats://u:hidden@x\"", "export.nats.ops.other_urls"),
+    ] {
+        let e = Config::from_toml(toml).unwrap_err().to_string();
+        assert!(e.contains(key) && !e.contains("hidden"), "{e}");
+    }
     let e = fault(
         "[sources.nats.shop]\nurl = \"redis://u:hidden@x\"\nother_urls = [\"nats://\"]\njetstream = \"a.b\"\n\
          subjects = [\"a.>.b\"]\nconsumer = \"\"\nstream_tokens = 9",
@@ -100,9 +106,17 @@ fn sources_that_cannot_be_read_are_named() {
     assert!(e.contains("sources.nats.shop: url begins with redis://") && e.contains("names no host"), "{e}");
     assert!(e.contains("jetstream = ") && e.contains("\"a.>.b\" is no subject") && e.contains("consumer has"), "{e}");
     assert!(e.contains("8 are the most") && !e.contains("hidden"), "{e}");
+    let e = fault(
+        "[sources.kafka.bank]\nurl = \"http://u:hidden@x\"\ntopic = \"a b\"\nformat = \"text\"\nkey_field = \"user\"\n\
+         [sources.kafka.two]\nurl = \"kafka://x\"\nother_urls = [\"kafkas://y\"]\ntopic = \"a\"",
+    );
+    assert!(e.contains("sources.kafka.bank: url begins with http://") && e.contains("kafka:// or kafkas://"), "{e}");
+    assert!(e.contains("topic = ") && e.contains("format = \"auto\"") && !e.contains("hidden"), "{e}");
+    assert!(e.contains("sources.kafka.two: url and other_urls have to begin alike"), "{e}");
     let good = "[sources.redis.shop]\nurl = \"redis://x\"\nread = [\"a\"]\n\
                 [sources.mqtt.plant]\nurl = \"mqtt://x\"\ntopics = [\"$share/g/a/+/#\"]\n\
-                [sources.nats.shop]\nurl = \"tls://token@x:4222\"\njetstream = \"ORDERS\"\nsubjects = [\"orders.*.>\"]";
+                [sources.nats.shop]\nurl = \"tls://token@x:4222\"\njetstream = \"ORDERS\"\nsubjects = [\"orders.*.>\"]\n\
+                [sources.kafka.bank]\nurl = \"kafkas://user:secret@x\"\ntopic = \"a.b-1\"\nsasl = \"scram-sha-512\"";
     Config::from_toml(good).unwrap().check().unwrap();
     let c = Config::from_toml("[sources.files.web]\npaths = [\"/var/log/*.csv\"]\nformat = \"csv\"").unwrap();
     c.check().unwrap();

@@ -100,7 +100,7 @@ impl Daemon {
         let started = Instant::now();
         config.listen_at(given.addresses());
         config.check()?;
-        check_streams(&config)?;
+        check_config(&config)?;
         let devices = devices(&config)?;
         let certificate = OwnCertificate::open(&config)?;
         telemetry::recorder();
@@ -127,11 +127,13 @@ fn report_findings(store: &Store) {
     }
 }
 
-/// Checks what `config.check()` cannot know without a learner: that the options of each declared schema fit it.
+/// Checks what `config.check()` cannot know without a learner and this build: that the options of each declared schema
+/// fit it, and that what the sources need was built in.
 ///
 /// # Errors
-/// The options do not fit a declared schema.
-pub fn check_streams(config: &Config) -> anyhow::Result<()> {
+/// The options do not fit a declared schema, or a source cannot be read.
+pub fn check_config(config: &Config) -> anyhow::Result<()> {
+    sources::check(config)?;
     let rules = config.streams.iter().filter(|(_, r)| !r.fields.is_empty());
     for (name, rule) in rules {
         let options = config.options(Some(rule))?;

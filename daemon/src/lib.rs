@@ -42,6 +42,8 @@ mod inbox;
 mod incidents;
 mod ingest;
 pub mod journey;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod listen;
 mod log_range;
 mod logging;
@@ -93,7 +95,7 @@ mod why;
 pub use arguments::DaemonArgs;
 #[doc(hidden)]
 pub use clock::move_wall_clock;
-pub use daemon::{Daemon, Running, ShutdownError, check_certificate, check_streams, devices};
+pub use daemon::{Daemon, Running, ShutdownError, check_certificate, check_config, devices};
 pub use given_sockets::{GivenSocketError, GivenSockets};
 pub use http::{ENDPOINTS, Endpoint, document};
 pub use hub::SERVER;

@@ -13,8 +13,9 @@ use tracing_subscriber::EnvFilter;
 /// Lines that wait to be written at most.
 const LINES_MAX: usize = 16_384;
 
-/// What is logged if the environment asks for nothing. What goes wrong with NATS is told by whoever needs it.
-const DEFAULT_LEVELS: &str = "info,async_nats=off";
+/// What is logged if the environment asks for nothing. What goes wrong with NATS or Kafka is told by
+/// whoever needs it.
+const DEFAULT_LEVELS: &str = "info,async_nats=off,rskafka=off";
 
 /// Lines that standard error did not take.
 static UNWRITTEN_LINES: AtomicU64 = AtomicU64::new(0);

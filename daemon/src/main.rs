@@ -75,7 +75,7 @@ fn run(args: &DaemonArgs) -> anyhow::Result<()> {
     config.listen_at(given.addresses());
     config.check()?;
     if args.check_config {
-        surmised::check_streams(&config)?;
+        surmised::check_config(&config)?;
         surmised::check_certificate(&config)?;
         surmised::devices(&config)?;
         println!("the configuration is fine");

@@ -25,6 +25,8 @@ pub enum SourceKind {
     Mqtt,
     /// A stream of NATS JetStream.
     Nats,
+    /// A topic of Kafka.
+    Kafka,
 }
 
 /// Whether a source reads.
@@ -48,6 +50,7 @@ impl SourceKind {
             SourceKind::Redis => "redis",
             SourceKind::Mqtt => "mqtt",
             SourceKind::Nats => "nats",
+            SourceKind::Kafka => "kafka",
             SourceKind::RemoteWrite => "remote_write",
         }
     }
@@ -58,6 +61,7 @@ impl SourceKind {
             SourceKind::Files => "lines",
             SourceKind::Syslog | SourceKind::Mqtt | SourceKind::Nats => "messages",
             SourceKind::Redis => "entries",
+            SourceKind::Kafka => "records",
             SourceKind::RemoteWrite => "samples",
         }
     }
@@ -76,11 +80,13 @@ pub struct SourceStatus {
     pub state: SourceState,
     /// Events learnt since the start.
     pub events: u64,
-    /// Lines, messages or entries refused since the start.
+    /// Lines, messages, entries or records refused since the start.
     pub refused: u64,
     /// Bytes that are there and that the log does not have yet.
     pub lag_bytes: u64,
     /// How much newer the newest entry or message of a server is than the one up to which the log has it, in seconds.
+    /// Of Kafka, which does not say how new its newest record is: how long ago the one up to which the log has it was
+    /// made.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lag_seconds: Option<f64>,
     /// How often something was gone before it was read, since the start.
@@ -99,7 +105,7 @@ pub struct SourceStatus {
     /// The files that are followed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub files: Vec<FileStatus>,
-    /// What is read of a server: streams of Redis or JetStream with their positions, or topics.
+    /// What is read of a server: streams of Redis or JetStream and partitions of Kafka with their positions, or topics.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub inputs: Vec<InputStatus>,
     /// The addresses that messages are received at, or that of the server.
@@ -116,15 +122,15 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// A stream of Redis or of JetStream, or a topic.
+/// A stream of Redis or of JetStream, a partition of a topic of Kafka, or a topic of MQTT.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InputStatus {
     /// Its name.
     pub name: String,
-    /// The id of the entry, or the sequence of the message, up to which the log has it.
+    /// The id of the entry, the sequence of the message, or the offset of the record, up to which the log has it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub position: Option<String>,
-    /// The id of its newest entry, or the sequence of its newest message.
+    /// The id of its newest entry, the sequence of its newest message, or the offset of its newest record.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub newest: Option<String>,
 }
@@ -153,7 +159,7 @@ impl SourceStatus {
 fn count(status: &SourceStatus, (refused, gaps, recognised, redelivered): (u64, u64, u64, u64)) {
     let source = || status.name.clone();
     metrics::counter!(telemetry::SOURCE_REFUSED, "source" => source()).increment(status.refused - refused);
-    if matches!(status.kind, SourceKind::Redis | SourceKind::Nats) {
+    if matches!(status.kind, SourceKind::Redis | SourceKind::Nats | SourceKind::Kafka) {
         metrics::counter!(telemetry::SOURCE_GAPS, "source" => source()).increment(status.gaps - gaps);
     }
     if matches!(status.kind, SourceKind::Mqtt | SourceKind::Nats) {

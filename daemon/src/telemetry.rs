@@ -117,7 +117,7 @@ metrics_table! {
     SOURCE_LAG = Gauge Bytes "surmise_source_lag_bytes" ["source"]
         "Bytes of files that are there and not in the log yet, by source of the configuration";
     SOURCE_LAG_TIME = Gauge Seconds "surmise_source_lag_seconds" ["source"]
-        "How much newer the newest entry of a Redis server, or message of JetStream, is than the one up to which the log has it, by source of the configuration";
+        "How much newer the newest entry of a Redis server, or message of JetStream, is than the one up to which the log has it; of Kafka, how long ago the record was made up to which the log has it; by source of the configuration";
     SOURCE_ERRORS = Gauge Count "surmise_source_errors" ["source"]
         "Files, addresses and servers that a source cannot read now; GET /api/v1/sources says which, and what to do";
     SOURCE_REFUSED = Counter Count "surmise_source_refused_total" ["source"]
@@ -125,7 +125,7 @@ metrics_table! {
     REMOTE_WRITE_SAMPLES = Counter Count "surmise_remote_write_samples_total" ["outcome"]
         "Samples that Prometheus wrote, by what came of them: learnt; repeated, sent before or out of order; refused; unselected, of no metric of [sources.remote_write]; no_number, stale or a histogram; first_of_counter, with none before it; beyond_limit";
     SOURCE_GAPS = Counter Count "surmise_source_gaps_total" ["source"]
-        "How often entries of a stream of Redis, or messages of JetStream, were gone before they were read; GET /api/v1/sources says which were gone last";
+        "How often entries of a stream of Redis, messages of JetStream, or records of Kafka were gone before they were read; GET /api/v1/sources says which were gone last";
     SOURCE_REDELIVERED = Counter Count "surmise_source_redelivered_total" ["source", "result"]
         "Messages of a broker that came again, by what came of them: recognised, and not learnt again; learnt, as nothing was known of them any more";
     DRIFT = Counter Count "surmise_drift_detected_total" ["detector"]

@@ -127,7 +127,7 @@ fn check(global: &Global, file: &Path) -> Result<(), Failure> {
     let checked = read(file);
     let mut faults = checked.as_ref().err().map_or(Vec::new(), |e| e.placed(&text));
     if let Ok(config) = &checked
-        && let Err(e) = surmised::check_streams(config)
+        && let Err(e) = surmised::check_config(config)
     {
         let none = || vec![PlacedFault { line: None, text: e.to_string() }];
         faults = e.downcast_ref::<ConfigError>().map_or_else(none, |e| e.placed(&text));

@@ -544,13 +544,13 @@ export interface IncidentMark {
   time: string | null;
 }
 
-/** A stream of Redis or of JetStream, or a topic. */
+/** A stream of Redis or of JetStream, a partition of a topic of Kafka, or a topic of MQTT. */
 export interface InputStatus {
   /** Its name. */
   name: string;
-  /** The id of its newest entry, or the sequence of its newest message. */
+  /** The id of its newest entry, the sequence of its newest message, or the offset of its newest record. */
   newest?: string;
-  /** The id of the entry, or the sequence of the message, up to which the log has it. */
+  /** The id of the entry, the sequence of the message, or the offset of the record, up to which the log has it. */
   position?: string;
 }
 
@@ -931,7 +931,7 @@ export interface SchemaChange {
 }
 
 /** What a source reads. */
-export type SourceKind = "files" | "syslog" | "remote_write" | "redis" | "mqtt" | "nats";
+export type SourceKind = "files" | "syslog" | "remote_write" | "redis" | "mqtt" | "nats" | "kafka";
 
 /** The sources whose streams the client may touch. */
 export interface SourceList {
@@ -954,13 +954,20 @@ export interface SourceStatus {
   files?: FileStatus[];
   /** How often something was gone before it was read, since the start. */
   gaps?: number;
-  /** What is read of a server: streams of Redis or JetStream with their positions, or topics. */
+  /**
+   * What is read of a server: streams of Redis or JetStream and partitions of Kafka with their positions, or
+   * topics.
+   */
   inputs?: InputStatus[];
   /** What it reads. */
   kind: SourceKind;
   /** Bytes that are there and that the log does not have yet. */
   lag_bytes: number;
-  /** How much newer the newest entry or message of a server is than the one up to which the log has it, in seconds. */
+  /**
+   * How much newer the newest entry or message of a server is than the one up to which the log has it, in seconds.
+   * Of Kafka, which does not say how new its newest record is: how long ago the one up to which the log has it was
+   * made.
+   */
   lag_seconds?: number;
   /** What was gone last before it was read. */
   last_gap?: string;
@@ -975,7 +982,7 @@ export interface SourceStatus {
    * any more. So many at most were learnt twice.
    */
   redelivered?: number;
-  /** Lines, messages or entries refused since the start. */
+  /** Lines, messages, entries or records refused since the start. */
   refused: number;
   /** Whether it reads. */
   state: SourceState;

@@ -329,6 +329,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("cudarc", &["model/device/src/cuda.rs", "model/device/examples/ptx.rs"]),
     ("async_nats", &["daemon/src/nats/", "tests/tests/nats.rs", "tests/tests/common/"]),
     ("redis", &["daemon/src/sources/redis_server.rs"]),
+    ("rskafka", &["daemon/src/kafka.rs"]),
     ("rumqttc", &["daemon/src/sources/mqtt_broker.rs"]),
 ];
 
