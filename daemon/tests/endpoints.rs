@@ -56,6 +56,7 @@ fn every_endpoint_is_routed() {
     );
     assert_eq!(host.post("/api/v1/streams/web/events", "{\"data\":\"a\"}\n{\"data\":\"b\"}\n").0, 200);
     assert_eq!(host.post("/api/v1/checkpoints", "").0, 200);
+    let version = host.get("/v2/models/web").1["versions"][0].as_str().unwrap().to_owned();
     for Endpoint { method, path, .. } in ENDPOINTS {
         // a feed never ends, and what deletes the stream comes last; other tests follow both
         if path.ends_with("/watch") || path.ends_with("/delete") {
@@ -78,6 +79,7 @@ fn every_endpoint_is_routed() {
         };
         let path = path
             .replace("{stream}", "web")
+            .replace("{version}", &version)
             .replace("{generation}", "1")
             .replace("{offset}", "1")
             .replace("{producer}", "p");

@@ -39,7 +39,8 @@ fn post(host: &Host, stream: &str, kind: &str, coding: Option<&str>, body: &[u8]
 fn logged(host: &Host, stream: &str) -> Vec<(Value, String)> {
     let (_, answer) = host.get(&format!("/api/v1/streams/{stream}/events?from=0&count=100"));
     let events = answer["events"].as_array().unwrap_or_else(|| panic!("{answer}"));
-    events.iter().map(|e| (e["data"].clone(), e["time"].as_str().unwrap_or_default().to_owned())).collect()
+    let of = |event: &Value| (event["data"].clone(), event["time"].as_str().unwrap_or_default().to_owned());
+    events.iter().map(|logged| of(&logged["event"])).collect()
 }
 
 #[test]
