@@ -39,6 +39,15 @@ pub enum Door {
     Source,
 }
 
+/// How an item of an array is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemForm {
+    /// As a line is.
+    Line,
+    /// As CloudEvents has it.
+    CloudEvent,
+}
+
 /// The syntax of a sender's lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineSyntax {
@@ -161,28 +170,17 @@ impl Intake {
         chunk
     }
 
-    /// Reads as many items as a chunk has lines at most out of an array, each of them like a line; none are left there
-    /// if the chunk has none.
-    pub fn read_items(&mut self, cutter: &mut ArrayCutter, arrival_us: i64) -> LineChunk {
+    /// Reads as many items as a chunk has lines at most out of an array; none are left there if the chunk has none.
+    pub fn read_items(&mut self, cutter: &mut ArrayCutter, form: ItemForm, arrival_us: i64) -> LineChunk {
         let mut chunk = LineChunk::default();
         while chunk.lines < self.chunk_lines_max && chunk.not_rising.is_none() {
-            let Some(item) = cutter.next_item() else { break };
-            self.read_line(item, arrival_us, &mut chunk);
-        }
-        chunk
-    }
-
-    /// As [`Intake::read_items`], of items each of which is an event of CloudEvents.
-    pub fn read_cloud_events(&mut self, cutter: &mut ArrayCutter, arrival_us: i64) -> LineChunk {
-        let mut chunk = LineChunk::default();
-        while chunk.lines < self.chunk_lines_max {
-            let Some(item) = cutter.next_item() else { break };
-            let bytes = item.bytes().len();
-            let parsed = match item {
-                CutLine::TooLong => Err(self.too_long()),
-                CutLine::Whole(text) => parse_cloud_event(text),
-            };
-            self.read_event(parsed, bytes, arrival_us, &mut chunk);
+            match (cutter.next_item(), form) {
+                (None, _) => break,
+                (Some(CutLine::Whole(text)), ItemForm::CloudEvent) => {
+                    self.read_event(parse_cloud_event(text), text.len(), arrival_us, &mut chunk);
+                }
+                (Some(item), _) => self.read_line(item, arrival_us, &mut chunk),
+            }
         }
         chunk
     }

@@ -19,7 +19,6 @@ fn compressed(coding: &str, body: &[u8]) -> Vec<u8> {
             let mut writer = flate2::write::ZlibEncoder::new(Vec::new(), level);
             writer.write_all(body).and_then(|()| writer.finish()).unwrap()
         }
-        "zstd" => zstd::encode_all(body, 0).unwrap(),
         _ => body.to_vec(),
     }
 }
@@ -59,13 +58,13 @@ fn what_shippers_post_is_an_event_each() {
     // Vector: an array, compressed in any of its ways
     let vector = |n: u32| json!({"message": "GET / 200", "host": "a", "timestamp": format!("2023-11-14T22:13:2{n}Z")});
     let array = json!([vector(0), vector(1)]).to_string();
-    for (n, coding) in ["gzip", "deflate", "zstd", "identity"].into_iter().enumerate() {
+    for (n, coding) in ["gzip", "deflate", "identity"].into_iter().enumerate() {
         let body = compressed(coding, array.as_bytes());
         let (status, answer) = post(&host, "vector", "application/json", Some(coding), &body);
         assert_eq!((status, &answer["accepted"]), (200, &json!(2)), "{coding}: {answer}");
         assert_eq!(logged(&host, "vector").len(), 2 * (n + 1));
     }
-    assert_eq!(logged(&host, "vector")[7].1, "2023-11-14T22:13:21Z");
+    assert_eq!(logged(&host, "vector")[5].1, "2023-11-14T22:13:21Z");
     // Telegraf: a batch is an object with an array in it
     let metric = |n: u32| json!({"fields": {"usage": 10 + n}, "name": "cpu", "tags": {"host": "a"}, "timestamp": 1_700_000_000 + n});
     let batch = json!({"metrics": [metric(0), metric(1), metric(2)]}).to_string();
@@ -85,12 +84,19 @@ fn a_body_that_is_compressed_otherwise_or_broken_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let host = Host::start_with(dir.path(), "[limits]\nbody_bytes = \"1MiB\"\n");
     let line = br#"{"page":"/home"}"#;
-    for coding in ["br", "snappy", "gzip, gzip"] {
+    for coding in ["br", "snappy", "zstd", "gzip, gzip"] {
         let (status, problem) = post(&host, "web", "application/json", Some(coding), line);
         assert_eq!((status, &problem["field"]), (415, &json!("content-encoding")), "{coding}: {problem}");
     }
     let (status, problem) = post(&host, "web", "application/json", Some("gzip"), line);
     assert_eq!((status, &problem["field"]), (400, &json!("body")), "{problem}");
+    // a body of something else is not unpacked
+    let given = agent().post(host.url("/api/v1/streams/web/predict")).header("Content-Type", "application/json");
+    let answer = given.header("Content-Encoding", "gzip").send(&compressed("gzip", line)[..]).unwrap();
+    assert_eq!(answer.status().as_u16(), 415);
+    // lines that say so are lines, whatever they begin with
+    let lines = b"{\"metrics\":[{\"a\":1}]}\n{\"metrics\":[{\"a\":2}]}\n";
+    assert_eq!(post(&host, "wide", "application/x-ndjson", None, lines).1["accepted"], 2);
     // what a body becomes counts, and not what it was sent as
     let bomb = compressed("gzip", &vec![b' '; 64 << 20]);
     assert!(bomb.len() < 100_000);

@@ -47,9 +47,6 @@ pub(crate) fn run(global: &Global, args: &SurprisesArgs) -> Result<(), Failure> 
 
 /// The events in a table, the rarest first, and how often events were how rare beside what was promised.
 fn lines(list: &SurpriseList, paint: Paint) -> Vec<String> {
-    if list.surprises.is_empty() {
-        return vec![format!("no event of {} was rare: {} were judged", plain(&list.stream), count(list.events))];
-    }
     let mut table = Table::new(0, ["offset", "arrived", "rarity", "bits", "key"]);
     for event in &list.surprises {
         let arrived = jiff::Timestamp::from_second(event.time as i64).map(|time| time.to_string());
@@ -61,8 +58,11 @@ fn lines(list: &SurpriseList, paint: Paint) -> Vec<String> {
             event.key.as_deref().map_or(String::new(), |key| plain(key).to_string()),
         ]);
     }
-    let mut out = table.lines(paint);
-    out.push(String::new());
+    let mut out = match list.surprises.is_empty() {
+        true => vec![format!("none of the rare events that are kept of {} is like that", plain(&list.stream))],
+        false => table.lines(paint),
+    };
+    out.extend([String::new(), format!("of {} events:", count(list.events))]);
     for c in &list.counts {
         let promised = list.events as f64 / c.rarity_events;
         let rare = count(c.rarity_events as u64);

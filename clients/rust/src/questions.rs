@@ -98,17 +98,17 @@ impl Questions {
         Ok(Questions { address, token: None, trusted_roots: None, time_max: ANSWER_TIME })
     }
 
-    /// The same with an access token.
+    /// Shows an access token with each question.
     pub fn with_token(self, token: impl Into<String>) -> Questions {
         Questions { token: Some(token.into()), ..self }
     }
 
-    /// The same with authorities that are trusted where the address asks for TLS, in place of those of the system.
+    /// Trusts these authorities where the address asks for TLS, in place of those of the system.
     pub fn with_trusted_roots(self, roots: TrustedRoots) -> Questions {
         Questions { trusted_roots: Some(roots), ..self }
     }
 
-    /// The same with another time that an answer may take.
+    /// Lets an answer take so long at most, in place of a minute.
     pub fn with_time(self, time_max: Duration) -> Questions {
         Questions { time_max, ..self }
     }

@@ -17,6 +17,8 @@ pub const EVENTS: &str = "application/cloudevents-batch+json";
 pub enum BodyForm {
     /// Lines of the protocol.
     Lines,
+    /// Lines of the protocol, or an array of objects.
+    Json,
     /// One event of CloudEvents, with its data.
     CloudEvent,
     /// An array of such events.
@@ -35,6 +37,7 @@ impl BodyForm {
             _ if is(ONE_EVENT) => BodyForm::CloudEvent,
             _ if is(EVENTS) => BodyForm::CloudEvents,
             true => BodyForm::CloudEventData,
+            false if is("application/json") => BodyForm::Json,
             false => BodyForm::Lines,
         }
     }

@@ -5,6 +5,7 @@ use super::parameter::Parameter;
 use super::posted::{Posted, disk_full};
 use super::problem::ProblemResponse;
 use super::query::Query;
+use super::unpacking::{Unpacker, check_plain};
 use crate::hub::Hub;
 use crate::ingest::numbering::{Numbering, ProducerEpoch};
 use crate::ingest::{Door, Intake, LineSyntax};
@@ -48,7 +49,12 @@ pub async fn push(
     let mut intake = Intake::new(Door::Http, LineSyntax::Plain, stream.into(), limits);
     let producer = producer(&hub, &query, intake.stream(), name_bytes_max).await?;
     let form = BodyForm::of(&headers);
-    if producer.is_some() && form != BodyForm::Lines {
+    let is_cloud_events = !matches!(form, BodyForm::Lines | BodyForm::Json);
+    let unpacker = Unpacker::of(&headers)?;
+    if matches!(form, BodyForm::CloudEvent | BodyForm::CloudEventData) {
+        check_plain(&headers)?;
+    }
+    if producer.is_some() && is_cloud_events {
         let detail =
             "events of CloudEvents have no seq; they are recognised by their source and id, without a producer";
         return Err(ProblemResponse::bad_request("producer", detail));
@@ -59,8 +65,9 @@ pub async fn push(
     let outbox = Outbox::called_by(hub.traces.caller(&headers));
     let mut posted = Posted::new(hub, intake, outbox);
     let read = match form {
-        BodyForm::Lines => posted.learn_lines(body).await,
-        BodyForm::CloudEvents => posted.learn_array(body).await,
+        BodyForm::Lines => posted.learn_lines(body, unpacker).await,
+        BodyForm::Json => posted.learn_json(body, unpacker).await,
+        BodyForm::CloudEvents => posted.learn_array(body, unpacker).await,
         BodyForm::CloudEvent | BodyForm::CloudEventData => learn_cloud_event(&mut posted, form, &headers, body).await,
     };
     // an event that was learnt raises the epoch of its producer, and nothing else does
@@ -92,7 +99,7 @@ pub async fn learn_line(hub: Arc<Hub>, stream: &str, line: Vec<u8>) -> Result<()
     check_takes_events(&hub)?;
     let intake = Intake::new(Door::Http, LineSyntax::Json, stream.into(), &hub.config.limits);
     let mut posted = Posted::new(hub, intake, Outbox::default());
-    posted.learn_lines(Body::from(line)).await?;
+    posted.learn_lines(Body::from(line), Unpacker::Plain).await?;
     match posted.refusal() {
         None => Ok(()),
         Some(refusal) => Err(ProblemResponse::refusal(status_of(&refusal, 409), refusal)),

@@ -11,6 +11,7 @@ use super::endpoint::Endpoint;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::remote_write::WRITE_REQUEST;
+use super::unpacking::check_plain;
 use crate::access::{Forbidden, Unrecognised};
 use crate::admission::Room;
 use crate::hub::Hub;
@@ -32,7 +33,11 @@ const BODY_KINDS: [&str; 5] =
 
 /// What may be posted without a kind, since the tools that are made for it name none: it changes nothing that was learnt,
 /// and a page's browser names its origin all the same.
-const UNTYPED: [&str; 3] = ["/-/reload", "/v2/models/{stream}/infer", "/v2/models/{stream}/versions/{version}/infer"];
+const UNTYPED_PATHS: [&str; 3] =
+    ["/-/reload", "/v2/models/{stream}/infer", "/v2/models/{stream}/versions/{version}/infer"];
+
+/// Where bodies may come compressed, each in ways of its own.
+const UNPACKING_PATHS: [&str; 2] = ["/api/v1/streams/{stream}/events", "/api/v1/write"];
 
 /// The policy of everything that is no page: it loads nothing, and nobody may put it into a frame.
 const CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -113,33 +118,21 @@ fn is_same_origin(origin: &HeaderValue, host: &Authority) -> bool {
     named.host().eq_ignore_ascii_case(host.host()) && port(&named) == port(host)
 }
 
-/// Refuses a body that a form of a page could have sent, or that is compressed in a way that nothing here reads.
+/// Refuses a body that a form of a page could have sent, or that is compressed where nothing unpacks it.
 fn check_body(path: &str, headers: &HeaderMap) -> Result<(), ProblemResponse> {
-    if UNTYPED.contains(&path) && !headers.contains_key(header::CONTENT_TYPE) {
-        return check_coding(headers);
+    if !UNPACKING_PATHS.contains(&path) {
+        check_plain(headers)?;
+    }
+    if UNTYPED_PATHS.contains(&path) && !headers.contains_key(header::CONTENT_TYPE) {
+        return Ok(());
     }
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if kind.eq_ignore_ascii_case(WRITE_REQUEST) {
-        return Ok(());
-    }
     if BODY_KINDS.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
-        return check_coding(headers);
+        return Ok(());
     }
     let detail = format!("send it with Content-Type: {}; what came is {kind:?}", BODY_KINDS.join(" or "));
     Err(ProblemResponse::new(415, "unsupported media type", detail).at("content-type", None))
-}
-
-/// Refuses a body that is compressed and was not decompressed on its way here.
-fn check_coding(headers: &HeaderMap) -> Result<(), ProblemResponse> {
-    let is_plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    match headers.get(header::CONTENT_ENCODING).filter(|coding| !is_plain(coding)) {
-        None => Ok(()),
-        Some(coding) => {
-            let detail = format!("a body may be compressed by gzip, deflate or zstd, once; what came is {coding:?}");
-            Err(ProblemResponse::new(415, "unsupported media type", detail).at("content-encoding", None))
-        }
-    }
 }
 
 /// Refuses a request without a token that opens what it asks for, if the configuration asks for tokens. On a connection

@@ -39,6 +39,7 @@ mod surprises;
 mod system;
 mod templates;
 mod undo;
+mod unpacking;
 mod watch;
 mod why;
 
@@ -59,7 +60,6 @@ use surmise_protocol::{
     Accepted, AlarmList, Health, HistoryAnswer, LoggedEvents, QuarantineList, Replay, ReplayList, ReplaySpec,
     StreamList, SurpriseList, WhyAnswer,
 };
-use tower_http::decompression::RequestDecompressionLayer;
 
 /// Makes [`ENDPOINTS`] and the router out of one table.
 macro_rules! endpoints {
@@ -241,13 +241,13 @@ endpoints! {
     POST Read "/v2/models/{stream}/infer" inference::infer,
         "what is expected of the fields that are no input; `sequence_id` is the key", body JSON, answer JSON;
     GET Read "/v2/models/{stream}/versions/{version}" inference::model,
-        "the same of a version: the number of a stream", answer JSON;
+        "a version of a model: the number of its stream", answer JSON;
     GET Read "/v2/models/{stream}/versions/{version}/ready" inference::model_ready, "whether that version learns",
         answer JSON;
-    GET Read "/v2/models/{stream}/versions/{version}/stats" inference::statistics, "the same of that version",
+    GET Read "/v2/models/{stream}/versions/{version}/stats" inference::statistics, "how many events of that version were predicted",
         answer JSON;
-    POST Read "/v2/models/{stream}/versions/{version}/infer" inference::infer, "the same of that version",
-        body JSON, answer JSON;
+    POST Read "/v2/models/{stream}/versions/{version}/infer" inference::infer,
+        "what that version expects of the fields that are no input", body JSON, answer JSON;
     GET Operate "/api/v1/audit" undo::audit_log, "what operators did (`limit`)",
         query [undo::AUDIT_LIMIT], answer json::<undo::Operations>();
 }
@@ -274,7 +274,5 @@ pub fn router(hub: Arc<Hub>) -> Router {
         .layer(map_response(problem::tell_as_problem))
         .layer(from_fn(inference::tell_errors))
         .layer(map_response(guard::secure))
-        // bodies come to everything above as they were before they were compressed; another coding is refused there
-        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
         .with_state(hub)
 }

@@ -1,16 +1,18 @@
 //! Events that are posted: reading the body, sending its events to their owner, and gathering what becomes of them.
 
 use super::problem::ProblemResponse;
+use super::unpacking::Unpacker;
 use crate::clock::now_us;
 use crate::disk::DiskState;
 use crate::hub::Hub;
 use crate::inbox::ReplyOptions;
 use crate::ingest::array_cutter::{ArrayCutter, BodyStart};
 use crate::ingest::cutter::LineCutter;
-use crate::ingest::{InputEnd, Intake, LineChunk, LineRefusal};
+use crate::ingest::{InputEnd, Intake, ItemForm, LineChunk, LineRefusal};
 use crate::ticket::{Drained, Outbox};
 use axum::body::{Body, BodyDataStream, Bytes};
 use futures::StreamExt;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use surmise_config::{ByteSize, LimitsTable, TimeSpan};
@@ -65,11 +67,34 @@ impl BodyParts {
         };
         self.bytes += part.len() as u64;
         if self.bytes > self.bytes_max.0 {
-            let detail = format!("the body is longer than {} (limits.body_bytes); send it in parts", self.bytes_max);
-            return Err(broken(413, "body too long", detail));
+            return Err(too_long(self.bytes_max));
         }
         Ok(Some(part))
     }
+}
+
+/// What a body has become so far: that counts for the limit, and not only what was sent.
+struct UnpackedBytes {
+    bytes: u64,
+    bytes_max: ByteSize,
+}
+
+impl UnpackedBytes {
+    /// Counts what some bytes have become.
+    ///
+    /// # Errors
+    /// They could not be unpacked, or it is too much.
+    fn count<'a>(&mut self, unpacked: std::io::Result<Cow<'a, [u8]>>) -> Result<Cow<'a, [u8]>, ProblemResponse> {
+        let wrong = |e: std::io::Error| ProblemResponse::bad_request("body", format!("it is not compressed as its headers say: {e}"));
+        let bytes = unpacked.map_err(wrong)?;
+        self.bytes += bytes.len() as u64;
+        if self.bytes > self.bytes_max.0 { Err(too_long(self.bytes_max)) } else { Ok(bytes) }
+    }
+}
+
+fn too_long(bytes_max: ByteSize) -> ProblemResponse {
+    let detail = format!("the body is longer than {bytes_max} (limits.body_bytes); send it in parts");
+    ProblemResponse::new(413, "body too long", detail).at("body", None)
 }
 
 /// What cuts a body into events.
@@ -80,15 +105,6 @@ enum BodyCutter {
     Lines(LineCutter),
     /// Each item of an array is one.
     Array(ArrayCutter, ItemForm),
-}
-
-/// How an item of an array is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ItemForm {
-    /// As a line is.
-    Line,
-    /// As CloudEvents has it.
-    CloudEvent,
 }
 
 impl BodyCutter {
@@ -186,42 +202,67 @@ impl Posted {
         Posted { hub, intake, outbox: Arc::new(outbox), answer: Accepted::default() }
     }
 
-    /// Learns the lines of a body, or the items of one that is an array of objects, and waits until they are durable.
+    /// Learns the lines of a body, and waits until they are durable.
     ///
     /// # Errors
     /// The body broke off, or its events cannot be made durable.
-    pub async fn learn_lines(&mut self, body: Body) -> Result<(), ProblemResponse> {
-        self.learn(body, BodyCutter::Unknown(Vec::new())).await
+    pub async fn learn_lines(&mut self, body: Body, unpacker: Unpacker) -> Result<(), ProblemResponse> {
+        let cutter = LineCutter::new(self.hub.config.limits.line_bytes.0 as usize);
+        self.learn(body, unpacker, BodyCutter::Lines(cutter)).await
+    }
+
+    /// Learns the lines of a body, or the items of one that is an array of objects, and waits until they are durable.
+    ///
+    /// # Errors
+    /// As of [`Posted::learn_lines`]; or the array has no end.
+    pub async fn learn_json(&mut self, body: Body, unpacker: Unpacker) -> Result<(), ProblemResponse> {
+        self.learn(body, unpacker, BodyCutter::Unknown(Vec::new())).await
     }
 
     /// Learns the items of a body that is an array, each an event of CloudEvents, and waits until they are durable.
     ///
     /// # Errors
     /// As of [`Posted::learn_lines`]; or the body is no array.
-    pub async fn learn_array(&mut self, body: Body) -> Result<(), ProblemResponse> {
+    pub async fn learn_array(&mut self, body: Body, unpacker: Unpacker) -> Result<(), ProblemResponse> {
         let cutter = ArrayCutter::new(self.hub.config.limits.line_bytes.0 as usize);
-        self.learn(body, BodyCutter::Array(cutter, ItemForm::CloudEvent)).await
+        self.learn(body, unpacker, BodyCutter::Array(cutter, ItemForm::CloudEvent)).await
     }
 
-    async fn learn(&mut self, body: Body, mut cutter: BodyCutter) -> Result<(), ProblemResponse> {
-        let mut parts = BodyParts::new(body, &self.hub.config.limits);
-        let line_bytes_max = self.hub.config.limits.line_bytes.0 as usize;
+    async fn learn(
+        &mut self,
+        body: Body,
+        mut unpacker: Unpacker,
+        mut cutter: BodyCutter,
+    ) -> Result<(), ProblemResponse> {
+        let limits = &self.hub.config.limits;
+        let (mut parts, line_bytes_max) = (BodyParts::new(body, limits), limits.line_bytes.0 as usize);
+        let mut unpacked = UnpackedBytes { bytes: 0, bytes_max: limits.body_bytes };
         // what came before a fault was sent to the owner already, so the answer waits until that is durable, too
-        let broken = loop {
-            match parts.next().await {
+        let broken = 'body: loop {
+            let part = match parts.next().await {
                 Err(broken) => break Some(broken),
-                Ok(None) => {
-                    cutter.end(line_bytes_max);
-                    self.send_cut(&mut cutter, InputEnd::Reached).await?;
-                    break cutter.fault();
+                Ok(part) => part,
+            };
+            let is_last = part.is_none();
+            let part = part.unwrap_or_default();
+            for piece in part.chunks(unpacker.piece_bytes()).map(Some).chain(is_last.then_some(None)) {
+                let bytes = match piece {
+                    Some(packed) => unpacker.unpack(packed),
+                    None => unpacker.finish(),
+                };
+                match unpacked.count(bytes) {
+                    Err(broken) => break 'body Some(broken),
+                    Ok(bytes) => cutter.feed(&bytes, line_bytes_max),
                 }
-                Ok(Some(bytes)) => {
-                    cutter.feed(&bytes, line_bytes_max);
-                    self.send_cut(&mut cutter, InputEnd::Open).await?;
-                    if cutter.is_broken() {
-                        break cutter.fault();
-                    }
+                self.send_cut(&mut cutter, InputEnd::Open).await?;
+                if cutter.is_broken() {
+                    break 'body cutter.fault();
                 }
+            }
+            if is_last {
+                cutter.end(line_bytes_max);
+                self.send_cut(&mut cutter, InputEnd::Reached).await?;
+                break cutter.fault();
             }
         };
         self.finish(broken).await
@@ -272,8 +313,7 @@ impl Posted {
         loop {
             let chunk = match cutter {
                 BodyCutter::Lines(lines) => self.intake.read_chunk(lines, end, now_us()),
-                BodyCutter::Array(items, ItemForm::CloudEvent) => self.intake.read_cloud_events(items, now_us()),
-                BodyCutter::Array(items, ItemForm::Line) => self.intake.read_items(items, now_us()),
+                BodyCutter::Array(items, form) => self.intake.read_items(items, *form, now_us()),
                 BodyCutter::Unknown(_) => return Ok(()),
             };
             if chunk.lines == 0 {

@@ -39,7 +39,7 @@ pub enum BodyStart {
     Lines,
     /// It is an array of objects, which begins after so many bytes.
     Array(usize),
-    /// It is an object with such an array alone, which begins after so many bytes: what Telegraf makes of a batch.
+    /// It is an object that begins with such an array, which begins after so many bytes: Telegraf's batch has no more.
     Wrapped(usize),
     /// More bytes have to come to tell.
     Unknown,

@@ -80,7 +80,8 @@ pub struct ExpertState {
     pub about: String,
     /// Its weight in the mixture for the next value; the weights of a mixture sum to 1.
     pub weight: f64,
-    /// What the values so far would have cost if it had predicted alone, in bits per value.
+    /// What the values so far would have cost if it had predicted alone, in bits per value; of one that never had
+    /// something to say, what they cost the mixture that it is in.
     pub loss_bits: f64,
 }
 

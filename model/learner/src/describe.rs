@@ -27,14 +27,15 @@ pub struct FieldLosses<'a> {
     pub mixture: f64,
     /// Every expert, as if it had predicted alone.
     pub experts: Vec<(&'static str, f64)>,
-    /// The experts that ever had something to say, by their places; the others paid what the mixture did.
+    /// The experts that ever had something to say, by their places; the others paid what the mixture they are in did.
     pub spoke: ExpertSet,
 }
 
 impl FieldLosses<'_> {
     /// What the best simple expert has paid; the mixture's loss where there is none.
     pub fn simple(&self) -> f64 {
-        let simple = self.experts.iter().filter(|(name, _)| SIMPLE_EXPERTS.contains(name));
+        let heard = self.experts.iter().enumerate().filter(|(i, _)| self.spoke.has(*i)).map(|(_, expert)| expert);
+        let simple = heard.filter(|(name, _)| SIMPLE_EXPERTS.contains(name));
         simple.map(|(_, nats)| *nats).min_by(f64::total_cmp).unwrap_or(self.mixture)
     }
 }

@@ -30,7 +30,7 @@ pub struct FieldTally {
     pub mixture: f64,
     /// `[experts]`: nats of every expert, over the same as `mixture`.
     pub experts: Vec<f64>,
-    /// The experts that ever had something to say; the others paid what the mixture did.
+    /// The experts that ever had something to say; the others paid what the mixture they are in did.
     pub spoke: ExpertSet,
     /// Symbols ranked.
     pub ranked: u64,
@@ -196,8 +196,9 @@ impl FieldTally {
 
     /// The report of one field with `experts` experts, whose regret bound is now `bound` nats.
     fn report(&self, field: &Field, experts: usize, bound: f64, distinct: Option<u64>) -> FieldReport {
-        let best = self.experts.iter().copied().fold(f64::INFINITY, f64::min);
-        let regret = if self.experts.is_empty() { 0.0 } else { (self.mixture - best) * NAT_BITS };
+        let heard = self.experts.iter().enumerate().filter(|(i, _)| self.spoke.has(*i));
+        let best = heard.map(|(_, nats)| *nats).reduce(f64::min);
+        let regret = best.map_or(0.0, |best| (self.mixture - best) * NAT_BITS);
         // a count that began late is bounded by what the best expert's weight may have been then
         let late = if self.bound_before > 0.0 { (experts.max(1) as f64).ln() + SHARE_MIN_INVERSE.ln() } else { 0.0 };
         let rank = |n: u64| (self.ranked > 0).then(|| n as f64 / self.ranked as f64);
