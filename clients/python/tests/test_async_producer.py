@@ -61,9 +61,10 @@ def test_outcomes_come_from_an_iterator(daemon: Daemon, stream: str) -> None:
     assert run(main()) == list(range(300))
 
 
-def test_outcomes_are_read_by_another_task(daemon: Daemon, stream: str) -> None:
+@pytest.mark.parametrize("replies_max", [1, 2, 10])
+def test_outcomes_are_read_by_another_task(daemon: Daemon, stream: str, replies_max: int) -> None:
     async def main() -> list[int]:
-        producer = daemon.async_producer(stream, want=("outcome",), replies_max=10, window_events=20)
+        producer = daemon.async_producer(stream, want=("outcome",), replies_max=replies_max, window_events=20)
         await producer.connect()
 
         async def read() -> list[int]:

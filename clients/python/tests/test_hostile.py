@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import threading
 import time
@@ -10,7 +11,10 @@ from typing import Any
 import pytest
 
 from peer import Conversation, Peer
-from surmise import ForgottenError, Producer, ProtocolError, RefusedError, UnreachableError, _connection
+from surmise import Address, ForgottenError, Producer, ProtocolError, RefusedError, UnreachableError, _connection
+from surmise._connection import LineProtocol
+from surmise._link import Link
+from surmise._options import ProducerOptions
 
 
 def acknowledge(talk: Conversation) -> None:
@@ -71,6 +75,73 @@ def test_a_peer_that_reads_nothing_holds_nothing_up_for_ever() -> None:
     with Peer(script) as peer, Producer("web", peer.address, want=("outcome",)) as producer:
         producer.send_many("x" * 1000 for _ in range(5000))
         assert producer.flush().settled == 5000
+
+
+def answer(talk: Conversation) -> None:
+    """Do what a daemon does for a producer that wants outcomes."""
+    talk.welcome()
+    while True:
+        event = talk.line()
+        if event is None:
+            return
+        seq = event["seq"]
+        outcome = {"seq": seq, "stream": "web", "offset": seq - 1, "surprise_bits": 1.0}
+        talk.say({"outcome": outcome}, {"ack": seq, "duplicates": 0})
+
+
+@pytest.mark.parametrize("readers", [1, 3])
+@pytest.mark.parametrize("replies_max", [1, 2])
+def test_few_outcomes_may_wait_and_none_is_left_unread(replies_max: int, readers: int) -> None:
+    """Whoever takes the outcome that was one too many has the connection read on."""
+    seen = list[int]()
+    with Peer(answer) as peer:
+        producer = Producer("web", peer.address, want=("outcome",), replies_max=replies_max)
+        threads = [
+            threading.Thread(target=lambda: seen.extend(outcome.offset for outcome in producer.outcomes()), daemon=True)
+            for _ in range(readers)
+        ]
+        try:
+            for thread in threads:
+                thread.start()
+            until = time.monotonic() + 30
+            while producer._reader is None and time.monotonic() < until:
+                time.sleep(0.001)
+            for i in range(200):
+                producer.send(i)
+            assert producer.close(30).settled == 200
+            for thread in threads:
+                thread.join(30)
+            assert sorted(seen) == list(range(200))
+        finally:
+            producer.abort()
+
+
+def test_an_outcome_that_is_taken_while_reading_pauses_counts() -> None:
+    """The reader looks before the connection says that it has paused, so the connection has to look again."""
+    link = Link(ProducerOptions(want=("outcome",), replies_max=1), lambda: None)
+
+    class Paused(asyncio.Transport):
+        reads = True
+
+        def pause_reading(self) -> None:
+            self.reads = False
+            link.outcomes.popleft()
+            assert not link.reading_paused
+
+        def resume_reading(self) -> None:
+            self.reads = True
+
+        def is_closing(self) -> bool:
+            return False
+
+    async def main() -> None:
+        task, wire, transport = _connection.ConnectionTask(Address.parse("box:1"), link), LineProtocol(), Paused()
+        wire.connection_made(transport)
+        task._receive(wire, [b'{"outcome":{"seq":1,"stream":"web","offset":0,"surprise_bits":1.0}}'])
+        assert transport.reads
+        assert not link.reading_paused
+
+    asyncio.run(main())
 
 
 def test_a_connection_that_breaks_is_made_again_and_resumes() -> None:

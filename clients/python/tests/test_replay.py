@@ -109,6 +109,18 @@ def test_a_classifier_learns_sequences_by_their_keys() -> None:
                 model.learn_one({"session": session}, word[i % len(word)])
 
 
+def test_a_key_that_is_not_a_number_is_none() -> None:
+    with SurmiseClassifier(key="session", options=SMALL) as model:
+        for i in range(600):
+            # the latest outcome tells what follows without a key, which is not what follows the text
+            for session, word in (("nan", "pq"), (math.nan, "rs")):
+                if i > 580:
+                    assert model.predict_one({"session": session}) == word[i % len(word)]
+                model.learn_one({"session": session}, word[i % len(word)])
+        model._catch_up()
+        assert model._next_key is None
+
+
 def test_many_are_scored_as_one_after_the_other_is() -> None:
     pairs = examples(400)
     with SurmiseClassifier(options=SMALL) as model:

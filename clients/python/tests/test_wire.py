@@ -102,6 +102,22 @@ def test_a_body_has_a_line_for_each_event() -> None:
     assert body == b'{"data":"a"}\n{"seq":7,"key":"k","data":"b"}\n'
 
 
+def test_an_event_of_a_body_may_have_an_id() -> None:
+    body = encode_body([Event("b", key="k", seq=7, id='é"'), Event("c", id="")])
+    assert body.decode() == '{"seq":7,"id":"é\\"","key":"k","data":"b"}\n{"id":"","data":"c"}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "field"),
+    [(7, "wrong_type", "id"), (b"x", "wrong_type", "id"), ("\ud800", "bad_utf8", "line")],
+    ids=["number", "bytes", "surrogate"],
+)
+def test_an_id_that_is_no_text_is_refused_here(name: Any, code: str, field: str) -> None:
+    with pytest.raises(RecordError) as caught:
+        encode_body([Event("a", id=name)])
+    assert (caught.value.code, caught.value.field) == (code, field)
+
+
 def test_a_hello_leaves_out_what_is_not_said() -> None:
     hello = json.loads(encode_hello({"producer": "p", "token": None, "want": ["ack"]}))
     assert hello == {"hello": {"protocol": 1, "producer": "p", "want": ["ack"]}}

@@ -186,9 +186,8 @@ class AsyncProducer:
             if link.ended:
                 return None
             await self._wait()
-        was_full = link.replies_full
         outcome: Outcome = link.outcomes.popleft()
-        if was_full and self._connection is not None:
+        if link.reading_paused and not link.replies_full and self._connection is not None:
             self._connection.wake()
         return outcome
 

@@ -103,17 +103,21 @@ class ConnectionTask:
         self._woken = asyncio.Event()
         self._failed: Optional[SurmiseError] = None
         self._wire: Optional[LineProtocol] = None
-        self._is_paused = False
         # whether the daemon may still meet the hello of an attempt that was given up, after that of a later one
         self._has_given_up = False
 
     def wake(self) -> None:
         """Have the task look again: events were sent, outcomes were read, or the producer is closing."""
         self._woken.set()
-        if self._is_paused and not self.link.replies_full and self._wire is not None:
-            self._is_paused = False
-            if self._wire.transport is not None and not self._wire.transport.is_closing():
-                self._wire.transport.resume_reading()
+        if self._wire is not None:
+            self._read_on(self._wire)
+
+    def _read_on(self, wire: LineProtocol) -> None:
+        """Read from the daemon again, if that was paused and enough outcomes have been taken."""
+        if self.link.reading_paused and not self.link.replies_full:
+            self.link.reading_paused = False
+            if wire.transport is not None and not wire.transport.is_closing():
+                wire.transport.resume_reading()
 
     async def begin(self) -> LineProtocol:
         """Make the first connection."""
@@ -211,7 +215,7 @@ class ConnectionTask:
         """Write events and read replies until the connection ends; gives why, or `None` if everything is done."""
         link, transport = self.link, wire.transport
         assert transport is not None, "a connection that is open has a transport"
-        self._failed, self._wire, self._is_paused = None, wire, False
+        self._failed, self._wire, link.reading_paused = None, wire, False
         link.connect()
         wire.listen(lambda lines: self._receive(wire, lines))
         woken: Optional[asyncio.Future[Any]] = None
@@ -236,7 +240,7 @@ class ConnectionTask:
         finally:
             if woken is not None:
                 woken.cancel()
-            self._wire = None
+            self._wire, link.reading_paused = None, False
             wire.on_lines = lambda lines: None
             _end(wire)
 
@@ -262,9 +266,11 @@ class ConnectionTask:
             self.link.changed()
         if self.link.closing:
             self._woken.set()
-        if self.link.replies_full and not self._is_paused and wire.transport is not None:
-            self._is_paused = True
+        if self.link.replies_full and not self.link.reading_paused and wire.transport is not None:
             wire.transport.pause_reading()
+            self.link.reading_paused = True
+            # an outcome that was taken before this was set has woken nobody
+            self._read_on(wire)
 
 
 async def _first(*futures: asyncio.Future[Any]) -> None:

@@ -38,6 +38,9 @@ class Link:
         self.welcome: Optional[Welcome] = None
         self.closing = False
         self.ended = False
+        # whether the connection waits for outcomes to be read; it alone sets this, without the lock. It looks at the
+        # outcomes again afterwards, and whoever takes one looks at this afterwards, so one of them sees the other
+        self.reading_paused = False
         self.durable: Optional[int] = None
         self.last_seq: Optional[int] = None
         self.sent_seq: Optional[int] = None

@@ -259,19 +259,22 @@ class Producer:
         """Wait for an outcome; gives none if what is waited for has come first, or nothing will come."""
         link = self._link
         self._reader = threading.get_ident()
-        was_full = link.replies_full
         try:
             outcome = link.outcomes.popleft()
         except IndexError:
             outcome = self._wait_for_outcome(is_done)
-        if was_full:
+        # after the taking, or this may miss that the connection has paused meanwhile
+        if link.reading_paused and not link.replies_full:
             self._background.wake()
         return outcome
 
     def _wait_for_outcome(self, is_done: Callable[[], bool]) -> Any:
         link = self._link
         with self._cond:
-            while not link.outcomes:
+            while True:
+                # another reader may take the last one meanwhile, without the lock
+                with contextlib.suppress(IndexError):
+                    return link.outcomes.popleft()
                 if is_done():
                     return None
                 if link.progress.failed is not None:
@@ -279,7 +282,6 @@ class Producer:
                 if link.ended:
                     return None
                 self._cond.wait()
-            return link.outcomes.popleft()
 
     def _check_wanted(self) -> None:
         if not self.options.wants_outcomes or self.options.on_outcome is not None:

@@ -163,13 +163,24 @@ def encoded_item(item: Any) -> EncodedEvent:
     return encoded(item)
 
 
-def encode_event(data: Any, key: Optional[str], time: Optional[Time], end: bool, stream: Optional[str]) -> bytes:
+def encode_event(
+    data: Any,
+    key: Optional[str],
+    time: Optional[Time],
+    end: bool,
+    stream: Optional[str],
+    id: Optional[str] = None,
+) -> bytes:
     """Write an event as a line without its sequence number: what follows `{"seq":N,`.
 
     Raises `RecordError` for what the daemon could not read.
     """
     try:
         line = ""
+        if id is not None:
+            if not isinstance(id, str):
+                raise RecordError("wrong_type", "id", f"expected a text, got {id!r}")
+            line += f'"id":{_quote(id)},'
         if stream is not None:
             line += f'"stream":{_quote(stream)},'
         if key is not None:
@@ -215,9 +226,7 @@ def encode_body(events: Iterable[Any]) -> bytes:
     for item in events:
         event = item if isinstance(item, Event) else Event(item)
         begin = b"{" if event.seq is None else b'{"seq":%d,' % event.seq
-        if event.id is not None:
-            begin += b'"id":%b,' % _quote(event.id).encode()
-        lines.append(begin + encode_event(event.data, event.key, event.time, event.end, event.stream))
+        lines.append(begin + encode_event(event.data, event.key, event.time, event.end, event.stream, event.id))
     return b"".join(lines)
 
 

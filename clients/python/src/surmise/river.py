@@ -161,22 +161,23 @@ class SurmiseClassifier(_Classifier):
     def learn_one(self, x: Mapping[str, Any], y: Any) -> None:
         """Learn an event: what was known of it, and what its class turned out to be."""
         producer = self._open(x)
-        event = self._encoded(x, y)
+        event, key = self._encoded(x, y)
         # outcomes are read before they fill the window, in which each has a place
         if self._waiting >= producer.options.window_events // 2:
             self._catch_up()
         producer._put(event)
         self._waiting += 1
-        self._next_key = None if self.key is None or x.get(self.key) is None else str(x[self.key])
+        self._next_key = key
 
-    def _encoded(self, x: Mapping[str, Any], y: Any) -> EncodedEvent:
+    def _encoded(self, x: Mapping[str, Any], y: Any) -> tuple[EncodedEvent, Optional[str]]:
+        """Write an event for the window, and give its key."""
         if self.target in x:
             raise ValueError(f"x has a field {self.target!r}, which is the name of the target")
         data, key, time = self._split(x)
         label = str(y)
         self._labels.setdefault(label, y)
         data[self.target] = label
-        return encoded(data, key, time)
+        return encoded(data, key, time), key
 
     def predict_proba_one(self, x: Mapping[str, Any]) -> dict[Any, float]:
         """Give the probability of every class; what they leave of one is for classes that never came."""
@@ -210,7 +211,7 @@ class SurmiseClassifier(_Classifier):
         # what comes next is not asked for here, which is half of the work
         with self._connect("outcome") as producer:
             chain = itertools.chain([first], chain)
-            batches = iter(lambda: [self._encoded(x, y) for x, y in itertools.islice(chain, BATCH_EVENTS)], [])
+            batches = iter(lambda: [self._encoded(x, y)[0] for x, y in itertools.islice(chain, BATCH_EVENTS)], [])
             producer._link.read_outcome = self._read_probability
             for offset, probability in producer._exchanged(batches):
                 self._next, self._offset = None, offset + 1
