@@ -160,7 +160,7 @@ def test_events_are_posted(ask: Ask, stream: str) -> None:
         ask("push", stream, ["e"], producer="poster", epoch=0)
     assert (caught.value.status, caught.value.code, caught.value.field) == (409, "fenced", "epoch")
     assert ask("reset_producer", "poster", stream=stream)["streams"] == [stream]
-    assert ask("status", stream).offset == 4
+    assert ask("status", stream).offset == 7
 
 
 def test_checkpoints(ask: Ask, taught: str) -> None:
