@@ -85,7 +85,9 @@ impl UnpackedBytes {
     /// # Errors
     /// They could not be unpacked, or it is too much.
     fn count<'a>(&mut self, unpacked: std::io::Result<Cow<'a, [u8]>>) -> Result<Cow<'a, [u8]>, ProblemResponse> {
-        let wrong = |e: std::io::Error| ProblemResponse::bad_request("body", format!("it is not compressed as its headers say: {e}"));
+        let wrong = |e: std::io::Error| {
+            ProblemResponse::bad_request("body", format!("it is not compressed as its headers say: {e}"))
+        };
         let bytes = unpacked.map_err(wrong)?;
         self.bytes += bytes.len() as u64;
         if self.bytes > self.bytes_max.0 { Err(too_long(self.bytes_max)) } else { Ok(bytes) }
