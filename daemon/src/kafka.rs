@@ -1,11 +1,10 @@
 //! Kafka, as far as sources read from it. This is the one place that knows the client.
 //!
 //! The client asks again by itself for minutes, which is not used: what fails is told, and is asked again by whoever
-//! asked. It passes over the markers of transactions, but not over the records of those that were aborted.
+//! asked. It passes over the markers of transactions, but not over the records of those that were aborted. It does not
+//! say where a batch ends whose last records are gone, or that of markers, so answers may come without a record though
+//! the partition goes on.
 
-use futures::StreamExt;
-use futures::future::{BoxFuture, FutureExt};
-use futures::stream::FuturesUnordered;
 use rskafka::client::error::{Error as ClientError, ProtocolError};
 use rskafka::client::partition::{OffsetAt, PartitionClient, UnknownTopicHandling};
 use rskafka::client::{Client, ClientBuilder, Credentials, SaslConfig};
@@ -13,9 +12,11 @@ use rskafka::record::RecordAndOffset;
 use rskafka::{BackoffConfig, BackoffError, ConnectionError};
 use rustls::{ClientConfig, RootCertStore};
 use std::collections::HashMap;
+use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use surmise_config::{KAFKA_SCHEMES, KafkaSource, SaslMechanism, ServerUrlError, decoded};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
 /// The port of a broker, if its address names none.
@@ -26,6 +27,8 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(15);
 const WAIT_TIME: Duration = Duration::from_secs(1);
 /// Bytes of one answer: a broker sends a batch of records whole, even if it is larger than what was asked for.
 const ANSWER_BYTES_MAX: usize = 128 << 20;
+/// Bytes that one answer may be asked to have at most.
+pub const ASKED_BYTES_MAX: usize = ANSWER_BYTES_MAX / 2;
 
 /// Why nothing is read from Kafka now.
 #[derive(Debug, thiserror::Error)]
@@ -122,13 +125,28 @@ impl From<RecordAndOffset> for KafkaRecord {
 pub enum PartitionAnswer {
     /// The records from the offset on that was asked for, and the offset after the newest.
     Records(Vec<KafkaRecord>, u64),
+    /// No record, though there are offsets beyond, up to this one: why, and the offset after the newest.
+    Empty(EmptyCause, u64),
     /// The first offset that is there, and the one after the newest, as no offset was asked for, or none that is there.
     Range(u64, u64),
+}
+
+/// Why an answer has no record, though the partition has offsets beyond the one that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmptyCause {
+    /// A transaction has not ended, and what comes from its beginning on is not given out.
+    OpenTransaction,
+    /// This offset, which was asked for, certainly has no record. A broker sends the batch that has it, or the next
+    /// one, whole; so one that sends something at once, and no record, has none.
+    NoRecord(u64),
+    /// The broker sent nothing as long as it was to wait, so nothing is certain.
+    Late,
 }
 
 /// A question to a partition, and its answer: the client of the partition is used again if it answered.
 struct Answered {
     partition: i32,
+    number: u64,
     result: Result<(Arc<PartitionClient>, PartitionAnswer), KafkaFault>,
 }
 
@@ -137,7 +155,12 @@ pub struct KafkaTopic {
     client: Arc<Client>,
     topic: String,
     partitions: HashMap<i32, Arc<PartitionClient>>,
-    asked: FuturesUnordered<BoxFuture<'static, Answered>>,
+    /// The questions, which go on while nobody waits for their answers: one for each partition at most.
+    questions: JoinSet<Answered>,
+    /// The number of the question to each partition that is asked, and how to end it.
+    asked: HashMap<i32, (u64, AbortHandle)>,
+    /// How many questions there were.
+    asked_count: u64,
 }
 
 impl KafkaTopic {
@@ -170,8 +193,14 @@ impl KafkaTopic {
             });
         }
         let client = timeout(ANSWER_TIME_MAX, builder.build()).await.map_err(|_| KafkaFault::TooLong)??;
-        let (partitions, asked) = (HashMap::new(), FuturesUnordered::new());
-        Ok(KafkaTopic { client: Arc::new(client), topic: source.topic.clone(), partitions, asked })
+        Ok(KafkaTopic {
+            client: Arc::new(client),
+            topic: source.topic.clone(),
+            partitions: HashMap::new(),
+            questions: JoinSet::new(),
+            asked: HashMap::new(),
+            asked_count: 0,
+        })
     }
 
     /// The numbers of the partitions that there are.
@@ -183,13 +212,32 @@ impl KafkaTopic {
         found.unwrap_or(Err(KafkaFault::TooLong))
     }
 
+    /// Whether a partition is asked, and has not answered.
+    pub fn is_asked(&self, partition: i32) -> bool {
+        self.asked.contains_key(&partition)
+    }
+
+    /// Keeps the questions to these partitions alone.
+    pub fn keep(&mut self, partitions: &[i32]) {
+        self.partitions.retain(|partition, _| partitions.contains(partition));
+        self.asked.retain(|partition, (_, question)| {
+            let is_kept = partitions.contains(partition);
+            if !is_kept {
+                question.abort();
+            }
+            is_kept
+        });
+    }
+
     /// Asks a partition, after a pause, for records of so many bytes from an offset on; without an offset, which there
     /// are. The client asks for its topic by name, which may make it in Kafka. So if there was a pause since it was
-    /// there, it is looked for first.
+    /// there, it is looked for first. A question that the partition has not answered is given up.
     pub fn ask(&mut self, partition: i32, from: Option<u64>, bytes_max: i32, pause: Duration) {
         let (client, topic) = (self.client.clone(), self.topic.clone());
         let known = self.partitions.remove(&partition);
-        let asked = async move {
+        self.asked_count += 1;
+        let number = self.asked_count;
+        let question = self.questions.spawn(async move {
             sleep(pause).await;
             let answered = async {
                 let known = match known {
@@ -204,25 +252,43 @@ impl KafkaTopic {
                 let answer = answer_of(&known, from, bytes_max).await?;
                 Ok((known, answer))
             };
-            let result = timeout(WAIT_TIME + ANSWER_TIME_MAX, answered).await;
-            Answered { partition, result: result.unwrap_or(Err(KafkaFault::TooLong)) }
-        };
-        self.asked.push(asked.boxed());
+            // records may be waited for twice
+            let result = timeout(2 * WAIT_TIME + ANSWER_TIME_MAX, answered).await;
+            Answered { partition, number, result: result.unwrap_or(Err(KafkaFault::TooLong)) }
+        });
+        if let Some((_, earlier)) = self.asked.insert(partition, (number, question)) {
+            earlier.abort();
+        }
     }
 
     /// The answers that there are, each with its partition, once there is one; none if nothing was asked.
     pub async fn answers(&mut self) -> Vec<(i32, Result<PartitionAnswer, KafkaFault>)> {
         let mut answers = Vec::new();
-        let mut next = self.asked.next().await;
-        while let Some(Answered { partition, result }) = next {
-            let answer = result.map(|(known, answer)| {
-                self.partitions.insert(partition, known);
-                answer
-            });
-            answers.push((partition, answer));
-            next = self.asked.next().now_or_never().flatten();
+        let mut next = self.questions.join_next().await;
+        while let Some(ended) = next {
+            answers.extend(self.take_ended(ended));
+            next = match answers.is_empty() {
+                true => self.questions.join_next().await,
+                false => self.questions.try_join_next(),
+            };
         }
         answers
+    }
+
+    /// The answer to a question that has ended, unless it was given up.
+    fn take_ended(&mut self, ended: Result<Answered, JoinError>) -> Option<(i32, Result<PartitionAnswer, KafkaFault>)> {
+        let Answered { partition, number, result } = match ended {
+            Ok(answered) => answered,
+            Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+            Err(_) => return None,
+        };
+        self.asked.get(&partition).filter(|(asked, _)| *asked == number)?;
+        self.asked.remove(&partition);
+        let answer = result.map(|(known, answer)| {
+            self.partitions.insert(partition, known);
+            answer
+        });
+        Some((partition, answer))
     }
 }
 
@@ -238,16 +304,38 @@ async fn answer_of(
     bytes_max: i32,
 ) -> Result<PartitionAnswer, KafkaFault> {
     if let Some(from) = from.and_then(|from| i64::try_from(from).ok()) {
-        match partition.fetch_records(from, 1..bytes_max, WAIT_TIME.as_millis() as i32).await {
-            Ok((records, end)) => {
-                return Ok(PartitionAnswer::Records(records.into_iter().map(KafkaRecord::from).collect(), offset(end)));
-            }
+        match records_of(partition, from, bytes_max).await {
+            Ok(answer) => return Ok(answer),
             Err(ClientError::ServerError { protocol_error: ProtocolError::OffsetOutOfRange, .. }) => {}
             Err(error) => return Err(error.into()),
         }
     }
     let (first, end) = (partition.get_offset(OffsetAt::Earliest).await?, partition.get_offset(OffsetAt::Latest).await?);
     Ok(PartitionAnswer::Range(offset(first), offset(end)))
+}
+
+/// The records from an offset on, or why there is none though the partition goes on.
+async fn records_of(partition: &PartitionClient, from: i64, bytes_max: i32) -> Result<PartitionAnswer, ClientError> {
+    let fetch = || partition.fetch_records(from, 1..bytes_max, WAIT_TIME.as_millis() as i32);
+    let records = |records: Vec<RecordAndOffset>, end| {
+        PartitionAnswer::Records(records.into_iter().map(KafkaRecord::from).collect(), offset(end))
+    };
+    let (found, end) = fetch().await?;
+    if !found.is_empty() || end <= from {
+        return Ok(records(found, end));
+    }
+    // Up to here transactions have ended. It is asked for before the records, which may be given out since then.
+    if partition.get_offset(OffsetAt::Latest).await? <= from {
+        return Ok(PartitionAnswer::Empty(EmptyCause::OpenTransaction, offset(end)));
+    }
+    let start = Instant::now();
+    let (found, end) = fetch().await?;
+    if !found.is_empty() || end <= from {
+        return Ok(records(found, end));
+    }
+    // a broker that has nothing to send waits
+    let cause = if start.elapsed() < WAIT_TIME { EmptyCause::NoRecord(offset(from)) } else { EmptyCause::Late };
+    Ok(PartitionAnswer::Empty(cause, offset(end)))
 }
 
 /// What TLS is spoken with: the authorities that the system trusts.

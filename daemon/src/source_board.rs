@@ -221,6 +221,7 @@ impl SourceBoard {
         let mut sources = self.lock();
         let Some(status) = sources.get_mut(&(kind, name.to_owned())) else { return };
         let (errors, counted) = (status.errors.clone(), status.counted());
+        let had_lag = status.lag_seconds.is_some();
         change(status);
         status.state = match status.state {
             _ if !status.errors.is_empty() => SourceState::Failing,
@@ -229,8 +230,8 @@ impl SourceBoard {
         };
         let label = |metric| metrics::gauge!(metric, "source" => name.to_owned());
         label(telemetry::SOURCE_LAG).set(status.lag_bytes as f64);
-        if let Some(seconds) = status.lag_seconds {
-            label(telemetry::SOURCE_LAG_TIME).set(seconds);
+        if had_lag || status.lag_seconds.is_some() {
+            label(telemetry::SOURCE_LAG_TIME).set(status.lag_seconds.unwrap_or(f64::NAN));
         }
         label(telemetry::SOURCE_ERRORS).set(status.errors.len() as f64);
         for error in status.errors.iter().filter(|error| !errors.contains(error)) {

@@ -193,6 +193,44 @@ fn what_is_no_event_is_refused_by_name_and_reading_goes_on() {
 }
 
 #[test]
+fn what_comes_into_an_idle_partition_while_the_daemon_is_away_is_read() {
+    if !is_there("idle partitions of Kafka") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let mut cluster = KafkaCluster::start();
+    cluster.tell("make payments 2");
+    // from before: passed over
+    cluster.tell("put payments 0 61 31");
+    let toml = cluster.config("from = \"new\"\n");
+    let mut daemon = TestDaemon::start_with(&data, &toml, &[]);
+    let both_are_read = |daemon: &TestDaemon| {
+        let status = source(daemon);
+        status["inputs"][0]["position"] == "0" && status["lag_seconds"] == 0.0
+    };
+    // nothing of the source is in the log: it begins with what comes once more
+    wait_until(&daemon, "begun", both_are_read);
+    daemon.kill();
+    cluster.tell("put payments 1 61 32");
+    daemon = TestDaemon::start_with(&data, &toml, &[]);
+    wait_until(&daemon, "begun again", both_are_read);
+    cluster.tell("put payments 0 61 33");
+    wait_for(&daemon, 1);
+    daemon.kill();
+    cluster.tell("put payments 1 61 34");
+    cluster.tell("put payments 0 61 35");
+    let daemon = TestDaemon::start_with(&data, &toml, &[]);
+    // with the log begun, the other partition is read from its beginning
+    wait_for(&daemon, 4);
+    let all = events(&daemon, 4);
+    assert_eq!(all[0]["data"], 3.0);
+    let mut data: Vec<f64> = all.iter().filter_map(|event| event["data"].as_f64()).collect();
+    data.sort_by(f64::total_cmp);
+    assert_eq!(data, [2.0, 3.0, 4.0, 5.0]);
+}
+
+#[test]
 fn new_partitions_are_found_and_a_topic_that_is_made_anew_is_told() {
     if !is_there("topics of Kafka that change") {
         return;

@@ -1,11 +1,11 @@
 //! How many messages or entries are asked for at once, by how large those before were.
 
 /// How many are asked for at first, while it is not known how large they are.
-const COUNT_FIRST: usize = 64;
+const MESSAGES_FIRST: usize = 64;
 /// How many are asked for at once at most.
-const COUNT_MAX: usize = 4096;
+const MESSAGES_MAX: usize = 4096;
 /// Bytes that are asked for at once, if messages are as large as those before.
-const BYTES: usize = 4 << 20;
+const MESSAGE_BYTES_MAX: usize = 4 << 20;
 
 /// How many messages or entries are asked for next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct BatchSize(pub usize);
 
 impl Default for BatchSize {
     fn default() -> BatchSize {
-        BatchSize(COUNT_FIRST)
+        BatchSize(MESSAGES_FIRST)
     }
 }
 
@@ -22,7 +22,7 @@ impl BatchSize {
     pub fn choose(&mut self, count: usize, bytes: usize, is_slow: bool) {
         let Some(mean) = bytes.checked_div(count) else { return };
         let most = if is_slow && count > 1 { count / 2 } else { self.0 * 4 };
-        self.0 = (BYTES / mean.max(1)).clamp(1, COUNT_MAX).min(most);
+        self.0 = (MESSAGE_BYTES_MAX / mean.max(1)).clamp(1, MESSAGES_MAX).min(most);
     }
 }
 

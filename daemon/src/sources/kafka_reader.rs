@@ -13,7 +13,7 @@ use super::read_partition::ReadPartition;
 use super::server_reader::{ReadProgress, ServerReader};
 use crate::clock::now_us;
 use crate::hub::Hub;
-use crate::kafka::{KafkaFault, KafkaRecord, KafkaTopic, PartitionAnswer};
+use crate::kafka::{EmptyCause, KafkaFault, KafkaRecord, KafkaTopic, PartitionAnswer};
 use crate::source_board::SourceKind;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,9 +31,9 @@ const PARTITIONS_MAX: usize = 256;
 const RECORDS_MAX: usize = 4096;
 /// Bytes that all partitions together are asked for at once.
 const FETCH_BYTES: usize = 64 << 20;
-/// Bytes that one partition is asked for at once: at least, and at most.
-const PARTITION_BYTES: (usize, usize) = (64 << 10, 1 << 20);
-/// How long a partition is left alone that has offsets and no records, or that is not read on.
+/// Bytes that one partition is asked for at once at most, while records come.
+const PARTITION_BYTES_MAX: usize = 1 << 20;
+/// How long a partition is left alone that has offsets and gives out no records, or that is not read on.
 const IDLE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Why a topic is not read now.
@@ -76,19 +76,29 @@ impl KafkaReader {
         });
         numbers.truncate(PARTITIONS_MAX);
         self.partitions.retain(|number, _| numbers.contains(number));
-        // what comes into a partition that is added is read from its beginning
-        let begins_at_end = self.source.from == StartPlace::New && self.partitions.is_empty();
+        topic.keep(&numbers);
+        let topic_name = self.source.topic.clone();
+        let mut opened = Vec::new();
         for number in numbers {
-            let topic_name = &self.source.topic;
-            let read = self.partitions.entry(number);
-            let read = read.or_insert_with(|| ReadPartition::new(topic_name, number, begins_at_end));
-            if read.account.is_some() {
+            if self.partitions.get(&number).is_some_and(|read| read.account.is_some()) {
                 continue;
             }
             let producer = format!("kafka/{}/{topic_name}/{number}", self.intake.name).into();
             let account = ProducerAccount::open(&self.intake.hub, producer, &self.stream, |newest, _| newest).await?;
+            opened.push((number, account));
+        }
+        // Once anything of the source is in the log, a partition of which nothing is there was idle, or was added, and
+        // what came into it while the daemon was away is to be read.
+        let is_begun = !self.partitions.is_empty() || opened.iter().any(|(_, account)| account.committed > 0);
+        let begins_at_end = self.source.from == StartPlace::New && !is_begun;
+        for (number, account) in opened {
+            let read = self.partitions.entry(number);
+            let read = read.or_insert_with(|| ReadPartition::new(&topic_name, number, begins_at_end));
             read.begin(account.committed);
             read.account = Some(account);
+        }
+        let unasked: Vec<i32> = self.partitions.keys().copied().filter(|number| !topic.is_asked(*number)).collect();
+        for number in unasked {
             self.ask(topic, number, Duration::ZERO);
         }
         self.found = Some(Instant::now());
@@ -97,8 +107,9 @@ impl KafkaReader {
 
     /// Asks a partition for what comes next.
     fn ask(&self, topic: &mut KafkaTopic, number: i32, pause: Duration) {
-        let bytes = (FETCH_BYTES / self.partitions.len().max(1)).clamp(PARTITION_BYTES.0, PARTITION_BYTES.1);
-        topic.ask(number, self.partitions.get(&number).and_then(ReadPartition::next), bytes as i32, pause);
+        let Some(read) = self.partitions.get(&number) else { return };
+        let bytes = read.bytes_asked((FETCH_BYTES / self.partitions.len()).min(PARTITION_BYTES_MAX));
+        topic.ask(number, read.next(), bytes as i32, pause);
     }
 
     /// Takes what a partition answers. Returns how long it is left alone.
@@ -107,26 +118,31 @@ impl KafkaReader {
         number: i32,
         answer: Result<PartitionAnswer, KafkaFault>,
     ) -> Result<Option<Duration>, TopicFault> {
-        if let Ok(PartitionAnswer::Records(records, _)) = &answer {
-            self.learn(number, records).await?;
-        }
         let Some(read) = self.partitions.get_mut(&number) else { return Ok(None) };
-        read.fault = None;
-        let is_idle = match answer {
-            Ok(PartitionAnswer::Records(records, end)) => {
-                read.take_end(end, !records.is_empty());
-                records.is_empty() && read.has_offsets()
-            }
-            Ok(PartitionAnswer::Range(first, end)) => {
-                self.intake.tell_gap(read.take_range(first, end));
-                read.error.is_some()
-            }
+        let answer = match answer {
+            Ok(answer) => answer,
             Err(fault) => {
-                read.fault = Some(fault.to_string());
+                read.take_fault(fault.to_string());
                 return Ok(Some(read.backoff.pause()));
             }
         };
+        read.fault = None;
         read.backoff.reset();
+        let is_idle = match answer {
+            PartitionAnswer::Records(records, end) => {
+                self.intake.tell_gap(read.take_end(end));
+                self.learn(number, &records).await?;
+                false
+            }
+            PartitionAnswer::Empty(cause, end) => {
+                self.intake.tell_gap(read.take_empty(cause, end));
+                !matches!(cause, EmptyCause::NoRecord(_))
+            }
+            PartitionAnswer::Range(first, end) => {
+                self.intake.tell_gap(read.take_range(first, end));
+                read.error.is_some()
+            }
+        };
         Ok(Some(if is_idle { IDLE_PAUSE } else { Duration::ZERO }))
     }
 
@@ -187,7 +203,7 @@ impl ServerReader for KafkaReader {
     fn close(&mut self) {
         self.found = None;
         for read in self.partitions.values_mut() {
-            (read.account, read.fault) = (None, None);
+            read.close();
         }
     }
 
@@ -201,11 +217,14 @@ impl ServerReader for KafkaReader {
             }
         }
         let faults = faults.iter().map(|(fault, names)| format!("{}: {fault}; it is tried again", names.join(", ")));
-        let errors = all().filter_map(|read| read.error.clone());
+        let errors = all().filter_map(|read| read.error.clone().or_else(|| read.stall()));
+        // the largest that is known is told even if others are not known, but zero only if all are
+        let lag_seconds = all().filter_map(|read| read.lag_seconds(now_us)).reduce(f64::max);
+        let is_whole = all().all(|read| read.lag_seconds(now_us).is_some());
         ReadProgress {
             is_reading: all().any(|read| read.account.is_some()),
             inputs: all().map(ReadPartition::status).collect(),
-            lag_seconds: all().filter_map(|read| read.lag_seconds(now_us)).reduce(f64::max),
+            lag_seconds: lag_seconds.filter(|lag| is_whole || *lag > 0.0),
             errors: self.error.iter().cloned().chain(errors).chain(faults).collect(),
         }
     }

@@ -48,7 +48,7 @@ pub struct NatsReader {
     /// When the stream that is read was made, while it is read.
     created_us: Option<u64>,
     /// How many messages are asked for next.
-    most: BatchSize,
+    batch_size: BatchSize,
 }
 
 impl NatsReader {
@@ -57,7 +57,7 @@ impl NatsReader {
         let intake = SourceIntake::new(hub, SourceKind::Nats, name, source.stream(name));
         let events = SubjectEvents::new(intake.clone(), source);
         let read = ReadSequence::new(&source.jetstream, !source.subjects.is_empty());
-        NatsReader { intake, source: source.clone(), events, read, created_us: None, most: BatchSize::default() }
+        NatsReader { intake, source: source.clone(), events, read, created_us: None, batch_size: BatchSize::default() }
     }
 
     /// Finds out how far the log has the stream, and brings the consumer there.
@@ -136,10 +136,10 @@ impl ServerReader for NatsReader {
             return Ok(false);
         }
         let start = Instant::now();
-        let messages = server.fetch(self.most.0, WAIT_TIME).await?;
+        let messages = server.fetch(self.batch_size.0, WAIT_TIME).await?;
         let is_slow = start.elapsed() > FETCH_TIME;
         self.learn(server, &messages).await?;
-        self.most.choose(messages.len(), messages.iter().map(|message| message.payload().len()).sum(), is_slow);
+        self.batch_size.choose(messages.len(), messages.iter().map(|message| message.payload().len()).sum(), is_slow);
         Ok(true)
     }
 
@@ -150,7 +150,7 @@ impl ServerReader for NatsReader {
 
     fn close(&mut self) {
         // what was asked for may have been too much for the time
-        self.most = BatchSize::default();
+        self.batch_size = BatchSize::default();
         self.events.close();
         self.created_us = None;
     }

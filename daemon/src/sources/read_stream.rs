@@ -18,7 +18,7 @@ pub struct ReadStream {
     /// The id up to which the log has it; none until it is known where to begin.
     pub position: Option<EntryId>,
     /// How many entries are asked for next.
-    pub most: BatchSize,
+    pub batch_size: BatchSize,
     /// Why it is not read on.
     pub error: Option<String>,
     facts: StreamFacts,
@@ -38,7 +38,7 @@ impl ReadStream {
             stream: stream.into(),
             account: None,
             position: None,
-            most: BatchSize::default(),
+            batch_size: BatchSize::default(),
             error: None,
             facts: StreamFacts::default(),
             added_before: None,
@@ -128,12 +128,12 @@ impl ReadStream {
     pub fn advance(&mut self, entries: &[Entry]) {
         let Some(last) = entries.last() else { return };
         self.position = Some(last.id);
-        let is_all = entries.len() < self.most.0;
+        let is_all = entries.len() < self.batch_size.0;
         self.added_before = match self.facts.added {
             Some(added) if is_all => Some(added),
             _ => self.added_before.map(|before| before + entries.len() as u64),
         };
-        self.most.choose(entries.len(), entries.iter().map(Entry::bytes).sum(), false);
+        self.batch_size.choose(entries.len(), entries.iter().map(Entry::bytes).sum(), false);
     }
 
     /// How much newer the newest entry is than the position, in seconds.
@@ -186,7 +186,7 @@ mod tests {
         let there = facts("9-0", "5-0", 5, "4-0", 9);
         stream.begin(EntryId::ZERO, false, &there);
         assert_eq!(stream.take_facts(&there), None);
-        stream.most = BatchSize(2);
+        stream.batch_size = BatchSize(2);
         stream.advance(&entries(&["5-0", "6-0"]));
         // what was read may be trimmed
         assert_eq!(stream.take_facts(&facts("9-0", "7-0", 3, "6-0", 9)), None);
@@ -194,7 +194,7 @@ mod tests {
         let gap = stream.take_facts(&facts("19-0", "10-0", 10, "9-0", 19)).unwrap();
         assert!(gap.contains("3 entries after 6-0 were trimmed"), "{gap}");
         assert_eq!(stream.take_facts(&facts("19-0", "10-0", 10, "9-0", 19)), None);
-        stream.most = BatchSize(1);
+        stream.batch_size = BatchSize(1);
         stream.advance(&entries(&["10-0"]));
         // one in the middle, which is not counted as it is not known where the others are
         let gap = stream.take_facts(&facts("19-0", "10-0", 9, "15-0", 19)).unwrap();

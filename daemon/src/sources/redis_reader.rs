@@ -77,7 +77,7 @@ impl RedisReader {
         }
         let stream = &mut self.streams[place];
         let position = stream.position.unwrap_or_default();
-        let Some((facts, entries)) = server.read(&stream.name, position, stream.most.0).await? else {
+        let Some((facts, entries)) = server.read(&stream.name, position, stream.batch_size.0).await? else {
             // it begins with its first entry
             stream.take_facts(&StreamFacts { newest: position, ..StreamFacts::default() });
             return Ok(false);

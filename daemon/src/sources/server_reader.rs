@@ -95,7 +95,8 @@ fn tell<R: ServerReader>(reader: &R, fault: Option<String>) {
             status.state = SourceState::Reading;
         }
         status.inputs = progress.inputs;
-        status.lag_seconds = progress.lag_seconds.or(status.lag_seconds);
+        // how far behind what is away is, nobody knows
+        status.lag_seconds = progress.lag_seconds.filter(|_| progress.is_reading);
         status.errors = fault.into_iter().chain(progress.errors).collect();
     });
 }
