@@ -262,8 +262,8 @@ mod tests {
         let event = record_event(&record(Some(b"ann"), Some(b"7.5")), &source).unwrap().record;
         assert_eq!((event.key.as_deref(), event.time_us), (Some("ann"), Some(5_000_000)));
         let none = KafkaSource { key: RecordKey::None, key_field: Some("user".into()), ..KafkaSource::default() };
-        let event = record_event(&record(Some(b"\xff"), Some(b"{\"n\":1,\"ts\":9}")), &none).unwrap().record;
-        assert_eq!((event.key, event.time_us), (None, Some(9_000_000)));
+        let event = record_event(&record(Some(b"\xff"), Some(b"{\"n\":1,\"ts\":1764408000}")), &none).unwrap().record;
+        assert_eq!((event.key, event.time_us), (None, Some(1_764_408_000_000_000)));
         assert_eq!(record_event(&record(Some(b""), Some(b"1")), &source).unwrap().record.key, None);
         let refusal = record_event(&record(Some(b"a\xff"), Some(b"1")), &source).unwrap_err().to_string();
         assert!(refusal.contains("at byte 1 of record 17"), "{refusal}");
