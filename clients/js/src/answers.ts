@@ -363,7 +363,10 @@ export type Expected = {
 export interface ExpertState {
   /** What it is, if its declaration says it. */
   about: string;
-  /** What the values so far would have cost if it had predicted alone, in bits per value. */
+  /**
+   * What the values so far would have cost if it had predicted alone, in bits per value; of one that never had
+   * something to say, what they cost the mixture that it is in.
+   */
   loss_bits: number;
   /** Its name in reports. */
   name: string;
