@@ -62,7 +62,7 @@ pub struct Forget {
 
 /// What became of a stream that has forgotten events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct Forgotten {
+pub struct ForgottenEvents {
     /// The name of the stream.
     pub stream: String,
     /// The offset that the next event would have had, and that it has now.
@@ -184,7 +184,7 @@ impl Questions {
     ///
     /// # Errors
     /// As of [`status`](Self::status); or the log lacks what would have to be learnt again.
-    pub async fn forget(&self, stream: &str, events: &Forget) -> Result<Forgotten, ClientError> {
+    pub async fn forget(&self, stream: &str, events: &Forget) -> Result<ForgottenEvents, ClientError> {
         let body = serde_json::to_vec(events).map_err(|e| ClientError::Protocol(e.to_string()))?;
         self.post(&of(stream, "/forget"), body).await
     }

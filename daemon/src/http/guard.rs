@@ -31,8 +31,8 @@ const ADDRESS_BYTES_MAX: usize = 8 << 10;
 const BODY_KINDS: [&str; 5] =
     ["application/json", "application/x-ndjson", cloud_events::ONE_EVENT, cloud_events::EVENTS, WRITE_REQUEST];
 
-/// What may be posted without a kind, since the tools that are made for it name none: it changes nothing that was learnt,
-/// and a page's browser names its origin all the same.
+/// What may be posted without a kind, since the tools that are made for it name none: it changes nothing that was
+/// learnt, and a page's browser names its origin all the same.
 const UNTYPED_PATHS: [&str; 3] =
     ["/-/reload", "/v2/models/{stream}/infer", "/v2/models/{stream}/versions/{version}/infer"];
 

@@ -136,7 +136,7 @@ pub async fn model_ready(
     Ok(health("ready", view.failed.load().is_none()))
 }
 
-/// `GET /v2/models/{stream}/stats`: how many events of a stream were predicted, each of them once, before it was learnt.
+/// `GET /v2/models/{stream}/stats`: how many events of a stream were predicted, each once, before it was learnt.
 pub async fn statistics(State(hub): State<Arc<Hub>>, Path(path): Path<ModelPath>) -> Result<Response, ProblemResponse> {
     let view = path.find(&hub)?;
     let events = view.offset.load(Ordering::Relaxed);

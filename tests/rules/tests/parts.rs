@@ -135,6 +135,7 @@ const PARTS: &[Part] = &[
         uses: &[
             "surmise-alarm",
             "surmise-event",
+            "surmise-experts",
             "surmise-lanes",
             "surmise-lines",
             "surmise-network",
@@ -162,7 +163,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         folder: "clients/rust",
-        holds: "the client: numbering, window, resuming",
+        holds: "the client: numbering, window, resuming; questions over HTTP",
         never: "lose or double an event",
         uses: &["surmise-event", "surmise-protocol"],
         forbids: SERVES,
