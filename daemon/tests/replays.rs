@@ -199,14 +199,14 @@ fn settings_and_ranges_are_tried_beside_the_stream_and_refused_by_name() {
 fn what_runs_or_waits_can_be_stopped_and_few_may_wait() {
     let dir = tempfile::tempdir().unwrap();
     let host = Host::start_with(dir.path(), "[model]\nmemory_mib = 1\nnetwork = \"off\"\n");
-    send(&host, 1..=6000);
+    send(&host, 1..=20_000);
     // so slow that it does not end by itself
     let slow = json!({"stream": "web", "settings": {"network": "large"}});
     let first = begin(&host, slow.clone());
     let running = until(&host, first, |replay| replay["course"].as_array().is_some_and(|course| course.len() > 1));
     assert_eq!((&running["state"], &running["state_hash"]), (&json!("running"), &Value::Null));
     let (offset, last) = (running["offset"].as_u64().unwrap(), running["course"].as_array().unwrap().last().unwrap());
-    assert!(offset < 6000 && last["offset"].as_u64().unwrap() <= offset, "{running}");
+    assert!(offset < 20_000 && last["offset"].as_u64().unwrap() <= offset, "{running}");
     assert!(priorities(&host).contains(&19), "it comes last");
     let waiting: Vec<u64> = (0..8).map(|_| begin(&host, slow.clone())).collect();
     let (status, problem) = ask(&host, slow.clone());
@@ -214,7 +214,7 @@ fn what_runs_or_waits_can_be_stopped_and_few_may_wait() {
     let (_, metrics) = host.get_text("/metrics");
     assert!(metrics.contains("surmise_replays{state=\"running\"} 1") && metrics.contains("{state=\"waiting\"} 8"));
     // the stream learns on meanwhile
-    send(&host, 6001..=6100);
+    send(&host, 20_001..=20_100);
     assert_eq!((delete(&host, first), host.get(&format!("{REPLAYS}/{first}")).0), (204, 404));
     until(&host, waiting[0], |replay| replay["state"] == "running");
     for id in &waiting[1..] {

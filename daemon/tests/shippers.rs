@@ -73,7 +73,7 @@ fn what_shippers_post_is_an_event_each() {
     let events = logged(&host, "telegraf");
     assert_eq!(events.len(), 4, "{events:?}");
     assert_eq!(events[2].1, "2023-11-14T22:13:22Z");
-    assert_eq!(events[2].0["fields.usage"], 12, "{events:?}");
+    assert_eq!(events[2].0["fields.usage"], 12.0, "{events:?}");
     // numbers of one event stay one event
     assert_eq!(post(&host, "vectors", "application/json", None, b"[1, 2, 3]").1["accepted"], 1);
     host.stop();

@@ -122,8 +122,10 @@ fn rsyslogd(dir: &Path, port: u16) -> TestProgram {
          input(type=\"imuxsock\" Socket=\"{}\" RateLimit.Interval=\"0\" UseSysTimeStamp=\"off\")\n\
          action(type=\"omfwd\" target=\"127.0.0.1\" port=\"{port}\" protocol=\"tcp\" TCP_Framing=\"octet-counted\"\n\
          template=\"RSYSLOG_SyslogProtocol23Format\" action.resumeRetryCount=\"-1\" action.resumeInterval=\"1\"\n\
-         queue.type=\"LinkedList\" queue.filename=\"fwd\")\n",
-        input.display()
+         queue.type=\"LinkedList\" queue.filename=\"fwd\" queue.size=\"{}\")\n",
+        input.display(),
+        // what does not fit waits on the disk, and is overtaken there
+        2 * FORWARDED
     );
     std::fs::write(&conf, text).unwrap();
     let mut command = Command::new("rsyslogd");
