@@ -193,7 +193,7 @@ function cellsOf(row: StreamRow): Cell[] {
     { column: "bits", shape: `${bits(row.recent_bits)} ${row.trend}`, draw: () => [spark(row.trend ?? []), h("span", { class: "figure" }, bits(row.recent_bits))] },
     figure("skill", percent(row.skill)),
     { column: "incident", shape: incident ? `${incident.kind} ${incident.phase} ${incident.oddest} ${incident.began < row.offset} ${short(incident.time)}` : "", draw: () => [incident
-      ? h("a", { href: `${link}${incident.began < row.offset ? `/event/${incident.oddest}` : ""}`, class: incident.phase !== "ended" ? "open" : "over" }, `${kindShort(incident.kind, incident.began < row.offset)} `, dim(incident.time ? `${short(incident.time)} ago` : "", ago(incident.time)))
+      ? h("a", { href: `${link}${incident.began < row.offset ? `/event/${incident.oddest}` : ""}`, class: incident.phase !== "ended" ? "open" : "over" }, `${kindShort(incident.kind, incident.began < row.offset)} `, dim(short(incident.time), ago(incident.time)), h("span", { class: "hidden-text" }, incident.time ? " ago" : ""))
       : dim("none")] },
     { column: "drift", shape: `${change} ${since}`, draw: () => (row.drift ? [h("div", { class: "what", title: `${change}, ${since}` }, change), h("span", { class: "hidden-text" }, ", "), h("div", { class: "ago dim" }, since)] : [dim("none")]) },
     figure("events", count(row.offset)),
