@@ -118,6 +118,8 @@ fn a_report_of_numbers_tells_errors_by_horizon_costs_and_simple_predictors() {
             .for_each(|wanted| assert!(section.contains(wanted), "{wanted} is missing of the simple predictors"));
     };
     simple(&html, &["MSE ahead", "MAE ahead", "persistence", "seasonal", "direct RLS"]);
+    // and what comes next stands beside its own simple predictors
+    simple(&html, &["linear RLS", "Holt", "moving average"]);
     for name in ["horizon-squared", "horizon-absolute", "horizon-coverage"] {
         let figure = text(&figures.join(format!("{name}.svg")));
         assert!(figure.starts_with("<svg xmlns") && figure.contains("steps ahead"), "{name}");

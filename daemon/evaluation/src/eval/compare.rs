@@ -125,23 +125,43 @@ pub(crate) fn mean_over_fields(r: &ReplayResult, value: impl Fn(&FieldResult) ->
 
 /// All measures of a replay that a baseline has, too; of a forecast of several steps, those of the forecast alone.
 pub(crate) fn compare(r: &ReplayResult, baselines: &BaselineResult) -> Vec<Compared> {
-    let made = |name: &str, field: &str, measure: Measure, value: f64, theirs: Vec<Score>| {
-        let parts =
-            ComparedParts::of_blocks(r.shares.get(name, measure), baselines.shares.get(name, measure), r.events_scored);
-        Compared::new(field, measure, value, theirs).with_parts(parts.as_ref())
-    };
+    let ahead = compare_ahead(r, baselines);
+    if ahead.is_empty() { compare_next(r, baselines) } else { ahead }
+}
+
+/// The measures of forecasts of several steps.
+pub(super) fn compare_ahead(r: &ReplayResult, baselines: &BaselineResult) -> Vec<Compared> {
+    compare_numbers(
+        r,
+        baselines,
+        [
+            (Measure::AheadMse, mean_over_fields(r, |f| f.horizon_mse)),
+            (Measure::AheadMae, mean_over_fields(r, |f| f.horizon_mae)),
+        ],
+    )
+}
+
+fn made(
+    r: &ReplayResult,
+    baselines: &BaselineResult,
+    [name, field]: [&str; 2],
+    (measure, value): (Measure, f64),
+    theirs: Vec<Score>,
+) -> Compared {
+    let parts =
+        ComparedParts::of_blocks(r.shares.get(name, measure), baselines.shares.get(name, measure), r.events_scored);
+    Compared::new(field, measure, value, theirs).with_parts(parts.as_ref())
+}
+
+/// Measures over all numbers.
+fn compare_numbers(r: &ReplayResult, baselines: &BaselineResult, all: [(Measure, Option<f64>); 2]) -> Vec<Compared> {
     let numbers = baselines.fields.get("").map_or(&[][..], Vec::as_slice);
-    let of_numbers = |all: [(Measure, Option<f64>); 2]| -> Vec<Compared> {
-        let one = |(m, x): (Measure, Option<f64>)| Some(made("", "", m, x?, of(numbers, m)));
-        all.into_iter().filter_map(one).filter(|c| !c.baselines.is_empty()).collect()
-    };
-    let ahead = of_numbers([
-        (Measure::AheadMse, mean_over_fields(r, |f| f.horizon_mse)),
-        (Measure::AheadMae, mean_over_fields(r, |f| f.horizon_mae)),
-    ]);
-    if !ahead.is_empty() {
-        return ahead;
-    }
+    let one = |(m, x): (Measure, Option<f64>)| Some(made(r, baselines, ["", ""], (m, x?), of(numbers, m)));
+    all.into_iter().filter_map(one).filter(|c| !c.baselines.is_empty()).collect()
+}
+
+/// The measures of the next event.
+pub(super) fn compare_next(r: &ReplayResult, baselines: &BaselineResult) -> Vec<Compared> {
     let alone = r.schema.fields.len() == 1;
     let mut out = Vec::new();
     for f in &r.schema.fields {
@@ -155,14 +175,15 @@ pub(crate) fn compare(r: &ReplayResult, baselines: &BaselineResult) -> Vec<Compa
             let (Some(value), theirs) = (value, of(scores, measure)) else { continue };
             let ticks = f.name == surmise_event::GAP && theirs.iter().any(|s| s.value < TICKS_BITS_MAX);
             if !theirs.is_empty() && !ticks {
-                out.push(made(&f.name, field, measure, value, theirs));
+                out.push(made(r, baselines, [&f.name, field], (measure, value), theirs));
             }
         }
     }
-    out.extend(of_numbers([
-        (Measure::Mse, mean_over_fields(r, |f| f.report.mse)),
-        (Measure::Mae, mean_over_fields(r, |f| f.report.mae)),
-    ]));
+    out.extend(compare_numbers(
+        r,
+        baselines,
+        [(Measure::Mse, mean_over_fields(r, |f| f.report.mse)), (Measure::Mae, mean_over_fields(r, |f| f.report.mae))],
+    ));
     out
 }
 

@@ -1,6 +1,6 @@
 //! The learner's losses beside those of the baselines, block by block.
 
-use super::compare::{Compared, compare};
+use super::compare::{Compared, compare_ahead, compare_next};
 use crate::baseline::{BaselineResult, Measure};
 use crate::losses::BlockShares;
 use crate::result::ReplayResult;
@@ -21,7 +21,8 @@ pub struct ComparedCurves {
 /// All measures that a replay and the baselines of its recording have in common, with the course of each. Both must
 /// have noted their blocks ([`ReplayOptions::blocks`](crate::ReplayOptions::blocks)).
 pub fn curves_beside(result: &ReplayResult, baselines: &BaselineResult) -> Vec<ComparedCurves> {
-    compare(result, baselines).into_iter().map(|compared| curves(result, baselines, compared)).collect()
+    let all = compare_next(result, baselines).into_iter().chain(compare_ahead(result, baselines));
+    all.map(|compared| curves(result, baselines, compared)).collect()
 }
 
 fn curves(result: &ReplayResult, baselines: &BaselineResult, compared: Compared) -> ComparedCurves {
