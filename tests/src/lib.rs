@@ -2,6 +2,7 @@
 
 mod daemon;
 mod sessions;
+pub mod sourced;
 mod terminal;
 
 pub use daemon::{TestDaemon, Wire, binary, command, surmise};

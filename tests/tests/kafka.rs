@@ -9,46 +9,18 @@ use kafka_cluster::{KafkaCluster, MODEL, is_there};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use surmise_fixtures::skipped;
 use surmise_tests::TestDaemon;
+use surmise_tests::sourced::{events, source, wait_for, wait_until};
 
 /// Records of a run.
 const RECORDS: u64 = 100_000;
 /// Records that are published between two interruptions.
 const BATCH: u64 = 5_000;
 
-fn source(daemon: &TestDaemon) -> Value {
-    daemon.get("/api/v1/sources").1["sources"][0].clone()
-}
-
-fn wait_until(daemon: &TestDaemon, what: &str, is_so: impl Fn(&TestDaemon) -> bool) {
-    let start = Instant::now();
-    while !is_so(daemon) {
-        assert!(start.elapsed() < Duration::from_secs(120), "{what}: {}", source(daemon));
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn wait_for(daemon: &TestDaemon, count: u64) {
-    wait_until(daemon, &format!("{count} events"), |daemon| {
-        daemon.get("/api/v1/streams/bank").1["committed_offset"].as_u64().unwrap_or(0) >= count
-    });
-}
-
 fn wait_for_error(daemon: &TestDaemon, words: &str) {
     wait_until(daemon, words, |daemon| source(daemon)["errors"].to_string().contains(words));
-}
-
-fn events(daemon: &TestDaemon, count: u64) -> Vec<Value> {
-    let mut all = Vec::new();
-    while (all.len() as u64) < count {
-        let path = format!("/api/v1/streams/bank/events?from={}&count=200", all.len());
-        let answer = daemon.get(&path).1;
-        assert_eq!(answer["end"], count, "nothing more comes");
-        all.extend(answer["events"].as_array().expect("events").iter().map(|event| event["event"].clone()));
-    }
-    all
 }
 
 fn number(event: &Value) -> u64 {
@@ -90,9 +62,9 @@ fn records_are_learnt_once_through_kills_of_the_daemon_and_brokers_that_are_away
             _ => {}
         }
     }
-    wait_for(&daemon, RECORDS);
+    wait_for(&daemon, "bank", RECORDS);
     let interrupted = daemon.hash("bank");
-    let all = events(&daemon, RECORDS);
+    let all = events(&daemon, "bank", RECORDS);
     let mut numbers: Vec<u64> = all.iter().map(number).collect();
     // a partition is read in order, and so is each key
     let mut last = HashMap::new();
@@ -123,7 +95,7 @@ fn records_are_learnt_once_through_kills_of_the_daemon_and_brokers_that_are_away
         let answer = daemon.post("/api/v1/streams/bank/events", body.as_bytes());
         assert_eq!((answer.0, &answer.1["accepted"]), (200, &BATCH.into()), "{}", answer.1);
     }
-    wait_for(&daemon, RECORDS);
+    wait_for(&daemon, "bank", RECORDS);
     assert_eq!(daemon.hash("bank"), interrupted);
 }
 
@@ -141,18 +113,18 @@ fn what_is_removed_before_it_is_read_is_told_and_counted() {
     cluster.tell("trim payments 0 20");
     let toml = cluster.config("");
     let mut daemon = TestDaemon::start_with(&data, &toml, &[]);
-    wait_for(&daemon, 30);
+    wait_for(&daemon, "bank", 30);
     assert_eq!(source(&daemon)["gaps"], Value::Null, "{}", source(&daemon));
     daemon.kill();
     cluster.tell("publish payments 50 80");
     cluster.tell("trim payments 0 70");
     let daemon = TestDaemon::start_with(&data, &toml, &[]);
-    wait_for(&daemon, 40);
+    wait_for(&daemon, "bank", 40);
     let status = source(&daemon);
     let told = status["last_gap"].as_str().unwrap_or_default();
     assert!(status["gaps"] == 1 && told.starts_with("payments/0: 20 offsets, from 50 to 69, were removed"), "{status}");
     assert!(daemon.text("/metrics").contains("surmise_source_gaps_total{source=\"bank\"} 1"));
-    let numbers: Vec<u64> = events(&daemon, 40).iter().map(number).collect();
+    let numbers: Vec<u64> = events(&daemon, "bank", 40).iter().map(number).collect();
     assert!(numbers.iter().copied().eq((20..50).chain(70..80)), "{numbers:?}");
 }
 
@@ -180,8 +152,8 @@ fn what_is_no_event_is_refused_by_name_and_reading_goes_on() {
     ] {
         cluster.tell(&format!("put payments 0 {key} {value}"));
     }
-    wait_for(&daemon, 3);
-    let all = events(&daemon, 3);
+    wait_for(&daemon, "bank", 3);
+    let all = events(&daemon, "bank", 3);
     assert_eq!((&all[0]["key"], &all[0]["data"]), (&"ann".into(), &7.5.into()));
     assert_eq!((&all[1]["key"], &all[1]["data"]), (&"bob".into(), &json!({ "n": 2.0 })));
     assert_eq!((&all[2]["key"], &all[2]["data"]), (&Value::Null, &9.0.into()));
@@ -216,14 +188,14 @@ fn what_comes_into_an_idle_partition_while_the_daemon_is_away_is_read() {
     daemon = TestDaemon::start_with(&data, &toml, &[]);
     wait_until(&daemon, "begun again", both_are_read);
     cluster.tell("put payments 0 61 33");
-    wait_for(&daemon, 1);
+    wait_for(&daemon, "bank", 1);
     daemon.kill();
     cluster.tell("put payments 1 61 34");
     cluster.tell("put payments 0 61 35");
     let daemon = TestDaemon::start_with(&data, &toml, &[]);
     // with the log begun, the other partition is read from its beginning
-    wait_for(&daemon, 4);
-    let all = events(&daemon, 4);
+    wait_for(&daemon, "bank", 4);
+    let all = events(&daemon, "bank", 4);
     assert_eq!(all[0]["data"], 3.0);
     let mut data: Vec<f64> = all.iter().filter_map(|event| event["data"].as_f64()).collect();
     data.sort_by(f64::total_cmp);
@@ -244,7 +216,7 @@ fn new_partitions_are_found_and_a_topic_that_is_made_anew_is_told() {
     for n in 0..10 {
         cluster.tell(&format!("put payments 0 61 3{n}"));
     }
-    wait_for(&daemon, 10);
+    wait_for(&daemon, "bank", 10);
     // the cluster can only make a topic anew: the same records, and two more partitions
     cluster.tell("delete payments");
     cluster.tell("make payments 3");
@@ -252,15 +224,15 @@ fn new_partitions_are_found_and_a_topic_that_is_made_anew_is_told() {
         cluster.tell(&format!("put payments 0 61 3{n}"));
     }
     cluster.tell("put payments 2 62 313030");
-    wait_for(&daemon, 11);
-    assert_eq!(events(&daemon, 11)[10]["data"], 100.0);
+    wait_for(&daemon, "bank", 11);
+    assert_eq!(events(&daemon, "bank", 11)[10]["data"], 100.0);
     cluster.tell("delete payments");
     cluster.tell("make payments 3");
     cluster.tell("put payments 0 61 313031");
     wait_for_error(&daemon, "payments/0: the partition ends before offset 1, and the log has it up to 9");
     let status = source(&daemon);
     assert!(status["state"] == "failing" && status["gaps"].as_u64().is_some_and(|gaps| gaps >= 1), "{status}");
-    events(&daemon, 11);
+    events(&daemon, "bank", 11);
 }
 
 #[test]
@@ -291,5 +263,5 @@ fn tls_is_spoken_with_brokers_that_the_system_trusts() {
     wait_for_error(&stranger, "certificate");
     drop(stranger);
     let daemon = TestDaemon::start_with(&data, &toml, &[("SSL_CERT_FILE", &path("cert.pem"))]);
-    wait_for(&daemon, 50);
+    wait_for(&daemon, "bank", 50);
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use surmise_fixtures::{free_port, skipped};
+use surmise_tests::sourced::{events, offset, source};
 use surmise_tests::{TestDaemon, command};
 
 /// Messages of a run.
@@ -109,10 +110,6 @@ impl Drop for Mosquitto {
     }
 }
 
-fn source(daemon: &TestDaemon) -> Value {
-    daemon.get("/api/v1/sources").1["sources"][0].clone()
-}
-
 fn wait_until(daemon: &TestDaemon, what: &str, is_so: impl Fn(&TestDaemon) -> bool) {
     let start = Instant::now();
     while !is_so(daemon) {
@@ -121,21 +118,7 @@ fn wait_until(daemon: &TestDaemon, what: &str, is_so: impl Fn(&TestDaemon) -> bo
     }
 }
 
-fn offset(daemon: &TestDaemon, stream: &str) -> u64 {
-    daemon.get(&format!("/api/v1/streams/{stream}")).1["committed_offset"].as_u64().unwrap_or(0)
-}
-
 /// All events of a stream that gets no more.
-fn events(daemon: &TestDaemon, stream: &str) -> Vec<Value> {
-    let (count, mut all) = (offset(daemon, stream), Vec::new());
-    while (all.len() as u64) < count {
-        let answer = daemon.get(&format!("/api/v1/streams/{stream}/events?from={}&count=200", all.len())).1;
-        assert_eq!(answer["end"], count, "nothing more comes");
-        all.extend(answer["events"].as_array().expect("events").iter().map(|event| event["event"].clone()));
-    }
-    all
-}
-
 #[test]
 fn no_message_is_lost_through_kills_and_those_that_come_twice_are_counted() {
     if !is_there() {
@@ -175,7 +158,7 @@ fn no_message_is_lost_through_kills_and_those_that_come_twice_are_counted() {
     });
     redelivered += counted(&daemon);
     let mut times: BTreeMap<i64, u64> = BTreeMap::new();
-    for event in events(&daemon, "plant") {
+    for event in events(&daemon, "plant", offset(&daemon, "plant")) {
         *times.entry(event["data"]["n"].as_f64().expect("a number") as i64).or_default() += 1;
     }
     assert!((-1..MESSAGES as i64).all(|n| times.contains_key(&n)), "none is lost");
@@ -217,17 +200,17 @@ fn messages_are_records_numbers_and_symbols_in_streams_by_topic() {
         broker.publish(topic, message);
     }
     wait_until(&daemon, "all", |daemon| offset(daemon, "plant.hall.5") == 2 && source(daemon)["refused"] == 1);
-    let temperatures = events(&daemon, "plant.hall.3");
+    let temperatures = events(&daemon, "plant.hall.3", offset(&daemon, "plant.hall.3"));
     let numbers: Vec<&Value> = temperatures.iter().map(|event| &event["data"]).collect();
     assert_eq!(numbers, [&Value::from(21.5), &Value::from(22.0)]);
     assert_eq!(temperatures[0]["key"], "hall/3/temp");
-    assert_eq!(events(&daemon, "plant.hall.4")[0]["data"], "open");
+    assert_eq!(events(&daemon, "plant.hall.4", offset(&daemon, "plant.hall.4"))[0]["data"], "open");
     daemon.kill();
     // what comes while the daemon is away waits
     broker.publish("hall/5", "{\"rpm\":902,\"mode\":\"cut\"}");
     let daemon = TestDaemon::start_with(&data, &toml, &[("RUST_LOG", "debug")]);
     wait_until(&daemon, "what waited", |daemon| offset(daemon, "plant.hall.5") == 3);
-    assert_eq!(events(&daemon, "plant.hall.5")[2]["data"]["rpm"], 902.0);
+    assert_eq!(events(&daemon, "plant.hall.5", offset(&daemon, "plant.hall.5"))[2]["data"]["rpm"], 902.0);
     told.extend([daemon.text("/api/v1/config"), daemon.text("/api/v1/sources"), daemon.text("/metrics")]);
     let show = ["config", "show", "--server", &format!("http://{}", daemon.http)];
     told.push(String::from_utf8_lossy(&command("surmise").args(show).output().unwrap().stdout).into_owned());

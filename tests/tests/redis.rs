@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use surmise_fixtures::{TestProgram, free_port, skipped};
+use surmise_tests::sourced::{events, offset, source, wait_for, wait_until};
 use surmise_tests::{TestDaemon, command};
 
 /// Entries of a run.
@@ -76,37 +77,6 @@ impl Redis {
         let url = format!("redis://:{PASSWORD}@127.0.0.1:{}/0", self.port);
         format!("{model}[sources.redis.shop]\nurl = \"{url}\"\nread = [\"orders\"]\n{more}")
     }
-}
-
-fn source(daemon: &TestDaemon) -> Value {
-    daemon.get("/api/v1/sources").1["sources"][0].clone()
-}
-
-fn wait_until(daemon: &TestDaemon, what: &str, is_so: impl Fn(&TestDaemon) -> bool) {
-    let start = Instant::now();
-    while !is_so(daemon) {
-        assert!(start.elapsed() < Duration::from_secs(120), "{what}: {}", source(daemon));
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn offset(daemon: &TestDaemon, stream: &str) -> u64 {
-    daemon.get(&format!("/api/v1/streams/{stream}")).1["committed_offset"].as_u64().unwrap_or(0)
-}
-
-fn wait_for(daemon: &TestDaemon, stream: &str, count: u64) {
-    wait_until(daemon, &format!("{count} events"), |daemon| offset(daemon, stream) >= count);
-}
-
-fn events(daemon: &TestDaemon, stream: &str, count: u64) -> Vec<Value> {
-    let mut all = Vec::new();
-    while (all.len() as u64) < count {
-        let path = format!("/api/v1/streams/{stream}/events?from={}&count=200", all.len());
-        let answer = daemon.get(&path).1;
-        assert_eq!(answer["end"], count, "nothing more comes");
-        all.extend(answer["events"].as_array().expect("events").iter().map(|event| event["event"].clone()));
-    }
-    all
 }
 
 fn hash(daemon: &TestDaemon, stream: &str) -> Value {

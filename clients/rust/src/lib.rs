@@ -41,5 +41,5 @@ pub use client::Client;
 pub use error::ClientError;
 pub use options::ClientOptions;
 pub use progress::SendProgress;
-pub use questions::{Forget, ForgottenEvents, Questions};
+pub use questions::{Forget, ForgottenEvents, Questions, segment};
 pub use trust::{TrustedRoots, distrust};

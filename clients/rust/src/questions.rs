@@ -65,7 +65,7 @@ pub struct Forget {
 pub struct ForgottenEvents {
     /// The name of the stream.
     pub stream: String,
-    /// The offset that the next event would have had, and that it has now.
+    /// The offset that the next event would have had.
     pub offset_before: u64,
     /// The offset that the next event has now.
     pub offset: u64,
@@ -194,7 +194,7 @@ impl Questions {
     /// # Errors
     /// As of [`status`](Self::status); or the answer is of another type.
     pub async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, ClientError> {
-        let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+        let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", segment(value))).collect();
         let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) };
         self.ask(Method::GET, &target, Vec::new()).await
     }
@@ -267,11 +267,11 @@ impl Questions {
 
 /// A path below a stream.
 fn of(stream: &str, rest: &str) -> String {
-    format!("/api/v1/streams/{}{rest}", escaped(stream))
+    format!("/api/v1/streams/{}{rest}", segment(stream))
 }
 
-/// A text as a part of a path or of a query.
-fn escaped(text: &str) -> String {
+/// A text as one part of a path, or as a value of a query.
+pub fn segment(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         match byte {

@@ -178,26 +178,9 @@ fn not_understood(error: serde_json::Error) -> Failure {
     Failure::internal(format!("the answer is not understood: {error}"))
 }
 
-/// A name as one segment of a URL's path: bytes that have a meaning there are written as `%XX`.
-pub fn segment(name: &str) -> String {
-    let mut out = String::new();
-    for b in name.bytes() {
-        match b {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(b as char),
-            _ => out.push_str(&format!("%{b:02X}")),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_fit_into_paths() {
-        assert_eq!(segment("web-1/ü"), "web-1%2F%C3%BC");
-    }
 
     #[test]
     fn problems_are_told_in_words() {
