@@ -4,6 +4,7 @@ use crate::address::parse_address;
 use crate::config::Config;
 use crate::error::{ConfigError, ConfigFault, WrittenIn};
 use crate::stream_name::check_stream_name;
+use crate::streams::StreamRule;
 use crate::tokens::TokenFault;
 use surmise_device::Choice;
 
@@ -217,6 +218,19 @@ impl Config {
             if let Err(e) = rule.options(&self.model, &self.learning, &self.alarm) {
                 faults.extend(e.faults.into_iter().map(|fault| fault.in_stream(pattern)));
             }
+            if let Some(like) = &rule.like {
+                faults.extend(self.unlike_fault(rule, like).map(|fault| fault.in_stream(pattern)));
+            }
         }
+    }
+
+    /// Why streams of a rule cannot begin with what the stream of a name has learnt.
+    fn unlike_fault(&self, rule: &StreamRule, like: &str) -> Option<ConfigFault> {
+        if let Err(source) = check_stream_name(like, self.name_bytes_max()) {
+            return Some(ConfigFault::StreamName { key: "like".into(), source });
+        }
+        let other = self.rule(like).map(|(_, other)| other.clone()).unwrap_or_default();
+        let what = rule.unlike(&other, self).ok().flatten()?;
+        Some(ConfigFault::Unlike { like: like.to_owned(), what })
     }
 }

@@ -253,6 +253,17 @@ pub enum ConfigFault {
     /// The declared fields are no schema.
     #[error(transparent)]
     Schema(#[from] SchemaFault),
+    /// A stream is to begin with what another one has learnt, whose rule declares something else.
+    #[error(
+        "like: {like:?} has other {what} than these streams, so they cannot begin with what it has learnt; give both the \
+         same"
+    )]
+    Unlike {
+        /// The name of the other stream.
+        like: String,
+        /// What differs.
+        what: &'static str,
+    },
     /// The declared fields and the options do not fit each other.
     #[error("{0}")]
     Learner(LearnerError),
@@ -385,6 +396,7 @@ impl ConfigFault {
             | ConfigFault::DeviceWithoutDelay
             | ConfigFault::Device { .. }
             | ConfigFault::NotBuilt { .. }
+            | ConfigFault::Unlike { .. }
             | ConfigFault::Stream { .. } => true,
             ConfigFault::Unreadable(_)
             | ConfigFault::Syntax { .. }

@@ -67,6 +67,7 @@ impl ConfigFault {
                 Some(key) if !key.is_empty() => format!("streams.{pattern}.{key}"),
                 _ => format!("streams.{pattern}"),
             },
+            ConfigFault::Unlike { .. } => "like".into(),
             ConfigFault::Schema(_) => "fields".into(),
             ConfigFault::Unreadable(_) | ConfigFault::Syntax { .. } | ConfigFault::Learner(_) => return None,
         })
@@ -85,6 +86,9 @@ mod tests {
             ("[store]\ngenerations = 0\n", Some(2), "store.generations: 0 is not within"),
             ("[streams.\"web-*\"]\nclosed = true\n", Some(1), "a closed schema needs fields"),
             ("[streams.x]\nmodel = { delay_chunks = 1 }\n", Some(2), "belongs to [learning]"),
+            ("[streams.x]\nlike = \"y*\"\n", Some(2), "like"),
+            ("[streams.x]\nlike = \"y\"\nmodel = { network = \"off\" }\n", Some(2), "other options of its model"),
+            ("[streams.x]\nclosed = false\nfields = [{name=\"a\",kind=\"number\"}]\nlike = \"y\"", Some(4), "other fields"),
             ("[listen]\ntcp = \"0.0.0.0:1\"\n", Some(2), "needs a token"),
             ("[listen\n", Some(1), "column"),
             ("[store]\ndir = 'x'\ndir = 'y'\n", Some(3), "duplicate key"),

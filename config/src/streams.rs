@@ -1,5 +1,6 @@
 //! `[streams."name-or-glob*"]`: what is declared about streams before their first event.
 
+use crate::config::Config;
 use crate::error::{ConfigError, ConfigFault, SchemaFault};
 use crate::tables::{AlarmTable, LearningTable};
 use figment::Figment;
@@ -17,6 +18,9 @@ pub struct StreamRule {
     pub fields: Vec<Field>,
     /// Whether a record with another field is refused.
     pub closed: bool,
+    /// The stream with whose knowledge such a stream begins, if it has a checkpoint by then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub like: Option<String>,
     /// Keys of `[model]` that differ for these streams.
     pub model: Dict,
     /// Keys of `[learning]` that differ for these streams.
@@ -81,6 +85,20 @@ impl StreamRule {
         let options = Options { delay_chunks, alarm_budget, ..options };
         options.check().map_err(ConfigFault::Options)?;
         Ok(options)
+    }
+
+    /// Why streams of this rule cannot begin with what a stream of the other one has learnt, whatever that is.
+    ///
+    /// # Errors
+    /// The options of one of them are wrong, which is told by itself.
+    pub(crate) fn unlike(&self, other: &StreamRule, config: &Config) -> Result<Option<&'static str>, ConfigError> {
+        let budget = AlarmBudget::default();
+        let of = |rule| Ok::<_, ConfigError>(Options { alarm_budget: budget, ..config.options(Some(rule))? });
+        Ok(match (of(self)? == of(other)?, self.schema() == other.schema()) {
+            (false, _) => Some("options of its model"),
+            (true, false) => Some("fields"),
+            (true, true) => None,
+        })
     }
 
     /// Checks that the declared fields are a schema.

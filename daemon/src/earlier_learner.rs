@@ -1,6 +1,7 @@
 //! The learner of a stream as it was before an event, from the newest kept checkpoint at or before it.
 
 use crate::copy_pages::CopyPages;
+use crate::first_learner::{FirstLearnerError, first_learner};
 use crate::log_range::log_begin;
 use crate::storage::Storage;
 use std::sync::Arc;
@@ -40,8 +41,12 @@ impl EarlierLearner {
     /// # Errors
     /// The options do not fit the schema.
     pub fn fresh(entry: &StreamEntry) -> Result<EarlierLearner, LearnerError> {
-        let learner = Learner::new(entry.schema.clone(), entry.options.clone())?;
-        Ok(EarlierLearner { learner, pages: None, checkpoint: None }.over(Arc::new(MemoryPages::default())))
+        Ok(EarlierLearner::first(Learner::new(entry.schema.clone(), entry.options.clone())?))
+    }
+
+    /// A learner that knows what the stream began with.
+    fn first(learner: Learner) -> EarlierLearner {
+        EarlierLearner { learner, pages: None, checkpoint: None }.over(Arc::new(MemoryPages::default()))
     }
 
     /// Lets it find the states of keys in pages of the store, under its own.
@@ -52,8 +57,8 @@ impl EarlierLearner {
     }
 }
 
-/// The learner of the newest whole checkpoint at or before an offset, or a fresh one where the log begins with the
-/// stream. `pages` are the key pages of the stream, for reading.
+/// The learner of the newest whole checkpoint at or before an offset, or the one that the stream began with where the
+/// log begins with the stream. `pages` are the key pages of the stream, for reading.
 ///
 /// # Errors
 /// Nothing that is kept leads to the offset, or the store fails.
@@ -76,8 +81,15 @@ pub fn earlier_learner(
             None => earlier,
         });
     }
-    match log_begin(storage, entry.number)? {
-        Some(0) => Ok(EarlierLearner::fresh(entry)?),
-        Some(_) | None => Err(EarlierLearnerError::Gone { oldest: checkpoints.first().map_or(0, |meta| meta.offset) }),
+    let gone = || EarlierLearnerError::Gone { oldest: checkpoints.first().map_or(0, |meta| meta.offset) };
+    if log_begin(storage, entry.number)? != Some(0) {
+        return Err(gone());
+    }
+    match first_learner(Some(storage), entry) {
+        Ok(learner) => Ok(EarlierLearner::first(learner)),
+        Err(FirstLearnerError::Learner(e)) => Err(e.into()),
+        Err(FirstLearnerError::Gone { .. } | FirstLearnerError::Checkpoint(_) | FirstLearnerError::Unlike(_)) => {
+            Err(gone())
+        }
     }
 }

@@ -29,6 +29,7 @@ mod event_stream;
 mod fault;
 mod feed;
 mod fencing;
+mod first_learner;
 mod flows;
 mod following;
 mod forgetting;

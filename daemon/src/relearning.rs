@@ -1,6 +1,7 @@
 //! Learning a stream's log again under another schema, or without events that are to be forgotten, while the stream
 //! goes on.
 
+use crate::first_learner::first_learner_at_hand;
 use crate::forgetting::{Forgetting, Forgotten};
 use crate::forgetting_scan::ForgettingScan;
 use crate::refusals::RefusalCounts;
@@ -101,7 +102,7 @@ impl Relearning {
     /// # Errors
     /// The log is known not to be whole, or the options do not fit the schema.
     pub fn begin(
-        entry: StreamEntry,
+        mut entry: StreamEntry,
         old: &StreamEntry,
         services: &Services,
         limits: Limits,
@@ -113,7 +114,7 @@ impl Relearning {
             };
             return Err(RelearnError::LogNotWhole(what));
         }
-        let mut learner = Learner::new(entry.schema.clone(), entry.options.clone())?;
+        let mut learner = first_learner_at_hand(services.storage.as_deref(), &mut entry)?;
         services.connect(&mut learner, entry.id());
         let last = LogPart { number: old.number, from: old.first_offset, to: u64::MAX, bytes: 0 };
         let parts: Vec<LogPart> = old.past.iter().copied().chain([last]).collect();

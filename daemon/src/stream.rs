@@ -2,6 +2,7 @@
 
 use crate::checkpoint::CheckpointState;
 use crate::counters::Counters;
+use crate::first_learner::first_learner_at_hand;
 use crate::past::StreamPast;
 use crate::producers::{ProducerBounds, Producers, SeqStatus};
 use crate::quarantine::Quarantine;
@@ -42,12 +43,17 @@ pub struct StreamState {
 }
 
 impl StreamState {
-    /// A stream that has learnt nothing.
+    /// A stream of which no event has come. What it was to begin with is left out of its entry where that cannot be
+    /// had any more.
     ///
     /// # Errors
     /// The options do not fit the schema.
-    pub fn new(entry: StreamEntry, bounds: ProducerBounds, services: &Services) -> Result<StreamState, LearnerError> {
-        let mut learner = Learner::new(entry.schema.clone(), entry.options.clone())?;
+    pub fn new(
+        mut entry: StreamEntry,
+        bounds: ProducerBounds,
+        services: &Services,
+    ) -> Result<StreamState, LearnerError> {
+        let mut learner = first_learner_at_hand(services.storage.as_deref(), &mut entry)?;
         services.connect(&mut learner, entry.id());
         let mut producers = Producers::new(bounds);
         producers.connect(services.storage.clone(), &entry);

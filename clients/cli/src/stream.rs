@@ -243,6 +243,9 @@ fn show(s: &StreamStatus, paint: Paint) -> Vec<String> {
     if let Some(events) = s.undecided_events {
         out.push(format!("what the fields hold is decided within {} more events", count(events)));
     }
+    if let Some(like) = &s.begun_like {
+        out.push(format!("begun with what {} had learnt up to offset {}", like.stream, like.offset));
+    }
     if let Some(c) = &s.checkpoint {
         out.push(format!("checkpoint {} up to offset {}, made {}", c.generation, c.offset, c.time));
     }

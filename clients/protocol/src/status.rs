@@ -53,6 +53,9 @@ pub struct StreamStatus {
     /// After so many more events, at most, the kinds of the fields are decided; none once they are, or were declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undecided_events: Option<u64>,
+    /// The stream with whose knowledge it began, if it began with any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun_like: Option<BegunLike>,
     /// The options with which the learner was made.
     #[serde(default)]
     pub options: serde_json::Value,
@@ -86,6 +89,16 @@ pub struct StreamStatus {
     /// Updates of networks that were refused, by reason: `not_finite`, `exploded`.
     #[serde(default)]
     pub updates_rejected: BTreeMap<String, u64>,
+}
+
+/// The stream with whose knowledge another one began.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct BegunLike {
+    /// The name that it had.
+    pub stream: String,
+    /// Its events before this offset had been learnt.
+    pub offset: u64,
 }
 
 /// The alarms of a stream: what its budget promised, and what came.

@@ -1,6 +1,6 @@
 //! Why a replay or an evaluation stopped.
 
-use surmise_learner::{LearnerError, PagesError};
+use surmise_learner::{LearnerError, PagesError, UnlikeStream};
 use surmise_recording::SourceError;
 use surmise_workers::DeviceError;
 
@@ -42,6 +42,14 @@ pub enum ReplayError {
         file: String,
         /// Why.
         error: LearnerError,
+    },
+    /// A stream cannot begin with what the learner of a checkpoint has learnt.
+    #[error("{file}: a stream cannot begin like that one: {error}")]
+    Unlike {
+        /// The file.
+        file: String,
+        /// Why.
+        error: UnlikeStream,
     },
     /// The system gives no thread.
     #[error("no thread could be started: {0}")]

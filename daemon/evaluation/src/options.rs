@@ -25,6 +25,8 @@ pub struct ReplayOptions {
     pub device: Option<Choice>,
     /// A checkpoint to continue from, instead of a fresh learner.
     pub from: Option<PathBuf>,
+    /// A checkpoint whose learner was of another stream, and with whose knowledge this one begins.
+    pub like: Option<PathBuf>,
     /// Rows that the measures count; all, if none are named.
     pub score_rows: Option<RowRange>,
     /// Rows whose standard deviation is the unit of errors.
@@ -59,18 +61,26 @@ pub struct ReplayOptions {
 }
 
 impl ReplayOptions {
-    /// The learner of the checkpoint, where the replay continues from one. Keys whose states lay in the store of that
-    /// learner are forgotten, as the states stayed there.
+    /// The learner of the checkpoint, where the replay continues from one or begins like one. Keys whose states lay in
+    /// the store of that learner are forgotten, as the states stayed there.
     ///
     /// # Errors
-    /// The file cannot be read, or is no checkpoint of this program.
+    /// The file cannot be read, is no checkpoint of this program, or has learnt too little to begin with.
     pub fn checkpoint(&self) -> Result<Option<Learner>, ReplayError> {
-        let Some(path) = &self.from else { return Ok(None) };
+        let Some(path) = self.from.as_ref().or(self.like.as_ref()) else { return Ok(None) };
         let file = path.display().to_string();
         let bytes = std::fs::read(path).map_err(|error| SourceError::Open { file: file.clone(), error })?;
-        let mut learner = Learner::load(&bytes).map_err(|error| ReplayError::Checkpoint { file, error })?;
+        let loaded = Learner::load(&bytes);
+        let mut learner = loaded.map_err(|error| ReplayError::Checkpoint { file: file.clone(), error })?;
         learner.forget_stored();
-        Ok(Some(learner))
+        match self.from {
+            Some(_) => Ok(Some(learner)),
+            None => {
+                let (schema, options) = (learner.schema().clone(), learner.options().clone());
+                let begun = learner.begin_like(&schema, &options);
+                begun.map(Some).map_err(|error| ReplayError::Unlike { file, error })
+            }
+        }
     }
 
     /// Whether a row counts in the measures.

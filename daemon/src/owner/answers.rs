@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use surmise_event::format_time;
 use surmise_learner::Learner;
-use surmise_protocol::{AlarmAccount, CheckpointMark, EventCost, StageCost, StreamStatus};
+use surmise_protocol::{AlarmAccount, BegunLike, CheckpointMark, EventCost, StageCost, StreamStatus};
 use surmise_stopwatch::EventStage;
 use tokio::sync::oneshot;
 
@@ -97,6 +97,7 @@ impl Owner {
             keys_forgotten: state.learner.keys_forgotten(),
             schema: state.learner.schema().clone(),
             undecided_events: state.learner.undecided_events(),
+            begun_like: state.entry.like.clone().map(|like| BegunLike { stream: like.name, offset: like.offset }),
             options: serde_json::to_value(state.learner.options()).unwrap_or_default(),
             report: serde_json::to_value(report).unwrap_or_default(),
             state_bytes,

@@ -28,7 +28,7 @@ use surmise_config::{Config, ConfigError};
 use surmise_event::Schema;
 use surmise_learner::{Learner, LearnerError};
 use surmise_store::group::Group;
-use surmise_store::{CheckpointMeta, StreamEntry};
+use surmise_store::{CheckpointMeta, LikeStream, StreamEntry};
 
 /// The reason why a stream cannot be made for its first event.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +73,7 @@ pub struct OwnedStream {
 
 impl OwnedStream {
     /// A new stream, as the configuration declares it; or of the fields that its first sender told, where it declares
-    /// none.
+    /// none. It begins with what the newest checkpoint of the stream in `like` had learnt.
     ///
     /// # Errors
     /// What the configuration says of the stream cannot be.
@@ -83,13 +83,16 @@ impl OwnedStream {
         name: &str,
         number: u32,
         told: Option<&Schema>,
+        like: Option<&StreamView>,
         now: Moment,
     ) -> Result<OwnedStream, NewStreamError> {
         let mut entry = declare(config, name, number, now)?;
         if let (true, Some(told)) = (is_untold(&entry.schema), told) {
             entry.schema = told.clone();
         }
-        let state = StreamState::new(entry.clone(), ProducerBounds::of(config), services)?;
+        entry.like = like.and_then(newest_checkpoint);
+        let state = StreamState::new(entry, ProducerBounds::of(config), services)?;
+        let entry = state.entry.clone();
         let view = Arc::new(StreamView::new(&entry));
         Ok(OwnedStream::with(Lifecycle::New(Box::new(state)), config, entry, view, now))
     }
@@ -427,6 +430,13 @@ fn declare(config: &Config, name: &str, number: u32, now: Moment) -> Result<Stre
     let options = config.options(rule)?;
     let schema = rule.map(|rule| rule.schema()).unwrap_or_default();
     Ok(StreamEntry::new(number, name, group.unwrap_or(""), schema, options, now.wall_us))
+}
+
+/// The newest checkpoint of a stream, for another one to begin with.
+fn newest_checkpoint(view: &StreamView) -> Option<LikeStream> {
+    let newest = view.checkpoint.load_full()?;
+    let (name, offset) = (view.name.to_string(), newest.offset);
+    Some(LikeStream { name, number: view.number, generation: newest.generation, offset })
 }
 
 /// Whether a schema leaves everything to the events.

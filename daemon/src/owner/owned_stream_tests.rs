@@ -24,7 +24,7 @@ fn now() -> Moment {
 }
 
 fn create() -> OwnedStream {
-    OwnedStream::create(&Config::default(), &Services::of(None), "s", 1, None, now()).unwrap()
+    OwnedStream::create(&Config::default(), &Services::of(None), "s", 1, None, None, now()).unwrap()
 }
 
 fn event(record: Record) -> InboxEvent {

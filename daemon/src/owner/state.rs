@@ -196,8 +196,10 @@ impl Owner {
         }
         self.commit_batch.pending.push(pending);
         // a checkpoint before the first event could become durable before its stream is
-        let has_learnt = self.streams.get(&name).is_some_and(|s| s.view.offset.load(Ordering::Relaxed) > 0);
-        if wants_checkpoint && has_learnt {
+        let stream = self.streams.get(&name).filter(|stream| stream.view.offset.load(Ordering::Relaxed) > 0);
+        // what a stream began with is there only as long as the other one keeps it
+        let wants_own = is_new && stream.is_some_and(|stream| stream.entry.like.is_some());
+        if wants_own || wants_checkpoint && stream.is_some() {
             self.request_checkpoint(&name, CheckpointRequest { reply: None, with_hash: false }, now);
         }
         let done = self.clock().now();
@@ -223,7 +225,8 @@ impl Owner {
             let reason = format!("there are {max} streams, as many as there may be (limits.streams)");
             return Err(Refusal::new(RefusalCode::LimitReached, "stream", reason));
         }
-        OwnedStream::create(config, services, name, directory.next_number(), told, now).map_err(|e| {
+        let like = config.rule(name).and_then(|(_, rule)| directory.get(rule.like.as_deref()?));
+        OwnedStream::create(config, services, name, directory.next_number(), told, like.as_deref(), now).map_err(|e| {
             directory.release();
             Refusal::new(RefusalCode::BadStream, "stream", e.to_string())
         })

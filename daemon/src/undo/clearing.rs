@@ -92,7 +92,13 @@ pub fn clear_dead(storage: &dyn Storage, unfinished: Unfinished, retention: Rete
     // what is being made needs the logs and the producers that it comes from
     let made = entries.iter().filter(|entry| entry.pending && unfinished == Unfinished::Kept).cloned();
     let staying: Vec<StreamEntry> = live_streams(entries.clone()).into_iter().chain(kept).chain(made).collect();
-    let numbers: BTreeSet<u32> = staying.iter().map(|entry| entry.number).collect();
+    // what another stream began with stays until that one has a checkpoint of its own
+    let begun_with = |entry: &StreamEntry| {
+        let like = entry.like.as_ref().filter(|_| storage.checkpoints(entry.number).is_empty());
+        like.map(|like| like.number)
+    };
+    let numbers: BTreeSet<u32> =
+        staying.iter().flat_map(|entry| [Some(entry.number), begun_with(entry)]).flatten().collect();
     let logs: BTreeSet<u32> = staying.iter().flat_map(|entry| &entry.past).map(|part| part.number).collect();
     let tables: BTreeSet<u32> = staying.iter().map(StreamEntry::producers).collect();
     let is_dead = |entry: &&StreamEntry| !numbers.contains(&entry.number) && !entry.cleared;

@@ -144,7 +144,8 @@ fn changed_schema(subject: &Subject, change: &SchemaChange) -> Schema {
     Schema { fields, closed }
 }
 
-/// The entry of what comes in the place of a stream under the same name, with a schema.
+/// The entry of what comes in the place of a stream under the same name, with a schema. What is learnt again begins
+/// with nothing.
 fn replacement_entry(subject: &Subject, schema: Schema, means: &Means<'_>) -> StreamEntry {
     let old = &subject.entry;
     StreamEntry {
@@ -160,6 +161,7 @@ fn replacement_entry(subject: &Subject, schema: Schema, means: &Means<'_>) -> St
         first_offset: 0,
         past: Vec::new(),
         past_is_lost: false,
+        like: None,
         trimmed_bytes: 0,
         trimmed_before: 0,
         lost: Vec::new(),
@@ -210,12 +212,13 @@ pub fn make(
         Prepared::Reset => Starting::Empty,
         Prepared::Restore(meta) => {
             (entry.past, entry.past_is_lost) = (past(meta.offset), old.past_is_lost);
+            entry.like = old.like.clone();
             Starting::Checkpoint(meta)
         }
         Prepared::Rename(to) => {
             entry = StreamEntry { epoch: 1, replaced: None, past: past(until), ..entry };
             entry.rename(&to);
-            entry.past_is_lost = old.past_is_lost;
+            (entry.past_is_lost, entry.like) = (old.past_is_lost, old.like.clone());
             Starting::AsItIs
         }
         Prepared::Relearnt(relearning) => {
@@ -230,7 +233,7 @@ pub fn make(
             let bytes = logged.saturating_sub(kept.trimmed_bytes);
             let part = LogPart { number: kept.number, from: kept.first_offset, to, bytes };
             entry.past = kept.past.iter().copied().chain([part]).collect();
-            entry.past_is_lost = kept.past_is_lost;
+            (entry.past_is_lost, entry.like) = (kept.past_is_lost, kept.like.clone());
             (entry.schema, entry.options, entry.group) =
                 (kept.schema.clone(), kept.options.clone(), kept.group.clone());
             // one that was deleted is what comes back itself

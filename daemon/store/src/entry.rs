@@ -67,6 +67,9 @@ pub struct StreamEntry {
     /// Whether the logs of earlier streams were deleted for want of room.
     #[serde(default, skip_serializing_if = "is_default")]
     pub past_is_lost: bool,
+    /// The checkpoint of another stream with whose knowledge it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub like: Option<LikeStream>,
     /// Whether the stream is still being made, and replaces nothing yet.
     #[serde(default, skip_serializing_if = "is_default")]
     pub pending: bool,
@@ -92,6 +95,19 @@ pub fn live_streams(entries: Vec<StreamEntry>) -> Vec<StreamEntry> {
     let mut live: Vec<StreamEntry> = by_name.into_values().collect();
     live.sort_unstable_by_key(|entry| entry.number);
     live
+}
+
+/// A checkpoint of a stream with whose knowledge another one began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LikeStream {
+    /// The name that the stream had.
+    pub name: String,
+    /// Its number.
+    pub number: u32,
+    /// The generation of the checkpoint.
+    pub generation: u64,
+    /// The offset of the first event that the checkpoint does not contain.
+    pub offset: u64,
 }
 
 /// The end of a stream that was replaced or deleted.
@@ -165,6 +181,7 @@ impl StreamEntry {
             first_offset: 0,
             past: Vec::new(),
             past_is_lost: false,
+            like: None,
             pending: false,
             deleted: false,
             cleared: false,

@@ -50,7 +50,7 @@ mod waking;
 
 pub use audit::{AuditEntry, AuditLog, AuditRead};
 pub use checkpoints::{CheckpointDraft, CheckpointMeta, Checkpoints};
-pub use entry::{LogPart, StreamEnd, StreamEntry, live_streams};
+pub use entry::{LikeStream, LogPart, StreamEnd, StreamEntry, live_streams};
 pub use error::StoreError;
 pub use examination::{Examination, ExaminedCheckpoint, ExaminedDatabase, ExaminedStream};
 pub use finding::{Finding, Findings, Severity};

@@ -37,6 +37,7 @@
 mod alarm;
 mod alarm_parts;
 mod before_event;
+mod begin_like;
 mod beginning;
 mod checkpoint;
 mod clock;
@@ -83,6 +84,7 @@ mod vocabulary;
 mod weights;
 mod words;
 
+pub use begin_like::UnlikeStream;
 pub use checkpoint::FORMAT;
 pub use component::{Component, UnknownComponent};
 pub use describe::FieldLosses;

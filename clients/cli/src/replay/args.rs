@@ -23,7 +23,11 @@ pub(crate) struct ReplayArgs {
     /// forgotten.
     #[arg(long, value_name = "CHECKPOINT")]
     pub(super) from: Option<PathBuf>,
-    /// Save the learner at the end, for a later --from.
+    /// Begin a new stream with what the learner of a checkpoint file has learnt of another one: its models, without its
+    /// keys, its position, its measures and its alarms.
+    #[arg(long, value_name = "CHECKPOINT", conflicts_with = "from")]
+    pub(super) like: Option<PathBuf>,
+    /// Save the learner at the end, for a later --from or --like.
     #[arg(long, value_name = "CHECKPOINT")]
     save: Option<PathBuf>,
     /// Count only rows A up to (not with) B in the measures; all rows are learnt.
@@ -88,10 +92,15 @@ impl ReplayArgs {
         if replays_again && self.is_standard_input() {
             return Err(Failure::usage("--compare replays the recording again; name a file instead of a pipe"));
         }
-        if replays_again && self.from.is_some() {
-            return Err(Failure::usage("--compare with options needs a fresh learner; leave out --from"));
+        if replays_again && self.begins_with_checkpoint() {
+            return Err(Failure::usage("--compare with options needs a fresh learner; leave out --from and --like"));
         }
         self.report.check()
+    }
+
+    /// Whether the learner knows something before the first event.
+    pub(super) fn begins_with_checkpoint(&self) -> bool {
+        self.from.is_some() || self.like.is_some()
     }
 
     /// Whether the recording can be read but once.
@@ -110,6 +119,7 @@ impl ReplayArgs {
             workers: learning.count(),
             device: Some(learning.device),
             from: self.from.clone(),
+            like: self.like.clone(),
             score_rows: self.score_rows,
             unit_rows: self.unit_rows,
             horizon: self.horizon.map(|h| h as usize),

@@ -19,9 +19,10 @@ use surmise_terminal::{Failure, Paint, print_line};
 use table::table;
 
 pub(crate) fn run(global: &Global, args: &ReplayArgs) -> Result<(), Failure> {
-    if args.from.is_some() && args.learner.any() {
+    if args.begins_with_checkpoint() && args.learner.any() {
         return Err(Failure::usage(
-            "--from brings the learner's own options; leave out --preset, --set, --config, --delay-chunks and --target",
+            "a checkpoint brings the learner's own options; leave out --preset, --set, --config, --delay-chunks and \
+             --target",
         ));
     }
     args.check()?;
