@@ -262,9 +262,10 @@ fn columns_can_be_added() {
         row.push(0.0);
     }
     let bytes = s.model.encode();
-    let mut back = NumberModel::new(1, small(), 7);
+    // how many there are is known before bytes are read, which could say any number
+    assert!(NumberModel::new(1, small(), 7).decode(&bytes).is_err());
+    let mut back = NumberModel::new(71, small(), 7);
     back.decode(&bytes).unwrap();
-    assert_eq!(back.columns(), 71);
     assert_eq!(back.hash_state(), s.model.hash_state());
 }
 
