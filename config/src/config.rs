@@ -192,6 +192,13 @@ impl Config {
         rules.chain([self.learning.delay_chunks]).any(|chunks| chunks > 0)
     }
 
+    /// How many listeners accept connections.
+    pub fn listeners(&self) -> usize {
+        let addresses = self.listen.addresses().iter().filter(|(_, address)| *address != OFF).count();
+        let syslog = self.sources.syslog.values().filter(|source| source.tcp.is_some()).count();
+        addresses + usize::from(self.listen.unix != OFF) + syslog
+    }
+
     /// The path of the Unix socket; `None` if it is off.
     pub fn unix_path(&self) -> Option<PathBuf> {
         (self.listen.unix != OFF).then(|| self.store.dir.join(&self.listen.unix))

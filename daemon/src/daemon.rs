@@ -98,6 +98,7 @@ impl Daemon {
         probe: Option<LearningProbe>,
     ) -> anyhow::Result<Running> {
         let started = Instant::now();
+        crate::open_files::raise_limit();
         config.listen_at(given.addresses());
         config.check()?;
         check_config(&config)?;
@@ -285,7 +286,7 @@ impl Running {
     /// # Errors
     /// The configuration has a fault; everything goes on as before.
     pub fn reload(&self) -> Result<Reloaded, ReloadError> {
-        self.hub.reload()
+        self.hub.reload("SIGHUP")
     }
 
     /// Waits for a fault that ends the daemon, and returns its message.

@@ -104,6 +104,8 @@ pub struct Hub {
     pub sources: SourceBoard,
     /// What is learnt again beside the streams.
     pub replays: ReplayBoard,
+    /// When the log last said that connections cannot be accepted.
+    pub accept_fault_told: Mutex<Option<Instant>>,
     owners: Vec<OwnerPort>,
     store: Mutex<Option<Arc<Store>>>,
     /// The seats of every listener, by its name.
@@ -137,6 +139,7 @@ impl Hub {
             certificate,
             reloaded: Mutex::default(),
             admissions: Mutex::default(),
+            accept_fault_told: Mutex::default(),
             config,
             started,
             directory,

@@ -8,6 +8,7 @@
 mod access;
 mod admission;
 mod arguments;
+mod auditing;
 mod batch;
 mod board;
 mod budget;
@@ -52,6 +53,7 @@ mod loss_windows;
 mod machine_memory;
 mod nats;
 mod occupancy;
+mod open_files;
 mod outgoing;
 mod owner;
 mod past;

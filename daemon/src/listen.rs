@@ -5,8 +5,8 @@ use crate::hub::Hub;
 use crate::session::{ListenerKind, serve};
 use crate::sockets::BoundUnix;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{ErrorReply, Reply};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -17,6 +17,9 @@ use tokio_util::task::TaskTracker;
 
 /// How long a listener pauses after a connection could not be accepted, as when the system is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The time between two lines of the log that say so.
+const ACCEPT_FAULT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long a connection is silent before the system probes whether its other side still exists.
 const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
@@ -49,7 +52,7 @@ pub async fn accept(hub: &Hub, listener: &TcpListener) -> Option<Arrival> {
                 let _ = socket2::SockRef::from(&socket).set_tcp_keepalive(&alive);
                 return Some(Arrival { socket, peer });
             }
-            Err(e) => pause_after(&e).await,
+            Err(e) => pause_after(hub, &e).await,
         }
     }
 }
@@ -138,7 +141,7 @@ pub async fn unix(hub: Arc<Hub>, bound: BoundUnix, kind: ListenerKind, tasks: Ta
                 Ok((socket, _)) => if let Some((socket, seat)) = connections.seat(socket, None) {
                     connections.tasks.spawn(serve(hub.clone(), connections.kind.clone(), socket, seat));
                 },
-                Err(e) => pause_after(&e).await,
+                Err(e) => pause_after(&hub, &e).await,
             },
         }
     }
@@ -147,8 +150,18 @@ pub async fn unix(hub: Arc<Hub>, bound: BoundUnix, kind: ListenerKind, tasks: Ta
     }
 }
 
-/// Pauses after an error, as it would come again at once.
-async fn pause_after(error: &std::io::Error) {
-    tracing::warn!("a connection could not be accepted: {error}");
+/// Pauses after an error, as it would come again at once. It is told now and then, and not each time.
+async fn pause_after(hub: &Hub, error: &std::io::Error) {
+    let is_told = {
+        let mut told_at = hub.accept_fault_told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = told_at.is_none_or(|told_at| told_at.elapsed() >= ACCEPT_FAULT_INTERVAL);
+        if is_news {
+            *told_at = Some(Instant::now());
+        }
+        is_news
+    };
+    if is_told {
+        tracing::warn!("connections cannot be accepted: {error}; it is tried again and again");
+    }
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }

@@ -3,6 +3,7 @@
 use crate::admission::Admission;
 use crate::directory::StreamView;
 use crate::hub::Hub;
+use crate::open_files;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -10,7 +11,8 @@ impl Hub {
     /// The seats of a new listener, with `reserve_max` seats beside those that the configuration allows.
     pub fn admission(&self, listener: &'static str, reserve_max: usize) -> Arc<Admission> {
         let limits = &self.config.limits;
-        let admission = Admission::new(limits.connections, limits.connections_per_address, reserve_max);
+        let seats = open_files::seats(&self.config, reserve_max);
+        let admission = Admission::new(seats, limits.connections_per_address.min(seats), reserve_max);
         self.admissions.lock().unwrap_or_else(PoisonError::into_inner).push((listener, admission.clone()));
         admission
     }

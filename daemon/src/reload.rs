@@ -35,7 +35,7 @@ impl Hub {
     ///
     /// # Errors
     /// The configuration has a fault; everything goes on as before.
-    pub fn reload(&self) -> Result<Reloaded, ReloadError> {
+    pub fn reload(&self, who: &str) -> Result<Reloaded, ReloadError> {
         let read = || {
             let config = self.config.read_again()?;
             let certificate = tls::read(&config)?;
@@ -43,9 +43,14 @@ impl Hub {
         };
         let reloaded: Result<Reloaded, ReloadError> = read();
         metrics::gauge!(telemetry::CONFIG_RELOADED).set(f64::from(u8::from(reloaded.is_ok())));
-        if let Err(e) = &reloaded {
-            tracing::error!("the configuration is not read again: {e}");
-        }
+        let result = match &reloaded {
+            Ok(reloaded) => format!("done: applied {}", reloaded.applied.join(", ")),
+            Err(e) => {
+                tracing::error!("the configuration is not read again: {e}");
+                format!("refused: {e}")
+            }
+        };
+        self.audit(who, "reload", "configuration".into(), result);
         reloaded
     }
 

@@ -3,7 +3,8 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,13 +17,19 @@ fn start(dir: &Path, more: &str) -> Child {
 
 /// Starts the program with this standard output.
 fn start_writing(dir: &Path, more: &str, stdout: Stdio) -> Child {
+    start_after("umask 000", dir, more, stdout)
+}
+
+/// Starts the program from a shell that has run a command before.
+fn start_after(command: &str, dir: &Path, more: &str, stdout: Stdio) -> Child {
+    let script = format!("{command}; exec \"$0\" --config \"$1\"");
     let config = dir.join("surmised.toml");
     let listen = "[listen]\ntcp = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n";
     let data = dir.join("data");
     std::fs::write(&config, format!("{listen}[store]\ndir = {data:?}\n[model]\nnetwork = \"off\"\n{more}")).unwrap();
     let program = env!("CARGO_BIN_EXE_surmised");
     let mut command = Command::new("sh");
-    command.args(["-c", "umask 000; exec \"$0\" --config \"$1\"", program]).arg(config);
+    command.args(["-c", &script, program]).arg(config);
     command.stdin(Stdio::null()).stdout(stdout).stderr(std::fs::File::create(dir.join("log")).unwrap());
     command.spawn().unwrap()
 }
@@ -145,5 +152,37 @@ fn a_full_or_closed_standard_output_holds_up_nothing() {
     drop(lines);
     send_odd(&at, "web2");
     wait_for(&at, "refused");
+    assert_eq!(terminate(child), Some(0));
+}
+
+#[test]
+fn silent_connections_beyond_the_files_that_may_be_open_keep_nobody_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let child = start_after("ulimit -n 256", dir.path(), "", Stdio::null());
+    wait_until_ready(dir.path());
+    let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
+    assert!(log.contains("LimitNOFILE="), "it says that it serves fewer: {log}");
+    let address = |before: &str| -> SocketAddr {
+        let rest = log.split(before).nth(1).unwrap();
+        rest[..rest.find([',', ';', '/', ' ']).unwrap()].parse().unwrap()
+    };
+    let (tcp, http) = (address("events at "), address("http://"));
+    let silent: Vec<TcpStream> =
+        (0..300).map(|i| TcpStream::connect(if i % 2 == 0 { tcp } else { http }).unwrap()).collect();
+    for _ in 0..3 {
+        let mut socket = TcpStream::connect(http).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        socket.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    let socket = TcpStream::connect(tcp).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let hello = r#"{"hello":{"protocol":1,"stream":"s","producer":"p","epoch":1,"want":["ack"]}}"#;
+    (&socket).write_all(format!("{hello}\n{{\"seq\":1,\"data\":\"a\"}}\n").as_bytes()).unwrap();
+    let mut lines = BufReader::new(&socket).lines();
+    assert!(lines.by_ref().map(Result::unwrap).any(|line| line.contains("\"ack\":1")), "the event is acknowledged");
+    drop(silent);
     assert_eq!(terminate(child), Some(0));
 }

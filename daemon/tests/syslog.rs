@@ -5,7 +5,8 @@ mod common;
 
 use common::Host;
 use serde_json::Value;
-use std::net::UdpSocket;
+use std::io::Write;
+use std::net::{TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -158,5 +159,22 @@ fn rsyslog_forwards_everything_while_both_run() {
     let wrong = events.iter().enumerate().find(|(n, event)| text(event) != format!("job {n} is done"));
     assert_eq!(wrong, None);
     drop(rsyslogd);
+    host.stop();
+}
+
+#[test]
+fn silent_connections_make_room_for_one_that_has_something_to_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let (socket, port) = (dir.path().join("log"), port());
+    let host = start(&dir.path().join("data"), &config(&socket, port, "[limits]\nconnections = 8\n"));
+    let silent: Vec<TcpStream> = (0..20).map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap()).collect();
+    let mut speaking = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    speaking.write_all(b"<14>1 2026-11-30T00:00:00Z box app - - - it is heard\n").unwrap();
+    assert!(learnt(&host, 1)[0].to_string().contains("it is heard"));
+    // and it keeps its seat, whoever comes after it
+    let later: Vec<TcpStream> = (0..20).map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap()).collect();
+    speaking.write_all(b"<14>1 2026-11-30T00:00:01Z box app - - - it is heard again\n").unwrap();
+    assert!(learnt(&host, 2)[1].to_string().contains("it is heard again"));
+    drop((silent, later));
     host.stop();
 }

@@ -5,6 +5,7 @@ use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
+use super::undo::{Who, audit};
 use crate::access::Grant;
 use crate::hub::Hub;
 use crate::owner::{OwnerRequest, PendingCheckpoint};
@@ -70,13 +71,25 @@ pub async fn list(
 /// `POST /api/v1/checkpoints`: makes checkpoints now, of all streams or of `?stream=`; answered when they are durable.
 pub async fn create(
     State(hub): State<Arc<Hub>>,
-    Extension(grant): Extension<Arc<Grant>>,
+    who: Who,
     query: Query,
 ) -> Result<Response, ProblemResponse> {
-    query.get(&STREAM).map_or_else(|| grant.check_all_streams(), |stream| grant.check_stream(stream))?;
+    query.get(&STREAM).map_or_else(|| who.0.check_all_streams(), |stream| who.0.check_stream(stream))?;
+    let made = create_now(&hub, &query).await;
+    let about = query.get(&STREAM).map_or("all streams", |stream| stream).to_owned();
+    let result = match &made {
+        Ok(infos) => format!("done: {}", infos.len()),
+        Err(e) => format!("refused: {}", e.detail()),
+    };
+    audit(&hub, &who, "checkpoint create", about, result);
+    Ok(Json(CheckpointList { checkpoints: made? }).into_response())
+}
+
+/// Makes checkpoints and waits until they are durable.
+async fn create_now(hub: &Arc<Hub>, query: &Query) -> Result<Vec<CheckpointInfo>, ProblemResponse> {
     let pending: Vec<PendingCheckpoint> = match query.get(&STREAM) {
         Some(stream) => {
-            let name = find(&hub, stream)?.name.clone();
+            let name = find(hub, stream)?.name.clone();
             hub.ask(stream, |reply| OwnerRequest::Checkpoint { stream: Some(name), reply }).await?
         }
         None => {
@@ -92,7 +105,7 @@ pub async fn create(
         }
     }
     infos.sort_by(|a, b| a.stream.cmp(&b.stream));
-    Ok(Json(CheckpointList { checkpoints: infos }).into_response())
+    Ok(infos)
 }
 
 /// `GET /api/v1/checkpoints/{stream}/{generation}`: the bytes of a checkpoint's learner, which `surmise replay --from`

@@ -1,7 +1,7 @@
 //! Operations: health, metrics, and the page for people.
 
 use super::problem::ProblemResponse;
-use super::undo::{Who, audit};
+use super::undo::Who;
 use crate::directory::StreamView;
 use crate::hub::{Hub, SERVER};
 use crate::logging::lost_log_lines;
@@ -81,13 +81,8 @@ pub async fn ready(State(hub): State<Arc<Hub>>) -> Response {
 pub async fn reload(State(hub): State<Arc<Hub>>, who: Who) -> Result<Response, ProblemResponse> {
     who.0.check_all_streams()?;
     let asked = hub.clone();
-    let reloaded = tokio::task::spawn_blocking(move || asked.reload()).await;
+    let reloaded = tokio::task::spawn_blocking(move || asked.reload(who.0.name())).await;
     let reloaded = reloaded.map_err(|_| ProblemResponse::new(500, "internal error", "reading it failed inside"))?;
-    let result = match &reloaded {
-        Ok(reloaded) => format!("done: applied {}", reloaded.applied.join(", ")),
-        Err(e) => format!("refused: {e}"),
-    };
-    audit(&hub, &who, "reload", "configuration".into(), result);
     match reloaded {
         Ok(reloaded) => Ok(Json(reloaded).into_response()),
         Err(e) => Err(ProblemResponse::new(422, "configuration refused", e.to_string())),

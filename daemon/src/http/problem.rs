@@ -28,6 +28,11 @@ impl ProblemResponse {
         self
     }
 
+    /// What is wrong, and what to do.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// Says what was taken of a body before it broke off.
     pub fn after(mut self, taken: TakenLines) -> ProblemResponse {
         let TakenLines { lines, accepted, duplicates, rejected } = taken;

@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use surmise_config::check_stream_name;
-use surmise_event::{Refusal, RefusalCode, format_time, parse_time};
+use surmise_event::{Refusal, RefusalCode, parse_time};
 use surmise_store::AuditEntry;
 
 /// Entries of the audit log that are answered, unless the query says how many.
@@ -62,16 +62,9 @@ impl<S: Sync> FromRequestParts<S> for Who {
     }
 }
 
-/// Writes an operation into the audit log. What cannot be written there is said in the daemon's log.
+/// Writes an operation that a request asked for into the audit log.
 pub fn audit(hub: &Hub, who: &Who, what: &str, about: String, result: String) {
-    let time = format_time(crate::clock::now_us());
-    let entry = AuditEntry { time, who: who.0.name().to_owned(), what: what.into(), about, result };
-    tracing::info!("{} by {}: {}: {}", entry.what, entry.who, entry.about, entry.result);
-    if let Some(store) = hub.store()
-        && let Err(e) = store.audit.append(&entry)
-    {
-        tracing::error!("{e}");
-    }
+    hub.audit(who.0.name(), what, about, result);
 }
 
 async fn made(

@@ -9,12 +9,13 @@ use super::framing::Framing;
 use super::learning::SourceIntake;
 use super::serving::until_all_end;
 use super::syslog_message::{SyslogMessage, schema};
+use crate::admission::Seat;
 use crate::batch::ToldSchema;
 use crate::clock::now_us;
 use crate::hub::Hub;
 use crate::ingest::cutter::CutLine;
 use crate::ingest::{Door, Intake, LineChunk, LineSyntax};
-use crate::listen::accept;
+use crate::listen::{Arrival, accept};
 use crate::source_board::{SourceKind, SourceState};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -24,7 +25,6 @@ use std::time::Duration;
 use surmise_config::{SyslogKey, SyslogSource, parse_address};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -150,22 +150,23 @@ impl SyslogReceiver {
     /// Accepts connections, and receives the messages of each.
     async fn connections(self: Arc<Self>, address: String) {
         let Some(listener) = self.open(&address, bind_tcp).await else { return };
-        let seats = Arc::new(Semaphore::new(self.intake.hub.config.limits.connections));
+        let admission = self.intake.hub.admission("syslog", 0);
         let mut serving = JoinSet::new();
-        while let Some(arrival) = accept(&self.intake.hub, &listener).await {
-            // whoever comes beyond the limit waits until another one has gone
-            let Ok(seat) = seats.clone().acquire_owned().await else { return };
-            let receiver = self.clone();
-            serving.spawn(async move {
-                receiver.receive(arrival.socket).await;
-                drop(seat);
-            });
+        while let Some(Arrival { socket, peer }) = accept(&self.intake.hub, &listener).await {
+            // the protocol has no word for a refusal: a connection that gets no seat is closed
+            if let Ok(seat) = admission.admit(Some(peer.ip())) {
+                let receiver = self.clone();
+                serving.spawn(async move {
+                    let evicted = seat.evicted.clone();
+                    evicted.run_until_cancelled(receiver.receive(socket, seat)).await;
+                });
+            }
             while serving.try_join_next().is_some() {}
         }
     }
 
-    /// Receives the messages of a connection.
-    async fn receive(&self, mut socket: TcpStream) {
+    /// Receives the messages of a connection, which keeps its seat from the first one on.
+    async fn receive(&self, mut socket: TcpStream, seat: Seat) {
         let mut framing = Framing::new(self.intake.hub.config.limits.line_bytes.0 as usize);
         let mut intake = self.line_intake();
         let mut bytes = vec![0; READ_BYTES];
@@ -182,6 +183,7 @@ impl SyslogReceiver {
                 self.take(CutLine::Whole(&rest), &mut intake, arrival_us, &mut chunk);
             }
             if chunk.lines > 0 {
+                seat.mark_spoken();
                 self.learn(chunk).await;
             }
             if length == 0 {
