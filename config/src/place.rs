@@ -3,6 +3,7 @@
 use crate::error::{ConfigError, ConfigFault};
 use crate::origin::key_lines;
 use std::collections::BTreeMap;
+use surmise_learner::OptionsError;
 
 /// A fault, and the line at which it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +62,9 @@ impl ConfigFault {
             ConfigFault::EmptyDir => "store.dir".into(),
             ConfigFault::MisplacedDelay => "model.delay_chunks".into(),
             ConfigFault::MisplacedBudget => "model.alarm_budget".into(),
+            ConfigFault::Options(OptionsError::OutOfRange { key, .. }) if *key != "delay_chunks" => {
+                format!("model.{key}")
+            }
             ConfigFault::Options(_) => "learning.delay_chunks".into(),
             ConfigFault::DeviceWithoutDelay | ConfigFault::Device { .. } => "learning.device".into(),
             ConfigFault::Stream { pattern, fault } => match fault.key() {
@@ -90,6 +94,10 @@ mod tests {
             ("[streams.x]\nlike = \"y\"\nmodel = { network = \"off\" }\n", Some(2), "other options of its model"),
             ("[streams.x]\nclosed = false\nfields = [{name=\"a\",kind=\"number\"}]\nlike = \"y\"", Some(4), "other fields"),
             ("[listen]\ntcp = \"0.0.0.0:1\"\n", Some(2), "needs a token"),
+            ("[model]\nkeys = 0\n", Some(2), "keys: 0 is not within 1"),
+            ("[model]\nseed = 2\nmemory_mib = 4000000000\n", Some(3), "memory_mib: 4000000000 is not within"),
+            ("[streams.x]\nmodel = { horizon = 5000 }\n", Some(2), "horizon: 5000 is not within 0 and 4096"),
+            ("[sources.syslog.hosts]\ntcp = \"0.0.0.0:514\"\n", Some(1), "insecure = true"),
             ("[listen\n", Some(1), "column"),
             ("[store]\ndir = 'x'\ndir = 'y'\n", Some(3), "duplicate key"),
         ] {

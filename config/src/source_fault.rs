@@ -42,6 +42,17 @@ pub enum SourceFault {
         /// What was expected.
         error: AddressError,
     },
+    /// Other machines could send, in clear and without a token.
+    #[error(
+        "{key}: whoever reaches {address} can send to it, and syslog has neither encryption nor tokens; give an address \
+         of this machine, such as 127.0.0.1, behind a relay, or say insecure = true where the network is trusted"
+    )]
+    InClear {
+        /// Its key.
+        key: &'static str,
+        /// The address.
+        address: std::net::SocketAddr,
+    },
     /// The address of a server cannot be one.
     #[error("{0}")]
     Url(ServerUrlError),

@@ -82,6 +82,8 @@ pub struct SyslogSource {
     pub stream: Option<String>,
     /// What the key of a message is.
     pub key: SyslogKey,
+    /// Whether other machines may send to it, although what they send is neither encrypted nor asks for a token.
+    pub insecure: bool,
 }
 
 /// What the key of a message of syslog is.
@@ -187,8 +189,12 @@ impl SyslogSource {
             faults.push(SourceFault::WithoutAddress);
         }
         for (key, address) in [("udp", &self.udp), ("tcp", &self.tcp)] {
-            if let Some(Err(error)) = address.as_deref().map(parse_address) {
-                faults.push(SourceFault::Address { key, error });
+            match address.as_deref().map(parse_address) {
+                Some(Err(error)) => faults.push(SourceFault::Address { key, error }),
+                Some(Ok(Some(address))) if !address.ip().is_loopback() && !self.insecure => {
+                    faults.push(SourceFault::InClear { key, address });
+                }
+                Some(Ok(_)) | None => {}
             }
         }
         if let Some(path) = self.unix.as_ref().filter(|path| !path.starts_with('/')) {

@@ -36,6 +36,9 @@ fn ask(connection: &mut BufReader<TcpStream>, token: &str) -> f64 {
     took
 }
 
+/// The t-statistic that tells two kinds of requests apart.
+const TELLING_T: f64 = 4.5;
+
 /// Welch's t-statistic of two samples, of which the slowest tenth is left out: what the system does between is not what
 /// is looked for.
 fn t_statistic(mut a: Vec<f64>, mut b: Vec<f64>) -> f64 {
@@ -49,7 +52,7 @@ fn t_statistic(mut a: Vec<f64>, mut b: Vec<f64>) -> f64 {
     (mean_a - mean_b) / (error_a + error_b).sqrt()
 }
 
-/// The statistic is printed and not asserted: other work on a machine moves it. That comparisons are of hashes, and in
+/// Of three statistics the least counts, as other work on a machine moves them. That comparisons are of hashes, and in
 /// constant time, is how it is built.
 #[test]
 fn the_time_of_a_refusal_does_not_depend_on_how_much_of_a_token_is_right() {
@@ -59,19 +62,23 @@ fn the_time_of_a_refusal_does_not_depend_on_how_much_of_a_token_is_right() {
     let mut connection = BufReader::new(TcpStream::connect(host.running().http_addr().unwrap()).unwrap());
     connection.get_ref().set_nodelay(true).unwrap();
     let (wrong_first, wrong_last) = (format!("x{}", &token[1..]), format!("{}x", &token[..63]));
-    let (mut first, mut last) = (Vec::new(), Vec::new());
-    for trial in 0..trials() {
-        // the order changes, so that neither kind always follows the other
-        let mut one = |kind: bool| match kind {
-            true => first.push(ask(&mut connection, &wrong_first)),
-            false => last.push(ask(&mut connection, &wrong_last)),
-        };
-        one(trial.is_multiple_of(2));
-        one(!trial.is_multiple_of(2));
-    }
-    let t = t_statistic(first, last);
-    println!("t = {t:.2} over {} requests of each kind (|t| above 4.5 would tell them apart)", trials());
-    assert!(t.is_finite());
+    let mut statistic = || {
+        let (mut first, mut last) = (Vec::new(), Vec::new());
+        for trial in 0..trials() {
+            // the order changes, so that neither kind always follows the other
+            let mut one = |kind: bool| match kind {
+                true => first.push(ask(&mut connection, &wrong_first)),
+                false => last.push(ask(&mut connection, &wrong_last)),
+            };
+            one(trial.is_multiple_of(2));
+            one(!trial.is_multiple_of(2));
+        }
+        t_statistic(first, last)
+    };
+    let all = [statistic(), statistic(), statistic()];
+    println!("t = {all:.2?} over {} requests of each kind", trials());
+    let least = all.iter().fold(f64::INFINITY, |least, t| least.min(t.abs()));
+    assert!(least < TELLING_T, "{all:?} tell right and wrong beginnings of a token apart");
     drop(connection);
     host.stop();
 }

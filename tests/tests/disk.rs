@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
+use surmise_fixtures::skipped;
 use surmise_tests::{Random, TestDaemon, trials};
 
 const MODEL: &str = "[model]\nmemory_mib = 1\nnetwork = \"off\"\n";
@@ -108,7 +109,7 @@ fn a_disk_that_fills_up_stops_acknowledgements_until_there_is_room() {
     let disk = dir.path().join("disk");
     std::fs::create_dir(&disk).unwrap();
     if !mount(&disk, "size=320m") {
-        println!("skipped: a file system cannot be mounted here");
+        skipped("a disk that fills up", "a file system cannot be mounted here");
         return;
     }
     let (state, ballast) = (disk.join("state"), disk.join("ballast"));

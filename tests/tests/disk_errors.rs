@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
+use surmise_fixtures::skipped;
 use surmise_tests::{Random, TestDaemon, trials};
 
 const TOML: &str = "checkpoint_events = 3000\nlog_bytes_max = \"8MiB\"\n[model]\nmemory_mib = 1\nnetwork = \"off\"\n";
@@ -282,7 +283,7 @@ impl Drop for FailingDisk {
 #[test]
 fn syncs_that_fail_cost_nothing_acknowledged() {
     let Some(disk) = FailingDisk::make() else {
-        println!("skipped: a file system cannot be mounted here");
+        skipped("syncs that fail", "a file system cannot be mounted here");
         return;
     };
     let mut c = Campaign::begin(disk.path("disk/state"), 52);

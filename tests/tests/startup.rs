@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
+use surmise_fixtures::skipped;
 use surmise_tests::{Random, TestDaemon, trials};
 
 const SMALL: &str = "checkpoint_events = 70\ngenerations = 2\n[model]\nmemory_mib = 1\nkeys = 20\nnetwork = \"off\"\n";
@@ -175,7 +176,7 @@ fn a_start_on_a_full_disk_is_refused_or_succeeds_and_opens_when_there_is_room() 
     let (count, mut refused) = (trials(6), 0);
     for trial in 0..count {
         if !mount("size=256m") {
-            println!("skipped: a file system cannot be mounted here");
+            skipped("starts on a full disk", "a file system cannot be mounted here");
             return;
         }
         let state = disk.join("state");

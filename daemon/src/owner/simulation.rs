@@ -29,7 +29,7 @@ use world::{Operators, simulate};
 const POISON: &str = "poison";
 
 /// Worlds of the test, unless `SURMISE_SEEDS` says how many.
-const SEEDS_DEFAULT: u64 = if cfg!(debug_assertions) { 60 } else { 1000 };
+const SEEDS_DEFAULT: u64 = if cfg!(debug_assertions) { 60 } else { 3000 };
 
 /// Worlds without operators that found a bug, which was mended.
 const SEEDS_OF_OLD_BUGS: [u64; 3] = [15681, 18066, 132156];

@@ -86,9 +86,18 @@ pub enum OptionsError {
         /// The fields that the schema has.
         fields: Vec<String>,
     },
-    /// Updates of networks would wait for too many chunks.
-    #[error("delay_chunks: {0} is not within 0 and {DELAY_CHUNKS_MAX}")]
-    DelayOutOfRange(u32),
+    /// A number is out of its bounds.
+    #[error("{key}: {value} is not within {min} and {max}")]
+    OutOfRange {
+        /// The name of the option.
+        key: &'static str,
+        /// The number.
+        value: u32,
+        /// The least that it may be.
+        min: u32,
+        /// The most that it may be.
+        max: u32,
+    },
     /// The preset is made for other kinds of fields.
     #[error(
         "preset {} is for {made_for}, but field {field:?} is of kind {}; leave the preset out, or name {}",
@@ -173,6 +182,18 @@ pub struct Options {
     pub ablate: BTreeSet<Component>,
 }
 
+/// The most that a stream's models may take ([`Options::memory_mib`]): 64 GiB.
+const MODEL_MIB_MAX: u32 = 1 << 16;
+
+/// The most that the states of keys may take in memory ([`Options::keys_mib`]): 1 TiB.
+const KEYS_MIB_MAX: u32 = 1 << 20;
+
+/// The most that the states of keys may take in the store ([`Options::keys_stored_mib`]): 16 TiB.
+const KEYS_STORED_MIB_MAX: u32 = 1 << 24;
+
+/// The most events ahead that forecasts are learnt for ([`Options::horizon`]).
+const HORIZON_MAX: u32 = 4096;
+
 /// The most chunks that an update may wait ([`Options::delay_chunks`]).
 pub const DELAY_CHUNKS_MAX: u32 = 64;
 
@@ -203,10 +224,18 @@ impl Options {
     /// # Errors
     /// Names the key and its bounds.
     pub fn check(&self) -> Result<(), OptionsError> {
-        if self.delay_chunks > DELAY_CHUNKS_MAX {
-            return Err(OptionsError::DelayOutOfRange(self.delay_chunks));
+        let bounds = [
+            ("memory_mib", self.memory_mib, 1, MODEL_MIB_MAX),
+            ("keys", self.keys, 1, u32::MAX),
+            ("keys_mib", self.keys_mib, 0, KEYS_MIB_MAX),
+            ("keys_stored_mib", self.keys_stored_mib, 0, KEYS_STORED_MIB_MAX),
+            ("horizon", self.horizon, 0, HORIZON_MAX),
+            ("delay_chunks", self.delay_chunks, 0, DELAY_CHUNKS_MAX),
+        ];
+        match bounds.into_iter().find(|(_, value, min, max)| !(min..=max).contains(&value)) {
+            Some((key, value, min, max)) => Err(OptionsError::OutOfRange { key, value, min, max }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Describes for people what was chosen for a schema: `preset symbols, network small 2x32, memory 64 MiB`.
