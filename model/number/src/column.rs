@@ -1,5 +1,6 @@
 //! Everything that is learnt about one column, shared by all keys.
 
+use crate::bounds::within;
 use crate::calibrate::Calibrator;
 use crate::density::Lanes;
 use crate::dims::{FORGETTING, FULL_COLUMNS_MAX, LONG_DIMS, LONG_FORGETTING, OWN_DIMS, SIZE_MAX};
@@ -221,7 +222,7 @@ impl NumberColumn {
 
     /// The correlation of successive values, from which follows how uncertainty grows with the horizon.
     pub(crate) fn autocorrelation(&self, low: f64) -> f64 {
-        (self.covariance[0] / self.covariance[1].max(1e-9)).clamp(low, 1.0)
+        within(self.covariance[0] / self.covariance[1].max(1e-9), low, 1.0)
     }
 
     /// Takes in the errors of every expert's centre, `[LANES]`.

@@ -68,6 +68,7 @@
 //! **An input of the stack** is the same with `ExpertGroup::Stacked`. **A component that can be ablated** is a variant
 //! of [`NumberComponent`] and the option that it sets.
 
+mod bounds;
 mod calibrate;
 mod column;
 mod components;

@@ -1,5 +1,6 @@
 //! Centre and spread of a column's logarithm.
 
+use crate::bounds::within;
 use crate::density::LogT;
 use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
@@ -48,7 +49,7 @@ impl LogLevel {
             (self.mean, self.spread) = (log, 1.0);
         } else {
             let most = SPREAD.most(self.spread, self.seen);
-            let error = error.clamp(-most, most);
+            let error = within(error, -most, most);
             self.spread += rate * (error.abs() - self.spread);
             self.mean += rate * error;
         }

@@ -6,6 +6,7 @@
 //! streams that have no such pattern the correction would be noise, so it counts only by as much as it has helped: its
 //! slope against the residuals that it had to foresee, within 0 and 1.
 
+use crate::bounds::within;
 use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
@@ -227,7 +228,7 @@ impl Hours {
         let said = h.predict(x);
         let cap = if self.size > 0.0 { CLIP_SIZES_MAX * self.size } else { CLIP_SIZES_MAX };
         let e = residual - said;
-        let clipped = e.clamp(-cap, cap);
+        let clipped = within(e, -cap, cap);
         self.slope[0] += SLOPE_RATE * ((said + clipped) * said - self.slope[0]);
         self.slope[1] += SLOPE_RATE * (said * said - self.slope[1]);
         self.size += SIZE_RATE * (e.abs().min(8.0 * self.size.max(0.05)) - self.size);

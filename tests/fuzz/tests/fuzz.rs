@@ -1,5 +1,5 @@
 //! A few thousand executions of every target, from a seed; `SURMISE_FUZZ` says how many of each, `SURMISE_FUZZ_TARGET`
-//! of which alone, and `SURMISE_SEED` from which seed.
+//! of which alone, and `SURMISE_SEED` from which seed. `SURMISE_FUZZ_INPUT` names a file that failed, to be tried again.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -84,6 +84,17 @@ fn write_corpus() {
     }
 }
 
+/// Runs what failed once more, by itself, where a debugger or a backtrace can look at it.
+fn try_again(file: &std::path::Path, target: Option<&str>) {
+    let target = TARGETS.iter().find(|t| Some(t.name) == target).expect("SURMISE_FUZZ_TARGET names the target of it");
+    let input = std::fs::read(file).unwrap();
+    CountingAllocator::restart_peak();
+    let (before, began) = (CountingAllocator::heap_bytes(), Instant::now());
+    (target.run)(&input);
+    let bytes = CountingAllocator::peak_bytes() - before;
+    assert!(bytes < BYTES_MAX && began.elapsed() < TIME_MAX, "{bytes} bytes, {:?}", began.elapsed());
+}
+
 #[test]
 fn whatever_the_bytes_every_parser_returns() {
     if std::env::var_os("SURMISE_WRITE").is_some() {
@@ -92,6 +103,9 @@ fn whatever_the_bytes_every_parser_returns() {
     let executions = number("SURMISE_FUZZ").unwrap_or(2000);
     let seed = number("SURMISE_SEED").unwrap_or(1);
     let only = std::env::var("SURMISE_FUZZ_TARGET").ok();
+    if let Some(file) = std::env::var_os("SURMISE_FUZZ_INPUT") {
+        return try_again(std::path::Path::new(&file), only.as_deref());
+    }
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or(String::new(), |at| format!("{}:{}", at.file(), at.line()));
         *PANICKED.lock().unwrap() = place;

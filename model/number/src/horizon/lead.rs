@@ -4,6 +4,7 @@
 //! next value: one mixture for squared and one for absolute errors. Quantiles are those of the errors that were made at
 //! the lead, each followed by stochastic approximation, in units of their mean size, and moved by what `control` says.
 
+use crate::bounds::within;
 use crate::dims::FORGETTING;
 use crate::horizon::control::{self, IntervalEnds};
 use crate::rls::LeastSquares;
@@ -158,7 +159,7 @@ impl LeadForecast {
             |i: usize| [STACK, INPUTS + ROLLED, INPUTS + DIRECT].contains(&i) || EXTRAPOLATING.contains(&i);
         for (i, y) in all.iter_mut().enumerate() {
             if y.is_finite() && (extrapolates(i) || simple.is_counter()) {
-                *y = y.clamp(low, high);
+                *y = within(*y, low, high);
             }
         }
         let mut mixed = PointInputs::empty();
@@ -231,7 +232,7 @@ impl LeadModel {
         let low = forecasts.iter().copied().fold(0.0, f64::min);
         let high = forecasts.iter().copied().fold(0.0, f64::max);
         let slack = 0.5 * (high - low) + 0.5;
-        self.stack.predict(0, x).clamp(low - slack, high + slack)
+        within(self.stack.predict(0, x), low - slack, high + slack)
     }
 
     /// The forecast at this lead, from what others forecast and what needs no learning. `unit` is what
@@ -250,7 +251,7 @@ impl LeadModel {
             inputs[DIRECT] = f64::NAN;
         }
         let (low, high) = simple.range(self.step, &inputs);
-        let near = |y: f64| if y.is_finite() { y.clamp(low, high) } else { y };
+        let near = |y: f64| if y.is_finite() { within(y, low, high) } else { y };
         let blend = self.blend([near(stack), near(inputs[ROLLED]), latest]);
         let made = [MixedPoint::default(); 2];
         let mut forecast = LeadForecast { inputs, stack, blend, made };

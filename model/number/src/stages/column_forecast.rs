@@ -3,6 +3,7 @@
 //! It is made in two steps, because the network looks at what the simple experts forecast for all columns, and the
 //! stack at what the network does: [`ExpertForecasts`] of every column, then a [`ColumnForecast`] of every column.
 
+use crate::bounds::within;
 use crate::column::NumberColumn;
 use crate::density::{Background, Lanes, LogT};
 use crate::dims::padded;
@@ -106,7 +107,7 @@ impl ExpertForecasts {
             return;
         }
         let y = self.linear + self.residual_unit * mean;
-        self.centre[NETWORK] = if y.is_finite() { y.clamp(self.low, self.high) } else { self.linear };
+        self.centre[NETWORK] = if y.is_finite() { within(y, self.low, self.high) } else { self.linear };
         self.network_scale = Some(self.residual_unit * libm::exp(log_scale.clamp(-LOG_SCALE_MAX, LOG_SCALE_MAX)));
         self.awake = self.awake.with(NETWORK, true);
     }
@@ -207,7 +208,7 @@ impl ColumnForecast {
         } else {
             units.base + units.unit * c.stack.predict(0, &self.stack_inputs)
         };
-        self.mean = if y.is_finite() { y.clamp(experts.low, experts.high) } else { self.centre[OWN] };
+        self.mean = if y.is_finite() { within(y, experts.low, experts.high) } else { self.centre[OWN] };
         for lane in 0..DENSITY_EXPERTS {
             if AROUND_STACK.has(lane) {
                 self.centre[lane] = self.mean;

@@ -9,6 +9,7 @@
 //! documentation tells how to add one. The order of rows is the order of lanes, of weights in a checkpoint, and of
 //! reports; a row that is added last changes no other lane.
 
+use crate::bounds::within;
 use crate::dims::BLOCK;
 use crate::key_column::KeyColumn;
 use crate::stages::past::ColumnPast;
@@ -198,7 +199,7 @@ impl ExpertInputs<'_> {
     /// A forecast within the range; the last value if it is not finite.
     #[inline]
     pub(crate) fn keep(&self, forecast: f64) -> f64 {
-        if forecast.is_finite() { forecast.clamp(self.low, self.high) } else { self.latest }
+        if forecast.is_finite() { within(forecast, self.low, self.high) } else { self.latest }
     }
 }
 

@@ -3,6 +3,7 @@
 //! The mixtures are apart from that of the densities: a density pays for what it leaves out, a point for how far off it
 //! is. Their bound holds for squared and absolute errors (PREDICTOR §8).
 
+use crate::bounds::within;
 use crate::column::NumberColumn;
 use crate::key_column::KeyColumn;
 use crate::stages::experts::*;
@@ -81,7 +82,7 @@ impl PointForecasts {
         let error = |lane: usize| c.scale(Regime::Known, lane);
         let day_counts = error(DAY) < DAY_ERRORS_MAX * error(LAST);
         let (low, high) = if day_counts { ranges.with_days } else { ranges.near };
-        let keep = |y: f64| if y.is_finite() { y.clamp(low, high) } else { y };
+        let keep = |y: f64| if y.is_finite() { within(y, low, high) } else { y };
         // what remembers for long does not stay behind when values have gone somewhere else for good
         let (lowest, highest) = key.lag_range();
         let recent = |y: f64| y.max(low.min(lowest)).min(high.max(highest));
