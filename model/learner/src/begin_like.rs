@@ -17,7 +17,7 @@ impl Learner {
     /// the models have learnt from; [`offset`](Learner::offset) begins at 0.
     ///
     /// # Determinism
-    /// Equal learners begin equal ones, bit for bit.
+    /// Equal learners begin equal ones, bit for bit (PREDICTOR §17 measures what it is worth).
     ///
     /// # Errors
     /// Why a stream of that schema and those options cannot begin so. The budget of alarms may be another one; the
