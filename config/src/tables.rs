@@ -93,8 +93,8 @@ pub struct StoreTable {
     pub log_bytes_max: ByteSize,
     /// How long a stream that was replaced or deleted is kept, so that it can be brought back.
     pub undo_kept: TimeSpan,
-    /// The most bytes that log, checkpoints and key pages take on the disk; 0 means what they take at the start and
-    /// half of what is free then.
+    /// The most bytes that log, checkpoints and key pages take on the disk; 0 means half of what they take and what is
+    /// free.
     pub disk: ByteSize,
 }
 

@@ -174,13 +174,23 @@ fn memory_budget(config: &Config) -> Arc<MemoryBudget> {
     budget
 }
 
-/// What the store may take on the disk: what the configuration says, or what it takes now and half of what is free.
+/// What the store may take on the disk: what the configuration says, or half of what it takes and what is free.
 pub fn disk_limit(config: &Config, store: &Store) -> u64 {
     match config.store.disk.0 {
-        0 => free_bytes(&config.store.dir).map_or(u64::MAX, |free| store.disk_bytes().saturating_add(free / 2)),
+        0 => free_bytes(&config.store.dir).map_or(u64::MAX, |free| half_of_disk(store.disk_bytes(), free)),
         bytes => bytes,
     }
 }
+
+/// Half of what the store takes and what is free, together, so that a store that grows has the same bound at each
+/// start. One that is beyond it, as others took the rest, gets a little room to go on in.
+fn half_of_disk(taken: u64, free: u64) -> u64 {
+    let half = taken / 2 + free / 2;
+    half.max(taken.saturating_add(free.min(ROOM_BYTES) / 2))
+}
+
+/// Room that a store gets which takes more than its half of the disk, twice over.
+const ROOM_BYTES: u64 = 512 << 20;
 
 fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
     Builder::new().name(name).spawn(work)
@@ -231,4 +241,18 @@ fn start_owner(
         }
     };
     Ok((spawn(format!("owner-{number}"), guarded)?, replayed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_grows_has_the_same_part_of_the_disk_at_each_start() {
+        let gib = 1u64 << 30;
+        assert_eq!(half_of_disk(0, 100 * gib), 50 * gib);
+        assert_eq!(half_of_disk(30 * gib, 70 * gib), 50 * gib);
+        assert_eq!(half_of_disk(50 * gib, 50 * gib), 50 * gib + ROOM_BYTES / 2);
+        assert_eq!(half_of_disk(80 * gib, 0), 80 * gib);
+    }
 }
