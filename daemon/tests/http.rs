@@ -35,6 +35,7 @@ fn questions_are_answered() {
     assert!(n["model_version"].is_u64());
     let (_, f) = host.get("/api/v1/streams/web/forecast?horizon=4&top=1");
     assert_eq!((f["steps"].as_array().unwrap().len(), &f["offset"]), (4, &json!(120)), "{f}");
+    assert_eq!(host.get("/api/v1/streams/web/next?horizon=4&top=1").1, f, "with a horizon, next is a forecast");
     // a snapshot follows the learner while somebody asks
     fill(&host);
     let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
@@ -75,6 +76,7 @@ fn faults_are_problems_with_a_field() {
         ("/api/v1/streams/web/next?top=0", 400, "top"),
         ("/api/v1/streams/web/next?tpo=3", 400, "tpo"),
         ("/api/v1/streams/web/forecast?horizon=99999999", 400, "horizon"),
+        ("/api/v1/streams/web/next?horizon=0", 400, "horizon"),
         ("/api/v1/checkpoints/web/77", 404, "generation"),
         ("/api/v1/nothing", 404, ""),
         (&long, 414, ""),

@@ -135,8 +135,9 @@ endpoints! {
     GET Read "/api/v1/streams/{stream}/hash" streams::hash,
         "the `state_hash` of the learner, and the offset that it is of",
         answer json::<streams::StateHash>();
-    GET Read "/api/v1/streams/{stream}/next" streams::next, "the prediction of the next event (`key`, `top`)",
-        query [streams::KEY, streams::TOP], answer json::<streams::StreamPrediction>();
+    GET Read "/api/v1/streams/{stream}/next" streams::next,
+        "the prediction of the next event (`key`, `top`); with `horizon`, what `forecast` answers",
+        query [streams::KEY, streams::TOP, streams::AHEAD], answer json::<streams::NextAnswer>();
     POST Read "/api/v1/streams/{stream}/predict" given::rest,
         "what is expected of the fields that the event of the body lacks, given those that it has (`top`)",
         query [streams::TOP], body json::<given::EventBody>(), answer json::<streams::StreamPrediction>();

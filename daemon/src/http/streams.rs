@@ -13,8 +13,9 @@ use crate::telemetry;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -43,6 +44,13 @@ pub const HORIZON: Parameter = Parameter::number(
     (1, HORIZON_EVENTS_MAX),
     Some(HORIZON_EVENTS_DEFAULT),
     "how many events ahead to look",
+);
+/// How many events a question about the next one covers, if it says so.
+pub const AHEAD: Parameter = Parameter::number(
+    HORIZON.name,
+    (1, HORIZON_EVENTS_MAX),
+    None,
+    "how many events ahead to look; with it the answer is that of `forecast`",
 );
 
 /// Fields of a stream up to which a prediction is brief: it takes well below a millisecond, on a busy machine less than
@@ -191,6 +199,25 @@ pub struct StreamForecast {
     steps: Vec<Prediction>,
 }
 
+/// What is answered to a question about the next event, as documents describe it: its prediction or, if the question
+/// says how many events ahead, the predictions of these. It is one of two other types and has no name of its own.
+pub struct NextAnswer;
+
+impl JsonSchema for NextAnswer {
+    fn schema_name() -> Cow<'static, str> {
+        "NextAnswer".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(types: &mut SchemaGenerator) -> Schema {
+        let either = [types.subschema_for::<StreamPrediction>(), types.subschema_for::<StreamForecast>()];
+        json_schema!({ "anyOf": either })
+    }
+}
+
 /// The hash of a stream's learner.
 #[derive(Serialize, JsonSchema)]
 pub struct StateHash {
@@ -212,12 +239,16 @@ pub(super) fn cost_of(top: usize) -> Cost {
     if top <= BRIEF_SYMBOLS_MAX { Cost::Brief } else { Cost::Long }
 }
 
-/// `GET /api/v1/streams/{stream}/next`: the prediction of the next event.
+/// `GET /api/v1/streams/{stream}/next`: the prediction of the next event; with a horizon, those of the next events.
 pub async fn next(
     State(hub): State<Arc<Hub>>,
     Path(stream): Path<String>,
     query: Query,
 ) -> Result<Response, ProblemResponse> {
+    // the other question has the same parameters, so it reads the same query
+    if query.get(&AHEAD).is_some() {
+        return forecast(State(hub), Path(stream), query).await;
+    }
     let top = top_of(&query);
     let key = query.get(&KEY).map(str::to_owned);
     let cost = cost_of(top);
