@@ -48,6 +48,8 @@ fn a_page_of_another_origin_gets_nothing_in_and_nothing_out() {
     let host = Host::start_with(dir.path(), &format!("{SMALL}[listen]\nhosts = [\"box.example\"]\n"));
     let events = "POST /api/v1/streams/web/events";
     let kind = "Content-Type: application/json\r\n";
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let old = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:60.0) Gecko/20100101 Firefox/60.0\r\n";
     for (request, head, body, expected) in [
         ("GET /api/v1/streams", "Host: localhost\r\n".into(), "", 200),
         ("GET /api/v1/streams", "Host: box.example:7070\r\nOrigin: http://box.example:7070\r\n".into(), "", 200),
@@ -68,7 +70,21 @@ fn a_page_of_another_origin_gets_nothing_in_and_nothing_out() {
         (events, "Host: localhost\r\nContent-Type: text/plain\r\n".into(), "evil", 415),
         (events, "Host: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n".into(), "evil", 415),
         (events, "Host: localhost\r\n".into(), "evil", 415),
-        ("POST /api/v1/checkpoints", "Host: localhost\r\n".into(), "", 415),
+        // without a body there is nothing of a kind, but a form names one all the same
+        ("POST /api/v1/checkpoints", "Host: localhost\r\n".into(), "", 200),
+        ("POST /api/v1/checkpoints", "Host: localhost\r\nUser-Agent: curl/8.5.0\r\n".into(), "", 200),
+        ("POST /api/v1/checkpoints", format!("Host: localhost\r\n{form}"), "", 415),
+        ("POST /api/v1/checkpoints", "Host: localhost\r\nContent-Type: text/plain\r\n".into(), "", 415),
+        ("POST /api/v1/checkpoints", "Host: localhost\r\nContent-Type: \r\n".into(), "", 415),
+        ("POST /api/v1/checkpoints", "Host: localhost\r\n".into(), "evil", 415),
+        ("POST /api/v1/checkpoints", "Host: localhost\r\nOrigin: http://evil.example\r\n".into(), "", 403),
+        ("POST /api/v1/checkpoints", "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n".into(), "", 403),
+        // a browser of before 2019 tells neither of a page's request without CORS
+        ("POST /api/v1/checkpoints", format!("Host: localhost\r\n{old}"), "", 415),
+        ("POST /api/v1/checkpoints", format!("Host: localhost\r\n{old}Origin: http://localhost\r\n"), "", 200),
+        // what needs a body needs its kind
+        ("POST /api/v1/streams/web/forget", "Host: localhost\r\n".into(), "", 415),
+        (events, "Host: localhost\r\n".into(), "", 415),
         ("OPTIONS /api/v1/streams", "Host: localhost\r\nOrigin: http://evil.example\r\n".into(), "", 403),
         (events, format!("Host: localhost\r\nOrigin: http://localhost\r\n{kind}"), "good", 200),
     ] {

@@ -79,6 +79,11 @@ impl Endpoint {
         endpoints.iter().find(|endpoint| endpoint.method == method && Some(endpoint.path) == path)
     }
 
+    /// Whether it can be asked without a body.
+    pub fn may_lack_body(&self) -> bool {
+        self.body.is_none()
+    }
+
     /// Whether it serves probes and operators.
     pub fn is_operation(&self) -> bool {
         matches!(self.role, None | Some(AccessRole::Operate)) || self.path == "/metrics"

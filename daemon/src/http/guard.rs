@@ -4,7 +4,8 @@
 //! The first three keep web pages out. A page of another origin can send requests here, since its browser runs on a
 //! machine that this daemon trusts. Such a request names its origin, or the browser says that it crosses sites; a page
 //! whose name was rebound to this machine asks for that name; and without a preflight, which nothing here answers, a
-//! page cannot post JSON.
+//! page cannot post JSON. A form always names the kind of its body, and be it empty, so what names none and has no body
+//! is no form's.
 
 use super::cloud_events;
 use super::endpoint::Endpoint;
@@ -82,8 +83,8 @@ pub async fn check_origin(
     }
     // what takes no POST says so
     let endpoint = Endpoint::find(endpoints, request.method(), path.as_ref().map(MatchedPath::as_str));
-    if let Some(endpoint) = endpoint.filter(|_| request.method() == Method::POST) {
-        check_body(endpoint.path, headers)?;
+    if let Some(endpoint) = endpoint.filter(|_| matches!(*request.method(), Method::POST | Method::PUT)) {
+        check_body(endpoint, headers)?;
     }
     Ok(next.run(request).await)
 }
@@ -119,11 +120,13 @@ fn is_same_origin(origin: &HeaderValue, host: &Authority) -> bool {
 }
 
 /// Refuses a body that a form of a page could have sent, or that is compressed where nothing unpacks it.
-fn check_body(path: &str, headers: &HeaderMap) -> Result<(), ProblemResponse> {
-    if !UNPACKING_PATHS.contains(&path) {
+fn check_body(endpoint: &Endpoint, headers: &HeaderMap) -> Result<(), ProblemResponse> {
+    if !UNPACKING_PATHS.contains(&endpoint.path) {
         check_plain(headers)?;
     }
-    if UNTYPED_PATHS.contains(&path) && !headers.contains_key(header::CONTENT_TYPE) {
+    let may_lack_kind =
+        UNTYPED_PATHS.contains(&endpoint.path) || (endpoint.may_lack_body() && is_bare(headers) && !is_silent(headers));
+    if may_lack_kind && !headers.contains_key(header::CONTENT_TYPE) {
         return Ok(());
     }
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -133,6 +136,19 @@ fn check_body(path: &str, headers: &HeaderMap) -> Result<(), ProblemResponse> {
     }
     let detail = format!("send it with Content-Type: {}; what came is {kind:?}", BODY_KINDS.join(" or "));
     Err(ProblemResponse::new(415, "unsupported media type", detail).at("content-type", None))
+}
+
+/// Whether a request has no body.
+fn is_bare(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    !headers.contains_key(header::TRANSFER_ENCODING) && lengths.all(|length| length == "0")
+}
+
+/// Whether a browser sent a request and does not say from where. Firefox told no origin of a page's `fetch` without
+/// CORS before its version 70, and such a request without a body has no kind either.
+fn is_silent(headers: &HeaderMap) -> bool {
+    let is_browser = headers.get(header::USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
+    is_browser && !headers.contains_key(header::ORIGIN) && !headers.contains_key(SITE)
 }
 
 /// Refuses a request without a token that opens what it asks for, if the configuration asks for tokens. On a connection

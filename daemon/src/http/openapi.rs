@@ -139,10 +139,10 @@ fn operation(endpoint: &Endpoint, types: &mut SchemaGenerator) -> Value {
     operation
 }
 
-/// The body of a request that posts nothing. It has a type all the same, which pages of other origins cannot send.
+/// The body of a request that posts nothing. One that is there has a type, which pages of other origins cannot send.
 fn nothing() -> Value {
-    let about = "Nothing: the body is not read. Its type is looked at, so that no page of another origin can ask.";
-    json!({ "required": true, "description": about, "content": { "application/json": { "schema": {} } } })
+    let about = "Nothing: leave it out. A body is not read, but its type is looked at, so that no form can ask.";
+    json!({ "required": false, "description": about, "content": { "application/json": { "schema": {} } } })
 }
 
 /// A name for an endpoint that programs can use: its method and the parts of its path.
