@@ -41,6 +41,7 @@ fn ask(host: &Host, method: &str, path: &str) -> u16 {
     let answer = match method {
         "GET" => agent.get(url).call(),
         "POST" => agent.post(url).header("Content-Type", "application/json").send(""),
+        "PUT" => agent.put(url).send_empty(),
         "DELETE" => agent.delete(url).call(),
         other => panic!("{other} {path}"),
     };
@@ -149,8 +150,8 @@ fn an_error_that_no_handler_sees_is_a_problem_too() {
     let host = Host::start_with(dir.path(), "[model]\nnetwork = \"off\"\nmemory_mib = 1\n");
     assert_eq!(host.post("/api/v1/streams/web/events", "{\"data\":\"a\"}\n").0, 200);
     for (path, expected) in [
-        ("/api/v1/checkpoints/web/first", 400),
-        ("/api/v1/checkpoints/web/-1/show", 400),
+        ("/api/v1/checkpoints/%ff/1", 400),
+        ("/api/v1/replays/first", 400),
         ("/api/v1/streams/%ff/next", 400),
         ("/api/v1/streams/web/learner?top=3", 400),
         ("/api/v1/nothing", 404),

@@ -82,6 +82,7 @@ fn a_page_of_another_origin_gets_nothing_in_and_nothing_out() {
         // a browser of before 2019 tells neither of a page's request without CORS
         ("POST /api/v1/checkpoints", format!("Host: localhost\r\n{old}"), "", 415),
         ("POST /api/v1/checkpoints", format!("Host: localhost\r\n{old}Origin: http://localhost\r\n"), "", 200),
+        ("PUT /api/v1/checkpoints/web/1/pin", format!("Host: localhost\r\n{form}"), "", 415),
         // what needs a body needs its kind
         ("POST /api/v1/streams/web/forget", "Host: localhost\r\n".into(), "", 415),
         (events, "Host: localhost\r\n".into(), "", 415),

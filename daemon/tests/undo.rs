@@ -241,6 +241,7 @@ fn checkpoints_are_kept_labelled_compared_and_verified() {
     assert_eq!(host.get(&of(last, "show")).1["label"], "stable");
     assert_eq!(host.get(&of(first, &format!("diff?with={last}"))).1["offset"], json!([30, 90]));
     assert_eq!(host.get(&of(first, "verify")).1["whole"], true);
+    assert_eq!(host.get(&format!("/api/v1/checkpoints/s/stable/diff?with={first}")).1["offset"], json!([90, 30]));
     // the pinned one outlives a restart, and leads back
     host.kill();
     let host = Host::start_with(dir.path(), &format!("{SMALL}[store]\ngenerations = 2\n"));
@@ -342,5 +343,57 @@ fn what_goes_for_good_or_is_too_old_does_not_come_back() {
     host.stop();
     let host = Host::start_with(dir.path(), "[store]\nundo_kept = \"0s\"\n");
     assert_eq!(host.post("/api/v1/streams/other/undo", "").0, 404);
+    host.stop();
+}
+
+/// The answer to a request without a body and without a kind of one, as `curl -X` sends it.
+fn bare(host: &Host, method: &str, path: &str) -> (u16, Value) {
+    let (agent, url) = (common::agent(), host.url(path));
+    let answer = match method {
+        "PUT" => agent.put(url).send_empty(),
+        "DELETE" => agent.delete(url).call(),
+        _ => agent.post(url).send_empty(),
+    };
+    let mut answer = answer.unwrap();
+    let text = answer.body_mut().read_to_string().unwrap();
+    (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::Null))
+}
+
+#[test]
+fn a_label_is_said_in_a_body_too_and_names_its_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start_with(dir.path(), SMALL);
+    let mut w = producer(&host, "s");
+    send(&mut w, 1, 30);
+    let first = checkpoint(&host, "s");
+    let labelling = format!("/api/v1/checkpoints/s/{first}/label");
+    assert_eq!(host.post(&labelling, r#"{"label":"stable"}"#).1["label"], "stable");
+    // what says no label takes none away
+    for body in ["{}", "stable", r#"{"lable":"x"}"#, r#"{"label":7}"#, "[]"] {
+        let (status, problem) = host.post(&labelling, body);
+        assert_eq!((status, &problem["field"]), (400, &json!("body")), "{body}: {problem}");
+    }
+    assert_eq!(host.post(&format!("{labelling}?label=a"), r#"{"label":"b"}"#).0, 400, "one of two labels");
+    assert_eq!(host.post(&labelling, &json!({"label": "x".repeat(65)}).to_string()).0, 400);
+    send(&mut w, 31, 50);
+    let last = checkpoint(&host, "s");
+    let of = |named: &str, rest: &str| format!("/api/v1/checkpoints/s/{named}/{rest}");
+    assert_eq!(host.get(&of("stable", "show")).1["generation"], first);
+    assert_eq!(host.get(&of("stable", "verify")).1["whole"], true);
+    let whole = common::agent().get(host.url("/api/v1/checkpoints/s/stable")).call().unwrap();
+    assert!(whole.status() == 200 && whole.headers()["content-type"] == "application/octet-stream");
+    for (method, pinned) in [("PUT", true), ("DELETE", false), ("POST", true)] {
+        let (status, marks) = bare(&host, method, &of("stable", "pin"));
+        assert_eq!((status, &marks["pinned"], &marks["generation"]), (200, &json!(pinned), &json!(first)), "{marks}");
+    }
+    assert_eq!(host.get(&of(&last.to_string(), "show")).1["pinned"], false);
+    for (method, rest) in [("GET", "show"), ("GET", "verify"), ("PUT", "pin"), ("POST", "restore")] {
+        let path = of("stabel", rest);
+        let (status, problem) = if method == "GET" { host.get(&path) } else { bare(&host, method, &path) };
+        assert_eq!((status, &problem["field"]), (404, &json!("generation")), "{rest}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("\"stabel\""), "{problem}");
+    }
+    assert_eq!(bare(&host, "POST", &of("stable", "restore")).1["offset"], 30);
+    assert_eq!(host.post(&labelling, r#"{"label":null}"#).1["label"], Value::Null);
     host.stop();
 }

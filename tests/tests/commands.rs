@@ -227,6 +227,13 @@ fn a_daemon_is_fed_watched_and_asked() {
     ask(&["checkpoint", "create", "--output", "json"]);
     let list = ask(&["checkpoint", "ls", "--output", "json"]);
     assert!(list.to_string().contains("web"), "{list}");
+    // a checkpoint is named by its label, too
+    let labelled = ask(&["checkpoint", "label", "web", "1", "the first", "--output", "json"]);
+    assert_eq!(labelled["label"], "the first", "{labelled}");
+    assert_eq!(ask(&["checkpoint", "show", "web", "the first", "--output", "json"])["generation"], 1);
+    let unknown = d.surmise(&["checkpoint", "restore", "web", "the second"]);
+    let said = String::from_utf8_lossy(&unknown.stderr);
+    assert!(!unknown.status.success() && said.contains("\"the second\""), "{said}");
     // a live feed shows what comes while it is open
     let mut watch =
         d.client(&["watch", "--stream", "web", "--all", "--output", "json"]).stdout(Stdio::piped()).spawn().unwrap();

@@ -16,6 +16,7 @@ Examples:
   surmise checkpoint ls
   surmise checkpoint create --stream web
   surmise checkpoint restore web 17                    go back to it, while events come in
+  surmise checkpoint label web 17 stable && surmise checkpoint restore web stable
   surmise checkpoint diff web 17 18
   surmise checkpoint export web --to web.ckpt && surmise replay more.ndjson --from web.ckpt")]
 pub(crate) struct CheckpointArgs {
@@ -43,38 +44,38 @@ enum CheckpointCommand {
     Restore {
         /// The stream.
         stream: String,
-        /// The checkpoint's number.
-        generation: u64,
+        /// The checkpoint's number, or its label.
+        generation: String,
     },
     /// Show what a checkpoint holds.
     Show {
         /// The stream.
         stream: String,
-        /// The checkpoint's number.
-        generation: u64,
+        /// The checkpoint's number, or its label.
+        generation: String,
     },
     /// Read a checkpoint back whole, and say whether the stream can go on from it.
     Verify {
         /// The stream.
         stream: String,
-        /// The checkpoint's number.
-        generation: u64,
+        /// The checkpoint's number, or its label.
+        generation: String,
     },
     /// Compare two checkpoints of a stream.
     Diff {
         /// The stream.
         stream: String,
-        /// The earlier one's number.
-        generation: u64,
-        /// The later one's number.
-        with: u64,
+        /// The earlier one's number, or its label.
+        generation: String,
+        /// The later one's number, or its label.
+        with: String,
     },
     /// Keep a checkpoint when newer ones come, until it is unpinned.
     Pin {
         /// The stream.
         stream: String,
-        /// The checkpoint's number.
-        generation: u64,
+        /// The checkpoint's number, or its label.
+        generation: String,
         /// Let it go again with its generation.
         #[arg(long)]
         remove: bool,
@@ -83,8 +84,8 @@ enum CheckpointCommand {
     Label {
         /// The stream.
         stream: String,
-        /// The checkpoint's number.
-        generation: u64,
+        /// The checkpoint's number, or its label.
+        generation: String,
         /// The label; none takes it away.
         label: Option<String>,
     },
@@ -92,8 +93,8 @@ enum CheckpointCommand {
     Export {
         /// The stream.
         stream: String,
-        /// Its number; the newest if it is left out.
-        generation: Option<u64>,
+        /// Its number or its label; the newest if it is left out.
+        generation: Option<String>,
         /// The file; standard output if it is `-`.
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
@@ -112,32 +113,32 @@ pub(crate) fn run(global: &Global, args: &CheckpointArgs) -> Result<(), Failure>
             list(global, answer, stream.as_deref())
         }
         CheckpointCommand::Restore { stream, generation } => {
-            let answer: Value = http.post(&path_of(stream, *generation, "/restore"), &[])?;
+            let answer: Value = http.post(&path_of(stream, generation, "/restore"), &[])?;
             if global.json() {
                 return Ok(print_line(&answer.to_string())?);
             }
             Ok(changed(&answer).iter().try_for_each(|line| print_line(line))?)
         }
         CheckpointCommand::Show { stream, generation } => {
-            facts(global, &http.get(&path_of(stream, *generation, "/show"), &[])?)
+            facts(global, &http.get(&path_of(stream, generation, "/show"), &[])?)
         }
         CheckpointCommand::Verify { stream, generation } => {
-            facts(global, &http.get(&path_of(stream, *generation, "/verify"), &[])?)
+            facts(global, &http.get(&path_of(stream, generation, "/verify"), &[])?)
         }
         CheckpointCommand::Diff { stream, generation, with } => {
-            let query = [("with", with.to_string())];
-            facts(global, &http.get(&path_of(stream, *generation, "/diff"), &query)?)
+            let query = [("with", with.clone())];
+            facts(global, &http.get(&path_of(stream, generation, "/diff"), &query)?)
         }
         CheckpointCommand::Pin { stream, generation, remove } => {
             let query = [("pinned", (!remove).to_string())];
-            facts(global, &http.post(&path_of(stream, *generation, "/pin"), &query)?)
+            facts(global, &http.post(&path_of(stream, generation, "/pin"), &query)?)
         }
         CheckpointCommand::Label { stream, generation, label } => {
             let query: Vec<_> = label.iter().map(|label| ("label", label.clone())).collect();
-            facts(global, &http.post(&path_of(stream, *generation, "/label"), &query)?)
+            facts(global, &http.post(&path_of(stream, generation, "/label"), &query)?)
         }
         CheckpointCommand::Export { stream, generation, to } => {
-            let (generation, bytes) = fetch(&http, stream, *generation)?;
+            let (generation, bytes) = fetch(&http, stream, generation.as_deref())?;
             if to.as_os_str() == "-" {
                 std::io::stdout().write_all(&bytes)?;
                 return Ok(());
@@ -157,20 +158,22 @@ pub(crate) fn run(global: &Global, args: &CheckpointArgs) -> Result<(), Failure>
     }
 }
 
-/// A checkpoint of a stream, the newest one unless its number is given, and its number.
-pub(crate) fn fetch(http: &Http, stream: &str, generation: Option<u64>) -> Result<(u64, Vec<u8>), Failure> {
-    let generation = match generation {
-        Some(generation) => generation,
-        None => newest(http, stream)?,
+/// A checkpoint of a stream, the newest one unless its number or its label is given, and its number.
+pub(crate) fn fetch(http: &Http, stream: &str, named: Option<&str>) -> Result<(u64, Vec<u8>), Failure> {
+    let generation = match named.map(|named| (named, named.parse())) {
+        Some((_, Ok(generation))) => generation,
+        Some((label, Err(_))) => newest(http, stream, Some(label))?,
+        None => newest(http, stream, None)?,
     };
-    let mut response = http.open(&path_of(stream, generation, ""), &[])?;
+    let mut response = http.open(&path_of(stream, &generation.to_string(), ""), &[])?;
     let bytes = response.body_mut().with_config().limit(u64::MAX).read_to_vec();
     let bytes = bytes.map_err(|e| Failure::new(Exit::Unreachable, format!("the answer broke off: {e}")))?;
     Ok((generation, bytes))
 }
 
-fn path_of(stream: &str, generation: u64, rest: &str) -> String {
-    format!("/api/v1/checkpoints/{}/{generation}{rest}", segment(stream))
+/// The path of a checkpoint, which is named by its number or its label.
+fn path_of(stream: &str, named: &str, rest: &str) -> String {
+    format!("/api/v1/checkpoints/{}/{}{rest}", segment(stream), segment(named))
 }
 
 /// Prints an answer as a table of what is called how.
@@ -207,11 +210,16 @@ fn infos(answer: &Value) -> Result<Vec<CheckpointInfo>, Failure> {
     }
 }
 
-fn newest(http: &Http, stream: &str) -> Result<u64, Failure> {
+/// The number of the newest checkpoint of a stream, or of the newest one with a label.
+fn newest(http: &Http, stream: &str, label: Option<&str>) -> Result<u64, Failure> {
     let all = infos(&http.get("/api/v1/checkpoints", &query(&Some(stream.to_owned())))?)?;
-    let newest = all.iter().filter(|c| c.stream == stream).map(|c| c.generation).max();
-    newest.ok_or_else(|| {
-        Failure::usage(format!("stream {stream:?} has no checkpoint yet; surmise checkpoint create makes one"))
+    let fits = |c: &&CheckpointInfo| c.stream == stream && (label.is_none() || c.label.as_deref() == label);
+    let newest = all.iter().filter(fits).map(|c| c.generation).max();
+    newest.ok_or_else(|| match label {
+        Some(label) => Failure::usage(format!(
+            "no checkpoint of {stream:?} has the number or the label {label:?}; surmise checkpoint ls lists them"
+        )),
+        None => Failure::usage(format!("stream {stream:?} has no checkpoint yet; surmise checkpoint create makes one")),
     })
 }
 

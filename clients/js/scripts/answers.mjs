@@ -11,7 +11,7 @@ const TOLD = {
   "StatusAnswer.options": "Record<string, unknown>",
 };
 /** Types of a request that the client makes of its arguments. */
-const LEFT_OUT = ["EventBody"];
+const LEFT_OUT = ["EventBody", "LabelBody"];
 
 function comment(text, indent) {
   if (!text) return "";

@@ -216,37 +216,37 @@ export class Client {
   }
 
   /** The bytes of a checkpoint. */
-  async checkpointBytes(stream: string, generation: number, options: CallOptions = {}): Promise<ArrayBuffer> {
+  async checkpointBytes(stream: string, generation: number | string, options: CallOptions = {}): Promise<ArrayBuffer> {
     return this.exchange.ask(checkpointOf(stream, generation), call(options), (answer) => answer.arrayBuffer());
   }
 
   /** What a checkpoint holds. */
-  async checkpointShow(stream: string, generation: number, options: CallOptions = {}): Promise<CheckpointDescription> {
+  async checkpointShow(stream: string, generation: number | string, options: CallOptions = {}): Promise<CheckpointDescription> {
     return this.get(checkpointOf(stream, generation, "show"), options);
   }
 
   /** Whether a checkpoint is whole. */
-  async checkpointVerify(stream: string, generation: number, options: CallOptions = {}): Promise<CheckpointProof> {
+  async checkpointVerify(stream: string, generation: number | string, options: CallOptions = {}): Promise<CheckpointProof> {
     return this.get(checkpointOf(stream, generation, "verify"), { timeoutMs: CHANGE_MS, ...options });
   }
 
   /** In what two checkpoints differ. */
-  async checkpointDiff(stream: string, generation: number, other: number, options: CallOptions = {}): Promise<CheckpointDifference> {
+  async checkpointDiff(stream: string, generation: number | string, other: number | string, options: CallOptions = {}): Promise<CheckpointDifference> {
     return this.get(checkpointOf(stream, generation, "diff"), options, { with: other });
   }
 
   /** Keeps a checkpoint for ever, or lets it go in its turn. */
-  async checkpointPin(stream: string, generation: number, pinned = true, options: CallOptions = {}): Promise<CheckpointMarks> {
+  async checkpointPin(stream: string, generation: number | string, pinned = true, options: CallOptions = {}): Promise<CheckpointMarks> {
     return this.change(checkpointOf(stream, generation, "pin"), options, { pinned: String(pinned) });
   }
 
   /** Writes a word on a checkpoint; an empty one takes it away. */
-  async checkpointLabel(stream: string, generation: number, label: string, options: CallOptions = {}): Promise<CheckpointMarks> {
+  async checkpointLabel(stream: string, generation: number | string, label: string, options: CallOptions = {}): Promise<CheckpointMarks> {
     return this.change(checkpointOf(stream, generation, "label"), options, { label: label === "" ? undefined : label });
   }
 
   /** Puts a stream back to what it knew then; `undo` brings back what it knew since. */
-  async checkpointRestore(stream: string, generation: number, options: CallOptions = {}): Promise<Changed> {
+  async checkpointRestore(stream: string, generation: number | string, options: CallOptions = {}): Promise<Changed> {
     return this.change(checkpointOf(stream, generation, "restore"), options);
   }
 
@@ -345,5 +345,6 @@ function of(stream: string, ...rest: string[]): string {
   return ["/api/v1/streams", encodeURIComponent(stream), ...rest].join("/");
 }
 
-const checkpointOf = (stream: string, generation: number, ...rest: string[]): string =>
-  ["/api/v1/checkpoints", encodeURIComponent(stream), String(generation), ...rest].join("/");
+/** The path of a checkpoint, which is named by its number or its label. */
+const checkpointOf = (stream: string, generation: number | string, ...rest: string[]): string =>
+  ["/api/v1/checkpoints", encodeURIComponent(stream), encodeURIComponent(generation), ...rest].join("/");

@@ -1,9 +1,9 @@
 //! What operators ask of single checkpoints: what one holds, whether it is whole, how two differ, and keeping one.
 
+use super::checkpoints::find_checkpoint;
 use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
-use super::streams::find;
 use super::undo::{Who, audit};
 use crate::hub::Hub;
 use crate::producers::ProducerBounds;
@@ -11,10 +11,11 @@ use crate::recovery::{RecoveryError, load_learner};
 use crate::storage::Storage;
 use crate::summary::StreamSummary;
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,8 +27,7 @@ use surmise_store::{CheckpointMeta, Store, StoreError};
 const LABEL_BYTES_MAX: usize = 64;
 
 /// The other of two checkpoints.
-pub const WITH: Parameter =
-    Parameter::number("with", (0, usize::MAX), None, "the other checkpoint, by its generation").required();
+pub const WITH: Parameter = Parameter::text("with", "the other checkpoint, by its generation or its label").required();
 /// Whether a checkpoint is kept.
 pub const PINNED: Parameter = Parameter::flag("pinned", "whether the checkpoint is kept; it is, if this is left out");
 /// The label of a checkpoint.
@@ -41,16 +41,10 @@ struct Whole {
     summary: StreamSummary,
 }
 
-fn meta(hub: &Hub, who: &Who, stream: &str, generation: u64) -> Result<(Arc<Store>, CheckpointMeta), ProblemResponse> {
+/// The checkpoint that a path names, of a stream that the asker may touch.
+fn meta(hub: &Hub, who: &Who, stream: &str, named: &str) -> Result<(Arc<Store>, CheckpointMeta), ProblemResponse> {
     who.0.check_stream(stream)?;
-    let number = find(hub, stream)?.number;
-    let store = hub.store().ok_or_else(ProblemResponse::shutting_down)?;
-    let found = store.checkpoints.of(number).into_iter().find(|meta| meta.generation == generation);
-    let meta = found.ok_or_else(|| {
-        let detail = format!("{stream:?} has no checkpoint {generation}; /api/v1/checkpoints lists them");
-        ProblemResponse::new(404, "no such checkpoint", detail).at("generation", None)
-    })?;
-    Ok((store, meta))
+    find_checkpoint(hub, stream, named)
 }
 
 /// Reads checkpoints back, off the threads of the sockets, as a state may be hundreds of megabytes.
@@ -58,11 +52,11 @@ async fn read_back(
     hub: &Hub,
     who: &Who,
     stream: &str,
-    generations: &[u64],
+    generations: &[&str],
 ) -> Result<Vec<Result<Whole, RecoveryError>>, ProblemResponse> {
     let mut wanted = Vec::new();
     for generation in generations {
-        wanted.push(meta(hub, who, stream, *generation)?);
+        wanted.push(meta(hub, who, stream, generation)?);
     }
     let bounds = ProducerBounds::of(&hub.config);
     let read = move |(store, meta): (Arc<Store>, CheckpointMeta)| {
@@ -190,9 +184,9 @@ fn damaged(error: &RecoveryError) -> ProblemResponse {
 pub async fn show(
     State(hub): State<Arc<Hub>>,
     who: Who,
-    Path((stream, generation)): Path<(String, u64)>,
+    Path((stream, generation)): Path<(String, String)>,
 ) -> Result<Response, ProblemResponse> {
-    let read = read_back(&hub, &who, &stream, &[generation]).await?.remove(0);
+    let read = read_back(&hub, &who, &stream, &[&generation]).await?.remove(0);
     Ok(Json(describe(&stream, &mut read.map_err(|e| damaged(&e))?)).into_response())
 }
 
@@ -201,9 +195,12 @@ pub async fn show(
 pub async fn verify(
     State(hub): State<Arc<Hub>>,
     who: Who,
-    Path((stream, generation)): Path<(String, u64)>,
+    Path((stream, generation)): Path<(String, String)>,
 ) -> Result<Response, ProblemResponse> {
-    let read = read_back(&hub, &who, &stream, &[generation]).await?.remove(0);
+    // a label may go to another checkpoint while this one is read
+    let generation = meta(&hub, &who, &stream, &generation)?.1.generation;
+    let named = generation.to_string();
+    let read = read_back(&hub, &who, &stream, &[&named]).await?.remove(0);
     let mut state_hash = None;
     let fault = match read {
         Err(e) => Some(e.to_string()),
@@ -211,7 +208,7 @@ pub async fn verify(
             let work = move || (whole.learner.state_hash(), whole);
             let hashed = tokio::task::spawn_blocking(work).await;
             let (hash, whole) = hashed.map_err(|_| ProblemResponse::new(500, "internal error", "hashing failed"))?;
-            let (store, meta) = meta(&hub, &who, &stream, generation)?;
+            let (store, meta) = meta(&hub, &who, &stream, &named)?;
             state_hash = Some(hash.clone());
             match (&meta.state_hash, Storage::can_resume_from(&*store, &meta)) {
                 (Some(expected), _) if *expected != hash => Some(format!("its state_hash is {hash}, not {expected}")),
@@ -233,11 +230,11 @@ pub async fn verify(
 pub async fn diff(
     State(hub): State<Arc<Hub>>,
     who: Who,
-    Path((stream, generation)): Path<(String, u64)>,
+    Path((stream, generation)): Path<(String, String)>,
     query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let with = query.number(&WITH).unwrap_or_default() as u64;
-    let mut read = read_back(&hub, &who, &stream, &[generation, with]).await?;
+    let with = query.get(&WITH).unwrap_or_default();
+    let mut read = read_back(&hub, &who, &stream, &[&generation, with]).await?;
     let failed = || ProblemResponse::new(500, "internal error", "a checkpoint could not be described");
     let mut described = Vec::new();
     for whole in &mut read {
@@ -252,41 +249,91 @@ pub async fn diff(
 }
 
 /// `POST /api/v1/checkpoints/{stream}/{generation}/pin?pinned=`: keeps a checkpoint when newer ones come, or lets it
-/// go.
+/// go. `PUT` of the same path keeps it.
 pub async fn pin(
     State(hub): State<Arc<Hub>>,
     who: Who,
-    Path((stream, generation)): Path<(String, u64)>,
+    Path((stream, generation)): Path<(String, String)>,
     query: Query,
 ) -> Result<Response, ProblemResponse> {
-    let pinned = query.flag(&PINNED).unwrap_or(true);
-    let change = move |meta: &mut CheckpointMeta| meta.pinned = pinned;
-    mark(&hub, &who, &stream, generation, if pinned { "checkpoint pin" } else { "checkpoint unpin" }, change).await
+    set_pinned(&hub, &who, &stream, &generation, query.flag(&PINNED).unwrap_or(true)).await
+}
+
+/// `DELETE /api/v1/checkpoints/{stream}/{generation}/pin`: lets a checkpoint go again.
+pub async fn unpin(
+    State(hub): State<Arc<Hub>>,
+    who: Who,
+    Path((stream, generation)): Path<(String, String)>,
+) -> Result<Response, ProblemResponse> {
+    set_pinned(&hub, &who, &stream, &generation, false).await
+}
+
+async fn set_pinned(
+    hub: &Arc<Hub>,
+    who: &Who,
+    stream: &str,
+    named: &str,
+    pinned: bool,
+) -> Result<Response, ProblemResponse> {
+    let what = if pinned { "checkpoint pin" } else { "checkpoint unpin" };
+    mark(hub, who, stream, named, what, move |meta| meta.pinned = pinned).await
+}
+
+/// A label as a body says it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LabelBody {
+    /// The label, of 64 bytes at most; null or an empty one takes it away.
+    // a body that does not say it is a mistake, and must not take the label away
+    #[serde(deserialize_with = "Option::deserialize")]
+    label: Option<String>,
+}
+
+/// The label that a request asks for, in its query or in its body; none takes it away.
+fn asked_label(query: &Query, body: &[u8]) -> Result<Option<String>, ProblemResponse> {
+    let said = query.get(&LABEL).map(str::to_owned);
+    let label = if body.trim_ascii().is_empty() {
+        said
+    } else {
+        let fault = |e| ProblemResponse::bad_request("body", format!("send {{\"label\":\"stable\"}}: {e}"));
+        let LabelBody { label } = serde_json::from_slice(body).map_err(fault)?;
+        if said.is_some() {
+            return Err(ProblemResponse::bad_request(
+                "label",
+                "the label is in the query and in the body; say it once",
+            ));
+        }
+        label
+    };
+    let label = label.filter(|label| !label.is_empty());
+    if label.as_ref().is_some_and(|label| label.len() > LABEL_BYTES_MAX) {
+        return Err(ProblemResponse::bad_request("label", format!("a label has at most {LABEL_BYTES_MAX} bytes")));
+    }
+    Ok(label)
 }
 
 /// `POST /api/v1/checkpoints/{stream}/{generation}/label?label=`: gives a checkpoint a label, or takes it away.
 pub async fn label(
     State(hub): State<Arc<Hub>>,
     who: Who,
-    Path((stream, generation)): Path<(String, u64)>,
+    Path((stream, generation)): Path<(String, String)>,
     query: Query,
+    body: Bytes,
 ) -> Result<Response, ProblemResponse> {
-    let label = query.get(&LABEL).map(str::to_owned).filter(|label| !label.is_empty());
-    if label.as_ref().is_some_and(|label| label.len() > LABEL_BYTES_MAX) {
-        return Err(ProblemResponse::bad_request("label", format!("a label has at most {LABEL_BYTES_MAX} bytes")));
-    }
-    mark(&hub, &who, &stream, generation, "checkpoint label", move |meta| meta.label = label).await
+    let label = asked_label(&query, &body)?;
+    mark(&hub, &who, &stream, &generation, "checkpoint label", move |meta| meta.label = label).await
 }
 
 async fn mark(
     hub: &Arc<Hub>,
     who: &Who,
     stream: &str,
-    generation: u64,
+    named: &str,
     what: &str,
     change: impl FnOnce(&mut CheckpointMeta) + Send + 'static,
 ) -> Result<Response, ProblemResponse> {
-    let (store, mut meta) = meta(hub, who, stream, generation)?;
+    let (store, mut meta) = meta(hub, who, stream, named)?;
+    let generation = meta.generation;
     change(&mut meta);
     let marked = meta.clone();
     let done = tokio::task::spawn_blocking(move || store.checkpoints.mark(&marked)).await;

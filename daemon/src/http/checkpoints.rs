@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use surmise_event::format_time;
 use surmise_protocol::CheckpointInfo;
-use surmise_store::CheckpointMeta;
+use surmise_store::{CheckpointMeta, Store};
 
 /// Checkpoints, as an answer lists them.
 #[derive(Serialize, JsonSchema)]
@@ -43,6 +43,30 @@ fn info(stream: &str, meta: CheckpointMeta) -> CheckpointInfo {
         pinned: meta.pinned,
         label: meta.label,
     }
+}
+
+/// The checkpoint of a stream that a path names: by its number, or by its label.
+///
+/// # Errors
+/// There is no such stream or checkpoint, or the daemon shuts down.
+pub fn find_checkpoint(hub: &Hub, stream: &str, named: &str) -> Result<(Arc<Store>, CheckpointMeta), ProblemResponse> {
+    let number = find(hub, stream)?.number;
+    let store = hub.store().ok_or_else(ProblemResponse::shutting_down)?;
+    let mut all = store.checkpoints.of(number).into_iter();
+    let (found, fault) = match named.parse::<u64>() {
+        Ok(generation) => {
+            (all.find(|meta| meta.generation == generation), format!("{stream:?} has no checkpoint {generation}"))
+        }
+        Err(_) => (
+            all.filter(|meta| meta.label.as_deref() == Some(named)).max_by_key(|meta| meta.generation),
+            format!("no checkpoint of {stream:?} has the number or the label {named:?}"),
+        ),
+    };
+    let meta = found.ok_or_else(|| {
+        let detail = format!("{fault}; /api/v1/checkpoints lists them");
+        ProblemResponse::new(404, "no such checkpoint", detail).at("generation", None)
+    })?;
+    Ok((store, meta))
 }
 
 /// `GET /api/v1/checkpoints`: the checkpoints in the store, of all streams that the token is good for or of `?stream=`.
@@ -112,15 +136,9 @@ async fn create_now(hub: &Arc<Hub>, query: &Query) -> Result<Vec<CheckpointInfo>
 /// reads.
 pub async fn download(
     State(hub): State<Arc<Hub>>,
-    Path((stream, generation)): Path<(String, u64)>,
+    Path((stream, generation)): Path<(String, String)>,
 ) -> Result<Response, ProblemResponse> {
-    let number = find(&hub, &stream)?.number;
-    let store = hub.store().ok_or_else(ProblemResponse::shutting_down)?;
-    let is_wanted = |meta: &CheckpointMeta| meta.generation == generation;
-    let meta = store.checkpoints.of(number).into_iter().find(is_wanted).ok_or_else(|| {
-        let detail = format!("{stream:?} has no checkpoint {generation}; /api/v1/checkpoints lists them");
-        ProblemResponse::new(404, "no such checkpoint", detail).at("generation", None)
-    })?;
+    let (store, meta) = find_checkpoint(&hub, &stream, &generation)?;
     // it is whole in memory until it is sent, so few may be
     let permit = question_permit(&hub).await?;
     // a checkpoint may be hundreds of megabytes, which no thread of the sockets should wait for

@@ -8,7 +8,7 @@ use surmise_config::AccessRole;
 /// One endpoint, as documents list it.
 #[derive(Clone, Copy, Debug)]
 pub struct Endpoint {
-    /// The method: `GET`, `POST` or `DELETE`.
+    /// The method: `GET`, `POST`, `PUT` or `DELETE`.
     pub method: &'static str,
     /// The path; a part in braces stands for a name or a number.
     pub path: &'static str,
@@ -29,6 +29,8 @@ pub struct Endpoint {
 pub enum Content {
     /// JSON of one type.
     Json(fn(&mut SchemaGenerator) -> Schema),
+    /// JSON of one type, or nothing.
+    OptionalJson(fn(&mut SchemaGenerator) -> Schema),
     /// JSON of one type, about what has begun and is not done.
     Begun(fn(&mut SchemaGenerator) -> Schema),
     /// Events, in any form that they may be posted in.
@@ -42,6 +44,11 @@ pub enum Content {
 /// JSON of a type.
 pub const fn json<T: JsonSchema>() -> Content {
     Content::Json(SchemaGenerator::subschema_for::<T>)
+}
+
+/// JSON of a type, or nothing.
+pub const fn optional_json<T: JsonSchema>() -> Content {
+    Content::OptionalJson(SchemaGenerator::subschema_for::<T>)
 }
 
 /// JSON of a type, about what has begun and is not done.
@@ -64,7 +71,7 @@ impl Content {
     /// The status of an answer that is this.
     pub fn status(self) -> &'static str {
         match self {
-            Content::Json(_) | Content::Events | Content::Other(_) => "200",
+            Content::Json(_) | Content::OptionalJson(_) | Content::Events | Content::Other(_) => "200",
             Content::Begun(_) => "202",
             Content::Nothing => "204",
         }
@@ -81,7 +88,7 @@ impl Endpoint {
 
     /// Whether it can be asked without a body.
     pub fn may_lack_body(&self) -> bool {
-        self.body.is_none()
+        matches!(self.body, None | Some(Content::OptionalJson(_)))
     }
 
     /// Whether it serves probes and operators.

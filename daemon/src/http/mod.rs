@@ -49,7 +49,7 @@ use crate::undo::{Changed, SchemaChange};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::{Extension, Router};
 pub use endpoint::Endpoint;
-use endpoint::{BYTES, Content, FEED, JSON, PAGE, POSTED, begun, json};
+use endpoint::{BYTES, Content, FEED, JSON, PAGE, POSTED, begun, json, optional_json};
 use problem::ProblemResponse;
 use serde_json::Value;
 pub use server::serve;
@@ -65,6 +65,7 @@ use surmise_protocol::{
 macro_rules! endpoints {
     (@route GET $handler:path) => { axum::routing::get($handler) };
     (@route POST $handler:path) => { axum::routing::post($handler) };
+    (@route PUT $handler:path) => { axum::routing::put($handler) };
     (@route DELETE $handler:path) => { axum::routing::delete($handler) };
     (@role open) => { None };
     (@role $role:ident) => { Some(AccessRole::$role) };
@@ -220,9 +221,16 @@ endpoints! {
     POST Operate "/api/v1/checkpoints/{stream}/{generation}/pin" checkpoint_care::pin,
         "keeps a checkpoint when newer ones come (`pinned`)",
         query [checkpoint_care::PINNED], answer json::<checkpoint_care::CheckpointMarks>();
+    PUT Operate "/api/v1/checkpoints/{stream}/{generation}/pin" checkpoint_care::pin,
+        "keeps a checkpoint when newer ones come",
+        answer json::<checkpoint_care::CheckpointMarks>();
+    DELETE Operate "/api/v1/checkpoints/{stream}/{generation}/pin" checkpoint_care::unpin,
+        "lets a checkpoint go again when newer ones come",
+        answer json::<checkpoint_care::CheckpointMarks>();
     POST Operate "/api/v1/checkpoints/{stream}/{generation}/label" checkpoint_care::label,
-        "gives a checkpoint a label, or takes it away (`label`)",
-        query [checkpoint_care::LABEL], answer json::<checkpoint_care::CheckpointMarks>();
+        "gives a checkpoint a label, or takes it away (`label`, or `{\"label\":…}`)",
+        query [checkpoint_care::LABEL], body optional_json::<checkpoint_care::LabelBody>(),
+        answer json::<checkpoint_care::CheckpointMarks>();
     GET Read "/api/v1/replays" replays::list, "the replays of this run of the daemon, the newest first",
         answer json::<ReplayList>();
     POST Operate "/api/v1/replays" replays::create,

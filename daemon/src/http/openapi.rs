@@ -112,7 +112,7 @@ fn operation(endpoint: &Endpoint, types: &mut SchemaGenerator) -> Value {
             let content = content(endpoint.answer, types);
             json!({ "description": "it has begun", "headers": { "Location": place }, "content": content })
         }
-        Content::Json(_) | Content::Events | Content::Other(_) => {
+        Content::Json(_) | Content::OptionalJson(_) | Content::Events | Content::Other(_) => {
             json!({ "description": "the answer", "content": content(endpoint.answer, types) })
         }
     };
@@ -132,8 +132,11 @@ fn operation(endpoint: &Endpoint, types: &mut SchemaGenerator) -> Value {
         operation["parameters"] = parameters.into();
     }
     match endpoint.body {
-        Some(body) => operation["requestBody"] = json!({ "required": true, "content": content(body, types) }),
-        None if endpoint.method == "POST" => operation["requestBody"] = nothing(),
+        Some(body) => {
+            let is_required = !endpoint.may_lack_body();
+            operation["requestBody"] = json!({ "required": is_required, "content": content(body, types) });
+        }
+        None if matches!(endpoint.method, "POST" | "PUT") => operation["requestBody"] = nothing(),
         None => {}
     }
     operation
@@ -159,7 +162,9 @@ fn capitalised(text: &str) -> String {
 
 fn content(content: Content, types: &mut SchemaGenerator) -> Value {
     match content {
-        Content::Json(schema) | Content::Begun(schema) => json!({ "application/json": { "schema": schema(types) } }),
+        Content::Json(schema) | Content::OptionalJson(schema) | Content::Begun(schema) => {
+            json!({ "application/json": { "schema": schema(types) } })
+        }
         Content::Nothing => json!({}),
         Content::Other(kind @ "application/json") => json!({ kind: { "schema": { "type": "object" } } }),
         Content::Other(kind @ "application/octet-stream") => json!({ kind: {} }),
@@ -186,7 +191,9 @@ fn path_parameters(path: &'static str) -> impl Iterator<Item = Value> {
         let number = || json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX });
         let text = || json!({ "type": "string", "minLength": 1 });
         let (about, example, schema) = match name {
-            "generation" => ("the number of a checkpoint", json!(1), number()),
+            "generation" => {
+                ("the number of a checkpoint, or its label", json!(1), json!({ "anyOf": [number(), text()] }))
+            }
             "id" => ("the number of a replay", json!(1), number()),
             "offset" => ("the offset of an event", json!(0), number()),
             "producer" => ("the name of a producer", json!("web-7"), text()),

@@ -94,7 +94,9 @@ fn row(page: &mut String, name: &str, html: &str) {
 fn content(content: Content, described: &Value) -> String {
     match content {
         Content::Nothing => "nothing".to_owned(),
-        Content::Json(_) | Content::Begun(_) => kind(&described["application/json"]["schema"]),
+        Content::Json(_) | Content::OptionalJson(_) | Content::Begun(_) => {
+            kind(&described["application/json"]["schema"])
+        }
         Content::Other(kind) => format!("<code>{}</code>", text(kind)),
         Content::Events => {
             let kinds =

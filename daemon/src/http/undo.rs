@@ -1,5 +1,6 @@
 //! Undo over HTTP: what operators do to streams and checkpoints. Each operation is written into the audit log.
 
+use super::checkpoints::find_checkpoint;
 use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
@@ -216,8 +217,12 @@ pub async fn forget(
 pub async fn restore(
     State(hub): State<Arc<Hub>>,
     who: Who,
-    Path((stream, generation)): Path<(String, u64)>,
+    Path((stream, named)): Path<(String, String)>,
 ) -> Result<Response, ProblemResponse> {
+    let generation = match named.parse() {
+        Ok(generation) => generation,
+        Err(_) => find_checkpoint(&hub, &stream, &named)?.1.generation,
+    };
     let asked = StreamChange::Restore(generation);
     made(&hub, &who, "checkpoint restore", &stream, format!(" to {generation}"), asked).await
 }

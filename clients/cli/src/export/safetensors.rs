@@ -32,7 +32,7 @@ pub(crate) struct SafetensorsArgs {
     stream: Option<String>,
     /// The number of its checkpoint; the newest if it is left out.
     #[arg(long, value_name = "N", requires = "stream")]
-    generation: Option<u64>,
+    generation: Option<String>,
     /// The file to write; the manifest gets the same name with .json.
     #[arg(long, value_name = "FILE.safetensors")]
     out: PathBuf,
@@ -145,7 +145,7 @@ pub(crate) fn run(global: &Global, args: &SafetensorsArgs) -> Result<(), Failure
 fn read(global: &Global, args: &SafetensorsArgs) -> Result<(String, Vec<u8>), Failure> {
     match (&args.stream, &args.checkpoint) {
         (Some(stream), _) => {
-            let (generation, bytes) = fetch(&global.http()?, stream, args.generation)?;
+            let (generation, bytes) = fetch(&global.http()?, stream, args.generation.as_deref())?;
             Ok((format!("checkpoint {generation} of {stream}"), bytes))
         }
         (None, Some(path)) => {
