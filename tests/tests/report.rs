@@ -207,6 +207,14 @@ fn replays_are_compared_with_options_and_with_files() {
     );
     let out = run(&["replay", a, "--compare", "netwrk=off"]);
     assert!(out.status.code() == Some(64) && said(&out).contains("did you mean \"network\""), "{}", said(&out));
+    // without a value it is with the defaults, if anything was chosen
+    let out = run(&["replay", a, "--output", "json", "--set", "ablate=matches", "--compare"]);
+    let chosen: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let with = &chosen["comparison"][0];
+    assert_eq!((&with["with"], &chosen["state_hash"]), (&"the defaults".into(), &kept["state_hash"]));
+    assert_eq!(with["result"]["state_hash"], json["state_hash"]);
+    let out = run(&["replay", a, "--compare"]);
+    assert!(out.status.code() == Some(64) && said(&out).contains("nothing differs"), "{}", said(&out));
     let out = run(&["replay", a, "--compare", "fast"]);
     assert!(
         out.status.code() == Some(64) && said(&out).contains("expected options such as network=off"),

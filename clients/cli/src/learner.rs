@@ -37,6 +37,11 @@ impl LearnerArgs {
             || self.delay_chunks.is_some()
     }
 
+    /// The same question to a learner of which nothing is chosen: what is to be predicted remains.
+    pub(crate) fn defaults(&self) -> LearnerArgs {
+        LearnerArgs { target: self.target.clone(), ..LearnerArgs::default() }
+    }
+
     /// The options: defaults, under the file and the environment, under the preset, under single keys.
     pub(crate) fn options(&self) -> Result<Options, Failure> {
         Ok(self.choices()?.0)

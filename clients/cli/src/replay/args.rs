@@ -1,6 +1,6 @@
 //! The arguments of `surmise replay`.
 
-use super::compared_with::{ComparedWith, compared_with};
+use super::compared_with::{ComparedWith, DEFAULTS, compared_with};
 use super::report_args::ReportArgs;
 use crate::learner::{LearnerArgs, replay_failure};
 use crate::recording::RecordingArgs;
@@ -59,8 +59,10 @@ pub(crate) struct ReplayArgs {
     ///
     /// Options are written as for --set, several between blanks: --compare network=off, --compare "preset=numbers
     /// seed=7". A file that `--output json` wrote is taken as it is: --compare yesterday.json. May be given several
-    /// times; everything is compared with the replay that the other options describe.
-    #[arg(long, value_name = "OPTIONS|RESULT.json", value_parser = compared_with)]
+    /// times; everything is compared with the replay that the other options describe. Without a value, behind the
+    /// files: with a fresh learner of the defaults.
+    #[arg(long, value_name = "OPTIONS|RESULT.json", value_parser = compared_with, num_args = 0..=1,
+        default_missing_value = DEFAULTS)]
     pub(super) compare: Vec<ComparedWith>,
     #[command(flatten)]
     pub(super) report: ReportArgs,
@@ -77,6 +79,7 @@ Examples:
   surmise replay sales.csv.gz --time day --time-format dmy --time-zone Europe/Berlin
   surmise replay access.log --report report.html --figures pictures
   surmise replay hdfs_train --compare network=off --compare \"memory_mib=8 seed=7\"
+  surmise replay hdfs_train --set ablate=matches --compare     beside what the defaults make of it
   surmise replay hdfs_train --output json > now.json; surmise replay hdfs_train --set seed=2 --compare now.json
 
 The first prediction is made by a learner that knows nothing, every event is scored before it is learnt,
@@ -88,12 +91,19 @@ impl ReplayArgs {
         if self.recording.files.is_empty() && std::io::stdin().is_terminal() {
             return Err(Failure::usage("name a file to replay, or pipe one in"));
         }
-        let replays_again = self.compare.iter().any(|c| matches!(c, ComparedWith::Options(..)));
-        if replays_again && self.is_standard_input() {
+        let has_options = self.compare.iter().any(|c| matches!(c, ComparedWith::Options(..)));
+        let has_defaults = self.compare.contains(&ComparedWith::Defaults);
+        if (has_options || has_defaults) && self.is_standard_input() {
             return Err(Failure::usage("--compare replays the recording again; name a file instead of a pipe"));
         }
-        if replays_again && self.begins_with_checkpoint() {
+        if has_options && self.begins_with_checkpoint() {
             return Err(Failure::usage("--compare with options needs a fresh learner; leave out --from and --like"));
+        }
+        if has_defaults && !self.begins_with_checkpoint() && self.learner.options()? == self.learner.defaults().options()? {
+            return Err(Failure::usage(
+                "--compare: nothing differs from the defaults; choose something with --set or --preset, or say what to \
+                 compare with, as --compare network=off",
+            ));
         }
         self.report.check()
     }

@@ -3,6 +3,7 @@
 use super::args::ReplayArgs;
 use super::compared_with::ComparedWith;
 use super::progress::replay_with_bar;
+use crate::learner::{LearnerArgs, replay_failure};
 use std::path::Path;
 use surmise_evaluation::{
     ComparisonVerdict, CourseMeasure, ReplayDifference, ReplayOptions, ReplayResult, ReplaySummary, compare_replays,
@@ -14,6 +15,8 @@ use surmise_terminal::{Exit, Failure, Paint, Table};
 
 /// The name of the replay that others are compared with.
 const THIS: &str = "this replay";
+/// The name of a replay of which nothing was chosen.
+const THE_DEFAULTS: &str = "the defaults";
 /// Measures of a comparison that are shown at most; the JSON has all.
 const MEASURES_SHOWN_MAX: usize = 24;
 
@@ -26,7 +29,18 @@ pub(super) fn others(
     let mut others = Vec::new();
     for with in &args.compare {
         let (name, other) = match with {
-            ComparedWith::Options(name, set) => (name.clone(), again(args, options, name, set)?),
+            ComparedWith::Options(name, set) => {
+                let mut learner = args.learner.clone();
+                learner.set.extend_from_slice(set);
+                (name.clone(), again(args, options, name, &learner)?)
+            }
+            ComparedWith::Defaults => {
+                let mut learner = args.learner.defaults();
+                if let Some(from) = options.checkpoint().map_err(replay_failure)? {
+                    learner.target.clone_from(&from.options().target);
+                }
+                (THE_DEFAULTS.to_owned(), again(args, options, THE_DEFAULTS, &learner)?)
+            }
             ComparedWith::File(path) => (path.display().to_string(), stored(path)?),
         };
         let differences = compare_replays((THIS, &summary(result)?.course), (&name, &other.course))
@@ -36,9 +50,12 @@ pub(super) fn others(
     Ok(others)
 }
 
-fn again(args: &ReplayArgs, options: &ReplayOptions, name: &str, set: &[String]) -> Result<ReplaySummary, Failure> {
-    let mut learner = args.learner.clone();
-    learner.set.extend_from_slice(set);
+fn again(
+    args: &ReplayArgs,
+    options: &ReplayOptions,
+    name: &str,
+    learner: &LearnerArgs,
+) -> Result<ReplaySummary, Failure> {
     let (chosen, learning) = learner.choices()?;
     let again = ReplayOptions {
         pages: options.pages,

@@ -7,9 +7,14 @@ use std::path::PathBuf;
 pub(crate) enum ComparedWith {
     /// A replay with these options changed: as they were written, and each by itself.
     Options(String, Vec<String>),
+    /// A replay by a fresh learner of which nothing was chosen.
+    Defaults,
     /// The result of another replay.
     File(PathBuf),
 }
+
+/// The value of a `--compare` that has none.
+pub(super) const DEFAULTS: &str = "defaults";
 
 /// Reads what to compare with.
 pub(super) fn compared_with(text: &str) -> Result<ComparedWith, &'static str> {
@@ -17,10 +22,13 @@ pub(super) fn compared_with(text: &str) -> Result<ComparedWith, &'static str> {
     if !words.is_empty() && words.iter().all(|word| word.contains('=')) {
         return Ok(ComparedWith::Options(words.join(" "), words));
     }
+    if text == DEFAULTS {
+        return Ok(ComparedWith::Defaults);
+    }
     if text.ends_with(".json") && !words.first().is_some_and(|word| word.contains('=')) {
         return Ok(ComparedWith::File(text.into()));
     }
-    Err("expected options such as network=off, or a file RESULT.json of --output json")
+    Err("expected options such as network=off, or a file RESULT.json of --output json; nothing is the defaults")
 }
 
 #[cfg(test)]
@@ -35,6 +43,7 @@ mod tests {
             parse("network=off  model.seed=7"),
             Ok(ComparedWith::Options("network=off model.seed=7".into(), set(&["network=off", "model.seed=7"])))
         );
+        assert_eq!(parse(DEFAULTS), Ok(ComparedWith::Defaults));
         assert_eq!(parse("../a b/now.json"), Ok(ComparedWith::File("../a b/now.json".into())));
         for bad in ["", "network", "network=off now.json", "report.html"] {
             assert!(parse(bad).is_err(), "{bad}");

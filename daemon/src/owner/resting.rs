@@ -1,0 +1,121 @@
+//! Streams take turns where memory is short although none is idle.
+//!
+//! Streams that are all busy may together take more than the budget. Then one of those that were awake for longest
+//! rests: what comes for it waits and keeps its place in the inbox, so its senders wait, too. It sleeps as soon as all
+//! of it is durable. It goes on once there is room, or after a while in which another one may have to rest. What is
+//! learnt does not depend on it, as it does not depend on sleep.
+
+use super::owned_stream::OwnedStream;
+use super::state::Owner;
+use crate::clock::Moment;
+use crate::inbox::Delivered;
+use crate::telemetry;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a stream is awake at least before it rests, so that it learns more than waking costs.
+const AWAKE_MIN: Duration = Duration::from_secs(3);
+/// How long a stream that has gone to sleep rests at most.
+const REST_MAX: Duration = Duration::from_secs(2);
+/// How long a stream may take to go to sleep; one that cannot goes on.
+const FALLING_ASLEEP_MAX: Duration = Duration::from_secs(20);
+/// A stream that takes a smaller part of the budget does not rest, as little would be won.
+const PART_MAX: u64 = 2048;
+/// The time between two lines of the log that say so.
+const TOLD_INTERVAL: Duration = Duration::from_secs(60);
+
+/// A stream that rests.
+#[derive(Default)]
+pub(super) struct Rest {
+    /// What came for it.
+    pub waiting: Vec<Delivered>,
+    /// When it began to rest, and when it was asleep.
+    begun: Duration,
+    asleep: Option<Duration>,
+}
+
+impl Rest {
+    /// Whether it goes on: there is room, it had its rest, or it cannot sleep.
+    fn is_over(&self, has_room: bool, now: Moment) -> bool {
+        match self.asleep {
+            Some(since) => has_room || now.since(since) >= REST_MAX,
+            None => now.since(self.begun) >= FALLING_ASLEEP_MAX,
+        }
+    }
+}
+
+impl OwnedStream {
+    /// Whether it has been awake for its turn, and takes enough that its sleep helps.
+    fn has_had_its_turn(&self, least_bytes: u64, now: Moment) -> bool {
+        self.is_awake() && self.counted.bytes >= least_bytes && now.since(self.awake_since) >= AWAKE_MIN
+    }
+}
+
+impl Owner {
+    /// Has a busy stream rest, unless one is about to sleep already. Of those that had their turn it is the one that
+    /// has been awake for longest.
+    pub(super) fn begin_rest(&mut self, now: Moment) {
+        if self.resting.values().any(|rest| rest.asleep.is_none()) {
+            return;
+        }
+        let least_bytes = self.setup.budget.limit_bytes() / PART_MAX;
+        let may_rest = |(name, stream): &(&Arc<str>, &OwnedStream)| {
+            !self.resting.contains_key(*name) && stream.has_had_its_turn(least_bytes, now)
+        };
+        let candidates = self.streams.iter().filter(may_rest);
+        let Some((name, _)) = candidates.min_by_key(|(name, stream)| (stream.awake_since, (*name).clone())) else {
+            return;
+        };
+        let name = name.clone();
+        if self.rest_told.is_none_or(|told| now.since(told) >= TOLD_INTERVAL) {
+            let what = "busy streams take turns, as together they take more than limits.memory: their senders wait";
+            tracing::warn!(stream = &*name, "{what}; {}", self.setup.budget.reason());
+            self.rest_told = Some(now.uptime);
+        }
+        self.resting.insert(name, Rest { begun: now.uptime, ..Rest::default() });
+    }
+
+    /// Lets streams that rest sleep as soon as they can, and wakes those that have had their rest.
+    pub(super) fn look_after_resting(&mut self, now: Moment) {
+        if self.resting.is_empty() {
+            return;
+        }
+        let names: Vec<Arc<str>> = self.resting.keys().cloned().collect();
+        let mut asleep = 0;
+        for name in names {
+            if let Some(stream) = self.streams.get_mut(&name).filter(|stream| stream.is_awake()) {
+                stream.unpublish();
+                self.watched.retain(|other| *other != name);
+            }
+            if self.put_to_sleep(&name, now) {
+                asleep += 1;
+            }
+            let is_asleep = self.streams.get(&name).is_none_or(|stream| !stream.is_awake());
+            let (has_room, must_wait) = (self.setup.budget.is_relieved(), self.must_not_learn());
+            let Some(rest) = self.resting.get_mut(&name) else { continue };
+            if is_asleep {
+                rest.asleep.get_or_insert(now.uptime);
+            }
+            if rest.is_over(has_room, now) && !must_wait {
+                self.end_rest(&name, now);
+            }
+        }
+        self.note_asleep("busy streams", asleep, now);
+    }
+
+    /// Learns what waited for a stream that rested.
+    pub(super) fn end_rest(&mut self, name: &Arc<str>, now: Moment) {
+        for delivered in self.resting.remove(name).unwrap_or_default().waiting {
+            self.learn(delivered.batch, now);
+        }
+    }
+
+    /// Counts streams that were put to sleep.
+    pub(super) fn note_asleep(&self, what: &'static str, asleep: u64, now: Moment) {
+        if asleep > 0 {
+            self.setup.budget.note_shed(now.uptime.as_millis() as u64);
+            metrics::counter!(telemetry::SHED, "what" => what).increment(asleep);
+            metrics::counter!(telemetry::EVICTIONS).increment(asleep);
+        }
+    }
+}
