@@ -37,6 +37,7 @@ mod send;
 mod share;
 mod status;
 mod stream;
+mod stream_name;
 mod surprises;
 #[cfg(feature = "learner")]
 mod token;

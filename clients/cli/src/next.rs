@@ -2,6 +2,7 @@
 
 use crate::global::Global;
 use crate::plot::{self, PlotQuestion};
+use crate::stream_name::StreamName;
 use clap::Args;
 use serde_json::{Map, Value};
 use surmise_event::{Expected, Prediction};
@@ -11,9 +12,8 @@ use surmise_terminal::{Failure, Paint, from_json, print_line, segment};
 /// What both questions say.
 #[derive(Args, Debug)]
 struct QuestionArgs {
-    /// The stream.
-    #[arg(long, value_name = "STREAM")]
-    stream: String,
+    #[command(flatten)]
+    stream: StreamName,
     /// One of the stream's keys.
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
@@ -32,10 +32,10 @@ struct QuestionArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  surmise next --stream web
-  surmise next --stream web --plot                   a picture: bars of symbols, quantiles of numbers
-  surmise next --stream web --key user-7 --top 20 --output json
-  surmise next --stream flowers --given '{\"petals\":5}'  the other fields of an event of which this much is known")]
+  surmise next web
+  surmise next web --plot                   a picture: bars of symbols, quantiles of numbers
+  surmise next web --key user-7 --top 20 --output json
+  surmise next flowers --given '{\"petals\":5}'  the other fields of an event of which this much is known")]
 pub(crate) struct NextArgs {
     #[command(flatten)]
     question: QuestionArgs,
@@ -53,9 +53,9 @@ fn fields(text: &str) -> Result<Map<String, Value>, serde_json::Error> {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  surmise forecast --stream load --horizon 24
-  surmise forecast --stream load --horizon 24 --plot    a fan of quantiles behind the latest values
-  surmise forecast --stream web --key user-7 --horizon 5 --top 3")]
+  surmise forecast load --horizon 24
+  surmise forecast load --horizon 24 --plot    a fan of quantiles behind the latest values
+  surmise forecast web --key user-7 --horizon 5 --top 3")]
 pub(crate) struct ForecastArgs {
     #[command(flatten)]
     question: QuestionArgs,
@@ -66,7 +66,7 @@ pub(crate) struct ForecastArgs {
 
 impl QuestionArgs {
     fn asked(&self) -> PlotQuestion<'_> {
-        PlotQuestion { stream: &self.stream, key: self.key.as_deref(), is_ascii: self.ascii }
+        PlotQuestion { stream: self.stream.name(), key: self.key.as_deref(), is_ascii: self.ascii }
     }
 
     fn query(&self) -> Vec<(&'static str, String)> {
@@ -78,7 +78,7 @@ impl QuestionArgs {
 
 pub(crate) fn next(global: &Global, args: &NextArgs) -> Result<(), Failure> {
     let (http, NextArgs { question: args, given }) = (global.http()?, args);
-    let path = format!("/api/v1/streams/{}", segment(&args.stream));
+    let path = format!("/api/v1/streams/{}", segment(args.stream.name()));
     let answer: Value = match given {
         None => http.get(&format!("{path}/next"), &args.query())?,
         Some(fields) => {
@@ -95,9 +95,12 @@ pub(crate) fn next(global: &Global, args: &NextArgs) -> Result<(), Failure> {
     let paint = Paint::stdout();
     let p = prediction(answer)?;
     let key = p.key.as_ref().map_or(String::new(), |k| format!(", key {k}"));
-    print_line(
-        &paint.dim(&format!("stream {}{key}, offset {}, model version {}", args.stream, p.offset, p.model_version)),
-    )?;
+    print_line(&paint.dim(&format!(
+        "stream {}{key}, offset {}, model version {}",
+        args.stream.name(),
+        p.offset,
+        p.model_version
+    )))?;
     if args.plot {
         return plot::draw(&http, &args.asked(), &[p]);
     }
@@ -110,7 +113,7 @@ pub(crate) fn next(global: &Global, args: &NextArgs) -> Result<(), Failure> {
 pub(crate) fn forecast(global: &Global, args: &ForecastArgs) -> Result<(), Failure> {
     let mut query = args.question.query();
     query.push(("horizon", args.horizon.to_string()));
-    let path = format!("/api/v1/streams/{}/forecast", segment(&args.question.stream));
+    let path = format!("/api/v1/streams/{}/forecast", segment(args.question.stream.name()));
     let http = global.http()?;
     let answer: Value = http.get(&path, &query)?;
     if global.json() {

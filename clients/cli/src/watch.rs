@@ -3,6 +3,7 @@
 
 use crate::global::Global;
 use crate::incident_line::IncidentLines;
+use crate::stream_name::StreamName;
 use crate::why::event_text;
 use clap::Args;
 use std::io::{BufRead, BufReader};
@@ -14,18 +15,17 @@ use surmise_terminal::{Exit, Failure, FeedEvent, FeedParser, Http, Paint, plain,
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  surmise watch --stream web
-  surmise watch --stream web --all
-  surmise watch --stream web --past 20
-  surmise watch --stream web --min-bits 12 --output json | jq .key
+  surmise watch web
+  surmise watch web --all
+  surmise watch web --past 20
+  surmise watch web --min-bits 12 --output json | jq .key
 
 One line is one incident: when it began, what is unusual, how rare it is for this stream, the event with its odd part
 in colour, and what was expected instead. Those that began before come first, marked as past, or as open if they are not over. A
 stream with nothing unusual stays quiet; [alarm] budget says how many incidents it may have.")]
 pub(crate) struct WatchArgs {
-    /// The stream.
-    #[arg(long, value_name = "STREAM")]
-    stream: String,
+    #[command(flatten)]
+    stream: StreamName,
     /// Show every event, not incidents alone.
     #[arg(long)]
     all: bool,
@@ -69,7 +69,7 @@ impl WatchArgs {
 
 pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
     let http = global.http()?;
-    let response = http.open(&format!("/api/v1/streams/{}/watch", segment(&args.stream)), &args.query())?;
+    let response = http.open(&format!("/api/v1/streams/{}/watch", segment(args.stream.name())), &args.query())?;
     let mut lines = BufReader::new(response.into_body().into_reader());
     let (paint, incidents) = (Paint::stdout(), IncidentLines::stdout());
     let (mut line, mut event, mut shown) = (String::new(), FeedParser::default(), 0);
@@ -125,7 +125,7 @@ fn tell_past(
     if args.past == 0 {
         return Ok(None);
     }
-    let path = format!("/api/v1/streams/{}/alarms", segment(&args.stream));
+    let path = format!("/api/v1/streams/{}/alarms", segment(args.stream.name()));
     let list: AlarmList = http.get(&path, &[("limit", args.past.to_string())])?;
     for a in list.alarms.iter().rev() {
         print_line(&if global.json() { past_json(a)? } else { incidents.past(a) })?;
