@@ -1,6 +1,7 @@
 //! Why a configuration is not taken: every fault with its key, and with what to do about it.
 
 use crate::address::AddressError;
+use crate::hint::Hint;
 use crate::stream_name::StreamNameError;
 use crate::tokens::TokenFault;
 use std::error::Error;
@@ -304,29 +305,6 @@ pub struct WrittenIn(Option<String>);
 impl fmt::Display for WrittenIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.as_ref().map_or(Ok(()), |place| write!(f, " ({place})"))
-    }
-}
-
-/// What may have been meant by an unknown word.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Hint {
-    /// One of the known words is close to it.
-    #[error("did you mean {0:?}?")]
-    DidYouMean(&'static str),
-    /// None of the known words is close; these are all.
-    #[error("expected one of {}", .0.join(", "))]
-    OneOf(Vec<&'static str>),
-}
-
-impl Hint {
-    /// The known word that is nearest by typing errors, if it is near enough for its length.
-    fn new(word: &str, known: &[&'static str]) -> Hint {
-        // transpositions count as one error, as they are common
-        let nearest = known.iter().map(|k| (strsim::damerau_levenshtein(word, k), *k)).min();
-        match nearest {
-            Some((distance, k)) if distance <= 1 + k.len() / 3 => Hint::DidYouMean(k),
-            _ => Hint::OneOf(known.to_vec()),
-        }
     }
 }
 

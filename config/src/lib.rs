@@ -13,6 +13,7 @@ mod check;
 mod config;
 mod error;
 mod export;
+mod hint;
 mod in_force;
 mod kafka;
 mod nats;
@@ -34,8 +35,9 @@ mod units;
 
 pub use address::{AddressError, ListenAddresses, OFF, parse_address};
 pub use config::{Config, ConfigSource, DEFAULT_FILE};
-pub use error::{ConfigError, ConfigFault, Hint, SchemaFault, WrittenIn};
+pub use error::{ConfigError, ConfigFault, SchemaFault, WrittenIn};
 pub use export::{ExportTable, SeriesTable, TracesTable};
+pub use hint::Hint;
 pub use in_force::KeyInForce;
 pub use kafka::{KAFKA_SCHEMES, KafkaSource, RecordKey, SaslMechanism};
 pub use nats::{NATS_SCHEMES, NatsServers, NatsSink, NatsSource, SubjectKey};

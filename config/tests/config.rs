@@ -55,6 +55,11 @@ fn an_unknown_key_gets_a_suggestion() {
     assert!(e.contains("\"tpc\"") && e.contains("did you mean \"tcp\"?") && e.contains("listen"), "{e}");
     let e = Config::from_toml("[stroe]\ndir = \"x\"").unwrap_err().to_string();
     assert!(e.contains("did you mean \"store\"?"), "{e}");
+    // what is no slip of a known word gets none, and where another key serves it is named
+    let e = Config::from_toml("[experts]\nnetwork = \"off\"").unwrap_err().to_string();
+    assert!(e.contains("model.ablate") && !e.contains("did you mean"), "{e}");
+    let e = Config::from_toml("[cluster]\nname = \"x\"").unwrap_err().to_string();
+    assert!(e.contains("expected one of") && !e.contains("did you mean"), "{e}");
     let e = Config::from_toml("[model]\npreset = \"byte\"").unwrap_err().to_string();
     assert!(e.contains("did you mean \"bytes\"?"), "{e}");
     let c = Config::from_toml("[streams.\"web-*\"]\nmodel = { ned = 1 }").unwrap();
