@@ -107,7 +107,13 @@ fn what_is_said_of_an_incident_of_another_incarnation_is_refused() {
     let answer = host.post("/api/v1/streams/s/events", &line).1;
     assert_eq!(answer["errors"][0]["code"], "other_incarnation", "{answer}");
     assert_eq!(hash(&host, "s"), before);
-    assert_eq!(say(&host, "s", json!({"offset": incident["offset"], "verdict": "bad", "incarnation": 2})).0, 200);
+    // an event is a prediction that was scored, and an incarnation a generation, to who has these words
+    let said = json!({"prediction_id": incident["offset"], "verdict": "bad", "generation": 1});
+    assert_eq!(say(&host, "s", said).1["field"], "incarnation");
+    let said = json!({"prediction_id": incident["offset"], "verdict": "bad", "generation": 2});
+    let (status, taken) = say(&host, "s", said);
+    assert_eq!((status, &taken["feedback"]["offset"]), (200, &incident["offset"]), "{taken}");
+    assert_eq!(say(&host, "s", json!({"offset": 1, "prediction_id": 1, "verdict": "bad"})).0, 400, "said twice");
     host.stop();
 }
 

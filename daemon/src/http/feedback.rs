@@ -19,6 +19,8 @@ use surmise_protocol::EventLine;
 #[serde(deny_unknown_fields)]
 pub struct FeedbackBody {
     /// The offset of an event of the incident.
+    // what others call the number that a verdict is about
+    #[serde(alias = "prediction_id")]
     offset: u64,
     /// Whether the incident mattered.
     #[serde(default)]
@@ -28,7 +30,7 @@ pub struct FeedbackBody {
     label: Option<Box<str>>,
     /// The incarnation of the stream that the offset is of, as the incident tells it; if it is another one by now,
     /// nothing is learnt.
-    #[serde(default)]
+    #[serde(default, alias = "generation")]
     incarnation: Option<u32>,
 }
 
