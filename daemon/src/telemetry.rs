@@ -190,8 +190,8 @@ metrics_table! {
         "Lines of the log that standard error did not take, or that found too many waiting";
     BUILD = Gauge None "surmise_build_info" ["version"]
         "Version of the daemon";
-    MODEL = Gauge None "surmise_model_info" ["version", "label"]
-        "Format of learners' checkpoints, and the kernel that computes them";
+    MODEL = Gauge None "surmise_model_info" ["version", "kernel", "format"]
+        "Version of the program that learns, the kernel that it computes with, and the format of its checkpoints";
 }
 
 /// The recorder of this process, installed at the first call. `None` if the process has another recorder.
@@ -214,12 +214,12 @@ fn install() -> Option<PrometheusHandle> {
         return None;
     }
     METRICS.iter().for_each(describe);
-    begin_counters();
+    begin_at_zero();
     // it could be read at the start
     metrics::gauge!(CONFIG_RELOADED).set(1.0);
     metrics::gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    let (version, label) = (surmise_learner::FORMAT.to_string(), surmise_learner::kernel());
-    metrics::gauge!(MODEL, "version" => version, "label" => label).set(1.0);
+    let (version, format) = (env!("CARGO_PKG_VERSION"), surmise_learner::FORMAT.to_string());
+    metrics::gauge!(MODEL, "version" => version, "kernel" => surmise_learner::kernel(), "format" => format).set(1.0);
     Some(handle)
 }
 
@@ -235,11 +235,17 @@ fn known_labels() -> [(&'static str, &'static str, Vec<&'static str>); 5] {
     ]
 }
 
-/// Begins counters at zero: a counter that comes into being with the first of what it counts shows no increase, so that
-/// no rule would tell of a first loss. Those by stream, listener, source or sink begin where these do.
-fn begin_counters() {
-    let is_plain = |metric: &&Metric| metric.kind == MetricKind::Counter && metric.labels.is_empty();
-    METRICS.iter().filter(is_plain).for_each(|metric| metrics::counter!(metric.name).increment(0));
+/// Begins counters and histograms at zero: one that comes into being with the first of what it counts shows no
+/// increase, so that no rule would tell of a first loss. Those by stream, listener, source or sink begin where these
+/// do.
+fn begin_at_zero() {
+    for metric in METRICS.iter().filter(|metric| metric.labels.is_empty()) {
+        match metric.kind {
+            MetricKind::Counter => metrics::counter!(metric.name).increment(0),
+            MetricKind::Histogram(_) => drop(metrics::histogram!(metric.name)),
+            MetricKind::Gauge => {}
+        }
+    }
     for (counter, label, values) in known_labels() {
         values.into_iter().for_each(|value| metrics::counter!(counter, label => value).increment(0));
     }
@@ -291,6 +297,19 @@ mod tests {
                 assert!(other == ending || !measured.ends_with(other), "{name} names a unit that is not its own");
             }
             assert!(!metric.help.ends_with('.') && metric.help.starts_with(char::is_uppercase), "{}", metric.help);
+        }
+    }
+
+    #[test]
+    fn what_has_no_labels_is_told_before_it_happens() {
+        let text = recorder().unwrap().render();
+        for metric in METRICS.iter().filter(|metric| metric.labels.is_empty()) {
+            let series = match metric.kind {
+                MetricKind::Counter => format!("\n{} ", metric.name),
+                MetricKind::Histogram(_) => format!("\n{}_count ", metric.name),
+                MetricKind::Gauge => continue,
+            };
+            assert!(text.contains(&series), "{series} is missing: {text}");
         }
     }
 

@@ -139,7 +139,7 @@ fn coverage_and_the_time_of_an_event_are_measured_live() {
         "surmise_expert_weight_ratio{group=\"default\",expert=",
         "surmise_vocabulary_entries{group=\"default\"} 1",
         "surmise_baseline_loss_nats_total{group=\"default\",baseline=\"simple\"}",
-        "surmise_model_info{version=",
+        concat!("surmise_model_info{version=\"", env!("CARGO_PKG_VERSION"), "\",kernel=\""),
     ] {
         assert!(metrics.contains(name), "{name} is missing: {metrics}");
     }
